@@ -1,0 +1,56 @@
+package testenv
+
+import (
+	"fmt"
+	"os"
+	"sync"
+
+	"go.uber.org/goleak"
+)
+
+// shared is what lives as long as the test binary. main is set by Main, and
+// asked by whatever needs Main to clean up after it.
+var shared struct {
+	mu      sync.Mutex
+	main    bool
+	cluster *cluster
+}
+
+// Main runs the tests of a package (m is a *testing.M), then stops what they
+// share and looks for leaked goroutines. It returns the exit code, for
+//
+//	func TestMain(m *testing.M) { os.Exit(testenv.Main(m)) }
+//
+// options are passed to goleak, for goroutines of libraries that cannot be
+// ended. Servers that did not stop and goroutines that leaked make a
+// successful run a failed one.
+func Main(m interface{ Run() int }, options ...goleak.Option) int {
+	shared.mu.Lock()
+	shared.main = true
+	shared.mu.Unlock()
+
+	code := m.Run()
+	if err := stopShared(); err != nil {
+		fmt.Fprintf(os.Stderr, "testenv: %v\n", err)
+		code = max(code, 1)
+	}
+	if code != 0 {
+		return code // a failed test may well have left goroutines: no news
+	}
+	if err := goleak.Find(options...); err != nil {
+		fmt.Fprintf(os.Stderr, "testenv: goroutines leaked: %v\n", err)
+		code = 1
+	}
+	return code
+}
+
+func stopShared() error {
+	shared.mu.Lock()
+	defer shared.mu.Unlock()
+	c := shared.cluster
+	shared.cluster = nil
+	if c == nil {
+		return nil
+	}
+	return c.remove()
+}

@@ -1,0 +1,120 @@
+package testenv
+
+import (
+	"fmt"
+	"syscall"
+	"testing"
+)
+
+// PostgresServer is a test's handle on the PostgreSQL server that the tests of
+// the binary share. Its methods fail the test that asked for the handle. A
+// test that stops the server must not run in parallel with others.
+type PostgresServer struct {
+	t testing.TB
+	c *cluster
+}
+
+// Postgres returns the test binary's PostgreSQL server, starting it at the
+// first call (initdb included, about two seconds). The package's TestMain
+// must call Main, which stops it. A server that the test leaves stopped is
+// started again when the test ends.
+func Postgres(t testing.TB) *PostgresServer {
+	t.Helper()
+	shared.mu.Lock()
+	defer shared.mu.Unlock()
+	if !shared.main {
+		t.Fatal("testenv.Postgres needs a TestMain: func TestMain(m *testing.M) { os.Exit(testenv.Main(m)) }")
+	}
+	if shared.cluster == nil {
+		c, err := newCluster()
+		if err != nil {
+			t.Fatalf("postgres: %v", err)
+		}
+		shared.cluster = c
+	}
+	s := &PostgresServer{t: t, c: shared.cluster}
+	t.Cleanup(s.Start)
+	return s
+}
+
+// NewDatabase creates an empty database and returns its DATABASE_URL. It is
+// dropped when the test ends, with whoever is still connected.
+func NewDatabase(t testing.TB) string {
+	t.Helper()
+	s := Postgres(t)
+	s.c.mu.Lock()
+	s.c.databases++
+	name := fmt.Sprintf("test_%d", s.c.databases)
+	s.c.mu.Unlock()
+	// Not from template1, which somebody may be connected to.
+	s.Query(s.URL(), "CREATE DATABASE "+name+" TEMPLATE template0")
+	t.Cleanup(func() {
+		s.Start()
+		s.Query(s.URL(), "DROP DATABASE IF EXISTS "+name+" WITH (FORCE)")
+	})
+	return s.c.url(name)
+}
+
+// URL returns the URL of the server's maintenance database, for statements
+// about databases and roles. Tables belong into one of NewDatabase.
+func (s *PostgresServer) URL() string { return s.c.url("postgres") }
+
+// SocketDir returns the folder of the server's unix socket; the port is that
+// of the URLs.
+func (s *PostgresServer) SocketDir() string { return s.c.dir }
+
+// Password returns the password in the URLs, for tests that nothing prints it.
+func (s *PostgresServer) Password() string { return password }
+
+// Stop ends the server in good order: clients are cut, data is written out.
+func (s *PostgresServer) Stop() { s.end(syscall.SIGINT) }
+
+// Crash ends the server at once, without writing anything out: the next
+// Start recovers from the log, as after a power cut of the process.
+func (s *PostgresServer) Crash() { s.end(syscall.SIGQUIT) }
+
+func (s *PostgresServer) end(sig syscall.Signal) {
+	s.t.Helper()
+	if err := s.c.end(sig); err != nil {
+		s.t.Errorf("stop postgres: %v", err)
+	}
+}
+
+// Start starts the server again on the same port, and returns when it takes
+// connections. It does nothing while the server runs.
+func (s *PostgresServer) Start() {
+	s.t.Helper()
+	var err error
+	// Somebody else's listener may hold the port for a moment.
+	poll(clusterReadyWithin, func() bool {
+		err = s.c.start()
+		return !portTaken(err)
+	})
+	if err != nil {
+		s.t.Fatalf("start postgres again: %v", err)
+	}
+}
+
+// CutClients ends the sessions of all clients and returns how many there were.
+func (s *PostgresServer) CutClients() int {
+	s.t.Helper()
+	n := 0
+	out := s.Query(s.URL(), `SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity
+		WHERE backend_type = 'client backend' AND pid <> pg_backend_pid()`)
+	if _, err := fmt.Sscan(out, &n); err != nil {
+		s.t.Fatalf("cut clients: %q: %v", out, err)
+	}
+	return n
+}
+
+// Query runs SQL on the database at url, through psql, so that a test looks
+// at a database with other eyes than the code that it tests. It returns one
+// line per row with columns separated by |, and fails the test on an error.
+func (s *PostgresServer) Query(url, sql string) string {
+	s.t.Helper()
+	out, err := s.c.psql(url, sql)
+	if err != nil {
+		s.t.Fatalf("%s: %v", sql, err)
+	}
+	return out
+}

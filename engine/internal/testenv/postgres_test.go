@@ -1,0 +1,147 @@
+package testenv
+
+import (
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+)
+
+func TestPostgresDatabasesAreFresh(t *testing.T) {
+	s := Postgres(t)
+	a, b := NewDatabase(t), NewDatabase(t)
+	if a == b {
+		t.Fatalf("two databases at one URL")
+	}
+	s.Query(a, "CREATE TABLE t (n int)")
+	if got := s.Query(b, "SELECT count(*) FROM pg_tables WHERE tablename = 't'"); got != "0" {
+		t.Errorf("a table of one database is seen in the other: %q", got)
+	}
+	if got := s.Query(a, "SHOW fsync"); got != "on" {
+		t.Errorf("fsync is %q, want on", got)
+	}
+	if got := s.Query(a, "SELECT 'x', NULL, 2"); got != "x||2" {
+		t.Errorf("a row prints as %q", got)
+	}
+	if !strings.Contains(a, s.Password()) {
+		t.Error("the URL carries no password, so tests that nothing prints it cannot fail")
+	}
+}
+
+func TestPostgresDropsDatabases(t *testing.T) {
+	s := Postgres(t)
+	var url string
+	t.Run("inner", func(t *testing.T) {
+		url = NewDatabase(t)
+		s.Query(url, "SELECT 1")
+	})
+	if _, err := s.c.psql(url, "SELECT 1"); err == nil {
+		t.Error("the database of a finished test still exists")
+	}
+}
+
+func TestPostgresDropsDatabasesOfATestThatLeftItStopped(t *testing.T) {
+	s := Postgres(t)
+	var url string
+	t.Run("inner", func(t *testing.T) {
+		url = NewDatabase(t)
+		Postgres(t).Stop()
+	})
+	if got := s.Query(s.URL(), "SELECT 1"); got != "1" {
+		t.Errorf("the server did not come back: %q", got)
+	}
+	if _, err := s.c.psql(url, "SELECT 1"); err == nil {
+		t.Error("the database of a finished test still exists")
+	}
+}
+
+func TestPostgresRestartKeepsData(t *testing.T) {
+	for _, tt := range []struct {
+		name string
+		end  func(*PostgresServer)
+	}{
+		{"stop", (*PostgresServer).Stop},
+		{"crash", (*PostgresServer).Crash},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			s := Postgres(t)
+			url := NewDatabase(t)
+			s.Query(url, "CREATE TABLE t AS SELECT 7 AS n")
+			tt.end(s)
+			if _, err := s.c.psql(url, "SELECT 1"); err == nil {
+				t.Error("a stopped server answered")
+			}
+			s.Start()
+			s.Start() // running already: nothing to do
+			if got := s.Query(url, "SELECT n FROM t"); got != "7" {
+				t.Errorf("after the restart t holds %q, want 7", got)
+			}
+		})
+	}
+}
+
+func TestPostgresUnixSocket(t *testing.T) {
+	s := Postgres(t)
+	url := strings.Replace(NewDatabase(t), "@127.0.0.1:", "@:", 1) + "&host=" + s.SocketDir()
+	if got := s.Query(url, "SELECT inet_server_addr() IS NULL"); got != "t" {
+		t.Errorf("over the unix socket: %q, want t", got)
+	}
+}
+
+func TestPostgresCutClients(t *testing.T) {
+	s := Postgres(t)
+	url := NewDatabase(t)
+	failed := make(chan error, 1)
+	go func() {
+		_, err := s.c.psql(url, "SELECT pg_sleep(60)")
+		failed <- err
+	}()
+	Eventually(t, 10*time.Second, "the sleeping session", func() bool {
+		return s.Query(s.URL(), "SELECT count(*) FROM pg_stat_activity WHERE query LIKE 'SELECT pg_sleep%'") == "1"
+	})
+	if n := s.CutClients(); n != 1 {
+		t.Errorf("cut %d sessions, want 1", n)
+	}
+	if err := <-failed; err == nil {
+		t.Error("the session went on")
+	}
+}
+
+func TestSweepRemovesOnlyWhatNobodyHolds(t *testing.T) {
+	tmp := t.TempDir()
+	old := time.Now().Add(-time.Hour)
+	folder := func(name string, age time.Time) *os.File {
+		dir := filepath.Join(tmp, clusterPrefix+name)
+		if err := os.Mkdir(dir, 0o700); err != nil {
+			t.Fatal(err)
+		}
+		f, err := lockFile(filepath.Join(dir, "lock"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := os.Chtimes(f.Name(), age, age); err != nil {
+			t.Fatal(err)
+		}
+		return f
+	}
+	held := folder("held", old)
+	defer held.Close()
+	folder("dead", old).Close()
+	folder("young", time.Now()).Close()
+
+	sweep(tmp)
+	left, _ := filepath.Glob(filepath.Join(tmp, "*"))
+	for i := range left {
+		left[i] = strings.TrimPrefix(filepath.Base(left[i]), clusterPrefix)
+	}
+	if got := strings.Join(left, " "); got != "held young" {
+		t.Errorf("left after the sweep: %q, want held and young", got)
+	}
+}
+
+func TestPostgresMajor(t *testing.T) {
+	if got := postgresMajor("/usr/lib/postgresql/15/bin"); got != 15 {
+		t.Errorf("got %d, want 15", got)
+	}
+}

@@ -1,0 +1,184 @@
+package testenv
+
+import (
+	"net"
+	"sync"
+	"testing"
+)
+
+// TCPProxy relays TCP connections to a server and spoils them on demand. Its
+// methods may be called from any goroutine.
+type TCPProxy struct {
+	target   string
+	listener net.Listener
+	wg       sync.WaitGroup // the accept loop and two relays per connection
+
+	mu      sync.Mutex // guards what follows
+	closed  bool
+	pairs   map[*proxyPair]struct{}
+	armed   bool
+	left    int64 // reply bytes to let through before the cut, while armed
+	cuts    int
+	replies int64
+	gate    chan struct{} // not nil while stalled; closed by Resume
+}
+
+// proxyPair is one relayed connection.
+type proxyPair struct{ client, server net.Conn }
+
+func (p *proxyPair) close() {
+	p.client.Close()
+	p.server.Close()
+}
+
+// Proxy starts a relay to the server at target (host:port) on a free port of
+// 127.0.0.1. It ends with the test.
+func Proxy(t testing.TB, target string) *TCPProxy {
+	t.Helper()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatalf("proxy: %v", err)
+	}
+	p := &TCPProxy{target: target, listener: l, pairs: map[*proxyPair]struct{}{}}
+	p.wg.Go(p.accept)
+	t.Cleanup(p.close)
+	return p
+}
+
+// Addr returns the host:port that clients connect to.
+func (p *TCPProxy) Addr() string { return p.listener.Addr().String() }
+
+// CutAfter arms one cut: n more bytes of replies pass, over all connections
+// together, and the connection that carries the next one is closed there, in
+// the middle of a reply unless n hits its end.
+func (p *TCPProxy) CutAfter(n int64) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.armed, p.left = true, n
+}
+
+// Cuts returns how many connections CutAfter has closed so far.
+func (p *TCPProxy) Cuts() int {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.cuts
+}
+
+// Replies returns how many bytes of replies have passed.
+func (p *TCPProxy) Replies() int64 {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.replies
+}
+
+// CutAll closes all connections now and returns how many there were.
+func (p *TCPProxy) CutAll() int {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	for pair := range p.pairs {
+		pair.close()
+	}
+	return len(p.pairs)
+}
+
+// Stall stops all traffic without closing anything, as a dead network does,
+// until Resume.
+func (p *TCPProxy) Stall() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.gate == nil {
+		p.gate = make(chan struct{})
+	}
+}
+
+// Resume lets the traffic that Stall held back go on.
+func (p *TCPProxy) Resume() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.gate != nil {
+		close(p.gate)
+		p.gate = nil
+	}
+}
+
+func (p *TCPProxy) close() {
+	p.Resume()
+	p.mu.Lock()
+	p.closed = true
+	p.mu.Unlock()
+	p.listener.Close()
+	p.CutAll()
+	p.wg.Wait()
+}
+
+func (p *TCPProxy) accept() {
+	for {
+		client, err := p.listener.Accept()
+		if err != nil {
+			return
+		}
+		server, err := net.Dial("tcp", p.target)
+		if err != nil {
+			client.Close() // a server that is down looks like one that hangs up
+			continue
+		}
+		pair := &proxyPair{client: client, server: server}
+		p.mu.Lock()
+		if p.closed {
+			p.mu.Unlock()
+			pair.close()
+			return
+		}
+		p.pairs[pair] = struct{}{}
+		p.mu.Unlock()
+		p.wg.Go(func() { p.relay(pair, pair.server, pair.client, false) })
+		p.wg.Go(func() { p.relay(pair, pair.client, pair.server, true) })
+	}
+}
+
+// relay copies from src to dst until one of them ends, and then ends both.
+func (p *TCPProxy) relay(pair *proxyPair, dst, src net.Conn, reply bool) {
+	defer func() {
+		pair.close()
+		p.mu.Lock()
+		delete(p.pairs, pair)
+		p.mu.Unlock()
+	}()
+	buf := make([]byte, 32<<10)
+	for {
+		n, err := src.Read(buf)
+		if n > 0 {
+			pass, cut := p.admit(n, reply)
+			if _, err := dst.Write(buf[:pass]); err != nil || cut {
+				return
+			}
+		}
+		if err != nil {
+			return
+		}
+	}
+}
+
+// admit waits while the proxy is stalled and says how many of n bytes may
+// pass, and whether the connection is to be cut behind them.
+func (p *TCPProxy) admit(n int, reply bool) (pass int, cut bool) {
+	p.mu.Lock()
+	for p.gate != nil {
+		gate := p.gate
+		p.mu.Unlock()
+		<-gate
+		p.mu.Lock()
+	}
+	defer p.mu.Unlock()
+	if !reply {
+		return n, false
+	}
+	if p.armed && p.left < int64(n) {
+		n, cut = int(p.left), true
+		p.armed = false
+		p.cuts++
+	}
+	p.left -= int64(n)
+	p.replies += int64(n)
+	return n, cut
+}
