@@ -1,0 +1,154 @@
+package redis
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/redis/rueidis"
+)
+
+// commandTimeout bounds every command that does not block, whatever the
+// caller's context says.
+const commandTimeout = 5 * time.Second
+
+// minMajor is the oldest major version of Redis that is served.
+const minMajor = 7
+
+// Options say which server to open.
+type Options struct {
+	// URL is redis://[user:password@]host:port[/db], rediss:// for TLS, or
+	// unix:// with the path of a socket.
+	URL string
+	// Logger receives one line when the connection stands. Required.
+	Logger *slog.Logger
+}
+
+// Client is an open door to one Redis server. It reconnects by itself: a
+// command fails while the server is away and works again when it is back.
+// Safe for use by any number of goroutines.
+type Client struct {
+	rdb rueidis.Client
+	log *slog.Logger
+}
+
+// Open connects, and fails when the server is not there, refuses the login, or
+// is older than Redis 7.0. The error names REDIS_URL and never its content.
+// Close ends what Open began.
+func Open(ctx context.Context, o Options) (*Client, error) {
+	opt, err := clientOptions(o.URL)
+	if err != nil {
+		return nil, fmt.Errorf("REDIS_URL: %w", err)
+	}
+	if err := ctx.Err(); err != nil {
+		return nil, fmt.Errorf("connect to Redis: %w", err)
+	}
+	rdb, err := rueidis.NewClient(opt)
+	if err != nil {
+		if rdb != nil {
+			rdb.Close()
+		}
+		return nil, fmt.Errorf("connect to Redis at %s (REDIS_URL): %w", opt.InitAddress[0], err)
+	}
+	c := &Client{rdb: rdb, log: o.Logger}
+	server, err := c.checkVersion(ctx)
+	if err != nil {
+		rdb.Close()
+		return nil, fmt.Errorf("connect to Redis at %s (REDIS_URL): %w", opt.InitAddress[0], err)
+	}
+	c.log.Info("redis connected", "addr", opt.InitAddress[0], "db", opt.SelectDB, "tls", opt.TLSConfig != nil, "server", server)
+	return c, nil
+}
+
+// Close ends all connections. Commands in flight fail. Readers are closed by
+// those who made them, before.
+func (c *Client) Close() { c.rdb.Close() }
+
+// do runs one command that does not block.
+func (c *Client) do(ctx context.Context, what string, args ...string) (rueidis.RedisMessage, error) {
+	limited, cancel := context.WithTimeout(ctx, commandTimeout)
+	defer cancel()
+	m, err := c.rdb.Do(limited, c.rdb.B().Arbitrary(args...).Build()).ToMessage()
+	if err != nil && !rueidis.IsRedisNil(err) {
+		return m, failure(ctx, commandTimeout, what, err)
+	}
+	return m, nil
+}
+
+// Ping asks the server for a sign of life.
+func (c *Client) Ping(ctx context.Context) error {
+	_, err := c.do(ctx, "ping Redis", "PING")
+	return err
+}
+
+// checkVersion refuses servers that are too old and returns name and version.
+// HELLO tells both everywhere, the embedded server included, and needs no right
+// that a restricted login may lack.
+func (c *Client) checkVersion(ctx context.Context) (string, error) {
+	m, err := c.do(ctx, "ask for the version", "HELLO", "3")
+	if err != nil {
+		if replyHas(err, "unknown command") {
+			return "", errors.New("the server is older than Redis 7.0")
+		}
+		return "", err
+	}
+	fields, err := m.AsMap()
+	if err != nil {
+		return "", fmt.Errorf("ask for the version: %w", errBadReply)
+	}
+	name, version := text(fields["server"]), text(fields["version"])
+	major, err := strconv.Atoi(version[:max(strings.IndexByte(version, '.'), 0)])
+	if err != nil {
+		return "", fmt.Errorf("ask for the version: got %q", version)
+	}
+	if major < minMajor {
+		return "", fmt.Errorf("the server is %s %s, but Redis 7.0 or later (or Valkey) is needed", name, version)
+	}
+	return name + " " + version, nil
+}
+
+// RunID names the running server process: it changes when the server is
+// restarted and when another one takes its place. It is "" where the server
+// does not tell.
+func (c *Client) RunID(ctx context.Context) (string, error) {
+	m, err := c.do(ctx, "ask for the run id", "INFO", "server")
+	if err != nil {
+		if _, ok := reply(err); ok {
+			return "", nil
+		}
+		return "", err
+	}
+	for line := range strings.SplitSeq(text(m), "\n") {
+		if id, ok := strings.CutPrefix(line, "run_id:"); ok {
+			return strings.TrimSpace(id), nil
+		}
+	}
+	return "", nil
+}
+
+// Time returns the server's clock.
+func (c *Client) Time(ctx context.Context) (time.Time, error) {
+	const what = "ask for the time"
+	m, err := c.do(ctx, what, "TIME")
+	if err != nil {
+		return time.Time{}, err
+	}
+	parts, err := m.AsIntSlice()
+	if err != nil || len(parts) != 2 {
+		return time.Time{}, fmt.Errorf("%s: %w", what, errBadReply)
+	}
+	return time.Unix(parts[0], parts[1]*1000), nil
+}
+
+// text returns the string of m, "" when it is none.
+func text(m rueidis.RedisMessage) string {
+	s, err := m.ToString()
+	if err != nil {
+		return ""
+	}
+	return s
+}

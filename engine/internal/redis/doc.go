@@ -1,0 +1,27 @@
+// Package redis is the one door to Redis: the only package that imports the
+// client library, and the only one that knows how a command is spelled. The
+// rooms feed, archive and embedded see the types of this package.
+//
+// On the way of a position it is the first step: [Reader.Read] takes a batch
+// off a stream through a consumer group and returns it as [Entry] values whose
+// strings alias the memory of the reply. Nothing is copied and no map is built
+// per record; the strings stay valid for as long as somebody holds them.
+//
+// Goroutines: Open and the methods start none that they do not wait for, apart
+// from those of the library, two per connection, which end with [Client.Close].
+// A [Client] may be used by any number of goroutines at once, a [Reader] by one.
+//
+// Caveats:
+//   - A blocking read has a connection to itself and a deadline a little beyond
+//     its BLOCK time. A reply that does not come by then closes the connection:
+//     the library has no such deadline, and sends no ping meanwhile.
+//   - A reply that is lost with its connection has moved the consumer group all
+//     the same. Who reads without acknowledgement sets the group back
+//     ([Client.SetGroupID]) after every failed read; Reader first makes sure
+//     that the read which was given up cannot be served late.
+//   - Nothing is retried here. The loops of the callers decide, with a back-off.
+//   - Redis 7.0 or later, Valkey, and the embedded server, which lacks some
+//     commands (XGROUP SETID, CLIENT KILL) and figures (entries-read, lag, idle
+//     times). One conformance suite runs every method against both.
+//   - No error and no log line carries the URL, since it may hold a password.
+package redis

@@ -1,0 +1,128 @@
+package redis
+
+import (
+	"fmt"
+
+	"github.com/redis/rueidis"
+)
+
+// Entry is one record of a stream.
+//
+// The strings alias the memory of the reply they came with and stay valid for
+// as long as they are held; one that is held keeps its own bytes alive and
+// those of no other. The slice Fields itself is borrowed: it is used again when
+// the slice of entries that it came in is handed to the next read.
+type Entry struct {
+	ID ID
+	// Fields alternates name and value. Nil means that the entry still pends
+	// but has been deleted or trimmed from the stream.
+	Fields []string
+}
+
+// appendEntries walks the array of entries in m and appends them to dst[:0],
+// making use of the Fields slices that dst held before.
+func appendEntries(dst []Entry, m *rueidis.RedisMessage) ([]Entry, error) {
+	list, err := m.ToArray()
+	if err != nil {
+		return forget(dst), errBadReply
+	}
+	if cap(dst) < len(list) {
+		grown := make([]Entry, len(list))
+		copy(grown, dst[:cap(dst)])
+		dst = grown
+	}
+	used := dst[:len(list)]
+	for i := range list {
+		if err := used[i].read(&list[i]); err != nil {
+			return forget(dst), err
+		}
+	}
+	forget(dst[len(list):])
+	return used, nil
+}
+
+// forget drops the strings in the unused room of dst, so that an idle reader
+// does not keep its largest reply alive, and returns it empty.
+func forget(dst []Entry) []Entry {
+	all := dst[:cap(dst)]
+	for i := range all {
+		if len(all[i].Fields) == 0 {
+			continue
+		}
+		clear(all[i].Fields)
+		all[i].Fields = all[i].Fields[:0]
+	}
+	return dst[:0]
+}
+
+// read fills e from one [id, [name, value, …]].
+func (e *Entry) read(m *rueidis.RedisMessage) error {
+	pair, err := m.ToArray()
+	if err != nil || len(pair) != 2 {
+		return errBadReply
+	}
+	if e.ID, err = messageID(&pair[0]); err != nil {
+		return err
+	}
+	if pair[1].IsNil() {
+		e.Fields = nil
+		return nil
+	}
+	values, err := pair[1].ToArray()
+	if err != nil {
+		return errBadReply
+	}
+	if cap(e.Fields) < len(values) {
+		e.Fields = make([]string, 0, len(values))
+	}
+	old := len(e.Fields)
+	e.Fields = e.Fields[:len(values)]
+	for i := range values {
+		if e.Fields[i], err = values[i].ToString(); err != nil {
+			return errBadReply
+		}
+	}
+	if old > len(values) {
+		clear(e.Fields[len(values):old])
+	}
+	return nil
+}
+
+// messageID parses the stream id in m.
+func messageID(m *rueidis.RedisMessage) (ID, error) {
+	s, err := m.ToString()
+	if err != nil {
+		return ID{}, errBadReply
+	}
+	id, err := ParseID(s)
+	if err != nil {
+		return ID{}, fmt.Errorf("%w: %w", errBadReply, err)
+	}
+	return id, nil
+}
+
+// readReply returns the entries of a reply to XREADGROUP on one stream: nil, a
+// map of one (RESP3), or an array of one pair (the embedded server).
+func readReply(dst []Entry, m *rueidis.RedisMessage) ([]Entry, error) {
+	switch {
+	case m.IsNil():
+		return forget(dst), nil
+	case m.IsMap():
+		streams, err := m.ToMap()
+		if err != nil || len(streams) != 1 {
+			return forget(dst), errBadReply
+		}
+		for _, entries := range streams {
+			return appendEntries(dst, &entries)
+		}
+	}
+	streams, err := m.ToArray()
+	if err != nil || len(streams) != 1 {
+		return forget(dst), errBadReply
+	}
+	pair, err := streams[0].ToArray()
+	if err != nil || len(pair) != 2 {
+		return forget(dst), errBadReply
+	}
+	return appendEntries(dst, &pair[1])
+}

@@ -1,0 +1,78 @@
+package redis
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/redis/rueidis"
+)
+
+// errNoReply is what a read fails with whose reply did not come in time. Its
+// connection has been closed.
+var errNoReply = errors.New("no reply in time, connection closed")
+
+// reply returns the error reply of the server within err.
+func reply(err error) (*rueidis.RedisError, bool) {
+	var re *rueidis.RedisError
+	if errors.As(err, &re) && !re.IsNil() {
+		return re, true
+	}
+	return nil, false
+}
+
+// replyHas says whether err is an error reply that contains one of the words.
+func replyHas(err error, words ...string) bool {
+	re, ok := reply(err)
+	if !ok {
+		return false
+	}
+	text := re.Error()
+	for _, w := range words {
+		if strings.Contains(text, w) {
+			return true
+		}
+	}
+	return false
+}
+
+// IsNoGroup says whether err means that the consumer group, or the stream with
+// it, is not there (any more).
+func IsNoGroup(err error) bool {
+	return replyHas(err, "NOGROUP", "requires the key to exist", "no such key", "no longer exists")
+}
+
+// IsConnection says whether err comes from the way to the server and not from
+// its answer: refused, cut, no reply in time. What became of the command is
+// then unknown. The end of the caller's own context is not one of these.
+func IsConnection(err error) bool {
+	if err == nil || errors.Is(err, context.Canceled) {
+		return false
+	}
+	if errors.Is(err, errNoReply) {
+		return true
+	}
+	if errors.Is(err, context.DeadlineExceeded) || errors.Is(err, errBadReply) {
+		return false
+	}
+	_, isReply := reply(err)
+	return !isReply
+}
+
+// errBadReply is what a reply of an unexpected shape fails with.
+var errBadReply = errors.New("reply of an unexpected shape")
+
+// failure wraps err with what was attempted. ctx is the caller's context and
+// limit the time that the command was given: an end of the caller's context
+// is reported as such, our own deadline as errNoReply.
+func failure(ctx context.Context, limit time.Duration, what string, err error) error {
+	if cause := ctx.Err(); cause != nil {
+		return fmt.Errorf("%s: %w", what, cause)
+	}
+	if errors.Is(err, context.DeadlineExceeded) {
+		return fmt.Errorf("%s: %w (%v)", what, errNoReply, limit)
+	}
+	return fmt.Errorf("%s: %w", what, err)
+}

@@ -1,0 +1,202 @@
+package redis
+
+import (
+	"context"
+	"fmt"
+	"strconv"
+	"time"
+)
+
+// CreateGroup makes the consumer group, and the stream with it if there is
+// none (MKSTREAM). The group's first entry will be the first after at: the
+// zero ID gives it the whole stream. created is false when the group was there
+// already; it is left as it was.
+func (c *Client) CreateGroup(ctx context.Context, stream, group string, at ID) (created bool, err error) {
+	_, err = c.do(ctx, "create group "+group+" on stream "+stream,
+		"XGROUP", "CREATE", stream, group, at.String(), "MKSTREAM")
+	if replyHas(err, "BUSYGROUP") {
+		return false, nil
+	}
+	return err == nil, err
+}
+
+// SetGroupID moves the group so that its next entry is the first after at.
+// What pends stays pending, except on a server without XGROUP SETID (the
+// embedded one), where the group is destroyed and made again: there it suits
+// groups on which nothing pends. An error for which IsNoGroup holds says that
+// there is no such group.
+func (c *Client) SetGroupID(ctx context.Context, stream, group string, at ID) error {
+	what := "set back group " + group + " on stream " + stream
+	_, err := c.do(ctx, what, "XGROUP", "SETID", stream, group, at.String())
+	if !replyHas(err, "not supported", "unknown subcommand", "Unknown subcommand") {
+		return err
+	}
+	if _, err := c.DestroyGroup(ctx, stream, group); err != nil {
+		return fmt.Errorf("%s: %w", what, err)
+	}
+	if _, err := c.CreateGroup(ctx, stream, group, at); err != nil {
+		return fmt.Errorf("%s: %w", what, err)
+	}
+	return nil
+}
+
+// DestroyGroup removes the group with all that pends on it. destroyed is false
+// when there was none.
+func (c *Client) DestroyGroup(ctx context.Context, stream, group string) (destroyed bool, err error) {
+	m, err := c.do(ctx, "destroy group "+group+" on stream "+stream, "XGROUP", "DESTROY", stream, group)
+	if IsNoGroup(err) {
+		return false, nil
+	}
+	if err != nil {
+		return false, err
+	}
+	n, _ := m.AsInt64()
+	return n == 1, nil
+}
+
+// GroupLastDelivered returns the id up to which the group has been given the
+// stream. ok is false when there is no such group.
+func (c *Client) GroupLastDelivered(ctx context.Context, stream, group string) (last ID, ok bool, err error) {
+	what := "groups of stream " + stream
+	m, err := c.do(ctx, what, "XINFO", "GROUPS", stream)
+	if replyHas(err, "no such key") {
+		return ID{}, false, nil
+	}
+	if err != nil {
+		return ID{}, false, err
+	}
+	groups, err := m.ToArray()
+	if err != nil {
+		return ID{}, false, fmt.Errorf("%s: %w", what, errBadReply)
+	}
+	for i := range groups {
+		info, err := groups[i].AsMap()
+		if err != nil {
+			return ID{}, false, fmt.Errorf("%s: %w", what, errBadReply)
+		}
+		if text(info["name"]) != group {
+			continue
+		}
+		last, err := ParseID(text(info["last-delivered-id"]))
+		if err != nil {
+			return ID{}, false, fmt.Errorf("%s: %w", what, err)
+		}
+		return last, true, nil
+	}
+	return ID{}, false, nil
+}
+
+// Ack acknowledges entries, in one command per 1,000, and returns how many of
+// them were pending. Entries that do not pend, and a group that is not there,
+// count as 0 and are no error.
+func (c *Client) Ack(ctx context.Context, stream, group string, ids []ID) (int64, error) {
+	const batch = 1000
+	what := "acknowledge to group " + group + " on stream " + stream
+	args := make([]string, 0, min(len(ids), batch)+3)
+	var total int64
+	for len(ids) > 0 {
+		part := ids[:min(len(ids), batch)]
+		ids = ids[len(part):]
+		args = append(args[:0], "XACK", stream, group)
+		for _, id := range part {
+			args = append(args, id.String())
+		}
+		m, err := c.do(ctx, what, args...)
+		if err != nil {
+			return total, err
+		}
+		n, err := m.AsInt64()
+		if err != nil {
+			return total, fmt.Errorf("%s: %w", what, errBadReply)
+		}
+		total += n
+	}
+	return total, nil
+}
+
+// Pending tells what a group has been given and not acknowledged.
+type Pending struct {
+	Count          int64
+	Oldest, Newest ID // both zero when Count is 0
+}
+
+// PendingSummary returns what pends on the group. An error for which
+// IsNoGroup holds says that there is no such group or stream.
+func (c *Client) PendingSummary(ctx context.Context, stream, group string) (Pending, error) {
+	what := "pending entries of group " + group + " on stream " + stream
+	m, err := c.do(ctx, what, "XPENDING", stream, group)
+	if err != nil {
+		return Pending{}, err
+	}
+	parts, err := m.ToArray()
+	if err != nil || len(parts) < 3 {
+		return Pending{}, fmt.Errorf("%s: %w", what, errBadReply)
+	}
+	n, err := parts[0].AsInt64()
+	if err != nil {
+		return Pending{}, fmt.Errorf("%s: %w", what, errBadReply)
+	}
+	if n == 0 {
+		return Pending{}, nil
+	}
+	oldest, err := messageID(&parts[1])
+	if err != nil {
+		return Pending{}, fmt.Errorf("%s: %w", what, err)
+	}
+	newest, err := messageID(&parts[2])
+	if err != nil {
+		return Pending{}, fmt.Errorf("%s: %w", what, err)
+	}
+	return Pending{Count: n, Oldest: oldest, Newest: newest}, nil
+}
+
+// ClaimOptions say which pending entries of a group a consumer takes over.
+type ClaimOptions struct {
+	Stream   string
+	Group    string
+	Consumer string
+	// MinIdle is how long an entry must have been with its consumer.
+	MinIdle time.Duration
+	// From is where in the list of pending entries to begin.
+	From ID
+	// Count is the most entries to take, at least 1.
+	Count int
+}
+
+// Claim takes pending entries over from whoever holds them (XAUTOCLAIM). next
+// is where to go on, zero when the list has been walked to its end. Entries
+// that have been deleted from the stream meanwhile are dropped from the list
+// of pending ones by the server, and their ids returned in deleted (the
+// embedded server names none). dst lends its memory: see [Entry].
+func (c *Client) Claim(ctx context.Context, o ClaimOptions, dst []Entry) (entries []Entry, next ID, deleted []ID, err error) {
+	what := "claim entries of group " + o.Group + " on stream " + o.Stream
+	m, err := c.do(ctx, what, "XAUTOCLAIM", o.Stream, o.Group, o.Consumer,
+		strconv.FormatInt(o.MinIdle.Milliseconds(), 10), o.From.String(), "COUNT", strconv.Itoa(max(o.Count, 1)))
+	if err != nil {
+		return forget(dst), ID{}, nil, err
+	}
+	parts, err := m.ToArray()
+	if err != nil || len(parts) < 2 {
+		return forget(dst), ID{}, nil, fmt.Errorf("%s: %w", what, errBadReply)
+	}
+	if next, err = messageID(&parts[0]); err != nil {
+		return forget(dst), ID{}, nil, fmt.Errorf("%s: %w", what, err)
+	}
+	if dst, err = appendEntries(dst, &parts[1]); err != nil {
+		return dst, ID{}, nil, fmt.Errorf("%s: %w", what, err)
+	}
+	if len(parts) > 2 {
+		gone, err := parts[2].ToArray()
+		if err != nil {
+			return forget(dst), ID{}, nil, fmt.Errorf("%s: %w", what, errBadReply)
+		}
+		for i := range gone {
+			id, err := messageID(&gone[i])
+			if err != nil {
+				return forget(dst), ID{}, nil, fmt.Errorf("%s: %w", what, err)
+			}
+			deleted = append(deleted, id)
+		}
+	}
+	return dst, next, deleted, nil
+}

@@ -1,0 +1,84 @@
+package redis
+
+import (
+	"context"
+	"fmt"
+	"strconv"
+	"time"
+)
+
+// takeScript gives the key to the token when it is free or the token's own.
+// One script takes and renews: a holder whose lease ran out takes it again in
+// the same step in which he would have found it gone.
+const takeScript = `local v = redis.call('GET', KEYS[1])
+if v and v ~= ARGV[1] then return 0 end
+redis.call('SET', KEYS[1], ARGV[1], 'PX', ARGV[2])
+return 1`
+
+// dropScript removes the key when it is the token's own.
+const dropScript = `if redis.call('GET', KEYS[1]) == ARGV[1] then return redis.call('DEL', KEYS[1]) end
+return 0`
+
+// TakeLease takes or renews the lease key for ttl (at least 1 ms). held is
+// false when it carries another's token.
+func (c *Client) TakeLease(ctx context.Context, key, token string, ttl time.Duration) (held bool, err error) {
+	return c.eval(ctx, "take lease "+key, takeScript, key, token, strconv.FormatInt(max(ttl.Milliseconds(), 1), 10))
+}
+
+// DropLease gives the lease key up. dropped is false when it was not held with
+// this token (any more).
+func (c *Client) DropLease(ctx context.Context, key, token string) (dropped bool, err error) {
+	return c.eval(ctx, "drop lease "+key, dropScript, key, token)
+}
+
+// eval runs a script on one key that answers 1 for yes.
+func (c *Client) eval(ctx context.Context, what, script, key string, args ...string) (bool, error) {
+	m, err := c.do(ctx, what, append([]string{"EVAL", script, "1", key}, args...)...)
+	if err != nil {
+		return false, err
+	}
+	n, err := m.AsInt64()
+	if err != nil {
+		return false, fmt.Errorf("%s: %w", what, errBadReply)
+	}
+	return n == 1, nil
+}
+
+// Exists says whether the key is there.
+func (c *Client) Exists(ctx context.Context, key string) (bool, error) {
+	m, err := c.do(ctx, "look for key "+key, "EXISTS", key)
+	if err != nil {
+		return false, err
+	}
+	n, err := m.AsInt64()
+	if err != nil {
+		return false, fmt.Errorf("look for key %s: %w", key, errBadReply)
+	}
+	return n == 1, nil
+}
+
+// HashSet sets one field of a hash.
+func (c *Client) HashSet(ctx context.Context, key, field, value string) error {
+	_, err := c.do(ctx, "set a field of "+key, "HSET", key, field, value)
+	return err
+}
+
+// HashDelete removes one field of a hash. One that is not there is no error.
+func (c *Client) HashDelete(ctx context.Context, key, field string) error {
+	_, err := c.do(ctx, "delete a field of "+key, "HDEL", key, field)
+	return err
+}
+
+// Hash returns all fields of a hash, empty when there is none. It suits small
+// hashes.
+func (c *Client) Hash(ctx context.Context, key string) (map[string]string, error) {
+	m, err := c.do(ctx, "read "+key, "HGETALL", key)
+	if err != nil {
+		return nil, err
+	}
+	fields, err := m.AsStrMap()
+	if err != nil {
+		return nil, fmt.Errorf("read %s: %w", key, errBadReply)
+	}
+	return fields, nil
+}

@@ -1,0 +1,99 @@
+package redis
+
+import (
+	"testing"
+	"time"
+
+	"github.com/alicebob/miniredis/v2"
+	"github.com/google/go-cmp/cmp"
+
+	"pitwall/engine/internal/testenv"
+)
+
+func TestLease(t *testing.T) {
+	conform(t, func(t *testing.T, c *Client, _ target) {
+		ctx := t.Context()
+		step := func(what string, got bool, err error, want bool) {
+			t.Helper()
+			if err != nil || got != want {
+				t.Errorf("%s: %v, %v, want %v", what, got, err, want)
+			}
+		}
+		there := func(what string, want bool) {
+			t.Helper()
+			got, err := c.Exists(ctx, "k")
+			step(what, got, err, want)
+		}
+		there("before", false)
+		got, err := c.TakeLease(ctx, "k", "one", time.Minute)
+		step("take a free lease", got, err, true)
+		there("after", true)
+		got, err = c.TakeLease(ctx, "k", "two", time.Minute)
+		step("take another's lease", got, err, false)
+		got, err = c.TakeLease(ctx, "k", "one", time.Minute)
+		step("renew", got, err, true)
+		got, err = c.DropLease(ctx, "k", "two")
+		step("drop another's lease", got, err, false)
+		there("after that", true)
+		got, err = c.DropLease(ctx, "k", "one")
+		step("drop one's own lease", got, err, true)
+		got, err = c.DropLease(ctx, "k", "one")
+		step("drop it again", got, err, false)
+		got, err = c.TakeLease(ctx, "k", "two", time.Minute)
+		step("take it after it was dropped", got, err, true)
+	})
+}
+
+// The clock of the embedded server is moved by hand, so the two servers have
+// a test each.
+func TestLeaseRunsOut(t *testing.T) {
+	t.Run("redis-server", func(t *testing.T) {
+		c := open(t, testenv.Redis(t).URL())
+		if !must(c.TakeLease(t.Context(), "k", "one", 50*time.Millisecond))(t) {
+			t.Fatal("lease not taken")
+		}
+		testenv.Eventually(t, 5*time.Second, "the lease runs out", func() bool {
+			return must(c.TakeLease(t.Context(), "k", "two", time.Minute))(t)
+		})
+	})
+	t.Run("embedded", func(t *testing.T) {
+		m := miniredis.RunT(t)
+		c := open(t, "redis://"+m.Addr())
+		if !must(c.TakeLease(t.Context(), "k", "one", 5*time.Second))(t) {
+			t.Fatal("lease not taken")
+		}
+		m.FastForward(4 * time.Second)
+		if must(c.TakeLease(t.Context(), "k", "two", time.Minute))(t) {
+			t.Fatal("lease taken from its holder")
+		}
+		m.FastForward(2 * time.Second)
+		if !must(c.TakeLease(t.Context(), "k", "two", time.Minute))(t) {
+			t.Error("lease not free after its time")
+		}
+	})
+}
+
+func TestHash(t *testing.T) {
+	conform(t, func(t *testing.T, c *Client, _ target) {
+		ctx := t.Context()
+		check := func(when string, want map[string]string) {
+			t.Helper()
+			if d := cmp.Diff(want, must(c.Hash(ctx, "h"))(t)); d != "" {
+				t.Errorf("%s (-want +got):\n%s", when, d)
+			}
+		}
+		check("no hash", map[string]string{})
+		for _, kv := range [][2]string{{"a", "1"}, {"b", "2"}, {"a", "3"}} {
+			if err := c.HashSet(ctx, "h", kv[0], kv[1]); err != nil {
+				t.Fatal(err)
+			}
+		}
+		check("two fields", map[string]string{"a": "3", "b": "2"})
+		for _, f := range []string{"a", "nosuch"} {
+			if err := c.HashDelete(ctx, "h", f); err != nil {
+				t.Fatal(err)
+			}
+		}
+		check("one deleted", map[string]string{"b": "2"})
+	})
+}

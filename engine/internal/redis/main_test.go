@@ -1,0 +1,86 @@
+package redis
+
+import (
+	"context"
+	"log/slog"
+	"testing"
+
+	"github.com/alicebob/miniredis/v2"
+	"go.uber.org/goleak"
+
+	"pitwall/engine/internal/testenv"
+)
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+// target is a server that the conformance suite runs against.
+type target struct {
+	name  string
+	start func(t *testing.T) (url string)
+	// setID says that the server has XGROUP SETID and CLIENT KILL.
+	real bool
+}
+
+// targets are all servers that Pitwall runs on: every method of the door is
+// tried on each of them.
+func targets() []target {
+	return []target{
+		{"redis-server", func(t *testing.T) string { return testenv.Redis(t).URL() }, true},
+		{"embedded", func(t *testing.T) string { return "redis://" + miniredis.RunT(t).Addr() }, false},
+	}
+}
+
+// conform runs fn against each server, as a subtest with a fresh client.
+func conform(t *testing.T, fn func(t *testing.T, c *Client, on target)) {
+	t.Helper()
+	for _, on := range targets() {
+		t.Run(on.name, func(t *testing.T) {
+			fn(t, open(t, on.start(t)), on)
+		})
+	}
+}
+
+// open opens a client that is closed with the test.
+func open(t *testing.T, url string) *Client {
+	t.Helper()
+	c, err := Open(context.Background(), Options{URL: url, Logger: slog.New(slog.DiscardHandler)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(c.Close)
+	return c
+}
+
+// raw sends a command that the door has no method for.
+func raw(t *testing.T, c *Client, args ...string) {
+	t.Helper()
+	if _, err := c.do(t.Context(), "test", args...); err != nil {
+		t.Fatalf("%q: %v", args, err)
+	}
+}
+
+// addID adds an entry with an id of the test's choice.
+func addID(t *testing.T, c *Client, stream, id string, fields ...string) {
+	t.Helper()
+	raw(t, c, append([]string{"XADD", stream, id}, fields...)...)
+}
+
+// must fails the test on an error.
+func must[T any](v T, err error) func(t *testing.T) T {
+	return func(t *testing.T) T {
+		t.Helper()
+		if err != nil {
+			t.Fatal(err)
+		}
+		return v
+	}
+}
+
+// ids returns the ids of entries as Redis writes them.
+func ids(entries []Entry) []string {
+	out := make([]string, len(entries))
+	for i, e := range entries {
+		out[i] = e.ID.String()
+	}
+	return out
+}

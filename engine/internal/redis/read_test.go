@@ -1,0 +1,152 @@
+package redis
+
+import (
+	"context"
+	"errors"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+)
+
+var readAll = ReadOptions{Stream: "s", Group: "g", Consumer: "c", From: ">", Count: 10, NoAck: true}
+
+func TestReadGroupNewAndOwnPending(t *testing.T) {
+	conform(t, func(t *testing.T, c *Client, on target) {
+		ctx := t.Context()
+		filled(t, c)
+		o := readAll
+		o.NoAck, o.Count = false, 3
+		got := must(c.ReadGroup(ctx, o, nil))(t)
+		want := []Entry{{ID{Ms: 1}, []string{"n", "1-0"}}, {ID{Ms: 2}, []string{"n", "2-0"}}, {ID{Ms: 3}, []string{"n", "3-0"}}}
+		if d := cmp.Diff(want, got); d != "" {
+			t.Errorf("new entries (-want +got):\n%s", d)
+		}
+		o.From = "0"
+		if d := cmp.Diff(want, must(c.ReadGroup(ctx, o, nil))(t)); d != "" {
+			t.Errorf("own pending entries (-want +got):\n%s", d)
+		}
+		o.From = "2-0"
+		if d := cmp.Diff(want[2:], must(c.ReadGroup(ctx, o, nil))(t)); d != "" {
+			t.Errorf("own pending entries after 2-0 (-want +got):\n%s", d)
+		}
+		o.From, o.Consumer = "0", "other"
+		if got := must(c.ReadGroup(ctx, o, nil))(t); len(got) != 0 {
+			t.Errorf("another consumer's pending entries: %v", ids(got))
+		}
+		raw(t, c, "XDEL", "s", "2-0")
+		o.Consumer = "c"
+		got = must(c.ReadGroup(ctx, o, nil))(t)
+		if on.real { // the embedded server leaves such an entry out
+			if d := cmp.Diff([]Entry{want[0], {ID{Ms: 2}, nil}, want[2]}, got); d != "" {
+				t.Errorf("a pending entry that was deleted (-want +got):\n%s", d)
+			}
+		}
+	})
+}
+
+func TestNoAckLeavesNothingPending(t *testing.T) {
+	conform(t, func(t *testing.T, c *Client, _ target) {
+		filled(t, c)
+		if n := len(must(c.ReadGroup(t.Context(), readAll, nil))(t)); n != 5 {
+			t.Fatalf("read %d entries, want 5", n)
+		}
+		if p := must(c.PendingSummary(t.Context(), "s", "g"))(t); p.Count != 0 {
+			t.Errorf("%d entries pend", p.Count)
+		}
+	})
+}
+
+func TestReadComesBackEmptyAfterBlock(t *testing.T) {
+	conform(t, func(t *testing.T, c *Client, _ target) {
+		must(c.CreateGroup(t.Context(), "s", "g", ID{}))(t)
+		o := readAll
+		o.Block = 30 * time.Millisecond
+		r := c.NewReader(o)
+		defer r.Close()
+		for range 3 {
+			begin := time.Now()
+			if got := must(r.Read(t.Context(), nil))(t); len(got) != 0 {
+				t.Errorf("got %v from an empty stream", ids(got))
+			}
+			if d := time.Since(begin); d < 20*time.Millisecond {
+				t.Errorf("came back after %v, before its time", d)
+			}
+		}
+		o.Block = 0
+		if got := must(c.ReadGroup(t.Context(), o, nil))(t); len(got) != 0 {
+			t.Errorf("got %v from an empty stream without waiting", ids(got))
+		}
+	})
+}
+
+func TestReadWakesUpForANewEntry(t *testing.T) {
+	conform(t, func(t *testing.T, c *Client, _ target) {
+		must(c.CreateGroup(t.Context(), "s", "g", ID{}))(t)
+		o := readAll
+		o.Block = 20 * time.Second
+		r := c.NewReader(o)
+		defer r.Close()
+		done := make(chan error, 1)
+		go func() {
+			_, err := c.Add(context.Background(), "s", 0, "a", "1")
+			done <- err
+		}()
+		if got := must(r.Read(t.Context(), nil))(t); len(got) != 1 {
+			t.Errorf("got %v, want one entry", ids(got))
+		}
+		if err := <-done; err != nil {
+			t.Error(err)
+		}
+	})
+}
+
+func TestReadEndsWithItsContext(t *testing.T) {
+	conform(t, func(t *testing.T, c *Client, _ target) {
+		must(c.CreateGroup(t.Context(), "s", "g", ID{}))(t)
+		o := readAll
+		o.Block = 30 * time.Second
+		r := c.NewReader(o)
+		defer r.Close()
+		for _, read := range []func(context.Context) error{
+			func(ctx context.Context) error { _, err := r.Read(ctx, nil); return err },
+			func(ctx context.Context) error { _, err := c.ReadGroup(ctx, o, nil); return err },
+		} {
+			ctx, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
+			begin := time.Now()
+			err := read(ctx)
+			cancel()
+			if !errors.Is(err, context.DeadlineExceeded) || IsConnection(err) {
+				t.Errorf("got %v, want the end of the context", err)
+			}
+			if d := time.Since(begin); d > 5*time.Second {
+				t.Errorf("came back after %v", d)
+			}
+		}
+	})
+}
+
+// The memory of the entries is used again, the strings are not.
+func TestReadReusesTheSliceAndKeepsTheStrings(t *testing.T) {
+	conform(t, func(t *testing.T, c *Client, _ target) {
+		ctx := t.Context()
+		filled(t, c)
+		first := must(c.Range(ctx, "s", ID{Ms: 1}, ID{Ms: 3}, 3, nil))(t)
+		kept := first[0].Fields[1]
+		second := must(c.Range(ctx, "s", ID{Ms: 4}, ID{Ms: 4}, 3, first))(t)
+		if &second[0] != &first[0] || &second[0].Fields[0] != &first[0].Fields[0] {
+			t.Error("the memory lent was not used")
+		}
+		if kept != "1-0" || second[0].Fields[1] != "4-0" {
+			t.Errorf("kept %q and read %q, want 1-0 and 4-0", kept, second[0].Fields[1])
+		}
+		for _, e := range second[1:3] {
+			if len(e.Fields) != 0 || e.Fields[:1][0] != "" {
+				t.Errorf("the unused room still holds %q", e.Fields[:1])
+			}
+		}
+		if n := testing.AllocsPerRun(10, func() { forget(second) }); n != 0 {
+			t.Errorf("forgetting allocates %v times", n)
+		}
+	})
+}

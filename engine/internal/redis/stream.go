@@ -1,0 +1,120 @@
+package redis
+
+import (
+	"context"
+	"fmt"
+	"strconv"
+
+	"github.com/redis/rueidis"
+)
+
+// LastID returns the id that the stream gave out last, even if that entry has
+// been deleted since: 0-0 when there is no stream.
+func (c *Client) LastID(ctx context.Context, stream string) (ID, error) {
+	what := "last id of stream " + stream
+	m, err := c.do(ctx, what, "XINFO", "STREAM", stream)
+	if err != nil {
+		if replyHas(err, "no such key") {
+			return ID{}, nil
+		}
+		return ID{}, err
+	}
+	info, err := m.AsMap()
+	if err != nil {
+		return ID{}, fmt.Errorf("%s: %w", what, errBadReply)
+	}
+	last := text(info["last-generated-id"])
+	if last == "" { // the embedded server, before the first entry
+		return ID{}, nil
+	}
+	id, err := ParseID(last)
+	if err != nil {
+		return ID{}, fmt.Errorf("%s: %w", what, err)
+	}
+	return id, nil
+}
+
+// FirstID returns the id of the oldest entry that the stream still holds: 0-0
+// when it holds none.
+func (c *Client) FirstID(ctx context.Context, stream string) (ID, error) {
+	entries, err := c.Range(ctx, stream, ID{}, MaxID, 1, nil)
+	if err != nil || len(entries) == 0 {
+		return ID{}, err
+	}
+	return entries[0].ID, nil
+}
+
+// Range returns up to count entries from the ids from to to, both included,
+// oldest first. dst lends its memory: see [Entry].
+func (c *Client) Range(ctx context.Context, stream string, from, to ID, count int, dst []Entry) ([]Entry, error) {
+	what := "range of stream " + stream
+	m, err := c.do(ctx, what, "XRANGE", stream, from.String(), to.String(), "COUNT", strconv.Itoa(max(count, 1)))
+	if err != nil {
+		return forget(dst), err
+	}
+	dst, err = appendEntries(dst, &m)
+	if err != nil {
+		return dst, fmt.Errorf("%s: %w", what, err)
+	}
+	return dst, nil
+}
+
+// Length returns how many entries the stream holds, 0 when there is none.
+func (c *Client) Length(ctx context.Context, stream string) (int64, error) {
+	what := "length of stream " + stream
+	m, err := c.do(ctx, what, "XLEN", stream)
+	if err != nil {
+		return 0, err
+	}
+	n, err := m.AsInt64()
+	if err != nil {
+		return 0, fmt.Errorf("%s: %w", what, errBadReply)
+	}
+	return n, nil
+}
+
+// Add appends one record, given as alternating name and value, and returns its
+// id. The stream is kept near maxLen entries (XADD MAXLEN ~); 0 leaves it
+// unbounded.
+func (c *Client) Add(ctx context.Context, stream string, maxLen int64, fields ...string) (ID, error) {
+	m, err := c.do(ctx, "add to stream "+stream, addArgs(stream, maxLen, fields)...)
+	if err != nil {
+		return ID{}, err
+	}
+	id, err := messageID(&m)
+	if err != nil {
+		return ID{}, fmt.Errorf("add to stream %s: %w", stream, err)
+	}
+	return id, nil
+}
+
+// AddAll appends many records in one round trip, in their order, each given
+// as alternating name and value. After an error any part of them may have been
+// added; the error of the first that failed is returned.
+func (c *Client) AddAll(ctx context.Context, stream string, maxLen int64, records [][]string) error {
+	if len(records) == 0 {
+		return nil
+	}
+	limited, cancel := context.WithTimeout(ctx, commandTimeout)
+	defer cancel()
+	cmds := make([]rueidis.Completed, len(records))
+	for i, fields := range records {
+		cmds[i] = c.rdb.B().Arbitrary(addArgs(stream, maxLen, fields)...).Build()
+	}
+	for _, r := range c.rdb.DoMulti(limited, cmds...) {
+		if err := r.Error(); err != nil {
+			return failure(ctx, commandTimeout, "add to stream "+stream, err)
+		}
+	}
+	return nil
+}
+
+// addArgs spells XADD.
+func addArgs(stream string, maxLen int64, fields []string) []string {
+	a := make([]string, 0, len(fields)+6)
+	a = append(a, "XADD", stream)
+	if maxLen > 0 {
+		a = append(a, "MAXLEN", "~", strconv.FormatInt(maxLen, 10))
+	}
+	return append(append(a, "*"), fields...)
+}
