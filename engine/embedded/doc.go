@@ -1,0 +1,40 @@
+// Package embedded is what stands in when the real servers are not there: an
+// in-process Redis protocol server, and a simulator that publishes to it (or
+// to a real Redis) as an ingestion service would.
+//
+// Both stand before the first step of a position's way. Nothing is short cut:
+// simulated records are written with XADD over TCP, read by feed and archive
+// like any other, and the simulator knows no other room.
+//
+// # The Redis stand-in
+//
+// It is miniredis, listening on a loopback address, with real time, bounded
+// streams and a guard against what would end the process. Checked against a
+// real server, command by command, in this package's tests: XADD, XREADGROUP
+// with BLOCK, COUNT and NOACK, XACK, XPENDING, XAUTOCLAIM, XRANGE, XREVRANGE,
+// XINFO, XGROUP CREATE and DESTROY, SET NX PX, GET, PEXPIRE, EVAL.
+//
+// What it holds is lost with the process. Its gaps, on none of which the
+// engine may rest:
+//
+//   - no XGROUP SETID, no CLIENT TRACKING, SETINFO or KILL, no INFO server;
+//     HELLO says version 6.0.5.
+//   - XINFO STREAM has only length and last-generated-id, which is "" before
+//     the first entry; XINFO GROUPS has no entries-read, and lag is the length.
+//   - XREADGROUP from an id ignores COUNT, and leaves out pending entries that
+//     were trimmed where Redis names them with no fields; XPENDING's summary
+//     does not count them, XACK answers 0 for them, XAUTOCLAIM skips them
+//     without an end. NOACK reads are counted as pending in XINFO CONSUMERS.
+//   - XRANGE and XREVRANGE walk the stream from its end, XREVRANGE after
+//     copying it: some milliseconds on a full stream, during which nothing
+//     else is served.
+//   - a client that does not read its replies stops the server for all, since
+//     replies are written under the one lock: it is for this machine's own
+//     use, and listens on loopback unless told otherwise.
+//
+// # Goroutines
+//
+// StartRedis starts the server's own, Close ends them and waits. Simulator.Run
+// starts a few for each burst of records and has waited for all when it
+// returns.
+package embedded

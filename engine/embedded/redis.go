@@ -1,0 +1,104 @@
+package embedded
+
+import (
+	"errors"
+	"fmt"
+	"net"
+	"sync"
+	"time"
+
+	"github.com/alicebob/miniredis/v2"
+)
+
+// DefaultRedisAddr is where StartRedis listens when no address is given.
+const DefaultRedisAddr = "127.0.0.1:6390"
+
+// MaxStreamLen is how many entries a stream of the embedded Redis holds at
+// most; the oldest make room for the newest. At 200 records a second that is
+// four minutes and some 50 MB, the same after a week as after an hour.
+const MaxStreamLen = 50_000
+
+// Redis is a Redis protocol server inside this process. Its methods may be
+// called from any goroutine.
+type Redis struct {
+	server   *miniredis.Miniredis
+	listener net.Listener
+	accept   sync.WaitGroup // the accept loop
+	close    sync.Once
+}
+
+// StartRedis starts the embedded Redis on addr (host:port, port 0 for a free
+// one, "" for DefaultRedisAddr). The caller closes it. An error names the
+// setting EMBEDDED_REDIS_ADDR.
+func StartRedis(addr string) (*Redis, error) {
+	if addr == "" {
+		addr = DefaultRedisAddr
+	}
+	listener, err := net.Listen("tcp", addr)
+	if err != nil {
+		return nil, fmt.Errorf("start the embedded Redis (EMBEDDED_REDIS_ADDR): %w", err)
+	}
+	server, err := startServer()
+	if err != nil {
+		return nil, errors.Join(fmt.Errorf("start the embedded Redis: %w", err), listener.Close())
+	}
+	r := &Redis{server: server, listener: listener}
+	r.accept.Go(r.serve)
+	return r, nil
+}
+
+// startServer starts a miniredis without a listener of its own: ours hands it
+// guarded connections.
+func startServer() (*miniredis.Miniredis, error) {
+	server := miniredis.NewMiniRedis()
+	conn, err := server.Dial()
+	if err != nil {
+		return nil, err
+	}
+	if err := conn.Close(); err != nil {
+		server.Close()
+		return nil, err
+	}
+	// Time to live runs out by the clock, as on a real server, and not only
+	// when a test says so.
+	server.ClockTTL(true)
+	server.Server().SetPreHook(hook{server.Server(), MaxStreamLen}.before)
+	return server, nil
+}
+
+// serve accepts until the listener is closed. Accept may also fail for want of
+// file descriptors, which passes.
+func (r *Redis) serve() {
+	for {
+		conn, err := r.listener.Accept()
+		switch {
+		case err == nil:
+			r.server.Server().ServeConn(&guardedConn{Conn: conn})
+		case errors.Is(err, net.ErrClosed):
+			return
+		default:
+			time.Sleep(50 * time.Millisecond)
+		}
+	}
+}
+
+// Addr returns the address it listens on, host:port.
+func (r *Redis) Addr() string { return r.listener.Addr().String() }
+
+// URL returns the REDIS_URL of this server.
+func (r *Redis) URL() string { return "redis://" + r.Addr() }
+
+// Close ends the server, cuts its clients and waits until all its goroutines
+// have ended. What it held is gone. Further calls do nothing.
+func (r *Redis) Close() error {
+	var err error
+	r.close.Do(func() {
+		err = r.listener.Close()
+		r.accept.Wait() // no connection is handed over after this
+		r.server.Close()
+	})
+	if err != nil {
+		return fmt.Errorf("close the embedded Redis: %w", err)
+	}
+	return nil
+}
