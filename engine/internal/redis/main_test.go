@@ -3,15 +3,15 @@ package redis
 import (
 	"context"
 	"log/slog"
+	"os"
 	"testing"
 
 	"github.com/alicebob/miniredis/v2"
-	"go.uber.org/goleak"
 
 	"pitwall/engine/internal/testenv"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+func TestMain(m *testing.M) { os.Exit(testenv.Main(m)) }
 
 // target is a server that the conformance suite runs against.
 type target struct {

@@ -1,0 +1,162 @@
+package redis
+
+import (
+	"context"
+	"strings"
+	"testing"
+	"time"
+
+	"pitwall/engine/internal/testenv"
+)
+
+// A server, a proxy before it, a client through the proxy, and one past it.
+func spoiled(t *testing.T) (p *testenv.TCPProxy, through, past *Client) {
+	t.Helper()
+	s := testenv.Redis(t)
+	p = testenv.Proxy(t, s.Addr())
+	return p, open(t, "redis://"+p.Addr()), open(t, s.URL())
+}
+
+func TestReadThatIsCutInMidReply(t *testing.T) {
+	p, c, past := spoiled(t)
+	must(c.CreateGroup(t.Context(), "s", "g", ID{}))(t)
+	r := c.NewReader(readAll)
+	defer r.Close()
+	must(r.Read(t.Context(), nil))(t)
+	must(past.Add(t.Context(), "s", 0, "a", strings.Repeat("x", 1000)))(t)
+	p.CutAfter(500)
+	_, err := r.Read(t.Context(), nil)
+	if !IsConnection(err) || IsNoGroup(err) {
+		t.Fatalf("got %v, want a lost connection", err)
+	}
+	if p.Cuts() != 1 {
+		t.Fatalf("%d cuts, want 1", p.Cuts())
+	}
+	// The reply is gone, and the group has moved past it.
+	if got := must(r.Read(t.Context(), nil))(t); len(got) != 0 {
+		t.Errorf("read %v again without setting the group back", ids(got))
+	}
+	if err := c.SetGroupID(t.Context(), "s", "g", ID{}); err != nil {
+		t.Fatal(err)
+	}
+	if got := must(r.Read(t.Context(), nil))(t); len(got) != 1 {
+		t.Errorf("read %v after setting the group back, want one entry", ids(got))
+	}
+}
+
+func TestReadWhoseReplyDoesNotCome(t *testing.T) {
+	p, c, past := spoiled(t)
+	must(c.CreateGroup(t.Context(), "s", "g", ID{}))(t)
+	o := readAll
+	o.Block = 10 * time.Millisecond
+	r := c.NewReader(o)
+	defer r.Close()
+	must(r.Read(t.Context(), nil))(t)
+	p.Stall()
+	begin := time.Now()
+	_, err := r.Read(t.Context(), nil)
+	if !IsConnection(err) {
+		t.Errorf("got %v, want a lost connection", err)
+	}
+	if d := time.Since(begin); d < o.Block || d > replySlack+5*time.Second {
+		t.Errorf("gave up after %v", d)
+	}
+	// The command that was held up reaches the server now, and would take the
+	// entry to a connection that is closed here.
+	first := must(past.Add(t.Context(), "s", 0, "a", "1"))(t)
+	p.Resume()
+	if err := r.Fence(t.Context(), true); err != nil {
+		t.Fatal(err)
+	}
+	if err := c.SetGroupID(t.Context(), "s", "g", ID{}); err != nil {
+		t.Fatal(err)
+	}
+	second := must(past.Add(t.Context(), "s", 0, "a", "2"))(t)
+	got := must(r.Read(t.Context(), nil))(t)
+	if len(got) != 2 || got[0].ID != first || got[1].ID != second {
+		t.Errorf("read %v afterwards, want %v and %v", ids(got), first, second)
+	}
+}
+
+// A read that was given up here but still waits on the server would be served
+// with the next entry: the fence ends it there.
+func TestFenceEndsALostRead(t *testing.T) {
+	s := testenv.Redis(t)
+	c := open(t, s.URL())
+	ctx := t.Context()
+	must(c.CreateGroup(ctx, "s", "g", ID{}))(t)
+	o := readAll
+	o.Block = time.Minute
+	stuck := c.NewReader(o)
+	if err := stuck.connect(ctx); err != nil {
+		t.Fatal(err)
+	}
+	number := stuck.id
+	ended := make(chan error, 1)
+	go func() {
+		_, err := stuck.Read(context.Background(), nil)
+		ended <- err
+	}()
+	testenv.Eventually(t, 5*time.Second, "the read waits on the server", func() bool {
+		return strings.Contains(s.Do("INFO", "clients").(string), "blocked_clients:1")
+	})
+
+	r := c.NewReader(o)
+	defer r.Close()
+	r.lost = []int64{number, 1 << 40} // the second is a number nobody has
+	if err := r.Fence(ctx, true); err != nil {
+		t.Fatal(err)
+	}
+	if err := <-ended; !IsConnection(err) {
+		t.Errorf("the lost read ended with %v", err)
+	}
+	stuck.Close()
+	id := must(c.Add(ctx, "s", 0, "a", "1"))(t)
+	if got := must(r.Read(ctx, nil))(t); len(got) != 1 || got[0].ID != id {
+		t.Errorf("read %v after the fence, want %v", ids(got), id)
+	}
+	if len(r.lost) != 0 {
+		t.Errorf("still remembered: %v", r.lost)
+	}
+}
+
+func TestFenceSparesOtherServers(t *testing.T) {
+	s := testenv.Redis(t)
+	c := open(t, s.URL())
+	victim := open(t, s.URL())
+	m, err := victim.do(t.Context(), "test", "CLIENT", "ID")
+	if err != nil {
+		t.Fatal(err)
+	}
+	number, _ := m.AsInt64()
+	r := c.NewReader(readAll)
+	r.lost = []int64{number}
+	if err := r.Fence(t.Context(), false); err != nil {
+		t.Fatal(err)
+	}
+	list, _ := s.Do("CLIENT", "LIST").(string)
+	m, err = victim.do(t.Context(), "test", "CLIENT", "ID")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if again, _ := m.AsInt64(); again != number {
+		t.Errorf("a connection of another process was closed:\n%s", list)
+	}
+}
+
+func TestReaderRemembersAFewLostConnections(t *testing.T) {
+	c := open(t, testenv.Redis(t).URL())
+	r := c.NewReader(readAll)
+	for range maxLost + 3 {
+		if err := r.connect(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		r.Close()
+	}
+	if len(r.lost) != maxLost {
+		t.Errorf("%d remembered, want %d", len(r.lost), maxLost)
+	}
+	if err := r.Fence(t.Context(), true); err != nil || len(r.lost) != 0 {
+		t.Errorf("fence: %v, %d left", err, len(r.lost))
+	}
+}
