@@ -91,6 +91,18 @@ func (id ID) Next() ID {
 	return id
 }
 
+// Prev returns the largest id before id: the end of a range that leaves id
+// itself out. Before 0-0 there is none; it returns 0-0.
+func (id ID) Prev() ID {
+	if id.Seq > 0 {
+		return ID{id.Ms, id.Seq - 1}
+	}
+	if id.Ms > 0 {
+		return ID{id.Ms - 1, math.MaxUint64}
+	}
+	return id
+}
+
 // Sub returns the id d earlier, with sequence 0, and 0-0 when that would lie
 // before the epoch. d counts in whole milliseconds; zero and less return id.
 func (id ID) Sub(d time.Duration) ID {

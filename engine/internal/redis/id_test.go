@@ -62,6 +62,19 @@ func TestIDOrder(t *testing.T) {
 	}
 }
 
+func TestIDPrev(t *testing.T) {
+	for _, tt := range []struct{ in, want ID }{
+		{ID{}, ID{}},
+		{ID{0, 1}, ID{}},
+		{ID{7, 9}, ID{7, 8}},
+		{ID{8, 0}, ID{7, math.MaxUint64}},
+	} {
+		if got := tt.in.Prev(); got != tt.want {
+			t.Errorf("%v.Prev() = %v, want %v", tt.in, got, tt.want)
+		}
+	}
+}
+
 func TestIDNext(t *testing.T) {
 	for _, tt := range []struct{ in, want ID }{
 		{ID{}, ID{0, 1}},

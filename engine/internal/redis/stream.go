@@ -47,8 +47,19 @@ func (c *Client) FirstID(ctx context.Context, stream string) (ID, error) {
 // Range returns up to count entries from the ids from to to, both included,
 // oldest first. dst lends its memory: see [Entry].
 func (c *Client) Range(ctx context.Context, stream string, from, to ID, count int, dst []Entry) ([]Entry, error) {
+	return c.entries(ctx, dst, count, "XRANGE", stream, from.String(), to.String())
+}
+
+// RangeBack is Range from the other end: newest first, from the ids to down to
+// from, both included.
+func (c *Client) RangeBack(ctx context.Context, stream string, from, to ID, count int, dst []Entry) ([]Entry, error) {
+	return c.entries(ctx, dst, count, "XREVRANGE", stream, to.String(), from.String())
+}
+
+// entries runs XRANGE or XREVRANGE.
+func (c *Client) entries(ctx context.Context, dst []Entry, count int, command, stream, begin, end string) ([]Entry, error) {
 	what := "range of stream " + stream
-	m, err := c.do(ctx, what, "XRANGE", stream, from.String(), to.String(), "COUNT", strconv.Itoa(max(count, 1)))
+	m, err := c.do(ctx, what, command, stream, begin, end, "COUNT", strconv.Itoa(max(count, 1)))
 	if err != nil {
 		return forget(dst), err
 	}

@@ -29,6 +29,14 @@ func TestAddAndRange(t *testing.T) {
 		if d := cmp.Diff(want[:1], counted); d != "" {
 			t.Errorf("range of one (-want +got):\n%s", d)
 		}
+		back := must(c.RangeBack(ctx, "s", ID{}, MaxID, 10, nil))(t)
+		if d := cmp.Diff([]Entry{want[1], want[0]}, back); d != "" {
+			t.Errorf("whole range backwards (-want +got):\n%s", d)
+		}
+		back = must(c.RangeBack(ctx, "s", first, second.Prev(), 10, nil))(t)
+		if d := cmp.Diff(want[:1], back); d != "" {
+			t.Errorf("range backwards from before the second (-want +got):\n%s", d)
+		}
 		if got := must(c.Range(ctx, "nosuch", ID{}, MaxID, 1, nil))(t); len(got) != 0 {
 			t.Errorf("range of a stream that is not there: %v", got)
 		}
