@@ -89,6 +89,11 @@ func TestSameAnswers(t *testing.T) {
 			{"EVAL", delEval, "1", "lease", "token"},
 			words("GET lease"),
 		}},
+		{"a hash of few fields", [][]string{
+			words("HSET groups live-1 2026-01-02"), words("HSET groups live-1 2026-01-03"),
+			words("HGETALL groups"), words("EXISTS groups"),
+			words("HDEL groups live-1 live-2"), words("HGETALL groups"), words("EXISTS groups"),
+		}},
 		{"transaction and wrong type", [][]string{
 			words("MULTI"), words("XADD s 1-0 a b"), words("XLEN s"), words("EXEC"),
 			words("SET text x"), words("XADD text 1-0 a b"), words("PING"),
@@ -118,6 +123,8 @@ func TestKnownGaps(t *testing.T) {
 		{"last-generated-id of an empty stream", "XINFO STREAM s", "last-generated-id\r\n$0\r\n"},
 		{"no SETID", "XGROUP SETID s g 0", "-ERR 'XGROUP setid' not supported"},
 		{"no server section", "INFO server", "-section (server) is not supported"},
+		{"no client ids", "CLIENT ID", "-ERR unknown subcommand"},
+		{"version", "HELLO 2", "8.4.0"},
 		{"no tracking", "CLIENT TRACKING ON", "-ERR unknown subcommand"},
 		{"one entry", "XADD s 1-0 a b", "1-0"},
 		{"read without acknowledgement", "XREADGROUP GROUP g me NOACK STREAMS s >", "1-0"},

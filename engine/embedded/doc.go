@@ -12,13 +12,16 @@
 // streams and a guard against what would end the process. Checked against a
 // real server, command by command, in this package's tests: XADD, XREADGROUP
 // with BLOCK, COUNT and NOACK, XACK, XPENDING, XAUTOCLAIM, XRANGE, XREVRANGE,
-// XINFO, XGROUP CREATE and DESTROY, SET NX PX, GET, PEXPIRE, EVAL.
+// XTRIM, XGROUP CREATE and DESTROY, SET NX PX, GET, PEXPIRE, EVAL, HSET,
+// HDEL, HGETALL, EXISTS, MULTI.
 //
 // What it holds is lost with the process. Its gaps, on none of which the
 // engine may rest:
 //
-//   - no XGROUP SETID, no CLIENT TRACKING, SETINFO or KILL, no INFO server;
-//     HELLO says version 6.0.5.
+//   - no XGROUP SETID, no CLIENT ID, KILL, SETINFO or TRACKING, no INFO
+//     server; HELLO names it miniredis 8.4.0.
+//   - an XADD with MINID, or with a MAXLEN beyond MaxStreamLen, is carried out
+//     with MaxStreamLen instead.
 //   - XINFO STREAM has only length and last-generated-id, which is "" before
 //     the first entry; XINFO GROUPS has no entries-read, and lag is the length.
 //   - XREADGROUP from an id ignores COUNT, and leaves out pending entries that
@@ -32,9 +35,16 @@
 //     replies are written under the one lock: it is for this machine's own
 //     use, and listens on loopback unless told otherwise.
 //
+// # The simulator
+//
+// Devices ride round a course of 54 km (course.geojson) at speeds that the
+// slopes change, rest at aid stations, ride through stretches without coverage
+// and send what they stored afterwards, before or after the newest fix. One in
+// ten publishes records of shape B, the others shape A. A few fixes are marked
+// faulty, a few records are broken, and three devices belong to no event.
+//
 // # Goroutines
 //
-// StartRedis starts the server's own, Close ends them and waits. Simulator.Run
-// starts a few for each burst of records and has waited for all when it
-// returns.
+// StartRedis starts the server's own, Close ends them and waits. The simulator
+// starts none: Run does all the work on the goroutine that calls it.
 package embedded

@@ -1,0 +1,197 @@
+package embedded
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"hash/fnv"
+	"log/slog"
+	"math/rand/v2"
+	"time"
+)
+
+// DemoEvent is the event that the simulated devices take part in.
+const DemoEvent = "demo"
+
+// MaxDevices bounds Options.Devices.
+const MaxDevices = 20_000
+
+const (
+	orphans  = 3 // devices in no event
+	period   = time.Second
+	tickTime = 25 * time.Millisecond
+	// maxBehind is how late the simulator catches up with its schedule. After
+	// more (the machine slept) it goes on from now, and devices have a gap.
+	maxBehind = 10 * time.Second
+	// brokenEvery is the mean number of records between two broken ones.
+	brokenEvery = 4000
+	complainGap = 10 * time.Second
+)
+
+// Publisher takes records, each given as alternating name and value, and
+// appends them to a stream in their order (XADD). maxLen keeps the stream near
+// that many entries, 0 leaves it unbounded.
+type Publisher interface {
+	AddAll(ctx context.Context, stream string, maxLen int64, records [][]string) error
+}
+
+// Options say what to simulate.
+type Options struct {
+	// Devices is how many devices of the demo event send a fix a second, from
+	// 1 to MaxDevices. Three more send too, but belong to no event.
+	Devices int
+	// Publisher is where records go. Required.
+	Publisher Publisher
+	// Streams are the stream keys; all records of one device go to the same.
+	// At least one.
+	Streams []string
+	// MaxLen bounds each stream, in entries. 0 leaves that to the server: the
+	// embedded Redis bounds its streams by itself, and on a server shared with
+	// others trimming is their decision.
+	MaxLen int64
+	// Seed makes runs repeatable: the same seed and start give the same records.
+	Seed uint64
+	// Logger receives at most a line in ten seconds while publishing fails.
+	// Required.
+	Logger *slog.Logger
+}
+
+// RosterRow says that a device belongs to an entry of an event.
+type RosterRow struct{ Event, Entry, Device string }
+
+// Simulator is a field of devices riding round a course. Make it with
+// NewSimulator, then let Run run.
+type Simulator struct {
+	o       Options
+	devices []*device // the orphans last
+	streams []string  // of each device
+	rnd     *rand.Rand
+
+	start time.Time // when the first device sends its first fix
+	next  int       // fixes due so far: device next%n in round next/n
+	fixes []fix     // reused
+	batch map[string][][]string
+
+	dropped   int // records since the last complaint
+	complain  time.Time
+	lastError error
+}
+
+// NewSimulator checks the options and places the devices. An error names the
+// setting SIMULATE or TELEMETRY_STREAMS where that is what to change.
+func NewSimulator(o Options) (*Simulator, error) {
+	switch {
+	case o.Devices < 1 || o.Devices > MaxDevices:
+		return nil, fmt.Errorf("simulate %d devices (SIMULATE): want 1 to %d", o.Devices, MaxDevices)
+	case len(o.Streams) == 0:
+		return nil, errors.New("simulate: no stream to publish to (TELEMETRY_STREAMS)")
+	case o.Publisher == nil || o.Logger == nil:
+		return nil, errors.New("simulate: Publisher and Logger are required")
+	}
+	c, err := loadCourse(courseFile)
+	if err != nil {
+		return nil, err
+	}
+	s := &Simulator{o: o, rnd: rand.New(rand.NewPCG(o.Seed, 1<<32)), batch: map[string][][]string{}}
+	for i := range o.Devices {
+		s.add(deviceID(i), c)
+	}
+	for i := range orphans {
+		s.add(fmt.Sprintf("sim-orphan-%d", i+1), c)
+	}
+	return s, nil
+}
+
+func deviceID(i int) string { return fmt.Sprintf("sim-%03d", i+1) }
+
+func (s *Simulator) add(id string, c *course) {
+	s.devices = append(s.devices, newDevice(id, len(s.devices), s.o.Seed, c))
+	h := fnv.New32a()
+	h.Write([]byte(id))
+	s.streams = append(s.streams, s.o.Streams[int(h.Sum32()%uint32(len(s.o.Streams)))])
+}
+
+// Roster returns the entries of the demo event, one device each, for the
+// database. The orphans are not among them.
+func (s *Simulator) Roster() []RosterRow {
+	rows := make([]RosterRow, s.o.Devices)
+	for i := range rows {
+		rows[i] = RosterRow{Event: DemoEvent, Entry: fmt.Sprintf("%s-%03d", DemoEvent, i+1), Device: deviceID(i)}
+	}
+	return rows
+}
+
+// Run publishes until ctx ends, and returns nil then. Each device sends a fix
+// a second, all of them spread evenly over it. Records that cannot be
+// published are dropped and counted. Run starts no goroutine; it is called
+// once.
+func (s *Simulator) Run(ctx context.Context) error {
+	s.start = time.Now()
+	tick := time.NewTicker(tickTime)
+	defer tick.Stop()
+	for {
+		s.collect(time.Now())
+		s.publish(ctx)
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-tick.C:
+		}
+	}
+}
+
+// due is when the next fix is to be sent, by the schedule.
+func (s *Simulator) due() time.Time {
+	n := len(s.devices)
+	round, device := s.next/n, s.next%n
+	return s.start.Add(time.Duration(round)*period + time.Duration(device)*period/time.Duration(n))
+}
+
+// collect puts the records that are due by now into the batch.
+func (s *Simulator) collect(now time.Time) {
+	if behind := now.Sub(s.due()); behind > maxBehind {
+		s.start = s.start.Add(behind.Truncate(period))
+	}
+	for due := s.due(); !due.After(now); due = s.due() {
+		i := s.next % len(s.devices)
+		s.next++
+		d := s.devices[i]
+		s.fixes = d.report(due.UnixMilli(), s.fixes[:0])
+		for _, f := range s.fixes {
+			s.put(i, d.record(f))
+			if s.rnd.IntN(brokenEvery) == 0 {
+				s.put(i, d.broken(f, s.rnd))
+			}
+		}
+	}
+}
+
+func (s *Simulator) put(device int, record []string) {
+	key := s.streams[device]
+	s.batch[key] = append(s.batch[key], record)
+}
+
+// publish sends the batch, a round trip per stream.
+func (s *Simulator) publish(ctx context.Context) {
+	for _, key := range s.o.Streams {
+		records := s.batch[key]
+		if len(records) == 0 {
+			continue
+		}
+		if err := s.o.Publisher.AddAll(ctx, key, s.o.MaxLen, records); err != nil && ctx.Err() == nil {
+			s.dropped += len(records)
+			s.lastError = err
+		}
+		clear(records) // the strings, not the memory
+		s.batch[key] = records[:0]
+	}
+	s.complainOnce(time.Now())
+}
+
+func (s *Simulator) complainOnce(now time.Time) {
+	if s.dropped == 0 || now.Sub(s.complain) < complainGap {
+		return
+	}
+	s.o.Logger.Warn("simulated records dropped", "records", s.dropped, "err", s.lastError)
+	s.dropped, s.complain = 0, now
+}
