@@ -37,7 +37,7 @@ func appendEntries(dst []Entry, m *rueidis.RedisMessage) ([]Entry, error) {
 			return forget(dst), err
 		}
 	}
-	forget(dst[len(list):])
+	forget(dst[:cap(dst)][len(list):])
 	return used, nil
 }
 

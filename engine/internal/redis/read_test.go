@@ -145,6 +145,10 @@ func TestReadReusesTheSliceAndKeepsTheStrings(t *testing.T) {
 				t.Errorf("the unused room still holds %q", e.Fields[:1])
 			}
 		}
+		// More than the slice holds now, less than it has room for.
+		if got := must(c.Range(ctx, "s", ID{Ms: 2}, ID{Ms: 3}, 3, second))(t); len(got) != 2 || &got[0] != &first[0] {
+			t.Errorf("read %v, or not in the memory lent", ids(got))
+		}
 		if n := testing.AllocsPerRun(10, func() { forget(second) }); n != 0 {
 			t.Errorf("forgetting allocates %v times", n)
 		}
