@@ -14,7 +14,7 @@ import (
 const DemoEvent = "demo"
 
 // MaxDevices bounds Options.Devices.
-const MaxDevices = 20_000
+const MaxDevices = 100_000
 
 const (
 	orphans  = 3 // devices in no event

@@ -1,0 +1,28 @@
+// Package ops is the private side of the process: metrics, health, readiness
+// and profiles, for operators and the machines that watch over Pitwall. No
+// position passes through it.
+//
+//	GET /metrics        Prometheus text: the engine's own set, what the shard
+//	                    core counts, the process and the Go runtime
+//	GET /healthz        200 while the process answers at all
+//	GET /readyz         200 when spectators may be sent here, 503 with the reason
+//	GET /debug/pprof/   profiles of the running process
+//
+// It listens on loopback unless told otherwise, and there it answers only to
+// names that mean this machine: a page from elsewhere, whose name somebody has
+// pointed at 127.0.0.1 (DNS rebinding), gets 403. On any other address who may
+// connect is the network's business.
+//
+// # Goroutines
+//
+// Listen opens the socket, Serve runs on the caller's goroutine until Shutdown
+// (from another one), which ends profiles in the making and waits for requests
+// within its context. Options.Ready and Options.Extra are called from many
+// goroutines at once.
+//
+// # Caveats
+//
+// net/http/pprof also registers itself on http.DefaultServeMux, which no
+// listener of Pitwall may serve. The command line is not shown, since flags may
+// hold passwords.
+package ops

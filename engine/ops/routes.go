@@ -1,0 +1,96 @@
+package ops
+
+import (
+	"bytes"
+	"encoding/json"
+	"io"
+	"net/http"
+	"net/http/pprof"
+	"os"
+	"path/filepath"
+	"time"
+
+	"github.com/VictoriaMetrics/metrics"
+)
+
+func (s *Server) routes() http.Handler {
+	mux := http.NewServeMux()
+	mux.HandleFunc("/{$}", index)
+	mux.HandleFunc("/metrics", s.metrics)
+	mux.HandleFunc("/healthz", health)
+	mux.HandleFunc("/readyz", s.ready)
+	mux.HandleFunc("/debug/pprof/", pprof.Index)
+	mux.HandleFunc("/debug/pprof/cmdline", cmdline)
+	mux.HandleFunc("/debug/pprof/profile", pprof.Profile)
+	mux.HandleFunc("/debug/pprof/symbol", pprof.Symbol)
+	mux.HandleFunc("/debug/pprof/trace", pprof.Trace)
+	return mux
+}
+
+func index(w http.ResponseWriter, _ *http.Request) {
+	answer(w, http.StatusOK, "text/plain; charset=utf-8", []byte("/metrics\n/healthz\n/readyz\n/debug/pprof/\n"))
+}
+
+// metrics gathers everything before it writes, so that a scraper that reads
+// slowly holds nothing up.
+func (s *Server) metrics(w http.ResponseWriter, _ *http.Request) {
+	var b bytes.Buffer
+	s.o.Set.WritePrometheus(&b)
+	if s.o.Extra != nil {
+		s.o.Extra(&b)
+	}
+	metrics.WriteProcessMetrics(&b)
+	answer(w, http.StatusOK, "text/plain; version=0.0.4; charset=utf-8", b.Bytes())
+}
+
+// health says that the process answers. Nothing else is asked: a restart heals
+// neither a database that is away nor a stream that is empty.
+func health(w http.ResponseWriter, _ *http.Request) {
+	answerJSON(w, http.StatusOK, struct {
+		Status string `json:"status"`
+	}{"ok"})
+}
+
+func (s *Server) ready(w http.ResponseWriter, _ *http.Request) {
+	ready, reason := s.o.Ready()
+	status := http.StatusOK
+	if !ready {
+		status = http.StatusServiceUnavailable
+		if reason == "" {
+			reason = "not ready"
+		}
+	}
+	answerJSON(w, status, struct {
+		Ready  bool   `json:"ready"`
+		Reason string `json:"reason,omitempty"`
+	}{ready, reason})
+}
+
+// cmdline names the program, for tools that ask, and none of its arguments: a
+// flag may hold a URL with its password.
+func cmdline(w http.ResponseWriter, _ *http.Request) {
+	answer(w, http.StatusOK, "text/plain; charset=utf-8", []byte(filepath.Base(os.Args[0])))
+}
+
+func answerJSON(w http.ResponseWriter, status int, v any) {
+	b, err := json.Marshal(v)
+	if err != nil {
+		http.Error(w, err.Error(), http.StatusInternalServerError)
+		return
+	}
+	answer(w, status, "application/json", append(b, '\n'))
+}
+
+// answer writes a whole answer under a deadline: the server has none for all,
+// because a profile takes as long as its caller asked.
+func answer(w http.ResponseWriter, status int, contentType string, body []byte) {
+	// Not every writer has deadlines (a test's recorder has none).
+	_ = http.NewResponseController(w).SetWriteDeadline(time.Now().Add(answerTimeout))
+	h := w.Header()
+	h.Set("Content-Type", contentType)
+	h.Set("Cache-Control", "no-store")
+	h.Set("X-Content-Type-Options", "nosniff")
+	w.WriteHeader(status)
+	// A scraper that went away is no fault of ours.
+	_, _ = io.Copy(w, bytes.NewReader(body))
+}

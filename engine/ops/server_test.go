@@ -1,0 +1,319 @@
+package ops
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net"
+	"net/http"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/VictoriaMetrics/metrics"
+)
+
+// start serves with the options, on a free port unless they name one, until
+// the test ends.
+func start(t *testing.T, o Options) *Server {
+	t.Helper()
+	if o.Addr == "" {
+		o.Addr = "127.0.0.1:0"
+	}
+	if o.Set == nil {
+		o.Set = metrics.NewSet()
+	}
+	if o.Ready == nil {
+		o.Ready = func() (bool, string) { return true, "" }
+	}
+	if o.Logger == nil {
+		o.Logger = slog.New(slog.DiscardHandler)
+	}
+	s := New(o)
+	if err := s.Listen(); err != nil {
+		t.Fatal(err)
+	}
+	var wg sync.WaitGroup
+	wg.Go(func() {
+		if err := s.Serve(); err != nil {
+			t.Error(err)
+		}
+	})
+	t.Cleanup(func() {
+		ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
+		defer cancel()
+		if err := s.Shutdown(ctx); err != nil {
+			t.Error(err)
+		}
+		wg.Wait()
+		http.DefaultClient.CloseIdleConnections()
+	})
+	return s
+}
+
+func get(t *testing.T, s *Server, path, host string) (status int, contentType, body string) {
+	t.Helper()
+	req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, "http://"+s.Addr()+path, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	req.Host = host
+	res, err := http.DefaultClient.Do(req)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer res.Body.Close()
+	b, err := io.ReadAll(res.Body)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return res.StatusCode, res.Header.Get("Content-Type"), string(b)
+}
+
+func TestMetrics(t *testing.T) {
+	set := metrics.NewSet()
+	set.NewCounter(`processor_live_decode_errors_total{reason="json"}`).Add(3)
+	other := metrics.NewSet()
+	other.NewCounter("of_another_engine_total").Inc()
+	s := start(t, Options{Set: set, Extra: func(w io.Writer) {
+		fmt.Fprintln(w, "processor_live_records_total 42")
+	}})
+	status, contentType, body := get(t, s, "/metrics", "")
+	if status != http.StatusOK || contentType != "text/plain; version=0.0.4; charset=utf-8" {
+		t.Errorf("status %d, type %s", status, contentType)
+	}
+	for _, line := range []string{
+		`processor_live_decode_errors_total{reason="json"} 3`, "processor_live_records_total 42", "process_resident_memory_bytes ", "go_goroutines ",
+	} {
+		if !strings.Contains("\n"+body, "\n"+line) {
+			t.Errorf("no line %q in\n%s", line, body)
+		}
+	}
+	if strings.Contains(body, "of_another_engine_total") {
+		t.Error("metrics of another set are shown")
+	}
+	for i, line := range strings.Split(strings.TrimSuffix(body, "\n"), "\n") {
+		if name, value, ok := strings.Cut(line, " "); !ok || name == "" || value == "" {
+			t.Errorf("line %d is no metric: %q", i+1, line)
+		}
+	}
+}
+
+func TestReadyFollowsTheEngine(t *testing.T) {
+	var reason atomic.Value
+	reason.Store("loading the map")
+	s := start(t, Options{Ready: func() (bool, string) {
+		r := reason.Load().(string)
+		return r == "ok", r
+	}})
+	steps := []struct {
+		name, reason string
+		status       int
+		body         string
+	}{
+		{"starting", "loading the map", 503, `{"ready":false,"reason":"loading the map"}`},
+		{"up", "ok", 200, `{"ready":true,"reason":"ok"}`},
+		{"draining", `shutting "down"`, 503, `{"ready":false,"reason":"shutting \"down\""}`},
+		{"no reason given", "", 503, `{"ready":false,"reason":"not ready"}`},
+	}
+	for _, step := range steps {
+		reason.Store(step.reason)
+		status, contentType, body := get(t, s, "/readyz", "")
+		if status != step.status || body != step.body+"\n" || contentType != "application/json" {
+			t.Errorf("%s: %d %s %q, want %d %q", step.name, status, contentType, body, step.status, step.body)
+		}
+		if status, _, body := get(t, s, "/healthz", ""); status != 200 || body != `{"status":"ok"}`+"\n" {
+			t.Errorf("%s: health %d %q", step.name, status, body)
+		}
+	}
+}
+
+func TestProfiles(t *testing.T) {
+	s := start(t, Options{})
+	tests := []struct{ path, contains string }{
+		{"/", "/debug/pprof/"},
+		{"/debug/pprof/", "goroutine"},
+		{"/debug/pprof/goroutine?debug=1", "goroutine profile:"},
+		{"/debug/pprof/heap?debug=1", "heap profile:"},
+		{"/debug/pprof/symbol", "num_symbols"},
+	}
+	for _, tt := range tests {
+		if status, _, body := get(t, s, tt.path, ""); status != 200 || !strings.Contains(body, tt.contains) {
+			t.Errorf("%s: %d, no %q in %.100q", tt.path, status, tt.contains, body)
+		}
+	}
+	if _, _, body := get(t, s, "/debug/pprof/cmdline", ""); body != filepath.Base(os.Args[0]) {
+		t.Errorf("command line: %q, want the program's name only", body)
+	}
+	if status, _, _ := get(t, s, "/nothing", ""); status != 404 {
+		t.Errorf("/nothing: %d", status)
+	}
+}
+
+func TestHostNames(t *testing.T) {
+	tests := []struct {
+		host string
+		want bool
+	}{
+		{"", true}, {"127.0.0.1", true}, {"127.0.0.1:9090", true}, {"[::1]:9090", true}, {"[::1]", true}, {"::1", true},
+		{"localhost", true}, {"LocalHost:9090", true}, {"localhost.:9090", true}, {"192.168.1.5:9090", true},
+		{"evil.example", false}, {"evil.example:9090", false}, {"localhost.evil.example", false}, {"127.0.0.1.evil.example:9090", false},
+		{"127.1:9090", false}, {"[evil]:1", false},
+	}
+	for _, tt := range tests {
+		if got := isLocalName(tt.host); got != tt.want {
+			t.Errorf("isLocalName(%q) = %v", tt.host, got)
+		}
+	}
+}
+
+func TestRebindingIsRefusedOnLoopbackOnly(t *testing.T) {
+	tests := []struct {
+		name, addr string
+		want       int
+	}{
+		{"loopback", "127.0.0.1:0", http.StatusForbidden},
+		{"every address", "0.0.0.0:0", http.StatusOK},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			s := start(t, Options{Addr: tt.addr})
+			for _, path := range []string{"/metrics", "/readyz", "/debug/pprof/"} {
+				if status, _, _ := get(t, s, path, "evil.example"); status != tt.want {
+					t.Errorf("%s asked of evil.example: %d, want %d", path, status, tt.want)
+				}
+				if status, _, _ := get(t, s, path, "localhost"); status != http.StatusOK {
+					t.Errorf("%s asked of localhost: %d", path, status)
+				}
+			}
+		})
+	}
+}
+
+func TestListenErrorNamesTheSetting(t *testing.T) {
+	s := start(t, Options{})
+	again := New(Options{Addr: s.Addr(), Set: metrics.NewSet(), Logger: slog.New(slog.DiscardHandler)})
+	err := again.Listen()
+	if err == nil || !strings.Contains(err.Error(), "OPS_ADDR") {
+		t.Errorf("error %v does not name OPS_ADDR", err)
+	}
+	if again.Addr() != "" {
+		t.Errorf("address %q of a server that does not listen", again.Addr())
+	}
+	if err := again.Serve(); err == nil {
+		t.Error("Serve without a listener")
+	}
+	if err := again.Shutdown(t.Context()); err != nil {
+		t.Errorf("Shutdown without Listen: %v", err)
+	}
+}
+
+func TestShutdownBeforeServe(t *testing.T) {
+	s := New(Options{Addr: "127.0.0.1:0", Set: metrics.NewSet(), Logger: slog.New(slog.DiscardHandler)})
+	if err := s.Listen(); err != nil {
+		t.Fatal(err)
+	}
+	for range 2 {
+		if err := s.Shutdown(t.Context()); err != nil {
+			t.Error(err)
+		}
+	}
+	if _, err := net.Dial("tcp", s.Addr()); err == nil {
+		t.Error("still listening")
+	}
+	if err := s.Serve(); err != nil {
+		t.Errorf("Serve after Shutdown: %v", err)
+	}
+}
+
+// TestShutdownEndsProfiles stops the server while a minute's profile is made.
+func TestShutdownEndsProfiles(t *testing.T) {
+	s := New(Options{Addr: "127.0.0.1:0", Set: metrics.NewSet(), Logger: slog.New(slog.DiscardHandler)})
+	if err := s.Listen(); err != nil {
+		t.Fatal(err)
+	}
+	var wg sync.WaitGroup
+	wg.Go(func() {
+		if err := s.Serve(); err != nil {
+			t.Error(err)
+		}
+	})
+	conn, err := net.Dial("tcp", s.Addr())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close()
+	fmt.Fprintf(conn, "GET /debug/pprof/trace?seconds=60 HTTP/1.1\r\nHost: localhost\r\n\r\n")
+	// The trace's first bytes say that it is running.
+	if line, err := bufio.NewReader(conn).ReadString('\n'); err != nil || !strings.Contains(line, "200") {
+		t.Fatalf("%q, %v", line, err)
+	}
+	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
+	defer cancel()
+	if err := s.Shutdown(ctx); err != nil {
+		t.Error(err)
+	}
+	wg.Wait()
+}
+
+// TestShutdownIsBounded has a request that does not end by itself.
+func TestShutdownIsBounded(t *testing.T) {
+	entered, leave := make(chan struct{}), make(chan struct{})
+	s := New(Options{Addr: "127.0.0.1:0", Set: metrics.NewSet(), Logger: slog.New(slog.DiscardHandler),
+		Ready: func() (bool, string) { return true, "" },
+		Extra: func(io.Writer) { close(entered); <-leave }})
+	if err := s.Listen(); err != nil {
+		t.Fatal(err)
+	}
+	var wg sync.WaitGroup
+	wg.Go(func() {
+		if err := s.Serve(); err != nil {
+			t.Error(err)
+		}
+	})
+	wg.Go(func() {
+		if res, err := http.Get("http://" + s.Addr() + "/metrics"); err == nil {
+			res.Body.Close()
+			t.Error("the hanging request was answered")
+		}
+	})
+	<-entered
+	ctx, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
+	defer cancel()
+	if err := s.Shutdown(ctx); !errors.Is(err, context.DeadlineExceeded) {
+		t.Errorf("Shutdown: %v, want the deadline's error", err)
+	}
+	close(leave)
+	wg.Wait()
+}
+
+func TestSlowHeadersAreCut(t *testing.T) {
+	s := New(Options{Set: metrics.NewSet(), Logger: slog.New(slog.DiscardHandler)})
+	if s.http.ReadHeaderTimeout == 0 || s.http.IdleTimeout == 0 || s.http.MaxHeaderBytes == 0 {
+		t.Error("a client may keep a connection for ever")
+	}
+	if s.http.WriteTimeout != 0 {
+		t.Error("a write time-out cuts profiles")
+	}
+	if s.o.Addr != DefaultAddr {
+		t.Errorf("address %q", s.o.Addr)
+	}
+	s.http.ErrorLog.Print("goes to the logger, not to standard error")
+}
+
+func TestServerErrorsGoToTheLogger(t *testing.T) {
+	var out bytes.Buffer
+	s := New(Options{Set: metrics.NewSet(), Logger: slog.New(slog.NewTextHandler(&out, nil))})
+	s.http.ErrorLog.Print("http: panic serving")
+	if !strings.Contains(out.String(), "panic serving") {
+		t.Errorf("logged %q", out.String())
+	}
+}
