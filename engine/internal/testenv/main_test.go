@@ -2,9 +2,24 @@ package testenv
 
 import (
 	"os"
+	"os/exec"
+	"strings"
 	"testing"
 )
 
-// TestMain lets the child of TestKilledBinaryTakesItsServersWithIt run as a
-// test binary of its own; everything else goes through Main.
+// TestMain lets the children of some tests run as test binaries of their own.
 func TestMain(m *testing.M) { os.Exit(Main(m)) }
+
+// TestMainSeesLeaks runs itself as a child, in which a goroutine is left.
+func TestMainSeesLeaks(t *testing.T) {
+	if os.Getenv(childEnv) != "" {
+		go func() { select {} }()
+		return
+	}
+	cmd := exec.Command(os.Args[0], "-test.run=^"+t.Name()+"$")
+	cmd.Env = append(os.Environ(), childEnv+"=1")
+	out, err := cmd.CombinedOutput()
+	if err == nil || !strings.Contains(string(out), "goroutines leaked") {
+		t.Errorf("a test that leaked a goroutine ended with %v:\n%s", err, out)
+	}
+}

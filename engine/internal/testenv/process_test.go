@@ -13,8 +13,7 @@ import (
 	"time"
 )
 
-// childEnv tells the test binary that it is the child of
-// TestKilledBinaryTakesItsServersWithIt.
+// childEnv tells the test binary that it is the child of one of its tests.
 const childEnv = "PITWALL_TESTENV_CHILD"
 
 func TestKilledBinaryTakesItsServersWithIt(t *testing.T) {

@@ -1,0 +1,43 @@
+# make help lists the targets.
+
+# The linter is pinned here, not in go.mod: what Pitwall is built of stays
+# apart from what it is checked with.
+STATICCHECK := honnef.co/go/tools/cmd/staticcheck@v0.8.2
+
+# How long make fuzz spends on each target.
+FUZZTIME ?= 60s
+# Which benchmarks make bench runs, and how often each.
+BENCH ?= .
+COUNT ?= 1
+
+.DEFAULT_GOAL := build
+.PHONY: help build test lint bench fuzz deps
+
+help: ## this list
+	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):[^#]*## /  make \1\t/'
+
+build: ## bin/pitwall
+	go build -o bin/pitwall ./cmd/pitwall
+
+test: deps ## every check and every test; installs the servers and the browser that they need
+	@STATICCHECK=$(STATICCHECK) .ci/test
+
+lint: ## gofmt, vet, staticcheck and the house rules
+	@test -z "$$(gofmt -l . | tee /dev/stderr)"
+	go vet ./...
+	go run $(STATICCHECK) ./...
+	go test ./engine/internal/houserules
+
+bench: ## benchmarks with allocations (BENCH=regexp COUNT=n)
+	go test -run '^$$' -bench '$(BENCH)' -benchmem -count $(COUNT) ./...
+
+fuzz: ## every fuzz target for FUZZTIME (60s); finds go to testdata/fuzz
+	@set -e; for pkg in $$(grep -rl --include='*_test.go' '^func Fuzz' . | xargs -r dirname | sort -u); do \
+		for target in $$(go test -list '^Fuzz' $$pkg | grep '^Fuzz'); do \
+			echo "== $$pkg $$target"; \
+			go test -run '^$$' -fuzz "^$$target\$$" -fuzztime $(FUZZTIME) $$pkg; \
+		done; \
+	done
+
+deps: ## installs redis-server, PostgreSQL, Chromium and gcc where missing
+	@.ci/deps

@@ -1,0 +1,178 @@
+package houserules
+
+import (
+	"go/ast"
+	"slices"
+	"strings"
+)
+
+// topFolders are all folders at the root that may hold Go code.
+var topFolders = []string{"engine", "shard", "codec", "bench", "migrations", "cmd"}
+
+// pureForbidden are parts of the standard library that the pure packages
+// (codec, shard) may not import, tests apart.
+var pureForbidden = []string{"net", "os", "io/fs", "syscall", "database", "log", "net/http"}
+
+var importRules = []rule{
+	{"top folders", "a newcomer finds his way by the rooms of the design; a new one is a decision",
+		checkTopFolders},
+	{"arrows", "arrows point down only (cmd, engine, rooms, engine/internal, shard, codec), and rooms never import each other: what is below can be read, tested and lifted out alone",
+		checkArrows},
+	{"doors", "one door per library: swapping a library is then one folder's work",
+		checkDoors},
+	{"pure core", "shard and codec do no I/O and know no library: they could be lifted out and used elsewhere",
+		checkPure},
+	{"dot imports", "a dot import hides where a name comes from, from readers and from these rules",
+		checkDotImports},
+}
+
+func checkTopFolders(files []*file, r report) {
+	for _, f := range files {
+		top, _, nested := strings.Cut(f.path, "/")
+		if !nested {
+			r(f, f.ast.Name.Pos(), "Go code at the root of the module")
+		} else if !slices.Contains(topFolders, top) {
+			r(f, f.ast.Name.Pos(), "folder %s is none of %s", top, strings.Join(topFolders, ", "))
+		}
+	}
+}
+
+// level names the part of the house that a folder belongs to.
+func level(folder string) string {
+	parts := strings.Split(folder, "/")
+	switch {
+	case parts[0] != "engine":
+		return parts[0]
+	case len(parts) == 1:
+		return "engine"
+	case parts[1] == "internal" && len(parts) > 2 && (parts[2] == "testenv" || parts[2] == "houserules"):
+		return "tests"
+	case parts[1] == "internal":
+		return "internal"
+	}
+	return "room"
+}
+
+// below lists for each level what its packages may import.
+var below = map[string][]string{
+	"cmd":        {"engine"},
+	"bench":      {"engine", "room", "internal", "shard", "codec"},
+	"engine":     {"room", "internal", "shard", "codec"},
+	"room":       {"internal", "shard", "codec"},
+	"internal":   {"internal", "shard", "codec", "migrations"},
+	"tests":      {"tests"},
+	"shard":      {"codec"},
+	"codec":      {},
+	"migrations": {},
+}
+
+// belowInTests is what tests may import on top of that.
+var belowInTests = map[string][]string{
+	"cmd":   {"room", "internal", "shard", "codec"},
+	"bench": {"cmd"},
+}
+
+func checkArrows(files []*file, r report) {
+	for _, f := range files {
+		from := level(f.dir())
+		for _, i := range f.imports() {
+			p, spec := i.path, i.spec
+			target, own := strings.CutPrefix(p, module+"/")
+			if !own || target == f.dir() || sameRoom(f.dir(), target) {
+				continue
+			}
+			to := level(target)
+			allowed := slices.Contains(below[from], to)
+			if f.isTest() {
+				allowed = allowed || slices.Contains(belowInTests[from], to) || to == "tests"
+			}
+			if !allowed {
+				r(f, spec.Pos(), "%s (%s) imports %s (%s)", f.dir(), from, target, to)
+			}
+		}
+	}
+}
+
+// sameRoom reports whether two folders belong to one part: a package and
+// those below it, which it is made of. engine/ and its rooms are not one.
+func sameRoom(a, b string) bool {
+	room := func(folder string) string {
+		n := 1
+		switch level(folder) {
+		case "room":
+			n = 2
+		case "internal", "tests":
+			n = 3
+		}
+		parts := strings.Split(folder, "/")
+		return strings.Join(parts[:min(n, len(parts))], "/")
+	}
+	return room(a) == room(b)
+}
+
+func checkDoors(files []*file, r report) {
+	for _, f := range files {
+		for _, i := range f.imports() {
+			p, spec := i.path, i.spec
+			if !isLibrary(p) {
+				continue
+			}
+			n := slices.IndexFunc(libraries, func(l library) bool {
+				return p == l.path || strings.HasPrefix(p, l.path+"/")
+			})
+			if n < 0 {
+				r(f, spec.Pos(), "no door is named for %s: add a line to libraries", p)
+				continue
+			}
+			l := libraries[n]
+			in := slices.ContainsFunc(l.where, f.in)
+			if !in && !(l.tests && f.isTest()) {
+				r(f, spec.Pos(), "%s belongs to %s (%s)", p, whereText(l), l.why)
+			}
+		}
+	}
+}
+
+// isLibrary reports whether an import path is neither the standard library's
+// nor our own.
+func isLibrary(p string) bool {
+	first, _, _ := strings.Cut(p, "/")
+	return strings.Contains(first, ".")
+}
+
+func whereText(l library) string {
+	where := slices.Clone(l.where)
+	if l.tests {
+		where = append(where, "tests")
+	}
+	return strings.Join(where, ", ")
+}
+
+func checkPure(files []*file, r report) {
+	for _, f := range files {
+		if f.isTest() || !f.in("shard") && !f.in("codec") {
+			continue
+		}
+		for _, i := range f.imports() {
+			p, spec := i.path, i.spec
+			forbidden := slices.ContainsFunc(pureForbidden, func(x string) bool {
+				return p == x || strings.HasPrefix(p, x+"/")
+			})
+			if forbidden || isLibrary(p) {
+				r(f, spec.Pos(), "imports %s", p)
+			}
+		}
+	}
+}
+
+func checkDotImports(files []*file, r report) {
+	for _, f := range files {
+		for _, spec := range f.ast.Imports {
+			if isName(spec.Name, ".") {
+				r(f, spec.Pos(), "dot import of %s", spec.Path.Value)
+			}
+		}
+	}
+}
+
+func isName(id *ast.Ident, name string) bool { return id != nil && id.Name == name }

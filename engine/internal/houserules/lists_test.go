@@ -1,0 +1,74 @@
+package houserules
+
+// The lists below are the only way to be excepted from a rule. The first word
+// of a line is a file, or a pattern of files as path.Match knows it; the rest
+// is the reason, for the reader. A line that nothing needs any more fails
+// TestListsHaveNoDeadLines.
+
+// exception is one line of a list.
+type exception struct{ files, reason string }
+
+// atomicFiles may import sync/atomic (tests apart).
+var atomicFiles = []exception{
+	{"shard/*.go", "the lock-free core: rings, inboxes, instants; published counters"},
+	{"engine/live/*.go", "the other end of the core's rings, and its counters"},
+}
+
+// unsafeFiles may import unsafe.
+var unsafeFiles = []exception{}
+
+// goFiles may start goroutines (tests apart). The reason names who waits.
+var goFiles = []exception{
+	{"shard/core.go", "one goroutine per shard; Core.Run waits"},
+	{"engine/live/server.go", "writers, dispatch, heartbeat; Server.Run waits"},
+	{"engine/live/upgrade.go", "one reader per connection; the session's end is counted by the server, which waits"},
+	{"engine/live/output.go", "one goroutine per full socket; Server.Run waits for parked"},
+	{"engine/feed/feed.go", "one reader per stream, lag, lease; Feed.Run waits"},
+	{"engine/embedded/redis.go", "the accept loop; Redis.Close waits"},
+	{"engine/archive/archive.go", "one reader per stream; Archive.Run waits"},
+	{"engine/internal/testenv/process.go", "one per server, bound to its thread; end waits for done"},
+	{"engine/internal/testenv/proxy.go", "accept loop and relays; the test's cleanup waits"},
+}
+
+// mutexFiles of shard/ may use a mutex (everywhere else they are free to).
+var mutexFiles = []exception{
+	{"shard/core.go", "guards the table of topics: subscribing and swapping, never the fan-out"},
+}
+
+// clockFiles of shard/ and codec/ may ask for the time (tests apart).
+var clockFiles = []exception{
+	{"shard/core.go", "the default clock, which Options can replace"},
+	{"shard/worker.go", "the timer that wakes a shard at its next instant; when that is comes from the clock"},
+}
+
+// skipFiles may skip tests.
+var skipFiles = []exception{}
+
+// library is a module from outside and where it may be imported. An import of
+// a module that has no line here is refused: name its door first.
+type library struct {
+	path  string   // of the module, a prefix of the import path
+	where []string // folders, with those below them
+	tests bool     // tests may import it anywhere
+	why   string
+}
+
+var libraries = []library{
+	{"github.com/redis/rueidis", []string{"engine/internal/redis"}, false, "the one door to Redis"},
+	{"github.com/lxzan/gws", []string{"engine/live", "bench"}, true, "the one door to WebSocket"},
+	{"github.com/jackc/pgx", []string{"engine/internal/db"}, false, "the one door to databases"},
+	{"modernc.org/sqlite", []string{"engine/internal/db"}, false, "the one door to databases"},
+	{"github.com/pressly/goose", []string{"engine/internal/db", "migrations"}, false, "the one door to databases"},
+	{"github.com/alicebob/miniredis", []string{"engine/embedded"}, true, "what stands in for Redis is one room's business"},
+	{"github.com/alecthomas/kong", []string{"engine", "cmd"}, false, "flags and environment are read in one struct"},
+	{"github.com/VictoriaMetrics/metrics", []string{"engine", "cmd", "bench"}, true, "the core counts in plain numbers, which ops reads"},
+	{"github.com/mattn/go-isatty", []string{"engine", "cmd"}, false, "only the status line asks for a terminal"},
+	{"golang.org/x/sys", []string{"engine", "bench"}, true, "the core does no I/O"},
+	{"golang.org/x/sync", []string{"engine", "bench", "cmd"}, true, "the core starts its own goroutines"},
+	{"github.com/klauspost/compress", []string{"engine/live", "bench"}, true, "frames are compressed where they are written"},
+	{"go.uber.org/goleak", []string{"engine/internal/testenv"}, true, "for tests"},
+	{"github.com/google/go-cmp", nil, true, "for tests"},
+	{"github.com/coder/websocket", []string{"bench"}, true, "for tests: the client that is not the server's library"},
+	{"github.com/chromedp", nil, true, "for tests: the browser"},
+	{"github.com/puzpuzpuz/xsync", []string{"engine/live", "bench"}, true, "the table of sessions; a rival in benchmarks"},
+}
