@@ -1,0 +1,40 @@
+// Package feed takes positions off Redis Streams and hands them to the shards:
+// the first room on the way of a position.
+//
+// Each process reads the whole of every stream through a consumer group of its
+// own, live-broadcast-{instance id}, with NOACK: nothing pends, so that a live
+// process never holds a stream back. One reader per stream key takes a batch,
+// decodes it, and hands each shard its part in one hand-off. A full shard makes
+// its reader wait; the rest stays in Redis.
+//
+// The engine calls, in this order:
+//
+//	f := feed.New(options)
+//	f.AcquireLease(ctx)  // nobody else lives under this instance id
+//	go f.KeepLease(ctx)  // renews it, from here to the end
+//	f.CreateGroups(ctx)  // the live groups, at the stream's last id T
+//	                     // (map and table are loaded meanwhile)
+//	f.Warm(ctx)          // last values from the stream, up to T
+//	f.Run(ctx)           // everything after T, until ctx ends
+//	f.Close(ctx)         // after Run and KeepLease have returned
+//
+// # What is promised
+//
+// Order: entries of a stream reach their shard in the stream's order. Nothing
+// missing: after a failed read the group is set back to the last id that was
+// handed over, so that a reply lost with its connection is read again. Repeats
+// are possible then, and fall to the order rule of the shards. What Redis itself
+// loses, or trims before it was read, is gone.
+//
+// # Goroutines
+//
+// Run has one per stream, one that measures the lag and one that keeps the
+// house; KeepLease has its caller's. Both return when all of theirs have ended.
+// Nothing is started elsewhere.
+//
+// # Caveats
+//
+// A record that does not decode is counted by its reason and skipped. Faulty,
+// late and repeated positions are the shards' business. A batch's strings alias
+// the memory of the reply; the garbage collector frees it after the shards.
+package feed

@@ -1,0 +1,209 @@
+package feed
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"sync"
+	"time"
+
+	"github.com/VictoriaMetrics/metrics"
+
+	"pitwall/codec"
+	"pitwall/engine/internal/redis"
+	"pitwall/shard"
+)
+
+// Sink takes batches of positions; *shard.Core is one.
+type Sink interface {
+	// Shards is the number of shards, the same for the life of the sink.
+	Shards() int
+	// ShardOf says which shard owns a device.
+	ShardOf(device string) int
+	// AcquireBatch returns an empty batch.
+	AcquireBatch() *shard.Batch
+	// Deliver hands a batch over for good, also when it fails, and blocks
+	// while that shard is full.
+	Deliver(ctx context.Context, shard int, b *shard.Batch) error
+}
+
+// Options of a Feed. Fields without a default are required.
+type Options struct {
+	Client  *redis.Client
+	Streams []string // stream keys, one reader each
+	Sink    Sink
+	Limits  codec.Limits
+	Logger  *slog.Logger
+	Metrics *metrics.Set
+
+	// InstanceID names group, consumer and lease. Two processes must not
+	// share one.
+	InstanceID string
+	// Ephemeral says that the id is this process's alone (NewInstanceID): the
+	// group is destroyed by Close, or by other processes when this one dies.
+	Ephemeral bool
+
+	BatchCount int           // most entries of one read; default 512
+	Block      time.Duration // how long a read waits for a first entry; default 1 s
+
+	ArchiveGroup string        // whose progress Warm begins at; default "durable-write"
+	WarmWindow   time.Duration // how far back Warm reads without such a group; default 10 min
+	WarmRecords  int           // most records that Warm reads per stream; default 200,000
+	WarmTime     time.Duration // the time that Warm takes at most; default 10 s
+
+	LeaseTTL time.Duration // renewed five times in it; default 5 s
+	LagEvery time.Duration // between two measurements of the lag; default 2 s
+	// ReapAfter is how long a process must have been silent before others
+	// destroy its ephemeral group; default 10 min.
+	ReapAfter time.Duration
+}
+
+// defaults fills in what was left out.
+func (o *Options) defaults() {
+	orInt := func(v *int, d int) {
+		if *v <= 0 {
+			*v = d
+		}
+	}
+	orTime := func(v *time.Duration, d time.Duration) {
+		if *v <= 0 {
+			*v = d
+		}
+	}
+	orInt(&o.BatchCount, 512)
+	orInt(&o.WarmRecords, 200_000)
+	orTime(&o.Block, time.Second)
+	orTime(&o.WarmWindow, 10*time.Minute)
+	orTime(&o.WarmTime, 10*time.Second)
+	orTime(&o.LeaseTTL, 5*time.Second)
+	orTime(&o.LagEvery, 2*time.Second)
+	orTime(&o.ReapAfter, 10*time.Minute)
+	if o.ArchiveGroup == "" {
+		o.ArchiveGroup = "durable-write"
+	}
+}
+
+// ErrLeaseLost is what KeepLease and Run end with when another process holds
+// this one's instance id. The live part must end; the id is not ours any more.
+var ErrLeaseLost = errors.New("another live process has taken this INSTANCE_ID")
+
+// Feed is the reading side of one live process. The methods are called by one
+// goroutine in the order of the package's description; Ready and Lost by any.
+type Feed struct {
+	opt     Options
+	log     *slog.Logger
+	group   string
+	lease   lease
+	meters  meters
+	readers []*reader
+
+	mu      sync.Mutex // guards running
+	running bool
+}
+
+// New returns a feed that has not touched Redis yet.
+func New(o Options) *Feed {
+	o.defaults()
+	f := &Feed{
+		opt:    o,
+		log:    o.Logger.With("instance", o.InstanceID),
+		group:  GroupName(o.InstanceID),
+		meters: newMeters(o.Metrics),
+	}
+	f.lease = newLease(f.opt.Client, f.log, o.InstanceID, o.LeaseTTL)
+	for _, stream := range o.Streams {
+		f.readers = append(f.readers, newReader(f, stream))
+	}
+	return f
+}
+
+// CreateGroups notes the last id T of each stream and makes the live group
+// there, with the stream if there is none. A group of an earlier process with
+// the same id is moved to T.
+func (f *Feed) CreateGroups(ctx context.Context) error {
+	if f.opt.Ephemeral {
+		if err := f.register(ctx); err != nil {
+			return fmt.Errorf("register the live group: %w", err)
+		}
+	}
+	for _, r := range f.readers {
+		if err := r.create(ctx); err != nil {
+			return fmt.Errorf("create the live group: %w", err)
+		}
+	}
+	return nil
+}
+
+// Run reads everything after T until ctx ends, which is no error, or until the
+// lease is lost (ErrLeaseLost) or the sink has ended. While Redis is away it
+// tries again for ever.
+func (f *Feed) Run(ctx context.Context) error {
+	parent := ctx
+	ctx, cancel := context.WithCancelCause(parent)
+	defer cancel(nil)
+	f.setRunning(true)
+	defer f.setRunning(false)
+
+	var all sync.WaitGroup
+	for _, r := range f.readers {
+		all.Go(func() {
+			if err := r.run(ctx); err != nil {
+				cancel(err)
+			}
+		})
+	}
+	all.Go(func() { f.measureLag(ctx) })
+	all.Go(func() { f.keepHouse(ctx) })
+	select {
+	case <-ctx.Done():
+	case <-f.lease.lost:
+		cancel(ErrLeaseLost)
+	}
+	all.Wait()
+	if parent.Err() != nil {
+		return nil
+	}
+	return context.Cause(ctx)
+}
+
+// Close gives up what the process holds in Redis: the ephemeral groups, and
+// the lease. It is called after Run and KeepLease have returned, also when the
+// start failed half way. Calling it twice is no error.
+func (f *Feed) Close(ctx context.Context) error {
+	if f.lease.isLost() {
+		return nil // group and lease are another's
+	}
+	var errs []error
+	if f.opt.Ephemeral {
+		errs = append(errs, f.unregister(ctx))
+	}
+	errs = append(errs, f.lease.drop(ctx))
+	if err := errors.Join(errs...); err != nil {
+		return fmt.Errorf("leave Redis: %w", err)
+	}
+	return nil
+}
+
+func (f *Feed) setRunning(v bool) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.running = v
+}
+
+// Ready is nil while positions are read, and says otherwise why they are not.
+// That Redis is away for a while does not count: the lag tells.
+func (f *Feed) Ready() error {
+	if f.lease.isLost() {
+		return ErrLeaseLost
+	}
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if !f.running {
+		return errors.New("the feed is not running")
+	}
+	return nil
+}
+
+// Lost is closed when another process has taken the instance id.
+func (f *Feed) Lost() <-chan struct{} { return f.lease.lost }

@@ -1,0 +1,216 @@
+package feed
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"testing"
+	"time"
+
+	"pitwall/codec"
+	"pitwall/engine/internal/redis"
+)
+
+// publish adds records from to to-1 of each device, in turn.
+func publish(t *testing.T, c *redis.Client, stream string, from, to int, devices ...string) {
+	t.Helper()
+	for n := from; n < to; n += 200 {
+		var records [][]string
+		for i := n; i < min(n+200, to); i++ {
+			for _, d := range devices {
+				records = append(records, fix(d, i))
+			}
+		}
+		if err := c.AddAll(t.Context(), stream, 0, records); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+func TestRunDeliversEverythingInOrder(t *testing.T) {
+	onBoth(t, func(t *testing.T, b *bench) {
+		publish(t, b.client, "s", 0, 10, "before") // not for this process
+		f := b.feed(func(o *Options) { o.Streams = []string{"s", "t"} })
+		stop := b.running(f)
+		if err := f.Ready(); err != nil {
+			b.eventually("the feed is ready", func() bool { return f.Ready() == nil })
+		}
+		const n = 1500
+		var on [2][]string
+		for i := range 12 {
+			on[i%2] = append(on[i%2], fmt.Sprintf("device-%d", i))
+		}
+		publish(t, b.client, "s", 0, n, on[0]...)
+		publish(t, b.client, "t", 0, n, on[1]...)
+		for _, d := range append(on[0], on[1]...) {
+			b.eventually("all records of "+d, func() bool { return b.sink.has(d, n) })
+		}
+		b.sink.check(t)
+		if b.sink.has("before", 1) {
+			t.Error("a record from before the start came")
+		}
+		if _, repeats, warm := b.sink.counts(); repeats != 0 || warm != 0 {
+			t.Errorf("%d repeats, %d warm records", repeats, warm)
+		}
+		b.eventually("the records are counted", func() bool {
+			return b.metric("processor_live_records_total") == fmt.Sprint(12*n)
+		})
+		for _, s := range []string{"s", "t"} {
+			if p, err := b.client.PendingSummary(t.Context(), s, f.group); err != nil || p.Count != 0 {
+				t.Errorf("%d entries pend on %s: %v", p.Count, s, err)
+			}
+		}
+		if err := stop(); err != nil {
+			t.Errorf("Run ended with %v", err)
+		}
+		if f.Ready() == nil {
+			t.Error("ready after Run has ended")
+		}
+	})
+}
+
+// One hand-off per shard and read, not one per record.
+func TestOneBatchPerShardAndRead(t *testing.T) {
+	onBoth(t, func(t *testing.T, b *bench) {
+		f := b.feed(nil)
+		if err := f.CreateGroups(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		var devices []string
+		for i := range 32 {
+			devices = append(devices, fmt.Sprintf("device-%d", i))
+		}
+		publish(t, b.client, "s", 0, 10, devices...) // 320 records: one read
+		b.background(f.Run)
+		b.eventually("all records", func() bool { return b.sink.has(devices[31], 10) })
+		b.eventually("the records are counted", func() bool { return b.metric("processor_live_records_total") == "320" })
+		if batches, _, _ := b.sink.counts(); batches != sinkShards {
+			t.Errorf("%d batches for one read, want %d", batches, sinkShards)
+		}
+		b.sink.check(t)
+	})
+}
+
+func TestBrokenRecordsAreCountedAndSkipped(t *testing.T) {
+	onBoth(t, func(t *testing.T, b *bench) {
+		f := b.feed(nil)
+		for _, reason := range codec.Reasons() {
+			name := fmt.Sprintf("processor_live_decode_errors_total{reason=%q}", reason)
+			if got := b.metric(name); got != "0" {
+				t.Errorf("%s is %q before the first record, want 0", name, got)
+			}
+		}
+		b.running(f)
+		const rounds = 50
+		for n := range rounds {
+			bad := fix("good", n)
+			bad[3] = "north" // lat
+			records := [][]string{bad, {"speed", "1"}, {"payload", "{"}, fix("good", n)}
+			if err := b.client.AddAll(t.Context(), "s", 0, records); err != nil {
+				t.Fatal(err)
+			}
+		}
+		b.eventually("the good records", func() bool { return b.sink.has("good", rounds) })
+		b.sink.check(t)
+		sum, kinds := 0, 0
+		for _, reason := range codec.Reasons() {
+			var n int
+			fmt.Sscan(b.metric(fmt.Sprintf("processor_live_decode_errors_total{reason=%q}", reason)), &n)
+			sum += n
+			if n > 0 {
+				kinds++
+			}
+		}
+		if sum != 3*rounds {
+			t.Errorf("%d broken records counted, want %d", sum, 3*rounds)
+		}
+		if lines := b.log.count("record refused"); lines != kinds {
+			t.Errorf("%d log lines for %d kinds of error", lines, kinds)
+		}
+		if b.metric("processor_live_records_total") != fmt.Sprint(4*rounds) {
+			t.Errorf("records counted: %s", b.metric("processor_live_records_total"))
+		}
+	})
+}
+
+func TestAFullShardHoldsTheReaderAndLosesNothing(t *testing.T) {
+	onBoth(t, func(t *testing.T, b *bench) {
+		unblock := b.sink.block()
+		f := b.feed(func(o *Options) { o.BatchCount = 10 })
+		b.running(f)
+		publish(t, b.client, "s", 0, 1000, "d")
+		r := f.readers[0]
+		if got := r.position(); got != r.tail {
+			t.Errorf("position moved to %v with nothing handed over", got)
+		}
+		unblock()
+		b.eventually("all records", func() bool { return b.sink.has("d", 1000) })
+		b.sink.check(t)
+	})
+}
+
+func TestRunEndsSoon(t *testing.T) {
+	onBoth(t, func(t *testing.T, b *bench) {
+		for _, tt := range []struct {
+			name    string
+			blocked bool
+		}{{"while it waits for entries", false}, {"while a shard is full", true}} {
+			t.Run(tt.name, func(t *testing.T) {
+				b := newBench(t, b.url)
+				f := b.feed(func(o *Options) { o.Block = time.Minute; o.InstanceID = strings.ReplaceAll(tt.name, " ", "-") })
+				stop := b.running(f)
+				publish(t, b.client, "s", 0, 1, "d")
+				b.eventually("a first record", func() bool { return b.sink.has("d", 1) })
+				if tt.blocked {
+					b.sink.block()
+					publish(t, b.client, "s", 1, 5, "d")
+				}
+				begin := time.Now()
+				if err := stop(); err != nil {
+					t.Errorf("Run ended with %v", err)
+				}
+				if d := time.Since(begin); d > 5*time.Second {
+					t.Errorf("Run took %v to end", d)
+				}
+			})
+		}
+	})
+}
+
+func TestRunEndsWithItsSink(t *testing.T) {
+	onBoth(t, func(t *testing.T, b *bench) {
+		f := b.feed(func(o *Options) { o.Streams = []string{"s", "quiet"} })
+		if err := f.CreateGroups(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		publish(t, b.client, "s", 0, 1, "d")
+		b.sink.end()
+		ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+		defer cancel()
+		if err := f.Run(ctx); !errors.Is(err, errSinkEnded) {
+			t.Errorf("Run ended with %v, want the sink's error", err)
+		}
+	})
+}
+
+// A process that comes back under its own id begins at the stream's end of
+// that moment, wherever its group stood.
+func TestRestartBeginsAtTheTail(t *testing.T) {
+	onBoth(t, func(t *testing.T, b *bench) {
+		stop := b.running(b.feed(nil))
+		publish(t, b.client, "s", 0, 3, "d")
+		b.eventually("the first records", func() bool { return b.sink.has("d", 3) })
+		if err := stop(); err != nil {
+			t.Fatal(err)
+		}
+		publish(t, b.client, "s", 3, 9, "d")
+		b.sink = newSink()
+		b.running(b.feed(nil))
+		publish(t, b.client, "s", 0, 2, "e")
+		b.eventually("the records after the restart", func() bool { return b.sink.has("e", 2) })
+		if b.sink.check(t); b.sink.has("d", 1) {
+			t.Error("records from before the restart came again")
+		}
+	})
+}

@@ -1,0 +1,89 @@
+package feed
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"time"
+
+	"pitwall/codec"
+	"pitwall/engine/internal/redis"
+	"pitwall/shard"
+)
+
+// handover turns the entries of one read into one batch per shard. It belongs
+// to one goroutine.
+type handover struct {
+	sink    Sink
+	decoder *codec.Decoder
+	meters  *meters
+	log     *slog.Logger
+	parts   []*shard.Batch // by shard; nil between two reads
+	faults  []quiet        // by codec.Reason
+}
+
+func newHandover(sink Sink, limits codec.Limits, m *meters, log *slog.Logger) *handover {
+	h := &handover{
+		sink:    sink,
+		decoder: codec.NewDecoder(limits),
+		meters:  m,
+		log:     log,
+		parts:   make([]*shard.Batch, sink.Shards()),
+		faults:  make([]quiet, len(m.decode)),
+	}
+	for i := range h.faults {
+		h.faults[i].every = faultEvery
+	}
+	return h
+}
+
+// deliver decodes the entries and hands each shard its part in one hand-off,
+// in the order of the entries. It fails only when the sink does. warm marks
+// the batches as such; what they hold is not counted.
+func (h *handover) deliver(ctx context.Context, entries []redis.Entry, warm bool) error {
+	var p codec.Position
+	for i := range entries {
+		e := &entries[i]
+		if err := h.decoder.Decode(&p, int64(e.ID.Ms), e.Fields); err != nil {
+			if !warm {
+				h.refuse(e.ID, err)
+			}
+			continue
+		}
+		n := h.sink.ShardOf(p.DeviceID)
+		b := h.parts[n]
+		if b == nil {
+			b = h.sink.AcquireBatch()
+			b.Warm = warm
+			h.parts[n] = b
+		}
+		b.Positions = append(b.Positions, p)
+	}
+	if !warm {
+		h.meters.records.Add(len(entries))
+	}
+	var failed error
+	for n, b := range h.parts {
+		if b == nil {
+			continue
+		}
+		h.parts[n] = nil
+		if err := h.sink.Deliver(ctx, n, b); err != nil {
+			failed = err // the others are given back to the sink all the same
+		}
+	}
+	return failed
+}
+
+// refuse counts a record that does not decode.
+func (h *handover) refuse(id redis.ID, err error) {
+	var bad *codec.CodecError
+	if !errors.As(err, &bad) || int(bad.Reason) >= len(h.meters.decode) || h.meters.decode[bad.Reason] == nil {
+		h.log.Error("record refused for a reason that is not known", "id", id.String(), "err", err)
+		return
+	}
+	h.meters.decode[bad.Reason].Inc()
+	if n, ok := h.faults[bad.Reason].tell(time.Now()); ok {
+		h.log.Warn("record refused", "id", id.String(), "reason", bad.Reason.String(), "err", bad.Error(), "times", n)
+	}
+}

@@ -1,0 +1,116 @@
+package feed
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"strconv"
+	"strings"
+	"time"
+
+	"pitwall/engine/internal/redis"
+)
+
+// registryKey is a hash of the ephemeral instances: id -> when it was last
+// seen, in ms by the server's clock, and the streams it has groups on, all
+// separated by commas (which no stream key of ours contains).
+const registryKey = "pitwall:groups"
+
+// register notes that this process lives and has groups.
+func (f *Feed) register(ctx context.Context) error {
+	now, err := f.opt.Client.Time(ctx)
+	if err != nil {
+		return err
+	}
+	return f.opt.Client.HashSet(ctx, registryKey, f.opt.InstanceID, record(now, f.opt.Streams))
+}
+
+// unregister destroys the groups of this process and forgets them.
+func (f *Feed) unregister(ctx context.Context) error {
+	return destroyGroups(ctx, f.opt.Client, f.opt.InstanceID, f.opt.Streams)
+}
+
+// keepHouse notes every so often that this process lives, and destroys the
+// groups of those that do not, until ctx ends. A group that nobody reads costs
+// nothing but its name, so a failure waits for the next round.
+func (f *Feed) keepHouse(ctx context.Context) {
+	fault := quiet{every: faultEvery}
+	every := f.opt.ReapAfter / 10
+	for sleep(ctx, every/2+rand.N(every/2)) == nil {
+		var errs []error
+		if f.opt.Ephemeral {
+			errs = append(errs, f.register(ctx))
+		}
+		errs = append(errs, f.reap(ctx))
+		if err := errors.Join(errs...); err != nil && ctx.Err() == nil {
+			if n, ok := fault.tell(time.Now()); ok {
+				f.log.Warn("keeping the live groups in order failed", "err", err, "times", n)
+			}
+		}
+	}
+}
+
+// reap destroys the groups of ephemeral instances that have no lease and were
+// not seen for ReapAfter. Any number of processes may do so at once: each step
+// may be repeated. One that stood still for so long and wakes up finds no group
+// and makes it again.
+func (f *Feed) reap(ctx context.Context) error {
+	c := f.opt.Client
+	instances, err := c.Hash(ctx, registryKey)
+	if err != nil || len(instances) == 0 {
+		return err
+	}
+	now, err := c.Time(ctx)
+	if err != nil {
+		return err
+	}
+	for id, v := range instances {
+		seen, streams := parseRecord(v)
+		if id == f.opt.InstanceID || now.Sub(seen) < f.opt.ReapAfter {
+			continue
+		}
+		alive, err := c.Exists(ctx, leaseKey(id))
+		if err != nil {
+			return err
+		}
+		if alive {
+			continue
+		}
+		if err := destroyGroups(ctx, c, id, streams); err != nil {
+			return err
+		}
+		f.log.Info("groups of a process that is gone destroyed", "gone", id, "streams", streams, "silent", now.Sub(seen).Round(time.Second))
+	}
+	return nil
+}
+
+// destroyGroups removes an instance's groups, and then its entry in the
+// registry, so that a failure half way is made good by the next round.
+func destroyGroups(ctx context.Context, c *redis.Client, id string, streams []string) error {
+	for _, s := range streams {
+		if _, err := c.DestroyGroup(ctx, s, GroupName(id)); err != nil {
+			return fmt.Errorf("remove the groups of %s: %w", id, err)
+		}
+	}
+	return c.HashDelete(ctx, registryKey, id)
+}
+
+// record writes an entry of the registry.
+func record(seen time.Time, streams []string) string {
+	return strconv.FormatInt(seen.UnixMilli(), 10) + "," + strings.Join(streams, ",")
+}
+
+// parseRecord reads one. What cannot be read was last seen at the epoch and
+// has no streams, so that it is forgotten.
+func parseRecord(v string) (seen time.Time, streams []string) {
+	first, rest, _ := strings.Cut(v, ",")
+	ms, err := strconv.ParseInt(first, 10, 64)
+	if err != nil {
+		return time.UnixMilli(0), nil
+	}
+	if rest != "" {
+		streams = strings.Split(rest, ",")
+	}
+	return time.UnixMilli(ms), streams
+}

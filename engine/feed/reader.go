@@ -1,0 +1,129 @@
+package feed
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"sync"
+	"time"
+
+	"pitwall/engine/internal/redis"
+)
+
+// reader reads one stream. Its methods are called by one goroutine at a time,
+// apart from position.
+type reader struct {
+	client *redis.Client
+	log    *slog.Logger
+	stream string
+	group  string
+	handed *handover
+	meters streamMeters
+	conn   *redis.Reader
+	runID  string // the server process that the group was last placed on
+
+	pause   backoff
+	fault   quiet // reads that failed
+	resumed quiet // times that reading went on
+
+	mu   sync.Mutex // guards last, which the lag reads
+	last redis.ID   // the group's position: what was handed over, or set back to
+	tail redis.ID   // T: the stream's last id when the group was made
+}
+
+func newReader(f *Feed, stream string) *reader {
+	o := &f.opt
+	log := f.log.With("stream", stream)
+	return &reader{
+		client: o.Client,
+		log:    log,
+		stream: stream,
+		group:  f.group,
+		handed: newHandover(o.Sink, o.Limits, &f.meters, log),
+		meters: f.meters.stream(stream),
+		fault:  quiet{every: faultEvery}, resumed: quiet{every: faultEvery},
+		conn: o.Client.NewReader(redis.ReadOptions{
+			Stream: stream, Group: f.group, Consumer: o.InstanceID, From: ">",
+			Count: o.BatchCount, Block: o.Block, NoAck: true,
+		}),
+	}
+}
+
+// position is the id after which the next entry is read.
+func (r *reader) position() redis.ID {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.last
+}
+
+func (r *reader) setPosition(id redis.ID) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.last = id
+}
+
+// create makes the group at the stream's last id.
+func (r *reader) create(ctx context.Context) error {
+	var err error
+	if r.runID, err = r.client.RunID(ctx); err != nil {
+		return err
+	}
+	if r.tail, err = r.client.LastID(ctx, r.stream); err != nil {
+		return err
+	}
+	created, err := r.client.CreateGroup(ctx, r.stream, r.group, r.tail)
+	if err != nil {
+		return err
+	}
+	if !created {
+		if err := r.client.SetGroupID(ctx, r.stream, r.group, r.tail); err != nil {
+			return err
+		}
+	}
+	r.setPosition(r.tail)
+	return nil
+}
+
+// run reads until ctx ends, which is no error, or the sink fails.
+func (r *reader) run(ctx context.Context) error {
+	defer r.conn.Close()
+	var entries []redis.Entry
+	var err error
+	for ctx.Err() == nil {
+		if entries, err = r.conn.Read(ctx, entries); err != nil {
+			r.restore(ctx, err)
+			continue
+		}
+		r.pause.reset()
+		if len(entries) == 0 {
+			continue
+		}
+		if err := r.handed.deliver(ctx, entries, false); err != nil {
+			if ctx.Err() != nil {
+				return nil
+			}
+			return fmt.Errorf("hand positions of stream %s to the shards: %w", r.stream, err)
+		}
+		r.setPosition(entries[len(entries)-1].ID)
+	}
+	return nil
+}
+
+// restore brings the group back in place after a failed read. It returns when
+// that is done, or when ctx has ended. The wait grows until a read succeeds,
+// not until the group is placed, so that a read that always fails does not
+// become a loop without rest.
+func (r *reader) restore(ctx context.Context, cause error) {
+	for ctx.Err() == nil {
+		r.meters.failed.Inc()
+		if n, ok := r.fault.tell(time.Now()); ok {
+			r.log.Warn("reading the stream failed, trying again", "err", cause, "times", n)
+		}
+		if sleep(ctx, r.pause.delay()) != nil {
+			return
+		}
+		if cause = r.resume(ctx); cause == nil {
+			return
+		}
+	}
+}

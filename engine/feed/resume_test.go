@@ -1,0 +1,271 @@
+package feed
+
+import (
+	"context"
+	"fmt"
+	"math/rand/v2"
+	"sync"
+	"testing"
+	"time"
+
+	"pitwall/engine/internal/redis"
+	"pitwall/engine/internal/testenv"
+)
+
+func TestResumeAt(t *testing.T) {
+	id := func(ms uint64) redis.ID { return redis.ID{Ms: ms, Seq: 3} }
+	for _, tt := range []struct {
+		name         string
+		handed, last redis.ID
+		same         bool
+		want         redis.ID
+	}{
+		{"same server, entries behind", id(50_000), id(90_000), true, id(50_000)},
+		{"same server, all read", id(50_000), id(50_000), true, id(50_000)},
+		{"same server, stream began anew", id(50_000), redis.ID{}, true, redis.ID{}},
+		{"other server, entries behind", id(50_000), id(90_000), false, redis.ID{Ms: 40_000}},
+		{"other server that lost the newest", id(50_000), id(30_000), false, redis.ID{Ms: 20_000}},
+		{"other server without a stream", id(50_000), redis.ID{}, false, redis.ID{}},
+		{"other server soon after the epoch", id(5_000), id(6_000), false, redis.ID{}},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			if got := resumeAt(tt.handed, tt.last, tt.same); got != tt.want {
+				t.Errorf("got %v, want %v", got, tt.want)
+			}
+		})
+	}
+}
+
+// load publishes records of a few devices without pause until stop is called,
+// which returns how many of each there are. A publisher whose XADD failed sends
+// the record again, as the contract asks of it.
+func load(t *testing.T, c *redis.Client, devices []string) (stop func() int) {
+	t.Helper()
+	ctx, cancel := context.WithCancel(context.Background())
+	var done sync.WaitGroup
+	sent := 0
+	done.Go(func() {
+		for n := 0; ctx.Err() == nil; n++ {
+			for _, d := range devices {
+				for {
+					if _, err := c.Add(context.Background(), "s", 0, fix(d, n)...); err == nil {
+						break
+					}
+				}
+			}
+			sent = n + 1
+		}
+	})
+	stop = sync.OnceValue(func() int {
+		cancel()
+		done.Wait()
+		return sent
+	})
+	t.Cleanup(func() { stop() })
+	return stop
+}
+
+// complete waits until n records of each device have come, without a gap.
+func (b *bench) complete(n int, devices []string) {
+	b.t.Helper()
+	for _, d := range devices {
+		b.eventually(fmt.Sprintf("%d records of %s", n, d), func() bool { return b.sink.has(d, n) })
+	}
+	b.sink.check(b.t)
+}
+
+var four = []string{"a", "b", "c", "d"}
+
+func TestNothingIsMissingAfterCutsInMidReply(t *testing.T) {
+	s := testenv.Redis(t)
+	proxy := testenv.Proxy(t, s.Addr())
+	b := newBench(t, "redis://"+proxy.Addr())
+	b.running(b.feed(nil))
+	stop := load(t, open(t, s.URL()), four)
+	b.eventually("the first records", func() bool { return b.sink.has("a", 10) })
+	const cuts = 25
+	for i := range cuts {
+		proxy.CutAfter(rand.Int64N(4000))
+		b.eventually("a cut", func() bool { return proxy.Cuts() > i })
+		b.goesOn()
+	}
+	b.complete(stop(), four)
+	if got := b.metric(`processor_live_stream_resumes_total{stream="s"}`); got == "0" {
+		t.Error("no cut hit a read: the test has shown nothing")
+	}
+}
+
+// goesOn waits until some more batches have come.
+func (b *bench) goesOn() {
+	b.t.Helper()
+	before, _, _ := b.sink.counts()
+	b.eventually("more batches", func() bool {
+		now, _, _ := b.sink.counts()
+		return now > before+5
+	})
+}
+
+func TestNothingIsMissingWhenClientsAreKilled(t *testing.T) {
+	s := testenv.Redis(t)
+	b := newBench(t, s.URL())
+	b.running(b.feed(nil))
+	stop := load(t, open(t, s.URL()), four)
+	for i := range 20 {
+		n := 50 * (i + 1)
+		b.eventually("more records", func() bool { return b.sink.has("d", n) })
+		s.CutClients()
+	}
+	b.complete(stop(), four)
+}
+
+func TestNothingIsMissingAfterServerRestarts(t *testing.T) {
+	s := testenv.Redis(t, testenv.AOF())
+	b := newBench(t, s.URL())
+	b.running(b.feed(nil))
+	stop := load(t, open(t, s.URL()), four)
+	for i := range 3 {
+		n := 100 * (i + 1)
+		b.eventually("more records", func() bool { return b.sink.has("d", n) })
+		if i%2 == 0 {
+			s.Kill()
+		} else {
+			s.Stop()
+		}
+		s.Start()
+	}
+	b.complete(stop(), four)
+	if _, repeats, _ := b.sink.counts(); repeats == 0 {
+		t.Error("no record came twice: the group did not go back on another server process")
+	}
+}
+
+func TestReadingGoesOnAfterTheServerLostEverything(t *testing.T) {
+	s := testenv.Redis(t)
+	b := newBench(t, s.URL())
+	b.running(b.feed(nil))
+	publish(t, b.client, "s", 0, 20, "a")
+	b.complete(20, []string{"a"})
+	s.Kill()
+	s.Start()
+	c := open(t, s.URL())
+	publish(t, c, "s", 0, 20, "b")
+	b.complete(20, []string{"b"})
+}
+
+// A replica that takes over may be behind, and its clock too: its new entries
+// have ids below those that were read from the old server.
+func TestFailoverThatGoesBack(t *testing.T) {
+	s := testenv.Redis(t)
+	b := newBench(t, s.URL())
+	f := b.feed(nil)
+	if err := f.CreateGroups(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	publish(t, b.client, "s", 0, 5, "a")
+	r := f.readers[0]
+	last, err := b.client.LastID(t.Context(), "s")
+	if err != nil {
+		t.Fatal(err)
+	}
+	// On the old server everything was read, up to five seconds further on.
+	r.setPosition(redis.ID{Ms: last.Ms + 5000})
+	r.runID = "the server that went down"
+	s.Do("XGROUP", "SETID", "s", f.group, fmt.Sprintf("%d-0", last.Ms+5000))
+	if err := r.resume(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if want := last.Sub(failoverMargin); r.position() != want {
+		t.Errorf("the group goes on after %v, want %v", r.position(), want)
+	}
+	if r.runID == "the server that went down" {
+		t.Error("the new server was not noted")
+	}
+	// A second failure before anything was read leaves it there.
+	if err := r.resume(t.Context()); err != nil || r.position() != last.Sub(failoverMargin) {
+		t.Errorf("the second time it goes on after %v: %v", r.position(), err)
+	}
+	b.background(f.Run)
+	b.complete(5, []string{"a"})
+}
+
+func TestGroupDestroyedWhileReading(t *testing.T) {
+	onBoth(t, func(t *testing.T, b *bench) {
+		f := b.feed(func(o *Options) { o.Block = 200 * time.Millisecond })
+		b.running(f)
+		for i := range 5 {
+			publish(t, b.client, "s", 100*i, 100*i+100, "a")
+			b.complete(100*(i+1), []string{"a"})
+			if _, err := b.client.DestroyGroup(t.Context(), "s", f.group); err != nil {
+				t.Fatal(err)
+			}
+		}
+		publish(t, b.client, "s", 500, 600, "a")
+		b.complete(600, []string{"a"})
+	})
+}
+
+func TestStreamDeletedWhileReading(t *testing.T) {
+	s := testenv.Redis(t)
+	b := newBench(t, s.URL())
+	b.running(b.feed(func(o *Options) { o.Block = 200 * time.Millisecond }))
+	for i := range 3 {
+		publish(t, b.client, "s", 100*i, 100*i+100, "a")
+		b.complete(100*(i+1), []string{"a"})
+		s.Do("DEL", "s")
+	}
+	publish(t, b.client, "s", 300, 400, "a")
+	b.complete(400, []string{"a"})
+}
+
+// A stream key that holds something else fails every read. That must cost
+// little, say so once, and heal when the key is put right.
+func TestAReadThatAlwaysFailsRestsAndHeals(t *testing.T) {
+	s := testenv.Redis(t)
+	b := newBench(t, s.URL())
+	b.running(b.feed(func(o *Options) { o.Block = 50 * time.Millisecond }))
+	publish(t, b.client, "s", 0, 5, "a")
+	b.complete(5, []string{"a"})
+	s.Do("SET", "s", "a plain value")
+	failed := func() (n int) {
+		fmt.Sscan(b.metric(`processor_live_stream_read_errors_total{stream="s"}`), &n)
+		return n
+	}
+	b.eventually("a few failures", func() bool { return failed() >= 4 })
+	if n := b.log.count("level=WARN", "reading the stream failed"); n != 1 {
+		t.Errorf("%d warnings, want 1", n)
+	}
+	s.Do("DEL", "s")
+	publish(t, b.client, "s", 5, 10, "a")
+	b.complete(10, []string{"a"})
+	if n := failed(); n > 20 {
+		t.Errorf("%d attempts: the reader did not rest", n)
+	}
+}
+
+func TestBackoffGrowsAndStaysInBounds(t *testing.T) {
+	var b backoff
+	for range 3 {
+		want := firstDelay
+		for range 12 {
+			if d := b.delay(); d < want/2 || d > want {
+				t.Fatalf("waits %v, want %v to %v", d, want/2, want)
+			}
+			want = min(2*want, lastDelay)
+		}
+		b.reset()
+	}
+}
+
+func TestQuietTellsOncePerInterval(t *testing.T) {
+	q := quiet{every: 10 * time.Second}
+	now := time.Unix(1000, 0)
+	for i, tt := range []struct {
+		after time.Duration
+		n     int
+		ok    bool
+	}{{0, 1, true}, {time.Second, 0, false}, {9 * time.Second, 0, false}, {10 * time.Second, 3, true}, {11 * time.Second, 0, false}, {30 * time.Second, 2, true}} {
+		if n, ok := q.tell(now.Add(tt.after)); n != tt.n || ok != tt.ok {
+			t.Errorf("fault %d: %d, %v, want %d, %v", i, n, ok, tt.n, tt.ok)
+		}
+	}
+}

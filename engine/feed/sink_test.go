@@ -1,0 +1,170 @@
+package feed
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"hash/fnv"
+	"strconv"
+	"sync"
+	"testing"
+	"time"
+
+	"pitwall/codec"
+	"pitwall/shard"
+)
+
+// baseTS is the device time of record 0 of every device; record n is n ms
+// later.
+var baseTS = time.Now().Add(-time.Hour).UnixMilli()
+
+// fix is record n of a device, as anyone would send it.
+func fix(device string, n int) []string {
+	return []string{
+		"device_id", device, "lat", "48.5", "lon", "9.25",
+		"ts", strconv.FormatInt(baseTS+int64(n), 10),
+	}
+}
+
+// errSinkEnded is what a sink fails with that was told to.
+var errSinkEnded = errors.New("the sink has ended")
+
+// sink stands where the shards are. It applies their order rule and notes
+// what a spectator would miss.
+type sink struct {
+	mu      sync.Mutex
+	next    map[string]int // device -> the record it waits for
+	repeats int
+	warm    int
+	first   int64 // arrival of the first warm record
+	batches int
+	wrong   []string // what must not happen
+	ended   bool
+
+	gate chan struct{} // not nil: Deliver waits until it is closed
+}
+
+const sinkShards = 4
+
+func newSink() *sink { return &sink{next: make(map[string]int)} }
+
+func (s *sink) Shards() int { return sinkShards }
+
+func (s *sink) ShardOf(device string) int {
+	h := fnv.New32a()
+	h.Write([]byte(device))
+	return int(h.Sum32() % sinkShards)
+}
+
+func (s *sink) AcquireBatch() *shard.Batch { return new(shard.Batch) }
+
+func (s *sink) Deliver(ctx context.Context, n int, b *shard.Batch) error {
+	s.mu.Lock()
+	gate := s.gate
+	s.mu.Unlock()
+	if gate != nil {
+		select {
+		case <-gate:
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.ended {
+		return errSinkEnded
+	}
+	s.batches++
+	if len(b.Positions) == 0 {
+		s.fault("an empty batch for shard %d", n)
+	}
+	for i := range b.Positions {
+		s.take(n, &b.Positions[i], b.Warm)
+	}
+	return nil
+}
+
+func (s *sink) take(n int, p *codec.Position, warm bool) {
+	if own := s.ShardOf(p.DeviceID); own != n {
+		s.fault("device %s came to shard %d, not %d", p.DeviceID, n, own)
+	}
+	if d := time.Since(time.UnixMilli(p.Arrival)); d.Abs() > 24*time.Hour {
+		s.fault("device %s arrived %v ago", p.DeviceID, d)
+	}
+	if p.Lat != 48.5 || p.Lon != 9.25 {
+		s.fault("device %s at %v, %v", p.DeviceID, p.Lat, p.Lon)
+	}
+	if warm {
+		if s.warm++; s.warm == 1 {
+			s.first = p.Arrival
+		}
+		return
+	}
+	seq := int(p.TS - baseTS)
+	switch next := s.next[p.DeviceID]; {
+	case seq < next:
+		s.repeats++
+	case seq > next:
+		s.fault("device %s: record %d where %d was due", p.DeviceID, seq, next)
+		s.next[p.DeviceID] = seq + 1
+	default:
+		s.next[p.DeviceID] = next + 1
+	}
+}
+
+func (s *sink) fault(format string, args ...any) {
+	if len(s.wrong) < 5 {
+		s.wrong = append(s.wrong, fmt.Sprintf(format, args...))
+	}
+}
+
+// block makes Deliver wait until the function it returns is called.
+func (s *sink) block() (unblock func()) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	gate := make(chan struct{})
+	s.gate = gate
+	return func() {
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		s.gate = nil
+		close(gate)
+	}
+}
+
+func (s *sink) end() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.ended = true
+}
+
+// has says whether n records of the device have come.
+func (s *sink) has(device string, n int) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.next[device] >= n
+}
+
+// counts returns how many batches, repeated records and warm records came.
+func (s *sink) counts() (batches, repeats, warm int) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.batches, s.repeats, s.warm
+}
+
+// firstWarm returns when the first warm record arrived, in ms.
+func (s *sink) firstWarm() int64 {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.first
+}
+
+// check fails the test when something came that must not have come.
+func (s *sink) check(t *testing.T) {
+	t.Helper()
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, w := range s.wrong {
+		t.Error(w)
+	}
+}

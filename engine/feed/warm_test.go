@@ -1,0 +1,148 @@
+package feed
+
+import (
+	"context"
+	"strconv"
+	"testing"
+	"time"
+
+	"pitwall/engine/internal/redis"
+)
+
+// seed puts n records of device "w" into stream "s", one a second until now,
+// and returns their ids.
+func (b *bench) seed(n int) []redis.ID {
+	now := time.Now().UnixMilli()
+	ids := make([]redis.ID, n)
+	for i := range ids {
+		ids[i] = redis.ID{Ms: uint64(now - int64(n-i)*1000)}
+		b.addAt("s", ids[i].String(), fix("w", i))
+	}
+	return ids
+}
+
+func TestWarmBeginsWhereTheArchiveIs(t *testing.T) {
+	const n = 100
+	archive := redis.ReadOptions{Stream: "s", Group: "durable-write", Consumer: "c", From: ">"}
+	read := func(t *testing.T, b *bench, count int) []redis.Entry {
+		t.Helper()
+		if _, err := b.client.CreateGroup(t.Context(), "s", "durable-write", redis.ID{}); err != nil {
+			t.Fatal(err)
+		}
+		o := archive
+		o.Count = count
+		got, err := b.client.ReadGroup(t.Context(), o, nil)
+		if err != nil || len(got) != count {
+			t.Fatalf("the archive read %d: %v", len(got), err)
+		}
+		return got
+	}
+	for _, tt := range []struct {
+		name   string
+		before func(t *testing.T, b *bench)
+		change func(*Options)
+		want   int
+	}{
+		{"no archive: a window", nil, func(o *Options) { o.WarmWindow = 20500 * time.Millisecond }, 21},
+		{"no archive: a window beyond all", nil, func(o *Options) { o.WarmWindow = time.Hour }, n},
+		{"archive that has read nothing", func(t *testing.T, b *bench) {
+			if _, err := b.client.CreateGroup(t.Context(), "s", "durable-write", redis.ID{}); err != nil {
+				t.Fatal(err)
+			}
+		}, nil, n},
+		{"archive with pending entries", func(t *testing.T, b *bench) {
+			got := read(t, b, 60)
+			var done []redis.ID
+			for i, e := range got {
+				if i != 30 { // the 31st alone is not written yet
+					done = append(done, e.ID)
+				}
+			}
+			if _, err := b.client.Ack(t.Context(), "s", "durable-write", done); err != nil {
+				t.Fatal(err)
+			}
+		}, nil, n - 30},
+		{"archive that has written what it read", func(t *testing.T, b *bench) {
+			var done []redis.ID
+			for _, e := range read(t, b, 60) {
+				done = append(done, e.ID)
+			}
+			if _, err := b.client.Ack(t.Context(), "s", "durable-write", done); err != nil {
+				t.Fatal(err)
+			}
+		}, nil, n - 60},
+		{"only the newest of too many", nil, func(o *Options) { o.WarmRecords = 33; o.WarmWindow = time.Hour }, 33},
+		{"as many as are allowed", nil, func(o *Options) { o.WarmRecords = n; o.WarmWindow = time.Hour }, n},
+		{"few in the window of a long stream", nil, func(o *Options) { o.WarmRecords = 33; o.WarmWindow = 9500 * time.Millisecond }, 10},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			onBoth(t, func(t *testing.T, b *bench) {
+				ids := b.seed(n)
+				if tt.before != nil {
+					tt.before(t, b)
+				}
+				f := b.feed(func(o *Options) {
+					o.BatchCount = 7
+					if tt.change != nil {
+						tt.change(o)
+					}
+				})
+				if err := f.CreateGroups(t.Context()); err != nil {
+					t.Fatal(err)
+				}
+				publish(t, b.client, "s", 0, 5, "later") // after T: not for Warm
+				if err := f.Warm(t.Context()); err != nil {
+					t.Fatal(err)
+				}
+				if _, _, warm := b.sink.counts(); warm != tt.want {
+					t.Errorf("%d warm records, want %d", warm, tt.want)
+				}
+				if got, want := b.sink.firstWarm(), ids[n-tt.want].Ms; got != int64(want) {
+					t.Errorf("the first of them arrived at %d, want %d", got, want)
+				}
+				if got := b.metric("processor_live_records_total"); got != "0" {
+					t.Errorf("%s warm records counted as live ones", got)
+				}
+				b.background(f.Run)
+				b.complete(5, []string{"later"})
+			})
+		})
+	}
+}
+
+func TestWarmLeavesOffWhenItsTimeIsOver(t *testing.T) {
+	onBoth(t, func(t *testing.T, b *bench) {
+		b.seed(20)
+		b.sink.block()
+		f := b.feed(func(o *Options) { o.WarmWindow, o.WarmTime = time.Hour, 50*time.Millisecond })
+		if err := f.CreateGroups(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		if err := f.Warm(t.Context()); err != nil {
+			t.Errorf("Warm failed with %v", err)
+		}
+		if n := b.log.count("level=WARN", "warm start left off"); n != 1 {
+			t.Errorf("%d warnings, want 1", n)
+		}
+		ctx, cancel := context.WithCancel(t.Context())
+		cancel()
+		if err := f.Warm(ctx); err == nil {
+			t.Error("Warm ended well although its context had ended")
+		}
+	})
+}
+
+func TestWarmOnEmptyStreams(t *testing.T) {
+	onBoth(t, func(t *testing.T, b *bench) {
+		f := b.feed(func(o *Options) { o.Streams = []string{"s", "t"} })
+		if err := f.CreateGroups(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		if err := f.Warm(t.Context()); err != nil {
+			t.Error(err)
+		}
+		if n, err := strconv.Atoi(b.metric("processor_live_records_total")); n != 0 || err != nil {
+			t.Errorf("%d records: %v", n, err)
+		}
+	})
+}
