@@ -1,0 +1,148 @@
+package engine
+
+import (
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"strings"
+	"time"
+
+	"pitwall/engine/internal/db"
+)
+
+// Config is everything that can be set, from the environment or by flags. The
+// help texts are what --help and the README's table print.
+type Config struct {
+	RedisURL          string `name:"redis-url" env:"REDIS_URL" help:"Redis 7.0 or later, or Valkey: redis://, rediss:// (TLS) or unix://. Unset: an embedded one."`
+	DatabaseURL       string `name:"database-url" env:"DATABASE_URL" help:"PostgreSQL 13 or later. Unset: an embedded SQLite file."`
+	DatabaseDirectURL string `name:"database-direct-url" env:"DATABASE_DIRECT_URL" help:"The same database past a pooler such as PgBouncer, for LISTEN and migrations. Unset: DATABASE_URL."`
+	DataDir           string `name:"data-dir" env:"DATA_DIR" default:"data" help:"Folder of the embedded database."`
+	EmbeddedRedisAddr string `name:"embedded-redis-addr" env:"EMBEDDED_REDIS_ADDR" default:"127.0.0.1:6390" help:"Where the embedded Redis listens."`
+	HTTPAddr          string `name:"http-addr" env:"HTTP_ADDR" default:"127.0.0.1:8080" help:"Public listener: the page and /live."`
+	OpsAddr           string `name:"ops-addr" env:"OPS_ADDR" default:"127.0.0.1:9090" help:"Private listener: metrics, health, pprof."`
+
+	InstanceID       string   `name:"instance-id" env:"INSTANCE_ID" help:"Name of this process; names its consumer group. Unset: host name and a random part."`
+	TelemetryStreams []string `name:"telemetry-streams" env:"TELEMETRY_STREAMS" default:"telemetry:t" help:"Stream keys, comma separated. All records of a device go to the same key."`
+	LiveEnabled      bool     `name:"live" env:"LIVE_ENABLED" default:"true" negatable:"" help:"Serve spectators."`
+	ArchiveEnabled   bool     `name:"archive" env:"ARCHIVE_ENABLED" default:"true" negatable:"" help:"Write positions to the database."`
+	Migrate          bool     `name:"migrate" env:"MIGRATE" help:"Bring the database up to date at start. Always so for the embedded one."`
+	NotifyTriggers   bool     `name:"notify-triggers" env:"NOTIFY_TRIGGERS" default:"true" negatable:"" help:"Migrations put triggers on the roster tables, so that changes are seen at once."`
+	Simulate         int      `name:"simulate" env:"SIMULATE" default:"0" help:"Run a simulator with this many devices in the event demo. 0: none."`
+
+	Shards            int `name:"live-shards" env:"LIVE_SHARDS" default:"0" help:"Worker shards. 0: one per CPU."`
+	Writers           int `name:"live-writers" env:"LIVE_WRITERS" default:"0" help:"Writer goroutines. 0: one per CPU."`
+	FlushMS           int `name:"live-flush-ms" env:"LIVE_FLUSH_MS" default:"100" help:"Least time between two flushes of a topic, in ms. 0: every batch at once."`
+	RefreshMS         int `name:"live-device-event-refresh-ms" env:"LIVE_DEVICE_EVENT_REFRESH_MS" default:"30000" help:"How often the device-event map is read again, in ms."`
+	FutureToleranceMS int `name:"live-future-tolerance-ms" env:"LIVE_FUTURE_TOLERANCE_MS" default:"5000" help:"How far a device's clock may run ahead, in ms, before its positions are sent under their arrival time."`
+	RingBytes         int `name:"live-ring-bytes" env:"LIVE_RING_BYTES" default:"262144" help:"Unsent bytes at which a connection counts as slow."`
+	RingSlots         int `name:"live-ring-slots" env:"LIVE_RING_SLOTS" default:"1024" help:"Unsent chunks at which a connection counts as slow."`
+	NotsentLowat      int `name:"live-notsent-lowat" env:"LIVE_NOTSENT_LOWAT" default:"16384" help:"Bytes the kernel may hold unsent per connection (TCP_NOTSENT_LOWAT). 0: its default."`
+	WriteTimeoutMS    int `name:"live-write-timeout-ms" env:"LIVE_WRITE_TIMEOUT_MS" default:"60000" help:"A connection whose socket takes nothing for so long is closed, in ms."`
+	HeartbeatMS       int `name:"live-heartbeat-ms" env:"LIVE_HEARTBEAT_MS" default:"25000" help:"Time between pings, in ms. Two without an answer close the connection."`
+	MaxConnections    int `name:"live-max-connections" env:"LIVE_MAX_CONNECTIONS" default:"100000" help:"Connections served at most."`
+	MaxSubscriptions  int `name:"live-max-subscriptions" env:"LIVE_MAX_SUBSCRIPTIONS" default:"64" help:"Topics per connection at most."`
+	MaxMessageBytes   int `name:"live-max-message-bytes" env:"LIVE_MAX_MESSAGE_BYTES" default:"4096" help:"Longest message of a client."`
+	RequestRate       int `name:"live-request-rate" env:"LIVE_REQUEST_RATE" default:"20" help:"Requests per second and connection."`
+	RequestBurst      int `name:"live-request-burst" env:"LIVE_REQUEST_BURST" default:"128" help:"Requests of a connection that may come at once."`
+	DrainMS           int `name:"live-drain-ms" env:"LIVE_DRAIN_MS" default:"3000" help:"Over how long connections are closed at shutdown, in ms."`
+	FeedBatch         int `name:"feed-batch" env:"FEED_BATCH" default:"512" help:"Records per read of a stream."`
+
+	WarmWindowMS int `name:"live-warm-window-ms" env:"LIVE_WARM_WINDOW_MS" default:"600000" help:"How far back the stream is read at start where there is no archive group, in ms."`
+	WarmMax      int `name:"live-warm-max" env:"LIVE_WARM_MAX" default:"1000000" help:"Records read back at start at most."`
+
+	ArchiveBatch int    `name:"archive-batch" env:"ARCHIVE_BATCH" default:"1000" help:"Rows per insert at most."`
+	ArchiveMinTS string `name:"archive-min-ts" env:"ARCHIVE_MIN_TS" default:"2000-01-01T00:00:00Z" help:"Positions dated before this are refused."`
+	DeadMaxLen   int    `name:"dead-maxlen" env:"DEAD_MAXLEN" default:"100000" help:"Length of the dead-letter stream at most."`
+
+	AllowedOrigins     []string `name:"allowed-origins" env:"ALLOWED_ORIGINS" help:"Hosts or origins whose pages may connect, beside the page's own; * for all."`
+	AuthAllowAnonymous bool     `name:"auth-allow-anonymous" env:"AUTH_ALLOW_ANONYMOUS" help:"Serve everybody although HTTP_ADDR is no loopback address."`
+
+	LogFormat string `name:"log-format" env:"LOG_FORMAT" default:"text" enum:"text,json" help:"text or json."`
+	LogLevel  string `name:"log-level" env:"LOG_LEVEL" default:"info" enum:"debug,info,warn,error" help:"debug, info, warn or error."`
+
+	ephemeral bool // InstanceID was made up for this process
+}
+
+// Validate checks what the types do not say. The error names the setting, its
+// value and what is allowed. kong calls it after parsing; New does as well.
+func (c *Config) Validate() error {
+	var errs []error
+	for _, r := range []struct {
+		name      string
+		v, lo, hi int
+	}{
+		{"LIVE_SHARDS", c.Shards, 0, 64},
+		{"LIVE_WRITERS", c.Writers, 0, 64},
+		{"LIVE_FLUSH_MS", c.FlushMS, 0, 10000},
+		{"LIVE_DEVICE_EVENT_REFRESH_MS", c.RefreshMS, 100, 86400000},
+		{"LIVE_FUTURE_TOLERANCE_MS", c.FutureToleranceMS, 0, 86400000},
+		{"LIVE_RING_BYTES", c.RingBytes, 1024, 1 << 30},
+		{"LIVE_RING_SLOTS", c.RingSlots, 2, 65536},
+		{"LIVE_NOTSENT_LOWAT", c.NotsentLowat, 0, 1 << 30},
+		{"LIVE_WRITE_TIMEOUT_MS", c.WriteTimeoutMS, 100, 3600000},
+		{"LIVE_HEARTBEAT_MS", c.HeartbeatMS, 100, 3600000},
+		{"LIVE_MAX_CONNECTIONS", c.MaxConnections, 1, 10000000},
+		{"LIVE_MAX_SUBSCRIPTIONS", c.MaxSubscriptions, 1, 100000},
+		{"LIVE_MAX_MESSAGE_BYTES", c.MaxMessageBytes, 256, 1 << 20},
+		{"LIVE_REQUEST_RATE", c.RequestRate, 1, 1000000},
+		{"LIVE_REQUEST_BURST", c.RequestBurst, 1, 1000000},
+		{"LIVE_DRAIN_MS", c.DrainMS, 0, 600000},
+		{"FEED_BATCH", c.FeedBatch, 1, 100000},
+		{"LIVE_WARM_WINDOW_MS", c.WarmWindowMS, 0, 86400000},
+		{"LIVE_WARM_MAX", c.WarmMax, 0, 100000000},
+		{"ARCHIVE_BATCH", c.ArchiveBatch, 1, 10000},
+		{"DEAD_MAXLEN", c.DeadMaxLen, 1, 100000000},
+		{"SIMULATE", c.Simulate, 0, 100000},
+	} {
+		if r.v < r.lo || r.v > r.hi {
+			errs = append(errs, fmt.Errorf("%s is %d, allowed is %d to %d", r.name, r.v, r.lo, r.hi))
+		}
+	}
+	return errors.Join(append(errs, c.validateRest()...)...)
+}
+
+func (c *Config) validateRest() (errs []error) {
+	if _, err := time.Parse(time.RFC3339, c.ArchiveMinTS); err != nil {
+		errs = append(errs, fmt.Errorf("ARCHIVE_MIN_TS is %q, allowed is an RFC 3339 time", c.ArchiveMinTS))
+	}
+	if len(c.TelemetryStreams) == 0 {
+		errs = append(errs, errors.New("TELEMETRY_STREAMS is empty, allowed is one stream key or more"))
+	}
+	seen := map[string]bool{}
+	for _, k := range c.TelemetryStreams {
+		if strings.TrimSpace(k) == "" || seen[k] {
+			errs = append(errs, fmt.Errorf("TELEMETRY_STREAMS has %q, allowed are different keys that are not empty", k))
+		}
+		seen[k] = true
+	}
+	if !c.LiveEnabled && !c.ArchiveEnabled {
+		errs = append(errs, errors.New("LIVE_ENABLED and ARCHIVE_ENABLED are both off, allowed is one of them or both on"))
+	}
+	if c.LiveEnabled && !c.AuthAllowAnonymous && !isLoopback(c.HTTPAddr) {
+		errs = append(errs, fmt.Errorf("HTTP_ADDR is %q, allowed is a loopback address unless AUTH_ALLOW_ANONYMOUS is set: anybody could watch", c.HTTPAddr))
+	}
+	return errs
+}
+
+func isLoopback(addr string) bool {
+	host, _, err := net.SplitHostPort(addr)
+	if err != nil {
+		return false
+	}
+	if host == "localhost" {
+		return true
+	}
+	ip := net.ParseIP(host)
+	return ip != nil && ip.IsLoopback()
+}
+
+// dbOptions say which database is meant.
+func (c *Config) dbOptions(log *slog.Logger) db.Options {
+	return db.Options{
+		URL: c.DatabaseURL, DirectURL: c.DatabaseDirectURL, DataDir: c.DataDir,
+		NoTriggers: !c.NotifyTriggers, Logger: log,
+	}
+}
+
+func ms(n int) time.Duration { return time.Duration(n) * time.Millisecond }

@@ -1,0 +1,36 @@
+package engine
+
+import (
+	"fmt"
+	"io"
+)
+
+// writeCore writes what the shards count in plain atomics, in Prometheus text.
+func (e *Engine) writeCore(w io.Writer) {
+	if e.core == nil {
+		return
+	}
+	s := e.core.Stats()
+	for _, m := range []struct {
+		name string
+		v    uint64
+	}{
+		{"processor_live_orphan_records_total", s.Orphans},
+		{"processor_live_duplicate_records_total", s.Duplicates},
+		{"processor_live_late_records_total", s.Late},
+		{"processor_live_future_records_total", s.Future},
+		{"processor_live_faulty_records_total", s.Faulty},
+		{"processor_live_flushes_total", s.Flushes},
+		{"processor_live_chunks_total", s.Chunks},
+		{"processor_live_chunk_bytes_total", s.Bytes},
+		{"processor_live_ring_overflows_total", s.Overflows},
+		{"processor_live_lagged_snapshots_total", s.Recoveries},
+		{"processor_live_bodies_built_total", s.Built},
+		{"processor_live_devices", uint64(s.Devices)},
+		{"processor_live_orphan_devices", uint64(s.OrphanDevices)},
+		{"processor_live_shard_inbox_batches", uint64(s.InboxBatches)},
+		{"processor_live_flush_window_ms", uint64(e.core.Window().Milliseconds())},
+	} {
+		fmt.Fprintf(w, "%s %d\n", m.name, m.v)
+	}
+}

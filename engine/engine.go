@@ -1,0 +1,222 @@
+package engine
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"runtime"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/VictoriaMetrics/metrics"
+
+	"pitwall/codec"
+	"pitwall/engine/archive"
+	"pitwall/engine/embedded"
+	"pitwall/engine/eventmap"
+	"pitwall/engine/feed"
+	"pitwall/engine/internal/db"
+	"pitwall/engine/internal/redis"
+	"pitwall/engine/live"
+	"pitwall/engine/ops"
+	"pitwall/shard"
+)
+
+// Engine is one Pitwall process.
+type Engine struct {
+	cfg Config
+	log *slog.Logger
+	set *metrics.Set
+
+	embedded *embedded.Redis
+	liveDoor *redis.Client // the feed's; nil when the live part is off
+	bulkDoor *redis.Client // the archive's and the simulator's
+	db       db.Database
+	core     *shard.Core
+	feed     *feed.Feed
+	events   *eventmap.Map
+	live     *live.Server
+	http     *httpServer
+	ops      *ops.Server
+
+	rooms  map[string]*room
+	failed chan error // the first room that ended unasked
+	ready  chan struct{}
+
+	mu    sync.Mutex
+	state string // why the engine is not ready, "" when it is
+}
+
+// New makes an engine. Nothing is opened or started before Run. The error
+// names every setting that is wrong.
+func New(cfg Config, log *slog.Logger) (*Engine, error) {
+	if err := cfg.Validate(); err != nil {
+		return nil, err
+	}
+	cpus := runtime.GOMAXPROCS(0)
+	if cfg.Shards == 0 {
+		cfg.Shards = min(cpus, 64)
+	}
+	if cfg.Writers == 0 {
+		cfg.Writers = min(cpus, 64)
+	}
+	return &Engine{
+		cfg: cfg, log: log, set: metrics.NewSet(),
+		rooms:  make(map[string]*room),
+		failed: make(chan error, 1),
+		ready:  make(chan struct{}),
+		state:  "starting",
+	}, nil
+}
+
+// Run starts everything, serves until ctx ends or a room fails, and stops
+// everything in order. It returns nil after a stop that was asked for. Call it
+// once.
+func (e *Engine) Run(ctx context.Context) error {
+	err := e.start(ctx)
+	if err == nil {
+		close(e.ready)
+		e.setState("")
+		e.log.Info("ready", "http", e.HTTPAddr(), "ops", e.OpsAddr(), "instance", e.cfg.InstanceID)
+		select {
+		case <-ctx.Done():
+			e.log.Info("stopping")
+		case err = <-e.failed:
+			e.log.Error("stopping, since a part has failed", "error", err)
+		}
+	}
+	e.setState("stopping")
+	stopErr := e.stop(context.WithoutCancel(ctx))
+	if err != nil && ctx.Err() != nil && errors.Is(err, ctx.Err()) {
+		err = nil // asked to stop while starting
+	}
+	return errors.Join(err, stopErr)
+}
+
+// Ready is closed when the engine serves. Any goroutine may use it.
+func (e *Engine) Ready() <-chan struct{} { return e.ready }
+
+// HTTPAddr is where the public listener listens, "" without a live part. It
+// may be read once the engine is ready.
+func (e *Engine) HTTPAddr() string {
+	if e.http == nil {
+		return ""
+	}
+	return e.http.addr()
+}
+
+// OpsAddr is where the private listener listens. It may be read once the
+// engine is ready.
+func (e *Engine) OpsAddr() string { return e.ops.Addr() }
+
+// RedisAddr is where the embedded Redis listens, "" with a real one. It may be
+// read once the engine is ready.
+func (e *Engine) RedisAddr() string {
+	if e.embedded == nil {
+		return ""
+	}
+	return e.embedded.Addr()
+}
+
+// InstanceID is the name of this process. It may be read once the engine is
+// ready.
+func (e *Engine) InstanceID() string { return e.cfg.InstanceID }
+
+func (e *Engine) setState(s string) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	e.state = s
+}
+
+// readiness is what /readyz answers.
+func (e *Engine) readiness() (ready bool, reason string) {
+	e.mu.Lock()
+	state := e.state
+	e.mu.Unlock()
+	if state != "" {
+		return false, state
+	}
+	if e.feed != nil {
+		if err := e.feed.Ready(); err != nil {
+			return false, err.Error()
+		}
+	}
+	return true, ""
+}
+
+// limits are the bounds of the codec.
+func (e *Engine) limits() codec.Limits {
+	l := codec.DefaultLimits()
+	t, err := time.Parse(time.RFC3339, e.cfg.ArchiveMinTS)
+	if err != nil {
+		panic(err) // Validate has parsed it before
+	}
+	l.MinTS = t.UnixMilli()
+	return l
+}
+
+// room is a part of the engine that runs.
+type room struct {
+	name   string
+	cancel context.CancelFunc
+	done   chan struct{}
+	err    error // valid once done is closed
+}
+
+// run starts a room's Run on a goroutine that stopRoom waits for.
+func (e *Engine) run(name string, f func(ctx context.Context) error) {
+	ctx, cancel := context.WithCancel(context.Background())
+	r := &room{name: name, cancel: cancel, done: make(chan struct{})}
+	e.rooms[name] = r
+	go func() {
+		defer close(r.done)
+		r.err = f(ctx)
+		if ctx.Err() == nil {
+			e.ended(name, r.err)
+		}
+	}()
+}
+
+// ended takes note of a room that ended unasked.
+func (e *Engine) ended(name string, err error) {
+	if errors.Is(err, feed.ErrLeaseLost) {
+		e.setState("lease lost")
+		return // leaseLost ends the live part; the archive goes on
+	}
+	if err == nil {
+		err = errors.New("it ended unasked")
+	}
+	select {
+	case e.failed <- fmt.Errorf("%s: %w", name, err):
+	default:
+	}
+}
+
+// streams are the stream keys, without the spaces that lists are written with.
+func (e *Engine) streams() []string {
+	list := make([]string, len(e.cfg.TelemetryStreams))
+	for i, s := range e.cfg.TelemetryStreams {
+		list[i] = strings.TrimSpace(s)
+	}
+	return list
+}
+
+// archiveStore is the database as the archive wants it.
+type archiveStore struct{ db db.Database }
+
+// InsertPositions implements archive.Store.
+func (s archiveStore) InsertPositions(ctx context.Context, batch []codec.Position) (int, error) {
+	r, err := s.db.InsertPositions(ctx, batch)
+	return r.Inserted, err
+}
+
+// What the rooms want of each other, said once.
+var (
+	_ archive.Store     = archiveStore{}
+	_ eventmap.Source   = db.Database(nil)
+	_ eventmap.Notifier = db.Database(nil)
+	_ eventmap.Target   = (*shard.Core)(nil)
+	_ feed.Sink         = (*shard.Core)(nil)
+)

@@ -1,0 +1,21 @@
+// Package eventmap keeps the map device -> events of the shards in step with
+// the database. A position passes it by: the shards look each device up in the
+// immutable shard.Snapshot that the last refresh has put in force.
+//
+// Map reads the whole roster from its Source, hands it to its Target (the
+// core, which builds the Snapshot, swaps it in and tells every shard), and
+// does so again every Options.Every and at once when the database notifies.
+// A refresh that fails changes nothing: a stale map beats an empty one.
+//
+// # Goroutines
+//
+// Run has one that refreshes and one that listens, and returns when both have
+// ended. Refresh is called once before Run, by whoever starts the engine; not
+// at the same time as Run.
+//
+// # Caveats
+//
+// A notification says that something changed, not what: the roster is read
+// whole. Bursts are taken together, at most one refresh per gap of 100 ms. An
+// empty roster is a valid one; only an error keeps the map before.
+package eventmap

@@ -1,0 +1,161 @@
+package eventmap
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"math/rand/v2"
+	"sync"
+	"time"
+
+	"github.com/VictoriaMetrics/metrics"
+
+	"pitwall/shard"
+)
+
+// Channel is the database's notification channel for roster changes
+// (contract 2).
+const Channel = "pitwall_roster"
+
+// burstGap is the least time between two refreshes that notifications cause.
+const burstGap = 100 * time.Millisecond
+
+// Source reads the roster.
+type Source interface {
+	LoadRoster(ctx context.Context) (shard.Roster, error)
+}
+
+// Notifier listens for changes. Listen blocks until ctx ends; it calls ready
+// whenever it has begun to listen anew, since something may have been missed
+// before, and fn at every notification.
+type Notifier interface {
+	Listen(ctx context.Context, channels []string, ready func(), fn func(channel, payload string)) error
+}
+
+// Target puts a roster in force: *shard.Core.
+type Target interface {
+	Swap(ctx context.Context, r shard.Roster) error
+}
+
+// Options are what a Map needs.
+type Options struct {
+	Source   Source
+	Notifier Notifier
+	Target   Target
+	Every    time.Duration // between two refreshes, give or take a tenth
+	Logger   *slog.Logger
+	Metrics  *metrics.Set
+}
+
+// Map refreshes the device-event map.
+type Map struct {
+	opts   Options
+	meters meters
+	nudge  chan struct{} // a notification came; one is enough
+	warn   pacer
+}
+
+// New makes a Map. Nothing runs until Refresh or Run.
+func New(o Options) *Map {
+	m := &Map{opts: o, nudge: make(chan struct{}, 1), warn: pacer{every: 10 * time.Second}}
+	m.meters.register(o.Metrics)
+	return m
+}
+
+// Refresh reads the roster and puts it in force. On error the map in force
+// stays.
+func (m *Map) Refresh(ctx context.Context) error {
+	start := time.Now()
+	r, err := m.opts.Source.LoadRoster(ctx)
+	if err == nil {
+		err = m.opts.Target.Swap(ctx, r)
+	}
+	if err != nil {
+		m.meters.failures.Inc()
+		return fmt.Errorf("refresh the device-event map: %w", err)
+	}
+	m.meters.succeeded(start, r)
+	return nil
+}
+
+// Run refreshes until ctx ends.
+func (m *Map) Run(ctx context.Context) error {
+	var own sync.WaitGroup
+	own.Go(func() { m.listen(ctx) })
+	m.refresh(ctx)
+	own.Wait()
+	return nil
+}
+
+func (m *Map) refresh(ctx context.Context) {
+	timer := time.NewTimer(m.pause())
+	defer timer.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-timer.C:
+		case <-m.nudge:
+		}
+		if err := m.Refresh(ctx); err != nil && ctx.Err() == nil {
+			if n, ok := m.warn.count(time.Now()); ok {
+				m.opts.Logger.Warn("the device-event map could not be refreshed; the one before is kept",
+					"error", err, "times", n)
+			}
+		}
+		timer.Reset(m.pause())
+		m.rest(ctx)
+	}
+}
+
+// rest lets a burst of notifications pass.
+func (m *Map) rest(ctx context.Context) {
+	gap := time.NewTimer(burstGap)
+	defer gap.Stop()
+	select {
+	case <-gap.C:
+	case <-ctx.Done():
+	}
+}
+
+// pause is the time to the next refresh. The tenth keeps many instances from
+// asking the database in step.
+func (m *Map) pause() time.Duration {
+	tenth := int64(m.opts.Every / 10)
+	if tenth == 0 {
+		return m.opts.Every
+	}
+	return m.opts.Every - time.Duration(tenth) + time.Duration(rand.Int64N(2*tenth))
+}
+
+// listen turns notifications into nudges. The map is refreshed on its
+// interval all the same, so a listener that ends is a loss of speed only.
+func (m *Map) listen(ctx context.Context) {
+	wake := func() {
+		select {
+		case m.nudge <- struct{}{}:
+		default:
+		}
+	}
+	err := m.opts.Notifier.Listen(ctx, []string{Channel}, wake, func(string, string) { wake() })
+	if err != nil && !errors.Is(err, context.Canceled) {
+		m.opts.Logger.Warn("not listening for roster changes any more; they are seen at the next refresh", "error", err)
+	}
+}
+
+// pacer lets one message through per interval and counts the others.
+type pacer struct {
+	every time.Duration
+	last  time.Time
+	n     int
+}
+
+func (p *pacer) count(now time.Time) (n int, ok bool) {
+	p.n++
+	if !p.last.IsZero() && now.Sub(p.last) < p.every {
+		return 0, false
+	}
+	n, p.n, p.last = p.n, 0, now
+	return n, true
+}

@@ -1,0 +1,164 @@
+package live
+
+import (
+	"context"
+	"sync/atomic"
+)
+
+// States of a session towards the dispatchers.
+const (
+	sessionIdle = iota
+	sessionQueued
+)
+
+// dispatchQueue holds the sessions that have requests to carry out. Readers
+// add, and shards when a command is done; neither may ever wait, so it is an
+// intrusive list like the shards' inboxes, and a session is in it at most once.
+//
+// Memory ordering: as in shard.RunQueue. A session returns to idle before it
+// looks for work once more, so a schedule that saw it queued is not lost.
+type dispatchQueue struct {
+	head atomic.Pointer[session]
+	wake chan struct{}
+}
+
+func (q *dispatchQueue) put(s *session) {
+	for {
+		old := q.head.Load()
+		s.next = old
+		if q.head.CompareAndSwap(old, s) {
+			break
+		}
+	}
+	select {
+	case q.wake <- struct{}{}:
+	default:
+	}
+}
+
+// all takes every session, longest waiting first.
+func (q *dispatchQueue) all() *session {
+	var first *session
+	for s := q.head.Swap(nil); s != nil; {
+		next := s.next
+		s.next = first
+		first, s = s, next
+	}
+	return first
+}
+
+// schedule has a dispatcher look at s. Any goroutine may call it.
+func (s *session) schedule() {
+	if s.state.CompareAndSwap(sessionIdle, sessionQueued) {
+		s.srv.queue.put(s)
+	}
+}
+
+// dispatch is a dispatcher goroutine.
+func (srv *Server) dispatch(ctx context.Context) {
+	for {
+		select {
+		case <-srv.queue.wake:
+		case <-ctx.Done():
+			return
+		}
+		for s := srv.queue.all(); s != nil; {
+			next := s.next
+			s.next = nil
+			s.work(ctx)
+			s = next
+		}
+	}
+}
+
+// work carries out what a session has waiting, one command at a time.
+func (s *session) work(ctx context.Context) {
+	for {
+		for s.step(ctx) {
+		}
+		s.state.Store(sessionIdle)
+		if !s.waiting() || !s.state.CompareAndSwap(sessionIdle, sessionQueued) {
+			return
+		}
+	}
+}
+
+// waiting reports whether step would find something to do.
+func (s *session) waiting() bool {
+	switch s.command.Load() {
+	case commandUnderWay:
+		return false
+	case commandDone:
+		return true
+	}
+	if s.ending.Load() {
+		return !s.left.Load()
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return len(s.inbound) > 0
+}
+
+// step does one thing; false when there is nothing to do now.
+func (s *session) step(ctx context.Context) bool {
+	switch s.command.Load() {
+	case commandUnderWay:
+		return false
+	case commandDone:
+		s.command.Store(commandNone)
+		if then := s.then; then != nil {
+			s.then = nil
+			then()
+		}
+	}
+	if s.ending.Load() {
+		if s.left.Swap(true) {
+			return false
+		}
+		s.leave()
+		return true
+	}
+	s.mu.Lock()
+	if len(s.inbound) == 0 {
+		s.inbound = nil
+		s.mu.Unlock()
+		return false
+	}
+	data := s.inbound[0]
+	s.inbound = s.inbound[1:]
+	s.mu.Unlock()
+	s.request(ctx, data)
+	return true
+}
+
+// States of a session's command with the shards.
+const (
+	commandNone     = iota
+	commandUnderWay // nothing else is carried out until it is done
+	commandDone     // done; then is still to be called
+)
+
+// begin marks a command as under way and returns what its last shard calls.
+// then, if not nil, is called by a dispatcher afterwards: it may take locks,
+// which a shard must not.
+func (s *session) begin(then func()) (done func()) {
+	s.then = then
+	s.command.Store(commandUnderWay)
+	return func() {
+		s.command.Store(commandDone)
+		s.schedule()
+	}
+}
+
+// leave takes the session out of everything. It is its last command.
+func (s *session) leave() {
+	topics := s.topics
+	s.topics = nil
+	s.srv.core.Leave(s.conn, s.begin(func() {
+		for _, w := range topics {
+			s.srv.core.Unwatch(w.topic)
+		}
+		s.srv.m.subscriptions.Add(-float64(len(topics)))
+		s.srv.forget(s)
+	}))
+}

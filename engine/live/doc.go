@@ -1,0 +1,32 @@
+// Package live is the last room on the way of a position: it takes the chunks
+// that the shards have put into each connection's ring and writes them to the
+// WebSocket clients. It speaks contract 3, the protocol; it is the only
+// importer of gws.
+//
+// # Goroutines
+//
+//   - One reader per connection runs gws' ReadLoop and does nothing but hand
+//     each message over, which keeps its stack at the smallest size.
+//   - A few dispatchers carry out requests. A session is queued to them at
+//     most once and has at most one command with the shards.
+//   - A few writers, one per run queue of the core, each write what their
+//     connections have queued with one non-blocking system call per turn.
+//   - One goroutine per socket that is full waits on the network poller until
+//     the kernel takes more. Until then nobody else touches that socket.
+//   - One heartbeat goroutine.
+//
+// Server.Run owns them all and returns when they have ended.
+//
+// # Who writes
+//
+// gws writes its handshake and close frames through a net.Conn of ours whose
+// Write only queues; the writer is the single owner of the socket, so frames
+// never interleave. A close frame is the last thing that is written: the frame
+// begun is finished, whatever else is queued is dropped.
+//
+// # Caveats
+//
+// Request handling of one session is sequential: a subscribe waits for the
+// unsubscribe before it. A session whose socket takes nothing for
+// Options.WriteTimeout is closed with 4408, which it can hardly ever read.
+package live

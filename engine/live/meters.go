@@ -1,0 +1,154 @@
+package live
+
+import (
+	"fmt"
+	"io"
+	"log/slog"
+	"strconv"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/VictoriaMetrics/metrics"
+
+	"pitwall/shard"
+)
+
+// meters are the room's metrics.
+type meters struct {
+	set                               *metrics.Set
+	deliveries, bytes, writes, panics *metrics.Counter
+	subscriptions, parked *metrics.Gauge
+	latency                           latency
+}
+
+func newMeters(set *metrics.Set, srv *Server) *meters {
+	m := &meters{
+		set:           set,
+		deliveries:    set.NewCounter("processor_live_deliveries_total"),
+		bytes:         set.NewCounter("processor_live_written_bytes_total"),
+		writes:        set.NewCounter("processor_live_writes_total"),
+		panics:        set.NewCounter("processor_live_read_panics_total"),
+		subscriptions: set.NewGauge("processor_live_subscriptions", nil),
+		parked:        set.NewGauge("processor_live_parked_sockets", nil),
+	}
+	set.NewGauge("processor_live_connections", func() float64 { return float64(srv.Connections()) })
+	set.RegisterMetricsWriter(m.latency.write)
+	for _, code := range []string{"bad_request", "unknown_topic", "forbidden", "too_many_subscriptions", "rate_limited", "internal"} {
+		set.NewCounter(refusedName(code))
+	}
+	return m
+}
+
+func refusedName(code string) string {
+	return `processor_live_refused_requests_total{code="` + code + `"}`
+}
+
+// refused counts an error frame. Errors are rare enough for a look-up.
+func (m *meters) refused(code string) { m.set.GetOrCreateCounter(refusedName(code)).Inc() }
+
+// rejected counts a refused upgrade.
+func (m *meters) rejected(status int) {
+	m.set.GetOrCreateCounter(`processor_live_refused_upgrades_total{status="` + strconv.Itoa(status) + `"}`).Inc()
+}
+
+// closed counts a close frame of ours.
+func (m *meters) closed(code uint16) {
+	m.set.GetOrCreateCounter(`processor_live_closes_total{code="` + strconv.Itoa(int(code)) + `"}`).Inc()
+}
+
+// bounds are the buckets of the latency histogram, in ms.
+var bounds = [...]int64{1, 2, 5, 10, 25, 50, 100, 150, 200, 250, 500, 1000, 2500, 5000, 10000}
+
+// latency is a Prometheus histogram of the time from arrival in Redis to the
+// write to a socket, one observation per connection and chunk, of the chunk's
+// oldest position. The writers add whole batches, so it needs no lock.
+type latency struct {
+	counts [len(bounds) + 1]atomic.Uint64
+	sum    atomic.Uint64 // ms
+}
+
+func (l *latency) write(w io.Writer) {
+	const name = "processor_live_delivery_latency_seconds"
+	total := uint64(0)
+	for i, b := range bounds {
+		total += l.counts[i].Load()
+		fmt.Fprintf(w, "%s_bucket{le=\"%s\"} %d\n", name, strconv.FormatFloat(float64(b)/1000, 'g', -1, 64), total)
+	}
+	total += l.counts[len(bounds)].Load()
+	fmt.Fprintf(w, "%s_bucket{le=\"+Inf\"} %d\n%s_sum %s\n%s_count %d\n", name, total, name,
+		strconv.FormatFloat(float64(l.sum.Load())/1000, 'g', -1, 64), name, total)
+}
+
+// tally is what one writer counts between two publishes.
+type tally struct {
+	deliveries, bytes, writes int
+	counts                    [len(bounds) + 1]uint32
+	sum                       int64
+	observed                  bool
+	now                       int64 // ms since the epoch, at the last write
+}
+
+func (t *tally) wrote(n int) {
+	t.writes++
+	t.bytes += n
+	t.now = time.Now().UnixMilli()
+}
+
+// delivered notes a chunk that was written whole.
+func (t *tally) delivered(ch *shard.Chunk) {
+	if !ch.Live() {
+		return
+	}
+	t.deliveries += ch.Records()
+	if ch.Arrival() == 0 {
+		return
+	}
+	age := max(0, t.now-ch.Arrival())
+	i := 0
+	for i < len(bounds) && age > bounds[i] {
+		i++
+	}
+	t.counts[i]++
+	t.sum += age
+	t.observed = true
+}
+
+func (t *tally) publish(m *meters) {
+	if t.writes == 0 {
+		return
+	}
+	m.deliveries.Add(t.deliveries)
+	m.bytes.Add(t.bytes)
+	m.writes.Add(t.writes)
+	if t.observed {
+		for i, n := range t.counts {
+			if n > 0 {
+				m.latency.counts[i].Add(uint64(n))
+			}
+		}
+		m.latency.sum.Add(uint64(t.sum))
+	}
+	*t = tally{}
+}
+
+// fault logs a repeating fault once per interval, with its count.
+type fault struct {
+	log *slog.Logger
+
+	mu    sync.Mutex
+	last  time.Time
+	count int
+}
+
+const faultInterval = 10 * time.Second
+
+func (f *fault) report(what string, err error) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.count++
+	if now := time.Now(); now.Sub(f.last) >= faultInterval {
+		f.log.Warn(what, "error", err, "times", f.count)
+		f.last, f.count = now, 0
+	}
+}

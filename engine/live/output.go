@@ -1,0 +1,147 @@
+package live
+
+import (
+	"errors"
+	"time"
+
+	"golang.org/x/sys/unix"
+)
+
+// output writes a session's front with one system call. It is reused for every
+// session of a writer, so that nothing is allocated per write.
+type output struct {
+	iov [][]byte
+	n   int
+	err error
+
+	tried bool
+
+	once func(fd uintptr) bool // one attempt, then back
+	wait func(fd uintptr) bool // one attempt; if the socket is full, back when it no longer is
+}
+
+func (o *output) init() {
+	o.once = func(fd uintptr) bool { o.write(fd); return true }
+	// What was loaded is stale by the time the socket has room again, so the
+	// second call returns without writing it.
+	o.wait = func(fd uintptr) bool {
+		if o.tried {
+			return true
+		}
+		o.tried = true
+		o.write(fd)
+		return o.err != unix.EAGAIN
+	}
+}
+
+func (o *output) write(fd uintptr) {
+	for {
+		if len(o.iov) == 1 {
+			o.n, o.err = unix.Write(int(fd), o.iov[0])
+		} else {
+			o.n, o.err = unix.Writev(int(fd), o.iov)
+		}
+		if o.err != unix.EINTR {
+			return
+		}
+	}
+}
+
+// load puts the session's front into the vector.
+func (o *output) load(s *session) {
+	clear(o.iov)
+	o.iov = o.iov[:0]
+	for i := range s.front {
+		it := &s.front[i]
+		head, body := it.ch.Head(), it.ch.Body()
+		off, end := it.off, it.end
+		if off < len(head) {
+			o.iov = append(o.iov, head[off:min(end, len(head))])
+		}
+		if end > len(head) {
+			o.iov = append(o.iov, body[max(0, off-len(head)):end-len(head)])
+		}
+	}
+}
+
+// do writes the session's front through f. full is true when the socket had no
+// room.
+func (o *output) do(s *session, f func(uintptr) bool) (n int, full bool, err error) {
+	o.load(s)
+	o.n, o.err, o.tried = 0, nil, false
+	err = s.sock.raw.Write(f)
+	clear(o.iov)
+	switch {
+	case err != nil:
+		return 0, false, err
+	case errors.Is(o.err, unix.EAGAIN):
+		return 0, true, nil
+	case o.err != nil:
+		return 0, false, o.err
+	}
+	return o.n, false, nil
+}
+
+// park takes a session off the writer and waits for its socket on a goroutine
+// of its own.
+func (w *writer) park(s *session) {
+	s.conn.Park()
+	w.srv.m.parked.Inc()
+	w.srv.parked.Go(func() {
+		defer w.srv.m.parked.Dec()
+		w.srv.drain(s)
+	})
+}
+
+// drain writes a parked session's queue until the socket has taken all of it,
+// then gives the session back to its writer. Each step must be taken within
+// the write time-out.
+func (srv *Server) drain(s *session) {
+	var o output
+	var t tally
+	o.init()
+	defer t.publish(srv.m)
+	for s.fill() {
+		_ = s.sock.Conn.SetWriteDeadline(time.Now().Add(srv.opts.WriteTimeout))
+		n, err := o.block(s)
+		if err != nil {
+			if isTimeout(err) {
+				s.close(4408, "write timed out")
+			}
+			s.drop()
+			return
+		}
+		t.wrote(n)
+		s.advance(n, &t)
+	}
+	if s.finished() {
+		return
+	}
+	_ = s.sock.Conn.SetWriteDeadline(time.Time{})
+	s.conn.Unpark()
+}
+
+// block waits until the socket has taken something, or has room to.
+func (o *output) block(s *session) (int, error) {
+	if s.sock.raw != nil {
+		n, _, err := o.do(s, o.wait)
+		return n, err
+	}
+	// TLS: a record is written whole or the connection is lost.
+	o.load(s)
+	defer clear(o.iov)
+	total := 0
+	for _, b := range o.iov {
+		n, err := s.sock.Conn.Write(b)
+		total += n
+		if err != nil {
+			return total, err
+		}
+	}
+	return total, nil
+}
+
+func isTimeout(err error) bool {
+	var t interface{ Timeout() bool }
+	return errors.As(err, &t) && t.Timeout()
+}

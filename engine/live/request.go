@@ -1,0 +1,112 @@
+package live
+
+import (
+	"context"
+	"strings"
+	"time"
+
+	"pitwall/codec"
+	"pitwall/shard"
+)
+
+const topicPrefix = "event:"
+
+// request carries out one message of a client.
+func (s *session) request(ctx context.Context, data []byte) {
+	var r codec.Request
+	if !s.credits.take(s.srv.opts.RequestRate, s.srv.opts.RequestBurst, time.Now()) {
+		_ = codec.ParseRequest(&r, data) // for its id
+		s.fail(r.ID, "rate_limited", "too many requests")
+		return
+	}
+	if err := codec.ParseRequest(&r, data); err != nil {
+		s.fail(r.ID, "bad_request", err.Error())
+		return
+	}
+	switch r.Type {
+	case codec.RequestPing:
+		s.reply(codec.AppendPong(nil, r.ID))
+	case codec.RequestSubscribe:
+		s.subscribe(ctx, &r)
+	case codec.RequestUnsubscribe:
+		s.unsubscribe(&r)
+	default:
+		s.fail(r.ID, "bad_request", "this type is not served")
+	}
+}
+
+// subscribe adds a topic, or changes the interval of one that is there.
+func (s *session) subscribe(ctx context.Context, r *codec.Request) {
+	event, ok := strings.CutPrefix(r.Topic, topicPrefix)
+	if !ok || event == "" {
+		s.fail(r.ID, "bad_request", "topic must be event:<event id>")
+		return
+	}
+	interval := shard.RoundInterval(time.Duration(r.Interval) * time.Millisecond)
+	if w := s.topics[event]; w != nil {
+		w.interval = interval
+		s.confirm(r, w, 0)
+		s.srv.core.Subscribe(s.conn, w.topic, interval, s.begin(nil))
+		return
+	}
+	if len(s.topics) >= s.srv.opts.MaxSubscriptions {
+		s.fail(r.ID, "too_many_subscriptions", "unsubscribe from a topic first")
+		return
+	}
+	allowed, err := s.srv.opts.Access.Authorize(ctx, s.who, event)
+	if err != nil {
+		s.srv.faults.report("authorisation failed", err)
+		s.fail(r.ID, "internal", "try again later")
+		return
+	}
+	topic, devices, exists := s.srv.core.Watch(strings.Clone(event))
+	if !allowed || !exists {
+		if exists {
+			s.srv.core.Unwatch(topic)
+		}
+		s.deny(r)
+		return
+	}
+	w := &watch{topic: topic, interval: interval, devices: devices}
+	if s.topics == nil {
+		s.topics = make(map[string]*watch)
+	}
+	s.topics[topic.Event()] = w
+	s.srv.m.subscriptions.Inc()
+	s.confirm(r, w, s.srv.core.Shards())
+	s.srv.core.Subscribe(s.conn, topic, interval, s.begin(nil))
+}
+
+// deny answers for an event that is unknown or refused; the two look the same
+// unless all events are public anyway.
+func (s *session) deny(r *codec.Request) {
+	if s.srv.opts.Access.AllPublic() {
+		s.fail(r.ID, "unknown_topic", "there is no such event")
+		return
+	}
+	s.fail(r.ID, "forbidden", "you may not watch this event")
+}
+
+func (s *session) confirm(r *codec.Request, w *watch, parts int) {
+	every := w.interval
+	if every == 0 {
+		every = s.srv.core.Window()
+	}
+	s.reply(codec.AppendSubscribed(nil, r.ID, w.topic.Name(), w.devices, parts, int(every.Milliseconds())))
+}
+
+// unsubscribe removes a topic. Its answer comes behind the topic's last frame.
+func (s *session) unsubscribe(r *codec.Request) {
+	event, _ := strings.CutPrefix(r.Topic, topicPrefix)
+	answer := codec.AppendUnsubscribed(nil, r.ID, r.Topic)
+	w := s.topics[event]
+	if w == nil {
+		s.reply(answer) // it is not subscribed, which is what was asked for
+		return
+	}
+	delete(s.topics, event)
+	s.srv.m.subscriptions.Dec()
+	s.srv.core.Unsubscribe(s.conn, w.topic, shard.NewControl(answer), s.begin(func() {
+		s.srv.core.Unwatch(w.topic)
+	}))
+}

@@ -1,0 +1,178 @@
+package live
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/VictoriaMetrics/metrics"
+	"github.com/puzpuzpuz/xsync/v3"
+
+	"pitwall/shard"
+)
+
+// Access decides who may connect and who may watch. Its methods are called
+// from many goroutines.
+type Access interface {
+	// Authenticate is asked before the upgrade. It returns 0 and who the
+	// client is, or the HTTP status to refuse it with (401 or 503).
+	Authenticate(r *http.Request) (who any, status int)
+	// Authorize is asked at every subscribe, before it is known whether the
+	// event exists. An error means that the answer could not be had.
+	Authorize(ctx context.Context, who any, event string) (allowed bool, err error)
+	// AllPublic reports whether everybody may watch every event, so that
+	// saying which exist gives nothing away.
+	AllPublic() bool
+}
+
+// Options are what a Server needs. All times and limits must be positive.
+type Options struct {
+	Core       *shard.Core
+	Writers    int // as in the core's Config
+	Access     Access
+	InstanceID string
+	Logger     *slog.Logger
+	Metrics    *metrics.Set
+
+	Origins          []string      // allowed Origin hosts beside the request's own; "*" for all
+	MaxConnections   int           // more are refused with 429
+	MaxSubscriptions int           // per connection
+	MaxMessageBytes  int           // longest message of a client
+	RequestRate      float64       // requests per second and connection
+	RequestBurst     float64       // how many may come at once
+	Heartbeat        time.Duration // between pings; two without an answer end the connection
+	WriteTimeout     time.Duration // no byte taken by the socket for so long ends the connection
+	NotsentLowat     int           // bytes the kernel may hold unsent; 0 leaves its default
+}
+
+// Server is the live server: an http.Handler for /live and the goroutines
+// behind it.
+type Server struct {
+	opts      Options
+	core      *shard.Core
+	log       *slog.Logger
+	m         *meters
+	faults    fault
+	gws       upgraders
+	maxUnread int
+
+	queue    dispatchQueue
+	sessions *xsync.MapOf[uint64, *session]
+	lastID   atomic.Uint64
+	open     atomic.Int64 // connections, those in the handshake included
+	draining atomic.Bool
+
+	readers sync.WaitGroup // read goroutines
+	parked  sync.WaitGroup // goroutines that wait for a full socket
+	members sync.WaitGroup // sessions that have not left the core yet
+}
+
+// New makes a server. Nothing runs until Run.
+func New(o Options) (*Server, error) {
+	if o.Heartbeat <= 0 || o.WriteTimeout <= 0 || o.MaxConnections <= 0 || o.MaxMessageBytes <= 0 {
+		return nil, fmt.Errorf("live: heartbeat, write time-out and limits must be positive")
+	}
+	srv := &Server{
+		opts:     o,
+		core:     o.Core,
+		log:      o.Logger,
+		gws:      newUpgraders(o.MaxMessageBytes),
+		queue:    dispatchQueue{wake: make(chan struct{}, 1)},
+		sessions: xsync.NewMapOf[uint64, *session](),
+		// The ring's own bound, twice, and some: replies come on top of it.
+		maxUnread: 4096,
+	}
+	srv.m = newMeters(o.Metrics, srv)
+	srv.faults = fault{log: o.Logger}
+	return srv, nil
+}
+
+// dispatchers is how many goroutines carry out requests. They share one queue;
+// a second one keeps a slow authorisation from holding up everybody.
+const dispatchers = 2
+
+// Run serves until ctx ends and every goroutine of the server has ended. Drain
+// first for a clean goodbye; connections still open then are cut. The HTTP
+// server must not serve requests any more when ctx ends, and the core must run
+// until Run has returned.
+func (srv *Server) Run(ctx context.Context) error {
+	var own sync.WaitGroup
+	inner, stop := context.WithCancel(context.WithoutCancel(ctx))
+	defer stop()
+	for i := range srv.opts.Writers {
+		w := &writer{srv: srv, queue: srv.core.Queue(i)}
+		w.out.init()
+		own.Go(func() { w.run(inner) })
+	}
+	for range dispatchers {
+		own.Go(func() { srv.dispatch(inner) })
+	}
+	own.Go(func() { srv.heartbeat(inner) })
+
+	<-ctx.Done()
+	srv.draining.Store(true)
+	srv.sessions.Range(func(_ uint64, s *session) bool {
+		s.cut()
+		return true
+	})
+	srv.readers.Wait()
+	srv.parked.Wait()
+	srv.members.Wait()
+	stop()
+	own.Wait()
+	return nil
+}
+
+// Connections is the number of open connections.
+func (srv *Server) Connections() int { return int(srv.open.Load()) }
+
+// forget removes a session that has left everything.
+func (srv *Server) forget(s *session) {
+	srv.sessions.Delete(s.id)
+	srv.open.Add(-1)
+	srv.members.Done()
+}
+
+// Drain refuses new connections with 503, then closes those that are open with
+// 1001, spread evenly over the time given, so that they do not all come back
+// at once. It returns when all have gone, or when ctx ends.
+func (srv *Server) Drain(ctx context.Context, over time.Duration) error {
+	srv.draining.Store(true)
+	var all []*session
+	srv.sessions.Range(func(_ uint64, s *session) bool {
+		all = append(all, s)
+		return true
+	})
+	const waves = 20
+	tick := time.NewTicker(max(over/waves, time.Millisecond))
+	defer tick.Stop()
+	for i := range waves {
+		for _, s := range all[i*len(all)/waves : (i+1)*len(all)/waves] {
+			s.close(1001, "going away")
+		}
+		if srv.Connections() == 0 {
+			return nil
+		}
+		select {
+		case <-tick.C:
+		case <-ctx.Done():
+			return srv.undrained(ctx)
+		}
+	}
+	for srv.Connections() > 0 {
+		select {
+		case <-tick.C:
+		case <-ctx.Done():
+			return srv.undrained(ctx)
+		}
+	}
+	return nil
+}
+
+func (srv *Server) undrained(ctx context.Context) error {
+	return fmt.Errorf("close connections (%d left): %w", srv.Connections(), ctx.Err())
+}

@@ -1,0 +1,200 @@
+package live
+
+import (
+	"io"
+	"net"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/lxzan/gws"
+
+	"pitwall/codec"
+	"pitwall/shard"
+)
+
+// lingerTime bounds how long a closing connection waits for the close frame to
+// be written and for the client's answer. Closing with unread input would send
+// RST and lose the code.
+const lingerTime = time.Second
+
+// maxInbound bounds the requests of a session that wait; more are refused with
+// rate_limited.
+const maxInbound = 64
+
+// watch is a topic that a session has subscribed to.
+type watch struct {
+	topic    *shard.Topic
+	interval time.Duration
+	devices  int // when it was subscribed
+}
+
+// session is one connection of a spectator.
+type session struct {
+	id   uint64
+	srv  *Server
+	conn *shard.Conn
+	sock *socket
+	ws   *gws.Conn
+	who  any
+
+	// Handed from the reader to the dispatchers.
+	mu      sync.Mutex
+	inbound [][]byte
+
+	// The dispatchers' side: one of them at a time.
+	next    *session          // link in the dispatch queue
+	state   atomic.Uint32     // sessionIdle or sessionQueued
+	command atomic.Uint32     // commandNone…
+	then    func()            // what follows the command under way
+	ending  atomic.Bool       // reading has ended: leave
+	left    atomic.Bool       // the leave command was given
+	topics  map[string]*watch // by event
+	credits bucket
+
+	// The writer's side: the writer, or the goroutine that waits for the socket.
+	front  []item
+	losses shard.Losses
+
+	pong    atomic.Pointer[shard.Chunk] // the answer to the last ping, not yet taken by the writer
+	missed  atomic.Int32                // pings without an answer
+	flushed chan struct{}               // closed when the writer has done its last write
+}
+
+// bucket is a token bucket: rate per second, filled up to burst.
+type bucket struct {
+	credits float64
+	at      time.Time
+}
+
+func (b *bucket) take(rate, burst float64, now time.Time) bool {
+	if b.at.IsZero() {
+		b.credits = burst
+	} else {
+		b.credits = min(burst, b.credits+now.Sub(b.at).Seconds()*rate)
+	}
+	b.at = now
+	if b.credits < 1 {
+		return false
+	}
+	b.credits--
+	return true
+}
+
+// read is the session's reader goroutine.
+func (s *session) read() {
+	defer s.srv.readers.Done()
+	s.readAll()
+	s.linger()
+	s.conn.Close()
+	_ = s.sock.Conn.Close()
+	s.ending.Store(true)
+	s.schedule()
+}
+
+// readAll reads until the connection ends. A panic in the library ends this
+// connection only.
+func (s *session) readAll() {
+	defer func() {
+		if r := recover(); r != nil {
+			s.srv.m.panics.Inc()
+			s.srv.log.Error("reading from a connection panicked; it was closed", "panic", r)
+			s.sock.leave()
+		}
+	}()
+	s.ws.ReadLoop()
+}
+
+// linger lets the writer send the close frame, then waits for the client to
+// close its side.
+func (s *session) linger() {
+	if s.sock.gone.Load() || s.sock.last.Load() == nil {
+		return
+	}
+	limit := time.NewTimer(lingerTime)
+	defer limit.Stop()
+	select {
+	case <-s.flushed:
+	case <-limit.C:
+		return
+	}
+	if half, ok := s.sock.Conn.(interface{ CloseWrite() error }); ok {
+		_ = half.CloseWrite()
+	}
+	_ = s.sock.Conn.SetReadDeadline(time.Now().Add(lingerTime))
+	_, _ = io.Copy(io.Discard, io.LimitReader(onlyReader{s.sock.Conn}, 1<<20))
+}
+
+// onlyReader hides ReadFrom and friends.
+type onlyReader struct{ net.Conn }
+
+// close sends a close frame with code and ends the session. Any goroutine may
+// call it.
+func (s *session) close(code uint16, reason string) {
+	if s.ws.WriteClose(code, []byte(reason)) == nil {
+		s.srv.m.closed(code)
+	}
+}
+
+// cut ends the connection without a word. Any goroutine may call it.
+func (s *session) cut() {
+	s.sock.gone.Store(true)
+	s.sock.closed.Store(true)
+	s.conn.Close()
+	_ = s.sock.Conn.Close()
+}
+
+// refuse ends a connection whose bytes are no WebSocket frames.
+func (s *session) refuse(why string) { s.close(1002, why) }
+
+// reply queues one frame. A client that asks and asks and never reads is let
+// go: replies are not bounded by the ring.
+func (s *session) reply(frame []byte) {
+	if n, _ := s.conn.Queued(); n > s.srv.maxUnread {
+		s.close(1008, "replies are not read")
+		return
+	}
+	s.conn.Push(shard.NewControl(frame))
+}
+
+func (s *session) fail(id, code, message string) {
+	s.srv.m.refused(code)
+	s.reply(codec.AppendError(nil, id, code, message))
+}
+
+// handler receives gws' callbacks, on the reader goroutine of the session that
+// the connection belongs to.
+type handler struct{ gws.BuiltinEventHandler }
+
+func sessionOf(c *gws.Conn) *session { return c.NetConn().(*socket).sess }
+
+// OnMessage hands a request over.
+func (handler) OnMessage(c *gws.Conn, m *gws.Message) {
+	s := sessionOf(c)
+	var data []byte
+	if m.Opcode == gws.OpcodeText {
+		data = append([]byte(nil), m.Bytes()...)
+	}
+	_ = m.Close()
+	s.mu.Lock()
+	full := len(s.inbound) >= maxInbound
+	if !full {
+		s.inbound = append(s.inbound, data)
+	}
+	s.mu.Unlock()
+	if full {
+		s.fail("", "rate_limited", "too many requests are waiting")
+		return
+	}
+	s.schedule()
+}
+
+// OnPing keeps the answer to the newest ping only (RFC 6455, section 5.5.3).
+func (handler) OnPing(c *gws.Conn, payload []byte) {
+	s := sessionOf(c)
+	s.pong.Store(shard.NewControl(append([]byte{0x80 | 0xa, byte(len(payload))}, payload...)))
+	s.conn.Schedule()
+}
+
+// OnPong notes that the client is there.
+func (handler) OnPong(c *gws.Conn, _ []byte) { sessionOf(c).missed.Store(0) }

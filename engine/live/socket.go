@@ -1,0 +1,117 @@
+package live
+
+import (
+	"errors"
+	"net"
+	"sync/atomic"
+	"syscall"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"pitwall/shard"
+)
+
+// errClosed is what gws sees when its connection has ended. It carries no
+// address, since gws may put the text of an error into a close frame.
+var errClosed = errors.New("connection closed")
+
+// socket is the net.Conn that gws is given. Reading goes to the client's
+// socket, with the frame headers followed on the way. Writing only queues: the
+// session's writer is the one owner of the socket.
+type socket struct {
+	net.Conn
+	raw    syscall.RawConn // nil for what is not a plain socket (TLS)
+	sess   *session
+	early  []byte // what the HTTP server had read already
+	follow follower
+
+	closed atomic.Bool                 // Close was called, or the peer has gone
+	gone   atomic.Bool                 // the peer has gone: nothing more can be sent
+	last   atomic.Pointer[shard.Chunk] // the close frame, once there is one
+}
+
+func newSocket(c net.Conn, early []byte) *socket {
+	k := &socket{Conn: c, early: append([]byte(nil), early...)}
+	if sc, ok := c.(*net.TCPConn); ok {
+		k.raw, _ = sc.SyscallConn() // fails for an invalid conn only, which cannot have been accepted
+	}
+	return k
+}
+
+// tune keeps what the kernel holds unsent small: it cannot be taken back.
+func (k *socket) tune(lowat int) {
+	if k.raw == nil || lowat <= 0 {
+		return
+	}
+	// A kernel without the option costs freshness for the slow, no more.
+	_ = k.raw.Control(func(fd uintptr) {
+		_ = unix.SetsockoptInt(int(fd), unix.IPPROTO_TCP, unix.TCP_NOTSENT_LOWAT, lowat)
+	})
+}
+
+// Read reads from the client. gws calls it from the session's reader.
+func (k *socket) Read(p []byte) (int, error) {
+	if k.closed.Load() {
+		return 0, errClosed
+	}
+	if k.follow.bad != "" {
+		k.sess.refuse(k.follow.bad)
+		return 0, errClosed
+	}
+	var n int
+	if len(k.early) > 0 {
+		n = copy(p, k.early)
+		if k.early = k.early[n:]; len(k.early) == 0 {
+			k.early = nil
+		}
+	} else {
+		var err error
+		if n, err = k.Conn.Read(p); err != nil {
+			k.leave()
+			return 0, errClosed
+		}
+	}
+	if n = k.follow.follow(p[:n]); n == 0 {
+		k.sess.refuse(k.follow.bad)
+		return 0, errClosed
+	}
+	return n, nil
+}
+
+// leave notes that nothing more comes from the client; unless we have closed
+// first, it has gone without a close frame and gets none either.
+func (k *socket) leave() {
+	if !k.closed.Swap(true) {
+		k.gone.Store(true)
+	}
+}
+
+// Write queues what gws wants to send: the answer to the handshake, or a close
+// frame. It never blocks and keeps no reference to p.
+func (k *socket) Write(p []byte) (int, error) {
+	if k.gone.Load() {
+		return 0, errClosed
+	}
+	ch := shard.NewControl(append([]byte(nil), p...))
+	if len(p) > 0 && p[0] == 0x80|0x8 {
+		k.last.CompareAndSwap(nil, ch)
+		k.sess.conn.Schedule()
+	} else {
+		k.sess.conn.Push(ch)
+	}
+	return len(p), nil
+}
+
+// Close ends reading. gws calls it right behind its close frame; the session's
+// reader then waits for the writer and closes the socket itself.
+func (k *socket) Close() error {
+	if !k.closed.Swap(true) {
+		return k.Conn.SetReadDeadline(time.Unix(1, 0))
+	}
+	return nil
+}
+
+// SetDeadline does nothing: gws sets one around its handshake, which only
+// queues.
+func (k *socket) SetDeadline(time.Time) error { return nil }

@@ -1,0 +1,264 @@
+package engine
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"pitwall/codec"
+	"pitwall/engine/access"
+	"pitwall/engine/archive"
+	"pitwall/engine/embedded"
+	"pitwall/engine/eventmap"
+	"pitwall/engine/feed"
+	"pitwall/engine/internal/db"
+	"pitwall/engine/internal/redis"
+	"pitwall/engine/live"
+	"pitwall/engine/ops"
+	"pitwall/shard"
+)
+
+// start brings the rooms up, one after the other. What was started before an
+// error is stopped by stop.
+func (e *Engine) start(ctx context.Context) error {
+	for _, step := range []func(context.Context) error{
+		e.startOps, e.openRedis, e.openDatabase, e.startLive, e.startArchive, e.startSimulator,
+	} {
+		if err := step(ctx); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (e *Engine) startOps(context.Context) error {
+	e.ops = ops.New(ops.Options{
+		Addr: e.cfg.OpsAddr, Set: e.set, Ready: e.readiness, Extra: e.writeCore, Logger: e.log,
+	})
+	if err := e.ops.Listen(); err != nil {
+		return err
+	}
+	e.run("ops server", func(context.Context) error { return e.ops.Serve() })
+	return nil
+}
+
+// openRedis starts the embedded Redis if there is no real one, and opens a
+// door each for the live part and for the bulk of the rest.
+func (e *Engine) openRedis(ctx context.Context) error {
+	url := e.cfg.RedisURL
+	if url == "" {
+		r, err := embedded.StartRedis(e.cfg.EmbeddedRedisAddr)
+		if err != nil {
+			return err
+		}
+		e.embedded = r
+		url = r.URL()
+	}
+	var err error
+	if e.cfg.LiveEnabled {
+		if e.liveDoor, err = redis.Open(ctx, redis.Options{URL: url, Logger: e.log}); err != nil {
+			return err
+		}
+	}
+	e.bulkDoor, err = redis.Open(ctx, redis.Options{URL: url, Logger: e.log})
+	return err
+}
+
+// openDatabase opens it and sees to its schema.
+func (e *Engine) openDatabase(ctx context.Context) error {
+	var err error
+	if e.db, err = db.Open(ctx, e.cfg.dbOptions(e.log)); err != nil {
+		return err
+	}
+	if e.cfg.Migrate || e.cfg.DatabaseURL == "" {
+		applied, err := e.db.Migrate(ctx)
+		for _, name := range applied {
+			e.log.Info("migrated", "file", name)
+		}
+		if err != nil {
+			return fmt.Errorf("migrate the database: %w", err)
+		}
+		return nil
+	}
+	return e.db.CheckSchema(ctx)
+}
+
+// startLive brings the live part up: the end of the stream is noted first,
+// then the map and the last values are read, then the stream from there, and
+// only then may spectators come.
+func (e *Engine) startLive(ctx context.Context) error {
+	if e.cfg.InstanceID == "" {
+		e.cfg.InstanceID = feed.NewInstanceID()
+		e.cfg.ephemeral = true
+	}
+	if !e.cfg.LiveEnabled {
+		return nil
+	}
+	var err error
+	if e.core, err = shard.New(shard.Config{
+		Shards: e.cfg.Shards, Writers: e.cfg.Writers,
+		Window: ms(e.cfg.FlushMS), FutureTolerance: ms(e.cfg.FutureToleranceMS),
+		RingBytes: e.cfg.RingBytes, RingSlots: e.cfg.RingSlots,
+	}); err != nil {
+		return err
+	}
+	f := feed.New(feed.Options{
+		Client: e.liveDoor, Streams: e.streams(), Sink: e.core, Limits: e.limits(),
+		Logger: e.log, Metrics: e.set, InstanceID: e.cfg.InstanceID, Ephemeral: e.cfg.ephemeral,
+		BatchCount: e.cfg.FeedBatch, WarmWindow: ms(e.cfg.WarmWindowMS), WarmRecords: e.cfg.WarmMax,
+		ArchiveGroup: archive.Group,
+	})
+	if err := f.AcquireLease(ctx); err != nil {
+		return err
+	}
+	e.feed = f
+	e.run("lease", f.KeepLease)
+	if err := f.CreateGroups(ctx); err != nil {
+		return err
+	}
+	e.run("shards", e.core.Run)
+	e.events = eventmap.New(eventmap.Options{
+		Source: e.db, Notifier: e.db, Target: e.core, Every: ms(e.cfg.RefreshMS), Logger: e.log, Metrics: e.set,
+	})
+	if err := e.importDemo(ctx); err != nil {
+		return err
+	}
+	if err := e.events.Refresh(ctx); err != nil {
+		return err
+	}
+	if err := e.warm(ctx); err != nil {
+		return err
+	}
+	e.run("event map", e.events.Run)
+	e.run("feed", f.Run)
+	return e.startServer()
+}
+
+// warm fills the shards' last values: from the table, then from what of the
+// stream may not be in the table yet.
+func (e *Engine) warm(ctx context.Context) error {
+	begin := time.Now()
+	batches := make([]*shard.Batch, e.core.Shards())
+	send := func(i int) error {
+		b := batches[i]
+		batches[i] = nil
+		if b == nil {
+			return nil
+		}
+		b.Warm = true
+		return e.core.Deliver(ctx, i, b)
+	}
+	n := 0
+	err := e.db.LastPositions(ctx, ms(e.cfg.FutureToleranceMS), e.cfg.WarmMax, func(p *codec.Position) error {
+		i := e.core.ShardOf(p.DeviceID)
+		if batches[i] == nil {
+			batches[i] = e.core.AcquireBatch()
+		}
+		batches[i].Positions = append(batches[i].Positions, *p)
+		n++
+		if len(batches[i].Positions) >= e.cfg.FeedBatch {
+			return send(i)
+		}
+		return nil
+	})
+	for i := range batches {
+		err = errors.Join(err, send(i))
+	}
+	if err != nil {
+		return fmt.Errorf("read the last positions: %w", err)
+	}
+	e.log.Info("last positions read from the database", "devices", n, "took", time.Since(begin).Round(time.Millisecond))
+	return e.feed.Warm(ctx)
+}
+
+// startServer opens the public listener.
+func (e *Engine) startServer() error {
+	var err error
+	if e.live, err = live.New(live.Options{
+		Core: e.core, Writers: e.cfg.Writers, InstanceID: e.cfg.InstanceID, Logger: e.log, Metrics: e.set,
+		Access:  access.Anonymous{Proxied: e.cfg.AuthAllowAnonymous},
+		Origins: e.cfg.AllowedOrigins, MaxConnections: e.cfg.MaxConnections, MaxSubscriptions: e.cfg.MaxSubscriptions,
+		MaxMessageBytes: e.cfg.MaxMessageBytes, RequestRate: float64(e.cfg.RequestRate), RequestBurst: float64(e.cfg.RequestBurst),
+		Heartbeat: ms(e.cfg.HeartbeatMS), WriteTimeout: ms(e.cfg.WriteTimeoutMS), NotsentLowat: e.cfg.NotsentLowat,
+	}); err != nil {
+		return err
+	}
+	if e.http, err = listenHTTP(e.cfg.HTTPAddr, e.live, e.core, e.log); err != nil {
+		return err
+	}
+	e.run("live server", e.live.Run)
+	e.run("http server", func(context.Context) error { return e.http.serve() })
+	e.run("lease watch", e.watchLease)
+	return nil
+}
+
+// watchLease ends the live part when another process has taken the instance
+// id; the archive, which needs no lease, goes on.
+func (e *Engine) watchLease(ctx context.Context) error {
+	select {
+	case <-ctx.Done():
+		return nil
+	case <-e.feed.Lost():
+	}
+	e.log.Error("the live part ends: INSTANCE_ID is used by another process", "instance", e.cfg.InstanceID)
+	limited, cancel := context.WithTimeout(ctx, ms(e.cfg.DrainMS)+stepTime)
+	defer cancel()
+	if err := e.live.Drain(limited, ms(e.cfg.DrainMS)); err != nil && ctx.Err() == nil {
+		e.log.Warn("closing the connections took too long", "error", err)
+	}
+	<-ctx.Done()
+	return nil
+}
+
+func (e *Engine) startArchive(context.Context) error {
+	if !e.cfg.ArchiveEnabled {
+		return nil
+	}
+	a := archive.New(archive.Options{
+		Client: e.bulkDoor, Store: archiveStore{e.db}, Streams: e.streams(), Consumer: e.cfg.InstanceID,
+		BatchSize: e.cfg.ArchiveBatch, Limits: e.limits(), DeadMaxLen: int64(e.cfg.DeadMaxLen),
+		FlushTimeout: stepTime, Logger: e.log, Metrics: e.set,
+	})
+	e.run("archive", a.Run)
+	return nil
+}
+
+// startSimulator lets the simulated devices send, by XADD like any ingestion
+// service.
+func (e *Engine) startSimulator(context.Context) error {
+	if e.cfg.Simulate == 0 {
+		return nil
+	}
+	s, err := e.simulator()
+	if err != nil {
+		return err
+	}
+	e.run("simulator", s.Run)
+	return nil
+}
+
+func (e *Engine) simulator() (*embedded.Simulator, error) {
+	return embedded.NewSimulator(embedded.Options{
+		Devices: e.cfg.Simulate, Publisher: e.bulkDoor, Streams: e.streams(), Seed: 1, Logger: e.log,
+	})
+}
+
+// importDemo puts the simulator's event into the roster.
+func (e *Engine) importDemo(ctx context.Context) error {
+	if e.cfg.Simulate == 0 {
+		return nil
+	}
+	s, err := e.simulator()
+	if err != nil {
+		return err
+	}
+	var rows []db.RosterRow
+	for i, r := range s.Roster() {
+		rows = append(rows, db.RosterRow{Line: i + 1, EventID: r.Event, EntryID: r.Entry, DeviceID: r.Device})
+	}
+	if _, err := e.db.ImportRoster(ctx, rows, false); err != nil {
+		return fmt.Errorf("put the simulated devices into the roster (SIMULATE): %w", err)
+	}
+	return nil
+}

@@ -1,0 +1,106 @@
+package shard
+
+import "pitwall/codec"
+
+// apply takes one batch in, in its order.
+func (w *worker) apply(b *Batch) {
+	w.adopt(w.core.snapshot.Load())
+	for i := range b.Positions {
+		w.position(&b.Positions[i], b.Warm)
+	}
+	w.core.release(b)
+}
+
+// position takes one position in: the order rule, the device's last value, and
+// the pending bytes of its topics.
+func (w *worker) position(r *codec.Position, warm bool) {
+	if r.Faulty {
+		w.count.faulty++
+		return
+	}
+	ts := r.TS
+	if ts-r.Arrival > w.core.tolerance {
+		// A clock that runs ahead must not freeze the dot: see contract 1.
+		ts = r.Arrival
+		w.count.future++
+	}
+	d := w.devices[r.DeviceID]
+	if d == nil {
+		d = w.meet(r.DeviceID)
+	}
+	if d.orphan {
+		w.orphans.touch(d)
+		if !warm {
+			w.count.orphans++
+		}
+	}
+	if d.val != nil && ts <= d.mark {
+		if ts == d.mark {
+			w.count.duplicates++
+		} else {
+			w.count.late++
+		}
+		return
+	}
+	d.mark = ts
+	old := d.val
+	d.val = w.values.fresh()
+	d.val.buf = codec.AppendBody(d.val.buf, r, ts)
+	for _, n := range d.nodes {
+		w.change(n, old, r.Arrival)
+	}
+	w.values.release(old)
+}
+
+// change makes its device's new value n's value; old is the one before.
+func (w *worker) change(n *node, old *value, arrival int64) {
+	p := n.part
+	if p.tracking() {
+		if old != nil && n.seq > 0 && n.seq <= p.sealed {
+			old.refs++
+			n.old, n.oldSeq = old, n.seq
+		}
+		w.pend(p, n.dev.val.buf, arrival)
+	}
+	p.touch(n)
+}
+
+// meet makes the record of a device that was not heard of so far.
+func (w *worker) meet(id string) *device {
+	d := &device{id: cloneString(id)}
+	for _, t := range w.snap.Topics(id) {
+		t.parts[w.id].join(d)
+	}
+	w.devices[d.id] = d
+	if len(d.nodes) == 0 {
+		w.abandon(d)
+	}
+	return d
+}
+
+// abandon makes d an orphan; the one heard of longest ago is forgotten when
+// there are too many.
+func (w *worker) abandon(d *device) {
+	d.orphan = true
+	w.orphans.push(d)
+	if w.orphans.n > w.core.maxOrphans {
+		gone := w.orphans.oldest
+		w.orphans.remove(gone)
+		delete(w.devices, gone.id)
+		w.values.release(gone.val)
+	}
+	w.stats.orphanDevices.Store(int64(w.orphans.n))
+}
+
+// adopt takes over the differences of a new snapshot, if there is one, in
+// this order for each topic: the roster frame, then the last value of the
+// devices that joined.
+func (w *worker) adopt(s *Snapshot) {
+	if s == w.snap {
+		return
+	}
+	w.snap = s
+	for i := range s.changes[w.id] {
+		w.reroster(&s.changes[w.id][i])
+	}
+}

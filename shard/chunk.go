@@ -1,0 +1,89 @@
+package shard
+
+// chunkKind tells what a lagged connection may lose.
+type chunkKind uint8
+
+const (
+	chunkLive     chunkKind = iota // positions and roster frames; dropped when the connection lags
+	chunkLagged                    // a snapshot after a slow phase; dropped and built again when the connection lags again
+	chunkSnapshot                  // the snapshot that a subscribe promised; never dropped
+	chunkControl                   // a reply, ping, pong or close frame; never dropped
+)
+
+// Chunk is a run of whole WebSocket frames that many connections share. It is
+// immutable for ever once it has been pushed; the garbage collector takes it
+// when the last ring has let go.
+type Chunk struct {
+	head []byte // may be a connection's own, in front of a shared body
+	body []byte
+
+	part  *part  // the topic's part on the shard that built it; nil for control
+	since uint64 // holds what changed in part after this update
+	// arrival is the time the oldest position in it reached Redis, in ms
+	// since the Unix epoch; 0 when there is none to measure.
+	arrival int64
+	records uint32 // positions in it
+	kind    chunkKind
+}
+
+// NewControl returns a chunk of complete frames that a lagged connection still
+// gets. It keeps frames; the caller must not touch them afterwards.
+func NewControl(frames []byte) *Chunk {
+	return &Chunk{head: frames, kind: chunkControl}
+}
+
+// Head and Body are the two runs of bytes to write, in this order. Either may
+// be empty. The bytes are shared: read only.
+func (c *Chunk) Head() []byte { return c.head }
+
+// Body is the second run of bytes; see Head.
+func (c *Chunk) Body() []byte { return c.body }
+
+// Len is the number of bytes in both runs.
+func (c *Chunk) Len() int { return len(c.head) + len(c.body) }
+
+// Records is the number of positions in the chunk.
+func (c *Chunk) Records() int { return int(c.records) }
+
+// Arrival is when the oldest position in the chunk reached Redis, in ms since
+// the Unix epoch, or 0 for chunks whose age says nothing.
+func (c *Chunk) Arrival() int64 { return c.arrival }
+
+// Live reports whether the chunk is part of the live flow.
+func (c *Chunk) Live() bool { return c.kind == chunkLive }
+
+// FrameEnd returns the offset just behind the frame that the byte before off
+// belongs to: off itself when off stands between two frames. A writer that has
+// written off bytes must finish up to here before anything else.
+func (c *Chunk) FrameEnd(off int) int {
+	// A chunk with an own head is one frame; so is anything else that starts
+	// in head, as control frames are never dropped.
+	if len(c.head) > 0 {
+		if off == 0 {
+			return 0
+		}
+		return c.Len()
+	}
+	end := 0
+	for end < off {
+		end += frameLen(c.body[end:])
+	}
+	return end
+}
+
+// frameLen is the length of the unmasked frame at the start of b, header
+// included (RFC 6455, section 5.2).
+func frameLen(b []byte) int {
+	switch n := int(b[1] & 0x7f); n {
+	case 126:
+		return 4 + int(b[2])<<8 + int(b[3])
+	case 127:
+		n = 0
+		for _, x := range b[2:10] {
+			n = n<<8 | int(x)
+		}
+		return 10 + n
+	default:
+		return 2 + n
+	}
+}

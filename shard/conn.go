@@ -1,0 +1,164 @@
+package shard
+
+import "sync/atomic"
+
+// States of a connection towards its writer.
+const (
+	connIdle   = iota // not queued: whoever pushes must queue it
+	connQueued        // in the run queue, or in the writer's hands
+	connParked        // a goroutine waits for its socket: nobody queues it
+)
+
+// The flow of a connection.
+const (
+	flowOpen   = iota
+	flowLagged // its queue was full: shards push nothing live until it is recovered
+	flowClosed // gone: whatever is pushed vanishes
+)
+
+// Conn.queued counts pointers in its high bits and bytes in the low ones, so
+// that one addition keeps both.
+const (
+	queuedSlot  = 1 << 44
+	queuedBytes = queuedSlot - 1
+)
+
+// Conn is what the core knows of one spectator's connection: a bounded queue
+// of chunks, and its state towards the writer that drains it. Shards and the
+// session push; only the writer takes.
+//
+// Memory ordering: a producer pushes, then looks at state; the writer sets
+// state to idle, then looks into the ring (Rest). Both orders are kept by
+// sequentially consistent atomics, so at least one of the two sees the other
+// and no chunk is left behind with nobody to write it. The same holds for the
+// mark flowLagged, which Rest looks at as well.
+type Conn struct {
+	ring   ring
+	queued atomic.Uint64 // what is in the ring or in the writer's hands; producers add, the writer subtracts
+	state  atomic.Uint32 // connIdle…; producers move idle to queued, the writer does the rest
+	flow   atomic.Uint32 // flowOpen…; shards move open to lagged, the writer back, Close ends it
+	next   *Conn         // link in the run queue; see RunQueue
+
+	core       *Core
+	writer     uint16
+	shape      shape
+	recovering atomic.Bool // a recover command is with the shards; set by the writer, cleared by the last shard
+	subs       []*sub      // per shard: its own list of this connection's subscriptions
+
+	// Owner is the caller's own record of the connection, set by NewConn.
+	Owner any
+}
+
+// NewConn makes a connection that run queue writer (0 to Config.Writers-1)
+// drains. With batch it gets positions frames instead of position frames. Any
+// goroutine may call it.
+func (c *Core) NewConn(writer int, batch bool, owner any) *Conn {
+	k := &Conn{core: c, writer: uint16(writer), Owner: owner}
+	if batch {
+		k.shape = shapeBatch
+	}
+	return k
+}
+
+// offer pushes a live chunk, unless the connection lags or its queue is full;
+// then it marks it as lagged and returns false. The shards call it.
+func (c *Conn) offer(ch *Chunk) bool {
+	switch c.flow.Load() {
+	case flowLagged:
+		return false
+	case flowClosed:
+		return true
+	}
+	q := c.queued.Load()
+	if q/queuedSlot >= c.core.maxSlots || q&queuedBytes >= c.core.maxBytes {
+		c.flow.CompareAndSwap(flowOpen, flowLagged)
+		return false
+	}
+	c.admit(ch)
+	return true
+}
+
+// admit pushes without looking at the bounds: for what is bounded by its own
+// rule (snapshot parts, replies).
+func (c *Conn) admit(ch *Chunk) {
+	c.queued.Add(queuedSlot + uint64(ch.Len()))
+	c.ring.push(ch)
+}
+
+// wants reports whether the caller has to put c in its run queue now.
+func (c *Conn) wants() bool {
+	return c.state.Load() == connIdle && c.state.CompareAndSwap(connIdle, connQueued)
+}
+
+// Push sends a control chunk. It never blocks; what bounds the number of
+// control chunks is the caller's rule. Any goroutine may call it.
+func (c *Conn) Push(ch *Chunk) {
+	if c.flow.Load() == flowClosed {
+		return
+	}
+	c.admit(ch)
+	c.Schedule()
+}
+
+// Schedule lets the writer look at c. Any goroutine may call it.
+func (c *Conn) Schedule() {
+	if c.wants() {
+		c.enqueue()
+	}
+}
+
+func (c *Conn) enqueue() {
+	var one chain
+	one.add(c)
+	c.core.queues[c.writer].splice(&one, 0)
+}
+
+// Close makes everything pushed from now on vanish. It does not unsubscribe:
+// see Core.Leave. Any goroutine may call it, more than once.
+func (c *Conn) Close() { c.flow.Store(flowClosed) }
+
+// Closed reports whether Close was called.
+func (c *Conn) Closed() bool { return c.flow.Load() == flowClosed }
+
+// Lagged reports whether the queue was full since the last Recover. The
+// writer then drops what may be dropped (see Losses), finishes the frame begun
+// and calls Recover.
+func (c *Conn) Lagged() bool { return c.flow.Load() == flowLagged }
+
+// Queued returns the number of chunks and bytes that are not written yet.
+func (c *Conn) Queued() (chunks, bytes int) {
+	q := c.queued.Load()
+	return int(q / queuedSlot), int(q & queuedBytes)
+}
+
+// The methods below belong to the connection's writer.
+
+// Take removes the oldest chunk, nil when there is none now. What was taken
+// still counts as queued until Done.
+func (c *Conn) Take() *Chunk { return c.ring.take() }
+
+// Done says that ch is written or dropped.
+func (c *Conn) Done(ch *Chunk) { c.queued.Add(-(queuedSlot + uint64(ch.Len()))) }
+
+// Rest gives the connection back after a turn. It returns true when there is
+// more to do, in which case the connection stays with the writer.
+func (c *Conn) Rest() bool {
+	c.state.Store(connIdle)
+	if c.ring.empty() && !(c.Lagged() && !c.recovering.Load()) {
+		return false
+	}
+	return c.state.CompareAndSwap(connIdle, connQueued)
+}
+
+// Park takes the connection off its writer while a goroutine waits for the
+// socket; until Unpark that goroutine has the writer's rights.
+func (c *Conn) Park() { c.state.Store(connParked) }
+
+// Unpark puts the connection back into its run queue.
+func (c *Conn) Unpark() {
+	c.state.Store(connQueued)
+	c.enqueue()
+}
+
+// Shrink frees the memory that a ring took in a slow phase.
+func (c *Conn) Shrink() { c.ring.shrink() }

@@ -1,0 +1,220 @@
+package shard
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"pitwall/codec"
+)
+
+// Config sizes a Core. The zero value of a field means its default.
+type Config struct {
+	Shards          int           // worker shards, 1 to 64; default 2
+	Writers         int           // run queues, 1 to 64; default 2
+	Window          time.Duration // least time between two flushes of a topic; 0 flushes at once
+	FutureTolerance time.Duration // how far a device's clock may run ahead of arrival; 0 for not at all
+	RingBytes       int           // unsent bytes at which a connection is full; default 256 KiB
+	RingSlots       int           // unsent chunks at which a connection is full; default 1024
+	MaxOrphans      int           // devices in no event that are remembered; default 10000
+	// Now is the core's clock: monotonic, in ns from any origin above 0.
+	// Default: time since New.
+	Now func() int64
+}
+
+func (c *Config) defaults() error {
+	for _, f := range []struct {
+		name        string
+		v           *int
+		or, lo, top int
+	}{
+		{"Shards", &c.Shards, 2, 1, 64},
+		{"Writers", &c.Writers, 2, 1, 64},
+		{"RingBytes", &c.RingBytes, 256 << 10, 1 << 10, 1 << 30},
+		{"RingSlots", &c.RingSlots, 1024, 2, 1 << 16},
+		{"MaxOrphans", &c.MaxOrphans, 10000, 1, 1 << 24},
+	} {
+		if *f.v == 0 {
+			*f.v = f.or
+		}
+		if *f.v < f.lo || *f.v > f.top {
+			return fmt.Errorf("shard: %s is %d, allowed is %d to %d", f.name, *f.v, f.lo, f.top)
+		}
+	}
+	if c.Window < 0 || c.FutureTolerance < 0 {
+		return errors.New("shard: Window and FutureTolerance must not be negative")
+	}
+	if c.Now == nil {
+		start := time.Now()
+		c.Now = func() int64 { return int64(time.Since(start)) + 1 }
+	}
+	return nil
+}
+
+// Core is the fan-out: worker shards, topics, and the run queues of the
+// writers. Make it with New, then Run it.
+type Core struct {
+	now        func() int64
+	window     atomic.Int64 // ns; written by SetWindow, read by the shards
+	tolerance  int64        // ms
+	maxBytes   uint64
+	maxSlots   uint64
+	maxOrphans int // per shard
+
+	snapshot atomic.Pointer[Snapshot] // written by Swap, read by everybody
+	swapping gate                     // open when no Swap is under way; Swap's own
+
+	workers []*worker
+	queues  []*RunQueue
+	batches sync.Pool
+	ended   chan struct{} // closed when Run returns
+
+	mu     sync.Mutex // guards topics and Topic.watchers: subscribing and swapping, never the fan-out
+	topics map[string]*Topic
+}
+
+// New makes a Core with an empty map. It starts nothing.
+func New(cfg Config) (*Core, error) {
+	if err := cfg.defaults(); err != nil {
+		return nil, err
+	}
+	c := &Core{
+		now:        cfg.Now,
+		tolerance:  cfg.FutureTolerance.Milliseconds(),
+		maxBytes:   uint64(cfg.RingBytes),
+		maxSlots:   uint64(cfg.RingSlots),
+		maxOrphans: max(1, cfg.MaxOrphans/cfg.Shards),
+		swapping:   newGate(),
+		ended:      make(chan struct{}),
+		topics:     make(map[string]*Topic),
+	}
+	c.window.Store(int64(cfg.Window))
+	c.swapping.open()
+	c.batches.New = func() any { return new(Batch) }
+	empty := &Snapshot{changes: make([][]change, cfg.Shards)}
+	c.snapshot.Store(empty)
+	for range cfg.Writers {
+		c.queues = append(c.queues, newRunQueue())
+	}
+	for i := range cfg.Shards {
+		c.workers = append(c.workers, newWorker(c, i, empty))
+	}
+	return c, nil
+}
+
+// Run runs the shards until ctx ends, and returns when all have ended. What
+// is in the inboxes then is not carried out.
+func (c *Core) Run(ctx context.Context) error {
+	defer close(c.ended)
+	var all sync.WaitGroup
+	for _, w := range c.workers {
+		all.Go(func() { w.run(ctx) })
+	}
+	all.Wait()
+	return nil
+}
+
+// Batch is the part of one read that one shard gets. The strings of its
+// positions are borrowed until the shard has taken them in.
+type Batch struct {
+	Positions []codec.Position
+	// Warm marks positions read again at start: they fill the last values
+	// and are not counted as orphans.
+	Warm bool
+}
+
+// Shards is the number of worker shards.
+func (c *Core) Shards() int { return len(c.workers) }
+
+// ShardOf is the shard that owns a device (FNV-1a). Any goroutine may call it.
+func (c *Core) ShardOf(device string) int {
+	h := uint64(14695981039346656037)
+	for i := range len(device) {
+		h = (h ^ uint64(device[i])) * 1099511628211
+	}
+	return int((h >> 32) % uint64(len(c.workers)))
+}
+
+// AcquireBatch returns an empty batch to fill; Deliver takes it back.
+func (c *Core) AcquireBatch() *Batch { return c.batches.Get().(*Batch) }
+
+func (c *Core) release(b *Batch) {
+	clear(b.Positions) // let go of the read's memory
+	b.Positions, b.Warm = b.Positions[:0], false
+	c.batches.Put(b)
+}
+
+// ErrEnded is returned by Deliver after Run has returned.
+var ErrEnded = errors.New("shard: the core has ended")
+
+// Deliver hands a batch to a shard (0 to Shards-1). It blocks while that
+// shard's inbox is full, which is what slows the reader of the stream down.
+// The batch belongs to the core from here on, also on error.
+func (c *Core) Deliver(ctx context.Context, shard int, b *Batch) error {
+	select {
+	case c.workers[shard].batches <- b:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	case <-c.ended:
+		return ErrEnded
+	}
+}
+
+// Watch finds the topic of an event that exists and holds on to it, so that
+// it stays the same while the map is swapped. Every success needs an Unwatch.
+// Any goroutine may call it.
+func (c *Core) Watch(event string) (t *Topic, devices int, ok bool) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	s := c.snapshot.Load()
+	t, ok = s.topics[event]
+	if !ok {
+		return nil, 0, false
+	}
+	t.watchers++
+	return t, s.sizes[t], true
+}
+
+// Unwatch lets a watched topic go.
+func (c *Core) Unwatch(t *Topic) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	t.watchers--
+	if t.watchers == 0 && c.snapshot.Load().topics[t.event] != t && c.topics[t.event] == t {
+		delete(c.topics, t.event)
+	}
+}
+
+// Queue is run queue writer (0 to Config.Writers-1).
+func (c *Core) Queue(writer int) *RunQueue { return c.queues[writer] }
+
+// Window is the least time between two flushes of a topic in force.
+func (c *Core) Window() time.Duration { return time.Duration(c.window.Load()) }
+
+// SetWindow changes it, for all topics from their next instant on. Any
+// goroutine may call it.
+func (c *Core) SetWindow(d time.Duration) { c.window.Store(int64(d)) }
+
+// Passed reports whether every shard has sealed what was due at instant. It
+// is a hint: a shard that is just taking a batch in may still add to it.
+func (c *Core) Passed(instant int64) bool {
+	for _, w := range c.workers {
+		if w.horizon.Load() < instant {
+			return false
+		}
+	}
+	return true
+}
+
+// Now reads the core's clock.
+func (c *Core) Now() int64 { return c.now() }
+
+const never = math.MaxInt64
+
+func cloneString(s string) string { return strings.Clone(s) }

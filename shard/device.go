@@ -1,0 +1,123 @@
+package shard
+
+// device is a tracker as its shard knows it. Only that shard touches it.
+type device struct {
+	id    string
+	val   *value // last position sent or to be sent; nil for none
+	mark  int64  // its live time, in ms: what is not newer is late
+	nodes []*node
+
+	// A device in no event is kept in a bounded list, least recent first.
+	orphan       bool
+	newer, older *device
+}
+
+// node is a device's place in a topic's part. The part keeps its nodes in
+// order of last change.
+type node struct {
+	dev        *device
+	part       *part
+	prev, next *node
+	seq        uint64 // number of its last change; 0 = it never had a value here
+	old        *value // its value at the part's last seal, while a newer one is pending
+	oldSeq     uint64 // the number of the change that old came with
+}
+
+// value is an encoded position body, counted within its shard and reused.
+type value struct {
+	buf  []byte
+	refs int32
+}
+
+// values is a shard's stock of free values.
+type values struct{ free []*value }
+
+// maxSpare bounds what a free value may hold on to: one giant record must not
+// make every value giant.
+const maxSpare = 2 << 10
+
+func (s *values) fresh() *value {
+	if n := len(s.free); n > 0 {
+		v := s.free[n-1]
+		s.free = s.free[:n-1]
+		v.refs = 1
+		return v
+	}
+	return &value{refs: 1}
+}
+
+func (s *values) release(v *value) {
+	if v == nil {
+		return
+	}
+	if v.refs--; v.refs > 0 || cap(v.buf) > maxSpare || len(s.free) >= 4096 {
+		return
+	}
+	v.buf = v.buf[:0]
+	s.free = append(s.free, v)
+}
+
+// touch makes n the most recently changed node of its part.
+func (p *part) touch(n *node) {
+	p.seq++
+	n.seq = p.seq
+	if p.last == n {
+		return
+	}
+	p.unlink(n)
+	p.link(n)
+}
+
+// link appends n at the recent end.
+func (p *part) link(n *node) {
+	n.prev = p.last
+	if p.last != nil {
+		p.last.next = n
+	} else {
+		p.oldest = n
+	}
+	p.last = n
+}
+
+func (p *part) unlink(n *node) {
+	if n.prev != nil {
+		n.prev.next = n.next
+	} else if p.oldest == n {
+		p.oldest = n.next
+	}
+	if n.next != nil {
+		n.next.prev = n.prev
+	} else if p.last == n {
+		p.last = n.prev
+	}
+	n.prev, n.next = nil, nil
+}
+
+// join gives d a place in p, at the end for those that never changed.
+func (p *part) join(d *device) *node {
+	n := &node{dev: d, part: p, next: p.oldest}
+	if p.oldest != nil {
+		p.oldest.prev = n
+	} else {
+		p.last = n
+	}
+	p.oldest = n
+	d.nodes = append(d.nodes, n)
+	return n
+}
+
+// leave takes d's place in p away, if it has one.
+func (p *part) leave(d *device, stock *values) {
+	for i, n := range d.nodes {
+		if n.part != p {
+			continue
+		}
+		p.unlink(n)
+		stock.release(n.old)
+		last := len(d.nodes) - 1
+		d.nodes[i] = d.nodes[last]
+		d.nodes[last] = nil
+		d.nodes = d.nodes[:last]
+		return
+	}
+}

@@ -1,0 +1,273 @@
+package shard
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"testing"
+	"time"
+
+	"pitwall/codec"
+)
+
+// rig drives a core by hand: its shards are turned one by one on a clock that
+// the test moves, so every interleaving of turns can be written down.
+type rig struct {
+	t    testing.TB
+	core *Core
+	now  int64
+	wall int64 // ms; arrival of the next position
+}
+
+func newRig(t testing.TB, cfg Config) *rig {
+	t.Helper()
+	r := &rig{t: t, now: 1, wall: 1_700_000_000_000}
+	cfg.Now = func() int64 { return r.now }
+	if cfg.Window == 0 {
+		cfg.Window = 100 * time.Millisecond
+	}
+	cfg.FutureTolerance = 5 * time.Second
+	c, err := New(cfg)
+	if err != nil {
+		t.Fatal(err)
+	}
+	r.core = c
+	return r
+}
+
+// pass lets time go by, without a turn.
+func (r *rig) pass(d time.Duration) {
+	r.now += int64(d)
+	r.wall += d.Milliseconds()
+}
+
+// settle turns every shard until nothing is left to do now.
+func (r *rig) settle() {
+	for _, w := range r.core.workers {
+		r.turn(w.id)
+	}
+	for _, w := range r.core.workers {
+		r.turn(w.id) // what the turns of the others have sent
+	}
+}
+
+// turn gives shard i one turn per batch that waits, and one more.
+func (r *rig) turn(i int) {
+	w := r.core.workers[i]
+	for {
+		select {
+		case b := <-w.batches:
+			w.turn(b)
+			continue
+		default:
+		}
+		break
+	}
+	w.turn(nil)
+}
+
+// roster puts a map in force: event -> devices. Events may be empty.
+func (r *rig) roster(m map[string][]string) {
+	r.t.Helper()
+	var ro Roster
+	for e, ds := range m {
+		ro.Events = append(ro.Events, e)
+		for _, d := range ds {
+			ro.Pairs = append(ro.Pairs, Pair{d, e})
+		}
+	}
+	// Swap waits for the shards, which this goroutine turns: the ended context
+	// makes it leave them to us.
+	ctx, cancel := context.WithCancel(context.Background())
+	cancel()
+	if err := r.core.Swap(ctx, ro); err == nil {
+		r.t.Fatal("Swap did not wait for the shards")
+	}
+	r.settle()
+}
+
+// send delivers one position to its shard; it is not taken in before a turn.
+func (r *rig) send(device string, ts int64) {
+	r.sendPosition(codec.Position{DeviceID: device, TS: ts, Arrival: r.wall, Lat: float64(ts % 90), Lon: 1})
+}
+
+func (r *rig) sendPosition(p codec.Position) {
+	r.t.Helper()
+	b := r.core.AcquireBatch()
+	b.Positions = append(b.Positions, p)
+	if err := r.core.Deliver(context.Background(), r.core.ShardOf(p.DeviceID), b); err != nil {
+		r.t.Fatal(err)
+	}
+}
+
+// client is a spectator of the rig, and its own writer.
+type client struct {
+	r      *rig
+	conn   *Conn
+	losses Losses
+	held   map[string]*Topic
+	screen *screen
+	writes int // reads that brought something
+}
+
+func (r *rig) client(batch bool) *client {
+	c := &client{r: r, held: map[string]*Topic{}, screen: newScreen(r.t)}
+	c.conn = r.core.NewConn(0, batch, c)
+	return c
+}
+
+func (c *client) subscribe(event string, interval time.Duration) *Topic {
+	c.r.t.Helper()
+	t := c.held[event]
+	if t == nil {
+		var ok bool
+		if t, _, ok = c.r.core.Watch(event); !ok {
+			c.r.t.Fatalf("event %q is not there", event)
+		}
+		c.held[event] = t
+	}
+	c.r.core.Subscribe(c.conn, t, interval, func() {})
+	return t
+}
+
+func (c *client) unsubscribe(event string) {
+	answer := NewControl(codec.AppendUnsubscribed(nil, "", TopicName(event)))
+	t := c.held[event]
+	delete(c.held, event)
+	c.r.core.Unsubscribe(c.conn, t, answer, func() { c.r.core.Unwatch(t) })
+}
+
+// read takes everything the connection has, as a healthy writer would.
+func (c *client) read() {
+	c.r.t.Helper()
+	any := false
+	if c.conn.Lagged() {
+		c.recover()
+	}
+	for ch := c.conn.Take(); ch != nil; ch = c.conn.Take() {
+		c.show(ch)
+		c.conn.Done(ch)
+		any = true
+	}
+	if any {
+		c.writes++
+	}
+	for c.conn.Rest() {
+		if c.conn.Lagged() && c.conn.ring.empty() {
+			c.recover()
+			continue
+		}
+		for ch := c.conn.Take(); ch != nil; ch = c.conn.Take() {
+			c.show(ch)
+			c.conn.Done(ch)
+		}
+	}
+	c.r.core.Queue(0).Take()
+}
+
+// recover drops what a lagged connection may lose and asks for the rest.
+func (c *client) recover() {
+	for ch := c.conn.Take(); ch != nil; ch = c.conn.Take() {
+		if !c.losses.Drop(ch) {
+			c.show(ch)
+		}
+		c.conn.Done(ch)
+	}
+	c.conn.Recover(&c.losses)
+}
+
+func (c *client) show(ch *Chunk) {
+	c.r.t.Helper()
+	for b := append(append([]byte(nil), ch.Head()...), ch.Body()...); len(b) > 0; {
+		n := frameLen(b)
+		c.screen.frame(b[:n])
+		b = b[n:]
+	}
+}
+
+// frame is any server frame.
+type frame struct {
+	Type, Topic, Reason string
+	DeviceID            string
+	TS                  int64
+	Part, Parts         int
+	Conflated           uint64
+	Positions           []struct {
+		DeviceID string
+		TS       int64
+	}
+	Added, Removed []string
+}
+
+// screen is what a spectator sees, and checks what must always hold.
+type screen struct {
+	t     testing.TB
+	seen  map[string]map[string]int64 // topic -> device -> ts
+	parts map[string]int              // topic -> parts of the subscribe snapshot seen
+	on    map[string]bool             // topics that may send
+	log   []string
+	all   []frame
+}
+
+func newScreen(t testing.TB) *screen {
+	return &screen{t: t, seen: map[string]map[string]int64{}, parts: map[string]int{}}
+}
+
+func (s *screen) frame(b []byte) {
+	s.t.Helper()
+	head := 2
+	switch b[1] {
+	case 126:
+		head = 4
+	case 127:
+		head = 10
+	}
+	var f frame
+	if err := json.Unmarshal(b[head:], &f); err != nil {
+		s.t.Fatalf("frame %q: %v", b[head:], err)
+	}
+	s.all = append(s.all, f)
+	switch f.Type {
+	case "position":
+		s.position(f.Topic, f.DeviceID, f.TS, true)
+		s.log = append(s.log, fmt.Sprintf("%s %s@%d", f.Topic, f.DeviceID, f.TS))
+	case "positions":
+		for _, p := range f.Positions {
+			s.position(f.Topic, p.DeviceID, p.TS, true)
+			s.log = append(s.log, fmt.Sprintf("%s %s@%d", f.Topic, p.DeviceID, p.TS))
+		}
+	case "snapshot":
+		if f.Reason == "subscribe" {
+			s.parts[f.Topic]++
+		}
+		s.log = append(s.log, fmt.Sprintf("%s snapshot %s %d", f.Topic, f.Reason, len(f.Positions)))
+		for _, p := range f.Positions {
+			s.position(f.Topic, p.DeviceID, p.TS, f.Reason == "subscribe")
+		}
+	case "roster":
+		for _, d := range f.Removed {
+			delete(s.seen[f.Topic], d)
+		}
+		s.log = append(s.log, fmt.Sprintf("%s roster +%v -%v", f.Topic, f.Added, f.Removed))
+	case "unsubscribed":
+		delete(s.seen, f.Topic)
+		s.log = append(s.log, f.Topic+" unsubscribed")
+	default:
+		s.t.Fatalf("unexpected frame %q", b[head:])
+	}
+}
+
+// position checks the order rule: never older, and in the live flow never the
+// same twice.
+func (s *screen) position(topic, device string, ts int64, strict bool) {
+	s.t.Helper()
+	m := s.seen[topic]
+	if m == nil {
+		m = map[string]int64{}
+		s.seen[topic] = m
+	}
+	if had, ok := m[device]; ok && (ts < had || strict && ts == had) {
+		s.t.Fatalf("%s: %s went from %d to %d; log %v", topic, device, had, ts, s.log)
+	}
+	m[device] = ts
+}

@@ -1,0 +1,88 @@
+package shard
+
+import "time"
+
+// Intervals are the paces at which a subscriber can ask for a topic: at most
+// one update per device in that time, the newest wins, at moments common to
+// all who ask for the same.
+var Intervals = [...]time.Duration{
+	250 * time.Millisecond, 500 * time.Millisecond,
+	time.Second, 2 * time.Second, 5 * time.Second,
+	10 * time.Second, 30 * time.Second, 60 * time.Second,
+}
+
+// classNone is the class of those who get the live flow.
+const classNone = -1
+
+// RoundInterval rounds d up to one of Intervals; 0 and less is 0, what is
+// longer than the longest becomes the longest.
+func RoundInterval(d time.Duration) time.Duration {
+	if c := classOf(d); c != classNone {
+		return Intervals[c]
+	}
+	return 0
+}
+
+func classOf(d time.Duration) int {
+	if d <= 0 {
+		return classNone
+	}
+	for i, x := range Intervals {
+		if d <= x {
+			return i
+		}
+	}
+	return len(Intervals) - 1
+}
+
+// class is a part's subscribers of one interval.
+type class struct {
+	subs  []*sub
+	alarm alarm
+}
+
+func (w *worker) enterClass(s *sub) {
+	p := s.part
+	k := p.classes[s.class]
+	if k == nil {
+		k = &class{alarm: alarm{part: p, class: s.class, pos: -1}}
+		p.classes[s.class] = k
+	}
+	if len(k.subs) == 0 {
+		w.alarms.set(&k.alarm, nextTick(w.now, s.class))
+	}
+	s.pos = len(k.subs)
+	k.subs = append(k.subs, s)
+}
+
+func (w *worker) leaveClass(s *sub) {
+	k := s.part.classes[s.class]
+	k.subs = cut(k.subs, s)
+	if len(k.subs) == 0 {
+		w.alarms.stop(&k.alarm)
+		s.part.classes[s.class] = nil
+	}
+}
+
+// nextTick is the next moment after now that is a multiple of the interval.
+func nextTick(now int64, class int) int64 {
+	i := int64(Intervals[class])
+	return (now/i + 1) * i
+}
+
+// tick sends each subscriber of a class what changed since its last tick.
+// Those who have the same get the same bytes.
+func (w *worker) tick(p *part, class int, at int64) {
+	k := p.classes[class]
+	w.alarms.set(&k.alarm, nextTick(max(w.now, at), class))
+	for _, s := range k.subs {
+		if s.since >= p.seq || s.missed {
+			continue
+		}
+		ch := w.changes(p, s.conn.shape, s.since, p.seq)
+		if ch == nil || w.pushTo(s, ch) { // nil: only the roster has changed
+			s.since = p.seq
+		}
+	}
+	w.splice(at)
+}

@@ -1,0 +1,52 @@
+package shard
+
+// loss is what a writer dropped of one topic's part: everything that changed
+// after since, in records positions.
+type loss struct {
+	part    *part
+	since   uint64
+	records uint64
+}
+
+// Losses collects what a writer drops of a lagged connection, until Recover.
+// The zero value is empty. Only the connection's writer uses it.
+type Losses struct{ list []loss }
+
+// Drop decides about a queued chunk of a lagged connection. True: it may be
+// dropped and has been noted; the caller still calls Done for it. False: it
+// must be sent (a reply, or the snapshot that a subscribe promised).
+func (l *Losses) Drop(ch *Chunk) bool {
+	if ch.kind != chunkLive && ch.kind != chunkLagged {
+		return false
+	}
+	for i := range l.list {
+		if e := &l.list[i]; e.part == ch.part {
+			e.since = min(e.since, ch.since)
+			e.records += uint64(ch.records)
+			return true
+		}
+	}
+	l.list = append(l.list, loss{ch.part, ch.since, uint64(ch.records)})
+	return true
+}
+
+// Recover opens the flow of a lagged connection again and has every shard
+// send what changed since the first position that was lost. The writer calls
+// it when the socket has taken everything that was left. It returns false, and
+// does nothing, while an earlier recovery is with the shards; the connection
+// is scheduled when that one is done.
+func (c *Conn) Recover(l *Losses) bool {
+	if !c.recovering.CompareAndSwap(false, true) {
+		return false
+	}
+	list := l.list
+	l.list = nil
+	// Open before the command: a shard that still sees "lagged" notes its own
+	// first miss, and the command, which comes later, covers it.
+	c.flow.CompareAndSwap(flowLagged, flowOpen)
+	c.core.submit(&op{kind: opRecover, conn: c, losses: list, done: func() {
+		c.recovering.Store(false)
+		c.Schedule()
+	}})
+	return true
+}

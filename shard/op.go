@@ -1,0 +1,87 @@
+package shard
+
+import (
+	"sync/atomic"
+	"time"
+)
+
+type opKind uint8
+
+const (
+	opSubscribe opKind = iota
+	opUnsubscribe
+	opLeave
+	opRecover
+	opSwap
+)
+
+// op is a command that every shard carries out once, each on its own part.
+// The last one to do so sends the reply and calls done.
+type op struct {
+	kind   opKind
+	conn   *Conn
+	topic  *Topic
+	class  int // interval class, or classNone
+	losses []loss
+	reply  *Chunk
+	done   func()
+	left   atomic.Int32
+	links  []opLink
+}
+
+// submit hands o to every shard. It never blocks.
+func (c *Core) submit(o *op) {
+	o.left.Store(int32(len(c.workers)))
+	o.links = make([]opLink, len(c.workers))
+	for i, w := range c.workers {
+		o.links[i].op = o
+		if w.inbox.put(&o.links[i]) {
+			w.wakeUp()
+		}
+	}
+}
+
+// finish is called by each shard when it has carried out o. What the others
+// pushed before their own finish stands in the ring before the reply.
+func (o *op) finish() {
+	if o.left.Add(-1) > 0 {
+		return
+	}
+	if o.reply != nil {
+		o.conn.Push(o.reply)
+	}
+	if o.done != nil {
+		o.done()
+	}
+}
+
+// Subscribe adds conn to t, or changes the interval of a subscription that is
+// there. A new one gets a snapshot part from every shard, then the live flow
+// behind it, without a gap. interval is 0 for every update at the topic's own
+// instants, else one of Intervals. done is called once by a shard goroutine
+// and must not block.
+//
+// At most one of Subscribe, Unsubscribe and Leave may be under way per
+// connection; the caller waits for done before the next.
+func (c *Core) Subscribe(conn *Conn, t *Topic, interval time.Duration, done func()) {
+	if conn.subs == nil {
+		conn.subs = make([]*sub, len(c.workers))
+	}
+	c.submit(&op{kind: opSubscribe, conn: conn, topic: t, class: classOf(interval), done: done})
+}
+
+// Unsubscribe removes conn from t. reply is pushed behind everything of the
+// topic; then done is called, by a shard goroutine.
+func (c *Core) Unsubscribe(conn *Conn, t *Topic, reply *Chunk, done func()) {
+	c.submit(&op{kind: opUnsubscribe, conn: conn, topic: t, reply: reply, done: done})
+}
+
+// Leave removes conn from all its topics; then done is called, by a shard
+// goroutine.
+func (c *Core) Leave(conn *Conn, done func()) {
+	if conn.subs == nil { // never subscribed
+		done()
+		return
+	}
+	c.submit(&op{kind: opLeave, conn: conn, done: done})
+}

@@ -1,0 +1,168 @@
+package shard
+
+import "sync/atomic"
+
+// ring is the queue of one connection: many shards push, one writer takes.
+// It is lock-free, holds pointers only and grows by doubling when it is full,
+// so that an idle connection costs nothing and a quiet one a few words. The
+// bound is not here: Conn admits or refuses before it pushes.
+//
+// # Shape
+//
+// A segment is a circular array. Producers work on the segment that tail
+// points to, the consumer on the one that head points to; they differ only
+// while a full segment is being drained after a larger one was linked behind.
+//
+// # Memory ordering
+//
+// Go's atomics are sequentially consistent; what is relied on is this:
+//
+//  1. A producer reserves slot t by moving segment.tail from t to t+1, then
+//     stores the pointer. Between the two the slot is nil, and the consumer
+//     takes nil for "nothing yet". So a ring may look empty while a push is
+//     half done; the producer wakes the consumer only after its store, and
+//     that wake-up finds the pointer.
+//  2. The consumer stores nil before it advances segment.head. A producer
+//     reserves t only when it has seen head > t-len, so the nil that freed the
+//     slot happens before its own store, and no pointer is overwritten.
+//  3. A segment is closed by setting the top bit of its tail, and next is
+//     always linked before that. Whoever sees the bit finds next. Nothing can
+//     be reserved after the bit is set, so the consumer may leave a segment
+//     once it has taken every slot reserved before it: the order of each
+//     producer survives the change of segment.
+//
+// No step waits for another goroutine: a failed CAS means that somebody else
+// made progress.
+type ring struct {
+	tail atomic.Pointer[segment] // where producers push; nil until the first push
+	head atomic.Pointer[segment] // where the consumer takes; written by the first push and then by the consumer only
+}
+
+// closedBit in segment.tail says that no slot can be reserved any more.
+const closedBit = 1 << 63
+
+// firstSegment is the number of slots of a ring's first segment: one chunk per
+// shard and a reply are what a healthy connection ever holds.
+const firstSegment = 4
+
+type segment struct {
+	tail  atomic.Uint64 // next slot to reserve, and closedBit; moved by producers
+	head  atomic.Uint64 // next slot to take; moved by the consumer
+	next  atomic.Pointer[segment]
+	slots []atomic.Pointer[Chunk]
+}
+
+func newSegment(n int) *segment {
+	return &segment{slots: make([]atomic.Pointer[Chunk], n)}
+}
+
+// push appends c. It never fails and never waits; it allocates only when the
+// ring has to grow. Any goroutine may call it.
+func (r *ring) push(c *Chunk) {
+	s := r.tail.Load()
+	if s == nil {
+		s = r.first()
+	}
+	for {
+		h := s.head.Load() // before tail, or head could have passed the tail seen
+		t := s.tail.Load()
+		if t&closedBit != 0 {
+			s = r.follow(s)
+			continue
+		}
+		if t-h >= uint64(len(s.slots)) {
+			s.grow(2 * len(s.slots))
+			s = r.follow(s)
+			continue
+		}
+		if s.tail.CompareAndSwap(t, t+1) {
+			s.slots[t&uint64(len(s.slots)-1)].Store(c)
+			return
+		}
+	}
+}
+
+// first makes the ring's first segment, or finds the one that another
+// producer has just made. head is set before tail is, so whoever can push has
+// given the consumer something to look at.
+func (r *ring) first() *segment {
+	n := newSegment(firstSegment)
+	if !r.head.CompareAndSwap(nil, n) {
+		n = r.head.Load()
+		// The consumer may already have moved on from the first segment, and
+		// tail with it: it only ever points to a segment at or behind n.
+	}
+	if r.tail.CompareAndSwap(nil, n) {
+		return n
+	}
+	return r.tail.Load()
+}
+
+// follow moves the ring's tail from the closed segment s to the next one and
+// returns the segment to try now.
+func (r *ring) follow(s *segment) *segment {
+	next := s.next.Load()
+	r.tail.CompareAndSwap(s, next)
+	return next
+}
+
+// grow links a segment of n slots behind s, unless somebody has, and closes s.
+func (s *segment) grow(n int) {
+	if s.next.Load() == nil {
+		s.next.CompareAndSwap(nil, newSegment(n))
+	}
+	for {
+		t := s.tail.Load()
+		if t&closedBit != 0 || s.tail.CompareAndSwap(t, t|closedBit) {
+			return
+		}
+	}
+}
+
+// take removes the oldest chunk, or returns nil when there is none to be had
+// now. Only the ring's one consumer may call it.
+func (r *ring) take() *Chunk {
+	s := r.head.Load()
+	for s != nil {
+		h := s.head.Load()
+		slot := &s.slots[h&uint64(len(s.slots)-1)]
+		if c := slot.Load(); c != nil {
+			slot.Store(nil)
+			s.head.Store(h + 1)
+			return c
+		}
+		if t := s.tail.Load(); t != h|closedBit {
+			return nil // empty, or the push at h is half done
+		}
+		s = s.next.Load()
+		r.head.Store(s)
+	}
+	return nil
+}
+
+// empty reports whether take would return nil. Only the consumer may call it.
+func (r *ring) empty() bool {
+	s := r.head.Load()
+	for s != nil {
+		h := s.head.Load()
+		if s.slots[h&uint64(len(s.slots)-1)].Load() != nil {
+			return false
+		}
+		if s.tail.Load() != h|closedBit {
+			return true
+		}
+		s = s.next.Load()
+	}
+	return true
+}
+
+// shrink replaces a ring that has grown and is empty by a small one. Only the
+// consumer may call it; it is the producers' protocol with a smaller segment.
+func (r *ring) shrink() {
+	s := r.head.Load()
+	if s == nil || len(s.slots) <= 16 || !r.empty() {
+		return
+	}
+	s.grow(firstSegment)
+	r.tail.CompareAndSwap(s, s.next.Load())
+}

@@ -1,0 +1,186 @@
+package shard
+
+import (
+	"math/rand/v2"
+	"runtime"
+	"sync"
+	"testing"
+)
+
+// tagged makes a chunk that a test can tell from all others.
+func tagged(producer, n int) *Chunk {
+	return &Chunk{arrival: int64(producer), records: uint32(n)}
+}
+
+func TestRingAgainstPlainQueue(t *testing.T) {
+	for seed := range uint64(50) {
+		rng := rand.New(rand.NewPCG(seed, 1))
+		var r ring
+		var model []*Chunk
+		for i := range 3000 {
+			switch op := rng.IntN(100); {
+			case op < 50+int(seed%10):
+				c := tagged(0, i)
+				r.push(c)
+				model = append(model, c)
+			case op < 98:
+				var want *Chunk
+				if len(model) > 0 {
+					want, model = model[0], model[1:]
+				}
+				if r.empty() != (want == nil) {
+					t.Fatalf("seed %d, step %d: empty says %v, model has %d", seed, i, r.empty(), len(model))
+				}
+				if got := r.take(); got != want {
+					t.Fatalf("seed %d, step %d: took %v, want %v", seed, i, got, want)
+				}
+			default:
+				r.shrink()
+			}
+		}
+		for _, want := range model {
+			if got := r.take(); got != want {
+				t.Fatalf("seed %d, at the end: took %v, want %v", seed, got, want)
+			}
+		}
+		if got := r.take(); got != nil {
+			t.Fatalf("seed %d: %v left over", seed, got)
+		}
+	}
+}
+
+// TestRingStress has several producers and one consumer, with the ring growing
+// and shrinking: every chunk is seen exactly once and each producer's order is
+// kept.
+func TestRingStress(t *testing.T) {
+	const producers, each = 4, 20000
+	var r ring
+	var wg sync.WaitGroup
+	for p := range producers {
+		wg.Go(func() {
+			for n := range each {
+				r.push(tagged(p, n))
+				if n%512 == p {
+					runtime.Gosched()
+				}
+			}
+		})
+	}
+	var next [producers]uint32
+	for seen := 0; seen < producers*each; {
+		c := r.take()
+		if c == nil {
+			r.shrink()
+			runtime.Gosched()
+			continue
+		}
+		if c.records != next[c.arrival] {
+			t.Fatalf("producer %d: got %d, want %d", c.arrival, c.records, next[c.arrival])
+		}
+		next[c.arrival]++
+		seen++
+	}
+	wg.Wait()
+	if c := r.take(); c != nil {
+		t.Fatalf("one too many: %v", c)
+	}
+}
+
+func TestRingGrowsAndShrinks(t *testing.T) {
+	var r ring
+	if r.head.Load() != nil {
+		t.Fatal("an idle ring has memory")
+	}
+	for i := range 100 {
+		r.push(tagged(0, i))
+	}
+	if n := len(r.tail.Load().slots); n < 64 {
+		t.Fatalf("after 100 pushes the last segment has %d slots", n)
+	}
+	for i := range 100 {
+		if c := r.take(); c == nil || int(c.records) != i {
+			t.Fatalf("take %d gave %v", i, c)
+		}
+	}
+	r.shrink()
+	r.push(tagged(0, 7))
+	if n := len(r.tail.Load().slots); n != firstSegment {
+		t.Fatalf("after shrinking the segment has %d slots, want %d", n, firstSegment)
+	}
+	if c := r.take(); c == nil || c.records != 7 {
+		t.Fatalf("behind the shrinking came %v", c)
+	}
+}
+
+// plainRing is the version to beat: a slice under a mutex.
+type plainRing struct {
+	mu   sync.Mutex
+	list []*Chunk
+	head int
+}
+
+func (r *plainRing) push(c *Chunk) {
+	r.mu.Lock()
+	r.list = append(r.list, c)
+	r.mu.Unlock()
+}
+
+func (r *plainRing) take() *Chunk {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.head == len(r.list) {
+		return nil
+	}
+	c := r.list[r.head]
+	r.list[r.head] = nil
+	if r.head++; r.head == len(r.list) {
+		r.list, r.head = r.list[:0], 0
+	}
+	return c
+}
+
+type queue interface {
+	push(*Chunk)
+	take() *Chunk
+}
+
+// benchRings pushes to many rings and drains them, as a flush does: two
+// chunks each.
+func benchRings(b *testing.B, n int, fresh func() queue) {
+	rings := make([]queue, n)
+	for i := range rings {
+		rings[i] = fresh()
+	}
+	c := tagged(0, 0)
+	b.ReportAllocs()
+	b.ResetTimer()
+	for i := 0; i < b.N; {
+		for _, r := range rings {
+			r.push(c)
+			r.push(c)
+		}
+		for _, r := range rings {
+			for r.take() != nil {
+			}
+			i += 2
+		}
+	}
+}
+
+func BenchmarkRing(b *testing.B) {
+	kinds := []struct {
+		name  string
+		fresh func() queue
+	}{
+		{"lockfree", func() queue { return new(ring) }},
+		{"mutex", func() queue { return new(plainRing) }},
+	}
+	for _, n := range []struct {
+		name string
+		n    int
+	}{{"hot", 1}, {"cold100k", 100_000}} {
+		for _, k := range kinds {
+			b.Run(n.name+"/"+k.name, func(b *testing.B) { benchRings(b, n.n, k.fresh) })
+		}
+	}
+}

@@ -1,0 +1,117 @@
+package shard
+
+// pend puts a position's body into a part's pending bytes.
+func (w *worker) pend(p *part, body []byte, arrival int64) {
+	for s := range shapes {
+		if len(p.live[s]) > 0 {
+			p.pending[s].add(p.topic.frames, s, body)
+		}
+	}
+	if p.arrival == 0 || arrival < p.arrival {
+		p.arrival = arrival
+	}
+	w.schedule(p)
+}
+
+// schedule has p sealed at the topic's next instant, or now if that is past.
+func (w *worker) schedule(p *part) {
+	if p.alarm.pos >= 0 {
+		return
+	}
+	due, lead := p.topic.instant.join(w.now, w.core.window.Load())
+	p.lead = lead
+	w.alarms.set(&p.alarm, due)
+}
+
+// flush seals and ticks everything that is due.
+func (w *worker) flush() {
+	for {
+		a := w.alarms.first()
+		if a == nil || a.at > w.now {
+			return
+		}
+		if a.class != classNone {
+			w.tick(a.part, a.class, a.at)
+			continue
+		}
+		w.alarms.stop(a)
+		w.seal(a.part, a.at)
+	}
+}
+
+// seal turns a part's pending bytes into chunks and pushes them to its live
+// subscribers.
+func (w *worker) seal(p *part, due int64) {
+	since, arrival, instant := p.sealed, p.arrival, due
+	if p.lead {
+		instant = 0
+	}
+	for s := range shapes {
+		buf, records := p.pending[s].take(p.topic.frames)
+		if len(buf) == 0 {
+			continue
+		}
+		ch := &Chunk{body: buf, part: p, since: since, arrival: arrival, records: records}
+		w.count.chunks++
+		w.count.bytes += uint64(len(buf))
+		w.fan(p.live[s], ch)
+	}
+	w.settle(p)
+	w.count.flushes++
+	p.topic.instant.sealed(due, w.core.window.Load())
+	w.splice(instant)
+}
+
+// fan pushes ch to every sub of a list.
+func (w *worker) fan(list []*sub, ch *Chunk) {
+	for _, s := range list {
+		w.pushTo(s, ch)
+	}
+}
+
+// settle makes the current state the sealed one.
+func (w *worker) settle(p *part) {
+	for n := p.last; n != nil && n.seq > p.sealed; n = n.prev {
+		if n.old != nil {
+			w.values.release(n.old)
+			n.old = nil
+		}
+	}
+	if p.sealed != p.seq {
+		p.sealed = p.seq
+		p.bodies.reset()
+	}
+	p.arrival, p.lead = 0, false
+}
+
+// pushTo offers a live chunk to one subscriber.
+func (w *worker) pushTo(s *sub, ch *Chunk) bool {
+	c := s.conn
+	ok := c.offer(ch)
+	if !ok {
+		s.miss(ch)
+		w.count.overflows++
+	}
+	if c.wants() {
+		w.chains[c.writer].add(c)
+	}
+	return ok
+}
+
+// send pushes a chunk that is always admitted.
+func (w *worker) send(c *Conn, ch *Chunk) {
+	if c.Closed() {
+		return
+	}
+	c.admit(ch)
+	if c.wants() {
+		w.chains[c.writer].add(c)
+	}
+}
+
+// splice hands the connections collected so far to their writers.
+func (w *worker) splice(instant int64) {
+	for i := range w.chains {
+		w.core.queues[i].splice(&w.chains[i], instant)
+	}
+}

@@ -1,0 +1,183 @@
+package shard
+
+import (
+	"context"
+	"fmt"
+	"slices"
+)
+
+// Snapshot is the map device -> topics at one moment. It is immutable: a new
+// roster makes a new Snapshot, which replaces the old one whole through an
+// atomic.Pointer. Any goroutine may read it.
+type Snapshot struct {
+	devices map[string][]*Topic
+	topics  map[string]*Topic // by event id
+	sizes   map[*Topic]int    // devices of each topic
+	changes [][]change        // per shard: what is different from the snapshot before
+}
+
+// change is what a new snapshot adds to and removes from one topic's part.
+type change struct {
+	part           *part
+	added, removed []string
+}
+
+// Topics returns the topics of a device, already resolved; none for a device
+// in no event. It allocates nothing. The slice must not be changed.
+func (s *Snapshot) Topics(device string) []*Topic { return s.devices[device] }
+
+// Devices is the number of devices that take part in at least one event.
+func (s *Snapshot) Devices() int { return len(s.devices) }
+
+// EventInfo is an event and how many devices take part in it.
+type EventInfo struct {
+	ID      string
+	Devices int
+}
+
+// Events lists all events, by id.
+func (s *Snapshot) Events() []EventInfo {
+	list := make([]EventInfo, 0, len(s.topics))
+	for id, t := range s.topics {
+		list = append(list, EventInfo{id, s.sizes[t]})
+	}
+	slices.SortFunc(list, func(a, b EventInfo) int {
+		if a.ID < b.ID {
+			return -1
+		}
+		return 1
+	})
+	return list
+}
+
+// Snapshot returns the map in force. Any goroutine may call it.
+func (c *Core) Snapshot() *Snapshot { return c.snapshot.Load() }
+
+// Swap builds a Snapshot from r, puts it in force and waits until every shard
+// has taken it over, so that at most one is under way. It fails only when ctx
+// ends before that; the new map is then in force all the same. One goroutine
+// at a time may call it.
+func (c *Core) Swap(ctx context.Context, r Roster) error {
+	if err := c.swapping.wait(ctx); err != nil {
+		return fmt.Errorf("wait for the map before this one: %w", err)
+	}
+	c.mu.Lock()
+	next := c.build(r, c.snapshot.Load())
+	c.mu.Unlock()
+	c.swapping = newGate()
+	c.snapshot.Store(next)
+	c.submit(&op{kind: opSwap, done: c.swapping.open})
+	if err := c.swapping.wait(ctx); err != nil {
+		return fmt.Errorf("wait for the shards to take the map: %w", err)
+	}
+	return nil
+}
+
+// gate is opened once.
+type gate chan struct{}
+
+func newGate() gate { return make(gate) }
+
+func (g gate) open() { close(g) }
+
+func (g gate) wait(ctx context.Context) error {
+	select {
+	case <-g:
+		return nil
+	default:
+	}
+	select {
+	case <-g:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
+// build makes the snapshot for r and works out once, for every shard, what is
+// different from old. c.mu is held.
+func (c *Core) build(r Roster, old *Snapshot) *Snapshot {
+	s := &Snapshot{
+		devices: make(map[string][]*Topic, len(old.devices)),
+		topics:  make(map[string]*Topic, len(r.Events)),
+		sizes:   make(map[*Topic]int, len(r.Events)),
+	}
+	for _, e := range r.Events {
+		c.enlist(s, e)
+	}
+	for _, p := range r.Pairs {
+		t := c.enlist(s, p.Event)
+		if list := s.devices[p.Device]; !slices.Contains(list, t) {
+			s.devices[p.Device] = append(list, t)
+			s.sizes[t]++
+		}
+	}
+	d := newDiff(c)
+	for id, topics := range s.devices {
+		d.compare(id, old.devices[id], topics)
+	}
+	for id, topics := range old.devices {
+		if _, still := s.devices[id]; !still {
+			d.compare(id, topics, nil)
+		}
+	}
+	s.changes = d.changes
+	for id, t := range c.topics {
+		if s.topics[id] == nil && t.watchers == 0 {
+			delete(c.topics, id)
+		}
+	}
+	return s
+}
+
+// enlist puts an event into s, with the topic it had before if that lives.
+func (c *Core) enlist(s *Snapshot, event string) *Topic {
+	if t := s.topics[event]; t != nil {
+		return t
+	}
+	t := c.topics[event]
+	if t == nil {
+		t = newTopic(c, event)
+		c.topics[event] = t
+	}
+	s.topics[event] = t
+	return t
+}
+
+// diff collects the changes of a snapshot, per shard and topic.
+type diff struct {
+	core    *Core
+	changes [][]change
+	at      map[*part]int // place of a part in its shard's changes
+}
+
+func newDiff(c *Core) *diff {
+	return &diff{core: c, changes: make([][]change, len(c.workers)), at: make(map[*part]int)}
+}
+
+func (d *diff) of(t *Topic, device string) *change {
+	i := d.core.ShardOf(device)
+	p := t.parts[i]
+	at, ok := d.at[p]
+	if !ok {
+		at = len(d.changes[i])
+		d.at[p] = at
+		d.changes[i] = append(d.changes[i], change{part: p})
+	}
+	return &d.changes[i][at]
+}
+
+func (d *diff) compare(device string, before, after []*Topic) {
+	for _, t := range after {
+		if !slices.Contains(before, t) {
+			c := d.of(t, device)
+			c.added = append(c.added, device)
+		}
+	}
+	for _, t := range before {
+		if !slices.Contains(after, t) {
+			c := d.of(t, device)
+			c.removed = append(c.removed, device)
+		}
+	}
+}

@@ -1,0 +1,83 @@
+package shard
+
+import "sync/atomic"
+
+// counts are what a shard counts during a turn, without atomics.
+type counts struct {
+	orphans, duplicates, late, future, faulty uint64
+	flushes, chunks, bytes                    uint64
+	overflows, recoveries, built              uint64
+}
+
+// stats are the same, published once per turn for whoever asks.
+type stats struct {
+	orphans, duplicates, late, future, faulty atomic.Uint64
+	flushes, chunks, bytes                    atomic.Uint64
+	overflows, recoveries, built              atomic.Uint64
+	orphanDevices, devices                    atomic.Int64
+}
+
+// Stats is what the core has counted since New, over all shards.
+type Stats struct {
+	Orphans    uint64 // records of devices in no event
+	Duplicates uint64 // records with the time of the one before
+	Late       uint64 // records older than one seen before
+	Future     uint64 // records whose device clock ran ahead, sent under their arrival time
+	Faulty     uint64 // records marked faulty, not sent
+	Flushes    uint64 // times a topic's part was sealed
+	Chunks     uint64 // chunks built by that
+	Bytes      uint64 // bytes in those chunks
+	Overflows  uint64 // pushes refused by a full or lagging connection
+	Recoveries uint64 // lagged snapshots sent
+	Built      uint64 // snapshot and interval bodies encoded
+
+	Devices       int64 // devices with a last value
+	OrphanDevices int64 // those of them in no event
+	InboxBatches  int   // batches waiting in the inboxes
+}
+
+// publish adds the turn's counts to the stats.
+func (w *worker) publish() {
+	if w.count == (counts{}) {
+		return
+	}
+	c, s := &w.count, &w.stats
+	for _, x := range [...]struct {
+		to *atomic.Uint64
+		n  uint64
+	}{
+		{&s.orphans, c.orphans}, {&s.duplicates, c.duplicates}, {&s.late, c.late},
+		{&s.future, c.future}, {&s.faulty, c.faulty}, {&s.flushes, c.flushes},
+		{&s.chunks, c.chunks}, {&s.bytes, c.bytes}, {&s.overflows, c.overflows},
+		{&s.recoveries, c.recoveries}, {&s.built, c.built},
+	} {
+		if x.n > 0 {
+			x.to.Add(x.n)
+		}
+	}
+	s.devices.Store(int64(len(w.devices)))
+	w.count = counts{}
+}
+
+// Stats adds up what the shards have counted. Any goroutine may call it.
+func (c *Core) Stats() Stats {
+	var t Stats
+	for _, w := range c.workers {
+		s := &w.stats
+		t.Orphans += s.orphans.Load()
+		t.Duplicates += s.duplicates.Load()
+		t.Late += s.late.Load()
+		t.Future += s.future.Load()
+		t.Faulty += s.faulty.Load()
+		t.Flushes += s.flushes.Load()
+		t.Chunks += s.chunks.Load()
+		t.Bytes += s.bytes.Load()
+		t.Overflows += s.overflows.Load()
+		t.Recoveries += s.recoveries.Load()
+		t.Built += s.built.Load()
+		t.Devices += s.devices.Load()
+		t.OrphanDevices += s.orphanDevices.Load()
+		t.InboxBatches += len(w.batches)
+	}
+	return t
+}

@@ -1,0 +1,212 @@
+package shard
+
+// sub is a connection's subscription to a topic on one shard. Only that shard
+// touches it.
+type sub struct {
+	conn *Conn
+	part *part
+	next *sub // the connection's other subscriptions on this shard
+
+	class int // interval class, or classNone for the live flow
+	pos   int // its place in part.live[shape] or in the class's list
+
+	// since is the last update it has, for a sub of a class; for a sub of the
+	// live flow that was found full, the last before its first loss.
+	since     uint64
+	missed    bool
+	conflated uint64 // updates it was not sent one by one since it was found full
+}
+
+// miss notes that ch could not be pushed.
+func (s *sub) miss(ch *Chunk) {
+	if !s.missed && s.class == classNone {
+		s.since = ch.since
+	}
+	s.missed = true
+	s.conflated += uint64(ch.records)
+}
+
+func (c *Conn) subOf(p *part) *sub {
+	for s := c.subs[p.index]; s != nil; s = s.next {
+		if s.part == p {
+			return s
+		}
+	}
+	return nil
+}
+
+// subscribe carries out opSubscribe on this shard.
+func (w *worker) subscribe(o *op) {
+	p, c := o.topic.parts[w.id], o.conn
+	if c.Closed() {
+		return
+	}
+	if s := c.subOf(p); s != nil {
+		w.changeClass(s, o.class)
+		return
+	}
+	s := &sub{conn: c, part: p, class: o.class, next: c.subs[w.id]}
+	c.subs[w.id] = s
+	if o.class == classNone {
+		w.enterLive(s)
+		w.send(c, w.subscribed(p))
+		return
+	}
+	s.since = p.seq
+	w.enterClass(s)
+	w.send(c, w.snapshot(p, p.seq))
+}
+
+// enterLive adds s to the live flow. What is pending is for it too, so where
+// its shape was not kept so far it is built now.
+func (w *worker) enterLive(s *sub) {
+	p, sh := s.part, s.conn.shape
+	if !p.tracking() {
+		p.sealed = p.seq // nobody was owed anything
+		p.bodies.reset()
+	}
+	if len(p.live[sh]) == 0 && p.seq > p.sealed {
+		for n := p.firstSince(p.sealed); n != nil; n = n.next {
+			p.pending[sh].add(p.topic.frames, sh, n.dev.val.buf)
+		}
+	}
+	s.pos = len(p.live[sh])
+	p.live[sh] = append(p.live[sh], s)
+}
+
+func (w *worker) leaveLive(s *sub) {
+	p, sh := s.part, s.conn.shape
+	p.live[sh] = cut(p.live[sh], s)
+	if len(p.live[sh]) == 0 {
+		p.pending[sh] = pending{size: p.pending[sh].size}
+	}
+	if !p.tracking() {
+		w.settle(p)
+		w.alarms.stop(&p.alarm)
+	}
+}
+
+// cut removes s from a list in which every sub knows its place.
+func cut(list []*sub, s *sub) []*sub {
+	last := len(list) - 1
+	list[s.pos] = list[last]
+	list[s.pos].pos = s.pos
+	list[last] = nil
+	return list[:last]
+}
+
+// unsubscribe carries out opUnsubscribe on this shard.
+func (w *worker) unsubscribe(o *op) {
+	p := o.topic.parts[w.id]
+	for at := &o.conn.subs[w.id]; *at != nil; at = &(*at).next {
+		if s := *at; s.part == p {
+			*at = s.next
+			w.drop(s)
+			return
+		}
+	}
+}
+
+// leave carries out opLeave on this shard.
+func (w *worker) leave(o *op) {
+	s := o.conn.subs[w.id]
+	o.conn.subs[w.id] = nil
+	for ; s != nil; s = s.next {
+		w.drop(s)
+	}
+}
+
+func (w *worker) drop(s *sub) {
+	if s.class == classNone {
+		w.leaveLive(s)
+	} else {
+		w.leaveClass(s)
+	}
+}
+
+// changeClass moves a subscription between the live flow and the intervals.
+// Nothing is sent twice and nothing is left out.
+func (w *worker) changeClass(s *sub, class int) {
+	p := s.part
+	switch {
+	case s.class == class:
+	case s.class == classNone:
+		w.leaveLiveFor(s, class)
+	case class == classNone:
+		since := s.since
+		if p.tracking() && since > p.sealed {
+			// It has seen part of what is pending: send that to the others now,
+			// rather than to it twice.
+			w.alarms.stop(&p.alarm)
+			w.seal(p, w.now)
+		}
+		w.leaveClass(s)
+		s.class = classNone
+		w.enterLive(s)
+		if ch := w.changes(p, s.conn.shape, since, p.sealed); ch != nil {
+			w.pushTo(s, ch)
+		}
+	default:
+		w.leaveClass(s)
+		s.class = class
+		w.enterClass(s)
+	}
+}
+
+// leaveLiveFor moves s from the live flow to a class: what it has is the last
+// seal, or less if it has missed something. The ticks bring the positions that
+// were pending; the roster changes among them are sent now.
+func (w *worker) leaveLiveFor(s *sub, class int) {
+	since := s.part.sealed
+	if s.missed {
+		since = min(since, s.since)
+	}
+	w.leaveLive(s)
+	s.class, s.since = class, since
+	w.enterClass(s)
+	if ch := w.rosterSince(s.part, since); ch != nil {
+		w.send(s.conn, ch)
+	}
+}
+
+// recover carries out opRecover: every subscription of the connection that
+// lost something gets what changed since.
+func (w *worker) recover(o *op) {
+	c := o.conn
+	if c.subs == nil || c.Closed() {
+		return
+	}
+	for s := c.subs[w.id]; s != nil; s = s.next {
+		since, records, lost := s.lost(o.losses)
+		if !lost {
+			continue
+		}
+		w.count.recoveries++
+		conflated := s.conflated + records
+		s.missed, s.conflated = false, 0
+		if s.class != classNone {
+			s.since = s.part.seq
+		}
+		if ch := w.rosterSince(s.part, since); ch != nil {
+			w.send(c, ch)
+		}
+		w.send(c, w.lagged(s, since, conflated))
+	}
+}
+
+// lost returns what s has lost, by its own note and by the writer's. A sub of a
+// class is owed everything since its last tick in any case.
+func (s *sub) lost(losses []loss) (since, records uint64, lost bool) {
+	since, lost = s.since, s.missed
+	for i := range losses {
+		l := &losses[i]
+		if l.part != s.part {
+			continue
+		}
+		if !lost && s.class == classNone {
+			since = l.since
+		}
+		return min(since, l.since), l.records, true
+	}
+	return since, 0, lost
+}

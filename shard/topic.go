@@ -1,0 +1,120 @@
+package shard
+
+import "pitwall/codec"
+
+// shape is the form in which a connection wants live positions.
+type shape uint8
+
+const (
+	shapePlain shape = iota // one position frame each
+	shapeBatch              // one positions frame per topic, shard and flush
+	shapes
+)
+
+// Topic is one event's channel. The value is immutable but for its instant;
+// each part belongs to one shard.
+type Topic struct {
+	event   string
+	frames  *codec.Topic
+	instant instant
+	parts   []*part
+
+	watchers int // sessions that watch or wait to; guarded by Core.mu
+}
+
+func newTopic(c *Core, event string) *Topic {
+	name := TopicName(event)
+	t := &Topic{event: event, frames: codec.NewTopic(name), parts: make([]*part, len(c.workers))}
+	for i := range t.parts {
+		t.parts[i] = &part{topic: t, index: i}
+		t.parts[i].alarm = alarm{part: t.parts[i], class: classNone, pos: -1}
+	}
+	return t
+}
+
+// TopicName is the name of an event's topic in the protocol.
+func TopicName(event string) string { return "event:" + event }
+
+// Event is the id of the topic's event.
+func (t *Topic) Event() string { return t.event }
+
+// Name is the topic's name in the protocol.
+func (t *Topic) Name() string { return TopicName(t.event) }
+
+// part is a topic on one shard: its devices there, in order of last change,
+// its subscribers, and the bytes that wait for the next instant. Only its
+// shard touches it.
+type part struct {
+	topic *Topic
+	index int // the shard's number
+
+	// Updates are numbered: seq is the last one's number, sealed the last
+	// one that live subscribers were sent. What changed since any number is
+	// the end of the list of nodes.
+	seq, sealed  uint64
+	oldest, last *node
+
+	live    [shapes][]*sub
+	pending [shapes]pending
+	arrival int64 // of the oldest pending position; 0 when none
+	due     int64 // when pending is due
+	lead    bool  // pending is sent at once, without waiting for other shards
+	alarm   alarm // fires at due
+
+	classes [len(Intervals)]*class
+
+	bodies bodies
+	roster map[string]rosterChange // the last change of each device that joined or left
+}
+
+// pending is what waits for the next instant in one shape.
+type pending struct {
+	buf     []byte
+	mark    int  // where the open positions frame begins
+	open    bool // a positions frame is open
+	records uint32
+	size    int // bytes at the last seal: the next buffer's first guess
+}
+
+// add appends a position's body.
+func (p *pending) add(t *codec.Topic, s shape, body []byte) {
+	if p.buf == nil {
+		p.buf = make([]byte, 0, p.size+p.size/4+len(body)+256)
+	}
+	if s == shapePlain {
+		p.buf = t.AppendPositionFrame(p.buf, body)
+	} else {
+		if !p.open {
+			p.buf, p.mark = t.BeginPositions(p.buf)
+			p.open = true
+		}
+		p.buf = t.AppendItem(p.buf, body)
+	}
+	p.records++
+}
+
+// frame appends a frame of another kind behind what is pending.
+func (p *pending) frame(t *codec.Topic, frame []byte) {
+	p.finish(t)
+	p.buf = append(p.buf, frame...)
+}
+
+// finish closes the open positions frame.
+func (p *pending) finish(t *codec.Topic) {
+	if p.open {
+		p.buf = t.EndPositions(p.buf, p.mark)
+		p.open = false
+	}
+}
+
+// take returns the finished bytes and starts anew.
+func (p *pending) take(t *codec.Topic) (buf []byte, records uint32) {
+	p.finish(t)
+	buf, records = p.buf, p.records
+	*p = pending{size: len(buf)}
+	return buf, records
+}
+
+// tracking reports whether anybody gets the live flow, so that pending bytes
+// have to be kept.
+func (p *part) tracking() bool { return len(p.live[shapePlain])+len(p.live[shapeBatch]) > 0 }
