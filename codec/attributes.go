@@ -1,0 +1,110 @@
+package codec
+
+import (
+	"encoding/base64"
+	"iter"
+	"math/big"
+	"strconv"
+)
+
+// Attributes is the text of a JSON object as it came in, checked by the decoder
+// and otherwise untouched; "" means that there are none. Its values are
+// numbers, strings, booleans, {"__bigint":"…"} or {"__buffer_b64":"…"}.
+type Attributes string
+
+// All goes over the attributes in their order. A name that occurs twice is
+// given twice; its last value counts. It allocates only for names with
+// escapes. Text that no decoder has checked ends the walk at its first fault.
+func (a Attributes) All() iter.Seq2[string, AttributeValue] {
+	return func(yield func(string, AttributeValue) bool) {
+		s := string(a)
+		i := space(s, 0)
+		if at(s, i) != '{' {
+			return
+		}
+		i = space(s, i+1)
+		for closed := false; !closed; {
+			nameEnd, value, why := name(s, i)
+			if why != 0 {
+				return
+			}
+			kind, end, why := attributeValue(s, value)
+			if why != 0 || !yield(unquoted(s[i+1:nameEnd]), AttributeValue{kind, s[value:end]}) {
+				return
+			}
+			if i, closed, why = separator(s, end, '}'); why != 0 {
+				return
+			}
+		}
+	}
+}
+
+// AttributeKind is the kind of an attribute's value.
+type AttributeKind uint8
+
+// The kinds of values that attributes have.
+const (
+	AttributeNumber AttributeKind = iota + 1
+	AttributeString
+	AttributeBool
+	AttributeBigInt
+	AttributeBuffer
+)
+
+// AttributeValue is the value of one attribute. It aliases the text of its
+// Attributes. The methods named after a kind give the value of that kind, and
+// false for any other.
+type AttributeValue struct {
+	kind AttributeKind
+	text string // as it stands in the object
+}
+
+// Kind tells which of the methods below applies; 0 for the zero AttributeValue.
+func (v AttributeValue) Kind() AttributeKind { return v.kind }
+
+// Number returns the number.
+func (v AttributeValue) Number() (float64, bool) {
+	if v.kind != AttributeNumber {
+		return 0, false
+	}
+	f, err := strconv.ParseFloat(v.text, 64)
+	return f, err == nil
+}
+
+// Text returns the string without its escapes. It allocates only if there are
+// any.
+func (v AttributeValue) Text() (string, bool) {
+	if v.kind != AttributeString {
+		return "", false
+	}
+	return unquoted(v.text[1 : len(v.text)-1]), true
+}
+
+// Bool returns the boolean.
+func (v AttributeValue) Bool() (value, ok bool) {
+	return v.kind == AttributeBool && v.text == "true", v.kind == AttributeBool
+}
+
+// BigInt returns a new integer of any size.
+func (v AttributeValue) BigInt() (*big.Int, bool) {
+	if v.kind != AttributeBigInt {
+		return nil, false
+	}
+	return new(big.Int).SetString(v.inner(), 10)
+}
+
+// Buffer returns the bytes, decoded into new memory.
+func (v AttributeValue) Buffer() ([]byte, bool) {
+	if v.kind != AttributeBuffer {
+		return nil, false
+	}
+	b, err := base64.StdEncoding.DecodeString(v.inner())
+	return b, err == nil
+}
+
+// inner returns the string of a tagged form.
+func (v AttributeValue) inner() string {
+	_, value, _ := name(v.text, space(v.text, 1))
+	end, _ := quoted(v.text, value+1)
+	return unquoted(v.text[value+1 : end])
+}

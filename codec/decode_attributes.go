@@ -1,0 +1,146 @@
+package codec
+
+import "strings"
+
+// attributes checks the object at i and its values: numbers, strings, booleans
+// and the two tagged forms. end is behind it.
+func attributes(s string, i int) (end int, why Reason) {
+	if at(s, i) != '{' {
+		return i, ReasonAttribute
+	}
+	if i++; at(s, i) <= ' ' {
+		i = space(s, i)
+	}
+	if at(s, i) == '}' {
+		return i + 1, 0
+	}
+	for closed := false; !closed; {
+		if _, i, why = name(s, i); why != 0 {
+			return i, why
+		}
+		if _, i, why = attributeValue(s, i); why != 0 {
+			return i, why
+		}
+		if i, closed, why = separator(s, i, '}'); why != 0 {
+			return i, why
+		}
+	}
+	return i, 0
+}
+
+// attributeValue checks the value of an attribute at i.
+func attributeValue(s string, i int) (kind AttributeKind, end int, why Reason) {
+	switch c := at(s, i); {
+	case c == '-' || c-'0' <= 9:
+		end, why = skipNumber(s, i)
+		return AttributeNumber, end, why
+	case c == '"':
+		if end, why = quoted(s, i+1); why != 0 {
+			return 0, end, why
+		}
+		return AttributeString, end + 1, 0
+	case c == '{':
+		return tagged(s, i)
+	case hasAt(s, i, "true"):
+		return AttributeBool, i + 4, 0
+	case hasAt(s, i, "false"):
+		return AttributeBool, i + 5, 0
+	}
+	return 0, i, ReasonAttribute
+}
+
+// tagged checks the object at i: one member, named after the kind of its
+// string.
+func tagged(s string, i int) (kind AttributeKind, end int, why Reason) {
+	start := i
+	i = space(s, i+1)
+	if at(s, i) == '}' {
+		return 0, start, ReasonAttribute
+	}
+	nameEnd, value, why := name(s, i)
+	if why != 0 {
+		return 0, value, why
+	}
+	if at(s, value) != '"' {
+		return 0, value, ReasonAttribute
+	}
+	if end, why = quoted(s, value+1); why != 0 {
+		return 0, end, why
+	}
+	text, ok := s[value+1:end], false
+	switch tag := s[i+1 : nameEnd]; {
+	case spells(tag, "__bigint"):
+		kind, ok = AttributeBigInt, isInteger(text)
+	case spells(tag, "__buffer_b64"):
+		kind, ok = AttributeBuffer, isBase64(text)
+	}
+	end, closed, why := separator(s, end+1, '}')
+	if why != 0 {
+		return 0, end, why
+	}
+	if !ok || !closed {
+		return 0, start, ReasonAttribute
+	}
+	return kind, end, 0
+}
+
+// spells reports whether the inside of a checked JSON string stands for want,
+// which is ASCII.
+func spells(raw, want string) bool {
+	if raw == want {
+		return true
+	}
+	if strings.IndexByte(raw, '\\') < 0 {
+		return false
+	}
+	for i := range len(want) {
+		if raw == "" {
+			return false
+		}
+		r, n := character(raw, 0)
+		if r != rune(want[i]) {
+			return false
+		}
+		raw = raw[n:]
+	}
+	return raw == ""
+}
+
+// isInteger reports whether the inside of a checked JSON string is a decimal
+// integer, with a minus sign or none.
+func isInteger(raw string) bool {
+	digits := 0
+	for i := 0; i < len(raw); {
+		r, n := character(raw, i)
+		switch {
+		case r >= '0' && r <= '9':
+			digits++
+		case r != '-' || i != 0:
+			return false
+		}
+		i += n
+	}
+	return digits > 0
+}
+
+// isBase64 reports whether the inside of a checked JSON string is base64 in the
+// standard alphabet, padded, without line breaks.
+func isBase64(raw string) bool {
+	count, padding := 0, 0
+	for i := 0; i < len(raw); {
+		r, n := character(raw, i)
+		switch {
+		case r == '=':
+			padding++
+		case padding > 0 || !isBase64Digit(r):
+			return false
+		}
+		count++
+		i += n
+	}
+	return count%4 == 0 && padding <= 2
+}
+
+func isBase64Digit(r rune) bool {
+	return r >= 'A' && r <= 'Z' || r >= 'a' && r <= 'z' || r >= '0' && r <= '9' || r == '+' || r == '/'
+}

@@ -1,0 +1,71 @@
+package codec
+
+import (
+	"encoding/binary"
+	"math"
+	"math/bits"
+	"strconv"
+)
+
+// appendFloat appends the shortest decimal text that reads back as v.
+//
+// Coordinates come with at most seven decimals, so v is usually n/1e7 for an
+// integer n of at most 15 digits. Two decimals of at most 15 digits never are
+// the same float64; so if n/1e7, correctly rounded, is v, then n's digits
+// without trailing zeros are the shortest text there is.
+func appendFloat(dst []byte, v float64) []byte {
+	a := math.Abs(v)
+	if !(a < 1e8) {
+		return appendAnyFloat(dst, v)
+	}
+	n := uint64(a*1e7 + 0.5)
+	if float64(n)/1e7 != a {
+		return appendAnyFloat(dst, v)
+	}
+	if math.Signbit(v) {
+		dst = append(dst, '-')
+	}
+	dst = append8(dst, n/1e7)
+	decimals := n % 1e7
+	if decimals == 0 {
+		return dst
+	}
+	dst = append(dst, '.')
+	x := digitBytes(decimals * 10)
+	end := len(dst) + 8 - bits.LeadingZeros64(x)>>3
+	return binary.LittleEndian.AppendUint64(dst, x|zeros)[:end]
+}
+
+// appendAnyFloat is appendFloat for all that has more digits, in the form that
+// encoding/json and JavaScript give it.
+func appendAnyFloat(dst []byte, v float64) []byte {
+	a := math.Abs(v)
+	if math.IsNaN(v) || math.IsInf(v, 0) {
+		return append(dst, "null"...)
+	}
+	if a != 0 && (a < 1e-6 || a >= 1e21) {
+		return strconv.AppendFloat(dst, v, 'e', -1, 64)
+	}
+	return strconv.AppendFloat(dst, v, 'f', -1, 64)
+}
+
+// appendInt appends v in decimal.
+func appendInt(dst []byte, v int64) []byte {
+	if v < 0 || v >= 1e16 {
+		return strconv.AppendInt(dst, v, 10)
+	}
+	u := uint64(v)
+	if u < 1e8 {
+		return append8(dst, u)
+	}
+	dst = append8(dst, u/1e8)
+	return binary.LittleEndian.AppendUint64(dst, digitBytes(u%1e8)|zeros)
+}
+
+// append8 appends v < 1e8 in decimal.
+func append8(dst []byte, v uint64) []byte {
+	x := digitBytes(v)
+	skip := bits.TrailingZeros64(x|1<<56) &^ 7 // leading zeros, but for the last digit
+	end := len(dst) + 8 - skip>>3
+	return binary.LittleEndian.AppendUint64(dst, (x|zeros)>>skip)[:end]
+}

@@ -1,0 +1,62 @@
+package codec
+
+import "encoding/binary"
+
+// A text frame as RFC 6455 section 5.2 has it: FIN and opcode 1 in the first
+// byte, then the length in its minimal form, unmasked as a server sends it.
+const (
+	finText = 0x80 | 0x1
+	len16   = 126 // two bytes of length follow
+	len64   = 127 // eight bytes of length follow
+)
+
+// AppendTextFrameHeader appends the header of a text frame with payloadLen
+// bytes of payload, 0 or more, which the caller has to send behind it. Safe
+// for concurrent use, as all functions of this file.
+func AppendTextFrameHeader(dst []byte, payloadLen int) []byte {
+	switch {
+	case payloadLen < len16:
+		return append(dst, finText, byte(payloadLen))
+	case payloadLen <= 0xffff:
+		return append(dst, finText, len16, byte(payloadLen>>8), byte(payloadLen))
+	}
+	dst = append(dst, finText, len64)
+	return binary.BigEndian.AppendUint64(dst, uint64(payloadLen))
+}
+
+// AppendTextFrame appends payload, which must be UTF-8, as one text frame.
+func AppendTextFrame(dst, payload []byte) []byte {
+	dst = AppendTextFrameHeader(dst, len(payload))
+	return append(dst, payload...)
+}
+
+// reserved is the room that an open frame keeps for its header: that of 126 to
+// 65535 bytes of payload, the usual size of what is not known beforehand.
+const reserved = 4
+
+// beginFrame opens a frame of unknown length at mark.
+func beginFrame(dst []byte) (_ []byte, mark int) {
+	return append(dst, finText, len16, 0, 0), len(dst)
+}
+
+// endFrame closes the frame at mark, whose payload goes on for bodyLen bytes
+// elsewhere. It fills in the length, and moves the payload in the two cases in
+// which the minimal header is not of the usual size: two bytes down or six up.
+func endFrame(dst []byte, mark, bodyLen int) []byte {
+	own := len(dst) - mark - reserved
+	n := own + bodyLen
+	switch {
+	case n < len16:
+		dst[mark+1] = byte(n)
+		copy(dst[mark+2:], dst[mark+reserved:])
+		return dst[:len(dst)-2]
+	case n <= 0xffff:
+		binary.BigEndian.PutUint16(dst[mark+2:], uint16(n))
+		return dst
+	}
+	dst = append(dst, 0, 0, 0, 0, 0, 0)
+	copy(dst[mark+10:], dst[mark+reserved:mark+reserved+own])
+	dst[mark+1] = len64
+	binary.BigEndian.PutUint64(dst[mark+2:], uint64(n))
+	return dst
+}

@@ -1,0 +1,59 @@
+package codec
+
+import "math/bits"
+
+// Eight bytes of text at a time, in one register: the first byte of the text
+// is the lowest byte of the word. Where a word is searched, only the first hit
+// is exact; borrows and carries may set marks behind it.
+
+const (
+	ones  = 0x0101010101010101
+	highs = 0x80 * ones // the mark bit of each byte
+	zeros = '0' * ones
+)
+
+// load64 returns s[i:i+8] as a word. The compiler makes one load of it.
+func load64(s string, i int) uint64 {
+	t := s[i : i+8]
+	return uint64(t[0]) | uint64(t[1])<<8 | uint64(t[2])<<16 | uint64(t[3])<<24 |
+		uint64(t[4])<<32 | uint64(t[5])<<40 | uint64(t[6])<<48 | uint64(t[7])<<56
+}
+
+// special marks the bytes of w that end a plain run in a JSON string: a quote,
+// a backslash, a control character, anything that is not ASCII.
+func special(w uint64) uint64 {
+	quote := w ^ '"'*ones
+	slash := w ^ '\\'*ones
+	return (w | (quote - ones) | (slash - ones) | (w - ' '*ones)) & highs
+}
+
+// unprintable marks the bytes of w outside 0x20-0x7e.
+func unprintable(w uint64) uint64 {
+	return (w | (w + ones) | (w - ' '*ones)) & highs
+}
+
+// first returns the index of the first marked byte, 8 when there is none.
+func first(marks uint64) int { return bits.TrailingZeros64(marks) >> 3 }
+
+// digitRun returns how many decimal digits w begins with.
+func digitRun(w uint64) int {
+	x := w ^ zeros
+	return first((x | (x + 0x76*ones)) & highs)
+}
+
+// digitValue returns the value of the first n digits of w, 1 <= n <= 8.
+func digitValue(w uint64, n int) uint64 {
+	x := (w ^ zeros) << (64 - 8*uint(n))
+	x = x*10 + x>>8 // pairs, in every second byte
+	return ((x&0x000000ff000000ff)*(100+1000000<<32) + (x>>16&0x000000ff000000ff)*(1+10000<<32)) >> 32
+}
+
+// digitBytes returns the 8 decimal digits of v < 1e8 as a word of values 0-9,
+// the most significant first.
+func digitBytes(v uint64) uint64 {
+	x := v/10000 | v%10000<<32
+	q := x * 10486 >> 20 & 0x0000007f0000007f // /100 in each half
+	x = q | (x-100*q)<<16
+	q = x * 103 >> 10 & 0x000f000f000f000f // /10 in each quarter
+	return q | (x-10*q)<<8
+}

@@ -1,0 +1,120 @@
+package codec
+
+import "math"
+
+// Topic builds the frames of one topic. It keeps their beginnings, in which
+// the topic's name is already escaped, so that a frame is a few copies. It is
+// immutable after NewTopic; any goroutine may use it. Every method appends to
+// the caller's dst and allocates only to grow it.
+type Topic struct {
+	name      string
+	position  string // {"type":"position","topic":…,
+	positions string // {"type":"positions","topic":…,"positions":[
+	snapshot  string // {"type":"snapshot","topic":…,"part":
+	roster    string // {"type":"roster","topic":…,"added":[
+}
+
+// NewTopic makes a Topic of a name as clients write it, "event:4711".
+func NewTopic(name string) *Topic {
+	quoted := string(AppendJSONString(nil, name))
+	return &Topic{
+		name:      name,
+		position:  `{"type":"position","topic":` + quoted + `,`,
+		positions: `{"type":"positions","topic":` + quoted + `,"positions":[`,
+		snapshot:  `{"type":"snapshot","topic":` + quoted + `,"part":`,
+		roster:    `{"type":"roster","topic":` + quoted + `,"added":[`,
+	}
+}
+
+// Name returns the name that the topic was made with.
+func (t *Topic) Name() string { return t.name }
+
+// AppendPositionFrame appends a position frame with the members of body, an
+// object that AppendBody has written.
+func (t *Topic) AppendPositionFrame(dst, body []byte) []byte {
+	dst = AppendTextFrameHeader(dst, len(t.position)+len(body)-1)
+	dst = append(dst, t.position...)
+	return append(dst, body[1:]...)
+}
+
+// BeginPositions opens a positions frame, which AppendItem fills and
+// EndPositions closes. mark is where the frame begins in dst; nothing else may
+// be appended in between.
+func (t *Topic) BeginPositions(dst []byte) (_ []byte, mark int) {
+	dst, mark = beginFrame(dst)
+	return append(dst, t.positions...), mark
+}
+
+// AppendItem appends body, an object that AppendBody has written, to the open
+// positions frame or snapshot body at the end of dst, with a comma where one
+// is due.
+func (t *Topic) AppendItem(dst, body []byte) []byte {
+	if dst[len(dst)-1] != '[' {
+		dst = append(dst, ',')
+	}
+	return append(dst, body...)
+}
+
+// EndPositions closes the frame that BeginPositions has opened at mark. The
+// header is always the minimal one: it was reserved for 126 to 65535 bytes of
+// payload, and the payload is moved if it turns out shorter or longer.
+func (t *Topic) EndPositions(dst []byte, mark int) []byte {
+	return endFrame(append(dst, "]}"...), mark, 0)
+}
+
+// The reasons of a snapshot.
+const (
+	SnapshotSubscribe = "subscribe" // the answer to a subscribe
+	SnapshotLagged    = "lagged"    // after a slow phase: at least what changed
+	SnapshotCorrected = "corrected" // a position shown before was marked faulty
+)
+
+// AppendSnapshotHead appends all of a snapshot frame that is one receiver's
+// own: its header and its members up to "positions". The frame is complete
+// with a body of exactly bodyLen bytes behind it, which BeginSnapshotBody and
+// EndSnapshotBody build and any number of frames may share. part counts from
+// 1 to parts. conflated, the number of updates left out, is told only when
+// reason is SnapshotLagged.
+func (t *Topic) AppendSnapshotHead(dst []byte, bodyLen, part, parts int, reason string, conflated uint64) []byte {
+	dst, mark := beginFrame(dst)
+	dst = append(dst, t.snapshot...)
+	dst = appendInt(dst, int64(part))
+	dst = append(dst, `,"parts":`...)
+	dst = appendInt(dst, int64(parts))
+	dst = append(dst, `,"reason":`...)
+	dst = AppendJSONString(dst, reason)
+	if reason == SnapshotLagged {
+		dst = append(dst, `,"conflated":`...)
+		dst = appendInt(dst, int64(min(conflated, math.MaxInt64)))
+	}
+	return endFrame(append(dst, ','), mark, bodyLen)
+}
+
+// BeginSnapshotBody opens the shared part of a snapshot frame, which AppendItem
+// fills and EndSnapshotBody closes.
+func (t *Topic) BeginSnapshotBody(dst []byte) []byte { return append(dst, `"positions":[`...) }
+
+// EndSnapshotBody closes what BeginSnapshotBody has opened, and with it the
+// frame.
+func (t *Topic) EndSnapshotBody(dst []byte) []byte { return append(dst, "]}"...) }
+
+// AppendRosterFrame appends a roster frame with the devices that joined and
+// left the topic's event. Either list may be empty.
+func (t *Topic) AppendRosterFrame(dst []byte, added, removed []string) []byte {
+	dst, mark := beginFrame(dst)
+	dst = append(dst, t.roster...)
+	dst = appendNames(dst, added)
+	dst = append(dst, `],"removed":[`...)
+	dst = appendNames(dst, removed)
+	return endFrame(append(dst, "]}"...), mark, 0)
+}
+
+func appendNames(dst []byte, names []string) []byte {
+	for i, name := range names {
+		if i > 0 {
+			dst = append(dst, ',')
+		}
+		dst = AppendJSONString(dst, name)
+	}
+	return dst
+}
