@@ -1,0 +1,120 @@
+package db
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"time"
+
+	"pitwall/codec"
+	"pitwall/shard"
+)
+
+// Options say which database to open. Logger is required, and either URL or
+// DataDir.
+type Options struct {
+	// URL is DATABASE_URL, a postgres:// URL or key=value string. Empty means
+	// the SQLite file under DataDir.
+	URL string
+	// DirectURL is DATABASE_DIRECT_URL: the same database, past a pooler.
+	// Empty means URL.
+	DirectURL string
+	// DataDir is the folder of pitwall.db, created if missing. Used when URL
+	// is empty.
+	DataDir string
+	Logger  *slog.Logger
+	// NoTriggers leaves the roster triggers of migration 0003 out.
+	NoTriggers bool
+}
+
+// ChannelRoster is the channel of the notifications that the roster changed.
+const ChannelRoster = "pitwall_roster"
+
+// Database is PostgreSQL or the embedded SQLite file. All methods may be
+// called from any goroutine, at the same time, until Close.
+type Database interface {
+	// Kind returns "postgres" or "sqlite".
+	Kind() string
+
+	// Migrate brings the schema up to date and returns the names of the files
+	// applied, in order, also when a later one failed. Callers at the same
+	// moment, in this process or another, wait for one another. It fails when
+	// the schema lacks something afterwards, as CheckSchema would.
+	Migrate(ctx context.Context) ([]string, error)
+
+	// Status lists the migrations and changes nothing.
+	Status(ctx context.Context) ([]MigrationStatus, error)
+
+	// CheckSchema returns nil when all that Pitwall needs is there, read from
+	// the catalogue, or else an error that lists what lacks and names
+	// `pitwall migrate`. Triggers are not insisted on.
+	CheckSchema(ctx context.Context) error
+
+	// LoadRoster returns the roster as of one moment, ids as text.
+	LoadRoster(ctx context.Context) (shard.Roster, error)
+
+	// ImportRoster adds what lacks of rows, and moves entries to the event
+	// that rows gives them, in one transaction. If a row is bad nothing is
+	// written, and the error names every bad row by its line (the first 100).
+	// With dryRun the transaction is rolled back: the result is what an import
+	// would do.
+	ImportRoster(ctx context.Context, rows []RosterRow, dryRun bool) (ImportResult, error)
+
+	// Listen calls fn for each notification on channels, until ctx ends, and
+	// returns ctx's error then. It connects again whenever the connection is
+	// lost, and calls ready each time it listens, the first time included:
+	// what was sent before is missed, so ready is the moment to look. Equal
+	// notifications may be folded into one. Both run on Listen's goroutine.
+	// On SQLite only imports through this Database are told. It fails at once
+	// when the settings cannot work.
+	Listen(ctx context.Context, channels []string, ready func(), fn func(channel, payload string)) error
+
+	// InsertPositions writes a batch in one transaction, committed on disk
+	// when it returns. The first of two positions of one device and time
+	// stays, wherever they come from. After an error nothing was written or
+	// nobody knows, and the same batch may be offered again. The positions and
+	// their strings are lent for the call. 500 to 2000 positions are a good
+	// batch; one of any size is taken.
+	InsertPositions(ctx context.Context, batch []codec.Position) (InsertResult, error)
+
+	// LastPositions calls fn with the newest position of each device, at most
+	// max of them (0: all), in no particular order. Faulty ones do not count,
+	// nor those more than tolerance ahead of their arrival. The Position is
+	// lent for the call, its strings are the callee's to keep. fn's error ends
+	// it and is returned as it is.
+	LastPositions(ctx context.Context, tolerance time.Duration, max int, fn func(*codec.Position) error) error
+
+	// Ping asks the database for a sign of life.
+	Ping(ctx context.Context) error
+
+	// Close ends the connections and waits for them. Listen must have ended.
+	Close()
+}
+
+// MigrationStatus is the state of one migration.
+type MigrationStatus struct {
+	Version int64
+	Name    string // file name
+	Applied bool
+	At      time.Time // when it was applied; zero if it was not
+}
+
+// InsertResult says what became of a batch. Inserted, Duplicates and the
+// length of Conflicts add up to the length of the batch.
+type InsertResult struct {
+	Inserted   int
+	Duplicates int   // same device, time and content as a row that is there
+	Conflicts  []int // indexes, ascending: same device and time, other content
+}
+
+// Open connects to the database of o. PostgreSQL must answer now and be
+// version 13 or later; DirectURL is used later. The schema is not looked at.
+func Open(ctx context.Context, o Options) (Database, error) {
+	if o.URL != "" {
+		return openPostgres(ctx, o)
+	}
+	if o.DirectURL != "" {
+		return nil, errors.New("DATABASE_DIRECT_URL is set and DATABASE_URL is not: set both or none")
+	}
+	return openSQLite(ctx, o)
+}

@@ -1,0 +1,31 @@
+// Package db is the one door to databases: PostgreSQL 13 or later, or the
+// embedded SQLite file. It alone imports pgx, the SQLite driver and goose;
+// the rooms above see its own types, and Database behaves alike on both.
+//
+// On the way of a position it stands at the end, and once at the beginning:
+// the archive hands batches to InsertPositions, which writes each
+// (device, time) once whatever is repeated, and at start LastPositions gives
+// the newest position of each device back, so that maps are not empty. Beside
+// the way it reads the roster (which device takes part in which event), tells
+// of changes to it, imports one from CSV, and brings the schema up to date.
+//
+// A position's content is what contract 1 lists. received_at is the arrival
+// on the stream, not the time of the insert, so that a repeat of a batch
+// writes the same row. Two positions are the same when all but received_at
+// are equal; attributes are compared, stored and given back as the text that
+// they came as.
+//
+// Connections. PostgreSQL: a small pgxpool to DATABASE_URL, which works
+// through PgBouncer in transaction mode, since no statement is prepared and no
+// session state is left; and single connections to DATABASE_DIRECT_URL for
+// migrations (session advisory lock) and for each Listen. SQLite: the file
+// pitwall.db in write-ahead mode, one connection that writes and a few that
+// read. A commit is on disk when InsertPositions returns, on both.
+//
+// Goroutines: none of its own, but for those of pgxpool and database/sql,
+// which Close ends. All methods of a Database may be called from any number of
+// goroutines; functions given to them run on the caller's goroutine.
+//
+// Errors name the setting to change (DATABASE_URL, DATABASE_DIRECT_URL,
+// DATA_DIR) and never hold a URL or a password.
+package db

@@ -1,0 +1,204 @@
+package db
+
+import (
+	"context"
+	"database/sql"
+	"embed"
+	"errors"
+	"fmt"
+	"io/fs"
+	"path"
+	"slices"
+
+	"github.com/jackc/pgx/v5/pgconn"
+	"github.com/jackc/pgx/v5/stdlib"
+	"github.com/pressly/goose/v3"
+	"github.com/pressly/goose/v3/lock"
+
+	"pitwall/migrations"
+)
+
+// versionTable is where goose notes what was applied.
+const versionTable = "pitwall_schema"
+
+// triggersVersion is the migration that NoTriggers leaves out.
+const triggersVersion = 3
+
+// A starter looks every second whether another has finished migrating, for up
+// to ten minutes: the index of a filled table takes a while.
+const lockPeriod, lockAttempts = 1, 600
+
+// newProvider reads the migrations in folder. Out of order is allowed because
+// the triggers may be applied after later ones.
+func newProvider(dialect goose.Dialect, db *sql.DB, files embed.FS, folder string, options ...goose.ProviderOption) (*goose.Provider, error) {
+	sub, err := fs.Sub(files, folder)
+	if err != nil {
+		return nil, err
+	}
+	return goose.NewProvider(dialect, db, sub, append(options,
+		goose.WithTableName(versionTable),
+		goose.WithAllowOutofOrder(true),
+		goose.WithDisableGlobalRegistry(true))...)
+}
+
+// up applies what is pending and returns the names of the files applied.
+func up(ctx context.Context, p *goose.Provider) ([]string, error) {
+	results, err := p.Up(ctx)
+	if partial, ok := errors.AsType[*goose.PartialError](err); ok {
+		results = partial.Applied
+		err = fmt.Errorf("migration %s: %w", path.Base(partial.Failed.Source.Path), plain(partial.Err))
+	}
+	var names []string
+	for _, r := range results {
+		names = append(names, path.Base(r.Source.Path))
+	}
+	return names, err
+}
+
+// plain takes a message that a migration itself raised out of the wrapping,
+// which quotes the whole statement.
+func plain(err error) error {
+	const raised = "P0001"
+	if e, ok := errors.AsType[*pgconn.PgError](err); ok {
+		if e.Code == raised {
+			return errors.New(e.Message)
+		}
+		return e
+	}
+	return err
+}
+
+// status lists what the provider knows. done is false when the version table
+// does not exist, which goose would otherwise create.
+func status(ctx context.Context, p *goose.Provider, done bool) ([]MigrationStatus, error) {
+	var out []MigrationStatus
+	if !done {
+		for _, s := range p.ListSources() {
+			out = append(out, MigrationStatus{Version: s.Version, Name: path.Base(s.Path)})
+		}
+		return out, nil
+	}
+	list, err := p.Status(ctx)
+	if err != nil {
+		return nil, err
+	}
+	for _, m := range list {
+		out = append(out, MigrationStatus{Version: m.Source.Version, Name: path.Base(m.Source.Path),
+			Applied: m.State == goose.StateApplied, At: m.AppliedAt})
+	}
+	return out, nil
+}
+
+// withProvider runs fn on a connection to DATABASE_DIRECT_URL.
+func (p *postgres) withProvider(fn func(*goose.Provider, *sql.DB) error) error {
+	locker, err := lock.NewPostgresSessionLocker(lock.WithLockTimeout(lockPeriod, lockAttempts))
+	if err != nil {
+		return err
+	}
+	db := stdlib.OpenDB(*p.direct)
+	defer db.Close()
+	options := []goose.ProviderOption{goose.WithSessionLocker(locker)}
+	if p.noTriggers {
+		options = append(options, goose.WithExcludeVersions([]int64{triggersVersion}))
+	}
+	provider, err := newProvider(goose.DialectPostgres, db, migrations.Postgres, "postgres", options...)
+	if err != nil {
+		return err
+	}
+	return fn(provider, db)
+}
+
+func (p *postgres) Migrate(ctx context.Context) (applied []string, err error) {
+	err = p.withProvider(func(provider *goose.Provider, _ *sql.DB) error {
+		applied, err = up(ctx, provider)
+		return err
+	})
+	if err != nil {
+		return applied, fmt.Errorf("migrate the database of DATABASE_URL: %w%s", err, p.hint(err))
+	}
+	return applied, p.stillLacking(ctx)
+}
+
+// hint says what to do about errors that an operator is likely to meet.
+func (p *postgres) hint(err error) string {
+	const insufficientPrivilege, wrongObjectType = "42501", "42809"
+	switch state := sqlState(err); {
+	case state == insufficientPrivilege || state == wrongObjectType:
+		return " (where the role may not put triggers on the platform's tables, set NOTIFY_TRIGGERS=false)"
+	case state == "" && p.direct.Host != "":
+		return " (migrations connect to DATABASE_DIRECT_URL, by default DATABASE_URL)"
+	}
+	return ""
+}
+
+// stillLacking is CheckSchema after a migration, which is not to be told to
+// migrate: what lacks now was changed by hand after it had been migrated, or
+// is of a kind that no migration changes.
+func (p *postgres) stillLacking(ctx context.Context) error {
+	lacks, err := p.lacks(ctx)
+	if err != nil {
+		return err
+	}
+	return lackError(lacks, "migrated, and yet the schema does not fit")
+}
+
+func (p *postgres) Status(ctx context.Context) (list []MigrationStatus, err error) {
+	err = p.withProvider(func(provider *goose.Provider, db *sql.DB) error {
+		var done bool
+		err := db.QueryRowContext(ctx, "SELECT to_regclass($1) IS NOT NULL", versionTable).Scan(&done)
+		if err != nil {
+			return err
+		}
+		list, err = status(ctx, provider, done)
+		return err
+	})
+	if err != nil {
+		return nil, fmt.Errorf("read the state of migrations: %w", err)
+	}
+	return list, nil
+}
+
+func (s *sqlite) Migrate(ctx context.Context) ([]string, error) {
+	s.migrating.Lock()
+	defer s.migrating.Unlock()
+	provider, err := s.provider()
+	if err != nil {
+		return nil, fmt.Errorf("migrate the database in DATA_DIR: %w", err)
+	}
+	applied, err := up(ctx, provider)
+	if err != nil && ctx.Err() == nil {
+		// Another process may have applied the same one in between: then the
+		// second try finds nothing left to do, or fails with the true reason.
+		var more []string
+		more, err = up(ctx, provider)
+		applied = append(applied, more...)
+	}
+	if err != nil {
+		return applied, fmt.Errorf("migrate the database in DATA_DIR: %w", err)
+	}
+	lacks, err := s.lacks(ctx)
+	if err != nil {
+		return applied, err
+	}
+	return applied, lackError(lacks, "migrated, and yet the schema does not fit")
+}
+
+func (s *sqlite) Status(ctx context.Context) ([]MigrationStatus, error) {
+	provider, err := s.provider()
+	if err != nil {
+		return nil, fmt.Errorf("read the state of migrations: %w", err)
+	}
+	tables, err := s.tables(ctx)
+	if err != nil {
+		return nil, err
+	}
+	list, err := status(ctx, provider, slices.Contains(tables, versionTable))
+	if err != nil {
+		return nil, fmt.Errorf("read the state of migrations: %w", err)
+	}
+	return list, nil
+}
+
+func (s *sqlite) provider() (*goose.Provider, error) {
+	return newProvider(goose.DialectSQLite3, s.write, migrations.SQLite, "sqlite")
+}

@@ -1,0 +1,128 @@
+package db
+
+import (
+	"cmp"
+	"fmt"
+	"slices"
+	"time"
+
+	"pitwall/codec"
+)
+
+// tally says what became of n positions of which inserted went in and those at
+// conflicts differ from what is stored.
+func tally(n, inserted int, conflicts []int) InsertResult {
+	return InsertResult{Inserted: inserted, Duplicates: n - inserted - len(conflicts), Conflicts: conflicts}
+}
+
+// inKeyOrder returns the indexes of batch by device and time, equal keys in
+// the order given. Two processes that insert the same keys in one order wait
+// for one another instead of in a circle, and the index is walked along.
+func inKeyOrder(batch []codec.Position) []int {
+	order := make([]int, len(batch))
+	for i := range order {
+		order[i] = i
+	}
+	slices.SortStableFunc(order, func(i, j int) int {
+		a, b := &batch[i], &batch[j]
+		return cmp.Or(cmp.Compare(a.DeviceID, b.DeviceID), cmp.Compare(a.TS, b.TS))
+	})
+	return order
+}
+
+// optional returns v when p has it, nil otherwise, which is NULL.
+func optional[T any](p *codec.Position, has codec.Fields, v *T) *T {
+	if p.Has&has == 0 {
+		return nil
+	}
+	return v
+}
+
+// textOrNull returns s, or nil when it is empty.
+func textOrNull(s *string) *string {
+	if *s == "" {
+		return nil
+	}
+	return s
+}
+
+// stored is a row of positions as it is scanned.
+type stored struct {
+	device             string
+	ts, received       int64
+	lat, lon           float64
+	alt, speed, course *float64
+	sats, priority     *int64
+	codec, attributes  *string
+}
+
+// columns of stored, for both dialects, which put their own ts and received.
+const storedColumns = `device_id, lat, lon, alt, speed, course, sats, priority, codec, attributes`
+
+func (r *stored) dest() []any {
+	return []any{&r.device, &r.lat, &r.lon, &r.alt, &r.speed, &r.course, &r.sats, &r.priority, &r.codec, &r.attributes,
+		&r.ts, &r.received}
+}
+
+// position fills p, whose strings are those that the driver made.
+func (r *stored) position(p *codec.Position) {
+	*p = codec.Position{DeviceID: r.device, TS: r.ts, Arrival: r.received, Lat: r.lat, Lon: r.lon}
+	take(p, codec.HasAlt, r.alt, &p.Alt)
+	take(p, codec.HasSpeed, r.speed, &p.Speed)
+	take(p, codec.HasCourse, r.course, &p.Course)
+	takeInt(p, codec.HasSats, r.sats, &p.Sats)
+	takeInt(p, codec.HasPriority, r.priority, &p.Priority)
+	if r.codec != nil {
+		p.Codec = *r.codec
+	}
+	if r.attributes != nil {
+		p.Attributes = codec.Attributes(*r.attributes)
+	}
+}
+
+func take(p *codec.Position, has codec.Fields, from, to *float64) {
+	if from != nil {
+		*to = *from
+		p.Has |= has
+	}
+}
+
+func takeInt(p *codec.Position, has codec.Fields, from *int64, to *int32) {
+	if from != nil && int64(int32(*from)) == *from {
+		*to = int32(*from)
+		p.Has |= has
+	}
+}
+
+// eachStored calls fn with each row until one fails.
+func eachStored(rows rowSource, fn func(*codec.Position) error) error {
+	var p codec.Position
+	for rows.Next() {
+		var r stored
+		if err := rows.Scan(r.dest()...); err != nil {
+			return fmt.Errorf("last positions: %w", err)
+		}
+		r.position(&p)
+		if err := fn(&p); err != nil {
+			return err
+		}
+	}
+	if err := rows.Err(); err != nil {
+		return fmt.Errorf("last positions: %w", err)
+	}
+	return nil
+}
+
+// noEnd stands for max 0: more devices than there can be.
+const noEnd = int64(1) << 62
+
+func atMost(max int) int64 {
+	if max <= 0 {
+		return noEnd
+	}
+	return int64(max)
+}
+
+// millis is d in whole milliseconds, cut to a range that stays far from
+// overflow when added to a time.
+func millis(d time.Duration) int64 { return d.Milliseconds() }

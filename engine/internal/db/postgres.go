@@ -1,0 +1,122 @@
+package db
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net/url"
+	"strings"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
+	"github.com/jackc/pgx/v5/pgxpool"
+)
+
+// minVersion is the oldest server, as in server_version_num.
+const minVersion = 130000
+
+// connectTimeout bounds one attempt to connect unless the URL says otherwise.
+const connectTimeout = 5 * time.Second
+
+// errURL replaces the parser's own words, which quote parts of the URL, and
+// with a misplaced character that part is a piece of the password.
+var errURL = errors.New("not a PostgreSQL URL: want postgres://[user:password@]host[:port]/database[?sslmode=…], " +
+	"with special characters in the password percent-encoded")
+
+// postgres is the Database on a PostgreSQL server.
+type postgres struct {
+	pool       *pgxpool.Pool
+	direct     *pgx.ConnConfig
+	log        *slog.Logger
+	noTriggers bool
+	lookEvery  time.Duration // see listenOnce; shorter in tests
+}
+
+func openPostgres(ctx context.Context, o Options) (*postgres, error) {
+	config, err := poolConfig(o.URL)
+	if err != nil {
+		return nil, fmt.Errorf("DATABASE_URL is %w", err)
+	}
+	direct := config.ConnConfig
+	if o.DirectURL != "" {
+		c, err := poolConfig(o.DirectURL)
+		if err != nil {
+			return nil, fmt.Errorf("DATABASE_DIRECT_URL is %w", err)
+		}
+		direct = c.ConnConfig
+	}
+	pool, err := pgxpool.NewWithConfig(ctx, config)
+	if err != nil {
+		return nil, fmt.Errorf("open the database of DATABASE_URL: %w", err)
+	}
+	p := &postgres{pool: pool, direct: direct, log: o.Logger, noTriggers: o.NoTriggers, lookEvery: lookEvery}
+	if err := p.checkVersion(ctx); err != nil {
+		pool.Close()
+		return nil, err
+	}
+	return p, nil
+}
+
+// poolConfig reads a URL. Nothing is prepared on the server unless the URL
+// asks for it, so that any two statements may go to different sessions, which
+// is what PgBouncer in transaction mode does. The pool holds the larger of 4
+// and the number of CPUs, or pool_max_conns of the URL.
+func poolConfig(raw string) (*pgxpool.Config, error) {
+	if strings.Contains(raw, "://") {
+		if _, err := url.Parse(raw); err != nil {
+			return nil, errURL
+		}
+	}
+	config, err := pgxpool.ParseConfig(raw)
+	if err != nil {
+		return nil, errURL
+	}
+	c := config.ConnConfig
+	if !strings.Contains(raw, "default_query_exec_mode") {
+		c.DefaultQueryExecMode = pgx.QueryExecModeExec
+	}
+	if c.ConnectTimeout == 0 {
+		c.ConnectTimeout = connectTimeout
+	}
+	if _, given := c.RuntimeParams["application_name"]; !given {
+		c.RuntimeParams["application_name"] = "pitwall"
+	}
+	return config, nil
+}
+
+// checkVersion connects, which shows that the URL works.
+func (p *postgres) checkVersion(ctx context.Context) error {
+	var num int
+	var version string
+	err := p.pool.QueryRow(ctx, "SELECT current_setting('server_version_num')::int, current_setting('server_version')").
+		Scan(&num, &version)
+	if err != nil {
+		return fmt.Errorf("connect to the server of DATABASE_URL: %w", err)
+	}
+	if num < minVersion {
+		return fmt.Errorf("the server of DATABASE_URL is PostgreSQL %s, want 13 or later", version)
+	}
+	return nil
+}
+
+func (p *postgres) Kind() string { return "postgres" }
+
+func (p *postgres) Ping(ctx context.Context) error {
+	if err := p.pool.Ping(ctx); err != nil {
+		return fmt.Errorf("ping PostgreSQL: %w", err)
+	}
+	return nil
+}
+
+func (p *postgres) Close() { p.pool.Close() }
+
+// sqlState returns the five characters by which PostgreSQL names an error, or
+// "" when err did not come from the server.
+func sqlState(err error) string {
+	if e, ok := errors.AsType[*pgconn.PgError](err); ok {
+		return e.Code
+	}
+	return ""
+}

@@ -1,0 +1,64 @@
+package db
+
+import (
+	"context"
+	"database/sql"
+	"fmt"
+
+	"pitwall/shard"
+)
+
+// One statement is one snapshot of the database, so that no pair names an
+// event that was not there yet. The casts make ids of any type meet.
+const rosterQuery = `
+	SELECT CAST(id AS text), NULL FROM events
+	UNION ALL
+	SELECT CAST(e.event_id AS text), CAST(ed.device_id AS text)
+	FROM entry_devices ed JOIN entries e ON CAST(e.id AS text) = CAST(ed.entry_id AS text)
+	WHERE e.event_id IS NOT NULL AND ed.device_id IS NOT NULL`
+
+// rowSource is what rosters are read from: rows of pgx or database/sql.
+type rowSource interface {
+	Next() bool
+	Scan(dest ...any) error
+	Err() error
+}
+
+// readRoster reads the rows of rosterQuery.
+func readRoster(rows rowSource) (shard.Roster, error) {
+	var r shard.Roster
+	for rows.Next() {
+		var event string
+		var device sql.NullString
+		if err := rows.Scan(&event, &device); err != nil {
+			return shard.Roster{}, fmt.Errorf("load roster: %w", err)
+		}
+		if device.Valid {
+			r.Pairs = append(r.Pairs, shard.Pair{Device: device.String, Event: event})
+		} else {
+			r.Events = append(r.Events, event)
+		}
+	}
+	if err := rows.Err(); err != nil {
+		return shard.Roster{}, fmt.Errorf("load roster: %w", err)
+	}
+	return r, nil
+}
+
+func (p *postgres) LoadRoster(ctx context.Context) (shard.Roster, error) {
+	rows, err := p.pool.Query(ctx, rosterQuery)
+	if err != nil {
+		return shard.Roster{}, fmt.Errorf("load roster: %w", err)
+	}
+	defer rows.Close()
+	return readRoster(rows)
+}
+
+func (s *sqlite) LoadRoster(ctx context.Context) (shard.Roster, error) {
+	rows, err := s.read.QueryContext(ctx, rosterQuery)
+	if err != nil {
+		return shard.Roster{}, fmt.Errorf("load roster: %w", err)
+	}
+	defer rows.Close()
+	return readRoster(rows)
+}

@@ -1,0 +1,271 @@
+package db
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+)
+
+// column is a column as the catalogue has it. Types are named as format_type
+// does; length is that of varchar(n), or 0.
+type column struct {
+	kind       string
+	length     int
+	notNull    bool
+	hasDefault bool
+}
+
+// want is what Pitwall needs of a column: one of kinds, or any when empty.
+type want struct {
+	table, column string
+	kinds         []string
+	nullable      bool // Pitwall writes NULL into it
+	remedy        string
+}
+
+var (
+	textKinds = []string{"text", "character varying"}
+	intKinds  = []string{"integer", "bigint"}
+	double    = []string{"double precision"}
+	instant   = []string{"timestamp with time zone"}
+)
+
+// wanted lists every column that Pitwall reads or writes. Ids of the roster
+// may be of any type, since they are cast to text.
+var wanted = []want{
+	{table: "events", column: "id"},
+	{table: "entries", column: "id"},
+	{table: "entries", column: "event_id"},
+	{table: "entry_devices", column: "entry_id"},
+	{table: "entry_devices", column: "device_id"},
+	{table: "positions", column: "device_id", kinds: textKinds},
+	{table: "positions", column: "ts", kinds: instant},
+	{table: "positions", column: "lat", kinds: double},
+	{table: "positions", column: "lon", kinds: double},
+	{table: "positions", column: "alt", kinds: double, nullable: true},
+	{table: "positions", column: "speed", kinds: double, nullable: true},
+	{table: "positions", column: "course", kinds: double, nullable: true},
+	{table: "positions", column: "sats", kinds: intKinds, nullable: true},
+	{table: "positions", column: "priority", kinds: intKinds, nullable: true},
+	{table: "positions", column: "codec", kinds: textKinds, nullable: true},
+	{table: "positions", column: "attributes", kinds: []string{"json"}, nullable: true},
+	{table: "positions", column: "received_at", kinds: instant},
+	{table: "positions", column: "faulty", kinds: []string{"boolean"}},
+}
+
+// longestDevice is the length of a device id that positions must hold.
+const longestDevice = 64
+
+// lackError makes one error of a list, nil of an empty one.
+func lackError(lacks []string, what string) error {
+	if len(lacks) == 0 {
+		return nil
+	}
+	return fmt.Errorf("%s: %s", what, strings.Join(lacks, "; "))
+}
+
+// behind is what CheckSchema says.
+const behind = "the database is behind, run `pitwall migrate`: what lacks"
+
+func (p *postgres) CheckSchema(ctx context.Context) error {
+	lacks, err := p.lacks(ctx)
+	if err != nil {
+		return err
+	}
+	return lackError(lacks, behind)
+}
+
+// lacks compares the catalogue with what is wanted.
+func (p *postgres) lacks(ctx context.Context) ([]string, error) {
+	columns, err := p.columns(ctx)
+	if err != nil {
+		return nil, fmt.Errorf("read the schema: %w", err)
+	}
+	lacks := lackingColumns(columns)
+	if columns["positions"] == nil {
+		return lacks, nil
+	}
+	lacks = append(lacks, unfilled(columns["positions"])...)
+	index, err := p.indexState(ctx)
+	if err != nil {
+		return nil, fmt.Errorf("read the schema: %w", err)
+	}
+	if index != "" {
+		lacks = append(lacks, index)
+	}
+	return lacks, nil
+}
+
+// lackingColumns names tables and columns that are missing or of a kind that
+// does not fit.
+func lackingColumns(columns map[string]map[string]column) []string {
+	var lacks []string
+	missing := map[string]bool{}
+	for _, w := range wanted {
+		if columns[w.table] == nil {
+			if !missing[w.table] {
+				missing[w.table] = true
+				lacks = append(lacks, "table "+w.table)
+			}
+			continue
+		}
+		name := w.table + "." + w.column
+		c, ok := columns[w.table][w.column]
+		switch {
+		case !ok:
+			lacks = append(lacks, "column "+name)
+		case len(w.kinds) > 0 && !slices.Contains(w.kinds, c.kind):
+			lacks = append(lacks, fmt.Sprintf("%s is %s, want %s (ALTER TABLE %s ALTER COLUMN %s TYPE %[3]s)",
+				name, c.kind, w.kinds[0], w.table, w.column))
+		case name == "positions.device_id" && c.length > 0 && c.length < longestDevice:
+			lacks = append(lacks, fmt.Sprintf("%s holds %d characters, want %d (ALTER TABLE positions ALTER COLUMN device_id TYPE text)",
+				name, c.length, longestDevice))
+		case w.nullable && c.notNull:
+			lacks = append(lacks, fmt.Sprintf("%s is NOT NULL (ALTER TABLE %s ALTER COLUMN %s DROP NOT NULL)",
+				name, w.table, w.column))
+		}
+	}
+	return lacks
+}
+
+// unfilled names columns of positions that Pitwall does not know and that an
+// insert without them would fail on.
+func unfilled(have map[string]column) []string {
+	var lacks []string
+	for name, c := range have {
+		known := slices.ContainsFunc(wanted, func(w want) bool { return w.table == "positions" && w.column == name })
+		if !known && c.notNull && !c.hasDefault {
+			lacks = append(lacks, fmt.Sprintf("positions.%s is NOT NULL without a default, and Pitwall does not fill it "+
+				"(ALTER TABLE positions ALTER COLUMN %[1]s DROP NOT NULL)", name))
+		}
+	}
+	slices.Sort(lacks)
+	return lacks
+}
+
+// columns reads the columns of the wanted tables, by table and name. Tables
+// are found as statements find them, through the search path.
+func (p *postgres) columns(ctx context.Context) (map[string]map[string]column, error) {
+	rows, err := p.pool.Query(ctx, `
+		SELECT c.relname, a.attname, format_type(a.atttypid, NULL), a.attnotnull,
+		       a.atthasdef OR a.attidentity <> '',
+		       CASE WHEN a.atttypid = 'varchar'::regtype AND a.atttypmod > 4 THEN a.atttypmod - 4 ELSE 0 END
+		FROM pg_attribute a JOIN pg_class c ON c.oid = a.attrelid
+		WHERE a.attrelid IN (to_regclass('events'), to_regclass('entries'), to_regclass('entry_devices'), to_regclass('positions'))
+		  AND a.attnum > 0 AND NOT a.attisdropped`)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	out := map[string]map[string]column{}
+	for rows.Next() {
+		var table, name string
+		var c column
+		if err := rows.Scan(&table, &name, &c.kind, &c.notNull, &c.hasDefault, &c.length); err != nil {
+			return nil, err
+		}
+		if out[table] == nil {
+			out[table] = map[string]column{}
+		}
+		out[table][name] = c
+	}
+	return out, rows.Err()
+}
+
+// indexState returns what is wrong with the unique index of positions, or "".
+// The condition is the one of migration 0002.
+func (p *postgres) indexState(ctx context.Context) (string, error) {
+	var ok bool
+	var named *string
+	err := p.pool.QueryRow(ctx, `
+		SELECT EXISTS (
+		    SELECT FROM pg_index i
+		    WHERE i.indrelid = to_regclass('positions')
+		      AND i.indisunique AND i.indisvalid AND i.indisready AND i.indimmediate
+		      AND i.indpred IS NULL AND i.indexprs IS NULL AND i.indnkeyatts = 2
+		      AND (SELECT a.attname FROM pg_attribute a WHERE a.attrelid = i.indrelid AND a.attnum = i.indkey[0]) = 'device_id'
+		      AND (SELECT a.attname FROM pg_attribute a WHERE a.attrelid = i.indrelid AND a.attnum = i.indkey[1]) = 'ts'),
+		  (SELECT pg_get_indexdef(i.indexrelid) || CASE WHEN i.indisvalid THEN '' ELSE ' (invalid)' END
+		   FROM pg_index i JOIN pg_class c ON c.oid = i.indexrelid
+		   WHERE i.indrelid = to_regclass('positions') AND c.relname = 'positions_device_ts_idx')`).Scan(&ok, &named)
+	switch {
+	case err != nil || ok:
+		return "", err
+	case named != nil:
+		return "positions_device_ts_idx is not a valid UNIQUE index on (device_id, ts DESC) but " + *named +
+			" (drop it: DROP INDEX positions_device_ts_idx)", nil
+	}
+	return "a UNIQUE index on positions (device_id, ts) " +
+		"(CREATE UNIQUE INDEX positions_device_ts_idx ON positions (device_id, ts DESC))", nil
+}
+
+func (s *sqlite) CheckSchema(ctx context.Context) error {
+	lacks, err := s.lacks(ctx)
+	if err != nil {
+		return err
+	}
+	return lackError(lacks, behind)
+}
+
+func (s *sqlite) lacks(ctx context.Context) ([]string, error) {
+	columns := map[string]map[string]column{}
+	for _, w := range wanted {
+		if columns[w.table] != nil {
+			continue
+		}
+		names, err := s.strings(ctx, "SELECT name FROM pragma_table_info(?)", w.table)
+		if err != nil {
+			return nil, fmt.Errorf("read the schema: %w", err)
+		}
+		for _, name := range names {
+			if columns[w.table] == nil {
+				columns[w.table] = map[string]column{}
+			}
+			// The file is Pitwall's own: the types are those of its migrations.
+			kind := ""
+			if i := slices.IndexFunc(wanted, func(x want) bool { return x.table == w.table && x.column == name }); i >= 0 && len(wanted[i].kinds) > 0 {
+				kind = wanted[i].kinds[0]
+			}
+			columns[w.table][name] = column{kind: kind}
+		}
+	}
+	lacks := lackingColumns(columns)
+	indexes, err := s.strings(ctx, `
+		SELECT l.name FROM pragma_index_list('positions') l
+		WHERE l."unique" AND NOT l.partial
+		  AND (SELECT group_concat(i.name) FROM (SELECT name FROM pragma_index_info(l.name) ORDER BY seqno) i) = 'device_id,ts'`)
+	if err != nil {
+		return nil, fmt.Errorf("read the schema: %w", err)
+	}
+	if len(indexes) == 0 && columns["positions"] != nil {
+		lacks = append(lacks, "a UNIQUE index on positions (device_id, ts)")
+	}
+	return lacks, nil
+}
+
+func (s *sqlite) tables(ctx context.Context) ([]string, error) {
+	names, err := s.strings(ctx, "SELECT name FROM sqlite_schema WHERE type = 'table'")
+	if err != nil {
+		return nil, fmt.Errorf("read the schema: %w", err)
+	}
+	return names, nil
+}
+
+// strings runs a query whose rows are one string each.
+func (s *sqlite) strings(ctx context.Context, query string, args ...any) ([]string, error) {
+	rows, err := s.read.QueryContext(ctx, query, args...)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var out []string
+	for rows.Next() {
+		var v string
+		if err := rows.Scan(&v); err != nil {
+			return nil, err
+		}
+		out = append(out, v)
+	}
+	return out, rows.Err()
+}

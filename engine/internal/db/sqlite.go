@@ -1,0 +1,90 @@
+package db
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"net/url"
+	"os"
+	"path/filepath"
+	"sync"
+
+	_ "modernc.org/sqlite" // the driver "sqlite"
+)
+
+// fileName is the embedded database within DATA_DIR.
+const fileName = "pitwall.db"
+
+// readers is how many connections read beside the one that writes.
+const readers = 4
+
+// sqlite is the Database in a file of its own.
+type sqlite struct {
+	write *sql.DB // one connection; every transaction takes the lock at its begin
+	read  *sql.DB
+	hub   hub
+
+	migrating sync.Mutex // goose has no session lock for SQLite
+}
+
+func openSQLite(ctx context.Context, o Options) (*sqlite, error) {
+	if o.DataDir == "" {
+		return nil, errors.New("DATA_DIR is empty: want the folder of the embedded database, or set DATABASE_URL")
+	}
+	dir, err := filepath.Abs(o.DataDir)
+	if err != nil {
+		return nil, fmt.Errorf("DATA_DIR: %w", err)
+	}
+	if err := os.MkdirAll(dir, 0o750); err != nil {
+		return nil, fmt.Errorf("create the folder of DATA_DIR: %w", err)
+	}
+	path := filepath.Join(dir, fileName)
+	s := &sqlite{}
+	if s.write, err = openFile(path, url.Values{"_txlock": {"immediate"}}, 1); err != nil {
+		return nil, fmt.Errorf("open the database in DATA_DIR: %w", err)
+	}
+	if s.read, err = openFile(path, url.Values{}, readers); err != nil {
+		s.write.Close()
+		return nil, fmt.Errorf("open the database in DATA_DIR: %w", err)
+	}
+	// The writer goes first, since it creates the file.
+	if err := s.Ping(ctx); err != nil {
+		s.Close()
+		return nil, fmt.Errorf("open the database in DATA_DIR: %w", err)
+	}
+	return s, nil
+}
+
+// openFile opens a pool of conns connections. synchronous is FULL: what is
+// committed is acknowledged to the stream, and so must survive a power cut.
+func openFile(path string, params url.Values, conns int) (*sql.DB, error) {
+	for _, p := range []string{"busy_timeout(10000)", "journal_mode(WAL)", "synchronous(FULL)"} {
+		params.Add("_pragma", p)
+	}
+	name := url.URL{Scheme: "file", Path: filepath.ToSlash(path), RawQuery: params.Encode()}
+	db, err := sql.Open("sqlite", name.String())
+	if err != nil {
+		return nil, err
+	}
+	db.SetMaxOpenConns(conns)
+	db.SetMaxIdleConns(conns)
+	return db, nil
+}
+
+func (s *sqlite) Kind() string { return "sqlite" }
+
+func (s *sqlite) Ping(ctx context.Context) error {
+	for _, db := range []*sql.DB{s.write, s.read} {
+		var n int
+		if err := db.QueryRowContext(ctx, "SELECT count(*) FROM sqlite_schema").Scan(&n); err != nil {
+			return fmt.Errorf("ping SQLite: %w", err)
+		}
+	}
+	return nil
+}
+
+func (s *sqlite) Close() {
+	s.read.Close()
+	s.write.Close()
+}

@@ -1,0 +1,32 @@
+// Package migrations holds the SQL that makes a database fit for Pitwall, one
+// folder per dialect, embedded into the binary. The files are goose
+// migrations; engine/internal/db runs them, for `pitwall migrate` and at the
+// start of a process with an embedded database.
+//
+// The same number means the same step in both dialects:
+//
+//	0001  the roster tables events, entries and entry_devices, if missing,
+//	      and positions, or the columns that an older positions lacks
+//	0002  positions.faulty and the unique index positions_device_ts_idx
+//	0003  NOTIFY pitwall_roster when a roster table changes (PostgreSQL only)
+//
+// Tables that the platform owns are created when they are missing and never
+// altered, the triggers of 0003 excepted, which can be left out. Nothing here
+// deletes a row: where an older table holds two rows for one device and time,
+// 0002 reports them and fails.
+//
+// A file that has been released is not edited any more. The next change is
+// the next number.
+package migrations
+
+import "embed"
+
+// Postgres holds postgres/*.sql.
+//
+//go:embed postgres/*.sql
+var Postgres embed.FS
+
+// SQLite holds sqlite/*.sql.
+//
+//go:embed sqlite/*.sql
+var SQLite embed.FS
