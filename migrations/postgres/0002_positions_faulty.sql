@@ -9,7 +9,7 @@ ALTER TABLE positions ADD COLUMN IF NOT EXISTS faulty boolean NOT NULL DEFAULT f
 -- +goose StatementBegin
 DO $$
 DECLARE
-    found    record;
+    taken    record;
     keys     bigint;
     surplus  numeric;
     examples text;
@@ -28,19 +28,19 @@ BEGIN
         RETURN;
     END IF;
 
-    SELECT c.relname, i.indisvalid, pg_get_indexdef(c.oid) AS def INTO found
+    SELECT c.relname, i.indisvalid, pg_get_indexdef(c.oid) AS def INTO taken
     FROM pg_class c
     JOIN pg_class t ON t.relnamespace = c.relnamespace AND t.oid = 'positions'::regclass
     LEFT JOIN pg_index i ON i.indexrelid = c.oid
     WHERE c.relname = 'positions_device_ts_idx';
-    IF FOUND AND found.def IS NULL THEN
+    IF FOUND AND taken.def IS NULL THEN
         RAISE EXCEPTION 'positions_device_ts_idx exists and is not an index: rename it, then migrate again';
-    ELSIF FOUND AND NOT found.indisvalid THEN
+    ELSIF FOUND AND NOT taken.indisvalid THEN
         RAISE EXCEPTION 'index positions_device_ts_idx is invalid, left by a build that failed: '
             'drop it (DROP INDEX positions_device_ts_idx), then migrate again';
     ELSIF FOUND THEN
         RAISE EXCEPTION 'index positions_device_ts_idx exists but is not UNIQUE on (device_id, ts DESC): %. '
-            'Drop or rename it (DROP INDEX positions_device_ts_idx), then migrate again', found.def;
+            'Drop or rename it (DROP INDEX positions_device_ts_idx), then migrate again', taken.def;
     END IF;
 
     WITH doubled AS (
