@@ -1,0 +1,66 @@
+package db
+
+import (
+	"context"
+	"log/slog"
+	"os"
+	"testing"
+
+	"pitwall/codec"
+	"pitwall/engine/internal/testenv"
+)
+
+func TestMain(m *testing.M) { os.Exit(testenv.Main(m)) }
+
+// discard is a logger for tests that look at no log.
+var discard = slog.New(slog.DiscardHandler)
+
+// conform runs fn on each kind of database, migrated and empty: what rooms see
+// must be the same on both.
+func conform(t *testing.T, fn func(t *testing.T, d Database)) {
+	t.Helper()
+	t.Run("postgres", func(t *testing.T) {
+		fn(t, migrated(t, Options{URL: testenv.NewDatabase(t), Logger: discard}))
+	})
+	t.Run("sqlite", func(t *testing.T) {
+		fn(t, migrated(t, Options{DataDir: t.TempDir(), Logger: discard}))
+	})
+}
+
+// open opens a database that is closed with the test.
+func open(t testing.TB, o Options) Database {
+	t.Helper()
+	d, err := Open(context.Background(), o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(d.Close)
+	return d
+}
+
+func migrated(t testing.TB, o Options) Database {
+	t.Helper()
+	d := open(t, o)
+	if _, err := d.Migrate(context.Background()); err != nil {
+		t.Fatal(err)
+	}
+	return d
+}
+
+// full is a position with all that a record can carry.
+func full(device string, ts int64) codec.Position {
+	return codec.Position{
+		DeviceID: device, TS: ts, Arrival: ts + 250, Lat: 46.123456789012345, Lon: -7.1, Alt: 1203.5, Speed: 33.333333333333336,
+		Course: 271, Sats: 9, Priority: 1, Codec: "8E",
+		Has:        codec.HasAlt | codec.HasSpeed | codec.HasCourse | codec.HasSats | codec.HasPriority,
+		Attributes: `{ "b":1.0,"a":"é\u00e9 \"x\"", "a":{"__bigint":"12"} }`,
+	}
+}
+
+// bare is a position with nothing but what must be there.
+func bare(device string, ts int64) codec.Position {
+	return codec.Position{DeviceID: device, TS: ts, Arrival: ts, Lat: 1, Lon: 2}
+}
+
+// epoch is a time in tests, in ms: 2025-06-01T10:00:00Z.
+const epoch = int64(1748772000000)

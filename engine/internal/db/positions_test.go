@@ -1,0 +1,240 @@
+package db
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"pitwall/codec"
+)
+
+// change returns p with fn done to it.
+func change(p codec.Position, fn func(*codec.Position)) codec.Position {
+	fn(&p)
+	return p
+}
+
+// last returns the last positions by device.
+func last(t *testing.T, d Database, tolerance time.Duration, max int) map[string]codec.Position {
+	t.Helper()
+	got := map[string]codec.Position{}
+	err := d.LastPositions(t.Context(), tolerance, max, func(p *codec.Position) error {
+		if _, twice := got[p.DeviceID]; twice {
+			t.Errorf("device %s came twice", p.DeviceID)
+		}
+		got[p.DeviceID] = *p
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return got
+}
+
+func insert(t *testing.T, d Database, batch ...codec.Position) InsertResult {
+	t.Helper()
+	before := slices.Clone(batch)
+	r, err := d.InsertPositions(t.Context(), batch)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(before, batch); diff != "" {
+		t.Errorf("the batch was changed (-before +after):\n%s", diff)
+	}
+	return r
+}
+
+func TestPositionsComeBackAsTheyWere(t *testing.T) {
+	conform(t, func(t *testing.T, d Database) {
+		want := map[string]codec.Position{}
+		var batch []codec.Position
+		add := func(p codec.Position) {
+			batch = append(batch, p)
+			want[p.DeviceID] = p
+		}
+		add(full("full", epoch))
+		add(bare("bare", epoch+1))
+		add(change(full("zeros", epoch-7), func(p *codec.Position) {
+			p.Alt, p.Speed, p.Course, p.Sats, p.Priority, p.Attributes = 0, 0, 0, 0, 0, "{}"
+		}))
+		add(change(bare("extremes", 946684800000), func(p *codec.Position) {
+			p.Lat, p.Lon, p.Alt, p.Has = -90, 180, -1.7976931348623157e308, codec.HasAlt|codec.HasSats
+			p.Sats = -1 << 31
+		}))
+		add(change(bare(`odd "id", {1} \ '`, epoch), func(p *codec.Position) { p.Codec = "NULL" }))
+		add(change(full("long", epoch), func(p *codec.Position) {
+			p.Attributes = codec.Attributes(`{"x":"` + strings.Repeat("ü{,}'\\\\", 2000) + `"}`)
+		}))
+		if diff := cmp.Diff(InsertResult{Inserted: len(batch)}, insert(t, d, batch...)); diff != "" {
+			t.Errorf("result (-want +got):\n%s", diff)
+		}
+		if diff := cmp.Diff(want, last(t, d, time.Hour, 0)); diff != "" {
+			t.Errorf("positions (-want +got):\n%s", diff)
+		}
+	})
+}
+
+func TestInsertSaysWhatBecameOfEach(t *testing.T) {
+	a := full("a", epoch)
+	later := full("a", epoch+1000)
+	tests := []struct {
+		name   string
+		first  []codec.Position
+		second []codec.Position
+		want   InsertResult
+	}{
+		{"nothing", nil, nil, InsertResult{}},
+		{"a repeat", []codec.Position{a, later}, []codec.Position{a, later}, InsertResult{Duplicates: 2}},
+		{"a repeat that arrived later", []codec.Position{a},
+			[]codec.Position{change(a, func(p *codec.Position) { p.Arrival += 5000 })}, InsertResult{Duplicates: 1}},
+		{"new among old", []codec.Position{a}, []codec.Position{later, a, full("b", epoch)}, InsertResult{Inserted: 2, Duplicates: 1}},
+		{"other content", []codec.Position{a, full("b", epoch)},
+			[]codec.Position{later, change(full("b", epoch), func(p *codec.Position) { p.Lat++ }), a, change(a, func(p *codec.Position) { p.Faulty = true })},
+			InsertResult{Inserted: 1, Duplicates: 1, Conflicts: []int{1, 3}}},
+		{"twice in a batch", nil, []codec.Position{a, a}, InsertResult{Inserted: 1, Duplicates: 1}},
+		{"the first in a batch stays", nil,
+			[]codec.Position{full("z", epoch), a, change(a, func(p *codec.Position) { p.Lon-- }), a},
+			InsertResult{Inserted: 2, Duplicates: 1, Conflicts: []int{2}}},
+		{"what is stored comes before the first in a batch", []codec.Position{a},
+			[]codec.Position{change(a, func(p *codec.Position) { p.Lon-- }), a}, InsertResult{Duplicates: 1, Conflicts: []int{0}}},
+	}
+	conform(t, func(t *testing.T, d Database) {
+		for i, tt := range tests {
+			t.Run(tt.name, func(t *testing.T) {
+				own := func(list []codec.Position) []codec.Position {
+					out := slices.Clone(list)
+					for k := range out {
+						out[k].DeviceID = fmt.Sprint(i, out[k].DeviceID)
+					}
+					return out
+				}
+				insert(t, d, own(tt.first)...)
+				if diff := cmp.Diff(tt.want, insert(t, d, own(tt.second)...)); diff != "" {
+					t.Errorf("result (-want +got):\n%s", diff)
+				}
+			})
+		}
+	})
+}
+
+func TestEveryFieldMakesAConflict(t *testing.T) {
+	changes := map[string]func(*codec.Position){
+		"lat":        func(p *codec.Position) { p.Lat += 1e-9 },
+		"lon":        func(p *codec.Position) { p.Lon += 1e-9 },
+		"alt":        func(p *codec.Position) { p.Alt += 1e-9 },
+		"speed":      func(p *codec.Position) { p.Speed++ },
+		"course":     func(p *codec.Position) { p.Course++ },
+		"sats":       func(p *codec.Position) { p.Sats++ },
+		"priority":   func(p *codec.Position) { p.Priority++ },
+		"codec":      func(p *codec.Position) { p.Codec = "8" },
+		"attributes": func(p *codec.Position) { p.Attributes = `{"b":1}` },
+		"spelling":   func(p *codec.Position) { p.Attributes += " " },
+		"faulty":     func(p *codec.Position) { p.Faulty = true },
+		"no alt":     func(p *codec.Position) { p.Has &^= codec.HasAlt },
+		"no sats":    func(p *codec.Position) { p.Has &^= codec.HasSats },
+		"no codec":   func(p *codec.Position) { p.Codec = "" },
+		"no attrs":   func(p *codec.Position) { p.Attributes = "" },
+	}
+	conform(t, func(t *testing.T, d Database) {
+		insert(t, d, full("a", epoch))
+		for name, fn := range changes {
+			if diff := cmp.Diff(InsertResult{Conflicts: []int{0}}, insert(t, d, change(full("a", epoch), fn))); diff != "" {
+				t.Errorf("%s: result (-want +got):\n%s", name, diff)
+			}
+		}
+		if diff := cmp.Diff(map[string]codec.Position{"a": full("a", epoch)}, last(t, d, time.Hour, 0)); diff != "" {
+			t.Errorf("what is stored changed (-want +got):\n%s", diff)
+		}
+	})
+}
+
+func TestLastPositions(t *testing.T) {
+	ahead := func(device string, ts int64, by time.Duration) codec.Position {
+		return change(bare(device, ts), func(p *codec.Position) { p.Arrival = ts - by.Milliseconds() })
+	}
+	faulty := func(device string, ts int64) codec.Position {
+		return change(bare(device, ts), func(p *codec.Position) { p.Faulty = true })
+	}
+	conform(t, func(t *testing.T, d Database) {
+		if got := last(t, d, time.Second, 0); len(got) != 0 {
+			t.Errorf("an empty table gives %v", got)
+		}
+		insert(t, d,
+			bare("newest", epoch), bare("newest", epoch+2), bare("newest", epoch+1),
+			bare("faulty", epoch), faulty("faulty", epoch+1), faulty("faulty", epoch+2),
+			faulty("only faulty", epoch),
+			ahead("ahead", epoch, 0), ahead("ahead", epoch+5000, 5*time.Second), ahead("ahead", epoch+9000, 5001*time.Millisecond),
+			ahead("only ahead", epoch, time.Minute))
+		want := map[string]int64{"newest": epoch + 2, "faulty": epoch, "ahead": epoch + 5000}
+		got := map[string]int64{}
+		for device, p := range last(t, d, 5*time.Second, 0) {
+			got[device] = p.TS
+		}
+		if diff := cmp.Diff(want, got); diff != "" {
+			t.Errorf("times (-want +got):\n%s", diff)
+		}
+		if got := last(t, d, 5*time.Second, 2); len(got) != 2 {
+			t.Errorf("%d devices, want 2", len(got))
+		}
+		stop := errors.New("enough")
+		calls := 0
+		err := d.LastPositions(t.Context(), time.Hour, 0, func(*codec.Position) error { calls++; return stop })
+		if err != stop || calls != 1 {
+			t.Errorf("error %v after %d calls, want the callee's after 1", err, calls)
+		}
+	})
+}
+
+// Several writers with overlapping batches, each in an order of its own:
+// nobody waits in a circle, and each key goes in once.
+func TestConcurrentInserts(t *testing.T) {
+	const writers, keys, rounds = 4, 300, 5
+	conform(t, func(t *testing.T, d Database) {
+		var wg sync.WaitGroup
+		inserted := make([]int, writers)
+		for w := range writers {
+			wg.Go(func() {
+				for round := range rounds {
+					var batch []codec.Position
+					for k := range keys {
+						batch = append(batch, bare(fmt.Sprint("d", (k*(2*w+1))%keys), epoch+int64(round)))
+					}
+					r, err := d.InsertPositions(t.Context(), batch)
+					if err != nil || len(r.Conflicts) > 0 {
+						t.Errorf("writer %d: %v, %v", w, r, err)
+						return
+					}
+					inserted[w] += r.Inserted
+				}
+			})
+		}
+		wg.Wait()
+		total := 0
+		for _, n := range inserted {
+			total += n
+		}
+		if total != keys*rounds {
+			t.Errorf("%d inserted in all, want %d", total, keys*rounds)
+		}
+	})
+}
+
+func TestInsertHonoursItsContext(t *testing.T) {
+	conform(t, func(t *testing.T, d Database) {
+		ctx, cancel := context.WithCancel(t.Context())
+		cancel()
+		if _, err := d.InsertPositions(ctx, []codec.Position{bare("a", epoch)}); !errors.Is(err, context.Canceled) {
+			t.Errorf("error %v, want canceled", err)
+		}
+		if got := last(t, d, time.Hour, 0); len(got) != 0 {
+			t.Errorf("written all the same: %v", got)
+		}
+	})
+}
