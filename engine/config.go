@@ -11,13 +11,28 @@ import (
 	"pitwall/engine/internal/db"
 )
 
-// Config is everything that can be set, from the environment or by flags. The
-// help texts are what --help and the README's table print.
-type Config struct {
-	RedisURL          string `name:"redis-url" env:"REDIS_URL" help:"Redis 7.0 or later, or Valkey: redis://, rediss:// (TLS) or unix://. Unset: an embedded one."`
+// DatabaseConfig says which database is meant. It is all that the commands
+// beside serve need.
+type DatabaseConfig struct {
 	DatabaseURL       string `name:"database-url" env:"DATABASE_URL" help:"PostgreSQL 13 or later. Unset: an embedded SQLite file."`
 	DatabaseDirectURL string `name:"database-direct-url" env:"DATABASE_DIRECT_URL" help:"The same database past a pooler such as PgBouncer, for LISTEN and migrations. Unset: DATABASE_URL."`
 	DataDir           string `name:"data-dir" env:"DATA_DIR" default:"data" help:"Folder of the embedded database."`
+	NotifyTriggers    bool   `name:"notify-triggers" env:"NOTIFY_TRIGGERS" default:"true" negatable:"" help:"Migrations put triggers on the roster tables, so that changes are seen at once."`
+}
+
+// LogConfig says how to log.
+type LogConfig struct {
+	LogFormat string `name:"log-format" env:"LOG_FORMAT" default:"text" enum:"text,json" help:"text or json."`
+	LogLevel  string `name:"log-level" env:"LOG_LEVEL" default:"info" enum:"debug,info,warn,error" help:"debug, info, warn or error."`
+}
+
+// Config is everything that can be set, from the environment or by flags. The
+// help texts are what --help and the README's table print.
+type Config struct {
+	DatabaseConfig
+	LogConfig
+
+	RedisURL          string `name:"redis-url" env:"REDIS_URL" help:"Redis 7.0 or later, or Valkey: redis://, rediss:// (TLS) or unix://. Unset: an embedded one."`
 	EmbeddedRedisAddr string `name:"embedded-redis-addr" env:"EMBEDDED_REDIS_ADDR" default:"127.0.0.1:6390" help:"Where the embedded Redis listens."`
 	HTTPAddr          string `name:"http-addr" env:"HTTP_ADDR" default:"127.0.0.1:8080" help:"Public listener: the page and /live."`
 	OpsAddr           string `name:"ops-addr" env:"OPS_ADDR" default:"127.0.0.1:9090" help:"Private listener: metrics, health, pprof."`
@@ -27,7 +42,6 @@ type Config struct {
 	LiveEnabled      bool     `name:"live" env:"LIVE_ENABLED" default:"true" negatable:"" help:"Serve spectators."`
 	ArchiveEnabled   bool     `name:"archive" env:"ARCHIVE_ENABLED" default:"true" negatable:"" help:"Write positions to the database."`
 	Migrate          bool     `name:"migrate" env:"MIGRATE" help:"Bring the database up to date at start. Always so for the embedded one."`
-	NotifyTriggers   bool     `name:"notify-triggers" env:"NOTIFY_TRIGGERS" default:"true" negatable:"" help:"Migrations put triggers on the roster tables, so that changes are seen at once."`
 	Simulate         int      `name:"simulate" env:"SIMULATE" default:"0" help:"Run a simulator with this many devices in the event demo. 0: none."`
 
 	Shards            int `name:"live-shards" env:"LIVE_SHARDS" default:"0" help:"Worker shards. 0: one per CPU."`
@@ -57,9 +71,6 @@ type Config struct {
 
 	AllowedOrigins     []string `name:"allowed-origins" env:"ALLOWED_ORIGINS" help:"Hosts or origins whose pages may connect, beside the page's own; * for all."`
 	AuthAllowAnonymous bool     `name:"auth-allow-anonymous" env:"AUTH_ALLOW_ANONYMOUS" help:"Serve everybody although HTTP_ADDR is no loopback address."`
-
-	LogFormat string `name:"log-format" env:"LOG_FORMAT" default:"text" enum:"text,json" help:"text or json."`
-	LogLevel  string `name:"log-level" env:"LOG_LEVEL" default:"info" enum:"debug,info,warn,error" help:"debug, info, warn or error."`
 
 	ephemeral bool // InstanceID was made up for this process
 }
@@ -137,8 +148,8 @@ func isLoopback(addr string) bool {
 	return ip != nil && ip.IsLoopback()
 }
 
-// dbOptions say which database is meant.
-func (c *Config) dbOptions(log *slog.Logger) db.Options {
+// dbOptions are the same as the database's room wants them.
+func (c *DatabaseConfig) dbOptions(log *slog.Logger) db.Options {
 	return db.Options{
 		URL: c.DatabaseURL, DirectURL: c.DatabaseDirectURL, DataDir: c.DataDir,
 		NoTriggers: !c.NotifyTriggers, Logger: log,

@@ -203,18 +203,9 @@ func (e *Engine) streams() []string {
 	return list
 }
 
-// archiveStore is the database as the archive wants it.
-type archiveStore struct{ db db.Database }
-
-// InsertPositions implements archive.Store.
-func (s archiveStore) InsertPositions(ctx context.Context, batch []codec.Position) (int, error) {
-	r, err := s.db.InsertPositions(ctx, batch)
-	return r.Inserted, err
-}
-
 // What the rooms want of each other, said once.
 var (
-	_ archive.Store     = archiveStore{}
+	_ archive.Store     = db.Database(nil)
 	_ eventmap.Source   = db.Database(nil)
 	_ eventmap.Notifier = db.Database(nil)
 	_ eventmap.Target   = (*shard.Core)(nil)

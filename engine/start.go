@@ -216,7 +216,7 @@ func (e *Engine) startArchive(context.Context) error {
 		return nil
 	}
 	a := archive.New(archive.Options{
-		Client: e.bulkDoor, Store: archiveStore{e.db}, Streams: e.streams(), Consumer: e.cfg.InstanceID,
+		Client: e.bulkDoor, Store: e.db, Streams: e.streams(), Consumer: e.cfg.InstanceID,
 		BatchSize: e.cfg.ArchiveBatch, Limits: e.limits(), DeadMaxLen: int64(e.cfg.DeadMaxLen),
 		FlushTimeout: stepTime, Logger: e.log, Metrics: e.set,
 	})

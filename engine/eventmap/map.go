@@ -18,6 +18,13 @@ import (
 // (contract 2).
 const Channel = "pitwall_roster"
 
+// Bounds of one refresh. A connection that has stalled must not stop the map
+// for good, and after a failure the next attempt comes soon.
+const (
+	refreshTime = 30 * time.Second
+	retryAfter  = 5 * time.Second
+)
+
 // burstGap is the least time between two refreshes that notifications cause.
 const burstGap = 100 * time.Millisecond
 
@@ -67,6 +74,8 @@ func New(o Options) *Map {
 // stays.
 func (m *Map) Refresh(ctx context.Context) error {
 	start := time.Now()
+	ctx, cancel := context.WithTimeout(ctx, refreshTime)
+	defer cancel()
 	r, err := m.opts.Source.LoadRoster(ctx)
 	if err == nil {
 		err = m.opts.Target.Swap(ctx, r)
@@ -98,13 +107,15 @@ func (m *Map) refresh(ctx context.Context) {
 		case <-timer.C:
 		case <-m.nudge:
 		}
+		pause := m.pause()
 		if err := m.Refresh(ctx); err != nil && ctx.Err() == nil {
+			pause = min(pause, retryAfter)
 			if n, ok := m.warn.count(time.Now()); ok {
 				m.opts.Logger.Warn("the device-event map could not be refreshed; the one before is kept",
 					"error", err, "times", n)
 			}
 		}
-		timer.Reset(m.pause())
+		timer.Reset(pause)
 		m.rest(ctx)
 	}
 }

@@ -1,0 +1,152 @@
+// Command pitwall takes GPS positions off a Redis Stream, shows each to every
+// spectator of the events that its device takes part in, and writes it to
+// Postgres. Package engine does the work; this is its handle.
+package main
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"log/slog"
+	"os"
+	"os/signal"
+	"runtime/debug"
+	"sync"
+	"syscall"
+
+	"github.com/alecthomas/kong"
+
+	"pitwall/engine"
+)
+
+// cli is the command line: flags, environment and --help come from here.
+type cli struct {
+	Serve   serveCmd   `cmd:"" help:"Serve spectators and write positions to the database."`
+	Migrate migrateCmd `cmd:"" help:"Bring the database up to date, or tell its state."`
+	Roster  rosterCmd  `cmd:"" help:"Say which devices take part in which events."`
+	Version versionCmd `cmd:"" help:"Print the version."`
+}
+
+type serveCmd struct {
+	engine.Config
+}
+
+type migrateCmd struct {
+	Up     migrateUpCmd     `cmd:"" default:"withargs" help:"Apply what is pending (the default)."`
+	Status migrateStatusCmd `cmd:"" help:"List what is applied and what is pending."`
+}
+
+type migrateUpCmd struct{ engine.DatabaseConfig }
+
+type migrateStatusCmd struct{ engine.DatabaseConfig }
+
+type rosterCmd struct {
+	Import rosterImportCmd `cmd:"" help:"Import a CSV file with the columns event_id, entry_id and device_id."`
+}
+
+type rosterImportCmd struct {
+	engine.DatabaseConfig
+	File   string `arg:"" help:"The file; - for standard input."`
+	DryRun bool   `name:"dry-run" help:"Check everything and write nothing."`
+}
+
+type versionCmd struct{}
+
+func main() {
+	var c cli
+	ctx := kong.Parse(&c, options()...)
+	ctx.BindTo(context.Background(), (*context.Context)(nil))
+	if err := ctx.Run(); err != nil {
+		fmt.Fprintln(os.Stderr, "pitwall:", err)
+		os.Exit(1)
+	}
+}
+
+func options() []kong.Option {
+	return []kong.Option{
+		kong.Name("pitwall"),
+		kong.Description("Live tracking for races: positions off a Redis Stream, to every spectator, and into Postgres."),
+		kong.UsageOnError(),
+	}
+}
+
+// Run serves until SIGINT or SIGTERM. The second signal ends the process at
+// once.
+func (c *serveCmd) Run(ctx context.Context) error {
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	signals := make(chan os.Signal, 2)
+	signal.Notify(signals, os.Interrupt, syscall.SIGTERM)
+	go func() {
+		<-signals
+		cancel()
+		<-signals
+		os.Exit(130)
+	}()
+	e, err := engine.New(c.Config, c.NewLogger(os.Stderr))
+	if err != nil {
+		return err
+	}
+	var own sync.WaitGroup
+	own.Go(func() { greet(ctx, e) })
+	err = e.Run(ctx)
+	cancel()
+	own.Wait()
+	return err
+}
+
+// greet tells where everything is once it is there, and keeps a terminal
+// informed.
+func greet(ctx context.Context, e *engine.Engine) {
+	select {
+	case <-e.Ready():
+	case <-ctx.Done():
+		return
+	}
+	fmt.Print("\n" + e.Banner() + "\n")
+	if info, err := os.Stdout.Stat(); err == nil && info.Mode()&os.ModeCharDevice != 0 {
+		e.ShowStatus(ctx, os.Stdout)
+	}
+}
+
+// Run applies what is pending.
+func (c *migrateUpCmd) Run(ctx context.Context) error {
+	return engine.MigrateUp(ctx, c.DatabaseConfig, quiet(), os.Stdout)
+}
+
+// Run lists the migrations.
+func (c *migrateStatusCmd) Run(ctx context.Context) error {
+	return engine.MigrateStatus(ctx, c.DatabaseConfig, quiet(), os.Stdout)
+}
+
+// Run imports a roster.
+func (c *rosterImportCmd) Run(ctx context.Context) error {
+	var in io.Reader = os.Stdin
+	if c.File != "-" {
+		f, err := os.Open(c.File)
+		if err != nil {
+			return fmt.Errorf("open the roster: %w", err)
+		}
+		defer f.Close()
+		in = f
+	}
+	return engine.ImportRoster(ctx, c.DatabaseConfig, in, c.DryRun, quiet(), os.Stdout)
+}
+
+// Run prints the version that the binary was built from.
+func (versionCmd) Run() error {
+	v, revision := "(devel)", ""
+	if info, ok := debug.ReadBuildInfo(); ok {
+		v = info.Main.Version
+		for _, s := range info.Settings {
+			if s.Key == "vcs.revision" {
+				revision = " " + s.Value
+			}
+		}
+	}
+	fmt.Println("pitwall " + v + revision)
+	return nil
+}
+
+// quiet is the logger of the commands that print what they do.
+func quiet() *slog.Logger { return engine.LogConfig{LogLevel: "warn"}.NewLogger(os.Stderr) }

@@ -1,0 +1,83 @@
+package engine
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"strings"
+	"time"
+
+	"github.com/VictoriaMetrics/metrics"
+)
+
+// Banner tells a newcomer what runs and where. It may be called once the
+// engine is ready.
+func (e *Engine) Banner() string {
+	var b strings.Builder
+	if addr := e.HTTPAddr(); addr != "" {
+		fmt.Fprintf(&b, "  map        http://%s/\n  live       ws://%s/live\n", addr, addr)
+	}
+	fmt.Fprintf(&b, "  metrics    http://%s/metrics\n", e.OpsAddr())
+	if e.embedded != nil {
+		fmt.Fprintf(&b, "  redis      embedded, on %s; what it holds is lost with the process. Set REDIS_URL for a real one.\n", e.RedisAddr())
+	}
+	if e.cfg.DatabaseURL == "" {
+		fmt.Fprintf(&b, "  database   embedded SQLite in %s. Set DATABASE_URL for PostgreSQL.\n", e.cfg.DataDir)
+	}
+	if e.cfg.Simulate > 0 {
+		fmt.Fprintf(&b, "  simulator  %d devices in the event demo\n", e.cfg.Simulate)
+	}
+	return b.String()
+}
+
+// statusEvery is the pause between two status lines.
+const statusEvery = 5 * time.Second
+
+// ShowStatus writes a line on w every few seconds until ctx ends. It may be
+// called once the engine is ready.
+func (e *Engine) ShowStatus(ctx context.Context, w io.Writer) {
+	tick := time.NewTicker(statusEvery)
+	defer tick.Stop()
+	before := e.counted()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-tick.C:
+		}
+		now := e.counted()
+		s := statusEvery.Seconds()
+		fmt.Fprintf(w, "%s  %.0f records/s in, %.0f positions/s out to %d connections, %.0f rows/s archived\n",
+			time.Now().Format(time.TimeOnly), (now.records-before.records)/s,
+			(now.deliveries-before.deliveries)/s, e.connections(), (now.rows-before.rows)/s)
+		before = now
+	}
+}
+
+type counted struct{ records, deliveries, rows float64 }
+
+// counted reads the counters that the status line is made of.
+func (e *Engine) counted() counted {
+	read := func(name string) float64 {
+		return float64(e.set.GetOrCreateCounter(name).Get())
+	}
+	c := counted{}
+	if e.feed != nil {
+		c.records = read("processor_live_records_total")
+		c.deliveries = read("processor_live_deliveries_total")
+	}
+	if e.cfg.ArchiveEnabled {
+		c.rows = read("processor_archive_rows_total")
+	}
+	return c
+}
+
+func (e *Engine) connections() int {
+	if e.live == nil {
+		return 0
+	}
+	return e.live.Connections()
+}
+
+// Metrics is the engine's own set, for those who embed it.
+func (e *Engine) Metrics() *metrics.Set { return e.set }

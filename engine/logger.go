@@ -1,0 +1,19 @@
+package engine
+
+import (
+	"io"
+	"log/slog"
+)
+
+// NewLogger returns the logger that c asks for, writing to w.
+func (c LogConfig) NewLogger(w io.Writer) *slog.Logger {
+	var level slog.Level
+	if err := level.UnmarshalText([]byte(c.LogLevel)); err != nil {
+		level = slog.LevelInfo // kong has checked it; this is for callers that left it empty
+	}
+	o := &slog.HandlerOptions{Level: level}
+	if c.LogFormat == "json" {
+		return slog.New(slog.NewJSONHandler(w, o))
+	}
+	return slog.New(slog.NewTextHandler(w, o))
+}
