@@ -1,0 +1,69 @@
+package archive
+
+import (
+	"context"
+	"errors"
+	"sync"
+	"time"
+)
+
+// Archive writes what its streams carry to its store. See the package's
+// documentation for what is promised.
+type Archive struct {
+	opt    Options
+	meters meters
+}
+
+// New makes an archive and registers its metrics. It starts nothing.
+func New(o Options) *Archive {
+	o = o.withDefaults()
+	return &Archive{opt: o, meters: newMeters(o.Metrics)}
+}
+
+// Run archives until ctx ends, and is called once. It waits for servers that
+// are away, also at its start. After ctx has ended each reader writes and
+// acknowledges what it holds, within FlushTimeout; the error says where that
+// did not succeed. What was not acknowledged stays pending and is written by
+// the next start, or by another process.
+func (a *Archive) Run(ctx context.Context) error {
+	flush, cancel := context.WithCancelCause(context.WithoutCancel(ctx))
+	var readers, others sync.WaitGroup
+	errs := make([]error, len(a.opt.Streams))
+	for i, stream := range a.opt.Streams {
+		r := newReader(a, stream)
+		readers.Go(func() { errs[i] = r.run(ctx, flush) })
+	}
+	others.Go(func() { a.measureLag(ctx) })
+	others.Go(func() { a.limitFlush(ctx, flush, cancel) })
+	readers.Wait()
+	cancel(nil)
+	others.Wait()
+	return errors.Join(errs...)
+}
+
+// errFlushTimeout ends the writing of the last batches.
+var errFlushTimeout = errors.New("the time to finish ran out")
+
+// limitFlush ends flush when FlushTimeout has passed since the end of ctx.
+func (a *Archive) limitFlush(ctx, flush context.Context, cancel context.CancelCauseFunc) {
+	select {
+	case <-ctx.Done():
+	case <-flush.Done():
+		return
+	}
+	if sleep(flush, a.opt.FlushTimeout) == nil {
+		cancel(errFlushTimeout)
+	}
+}
+
+// sleep waits for d, and fails when ctx ends before.
+func sleep(ctx context.Context, d time.Duration) error {
+	t := time.NewTimer(d)
+	defer t.Stop()
+	select {
+	case <-t.C:
+		return nil
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	}
+}

@@ -1,0 +1,152 @@
+package archive
+
+import (
+	"context"
+	"errors"
+	"testing"
+	"time"
+
+	"pitwall/codec"
+	"pitwall/engine/internal/redis"
+	"pitwall/engine/internal/testenv"
+)
+
+// TestCrashBetweenCommitAndAck lets an archive die, as far as anybody can
+// tell, right after its first commit: no acknowledgement leaves it.
+func TestCrashBetweenCommitAndAck(t *testing.T) {
+	everywhere(t, func(t *testing.T, r *rig) {
+		r.publish(stream, 0, 300)
+		ctx, die := context.WithCancel(t.Context())
+		store := &faultyStore{Store: r.db, after: func(context.Context, int, []codec.Position) error {
+			die()
+			return errInjected
+		}}
+		err := r.archive(func(o *Options) {
+			o.Store, o.BatchSize, o.FlushTimeout = store, 200, time.Nanosecond
+		}).Run(ctx)
+		if !errors.Is(err, errFlushTimeout) {
+			t.Fatalf("the first run ended with %v", err)
+		}
+		if rows, p := len(r.devices()), r.pending(stream); rows != 200 || p.Count != 200 {
+			t.Fatalf("after the crash %d rows and %d pending, want 200 of both", rows, p.Count)
+		}
+
+		stop := r.run(r.archive(nil)) // same consumer: its own pending first
+		r.wantRows(300)
+		r.wantMetric("processor_archive_duplicates_total", 200)
+		r.wantMetric("processor_archive_rows_total", 100)
+		if err := stop(); err != nil {
+			t.Errorf("the second run ended with %v", err)
+		}
+	})
+}
+
+// TestCommitThatLooksLikeAFailure is the reply of a COMMIT that was lost: the
+// batch is in the table, and offered again.
+func TestCommitThatLooksLikeAFailure(t *testing.T) {
+	everywhere(t, func(t *testing.T, r *rig) {
+		r.publish(stream, 0, 100)
+		store := &faultyStore{Store: r.db, after: failing(2)}
+		r.run(r.archive(func(o *Options) { o.Store = store }))
+		r.wantRows(100)
+		r.wantMetric("processor_archive_rows_total", 0)
+		r.wantMetric("processor_archive_duplicates_total", 100)
+		r.wantMetric("processor_archive_failures_total", 2)
+		if n := r.log.count("could not be written"); n != 1 {
+			t.Errorf("%d log lines about the failures, want 1", n)
+		}
+	})
+}
+
+// TestAckThatFails cuts Redis off between commit and acknowledgement.
+func TestAckThatFails(t *testing.T) {
+	server := testenv.Redis(t, testenv.AOF())
+	r := newRig(t, server.URL(), "")
+	r.publish(stream, 0, 50)
+	r.add(stream, "nonsense", "")
+	store := &faultyStore{Store: r.db, after: func(_ context.Context, n int, _ []codec.Position) error {
+		if n == 1 {
+			server.Kill()
+		}
+		return nil
+	}}
+	r.run(r.archive(func(o *Options) { o.Store = store }))
+	r.eventually("the interruption", func() bool { return r.metric("processor_archive_read_errors_total") > 0 })
+	server.Start()
+	r.wantRows(50)
+	r.wantMetric("processor_archive_duplicates_total", 50)
+	// At least once, and exactly once by source id.
+	seen := map[string]bool{}
+	for _, letter := range r.dead(stream) {
+		seen[letter[7]] = true
+	}
+	if len(seen) != 1 {
+		t.Errorf("dead letters of %d source ids, want 1", len(seen))
+	}
+}
+
+// TestOwnPendingAtStart leaves entries with a consumer whose process is gone,
+// and starts it again under the same name.
+func TestOwnPendingAtStart(t *testing.T) {
+	everywhere(t, func(t *testing.T, r *rig) {
+		r.publish(stream, 0, 250)
+		r.leavePending("one", 120)
+		// Nothing is claimed: what pends has been idle for no time at all.
+		r.run(r.archive(func(o *Options) { o.BatchSize, o.ClaimIdle = 50, time.Hour }))
+		r.wantRows(250)
+		r.wantMetric("processor_archive_claimed_total", 0)
+	})
+}
+
+// TestPendingOfACrashedProcessIsClaimed does so under another name.
+func TestPendingOfACrashedProcessIsClaimed(t *testing.T) {
+	everywhere(t, func(t *testing.T, r *rig) {
+		r.publish(stream, 0, 250)
+		r.leavePending("gone", 120)
+		r.run(r.archive(func(o *Options) {
+			o.BatchSize, o.ClaimIdle, o.ClaimInterval = 50, time.Millisecond, 20*time.Millisecond
+		}))
+		r.wantRows(250)
+		r.wantMetric("processor_archive_claimed_total", 120)
+		r.wantMetric("processor_archive_duplicates_total", 0)
+	})
+}
+
+// leavePending gives a consumer the first entries of the stream, which it
+// never acknowledges.
+func (r *rig) leavePending(consumer string, count int) {
+	r.t.Helper()
+	if _, err := r.client.CreateGroup(r.t.Context(), stream, Group, redis.ID{}); err != nil {
+		r.t.Fatal(err)
+	}
+	got, err := r.client.ReadGroup(r.t.Context(), redis.ReadOptions{
+		Stream: stream, Group: Group, Consumer: consumer, From: newEntries, Count: count,
+	}, nil)
+	if err != nil || len(got) != count {
+		r.t.Fatalf("read %d entries, want %d: %v", len(got), count, err)
+	}
+}
+
+func TestTrimmedWhilePendingIsCountedAsLost(t *testing.T) {
+	for _, tt := range []struct{ name, consumer string }{
+		{"on this consumer", "one"},
+		{"on another one", "gone"},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			server := testenv.Redis(t)
+			r := newRig(t, server.URL(), "")
+			r.publish(stream, 500, 30)
+			r.leavePending(tt.consumer, 30)
+			server.Do("XTRIM", stream, "MAXLEN", "=", "0")
+			r.publish(stream, 0, 20)
+			r.run(r.archive(func(o *Options) {
+				o.ClaimIdle, o.ClaimInterval = time.Millisecond, 20*time.Millisecond
+			}))
+			r.wantRows(20)
+			r.eventually("the loss", func() bool { return r.metric("processor_archive_lost_total") == 30 })
+			if n := r.log.count("they are lost"); n != 1 {
+				t.Errorf("%d log lines about the loss, want 1", n)
+			}
+		})
+	}
+}

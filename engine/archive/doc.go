@@ -1,0 +1,48 @@
+// Package archive is the durable path: it takes every record off the streams
+// and writes it to the positions table, exactly once, whatever dies on the way.
+//
+// It stands beside feed, not behind it, and shares nothing with the live path
+// but the database pool: a group of its own (durable-write, one for all
+// processes, each a consumer), goroutines of its own, waiting of its own. With
+// the database gone the archive waits and the stream keeps; no spectator
+// notices.
+//
+// # The way of a batch
+//
+// One reader per stream takes a batch through the group, decodes it, inserts
+// the positions in one statement, after the commit writes the dead letters (to
+// the stream's key and ":dead"), and only then acknowledges all of it with one
+// XACK. A dead letter is a record that does not decode, or a position whose
+// device and time the table holds with other content (ts_conflict). The first
+// position of a device and time stays, so that a crash at any step means that
+// the step is repeated, harmlessly:
+//
+//   - between read and commit: the entries pend, nothing was written;
+//   - between commit and XACK: the entries pend, the rows are there already and
+//     count as duplicates;
+//   - between dead letter and XACK: the letter is written once more, with the
+//     same source id to tell.
+//
+// What pends on this consumer is taken again at start, after every read,
+// insert or acknowledgement that failed, and before Run returns; what pends
+// on others, when it has been with them for ClaimIdle. A group that was lost is
+// made again at the stream's beginning, never at its end: what is in the table
+// already falls to the keys.
+//
+// # What is lost
+//
+// Records that Redis trims or loses before they were archived. Trimmed ones
+// that were pending are counted, logged and acknowledged.
+//
+// # Goroutines
+//
+// Run has one per stream and one that measures the lag, and returns when all
+// have ended. Every reader holds one batch at most, so memory is bounded by the
+// batch; what waits, waits in Redis.
+//
+// # Caveats
+//
+// Every error of the database is taken for its absence and tried again without
+// end. The codec refuses what no database takes. Consumers of processes that
+// are gone stay listed in the group.
+package archive

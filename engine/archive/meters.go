@@ -1,0 +1,64 @@
+package archive
+
+import (
+	"fmt"
+	"time"
+
+	"github.com/VictoriaMetrics/metrics"
+
+	"pitwall/engine/internal/db"
+)
+
+// meters are the metrics of the room, registered once so that each is there
+// with 0 from the start.
+type meters struct {
+	set *metrics.Set
+
+	rows       *metrics.Counter // new in the table
+	duplicates *metrics.Counter // were in the table already
+	conflicts  *metrics.Counter // another position was, under their key
+	dead       *metrics.Counter // dead letters written, repeats included
+	lost       *metrics.Counter // trimmed while pending
+	claimed    *metrics.Counter // taken over from other consumers
+	failures   *metrics.Counter // inserts that failed
+	readErrors *metrics.Counter // readings of a stream that were interrupted
+	groupsLost *metrics.Counter // groups made again
+	duration   *metrics.PrometheusHistogram
+	perBatch   *metrics.PrometheusHistogram
+}
+
+func newMeters(set *metrics.Set) meters {
+	return meters{
+		set:        set,
+		rows:       set.GetOrCreateCounter("processor_archive_rows_total"),
+		duplicates: set.GetOrCreateCounter("processor_archive_duplicates_total"),
+		conflicts:  set.GetOrCreateCounter("processor_archive_conflicts_total"),
+		dead:       set.GetOrCreateCounter("processor_archive_dead_total"),
+		lost:       set.GetOrCreateCounter("processor_archive_lost_total"),
+		claimed:    set.GetOrCreateCounter("processor_archive_claimed_total"),
+		failures:   set.GetOrCreateCounter("processor_archive_failures_total"),
+		readErrors: set.GetOrCreateCounter("processor_archive_read_errors_total"),
+		groupsLost: set.GetOrCreateCounter("processor_archive_groups_lost_total"),
+		duration:   set.GetOrCreatePrometheusHistogram("processor_archive_insert_duration_seconds"),
+		perBatch: set.GetOrCreatePrometheusHistogramExt("processor_archive_batch_rows",
+			[]float64{1, 2, 5, 10, 20, 50, 100, 200, 500, 1000, 2000, 5000, 10000}),
+	}
+}
+
+// inserted counts a batch that was committed.
+func (m *meters) inserted(r db.InsertResult, took time.Duration) {
+	m.rows.Add(r.Inserted)
+	m.duplicates.Add(r.Duplicates)
+	m.conflicts.Add(len(r.Conflicts))
+	m.duration.Update(took.Seconds())
+	m.perBatch.Update(float64(r.Inserted + r.Duplicates + len(r.Conflicts)))
+}
+
+// lagGauges returns one gauge per stream.
+func (m *meters) lagGauges(streams []string) []*metrics.Gauge {
+	gauges := make([]*metrics.Gauge, len(streams))
+	for i, s := range streams {
+		gauges[i] = m.set.GetOrCreateGauge(fmt.Sprintf("processor_archive_lag_ms{stream=%q}", s), nil)
+	}
+	return gauges
+}

@@ -1,0 +1,85 @@
+package archive
+
+import (
+	"context"
+	"log/slog"
+	"time"
+
+	"github.com/VictoriaMetrics/metrics"
+
+	"pitwall/codec"
+	"pitwall/engine/internal/db"
+	"pitwall/engine/internal/redis"
+)
+
+// Group is the consumer group that all archiving processes share.
+const Group = "durable-write"
+
+// DeadSuffix behind a stream's key names the stream of its dead letters.
+const DeadSuffix = ":dead"
+
+// Store is where positions are kept. It is called by one goroutine per stream.
+type Store interface {
+	// InsertPositions writes a batch in one transaction. A position whose
+	// device and time are in the table already is no error: it is a duplicate,
+	// or, with other content, a conflict. After an error nothing was written,
+	// or nobody knows: the same batch is offered again. The positions and
+	// their strings are lent for the call.
+	InsertPositions(ctx context.Context, batch []codec.Position) (db.InsertResult, error)
+}
+
+// Options say what an Archive reads and where it writes. Client, Store,
+// Streams, Consumer, Logger and Metrics are required; zero takes the default
+// elsewhere.
+type Options struct {
+	Client *redis.Client
+	Store  Store
+	// Streams are the stream keys to archive.
+	Streams []string
+	// Consumer names this process within the group: its instance id.
+	Consumer string
+	// BatchSize is the most entries per read and rows per insert. Default 1000.
+	BatchSize int
+	// BatchWait is how long a batch that is not full is waited for. It delays
+	// the table, never the screens. Default 50 ms; negative means not at all.
+	BatchWait time.Duration
+	// Block is how long one read waits for a first entry. Default 1 s.
+	Block time.Duration
+	// Limits bound what counts as a position.
+	Limits codec.Limits
+	// DeadMaxLen is about how many dead letters a stream keeps. Default 100,000.
+	DeadMaxLen int64
+	// ClaimInterval is how often pending entries of other consumers are looked
+	// for, and ClaimIdle how long they must have been pending. The defaults,
+	// 5 s and 10 s, catch up a crashed process within 15 s.
+	ClaimInterval, ClaimIdle time.Duration
+	// InsertTimeout bounds one attempt to insert a batch. Default 30 s.
+	InsertTimeout time.Duration
+	// FlushTimeout bounds what Run still does after its context has ended.
+	// Default 5 s.
+	FlushTimeout time.Duration
+	Logger       *slog.Logger
+	Metrics      *metrics.Set
+}
+
+// withDefaults fills what is zero.
+func (o Options) withDefaults() Options {
+	def := func(d *time.Duration, v time.Duration) {
+		if *d == 0 {
+			*d = v
+		}
+	}
+	def(&o.BatchWait, 50*time.Millisecond)
+	def(&o.Block, time.Second)
+	def(&o.ClaimInterval, 5*time.Second)
+	def(&o.ClaimIdle, 10*time.Second)
+	def(&o.InsertTimeout, 30*time.Second)
+	def(&o.FlushTimeout, 5*time.Second)
+	if o.BatchSize == 0 {
+		o.BatchSize = 1000
+	}
+	if o.DeadMaxLen == 0 {
+		o.DeadMaxLen = 100_000
+	}
+	return o
+}

@@ -1,0 +1,218 @@
+package archive
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"time"
+
+	"pitwall/engine/internal/redis"
+)
+
+// newEntries asks a group for what none of its consumers was given.
+const newEntries = ">"
+
+// reader archives one stream. One goroutine uses it.
+type reader struct {
+	opt    *Options
+	client *redis.Client
+	log    *slog.Logger
+	stream string
+	batch  *batch
+	write  *writer
+	meters *meters
+
+	first, more []redis.Entry // lent to reads, by turns
+	both        []redis.Entry // the two of gather together
+	nextClaim   time.Time
+	claimFrom   redis.ID // where the next look at others' entries begins
+	hadGroup    bool     // it has been there before: a missing one was lost
+
+	pause backoff
+	fault quiet // sessions that failed
+	loss  quiet // pending entries that were trimmed
+}
+
+func newReader(a *Archive, stream string) *reader {
+	log := a.opt.Logger.With("stream", stream, "group", Group)
+	return &reader{
+		opt:    &a.opt,
+		client: a.opt.Client,
+		log:    log,
+		stream: stream,
+		batch:  newBatch(stream, a.opt.Limits),
+		write:  newWriter(a, stream, log),
+		meters: &a.meters,
+		fault:  quiet{every: faultEvery},
+		loss:   quiet{every: faultEvery},
+	}
+}
+
+// run archives until ctx ends. flush outlives ctx for as long as writing the
+// batch in hand may take.
+func (r *reader) run(ctx, flush context.Context) error {
+	for ctx.Err() == nil {
+		err := r.session(ctx, flush)
+		if ctx.Err() != nil || err == nil {
+			break
+		}
+		r.meters.readErrors.Inc()
+		if n, ok := r.fault.tell(time.Now()); ok {
+			r.log.Warn("archiving was interrupted, trying again", "err", err, "times", n)
+		}
+		_ = sleep(ctx, r.pause.delay()) // the loop looks at ctx
+	}
+	// A reply that was cut off by the end of ctx pends, as a batch does that
+	// could not be acknowledged: one last look.
+	err := r.recover(flush, flush)
+	if flush.Err() != nil {
+		err = context.Cause(flush)
+	}
+	if err != nil && !redis.IsNoGroup(err) {
+		return fmt.Errorf("archive of stream %s: what pends stays for the next start: %w", r.stream, err)
+	}
+	return nil
+}
+
+// session makes sure of the group, takes this consumer's pending entries
+// again, and then archives what comes until something fails or ctx ends.
+func (r *reader) session(ctx, flush context.Context) error {
+	if err := r.ensureGroup(ctx); err != nil {
+		return err
+	}
+	if err := r.recover(ctx, flush); err != nil {
+		return err
+	}
+	for ctx.Err() == nil {
+		if err := r.claim(ctx, flush); err != nil {
+			return err
+		}
+		entries, readErr := r.gather(ctx)
+		if err := r.process(flush, entries); err != nil {
+			return err
+		}
+		if readErr != nil {
+			return readErr
+		}
+		r.pause.reset()
+	}
+	return nil
+}
+
+// ensureGroup makes the group at the stream's beginning where it is missing.
+func (r *reader) ensureGroup(ctx context.Context) error {
+	created, err := r.client.CreateGroup(ctx, r.stream, Group, redis.ID{})
+	if err != nil {
+		return err
+	}
+	if created && r.hadGroup {
+		r.meters.groupsLost.Inc()
+		r.log.Warn("the consumer group was lost and is made again at the stream's beginning: rows that are in the table already will be counted as duplicates")
+	} else if created {
+		r.log.Info("consumer group made at the stream's beginning")
+	}
+	r.hadGroup = true
+	return nil
+}
+
+// recover archives what pends on this consumer: delivered once, and then not
+// acknowledged.
+func (r *reader) recover(ctx, flush context.Context) error {
+	var from redis.ID
+	for ctx.Err() == nil {
+		entries, err := r.client.ReadGroup(ctx, r.read(from.String(), r.opt.BatchSize, 0), r.first)
+		r.first = entries
+		if err != nil || len(entries) == 0 {
+			return err
+		}
+		from = entries[len(entries)-1].ID
+		if err := r.process(flush, entries); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// gather waits for new entries and, when they do not fill a batch, a little
+// for more. It may return entries together with an error.
+func (r *reader) gather(ctx context.Context) ([]redis.Entry, error) {
+	entries, err := r.client.ReadGroup(ctx, r.read(newEntries, r.opt.BatchSize, r.opt.Block), r.first)
+	r.first = entries
+	missing := r.opt.BatchSize - len(entries)
+	if err != nil || len(entries) == 0 || missing <= 0 || r.opt.BatchWait < 0 {
+		return entries, err
+	}
+	if sleep(ctx, r.opt.BatchWait) != nil {
+		return entries, nil
+	}
+	r.more, err = r.client.ReadGroup(ctx, r.read(newEntries, missing, 0), r.more)
+	r.both = append(append(r.both[:0], entries...), r.more...)
+	return r.both, err
+}
+
+func (r *reader) read(from string, count int, block time.Duration) redis.ReadOptions {
+	return redis.ReadOptions{
+		Stream: r.stream, Group: Group, Consumer: r.opt.Consumer,
+		From: from, Count: count, Block: block,
+	}
+}
+
+// claim takes over and archives what has been pending for too long on any
+// consumer, when it is time to look. The look goes on from where the last one
+// stopped, and ends at the end of the list.
+func (r *reader) claim(ctx, flush context.Context) error {
+	now := time.Now()
+	if now.Before(r.nextClaim) {
+		return nil
+	}
+	r.nextClaim = now.Add(r.opt.ClaimInterval)
+	for ctx.Err() == nil {
+		entries, next, deleted, err := r.client.Claim(ctx, redis.ClaimOptions{
+			Stream: r.stream, Group: Group, Consumer: r.opt.Consumer,
+			MinIdle: r.opt.ClaimIdle, From: r.claimFrom, Count: r.opt.BatchSize,
+		}, r.first)
+		r.first = entries
+		if err != nil {
+			return err
+		}
+		r.lost(len(deleted))
+		r.meters.claimed.Add(len(entries))
+		if err := r.process(flush, entries); err != nil {
+			return err
+		}
+		// Zero at the end of the list. A server that does not move on would
+		// keep us here for ever.
+		if !r.claimFrom.Less(next) {
+			r.claimFrom = redis.ID{}
+			return nil
+		}
+		r.claimFrom = next
+	}
+	return nil
+}
+
+// process archives entries and acknowledges them, in parts of a batch each.
+// flush bounds it, not the end of the reading.
+func (r *reader) process(flush context.Context, entries []redis.Entry) error {
+	for len(entries) > 0 {
+		part := entries[:min(len(entries), r.opt.BatchSize)]
+		entries = entries[len(part):]
+		r.batch.fill(part)
+		r.lost(r.batch.lost)
+		if err := r.write.all(flush, r.batch); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// lost counts and logs entries that were trimmed while they were pending.
+func (r *reader) lost(n int) {
+	if n == 0 {
+		return
+	}
+	r.meters.lost.Add(n)
+	if times, ok := r.loss.tell(time.Now()); ok {
+		r.log.Error("records were trimmed from the stream before they were archived: they are lost; raise the stream's MAXLEN", "records", n, "times", times)
+	}
+}

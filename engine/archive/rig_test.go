@@ -1,0 +1,255 @@
+package archive
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"log/slog"
+	"os"
+	"slices"
+	"strconv"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/VictoriaMetrics/metrics"
+	"github.com/alicebob/miniredis/v2"
+
+	"pitwall/codec"
+	"pitwall/engine/internal/db"
+	"pitwall/engine/internal/redis"
+	"pitwall/engine/internal/testenv"
+)
+
+func TestMain(m *testing.M) { os.Exit(testenv.Main(m)) }
+
+const stream = "telemetry:t"
+
+// rig is a Redis server, a database, and what the archives of a test are made
+// of.
+type rig struct {
+	t      *testing.T
+	url    string // of Redis, the way the archive goes
+	client *redis.Client
+	db     db.Database
+	pgURL  string // "" on SQLite
+	set    *metrics.Set
+	log    *logBuffer
+}
+
+// everywhere runs fn with each kind of server that Pitwall runs on.
+func everywhere(t *testing.T, fn func(t *testing.T, r *rig)) {
+	t.Helper()
+	t.Run("redis-server, PostgreSQL", func(t *testing.T) {
+		fn(t, newRig(t, testenv.Redis(t).URL(), testenv.NewDatabase(t)))
+	})
+	t.Run("redis-server, SQLite", func(t *testing.T) { fn(t, newRig(t, testenv.Redis(t).URL(), "")) })
+	t.Run("embedded, SQLite", func(t *testing.T) {
+		fn(t, newRig(t, "redis://"+miniredis.RunT(t).Addr(), ""))
+	})
+}
+
+func newRig(t *testing.T, redisURL, pgURL string) *rig {
+	t.Helper()
+	quiet := slog.New(slog.DiscardHandler)
+	store, err := db.Open(t.Context(), db.Options{URL: pgURL, DataDir: t.TempDir(), Logger: quiet})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(store.Close)
+	if _, err := store.Migrate(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	client, err := redis.Open(t.Context(), redis.Options{URL: redisURL, Logger: quiet})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(client.Close)
+	return &rig{t: t, url: redisURL, client: client, db: store, pgURL: pgURL, set: metrics.NewSet(), log: new(logBuffer)}
+}
+
+// archive makes an archive for the consumer "one", quick to look again.
+// change, if not nil, adjusts the options.
+func (r *rig) archive(change func(*Options)) *Archive {
+	o := Options{
+		Client: r.client, Store: r.db, Streams: []string{stream}, Consumer: "one",
+		Limits: codec.DefaultLimits(), Block: 100 * time.Millisecond, BatchWait: -1,
+		Logger: slog.New(slog.NewTextHandler(r.log, nil)), Metrics: r.set,
+	}
+	if change != nil {
+		change(&o)
+	}
+	return New(o)
+}
+
+// run runs an archive until the test ends. stop ends it before and returns
+// what Run returned.
+func (r *rig) run(a *Archive) (stop func() error) {
+	ctx, cancel := context.WithCancel(context.Background())
+	ended := make(chan error, 1)
+	go func() { ended <- a.Run(ctx) }()
+	stop = sync.OnceValue(func() error {
+		cancel()
+		return <-ended
+	})
+	r.t.Cleanup(func() { _ = stop() })
+	return stop
+}
+
+// add publishes one record and returns its id.
+func (r *rig) add(key string, fields ...string) string {
+	r.t.Helper()
+	id, err := r.client.Add(r.t.Context(), key, 0, fields...)
+	if err != nil {
+		r.t.Fatal(err)
+	}
+	return id.String()
+}
+
+// numbered returns records from number from on, count of them, each of a
+// device of its own, so that every row of the table can be told.
+func numbered(from, count int) [][]string {
+	records := make([][]string, count)
+	for i := range records {
+		n := from + i
+		records[i] = []string{"device_id", fmt.Sprintf("d-%06d", n), "lat", "47.5",
+			"lon", strconv.Itoa(n % 180), "attributes", fmt.Sprintf(`{"n":%d}`, n)}
+		if n%10 == 7 { // some of the other shape
+			records[i] = []string{"device_id", fmt.Sprintf("d-%06d", n), "codec", "8E", "payload",
+				fmt.Sprintf(`{"device_id":"x","timestamp":%d,"latitude":47.5,"longitude":8,"faulty":false}`, time.Now().UnixMilli())}
+		}
+	}
+	return records
+}
+
+// publish adds numbered records in one go.
+func (r *rig) publish(key string, from, count int) {
+	r.t.Helper()
+	if err := r.client.AddAll(r.t.Context(), key, 0, numbered(from, count)); err != nil {
+		r.t.Fatal(err)
+	}
+}
+
+// devices returns the devices in the table, in order, one for each row of
+// numbered records.
+func (r *rig) devices() []string {
+	r.t.Helper()
+	var names []string
+	err := r.db.LastPositions(r.t.Context(), time.Hour, 0, func(p *codec.Position) error {
+		names = append(names, strings.Clone(p.DeviceID))
+		return nil
+	})
+	if err != nil {
+		r.t.Fatal(err)
+	}
+	slices.Sort(names)
+	return names
+}
+
+// wantRows waits until the table holds exactly the numbered records 0 to n-1
+// and nothing pends.
+func (r *rig) wantRows(n int) {
+	r.t.Helper()
+	r.eventually(fmt.Sprintf("%d rows", n), func() bool { return len(r.devices()) >= n })
+	got := r.devices()
+	for i := range n {
+		if want := fmt.Sprintf("d-%06d", i); i >= len(got) || got[i] != want {
+			r.t.Fatalf("row %d is not %s; %d rows in all", i, want, len(got))
+		}
+	}
+	if len(got) > n {
+		r.t.Fatalf("%d rows, want %d: %v", len(got), n, got[n:])
+	}
+	if r.pgURL != "" { // rows, not devices
+		rows := testenv.Postgres(r.t).Query(r.pgURL, "SELECT count(*) FROM positions")
+		if rows != strconv.Itoa(n) {
+			r.t.Fatalf("positions has %s rows, want %d", rows, n)
+		}
+	}
+	r.wantNothingPends(stream)
+}
+
+// pending returns what pends on the group.
+func (r *rig) pending(key string) redis.Pending {
+	p, err := r.client.PendingSummary(r.t.Context(), key, Group)
+	if err != nil && !redis.IsNoGroup(err) && !redis.IsConnection(err) {
+		r.t.Fatal(err)
+	}
+	return p
+}
+
+func (r *rig) wantNothingPends(key string) {
+	r.t.Helper()
+	r.eventually("everything to be acknowledged", func() bool { return r.pending(key).Count == 0 })
+}
+
+// dead returns the dead letters of a stream.
+func (r *rig) dead(key string) [][]string {
+	r.t.Helper()
+	entries, err := r.client.Range(r.t.Context(), key+DeadSuffix, redis.ID{}, redis.MaxID, 1000, nil)
+	if err != nil {
+		r.t.Fatal(err)
+	}
+	letters := make([][]string, len(entries))
+	for i, e := range entries {
+		letters[i] = e.Fields
+	}
+	return letters
+}
+
+// metric returns the value of a metric as /metrics shows it, -1 when there is
+// none.
+func (r *rig) metric(name string) int {
+	r.t.Helper()
+	var text bytes.Buffer
+	r.set.WritePrometheus(&text)
+	for line := range strings.SplitSeq(text.String(), "\n") {
+		if v, ok := strings.CutPrefix(line, name+" "); ok {
+			n, err := strconv.ParseFloat(v, 64)
+			if err != nil {
+				r.t.Fatalf("%s is %q", name, v)
+			}
+			return int(n)
+		}
+	}
+	return -1
+}
+
+// wantMetric compares a metric.
+func (r *rig) wantMetric(name string, want int) {
+	r.t.Helper()
+	if got := r.metric(name); got != want {
+		r.t.Errorf("%s is %d, want %d", name, got, want)
+	}
+}
+
+// eventually waits for a condition with the usual patience.
+func (r *rig) eventually(what string, cond func() bool) {
+	r.t.Helper()
+	testenv.Eventually(r.t, 30*time.Second, what, cond)
+}
+
+// logBuffer keeps the log.
+type logBuffer struct {
+	mu  sync.Mutex
+	buf bytes.Buffer
+}
+
+func (l *logBuffer) Write(p []byte) (int, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.buf.Write(p)
+}
+
+// count returns how many lines contain the text.
+func (l *logBuffer) count(text string) (n int) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	for line := range strings.SplitSeq(l.buf.String(), "\n") {
+		if strings.Contains(line, text) {
+			n++
+		}
+	}
+	return n
+}
