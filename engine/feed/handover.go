@@ -2,7 +2,6 @@ package feed
 
 import (
 	"context"
-	"errors"
 	"log/slog"
 	"time"
 
@@ -77,8 +76,8 @@ func (h *handover) deliver(ctx context.Context, entries []redis.Entry, warm bool
 
 // refuse counts a record that does not decode.
 func (h *handover) refuse(id redis.ID, err error) {
-	var bad *codec.CodecError
-	if !errors.As(err, &bad) || int(bad.Reason) >= len(h.meters.decode) || h.meters.decode[bad.Reason] == nil {
+	bad, ok := err.(*codec.CodecError) // what Decode promises
+	if !ok || int(bad.Reason) >= len(h.meters.decode) || h.meters.decode[bad.Reason] == nil {
 		h.log.Error("record refused for a reason that is not known", "id", id.String(), "err", err)
 		return
 	}

@@ -12,6 +12,9 @@ import (
 // arrival and its read, would show as an hour.
 const lagGrace = 100 * time.Millisecond
 
+// lagPoll is how often the reader is looked at in that time.
+const lagPoll = 10 * time.Millisecond
+
 // measureLag keeps the lag gauges up to date until ctx ends. While the server
 // cannot be asked they keep their last value.
 func (f *Feed) measureLag(ctx context.Context) {
@@ -39,11 +42,10 @@ func (r *reader) lag(ctx context.Context) (int64, error) {
 	if err != nil {
 		return 0, err
 	}
-	if !r.position().Less(newest) {
-		return 0, nil
-	}
-	if err := sleep(ctx, lagGrace); err != nil {
-		return 0, err
+	for deadline := time.Now().Add(r.grace); r.position().Less(newest) && time.Now().Before(deadline); {
+		if err := sleep(ctx, lagPoll); err != nil {
+			return 0, err
+		}
 	}
 	last := r.position()
 	if !last.Less(newest) {

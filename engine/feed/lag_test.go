@@ -1,7 +1,9 @@
 package feed
 
 import (
+	"context"
 	"fmt"
+	"strings"
 	"testing"
 	"time"
 
@@ -36,6 +38,29 @@ func TestLag(t *testing.T) {
 		if got, err := r.lag(t.Context()); err != nil || got != step.want {
 			t.Errorf("%s: lag %d, %v, want %d", step.name, got, err, step.want)
 		}
+	}
+}
+
+// An entry after a long silence is no lag while there is time to read it.
+func TestANewEntryIsNoLagYet(t *testing.T) {
+	s := testenv.Redis(t)
+	b := newBench(t, s.URL())
+	r := b.feed(nil).readers[0]
+	r.grace = 20 * time.Second
+	s.Do("XADD", "s", "1000-0", "a", "1")
+	s.Do("XADD", "s", "9000000-0", "a", "1")
+	r.setPosition(redis.ID{Ms: 1000})
+	lag := make(chan int64, 1)
+	go func() {
+		got, _ := r.lag(context.Background())
+		lag <- got
+	}()
+	b.eventually("the lag to be asked for", func() bool {
+		return strings.Contains(s.Do("INFO", "commandstats").(string), "cmdstat_xinfo|stream:calls=1")
+	})
+	r.setPosition(redis.ID{Ms: 9000000})
+	if got := <-lag; got != 0 {
+		t.Errorf("lag %d for an entry that was read at once", got)
 	}
 }
 

@@ -7,8 +7,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/alicebob/miniredis/v2"
-
 	"pitwall/engine/internal/testenv"
 )
 
@@ -41,42 +39,24 @@ func TestSecondLiveProcessIsRefused(t *testing.T) {
 	})
 }
 
-// Both servers let the lease of a dead process run out; the clock of the
-// embedded one is moved by hand, as the room embedded does.
 func TestRestartAfterACrashComesUp(t *testing.T) {
-	t.Run("redis-server", func(t *testing.T) {
-		b := newBench(t, testenv.Redis(t).URL())
-		restartAfterACrash(t, b)
+	onBoth(t, func(t *testing.T, b *bench) {
+		dead := b.feed(nil)
+		if err := dead.AcquireLease(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		if err := dead.CreateGroups(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		next, f := b.other()
+		if err := f.AcquireLease(t.Context()); err != nil {
+			t.Fatalf("the restart: %v", err)
+		}
+		next.background(f.KeepLease)
+		next.running(f)
+		publish(t, b.client, "s", 0, 5, "a")
+		next.complete(5, []string{"a"})
 	})
-	t.Run("embedded", func(t *testing.T) {
-		m := miniredis.RunT(t)
-		b := newBench(t, "redis://"+m.Addr())
-		b.background(func(ctx context.Context) error {
-			for sleep(ctx, 20*time.Millisecond) == nil {
-				m.FastForward(20 * time.Millisecond)
-			}
-			return nil
-		})
-		restartAfterACrash(t, b)
-	})
-}
-
-func restartAfterACrash(t *testing.T, b *bench) {
-	dead := b.feed(nil)
-	if err := dead.AcquireLease(t.Context()); err != nil {
-		t.Fatal(err)
-	}
-	if err := dead.CreateGroups(t.Context()); err != nil {
-		t.Fatal(err)
-	}
-	next, f := b.other()
-	if err := f.AcquireLease(t.Context()); err != nil {
-		t.Fatalf("the restart: %v", err)
-	}
-	next.background(f.KeepLease)
-	next.running(f)
-	publish(t, b.client, "s", 0, 5, "a")
-	next.complete(5, []string{"a"})
 }
 
 func TestLeaseIsTakenAgainWhenItIsGone(t *testing.T) {

@@ -47,6 +47,7 @@ func onBoth(t *testing.T, fn func(t *testing.T, b *bench)) {
 	})
 	t.Run("embedded", func(t *testing.T) {
 		m := miniredis.RunT(t)
+		m.ClockTTL(true) // as the room embedded runs it
 		b := newBench(t, "redis://"+m.Addr())
 		b.addAt = func(stream, id string, fields []string) {
 			if _, err := m.XAdd(stream, id, fields); err != nil {

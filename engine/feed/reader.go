@@ -20,7 +20,8 @@ type reader struct {
 	handed *handover
 	meters streamMeters
 	conn   *redis.Reader
-	runID  string // the server process that the group was last placed on
+	runID  string        // the server process that the group was last placed on
+	grace  time.Duration // lagGrace
 
 	pause   backoff
 	fault   quiet // reads that failed
@@ -41,6 +42,7 @@ func newReader(f *Feed, stream string) *reader {
 		group:  f.group,
 		handed: newHandover(o.Sink, o.Limits, &f.meters, log),
 		meters: f.meters.stream(stream),
+		grace:  lagGrace,
 		fault:  quiet{every: faultEvery}, resumed: quiet{every: faultEvery},
 		conn: o.Client.NewReader(redis.ReadOptions{
 			Stream: stream, Group: f.group, Consumer: o.InstanceID, From: ">",

@@ -17,7 +17,8 @@ func TestMain(m *testing.M) { os.Exit(testenv.Main(m)) }
 type target struct {
 	name  string
 	start func(t *testing.T) (url string)
-	// setID says that the server has XGROUP SETID and CLIENT KILL.
+	// real says that the server has all commands, XGROUP SETID and CLIENT
+	// KILL among them.
 	real bool
 }
 
@@ -26,7 +27,11 @@ type target struct {
 func targets() []target {
 	return []target{
 		{"redis-server", func(t *testing.T) string { return testenv.Redis(t).URL() }, true},
-		{"embedded", func(t *testing.T) string { return "redis://" + miniredis.RunT(t).Addr() }, false},
+		{"embedded", func(t *testing.T) string {
+			m := miniredis.RunT(t)
+			m.ClockTTL(true) // as the room embedded runs it
+			return "redis://" + m.Addr()
+		}, false},
 	}
 }
 

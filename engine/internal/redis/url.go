@@ -69,6 +69,5 @@ func clientOptions(raw string) (rueidis.ClientOption, error) {
 	o.PipelineMultiplex = -1
 	o.ReadBufferEachConn = 256 << 10
 	o.WriteBufferEachConn = 64 << 10
-	o.BlockingPoolSize = 64
 	return o, nil
 }

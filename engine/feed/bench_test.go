@@ -1,0 +1,132 @@
+package feed
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"strconv"
+	"sync"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/VictoriaMetrics/metrics"
+
+	"pitwall/codec"
+	"pitwall/engine/internal/redis"
+	"pitwall/engine/internal/testenv"
+	"pitwall/shard"
+)
+
+// counter is a sink that counts and recycles, and does nothing else.
+type counter struct {
+	pool sync.Pool
+	mu   sync.Mutex
+	n    int
+	want int
+	done chan struct{}
+}
+
+func (c *counter) Shards() int { return 2 }
+
+func (c *counter) ShardOf(device string) int { return int(device[len(device)-1] & 1) }
+
+func (c *counter) AcquireBatch() *shard.Batch { return c.pool.Get().(*shard.Batch) }
+
+func (c *counter) Deliver(_ context.Context, _ int, b *shard.Batch) error {
+	n := len(b.Positions)
+	clear(b.Positions)
+	b.Positions = b.Positions[:0]
+	c.pool.Put(b)
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.n += n; c.n >= c.want && c.done != nil {
+		close(c.done)
+		c.done = nil
+	}
+	return nil
+}
+
+// expect returns a channel that is closed when n more positions have come.
+func (c *counter) expect(n int) <-chan struct{} {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	done := make(chan struct{})
+	c.n, c.want, c.done = 0, n, done
+	return done
+}
+
+// cpu returns the processor time that this process has taken.
+func cpu() time.Duration {
+	var u syscall.Rusage
+	if err := syscall.Getrusage(syscall.RUSAGE_SELF, &u); err != nil {
+		panic(err)
+	}
+	return time.Duration(u.Utime.Nano() + u.Stime.Nano())
+}
+
+// BenchmarkFeed reads a long stream from redis-server into a sink that counts:
+// client, decoding and hand-off, as fast as they go.
+func BenchmarkFeed(b *testing.B) {
+	const n, devices = 200_000, 1000
+	now := strconv.FormatInt(time.Now().UnixMilli(), 10)
+	for _, shape := range []struct {
+		name   string
+		fields func(device string) []string
+	}{
+		{"shapeA", func(d string) []string {
+			return []string{"device_id", d, "ts", now, "codec", "8E", "payload",
+				`{"device_id":"` + d + `","timestamp":` + now + `,"latitude":48.137154,"longitude":11.576124,"altitude":519,` +
+					`"angle":271,"speed":43,"satellites":14,"priority":0,"attributes":{"ignition":true,"battery":12.61,"odometer":{"__bigint":"184467440737"}}}`}
+		}},
+		{"shapeB", func(d string) []string {
+			return []string{"device_id", d, "ts", now, "lat", "48.137154", "lon", "11.576124", "speed", "43.5", "course", "271"}
+		}},
+	} {
+		b.Run(shape.name, func(b *testing.B) {
+			s := testenv.Redis(b)
+			log := slog.New(slog.DiscardHandler)
+			c, err := redis.Open(b.Context(), redis.Options{URL: s.URL(), Logger: log})
+			if err != nil {
+				b.Fatal(err)
+			}
+			defer c.Close()
+			for i := 0; i < n; i += 1000 {
+				records := make([][]string, 1000)
+				for k := range records {
+					records[k] = shape.fields(fmt.Sprintf("8612%011d", (i+k)%devices))
+				}
+				if err := c.AddAll(b.Context(), "s", 0, records); err != nil {
+					b.Fatal(err)
+				}
+			}
+			sink := &counter{pool: sync.Pool{New: func() any { return new(shard.Batch) }}}
+			f := New(Options{
+				Client: c, Streams: []string{"s"}, Sink: sink, Limits: codec.DefaultLimits(),
+				Logger: log, Metrics: metrics.NewSet(), InstanceID: "bench",
+			})
+			if err := f.CreateGroups(b.Context()); err != nil {
+				b.Fatal(err)
+			}
+			ctx, cancel := context.WithCancel(b.Context())
+			ended := make(chan error, 1)
+			go func() { ended <- f.Run(ctx) }()
+			used, begin := cpu(), time.Now()
+			b.ReportAllocs()
+			for b.Loop() {
+				done := sink.expect(n)
+				if err := c.SetGroupID(b.Context(), "s", f.group, redis.ID{}); err != nil {
+					b.Fatal(err)
+				}
+				<-done
+			}
+			records := float64(n) * float64(b.N)
+			b.ReportMetric(records/time.Since(begin).Seconds(), "records/s")
+			b.ReportMetric(float64((cpu()-used).Nanoseconds())/records, "cpu-ns/record")
+			cancel()
+			if err := <-ended; err != nil {
+				b.Fatal(err)
+			}
+		})
+	}
+}
