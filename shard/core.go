@@ -131,12 +131,16 @@ type Batch struct {
 // Shards is the number of worker shards.
 func (c *Core) Shards() int { return len(c.workers) }
 
-// ShardOf is the shard that owns a device (FNV-1a). Any goroutine may call it.
+// ShardOf is the shard that owns a device. Any goroutine may call it. It is
+// FNV-1a with the last step of MurmurHash3 behind it: ids that differ in their
+// last digits only would else share most bits, and so a shard.
 func (c *Core) ShardOf(device string) int {
 	h := uint64(14695981039346656037)
 	for i := range len(device) {
 		h = (h ^ uint64(device[i])) * 1099511628211
 	}
+	h = (h ^ h>>33) * 0xff51afd7ed558ccd
+	h = (h ^ h>>33) * 0xc4ceb9fe1a85ec53
 	return int((h >> 32) % uint64(len(c.workers)))
 }
 

@@ -1,6 +1,7 @@
 package shard
 
 import (
+	"fmt"
 	"reflect"
 	"slices"
 	"testing"
@@ -302,4 +303,22 @@ func TestLaggedConnectionLearnsOfTheRoster(t *testing.T) {
 	r.settle()
 	c.read()
 	want(t, "screen", c.screen.seen["event:e"], map[string]int64{"a": base + 4})
+}
+
+func TestShardsAreBalanced(t *testing.T) {
+	const n = 3000
+	for _, format := range []string{"sim-%03d", "86012345678%04d", "%d", "rider/%d/front"} {
+		for _, shards := range []int{2, 3, 8} {
+			r := newRig(t, Config{Shards: shards})
+			got := make([]int, shards)
+			for i := range n {
+				got[r.core.ShardOf(fmt.Sprintf(format, i))]++
+			}
+			for i, g := range got {
+				if mean := n / shards; g < mean*8/10 || g > mean*12/10 {
+					t.Errorf("%s: shard %d of %d has %d devices of %d", format, i, shards, g, n)
+				}
+			}
+		}
+	}
 }

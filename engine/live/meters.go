@@ -18,7 +18,7 @@ import (
 type meters struct {
 	set                               *metrics.Set
 	deliveries, bytes, writes, panics *metrics.Counter
-	subscriptions, parked *metrics.Gauge
+	subscriptions, parked             *metrics.Gauge
 	latency                           latency
 }
 
