@@ -1,5 +1,7 @@
 package shard
 
+import "sync/atomic"
+
 // chunkKind tells what a lagged connection may lose.
 type chunkKind uint8
 
@@ -11,8 +13,8 @@ const (
 )
 
 // Chunk is a run of whole WebSocket frames that many connections share. It is
-// immutable for ever once it has been pushed; the garbage collector takes it
-// when the last ring has let go.
+// immutable from its first push until the last connection has let go of it
+// (Conn.Done); nobody may look at it after its own Done.
 type Chunk struct {
 	head []byte // may be a connection's own, in front of a shared body
 	body []byte
@@ -24,6 +26,10 @@ type Chunk struct {
 	arrival int64
 	records uint32 // positions in it
 	kind    chunkKind
+
+	home  *pool        // where its memory goes back to; nil for chunks that are not reused
+	refs  atomic.Int32 // connections that have it; see pool
+	after *Chunk       // link in pool.returned
 }
 
 // NewControl returns a chunk of complete frames that a lagged connection still

@@ -60,14 +60,11 @@ func (c *Core) NewConn(writer int, batch bool, owner any) *Conn {
 	return k
 }
 
-// offer pushes a live chunk, unless the connection lags or its queue is full;
-// then it marks it as lagged and returns false. The shards call it.
-func (c *Conn) offer(ch *Chunk) bool {
-	switch c.flow.Load() {
-	case flowLagged:
+// offer pushes a live chunk, unless the connection is closed, lags, or is
+// found full, which marks it as lagged. The shards call it.
+func (c *Conn) offer(ch *Chunk) (taken bool) {
+	if c.flow.Load() != flowOpen {
 		return false
-	case flowClosed:
-		return true
 	}
 	q := c.queued.Load()
 	if q/queuedSlot >= c.core.maxSlots || q&queuedBytes >= c.core.maxBytes {
@@ -137,8 +134,12 @@ func (c *Conn) Queued() (chunks, bytes int) {
 // still counts as queued until Done.
 func (c *Conn) Take() *Chunk { return c.ring.take() }
 
-// Done says that ch is written or dropped.
-func (c *Conn) Done(ch *Chunk) { c.queued.Add(-(queuedSlot + uint64(ch.Len()))) }
+// Done says that ch is written or dropped. The caller must not look at it
+// afterwards.
+func (c *Conn) Done(ch *Chunk) {
+	c.queued.Add(-(queuedSlot + uint64(ch.Len())))
+	ch.letGo()
+}
 
 // Rest gives the connection back after a turn. It returns true when there is
 // more to do, in which case the connection stays with the writer.

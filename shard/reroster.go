@@ -48,7 +48,7 @@ func (w *worker) announce(p *part, frame []byte) {
 	if p.tracking() {
 		for s := range shapes {
 			if len(p.live[s]) > 0 {
-				p.pending[s].frame(p.topic.frames, frame)
+				w.open(p, s).frame(p.topic.frames, frame)
 			}
 		}
 		w.schedule(p)

@@ -4,13 +4,22 @@ package shard
 func (w *worker) pend(p *part, body []byte, arrival int64) {
 	for s := range shapes {
 		if len(p.live[s]) > 0 {
-			p.pending[s].add(p.topic.frames, s, body)
+			w.open(p, s).add(p.topic.frames, s, body)
 		}
 	}
 	if p.arrival == 0 || arrival < p.arrival {
 		p.arrival = arrival
 	}
 	w.schedule(p)
+}
+
+// open returns a part's pending bytes of one shape, ready to be added to.
+func (w *worker) open(p *part, s shape) *pending {
+	q := &p.pending[s]
+	if q.chunk == nil {
+		q.chunk = w.pool.get(q.size)
+	}
+	return q
 }
 
 // schedule has p sealed at the topic's next instant, or now if that is past.
@@ -47,14 +56,15 @@ func (w *worker) seal(p *part, due int64) {
 		instant = 0
 	}
 	for s := range shapes {
-		buf, records := p.pending[s].take(p.topic.frames)
-		if len(buf) == 0 {
+		ch := p.pending[s].take(p.topic.frames)
+		if ch == nil {
 			continue
 		}
-		ch := &Chunk{body: buf, part: p, since: since, arrival: arrival, records: records}
+		ch.part, ch.since, ch.arrival = p, since, arrival
 		w.count.chunks++
-		w.count.bytes += uint64(len(buf))
-		w.fan(p.live[s], ch)
+		w.count.bytes += uint64(len(ch.body))
+		w.pool.lend(ch)
+		w.pool.lent(ch, w.fan(p.live[s], ch))
 	}
 	w.settle(p)
 	w.count.flushes++
@@ -62,11 +72,14 @@ func (w *worker) seal(p *part, due int64) {
 	w.splice(instant)
 }
 
-// fan pushes ch to every sub of a list.
-func (w *worker) fan(list []*sub, ch *Chunk) {
+// fan pushes ch to every sub of a list and returns how many took it.
+func (w *worker) fan(list []*sub, ch *Chunk) (taken int) {
 	for _, s := range list {
-		w.pushTo(s, ch)
+		if w.pushTo(s, ch) {
+			taken++
+		}
 	}
+	return taken
 }
 
 // settle makes the current state the sealed one.

@@ -67,7 +67,7 @@ func (w *worker) enterLive(s *sub) {
 	}
 	if len(p.live[sh]) == 0 && p.seq > p.sealed {
 		for n := p.firstSince(p.sealed); n != nil; n = n.next {
-			p.pending[sh].add(p.topic.frames, sh, n.dev.val.buf)
+			w.open(p, sh).add(p.topic.frames, sh, n.dev.val.buf)
 		}
 	}
 	s.pos = len(p.live[sh])
@@ -78,7 +78,9 @@ func (w *worker) leaveLive(s *sub) {
 	p, sh := s.part, s.conn.shape
 	p.live[sh] = cut(p.live[sh], s)
 	if len(p.live[sh]) == 0 {
-		p.pending[sh] = pending{size: p.pending[sh].size}
+		if c := p.pending[sh].take(p.topic.frames); c != nil {
+			w.pool.put(c)
+		}
 	}
 	if !p.tracking() {
 		w.settle(p)

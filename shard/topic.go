@@ -69,26 +69,24 @@ type part struct {
 
 // pending is what waits for the next instant in one shape.
 type pending struct {
-	buf     []byte
-	mark    int  // where the open positions frame begins
-	open    bool // a positions frame is open
+	chunk   *Chunk // its body is what waits; nil while nothing does
+	mark    int    // where the open positions frame begins
+	open    bool   // a positions frame is open
 	records uint32
-	size    int // bytes at the last seal: the next buffer's first guess
+	size    int // bytes at the last seal: the next chunk's first guess
 }
 
-// add appends a position's body.
+// add appends a position's body. The chunk must be there.
 func (p *pending) add(t *codec.Topic, s shape, body []byte) {
-	if p.buf == nil {
-		p.buf = make([]byte, 0, p.size+p.size/4+len(body)+256)
-	}
+	c := p.chunk
 	if s == shapePlain {
-		p.buf = t.AppendPositionFrame(p.buf, body)
+		c.body = t.AppendPositionFrame(c.body, body)
 	} else {
 		if !p.open {
-			p.buf, p.mark = t.BeginPositions(p.buf)
+			c.body, p.mark = t.BeginPositions(c.body)
 			p.open = true
 		}
-		p.buf = t.AppendItem(p.buf, body)
+		c.body = t.AppendItem(c.body, body)
 	}
 	p.records++
 }
@@ -96,23 +94,27 @@ func (p *pending) add(t *codec.Topic, s shape, body []byte) {
 // frame appends a frame of another kind behind what is pending.
 func (p *pending) frame(t *codec.Topic, frame []byte) {
 	p.finish(t)
-	p.buf = append(p.buf, frame...)
+	p.chunk.body = append(p.chunk.body, frame...)
 }
 
 // finish closes the open positions frame.
 func (p *pending) finish(t *codec.Topic) {
 	if p.open {
-		p.buf = t.EndPositions(p.buf, p.mark)
+		p.chunk.body = t.EndPositions(p.chunk.body, p.mark)
 		p.open = false
 	}
 }
 
-// take returns the finished bytes and starts anew.
-func (p *pending) take(t *codec.Topic) (buf []byte, records uint32) {
+// take returns the finished chunk, nil when nothing waits, and starts anew.
+func (p *pending) take(t *codec.Topic) *Chunk {
+	c := p.chunk
+	if c == nil {
+		return nil
+	}
 	p.finish(t)
-	buf, records = p.buf, p.records
-	*p = pending{size: len(buf)}
-	return buf, records
+	c.records = p.records
+	*p = pending{size: len(c.body)}
+	return c
 }
 
 // tracking reports whether anybody gets the live flow, so that pending bytes

@@ -25,6 +25,7 @@ type worker struct {
 	devices map[string]*device
 	orphans orphans
 	values  values
+	pool    pool
 	alarms  alarms
 	chains  []chain // per writer: connections to hand over
 

@@ -1,0 +1,158 @@
+package shard
+
+import (
+	"context"
+	"fmt"
+	"testing"
+	"time"
+
+	"pitwall/codec"
+)
+
+// stand is a core with one event, a number of devices in it and of
+// subscribers to it, driven by hand.
+func stand(tb testing.TB, devices, subscribers int, batch bool) (*rig, []*client, []codec.Position) {
+	r := newRig(tb, Config{Shards: 1, Window: 100 * time.Millisecond})
+	names := make([]string, devices)
+	positions := make([]codec.Position, devices)
+	for i := range names {
+		names[i] = fmt.Sprintf("dev-%05d", i)
+		positions[i] = codec.Position{
+			DeviceID: names[i], TS: base, Arrival: base, Lat: 57.7089355, Lon: 11.9745638,
+			Speed: 12.5, Course: 271.3, Has: codec.HasSpeed | codec.HasCourse,
+			Attributes: `{"battery":87,"moving":true}`,
+		}
+	}
+	r.roster(map[string][]string{"e": names})
+	clients := make([]*client, subscribers)
+	for i := range clients {
+		clients[i] = r.client(batch)
+		clients[i].subscribe("e", 0)
+	}
+	r.settle()
+	for _, c := range clients {
+		c.drain()
+	}
+	return r, clients, positions
+}
+
+// drain takes everything without looking at it, as a healthy writer does.
+func (c *client) drain() {
+	for ch := c.conn.Take(); ch != nil; ch = c.conn.Take() {
+		c.conn.Done(ch)
+	}
+	c.conn.Rest()
+}
+
+// round sends every device's next position through the shard, flushes, and
+// has every subscriber take it.
+func round(r *rig, clients []*client, positions []codec.Position) {
+	b := r.core.AcquireBatch()
+	for i := range positions {
+		positions[i].TS += 1000
+		positions[i].Arrival += 1000
+	}
+	b.Positions = append(b.Positions, positions...)
+	r.now += int64(time.Second)
+	r.core.workers[0].turn(b)
+	r.now += int64(time.Second)
+	r.core.workers[0].turn(nil)
+	for _, c := range clients {
+		c.drain()
+	}
+	for c := r.core.Queue(0).Take(); c != nil; {
+		c = NextConn(c)
+	}
+}
+
+func TestFanOutAllocatesNothing(t *testing.T) {
+	if raceEnabled {
+		t.Skip("the race detector allocates")
+	}
+	for _, batch := range []bool{false, true} {
+		r, clients, positions := stand(t, 200, 50, batch)
+		for range 10 {
+			round(r, clients, positions)
+		}
+		if n := testing.AllocsPerRun(100, func() { round(r, clients, positions) }); n != 0 {
+			t.Errorf("batch %v: %v allocations for 200 positions to 50 connections, want 0", batch, n)
+		}
+	}
+}
+
+func TestLookupAllocatesNothing(t *testing.T) {
+	if raceEnabled {
+		t.Skip("the race detector allocates")
+	}
+	r, _, positions := stand(t, 100, 0, false)
+	s := r.core.Snapshot()
+	if n := testing.AllocsPerRun(100, func() {
+		for i := range positions {
+			if len(s.Topics(positions[i].DeviceID)) != 1 {
+				t.Fatal("a device without its topic")
+			}
+		}
+	}); n != 0 {
+		t.Errorf("%v allocations, want 0", n)
+	}
+}
+
+// BenchmarkLookup asks the snapshot for one device's topics.
+func BenchmarkLookup(b *testing.B) {
+	r, _, positions := stand(b, 5000, 0, false)
+	s := r.core.Snapshot()
+	b.ReportAllocs()
+	for i := 0; b.Loop(); i++ {
+		if len(s.Topics(positions[i%len(positions)].DeviceID)) != 1 {
+			b.Fatal("a device without its topic")
+		}
+	}
+}
+
+// BenchmarkHandOff hands batches of 256 positions to a running shard that has
+// nobody to send them to; one operation is one position.
+func BenchmarkHandOff(b *testing.B) {
+	core, err := New(Config{Shards: 1})
+	if err != nil {
+		b.Fatal(err)
+	}
+	ctx, stop := context.WithCancel(context.Background())
+	ended := make(chan struct{})
+	go func() {
+		defer close(ended)
+		_ = core.Run(ctx)
+	}()
+	_, _, positions := stand(b, 256, 0, false)
+	b.ReportAllocs()
+	b.ResetTimer()
+	for n := 0; n < b.N; n += len(positions) {
+		batch := core.AcquireBatch()
+		for i := range positions {
+			positions[i].TS++
+		}
+		batch.Positions = append(batch.Positions, positions...)
+		if err := core.Deliver(ctx, 0, batch); err != nil {
+			b.Fatal(err)
+		}
+	}
+	b.StopTimer()
+	stop()
+	<-ended
+}
+
+// BenchmarkFlush sends one position each of 200 devices to 2,000 connections,
+// flush and draining included; one operation is one flush.
+func BenchmarkFlush(b *testing.B) {
+	for _, batch := range []bool{false, true} {
+		b.Run(fmt.Sprintf("batch=%v", batch), func(b *testing.B) {
+			r, clients, positions := stand(b, 200, 2000, batch)
+			round(r, clients, positions)
+			b.ReportAllocs()
+			b.ResetTimer()
+			for range b.N {
+				round(r, clients, positions)
+			}
+			b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N)/2000, "ns/connection")
+		})
+	}
+}

@@ -1,0 +1,97 @@
+package shard
+
+import "sync/atomic"
+
+// pool gives a shard's live chunks their memory back once every connection has
+// let go of them, so that a flush allocates nothing.
+//
+// A chunk counts its references. While the shard pushes it, the count stands
+// far above what writers can take away; then the shard replaces that by the
+// number of connections that took it. Who brings the count to zero hands the
+// chunk home. A connection that vanishes with chunks in its ring never lets go
+// of them: those are left to the garbage collector, which is always right.
+//
+// Memory ordering: a writer reads a chunk's bytes before its decrement; the
+// decrement that reaches zero sees all others before it (they are one atomic's
+// modification order), and the CAS on returned publishes them to the shard,
+// which takes the list by a swap before it writes the bytes anew.
+type pool struct {
+	returned atomic.Pointer[Chunk] // handed back by writers, linked by Chunk.after
+	held     atomic.Int64          // bytes of the chunks that are out
+	spare    []*Chunk              // the shard's own
+}
+
+// Bounds of what a pool keeps: beyond it the garbage collector takes over.
+const (
+	maxSpareChunks = 128
+	maxSpareBytes  = 4 << 20
+)
+
+// pushing is the bias of the count while the shard pushes.
+const pushing = 1 << 30
+
+// get returns a chunk with an empty body, of the size given if one is there.
+func (p *pool) get(size int) *Chunk {
+	for c := p.returned.Swap(nil); c != nil; {
+		next := c.after
+		c.after = nil
+		p.put(c)
+		c = next
+	}
+	n := len(p.spare)
+	if n == 0 {
+		return &Chunk{home: p, body: make([]byte, 0, size+size/4+512)}
+	}
+	at := n - 1
+	for i := n - 1; i >= max(0, n-4); i-- { // a few looks for one that need not grow
+		if cap(p.spare[i].body) >= size {
+			at = i
+			break
+		}
+	}
+	c := p.spare[at]
+	p.spare[at] = p.spare[n-1]
+	p.spare[n-1] = nil
+	p.spare = p.spare[:n-1]
+	return c
+}
+
+// put keeps c for later. The shard calls it for chunks that nobody has.
+func (p *pool) put(c *Chunk) {
+	if len(p.spare) >= maxSpareChunks || cap(c.body) > maxSpareBytes {
+		return
+	}
+	*c = Chunk{home: p, body: c.body[:0]}
+	p.spare = append(p.spare, c)
+}
+
+// lend starts the count of a chunk that is about to be pushed.
+func (p *pool) lend(c *Chunk) {
+	c.refs.Store(pushing)
+	p.held.Add(int64(cap(c.body)))
+}
+
+// lent ends the pushing: taken connections have it now.
+func (p *pool) lent(c *Chunk, taken int) {
+	if c.refs.Add(int32(taken)-pushing) == 0 {
+		p.held.Add(-int64(cap(c.body)))
+		p.put(c)
+	}
+}
+
+// letGo is called once for each connection that took c, when it needs c's
+// bytes no more. Any goroutine may call it.
+func (c *Chunk) letGo() {
+	p := c.home
+	if p == nil || c.refs.Add(-1) != 0 {
+		return
+	}
+	p.held.Add(-int64(cap(c.body)))
+	for {
+		old := p.returned.Load()
+		c.after = old
+		if p.returned.CompareAndSwap(old, c) {
+			return
+		}
+	}
+}

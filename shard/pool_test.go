@@ -1,0 +1,96 @@
+package shard
+
+import (
+	"runtime"
+	"sync"
+	"testing"
+)
+
+func TestPoolReusesWhatEverybodyLetGo(t *testing.T) {
+	var p pool
+	c := p.get(100)
+	c.body = append(c.body, "frame"...)
+	p.lend(c)
+	c.letGo() // one writer is faster than the shard
+	p.lent(c, 2)
+	if again := p.get(100); again == c {
+		t.Fatal("a chunk came back that a connection still has")
+	}
+	c.letGo()
+	again := p.get(100)
+	if again != c || len(again.body) != 0 || again.records != 0 {
+		t.Fatalf("got %+v, want the first chunk, empty", again)
+	}
+	if n := p.held.Load(); n != 0 {
+		t.Errorf("%d bytes held at rest", n)
+	}
+}
+
+func TestPoolKeepsWhatNobodyTook(t *testing.T) {
+	var p pool
+	c := p.get(10)
+	p.lend(c)
+	p.lent(c, 0)
+	if p.get(10) != c {
+		t.Fatal("a chunk that no connection took was not kept")
+	}
+}
+
+func TestPoolBoundsWhatItKeeps(t *testing.T) {
+	var p pool
+	for range maxSpareChunks + 10 {
+		p.put(&Chunk{home: &p})
+	}
+	p.put(&Chunk{home: &p, body: make([]byte, maxSpareBytes+1)})
+	if n := len(p.spare); n != maxSpareChunks {
+		t.Errorf("%d chunks kept, want %d", n, maxSpareChunks)
+	}
+}
+
+// TestPoolStress writes each chunk's number all over its bytes; readers, like
+// writers of connections, check them before they let go. A chunk that is
+// reused too early shows as a wrong byte, or as a data race.
+func TestPoolStress(t *testing.T) {
+	const readers, rounds = 3, 20000
+	var p pool
+	var wg sync.WaitGroup
+	feeds := make([]chan *Chunk, readers)
+	for i := range feeds {
+		feeds[i] = make(chan *Chunk, 8)
+		wg.Go(func() {
+			for c := range feeds[i] {
+				for _, b := range c.body {
+					if b != byte(c.records) {
+						t.Errorf("chunk %d has byte %d", byte(c.records), b)
+						break
+					}
+				}
+				c.letGo()
+			}
+		})
+	}
+	reused := map[*Chunk]bool{}
+	for n := range rounds {
+		c := p.get(64)
+		reused[c] = true
+		c.records = uint32(n)
+		for range 64 {
+			c.body = append(c.body, byte(n))
+		}
+		p.lend(c)
+		for _, f := range feeds {
+			f <- c
+		}
+		p.lent(c, readers)
+		if n%256 == 0 {
+			runtime.Gosched()
+		}
+	}
+	for _, f := range feeds {
+		close(f)
+	}
+	wg.Wait()
+	if len(reused) > rounds/2 {
+		t.Errorf("%d chunks for %d rounds: nothing is reused", len(reused), rounds)
+	}
+}
