@@ -202,6 +202,7 @@ func (r *reader) process(flush context.Context, entries []redis.Entry) error {
 		if err := r.write.all(flush, r.batch); err != nil {
 			return err
 		}
+		r.pause.reset() // what was pending counts as progress, too
 	}
 	return nil
 }
