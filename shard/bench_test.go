@@ -65,38 +65,6 @@ func round(r *rig, clients []*client, positions []codec.Position) {
 	}
 }
 
-func TestFanOutAllocatesNothing(t *testing.T) {
-	if raceEnabled {
-		t.Skip("the race detector allocates")
-	}
-	for _, batch := range []bool{false, true} {
-		r, clients, positions := stand(t, 200, 50, batch)
-		for range 10 {
-			round(r, clients, positions)
-		}
-		if n := testing.AllocsPerRun(100, func() { round(r, clients, positions) }); n != 0 {
-			t.Errorf("batch %v: %v allocations for 200 positions to 50 connections, want 0", batch, n)
-		}
-	}
-}
-
-func TestLookupAllocatesNothing(t *testing.T) {
-	if raceEnabled {
-		t.Skip("the race detector allocates")
-	}
-	r, _, positions := stand(t, 100, 0, false)
-	s := r.core.Snapshot()
-	if n := testing.AllocsPerRun(100, func() {
-		for i := range positions {
-			if len(s.Topics(positions[i].DeviceID)) != 1 {
-				t.Fatal("a device without its topic")
-			}
-		}
-	}); n != 0 {
-		t.Errorf("%v allocations, want 0", n)
-	}
-}
-
 // BenchmarkLookup asks the snapshot for one device's topics.
 func BenchmarkLookup(b *testing.B) {
 	r, _, positions := stand(b, 5000, 0, false)

@@ -1,6 +1,10 @@
 // Command pitwall takes GPS positions off a Redis Stream, shows each to every
 // spectator of the events that its device takes part in, and writes it to
-// Postgres. Package engine does the work; this is its handle.
+// Postgres.
+//
+// serve does that until SIGINT or SIGTERM; migrate brings the database up to
+// date; roster import says which devices take part in which events. Package
+// engine does the work; here are flags, environment and exit codes only.
 package main
 
 import (

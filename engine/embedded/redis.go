@@ -25,6 +25,7 @@ type Redis struct {
 	listener net.Listener
 	accept   sync.WaitGroup // the accept loop
 	close    sync.Once
+	closing  chan struct{} // closed by Close
 }
 
 // StartRedis starts the embedded Redis on addr (host:port, port 0 for a free
@@ -42,7 +43,7 @@ func StartRedis(addr string) (*Redis, error) {
 	if err != nil {
 		return nil, errors.Join(fmt.Errorf("start the embedded Redis: %w", err), listener.Close())
 	}
-	r := &Redis{server: server, listener: listener}
+	r := &Redis{server: server, listener: listener, closing: make(chan struct{})}
 	r.accept.Go(r.serve)
 	return r, nil
 }
@@ -77,8 +78,18 @@ func (r *Redis) serve() {
 		case errors.Is(err, net.ErrClosed):
 			return
 		default:
-			time.Sleep(50 * time.Millisecond)
+			r.pause(50 * time.Millisecond)
 		}
+	}
+}
+
+// pause waits for d or until Close.
+func (r *Redis) pause(d time.Duration) {
+	t := time.NewTimer(d)
+	defer t.Stop()
+	select {
+	case <-t.C:
+	case <-r.closing:
 	}
 }
 
@@ -93,6 +104,7 @@ func (r *Redis) URL() string { return "redis://" + r.Addr() }
 func (r *Redis) Close() error {
 	var err error
 	r.close.Do(func() {
+		close(r.closing)
 		err = r.listener.Close()
 		r.accept.Wait() // no connection is handed over after this
 		r.server.Close()

@@ -32,6 +32,7 @@ const (
 // appends them to a stream in their order (XADD). maxLen keeps the stream near
 // that many entries, 0 leaves it unbounded.
 type Publisher interface {
+	// AddAll returns when the server has taken all records, or an error.
 	AddAll(ctx context.Context, stream string, maxLen int64, records [][]string) error
 }
 

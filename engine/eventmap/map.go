@@ -30,6 +30,7 @@ const burstGap = 100 * time.Millisecond
 
 // Source reads the roster.
 type Source interface {
+	// LoadRoster returns all events and pairings as of one moment.
 	LoadRoster(ctx context.Context) (shard.Roster, error)
 }
 
@@ -37,11 +38,14 @@ type Source interface {
 // whenever it has begun to listen anew, since something may have been missed
 // before, and fn at every notification.
 type Notifier interface {
+	// Listen calls ready and fn on its own goroutine; neither blocks.
 	Listen(ctx context.Context, channels []string, ready func(), fn func(channel, payload string)) error
 }
 
 // Target puts a roster in force: *shard.Core.
 type Target interface {
+	// Swap returns when r is in force everywhere. It is not called twice at
+	// the same time.
 	Swap(ctx context.Context, r shard.Roster) error
 }
 

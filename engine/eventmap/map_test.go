@@ -89,9 +89,12 @@ func inBubble(t *testing.T, f func(t *testing.T, p *platform, m *Map, log *bytes
 	})
 }
 
+// pass lets the bubble's time go by.
+func pass(d time.Duration) { <-time.After(d) }
+
 func TestRefreshesOnTheInterval(t *testing.T) {
 	inBubble(t, func(t *testing.T, p *platform, _ *Map, _ *bytes.Buffer) {
-		time.Sleep(10 * time.Minute)
+		pass(10 * time.Minute)
 		synctest.Wait()
 		if loads, _ := p.counts(); loads < 18 || loads > 22 {
 			t.Errorf("%d refreshes in ten minutes, want about 20", loads)
@@ -114,7 +117,7 @@ func TestRefreshesAtOnceOnNotificationAndTakesBurstsTogether(t *testing.T) {
 		for range 100 {
 			p.wake <- struct{}{}
 		}
-		time.Sleep(time.Second)
+		pass(time.Second)
 		synctest.Wait()
 		if loads, _ := p.counts(); loads != 2 {
 			t.Errorf("%d refreshes after a burst, want 2", loads)
@@ -127,7 +130,7 @@ func TestFailedRefreshKeepsTheMapAndIsLoggedOncePerInterval(t *testing.T) {
 		p.set(shard.Roster{}, errors.New("no route to database"))
 		for range 50 {
 			p.wake <- struct{}{}
-			time.Sleep(150 * time.Millisecond)
+			pass(150 * time.Millisecond)
 		}
 		synctest.Wait()
 		if _, swaps := p.counts(); swaps != 0 {
@@ -158,7 +161,7 @@ func TestMapAge(t *testing.T) {
 		}
 		p.wake <- struct{}{}
 		synctest.Wait()
-		time.Sleep(5 * time.Second)
+		pass(5 * time.Second)
 		if got := m.meters.age(); got != 5 {
 			t.Errorf("age is %v, want 5", got)
 		}

@@ -1,0 +1,47 @@
+// Package shard is the fan-out: it takes decoded positions and puts each one,
+// encoded once, into the queue of every connection that watches an event of
+// the device. It does no I/O and knows nothing of where positions come from or
+// where bytes go.
+//
+// # On the way of a position
+//
+//	feed -> Deliver -> worker shard -> pending bytes -> chunk -> ring -> writer
+//
+// A device belongs to one shard, chosen by its id (ShardOf). The shard applies
+// the order rule, keeps the device's last value, and for each topic of the
+// device appends the encoded frame to the topic's pending bytes. At the topic's
+// next instant it seals them into an immutable Chunk and pushes one pointer
+// into the ring of each subscriber. A writer, which is the caller's, takes the
+// chunks of a connection and writes them with one system call.
+//
+// Which events a device takes part in stands in an immutable Snapshot behind
+// an atomic.Pointer. Swap replaces it whole; each shard loads it once per batch
+// and takes over the differences, which were worked out once.
+//
+// # Goroutines
+//
+// Run has one goroutine per shard, the owner of its devices and of its part of
+// every topic: no locks. What crosses goroutines is listed here, each in a
+// small file with its memory-ordering argument:
+//
+//   - ring.go: the queue of a connection, many shards to one writer
+//   - conn.go: the bound of that queue, and idle/queued/parked, open/lagged
+//   - runqueue.go: connections with something to send, shards to writer
+//   - inbox.go: commands, sessions and writers to shards
+//   - instant.go: the moment at which a topic's shards seal
+//   - pool.go: the memory of chunks, writers back to shards
+//
+// # What holds
+//
+// A spectator never sees a device go back in time. A snapshot and the live
+// frames behind it leave no gap, for one goroutine produces both. A connection
+// whose queue is full loses the queue and gets, when its socket has drained,
+// what changed since: it is late, never stale, and costs the others nothing.
+//
+// # Caveats
+//
+// Deliver blocks while a shard's inbox is full: that is the back-pressure on
+// the reader. Everything else never blocks. The strings of a Batch are borrowed
+// until the shard has taken them in. A Chunk must not be looked at after
+// Conn.Done.
+package shard
