@@ -1,0 +1,180 @@
+package viewer
+
+import (
+	"bytes"
+	"compress/gzip"
+	"crypto/sha256"
+	"embed"
+	"encoding/hex"
+	"encoding/json"
+	"fmt"
+	"io"
+	"io/fs"
+	"net/http"
+	"path"
+	"strconv"
+	"strings"
+	"sync"
+	"time"
+)
+
+//go:embed static
+var static embed.FS
+
+// Event is one that can be watched.
+type Event struct {
+	ID      string `json:"id"`
+	Devices int    `json:"devices"` // that take part in it
+}
+
+// Source tells which events there are, in the order to show them.
+type Source interface {
+	// Events may be called from many goroutines at once.
+	Events() []Event
+}
+
+// policy lets the page load its own files and connect to its own host, nothing
+// else. Framing is left to pages of the same origin.
+const policy = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; " +
+	"base-uri 'none'; form-action 'none'; frame-ancestors 'self'"
+
+// contentTypes are named here and not taken from the machine's mime tables,
+// which differ.
+var contentTypes = map[string]string{
+	".html": "text/html; charset=utf-8",
+	".js":   "text/javascript; charset=utf-8",
+	".css":  "text/css; charset=utf-8",
+	".svg":  "image/svg+xml",
+}
+
+// file is one static file, ready to be sent.
+type file struct {
+	contentType  string
+	plain, small []byte // small is gzip
+	etag         string // of plain; small has its own, "…-gzip"
+}
+
+// Handler serves the page at / and the events of src at /events.json. Any
+// other path is 404, any method but GET and HEAD 405. It panics if the
+// embedded files cannot be read, which a build either has or has not.
+func Handler(src Source) http.Handler {
+	files, err := page()
+	if err != nil {
+		panic(err)
+	}
+	mux := http.NewServeMux()
+	for name, f := range files {
+		mux.Handle("/"+name, f)
+	}
+	mux.Handle("/{$}", files["index.html"])
+	mux.Handle("/events.json", eventList{src})
+	return guard(mux)
+}
+
+// page is the embedded files, read and compressed once.
+var page = sync.OnceValues(func() (map[string]*file, error) { return load(static, "static") })
+
+// load reads and compresses all files of a folder.
+func load(from fs.FS, folder string) (map[string]*file, error) {
+	files := map[string]*file{}
+	entries, err := fs.ReadDir(from, folder)
+	if err != nil {
+		return nil, fmt.Errorf("read the page's files: %w", err)
+	}
+	for _, e := range entries {
+		plain, err := fs.ReadFile(from, path.Join(folder, e.Name()))
+		if err != nil {
+			return nil, fmt.Errorf("read the page's files: %w", err)
+		}
+		contentType, known := contentTypes[path.Ext(e.Name())]
+		if !known {
+			return nil, fmt.Errorf("read the page's files: no content type for %s", e.Name())
+		}
+		small, err := squeeze(plain)
+		if err != nil {
+			return nil, fmt.Errorf("compress %s: %w", e.Name(), err)
+		}
+		sum := sha256.Sum256(plain)
+		files[e.Name()] = &file{contentType, plain, small, hex.EncodeToString(sum[:12])}
+	}
+	return files, nil
+}
+
+func squeeze(b []byte) ([]byte, error) {
+	var out bytes.Buffer
+	z, err := gzip.NewWriterLevel(&out, gzip.BestCompression)
+	if err != nil {
+		return nil, err
+	}
+	if _, err := z.Write(b); err != nil {
+		return nil, err
+	}
+	if err := z.Close(); err != nil {
+		return nil, err
+	}
+	return out.Bytes(), nil
+}
+
+// ServeHTTP answers 304 to those who have the file.
+func (f *file) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	body, etag := f.plain, `"`+f.etag+`"`
+	h := w.Header()
+	if acceptsGzip(r) {
+		body, etag = f.small, `"`+f.etag+`-gzip"`
+		h.Set("Content-Encoding", "gzip")
+	}
+	h.Set("Vary", "Accept-Encoding")
+	h.Set("Content-Type", f.contentType)
+	h.Set("Cache-Control", "no-cache") // keep it, ask each time
+	h.Set("ETag", etag)
+	http.ServeContent(w, r, "", time.Time{}, bytes.NewReader(body))
+}
+
+// acceptsGzip is for browsers, who all say so plainly. Quality values are
+// honoured only where they refuse.
+func acceptsGzip(r *http.Request) bool {
+	for part := range strings.SplitSeq(r.Header.Get("Accept-Encoding"), ",") {
+		name, quality, _ := strings.Cut(strings.TrimSpace(part), ";")
+		if strings.TrimSpace(name) == "gzip" {
+			q, err := strconv.ParseFloat(strings.TrimPrefix(strings.TrimSpace(quality), "q="), 64)
+			return quality == "" || err == nil && q > 0
+		}
+	}
+	return false
+}
+
+// eventList serves /events.json.
+type eventList struct{ src Source }
+
+func (l eventList) ServeHTTP(w http.ResponseWriter, _ *http.Request) {
+	events := l.src.Events()
+	if events == nil {
+		events = []Event{} // [] and not null
+	}
+	b, err := json.Marshal(events)
+	if err != nil {
+		http.Error(w, err.Error(), http.StatusInternalServerError)
+		return
+	}
+	h := w.Header()
+	h.Set("Content-Type", "application/json")
+	h.Set("Cache-Control", "no-store")
+	_, _ = io.Copy(w, bytes.NewReader(append(b, '\n'))) // a reader who went away
+}
+
+// guard puts the security headers on every answer, errors included.
+func guard(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		h := w.Header()
+		h.Set("Content-Security-Policy", policy)
+		h.Set("X-Content-Type-Options", "nosniff")
+		h.Set("Referrer-Policy", "no-referrer")
+		h.Set("Cross-Origin-Opener-Policy", "same-origin")
+		if r.Method != http.MethodGet && r.Method != http.MethodHead {
+			h.Set("Allow", "GET, HEAD")
+			http.Error(w, "method not allowed", http.StatusMethodNotAllowed)
+			return
+		}
+		next.ServeHTTP(w, r)
+	})
+}
