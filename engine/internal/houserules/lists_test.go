@@ -26,6 +26,7 @@ var atomicFiles = []exception{
 	{"engine/live/dispatch.go", "sessions with requests: shards add, and may not wait"},
 	{"engine/live/server.go", "counters of connections, and the drain"},
 	{"engine/live/meters.go", "the latency histogram, written by the writers"},
+	{"bench/broadcaster.go", "counters of the rival"},
 }
 
 // unsafeFiles may import unsafe.
@@ -79,7 +80,7 @@ var libraries = []library{
 	{"modernc.org/sqlite", []string{"engine/internal/db"}, false, "the one door to databases"},
 	{"github.com/pressly/goose", []string{"engine/internal/db", "migrations"}, false, "the one door to databases"},
 	{"github.com/alicebob/miniredis", []string{"engine/embedded"}, true, "what stands in for Redis is one room's business"},
-	{"github.com/alecthomas/kong", []string{"engine", "cmd"}, false, "flags and environment are read in one struct"},
+	{"github.com/alecthomas/kong", []string{"engine", "cmd", "bench"}, false, "flags and environment are read in one struct"},
 	{"github.com/VictoriaMetrics/metrics", []string{"engine", "cmd", "bench"}, true, "the core counts in plain numbers, which ops reads"},
 	{"github.com/mattn/go-isatty", []string{"engine", "cmd"}, false, "only the status line asks for a terminal"},
 	{"golang.org/x/sys", []string{"engine", "bench"}, true, "the core does no I/O"},
