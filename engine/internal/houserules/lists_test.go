@@ -38,6 +38,7 @@ var unsafeFiles = []exception{
 var goFiles = []exception{
 	{"shard/core.go", "one goroutine per shard; Core.Run waits"},
 	{"cmd/pitwall/main.go", "the signals, until the process ends; the greeting, which serve waits for"},
+	{"bench/*.go", "the processes of a measurement end with it; their parent waits for the processes"},
 	{"engine/engine.go", "one per room; stopRoom waits"},
 	{"engine/eventmap/map.go", "the listener; Map.Run waits"},
 	{"engine/live/server.go", "writers, dispatch, heartbeat; Server.Run waits"},
