@@ -6,6 +6,7 @@ import (
 	"net"
 	"net/http"
 	"os"
+	"runtime/pprof"
 	"sync"
 	"time"
 
@@ -62,6 +63,17 @@ func serveEngine(l *load) error {
 	}
 	read := func(name string) float64 { return float64(set.GetOrCreateCounter(name).Get()) }
 	d0, w0, b0 := read("processor_live_deliveries_total"), read("processor_live_writes_total"), read("processor_live_written_bytes_total")
+	if l.Profile != "" {
+		f, err := os.Create(l.Profile)
+		if err != nil {
+			return err
+		}
+		defer f.Close()
+		if err := pprof.StartCPUProfile(f); err != nil {
+			return err
+		}
+		defer pprof.StopCPUProfile()
+	}
 	return measure(func() (d, w, b float64) {
 		publishToCore(ctx, l, core)
 		return read("processor_live_deliveries_total") - d0, read("processor_live_writes_total") - w0, read("processor_live_written_bytes_total") - b0

@@ -114,7 +114,7 @@ func (srv *Server) drain(s *session) {
 		t.wrote(n)
 		s.advance(n, &t)
 	}
-	if s.finished() {
+	if s.over {
 		return
 	}
 	_ = s.sock.Conn.SetWriteDeadline(time.Time{})

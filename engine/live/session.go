@@ -54,6 +54,7 @@ type session struct {
 
 	// The writer's side: the writer, or the goroutine that waits for the socket.
 	front  []item
+	over   bool // the close frame was written
 	losses shard.Losses
 
 	pong    atomic.Pointer[shard.Chunk] // the answer to the last ping, not yet taken by the writer

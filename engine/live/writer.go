@@ -84,7 +84,7 @@ func (w *writer) gather(ctx context.Context, timer *time.Timer) {
 
 // turn writes what a connection has queued, with one system call.
 func (w *writer) turn(s *session) {
-	if s.finished() {
+	if s.over {
 		return // stays queued for ever: nobody schedules it again
 	}
 	if s.fill() {
@@ -192,6 +192,7 @@ func (s *session) advance(n int, t *tally) {
 			s.conn.Done(it.ch)
 		}
 		if it.ch == s.sock.last.Load() {
+			s.over = true
 			close(s.flushed)
 		}
 	}
@@ -230,16 +231,6 @@ func (s *session) rest() bool {
 		s.conn.Schedule()
 	}
 	return false
-}
-
-// finished reports whether the close frame was written: the last write of all.
-func (s *session) finished() bool {
-	select {
-	case <-s.flushed:
-		return true
-	default:
-		return false
-	}
 }
 
 // drop ends the writing side of a connection whose socket has failed. Its
