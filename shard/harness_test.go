@@ -204,7 +204,6 @@ type screen struct {
 	t     testing.TB
 	seen  map[string]map[string]int64 // topic -> device -> ts
 	parts map[string]int              // topic -> parts of the subscribe snapshot seen
-	on    map[string]bool             // topics that may send
 	log   []string
 	all   []frame
 }

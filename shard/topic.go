@@ -57,8 +57,7 @@ type part struct {
 	live    [shapes][]*sub
 	pending [shapes]pending
 	arrival int64 // of the oldest pending position; 0 when none
-	due     int64 // when pending is due
-	lead    bool  // pending is sent at once, without waiting for other shards
+	lead    bool  // pending is sent at once: other shards have nothing to add
 	alarm   alarm // fires at due
 
 	classes [len(Intervals)]*class
