@@ -1,8 +1,8 @@
 package codec
 
 import (
+	"math"
 	"time"
-	"unicode/utf8"
 )
 
 // Limits bound what a Decoder takes. Start from DefaultLimits.
@@ -17,11 +17,6 @@ func DefaultLimits() Limits {
 	return Limits{MinTS: 946684800000, MaxAhead: 24 * time.Hour, MaxPayload: 16 << 10}
 }
 
-const (
-	maxDeviceID = 64 // bytes
-	maxCodecTag = 64 // bytes
-)
-
 // Decoder turns records into positions. It holds its limits and the error of
 // its last call, so it belongs to one goroutine at a time.
 type Decoder struct {
@@ -35,169 +30,66 @@ func NewDecoder(l Limits) *Decoder {
 	return &Decoder{limits: l, maxAhead: l.MaxAhead.Milliseconds()}
 }
 
-// field is a field of a stream record that is read.
-type field uint8
-
-const (
-	fieldOther field = iota // not read
-	fieldDeviceID
-	fieldTS
-	fieldCodec
-	fieldPayload
-	fieldLat
-	fieldLon
-	fieldAlt
-	fieldSpeed
-	fieldCourse
-	fieldSats
-	fieldAttributes
-	fieldFaulty
-	fieldCount
-)
-
-var fieldNames = [fieldCount]string{
-	"record", "device_id", "ts", "codec", "payload", "lat", "lon", "alt", "speed", "course", "sats", "attributes", "faulty",
-}
-
-func fieldOf(name string) field {
-	switch name {
-	case "device_id":
-		return fieldDeviceID
-	case "ts":
-		return fieldTS
-	case "codec":
-		return fieldCodec
-	case "payload":
-		return fieldPayload
-	case "lat":
-		return fieldLat
-	case "lon":
-		return fieldLon
-	case "alt":
-		return fieldAlt
-	case "speed":
-		return fieldSpeed
-	case "course":
-		return fieldCourse
-	case "sats":
-		return fieldSats
-	case "attributes":
-		return fieldAttributes
-	case "faulty":
-		return fieldFaulty
-	}
-	return fieldOther
-}
-
-// record is a stream record by field: where each value stands in values, 0
-// when the field is not there.
-type record struct {
-	at     [fieldCount]int
-	values []string
-}
-
-// text returns the value of f, "" when it is not there.
-func (r *record) text(f field) string {
-	if i := r.at[f]; i != 0 {
-		return r.values[i]
-	}
-	return ""
-}
-
 // Decode decodes one record into p, of which it sets every field. fields
-// alternates names and values as a stream entry has them; a name that occurs
-// twice counts with its last value. A field payload makes the record one of
+// alternates names and values as a stream entry has them; of a name that
+// occurs twice the last value counts. A field payload makes the record one of
 // shape A, otherwise it is one of shape B. arrival is the entry id's time in
 // ms since the Unix epoch.
 //
 // The strings of p alias those of fields. The error is a *CodecError, belongs
-// to d and is valid until the next call; p is not to be used then. Decode
-// allocates nothing, whatever the outcome.
+// to d and is valid until the next call; p is unchanged then. Decode allocates
+// nothing, whatever the outcome.
 func (d *Decoder) Decode(p *Position, arrival int64, fields []string) error {
-	r := record{values: fields}
-	for i := 1; i < len(fields); i += 2 {
-		f := fieldOf(fields[i-1])
-		if f == fieldOther {
-			continue
-		}
-		if len(fields[i]) > d.limits.MaxPayload {
-			return d.fail(ReasonTooLarge, fieldNames[f], d.limits.MaxPayload)
-		}
-		r.at[f] = i
+	var r record
+	if f, why := r.read(fields, d.limits.MaxPayload); why != 0 {
+		return d.fail(why, fieldNames[f], 0)
 	}
-	if len(fields)%2 != 0 {
-		return d.fail(ReasonRecord, "record", 0)
-	}
-	if r.at[fieldDeviceID] == 0 {
+	if !r.holds(fieldDeviceID) {
 		return d.fail(ReasonMissing, "device_id", 0)
 	}
 	id := r.text(fieldDeviceID)
-	if !printable(id) || len(id) == 0 || len(id) > maxDeviceID {
+	if len(id) == 0 || len(id) > maxDeviceID || !printable(id) {
 		return d.fail(ReasonDeviceID, "device_id", 0)
 	}
-	*p = Position{DeviceID: id, Arrival: arrival}
-	if r.at[fieldPayload] != 0 {
-		return d.payload(p, &r)
-	}
-	return d.flat(p, &r)
-}
-
-// printable reports whether s is printable ASCII.
-func printable(s string) bool {
-	i := 0
-	for ; i+8 <= len(s); i += 8 {
-		if unprintable(load64(s, i)) != 0 {
-			return false
+	var v values
+	names, tag := &payloadNames, ""
+	if r.holds(fieldPayload) {
+		if r.holds(fieldCodec) {
+			tag = r.text(fieldCodec)
+		}
+		if !codecTag(tag) {
+			return d.fail(ReasonText, "codec", 0)
+		}
+		if m, end, why := v.readPayload(r.text(fieldPayload)); why != 0 {
+			return d.fail(why, payloadNames[m], end)
+		}
+	} else {
+		names = &flatNames
+		if m, end, why := v.readFlat(&r); why != 0 {
+			return d.fail(why, flatNames[m], end)
 		}
 	}
-	for ; i < len(s); i++ {
-		if s[i]-' ' > '~'-' ' {
-			return false
+	if !v.timed {
+		v.ts = arrival
+		if r.holds(fieldTS) {
+			var ok bool
+			if v.ts, ok = timestamp(r.text(fieldTS)); !ok {
+				return d.fail(ReasonTimestamp, "ts", 0)
+			}
 		}
 	}
-	return true
-}
-
-// codecTag reports whether s can be the tag of shape A: short text that every
-// database takes.
-func codecTag(s string) bool {
-	if len(s) > maxCodecTag {
-		return false
-	}
-	for i := 0; i < len(s); i++ {
-		if s[i] == 0 || s[i] >= utf8.RuneSelf {
-			return s[i] != 0 && utf8.ValidString(s[i:])
+	if m, why := v.check(arrival, d); why != 0 {
+		if m == memberTimestamp && !v.timed {
+			return d.fail(why, "ts", 0)
 		}
+		return d.fail(why, names[m], int(v.offset[m]))
 	}
-	return true
-}
-
-// fieldTime reads the field ts into p; without it, the time is arrival.
-func (d *Decoder) fieldTime(p *Position, r *record) error {
-	if r.at[fieldTS] == 0 {
-		p.TS = p.Arrival
-		return nil
-	}
-	ts, ok := timestamp(r.text(fieldTS))
-	if !ok {
-		return d.fail(ReasonTimestamp, "ts", 0)
-	}
-	p.TS = ts
-	return nil
-}
-
-// place checks what the two shapes have in common once all values are in p:
-// the time and the coordinates. lat and lon are the names of those.
-func (d *Decoder) place(p *Position, lat, lon string) error {
-	if !(p.Lat >= -90 && p.Lat <= 90) {
-		return d.fail(ReasonRange, lat, 0)
-	}
-	if !(p.Lon >= -180 && p.Lon <= 180) {
-		return d.fail(ReasonRange, lon, 0)
-	}
-	if p.TS < d.limits.MinTS || p.TS > p.Arrival+d.maxAhead {
-		return d.fail(ReasonTSOutOfRange, "ts", 0)
-	}
+	p.DeviceID, p.TS, p.Arrival = id, v.ts, arrival
+	p.Lat, p.Lon = v.number[memberLatitude], v.number[memberLongitude]
+	p.Alt, p.Speed, p.Course = v.number[memberAltitude], v.number[memberSpeed], v.number[memberAngle]
+	p.Sats, p.Priority = int32(v.number[memberSatellites]), int32(v.number[memberPriority])
+	p.Has, p.Faulty = Fields(v.has>>memberAltitude), v.faulty
+	p.Codec, p.Attributes = tag, v.attributes
 	return nil
 }
 
@@ -205,4 +97,79 @@ func (d *Decoder) place(p *Position, lat, lon string) error {
 func (d *Decoder) fail(why Reason, field string, offset int) error {
 	d.err = CodecError{Reason: why, Field: field, Offset: offset}
 	return &d.err
+}
+
+// member is a value of a position that either shape gives. The numbers come
+// first; those from the altitude on have the order of Fields.
+type member uint8
+
+const (
+	memberLatitude member = iota
+	memberLongitude
+	memberAltitude
+	memberSpeed
+	memberAngle
+	memberSatellites
+	memberPriority
+	memberTimestamp
+	memberAttributes
+	memberFaulty
+	memberOther
+	memberCount
+
+	numbers = memberPriority + 1
+)
+
+var payloadNames = [memberCount]string{
+	"payload.latitude", "payload.longitude", "payload.altitude", "payload.speed", "payload.angle",
+	"payload.satellites", "payload.priority", "payload.timestamp", "payload.attributes", "payload.faulty", "payload",
+}
+
+var flatNames = [memberCount]string{
+	"lat", "lon", "alt", "speed", "course", "sats", "priority", "ts", "attributes", "faulty", "record",
+}
+
+// values are what a record says, before it is known to be a position.
+type values struct {
+	number     [numbers]float64
+	offset     [memberCount]int32 // where the value begins in its field
+	has        uint16             // bits of the members that are numbers
+	timed      bool               // ts is there
+	faulty     bool
+	ts         int64
+	attributes Attributes
+}
+
+// check checks what the two shapes have in common.
+func (v *values) check(arrival int64, d *Decoder) (m member, why Reason) {
+	const both = 1<<memberLatitude | 1<<memberLongitude
+	lat, lon := v.number[memberLatitude], v.number[memberLongitude]
+	switch {
+	case v.has&both != both:
+		if v.has&(1<<memberLatitude) != 0 {
+			return memberLongitude, ReasonMissing
+		}
+		return memberLatitude, ReasonMissing
+	case !(lat >= -90 && lat <= 90):
+		return memberLatitude, ReasonRange
+	case !(lon >= -180 && lon <= 180):
+		return memberLongitude, ReasonRange
+	case v.ts < d.limits.MinTS || v.ts > arrival+d.maxAhead:
+		return memberTimestamp, ReasonTSOutOfRange
+	}
+	if why = natural(v.number[memberSatellites]); why != 0 {
+		return memberSatellites, why
+	}
+	return memberPriority, natural(v.number[memberPriority])
+}
+
+// natural checks that f is an int32 that is not negative.
+func natural(f float64) Reason {
+	if n := int32(f); float64(n) == f && n >= 0 {
+		return 0
+	}
+	if f >= 0 && f <= math.MaxInt32 {
+		return ReasonNumber
+	}
+	return ReasonRange
 }

@@ -15,17 +15,60 @@ func attributes(s string, i int) (end int, why Reason) {
 		return i + 1, 0
 	}
 	for closed := false; !closed; {
-		if _, i, why = name(s, i); why != 0 {
+		if i, why = attributeName(s, i); why != 0 {
 			return i, why
 		}
-		if _, i, why = attributeValue(s, i); why != 0 {
+		if end := usualValue(s, i); end > 0 {
+			i = end
+		} else if _, i, why = attributeValue(s, i); why != 0 {
 			return i, why
+		}
+		// The usual comma, without white space behind it.
+		if i+1 < len(s) && s[i] == ',' && s[i+1] == '"' {
+			i++
+			continue
 		}
 		if i, closed, why = separator(s, i, '}'); why != 0 {
 			return i, why
 		}
 	}
 	return i, 0
+}
+
+// attributeName reads a name and its colon. Most names are plain, of at most
+// 15 bytes and without white space around the colon.
+func attributeName(s string, i int) (next int, why Reason) {
+	if i+12 <= len(s) && s[i] == '"' {
+		j := i + 1
+		marks := special(load64(s, j))
+		if marks == 0 && i+20 <= len(s) {
+			j += 8
+			marks = special(load64(s, j))
+		}
+		if j += first(marks); s[j] == '"' && s[j+1] == ':' && s[j+2] > ' ' {
+			return j + 2, 0
+		}
+	}
+	_, next, why = name(s, i)
+	return next, why
+}
+
+// usualValue returns the end of the value at i if it is an integer of up to
+// seven digits or true, 0 for all else.
+func usualValue(s string, i int) (end int) {
+	if i+8 > len(s) {
+		return 0
+	}
+	w := load64(s, i)
+	if uint32(w) == 't'|'r'<<8|'u'<<16|'e'<<24 {
+		return i + 4
+	}
+	n := digitRun(w)
+	c := byte(w >> (8 * uint(n)))
+	if n > 0 && (c == ',' || c == '}') && (n == 1 || byte(w) != '0') {
+		return i + n
+	}
+	return 0
 }
 
 // attributeValue checks the value of an attribute at i.

@@ -1,67 +1,46 @@
 package codec
 
-// flatNumbers are the fields of shape B that are numbers, in the order of the
-// bits of Fields from alt on.
-var flatNumbers = [...]field{fieldLat, fieldLon, fieldAlt, fieldSpeed, fieldCourse, fieldSats}
-
-// flat decodes shape B into p: each field is one value.
-func (d *Decoder) flat(p *Position, r *record) error {
-	if err := d.fieldTime(p, r); err != nil {
-		return err
-	}
-	var v [len(flatNumbers)]float64
-	for i, f := range flatNumbers {
-		if r.at[f] == 0 {
-			if i < 2 {
-				return d.fail(ReasonMissing, fieldNames[f], 0)
-			}
+// readFlat reads shape B: each field is one value. A fault is told with the
+// member and the byte of the field's text.
+func (v *values) readFlat(r *record) (m member, end int, why Reason) {
+	for m = memberLatitude; m <= memberSatellites; m++ {
+		if !r.holds(field(m)) {
 			continue
 		}
-		s := r.text(f)
-		x, end, why := number(s, 0)
-		if why != 0 || end != len(s) {
-			return d.fail(ReasonNumber, fieldNames[f], end)
+		if v.number[m], end, why = wholeNumber(r.text(field(m))); why != 0 {
+			return m, end, why
 		}
-		v[i] = x
-		if i >= 2 {
-			p.Has |= HasAlt << (i - 2)
-		}
+		v.has |= 1 << m
 	}
-	p.Lat, p.Lon, p.Alt, p.Speed, p.Course = v[0], v[1], v[2], v[3], v[4]
-	var why Reason
-	if p.Sats, why = natural(v[5]); why != 0 {
-		return d.fail(why, "sats", 0)
-	}
-	if r.at[fieldAttributes] != 0 {
-		if err := d.flatAttributes(p, r.text(fieldAttributes)); err != nil {
-			return err
+	if r.holds(fieldAttributes) {
+		if end, why = v.readFlatAttributes(r.text(fieldAttributes)); why != 0 {
+			return memberAttributes, end, why
 		}
 	}
-	if r.at[fieldFaulty] != 0 {
+	if r.holds(fieldFaulty) {
 		switch r.text(fieldFaulty) {
 		case "1", "true":
-			p.Faulty = true
+			v.faulty = true
 		case "0", "false":
 		default:
-			return d.fail(ReasonType, "faulty", 0)
+			return memberFaulty, 0, ReasonType
 		}
 	}
-	return d.place(p, "lat", "lon")
+	return memberOther, 0, 0
 }
 
-// flatAttributes checks the attributes of shape B: the text of an object, or
-// null when they are absent.
-func (d *Decoder) flatAttributes(p *Position, s string) error {
+// readFlatAttributes reads the text of an object, or null when it is absent.
+func (v *values) readFlatAttributes(s string) (end int, why Reason) {
 	i := space(s, 0)
-	end, why := i+len("null"), Reason(0)
-	if !null(s, i) {
-		if end, why = attributes(s, i); why != 0 {
-			return d.fail(why, "attributes", end)
-		}
-		p.Attributes = Attributes(s[i:end])
+	if null(s, i) {
+		end = i + len("null")
+	} else if end, why = attributes(s, i); why != 0 {
+		return end, why
+	} else {
+		v.attributes = Attributes(s[i:end])
 	}
 	if end = space(s, end); end != len(s) {
-		return d.fail(ReasonJSON, "attributes", end)
+		return end, ReasonJSON
 	}
-	return nil
+	return end, 0
 }

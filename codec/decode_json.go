@@ -1,102 +1,8 @@
 package codec
 
-import "math"
-
-// member is a member of the payload that is read. The numbers come first.
-type member uint8
-
-const (
-	memberLatitude member = iota
-	memberLongitude
-	memberAltitude
-	memberSpeed
-	memberAngle
-	memberSatellites
-	memberPriority
-	memberTimestamp
-	memberAttributes
-	memberFaulty
-	memberOther
-	memberCount
-
-	numbers = memberPriority + 1
-)
-
-var memberNames = [memberCount]string{
-	"payload.latitude", "payload.longitude", "payload.altitude", "payload.speed", "payload.angle",
-	"payload.satellites", "payload.priority", "payload.timestamp", "payload.attributes", "payload.faulty", "payload",
-}
-
-// payload decodes shape A into p: one pass over the JSON.
-func (d *Decoder) payload(p *Position, r *record) error {
-	p.Codec = r.text(fieldCodec)
-	if !codecTag(p.Codec) {
-		return d.fail(ReasonText, "codec", 0)
-	}
-	s := r.text(fieldPayload)
-	var v values
-	m, end, why := v.read(s)
-	if why != 0 {
-		return d.fail(why, memberNames[m], end)
-	}
-	p.TS, p.Attributes, p.Faulty = v.ts, v.attributes, v.faulty
-	if !v.timed {
-		if err := d.fieldTime(p, r); err != nil {
-			return err
-		}
-	}
-	for _, m := range [...]member{memberLatitude, memberLongitude} {
-		if v.has&(1<<m) == 0 {
-			return d.fail(ReasonMissing, memberNames[m], 0)
-		}
-	}
-	p.Lat, p.Lon = v.number[memberLatitude], v.number[memberLongitude]
-	if v.has>>memberAltitude != 0 {
-		if m, why := v.optional(p); why != 0 {
-			return d.fail(why, memberNames[m], v.offset[m])
-		}
-	}
-	return d.place(p, memberNames[memberLatitude], memberNames[memberLongitude])
-}
-
-// values are what a payload holds.
-type values struct {
-	number     [numbers]float64
-	offset     [numbers]int // where each number begins
-	has        uint16       // bits of the members that are numbers
-	timed      bool         // ts is there
-	faulty     bool
-	ts         int64
-	attributes Attributes
-}
-
-// optional moves the optional numbers into p.
-func (v *values) optional(p *Position) (m member, why Reason) {
-	p.Alt, p.Speed, p.Course = v.number[memberAltitude], v.number[memberSpeed], v.number[memberAngle]
-	p.Has = Fields(v.has >> memberAltitude) // the two have the same order
-	if p.Sats, why = natural(v.number[memberSatellites]); why != 0 {
-		return memberSatellites, why
-	}
-	if p.Priority, why = natural(v.number[memberPriority]); why != 0 {
-		return memberPriority, why
-	}
-	return 0, 0
-}
-
-// natural returns f as an int32 that is not negative.
-func natural(f float64) (int32, Reason) {
-	if !(f >= 0 && f <= math.MaxInt32) {
-		return 0, ReasonRange
-	}
-	n := int32(f)
-	if float64(n) != f {
-		return 0, ReasonNumber
-	}
-	return n, 0
-}
-
-// read reads the payload s. A fault is told with the member and the byte.
-func (v *values) read(s string) (m member, end int, why Reason) {
+// readPayload reads the JSON of shape A. A fault is told with the member and
+// the byte.
+func (v *values) readPayload(s string) (m member, end int, why Reason) {
 	i := space(s, 0)
 	if at(s, i) != '{' {
 		return memberOther, i, ReasonJSON
@@ -110,7 +16,14 @@ func (v *values) read(s string) (m member, end int, why Reason) {
 			return memberOther, i, why
 		}
 		if m < numbers {
-			i, why = v.readNumber(s, i, m)
+			f, end, fault := number(s, i)
+			if fault != 0 {
+				end, fault = v.nullNumber(s, i, end, m, fault)
+			} else {
+				v.number[m], v.offset[m] = f, int32(i)
+				v.has |= 1 << m
+			}
+			i, why = end, fault
 		} else {
 			i, why = v.readOther(s, i, m)
 		}
@@ -140,20 +53,15 @@ func (v *values) finish(s string, i int) Reason {
 	return 0
 }
 
-// readNumber reads a member that is a number, or null when it is absent.
-func (v *values) readNumber(s string, i int, m member) (int, Reason) {
-	f, end, why := number(s, i)
-	if why == 0 {
-		v.number[m], v.offset[m] = f, i
-		v.has |= 1 << m
-		return end, 0
+// nullNumber reads a member that should be a number, but is not: null when it
+// is absent, otherwise the fault that was found at end.
+func (v *values) nullNumber(s string, i, end int, m member, why Reason) (int, Reason) {
+	if !null(s, i) {
+		return end, wrongType(s, i, why)
 	}
-	if null(s, i) {
-		v.number[m] = 0
-		v.has &^= 1 << m
-		return i + len("null"), 0
-	}
-	return end, wrongType(s, i, why)
+	v.number[m] = 0
+	v.has &^= 1 << m
+	return i + len("null"), 0
 }
 
 // wrongType makes why a ReasonType if there is a JSON value at i, but none of
@@ -204,6 +112,7 @@ func (v *values) readFaulty(s string, i int) (int, Reason) {
 
 // readTime reads the timestamp: a string, a number, or null when it is absent.
 func (v *values) readTime(s string, i int) (int, Reason) {
+	v.offset[memberTimestamp] = int32(i)
 	if at(s, i) != '"' {
 		if null(s, i) {
 			v.timed = false
@@ -215,6 +124,10 @@ func (v *values) readTime(s string, i int) (int, Reason) {
 		}
 		v.ts, v.timed = epochMs(f), true
 		return end, 0
+	}
+	if ms, ok := usualTime(s, i+1); ok {
+		v.ts, v.timed = ms, true
+		return i + len(usualForm) + 2, 0
 	}
 	end, why := quoted(s, i+1)
 	if why != 0 {

@@ -4,58 +4,64 @@ import "strings"
 
 // The first eight bytes of the names of members, as load64 gives them.
 const (
-	wordLatitude   = 'l' | 'a'<<8 | 't'<<16 | 'i'<<24 | 't'<<32 | 'u'<<40 | 'd'<<48 | 'e'<<56
-	wordLongitud   = 'l' | 'o'<<8 | 'n'<<16 | 'g'<<24 | 'i'<<32 | 't'<<40 | 'u'<<48 | 'd'<<56
-	wordAltitude   = 'a' | 'l'<<8 | 't'<<16 | 'i'<<24 | 't'<<32 | 'u'<<40 | 'd'<<48 | 'e'<<56
-	wordSpeed      = 's' | 'p'<<8 | 'e'<<16 | 'e'<<24 | 'd'<<32 | '"'<<40 | ':'<<48
-	wordAngle      = 'a' | 'n'<<8 | 'g'<<16 | 'l'<<24 | 'e'<<32 | '"'<<40 | ':'<<48
-	wordFaulty     = 'f' | 'a'<<8 | 'u'<<16 | 'l'<<24 | 't'<<32 | 'y'<<40 | '"'<<48
-	wordSatellit   = 's' | 'a'<<8 | 't'<<16 | 'e'<<24 | 'l'<<32 | 'l'<<40 | 'i'<<48 | 't'<<56
-	wordPriority   = 'p' | 'r'<<8 | 'i'<<16 | 'o'<<24 | 'r'<<32 | 'i'<<40 | 't'<<48 | 'y'<<56
-	wordTimestam   = 't' | 'i'<<8 | 'm'<<16 | 'e'<<24 | 's'<<32 | 't'<<40 | 'a'<<48 | 'm'<<56
-	wordAttribut   = 'a' | 't'<<8 | 't'<<16 | 'r'<<24 | 'i'<<32 | 'b'<<40 | 'u'<<48 | 't'<<56
-	lowSeven       = 1<<56 - 1
-	longestKeyTail = len(`"attributes":x`)
+	wordLatitude = 'l' | 'a'<<8 | 't'<<16 | 'i'<<24 | 't'<<32 | 'u'<<40 | 'd'<<48 | 'e'<<56
+	wordLongitud = 'l' | 'o'<<8 | 'n'<<16 | 'g'<<24 | 'i'<<32 | 't'<<40 | 'u'<<48 | 'd'<<56
+	wordAltitude = 'a' | 'l'<<8 | 't'<<16 | 'i'<<24 | 't'<<32 | 'u'<<40 | 'd'<<48 | 'e'<<56
+	wordSpeed    = 's' | 'p'<<8 | 'e'<<16 | 'e'<<24 | 'd'<<32 | '"'<<40 | ':'<<48
+	wordAngle    = 'a' | 'n'<<8 | 'g'<<16 | 'l'<<24 | 'e'<<32 | '"'<<40 | ':'<<48
+	wordFaulty   = 'f' | 'a'<<8 | 'u'<<16 | 'l'<<24 | 't'<<32 | 'y'<<40 | '"'<<48
+	wordSatellit = 's' | 'a'<<8 | 't'<<16 | 'e'<<24 | 'l'<<32 | 'l'<<40 | 'i'<<48 | 't'<<56
+	wordPriority = 'p' | 'r'<<8 | 'i'<<16 | 'o'<<24 | 'r'<<32 | 'i'<<40 | 't'<<48 | 'y'<<56
+	wordTimestam = 't' | 'i'<<8 | 'm'<<16 | 'e'<<24 | 's'<<32 | 't'<<40 | 'a'<<48 | 'm'<<56
+	wordAttribut = 'a' | 't'<<8 | 't'<<16 | 'r'<<24 | 'i'<<32 | 'b'<<40 | 'u'<<48 | 't'<<56
+
+	lowSeven   = 1<<56 - 1
+	longestKey = len(`"attributes":`)
 )
 
 // payloadMember reads the name of a member, whose opening quote must be at i,
-// and the colon. i is then the first byte of the value.
+// and the colon; next is the first byte of the value. Names are told apart by
+// their first eight bytes: a switch, since all records of a service have their
+// members in the same order, which the processor learns.
 func payloadMember(s string, i int) (m member, next int, why Reason) {
-	if i+longestKeyTail <= len(s) && s[i] == '"' {
-		tail := 9
+	if i+longestKey < len(s) && s[i] == '"' {
 		switch w := load64(s, i+1); w {
 		case wordLatitude:
-			m = memberLatitude
-		case wordLongitud:
-			m, tail = memberLongitude, 10
+			m, next = memberLatitude, i+9
 		case wordAltitude:
-			m = memberAltitude
+			m, next = memberAltitude, i+9
 		case wordPriority:
-			m = memberPriority
+			m, next = memberPriority, i+9
+		case wordLongitud:
+			if m, next = memberLongitude, i+10; s[i+9] != 'e' {
+				return anyMember(s, i)
+			}
 		case wordTimestam:
-			m, tail = memberTimestamp, 10
+			if m, next = memberTimestamp, i+10; s[i+9] != 'p' {
+				return anyMember(s, i)
+			}
 		case wordSatellit:
-			m, tail = memberSatellites, 11
+			if m, next = memberSatellites, i+11; s[i+9] != 'e' || s[i+10] != 's' {
+				return anyMember(s, i)
+			}
 		case wordAttribut:
-			m, tail = memberAttributes, 11
+			if m, next = memberAttributes, i+11; s[i+9] != 'e' || s[i+10] != 's' {
+				return anyMember(s, i)
+			}
 		default:
 			switch w & lowSeven {
 			case wordSpeed:
-				m, tail = memberSpeed, 6
+				m, next = memberSpeed, i+6
 			case wordAngle:
-				m, tail = memberAngle, 6
+				m, next = memberAngle, i+6
 			case wordFaulty:
-				m, tail = memberFaulty, 7
+				m, next = memberFaulty, i+7
 			default:
 				return anyMember(s, i)
 			}
 		}
-		// The letters that the word does not hold are checked by name below
-		// unless the usual `":` follows and they are right.
-		if known := memberNames[m]; tail <= 9 || s[i+9:i+tail] == known[len(known)-(tail-9):] {
-			if j := i + tail; s[j] == '"' && s[j+1] == ':' && s[j+2] > ' ' {
-				return m, j + 2, 0
-			}
+		if s[next] == '"' && s[next+1] == ':' && s[next+2] > ' ' {
+			return m, next + 2, 0
 		}
 	}
 	return anyMember(s, i)

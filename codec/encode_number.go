@@ -18,21 +18,29 @@ func appendFloat(dst []byte, v float64) []byte {
 	if !(a < 1e8) {
 		return appendAnyFloat(dst, v)
 	}
-	n := uint64(a*1e7 + 0.5)
-	if float64(n)/1e7 != a {
+	n := uint64(int64(a*1e7 + 0.5))
+	if float64(int64(n))/1e7 != a || n-1 < 9 { // below 1e-6 an exponent is shorter
 		return appendAnyFloat(dst, v)
 	}
 	if math.Signbit(v) {
 		dst = append(dst, '-')
 	}
-	dst = append8(dst, n/1e7)
-	decimals := n % 1e7
+	whole := n / 1e7
+	decimals := n - whole*1e7
+	if whole < 10000 {
+		x := digitBytes4(whole)
+		skip := bits.TrailingZeros32(x|1<<24) &^ 7
+		end := len(dst) + 4 - skip>>3
+		dst = binary.LittleEndian.AppendUint32(dst, (x|zeros&math.MaxUint32)>>skip)[:end]
+	} else {
+		dst = append8(dst, whole)
+	}
 	if decimals == 0 {
 		return dst
 	}
-	dst = append(dst, '.')
 	x := digitBytes(decimals * 10)
-	end := len(dst) + 8 - bits.LeadingZeros64(x)>>3
+	end := len(dst) + 9 - bits.LeadingZeros64(x)>>3
+	dst = append(dst, '.')
 	return binary.LittleEndian.AppendUint64(dst, x|zeros)[:end]
 }
 
@@ -40,13 +48,18 @@ func appendFloat(dst []byte, v float64) []byte {
 // encoding/json and JavaScript give it.
 func appendAnyFloat(dst []byte, v float64) []byte {
 	a := math.Abs(v)
-	if math.IsNaN(v) || math.IsInf(v, 0) {
+	switch {
+	case !(a <= math.MaxFloat64):
 		return append(dst, "null"...)
+	case a >= 1e-6 && a < 1e21:
+		return strconv.AppendFloat(dst, v, 'f', -1, 64)
 	}
-	if a != 0 && (a < 1e-6 || a >= 1e21) {
-		return strconv.AppendFloat(dst, v, 'e', -1, 64)
+	dst = strconv.AppendFloat(dst, v, 'e', -1, 64)
+	if n := len(dst); dst[n-4] == 'e' && dst[n-2] == '0' { // e-07
+		dst[n-2] = dst[n-1]
+		dst = dst[:n-1]
 	}
-	return strconv.AppendFloat(dst, v, 'f', -1, 64)
+	return dst
 }
 
 // appendInt appends v in decimal.

@@ -1,5 +1,7 @@
 package codec
 
+import "math"
+
 // tens are the powers of ten that a float64 holds exactly.
 var tens = [...]float64{
 	1e0, 1e1, 1e2, 1e3, 1e4, 1e5, 1e6, 1e7, 1e8, 1e9, 1e10, 1e11,
@@ -18,58 +20,101 @@ const maxExact = 1 << 53
 //
 // With a mantissa below 2^53 and at most 22 decimals both are exact as
 // float64, and one division rounds correctly (Clinger 1990). Nearly all
-// numbers of a device are like that; the others go to longNumber.
+// numbers of a device are like that, with up to seven digits on either side of
+// the point; they are read without a branch on how many. The others go to
+// longNumber.
 func number(s string, i int) (v float64, end int, why Reason) {
-	start := i
-	negative := at(s, i) == '-'
-	if negative {
-		i++
+	var w uint64
+	if i+8 <= len(s) {
+		w = load64(s, i)
+	} else {
+		w = lastWord(s, i)
 	}
-	whole := i
-	mantissa := uint64(0)
-	for i < len(s) && s[i]-'0' <= 9 {
-		mantissa = mantissa*10 + uint64(s[i]-'0')
-		i++
+	minus := 0
+	if byte(w) == '-' {
+		minus = 1
 	}
-	if i == whole || s[whole] == '0' && i > whole+1 {
-		return 0, whole, ReasonNumber
+	w >>= 8 * uint(minus)
+	n := digitRun(w)
+	if n == 0 || n == 8 || n+minus == 8 || byte(w) == '0' && n > 1 {
+		return longNumber(s, i)
 	}
+	mantissa := digitValue(w, n)
+	next := byte(w >> (8 * uint(n)))
+	end = i + minus + n
 	decimals := 0
-	if at(s, i) == '.' {
-		point := i
-		i++
-		if i+8 <= len(s) {
-			w := load64(s, i)
-			if n := digitRun(w); n > 0 {
-				mantissa = mantissa*intTens[n] + digitValue(w, n)
-				i += n
-			}
+	if next == '.' {
+		if end+9 <= len(s) {
+			w = load64(s, end+1)
+		} else {
+			w = lastWord(s, end+1)
 		}
-		for i < len(s) && s[i]-'0' <= 9 {
-			mantissa = mantissa*10 + uint64(s[i]-'0')
-			i++
+		decimals = digitRun(w)
+		if decimals == 0 || decimals == 8 {
+			return longNumber(s, i)
 		}
-		decimals = i - point - 1
-		if decimals == 0 {
-			return 0, i, ReasonNumber
+		mantissa = mantissa*intTens[decimals] + digitValue(w, decimals)
+		next = byte(w >> (8 * uint(decimals)))
+		end += 1 + decimals
+	}
+	if next|0x20 == 'e' {
+		return longNumber(s, i)
+	}
+	bits := math.Float64bits(float64(int64(mantissa)) / tens[decimals])
+	return math.Float64frombits(bits | uint64(minus)<<63), end, 0
+}
+
+// wholeNumber is number for a text that must be nothing but the number.
+func wholeNumber(s string) (v float64, end int, why Reason) {
+	if len(s) <= 8 {
+		if v, ok := shortNumber(s); ok {
+			return v, len(s), 0
 		}
 	}
-	// With 19 digits and a point at most, the mantissa has not overflowed.
-	if i-whole > 20 || mantissa > maxExact || decimals >= len(tens) || at(s, i)|0x20 == 'e' {
-		return longNumber(s, start)
+	if v, end, why = number(s, 0); why == 0 && end != len(s) {
+		why = ReasonNumber
 	}
-	v = float64(mantissa)
-	if decimals > 0 {
-		v /= tens[decimals]
+	return v, end, why
+}
+
+// shortNumber is wholeNumber for the usual texts of at most eight bytes: it
+// takes the point out and reads the digits on both sides as one integer.
+// Whether there is a point, and where, is worked out without branches, since
+// no processor can foresee it.
+func shortNumber(s string) (v float64, ok bool) {
+	w := shortWord(s)
+	x := w ^ zeros // digits are 0-9 now
+	whole := first(nonDigits(x))
+	point := 0
+	if byte(w>>(8*uint(whole))) == '.' {
+		point = 1
 	}
-	if negative {
-		v = -v
+	keep := uint64(1)<<(8*uint(whole)) - 1 | (uint64(point) - 1) // what is not behind a point
+	x = x&keep | x>>8&^keep
+	digits := len(s) - point
+	decimals := digits - whole
+	x <<= uint(64-8*digits) & 63
+	if whole == 0 || decimals < point || nonDigits(x) != 0 || s[0] == '0' && whole > 1 {
+		return 0, false
 	}
-	return v, i, 0
+	return float64(int64(eightDigits(x))) / tens[decimals], true
 }
 
 // skipNumber checks the JSON number at i like number, without its value.
 func skipNumber(s string, i int) (end int, why Reason) {
+	end = i
+	if end+10 <= len(s) {
+		if s[end] == '-' {
+			end++
+		}
+		n := digitRun(load64(s, end))
+		if n > 0 && n < 8 && (n == 1 || s[end] != '0') {
+			end += n
+			if c := s[end]; c != '.' && c|0x20 != 'e' {
+				return end, 0
+			}
+		}
+	}
 	_, end, why = number(s, i)
 	return end, why
 }

@@ -40,20 +40,19 @@ func longNumber(s string, i int) (v float64, end int, why Reason) {
 			return 0, i, ReasonNumber
 		}
 	}
-	mantissa := s[whole:i]
+	mantissa, decimals := s[whole:i], max(i-point-1, 0)
 	exponent := 0
 	if at(s, i)|0x20 == 'e' {
 		if exponent, i = exponentAt(s, i+1); i < 0 {
 			return 0, -i, ReasonNumber
 		}
 	}
-	lead := significant(mantissa)
-	zero := v
-	if s[start] == '-' {
-		zero = math.Copysign(0, -1)
+	if v, ok := exact(mantissa, exponent-decimals); ok {
+		return signed(v, s[start]), i, 0
 	}
+	lead := significant(mantissa)
 	if lead == len(mantissa) {
-		return zero, i, 0
+		return signed(0, s[start]), i, 0
 	}
 	// The power of ten of the first significant digit.
 	power := exponent + point - whole - 1 - lead
@@ -62,7 +61,7 @@ func longNumber(s string, i int) (v float64, end int, why Reason) {
 	}
 	switch {
 	case power < -400:
-		return zero, i, 0
+		return signed(0, s[start]), i, 0
 	case power > 308, power == 308 && beyond(digitsOf{mantissa, lead}):
 		return 0, start, ReasonNumber
 	}
@@ -71,6 +70,35 @@ func longNumber(s string, i int) (v float64, end int, why Reason) {
 		return 0, start, ReasonNumber
 	}
 	return v, i, 0
+}
+
+// signed returns v, negated if the first byte of its text says so.
+func signed(v float64, first byte) float64 {
+	if first == '-' {
+		return math.Copysign(v, -1)
+	}
+	return v
+}
+
+// exact returns mantissa, its point taken out, times a power of ten, if both
+// are exact as float64.
+func exact(mantissa string, exponent int) (v float64, ok bool) {
+	if len(mantissa) > 19 || exponent <= -len(tens) || exponent >= len(tens) {
+		return 0, false
+	}
+	n := uint64(0)
+	for i := range len(mantissa) {
+		if c := mantissa[i]; c != '.' {
+			n = n*10 + uint64(c-'0')
+		}
+	}
+	switch {
+	case n > maxExact:
+		return 0, false
+	case exponent < 0:
+		return float64(n) / tens[-exponent], true
+	}
+	return float64(n) * tens[exponent], true
 }
 
 // digits returns where the digits at i end.

@@ -19,6 +19,42 @@ func load64(s string, i int) uint64 {
 		uint64(t[4])<<32 | uint64(t[5])<<40 | uint64(t[6])<<48 | uint64(t[7])<<56
 }
 
+// word returns the up to eight bytes of s from i as a word, with zeros behind
+// the end of s.
+func word(s string, i int) uint64 {
+	if i+8 <= len(s) {
+		return load64(s, i)
+	}
+	return lastWord(s, i)
+}
+
+// lastWord is word for fewer than eight bytes.
+func lastWord(s string, i int) uint64 {
+	n := len(s) - i
+	if len(s) >= 8 {
+		return load64(s, len(s)-8) >> uint(64-8*n)
+	}
+	return shortWord(s[i:])
+}
+
+// shortWord returns the at most eight bytes of s as a word.
+func shortWord(s string) uint64 {
+	n := len(s)
+	switch {
+	case n >= 4: // two halves, which may overlap
+		return load32(s, 0) | load32(s, n-4)<<uint(8*n-32)
+	case n > 0: // the first, the middle and the last byte, which may be the same
+		return uint64(s[0]) | uint64(s[n/2])<<uint(n/2*8) | uint64(s[n-1])<<uint(n*8-8)
+	}
+	return 0
+}
+
+// load32 returns s[i:i+4] in the lower half of a word.
+func load32(s string, i int) uint64 {
+	t := s[i : i+4]
+	return uint64(uint32(t[0]) | uint32(t[1])<<8 | uint32(t[2])<<16 | uint32(t[3])<<24)
+}
+
 // special marks the bytes of w that end a plain run in a JSON string: a quote,
 // a backslash, a control character, anything that is not ASCII.
 func special(w uint64) uint64 {
@@ -35,15 +71,21 @@ func unprintable(w uint64) uint64 {
 // first returns the index of the first marked byte, 8 when there is none.
 func first(marks uint64) int { return bits.TrailingZeros64(marks) >> 3 }
 
+// nonDigits marks the bytes of a word of digits, '0' taken off with xor, that
+// are none.
+func nonDigits(x uint64) uint64 { return (x | (x + 0x76*ones)) & highs }
+
 // digitRun returns how many decimal digits w begins with.
-func digitRun(w uint64) int {
-	x := w ^ zeros
-	return first((x | (x + 0x76*ones)) & highs)
-}
+func digitRun(w uint64) int { return first(nonDigits(w ^ zeros)) }
 
 // digitValue returns the value of the first n digits of w, 1 <= n <= 8.
 func digitValue(w uint64, n int) uint64 {
-	x := (w ^ zeros) << (64 - 8*uint(n))
+	return eightDigits((w ^ zeros) << (uint(64-8*n) & 63))
+}
+
+// eightDigits returns the value of eight digits 0-9, the first one in the
+// lowest byte.
+func eightDigits(x uint64) uint64 {
 	x = x*10 + x>>8 // pairs, in every second byte
 	return ((x&0x000000ff000000ff)*(100+1000000<<32) + (x>>16&0x000000ff000000ff)*(1+10000<<32)) >> 32
 }
@@ -55,5 +97,13 @@ func digitBytes(v uint64) uint64 {
 	q := x * 10486 >> 20 & 0x0000007f0000007f // /100 in each half
 	x = q | (x-100*q)<<16
 	q = x * 103 >> 10 & 0x000f000f000f000f // /10 in each quarter
+	return q | (x-10*q)<<8
+}
+
+// digitBytes4 is digitBytes for the 4 digits of v < 1e4.
+func digitBytes4(v uint64) uint32 {
+	q := uint32(v) * 10486 >> 20
+	x := q | (uint32(v)-100*q)<<16
+	q = x * 103 >> 10 & 0x000f000f
 	return q | (x-10*q)<<8
 }

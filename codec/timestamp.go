@@ -11,6 +11,11 @@ func timestamp(s string) (ms int64, ok bool) {
 	if len(s) >= len("2006-01-02T15:04:05Z") && s[4] == '-' {
 		return rfc3339(s)
 	}
+	if len(s) > 8 && len(s) < 16 {
+		if w, v := load64(s, 0), lastWord(s, 8); w&0xff != '0' && digitRun(w) == 8 && digitRun(v) == len(s)-8 {
+			return int64(digitValue(w, 8)*intTens[len(s)-8] + digitValue(v, len(s)-8)), true
+		}
+	}
 	f, end, why := number(s, 0)
 	if why != 0 || end != len(s) {
 		return 0, false
@@ -41,41 +46,68 @@ func epochMs(f float64) int64 {
 	return int64(math.Floor(f))
 }
 
-// The pattern of the first 24 bytes of a time, 0 standing for a digit.
+// usualForm is how ingestion services write a time.
+const usualForm = "2006-01-02T15:04:05.000Z"
+
+// The patterns of its three words, 0 standing for a digit. Taken from a word
+// with xor they leave 0-9 for the digits and 0 for the rest; the check added to
+// that sets the mark bit of each byte for which this is not so.
 const (
 	pattern1 = '0' | '0'<<8 | '0'<<16 | '0'<<24 | '-'<<32 | '0'<<40 | '0'<<48 | '-'<<56
 	pattern2 = '0' | '0'<<8 | 'T'<<16 | '0'<<24 | '0'<<32 | ':'<<40 | '0'<<48 | '0'<<56
 	pattern3 = ':' | '0'<<8 | '0'<<16 | '.'<<24 | '0'<<32 | '0'<<40 | '0'<<48 | 'Z'<<56
-	// Added to a word from which its pattern was taken with xor, these set the
-	// mark bit of each byte that is no digit where one belongs, or not the
-	// pattern's byte.
-	check1 = 0x7f_76_76_7f_76_76_76_76
-	check2 = 0x76_76_7f_76_76_7f_76_76
-	check3 = 0x7f_76_76_76_7f_76_76_7f
+	check1   = 0x7f_76_76_7f_76_76_76_76
+	check2   = 0x76_76_7f_76_76_7f_76_76
+	check3   = 0x7f_76_76_76_7f_76_76_7f
 )
+
+// usualTime reads a time in usualForm at i, with a quote behind it; false for
+// everything else.
+func usualTime(s string, i int) (ms int64, ok bool) {
+	if i+len(usualForm) >= len(s) || s[i+len(usualForm)] != '"' {
+		return 0, false
+	}
+	x, y := load64(s, i)^pattern1, load64(s, i+8)^pattern2
+	z := load64(s, i+16) ^ pattern3
+	if (x|(x+check1)|y|(y+check2)|z|(z+check3))&highs != 0 {
+		return 0, false
+	}
+	z = z*10 + z>>8
+	ms, ok = toMinute(x, y)
+	second := int64(z >> 8 & 0xff)
+	// The pair of the last two decimals is one byte further than that of the
+	// first two, whose tens are the hundreds.
+	ms += second*1000 + int64(z>>40&0xff) + int64(s[i+20]-'0')*100
+	return ms, ok && second < 60
+}
+
+// toMinute returns the time of two words from which pattern1 and pattern2 were
+// taken, in ms since the Unix epoch; false when there is no such time.
+func toMinute(x, y uint64) (ms int64, ok bool) {
+	x = x*10 + x>>8 // pairs of digits
+	y = y*10 + y>>8
+	days, ok := daysTo(int(x&0xff)*100+int(x>>16&0xff), int(x>>40&0xff), int(y&0xff))
+	hour, minute := int64(y>>24&0xff), int64(y>>48&0xff)
+	return ((days*24+hour)*60 + minute) * 60_000, ok && hour < 24 && minute < 60
+}
 
 // rfc3339 reads the date-time of RFC 3339, section 5.6: any number of decimals,
 // of which three count; Z or an offset; T and Z in either case. A second 60 is
 // refused: the Unix epoch has no such time. s has at least 20 bytes.
 func rfc3339(s string) (ms int64, ok bool) {
-	x := load64(s, 0) ^ pattern1
-	y := load64(s, 8) ^ pattern2
+	x, y := load64(s, 0)^pattern1, load64(s, 8)^pattern2
 	if s[10] == 't' {
 		y ^= ('T' ^ 't') << 16
 	}
-	if (x|(x+check1)|y|(y+check2))&highs != 0 || s[16] != ':' || s[17]-'0' > 9 || s[18]-'0' > 9 {
+	if (x|(x+check1)|y|(y+check2))&highs != 0 || s[16] != ':' {
 		return 0, false
 	}
-	x = x*10 + x>>8 // pairs of digits
-	y = y*10 + y>>8
-	year := int(x&0xff)*100 + int(x>>16&0xff)
-	days, ok := daysTo(year, int(x>>40&0xff), int(y&0xff))
-	hour, minute := int64(y>>24&0xff), int64(y>>48&0xff)
-	second := int64(s[17]-'0')*10 + int64(s[18]-'0')
-	if !ok || hour > 23 || minute > 59 || second > 59 {
+	ms, ok = toMinute(x, y)
+	second, okSecond := twoDigits(s[17], s[18])
+	if !ok || !okSecond || second > 59 {
 		return 0, false
 	}
-	ms = ((days*24+hour)*60+minute)*60_000 + second*1000
+	ms += second * 1000
 	i := 19
 	if s[i] == '.' {
 		scale := int64(100)

@@ -1,0 +1,154 @@
+package codec
+
+import (
+	"encoding/json"
+	"fmt"
+	"math/rand/v2"
+	"strconv"
+	"testing"
+	"time"
+)
+
+// The records of the benchmarks are all different, as a stream's are: the
+// branches of a parser that sees one record again and again are predicted far
+// too well.
+const benchRecords = 2048
+
+const benchArrival = 1_790_000_000_000
+
+// fix is one random position of a device.
+type fix struct {
+	device                          string
+	ts                              int64
+	lat, lon, alt, speed, course    float64
+	sats, battery, odometer, uptime int
+	moving                          bool
+}
+
+func randomFixes() []fix {
+	r := rand.New(rand.NewPCG(1, 2))
+	fixes := make([]fix, benchRecords)
+	for i := range fixes {
+		moving := r.IntN(5) > 0
+		fixes[i] = fix{
+			device:   strconv.Itoa(352_093_080_000_000 + r.IntN(10_000_000)),
+			ts:       benchArrival - r.Int64N(3_600_000),
+			lat:      float64(r.Int64N(1_800_000_000)-900_000_000) / 1e7,
+			lon:      float64(r.Int64N(3_600_000_000)-1_800_000_000) / 1e7,
+			alt:      float64(r.IntN(30_000)) / 10,
+			speed:    float64(r.IntN(1500)) / 10,
+			course:   float64(r.IntN(3600)) / 10,
+			sats:     r.IntN(24),
+			battery:  r.IntN(101),
+			odometer: r.IntN(1_000_000),
+			moving:   moving,
+		}
+	}
+	return fixes
+}
+
+func (f *fix) attributes() string {
+	return fmt.Sprintf(`{"battery":%d,"odometer":%d,"moving":%t}`, f.battery, f.odometer, f.moving)
+}
+
+func number7(v float64) string { return strconv.FormatFloat(v, 'f', 7, 64) }
+
+// shapeA is a record of an ingestion service: a payload of about 240 bytes.
+func (f *fix) shapeA() []string {
+	ts := time.UnixMilli(f.ts).UTC().Format("2006-01-02T15:04:05.000Z")
+	return []string{"device_id", f.device, "ts", ts, "codec", "8E", "payload", fmt.Sprintf(
+		`{"device_id":%q,"timestamp":%q,"latitude":%s,"longitude":%s,"altitude":%v,"angle":%v,"speed":%v,"satellites":%d,"priority":0,"attributes":%s}`,
+		f.device, ts, number7(f.lat), number7(f.lon), f.alt, f.course, f.speed, f.sats, f.attributes())}
+}
+
+// shapeB is the same as flat fields.
+func (f *fix) shapeB() []string {
+	return []string{
+		"device_id", f.device, "ts", strconv.FormatInt(f.ts, 10), "lat", number7(f.lat), "lon", number7(f.lon),
+		"alt", fmt.Sprint(f.alt), "course", fmt.Sprint(f.course), "speed", fmt.Sprint(f.speed),
+		"sats", strconv.Itoa(f.sats), "attributes", f.attributes(),
+	}
+}
+
+// position is the same as it is decoded.
+func (f *fix) position() Position {
+	return Position{
+		DeviceID: f.device, TS: f.ts, Arrival: benchArrival, Lat: f.lat, Lon: f.lon,
+		Alt: f.alt, Speed: f.speed, Course: f.course, Sats: int32(f.sats),
+		Has: HasAlt | HasSpeed | HasCourse | HasSats, Attributes: Attributes(f.attributes()),
+	}
+}
+
+func benchmarkDecode(b *testing.B, record func(*fix) []string) {
+	var records [][]string
+	size := 0
+	for _, f := range randomFixes() {
+		r := record(&f)
+		records = append(records, r)
+		for i := 1; i < len(r); i += 2 {
+			size += len(r[i])
+		}
+	}
+	d := NewDecoder(DefaultLimits())
+	var p Position
+	b.ReportAllocs()
+	b.SetBytes(int64(size / len(records)))
+	i := 0
+	for b.Loop() {
+		if err := d.Decode(&p, benchArrival, records[i%benchRecords]); err != nil {
+			b.Fatal(err)
+		}
+		i++
+	}
+}
+
+func BenchmarkDecodePayload(b *testing.B) { benchmarkDecode(b, (*fix).shapeA) }
+func BenchmarkDecodeFlat(b *testing.B)    { benchmarkDecode(b, (*fix).shapeB) }
+
+func benchPositions() []Position {
+	fixes := randomFixes()
+	positions := make([]Position, len(fixes))
+	for i := range fixes {
+		positions[i] = fixes[i].position()
+	}
+	return positions
+}
+
+func BenchmarkAppendBody(b *testing.B) {
+	positions := benchPositions()
+	buf := make([]byte, 0, 1024)
+	b.ReportAllocs()
+	i := 0
+	for b.Loop() {
+		p := &positions[i%benchRecords]
+		buf = AppendBody(buf[:0], p, p.TS)
+		i++
+	}
+	b.SetBytes(int64(len(buf)))
+}
+
+// BenchmarkMarshal is AppendBody by encoding/json, for comparison.
+func BenchmarkMarshal(b *testing.B) {
+	type body struct {
+		DeviceID   string          `json:"deviceId"`
+		TS         int64           `json:"ts"`
+		Lat        float64         `json:"lat"`
+		Lon        float64         `json:"lon"`
+		Alt        float64         `json:"alt"`
+		Speed      float64         `json:"speed"`
+		Course     float64         `json:"course"`
+		Sats       int32           `json:"sats"`
+		Attributes json.RawMessage `json:"attributes"`
+	}
+	positions := benchPositions()
+	b.ReportAllocs()
+	i := 0
+	for b.Loop() {
+		p := &positions[i%benchRecords]
+		_, err := json.Marshal(&body{p.DeviceID, p.TS, p.Lat, p.Lon, p.Alt, p.Speed, p.Course, p.Sats, json.RawMessage(p.Attributes)})
+		if err != nil {
+			b.Fatal(err)
+		}
+		i++
+	}
+}

@@ -1,0 +1,125 @@
+package codec
+
+import "unicode/utf8"
+
+const (
+	maxDeviceID = 64 // bytes
+	maxCodecTag = 64 // bytes
+)
+
+// field is a field of a stream record. Those of shape B that are numbers come
+// first and have the order of the members.
+type field uint8
+
+const (
+	fieldLat field = iota
+	fieldLon
+	fieldAlt
+	fieldSpeed
+	fieldCourse
+	fieldSats
+	fieldDeviceID
+	fieldTS
+	fieldCodec
+	fieldPayload
+	fieldAttributes
+	fieldFaulty
+	fieldOther // not read
+	fieldCount
+)
+
+var fieldNames = [fieldCount]string{
+	"lat", "lon", "alt", "speed", "course", "sats", "device_id", "ts", "codec", "payload", "attributes", "faulty", "record",
+}
+
+// record is a stream record by field.
+type record struct {
+	fields []string
+	has    uint16            // bits of the fields that are there
+	at     [fieldOther]int32 // where the value of each is in fields
+}
+
+// read takes the fields in, none of which that is read may be longer than
+// most.
+func (r *record) read(fields []string, most int) (f field, why Reason) {
+	r.fields = fields
+	for i := 1; i < len(fields); i += 2 {
+		if f = fieldOf(fields[i-1]); f == fieldOther {
+			continue
+		}
+		if len(fields[i]) > most {
+			return f, ReasonTooLarge
+		}
+		r.at[f] = int32(i)
+	}
+	if len(fields)%2 != 0 {
+		return fieldOther, ReasonRecord
+	}
+	return fieldOther, 0
+}
+
+// holds reports whether the record has the field.
+func (r *record) holds(f field) bool { return r.at[f] != 0 }
+
+// text returns the value of a field that the record holds.
+func (r *record) text(f field) string { return r.fields[r.at[f]] }
+
+func fieldOf(name string) field {
+	switch name {
+	case "device_id":
+		return fieldDeviceID
+	case "ts":
+		return fieldTS
+	case "codec":
+		return fieldCodec
+	case "payload":
+		return fieldPayload
+	case "lat":
+		return fieldLat
+	case "lon":
+		return fieldLon
+	case "alt":
+		return fieldAlt
+	case "speed":
+		return fieldSpeed
+	case "course":
+		return fieldCourse
+	case "sats":
+		return fieldSats
+	case "attributes":
+		return fieldAttributes
+	case "faulty":
+		return fieldFaulty
+	}
+	return fieldOther
+}
+
+// printable reports whether s is printable ASCII.
+func printable(s string) bool {
+	i := 0
+	for ; i+8 <= len(s); i += 8 {
+		if unprintable(load64(s, i)) != 0 {
+			return false
+		}
+	}
+	for ; i < len(s); i++ {
+		if s[i]-' ' > '~'-' ' {
+			return false
+		}
+	}
+	return true
+}
+
+// codecTag reports whether s can be the tag of shape A: short text that every
+// database takes.
+func codecTag(s string) bool {
+	if len(s) > maxCodecTag {
+		return false
+	}
+	for i := 0; i < len(s); i++ {
+		if s[i] == 0 || s[i] >= utf8.RuneSelf {
+			return s[i] != 0 && utf8.ValidString(s[i:])
+		}
+	}
+	return true
+}
