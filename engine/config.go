@@ -47,6 +47,7 @@ type Config struct {
 	Shards            int `name:"live-shards" env:"LIVE_SHARDS" default:"0" help:"Worker shards. 0: one per CPU."`
 	Writers           int `name:"live-writers" env:"LIVE_WRITERS" default:"0" help:"Writer goroutines. 0: one per CPU."`
 	FlushMS           int `name:"live-flush-ms" env:"LIVE_FLUSH_MS" default:"100" help:"Least time between two flushes of a topic, in ms. 0: every batch at once."`
+	FlushMaxMS        int `name:"live-flush-max-ms" env:"LIVE_FLUSH_MAX_MS" default:"2000" help:"How long that time may become, for all topics alike, while the writers or shards fall behind, in ms."`
 	RefreshMS         int `name:"live-device-event-refresh-ms" env:"LIVE_DEVICE_EVENT_REFRESH_MS" default:"30000" help:"How often the device-event map is read again, in ms."`
 	FutureToleranceMS int `name:"live-future-tolerance-ms" env:"LIVE_FUTURE_TOLERANCE_MS" default:"5000" help:"How far a device's clock may run ahead, in ms, before its positions are sent under their arrival time."`
 	RingBytes         int `name:"live-ring-bytes" env:"LIVE_RING_BYTES" default:"262144" help:"Unsent bytes at which a connection counts as slow."`
@@ -86,6 +87,7 @@ func (c *Config) Validate() error {
 		{"LIVE_SHARDS", c.Shards, 0, 64},
 		{"LIVE_WRITERS", c.Writers, 0, 64},
 		{"LIVE_FLUSH_MS", c.FlushMS, 0, 10000},
+		{"LIVE_FLUSH_MAX_MS", c.FlushMaxMS, 0, 60000},
 		{"LIVE_DEVICE_EVENT_REFRESH_MS", c.RefreshMS, 100, 86400000},
 		{"LIVE_FUTURE_TOLERANCE_MS", c.FutureToleranceMS, 0, 86400000},
 		{"LIVE_RING_BYTES", c.RingBytes, 1024, 1 << 30},

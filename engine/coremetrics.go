@@ -29,6 +29,7 @@ func (e *Engine) writeCore(w io.Writer) {
 		{"processor_live_devices", uint64(s.Devices)},
 		{"processor_live_orphan_devices", uint64(s.OrphanDevices)},
 		{"processor_live_shard_inbox_batches", uint64(s.InboxBatches)},
+		{"processor_live_chunk_bytes_held", uint64(s.Held)},
 		{"processor_live_flush_window_ms", uint64(e.core.Window().Milliseconds())},
 	} {
 		fmt.Fprintf(w, "%s %d\n", m.name, m.v)

@@ -180,7 +180,7 @@ func (e *Engine) startServer() error {
 		Access:  access.Anonymous{Proxied: e.cfg.AuthAllowAnonymous},
 		Origins: e.cfg.AllowedOrigins, MaxConnections: e.cfg.MaxConnections, MaxSubscriptions: e.cfg.MaxSubscriptions,
 		MaxMessageBytes: e.cfg.MaxMessageBytes, RequestRate: float64(e.cfg.RequestRate), RequestBurst: float64(e.cfg.RequestBurst),
-		Heartbeat: ms(e.cfg.HeartbeatMS), WriteTimeout: ms(e.cfg.WriteTimeoutMS), NotsentLowat: e.cfg.NotsentLowat,
+		Heartbeat: ms(e.cfg.HeartbeatMS), WriteTimeout: ms(e.cfg.WriteTimeoutMS), NotsentLowat: e.cfg.NotsentLowat, WindowMax: ms(e.cfg.FlushMaxMS),
 	}); err != nil {
 		return err
 	}

@@ -216,6 +216,17 @@ func (c *Core) Passed(instant int64) bool {
 	return true
 }
 
+// Crowded reports whether a shard's inbox is more than half full: it takes
+// batches in more slowly than they come. Any goroutine may call it.
+func (c *Core) Crowded() bool {
+	for _, w := range c.workers {
+		if len(w.batches) > inboxBatches/2 {
+			return true
+		}
+	}
+	return false
+}
+
 // Now reads the core's clock.
 func (c *Core) Now() int64 { return c.now() }
 

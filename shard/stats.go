@@ -34,6 +34,7 @@ type Stats struct {
 	Devices       int64 // devices with a last value
 	OrphanDevices int64 // those of them in no event
 	InboxBatches  int   // batches waiting in the inboxes
+	Held          int64 // bytes of live chunks that connections have not let go of
 }
 
 // publish adds the turn's counts to the stats.
@@ -78,6 +79,7 @@ func (c *Core) Stats() Stats {
 		t.Devices += s.devices.Load()
 		t.OrphanDevices += s.orphanDevices.Load()
 		t.InboxBatches += len(w.batches)
+		t.Held += w.pool.held.Load()
 	}
 	return t
 }

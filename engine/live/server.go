@@ -47,6 +47,7 @@ type Options struct {
 	Heartbeat        time.Duration // between pings; two without an answer end the connection
 	WriteTimeout     time.Duration // no byte taken by the socket for so long ends the connection
 	NotsentLowat     int           // bytes the kernel may hold unsent; 0 leaves its default
+	WindowMax        time.Duration // how long the flush window may become under load; at most the core's own: never longer
 }
 
 // Server is the live server: an http.Handler for /live and the goroutines
@@ -103,11 +104,14 @@ func (srv *Server) Run(ctx context.Context) error {
 	var own sync.WaitGroup
 	inner, stop := context.WithCancel(context.WithoutCancel(ctx))
 	defer stop()
-	for i := range srv.opts.Writers {
+	writers := make([]*writer, srv.opts.Writers)
+	for i := range writers {
 		w := &writer{srv: srv, queue: srv.core.Queue(i)}
+		writers[i] = w
 		w.out.init()
 		own.Go(func() { w.run(inner) })
 	}
+	own.Go(func() { srv.stretch(inner, writers) })
 	for range dispatchers {
 		own.Go(func() { srv.dispatch(inner) })
 	}

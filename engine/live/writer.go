@@ -32,6 +32,7 @@ type writer struct {
 	queue *shard.RunQueue
 	out   output
 	tally tally
+	sweep sweep
 	seen  int64 // the newest instant gathered for
 }
 
@@ -45,11 +46,13 @@ func (w *writer) run(ctx context.Context) {
 			return
 		}
 		w.gather(ctx, timer)
+		w.sweep.begin(w.srv.core.Now())
 		for c := w.queue.Take(); c != nil; c = w.queue.Take() {
 			for ; c != nil; c = w.each(c) {
 			}
 			w.tally.publish(w.srv.m)
 		}
+		w.sweep.end(w.srv.core.Now())
 	}
 }
 

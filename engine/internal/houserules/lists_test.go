@@ -25,6 +25,7 @@ var atomicFiles = []exception{
 	{"engine/live/session.go", "the states that reader, dispatchers, shards and writer share"},
 	{"engine/live/dispatch.go", "sessions with requests: shards add, and may not wait"},
 	{"engine/live/server.go", "counters of connections, and the drain"},
+	{"engine/live/stretch.go", "how long a writer's sweep takes, read by who sets the window"},
 	{"engine/live/meters.go", "the latency histogram, written by the writers"},
 	{"bench/broadcaster.go", "counters of the rival"},
 }
