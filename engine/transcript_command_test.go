@@ -1,0 +1,144 @@
+package engine
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"slices"
+	"strings"
+	"syscall"
+)
+
+// command carries out a command of pitwall.
+func (r *teller) command(st *step, rest string) error {
+	flags, err := words(rest)
+	if err != nil {
+		return err
+	}
+	var out bytes.Buffer
+	switch st.verb {
+	case "migrate":
+		err = r.migrate(flags, &out)
+	case "roster":
+		err = r.roster(flags, st.input, &out)
+	case "serve":
+		err = r.serve(flags)
+	case "stop":
+		r.stopping()
+		err = r.stopped()
+	case "stopping":
+		r.stopping()
+	case "stopped":
+		err = r.stopped()
+	}
+	if st.failed != "" {
+		if err == nil || !strings.Contains(err.Error(), st.failed) {
+			return fmt.Errorf("want an error with %q, got: %w", st.failed, err)
+		}
+		return nil
+	}
+	if err != nil || len(st.result) == 0 {
+		return err
+	}
+	return r.expect(st, func() ([]string, error) {
+		return strings.Split(strings.TrimSuffix(out.String(), "\n"), "\n"), nil
+	})
+}
+
+func (r *teller) logger() *slog.Logger { return slog.New(slog.NewTextHandler(r.log, nil)) }
+
+func (r *teller) migrate(flags []string, out *bytes.Buffer) error {
+	cfg, err := settings(slices.Concat(r.parts.flags, flags)...)
+	if err != nil {
+		return err
+	}
+	return MigrateUp(context.Background(), cfg.DatabaseConfig, r.logger(), out)
+}
+
+func (r *teller) roster(flags, rows []string, out *bytes.Buffer) error {
+	if len(flags) == 0 || flags[0] != "import" {
+		return errors.New("want roster import")
+	}
+	dry := slices.Contains(flags, "--dry-run")
+	cfg, err := settings(r.parts.flags...)
+	if err != nil {
+		return err
+	}
+	csv := strings.NewReader("event_id,entry_id,device_id\n" + strings.Join(rows, "\n") + "\n")
+	return ImportRoster(context.Background(), cfg.DatabaseConfig, csv, dry, r.logger(), out)
+}
+
+// serve starts the engine on free ports. The shards are as many on every
+// machine: a story shows the parts of a snapshot.
+func (r *teller) serve(flags []string) error {
+	if r.server != nil {
+		return errors.New("an engine runs already")
+	}
+	own := []string{"--http-addr=127.0.0.1:0", "--ops-addr=127.0.0.1:0", "--live-shards=2", "--live-writers=2"}
+	s, err := serve(r.log, slices.Concat(own, r.parts.flags, flags))
+	if err != nil {
+		return err
+	}
+	r.server, r.http, r.ops, r.added = s, s.engine.HTTPAddr(), s.engine.OpsAddr(), 0
+	return nil
+}
+
+func (r *teller) stopping() {
+	if r.server != nil {
+		r.server.cancel()
+	}
+}
+
+func (r *teller) stopped() error {
+	if r.server == nil {
+		return errors.New("no engine runs")
+	}
+	s := r.server
+	r.server = nil
+	if r.parts.redis == "" {
+		r.hangUp() // it goes with the engine
+	}
+	return s.stop()
+}
+
+// connect connects a client, or is refused as the story says.
+func (r *teller) connect(rest string) error {
+	who, want, _ := strings.Cut(rest, " => ")
+	w := strings.Fields(who)
+	if len(w) == 0 || r.clients[w[0]] != nil {
+		return errors.New("want the name of a client that is not connected")
+	}
+	query, header := "", http.Header{}
+	for _, x := range w[1:] {
+		if name, value, ok := strings.Cut(x, ":"); ok && x[0] != '?' {
+			header.Set(name, value)
+		} else {
+			query = x
+		}
+	}
+	if want == "" {
+		c, _, err := dial(r.http, w[0], query, header)
+		if err == nil {
+			r.clients[w[0]] = c
+		}
+		return err
+	}
+	return r.wait(func() error {
+		c, status, err := dial(r.http, w[0], query, header)
+		if err == nil {
+			c.end()
+			return fmt.Errorf("%s was let in", w[0])
+		}
+		got := fmt.Sprint(status)
+		if errors.Is(err, syscall.ECONNREFUSED) {
+			got = refused
+		}
+		if !slices.Contains(strings.Split(want, "|"), got) {
+			return fmt.Errorf("%s: %w", got, err)
+		}
+		return nil
+	})
+}
