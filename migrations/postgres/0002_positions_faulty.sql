@@ -14,6 +14,17 @@ DECLARE
     surplus  numeric;
     examples text;
 BEGIN
+    -- ON CONFLICT (device_id, ts) fails as long as there is one like this.
+    SELECT c.conname INTO taken FROM pg_constraint c JOIN pg_index i ON i.indexrelid = c.conindid
+    WHERE c.conrelid = 'positions'::regclass AND c.contype IN ('p', 'u') AND c.condeferrable AND i.indnkeyatts = 2
+      AND (SELECT count(*) FROM pg_attribute a WHERE a.attrelid = i.indrelid
+           AND a.attnum = ANY (i.indkey[0:1]) AND a.attname IN ('device_id', 'ts')) = 2;
+    IF FOUND THEN
+        RAISE EXCEPTION 'constraint % of positions is deferrable, which an insert cannot resolve conflicts with: '
+            'drop it (ALTER TABLE positions DROP CONSTRAINT %), then migrate again',
+            quote_ident(taken.conname), quote_ident(taken.conname);
+    END IF;
+
     -- An index that does the work already is taken, under whatever name: valid,
     -- unique, on exactly (device_id, ts), not partial, not deferrable.
     PERFORM FROM pg_index i

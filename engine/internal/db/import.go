@@ -29,7 +29,6 @@ func checkRows(rows []RosterRow, bad *badRows) {
 			}
 		}
 	}
-	checkEntries(rows, bad)
 }
 
 // errDryRun rolls a transaction back that went well.
@@ -38,6 +37,7 @@ var errDryRun = errors.New("dry run")
 func (s *sqlite) ImportRoster(ctx context.Context, rows []RosterRow, dryRun bool) (ImportResult, error) {
 	var bad badRows
 	checkRows(rows, &bad)
+	checkEntries(rows, &bad)
 	if err := bad.err(); err != nil {
 		return ImportResult{}, fmt.Errorf("import roster: %w", err)
 	}

@@ -18,6 +18,9 @@ const importLock = "SELECT pg_advisory_xact_lock(hashtext('pitwall roster import
 func (p *postgres) ImportRoster(ctx context.Context, rows []RosterRow, dryRun bool) (ImportResult, error) {
 	var bad badRows
 	checkRows(rows, &bad)
+	if len(bad.errs) > 0 {
+		checkEntries(rows, &bad)
+	}
 	if err := bad.err(); err != nil {
 		return ImportResult{}, fmt.Errorf("import roster: %w", err)
 	}
@@ -105,9 +108,7 @@ func (im *importer) fit(ctx context.Context) error {
 			}
 		}
 	}
-	if len(bad.errs) == 0 {
-		checkEntries(im.rows, &bad)
-	}
+	checkEntries(im.rows, &bad)
 	return bad.err()
 }
 

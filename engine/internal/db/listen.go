@@ -86,7 +86,7 @@ func (p *postgres) nextNotification(ctx context.Context, conn *pgx.Conn) (*notif
 	if ctx.Err() != nil || wait.Err() == nil || conn.IsClosed() {
 		return nil, fmt.Errorf("wait for a notification: %w", err)
 	}
-	look, cancel := context.WithTimeout(ctx, lookTimeout)
+	look, cancel := context.WithTimeout(ctx, p.lookTimeout)
 	defer cancel()
 	if err := conn.Ping(look); err != nil {
 		return nil, fmt.Errorf("ping: %w", err)

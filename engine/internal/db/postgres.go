@@ -31,7 +31,8 @@ type postgres struct {
 	direct     *pgx.ConnConfig
 	log        *slog.Logger
 	noTriggers bool
-	lookEvery  time.Duration // see listenOnce; shorter in tests
+
+	lookEvery, lookTimeout time.Duration // the constants; shorter in tests
 }
 
 func openPostgres(ctx context.Context, o Options) (*postgres, error) {
@@ -51,7 +52,8 @@ func openPostgres(ctx context.Context, o Options) (*postgres, error) {
 	if err != nil {
 		return nil, fmt.Errorf("open the database of DATABASE_URL: %w", err)
 	}
-	p := &postgres{pool: pool, direct: direct, log: o.Logger, noTriggers: o.NoTriggers, lookEvery: lookEvery}
+	p := &postgres{pool: pool, direct: direct, log: o.Logger, noTriggers: o.NoTriggers,
+		lookEvery: lookEvery, lookTimeout: lookTimeout}
 	if err := p.checkVersion(ctx); err != nil {
 		pool.Close()
 		return nil, err

@@ -174,10 +174,10 @@ func (p *postgres) columns(ctx context.Context) (map[string]map[string]column, e
 }
 
 // indexState returns what is wrong with the unique index of positions, or "".
-// The condition is the one of migration 0002.
+// The conditions are those of migration 0002.
 func (p *postgres) indexState(ctx context.Context) (string, error) {
 	var ok bool
-	var named *string
+	var named, deferrable *string
 	err := p.pool.QueryRow(ctx, `
 		SELECT EXISTS (
 		    SELECT FROM pg_index i
@@ -188,10 +188,19 @@ func (p *postgres) indexState(ctx context.Context) (string, error) {
 		      AND (SELECT a.attname FROM pg_attribute a WHERE a.attrelid = i.indrelid AND a.attnum = i.indkey[1]) = 'ts'),
 		  (SELECT pg_get_indexdef(i.indexrelid) || CASE WHEN i.indisvalid THEN '' ELSE ' (invalid)' END
 		   FROM pg_index i JOIN pg_class c ON c.oid = i.indexrelid
-		   WHERE i.indrelid = to_regclass('positions') AND c.relname = 'positions_device_ts_idx')`).Scan(&ok, &named)
+		   WHERE i.indrelid = to_regclass('positions') AND c.relname = 'positions_device_ts_idx'),
+		  (SELECT quote_ident(c.conname) FROM pg_constraint c JOIN pg_index i ON i.indexrelid = c.conindid
+		   WHERE c.conrelid = to_regclass('positions') AND c.contype IN ('p', 'u') AND c.condeferrable AND i.indnkeyatts = 2
+		     AND (SELECT count(*) FROM pg_attribute a WHERE a.attrelid = i.indrelid
+		          AND a.attnum = ANY (i.indkey[0:1]) AND a.attname IN ('device_id', 'ts')) = 2
+		   LIMIT 1)`).Scan(&ok, &named, &deferrable)
 	switch {
-	case err != nil || ok:
+	case err != nil:
 		return "", err
+	case deferrable != nil:
+		return "constraint " + *deferrable + " of positions is deferrable (ALTER TABLE positions DROP CONSTRAINT " + *deferrable + ")", nil
+	case ok:
+		return "", nil
 	case named != nil:
 		return "positions_device_ts_idx is not a valid UNIQUE index on (device_id, ts DESC) but " + *named +
 			" (drop it: DROP INDEX positions_device_ts_idx)", nil

@@ -1,0 +1,194 @@
+package db
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"net/url"
+	"strings"
+	"testing"
+	"time"
+
+	"pitwall/engine/internal/testenv"
+)
+
+// within bounds what a test waits for.
+const within = 30 * time.Second
+
+// ear is a running Listen whose calls are put into channels.
+type ear struct {
+	t     *testing.T
+	ready chan struct{}
+	heard chan string
+	stop  context.CancelFunc
+	ended chan error
+}
+
+func listen(t *testing.T, d Database, channels ...string) *ear {
+	t.Helper()
+	ctx, cancel := context.WithCancel(context.Background())
+	e := &ear{t: t, ready: make(chan struct{}, 100), heard: make(chan string, 100), stop: cancel, ended: make(chan error, 1)}
+	go func() {
+		e.ended <- d.Listen(ctx, channels, func() { e.ready <- struct{}{} }, func(channel, payload string) {
+			e.heard <- channel + " " + payload
+		})
+	}()
+	t.Cleanup(e.end)
+	e.wait("ready", e.ready)
+	return e
+}
+
+// end stops Listen and checks what it returns.
+func (e *ear) end() {
+	if e.stop == nil {
+		return
+	}
+	e.stop()
+	e.stop = nil
+	if err := <-e.ended; !errors.Is(err, context.Canceled) {
+		e.t.Errorf("Listen returned %v, want canceled", err)
+	}
+}
+
+func (e *ear) wait(what string, c <-chan struct{}) {
+	e.t.Helper()
+	select {
+	case <-c:
+	case <-time.After(within):
+		e.t.Fatalf("not %s in time", what)
+	}
+}
+
+func (e *ear) hears(want string) {
+	e.t.Helper()
+	select {
+	case got := <-e.heard:
+		if got != want {
+			e.t.Errorf("heard %q, want %q", got, want)
+		}
+	case <-time.After(within):
+		e.t.Fatalf("did not hear %q in time", want)
+	}
+}
+
+func TestListenHearsImports(t *testing.T) {
+	conform(t, func(t *testing.T, d Database) {
+		a, b := listen(t, d, ChannelRoster, "pitwall_access"), listen(t, d, ChannelRoster)
+		other := listen(t, d, "pitwall_access")
+		imports(t, d, true, RosterRow{2, "E1", "n1", "d1"}) // must not be heard
+		imports(t, d, false, RosterRow{2, "E2", "n2", "d2"})
+		a.hears("pitwall_roster ")
+		b.hears("pitwall_roster ")
+		imports(t, d, false, RosterRow{2, "E3", "n3", "d3"})
+		a.hears("pitwall_roster ")
+		a.end()
+		b.end()
+		other.end()
+		if len(a.heard)+len(other.heard) > 0 {
+			t.Errorf("heard too much: %d and %d", len(a.heard), len(other.heard))
+		}
+		if err := d.Listen(t.Context(), nil, func() {}, nil); err == nil {
+			t.Error("no channels are no error")
+		}
+	})
+}
+
+func TestTriggersNotify(t *testing.T) {
+	pg, url := testenv.Postgres(t), testenv.NewDatabase(t)
+	e := listen(t, migrated(t, Options{URL: url, Logger: discard}), ChannelRoster)
+	for _, statement := range []string{
+		"INSERT INTO events SELECT 'E' || n FROM generate_series(1, 1000) n",
+		"UPDATE events SET id = id",
+		"INSERT INTO entries VALUES ('n1', 'E1')",
+		"DELETE FROM entries",
+		"INSERT INTO entry_devices VALUES ('n1', 'd1')",
+		"TRUNCATE entry_devices",
+	} {
+		pg.Query(url, statement)
+		e.hears("pitwall_roster ")
+	}
+	pg.Query(url, "INSERT INTO positions (device_id, ts, lat, lon) VALUES ('d', now(), 1, 1); NOTIFY pitwall_roster, 'end'")
+	e.hears("pitwall_roster end")
+}
+
+func TestWithoutTriggers(t *testing.T) {
+	pg, url := testenv.Postgres(t), testenv.NewDatabase(t)
+	d := migrated(t, Options{URL: url, Logger: discard, NoTriggers: true})
+	if err := d.CheckSchema(t.Context()); err != nil {
+		t.Errorf("the check insists on triggers: %v", err)
+	}
+	e := listen(t, d, ChannelRoster)
+	pg.Query(url, "INSERT INTO events VALUES ('E1'); NOTIFY pitwall_roster, 'end'")
+	e.hears("pitwall_roster end")
+	imports(t, d, false, RosterRow{2, "E1", "n1", "d1"})
+	e.hears("pitwall_roster ")
+
+	with := open(t, Options{URL: url, Logger: discard})
+	if err := with.CheckSchema(t.Context()); err != nil {
+		t.Errorf("the check insists on triggers: %v", err)
+	}
+	if applied, err := with.Migrate(t.Context()); err != nil || len(applied) != 1 {
+		t.Errorf("applied %v, %v; want the triggers only", applied, err)
+	}
+	pg.Query(url, "INSERT INTO events VALUES ('E2')")
+	e.hears("pitwall_roster ")
+}
+
+func TestListenComesBack(t *testing.T) {
+	pg, url := testenv.Postgres(t), testenv.NewDatabase(t)
+	d := migrated(t, Options{URL: url, Logger: discard})
+	e := listen(t, d, ChannelRoster)
+	for _, fault := range []struct {
+		name string
+		do   func()
+	}{
+		{"restart", func() { pg.Stop(); pg.Start() }},
+		{"crash", func() { pg.Crash(); pg.Start() }},
+		{"cut", func() { pg.CutClients() }},
+	} {
+		fault.do()
+		e.wait("ready after a "+fault.name, e.ready)
+		pg.Query(url, "NOTIFY pitwall_roster, '"+fault.name+"'")
+		e.hears("pitwall_roster " + fault.name)
+	}
+	testenv.Eventually(t, within, "the pool to come back", func() bool { return d.Ping(t.Context()) == nil })
+	if d.Kind() == "postgres" && len(roster(t, d).Pairs) != 0 {
+		t.Error("the pool did not come back with an empty roster")
+	}
+}
+
+type writerFunc func([]byte) (int, error)
+
+func (f writerFunc) Write(p []byte) (int, error) { return f(p) }
+
+// A connection that goes silent, as behind a firewall that forgot it, is given
+// up; one that is merely quiet is kept.
+func TestListenFindsADeadConnection(t *testing.T) {
+	raw := testenv.NewDatabase(t)
+	u, err := url.Parse(raw)
+	if err != nil {
+		t.Fatal(err)
+	}
+	proxy := testenv.Proxy(t, u.Host)
+	direct := strings.Replace(raw, u.Host, proxy.Addr(), 1)
+	lost := make(chan struct{}, 100)
+	log := slog.New(slog.NewTextHandler(writerFunc(func(p []byte) (int, error) {
+		lost <- struct{}{}
+		return len(p), nil
+	}), nil))
+	d := migrated(t, Options{URL: raw, DirectURL: direct, Logger: log}).(*postgres)
+	d.lookEvery, d.lookTimeout = 20*time.Millisecond, time.Second
+	e := listen(t, d, ChannelRoster)
+
+	replies := proxy.Replies()
+	testenv.Eventually(t, within, "a few signs of life", func() bool { return proxy.Replies() > replies+100 })
+	if len(e.ready) > 0 {
+		t.Error("a quiet connection was given up")
+	}
+	proxy.Stall()
+	e.wait("given up", lost)
+	proxy.Resume()
+	e.wait("ready again", e.ready)
+	testenv.Postgres(t).Query(raw, "NOTIFY pitwall_roster, 'again'")
+	e.hears("pitwall_roster again")
+}
