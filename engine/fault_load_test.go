@@ -32,7 +32,7 @@ type faultLoad struct {
 
 	mu      sync.Mutex // guards what follows
 	last    map[string]int64
-	acked   map[string]bool // "device ts n" of every record acknowledged
+	acked   map[string]bool // faultName of every record acknowledged
 	retries int
 	broken  error // what ended it unasked
 }
@@ -98,11 +98,14 @@ func (l *faultLoad) next(n int, sent map[string]int64) (names []string, records 
 		device := faultDevice((n + i) % l.devices)
 		ts := max(sent[device]+1, time.Now().UnixMilli())
 		sent[device] = ts
-		names = append(names, fmt.Sprintf("%s %d %d", device, ts, n+i))
+		names = append(names, faultName(device, ts, n+i))
 		records = append(records, faultRecord(device, ts, n+i))
 	}
 	return names, records
 }
+
+// faultName names a record as faultTable does.
+func faultName(device string, ts int64, n int) string { return fmt.Sprintf("%s %d %d", device, ts, n) }
 
 // faultRecord is a record of one of the two shapes, by turns.
 func faultRecord(device string, ts int64, n int) []string {
@@ -173,8 +176,8 @@ func (l *faultLoad) names() []string {
 	return names
 }
 
-// faultTable is the statement that names the rows of the table as
-// faultLoad.next does.
+// faultTable is the statement that names the rows of the table as faultName
+// does.
 const faultTable = `SELECT device_id || ' ' || (extract(epoch FROM ts) * 1000)::bigint || ' ' || (attributes->>'n') FROM positions`
 
 // wantTable waits until the table has caught up, and compares it with the
@@ -186,6 +189,7 @@ func (s *faultSite) wantTable(names []string) {
 	})
 	rows := strings.Split(s.sql(faultTable), "\n")
 	slices.Sort(rows)
+	slices.Sort(names)
 	faultCompare(s.t, "the table", rows, names)
 	s.eventually("the archive to acknowledge everything", func() bool { return s.pending() == 0 })
 }

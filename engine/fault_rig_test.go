@@ -7,6 +7,7 @@ import (
 	"io"
 	"log/slog"
 	"net/http"
+	"net/url"
 	"strconv"
 	"strings"
 	"sync"
@@ -76,6 +77,25 @@ func (s *faultSite) number(text string) int {
 		s.t.Fatalf("%s: %v", text, err)
 	}
 	return n
+}
+
+// add publishes one record and returns its id.
+func (s *faultSite) add(fields ...string) string {
+	s.t.Helper()
+	return s.redis.Do(append([]string{"XADD", faultStream, "*"}, fields...)...).(string)
+}
+
+// stallable puts a proxy between the engine and the database.
+func (s *faultSite) stallable() *testenv.TCPProxy {
+	s.t.Helper()
+	u, err := url.Parse(s.url)
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	proxy := testenv.Proxy(s.t, u.Host)
+	u.Host = proxy.Addr()
+	s.databaseURL = u.String()
+	return proxy
 }
 
 // pending is how many entries the archive was given and has not acknowledged.
@@ -190,7 +210,7 @@ func (a faultAddrs) get(t *testing.T, path string) (status int, body string) {
 	return answer.StatusCode, string(text)
 }
 
-// metric adds up all metrics of a name, whatever their labels. A name that is
+// metric adds up all metrics of a name, whatever their labels if it has none. A name that is
 // not there fails the test.
 func (a faultAddrs) metric(t *testing.T, name string) int {
 	t.Helper()

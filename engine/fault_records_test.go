@@ -1,0 +1,149 @@
+package engine_test
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+)
+
+// faultBroken is a record that must not get into the table, made from the
+// number n, and the reason that it is refused for.
+type faultBroken struct {
+	reason string
+	record func(n int) []string
+}
+
+// faultBrokens are broken in many ways, those of each shape.
+var faultBrokens = []faultBroken{
+	{"missing_field", func(n int) []string { return []string{"device_id", faultDevice(n), "lat", "47"} }},
+	{"missing_field", func(n int) []string { return []string{"nothing", "we", "know", fmt.Sprint(n)} }},
+	{"out_of_range", func(n int) []string { return []string{"device_id", faultDevice(n), "lat", "91", "lon", "8"} }},
+	{"bad_number", func(n int) []string { return []string{"device_id", faultDevice(n), "lat", "4,7", "lon", "8"} }},
+	{"bad_timestamp", func(n int) []string {
+		return []string{"device_id", faultDevice(n), "ts", "yesterday", "lat", "47", "lon", "8"}
+	}},
+	{"ts_out_of_range", func(n int) []string {
+		return []string{"device_id", faultDevice(n), "ts", "915148800000", "lat", "47", "lon", "8"}
+	}},
+	{"bad_device_id", func(int) []string {
+		return []string{"device_id", strings.Repeat("x", 65), "lat", "47", "lon", "8"}
+	}},
+	{"bad_json", func(n int) []string {
+		return []string{"device_id", faultDevice(n), "payload", `{"latitude":47,"longitude":8`}
+	}},
+	{"bad_type", func(n int) []string {
+		return []string{"device_id", faultDevice(n), "payload", `{"latitude":"47","longitude":[8]}`}
+	}},
+	{"payload_too_large", func(n int) []string {
+		return []string{"device_id", faultDevice(n), "payload", `{"x":"` + strings.Repeat("x", 17<<10) + `"}`}
+	}},
+	{"bad_text", func(n int) []string {
+		return []string{"device_id", faultDevice(n), "payload",
+			`{"latitude":47,"longitude":8,"attributes":{"a":"\u0000"}}`}
+	}},
+	{"bad_attribute", func(n int) []string {
+		return []string{"device_id", faultDevice(n), "lat", "47", "lon", "8", "attributes", `{"a":{"b":1}}`}
+	}},
+}
+
+// faultBuried is what is known of a broken record: why it lies in the dead
+// letters, and its fields.
+type faultBuried struct {
+	reason string
+	fields []string
+}
+
+// Broken records of every kind come in between good ones: the good ones all
+// arrive, the others lie in the dead letters once each, and metrics agree.
+func TestFaultBrokenRecords(t *testing.T) {
+	const devices, rounds = 200, 20
+	s := newFaultSite(t, devices)
+	e := s.start()
+	screen := s.watch(e.http, "spectator", "?batch=1", "")
+	load := s.load(s.redisURL, devices)
+
+	want := map[string]faultBuried{}
+	for n := range rounds {
+		for _, b := range faultBrokens {
+			fields := b.record(n)
+			want[s.add(fields...)] = faultBuried{b.reason, fields}
+		}
+	}
+	load.more(s, devices)
+	load.stop()
+	broken := len(want)
+	// A second position of a device and time is well made, and still has no
+	// place in the table. Live, it is a duplicate.
+	const conflicts = 5
+	ts := time.Now().UnixMilli() + 1000
+	names := load.names()
+	newest := load.newest()
+	for n := range conflicts {
+		device := faultDevice(n)
+		s.add(faultRecord(device, ts, n)...)
+		names, newest[device] = append(names, faultName(device, ts, n)), ts
+		fields := faultRecord(device, ts, n+1)
+		want[s.add(fields...)] = faultBuried{"ts_conflict", fields}
+	}
+
+	slices.Sort(names)
+	s.wantScreens(newest, screen)
+	s.wantTable(names)
+	s.wantBuried(want)
+	e.wantMetric(t, "processor_live_records_total", len(names)+len(want))
+	e.wantMetric(t, "processor_live_decode_errors_total", broken)
+	e.wantMetric(t, "processor_live_duplicate_records_total", conflicts)
+	e.wantMetric(t, "processor_live_deliveries_total", len(names))
+	e.wantMetric(t, "processor_archive_rows_total", len(names))
+	e.wantMetric(t, "processor_archive_duplicates_total", 0)
+	e.wantMetric(t, "processor_archive_conflicts_total", conflicts)
+	e.wantMetric(t, "processor_archive_dead_total", len(want))
+	for _, b := range faultBrokens {
+		n := rounds * len(slices.DeleteFunc(slices.Clone(faultBrokens), func(o faultBroken) bool { return o.reason != b.reason }))
+		e.wantMetric(t, fmt.Sprintf("processor_live_decode_errors_total{reason=%q}", b.reason), n)
+	}
+	if err := e.stop(); err != nil {
+		t.Errorf("stopping: %v", err)
+	}
+}
+
+// wantBuried compares the dead letters with what was broken, by source id:
+// reason, stream and the fields as they were sent, each once.
+func (s *faultSite) wantBuried(want map[string]faultBuried) {
+	s.t.Helper()
+	s.eventually(fmt.Sprintf("%d dead letters", len(want)), func() bool {
+		n, _ := s.redis.Do("XLEN", faultStream+":dead").(int64)
+		return int(n) >= len(want)
+	})
+	seen := map[string]bool{}
+	for _, entry := range s.redis.Do("XRANGE", faultStream+":dead", "-", "+").([]any) {
+		letter, fields := map[string]string{}, []string(nil)
+		pairs := entry.([]any)[1].([]any)
+		for i := 0; i < len(pairs); i += 2 {
+			name, value := pairs[i].(string), pairs[i+1].(string)
+			if original, ok := strings.CutPrefix(name, "field:"); ok {
+				fields = append(fields, original, value)
+			} else {
+				letter[name] = value
+			}
+		}
+		id := letter["source_id"]
+		w, ok := want[id]
+		switch {
+		case !ok:
+			s.t.Errorf("a dead letter of %q, which was not broken: %v", id, letter)
+		case seen[id]:
+			s.t.Errorf("two dead letters of %s", id)
+		case letter["source_stream"] != faultStream || letter["reason"] != w.reason:
+			s.t.Errorf("dead letter of %s is %v, want stream %s, reason %s", id, letter, faultStream, w.reason)
+		case !slices.Equal(fields, w.fields):
+			s.t.Errorf("dead letter of %s has the fields %.200q, want %.200q", id, fields, w.fields)
+		}
+		seen[id] = true
+	}
+	if len(seen) != len(want) {
+		s.t.Errorf("%d records lie in the dead letters, want %d", len(seen), len(want))
+	}
+}
