@@ -123,8 +123,8 @@ func (c *Core) Run(ctx context.Context) error {
 // positions are borrowed until the shard has taken them in.
 type Batch struct {
 	Positions []codec.Position
-	// Warm marks positions read again at start: they fill the last values
-	// and are not counted as orphans.
+	// Warm marks positions read again at start: they fill the last values and
+	// are not counted.
 	Warm bool
 }
 

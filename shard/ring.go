@@ -32,7 +32,8 @@ import "sync/atomic"
 //     producer survives the change of segment.
 //
 // No step waits for another goroutine: a failed CAS means that somebody else
-// made progress.
+// made progress. The calls of step stand before each access that others can
+// see; they are empty but for the build that plays every interleaving.
 type ring struct {
 	tail atomic.Pointer[segment] // where producers push; nil until the first push
 	head atomic.Pointer[segment] // where the consumer takes; written by the first push and then by the consumer only
@@ -40,10 +41,6 @@ type ring struct {
 
 // closedBit in segment.tail says that no slot can be reserved any more.
 const closedBit = 1 << 63
-
-// firstSegment is the number of slots of a ring's first segment: one chunk per
-// shard and a reply are what a healthy connection ever holds.
-const firstSegment = 4
 
 type segment struct {
 	tail  atomic.Uint64 // next slot to reserve, and closedBit; moved by producers
@@ -59,12 +56,15 @@ func newSegment(n int) *segment {
 // push appends c. It never fails and never waits; it allocates only when the
 // ring has to grow. Any goroutine may call it.
 func (r *ring) push(c *Chunk) {
+	step()
 	s := r.tail.Load()
 	if s == nil {
 		s = r.first()
 	}
 	for {
+		step()
 		h := s.head.Load() // before tail, or head could have passed the tail seen
+		step()
 		t := s.tail.Load()
 		if t&closedBit != 0 {
 			s = r.follow(s)
@@ -75,7 +75,9 @@ func (r *ring) push(c *Chunk) {
 			s = r.follow(s)
 			continue
 		}
+		step()
 		if s.tail.CompareAndSwap(t, t+1) {
+			step()
 			s.slots[t&uint64(len(s.slots)-1)].Store(c)
 			return
 		}
@@ -87,32 +89,42 @@ func (r *ring) push(c *Chunk) {
 // given the consumer something to look at.
 func (r *ring) first() *segment {
 	n := newSegment(firstSegment)
+	step()
 	if !r.head.CompareAndSwap(nil, n) {
+		step()
 		n = r.head.Load()
 		// The consumer may already have moved on from the first segment, and
 		// tail with it: it only ever points to a segment at or behind n.
 	}
+	step()
 	if r.tail.CompareAndSwap(nil, n) {
 		return n
 	}
+	step()
 	return r.tail.Load()
 }
 
 // follow moves the ring's tail from the closed segment s to the next one and
 // returns the segment to try now.
 func (r *ring) follow(s *segment) *segment {
+	step()
 	next := s.next.Load()
+	step()
 	r.tail.CompareAndSwap(s, next)
 	return next
 }
 
 // grow links a segment of n slots behind s, unless somebody has, and closes s.
 func (s *segment) grow(n int) {
+	step()
 	if s.next.Load() == nil {
+		step()
 		s.next.CompareAndSwap(nil, newSegment(n))
 	}
 	for {
+		step()
 		t := s.tail.Load()
+		step()
 		if t&closedBit != 0 || s.tail.CompareAndSwap(t, t|closedBit) {
 			return
 		}
@@ -122,19 +134,27 @@ func (s *segment) grow(n int) {
 // take removes the oldest chunk, or returns nil when there is none to be had
 // now. Only the ring's one consumer may call it.
 func (r *ring) take() *Chunk {
+	step()
 	s := r.head.Load()
 	for s != nil {
+		step()
 		h := s.head.Load()
 		slot := &s.slots[h&uint64(len(s.slots)-1)]
+		step()
 		if c := slot.Load(); c != nil {
+			step()
 			slot.Store(nil)
+			step()
 			s.head.Store(h + 1)
 			return c
 		}
+		step()
 		if t := s.tail.Load(); t != h|closedBit {
 			return nil // empty, or the push at h is half done
 		}
+		step()
 		s = s.next.Load()
+		step()
 		r.head.Store(s)
 	}
 	return nil
@@ -142,15 +162,20 @@ func (r *ring) take() *Chunk {
 
 // empty reports whether take would return nil. Only the consumer may call it.
 func (r *ring) empty() bool {
+	step()
 	s := r.head.Load()
 	for s != nil {
+		step()
 		h := s.head.Load()
+		step()
 		if s.slots[h&uint64(len(s.slots)-1)].Load() != nil {
 			return false
 		}
+		step()
 		if s.tail.Load() != h|closedBit {
 			return true
 		}
+		step()
 		s = s.next.Load()
 	}
 	return true
@@ -159,10 +184,12 @@ func (r *ring) empty() bool {
 // shrink replaces a ring that has grown and is empty by a small one. Only the
 // consumer may call it; it is the producers' protocol with a smaller segment.
 func (r *ring) shrink() {
+	step()
 	s := r.head.Load()
 	if s == nil || len(s.slots) <= 16 || !r.empty() {
 		return
 	}
 	s.grow(firstSegment)
+	step()
 	r.tail.CompareAndSwap(s, s.next.Load())
 }
