@@ -133,15 +133,18 @@ const lastPositions = `
 	) l
 	LIMIT $2::bigint`
 
+// alongTheIndex leaves the planner one way, for the transaction. It cannot know
+// how soon the recursion ends, and on a table that was never analysed it would
+// rather fetch and sort all rows of each device, or compile the statement.
+const alongTheIndex = `SET LOCAL jit = off; SET LOCAL enable_seqscan = off; SET LOCAL enable_bitmapscan = off; SET LOCAL enable_sort = off`
+
 func (p *postgres) LastPositions(ctx context.Context, tolerance time.Duration, max int, fn func(*codec.Position) error) error {
 	tx, err := p.pool.BeginTx(ctx, pgx.TxOptions{AccessMode: pgx.ReadOnly})
 	if err != nil {
 		return fmt.Errorf("last positions: %w", err)
 	}
 	defer tx.Rollback(context.WithoutCancel(ctx))
-	// The planner cannot know how soon the recursion ends, and would compile
-	// and scan for many more rows than there are.
-	if _, err := tx.Exec(ctx, "SET LOCAL jit = off; SET LOCAL enable_seqscan = off", pgx.QueryExecModeSimpleProtocol); err != nil {
+	if _, err := tx.Exec(ctx, alongTheIndex, pgx.QueryExecModeSimpleProtocol); err != nil {
 		return fmt.Errorf("last positions: %w", err)
 	}
 	rows, err := tx.Query(ctx, lastPositions, millis(tolerance), atMost(max))

@@ -1,0 +1,77 @@
+package db
+
+import (
+	"context"
+	"fmt"
+	"slices"
+)
+
+func (s *sqlite) CheckSchema(ctx context.Context) error {
+	lacks, err := s.lacks(ctx)
+	if err != nil {
+		return err
+	}
+	return lackError(lacks, behind)
+}
+
+func (s *sqlite) lacks(ctx context.Context) ([]string, error) {
+	columns := map[string]map[string]column{}
+	for _, w := range wanted {
+		if columns[w.table] != nil {
+			continue
+		}
+		names, err := s.strings(ctx, "SELECT name FROM pragma_table_info(?)", w.table)
+		if err != nil {
+			return nil, fmt.Errorf("read the schema: %w", err)
+		}
+		for _, name := range names {
+			if columns[w.table] == nil {
+				columns[w.table] = map[string]column{}
+			}
+			// The file is Pitwall's own: the types are those of its migrations.
+			kind := ""
+			if i := slices.IndexFunc(wanted, func(x want) bool { return x.table == w.table && x.column == name }); i >= 0 && len(wanted[i].kinds) > 0 {
+				kind = wanted[i].kinds[0]
+			}
+			columns[w.table][name] = column{kind: kind}
+		}
+	}
+	lacks := lackingColumns(columns)
+	indexes, err := s.strings(ctx, `
+		SELECT l.name FROM pragma_index_list('positions') l
+		WHERE l."unique" AND NOT l.partial
+		  AND (SELECT group_concat(i.name) FROM (SELECT name FROM pragma_index_info(l.name) ORDER BY seqno) i) = 'device_id,ts'`)
+	if err != nil {
+		return nil, fmt.Errorf("read the schema: %w", err)
+	}
+	if len(indexes) == 0 && columns["positions"] != nil {
+		lacks = append(lacks, "a UNIQUE index on positions (device_id, ts)")
+	}
+	return lacks, nil
+}
+
+func (s *sqlite) tables(ctx context.Context) ([]string, error) {
+	names, err := s.strings(ctx, "SELECT name FROM sqlite_schema WHERE type = 'table'")
+	if err != nil {
+		return nil, fmt.Errorf("read the schema: %w", err)
+	}
+	return names, nil
+}
+
+// strings runs a query whose rows are one string each.
+func (s *sqlite) strings(ctx context.Context, query string, args ...any) ([]string, error) {
+	rows, err := s.read.QueryContext(ctx, query, args...)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var out []string
+	for rows.Next() {
+		var v string
+		if err := rows.Scan(&v); err != nil {
+			return nil, err
+		}
+		out = append(out, v)
+	}
+	return out, rows.Err()
+}
