@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"maps"
+	"net/http"
 	"sync"
 	"testing"
 
@@ -203,4 +204,18 @@ func (s *faultSite) wantScreens(newest map[string]int64, screens ...*faultScreen
 			s.t.Errorf("%s: %d devices are wrong", w.name, n)
 		}
 	}
+}
+
+// faultHandshake is the request of a client that wants to watch.
+func faultHandshake(t *testing.T, addr string) *http.Request {
+	t.Helper()
+	r, err := http.NewRequestWithContext(t.Context(), http.MethodGet, "http://"+addr+"/live", nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, value := range map[string]string{"Connection": "Upgrade", "Upgrade": "websocket",
+		"Sec-WebSocket-Version": "13", "Sec-WebSocket-Key": "dGhlIHNhbXBsZSBub25jZQ=="} {
+		r.Header.Set(name, value)
+	}
+	return r
 }

@@ -1,0 +1,64 @@
+package engine_test
+
+import (
+	"syscall"
+	"testing"
+)
+
+// A process that is killed under load, with entries in its hands, loses
+// nothing: the next one writes what it left, also under another name, and the
+// table has every acknowledged record exactly once.
+func TestFaultKilledUnderLoad(t *testing.T) {
+	const devices = 200
+	bin := faultBuild(t)
+	s := newFaultSite(t, devices)
+	stalled := s.stallable()
+	load := s.load(s.redis.URL(), devices)
+
+	// Wherever it is: between reading, inserting and acknowledging.
+	p := s.process(bin, "--instance-id=one")
+	load.more(s, 2000)
+	s.eventually("entries to pend", func() bool { return s.pending() > 0 })
+	p.kill()
+	left := s.pending()
+	t.Logf("killed under load, %d entries pend", left)
+
+	// In the middle of an insert, which its successor under the same name
+	// takes up again.
+	p = s.process(bin, "--instance-id=one")
+	load.more(s, 2000)
+	stalled.Stall()
+	s.eventually("an insert to hang", func() bool { return s.pending() > 0 })
+	load.more(s, 500)
+	p.kill()
+	if s.pending() == 0 {
+		t.Error("nothing pends although the database did not answer")
+	}
+	stalled.Resume()
+	p = s.process(bin, "--instance-id=one")
+	load.more(s, 500)
+
+	// And for good: one with another name takes over what is left.
+	stalled.Stall()
+	s.eventually("an insert to hang", func() bool { return s.pending() > 0 })
+	p.signal(syscall.SIGKILL)
+	<-p.done
+	stalled.Resume()
+	p = s.process(bin, "--instance-id=two")
+	screen := s.watch(p.http, "spectator of the last", "?batch=1", "")
+	load.more(s, 500)
+	load.stop()
+
+	s.wantScreens(load.newest(), screen)
+	s.wantTable(load.names())
+	if n := p.metric(t, "processor_archive_claimed_total"); n == 0 {
+		t.Error("the last process took nothing over from the one before")
+	}
+	for _, lost := range []string{"processor_archive_lost_total", "processor_archive_groups_lost_total", "processor_archive_dead_total"} {
+		p.wantMetric(t, lost, 0)
+	}
+	p.signal(syscall.SIGTERM)
+	if code := p.wait(faultPatience); code != 0 {
+		t.Errorf("exit code %d after SIGTERM:\n%s", code, p.output())
+	}
+}
