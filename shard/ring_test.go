@@ -5,6 +5,8 @@ import (
 	"runtime"
 	"sync"
 	"testing"
+
+	"github.com/puzpuzpuz/xsync/v3"
 )
 
 // tagged makes a chunk that a test can tell from all others.
@@ -144,6 +146,20 @@ type queue interface {
 	take() *Chunk
 }
 
+// xsyncRing is the ready-made one. Its size is fixed, and an empty one of 64
+// takes 5 KB.
+type xsyncRing struct{ q *xsync.MPMCQueueOf[*Chunk] }
+
+func (r xsyncRing) push(c *Chunk) {
+	for !r.q.TryEnqueue(c) { // false after a lost race as well as when full
+	}
+}
+
+func (r xsyncRing) take() *Chunk {
+	c, _ := r.q.TryDequeue()
+	return c
+}
+
 // benchRings pushes to many rings and drains them, as a flush does: two
 // chunks each.
 func benchRings(b *testing.B, n int, fresh func() queue) {
@@ -174,6 +190,7 @@ func BenchmarkRing(b *testing.B) {
 	}{
 		{"lockfree", func() queue { return new(ring) }},
 		{"mutex", func() queue { return new(plainRing) }},
+		{"xsync", func() queue { return xsyncRing{xsync.NewMPMCQueueOf[*Chunk](64)} }},
 	}
 	for _, n := range []struct {
 		name string
