@@ -43,9 +43,15 @@ type faultProcess struct {
 // with the test, and with the test binary.
 func faultRun(t *testing.T, bin string, args ...string) *faultProcess {
 	t.Helper()
+	return faultRunIn(t, bin, nil, args...)
+}
+
+// faultRunIn is faultRun with settings in the environment.
+func faultRunIn(t *testing.T, bin string, env []string, args ...string) *faultProcess {
+	t.Helper()
 	p := &faultProcess{t: t, cmd: exec.Command(bin, args...), log: new(faultLog),
 		ready: make(chan struct{}), done: make(chan struct{})}
-	p.cmd.Env = []string{"PATH=" + os.Getenv("PATH")}
+	p.cmd.Env = append([]string{"PATH=" + os.Getenv("PATH")}, env...)
 	p.cmd.Dir = t.TempDir()
 	p.cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
 	out, err := p.cmd.StderrPipe()
