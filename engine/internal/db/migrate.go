@@ -9,6 +9,7 @@ import (
 	"io/fs"
 	"path"
 	"slices"
+	"strings"
 
 	"github.com/jackc/pgx/v5/pgconn"
 	"github.com/jackc/pgx/v5/stdlib"
@@ -22,7 +23,10 @@ import (
 const versionTable = "pitwall_schema"
 
 // triggersVersion is the migration that NoTriggers leaves out.
-const triggersVersion = 3
+const (
+	triggersVersion = 3
+	triggersFile    = "0003_notify.sql"
+)
 
 // A starter looks every second whether another has finished migrating, for up
 // to ten minutes: the index of a filled table takes a while.
@@ -123,7 +127,7 @@ func (p *postgres) Migrate(ctx context.Context) (applied []string, err error) {
 func (p *postgres) hint(err error) string {
 	const insufficientPrivilege, wrongObjectType = "42501", "42809"
 	switch state := sqlState(err); {
-	case state == insufficientPrivilege || state == wrongObjectType:
+	case (state == insufficientPrivilege || state == wrongObjectType) && strings.Contains(err.Error(), triggersFile):
 		return " (where the role may not put triggers on the platform's tables, set NOTIFY_TRIGGERS=false)"
 	case state == "" && p.direct.Host != "":
 		return " (migrations connect to DATABASE_DIRECT_URL, by default DATABASE_URL)"

@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"fmt"
 	"slices"
-	"time"
 
 	"pitwall/codec"
 )
@@ -122,7 +121,3 @@ func atMost(max int) int64 {
 	}
 	return int64(max)
 }
-
-// millis is d in whole milliseconds, cut to a range that stays far from
-// overflow when added to a time.
-func millis(d time.Duration) int64 { return d.Milliseconds() }

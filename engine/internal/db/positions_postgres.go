@@ -147,7 +147,7 @@ func (p *postgres) LastPositions(ctx context.Context, tolerance time.Duration, m
 	if _, err := tx.Exec(ctx, alongTheIndex, pgx.QueryExecModeSimpleProtocol); err != nil {
 		return fmt.Errorf("last positions: %w", err)
 	}
-	rows, err := tx.Query(ctx, lastPositions, millis(tolerance), atMost(max))
+	rows, err := tx.Query(ctx, lastPositions, tolerance.Milliseconds(), atMost(max))
 	if err != nil {
 		return fmt.Errorf("last positions: %w", err)
 	}

@@ -106,7 +106,7 @@ const lastPositionsSQLite = `
 	LIMIT ?2`
 
 func (s *sqlite) LastPositions(ctx context.Context, tolerance time.Duration, max int, fn func(*codec.Position) error) error {
-	rows, err := s.read.QueryContext(ctx, lastPositionsSQLite, millis(tolerance), atMost(max))
+	rows, err := s.read.QueryContext(ctx, lastPositionsSQLite, tolerance.Milliseconds(), atMost(max))
 	if err != nil {
 		return fmt.Errorf("last positions: %w", err)
 	}

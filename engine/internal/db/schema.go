@@ -21,7 +21,6 @@ type want struct {
 	table, column string
 	kinds         []string
 	nullable      bool // Pitwall writes NULL into it
-	remedy        string
 }
 
 var (

@@ -1,0 +1,43 @@
+package db
+
+import (
+	"strings"
+	"testing"
+
+	"pitwall/engine/internal/testenv"
+)
+
+// A role that may only read the platform's tables is told how to do without
+// triggers, and everything but an import works for it.
+func TestWithoutRightsOnThePlatformsTables(t *testing.T) {
+	pg, url := testenv.Postgres(t), testenv.NewDatabase(t)
+	pg.Query(url, `
+		CREATE TABLE events (id uuid PRIMARY KEY);
+		CREATE TABLE entries (id uuid PRIMARY KEY, event_id uuid NOT NULL);
+		CREATE TABLE entry_devices (entry_id uuid, device_id text);
+		INSERT INTO events VALUES ('00000000-0000-4000-8000-000000000001');
+		CREATE ROLE reader LOGIN PASSWORD 'reader';
+		GRANT USAGE, CREATE ON SCHEMA public TO reader;
+		GRANT SELECT ON events, entries, entry_devices TO reader`)
+	t.Cleanup(func() { pg.Query(url, "DROP OWNED BY reader CASCADE; DROP ROLE reader") })
+	as := asRole(t, url, "reader", "reader")
+
+	_, err := open(t, Options{URL: as, Logger: discard}).Migrate(t.Context())
+	if err == nil || !strings.Contains(err.Error(), "0003_notify.sql") || !strings.Contains(err.Error(), "NOTIFY_TRIGGERS=false") {
+		t.Errorf("with triggers: %v", err)
+	}
+	d := migrated(t, Options{URL: as, Logger: discard, NoTriggers: true})
+	if err := d.CheckSchema(t.Context()); err != nil {
+		t.Error(err)
+	}
+	if got := roster(t, d); len(got.Events) != 1 {
+		t.Errorf("roster %v, want one event", got)
+	}
+	if r := insert(t, d, full("a", epoch)); r.Inserted != 1 {
+		t.Errorf("insert: %+v", r)
+	}
+	const id = "00000000-0000-4000-8000-000000000001"
+	if _, err := d.ImportRoster(t.Context(), []RosterRow{{2, id, id, "d1"}}, false); err == nil {
+		t.Error("an import without the right to write succeeded")
+	}
+}
