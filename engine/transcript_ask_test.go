@@ -41,7 +41,7 @@ func (r *teller) sameLines(want, got []string) error {
 	}
 	trial := r.names.clone()
 	for i := range want {
-		w, err := words(want[i])
+		w, err := words(r.names.replace(want[i]))
 		if err != nil {
 			return err
 		}

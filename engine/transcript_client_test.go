@@ -113,8 +113,8 @@ func (c *client) send(text string) error {
 	return c.conn.Write(ctx, websocket.MessageText, []byte(text))
 }
 
-// barrier returns the frames that come before the answer to a ping. What the
-// server had queued for this client before the ping is among them.
+// barrier returns the frames that come before the answer to a ping: what the
+// server had queued for this client before.
 func (c *client) barrier() ([]frame, error) {
 	c.pings++
 	id := fmt.Sprintf("silence-%d", c.pings)
@@ -127,7 +127,8 @@ func (c *client) barrier() ([]frame, error) {
 		if err != nil {
 			return before, err
 		}
-		if o, ok := f.json.(*object); ok && o.m["type"] == "pong" && o.m["id"] == id {
+		// Any answer will do: the story may have used up what it may ask.
+		if o, ok := f.json.(*object); ok && o.m["id"] == id {
 			return before, nil
 		}
 		before = append(before, f)

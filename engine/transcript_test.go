@@ -77,7 +77,7 @@ func TestTranscripts(t *testing.T) {
 
 // tell runs a story on parts.
 func tell(t *testing.T, s *story, p *parts) {
-	r := &teller{story: s, parts: p, names: names{}, clients: map[string]*client{}, log: &logs{}, update: *update}
+	r := &teller{story: s, parts: p, names: names{"$16KiB": strings.Repeat("x", 16<<10)}, clients: map[string]*client{}, log: &logs{}, update: *update}
 	defer func() {
 		r.cleanUp()
 		if t.Failed() {
