@@ -127,6 +127,117 @@ func BenchmarkAppendBody(b *testing.B) {
 	b.SetBytes(int64(len(buf)))
 }
 
+func benchBodies() [][]byte {
+	var bodies [][]byte
+	for _, p := range benchPositions() {
+		bodies = append(bodies, AppendBody(nil, &p, p.TS))
+	}
+	return bodies
+}
+
+func BenchmarkPositionFrame(b *testing.B) {
+	bodies, topic := benchBodies(), NewTopic("event:4711")
+	buf := make([]byte, 0, 1024)
+	b.ReportAllocs()
+	i := 0
+	for b.Loop() {
+		buf = topic.AppendPositionFrame(buf[:0], bodies[i%benchRecords])
+		i++
+	}
+	b.SetBytes(int64(len(buf)))
+}
+
+// BenchmarkPositionsFrame builds frames of 40 positions: one event of 200
+// devices, a record a second each, over 5 flushes of 200 ms.
+func BenchmarkPositionsFrame(b *testing.B) {
+	const items = 40
+	bodies, topic := benchBodies(), NewTopic("event:4711")
+	buf := make([]byte, 0, 16384)
+	b.ReportAllocs()
+	i := 0
+	for b.Loop() {
+		var mark int
+		buf, mark = topic.BeginPositions(buf[:0])
+		for range items {
+			buf = topic.AppendItem(buf, bodies[i%benchRecords])
+			i++
+		}
+		buf = topic.EndPositions(buf, mark)
+	}
+	b.SetBytes(int64(len(buf)))
+	b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(i), "ns/position")
+}
+
+func BenchmarkSnapshotHead(b *testing.B) {
+	topic := NewTopic("event:4711")
+	buf := make([]byte, 0, 1024)
+	b.ReportAllocs()
+	for b.Loop() {
+		buf = topic.AppendSnapshotHead(buf[:0], 20_000, 1, 2, SnapshotLagged, 123)
+	}
+}
+
+func BenchmarkParseRequest(b *testing.B) {
+	data := []byte(`{"type":"subscribe","id":"1","topic":"event:4711","interval":5000}`)
+	var r Request
+	b.ReportAllocs()
+	for b.Loop() {
+		if err := ParseRequest(&r, data); err != nil {
+			b.Fatal(err)
+		}
+	}
+}
+
+func BenchmarkDecodeRefused(b *testing.B) {
+	d := NewDecoder(DefaultLimits())
+	fields := shapeA(minimal(`"x":1e999`))
+	var p Position
+	b.ReportAllocs()
+	for b.Loop() {
+		if d.Decode(&p, testArrival, fields) == nil {
+			b.Fatal("taken")
+		}
+	}
+}
+
+// The float's fast path and its plain version.
+func BenchmarkAppendFloat(b *testing.B)    { benchmarkFloat(b, appendFloat) }
+func BenchmarkAppendAnyFloat(b *testing.B) { benchmarkFloat(b, appendAnyFloat) }
+
+func benchmarkFloat(b *testing.B, f func([]byte, float64) []byte) {
+	fixes := randomFixes()
+	buf := make([]byte, 0, 64)
+	i := 0
+	for b.Loop() {
+		buf = f(buf[:0], fixes[i%benchRecords].lon)
+		i++
+	}
+}
+
+// The number's fast path and its plain version.
+func BenchmarkNumber(b *testing.B)     { benchmarkNumber(b, number) }
+func BenchmarkLongNumber(b *testing.B) { benchmarkNumber(b, longNumber) }
+func BenchmarkParseFloat(b *testing.B) {
+	benchmarkNumber(b, func(s string, _ int) (float64, int, Reason) {
+		v, _ := strconv.ParseFloat(s, 64)
+		return v, len(s), 0
+	})
+}
+
+func benchmarkNumber(b *testing.B, f func(string, int) (float64, int, Reason)) {
+	var texts []string
+	for _, x := range randomFixes() {
+		texts = append(texts, number7(x.lon))
+	}
+	i := 0
+	for b.Loop() {
+		if _, _, why := f(texts[i%benchRecords], 0); why != 0 {
+			b.Fatal(why)
+		}
+		i++
+	}
+}
+
 // BenchmarkMarshal is AppendBody by encoding/json, for comparison.
 func BenchmarkMarshal(b *testing.B) {
 	type body struct {

@@ -1,6 +1,9 @@
 package codec
 
-import "unicode/utf8"
+import (
+	"strings"
+	"unicode/utf8"
+)
 
 const (
 	maxDeviceID = 64 // bytes
@@ -118,7 +121,7 @@ func codecTag(s string) bool {
 	}
 	for i := 0; i < len(s); i++ {
 		if s[i] == 0 || s[i] >= utf8.RuneSelf {
-			return s[i] != 0 && utf8.ValidString(s[i:])
+			return strings.IndexByte(s[i:], 0) < 0 && utf8.ValidString(s[i:])
 		}
 	}
 	return true

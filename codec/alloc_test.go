@@ -1,0 +1,93 @@
+package codec
+
+import (
+	"strings"
+	"testing"
+)
+
+// TestDecodeAllocatesNothing decodes what is usual, what is rare, and what is
+// refused.
+func TestDecodeAllocatesNothing(t *testing.T) {
+	f := randomFixes()[0]
+	records := map[string][]string{
+		"payload":                f.shapeA(),
+		"flat":                   f.shapeB(),
+		"escapes everywhere":     shapeA(`{"l\u0061titude":1,"longitude":2,"timestamp":"2025\u002d06-01T12:00:00Z","x":"\ud83d\ude00","attributes":{"\u0061":{"\u005f_bigint":"\u0031"},"b":{"__buffer_b64":"\/\/\/\/"}}}`),
+		"long numbers":           shapeA(`{"latitude":47.12345678901234567890,"longitude":-1.7976931348623157e-308,"x":1.7976931348623157e308}`),
+		"long flat numbers":      flatWith("alt", "12345678.123456789", "speed", "1e22", "course", "1e23", "ts", "1748779200500.5"),
+		"nested values":          shapeA(minimal(`"x":` + strings.Repeat(`{"a":[`, 15) + strings.Repeat(`]}`, 15))),
+		"no fields":              nil,
+		"a bad device":           {"device_id", "\n", "payload", plainPayload},
+		"a cut payload":          shapeA(plainPayload[:200]),
+		"a bad number":           flatWith("alt", "abc"),
+		"a number beyond":        flatWith("alt", "1e309"),
+		"just beyond":            flatWith("alt", tooLarge),
+		"beyond in a payload":    shapeA(minimal(`"x":-1e999`)),
+		"a bad time":             flatWith("ts", "2025-13-01T12:00:00Z"),
+		"a time out of range":    flatWith("ts", "0"),
+		"a bad attribute":        flatWith("attributes", `{"a":null}`),
+		"bad text":               shapeA(minimal("\"x\":\"\xff\"")),
+		"latitude out of range":  shapeA(`{"latitude":91,"longitude":2}`),
+		"a payload that is huge": shapeA(strings.Repeat(" ", 20_000)),
+	}
+	d := NewDecoder(DefaultLimits())
+	for name, fields := range records {
+		var p Position
+		wantAllocs(t, name, 0, func() { _ = d.Decode(&p, benchArrival, fields) })
+	}
+}
+
+func TestEncodeAllocatesNothing(t *testing.T) {
+	p := plainPosition()
+	odd := Position{DeviceID: `"`, Lat: 0.30000000000000004, Lon: 1e-9, Alt: 1e300, Has: HasAlt | HasSpeed, Speed: 123456789.5}
+	topic := NewTopic("event:42")
+	body := AppendBody(nil, &p, p.TS)
+	room := make([]byte, 0, 1<<16)
+	devices := []string{"d1", "d2"}
+	for name, f := range map[string]func(){
+		"body":              func() { AppendBody(room, &p, p.TS) },
+		"body the long way": func() { AppendBody(room, &odd, -1) },
+		"position":          func() { topic.AppendPositionFrame(room, body) },
+		"positions": func() {
+			dst, mark := topic.BeginPositions(room)
+			for range 100 {
+				dst = topic.AppendItem(dst, body)
+			}
+			topic.EndPositions(dst, mark)
+		},
+		"snapshot body": func() { topic.EndSnapshotBody(topic.AppendItem(topic.BeginSnapshotBody(room), body)) },
+		"snapshot head": func() { topic.AppendSnapshotHead(room, 100_000, 1, 2, SnapshotLagged, 1<<40) },
+		"roster":        func() { topic.AppendRosterFrame(room, devices, devices) },
+		"text frame":    func() { AppendTextFrame(room, body) },
+		"welcome":       func() { AppendWelcome(room, "host", 25000) },
+		"subscribed":    func() { AppendSubscribed(room, "1", "event:42", 1, 2, 100) },
+		"unsubscribed":  func() { AppendUnsubscribed(room, "1", "event:42") },
+		"pong":          func() { AppendPong(room, "1") },
+		"error":         func() { AppendError(room, "1", "internal", "try again later") },
+	} {
+		wantAllocs(t, name, 0, f)
+	}
+}
+
+func TestOtherAllocations(t *testing.T) {
+	var r Request
+	for _, text := range requestSeeds {
+		if strings.Contains(text, `\`) {
+			continue
+		}
+		data := []byte(text)
+		wantAllocs(t, text, 0, func() { _ = ParseRequest(&r, data) })
+	}
+	p := plainPosition()
+	var c Position
+	wantAllocs(t, "clone", 1, func() { c = p.Clone() })
+	count := 0
+	wantAllocs(t, "walk over attributes", 0, func() {
+		for name := range p.Attributes.All() {
+			count += len(name)
+		}
+	})
+	if c.DeviceID != p.DeviceID || count == 0 {
+		t.Error("nothing was done")
+	}
+}

@@ -1,0 +1,189 @@
+package codec
+
+import (
+	"math"
+	"math/rand/v2"
+	"strings"
+	"testing"
+)
+
+func TestPayloadsThatAreTaken(t *testing.T) {
+	at12 := Position{DeviceID: "d1", TS: testArrival, Arrival: testArrival, Lat: 1, Lon: 2, Codec: "8E"}
+	with := func(change func(*Position)) Position {
+		p := at12
+		change(&p)
+		return p
+	}
+	tests := []struct {
+		name, payload string
+		want          Position
+	}{
+		{"white space everywhere", " \t\r\n{ \"latitude\" : 1 ,\n\"longitude\"\t:\r2 } \n", at12},
+		{"white space behind colons alone", `{"latitude": 1,"longitude": 2}`, at12},
+		{"names with escapes", `{"\u006Catitude":1,"longitud\u0065":2}`, at12},
+		{"names that only begin right", minimal(`"latitudes":9,"longitudinal":9,"timestamps":9,"satellite":-9,"attribute":9,"speeds":"","anglers":"","faulty2":""`), at12},
+		{"names that only end right", minimal(`"xlatitude":91,"Latitude":91,"LATITUDE":91,"":91`), at12},
+		{"a name of a thousand escapes", minimal(`"` + strings.Repeat(`\u0061`, 1000) + `":1`), at12},
+		{"coordinates that come twice", `{"latitude":91,"longitude":2,"latitude":1}`, at12},
+		{"coordinates that come back from null", `{"latitude":null,"longitude":2,"latitude":1}`, at12},
+		{"null for all that is optional", minimal(`"altitude":null,"speed":null,"angle":null,"satellites":null,"priority":null,"attributes":null,"faulty":null`), at12},
+		{"a null that takes a value back", minimal(`"altitude":5,"altitude":null,"satellites":-5,"satellites":null`), at12},
+		{"any device_id", minimal(`"device_id":{"a":[1,null,"x"]}`), at12},
+		{"unknown members of every kind", minimal(`"a":null,"b":true,"c":false,"d":-1.5e-3,"e":"\ud83d\ude00","f":[],"g":{},"h":[{},[1,2],{"x":[]}]`), at12},
+		{"nested as deep as allowed", minimal(`"x":` + strings.Repeat("[", 31) + strings.Repeat("]", 31)), at12},
+		{"corners of the globe", `{"latitude":-90,"longitude":180.0}`, with(func(p *Position) { p.Lat, p.Lon = -90, 180 })},
+		{"negative zero", `{"latitude":-0,"longitude":-0.0e5}`, with(func(p *Position) { p.Lat, p.Lon = math.Copysign(0, -1), math.Copysign(0, -1) })},
+		{"exponents", `{"latitude":1e1,"longitude":-0.25E+2}`, with(func(p *Position) { p.Lat, p.Lon = 10, -25 })},
+		{"more digits than a float64 has", `{"latitude":47.123456789012345678,"longitude":0.1000000000000000055511151231257827}`,
+			with(func(p *Position) { p.Lat, p.Lon = 47.123456789012345678, 0.1 })},
+		{"optional values", minimal(`"altitude":-12.5,"speed":0,"angle":360,"satellites":12.0,"priority":2147483647`), with(func(p *Position) {
+			p.Alt, p.Course, p.Sats, p.Priority = -12.5, 360, 12, math.MaxInt32
+			p.Has = HasAlt | HasSpeed | HasCourse | HasSats | HasPriority
+		})},
+		{"one optional value", minimal(`"angle":12`), with(func(p *Position) { p.Course, p.Has = 12, HasCourse })},
+		{"a faulty one", minimal(`"faulty":true`), with(func(p *Position) { p.Faulty = true })},
+		{"faulty and taken back", minimal(`"faulty":true,"faulty":false`), at12},
+		{"attributes as they are", minimal(`"attributes": { "a" : 1e0 , "b":"\u0041/\/" } `), with(func(p *Position) { p.Attributes = `{ "a" : 1e0 , "b":"\u0041/\/" }` })},
+		{"no attributes in the object", minimal(`"attributes":{}`), with(func(p *Position) { p.Attributes = "{}" })},
+		{"the last attributes", minimal(`"attributes":{"a":1},"attributes":{"b":2}`), with(func(p *Position) { p.Attributes = `{"b":2}` })},
+		{"a time as a number", minimal(`"timestamp":1748779200500.99`), with(func(p *Position) { p.TS = plainTS })},
+		{"a time with an exponent", minimal(`"timestamp":1.7487792005e12`), with(func(p *Position) { p.TS = plainTS })},
+		{"a time as epoch text", minimal(`"timestamp":"1748779200500"`), with(func(p *Position) { p.TS = plainTS })},
+		{"a time with escapes", minimal(`"timestamp":"2025\u002D06-01T12:00:00.500\u005a"`), with(func(p *Position) { p.TS = plainTS })},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			if got := mustDecode(t, shapeA(tt.payload)); !same(got, tt.want) {
+				t.Errorf("input: %s\ngot:  %+v\nwant: %+v", tt.payload, got, tt.want)
+			}
+			if _, ok := oracle(DefaultLimits(), testArrival, shapeA(tt.payload)); !ok {
+				t.Error("the oracle refuses it")
+			}
+		})
+	}
+}
+
+func TestPayloadsThatAreRefused(t *testing.T) {
+	tests := []struct {
+		name, payload string
+		why           Reason
+		field         string
+	}{
+		{"no latitude", `{"longitude":2}`, ReasonMissing, "payload.latitude"},
+		{"no longitude", `{"latitude":1}`, ReasonMissing, "payload.longitude"},
+		{"an empty object", `{ }`, ReasonMissing, "payload.latitude"},
+		{"null as latitude", `{"latitude":null,"longitude":2}`, ReasonMissing, "payload.latitude"},
+		{"latitude beyond the pole", `{"latitude":90.0000001,"longitude":2}`, ReasonRange, "payload.latitude"},
+		{"longitude beyond the date line", `{"latitude":1,"longitude":-180.0000001}`, ReasonRange, "payload.longitude"},
+		{"a coordinate as text", `{"latitude":"1","longitude":2}`, ReasonType, "payload.latitude"},
+		{"a coordinate as boolean", `{"latitude":1,"longitude":true}`, ReasonType, "payload.longitude"},
+		{"a leading zero", `{"latitude":01,"longitude":2}`, ReasonNumber, "payload.latitude"},
+		{"a plus sign", `{"latitude":+1,"longitude":2}`, ReasonNumber, "payload.latitude"},
+		{"NaN", `{"latitude":NaN,"longitude":2}`, ReasonNumber, "payload.latitude"},
+		{"beyond a float64", minimal(`"altitude":1e309`), ReasonNumber, "payload.altitude"},
+		{"beyond a float64 where nobody looks", minimal(`"x":[-1e400]`), ReasonNumber, "payload"},
+		{"beyond a float64 in attributes", minimal(`"attributes":{"a":1e400}`), ReasonNumber, "payload.attributes"},
+		{"half a satellite", minimal(`"satellites":1.5`), ReasonNumber, "payload.satellites"},
+		{"negative satellites", minimal(`"satellites":-1`), ReasonRange, "payload.satellites"},
+		{"priority beyond int32", minimal(`"priority":2147483648`), ReasonRange, "payload.priority"},
+		{"faulty as a number", minimal(`"faulty":1`), ReasonType, "payload.faulty"},
+		{"a time as boolean", minimal(`"timestamp":false`), ReasonType, "payload.timestamp"},
+		{"a time in words", minimal(`"timestamp":"noon"`), ReasonTimestamp, "payload.timestamp"},
+		{"a broken number as time", minimal(`"timestamp":1.`), ReasonNumber, "payload.timestamp"},
+		{"a time of a thousand escapes", minimal(`"timestamp":"` + strings.Repeat(`\u0030`, 1000) + `"`), ReasonTimestamp, "payload.timestamp"},
+		{"attributes as a list", minimal(`"attributes":[]`), ReasonAttribute, "payload.attributes"},
+		{"attributes as text", minimal(`"attributes":"{}"`), ReasonAttribute, "payload.attributes"},
+		{"a list", `[1,2]`, ReasonJSON, "payload"},
+		{"null", `null`, ReasonJSON, "payload"},
+		{"a second object", `{"latitude":1,"longitude":2}{}`, ReasonJSON, "payload"},
+		{"a bracket too many", `{"latitude":1,"longitude":2}}`, ReasonJSON, "payload"},
+		{"NUL at the end", "{\"latitude\":1,\"longitude\":2}\x00", ReasonJSON, "payload"},
+		{"no comma", `{"latitude":1 "longitude":2}`, ReasonJSON, "payload"},
+		{"a comma too many", `{"latitude":1,"longitude":2,}`, ReasonJSON, "payload"},
+		{"no colon", `{"latitude" 1,"longitude":2}`, ReasonJSON, "payload"},
+		{"a name without quotes", `{latitude:1,"longitude":2}`, ReasonJSON, "payload"},
+		{"a list closed as an object", minimal(`"x":[1}`), ReasonJSON, "payload"},
+		{"nested too deep", minimal(`"x":` + strings.Repeat("[", 32) + strings.Repeat("]", 32)), ReasonJSON, "payload"},
+		{"ten thousand brackets", minimal(`"x":` + strings.Repeat(`[`, 10000)), ReasonJSON, "payload"},
+		{"a comment", minimal(`"x":1 /* no */`), ReasonJSON, "payload"},
+		{"an unknown escape", minimal(`"x":"\x41"`), ReasonJSON, "payload"},
+		{"a line break in a string", minimal("\"x\":\"a\nb\""), ReasonJSON, "payload"},
+		{"NUL in a string", minimal("\"x\":\"a\x00b\""), ReasonText, "payload"},
+		{"NUL as an escape", minimal(`"x":"a\u0000b"`), ReasonText, "payload"},
+		{"NUL in a name", minimal(`"\u0000":1`), ReasonText, "payload"},
+		{"a lone high surrogate", minimal(`"x":"\ud83d."`), ReasonText, "payload"},
+		{"a lone low surrogate", minimal(`"x":"\ude00"`), ReasonText, "payload"},
+		{"surrogates the wrong way round", minimal(`"x":"\ude00\ud83d"`), ReasonText, "payload"},
+		{"invalid UTF-8", minimal("\"x\":\"\xc3(\""), ReasonText, "payload"},
+		{"a surrogate in UTF-8", minimal("\"x\":\"\xed\xa0\xbd\""), ReasonText, "payload"},
+		{"invalid UTF-8 in the device_id", `{"device_id":"` + "\xff" + `","latitude":1,"longitude":2}`, ReasonText, "payload"},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			wantFault(t, shapeA(tt.payload), tt.why, tt.field)
+			if p, ok := oracle(DefaultLimits(), testArrival, shapeA(tt.payload)); ok {
+				t.Errorf("the oracle takes it: %+v", p)
+			}
+		})
+	}
+}
+
+func TestOffsetsOfFaults(t *testing.T) {
+	tests := []struct {
+		name, payload string
+		want          int
+	}{
+		{"where the value begins", `{"longitude":2,"latitude":91}`, len(`{"longitude":2,"latitude":`)},
+		{"where a number breaks", `{"latitude":12.x}`, len(`{"latitude":12.`)},
+		{"where a list is not closed", `{"x":[1,2`, len(`{"x":[1,2`)},
+		{"where a comma lacks", `{"latitude":1 "longitude":2}`, len(`{"latitude":1 `)},
+		{"where an escape begins", `{"x":"abc\u0000"}`, len(`{"x":"abc`)},
+		{"where an attribute is wrong", `{"attributes":{"a":1,"b":null}}`, len(`{"attributes":{"a":1,"b":`)},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			if _, err := decode(t, shapeA(tt.payload)); err == nil || err.Offset != tt.want {
+				t.Errorf("got %v, want byte %d", err, tt.want)
+			}
+		})
+	}
+}
+
+// TestEveryCut takes a payload that uses everything and cuts it at every byte.
+func TestEveryCut(t *testing.T) {
+	payload := `{"timestamp":"2025-06-01T12:00:00.5Z","x":[{"a":"\ud83d\ude00ü"},-1.5e-3,true,null],"attributes":{"a":{"__bigint":"12"},"b":{"__buffer_b64":"q83v"},"c":"x","d":1},"latitude":1,"longitude":2}`
+	mustDecode(t, shapeA(payload))
+	for i := range payload {
+		if p, err := decode(t, shapeA(payload[:i])); err == nil {
+			t.Errorf("taken with %d bytes of %d: %+v", i, len(payload), p)
+		}
+	}
+}
+
+// TestRandomPayloads builds payloads of likely and unlikely parts, breaks some
+// of them, and compares with the oracle. Fuzzing changes bytes; this changes
+// what they mean.
+func TestRandomPayloads(t *testing.T) {
+	names := []string{"latitude", "longitude", "altitude", "speed", "angle", "satellites", "priority", "timestamp", "attributes", "faulty", "device_id", "x", `sp\u0065ed`, ""}
+	values := []string{
+		"0", "-0", "1", "-1.5", "12.0", "90", "-180.00", "47.1234567", "12345678", "1234567.8", "0.12345678", "1e2", "1E-7", "123456789012", "1748779200500", "2147483648", "1e308", "1e309", "01", "1.", "-", "1e",
+		"null", "true", "false", "nul", `""`, `"x"`, `"2025-06-01T12:00:00.000Z"`, `"2025-06-01T12:00:00+01:00"`, `"2025-06-31T12:00:00Z"`, `"1748779200500"`, `"\u0000"`, `"\ud83d\ude00"`, `"\ud83d"`, "\"ü\"", "\"\xff\"",
+		"{}", "[]", `{"a":1}`, `{"a":{"__bigint":"1"}}`, `{"a":{"__buffer_b64":"QUJD"}, "b" : "c"}`, `{"a":{"__bigint":"1","b":2}}`, `{"a":[1]}`, `{"a":null}`, `[[1,{"b":[]}],2]`,
+	}
+	seps := []string{"", "", "", "", " ", "\n"}
+	r := rand.New(rand.NewPCG(3, 4))
+	pick := func(list []string) string { return list[r.IntN(len(list))] }
+	d := NewDecoder(DefaultLimits())
+	for range 10_000 {
+		payload := pick(seps) + `{` + pick(seps) + `"latitude":1,"longitude":` + pick(values[:8])
+		for range r.IntN(6) {
+			payload += pick(seps) + "," + pick(seps) + `"` + pick(names) + `"` + pick(seps) + ":" + pick(seps) + pick(values) + pick(seps)
+		}
+		payload += "}" + pick(seps)
+		if r.IntN(8) == 0 {
+			i := r.IntN(len(payload))
+			payload = payload[:i] + pick([]string{"", ",", `"`, "}", "0", "\\", "\x00"}) + payload[i+r.IntN(2):]
+		}
+		compareWithOracle(t, d, shapeA(payload))
+	}
+}

@@ -1,0 +1,218 @@
+package codec
+
+import (
+	"errors"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+)
+
+func TestDecodeTakesBothShapes(t *testing.T) {
+	flat := plainPosition()
+	flat.Codec, flat.Priority, flat.Has = "", 0, flat.Has&^HasPriority
+	tests := []struct {
+		name   string
+		fields []string
+		want   Position
+	}{
+		{"payload", shapeA(plainPayload), plainPosition()},
+		{"payload before everything else", []string{"payload", plainPayload, "codec", "8E", "device_id", "d1"}, plainPosition()},
+		{"flat", []string{
+			"device_id", "d1", "ts", "2025-06-01T12:00:00.5Z", "lat", "47.1234567", "lon", "-11.5", "alt", "612.3",
+			"course", "359.9", "speed", "12.5", "sats", "11", "attributes", `{"battery":87}`, "faulty", "0",
+		}, flat},
+		{"payload wins over flat fields", append(shapeA(plainPayload), "lat", "x", "lon", "200", "faulty", "1", "attributes", "["), plainPosition()},
+		{"the least payload", []string{"device_id", "d1", "payload", `{"latitude":1,"longitude":2}`},
+			Position{DeviceID: "d1", TS: testArrival, Arrival: testArrival, Lat: 1, Lon: 2}},
+		{"the least flat record", []string{"device_id", "d1", "lat", "1", "lon", "2"},
+			Position{DeviceID: "d1", TS: testArrival, Arrival: testArrival, Lat: 1, Lon: 2}},
+		{"codec belongs to the payload", []string{"device_id", "d1", "codec", "8E", "lat", "1", "lon", "2"},
+			Position{DeviceID: "d1", TS: testArrival, Arrival: testArrival, Lat: 1, Lon: 2}},
+		{"unknown fields", []string{"x", "\x00", "device_id", "d1", "lat", "1", "", "", "lon", "2", "priority", "x"},
+			Position{DeviceID: "d1", TS: testArrival, Arrival: testArrival, Lat: 1, Lon: 2}},
+		{"the last of several fields of one name", []string{"device_id", "\x00", "lat", "x", "device_id", "d1", "lat", "1", "lon", "2", "ts", "x", "ts", "1748779200500"},
+			Position{DeviceID: "d1", TS: plainTS, Arrival: testArrival, Lat: 1, Lon: 2}},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			if got := mustDecode(t, tt.fields); !same(got, tt.want) {
+				t.Errorf("input: %q\ngot:  %+v\nwant: %+v", tt.fields, got, tt.want)
+			}
+		})
+	}
+}
+
+func TestDecodeRefusesRecords(t *testing.T) {
+	big := strings.Repeat(" ", 16<<10)
+	tests := []struct {
+		name   string
+		fields []string
+		why    Reason
+		field  string
+	}{
+		{"nothing at all", nil, ReasonMissing, "device_id"},
+		{"a name without a value", []string{"device_id", "d1", "lat"}, ReasonRecord, "record"},
+		{"no device", []string{"lat", "1", "lon", "2"}, ReasonMissing, "device_id"},
+		{"the device in the payload alone", []string{"payload", plainPayload}, ReasonMissing, "device_id"},
+		{"an empty device", []string{"device_id", "", "lat", "1", "lon", "2"}, ReasonDeviceID, "device_id"},
+		{"a device of 65 bytes", []string{"device_id", strings.Repeat("d", 65), "lat", "1", "lon", "2"}, ReasonDeviceID, "device_id"},
+		{"a control character in the device", []string{"device_id", "d\n", "lat", "1", "lon", "2"}, ReasonDeviceID, "device_id"},
+		{"a device that is not ASCII", []string{"device_id", "gerät", "lat", "1", "lon", "2"}, ReasonDeviceID, "device_id"},
+		{"a payload of more than 16 KiB", shapeA(plainPayload + big), ReasonTooLarge, "payload"},
+		{"attributes of more than 16 KiB", []string{"device_id", "d1", "lat", "1", "lon", "2", "attributes", "{" + big + "}"}, ReasonTooLarge, "attributes"},
+		{"NUL in the codec", []string{"device_id", "d1", "codec", "8\x00", "payload", plainPayload}, ReasonText, "codec"},
+		{"a codec that is not UTF-8", []string{"device_id", "d1", "codec", "\xff", "payload", plainPayload}, ReasonText, "codec"},
+		{"NUL behind UTF-8 in the codec", []string{"device_id", "d1", "codec", "ü\x00", "payload", plainPayload}, ReasonText, "codec"},
+		{"a codec of 65 bytes", []string{"device_id", "d1", "codec", strings.Repeat("8", 65), "payload", plainPayload}, ReasonText, "codec"},
+		{"a time that is none", []string{"device_id", "d1", "ts", "now", "lat", "1", "lon", "2"}, ReasonTimestamp, "ts"},
+		{"an empty time", []string{"device_id", "d1", "ts", "", "payload", minimal(`"x":1`)}, ReasonTimestamp, "ts"},
+		{"an empty payload", shapeA(""), ReasonJSON, "payload"},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) { wantFault(t, tt.fields, tt.why, tt.field) })
+	}
+}
+
+func TestDecodeTakesWhatJustFits(t *testing.T) {
+	every := ""
+	for c := byte(' '); c <= '~'; c++ {
+		every += string(c)
+	}
+	for _, id := range []string{"x", every[:64], every[len(every)-64:], strings.Repeat("d", 64)} {
+		if p := mustDecode(t, []string{"device_id", id, "lat", "1", "lon", "2"}); p.DeviceID != id {
+			t.Errorf("device %q became %q", id, p.DeviceID)
+		}
+	}
+	payload := plainPayload + strings.Repeat(" ", 16<<10-len(plainPayload))
+	mustDecode(t, shapeA(payload))
+	codec := strings.Repeat("ü", 32)
+	if p := mustDecode(t, []string{"device_id", "d1", "codec", codec, "payload", plainPayload}); p.Codec != codec {
+		t.Errorf("codec %q", p.Codec)
+	}
+}
+
+func TestTimeOfTheRecord(t *testing.T) {
+	tests := []struct {
+		name   string
+		fields []string
+		want   int64
+	}{
+		{"the payload's wins over the field", append(shapeA(plainPayload), "ts", "1748779201000"), plainTS},
+		{"the payload's wins even over a broken field", append(shapeA(plainPayload), "ts", "x"), plainTS},
+		{"null in the payload leaves it to the field", append(shapeA(minimal(`"timestamp":null`)), "ts", "1748779201000"), 1748779201000},
+		{"a later null takes the payload's back", append(shapeA(minimal(`"timestamp":1748779200500,"timestamp":null`)), "ts", "1748779201000"), 1748779201000},
+		{"none at all is arrival", shapeA(minimal(`"timestamp":null`)), testArrival},
+		{"the first moment allowed", []string{"device_id", "d1", "lat", "1", "lon", "2", "ts", "2000-01-01T00:00:00Z"}, 946684800000},
+		{"the last moment allowed", []string{"device_id", "d1", "lat", "1", "lon", "2", "ts", "1748865605000"}, testArrival + 86400000},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			if p := mustDecode(t, tt.fields); p.TS != tt.want || p.Arrival != testArrival {
+				t.Errorf("time %d and arrival %d, want %d and %d", p.TS, p.Arrival, tt.want, int64(testArrival))
+			}
+		})
+	}
+	for name, ts := range map[string]string{
+		"a ms before the first": "946684799999", "a ms behind the last": "1748865605001", "epoch seconds": "1748779200",
+		"far future": "1e300", "far past": "-1e300", "beyond an int64": "9223372036854775808", "year 0": "0000-01-01T00:00:00Z",
+	} {
+		t.Run(name, func(t *testing.T) {
+			wantFault(t, []string{"device_id", "d1", "lat", "1", "lon", "2", "ts", ts}, ReasonTSOutOfRange, "ts")
+			wantFault(t, shapeA(minimal(`"timestamp":"`+ts+`"`)), ReasonTSOutOfRange, "payload.timestamp")
+			wantFault(t, append(shapeA(minimal(`"x":0`)), "ts", ts), ReasonTSOutOfRange, "ts")
+		})
+	}
+}
+
+func TestLimits(t *testing.T) {
+	d := NewDecoder(Limits{MinTS: 1000, MaxAhead: 2 * time.Second, MaxPayload: 30})
+	var p Position
+	for ts, ok := range map[string]bool{"999": false, "1000": true, "7000": true, "7001": false} {
+		err := d.Decode(&p, 5000, []string{"device_id", "d1", "ts", ts, "lat", "1", "lon", "2"})
+		if (err == nil) != ok {
+			t.Errorf("ts %s: %v", ts, err)
+		}
+	}
+	payload := `{"latitude":1,"longitude":2}`
+	if err := d.Decode(&p, 5000, []string{"device_id", "d1", "payload", payload + "  "}); err != nil {
+		t.Errorf("a payload of 30 bytes: %v", err)
+	}
+	if err := d.Decode(&p, 5000, []string{"device_id", "d1", "payload", payload + "   "}); err == nil {
+		t.Error("a payload of 31 bytes was taken")
+	}
+}
+
+func TestDecodeSetsEveryField(t *testing.T) {
+	d := NewDecoder(DefaultLimits())
+	p := plainPosition()
+	p.Faulty = true
+	if err := d.Decode(&p, testArrival, []string{"device_id", "d2", "lat", "1", "lon", "2"}); err != nil {
+		t.Fatal(err)
+	}
+	if want := (Position{DeviceID: "d2", TS: testArrival, Arrival: testArrival, Lat: 1, Lon: 2}); p != want {
+		t.Errorf("something of the record before is left: %+v", p)
+	}
+}
+
+func TestTheErrorIsTheDecoders(t *testing.T) {
+	d := NewDecoder(DefaultLimits())
+	var p Position
+	first := d.Decode(&p, testArrival, []string{"device_id", "d1", "lat", "91", "lon", "2"})
+	var bad *CodecError
+	if !errors.As(first, &bad) || bad.Reason != ReasonRange {
+		t.Fatalf("got %v", first)
+	}
+	kept := *bad
+	if err := d.Decode(&p, testArrival, shapeA(plainPayload)); err != nil {
+		t.Fatalf("a good record behind a bad one: %v", err)
+	}
+	second := d.Decode(&p, testArrival, nil)
+	if first != second {
+		t.Error("a second error was allocated")
+	}
+	if kept.Reason != ReasonRange || bad.Reason != ReasonMissing {
+		t.Errorf("kept %v, now %v", kept.Reason, bad.Reason)
+	}
+}
+
+func TestReasons(t *testing.T) {
+	want := []string{
+		"bad_record", "missing_field", "bad_device_id", "payload_too_large", "bad_json", "bad_text", "bad_number",
+		"bad_type", "out_of_range", "bad_timestamp", "ts_out_of_range", "bad_attribute",
+	}
+	var got []string
+	for _, r := range Reasons() {
+		got = append(got, r.String())
+	}
+	if !slices.Equal(got, want) {
+		t.Errorf("got  %q\nwant %q", got, want)
+	}
+	if got := Reason(200).String(); got != "Reason(200)" {
+		t.Errorf("a reason outside the set is %q", got)
+	}
+	err := CodecError{Reason: ReasonRange, Field: "payload.latitude", Offset: 12}
+	if got := err.Error(); got != "decode payload.latitude: out_of_range at byte 12" {
+		t.Errorf("error text %q", got)
+	}
+}
+
+func TestClone(t *testing.T) {
+	payload := []byte(plainPayload)
+	fields := []string{"device_id", alias([]byte("d1")), "codec", alias([]byte("8E")), "payload", alias(payload)}
+	p := mustDecode(t, fields)
+	c := p.Clone()
+	for i := range payload {
+		payload[i] = 'x'
+	}
+	if want := plainPosition(); !same(c, want) {
+		t.Errorf("the clone changed with its record: %+v", c)
+	}
+	if p.Attributes == c.Attributes {
+		t.Error("the position does not alias the record")
+	}
+	empty := Position{DeviceID: "d"}
+	if c := empty.Clone(); c != empty {
+		t.Errorf("got %+v", c)
+	}
+}

@@ -1,0 +1,73 @@
+package codec_test
+
+import (
+	"fmt"
+
+	"pitwall/codec"
+)
+
+// A record comes in and goes out as the frame that every subscriber gets.
+func Example() {
+	decoder := codec.NewDecoder(codec.DefaultLimits())
+	topic := codec.NewTopic("event:42") // kept as long as the topic lives
+
+	var p codec.Position
+	arrival := int64(1748779205000) // of the entry id 1748779205000-0
+	err := decoder.Decode(&p, arrival, []string{
+		"device_id", "350424060000001",
+		"payload", `{"timestamp":"2025-06-01T14:00:00.5+02:00","latitude":47.1234567,"longitude":11.5,"speed":31.20}`,
+	})
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	body := codec.AppendBody(nil, &p, p.TS) // encoded once, for every topic
+	frame := topic.AppendPositionFrame(nil, body)
+	fmt.Printf("%x\n%s\n", frame[:4], frame[4:])
+	// Output:
+	// 817e007f
+	// {"type":"position","topic":"event:42","deviceId":"350424060000001","ts":1748779200500,"lat":47.1234567,"lon":11.5,"speed":31.2}
+}
+
+func ExampleDecoder_Decode_error() {
+	decoder := codec.NewDecoder(codec.DefaultLimits())
+	var p codec.Position
+	err := decoder.Decode(&p, 1748779205000, []string{"device_id", "d1", "lat", "47.1,", "lon", "11.5"})
+	fmt.Println(err)
+	// Output: decode lat: bad_number at byte 4
+}
+
+// A snapshot's body is built once; each receiver gets a head of his own.
+func ExampleTopic_AppendSnapshotHead() {
+	topic := codec.NewTopic("event:42")
+	body := topic.BeginSnapshotBody(nil)
+	body = topic.AppendItem(body, []byte(`{"deviceId":"d1","ts":1748779200500,"lat":47,"lon":11}`))
+	body = topic.EndSnapshotBody(body)
+
+	for _, conflated := range []uint64{7, 1200} {
+		head := topic.AppendSnapshotHead(nil, len(body), 1, 1, codec.SnapshotLagged, conflated)
+		fmt.Printf("%s\n", head[4:])
+	}
+	fmt.Printf("%s\n", body)
+	// Output:
+	// {"type":"snapshot","topic":"event:42","part":1,"parts":1,"reason":"lagged","conflated":7,
+	// {"type":"snapshot","topic":"event:42","part":1,"parts":1,"reason":"lagged","conflated":1200,
+	// "positions":[{"deviceId":"d1","ts":1748779200500,"lat":47,"lon":11}]}
+}
+
+func ExampleAttributes_All() {
+	attributes := codec.Attributes(`{"battery":87,"moving":true,"tag":{"__bigint":"18446744073709551615"}}`)
+	for name, value := range attributes.All() {
+		switch value.Kind() {
+		case codec.AttributeNumber:
+			n, _ := value.Number()
+			fmt.Println(name, n)
+		case codec.AttributeBigInt:
+			n, _ := value.BigInt()
+			fmt.Println(name, n)
+		}
+	}
+	// Output:
+	// battery 87
+	// tag 18446744073709551615
+}

@@ -1,0 +1,130 @@
+package codec
+
+import (
+	"errors"
+	"math"
+	"strings"
+	"testing"
+)
+
+// testArrival is when the records of the tests arrive: 2025-06-01T12:00:05Z.
+const testArrival = 1748779205000
+
+// plainPayload is a payload without anything special. Tests replace parts of
+// it.
+const plainPayload = `{"device_id":"x","timestamp":"2025-06-01T12:00:00.500Z","latitude":47.1234567,"longitude":-11.5,` +
+	`"altitude":612.3,"angle":359.9,"speed":12.5,"satellites":11,"priority":1,"attributes":{"battery":87},"faulty":false}`
+
+const plainTS = 1748779200500
+
+func plainPosition() Position {
+	return Position{
+		DeviceID: "d1", TS: plainTS, Arrival: testArrival, Lat: 47.1234567, Lon: -11.5,
+		Alt: 612.3, Speed: 12.5, Course: 359.9, Sats: 11, Priority: 1,
+		Has: HasAlt | HasSpeed | HasCourse | HasSats | HasPriority, Codec: "8E", Attributes: `{"battery":87}`,
+	}
+}
+
+// shapeA makes a record of a payload.
+func shapeA(payload string) []string {
+	return []string{"device_id", "d1", "codec", "8E", "payload", payload}
+}
+
+// minimal makes a payload of a position and more members.
+func minimal(members string) string {
+	return `{"latitude":1,"longitude":2,` + members + `}`
+}
+
+// decode decodes with the default limits; the error is a copy that stays.
+func decode(t testing.TB, fields []string) (Position, *CodecError) {
+	t.Helper()
+	d := NewDecoder(DefaultLimits())
+	var p Position
+	err := d.Decode(&p, testArrival, fields)
+	if err == nil {
+		return p, nil
+	}
+	var bad *CodecError
+	if !errors.As(err, &bad) {
+		t.Fatalf("the error is a %T, not a *CodecError: %v", err, err)
+	}
+	if p != (Position{}) {
+		t.Errorf("the position was changed by a record that was refused: %+v", p)
+	}
+	kept := *bad
+	return p, &kept
+}
+
+// mustDecode decodes what has to be taken.
+func mustDecode(t testing.TB, fields []string) Position {
+	t.Helper()
+	p, err := decode(t, fields)
+	if err != nil {
+		t.Fatalf("refused: %v\ninput: %q", err, fields)
+	}
+	return p
+}
+
+// wantFault checks that a record is refused for a reason, at a place.
+func wantFault(t *testing.T, fields []string, why Reason, field string) {
+	t.Helper()
+	p, err := decode(t, fields)
+	if err == nil {
+		t.Fatalf("taken as %+v, want %v\ninput: %q", p, why, fields)
+	}
+	if err.Reason != why || err.Field != field {
+		t.Errorf("refused with %v of %s, want %v of %s\ninput: %q", err.Reason, err.Field, why, field, fields)
+	}
+}
+
+// same compares positions, their floats bit by bit.
+func same(a, b Position) bool {
+	for _, f := range [][2]float64{{a.Lat, b.Lat}, {a.Lon, b.Lon}, {a.Alt, b.Alt}, {a.Speed, b.Speed}, {a.Course, b.Course}} {
+		if math.Float64bits(f[0]) != math.Float64bits(f[1]) {
+			return false
+		}
+	}
+	return a == b
+}
+
+// compareWithOracle decodes a record both ways.
+func compareWithOracle(t *testing.T, d *Decoder, fields []string) {
+	t.Helper()
+	var p Position
+	err := d.Decode(&p, testArrival, fields)
+	want, ok := oracle(d.limits, testArrival, fields)
+	switch {
+	case err != nil && ok:
+		t.Fatalf("refused, but the contract allows it: %v\ninput: %q\nwant: %+v", err, fields, want)
+	case err == nil && !ok:
+		t.Fatalf("taken, but the contract refuses it\ninput: %q\ngot: %+v", fields, p)
+	case err == nil && !same(p, want):
+		t.Fatalf("different values\ninput: %q\ngot:  %+v\nwant: %+v", fields, p, want)
+	}
+	if err != nil {
+		checkFault(t, fields, err)
+	}
+}
+
+// checkFault checks that an error names a reason of the set and a place that
+// exists.
+func checkFault(t *testing.T, fields []string, err error) {
+	t.Helper()
+	var bad *CodecError
+	if !errors.As(err, &bad) {
+		t.Fatalf("the error is a %T", err)
+	}
+	if bad.Reason == 0 || int(bad.Reason) > len(Reasons()) {
+		t.Errorf("no reason of the set: %v", bad.Reason)
+	}
+	longest := 0
+	name, _, _ := strings.Cut(bad.Field, ".")
+	for i := 1; i < len(fields); i += 2 {
+		if fields[i-1] == name {
+			longest = len(fields[i])
+		}
+	}
+	if bad.Offset < 0 || bad.Offset > longest {
+		t.Errorf("offset %d in field %s, which has %d bytes\ninput: %q", bad.Offset, bad.Field, longest, fields)
+	}
+}
