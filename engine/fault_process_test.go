@@ -16,6 +16,23 @@ import (
 	"time"
 )
 
+// Tests with processes of the real program, which is built once for all.
+func TestFaultProcess(t *testing.T) {
+	bin := faultBuild(t)
+	for _, tt := range []struct {
+		name string
+		test func(t *testing.T, bin string)
+	}{
+		{"refuses to start", faultRefusesToStart},
+		{"refuses the environment", faultRefusesEnvironment},
+		{"second instance", faultSecondInstance},
+		{"killed under load", faultKilledUnderLoad},
+		{"second signal", faultSecondSignal},
+	} {
+		t.Run(tt.name, func(t *testing.T) { tt.test(t, bin) })
+	}
+}
+
 // faultBuild builds cmd/pitwall for one test.
 func faultBuild(t *testing.T) string {
 	t.Helper()

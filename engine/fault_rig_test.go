@@ -109,6 +109,30 @@ func (s *faultSite) pending() int64 {
 	return n
 }
 
+// delivered is the id up to which the archive was given the stream, "" before
+// there is a group.
+func (s *faultSite) delivered() string {
+	s.t.Helper()
+	for _, group := range s.redis.Do("XINFO", "GROUPS", faultStream).([]any) {
+		if faultField(group, "name") == faultGroup {
+			return faultField(group, "last-delivered-id")
+		}
+	}
+	return ""
+}
+
+// faultField returns a text of a reply that alternates names and values.
+func faultField(reply any, name string) string {
+	list, _ := reply.([]any)
+	for i := 0; i+1 < len(list); i += 2 {
+		if list[i] == name {
+			text, _ := list[i+1].(string)
+			return text
+		}
+	}
+	return ""
+}
+
 // eventually waits for a condition with faultPatience.
 func (s *faultSite) eventually(what string, cond func() bool) {
 	s.t.Helper()

@@ -58,18 +58,11 @@ func (s *faultSite) wantLeft(load *faultLoad) {
 	if n := s.pending(); n != 0 {
 		s.t.Errorf("%d entries pend after the shutdown", n)
 	}
-	delivered := ""
-	for _, group := range s.redis.Do("XINFO", "GROUPS", faultStream).([]any) {
-		info := group.([]any)
-		if i := slices.Index(info, any("last-delivered-id")); info[1] == faultGroup {
-			delivered = info[i+1].(string)
-		}
-	}
 	// The stream has no record twice unless the publisher had to repeat.
 	if load.retries > 0 {
 		s.t.Fatalf("the publisher had to repeat %d batches", load.retries)
 	}
-	given := len(s.redis.Do("XRANGE", faultStream, "-", delivered).([]any))
+	given := len(s.redis.Do("XRANGE", faultStream, "-", s.delivered()).([]any))
 	if rows := s.number("SELECT count(*) FROM positions"); rows != given || rows == 0 {
 		s.t.Errorf("%d rows in the table, want the %d that the archive was given", rows, given)
 	}
@@ -155,11 +148,10 @@ func TestFaultShutdownWithDatabaseStalled(t *testing.T) {
 	}
 }
 
-// The second signal ends a process at once that is slow to stop, here since
+// faultSecondSignal: the second signal ends a process at once that is slow to stop, here since
 // its archive waits for a database that does not answer.
-func TestFaultSecondSignal(t *testing.T) {
+func faultSecondSignal(t *testing.T, bin string) {
 	const devices = 100
-	bin := faultBuild(t)
 	s := newFaultSite(t, devices)
 	proxy := s.stallable()
 	load := s.load(s.redisURL, devices)
