@@ -121,7 +121,7 @@ func (c *client) subscribe(event string, interval time.Duration) *Topic {
 	t := c.held[event]
 	if t == nil {
 		var ok bool
-		if t, _, ok = c.r.core.Watch(event); !ok {
+		if t, ok = c.r.core.Watch(event); !ok {
 			c.r.t.Fatalf("event %q is not there", event)
 		}
 		c.held[event] = t

@@ -26,7 +26,6 @@ const maxInbound = 64
 type watch struct {
 	topic    *shard.Topic
 	interval time.Duration
-	devices  int // when it was subscribed
 }
 
 // session is one connection of a spectator.
