@@ -54,6 +54,7 @@ type session struct {
 
 	// The writer's side: the writer, or the goroutine that waits for the socket.
 	front  []item
+	opened bool // the answer to the handshake was written
 	over   bool // the close frame was written
 	losses shard.Losses
 

@@ -165,15 +165,22 @@ func (s *session) keep(kept []item, it item) []item {
 	return kept
 }
 
-// fillLast leaves the frame begun and the close frame, nothing else.
+// fillLast leaves the frame begun and the close frame, nothing else. A client
+// whose first frames end the connection still gets the answer to its handshake.
 func (s *session) fillLast(last *shard.Chunk) bool {
 	if n := len(s.front); n > 0 && s.front[n-1].ch == last {
 		return true // done before; the socket took a part
 	}
+	if ch := s.first(); ch != nil {
+		s.front = append(s.front, item{ch: ch, end: ch.Len()})
+	}
 	kept := s.front[:0]
 	if len(s.front) > 0 {
 		it := s.front[0]
-		if it.end = min(it.end, it.ch.FrameEnd(it.off)); it.off > 0 && it.off < it.end {
+		if s.opened {
+			it.end = min(it.end, it.ch.FrameEnd(it.off))
+		}
+		if it.off < it.end {
 			kept = append(kept, it)
 		}
 	}
@@ -182,12 +189,22 @@ func (s *session) fillLast(last *shard.Chunk) bool {
 	return true
 }
 
+// first takes the answer to the handshake, which is the first chunk of every
+// connection, if it was not taken so far.
+func (s *session) first() *shard.Chunk {
+	if s.opened || len(s.front) > 0 {
+		return nil
+	}
+	return s.conn.Take()
+}
+
 // advance takes n written bytes off front.
 func (s *session) advance(n int, t *tally) {
 	i := 0
 	for ; i < len(s.front) && n >= s.front[i].end-s.front[i].off; i++ {
 		it := &s.front[i]
 		n -= it.end - it.off
+		s.opened = true
 		if it.end == it.ch.Len() {
 			t.delivered(it.ch)
 		}
