@@ -155,10 +155,11 @@ func (s *session) forget() {
 }
 
 func (s *session) keep(kept []item, it item) []item {
-	if it.free || !s.losses.Drop(it.ch) {
-		return append(kept, it)
+	end := it.ch.FrameEnd(it.off)
+	if it.free || it.end <= end || !s.losses.Drop(it.ch, end) {
+		return append(kept, it) // whole, or cut before
 	}
-	if it.end = min(it.end, it.ch.FrameEnd(it.off)); it.off < it.end {
+	if it.end = end; it.off < it.end {
 		return append(kept, it)
 	}
 	s.conn.Done(it.ch)
