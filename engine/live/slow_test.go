@@ -6,6 +6,7 @@ import (
 	"strings"
 	"syscall"
 	"testing"
+	"time"
 
 	"golang.org/x/sys/unix"
 
@@ -81,8 +82,13 @@ func (w *wire) subscribe(event string) {
 	w.send(text(`{"type":"subscribe","id":"s","topic":"event:` + event + `"}`))
 	topic := "event:" + event
 	w.readUntil("the snapshot of "+event, func() bool {
+		want := 0
+		answers := w.screen.those(func(f said) bool { return f.Type == "subscribed" && f.Topic == topic })
 		parts := w.screen.those(func(f said) bool { return f.Type == "snapshot" && f.Reason == "subscribe" && f.Topic == topic })
-		return len(parts) > 0 && len(parts) == parts[0].Parts
+		for _, a := range answers {
+			want += a.Parts
+		}
+		return want > 0 && len(parts) == want
 	})
 }
 
@@ -265,4 +271,176 @@ func TestSlowSpectatorAtATenthOfTheRate(t *testing.T) {
 			r.held(0)
 		})
 	}
+}
+
+// A topic that is subscribed while the connection lags comes whole, and is
+// live behind its snapshot.
+func TestSlowSpectatorSubscribesWhileLagged(t *testing.T) {
+	t.Parallel()
+	devices := names(20)
+	r := start(t, map[string][]string{"e": devices, "f": {"x", "y"}}, tight)
+	f := r.flowOf("e", "", devices)
+	w := r.slow("")
+	w.subscribe("e")
+	for range 3 {
+		f.untilLagged(r.newest())
+		r.publish("x", "y")
+		w.send(text(`{"type":"subscribe","id":"late","topic":"event:f"}`))
+		testenv.Eventually(t, patience, "the subscription", func() bool { return r.srv.m.subscriptions.Get() == 3 })
+		r.publish("x", "y")
+		r.publish("x")
+		f.level(w)
+		w.readUntil("the newest of f", func() bool { return w.screen.shows(r, "f", []string{"x", "y"}) })
+		w.send(text(`{"type":"unsubscribe","id":"off","topic":"event:f"}`))
+		w.until(`"unsubscribed","id":"off"`)
+	}
+	f.whole()
+}
+
+// What the roster lost and won while a connection lagged is told.
+func TestSlowSpectatorAndTheRoster(t *testing.T) {
+	for _, shape := range shapesOf {
+		t.Run(shape.name, func(t *testing.T) {
+			t.Parallel()
+			devices := names(20)
+			r := start(t, map[string][]string{"e": devices, "other": {"new"}}, tight)
+			r.publish("new")
+			f := r.flowOf("e", shape.query, devices)
+			w := r.slow(shape.query)
+			w.subscribe("e")
+			s := r.newest()
+
+			f.untilLagged(s)
+			r.swap(map[string][]string{"e": append(names(20)[5:], "new"), "other": {"new"}})
+			now := append(names(20)[5:], "new")
+			r.publish(devices[:5]...) // of no event any more
+			w.readUntil("the roster of now", func() bool { return w.screen.shows(r, "e", now) })
+			testenv.Eventually(t, patience, "the honest screen", func() bool { return f.honest.shows(r, "e", now) })
+
+			// Away and back again: they are on the screen, with their newest.
+			f.devices = now
+			f.untilLaggedAgain(s)
+			r.swap(map[string][]string{"e": {}, "other": {"new"}})
+			r.swap(map[string][]string{"e": devices, "other": {"new"}})
+			f.devices = devices
+			f.step()
+			w.readUntil("the first roster again", func() bool { return w.screen.shows(r, "e", devices) })
+		})
+	}
+}
+
+// untilLaggedAgain waits for the end of a slow phase before the next.
+func (f *flow) untilLaggedAgain(s *session) {
+	f.r.t.Helper()
+	testenv.Eventually(f.r.t, patience, "the end of the slow phase", func() bool { return !s.conn.Lagged() })
+	f.untilLagged(s)
+}
+
+// An unsubscribe is obeyed however far behind the client is: its answer is the
+// topic's last frame (which every screen checks), and the ring is free again.
+func TestSlowSpectatorUnsubscribes(t *testing.T) {
+	t.Parallel()
+	devices := names(20)
+	r := start(t, map[string][]string{"e": devices, "f": {"x"}}, tight)
+	f := r.flowOf("e", "", devices)
+	w := r.slow("")
+	w.subscribe("e")
+	w.subscribe("f")
+	for range 3 {
+		f.untilLagged(r.newest())
+		w.send(text(`{"type":"unsubscribe","id":"off","topic":"event:e"}`))
+		testenv.Eventually(t, patience, "the end of the subscription", func() bool { return r.srv.m.subscriptions.Get() == 2 })
+		f.step()
+		f.step()
+		w.until(`"unsubscribed","id":"off"`)
+		r.publish("x")
+		w.readUntil("the other topic", func() bool { return w.screen.shows(r, "f", []string{"x"}) })
+		w.subscribe("e")
+		w.readUntil("the newest", func() bool { return w.screen.shows(r, "e", devices) })
+	}
+	f.whole()
+}
+
+// An interval asked for while the connection lags takes over what was lost.
+func TestSlowSpectatorChangesTheInterval(t *testing.T) {
+	t.Parallel()
+	devices := names(20)
+	r := start(t, map[string][]string{"e": devices}, tight)
+	f := r.flowOf("e", "", devices)
+	w := r.slow("")
+	w.subscribe("e")
+	s := r.newest()
+	f.untilLagged(s)
+	w.send(text(`{"type":"subscribe","id":"slower","topic":"event:e","interval":200}`))
+	w.until(`"subscribed","id":"slower"`)
+	f.step()
+	w.readUntil("the newest at an interval", func() bool { return w.screen.shows(r, "e", devices) })
+	f.untilLagged(s)
+	w.send(text(`{"type":"subscribe","id":"again","topic":"event:e"}`))
+	w.until(`"subscribed","id":"again"`)
+	w.readUntil("the newest, live", func() bool { return w.screen.shows(r, "e", devices) })
+	for range 5 {
+		f.step()
+		w.readUntil("the newest, live", func() bool { return w.screen.shows(r, "e", devices) })
+	}
+}
+
+// A socket that takes nothing for the write time-out is closed; whoever takes a
+// little now and then is not.
+func TestSlowSpectatorWriteTimeout(t *testing.T) {
+	t.Parallel()
+	devices := names(20)
+	r := start(t, map[string][]string{"e": devices}, tight, func(su *setup) { su.live.WriteTimeout = 2 * time.Second })
+	f := r.flowOf("e", "", devices)
+	little, nothing := r.slow(""), r.slow("")
+	little.subscribe("e")
+	nothing.subscribe("e")
+	f.untilLagged(r.newest())
+	testenv.Eventually(t, patience, "the end of who reads nothing", func() bool {
+		f.step()
+		for n := 0; n < 20 && !little.screen.shows(r, "e", devices); n++ {
+			little.frame()
+		}
+		return r.srv.Connections() == 2
+	})
+	if n := r.closes(4408); n != 1 {
+		t.Errorf("%d connections are counted as closed with 4408, want 1", n)
+	}
+	for { // the frames are whole up to the one that was cut off
+		op, p, err := nothing.read()
+		if op == opClose && !strings.HasPrefix(p, "\x11\x38") {
+			t.Errorf("closed with % x", p)
+		}
+		if err != nil {
+			break
+		}
+	}
+	f.level(little)
+	f.whole()
+}
+
+// closes is how often the server has closed with a code.
+func (r *rig) closes(code int) uint64 {
+	return r.set.GetOrCreateCounter(fmt.Sprintf(`processor_live_closes_total{code="%d"}`, code)).Get()
+}
+
+// A close finishes the frame begun, drops the rest, and comes once.
+func TestSlowSpectatorIsClosed(t *testing.T) {
+	t.Parallel()
+	devices := names(20)
+	r := start(t, map[string][]string{"e": devices}, tight)
+	for range 20 {
+		f := r.flowOf("e", "", devices)
+		w := r.slow("")
+		w.subscribe("e")
+		s := r.newest()
+		f.untilLagged(s)
+		s.close(4000, "enough")
+		w.closed(4000)
+		_ = w.conn.Close()
+		f.whole()
+		_ = f.honest.ws.CloseNow()
+		r.gone(0)
+	}
+	r.held(0)
 }

@@ -87,10 +87,7 @@ func (w *writer) gather(ctx context.Context, timer *time.Timer) {
 
 // turn writes what a connection has queued, with one system call.
 func (w *writer) turn(s *session) {
-	if s.over {
-		return // stays queued for ever: nobody schedules it again
-	}
-	if s.fill() {
+	if !s.over && s.fill() {
 		if s.sock.raw == nil {
 			w.park(s)
 			return
@@ -98,11 +95,11 @@ func (w *writer) turn(s *session) {
 		n, full, err := w.out.do(s, w.out.once)
 		if err != nil {
 			s.drop()
-			return
+		} else {
+			w.tally.wrote(n)
+			s.advance(n, &w.tally)
 		}
-		w.tally.wrote(n)
-		s.advance(n, &w.tally)
-		if full || len(s.front) > 0 {
+		if !s.over && (full || len(s.front) > 0) {
 			w.park(s)
 			return
 		}
@@ -176,15 +173,18 @@ func (s *session) fillLast(last *shard.Chunk) bool {
 		s.front = append(s.front, item{ch: ch, end: ch.Len()})
 	}
 	kept := s.front[:0]
-	if len(s.front) > 0 {
-		it := s.front[0]
-		if s.opened {
+	for i, it := range s.front {
+		if i > 0 || s.opened {
 			it.end = min(it.end, it.ch.FrameEnd(it.off))
 		}
-		if it.off < it.end {
+		switch {
+		case it.off < it.end:
 			kept = append(kept, it)
+		case !it.free:
+			s.conn.Done(it.ch)
 		}
 	}
+	clear(s.front[len(kept):])
 	s.conn.Close()
 	s.front = append(kept, item{last, 0, last.Len(), true})
 	return true
@@ -239,6 +239,10 @@ func (s *session) spare() []item {
 // rest ends a turn with nothing left to write. It returns true when there is
 // more to do.
 func (s *session) rest() bool {
+	if s.over {
+		s.discard()
+		return s.conn.Rest()
+	}
 	if s.conn.Lagged() {
 		s.conn.Shrink()
 		s.conn.Recover(&s.losses)
@@ -254,9 +258,22 @@ func (s *session) rest() bool {
 	return false
 }
 
-// drop ends the writing side of a connection whose socket has failed. Its
-// writer calls it and does not touch it again.
+// drop ends a connection whose socket has failed.
 func (s *session) drop() {
-	s.front = nil
+	s.over = true
 	s.cut()
+}
+
+// discard lets go of what a connection that is over still has, so that the
+// chunks go home.
+func (s *session) discard() {
+	for _, it := range s.front {
+		if !it.free {
+			s.conn.Done(it.ch)
+		}
+	}
+	s.front = nil
+	for ch := s.conn.Take(); ch != nil; ch = s.conn.Take() {
+		s.conn.Done(ch)
+	}
 }
