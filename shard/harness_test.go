@@ -168,7 +168,7 @@ func (c *client) read() {
 // recover drops what a lagged connection may lose and asks for the rest.
 func (c *client) recover() {
 	for ch := c.conn.Take(); ch != nil; ch = c.conn.Take() {
-		if !c.losses.Drop(ch) {
+		if !c.losses.Drop(ch, 0) {
 			c.show(ch)
 		}
 		c.conn.Done(ch)
