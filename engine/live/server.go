@@ -84,8 +84,8 @@ func New(o Options) (*Server, error) {
 		gws:      newUpgraders(o.MaxMessageBytes),
 		queue:    dispatchQueue{wake: make(chan struct{}, 1)},
 		sessions: xsync.NewMapOf[uint64, *session](),
-		// The ring's own bound, twice, and some: replies come on top of it.
-		maxUnread: 4096,
+		// The ring's own bound, twice, and some: refusals come on top of it.
+		maxUnread: 2*o.Core.RingSlots() + 2048,
 	}
 	srv.m = newMeters(o.Metrics, srv)
 	srv.faults = fault{log: o.Logger}
