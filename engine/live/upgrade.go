@@ -59,10 +59,11 @@ func (u upgraders) pick(r *http.Request) (*gws.Upgrader, *http.Request) {
 // handshake, 401 unauthorised, 403 origin, 426 for another version of the
 // protocol, 429 limit, 503 draining.
 func (srv *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	if srv.draining.Load() {
+	if srv.draining.Load() || !srv.enter() {
 		srv.reject(w, http.StatusServiceUnavailable, "draining")
 		return
 	}
+	defer srv.handshakes.Done()
 	if !isHandshake(r) {
 		srv.reject(w, http.StatusBadRequest, "not a WebSocket handshake")
 		return
