@@ -2,6 +2,7 @@ package live
 
 import (
 	"bufio"
+	"encoding/base64"
 	"net"
 	"net/http"
 	"net/url"
@@ -38,26 +39,38 @@ func newUpgraders(maxMessage int) upgraders {
 	}
 }
 
-func (u upgraders) pick(r *http.Request) *gws.Upgrader {
-	for _, h := range r.Header.Values("Sec-WebSocket-Protocol") {
-		for p := range strings.SplitSeq(h, ",") {
-			if strings.TrimSpace(p) == subprotocol {
-				return u.named
-			}
-		}
+// pick returns the upgrader for a request and what to show it: no more than
+// was agreed on, since gws looks at the first value of each header only.
+func (u upgraders) pick(r *http.Request) (*gws.Upgrader, *http.Request) {
+	shown := &http.Request{Method: r.Method, Header: http.Header{
+		"Connection":            {"Upgrade"},
+		"Upgrade":               {"websocket"},
+		"Sec-Websocket-Version": {"13"},
+		"Sec-Websocket-Key":     {r.Header.Get("Sec-WebSocket-Key")},
+	}}
+	if !headerHas(r.Header, "Sec-WebSocket-Protocol", func(v string) bool { return v == subprotocol }) {
+		return u.plain, shown
 	}
-	return u.plain
+	shown.Header.Set("Sec-WebSocket-Protocol", subprotocol)
+	return u.named, shown
 }
 
 // ServeHTTP upgrades a request to a live connection, or refuses it: 400 for no
-// handshake, 401 unauthorised, 403 origin, 429 limit, 503 draining.
+// handshake, 401 unauthorised, 403 origin, 426 for another version of the
+// protocol, 429 limit, 503 draining.
 func (srv *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	if srv.draining.Load() {
+	if srv.draining.Load() || !srv.enter() {
 		srv.reject(w, http.StatusServiceUnavailable, "draining")
 		return
 	}
+	defer srv.handshakes.Done()
 	if !isHandshake(r) {
 		srv.reject(w, http.StatusBadRequest, "not a WebSocket handshake")
+		return
+	}
+	if r.Header.Get("Sec-WebSocket-Version") != "13" {
+		w.Header().Set("Sec-WebSocket-Version", "13") // RFC 6455, section 4.4
+		srv.reject(w, http.StatusUpgradeRequired, "WebSocket version 13 is spoken here")
 		return
 	}
 	if !srv.allowedOrigin(r) {
@@ -89,17 +102,19 @@ func (srv *Server) reject(w http.ResponseWriter, status int, why string) {
 // isHandshake checks what gws would answer with 400 from inside the upgrade,
 // when it is too late to say so properly (RFC 6455, section 4.2.1).
 func isHandshake(r *http.Request) bool {
+	key, err := base64.StdEncoding.DecodeString(r.Header.Get("Sec-WebSocket-Key"))
 	return r.Method == http.MethodGet &&
-		headerHas(r.Header, "Connection", "upgrade") &&
-		headerHas(r.Header, "Upgrade", "websocket") &&
-		r.Header.Get("Sec-WebSocket-Version") == "13" &&
-		r.Header.Get("Sec-WebSocket-Key") != ""
+		headerHas(r.Header, "Connection", func(v string) bool { return strings.EqualFold(v, "upgrade") }) &&
+		headerHas(r.Header, "Upgrade", func(v string) bool { return strings.EqualFold(v, "websocket") }) &&
+		err == nil && len(key) == 16
 }
 
-func headerHas(h http.Header, name, token string) bool {
+// headerHas reports whether one of the values of a header, or of a list in
+// one of them, is what is looked for.
+func headerHas(h http.Header, name string, is func(string) bool) bool {
 	return slices.ContainsFunc(h.Values(name), func(v string) bool {
 		for part := range strings.SplitSeq(v, ",") {
-			if strings.EqualFold(strings.TrimSpace(part), token) {
+			if is(strings.TrimSpace(part)) {
 				return true
 			}
 		}
@@ -131,7 +146,8 @@ func (srv *Server) upgrade(w http.ResponseWriter, r *http.Request, who any) erro
 	}
 	early, _ := buffered.Reader.Peek(buffered.Reader.Buffered())
 	s := srv.newSession(raw, early, r, who)
-	s.ws, err = srv.gws.pick(r).UpgradeFromConn(s.sock, bufio.NewReaderSize(s.sock, 256), r)
+	up, shown := srv.gws.pick(r)
+	s.ws, err = up.UpgradeFromConn(s.sock, bufio.NewReaderSize(s.sock, 256), shown)
 	if err != nil {
 		s.cut()
 		return err
