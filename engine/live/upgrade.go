@@ -16,37 +16,48 @@ import (
 // subprotocol is the one that is answered, where a client offers it.
 const subprotocol = "pitwall.v1"
 
-// upgraders are gws', one per combination of what is agreed on: gws would
-// refuse clients that do not offer a subprotocol once it knows one.
-type upgraders struct {
-	plain, named *gws.Upgrader
-}
+// agreement is what a handshake agrees on.
+type agreement struct{ named, deflate bool }
+
+// upgraders are gws', one per agreement: gws would refuse clients that do not
+// offer a subprotocol once it knows one, and looks at the first line of a
+// header only.
+type upgraders map[agreement]*gws.Upgrader
 
 func newUpgraders(maxMessage int) upgraders {
-	option := func(sub ...string) *gws.ServerOption {
-		return &gws.ServerOption{
-			SubProtocols:       sub,
+	all := make(upgraders)
+	for _, a := range []agreement{{}, {named: true}, {deflate: true}, {named: true, deflate: true}} {
+		o := &gws.ServerOption{
 			ReadMaxPayloadSize: maxMessage,
 			CheckUtf8Enabled:   true,
 			Recovery:           nil, // our reader goroutine recovers
 			NewSession:         func() gws.SessionStorage { return nil },
+			// It is only to answer: it is never given a compressed message,
+			// see follower, and has none to send.
+			PermessageDeflate: gws.PermessageDeflate{Enabled: a.deflate, PoolSize: 1},
 		}
+		if a.named {
+			o.SubProtocols = []string{subprotocol}
+		}
+		all[a] = gws.NewUpgrader(handler{}, o)
 	}
-	return upgraders{
-		plain: gws.NewUpgrader(handler{}, option()),
-		named: gws.NewUpgrader(handler{}, option(subprotocol)),
-	}
+	return all
 }
 
-func (u upgraders) pick(r *http.Request) *gws.Upgrader {
-	for _, h := range r.Header.Values("Sec-WebSocket-Protocol") {
-		for p := range strings.SplitSeq(h, ",") {
-			if strings.TrimSpace(p) == subprotocol {
-				return u.named
-			}
-		}
+// agree decides what to agree on, and leaves that alone in the request's
+// headers, for gws to answer.
+func (srv *Server) agree(h http.Header) (a agreement) {
+	a.named = headerHas(h, "Sec-WebSocket-Protocol", subprotocol)
+	a.deflate = srv.core.Deflates() && offersDeflate(h.Values("Sec-WebSocket-Extensions"))
+	h.Del("Sec-WebSocket-Protocol")
+	h.Del("Sec-WebSocket-Extensions")
+	if a.named {
+		h.Set("Sec-WebSocket-Protocol", subprotocol)
 	}
-	return u.plain
+	if a.deflate {
+		h.Set("Sec-WebSocket-Extensions", deflateName)
+	}
+	return a
 }
 
 // ServeHTTP upgrades a request to a live connection, or refuses it: 400 for no
@@ -130,8 +141,13 @@ func (srv *Server) upgrade(w http.ResponseWriter, r *http.Request, who any) erro
 		return err
 	}
 	early, _ := buffered.Reader.Peek(buffered.Reader.Buffered())
+	agreed := srv.agree(r.Header)
 	s := srv.newSession(raw, early, r, who)
-	s.ws, err = srv.gws.pick(r).UpgradeFromConn(s.sock, bufio.NewReaderSize(s.sock, 256), r)
+	if agreed.deflate {
+		s.sock.follow.deflate = true
+		s.conn.AcceptDeflate()
+	}
+	s.ws, err = srv.gws[agreed].UpgradeFromConn(s.sock, bufio.NewReaderSize(s.sock, readBuffer), r)
 	if err != nil {
 		s.cut()
 		return err

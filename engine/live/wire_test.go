@@ -12,11 +12,9 @@ import (
 	"time"
 )
 
-// Opcodes (RFC 6455, section 5.2).
+// More opcodes (RFC 6455, section 5.2).
 const (
 	opContinuation = 0x0
-	opText         = 0x1
-	opBinary       = 0x2
 	opClose        = 0x8
 	opPing         = 0x9
 	opPong         = 0xa
