@@ -80,11 +80,10 @@ func (w *worker) fanDeflated(list []*sub, ch *Chunk) (taken int) {
 	}
 	pool := &w.deflate.pool
 	z := pool.get(len(ch.body) / 3)
-	if z.body = w.deflateFrames(z.body, ch.body); len(z.body) == len(ch.body) {
+	if !w.deflateFrames(z, ch) {
 		pool.put(z)
 		return w.fan(list, ch)
 	}
-	z.part, z.since, z.arrival, z.records = ch.part, ch.since, ch.arrival, ch.records
 	pool.lend(z)
 	pool.lent(z, w.fan(list, z))
 	return 0
@@ -93,11 +92,10 @@ func (w *worker) fanDeflated(list []*sub, ch *Chunk) (taken int) {
 // deflatedFrames returns a chunk with the frames of ch compressed, ch itself
 // where that does not pay.
 func (w *worker) deflatedFrames(ch *Chunk) *Chunk {
-	body := w.deflateFrames(nil, ch.body)
-	if len(body) == len(ch.body) {
-		return ch
+	if z := new(Chunk); w.deflateFrames(z, ch) {
+		return z
 	}
-	return &Chunk{body: body, part: ch.part, since: ch.since, records: ch.records}
+	return ch
 }
 
 // deflatedEnd is the same for the end of a snapshot frame.
@@ -113,19 +111,25 @@ func (w *worker) deflatedEnd(ch *Chunk) *Chunk {
 	return &Chunk{body: body, part: ch.part, since: ch.since, records: ch.records, deflated: true}
 }
 
-// deflateFrames appends whole frames to dst, empty so far, those of them
-// compressed that are long enough and get shorter by it. If it has as many
-// bytes then as frames, there were none.
-func (w *worker) deflateFrames(dst, frames []byte) []byte {
-	for rest := frames; len(rest) > 0; {
-		n := frameLen(rest)
-		dst = w.deflateFrame(dst, rest[:n])
-		rest = rest[n:]
+// deflateFrames makes z of ch's whole frames, those of them compressed that are
+// long enough and get shorter by it; false when there are none.
+func (w *worker) deflateFrames(z, ch *Chunk) bool {
+	seams := ch.seams
+	for at := 0; at < len(ch.body); {
+		if len(seams) > 0 && seams[0].at == at {
+			z.seams = append(z.seams, seam{len(z.body), seams[0].records})
+			seams = seams[1:]
+		}
+		n := frameLen(ch.body[at:])
+		z.body = w.deflateFrame(z.body, ch.body[at:at+n])
+		at += n
 	}
-	if len(dst) < len(frames) {
-		w.countDeflated(len(frames), len(dst))
+	if len(z.body) == len(ch.body) {
+		return false
 	}
-	return dst
+	z.part, z.since, z.arrival, z.records = ch.part, ch.since, ch.arrival, ch.records
+	w.countDeflated(len(ch.body), len(z.body))
+	return true
 }
 
 func (w *worker) deflateFrame(dst, frame []byte) []byte {

@@ -166,10 +166,11 @@ func TestFramesThatGrowAreNotCompressed(t *testing.T) {
 	w := &worker{}
 	w.deflate.Deflater = growing{}
 	frame := codec.AppendTextFrame(nil, bytes.Repeat([]byte("x"), 1000))
-	if got := w.deflateFrames(nil, append(frame, frame...)); !bytes.Equal(got, append(frame, frame...)) {
-		t.Errorf("%d bytes, want the two frames as they were", len(got))
+	z, ch := new(Chunk), &Chunk{body: append(frame, frame...)}
+	if w.deflateFrames(z, ch) || !bytes.Equal(z.body, ch.body) {
+		t.Errorf("%d bytes, want the two frames as they were", len(z.body))
 	}
-	ch := &Chunk{body: frame}
+	ch = &Chunk{body: frame}
 	if w.deflatedEnd(ch) != ch || w.deflatedFrames(ch) != ch {
 		t.Error("a body that has grown is used")
 	}
@@ -277,13 +278,22 @@ func TestFrameEndOfCompressedFrames(t *testing.T) {
 	w.deflate.Deflater = newFlater()
 	long := codec.AppendTextFrame(nil, []byte(strings.Repeat("position ", 2000)))
 	noise := codec.AppendTextFrame(nil, []byte(strings.Repeat("ab", 200)))
-	body := w.deflateFrames(nil, append(append(append([]byte(nil), long...), noise...), long...))
-	first := frameLen(body)
-	if body[0] != 0xc1 || first >= len(long) {
-		t.Fatalf("first frame of %d bytes begins with %#x", first, body[0])
+	ch := &Chunk{part: &part{}, records: 9, seams: []seam{{len(long), 5}}}
+	for _, b := range [][]byte{long, noise, long} {
+		ch.body = append(ch.body, b...)
 	}
-	ch := &Chunk{body: body}
-	for off, end := range map[int]int{0: 0, 1: first, first - 1: first, first: first, first + 1: first + len(noise), len(body) - 1: len(body)} {
-		want(t, fmt.Sprintf("end behind %d", off), ch.FrameEnd(off), end)
+	z := new(Chunk)
+	if !w.deflateFrames(z, ch) {
+		t.Fatal("nothing was compressed")
+	}
+	first, all := frameLen(z.body), len(z.body)
+	if z.body[0] != 0xc1 || first >= len(long) || z.part != ch.part || z.records != 9 {
+		t.Fatalf("first frame of %d bytes begins with %#x", first, z.body[0])
+	}
+	for off, end := range map[int]int{0: 0, 1: first, first - 1: first, first: first, first + 1: first + len(noise), all - 1: all} {
+		want(t, fmt.Sprintf("end behind %d", off), z.FrameEnd(off), end)
+	}
+	for off, records := range map[int]uint64{0: 0, first: 5, first + len(noise): 5, all: 9} {
+		want(t, fmt.Sprintf("records up to %d", off), z.recordsTo(off), records)
 	}
 }
