@@ -42,6 +42,7 @@ type Conn struct {
 	core       *Core
 	writer     uint16
 	shape      shape
+	deflate    bool        // has agreed on compression
 	recovering atomic.Bool // a recover command is with the shards; set by the writer, cleared by the last shard
 	subs       []*sub      // per shard: its own list of this connection's subscriptions
 

@@ -127,10 +127,12 @@ func (s *session) step(ctx context.Context) bool {
 		s.mu.Unlock()
 		return false
 	}
-	data := s.inbound[0]
+	next := s.inbound[0]
 	s.inbound = s.inbound[1:]
 	s.mu.Unlock()
-	s.request(ctx, data)
+	if text, ok := s.text(next); ok {
+		s.request(ctx, text)
+	}
 	return true
 }
 

@@ -38,8 +38,8 @@ func (l smallSends) Accept() (net.Conn, error) {
 }
 
 // slow connects a wire client whose socket takes little unread, which reads
-// when it is told to.
-func (r *rig) slow(query string) *wire {
+// when it is told to. headers are lines of its handshake.
+func (r *rig) slow(query string, headers ...string) *wire {
 	r.t.Helper()
 	d := net.Dialer{Control: func(_, _ string, c syscall.RawConn) (err error) {
 		fault := c.Control(func(fd uintptr) { err = unix.SetsockoptInt(int(fd), unix.SOL_SOCKET, unix.SO_RCVBUF, 4<<10) })
@@ -52,7 +52,7 @@ func (r *rig) slow(query string) *wire {
 	if err != nil {
 		r.t.Fatal(err)
 	}
-	w := r.over(c, strings.Replace(handshake, "/live", "/live?"+query, 1))
+	w := r.over(c, shake(query, headers...))
 	w.upgraded()
 	w.welcome()
 	return w
@@ -180,7 +180,10 @@ func (r *rig) flowOf(event, query string, devices []string) *flow {
 // per shard can come, and a lagged snapshot of every part.
 func most(devices int) int { return tightRing + 2*devices*400 }
 
-var shapesOf = []struct{ name, query string }{{"position frames", ""}, {"positions frames", "batch=1"}}
+var shapesOf = []struct {
+	name, query string
+	headers     []string
+}{{"position frames", "", nil}, {"positions frames", "batch=1", nil}, {"compressed", "batch=1", []string{offer}}}
 
 // lagged returns the lagged snapshots of an event so far.
 func (w *wire) lagged(event string) []said {

@@ -17,7 +17,7 @@ func TestSlowSpectatorStopsAndStarts(t *testing.T) {
 			devices := names(20)
 			r := start(t, map[string][]string{"e": devices}, tight)
 			f := r.flowOf("e", shape.query, devices)
-			w := r.slow(shape.query)
+			w := r.slow(shape.query, shape.headers...)
 			w.subscribe("e")
 			s := r.newest()
 			for cycle := range 5 {
@@ -45,15 +45,16 @@ func TestSlowSpectatorStopsAndStarts(t *testing.T) {
 }
 
 // A reader at a tenth of the rate stays connected; what is kept for him stays
-// bounded; he gets a lagged snapshot whenever he has drained.
+// bounded; he gets a lagged snapshot whenever he has drained. Compressed, so
+// few bytes come that he is not slow.
 func TestSlowSpectatorAtATenthOfTheRate(t *testing.T) {
-	for _, shape := range shapesOf {
+	for _, shape := range shapesOf[:2] {
 		t.Run(shape.name, func(t *testing.T) {
 			t.Parallel()
 			devices := names(20)
 			r := start(t, map[string][]string{"e": devices}, tight)
 			f := r.flowOf("e", shape.query, devices)
-			w := r.slow(shape.query)
+			w := r.slow(shape.query, shape.headers...)
 			w.subscribe("e")
 			s := r.newest()
 			got, credit := 0, 0
@@ -113,7 +114,7 @@ func TestSlowSpectatorAndTheRoster(t *testing.T) {
 			r := start(t, map[string][]string{"e": devices, "other": {"new"}}, tight)
 			r.publish("new")
 			f := r.flowOf("e", shape.query, devices)
-			w := r.slow(shape.query)
+			w := r.slow(shape.query, shape.headers...)
 			w.subscribe("e")
 			s := r.newest()
 

@@ -17,42 +17,58 @@ import (
 // subprotocol is the one that is answered, where a client offers it.
 const subprotocol = "pitwall.v1"
 
-// upgraders are gws', one per combination of what is agreed on: gws would
-// refuse clients that do not offer a subprotocol once it knows one.
-type upgraders struct {
-	plain, named *gws.Upgrader
-}
+// agreement is what a handshake agrees on.
+type agreement struct{ named, deflate bool }
+
+// upgraders are gws', one per agreement: gws would refuse clients that do not
+// offer a subprotocol once it knows one, and looks at the first line of a
+// header only.
+type upgraders map[agreement]*gws.Upgrader
 
 func newUpgraders(maxMessage int) upgraders {
-	option := func(sub ...string) *gws.ServerOption {
-		return &gws.ServerOption{
-			SubProtocols:       sub,
+	all := make(upgraders)
+	for _, a := range []agreement{{}, {named: true}, {deflate: true}, {named: true, deflate: true}} {
+		o := &gws.ServerOption{
 			ReadMaxPayloadSize: maxMessage,
 			CheckUtf8Enabled:   true,
 			Recovery:           nil, // our reader goroutine recovers
 			NewSession:         func() gws.SessionStorage { return nil },
+			// It is only to answer: it is never given a compressed message,
+			// see follower, and has none to send.
+			PermessageDeflate: gws.PermessageDeflate{Enabled: a.deflate, PoolSize: 1},
 		}
+		if a.named {
+			o.SubProtocols = []string{subprotocol}
+		}
+		all[a] = gws.NewUpgrader(handler{}, o)
 	}
-	return upgraders{
-		plain: gws.NewUpgrader(handler{}, option()),
-		named: gws.NewUpgrader(handler{}, option(subprotocol)),
+	return all
+}
+
+// agree decides what to agree on.
+func (srv *Server) agree(h http.Header) agreement {
+	return agreement{
+		named:   headerHas(h, "Sec-WebSocket-Protocol", func(v string) bool { return v == subprotocol }),
+		deflate: srv.core.Deflates() && offersDeflate(h.Values("Sec-WebSocket-Extensions")),
 	}
 }
 
-// pick returns the upgrader for a request and what to show it: no more than
-// was agreed on, since gws looks at the first value of each header only.
-func (u upgraders) pick(r *http.Request) (*gws.Upgrader, *http.Request) {
-	shown := &http.Request{Method: r.Method, Header: http.Header{
+// shown is the request that gws is shown: no more than was agreed on, since it
+// looks at the first value of each header only.
+func (a agreement) shown(r *http.Request) *http.Request {
+	h := http.Header{
 		"Connection":            {"Upgrade"},
 		"Upgrade":               {"websocket"},
 		"Sec-Websocket-Version": {"13"},
 		"Sec-Websocket-Key":     {r.Header.Get("Sec-WebSocket-Key")},
-	}}
-	if !headerHas(r.Header, "Sec-WebSocket-Protocol", func(v string) bool { return v == subprotocol }) {
-		return u.plain, shown
 	}
-	shown.Header.Set("Sec-WebSocket-Protocol", subprotocol)
-	return u.named, shown
+	if a.named {
+		h.Set("Sec-WebSocket-Protocol", subprotocol)
+	}
+	if a.deflate {
+		h.Set("Sec-WebSocket-Extensions", deflateName)
+	}
+	return &http.Request{Method: r.Method, Header: h}
 }
 
 // ServeHTTP upgrades a request to a live connection, or refuses it: 400 for no
@@ -145,9 +161,13 @@ func (srv *Server) upgrade(w http.ResponseWriter, r *http.Request, who any) erro
 		return err
 	}
 	early, _ := buffered.Reader.Peek(buffered.Reader.Buffered())
+	agreed := srv.agree(r.Header)
 	s := srv.newSession(raw, early, r, who)
-	up, shown := srv.gws.pick(r)
-	s.ws, err = up.UpgradeFromConn(s.sock, bufio.NewReaderSize(s.sock, 256), shown)
+	if agreed.deflate {
+		s.sock.follow.deflate = true
+		s.conn.AcceptDeflate()
+	}
+	s.ws, err = srv.gws[agreed].UpgradeFromConn(s.sock, bufio.NewReaderSize(s.sock, readBuffer), agreed.shown(r))
 	if err != nil {
 		s.cut()
 		return err
