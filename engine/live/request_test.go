@@ -208,9 +208,11 @@ func TestIntervals(t *testing.T) {
 	// tick at most, and the last one comes.
 	begin, before := time.Now(), s.frames()
 	var last int64
+	pace := time.NewTicker(5 * time.Millisecond)
+	defer pace.Stop()
 	for range 100 {
+		<-pace.C
 		last = r.publish("a")
-		time.Sleep(5 * time.Millisecond) // the pace of the publisher, not a wait
 	}
 	s.sees("e", "a", last)
 	ticks := int(time.Since(begin)/(250*time.Millisecond)) + 2
