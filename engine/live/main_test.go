@@ -7,4 +7,9 @@ import (
 	"pitwall/engine/internal/testenv"
 )
 
-func TestMain(m *testing.M) { os.Exit(testenv.Main(m)) }
+func TestMain(m *testing.M) {
+	if addr := os.Getenv(swarmAddr); addr != "" {
+		os.Exit(swarmProcess(addr))
+	}
+	os.Exit(testenv.Main(m))
+}
