@@ -105,8 +105,8 @@ func (c *Config) Validate() error {
 		{"LIVE_REQUEST_BURST", c.RequestBurst, 1, 1000000},
 		{"LIVE_DRAIN_MS", c.DrainMS, 0, 600000},
 		{"FEED_BATCH", c.FeedBatch, 1, 100000},
-		{"LIVE_WARM_WINDOW_MS", c.WarmWindowMS, 0, 86400000},
-		{"LIVE_WARM_MAX", c.WarmMax, 0, 100000000},
+		{"LIVE_WARM_WINDOW_MS", c.WarmWindowMS, 1, 86400000},
+		{"LIVE_WARM_MAX", c.WarmMax, 1, 100000000},
 		{"ARCHIVE_BATCH", c.ArchiveBatch, 1, 10000},
 		{"DEAD_MAXLEN", c.DeadMaxLen, 1, 100000000},
 		{"SIMULATE", c.Simulate, 0, 100000},
@@ -133,7 +133,8 @@ func (c *Config) validateRest() (errs []error) {
 	}
 	seen := map[string]bool{}
 	for _, k := range c.TelemetryStreams {
-		if strings.TrimSpace(k) == "" || seen[k] {
+		k = strings.TrimSpace(k) // as the engine reads them
+		if k == "" || seen[k] {
 			errs = append(errs, fmt.Errorf("TELEMETRY_STREAMS has %q, allowed are different keys that are not empty", k))
 		}
 		seen[k] = true

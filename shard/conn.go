@@ -67,8 +67,7 @@ func (c *Conn) offer(ch *Chunk) (taken bool) {
 	if c.flow.Load() != flowOpen {
 		return false
 	}
-	q := c.queued.Load()
-	if q/queuedSlot >= c.core.maxSlots || q&queuedBytes >= c.core.maxBytes {
+	if c.Full() {
 		c.flow.CompareAndSwap(flowOpen, flowLagged)
 		return false
 	}
@@ -127,6 +126,12 @@ func (c *Conn) Lagged() bool { return c.flow.Load() == flowLagged }
 func (c *Conn) Queued() (chunks, bytes int) {
 	q := c.queued.Load()
 	return int(q / queuedSlot), int(q & queuedBytes)
+}
+
+// Full reports whether the queue has reached one of its bounds.
+func (c *Conn) Full() bool {
+	q := c.queued.Load()
+	return q/queuedSlot >= c.core.maxSlots || q&queuedBytes >= c.core.maxBytes
 }
 
 // The methods below belong to the connection's writer.

@@ -137,6 +137,9 @@ type Batch struct {
 // Shards is the number of worker shards.
 func (c *Core) Shards() int { return len(c.workers) }
 
+// RingSlots is the number of unsent chunks at which a connection is full.
+func (c *Core) RingSlots() int { return int(c.maxSlots) }
+
 // ShardOf is the shard that owns a device. Any goroutine may call it. It is
 // FNV-1a with the last step of MurmurHash3 behind it: ids that differ in their
 // last digits only would else share most bits, and so a shard.

@@ -4,6 +4,8 @@ import (
 	"os"
 	"testing"
 
+	"go.uber.org/goleak"
+
 	"pitwall/engine/internal/testenv"
 )
 
@@ -11,5 +13,6 @@ func TestMain(m *testing.M) {
 	if addr := os.Getenv(swarmAddr); addr != "" {
 		os.Exit(swarmProcess(addr))
 	}
-	os.Exit(testenv.Main(m))
+	// The HTTP server lingers for half a second behind some refusals.
+	os.Exit(testenv.Main(m, goleak.IgnoreAnyFunction("net/http.(*conn).closeWriteAndWait")))
 }

@@ -54,6 +54,7 @@ type session struct {
 	then    func()            // what follows the command under way
 	ending  atomic.Bool       // reading has ended: leave
 	left    atomic.Bool       // the leave command was given
+	stalled atomic.Bool       // requests wait until the queue is written; see holdBack
 	topics  map[string]*watch // by event
 	credits bucket
 
