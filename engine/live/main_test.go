@@ -18,6 +18,9 @@ func TestMain(m *testing.M) {
 		}
 		os.Exit(0)
 	}
+	if addr := os.Getenv(swarmAddr); addr != "" {
+		os.Exit(swarmProcess(addr))
+	}
 	// The HTTP server lingers for half a second behind some refusals.
 	os.Exit(testenv.Main(m, goleak.IgnoreAnyFunction("net/http.(*conn).closeWriteAndWait")))
 }
