@@ -32,8 +32,9 @@ type Options struct {
 // command fails while the server is away and works again when it is back.
 // Safe for use by any number of goroutines.
 type Client struct {
-	rdb rueidis.Client
-	log *slog.Logger
+	rdb     rueidis.Client
+	log     *slog.Logger
+	cluster bool // the server is a node of a Cluster
 }
 
 // Open connects, and fails when the server is not there, refuses the login, or
@@ -100,6 +101,7 @@ func (c *Client) checkVersion(ctx context.Context) (string, error) {
 	if err != nil {
 		return "", fmt.Errorf("ask for the version: %w", errBadReply)
 	}
+	c.cluster = text(fields["mode"]) == "cluster"
 	name, version := text(fields["server"]), text(fields["version"])
 	major, err := strconv.Atoi(version[:max(strings.IndexByte(version, '.'), 0)])
 	if err != nil {
