@@ -104,7 +104,7 @@ func (e *Engine) startLive(ctx context.Context) error {
 		return err
 	}
 	f := feed.New(feed.Options{
-		Client: e.liveDoor, Streams: e.streams(), Sink: e.core, Limits: e.limits(),
+		Client: e.liveDoor, Streams: e.cfg.streams(), Sink: e.core, Limits: e.limits(),
 		Logger: e.log, Metrics: e.set, InstanceID: e.cfg.InstanceID, Ephemeral: e.cfg.ephemeral,
 		BatchCount: e.cfg.FeedBatch, WarmWindow: ms(e.cfg.WarmWindowMS), WarmRecords: e.cfg.WarmMax,
 		ArchiveGroup: archive.Group,
@@ -215,11 +215,18 @@ func (e *Engine) startArchive(context.Context) error {
 	if !e.cfg.ArchiveEnabled {
 		return nil
 	}
+	writers := e.cfg.ArchiveWriters
+	if e.cfg.DatabaseURL == "" {
+		writers = 1 // SQLite has one writer: more would be more commits only
+	}
 	a := archive.New(archive.Options{
-		Client: e.bulkDoor, Store: e.db, Streams: e.streams(), Consumer: e.cfg.InstanceID,
-		BatchSize: e.cfg.ArchiveBatch, Limits: e.limits(), DeadMaxLen: int64(e.cfg.DeadMaxLen),
+		Client: e.bulkDoor, Store: e.db, Streams: e.cfg.streams(), Consumer: e.cfg.InstanceID,
+		BatchSize: e.cfg.ArchiveBatch, Writers: writers, Limits: e.limits(), DeadMaxLen: int64(e.cfg.DeadMaxLen),
+		ClaimInterval: ms(e.cfg.ArchiveClaimIntervalMS), ClaimIdle: ms(e.cfg.ArchiveClaimIdleMS),
+		ReadyFault: ms(e.cfg.ArchiveReadyFaultMS), ReadyLag: ms(e.cfg.ArchiveReadyLagMS),
 		FlushTimeout: stepTime, Logger: e.log, Metrics: e.set,
 	})
+	e.archive = a
 	e.run("archive", a.Run)
 	return nil
 }
@@ -240,7 +247,7 @@ func (e *Engine) startSimulator(context.Context) error {
 
 func (e *Engine) simulator() (*embedded.Simulator, error) {
 	return embedded.NewSimulator(embedded.Options{
-		Devices: e.cfg.Simulate, Publisher: e.bulkDoor, Streams: e.streams(), Seed: 1, Logger: e.log,
+		Devices: e.cfg.Simulate, Publisher: e.bulkDoor, Streams: e.cfg.streams(), Seed: 1, Logger: e.log,
 	})
 }
 

@@ -5,6 +5,7 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
+	"maps"
 	"os"
 	"slices"
 	"strconv"
@@ -74,7 +75,7 @@ func newRig(t *testing.T, redisURL, pgURL string) *rig {
 func (r *rig) archive(change func(*Options)) *Archive {
 	o := Options{
 		Client: r.client, Store: r.db, Streams: []string{stream}, Consumer: "one",
-		Limits: codec.DefaultLimits(), Block: 100 * time.Millisecond, BatchWait: -1,
+		Limits: codec.DefaultLimits(), Writers: 3, Block: 100 * time.Millisecond, BatchWait: -1,
 		Logger: slog.New(slog.NewTextHandler(r.log, nil)), Metrics: r.set,
 	}
 	if change != nil {
@@ -147,6 +148,24 @@ func (r *rig) devices() []string {
 	return names
 }
 
+// times returns the newest time of each device, in the order of devices.
+func (r *rig) times() []int64 {
+	r.t.Helper()
+	byDevice := map[string]int64{}
+	err := r.db.LastPositions(r.t.Context(), time.Hour, 0, func(p *codec.Position) error {
+		byDevice[p.DeviceID] = p.TS
+		return nil
+	})
+	if err != nil {
+		r.t.Fatal(err)
+	}
+	var list []int64
+	for _, device := range slices.Sorted(maps.Keys(byDevice)) {
+		list = append(list, byDevice[device])
+	}
+	return list
+}
+
 // wantRows waits until the table holds exactly the numbered records 0 to n-1
 // and nothing pends.
 func (r *rig) wantRows(n int) {
@@ -187,7 +206,7 @@ func (r *rig) wantNothingPends(key string) {
 // dead returns the dead letters of a stream.
 func (r *rig) dead(key string) [][]string {
 	r.t.Helper()
-	entries, err := r.client.Range(r.t.Context(), key+DeadSuffix, redis.ID{}, redis.MaxID, 1000, nil)
+	entries, err := r.client.Range(r.t.Context(), r.client.DeadKey(key), redis.ID{}, redis.MaxID, 1000, nil)
 	if err != nil {
 		r.t.Fatal(err)
 	}
@@ -228,6 +247,12 @@ func (r *rig) wantMetric(name string, want int) {
 func (r *rig) eventually(what string, cond func() bool) {
 	r.t.Helper()
 	testenv.Eventually(r.t, 30*time.Second, what, cond)
+}
+
+// named puts the database's name into SQL.
+func (r *rig) named(sql string) string {
+	name, _, _ := strings.Cut(r.pgURL[strings.LastIndexByte(r.pgURL, '/')+1:], "?")
+	return strings.ReplaceAll(sql, "%s", name)
 }
 
 // logBuffer keeps the log.

@@ -56,4 +56,3 @@ func TestRemoveIdleConsumers(t *testing.T) {
 		}
 	})
 }
-
