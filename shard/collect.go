@@ -15,6 +15,7 @@ const (
 	formPlain    = form(shapePlain) // position frames
 	formBatch    = form(shapeBatch) // one positions frame
 	formSnapshot = form(shapes)     // the shared end of a snapshot frame
+	formLagged   = formSnapshot + 1 // the same without corrections, which are told as such
 )
 
 // bodies are the states that were encoded since the last seal, so that each is
@@ -70,20 +71,20 @@ func (w *worker) body(p *part, k bodyKey) *Chunk {
 	switch k.form {
 	case formBatch:
 		buf, mark = t.BeginPositions(buf)
-	case formSnapshot:
+	case formSnapshot, formLagged:
 		buf = append(buf, `"positions":[`...)
 	}
 	for n := p.firstSince(k.since); n != nil; n = n.next {
 		b := n.at(k.since, k.upto)
-		if b == nil {
-			continue
+		if b == nil || k.form != formSnapshot && n.seq == n.fixed {
+			continue // a correction goes back in time, and has been told
 		}
 		switch k.form {
 		case formPlain:
 			buf = t.AppendPositionFrame(buf, b)
 		case formBatch:
 			buf = t.AppendItem(buf, b)
-		case formSnapshot:
+		case formSnapshot, formLagged:
 			if ch.records > 0 {
 				buf = append(buf, ',')
 			}
@@ -94,7 +95,7 @@ func (w *worker) body(p *part, k bodyKey) *Chunk {
 	switch k.form {
 	case formBatch:
 		buf = t.EndPositions(buf, mark)
-	case formSnapshot:
+	case formSnapshot, formLagged:
 		buf = append(buf, "]}"...)
 	}
 	ch.body = buf
@@ -145,7 +146,11 @@ func (w *worker) lagged(s *sub, since, conflated uint64) *Chunk {
 	} else {
 		start = upto
 	}
-	ch := w.headed(p, w.body(p, bodyKey{start, upto, formSnapshot}), chunkLagged, "lagged", conflated)
+	f := formSnapshot
+	if p.fixed > start {
+		f = formLagged
+	}
+	ch := w.headed(p, w.body(p, bodyKey{start, upto, f}), chunkLagged, "lagged", conflated)
 	ch.since, ch.conflated = min(since, upto), conflated
 	return ch
 }

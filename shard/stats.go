@@ -6,14 +6,14 @@ import "sync/atomic"
 type counts struct {
 	orphans, duplicates, late, future, faulty uint64
 	flushes, chunks, bytes                    uint64
-	overflows, recoveries, built              uint64
+	overflows, recoveries, built, corrected   uint64
 }
 
 // stats are the same, published once per turn for whoever asks.
 type stats struct {
 	orphans, duplicates, late, future, faulty atomic.Uint64
 	flushes, chunks, bytes                    atomic.Uint64
-	overflows, recoveries, built              atomic.Uint64
+	overflows, recoveries, built, corrected   atomic.Uint64
 	orphanDevices, devices                    atomic.Int64
 }
 
@@ -30,6 +30,7 @@ type Stats struct {
 	Overflows  uint64 // pushes refused by a full or lagging connection
 	Recoveries uint64 // lagged snapshots sent
 	Built      uint64 // snapshot and interval bodies encoded
+	Corrected  uint64 // devices taken back because a position was marked faulty
 
 	Devices       int64 // devices with a last value
 	OrphanDevices int64 // those of them in no event
@@ -53,7 +54,7 @@ func (w *worker) publish() {
 		{&s.orphans, c.orphans}, {&s.duplicates, c.duplicates}, {&s.late, c.late},
 		{&s.future, c.future}, {&s.faulty, c.faulty}, {&s.flushes, c.flushes},
 		{&s.chunks, c.chunks}, {&s.bytes, c.bytes}, {&s.overflows, c.overflows},
-		{&s.recoveries, c.recoveries}, {&s.built, c.built},
+		{&s.recoveries, c.recoveries}, {&s.built, c.built}, {&s.corrected, c.corrected},
 	} {
 		if x.n > 0 {
 			x.to.Add(x.n)
@@ -78,6 +79,7 @@ func (c *Core) Stats() Stats {
 		t.Overflows += s.overflows.Load()
 		t.Recoveries += s.recoveries.Load()
 		t.Built += s.built.Load()
+		t.Corrected += s.corrected.Load()
 		t.Devices += s.devices.Load()
 		t.OrphanDevices += s.orphanDevices.Load()
 		t.InboxBatches += len(w.batches)
