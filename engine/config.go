@@ -72,6 +72,8 @@ type Config struct {
 	WarmWindowMS int `name:"live-warm-window-ms" env:"LIVE_WARM_WINDOW_MS" default:"600000" help:"How far back the stream is read at start where there is no archive group, in ms."`
 	WarmMax      int `name:"live-warm-max" env:"LIVE_WARM_MAX" default:"1000000" help:"Records read back at start at most."`
 
+	WarmTimeMS int `name:"live-warm-time-ms" env:"LIVE_WARM_TIME_MS" default:"10000" help:"How long reading the last positions from the database may take at start, in ms; what is missing then comes with the next record of its device."`
+
 	ArchiveBatch           int    `name:"archive-batch" env:"ARCHIVE_BATCH" default:"1000" help:"Rows per insert at most."`
 	ArchiveWriters         int    `name:"archive-writers" env:"ARCHIVE_WRITERS" default:"2" help:"Inserts of a stream that run at the same time, each with devices of its own. One on the embedded database."`
 	ArchiveClaimIntervalMS int    `name:"archive-claim-interval-ms" env:"ARCHIVE_CLAIM_INTERVAL_MS" default:"5000" help:"How often entries that other processes left behind are looked for, in ms."`
@@ -114,6 +116,7 @@ func (c *Config) Validate() error {
 		{"LIVE_DRAIN_MS", c.DrainMS, 0, 600000},
 		{"FEED_BATCH", c.FeedBatch, 1, 100000},
 		{"LIVE_WARM_WINDOW_MS", c.WarmWindowMS, 0, 86400000},
+		{"LIVE_WARM_TIME_MS", c.WarmTimeMS, 1, 600000},
 		{"LIVE_WARM_MAX", c.WarmMax, 0, 100000000},
 		{"ARCHIVE_BATCH", c.ArchiveBatch, 1, 10000},
 		{"ARCHIVE_WRITERS", c.ArchiveWriters, 1, 64},

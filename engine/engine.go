@@ -204,6 +204,8 @@ func (e *Engine) ended(name string, err error) {
 // What the rooms want of each other, said once.
 var (
 	_ archive.Store     = db.Database(nil)
+	_ archive.History   = db.Database(nil)
+	_ archive.Screens   = (*shard.Core)(nil)
 	_ eventmap.Source   = db.Database(nil)
 	_ eventmap.Notifier = db.Database(nil)
 	_ eventmap.Target   = (*shard.Core)(nil)
