@@ -75,13 +75,15 @@ func (r *rig) archive(change func(*Options)) *Archive {
 	o := Options{
 		Client: r.client, Store: r.db, Streams: []string{stream}, Consumer: "one",
 		Limits: codec.DefaultLimits(), Writers: 3, Block: 100 * time.Millisecond, BatchWait: -1,
-		Logger: slog.New(slog.NewTextHandler(r.log, nil)), Metrics: r.set,
+		Logger: r.slog(), Metrics: r.set,
 	}
 	if change != nil {
 		change(&o)
 	}
 	return New(o)
 }
+
+func (r *rig) slog() *slog.Logger { return slog.New(slog.NewTextHandler(r.log, nil)) }
 
 // run runs an archive until the test ends. stop ends it before and returns
 // what Run returned.
