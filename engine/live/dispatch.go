@@ -65,16 +65,16 @@ func (srv *Server) dispatch(ctx context.Context) {
 		for s := srv.queue.all(); s != nil; {
 			next := s.next
 			s.next = nil
-			s.work(ctx)
+			s.work()
 			s = next
 		}
 	}
 }
 
 // work carries out what a session has waiting, one command at a time.
-func (s *session) work(ctx context.Context) {
+func (s *session) work() {
 	for {
-		for s.step(ctx) {
+		for s.step() {
 		}
 		s.state.Store(sessionIdle)
 		if !s.waiting() || !s.state.CompareAndSwap(sessionIdle, sessionQueued) {
@@ -90,9 +90,14 @@ func (s *session) waiting() bool {
 		return false
 	case commandDone:
 		return true
+	case commandAsking:
+		return s.ending.Load() && !s.left.Load()
 	}
 	if s.ending.Load() {
 		return !s.left.Load()
+	}
+	if s.review.Load() {
+		return true
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -100,10 +105,15 @@ func (s *session) waiting() bool {
 }
 
 // step does one thing; false when there is nothing to do now.
-func (s *session) step(ctx context.Context) bool {
+func (s *session) step() bool {
 	switch s.command.Load() {
 	case commandUnderWay:
 		return false
+	case commandAsking: // who leaves waits for no answer
+		if !s.ending.Load() || !s.command.CompareAndSwap(commandAsking, commandNone) {
+			return s.command.Load() == commandDone
+		}
+		s.then = nil
 	case commandDone:
 		s.command.Store(commandNone)
 		if then := s.then; then != nil {
@@ -118,6 +128,10 @@ func (s *session) step(ctx context.Context) bool {
 		s.leave()
 		return true
 	}
+	if len(s.dropping) > 0 || s.review.Load() {
+		s.attend()
+		return true
+	}
 	s.mu.Lock()
 	if len(s.inbound) == 0 {
 		s.inbound = nil
@@ -127,7 +141,7 @@ func (s *session) step(ctx context.Context) bool {
 	data := s.inbound[0]
 	s.inbound = s.inbound[1:]
 	s.mu.Unlock()
-	s.request(ctx, data)
+	s.request(data)
 	return true
 }
 
@@ -135,6 +149,7 @@ func (s *session) step(ctx context.Context) bool {
 const (
 	commandNone     = iota
 	commandUnderWay // nothing else is carried out until it is done
+	commandAsking   // nothing else is carried out until it is answered, but for leaving
 	commandDone     // done; then is still to be called
 )
 

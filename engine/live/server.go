@@ -47,6 +47,8 @@ type Options struct {
 	Heartbeat        time.Duration // between pings; two without an answer end the connection
 	WriteTimeout     time.Duration // no byte taken by the socket for so long ends the connection
 	NotsentLowat     int           // bytes the kernel may hold unsent; 0 leaves its default
+	Limits           Limits
+	Reauth           Reauth
 	WindowMax        time.Duration // how long the flush window may become under load; at most the core's own: never longer
 }
 
@@ -60,12 +62,16 @@ type Server struct {
 	faults    fault
 	gws       upgraders
 	maxUnread int
+	limiter   limiter
+	untold    fault
+	asks      asks
 
 	queue    dispatchQueue
 	sessions *xsync.MapOf[uint64, *session]
 	lastID   atomic.Uint64
 	open     atomic.Int64 // connections, those in the handshake included
 	draining atomic.Bool
+	queued   atomic.Int64 // unsent bytes of all connections, at the last look
 
 	readers sync.WaitGroup // read goroutines
 	parked  sync.WaitGroup // goroutines that wait for a full socket
@@ -74,6 +80,9 @@ type Server struct {
 
 // New makes a server. Nothing runs until Run.
 func New(o Options) (*Server, error) {
+	if o.Reauth.Keeper != nil && o.Reauth.Every <= 0 {
+		return nil, fmt.Errorf("live: the interval at which sessions are asked about must be positive")
+	}
 	if o.Heartbeat <= 0 || o.WriteTimeout <= 0 || o.MaxConnections <= 0 || o.MaxMessageBytes <= 0 {
 		return nil, fmt.Errorf("live: heartbeat, write time-out and limits must be positive")
 	}
@@ -88,7 +97,8 @@ func New(o Options) (*Server, error) {
 		maxUnread: 4096,
 	}
 	srv.m = newMeters(o.Metrics, srv)
-	srv.faults = fault{log: o.Logger}
+	srv.faults, srv.untold = fault{log: o.Logger}, fault{log: o.Logger}
+	srv.limiter.o = o.Limits
 	return srv, nil
 }
 
@@ -104,6 +114,7 @@ func (srv *Server) Run(ctx context.Context) error {
 	var own sync.WaitGroup
 	inner, stop := context.WithCancel(context.WithoutCancel(ctx))
 	defer stop()
+	srv.asks.ctx = ctx
 	writers := make([]*writer, srv.opts.Writers)
 	for i := range writers {
 		w := &writer{srv: srv, queue: srv.core.Queue(i)}
@@ -116,6 +127,8 @@ func (srv *Server) Run(ctx context.Context) error {
 		own.Go(func() { srv.dispatch(inner) })
 	}
 	own.Go(func() { srv.heartbeat(inner) })
+	own.Go(func() { srv.reviews(inner) })
+	own.Go(func() { srv.weigh(inner) })
 
 	<-ctx.Done()
 	srv.draining.Store(true)
@@ -126,6 +139,7 @@ func (srv *Server) Run(ctx context.Context) error {
 	srv.readers.Wait()
 	srv.parked.Wait()
 	srv.members.Wait()
+	srv.asks.own.Wait()
 	stop()
 	own.Wait()
 	return nil
@@ -137,7 +151,7 @@ func (srv *Server) Connections() int { return int(srv.open.Load()) }
 // forget removes a session that has left everything.
 func (srv *Server) forget(s *session) {
 	srv.sessions.Delete(s.id)
-	srv.open.Add(-1)
+	s.gone()
 	srv.members.Done()
 }
 

@@ -27,6 +27,8 @@ type watch struct {
 	topic    *shard.Topic
 	interval time.Duration
 	devices  int // when it was subscribed
+
+	confirmed time.Time // when it was last confirmed that it may be watched
 }
 
 // session is one connection of a spectator.
@@ -37,6 +39,8 @@ type session struct {
 	sock *socket
 	ws   *gws.Conn
 	who  any
+	from client // for the limits
+	standing
 
 	// Handed from the reader to the dispatchers.
 	mu      sync.Mutex
