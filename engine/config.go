@@ -9,6 +9,7 @@ import (
 	"strings"
 	"time"
 
+	"pitwall/engine/access"
 	"pitwall/engine/internal/db"
 )
 
@@ -32,6 +33,8 @@ type LogConfig struct {
 type Config struct {
 	DatabaseConfig
 	LogConfig
+	AccessConfig
+	PublicConfig
 
 	RedisURL          string `name:"redis-url" env:"REDIS_URL" help:"Redis 7.0 or later, or Valkey: redis://, rediss:// (TLS) or unix://. Unset: an embedded one."`
 	EmbeddedRedisAddr string `name:"embedded-redis-addr" env:"EMBEDDED_REDIS_ADDR" default:"127.0.0.1:6390" help:"Where the embedded Redis listens."`
@@ -71,9 +74,6 @@ type Config struct {
 	ArchiveMinTS string `name:"archive-min-ts" env:"ARCHIVE_MIN_TS" default:"2000-01-01T00:00:00Z" help:"Positions dated before this are refused."`
 	DeadMaxLen   int    `name:"dead-maxlen" env:"DEAD_MAXLEN" default:"100000" help:"Length of the dead-letter stream at most."`
 
-	AllowedOrigins     []string `name:"allowed-origins" env:"ALLOWED_ORIGINS" help:"Hosts or origins whose pages may connect, beside the page's own; * for all."`
-	AuthAllowAnonymous bool     `name:"auth-allow-anonymous" env:"AUTH_ALLOW_ANONYMOUS" help:"Serve everybody although HTTP_ADDR is no loopback address."`
-
 	ephemeral bool // InstanceID was made up for this process
 }
 
@@ -108,11 +108,20 @@ func (c *Config) Validate() error {
 		{"ARCHIVE_BATCH", c.ArchiveBatch, 1, 10000},
 		{"DEAD_MAXLEN", c.DeadMaxLen, 1, 100000000},
 		{"SIMULATE", c.Simulate, 0, 100000},
+		{"AUTH_TIMEOUT_MS", c.AuthTimeoutMS, 10, 60000},
+		{"AUTH_CACHE_MS", c.AuthCacheMS, 0, 3600000},
+		{"AUTH_RECHECK_MS", c.AuthRecheckMS, 50, 86400000},
+		{"AUTH_GRACE_MS", c.AuthGraceMS, 0, 86400000},
+		{"AUTH_REFRESH_MS", c.AuthRefreshMS, 50, 86400000},
+		{"JWKS_REFRESH_MS", c.JWKSRefreshMS, 1000, 86400000},
+		{"JWT_LEEWAY_MS", c.JWTLeewayMS, 0, 300000},
 	} {
 		if r.v < r.lo || r.v > r.hi {
 			errs = append(errs, fmt.Errorf("%s is %d, allowed is %d to %d", r.name, r.v, r.lo, r.hi))
 		}
 	}
+	errs = append(errs, c.validateAccess()...)
+	errs = append(errs, c.validatePublic()...)
 	return errors.Join(append(errs, c.validateRest()...)...)
 }
 
@@ -139,8 +148,8 @@ func (c *Config) validateRest() (errs []error) {
 	if !c.LiveEnabled && !c.ArchiveEnabled {
 		errs = append(errs, errors.New("LIVE_ENABLED and ARCHIVE_ENABLED are both off, allowed is one of them or both on"))
 	}
-	if c.LiveEnabled && !c.AuthAllowAnonymous && !isLoopback(c.HTTPAddr) {
-		errs = append(errs, fmt.Errorf("HTTP_ADDR is %q, allowed is a loopback address unless AUTH_ALLOW_ANONYMOUS is set: anybody could watch", c.HTTPAddr))
+	if c.LiveEnabled && c.AuthMode == access.ModeNone && !c.AuthAllowAnonymous && !isLoopback(c.HTTPAddr) {
+		errs = append(errs, fmt.Errorf("HTTP_ADDR is %q, allowed is a loopback address unless AUTH_MODE or AUTH_ALLOW_ANONYMOUS is set: anybody could watch", c.HTTPAddr))
 	}
 	return errs
 }

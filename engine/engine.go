@@ -13,6 +13,7 @@ import (
 	"github.com/VictoriaMetrics/metrics"
 
 	"pitwall/codec"
+	"pitwall/engine/access"
 	"pitwall/engine/archive"
 	"pitwall/engine/embedded"
 	"pitwall/engine/eventmap"
@@ -37,6 +38,8 @@ type Engine struct {
 	core     *shard.Core
 	feed     *feed.Feed
 	events   *eventmap.Map
+	guard    *access.Guard // nil where everybody may watch everything
+	gate     gate
 	live     *live.Server
 	http     *httpServer
 	ops      *ops.Server
@@ -207,6 +210,9 @@ func (e *Engine) streams() []string {
 
 // What the rooms want of each other, said once.
 var (
+	_ access.Store      = db.Database(nil)
+	_ access.Seats      = (*redis.Client)(nil)
+	_ live.Keeper       = (*access.Guard)(nil)
 	_ archive.Store     = db.Database(nil)
 	_ eventmap.Source   = db.Database(nil)
 	_ eventmap.Notifier = db.Database(nil)

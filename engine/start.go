@@ -7,7 +7,6 @@ import (
 	"time"
 
 	"pitwall/codec"
-	"pitwall/engine/access"
 	"pitwall/engine/archive"
 	"pitwall/engine/embedded"
 	"pitwall/engine/eventmap"
@@ -34,7 +33,8 @@ func (e *Engine) start(ctx context.Context) error {
 
 func (e *Engine) startOps(context.Context) error {
 	e.ops = ops.New(ops.Options{
-		Addr: e.cfg.OpsAddr, Set: e.set, Ready: e.readiness, Extra: e.writeCore, Logger: e.log,
+		Addr: e.cfg.OpsAddr, Token: string(e.cfg.OpsToken), Profiles: e.cfg.OpsPprof,
+		Set: e.set, Ready: e.readiness, Extra: e.writeCore, Logger: e.log,
 	})
 	if err := e.ops.Listen(); err != nil {
 		return err
@@ -132,7 +132,7 @@ func (e *Engine) startLive(ctx context.Context) error {
 	}
 	e.run("event map", e.events.Run)
 	e.run("feed", f.Run)
-	return e.startServer()
+	return e.startServer(ctx)
 }
 
 // warm fills the shards' last values: from the table, then from what of the
@@ -173,21 +173,27 @@ func (e *Engine) warm(ctx context.Context) error {
 }
 
 // startServer opens the public listener.
-func (e *Engine) startServer() error {
-	var err error
+func (e *Engine) startServer(ctx context.Context) error {
+	err := e.openGate(ctx)
+	if err != nil {
+		return err
+	}
 	if e.live, err = live.New(live.Options{
 		Core: e.core, Writers: e.cfg.Writers, InstanceID: e.cfg.InstanceID, Logger: e.log, Metrics: e.set,
-		Access:  access.Anonymous{Proxied: e.cfg.AuthAllowAnonymous},
+		Access: e.gate, Reauth: e.reauth(), Limits: e.cfg.liveLimits(),
 		Origins: e.cfg.AllowedOrigins, MaxConnections: e.cfg.MaxConnections, MaxSubscriptions: e.cfg.MaxSubscriptions,
 		MaxMessageBytes: e.cfg.MaxMessageBytes, RequestRate: float64(e.cfg.RequestRate), RequestBurst: float64(e.cfg.RequestBurst),
 		Heartbeat: ms(e.cfg.HeartbeatMS), WriteTimeout: ms(e.cfg.WriteTimeoutMS), NotsentLowat: e.cfg.NotsentLowat, WindowMax: ms(e.cfg.FlushMaxMS),
 	}); err != nil {
 		return err
 	}
-	if e.http, err = listenHTTP(e.cfg.HTTPAddr, e.live, e.core, e.log); err != nil {
+	if e.http, err = listenHTTP(&e.cfg, e.live, eventList{e.core, e.gate}, e.log); err != nil {
 		return err
 	}
 	e.run("live server", e.live.Run)
+	if e.guard != nil {
+		e.run("access control", e.guard.Run)
+	}
 	e.run("http server", func(context.Context) error { return e.http.serve() })
 	e.run("lease watch", e.watchLease)
 	return nil

@@ -25,8 +25,9 @@ type cacheKey [sha256.Size]byte
 // once. Errors are not kept.
 type cache[V any] struct {
 	secret  [32]byte
-	timeout time.Duration // of a question
-	most    int           // maxCached; less in tests
+	timeout time.Duration   // of a question
+	life    context.Context // ends all questions
+	most    int             // maxCached; less in tests
 	flight  singleflight.Group
 
 	mu         sync.Mutex
@@ -39,8 +40,8 @@ type cached[V any] struct {
 	until time.Time
 }
 
-func newCache[V any](timeout time.Duration) *cache[V] {
-	c := &cache[V]{timeout: timeout, most: maxCached, entries: map[cacheKey]cached[V]{}}
+func newCache[V any](life context.Context, timeout time.Duration) *cache[V] {
+	c := &cache[V]{life: life, timeout: timeout, most: maxCached, entries: map[cacheKey]cached[V]{}}
 	_, _ = rand.Read(c.secret[:]) // it never fails (crypto/rand)
 	return c
 }
@@ -59,7 +60,7 @@ func (c *cache[V]) key(parts ...string) (k cacheKey) {
 // get returns the answer kept under k, or what ask returns, which is kept for
 // the time it says. ask runs under a time-out of its own: the one who asks
 // first may go away, and others wait with him.
-func (c *cache[V]) get(ctx context.Context, k cacheKey, ask func(context.Context) (v V, keep time.Duration, err error)) (V, error) {
+func (c *cache[V]) get(k cacheKey, ask func(context.Context) (v V, keep time.Duration, err error)) (V, error) {
 	v, generation, found := c.look(k, time.Now())
 	if found {
 		return v, nil
@@ -68,7 +69,7 @@ func (c *cache[V]) get(ctx context.Context, k cacheKey, ask func(context.Context
 		if v, _, found := c.look(k, time.Now()); found {
 			return v, nil // another flight has landed meanwhile
 		}
-		limited, cancel := context.WithTimeout(context.WithoutCancel(ctx), c.timeout)
+		limited, cancel := context.WithTimeout(c.life, c.timeout)
 		defer cancel()
 		v, keep, err := ask(limited)
 		if err == nil && keep > 0 {

@@ -15,9 +15,12 @@ const (
 	ByHTTP   = "http"   // the platform is asked
 )
 
+// cost is the order in which ways are tried: what costs nothing first.
+var cost = []string{ByPublic, ByClaims, BySQL, ByHTTP}
+
 // Authorize says whether who may watch an event. An error means that nobody
 // has said yes, and somebody could not be asked.
-func (g *Guard) Authorize(ctx context.Context, who any, event string) (allowed bool, err error) {
+func (g *Guard) Authorize(_ context.Context, who any, event string) (allowed bool, err error) {
 	id, ok := who.(*Identity)
 	if !ok || !g.valid(id, time.Now()) {
 		return false, nil
@@ -27,7 +30,7 @@ func (g *Guard) Authorize(ctx context.Context, who any, event string) (allowed b
 	}
 	var failed error
 	for _, by := range g.o.Decide {
-		yes, err := g.decide(ctx, by, id, event)
+		yes, err := g.decide(by, id, event)
 		if yes {
 			return true, nil
 		}
@@ -46,7 +49,7 @@ func (g *Guard) MayList(event string) bool {
 	return g.AllPublic() || slices.Contains(g.o.Decide, ByPublic) && g.lists.isPublic(event)
 }
 
-func (g *Guard) decide(ctx context.Context, by string, id *Identity, event string) (bool, error) {
+func (g *Guard) decide(by string, id *Identity, event string) (bool, error) {
 	switch by {
 	case ByPublic:
 		if err := g.lists.stale(time.Now(), g.o.Grace); err != nil {
@@ -59,7 +62,7 @@ func (g *Guard) decide(ctx context.Context, by string, id *Identity, event strin
 	if id.user == "" || id.event != "" {
 		return false, nil // nobody whom a database or a platform knows
 	}
-	return g.decisions.get(ctx, g.decisions.key(by, id.user, event), func(ctx context.Context) (yes bool, keep time.Duration, err error) {
+	return g.decisions.get(g.decisions.key(by, id.user, event), func(ctx context.Context) (yes bool, keep time.Duration, err error) {
 		if by == BySQL {
 			yes, err = g.o.Store.MayWatch(ctx, g.o.SQL, id.user, event)
 		} else {

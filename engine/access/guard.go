@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"net/http"
 	"net/url"
+	"slices"
 	"sync"
 	"time"
 
@@ -69,18 +70,22 @@ type Guard struct {
 	people    *cache[*Identity]
 	decisions *cache[bool]
 	faults    pacer
+	quit      context.CancelFunc
 	nudge     chan struct{}
 }
 
 // New makes a Guard; its error names the setting that is wrong. Open must
 // follow, then Run.
 func New(o Options) (*Guard, error) {
+	life, quit := context.WithCancel(context.Background())
 	g := &Guard{
-		o: o, client: newClient(o.Timeout), lists: &lists{store: o.Store},
-		people: newCache[*Identity](o.Timeout), decisions: newCache[bool](o.Timeout),
+		o: o, client: newClient(o.Timeout), lists: &lists{store: o.Store}, quit: quit,
+		people: newCache[*Identity](life, o.Timeout), decisions: newCache[bool](life, o.Timeout),
 		faults: pacer{every: faultEvery}, nudge: make(chan struct{}, 1),
 	}
+	g.o.Decide = slices.Clone(o.Decide)
 	g.meters.register(o.Metrics)
+	slices.SortStableFunc(g.o.Decide, func(a, b string) int { return slices.Index(cost, a) - slices.Index(cost, b) })
 	if err := g.setMode(); err != nil {
 		return nil, err
 	}
@@ -156,6 +161,7 @@ func (g *Guard) Open(ctx context.Context) error {
 // Run keeps keys and lists fresh until ctx ends.
 func (g *Guard) Run(ctx context.Context) error {
 	defer g.client.close()
+	defer g.quit()
 	var own sync.WaitGroup
 	if g.set != nil {
 		own.Go(func() { g.set.run(ctx) })
@@ -168,6 +174,10 @@ func (g *Guard) Run(ctx context.Context) error {
 	own.Wait()
 	return nil
 }
+
+// Quit ends the questions under way; those that follow fail. Nobody is let in
+// after it.
+func (g *Guard) Quit() { g.quit() }
 
 // Authenticate says who a request is from: 0 and an *Identity, or 401 for all
 // that is not good, 429 for a link whose connections are all taken, 503 when

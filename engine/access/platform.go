@@ -23,14 +23,14 @@ type asker struct {
 
 // authenticate returns who the platform knows by this credential, errRefused
 // when it knows nobody, and another error when it cannot be asked.
-func (a *asker) authenticate(ctx context.Context, c credential) (*Identity, error) {
+func (a *asker) authenticate(_ context.Context, c credential) (*Identity, error) {
 	if c.authorization == "" && c.token != "" {
 		c.authorization = "Bearer " + c.token
 	}
 	if c.authorization == "" && c.cookies == "" {
 		return nil, errRefused
 	}
-	id, err := a.cache.get(ctx, a.cache.key(c.authorization, c.cookies), func(ctx context.Context) (*Identity, time.Duration, error) {
+	id, err := a.cache.get(a.cache.key(c.authorization, c.cookies), func(ctx context.Context) (*Identity, time.Duration, error) {
 		id, err := a.ask(ctx, c)
 		if id == nil {
 			return nil, min(a.keep, deniedFor), err

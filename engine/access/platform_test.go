@@ -214,7 +214,7 @@ func TestAnswersAreKeptForAMoment(t *testing.T) {
 }
 
 func TestCacheIsBounded(t *testing.T) {
-	c := newCache[bool](time.Second)
+	c := newCache[bool](t.Context(), time.Second)
 	c.most = 100
 	keep := func(context time.Duration, n int) {
 		for i := range n {
@@ -229,7 +229,7 @@ func TestCacheIsBounded(t *testing.T) {
 	if c.key("a", "bc") == c.key("ab", "c") {
 		t.Error("the parts of a key run together")
 	}
-	if newCache[bool](0).key("a") == c.key("a") {
+	if newCache[bool](t.Context(), 0).key("a") == c.key("a") {
 		t.Error("keys do not depend on the secret")
 	}
 	c.flush()

@@ -12,14 +12,30 @@ import (
 
 // Limits bound what clients may take of the server together. Zero is no limit.
 type Limits struct {
-	PerAddress            int     // connections of one IPv4 address or IPv6 /64
-	UpgradeRate           float64 // handshakes per second, of all
-	UpgradeRatePerAddress float64 // and of one address
-	SpareLoopback         bool    // clients on loopback are not counted by address
-	QueuedBytes           int64   // unsent bytes of all connections together
+	Connections           AddressLimit // that have upgraded, or are about to
+	UpgradeRate           float64      // handshakes per second, of all
+	UpgradeRatePerAddress AddressLimit // handshakes per second
+	Pending               int          // connections that have not upgraded, of all
+	PendingPerAddress     AddressLimit // and of one address
+	QueuedBytes           int64        // unsent bytes of all connections together
 
 	// TrustedProxies may say in X-Forwarded-For whom they speak for.
 	TrustedProxies []netip.Prefix
+}
+
+// AddressLimit bounds what one IPv4 address or IPv6 /64 may have. Zero is no
+// limit.
+type AddressLimit struct {
+	Most          int
+	SpareLoopback bool // loopback addresses have no limit
+}
+
+// of is the limit of a client, 0 for none.
+func (a AddressLimit) of(c client) int {
+	if c == (client{}) || a.SpareLoopback && c.prefix.Addr().IsLoopback() {
+		return 0
+	}
+	return a.Most
 }
 
 // burstSeconds is how many seconds' worth of handshakes may come at once:
@@ -42,6 +58,8 @@ const (
 	reasonLink      = "link_connections"
 	reasonNoHijack  = "internal"
 	reasonForbidden = "forbidden"
+	reasonPending   = "http_connections"
+	reasonPendingOf = "http_connections_per_address"
 )
 
 // retryAfter is what clients that were refused for now are told to wait, in s.
@@ -49,7 +67,7 @@ const retryAfter = "5"
 
 var refusalReasons = []string{
 	reasonDraining, reasonHandshake, reasonOrigin, reasonFull, reasonRate, reasonAddress, reasonAddrRate,
-	reasonQueued, reasonAccess, reasonPlatform, reasonLink,
+	reasonQueued, reasonAccess, reasonPlatform, reasonLink, reasonPending, reasonPendingOf,
 }
 
 // accessReason names a refusal of Access.
@@ -102,10 +120,10 @@ func (l *limiter) enter(from client, now time.Time) (reason string) {
 		}
 		l.by[from] = v
 	}
-	if r := l.o.UpgradeRatePerAddress; r > 0 && !v.credits.take(r, burstSeconds*r, now) {
+	if r := float64(l.o.UpgradeRatePerAddress.of(from)); r > 0 && !v.credits.take(r, burstSeconds*r, now) {
 		return reasonAddrRate
 	}
-	if l.o.PerAddress > 0 && v.open >= l.o.PerAddress {
+	if most := l.o.Connections.of(from); most > 0 && v.open >= most {
 		return reasonAddress
 	}
 	v.open++
@@ -143,9 +161,6 @@ func (srv *Server) counted(r *http.Request) client {
 	at, told := clientOf(r, srv.opts.Limits.TrustedProxies)
 	if !told {
 		srv.untold.report("a trusted proxy names no client; its requests are not limited by address", errNoClient)
-		return client{}
-	}
-	if srv.opts.Limits.SpareLoopback && at.IsLoopback() {
 		return client{}
 	}
 	return clientAt(at)

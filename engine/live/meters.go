@@ -57,9 +57,12 @@ func refusalName(reason string) string {
 	return `processor_live_refusals_total{reason="` + reason + `"}`
 }
 
+// refusal counts what was turned away, by reason.
+func (m *meters) refusal(reason string) { m.set.GetOrCreateCounter(refusalName(reason)).Inc() }
+
 // rejected counts a refused upgrade.
 func (m *meters) rejected(status int, reason string) {
-	m.set.GetOrCreateCounter(refusalName(reason)).Inc()
+	m.refusal(reason)
 	m.set.GetOrCreateCounter(`processor_live_refused_upgrades_total{status="` + strconv.Itoa(status) + `"}`).Inc()
 }
 

@@ -63,6 +63,7 @@ type Server struct {
 	gws       upgraders
 	maxUnread int
 	limiter   limiter
+	pending   pending
 	untold    fault
 	asks      asks
 
@@ -99,6 +100,7 @@ func New(o Options) (*Server, error) {
 	srv.m = newMeters(o.Metrics, srv)
 	srv.faults, srv.untold = fault{log: o.Logger}, fault{log: o.Logger}
 	srv.limiter.o = o.Limits
+	srv.pending.by = map[client]int{}
 	return srv, nil
 }
 

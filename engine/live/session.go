@@ -123,9 +123,7 @@ func (s *session) linger() {
 	case <-limit.C:
 		return
 	}
-	if half, ok := s.sock.Conn.(interface{ CloseWrite() error }); ok {
-		_ = half.CloseWrite()
-	}
+	s.sock.closeWrite()
 	_ = s.sock.Conn.SetReadDeadline(time.Now().Add(lingerTime))
 	_, _ = io.Copy(io.Discard, io.LimitReader(onlyReader{s.sock.Conn}, 1<<20))
 }
