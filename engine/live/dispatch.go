@@ -118,7 +118,8 @@ func (s *session) step() bool {
 		s.command.Store(commandNone)
 		if then := s.then; then != nil {
 			s.then = nil
-			then()
+			then() // which may begin the next command
+			return true
 		}
 	}
 	if s.ending.Load() {
