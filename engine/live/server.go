@@ -19,7 +19,7 @@ import (
 // from many goroutines.
 type Access interface {
 	// Authenticate is asked before the upgrade. It returns 0 and who the
-	// client is, or the HTTP status to refuse it with (401 or 503).
+	// client is, or the HTTP status to refuse it with (401, 429 or 503).
 	Authenticate(r *http.Request) (who any, status int)
 	// Authorize is asked at every subscribe, before it is known whether the
 	// event exists. An error means that the answer could not be had.
