@@ -101,7 +101,7 @@ func (s *session) waiting() bool {
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return len(s.inbound) > 0
+	return len(s.inbound) > 0 && !s.conn.Full()
 }
 
 // step does one thing; false when there is nothing to do now.
@@ -133,17 +133,37 @@ func (s *session) step() bool {
 		s.attend()
 		return true
 	}
+	if s.holdBack() {
+		return false
+	}
 	s.mu.Lock()
 	if len(s.inbound) == 0 {
 		s.inbound = nil
 		s.mu.Unlock()
 		return false
 	}
-	data := s.inbound[0]
+	next := s.inbound[0]
 	s.inbound = s.inbound[1:]
 	s.mu.Unlock()
-	s.request(data)
+	if text, ok := s.text(next); ok {
+		s.request(text)
+	}
 	return true
+}
+
+// holdBack reports whether the requests of s have to wait because its queue is
+// full: their answers would stand at its end in any case, and snapshots are not
+// bounded by the ring. The writer goes on with them once it has written all.
+//
+// Memory ordering: stalled is set before the queue is looked at again; the
+// writer takes chunks off the queue before it looks at stalled. One of the two
+// sees the other.
+func (s *session) holdBack() bool {
+	if !s.conn.Full() {
+		return false
+	}
+	s.stalled.Store(true)
+	return s.conn.Full()
 }
 
 // States of a session's command with the shards.

@@ -168,8 +168,8 @@ func (srv *Server) counted(r *http.Request) client {
 
 var errNoClient = errors.New("X-Forwarded-For is missing or no list of addresses (TRUSTED_PROXIES)")
 
-// enter counts a handshake in, unless a limit is reached.
-func (srv *Server) enter(r *http.Request) (from client, reason string) {
+// count counts a handshake in, unless a limit is reached.
+func (srv *Server) count(r *http.Request) (from client, reason string) {
 	if srv.overloaded() {
 		return client{}, reasonQueued
 	}

@@ -243,6 +243,9 @@ func (s *session) rest() bool {
 		s.discard()
 		return s.conn.Rest()
 	}
+	if s.stalled.Load() && s.stalled.CompareAndSwap(true, false) {
+		s.schedule()
+	}
 	if s.conn.Lagged() {
 		s.conn.Shrink()
 		s.conn.Recover(&s.losses)
