@@ -63,6 +63,8 @@ func TestEncodeAllocatesNothing(t *testing.T) {
 		"welcome":       func() { AppendWelcome(room, "host", 25000) },
 		"subscribed":    func() { AppendSubscribed(room, "1", "event:42", 1, 2, 100) },
 		"unsubscribed":  func() { AppendUnsubscribed(room, "1", "event:42") },
+		"authenticated": func() { AppendAuthenticated(room, "1", 1777629600000) },
+		"topic error":   func() { AppendTopicError(room, "event:42", "forbidden", "no") },
 		"pong":          func() { AppendPong(room, "1") },
 		"error":         func() { AppendError(room, "1", "internal", "try again later") },
 	} {

@@ -50,6 +50,30 @@ func AppendPong(dst []byte, id string) []byte {
 	return endFrame(append(dst, '}'), mark, 0)
 }
 
+// AppendAuthenticated appends the answer to an auth. expiresMs is when the
+// session ends now, in ms since the epoch; 0, left out, is never.
+func AppendAuthenticated(dst []byte, id string, expiresMs int64) []byte {
+	dst, mark := beginAnswer(dst, "authenticated", id)
+	if expiresMs != 0 {
+		dst = append(dst, `,"expiresAt":`...)
+		dst = appendInt(dst, expiresMs)
+	}
+	return endFrame(append(dst, '}'), mark, 0)
+}
+
+// AppendTopicError appends an error frame that answers no request: the topic
+// is not subscribed any more.
+func AppendTopicError(dst []byte, topic, code, message string) []byte {
+	dst, mark := beginAnswer(dst, "error", "")
+	dst = append(dst, `,"topic":`...)
+	dst = AppendJSONString(dst, topic)
+	dst = append(dst, `,"code":`...)
+	dst = AppendJSONString(dst, code)
+	dst = append(dst, `,"message":`...)
+	dst = AppendJSONString(dst, message)
+	return endFrame(append(dst, '}'), mark, 0)
+}
+
 // AppendError appends an error frame. code is one of contract 3's, for
 // programs; message is for people.
 func AppendError(dst []byte, id, code, message string) []byte {

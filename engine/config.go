@@ -9,6 +9,7 @@ import (
 	"strings"
 	"time"
 
+	"pitwall/engine/access"
 	"pitwall/engine/internal/db"
 )
 
@@ -40,6 +41,8 @@ type Config struct {
 	DatabaseConfig
 	StreamConfig
 	LogConfig
+	AccessConfig
+	PublicConfig
 
 	HTTPAddr string `name:"http-addr" env:"HTTP_ADDR" default:"127.0.0.1:8080" help:"Public listener: the page and /live."`
 	OpsAddr  string `name:"ops-addr" env:"OPS_ADDR" default:"127.0.0.1:9090" help:"Private listener: metrics, health, pprof."`
@@ -85,9 +88,6 @@ type Config struct {
 	ArchiveMinTS           string `name:"archive-min-ts" env:"ARCHIVE_MIN_TS" default:"2000-01-01T00:00:00Z" help:"Positions dated before this are refused."`
 	DeadMaxLen             int    `name:"dead-maxlen" env:"DEAD_MAXLEN" default:"100000" help:"About how many dead letters a stream keeps; the oldest are thrown away, and a warning comes before."`
 
-	AllowedOrigins     []string `name:"allowed-origins" env:"ALLOWED_ORIGINS" help:"Hosts or origins whose pages may connect, beside the page's own; * for all."`
-	AuthAllowAnonymous bool     `name:"auth-allow-anonymous" env:"AUTH_ALLOW_ANONYMOUS" help:"Serve everybody although HTTP_ADDR is no loopback address."`
-
 	ephemeral bool // InstanceID was made up for this process
 }
 
@@ -128,11 +128,20 @@ func (c *Config) Validate() error {
 		{"ARCHIVE_READY_LAG_MS", c.ArchiveReadyLagMS, 0, 86400000},
 		{"DEAD_MAXLEN", c.DeadMaxLen, 1, 100000000},
 		{"SIMULATE", c.Simulate, 0, 100000},
+		{"AUTH_TIMEOUT_MS", c.AuthTimeoutMS, 10, 60000},
+		{"AUTH_CACHE_MS", c.AuthCacheMS, 0, 3600000},
+		{"AUTH_RECHECK_MS", c.AuthRecheckMS, 50, 86400000},
+		{"AUTH_GRACE_MS", c.AuthGraceMS, 0, 86400000},
+		{"AUTH_REFRESH_MS", c.AuthRefreshMS, 50, 86400000},
+		{"JWKS_REFRESH_MS", c.JWKSRefreshMS, 1000, 86400000},
+		{"JWT_LEEWAY_MS", c.JWTLeewayMS, 0, 300000},
 	} {
 		if r.v < r.lo || r.v > r.hi {
 			errs = append(errs, fmt.Errorf("%s is %d, allowed is %d to %d", r.name, r.v, r.lo, r.hi))
 		}
 	}
+	errs = append(errs, c.validateAccess()...)
+	errs = append(errs, c.validatePublic()...)
 	return errors.Join(append(errs, c.validateRest()...)...)
 }
 
@@ -160,8 +169,8 @@ func (c *Config) validateRest() (errs []error) {
 	if !c.LiveEnabled && !c.ArchiveEnabled {
 		errs = append(errs, errors.New("LIVE_ENABLED and ARCHIVE_ENABLED are both off, allowed is one of them or both on"))
 	}
-	if c.LiveEnabled && !c.AuthAllowAnonymous && !isLoopback(c.HTTPAddr) {
-		errs = append(errs, fmt.Errorf("HTTP_ADDR is %q, allowed is a loopback address unless AUTH_ALLOW_ANONYMOUS is set: anybody could watch", c.HTTPAddr))
+	if c.LiveEnabled && c.AuthMode == access.ModeNone && !c.AuthAllowAnonymous && !isLoopback(c.HTTPAddr) {
+		errs = append(errs, fmt.Errorf("HTTP_ADDR is %q, allowed is a loopback address unless AUTH_MODE or AUTH_ALLOW_ANONYMOUS is set: anybody could watch", c.HTTPAddr))
 	}
 	return errs
 }

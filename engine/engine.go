@@ -12,6 +12,7 @@ import (
 	"github.com/VictoriaMetrics/metrics"
 
 	"pitwall/codec"
+	"pitwall/engine/access"
 	"pitwall/engine/archive"
 	"pitwall/engine/embedded"
 	"pitwall/engine/eventmap"
@@ -36,6 +37,8 @@ type Engine struct {
 	core     *shard.Core
 	feed     *feed.Feed
 	events   *eventmap.Map
+	guard    *access.Guard // nil where everybody may watch everything
+	gate     gate
 	live     *live.Server
 	archive  *archive.Archive
 	http     *httpServer
@@ -203,6 +206,9 @@ func (e *Engine) ended(name string, err error) {
 
 // What the rooms want of each other, said once.
 var (
+	_ access.Store      = db.Database(nil)
+	_ access.Seats      = (*redis.Client)(nil)
+	_ live.Keeper       = (*access.Guard)(nil)
 	_ archive.Store     = db.Database(nil)
 	_ archive.History   = db.Database(nil)
 	_ archive.Screens   = (*shard.Core)(nil)

@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"time"
 
+	"pitwall/engine/live"
 	"pitwall/engine/viewer"
 	"pitwall/shard"
 )
@@ -19,23 +20,33 @@ type httpServer struct {
 	listener net.Listener
 }
 
-func listenHTTP(addr string, live http.Handler, core *shard.Core, log *slog.Logger) (*httpServer, error) {
-	l, err := net.Listen("tcp", addr)
+func listenHTTP(c *Config, srv *live.Server, events viewer.Source, log *slog.Logger) (*httpServer, error) {
+	l, err := net.Listen("tcp", c.HTTPAddr)
 	if err != nil {
 		return nil, fmt.Errorf("listen for spectators (HTTP_ADDR): %w", err)
 	}
 	mux := http.NewServeMux()
-	mux.Handle("/live", live)
-	mux.Handle("/", viewer.Handler(eventList{core}))
-	return &httpServer{listener: l, server: &http.Server{
-		Handler:           mux,
-		ReadHeaderTimeout: 10 * time.Second,
+	mux.Handle("/live", srv)
+	mux.Handle("/", viewer.Handler(events))
+	s := &httpServer{listener: l, server: &http.Server{
+		Handler:           c.checkHost(mux, l.Addr()),
+		ConnState:         srv.ConnState,
+		ReadHeaderTimeout: ms(c.HTTPHeaderTimeoutMS), // the TLS handshake has the same
 		ReadTimeout:       30 * time.Second,
 		WriteTimeout:      30 * time.Second,
 		IdleTimeout:       time.Minute,
-		MaxHeaderBytes:    16 << 10,
+		MaxHeaderBytes:    c.HTTPMaxHeaderBytes,
 		ErrorLog:          slog.NewLogLogger(log.Handler(), slog.LevelDebug), // what scanners send is no event
-	}}, nil
+	}}
+	if c.ProxyProtocol {
+		s.listener = c.behindProxy(s.listener)
+	}
+	if c.TLSCertFile != "" {
+		if s.listener, err = c.overTLS(s.listener, log); err != nil {
+			return nil, errors.Join(err, l.Close())
+		}
+	}
+	return s, nil
 }
 
 func (s *httpServer) addr() string { return s.listener.Addr().String() }
@@ -58,15 +69,21 @@ func (s *httpServer) shutdown(ctx context.Context) error {
 	return err
 }
 
-// eventList is the map in force, as the page wants it.
-type eventList struct{ core *shard.Core }
+// eventList is the map in force, as the page wants it: the events that may be
+// named to everybody.
+type eventList struct {
+	core *shard.Core
+	gate gate
+}
 
 // Events implements viewer.Source.
 func (l eventList) Events() []viewer.Event {
 	infos := l.core.Snapshot().Events()
-	list := make([]viewer.Event, len(infos))
-	for i, e := range infos {
-		list[i] = viewer.Event{ID: e.ID, Devices: e.Devices}
+	list := make([]viewer.Event, 0, len(infos))
+	for _, e := range infos {
+		if l.gate.MayList(e.ID) {
+			list = append(list, viewer.Event{ID: e.ID, Devices: e.Devices})
+		}
 	}
 	return list
 }

@@ -2,11 +2,8 @@ package engine
 
 import (
 	"context"
-	"errors"
 	"fmt"
-	"time"
 
-	"pitwall/engine/access"
 	"pitwall/engine/archive"
 	"pitwall/engine/embedded"
 	"pitwall/engine/eventmap"
@@ -33,7 +30,8 @@ func (e *Engine) start(ctx context.Context) error {
 
 func (e *Engine) startOps(context.Context) error {
 	e.ops = ops.New(ops.Options{
-		Addr: e.cfg.OpsAddr, Set: e.set, Ready: e.readiness, Extra: e.writeCore, Logger: e.log,
+		Addr: e.cfg.OpsAddr, Token: string(e.cfg.OpsToken), Profiles: e.cfg.OpsPprof,
+		Set: e.set, Ready: e.readiness, Extra: e.writeCore, Logger: e.log,
 	})
 	if err := e.ops.Listen(); err != nil {
 		return err
@@ -136,57 +134,7 @@ func (e *Engine) startLive(ctx context.Context) error {
 	e.run("event map", e.events.Run)
 	e.startCorrections()
 	e.run("feed", f.Run)
-	return e.startServer()
-}
-
-// warm fills the shards' last values: from the table, then from what of the
-// stream may not be in the table yet.
-func (e *Engine) warm(ctx context.Context) error {
-	begin := time.Now()
-	batches := make([]*shard.Batch, e.core.Shards())
-	send := func(i int) error {
-		b := batches[i]
-		batches[i] = nil
-		if b == nil {
-			return nil
-		}
-		b.Warm = true
-		return e.core.Deliver(ctx, i, b)
-	}
-	n := 0
-	devices := e.core.Snapshot().DeviceIDs()
-	limited, cancel := context.WithTimeout(ctx, ms(e.cfg.WarmTimeMS))
-	defer cancel()
-	err := e.db.LastPositions(limited, devices, ms(e.cfg.FutureToleranceMS), func(l *db.Last) error {
-		if l.Good == nil {
-			return nil
-		}
-		i := e.core.ShardOf(l.Device)
-		if batches[i] == nil {
-			batches[i] = e.core.AcquireBatch()
-		}
-		batches[i].Positions = append(batches[i].Positions, *l.Good)
-		n++
-		if len(batches[i].Positions) >= e.cfg.FeedBatch {
-			return send(i)
-		}
-		return nil
-	})
-	if err != nil && ctx.Err() == nil && limited.Err() != nil {
-		// A dot that is missing until its device sends again beats a start that
-		// takes for ever.
-		e.log.Warn("reading the last positions from the database took too long and was left off (LIVE_WARM_TIME_MS)",
-			"devices", len(devices), "read", n, "after", ms(e.cfg.WarmTimeMS))
-		err = nil
-	}
-	for i := range batches {
-		err = errors.Join(err, send(i))
-	}
-	if err != nil {
-		return fmt.Errorf("read the last positions: %w", err)
-	}
-	e.log.Info("last positions read from the database", "devices", len(devices), "found", n, "took", time.Since(begin).Round(time.Millisecond))
-	return e.feed.Warm(ctx)
+	return e.startServer(ctx)
 }
 
 // startCorrections lets the race office take points off the map. SQLite tells
@@ -204,21 +152,27 @@ func (e *Engine) startCorrections() {
 }
 
 // startServer opens the public listener.
-func (e *Engine) startServer() error {
-	var err error
+func (e *Engine) startServer(ctx context.Context) error {
+	err := e.openGate(ctx)
+	if err != nil {
+		return err
+	}
 	if e.live, err = live.New(live.Options{
 		Core: e.core, Writers: e.cfg.Writers, InstanceID: e.cfg.InstanceID, Logger: e.log, Metrics: e.set,
-		Access:  access.Anonymous{Proxied: e.cfg.AuthAllowAnonymous},
+		Access: e.gate, Reauth: e.reauth(), Limits: e.cfg.liveLimits(),
 		Origins: e.cfg.AllowedOrigins, MaxConnections: e.cfg.MaxConnections, MaxSubscriptions: e.cfg.MaxSubscriptions,
 		MaxMessageBytes: e.cfg.MaxMessageBytes, RequestRate: float64(e.cfg.RequestRate), RequestBurst: float64(e.cfg.RequestBurst),
 		Heartbeat: ms(e.cfg.HeartbeatMS), WriteTimeout: ms(e.cfg.WriteTimeoutMS), NotsentLowat: e.cfg.NotsentLowat, WindowMax: ms(e.cfg.FlushMaxMS),
 	}); err != nil {
 		return err
 	}
-	if e.http, err = listenHTTP(e.cfg.HTTPAddr, e.live, e.core, e.log); err != nil {
+	if e.http, err = listenHTTP(&e.cfg, e.live, eventList{e.core, e.gate}, e.log); err != nil {
 		return err
 	}
 	e.run("live server", e.live.Run)
+	if e.guard != nil {
+		e.run("access control", e.guard.Run)
+	}
 	e.run("http server", func(context.Context) error { return e.http.serve() })
 	e.run("lease watch", e.watchLease)
 	return nil
@@ -259,44 +213,5 @@ func (e *Engine) startArchive(context.Context) error {
 	})
 	e.archive = a
 	e.run("archive", a.Run)
-	return nil
-}
-
-// startSimulator lets the simulated devices send, by XADD like any ingestion
-// service.
-func (e *Engine) startSimulator(context.Context) error {
-	if e.cfg.Simulate == 0 {
-		return nil
-	}
-	s, err := e.simulator()
-	if err != nil {
-		return err
-	}
-	e.run("simulator", s.Run)
-	return nil
-}
-
-func (e *Engine) simulator() (*embedded.Simulator, error) {
-	return embedded.NewSimulator(embedded.Options{
-		Devices: e.cfg.Simulate, Publisher: e.bulkDoor, Streams: e.cfg.streams(), Seed: 1, Logger: e.log,
-	})
-}
-
-// importDemo puts the simulator's event into the roster.
-func (e *Engine) importDemo(ctx context.Context) error {
-	if e.cfg.Simulate == 0 {
-		return nil
-	}
-	s, err := e.simulator()
-	if err != nil {
-		return err
-	}
-	var rows []db.RosterRow
-	for i, r := range s.Roster() {
-		rows = append(rows, db.RosterRow{Line: i + 1, EventID: r.Event, EntryID: r.Entry, DeviceID: r.Device})
-	}
-	if _, err := e.db.ImportRoster(ctx, rows, false); err != nil {
-		return fmt.Errorf("put the simulated devices into the roster (SIMULATE): %w", err)
-	}
 	return nil
 }

@@ -69,10 +69,14 @@ func (e *Engine) stopLive(ctx context.Context) error {
 	if e.live != nil {
 		errs = append(errs, e.live.Drain(ctx, ms(e.cfg.DrainMS)))
 	}
+	if e.guard != nil {
+		e.guard.Quit()
+	}
 	if e.http != nil {
 		errs = append(errs, e.http.shutdown(ctx))
 	}
-	return errors.Join(append(errs, e.stopRoom(ctx, "http server"), e.stopRoom(ctx, "live server"))...)
+	errs = append(errs, e.stopRoom(ctx, "http server"), e.stopRoom(ctx, "live server"))
+	return errors.Join(append(errs, e.stopRoom(ctx, "access control"))...)
 }
 
 func (e *Engine) stopFeed(ctx context.Context) error {

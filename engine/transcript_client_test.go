@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"strings"
 	"sync"
 	"time"
 
@@ -42,8 +43,13 @@ type client struct {
 func dial(addr, name, query string, header http.Header) (*client, int, error) {
 	ctx, cancel := context.WithTimeout(context.Background(), patience)
 	defer cancel()
+	var protocols []string
+	if offered := header.Get("Sec-WebSocket-Protocol"); offered != "" {
+		protocols = strings.Split(offered, ", ")
+		header.Del("Sec-WebSocket-Protocol")
+	}
 	conn, answer, err := websocket.Dial(ctx, "ws://"+addr+"/live"+query,
-		&websocket.DialOptions{HTTPClient: httpClient, HTTPHeader: header})
+		&websocket.DialOptions{HTTPClient: httpClient, HTTPHeader: header, Subprotocols: protocols})
 	status := 0
 	if answer != nil {
 		status = answer.StatusCode

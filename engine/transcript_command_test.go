@@ -107,8 +107,8 @@ func (r *teller) stopped() error {
 // connect connects a client, or is refused as the story says.
 func (r *teller) connect(rest string) error {
 	who, want, _ := strings.Cut(rest, " => ")
-	w := strings.Fields(who)
-	if len(w) == 0 || r.clients[w[0]] != nil {
+	w, err := words(who)
+	if err != nil || len(w) == 0 || r.clients[w[0]] != nil {
 		return errors.New("want the name of a client that is not connected")
 	}
 	query, header := "", http.Header{}

@@ -25,7 +25,10 @@ func (w *watcher) observe(frame any) error {
 	kind, _ := f.m["type"].(string)
 	topic, _ := f.m["topic"].(string)
 	switch kind {
-	case "welcome", "pong", "error":
+	case "welcome", "pong", "authenticated":
+		return nil
+	case "error": // one with a topic has ended it
+		delete(w.topics, topic)
 		return nil
 	case "subscribed":
 		if w.topics[topic] == nil {

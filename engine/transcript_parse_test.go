@@ -44,6 +44,7 @@ var (
 	verbs        = []string{
 		"migrate", "roster", "serve", "stop", "stopping", "stopped",
 		"connect", "close", "closed", "silence", "redis", "sql", "metric", "ops", "http",
+		"platform", "keys", "token", "link", "revoke",
 	}
 )
 

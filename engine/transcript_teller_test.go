@@ -12,17 +12,18 @@ import (
 
 // teller runs one story.
 type teller struct {
-	story   *story
-	parts   *parts
-	names   names
-	log     *logs
-	update  bool
-	server  *serving // nil while none runs
-	http    string   // addresses of the last that ran
-	ops     string
-	clients map[string]*client
-	redis   *redisConn
-	added   int // records added to streams since the engine started
+	story    *story
+	parts    *parts
+	names    names
+	log      *logs
+	update   bool
+	server   *serving // nil while none runs
+	http     string   // addresses of the last that ran
+	ops      string
+	clients  map[string]*client
+	redis    *redisConn
+	platform *platform // nil until a story speaks of it
+	added    int       // records added to streams since the engine started
 }
 
 // run carries out one step, or a group of frames in any order.
@@ -54,6 +55,8 @@ func (r *teller) run(group []*step) error {
 		return r.get(r.ops, st, rest)
 	case "http":
 		return r.get(r.http, st, rest)
+	case "platform", "keys", "token", "link", "revoke":
+		return r.access(st, rest)
 	}
 	return fmt.Errorf("nobody carries out %q", st.verb)
 }
@@ -122,7 +125,14 @@ func (r *teller) cleanUp() {
 		_ = r.server.stop() // the story has failed already
 	}
 	r.hangUp()
+	if r.platform != nil {
+		r.platform.server.CloseClientConnections()
+		r.platform.server.Close()
+	}
 }
+
+// context is for commands that are carried out at once.
+func (r *teller) context() context.Context { return context.Background() }
 
 // silence holds when nothing comes to c, although everything that was added to
 // the streams has been read, has had its time to be sent, and a ping is

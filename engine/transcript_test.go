@@ -31,6 +31,7 @@ import (
 //	sql STATEMENT                 on PostgreSQL or the SQLite file
 //	metric NAME value             becomes true
 //	ops METHOD path status|refused, http …   on the private or public listener
+//	platform …, keys …, token …, link …, revoke …    see teller.access
 //
 // Behind some stand lines with what comes out, "= ", each word of which may be
 // a name like those of frames, or "! " and a part of the error that is wanted.

@@ -10,6 +10,8 @@
 //	0002  positions.faulty and the unique index positions_device_ts_idx
 //	0003  NOTIFY pitwall_roster when a roster table changes, and NOTIFY
 //	      pitwall_positions when positions.faulty does (PostgreSQL only)
+//	0004  pitwall_events, pitwall_members and pitwall_revocations: who may
+//	      watch what; NOTIFY pitwall_access when one changes (PostgreSQL only)
 //
 // Tables that the platform owns are created when they are missing and never
 // altered, the triggers of 0003 excepted, which can be left out. Nothing here

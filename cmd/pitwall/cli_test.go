@@ -33,7 +33,7 @@ func parse(t *testing.T, args ...string) (out string, err error) {
 }
 
 func TestHelp(t *testing.T) {
-	for _, args := range [][]string{{"--help"}, {"serve", "--help"}, {"migrate", "--help"}, {"roster", "import", "--help"}, {"dead", "replay", "--help"}} {
+	for _, args := range [][]string{{"--help"}, {"serve", "--help"}, {"migrate", "--help"}, {"roster", "import", "--help"}, {"dead", "replay", "--help"}, {"token", "create", "--help"}, {"token", "revoke", "--help"}} {
 		name := strings.Join(append([]string{"help"}, args[:len(args)-1]...), "-")
 		t.Run(name, func(t *testing.T) {
 			got, err := parse(t, args...)

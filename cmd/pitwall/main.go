@@ -18,6 +18,7 @@ import (
 	"runtime/debug"
 	"sync"
 	"syscall"
+	"time"
 
 	"github.com/alecthomas/kong"
 
@@ -30,6 +31,7 @@ type cli struct {
 	Migrate migrateCmd `cmd:"" help:"Bring the database up to date, or tell its state."`
 	Roster  rosterCmd  `cmd:"" help:"Say which devices take part in which events."`
 	Dead    deadCmd    `cmd:"" help:"Look after the records that could not be written to the database."`
+	Token   tokenCmd   `cmd:"" help:"Share links, and the end of tokens."`
 	Version versionCmd `cmd:"" help:"Print the version."`
 }
 
@@ -54,6 +56,25 @@ type rosterImportCmd struct {
 	engine.DatabaseConfig
 	File   string `arg:"" help:"The file; - for standard input."`
 	DryRun bool   `name:"dry-run" help:"Check everything and write nothing."`
+}
+
+type tokenCmd struct {
+	Create tokenCreateCmd `cmd:"" help:"Sign a link that lets anyone watch one event for a while."`
+	Revoke tokenRevokeCmd `cmd:"" help:"Make a link or a token bad, and end its sessions."`
+}
+
+type tokenCreateCmd struct {
+	engine.LinkConfig
+	Event          string        `name:"event" required:"" help:"The event."`
+	TTL            time.Duration `name:"ttl" default:"24h" help:"How long the link is good, such as 6h."`
+	MaxConnections int           `name:"max-connections" default:"0" help:"Connections at the same time, on all instances. 0: any number."`
+	URL            string        `name:"url" env:"PUBLIC_URL" default:"http://127.0.0.1:8080/" help:"Where the page is."`
+}
+
+type tokenRevokeCmd struct {
+	engine.DatabaseConfig
+	ID  string        `arg:"" help:"The id that create has printed, or the jti of a token."`
+	For time.Duration `name:"for" default:"8784h" help:"How long to remember it: as long as the token could be good."`
 }
 
 type versionCmd struct{}
@@ -137,6 +158,16 @@ func (c *rosterImportCmd) Run(ctx context.Context) error {
 		in = f
 	}
 	return engine.ImportRoster(ctx, c.DatabaseConfig, in, c.DryRun, quiet(), os.Stdout)
+}
+
+// Run prints a link.
+func (c *tokenCreateCmd) Run() error {
+	return engine.CreateLink(c.LinkConfig, c.URL, c.Event, c.TTL, c.MaxConnections, os.Stdout)
+}
+
+// Run revokes a token.
+func (c *tokenRevokeCmd) Run(ctx context.Context) error {
+	return engine.RevokeToken(ctx, c.DatabaseConfig, c.ID, c.For, quiet(), os.Stdout)
 }
 
 // Run prints the version that the binary was built from.

@@ -1,18 +1,41 @@
-// Package access decides who may connect and who may watch: a position passes
-// it by, a spectator does not. The live server asks it before every upgrade
-// and at every subscribe; it implements the interface that live owns.
-//
-// Anonymous is the one mode there is: everybody may watch every event. It is
-// meant for a loopback listener, or for a network where that is what is
-// wanted. Its methods are called from many goroutines; it has no state.
 package access
 
 import (
 	"context"
 	"net/http"
+	"time"
 )
 
-// Anonymous lets everybody in. The zero value serves direct clients only.
+// Identity is who a connection belongs to. It does not change once it is made.
+type Identity struct {
+	user    string // "" for those who may watch what is public
+	token   string // the id of the token (jti), for revocations
+	events  grants
+	expires time.Time  // leeway included; zero: never
+	asked   credential // what the platform is asked with again; mode http
+	event   string     // a share link: the one event it is for
+	most    int        // a share link: connections at the same time; 0: any number
+	seat    *seat      // a share link: the connection's place among them
+}
+
+// grants are the events that a token names: ids, * for all, and prefixes that
+// end in a star.
+type grants []string
+
+// has reports whether an event is named.
+func (g grants) has(event string) bool {
+	for _, e := range g {
+		if n := len(e) - 1; e == event || n >= 0 && e[n] == '*' && len(event) >= n && event[:n] == e[:n] {
+			return true
+		}
+	}
+	return false
+}
+
+// Anonymous lets everybody in, to watch every event. It is meant for a
+// loopback listener, or for a network where that is what is wanted. The zero
+// value serves direct clients only. Its methods may be called from any
+// goroutine.
 type Anonymous struct {
 	// Proxied lets in requests that came through a proxy as well. Without it
 	// they are refused: behind a proxy, a loopback listener is a public one,
@@ -41,3 +64,6 @@ func (Anonymous) Authorize(context.Context, any, string) (allowed bool, err erro
 
 // AllPublic is true.
 func (Anonymous) AllPublic() bool { return true }
+
+// MayList is true: everybody may know which events there are.
+func (Anonymous) MayList(string) bool { return true }

@@ -67,16 +67,16 @@ func (srv *Server) dispatch(ctx context.Context) {
 		for s := srv.queue.all(); s != nil; {
 			next := s.next
 			s.next = nil
-			s.work(ctx)
+			s.work()
 			s = next
 		}
 	}
 }
 
 // work carries out what a session has waiting, one command at a time.
-func (s *session) work(ctx context.Context) {
+func (s *session) work() {
 	for {
-		for s.step(ctx) {
+		for s.step() {
 		}
 		s.state.Store(sessionIdle)
 		if !s.waiting() || !s.state.CompareAndSwap(sessionIdle, sessionQueued) {
@@ -92,9 +92,14 @@ func (s *session) waiting() bool {
 		return false
 	case commandDone:
 		return true
+	case commandAsking:
+		return s.ending.Load() && !s.left.Load()
 	}
 	if s.ending.Load() {
 		return !s.left.Load()
+	}
+	if s.review.Load() {
+		return true
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -102,15 +107,21 @@ func (s *session) waiting() bool {
 }
 
 // step does one thing; false when there is nothing to do now.
-func (s *session) step(ctx context.Context) bool {
+func (s *session) step() bool {
 	switch s.command.Load() {
 	case commandUnderWay:
 		return false
+	case commandAsking: // who leaves waits for no answer
+		if !s.ending.Load() || !s.command.CompareAndSwap(commandAsking, commandNone) {
+			return s.command.Load() == commandDone
+		}
+		s.then = nil
 	case commandDone:
 		s.command.Store(commandNone)
 		if then := s.then; then != nil {
 			s.then = nil
-			then()
+			then() // which may begin the next command
+			return true
 		}
 	}
 	if s.ending.Load() {
@@ -118,6 +129,10 @@ func (s *session) step(ctx context.Context) bool {
 			return false
 		}
 		s.leave()
+		return true
+	}
+	if len(s.dropping) > 0 || s.review.Load() {
+		s.attend()
 		return true
 	}
 	s.mu.Lock()
@@ -134,7 +149,7 @@ func (s *session) step(ctx context.Context) bool {
 	s.inbound = s.inbound[1:]
 	s.mu.Unlock()
 	if text, ok := s.text(next); ok {
-		s.request(ctx, text)
+		s.request(text)
 	}
 	return true
 }
@@ -169,6 +184,7 @@ func brings(m message) bool {
 const (
 	commandNone     = iota
 	commandUnderWay // nothing else is carried out until it is done
+	commandAsking   // nothing else is carried out until it is answered, but for leaving
 	commandDone     // done; then is still to be called
 )
 

@@ -13,7 +13,10 @@
 //     connections have queued with one non-blocking system call per turn.
 //   - One goroutine per socket that is full waits on the network poller until
 //     the kernel takes more. Until then nobody else touches that socket.
-//   - One heartbeat goroutine.
+//   - One heartbeat goroutine, one that has sessions asked about again, and
+//     one that looks at the unsent bytes of all.
+//   - Access decisions are waited for on goroutines of their own, 128 at most,
+//     since a platform may be slow. What clients wait for goes first.
 //
 // Server.Run owns them all and returns when they have ended.
 //
@@ -35,4 +38,7 @@
 // Request handling of one session is sequential: a subscribe waits for the
 // unsubscribe before it. A session whose socket takes nothing for
 // Options.WriteTimeout is closed with 4408, which it can hardly ever read.
+//
+// Over TLS a record that has begun is written whole, so that up to 16 KiB more
+// than the frame begun cannot be taken back from a slow connection.
 package live

@@ -61,6 +61,8 @@ func (r *rig) slow(query string, headers ...string) *wire {
 // newest is the session of the connection that was made last.
 func (r *rig) newest() *session {
 	r.t.Helper()
+	// A session is listed behind its welcome.
+	testenv.Eventually(r.t, patience, "the newest session", func() bool { return r.srv.sessions.Size() == r.srv.Connections() })
 	var s *session
 	r.srv.sessions.Range(func(_ uint64, x *session) bool {
 		if s == nil || x.id > s.id {

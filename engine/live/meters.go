@@ -18,6 +18,7 @@ import (
 type meters struct {
 	set                               *metrics.Set
 	deliveries, bytes, writes, panics *metrics.Counter
+	shed                              *metrics.Counter
 	subscriptions, parked             *metrics.Gauge
 	latency                           latency
 }
@@ -29,10 +30,15 @@ func newMeters(set *metrics.Set, srv *Server) *meters {
 		bytes:         set.NewCounter("processor_live_written_bytes_total"),
 		writes:        set.NewCounter("processor_live_writes_total"),
 		panics:        set.NewCounter("processor_live_read_panics_total"),
+		shed:          set.NewCounter("processor_live_shed_connections_total"),
 		subscriptions: set.NewGauge("processor_live_subscriptions", nil),
 		parked:        set.NewGauge("processor_live_parked_sockets", nil),
 	}
 	set.NewGauge("processor_live_connections", func() float64 { return float64(srv.Connections()) })
+	set.NewGauge("processor_live_queued_bytes", func() float64 { return float64(srv.queued.Load()) })
+	for _, reason := range refusalReasons {
+		set.NewCounter(refusalName(reason))
+	}
 	set.RegisterMetricsWriter(m.latency.write)
 	for _, code := range []string{"bad_request", "unknown_topic", "forbidden", "too_many_subscriptions", "rate_limited", "internal"} {
 		set.NewCounter(refusedName(code))
@@ -47,8 +53,16 @@ func refusedName(code string) string {
 // refused counts an error frame. Errors are rare enough for a look-up.
 func (m *meters) refused(code string) { m.set.GetOrCreateCounter(refusedName(code)).Inc() }
 
+func refusalName(reason string) string {
+	return `processor_live_refusals_total{reason="` + reason + `"}`
+}
+
+// refusal counts what was turned away, by reason.
+func (m *meters) refusal(reason string) { m.set.GetOrCreateCounter(refusalName(reason)).Inc() }
+
 // rejected counts a refused upgrade.
-func (m *meters) rejected(status int) {
+func (m *meters) rejected(status int, reason string) {
+	m.refusal(reason)
 	m.set.GetOrCreateCounter(`processor_live_refused_upgrades_total{status="` + strconv.Itoa(status) + `"}`).Inc()
 }
 

@@ -2,6 +2,7 @@ package live
 
 import (
 	"errors"
+	"sync"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -133,18 +134,26 @@ func (o *output) block(s *session) (int, error) {
 		n, _, err := o.do(s, o.wait)
 		return n, err
 	}
-	// TLS: a record is written whole or the connection is lost.
+	return o.blockTLS(s)
+}
+
+// tlsRecord is the longest plaintext of a TLS record (RFC 8446, section 5.1).
+const tlsRecord = 16 << 10
+
+var records = sync.Pool{New: func() any { return new([tlsRecord]byte) }}
+
+// blockTLS writes one record: it is written whole or the connection is lost,
+// and what was not written yet can still be dropped when the client is slow.
+func (o *output) blockTLS(s *session) (int, error) {
 	o.load(s)
-	defer clear(o.iov)
-	total := 0
+	record := records.Get().(*[tlsRecord]byte)
+	defer records.Put(record)
+	n := 0
 	for _, b := range o.iov {
-		n, err := s.sock.Conn.Write(b)
-		total += n
-		if err != nil {
-			return total, err
-		}
+		n += copy(record[n:], b)
 	}
-	return total, nil
+	clear(o.iov)
+	return s.sock.Conn.Write(record[:n])
 }
 
 func isTimeout(err error) bool {

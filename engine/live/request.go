@@ -12,7 +12,7 @@ import (
 const topicPrefix = "event:"
 
 // request carries out one message of a client.
-func (s *session) request(ctx context.Context, data []byte) {
+func (s *session) request(data []byte) {
 	var r codec.Request
 	if !s.credits.take(s.srv.opts.RequestRate, s.srv.opts.RequestBurst, time.Now()) {
 		_ = codec.ParseRequest(&r, data) // for its id
@@ -27,11 +27,11 @@ func (s *session) request(ctx context.Context, data []byte) {
 	case codec.RequestPing:
 		s.reply(codec.AppendPong(nil, r.ID))
 	case codec.RequestSubscribe:
-		s.subscribe(ctx, &r)
+		s.subscribe(&r)
 	case codec.RequestUnsubscribe:
 		s.unsubscribe(&r)
-	default:
-		s.fail(r.ID, "bad_request", "this type is not served")
+	case codec.RequestAuth:
+		s.renew(&r)
 	}
 }
 
@@ -47,7 +47,7 @@ func (s *session) eventOf(r *codec.Request) (event string, ok bool) {
 }
 
 // subscribe adds a topic, or changes the interval of one that is there.
-func (s *session) subscribe(ctx context.Context, r *codec.Request) {
+func (s *session) subscribe(r *codec.Request) {
 	event, ok := s.eventOf(r)
 	if !ok {
 		return
@@ -63,12 +63,22 @@ func (s *session) subscribe(ctx context.Context, r *codec.Request) {
 		s.fail(r.ID, "too_many_subscriptions", "unsubscribe from a topic first")
 		return
 	}
-	allowed, err := s.srv.opts.Access.Authorize(ctx, s.who, event)
-	if err != nil {
-		s.srv.faults.report("authorisation failed", err)
-		s.fail(r.ID, "internal", "try again later")
-		return
-	}
+	who, allowed := s.who, false
+	var err error
+	s.ask(true, func(ctx context.Context) {
+		allowed, err = s.srv.opts.Access.Authorize(ctx, who, event)
+	}, func() {
+		if err != nil {
+			s.srv.faults.report("authorisation failed", err)
+			s.fail(r.ID, "internal", "try again later")
+			return
+		}
+		s.admit(r, event, interval, allowed)
+	})
+}
+
+// admit adds a topic, if that is allowed and there is one.
+func (s *session) admit(r *codec.Request, event string, interval time.Duration, allowed bool) {
 	topic, exists := s.srv.core.Watch(strings.Clone(event))
 	if !allowed || !exists {
 		if exists {
@@ -77,7 +87,7 @@ func (s *session) subscribe(ctx context.Context, r *codec.Request) {
 		s.deny(r)
 		return
 	}
-	w := &watch{topic: topic, interval: interval}
+	w := &watch{topic: topic, interval: interval, confirmed: time.Now()}
 	if s.topics == nil {
 		s.topics = make(map[string]*watch)
 	}

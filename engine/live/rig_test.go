@@ -51,10 +51,11 @@ func (d *doors) AllPublic() bool { return !d.secret }
 
 // setup is what a test may change before the rig starts.
 type setup struct {
-	shard shard.Config
-	live  Options
-	doors *doors
-	wrap  func(net.Listener) net.Listener // between the HTTP server and TCP
+	shard  shard.Config
+	live   Options
+	doors  *doors
+	access Access                          // instead of doors
+	wrap   func(net.Listener) net.Listener // between the HTTP server and TCP
 }
 
 // rig is a running core and live server behind an HTTP server on a port of
@@ -99,6 +100,9 @@ func start(t testing.TB, roster map[string][]string, change ...func(*setup)) *ri
 		t.Fatal(err)
 	}
 	su.live.Core, su.live.Writers, su.live.Access = core, su.shard.Writers, su.doors
+	if su.access != nil {
+		su.live.Access = su.access
+	}
 	srv, err := New(su.live)
 	if err != nil {
 		t.Fatal(err)
@@ -122,7 +126,7 @@ func (r *rig) run(su setup) {
 	}
 	mux := http.NewServeMux()
 	mux.Handle("/live", r.srv)
-	r.http = &http.Server{Handler: mux, ErrorLog: slog.NewLogLogger(slog.DiscardHandler, slog.LevelError)}
+	r.http = &http.Server{Handler: mux, ConnState: r.srv.ConnState, ErrorLog: slog.NewLogLogger(slog.DiscardHandler, slog.LevelError)}
 	coreCtx, endCore := context.WithCancel(context.Background())
 	liveCtx, endLive := context.WithCancel(context.Background())
 	r.endLive = endLive

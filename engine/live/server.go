@@ -19,7 +19,7 @@ import (
 // from many goroutines.
 type Access interface {
 	// Authenticate is asked before the upgrade. It returns 0 and who the
-	// client is, or the HTTP status to refuse it with (401 or 503).
+	// client is, or the HTTP status to refuse it with (401, 429 or 503).
 	Authenticate(r *http.Request) (who any, status int)
 	// Authorize is asked at every subscribe, before it is known whether the
 	// event exists. An error means that the answer could not be had.
@@ -47,6 +47,8 @@ type Options struct {
 	Heartbeat        time.Duration // between pings; two without an answer end the connection
 	WriteTimeout     time.Duration // no byte taken by the socket for so long ends the connection
 	NotsentLowat     int           // bytes the kernel may hold unsent; 0 leaves its default
+	Limits           Limits
+	Reauth           Reauth
 	WindowMax        time.Duration // how long the flush window may become under load; at most the core's own: never longer
 }
 
@@ -60,12 +62,17 @@ type Server struct {
 	faults    fault
 	gws       upgraders
 	maxUnread int
+	limiter   limiter
+	pending   pending
+	untold    fault
+	asks      asks
 
 	queue    dispatchQueue
 	sessions *xsync.MapOf[uint64, *session]
 	lastID   atomic.Uint64
 	open     atomic.Int64 // connections, those in the handshake included
 	draining atomic.Bool
+	queued   atomic.Int64 // unsent bytes of all connections, at the last look
 
 	door       sync.Mutex     // guards ended, so that no handshake begins behind the end
 	ended      bool           // Run has begun to end
@@ -78,6 +85,9 @@ type Server struct {
 
 // New makes a server. Nothing runs until Run.
 func New(o Options) (*Server, error) {
+	if o.Reauth.Keeper != nil && o.Reauth.Every <= 0 {
+		return nil, fmt.Errorf("live: the interval at which sessions are asked about must be positive")
+	}
 	if o.Heartbeat <= 0 || o.WriteTimeout <= 0 || o.MaxConnections <= 0 || o.MaxMessageBytes <= 0 {
 		return nil, fmt.Errorf("live: heartbeat, write time-out and limits must be positive")
 	}
@@ -92,7 +102,9 @@ func New(o Options) (*Server, error) {
 		maxUnread: 2*o.Core.RingSlots() + 2048,
 	}
 	srv.m = newMeters(o.Metrics, srv)
-	srv.faults = fault{log: o.Logger}
+	srv.faults, srv.untold = fault{log: o.Logger}, fault{log: o.Logger}
+	srv.limiter.o = o.Limits
+	srv.pending.by = map[client]int{}
 	return srv, nil
 }
 
@@ -107,6 +119,7 @@ func (srv *Server) Run(ctx context.Context) error {
 	var own sync.WaitGroup
 	inner, stop := context.WithCancel(context.WithoutCancel(ctx))
 	defer stop()
+	srv.asks.ctx = ctx
 	writers := make([]*writer, srv.opts.Writers)
 	for i := range writers {
 		w := &writer{srv: srv, queue: srv.core.Queue(i)}
@@ -119,6 +132,8 @@ func (srv *Server) Run(ctx context.Context) error {
 		own.Go(func() { srv.dispatch(inner) })
 	}
 	own.Go(func() { srv.heartbeat(inner) })
+	own.Go(func() { srv.reviews(inner) })
+	own.Go(func() { srv.weigh(inner) })
 
 	<-ctx.Done()
 	srv.shut()
@@ -130,6 +145,7 @@ func (srv *Server) Run(ctx context.Context) error {
 	srv.readers.Wait()
 	srv.parked.Wait()
 	srv.members.Wait()
+	srv.asks.own.Wait()
 	stop()
 	own.Wait()
 	return nil
@@ -161,7 +177,7 @@ func (srv *Server) Connections() int { return int(srv.open.Load()) }
 // forget removes a session that has left everything.
 func (srv *Server) forget(s *session) {
 	srv.sessions.Delete(s.id)
-	srv.open.Add(-1)
+	s.gone()
 	srv.members.Done()
 }
 

@@ -26,6 +26,8 @@ const maxInbound = 64
 type watch struct {
 	topic    *shard.Topic
 	interval time.Duration
+
+	confirmed time.Time // when it was last confirmed that it may be watched
 }
 
 // message is one message of a client.
@@ -42,6 +44,8 @@ type session struct {
 	sock *socket
 	ws   *gws.Conn
 	who  any
+	from client // for the limits
+	standing
 
 	// Handed from the reader to the dispatchers.
 	mu      sync.Mutex
@@ -126,9 +130,7 @@ func (s *session) linger() {
 	case <-limit.C:
 		return
 	}
-	if half, ok := s.sock.Conn.(interface{ CloseWrite() error }); ok {
-		_ = half.CloseWrite()
-	}
+	s.sock.closeWrite()
 	_ = s.sock.Conn.SetReadDeadline(time.Now().Add(lingerTime))
 	_, _ = io.Copy(io.Discard, io.LimitReader(onlyReader{s.sock.Conn}, 1<<20))
 }

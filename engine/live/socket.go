@@ -33,10 +33,33 @@ type socket struct {
 
 func newSocket(c net.Conn, early []byte) *socket {
 	k := &socket{Conn: c, early: append([]byte(nil), early...)}
-	if sc, ok := c.(*net.TCPConn); ok {
+	if sc := plain(c); sc != nil {
 		k.raw, _ = sc.SyscallConn() // fails for an invalid conn only, which cannot have been accepted
 	}
 	return k
+}
+
+// plain returns the TCP connection that c's bytes go to as they are, nil when
+// there is none (TLS). Behind a PROXY header reading must go through c, which
+// may hold bytes; writing need not.
+func plain(c net.Conn) *net.TCPConn {
+	switch c := c.(type) {
+	case *net.TCPConn:
+		return c
+	case interface{ TCPConn() (*net.TCPConn, bool) }:
+		tcp, _ := c.TCPConn()
+		return tcp
+	}
+	return nil
+}
+
+// closeWrite tells the client that nothing more comes.
+func (k *socket) closeWrite() {
+	if tcp := plain(k.Conn); tcp != nil {
+		_ = tcp.CloseWrite() // it may have ended
+	} else if half, ok := k.Conn.(interface{ CloseWrite() error }); ok {
+		_ = half.CloseWrite()
+	}
 }
 
 // tune keeps what the kernel holds unsent small: it cannot be taken back.

@@ -76,43 +76,46 @@ func (a agreement) shown(r *http.Request) *http.Request {
 // protocol, 429 limit, 503 draining.
 func (srv *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if srv.draining.Load() || !srv.enter() {
-		srv.reject(w, http.StatusServiceUnavailable, "draining")
+		srv.reject(w, http.StatusServiceUnavailable, reasonDraining, "come back after a pause")
 		return
 	}
 	defer srv.handshakes.Done()
 	if !isHandshake(r) {
-		srv.reject(w, http.StatusBadRequest, "not a WebSocket handshake")
+		srv.reject(w, http.StatusBadRequest, reasonHandshake, "not a WebSocket handshake")
 		return
 	}
 	if r.Header.Get("Sec-WebSocket-Version") != "13" {
 		w.Header().Set("Sec-WebSocket-Version", "13") // RFC 6455, section 4.4
-		srv.reject(w, http.StatusUpgradeRequired, "WebSocket version 13 is spoken here")
+		srv.reject(w, http.StatusUpgradeRequired, reasonHandshake, "WebSocket version 13 is spoken here")
 		return
 	}
 	if !srv.allowedOrigin(r) {
-		srv.reject(w, http.StatusForbidden, "origin not allowed")
+		srv.reject(w, http.StatusForbidden, reasonOrigin, "origin not allowed")
 		return
 	}
-	if srv.open.Add(1) > int64(srv.opts.MaxConnections) {
-		srv.open.Add(-1)
-		srv.reject(w, http.StatusTooManyRequests, "too many connections")
+	from, reason := srv.count(r)
+	if reason != "" {
+		srv.reject(w, http.StatusTooManyRequests, reason, "too many")
 		return
 	}
 	who, status := srv.opts.Access.Authenticate(r)
 	if status != 0 {
-		srv.open.Add(-1)
-		srv.reject(w, status, http.StatusText(status))
+		srv.unadmit(nil, from)
+		srv.reject(w, status, accessReason(status), http.StatusText(status))
 		return
 	}
-	if err := srv.upgrade(w, r, who); err != nil {
-		srv.open.Add(-1)
+	if err := srv.upgrade(w, r, who, from); err != nil {
+		srv.unadmit(who, from)
 		srv.faults.report("upgrading a connection failed", err)
 	}
 }
 
-func (srv *Server) reject(w http.ResponseWriter, status int, why string) {
-	srv.m.rejected(status)
-	http.Error(w, why, status)
+func (srv *Server) reject(w http.ResponseWriter, status int, reason, why string) {
+	srv.m.rejected(status, reason)
+	if status == http.StatusTooManyRequests || status == http.StatusServiceUnavailable {
+		w.Header().Set("Retry-After", retryAfter)
+	}
+	http.Error(w, reason+": "+why, status)
 }
 
 // isHandshake checks what gws would answer with 400 from inside the upgrade,
@@ -154,15 +157,15 @@ func (srv *Server) allowedOrigin(r *http.Request) bool {
 
 // upgrade takes the connection from the HTTP server, lets gws shake hands, and
 // starts the reader.
-func (srv *Server) upgrade(w http.ResponseWriter, r *http.Request, who any) error {
+func (srv *Server) upgrade(w http.ResponseWriter, r *http.Request, who any, from client) error {
 	raw, buffered, err := http.NewResponseController(w).Hijack()
 	if err != nil {
-		srv.reject(w, http.StatusInternalServerError, "cannot upgrade")
+		srv.reject(w, http.StatusInternalServerError, reasonNoHijack, "cannot upgrade")
 		return err
 	}
 	early, _ := buffered.Reader.Peek(buffered.Reader.Buffered())
 	agreed := srv.agree(r.Header)
-	s := srv.newSession(raw, early, r, who)
+	s := srv.newSession(raw, early, r)
 	if agreed.deflate {
 		s.sock.follow.deflate = true
 		s.conn.AcceptDeflate()
@@ -172,6 +175,8 @@ func (srv *Server) upgrade(w http.ResponseWriter, r *http.Request, who any) erro
 		s.cut()
 		return err
 	}
+	s.from = from
+	s.settle(who)
 	s.reply(codec.AppendWelcome(nil, srv.opts.InstanceID, int(srv.opts.Heartbeat.Milliseconds())))
 	srv.sessions.Store(s.id, s)
 	srv.members.Add(1)
@@ -183,8 +188,8 @@ func (srv *Server) upgrade(w http.ResponseWriter, r *http.Request, who any) erro
 	return nil
 }
 
-func (srv *Server) newSession(c net.Conn, early []byte, r *http.Request, who any) *session {
-	s := &session{srv: srv, sock: newSocket(c, early), who: who, id: srv.lastID.Add(1), flushed: make(chan struct{})}
+func (srv *Server) newSession(c net.Conn, early []byte, r *http.Request) *session {
+	s := &session{srv: srv, sock: newSocket(c, early), id: srv.lastID.Add(1), flushed: make(chan struct{})}
 	s.sock.sess = s
 	s.sock.tune(srv.opts.NotsentLowat)
 	batch := r.URL.Query().Get("batch") == "1"

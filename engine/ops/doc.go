@@ -10,8 +10,9 @@
 //
 // It listens on loopback unless told otherwise, and there it answers only to
 // names that mean this machine: a page from elsewhere, whose name somebody has
-// pointed at 127.0.0.1 (DNS rebinding), gets 403. On any other address who may
-// connect is the network's business.
+// pointed at 127.0.0.1 (DNS rebinding), gets 403. On any other address profiles
+// are off unless asked for, and who may connect is the network's business, or
+// that of the bearer token, which everything but health and readiness wants.
 //
 // # Goroutines
 //

@@ -11,7 +11,7 @@ import (
 // localhost.
 func localOnly(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if !isLocalName(r.Host) {
+		if !IsLocalName(r.Host) {
 			http.Error(w, "this listener answers only to an IP address or localhost as host", http.StatusForbidden)
 			return
 		}
@@ -19,9 +19,10 @@ func localOnly(next http.Handler) http.Handler {
 	})
 }
 
-// isLocalName judges a Host header. A missing one (HTTP/1.0) is let through: a
+// IsLocalName reports whether a Host header means this machine, whatever the
+// name service says: an address, or localhost. A missing one (HTTP/1.0) does: a
 // browser always sends it.
-func isLocalName(host string) bool {
+func IsLocalName(host string) bool {
 	if host == "" {
 		return true
 	}

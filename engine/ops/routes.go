@@ -2,6 +2,8 @@ package ops
 
 import (
 	"bytes"
+	"crypto/sha256"
+	"crypto/subtle"
 	"encoding/json"
 	"io"
 	"net/http"
@@ -13,18 +15,42 @@ import (
 	"github.com/VictoriaMetrics/metrics"
 )
 
-func (s *Server) routes() http.Handler {
+// routes has health and readiness for everybody, the rest for those who know
+// the token, if there is one.
+func (s *Server) routes(profiles bool) http.Handler {
+	private := http.NewServeMux()
+	private.HandleFunc("/{$}", index)
+	private.HandleFunc("/metrics", s.metrics)
+	if profiles {
+		private.HandleFunc("/debug/pprof/", pprof.Index)
+		private.HandleFunc("/debug/pprof/cmdline", cmdline)
+		private.HandleFunc("/debug/pprof/profile", pprof.Profile)
+		private.HandleFunc("/debug/pprof/symbol", pprof.Symbol)
+		private.HandleFunc("/debug/pprof/trace", pprof.Trace)
+	}
 	mux := http.NewServeMux()
-	mux.HandleFunc("/{$}", index)
-	mux.HandleFunc("/metrics", s.metrics)
 	mux.HandleFunc("/healthz", health)
 	mux.HandleFunc("/readyz", s.ready)
-	mux.HandleFunc("/debug/pprof/", pprof.Index)
-	mux.HandleFunc("/debug/pprof/cmdline", cmdline)
-	mux.HandleFunc("/debug/pprof/profile", pprof.Profile)
-	mux.HandleFunc("/debug/pprof/symbol", pprof.Symbol)
-	mux.HandleFunc("/debug/pprof/trace", pprof.Trace)
+	mux.Handle("/", s.tokenOnly(private))
 	return mux
+}
+
+// tokenOnly wants the bearer token. Hashes are compared, so that the time that
+// takes tells nothing, not even the length.
+func (s *Server) tokenOnly(next http.Handler) http.Handler {
+	if s.o.Token == "" {
+		return next
+	}
+	want := sha256.Sum256([]byte("Bearer " + s.o.Token))
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		got := sha256.Sum256([]byte(r.Header.Get("Authorization")))
+		if subtle.ConstantTimeCompare(got[:], want[:]) != 1 {
+			w.Header().Set("WWW-Authenticate", "Bearer")
+			http.Error(w, "unauthorized", http.StatusUnauthorized)
+			return
+		}
+		next.ServeHTTP(w, r)
+	})
 }
 
 func index(w http.ResponseWriter, _ *http.Request) {

@@ -27,6 +27,11 @@ const (
 type Options struct {
 	// Addr is host:port, port 0 for a free one, "" for DefaultAddr.
 	Addr string
+	// Token is asked for as a bearer token everywhere but at /healthz and
+	// /readyz. "" is none.
+	Token string
+	// Profiles serves /debug/pprof on an address that is not loopback, too.
+	Profiles bool
 	// Set holds the engine's metrics. Required.
 	Set *metrics.Set
 	// Ready says whether spectators may be sent here, and if not, why, in a few
@@ -71,8 +76,9 @@ func (s *Server) Listen() error {
 		return fmt.Errorf("listen for metrics and health (OPS_ADDR): %w", err)
 	}
 	s.listener = l
-	s.http.Handler = s.routes()
-	if isLoopback(l.Addr()) {
+	local := isLoopback(l.Addr())
+	s.http.Handler = s.routes(local || s.o.Profiles)
+	if local {
 		s.http.Handler = localOnly(s.http.Handler)
 	}
 	return nil

@@ -169,8 +169,8 @@ func TestHostNames(t *testing.T) {
 		{"127.1:9090", false}, {"[evil]:1", false},
 	}
 	for _, tt := range tests {
-		if got := isLocalName(tt.host); got != tt.want {
-			t.Errorf("isLocalName(%q) = %v", tt.host, got)
+		if got := IsLocalName(tt.host); got != tt.want {
+			t.Errorf("IsLocalName(%q) = %v", tt.host, got)
 		}
 	}
 }
@@ -185,7 +185,7 @@ func TestRebindingIsRefusedOnLoopbackOnly(t *testing.T) {
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
-			s := start(t, Options{Addr: tt.addr})
+			s := start(t, Options{Addr: tt.addr, Profiles: true})
 			for _, path := range []string{"/metrics", "/readyz", "/debug/pprof/"} {
 				if status, _, _ := get(t, s, path, "evil.example"); status != tt.want {
 					t.Errorf("%s asked of evil.example: %d, want %d", path, status, tt.want)
@@ -193,6 +193,49 @@ func TestRebindingIsRefusedOnLoopbackOnly(t *testing.T) {
 				if status, _, _ := get(t, s, path, "localhost"); status != http.StatusOK {
 					t.Errorf("%s asked of localhost: %d", path, status)
 				}
+			}
+		})
+	}
+}
+
+// TestTokenAndProfiles has what is private ask for the token, and profiles stay
+// off where others could connect.
+func TestTokenAndProfiles(t *testing.T) {
+	for _, c := range []struct {
+		name, path string
+		o          Options
+		token      string
+		want       int
+	}{
+		{"health needs none", "/healthz", Options{Token: "hush"}, "", 200},
+		{"readiness needs none", "/readyz", Options{Token: "hush"}, "", 200},
+		{"metrics without", "/metrics", Options{Token: "hush"}, "", 401},
+		{"profiles without", "/debug/pprof/", Options{Token: "hush"}, "", 401},
+		{"what is not there, without", "/x", Options{Token: "hush"}, "", 401},
+		{"a wrong one", "/metrics", Options{Token: "hush"}, "Bearer hus", 401},
+		{"no bearer", "/metrics", Options{Token: "hush"}, "hush", 401},
+		{"the right one", "/metrics", Options{Token: "hush"}, "Bearer hush", 200},
+		{"profiles on every address", "/debug/pprof/", Options{Addr: "0.0.0.0:0"}, "", 404},
+		{"a heap on every address", "/debug/pprof/heap", Options{Addr: "0.0.0.0:0"}, "", 404},
+		{"profiles that were asked for", "/debug/pprof/", Options{Addr: "0.0.0.0:0", Profiles: true}, "", 200},
+		{"metrics on every address", "/metrics", Options{Addr: "0.0.0.0:0"}, "", 200},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			s := start(t, c.o)
+			req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, "http://"+s.Addr()+c.path, nil)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if c.token != "" {
+				req.Header.Set("Authorization", c.token)
+			}
+			res, err := http.DefaultClient.Do(req)
+			if err != nil {
+				t.Fatal(err)
+			}
+			res.Body.Close()
+			if res.StatusCode != c.want {
+				t.Errorf("%s with %q: %d, want %d", c.path, c.token, res.StatusCode, c.want)
 			}
 		})
 	}

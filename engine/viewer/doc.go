@@ -15,6 +15,9 @@
 //	chart.js   the canvas, a frame at a time; grid.js, trails.js, dots.js draw
 //	panel.js   everything around the canvas
 //
+// The fragment names the event, #<event>, or a share link's event and token,
+// #event=…&token=…, which the page offers as a subprotocol when it connects.
+//
 // # Goroutines
 //
 // None. Handler is safe for concurrent use; Source.Events is called by many

@@ -88,6 +88,22 @@ type Database interface {
 	// fn's error ends it and is returned as it is.
 	LastPositions(ctx context.Context, devices []string, tolerance time.Duration, fn func(*Last) error) error
 
+	// PublicEvents returns the ids of the events that everybody may watch.
+	PublicEvents(ctx context.Context) ([]string, error)
+
+	// Revocations returns the ids of the tokens that were revoked and would
+	// otherwise be good, or would have been an hour ago.
+	Revocations(ctx context.Context) ([]string, error)
+
+	// MayWatch asks query with the user as $1 and the event as $2, both text;
+	// "" asks pitwall_members. It says whether there is a row, and its first
+	// column neither NULL, false nor 0.
+	MayWatch(ctx context.Context, query, user, event string) (bool, error)
+
+	// Revoke makes a token bad until it expires by itself, and tells those who
+	// listen on ChannelAccess.
+	Revoke(ctx context.Context, token string, expires time.Time) error
+
 	// Ping asks the database for a sign of life.
 	Ping(ctx context.Context) error
 

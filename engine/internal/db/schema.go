@@ -51,6 +51,13 @@ var wanted = []want{
 	{table: "positions", column: "attributes", kinds: []string{"json"}, nullable: true},
 	{table: "positions", column: "received_at", kinds: instant},
 	{table: "positions", column: "faulty", kinds: []string{"boolean"}},
+	{table: "pitwall_events", column: "event_id"},
+	{table: "pitwall_events", column: "public", kinds: []string{"boolean"}},
+	{table: "pitwall_events", column: "delay_s", kinds: intKinds},
+	{table: "pitwall_members", column: "user_id"},
+	{table: "pitwall_members", column: "event_id"},
+	{table: "pitwall_revocations", column: "token_id", kinds: textKinds},
+	{table: "pitwall_revocations", column: "expires_at", kinds: instant},
 }
 
 // longestDevice is the length of a device id that positions must hold.
@@ -159,7 +166,8 @@ func (p *postgres) columns(ctx context.Context) (map[string]map[string]column, e
 		       a.atthasdef OR a.attidentity <> '',
 		       CASE WHEN a.atttypid = 'varchar'::regtype AND a.atttypmod > 4 THEN a.atttypmod - 4 ELSE 0 END
 		FROM pg_attribute a JOIN pg_class c ON c.oid = a.attrelid
-		WHERE a.attrelid IN (to_regclass('events'), to_regclass('entries'), to_regclass('entry_devices'), to_regclass('positions'))
+		WHERE a.attrelid IN (to_regclass('events'), to_regclass('entries'), to_regclass('entry_devices'), to_regclass('positions'),
+		                     to_regclass('pitwall_events'), to_regclass('pitwall_members'), to_regclass('pitwall_revocations'))
 		  AND a.attnum > 0 AND NOT a.attisdropped`)
 	if err != nil {
 		return nil, err

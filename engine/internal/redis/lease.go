@@ -3,7 +3,6 @@ package redis
 import (
 	"context"
 	"fmt"
-	"strconv"
 	"time"
 )
 
@@ -22,7 +21,7 @@ return 0`
 // TakeLease takes or renews the lease key for ttl (at least 1 ms). held is
 // false when it carries another's token.
 func (c *Client) TakeLease(ctx context.Context, key, token string, ttl time.Duration) (held bool, err error) {
-	return c.eval(ctx, "take lease "+key, takeScript, key, token, strconv.FormatInt(max(ttl.Milliseconds(), 1), 10))
+	return c.eval(ctx, "take lease "+key, takeScript, key, token, millis(ttl))
 }
 
 // DropLease gives the lease key up. dropped is false when it was not held with

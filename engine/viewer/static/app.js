@@ -61,7 +61,7 @@ const live = new Live(url, {
 });
 
 const panel = new Panel({
-  choose: (id) => (location.hash = encodeURIComponent(id)),
+  choose: (id) => (location.hash = live.token ? new URLSearchParams({ event: id, token: live.token }) : encodeURIComponent(id)),
   list: () => listEvents(),
   suggest: (text, most) => matching(text).slice(0, most).map((d) => d.id),
   find: (text) => {
@@ -151,8 +151,9 @@ function matching(text) {
 
 // watch shows the event that the address names, or the first.
 function watch() {
-  const named = decode(location.hash.slice(1));
-  const wanted = named || events?.[0]?.id;
+  const named = fragment();
+  live.use(named.token);
+  const wanted = named.event || events?.[0]?.id;
   if (wanted === undefined || wanted === event) return;
   event = wanted;
   document.title = `${event} · Pitwall`;
@@ -165,6 +166,14 @@ function watch() {
   if (events) panel.events(events, event);
   live.watch(event);
   chart.changed();
+}
+
+// fragment reads #<event>, or #event=…&token=… of a share link.
+function fragment() {
+  const text = location.hash.slice(1);
+  if (!/^(event|token)=/.test(text)) return { event: decode(text), token: '' };
+  const fields = new URLSearchParams(text);
+  return { event: fields.get('event') ?? '', token: fields.get('token') ?? '' };
 }
 
 function decode(text) {

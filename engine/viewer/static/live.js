@@ -26,6 +26,7 @@ export class Live {
     this.onFrame = onFrame;
     this.socket = null;
     this.event = null;
+    this.token = ''; // of a share link, or of the platform that links here
     this.requests = 0; // ids given to requests so far
     this.pendingId = null; // of the subscribe not yet answered
     this.attempts = 0;
@@ -50,6 +51,13 @@ export class Live {
     this.subscribe();
   }
 
+  // use changes the token, with which a connection begins.
+  use(token) {
+    if (token === this.token) return;
+    this.token = token;
+    this.lost();
+  }
+
   // now tries at once, if it is waiting to try.
   now() {
     if (!this.socket && this.event !== null) this.open();
@@ -58,7 +66,8 @@ export class Live {
   open() {
     clearTimeout(this.timers.retry);
     this.state('connecting', this.attempts ? 'Reconnecting' : 'Connecting');
-    const socket = new WebSocket(this.url);
+    // A browser can set no header, and a query ends up in logs.
+    const socket = new WebSocket(this.url, this.token ? ['pitwall.v1', 'bearer.' + this.token] : []);
     this.socket = socket;
     this.timers.connect = setTimeout(() => this.lost(), CONNECT_TIMEOUT_MS);
     socket.onopen = () => {
@@ -92,12 +101,19 @@ export class Live {
         this.state('live', 'Live');
         break;
       case 'error':
-        this.refused(frame);
+        if (frame.topic === topicOf(this.event)) this.withdrawn();
+        else this.refused(frame);
         break;
     }
     // After a change of event, frames of the one before may still come.
     if (frame.topic && frame.topic !== topicOf(this.event)) return;
     this.onFrame(frame);
+  }
+
+  // withdrawn: the server has ended the subscription.
+  withdrawn() {
+    this.state('refused', 'Not available');
+    this.timers.again = setTimeout(() => this.subscribe(), RETRY_SUBSCRIBE_MS * 6 * (1 + Math.random()));
   }
 
   // refused handles an error frame: only one for our subscribe means something.

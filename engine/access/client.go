@@ -1,0 +1,97 @@
+package access
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"net/url"
+	"time"
+)
+
+// Bounds of what the other side may send.
+const (
+	maxAnswer = 64 << 10 // bytes of an answer of the platform
+	maxSet    = 1 << 20  // bytes of a key set
+)
+
+// client asks one server. It follows no redirect: the credentials are for the
+// server that was named, and a redirect to a login page is no answer.
+type client struct{ http *http.Client }
+
+// newClient makes a client whose questions take timeout at most, the wait for
+// one of its connections included.
+func newClient(timeout time.Duration) *client {
+	return &client{&http.Client{
+		Timeout:       timeout,
+		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
+		Transport: &http.Transport{
+			Proxy:                  http.ProxyFromEnvironment,
+			MaxConnsPerHost:        64,
+			MaxIdleConnsPerHost:    16,
+			IdleConnTimeout:        time.Minute,
+			TLSHandshakeTimeout:    timeout,
+			MaxResponseHeaderBytes: maxAnswer,
+			DisableCompression:     true, // what is small on the wire stays small
+			ForceAttemptHTTP2:      true,
+		},
+	}}
+}
+
+// get asks. The answer's body has limit bytes at most; a longer one is an
+// error. No error names the URL.
+func (c *client) get(ctx context.Context, address string, header http.Header, limit int64) (status int, body []byte, err error) {
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, address, nil)
+	if err != nil {
+		return 0, nil, errors.New("the URL is none")
+	}
+	for name, values := range header {
+		req.Header[name] = values
+	}
+	req.Header.Set("Accept", "application/json")
+	req.Header.Set("User-Agent", "pitwall")
+	res, err := c.http.Do(req)
+	if err != nil {
+		return 0, nil, bare(err)
+	}
+	defer res.Body.Close()
+	body, err = io.ReadAll(io.LimitReader(res.Body, limit+1))
+	if err != nil {
+		return 0, nil, fmt.Errorf("read the answer: %w", bare(err))
+	}
+	if int64(len(body)) > limit {
+		return 0, nil, fmt.Errorf("the answer is longer than %d bytes", limit)
+	}
+	return res.StatusCode, body, nil
+}
+
+// bare takes an error out of the wrapping that quotes the URL.
+func bare(err error) error {
+	var u *url.Error
+	if errors.As(err, &u) {
+		return u.Err
+	}
+	return err
+}
+
+func (c *client) close() { c.http.CloseIdleConnections() }
+
+// CheckURL accepts http and https URLs without a fragment. With private it
+// also wants the way to be safe: https, or a host that is this machine.
+func CheckURL(text string, private bool) error {
+	u, err := url.Parse(text)
+	if err != nil || u.Host == "" || u.Scheme != "http" && u.Scheme != "https" || u.Fragment != "" {
+		return errors.New("no http or https URL")
+	}
+	if private && u.Scheme != "https" && !isLocal(u.Hostname()) {
+		return errors.New("neither https nor on loopback")
+	}
+	return nil
+}
+
+func isLocal(host string) bool {
+	ip := net.ParseIP(host)
+	return host == "localhost" || ip != nil && ip.IsLoopback()
+}

@@ -1,0 +1,35 @@
+// Package access decides who may connect and who may watch: a position passes
+// it by, a spectator does not. The live server asks it before every upgrade,
+// at every subscribe, and again while a session lasts; it implements the
+// interfaces that live owns.
+//
+// Anonymous lets everybody watch everything. Guard is everything else:
+//
+//	token.go     where a request carries its token
+//	jwt.go       AUTH_MODE=jwt: signatures and claims; keys.go, jwks.go: the keys
+//	platform.go  AUTH_MODE=http and AUTHZ_MODE=http: the platform is asked
+//	decide.go    AUTHZ_MODE: public, claims, sql, http, or any of them
+//	lists.go     public events and revoked tokens, as the database has them
+//	link.go      share links: tokens of our own for one event; seat.go counts
+//	             their connections
+//	cache.go     answers kept for a moment, one question at a time per key
+//
+// # Goroutines
+//
+// Guard.Run refreshes keys and lists until its context ends, and owns all that
+// it starts. The other methods are called from many goroutines at once:
+// those of the HTTP server and those that live asks on. They may wait for the
+// platform or the database, each for Options.Timeout at most, and are never
+// called on the way of a position.
+//
+// # Caveats
+//
+// What cannot be decided is refused: an error is never a yes. Tokens, cookies
+// and the URLs of the platform appear in no error and no log line. Keys of
+// caches are keyed hashes, so that a dump of memory gives no token away that
+// is not in use.
+//
+// Lists that cannot be read again stay in force: revocations without an end,
+// public events for Options.Grace. A token whose signing key has been taken
+// out of a JWKS lasts until it expires, for the sessions that it has opened.
+package access

@@ -1,0 +1,255 @@
+package access
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"net/url"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/VictoriaMetrics/metrics"
+)
+
+// Ways to know who connects (AUTH_MODE).
+const (
+	ModeNone = "none"
+	ModeJWT  = "jwt"
+	ModeHTTP = "http"
+)
+
+// Channel is the notification channel of the database for changes of access
+// (contract 2).
+const Channel = "pitwall_access"
+
+// Options are what a Guard needs. Times must be positive.
+type Options struct {
+	Mode        string // ModeNone, ModeJWT or ModeHTTP
+	Proxied     bool   // ModeNone: let in who comes through a proxy
+	JWT         JWTOptions
+	TokenCookie string   // cookie that may hold the token; "": none
+	URL         string   // ModeHTTP: who is this?
+	Cookies     []string // ModeHTTP: cookies that are forwarded
+	Decide      []string // By…; none: everybody may watch everything
+	DecideURL   string   // ByHTTP
+	SQL         string   // BySQL; "": membership in pitwall_members
+	LinkSecret  []byte   // of share links; none: there are no links
+
+	Timeout time.Duration // of one question to the platform, the keys' server or the database
+	Cache   time.Duration // how long a yes is kept
+	Refresh time.Duration // of the lists
+	Grace   time.Duration // how long public events are good without the database
+
+	Store   Store
+	Seats   Seats  // may be nil without LinkSecret
+	Changed func() // called when sessions must be asked about again; it must not block
+	Logger  *slog.Logger
+	Metrics *metrics.Set
+}
+
+// authenticator knows people by their credential. It returns errRefused for
+// those it does not know, and any other error when it cannot tell.
+type authenticator interface {
+	authenticate(ctx context.Context, c credential) (*Identity, error)
+}
+
+// Guard decides who may connect and who may watch.
+type Guard struct {
+	o         Options
+	meters    meters
+	client    *client
+	set       *keySet       // nil without JWKS
+	auth      authenticator // nil in ModeNone
+	links     *links        // nil without links
+	seating   *seating      // nil without links
+	lists     *lists
+	judge     *judge
+	people    *cache[*Identity]
+	decisions *cache[bool]
+	faults    pacer
+	quit      context.CancelFunc
+	nudge     chan struct{}
+}
+
+// New makes a Guard; its error names the setting that is wrong. Open must
+// follow, then Run.
+func New(o Options) (*Guard, error) {
+	life, quit := context.WithCancel(context.Background())
+	g := &Guard{
+		o: o, client: newClient(o.Timeout), lists: &lists{store: o.Store}, quit: quit,
+		people: newCache[*Identity](life, o.Timeout), decisions: newCache[bool](life, o.Timeout),
+		faults: pacer{every: faultEvery}, nudge: make(chan struct{}, 1),
+	}
+	g.o.Decide = slices.Clone(o.Decide)
+	g.meters.register(o.Metrics)
+	slices.SortStableFunc(g.o.Decide, func(a, b string) int { return slices.Index(cost, a) - slices.Index(cost, b) })
+	if err := g.setMode(); err != nil {
+		return nil, err
+	}
+	for _, by := range o.Decide {
+		if by != ByHTTP {
+			continue
+		}
+		u, err := url.Parse(o.DecideURL)
+		if err = errors.Join(err, CheckURL(o.DecideURL, false)); err != nil {
+			return nil, errors.New("AUTHZ_URL is no http or https URL")
+		}
+		g.judge = &judge{url: u, client: g.client}
+	}
+	if len(o.LinkSecret) > 0 {
+		k, err := linkKey(o.LinkSecret)
+		if err != nil {
+			return nil, fmt.Errorf("LINK_SECRET: %w", err)
+		}
+		g.links = &links{key: k, leeway: o.JWT.Leeway}
+		g.seating = newSeating(o.Seats, o.Logger)
+	}
+	return g, nil
+}
+
+func (g *Guard) setMode() error {
+	switch g.o.Mode {
+	case ModeNone:
+	case ModeJWT:
+		if g.o.JWT.KeySetURL != "" {
+			if err := CheckURL(g.o.JWT.KeySetURL, true); err != nil {
+				return fmt.Errorf("JWKS_URL is %w", err)
+			}
+			g.set = newKeySet(g.o.JWT.KeySetURL, g.client, g.o.JWT.Refresh, g.o.Logger)
+		}
+		v, err := newVerifier(g.o.JWT, g.set)
+		if err != nil {
+			return err
+		}
+		g.auth = v
+	case ModeHTTP:
+		if err := CheckURL(g.o.URL, false); err != nil {
+			return fmt.Errorf("AUTH_URL is %w", err)
+		}
+		g.auth = &asker{url: g.o.URL, client: g.client, cache: g.people, keep: g.o.Cache}
+	default:
+		return fmt.Errorf("AUTH_MODE is %q, allowed are none, jwt and http", g.o.Mode)
+	}
+	return nil
+}
+
+// Open reads what decisions are made with: keys, lists, and whether the query
+// can be asked.
+func (g *Guard) Open(ctx context.Context) error {
+	if g.set != nil {
+		if err := g.set.fetch(ctx); err != nil {
+			return err
+		}
+	}
+	if _, err := g.lists.refresh(ctx); err != nil {
+		return err
+	}
+	for _, by := range g.o.Decide {
+		if by != BySQL {
+			continue
+		}
+		if _, err := g.o.Store.MayWatch(ctx, g.o.SQL, "", ""); err != nil {
+			return fmt.Errorf("ask the query of AUTHZ_SQL: %w", err)
+		}
+	}
+	return nil
+}
+
+// Run keeps keys and lists fresh until ctx ends.
+func (g *Guard) Run(ctx context.Context) error {
+	defer g.client.close()
+	defer g.quit()
+	var own sync.WaitGroup
+	if g.set != nil {
+		own.Go(func() { g.set.run(ctx) })
+	}
+	if g.seating != nil {
+		own.Go(func() { g.seating.run(ctx) })
+	}
+	own.Go(func() { g.listen(ctx) })
+	g.watch(ctx)
+	own.Wait()
+	return nil
+}
+
+// Quit ends the questions under way; those that follow fail. Nobody is let in
+// after it.
+func (g *Guard) Quit() { g.quit() }
+
+// Authenticate says who a request is from: 0 and an *Identity, or 401 for all
+// that is not good, 429 for a link whose connections are all taken, 503 when
+// nobody can tell now.
+func (g *Guard) Authenticate(r *http.Request) (who any, status int) {
+	if g.auth == nil {
+		if _, status := (Anonymous{Proxied: g.o.Proxied}).Authenticate(r); status != 0 {
+			g.meters.refused.Inc()
+			return nil, status
+		}
+	}
+	id, err := g.identify(r)
+	if err == nil && id.most > 0 {
+		id, err = g.sit(r.Context(), id)
+	}
+	switch {
+	case err == nil:
+		g.meters.admitted.Inc()
+		return id, 0
+	case errors.Is(err, errRefused):
+		g.meters.refused.Inc()
+		return nil, http.StatusUnauthorized
+	case errors.Is(err, errTaken):
+		g.meters.taken.Inc()
+		return nil, http.StatusTooManyRequests
+	}
+	g.fault("nobody can be let in", err)
+	return nil, http.StatusServiceUnavailable
+}
+
+// errTaken: a link has as many connections as it may.
+var errTaken = errors.New("all connections of the link are taken")
+
+func (g *Guard) identify(r *http.Request) (*Identity, error) {
+	c, ok := credentialOf(r, g.o.TokenCookie, g.o.Cookies)
+	if !ok {
+		return nil, errRefused
+	}
+	return g.known(r.Context(), c)
+}
+
+// known returns who a credential belongs to.
+func (g *Guard) known(ctx context.Context, c credential) (id *Identity, err error) {
+	switch {
+	case g.links != nil && isLink(c.token):
+		id, err = g.links.authenticate(ctx, c)
+	case g.auth == nil:
+		return &Identity{}, nil
+	default:
+		id, err = g.auth.authenticate(ctx, c)
+	}
+	if err == nil && !g.valid(id, time.Now()) {
+		return nil, errRefused
+	}
+	return id, err
+}
+
+// sit takes one of a link's seats.
+func (g *Guard) sit(ctx context.Context, id *Identity) (*Identity, error) {
+	at, err := g.seating.take(ctx, id.token, id.most)
+	if err != nil {
+		return nil, err
+	}
+	if at == nil {
+		return nil, errTaken
+	}
+	own := *id
+	own.seat = at
+	return &own, nil
+}
+
+// valid reports whether a session may go on by what is known here.
+func (g *Guard) valid(id *Identity, now time.Time) bool {
+	return (id.expires.IsZero() || id.expires.After(now)) && !g.lists.isRevoked(id.token)
+}

@@ -1,0 +1,312 @@
+package access
+
+import (
+	"context"
+	"log/slog"
+	"net/http"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/go-jose/go-jose/v4"
+
+	"pitwall/engine/internal/db"
+	"pitwall/engine/internal/redis"
+	"pitwall/engine/internal/testenv"
+)
+
+// allowed asks and reports an error.
+func allowed(t *testing.T, g *Guard, who any, event string) bool {
+	t.Helper()
+	yes, err := g.Authorize(t.Context(), who, event)
+	if err != nil {
+		t.Errorf("%s: %v", event, err)
+	}
+	return yes
+}
+
+func TestDecisionsCombine(t *testing.T) {
+	d := newDouble(t, func(w http.ResponseWriter, r *http.Request) {
+		says(200, `{"allowed":`+map[bool]string{true: "true", false: "false"}[r.URL.Query().Get("event") == "asked"]+`}`)(w, r)
+	})
+	ada := &Identity{user: "ada", events: grants{"named"}}
+	for _, c := range []struct {
+		decide string
+		who    *Identity
+		want   string // events that may be watched
+	}{
+		{"", ada, "open named joined asked other"},
+		{"public", ada, "open"},
+		{"claims", ada, "named"},
+		{"sql", ada, "joined"},
+		{"http", ada, "asked"},
+		{"public claims sql http", ada, "open named joined asked"},
+		{"public sql http", &Identity{}, "open"},
+		{"claims sql http", &Identity{user: "link:1", event: "other", events: grants{"*"}}, "open named joined asked other"},
+		{"sql http", &Identity{user: "link:1", event: "other"}, "other"},
+		{"claims", &Identity{user: "ada", events: grants{"*"}, expires: time.Now().Add(-time.Second)}, ""},
+	} {
+		t.Run(c.decide, func(t *testing.T) {
+			g, store := guard(t, func(o *Options) { o.Decide, o.DecideURL = strings.Fields(c.decide), d.URL })
+			if err := write(t, store, "ada", "joined", "open"); err != nil {
+				t.Fatal(err)
+			}
+			if _, err := g.lists.refresh(t.Context()); err != nil {
+				t.Fatal(err)
+			}
+			for _, event := range []string{"open", "named", "joined", "asked", "other"} {
+				if got, want := allowed(t, g, c.who, event), strings.Contains(" "+c.want+" ", " "+event+" "); got != want {
+					t.Errorf("%s: %v, want %v", event, got, want)
+				}
+			}
+		})
+	}
+}
+
+// write puts a member and a public event into the database.
+func write(t *testing.T, d db.Database, user, event, public string) error {
+	t.Helper()
+	for _, q := range []string{
+		"INSERT INTO pitwall_members (user_id, event_id) VALUES ($1, $2) RETURNING 1",
+		"INSERT INTO pitwall_events (event_id, public) VALUES ($2, length($1) < 99) RETURNING 1",
+	} {
+		e := event
+		if strings.Contains(q, "pitwall_events") {
+			e = public
+		}
+		if _, err := d.MayWatch(t.Context(), q, user, e); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// TestNobodyAnswers: an error is never a yes, and a yes of another is enough.
+func TestNobodyAnswers(t *testing.T) {
+	d := newDouble(t, says(500, ""))
+	g, _ := guard(t, func(o *Options) { o.Decide, o.DecideURL = []string{ByHTTP, ByClaims}, d.URL })
+	ada := &Identity{user: "ada", events: grants{"named"}}
+	if !allowed(t, g, ada, "named") {
+		t.Error("the token's own event is refused")
+	}
+	if yes, err := g.Authorize(t.Context(), ada, "other"); yes || err == nil {
+		t.Errorf("%v, %v, want an error", yes, err)
+	}
+	if yes, err := g.Authorize(t.Context(), "somebody", "named"); yes || err != nil {
+		t.Errorf("a stranger: %v, %v", yes, err)
+	}
+}
+
+func TestPublicEventsGoStale(t *testing.T) {
+	g, store := guard(t, func(o *Options) { o.Decide, o.Grace = []string{ByPublic}, time.Hour })
+	if err := write(t, store, "x", "x", "open"); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := g.lists.refresh(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if !allowed(t, g, &Identity{}, "open") || !g.MayList("open") || g.MayList("shut") {
+		t.Error("fresh lists: want open to be public, and nothing else")
+	}
+	g.lists.read = time.Now().Add(-2 * time.Hour)
+	if yes, err := g.Authorize(t.Context(), &Identity{}, "open"); yes || err == nil {
+		t.Errorf("stale lists: %v, %v, want an error", yes, err)
+	}
+}
+
+// TestRevocationIsHeard has a token revoked while the Guard runs.
+func TestRevocationIsHeard(t *testing.T) {
+	var changed atomic.Int64
+	g, store := guard(t, func(o *Options) { o.Changed = func() { changed.Add(1) }; o.Refresh = time.Hour })
+	run(t, g)
+	eventually(t, "the first look", func() bool { return changed.Load() > 0 })
+	token := sign(t, jose.HS256, secret, "", good("jti", "t1", "events", []string{"rally"}))
+	who, status := g.Authenticate(asks("/live", "Authorization", "Bearer "+token))
+	if status != 0 || !allowed(t, g, who, "rally") {
+		t.Fatalf("status %d", status)
+	}
+	before := changed.Load()
+	if err := store.Revoke(t.Context(), "t1", time.Now().Add(time.Hour)); err != nil {
+		t.Fatal(err)
+	}
+	eventually(t, "word of the revocation", func() bool { return changed.Load() > before })
+	if still, err := g.Confirm(t.Context(), who); still != nil || err != nil {
+		t.Errorf("confirmed: %v, %v", still, err)
+	}
+	if allowed(t, g, who, "rally") {
+		t.Error("a revoked token may watch")
+	}
+	if _, status := g.Authenticate(asks("/live", "Authorization", "Bearer "+token)); status != 401 {
+		t.Errorf("again: status %d, want 401", status)
+	}
+}
+
+// TestChangesAreSeenWithoutNotifications: another process writes the file.
+func TestChangesAreSeenWithoutNotifications(t *testing.T) {
+	var changed atomic.Int64
+	g, store := guard(t, func(o *Options) { o.Changed = func() { changed.Add(1) }; o.Decide = []string{ByPublic} })
+	run(t, g)
+	eventually(t, "the first look", func() bool { return changed.Load() > 0 })
+	if err := write(t, store, "x", "x", "open"); err != nil {
+		t.Fatal(err)
+	}
+	eventually(t, "the public event", func() bool { return g.MayList("open") && changed.Load() > 1 })
+}
+
+func TestRenewal(t *testing.T) {
+	g, _ := guard(t, func(o *Options) { o.LinkSecret = secret; o.Seats = nil })
+	token := func(more ...any) string { return sign(t, jose.HS256, secret, "", good(more...)) }
+	soon := time.Now().Add(30 * time.Second).Unix()
+	who, status := g.Authenticate(asks("/live?access_token=" + token("exp", soon)))
+	if status != 0 {
+		t.Fatalf("status %d", status)
+	}
+	now, err := g.Renew(t.Context(), who, token("events", []string{"rally"}))
+	if err != nil || now == nil || !g.Deadline(now).After(g.Deadline(who)) || !allowed(t, g, now, "rally") {
+		t.Fatalf("renewed to %+v, %v", now, err)
+	}
+	link := &Link{Event: "rally", Expires: time.Now().Add(time.Hour)}
+	linkToken, err := link.Sign(secret)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, bad := range map[string]string{
+		"another user's":   token("sub", "eve"),
+		"an expired one":   token("exp", time.Now().Add(-time.Hour).Unix()),
+		"a link's":         linkToken,
+		"none":             "x",
+		"one that is huge": strings.Repeat("x", maxToken+1),
+	} {
+		if now, err := g.Renew(t.Context(), who, bad); now != nil || err != nil {
+			t.Errorf("%s: renewed to %+v, %v", name, now, err)
+		}
+	}
+	if g.Deadline(nil) != (time.Time{}) {
+		t.Error("strangers have a deadline")
+	}
+}
+
+// TestPlatformIsAskedAgain confirms sessions of AUTH_MODE=http.
+func TestPlatformIsAskedAgain(t *testing.T) {
+	d := newDouble(t, says(200, `{"id":"ada","events":["rally"]}`))
+	g, _ := guard(t, func(o *Options) { o.Mode, o.URL, o.Cache = ModeHTTP, d.URL, 0 })
+	who, status := g.Authenticate(asks("/live", "Authorization", "Bearer x"))
+	if status != 0 || !allowed(t, g, who, "rally") {
+		t.Fatalf("status %d", status)
+	}
+	d.say(says(200, `{"id":"ada","events":["tour"]}`))
+	now, err := g.Confirm(t.Context(), who)
+	if err != nil || now == nil || allowed(t, g, now, "rally") || !allowed(t, g, now, "tour") {
+		t.Errorf("with other events: %+v, %v", now, err)
+	}
+	d.say(says(500, ""))
+	if now, err := g.Confirm(t.Context(), who); now != nil || err == nil {
+		t.Errorf("in an outage: %v, %v, want an error", now, err)
+	}
+	for _, no := range []http.HandlerFunc{says(401, ""), says(200, `{"id":"eve"}`)} {
+		d.say(no)
+		if now, err := g.Confirm(t.Context(), who); now != nil || err != nil {
+			t.Errorf("after a no: %v, %v", now, err)
+		}
+	}
+}
+
+func TestNobodyBehindAProxyInModeNone(t *testing.T) {
+	g, _ := guard(t, func(o *Options) { o.Mode, o.Decide = ModeNone, []string{ByPublic} })
+	if who, status := g.Authenticate(asks("/live")); status != 0 || who == nil {
+		t.Errorf("direct: status %d", status)
+	}
+	if _, status := g.Authenticate(asks("/live", "X-Forwarded-For", "1.2.3.4")); status != 401 {
+		t.Errorf("through a proxy: status %d, want 401", status)
+	}
+}
+
+func TestWrongSettings(t *testing.T) {
+	for _, c := range []struct {
+		want   string
+		change func(*Options)
+	}{
+		{"AUTH_MODE", func(o *Options) { o.Mode = "magic" }},
+		{"AUTH_URL", func(o *Options) { o.Mode = ModeHTTP }},
+		{"JWKS_URL", func(o *Options) { o.JWT.KeySetURL = "http://id.example/jwks" }},
+		{"AUTHZ_URL", func(o *Options) { o.Decide = []string{ByHTTP}; o.DecideURL = "ftp://x" }},
+		{"LINK_SECRET", func(o *Options) { o.LinkSecret = []byte("short") }},
+	} {
+		g, _ := guard(t, func(*Options) {})
+		o := g.o
+		c.change(&o)
+		o.Metrics.UnregisterAllMetrics()
+		if _, err := New(o); err == nil || !strings.Contains(err.Error(), c.want) {
+			t.Errorf("%v, want an error that names %s", err, c.want)
+		}
+	}
+	g, _ := guard(t, func(*Options) {})
+	g.o.Decide, g.o.SQL = []string{BySQL}, "SELECT 1 FROM nowhere"
+	if err := g.Open(t.Context()); err == nil || !strings.Contains(err.Error(), "AUTHZ_SQL") {
+		t.Errorf("a query that cannot be asked: %v", err)
+	}
+}
+
+func TestLinks(t *testing.T) {
+	door, err := redis.Open(context.Background(), redis.Options{URL: testenv.Redis(t).URL(), Logger: slog.New(slog.DiscardHandler)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(door.Close)
+	with := func(o *Options) { o.LinkSecret, o.Seats = secret, door }
+	north, _ := guard(t, with)
+	south, _ := guard(t, with)
+	run(t, north)
+	run(t, south)
+	link := &Link{Event: "rally", Expires: time.Now().Add(time.Hour), MaxConnections: 2}
+	token, err := link.Sign(secret)
+	if err != nil {
+		t.Fatal(err)
+	}
+	r := asks("/live", "Sec-WebSocket-Protocol", "pitwall.v1, bearer."+token)
+	one, status := north.Authenticate(r)
+	if status != 0 || !allowed(t, north, one, "rally") || allowed(t, north, one, "tour") {
+		t.Fatalf("status %d, want in, for the one event", status)
+	}
+	two, status := south.Authenticate(r)
+	if status != 0 {
+		t.Fatalf("the second: status %d", status)
+	}
+	if _, status := north.Authenticate(r); status != http.StatusTooManyRequests {
+		t.Errorf("the third: status %d, want 429", status)
+	}
+	renewed, err := south.Renew(t.Context(), two, token)
+	if err != nil || renewed == nil {
+		t.Fatalf("renew: %v, %v", renewed, err)
+	}
+	south.Left(renewed)
+	eventually(t, "the place to be free", func() bool {
+		_, status := north.Authenticate(r)
+		return status == 0
+	})
+	for name, bad := range map[string]func() string{
+		"another secret's": func() string {
+			return must((&Link{Event: "rally", Expires: time.Now().Add(time.Hour)}).Sign([]byte(strings.Repeat("x", 32))))
+		},
+		"the platform's tokens": func() string { return sign(t, jose.HS256, secret, linkKeyID, good("event", "rally", "jti", "x")) },
+	} {
+		if _, status := north.Authenticate(asks("/live?access_token=" + bad())); status != 401 {
+			t.Errorf("%s: status %d, want 401", name, status)
+		}
+	}
+}
+
+func TestLinksThatCannotBe(t *testing.T) {
+	hour := time.Now().Add(time.Hour)
+	for name, l := range map[string]*Link{
+		"no event": {Expires: hour}, "no time": {Event: "e"}, "a negative number": {Event: "e", Expires: hour, MaxConnections: -1},
+	} {
+		if _, err := l.Sign(secret); err == nil {
+			t.Errorf("%s: signed", name)
+		}
+	}
+	if _, err := (&Link{Event: "e", Expires: hour}).Sign(secret[:31]); err == nil {
+		t.Error("a short secret: signed")
+	}
+}

@@ -1,0 +1,172 @@
+package access
+
+import (
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rand"
+	"encoding/base64"
+	"errors"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/go-jose/go-jose/v4"
+)
+
+func verifierOf(t *testing.T, o JWTOptions) *verifier {
+	t.Helper()
+	o.Leeway = 5 * time.Second
+	v, err := newVerifier(o, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return v
+}
+
+func TestGoodTokens(t *testing.T) {
+	keys := publicPEM(rsaKey().Public(), ecKey().Public(), edKey().Public())
+	v := verifierOf(t, JWTOptions{Secret: secret, Keys: keys, Issuer: "platform", Audience: "pitwall"})
+	now := time.Now().Unix()
+	said := func(more ...any) map[string]any {
+		return good(append([]any{"iss", "platform", "aud", "pitwall"}, more...)...)
+	}
+	for _, c := range []struct {
+		name   string
+		token  string
+		events []string
+	}{
+		{"HS256", sign(t, jose.HS256, secret, "", said()), nil},
+		{"RS256", sign(t, jose.RS256, rsaKey(), "", said()), nil},
+		{"ES256", sign(t, jose.ES256, ecKey(), "", said()), nil},
+		{"EdDSA", sign(t, jose.EdDSA, edKey(), "", said()), nil},
+		{"a kid that the file does not know", sign(t, jose.RS256, rsaKey(), "2024", said()), nil},
+		{"several audiences", sign(t, jose.HS256, secret, "", said("aud", []string{"x", "pitwall"})), nil},
+		{"expired within the leeway", sign(t, jose.HS256, secret, "", said("exp", now-2)), nil},
+		{"not before, within the leeway", sign(t, jose.HS256, secret, "", said("nbf", now+2)), nil},
+		{"events", sign(t, jose.HS256, secret, "", said("events", []any{"rally", 42, "*"})), []string{"rally", "42", "*"}},
+		{"no events", sign(t, jose.HS256, secret, "", said("events", []any{})), nil},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			id, err := v.authenticate(t.Context(), credential{token: c.token})
+			if err != nil {
+				t.Fatalf("%s is refused: %v", c.token, err)
+			}
+			if id.user != "ada" || !slices.Equal(id.events, c.events) || id.expires.Before(time.Now()) {
+				t.Errorf("got %+v, want ada with %q", id, c.events)
+			}
+		})
+	}
+}
+
+func TestBadTokensAllLookTheSame(t *testing.T) {
+	v := verifierOf(t, JWTOptions{Secret: secret, Keys: publicPEM(rsaKey().Public(), ecKey().Public()), Issuer: "platform", Audience: "pitwall"})
+	now := time.Now().Unix()
+	said := func(more ...any) map[string]any {
+		return good(append([]any{"iss", "platform", "aud", "pitwall"}, more...)...)
+	}
+	fine := sign(t, jose.HS256, secret, "", said())
+	parts := strings.Split(fine, ".")
+	b64 := base64.RawURLEncoding.EncodeToString
+	p384 := must(ecdsa.GenerateKey(elliptic.P384(), rand.Reader))
+	for _, c := range []struct{ name, token string }{
+		{"none at all", ""},
+		{"no token", "hello"},
+		{"dots", ".."},
+		{"no algorithm", b64([]byte(`{"alg":"none"}`)) + "." + parts[1] + "."},
+		{"no algorithm, with a signature", b64([]byte(`{"alg":"None"}`)) + "." + parts[1] + "." + parts[2]},
+		{"the public key as HMAC secret", sign(t, jose.HS256, publicPEM(rsaKey().Public()), "", said())},
+		{"HS512 with the right secret", sign(t, jose.HS512, append(secret, secret...), "", said())},
+		{"PS256 with the right key", sign(t, jose.PS256, rsaKey(), "", said())},
+		{"ES384", sign(t, jose.ES384, p384, "", said())},
+		{"EdDSA, which no key is for", sign(t, jose.EdDSA, edKey(), "", said())},
+		{"another secret", sign(t, jose.HS256, []byte("another secret of 32 bytes or so"), "", said())},
+		{"another RSA key", sign(t, jose.RS256, otherRSA(), "", said())},
+		{"a changed payload", parts[0] + "." + b64([]byte(`{"sub":"eve","exp":9999999999}`)) + "." + parts[2]},
+		{"a signature cut", fine[:len(fine)-4]},
+		{"a fourth part", fine + ".x"},
+		{"JSON serialisation", `{"payload":"` + parts[1] + `","protected":"` + parts[0] + `","signature":"` + parts[2] + `"}`},
+		{"no exp", sign(t, jose.HS256, secret, "", said("exp", nil))},
+		{"expired", sign(t, jose.HS256, secret, "", said("exp", now-6))},
+		{"exp is text", sign(t, jose.HS256, secret, "", said("exp", "tomorrow"))},
+		{"exp is 0", sign(t, jose.HS256, secret, "", said("exp", 0))},
+		{"exp is negative", sign(t, jose.HS256, secret, "", said("exp", -1))},
+		{"exp beyond every calendar", sign(t, jose.HS256, secret, "", said("exp", 1e300))},
+		{"not yet", sign(t, jose.HS256, secret, "", said("nbf", now+60))},
+		{"issued in the future", sign(t, jose.HS256, secret, "", said("iat", now+60))},
+		{"another issuer", sign(t, jose.HS256, secret, "", said("iss", "evil"))},
+		{"no issuer", sign(t, jose.HS256, secret, "", said("iss", nil))},
+		{"another audience", sign(t, jose.HS256, secret, "", said("aud", "shop"))},
+		{"no audience", sign(t, jose.HS256, secret, "", said("aud", nil))},
+		{"events is text", sign(t, jose.HS256, secret, "", said("events", "*"))},
+		{"events holds an object", sign(t, jose.HS256, secret, "", said("events", []any{map[string]any{}}))},
+		{"events holds an empty id", sign(t, jose.HS256, secret, "", said("events", []any{""}))},
+		{"a very long user", sign(t, jose.HS256, secret, "", said("sub", strings.Repeat("x", maxName+1)))},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			if id, err := v.authenticate(t.Context(), credential{token: c.token}); !errors.Is(err, errRefused) || err.Error() != "refused" || id != nil {
+				t.Errorf("%s: %+v, %v, want the one refusal", c.token, id, err)
+			}
+		})
+	}
+}
+
+func TestSettingsOfJWT(t *testing.T) {
+	p384 := must(ecdsa.GenerateKey(elliptic.P384(), rand.Reader))
+	for _, c := range []struct {
+		name string
+		o    JWTOptions
+		want string
+	}{
+		{"no key", JWTOptions{}, "JWT_SECRET, JWT_PUBLIC_KEY_FILE or JWKS_URL"},
+		{"a short secret", JWTOptions{Secret: secret[:31]}, "JWT_SECRET has 31 bytes"},
+		{"a file of something else", JWTOptions{Keys: []byte("hello")}, "JWT_PUBLIC_KEY_FILE"},
+		{"a curve that is not served", JWTOptions{Keys: publicPEM(p384.Public())}, "P-256"},
+	} {
+		if _, err := newVerifier(c.o, nil); err == nil || !strings.Contains(err.Error(), c.want) {
+			t.Errorf("%s: %v, want %q", c.name, err, c.want)
+		}
+	}
+}
+
+func TestGrants(t *testing.T) {
+	for _, c := range []struct {
+		g     grants
+		event string
+		want  bool
+	}{
+		{nil, "rally", false},
+		{grants{"rally"}, "rally", true},
+		{grants{"rally"}, "rally-2", false},
+		{grants{"*"}, "anything", true},
+		{grants{"rally-*"}, "rally-2", true},
+		{grants{"rally-*"}, "rally", false},
+		{grants{"tour", "rally-*"}, "tour", true},
+		{grants{"ra*y"}, "rally", false},
+	} {
+		if got := c.g.has(c.event); got != c.want {
+			t.Errorf("%q has %q: %v, want %v", c.g, c.event, got, c.want)
+		}
+	}
+}
+
+// FuzzToken: whatever is sent, only tokens of the holder of the key are taken.
+func FuzzToken(f *testing.F) {
+	v, err := newVerifier(JWTOptions{Secret: secret, Keys: publicPEM(ecKey().Public())}, nil)
+	if err != nil {
+		f.Fatal(err)
+	}
+	fine := sign(f, jose.HS256, secret, "k", good())
+	for _, s := range []string{fine, sign(f, jose.ES256, ecKey(), "", good()), "a.b.c", "", "..", strings.Repeat(".", 100)} {
+		f.Add(s)
+	}
+	f.Fuzz(func(t *testing.T, token string) {
+		id, err := v.authenticate(t.Context(), credential{token: token})
+		if err != nil && !errors.Is(err, errRefused) {
+			t.Errorf("%q: %v", token, err)
+		}
+		if err == nil && id.user != "ada" {
+			t.Errorf("%q is taken for %+v", token, id)
+		}
+	})
+}

@@ -1,0 +1,92 @@
+package access
+
+import (
+	"context"
+	"crypto/hkdf"
+	"crypto/rand"
+	"crypto/sha256"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/go-jose/go-jose/v4"
+	"github.com/go-jose/go-jose/v4/jwt"
+)
+
+// linkKeyID is the kid of share links, by which they are told from tokens of
+// the platform.
+const linkKeyID = "pitwall-link"
+
+// Link is a share link: whoever has its token may watch one event.
+type Link struct {
+	ID             string // for revocation; made by Sign
+	Event          string
+	Expires        time.Time
+	MaxConnections int // at the same time, on all instances; 0: any number
+}
+
+type linkClaims struct {
+	jwt.Claims
+	Event string `json:"event"`
+	Most  int    `json:"max,omitempty"`
+}
+
+// linkKey derives the key of links, so that a secret which also signs the
+// platform's tokens makes neither good in the place of the other.
+func linkKey(secret []byte) ([]byte, error) {
+	if len(secret) < minSecret {
+		return nil, fmt.Errorf("the secret has %d bytes, allowed are %d or more", len(secret), minSecret)
+	}
+	return hkdf.Key(sha256.New, secret, nil, "pitwall share link 1", sha256.Size)
+}
+
+// Sign makes the link's id and returns its token.
+func (l *Link) Sign(secret []byte) (token string, err error) {
+	k, err := linkKey(secret)
+	if err != nil {
+		return "", err
+	}
+	if l.Event == "" || len(l.Event) > maxName || l.MaxConnections < 0 || !l.Expires.After(time.Now()) {
+		return "", errors.New("a link needs an event, a time to live, and no negative number of connections")
+	}
+	l.ID = rand.Text()
+	o := (&jose.SignerOptions{}).WithHeader("kid", linkKeyID)
+	signer, err := jose.NewSigner(jose.SigningKey{Algorithm: jose.HS256, Key: k}, o)
+	if err != nil {
+		return "", fmt.Errorf("sign a link: %w", err)
+	}
+	return jwt.Signed(signer).Claims(linkClaims{
+		Claims: jwt.Claims{ID: l.ID, IssuedAt: jwt.NewNumericDate(time.Now()), Expiry: jwt.NewNumericDate(l.Expires)},
+		Event:  l.Event, Most: l.MaxConnections,
+	}).Serialize()
+}
+
+// links checks the tokens of links.
+type links struct {
+	key    []byte
+	leeway time.Duration
+}
+
+// isLink reports whether a token says that it is a link's.
+func isLink(token string) bool {
+	t, err := jwt.ParseSigned(token, []jose.SignatureAlgorithm{jose.HS256})
+	return err == nil && len(t.Headers) == 1 && t.Headers[0].KeyID == linkKeyID
+}
+
+// authenticate returns the session of a link, without its seat.
+func (l *links) authenticate(_ context.Context, c credential) (*Identity, error) {
+	t, err := jwt.ParseSigned(c.token, []jose.SignatureAlgorithm{jose.HS256})
+	if err != nil {
+		return nil, errRefused
+	}
+	var cl linkClaims
+	if t.Claims(l.key, &cl) != nil || cl.Event == "" || cl.ID == "" || cl.Most < 0 {
+		return nil, errRefused
+	}
+	id, err := (&claims{Claims: cl.Claims}).identity(jwt.Expected{}, l.leeway, time.Now())
+	if err != nil {
+		return nil, err
+	}
+	id.user, id.event, id.most = "link:"+cl.ID, cl.Event, cl.Most
+	return id, nil
+}

@@ -1,0 +1,175 @@
+package access
+
+import (
+	"context"
+	"crypto/ecdsa"
+	"crypto/ed25519"
+	"crypto/elliptic"
+	"crypto/rand"
+	"crypto/rsa"
+	"crypto/x509"
+	"encoding/json"
+	"encoding/pem"
+	"log/slog"
+	"net/http"
+	"net/http/httptest"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/VictoriaMetrics/metrics"
+	"github.com/go-jose/go-jose/v4"
+
+	"pitwall/engine/internal/db"
+	"pitwall/engine/internal/testenv"
+)
+
+// patience is how long a test waits for what must come.
+const patience = 20 * time.Second
+
+// quick bounds the questions of tests that have them fail.
+const quick = 200 * time.Millisecond
+
+// Keys are made once: RSA takes its time.
+var (
+	rsaKey   = sync.OnceValue(func() *rsa.PrivateKey { return must(rsa.GenerateKey(rand.Reader, 2048)) })
+	otherRSA = sync.OnceValue(func() *rsa.PrivateKey { return must(rsa.GenerateKey(rand.Reader, 2048)) })
+	ecKey    = sync.OnceValue(func() *ecdsa.PrivateKey { return must(ecdsa.GenerateKey(elliptic.P256(), rand.Reader)) })
+	edKey    = sync.OnceValue(func() ed25519.PrivateKey {
+		_, k, err := ed25519.GenerateKey(rand.Reader)
+		return must(k, err)
+	})
+	secret = []byte("0123456789abcdef0123456789abcdef")
+)
+
+func must[T any](v T, err error) T {
+	if err != nil {
+		panic(err)
+	}
+	return v
+}
+
+// publicPEM is a PEM file of public keys.
+func publicPEM(keys ...any) []byte {
+	var out []byte
+	for _, k := range keys {
+		out = append(out, pem.EncodeToMemory(&pem.Block{Type: "PUBLIC KEY", Bytes: must(x509.MarshalPKIXPublicKey(k))})...)
+	}
+	return out
+}
+
+// sign makes a token of any claims, with a kid unless it is "".
+func sign(t testing.TB, alg jose.SignatureAlgorithm, k any, kid string, claims map[string]any) string {
+	t.Helper()
+	o := &jose.SignerOptions{}
+	if kid != "" {
+		o.WithHeader("kid", kid)
+	}
+	s, err := jose.NewSigner(jose.SigningKey{Algorithm: alg, Key: k}, o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	sig, err := s.Sign(must(json.Marshal(claims)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return must(sig.CompactSerialize())
+}
+
+// good are claims that nothing is wrong with, and what else is given.
+func good(more ...any) map[string]any {
+	c := map[string]any{"sub": "ada", "exp": time.Now().Add(time.Hour).Unix()}
+	for i := 0; i < len(more); i += 2 {
+		if name := more[i].(string); more[i+1] == nil {
+			delete(c, name)
+		} else {
+			c[name] = more[i+1]
+		}
+	}
+	return c
+}
+
+// double is a server that answers what the test says at the moment, and counts.
+type double struct {
+	*httptest.Server
+	asked  atomic.Int64
+	answer atomic.Pointer[http.HandlerFunc]
+}
+
+func newDouble(t testing.TB, answer http.HandlerFunc) *double {
+	d := &double{}
+	d.say(answer)
+	d.Server = httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		d.asked.Add(1)
+		(*d.answer.Load())(w, r)
+	}))
+	t.Cleanup(d.Close)
+	return d
+}
+
+func (d *double) say(answer http.HandlerFunc) { d.answer.Store(&answer) }
+
+// says answers with a status and a body.
+func says(status int, body string) http.HandlerFunc {
+	return func(w http.ResponseWriter, _ *http.Request) {
+		w.WriteHeader(status)
+		_, _ = w.Write([]byte(body))
+	}
+}
+
+// jwksOf is the JSON of a key set.
+func jwksOf(keys ...jose.JSONWebKey) string {
+	return string(must(json.Marshal(jose.JSONWebKeySet{Keys: keys})))
+}
+
+// guard makes a Guard on an embedded database of its own; change sets options.
+func guard(t *testing.T, change func(*Options)) (*Guard, db.Database) {
+	t.Helper()
+	d, err := db.Open(t.Context(), db.Options{DataDir: t.TempDir(), Logger: slog.New(slog.DiscardHandler)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(d.Close)
+	if _, err := d.Migrate(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	o := Options{
+		Mode: ModeJWT, JWT: JWTOptions{Secret: secret, Leeway: 5 * time.Second, Refresh: time.Hour}, Decide: []string{ByClaims},
+		Timeout: patience, Cache: time.Minute, Refresh: 20 * time.Millisecond, Grace: time.Hour,
+		Store: d, Changed: func() {}, Logger: slog.New(slog.DiscardHandler), Metrics: metrics.NewSet(),
+	}
+	change(&o)
+	g, err := New(o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(g.client.close)
+	if err := g.Open(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	return g, d
+}
+
+// run runs the Guard until the test ends.
+func run(t *testing.T, g *Guard) {
+	ctx, cancel := context.WithCancel(context.Background())
+	var own sync.WaitGroup
+	own.Go(func() { _ = g.Run(ctx) })
+	t.Cleanup(func() { cancel(); own.Wait() })
+}
+
+// eventually waits until ok.
+func eventually(t *testing.T, what string, ok func() bool) {
+	t.Helper()
+	testenv.Eventually(t, patience, what, ok)
+}
+
+// asks is a request with headers in pairs.
+func asks(target string, headers ...string) *http.Request {
+	r := httptest.NewRequest(http.MethodGet, target, nil)
+	for i := 0; i < len(headers); i += 2 {
+		r.Header.Add(headers[i], headers[i+1])
+	}
+	return r
+}

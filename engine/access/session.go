@@ -1,0 +1,69 @@
+package access
+
+import (
+	"context"
+	"errors"
+	"time"
+)
+
+// Deadline is when the session of who ends, unless it is renewed; zero for
+// never.
+func (g *Guard) Deadline(who any) time.Time {
+	if id, ok := who.(*Identity); ok {
+		return id.expires
+	}
+	return time.Time{}
+}
+
+// Confirm asks again whether who may stay connected. It returns nil when not,
+// otherwise who he is now. An error means that nobody can tell.
+func (g *Guard) Confirm(ctx context.Context, who any) (any, error) {
+	id, ok := who.(*Identity)
+	if !ok || !g.valid(id, time.Now()) {
+		return nil, nil
+	}
+	if id.asked.isZero() {
+		return id, nil
+	}
+	return g.same(ctx, id, id.asked)
+}
+
+// Renew takes another token for the session of who. It returns nil when the
+// token is not good, or another user's: a session does not change hands.
+func (g *Guard) Renew(ctx context.Context, who any, token string) (any, error) {
+	id, ok := who.(*Identity)
+	if !ok || g.auth == nil && id.event == "" {
+		return nil, nil
+	}
+	if len(token) > maxToken {
+		return nil, nil
+	}
+	return g.same(ctx, id, credential{token: token})
+}
+
+// same returns the user of a credential if it is the one of id.
+func (g *Guard) same(ctx context.Context, id *Identity, c credential) (any, error) {
+	now, err := g.known(ctx, c)
+	switch {
+	case errors.Is(err, errRefused):
+		return nil, nil
+	case err != nil:
+		return nil, err
+	case now.user != id.user || now.event != id.event:
+		return nil, nil
+	}
+	if id.seat != nil {
+		seated := *now
+		seated.seat = id.seat
+		now = &seated
+	}
+	return now, nil
+}
+
+// Left is called once for every identity that Authenticate has returned, when
+// its connection has gone. It does not block.
+func (g *Guard) Left(who any) {
+	if id, ok := who.(*Identity); ok && id.seat != nil {
+		g.seating.leave(id.seat)
+	}
+}

@@ -1,0 +1,48 @@
+package engine
+
+import (
+	"context"
+	"fmt"
+
+	"pitwall/engine/embedded"
+	"pitwall/engine/internal/db"
+)
+
+// startSimulator lets the simulated devices send, by XADD like any ingestion
+// service.
+func (e *Engine) startSimulator(context.Context) error {
+	if e.cfg.Simulate == 0 {
+		return nil
+	}
+	s, err := e.simulator()
+	if err != nil {
+		return err
+	}
+	e.run("simulator", s.Run)
+	return nil
+}
+
+func (e *Engine) simulator() (*embedded.Simulator, error) {
+	return embedded.NewSimulator(embedded.Options{
+		Devices: e.cfg.Simulate, Publisher: e.bulkDoor, Streams: e.cfg.streams(), Seed: 1, Logger: e.log,
+	})
+}
+
+// importDemo puts the simulator's event into the roster.
+func (e *Engine) importDemo(ctx context.Context) error {
+	if e.cfg.Simulate == 0 {
+		return nil
+	}
+	s, err := e.simulator()
+	if err != nil {
+		return err
+	}
+	var rows []db.RosterRow
+	for i, r := range s.Roster() {
+		rows = append(rows, db.RosterRow{Line: i + 1, EventID: r.Event, EntryID: r.Entry, DeviceID: r.Device})
+	}
+	if _, err := e.db.ImportRoster(ctx, rows, false); err != nil {
+		return fmt.Errorf("put the simulated devices into the roster (SIMULATE): %w", err)
+	}
+	return nil
+}

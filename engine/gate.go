@@ -1,0 +1,65 @@
+package engine
+
+import (
+	"context"
+	"fmt"
+
+	"pitwall/engine/access"
+	"pitwall/engine/live"
+)
+
+// gate is who decides about spectators.
+type gate interface {
+	live.Access
+	// MayList reports whether an event may be named to everybody.
+	MayList(event string) bool
+}
+
+// openGate makes the gate that the settings ask for. Where everybody may watch
+// everything nobody has to be asked again.
+func (e *Engine) openGate(ctx context.Context) (err error) {
+	c := &e.cfg
+	if c.AuthMode == access.ModeNone && len(c.AuthzMode) == 0 {
+		e.gate = access.Anonymous{Proxied: c.AuthAllowAnonymous}
+		e.log.Warn("everybody who reaches HTTP_ADDR may watch every event", "auth_mode", c.AuthMode, "http_addr", c.HTTPAddr)
+		return nil
+	}
+	o := access.Options{
+		Mode: c.AuthMode, Proxied: c.AuthAllowAnonymous, TokenCookie: c.AuthTokenCookie, URL: c.AuthURL, Cookies: c.AuthCookies,
+		Decide: c.decisions(), DecideURL: c.AuthzURL, SQL: c.AuthzSQL,
+		Timeout: ms(c.AuthTimeoutMS), Cache: ms(c.AuthCacheMS), Refresh: ms(c.AuthRefreshMS), Grace: ms(c.AuthGraceMS),
+		Store: e.db, Seats: e.bulkDoor, Logger: e.log, Metrics: e.set,
+		Changed: func() { e.live.Recheck() },
+		JWT: access.JWTOptions{
+			KeySetURL: c.JWKSURL, Refresh: ms(c.JWKSRefreshMS), Issuer: c.JWTIssuer, Audience: c.JWTAudience, Leeway: ms(c.JWTLeewayMS),
+		},
+	}
+	if o.JWT.Secret, err = c.jwtSecret(); err != nil {
+		return err
+	}
+	if o.LinkSecret, err = c.linkSecret(); err != nil {
+		return err
+	}
+	if c.JWTPublicKeyFile != "" {
+		if o.JWT.Keys, err = readSetting("JWT_PUBLIC_KEY_FILE", c.JWTPublicKeyFile); err != nil {
+			return err
+		}
+	}
+	if e.guard, err = access.New(o); err != nil {
+		return err
+	}
+	if err := e.guard.Open(ctx); err != nil {
+		return fmt.Errorf("prepare access control: %w", err)
+	}
+	e.gate = e.guard
+	e.log.Info("access control", "auth_mode", c.AuthMode, "authz_mode", o.Decide)
+	return nil
+}
+
+// reauth is what the live server asks about sessions again with.
+func (e *Engine) reauth() live.Reauth {
+	if e.guard == nil {
+		return live.Reauth{}
+	}
+	return live.Reauth{Keeper: e.guard, Every: ms(e.cfg.AuthRecheckMS), Grace: ms(e.cfg.AuthGraceMS)}
+}

@@ -1,0 +1,127 @@
+package db
+
+import (
+	"context"
+	"slices"
+	"testing"
+	"time"
+
+	"pitwall/engine/internal/testenv"
+)
+
+// exec runs a statement on the connection that writes.
+func exec(t *testing.T, d Database, statement string) {
+	t.Helper()
+	var err error
+	switch d := d.(type) {
+	case *postgres:
+		_, err = d.pool.Exec(t.Context(), statement)
+	case *sqlite:
+		_, err = d.write.ExecContext(t.Context(), statement)
+	}
+	if err != nil {
+		t.Fatalf("%s: %v", statement, err)
+	}
+}
+
+func TestPublicEvents(t *testing.T) {
+	conform(t, func(t *testing.T, d Database) {
+		if got, err := d.PublicEvents(t.Context()); err != nil || len(got) != 0 {
+			t.Errorf("empty table: %q, %v", got, err)
+		}
+		exec(t, d, "INSERT INTO pitwall_events (event_id, public) VALUES ('open', true), ('shut', false)")
+		exec(t, d, "INSERT INTO pitwall_events (event_id) VALUES ('default')")
+		if got, err := d.PublicEvents(t.Context()); err != nil || !slices.Equal(got, []string{"open"}) {
+			t.Errorf("got %q, %v, want [open]", got, err)
+		}
+	})
+}
+
+func TestMayWatch(t *testing.T) {
+	conform(t, func(t *testing.T, d Database) {
+		exec(t, d, "INSERT INTO pitwall_members (user_id, event_id) VALUES ('ada', 'rally'), ('42', '7')")
+		for _, c := range []struct {
+			name, query, user, event string
+			want                     bool
+		}{
+			{"a member", "", "ada", "rally", true},
+			{"another event", "", "ada", "tour", false},
+			{"another user", "", "bob", "rally", false},
+			{"ids are compared as text", "", "42", "7", true},
+			{"case counts", "", "Ada", "rally", false},
+			{"no injection", "", "x' OR '1'='1", "rally", false},
+			{"a query of one's own", "SELECT user_id FROM pitwall_members WHERE event_id = $2 AND user_id = $1", "ada", "rally", true},
+			{"a parameter twice", "SELECT 1 FROM pitwall_members WHERE user_id = $1 AND user_id = $1 AND event_id = $2", "ada", "rally", true},
+			{"a row that says no", "SELECT count(*) FROM pitwall_members WHERE user_id = $1 AND event_id = $2", "bob", "rally", false},
+			{"a row that says yes", "SELECT count(*) FROM pitwall_members WHERE user_id = $1 AND event_id = $2", "ada", "rally", true},
+			{"a row of nothing", "SELECT max(user_id) FROM pitwall_members WHERE user_id = $1 AND event_id = $2", "bob", "rally", false},
+		} {
+			if got, err := d.MayWatch(t.Context(), c.query, c.user, c.event); err != nil || got != c.want {
+				t.Errorf("%s: %v, %v, want %v", c.name, got, err, c.want)
+			}
+		}
+		if yes, err := d.MayWatch(t.Context(), "SELECT 1 FROM nowhere WHERE $1 = $2", "ada", "rally"); err == nil || yes {
+			t.Errorf("a query that cannot be: %v, %v", yes, err)
+		}
+	})
+}
+
+func TestRevoke(t *testing.T) {
+	conform(t, func(t *testing.T, d Database) {
+		ctx, cancel := context.WithCancel(t.Context())
+		defer cancel()
+		ready, told, ended := make(chan struct{}, 1), make(chan struct{}, 10), make(chan struct{})
+		go func() {
+			defer close(ended)
+			_ = d.Listen(ctx, []string{ChannelAccess}, func() { ready <- struct{}{} }, func(string, string) { told <- struct{}{} })
+		}()
+		<-ready
+		end := time.Now().Add(time.Hour)
+		for token, at := range map[string]time.Time{"a": end, "long ago": time.Now().Add(-2 * revocationSlack), "just now": time.Now()} {
+			if err := d.Revoke(t.Context(), token, at); err != nil {
+				t.Error(err)
+			}
+		}
+		if err := d.Revoke(t.Context(), "a", time.Now().Add(-3*revocationSlack)); err != nil {
+			t.Errorf("revoke again: %v", err)
+		}
+		testenv.Eventually(t, 20*time.Second, "word of it", func() bool { return len(told) > 0 })
+		got, err := d.Revocations(t.Context())
+		slices.Sort(got)
+		if err != nil || !slices.Equal(got, []string{"a", "just now"}) {
+			t.Errorf("got %q, %v, want those that would be good", got, err)
+		}
+		cancel()
+		<-ended
+	})
+}
+
+// TestAccessTablesNotify is for PostgreSQL: whoever writes the tables, the
+// platform included, is heard.
+func TestAccessTablesNotify(t *testing.T) {
+	d := migrated(t, Options{URL: testenv.NewDatabase(t), Logger: discard})
+	ctx, cancel := context.WithCancel(t.Context())
+	ready, told, ended := make(chan struct{}, 1), make(chan struct{}, 10), make(chan struct{})
+	go func() {
+		defer close(ended)
+		_ = d.Listen(ctx, []string{ChannelAccess}, func() { ready <- struct{}{} }, func(string, string) { told <- struct{}{} })
+	}()
+	<-ready
+	for _, statement := range []string{
+		"INSERT INTO pitwall_events (event_id, public) VALUES ('e', true)",
+		"UPDATE pitwall_events SET public = false",
+		"INSERT INTO pitwall_members VALUES ('u', 'e')",
+		"DELETE FROM pitwall_members",
+		"INSERT INTO pitwall_revocations VALUES ('t', now())",
+		"TRUNCATE pitwall_revocations",
+	} {
+		exec(t, d, statement)
+		select {
+		case <-told:
+		case <-time.After(20 * time.Second):
+			t.Errorf("%s: nobody was told", statement)
+		}
+	}
+	cancel()
+	<-ended
+}

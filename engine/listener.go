@@ -1,0 +1,163 @@
+package engine
+
+import (
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/http"
+	"net/netip"
+	"net/url"
+	"os"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/pires/go-proxyproto"
+
+	"pitwall/engine/ops"
+)
+
+// checkHost refuses requests to a loopback listener that were sent to another
+// name: a page from elsewhere, whose name somebody has pointed at 127.0.0.1
+// (DNS rebinding), is of the same origin to a browser. Proxies that are
+// trusted or allowed, and hosts in ALLOWED_ORIGINS, are let through.
+func (c *Config) checkHost(next http.Handler, at net.Addr) http.Handler {
+	tcp, ok := at.(*net.TCPAddr)
+	if !ok || !tcp.IP.IsLoopback() || c.AuthAllowAnonymous {
+		return next
+	}
+	hosts := allowedHosts(c.AllowedOrigins)
+	proxies := c.proxies()
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if !ops.IsLocalName(r.Host) && !slices.Contains(hosts, hostName(r.Host)) && !fromProxy(r, proxies) {
+			http.Error(w, "host: this listener answers only to an IP address or localhost as host; "+
+				"behind a proxy, set TRUSTED_PROXIES, or ALLOWED_ORIGINS to its name", http.StatusForbidden)
+			return
+		}
+		next.ServeHTTP(w, r)
+	})
+}
+
+func allowedHosts(origins []string) []string {
+	var hosts []string
+	for _, o := range origins {
+		if u, err := url.Parse(o); err == nil && u.Host != "" {
+			o = u.Host
+		}
+		hosts = append(hosts, hostName(o))
+	}
+	return hosts
+}
+
+// hostName is a Host header without its port, in lower case.
+func hostName(host string) string {
+	if name, _, err := net.SplitHostPort(host); err == nil {
+		host = name
+	}
+	return strings.ToLower(strings.TrimSuffix(host, "."))
+}
+
+func fromProxy(r *http.Request, proxies []netip.Prefix) bool {
+	peer, err := netip.ParseAddrPort(r.RemoteAddr)
+	return err == nil && slices.ContainsFunc(proxies, func(p netip.Prefix) bool { return p.Contains(peer.Addr().Unmap()) })
+}
+
+// behindProxy reads the PROXY header that trusted proxies must send. Everybody
+// else is taken for who he is.
+func (c *Config) behindProxy(l net.Listener) net.Listener {
+	proxies := c.proxies()
+	return &proxyproto.Listener{
+		Listener: l, ReadHeaderTimeout: ms(c.HTTPHeaderTimeoutMS),
+		ConnPolicy: func(o proxyproto.ConnPolicyOptions) (proxyproto.Policy, error) {
+			if peer, err := netip.ParseAddrPort(o.Upstream.String()); err == nil &&
+				slices.ContainsFunc(proxies, func(p netip.Prefix) bool { return p.Contains(peer.Addr().Unmap()) }) {
+				return proxyproto.REQUIRE, nil
+			}
+			return proxyproto.SKIP, nil
+		},
+	}
+}
+
+// overTLS wraps the listener. HTTP/1.1 only: that is what upgrades.
+func (c *Config) overTLS(l net.Listener, log *slog.Logger) (net.Listener, error) {
+	pair := &keyPair{cert: c.TLSCertFile, key: c.TLSKeyFile, log: log}
+	if err := pair.load(); err != nil {
+		return nil, err
+	}
+	version := uint16(tls.VersionTLS13)
+	if c.TLSMinVersion == "1.2" {
+		version = tls.VersionTLS12
+	}
+	return tls.NewListener(l, &tls.Config{
+		GetCertificate: pair.get, MinVersion: version, NextProtos: []string{"http/1.1"},
+	}), nil
+}
+
+// keyPair is a certificate that is read again when its files change. A pair
+// that does not fit (one file is new, the other not yet) leaves the one before.
+type keyPair struct {
+	cert, key string
+	log       *slog.Logger
+
+	mu      sync.Mutex
+	pair    *tls.Certificate
+	stamp   [2]fileStamp // of the files that were read last, good or not
+	checked time.Time
+}
+
+// fileStamp tells whether a file has changed.
+type fileStamp struct {
+	at   time.Time
+	size int64
+}
+
+// pairEvery is the least time between two looks at the files.
+const pairEvery = 500 * time.Millisecond
+
+// get is called at each handshake.
+func (p *keyPair) get(*tls.ClientHelloInfo) (*tls.Certificate, error) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if now := time.Now(); now.Sub(p.checked) >= pairEvery {
+		p.checked = now
+		if stamp, err := p.stat(); err == nil && stamp != p.stamp {
+			if err := p.read(stamp); err != nil {
+				p.log.Warn("the certificate has changed and cannot be used; the one before is kept", "error", err)
+			} else {
+				p.log.Info("certificate read again", "file", p.cert)
+			}
+		}
+	}
+	return p.pair, nil
+}
+
+func (p *keyPair) load() error {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	stamp, err := p.stat()
+	return errors.Join(err, p.read(stamp))
+}
+
+func (p *keyPair) stat() (s [2]fileStamp, err error) {
+	for i, name := range []string{p.cert, p.key} {
+		info, err := os.Stat(name)
+		if err != nil {
+			return s, fmt.Errorf("look at the files of TLS_CERT_FILE and TLS_KEY_FILE: %w", err)
+		}
+		s[i] = fileStamp{info.ModTime(), info.Size()}
+	}
+	return s, nil
+}
+
+func (p *keyPair) read(stamp [2]fileStamp) error {
+	p.stamp = stamp
+	pair, err := tls.LoadX509KeyPair(p.cert, p.key)
+	if err != nil {
+		return fmt.Errorf("read the certificate of TLS_CERT_FILE and TLS_KEY_FILE: %w", err)
+	}
+	p.pair = &pair
+	return nil
+}

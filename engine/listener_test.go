@@ -1,0 +1,280 @@
+package engine
+
+import (
+	"bufio"
+	"context"
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rand"
+	"crypto/tls"
+	"crypto/x509"
+	"encoding/pem"
+	"fmt"
+	"math/big"
+	"net"
+	"net/http"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/coder/websocket"
+	"github.com/pires/go-proxyproto"
+
+	"pitwall/engine/internal/testenv"
+)
+
+// running serves on the embedded parts until the test ends.
+func running(t *testing.T, flags ...string) *serving {
+	t.Helper()
+	log := &logs{}
+	s, err := serve(log, slices.Concat([]string{"--http-addr=127.0.0.1:0", "--ops-addr=127.0.0.1:0", "--live-drain-ms=50"},
+		embeddedParts(t).flags, flags))
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := s.stop(); err != nil {
+			t.Error(err)
+		}
+	})
+	return s
+}
+
+// certificate writes a new pair into dir, and returns a pool that trusts it.
+func certificate(t *testing.T, dir string, serial int64) *x509.CertPool {
+	t.Helper()
+	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	if err != nil {
+		t.Fatal(err)
+	}
+	template := &x509.Certificate{
+		SerialNumber: big.NewInt(serial), IPAddresses: []net.IP{net.IPv4(127, 0, 0, 1)},
+		NotAfter: time.Now().Add(time.Hour), IsCA: true, BasicConstraintsValid: true,
+	}
+	der, err := x509.CreateCertificate(rand.Reader, template, template, key.Public(), key)
+	if err != nil {
+		t.Fatal(err)
+	}
+	secret, err := x509.MarshalPKCS8PrivateKey(key)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, block := range map[string]*pem.Block{
+		"tls.crt": {Type: "CERTIFICATE", Bytes: der}, "tls.key": {Type: "PRIVATE KEY", Bytes: secret},
+	} {
+		if err := os.WriteFile(filepath.Join(dir, name), pem.EncodeToMemory(block), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	cert, err := x509.ParseCertificate(der)
+	if err != nil {
+		t.Fatal(err)
+	}
+	pool := x509.NewCertPool()
+	pool.AddCert(cert)
+	return pool
+}
+
+// serialOf shakes hands and returns the certificate's number.
+func serialOf(addr string, c *tls.Config) (int64, error) {
+	conn, err := tls.Dial("tcp", addr, c)
+	if err != nil {
+		return 0, err
+	}
+	defer conn.Close()
+	return conn.ConnectionState().PeerCertificates[0].SerialNumber.Int64(), nil
+}
+
+func TestTLS(t *testing.T) {
+	dir := t.TempDir()
+	roots := certificate(t, dir, 1)
+	files := []string{"--tls-cert-file=" + dir + "/tls.crt", "--tls-key-file=" + dir + "/tls.key"}
+	s := running(t, files...)
+	addr := s.engine.HTTPAddr()
+
+	ctx, cancel := context.WithTimeout(t.Context(), patience)
+	defer cancel()
+	client := &http.Client{Transport: &http.Transport{TLSClientConfig: &tls.Config{RootCAs: roots}, DisableKeepAlives: true}}
+	ws, res, err := websocket.Dial(ctx, "wss://"+addr+"/live", &websocket.DialOptions{HTTPClient: client})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer ws.CloseNow()
+	if _, welcome, err := ws.Read(ctx); err != nil || !strings.Contains(string(welcome), "welcome") {
+		t.Errorf("first frame %q, %v", welcome, err)
+	}
+	if res.ProtoMajor != 1 {
+		t.Errorf("upgraded over %s", res.Proto)
+	}
+	conn, err := tls.Dial("tcp", addr, &tls.Config{RootCAs: roots, NextProtos: []string{"h2", "http/1.1"}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got := conn.ConnectionState(); got.NegotiatedProtocol != "http/1.1" || got.Version != tls.VersionTLS13 {
+		t.Errorf("agreed on %q, TLS %x", got.NegotiatedProtocol, got.Version)
+	}
+	conn.Close()
+	old := &tls.Config{RootCAs: roots, MaxVersion: tls.VersionTLS12}
+	if _, err := serialOf(addr, old); err == nil {
+		t.Error("TLS 1.2 is spoken although nobody asked for it")
+	}
+	if _, err := serialOf(running(t, append(files, "--tls-min-version=1.2")...).engine.HTTPAddr(), old); err != nil {
+		t.Errorf("TLS 1.2 is not spoken: %v", err)
+	}
+
+	// A renewal takes effect without a restart; half of one does not.
+	roots = certificate(t, dir, 2)
+	fresh := &tls.Config{RootCAs: roots}
+	testenv.Eventually(t, patience, "the new certificate", func() bool {
+		n, err := serialOf(addr, fresh)
+		return err == nil && n == 2
+	})
+	if err := os.WriteFile(filepath.Join(dir, "tls.key"), []byte("half a k"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	deadline := time.Now().Add(3 * pairEvery)
+	for time.Now().Before(deadline) {
+		if n, err := serialOf(addr, fresh); err != nil || n != 2 {
+			t.Fatalf("with half a key: certificate %d, %v", n, err)
+		}
+	}
+	// Those that are connected do not notice.
+	if err := ws.Ping(ws.CloseRead(ctx)); err != nil {
+		t.Errorf("ping: %v", err)
+	}
+}
+
+func TestTLSFilesThatCannotBe(t *testing.T) {
+	dir := t.TempDir()
+	certificate(t, dir, 1)
+	for name, flags := range map[string][]string{
+		"TLS_KEY_FILE":  {"--tls-cert-file=" + dir + "/tls.crt"},
+		"TLS_CERT_FILE": {"--tls-cert-file=" + dir + "/none", "--tls-key-file=" + dir + "/tls.key"},
+	} {
+		all := slices.Concat([]string{"--http-addr=127.0.0.1:0", "--ops-addr=127.0.0.1:0"}, embeddedParts(t).flags, flags)
+		if s, err := serve(&logs{}, all); err == nil {
+			_ = s.stop()
+			t.Errorf("%q: it starts", flags)
+		} else if !strings.Contains(err.Error(), name) {
+			t.Errorf("%q: %v does not name %s", flags, err, name)
+		}
+	}
+}
+
+// upgradeFrom sends a handshake, behind what the proxy says, and returns the
+// status, 0 when the connection was closed.
+func upgradeFrom(t *testing.T, addr string, header *proxyproto.Header) int {
+	t.Helper()
+	c, err := net.Dial("tcp", addr)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = c.Close() })
+	_ = c.SetDeadline(time.Now().Add(patience))
+	if header != nil {
+		if _, err := header.WriteTo(c); err != nil {
+			t.Fatal(err)
+		}
+	}
+	fmt.Fprintf(c, "GET /live HTTP/1.1\r\nHost: live.example\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"+
+		"Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n\r\n")
+	res, err := http.ReadResponse(bufio.NewReader(c), nil)
+	if err != nil {
+		return 0
+	}
+	return res.StatusCode
+}
+
+// TestProxyProtocol has clients counted by the address that the proxy tells.
+func TestProxyProtocol(t *testing.T) {
+	s := running(t, "--proxy-protocol", "--trusted-proxies=127.0.0.0/8", "--auth-allow-anonymous", "--live-max-connections-per-address=1")
+	from := func(ip string) *proxyproto.Header {
+		return proxyproto.HeaderProxyFromAddrs(2, &net.TCPAddr{IP: net.ParseIP(ip), Port: 1}, &net.TCPAddr{IP: net.IPv4(10, 0, 0, 9), Port: 80})
+	}
+	for _, c := range []struct {
+		name   string
+		header *proxyproto.Header
+		want   int
+	}{
+		{"a client", from("192.0.2.1"), 101},
+		{"another", from("192.0.2.2"), 101},
+		{"the first again", from("192.0.2.1"), 429},
+		{"nobody told", nil, 0},
+	} {
+		got := upgradeFrom(t, s.engine.HTTPAddr(), c.header)
+		if got != c.want && (c.want != 0 || got != 400) {
+			t.Errorf("%s: status %d, want %d", c.name, got, c.want)
+		}
+	}
+	// Bytes go out on the plain socket, past the wrapper.
+	if n := s.engine.set.GetOrCreateCounter("processor_live_written_bytes_total").Get(); n == 0 {
+		t.Error("nothing was written")
+	}
+}
+
+// TestForwardedFor has clients counted by the header of a trusted proxy.
+func TestForwardedFor(t *testing.T) {
+	s := running(t, "--trusted-proxies=127.0.0.1", "--auth-allow-anonymous", "--live-max-connections-per-address=1")
+	for _, c := range []struct {
+		forwarded string
+		want      int
+	}{
+		{"192.0.2.1", 101}, {"192.0.2.1", 429}, {"203.0.113.1, 192.0.2.1", 429}, {"192.0.2.2", 101},
+		{"2001:db8::1", 101}, {"2001:db8::2", 429},
+		{"", 101}, {"", 101}, {"unknown", 101}, // nobody is told: warned about, and not counted as one
+	} {
+		header := http.Header{}
+		if c.forwarded != "" {
+			header.Set("X-Forwarded-For", c.forwarded)
+		}
+		cl, status, err := dial(s.engine.HTTPAddr(), "x", "", header)
+		if err == nil {
+			status = 101
+			t.Cleanup(cl.end)
+		}
+		if status != c.want {
+			t.Errorf("%q: status %d, want %d", c.forwarded, status, c.want)
+		}
+	}
+}
+
+func TestHostIsChecked(t *testing.T) {
+	for _, c := range []struct {
+		name, host string
+		flags      []string
+		want       int
+	}{
+		{"an address", "127.0.0.1:8080", nil, 200},
+		{"localhost", "LOCALHOST:8080", nil, 200},
+		{"a name that was pointed here", "evil.example", nil, 403},
+		{"a name that was pointed here, with a port", "evil.example:8080", nil, 403},
+		{"a name that only begins like this machine's", "127.0.0.1.evil.example", nil, 403},
+		{"behind a trusted proxy", "live.example", []string{"--trusted-proxies=127.0.0.1"}, 200},
+		{"behind a proxy that is not", "live.example", []string{"--trusted-proxies=10.0.0.1"}, 403},
+		{"a host that is allowed", "live.example", []string{"--allowed-origins=https://live.example"}, 200},
+		{"open to everybody", "live.example", []string{"--auth-allow-anonymous"}, 200},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			t.Parallel()
+			s := running(t, c.flags...)
+			for _, path := range []string{"/", "/events.json"} {
+				req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, "http://"+s.engine.HTTPAddr()+path, nil)
+				if err != nil {
+					t.Fatal(err)
+				}
+				req.Host = c.host
+				res, err := httpClient.Do(req)
+				if err != nil {
+					t.Fatal(err)
+				}
+				res.Body.Close()
+				if res.StatusCode != c.want {
+					t.Errorf("%s of %s: %d, want %d", path, c.host, res.StatusCode, c.want)
+				}
+			}
+		})
+	}
+}

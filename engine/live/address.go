@@ -1,0 +1,70 @@
+package live
+
+import (
+	"net/http"
+	"net/netip"
+	"strings"
+)
+
+// client is the address that a connection is counted under: one IPv4 address,
+// or an IPv6 /64, which is what a household gets. The zero value is nobody's.
+type client struct{ prefix netip.Prefix }
+
+func clientAt(a netip.Addr) client {
+	a = a.Unmap().WithZone("")
+	bits := 32
+	if a.Is6() {
+		bits = 64
+	}
+	p, err := a.Prefix(bits)
+	if err != nil {
+		return client{}
+	}
+	return client{p}
+}
+
+// clientOf returns where a request comes from. Behind trusted proxies that is
+// what they say in X-Forwarded-For, read from the right, since everything to
+// the left of the first address that is not a trusted proxy's may be made up.
+// told is false when a trusted proxy names no client.
+func clientOf(r *http.Request, trusted []netip.Prefix) (at netip.Addr, told bool) {
+	peer, err := netip.ParseAddrPort(r.RemoteAddr)
+	if err != nil {
+		return netip.Addr{}, false
+	}
+	at = peer.Addr().Unmap().WithZone("")
+	if !within(at, trusted) {
+		return at, true
+	}
+	hops := strings.Split(strings.Join(r.Header.Values("X-Forwarded-For"), ","), ",")
+	for i := len(hops) - 1; i >= 0; i-- {
+		hop, ok := parseHop(hops[i])
+		if !ok {
+			return netip.Addr{}, false
+		}
+		if !within(hop, trusted) {
+			return hop, true
+		}
+	}
+	return netip.Addr{}, false
+}
+
+// parseHop reads an address with or without a port.
+func parseHop(text string) (netip.Addr, bool) {
+	text = strings.TrimSpace(text)
+	if ap, err := netip.ParseAddrPort(text); err == nil {
+		return ap.Addr().Unmap().WithZone(""), true
+	}
+	text = strings.TrimSuffix(strings.TrimPrefix(text, "["), "]")
+	a, err := netip.ParseAddr(text)
+	return a.Unmap().WithZone(""), err == nil
+}
+
+func within(a netip.Addr, list []netip.Prefix) bool {
+	for _, p := range list {
+		if p.Contains(a) {
+			return true
+		}
+	}
+	return false
+}

@@ -1,0 +1,246 @@
+package live
+
+import (
+	"context"
+	"errors"
+	"net/http"
+	"net/netip"
+	"slices"
+	"sync"
+	"time"
+)
+
+// Limits bound what clients may take of the server together. Zero is no limit.
+type Limits struct {
+	Connections           AddressLimit // that have upgraded, or are about to
+	UpgradeRate           float64      // handshakes per second, of all
+	UpgradeRatePerAddress AddressLimit // handshakes per second
+	Pending               int          // connections that have not upgraded, of all
+	PendingPerAddress     AddressLimit // and of one address
+	QueuedBytes           int64        // unsent bytes of all connections together
+
+	// TrustedProxies may say in X-Forwarded-For whom they speak for.
+	TrustedProxies []netip.Prefix
+}
+
+// AddressLimit bounds what one IPv4 address or IPv6 /64 may have. Zero is no
+// limit.
+type AddressLimit struct {
+	Most          int
+	SpareLoopback bool // loopback addresses have no limit
+}
+
+// of is the limit of a client, 0 for none.
+func (a AddressLimit) of(c client) int {
+	if c == (client{}) || a.SpareLoopback && c.prefix.Addr().IsLoopback() {
+		return 0
+	}
+	return a.Most
+}
+
+// burstSeconds is how many seconds' worth of handshakes may come at once:
+// spectators come back together when a server has restarted.
+const burstSeconds = 5
+
+// Reasons of refused upgrades, the label of processor_live_refusals_total and
+// the first word of the answer.
+const (
+	reasonDraining  = "draining"
+	reasonHandshake = "bad_handshake"
+	reasonOrigin    = "origin"
+	reasonFull      = "connections"
+	reasonRate      = "upgrade_rate"
+	reasonAddress   = "connections_per_address"
+	reasonAddrRate  = "upgrade_rate_per_address"
+	reasonQueued    = "queued_bytes"
+	reasonAccess    = "unauthorized"
+	reasonPlatform  = "access_unavailable"
+	reasonLink      = "link_connections"
+	reasonNoHijack  = "internal"
+	reasonForbidden = "forbidden"
+	reasonPending   = "http_connections"
+	reasonPendingOf = "http_connections_per_address"
+)
+
+// retryAfter is what clients that were refused for now are told to wait, in s.
+const retryAfter = "5"
+
+var refusalReasons = []string{
+	reasonDraining, reasonHandshake, reasonOrigin, reasonFull, reasonRate, reasonAddress, reasonAddrRate,
+	reasonQueued, reasonAccess, reasonPlatform, reasonLink, reasonPending, reasonPendingOf,
+}
+
+// accessReason names a refusal of Access.
+func accessReason(status int) string {
+	switch status {
+	case http.StatusUnauthorized:
+		return reasonAccess
+	case http.StatusTooManyRequests:
+		return reasonLink
+	case http.StatusServiceUnavailable:
+		return reasonPlatform
+	}
+	return reasonForbidden
+}
+
+// limiter counts handshakes and connections by address.
+type limiter struct {
+	o Limits
+
+	mu    sync.Mutex
+	all   bucket
+	by    map[client]*visitor
+	swept time.Time
+}
+
+// visitor is what is known of an address. It is forgotten when it has no
+// connection and could begin anew.
+type visitor struct {
+	open    int
+	credits bucket
+}
+
+// enter counts a handshake and a connection. reason is "" unless it is one
+// too many; then nothing is held.
+func (l *limiter) enter(from client, now time.Time) (reason string) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if r := l.o.UpgradeRate; r > 0 && !l.all.take(r, burstSeconds*r, now) {
+		return reasonRate
+	}
+	if from == (client{}) {
+		return ""
+	}
+	l.sweep(now)
+	v := l.by[from]
+	if v == nil {
+		v = &visitor{}
+		if l.by == nil {
+			l.by = map[client]*visitor{}
+		}
+		l.by[from] = v
+	}
+	if r := float64(l.o.UpgradeRatePerAddress.of(from)); r > 0 && !v.credits.take(r, burstSeconds*r, now) {
+		return reasonAddrRate
+	}
+	if most := l.o.Connections.of(from); most > 0 && v.open >= most {
+		return reasonAddress
+	}
+	v.open++
+	return ""
+}
+
+func (l *limiter) leave(from client) {
+	if from == (client{}) {
+		return
+	}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if v := l.by[from]; v != nil && v.open > 0 {
+		v.open--
+	}
+}
+
+// sweep forgets addresses now and then. Who is without a connection for as
+// long as it takes to fill his bucket is as good as new.
+func (l *limiter) sweep(now time.Time) {
+	if now.Sub(l.swept) < time.Second {
+		return
+	}
+	l.swept = now
+	for a, v := range l.by {
+		if v.open == 0 && now.Sub(v.credits.at) > burstSeconds*time.Second {
+			delete(l.by, a)
+		}
+	}
+}
+
+// counted returns the address that a request is counted under, the zero value
+// when it is not.
+func (srv *Server) counted(r *http.Request) client {
+	at, told := clientOf(r, srv.opts.Limits.TrustedProxies)
+	if !told {
+		srv.untold.report("a trusted proxy names no client; its requests are not limited by address", errNoClient)
+		return client{}
+	}
+	return clientAt(at)
+}
+
+var errNoClient = errors.New("X-Forwarded-For is missing or no list of addresses (TRUSTED_PROXIES)")
+
+// count counts a handshake in, unless a limit is reached.
+func (srv *Server) count(r *http.Request) (from client, reason string) {
+	if srv.overloaded() {
+		return client{}, reasonQueued
+	}
+	if srv.open.Add(1) > int64(srv.opts.MaxConnections) {
+		srv.open.Add(-1)
+		return client{}, reasonFull
+	}
+	from = srv.counted(r)
+	if reason = srv.limiter.enter(from, time.Now()); reason != "" {
+		srv.open.Add(-1)
+	}
+	return from, reason
+}
+
+// weighEvery is the pause between two looks at what is queued.
+const weighEvery = 500 * time.Millisecond
+
+// weigh keeps the unsent bytes of all connections within their bound: over it
+// no new connections are let in, and those with most unsent are closed until
+// three quarters are left. Chunks that wait for several connections count
+// several times, so that the memory in use is less.
+func (srv *Server) weigh(ctx context.Context) {
+	limit := srv.opts.Limits.QueuedBytes
+	if limit <= 0 {
+		return
+	}
+	tick := time.NewTicker(weighEvery)
+	defer tick.Stop()
+	for {
+		select {
+		case <-tick.C:
+		case <-ctx.Done():
+			return
+		}
+		total := int64(0)
+		srv.sessions.Range(func(_ uint64, s *session) bool {
+			_, n := s.conn.Queued()
+			total += int64(n)
+			return true
+		})
+		srv.queued.Store(total)
+		if total > limit {
+			srv.shed(total - limit*3/4)
+		}
+	}
+}
+
+// shed closes the connections with most unsent, until excess bytes are gone.
+func (srv *Server) shed(excess int64) {
+	type load struct {
+		s *session
+		n int
+	}
+	var heavy []load
+	srv.sessions.Range(func(_ uint64, s *session) bool {
+		if _, n := s.conn.Queued(); n > 0 {
+			heavy = append(heavy, load{s, n})
+		}
+		return true
+	})
+	slices.SortFunc(heavy, func(a, b load) int { return b.n - a.n })
+	for _, h := range heavy {
+		if excess <= 0 {
+			return
+		}
+		excess -= int64(h.n)
+		srv.m.shed.Inc()
+		h.s.close(1008, "too much is unsent")
+	}
+}
+
+func (srv *Server) overloaded() bool {
+	return srv.opts.Limits.QueuedBytes > 0 && srv.queued.Load() > srv.opts.Limits.QueuedBytes
+}

@@ -1,0 +1,216 @@
+package live
+
+import (
+	"fmt"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"net/netip"
+	"strings"
+	"testing"
+	"time"
+
+	"pitwall/engine/internal/testenv"
+)
+
+func TestClientAddress(t *testing.T) {
+	trusted := []netip.Prefix{netip.MustParsePrefix("10.0.0.0/8"), netip.MustParsePrefix("2001:db8:1::/48")}
+	for _, c := range []struct {
+		name, peer string
+		forwarded  []string
+		want       string // "" when nobody tells
+	}{
+		{"a direct client", "192.0.2.7:1234", nil, "192.0.2.7"},
+		{"a direct client who makes something up", "192.0.2.7:1234", []string{"198.51.100.1"}, "192.0.2.7"},
+		{"IPv4 in IPv6", "[::ffff:192.0.2.7]:1234", nil, "192.0.2.7"},
+		{"IPv6 with a zone", "[fe80::1%eth0]:1234", nil, "fe80::1"},
+		{"one proxy", "10.0.0.1:1234", []string{"198.51.100.1"}, "198.51.100.1"},
+		{"one proxy, and a client who makes something up", "10.0.0.1:1234", []string{"203.0.113.9, 198.51.100.1"}, "198.51.100.1"},
+		{"two proxies", "10.0.0.1:1234", []string{"203.0.113.9, 198.51.100.1, 10.9.9.9"}, "198.51.100.1"},
+		{"two lines", "10.0.0.1:1234", []string{"203.0.113.9", "198.51.100.1, 2001:db8:1::5"}, "198.51.100.1"},
+		{"ports and brackets", "[2001:db8:1::1]:1234", []string{"[2001:db8:9::1]:443"}, "2001:db8:9::1"},
+		{"brackets without a port", "10.0.0.1:1", []string{"[2001:db8:9::1]"}, "2001:db8:9::1"},
+		{"IPv4 in IPv6, of a proxy", "[::ffff:10.0.0.1]:1", []string{"198.51.100.1"}, "198.51.100.1"},
+		{"a proxy that tells nothing", "10.0.0.1:1234", nil, ""},
+		{"proxies only", "10.0.0.1:1234", []string{"10.0.0.2"}, ""},
+		{"words", "10.0.0.1:1234", []string{"198.51.100.1, unknown"}, ""},
+		{"an empty entry", "10.0.0.1:1234", []string{"198.51.100.1, "}, ""},
+		{"no peer", "@", nil, ""},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			r := httptest.NewRequest("GET", "/live", nil)
+			r.RemoteAddr = c.peer
+			for _, f := range c.forwarded {
+				r.Header.Add("X-Forwarded-For", f)
+			}
+			at, told := clientOf(r, trusted)
+			got := ""
+			if told {
+				got = at.String()
+			}
+			if got != c.want {
+				t.Errorf("client %q, want %q", got, c.want)
+			}
+		})
+	}
+}
+
+func TestAddressesAreCountedByNetwork(t *testing.T) {
+	at := func(s string) client { return clientAt(netip.MustParseAddr(s)) }
+	for _, c := range []struct {
+		a, b string
+		same bool
+	}{
+		{"192.0.2.7", "192.0.2.7", true}, {"192.0.2.7", "192.0.2.8", false}, {"::ffff:192.0.2.7", "192.0.2.7", true},
+		{"2001:db8::1", "2001:db8::ffff:1", true}, {"2001:db8::1", "2001:db8:0:1::1", false},
+	} {
+		if got := at(c.a) == at(c.b); got != c.same {
+			t.Errorf("%s and %s are one: %v, want %v", c.a, c.b, got, c.same)
+		}
+	}
+}
+
+func TestLimiter(t *testing.T) {
+	now := time.Now()
+	a, b := clientAt(netip.MustParseAddr("192.0.2.1")), clientAt(netip.MustParseAddr("192.0.2.2"))
+	local := clientAt(netip.MustParseAddr("127.0.0.1"))
+	enter := func(l *limiter, from client, want string) {
+		t.Helper()
+		if got := l.enter(from, now); got != want {
+			t.Errorf("%v: %q, want %q", from, got, want)
+		}
+	}
+	l := &limiter{o: Limits{Connections: AddressLimit{Most: 2, SpareLoopback: true}}}
+	for range 3 {
+		enter(l, local, "")
+		enter(l, client{}, "")
+	}
+	enter(l, a, "")
+	enter(l, a, "")
+	enter(l, a, reasonAddress)
+	enter(l, b, "")
+	l.leave(a)
+	enter(l, a, "")
+
+	l = &limiter{o: Limits{UpgradeRate: 2, UpgradeRatePerAddress: AddressLimit{Most: 1}}}
+	for range burstSeconds {
+		enter(l, a, "")
+	}
+	enter(l, a, reasonAddrRate)
+	for range burstSeconds - 1 {
+		enter(l, b, "")
+	}
+	enter(l, b, reasonRate)
+	now = now.Add(time.Second)
+	enter(l, b, "")
+	enter(l, a, "")
+	enter(l, b, reasonRate)
+	for range burstSeconds + 1 {
+		l.leave(a)
+	}
+	now = now.Add(time.Hour)
+	enter(l, b, "")
+	if len(l.by) != 1 {
+		t.Errorf("%d addresses are remembered, want b alone", len(l.by))
+	}
+}
+
+// TestLimitsAnswerAndCount reaches each limit of the upgrade.
+func TestLimitsAnswerAndCount(t *testing.T) {
+	for _, c := range []struct {
+		reason string
+		limits func(*Options)
+	}{
+		{reasonFull, func(o *Options) { o.MaxConnections = 1 }},
+		{reasonAddress, func(o *Options) { o.Limits.Connections.Most = 1 }},
+		{reasonRate, func(o *Options) { o.Limits.UpgradeRate = 1.0 / burstSeconds }},
+	} {
+		t.Run(c.reason, func(t *testing.T) {
+			r := start(t, nil, func(su *setup) { c.limits(&su.live) })
+			first := r.wire()
+			w := r.open(handshake)
+			res := w.response()
+			var body [100]byte
+			n, _ := res.Body.Read(body[:])
+			if res.StatusCode != http.StatusTooManyRequests || !strings.HasPrefix(string(body[:n]), c.reason+": ") || res.Header.Get("Retry-After") == "" {
+				t.Errorf("answered %s %q", res.Status, body[:n])
+			}
+			if n := r.set.GetOrCreateCounter(refusalName(c.reason)).Get(); n != 1 {
+				t.Errorf("counted %d times", n)
+			}
+			if c.reason != reasonRate {
+				_ = first.conn.Close()
+				r.gone(0)
+				r.wire()
+			}
+		})
+	}
+}
+
+// TestPendingConnections opens connections that never upgrade.
+func TestPendingConnections(t *testing.T) {
+	for _, c := range []struct {
+		reason string
+		limits Limits
+	}{
+		{reasonPending, Limits{Pending: 3}},
+		{reasonPendingOf, Limits{Pending: 100, PendingPerAddress: AddressLimit{Most: 3}}},
+	} {
+		t.Run(c.reason, func(t *testing.T) {
+			r := start(t, nil, func(su *setup) { su.live.Limits = c.limits })
+			var idle []net.Conn
+			for range 3 {
+				conn, err := net.Dial("tcp", r.addr)
+				if err != nil {
+					t.Fatal(err)
+				}
+				defer conn.Close()
+				idle = append(idle, conn)
+			}
+			refused := r.set.GetOrCreateCounter(refusalName(c.reason))
+			testenv.Eventually(t, patience, "the fourth to be turned away", func() bool {
+				conn, err := net.Dial("tcp", r.addr)
+				if err != nil {
+					t.Fatal(err)
+				}
+				defer conn.Close()
+				fmt.Fprint(conn, handshake)
+				_ = conn.SetReadDeadline(time.Now().Add(patience))
+				n, _ := conn.Read(make([]byte, 1))
+				return n == 0 && refused.Get() > 0
+			})
+			_ = idle[0].Close()
+			// Those that have upgraded are not counted any more.
+			for range 10 {
+				testenv.Eventually(t, patience, "an upgrade", func() bool {
+					conn, err := net.Dial("tcp", r.addr)
+					if err != nil {
+						t.Fatal(err)
+					}
+					t.Cleanup(func() { _ = conn.Close() })
+					fmt.Fprint(conn, handshake)
+					_ = conn.SetReadDeadline(time.Now().Add(patience))
+					n, _ := conn.Read(make([]byte, 1))
+					return n == 1
+				})
+			}
+		})
+	}
+}
+
+// TestQueuedBytesAreBounded lets several clients read nothing.
+func TestQueuedBytesAreBounded(t *testing.T) {
+	devices := names(20)
+	r := start(t, map[string][]string{"e": devices}, tight, func(su *setup) { su.live.Limits.QueuedBytes = 2 * tightRing })
+	f := r.flowOf("e", "", devices)
+	for range 4 {
+		r.slow("").subscribe("e")
+	}
+	shed := r.set.GetOrCreateCounter("processor_live_shed_connections_total")
+	testenv.Eventually(t, patience, "the slowest to be closed", func() bool {
+		f.step()
+		return shed.Get() >= 2 && r.srv.queued.Load() <= 2*tightRing
+	})
+	f.whole()
+	r.wire() // and there is room again
+}

@@ -1,0 +1,171 @@
+package live
+
+import (
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rand"
+	"crypto/tls"
+	"crypto/x509"
+	"math/big"
+	"net"
+	"strings"
+	"sync"
+	"syscall"
+	"testing"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"pitwall/engine/internal/testenv"
+)
+
+// secure is a second listener of a rig, with TLS, and how to reach it.
+type secure struct {
+	r      *rig
+	addr   string
+	client *tls.Config
+}
+
+// secure starts it. Its sockets take little, as those of tight do.
+func (r *rig) secure() *secure {
+	r.t.Helper()
+	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	if err != nil {
+		r.t.Fatal(err)
+	}
+	template := &x509.Certificate{
+		SerialNumber: big.NewInt(1), DNSNames: []string{"pitwall.test"}, NotAfter: time.Now().Add(time.Hour),
+		IsCA: true, BasicConstraintsValid: true,
+	}
+	der, err := x509.CreateCertificate(rand.Reader, template, template, key.Public(), key)
+	if err != nil {
+		r.t.Fatal(err)
+	}
+	cert, err := x509.ParseCertificate(der)
+	if err != nil {
+		r.t.Fatal(err)
+	}
+	roots := x509.NewCertPool()
+	roots.AddCert(cert)
+	plain, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		r.t.Fatal(err)
+	}
+	l := tls.NewListener(smallSends{plain}, &tls.Config{Certificates: []tls.Certificate{{Certificate: [][]byte{der}, PrivateKey: key}}})
+	var web sync.WaitGroup
+	web.Go(func() { _ = r.http.Serve(l) }) // it ends with the listener
+	r.t.Cleanup(func() {
+		_ = l.Close()
+		web.Wait()
+	})
+	return &secure{r, plain.Addr().String(), &tls.Config{RootCAs: roots, ServerName: "pitwall.test"}}
+}
+
+// wire connects a client whose socket takes little unread, over TLS.
+func (s *secure) wire(query string) *wire {
+	s.r.t.Helper()
+	d := &net.Dialer{Control: func(_, _ string, c syscall.RawConn) (err error) {
+		fault := c.Control(func(fd uintptr) { err = unix.SetsockoptInt(int(fd), unix.SOL_SOCKET, unix.SO_RCVBUF, 4<<10) })
+		if fault != nil {
+			return fault
+		}
+		return err
+	}}
+	c, err := tls.DialWithDialer(d, "tcp", s.addr, s.client)
+	if err != nil {
+		s.r.t.Fatal(err)
+	}
+	w := s.r.over(c, strings.Replace(handshake, "/live", "/live?"+query, 1))
+	w.upgraded()
+	w.welcome()
+	return w
+}
+
+// TestTLSSlowSpectator is TestSlowSpectatorStopsAndStarts on a socket whose
+// bytes are not ours to write: late, never stale, and bounded.
+func TestTLSSlowSpectator(t *testing.T) {
+	for _, shape := range shapesOf {
+		t.Run(shape.name, func(t *testing.T) {
+			t.Parallel()
+			devices := names(20)
+			r := start(t, map[string][]string{"e": devices}, tight)
+			f := r.flowOf("e", shape.query, devices)
+			w := r.secure().wire(shape.query)
+			w.subscribe("e")
+			s := r.newest()
+			if s.sock.raw != nil {
+				t.Fatal("a TLS connection is written to as a plain socket")
+			}
+			for cycle := range 3 {
+				before := len(w.lagged("e"))
+				f.untilLagged(s)
+				for range 20 {
+					f.step()
+					// On top of the ring: the record that is being written.
+					if _, n := s.conn.Queued(); n > most(len(devices))+tlsRecord {
+						t.Fatalf("cycle %d: %d bytes unsent", cycle, n)
+					}
+				}
+				f.level(w)
+				if len(w.lagged("e")) == before {
+					t.Errorf("cycle %d: no lagged snapshot", cycle)
+				}
+			}
+			for range 5 { // and then he follows again
+				f.step()
+				f.level(w)
+			}
+			f.whole()
+			r.held(0)
+		})
+	}
+}
+
+// TestTLSRequestsAndClose: what goes in and out, and the end of it.
+func TestTLSRequestsAndClose(t *testing.T) {
+	t.Parallel()
+	r := start(t, map[string][]string{"e": {"a"}}, tight)
+	sec := r.secure()
+	w := sec.wire("")
+	w.subscribe("e")
+	r.publish("a")
+	w.until(`"type":"position"`)
+	w.send(masked(fin|opPing, "hi"))
+	if op, p := w.frame(); op != opPong || p != "hi" {
+		t.Errorf("ping answered with %x %q", op, p)
+	}
+	w.send(text(`{"type":"unsubscribe","id":"2","topic":"event:e"}`))
+	w.until(`"type":"unsubscribed"`)
+	w.send([]byte{0xf0, 0x80, 0, 0, 0, 0})
+	w.closed(1002)
+	other := sec.wire("")
+	r.newest().close(4401, "session expired")
+	other.closed(4401)
+	gone := sec.wire("")
+	_ = gone.conn.Close()
+	r.gone(0)
+}
+
+// TestTLSWriteTimeout closes who takes nothing, and nobody else.
+func TestTLSWriteTimeout(t *testing.T) {
+	t.Parallel()
+	devices := names(20)
+	r := start(t, map[string][]string{"e": devices}, tight, func(su *setup) { su.live.WriteTimeout = 2 * time.Second })
+	f := r.flowOf("e", "", devices)
+	sec := r.secure()
+	little, nothing := sec.wire(""), sec.wire("")
+	little.subscribe("e")
+	nothing.subscribe("e")
+	testenv.Eventually(t, patience, "the end of who reads nothing", func() bool {
+		f.step()
+		for n := 0; n < 200 && !little.screen.shows(r, "e", devices); n++ {
+			little.frame()
+		}
+		return r.srv.Connections() == 2
+	})
+	if n := r.closes(4408); n != 1 {
+		t.Errorf("%d connections are counted as closed with 4408, want 1", n)
+	}
+	f.level(little)
+	f.whole()
+}
