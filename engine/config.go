@@ -69,6 +69,8 @@ type Config struct {
 	DrainMS           int `name:"live-drain-ms" env:"LIVE_DRAIN_MS" default:"3000" help:"Over how long connections are closed at shutdown, in ms."`
 	FeedBatch         int `name:"feed-batch" env:"FEED_BATCH" default:"512" help:"Records per read of a stream."`
 
+	Deflate bool `name:"live-deflate" env:"LIVE_DEFLATE" default:"true" negatable:"" help:"Compress for clients that offer permessage-deflate: once per topic and flush, for all of them."`
+
 	WarmWindowMS int `name:"live-warm-window-ms" env:"LIVE_WARM_WINDOW_MS" default:"600000" help:"How far back the stream is read at start where there is no archive group, in ms."`
 	WarmMax      int `name:"live-warm-max" env:"LIVE_WARM_MAX" default:"1000000" help:"Records read back at start at most."`
 
@@ -115,9 +117,9 @@ func (c *Config) Validate() error {
 		{"LIVE_REQUEST_BURST", c.RequestBurst, 1, 1000000},
 		{"LIVE_DRAIN_MS", c.DrainMS, 0, 600000},
 		{"FEED_BATCH", c.FeedBatch, 1, 100000},
-		{"LIVE_WARM_WINDOW_MS", c.WarmWindowMS, 0, 86400000},
+		{"LIVE_WARM_WINDOW_MS", c.WarmWindowMS, 1, 86400000},
 		{"LIVE_WARM_TIME_MS", c.WarmTimeMS, 1, 600000},
-		{"LIVE_WARM_MAX", c.WarmMax, 0, 100000000},
+		{"LIVE_WARM_MAX", c.WarmMax, 1, 100000000},
 		{"ARCHIVE_BATCH", c.ArchiveBatch, 1, 10000},
 		{"ARCHIVE_WRITERS", c.ArchiveWriters, 1, 64},
 		{"ARCHIVE_CLAIM_INTERVAL_MS", c.ArchiveClaimIntervalMS, 10, 3600000},
@@ -149,7 +151,8 @@ func (c *Config) validateRest() (errs []error) {
 	}
 	seen := map[string]bool{}
 	for _, k := range c.TelemetryStreams {
-		if strings.TrimSpace(k) == "" || seen[k] {
+		k = strings.TrimSpace(k) // as the engine reads them
+		if k == "" || seen[k] {
 			errs = append(errs, fmt.Errorf("TELEMETRY_STREAMS has %q, allowed are different keys that are not empty", k))
 		}
 		seen[k] = true

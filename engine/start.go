@@ -95,10 +95,14 @@ func (e *Engine) startLive(ctx context.Context) error {
 		return nil
 	}
 	var err error
+	var deflate func() shard.Deflater
+	if e.cfg.Deflate {
+		deflate = live.NewDeflater
+	}
 	if e.core, err = shard.New(shard.Config{
 		Shards: e.cfg.Shards, Writers: e.cfg.Writers,
 		Window: ms(e.cfg.FlushMS), FutureTolerance: ms(e.cfg.FutureToleranceMS),
-		RingBytes: e.cfg.RingBytes, RingSlots: e.cfg.RingSlots,
+		RingBytes: e.cfg.RingBytes, RingSlots: e.cfg.RingSlots, Deflate: deflate,
 	}); err != nil {
 		return err
 	}

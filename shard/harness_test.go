@@ -108,6 +108,8 @@ type client struct {
 	held   map[string]*Topic
 	screen *screen
 	writes int // reads that brought something
+
+	deflated int // compressed frames seen
 }
 
 func (r *rig) client(batch bool) *client {
@@ -180,7 +182,7 @@ func (c *client) show(ch *Chunk) {
 	c.r.t.Helper()
 	for b := append(append([]byte(nil), ch.Head()...), ch.Body()...); len(b) > 0; {
 		n := frameLen(b)
-		c.screen.frame(b[:n])
+		c.screen.frame(c.plain(b[:n]))
 		b = b[n:]
 	}
 }

@@ -47,8 +47,8 @@ func (w *worker) reroster(c *change) {
 // those who asked for an interval.
 func (w *worker) announce(p *part, frame []byte) {
 	if p.tracking() {
-		for s := range shapes {
-			if len(p.live[s]) > 0 {
+		for s := range texts {
+			if p.wants(s) {
 				w.open(p, s).frame(p.topic.frames, frame)
 			}
 		}

@@ -26,6 +26,7 @@ type worker struct {
 	orphans orphans
 	values  values
 	pool    pool
+	deflate compressor
 	alarms  alarms
 	chains  []chain // per writer: connections to hand over
 

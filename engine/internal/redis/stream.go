@@ -114,6 +114,7 @@ func (c *Client) AddAll(ctx context.Context, stream string, maxLen int64, record
 	}
 	for _, r := range c.rdb.DoMulti(limited, cmds...) {
 		if err := r.Error(); err != nil {
+			c.leaveReplica(ctx, err, false)
 			return failure(ctx, commandTimeout, "add to stream "+stream, err)
 		}
 	}
