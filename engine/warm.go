@@ -1,0 +1,76 @@
+package engine
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"pitwall/engine/archive"
+	"pitwall/engine/internal/db"
+	"pitwall/shard"
+)
+
+// warm fills the shards' last values: from the table, then from what of the
+// stream may not be in the table yet.
+func (e *Engine) warm(ctx context.Context) error {
+	begin := time.Now()
+	batches := make([]*shard.Batch, e.core.Shards())
+	send := func(i int) error {
+		b := batches[i]
+		batches[i] = nil
+		if b == nil {
+			return nil
+		}
+		b.Warm = true
+		return e.core.Deliver(ctx, i, b)
+	}
+	n := 0
+	devices := e.core.Snapshot().DeviceIDs()
+	limited, cancel := context.WithTimeout(ctx, ms(e.cfg.WarmTimeMS))
+	defer cancel()
+	err := e.db.LastPositions(limited, devices, ms(e.cfg.FutureToleranceMS), func(l *db.Last) error {
+		if l.Good == nil {
+			return nil
+		}
+		i := e.core.ShardOf(l.Device)
+		if batches[i] == nil {
+			batches[i] = e.core.AcquireBatch()
+		}
+		batches[i].Positions = append(batches[i].Positions, *l.Good)
+		n++
+		if len(batches[i].Positions) >= e.cfg.FeedBatch {
+			return send(i)
+		}
+		return nil
+	})
+	if err != nil && ctx.Err() == nil && limited.Err() != nil {
+		// A dot that is missing until its device sends again beats a start that
+		// takes for ever.
+		e.log.Warn("reading the last positions from the database took too long and was left off (LIVE_WARM_TIME_MS)",
+			"devices", len(devices), "read", n, "after", ms(e.cfg.WarmTimeMS))
+		err = nil
+	}
+	for i := range batches {
+		err = errors.Join(err, send(i))
+	}
+	if err != nil {
+		return fmt.Errorf("read the last positions: %w", err)
+	}
+	e.log.Info("last positions read from the database", "devices", len(devices), "found", n, "took", time.Since(begin).Round(time.Millisecond))
+	return e.feed.Warm(ctx)
+}
+
+// startCorrections lets the race office take points off the map. SQLite tells
+// nobody of changes: there they are seen at the next start.
+func (e *Engine) startCorrections() {
+	if e.db.Kind() != "postgres" || !e.cfg.NotifyTriggers {
+		return
+	}
+	c := archive.NewCorrections(archive.CorrectionsOptions{
+		History: e.db, Screens: e.core, Tolerance: ms(e.cfg.FutureToleranceMS),
+		Devices: func() []string { return e.core.Snapshot().DeviceIDs() },
+		Logger:  e.log, Metrics: e.set,
+	})
+	e.run("corrections", c.Run)
+}
