@@ -44,5 +44,5 @@ fuzz: ## every fuzz target for FUZZTIME (60s); finds go to testdata/fuzz
 crash: deps ## kills the archive KILLS times (20) under load and shows that nothing is lost or doubled
 	go test -count=1 -v -timeout 30m -run '^TestCrash$$' ./engine -args -crash.kills=$(KILLS)
 
-deps: ## installs redis-server, PostgreSQL, Chromium and gcc where missing
+deps: ## installs redis-server, PostgreSQL, PgBouncer, Chromium and gcc where missing
 	@.ci/deps

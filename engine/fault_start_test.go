@@ -15,7 +15,7 @@ func faultRefusesToStart(t *testing.T, bin string) {
 	good := newFaultSite(t, 1)
 	behind := testenv.NewDatabase(t)
 	lacking := newFaultSite(t, 1)
-	lacking.sql("ALTER TABLE positions DROP COLUMN faulty")
+	lacking.sql("ALTER TABLE positions DROP COLUMN faulty CASCADE") // with its trigger
 	locked := testenv.Redis(t)
 	locked.Do("CONFIG", "SET", "requirepass", "opensesame")
 	taken, err := net.Listen("tcp", "127.0.0.1:0")

@@ -137,20 +137,6 @@ func (e *Engine) startLive(ctx context.Context) error {
 	return e.startServer(ctx)
 }
 
-// startCorrections lets the race office take points off the map. SQLite tells
-// nobody of changes: there they are seen at the next start.
-func (e *Engine) startCorrections() {
-	if e.db.Kind() != "postgres" || !e.cfg.NotifyTriggers {
-		return
-	}
-	c := archive.NewCorrections(archive.CorrectionsOptions{
-		History: e.db, Screens: e.core, Tolerance: ms(e.cfg.FutureToleranceMS),
-		Devices: func() []string { return e.core.Snapshot().DeviceIDs() },
-		Logger:  e.log, Metrics: e.set,
-	})
-	e.run("corrections", c.Run)
-}
-
 // startServer opens the public listener.
 func (e *Engine) startServer(ctx context.Context) error {
 	err := e.openGate(ctx)

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"time"
 
+	"pitwall/engine/archive"
 	"pitwall/engine/internal/db"
 	"pitwall/shard"
 )
@@ -58,4 +59,18 @@ func (e *Engine) warm(ctx context.Context) error {
 	}
 	e.log.Info("last positions read from the database", "devices", len(devices), "found", n, "took", time.Since(begin).Round(time.Millisecond))
 	return e.feed.Warm(ctx)
+}
+
+// startCorrections lets the race office take points off the map. SQLite tells
+// nobody of changes: there they are seen at the next start.
+func (e *Engine) startCorrections() {
+	if e.db.Kind() != "postgres" || !e.cfg.NotifyTriggers {
+		return
+	}
+	c := archive.NewCorrections(archive.CorrectionsOptions{
+		History: e.db, Screens: e.core, Tolerance: ms(e.cfg.FutureToleranceMS),
+		Devices: func() []string { return e.core.Snapshot().DeviceIDs() },
+		Logger:  e.log, Metrics: e.set,
+	})
+	e.run("corrections", c.Run)
 }

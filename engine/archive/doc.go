@@ -10,18 +10,19 @@
 // # The way of a batch
 //
 // One reader per stream takes a batch through the group, decodes it, inserts
-// the positions in one statement, after the commit writes the dead letters (to
-// the stream's key and ":dead"), and only then acknowledges all of it with one
-// XACK. A dead letter is a record that does not decode, or a position whose
-// device and time the table holds with other content (ts_conflict). The first
-// position of a device and time stays, so that a crash at any step means that
-// the step is repeated, harmlessly:
+// the positions in a few statements, each with devices of its own, after the
+// commits writes the dead letters (to the stream's key and ":dead"), and only
+// then acknowledges all of it with one XACK. A dead letter is a record that
+// does not decode, a position whose device and time the table holds with other
+// content (ts_conflict), or one that the database refuses for what it holds,
+// found by halving its batch. The first position of a device and time stays,
+// so that a crash at any step means that the step is repeated, harmlessly:
 //
 //   - between read and commit: the entries pend, nothing was written;
 //   - between commit and XACK: the entries pend, the rows are there already and
 //     count as duplicates;
-//   - between dead letter and XACK: the letter is written once more, with the
-//     same source id to tell.
+//   - between commit and dead letter: the same; letter and acknowledgement are
+//     one step.
 //
 // What pends on this consumer is taken again at start, after every read,
 // insert or acknowledgement that failed, and before Run returns; what pends
@@ -32,17 +33,23 @@
 // # What is lost
 //
 // Records that Redis trims or loses before they were archived. Trimmed ones
-// that were pending are counted, logged and acknowledged.
+// are counted and logged, whether they were pending or never delivered (gap).
+// README.md, beside this file, says it in the operator's words.
+//
+// # Points marked faulty
+//
+// [Corrections] listens for marks in the table and takes such points off the
+// map. It belongs to the live part and runs without the archive as well.
 //
 // # Goroutines
 //
-// Run has one per stream and one that measures the lag, and returns when all
+// Run has one per stream, and beside its own inserts one per further writer,
+// and one that looks after lag, loss and idle consumers; it returns when all
 // have ended. Every reader holds one batch at most, so memory is bounded by the
 // batch; what waits, waits in Redis.
 //
 // # Caveats
 //
-// Every error of the database is taken for its absence and tried again without
-// end. The codec refuses what no database takes. Consumers of processes that
-// are gone stay listed in the group.
+// Every error of the database but one about a row's content is taken for its
+// absence and tried again without end; Ready tells after a while.
 package archive

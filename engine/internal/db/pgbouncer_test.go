@@ -1,0 +1,78 @@
+package db
+
+import (
+	"context"
+	"fmt"
+	"sync"
+	"testing"
+	"time"
+
+	"pitwall/codec"
+	"pitwall/engine/internal/testenv"
+)
+
+// Everything works through a real PgBouncer in transaction mode, whose few
+// sessions are shared by more connections of ours than there are: nothing is
+// prepared and no session keeps a state. LISTEN and migrations go past it.
+func TestThroughPgBouncer(t *testing.T) {
+	direct := testenv.NewDatabase(t)
+	pooled := testenv.PgBouncer(t, direct)
+	d := migrated(t, Options{URL: pooled + "&pool_max_conns=8", DirectURL: direct, Logger: discard})
+	ctx := t.Context()
+
+	heard := make(chan string, 1000)
+	listening := make(chan struct{}, 1)
+	listen, cancel := context.WithCancel(ctx)
+	ended := make(chan error, 1)
+	go func() {
+		ended <- d.Listen(listen, []string{ChannelPositions}, func() { listening <- struct{}{} },
+			func(_, device string) { heard <- device })
+	}()
+	<-listening
+
+	const writers, batches, size = 8, 10, 200
+	var all sync.WaitGroup
+	for w := range writers {
+		all.Go(func() {
+			for b := range batches {
+				batch := make([]codec.Position, size)
+				for i := range batch {
+					batch[i] = full(fmt.Sprintf("d-%d-%d", w, i), epoch+int64(b))
+				}
+				again := change(batch[0], func(p *codec.Position) { p.Lat++ })
+				for range 2 { // the second time all are duplicates
+					if _, err := d.InsertPositions(ctx, batch); err != nil {
+						t.Errorf("insert: %v", err)
+						return
+					}
+				}
+				if r, err := d.InsertPositions(ctx, []codec.Position{again}); err != nil || len(r.Conflicts) != 1 {
+					t.Errorf("a conflict gives %+v, %v", r, err)
+				}
+				if err := d.LastPositions(ctx, []string{batch[0].DeviceID}, time.Hour, func(l *Last) error {
+					if l.Good == nil || l.Good.TS != epoch+int64(b) {
+						t.Errorf("the last position is %+v, want that of %d", l.Good, epoch+int64(b))
+					}
+					return nil
+				}); err != nil {
+					t.Errorf("last positions: %v", err)
+				}
+			}
+		})
+	}
+	all.Wait()
+	pg := testenv.Postgres(t)
+	if got, want := pg.Query(direct, "SELECT count(*) FROM positions"), fmt.Sprint(writers*batches*size); got != want {
+		t.Errorf("%s rows, want %s", got, want)
+	}
+	imports(t, d, false, RosterRow{2, "E1", "n1", "d1"})
+	if r := roster(t, d); len(r.Pairs) != 1 {
+		t.Errorf("roster %+v, want one pair", r)
+	}
+	pg.Query(direct, "UPDATE positions SET faulty = true WHERE device_id = 'd-3-7'")
+	if device := <-heard; device != "d-3-7" {
+		t.Errorf("heard of %q, want d-3-7", device)
+	}
+	cancel()
+	<-ended
+}
