@@ -18,11 +18,11 @@ const benchArrival = 1_790_000_000_000
 
 // fix is one random position of a device.
 type fix struct {
-	device                          string
-	ts                              int64
-	lat, lon, alt, speed, course    float64
-	sats, battery, odometer, uptime int
-	moving                          bool
+	device                       string
+	ts                           int64
+	lat, lon, alt, speed, course float64
+	sats, battery, odometer      int
+	moving                       bool
 }
 
 func randomFixes() []fix {

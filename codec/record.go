@@ -38,7 +38,6 @@ var fieldNames = [fieldCount]string{
 // record is a stream record by field.
 type record struct {
 	fields []string
-	has    uint16            // bits of the fields that are there
 	at     [fieldOther]int32 // where the value of each is in fields
 }
 
