@@ -48,7 +48,7 @@ var goFiles = []exception{
 	{"engine/feed/feed.go", "one reader per stream, lag, lease; Feed.Run waits"},
 	{"engine/embedded/redis.go", "the accept loop; Redis.Close waits"},
 	{"engine/archive/archive.go", "one reader per stream; Archive.Run waits"},
-	{"engine/internal/testenv/process.go", "one per server, bound to its thread; end waits for done"},
+	{"engine/servers/process.go", "one per server, bound to its thread; end waits for done"},
 	{"engine/internal/testenv/proxy.go", "accept loop and relays; the test's cleanup waits"},
 }
 
@@ -76,7 +76,7 @@ type library struct {
 }
 
 var libraries = []library{
-	{"github.com/redis/rueidis", []string{"engine/internal/redis"}, false, "the one door to Redis"},
+	{"github.com/redis/rueidis", []string{"engine/internal/redis", "bench"}, false, "the one door to Redis"},
 	{"github.com/lxzan/gws", []string{"engine/live", "bench"}, true, "the one door to WebSocket"},
 	{"github.com/jackc/pgx", []string{"engine/internal/db"}, false, "the one door to databases"},
 	{"modernc.org/sqlite", []string{"engine/internal/db"}, false, "the one door to databases"},
@@ -88,6 +88,8 @@ var libraries = []library{
 	{"golang.org/x/sys", []string{"engine", "bench"}, true, "the core does no I/O"},
 	{"golang.org/x/sync", []string{"engine", "bench", "cmd"}, true, "the core starts its own goroutines"},
 	{"github.com/klauspost/compress", []string{"engine/live", "bench"}, true, "frames are compressed where they are written"},
+	{"github.com/HdrHistogram/hdrhistogram-go", []string{"bench"}, false, "latencies are counted by the load harness"},
+	{"github.com/google/pprof", []string{"bench"}, false, "profiles are read by the load harness"},
 	{"go.uber.org/goleak", []string{"engine/internal/testenv"}, true, "for tests"},
 	{"github.com/google/go-cmp", nil, true, "for tests"},
 	{"github.com/coder/websocket", []string{"bench"}, true, "for tests: the client that is not the server's library"},

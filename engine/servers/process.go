@@ -1,4 +1,4 @@
-package testenv
+package servers
 
 import (
 	"fmt"
@@ -15,19 +15,19 @@ import (
 // before it is killed.
 const stopWithin = 20 * time.Second
 
-// process is a running server. Its output goes to a file, which the error of
+// Process is a running server. Its output goes to a file, which the error of
 // a failed start quotes.
-type process struct {
+type Process struct {
 	cmd     *exec.Cmd
 	logPath string
 	done    chan struct{} // closed once the process has ended and was reaped
 }
 
-// startProcess starts cmd with its output appended to logPath. The kernel
+// StartProcess starts cmd with its output appended to logPath. The kernel
 // sends onDeath to the process when the thread that created it ends, hence
 // the goroutine that locks its thread and stays for as long as the process
-// lives: the signal then means that the whole test binary is gone.
-func startProcess(cmd *exec.Cmd, logPath string, onDeath syscall.Signal) (*process, error) {
+// lives: the signal then means that the whole owner is gone.
+func StartProcess(cmd *exec.Cmd, logPath string, onDeath syscall.Signal) (*Process, error) {
 	out, err := os.OpenFile(logPath, os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o644)
 	if err != nil {
 		return nil, fmt.Errorf("open server log: %w", err)
@@ -37,7 +37,7 @@ func startProcess(cmd *exec.Cmd, logPath string, onDeath syscall.Signal) (*proce
 		cmd.SysProcAttr = &syscall.SysProcAttr{}
 	}
 	endWithParent(cmd.SysProcAttr, onDeath)
-	p := &process{cmd: cmd, logPath: logPath, done: make(chan struct{})}
+	p := &Process{cmd: cmd, logPath: logPath, done: make(chan struct{})}
 	started := make(chan error, 1)
 	go func() {
 		runtime.LockOSThread()
@@ -59,8 +59,8 @@ func startProcess(cmd *exec.Cmd, logPath string, onDeath syscall.Signal) (*proce
 	return p, nil
 }
 
-// running reports whether the process has not ended yet. False for nil.
-func (p *process) running() bool {
+// Running reports whether the process has not ended yet. False for nil.
+func (p *Process) Running() bool {
 	if p == nil {
 		return false
 	}
@@ -72,10 +72,18 @@ func (p *process) running() bool {
 	}
 }
 
-// end sends sig and waits until the process is gone. A process that does not
+// PID is the process id, 0 for nil.
+func (p *Process) PID() int {
+	if p == nil {
+		return 0
+	}
+	return p.cmd.Process.Pid
+}
+
+// End sends sig and waits until the process is gone. A process that does not
 // go within stopWithin is killed, and the error says so.
-func (p *process) end(sig syscall.Signal) error {
-	if !p.running() {
+func (p *Process) End(sig syscall.Signal) error {
+	if !p.Running() {
 		return nil
 	}
 	// An error means that it ended in between; done tells.
@@ -93,22 +101,22 @@ func (p *process) end(sig syscall.Signal) error {
 		filepath.Base(p.cmd.Path), sig, stopWithin, p.logTail())
 }
 
-// waitReady polls ready until it returns true. The error carries the end of
+// WaitReady polls ready until it returns true. The error carries the end of
 // the server's log.
-func (p *process) waitReady(within time.Duration, ready func() bool) error {
-	ok := poll(within, func() bool { return !p.running() || ready() })
-	if ok && p.running() {
+func (p *Process) WaitReady(within time.Duration, ready func() bool) error {
+	ok := Poll(within, func() bool { return !p.Running() || ready() })
+	if ok && p.Running() {
 		return nil
 	}
 	reason := "did not answer within " + within.String()
-	if !p.running() {
+	if !p.Running() {
 		reason = "ended while starting"
 	}
 	return fmt.Errorf("%s %s; its log ends:\n%s", filepath.Base(p.cmd.Path), reason, p.logTail())
 }
 
 // logTail returns the last lines of the server's log.
-func (p *process) logTail() string {
+func (p *Process) logTail() string {
 	data, err := os.ReadFile(p.logPath)
 	if err != nil {
 		return "(no log: " + err.Error() + ")"
@@ -121,7 +129,7 @@ func (p *process) logTail() string {
 }
 
 // cleanEnv is the environment of the servers: nothing of the developer's own
-// settings (PGHOST, LC_ALL, ...) may change what a test sees.
+// settings (PGHOST, LC_ALL, ...) may change what it does.
 func cleanEnv() []string {
 	return []string{"PATH=" + os.Getenv("PATH"), "LANG=C", "LC_ALL=C", "TZ=UTC"}
 }

@@ -1,4 +1,4 @@
-package testenv
+package servers
 
 import (
 	"bufio"
@@ -10,35 +10,38 @@ import (
 	"time"
 )
 
-// respTimeout bounds one command of a test, dial included.
+// respTimeout bounds one command, dial included.
 const respTimeout = 20 * time.Second
 
-// respError is an error reply of the server.
-type respError string
+// ReplyError is an error reply of the server.
+type ReplyError string
 
-func (e respError) Error() string { return string(e) }
+// Error is the text of the reply.
+func (e ReplyError) Error() string { return string(e) }
 
-// respConn speaks the Redis protocol (RESP2), one command at a time. It is
+// Conn speaks the Redis protocol (RESP2), one command at a time. It is
 // here so that tests look at a server with other eyes than the client that
 // they test. Not safe for concurrent use.
-type respConn struct {
+type Conn struct {
 	conn net.Conn
 	r    *bufio.Reader
 }
 
-func dialResp(addr string) (*respConn, error) {
+// Dial connects to a server at host:port.
+func Dial(addr string) (*Conn, error) {
 	conn, err := net.DialTimeout("tcp", addr, respTimeout)
 	if err != nil {
 		return nil, err
 	}
-	return &respConn{conn: conn, r: bufio.NewReader(conn)}, nil
+	return &Conn{conn: conn, r: bufio.NewReader(conn)}, nil
 }
 
-func (c *respConn) close() { c.conn.Close() }
+// Close closes the connection.
+func (c *Conn) Close() { c.conn.Close() }
 
-// do sends a command and reads its reply. An error that is not a respError
+// Do sends a command and reads its reply. An error that is not a ReplyError
 // leaves the connection unusable.
-func (c *respConn) do(args ...string) (any, error) {
+func (c *Conn) Do(args ...string) (any, error) {
 	if err := c.conn.SetDeadline(time.Now().Add(respTimeout)); err != nil {
 		return nil, err
 	}
@@ -53,7 +56,7 @@ func (c *respConn) do(args ...string) (any, error) {
 	return c.reply()
 }
 
-func (c *respConn) reply() (any, error) {
+func (c *Conn) reply() (any, error) {
 	line, err := c.r.ReadString('\n')
 	if err != nil {
 		return nil, err
@@ -67,7 +70,7 @@ func (c *respConn) reply() (any, error) {
 	case '+':
 		return rest, nil
 	case '-':
-		return nil, respError(rest)
+		return nil, ReplyError(rest)
 	case ':':
 		return strconv.ParseInt(rest, 10, 64)
 	case '$', '*':
@@ -86,7 +89,7 @@ func (c *respConn) reply() (any, error) {
 	return nil, fmt.Errorf("unknown reply %q", line)
 }
 
-func (c *respConn) bulk(n int) (any, error) {
+func (c *Conn) bulk(n int) (any, error) {
 	buf := make([]byte, n+2)
 	if _, err := io.ReadFull(c.r, buf); err != nil {
 		return nil, err
@@ -96,11 +99,11 @@ func (c *respConn) bulk(n int) (any, error) {
 
 // array reads n replies. An error among them (EXEC has such) becomes an
 // element.
-func (c *respConn) array(n int) (any, error) {
+func (c *Conn) array(n int) (any, error) {
 	list := make([]any, 0, n)
 	for range n {
 		v, err := c.reply()
-		if e, answered := err.(respError); answered {
+		if e, answered := err.(ReplyError); answered {
 			v = e
 		} else if err != nil {
 			return nil, err

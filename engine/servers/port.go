@@ -1,4 +1,4 @@
-package testenv
+package servers
 
 import (
 	"fmt"
@@ -36,21 +36,21 @@ func freePort() (int, error) {
 	return 0, fmt.Errorf("no free port between %d and %d: %w", portFirst, portLast, last)
 }
 
-// portTaken reports whether a server's start failed for want of its port.
-func portTaken(err error) bool {
+// PortTaken reports whether a server's start failed for want of its port.
+func PortTaken(err error) bool {
 	return err != nil && strings.Contains(err.Error(), "ddress already in use")
 }
 
-// onFreePort calls start with a free port, and again with another one while
+// OnFreePort calls start with a free port, and again with another one while
 // the port turns out to be taken.
-func onFreePort(start func(port int) error) error {
+func OnFreePort(start func(port int) error) error {
 	var err error
 	for range startTries {
 		var port int
 		if port, err = freePort(); err != nil {
 			return err
 		}
-		if err = start(port); !portTaken(err) {
+		if err = start(port); !PortTaken(err) {
 			return err
 		}
 	}

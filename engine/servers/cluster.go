@@ -1,4 +1,4 @@
-package testenv
+package servers
 
 import (
 	"errors"
@@ -16,51 +16,51 @@ import (
 )
 
 const (
-	// clusterReadyWithin bounds the start of PostgreSQL, recovery included.
-	clusterReadyWithin = 60 * time.Second
+	// ClusterReadyWithin bounds the start of PostgreSQL, recovery included.
+	ClusterReadyWithin = 60 * time.Second
 	// clusterPrefix begins the names of all cluster folders.
 	clusterPrefix = "pitwall-postgres-"
-	// superuser and password are those of every database URL.
+	// superuser is that of every database URL.
 	superuser = "pitwall"
-	password  = "not-to-be-printed"
+	// Password is the one in every database URL.
+	Password = "not-to-be-printed"
 )
 
-// cluster is a PostgreSQL server of the test binary's own: the folder, the
+// Cluster is a PostgreSQL server of the process's own: the folder, the
 // port and the running process.
-type cluster struct {
+type Cluster struct {
 	bin  string   // folder of initdb, postgres and psql
 	dir  string   // holds data, sockets and logs
 	lock *os.File // held while the owner lives, see sweep
 	cred *syscall.Credential
 	port int
 
-	mu        sync.Mutex // guards what follows
-	proc      *process
-	databases int // created so far; numbers their names
+	mu   sync.Mutex // guards proc
+	proc *Process
 }
 
-// newCluster makes the folder, runs initdb and starts the server.
-func newCluster() (*cluster, error) {
+// NewCluster makes the folder, runs initdb and starts the server.
+func NewCluster() (*Cluster, error) {
 	bin, err := postgresBin()
 	if err != nil {
 		return nil, err
 	}
 	sweep(os.TempDir())
-	c := &cluster{bin: bin}
+	c := &Cluster{bin: bin}
 	if err := c.create(); err != nil {
-		return nil, errors.Join(err, c.remove())
+		return nil, errors.Join(err, c.Remove())
 	}
-	err = onFreePort(func(port int) error {
+	err = OnFreePort(func(port int) error {
 		c.port = port
-		return c.start()
+		return c.Start()
 	})
 	if err != nil {
-		return nil, errors.Join(err, c.remove())
+		return nil, errors.Join(err, c.Remove())
 	}
 	return c, nil
 }
 
-func (c *cluster) create() error {
+func (c *Cluster) create() error {
 	uid, gid := os.Getuid(), os.Getgid()
 	if uid == 0 {
 		var err error
@@ -88,10 +88,20 @@ func (c *cluster) create() error {
 	return nil
 }
 
-func (c *cluster) data() string { return filepath.Join(c.dir, "data") }
+// Dir is the cluster's folder, with the server's unix socket.
+func (c *Cluster) Dir() string { return c.dir }
+
+// PID is the process id of the server, 0 before it was started.
+func (c *Cluster) PID() int {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.proc.PID()
+}
+
+func (c *Cluster) data() string { return filepath.Join(c.dir, "data") }
 
 // command prepares one of PostgreSQL's programs to run as the server's user.
-func (c *cluster) command(name string, args ...string) *exec.Cmd {
+func (c *Cluster) command(name string, args ...string) *exec.Cmd {
 	cmd := exec.Command(filepath.Join(c.bin, name), args...)
 	cmd.Dir = c.dir
 	cmd.Env = cleanEnv()
@@ -99,52 +109,49 @@ func (c *cluster) command(name string, args ...string) *exec.Cmd {
 	return cmd
 }
 
-// start starts the server, if it does not run, and waits until it takes
+// Start starts the server, if it does not run, and waits until it takes
 // connections.
-func (c *cluster) start() error {
+func (c *Cluster) Start() error {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if c.proc.running() {
+	if c.proc.Running() {
 		return nil
 	}
 	cmd := c.command("postgres", "-D", c.data(), "-p", strconv.Itoa(c.port), "-k", c.dir,
 		"-c", "listen_addresses=127.0.0.1", "-c", "max_connections=200")
-	// Each attempt writes a log of its own, so that portTaken reads no old one.
+	// Each attempt writes a log of its own, so that PortTaken reads no old one.
 	log := filepath.Join(c.dir, fmt.Sprintf("log-%d", time.Now().UnixNano()))
 	// SIGQUIT is PostgreSQL's immediate shutdown, which ends the children too.
-	p, err := startProcess(cmd, log, syscall.SIGQUIT)
+	p, err := StartProcess(cmd, log, syscall.SIGQUIT)
 	if err != nil {
 		return err
 	}
 	c.proc = p
-	return p.waitReady(clusterReadyWithin, c.ready)
+	return p.WaitReady(ClusterReadyWithin, c.ready)
 }
 
 // ready reads what pg_ctl reads: the lock file of the server names its
 // process id on line 1 and its state on line 8.
-func (c *cluster) ready() bool {
+func (c *Cluster) ready() bool {
 	text, err := os.ReadFile(filepath.Join(c.data(), "postmaster.pid"))
 	if err != nil {
 		return false
 	}
 	lines := strings.Split(string(text), "\n")
-	return len(lines) >= 8 && lines[0] == strconv.Itoa(c.proc.cmd.Process.Pid) &&
+	return len(lines) >= 8 && lines[0] == strconv.Itoa(c.proc.PID()) &&
 		strings.TrimSpace(lines[7]) == "ready"
 }
 
-// end sends sig and waits until the server is gone.
-func (c *cluster) end(sig syscall.Signal) error {
+// End sends sig and waits until the server is gone.
+func (c *Cluster) End(sig syscall.Signal) error {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if c.proc == nil {
-		return nil
-	}
-	return c.proc.end(sig)
+	return c.proc.End(sig)
 }
 
-// remove ends the server and deletes its folder.
-func (c *cluster) remove() error {
-	err := c.end(syscall.SIGQUIT)
+// Remove ends the server and deletes its folder.
+func (c *Cluster) Remove() error {
+	err := c.End(syscall.SIGQUIT)
 	if c.dir != "" {
 		err = errors.Join(err, os.RemoveAll(c.dir))
 	}
@@ -154,8 +161,8 @@ func (c *cluster) remove() error {
 	return err
 }
 
-// psql runs one statement and returns what it prints, columns separated by |.
-func (c *cluster) psql(url, sql string) (string, error) {
+// Query runs one statement and returns what it prints, columns separated by |.
+func (c *Cluster) Query(url, sql string) (string, error) {
 	cmd := c.command("psql", "-XAtq", "-v", "ON_ERROR_STOP=1", "-d", url, "-c", sql)
 	out, err := cmd.CombinedOutput()
 	text := strings.TrimRight(string(out), "\n")
@@ -165,10 +172,10 @@ func (c *cluster) psql(url, sql string) (string, error) {
 	return text, nil
 }
 
-// url names a database of the cluster, over TCP.
-func (c *cluster) url(database string) string {
+// URL names a database of the cluster, over TCP.
+func (c *Cluster) URL(database string) string {
 	return fmt.Sprintf("postgres://%s:%s@127.0.0.1:%d/%s?sslmode=disable",
-		superuser, password, c.port, database)
+		superuser, Password, c.port, database)
 }
 
 // postgresBin finds the folder of PostgreSQL's programs: in PATH, else where
@@ -221,7 +228,7 @@ func lockFile(path string) (*os.File, error) {
 	return f, nil
 }
 
-// sweep deletes the cluster folders under tmp whose test binary was killed:
+// sweep deletes the cluster folders under tmp whose owner was killed:
 // nobody holds their lock any more. A fresh one may not be locked yet.
 func sweep(tmp string) {
 	locks, _ := filepath.Glob(filepath.Join(tmp, clusterPrefix+"*", "lock"))
