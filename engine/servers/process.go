@@ -36,6 +36,7 @@ func StartProcess(cmd *exec.Cmd, logPath string, onDeath syscall.Signal) (*Proce
 	if cmd.SysProcAttr == nil {
 		cmd.SysProcAttr = &syscall.SysProcAttr{}
 	}
+	cmd.SysProcAttr.Setpgid = true // Ctrl-C is for the owner, who ends its servers in order
 	endWithParent(cmd.SysProcAttr, onDeath)
 	p := &Process{cmd: cmd, logPath: logPath, done: make(chan struct{})}
 	started := make(chan error, 1)

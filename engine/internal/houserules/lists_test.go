@@ -27,7 +27,7 @@ var atomicFiles = []exception{
 	{"engine/live/server.go", "counters of connections, and the drain"},
 	{"engine/live/stretch.go", "how long a writer's sweep takes, read by who sets the window"},
 	{"engine/live/meters.go", "the latency histogram, written by the writers"},
-	{"bench/broadcaster.go", "counters of the rival"},
+	{"bench/floor/broadcaster.go", "counters of the rival"},
 }
 
 // unsafeFiles may import unsafe.
@@ -39,7 +39,8 @@ var unsafeFiles = []exception{
 var goFiles = []exception{
 	{"shard/core.go", "one goroutine per shard; Core.Run waits"},
 	{"cmd/pitwall/main.go", "the signals, until the process ends; the greeting, which serve waits for"},
-	{"bench/*.go", "the processes of a measurement end with it; their parent waits for the processes"},
+	{"bench/*.go", "the publisher, listeners to swarm processes, what is done beside the steady phase: the run waits; a swarm process' orders end with it"},
+	{"bench/floor/*.go", "the processes of a measurement end with it; their parent waits for the processes"},
 	{"engine/engine.go", "one per room; stopRoom waits"},
 	{"engine/eventmap/map.go", "the listener; Map.Run waits"},
 	{"engine/live/server.go", "writers, dispatch, heartbeat; Server.Run waits"},

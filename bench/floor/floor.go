@@ -1,4 +1,4 @@
-package main
+package floor
 
 import (
 	"bufio"
@@ -12,15 +12,15 @@ import (
 	"strings"
 )
 
-// floorCmd compares the three ways to fan out.
-type floorCmd struct {
+// Cmd compares the three ways to fan out.
+type Cmd struct {
 	load
 	Rounds int      `default:"3" help:"How often each is measured, interleaved."`
 	Only   []string `help:"Of bare, engine, broadcaster; all when not given."`
 }
 
 // Run measures and prints the table.
-func (f *floorCmd) Run() error {
+func (f *Cmd) Run() error {
 	kinds := f.Only
 	if len(kinds) == 0 {
 		kinds = []string{"bare", "engine", "broadcaster"}
@@ -76,7 +76,7 @@ type child struct {
 	out *bufio.Reader
 }
 
-func (f *floorCmd) start(args ...string) (*child, error) {
+func (f *Cmd) start(args ...string) (*child, error) {
 	self, err := os.Executable()
 	if err != nil {
 		return nil, err
@@ -106,7 +106,7 @@ func (c *child) end() {
 }
 
 // once measures one kind of server with a fresh swarm.
-func (f *floorCmd) once(kind string) (r result, err error) {
+func (f *Cmd) once(kind string) (r result, err error) {
 	server, err := f.start(kind)
 	if err != nil {
 		return r, err

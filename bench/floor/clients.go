@@ -1,4 +1,4 @@
-package main
+package floor
 
 import (
 	"bytes"
@@ -10,10 +10,10 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// swarm connects, subscribes, says so, and then reads until the server has
+// readers connects, subscribes, says so, and then reads until the server has
 // gone. It reads by epoll on one thread, so that it costs little beside what
 // is measured.
-func swarm(l *load, addr string, raw bool) error {
+func readers(l *load, addr string, raw bool) error {
 	fds, err := connectAll(l, addr, raw)
 	if err != nil {
 		return err

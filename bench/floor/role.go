@@ -1,4 +1,4 @@
-package main
+package floor
 
 import (
 	"encoding/json"
@@ -9,10 +9,10 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// roleCmd is one process of a measurement. It talks to its parent in lines: a
+// Role is one process of a measurement. It talks to its parent in lines: a
 // server prints its address and "go" from the parent starts the measured
 // phase; at the end it prints its result.
-type roleCmd struct {
+type Role struct {
 	load
 	Name string `arg:"" enum:"bare,engine,broadcaster,swarm"`
 	Addr string `help:"Where the swarm connects to."`
@@ -29,7 +29,7 @@ type result struct {
 }
 
 // Run plays the role.
-func (r *roleCmd) Run() error {
+func (r *Role) Run() error {
 	switch r.Name {
 	case "bare":
 		return serveBare(&r.load)
@@ -38,7 +38,7 @@ func (r *roleCmd) Run() error {
 	case "broadcaster":
 		return serveBroadcaster(&r.load)
 	default:
-		return swarm(&r.load, r.Addr, r.Raw)
+		return readers(&r.load, r.Addr, r.Raw)
 	}
 }
 
