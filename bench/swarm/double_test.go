@@ -36,12 +36,21 @@ type double struct {
 
 func newDouble(t *testing.T) *double {
 	t.Helper()
+	d := &double{t: t, topic: codec.NewTopic("event:e")}
+	d.listen(d)
+	return d
+}
+
+// listen answers on a free port until the test ends.
+func (d *double) listen(h http.Handler) {
+	t := d.t
+	t.Helper()
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
 	}
-	d := &double{t: t, addr: l.Addr().String(), topic: codec.NewTopic("event:e")}
-	d.web = &http.Server{Handler: d, ReadHeaderTimeout: patience}
+	d.addr = l.Addr().String()
+	d.web = &http.Server{Handler: h, ReadHeaderTimeout: patience}
 	d.readers.Go(func() { _ = d.web.Serve(l) })
 	t.Cleanup(func() {
 		_ = d.web.Close()
@@ -52,7 +61,6 @@ func newDouble(t *testing.T) *double {
 		d.mu.Unlock()
 		d.readers.Wait()
 	})
-	return d
 }
 
 func (d *double) ServeHTTP(w http.ResponseWriter, _ *http.Request) {

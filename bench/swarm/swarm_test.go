@@ -122,8 +122,8 @@ func TestComingBack(t *testing.T) {
 
 // TestRefusals names why nobody is let in.
 func TestRefusals(t *testing.T) {
-	d := newDouble(t)
-	d.web.Handler = http.NotFoundHandler()
+	d := &double{t: t}
+	d.listen(http.NotFoundHandler())
 	s := startSwarm(t, testConfig(d.addr))
 	s.orders <- Order{Do: "connect", Clients: doubleClients}
 	p := s.until("refusals", func(p Progress) bool { return p.Counts.Refused == doubleClients })
