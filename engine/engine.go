@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"log/slog"
 	"runtime"
+	"runtime/pprof"
 	"strings"
 	"sync"
 	"time"
@@ -165,14 +166,15 @@ type room struct {
 	err    error // valid once done is closed
 }
 
-// run starts a room's Run on a goroutine that stopRoom waits for.
+// run starts a room's Run on a goroutine that stopRoom waits for. Profiles show
+// its name as the label room, of whatever the room starts as well.
 func (e *Engine) run(name string, f func(ctx context.Context) error) {
 	ctx, cancel := context.WithCancel(context.Background())
 	r := &room{name: name, cancel: cancel, done: make(chan struct{})}
 	e.rooms[name] = r
 	go func() {
 		defer close(r.done)
-		r.err = f(ctx)
+		pprof.Do(ctx, pprof.Labels("room", name), func(ctx context.Context) { r.err = f(ctx) })
 		if ctx.Err() == nil {
 			e.ended(name, r.err)
 		}
