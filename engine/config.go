@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"log/slog"
 	"net"
+	"slices"
 	"strings"
 	"time"
 
@@ -22,8 +23,8 @@ type DatabaseConfig struct {
 
 // LogConfig says how to log.
 type LogConfig struct {
-	LogFormat string `name:"log-format" env:"LOG_FORMAT" default:"text" enum:"text,json" help:"text or json."`
-	LogLevel  string `name:"log-level" env:"LOG_LEVEL" default:"info" enum:"debug,info,warn,error" help:"debug, info, warn or error."`
+	LogFormat string `name:"log-format" env:"LOG_FORMAT" default:"text" help:"text or json."`
+	LogLevel  string `name:"log-level" env:"LOG_LEVEL" default:"info" help:"debug, info, warn or error."`
 }
 
 // Config is everything that can be set, from the environment or by flags. The
@@ -116,6 +117,12 @@ func (c *Config) Validate() error {
 }
 
 func (c *Config) validateRest() (errs []error) {
+	if c.LogFormat != "text" && c.LogFormat != "json" {
+		errs = append(errs, fmt.Errorf("LOG_FORMAT is %q, allowed is text or json", c.LogFormat))
+	}
+	if !slices.Contains([]string{"debug", "info", "warn", "error"}, c.LogLevel) {
+		errs = append(errs, fmt.Errorf("LOG_LEVEL is %q, allowed is debug, info, warn or error", c.LogLevel))
+	}
 	if _, err := time.Parse(time.RFC3339, c.ArchiveMinTS); err != nil {
 		errs = append(errs, fmt.Errorf("ARCHIVE_MIN_TS is %q, allowed is an RFC 3339 time", c.ArchiveMinTS))
 	}

@@ -163,7 +163,7 @@ type room struct {
 	name   string
 	cancel context.CancelFunc
 	done   chan struct{}
-	err    error // valid once done is closed
+	err    error // why it failed while it was being stopped; valid once done is closed
 }
 
 // run starts a room's Run on a goroutine that stopRoom waits for. Profiles show
@@ -174,10 +174,13 @@ func (e *Engine) run(name string, f func(ctx context.Context) error) {
 	e.rooms[name] = r
 	go func() {
 		defer close(r.done)
-		pprof.Do(ctx, pprof.Labels("room", name), func(ctx context.Context) { r.err = f(ctx) })
+		var err error
+		pprof.Do(ctx, pprof.Labels("room", name), func(ctx context.Context) { err = f(ctx) })
 		if ctx.Err() == nil {
-			e.ended(name, r.err)
+			e.ended(name, err) // told by Run
+			return
 		}
+		r.err = err
 	}()
 }
 

@@ -9,7 +9,7 @@ import (
 func (c LogConfig) NewLogger(w io.Writer) *slog.Logger {
 	var level slog.Level
 	if err := level.UnmarshalText([]byte(c.LogLevel)); err != nil {
-		level = slog.LevelInfo // kong has checked it; this is for callers that left it empty
+		level = slog.LevelInfo // Validate refuses it; until then something must be logged
 	}
 	o := &slog.HandlerOptions{Level: level}
 	if c.LogFormat == "json" {

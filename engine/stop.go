@@ -43,8 +43,8 @@ func (e *Engine) stop(ctx context.Context) error {
 	return errors.Join(errs...)
 }
 
-// stopRoom ends a room and waits for it, or for ctx. A room that was never
-// started is no error.
+// stopRoom ends a room and waits for it, or for ctx. It returns what went wrong
+// while it ended. A room that was never started is no error.
 func (e *Engine) stopRoom(ctx context.Context, name string) error {
 	r := e.rooms[name]
 	if r == nil {
@@ -53,7 +53,10 @@ func (e *Engine) stopRoom(ctx context.Context, name string) error {
 	r.cancel()
 	select {
 	case <-r.done:
-		return nil // why it ended early is told by Run
+		if r.err != nil {
+			return fmt.Errorf("%s: %w", name, r.err)
+		}
+		return nil
 	case <-ctx.Done():
 		return fmt.Errorf("%s: %w", name, ctx.Err())
 	}

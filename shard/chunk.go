@@ -27,9 +27,18 @@ type Chunk struct {
 	records uint32 // positions in it
 	kind    chunkKind
 
+	conflated uint64 // of a lagged snapshot: the updates it says are left out
+	seams     []seam // where body has frames that hold no positions
+
 	home  *pool        // where its memory goes back to; nil for chunks that are not reused
 	refs  atomic.Int32 // connections that have it; see pool
 	after *Chunk       // link in pool.returned
+}
+
+// seam is a frame without positions among those that have some.
+type seam struct {
+	at      int    // where it begins
+	records uint32 // positions in front of it
 }
 
 // NewControl returns a chunk of complete frames that a lagged connection still
@@ -75,6 +84,29 @@ func (c *Chunk) FrameEnd(off int) int {
 		end += frameLen(c.body[end:])
 	}
 	return end
+}
+
+// recordsTo returns how many positions are in the first off bytes, at the end
+// of which a frame ends. Between two seams there are frames of one position
+// each, or one frame with all of them.
+func (c *Chunk) recordsTo(off int) uint64 {
+	at, n := 0, uint32(0)
+	for _, k := range c.seams {
+		if k.at == off {
+			return uint64(k.records)
+		}
+		if k.at > off {
+			break
+		}
+		at, n = k.at+frameLen(c.body[k.at:]), k.records
+	}
+	if off == c.Len() {
+		return uint64(c.records)
+	}
+	for ; at < off; at += frameLen(c.body[at:]) {
+		n++
+	}
+	return uint64(n)
 }
 
 // frameLen is the length of the unmasked frame at the start of b, header

@@ -146,7 +146,7 @@ func (w *worker) lagged(s *sub, since, conflated uint64) *Chunk {
 		start = upto
 	}
 	ch := w.headed(p, w.body(p, bodyKey{start, upto, formSnapshot}), chunkLagged, "lagged", conflated)
-	ch.since = min(since, upto)
+	ch.since, ch.conflated = min(since, upto), conflated
 	return ch
 }
 

@@ -173,17 +173,20 @@ func (c *Core) Deliver(ctx context.Context, shard int, b *Batch) error {
 // Watch finds the topic of an event that exists and holds on to it, so that
 // it stays the same while the map is swapped. Every success needs an Unwatch.
 // Any goroutine may call it.
-func (c *Core) Watch(event string) (t *Topic, devices int, ok bool) {
+func (c *Core) Watch(event string) (t *Topic, ok bool) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	s := c.snapshot.Load()
-	t, ok = s.topics[event]
+	t, ok = c.snapshot.Load().topics[event]
 	if !ok {
-		return nil, 0, false
+		return nil, false
 	}
 	t.watchers++
-	return t, s.sizes[t], true
+	return t, true
 }
+
+// Devices is the number of devices that take part in a topic's event by the
+// map in force. Any goroutine may call it.
+func (c *Core) Devices(t *Topic) int { return c.snapshot.Load().sizes[t] }
 
 // Unwatch lets a watched topic go.
 func (c *Core) Unwatch(t *Topic) {

@@ -121,7 +121,7 @@ func (c *client) subscribe(event string, interval time.Duration) *Topic {
 	t := c.held[event]
 	if t == nil {
 		var ok bool
-		if t, _, ok = c.r.core.Watch(event); !ok {
+		if t, ok = c.r.core.Watch(event); !ok {
 			c.r.t.Fatalf("event %q is not there", event)
 		}
 		c.held[event] = t
@@ -168,7 +168,7 @@ func (c *client) read() {
 // recover drops what a lagged connection may lose and asks for the rest.
 func (c *client) recover() {
 	for ch := c.conn.Take(); ch != nil; ch = c.conn.Take() {
-		if !c.losses.Drop(ch) {
+		if !c.losses.Drop(ch, 0) {
 			c.show(ch)
 		}
 		c.conn.Done(ch)

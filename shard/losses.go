@@ -1,7 +1,7 @@
 package shard
 
 // loss is what a writer dropped of one topic's part: everything that changed
-// after since, in records positions.
+// after since, in records updates.
 type loss struct {
 	part    *part
 	since   uint64
@@ -12,21 +12,27 @@ type loss struct {
 // The zero value is empty. Only the connection's writer uses it.
 type Losses struct{ list []loss }
 
-// Drop decides about a queued chunk of a lagged connection. True: it may be
-// dropped and has been noted; the caller still calls Done for it. False: it
-// must be sent (a reply, or the snapshot that a subscribe promised).
-func (l *Losses) Drop(ch *Chunk) bool {
-	if ch.kind != chunkLive && ch.kind != chunkLagged {
+// Drop decides about a queued chunk of a lagged connection, of which all that
+// stands behind offset from, where a frame ends, is still to be written. True:
+// that may be dropped and has been noted; the caller still calls Done for the
+// chunk. False: it must be sent (a reply, or the snapshot that a subscribe
+// promised), or there is nothing behind from.
+func (l *Losses) Drop(ch *Chunk, from int) bool {
+	if ch.kind != chunkLive && ch.kind != chunkLagged || from == ch.Len() {
 		return false
+	}
+	records := ch.conflated // which nobody has been told of
+	if ch.kind == chunkLive {
+		records = uint64(ch.records) - ch.recordsTo(from)
 	}
 	for i := range l.list {
 		if e := &l.list[i]; e.part == ch.part {
 			e.since = min(e.since, ch.since)
-			e.records += uint64(ch.records)
+			e.records += records
 			return true
 		}
 	}
-	l.list = append(l.list, loss{ch.part, ch.since, uint64(ch.records)})
+	l.list = append(l.list, loss{ch.part, ch.since, records})
 	return true
 }
 

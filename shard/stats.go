@@ -39,10 +39,13 @@ type Stats struct {
 
 // publish adds the turn's counts to the stats.
 func (w *worker) publish() {
+	c, s := &w.count, &w.stats
+	if n := int64(len(w.devices)); n != s.devices.Load() {
+		s.devices.Store(n)
+	}
 	if w.count == (counts{}) {
 		return
 	}
-	c, s := &w.count, &w.stats
 	for _, x := range [...]struct {
 		to *atomic.Uint64
 		n  uint64
@@ -56,7 +59,6 @@ func (w *worker) publish() {
 			x.to.Add(x.n)
 		}
 	}
-	s.devices.Store(int64(len(w.devices)))
 	w.count = counts{}
 }
 

@@ -93,6 +93,7 @@ func (p *pending) add(t *codec.Topic, s shape, body []byte) {
 // frame appends a frame of another kind behind what is pending.
 func (p *pending) frame(t *codec.Topic, frame []byte) {
 	p.finish(t)
+	p.chunk.seams = append(p.chunk.seams, seam{len(p.chunk.body), p.records})
 	p.chunk.body = append(p.chunk.body, frame...)
 }
 

@@ -101,7 +101,7 @@ func (srv *Server) drain(s *session) {
 	var t tally
 	o.init()
 	defer t.publish(srv.m)
-	for s.fill() {
+	for !s.over && s.fill() {
 		_ = s.sock.Conn.SetWriteDeadline(time.Now().Add(srv.opts.WriteTimeout))
 		n, err := o.block(s)
 		if err != nil {
@@ -109,15 +109,14 @@ func (srv *Server) drain(s *session) {
 				s.close(4408, "write timed out")
 			}
 			s.drop()
-			return
+			break
 		}
 		t.wrote(n)
 		s.advance(n, &t)
 	}
-	if s.over {
-		return
+	if !s.over {
+		_ = s.sock.Conn.SetWriteDeadline(time.Time{})
 	}
-	_ = s.sock.Conn.SetWriteDeadline(time.Time{})
 	s.conn.Unpark()
 }
 

@@ -35,11 +35,21 @@ func (s *session) request(ctx context.Context, data []byte) {
 	}
 }
 
-// subscribe adds a topic, or changes the interval of one that is there.
-func (s *session) subscribe(ctx context.Context, r *codec.Request) {
-	event, ok := strings.CutPrefix(r.Topic, topicPrefix)
+// eventOf is the event that a request's topic names; what names none is
+// answered with an error.
+func (s *session) eventOf(r *codec.Request) (event string, ok bool) {
+	event, ok = strings.CutPrefix(r.Topic, topicPrefix)
 	if !ok || event == "" {
 		s.fail(r.ID, "bad_request", "topic must be event:<event id>")
+		return "", false
+	}
+	return event, true
+}
+
+// subscribe adds a topic, or changes the interval of one that is there.
+func (s *session) subscribe(ctx context.Context, r *codec.Request) {
+	event, ok := s.eventOf(r)
+	if !ok {
 		return
 	}
 	interval := shard.RoundInterval(time.Duration(r.Interval) * time.Millisecond)
@@ -59,7 +69,7 @@ func (s *session) subscribe(ctx context.Context, r *codec.Request) {
 		s.fail(r.ID, "internal", "try again later")
 		return
 	}
-	topic, devices, exists := s.srv.core.Watch(strings.Clone(event))
+	topic, exists := s.srv.core.Watch(strings.Clone(event))
 	if !allowed || !exists {
 		if exists {
 			s.srv.core.Unwatch(topic)
@@ -67,7 +77,7 @@ func (s *session) subscribe(ctx context.Context, r *codec.Request) {
 		s.deny(r)
 		return
 	}
-	w := &watch{topic: topic, interval: interval, devices: devices}
+	w := &watch{topic: topic, interval: interval}
 	if s.topics == nil {
 		s.topics = make(map[string]*watch)
 	}
@@ -92,12 +102,15 @@ func (s *session) confirm(r *codec.Request, w *watch, parts int) {
 	if every == 0 {
 		every = s.srv.core.Window()
 	}
-	s.reply(codec.AppendSubscribed(nil, r.ID, w.topic.Name(), w.devices, parts, int(every.Milliseconds())))
+	s.reply(codec.AppendSubscribed(nil, r.ID, w.topic.Name(), s.srv.core.Devices(w.topic), parts, int(every.Milliseconds())))
 }
 
 // unsubscribe removes a topic. Its answer comes behind the topic's last frame.
 func (s *session) unsubscribe(r *codec.Request) {
-	event, _ := strings.CutPrefix(r.Topic, topicPrefix)
+	event, ok := s.eventOf(r)
+	if !ok {
+		return
+	}
 	answer := codec.AppendUnsubscribed(nil, r.ID, r.Topic)
 	w := s.topics[event]
 	if w == nil {

@@ -26,7 +26,6 @@ const maxInbound = 64
 type watch struct {
 	topic    *shard.Topic
 	interval time.Duration
-	devices  int // when it was subscribed
 }
 
 // session is one connection of a spectator.
@@ -54,7 +53,8 @@ type session struct {
 
 	// The writer's side: the writer, or the goroutine that waits for the socket.
 	front  []item
-	over   bool // the close frame was written
+	opened bool // the answer to the handshake was written
+	over   bool // the close frame was written, or the socket has failed
 	losses shard.Losses
 
 	pong    atomic.Pointer[shard.Chunk] // the answer to the last ping, not yet taken by the writer

@@ -55,9 +55,10 @@ func text(payload string) []byte { return masked(fin|opText, payload) }
 // wire is a client on a bare TCP connection, which sends what no library
 // would.
 type wire struct {
-	t    testing.TB
-	conn net.Conn
-	br   *bufio.Reader
+	t      testing.TB
+	conn   net.Conn
+	br     *bufio.Reader
+	screen *screen // takes the text frames
 }
 
 const handshake = "GET /live HTTP/1.1\r\nHost: pitwall.test\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n" +
@@ -77,7 +78,7 @@ func (r *rig) open(raw string) *wire {
 func (r *rig) over(c net.Conn, raw string) *wire {
 	r.t.Helper()
 	r.t.Cleanup(func() { _ = c.Close() })
-	w := &wire{t: r.t, conn: c, br: bufio.NewReader(c)}
+	w := &wire{t: r.t, conn: c, br: bufio.NewReader(c), screen: newScreen(r.t)}
 	w.send([]byte(raw))
 	return w
 }
@@ -160,8 +161,13 @@ func (w *wire) read() (op byte, payload string, err error) {
 		return 0, "", fmt.Errorf("a frame of %d bytes", n)
 	}
 	body := make([]byte, n)
-	_, err = io.ReadFull(w.br, body)
-	return h[0] & 0xf, string(body), err
+	if _, err = io.ReadFull(w.br, body); err != nil {
+		return 0, "", err
+	}
+	if h[0]&0xf == opText {
+		w.screen.frame(body)
+	}
+	return h[0] & 0xf, string(body), nil
 }
 
 func (w *wire) frame() (op byte, payload string) {

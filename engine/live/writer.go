@@ -87,10 +87,7 @@ func (w *writer) gather(ctx context.Context, timer *time.Timer) {
 
 // turn writes what a connection has queued, with one system call.
 func (w *writer) turn(s *session) {
-	if s.over {
-		return // stays queued for ever: nobody schedules it again
-	}
-	if s.fill() {
+	if !s.over && s.fill() {
 		if s.sock.raw == nil {
 			w.park(s)
 			return
@@ -98,11 +95,11 @@ func (w *writer) turn(s *session) {
 		n, full, err := w.out.do(s, w.out.once)
 		if err != nil {
 			s.drop()
-			return
+		} else {
+			w.tally.wrote(n)
+			s.advance(n, &w.tally)
 		}
-		w.tally.wrote(n)
-		s.advance(n, &w.tally)
-		if full || len(s.front) > 0 {
+		if !s.over && (full || len(s.front) > 0) {
 			w.park(s)
 			return
 		}
@@ -155,31 +152,51 @@ func (s *session) forget() {
 }
 
 func (s *session) keep(kept []item, it item) []item {
-	if it.free || !s.losses.Drop(it.ch) {
-		return append(kept, it)
+	end := it.ch.FrameEnd(it.off)
+	if it.free || it.end <= end || !s.losses.Drop(it.ch, end) {
+		return append(kept, it) // whole, or cut before
 	}
-	if it.end = min(it.end, it.ch.FrameEnd(it.off)); it.off < it.end {
+	if it.end = end; it.off < it.end {
 		return append(kept, it)
 	}
 	s.conn.Done(it.ch)
 	return kept
 }
 
-// fillLast leaves the frame begun and the close frame, nothing else.
+// fillLast leaves the frame begun and the close frame, nothing else. A client
+// whose first frames end the connection still gets the answer to its handshake.
 func (s *session) fillLast(last *shard.Chunk) bool {
 	if n := len(s.front); n > 0 && s.front[n-1].ch == last {
 		return true // done before; the socket took a part
 	}
+	if ch := s.first(); ch != nil {
+		s.front = append(s.front, item{ch: ch, end: ch.Len()})
+	}
 	kept := s.front[:0]
-	if len(s.front) > 0 {
-		it := s.front[0]
-		if it.end = min(it.end, it.ch.FrameEnd(it.off)); it.off > 0 && it.off < it.end {
+	for i, it := range s.front {
+		if i > 0 || s.opened {
+			it.end = min(it.end, it.ch.FrameEnd(it.off))
+		}
+		switch {
+		case it.off < it.end:
 			kept = append(kept, it)
+		case !it.free:
+			s.conn.Done(it.ch)
 		}
 	}
+	clear(s.front[len(kept):])
 	s.conn.Close()
 	s.front = append(kept, item{last, 0, last.Len(), true})
 	return true
+}
+
+// first takes the answer to the handshake, which is the first chunk of every
+// connection, if it was not taken so far.
+func (s *session) first() *shard.Chunk {
+	if s.opened || len(s.front) > 0 {
+		return nil
+	}
+	return s.conn.Take()
 }
 
 // advance takes n written bytes off front.
@@ -188,6 +205,7 @@ func (s *session) advance(n int, t *tally) {
 	for ; i < len(s.front) && n >= s.front[i].end-s.front[i].off; i++ {
 		it := &s.front[i]
 		n -= it.end - it.off
+		s.opened = true
 		if it.end == it.ch.Len() {
 			t.delivered(it.ch)
 		}
@@ -221,6 +239,10 @@ func (s *session) spare() []item {
 // rest ends a turn with nothing left to write. It returns true when there is
 // more to do.
 func (s *session) rest() bool {
+	if s.over {
+		s.discard()
+		return s.conn.Rest()
+	}
 	if s.conn.Lagged() {
 		s.conn.Shrink()
 		s.conn.Recover(&s.losses)
@@ -236,9 +258,22 @@ func (s *session) rest() bool {
 	return false
 }
 
-// drop ends the writing side of a connection whose socket has failed. Its
-// writer calls it and does not touch it again.
+// drop ends a connection whose socket has failed.
 func (s *session) drop() {
-	s.front = nil
+	s.over = true
 	s.cut()
+}
+
+// discard lets go of what a connection that is over still has, so that the
+// chunks go home.
+func (s *session) discard() {
+	for _, it := range s.front {
+		if !it.free {
+			s.conn.Done(it.ch)
+		}
+	}
+	s.front = nil
+	for ch := s.conn.Take(); ch != nil; ch = s.conn.Take() {
+		s.conn.Done(ch)
+	}
 }

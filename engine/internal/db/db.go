@@ -87,7 +87,8 @@ type Database interface {
 	// Ping asks the database for a sign of life.
 	Ping(ctx context.Context) error
 
-	// Close ends the connections and waits for them. Listen must have ended.
+	// Close ends the connections and waits for them; one that has not ended
+	// after two seconds is cut. Listen must have ended.
 	Close()
 }
 
@@ -111,10 +112,18 @@ type InsertResult struct {
 // version 13 or later; DirectURL is used later. The schema is not looked at.
 func Open(ctx context.Context, o Options) (Database, error) {
 	if o.URL != "" {
-		return openPostgres(ctx, o)
+		p, err := openPostgres(ctx, o)
+		if err != nil {
+			return nil, err // not p: a nil pointer is no nil Database
+		}
+		return p, nil
 	}
 	if o.DirectURL != "" {
 		return nil, errors.New("DATABASE_DIRECT_URL is set and DATABASE_URL is not: set both or none")
 	}
-	return openSQLite(ctx, o)
+	s, err := openSQLite(ctx, o)
+	if err != nil {
+		return nil, err
+	}
+	return s, nil
 }

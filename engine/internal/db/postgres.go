@@ -28,6 +28,7 @@ var errURL = errors.New("not a PostgreSQL URL: want postgres://[user:password@]h
 // postgres is the Database on a PostgreSQL server.
 type postgres struct {
 	pool       *pgxpool.Pool
+	sockets    *sockets // below the pool
 	direct     *pgx.ConnConfig
 	log        *slog.Logger
 	noTriggers bool
@@ -40,7 +41,7 @@ func openPostgres(ctx context.Context, o Options) (*postgres, error) {
 	if err != nil {
 		return nil, fmt.Errorf("DATABASE_URL is %w", err)
 	}
-	direct := config.ConnConfig
+	direct := config.ConnConfig.Copy()
 	if o.DirectURL != "" {
 		c, err := poolConfig(o.DirectURL)
 		if err != nil {
@@ -48,11 +49,13 @@ func openPostgres(ctx context.Context, o Options) (*postgres, error) {
 		}
 		direct = c.ConnConfig
 	}
+	below := &sockets{dialer: config.ConnConfig.DialFunc}
+	config.ConnConfig.DialFunc = below.dial
 	pool, err := pgxpool.NewWithConfig(ctx, config)
 	if err != nil {
 		return nil, fmt.Errorf("open the database of DATABASE_URL: %w", err)
 	}
-	p := &postgres{pool: pool, direct: direct, log: o.Logger, noTriggers: o.NoTriggers,
+	p := &postgres{pool: pool, sockets: below, direct: direct, log: o.Logger, noTriggers: o.NoTriggers,
 		lookEvery: lookEvery, lookTimeout: lookTimeout}
 	if err := p.checkVersion(ctx); err != nil {
 		pool.Close()
@@ -112,7 +115,26 @@ func (p *postgres) Ping(ctx context.Context) error {
 	return nil
 }
 
-func (p *postgres) Close() { p.pool.Close() }
+// closeTime is how long connections have for their goodbye.
+const closeTime = 2 * time.Second
+
+func (p *postgres) Close() {
+	closed := make(chan struct{})
+	go func() {
+		defer close(closed)
+		p.pool.Close()
+	}()
+	limit := time.NewTimer(closeTime)
+	defer limit.Stop()
+	select {
+	case <-closed:
+		return
+	case <-limit.C:
+	}
+	p.log.Warn("connections to the database did not end in time and were cut", "after", closeTime)
+	p.sockets.cut()
+	<-closed
+}
 
 // sqlState returns the five characters by which PostgreSQL names an error, or
 // "" when err did not come from the server.

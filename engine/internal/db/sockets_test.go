@@ -1,0 +1,73 @@
+package db
+
+import (
+	"context"
+	"log/slog"
+	"net/url"
+	"testing"
+	"time"
+
+	"pitwall/engine/internal/testenv"
+)
+
+// stallable returns a database that is reached through a relay.
+func stallable(t *testing.T) (string, *testenv.TCPProxy) {
+	t.Helper()
+	u, err := url.Parse(testenv.NewDatabase(t))
+	if err != nil {
+		t.Fatal(err)
+	}
+	proxy := testenv.Proxy(t, u.Host)
+	u.Host = proxy.Addr()
+	return u.String(), proxy
+}
+
+// A server that stalls with a statement under way does not hold up Close, and
+// nothing is left of the pool afterwards (goleak looks at the end).
+func TestCloseWhileTheServerStalls(t *testing.T) {
+	t.Parallel()
+	url, proxy := stallable(t)
+	d, err := Open(context.Background(), Options{URL: url, Logger: slog.New(slog.DiscardHandler)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	proxy.Stall()
+	ctx, cancel := context.WithCancel(context.Background())
+	asked := make(chan error, 1)
+	go func() { asked <- d.Ping(ctx) }()
+	p := d.(*postgres)
+	testenv.Eventually(t, 20*time.Second, "a statement under way", func() bool { return p.pool.Stat().AcquiredConns() == 1 })
+	cancel()
+	if err := <-asked; err == nil {
+		t.Error("a ping of a server that does not answer succeeded")
+	}
+	closed := make(chan struct{})
+	go func() { defer close(closed); d.Close() }()
+	select {
+	case <-closed:
+	case <-time.After(10 * time.Second): // the driver's own goodbye takes 15
+		t.Error("Close waits for a server that does not answer")
+		<-closed
+	}
+	p.sockets.mu.Lock()
+	defer p.sockets.mu.Unlock()
+	if n := len(p.sockets.open); n != 0 {
+		t.Errorf("%d sockets are listed after Close", n)
+	}
+}
+
+// What is dialled after the cut is refused.
+func TestDialAfterTheCut(t *testing.T) {
+	t.Parallel()
+	url, _ := stallable(t)
+	d, err := Open(context.Background(), Options{URL: url, Logger: slog.New(slog.DiscardHandler)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer d.Close()
+	p := d.(*postgres)
+	p.sockets.cut()
+	if err := d.Ping(context.Background()); err == nil {
+		t.Error("a ping succeeded although every socket is cut")
+	}
+}
