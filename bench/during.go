@@ -23,6 +23,7 @@ func herd(r *run) error {
 	if err != nil {
 		return err
 	}
+	r.fleet.forgetJoins()
 	if r.plan.StartLine {
 		err = r.fleet.connect(r.plan.Connections, r.plan.Over)
 	} else {
@@ -31,12 +32,10 @@ func herd(r *run) error {
 	if err != nil {
 		return err
 	}
-	_, _, joins := r.fleet.hists()
-	had := joins.TotalCount()
 	_, err = r.fleet.await(r.ctx, r.plan.Over+joinWithin, "the herd to be back", func(t tally) bool {
 		_, _, joins := r.fleet.hists()
 		gone := t.counts.Refused + t.counts.Lost - before.counts.Refused - before.counts.Lost
-		return joins.TotalCount()-had+gone >= int64(r.plan.Connections)
+		return joins.TotalCount()+gone >= int64(r.plan.Connections)
 	})
 	return err
 }

@@ -31,7 +31,7 @@ type fleet struct {
 	mu      sync.Mutex // guards what follows
 	latency swarm.Hist // since the last measure
 	slow    swarm.Hist
-	join    swarm.Hist // since the start
+	join    swarm.Hist // since the start, or since the herd moved
 	second  swarm.Hist // latency since the last look
 	stall   int64      // longest turn of a process since the last measure, µs
 	failed  error
@@ -205,6 +205,13 @@ func (f *fleet) lastSecond() swarm.Hist {
 	h := f.second
 	f.second = swarm.NewHist()
 	return h
+}
+
+// forgetJoins begins anew with the times of joining.
+func (f *fleet) forgetJoins() {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.join = swarm.NewHist()
 }
 
 // hists are copies of the latencies so far.

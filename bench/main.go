@@ -10,10 +10,11 @@ import (
 )
 
 type cli struct {
-	Run   runCmd     `cmd:"" default:"withargs" help:"Run a scenario and report (the default)."`
-	List  listCmd    `cmd:"" help:"The scenarios, what they stand for, and their sizes."`
-	Floor floor.Cmd  `cmd:"" help:"Fan-out against a bare loop and a plain broadcaster."`
-	Role  floor.Role `cmd:"" hidden:"" help:"One of the processes of a measurement."`
+	Run     runCmd     `cmd:"" default:"withargs" help:"Run a scenario and report (the default)."`
+	List    listCmd    `cmd:"" help:"The scenarios, what they stand for, and their sizes."`
+	Compare compareCmd `cmd:"" help:"What has changed between two reports, beyond the noise. Fails when something got worse."`
+	Floor   floor.Cmd  `cmd:"" help:"Fan-out against a bare loop and a plain broadcaster."`
+	Role    floor.Role `cmd:"" hidden:"" help:"One of the processes of a measurement."`
 }
 
 func main() {

@@ -87,24 +87,15 @@ func readCPU(p *report.Profile, b []byte) error {
 	if err != nil {
 		return fmt.Errorf("read the CPU profile: %w", err)
 	}
-	flat, rooms := map[string]float64{}, map[string]float64{}
-	total := 0.0
+	flat := map[string]float64{}
+	rooms, total := byRoom(prof)
 	for _, s := range prof.Sample {
 		v := float64(s.Value[len(s.Value)-1])
-		total += v
 		name, system := top(s)
 		flat[name] += v
 		if system {
 			p.Kernel += v
 		}
-		room := "runtime and others"
-		if l := s.Label["room"]; len(l) > 0 {
-			room = l[0]
-			if t := s.Label["task"]; len(t) > 0 {
-				room += "/" + t[0]
-			}
-		}
-		rooms[room] += v
 	}
 	if total == 0 {
 		return nil
@@ -113,6 +104,25 @@ func readCPU(p *report.Profile, b []byte) error {
 	p.Top, p.Rooms = shares(flat, total), shares(rooms, total)
 	p.Top = p.Top[:min(topLines, len(p.Top))]
 	return nil
+}
+
+// byRoom adds a profile's values up by the labels that the engine puts on its
+// goroutines.
+func byRoom(prof *profile.Profile) (rooms map[string]float64, total float64) {
+	rooms = map[string]float64{}
+	for _, s := range prof.Sample {
+		room := "runtime and others"
+		if l := s.Label["room"]; len(l) > 0 {
+			room = l[0]
+			if t := s.Label["task"]; len(t) > 0 {
+				room += "/" + t[0]
+			}
+		}
+		v := float64(s.Value[len(s.Value)-1])
+		rooms[room] += v
+		total += v
+	}
+	return rooms, total
 }
 
 // top names the function on top of a sample's stack.

@@ -90,6 +90,7 @@ func (r *run) putUp() (err error) {
 	} else {
 		r.site, err = site.Start(r.ctx, site.Options{
 			Postgres: r.plan.Archive || r.sc.postgres, Archive: r.plan.Archive, Engines: r.plan.Engines, Roster: r.plan.roster(),
+			Peer: r.opt.Peer, PeerArgs: r.peerArgs(),
 			Args: append([]string{fmt.Sprintf("--live-flush-ms=%d", r.plan.Window.Milliseconds())}, r.opt.EngineArg...),
 		})
 	}
@@ -108,7 +109,7 @@ func (r *run) putUp() (err error) {
 	}); err != nil {
 		return err
 	}
-	c := swarm.Config{Path: r.site.Engines[0].Path, Dialect: r.opt.Dialect, Prefix: namePrefix, Base: base,
+	c := swarm.Config{Path: r.site.Engines[0].Path, Dialect: r.dialect(), Prefix: namePrefix, Base: base,
 		SlowRate: r.plan.SlowRate, Interval: r.plan.Interval, Roving: r.sc.roving}
 	if r.plan.Batch {
 		c.Path += "?batch=1"
@@ -126,6 +127,23 @@ func (r *run) putUp() (err error) {
 	}
 	r.sampler = newSampler(r.site, r.fleet, r.publisher)
 	return nil
+}
+
+// peerArgs tell a peer what Pitwall reads from the roster.
+func (r *run) peerArgs() []string {
+	return []string{fmt.Sprintf("-events=%d", r.plan.Events), fmt.Sprintf("-devices=%d", r.plan.Devices),
+		"-event-prefix=" + eventPrefix, "-device-prefix=" + namePrefix, "-stream=" + r.opt.Stream}
+}
+
+// dialect is how clients subscribe.
+func (r *run) dialect() string {
+	switch r.opt.Peer {
+	case "":
+		return r.opt.Dialect
+	case "hub":
+		return "plain"
+	}
+	return r.opt.Peer
 }
 
 // takeDown stops everything.

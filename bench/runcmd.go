@@ -36,6 +36,8 @@ type runCmd struct {
 	P99        time.Duration `name:"p99" default:"250ms" help:"The objective of a ramp."`
 	MaxCPU     float64       `name:"max-cpu" help:"And how many cores the engine may use. 0: all."`
 
+	Peer string `enum:",nats,centrifuge,hub" default:"" help:"Measure another server in Pitwall's place: nats, centrifuge or hub (see bench/peers)."`
+
 	Target    string   `placeholder:"URL" help:"An installation that runs: ws://host:port/live. It needs the roster that --roster-csv writes."`
 	Redis     string   `default:"redis://127.0.0.1:6379" help:"The Redis of the target."`
 	Ops       string   `placeholder:"HOST:PORT" help:"The target's private listener, for what only it can tell."`

@@ -29,6 +29,11 @@ type Options struct {
 	Engines  int      // processes
 	Args     []string // further flags of pitwall serve; they win
 	Roster   []Entry
+
+	// Peer is another server that takes Pitwall's place, with its flags: see
+	// bench/peers. It knows no roster and keeps nothing.
+	Peer     string
+	PeerArgs []string
 }
 
 // Entry says that a device takes part in an event.
@@ -69,9 +74,8 @@ func Start(ctx context.Context, o Options) (_ *Site, err error) {
 			err = errors.Join(err, s.Close())
 		}
 	}()
-	build := exec.CommandContext(ctx, "go", "build", "-o", s.bin, "pitwall/cmd/pitwall")
-	if out, err := build.CombinedOutput(); err != nil {
-		return nil, fmt.Errorf("build pitwall (run bench from its source tree): %w\n%s", err, out)
+	if err := s.build(ctx); err != nil {
+		return nil, err
 	}
 	// A client that is slow to take its replies must not be cut off by a limit.
 	if s.redis, err = servers.StartRedis(dir, "--client-output-buffer-limit", "normal 0 0 0"); err != nil {
@@ -83,8 +87,10 @@ func Start(ctx context.Context, o Options) (_ *Site, err error) {
 			return nil, err
 		}
 	}
-	if err := s.Import(ctx, o.Roster); err != nil {
-		return nil, err
+	if o.Peer == "" {
+		if err := s.Import(ctx, o.Roster); err != nil {
+			return nil, err
+		}
 	}
 	for i := range o.Engines {
 		e, err := s.startEngine(ctx, i)
@@ -94,6 +100,23 @@ func Start(ctx context.Context, o Options) (_ *Site, err error) {
 		s.Engines = append(s.Engines, e)
 	}
 	return s, nil
+}
+
+// build builds what is to be measured.
+func (s *Site) build(ctx context.Context) error {
+	cmd := exec.CommandContext(ctx, "go", "build", "-o", s.bin, "pitwall/cmd/pitwall")
+	if s.opt.Peer != "" {
+		out, err := exec.CommandContext(ctx, "go", "list", "-m", "-f", "{{.Dir}}", "pitwall").Output()
+		if err != nil {
+			return fmt.Errorf("find the source tree (run bench from it): %w", err)
+		}
+		cmd = exec.CommandContext(ctx, "go", "build", "-o", s.bin, ".")
+		cmd.Dir = filepath.Join(strings.TrimSpace(string(out)), "bench", "peers")
+	}
+	if out, err := cmd.CombinedOutput(); err != nil {
+		return fmt.Errorf("build what is to be measured (run bench from its source tree): %w\n%s", err, out)
+	}
+	return nil
 }
 
 // Running is an installation that runs already: the URL of its spectators'
@@ -192,12 +215,8 @@ func (s *Site) Import(ctx context.Context, roster []Entry) error {
 }
 
 func (s *Site) startEngine(ctx context.Context, i int) (*Engine, error) {
-	args := append([]string{"serve", "--redis-url=" + s.RedisURL, "--http-addr=127.0.0.1:0", "--ops-addr=127.0.0.1:0",
-		"--log-format=json", "--live-drain-ms=100"}, s.database()...)
-	if !s.opt.Archive || i > 0 { // one process archives: it is the same work for any number of spectators
-		args = append(args, "--no-archive")
-	}
-	cmd := exec.Command(s.bin, append(args, s.opt.Args...)...)
+	args := s.engineArgs(i)
+	cmd := exec.Command(s.bin, args...)
 	cmd.Env = []string{"PATH=" + os.Getenv("PATH")}
 	log := filepath.Join(s.Dir, fmt.Sprintf("pitwall-%d.log", i))
 	proc, err := servers.StartProcess(cmd, log, syscall.SIGKILL)
@@ -210,6 +229,18 @@ func (s *Site) startEngine(ctx context.Context, i int) (*Engine, error) {
 		return nil, errors.Join(err, proc.End(syscall.SIGKILL))
 	}
 	return e, nil
+}
+
+func (s *Site) engineArgs(i int) []string {
+	if s.opt.Peer != "" {
+		return append([]string{"-kind=" + s.opt.Peer, "-redis-url=" + s.RedisURL}, s.opt.PeerArgs...)
+	}
+	args := append([]string{"serve", "--redis-url=" + s.RedisURL, "--http-addr=127.0.0.1:0", "--ops-addr=127.0.0.1:0",
+		"--log-format=json", "--live-drain-ms=100"}, s.database()...)
+	if !s.opt.Archive || i > 0 { // one process archives: it is the same work for any number of spectators
+		args = append(args, "--no-archive")
+	}
+	return append(args, s.opt.Args...)
 }
 
 // readAddrs looks for the line that says where the engine listens.

@@ -34,7 +34,7 @@ type Swarm struct {
 	joined    int
 	fault     string
 	waiting   waiting // clients that are to connect
-	stall     int64   // longest turn of the loop, µs
+	stall     int64   // longest turn of the loop, waiting for sockets apart, µs
 	slowNext  time.Time
 
 	published []uint32 // set by a finish order
@@ -64,9 +64,11 @@ func New(cfg Config) (*Swarm, error) {
 func (s *Swarm) Run(orders <-chan Order, tell func(Progress) error) error {
 	defer s.close()
 	events := make([]unix.EpollEvent, 512)
-	next := time.Now().Add(tellEvery)
+	turn := time.Now() // when the last one ended
+	next := turn.Add(tellEvery)
 	for {
-		n, err := unix.EpollWait(s.poll, events, s.wait())
+		wait := s.wait()
+		n, err := unix.EpollWait(s.poll, events, int(wait.Milliseconds()))
 		if err != nil && !errors.Is(err, unix.EINTR) {
 			return fmt.Errorf("wait for sockets: %w", err)
 		}
@@ -86,7 +88,8 @@ func (s *Swarm) Run(orders <-chan Order, tell func(Progress) error) error {
 		default:
 		}
 		now := time.Now()
-		s.stall = max(s.stall, now.Sub(start).Microseconds())
+		s.stall = max(s.stall, (now.Sub(turn) - wait).Microseconds())
+		turn = now
 		if final := s.ended(now); final || !now.Before(next) {
 			next = now.Add(tellEvery)
 			if err := tell(s.progress(final)); err != nil {
@@ -96,13 +99,13 @@ func (s *Swarm) Run(orders <-chan Order, tell func(Progress) error) error {
 	}
 }
 
-// wait is how long the loop may sleep, in ms.
-func (s *Swarm) wait() int {
+// wait is how long the loop may sleep, in whole ms.
+func (s *Swarm) wait() time.Duration {
 	if len(s.waiting) == 0 {
-		return int(idleWait.Milliseconds())
+		return idleWait
 	}
-	ms := (s.waiting[0].due - time.Now().UnixMicro()) / 1000
-	return int(min(max(ms, 0), idleWait.Milliseconds()))
+	due := time.Duration(s.waiting[0].due-time.Now().UnixMicro()) * time.Microsecond
+	return min(max(due.Truncate(time.Millisecond), 0), idleWait)
 }
 
 func (s *Swarm) close() {
