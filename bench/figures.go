@@ -53,6 +53,7 @@ func (r *run) figures(t tally, caughtUp time.Duration) {
 	put("gc_pause_p99_ms", 1000*grown.Quantile("go_gc_pauses_seconds", 0.99))
 	machine := b.machine.Since(a.machine)
 	put("steal_percent", 100*machine.Steal.Seconds()/machine.All().Seconds())
+	put("softirq_cores", machine.SoftIRQ.Seconds()/seconds)
 	put("harness_cores", mean(r.out.Samples, func(x report.Sample) float64 { return x.Harness }))
 	r.archiveFigures(put, grown.Sum, seconds, caughtUp)
 	if r.plan.Duration >= time.Minute {
@@ -187,7 +188,7 @@ func (r *run) judge(t tally) {
 		say("%.1f %% of the processors' time went to other machines (steal)", 100*steal)
 	}
 	if r.site.Own() {
-		if others := r.others(machine.Busy.Seconds()) / all; others > mostOthers {
+		if others := r.others((machine.Busy - machine.SoftIRQ).Seconds()) / all; others > mostOthers {
 			say("%.1f %% of the processors' time went to other processes of this machine", 100*others)
 		}
 	}

@@ -139,11 +139,12 @@ func top(s *profile.Sample) (name string, system bool) {
 	if len(names) == 0 {
 		return "unknown", false
 	}
-	if !strings.HasSuffix(names[0], "syscall.Syscall6") && !strings.HasSuffix(names[0], "syscall.RawSyscall6") {
-		return names[0], false
+	if !strings.HasSuffix(names[0], ".Syscall6") && !strings.HasSuffix(names[0], ".RawSyscall6") {
+		short, _, _ := strings.Cut(names[0], "[") // type arguments are long
+		return short, false
 	}
 	for _, n := range names {
-		if !strings.Contains(n, "yscall.") {
+		if !strings.Contains(n, "yscall") {
 			return "system call of " + n, true
 		}
 	}

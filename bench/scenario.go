@@ -64,7 +64,11 @@ func scenarios() []scenario {
 			plan:   with(func(p *plan) { p.Connections, p.Devices, p.Rate, p.Over = 4000, 1000, 200, 5*time.Second }),
 			during: herd},
 		{name: "drip", about: "very slow readers among fast ones",
-			plan: with(func(p *plan) { p.Devices, p.Rate, p.Slow, p.SlowRate = 500, 200, 1, 2000 })},
+			// A tenth of what the event sends; long enough for rings to fill and drain.
+			plan: with(func(p *plan) {
+				p.Devices, p.Rate, p.Slow, p.SlowRate = 50, 200, 1, 5000
+				p.Warmup, p.Duration = 8*time.Second, 20*time.Second
+			})},
 		{name: "sparse", about: "as many connections as descriptors allow, mostly idle",
 			plan: with(func(p *plan) {
 				p.Connections, p.Events, p.Devices, p.Rate, p.Connect = 19500, 200, 1000, 50, 10*time.Second

@@ -62,7 +62,7 @@ func TestSlope(t *testing.T) {
 // TestReadCPU works on a profile of four samples.
 func TestReadCPU(t *testing.T) {
 	fn := func(id uint64, name string) *profile.Function { return &profile.Function{ID: id, Name: name} }
-	functions := []*profile.Function{fn(1, "internal/runtime/syscall.Syscall6"), fn(2, "golang.org/x/sys/unix.Write"),
+	functions := []*profile.Function{fn(1, "internal/runtime/syscall/linux.Syscall6"), fn(2, "golang.org/x/sys/unix.Write"),
 		fn(3, "pitwall/engine/live.(*output).write"), fn(4, "pitwall/shard.(*worker).seal"), fn(5, "syscall.Syscall")}
 	var locations []*profile.Location
 	for i, f := range functions {

@@ -28,7 +28,7 @@ func TestParseStat(t *testing.T) {
 
 func TestParseMachine(t *testing.T) {
 	m, err := parseMachine("cpu  100 10 50 1000 20 5 5 30 7 0")
-	want := Machine{Busy: 1700 * time.Millisecond, Idle: 10200 * time.Millisecond, Steal: 300 * time.Millisecond}
+	want := Machine{Busy: 1700 * time.Millisecond, Idle: 10200 * time.Millisecond, SoftIRQ: 50 * time.Millisecond, Steal: 300 * time.Millisecond}
 	if err != nil || m != want {
 		t.Errorf("parseMachine = %+v, %v; want %+v", m, err, want)
 	}

@@ -91,12 +91,13 @@ func cutLast(s, sep string) (before, after string, found bool) {
 // Machine is the time of all processors since the start of the machine.
 type Machine struct {
 	Busy, Idle time.Duration
+	SoftIRQ    time.Duration // of Busy: the kernel's own work, as receiving packets, which is no process'
 	Steal      time.Duration // wanted, and given to another machine by the hypervisor
 }
 
 // Since is the time since before.
 func (m Machine) Since(before Machine) Machine {
-	return Machine{m.Busy - before.Busy, m.Idle - before.Idle, m.Steal - before.Steal}
+	return Machine{m.Busy - before.Busy, m.Idle - before.Idle, m.SoftIRQ - before.SoftIRQ, m.Steal - before.Steal}
 }
 
 // All is the time that the processors had.
@@ -132,6 +133,9 @@ func parseMachine(line string) (m Machine, err error) {
 			m.Steal += d
 		default:
 			m.Busy += d
+			if i == 6 {
+				m.SoftIRQ += d
+			}
 		}
 	}
 	return m, nil

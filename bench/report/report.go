@@ -147,6 +147,7 @@ func Figures() []Figure {
 		{"archive_catch_up_ms", "ms", "from the last record to the last row", -1},
 		{"redis_cores", "cores", "processor time of Redis", 0},
 		{"postgres_cores", "cores", "of PostgreSQL", 0},
+		{"softirq_cores", "cores", "the kernel's own, most of it receiving what was written, which is counted for no process", 0},
 		{"harness_cores", "cores", "of the harness", 0},
 		{"steal_percent", "%", "processor time that the machine was not given", 0},
 	}
