@@ -46,12 +46,7 @@ func acceptFD(l net.Listener, lowat int) (int, error) {
 		return 0, err
 	}
 	defer c.Close()
-	f, err := c.(*net.TCPConn).File()
-	if err != nil {
-		return 0, err
-	}
-	defer f.Close()
-	fd, err := unix.Dup(int(f.Fd()))
+	fd, err := detach(c)
 	if err != nil {
 		return 0, err
 	}

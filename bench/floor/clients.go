@@ -87,16 +87,22 @@ func connect(addr, event string, raw bool) (int, error) {
 			return 0, fmt.Errorf("subscribe: %w", err)
 		}
 	}
+	fd, err := detach(c)
+	if err != nil {
+		return 0, err
+	}
+	return fd, unix.SetNonblock(fd, true)
+}
+
+// detach returns a descriptor of the connection that the runtime knows nothing
+// of.
+func detach(c net.Conn) (int, error) {
 	f, err := c.(*net.TCPConn).File()
 	if err != nil {
 		return 0, err
 	}
 	defer f.Close()
-	fd, err := unix.Dup(int(f.Fd()))
-	if err != nil {
-		return 0, err
-	}
-	return fd, unix.SetNonblock(fd, true)
+	return unix.Dup(int(f.Fd()))
 }
 
 // subscribe shakes hands and watches an event.
