@@ -35,7 +35,11 @@ func (r *run) profile(ctx context.Context) error {
 	if r.site.Engines[0].Ops == "" {
 		return fmt.Errorf("profiles are taken from the private listener: say where it is with --ops")
 	}
-	if err := os.MkdirAll(r.opt.ProfileDir, 0o755); err != nil {
+	dir := r.opt.ProfileDir
+	if dir == "" {
+		dir = filepath.Dir(r.opt.JSON) // "." without a report
+	}
+	if err := os.MkdirAll(dir, 0o755); err != nil {
 		return fmt.Errorf("make the folder for profiles: %w", err)
 	}
 	// One after the other: a trace in a CPU profile would be seen in it.
@@ -58,7 +62,7 @@ func (r *run) profile(ctx context.Context) error {
 		if err != nil {
 			return fmt.Errorf("take the profile %s: %w", k, err)
 		}
-		p := report.Profile{Kind: k, File: filepath.Join(r.opt.ProfileDir, r.ident+"."+k+".pprof")}
+		p := report.Profile{Kind: k, File: filepath.Join(dir, r.ident+"."+k+".pprof")}
 		if k == "trace" {
 			p.File = strings.TrimSuffix(p.File, "pprof") + "out"
 		}
@@ -93,6 +97,7 @@ func readCPU(p *report.Profile, b []byte) error {
 		v := float64(s.Value[len(s.Value)-1])
 		name, system := top(s)
 		flat[name] += v
+		p.Samples += s.Value[0]
 		if system {
 			p.Kernel += v
 		}

@@ -28,7 +28,7 @@ type runCmd struct {
 	JSON       string        `name:"json" placeholder:"FILE" help:"Write the report for machines."`
 	HTML       string        `name:"html" placeholder:"FILE" help:"Write the report as one page with plots."`
 	Profile    []string      `enum:"cpu,heap,mutex,block,goroutine,trace" help:"Profiles of the engine to take in the steady phase: cpu, heap, mutex, block, goroutine, trace."`
-	ProfileDir string        `default:"." placeholder:"DIR" help:"Where profiles are saved. Default: beside the report."`
+	ProfileDir string        `placeholder:"DIR" help:"Where profiles are saved. Default: beside the JSON report."`
 	Ramp       string        `enum:",connections,rate" default:"" help:"Raise the connections or the rate in steps, up to the scenario's size, until the objective breaks."`
 	From       int           `default:"500" help:"Where a ramp begins."`
 	Grow       float64       `default:"1.5" help:"From one step of a ramp to the next."`

@@ -85,6 +85,7 @@ type Step struct {
 // Profile is one that was saved.
 type Profile struct {
 	Kind, File string
+	Samples    int64   `json:",omitempty"` // of a CPU profile: some hundred are the least that says anything
 	Kernel     float64 `json:",omitempty"` // share of the samples inside system calls
 	Top        []Line  `json:",omitempty"`
 	Rooms      []Line  `json:",omitempty"`

@@ -82,11 +82,11 @@ func textProfile(w io.Writer, p Profile) {
 	if len(p.Top) == 0 {
 		return
 	}
-	fmt.Fprintf(w, "    inside system calls: %.1f %%\n    by room:", 100*p.Kernel)
+	fmt.Fprintf(w, "    %d samples, %.1f %% inside system calls; by room:\n", p.Samples, 100*p.Kernel)
 	for _, l := range p.Rooms {
-		fmt.Fprintf(w, " %s %.1f %%,", l.Name, 100*l.Share)
+		fmt.Fprintf(w, "    %5.1f %%  %s\n", 100*l.Share, l.Name)
 	}
-	fmt.Fprintln(w)
+	fmt.Fprintln(w, "    by function:")
 	for _, l := range p.Top {
 		fmt.Fprintf(w, "    %5.1f %%  %s\n", 100*l.Share, l.Name)
 	}
