@@ -57,6 +57,7 @@ func TestEncodeAllocatesNothing(t *testing.T) {
 		},
 		"snapshot body": func() { topic.EndSnapshotBody(topic.AppendItem(topic.BeginSnapshotBody(room), body)) },
 		"snapshot head": func() { topic.AppendSnapshotHead(room, 100_000, 1, 2, SnapshotLagged, 1<<40) },
+		"deflated head": func() { topic.AppendDeflatedSnapshotHead(room, 100_000, 1, 2, SnapshotLagged, 1<<40) },
 		"roster":        func() { topic.AppendRosterFrame(room, devices, devices) },
 		"text frame":    func() { AppendTextFrame(room, body) },
 		"welcome":       func() { AppendWelcome(room, "host", 25000) },

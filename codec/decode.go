@@ -17,6 +17,10 @@ func DefaultLimits() Limits {
 	return Limits{MinTS: 946684800000, MaxAhead: 24 * time.Hour, MaxPayload: 16 << 10}
 }
 
+// maxArrival is the end of the year 9999. A publisher may give an entry any id,
+// and what lies beyond, not every database can store.
+const maxArrival = 253402300799999 // ms since the Unix epoch
+
 // Decoder turns records into positions. It holds its limits and the error of
 // its last call, so it belongs to one goroutine at a time.
 type Decoder struct {
@@ -154,7 +158,7 @@ func (v *values) check(arrival int64, d *Decoder) (m member, why Reason) {
 		return memberLatitude, ReasonRange
 	case !(lon >= -180 && lon <= 180):
 		return memberLongitude, ReasonRange
-	case v.ts < d.limits.MinTS || v.ts > arrival+d.maxAhead:
+	case v.ts < d.limits.MinTS || v.ts > arrival+d.maxAhead || arrival > maxArrival:
 		return memberTimestamp, ReasonTSOutOfRange
 	}
 	if why = natural(v.number[memberSatellites]); why != 0 {

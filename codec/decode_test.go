@@ -2,6 +2,7 @@ package codec
 
 import (
 	"errors"
+	"math"
 	"slices"
 	"strings"
 	"testing"
@@ -122,6 +123,23 @@ func TestTimeOfTheRecord(t *testing.T) {
 			wantFault(t, shapeA(minimal(`"timestamp":"`+ts+`"`)), ReasonTSOutOfRange, "payload.timestamp")
 			wantFault(t, append(shapeA(minimal(`"x":0`)), "ts", ts), ReasonTSOutOfRange, "ts")
 		})
+	}
+}
+
+// An entry's id is the publisher's to choose, up to 2^64 ms.
+func TestArrivalBeyondWhatDatabasesStore(t *testing.T) {
+	d := NewDecoder(DefaultLimits())
+	const last = 253402300799999
+	tooLate := ^uint64(0)
+	for arrival, ok := range map[int64]bool{last: true, last + 1: false, 9e18: false, math.MaxInt64: false, int64(tooLate): false} {
+		for _, fields := range [][]string{{"device_id", "d1", "lat", "1", "lon", "2"}, shapeA(plainPayload)} {
+			var p Position
+			err := d.Decode(&p, arrival, fields)
+			var bad *CodecError
+			if (err == nil) != ok || !ok && (!errors.As(err, &bad) || bad.Reason != ReasonTSOutOfRange) {
+				t.Errorf("arrival %d, %q: got %v, want taken: %v", arrival, fields, err, ok)
+			}
+		}
 	}
 }
 

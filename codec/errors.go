@@ -18,7 +18,7 @@ const (
 	ReasonType                           // a known member with a value of the wrong type
 	ReasonRange                          // a number that is not in its range
 	ReasonTimestamp                      // neither RFC 3339 nor epoch ms
-	ReasonTSOutOfRange                   // before Limits.MinTS or too far ahead of arrival
+	ReasonTSOutOfRange                   // before Limits.MinTS or too far ahead of arrival; an arrival after the year 9999
 	ReasonAttribute                      // attributes that are not an object of the five kinds of value
 )
 

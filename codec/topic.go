@@ -77,6 +77,11 @@ const (
 // reason is SnapshotLagged.
 func (t *Topic) AppendSnapshotHead(dst []byte, bodyLen, part, parts int, reason string, conflated uint64) []byte {
 	dst, mark := beginFrame(dst)
+	return endFrame(t.appendSnapshotMembers(dst, part, parts, reason, conflated), mark, bodyLen)
+}
+
+// appendSnapshotMembers appends the members of a snapshot up to "positions".
+func (t *Topic) appendSnapshotMembers(dst []byte, part, parts int, reason string, conflated uint64) []byte {
 	dst = append(dst, t.snapshot...)
 	dst = appendInt(dst, int64(part))
 	dst = append(dst, `,"parts":`...)
@@ -87,7 +92,7 @@ func (t *Topic) AppendSnapshotHead(dst []byte, bodyLen, part, parts int, reason 
 		dst = append(dst, `,"conflated":`...)
 		dst = appendInt(dst, int64(min(conflated, math.MaxInt64)))
 	}
-	return endFrame(append(dst, ','), mark, bodyLen)
+	return append(dst, ',')
 }
 
 // BeginSnapshotBody opens the shared part of a snapshot frame, which AppendItem

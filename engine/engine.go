@@ -7,7 +7,6 @@ import (
 	"log/slog"
 	"runtime"
 	"runtime/pprof"
-	"strings"
 	"sync"
 	"time"
 
@@ -39,6 +38,7 @@ type Engine struct {
 	feed     *feed.Feed
 	events   *eventmap.Map
 	live     *live.Server
+	archive  *archive.Archive
 	http     *httpServer
 	ops      *ops.Server
 
@@ -139,6 +139,11 @@ func (e *Engine) readiness() (ready bool, reason string) {
 	if state != "" {
 		return false, state
 	}
+	if e.archive != nil {
+		if err := e.archive.Ready(); err != nil {
+			return false, err.Error()
+		}
+	}
 	if e.feed != nil {
 		if err := e.feed.Ready(); err != nil {
 			return false, err.Error()
@@ -199,18 +204,11 @@ func (e *Engine) ended(name string, err error) {
 	}
 }
 
-// streams are the stream keys, without the spaces that lists are written with.
-func (e *Engine) streams() []string {
-	list := make([]string, len(e.cfg.TelemetryStreams))
-	for i, s := range e.cfg.TelemetryStreams {
-		list[i] = strings.TrimSpace(s)
-	}
-	return list
-}
-
 // What the rooms want of each other, said once.
 var (
 	_ archive.Store     = db.Database(nil)
+	_ archive.History   = db.Database(nil)
+	_ archive.Screens   = (*shard.Core)(nil)
 	_ eventmap.Source   = db.Database(nil)
 	_ eventmap.Notifier = db.Database(nil)
 	_ eventmap.Target   = (*shard.Core)(nil)

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"time"
 
-	"pitwall/codec"
 	"pitwall/engine/access"
 	"pitwall/engine/archive"
 	"pitwall/engine/embedded"
@@ -96,15 +95,19 @@ func (e *Engine) startLive(ctx context.Context) error {
 		return nil
 	}
 	var err error
+	var deflate func() shard.Deflater
+	if e.cfg.Deflate {
+		deflate = live.NewDeflater
+	}
 	if e.core, err = shard.New(shard.Config{
 		Shards: e.cfg.Shards, Writers: e.cfg.Writers,
 		Window: ms(e.cfg.FlushMS), FutureTolerance: ms(e.cfg.FutureToleranceMS),
-		RingBytes: e.cfg.RingBytes, RingSlots: e.cfg.RingSlots,
+		RingBytes: e.cfg.RingBytes, RingSlots: e.cfg.RingSlots, Deflate: deflate,
 	}); err != nil {
 		return err
 	}
 	f := feed.New(feed.Options{
-		Client: e.liveDoor, Streams: e.streams(), Sink: e.core, Limits: e.limits(),
+		Client: e.liveDoor, Streams: e.cfg.streams(), Sink: e.core, Limits: e.limits(),
 		Logger: e.log, Metrics: e.set, InstanceID: e.cfg.InstanceID, Ephemeral: e.cfg.ephemeral,
 		BatchCount: e.cfg.FeedBatch, WarmWindow: ms(e.cfg.WarmWindowMS), WarmRecords: e.cfg.WarmMax,
 		ArchiveGroup: archive.Group,
@@ -131,6 +134,7 @@ func (e *Engine) startLive(ctx context.Context) error {
 		return err
 	}
 	e.run("event map", e.events.Run)
+	e.startCorrections()
 	e.run("feed", f.Run)
 	return e.startServer()
 }
@@ -150,26 +154,53 @@ func (e *Engine) warm(ctx context.Context) error {
 		return e.core.Deliver(ctx, i, b)
 	}
 	n := 0
-	err := e.db.LastPositions(ctx, ms(e.cfg.FutureToleranceMS), e.cfg.WarmMax, func(p *codec.Position) error {
-		i := e.core.ShardOf(p.DeviceID)
+	devices := e.core.Snapshot().DeviceIDs()
+	limited, cancel := context.WithTimeout(ctx, ms(e.cfg.WarmTimeMS))
+	defer cancel()
+	err := e.db.LastPositions(limited, devices, ms(e.cfg.FutureToleranceMS), func(l *db.Last) error {
+		if l.Good == nil {
+			return nil
+		}
+		i := e.core.ShardOf(l.Device)
 		if batches[i] == nil {
 			batches[i] = e.core.AcquireBatch()
 		}
-		batches[i].Positions = append(batches[i].Positions, *p)
+		batches[i].Positions = append(batches[i].Positions, *l.Good)
 		n++
 		if len(batches[i].Positions) >= e.cfg.FeedBatch {
 			return send(i)
 		}
 		return nil
 	})
+	if err != nil && ctx.Err() == nil && limited.Err() != nil {
+		// A dot that is missing until its device sends again beats a start that
+		// takes for ever.
+		e.log.Warn("reading the last positions from the database took too long and was left off (LIVE_WARM_TIME_MS)",
+			"devices", len(devices), "read", n, "after", ms(e.cfg.WarmTimeMS))
+		err = nil
+	}
 	for i := range batches {
 		err = errors.Join(err, send(i))
 	}
 	if err != nil {
 		return fmt.Errorf("read the last positions: %w", err)
 	}
-	e.log.Info("last positions read from the database", "devices", n, "took", time.Since(begin).Round(time.Millisecond))
+	e.log.Info("last positions read from the database", "devices", len(devices), "found", n, "took", time.Since(begin).Round(time.Millisecond))
 	return e.feed.Warm(ctx)
+}
+
+// startCorrections lets the race office take points off the map. SQLite tells
+// nobody of changes: there they are seen at the next start.
+func (e *Engine) startCorrections() {
+	if e.db.Kind() != "postgres" || !e.cfg.NotifyTriggers {
+		return
+	}
+	c := archive.NewCorrections(archive.CorrectionsOptions{
+		History: e.db, Screens: e.core, Tolerance: ms(e.cfg.FutureToleranceMS),
+		Devices: func() []string { return e.core.Snapshot().DeviceIDs() },
+		Logger:  e.log, Metrics: e.set,
+	})
+	e.run("corrections", c.Run)
 }
 
 // startServer opens the public listener.
@@ -215,11 +246,18 @@ func (e *Engine) startArchive(context.Context) error {
 	if !e.cfg.ArchiveEnabled {
 		return nil
 	}
+	writers := e.cfg.ArchiveWriters
+	if e.cfg.DatabaseURL == "" {
+		writers = 1 // SQLite has one writer: more would be more commits only
+	}
 	a := archive.New(archive.Options{
-		Client: e.bulkDoor, Store: e.db, Streams: e.streams(), Consumer: e.cfg.InstanceID,
-		BatchSize: e.cfg.ArchiveBatch, Limits: e.limits(), DeadMaxLen: int64(e.cfg.DeadMaxLen),
+		Client: e.bulkDoor, Store: e.db, Streams: e.cfg.streams(), Consumer: e.cfg.InstanceID,
+		BatchSize: e.cfg.ArchiveBatch, Writers: writers, Limits: e.limits(), DeadMaxLen: int64(e.cfg.DeadMaxLen),
+		ClaimInterval: ms(e.cfg.ArchiveClaimIntervalMS), ClaimIdle: ms(e.cfg.ArchiveClaimIdleMS),
+		ReadyFault: ms(e.cfg.ArchiveReadyFaultMS), ReadyLag: ms(e.cfg.ArchiveReadyLagMS),
 		FlushTimeout: stepTime, Logger: e.log, Metrics: e.set,
 	})
+	e.archive = a
 	e.run("archive", a.Run)
 	return nil
 }
@@ -240,7 +278,7 @@ func (e *Engine) startSimulator(context.Context) error {
 
 func (e *Engine) simulator() (*embedded.Simulator, error) {
 	return embedded.NewSimulator(embedded.Options{
-		Devices: e.cfg.Simulate, Publisher: e.bulkDoor, Streams: e.streams(), Seed: 1, Logger: e.log,
+		Devices: e.cfg.Simulate, Publisher: e.bulkDoor, Streams: e.cfg.streams(), Seed: 1, Logger: e.log,
 	})
 }
 

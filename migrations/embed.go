@@ -8,7 +8,8 @@
 //	0001  the roster tables events, entries and entry_devices, if missing,
 //	      and positions, or the columns that an older positions lacks
 //	0002  positions.faulty and the unique index positions_device_ts_idx
-//	0003  NOTIFY pitwall_roster when a roster table changes (PostgreSQL only)
+//	0003  NOTIFY pitwall_roster when a roster table changes, and NOTIFY
+//	      pitwall_positions when positions.faulty does (PostgreSQL only)
 //
 // Tables that the platform owns are created when they are missing and never
 // altered, the triggers of 0003 excepted, which can be left out. Nothing here

@@ -18,6 +18,29 @@ func TestFanOutAllocatesNothing(t *testing.T) {
 	}
 }
 
+// What is compressed at seal comes from memory that is used again; here all
+// three shapes watch.
+func TestCompressedFanOutAllocatesNothing(t *testing.T) {
+	r, clients, positions := stand(t, 200, 50, true)
+	for i, c := range clients[:40] {
+		c = r.client(i%2 == 0)
+		c.conn.AcceptDeflate()
+		c.subscribe("e", 0)
+		clients = append(clients, c)
+	}
+	r.settle()
+	for range 10 {
+		round(r, clients, positions)
+	}
+	before := r.core.Stats().Deflated
+	if n := testing.AllocsPerRun(100, func() { round(r, clients, positions) }); n != 0 {
+		t.Errorf("%v allocations for 200 positions to 90 connections, want 0", n)
+	}
+	if n := r.core.Stats().Deflated - before; n != 101 {
+		t.Errorf("%d chunks compressed in 101 flushes to 20 connections that agreed, want one each", n)
+	}
+}
+
 func TestLookupAllocatesNothing(t *testing.T) {
 	r, _, positions := stand(t, 100, 0, false)
 	s := r.core.Snapshot()

@@ -12,7 +12,7 @@ import (
 // stand is a core with one event, a number of devices in it and of
 // subscribers to it, driven by hand.
 func stand(tb testing.TB, devices, subscribers int, batch bool) (*rig, []*client, []codec.Position) {
-	r := newRig(tb, Config{Shards: 1, Window: 100 * time.Millisecond})
+	r := newRig(tb, Config{Shards: 1, Window: 100 * time.Millisecond, Deflate: newFlater})
 	names := make([]string, devices)
 	positions := make([]codec.Position, devices)
 	for i := range names {

@@ -26,6 +26,8 @@ type Chunk struct {
 	arrival int64
 	records uint32 // positions in it
 	kind    chunkKind
+	// deflated marks a body that is the compressed end of a snapshot frame.
+	deflated bool
 
 	conflated uint64 // of a lagged snapshot: the updates it says are left out
 	seams     []seam // where body has frames that hold no positions
@@ -124,4 +126,15 @@ func frameLen(b []byte) int {
 	default:
 		return 2 + n
 	}
+}
+
+// frameHead is the length of that frame's header.
+func frameHead(b []byte) int {
+	switch b[1] & 0x7f {
+	case 126:
+		return 4
+	case 127:
+		return 10
+	}
+	return 2
 }

@@ -12,15 +12,20 @@ type bodyKey struct {
 type form uint8
 
 const (
-	formPlain    = form(shapePlain) // position frames
-	formBatch    = form(shapeBatch) // one positions frame
-	formSnapshot = form(shapes)     // the shared end of a snapshot frame
+	formPlain    = form(shapePlain)   // position frames
+	formBatch    = form(shapeBatch)   // one positions frame
+	formDeflate  = form(shapeDeflate) // the same, compressed
+	formSnapshot = form(shapes)       // the shared end of a snapshot frame
+
+	formDeflatedSnapshot = formSnapshot + 1 // the same, compressed
+	formLagged           = formSnapshot + 2 // without corrections, which are told as such
+	formDeflatedLagged   = formSnapshot + 3 // the same, compressed
 )
 
 // bodies are the states that were encoded since the last seal, so that each is
 // built once and shared by all who need the same.
 type bodies struct {
-	subscribed *Chunk
+	subscribed [2]*Chunk // formSnapshot and formDeflatedSnapshot
 	byKey      map[bodyKey]*Chunk
 }
 
@@ -28,7 +33,7 @@ type bodies struct {
 const maxBodies = 64
 
 func (b *bodies) reset() {
-	b.subscribed = nil
+	b.subscribed = [2]*Chunk{}
 	if len(b.byKey) > 0 {
 		clear(b.byKey)
 	}
@@ -58,11 +63,28 @@ func (n *node) at(since, upto uint64) []byte {
 }
 
 // body returns the chunk for k, building it if need be. Its frames are whole
-// but for formSnapshot, which is the end of a frame.
+// but for those of a snapshot, which are the end of a frame.
 func (w *worker) body(p *part, k bodyKey) *Chunk {
 	if ch := p.bodies.byKey[k]; ch != nil {
 		return ch
 	}
+	var ch *Chunk
+	switch k.form {
+	case formDeflate:
+		ch = w.deflatedFrames(w.body(p, bodyKey{k.since, k.upto, formBatch}))
+	case formDeflatedSnapshot, formDeflatedLagged:
+		ch = w.deflatedEnd(w.body(p, bodyKey{k.since, k.upto, k.form - 1}))
+	default:
+		ch = w.encode(p, k)
+	}
+	if p.bodies.byKey == nil || len(p.bodies.byKey) >= maxBodies {
+		p.bodies.byKey = make(map[bodyKey]*Chunk)
+	}
+	p.bodies.byKey[k] = ch
+	return ch
+}
+
+func (w *worker) encode(p *part, k bodyKey) *Chunk {
 	w.count.built++
 	ch := &Chunk{part: p, since: k.since}
 	t, buf := p.topic.frames, []byte(nil)
@@ -70,20 +92,20 @@ func (w *worker) body(p *part, k bodyKey) *Chunk {
 	switch k.form {
 	case formBatch:
 		buf, mark = t.BeginPositions(buf)
-	case formSnapshot:
+	case formSnapshot, formLagged:
 		buf = append(buf, `"positions":[`...)
 	}
 	for n := p.firstSince(k.since); n != nil; n = n.next {
 		b := n.at(k.since, k.upto)
-		if b == nil {
-			continue
+		if b == nil || k.form != formSnapshot && n.seq == n.fixed {
+			continue // a correction goes back in time, and has been told
 		}
 		switch k.form {
 		case formPlain:
 			buf = t.AppendPositionFrame(buf, b)
 		case formBatch:
 			buf = t.AppendItem(buf, b)
-		case formSnapshot:
+		case formSnapshot, formLagged:
 			if ch.records > 0 {
 				buf = append(buf, ',')
 			}
@@ -94,14 +116,10 @@ func (w *worker) body(p *part, k bodyKey) *Chunk {
 	switch k.form {
 	case formBatch:
 		buf = t.EndPositions(buf, mark)
-	case formSnapshot:
+	case formSnapshot, formLagged:
 		buf = append(buf, "]}"...)
 	}
 	ch.body = buf
-	if p.bodies.byKey == nil || len(p.bodies.byKey) >= maxBodies {
-		p.bodies.byKey = make(map[bodyKey]*Chunk)
-	}
-	p.bodies.byKey[k] = ch
 	return ch
 }
 
@@ -117,16 +135,17 @@ func (w *worker) changes(p *part, s shape, since, upto uint64) *Chunk {
 
 // subscribed returns the snapshot part for new subscribers of the live flow:
 // the state at the last seal. It is built once per seal and shared.
-func (w *worker) subscribed(p *part) *Chunk {
-	if p.bodies.subscribed == nil {
-		p.bodies.subscribed = w.snapshot(p, p.sealed)
+func (w *worker) subscribed(p *part, f form) *Chunk {
+	ch := &p.bodies.subscribed[f-formSnapshot]
+	if *ch == nil {
+		*ch = w.snapshot(p, p.sealed, f)
 	}
-	return p.bodies.subscribed
+	return *ch
 }
 
 // snapshot returns a whole snapshot part with the state after update upto.
-func (w *worker) snapshot(p *part, upto uint64) *Chunk {
-	return w.headed(p, w.body(p, bodyKey{0, upto, formSnapshot}), chunkSnapshot, "subscribe", 0)
+func (w *worker) snapshot(p *part, upto uint64, f form) *Chunk {
+	return w.headed(p, w.body(p, bodyKey{0, upto, f}), chunkSnapshot, "subscribe", 0)
 }
 
 // lagged returns the snapshot part for s, which has lost what came after
@@ -145,12 +164,20 @@ func (w *worker) lagged(s *sub, since, conflated uint64) *Chunk {
 	} else {
 		start = upto
 	}
-	ch := w.headed(p, w.body(p, bodyKey{start, upto, formSnapshot}), chunkLagged, "lagged", conflated)
+	f := s.conn.snapshots(p)
+	if p.fixed > start {
+		f += formLagged - formSnapshot
+	}
+	ch := w.headed(p, w.body(p, bodyKey{start, upto, f}), chunkLagged, "lagged", conflated)
 	ch.since, ch.conflated = min(since, upto), conflated
 	return ch
 }
 
 func (w *worker) headed(p *part, body *Chunk, kind chunkKind, reason string, conflated uint64) *Chunk {
-	head := p.topic.frames.AppendSnapshotHead(nil, len(body.body), w.id+1, len(p.topic.parts), reason, conflated)
+	begin := p.topic.frames.AppendSnapshotHead
+	if body.deflated {
+		begin = p.topic.frames.AppendDeflatedSnapshotHead
+	}
+	head := begin(nil, len(body.body), w.id+1, len(p.topic.parts), reason, conflated)
 	return &Chunk{head: head, body: body.body, part: p, since: body.since, records: body.records, kind: kind}
 }

@@ -42,6 +42,7 @@ type Conn struct {
 	core       *Core
 	writer     uint16
 	shape      shape
+	deflate    bool        // has agreed on compression
 	recovering atomic.Bool // a recover command is with the shards; set by the writer, cleared by the last shard
 	subs       []*sub      // per shard: its own list of this connection's subscriptions
 
@@ -66,8 +67,7 @@ func (c *Conn) offer(ch *Chunk) (taken bool) {
 	if c.flow.Load() != flowOpen {
 		return false
 	}
-	q := c.queued.Load()
-	if q/queuedSlot >= c.core.maxSlots || q&queuedBytes >= c.core.maxBytes {
+	if c.Full() {
 		c.flow.CompareAndSwap(flowOpen, flowLagged)
 		return false
 	}
@@ -126,6 +126,12 @@ func (c *Conn) Lagged() bool { return c.flow.Load() == flowLagged }
 func (c *Conn) Queued() (chunks, bytes int) {
 	q := c.queued.Load()
 	return int(q / queuedSlot), int(q & queuedBytes)
+}
+
+// Full reports whether the queue has reached one of its bounds.
+func (c *Conn) Full() bool {
+	q := c.queued.Load()
+	return q/queuedSlot >= c.core.maxSlots || q&queuedBytes >= c.core.maxBytes
 }
 
 // The methods below belong to the connection's writer.

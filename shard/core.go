@@ -22,6 +22,8 @@ type Config struct {
 	RingBytes       int           // unsent bytes at which a connection is full; default 256 KiB
 	RingSlots       int           // unsent chunks at which a connection is full; default 1024
 	MaxOrphans      int           // devices in no event that are remembered; default 10000
+	// Deflate makes a shard's Deflater. Default: nothing is compressed.
+	Deflate func() Deflater
 	// Now is the core's clock: monotonic, in ns from any origin above 0.
 	// Default: time since New.
 	Now func() int64
@@ -102,7 +104,11 @@ func New(cfg Config) (*Core, error) {
 		c.queues = append(c.queues, newRunQueue())
 	}
 	for i := range cfg.Shards {
-		c.workers = append(c.workers, newWorker(c, i, empty))
+		w := newWorker(c, i, empty)
+		if cfg.Deflate != nil {
+			w.deflate.Deflater = cfg.Deflate()
+		}
+		c.workers = append(c.workers, w)
 	}
 	return c, nil
 }
@@ -130,6 +136,9 @@ type Batch struct {
 
 // Shards is the number of worker shards.
 func (c *Core) Shards() int { return len(c.workers) }
+
+// RingSlots is the number of unsent chunks at which a connection is full.
+func (c *Core) RingSlots() int { return int(c.maxSlots) }
 
 // ShardOf is the shard that owns a device. Any goroutine may call it. It is
 // FNV-1a with the last step of MurmurHash3 behind it: ids that differ in their

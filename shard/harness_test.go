@@ -108,6 +108,8 @@ type client struct {
 	held   map[string]*Topic
 	screen *screen
 	writes int // reads that brought something
+
+	deflated int // compressed frames seen
 }
 
 func (r *rig) client(batch bool) *client {
@@ -180,7 +182,7 @@ func (c *client) show(ch *Chunk) {
 	c.r.t.Helper()
 	for b := append(append([]byte(nil), ch.Head()...), ch.Body()...); len(b) > 0; {
 		n := frameLen(b)
-		c.screen.frame(b[:n])
+		c.screen.frame(c.plain(b[:n]))
 		b = b[n:]
 	}
 }
@@ -241,6 +243,9 @@ func (s *screen) frame(b []byte) {
 		}
 		s.log = append(s.log, fmt.Sprintf("%s snapshot %s %d", f.Topic, f.Reason, len(f.Positions)))
 		for _, p := range f.Positions {
+			if f.Reason == "corrected" { // the one frame that may go back in time
+				delete(s.seen[f.Topic], p.DeviceID)
+			}
 			s.position(f.Topic, p.DeviceID, p.TS, f.Reason == "subscribe")
 		}
 	case "roster":

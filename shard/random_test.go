@@ -44,6 +44,7 @@ func play(t *testing.T, seed uint64) {
 			Shards:    1 + rng.IntN(4),
 			RingSlots: 2 + rng.IntN(6),
 			RingBytes: 1 << (10 + rng.IntN(6)),
+			Deflate:   newFlater,
 		}),
 		rng: rng, members: map[string]map[string]bool{}, last: map[string]int64{},
 	}
@@ -57,7 +58,11 @@ func play(t *testing.T, seed uint64) {
 	}
 	w.swap()
 	for range 1 + rng.IntN(5) {
-		w.clients = append(w.clients, w.client(rng.IntN(2) == 0))
+		c := w.client(rng.IntN(2) == 0)
+		if rng.IntN(2) == 0 {
+			c.conn.AcceptDeflate()
+		}
+		w.clients = append(w.clients, c)
 	}
 	for range 300 {
 		w.step()

@@ -2,8 +2,8 @@ package shard
 
 // pend puts a position's body into a part's pending bytes.
 func (w *worker) pend(p *part, body []byte, arrival int64) {
-	for s := range shapes {
-		if len(p.live[s]) > 0 {
+	for s := range texts {
+		if p.wants(s) {
 			w.open(p, s).add(p.topic.frames, s, body)
 		}
 	}
@@ -55,7 +55,7 @@ func (w *worker) seal(p *part, due int64) {
 	if p.lead {
 		instant = 0
 	}
-	for s := range shapes {
+	for s := range texts {
 		ch := p.pending[s].take(p.topic.frames)
 		if ch == nil {
 			continue
@@ -64,7 +64,11 @@ func (w *worker) seal(p *part, due int64) {
 		w.count.chunks++
 		w.count.bytes += uint64(len(ch.body))
 		w.pool.lend(ch)
-		w.pool.lent(ch, w.fan(p.live[s], ch))
+		taken := w.fan(p.live[s], ch)
+		if s == shapeBatch {
+			taken += w.fanDeflated(p.live[shapeDeflate], ch)
+		}
+		w.pool.lent(ch, taken)
 	}
 	w.settle(p)
 	w.count.flushes++

@@ -49,12 +49,12 @@ func (w *worker) subscribe(o *op) {
 	c.subs[w.id] = s
 	if o.class == classNone {
 		w.enterLive(s)
-		w.send(c, w.subscribed(p))
+		w.send(c, w.subscribed(p, c.snapshots(p)))
 		return
 	}
 	s.since = p.seq
 	w.enterClass(s)
-	w.send(c, w.snapshot(p, p.seq))
+	w.send(c, w.snapshot(p, p.seq, c.snapshots(p)))
 }
 
 // enterLive adds s to the live flow. What is pending is for it too, so where
@@ -65,9 +65,9 @@ func (w *worker) enterLive(s *sub) {
 		p.sealed = p.seq // nobody was owed anything
 		p.bodies.reset()
 	}
-	if len(p.live[sh]) == 0 && p.seq > p.sealed {
+	if text := sh.text(); !p.wants(text) && p.seq > p.sealed {
 		for n := p.firstSince(p.sealed); n != nil; n = n.next {
-			w.open(p, sh).add(p.topic.frames, sh, n.dev.val.buf)
+			w.open(p, text).add(p.topic.frames, text, n.dev.val.buf)
 		}
 	}
 	s.pos = len(p.live[sh])
@@ -77,8 +77,8 @@ func (w *worker) enterLive(s *sub) {
 func (w *worker) leaveLive(s *sub) {
 	p, sh := s.part, s.conn.shape
 	p.live[sh] = cut(p.live[sh], s)
-	if len(p.live[sh]) == 0 {
-		if c := p.pending[sh].take(p.topic.frames); c != nil {
+	if text := sh.text(); !p.wants(text) {
+		if c := p.pending[text].take(p.topic.frames); c != nil {
 			w.pool.put(c)
 		}
 	}
@@ -192,7 +192,11 @@ func (w *worker) recover(o *op) {
 		if ch := w.rosterSince(s.part, since); ch != nil {
 			w.send(c, ch)
 		}
+		fixed := s.part.fixed > since
 		w.send(c, w.lagged(s, since, conflated))
+		if fixed {
+			w.send(c, w.corrected(s.part, since))
+		}
 	}
 }
 

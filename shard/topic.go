@@ -6,9 +6,12 @@ import "pitwall/codec"
 type shape uint8
 
 const (
-	shapePlain shape = iota // one position frame each
-	shapeBatch              // one positions frame per topic, shard and flush
+	shapePlain   shape = iota // one position frame each
+	shapeBatch                // one positions frame per topic, shard and flush
+	shapeDeflate              // the same, compressed; see deflate.go
 	shapes
+
+	texts = shapeDeflate // the shapes before it are encoded, the others made of them
 )
 
 // Topic is one event's channel. The value is immutable but for its instant;
@@ -55,7 +58,7 @@ type part struct {
 	oldest, last *node
 
 	live    [shapes][]*sub
-	pending [shapes]pending
+	pending [texts]pending
 	arrival int64 // of the oldest pending position; 0 when none
 	lead    bool  // pending is sent at once: other shards have nothing to add
 	alarm   alarm // fires at due
@@ -63,6 +66,7 @@ type part struct {
 	classes [len(Intervals)]*class
 
 	bodies bodies
+	fixed  uint64                  // the last update that was a correction
 	roster map[string]rosterChange // the last change of each device that joined or left
 }
 
@@ -119,4 +123,4 @@ func (p *pending) take(t *codec.Topic) *Chunk {
 
 // tracking reports whether anybody gets the live flow, so that pending bytes
 // have to be kept.
-func (p *part) tracking() bool { return len(p.live[shapePlain])+len(p.live[shapeBatch]) > 0 }
+func (p *part) tracking() bool { return p.wants(shapePlain) || p.wants(shapeBatch) }

@@ -26,6 +26,7 @@ type worker struct {
 	orphans orphans
 	values  values
 	pool    pool
+	deflate compressor
 	alarms  alarms
 	chains  []chain // per writer: connections to hand over
 
@@ -126,6 +127,8 @@ func (w *worker) do(o *op) {
 		w.leave(o)
 	case opRecover:
 		w.recover(o)
+	case opCorrect:
+		w.correct(o)
 	case opSwap:
 		w.adopt(w.core.snapshot.Load())
 	}

@@ -33,7 +33,7 @@ func parse(t *testing.T, args ...string) (out string, err error) {
 }
 
 func TestHelp(t *testing.T) {
-	for _, args := range [][]string{{"--help"}, {"serve", "--help"}, {"migrate", "--help"}, {"roster", "import", "--help"}} {
+	for _, args := range [][]string{{"--help"}, {"serve", "--help"}, {"migrate", "--help"}, {"roster", "import", "--help"}, {"dead", "replay", "--help"}} {
 		name := strings.Join(append([]string{"help"}, args[:len(args)-1]...), "-")
 		t.Run(name, func(t *testing.T) {
 			got, err := parse(t, args...)
@@ -72,7 +72,11 @@ func TestWrongValuesNameTheSetting(t *testing.T) {
 		{"a negative window", "--live-flush-ms=-1", []string{"LIVE_FLUSH_MS", "-1", "0 to 10000"}},
 		{"no loopback and no word of it", "--http-addr=0.0.0.0:8080", []string{"HTTP_ADDR", "0.0.0.0:8080", "AUTH_ALLOW_ANONYMOUS"}},
 		{"a stream twice", "--telemetry-streams=a,a", []string{"TELEMETRY_STREAMS", `"a"`}},
+		{"a stream twice, once behind a space", "--telemetry-streams=a, a", []string{"TELEMETRY_STREAMS", `"a"`}},
+		{"no record to read back", "--live-warm-max=0", []string{"LIVE_WARM_MAX", "1 to"}},
+		{"no time to read back", "--live-warm-window-ms=0", []string{"LIVE_WARM_WINDOW_MS", "1 to"}},
 		{"a time that is none", "--archive-min-ts=yesterday", []string{"ARCHIVE_MIN_TS", "yesterday", "RFC 3339"}},
+		{"no interval at all", "--archive-claim-interval-ms=0", []string{"ARCHIVE_CLAIM_INTERVAL_MS", "0", "10 to 3600000"}},
 		{"text where a number belongs", "--live-ring-slots=many", []string{"live-ring-slots", "many"}},
 	} {
 		t.Run(c.name, func(t *testing.T) {

@@ -20,8 +20,9 @@ const (
 	orphans  = 3 // devices in no event
 	period   = time.Second
 	tickTime = 25 * time.Millisecond
-	// maxBehind is how late the simulator catches up with its schedule. After
-	// more (the machine slept) it goes on from now, and devices have a gap.
+	// maxBehind is how far the clock may be off the schedule. After more (the
+	// machine slept, the clock was set) it goes on from now, and devices have a
+	// gap or repeat themselves.
 	maxBehind = 10 * time.Second
 	// brokenEvery is the mean number of records between two broken ones.
 	brokenEvery = 4000
@@ -127,7 +128,7 @@ func (s *Simulator) Roster() []RosterRow {
 // published are dropped and counted. Run starts no goroutine; it is called
 // once.
 func (s *Simulator) Run(ctx context.Context) error {
-	s.start = time.Now()
+	s.start = time.Now().Round(0) // by the wall clock: the other one sleeps with the machine
 	tick := time.NewTicker(tickTime)
 	defer tick.Stop()
 	for {
@@ -150,7 +151,7 @@ func (s *Simulator) due() time.Time {
 
 // collect puts the records that are due by now into the batch.
 func (s *Simulator) collect(now time.Time) {
-	if behind := now.Sub(s.due()); behind > maxBehind {
+	if behind := now.Sub(s.due()); behind.Abs() > maxBehind {
 		s.start = s.start.Add(behind.Truncate(period))
 	}
 	for due := s.due(); !due.After(now); due = s.due() {

@@ -227,29 +227,47 @@ func TestSameSeedSameRecords(t *testing.T) {
 	}
 }
 
-func TestGoesOnFromNowAfterALongPause(t *testing.T) {
-	var rec recorder
-	s, err := NewSimulator(Options{Devices: 10, Publisher: &rec, Streams: []string{"s"}, Logger: slog.New(slog.DiscardHandler)})
-	if err != nil {
-		t.Fatal(err)
+// TestGoesOnFromNowWhenTheClockJumps lets a laptop sleep for eight hours, and
+// sets a clock back by one.
+func TestGoesOnFromNowWhenTheClockJumps(t *testing.T) {
+	for name, jump := range map[string]time.Duration{"sleep": 8 * time.Hour, "set back": -time.Hour} {
+		t.Run(name, func(t *testing.T) {
+			var rec recorder
+			s, err := NewSimulator(Options{Devices: 10, Publisher: &rec, Streams: []string{"s"}, Logger: slog.New(slog.DiscardHandler)})
+			if err != nil {
+				t.Fatal(err)
+			}
+			now := time.UnixMilli(1_700_000_000_000)
+			s.start = now
+			for range 5 {
+				s.collect(now)
+				s.publish(t.Context())
+				now = now.Add(time.Second)
+			}
+			now = now.Add(jump)
+			rec.sent = nil
+			for range 3 {
+				s.collect(now)
+				s.publish(t.Context())
+				now = now.Add(time.Second)
+			}
+			if n := len(rec.sent); n < 13 || n > 13*5 {
+				t.Errorf("%d records within three seconds after the jump", n)
+			}
+			for _, r := range rec.sent {
+				if p, ok := parse(r.fields); ok && (now.Sub(p.ts) > maxBehind+3*time.Second || p.ts.After(now)) {
+					t.Errorf("a fix of %v at %v", p.ts, now)
+				}
+			}
+		})
 	}
-	now := time.UnixMilli(1_700_000_000_000)
-	s.start = now
-	for range 5 {
-		s.collect(now)
-		s.publish(t.Context())
-		now = now.Add(time.Second)
-	}
-	now = now.Add(8 * time.Hour)
-	rec.sent = nil
-	s.collect(now)
-	s.publish(t.Context())
-	if n := len(rec.sent); n > 13*3 {
-		t.Errorf("%d records at once after eight hours of sleep", n)
-	}
-	for _, r := range rec.sent {
-		if p, ok := parse(r.fields); ok && now.Sub(p.ts) > maxBehind {
-			t.Errorf("a fix of %v at %v", p.ts, now)
-		}
+}
+
+// The monotonic clock stands still while a machine sleeps: a schedule by it
+// would be behind the wall clock ever after.
+func TestScheduleFollowsTheWallClock(t *testing.T) {
+	s := simulate(t, Options{Devices: 1, Publisher: &recorder{}, Streams: []string{"s"}}, 0)
+	if s.start != s.start.Round(0) {
+		t.Errorf("the schedule begins at %v, which has a monotonic reading", s.start)
 	}
 }

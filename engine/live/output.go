@@ -47,11 +47,18 @@ func (o *output) write(fd uintptr) {
 	}
 }
 
-// load puts the session's front into the vector.
+// vectorMost is how many runs of bytes one system call takes at most; the
+// kernel's own bound is 1024 (IOV_MAX).
+const vectorMost = 512
+
+// load puts the session's front into the vector, as much of it as fits.
 func (o *output) load(s *session) {
 	clear(o.iov)
 	o.iov = o.iov[:0]
 	for i := range s.front {
+		if len(o.iov) >= vectorMost {
+			return
+		}
 		it := &s.front[i]
 		head, body := it.ch.Head(), it.ch.Body()
 		off, end := it.off, it.end

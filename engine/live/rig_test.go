@@ -82,7 +82,7 @@ func start(t testing.TB, roster map[string][]string, change ...func(*setup)) *ri
 	t.Helper()
 	set := metrics.NewSet()
 	su := setup{
-		shard: shard.Config{Shards: 2, Writers: 2, Window: 5 * time.Millisecond, FutureTolerance: 5 * time.Second},
+		shard: shard.Config{Shards: 2, Writers: 2, Window: 5 * time.Millisecond, FutureTolerance: 5 * time.Second, Deflate: NewDeflater},
 		live: Options{
 			InstanceID: "test", Logger: slog.New(slog.DiscardHandler), Metrics: set,
 			MaxConnections: 1000, MaxSubscriptions: 64, MaxMessageBytes: 4096,

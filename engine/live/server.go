@@ -68,6 +68,10 @@ type Server struct {
 	open     atomic.Int64 // connections, those in the handshake included
 	draining atomic.Bool
 
+	door       sync.Mutex     // guards ended, so that no handshake begins behind the end
+	ended      bool           // Run has begun to end
+	handshakes sync.WaitGroup // requests under way
+
 	readers sync.WaitGroup // read goroutines
 	parked  sync.WaitGroup // goroutines that wait for a full socket
 	members sync.WaitGroup // sessions that have not left the core yet
@@ -85,8 +89,8 @@ func New(o Options) (*Server, error) {
 		gws:      newUpgraders(o.MaxMessageBytes),
 		queue:    dispatchQueue{wake: make(chan struct{}, 1)},
 		sessions: xsync.NewMapOf[uint64, *session](),
-		// The ring's own bound, twice, and some: replies come on top of it.
-		maxUnread: 4096,
+		// The ring's own bound, twice, and some: refusals come on top of it.
+		maxUnread: 2*o.Core.RingSlots() + 2048,
 	}
 	srv.m = newMeters(o.Metrics, srv)
 	srv.faults = fault{log: o.Logger}
@@ -98,9 +102,8 @@ func New(o Options) (*Server, error) {
 const dispatchers = 2
 
 // Run serves until ctx ends and every goroutine of the server has ended. Drain
-// first for a clean goodbye; connections still open then are cut. The HTTP
-// server must not serve requests any more when ctx ends, and the core must run
-// until Run has returned.
+// first for a clean goodbye; connections still open then are cut, new ones are
+// refused. The core must run until Run has returned.
 func (srv *Server) Run(ctx context.Context) error {
 	var own sync.WaitGroup
 	inner, stop := context.WithCancel(context.WithoutCancel(ctx))
@@ -119,17 +122,38 @@ func (srv *Server) Run(ctx context.Context) error {
 	own.Go(func() { srv.heartbeat(inner) })
 
 	<-ctx.Done()
-	srv.draining.Store(true)
+	srv.shut()
 	srv.sessions.Range(func(_ uint64, s *session) bool {
 		s.cut()
 		return true
 	})
+	srv.handshakes.Wait() // whoever still comes out of one is sent away
 	srv.readers.Wait()
 	srv.parked.Wait()
 	srv.members.Wait()
 	stop()
 	own.Wait()
 	return nil
+}
+
+// enter lets a request in, unless Run is ending. The HTTP server does not wait
+// for requests whose connection was taken from it, so Run does.
+func (srv *Server) enter() bool {
+	srv.door.Lock()
+	defer srv.door.Unlock()
+	if srv.ended {
+		return false
+	}
+	srv.handshakes.Add(1)
+	return true
+}
+
+// shut keeps everybody out from now on.
+func (srv *Server) shut() {
+	srv.draining.Store(true)
+	srv.door.Lock()
+	defer srv.door.Unlock()
+	srv.ended = true
 }
 
 // Connections is the number of open connections.

@@ -28,6 +28,12 @@ type watch struct {
 	interval time.Duration
 }
 
+// message is one message of a client.
+type message struct {
+	data     []byte // nil for what is no text
+	deflated bool
+}
+
 // session is one connection of a spectator.
 type session struct {
 	id   uint64
@@ -39,7 +45,7 @@ type session struct {
 
 	// Handed from the reader to the dispatchers.
 	mu      sync.Mutex
-	inbound [][]byte
+	inbound []message
 
 	// The dispatchers' side: one of them at a time.
 	next    *session          // link in the dispatch queue
@@ -48,6 +54,7 @@ type session struct {
 	then    func()            // what follows the command under way
 	ending  atomic.Bool       // reading has ended: leave
 	left    atomic.Bool       // the leave command was given
+	stalled atomic.Bool       // requests wait until the queue is written; see holdBack
 	topics  map[string]*watch // by event
 	credits bucket
 
@@ -172,15 +179,18 @@ func sessionOf(c *gws.Conn) *session { return c.NetConn().(*socket).sess }
 // OnMessage hands a request over.
 func (handler) OnMessage(c *gws.Conn, m *gws.Message) {
 	s := sessionOf(c)
-	var data []byte
-	if m.Opcode == gws.OpcodeText {
-		data = append([]byte(nil), m.Bytes()...)
+	var in message
+	if m.Opcode == gws.OpcodeBinary {
+		in.deflated = s.sock.follow.deflated()
+	}
+	if m.Opcode == gws.OpcodeText || in.deflated {
+		in.data = append([]byte(nil), m.Bytes()...)
 	}
 	_ = m.Close()
 	s.mu.Lock()
 	full := len(s.inbound) >= maxInbound
 	if !full {
-		s.inbound = append(s.inbound, data)
+		s.inbound = append(s.inbound, in)
 	}
 	s.mu.Unlock()
 	if full {

@@ -166,9 +166,15 @@ type spectator struct {
 // ends.
 func (r *rig) spectator(query string) *spectator {
 	r.t.Helper()
+	return r.connect(query, nil)
+}
+
+// connect is spectator with options.
+func (r *rig) connect(query string, o *websocket.DialOptions) *spectator {
+	r.t.Helper()
 	ctx, cancel := context.WithTimeout(context.Background(), patience)
 	defer cancel()
-	ws, _, err := websocket.Dial(ctx, "ws://"+r.addr+"/live?"+query, nil)
+	ws, _, err := websocket.Dial(ctx, "ws://"+r.addr+"/live?"+query, o)
 	if err != nil {
 		r.t.Fatal(err)
 	}

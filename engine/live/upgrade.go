@@ -2,6 +2,7 @@ package live
 
 import (
 	"bufio"
+	"encoding/base64"
 	"net"
 	"net/http"
 	"net/url"
@@ -16,48 +17,76 @@ import (
 // subprotocol is the one that is answered, where a client offers it.
 const subprotocol = "pitwall.v1"
 
-// upgraders are gws', one per combination of what is agreed on: gws would
-// refuse clients that do not offer a subprotocol once it knows one.
-type upgraders struct {
-	plain, named *gws.Upgrader
-}
+// agreement is what a handshake agrees on.
+type agreement struct{ named, deflate bool }
+
+// upgraders are gws', one per agreement: gws would refuse clients that do not
+// offer a subprotocol once it knows one, and looks at the first line of a
+// header only.
+type upgraders map[agreement]*gws.Upgrader
 
 func newUpgraders(maxMessage int) upgraders {
-	option := func(sub ...string) *gws.ServerOption {
-		return &gws.ServerOption{
-			SubProtocols:       sub,
+	all := make(upgraders)
+	for _, a := range []agreement{{}, {named: true}, {deflate: true}, {named: true, deflate: true}} {
+		o := &gws.ServerOption{
 			ReadMaxPayloadSize: maxMessage,
 			CheckUtf8Enabled:   true,
 			Recovery:           nil, // our reader goroutine recovers
 			NewSession:         func() gws.SessionStorage { return nil },
+			// It is only to answer: it is never given a compressed message,
+			// see follower, and has none to send.
+			PermessageDeflate: gws.PermessageDeflate{Enabled: a.deflate, PoolSize: 1},
 		}
+		if a.named {
+			o.SubProtocols = []string{subprotocol}
+		}
+		all[a] = gws.NewUpgrader(handler{}, o)
 	}
-	return upgraders{
-		plain: gws.NewUpgrader(handler{}, option()),
-		named: gws.NewUpgrader(handler{}, option(subprotocol)),
+	return all
+}
+
+// agree decides what to agree on.
+func (srv *Server) agree(h http.Header) agreement {
+	return agreement{
+		named:   headerHas(h, "Sec-WebSocket-Protocol", func(v string) bool { return v == subprotocol }),
+		deflate: srv.core.Deflates() && offersDeflate(h.Values("Sec-WebSocket-Extensions")),
 	}
 }
 
-func (u upgraders) pick(r *http.Request) *gws.Upgrader {
-	for _, h := range r.Header.Values("Sec-WebSocket-Protocol") {
-		for p := range strings.SplitSeq(h, ",") {
-			if strings.TrimSpace(p) == subprotocol {
-				return u.named
-			}
-		}
+// shown is the request that gws is shown: no more than was agreed on, since it
+// looks at the first value of each header only.
+func (a agreement) shown(r *http.Request) *http.Request {
+	h := http.Header{
+		"Connection":            {"Upgrade"},
+		"Upgrade":               {"websocket"},
+		"Sec-Websocket-Version": {"13"},
+		"Sec-Websocket-Key":     {r.Header.Get("Sec-WebSocket-Key")},
 	}
-	return u.plain
+	if a.named {
+		h.Set("Sec-WebSocket-Protocol", subprotocol)
+	}
+	if a.deflate {
+		h.Set("Sec-WebSocket-Extensions", deflateName)
+	}
+	return &http.Request{Method: r.Method, Header: h}
 }
 
 // ServeHTTP upgrades a request to a live connection, or refuses it: 400 for no
-// handshake, 401 unauthorised, 403 origin, 429 limit, 503 draining.
+// handshake, 401 unauthorised, 403 origin, 426 for another version of the
+// protocol, 429 limit, 503 draining.
 func (srv *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	if srv.draining.Load() {
+	if srv.draining.Load() || !srv.enter() {
 		srv.reject(w, http.StatusServiceUnavailable, "draining")
 		return
 	}
+	defer srv.handshakes.Done()
 	if !isHandshake(r) {
 		srv.reject(w, http.StatusBadRequest, "not a WebSocket handshake")
+		return
+	}
+	if r.Header.Get("Sec-WebSocket-Version") != "13" {
+		w.Header().Set("Sec-WebSocket-Version", "13") // RFC 6455, section 4.4
+		srv.reject(w, http.StatusUpgradeRequired, "WebSocket version 13 is spoken here")
 		return
 	}
 	if !srv.allowedOrigin(r) {
@@ -89,17 +118,19 @@ func (srv *Server) reject(w http.ResponseWriter, status int, why string) {
 // isHandshake checks what gws would answer with 400 from inside the upgrade,
 // when it is too late to say so properly (RFC 6455, section 4.2.1).
 func isHandshake(r *http.Request) bool {
+	key, err := base64.StdEncoding.DecodeString(r.Header.Get("Sec-WebSocket-Key"))
 	return r.Method == http.MethodGet &&
-		headerHas(r.Header, "Connection", "upgrade") &&
-		headerHas(r.Header, "Upgrade", "websocket") &&
-		r.Header.Get("Sec-WebSocket-Version") == "13" &&
-		r.Header.Get("Sec-WebSocket-Key") != ""
+		headerHas(r.Header, "Connection", func(v string) bool { return strings.EqualFold(v, "upgrade") }) &&
+		headerHas(r.Header, "Upgrade", func(v string) bool { return strings.EqualFold(v, "websocket") }) &&
+		err == nil && len(key) == 16
 }
 
-func headerHas(h http.Header, name, token string) bool {
+// headerHas reports whether one of the values of a header, or of a list in
+// one of them, is what is looked for.
+func headerHas(h http.Header, name string, is func(string) bool) bool {
 	return slices.ContainsFunc(h.Values(name), func(v string) bool {
 		for part := range strings.SplitSeq(v, ",") {
-			if strings.EqualFold(strings.TrimSpace(part), token) {
+			if is(strings.TrimSpace(part)) {
 				return true
 			}
 		}
@@ -130,8 +161,13 @@ func (srv *Server) upgrade(w http.ResponseWriter, r *http.Request, who any) erro
 		return err
 	}
 	early, _ := buffered.Reader.Peek(buffered.Reader.Buffered())
+	agreed := srv.agree(r.Header)
 	s := srv.newSession(raw, early, r, who)
-	s.ws, err = srv.gws.pick(r).UpgradeFromConn(s.sock, bufio.NewReaderSize(s.sock, 256), r)
+	if agreed.deflate {
+		s.sock.follow.deflate = true
+		s.conn.AcceptDeflate()
+	}
+	s.ws, err = srv.gws[agreed].UpgradeFromConn(s.sock, bufio.NewReaderSize(s.sock, readBuffer), agreed.shown(r))
 	if err != nil {
 		s.cut()
 		return err

@@ -12,11 +12,9 @@ import (
 	"time"
 )
 
-// Opcodes (RFC 6455, section 5.2).
+// More opcodes (RFC 6455, section 5.2).
 const (
 	opContinuation = 0x0
-	opText         = 0x1
-	opBinary       = 0x2
 	opClose        = 0x8
 	opPing         = 0x9
 	opPong         = 0xa
@@ -58,11 +56,20 @@ type wire struct {
 	t      testing.TB
 	conn   net.Conn
 	br     *bufio.Reader
-	screen *screen // takes the text frames
+	screen *screen // takes the text frames; may be nil
+
+	agreed   bool // on compression
+	deflated int  // compressed frames read
 }
 
 const handshake = "GET /live HTTP/1.1\r\nHost: pitwall.test\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n" +
 	"Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n\r\n"
+
+// shake is a handshake with a query and more header lines.
+func shake(query string, headers ...string) string {
+	h := strings.Replace(handshake, "/live", "/live?"+query, 1)
+	return strings.TrimSuffix(h, "\r\n") + strings.Join(append(headers, ""), "\r\n") + "\r\n"
+}
 
 // open dials and sends raw, which begins with a handshake.
 func (r *rig) open(raw string) *wire {
@@ -83,10 +90,11 @@ func (r *rig) over(c net.Conn, raw string) *wire {
 	return w
 }
 
-// wire dials, shakes hands and reads the welcome.
-func (r *rig) wire() *wire {
+// wire dials, shakes hands and reads the welcome. headers are lines of its
+// handshake.
+func (r *rig) wire(headers ...string) *wire {
 	r.t.Helper()
-	w := r.open(handshake)
+	w := r.open(shake("", headers...))
 	w.upgraded()
 	w.welcome()
 	return w
@@ -102,6 +110,7 @@ func (w *wire) upgraded() *http.Response {
 	if got := resp.Header.Get("Sec-WebSocket-Accept"); got != "s3pPLMBiTxaQ9kYGzzhZRbK+xOo=" {
 		w.t.Fatalf("Sec-WebSocket-Accept is %q", got)
 	}
+	w.agreed = resp.Header.Get("Sec-WebSocket-Extensions") != ""
 	return resp
 }
 
@@ -143,7 +152,8 @@ func (w *wire) read() (op byte, payload string, err error) {
 	if _, err := io.ReadFull(w.br, h[:]); err != nil {
 		return 0, "", err
 	}
-	if h[0]&0xf0 != fin || h[1]&0x80 != 0 {
+	compressed := w.agreed && h[0] == fin|rsv1|opText
+	if h[0]&0xf0 != fin && !compressed || h[1]&0x80 != 0 {
 		return 0, "", fmt.Errorf("header % x of the server is no header", h)
 	}
 	n := uint64(h[1])
@@ -164,7 +174,13 @@ func (w *wire) read() (op byte, payload string, err error) {
 	if _, err = io.ReadFull(w.br, body); err != nil {
 		return 0, "", err
 	}
-	if h[0]&0xf == opText {
+	if compressed {
+		w.deflated++
+		if body, err = inflate(body, 64<<20); err != nil {
+			return 0, "", fmt.Errorf("a compressed frame of %d bytes: %w", n, err)
+		}
+	}
+	if h[0]&0xf == opText && w.screen != nil {
 		w.screen.frame(body)
 	}
 	return h[0] & 0xf, string(body), nil
@@ -221,4 +237,38 @@ func (w *wire) closed(code int) (reason string) {
 		}
 		return reason
 	}
+}
+
+// join connects and subscribes like the herd does: no frame but the promised
+// parts of the snapshot is looked at closely. Any goroutine may call it.
+func (r *rig) join(event string, parts int) (*wire, error) {
+	c, err := net.Dial("tcp", r.addr)
+	if err != nil {
+		return nil, err
+	}
+	r.t.Cleanup(func() { _ = c.Close() })
+	w := &wire{t: r.t, conn: c, br: bufio.NewReader(c)}
+	if _, err := c.Write(append([]byte(handshake), text(`{"type":"subscribe","topic":"event:`+event+`"}`)...)); err != nil {
+		return nil, err
+	}
+	w.hurry()
+	resp, err := http.ReadResponse(w.br, nil)
+	if err != nil {
+		return nil, err
+	}
+	if resp.StatusCode != http.StatusSwitchingProtocols {
+		return nil, fmt.Errorf("refused with %s", resp.Status)
+	}
+	for parts > 0 {
+		_, p, err := w.read()
+		if err != nil {
+			return nil, err
+		}
+		if strings.HasPrefix(p, `{"type":"snapshot"`) {
+			parts--
+		}
+	}
+	w.screen = newScreen(r.t)
+	w.screen.log = append(w.screen.log, said{Type: "welcome"}) // which has been read
+	return w, nil
 }

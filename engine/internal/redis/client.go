@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"strconv"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/redis/rueidis"
@@ -32,8 +33,10 @@ type Options struct {
 // command fails while the server is away and works again when it is back.
 // Safe for use by any number of goroutines.
 type Client struct {
-	rdb rueidis.Client
-	log *slog.Logger
+	rdb     rueidis.Client
+	log     *slog.Logger
+	leaving sync.Mutex // held by whoever leaves a replica
+	cluster bool       // the server is a node of a Cluster
 }
 
 // Open connects, and fails when the server is not there, refuses the login, or
@@ -74,9 +77,30 @@ func (c *Client) do(ctx context.Context, what string, args ...string) (rueidis.R
 	defer cancel()
 	m, err := c.rdb.Do(limited, c.rdb.B().Arbitrary(args...).Build()).ToMessage()
 	if err != nil && !rueidis.IsRedisNil(err) {
+		c.leaveReplica(ctx, err, false)
 		return m, failure(ctx, commandTimeout, what, err)
 	}
 	return m, nil
+}
+
+// leaveReplica gives the connection up on which err came if it says that the
+// server is a replica now. The name in REDIS_URL may lead to the new master,
+// but it is looked up only for a new connection, and the old server would keep
+// this one for ever. pooled says that the command took one from the pool for
+// blocking commands.
+func (c *Client) leaveReplica(ctx context.Context, err error, pooled bool) {
+	if !isReadOnly(err) || !c.leaving.TryLock() { // one goodbye is enough for all who failed
+		return
+	}
+	defer c.leaving.Unlock()
+	limited, cancel := context.WithTimeout(ctx, commandTimeout)
+	defer cancel()
+	quit := c.rdb.B().Arbitrary("QUIT")
+	if pooled {
+		_ = c.rdb.Do(limited, quit.Blocking()).Error() // what counts is that the server closes
+		return
+	}
+	_ = c.rdb.Do(limited, quit.Build()).Error()
 }
 
 // Ping asks the server for a sign of life.
@@ -100,6 +124,7 @@ func (c *Client) checkVersion(ctx context.Context) (string, error) {
 	if err != nil {
 		return "", fmt.Errorf("ask for the version: %w", errBadReply)
 	}
+	c.cluster = text(fields["mode"]) == "cluster"
 	name, version := text(fields["server"]), text(fields["version"])
 	major, err := strconv.Atoi(version[:max(strings.IndexByte(version, '.'), 0)])
 	if err != nil {

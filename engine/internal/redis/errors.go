@@ -44,6 +44,9 @@ func IsNoGroup(err error) bool {
 	return replyHas(err, "NOGROUP", "requires the key to exist", "no such key", "no longer exists")
 }
 
+// isReadOnly says whether err is the refusal of a server that is a replica.
+func isReadOnly(err error) bool { return replyHas(err, "READONLY ") }
+
 // IsConnection says whether err comes from the way to the server and not from
 // its answer: refused, cut, no reply in time. What became of the command is
 // then unknown. The end of the caller's own context is not one of these.
@@ -73,6 +76,9 @@ func failure(ctx context.Context, limit time.Duration, what string, err error) e
 	}
 	if errors.Is(err, context.DeadlineExceeded) {
 		return fmt.Errorf("%s: %w (%v)", what, errNoReply, limit)
+	}
+	if isReadOnly(err) {
+		return fmt.Errorf("%s: REDIS_URL leads to a replica, the master is wanted: %w", what, err)
 	}
 	return fmt.Errorf("%s: %w", what, err)
 }

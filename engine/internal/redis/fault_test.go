@@ -160,3 +160,42 @@ func TestReaderRemembersAFewLostConnections(t *testing.T) {
 		t.Errorf("fence: %v, %d left", err, len(r.lost))
 	}
 }
+
+// A failover by name: new connections lead to the new master, while the old
+// one lives on as a replica and closes nothing.
+func TestAServerThatBecameAReplicaIsLeft(t *testing.T) {
+	old, master := testenv.Redis(t), testenv.Redis(t)
+	p := testenv.Proxy(t, old.Addr())
+	ctx := t.Context()
+	o := readAll
+	o.Block = 0 // a blocked read would be closed by the server
+	for _, s := range []*testenv.RedisServer{old, master} {
+		s.Do("XGROUP", "CREATE", o.Stream, o.Group, "0", "MKSTREAM")
+	}
+	for _, tt := range []struct {
+		name string
+		do   func(c *Client, r *Reader) error
+	}{
+		{"a command", func(c *Client, _ *Reader) error { _, err := c.Add(ctx, "s", 0, "a", "1"); return err }},
+		{"several commands", func(c *Client, _ *Reader) error { return c.AddAll(ctx, "s", 0, [][]string{{"a", "1"}}) }},
+		{"a read from the pool", func(c *Client, _ *Reader) error { _, err := c.ReadGroup(ctx, o, nil); return err }},
+		{"a read of a reader", func(_ *Client, r *Reader) error { _, err := r.Read(ctx, nil); return err }},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			p.Retarget(old.Addr())
+			old.Do("REPLICAOF", "NO", "ONE")
+			c := open(t, "redis://"+p.Addr())
+			r := c.NewReader(o)
+			defer r.Close()
+			if err := tt.do(c, r); err != nil {
+				t.Fatal(err)
+			}
+			old.Do("REPLICAOF", "127.0.0.1", "1")
+			p.Retarget(master.Addr())
+			if err := tt.do(c, r); !isReadOnly(err) || !strings.Contains(err.Error(), "REDIS_URL") {
+				t.Fatalf("on the replica: %v, want READONLY and REDIS_URL named", err)
+			}
+			testenv.Eventually(t, 20*time.Second, "the new master to be found", func() bool { return tt.do(c, r) == nil })
+		})
+	}
+}

@@ -73,7 +73,9 @@ func read(ctx context.Context, d doer, o *ReadOptions, dst []Entry) ([]Entry, er
 //
 // It suits readers that acknowledge. Who reads with NoAck takes a [Reader].
 func (c *Client) ReadGroup(ctx context.Context, o ReadOptions, dst []Entry) ([]Entry, error) {
-	return read(ctx, c.rdb, &o, dst)
+	dst, err := read(ctx, c.rdb, &o, dst)
+	c.leaveReplica(ctx, err, true)
+	return dst, err
 }
 
 // Reader reads one stream for one consumer on a connection of its own. It is
@@ -95,9 +97,10 @@ func (c *Client) NewReader(o ReadOptions) *Reader {
 // returns dst[:0] and no error when nothing came in time. It returns soon after
 // ctx ends.
 //
-// After an error other than an error reply the connection is gone and the
-// group may have moved past entries that nobody received: call Fence, set the
-// group back, and read on.
+// After an error other than an error reply, and after the refusal of a server
+// that became a replica, the connection is gone and the group may have moved
+// past entries that nobody received: call Fence, set the group back, and read
+// on.
 func (r *Reader) Read(ctx context.Context, dst []Entry) ([]Entry, error) {
 	if r.conn == nil {
 		if err := r.connect(ctx); err != nil {
@@ -106,7 +109,7 @@ func (r *Reader) Read(ctx context.Context, dst []Entry) ([]Entry, error) {
 	}
 	dst, err := read(ctx, r.conn, &r.opt, dst)
 	if err != nil {
-		if _, isReply := reply(err); !isReply {
+		if _, isReply := reply(err); !isReply || isReadOnly(err) {
 			r.drop()
 		}
 	}

@@ -4,6 +4,7 @@ import (
 	"crypto/tls"
 	"errors"
 	"net/url"
+	"strings"
 	"time"
 
 	"github.com/redis/rueidis"
@@ -31,6 +32,11 @@ var errURL = errors.New("not a Redis URL: want redis://[user:password@]host:port
 func clientOptions(raw string) (rueidis.ClientOption, error) {
 	u, err := url.Parse(raw)
 	if err != nil {
+		return rueidis.ClientOption{}, errURL
+	}
+	// A '/', '?' or '#' in a password ends the host early, and what stands
+	// before it would be taken for the host's name, and shown.
+	if u.Scheme != "unix" && (u.Fragment != "" || strings.Contains(u.Path+u.RawQuery, "@")) {
 		return rueidis.ClientOption{}, errURL
 	}
 	o, err := rueidis.ParseURL(raw)

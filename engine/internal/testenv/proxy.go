@@ -9,11 +9,11 @@ import (
 // TCPProxy relays TCP connections to a server and spoils them on demand. Its
 // methods may be called from any goroutine.
 type TCPProxy struct {
-	target   string
 	listener net.Listener
 	wg       sync.WaitGroup // the accept loop and two relays per connection
 
 	mu      sync.Mutex // guards what follows
+	target  string
 	closed  bool
 	pairs   map[*proxyPair]struct{}
 	armed   bool
@@ -47,6 +47,14 @@ func Proxy(t testing.TB, target string) *TCPProxy {
 
 // Addr returns the host:port that clients connect to.
 func (p *TCPProxy) Addr() string { return p.listener.Addr().String() }
+
+// Retarget sends the connections from here on to another server, as a name
+// does that is given to a new master. Those that stand stay where they are.
+func (p *TCPProxy) Retarget(target string) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.target = target
+}
 
 // CutAfter arms one cut: n more bytes of replies pass, over all connections
 // together, and the connection that carries the next one is closed there, in
@@ -117,7 +125,10 @@ func (p *TCPProxy) accept() {
 		if err != nil {
 			return
 		}
-		server, err := net.Dial("tcp", p.target)
+		p.mu.Lock()
+		target := p.target
+		p.mu.Unlock()
+		server, err := net.Dial("tcp", target)
 		if err != nil {
 			client.Close() // a server that is down looks like one that hangs up
 			continue

@@ -1,0 +1,152 @@
+package shard
+
+import "pitwall/codec"
+
+// Compression is paid once: what is sealed for a topic is compressed once, and
+// the same bytes go to everybody who has agreed on permessage-deflate without
+// context takeover (RFC 7692). It is the batch shape that is compressed: one
+// position alone is too short. Snapshots are the same in all shapes, so those
+// who get position frames share them compressed.
+
+// Deflater compresses messages, each by itself. The core knows it as an
+// interface so that it goes without a library; a call costs nothing next to
+// what it does. Every shard has its own, and uses it from its goroutine alone.
+type Deflater interface {
+	// Append appends src to dst in DEFLATE (RFC 1951), flushed to a byte
+	// boundary and without the last four bytes of that (RFC 7692, section
+	// 7.2.1). It must refer to nothing before src: other bytes may be put
+	// there. It should not allocate but to grow dst.
+	Append(dst, src []byte) []byte
+}
+
+// minDeflate is the payload from which a frame is compressed. Three positions
+// are about so long, and the first of which half is saved. Below, it is less
+// than 250 bytes of a packet that has to go anyway, for 4 us, which is half of
+// what its write costs.
+const minDeflate = 512
+
+// compressor is a shard's Deflater, nil for none, and the memory of the chunks
+// it makes: they are much smaller than the others.
+type compressor struct {
+	Deflater
+	pool pool
+}
+
+// Deflates reports whether the core can compress.
+func (c *Core) Deflates() bool { return c.workers[0].deflate.Deflater != nil }
+
+// AcceptDeflate says that the connection has agreed on permessage-deflate, so
+// that it may be sent compressed frames, marked by RSV1. It does nothing where
+// the core does not compress. Call it before the connection is used.
+func (c *Conn) AcceptDeflate() {
+	if !c.core.Deflates() {
+		return
+	}
+	c.deflate = true
+	if c.shape == shapeBatch {
+		c.shape = shapeDeflate
+	}
+}
+
+// text is the shape in which s is encoded.
+func (s shape) text() shape {
+	if s == shapeDeflate {
+		return shapeBatch
+	}
+	return s
+}
+
+// wants reports whether somebody in the live flow needs what is encoded in s.
+func (p *part) wants(s shape) bool {
+	return len(p.live[s]) > 0 || s == shapeBatch && len(p.live[shapeDeflate]) > 0
+}
+
+// snapshots is the form of c's snapshots of p.
+func (c *Conn) snapshots(p *part) form {
+	if c.deflate && len(p.topic.frames.Name()) <= codec.MaxDeflatedName {
+		return formDeflatedSnapshot
+	}
+	return formSnapshot
+}
+
+// fanDeflated pushes what is in ch, compressed if that pays, to every sub of a
+// list. It returns how many took ch itself.
+func (w *worker) fanDeflated(list []*sub, ch *Chunk) (taken int) {
+	if len(list) == 0 {
+		return 0
+	}
+	if len(ch.body) < minDeflate {
+		return w.fan(list, ch)
+	}
+	pool := &w.deflate.pool
+	z := pool.get(len(ch.body) / 3)
+	if !w.deflateFrames(z, ch) {
+		pool.put(z)
+		return w.fan(list, ch)
+	}
+	pool.lend(z)
+	pool.lent(z, w.fan(list, z))
+	return 0
+}
+
+// deflatedFrames returns a chunk with the frames of ch compressed, ch itself
+// where that does not pay.
+func (w *worker) deflatedFrames(ch *Chunk) *Chunk {
+	if z := new(Chunk); w.deflateFrames(z, ch) {
+		return z
+	}
+	return ch
+}
+
+// deflatedEnd is the same for the end of a snapshot frame.
+func (w *worker) deflatedEnd(ch *Chunk) *Chunk {
+	if len(ch.body) < minDeflate {
+		return ch
+	}
+	body := w.deflate.Append(nil, ch.body)
+	if len(body) >= len(ch.body) {
+		return ch
+	}
+	w.countDeflated(len(ch.body), len(body))
+	return &Chunk{body: body, part: ch.part, since: ch.since, records: ch.records, deflated: true}
+}
+
+// deflateFrames makes z of ch's whole frames, those of them compressed that are
+// long enough and get shorter by it; false when there are none.
+func (w *worker) deflateFrames(z, ch *Chunk) bool {
+	seams := ch.seams
+	for at := 0; at < len(ch.body); {
+		if len(seams) > 0 && seams[0].at == at {
+			z.seams = append(z.seams, seam{len(z.body), seams[0].records})
+			seams = seams[1:]
+		}
+		n := frameLen(ch.body[at:])
+		z.body = w.deflateFrame(z.body, ch.body[at:at+n])
+		at += n
+	}
+	if len(z.body) == len(ch.body) {
+		return false
+	}
+	z.part, z.since, z.arrival, z.records = ch.part, ch.since, ch.arrival, ch.records
+	w.countDeflated(len(ch.body), len(z.body))
+	return true
+}
+
+func (w *worker) deflateFrame(dst, frame []byte) []byte {
+	payload := frame[frameHead(frame):]
+	if len(payload) >= minDeflate {
+		z, mark := codec.BeginDeflated(dst)
+		z = codec.EndDeflated(w.deflate.Append(z, payload), mark)
+		if len(z)-mark < len(frame) {
+			return z
+		}
+		dst = z[:mark] // it has grown
+	}
+	return append(dst, frame...)
+}
+
+func (w *worker) countDeflated(in, out int) {
+	w.count.deflated++
+	w.count.deflateIn += uint64(in)
+	w.count.deflateOut += uint64(out)
+}

@@ -1,0 +1,299 @@
+package shard
+
+import (
+	"bytes"
+	"fmt"
+	"io"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/klauspost/compress/flate"
+
+	"pitwall/codec"
+)
+
+// flater is a Deflater on the library that the live server uses too.
+type flater struct {
+	w   *flate.Writer
+	out []byte
+}
+
+func newFlater() Deflater {
+	f := &flater{}
+	f.w, _ = flate.NewWriter(nil, 1) // fails for a level out of range only
+	return f
+}
+
+func (f *flater) Write(p []byte) (int, error) {
+	f.out = append(f.out, p...)
+	return len(p), nil
+}
+
+func (f *flater) Append(dst, src []byte) []byte {
+	f.out = dst
+	f.w.Reset(f)
+	_, _ = f.w.Write(src)
+	_ = f.w.Flush()
+	return f.out[:len(f.out)-4]
+}
+
+// plain takes a frame that a client is sent and returns it as if it had never
+// been compressed, checking what RFC 7692 asks for.
+func (c *client) plain(frame []byte) []byte {
+	c.r.t.Helper()
+	if frame[0]&0x40 == 0 {
+		return frame
+	}
+	if !c.conn.deflate {
+		c.r.t.Fatal("a compressed frame for a connection that has not agreed")
+	}
+	c.deflated++
+	tail := "\x00\x00\xff\xff\x01\x00\x00\xff\xff"
+	text, err := io.ReadAll(flate.NewReader(io.MultiReader(bytes.NewReader(frame[frameHead(frame):]), strings.NewReader(tail))))
+	if err != nil {
+		c.r.t.Fatalf("frame % x: %v", frame, err)
+	}
+	return codec.AppendTextFrame(nil, text)
+}
+
+func (r *rig) deflating() *client {
+	c := r.client(true)
+	c.conn.AcceptDeflate()
+	return c
+}
+
+// herd is enough devices for frames that are worth compressing.
+func herd(n int) (names []string) {
+	for i := range n {
+		names = append(names, fmt.Sprintf("tracker-%04d", i))
+	}
+	return names
+}
+
+// sendAll takes in one position of each device.
+func (r *rig) sendAll(names []string, ts int64) {
+	r.t.Helper()
+	for _, d := range names {
+		r.send(d, ts)
+		r.turn(r.core.ShardOf(d))
+	}
+}
+
+func TestCompressedSpectatorsSeeTheSame(t *testing.T) {
+	r := newRig(t, Config{Shards: 2, Deflate: newFlater})
+	names := herd(60)
+	r.roster(map[string][]string{"e": names})
+	r.sendAll(names, base)
+	r.settle()
+	clients := []*client{r.client(false), r.client(true), r.deflating()}
+	for _, c := range clients {
+		c.subscribe("e", 0)
+	}
+	r.settle()
+	for i := range int64(5) {
+		r.sendAll(names, base+1+2*i)
+		if i == 2 { // a roster frame between two positions frames
+			r.roster(map[string][]string{"e": names[1:]})
+			names = names[1:]
+			r.sendAll(names, base+2+2*i)
+		}
+		r.pass(100 * time.Millisecond)
+		r.settle()
+		for _, c := range clients {
+			c.read()
+		}
+	}
+	for _, c := range clients[1:] {
+		want(t, "screen", c.screen.seen, clients[0].screen.seen)
+	}
+	// Per shard a snapshot and five flushes; one of these is two frames with
+	// the roster's between them.
+	want(t, "log", clients[2].screen.log, clients[1].screen.log)
+	want(t, "compressed frames", []int{clients[0].deflated, clients[1].deflated, clients[2].deflated}, []int{0, 0, 13})
+	s := r.core.Stats()
+	if s.Deflated == 0 || s.DeflateOut*2 > s.DeflateIn {
+		t.Errorf("%d chunks compressed from %d to %d bytes, want less than half", s.Deflated, s.DeflateIn, s.DeflateOut)
+	}
+}
+
+// Two connections that have agreed get the same bytes, compressed once.
+func TestCompressedOnce(t *testing.T) {
+	r := newRig(t, Config{Shards: 1, Deflate: newFlater})
+	names := herd(30)
+	r.roster(map[string][]string{"e": names})
+	a, b := r.deflating(), r.deflating()
+	a.subscribe("e", 0)
+	b.subscribe("e", 0)
+	r.settle()
+	a.read()
+	b.read()
+	r.sendAll(names, base)
+	r.pass(time.Second)
+	r.settle()
+	r.pass(time.Second)
+	r.settle()
+	for x, y := a.conn.Take(), b.conn.Take(); x != nil || y != nil; x, y = a.conn.Take(), b.conn.Take() {
+		if x != y {
+			t.Fatal("two connections of one shape have different chunks")
+		}
+		if x.Len() >= minDeflate {
+			want(t, "RSV1", x.Body()[0], byte(0xc1))
+		}
+	}
+}
+
+func TestShortFramesAreNotCompressed(t *testing.T) {
+	r := newRig(t, Config{Shards: 1, Deflate: newFlater})
+	names := herd(2)
+	r.roster(map[string][]string{"e": names})
+	c, other := r.deflating(), r.client(true)
+	c.subscribe("e", 0)
+	other.subscribe("e", 0)
+	r.settle()
+	r.sendAll(names, base)
+	r.pass(time.Second)
+	r.settle()
+	c.read()
+	other.read()
+	want(t, "compressed frames", c.deflated, 0)
+	want(t, "log", c.screen.log, other.screen.log)
+	want(t, "held at rest", r.core.Stats().Held, int64(0))
+}
+
+// What compression makes longer goes as it is.
+func TestFramesThatGrowAreNotCompressed(t *testing.T) {
+	w := &worker{}
+	w.deflate.Deflater = growing{}
+	frame := codec.AppendTextFrame(nil, bytes.Repeat([]byte("x"), 1000))
+	z, ch := new(Chunk), &Chunk{body: append(frame, frame...)}
+	if w.deflateFrames(z, ch) || !bytes.Equal(z.body, ch.body) {
+		t.Errorf("%d bytes, want the two frames as they were", len(z.body))
+	}
+	ch = &Chunk{body: frame}
+	if w.deflatedEnd(ch) != ch || w.deflatedFrames(ch) != ch {
+		t.Error("a body that has grown is used")
+	}
+	want(t, "counted", w.count, counts{})
+}
+
+// growing is a Deflater that writes stored blocks with an empty one in front.
+type growing struct{}
+
+func (growing) Append(dst, src []byte) []byte {
+	dst = append(dst, 0, 0, 0, 0xff, 0xff)
+	n := len(src)
+	dst = append(dst, 0, byte(n), byte(n>>8), ^byte(n), ^byte(n>>8))
+	return append(append(dst, src...), 0)
+}
+
+// Whoever gets position frames has compressed snapshots, and intervals work
+// for both shapes.
+func TestCompressedSnapshotsAndIntervals(t *testing.T) {
+	r := newRig(t, Config{Shards: 1, Deflate: newFlater})
+	names := herd(40)
+	r.roster(map[string][]string{"e": names})
+	r.sendAll(names, base)
+	r.settle()
+	plain, batch, witness := r.client(false), r.deflating(), r.client(true)
+	plain.conn.AcceptDeflate()
+	for _, c := range []*client{plain, batch, witness} {
+		c.subscribe("e", time.Second)
+	}
+	r.settle()
+	for i := range int64(30) {
+		r.pass(100 * time.Millisecond)
+		r.sendAll(names, base+1+i)
+		r.settle()
+	}
+	for _, c := range []*client{plain, batch, witness} {
+		c.read()
+	}
+	want(t, "screens", []any{plain.screen.seen, batch.screen.seen}, []any{witness.screen.seen, witness.screen.seen})
+	want(t, "compressed for position frames", plain.deflated, 1)
+	want(t, "compressed for positions frames", batch.deflated, 4)
+}
+
+func TestCompressedLaggedSnapshot(t *testing.T) {
+	r := newRig(t, Config{Shards: 2, RingSlots: 4, Deflate: newFlater})
+	names := herd(80)
+	r.roster(map[string][]string{"e": names})
+	slow, fast := r.deflating(), r.client(true)
+	slow.subscribe("e", 0)
+	fast.subscribe("e", 0)
+	r.settle()
+	slow.read()
+	for i := range int64(10) {
+		r.pass(100 * time.Millisecond)
+		r.sendAll(names, base+i)
+		r.settle()
+		fast.read()
+	}
+	if !slow.conn.Lagged() {
+		t.Fatal("the slow connection is not lagged")
+	}
+	before := slow.deflated
+	slow.read()
+	r.settle()
+	slow.read()
+	r.pass(100 * time.Millisecond)
+	r.settle()
+	slow.read()
+	fast.read()
+	want(t, "screen", slow.screen.seen, fast.screen.seen)
+	if n := slow.deflated - before; n < 2 {
+		t.Errorf("%d compressed frames, want a lagged snapshot from each shard", n)
+	}
+	conflated := uint64(0)
+	for _, f := range slow.screen.all {
+		if f.Reason == "lagged" {
+			conflated += f.Conflated
+		}
+	}
+	if conflated == 0 {
+		t.Error("the lagged snapshots do not tell what was left out")
+	}
+}
+
+// Where the name is too long for a stored block, the snapshot goes as it is.
+func TestSnapshotOfAVeryLongName(t *testing.T) {
+	r := newRig(t, Config{Shards: 1, Deflate: newFlater})
+	names := herd(40)
+	for _, n := range []int{codec.MaxDeflatedName - len("event:"), codec.MaxDeflatedName, 70000} {
+		event := strings.Repeat("\x01", n)
+		r.roster(map[string][]string{event: names})
+		r.sendAll(names, base+int64(n))
+		r.settle()
+		c := r.deflating()
+		c.subscribe(event, 0)
+		r.settle()
+		c.read()
+		want(t, "devices", len(c.screen.seen["event:"+event]), 40)
+		want(t, fmt.Sprintf("compressed with a name of %d bytes", n), c.deflated == 1, n+len("event:") <= codec.MaxDeflatedName)
+	}
+}
+
+func TestFrameEndOfCompressedFrames(t *testing.T) {
+	w := &worker{}
+	w.deflate.Deflater = newFlater()
+	long := codec.AppendTextFrame(nil, []byte(strings.Repeat("position ", 2000)))
+	noise := codec.AppendTextFrame(nil, []byte(strings.Repeat("ab", 200)))
+	ch := &Chunk{part: &part{}, records: 9, seams: []seam{{len(long), 5}}}
+	for _, b := range [][]byte{long, noise, long} {
+		ch.body = append(ch.body, b...)
+	}
+	z := new(Chunk)
+	if !w.deflateFrames(z, ch) {
+		t.Fatal("nothing was compressed")
+	}
+	first, all := frameLen(z.body), len(z.body)
+	if z.body[0] != 0xc1 || first >= len(long) || z.part != ch.part || z.records != 9 {
+		t.Fatalf("first frame of %d bytes begins with %#x", first, z.body[0])
+	}
+	for off, end := range map[int]int{0: 0, 1: first, first - 1: first, first: first, first + 1: first + len(noise), all - 1: all} {
+		want(t, fmt.Sprintf("end behind %d", off), z.FrameEnd(off), end)
+	}
+	for off, records := range map[int]uint64{0: 0, first: 5, first + len(noise): 5, all: 9} {
+		want(t, fmt.Sprintf("records up to %d", off), z.recordsTo(off), records)
+	}
+}
