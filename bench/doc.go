@@ -1,14 +1,20 @@
-// Command bench measures Pitwall on the machine it runs on.
+// Command bench measures Pitwall: this tree on this machine, or an
+// installation that runs.
 //
-//	go run ./bench floor          fan-out against the floor and against a plain broadcaster
+//	go run ./bench list              the scenarios, and what they stand for
+//	go run ./bench stadium           run one: Redis, Pitwall, spectators, report
+//	go run ./bench compare A B       what has changed between two reports
+//	go run ./bench floor             fan-out against the kernel's price
 //
-// floor sends the same positions to the same number of sockets in three ways,
-// interleaved, each in a process of its own whose CPU time is counted alone: a
-// bare loop that writes ready bytes to every socket once per window (the
-// kernel's price, which nobody can go below), this engine from the decoding of
-// the record on, and gws' own Broadcaster, which writes once per record and
-// connection. The clients are one more process that only reads.
+// A run publishes through Redis, in the shapes of real records, to spectators
+// in processes of their own who check every position. It says when its figures
+// may not be believed: when the harness was the bottleneck, or the machine was
+// disturbed. README.md has results, PROFILING.md leads from a bad figure to its
+// cause.
 //
-// Absolute figures are the machine's; the ratios to the bare loop are what can
-// be compared.
+// # Goroutines
+//
+// A run has one goroutine that goes through its phases; beside it the
+// publisher, one per swarm process that listens to it, and in the steady phase
+// what the scenario does and the profiles. The run waits for all of them.
 package main

@@ -4,15 +4,27 @@ import (
 	"fmt"
 	"os"
 
+	"pitwall/bench/floor"
+
 	"github.com/alecthomas/kong"
 )
 
 type cli struct {
-	Floor floorCmd `cmd:"" help:"Fan-out against a bare loop and a plain broadcaster."`
-	Role  roleCmd  `cmd:"" hidden:"" help:"One of the processes of a measurement."`
+	Run     runCmd     `cmd:"" default:"withargs" help:"Run a scenario and report (the default)."`
+	List    listCmd    `cmd:"" help:"The scenarios, what they stand for, and their sizes."`
+	Compare compareCmd `cmd:"" help:"What has changed between two reports, beyond the noise. Fails when something got worse."`
+	Floor   floor.Cmd  `cmd:"" help:"Fan-out against a bare loop and a plain broadcaster."`
+	Role    floor.Role `cmd:"" hidden:"" help:"One of the processes of a measurement."`
 }
 
 func main() {
+	if os.Getenv(swarmRole) != "" {
+		if err := spectate(); err != nil {
+			fmt.Fprintln(os.Stderr, "bench: swarm:", err)
+			os.Exit(1)
+		}
+		return
+	}
 	var c cli
 	ctx := kong.Parse(&c, kong.Name("bench"), kong.Description("Measures Pitwall on this machine."), kong.UsageOnError())
 	if err := ctx.Run(); err != nil {

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"log/slog"
 	"runtime"
+	"runtime/pprof"
 	"sync"
 	"time"
 
@@ -173,14 +174,16 @@ type room struct {
 	err    error // why it failed while it was being stopped; valid once done is closed
 }
 
-// run starts a room's Run on a goroutine that stopRoom waits for.
+// run starts a room's Run on a goroutine that stopRoom waits for. Profiles show
+// its name as the label room, of whatever the room starts as well.
 func (e *Engine) run(name string, f func(ctx context.Context) error) {
 	ctx, cancel := context.WithCancel(context.Background())
 	r := &room{name: name, cancel: cancel, done: make(chan struct{})}
 	e.rooms[name] = r
 	go func() {
 		defer close(r.done)
-		err := f(ctx)
+		var err error
+		pprof.Do(ctx, pprof.Labels("room", name), func(ctx context.Context) { err = f(ctx) })
 		if ctx.Err() == nil {
 			e.ended(name, err) // told by Run
 			return

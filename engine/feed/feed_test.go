@@ -85,6 +85,7 @@ func TestOneBatchPerShardAndRead(t *testing.T) {
 		b.background(f.Run)
 		b.eventually("all records", func() bool { return b.sink.has(devices[31], 10) })
 		b.eventually("the records are counted", func() bool { return b.metric("processor_live_records_total") == "320" })
+		b.eventually("the read's latency is observed once", func() bool { return b.metric("processor_live_read_latency_seconds_count") == "1" })
 		if batches, _, _ := b.sink.counts(); batches != sinkShards {
 			t.Errorf("%d batches for one read, want %d", batches, sinkShards)
 		}

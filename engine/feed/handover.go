@@ -60,6 +60,7 @@ func (h *handover) deliver(ctx context.Context, entries []redis.Entry, warm bool
 	}
 	if !warm {
 		h.meters.records.Add(len(entries))
+		h.meters.read(entries[0].ID, time.Now())
 	}
 	var failed error
 	for n, b := range h.parts {

@@ -2,10 +2,12 @@ package feed
 
 import (
 	"fmt"
+	"time"
 
 	"github.com/VictoriaMetrics/metrics"
 
 	"pitwall/codec"
+	"pitwall/engine/internal/redis"
 )
 
 // meters are the metrics of the room, registered once so that each is there
@@ -14,10 +16,24 @@ type meters struct {
 	set     *metrics.Set
 	records *metrics.Counter
 	decode  []*metrics.Counter // by codec.Reason
+	latency *metrics.PrometheusHistogram
+}
+
+// readBounds are the buckets of the read latency, in s.
+var readBounds = []float64{.001, .002, .005, .01, .025, .05, .1, .15, .2, .25, .5, 1, 2.5, 5, 10}
+
+// read notes how old the oldest entry of a read was, from its arrival in Redis
+// on. Clocks that differ may make it negative, which counts as nothing.
+func (m *meters) read(oldest redis.ID, now time.Time) {
+	m.latency.Update(max(0, float64(now.UnixMilli()-int64(oldest.Ms))/1000))
 }
 
 func newMeters(set *metrics.Set) meters {
-	m := meters{set: set, records: set.GetOrCreateCounter("processor_live_records_total")}
+	m := meters{
+		set:     set,
+		records: set.GetOrCreateCounter("processor_live_records_total"),
+		latency: set.GetOrCreatePrometheusHistogramExt("processor_live_read_latency_seconds", readBounds),
+	}
 	for _, reason := range codec.Reasons() {
 		for len(m.decode) <= int(reason) {
 			m.decode = append(m.decode, nil)

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"log/slog"
 	"net/http"
+	"runtime/pprof"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -125,11 +126,11 @@ func (srv *Server) Run(ctx context.Context) error {
 		w := &writer{srv: srv, queue: srv.core.Queue(i)}
 		writers[i] = w
 		w.out.init()
-		own.Go(func() { w.run(inner) })
+		own.Go(func() { pprof.Do(inner, pprof.Labels("task", "write"), w.run) })
 	}
 	own.Go(func() { srv.stretch(inner, writers) })
 	for range dispatchers {
-		own.Go(func() { srv.dispatch(inner) })
+		own.Go(func() { pprof.Do(inner, pprof.Labels("task", "dispatch"), srv.dispatch) })
 	}
 	own.Go(func() { srv.heartbeat(inner) })
 	own.Go(func() { srv.reviews(inner) })

@@ -6,7 +6,8 @@
 //	                    core counts, the process and the Go runtime
 //	GET /healthz        200 while the process answers at all
 //	GET /readyz         200 when spectators may be sent here, 503 with the reason
-//	GET /debug/pprof/   profiles of the running process
+//	GET /debug/pprof/   profiles of the running process; mutex and block are
+//	                    recorded only while asked for with ?seconds=n
 //
 // It listens on loopback unless told otherwise, and there it answers only to
 // names that mean this machine: a page from elsewhere, whose name somebody has

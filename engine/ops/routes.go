@@ -24,6 +24,8 @@ func (s *Server) routes(profiles bool) http.Handler {
 	if profiles {
 		private.HandleFunc("/debug/pprof/", pprof.Index)
 		private.HandleFunc("/debug/pprof/cmdline", cmdline)
+		private.Handle("/debug/pprof/mutex", newContention("mutex"))
+		private.Handle("/debug/pprof/block", newContention("block"))
 		private.HandleFunc("/debug/pprof/profile", pprof.Profile)
 		private.HandleFunc("/debug/pprof/symbol", pprof.Symbol)
 		private.HandleFunc("/debug/pprof/trace", pprof.Trace)

@@ -49,6 +49,8 @@ func level(folder string) string {
 		return "tests"
 	case parts[1] == "internal":
 		return "internal"
+	case parts[1] == "servers":
+		return "servers"
 	}
 	return "room"
 }
@@ -56,11 +58,12 @@ func level(folder string) string {
 // below lists for each level what its packages may import.
 var below = map[string][]string{
 	"cmd":        {"engine"},
-	"bench":      {"engine", "room", "internal", "shard", "codec"},
+	"bench":      {"engine", "room", "servers", "shard", "codec"},
 	"engine":     {"room", "internal", "shard", "codec"},
 	"room":       {"internal", "shard", "codec"},
 	"internal":   {"internal", "shard", "codec", "migrations"},
-	"tests":      {"tests"},
+	"tests":      {"tests", "servers"},
+	"servers":    {},
 	"shard":      {"codec"},
 	"codec":      {},
 	"migrations": {},
@@ -99,7 +102,7 @@ func sameRoom(a, b string) bool {
 	room := func(folder string) string {
 		n := 1
 		switch level(folder) {
-		case "room":
+		case "room", "servers":
 			n = 2
 		case "internal", "tests":
 			n = 3

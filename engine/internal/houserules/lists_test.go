@@ -28,7 +28,7 @@ var atomicFiles = []exception{
 	{"engine/live/reauth.go", "ask about a session again: set by timers and notifications, taken by a dispatcher"},
 	{"engine/live/stretch.go", "how long a writer's sweep takes, read by who sets the window"},
 	{"engine/live/meters.go", "the latency histogram, written by the writers"},
-	{"bench/broadcaster.go", "counters of the rival"},
+	{"bench/floor/broadcaster.go", "counters of the rival"},
 }
 
 // unsafeFiles may import unsafe.
@@ -40,7 +40,8 @@ var unsafeFiles = []exception{
 var goFiles = []exception{
 	{"shard/core.go", "one goroutine per shard; Core.Run waits"},
 	{"cmd/pitwall/main.go", "the signals, until the process ends; the greeting, which serve waits for"},
-	{"bench/*.go", "the processes of a measurement end with it; their parent waits for the processes"},
+	{"bench/*.go", "the publisher, listeners to swarm processes, what is done beside the steady phase: the run waits; a swarm process' orders end with it"},
+	{"bench/floor/*.go", "the processes of a measurement end with it; their parent waits for the processes"},
 	{"engine/engine.go", "one per room; stopRoom waits"},
 	{"engine/eventmap/map.go", "the listener; Map.Run waits"},
 	{"engine/live/server.go", "writers, dispatch, heartbeat; Server.Run waits"},
@@ -54,7 +55,7 @@ var goFiles = []exception{
 	{"engine/archive/corrections.go", "the listener; Corrections.Run waits"},
 	{"engine/archive/parallel.go", "one insert per part of a batch; insert waits"},
 	{"engine/internal/db/postgres.go", "the end of the pool; Close waits"},
-	{"engine/internal/testenv/process.go", "one per server, bound to its thread; end waits for done"},
+	{"engine/servers/process.go", "one per server, bound to its thread; End waits for done"},
 	{"engine/internal/testenv/proxy.go", "accept loop and relays; the test's cleanup waits"},
 }
 
@@ -82,7 +83,7 @@ type library struct {
 }
 
 var libraries = []library{
-	{"github.com/redis/rueidis", []string{"engine/internal/redis"}, false, "the one door to Redis"},
+	{"github.com/redis/rueidis", []string{"engine/internal/redis", "bench"}, false, "the one door to Redis"},
 	{"github.com/lxzan/gws", []string{"engine/live", "bench"}, true, "the one door to WebSocket"},
 	{"github.com/jackc/pgx", []string{"engine/internal/db"}, false, "the one door to databases"},
 	{"modernc.org/sqlite", []string{"engine/internal/db"}, false, "the one door to databases"},
@@ -96,6 +97,8 @@ var libraries = []library{
 	{"github.com/klauspost/compress", []string{"engine/live", "bench"}, true, "frames are compressed where they are written"},
 	{"github.com/go-jose/go-jose", []string{"engine/access"}, true, "the one door to signatures of tokens"},
 	{"github.com/pires/go-proxyproto", []string{"engine"}, true, "the PROXY protocol in front of the public listener"},
+	{"github.com/HdrHistogram/hdrhistogram-go", []string{"bench"}, false, "latencies are counted by the load harness"},
+	{"github.com/google/pprof", []string{"bench"}, false, "profiles are read by the load harness"},
 	{"go.uber.org/goleak", []string{"engine/internal/testenv"}, true, "for tests"},
 	{"github.com/google/go-cmp", nil, true, "for tests"},
 	{"github.com/coder/websocket", []string{"bench"}, true, "for tests: the client that is not the server's library"},

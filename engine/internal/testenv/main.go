@@ -6,6 +6,8 @@ import (
 	"sync"
 
 	"go.uber.org/goleak"
+
+	"pitwall/engine/servers"
 )
 
 // shared is what lives as long as the test binary. main is set by Main, and
@@ -13,7 +15,9 @@ import (
 var shared struct {
 	mu      sync.Mutex
 	main    bool
-	cluster *cluster
+	cluster *servers.Cluster
+	// databases counts those created so far; numbers their names.
+	databases int
 }
 
 // Main runs the tests of a package (m is a *testing.M), then stops what they
@@ -52,5 +56,5 @@ func stopShared() error {
 	if c == nil {
 		return nil
 	}
-	return c.remove()
+	return c.Remove()
 }

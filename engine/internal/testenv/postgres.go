@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"syscall"
 	"testing"
+
+	"pitwall/engine/servers"
 )
 
 // PostgresServer is a test's handle on the PostgreSQL server that the tests of
@@ -11,7 +13,7 @@ import (
 // test that stops the server must not run in parallel with others.
 type PostgresServer struct {
 	t testing.TB
-	c *cluster
+	c *servers.Cluster
 }
 
 // Postgres returns the test binary's PostgreSQL server, starting it at the
@@ -26,7 +28,7 @@ func Postgres(t testing.TB) *PostgresServer {
 		t.Fatal("testenv.Postgres needs a TestMain: func TestMain(m *testing.M) { os.Exit(testenv.Main(m)) }")
 	}
 	if shared.cluster == nil {
-		c, err := newCluster()
+		c, err := servers.NewCluster()
 		if err != nil {
 			t.Fatalf("postgres: %v", err)
 		}
@@ -42,29 +44,29 @@ func Postgres(t testing.TB) *PostgresServer {
 func NewDatabase(t testing.TB) string {
 	t.Helper()
 	s := Postgres(t)
-	s.c.mu.Lock()
-	s.c.databases++
-	name := fmt.Sprintf("test_%d", s.c.databases)
-	s.c.mu.Unlock()
+	shared.mu.Lock()
+	shared.databases++
+	name := fmt.Sprintf("test_%d", shared.databases)
+	shared.mu.Unlock()
 	// Not from template1, which somebody may be connected to.
 	s.Query(s.URL(), "CREATE DATABASE "+name+" TEMPLATE template0")
 	t.Cleanup(func() {
 		s.Start()
 		s.Query(s.URL(), "DROP DATABASE IF EXISTS "+name+" WITH (FORCE)")
 	})
-	return s.c.url(name)
+	return s.c.URL(name)
 }
 
 // URL returns the URL of the server's maintenance database, for statements
 // about databases and roles. Tables belong into one of NewDatabase.
-func (s *PostgresServer) URL() string { return s.c.url("postgres") }
+func (s *PostgresServer) URL() string { return s.c.URL("postgres") }
 
 // SocketDir returns the folder of the server's unix socket; the port is that
 // of the URLs.
-func (s *PostgresServer) SocketDir() string { return s.c.dir }
+func (s *PostgresServer) SocketDir() string { return s.c.Dir() }
 
 // Password returns the password in the URLs, for tests that nothing prints it.
-func (s *PostgresServer) Password() string { return password }
+func (s *PostgresServer) Password() string { return servers.Password }
 
 // Stop ends the server in good order: clients are cut, data is written out.
 func (s *PostgresServer) Stop() { s.end(syscall.SIGINT) }
@@ -75,7 +77,7 @@ func (s *PostgresServer) Crash() { s.end(syscall.SIGQUIT) }
 
 func (s *PostgresServer) end(sig syscall.Signal) {
 	s.t.Helper()
-	if err := s.c.end(sig); err != nil {
+	if err := s.c.End(sig); err != nil {
 		s.t.Errorf("stop postgres: %v", err)
 	}
 }
@@ -86,9 +88,9 @@ func (s *PostgresServer) Start() {
 	s.t.Helper()
 	var err error
 	// Somebody else's listener may hold the port for a moment.
-	poll(clusterReadyWithin, func() bool {
-		err = s.c.start()
-		return !portTaken(err)
+	servers.Poll(servers.ClusterReadyWithin, func() bool {
+		err = s.c.Start()
+		return !servers.PortTaken(err)
 	})
 	if err != nil {
 		s.t.Fatalf("start postgres again: %v", err)
@@ -112,7 +114,7 @@ func (s *PostgresServer) CutClients() int {
 // line per row with columns separated by |, and fails the test on an error.
 func (s *PostgresServer) Query(url, sql string) string {
 	s.t.Helper()
-	out, err := s.c.psql(url, sql)
+	out, err := s.c.Query(url, sql)
 	if err != nil {
 		s.t.Fatalf("%s: %v", sql, err)
 	}

@@ -1,8 +1,6 @@
 package testenv
 
 import (
-	"os"
-	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -36,7 +34,7 @@ func TestPostgresDropsDatabases(t *testing.T) {
 		url = NewDatabase(t)
 		s.Query(url, "SELECT 1")
 	})
-	if _, err := s.c.psql(url, "SELECT 1"); err == nil {
+	if _, err := s.c.Query(url, "SELECT 1"); err == nil {
 		t.Error("the database of a finished test still exists")
 	}
 }
@@ -51,7 +49,7 @@ func TestPostgresDropsDatabasesOfATestThatLeftItStopped(t *testing.T) {
 	if got := s.Query(s.URL(), "SELECT 1"); got != "1" {
 		t.Errorf("the server did not come back: %q", got)
 	}
-	if _, err := s.c.psql(url, "SELECT 1"); err == nil {
+	if _, err := s.c.Query(url, "SELECT 1"); err == nil {
 		t.Error("the database of a finished test still exists")
 	}
 }
@@ -69,7 +67,7 @@ func TestPostgresRestartKeepsData(t *testing.T) {
 			url := NewDatabase(t)
 			s.Query(url, "CREATE TABLE t AS SELECT 7 AS n")
 			tt.end(s)
-			if _, err := s.c.psql(url, "SELECT 1"); err == nil {
+			if _, err := s.c.Query(url, "SELECT 1"); err == nil {
 				t.Error("a stopped server answered")
 			}
 			s.Start()
@@ -94,7 +92,7 @@ func TestPostgresCutClients(t *testing.T) {
 	url := NewDatabase(t)
 	failed := make(chan error, 1)
 	go func() {
-		_, err := s.c.psql(url, "SELECT pg_sleep(60)")
+		_, err := s.c.Query(url, "SELECT pg_sleep(60)")
 		failed <- err
 	}()
 	Eventually(t, 10*time.Second, "the sleeping session", func() bool {
@@ -105,43 +103,5 @@ func TestPostgresCutClients(t *testing.T) {
 	}
 	if err := <-failed; err == nil {
 		t.Error("the session went on")
-	}
-}
-
-func TestSweepRemovesOnlyWhatNobodyHolds(t *testing.T) {
-	tmp := t.TempDir()
-	old := time.Now().Add(-time.Hour)
-	folder := func(name string, age time.Time) *os.File {
-		dir := filepath.Join(tmp, clusterPrefix+name)
-		if err := os.Mkdir(dir, 0o700); err != nil {
-			t.Fatal(err)
-		}
-		f, err := lockFile(filepath.Join(dir, "lock"))
-		if err != nil {
-			t.Fatal(err)
-		}
-		if err := os.Chtimes(f.Name(), age, age); err != nil {
-			t.Fatal(err)
-		}
-		return f
-	}
-	held := folder("held", old)
-	defer held.Close()
-	folder("dead", old).Close()
-	folder("young", time.Now()).Close()
-
-	sweep(tmp)
-	left, _ := filepath.Glob(filepath.Join(tmp, "*"))
-	for i := range left {
-		left[i] = strings.TrimPrefix(filepath.Base(left[i]), clusterPrefix)
-	}
-	if got := strings.Join(left, " "); got != "held young" {
-		t.Errorf("left after the sweep: %q, want held and young", got)
-	}
-}
-
-func TestPostgresMajor(t *testing.T) {
-	if got := postgresMajor("/usr/lib/postgresql/15/bin"); got != 15 {
-		t.Errorf("got %d, want 15", got)
 	}
 }

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"os"
 	"os/exec"
-	"path/filepath"
 	"strconv"
 	"strings"
 	"syscall"
@@ -67,8 +66,8 @@ func TestKilledBinaryTakesItsServersWithIt(t *testing.T) {
 // beTheChild starts both servers, says so and waits to be killed.
 func beTheChild(t *testing.T) {
 	r, p := Redis(t), Postgres(t)
-	os.Stdout.WriteString("pid " + strconv.Itoa(r.proc.cmd.Process.Pid) + "\n")
-	os.Stdout.WriteString("pid " + strconv.Itoa(p.c.proc.cmd.Process.Pid) + "\n")
+	os.Stdout.WriteString("pid " + strconv.Itoa(r.server.PID()) + "\n")
+	os.Stdout.WriteString("pid " + strconv.Itoa(p.c.PID()) + "\n")
 	select {}
 }
 
@@ -84,63 +83,4 @@ func alive(pid int) bool {
 	}
 	_, state, _ := strings.Cut(string(stat), ") ")
 	return !strings.HasPrefix(state, "Z")
-}
-
-func TestProcessThatCannotStart(t *testing.T) {
-	dir := t.TempDir()
-	if _, err := startProcess(exec.Command(filepath.Join(dir, "absent")), filepath.Join(dir, "log"), syscall.SIGKILL); err == nil {
-		t.Error("a missing program started")
-	}
-	p, err := startProcess(exec.Command("sh", "-c", "echo no such luck; exit 3"), filepath.Join(dir, "log"), syscall.SIGKILL)
-	if err != nil {
-		t.Fatal(err)
-	}
-	err = p.waitReady(10*time.Second, func() bool { return false })
-	if err == nil || !strings.Contains(err.Error(), "no such luck") {
-		t.Errorf("error %v, want one with the program's output", err)
-	}
-	if err := p.end(syscall.SIGTERM); err != nil {
-		t.Errorf("end of a process that is gone: %v", err)
-	}
-}
-
-func TestOnFreePort(t *testing.T) {
-	taken := errors.New("bind: Address already in use")
-	other := errors.New("disk full")
-	tests := []struct {
-		name  string
-		errs  []error
-		want  error
-		calls int
-	}{
-		{"first port is good", []error{nil}, nil, 1},
-		{"third port is good", []error{taken, taken, nil}, nil, 3},
-		{"another error is final", []error{taken, other}, other, 2},
-		{"never a good one", []error{taken, taken, taken, taken, taken, taken, taken, taken, nil}, taken, startTries},
-	}
-	for _, tt := range tests {
-		t.Run(tt.name, func(t *testing.T) {
-			calls := 0
-			err := onFreePort(func(port int) error {
-				if port < portFirst || port >= portLast {
-					t.Errorf("port %d", port)
-				}
-				calls++
-				return tt.errs[calls-1]
-			})
-			if err != tt.want || calls != tt.calls {
-				t.Errorf("got %v after %d calls, want %v after %d", err, calls, tt.want, tt.calls)
-			}
-		})
-	}
-}
-
-func TestPoll(t *testing.T) {
-	n := 0
-	if !poll(time.Minute, func() bool { n++; return n == 3 }) || n != 3 {
-		t.Errorf("a condition true at the third look: %d looks", n)
-	}
-	if poll(5*time.Millisecond, func() bool { return false }) {
-		t.Error("a condition that is never true became true")
-	}
 }

@@ -4,6 +4,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"pitwall/engine/servers"
 )
 
 func TestProxyRelays(t *testing.T) {
@@ -11,7 +13,7 @@ func TestProxyRelays(t *testing.T) {
 	p := Proxy(t, s.Addr())
 	c := dialProxy(t, p)
 	long := strings.Repeat("x", 1<<20)
-	if got, err := c.do("ECHO", long); err != nil || got != long {
+	if got, err := c.Do("ECHO", long); err != nil || got != long {
 		t.Fatalf("a long echo came back wrong: %v", err)
 	}
 	if p.Replies() < 1<<20 {
@@ -23,18 +25,18 @@ func TestProxyCutsInTheMiddleOfAReply(t *testing.T) {
 	s := Redis(t)
 	p := Proxy(t, s.Addr())
 	c, other := dialProxy(t, p), dialProxy(t, p)
-	if _, err := c.do("PING"); err != nil {
+	if _, err := c.Do("PING"); err != nil {
 		t.Fatal(err)
 	}
 	before := p.Replies()
 	p.CutAfter(5)
-	if _, err := c.do("ECHO", "hello"); err == nil {
+	if _, err := c.Do("ECHO", "hello"); err == nil {
 		t.Fatal("the reply came whole")
 	}
 	if n := p.Replies() - before; n != 5 {
 		t.Errorf("%d bytes of the reply passed, want 5", n)
 	}
-	if _, err := other.do("PING"); err != nil {
+	if _, err := other.Do("PING"); err != nil {
 		t.Errorf("another connection was cut as well: %v", err)
 	}
 	if p.Cuts() != 1 {
@@ -46,16 +48,16 @@ func TestProxyCutAll(t *testing.T) {
 	s := Redis(t)
 	p := Proxy(t, s.Addr())
 	c := dialProxy(t, p)
-	if _, err := c.do("PING"); err != nil {
+	if _, err := c.Do("PING"); err != nil {
 		t.Fatal(err)
 	}
 	if n := p.CutAll(); n != 1 {
 		t.Errorf("cut %d, want 1", n)
 	}
-	if _, err := c.do("PING"); err == nil {
+	if _, err := c.Do("PING"); err == nil {
 		t.Error("the connection survived")
 	}
-	if _, err := dialProxy(t, p).do("PING"); err != nil {
+	if _, err := dialProxy(t, p).Do("PING"); err != nil {
 		t.Errorf("a new connection: %v", err)
 	}
 }
@@ -67,7 +69,7 @@ func TestProxyStall(t *testing.T) {
 	p.Stall()
 	got := make(chan error, 1)
 	go func() {
-		_, err := c.do("SET", "k", "v")
+		_, err := c.Do("SET", "k", "v")
 		got <- err
 	}()
 	// The command must not arrive: there is no event to wait for, so the
@@ -88,21 +90,21 @@ func TestProxyToAStoppedServer(t *testing.T) {
 	s := Redis(t)
 	p := Proxy(t, s.Addr())
 	s.Stop()
-	if _, err := dialProxy(t, p).do("PING"); err == nil {
+	if _, err := dialProxy(t, p).Do("PING"); err == nil {
 		t.Fatal("a stopped server answered")
 	}
 	s.Start()
-	if _, err := dialProxy(t, p).do("PING"); err != nil {
+	if _, err := dialProxy(t, p).Do("PING"); err != nil {
 		t.Errorf("after the start: %v", err)
 	}
 }
 
-func dialProxy(t *testing.T, p *TCPProxy) *respConn {
+func dialProxy(t *testing.T, p *TCPProxy) *servers.Conn {
 	t.Helper()
-	c, err := dialResp(p.Addr())
+	c, err := servers.Dial(p.Addr())
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(c.close)
+	t.Cleanup(c.Close)
 	return c
 }

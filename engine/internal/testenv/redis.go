@@ -1,19 +1,12 @@
 package testenv
 
 import (
-	"fmt"
-	"net"
-	"os/exec"
-	"path/filepath"
-	"strconv"
 	"sync"
 	"syscall"
 	"testing"
-	"time"
-)
 
-// redisReadyWithin bounds the start of redis-server, loading its data included.
-const redisReadyWithin = 20 * time.Second
+	"pitwall/engine/servers"
+)
 
 // RedisOption changes how Redis starts its server.
 type RedisOption func(*RedisServer)
@@ -33,14 +26,12 @@ func Args(args ...string) RedisOption {
 // RedisServer is a redis-server of its own. Its methods fail the test that
 // started it, and are called from the test's goroutines.
 type RedisServer struct {
-	t    testing.TB
-	dir  string
-	port int
-	args []string
+	t      testing.TB
+	args   []string
+	server *servers.Redis
 
-	mu   sync.Mutex // guards what follows
-	proc *process
-	conn *respConn // of Do; nil until used and after a failure
+	mu   sync.Mutex    // guards conn
+	conn *servers.Conn // of Do; nil until used and after a failure
 }
 
 // Redis starts a redis-server on a free port of 127.0.0.1, with its data in a
@@ -48,31 +39,23 @@ type RedisServer struct {
 // when the test ends.
 func Redis(t testing.TB, options ...RedisOption) *RedisServer {
 	t.Helper()
-	if _, err := exec.LookPath("redis-server"); err != nil {
-		t.Fatal("redis-server is not installed: run 'make test', or apt-get install redis-server")
-	}
-	s := &RedisServer{t: t, dir: t.TempDir()}
+	s := &RedisServer{t: t}
 	for _, o := range options {
 		o(s)
 	}
-	t.Cleanup(s.Stop)
-	err := onFreePort(func(port int) error {
-		s.port = port
-		return s.start()
-	})
-	if err != nil {
+	var err error
+	if s.server, err = servers.StartRedis(t.TempDir(), s.args...); err != nil {
 		t.Fatalf("redis: %v", err)
 	}
+	t.Cleanup(s.Stop)
 	return s
 }
 
 // Addr returns host:port.
-func (s *RedisServer) Addr() string {
-	return net.JoinHostPort("127.0.0.1", strconv.Itoa(s.port))
-}
+func (s *RedisServer) Addr() string { return s.server.Addr() }
 
 // URL returns the server's REDIS_URL.
-func (s *RedisServer) URL() string { return "redis://" + s.Addr() }
+func (s *RedisServer) URL() string { return s.server.URL() }
 
 // Start starts the server again after Stop or Kill, on the same port and with
 // the same folder, and returns when it answers. It does nothing while the
@@ -81,51 +64,13 @@ func (s *RedisServer) Start() {
 	s.t.Helper()
 	var err error
 	// Somebody else's listener may hold the port for a moment.
-	poll(redisReadyWithin, func() bool {
-		err = s.start()
-		return !portTaken(err)
+	servers.Poll(servers.ReadyWithin, func() bool {
+		err = s.server.Start()
+		return !servers.PortTaken(err)
 	})
 	if err != nil {
 		s.t.Fatalf("start redis again: %v", err)
 	}
-}
-
-func (s *RedisServer) start() error {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if s.proc.running() {
-		return nil
-	}
-	args := append([]string{
-		"--port", strconv.Itoa(s.port), "--bind", "127.0.0.1", "--dir", s.dir,
-		"--save", "", "--daemonize", "no",
-	}, s.args...)
-	cmd := exec.Command("redis-server", args...)
-	cmd.Env = cleanEnv()
-	// Each attempt writes a log of its own, so that portTaken reads no old one.
-	log := filepath.Join(s.dir, fmt.Sprintf("redis-%d.log", time.Now().UnixNano()))
-	p, err := startProcess(cmd, log, syscall.SIGKILL)
-	if err != nil {
-		return err
-	}
-	s.proc = p
-	return p.waitReady(redisReadyWithin, s.ready)
-}
-
-// ready reports whether the server has loaded its data (PING fails before),
-// and is the one that was started: a stranger has another process id.
-func (s *RedisServer) ready() bool {
-	c, err := dialResp(s.Addr())
-	if err != nil {
-		return false
-	}
-	defer c.close()
-	if _, err := c.do("PING"); err != nil {
-		return false
-	}
-	reply, err := c.do("INFO", "server")
-	text, _ := reply.(string)
-	return err == nil && infoField(text, "process_id") == strconv.Itoa(s.proc.cmd.Process.Pid)
 }
 
 // Stop ends the server in good order (SIGTERM) and waits until it is gone.
@@ -139,10 +84,7 @@ func (s *RedisServer) end(sig syscall.Signal) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.dropConn()
-	if s.proc == nil {
-		return
-	}
-	if err := s.proc.end(sig); err != nil {
+	if err := s.server.End(sig); err != nil {
 		s.t.Errorf("stop redis: %v", err)
 	}
 }
@@ -180,14 +122,14 @@ func (s *RedisServer) try(args []string) (any, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.conn == nil {
-		c, err := dialResp(s.Addr())
+		c, err := servers.Dial(s.Addr())
 		if err != nil {
 			return nil, err
 		}
 		s.conn = c
 	}
-	reply, err := s.conn.do(args...)
-	if _, answered := err.(respError); err != nil && !answered {
+	reply, err := s.conn.Do(args...)
+	if _, answered := err.(servers.ReplyError); err != nil && !answered {
 		s.dropConn()
 	}
 	return reply, err
@@ -196,7 +138,7 @@ func (s *RedisServer) try(args []string) (any, error) {
 // dropConn closes the connection of Do. s.mu is held.
 func (s *RedisServer) dropConn() {
 	if s.conn != nil {
-		s.conn.close()
+		s.conn.Close()
 		s.conn = nil
 	}
 }

@@ -2,8 +2,11 @@ package testenv
 
 import (
 	"net"
+	"strings"
 	"testing"
 	"time"
+
+	"pitwall/engine/servers"
 
 	"github.com/google/go-cmp/cmp"
 )
@@ -96,28 +99,28 @@ func TestRedisArgs(t *testing.T) {
 
 func TestRedisCutClients(t *testing.T) {
 	s := Redis(t)
-	conns := make([]*respConn, 3)
+	conns := make([]*servers.Conn, 3)
 	for i := range conns {
-		c, err := dialResp(s.Addr())
+		c, err := servers.Dial(s.Addr())
 		if err != nil {
 			t.Fatal(err)
 		}
-		defer c.close()
-		if _, err := c.do("PING"); err != nil {
+		defer c.Close()
+		if _, err := c.Do("PING"); err != nil {
 			t.Fatal(err)
 		}
 		conns[i] = c
 	}
-	if _, err := conns[1].do("SUBSCRIBE", "ch"); err != nil {
+	if _, err := conns[1].Do("SUBSCRIBE", "ch"); err != nil {
 		t.Fatal(err)
 	}
 	blocked := make(chan error, 1)
 	go func() {
-		_, err := conns[2].do("XREAD", "BLOCK", "0", "STREAMS", "s", "$")
+		_, err := conns[2].Do("XREAD", "BLOCK", "0", "STREAMS", "s", "$")
 		blocked <- err
 	}()
 	Eventually(t, 5*time.Second, "a blocked client", func() bool {
-		return infoField(s.Do("INFO", "clients").(string), "blocked_clients") == "1"
+		return strings.Contains(s.Do("INFO", "clients").(string), "\nblocked_clients:1\r")
 	})
 	if n := s.CutClients(); n != len(conns) {
 		t.Errorf("cut %d clients, want %d", n, len(conns))
@@ -126,7 +129,7 @@ func TestRedisCutClients(t *testing.T) {
 		t.Error("the blocked command got a reply")
 	}
 	for i, c := range conns[:2] {
-		if _, err := c.do("PING"); err == nil {
+		if _, err := c.Do("PING"); err == nil {
 			t.Errorf("connection %d still answers", i)
 		}
 	}

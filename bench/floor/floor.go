@@ -1,0 +1,139 @@
+package floor
+
+import (
+	"bufio"
+	"encoding/json"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"runtime"
+	"slices"
+	"strings"
+)
+
+// Cmd compares the three ways to fan out.
+type Cmd struct {
+	load
+	Rounds int      `default:"3" help:"How often each is measured, interleaved."`
+	Only   []string `help:"Of bare, engine, broadcaster; all when not given."`
+}
+
+// Run measures and prints the table.
+func (f *Cmd) Run() error {
+	kinds := f.Only
+	if len(kinds) == 0 {
+		kinds = []string{"bare", "engine", "broadcaster"}
+	}
+	results := map[string][]result{}
+	for range f.Rounds {
+		for _, k := range kinds {
+			r, err := f.once(k)
+			if err != nil {
+				return fmt.Errorf("%s: %w", k, err)
+			}
+			results[k] = append(results[k], r)
+		}
+	}
+	fmt.Printf("%d connections, %d events, %d devices, %d records/s, window %v: %.0f deliveries/s; %d CPUs; medians of %d\n\n",
+		f.Conns, f.Events, f.Devices, f.Rate, f.Window, f.deliveries(), runtime.NumCPU(), f.Rounds)
+	fmt.Println("|  | CPU µs per delivery | of it user | to bare | µs per write | writes per delivery | bytes per delivery | delivered |")
+	fmt.Println("|---|---|---|---|---|---|---|---|")
+	base := median(results["bare"], cpuPer)
+	for _, k := range kinds {
+		rs := results[k]
+		cpu := median(rs, cpuPer)
+		fmt.Printf("| %s | %.2f | %.2f | %.2f | %.2f | %.3f | %.0f | %.1f %% |\n", k, cpu,
+			median(rs, func(r result) float64 { return micros(r.User.Seconds(), r.Deliveries) }), cpu/base,
+			median(rs, func(r result) float64 { return micros((r.User + r.Sys).Seconds(), r.Writes) }),
+			median(rs, func(r result) float64 { return r.Writes / r.Deliveries }),
+			median(rs, func(r result) float64 { return r.Bytes / r.Deliveries }),
+			median(rs, func(r result) float64 { return 100 * r.Deliveries / (f.deliveries() * float64(f.Seconds)) }))
+	}
+	return nil
+}
+
+func micros(seconds, n float64) float64 { return seconds * 1e6 / n }
+
+func cpuPer(r result) float64 { return micros((r.User + r.Sys).Seconds(), r.Deliveries) }
+
+func median(rs []result, f func(result) float64) float64 {
+	v := make([]float64, len(rs))
+	for i, r := range rs {
+		v[i] = f(r)
+	}
+	if len(v) == 0 {
+		return 0
+	}
+	slices.Sort(v)
+	return v[len(v)/2]
+}
+
+// child is a process of the measurement and its lines.
+type child struct {
+	cmd *exec.Cmd
+	in  io.WriteCloser
+	out *bufio.Reader
+}
+
+func (f *Cmd) start(args ...string) (*child, error) {
+	self, err := os.Executable()
+	if err != nil {
+		return nil, err
+	}
+	c := &child{cmd: exec.Command(self, append(append([]string{"role"}, args...), f.args()...)...)}
+	c.cmd.Stderr = os.Stderr
+	if c.in, err = c.cmd.StdinPipe(); err != nil {
+		return nil, err
+	}
+	out, err := c.cmd.StdoutPipe()
+	if err != nil {
+		return nil, err
+	}
+	c.out = bufio.NewReader(out)
+	return c, c.cmd.Start()
+}
+
+func (c *child) line() (string, error) {
+	s, err := c.out.ReadString('\n')
+	return strings.TrimSpace(s), err
+}
+
+func (c *child) end() {
+	_ = c.in.Close()
+	_ = c.cmd.Process.Kill()
+	_ = c.cmd.Wait()
+}
+
+// once measures one kind of server with a fresh swarm.
+func (f *Cmd) once(kind string) (r result, err error) {
+	server, err := f.start(kind)
+	if err != nil {
+		return r, err
+	}
+	defer server.end()
+	addr, err := server.line()
+	if err != nil {
+		return r, fmt.Errorf("start the server: %w", err)
+	}
+	args := []string{"swarm", "--addr=" + addr}
+	if kind == "bare" {
+		args = append(args, "--raw")
+	}
+	clients, err := f.start(args...)
+	if err != nil {
+		return r, err
+	}
+	defer clients.end()
+	if word, err := clients.line(); err != nil || word != "connected" {
+		return r, fmt.Errorf("the swarm said %q: %v", word, err)
+	}
+	if _, err := fmt.Fprintln(server.in, "go"); err != nil {
+		return r, err
+	}
+	line, err := server.line()
+	if err != nil {
+		return r, fmt.Errorf("the server's result: %w", err)
+	}
+	return r, json.Unmarshal([]byte(line), &r)
+}

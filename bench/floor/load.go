@@ -1,0 +1,68 @@
+package floor
+
+import (
+	"fmt"
+	"math/rand/v2"
+	"strconv"
+	"time"
+)
+
+// load is what is sent: rate records a second of devices spread over events,
+// for conns connections that each watch one event.
+type load struct {
+	Conns   int           `default:"2000" help:"Connections."`
+	Events  int           `default:"1" help:"Events; connections and devices are spread over them evenly."`
+	Devices int           `default:"200" help:"Devices."`
+	Rate    int           `default:"40" help:"Records a second, over all devices."`
+	Window  time.Duration `default:"100ms" help:"Least time between two flushes of an event."`
+	Seconds int           `default:"5" help:"How long each process is measured."`
+	Lowat   int           `default:"16384" help:"TCP_NOTSENT_LOWAT of the servers' sockets."`
+	Profile string        `help:"Write a CPU profile of the engine's process to this file."`
+}
+
+func (l *load) device(i int) string       { return fmt.Sprintf("bench-%05d", i) }
+func (l *load) eventOf(device int) string { return fmt.Sprintf("ev%d", device%l.Events) }
+func (l *load) eventOfConn(c int) string  { return fmt.Sprintf("ev%d", c%l.Events) }
+
+// deliveries is how many positions reach clients in a second: each record goes
+// to the connections of its event.
+func (l *load) deliveries() float64 {
+	return float64(l.Rate) * float64(l.Conns) / float64(l.Events)
+}
+
+// record is one stream record in the ingestion service's shape.
+func (l *load) record(device int, now time.Time, rng *rand.Rand) []string {
+	payload := fmt.Sprintf(`{"device_id":%q,"timestamp":%q,"latitude":%.7f,"longitude":%.7f,"altitude":%.1f,"angle":%.1f,"speed":%.1f,"satellites":12,"attributes":{"battery":87,"moving":true}}`,
+		l.device(device), now.UTC().Format("2006-01-02T15:04:05.000Z"),
+		57+rng.Float64(), 11+rng.Float64(), 100*rng.Float64(), 360*rng.Float64(), 90*rng.Float64())
+	return []string{"device_id", l.device(device), "codec", "8E", "payload", payload}
+}
+
+// publish calls send with each record at its time, on a schedule that does not
+// wait for anybody: an open loop.
+func (l *load) publish(until time.Time, send func(device int, fields []string, now time.Time)) {
+	rng := rand.New(rand.NewPCG(1, 2))
+	gap := time.Second / time.Duration(l.Rate)
+	tick := time.NewTimer(0)
+	defer tick.Stop()
+	due := time.Now()
+	for n := 0; due.Before(until); n++ {
+		if wait := time.Until(due); wait > 0 {
+			tick.Reset(wait)
+			<-tick.C
+		}
+		device := n % l.Devices
+		send(device, l.record(device, due, rng), due)
+		due = due.Add(gap)
+	}
+}
+
+// args is the load as flags, for the processes of a measurement.
+func (l *load) args() []string {
+	return []string{
+		"--conns=" + strconv.Itoa(l.Conns), "--events=" + strconv.Itoa(l.Events),
+		"--devices=" + strconv.Itoa(l.Devices), "--rate=" + strconv.Itoa(l.Rate),
+		"--window=" + l.Window.String(), "--seconds=" + strconv.Itoa(l.Seconds), "--lowat=" + strconv.Itoa(l.Lowat),
+		"--profile=" + l.Profile,
+	}
+}

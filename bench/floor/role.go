@@ -1,0 +1,72 @@
+package floor
+
+import (
+	"encoding/json"
+	"fmt"
+	"os"
+	"time"
+
+	"golang.org/x/sys/unix"
+)
+
+// Role is one process of a measurement. It talks to its parent in lines: a
+// server prints its address and "go" from the parent starts the measured
+// phase; at the end it prints its result.
+type Role struct {
+	load
+	Name string `arg:"" enum:"bare,engine,broadcaster,swarm"`
+	Addr string `help:"Where the swarm connects to."`
+	Raw  bool   `help:"The swarm speaks no WebSocket."`
+}
+
+// result is what a server process did in the measured phase.
+type result struct {
+	Deliveries float64 // positions written to sockets
+	Writes     float64 // system calls for them
+	Bytes      float64
+	User, Sys  time.Duration
+	Wall       time.Duration
+}
+
+// Run plays the role.
+func (r *Role) Run() error {
+	switch r.Name {
+	case "bare":
+		return serveBare(&r.load)
+	case "engine":
+		return serveEngine(&r.load)
+	case "broadcaster":
+		return serveBroadcaster(&r.load)
+	default:
+		return readers(&r.load, r.Addr, r.Raw)
+	}
+}
+
+// listening tells the parent the address and waits until all clients are there.
+func listening(addr string) error {
+	fmt.Println(addr)
+	var word string
+	if _, err := fmt.Scanln(&word); err != nil || word != "go" {
+		return fmt.Errorf("the parent said %q: %v", word, err)
+	}
+	return nil
+}
+
+// measure runs f and prints what the process used meanwhile; f returns
+// deliveries, writes and bytes.
+func measure(f func() (deliveries, writes, bytes float64)) error {
+	var before, after unix.Rusage
+	if err := unix.Getrusage(unix.RUSAGE_SELF, &before); err != nil {
+		return err
+	}
+	start := time.Now()
+	d, w, b := f()
+	if err := unix.Getrusage(unix.RUSAGE_SELF, &after); err != nil {
+		return err
+	}
+	return json.NewEncoder(os.Stdout).Encode(result{
+		Deliveries: d, Writes: w, Bytes: b, Wall: time.Since(start),
+		User: time.Duration(after.Utime.Nano() - before.Utime.Nano()),
+		Sys:  time.Duration(after.Stime.Nano() - before.Stime.Nano()),
+	})
+}

@@ -1,0 +1,127 @@
+package gauge
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"math"
+	"net/http"
+	"slices"
+	"strconv"
+	"strings"
+)
+
+// Metrics is one answer of /metrics: the value by the name of each series, its
+// labels included.
+type Metrics map[string]float64
+
+// Scrape reads the metrics at http://addr/metrics.
+func Scrape(ctx context.Context, addr string) (Metrics, error) {
+	b, err := Get(ctx, "http://"+addr+"/metrics")
+	if err != nil {
+		return nil, fmt.Errorf("read the metrics: %w", err)
+	}
+	return parseMetrics(string(b)), nil
+}
+
+// Get reads a page whole. The error says so when it is not answered with 200.
+func Get(ctx context.Context, url string) ([]byte, error) {
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, url, nil)
+	if err != nil {
+		return nil, err
+	}
+	r, err := http.DefaultClient.Do(req)
+	if err != nil {
+		return nil, err
+	}
+	defer r.Body.Close()
+	b, err := io.ReadAll(r.Body)
+	if err == nil && r.StatusCode != http.StatusOK {
+		err = fmt.Errorf("%s answers %s", url, r.Status)
+	}
+	return b, err
+}
+
+func parseMetrics(text string) Metrics {
+	m := Metrics{}
+	for line := range strings.Lines(text) {
+		name, value, ok := cutLast(strings.TrimSpace(line), " ")
+		if !ok || strings.HasPrefix(name, "#") {
+			continue
+		}
+		if v, err := strconv.ParseFloat(value, 64); err == nil {
+			m[name] = v
+		}
+	}
+	return m
+}
+
+// Add adds the series of o: several processes as one.
+func (m Metrics) Add(o Metrics) {
+	for name, v := range o {
+		m[name] += v
+	}
+}
+
+// Since is the growth of every series since before.
+func (m Metrics) Since(before Metrics) Metrics {
+	d := make(Metrics, len(m))
+	for name, v := range m {
+		d[name] = v - before[name]
+	}
+	return d
+}
+
+// Sum adds the series of a metric over all labels.
+func (m Metrics) Sum(name string) (sum float64) {
+	for series, v := range m {
+		if series == name || strings.HasPrefix(series, name+"{") {
+			sum += v
+		}
+	}
+	return sum
+}
+
+// Max is the highest series of a metric.
+func (m Metrics) Max(name string) (most float64) {
+	for series, v := range m {
+		if series == name || strings.HasPrefix(series, name+"{") {
+			most = max(most, v)
+		}
+	}
+	return most
+}
+
+// Quantile reads a quantile (0 to 1) off a Prometheus histogram, between the
+// bounds of its buckets in proportion. NaN when nothing was observed.
+func (m Metrics) Quantile(name string, q float64) float64 {
+	type bucket struct{ le, n float64 }
+	var all []bucket
+	for series, n := range m {
+		rest, ok := strings.CutPrefix(series, name+"_bucket{")
+		if !ok {
+			continue
+		}
+		_, text, _ := strings.Cut(rest, `le="`)
+		text, _, _ = strings.Cut(text, `"`)
+		if le, err := strconv.ParseFloat(text, 64); err == nil {
+			all = append(all, bucket{le, n})
+		}
+	}
+	slices.SortFunc(all, func(a, b bucket) int { return int(math.Copysign(1, a.le-b.le)) })
+	if len(all) == 0 || all[len(all)-1].n <= 0 {
+		return math.NaN()
+	}
+	want := q * all[len(all)-1].n
+	low := bucket{}
+	for _, b := range all {
+		if b.n >= want {
+			if math.IsInf(b.le, 1) || b.n == low.n {
+				return low.le
+			}
+			return low.le + (b.le-low.le)*(want-low.n)/(b.n-low.n)
+		}
+		low = b
+	}
+	return low.le
+}

@@ -1,0 +1,142 @@
+package gauge
+
+import (
+	"bytes"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// clockTick is the unit of processor times in /proc, 1/100 s on every Linux
+// that Go runs on (USER_HZ).
+const clockTick = 10 * time.Millisecond
+
+// Process is what a process has used.
+type Process struct {
+	User, Sys time.Duration // since its start
+	RSS       int64         // bytes
+}
+
+// CPU is user and system time together.
+func (p Process) CPU() time.Duration { return p.User + p.Sys }
+
+// Since is the time used since before; RSS stays.
+func (p Process) Since(before Process) Process {
+	return Process{p.User - before.User, p.Sys - before.Sys, p.RSS}
+}
+
+// ReadProcess reads /proc/<pid>.
+func ReadProcess(pid int) (Process, error) {
+	b, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
+	if err != nil {
+		return Process{}, fmt.Errorf("read what a process uses: %w", err)
+	}
+	return parseStat(string(b))
+}
+
+// ReadTree is a process and its children together: a PostgreSQL.
+func ReadTree(pid int) (Process, error) {
+	all, err := ReadProcess(pid)
+	if err != nil {
+		return all, err
+	}
+	stats, _ := filepath.Glob("/proc/[0-9]*/stat")
+	for _, name := range stats {
+		b, err := os.ReadFile(name)
+		if err != nil {
+			continue // it has ended meanwhile
+		}
+		_, rest, _ := cutLast(string(b), ") ")
+		if f := strings.Fields(rest); len(f) < 2 || f[1] != strconv.Itoa(pid) {
+			continue
+		}
+		if p, err := parseStat(string(b)); err == nil {
+			all.User += p.User
+			all.Sys += p.Sys
+			all.RSS += p.RSS
+		}
+	}
+	return all, nil
+}
+
+// parseStat reads a line as proc(5) describes it; the name in parentheses may
+// hold anything.
+func parseStat(text string) (Process, error) {
+	_, rest, ok := cutLast(text, ") ")
+	f := strings.Fields(rest)
+	if !ok || len(f) < 22 {
+		return Process{}, fmt.Errorf("read what a process uses: unknown line %q", text)
+	}
+	var v [3]int64
+	for i, at := range []int{11, 12, 21} { // utime, stime, rss in pages
+		n, err := strconv.ParseInt(f[at], 10, 64)
+		if err != nil {
+			return Process{}, fmt.Errorf("read what a process uses: %w", err)
+		}
+		v[i] = n
+	}
+	return Process{time.Duration(v[0]) * clockTick, time.Duration(v[1]) * clockTick, v[2] * int64(os.Getpagesize())}, nil
+}
+
+func cutLast(s, sep string) (before, after string, found bool) {
+	if i := strings.LastIndex(s, sep); i >= 0 {
+		return s[:i], s[i+len(sep):], true
+	}
+	return s, "", false
+}
+
+// Machine is the time of all processors since the start of the machine.
+type Machine struct {
+	Busy, Idle time.Duration
+	SoftIRQ    time.Duration // of Busy: the kernel's own work, as receiving packets, which is no process'
+	Steal      time.Duration // wanted, and given to another machine by the hypervisor
+}
+
+// Since is the time since before.
+func (m Machine) Since(before Machine) Machine {
+	return Machine{m.Busy - before.Busy, m.Idle - before.Idle, m.SoftIRQ - before.SoftIRQ, m.Steal - before.Steal}
+}
+
+// All is the time that the processors had.
+func (m Machine) All() time.Duration { return m.Busy + m.Idle + m.Steal }
+
+// ReadMachine reads /proc/stat.
+func ReadMachine() (Machine, error) {
+	b, err := os.ReadFile("/proc/stat")
+	if err != nil {
+		return Machine{}, fmt.Errorf("read what the machine does: %w", err)
+	}
+	line, _, _ := bytes.Cut(b, []byte("\n"))
+	return parseMachine(string(line))
+}
+
+// parseMachine reads the first line: user nice system idle iowait irq softirq
+// steal; what follows is part of user.
+func parseMachine(line string) (m Machine, err error) {
+	f := strings.Fields(line)
+	if len(f) < 9 || f[0] != "cpu" {
+		return m, fmt.Errorf("read what the machine does: unknown line %q", line)
+	}
+	for i, text := range f[1:9] {
+		n, err := strconv.ParseInt(text, 10, 64)
+		if err != nil {
+			return m, fmt.Errorf("read what the machine does: %w", err)
+		}
+		d := time.Duration(n) * clockTick
+		switch i {
+		case 3, 4:
+			m.Idle += d
+		case 7:
+			m.Steal += d
+		default:
+			m.Busy += d
+			if i == 6 {
+				m.SoftIRQ += d
+			}
+		}
+	}
+	return m, nil
+}

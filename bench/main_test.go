@@ -1,0 +1,27 @@
+package main
+
+import (
+	"fmt"
+	"os"
+	"testing"
+
+	"go.uber.org/goleak"
+)
+
+// asProgram makes the test binary the program itself.
+const asProgram = "PITWALL_BENCH_PROGRAM"
+
+func TestMain(m *testing.M) {
+	switch {
+	case os.Getenv(swarmRole) != "": // what the harness starts is os.Executable
+		if err := spectate(); err != nil {
+			fmt.Fprintln(os.Stderr, err)
+			os.Exit(1)
+		}
+	case os.Getenv(asProgram) != "":
+		main()
+	default:
+		goleak.VerifyTestMain(m, goleak.IgnoreAnyFunction("net/http.(*persistConn).readLoop"),
+			goleak.IgnoreAnyFunction("net/http.(*persistConn).writeLoop")) // idle connections to engines that are gone
+	}
+}

@@ -1,0 +1,165 @@
+package main
+
+import (
+	"bytes"
+	"cmp"
+	"context"
+	"fmt"
+	"maps"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/google/pprof/profile"
+
+	"pitwall/bench/gauge"
+	"pitwall/bench/report"
+)
+
+// profilePage is where the engine's private listener has a kind, %d seconds
+// long.
+var profilePage = map[string]string{
+	"cpu": "profile?seconds=%d", "trace": "trace?seconds=%d", "mutex": "mutex?seconds=%d", "block": "block?seconds=%d",
+	"heap": "heap", "goroutine": "goroutine",
+}
+
+// profile takes the profiles that were asked for, all in the steady phase, of
+// the first engine, and saves them beside the report.
+func (r *run) profile(ctx context.Context) error {
+	kinds := r.opt.Profile
+	if len(kinds) == 0 {
+		return nil
+	}
+	if r.site.Engines[0].Ops == "" {
+		return fmt.Errorf("profiles are taken from the private listener: say where it is with --ops")
+	}
+	dir := r.opt.ProfileDir
+	if dir == "" {
+		dir = filepath.Dir(r.opt.JSON) // "." without a report
+	}
+	if err := os.MkdirAll(dir, 0o755); err != nil {
+		return fmt.Errorf("make the folder for profiles: %w", err)
+	}
+	// One after the other: a trace in a CPU profile would be seen in it.
+	timed := 0
+	for _, k := range kinds {
+		if strings.Contains(profilePage[k], "%d") {
+			timed++
+		}
+	}
+	seconds := 0
+	if timed > 0 {
+		seconds = max(1, int((r.plan.Duration-time.Second).Seconds())/timed)
+	}
+	for _, k := range kinds {
+		page := profilePage[k]
+		if strings.Contains(page, "%d") {
+			page = fmt.Sprintf(page, seconds)
+		}
+		b, err := gauge.Get(r.ctx, "http://"+r.site.Engines[0].Ops+"/debug/pprof/"+page)
+		if err != nil {
+			return fmt.Errorf("take the profile %s: %w", k, err)
+		}
+		p := report.Profile{Kind: k, File: filepath.Join(dir, r.ident+"."+k+".pprof")}
+		if k == "trace" {
+			p.File = strings.TrimSuffix(p.File, "pprof") + "out"
+		}
+		if err := os.WriteFile(p.File, b, 0o644); err != nil {
+			return fmt.Errorf("save the profile %s: %w", k, err)
+		}
+		if k == "cpu" {
+			if err := readCPU(&p, b); err != nil {
+				return err
+			}
+		}
+		r.out.Profile = append(r.out.Profile, p)
+	}
+	return nil
+}
+
+// topLines is how many functions of a profile are shown.
+const topLines = 12
+
+// readCPU works out where the time of a CPU profile went: by function, by room
+// (the label that the engine puts on its goroutines), and how much inside
+// system calls. Where a system call is on top of the stack, its caller's name
+// tells which.
+func readCPU(p *report.Profile, b []byte) error {
+	prof, err := profile.Parse(bytes.NewReader(b))
+	if err != nil {
+		return fmt.Errorf("read the CPU profile: %w", err)
+	}
+	flat := map[string]float64{}
+	rooms, total := byRoom(prof)
+	for _, s := range prof.Sample {
+		v := float64(s.Value[len(s.Value)-1])
+		name, system := top(s)
+		flat[name] += v
+		p.Samples += s.Value[0]
+		if system {
+			p.Kernel += v
+		}
+	}
+	if total == 0 {
+		return nil
+	}
+	p.Kernel /= total
+	p.Top, p.Rooms = shares(flat, total), shares(rooms, total)
+	p.Top = p.Top[:min(topLines, len(p.Top))]
+	return nil
+}
+
+// byRoom adds a profile's values up by the labels that the engine puts on its
+// goroutines.
+func byRoom(prof *profile.Profile) (rooms map[string]float64, total float64) {
+	rooms = map[string]float64{}
+	for _, s := range prof.Sample {
+		room := "runtime and others"
+		if l := s.Label["room"]; len(l) > 0 {
+			room = l[0]
+			if t := s.Label["task"]; len(t) > 0 {
+				room += "/" + t[0]
+			}
+		}
+		v := float64(s.Value[len(s.Value)-1])
+		rooms[room] += v
+		total += v
+	}
+	return rooms, total
+}
+
+// top names the function on top of a sample's stack.
+func top(s *profile.Sample) (name string, system bool) {
+	var names []string
+	for _, loc := range s.Location {
+		for _, line := range loc.Line {
+			names = append(names, line.Function.Name)
+		}
+		if len(names) > 8 {
+			break
+		}
+	}
+	if len(names) == 0 {
+		return "unknown", false
+	}
+	if !strings.HasSuffix(names[0], ".Syscall6") && !strings.HasSuffix(names[0], ".RawSyscall6") {
+		short, _, _ := strings.Cut(names[0], "[") // type arguments are long
+		return short, false
+	}
+	for _, n := range names {
+		if !strings.Contains(n, "yscall") {
+			return "system call of " + n, true
+		}
+	}
+	return names[0], true
+}
+
+func shares(by map[string]float64, total float64) (list []report.Line) {
+	for _, name := range slices.Sorted(maps.Keys(by)) {
+		list = append(list, report.Line{Name: name, Share: by[name] / total})
+	}
+	slices.SortStableFunc(list, func(a, b report.Line) int { return cmp.Compare(b.Share, a.Share) })
+	return list
+}

@@ -1,0 +1,118 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"pitwall/bench/report"
+)
+
+// What a ramp raises.
+const (
+	rampConnections = "connections"
+	rampRate        = "rate"
+)
+
+// ramp raises the load in steps until the objective breaks or the plan's own
+// size is reached, and says what was carried.
+func (r *run) ramp() error {
+	load := float64(min(r.opt.From, r.plan.Connections))
+	most := float64(r.plan.Connections)
+	if r.opt.Ramp == rampRate {
+		load, most = float64(r.opt.From), r.plan.Rate
+		r.publisher.SetRate(load)
+	}
+	for {
+		step, err := r.step(load)
+		if err != nil {
+			return err
+		}
+		r.steps = append(r.steps, step)
+		if !step.Kept || load >= most {
+			return r.finish()
+		}
+		more := min(load*r.opt.Grow, most)
+		if r.opt.Ramp == rampRate {
+			r.publisher.SetRate(more)
+		} else if err := r.grow(int(more)-int(load), time.Second); err != nil {
+			return err
+		}
+		load = more
+		if err := pause(r.ctx, time.Second); err != nil { // what the change has stirred up
+			return err
+		}
+	}
+}
+
+// step measures one load.
+func (r *run) step(load float64) (report.Step, error) {
+	r.say.phase(fmt.Sprintf("measuring %s %s", report.Number(load), r.opt.Ramp), r.opt.Step)
+	broken, err := r.fleet.tally()
+	if err != nil {
+		return report.Step{}, err
+	}
+	r.began = time.Now()
+	r.ends = r.began.Add(r.opt.Step)
+	if err := r.fleet.measure(r.began, r.ends); err != nil {
+		return report.Step{}, err
+	}
+	r.sampler = newSampler(r.site, r.fleet, r.publisher)
+	ctx, cancel := context.WithDeadline(r.ctx, r.ends)
+	defer cancel()
+	if err := r.sampler.run(ctx, r.say); err != nil {
+		return report.Step{}, err
+	}
+	if err := pause(r.ctx, r.opt.P99+time.Second); err != nil { // for what is late, and its report
+		return report.Step{}, err
+	}
+	t, err := r.fleet.tally()
+	if err != nil {
+		return report.Step{}, err
+	}
+	a, b := r.sampler.first, r.sampler.last
+	seconds := b.at.Sub(a.at).Seconds()
+	h, _, _ := r.fleet.hists()
+	s := report.Step{Load: load, Deliveries: delivered(a, b) / seconds,
+		P50: ms(h.ValueAtQuantile(50)), P99: ms(h.ValueAtQuantile(99)), CPU: b.engines.Since(a.engines).CPU().Seconds() / seconds}
+	overflows := b.metrics.Since(a.metrics).Sum("processor_live_ring_overflows_total")
+	switch {
+	case s.P99 > float64(r.opt.P99.Milliseconds()):
+		s.Why = fmt.Sprintf("p99 is above %v", r.opt.P99)
+	case t.counts.Violations() > broken.counts.Violations() || t.counts.Lost > broken.counts.Lost:
+		s.Why = "positions or connections were lost"
+	case overflows > 0:
+		s.Why = fmt.Sprintf("%.0f pushes to full rings: spectators were conflated", overflows)
+	case r.opt.MaxCPU > 0 && s.CPU > r.opt.MaxCPU:
+		s.Why = fmt.Sprintf("the engine used more than %g cores", r.opt.MaxCPU)
+	default:
+		s.Kept = true
+	}
+	if r.sampler.busiest > mostBusy {
+		s.Why += " (a swarm process was busy: more than this cannot be told here)"
+	}
+	return s, nil
+}
+
+// capacity says what the steps have shown.
+func (r *run) capacity() string {
+	what := "spectators"
+	if r.opt.Ramp == rampRate {
+		what = "records/s"
+	}
+	kept, last := report.Step{}, report.Step{}
+	for _, s := range r.steps {
+		if last = s; s.Kept {
+			kept = s
+		}
+	}
+	if kept.Load == 0 {
+		return fmt.Sprintf("Not even %s %s are carried at p99 <= %v: %s.", report.Number(last.Load), what, r.opt.P99, last.Why)
+	}
+	text := fmt.Sprintf("This machine carries %s %s at p99 <= %v: %s deliveries/s, p99 %s ms, %.2f cores for the engine.",
+		report.Number(kept.Load), what, r.opt.P99, report.Number(kept.Deliveries), report.Number(kept.P99), kept.CPU)
+	if last.Kept {
+		return text + " That was the end of the ramp, not of the machine."
+	}
+	return text + fmt.Sprintf(" At %s %s.", report.Number(last.Load), last.Why)
+}

@@ -1,0 +1,120 @@
+package report
+
+import (
+	"fmt"
+	"io"
+	"math"
+	"math/rand/v2"
+	"slices"
+)
+
+const (
+	resamples  = 4000
+	confidence = 0.95
+	// leastChange is what is told as a change at all: less is no news, even
+	// where it is certain.
+	leastChange = 0.03
+)
+
+// Change is what has become of a figure between two reports.
+type Change struct {
+	Figure
+	Before, After float64 // medians
+	Low, High     float64 // the ratio lies between these with 95 % confidence
+	Verdict       string  // better, worse, changed, unclear, the same
+}
+
+// Compare compares the figures that both reports have, from their valid runs.
+// Two runs on each side are the least that says anything about noise: with
+// fewer every verdict is unclear.
+func Compare(before, after *Report) (list []Change) {
+	for _, f := range Figures() {
+		a, b := before.Values(f.Key), after.Values(f.Key)
+		if len(a) == 0 || len(b) == 0 {
+			continue
+		}
+		c := Change{Figure: f, Before: middle(a), After: middle(b)}
+		c.Low, c.High = interval(a, b)
+		c.Verdict = verdict(&c, min(len(a), len(b)))
+		list = append(list, c)
+	}
+	return list
+}
+
+func verdict(c *Change, runs int) string {
+	if c.Before == 0 && c.After == 0 {
+		return "the same"
+	}
+	if runs < 2 || math.IsNaN(c.Low) || math.IsInf(c.High, 0) {
+		return "unclear"
+	}
+	switch {
+	case c.Low > 1+leastChange:
+		return direction(c.Better, 1)
+	case c.High < 1-leastChange:
+		return direction(c.Better, -1)
+	case c.Low >= 1-leastChange && c.High <= 1+leastChange:
+		return "the same"
+	}
+	return "unclear"
+}
+
+func direction(better, went int) string {
+	switch better * went {
+	case 1:
+		return "better"
+	case -1:
+		return "worse"
+	}
+	return "changed"
+}
+
+// interval is the bootstrap interval of the ratio of the medians: both sides
+// are drawn again and again from their own runs. The seed is fixed, so that
+// the same reports give the same verdict.
+func interval(a, b []float64) (low, high float64) {
+	rng := rand.New(rand.NewPCG(1, 2))
+	ratios := make([]float64, resamples)
+	draw := func(v []float64) float64 {
+		s := make([]float64, len(v))
+		for i := range s {
+			s[i] = v[rng.IntN(len(v))]
+		}
+		return middle(s)
+	}
+	for i := range ratios {
+		ratios[i] = draw(b) / draw(a)
+	}
+	slices.Sort(ratios)
+	tail := (1 - confidence) / 2
+	return ratios[int(tail*resamples)], ratios[int((1-tail)*resamples)-1]
+}
+
+// middle is the median; of an even number the mean of the two in the middle.
+func middle(v []float64) float64 {
+	s := slices.Sorted(slices.Values(v))
+	n := len(s)
+	return (s[(n-1)/2] + s[n/2]) / 2
+}
+
+// WriteComparison writes the changes and reports whether one is for the worse.
+func WriteComparison(w io.Writer, before, after *Report) (worse bool) {
+	if before.Scenario != after.Scenario || !slices.Equal(before.Settings, after.Settings) {
+		fmt.Fprintf(w, "CAUTION: not the same load: %s %v and %s %v\n", before.Scenario, before.Settings, after.Scenario, after.Settings)
+	}
+	if before.Machine != after.Machine {
+		fmt.Fprintln(w, "CAUTION: not the same machine: ratios may hold, times do not")
+	}
+	for _, r := range []*Report{before, after} {
+		if n := slices.IndexFunc(r.Runs, func(x Run) bool { return x.Valid }); n < 0 {
+			fmt.Fprintf(w, "CAUTION: no run of %s is valid\n", r.Started.Format("2006-01-02 15:04:05"))
+		}
+	}
+	fmt.Fprintf(w, "%-30s %12s %12s %8s   %-17s %s\n", "", "before", "after", "ratio", "95 % of ratios", "")
+	for _, c := range Compare(before, after) {
+		fmt.Fprintf(w, "%-30s %12s %12s %8s   %-17s %s\n", c.Key, Number(c.Before), Number(c.After), Number(c.After/c.Before),
+			Number(c.Low)+" - "+Number(c.High), c.Verdict)
+		worse = worse || c.Verdict == "worse"
+	}
+	return worse
+}

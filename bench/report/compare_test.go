@@ -1,0 +1,62 @@
+package report
+
+import (
+	"bytes"
+	"strings"
+	"testing"
+)
+
+func TestCompare(t *testing.T) {
+	const lower, higher, neither = "cpu_us_per_delivery", "archive_rows_per_s", "ring_overflows"
+	tests := []struct {
+		name          string
+		key           string
+		before, after []float64
+		want          string
+	}{
+		{"slower", lower, []float64{10, 10.2, 9.9}, []float64{12, 12.3, 11.8}, "worse"},
+		{"quicker", lower, []float64{10, 10.2, 9.9}, []float64{8, 8.1, 7.9}, "better"},
+		{"fewer rows", higher, []float64{100, 101, 99}, []float64{80, 81, 79}, "worse"},
+		{"more rows", higher, []float64{100, 101, 99}, []float64{120, 121, 119}, "better"},
+		{"neither good nor bad", neither, []float64{100, 101, 99}, []float64{120, 121, 119}, "changed"},
+		{"within the noise", lower, []float64{8, 10, 12}, []float64{9, 11, 13}, "unclear"},
+		{"less than worth telling", lower, []float64{10, 10.01, 10.02}, []float64{10.1, 10.11, 10.12}, "the same"},
+		{"one run says nothing about noise", lower, []float64{10}, []float64{20}, "unclear"},
+		{"nothing and nothing", lower, []float64{0, 0}, []float64{0, 0}, "the same"},
+		{"from nothing", lower, []float64{0, 0}, []float64{1, 1}, "unclear"},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			list := Compare(reportOf(tt.key, tt.before...), reportOf(tt.key, tt.after...))
+			if len(list) != 1 || list[0].Key != tt.key || list[0].Verdict != tt.want {
+				t.Errorf("%v and %v: got %+v, want %s", tt.before, tt.after, list, tt.want)
+			}
+		})
+	}
+}
+
+// TestInvalidRunsDoNotCount where there is a valid one.
+func TestInvalidRunsDoNotCount(t *testing.T) {
+	r := reportOf("cpu_cores", 1, 50)
+	r.Runs[1].Valid = false
+	if v, _ := r.Median("cpu_cores"); v != 1 {
+		t.Errorf("median %v, want that of the valid run, 1", v)
+	}
+}
+
+func TestWriteComparison(t *testing.T) {
+	var b bytes.Buffer
+	before, after := reportOf("cpu_cores", 1, 1, 1), reportOf("cpu_cores", 2, 2, 2)
+	after.Settings = []Setting{{"connections", "5"}}
+	if !WriteComparison(&b, before, after) {
+		t.Error("twice the processor time is not for the worse")
+	}
+	for _, want := range []string{"CAUTION: not the same load", "cpu_cores", "worse"} {
+		if !strings.Contains(b.String(), want) {
+			t.Errorf("the comparison does not say %q:\n%s", want, b.String())
+		}
+	}
+	if WriteComparison(&b, after, before) {
+		t.Error("half the processor time is for the worse")
+	}
+}

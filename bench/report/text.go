@@ -1,0 +1,119 @@
+package report
+
+import (
+	"fmt"
+	"io"
+	"math"
+	"strings"
+)
+
+// Text writes a report for a terminal.
+func Text(w io.Writer, r *Report) {
+	fmt.Fprintf(w, "\n%s: %s\n", r.Scenario, r.About)
+	m := r.Machine
+	fmt.Fprintf(w, "%d CPUs (%s), %d MB, Linux %s, %s\n", m.CPUs, m.Model, m.MemoryMB, m.Kernel, m.Go)
+	for _, s := range r.Settings {
+		fmt.Fprintf(w, "  %-14s %s\n", s.Name, s.Value)
+	}
+	if len(r.Runs) > 0 {
+		fmt.Fprintf(w, "\n%-30s %14s %s\n", "", "median", spreadHead(r))
+	}
+	for _, f := range Figures() {
+		values := r.Values(f.Key)
+		if len(values) == 0 {
+			continue
+		}
+		v, _ := r.Median(f.Key)
+		fmt.Fprintf(w, "%-30s %14s %s%s\n", f.Key, strings.TrimSpace(Number(v)+" "+f.Unit), spread(r, values), f.What)
+	}
+	for i := range r.Runs {
+		textRun(w, r, i)
+	}
+	textRamp(w, r)
+}
+
+func spreadHead(r *Report) string {
+	if len(r.Runs) < 2 {
+		return ""
+	}
+	return fmt.Sprintf("%-20s", "least - most")
+}
+
+func spread(r *Report, values []float64) string {
+	if len(r.Runs) < 2 {
+		return ""
+	}
+	low, high := math.Inf(1), math.Inf(-1)
+	for _, v := range values {
+		low, high = min(low, v), max(high, v)
+	}
+	return fmt.Sprintf("%-20s", Number(low)+" - "+Number(high))
+}
+
+func textRun(w io.Writer, r *Report, i int) {
+	run := &r.Runs[i]
+	name := "the run"
+	if len(r.Runs) > 1 {
+		name = fmt.Sprintf("run %d", i+1)
+	}
+	c := run.Counts
+	fmt.Fprintf(w, "\n%s: checked %d positions and %d of snapshots: %d gaps, %d duplicates, %d out of order, %d stray, %d missing at the end, %d broken frames\n",
+		name, c.Deliveries, c.SnapshotItems, c.Gaps, c.Duplicates, c.Reordered, c.Stray, run.Missing, c.Broken)
+	if c.Lost+c.Refused+c.Foreign+c.Lagged > 0 {
+		fmt.Fprintf(w, "  %d connections lost, %d refused, %d positions of others, %d lagged snapshots that leave out %d updates\n",
+			c.Lost, c.Refused, c.Foreign, c.Lagged, c.Conflated)
+	}
+	if run.Valid {
+		fmt.Fprintln(w, "  valid")
+	}
+	for _, why := range run.Why {
+		fmt.Fprintln(w, "  NOT VALID:", why)
+	}
+	for _, n := range run.Notes {
+		fmt.Fprintln(w, "  note:", n)
+	}
+	for _, p := range run.Profile {
+		textProfile(w, p)
+	}
+}
+
+func textProfile(w io.Writer, p Profile) {
+	fmt.Fprintf(w, "  profile %s: %s\n", p.Kind, p.File)
+	if len(p.Top) == 0 {
+		return
+	}
+	fmt.Fprintf(w, "    %d samples, %.1f %% inside system calls; by room:\n", p.Samples, 100*p.Kernel)
+	for _, l := range p.Rooms {
+		fmt.Fprintf(w, "    %5.1f %%  %s\n", 100*l.Share, l.Name)
+	}
+	fmt.Fprintln(w, "    by function:")
+	for _, l := range p.Top {
+		fmt.Fprintf(w, "    %5.1f %%  %s\n", 100*l.Share, l.Name)
+	}
+}
+
+func textRamp(w io.Writer, r *Report) {
+	if len(r.Ramp) == 0 {
+		return
+	}
+	fmt.Fprintf(w, "\n%12s %14s %10s %10s %8s\n", "load", "deliveries/s", "p50 ms", "p99 ms", "cores")
+	for _, s := range r.Ramp {
+		fmt.Fprintf(w, "%12s %14s %10s %10s %8.2f  %s\n", Number(s.Load), Number(s.Deliveries), Number(s.P50), Number(s.P99), s.CPU, s.Why)
+	}
+	fmt.Fprintln(w, "\n"+r.Capacity)
+}
+
+// Number writes a figure with three significant digits or more.
+func Number(v float64) string {
+	switch a := math.Abs(v); {
+	case v == math.Trunc(v) && a < 1e15:
+		return fmt.Sprintf("%.0f", v)
+	case a >= 100:
+		return fmt.Sprintf("%.0f", v)
+	case a >= 10:
+		return fmt.Sprintf("%.1f", v)
+	case a >= 1:
+		return fmt.Sprintf("%.2f", v)
+	}
+	return fmt.Sprintf("%.3g", v)
+}

@@ -1,0 +1,218 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"flag"
+	"io"
+	"os"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/alecthomas/kong"
+	"github.com/google/pprof/profile"
+
+	"pitwall/bench/report"
+)
+
+var update = flag.Bool("update", false, "write testdata/baseline.json anew")
+
+// command parses a command line of bench run.
+func command(t *testing.T, args ...string) *runCmd {
+	t.Helper()
+	var c cli
+	p, err := kong.New(&c)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := p.Parse(append([]string{"run"}, args...)); err != nil {
+		t.Fatal(err)
+	}
+	return &c.Run
+}
+
+// bound is a line of the baseline: what a figure was, and how far it may grow.
+type bound struct {
+	Figure    string
+	Value     float64
+	Tolerance float64 // of the value
+}
+
+// TestBaseline makes a short run with everything real and holds its ratios and
+// counts against the committed ones. Times are not among them: they are the
+// machine's.
+func TestBaseline(t *testing.T) {
+	const file = "testdata/baseline.json"
+	dir := t.TempDir()
+	c := command(t, "stadium", "--connections=100", "--rate=1000", "--duration=3s", "--warmup=1s", "--connect=200ms",
+		"--profile=goroutine", "--profile-dir="+dir, "--json="+dir+"/r.json", "--html="+dir+"/r.html")
+	rep, err := c.measure(t.Context(), io.Discard)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := c.write(rep); err != nil {
+		t.Fatal(err)
+	}
+	run := rep.Runs[0]
+	if n := run.Counts.Violations() + run.Missing + run.Counts.Refused + run.Counts.Lost; n > 0 || run.Counts.Deliveries < 100*1000 {
+		t.Fatalf("%+v, %d missing: want all of at least 100,000 deliveries", run.Counts, run.Missing)
+	}
+	b, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var bounds []bound
+	if err := json.Unmarshal(b, &bounds); err != nil {
+		t.Fatal(err)
+	}
+	for i := range bounds {
+		x := &bounds[i]
+		got, ok := run.Figures[x.Figure]
+		if *update {
+			x.Value = got
+			continue
+		}
+		if !ok || got > x.Value*(1+x.Tolerance) {
+			t.Errorf("%s is %.3f, the baseline is %.3f and %.0f %% more are allowed (go test ./bench -run Baseline -update, if that is meant)",
+				x.Figure, got, x.Value, 100*x.Tolerance)
+		}
+	}
+	if *update {
+		out, err := json.MarshalIndent(bounds, "", "  ")
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(file, append(out, '\n'), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	checkRooms(t, run.Profile)
+}
+
+// checkRooms sees that the engine's goroutines carry the names of their rooms.
+func checkRooms(t *testing.T, profiles []report.Profile) {
+	t.Helper()
+	if len(profiles) != 1 {
+		t.Fatalf("%d profiles, want one", len(profiles))
+	}
+	b, err := os.ReadFile(profiles[0].File)
+	if err != nil {
+		t.Fatal(err)
+	}
+	prof, err := profile.Parse(bytes.NewReader(b))
+	if err != nil {
+		t.Fatal(err)
+	}
+	rooms, _ := byRoom(prof)
+	for _, want := range []string{"shards", "feed", "live server/write", "event map"} {
+		if rooms[want] == 0 {
+			t.Errorf("no goroutine of %q in %v", want, rooms)
+		}
+	}
+}
+
+// runWith makes a short run in which something happens.
+func runWith(t *testing.T, during func(*run) error, args ...string) *report.Run {
+	t.Helper()
+	c := command(t, append([]string{"stadium", "--connections=20", "--duration=3s", "--warmup=200ms", "--connect=50ms"}, args...)...)
+	sc, err := find("stadium")
+	if err != nil {
+		t.Fatal(err)
+	}
+	sc.during = during
+	c.apply(&sc.plan)
+	r := &run{ctx: t.Context(), sc: sc, plan: sc.plan, opt: c, say: &teller{w: io.Discard}, out: new(report.Run), ident: "test"}
+	if err := r.do(); err != nil {
+		t.Fatal(err)
+	}
+	return r.out
+}
+
+// TestStalledHarnessSaysSo stops a swarm process for a while: nothing is lost,
+// but the latencies are not Pitwall's.
+func TestStalledHarnessSaysSo(t *testing.T) {
+	out := runWith(t, func(r *run) error {
+		p := r.fleet.crews[0].cmd.Process
+		if err := p.Signal(syscall.SIGSTOP); err != nil {
+			return err
+		}
+		if err := pause(r.ctx, 2*mostStall); err != nil {
+			return err
+		}
+		return p.Signal(syscall.SIGCONT)
+	})
+	if why := strings.Join(out.Why, "; "); out.Valid || !strings.Contains(why, "swarm process was busy or held up") {
+		t.Errorf("valid %t, %q; want not valid, since a swarm process was held up", out.Valid, why)
+	}
+	if n := out.Counts.Violations() + out.Missing; n > 0 {
+		t.Errorf("%+v, %d missing: a stopped client loses nothing", out.Counts, out.Missing)
+	}
+}
+
+// TestLatePublisherSaysSo stops Redis for a while, so that records cannot go
+// out when they are due.
+func TestLatePublisherSaysSo(t *testing.T) {
+	out := runWith(t, func(r *run) error {
+		if err := syscall.Kill(r.site.RedisPID(), syscall.SIGSTOP); err != nil {
+			return err
+		}
+		err := pause(r.ctx, time.Second)
+		if cerr := syscall.Kill(r.site.RedisPID(), syscall.SIGCONT); cerr != nil {
+			return cerr
+		}
+		return err
+	})
+	if why := strings.Join(out.Why, "; "); out.Valid || !strings.Contains(why, "the publisher was behind") {
+		t.Errorf("valid %t, %q; want not valid, since the publisher was behind", out.Valid, why)
+	}
+	if p99 := out.Figures["latency_max_ms"]; p99 < 800 {
+		t.Errorf("the longest latency is %.0f ms, want that of the records that were due while Redis stood still", p99)
+	}
+}
+
+// TestArchiveIsCounted compares the table with what was published.
+func TestArchiveIsCounted(t *testing.T) {
+	c := command(t, "archive", "--connections=5", "--rate=500", "--duration=2s", "--warmup=200ms", "--connect=50ms")
+	rep, err := c.measure(t.Context(), io.Discard)
+	if err != nil {
+		t.Fatal(err)
+	}
+	run := rep.Runs[0]
+	if run.Figures["archive_rows_per_s"] == 0 || len(run.Notes) > 0 {
+		t.Errorf("%.0f rows/s, notes %q; want rows, and all of them", run.Figures["archive_rows_per_s"], run.Notes)
+	}
+}
+
+// TestRampEndsWithCapacity goes up two steps.
+func TestRampEndsWithCapacity(t *testing.T) {
+	c := command(t, "stadium", "--connections=20", "--warmup=200ms", "--connect=50ms", "--ramp=connections", "--from=10", "--grow=2", "--step=1s", "--p99=2s")
+	rep, err := c.measure(t.Context(), io.Discard)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(rep.Ramp) != 2 || rep.Ramp[1].Load != 20 || !strings.Contains(rep.Capacity, "carries 20 spectators") {
+		t.Errorf("steps %+v, %q; want 10 and 20 spectators, both carried", rep.Ramp, rep.Capacity)
+	}
+}
+
+// TestTargetThatIsNotThere fails before anything is measured.
+func TestTargetThatIsNotThere(t *testing.T) {
+	for _, args := range [][]string{
+		{"stadium", "--target=http://127.0.0.1:1/live"},
+		{"stadium", "--target=ws://127.0.0.1:1/live", "--redis=redis://127.0.0.1:1"},
+		{"nosuch"},
+		{"stadium", "--rate=500000"},
+		{"stadium", "--events=300"},
+	} {
+		ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+		var said bytes.Buffer
+		_, err := command(t, args...).measure(ctx, &said)
+		cancel()
+		if err == nil {
+			t.Errorf("bench %q gave no error:\n%s", args, said.String())
+		}
+	}
+}

@@ -1,0 +1,287 @@
+package site
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net/url"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+	"syscall"
+	"time"
+
+	"pitwall/engine/servers"
+)
+
+// readyWithin bounds the start of an engine.
+const readyWithin = time.Minute
+
+// Options say what is put up.
+type Options struct {
+	Postgres bool     // a PostgreSQL; otherwise the engine has its embedded database
+	Archive  bool     // the engine writes positions to the database
+	Engines  int      // processes
+	Args     []string // further flags of pitwall serve; they win
+	Roster   []Entry
+
+	// Peer is another server that takes Pitwall's place, with its flags: see
+	// bench/peers. It knows no roster and keeps nothing.
+	Peer     string
+	PeerArgs []string
+}
+
+// Entry says that a device takes part in an event.
+type Entry struct{ Event, Entry, Device string }
+
+// Engine is one process of Pitwall.
+type Engine struct {
+	Addr string // host:port of the spectators' listener
+	Path string // of the upgrade
+	Ops  string // host:port of the private listener, "" when it is not known
+	PID  int    // 0 when it is not on this machine
+
+	proc *servers.Process
+}
+
+// Site is what a run is made against.
+type Site struct {
+	RedisURL string
+	Engines  []*Engine
+	Dir      string // for files of the run; gone after Close
+
+	opt      Options
+	bin      string
+	redis    *servers.Redis
+	postgres *servers.Cluster
+}
+
+// Start builds and starts everything. What was started before an error, or
+// before the end of ctx, is stopped again.
+func Start(ctx context.Context, o Options) (_ *Site, err error) {
+	dir, err := os.MkdirTemp("", "pitwall-bench-")
+	if err != nil {
+		return nil, fmt.Errorf("make a folder: %w", err)
+	}
+	s := &Site{opt: o, Dir: dir, bin: filepath.Join(dir, "pitwall")}
+	defer func() {
+		if err != nil {
+			err = errors.Join(err, s.Close())
+		}
+	}()
+	if err := s.build(ctx); err != nil {
+		return nil, err
+	}
+	// A client that is slow to take its replies must not be cut off by a limit.
+	if s.redis, err = servers.StartRedis(dir, "--client-output-buffer-limit", "normal 0 0 0"); err != nil {
+		return nil, err
+	}
+	s.RedisURL = s.redis.URL()
+	if o.Postgres {
+		if err := s.startPostgres(ctx); err != nil {
+			return nil, err
+		}
+	}
+	if o.Peer == "" {
+		if err := s.Import(ctx, o.Roster); err != nil {
+			return nil, err
+		}
+	}
+	for i := range o.Engines {
+		e, err := s.startEngine(ctx, i)
+		if err != nil {
+			return nil, err
+		}
+		s.Engines = append(s.Engines, e)
+	}
+	return s, nil
+}
+
+// build builds what is to be measured.
+func (s *Site) build(ctx context.Context) error {
+	cmd := exec.CommandContext(ctx, "go", "build", "-o", s.bin, "pitwall/cmd/pitwall")
+	if s.opt.Peer != "" {
+		out, err := exec.CommandContext(ctx, "go", "list", "-m", "-f", "{{.Dir}}", "pitwall").Output()
+		if err != nil {
+			return fmt.Errorf("find the source tree (run bench from it): %w", err)
+		}
+		cmd = exec.CommandContext(ctx, "go", "build", "-o", s.bin, ".")
+		cmd.Dir = filepath.Join(strings.TrimSpace(string(out)), "bench", "peers")
+	}
+	if out, err := cmd.CombinedOutput(); err != nil {
+		return fmt.Errorf("build what is to be measured (run bench from its source tree): %w\n%s", err, out)
+	}
+	return nil
+}
+
+// Running is an installation that runs already: the URL of its spectators'
+// listener (ws://host:port/live), its Redis, and its private listener, which
+// may be left out. pid is its process, 0 when that is not on this machine.
+func Running(target, redisURL, ops string, pid int) (*Site, error) {
+	u, err := url.Parse(target)
+	if err != nil || u.Scheme != "ws" || u.Host == "" {
+		return nil, fmt.Errorf("--target is %q, wanted is ws://host:port/live", target)
+	}
+	host := u.Host
+	if u.Port() == "" {
+		host += ":80"
+	}
+	path := u.RequestURI()
+	if path == "/" {
+		path = "/live"
+	}
+	dir, err := os.MkdirTemp("", "pitwall-bench-")
+	if err != nil {
+		return nil, fmt.Errorf("make a folder: %w", err)
+	}
+	return &Site{RedisURL: redisURL, Dir: dir, Engines: []*Engine{{Addr: host, Path: path, Ops: ops, PID: pid}}}, nil
+}
+
+// Own reports whether the site was started by us.
+func (s *Site) Own() bool { return s.redis != nil }
+
+// RedisPID is the process of our own Redis, 0 when it is somebody else's.
+func (s *Site) RedisPID() int {
+	if s.redis == nil {
+		return 0
+	}
+	return s.redis.PID()
+}
+
+// PostgresPID is the process of our own PostgreSQL, 0 without one.
+func (s *Site) PostgresPID() int {
+	if s.postgres == nil {
+		return 0
+	}
+	return s.postgres.PID()
+}
+
+func (s *Site) startPostgres(ctx context.Context) error {
+	var err error
+	if s.postgres, err = servers.NewCluster(); err != nil {
+		return err
+	}
+	if _, err := s.postgres.Query(s.postgres.URL("postgres"), "CREATE DATABASE bench"); err != nil {
+		return fmt.Errorf("create a database: %w", err)
+	}
+	return s.pitwall(ctx, "migrate")
+}
+
+// database is the flags that name the database.
+func (s *Site) database() []string {
+	if s.postgres != nil {
+		return []string{"--database-url=" + s.postgres.URL("bench")}
+	}
+	return []string{"--data-dir=" + filepath.Join(s.Dir, "data")}
+}
+
+// Rows is how many positions the table of our own PostgreSQL has.
+func (s *Site) Rows() (int64, error) {
+	text, err := s.postgres.Query(s.postgres.URL("bench"), "SELECT count(*) FROM positions")
+	if err != nil {
+		return 0, fmt.Errorf("count the rows: %w", err)
+	}
+	return strconv.ParseInt(text, 10, 64)
+}
+
+// pitwall runs one of the program's short commands.
+func (s *Site) pitwall(ctx context.Context, args ...string) error {
+	cmd := exec.CommandContext(ctx, s.bin, append(args, s.database()...)...)
+	cmd.Env = []string{"PATH=" + os.Getenv("PATH")}
+	if out, err := cmd.CombinedOutput(); err != nil {
+		return fmt.Errorf("pitwall %s: %w\n%s", strings.Join(args, " "), err, out)
+	}
+	return nil
+}
+
+// Import puts entries into the roster; an entry that is known moves to its
+// event.
+func (s *Site) Import(ctx context.Context, roster []Entry) error {
+	var b bytes.Buffer
+	b.WriteString("event_id,entry_id,device_id\n")
+	for _, e := range roster {
+		fmt.Fprintf(&b, "%s,%s,%s\n", e.Event, e.Entry, e.Device)
+	}
+	file := filepath.Join(s.Dir, "roster.csv")
+	if err := os.WriteFile(file, b.Bytes(), 0o600); err != nil {
+		return fmt.Errorf("write the roster: %w", err)
+	}
+	return s.pitwall(ctx, "roster", "import", file)
+}
+
+func (s *Site) startEngine(ctx context.Context, i int) (*Engine, error) {
+	args := s.engineArgs(i)
+	cmd := exec.Command(s.bin, args...)
+	cmd.Env = []string{"PATH=" + os.Getenv("PATH")}
+	log := filepath.Join(s.Dir, fmt.Sprintf("pitwall-%d.log", i))
+	proc, err := servers.StartProcess(cmd, log, syscall.SIGKILL)
+	if err != nil {
+		return nil, err
+	}
+	e := &Engine{Path: "/live", PID: proc.PID(), proc: proc}
+	err = proc.WaitReady(readyWithin, func() bool { return ctx.Err() != nil || e.readAddrs(log) })
+	if err = errors.Join(err, ctx.Err()); err != nil {
+		return nil, errors.Join(err, proc.End(syscall.SIGKILL))
+	}
+	return e, nil
+}
+
+func (s *Site) engineArgs(i int) []string {
+	if s.opt.Peer != "" {
+		return append([]string{"-kind=" + s.opt.Peer, "-redis-url=" + s.RedisURL}, s.opt.PeerArgs...)
+	}
+	args := append([]string{"serve", "--redis-url=" + s.RedisURL, "--http-addr=127.0.0.1:0", "--ops-addr=127.0.0.1:0",
+		"--log-format=json", "--live-drain-ms=100"}, s.database()...)
+	if !s.opt.Archive || i > 0 { // one process archives: it is the same work for any number of spectators
+		args = append(args, "--no-archive")
+	}
+	return append(args, s.opt.Args...)
+}
+
+// readAddrs looks for the line that says where the engine listens.
+func (e *Engine) readAddrs(log string) bool {
+	b, _ := os.ReadFile(log)
+	for line := range bytes.Lines(b) {
+		var l struct{ Msg, HTTP, Ops string }
+		if json.Unmarshal(line, &l) == nil && l.Msg == "ready" {
+			e.Addr, e.Ops = l.HTTP, l.Ops
+			return true
+		}
+	}
+	return false
+}
+
+// Log is what the engines have logged, less the usual.
+func (s *Site) Log() (lines []string) {
+	logs, _ := filepath.Glob(filepath.Join(s.Dir, "pitwall-*.log"))
+	for _, name := range logs {
+		b, _ := os.ReadFile(name)
+		for line := range bytes.Lines(b) {
+			if !bytes.Contains(line, []byte(`"level":"INFO"`)) && bytes.HasPrefix(line, []byte("{")) {
+				lines = append(lines, strings.TrimSpace(string(line)))
+			}
+		}
+	}
+	return lines
+}
+
+// Close stops what Start has started, the engines first, and removes the
+// folder. Calling it twice is no error.
+func (s *Site) Close() error {
+	var errs []error
+	for _, e := range s.Engines {
+		errs = append(errs, e.proc.End(syscall.SIGTERM))
+	}
+	if s.redis != nil {
+		errs = append(errs, s.redis.End(syscall.SIGTERM))
+	}
+	if s.postgres != nil {
+		errs = append(errs, s.postgres.Remove())
+	}
+	return errors.Join(append(slices.Clip(errs), os.RemoveAll(s.Dir))...)
+}

@@ -1,0 +1,66 @@
+package main
+
+import (
+	"bufio"
+	"bytes"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"testing"
+)
+
+// TestCtrlC interrupts a run in the middle: everything that it started is gone.
+func TestCtrlC(t *testing.T) {
+	tmp := t.TempDir()
+	cmd := exec.Command(os.Args[0], "run", "stadium", "--connections=10", "--duration=10m", "--connect=50ms", "--warmup=10ms")
+	cmd.Env = append(os.Environ(), asProgram+"=1", "TMPDIR="+tmp)
+	out, err := cmd.StderrPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = cmd.Process.Kill() }()
+	var said []string
+	for lines := bufio.NewScanner(out); lines.Scan(); {
+		said = append(said, lines.Text())
+		if strings.Contains(lines.Text(), "measuring") {
+			if n := len(running(t, tmp)); n < 2 {
+				t.Errorf("%d processes of the run, want Redis and Pitwall", n)
+			}
+			if err := cmd.Process.Signal(syscall.SIGINT); err != nil {
+				t.Error(err)
+			}
+		}
+	}
+	if err := cmd.Wait(); err == nil {
+		t.Error("an interrupted run ended with success")
+	}
+	if left := running(t, tmp); len(left) > 0 {
+		t.Errorf("still running after the end: %q\n%s", left, strings.Join(said, "\n"))
+	}
+	if left, _ := filepath.Glob(filepath.Join(tmp, "*")); len(left) > 0 {
+		t.Errorf("left behind: %q\n%s", left, strings.Join(said, "\n"))
+	}
+}
+
+// running lists the processes that were started with something of a folder, or
+// in it: Redis writes its own command line.
+func running(t *testing.T, folder string) (list []string) {
+	t.Helper()
+	files, err := filepath.Glob("/proc/[0-9]*/cmdline")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, f := range files {
+		b, _ := os.ReadFile(f)
+		cwd, _ := os.Readlink(filepath.Join(filepath.Dir(f), "cwd"))
+		if bytes.Contains(b, []byte(folder)) || strings.HasPrefix(cwd, folder) {
+			list = append(list, string(bytes.ReplaceAll(b, []byte{0}, []byte(" "))))
+		}
+	}
+	return list
+}

@@ -1,0 +1,222 @@
+package swarm
+
+import "bytes"
+
+// What a client knows of a device, besides the number of the last record seen.
+const (
+	unseen = 0
+	anyone = 1<<32 - 1 // has just joined the event: the next number is the first
+	away   = 1<<32 - 2 // has left the event: nothing may come
+)
+
+// checker looks at what clients are sent. It belongs to the loop.
+type checker struct {
+	cfg    *Config
+	key    []byte   // "deviceId":" and the prefix of our devices
+	live   [][]byte // by event: the start of its position frames, up to the number
+	counts Counts
+	from   int64 // records due from here
+	to     int64 // to here are measured
+	fast   Hist
+	slow   Hist
+}
+
+func newChecker(cfg *Config) *checker {
+	c := &checker{cfg: cfg, key: []byte(`"deviceId":"` + cfg.Prefix), fast: NewHist(), slow: NewHist()}
+	for _, e := range cfg.Events {
+		c.live = append(c.live, []byte(`{"type":"position","topic":"event:`+e.Name+`",`+string(c.key)))
+	}
+	return c
+}
+
+// item is one position of ours.
+type item struct {
+	device int
+	n      int64
+	at     int64
+}
+
+// number reads the decimal number at the start of b.
+func number(b []byte) (v int64, digits int) {
+	for digits < len(b) && b[digits]-'0' <= 9 {
+		v = v*10 + int64(b[digits]-'0')
+		digits++
+	}
+	return v, digits
+}
+
+var (
+	keyN  = []byte(`"n":`)
+	keyAt = []byte(`,"at":`)
+)
+
+// tail reads "n" and "at" from the end of a position, which they close.
+func tail(b []byte) (n, at int64, ok bool) {
+	i := len(b)
+	for i > 0 && b[i-1] == '}' {
+		i--
+	}
+	end := i
+	for i > 0 && b[i-1]-'0' <= 9 {
+		i--
+	}
+	if !bytes.HasSuffix(b[:i], keyAt) {
+		return 0, 0, false
+	}
+	at, _ = number(b[i:end])
+	i -= len(keyAt)
+	end = i
+	for i > 0 && b[i-1]-'0' <= 9 {
+		i--
+	}
+	if !bytes.HasSuffix(b[:i], keyN) {
+		return 0, 0, false
+	}
+	n, _ = number(b[i:end])
+	return n, at, true
+}
+
+// position is a live position frame, the common case.
+func (c *checker) position(k *client, m []byte, now int64) bool {
+	start := c.live[k.event]
+	if !bytes.HasPrefix(m, start) {
+		return false
+	}
+	device, digits := number(m[len(start):])
+	n, at, ok := tail(m)
+	if digits == 0 || !ok {
+		return false
+	}
+	c.one(k, item{int(device), n, at}, now)
+	return true
+}
+
+// scan calls f with each position of ours in m. Whoever sent it and in what
+// envelope does not matter, so that other servers can be measured too.
+func (c *checker) scan(m []byte, f func(item)) (found int) {
+	for {
+		i := bytes.Index(m, c.key)
+		if i < 0 {
+			return found
+		}
+		m = m[i+len(c.key):]
+		device, digits := number(m)
+		i = bytes.Index(m, keyN)
+		if digits == 0 || i < 0 {
+			c.counts.Foreign++
+			continue
+		}
+		n, digits := number(m[i+len(keyN):])
+		rest := m[i+len(keyN)+digits:]
+		if !bytes.HasPrefix(rest, keyAt) {
+			c.counts.Foreign++
+			continue
+		}
+		at, _ := number(rest[len(keyAt):])
+		f(item{int(device), n, at})
+		found++
+	}
+}
+
+// slot is where a client remembers a device, nil when it is not one of its
+// event.
+func (c *checker) slot(k *client, device int) *uint32 {
+	e := &c.cfg.Events[k.event]
+	if device < e.First || device >= e.First+e.Devices {
+		return nil
+	}
+	if k.last == nil {
+		k.last = make([]uint32, e.Devices)
+	}
+	return &k.last[device-e.First]
+}
+
+// one takes a live position.
+func (c *checker) one(k *client, p item, now int64) {
+	if p.n <= c.cfg.Base {
+		c.counts.Foreign++
+		return
+	}
+	c.counts.Deliveries++
+	n := uint32(p.n - c.cfg.Base)
+	last := c.slot(k, p.device)
+	if last == nil || *last == away {
+		c.counts.Stray++
+		return
+	}
+	switch {
+	case *last == anyone: // the value that it had, as old as it is: no latency
+		*last = n
+		return
+	case n == *last+1:
+	case n == *last:
+		c.counts.Duplicates++
+	case n < *last:
+		c.counts.Reordered++
+		return
+	case c.cfg.Interval == 0:
+		c.counts.Gaps += int64(n - *last - 1)
+	}
+	*last = n
+	if p.at >= c.from && p.at < c.to {
+		if k.slow {
+			c.slow.Record(now - p.at)
+		} else {
+			c.fast.Record(now - p.at)
+		}
+	}
+}
+
+// known takes a position of a snapshot, which may repeat or jump forward.
+func (c *checker) known(k *client, p item) {
+	c.counts.SnapshotItems++
+	if p.n <= c.cfg.Base {
+		return // of an earlier run
+	}
+	n, last := uint32(p.n-c.cfg.Base), c.slot(k, p.device)
+	switch {
+	case last == nil:
+		c.counts.Stray++
+	case *last != anyone && *last != away && n < *last:
+		c.counts.Reordered++
+	default:
+		*last = n
+	}
+}
+
+// moved takes a roster frame: devices that join may begin anywhere, those that
+// leave must be silent.
+func (c *checker) moved(k *client, m []byte) {
+	added, removed, _ := bytes.Cut(m, []byte(`"removed":[`))
+	for _, half := range []struct {
+		text []byte
+		mark uint32
+	}{{added, anyone}, {removed, away}} {
+		name := []byte(`"` + c.cfg.Prefix)
+		for i := bytes.Index(half.text, name); i >= 0; i = bytes.Index(half.text, name) {
+			half.text = half.text[i+len(name):]
+			device, _ := number(half.text)
+			if last := c.slot(k, int(device)); last != nil {
+				*last = half.mark
+			}
+		}
+	}
+}
+
+// missing is how many of the records published a client has not come to.
+func (c *checker) missing(k *client, published []uint32) (n int64) {
+	e := &c.cfg.Events[k.event]
+	for i := range e.Devices {
+		want, last := published[e.First+i], uint32(unseen)
+		if k.last != nil {
+			last = k.last[i]
+		}
+		if last == away || last == anyone || c.cfg.Roving && last == unseen {
+			continue
+		}
+		if last < want {
+			n += int64(want - last)
+		}
+	}
+	return n
+}

@@ -1,0 +1,49 @@
+package main
+
+import (
+	"io"
+	"strconv"
+	"testing"
+
+	"pitwall/bench/site"
+)
+
+// TestTarget measures an installation that somebody else has started, twice:
+// the second run must not take the last values of the first for its own.
+func TestTarget(t *testing.T) {
+	sizes := []string{"stadium", "--connections=10", "--devices=20", "--rate=100", "--duration=1s", "--warmup=200ms", "--connect=50ms"}
+	c := command(t, sizes...)
+	sc, err := find("stadium")
+	if err != nil {
+		t.Fatal(err)
+	}
+	c.apply(&sc.plan)
+	s, err := site.Start(t.Context(), site.Options{Engines: 1, Roster: sc.plan.roster()})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() {
+		if err := s.Close(); err != nil {
+			t.Error(err)
+		}
+	}()
+	e := s.Engines[0]
+	c = command(t, append(sizes, "--target=ws://"+e.Addr+"/live", "--redis="+s.RedisURL, "--ops="+e.Ops,
+		"--pid="+strconv.Itoa(e.PID), "--runs=2")...)
+	rep, err := c.measure(t.Context(), io.Discard)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i := range rep.Runs {
+		r := &rep.Runs[i]
+		if n := r.Counts.Violations() + r.Missing + r.Counts.Refused + r.Counts.Lost + r.Counts.Foreign; n > 0 || r.Counts.Deliveries < 1000 {
+			t.Errorf("run %d: %+v, %d missing; want at least 1,000 deliveries and no fault", i+1, r.Counts, r.Missing)
+		}
+		if r.Figures["cpu_cores"] == 0 || r.Figures["writes_per_delivery"] == 0 {
+			t.Errorf("run %d: figures %v, want those of the process and of its metrics", i+1, r.Figures)
+		}
+	}
+	if got := rep.Runs[1].Counts.SnapshotItems; got < 10*20 {
+		t.Errorf("the second run saw %d positions in snapshots, want the last values of the first", got)
+	}
+}

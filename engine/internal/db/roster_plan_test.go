@@ -1,0 +1,37 @@
+package db
+
+import (
+	"strings"
+	"testing"
+)
+
+// TestEmbeddedRosterGoesAlongTheKey: a roster of n entries is read in n steps,
+// not in n times n.
+func TestEmbeddedRosterGoesAlongTheKey(t *testing.T) {
+	d := open(t, Options{DataDir: t.TempDir(), Logger: discard}).(*sqlite)
+	if _, err := d.Migrate(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	rows, err := d.read.QueryContext(t.Context(), "EXPLAIN QUERY PLAN "+rosterQuerySQLite)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer rows.Close()
+	var plan []string
+	for rows.Next() {
+		var id, parent, unused int
+		var step string
+		if err := rows.Scan(&id, &parent, &unused, &step); err != nil {
+			t.Fatal(err)
+		}
+		plan = append(plan, step)
+	}
+	if err := rows.Err(); err != nil {
+		t.Fatal(err)
+	}
+	// Joining by an index made for the query alone would do, but costs one.
+	text := strings.Join(plan, "\n")
+	if !strings.Contains(text, "SEARCH e USING INDEX") && !strings.Contains(text, "SEARCH ed USING") || strings.Contains(text, "AUTOMATIC") {
+		t.Errorf("the plan does not join along the primary key:\n%s", text)
+	}
+}

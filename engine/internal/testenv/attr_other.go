@@ -1,9 +1,0 @@
-//go:build !linux
-
-package testenv
-
-import "syscall"
-
-// endWithParent does nothing: only Linux can tie a process to its parent. A
-// test binary that is killed elsewhere leaves its servers behind.
-func endWithParent(*syscall.SysProcAttr, syscall.Signal) {}
