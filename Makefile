@@ -9,9 +9,11 @@ FUZZTIME ?= 60s
 # Which benchmarks make bench runs, and how often each.
 BENCH ?= .
 COUNT ?= 1
+# How often make crash kills the process.
+KILLS ?= 20
 
 .DEFAULT_GOAL := build
-.PHONY: help build test lint bench fuzz deps
+.PHONY: help build test lint bench fuzz crash deps
 
 help: ## this list
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):[^#]*## /  make \1\t/'
@@ -38,6 +40,9 @@ fuzz: ## every fuzz target for FUZZTIME (60s); finds go to testdata/fuzz
 			go test -run '^$$' -fuzz "^$$target\$$" -fuzztime $(FUZZTIME) $$pkg; \
 		done; \
 	done
+
+crash: deps ## kills the archive KILLS times (20) under load and shows that nothing is lost or doubled
+	go test -count=1 -v -timeout 30m -run '^TestCrash$$' ./engine -args -crash.kills=$(KILLS)
 
 deps: ## installs redis-server, PostgreSQL, Chromium and gcc where missing
 	@.ci/deps

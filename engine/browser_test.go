@@ -3,7 +3,10 @@ package engine_test
 import (
 	"context"
 	"fmt"
+	"io"
 	"log/slog"
+	"net/http"
+	"regexp"
 	"testing"
 	"time"
 
@@ -61,6 +64,9 @@ func TestPageInABrowser(t *testing.T) {
 	if !ask[bool](tab, t, inkedJS) {
 		t.Error("the canvas is blank")
 	}
+	if !compresses(t, e.OpsAddr()) {
+		t.Error("the browser offers compression, but nothing was compressed")
+	}
 
 	stop()
 	see(tab, t, "that the server has gone", "pitwall.connection !== 'live'")
@@ -70,6 +76,21 @@ func TestPageInABrowser(t *testing.T) {
 	see(tab, t, "the page come back by itself", "pitwall.connection === 'live' && pitwall.connections > 1")
 	before := ask[int](tab, t, "pitwall.updates")
 	see(tab, t, "dots move again", fmt.Sprintf("pitwall.updates > %d", before+50))
+}
+
+// compresses reports whether an engine has compressed anything so far.
+func compresses(t *testing.T, opsAddr string) bool {
+	t.Helper()
+	resp, err := http.Get("http://" + opsAddr + "/metrics")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer resp.Body.Close()
+	text, err := io.ReadAll(resp.Body)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return regexp.MustCompile(`(?m)^processor_live_deflate_chunks_total [1-9]`).Match(text)
 }
 
 // see waits until a condition holds in the page.

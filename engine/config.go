@@ -28,25 +28,30 @@ type LogConfig struct {
 	LogLevel  string `name:"log-level" env:"LOG_LEVEL" default:"info" help:"debug, info, warn or error."`
 }
 
+// StreamConfig says which streams of which Redis are meant.
+type StreamConfig struct {
+	RedisURL          string   `name:"redis-url" env:"REDIS_URL" help:"Redis 7.0 or later, or Valkey: redis://, rediss:// (TLS) or unix://. Unset: an embedded one."`
+	EmbeddedRedisAddr string   `name:"embedded-redis-addr" env:"EMBEDDED_REDIS_ADDR" default:"127.0.0.1:6390" help:"Where the embedded Redis listens."`
+	TelemetryStreams  []string `name:"telemetry-streams" env:"TELEMETRY_STREAMS" default:"telemetry:t" help:"Stream keys, comma separated. All records of a device go to the same key."`
+}
+
 // Config is everything that can be set, from the environment or by flags. The
 // help texts are what --help and the README's table print.
 type Config struct {
 	DatabaseConfig
+	StreamConfig
 	LogConfig
 	AccessConfig
 	PublicConfig
 
-	RedisURL          string `name:"redis-url" env:"REDIS_URL" help:"Redis 7.0 or later, or Valkey: redis://, rediss:// (TLS) or unix://. Unset: an embedded one."`
-	EmbeddedRedisAddr string `name:"embedded-redis-addr" env:"EMBEDDED_REDIS_ADDR" default:"127.0.0.1:6390" help:"Where the embedded Redis listens."`
-	HTTPAddr          string `name:"http-addr" env:"HTTP_ADDR" default:"127.0.0.1:8080" help:"Public listener: the page and /live."`
-	OpsAddr           string `name:"ops-addr" env:"OPS_ADDR" default:"127.0.0.1:9090" help:"Private listener: metrics, health, pprof."`
+	HTTPAddr string `name:"http-addr" env:"HTTP_ADDR" default:"127.0.0.1:8080" help:"Public listener: the page and /live."`
+	OpsAddr  string `name:"ops-addr" env:"OPS_ADDR" default:"127.0.0.1:9090" help:"Private listener: metrics, health, pprof."`
 
-	InstanceID       string   `name:"instance-id" env:"INSTANCE_ID" help:"Name of this process; names its consumer group. Unset: host name and a random part."`
-	TelemetryStreams []string `name:"telemetry-streams" env:"TELEMETRY_STREAMS" default:"telemetry:t" help:"Stream keys, comma separated. All records of a device go to the same key."`
-	LiveEnabled      bool     `name:"live" env:"LIVE_ENABLED" default:"true" negatable:"" help:"Serve spectators."`
-	ArchiveEnabled   bool     `name:"archive" env:"ARCHIVE_ENABLED" default:"true" negatable:"" help:"Write positions to the database."`
-	Migrate          bool     `name:"migrate" env:"MIGRATE" help:"Bring the database up to date at start. Always so for the embedded one."`
-	Simulate         int      `name:"simulate" env:"SIMULATE" default:"0" help:"Run a simulator with this many devices in the event demo. 0: none."`
+	InstanceID     string `name:"instance-id" env:"INSTANCE_ID" help:"Name of this process; names its consumer group. Unset: host name and a random part."`
+	LiveEnabled    bool   `name:"live" env:"LIVE_ENABLED" default:"true" negatable:"" help:"Serve spectators."`
+	ArchiveEnabled bool   `name:"archive" env:"ARCHIVE_ENABLED" default:"true" negatable:"" help:"Write positions to the database."`
+	Migrate        bool   `name:"migrate" env:"MIGRATE" help:"Bring the database up to date at start. Always so for the embedded one."`
+	Simulate       int    `name:"simulate" env:"SIMULATE" default:"0" help:"Run a simulator with this many devices in the event demo. 0: none."`
 
 	Shards            int `name:"live-shards" env:"LIVE_SHARDS" default:"0" help:"Worker shards. 0: one per CPU."`
 	Writers           int `name:"live-writers" env:"LIVE_WRITERS" default:"0" help:"Writer goroutines. 0: one per CPU."`
@@ -72,9 +77,16 @@ type Config struct {
 	WarmWindowMS int `name:"live-warm-window-ms" env:"LIVE_WARM_WINDOW_MS" default:"600000" help:"How far back the stream is read at start where there is no archive group, in ms."`
 	WarmMax      int `name:"live-warm-max" env:"LIVE_WARM_MAX" default:"1000000" help:"Records read back at start at most."`
 
-	ArchiveBatch int    `name:"archive-batch" env:"ARCHIVE_BATCH" default:"1000" help:"Rows per insert at most."`
-	ArchiveMinTS string `name:"archive-min-ts" env:"ARCHIVE_MIN_TS" default:"2000-01-01T00:00:00Z" help:"Positions dated before this are refused."`
-	DeadMaxLen   int    `name:"dead-maxlen" env:"DEAD_MAXLEN" default:"100000" help:"Length of the dead-letter stream at most."`
+	WarmTimeMS int `name:"live-warm-time-ms" env:"LIVE_WARM_TIME_MS" default:"10000" help:"How long reading the last positions from the database may take at start, in ms; what is missing then comes with the next record of its device."`
+
+	ArchiveBatch           int    `name:"archive-batch" env:"ARCHIVE_BATCH" default:"1000" help:"Rows per insert at most."`
+	ArchiveWriters         int    `name:"archive-writers" env:"ARCHIVE_WRITERS" default:"2" help:"Inserts of a stream that run at the same time, each with devices of its own. One on the embedded database."`
+	ArchiveClaimIntervalMS int    `name:"archive-claim-interval-ms" env:"ARCHIVE_CLAIM_INTERVAL_MS" default:"5000" help:"How often entries that other processes left behind are looked for, in ms."`
+	ArchiveClaimIdleMS     int    `name:"archive-claim-idle-ms" env:"ARCHIVE_CLAIM_IDLE_MS" default:"10000" help:"After what time without an acknowledgement an entry counts as left behind, in ms."`
+	ArchiveReadyFaultMS    int    `name:"archive-ready-fault-ms" env:"ARCHIVE_READY_FAULT_MS" default:"30000" help:"How long the database may take nothing before /readyz says so, in ms. 0: for ever."`
+	ArchiveReadyLagMS      int    `name:"archive-ready-lag-ms" env:"ARCHIVE_READY_LAG_MS" default:"0" help:"How far behind the stream the table may be before /readyz says so, in ms. 0: any."`
+	ArchiveMinTS           string `name:"archive-min-ts" env:"ARCHIVE_MIN_TS" default:"2000-01-01T00:00:00Z" help:"Positions dated before this are refused."`
+	DeadMaxLen             int    `name:"dead-maxlen" env:"DEAD_MAXLEN" default:"100000" help:"About how many dead letters a stream keeps; the oldest are thrown away, and a warning comes before."`
 
 	ephemeral bool // InstanceID was made up for this process
 }
@@ -106,8 +118,14 @@ func (c *Config) Validate() error {
 		{"LIVE_DRAIN_MS", c.DrainMS, 0, 600000},
 		{"FEED_BATCH", c.FeedBatch, 1, 100000},
 		{"LIVE_WARM_WINDOW_MS", c.WarmWindowMS, 1, 86400000},
+		{"LIVE_WARM_TIME_MS", c.WarmTimeMS, 1, 600000},
 		{"LIVE_WARM_MAX", c.WarmMax, 1, 100000000},
 		{"ARCHIVE_BATCH", c.ArchiveBatch, 1, 10000},
+		{"ARCHIVE_WRITERS", c.ArchiveWriters, 1, 64},
+		{"ARCHIVE_CLAIM_INTERVAL_MS", c.ArchiveClaimIntervalMS, 10, 3600000},
+		{"ARCHIVE_CLAIM_IDLE_MS", c.ArchiveClaimIdleMS, 10, 86400000},
+		{"ARCHIVE_READY_FAULT_MS", c.ArchiveReadyFaultMS, 0, 86400000},
+		{"ARCHIVE_READY_LAG_MS", c.ArchiveReadyLagMS, 0, 86400000},
 		{"DEAD_MAXLEN", c.DeadMaxLen, 1, 100000000},
 		{"SIMULATE", c.Simulate, 0, 100000},
 		{"AUTH_TIMEOUT_MS", c.AuthTimeoutMS, 10, 60000},
@@ -167,6 +185,15 @@ func isLoopback(addr string) bool {
 	}
 	ip := net.ParseIP(host)
 	return ip != nil && ip.IsLoopback()
+}
+
+// streams are the stream keys, without the spaces that lists are written with.
+func (c *StreamConfig) streams() []string {
+	list := make([]string, len(c.TelemetryStreams))
+	for i, s := range c.TelemetryStreams {
+		list[i] = strings.TrimSpace(s)
+	}
+	return list
 }
 
 // dbOptions are the same as the database's room wants them.

@@ -20,6 +20,7 @@ func (e *Engine) writeCore(w io.Writer) {
 		{"processor_live_late_records_total", s.Late},
 		{"processor_live_future_records_total", s.Future},
 		{"processor_live_faulty_records_total", s.Faulty},
+		{"processor_live_corrected_devices_total", s.Corrected},
 		{"processor_live_flushes_total", s.Flushes},
 		{"processor_live_chunks_total", s.Chunks},
 		{"processor_live_chunk_bytes_total", s.Bytes},

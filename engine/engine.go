@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"log/slog"
 	"runtime"
-	"strings"
 	"sync"
 	"time"
 
@@ -41,6 +40,7 @@ type Engine struct {
 	guard    *access.Guard // nil where everybody may watch everything
 	gate     gate
 	live     *live.Server
+	archive  *archive.Archive
 	http     *httpServer
 	ops      *ops.Server
 
@@ -141,6 +141,11 @@ func (e *Engine) readiness() (ready bool, reason string) {
 	if state != "" {
 		return false, state
 	}
+	if e.archive != nil {
+		if err := e.archive.Ready(); err != nil {
+			return false, err.Error()
+		}
+	}
 	if e.feed != nil {
 		if err := e.feed.Ready(); err != nil {
 			return false, err.Error()
@@ -199,21 +204,14 @@ func (e *Engine) ended(name string, err error) {
 	}
 }
 
-// streams are the stream keys, without the spaces that lists are written with.
-func (e *Engine) streams() []string {
-	list := make([]string, len(e.cfg.TelemetryStreams))
-	for i, s := range e.cfg.TelemetryStreams {
-		list[i] = strings.TrimSpace(s)
-	}
-	return list
-}
-
 // What the rooms want of each other, said once.
 var (
 	_ access.Store      = db.Database(nil)
 	_ access.Seats      = (*redis.Client)(nil)
 	_ live.Keeper       = (*access.Guard)(nil)
 	_ archive.Store     = db.Database(nil)
+	_ archive.History   = db.Database(nil)
+	_ archive.Screens   = (*shard.Core)(nil)
 	_ eventmap.Source   = db.Database(nil)
 	_ eventmap.Notifier = db.Database(nil)
 	_ eventmap.Target   = (*shard.Core)(nil)

@@ -27,6 +27,7 @@ type faultLoad struct {
 	t       *testing.T
 	client  *redis.Client
 	devices int
+	every   time.Duration
 	cancel  context.CancelFunc
 	ended   sync.WaitGroup
 
@@ -40,12 +41,18 @@ type faultLoad struct {
 // load begins to publish to the Redis at url. It ends with the test.
 func (s *faultSite) load(url string, devices int) *faultLoad {
 	s.t.Helper()
+	return s.loadEvery(url, devices, faultEvery)
+}
+
+// loadEvery is load with a batch in another time.
+func (s *faultSite) loadEvery(url string, devices int, every time.Duration) *faultLoad {
+	s.t.Helper()
 	c, err := redis.Open(s.t.Context(), redis.Options{URL: url, Logger: slog.New(slog.DiscardHandler)})
 	if err != nil {
 		s.t.Fatal(err)
 	}
 	ctx, cancel := context.WithCancel(context.Background())
-	l := &faultLoad{t: s.t, client: c, devices: devices, cancel: cancel, last: map[string]int64{}, acked: map[string]bool{}}
+	l := &faultLoad{t: s.t, client: c, devices: devices, every: every, cancel: cancel, last: map[string]int64{}, acked: map[string]bool{}}
 	l.ended.Go(func() { l.run(ctx) })
 	s.t.Cleanup(l.stop)
 	return l
@@ -64,7 +71,7 @@ func (l *faultLoad) stop() {
 }
 
 func (l *faultLoad) run(ctx context.Context) {
-	tick := time.NewTicker(faultEvery)
+	tick := time.NewTicker(l.every)
 	defer tick.Stop()
 	sent := map[string]int64{}
 	for n := 0; ; n += faultBatch {

@@ -28,6 +28,7 @@ func TestFaultProcess(t *testing.T) {
 		{"second instance", faultSecondInstance},
 		{"killed under load", faultKilledUnderLoad},
 		{"second signal", faultSecondSignal},
+		{"dead letters", faultDeadLetters},
 	} {
 		t.Run(tt.name, func(t *testing.T) { tt.test(t, bin) })
 	}

@@ -41,7 +41,7 @@ type faultFrame struct {
 		DeviceID string
 		TS       int64
 	}
-	Added []string
+	Added, Removed []string
 }
 
 // watch connects a spectator to the event and waits until its snapshot is
@@ -109,6 +109,9 @@ func (w *faultScreen) take(data []byte) {
 		w.show(f.DeviceID, f.TS, true)
 	case "positions", "snapshot":
 		for _, p := range f.Positions {
+			if f.Reason == "corrected" { // the one frame that may go back in time
+				delete(w.shown, p.DeviceID)
+			}
 			w.show(p.DeviceID, p.TS, f.Type == "positions")
 		}
 		switch {
@@ -120,6 +123,10 @@ func (w *faultScreen) take(data []byte) {
 			w.lagged++
 		}
 	case "roster":
+		for _, d := range f.Removed {
+			delete(w.shown, d)
+			delete(w.devices, d)
+		}
 		for _, d := range f.Added {
 			w.devices[d] = true
 		}

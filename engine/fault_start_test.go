@@ -14,6 +14,8 @@ import (
 func faultRefusesToStart(t *testing.T, bin string) {
 	good := newFaultSite(t, 1)
 	behind := testenv.NewDatabase(t)
+	lacking := newFaultSite(t, 1)
+	lacking.sql("ALTER TABLE positions DROP COLUMN faulty")
 	locked := testenv.Redis(t)
 	locked.Do("CONFIG", "SET", "requirepass", "opensesame")
 	taken, err := net.Listen("tcp", "127.0.0.1:0")
@@ -29,6 +31,7 @@ func faultRefusesToStart(t *testing.T, bin string) {
 		want  []string
 	}{
 		{"database behind", []string{"--database-url=" + behind}, []string{"pitwall migrate"}},
+		{"a column lacks", []string{"--database-url=" + lacking.url}, []string{"pitwall migrate", "positions.faulty", "0002_positions_faulty.sql"}},
 		{"database not there", []string{"--database-url=postgres://u:s3cret@127.0.0.1:1/x"}, []string{"DATABASE_URL"}},
 		{"database URL malformed", []string{"--database-url=postgres://u:s3cret@:x:y/"}, []string{"DATABASE_URL"}},
 		{"database's direct URL malformed", []string{"--database-direct-url=postgres://u:s3cret@:x:y/"}, []string{"DATABASE_DIRECT_URL"}},

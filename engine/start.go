@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"time"
 
-	"pitwall/codec"
 	"pitwall/engine/archive"
 	"pitwall/engine/embedded"
 	"pitwall/engine/eventmap"
@@ -108,7 +107,7 @@ func (e *Engine) startLive(ctx context.Context) error {
 		return err
 	}
 	f := feed.New(feed.Options{
-		Client: e.liveDoor, Streams: e.streams(), Sink: e.core, Limits: e.limits(),
+		Client: e.liveDoor, Streams: e.cfg.streams(), Sink: e.core, Limits: e.limits(),
 		Logger: e.log, Metrics: e.set, InstanceID: e.cfg.InstanceID, Ephemeral: e.cfg.ephemeral,
 		BatchCount: e.cfg.FeedBatch, WarmWindow: ms(e.cfg.WarmWindowMS), WarmRecords: e.cfg.WarmMax,
 		ArchiveGroup: archive.Group,
@@ -135,6 +134,7 @@ func (e *Engine) startLive(ctx context.Context) error {
 		return err
 	}
 	e.run("event map", e.events.Run)
+	e.startCorrections()
 	e.run("feed", f.Run)
 	return e.startServer(ctx)
 }
@@ -154,82 +154,71 @@ func (e *Engine) warm(ctx context.Context) error {
 		return e.core.Deliver(ctx, i, b)
 	}
 	n := 0
-	err := e.db.LastPositions(ctx, ms(e.cfg.FutureToleranceMS), e.cfg.WarmMax, func(p *codec.Position) error {
-		i := e.core.ShardOf(p.DeviceID)
+	devices := e.core.Snapshot().DeviceIDs()
+	limited, cancel := context.WithTimeout(ctx, ms(e.cfg.WarmTimeMS))
+	defer cancel()
+	err := e.db.LastPositions(limited, devices, ms(e.cfg.FutureToleranceMS), func(l *db.Last) error {
+		if l.Good == nil {
+			return nil
+		}
+		i := e.core.ShardOf(l.Device)
 		if batches[i] == nil {
 			batches[i] = e.core.AcquireBatch()
 		}
-		batches[i].Positions = append(batches[i].Positions, *p)
+		batches[i].Positions = append(batches[i].Positions, *l.Good)
 		n++
 		if len(batches[i].Positions) >= e.cfg.FeedBatch {
 			return send(i)
 		}
 		return nil
 	})
+	if err != nil && ctx.Err() == nil && limited.Err() != nil {
+		// A dot that is missing until its device sends again beats a start that
+		// takes for ever.
+		e.log.Warn("reading the last positions from the database took too long and was left off (LIVE_WARM_TIME_MS)",
+			"devices", len(devices), "read", n, "after", ms(e.cfg.WarmTimeMS))
+		err = nil
+	}
 	for i := range batches {
 		err = errors.Join(err, send(i))
 	}
 	if err != nil {
 		return fmt.Errorf("read the last positions: %w", err)
 	}
-	e.log.Info("last positions read from the database", "devices", n, "took", time.Since(begin).Round(time.Millisecond))
+	e.log.Info("last positions read from the database", "devices", len(devices), "found", n, "took", time.Since(begin).Round(time.Millisecond))
 	return e.feed.Warm(ctx)
 }
 
-// startServer opens the public listener.
-func (e *Engine) startServer(ctx context.Context) error {
-	err := e.openGate(ctx)
-	if err != nil {
-		return err
+// startCorrections lets the race office take points off the map. SQLite tells
+// nobody of changes: there they are seen at the next start.
+func (e *Engine) startCorrections() {
+	if e.db.Kind() != "postgres" || !e.cfg.NotifyTriggers {
+		return
 	}
-	if e.live, err = live.New(live.Options{
-		Core: e.core, Writers: e.cfg.Writers, InstanceID: e.cfg.InstanceID, Logger: e.log, Metrics: e.set,
-		Access: e.gate, Reauth: e.reauth(), Limits: e.cfg.liveLimits(),
-		Origins: e.cfg.AllowedOrigins, MaxConnections: e.cfg.MaxConnections, MaxSubscriptions: e.cfg.MaxSubscriptions,
-		MaxMessageBytes: e.cfg.MaxMessageBytes, RequestRate: float64(e.cfg.RequestRate), RequestBurst: float64(e.cfg.RequestBurst),
-		Heartbeat: ms(e.cfg.HeartbeatMS), WriteTimeout: ms(e.cfg.WriteTimeoutMS), NotsentLowat: e.cfg.NotsentLowat, WindowMax: ms(e.cfg.FlushMaxMS),
-	}); err != nil {
-		return err
-	}
-	if e.http, err = listenHTTP(&e.cfg, e.live, eventList{e.core, e.gate}, e.log); err != nil {
-		return err
-	}
-	e.run("live server", e.live.Run)
-	if e.guard != nil {
-		e.run("access control", e.guard.Run)
-	}
-	e.run("http server", func(context.Context) error { return e.http.serve() })
-	e.run("lease watch", e.watchLease)
-	return nil
-}
-
-// watchLease ends the live part when another process has taken the instance
-// id; the archive, which needs no lease, goes on.
-func (e *Engine) watchLease(ctx context.Context) error {
-	select {
-	case <-ctx.Done():
-		return nil
-	case <-e.feed.Lost():
-	}
-	e.log.Error("the live part ends: INSTANCE_ID is used by another process", "instance", e.cfg.InstanceID)
-	limited, cancel := context.WithTimeout(ctx, ms(e.cfg.DrainMS)+stepTime)
-	defer cancel()
-	if err := e.live.Drain(limited, ms(e.cfg.DrainMS)); err != nil && ctx.Err() == nil {
-		e.log.Warn("closing the connections took too long", "error", err)
-	}
-	<-ctx.Done()
-	return nil
+	c := archive.NewCorrections(archive.CorrectionsOptions{
+		History: e.db, Screens: e.core, Tolerance: ms(e.cfg.FutureToleranceMS),
+		Devices: func() []string { return e.core.Snapshot().DeviceIDs() },
+		Logger:  e.log, Metrics: e.set,
+	})
+	e.run("corrections", c.Run)
 }
 
 func (e *Engine) startArchive(context.Context) error {
 	if !e.cfg.ArchiveEnabled {
 		return nil
 	}
+	writers := e.cfg.ArchiveWriters
+	if e.cfg.DatabaseURL == "" {
+		writers = 1 // SQLite has one writer: more would be more commits only
+	}
 	a := archive.New(archive.Options{
-		Client: e.bulkDoor, Store: e.db, Streams: e.streams(), Consumer: e.cfg.InstanceID,
-		BatchSize: e.cfg.ArchiveBatch, Limits: e.limits(), DeadMaxLen: int64(e.cfg.DeadMaxLen),
+		Client: e.bulkDoor, Store: e.db, Streams: e.cfg.streams(), Consumer: e.cfg.InstanceID,
+		BatchSize: e.cfg.ArchiveBatch, Writers: writers, Limits: e.limits(), DeadMaxLen: int64(e.cfg.DeadMaxLen),
+		ClaimInterval: ms(e.cfg.ArchiveClaimIntervalMS), ClaimIdle: ms(e.cfg.ArchiveClaimIdleMS),
+		ReadyFault: ms(e.cfg.ArchiveReadyFaultMS), ReadyLag: ms(e.cfg.ArchiveReadyLagMS),
 		FlushTimeout: stepTime, Logger: e.log, Metrics: e.set,
 	})
+	e.archive = a
 	e.run("archive", a.Run)
 	return nil
 }
@@ -250,7 +239,7 @@ func (e *Engine) startSimulator(context.Context) error {
 
 func (e *Engine) simulator() (*embedded.Simulator, error) {
 	return embedded.NewSimulator(embedded.Options{
-		Devices: e.cfg.Simulate, Publisher: e.bulkDoor, Streams: e.streams(), Seed: 1, Logger: e.log,
+		Devices: e.cfg.Simulate, Publisher: e.bulkDoor, Streams: e.cfg.streams(), Seed: 1, Logger: e.log,
 	})
 }
 

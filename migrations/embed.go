@@ -8,7 +8,8 @@
 //	0001  the roster tables events, entries and entry_devices, if missing,
 //	      and positions, or the columns that an older positions lacks
 //	0002  positions.faulty and the unique index positions_device_ts_idx
-//	0003  NOTIFY pitwall_roster when a roster table changes (PostgreSQL only)
+//	0003  NOTIFY pitwall_roster when a roster table changes, and NOTIFY
+//	      pitwall_positions when positions.faulty does (PostgreSQL only)
 //	0004  pitwall_events, pitwall_members and pitwall_revocations: who may
 //	      watch what; NOTIFY pitwall_access when one changes (PostgreSQL only)
 //

@@ -20,13 +20,9 @@ func (w *worker) position(r *codec.Position, warm bool) {
 		}
 		return
 	}
-	ts := r.TS
-	if ts-r.Arrival > w.core.tolerance {
-		// A clock that runs ahead must not freeze the dot: see contract 1.
-		ts = r.Arrival
-		if !warm {
-			w.count.future++
-		}
+	ts := w.liveTime(r)
+	if ts != r.TS && !warm {
+		w.count.future++
 	}
 	d := w.devices[r.DeviceID]
 	if d == nil {
@@ -37,6 +33,12 @@ func (w *worker) position(r *codec.Position, warm bool) {
 		if !warm {
 			w.count.orphans++
 		}
+	}
+	if ts == d.banned {
+		if !warm {
+			w.count.faulty++
+		}
+		return
 	}
 	if d.val != nil && ts <= d.mark {
 		if warm {
@@ -57,6 +59,15 @@ func (w *worker) position(r *codec.Position, warm bool) {
 		w.change(n, old, r.Arrival)
 	}
 	w.values.release(old)
+}
+
+// liveTime is the time that a position is shown under and judged by. A clock
+// that runs ahead must not freeze the dot: see contract 1.
+func (w *worker) liveTime(r *codec.Position) int64 {
+	if r.TS-r.Arrival > w.core.tolerance {
+		return r.Arrival
+	}
+	return r.TS
 }
 
 // change makes its device's new value n's value; old is the one before.

@@ -18,6 +18,8 @@ const (
 	formSnapshot = form(shapes)       // the shared end of a snapshot frame
 
 	formDeflatedSnapshot = formSnapshot + 1 // the same, compressed
+	formLagged           = formSnapshot + 2 // without corrections, which are told as such
+	formDeflatedLagged   = formSnapshot + 3 // the same, compressed
 )
 
 // bodies are the states that were encoded since the last seal, so that each is
@@ -70,8 +72,8 @@ func (w *worker) body(p *part, k bodyKey) *Chunk {
 	switch k.form {
 	case formDeflate:
 		ch = w.deflatedFrames(w.body(p, bodyKey{k.since, k.upto, formBatch}))
-	case formDeflatedSnapshot:
-		ch = w.deflatedEnd(w.body(p, bodyKey{k.since, k.upto, formSnapshot}))
+	case formDeflatedSnapshot, formDeflatedLagged:
+		ch = w.deflatedEnd(w.body(p, bodyKey{k.since, k.upto, k.form - 1}))
 	default:
 		ch = w.encode(p, k)
 	}
@@ -90,20 +92,20 @@ func (w *worker) encode(p *part, k bodyKey) *Chunk {
 	switch k.form {
 	case formBatch:
 		buf, mark = t.BeginPositions(buf)
-	case formSnapshot:
+	case formSnapshot, formLagged:
 		buf = append(buf, `"positions":[`...)
 	}
 	for n := p.firstSince(k.since); n != nil; n = n.next {
 		b := n.at(k.since, k.upto)
-		if b == nil {
-			continue
+		if b == nil || k.form != formSnapshot && n.seq == n.fixed {
+			continue // a correction goes back in time, and has been told
 		}
 		switch k.form {
 		case formPlain:
 			buf = t.AppendPositionFrame(buf, b)
 		case formBatch:
 			buf = t.AppendItem(buf, b)
-		case formSnapshot:
+		case formSnapshot, formLagged:
 			if ch.records > 0 {
 				buf = append(buf, ',')
 			}
@@ -114,7 +116,7 @@ func (w *worker) encode(p *part, k bodyKey) *Chunk {
 	switch k.form {
 	case formBatch:
 		buf = t.EndPositions(buf, mark)
-	case formSnapshot:
+	case formSnapshot, formLagged:
 		buf = append(buf, "]}"...)
 	}
 	ch.body = buf
@@ -162,7 +164,11 @@ func (w *worker) lagged(s *sub, since, conflated uint64) *Chunk {
 	} else {
 		start = upto
 	}
-	ch := w.headed(p, w.body(p, bodyKey{start, upto, s.conn.snapshots(p)}), chunkLagged, "lagged", conflated)
+	f := s.conn.snapshots(p)
+	if p.fixed > start {
+		f += formLagged - formSnapshot
+	}
+	ch := w.headed(p, w.body(p, bodyKey{start, upto, f}), chunkLagged, "lagged", conflated)
 	ch.since, ch.conflated = min(since, upto), conflated
 	return ch
 }

@@ -7,6 +7,10 @@ type device struct {
 	mark  int64  // its live time, in ms: what is not newer is late
 	nodes []*node
 
+	// banned is the live time of a position that was marked faulty: it may come
+	// again, when the stream is read again.
+	banned int64
+
 	// A device in no event is kept in a bounded list, least recent first.
 	orphan       bool
 	newer, older *device
@@ -19,6 +23,7 @@ type node struct {
 	part       *part
 	prev, next *node
 	seq        uint64 // number of its last change; 0 = it never had a value here
+	fixed      uint64 // number of its last change that was a correction; those are told as such
 	old        *value // its value at the part's last seal, while a newer one is pending
 	oldSeq     uint64 // the number of the change that old came with
 }
@@ -79,6 +84,17 @@ func (p *part) link(n *node) {
 	p.last = n
 }
 
+// linkOldest puts n at the other end.
+func (p *part) linkOldest(n *node) {
+	n.next = p.oldest
+	if p.oldest != nil {
+		p.oldest.prev = n
+	} else {
+		p.last = n
+	}
+	p.oldest = n
+}
+
 func (p *part) unlink(n *node) {
 	if n.prev != nil {
 		n.prev.next = n.next
@@ -95,13 +111,8 @@ func (p *part) unlink(n *node) {
 
 // join gives d a place in p, at the end for those that never changed.
 func (p *part) join(d *device) *node {
-	n := &node{dev: d, part: p, next: p.oldest}
-	if p.oldest != nil {
-		p.oldest.prev = n
-	} else {
-		p.last = n
-	}
-	p.oldest = n
+	n := &node{dev: d, part: p}
+	p.linkOldest(n)
 	d.nodes = append(d.nodes, n)
 	return n
 }

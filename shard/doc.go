@@ -11,8 +11,10 @@
 // the order rule, keeps the device's last value, and for each topic of the
 // device appends the encoded frame to the topic's pending bytes. At the topic's
 // next instant it seals them into an immutable Chunk and pushes one pointer
-// into the ring of each subscriber. A writer, which is the caller's, takes the
-// chunks of a connection and writes them with one system call.
+// into the ring of each subscriber. For those who have agreed on compression
+// there is a second chunk, compressed once (deflate.go). A writer, which is the
+// caller's, takes the chunks of a connection and writes them with one system
+// call.
 //
 // Which events a device takes part in stands in an immutable Snapshot behind
 // an atomic.Pointer. Swap replaces it whole; each shard loads it once per batch

@@ -243,6 +243,9 @@ func (s *screen) frame(b []byte) {
 		}
 		s.log = append(s.log, fmt.Sprintf("%s snapshot %s %d", f.Topic, f.Reason, len(f.Positions)))
 		for _, p := range f.Positions {
+			if f.Reason == "corrected" { // the one frame that may go back in time
+				delete(s.seen[f.Topic], p.DeviceID)
+			}
 			s.position(f.Topic, p.DeviceID, p.TS, f.Reason == "subscribe")
 		}
 	case "roster":

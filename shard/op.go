@@ -13,20 +13,22 @@ const (
 	opLeave
 	opRecover
 	opSwap
+	opCorrect
 )
 
 // op is a command that every shard carries out once, each on its own part.
 // The last one to do so sends the reply and calls done.
 type op struct {
-	kind   opKind
-	conn   *Conn
-	topic  *Topic
-	class  int // interval class, or classNone
-	losses []loss
-	reply  *Chunk
-	done   func()
-	left   atomic.Int32
-	links  []opLink
+	kind        opKind
+	conn        *Conn
+	topic       *Topic
+	class       int // interval class, or classNone
+	losses      []loss
+	corrections [][]Correction // by shard
+	reply       *Chunk
+	done        func()
+	left        atomic.Int32
+	links       []opLink
 }
 
 // submit hands o to every shard. It never blocks.

@@ -1,9 +1,10 @@
 package shard
 
-// rosterChange is how a device last joined or left a part.
+// rosterChange is how a device last joined or left a part. Both: it left the
+// map, and belongs to the event all the same.
 type rosterChange struct {
-	seq   uint64
-	added bool
+	seq            uint64
+	added, removed bool
 }
 
 // maxRosterLog bounds how many joins and leaves a part remembers for those who
@@ -78,10 +79,10 @@ func (p *part) noteRoster(c *change) {
 		}
 	}
 	for _, id := range c.added {
-		p.roster[id] = rosterChange{p.seq, true}
+		p.roster[id] = rosterChange{seq: p.seq, added: true}
 	}
 	for _, id := range c.removed {
-		p.roster[id] = rosterChange{p.seq, false}
+		p.roster[id] = rosterChange{seq: p.seq, removed: true}
 	}
 }
 
@@ -95,7 +96,8 @@ func (w *worker) rosterSince(p *part, since uint64) *Chunk {
 		}
 		if r.added {
 			added = append(added, id)
-		} else {
+		}
+		if r.removed {
 			removed = append(removed, id)
 		}
 	}

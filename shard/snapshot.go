@@ -29,6 +29,15 @@ func (s *Snapshot) Topics(device string) []*Topic { return s.devices[device] }
 // Devices is the number of devices that take part in at least one event.
 func (s *Snapshot) Devices() int { return len(s.devices) }
 
+// DeviceIDs lists them, in no particular order.
+func (s *Snapshot) DeviceIDs() []string {
+	list := make([]string, 0, len(s.devices))
+	for id := range s.devices {
+		list = append(list, id)
+	}
+	return list
+}
+
 // EventInfo is an event and how many devices take part in it.
 type EventInfo struct {
 	ID      string

@@ -6,7 +6,7 @@ import "sync/atomic"
 type counts struct {
 	orphans, duplicates, late, future, faulty uint64
 	flushes, chunks, bytes                    uint64
-	overflows, recoveries, built              uint64
+	overflows, recoveries, built, corrected   uint64
 	deflated, deflateIn, deflateOut           uint64
 }
 
@@ -14,7 +14,7 @@ type counts struct {
 type stats struct {
 	orphans, duplicates, late, future, faulty atomic.Uint64
 	flushes, chunks, bytes                    atomic.Uint64
-	overflows, recoveries, built              atomic.Uint64
+	overflows, recoveries, built, corrected   atomic.Uint64
 	deflated, deflateIn, deflateOut           atomic.Uint64
 	orphanDevices, devices                    atomic.Int64
 }
@@ -35,6 +35,7 @@ type Stats struct {
 	Deflated   uint64 // live chunks, snapshot and interval bodies compressed
 	DeflateIn  uint64 // bytes before that
 	DeflateOut uint64 // and after
+	Corrected  uint64 // devices taken back because a position was marked faulty
 
 	Devices       int64 // devices with a last value
 	OrphanDevices int64 // those of them in no event
@@ -58,7 +59,7 @@ func (w *worker) publish() {
 		{&s.orphans, c.orphans}, {&s.duplicates, c.duplicates}, {&s.late, c.late},
 		{&s.future, c.future}, {&s.faulty, c.faulty}, {&s.flushes, c.flushes},
 		{&s.chunks, c.chunks}, {&s.bytes, c.bytes}, {&s.overflows, c.overflows},
-		{&s.recoveries, c.recoveries}, {&s.built, c.built},
+		{&s.recoveries, c.recoveries}, {&s.built, c.built}, {&s.corrected, c.corrected},
 		{&s.deflated, c.deflated}, {&s.deflateIn, c.deflateIn}, {&s.deflateOut, c.deflateOut},
 	} {
 		if x.n > 0 {
@@ -87,6 +88,7 @@ func (c *Core) Stats() Stats {
 		t.Deflated += s.deflated.Load()
 		t.DeflateIn += s.deflateIn.Load()
 		t.DeflateOut += s.deflateOut.Load()
+		t.Corrected += s.corrected.Load()
 		t.Devices += s.devices.Load()
 		t.OrphanDevices += s.orphanDevices.Load()
 		t.InboxBatches += len(w.batches)

@@ -192,7 +192,11 @@ func (w *worker) recover(o *op) {
 		if ch := w.rosterSince(s.part, since); ch != nil {
 			w.send(c, ch)
 		}
+		fixed := s.part.fixed > since
 		w.send(c, w.lagged(s, since, conflated))
+		if fixed {
+			w.send(c, w.corrected(s.part, since))
+		}
 	}
 }
 

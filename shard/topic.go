@@ -66,6 +66,7 @@ type part struct {
 	classes [len(Intervals)]*class
 
 	bodies bodies
+	fixed  uint64                  // the last update that was a correction
 	roster map[string]rosterChange // the last change of each device that joined or left
 }
 

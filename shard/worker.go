@@ -127,6 +127,8 @@ func (w *worker) do(o *op) {
 		w.leave(o)
 	case opRecover:
 		w.recover(o)
+	case opCorrect:
+		w.correct(o)
 	case opSwap:
 		w.adopt(w.core.snapshot.Load())
 	}

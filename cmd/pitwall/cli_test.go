@@ -33,7 +33,7 @@ func parse(t *testing.T, args ...string) (out string, err error) {
 }
 
 func TestHelp(t *testing.T) {
-	for _, args := range [][]string{{"--help"}, {"serve", "--help"}, {"migrate", "--help"}, {"roster", "import", "--help"}, {"token", "create", "--help"}, {"token", "revoke", "--help"}} {
+	for _, args := range [][]string{{"--help"}, {"serve", "--help"}, {"migrate", "--help"}, {"roster", "import", "--help"}, {"dead", "replay", "--help"}, {"token", "create", "--help"}, {"token", "revoke", "--help"}} {
 		name := strings.Join(append([]string{"help"}, args[:len(args)-1]...), "-")
 		t.Run(name, func(t *testing.T) {
 			got, err := parse(t, args...)
@@ -76,6 +76,7 @@ func TestWrongValuesNameTheSetting(t *testing.T) {
 		{"no record to read back", "--live-warm-max=0", []string{"LIVE_WARM_MAX", "1 to"}},
 		{"no time to read back", "--live-warm-window-ms=0", []string{"LIVE_WARM_WINDOW_MS", "1 to"}},
 		{"a time that is none", "--archive-min-ts=yesterday", []string{"ARCHIVE_MIN_TS", "yesterday", "RFC 3339"}},
+		{"no interval at all", "--archive-claim-interval-ms=0", []string{"ARCHIVE_CLAIM_INTERVAL_MS", "0", "10 to 3600000"}},
 		{"text where a number belongs", "--live-ring-slots=many", []string{"live-ring-slots", "many"}},
 	} {
 		t.Run(c.name, func(t *testing.T) {

@@ -12,12 +12,13 @@ import (
 type Archive struct {
 	opt    Options
 	meters meters
+	health health
 }
 
 // New makes an archive and registers its metrics. It starts nothing.
 func New(o Options) *Archive {
 	o = o.withDefaults()
-	return &Archive{opt: o, meters: newMeters(o.Metrics)}
+	return &Archive{opt: o, meters: newMeters(o.Metrics), health: health{faulty: o.ReadyFault, maxLag: o.ReadyLag}}
 }
 
 // Run archives until ctx ends, and is called once. It waits for servers that
@@ -29,17 +30,25 @@ func (a *Archive) Run(ctx context.Context) error {
 	flush, cancel := context.WithCancelCause(context.WithoutCancel(ctx))
 	var readers, others sync.WaitGroup
 	errs := make([]error, len(a.opt.Streams))
+	watches := make([]*watch, len(a.opt.Streams))
 	for i, stream := range a.opt.Streams {
-		r := newReader(a, stream)
+		log := a.opt.Logger.With("stream", stream, "group", Group)
+		watches[i] = newWatch(a, stream, log)
+		r := newReader(a, stream, watches[i], log)
 		readers.Go(func() { errs[i] = r.run(ctx, flush) })
 	}
-	others.Go(func() { a.measureLag(ctx) })
+	others.Go(func() { a.oversee(ctx, watches) })
 	others.Go(func() { a.limitFlush(ctx, flush, cancel) })
 	readers.Wait()
 	cancel(nil)
 	others.Wait()
 	return errors.Join(errs...)
 }
+
+// Ready returns nil, or why /readyz should not say that all is well: inserts
+// have failed for ReadyFault, or a table is more than ReadyLag behind. Any
+// goroutine may call it.
+func (a *Archive) Ready() error { return a.health.ready(time.Now()) }
 
 // errFlushTimeout ends the writing of the last batches.
 var errFlushTimeout = errors.New("the time to finish ran out")

@@ -137,7 +137,7 @@ func TestStreamsAreSeparate(t *testing.T) {
 		}))
 		r.publish(stream, 0, 10)
 		r.publish("other", 10, 10)
-		r.eventually("the second stream's rows", func() bool { return len(r.devices()) == 10 })
+		r.eventually("the second stream's rows", func() bool { return len(r.rows(100)) == 10 })
 		r.wantNothingPends("other")
 		r.eventually("the first stream's to pend", func() bool { return r.pending(stream).Count == 10 })
 		if err := stop(); err == nil || !strings.Contains(err.Error(), stream) || strings.Contains(err.Error(), "other") {

@@ -15,25 +15,49 @@ type batch struct {
 	stream  string
 	decoder *codec.Decoder
 
-	entries   []redis.Entry
-	ids       []redis.ID       // of all entries: what is acknowledged in the end
-	positions []codec.Position // what decoded
-	origins   []int            // of each position, the index of its entry
-	dead      [][]string       // what the table does not take, as dead letters
-	lost      int              // entries without fields: trimmed while pending
+	entries []redis.Entry
+	ids     []redis.ID // of all entries: what is acknowledged in the end
+	parts   []part     // what decoded, one for each insert under way
+	dead    []redis.Letter
+	lost    int // entries without fields: trimmed while pending
 }
 
-func newBatch(stream string, limits codec.Limits) *batch {
-	return &batch{stream: stream, decoder: codec.NewDecoder(limits)}
+// part is a share of a batch: all that the batch has of some devices, in its
+// order, so that of two positions of one key the first stays.
+type part struct {
+	positions []codec.Position
+	origins   []int     // of each position, the index of its entry
+	refused   []refusal // what the database did not take
 }
+
+// refusal is a position that goes to the dead letters.
+type refusal struct {
+	at            int // index in part.positions
+	reason, cause string
+}
+
+// newBatch makes a batch of a number of parts, at least one.
+func newBatch(stream string, limits codec.Limits, parts int) *batch {
+	return &batch{stream: stream, decoder: codec.NewDecoder(limits), parts: make([]part, parts)}
+}
+
+// splitFrom is how many entries a batch must have to be worth more than one
+// insert: every one is a commit of its own.
+const splitFrom = 256
 
 // fill sorts entries into the batch, in place of what it held.
 func (b *batch) fill(entries []redis.Entry) {
-	clear(b.positions) // lets go of the last read's memory
+	for i := range b.parts {
+		b.parts[i].reset()
+	}
 	clear(b.dead)
 	b.entries = entries
-	b.ids, b.positions, b.origins = b.ids[:0], b.positions[:0], b.origins[:0]
-	b.dead, b.lost = b.dead[:0], 0
+	b.ids, b.dead, b.lost = b.ids[:0], b.dead[:0], 0
+	parts := len(b.parts)
+	if len(entries) < splitFrom {
+		parts = 1
+	}
+	var p codec.Position
 	for i := range entries {
 		e := &entries[i]
 		b.ids = append(b.ids, e.ID)
@@ -41,32 +65,61 @@ func (b *batch) fill(entries []redis.Entry) {
 			b.lost++
 			continue
 		}
-		b.positions = append(b.positions, codec.Position{})
-		p := &b.positions[len(b.positions)-1]
 		arrival := int64(min(e.ID.Ms, math.MaxInt64))
-		if err := b.decoder.Decode(p, arrival, e.Fields); err != nil {
-			b.positions = b.positions[:len(b.positions)-1]
+		if err := b.decoder.Decode(&p, arrival, e.Fields); err != nil {
 			b.bury(e, reasonOf(err), err.Error())
 			continue
 		}
-		b.origins = append(b.origins, i)
+		to := &b.parts[partOf(p.DeviceID, parts)]
+		to.positions = append(to.positions, p)
+		to.origins = append(to.origins, i)
 	}
 }
 
-// conflict makes dead letters of the positions at the given indexes: the table
-// holds another one of the same device and time, which stays.
-func (b *batch) conflict(indexes []int) {
-	for _, i := range indexes {
-		p := &b.positions[i]
-		b.bury(&b.entries[b.origins[i]], reasonConflict,
-			fmt.Sprintf("the table holds another position of device %s at %d", p.DeviceID, p.TS))
+// reset empties a part and lets go of the last read's memory.
+func (p *part) reset() {
+	clear(p.positions)
+	p.positions, p.origins, p.refused = p.positions[:0], p.origins[:0], p.refused[:0]
+}
+
+// partOf chooses a device's part, by FNV-1a.
+func partOf(device string, parts int) int {
+	if parts == 1 {
+		return 0
+	}
+	h := uint32(2166136261)
+	for i := range len(device) {
+		h = (h ^ uint32(device[i])) * 16777619
+	}
+	return int(h>>16) % parts
+}
+
+// refuse notes a position that the database does not take.
+func (p *part) refuse(at int, reason, cause string) {
+	p.refused = append(p.refused, refusal{at, reason, cause})
+}
+
+// conflict notes that the table holds another position of the same device and
+// time, which stays.
+func (p *part) conflict(at int) {
+	q := &p.positions[at]
+	p.refuse(at, reasonConflict, fmt.Sprintf("the table holds another position of device %s at %d", q.DeviceID, q.TS))
+}
+
+// buryRefused makes dead letters of what the database did not take.
+func (b *batch) buryRefused() {
+	for i := range b.parts {
+		p := &b.parts[i]
+		for _, r := range p.refused {
+			b.bury(&b.entries[p.origins[r.at]], r.reason, r.cause)
+		}
 	}
 }
 
 // Fields of a dead letter. The original's fields follow, each name behind
 // fieldPrefix, in their order.
 const (
-	deadReason   = "reason"        // one of codec.Reasons, or reasonConflict
+	deadReason   = "reason"        // one of codec.Reasons, or one of those below
 	deadError    = "error"         // for people
 	deadStream   = "source_stream" // where it came from, and under which id:
 	deadID       = "source_id"     // letters of one source id are one letter
@@ -74,8 +127,11 @@ const (
 	deadOverhead = 8 // names and values in front of the original's
 )
 
-// reasonConflict says that the table holds another position under the key.
-const reasonConflict = "ts_conflict"
+// Reasons of dead letters that the codec does not know.
+const (
+	reasonConflict = "ts_conflict"      // the table holds another position under the key
+	reasonRefused  = "database_refused" // the database does not take what the row holds
+)
 
 // bury adds the dead letter of an entry.
 func (b *batch) bury(e *redis.Entry, reason, cause string) {
@@ -87,7 +143,7 @@ func (b *batch) bury(e *redis.Entry, reason, cause string) {
 		}
 		letter = append(letter, s)
 	}
-	b.dead = append(b.dead, letter)
+	b.dead = append(b.dead, redis.Letter{ID: e.ID, Fields: letter})
 }
 
 // reasonOf names the reason of a record that did not decode.

@@ -27,7 +27,7 @@ func TestCrashBetweenCommitAndAck(t *testing.T) {
 		if !errors.Is(err, errFlushTimeout) {
 			t.Fatalf("the first run ended with %v", err)
 		}
-		if rows, p := len(r.devices()), r.pending(stream); rows != 200 || p.Count != 200 {
+		if rows, p := len(r.rows(400)), r.pending(stream); rows != 200 || p.Count != 200 {
 			t.Fatalf("after the crash %d rows and %d pending, want 200 of both", rows, p.Count)
 		}
 

@@ -3,21 +3,26 @@ package archive
 import (
 	"context"
 	"time"
-
-	"pitwall/engine/internal/redis"
 )
 
 // lagEvery is how often the lag is measured.
 const lagEvery = time.Second
 
-// measureLag sets the lag of each stream until ctx ends. A failure is told by
-// the readers, which use the same server.
-func (a *Archive) measureLag(ctx context.Context) {
-	gauges := a.meters.lagGauges(a.opt.Streams)
+// houseEvery is how often consumers of processes that are gone are looked for.
+const houseEvery = time.Minute
+
+// oversee measures each stream's lag and keeps the group's house until ctx
+// ends. A failure is told by the readers, which use the same server.
+func (a *Archive) oversee(ctx context.Context, watches []*watch) {
+	var nextHouse time.Time
 	for {
-		for i, stream := range a.opt.Streams {
-			if ms, err := a.lag(ctx, stream); err == nil {
-				gauges[i].Set(float64(ms))
+		for _, w := range watches {
+			w.measure(ctx, a.opt.DeadMaxLen)
+		}
+		if now := time.Now(); !now.Before(nextHouse) {
+			nextHouse = now.Add(houseEvery)
+			for _, w := range watches {
+				w.removeConsumers(ctx, a.opt.ConsumerIdle)
 			}
 		}
 		if sleep(ctx, lagEvery) != nil {
@@ -26,37 +31,33 @@ func (a *Archive) measureLag(ctx context.Context) {
 	}
 }
 
-// lag returns by how many milliseconds of the stream's own time the table is
-// behind: the newest entry's time less that of the last one known to be in it.
-// It looks at the whole group, other processes included.
-func (a *Archive) lag(ctx context.Context, stream string) (int64, error) {
-	pending, err := a.opt.Client.PendingSummary(ctx, stream, Group)
+// measure sets the gauges of a stream.
+func (w *watch) measure(ctx context.Context, maxDead int64) {
+	s, err := w.look(ctx)
 	if err != nil {
-		return 0, err
+		return
 	}
-	done, _, err := a.opt.Client.GroupLastDelivered(ctx, stream, Group)
+	w.lag.Set(float64(lagOf(s)))
+	w.health.lags(w.stream, lagOf(s))
+	letters, err := w.client.Length(ctx, w.deadKey)
 	if err != nil {
-		return 0, err
+		return
 	}
-	if pending.Count > 0 {
-		done = pending.Oldest
-	} else if done.IsZero() {
-		// Nothing was delivered: the first entry waits, if there is one.
-		if done, err = a.opt.Client.FirstID(ctx, stream); err != nil {
-			return 0, err
-		}
+	w.letters.Set(float64(letters))
+	if letters*10 < maxDead*8 {
+		return
 	}
-	newest, err := a.opt.Client.LastID(ctx, stream)
-	if err != nil {
-		return 0, err
+	if n, ok := w.full.tell(time.Now()); ok {
+		w.log.Warn("the dead letters come near DEAD_MAXLEN: beyond it the oldest are thrown away; see pitwall dead list",
+			"dead", w.deadKey, "letters", letters, "dead_maxlen", maxDead, "times", n)
 	}
-	return behind(newest, done), nil
 }
 
-// behind returns the milliseconds from done to newest, at least 0.
-func behind(newest, done redis.ID) int64 {
-	if newest.Ms <= done.Ms {
-		return 0
+// removeConsumers takes the consumers of processes that are long gone off the
+// group, if nothing pends on them.
+func (w *watch) removeConsumers(ctx context.Context, idle time.Duration) {
+	n, err := w.client.RemoveIdleConsumers(ctx, w.stream, Group, idle)
+	if err == nil && n > 0 {
+		w.log.Info("consumers that were idle for long and had nothing pending were removed", "consumers", n, "idle", idle)
 	}
-	return int64(newest.Ms - done.Ms)
 }

@@ -18,7 +18,8 @@ type meters struct {
 	duplicates *metrics.Counter // were in the table already
 	conflicts  *metrics.Counter // another position was, under their key
 	dead       *metrics.Counter // dead letters written, repeats included
-	lost       *metrics.Counter // trimmed while pending
+	refused    *metrics.Counter // not taken by the database for their content
+	lost       *metrics.Counter // trimmed before they were archived
 	claimed    *metrics.Counter // taken over from other consumers
 	failures   *metrics.Counter // inserts that failed
 	readErrors *metrics.Counter // readings of a stream that were interrupted
@@ -34,6 +35,7 @@ func newMeters(set *metrics.Set) meters {
 		duplicates: set.GetOrCreateCounter("processor_archive_duplicates_total"),
 		conflicts:  set.GetOrCreateCounter("processor_archive_conflicts_total"),
 		dead:       set.GetOrCreateCounter("processor_archive_dead_total"),
+		refused:    set.GetOrCreateCounter("processor_archive_refused_total"),
 		lost:       set.GetOrCreateCounter("processor_archive_lost_total"),
 		claimed:    set.GetOrCreateCounter("processor_archive_claimed_total"),
 		failures:   set.GetOrCreateCounter("processor_archive_failures_total"),
@@ -54,11 +56,9 @@ func (m *meters) inserted(r db.InsertResult, took time.Duration) {
 	m.perBatch.Update(float64(r.Inserted + r.Duplicates + len(r.Conflicts)))
 }
 
-// lagGauges returns one gauge per stream.
-func (m *meters) lagGauges(streams []string) []*metrics.Gauge {
-	gauges := make([]*metrics.Gauge, len(streams))
-	for i, s := range streams {
-		gauges[i] = m.set.GetOrCreateGauge(fmt.Sprintf("processor_archive_lag_ms{stream=%q}", s), nil)
-	}
-	return gauges
+// gauges returns those of a stream: how far behind the table is, and how many
+// dead letters there are.
+func (m *meters) gauges(stream string) (lag, letters *metrics.Gauge) {
+	return m.set.GetOrCreateGauge(fmt.Sprintf("processor_archive_lag_ms{stream=%q}", stream), nil),
+		m.set.GetOrCreateGauge(fmt.Sprintf("processor_archive_dead_letters{stream=%q}", stream), nil)
 }

@@ -15,15 +15,14 @@ import (
 // Group is the consumer group that all archiving processes share.
 const Group = "durable-write"
 
-// DeadSuffix behind a stream's key names the stream of its dead letters.
-const DeadSuffix = ":dead"
-
-// Store is where positions are kept. It is called by one goroutine per stream.
+// Store is where positions are kept. It is called by as many goroutines at a
+// time as there are streams and writers to each.
 type Store interface {
 	// InsertPositions writes a batch in one transaction. A position whose
 	// device and time are in the table already is no error: it is a duplicate,
 	// or, with other content, a conflict. After an error nothing was written,
-	// or nobody knows: the same batch is offered again. The positions and
+	// or nobody knows: the same batch is offered again, or, when db.IsContent
+	// says that it is for what the rows hold, in halves. The positions and
 	// their strings are lent for the call.
 	InsertPositions(ctx context.Context, batch []codec.Position) (db.InsertResult, error)
 }
@@ -45,6 +44,9 @@ type Options struct {
 	BatchWait time.Duration
 	// Block is how long one read waits for a first entry. Default 1 s.
 	Block time.Duration
+	// Writers is how many inserts of a stream run at the same time, each with
+	// devices of its own. Default 1.
+	Writers int
 	// Limits bound what counts as a position.
 	Limits codec.Limits
 	// DeadMaxLen is about how many dead letters a stream keeps. Default 100,000.
@@ -53,6 +55,12 @@ type Options struct {
 	// for, and ClaimIdle how long they must have been pending. The defaults,
 	// 5 s and 10 s, catch up a crashed process within 15 s.
 	ClaimInterval, ClaimIdle time.Duration
+	// ConsumerIdle is after what time a consumer on which nothing pends is
+	// taken off the group. Default 1 h.
+	ConsumerIdle time.Duration
+	// ReadyFault is for how long inserts may fail before Ready tells, and
+	// ReadyLag how far behind a stream the table may be. Default 0: for ever.
+	ReadyFault, ReadyLag time.Duration
 	// InsertTimeout bounds one attempt to insert a batch. Default 30 s.
 	InsertTimeout time.Duration
 	// FlushTimeout bounds what Run still does after its context has ended.
@@ -73,10 +81,14 @@ func (o Options) withDefaults() Options {
 	def(&o.Block, time.Second)
 	def(&o.ClaimInterval, 5*time.Second)
 	def(&o.ClaimIdle, 10*time.Second)
+	def(&o.ConsumerIdle, time.Hour)
 	def(&o.InsertTimeout, 30*time.Second)
 	def(&o.FlushTimeout, 5*time.Second)
 	if o.BatchSize == 0 {
 		o.BatchSize = 1000
+	}
+	if o.Writers == 0 {
+		o.Writers = 1
 	}
 	if o.DeadMaxLen == 0 {
 		o.DeadMaxLen = 100_000

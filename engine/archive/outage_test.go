@@ -167,7 +167,7 @@ func TestShutdownFinishesTheBatchInHand(t *testing.T) {
 			t.Fatalf("Run: %v", err)
 		}
 		// At once, nobody is left to wait for.
-		if rows, p := len(r.devices()), r.pending(stream); rows != 100 || p.Count != 0 {
+		if rows, p := len(r.rows(200)), r.pending(stream); rows != 100 || p.Count != 0 {
 			t.Errorf("%d rows and %d pending after the shutdown, want 100 and 0", rows, p.Count)
 		}
 	})

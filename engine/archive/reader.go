@@ -20,6 +20,7 @@ type reader struct {
 	stream string
 	batch  *batch
 	write  *writer
+	watch  *watch
 	meters *meters
 
 	first, more []redis.Entry // lent to reads, by turns
@@ -27,21 +28,22 @@ type reader struct {
 	nextClaim   time.Time
 	claimFrom   redis.ID // where the next look at others' entries begins
 	hadGroup    bool     // it has been there before: a missing one was lost
+	lookFirst   bool     // the stream may have been trimmed beyond the group
 
 	pause backoff
 	fault quiet // sessions that failed
 	loss  quiet // pending entries that were trimmed
 }
 
-func newReader(a *Archive, stream string) *reader {
-	log := a.opt.Logger.With("stream", stream, "group", Group)
+func newReader(a *Archive, stream string, w *watch, log *slog.Logger) *reader {
 	return &reader{
 		opt:    &a.opt,
 		client: a.opt.Client,
 		log:    log,
 		stream: stream,
-		batch:  newBatch(stream, a.opt.Limits),
+		batch:  newBatch(stream, a.opt.Limits, a.opt.Writers),
 		write:  newWriter(a, stream, log),
+		watch:  w,
 		meters: &a.meters,
 		fault:  quiet{every: faultEvery},
 		loss:   quiet{every: faultEvery},
@@ -83,20 +85,40 @@ func (r *reader) session(ctx, flush context.Context) error {
 	if err := r.recover(ctx, flush); err != nil {
 		return err
 	}
+	r.lookFirst = true
 	for ctx.Err() == nil {
 		if err := r.claim(ctx, flush); err != nil {
 			return err
 		}
+		if err := r.mindTheGap(ctx); err != nil {
+			return err
+		}
 		entries, readErr := r.gather(ctx)
+		begin := time.Now()
 		if err := r.process(flush, entries); err != nil {
 			return err
 		}
+		r.lookFirst = len(entries) >= r.opt.BatchSize || time.Since(begin) > lookAfter
 		if readErr != nil {
 			return readErr
 		}
 		r.pause.reset()
 	}
 	return nil
+}
+
+// lookAfter is after what time of not reading the stream is looked at first.
+const lookAfter = 100 * time.Millisecond
+
+// mindTheGap looks for records that were trimmed before anybody was given
+// them, when that may be: once the group reads on, nothing tells. A reader that
+// keeps up need not look.
+func (r *reader) mindTheGap(ctx context.Context) error {
+	if !r.lookFirst {
+		return nil
+	}
+	_, err := r.watch.look(ctx)
+	return err
 }
 
 // ensureGroup makes the group at the stream's beginning where it is missing.

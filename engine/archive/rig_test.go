@@ -74,14 +74,16 @@ func newRig(t *testing.T, redisURL, pgURL string) *rig {
 func (r *rig) archive(change func(*Options)) *Archive {
 	o := Options{
 		Client: r.client, Store: r.db, Streams: []string{stream}, Consumer: "one",
-		Limits: codec.DefaultLimits(), Block: 100 * time.Millisecond, BatchWait: -1,
-		Logger: slog.New(slog.NewTextHandler(r.log, nil)), Metrics: r.set,
+		Limits: codec.DefaultLimits(), Writers: 3, Block: 100 * time.Millisecond, BatchWait: -1,
+		Logger: r.slog(), Metrics: r.set,
 	}
 	if change != nil {
 		change(&o)
 	}
 	return New(o)
 }
+
+func (r *rig) slog() *slog.Logger { return slog.New(slog.NewTextHandler(r.log, nil)) }
 
 // run runs an archive until the test ends. stop ends it before and returns
 // what Run returned.
@@ -131,30 +133,36 @@ func (r *rig) publish(key string, from, count int) {
 	}
 }
 
-// devices returns the devices in the table, in order, one for each row of
-// numbered records.
-func (r *rig) devices() []string {
+// rows returns the last position of each of the numbered devices below n that
+// is in the table, in their order.
+func (r *rig) rows(n int) (list []codec.Position) {
 	r.t.Helper()
-	var names []string
-	err := r.db.LastPositions(r.t.Context(), time.Hour, 0, func(p *codec.Position) error {
-		names = append(names, strings.Clone(p.DeviceID))
+	names := make([]string, n)
+	for i := range names {
+		names[i] = fmt.Sprintf("d-%06d", i)
+	}
+	err := r.db.LastPositions(r.t.Context(), names, time.Hour, func(l *db.Last) error {
+		if l.Good != nil {
+			list = append(list, *l.Good)
+		}
 		return nil
 	})
 	if err != nil {
 		r.t.Fatal(err)
 	}
-	slices.Sort(names)
-	return names
+	slices.SortFunc(list, func(a, b codec.Position) int { return strings.Compare(a.DeviceID, b.DeviceID) })
+	return list
 }
 
 // wantRows waits until the table holds exactly the numbered records 0 to n-1
 // and nothing pends.
 func (r *rig) wantRows(n int) {
 	r.t.Helper()
-	r.eventually(fmt.Sprintf("%d rows", n), func() bool { return len(r.devices()) >= n })
-	got := r.devices()
+	const beyond = 100 // nothing may be there
+	r.eventually(fmt.Sprintf("%d rows", n), func() bool { return len(r.rows(n+beyond)) >= n })
+	got := r.rows(n + beyond)
 	for i := range n {
-		if want := fmt.Sprintf("d-%06d", i); i >= len(got) || got[i] != want {
+		if want := fmt.Sprintf("d-%06d", i); i >= len(got) || got[i].DeviceID != want {
 			r.t.Fatalf("row %d is not %s; %d rows in all", i, want, len(got))
 		}
 	}
@@ -187,7 +195,7 @@ func (r *rig) wantNothingPends(key string) {
 // dead returns the dead letters of a stream.
 func (r *rig) dead(key string) [][]string {
 	r.t.Helper()
-	entries, err := r.client.Range(r.t.Context(), key+DeadSuffix, redis.ID{}, redis.MaxID, 1000, nil)
+	entries, err := r.client.Range(r.t.Context(), r.client.DeadKey(key), redis.ID{}, redis.MaxID, 1000, nil)
 	if err != nil {
 		r.t.Fatal(err)
 	}
@@ -228,6 +236,12 @@ func (r *rig) wantMetric(name string, want int) {
 func (r *rig) eventually(what string, cond func() bool) {
 	r.t.Helper()
 	testenv.Eventually(r.t, 30*time.Second, what, cond)
+}
+
+// named puts the database's name into SQL.
+func (r *rig) named(sql string) string {
+	name, _, _ := strings.Cut(r.pgURL[strings.LastIndexByte(r.pgURL, '/')+1:], "?")
+	return strings.ReplaceAll(sql, "%s", name)
 }
 
 // logBuffer keeps the log.

@@ -4,24 +4,30 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
+	"sync"
 	"time"
 
+	"pitwall/codec"
+	"pitwall/engine/internal/db"
 	"pitwall/engine/internal/redis"
 )
 
-// writer brings batches to where they are kept. One goroutine uses it.
+// writer brings batches to where they are kept. One goroutine uses it; it
+// inserts the parts of a batch at the same time and waits for them.
 type writer struct {
 	client  *redis.Client
 	store   Store
 	log     *slog.Logger
 	stream  string
+	deadKey string
 	maxDead int64
 	timeout time.Duration // of one insert
 	meters  *meters
+	health  *health
 
-	pause backoff
-	fault quiet // inserts that failed
-	dead  quiet // batches with dead letters
+	mu    sync.Mutex // guards fault
+	fault quiet      // inserts that failed
+	dead  quiet      // batches with dead letters
 }
 
 func newWriter(a *Archive, stream string, log *slog.Logger) *writer {
@@ -30,9 +36,11 @@ func newWriter(a *Archive, stream string, log *slog.Logger) *writer {
 		store:   a.opt.Store,
 		log:     log,
 		stream:  stream,
+		deadKey: a.opt.Client.DeadKey(stream),
 		maxDead: a.opt.DeadMaxLen,
 		timeout: a.opt.InsertTimeout,
 		meters:  &a.meters,
+		health:  &a.health,
 		fault:   quiet{every: faultEvery},
 		dead:    quiet{every: faultEvery},
 	}
@@ -47,6 +55,7 @@ func (w *writer) all(ctx context.Context, b *batch) error {
 	if err := w.insert(ctx, b); err != nil {
 		return err
 	}
+	b.buryRefused()
 	if err := w.bury(ctx, b); err != nil {
 		return err
 	}
@@ -54,42 +63,84 @@ func (w *writer) all(ctx context.Context, b *batch) error {
 	return err
 }
 
-// insert offers the positions to the store until it takes them.
-func (w *writer) insert(ctx context.Context, b *batch) error {
-	for len(b.positions) > 0 {
-		begin := time.Now()
-		limited, cancel := context.WithTimeout(ctx, w.timeout)
-		result, err := w.store.InsertPositions(limited, b.positions)
-		cancel()
-		if err == nil {
-			w.pause.reset()
-			w.meters.inserted(result, time.Since(begin))
-			b.conflict(result.Conflicts)
-			return nil
-		}
-		w.meters.failures.Inc()
-		if n, ok := w.fault.tell(time.Now()); ok {
-			w.log.Warn("positions could not be written, trying again; the stream keeps them", "err", err, "rows", len(b.positions), "times", n)
-		}
-		if stopped := sleep(ctx, w.pause.delay()); stopped != nil {
-			return fmt.Errorf("insert %d positions: %w: %w", len(b.positions), stopped, err)
-		}
+// rows inserts the positions from lo to hi of a part. When the database does
+// not take them for their content, it halves them until the guilty ones stand
+// alone: at most two statements for each position.
+func (w *writer) rows(ctx context.Context, p *part, lo, hi int) error {
+	if lo == hi {
+		return nil
 	}
-	return nil
+	result, err := w.offer(ctx, p.positions[lo:hi])
+	switch {
+	case err == nil:
+		for _, i := range result.Conflicts {
+			p.conflict(lo + i)
+		}
+		return nil
+	case !db.IsContent(err):
+		return err
+	case hi-lo == 1:
+		w.meters.refused.Inc()
+		p.refuse(lo, reasonRefused, err.Error())
+		return nil
+	}
+	mid := lo + (hi-lo)/2
+	if err := w.rows(ctx, p, lo, mid); err != nil {
+		return err
+	}
+	return w.rows(ctx, p, mid, hi)
 }
 
-// bury writes the dead letters.
+// offer offers positions to the store until it takes them or says that it will
+// not for what they hold. Everything else may pass: it is waited for without
+// end, until ctx ends.
+func (w *writer) offer(ctx context.Context, positions []codec.Position) (db.InsertResult, error) {
+	var pause backoff
+	for {
+		begin := time.Now()
+		limited, cancel := context.WithTimeout(ctx, w.timeout)
+		result, err := w.store.InsertPositions(limited, positions)
+		cancel()
+		if err == nil {
+			w.health.wrote()
+			w.meters.inserted(result, time.Since(begin))
+			return result, nil
+		}
+		if db.IsContent(err) {
+			return db.InsertResult{}, err
+		}
+		w.failed(err, len(positions))
+		if stopped := sleep(ctx, pause.delay()); stopped != nil {
+			return db.InsertResult{}, fmt.Errorf("insert %d positions: %w: %w", len(positions), stopped, err)
+		}
+	}
+}
+
+// failed takes note of an insert that will be tried again.
+func (w *writer) failed(err error, rows int) {
+	now := time.Now()
+	w.meters.failures.Inc()
+	w.health.failed(now)
+	w.mu.Lock()
+	n, ok := w.fault.tell(now)
+	w.mu.Unlock()
+	if ok {
+		w.log.Warn("positions could not be written, trying again; the stream keeps them", "err", err, "rows", rows, "times", n)
+	}
+}
+
+// bury writes the dead letters and acknowledges their entries.
 func (w *writer) bury(ctx context.Context, b *batch) error {
 	if len(b.dead) == 0 {
 		return nil
 	}
-	if err := w.client.AddAll(ctx, w.stream+DeadSuffix, w.maxDead, b.dead); err != nil {
+	if err := w.client.Bury(ctx, w.deadKey, w.maxDead, w.stream, Group, b.dead); err != nil {
 		return fmt.Errorf("write dead letters: %w", err)
 	}
 	w.meters.dead.Add(len(b.dead))
 	if n, ok := w.dead.tell(time.Now()); ok {
-		last := b.dead[len(b.dead)-1]
-		w.log.Warn("records went to the dead letters instead of the table", "dead", w.stream+DeadSuffix,
+		last := b.dead[len(b.dead)-1].Fields
+		w.log.Warn("records went to the dead letters instead of the table", "dead", w.deadKey,
 			"batches", n, "last_id", last[7], "reason", last[1], "error", last[3])
 	}
 	return nil

@@ -3,6 +3,8 @@ package live
 import (
 	"context"
 	"sync/atomic"
+
+	"pitwall/codec"
 )
 
 // States of a session towards the dispatchers.
@@ -101,7 +103,7 @@ func (s *session) waiting() bool {
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return len(s.inbound) > 0 && !s.conn.Full()
+	return len(s.inbound) > 0 && !(s.conn.Full() && brings(s.inbound[0]))
 }
 
 // step does one thing; false when there is nothing to do now.
@@ -133,9 +135,6 @@ func (s *session) step() bool {
 		s.attend()
 		return true
 	}
-	if s.holdBack() {
-		return false
-	}
 	s.mu.Lock()
 	if len(s.inbound) == 0 {
 		s.inbound = nil
@@ -143,6 +142,10 @@ func (s *session) step() bool {
 		return false
 	}
 	next := s.inbound[0]
+	if s.holdBack(next) {
+		s.mu.Unlock()
+		return false
+	}
 	s.inbound = s.inbound[1:]
 	s.mu.Unlock()
 	if text, ok := s.text(next); ok {
@@ -151,19 +154,30 @@ func (s *session) step() bool {
 	return true
 }
 
-// holdBack reports whether the requests of s have to wait because its queue is
-// full: their answers would stand at its end in any case, and snapshots are not
-// bounded by the ring. The writer goes on with them once it has written all.
+// holdBack reports whether the next request of s has to wait because it brings
+// a snapshot and the queue is full: snapshots are not bounded by the ring, and
+// this one would stand at its end in any case. The writer goes on with the
+// requests once it has written all.
 //
 // Memory ordering: stalled is set before the queue is looked at again; the
 // writer takes chunks off the queue before it looks at stalled. One of the two
 // sees the other.
-func (s *session) holdBack() bool {
-	if !s.conn.Full() {
+func (s *session) holdBack(next message) bool {
+	if !s.conn.Full() || !brings(next) {
 		return false
 	}
 	s.stalled.Store(true)
 	return s.conn.Full()
+}
+
+// brings reports whether a message asks for a topic. A compressed one may: it
+// is not inflated just to be looked at.
+func brings(m message) bool {
+	if m.deflated {
+		return true
+	}
+	var r codec.Request
+	return codec.ParseRequest(&r, m.data) == nil && r.Type == codec.RequestSubscribe
 }
 
 // States of a session's command with the shards.

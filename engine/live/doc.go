@@ -27,6 +27,12 @@
 // never interleave. A close frame is the last thing that is written: the frame
 // begun is finished, whatever else is queued is dropped.
 //
+// # Compression
+//
+// permessage-deflate is agreed on by live itself (offer.go), without context
+// takeover, so that the shards compress once for all. A client's compressed
+// messages pass gws as they are (follow.go) and are inflated by the dispatchers.
+//
 // # Caveats
 //
 // Request handling of one session is sequential: a subscribe waits for the

@@ -81,8 +81,8 @@ func TestSlowSpectatorAtATenthOfTheRate(t *testing.T) {
 	}
 }
 
-// A topic that is subscribed while the connection lags comes whole, and is
-// live behind its snapshot.
+// A topic that is subscribed while the connection lags comes whole, once the
+// queue has room for it, and is live behind its snapshot.
 func TestSlowSpectatorSubscribesWhileLagged(t *testing.T) {
 	t.Parallel()
 	devices := names(20)
@@ -94,7 +94,6 @@ func TestSlowSpectatorSubscribesWhileLagged(t *testing.T) {
 		f.untilLagged(r.newest())
 		r.publish("x", "y")
 		w.send(text(`{"type":"subscribe","id":"late","topic":"event:f"}`))
-		testenv.Eventually(t, patience, "the subscription", func() bool { return r.srv.m.subscriptions.Get() == 3 })
 		r.publish("x", "y")
 		r.publish("x")
 		f.level(w)

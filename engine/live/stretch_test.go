@@ -1,8 +1,13 @@
 package live
 
 import (
+	"context"
+	"sync"
 	"testing"
 	"time"
+
+	"pitwall/codec"
+	"pitwall/engine/internal/testenv"
 )
 
 func TestNextWindow(t *testing.T) {
@@ -29,4 +34,66 @@ func TestNextWindow(t *testing.T) {
 			}
 		})
 	}
+}
+
+// While positions come faster than the shards take them in, the window grows
+// for all; it comes back when they do.
+func TestTheWindowFollowsTheLoad(t *testing.T) {
+	const base, most = 5 * time.Millisecond, 200 * time.Millisecond
+	devices := names(400)
+	r := start(t, map[string][]string{"e": devices}, func(su *setup) {
+		su.shard.Window, su.shard.RingBytes = base, 64<<20
+		su.live.WindowMax = most
+	})
+	s := r.spectator("batch=1")
+	s.subscribe("e")
+	stop := make(chan struct{})
+	var flood sync.WaitGroup
+	for range 20 { // more than half of an inbox holds
+		flood.Go(func() {
+			for {
+				select {
+				case <-stop:
+					return
+				default:
+					r.flood(devices)
+				}
+			}
+		})
+	}
+	testenv.Eventually(t, patience, "the window to grow", func() bool { return r.core.Window() > 4*base })
+	if _, conflated := s.count("e"); conflated != 0 {
+		t.Errorf("%d updates were left out before the window had grown", conflated)
+	}
+	close(stop)
+	flood.Wait()
+	testenv.Eventually(t, patience, "the window to come back", func() bool { return r.core.Window() == base })
+	if got := s.subscribeAgain("e"); got.IntervalMs != int(base.Milliseconds()) {
+		t.Errorf("the interval told is %d ms, want that of the base", got.IntervalMs)
+	}
+}
+
+// flood delivers one batch to every shard, from any goroutine. The positions
+// are as old as the devices' last ones at best, which costs the shard the same
+// look and the spectators nothing.
+func (r *rig) flood(devices []string) {
+	for i := range r.core.Shards() {
+		b := r.core.AcquireBatch()
+		for range 20 {
+			for _, d := range devices {
+				if r.core.ShardOf(d) == i {
+					b.Positions = append(b.Positions, codec.Position{DeviceID: d, TS: 1, Arrival: 1, Lat: latOf(1)})
+				}
+			}
+		}
+		if err := r.core.Deliver(context.Background(), i, b); err != nil {
+			r.t.Error(err)
+		}
+	}
+}
+
+// subscribeAgain asks for what is subscribed already.
+func (s *spectator) subscribeAgain(event string) said {
+	s.t.Helper()
+	return s.answer(s.ask("subscribe", `,"topic":"event:`+event+`"`))
 }

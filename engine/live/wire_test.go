@@ -56,7 +56,7 @@ type wire struct {
 	t      testing.TB
 	conn   net.Conn
 	br     *bufio.Reader
-	screen *screen // takes the text frames
+	screen *screen // takes the text frames; may be nil
 
 	agreed   bool // on compression
 	deflated int  // compressed frames read
@@ -180,7 +180,7 @@ func (w *wire) read() (op byte, payload string, err error) {
 			return 0, "", fmt.Errorf("a compressed frame of %d bytes: %w", n, err)
 		}
 	}
-	if h[0]&0xf == opText {
+	if h[0]&0xf == opText && w.screen != nil {
 		w.screen.frame(body)
 	}
 	return h[0] & 0xf, string(body), nil
@@ -237,4 +237,38 @@ func (w *wire) closed(code int) (reason string) {
 		}
 		return reason
 	}
+}
+
+// join connects and subscribes like the herd does: no frame but the promised
+// parts of the snapshot is looked at closely. Any goroutine may call it.
+func (r *rig) join(event string, parts int) (*wire, error) {
+	c, err := net.Dial("tcp", r.addr)
+	if err != nil {
+		return nil, err
+	}
+	r.t.Cleanup(func() { _ = c.Close() })
+	w := &wire{t: r.t, conn: c, br: bufio.NewReader(c)}
+	if _, err := c.Write(append([]byte(handshake), text(`{"type":"subscribe","topic":"event:`+event+`"}`)...)); err != nil {
+		return nil, err
+	}
+	w.hurry()
+	resp, err := http.ReadResponse(w.br, nil)
+	if err != nil {
+		return nil, err
+	}
+	if resp.StatusCode != http.StatusSwitchingProtocols {
+		return nil, fmt.Errorf("refused with %s", resp.Status)
+	}
+	for parts > 0 {
+		_, p, err := w.read()
+		if err != nil {
+			return nil, err
+		}
+		if strings.HasPrefix(p, `{"type":"snapshot"`) {
+			parts--
+		}
+	}
+	w.screen = newScreen(r.t)
+	w.screen.log = append(w.screen.log, said{Type: "welcome"}) // which has been read
+	return w, nil
 }

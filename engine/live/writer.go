@@ -119,8 +119,8 @@ func (s *session) fill() bool {
 	if s.conn.Lagged() {
 		s.forget()
 	}
-	if p := s.pong.Swap(nil); p != nil {
-		s.front = append(s.front, item{p, 0, p.Len(), true})
+	if s.opened {
+		s.takePong()
 	}
 	size := 0
 	for i := range s.front {
@@ -134,7 +134,17 @@ func (s *session) fill() bool {
 		s.front = append(s.front, item{ch: ch, end: ch.Len()})
 		size += ch.Len()
 	}
+	if !s.opened {
+		s.takePong() // behind the answer to the handshake
+	}
 	return len(s.front) > 0
+}
+
+// takePong puts the answer to the last ping in front of what is to come.
+func (s *session) takePong() {
+	if p := s.pong.Swap(nil); p != nil {
+		s.front = append(s.front, item{p, 0, p.Len(), true})
+	}
 }
 
 // forget drops what may be dropped of a lagged connection, in its order. Of

@@ -25,7 +25,9 @@ func TestOneWritePerWindow(t *testing.T) {
 	r.publish(devices...)
 	testenv.Eventually(t, patience, "the first", func() bool { return all[0].shows(r, "e", devices) })
 	begin, writes, flushes := time.Now(), r.srv.m.writes.Get(), r.core.Stats().Flushes
-	for pace := time.NewTicker(window / 20); time.Since(begin) < windows*window; <-pace.C {
+	pace := time.NewTicker(window / 20)
+	defer pace.Stop()
+	for ; time.Since(begin) < windows*window; <-pace.C {
 		r.publish(devices...)
 	}
 	last := r.publish(devices...)

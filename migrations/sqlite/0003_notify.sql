@@ -1,7 +1,8 @@
 -- +goose Up
 
 -- SQLite has no NOTIFY: the process that imports a roster tells its own
--- listeners. The number is taken so that both dialects count alike.
+-- listeners, and a position marked faulty is seen at the next start. The number
+-- is taken so that both dialects count alike.
 SELECT 1;
 
 -- +goose Down

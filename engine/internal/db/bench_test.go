@@ -58,9 +58,10 @@ func BenchmarkLastPositions(b *testing.B) {
 			b.Fatal(err)
 		}
 	}
+	names := devices(b, d)
 	for b.Loop() {
 		n := 0
-		if err := d.LastPositions(b.Context(), 0, 0, func(*codec.Position) error { n++; return nil }); err != nil || n != 1000 {
+		if err := d.LastPositions(b.Context(), names, 0, func(*Last) error { n++; return nil }); err != nil || n != 1000 {
 			b.Fatal(n, err)
 		}
 	}

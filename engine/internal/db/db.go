@@ -23,12 +23,15 @@ type Options struct {
 	// is empty.
 	DataDir string
 	Logger  *slog.Logger
-	// NoTriggers leaves the roster triggers of migration 0003 out.
+	// NoTriggers leaves the triggers of migration 0003 out.
 	NoTriggers bool
 }
 
-// ChannelRoster is the channel of the notifications that the roster changed.
-const ChannelRoster = "pitwall_roster"
+// Channels of notifications (contract 2).
+const (
+	ChannelRoster    = "pitwall_roster"    // the roster changed
+	ChannelPositions = "pitwall_positions" // a position was marked faulty, or is not any more; the payload is its device
+)
 
 // Database is PostgreSQL or the embedded SQLite file. All methods may be
 // called from any goroutine, at the same time, until Close.
@@ -77,12 +80,13 @@ type Database interface {
 	// batch; one of any size is taken.
 	InsertPositions(ctx context.Context, batch []codec.Position) (InsertResult, error)
 
-	// LastPositions calls fn with the newest position of each device, at most
-	// max of them (0: all), in no particular order. Faulty ones do not count,
-	// nor those more than tolerance ahead of their arrival. The Position is
-	// lent for the call, its strings are the callee's to keep. fn's error ends
-	// it and is returned as it is.
-	LastPositions(ctx context.Context, tolerance time.Duration, max int, fn func(*codec.Position) error) error
+	// LastPositions calls fn with what the table knows of the newest positions
+	// of each of devices, those of which it knows nothing left out, in no
+	// particular order. Positions more than tolerance ahead of their arrival do
+	// not count as good. What it costs grows with the number of devices, not of
+	// rows. Last is lent for the call, its strings are the callee's to keep.
+	// fn's error ends it and is returned as it is.
+	LastPositions(ctx context.Context, devices []string, tolerance time.Duration, fn func(*Last) error) error
 
 	// PublicEvents returns the ids of the events that everybody may watch.
 	PublicEvents(ctx context.Context) ([]string, error)
@@ -122,6 +126,17 @@ type InsertResult struct {
 	Inserted   int
 	Duplicates int   // same device, time and content as a row that is there
 	Conflicts  []int // indexes, ascending: same device and time, other content
+}
+
+// Last is what the table knows of the newest positions of a device.
+type Last struct {
+	Device string
+	// Good is the newest position that is not faulty, nil when there is none.
+	Good *codec.Position
+	// FaultyUpTo is the live time, in ms since the Unix epoch, of the newest
+	// faulty position behind Good: its arrival where it is dated too far ahead.
+	// 0 when there is none.
+	FaultyUpTo int64
 }
 
 // Open connects to the database of o. PostgreSQL must answer now and be

@@ -2,7 +2,6 @@ package db
 
 import (
 	"cmp"
-	"fmt"
 	"slices"
 
 	"pitwall/codec"
@@ -45,27 +44,41 @@ func textOrNull(s *string) *string {
 	return s
 }
 
-// stored is a row of positions as it is scanned.
+// stored is a row of positions as it is scanned, with what else is known of its
+// device: everything but device is nil where there is no good position.
 type stored struct {
 	device             string
-	ts, received       int64
-	lat, lon           float64
+	ts, received       *int64
+	lat, lon           *float64
 	alt, speed, course *float64
 	sats, priority     *int64
 	codec, attributes  *string
+	faultyUpTo         *int64
 }
 
-// columns of stored, for both dialects, which put their own ts and received.
-const storedColumns = `device_id, lat, lon, alt, speed, course, sats, priority, codec, attributes`
+// columns of stored, for both dialects, which put their own times.
+const storedColumns = `lat, lon, alt, speed, course, sats, priority, codec, attributes`
 
 func (r *stored) dest() []any {
 	return []any{&r.device, &r.lat, &r.lon, &r.alt, &r.speed, &r.course, &r.sats, &r.priority, &r.codec, &r.attributes,
-		&r.ts, &r.received}
+		&r.ts, &r.received, &r.faultyUpTo}
+}
+
+// last fills l, using p for its good position.
+func (r *stored) last(l *Last, p *codec.Position) {
+	*l = Last{Device: r.device}
+	if r.faultyUpTo != nil {
+		l.FaultyUpTo = *r.faultyUpTo
+	}
+	if r.ts != nil {
+		r.position(p)
+		l.Good = p
+	}
 }
 
 // position fills p, whose strings are those that the driver made.
 func (r *stored) position(p *codec.Position) {
-	*p = codec.Position{DeviceID: r.device, TS: r.ts, Arrival: r.received, Lat: r.lat, Lon: r.lon}
+	*p = codec.Position{DeviceID: r.device, TS: *r.ts, Arrival: *r.received, Lat: *r.lat, Lon: *r.lon}
 	take(p, codec.HasAlt, r.alt, &p.Alt)
 	take(p, codec.HasSpeed, r.speed, &p.Speed)
 	take(p, codec.HasCourse, r.course, &p.Course)
@@ -91,33 +104,4 @@ func takeInt(p *codec.Position, has codec.Fields, from *int64, to *int32) {
 		*to = int32(*from)
 		p.Has |= has
 	}
-}
-
-// eachStored calls fn with each row until one fails.
-func eachStored(rows rowSource, fn func(*codec.Position) error) error {
-	var p codec.Position
-	for rows.Next() {
-		var r stored
-		if err := rows.Scan(r.dest()...); err != nil {
-			return fmt.Errorf("last positions: %w", err)
-		}
-		r.position(&p)
-		if err := fn(&p); err != nil {
-			return err
-		}
-	}
-	if err := rows.Err(); err != nil {
-		return fmt.Errorf("last positions: %w", err)
-	}
-	return nil
-}
-
-// noEnd stands for max 0: more devices than there can be.
-const noEnd = int64(1) << 62
-
-func atMost(max int) int64 {
-	if max <= 0 {
-		return noEnd
-	}
-	return int64(max)
 }

@@ -7,8 +7,6 @@ import (
 	"slices"
 	"time"
 
-	"github.com/jackc/pgx/v5"
-
 	"pitwall/codec"
 )
 
@@ -109,48 +107,4 @@ func arrays(batch []codec.Position, order []int) []any {
 		attributes[to] = textOrNull((*string)(&p.Attributes))
 	}
 	return []any{device, ts, lat, lon, alt, speed, course, sats, priority, codecs, attributes, received, faulty}
-}
-
-// lastPositions jumps along the unique index from device to device, and takes
-// the newest row that counts of each: what it reads grows with the number of
-// devices, not of rows.
-const lastPositions = `
-	WITH RECURSIVE d(device_id) AS (
-	    (SELECT device_id FROM positions ORDER BY device_id LIMIT 1)
-	    UNION ALL
-	    SELECT (SELECT p.device_id FROM positions p WHERE p.device_id > d.device_id ORDER BY p.device_id LIMIT 1)
-	    FROM d WHERE d.device_id IS NOT NULL
-	)
-	SELECT ` + storedColumns + `,
-	       floor(extract(epoch FROM ts) * 1000)::bigint, floor(extract(epoch FROM coalesce(received_at, ts)) * 1000)::bigint
-	FROM d CROSS JOIN LATERAL (
-	    SELECT p.lat, p.lon, p.alt, p.speed, p.course, p.sats, p.priority, p.codec,
-	           CASE WHEN json_typeof(p.attributes) = 'object' THEN p.attributes::text END AS attributes, p.ts, p.received_at
-	    FROM positions p
-	    WHERE p.device_id = d.device_id AND NOT p.faulty AND p.lat IS NOT NULL AND p.lon IS NOT NULL
-	      AND p.ts <= coalesce(p.received_at, now()) + $1::bigint * interval '1 ms'
-	    ORDER BY p.ts DESC LIMIT 1
-	) l
-	LIMIT $2::bigint`
-
-// alongTheIndex leaves the planner one way, for the transaction. It cannot know
-// how soon the recursion ends, and on a table that was never analysed it would
-// rather fetch and sort all rows of each device, or compile the statement.
-const alongTheIndex = `SET LOCAL jit = off; SET LOCAL enable_seqscan = off; SET LOCAL enable_bitmapscan = off; SET LOCAL enable_sort = off`
-
-func (p *postgres) LastPositions(ctx context.Context, tolerance time.Duration, max int, fn func(*codec.Position) error) error {
-	tx, err := p.pool.BeginTx(ctx, pgx.TxOptions{AccessMode: pgx.ReadOnly})
-	if err != nil {
-		return fmt.Errorf("last positions: %w", err)
-	}
-	defer tx.Rollback(context.WithoutCancel(ctx))
-	if _, err := tx.Exec(ctx, alongTheIndex, pgx.QueryExecModeSimpleProtocol); err != nil {
-		return fmt.Errorf("last positions: %w", err)
-	}
-	rows, err := tx.Query(ctx, lastPositions, tolerance.Milliseconds(), atMost(max))
-	if err != nil {
-		return fmt.Errorf("last positions: %w", err)
-	}
-	defer rows.Close()
-	return eachStored(rows, fn)
 }

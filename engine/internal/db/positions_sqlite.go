@@ -4,7 +4,6 @@ import (
 	"context"
 	"database/sql"
 	"fmt"
-	"time"
 
 	"pitwall/codec"
 )
@@ -85,31 +84,4 @@ func (s *sqlite) inTx(ctx context.Context, fn func(*sql.Tx) error) error {
 		return err
 	}
 	return tx.Commit()
-}
-
-// lastPositionsSQLite goes from device to device along the unique index, as
-// lastPositions does.
-const lastPositionsSQLite = `
-	WITH RECURSIVE d(device_id) AS (
-	    SELECT min(device_id) FROM positions
-	    UNION ALL
-	    SELECT (SELECT min(p.device_id) FROM positions p WHERE p.device_id > d.device_id)
-	    FROM d WHERE d.device_id IS NOT NULL
-	)
-	SELECT ` + storedColumns + `, ts, coalesce(received_at, ts)
-	FROM positions
-	WHERE rowid IN (
-	    SELECT (SELECT p.rowid FROM positions p
-	            WHERE p.device_id = d.device_id AND NOT p.faulty AND p.ts <= coalesce(p.received_at, p.ts) + ?1
-	            ORDER BY p.ts DESC LIMIT 1)
-	    FROM d WHERE d.device_id IS NOT NULL)
-	LIMIT ?2`
-
-func (s *sqlite) LastPositions(ctx context.Context, tolerance time.Duration, max int, fn func(*codec.Position) error) error {
-	rows, err := s.read.QueryContext(ctx, lastPositionsSQLite, tolerance.Milliseconds(), atMost(max))
-	if err != nil {
-		return fmt.Errorf("last positions: %w", err)
-	}
-	defer rows.Close()
-	return eachStored(rows, fn)
 }

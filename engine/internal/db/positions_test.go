@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+	"github.com/jackc/pgx/v5"
 
 	"pitwall/codec"
 )
@@ -21,15 +22,40 @@ func change(p codec.Position, fn func(*codec.Position)) codec.Position {
 	return p
 }
 
-// last returns the last positions by device.
-func last(t *testing.T, d Database, tolerance time.Duration, max int) map[string]codec.Position {
+// devices returns the devices in the table.
+func devices(t testing.TB, d Database) []string {
+	t.Helper()
+	const query = "SELECT DISTINCT device_id FROM positions ORDER BY device_id"
+	var names []string
+	var err error
+	switch d := d.(type) {
+	case *postgres:
+		var rows pgx.Rows
+		if rows, err = d.pool.Query(context.Background(), query); err == nil {
+			names, err = pgx.CollectRows(rows, pgx.RowTo[string])
+		}
+	case *sqlite:
+		names, err = d.strings(context.Background(), query)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	return names
+}
+
+// last returns the last good positions by device.
+func last(t *testing.T, d Database, tolerance time.Duration) map[string]codec.Position {
 	t.Helper()
 	got := map[string]codec.Position{}
-	err := d.LastPositions(t.Context(), tolerance, max, func(p *codec.Position) error {
-		if _, twice := got[p.DeviceID]; twice {
-			t.Errorf("device %s came twice", p.DeviceID)
+	seen := map[string]bool{}
+	err := d.LastPositions(t.Context(), append(devices(t, d), "nosuch"), tolerance, func(l *Last) error {
+		if seen[l.Device] {
+			t.Errorf("device %s came twice", l.Device)
 		}
-		got[p.DeviceID] = *p
+		seen[l.Device] = true
+		if l.Good != nil {
+			got[l.Good.DeviceID] = *l.Good
+		}
 		return nil
 	})
 	if err != nil {
@@ -75,7 +101,7 @@ func TestPositionsComeBackAsTheyWere(t *testing.T) {
 		if diff := cmp.Diff(InsertResult{Inserted: len(batch)}, insert(t, d, batch...)); diff != "" {
 			t.Errorf("result (-want +got):\n%s", diff)
 		}
-		if diff := cmp.Diff(want, last(t, d, time.Hour, 0)); diff != "" {
+		if diff := cmp.Diff(want, last(t, d, time.Hour)); diff != "" {
 			t.Errorf("positions (-want +got):\n%s", diff)
 		}
 	})
@@ -149,7 +175,7 @@ func TestEveryFieldMakesAConflict(t *testing.T) {
 				t.Errorf("%s: result (-want +got):\n%s", name, diff)
 			}
 		}
-		if diff := cmp.Diff(map[string]codec.Position{"a": full("a", epoch)}, last(t, d, time.Hour, 0)); diff != "" {
+		if diff := cmp.Diff(map[string]codec.Position{"a": full("a", epoch)}, last(t, d, time.Hour)); diff != "" {
 			t.Errorf("what is stored changed (-want +got):\n%s", diff)
 		}
 	})
@@ -163,29 +189,40 @@ func TestLastPositions(t *testing.T) {
 		return change(bare(device, ts), func(p *codec.Position) { p.Faulty = true })
 	}
 	conform(t, func(t *testing.T, d Database) {
-		if got := last(t, d, time.Second, 0); len(got) != 0 {
+		if got := last(t, d, time.Second); len(got) != 0 {
 			t.Errorf("an empty table gives %v", got)
 		}
 		insert(t, d,
 			bare("newest", epoch), bare("newest", epoch+2), bare("newest", epoch+1),
 			bare("faulty", epoch), faulty("faulty", epoch+1), faulty("faulty", epoch+2),
 			faulty("only faulty", epoch),
+			change(ahead("faulty ahead", epoch+60_001, time.Minute), func(p *codec.Position) { p.Faulty = true }),
 			ahead("ahead", epoch, 0), ahead("ahead", epoch+5000, 5*time.Second), ahead("ahead", epoch+9000, 5001*time.Millisecond),
 			ahead("only ahead", epoch, time.Minute))
 		want := map[string]int64{"newest": epoch + 2, "faulty": epoch, "ahead": epoch + 5000}
 		got := map[string]int64{}
-		for device, p := range last(t, d, 5*time.Second, 0) {
+		for device, p := range last(t, d, 5*time.Second) {
 			got[device] = p.TS
 		}
 		if diff := cmp.Diff(want, got); diff != "" {
 			t.Errorf("times (-want +got):\n%s", diff)
 		}
-		if got := last(t, d, 5*time.Second, 2); len(got) != 2 {
-			t.Errorf("%d devices, want 2", len(got))
+		upTo := map[string]int64{}
+		if err := d.LastPositions(t.Context(), devices(t, d), 5*time.Second, func(l *Last) error {
+			if l.FaultyUpTo != 0 {
+				upTo[l.Device] = l.FaultyUpTo
+			}
+			return nil
+		}); err != nil {
+			t.Fatal(err)
+		}
+		wantUpTo := map[string]int64{"faulty": epoch + 2, "only faulty": epoch, "faulty ahead": epoch + 1}
+		if diff := cmp.Diff(wantUpTo, upTo); diff != "" {
+			t.Errorf("faulty up to (-want +got):\n%s", diff)
 		}
 		stop := errors.New("enough")
 		calls := 0
-		err := d.LastPositions(t.Context(), time.Hour, 0, func(*codec.Position) error { calls++; return stop })
+		err := d.LastPositions(t.Context(), devices(t, d), time.Hour, func(*Last) error { calls++; return stop })
 		if err != stop || calls != 1 {
 			t.Errorf("error %v after %d calls, want the callee's after 1", err, calls)
 		}
@@ -233,7 +270,7 @@ func TestInsertHonoursItsContext(t *testing.T) {
 		if _, err := d.InsertPositions(ctx, []codec.Position{bare("a", epoch)}); !errors.Is(err, context.Canceled) {
 			t.Errorf("error %v, want canceled", err)
 		}
-		if got := last(t, d, time.Hour, 0); len(got) != 0 {
+		if got := last(t, d, time.Hour); len(got) != 0 {
 			t.Errorf("written all the same: %v", got)
 		}
 	})

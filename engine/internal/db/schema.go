@@ -120,7 +120,7 @@ func lackingColumns(columns map[string]map[string]column) []string {
 		c, ok := columns[w.table][w.column]
 		switch {
 		case !ok:
-			lacks = append(lacks, "column "+name)
+			lacks = append(lacks, "column "+name+" (migration "+migrationOf(w)+")")
 		case len(w.kinds) > 0 && !slices.Contains(w.kinds, c.kind):
 			lacks = append(lacks, fmt.Sprintf("%s is %s, want %s (ALTER TABLE %s ALTER COLUMN %s TYPE %[3]s)",
 				name, c.kind, w.kinds[0], w.table, w.column))
@@ -133,6 +133,14 @@ func lackingColumns(columns map[string]map[string]column) []string {
 		}
 	}
 	return lacks
+}
+
+// migrationOf names the file that makes a column.
+func migrationOf(w want) string {
+	if w.table == "positions" && w.column == "faulty" {
+		return "0002_positions_faulty.sql"
+	}
+	return "0001_tables.sql"
 }
 
 // unfilled names columns of positions that Pitwall does not know and that an

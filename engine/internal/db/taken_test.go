@@ -75,14 +75,14 @@ func TestATableOfTheOriginalIsTakenOver(t *testing.T) {
 			if got := pg.Query(url, "SELECT count(*), count(*) FILTER (WHERE faulty) FROM positions"); got != "500|0" {
 				t.Errorf("rows, faulty: %s", got)
 			}
-			if got := len(last(t, d, 0, 0)); got != 50 {
+			if got := len(last(t, d, 0)); got != 50 {
 				t.Errorf("%d last positions, want 50", got)
 			}
 			p := full("new", epoch)
 			if r := insert(t, d, p, p); r.Inserted != 1 || r.Duplicates != 1 {
 				t.Errorf("insert: %+v", r)
 			}
-			if diff := cmp.Diff(map[string]codec.Position{"new": p}, only(last(t, d, 0, 0), "new")); diff != "" {
+			if diff := cmp.Diff(map[string]codec.Position{"new": p}, only(last(t, d, 0), "new")); diff != "" {
 				t.Errorf("position (-want +got):\n%s", diff)
 			}
 		})
@@ -98,7 +98,7 @@ func TestARowOfTheOriginalIsADuplicate(t *testing.T) {
 	if _, err := d.Migrate(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	p := last(t, d, 0, 0)["d7"]
+	p := last(t, d, 0)["d7"]
 	if p.Attributes != `{"in": 457}` || p.Codec != "8E" || p.Has != codec.HasSpeed|codec.HasCourse|codec.HasSats|codec.HasPriority {
 		t.Errorf("read as %+v", p)
 	}

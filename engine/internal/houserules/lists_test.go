@@ -51,6 +51,8 @@ var goFiles = []exception{
 	{"engine/feed/feed.go", "one reader per stream, lag, lease; Feed.Run waits"},
 	{"engine/embedded/redis.go", "the accept loop; Redis.Close waits"},
 	{"engine/archive/archive.go", "one reader per stream; Archive.Run waits"},
+	{"engine/archive/corrections.go", "the listener; Corrections.Run waits"},
+	{"engine/archive/parallel.go", "one insert per part of a batch; insert waits"},
 	{"engine/internal/db/postgres.go", "the end of the pool; Close waits"},
 	{"engine/internal/testenv/process.go", "one per server, bound to its thread; end waits for done"},
 	{"engine/internal/testenv/proxy.go", "accept loop and relays; the test's cleanup waits"},

@@ -36,6 +36,7 @@ type Client struct {
 	rdb     rueidis.Client
 	log     *slog.Logger
 	leaving sync.Mutex // held by whoever leaves a replica
+	cluster bool       // the server is a node of a Cluster
 }
 
 // Open connects, and fails when the server is not there, refuses the login, or
@@ -123,6 +124,7 @@ func (c *Client) checkVersion(ctx context.Context) (string, error) {
 	if err != nil {
 		return "", fmt.Errorf("ask for the version: %w", errBadReply)
 	}
+	c.cluster = text(fields["mode"]) == "cluster"
 	name, version := text(fields["server"]), text(fields["version"])
 	major, err := strconv.Atoi(version[:max(strings.IndexByte(version, '.'), 0)])
 	if err != nil {

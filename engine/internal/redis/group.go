@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"strconv"
 	"time"
+
+	"github.com/redis/rueidis"
 )
 
 // CreateGroup makes the consumer group, and the stream with it if there is
@@ -65,53 +67,24 @@ func (c *Client) GroupLastDelivered(ctx context.Context, stream, group string) (
 	if err != nil {
 		return ID{}, false, err
 	}
-	groups, err := m.ToArray()
+	info, err := findGroup(&m, group)
 	if err != nil {
-		return ID{}, false, fmt.Errorf("%s: %w", what, errBadReply)
+		return ID{}, false, fmt.Errorf("%s: %w", what, err)
 	}
-	for i := range groups {
-		info, err := groups[i].AsMap()
-		if err != nil {
-			return ID{}, false, fmt.Errorf("%s: %w", what, errBadReply)
-		}
-		if text(info["name"]) != group {
-			continue
-		}
-		last, err := ParseID(text(info["last-delivered-id"]))
-		if err != nil {
-			return ID{}, false, fmt.Errorf("%s: %w", what, err)
-		}
-		return last, true, nil
+	if info == nil {
+		return ID{}, false, nil
 	}
-	return ID{}, false, nil
+	if last, err = ParseID(text(info["last-delivered-id"])); err != nil {
+		return ID{}, false, fmt.Errorf("%s: %w", what, err)
+	}
+	return last, true, nil
 }
 
 // Ack acknowledges entries, in one command per 1,000, and returns how many of
 // them were pending. Entries that do not pend, and a group that is not there,
 // count as 0 and are no error.
 func (c *Client) Ack(ctx context.Context, stream, group string, ids []ID) (int64, error) {
-	const batch = 1000
-	what := "acknowledge to group " + group + " on stream " + stream
-	args := make([]string, 0, min(len(ids), batch)+3)
-	var total int64
-	for len(ids) > 0 {
-		part := ids[:min(len(ids), batch)]
-		ids = ids[len(part):]
-		args = append(args[:0], "XACK", stream, group)
-		for _, id := range part {
-			args = append(args, id.String())
-		}
-		m, err := c.do(ctx, what, args...)
-		if err != nil {
-			return total, err
-		}
-		n, err := m.AsInt64()
-		if err != nil {
-			return total, fmt.Errorf("%s: %w", what, errBadReply)
-		}
-		total += n
-	}
-	return total, nil
+	return c.eachThousand(ctx, "acknowledge to group "+group+" on stream "+stream, []string{"XACK", stream, group}, ids)
 }
 
 // Pending tells what a group has been given and not acknowledged.
@@ -128,26 +101,32 @@ func (c *Client) PendingSummary(ctx context.Context, stream, group string) (Pend
 	if err != nil {
 		return Pending{}, err
 	}
+	p, err := readPending(&m)
+	if err != nil {
+		return Pending{}, fmt.Errorf("%s: %w", what, err)
+	}
+	return p, nil
+}
+
+// readPending reads a reply to XPENDING without a range.
+func readPending(m *rueidis.RedisMessage) (p Pending, err error) {
 	parts, err := m.ToArray()
 	if err != nil || len(parts) < 3 {
-		return Pending{}, fmt.Errorf("%s: %w", what, errBadReply)
+		return Pending{}, errBadReply
 	}
-	n, err := parts[0].AsInt64()
-	if err != nil {
-		return Pending{}, fmt.Errorf("%s: %w", what, errBadReply)
+	if p.Count, err = parts[0].AsInt64(); err != nil {
+		return Pending{}, errBadReply
 	}
-	if n == 0 {
+	if p.Count == 0 {
 		return Pending{}, nil
 	}
-	oldest, err := messageID(&parts[1])
-	if err != nil {
-		return Pending{}, fmt.Errorf("%s: %w", what, err)
+	if p.Oldest, err = messageID(&parts[1]); err != nil {
+		return Pending{}, err
 	}
-	newest, err := messageID(&parts[2])
-	if err != nil {
-		return Pending{}, fmt.Errorf("%s: %w", what, err)
+	if p.Newest, err = messageID(&parts[2]); err != nil {
+		return Pending{}, err
 	}
-	return Pending{Count: n, Oldest: oldest, Newest: newest}, nil
+	return p, nil
 }
 
 // ClaimOptions say which pending entries of a group a consumer takes over.

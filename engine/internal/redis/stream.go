@@ -130,3 +130,33 @@ func addArgs(stream string, maxLen int64, fields []string) []string {
 	}
 	return append(append(a, "*"), fields...)
 }
+
+// Delete removes entries from a stream and returns how many were there.
+func (c *Client) Delete(ctx context.Context, stream string, ids []ID) (int64, error) {
+	return c.eachThousand(ctx, "delete from stream "+stream, []string{"XDEL", stream}, ids)
+}
+
+// eachThousand runs a command on ids, a thousand at a time, and adds up the
+// numbers that it answers.
+func (c *Client) eachThousand(ctx context.Context, what string, command []string, ids []ID) (total int64, err error) {
+	const most = 1000
+	args := make([]string, 0, len(command)+min(len(ids), most))
+	for len(ids) > 0 {
+		part := ids[:min(len(ids), most)]
+		ids = ids[len(part):]
+		args = append(args[:0], command...)
+		for _, id := range part {
+			args = append(args, id.String())
+		}
+		m, err := c.do(ctx, what, args...)
+		if err != nil {
+			return total, err
+		}
+		n, err := m.AsInt64()
+		if err != nil {
+			return total, fmt.Errorf("%s: %w", what, errBadReply)
+		}
+		total += n
+	}
+	return total, nil
+}

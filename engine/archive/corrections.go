@@ -1,0 +1,199 @@
+package archive
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"sync"
+	"time"
+
+	"github.com/VictoriaMetrics/metrics"
+
+	"pitwall/engine/internal/db"
+	"pitwall/shard"
+)
+
+// History is what Corrections read, and hear of changes from.
+type History interface {
+	// LastPositions calls fn with what is known of the newest positions of
+	// devices; Last is lent for the call.
+	LastPositions(ctx context.Context, devices []string, tolerance time.Duration, fn func(*db.Last) error) error
+	// Listen blocks until ctx ends. It calls ready whenever it has begun to
+	// listen anew and fn at every notification, on its own goroutine.
+	Listen(ctx context.Context, channels []string, ready func(), fn func(channel, payload string)) error
+}
+
+// Screens is where last positions are shown from: *shard.Core.
+type Screens interface {
+	// Correct returns when all devices of the list have fallen back.
+	Correct(ctx context.Context, list []shard.Correction) error
+}
+
+// CorrectionsOptions are what Corrections need. All are required.
+type CorrectionsOptions struct {
+	History History
+	Screens Screens
+	// Devices lists the devices that are shown: all are looked at when
+	// notifications may have been missed.
+	Devices func() []string
+	// Tolerance is how far a device's clock may run ahead.
+	Tolerance time.Duration
+	Logger    *slog.Logger
+	Metrics   *metrics.Set
+}
+
+// Corrections takes points off the map that are marked faulty in the table
+// after they were shown, and brings back those whose mark was taken back.
+type Corrections struct {
+	opt      CorrectionsOptions
+	looks    *metrics.Counter // devices looked at
+	failures *metrics.Counter
+	nudge    chan struct{} // something is noted; one is enough
+	fault    quiet
+
+	mu    sync.Mutex
+	noted map[string]bool // devices with changed marks
+	all   bool            // some may have been missed, or are too many to note
+}
+
+// maxNoted bounds the devices that are noted one by one.
+const maxNoted = 100_000
+
+// burstGap is the time in which marks of a burst are gathered, and
+// correctAtOnce how many devices are looked at in one query.
+const (
+	burstGap      = 100 * time.Millisecond
+	correctAtOnce = 1000
+)
+
+// NewCorrections makes Corrections and registers their metrics. It starts
+// nothing.
+func NewCorrections(o CorrectionsOptions) *Corrections {
+	return &Corrections{
+		opt: o, nudge: make(chan struct{}, 1), noted: map[string]bool{}, fault: quiet{every: faultEvery},
+		looks:    o.Metrics.GetOrCreateCounter("processor_archive_correction_lookups_total"),
+		failures: o.Metrics.GetOrCreateCounter("processor_archive_correction_failures_total"),
+	}
+}
+
+// Run corrects until ctx ends, and returns nil then. Without a database it
+// waits.
+func (c *Corrections) Run(ctx context.Context) error {
+	var own sync.WaitGroup
+	own.Go(func() { c.listen(ctx) })
+	var pause backoff
+	for ctx.Err() == nil {
+		select {
+		case <-ctx.Done():
+		case <-c.nudge:
+			_ = sleep(ctx, burstGap) // the loop looks at ctx
+			devices := c.take()
+			err := c.correct(ctx, devices)
+			if err == nil || ctx.Err() != nil {
+				pause.reset()
+				continue
+			}
+			c.failures.Inc()
+			if n, ok := c.fault.tell(time.Now()); ok {
+				c.opt.Logger.Warn("points marked faulty could not be looked up, trying again; they stay on the map meanwhile",
+					"error", err, "devices", len(devices), "times", n)
+			}
+			for _, d := range devices {
+				c.note(d)
+			}
+			_ = sleep(ctx, pause.delay())
+		}
+	}
+	own.Wait()
+	return nil
+}
+
+// listen notes what notifications name.
+func (c *Corrections) listen(ctx context.Context) {
+	err := c.opt.History.Listen(ctx, []string{db.ChannelPositions}, c.noteAll, func(_, device string) { c.note(device) })
+	if err != nil && !errors.Is(err, context.Canceled) {
+		c.opt.Logger.Warn("not listening for points marked faulty any more; they are seen at the next start", "error", err)
+	}
+}
+
+// note notes one device.
+func (c *Corrections) note(device string) {
+	c.mu.Lock()
+	if len(c.noted) < maxNoted {
+		c.noted[device] = true
+	} else {
+		c.all = true
+	}
+	c.mu.Unlock()
+	c.wake()
+}
+
+// noteAll notes that any device may have changed.
+func (c *Corrections) noteAll() {
+	c.mu.Lock()
+	c.all = true
+	c.mu.Unlock()
+	c.wake()
+}
+
+func (c *Corrections) wake() {
+	select {
+	case c.nudge <- struct{}{}:
+	default:
+	}
+}
+
+// take returns the devices to look at, once each.
+func (c *Corrections) take() []string {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.all {
+		for _, d := range c.opt.Devices() {
+			c.noted[d] = true
+		}
+	}
+	list := make([]string, 0, len(c.noted))
+	for d := range c.noted {
+		list = append(list, d)
+	}
+	clear(c.noted)
+	c.all = false
+	return list
+}
+
+// correct reads what the table knows of devices, and passes it on.
+func (c *Corrections) correct(ctx context.Context, devices []string) error {
+	for len(devices) > 0 {
+		part := devices[:min(len(devices), correctAtOnce)]
+		devices = devices[len(part):]
+		limited, cancel := context.WithTimeout(ctx, lookupTime)
+		err := c.correctPart(limited, part)
+		cancel()
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// lookupTime bounds one look at the table, and what follows from it.
+const lookupTime = 30 * time.Second
+
+func (c *Corrections) correctPart(ctx context.Context, devices []string) error {
+	list := make([]shard.Correction, 0, len(devices))
+	err := c.opt.History.LastPositions(ctx, devices, c.opt.Tolerance, func(l *db.Last) error {
+		x := shard.Correction{Device: l.Device, FaultyUpTo: l.FaultyUpTo}
+		if l.Good != nil {
+			good := *l.Good
+			x.Good = &good
+		}
+		list = append(list, x)
+		return nil
+	})
+	if err != nil {
+		return fmt.Errorf("look up faulty points: %w", err)
+	}
+	c.looks.Add(len(devices))
+	return c.opt.Screens.Correct(ctx, list)
+}

@@ -1,0 +1,120 @@
+package archive
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+
+	"pitwall/engine/internal/redis"
+)
+
+// DeadLetter is a record that the archive could not bring into the table.
+type DeadLetter struct {
+	Stream string     // where it came from
+	ID     redis.ID   // under which id
+	Reason string     // one of codec.Reasons, ts_conflict or database_refused
+	Error  string     // the same for people
+	At     []redis.ID // its entries in the stream of dead letters, oldest first
+}
+
+// deadPage is how many dead letters are read at once.
+const deadPage = 500
+
+// ListDead returns the dead letters of a stream, each source id once however
+// often it was written, in the order of their coming. Entries that are no dead
+// letters are left out. What they hold is read by Original.
+func ListDead(ctx context.Context, c *redis.Client, stream string) ([]DeadLetter, error) {
+	var list []DeadLetter
+	places := map[redis.ID]int{}
+	var page []redis.Entry
+	for from := (redis.ID{}); ; from = page[len(page)-1].ID.Next() {
+		var err error
+		if page, err = c.Range(ctx, c.DeadKey(stream), from, redis.MaxID, deadPage, page); err != nil {
+			return nil, fmt.Errorf("list dead letters: %w", err)
+		}
+		for i := range page {
+			id, ok := sourceID(page[i].Fields)
+			if !ok {
+				continue
+			}
+			at, ok := places[id]
+			if !ok {
+				at = len(list)
+				places[id] = at
+				list = append(list, DeadLetter{Stream: stream, ID: id,
+					Reason: strings.Clone(page[i].Fields[1]), Error: strings.Clone(page[i].Fields[3])})
+			}
+			list[at].At = append(list[at].At, page[i].ID)
+		}
+		if len(page) < deadPage {
+			return list, nil
+		}
+	}
+}
+
+// sourceID reads the head of a dead letter.
+func sourceID(fields []string) (id redis.ID, ok bool) {
+	if len(fields) < deadOverhead || fields[0] != deadReason || fields[2] != deadError ||
+		fields[4] != deadStream || fields[6] != deadID {
+		return redis.ID{}, false
+	}
+	id, err := redis.ParseID(fields[7])
+	return id, err == nil
+}
+
+// Original returns the fields of the record as it came, alternating name and
+// value.
+func (l *DeadLetter) Original(ctx context.Context, c *redis.Client) ([]string, error) {
+	at := l.At[len(l.At)-1] // trimming takes the oldest first
+	got, err := c.Range(ctx, c.DeadKey(l.Stream), at, at, 1, nil)
+	if err != nil {
+		return nil, fmt.Errorf("read dead letter %s: %w", l.ID, err)
+	}
+	if len(got) == 0 {
+		return nil, fmt.Errorf("read dead letter %s: it is not there any more", l.ID)
+	}
+	fields := got[0].Fields[deadOverhead:]
+	for i := 0; i < len(fields); i += 2 {
+		fields[i] = strings.TrimPrefix(fields[i], fieldPrefix)
+	}
+	return fields, nil
+}
+
+// Replay adds the record to its stream again, as if it had just come, and
+// drops the letter. A record without a time of its own gets that at which it
+// first came. It returns the new id. When it is interrupted between the two
+// steps, the letter is still there, and a second replay writes nothing new.
+func (l *DeadLetter) Replay(ctx context.Context, c *redis.Client) (redis.ID, error) {
+	fields, err := l.Original(ctx, c)
+	if err != nil {
+		return redis.ID{}, err
+	}
+	if !named(fields, "ts") {
+		fields = append(slices.Clone(fields), "ts", strconv.FormatUint(l.ID.Ms, 10))
+	}
+	id, err := c.Add(ctx, l.Stream, 0, fields...)
+	if err != nil {
+		return redis.ID{}, fmt.Errorf("replay dead letter %s: %w", l.ID, err)
+	}
+	return id, l.Drop(ctx, c)
+}
+
+// named reports whether one of the fields has a name.
+func named(fields []string, name string) bool {
+	for i := 0; i < len(fields); i += 2 {
+		if fields[i] == name {
+			return true
+		}
+	}
+	return false
+}
+
+// Drop deletes the letter.
+func (l *DeadLetter) Drop(ctx context.Context, c *redis.Client) error {
+	if _, err := c.Delete(ctx, c.DeadKey(l.Stream), l.At); err != nil {
+		return fmt.Errorf("drop dead letter %s: %w", l.ID, err)
+	}
+	return nil
+}

@@ -1,0 +1,78 @@
+package archive
+
+import "pitwall/engine/internal/redis"
+
+// gap counts what a stream's trimming has cut off beyond the group's last
+// delivered entry. No figure of Redis shows it: after a gap the group goes on
+// at the first entry that is left, as if nothing had been between.
+//
+// How many entries have gone, less how many of these the group was given, is
+// the number; but servers before 7.4 leave what a gap swallowed out of the
+// latter (entries-read) for ever. So it is corrected whenever the group has
+// been given everything, when it must equal entries-added. Before the first
+// such moment after a start or a gap, there is a range only.
+type gap struct {
+	skew  int64 // what entries-read lacks
+	known bool
+
+	last redis.ID // the stream's last id at the look before: it was there
+	at   redis.ID // the last delivered entry at the look before
+	told loss     // what is missing behind it and has been told
+}
+
+// loss is a number of records that nobody can archive any more.
+type loss struct {
+	least, most int64
+	open        bool // there may be more than most
+}
+
+// look returns what has been lost since the look before.
+func (g *gap) look(s redis.StreamState) loss {
+	if s.Delivered != g.at {
+		if g.told != (loss{}) {
+			g.known = false // the group has passed a gap
+		}
+		g.at, g.told = s.Delivered, loss{}
+	}
+	all := g.missing(s)
+	g.last = s.Last
+	news := loss{least: all.least - g.told.least, most: all.most - g.told.most, open: all.open}
+	if news.least <= 0 && news.most <= 0 {
+		return loss{}
+	}
+	g.told = all
+	return news
+}
+
+// missing says what is missing behind the last delivered entry, now.
+func (g *gap) missing(s redis.StreamState) loss {
+	counts := s.Read != redis.Unknown && s.Added != redis.Unknown
+	if s.Delivered == s.Last {
+		if counts {
+			g.skew, g.known = s.Added-s.Read, true
+		}
+		return loss{}
+	}
+	first := floor(s)
+	if s.Delivered.IsZero() || !s.Delivered.Less(first) {
+		return loss{}
+	}
+	// It was there at the look before, is not now, and was given to nobody.
+	certain := s.Length == 0 || s.Delivered.Less(g.last) && g.last.Less(first)
+	if !counts {
+		if certain {
+			return loss{least: 1, most: 1, open: true}
+		}
+		return loss{}
+	}
+	n := s.Added - s.Length - s.Read
+	if g.known {
+		n = max(n-g.skew, 0)
+		return loss{least: n, most: n}
+	}
+	l := loss{most: max(n, 0)}
+	if certain {
+		l.least = min(1, l.most)
+	}
+	return l
+}

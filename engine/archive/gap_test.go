@@ -1,0 +1,126 @@
+package archive
+
+import (
+	"testing"
+	"time"
+
+	"pitwall/engine/internal/redis"
+)
+
+// at makes a state from counts of whole milliseconds: entries 1 to last were
+// added, those before first have gone, the group was given those up to
+// delivered and read is what the server says of that.
+func at(first, last, delivered, read int64) redis.StreamState {
+	return redis.StreamState{
+		Length: last - first + 1, First: redis.ID{Ms: uint64(first)}, Last: redis.ID{Ms: uint64(last)},
+		Added: last, Group: true, Delivered: redis.ID{Ms: uint64(delivered)}, Read: read,
+	}
+}
+
+func TestGap(t *testing.T) {
+	const no = redis.Unknown
+	unknown := func(s redis.StreamState) redis.StreamState {
+		s.Added, s.Read = no, no
+		return s
+	}
+	for _, tt := range []struct {
+		name  string
+		looks []redis.StreamState
+		want  []loss
+	}{
+		{"keeps up", []redis.StreamState{at(1, 10, 10, 10), at(5, 20, 12, 12)}, []loss{{}, {}}},
+		{"everything delivered has gone", []redis.StreamState{at(1, 10, 10, 10), at(11, 20, 10, 10)}, []loss{{}, {}}},
+		{"a gap, and a larger one", []redis.StreamState{at(1, 10, 10, 10), at(15, 30, 10, 10), at(15, 31, 10, 10), at(22, 40, 10, 10)},
+			[]loss{{}, {least: 4, most: 4}, {}, {least: 7, most: 7}}},
+		{"a group that was given nothing yet", []redis.StreamState{at(15, 30, 0, no)}, []loss{{}}},
+		{"a server that forgets gaps", []redis.StreamState{
+			at(1, 10, 10, 10), at(15, 30, 10, 10), // 11-14 are lost
+			at(15, 30, 30, 26), // caught up, and 4 short
+			at(41, 60, 30, 26), // 31-40
+		}, []loss{{}, {least: 4, most: 4}, {}, {least: 10, most: 10}}},
+		{"behind a gap, before all was delivered", []redis.StreamState{
+			at(1, 10, 10, 10), at(15, 30, 10, 10), at(15, 40, 20, 16), at(31, 50, 20, 16),
+		}, []loss{{}, {least: 4, most: 4}, {}, {most: 14}}},
+		{"first look at a gap", []redis.StreamState{at(15, 30, 10, 10)}, []loss{{most: 4}}},
+		{"a server that does not count", []redis.StreamState{
+			unknown(at(1, 20, 10, no)), unknown(at(15, 30, 10, no)), unknown(at(35, 40, 10, no)), unknown(at(36, 41, 10, no)),
+		}, []loss{{}, {}, {least: 1, most: 1, open: true}, {}}},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			var g gap
+			for i, s := range tt.looks {
+				if got := g.look(s); got != tt.want[i] {
+					t.Errorf("look %d at %+v: lost %+v, want %+v", i, s, got, tt.want[i])
+				}
+			}
+		})
+	}
+}
+
+func TestGapOfAnEmptiedStream(t *testing.T) {
+	var g gap
+	g.look(at(1, 10, 10, 10))
+	emptied := at(1, 25, 10, 10)
+	emptied.Length, emptied.First = 0, redis.ID{}
+	if got, want := g.look(emptied), (loss{least: 15, most: 15}); got != want {
+		t.Errorf("lost %+v, want %+v", got, want)
+	}
+}
+
+func TestLagAndNearness(t *testing.T) {
+	pending := at(1, 10000, 9000, 9000)
+	pending.Pending = redis.Pending{Count: 1, Oldest: redis.ID{Ms: 100}}
+	trimmed := at(5000, 20000, 8000, 8000)
+	for _, tt := range []struct {
+		name string
+		s    redis.StreamState
+		lag  int64
+		near bool
+	}{
+		{"nothing at all", redis.StreamState{}, 0, false},
+		{"all delivered", at(1, 10000, 10000, 10000), 0, false},
+		{"nothing delivered", at(100, 10000, 0, 0), 9900, true},
+		{"not trimmed, however late", at(1, 10000, 10, 10), 9990, false},
+		{"the oldest pending counts", pending, 9900, false},
+		{"trimmed, and most of what is kept waits", trimmed, 12000, true},
+		{"trimmed, with room", at(5000, 20000, 17000, 17000), 3000, false},
+		{"trimmed, and hardly late", at(19000, 20000, 19001, 19001), 999, false},
+	} {
+		if got := lagOf(tt.s); got != tt.lag {
+			t.Errorf("%s: lag %d ms, want %d", tt.name, got, tt.lag)
+		}
+		if got := near(tt.s); got != tt.near {
+			t.Errorf("%s: near %v, want %v", tt.name, got, tt.near)
+		}
+	}
+}
+
+func TestHealth(t *testing.T) {
+	now := time.Now()
+	h := health{faulty: 10 * time.Second, maxLag: 2 * time.Second}
+	ready := func(when string, after time.Duration, want bool) {
+		t.Helper()
+		if err := h.ready(now.Add(after)); (err == nil) != want {
+			t.Errorf("%s: %v, want ready %v", when, err, want)
+		}
+	}
+	ready("at first", 0, true)
+	h.failed(now)
+	ready("an insert failed", 9*time.Second, true)
+	h.failed(now.Add(9 * time.Second))
+	ready("inserts have failed for long", 10*time.Second, false)
+	h.wrote()
+	ready("one succeeded", 11*time.Second, true)
+	h.lags("a", 2001)
+	h.lags("b", 0)
+	ready("a stream lags", 0, false)
+	h.lags("a", 2000)
+	ready("it has caught up", 0, true)
+
+	var lenient health
+	lenient.failed(now)
+	lenient.lags("a", 1<<40)
+	if err := lenient.ready(now.Add(time.Hour)); err != nil {
+		t.Errorf("with both bounds off: %v", err)
+	}
+}

@@ -1,0 +1,109 @@
+package archive
+
+import (
+	"context"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"pitwall/codec"
+	"pitwall/engine/internal/testenv"
+)
+
+// TestTrimmedBeforeDeliveryIsCounted trims a stream beyond what a stalled
+// archive was given, once and again: the loss is counted to the record, and
+// what the archive holds in its hands is written all the same.
+func TestTrimmedBeforeDeliveryIsCounted(t *testing.T) {
+	server := testenv.Redis(t)
+	r := newRig(t, server.URL(), "")
+	var stall atomic.Pointer[chan struct{}] // inserts wait for it to be closed
+	hold := func() (release func()) {
+		gate := make(chan struct{})
+		stall.Store(&gate)
+		return func() { close(gate) }
+	}
+	store := &faultyStore{Store: r.db, before: func(ctx context.Context, _ int, batch []codec.Position) error {
+		select {
+		case <-*stall.Load():
+		case <-ctx.Done():
+		}
+		return ctx.Err()
+	}}
+	release := hold()
+	r.run(r.archive(func(o *Options) { o.Store = store }))
+	const lag = `processor_archive_lag_ms{stream="telemetry:t"}`
+	n := 0
+	r.eventually("a lag", func() bool {
+		r.publish(stream, n, 1)
+		n++
+		return r.metric(lag) > 0
+	})
+	release()
+	r.wantRows(n)
+	r.eventually("a look at a group that was given everything", func() bool { return r.metric(lag) == 0 })
+
+	release = hold()
+	r.publish(stream, n, 130)
+	r.eventually("entries in hand", func() bool { return r.pending(stream).Count > 0 })
+	inHand := int(r.pending(stream).Count)
+	server.Do("XTRIM", stream, "MAXLEN", "=", "80")
+	lost := func(n int) func() bool {
+		return func() bool { return r.metric("processor_archive_lost_total") == n }
+	}
+	r.eventually("the loss", lost(130-inHand-80))
+	server.Do("XTRIM", stream, "MAXLEN", "=", "40")
+	r.eventually("more loss", lost(130-inHand-40))
+	release()
+	r.eventually("the rest", func() bool { return r.metric("processor_archive_rows_total") == n+inHand+40 })
+	r.wantNothingPends(stream)
+	if n := r.log.count("they are lost"); n != 1 {
+		t.Errorf("%d log lines about the loss, want 1", n)
+	}
+	if n := r.log.count("only the process that holds them"); n != 1 {
+		t.Errorf("%d log lines about the trimmed entries in hand, want 1", n)
+	}
+	r.wantMetric("processor_archive_lost_total", 130-inHand-40)
+}
+
+func TestConsumersOfProcessesThatAreGone(t *testing.T) {
+	server := testenv.Redis(t)
+	r := newRig(t, server.URL(), "")
+	r.publish(stream, 0, 10)
+	r.leavePending("gone", 10)
+	server.Do("XGROUP", "CREATECONSUMER", stream, Group, "long gone")
+	idle := func(i int) int64 { // as the removal sees it
+		return server.Do("XINFO", "CONSUMERS", stream, Group).([]any)[i].([]any)[5].(int64)
+	}
+	r.eventually("both to be idle", func() bool { return idle(0) > 0 && idle(1) > 0 })
+	// Its own consumer is idle as well while it waits for entries: to be
+	// removed must not hurt it.
+	r.run(r.archive(func(o *Options) {
+		o.ConsumerIdle, o.ClaimIdle, o.ClaimInterval = time.Millisecond, time.Hour, 20*time.Millisecond
+	}))
+	names := func() map[string]bool {
+		found := map[string]bool{}
+		for _, c := range server.Do("XINFO", "CONSUMERS", stream, Group).([]any) {
+			found[c.([]any)[1].(string)] = true
+		}
+		return found
+	}
+	r.eventually("the consumer to be removed", func() bool { return !names()["long gone"] })
+	if !names()["gone"] {
+		t.Error("a consumer with pending entries was removed")
+	}
+	r.publish(stream, 10, 10)
+	r.eventually("new rows", func() bool { return r.metric("processor_archive_rows_total") == 10 })
+}
+
+func TestDeadLettersNearTheirBoundAreTold(t *testing.T) {
+	everywhere(t, func(t *testing.T, r *rig) {
+		for range 8 {
+			r.add(stream, "nonsense", "1")
+		}
+		r.run(r.archive(func(o *Options) { o.DeadMaxLen = 10 }))
+		r.eventually("a warning", func() bool { return r.log.count("come near DEAD_MAXLEN") == 1 })
+		if n := r.metric(`processor_archive_dead_letters{stream="telemetry:t"}`); n != 8 {
+			t.Errorf("the gauge says %d letters, want 8", n)
+		}
+	})
+}

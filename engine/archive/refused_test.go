@@ -1,0 +1,142 @@
+package archive
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"pitwall/codec"
+	"pitwall/engine/internal/db"
+	"pitwall/engine/internal/testenv"
+)
+
+// TestRefusedRowsAreFoundInTheirBatch has a check of the operator's that some
+// rows fail: they alone go to the dead letters, wherever they stand.
+func TestRefusedRowsAreFoundInTheirBatch(t *testing.T) {
+	r := newRig(t, testenv.Redis(t).URL(), testenv.NewDatabase(t))
+	testenv.Postgres(t).Query(r.pgURL, "ALTER TABLE positions ADD CONSTRAINT no_pole CHECK (lat < 80)")
+	const n = 400
+	bad := []int{0, 1, 57, 200, 201, 202, n - 1}
+	var want []string
+	k := 0
+	for i := range n + len(bad) {
+		if slices.Contains(bad, i) {
+			want = append(want, r.add(stream, "device_id", fmt.Sprint("bad-", i), "lat", "85", "lon", "1"))
+			continue
+		}
+		r.add(stream, numbered(k, 1)[0]...)
+		k++
+	}
+	store := &faultyStore{Store: r.db}
+	r.run(r.archive(func(o *Options) { o.Store = store }))
+	r.wantRows(n)
+	var got []string
+	for _, letter := range r.dead(stream) {
+		got = append(got, letter[7])
+		if letter[1] != reasonRefused {
+			t.Errorf("letter %s has reason %q", letter[7], letter[1])
+		}
+	}
+	slices.Sort(got)
+	slices.Sort(want)
+	if !slices.Equal(got, want) {
+		t.Errorf("dead letters of %v, want of %v", got, want)
+	}
+	r.wantMetric("processor_archive_refused_total", len(bad))
+	r.wantMetric("processor_archive_failures_total", 0)
+	if calls := store.calls(); calls > 2*(n+len(bad)) {
+		t.Errorf("%d statements for %d rows", calls, n+len(bad))
+	}
+}
+
+// TestFaultsOfTheServerDeadLetterNothing has a real server refuse everything,
+// for reasons that are no row's own: the archive waits, says that it is not
+// ready, and writes everything once the reason is gone.
+func TestFaultsOfTheServerDeadLetterNothing(t *testing.T) {
+	raise := func(state string) string {
+		return `CREATE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql AS $$
+			BEGIN RAISE EXCEPTION 'no' USING ERRCODE = '` + state + `'; END $$;
+			CREATE TRIGGER refuse BEFORE INSERT ON positions FOR EACH STATEMENT EXECUTE FUNCTION refuse()`
+	}
+	const calm = "DROP TRIGGER refuse ON positions; DROP FUNCTION refuse()"
+	for _, tt := range []struct{ name, state, begin, end string }{
+		{"a column is missing", "42703", "ALTER TABLE positions RENAME COLUMN speed TO spede",
+			"ALTER TABLE positions RENAME COLUMN spede TO speed"},
+		{"the table is missing", "42P01", "ALTER TABLE positions RENAME TO gone", "ALTER TABLE gone RENAME TO positions"},
+		{"read only", "25006", "ALTER DATABASE %s SET default_transaction_read_only = on",
+			"SET transaction_read_only = off; ALTER DATABASE %s RESET default_transaction_read_only"},
+		{"statement timeout", "57014", `ALTER DATABASE %s SET statement_timeout = '50ms';
+			CREATE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN PERFORM pg_sleep(5); RETURN NULL; END $$;
+			CREATE TRIGGER refuse BEFORE INSERT ON positions FOR EACH STATEMENT EXECUTE FUNCTION refuse()`,
+			calm + "; ALTER DATABASE %s RESET statement_timeout"},
+		// A disk cannot be filled without the rights of root: the server itself says so all the same.
+		{"disk full", "53100", raise("53100"), calm},
+		{"rights", "42501", raise("42501"), calm},
+		{"an error of a trigger", "P0001", raise("P0001"), calm},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			r := newRig(t, testenv.Redis(t).URL(), testenv.NewDatabase(t))
+			pg := testenv.Postgres(t)
+			states := &stateStore{Store: r.db}
+			a := r.archive(func(o *Options) { o.Store, o.ReadyFault = states, time.Nanosecond })
+			r.run(a)
+			r.publish(stream, 0, 10)
+			r.wantRows(10)
+
+			// Settings of a database count from the next session on.
+			setting := strings.Contains(tt.begin, "DATABASE")
+			pg.Query(r.pgURL, r.named(tt.begin))
+			if setting {
+				pg.CutClients()
+			}
+			r.publish(stream, 10, 100)
+			r.eventually("several failures with SQLSTATE "+tt.state, func() bool { return states.count(tt.state) >= 3 })
+			if err := a.Ready(); err == nil {
+				t.Error("the archive says that it is ready")
+			}
+			pg.Query(r.pgURL, r.named(tt.end))
+			if setting {
+				pg.CutClients()
+			}
+			r.eventually("the rows", func() bool { return pg.Query(r.pgURL, "SELECT count(*) FROM positions") == "110" })
+			r.wantNothingPends(stream)
+			r.wantMetric("processor_archive_dead_total", 0)
+			if err := a.Ready(); err != nil {
+				t.Errorf("afterwards: %v", err)
+			}
+		})
+	}
+}
+
+// stateStore remembers what a real store failed with.
+type stateStore struct {
+	Store
+	mu   sync.Mutex
+	errs []string
+}
+
+func (s *stateStore) InsertPositions(ctx context.Context, batch []codec.Position) (db.InsertResult, error) {
+	result, err := s.Store.InsertPositions(ctx, batch)
+	if err != nil {
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		s.errs = append(s.errs, err.Error())
+	}
+	return result, err
+}
+
+// count returns how many errors had a SQLSTATE.
+func (s *stateStore) count(state string) (n int) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, e := range s.errs {
+		if strings.Contains(e, "SQLSTATE "+state) {
+			n++
+		}
+	}
+	return n
+}

@@ -1,0 +1,120 @@
+package archive
+
+import (
+	"context"
+	"log/slog"
+	"sync"
+	"time"
+
+	"github.com/VictoriaMetrics/metrics"
+
+	"pitwall/engine/internal/redis"
+)
+
+// deadEvery is how often it is told that the dead letters come near their
+// bound.
+const deadEvery = 10 * time.Minute
+
+// watch looks at one stream: how far behind the table is, whether the stream's
+// trimming comes near what is not archived yet, and what it has cut off. The
+// stream's reader and the goroutine that measures the lag use it.
+type watch struct {
+	client  *redis.Client
+	log     *slog.Logger
+	stream  string
+	deadKey string
+	meters  *meters
+	health  *health
+
+	// The goroutine that measures alone uses these.
+	lag, letters *metrics.Gauge
+	full         quiet // the dead letters come near their bound
+
+	mu     sync.Mutex
+	gap    gap
+	nearby quiet // trimming comes near
+	held   quiet // pending entries that were trimmed
+	cut    quiet // loss
+}
+
+func newWatch(a *Archive, stream string, log *slog.Logger) *watch {
+	w := &watch{client: a.opt.Client, log: log, stream: stream, deadKey: a.opt.Client.DeadKey(stream),
+		meters: &a.meters, health: &a.health, full: quiet{every: deadEvery},
+		nearby: quiet{every: faultEvery}, held: quiet{every: faultEvery}, cut: quiet{every: faultEvery}}
+	w.lag, w.letters = a.meters.gauges(stream)
+	return w
+}
+
+// look takes the stream's state and tells what there is to tell. The looks of
+// both users follow each other, so that no loss is counted twice.
+func (w *watch) look(ctx context.Context) (redis.StreamState, error) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	s, err := w.client.State(ctx, w.stream, Group)
+	if err != nil || !s.Group {
+		return s, err
+	}
+	now := time.Now()
+	if l := w.gap.look(s); l.most > 0 {
+		w.meters.lost.Add(int(l.least))
+		if n, ok := w.cut.tell(now); ok {
+			w.log.Error("records were trimmed from the stream before the archive was given them: they are lost; let the stream keep more (MAXLEN, MINID)",
+				"at_least", l.least, "at_most", l.most, "or_more", l.open, "after", s.Delivered.String(), "first", s.First.String(), "times", n)
+		}
+	}
+	if s.Pending.Count > 0 && s.Pending.Oldest.Less(floor(s)) {
+		if n, ok := w.held.tell(now); ok {
+			w.log.Warn("records that are not archived yet were trimmed from the stream: only the process that holds them can still write them",
+				"oldest", s.Pending.Oldest.String(), "first", s.First.String(), "times", n)
+		}
+	}
+	if near(s) {
+		if n, ok := w.nearby.tell(now); ok {
+			w.log.Warn("more than half of what the stream keeps is not archived yet: what is trimmed before it is archived is lost",
+				"kept_ms", behind(s.Last, s.First), "lag_ms", lagOf(s), "times", n)
+		}
+	}
+	return s, nil
+}
+
+// floor is the id before which the stream holds nothing.
+func floor(s redis.StreamState) redis.ID {
+	if s.Length == 0 {
+		return s.Last.Next()
+	}
+	return s.First
+}
+
+// nearLag is the lag from which a stream's trimming is worth a warning.
+const nearLag = 2 * time.Second
+
+// near reports whether a stream that is being trimmed holds more that is not
+// archived than that is.
+func near(s redis.StreamState) bool {
+	lag := lagOf(s)
+	return s.Added > s.Length && lag > nearLag.Milliseconds() && 2*lag > behind(s.Last, s.First)
+}
+
+// lagOf returns by how many milliseconds of the stream's own time the table is
+// behind: the newest entry's time less that of the last one known to be in it.
+// It speaks of the whole group, other processes included.
+func lagOf(s redis.StreamState) int64 {
+	done := s.Delivered
+	if s.Pending.Count > 0 {
+		done = s.Pending.Oldest
+	} else if done.IsZero() {
+		done = s.First // nothing was delivered: the first entry waits, if there is one
+	}
+	if s.Length == 0 && s.Pending.Count == 0 {
+		return 0
+	}
+	return behind(s.Last, done)
+}
+
+// behind returns the milliseconds from done to newest, at least 0.
+func behind(newest, done redis.ID) int64 {
+	if newest.Ms <= done.Ms {
+		return 0
+	}
+	return int64(newest.Ms - done.Ms)
+}

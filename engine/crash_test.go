@@ -1,0 +1,188 @@
+package engine_test
+
+import (
+	"flag"
+	"fmt"
+	"math/rand/v2"
+	"slices"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"pitwall/engine/internal/testenv"
+)
+
+var (
+	crashKills = flag.Int("crash.kills", 5, "how often TestCrash kills the process")
+	crashSeed  = flag.Uint64("crash.seed", 0, "what TestCrash draws from; 0 for another one each time")
+)
+
+// TestCrash kills the archiving process again and again, at moments that
+// chance chooses, under a load of numbered records with broken ones among
+// them. In between connections are cut in the middle of replies, Postgres and
+// Redis are restarted, and a second process joins and leaves. In the end the
+// table must hold every number exactly once, and the dead letters, distinct by
+// source id, exactly the broken ones. make crash runs it for longer.
+func TestCrash(t *testing.T) {
+	seed := *crashSeed
+	if seed == 0 {
+		seed = rand.Uint64()
+	}
+	t.Logf("-crash.seed=%d", seed)
+	c := newCrash(t, seed)
+	for i := range *crashKills {
+		c.round(i)
+	}
+	c.finish()
+}
+
+// crash is a run of TestCrash.
+type crash struct {
+	*faultSite
+	bin    string
+	random *rand.Rand
+	proxy  *testenv.TCPProxy // to Redis
+	load   *faultLoad
+	first  *faultProcess
+	second *faultProcess // nil while there is none
+
+	kills, cuts, pgRestarts, redisRestarts, joins, broken int
+}
+
+func newCrash(t *testing.T, seed uint64) *crash {
+	const devices = 500
+	c := &crash{faultSite: newFaultSite(t, devices), bin: faultBuild(t), random: rand.New(rand.NewPCG(seed, 0))}
+	c.proxy = testenv.Proxy(t, c.redis.Addr())
+	c.redisURL = "redis://" + c.proxy.Addr()
+	c.load = c.loadEvery(c.redis.URL(), devices, faultEvery/3) // 6,000 records a second
+	c.first = c.start("one")
+	return c
+}
+
+// start starts an archiving process, soon to take over what others left.
+func (c *crash) start(name string) *faultProcess {
+	c.t.Helper()
+	return c.process(c.bin, "--no-live", "--instance-id="+name, "--archive-claim-idle-ms=1000", "--archive-claim-interval-ms=200")
+}
+
+// round lets one thing happen that chance does not choose, so that each comes
+// in every run, and ends with a kill.
+func (c *crash) round(i int) {
+	c.t.Helper()
+	c.load.more(c.faultSite, 200+c.random.IntN(2000))
+	c.publishBroken(1 + c.random.IntN(20))
+	switch i % 5 {
+	case 0: // a reply that is lost with its connection, three times
+		for range 3 {
+			cuts := c.proxy.Cuts()
+			c.proxy.CutAfter(c.random.Int64N(200_000))
+			c.eventually("a connection to be cut", func() bool { return c.proxy.Cuts() > cuts })
+			c.cuts++
+		}
+	case 1:
+		c.pg.Crash()
+		c.load.more(c.faultSite, c.random.IntN(1000))
+		c.pg.Start()
+		c.pgRestarts++
+	case 2:
+		c.second = c.start("two")
+		c.joins++
+	case 3:
+		c.redis.Kill()
+		c.redis.Start()
+		c.redisRestarts++
+		c.load.more(c.faultSite, c.random.IntN(1000))
+	case 4:
+		if c.second != nil {
+			c.leave()
+		}
+	}
+	pause := time.NewTimer(time.Duration(c.random.IntN(100)) * time.Millisecond)
+	<-pause.C // any moment
+	c.first.signal(syscall.SIGKILL)
+	<-c.first.done
+	c.kills++
+	c.first = c.start([]string{"one", "three"}[c.random.IntN(2)])
+}
+
+// leave lets the second process end in good order.
+func (c *crash) leave() {
+	c.t.Helper()
+	c.second.signal(syscall.SIGTERM)
+	if code := c.second.wait(faultPatience); code != 0 {
+		c.t.Errorf("exit code %d of the process that left:\n%s", code, c.second.output())
+	}
+	c.second = nil
+}
+
+// publishBroken adds records that have no place in the table.
+func (c *crash) publishBroken(n int) {
+	for range n {
+		b := faultBrokens[c.random.IntN(len(faultBrokens))]
+		c.add(append(b.record(c.broken), "broken", fmt.Sprint(c.broken))...)
+		c.broken++
+	}
+}
+
+// finish lets the archive catch up and draws the balance.
+func (c *crash) finish() {
+	c.t.Helper()
+	c.load.stop()
+	names := c.load.names()
+	c.wantTable(names)
+	entries, broken := c.published()
+	letters := c.buried()
+	distinct := slices.Compact(slices.Sorted(slices.Values(letters)))
+	faultCompare(c.t, "the dead letters", distinct, broken)
+	rows := c.number("SELECT count(*) FROM positions")
+	if rows != len(names) {
+		c.t.Errorf("the table has %d rows, want %d", rows, len(names))
+	}
+	c.t.Logf(`ledger
+  killed                    %d times, by SIGKILL
+  connections cut           %d, in the middle of replies
+  Postgres crashed          %d times
+  Redis killed              %d times, with AOF
+  a second process joined   %d times
+  records in the stream     %d, %d of them broken
+  numbers acknowledged      %d to the publisher, which tried %d batches again
+  rows in the table         %d, of %d numbers
+  dead letters              %d, of %d source ids`,
+		c.kills, c.cuts, c.pgRestarts, c.redisRestarts, c.joins, entries, len(broken), len(names), c.load.retries,
+		rows, c.number("SELECT count(DISTINCT attributes->>'n') FROM positions"), len(letters), len(distinct))
+}
+
+// published returns how many entries the stream has, and the ids of the broken
+// ones.
+func (c *crash) published() (entries int, broken []string) {
+	c.t.Helper()
+	for from := "-"; ; {
+		page := c.redis.Do("XRANGE", faultStream, from, "+", "COUNT", "5000").([]any)
+		for _, entry := range page {
+			id := entry.([]any)[0].(string)
+			if faultField(entry.([]any)[1], "broken") != "" {
+				broken = append(broken, id)
+			}
+			from = "(" + id
+		}
+		entries += len(page)
+		if len(page) == 0 {
+			slices.Sort(broken)
+			return entries, broken
+		}
+	}
+}
+
+// buried returns the source id of each dead letter.
+func (c *crash) buried() (ids []string) {
+	c.t.Helper()
+	for _, entry := range c.redis.Do("XRANGE", faultStream+":dead", "-", "+").([]any) {
+		id := faultField(entry.([]any)[1], "source_id")
+		if !strings.Contains(id, "-") {
+			c.t.Errorf("a dead letter of %q", id)
+		}
+		ids = append(ids, id)
+	}
+	return ids
+}

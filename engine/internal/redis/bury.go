@@ -1,0 +1,96 @@
+package redis
+
+import (
+	"context"
+	"strconv"
+	"strings"
+)
+
+// Letter is a record for a stream of dead letters, and the entry that it
+// stands for.
+type Letter struct {
+	ID     ID       // of the entry, which is acknowledged
+	Fields []string // alternating name and value
+}
+
+// buryScript adds each letter and acknowledges its entry, which is one step: a
+// letter that cannot be added ends the script before its acknowledgement.
+const buryScript = `local i = 3
+while i <= #ARGV do
+  local n = tonumber(ARGV[i + 1])
+  redis.call('XADD', KEYS[1], 'MAXLEN', '~', ARGV[2], '*', unpack(ARGV, i + 2, i + 1 + n))
+  redis.call('XACK', KEYS[2], ARGV[1], ARGV[i])
+  i = i + 2 + n
+end
+return 1`
+
+// Bounds of one call of buryScript: the stack of the server's Lua, and the
+// length of a request.
+const (
+	buryMost   = 100
+	buryBytes  = 1 << 20
+	buryFields = 1000
+)
+
+// Bury adds letters to the stream dead, kept near maxLen entries (at least 1),
+// and acknowledges the entries that they stand for: letter and acknowledgement
+// in one step, so that each entry leaves one letter. Only one of more than
+// 1,000 strings is added first and acknowledged then. Both keys must be in one
+// slot, see [Client.DeadKey]. After an error any part of it may have been done.
+func (c *Client) Bury(ctx context.Context, dead string, maxLen int64, stream, group string, letters []Letter) error {
+	for len(letters) > 0 {
+		if len(letters[0].Fields) > buryFields {
+			if _, err := c.Add(ctx, dead, maxLen, letters[0].Fields...); err != nil {
+				return err
+			}
+			if _, err := c.Ack(ctx, stream, group, []ID{letters[0].ID}); err != nil {
+				return err
+			}
+			letters = letters[1:]
+			continue
+		}
+		args := []string{"EVAL", buryScript, "2", dead, stream, group, strconv.FormatInt(max(maxLen, 1), 10)}
+		n, size := 0, 0
+		for n < len(letters) && n < buryMost && (n == 0 || size < buryBytes) && len(letters[n].Fields) <= buryFields {
+			l := &letters[n]
+			args = append(args, l.ID.String(), strconv.Itoa(len(l.Fields)))
+			for _, s := range l.Fields {
+				size += len(s)
+			}
+			args = append(args, l.Fields...)
+			n++
+		}
+		letters = letters[n:]
+		if _, err := c.do(ctx, "bury entries of stream "+stream+" in "+dead, args...); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// deadSuffix behind a stream's key names the stream of its dead letters.
+const deadSuffix = ":dead"
+
+// DeadKey names the stream of the dead letters of a stream: the key and
+// ":dead". On a Cluster a key without a hash tag gets braces ({key}:dead),
+// which puts both into the same slot.
+func (c *Client) DeadKey(stream string) string {
+	if c.cluster && hashTag(stream) == "" {
+		return "{" + stream + "}" + deadSuffix
+	}
+	return stream + deadSuffix
+}
+
+// hashTag returns the part of a key that alone decides about its slot, "" when
+// the whole key does (Redis Cluster specification, hash tags).
+func hashTag(key string) string {
+	_, rest, ok := strings.Cut(key, "{")
+	if !ok {
+		return ""
+	}
+	tag, _, ok := strings.Cut(rest, "}")
+	if !ok {
+		return ""
+	}
+	return tag
+}

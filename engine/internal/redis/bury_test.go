@@ -1,0 +1,99 @@
+package redis
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+)
+
+// letters reads n entries of stream "s" through group "g" and returns a letter
+// for each.
+func letters(t *testing.T, c *Client, n int) []Letter {
+	t.Helper()
+	got := must(c.ReadGroup(t.Context(), ReadOptions{Stream: "s", Group: "g", Consumer: "c", From: ">", Count: n}, nil))(t)
+	list := make([]Letter, len(got))
+	for i, e := range got {
+		list[i] = Letter{ID: e.ID, Fields: []string{"id", e.ID.String(), "big", strings.Repeat("x", i)}}
+	}
+	return list
+}
+
+func TestBury(t *testing.T) {
+	conform(t, func(t *testing.T, c *Client, _ target) {
+		ctx := t.Context()
+		const n = 250 // more than one call of the script
+		for i := range n {
+			addID(t, c, "s", fmt.Sprintf("%d-0", i+1), "n", "1")
+		}
+		must(c.CreateGroup(ctx, "s", "g", ID{}))(t)
+		list := letters(t, c, n)
+		wide := make([]string, 0, 2*buryFields)
+		for i := range buryFields {
+			wide = append(wide, fmt.Sprint("f", i), "v")
+		}
+		list[120].Fields = wide
+		if err := c.Bury(ctx, "s:dead", 10000, "s", "g", list); err != nil {
+			t.Fatal(err)
+		}
+		got := must(c.Range(ctx, "s:dead", ID{}, MaxID, 1000, nil))(t)
+		if len(got) != n {
+			t.Fatalf("%d letters, want %d", len(got), n)
+		}
+		for i := range list {
+			if d := cmp.Diff(list[i].Fields, got[i].Fields); d != "" {
+				t.Fatalf("letter %d (-want +got):\n%s", i, d)
+			}
+		}
+		if p := must(c.PendingSummary(ctx, "s", "g"))(t); p.Count != 0 {
+			t.Errorf("%d entries pend, want none", p.Count)
+		}
+	})
+}
+
+// A letter that cannot be added must leave its entry pending.
+func TestBuryKeepsWhatItCannotAdd(t *testing.T) {
+	conform(t, func(t *testing.T, c *Client, _ target) {
+		ctx := t.Context()
+		filled(t, c)
+		list := letters(t, c, 3)
+		raw(t, c, "SET", "s:dead", "not a stream")
+		if err := c.Bury(ctx, "s:dead", 100, "s", "g", list); err == nil {
+			t.Error("no error from a key of another type")
+		}
+		if p := must(c.PendingSummary(ctx, "s", "g"))(t); p.Count != 3 {
+			t.Errorf("%d entries pend, want all 3", p.Count)
+		}
+	})
+}
+
+func TestDelete(t *testing.T) {
+	conform(t, func(t *testing.T, c *Client, _ target) {
+		filled(t, c)
+		if n := must(c.Delete(t.Context(), "s", []ID{{Ms: 2}, {Ms: 4}, {Ms: 9}}))(t); n != 2 {
+			t.Errorf("deleted %d, want 2", n)
+		}
+		got := ids(must(c.Range(t.Context(), "s", ID{}, MaxID, 10, nil))(t))
+		if d := cmp.Diff([]string{"1-0", "3-0", "5-0"}, got); d != "" {
+			t.Errorf("what is left (-want +got):\n%s", d)
+		}
+	})
+}
+
+func TestDeadKey(t *testing.T) {
+	for _, tt := range []struct {
+		stream  string
+		cluster bool
+		want    string
+	}{
+		{"telemetry:t", false, "telemetry:t:dead"},
+		{"telemetry:t", true, "{telemetry:t}:dead"},
+		{"{race}:t", true, "{race}:t:dead"},
+		{"{open", true, "{{open}:dead"},
+	} {
+		if got := (&Client{cluster: tt.cluster}).DeadKey(tt.stream); got != tt.want {
+			t.Errorf("DeadKey(%q) with Cluster %v is %q, want %q", tt.stream, tt.cluster, got, tt.want)
+		}
+	}
+}

@@ -1,0 +1,55 @@
+package shard
+
+import (
+	"testing"
+
+	"pitwall/codec"
+)
+
+// How many positions stand in front of each end of a frame, roster frames
+// between them, in both shapes.
+func TestRecordsTo(t *testing.T) {
+	frames := codec.NewTopic("event:e")
+	body := codec.AppendBody(nil, &codec.Position{DeviceID: "a", TS: 1}, 1)
+	roster := frames.AppendRosterFrame(nil, []string{"a"}, nil)
+	for _, c := range []struct {
+		name   string
+		shape  shape
+		script string // p: a position, r: a roster frame
+		want   []uint64
+	}{
+		{"positions alone", shapePlain, "ppp", []uint64{0, 1, 2, 3}},
+		{"a roster frame between", shapePlain, "pprp", []uint64{0, 1, 2, 2, 3}},
+		{"roster frames around", shapePlain, "rprrpr", []uint64{0, 0, 1, 1, 1, 2, 2}},
+		{"one batch", shapeBatch, "ppp", []uint64{0, 3}},
+		{"a roster frame between batches", shapeBatch, "pprppp", []uint64{0, 2, 2, 5}},
+		{"roster frames around batches", shapeBatch, "rpprrpr", []uint64{0, 0, 2, 2, 2, 3, 3}},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			p := pending{chunk: &Chunk{}}
+			for _, x := range c.script {
+				if x == 'p' {
+					p.add(frames, c.shape, body)
+				} else {
+					p.frame(frames, roster)
+				}
+			}
+			ch := p.take(frames)
+			var got []uint64
+			for end := 0; ; end += frameLen(ch.body[end:]) {
+				got = append(got, ch.recordsTo(end))
+				if end == ch.Len() {
+					break
+				}
+			}
+			if len(got) != len(c.want) {
+				t.Fatalf("got %d, want %d", got, c.want)
+			}
+			for i := range got {
+				if got[i] != c.want[i] {
+					t.Fatalf("got %d, want %d", got, c.want)
+				}
+			}
+		})
+	}
+}

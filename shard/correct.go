@@ -1,0 +1,171 @@
+package shard
+
+import (
+	"context"
+	"fmt"
+
+	"pitwall/codec"
+)
+
+// Correction tells that positions of a device were marked faulty, or are not
+// any more, after they may have been shown.
+type Correction struct {
+	Device string
+	// Good is the newest good position that is known, nil for none.
+	Good *codec.Position
+	// FaultyUpTo is the live time of the newest faulty position behind Good, in
+	// ms since the Unix epoch, 0 when there is none. What a device has sent
+	// since is not touched.
+	FaultyUpTo int64
+}
+
+// Correct has each shard take its devices back to their last good positions,
+// and returns when all have. Subscribers get them in a snapshot with the
+// reason corrected; a device without any good position leaves the map and
+// comes back with its next one (a roster frame that removes and adds it). Good
+// is borrowed until then. It fails only when ctx ends before. One goroutine at
+// a time may call it.
+func (c *Core) Correct(ctx context.Context, list []Correction) error {
+	o := &op{kind: opCorrect, corrections: make([][]Correction, len(c.workers))}
+	for _, x := range list {
+		i := c.ShardOf(x.Device)
+		o.corrections[i] = append(o.corrections[i], x)
+	}
+	done := newGate()
+	o.done = done.open
+	c.submit(o)
+	if err := done.wait(ctx); err != nil {
+		return fmt.Errorf("wait for the shards to correct positions: %w", err)
+	}
+	return nil
+}
+
+// patch is what corrections change in one part.
+type patch struct {
+	part *part
+	back []*node  // at an older position now
+	gone []string // without any
+}
+
+// correct carries out opCorrect on this shard.
+func (w *worker) correct(o *op) {
+	var patches []patch
+	places := map[*part]int{}
+	for i := range o.corrections[w.id] {
+		x := &o.corrections[w.id][i]
+		d := w.devices[x.Device]
+		if d == nil || !w.fallBack(d, x) {
+			continue
+		}
+		w.count.corrected++
+		for _, n := range d.nodes {
+			at, ok := places[n.part]
+			if !ok {
+				at = len(patches)
+				places[n.part] = at
+				patches = append(patches, patch{part: n.part})
+			}
+			if d.val != nil {
+				patches[at].back = append(patches[at].back, n)
+			} else {
+				patches[at].gone = append(patches[at].gone, d.id)
+				w.forgetValue(n)
+			}
+		}
+	}
+	for i := range patches {
+		w.patch(&patches[i])
+	}
+}
+
+// fallBack sets a device's last value, and its order rule, back to the last
+// good position. It reports whether what is shown has to change; a good
+// position that is newer than what is shown goes the way of all positions.
+func (w *worker) fallBack(d *device, x *Correction) bool {
+	good := int64(0)
+	if x.Good != nil {
+		good = w.liveTime(x.Good)
+	}
+	switch {
+	case d.val == nil || d.mark < good:
+		if x.Good != nil {
+			d.banned = x.FaultyUpTo
+			w.position(x.Good, true)
+		}
+		return false
+	case d.mark > x.FaultyUpTo || d.mark == good:
+		return false
+	}
+	d.banned = x.FaultyUpTo
+	w.values.release(d.val)
+	d.val, d.mark = nil, good
+	if x.Good != nil {
+		d.val = w.values.fresh()
+		d.val.buf = codec.AppendBody(d.val.buf, x.Good, good)
+	}
+	return true
+}
+
+// forgetValue makes n a node that never had a value.
+func (w *worker) forgetValue(n *node) {
+	p := n.part
+	w.values.release(n.old)
+	n.old, n.seq, n.fixed = nil, 0, 0
+	p.unlink(n)
+	p.linkOldest(n)
+}
+
+// patch tells the subscribers of a part, behind everything that is pending for
+// them, and seals: nobody who subscribes from now on starts from before.
+func (w *worker) patch(x *patch) {
+	p := x.part
+	p.bodies.reset()
+	if len(x.gone) > 0 {
+		p.seq++
+		p.noteGone(x.gone)
+		w.announce(p, p.topic.frames.AppendRosterFrame(nil, x.gone, x.gone))
+	}
+	since := p.seq
+	for _, n := range x.back {
+		p.touch(n)
+		n.fixed = n.seq
+	}
+	if p.seq > since {
+		p.fixed = p.seq
+		ch := w.corrected(p, since)
+		w.announce(p, append(ch.head, ch.body...))
+	}
+	if p.tracking() {
+		w.alarms.stop(&p.alarm)
+		w.seal(p, w.now)
+	}
+}
+
+// noteGone remembers for those who lag that devices left the map and may come
+// back.
+func (p *part) noteGone(ids []string) {
+	if p.roster == nil {
+		p.roster = make(map[string]rosterChange)
+	}
+	for _, id := range ids {
+		p.roster[id] = rosterChange{seq: p.seq, added: true, removed: true}
+	}
+}
+
+// corrected returns a snapshot of the devices whose last change after since
+// was a correction.
+func (w *worker) corrected(p *part, since uint64) *Chunk {
+	body := &Chunk{since: since, body: []byte(`"positions":[`)}
+	for n := p.firstSince(since); n != nil; n = n.next {
+		if n.fixed != n.seq {
+			continue
+		}
+		if body.records > 0 {
+			body.body = append(body.body, ',')
+		}
+		body.body = append(body.body, n.dev.val.buf...)
+		body.records++
+	}
+	body.body = append(body.body, "]}"...)
+	return w.headed(p, body, chunkLagged, codec.SnapshotCorrected, 0)
+}

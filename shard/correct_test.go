@@ -1,0 +1,209 @@
+package shard
+
+import (
+	"context"
+	"slices"
+	"testing"
+	"time"
+
+	"pitwall/codec"
+)
+
+// correct has a device fall back: its last good position is from base+good (0:
+// there is none), its newest faulty one from base+upto.
+func (r *rig) correct(device string, good, upto int64) {
+	r.t.Helper()
+	x := Correction{Device: device, FaultyUpTo: base + upto}
+	if good > 0 {
+		x.Good = &codec.Position{DeviceID: device, TS: base + good, Arrival: base + good, Lat: 1, Lon: 1}
+	}
+	// Correct waits for the shards, which this goroutine turns: the ended
+	// context makes it leave them to us.
+	ctx, cancel := context.WithCancel(context.Background())
+	cancel()
+	if err := r.core.Correct(ctx, []Correction{x}); err == nil {
+		r.t.Fatal("Correct did not wait for the shards")
+	}
+	r.settle()
+}
+
+// at sends positions of a device and lets them be flushed.
+func (r *rig) at(device string, times ...int64) {
+	r.t.Helper()
+	for _, ts := range times {
+		r.send(device, base+ts)
+		r.settle()
+		r.pass(time.Second)
+		r.settle()
+	}
+}
+
+// shows reads and compares what a spectator sees of device d, 0 for nothing.
+func (c *client) shows(when string, want int64) {
+	c.r.t.Helper()
+	c.read()
+	got, ok := c.screen.seen["event:e"]["d"]
+	if want == 0 {
+		if ok {
+			c.r.t.Errorf("%s: shows the point of %d, want none; log %v", when, got-base, c.screen.log)
+		}
+	} else if got != base+want {
+		c.r.t.Errorf("%s: shows the point of %d, want %d; log %v", when, got-base, want, c.screen.log)
+	}
+}
+
+// count counts frames of a reason.
+func (c *client) count(reason string) (n int) {
+	for _, f := range c.screen.all {
+		if f.Type == "snapshot" && f.Reason == reason {
+			n++
+		}
+	}
+	return n
+}
+
+func correctRig(t *testing.T, cfg Config) *rig {
+	r := newRig(t, cfg)
+	r.roster(map[string][]string{"e": {"d", "other"}, "f": {"d"}})
+	return r
+}
+
+func TestCorrectFallsBackAndGoesOn(t *testing.T) {
+	r := correctRig(t, Config{})
+	all := map[string]*client{"plain": r.client(false), "batch": r.client(true), "interval": r.client(false)}
+	for name, c := range all {
+		interval := time.Duration(0)
+		if name == "interval" {
+			interval = time.Second
+		}
+		c.subscribe("e", interval)
+	}
+	r.at("d", 1000, 2000, 3000)
+	r.at("other", 3000)
+	r.send("d", base+4000) // pending when the correction comes
+	r.correct("d", 1000, 4000)
+	r.pass(2 * time.Second)
+	r.settle()
+	late := r.client(false)
+	late.subscribe("e", 0)
+	r.settle()
+	late.shows("a new subscriber", 1000)
+	for name, c := range all {
+		c.shows(name+" after the correction", 1000)
+		if n := c.count("corrected"); n != 1 {
+			t.Errorf("%s got %d corrected frames, want 1; log %v", name, n, c.screen.log)
+		}
+	}
+	r.at("d", 2500) // older than the faulty point, newer than the good one
+	r.at("d", 4000) // the faulty point again: the stream was read again
+	for name, c := range all {
+		c.shows(name+" after a point in between", 2500)
+	}
+	r.at("d", 5000)
+	for name, c := range all {
+		c.shows(name+" in the end", 5000)
+	}
+	late.shows("the new subscriber in the end", 5000)
+	if s := r.core.Stats(); s.Corrected != 1 || s.Faulty != 1 {
+		t.Errorf("corrected %d and faulty %d, want 1 of each", s.Corrected, s.Faulty)
+	}
+}
+
+func TestCorrectWithoutAGoodPosition(t *testing.T) {
+	r := correctRig(t, Config{})
+	live, slow := r.client(false), r.client(false)
+	live.subscribe("e", 0)
+	slow.subscribe("e", 5*time.Second)
+	r.at("d", 1000)
+	r.pass(5 * time.Second)
+	r.settle()
+	live.shows("before", 1000)
+	slow.shows("before", 1000)
+	r.correct("d", 0, 1000)
+	live.shows("after", 0)
+	slow.shows("after", 0)
+	late := r.client(false)
+	late.subscribe("e", 0)
+	r.settle()
+	late.shows("a new subscriber", 0)
+	for _, c := range []*client{live, slow} {
+		last := c.screen.all[len(c.screen.all)-1]
+		if last.Type != "roster" || !slices.Equal(last.Added, []string{"d"}) || !slices.Equal(last.Removed, []string{"d"}) {
+			t.Errorf("the last frame is %+v, want a roster frame that removes and adds d", last)
+		}
+	}
+	r.at("d", 500)
+	r.pass(5 * time.Second)
+	r.settle()
+	for _, c := range []*client{live, slow, late} {
+		c.shows("the next point", 500)
+	}
+}
+
+func TestCorrectLeavesNewerPointsAlone(t *testing.T) {
+	r := correctRig(t, Config{})
+	c := r.client(false)
+	c.subscribe("e", 0)
+	r.at("d", 1000, 2000, 3000)
+	r.correct("d", 1000, 2000)     // 3000 is good, the table has not heard of it
+	r.correct("d", 3000, -base)    // all is as it was
+	r.correct("unknown", 1000, 10) // of no device of ours
+	c.shows("a good point behind the faulty one", 3000)
+	r.correct("d", 4000, -base) // a mark was taken back
+	r.pass(time.Second)
+	r.settle()
+	c.shows("a newer good point", 4000)
+	if n := c.count("corrected"); n != 0 {
+		t.Errorf("%d corrected frames, want none; log %v", n, c.screen.log)
+	}
+}
+
+func TestCorrectWithNobodyWatching(t *testing.T) {
+	r := correctRig(t, Config{})
+	r.at("d", 1000, 2000)
+	r.correct("d", 1000, 2000)
+	for _, interval := range []time.Duration{0, time.Second} {
+		c := r.client(false)
+		c.subscribe("e", interval)
+		r.settle()
+		c.shows("a new subscriber", 1000)
+	}
+}
+
+// TestCorrectReachesThoseWhoLag corrects while a connection is full: what it
+// gets afterwards has the correction, marked as such.
+func TestCorrectReachesThoseWhoLag(t *testing.T) {
+	for _, interval := range []time.Duration{0, 250 * time.Millisecond} {
+		for _, good := range []int64{0, 1000} {
+			r := correctRig(t, Config{RingSlots: 4})
+			c := r.client(false)
+			c.subscribe("e", interval)
+			r.at("d", 1000, 5000)
+			c.shows("before", 5000)
+			for ts := range int64(20) { // nobody reads: the ring fills
+				r.at("other", 6000+ts)
+			}
+			r.correct("d", good, 5000)
+			if !c.conn.Lagged() {
+				t.Fatal("the connection does not lag")
+			}
+			r.at("other", 7000)
+			c.read()
+			r.settle()
+			r.pass(time.Second)
+			r.settle()
+			c.shows("afterwards", good)
+			r.at("d", 4000)
+			c.shows("a point between", 4000)
+		}
+	}
+}
+
+func TestCorrectEndsWithTheContext(t *testing.T) {
+	r := correctRig(t, Config{})
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	if err := r.core.Correct(ctx, nil); err == nil {
+		t.Error("no error though no shard runs")
+	}
+}
