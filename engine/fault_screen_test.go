@@ -151,13 +151,6 @@ func (w *faultScreen) fault(format string, args ...any) {
 	}
 }
 
-// sees returns the time that a device is shown at, 0 when it is not.
-func (w *faultScreen) sees(device string) int64 {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	return w.shown[device]
-}
-
 // differs returns by how many devices the screen differs from newest.
 func (w *faultScreen) differs(newest map[string]int64) int {
 	w.mu.Lock()

@@ -35,8 +35,7 @@ type client struct {
 	conn   *websocket.Conn
 	frames chan frame // closed behind the last
 	ended  sync.WaitGroup
-	back   []frame // received and given back
-	pings  int     // sent by silence
+	pings  int // sent by silence
 }
 
 // dial connects a spectator, or returns the status that refused it.
@@ -89,11 +88,6 @@ var errNothing = errors.New("nothing came")
 
 // next returns the next frame, or errNothing after the time given.
 func (c *client) next(within time.Duration) (frame, error) {
-	if n := len(c.back); n > 0 {
-		f := c.back[n-1]
-		c.back = c.back[:n-1]
-		return f, nil
-	}
 	t := time.NewTimer(within)
 	defer t.Stop()
 	select {
@@ -109,9 +103,6 @@ func (c *client) next(within time.Duration) (frame, error) {
 		return frame{}, errNothing
 	}
 }
-
-// giveBack makes f the next frame again.
-func (c *client) giveBack(f frame) { c.back = append(c.back, f) }
 
 func (c *client) send(text string) error {
 	ctx, cancel := context.WithTimeout(context.Background(), patience)

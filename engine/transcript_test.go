@@ -2,7 +2,6 @@ package engine
 
 import (
 	"flag"
-	"fmt"
 	"os"
 	"path/filepath"
 	"slices"
@@ -137,5 +136,5 @@ func (s *story) save(t *testing.T) {
 	if err := os.WriteFile(s.path, []byte(strings.Join(lines, "\n")+"\n"), 0o644); err != nil {
 		t.Fatal(err)
 	}
-	t.Log(fmt.Sprintf("%s is rewritten: review the diff", s.path))
+	t.Logf("%s is rewritten: review the diff", s.path)
 }

@@ -1,0 +1,52 @@
+package engine
+
+import (
+	"context"
+
+	"pitwall/engine/live"
+)
+
+// startServer opens the public listener.
+func (e *Engine) startServer(ctx context.Context) error {
+	err := e.openGate(ctx)
+	if err != nil {
+		return err
+	}
+	if e.live, err = live.New(live.Options{
+		Core: e.core, Writers: e.cfg.Writers, InstanceID: e.cfg.InstanceID, Logger: e.log, Metrics: e.set,
+		Access: e.gate, Reauth: e.reauth(), Limits: e.cfg.liveLimits(),
+		Origins: e.cfg.AllowedOrigins, MaxConnections: e.cfg.MaxConnections, MaxSubscriptions: e.cfg.MaxSubscriptions,
+		MaxMessageBytes: e.cfg.MaxMessageBytes, RequestRate: float64(e.cfg.RequestRate), RequestBurst: float64(e.cfg.RequestBurst),
+		Heartbeat: ms(e.cfg.HeartbeatMS), WriteTimeout: ms(e.cfg.WriteTimeoutMS), NotsentLowat: e.cfg.NotsentLowat, WindowMax: ms(e.cfg.FlushMaxMS),
+	}); err != nil {
+		return err
+	}
+	if e.http, err = listenHTTP(&e.cfg, e.live, eventList{e.core, e.gate}, e.log); err != nil {
+		return err
+	}
+	e.run("live server", e.live.Run)
+	if e.guard != nil {
+		e.run("access control", e.guard.Run)
+	}
+	e.run("http server", func(context.Context) error { return e.http.serve() })
+	e.run("lease watch", e.watchLease)
+	return nil
+}
+
+// watchLease ends the live part when another process has taken the instance
+// id; the archive, which needs no lease, goes on.
+func (e *Engine) watchLease(ctx context.Context) error {
+	select {
+	case <-ctx.Done():
+		return nil
+	case <-e.feed.Lost():
+	}
+	e.log.Error("the live part ends: INSTANCE_ID is used by another process", "instance", e.cfg.InstanceID)
+	limited, cancel := context.WithTimeout(ctx, ms(e.cfg.DrainMS)+stepTime)
+	defer cancel()
+	if err := e.live.Drain(limited, ms(e.cfg.DrainMS)); err != nil && ctx.Err() == nil {
+		e.log.Warn("closing the connections took too long", "error", err)
+	}
+	<-ctx.Done()
+	return nil
+}
