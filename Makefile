@@ -9,9 +9,11 @@ FUZZTIME ?= 60s
 # Which benchmarks make bench runs, and how often each.
 BENCH ?= .
 COUNT ?= 1
+# How long make soak plays random schedules.
+SOAKTIME ?= 10m
 
 .DEFAULT_GOAL := build
-.PHONY: help build test lint bench fuzz deps
+.PHONY: help build test lint bench fuzz soak deps
 
 help: ## this list
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):[^#]*## /  make \1\t/'
@@ -38,6 +40,9 @@ fuzz: ## every fuzz target for FUZZTIME (60s); finds go to testdata/fuzz
 			go test -run '^$$' -fuzz "^$$target\$$" -fuzztime $(FUZZTIME) $$pkg; \
 		done; \
 	done
+
+soak: ## the core under random schedules for SOAKTIME (10m), with the race detector
+	PITWALL_SOAK=$(SOAKTIME) go test -race -timeout 0 -run TestRandomSchedule -v ./shard
 
 deps: ## installs redis-server, PostgreSQL, Chromium and gcc where missing
 	@.ci/deps

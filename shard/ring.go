@@ -84,6 +84,14 @@ func (r *ring) push(c *Chunk) {
 	}
 }
 
+// warm fetches what a push will need into the processor's cache. The producer
+// calls it.
+func (r *ring) warm() {
+	if s := r.tail.Load(); s != nil {
+		_ = s.head.Load()
+	}
+}
+
 // first makes the ring's first segment, or finds the one that another
 // producer has just made. head is set before tail is, so whoever can push has
 // given the consumer something to look at.
