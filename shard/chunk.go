@@ -26,6 +26,9 @@ type Chunk struct {
 	arrival int64
 	records uint32 // positions in it
 	kind    chunkKind
+	// updates is what its loss leaves out: the positions of the live flow, or
+	// what a snapshot after a slow phase would have told as left out.
+	updates uint64
 
 	home  *pool        // where its memory goes back to; nil for chunks that are not reused
 	refs  atomic.Int32 // connections that have it; see pool

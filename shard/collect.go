@@ -98,7 +98,7 @@ func (w *worker) body(p *part, k bodyKey) *Chunk {
 	case formSnapshot:
 		buf = append(buf, "]}"...)
 	}
-	ch.body = buf
+	ch.body, ch.updates = buf, uint64(ch.records)
 	p.bodies.keep(k, ch)
 	return ch
 }
@@ -146,7 +146,7 @@ func (p *part) roundDown(since uint64) uint64 {
 func (w *worker) lagged(p *part, since, conflated uint64) *Chunk {
 	body := w.body(p, bodyKey{p.roundDown(since), formSnapshot})
 	ch := w.headed(p, body, chunkLagged, "lagged", conflated)
-	ch.since = min(since, p.sealed)
+	ch.since, ch.updates = min(since, p.sealed), conflated
 	return ch
 }
 

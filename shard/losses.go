@@ -1,11 +1,11 @@
 package shard
 
 // loss is what a writer dropped of one topic's part: everything that changed
-// after since, in records positions.
+// after since, in a number of updates.
 type loss struct {
 	part    *part
 	since   uint64
-	records uint64
+	updates uint64
 }
 
 // Losses collects what a writer drops of a lagged connection, until Recover.
@@ -22,11 +22,11 @@ func (l *Losses) Drop(ch *Chunk) bool {
 	for i := range l.list {
 		if e := &l.list[i]; e.part == ch.part {
 			e.since = min(e.since, ch.since)
-			e.records += uint64(ch.records)
+			e.updates += ch.updates
 			return true
 		}
 	}
-	l.list = append(l.list, loss{ch.part, ch.since, uint64(ch.records)})
+	l.list = append(l.list, loss{ch.part, ch.since, ch.updates})
 	return true
 }
 

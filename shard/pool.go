@@ -19,12 +19,14 @@ type pool struct {
 	returned atomic.Pointer[Chunk] // handed back by writers, linked by Chunk.after
 	held     atomic.Int64          // bytes of the chunks that are out
 	spare    []*Chunk              // the shard's own
+	size     int                   // bytes of the spare ones
 }
 
-// Bounds of what a pool keeps: beyond it the garbage collector takes over.
+// Bounds of what a pool keeps: beyond it the garbage collector takes over. A
+// shard with thousands of events has as many small chunks out at a time.
 const (
-	maxSpareChunks = 128
-	maxSpareBytes  = 4 << 20
+	maxSpareChunks = 1 << 14
+	maxSpareBytes  = 16 << 20 // together
 )
 
 // pushing is the bias of the count while the shard pushes.
@@ -53,14 +55,16 @@ func (p *pool) get(size int) *Chunk {
 	p.spare[at] = p.spare[n-1]
 	p.spare[n-1] = nil
 	p.spare = p.spare[:n-1]
+	p.size -= cap(c.body)
 	return c
 }
 
 // put keeps c for later. The shard calls it for chunks that nobody has.
 func (p *pool) put(c *Chunk) {
-	if len(p.spare) >= maxSpareChunks || cap(c.body) > maxSpareBytes {
+	if len(p.spare) >= maxSpareChunks || p.size+cap(c.body) > maxSpareBytes {
 		return
 	}
+	p.size += cap(c.body)
 	*c = Chunk{home: p, body: c.body[:0]}
 	p.spare = append(p.spare, c)
 }

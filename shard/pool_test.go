@@ -41,9 +41,20 @@ func TestPoolBoundsWhatItKeeps(t *testing.T) {
 	for range maxSpareChunks + 10 {
 		p.put(&Chunk{home: &p})
 	}
-	p.put(&Chunk{home: &p, body: make([]byte, maxSpareBytes+1)})
 	if n := len(p.spare); n != maxSpareChunks {
 		t.Errorf("%d chunks kept, want %d", n, maxSpareChunks)
+	}
+	p = pool{}
+	for range 5 {
+		p.put(&Chunk{home: &p, body: make([]byte, 0, maxSpareBytes/4)})
+	}
+	p.put(&Chunk{home: &p, body: make([]byte, maxSpareBytes+1)})
+	if n := len(p.spare); n != 4 || p.size != maxSpareBytes {
+		t.Errorf("%d chunks of %d bytes kept, want 4 of %d", n, p.size, maxSpareBytes)
+	}
+	p.get(maxSpareBytes / 4)
+	if p.size != maxSpareBytes/4*3 {
+		t.Errorf("%d bytes kept after one was taken, want %d", p.size, maxSpareBytes/4*3)
 	}
 }
 

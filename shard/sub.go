@@ -23,7 +23,7 @@ func (s *sub) miss(ch *Chunk) {
 		s.since = ch.since
 	}
 	s.missed = true
-	s.conflated += uint64(ch.records)
+	s.conflated += ch.updates
 }
 
 func (c *Conn) subOf(p *part) *sub {
@@ -170,12 +170,12 @@ func (w *worker) recover(o *op) {
 	}
 	for s := c.subs[w.id]; s != nil; s = s.next {
 		w.catchUp(s)
-		since, records, lost := s.lost(o.losses)
+		since, updates, lost := s.lost(o.losses)
 		if !lost {
 			continue
 		}
 		w.count.recoveries++
-		conflated := s.conflated + records
+		conflated := s.conflated + updates
 		s.missed, s.conflated = false, 0
 		if s.class != classNone {
 			s.since = s.part.sealed
@@ -189,7 +189,7 @@ func (w *worker) recover(o *op) {
 
 // lost returns what s has lost, by its own note and by the writer's. A sub of a
 // class is owed everything since its last tick in any case.
-func (s *sub) lost(losses []loss) (since, records uint64, lost bool) {
+func (s *sub) lost(losses []loss) (since, updates uint64, lost bool) {
 	since, lost = s.since, s.missed
 	for i := range losses {
 		l := &losses[i]
@@ -199,7 +199,7 @@ func (s *sub) lost(losses []loss) (since, records uint64, lost bool) {
 		if !lost && s.class == classNone {
 			since = l.since
 		}
-		return min(since, l.since), l.records, true
+		return min(since, l.since), l.updates, true
 	}
 	return since, 0, lost
 }

@@ -116,7 +116,7 @@ func (p *pending) take(t *codec.Topic) *Chunk {
 		return nil
 	}
 	p.finish(t)
-	c.records = p.records
+	c.records, c.updates = p.records, uint64(p.records)
 	*p = pending{size: len(c.body)}
 	return c
 }
