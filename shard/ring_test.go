@@ -153,6 +153,7 @@ type xsyncRing struct{ q *xsync.MPMCQueueOf[*Chunk] }
 
 func (r xsyncRing) push(c *Chunk) {
 	for !r.q.TryEnqueue(c) { // false after a lost race as well as when full
+		runtime.Gosched()
 	}
 }
 
@@ -207,9 +208,8 @@ func BenchmarkRing(b *testing.B) {
 }
 
 // BenchmarkRingContended has two producers, like the shards of a machine with
-// two processors, push to one ring that a third goroutine empties; one
-// operation is one pointer pushed and taken. Nobody waits for room: the bound
-// is the caller's, here 64 pointers.
+// two processors, push bursts to one ring that a third goroutine empties
+// meanwhile; one operation is one pointer pushed and taken.
 func BenchmarkRingContended(b *testing.B) {
 	for _, k := range ringKinds {
 		b.Run(k.name, func(b *testing.B) { benchContended(b, k.fresh()) })
@@ -217,30 +217,33 @@ func BenchmarkRingContended(b *testing.B) {
 }
 
 func benchContended(b *testing.B, q queue) {
-	const producers, room = 2, 64
-	var out atomic.Int64 // pushed and not taken
+	const producers, burst = 2, 256
+	var begun atomic.Int64 // the burst that producers may push
 	var wg sync.WaitGroup
 	c := tagged(0, 0)
-	each := b.N/producers + 1
+	bursts := int64(b.N/(producers*burst) + 1)
 	b.ResetTimer()
 	for range producers {
 		wg.Go(func() {
-			for range each {
-				for out.Load() >= room {
+			for i := range bursts {
+				for begun.Load() < i {
 					runtime.Gosched()
 				}
-				out.Add(1)
-				q.push(c)
+				for range burst {
+					q.push(c)
+				}
 			}
 		})
 	}
-	for taken := 0; taken < producers*each; {
-		if q.take() == nil {
-			runtime.Gosched()
-			continue
+	for range bursts {
+		for taken := 0; taken < producers*burst; {
+			if q.take() == nil {
+				runtime.Gosched()
+				continue
+			}
+			taken++
 		}
-		out.Add(-1)
-		taken++
+		begun.Add(1)
 	}
 	wg.Wait()
 }
@@ -292,6 +295,7 @@ func TestRingAroundTheArray(t *testing.T) {
 		var r ring
 		s := newSegment(firstSegment)
 		s.head.Store(start)
+		s.taken = start
 		s.tail.Store(start)
 		r.head.Store(s)
 		r.tail.Store(s)
