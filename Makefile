@@ -11,9 +11,11 @@ BENCH ?= .
 COUNT ?= 1
 # How often make crash kills the process.
 KILLS ?= 20
+# How long make soak plays random schedules.
+SOAKTIME ?= 10m
 
 .DEFAULT_GOAL := build
-.PHONY: help build test lint bench fuzz crash deps
+.PHONY: help build test lint bench fuzz crash soak deps
 
 help: ## this list
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):[^#]*## /  make \1\t/'
@@ -44,6 +46,9 @@ fuzz: ## every fuzz target for FUZZTIME (60s); finds go to testdata/fuzz
 
 crash: deps ## kills the archive KILLS times (20) under load and shows that nothing is lost or doubled
 	go test -count=1 -v -timeout 30m -run '^TestCrash$$' ./engine -args -crash.kills=$(KILLS)
+
+soak: ## the core under random schedules for SOAKTIME (10m), with the race detector
+	PITWALL_SOAK=$(SOAKTIME) go test -race -timeout 0 -run TestRandomSchedule -v ./shard
 
 deps: ## installs redis-server, PostgreSQL, PgBouncer, Chromium and gcc where missing
 	@.ci/deps

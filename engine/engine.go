@@ -60,6 +60,10 @@ func New(cfg Config, log *slog.Logger) (*Engine, error) {
 		return nil, err
 	}
 	cpus := runtime.GOMAXPROCS(0)
+	// One shard per CPU: on two, BenchmarkShards takes in 6.8 M positions a
+	// second with one shard, 10.3 M with two and 10.5 M with four, while each
+	// doubling costs a delivery 6 % more CPU for pushing the same bytes in more
+	// chunks (bench floor, fifty events: 0.95, 1.01 and 1.06 us).
 	if cfg.Shards == 0 {
 		cfg.Shards = min(cpus, 64)
 	}

@@ -10,9 +10,9 @@ func TestFanOutAllocatesNothing(t *testing.T) {
 	for _, batch := range []bool{false, true} {
 		r, clients, positions := stand(t, 200, 50, batch)
 		for range 10 {
-			round(r, clients, positions)
+			lap(r, clients, positions)
 		}
-		if n := testing.AllocsPerRun(100, func() { round(r, clients, positions) }); n != 0 {
+		if n := testing.AllocsPerRun(100, func() { lap(r, clients, positions) }); n != 0 {
 			t.Errorf("batch %v: %v allocations for 200 positions to 50 connections, want 0", batch, n)
 		}
 	}
@@ -30,10 +30,10 @@ func TestCompressedFanOutAllocatesNothing(t *testing.T) {
 	}
 	r.settle()
 	for range 10 {
-		round(r, clients, positions)
+		lap(r, clients, positions)
 	}
 	before := r.core.Stats().Deflated
-	if n := testing.AllocsPerRun(100, func() { round(r, clients, positions) }); n != 0 {
+	if n := testing.AllocsPerRun(100, func() { lap(r, clients, positions) }); n != 0 {
 		t.Errorf("%v allocations for 200 positions to 90 connections, want 0", n)
 	}
 	if n := r.core.Stats().Deflated - before; n != 101 {

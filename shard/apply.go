@@ -73,7 +73,7 @@ func (w *worker) liveTime(r *codec.Position) int64 {
 // change makes its device's new value n's value; old is the one before.
 func (w *worker) change(n *node, old *value, arrival int64) {
 	p := n.part
-	if p.tracking() {
+	if p.watchers > 0 {
 		if old != nil && n.seq > 0 && n.seq <= p.sealed {
 			old.refs++
 			n.old, n.oldSeq = old, n.seq

@@ -36,17 +36,19 @@ func stand(tb testing.TB, devices, subscribers int, batch bool) (*rig, []*client
 	return r, clients, positions
 }
 
+func (c *client) drain() { drain(c.conn) }
+
 // drain takes everything without looking at it, as a healthy writer does.
-func (c *client) drain() {
-	for ch := c.conn.Take(); ch != nil; ch = c.conn.Take() {
-		c.conn.Done(ch)
+func drain(c *Conn) {
+	for ch := c.Take(); ch != nil; ch = c.Take() {
+		c.Done(ch)
 	}
-	c.conn.Rest()
+	c.Rest()
 }
 
-// round sends every device's next position through the shard, flushes, and
+// lap sends every device's next position through the shard, flushes, and
 // has every subscriber take it.
-func round(r *rig, clients []*client, positions []codec.Position) {
+func lap(r *rig, clients []*client, positions []codec.Position) {
 	b := r.core.AcquireBatch()
 	for i := range positions {
 		positions[i].TS += 1000
@@ -114,11 +116,11 @@ func BenchmarkFlush(b *testing.B) {
 	for _, batch := range []bool{false, true} {
 		b.Run(fmt.Sprintf("batch=%v", batch), func(b *testing.B) {
 			r, clients, positions := stand(b, 200, 2000, batch)
-			round(r, clients, positions)
+			lap(r, clients, positions)
 			b.ReportAllocs()
 			b.ResetTimer()
 			for range b.N {
-				round(r, clients, positions)
+				lap(r, clients, positions)
 			}
 			b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N)/2000, "ns/connection")
 		})

@@ -3,10 +3,10 @@ package shard
 import "math/bits"
 
 // bodyKey names an encoded state of a part: what changed after since, as it
-// was after update upto, in a form.
+// was at the last seal, in a form.
 type bodyKey struct {
-	since, upto uint64
-	form        form
+	since uint64
+	form  form
 }
 
 type form uint8
@@ -20,6 +20,7 @@ const (
 	formDeflatedSnapshot = formSnapshot + 1 // the same, compressed
 	formLagged           = formSnapshot + 2 // without corrections, which are told as such
 	formDeflatedLagged   = formSnapshot + 3 // the same, compressed
+	formRoster           = formSnapshot + 4 // a roster frame, up to now
 )
 
 // bodies are the states that were encoded since the last seal, so that each is
@@ -48,13 +49,13 @@ func (p *part) firstSince(since uint64) *node {
 	return first
 }
 
-// at returns n's body as it was after update upto, if that came after since.
-// upto is the last update or the last seal.
-func (n *node) at(since, upto uint64) []byte {
+// sealedBody returns n's body as it was at the last seal, if that came after
+// since.
+func (n *node) sealedBody(since uint64) []byte {
 	switch {
 	case n.seq <= since:
 		return nil
-	case n.seq <= upto:
+	case n.seq <= n.part.sealed:
 		return n.dev.val.buf
 	case n.old != nil && n.oldSeq > since:
 		return n.old.buf
@@ -71,16 +72,13 @@ func (w *worker) body(p *part, k bodyKey) *Chunk {
 	var ch *Chunk
 	switch k.form {
 	case formDeflate:
-		ch = w.deflatedFrames(w.body(p, bodyKey{k.since, k.upto, formBatch}))
+		ch = w.deflatedFrames(w.body(p, bodyKey{k.since, formBatch}))
 	case formDeflatedSnapshot, formDeflatedLagged:
-		ch = w.deflatedEnd(w.body(p, bodyKey{k.since, k.upto, k.form - 1}))
+		ch = w.deflatedEnd(w.body(p, bodyKey{k.since, k.form - 1}))
 	default:
 		ch = w.encode(p, k)
 	}
-	if p.bodies.byKey == nil || len(p.bodies.byKey) >= maxBodies {
-		p.bodies.byKey = make(map[bodyKey]*Chunk)
-	}
-	p.bodies.byKey[k] = ch
+	p.bodies.keep(k, ch)
 	return ch
 }
 
@@ -96,7 +94,7 @@ func (w *worker) encode(p *part, k bodyKey) *Chunk {
 		buf = append(buf, `"positions":[`...)
 	}
 	for n := p.firstSince(k.since); n != nil; n = n.next {
-		b := n.at(k.since, k.upto)
+		b := n.sealedBody(k.since)
 		if b == nil || k.form != formSnapshot && n.seq == n.fixed {
 			continue // a correction goes back in time, and has been told
 		}
@@ -123,53 +121,55 @@ func (w *worker) encode(p *part, k bodyKey) *Chunk {
 	return ch
 }
 
-// changes returns live frames with the newest position of each device that
-// changed after since, as of update upto; nil when there is none.
-func (w *worker) changes(p *part, s shape, since, upto uint64) *Chunk {
-	ch := w.body(p, bodyKey{since, upto, form(s)})
+func (b *bodies) keep(k bodyKey, ch *Chunk) {
+	if b.byKey == nil || len(b.byKey) >= maxBodies {
+		b.byKey = make(map[bodyKey]*Chunk)
+	}
+	b.byKey[k] = ch
+}
+
+// changes returns live frames with the position at the last seal of each device
+// that changed after since; nil when there is none.
+func (w *worker) changes(p *part, s shape, since uint64) *Chunk {
+	ch := w.body(p, bodyKey{since, form(s)})
 	if ch.records == 0 {
 		return nil
 	}
 	return ch
 }
 
-// subscribed returns the snapshot part for new subscribers of the live flow:
-// the state at the last seal. It is built once per seal and shared.
+// subscribed returns the snapshot part for new subscribers: the state at the
+// last seal. It is built once per seal and shared.
 func (w *worker) subscribed(p *part, f form) *Chunk {
 	ch := &p.bodies.subscribed[f-formSnapshot]
 	if *ch == nil {
-		*ch = w.snapshot(p, p.sealed, f)
+		*ch = w.headed(p, w.body(p, bodyKey{0, f}), chunkSnapshot, "subscribe", 0)
 	}
 	return *ch
 }
 
-// snapshot returns a whole snapshot part with the state after update upto.
-func (w *worker) snapshot(p *part, upto uint64, f form) *Chunk {
-	return w.headed(p, w.body(p, bodyKey{0, upto, f}), chunkSnapshot, "subscribe", 0)
+// roundDown returns the start of what is collected for those who have lost
+// what came after since: a power of two of updates before the last seal, so
+// that few bodies are built however many have lagged.
+func (p *part) roundDown(since uint64) uint64 {
+	if since >= p.sealed {
+		return p.sealed
+	}
+	if d := uint64(1) << bits.Len64(p.sealed-since-1); d < p.sealed {
+		return p.sealed - d
+	}
+	return 0
 }
 
-// lagged returns the snapshot part for s, which has lost what came after
-// since. The start is rounded down to a power of two of updates, so that few
-// bodies are built however many have lagged.
+// lagged returns the snapshot part for s, which has lost what came after since.
 func (w *worker) lagged(s *sub, since, conflated uint64) *Chunk {
-	p, upto := s.part, s.part.sealed
-	if s.class != classNone {
-		upto = p.seq
-	}
-	start := uint64(0)
-	if since < upto {
-		if d := uint64(1) << bits.Len64(upto-since-1); d < upto {
-			start = upto - d
-		}
-	} else {
-		start = upto
-	}
-	f := s.conn.snapshots(p)
+	p := s.part
+	start, f := p.roundDown(since), s.conn.snapshots(p)
 	if p.fixed > start {
 		f += formLagged - formSnapshot
 	}
-	ch := w.headed(p, w.body(p, bodyKey{start, upto, f}), chunkLagged, "lagged", conflated)
-	ch.since, ch.conflated = min(since, upto), conflated
+	ch := w.headed(p, w.body(p, bodyKey{start, f}), chunkLagged, "lagged", conflated)
+	ch.since, ch.conflated = min(since, p.sealed), conflated
 	return ch
 }
 

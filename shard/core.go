@@ -67,6 +67,7 @@ type Core struct {
 	maxBytes   uint64
 	maxSlots   uint64
 	maxOrphans int // per shard
+	slice      int // pushes of a round in one turn; slicePushes but in tests
 
 	snapshot atomic.Pointer[Snapshot] // written by Swap, read by everybody
 	swapping gate                     // open when no Swap is under way; Swap's own
@@ -91,6 +92,7 @@ func New(cfg Config) (*Core, error) {
 		maxBytes:   uint64(cfg.RingBytes),
 		maxSlots:   uint64(cfg.RingSlots),
 		maxOrphans: max(1, cfg.MaxOrphans/cfg.Shards),
+		slice:      slicePushes,
 		swapping:   newGate(),
 		ended:      make(chan struct{}),
 		topics:     make(map[string]*Topic),

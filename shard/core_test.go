@@ -229,6 +229,7 @@ func TestIntervalSendsTheNewestOnce(t *testing.T) {
 	// Back to the live flow: nothing missing, nothing twice.
 	r.send("a", base+100)
 	c.subscribe("e", 0)
+	r.pass(100 * time.Millisecond)
 	r.settle()
 	c.read()
 	want(t, "screen", c.screen.seen["event:e"]["a"], int64(base+100))

@@ -54,7 +54,13 @@ func (w *worker) correct(o *op) {
 	for i := range o.corrections[w.id] {
 		x := &o.corrections[w.id][i]
 		d := w.devices[x.Device]
-		if d == nil || !w.fallBack(d, x) {
+		if d == nil {
+			continue
+		}
+		for _, n := range d.nodes {
+			w.completeTicks(n.part) // or they would tell what comes as if it were new
+		}
+		if !w.fallBack(d, x) {
 			continue
 		}
 		w.count.corrected++
@@ -135,7 +141,7 @@ func (w *worker) patch(x *patch) {
 		ch := w.corrected(p, since)
 		w.announce(p, append(ch.head, ch.body...))
 	}
-	if p.tracking() {
+	if p.watchers > 0 {
 		w.alarms.stop(&p.alarm)
 		w.seal(p, w.now)
 	}
@@ -144,6 +150,7 @@ func (w *worker) patch(x *patch) {
 // noteGone remembers for those who lag that devices left the map and may come
 // back.
 func (p *part) noteGone(ids []string) {
+	p.rostered = p.seq
 	if p.roster == nil {
 		p.roster = make(map[string]rosterChange)
 	}

@@ -58,7 +58,7 @@ func (s shape) text() shape {
 
 // wants reports whether somebody in the live flow needs what is encoded in s.
 func (p *part) wants(s shape) bool {
-	return len(p.live[s]) > 0 || s == shapeBatch && len(p.live[shapeDeflate]) > 0
+	return len(p.live[s].list) > 0 || s == shapeBatch && len(p.live[shapeDeflate].list) > 0
 }
 
 // snapshots is the form of c's snapshots of p.
@@ -69,24 +69,45 @@ func (c *Conn) snapshots(p *part) form {
 	return formSnapshot
 }
 
-// fanDeflated pushes what is in ch, compressed if that pays, to every sub of a
-// list. It returns how many took ch itself.
-func (w *worker) fanDeflated(list []*sub, ch *Chunk) (taken int) {
-	if len(list) == 0 {
-		return 0
+// start begins to push ch, sealed in a text shape, to all who get it: those who
+// have agreed on compression get it compressed, if that pays.
+func (w *worker) start(p *part, s shape, r round) {
+	packed := &p.live[shapeDeflate]
+	if s != shapeBatch || len(packed.list) == 0 {
+		w.startIn(r, &p.live[s])
+		return
 	}
+	z := w.deflated(r.chunk)
+	if z == nil {
+		w.startIn(r, &p.live[s], packed)
+		return
+	}
+	w.startIn(round{part: p, chunk: z, due: r.due, instant: r.instant}, packed)
+	w.startIn(r, &p.live[s])
+}
+
+// startIn begins the rounds of one chunk in some audiences.
+func (w *worker) startIn(r round, to ...*audience) {
+	r.chunk.home.lend(r.chunk, len(to))
+	r.part.rounds += len(to)
+	for _, a := range to {
+		w.begin(a, r)
+	}
+}
+
+// deflated returns a chunk with the frames of ch compressed, nil where that
+// does not pay.
+func (w *worker) deflated(ch *Chunk) *Chunk {
 	if len(ch.body) < minDeflate {
-		return w.fan(list, ch)
+		return nil
 	}
 	pool := &w.deflate.pool
 	z := pool.get(len(ch.body) / 3)
-	if !w.deflateFrames(z, ch) {
-		pool.put(z)
-		return w.fan(list, ch)
+	if w.deflateFrames(z, ch) {
+		return z
 	}
-	pool.lend(z)
-	pool.lent(z, w.fan(list, z))
-	return 0
+	pool.put(z)
+	return nil
 }
 
 // deflatedFrames returns a chunk with the frames of ch compressed, ch itself

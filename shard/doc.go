@@ -33,6 +33,15 @@
 //   - instant.go: the moment at which a topic's shards seal
 //   - pool.go: the memory of chunks, writers back to shards
 //
+// # Turns
+//
+// A shard works in turns: a batch, commands, what is due. A push to more
+// connections than a slice (audience.go) is spread over turns, so that an event
+// with 100,000 subscribers delays nobody else's by more than a fraction of a
+// millisecond; a command about a subscription that has still to be pushed to
+// does so first. Everything sent is the state of a topic's part at its last
+// seal, whoever gets it.
+//
 // # What holds
 //
 // A spectator never sees a device go back in time. A snapshot and the live

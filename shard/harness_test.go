@@ -43,11 +43,12 @@ func (r *rig) pass(d time.Duration) {
 
 // settle turns every shard until nothing is left to do now.
 func (r *rig) settle() {
-	for _, w := range r.core.workers {
-		r.turn(w.id)
-	}
-	for _, w := range r.core.workers {
-		r.turn(w.id) // what the turns of the others have sent
+	for range 2 { // once more: what the turns of the others have sent
+		for _, w := range r.core.workers {
+			r.turn(w.id)
+			for w.turn(nil) <= r.now {
+			}
+		}
 	}
 }
 
@@ -107,7 +108,9 @@ type client struct {
 	losses Losses
 	held   map[string]*Topic
 	screen *screen
-	writes int // reads that brought something
+	writes int  // reads that brought something
+	busy   bool // a command is under way
+	lagged bool // it has been
 
 	deflated int // compressed frames seen
 }
@@ -128,7 +131,8 @@ func (c *client) subscribe(event string, interval time.Duration) *Topic {
 		}
 		c.held[event] = t
 	}
-	c.r.core.Subscribe(c.conn, t, interval, func() {})
+	c.busy = true
+	c.r.core.Subscribe(c.conn, t, interval, func() { c.busy = false })
 	return t
 }
 
@@ -136,7 +140,8 @@ func (c *client) unsubscribe(event string) {
 	answer := NewControl(codec.AppendUnsubscribed(nil, "", TopicName(event)))
 	t := c.held[event]
 	delete(c.held, event)
-	c.r.core.Unsubscribe(c.conn, t, answer, func() { c.r.core.Unwatch(t) })
+	c.busy = true
+	c.r.core.Unsubscribe(c.conn, t, answer, func() { c.busy = false; c.r.core.Unwatch(t) })
 }
 
 // read takes everything the connection has, as a healthy writer would.
@@ -169,6 +174,7 @@ func (c *client) read() {
 
 // recover drops what a lagged connection may lose and asks for the rest.
 func (c *client) recover() {
+	c.lagged = true
 	for ch := c.conn.Take(); ch != nil; ch = c.conn.Take() {
 		if !c.losses.Drop(ch, 0) {
 			c.show(ch)
@@ -205,13 +211,15 @@ type frame struct {
 type screen struct {
 	t     testing.TB
 	seen  map[string]map[string]int64 // topic -> device -> ts
+	ever  map[string]map[string]bool  // topic -> device@ts that was ever shown
 	parts map[string]int              // topic -> parts of the subscribe snapshot seen
+	comes map[string]bool             // topic and device that a roster frame has announced, not shown since
 	log   []string
 	all   []frame
 }
 
 func newScreen(t testing.TB) *screen {
-	return &screen{t: t, seen: map[string]map[string]int64{}, parts: map[string]int{}}
+	return &screen{t: t, seen: map[string]map[string]int64{}, ever: map[string]map[string]bool{}, parts: map[string]int{}, comes: map[string]bool{}}
 }
 
 func (s *screen) frame(b []byte) {
@@ -252,6 +260,9 @@ func (s *screen) frame(b []byte) {
 		for _, d := range f.Removed {
 			delete(s.seen[f.Topic], d)
 		}
+		for _, d := range f.Added {
+			s.comes[f.Topic+" "+d] = true
+		}
 		s.log = append(s.log, fmt.Sprintf("%s roster +%v -%v", f.Topic, f.Added, f.Removed))
 	case "unsubscribed":
 		delete(s.seen, f.Topic)
@@ -262,14 +273,19 @@ func (s *screen) frame(b []byte) {
 }
 
 // position checks the order rule: never older, and in the live flow never the
-// same twice.
+// same twice, unless the device has joined: a lagged screen may have missed
+// that it had left.
 func (s *screen) position(topic, device string, ts int64, strict bool) {
 	s.t.Helper()
 	m := s.seen[topic]
 	if m == nil {
 		m = map[string]int64{}
-		s.seen[topic] = m
+		s.seen[topic], s.ever[topic] = m, map[string]bool{}
 	}
+	s.ever[topic][fmt.Sprintf("%s@%d", device, ts)] = true
+	name := topic + " " + device
+	strict = strict && !s.comes[name]
+	delete(s.comes, name)
 	if had, ok := m[device]; ok && (ts < had || strict && ts == had) {
 		s.t.Fatalf("%s: %s went from %d to %d; log %v", topic, device, had, ts, s.log)
 	}

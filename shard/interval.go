@@ -37,7 +37,7 @@ func classOf(d time.Duration) int {
 
 // class is a part's subscribers of one interval.
 type class struct {
-	subs  []*sub
+	audience
 	alarm alarm
 }
 
@@ -48,17 +48,16 @@ func (w *worker) enterClass(s *sub) {
 		k = &class{alarm: alarm{part: p, class: s.class, pos: -1}}
 		p.classes[s.class] = k
 	}
-	if len(k.subs) == 0 {
+	if len(k.list) == 0 {
 		w.alarms.set(&k.alarm, nextTick(w.now, s.class))
 	}
-	s.pos = len(k.subs)
-	k.subs = append(k.subs, s)
+	k.add(s)
 }
 
 func (w *worker) leaveClass(s *sub) {
 	k := s.part.classes[s.class]
-	k.subs = cut(k.subs, s)
-	if len(k.subs) == 0 {
+	k.cut(s)
+	if len(k.list) == 0 {
 		w.alarms.stop(&k.alarm)
 		s.part.classes[s.class] = nil
 	}
@@ -70,19 +69,23 @@ func nextTick(now int64, class int) int64 {
 	return (now/i + 1) * i
 }
 
-// tick sends each subscriber of a class what changed since its last tick.
-// Those who have the same get the same bytes.
+// tick sends each subscriber of a class what changed between its last tick and
+// the part's last seal. Those who have the same get the same bytes: as there
+// are few seals in an interval, there are few such bytes.
 func (w *worker) tick(p *part, class int, at int64) {
 	k := p.classes[class]
 	w.alarms.set(&k.alarm, nextTick(max(w.now, at), class))
-	for _, s := range k.subs {
-		if s.since >= p.seq || s.missed {
-			continue
-		}
-		ch := w.changes(p, s.conn.shape, s.since, p.seq)
-		if ch == nil || w.pushTo(s, ch) { // nil: only the roster has changed
-			s.since = p.seq
-		}
-	}
+	w.begin(&k.audience, round{due: at, instant: at})
 	w.splice(at)
+}
+
+func (w *worker) tickTo(s *sub) {
+	p := s.part
+	if s.since >= p.sealed || s.missed {
+		return
+	}
+	ch := w.changes(p, s.conn.shape, s.since)
+	if ch == nil || w.pushTo(s, ch) { // nil: only the roster has changed
+		s.since = p.sealed
+	}
 }

@@ -1,11 +1,11 @@
 package shard
 
 // loss is what a writer dropped of one topic's part: everything that changed
-// after since, in records updates.
+// after since, in a number of updates.
 type loss struct {
 	part    *part
 	since   uint64
-	records uint64
+	updates uint64
 }
 
 // Losses collects what a writer drops of a lagged connection, until Recover.
@@ -21,18 +21,18 @@ func (l *Losses) Drop(ch *Chunk, from int) bool {
 	if ch.kind != chunkLive && ch.kind != chunkLagged || from == ch.Len() {
 		return false
 	}
-	records := ch.conflated // which nobody has been told of
+	updates := ch.conflated // which nobody has been told of
 	if ch.kind == chunkLive {
-		records = uint64(ch.records) - ch.recordsTo(from)
+		updates = uint64(ch.records) - ch.recordsTo(from)
 	}
 	for i := range l.list {
 		if e := &l.list[i]; e.part == ch.part {
 			e.since = min(e.since, ch.since)
-			e.records += records
+			e.updates += updates
 			return true
 		}
 	}
-	l.list = append(l.list, loss{ch.part, ch.since, records})
+	l.list = append(l.list, loss{ch.part, ch.since, updates})
 	return true
 }
 

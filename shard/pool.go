@@ -19,16 +19,18 @@ type pool struct {
 	returned atomic.Pointer[Chunk] // handed back by writers, linked by Chunk.after
 	held     atomic.Int64          // bytes of the chunks that are out
 	spare    []*Chunk              // the shard's own
+	size     int                   // bytes of the spare ones
 }
 
-// Bounds of what a pool keeps: beyond it the garbage collector takes over.
+// Bounds of what a pool keeps: beyond it the garbage collector takes over. A
+// shard with thousands of events has as many small chunks out at a time.
 const (
-	maxSpareChunks = 128
-	maxSpareBytes  = 4 << 20
+	maxSpareChunks = 1 << 14
+	maxSpareBytes  = 16 << 20 // together
 )
 
-// pushing is the bias of the count while the shard pushes.
-const pushing = 1 << 30
+// pushing is the bias of the count, for each round of pushes under way.
+const pushing = 1 << 28
 
 // get returns a chunk with an empty body, of the size given if one is there.
 func (p *pool) get(size int) *Chunk {
@@ -53,25 +55,27 @@ func (p *pool) get(size int) *Chunk {
 	p.spare[at] = p.spare[n-1]
 	p.spare[n-1] = nil
 	p.spare = p.spare[:n-1]
+	p.size -= cap(c.body)
 	return c
 }
 
 // put keeps c for later. The shard calls it for chunks that nobody has.
 func (p *pool) put(c *Chunk) {
-	if len(p.spare) >= maxSpareChunks || cap(c.body) > maxSpareBytes {
+	if len(p.spare) >= maxSpareChunks || p.size+cap(c.body) > maxSpareBytes {
 		return
 	}
+	p.size += cap(c.body)
 	*c = Chunk{home: p, body: c.body[:0]}
 	p.spare = append(p.spare, c)
 }
 
-// lend starts the count of a chunk that is about to be pushed.
-func (p *pool) lend(c *Chunk) {
-	c.refs.Store(pushing)
+// lend starts the count of a chunk that is about to be pushed in some rounds.
+func (p *pool) lend(c *Chunk, rounds int) {
+	c.refs.Store(int32(rounds) * pushing)
 	p.held.Add(int64(cap(c.body)))
 }
 
-// lent ends the pushing: taken connections have it now.
+// lent ends one round: taken connections have it now.
 func (p *pool) lent(c *Chunk, taken int) {
 	if c.refs.Add(int32(taken)-pushing) == 0 {
 		p.held.Add(-int64(cap(c.body)))

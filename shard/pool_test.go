@@ -10,7 +10,7 @@ func TestPoolReusesWhatEverybodyLetGo(t *testing.T) {
 	var p pool
 	c := p.get(100)
 	c.body = append(c.body, "frame"...)
-	p.lend(c)
+	p.lend(c, 1)
 	c.letGo() // one writer is faster than the shard
 	p.lent(c, 2)
 	if again := p.get(100); again == c {
@@ -29,7 +29,7 @@ func TestPoolReusesWhatEverybodyLetGo(t *testing.T) {
 func TestPoolKeepsWhatNobodyTook(t *testing.T) {
 	var p pool
 	c := p.get(10)
-	p.lend(c)
+	p.lend(c, 1)
 	p.lent(c, 0)
 	if p.get(10) != c {
 		t.Fatal("a chunk that no connection took was not kept")
@@ -41,9 +41,20 @@ func TestPoolBoundsWhatItKeeps(t *testing.T) {
 	for range maxSpareChunks + 10 {
 		p.put(&Chunk{home: &p})
 	}
-	p.put(&Chunk{home: &p, body: make([]byte, maxSpareBytes+1)})
 	if n := len(p.spare); n != maxSpareChunks {
 		t.Errorf("%d chunks kept, want %d", n, maxSpareChunks)
+	}
+	p = pool{}
+	for range 5 {
+		p.put(&Chunk{home: &p, body: make([]byte, 0, maxSpareBytes/4)})
+	}
+	p.put(&Chunk{home: &p, body: make([]byte, maxSpareBytes+1)})
+	if n := len(p.spare); n != 4 || p.size != maxSpareBytes {
+		t.Errorf("%d chunks of %d bytes kept, want 4 of %d", n, p.size, maxSpareBytes)
+	}
+	p.get(maxSpareBytes / 4)
+	if p.size != maxSpareBytes/4*3 {
+		t.Errorf("%d bytes kept after one was taken, want %d", p.size, maxSpareBytes/4*3)
 	}
 }
 
@@ -77,7 +88,7 @@ func TestPoolStress(t *testing.T) {
 		for range 64 {
 			c.body = append(c.body, byte(n))
 		}
-		p.lend(c)
+		p.lend(c, 1)
 		for _, f := range feeds {
 			f <- c
 		}

@@ -10,34 +10,58 @@ import (
 )
 
 // TestRandomSchedule plays random publishes, subscribes, unsubscribes, interval
-// changes, stalls and map swaps over one to four shards, turned in random
-// order. Every screen checks the order rule at each frame; when all is quiet,
-// each must equal the last-value table.
+// changes, departures, stalls, map swaps and window changes over one to four
+// shards that are turned in random order, with long pushes cut into slices of a
+// few. Every screen checks the order rule at each frame; at moments of rest
+// each must equal the last-value table, and who was never slow must have been
+// shown every single update since it subscribed.
+//
+// PITWALL_SOAK, a duration, plays new schedules for that long: see make soak.
 func TestRandomSchedule(t *testing.T) {
-	rounds := 300
-	if n, err := strconv.Atoi(os.Getenv("PITWALL_RANDOM_ROUNDS")); err == nil {
-		rounds = n // for a long run
-	}
-	for seed := range rounds {
-		play(t, uint64(seed))
-		if t.Failed() {
-			t.Fatalf("seed %d", seed)
+	seed, until := uint64(0), time.Time{}
+	if soak := os.Getenv("PITWALL_SOAK"); soak != "" {
+		d, err := time.ParseDuration(soak)
+		if err != nil {
+			t.Fatalf("PITWALL_SOAK: %v", err)
 		}
+		seed, until = rand.Uint64(), time.Now().Add(d)
 	}
+	if n, err := strconv.ParseUint(os.Getenv("PITWALL_SEED"), 10, 64); err == nil {
+		seed = n
+	}
+	played := 0
+	for ; played < 400 || time.Now().Before(until); played++ {
+		play(t, seed)
+		seed++
+	}
+	t.Logf("%d schedules", played)
 }
 
 // world is the plain model: who is where, and where each device was last.
 type world struct {
 	*rig
 	rng     *rand.Rand
-	members map[string]map[string]bool // event -> devices
-	last    map[string]int64
-	clients []*client
-	devices []string
 	events  []string
+	devices []string
+	clients []*client
+	members map[string]map[string]bool // event -> devices
+	moved   map[string]map[string]int  // event -> device -> updates there were when it joined or left
+	last    map[string]int64           // live time
+	updates []update
+	since   map[*client]map[string]int // event -> updates there were at the end of the subscribe to the live flow
+}
+
+type update struct {
+	device string
+	ts     int64
 }
 
 func play(t *testing.T, seed uint64) {
+	defer func() {
+		if t.Failed() {
+			t.Fatalf("seed %d: PITWALL_SEED=%[1]d plays it first", seed)
+		}
+	}()
 	rng := rand.New(rand.NewPCG(seed, 7))
 	w := &world{
 		rig: newRig(t, Config{
@@ -46,18 +70,21 @@ func play(t *testing.T, seed uint64) {
 			RingBytes: 1 << (10 + rng.IntN(6)),
 			Deflate:   newFlater,
 		}),
-		rng: rng, members: map[string]map[string]bool{}, last: map[string]int64{},
+		rng: rng, members: map[string]map[string]bool{}, moved: map[string]map[string]int{}, last: map[string]int64{},
+		since: map[*client]map[string]int{},
 	}
+	w.core.slice = 1 + rng.IntN(4)
+	w.stretch()
 	for i := range 1 + rng.IntN(12) {
 		w.devices = append(w.devices, fmt.Sprintf("d%d", i))
 	}
 	for i := range 1 + rng.IntN(3) {
 		e := fmt.Sprintf("e%d", i)
 		w.events = append(w.events, e)
-		w.members[e] = map[string]bool{}
+		w.members[e], w.moved[e] = map[string]bool{}, map[string]int{}
 	}
 	w.swap()
-	for range 1 + rng.IntN(5) {
+	for range 1 + rng.IntN(12) {
 		c := w.client(rng.IntN(2) == 0)
 		if rng.IntN(2) == 0 {
 			c.conn.AcceptDeflate()
@@ -66,52 +93,110 @@ func play(t *testing.T, seed uint64) {
 	}
 	for range 300 {
 		w.step()
+		if t.Failed() {
+			return
+		}
 	}
-	w.end()
+	w.rest()
+	w.values()
 }
 
 func pick[T any](w *world, list []T) T { return list[w.rng.IntN(len(list))] }
 
 func (w *world) step() {
-	c := pick(w, w.clients)
-	e := pick(w, w.events)
+	i := w.rng.IntN(len(w.clients))
+	c, e := w.clients[i], pick(w, w.events)
 	switch n := w.rng.IntN(100); {
-	case n < 45:
-		d := pick(w, w.devices)
-		ts := w.wall - int64(w.rng.IntN(3))*50
-		w.send(d, ts)
-		if ts > w.last[d] {
-			w.last[d] = ts
-		}
-		if w.rng.IntN(2) == 0 {
-			w.turn(w.core.ShardOf(d))
-		} else {
-			w.settle()
-		}
-	case n < 60:
+	case n < 42:
+		w.publish(pick(w, w.devices))
+	case n < 55:
 		w.pass(time.Duration(w.rng.IntN(150)) * time.Millisecond)
-	case n < 70:
+	case n < 65:
 		w.turn(w.rng.IntN(w.core.Shards()))
-	case n < 78:
-		c.subscribe(e, Intervals[0]*time.Duration(w.rng.IntN(3)))
-		w.settle()
-	case n < 81:
-		if c.held[e] != nil {
+	case n < 76:
+		w.subscribe(c, e)
+	case n < 80:
+		if c.held[e] != nil && !c.busy {
+			delete(w.since[c], e)
 			c.unsubscribe(e)
-			w.settle()
+		}
+	case n < 81:
+		if !c.busy {
+			w.clients[i] = w.replace(c)
 		}
 	case n < 83:
 		w.swap()
+	case n < 84:
+		w.stretch()
+	case n < 86:
+		w.rest()
 	default:
 		c.read()
 	}
 }
 
-// swap moves a few devices in or out and puts the new map in force.
+// publish sends a position of d: mostly in order, at times late, twice, or
+// with a clock that runs ahead.
+func (w *world) publish(d string) {
+	ts := w.wall - int64(w.rng.IntN(3))*50
+	live := ts
+	if w.rng.IntN(40) == 0 {
+		ts, live = w.wall+3_600_000, w.wall
+	}
+	w.send(d, ts)
+	if live > w.last[d] {
+		w.last[d] = live
+		w.updates = append(w.updates, update{d, live})
+	}
+	if w.rng.IntN(2) == 0 {
+		w.turn(w.core.ShardOf(d))
+	} else if w.rng.IntN(2) == 0 {
+		w.settle()
+	}
+}
+
+// subscribe asks for e, or changes the interval. What comes from now on is owed
+// to who takes the live flow and has not had another.
+func (w *world) subscribe(c *client, e string) {
+	if c.busy {
+		return
+	}
+	interval := Intervals[0] * time.Duration(w.rng.IntN(3))
+	if w.since[c] == nil {
+		w.since[c] = map[string]int{}
+	}
+	if _, already := w.since[c][e]; !already && c.held[e] == nil && interval == 0 {
+		w.since[c][e] = len(w.updates)
+	} else if interval > 0 {
+		delete(w.since[c], e)
+	}
+	c.subscribe(e, interval)
+}
+
+// replace has c go, with whatever is in its queue, and another come.
+func (w *world) replace(c *client) *client {
+	c.conn.Close()
+	for _, t := range c.held {
+		w.core.Unwatch(t)
+	}
+	w.core.Leave(c.conn, func() {})
+	delete(w.since, c)
+	return w.client(w.rng.IntN(2) == 0)
+}
+
+// stretch changes the window.
+func (w *world) stretch() {
+	w.core.SetWindow([]time.Duration{0, 10 * time.Millisecond, 100 * time.Millisecond, 300 * time.Millisecond}[w.rng.IntN(4)])
+}
+
+// swap moves a few devices in or out and puts the new map in force. What was
+// sent before is taken in before, for the model knows one map at a time.
 func (w *world) swap() {
+	w.settle()
 	for range w.rng.IntN(4) {
 		e, d := pick(w, w.events), pick(w, w.devices)
 		w.members[e][d] = !w.members[e][d]
+		w.moved[e][d] = len(w.updates)
 	}
 	m := map[string][]string{}
 	for e, ds := range w.members {
@@ -122,12 +207,11 @@ func (w *world) swap() {
 			}
 		}
 	}
-	w.settle()
 	w.roster(m)
 }
 
-// end lets everything come to rest and compares the screens with the model.
-func (w *world) end() {
+// rest lets everything come to rest and compares the screens with the model.
+func (w *world) rest() {
 	w.settle()
 	for range 6 {
 		w.pass(Intervals[2])
@@ -142,18 +226,36 @@ func (w *world) end() {
 			w.t.Errorf("client %d: %d chunks, %d bytes left on the account", i, n, b)
 		}
 		for e := range c.held {
-			got := c.screen.seen[TopicName(e)]
-			for d, in := range w.members[e] {
-				if at, ok := got[d]; in && w.last[d] != at || !in && ok {
-					w.t.Errorf("client %d, %s, %s: screen has %d, want %d (member: %v)\nlog: %v",
-						i, e, d, at, w.last[d], in, c.screen.log)
-				}
-			}
-			if n := c.screen.parts[TopicName(e)]; n%w.core.Shards() != 0 {
-				w.t.Errorf("client %d, %s: %d snapshot parts from %d shards", i, e, n, w.core.Shards())
-			}
+			w.compare(i, c, e)
 		}
 	}
+}
+
+func (w *world) compare(i int, c *client, e string) {
+	got, ever := c.screen.seen[TopicName(e)], c.screen.ever[TopicName(e)]
+	for d, in := range w.members[e] {
+		if at, ok := got[d]; in && w.last[d] != at || !in && ok {
+			w.t.Errorf("client %d, %s, %s: screen has %d, want %d (member: %v)\nlog: %v",
+				i, e, d, at, w.last[d], in, c.screen.log)
+		}
+	}
+	if n := c.screen.parts[TopicName(e)]; n%w.core.Shards() != 0 {
+		w.t.Errorf("client %d, %s: %d snapshot parts from %d shards", i, e, n, w.core.Shards())
+	}
+	from, live := w.since[c][e]
+	if !live || c.lagged {
+		return
+	}
+	for n, u := range w.updates[from:] {
+		if w.members[e][u.device] && w.moved[e][u.device] <= from+n && !ever[fmt.Sprintf("%s@%d", u.device, u.ts)] {
+			w.t.Errorf("client %d, %s: never shown %s@%d, the live flow has a gap\nlog: %v", i, e, u.device, u.ts, c.screen.log)
+		}
+	}
+}
+
+// values checks that the shards' values are counted right: at rest each
+// device holds the one reference to its own.
+func (w *world) values() {
 	for _, k := range w.core.workers {
 		for _, d := range k.devices {
 			if d.val != nil && d.val.refs != 1 {

@@ -46,28 +46,26 @@ func (w *worker) reroster(c *change) {
 // announce puts a frame into the live flow of a part, and sends it at once to
 // those who asked for an interval.
 func (w *worker) announce(p *part, frame []byte) {
-	if p.tracking() {
-		for s := range texts {
-			if p.wants(s) {
-				w.open(p, s).frame(p.topic.frames, frame)
-			}
-		}
-		w.schedule(p)
+	if p.watchers == 0 {
+		return
 	}
-	var ch *Chunk
+	for s := range texts {
+		if p.wants(s) {
+			w.open(p, s).frame(p.topic.frames, frame)
+		}
+	}
+	w.schedule(p)
+	ch := &Chunk{body: frame, part: p, since: p.seq - 1}
 	for _, k := range p.classes {
-		if k == nil {
-			continue
+		if k != nil {
+			w.begin(&k.audience, round{chunk: ch, due: never})
 		}
-		if ch == nil {
-			ch = &Chunk{body: frame, part: p, since: p.seq - 1}
-		}
-		w.fan(k.subs, ch)
 	}
 	w.splice(0)
 }
 
 func (p *part) noteRoster(c *change) {
+	p.rostered = p.seq
 	if p.roster == nil {
 		p.roster = make(map[string]rosterChange)
 	}
@@ -86,9 +84,17 @@ func (p *part) noteRoster(c *change) {
 	}
 }
 
-// rosterSince returns a roster frame with the joins and leaves after update
-// since, nil when there were none.
+// rosterSince returns a roster frame with at least the joins and leaves after
+// update since, nil when there were none.
 func (w *worker) rosterSince(p *part, since uint64) *Chunk {
+	if p.rostered <= since {
+		return nil
+	}
+	since = p.roundDown(since)
+	k := bodyKey{since, formRoster}
+	if ch := p.bodies.byKey[k]; ch != nil {
+		return ch
+	}
 	var added, removed []string
 	for id, r := range p.roster {
 		if r.seq <= since {
@@ -101,8 +107,7 @@ func (w *worker) rosterSince(p *part, since uint64) *Chunk {
 			removed = append(removed, id)
 		}
 	}
-	if added == nil && removed == nil {
-		return nil
-	}
-	return &Chunk{body: p.topic.frames.AppendRosterFrame(nil, added, removed), part: p, since: since, kind: chunkLagged}
+	ch := &Chunk{body: p.topic.frames.AppendRosterFrame(nil, added, removed), part: p, since: since, kind: chunkLagged}
+	p.bodies.keep(k, ch)
+	return ch
 }

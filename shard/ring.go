@@ -22,9 +22,11 @@ import "sync/atomic"
 //     takes nil for "nothing yet". So a ring may look empty while a push is
 //     half done; the producer wakes the consumer only after its store, and
 //     that wake-up finds the pointer.
-//  2. The consumer stores nil before it advances segment.head. A producer
+//  2. The consumer stores nil before it advances segment.head, which it does
+//     when it finds the segment empty or has taken half of it. A producer
 //     reserves t only when it has seen head > t-len, so the nil that freed the
-//     slot happens before its own store, and no pointer is overwritten.
+//     slot happens before its own store, and no pointer is overwritten. A head
+//     that lags makes the ring grow early, never overwrite.
 //  3. A segment is closed by setting the top bit of its tail, and next is
 //     always linked before that. Whoever sees the bit finds next. Nothing can
 //     be reserved after the bit is set, so the consumer may leave a segment
@@ -44,7 +46,8 @@ const closedBit = 1 << 63
 
 type segment struct {
 	tail  atomic.Uint64 // next slot to reserve, and closedBit; moved by producers
-	head  atomic.Uint64 // next slot to take; moved by the consumer
+	head  atomic.Uint64 // slots before it are free; the consumer brings it up to taken at times
+	taken uint64        // next slot to take; the consumer's own
 	next  atomic.Pointer[segment]
 	slots []atomic.Pointer[Chunk]
 }
@@ -81,6 +84,14 @@ func (r *ring) push(c *Chunk) {
 			s.slots[t&uint64(len(s.slots)-1)].Store(c)
 			return
 		}
+	}
+}
+
+// warm fetches what a push will need into the processor's cache. The producer
+// calls it.
+func (r *ring) warm() {
+	if s := r.tail.Load(); s != nil {
+		_ = s.head.Load()
 	}
 }
 
@@ -137,17 +148,19 @@ func (r *ring) take() *Chunk {
 	step()
 	s := r.head.Load()
 	for s != nil {
-		step()
-		h := s.head.Load()
+		h := s.taken
 		slot := &s.slots[h&uint64(len(s.slots)-1)]
 		step()
 		if c := slot.Load(); c != nil {
 			step()
 			slot.Store(nil)
-			step()
-			s.head.Store(h + 1)
+			s.taken = h + 1
+			if s.taken-s.head.Load() > uint64(len(s.slots))/2 {
+				s.free()
+			}
 			return c
 		}
+		s.free()
 		step()
 		if t := s.tail.Load(); t != h|closedBit {
 			return nil // empty, or the push at h is half done
@@ -160,13 +173,21 @@ func (r *ring) take() *Chunk {
 	return nil
 }
 
+// free lets producers have the slots that were taken. The consumer calls it.
+func (s *segment) free() {
+	if s.head.Load() == s.taken { // written by nobody else
+		return
+	}
+	step()
+	s.head.Store(s.taken)
+}
+
 // empty reports whether take would return nil. Only the consumer may call it.
 func (r *ring) empty() bool {
 	step()
 	s := r.head.Load()
 	for s != nil {
-		step()
-		h := s.head.Load()
+		h := s.taken
 		step()
 		if s.slots[h&uint64(len(s.slots)-1)].Load() != nil {
 			return false

@@ -23,8 +23,10 @@ func (w *worker) open(p *part, s shape) *pending {
 }
 
 // schedule has p sealed at the topic's next instant, or now if that is past.
+// While its last seal is still being pushed nothing is due: the end of that
+// schedules what has come meanwhile.
 func (w *worker) schedule(p *part) {
-	if p.alarm.pos >= 0 {
+	if p.alarm.pos >= 0 || p.rounds > 0 {
 		return
 	}
 	due, lead := p.topic.instant.join(w.now, w.core.window.Load())
@@ -32,9 +34,9 @@ func (w *worker) schedule(p *part) {
 	w.alarms.set(&p.alarm, due)
 }
 
-// flush seals and ticks everything that is due.
+// flush seals and ticks what is due, until that is a slice's worth of pushes.
 func (w *worker) flush() {
-	for {
+	for w.budget = w.core.slice; w.budget > 0; w.budget-- {
 		a := w.alarms.first()
 		if a == nil || a.at > w.now {
 			return
@@ -55,6 +57,9 @@ func (w *worker) seal(p *part, due int64) {
 	if p.lead {
 		instant = 0
 	}
+	w.settle(p)
+	p.topic.instant.sealed(due, w.core.window.Load())
+	w.count.flushes++
 	for s := range texts {
 		ch := p.pending[s].take(p.topic.frames)
 		if ch == nil {
@@ -63,27 +68,9 @@ func (w *worker) seal(p *part, due int64) {
 		ch.part, ch.since, ch.arrival = p, since, arrival
 		w.count.chunks++
 		w.count.bytes += uint64(len(ch.body))
-		w.pool.lend(ch)
-		taken := w.fan(p.live[s], ch)
-		if s == shapeBatch {
-			taken += w.fanDeflated(p.live[shapeDeflate], ch)
-		}
-		w.pool.lent(ch, taken)
+		w.start(p, s, round{part: p, chunk: ch, due: due, instant: instant})
 	}
-	w.settle(p)
-	w.count.flushes++
-	p.topic.instant.sealed(due, w.core.window.Load())
 	w.splice(instant)
-}
-
-// fan pushes ch to every sub of a list and returns how many took it.
-func (w *worker) fan(list []*sub, ch *Chunk) (taken int) {
-	for _, s := range list {
-		if w.pushTo(s, ch) {
-			taken++
-		}
-	}
-	return taken
 }
 
 // settle makes the current state the sealed one.

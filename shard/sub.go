@@ -45,56 +45,45 @@ func (w *worker) subscribe(o *op) {
 		w.changeClass(s, o.class)
 		return
 	}
+	if p.watchers == 0 { // nobody is owed anything
+		p.sealed = p.seq
+		p.bodies.reset()
+	}
+	p.watchers++
 	s := &sub{conn: c, part: p, class: o.class, next: c.subs[w.id]}
 	c.subs[w.id] = s
+	w.send(c, w.subscribed(p, c.snapshots(p)))
 	if o.class == classNone {
 		w.enterLive(s)
-		w.send(c, w.subscribed(p, c.snapshots(p)))
 		return
 	}
-	s.since = p.seq
+	s.since = p.sealed
 	w.enterClass(s)
-	w.send(c, w.snapshot(p, p.seq, c.snapshots(p)))
+	if ch := w.rosterSince(p, s.since); ch != nil {
+		w.send(c, ch)
+	}
 }
 
 // enterLive adds s to the live flow. What is pending is for it too, so where
 // its shape was not kept so far it is built now.
 func (w *worker) enterLive(s *sub) {
 	p, sh := s.part, s.conn.shape
-	if !p.tracking() {
-		p.sealed = p.seq // nobody was owed anything
-		p.bodies.reset()
-	}
 	if text := sh.text(); !p.wants(text) && p.seq > p.sealed {
 		for n := p.firstSince(p.sealed); n != nil; n = n.next {
 			w.open(p, text).add(p.topic.frames, text, n.dev.val.buf)
 		}
 	}
-	s.pos = len(p.live[sh])
-	p.live[sh] = append(p.live[sh], s)
+	p.live[sh].add(s)
 }
 
 func (w *worker) leaveLive(s *sub) {
 	p, sh := s.part, s.conn.shape
-	p.live[sh] = cut(p.live[sh], s)
+	p.live[sh].cut(s)
 	if text := sh.text(); !p.wants(text) {
 		if c := p.pending[text].take(p.topic.frames); c != nil {
 			w.pool.put(c)
 		}
 	}
-	if !p.tracking() {
-		w.settle(p)
-		w.alarms.stop(&p.alarm)
-	}
-}
-
-// cut removes s from a list in which every sub knows its place.
-func cut(list []*sub, s *sub) []*sub {
-	last := len(list) - 1
-	list[s.pos] = list[last]
-	list[s.pos].pos = s.pos
-	list[last] = nil
-	return list[:last]
 }
 
 // unsubscribe carries out opUnsubscribe on this shard.
@@ -124,28 +113,29 @@ func (w *worker) drop(s *sub) {
 	} else {
 		w.leaveClass(s)
 	}
+	p := s.part
+	if p.watchers--; p.watchers == 0 {
+		w.settle(p)
+		w.alarms.stop(&p.alarm)
+	}
 }
 
 // changeClass moves a subscription between the live flow and the intervals.
 // Nothing is sent twice and nothing is left out.
 func (w *worker) changeClass(s *sub, class int) {
-	p := s.part
+	w.catchUp(s)
 	switch {
 	case s.class == class:
 	case s.class == classNone:
 		w.leaveLiveFor(s, class)
 	case class == classNone:
-		since := s.since
-		if p.tracking() && since > p.sealed {
-			// It has seen part of what is pending: send that to the others now,
-			// rather than to it twice.
-			w.alarms.stop(&p.alarm)
-			w.seal(p, w.now)
-		}
 		w.leaveClass(s)
 		s.class = classNone
 		w.enterLive(s)
-		if ch := w.changes(p, s.conn.shape, since, p.sealed); ch != nil {
+		if s.missed {
+			return // the recovery that is to come brings it, behind the roster
+		}
+		if ch := w.changes(s.part, s.conn.shape, s.since); ch != nil {
 			w.pushTo(s, ch)
 		}
 	default:
@@ -179,15 +169,16 @@ func (w *worker) recover(o *op) {
 		return
 	}
 	for s := c.subs[w.id]; s != nil; s = s.next {
-		since, records, lost := s.lost(o.losses)
+		w.catchUp(s)
+		since, updates, lost := s.lost(o.losses)
 		if !lost {
 			continue
 		}
 		w.count.recoveries++
-		conflated := s.conflated + records
+		conflated := s.conflated + updates
 		s.missed, s.conflated = false, 0
 		if s.class != classNone {
-			s.since = s.part.seq
+			s.since = s.part.sealed
 		}
 		if ch := w.rosterSince(s.part, since); ch != nil {
 			w.send(c, ch)
@@ -202,7 +193,7 @@ func (w *worker) recover(o *op) {
 
 // lost returns what s has lost, by its own note and by the writer's. A sub of a
 // class is owed everything since its last tick in any case.
-func (s *sub) lost(losses []loss) (since, records uint64, lost bool) {
+func (s *sub) lost(losses []loss) (since, updates uint64, lost bool) {
 	since, lost = s.since, s.missed
 	for i := range losses {
 		l := &losses[i]
@@ -212,7 +203,7 @@ func (s *sub) lost(losses []loss) (since, records uint64, lost bool) {
 		if !lost && s.class == classNone {
 			since = l.since
 		}
-		return min(since, l.since), l.records, true
+		return min(since, l.since), l.updates, true
 	}
 	return since, 0, lost
 }

@@ -52,12 +52,16 @@ type part struct {
 	index int // the shard's number
 
 	// Updates are numbered: seq is the last one's number, sealed the last
-	// one that live subscribers were sent. What changed since any number is
-	// the end of the list of nodes.
+	// one that subscribers were sent: the live ones at the seal, the others at
+	// their next tick. What changed since any number is the end of the list of
+	// nodes.
 	seq, sealed  uint64
 	oldest, last *node
 
-	live    [shapes][]*sub
+	watchers int // subscriptions of every kind; 0: only last values are kept
+	live     [shapes]audience
+	rounds   int // of the live audiences, under way
+
 	pending [texts]pending
 	arrival int64 // of the oldest pending position; 0 when none
 	lead    bool  // pending is sent at once: other shards have nothing to add
@@ -65,9 +69,10 @@ type part struct {
 
 	classes [len(Intervals)]*class
 
-	bodies bodies
-	fixed  uint64                  // the last update that was a correction
-	roster map[string]rosterChange // the last change of each device that joined or left
+	bodies   bodies
+	fixed    uint64                  // the last update that was a correction
+	roster   map[string]rosterChange // the last change of each device that joined or left
+	rostered uint64                  // the number of the last such change
 }
 
 // pending is what waits for the next instant in one shape.
@@ -120,7 +125,3 @@ func (p *pending) take(t *codec.Topic) *Chunk {
 	*p = pending{size: len(c.body)}
 	return c
 }
-
-// tracking reports whether anybody gets the live flow, so that pending bytes
-// have to be kept.
-func (p *part) tracking() bool { return p.wants(shapePlain) || p.wants(shapeBatch) }

@@ -30,6 +30,10 @@ type worker struct {
 	alarms  alarms
 	chains  []chain // per writer: connections to hand over
 
+	todo   *opLink     // commands taken out of the inbox, not carried out yet
+	rounds []*audience // pushes under way, to be gone on with by turns
+	budget int         // what may still be begun in this turn
+
 	count counts // since the last publish
 	stats stats
 
@@ -63,12 +67,22 @@ func (w *worker) run(ctx context.Context) {
 	defer timer.Stop()
 	var b *Batch
 	for {
-		if next := w.turn(b); next == never {
+		next := w.turn(b)
+		b = nil
+		if next <= w.now { // there is more to do than fits a turn
+			select {
+			case b = <-w.batches:
+			case <-ctx.Done():
+				return
+			default:
+			}
+			continue
+		}
+		if next == never {
 			timer.Stop()
 		} else {
 			timer.Reset(time.Duration(max(next-w.core.now(), 0)))
 		}
-		b = nil
 		select {
 		case b = <-w.batches:
 		case <-w.wake:
@@ -79,27 +93,50 @@ func (w *worker) run(ctx context.Context) {
 	}
 }
 
-// turn takes a batch in, if there is one, carries out the commands that wait,
-// and flushes what is due. It returns when the next thing is due.
+// Bounds of a turn, so that a crowd does not keep the others waiting: a slice
+// is 0.1 to 0.3 ms, and so are the commands.
+const (
+	slicePushes  = 2048
+	turnCommands = 256
+)
+
+// turn takes a batch in, if there is one, carries out commands that wait,
+// flushes what is due, and goes on with one long push. It returns when the
+// next thing is due; now or earlier when something is left.
 func (w *worker) turn(b *Batch) int64 {
 	w.now = w.core.now()
 	if b != nil {
 		w.apply(b)
 	}
-	for l := w.inbox.all(); l != nil; {
-		next := l.next // the sender may free the command at finish
-		w.do(l.op)
-		l = next
-	}
+	w.commands()
 	w.flush()
+	w.proceed()
 	w.splice(0)
 	w.publish()
 	next := int64(never)
 	if a := w.alarms.first(); a != nil {
 		next = a.at
 	}
+	for _, a := range w.rounds {
+		next = min(next, a.round.due)
+	}
 	w.pass(next)
+	if w.todo != nil {
+		return w.now
+	}
 	return next
+}
+
+// commands carries out what waits in the inbox, up to the bound of a turn.
+func (w *worker) commands() {
+	if w.todo == nil {
+		w.todo = w.inbox.all()
+	}
+	for n := 0; n < turnCommands && w.todo != nil; n++ {
+		o := w.todo.op
+		w.todo = w.todo.next // before the sender may free the command, at finish
+		w.do(o)
+	}
 }
 
 // pass tells the writers how far this shard has come.

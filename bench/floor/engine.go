@@ -22,7 +22,7 @@ import (
 // writers. Redis is left out, since the rivals have none either.
 func serveEngine(l *load) error {
 	const writers = 2
-	core, err := shard.New(shard.Config{Shards: 2, Writers: writers, Window: l.Window, FutureTolerance: 5 * time.Second})
+	core, err := shard.New(shard.Config{Shards: l.Shards, Writers: writers, Window: l.Window, FutureTolerance: 5 * time.Second})
 	if err != nil {
 		return err
 	}

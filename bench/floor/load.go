@@ -17,6 +17,7 @@ type load struct {
 	Window  time.Duration `default:"100ms" help:"Least time between two flushes of an event."`
 	Seconds int           `default:"5" help:"How long each process is measured."`
 	Lowat   int           `default:"16384" help:"TCP_NOTSENT_LOWAT of the servers' sockets."`
+	Shards  int           `default:"2" help:"Worker shards of the engine."`
 	Profile string        `help:"Write a CPU profile of the engine's process to this file."`
 }
 
@@ -63,6 +64,6 @@ func (l *load) args() []string {
 		"--conns=" + strconv.Itoa(l.Conns), "--events=" + strconv.Itoa(l.Events),
 		"--devices=" + strconv.Itoa(l.Devices), "--rate=" + strconv.Itoa(l.Rate),
 		"--window=" + l.Window.String(), "--seconds=" + strconv.Itoa(l.Seconds), "--lowat=" + strconv.Itoa(l.Lowat),
-		"--profile=" + l.Profile,
+		"--shards=" + strconv.Itoa(l.Shards), "--profile=" + l.Profile,
 	}
 }

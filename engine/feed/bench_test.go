@@ -104,6 +104,7 @@ func BenchmarkFeed(b *testing.B) {
 			f := New(Options{
 				Client: c, Streams: []string{"s"}, Sink: sink, Limits: codec.DefaultLimits(),
 				Logger: log, Metrics: metrics.NewSet(), InstanceID: "bench",
+				Block: 2 * time.Millisecond, // setting the group back does not wake a read that blocks
 			})
 			if err := f.CreateGroups(b.Context()); err != nil {
 				b.Fatal(err)

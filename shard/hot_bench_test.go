@@ -1,0 +1,112 @@
+package shard
+
+import (
+	"context"
+	"math/rand/v2"
+	"runtime"
+	"runtime/debug"
+	"slices"
+	"testing"
+	"time"
+
+	"pitwall/codec"
+)
+
+// BenchmarkQuietBesideHot measures how long a position of an event with one
+// subscriber takes from Deliver to that subscriber's ring, on the one shard
+// that also pushes to an event of 100,000. It is delivered at a random moment
+// of that pushing; "alone" is the same without the hot event's positions.
+func BenchmarkQuietBesideHot(b *testing.B) {
+	for _, of := range []struct {
+		name     string
+		interval time.Duration
+		hot      bool
+	}{{"alone", 0, false}, {"live", 0, true}, {"interval", 250 * time.Millisecond, true}} {
+		b.Run(of.name, func(b *testing.B) { quietBesideHot(b, of.interval, of.hot) })
+	}
+}
+
+func quietBesideHot(b *testing.B, interval time.Duration, hot bool) {
+	const subscribers = 100_000
+	core, err := New(Config{Shards: 1, Window: time.Millisecond})
+	if err != nil {
+		b.Fatal(err)
+	}
+	ctx, stop := context.WithCancel(context.Background())
+	ended := make(chan error, 1)
+	go func() { ended <- core.Run(ctx) }()
+	defer func() { stop(); <-ended }()
+	if err := core.Swap(ctx, Roster{Pairs: []Pair{{"h", "hot"}, {"q", "quiet"}}}); err != nil {
+		b.Fatal(err)
+	}
+	crowd := join(b, core, "hot", interval, subscribers)
+	quiet := join(b, core, "quiet", 0, 1)[0]
+	ts := int64(base)
+	deliver := func(device string) {
+		batch := core.AcquireBatch()
+		ts += 10
+		batch.Positions = append(batch.Positions, codec.Position{DeviceID: device, TS: ts, Arrival: ts, Lat: 1, Lon: 2})
+		if err := core.Deliver(ctx, 0, batch); err != nil {
+			b.Fatal(err)
+		}
+	}
+	runtime.GC() // not while it is measured: on two processors it would be measured too
+	defer debug.SetGCPercent(debug.SetGCPercent(-1))
+	rng := rand.New(rand.NewPCG(1, 2))
+	var delays []time.Duration
+	for b.Loop() {
+		if hot {
+			before := core.Stats().Flushes
+			deliver("h")
+			for interval == 0 && core.Stats().Flushes == before && crowd[0].ring.empty() && crowd[len(crowd)-1].ring.empty() {
+			}
+			for interval > 0 && crowd[0].ring.empty() && crowd[len(crowd)-1].ring.empty() {
+			}
+		}
+		for wait := time.Now().Add(time.Duration(rng.IntN(5000)) * time.Microsecond); time.Now().Before(wait); {
+		}
+		start := time.Now()
+		deliver("q")
+		for quiet.ring.empty() {
+		}
+		delays = append(delays, time.Since(start))
+		drain(quiet)
+		for _, c := range crowd {
+			for hot && c.ring.empty() {
+			}
+			drain(c)
+		}
+		for i := range core.queues {
+			core.Queue(i).Take()
+		}
+	}
+	slices.Sort(delays)
+	b.ReportMetric(float64(delays[len(delays)/2].Microseconds()), "p50-µs")
+	b.ReportMetric(float64(delays[len(delays)*99/100].Microseconds()), "p99-µs")
+	b.ReportMetric(float64(delays[len(delays)*95/100].Microseconds()), "p95-µs")
+	b.ReportMetric(0, "ns/op")
+}
+
+// join makes connections that watch an event of a running core.
+func join(b *testing.B, core *Core, event string, interval time.Duration, n int) []*Conn {
+	t, ok := core.Watch(event)
+	if !ok {
+		b.Fatalf("no event %q", event)
+	}
+	done := make(chan struct{}, n)
+	list := make([]*Conn, n)
+	for i := range list {
+		list[i] = core.NewConn(i%len(core.queues), false, nil)
+		core.Subscribe(list[i], t, interval, func() { done <- struct{}{} })
+	}
+	for range list {
+		<-done
+	}
+	for _, c := range list {
+		drain(c)
+	}
+	for i := range core.queues {
+		core.Queue(i).Take()
+	}
+	return list
+}

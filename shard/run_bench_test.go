@@ -1,0 +1,86 @@
+package shard
+
+import (
+	"context"
+	"fmt"
+	"sync"
+	"testing"
+
+	"pitwall/codec"
+)
+
+// BenchmarkShards runs the whole core at its limit: 5,000 devices in 50 events,
+// 40 subscribers each, two writers that drain, one reader that delivers batches
+// of 500. One operation is one position; what the kernel would take is not in it.
+func BenchmarkShards(b *testing.B) {
+	for _, shards := range []int{1, 2, 4} {
+		b.Run(fmt.Sprintf("shards=%d", shards), func(b *testing.B) { benchShards(b, shards) })
+	}
+}
+
+func benchShards(b *testing.B, shards int) {
+	const devices, events, subscribers, part = 5000, 50, 2000, 500
+	core, err := New(Config{Shards: shards, Writers: 2, Window: 100 * 1e6, RingBytes: 1 << 24})
+	if err != nil {
+		b.Fatal(err)
+	}
+	ctx, stop := context.WithCancel(context.Background())
+	var all sync.WaitGroup
+	all.Go(func() { _ = core.Run(ctx) })
+	defer func() { stop(); all.Wait() }()
+	ro, names := pairs(devices, events)
+	if err := core.Swap(ctx, ro); err != nil {
+		b.Fatal(err)
+	}
+	for e := range events {
+		join(b, core, fmt.Sprintf("event-%05d", e), 0, subscribers/events)
+	}
+	for i := range core.queues {
+		all.Go(func() { drainAll(ctx, core.Queue(i)) })
+	}
+	ts := int64(base)
+	b.ResetTimer()
+	for n := 0; n < b.N; n += part {
+		at := n % devices
+		if at == 0 {
+			ts += 1000
+		}
+		batches := make([]*Batch, shards)
+		for _, d := range names[at : at+part] {
+			i := core.ShardOf(d)
+			if batches[i] == nil {
+				batches[i] = core.AcquireBatch()
+			}
+			batches[i].Positions = append(batches[i].Positions, codec.Position{DeviceID: d, TS: ts, Arrival: ts, Lat: 57.1, Lon: 11.9})
+		}
+		for i, batch := range batches {
+			if batch == nil {
+				continue
+			}
+			if err := core.Deliver(ctx, i, batch); err != nil {
+				b.Fatal(err)
+			}
+		}
+	}
+}
+
+// drainAll is a writer without sockets.
+func drainAll(ctx context.Context, q *RunQueue) {
+	for {
+		select {
+		case <-q.Wakeups():
+		case <-ctx.Done():
+			return
+		}
+		for c := q.Take(); c != nil; {
+			next := NextConn(c)
+			for more := true; more; {
+				for ch := c.Take(); ch != nil; ch = c.Take() {
+					c.Done(ch)
+				}
+				more = c.Rest()
+			}
+			c = next
+		}
+	}
+}

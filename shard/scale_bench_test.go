@@ -1,0 +1,206 @@
+package shard
+
+import (
+	"context"
+	"fmt"
+	"math/rand/v2"
+	"slices"
+	"testing"
+	"time"
+
+	"pitwall/codec"
+)
+
+// crowded is a rig with one shard and a crowd that watches event e, of which
+// device d is the one.
+func crowded(tb testing.TB, n int, interval time.Duration) (*rig, []*Conn) {
+	r := newRig(tb, Config{Shards: 1, Window: 100 * time.Millisecond})
+	r.roster(map[string][]string{"e": {"d"}})
+	conns := make([]*Conn, n)
+	t, _ := r.core.Watch("e")
+	for i := range conns {
+		conns[i] = r.core.NewConn(0, false, nil)
+	}
+	// In memory they do not lie in the order of the list, as in a process that
+	// people come to and go from.
+	rand.New(rand.NewPCG(1, 2)).Shuffle(n, func(i, j int) { conns[i], conns[j] = conns[j], conns[i] })
+	for _, c := range conns {
+		r.core.Subscribe(c, t, interval, func() {})
+	}
+	r.settle()
+	for _, c := range conns {
+		drain(c)
+	}
+	r.core.Queue(0).Take()
+	return r, conns
+}
+
+// BenchmarkPush seals one position for many connections that have long left
+// the processor's caches; one operation is one connection. What the writers do
+// is not counted. The longest turn is what another topic has to wait at worst,
+// as a median of the pushes.
+func BenchmarkPush(b *testing.B) {
+	for _, of := range []struct {
+		name     string
+		interval time.Duration
+	}{{"live", 0}, {"interval", 250 * time.Millisecond}} {
+		for _, n := range []int{100, 10_000, 100_000} {
+			b.Run(fmt.Sprintf("%s/connections=%d", of.name, n), func(b *testing.B) { benchPush(b, n, of.interval) })
+		}
+	}
+}
+
+func benchPush(b *testing.B, n int, interval time.Duration) {
+	r, conns := crowded(b, n, interval)
+	w := r.core.workers[0]
+	var spent time.Duration
+	var longest []time.Duration
+	ops := 0
+	for ts := int64(base); ops < b.N; ops += n {
+		ts++
+		r.send("d", ts)
+		batch := <-w.batches
+		r.pass(time.Second)
+		most := time.Duration(0)
+		for next := r.now; next <= r.now; {
+			start := time.Now()
+			next = w.turn(batch)
+			d := time.Since(start)
+			batch = nil
+			spent += d
+			most = max(most, d)
+		}
+		longest = append(longest, most)
+		for _, c := range conns {
+			drain(c)
+		}
+		r.core.Queue(0).Take()
+	}
+	slices.Sort(longest)
+	b.ReportMetric(float64(longest[len(longest)/2].Microseconds()), "longest-turn-µs")
+	b.ReportMetric(float64(spent.Nanoseconds())/float64(ops), "ns/push")
+	b.ReportMetric(0, "ns/op")
+}
+
+// BenchmarkSubscribe has one connection more come to and go from an event that
+// others watch already; one operation is both.
+func BenchmarkSubscribe(b *testing.B) {
+	for _, n := range []int{100, 10_000, 100_000} {
+		b.Run(fmt.Sprintf("subscribers=%d", n), func(b *testing.B) {
+			r, _ := crowded(b, n, 0)
+			w := r.core.workers[0]
+			t, _ := r.core.Watch("e")
+			c := r.core.NewConn(0, false, nil)
+			b.ReportAllocs()
+			b.ResetTimer()
+			for range b.N {
+				r.core.Subscribe(c, t, 0, func() {})
+				w.turn(nil)
+				r.core.Unsubscribe(c, t, nil, func() {})
+				w.turn(nil)
+				drain(c)
+				r.core.Queue(0).Take()
+			}
+		})
+	}
+}
+
+// pairs spreads devices over events.
+func pairs(devices, events int) (ro Roster, names []string) {
+	for i := range devices {
+		d := fmt.Sprintf("86012345%07d", i)
+		names = append(names, d)
+		ro.Pairs = append(ro.Pairs, Pair{d, fmt.Sprintf("event-%05d", i%events)})
+	}
+	return ro, names
+}
+
+// swapped puts a map in force on a rig.
+func swapped(tb testing.TB, r *rig, ro Roster) {
+	ended, cancel := context.WithCancel(context.Background())
+	cancel() // the shards are turned by this goroutine: see rig.roster
+	if err := r.core.Swap(ended, ro); err == nil {
+		tb.Fatal("Swap did not wait for the shards")
+	}
+	r.settle()
+}
+
+// BenchmarkTake takes in positions of 50,000 devices in 10,000 events, which
+// nobody watches or which have one subscriber each; one operation is one
+// position, with its part of the seals and of the drains.
+func BenchmarkTake(b *testing.B) {
+	const devices, events = 50_000, 10_000
+	for _, watched := range []bool{false, true} {
+		b.Run(fmt.Sprintf("watched=%v", watched), func(b *testing.B) {
+			r := newRig(b, Config{Shards: 1})
+			ro, names := pairs(devices, events)
+			swapped(b, r, ro)
+			var conns []*Conn
+			for i := 0; watched && i < events; i++ {
+				c := r.core.NewConn(0, false, nil)
+				t, _ := r.core.Watch(fmt.Sprintf("event-%05d", i))
+				r.core.Subscribe(c, t, 0, func() {})
+				conns = append(conns, c)
+			}
+			r.settle()
+			w, ts := r.core.workers[0], int64(base)
+			lap := func() (n int) {
+				ts += 1000
+				for at := 0; at < len(names); at += 500 {
+					batch := r.core.AcquireBatch()
+					for _, d := range names[at : at+500] {
+						batch.Positions = append(batch.Positions, codec.Position{DeviceID: d, TS: ts, Arrival: ts, Lat: 57.1, Lon: 11.9})
+					}
+					r.now += int64(10 * time.Millisecond)
+					w.turn(batch)
+				}
+				for w.turn(nil) <= r.now {
+				}
+				for _, c := range conns {
+					drain(c)
+				}
+				r.core.Queue(0).Take()
+				return len(names)
+			}
+			lap()
+			b.ReportAllocs()
+			b.ResetTimer()
+			for n := 0; n < b.N; n += lap() {
+			}
+		})
+	}
+}
+
+// BenchmarkSwap replaces a map of 50,000 devices in 10,000 events by one in
+// which a number of them have moved to another; one operation is the whole
+// swap, the shards' part included.
+func BenchmarkSwap(b *testing.B) {
+	const devices, events = 50_000, 10_000
+	for _, moved := range []int{0, 100, devices} {
+		b.Run(fmt.Sprintf("moved=%d", moved), func(b *testing.B) {
+			r := newRig(b, Config{Shards: 2})
+			one, names := pairs(devices, events)
+			two := Roster{Pairs: slices.Clone(one.Pairs)}
+			for i := range moved {
+				two.Pairs[i].Event = fmt.Sprintf("event-%05d", (i+1)%events)
+			}
+			swapped(b, r, one)
+			for _, d := range names {
+				r.send(d, base)
+				r.turn(r.core.ShardOf(d))
+			}
+			b.ReportAllocs()
+			b.ResetTimer()
+			var shards time.Duration
+			for n := range b.N {
+				ended, cancel := context.WithCancel(context.Background())
+				cancel()
+				_ = r.core.Swap(ended, []Roster{two, one}[n%2])
+				start := time.Now()
+				r.settle()
+				shards += time.Since(start)
+			}
+			b.ReportMetric(float64(shards.Microseconds())/float64(b.N)/2, "µs/shard")
+		})
+	}
+}
