@@ -17,19 +17,21 @@ const (
 // fallen behind.
 type sweep struct {
 	since atomic.Int64 // when the sweep under way began, ns of the core's clock; 0 when idle
-	last  atomic.Int64 // how long the last one took, ns
+	most  atomic.Int64 // how long the longest took since it was asked for, ns
 }
 
 func (s *sweep) begin(now int64) { s.since.Store(now) }
 
 func (s *sweep) end(now int64) {
-	s.last.Store(now - s.since.Load())
+	s.most.Store(max(s.most.Load(), now-s.since.Load()))
 	s.since.Store(0)
 }
 
-// length is the last sweep's, or that of the one under way if it is longer.
+// length is that of the longest sweep since the last call, the one under way
+// included; 0 when there was none, so that a window that was stretched comes
+// back also where nothing is sent any more. One goroutine calls it.
 func (s *sweep) length(now int64) time.Duration {
-	n := s.last.Load()
+	n := s.most.Swap(0)
 	if since := s.since.Load(); since != 0 {
 		n = max(n, now-since)
 	}
