@@ -2,6 +2,7 @@ package engine
 
 import (
 	"context"
+	"log/slog"
 	"fmt"
 
 	"pitwall/engine/access"
@@ -21,7 +22,11 @@ func (e *Engine) openGate(ctx context.Context) (err error) {
 	c := &e.cfg
 	if c.AuthMode == access.ModeNone && len(c.AuthzMode) == 0 {
 		e.gate = access.Anonymous{Proxied: c.AuthAllowAnonymous}
-		e.log.Warn("everybody who reaches HTTP_ADDR may watch every event", "auth_mode", c.AuthMode, "http_addr", c.HTTPAddr)
+		level := slog.LevelInfo
+		if !isLoopback(c.HTTPAddr) {
+			level = slog.LevelWarn
+		}
+		e.log.Log(ctx, level, "everybody who reaches HTTP_ADDR may watch every event", "auth_mode", c.AuthMode, "http_addr", c.HTTPAddr)
 		return nil
 	}
 	o := access.Options{

@@ -103,5 +103,6 @@ var libraries = []library{
 	{"github.com/google/go-cmp", nil, true, "for tests"},
 	{"github.com/coder/websocket", []string{"bench"}, true, "for tests: the client that is not the server's library"},
 	{"github.com/chromedp", nil, true, "for tests: the browser"},
+	{"github.com/goccy/go-json", []string{"bench"}, true, "the codec's rival in benchmarks"},
 	{"github.com/puzpuzpuz/xsync", []string{"engine/live", "bench"}, true, "the table of sessions; a rival in benchmarks"},
 }
