@@ -28,7 +28,7 @@ func listenHTTP(c *Config, srv *live.Server, events viewer.Source, log *slog.Log
 	mux := http.NewServeMux()
 	mux.Handle("/live", srv)
 	mux.Handle("/", viewer.Handler(events))
-	s := &httpServer{listener: l, server: &http.Server{
+	s := &httpServer{listener: srv.Paced(l), server: &http.Server{
 		Handler:           c.checkHost(mux, l.Addr()),
 		ConnState:         srv.ConnState,
 		ReadHeaderTimeout: ms(c.HTTPHeaderTimeoutMS), // the TLS handshake has the same

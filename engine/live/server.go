@@ -68,6 +68,7 @@ type Server struct {
 	untold    fault
 	asks      asks
 
+	sweeps   []*sweep // one per writer
 	queue    dispatchQueue
 	sessions *xsync.MapOf[uint64, *session]
 	lastID   atomic.Uint64
@@ -102,6 +103,9 @@ func New(o Options) (*Server, error) {
 		// The ring's own bound, twice, and some: refusals come on top of it.
 		maxUnread: 2*o.Core.RingSlots() + 2048,
 	}
+	for range o.Writers {
+		srv.sweeps = append(srv.sweeps, new(sweep))
+	}
 	srv.m = newMeters(o.Metrics, srv)
 	srv.faults, srv.untold = fault{log: o.Logger}, fault{log: o.Logger}
 	srv.limiter.o = o.Limits
@@ -121,14 +125,12 @@ func (srv *Server) Run(ctx context.Context) error {
 	inner, stop := context.WithCancel(context.WithoutCancel(ctx))
 	defer stop()
 	srv.asks.ctx = ctx
-	writers := make([]*writer, srv.opts.Writers)
-	for i := range writers {
-		w := &writer{srv: srv, queue: srv.core.Queue(i)}
-		writers[i] = w
+	for i, s := range srv.sweeps {
+		w := &writer{srv: srv, queue: srv.core.Queue(i), sweep: s}
 		w.out.init()
 		own.Go(func() { pprof.Do(inner, pprof.Labels("task", "write"), w.run) })
 	}
-	own.Go(func() { srv.stretch(inner, writers) })
+	own.Go(func() { srv.stretch(inner) })
 	for range dispatchers {
 		own.Go(func() { pprof.Do(inner, pprof.Labels("task", "dispatch"), srv.dispatch) })
 	}

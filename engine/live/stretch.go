@@ -32,16 +32,22 @@ func (s *sweep) end(now int64) {
 // back also where nothing is sent any more. One goroutine calls it.
 func (s *sweep) length(now int64) time.Duration {
 	n := s.most.Swap(0)
+	return max(time.Duration(n), s.underWay(now))
+}
+
+// underWay is how long the sweep under way has lasted, 0 for none. Any
+// goroutine may call it.
+func (s *sweep) underWay(now int64) time.Duration {
 	if since := s.since.Load(); since != 0 {
-		n = max(n, now-since)
+		return time.Duration(now - since)
 	}
-	return time.Duration(n)
+	return 0
 }
 
 // stretch lengthens the flush window, evenly for all topics, while writers or
 // shards fall behind, and lets it back when there is room: everybody gets
 // positions a little later before anybody is conflated.
-func (srv *Server) stretch(ctx context.Context, writers []*writer) {
+func (srv *Server) stretch(ctx context.Context) {
 	if srv.opts.WindowMax <= srv.core.Window() {
 		return
 	}
@@ -55,8 +61,8 @@ func (srv *Server) stretch(ctx context.Context, writers []*writer) {
 			return
 		}
 		now, longest := srv.core.Now(), time.Duration(0)
-		for _, w := range writers {
-			longest = max(longest, w.sweep.length(now))
+		for _, s := range srv.sweeps {
+			longest = max(longest, s.length(now))
 		}
 		window := srv.core.Window()
 		if next := nextWindow(window, base, srv.opts.WindowMax, longest, srv.core.Crowded()); next != window {

@@ -32,7 +32,7 @@ type writer struct {
 	queue *shard.RunQueue
 	out   output
 	tally tally
-	sweep sweep
+	sweep *sweep
 	seen  int64 // the newest instant gathered for
 }
 
