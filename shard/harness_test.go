@@ -111,6 +111,7 @@ type client struct {
 	writes int  // reads that brought something
 	busy   bool // a command is under way
 	lagged bool // it has been
+	told   bool // its screen has shown the last positions
 
 	deflated int // compressed frames seen
 }
