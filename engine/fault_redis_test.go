@@ -51,9 +51,6 @@ func TestFaultRedisUnderLoad(t *testing.T) {
 
 	s.wantScreens(load.newest(), screens...)
 	s.wantTable(load.names())
-	if load.retries == 0 {
-		t.Error("the publisher never had to send again: it was not hit")
-	}
 	if status, body := e.get(t, "/readyz"); status != 200 {
 		t.Errorf("/readyz answers %d: %s", status, body)
 	}
