@@ -39,7 +39,7 @@ func TestTarget(t *testing.T) {
 		if n := r.Counts.Violations() + r.Missing + r.Counts.Refused + r.Counts.Lost + r.Counts.Foreign; n > 0 || r.Counts.Deliveries < 1000 {
 			t.Errorf("run %d: %+v, %d missing; want at least 1,000 deliveries and no fault", i+1, r.Counts, r.Missing)
 		}
-		if r.Figures["cpu_cores"] == 0 || r.Figures["writes_per_delivery"] == 0 {
+		if r.Figures["rss_mb"] == 0 || r.Figures["writes_per_delivery"] == 0 {
 			t.Errorf("run %d: figures %v, want those of the process and of its metrics", i+1, r.Figures)
 		}
 	}
