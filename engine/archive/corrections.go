@@ -11,6 +11,7 @@ import (
 	"github.com/VictoriaMetrics/metrics"
 
 	"pitwall/engine/internal/db"
+	"pitwall/engine/internal/pace"
 	"pitwall/shard"
 )
 
@@ -50,7 +51,7 @@ type Corrections struct {
 	looks    *metrics.Counter // devices looked at
 	failures *metrics.Counter
 	nudge    chan struct{} // something is noted; one is enough
-	fault    quiet
+	fault    pace.Quiet
 
 	mu    sync.Mutex
 	noted map[string]bool // devices with changed marks
@@ -71,7 +72,7 @@ const (
 // nothing.
 func NewCorrections(o CorrectionsOptions) *Corrections {
 	return &Corrections{
-		opt: o, nudge: make(chan struct{}, 1), noted: map[string]bool{}, fault: quiet{every: faultEvery},
+		opt: o, nudge: make(chan struct{}, 1), noted: map[string]bool{}, fault: pace.Quiet{Every: pace.FaultEvery},
 		looks:    o.Metrics.GetOrCreateCounter("processor_archive_correction_lookups_total"),
 		failures: o.Metrics.GetOrCreateCounter("processor_archive_correction_failures_total"),
 	}
@@ -82,7 +83,7 @@ func NewCorrections(o CorrectionsOptions) *Corrections {
 func (c *Corrections) Run(ctx context.Context) error {
 	var own sync.WaitGroup
 	own.Go(func() { c.listen(ctx) })
-	var pause backoff
+	var pause pace.Backoff
 	for ctx.Err() == nil {
 		select {
 		case <-ctx.Done():
@@ -91,18 +92,18 @@ func (c *Corrections) Run(ctx context.Context) error {
 			devices := c.take()
 			err := c.correct(ctx, devices)
 			if err == nil || ctx.Err() != nil {
-				pause.reset()
+				pause.Reset()
 				continue
 			}
 			c.failures.Inc()
-			if n, ok := c.fault.tell(time.Now()); ok {
+			if n, ok := c.fault.Tell(time.Now()); ok {
 				c.opt.Logger.Warn("points marked faulty could not be looked up, trying again; they stay on the map meanwhile",
 					"error", err, "devices", len(devices), "times", n)
 			}
 			for _, d := range devices {
 				c.note(d)
 			}
-			_ = sleep(ctx, pause.delay())
+			_ = sleep(ctx, pause.Delay())
 		}
 	}
 	own.Wait()

@@ -47,7 +47,7 @@ func (w *watch) measure(ctx context.Context, maxDead int64) {
 	if letters*10 < maxDead*8 {
 		return
 	}
-	if n, ok := w.full.tell(time.Now()); ok {
+	if n, ok := w.full.Tell(time.Now()); ok {
 		w.log.Warn("the dead letters come near DEAD_MAXLEN: beyond it the oldest are thrown away; see pitwall dead list",
 			"dead", w.deadKey, "letters", letters, "dead_maxlen", maxDead, "times", n)
 	}

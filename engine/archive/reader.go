@@ -6,6 +6,7 @@ import (
 	"log/slog"
 	"time"
 
+	"pitwall/engine/internal/pace"
 	"pitwall/engine/internal/redis"
 )
 
@@ -30,9 +31,9 @@ type reader struct {
 	hadGroup    bool     // it has been there before: a missing one was lost
 	lookFirst   bool     // the stream may have been trimmed beyond the group
 
-	pause backoff
-	fault quiet // sessions that failed
-	loss  quiet // pending entries that were trimmed
+	pause pace.Backoff
+	fault pace.Quiet // sessions that failed
+	loss  pace.Quiet // pending entries that were trimmed
 }
 
 func newReader(a *Archive, stream string, w *watch, log *slog.Logger) *reader {
@@ -45,8 +46,8 @@ func newReader(a *Archive, stream string, w *watch, log *slog.Logger) *reader {
 		write:  newWriter(a, stream, log),
 		watch:  w,
 		meters: &a.meters,
-		fault:  quiet{every: faultEvery},
-		loss:   quiet{every: faultEvery},
+		fault:  pace.Quiet{Every: pace.FaultEvery},
+		loss:   pace.Quiet{Every: pace.FaultEvery},
 	}
 }
 
@@ -59,10 +60,10 @@ func (r *reader) run(ctx, flush context.Context) error {
 			break
 		}
 		r.meters.readErrors.Inc()
-		if n, ok := r.fault.tell(time.Now()); ok {
+		if n, ok := r.fault.Tell(time.Now()); ok {
 			r.log.Warn("archiving was interrupted, trying again", "err", err, "times", n)
 		}
-		_ = sleep(ctx, r.pause.delay()) // the loop looks at ctx
+		_ = sleep(ctx, r.pause.Delay()) // the loop looks at ctx
 	}
 	// A reply that was cut off by the end of ctx pends, as a batch does that
 	// could not be acknowledged: one last look.
@@ -102,7 +103,7 @@ func (r *reader) session(ctx, flush context.Context) error {
 		if readErr != nil {
 			return readErr
 		}
-		r.pause.reset()
+		r.pause.Reset()
 	}
 	return nil
 }
@@ -224,7 +225,7 @@ func (r *reader) process(flush context.Context, entries []redis.Entry) error {
 		if err := r.write.all(flush, r.batch); err != nil {
 			return err
 		}
-		r.pause.reset() // what was pending counts as progress, too
+		r.pause.Reset() // what was pending counts as progress, too
 	}
 	return nil
 }
@@ -235,7 +236,7 @@ func (r *reader) lost(n int) {
 		return
 	}
 	r.meters.lost.Add(n)
-	if times, ok := r.loss.tell(time.Now()); ok {
+	if times, ok := r.loss.Tell(time.Now()); ok {
 		r.log.Error("records were trimmed from the stream before they were archived: they are lost; raise the stream's MAXLEN", "records", n, "times", times)
 	}
 }

@@ -8,6 +8,7 @@ import (
 
 	"github.com/VictoriaMetrics/metrics"
 
+	"pitwall/engine/internal/pace"
 	"pitwall/engine/internal/redis"
 )
 
@@ -28,19 +29,19 @@ type watch struct {
 
 	// The goroutine that measures alone uses these.
 	lag, letters *metrics.Gauge
-	full         quiet // the dead letters come near their bound
+	full         pace.Quiet // the dead letters come near their bound
 
 	mu     sync.Mutex
 	gap    gap
-	nearby quiet // trimming comes near
-	held   quiet // pending entries that were trimmed
-	cut    quiet // loss
+	nearby pace.Quiet // trimming comes near
+	held   pace.Quiet // pending entries that were trimmed
+	cut    pace.Quiet // loss
 }
 
 func newWatch(a *Archive, stream string, log *slog.Logger) *watch {
 	w := &watch{client: a.opt.Client, log: log, stream: stream, deadKey: a.opt.Client.DeadKey(stream),
-		meters: &a.meters, health: &a.health, full: quiet{every: deadEvery},
-		nearby: quiet{every: faultEvery}, held: quiet{every: faultEvery}, cut: quiet{every: faultEvery}}
+		meters: &a.meters, health: &a.health, full: pace.Quiet{Every: deadEvery},
+		nearby: pace.Quiet{Every: pace.FaultEvery}, held: pace.Quiet{Every: pace.FaultEvery}, cut: pace.Quiet{Every: pace.FaultEvery}}
 	w.lag, w.letters = a.meters.gauges(stream)
 	return w
 }
@@ -57,19 +58,19 @@ func (w *watch) look(ctx context.Context) (redis.StreamState, error) {
 	now := time.Now()
 	if l := w.gap.look(s); l.most > 0 {
 		w.meters.lost.Add(int(l.least))
-		if n, ok := w.cut.tell(now); ok {
+		if n, ok := w.cut.Tell(now); ok {
 			w.log.Error("records were trimmed from the stream before the archive was given them: they are lost; let the stream keep more (MAXLEN, MINID)",
 				"at_least", l.least, "at_most", l.most, "or_more", l.open, "after", s.Delivered.String(), "first", s.First.String(), "times", n)
 		}
 	}
 	if s.Pending.Count > 0 && s.Pending.Oldest.Less(floor(s)) {
-		if n, ok := w.held.tell(now); ok {
+		if n, ok := w.held.Tell(now); ok {
 			w.log.Warn("records that are not archived yet were trimmed from the stream: only the process that holds them can still write them",
 				"oldest", s.Pending.Oldest.String(), "first", s.First.String(), "times", n)
 		}
 	}
 	if near(s) {
-		if n, ok := w.nearby.tell(now); ok {
+		if n, ok := w.nearby.Tell(now); ok {
 			w.log.Warn("more than half of what the stream keeps is not archived yet: what is trimmed before it is archived is lost",
 				"kept_ms", behind(s.Last, s.First), "lag_ms", lagOf(s), "times", n)
 		}

@@ -9,6 +9,7 @@ import (
 
 	"pitwall/codec"
 	"pitwall/engine/internal/db"
+	"pitwall/engine/internal/pace"
 	"pitwall/engine/internal/redis"
 )
 
@@ -26,8 +27,8 @@ type writer struct {
 	health  *health
 
 	mu    sync.Mutex // guards fault
-	fault quiet      // inserts that failed
-	dead  quiet      // batches with dead letters
+	fault pace.Quiet // inserts that failed
+	dead  pace.Quiet // batches with dead letters
 }
 
 func newWriter(a *Archive, stream string, log *slog.Logger) *writer {
@@ -41,8 +42,8 @@ func newWriter(a *Archive, stream string, log *slog.Logger) *writer {
 		timeout: a.opt.InsertTimeout,
 		meters:  &a.meters,
 		health:  &a.health,
-		fault:   quiet{every: faultEvery},
-		dead:    quiet{every: faultEvery},
+		fault:   pace.Quiet{Every: pace.FaultEvery},
+		dead:    pace.Quiet{Every: pace.FaultEvery},
 	}
 }
 
@@ -95,7 +96,7 @@ func (w *writer) rows(ctx context.Context, p *part, lo, hi int) error {
 // not for what they hold. Everything else may pass: it is waited for without
 // end, until ctx ends.
 func (w *writer) offer(ctx context.Context, positions []codec.Position) (db.InsertResult, error) {
-	var pause backoff
+	var pause pace.Backoff
 	for {
 		begin := time.Now()
 		limited, cancel := context.WithTimeout(ctx, w.timeout)
@@ -110,7 +111,7 @@ func (w *writer) offer(ctx context.Context, positions []codec.Position) (db.Inse
 			return db.InsertResult{}, err
 		}
 		w.failed(err, len(positions))
-		if stopped := sleep(ctx, pause.delay()); stopped != nil {
+		if stopped := sleep(ctx, pause.Delay()); stopped != nil {
 			return db.InsertResult{}, fmt.Errorf("insert %d positions: %w: %w", len(positions), stopped, err)
 		}
 	}
@@ -122,7 +123,7 @@ func (w *writer) failed(err error, rows int) {
 	w.meters.failures.Inc()
 	w.health.failed(now)
 	w.mu.Lock()
-	n, ok := w.fault.tell(now)
+	n, ok := w.fault.Tell(now)
 	w.mu.Unlock()
 	if ok {
 		w.log.Warn("positions could not be written, trying again; the stream keeps them", "err", err, "rows", rows, "times", n)
@@ -138,7 +139,7 @@ func (w *writer) bury(ctx context.Context, b *batch) error {
 		return fmt.Errorf("write dead letters: %w", err)
 	}
 	w.meters.dead.Add(len(b.dead))
-	if n, ok := w.dead.tell(time.Now()); ok {
+	if n, ok := w.dead.Tell(time.Now()); ok {
 		last := b.dead[len(b.dead)-1].Fields
 		w.log.Warn("records went to the dead letters instead of the table", "dead", w.deadKey,
 			"batches", n, "last_id", last[7], "reason", last[1], "error", last[3])

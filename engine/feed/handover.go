@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"pitwall/codec"
+	"pitwall/engine/internal/pace"
 	"pitwall/engine/internal/redis"
 	"pitwall/shard"
 )
@@ -18,7 +19,7 @@ type handover struct {
 	meters  *meters
 	log     *slog.Logger
 	parts   []*shard.Batch // by shard; nil between two reads
-	faults  []quiet        // by codec.Reason
+	faults  []pace.Quiet   // by codec.Reason
 }
 
 func newHandover(sink Sink, limits codec.Limits, m *meters, log *slog.Logger) *handover {
@@ -28,10 +29,10 @@ func newHandover(sink Sink, limits codec.Limits, m *meters, log *slog.Logger) *h
 		meters:  m,
 		log:     log,
 		parts:   make([]*shard.Batch, sink.Shards()),
-		faults:  make([]quiet, len(m.decode)),
+		faults:  make([]pace.Quiet, len(m.decode)),
 	}
 	for i := range h.faults {
-		h.faults[i].every = faultEvery
+		h.faults[i].Every = pace.FaultEvery
 	}
 	return h
 }
@@ -83,7 +84,7 @@ func (h *handover) refuse(id redis.ID, err error) {
 		return
 	}
 	h.meters.decode[bad.Reason].Inc()
-	if n, ok := h.faults[bad.Reason].tell(time.Now()); ok {
+	if n, ok := h.faults[bad.Reason].Tell(time.Now()); ok {
 		h.log.Warn("record refused", "id", id.String(), "reason", bad.Reason.String(), "err", bad.Error(), "times", n)
 	}
 }

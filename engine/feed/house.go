@@ -9,6 +9,7 @@ import (
 	"strings"
 	"time"
 
+	"pitwall/engine/internal/pace"
 	"pitwall/engine/internal/redis"
 )
 
@@ -35,7 +36,7 @@ func (f *Feed) unregister(ctx context.Context) error {
 // groups of those that do not, until ctx ends. A group that nobody reads costs
 // nothing but its name, so a failure waits for the next round.
 func (f *Feed) keepHouse(ctx context.Context) {
-	fault := quiet{every: faultEvery}
+	fault := pace.Quiet{Every: pace.FaultEvery}
 	every := f.opt.ReapAfter / 10
 	for sleep(ctx, every/2+rand.N(every/2)) == nil {
 		var errs []error
@@ -44,7 +45,7 @@ func (f *Feed) keepHouse(ctx context.Context) {
 		}
 		errs = append(errs, f.reap(ctx))
 		if err := errors.Join(errs...); err != nil && ctx.Err() == nil {
-			if n, ok := fault.tell(time.Now()); ok {
+			if n, ok := fault.Tell(time.Now()); ok {
 				f.log.Warn("keeping the live groups in order failed", "err", err, "times", n)
 			}
 		}

@@ -8,6 +8,7 @@ import (
 	"sync"
 	"time"
 
+	"pitwall/engine/internal/pace"
 	"pitwall/engine/internal/redis"
 )
 
@@ -89,7 +90,7 @@ func (f *Feed) KeepLease(ctx context.Context) error {
 	l := &f.lease
 	tick := time.NewTicker(l.ttl / 5)
 	defer tick.Stop()
-	fault := quiet{every: faultEvery}
+	fault := pace.Quiet{Every: pace.FaultEvery}
 	for {
 		select {
 		case <-ctx.Done():
@@ -101,7 +102,7 @@ func (f *Feed) KeepLease(ctx context.Context) error {
 		case ctx.Err() != nil:
 			return nil
 		case err != nil:
-			if n, ok := fault.tell(time.Now()); ok {
+			if n, ok := fault.Tell(time.Now()); ok {
 				l.log.Warn("lease not renewed", "err", err, "times", n)
 			}
 		case !held:

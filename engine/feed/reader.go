@@ -7,6 +7,7 @@ import (
 	"sync"
 	"time"
 
+	"pitwall/engine/internal/pace"
 	"pitwall/engine/internal/redis"
 )
 
@@ -23,9 +24,9 @@ type reader struct {
 	runID  string        // the server process that the group was last placed on
 	grace  time.Duration // lagGrace
 
-	pause   backoff
-	fault   quiet // reads that failed
-	resumed quiet // times that reading went on
+	pause   pace.Backoff
+	fault   pace.Quiet // reads that failed
+	resumed pace.Quiet // times that reading went on
 
 	mu   sync.Mutex // guards last, which the lag reads
 	last redis.ID   // the group's position: what was handed over, or set back to
@@ -43,7 +44,7 @@ func newReader(f *Feed, stream string) *reader {
 		handed: newHandover(o.Sink, o.Limits, &f.meters, log),
 		meters: f.meters.stream(stream),
 		grace:  lagGrace,
-		fault:  quiet{every: faultEvery}, resumed: quiet{every: faultEvery},
+		fault:  pace.Quiet{Every: pace.FaultEvery}, resumed: pace.Quiet{Every: pace.FaultEvery},
 		conn: o.Client.NewReader(redis.ReadOptions{
 			Stream: stream, Group: f.group, Consumer: o.InstanceID, From: ">",
 			Count: o.BatchCount, Block: o.Block, NoAck: true,
@@ -96,7 +97,7 @@ func (r *reader) run(ctx context.Context) error {
 			r.restore(ctx, err)
 			continue
 		}
-		r.pause.reset()
+		r.pause.Reset()
 		if len(entries) == 0 {
 			continue
 		}
@@ -118,10 +119,10 @@ func (r *reader) run(ctx context.Context) error {
 func (r *reader) restore(ctx context.Context, cause error) {
 	for ctx.Err() == nil {
 		r.meters.failed.Inc()
-		if n, ok := r.fault.tell(time.Now()); ok {
+		if n, ok := r.fault.Tell(time.Now()); ok {
 			r.log.Warn("reading the stream failed, trying again", "err", cause, "times", n)
 		}
-		if sleep(ctx, r.pause.delay()) != nil {
+		if sleep(ctx, r.pause.Delay()) != nil {
 			return
 		}
 		if cause = r.resume(ctx); cause == nil {

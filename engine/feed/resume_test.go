@@ -8,6 +8,7 @@ import (
 	"testing"
 	"time"
 
+	"pitwall/engine/internal/pace"
 	"pitwall/engine/internal/redis"
 	"pitwall/engine/internal/testenv"
 )
@@ -233,7 +234,7 @@ func TestAReadThatAlwaysFailsRestsAndHeals(t *testing.T) {
 	begin, before := time.Now(), failed()
 	b.eventually("a few failures", func() bool { return failed() >= before+6 })
 	// Five waits at the least, each half as long as it may be.
-	if d, least := time.Since(begin), (1+2+4+8+16)*firstDelay/2; d < least {
+	if d, least := time.Since(begin), (1+2+4+8+16)*pace.FirstDelay/2; d < least {
 		t.Errorf("six failures in %v, want at least %v", d, least)
 	}
 	if n := b.log.count("level=WARN", "reading the stream failed"); n != 1 {
@@ -242,32 +243,4 @@ func TestAReadThatAlwaysFailsRestsAndHeals(t *testing.T) {
 	s.Do("DEL", "s")
 	publish(t, b.client, "s", 5, 10, "a")
 	b.complete(10, []string{"a"})
-}
-
-func TestBackoffGrowsAndStaysInBounds(t *testing.T) {
-	var b backoff
-	for range 3 {
-		want := firstDelay
-		for range 12 {
-			if d := b.delay(); d < want/2 || d > want {
-				t.Fatalf("waits %v, want %v to %v", d, want/2, want)
-			}
-			want = min(2*want, lastDelay)
-		}
-		b.reset()
-	}
-}
-
-func TestQuietTellsOncePerInterval(t *testing.T) {
-	q := quiet{every: 10 * time.Second}
-	now := time.Unix(1000, 0)
-	for i, tt := range []struct {
-		after time.Duration
-		n     int
-		ok    bool
-	}{{0, 1, true}, {time.Second, 0, false}, {9 * time.Second, 0, false}, {10 * time.Second, 3, true}, {11 * time.Second, 0, false}, {30 * time.Second, 2, true}} {
-		if n, ok := q.tell(now.Add(tt.after)); n != tt.n || ok != tt.ok {
-			t.Errorf("fault %d: %d, %v, want %d, %v", i, n, ok, tt.n, tt.ok)
-		}
-	}
 }

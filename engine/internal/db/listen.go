@@ -9,6 +9,8 @@ import (
 	"time"
 
 	"github.com/jackc/pgx/v5"
+
+	"pitwall/engine/internal/pace"
 )
 
 const (
@@ -24,21 +26,21 @@ func (p *postgres) Listen(ctx context.Context, channels []string, ready func(), 
 	if len(channels) == 0 {
 		return errors.New("listen: no channels given")
 	}
-	var wait backoff
-	var faults quiet
+	var wait pace.Backoff
+	faults := pace.Quiet{Every: pace.FaultEvery}
 	for {
-		err := p.listenOnce(ctx, channels, func() { wait.reset(); ready() }, fn)
+		err := p.listenOnce(ctx, channels, func() { wait.Reset(); ready() }, fn)
 		if ctx.Err() != nil {
 			return ctx.Err()
 		}
-		if n, ok := faults.tell(time.Now()); ok {
+		if n, ok := faults.Tell(time.Now()); ok {
 			p.log.Warn("connection for notifications lost, connecting again", "setting", "DATABASE_DIRECT_URL",
 				"channels", channels, "times", n, "error", err)
 		}
 		select {
 		case <-ctx.Done():
 			return ctx.Err()
-		case <-time.After(wait.delay()):
+		case <-time.After(wait.Delay()):
 		}
 	}
 }

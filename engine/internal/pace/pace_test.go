@@ -1,4 +1,4 @@
-package archive
+package pace
 
 import (
 	"testing"
@@ -6,21 +6,21 @@ import (
 )
 
 func TestBackoff(t *testing.T) {
-	var b backoff
+	var b Backoff
 	for round := range 2 {
-		want := firstDelay
+		want := FirstDelay
 		for range 12 {
-			if d := b.delay(); d < want/2 || d > want {
+			if d := b.Delay(); d < want/2 || d > want {
 				t.Fatalf("round %d: waits %v, want %v to %v", round, d, want/2, want)
 			}
-			want = min(2*want, lastDelay)
+			want = min(2*want, LastDelay)
 		}
-		b.reset()
+		b.Reset()
 	}
 }
 
 func TestQuiet(t *testing.T) {
-	q := quiet{every: 10 * time.Second}
+	q := Quiet{Every: 10 * time.Second}
 	start := time.Unix(1000, 0)
 	for _, tt := range []struct {
 		after time.Duration
@@ -34,7 +34,7 @@ func TestQuiet(t *testing.T) {
 		{11 * time.Second, 0, false},
 		{time.Hour, 2, true},
 	} {
-		if n, ok := q.tell(start.Add(tt.after)); n != tt.n || ok != tt.ok {
+		if n, ok := q.Tell(start.Add(tt.after)); n != tt.n || ok != tt.ok {
 			t.Errorf("after %v: %d, %t, want %d, %t", tt.after, n, ok, tt.n, tt.ok)
 		}
 	}
