@@ -2,6 +2,7 @@ package feed
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 	"strconv"
@@ -106,11 +107,15 @@ func BenchmarkFeed(b *testing.B) {
 				Logger: log, Metrics: metrics.NewSet(), InstanceID: "bench",
 				Block: 2 * time.Millisecond, // setting the group back does not wake a read that blocks
 			})
+			if err := f.AcquireLease(b.Context()); err != nil {
+				b.Fatal(err)
+			}
 			if err := f.CreateGroups(b.Context()); err != nil {
 				b.Fatal(err)
 			}
 			ctx, cancel := context.WithCancel(b.Context())
-			ended := make(chan error, 1)
+			ended := make(chan error, 2)
+			go func() { ended <- f.KeepLease(ctx) }()
 			go func() { ended <- f.Run(ctx) }()
 			used, begin := cpu(), time.Now()
 			b.ReportAllocs()
@@ -125,7 +130,7 @@ func BenchmarkFeed(b *testing.B) {
 			b.ReportMetric(records/time.Since(begin).Seconds(), "records/s")
 			b.ReportMetric(float64((cpu()-used).Nanoseconds())/records, "cpu-ns/record")
 			cancel()
-			if err := <-ended; err != nil {
+			if err := errors.Join(<-ended, <-ended); err != nil {
 				b.Fatal(err)
 			}
 		})

@@ -94,7 +94,7 @@ type Feed struct {
 	opt     Options
 	log     *slog.Logger
 	group   string
-	lease   lease
+	lease   *lease
 	meters  meters
 	readers []*reader
 
@@ -171,6 +171,11 @@ func (f *Feed) Run(ctx context.Context) error {
 // the lease. It is called after Run and KeepLease have returned, also when the
 // start failed half way. Calling it twice is no error.
 func (f *Feed) Close(ctx context.Context) error {
+	if !f.isRunning() { // as it may be when it was not waited for any longer
+		for _, r := range f.readers {
+			r.conn.Close()
+		}
+	}
 	if f.lease.isLost() {
 		return nil // group and lease are another's
 	}
@@ -191,15 +196,19 @@ func (f *Feed) setRunning(v bool) {
 	f.running = v
 }
 
+func (f *Feed) isRunning() bool {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return f.running
+}
+
 // Ready is nil while positions are read, and says otherwise why they are not.
 // That Redis is away for a while does not count: the lag tells.
 func (f *Feed) Ready() error {
 	if f.lease.isLost() {
 		return ErrLeaseLost
 	}
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	if !f.running {
+	if !f.isRunning() {
 		return errors.New("the feed is not running")
 	}
 	return nil

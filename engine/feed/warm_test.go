@@ -87,9 +87,7 @@ func TestWarmBeginsWhereTheArchiveIs(t *testing.T) {
 						tt.change(o)
 					}
 				})
-				if err := f.CreateGroups(t.Context()); err != nil {
-					t.Fatal(err)
-				}
+				b.created(f)
 				publish(t, b.client, "s", 0, 5, "later") // after T: not for Warm
 				if err := f.Warm(t.Context()); err != nil {
 					t.Fatal(err)
@@ -115,9 +113,7 @@ func TestWarmLeavesOffWhenItsTimeIsOver(t *testing.T) {
 		b.seed(20)
 		b.sink.block()
 		f := b.feed(func(o *Options) { o.WarmWindow, o.WarmTime = time.Hour, 50*time.Millisecond })
-		if err := f.CreateGroups(t.Context()); err != nil {
-			t.Fatal(err)
-		}
+		b.created(f)
 		if err := f.Warm(t.Context()); err != nil {
 			t.Errorf("Warm failed with %v", err)
 		}
@@ -135,9 +131,7 @@ func TestWarmLeavesOffWhenItsTimeIsOver(t *testing.T) {
 func TestWarmOnEmptyStreams(t *testing.T) {
 	onBoth(t, func(t *testing.T, b *bench) {
 		f := b.feed(func(o *Options) { o.Streams = []string{"s", "t"} })
-		if err := f.CreateGroups(t.Context()); err != nil {
-			t.Fatal(err)
-		}
+		b.created(f)
 		if err := f.Warm(t.Context()); err != nil {
 			t.Error(err)
 		}
