@@ -141,7 +141,7 @@ func (f *Feed) AcquireLease(ctx context.Context) error {
 		if first {
 			l.log.Info("instance id is leased, waiting to see whether its holder lives", "wait", l.ttl+l.ttl/5)
 		}
-		if err := sleep(ctx, min(l.ttl/5, time.Until(deadline))); err != nil {
+		if err := pace.Sleep(ctx, min(l.ttl/5, time.Until(deadline))); err != nil {
 			return fmt.Errorf("wait for the lease of INSTANCE_ID %q: %w", l.id, err)
 		}
 	}
@@ -187,17 +187,5 @@ func (f *Feed) KeepLease(ctx context.Context) error {
 				l.log.Warn("lease not renewed", "err", err, "times", n)
 			}
 		}
-	}
-}
-
-// sleep waits, or returns the end of ctx.
-func sleep(ctx context.Context, d time.Duration) error {
-	t := time.NewTimer(max(d, 0))
-	defer t.Stop()
-	select {
-	case <-t.C:
-		return nil
-	case <-ctx.Done():
-		return ctx.Err()
 	}
 }

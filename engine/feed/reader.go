@@ -136,7 +136,7 @@ func (r *reader) restore(ctx context.Context, cause error) error {
 		if n, ok := r.fault.Tell(time.Now()); ok {
 			r.log.Warn("reading the stream failed, trying again", "err", cause, "times", n)
 		}
-		if sleep(ctx, r.pause.Delay()) != nil {
+		if pace.Sleep(ctx, r.pause.Delay()) != nil {
 			return nil
 		}
 		if cause = r.resume(ctx); cause == nil || errors.Is(cause, ErrLeaseLost) {
