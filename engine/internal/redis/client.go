@@ -11,6 +11,8 @@ import (
 	"time"
 
 	"github.com/redis/rueidis"
+
+	"pitwall/engine/internal/pace"
 )
 
 // commandTimeout bounds every command that does not block, whatever the
@@ -25,8 +27,12 @@ type Options struct {
 	// URL is redis://[user:password@]host:port[/db], rediss:// for TLS, or
 	// unix:// with the path of a socket.
 	URL string
-	// Logger receives one line when the connection stands. Required.
+	// Logger receives one line when the connection stands, and one before when
+	// that has to be waited for. Required.
 	Logger *slog.Logger
+	// Patience is how long a server that loads its data is waited for; default
+	// 1 min.
+	Patience time.Duration
 }
 
 // Client is an open door to one Redis server. It reconnects by itself: a
@@ -66,8 +72,38 @@ func Open(ctx context.Context, o Options) (*Client, error) {
 		rdb.Close()
 		return nil, fmt.Errorf("connect to Redis at %s (REDIS_URL): %w", opt.InitAddress[0], err)
 	}
+	if err := c.awaitData(ctx, o.Patience); err != nil {
+		rdb.Close()
+		return nil, fmt.Errorf("connect to Redis at %s (REDIS_URL): %w", opt.InitAddress[0], err)
+	}
 	c.log.Info("redis connected", "addr", opt.InitAddress[0], "db", opt.SelectDB, "tls", opt.TLSConfig != nil, "server", server)
 	return c, nil
+}
+
+// awaitData waits for a server that was started a short while ago and loads its
+// data: until then it knows who it is and refuses everything else.
+func (c *Client) awaitData(ctx context.Context, patience time.Duration) error {
+	if patience <= 0 {
+		patience = time.Minute
+	}
+	limited, cancel := context.WithTimeout(ctx, patience)
+	defer cancel()
+	var pause pace.Backoff
+	for told := false; ; told = true {
+		err := c.Ping(ctx)
+		if !replyHas(err, "LOADING ") {
+			if IsRefused(err) { // it is there, whatever this login may ask for
+				return nil
+			}
+			return err
+		}
+		if !told {
+			c.log.Info("redis is loading its data, waiting", "at_most", patience)
+		}
+		if pace.Sleep(limited, pause.Delay()) != nil {
+			return err
+		}
+	}
 }
 
 // Close ends all connections. Commands in flight fail. Readers are closed by
