@@ -50,7 +50,7 @@ type Options struct {
 	ArchiveGroup string        // whose progress Warm begins at; default "durable-write"
 	WarmWindow   time.Duration // how far back Warm reads without such a group; default 10 min
 	WarmRecords  int           // most records that Warm reads per stream; default 200,000
-	WarmTime     time.Duration // the time that Warm takes at most; default 10 s
+	WarmTime     time.Duration // the time that Warm takes at most, shared by the streams; default 10 s
 
 	LeaseTTL time.Duration // renewed five times in it; default 5 s
 	LagEvery time.Duration // between two measurements of the lag; default 2 s

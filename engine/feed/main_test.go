@@ -65,7 +65,7 @@ func newBench(t *testing.T, url string) *bench {
 }
 
 // open opens a client that is closed with the test.
-func open(t *testing.T, url string) *redis.Client {
+func open(t testing.TB, url string) *redis.Client {
 	t.Helper()
 	c, err := redis.Open(t.Context(), redis.Options{URL: url, Logger: slog.New(slog.DiscardHandler)})
 	if err != nil {
