@@ -203,7 +203,8 @@ func (f *Feed) isRunning() bool {
 }
 
 // Ready is nil while positions are read, and says otherwise why they are not.
-// That Redis is away for a while does not count: the lag tells.
+// That Redis is away for a while does not count: the failed reads tell, while
+// the lag keeps its last value.
 func (f *Feed) Ready() error {
 	if f.lease.isLost() {
 		return ErrLeaseLost

@@ -147,10 +147,10 @@ func (f *Feed) AcquireLease(ctx context.Context) error {
 	}
 }
 
-// shutOut closes the connections that another process reads on under this id.
-// It does so again with the next holder, and one that finds its connection
-// closed looks the lease up before it reads on: so none reads two that hold the
-// lease one after the other.
+// shutOut closes the connections on which another process reads under this id.
+// Whoever finds his closed looks the lease up before he reads on. Where the
+// server or the login has no CLIENT LIST and CLIENT KILL, a holder that stood
+// still is kept off by his own clocks alone: what he had sent by then is served.
 func (l *lease) shutOut(ctx context.Context) error {
 	n, err := l.client.CloseNamed(ctx, l.key)
 	if err != nil && !redis.IsRefused(err) {
