@@ -11,8 +11,6 @@ import (
 	"time"
 
 	"github.com/redis/rueidis"
-
-	"pitwall/engine/internal/pace"
 )
 
 // commandTimeout bounds every command that does not block, whatever the
@@ -78,32 +76,6 @@ func Open(ctx context.Context, o Options) (*Client, error) {
 	}
 	c.log.Info("redis connected", "addr", opt.InitAddress[0], "db", opt.SelectDB, "tls", opt.TLSConfig != nil, "server", server)
 	return c, nil
-}
-
-// awaitData waits for a server that was started a short while ago and loads its
-// data: until then it knows who it is and refuses everything else.
-func (c *Client) awaitData(ctx context.Context, patience time.Duration) error {
-	if patience <= 0 {
-		patience = time.Minute
-	}
-	limited, cancel := context.WithTimeout(ctx, patience)
-	defer cancel()
-	var pause pace.Backoff
-	for told := false; ; told = true {
-		err := c.Ping(ctx)
-		if !replyHas(err, "LOADING ") {
-			if IsRefused(err) { // it is there, whatever this login may ask for
-				return nil
-			}
-			return err
-		}
-		if !told {
-			c.log.Info("redis is loading its data, waiting", "at_most", patience)
-		}
-		if pace.Sleep(limited, pause.Delay()) != nil {
-			return err
-		}
-	}
 }
 
 // Close ends all connections. Commands in flight fail. Readers are closed by

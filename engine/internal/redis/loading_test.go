@@ -3,6 +3,7 @@ package redis
 import (
 	"bytes"
 	"context"
+	"errors"
 	"log/slog"
 	"strconv"
 	"strings"
@@ -88,25 +89,37 @@ func TestOpenWaitsForAServerThatLoadsItsData(t *testing.T) {
 
 func TestOpenGivesUpOnAServerThatLoadsForTooLong(t *testing.T) {
 	s, _ := loading(t)
-	o := Options{URL: s.URL(), Logger: slog.New(slog.DiscardHandler)}
 	for _, tt := range []struct {
 		name     string
 		patience time.Duration
-		ctx      time.Duration
+		cancel   bool // as soon as it waits
+		want     error
 	}{
-		{"patience", 200 * time.Millisecond, time.Minute},
-		{"context", time.Minute, 3 * time.Second},
+		{"patience", 200 * time.Millisecond, false, context.DeadlineExceeded},
+		{"context", time.Minute, true, context.Canceled},
 	} {
-		ctx, cancel := context.WithTimeout(t.Context(), tt.ctx)
-		o.Patience = tt.patience
-		c, err := Open(ctx, o)
+		ctx, cancel := context.WithCancel(t.Context())
+		waits := writer(func() {
+			if tt.cancel {
+				cancel()
+			}
+		})
+		c, err := Open(ctx, Options{URL: s.URL(), Patience: tt.patience, Logger: slog.New(slog.NewTextHandler(waits, nil))})
 		cancel()
 		if err == nil {
 			c.Close()
 			t.Fatalf("%s: opened", tt.name)
 		}
-		if text := err.Error(); !strings.Contains(text, "REDIS_URL") || !strings.Contains(text, "loading") {
+		if text := err.Error(); !errors.Is(err, tt.want) || !strings.Contains(text, "REDIS_URL") || !strings.Contains(text, "loading") {
 			t.Errorf("%s: %v", tt.name, err)
 		}
 	}
+}
+
+// writer is called at every line of a log.
+type writer func()
+
+func (w writer) Write(p []byte) (int, error) {
+	w()
+	return len(p), nil
 }
