@@ -75,9 +75,9 @@ type Config struct {
 	Deflate bool `name:"live-deflate" env:"LIVE_DEFLATE" default:"true" negatable:"" help:"Compress for clients that offer permessage-deflate: once per topic and flush, for all of them."`
 
 	WarmWindowMS int `name:"live-warm-window-ms" env:"LIVE_WARM_WINDOW_MS" default:"600000" help:"How far back the stream is read at start where there is no archive group, in ms."`
-	WarmMax      int `name:"live-warm-max" env:"LIVE_WARM_MAX" default:"1000000" help:"Records read back at start at most."`
+	WarmMax      int `name:"live-warm-max" env:"LIVE_WARM_MAX" default:"1000000" help:"Records of a stream read back at start at most, the newest."`
 
-	WarmTimeMS int `name:"live-warm-time-ms" env:"LIVE_WARM_TIME_MS" default:"10000" help:"How long reading the last positions from the database may take at start, in ms; what is missing then comes with the next record of its device."`
+	WarmTimeMS int `name:"live-warm-time-ms" env:"LIVE_WARM_TIME_MS" default:"10000" help:"How long reading the last positions may take at start, in ms: from the database, and then once more from the streams, newest first. What is missing then comes with the next record of its device."`
 
 	ArchiveBatch           int    `name:"archive-batch" env:"ARCHIVE_BATCH" default:"1000" help:"Rows per insert at most."`
 	ArchiveWriters         int    `name:"archive-writers" env:"ARCHIVE_WRITERS" default:"2" help:"Inserts of a stream that run at the same time, each with devices of its own. One on the embedded database."`

@@ -108,7 +108,7 @@ func (e *Engine) startLive(ctx context.Context) error {
 		Client: e.liveDoor, Streams: e.cfg.streams(), Sink: e.core, Limits: e.limits(),
 		Logger: e.log, Metrics: e.set, InstanceID: e.cfg.InstanceID, Ephemeral: e.cfg.ephemeral,
 		BatchCount: e.cfg.FeedBatch, WarmWindow: ms(e.cfg.WarmWindowMS), WarmRecords: e.cfg.WarmMax,
-		ArchiveGroup: archive.Group,
+		WarmTime: ms(e.cfg.WarmTimeMS), ArchiveGroup: archive.Group,
 	})
 	if err := f.AcquireLease(ctx); err != nil {
 		return err
