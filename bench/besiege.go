@@ -1,0 +1,302 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"pitwall/bench/gauge"
+	"pitwall/bench/report"
+	"pitwall/bench/siege"
+)
+
+// Time-outs of the engine under siege: shorter than its defaults, so that a
+// phase of some seconds shows what they do.
+const (
+	siegeHeaderTimeout = 2 * time.Second
+	siegeWriteTimeout  = 2 * time.Second
+)
+
+// guard is what a site needs to let in whoever has a token, and nobody else.
+// The zero value lets everybody in.
+type guard struct {
+	tokens *siege.Tokens
+	args   []string
+	files  map[string][]byte
+}
+
+// token is what spectators show.
+func (g *guard) token() string {
+	if g.tokens == nil {
+		return ""
+	}
+	return g.tokens.Good
+}
+
+// keepGuard makes a guard. Limits of one address are set to what they are for
+// addresses other than loopback.
+func keepGuard() (g guard, err error) {
+	const keyFile = "jwt.pem"
+	if g.tokens, err = siege.NewTokens(); err != nil {
+		return g, err
+	}
+	g.files = map[string][]byte{keyFile: g.tokens.PublicKey}
+	g.args = []string{"--auth-mode=jwt", "--jwt-public-key-file=" + keyFile,
+		"--live-max-connections-per-address=2000", "--live-upgrade-rate-per-address=200", "--http-max-connections-per-address=512",
+		fmt.Sprintf("--http-header-timeout-ms=%d", siegeHeaderTimeout.Milliseconds()),
+		fmt.Sprintf("--live-write-timeout-ms=%d", siegeWriteTimeout.Milliseconds())}
+	return g, nil
+}
+
+// attackSources are where attackers come from: half of them are addresses of
+// spectators too, the others are strangers'.
+func attackSources() (list []string) {
+	for i := range 64 {
+		list = append(list, fmt.Sprintf("127.9.0.%d", 1+i))
+	}
+	return append(list, "127.0.1.1", "127.0.1.2", "127.0.1.3", "127.0.1.4")
+}
+
+// battle is a siege under way.
+type battle struct {
+	run    *run
+	army   *army
+	phases []report.Phase
+	peak   int64 // resident memory of the engine
+}
+
+// besiege is the steady phase of a siege: quiet, each attack in turn, all of
+// them at once, quiet again.
+func besiege(r *run) (err error) {
+	if !r.site.Own() || r.opt.Peer != "" {
+		return errors.New("the scenario siege needs a Pitwall of its own: it has to know its key")
+	}
+	b := &battle{run: r}
+	load, err := loads(r.plan.Attack)
+	if err != nil {
+		return err
+	}
+	var kinds []string
+	for _, k := range siege.Kinds() {
+		if load[k.Name] > 0 {
+			kinds = append(kinds, k.Name)
+		}
+	}
+	e := r.site.Engines[0]
+	b.army, err = newArmy(siege.Config{Addr: e.Addr, Path: e.Path, Sources: attackSources(), Load: load,
+		Good: r.guard.tokens.Good, Wrong: r.guard.tokens.Wrong, Event: eventName(0)})
+	if err != nil {
+		return err
+	}
+	r.army = b.army // its processor time is ours; takeDown ends it
+	quiet, one := r.plan.Duration/6, r.plan.Duration/2/time.Duration(len(kinds))
+	heapBefore, err := b.heap(r.ctx)
+	if err != nil {
+		return err
+	}
+	if err := b.phase("quiet", quiet); err != nil {
+		return err
+	}
+	for _, k := range kinds {
+		if err := b.phase(k, one, k); err != nil {
+			return err
+		}
+	}
+	if err := b.phase("all at once", quiet, kinds...); err != nil {
+		return err
+	}
+	return b.conclude(heapBefore, kinds)
+}
+
+// phase measures spectators and engine while some kinds of attacks are under
+// way.
+func (b *battle) phase(name string, length time.Duration, kinds ...string) error {
+	r := b.run
+	before, err := b.look()
+	if err != nil {
+		return err
+	}
+	r.say.phase(name, length)
+	if len(kinds) > 0 {
+		if err := b.army.order(r.ctx, kinds...); err != nil {
+			return err
+		}
+	}
+	begin := time.Now()
+	if err := r.fleet.measure(begin, begin.Add(length)); err != nil {
+		return err
+	}
+	p := report.Phase{Name: name, Seconds: length.Seconds(), Attacks: map[string]report.Attack{}}
+	if p.PeakMB, err = b.watchMemory(length); err != nil {
+		return err
+	}
+	after, err := b.look()
+	if err != nil {
+		return err
+	}
+	if err := b.army.order(r.ctx); err != nil {
+		return err
+	}
+	if err := b.arrived(); err != nil {
+		return err
+	}
+	latency, _, _ := r.fleet.hists()
+	p.P50, p.P99 = ms(latency.ValueAtQuantile(50)), ms(latency.ValueAtQuantile(99))
+	b.account(&p, before, after, kinds)
+	b.phases = append(b.phases, p)
+	return nil
+}
+
+// glance is what grows, at one time.
+type glance struct {
+	at      time.Time
+	engine  gauge.Process
+	army    gauge.Process
+	metrics gauge.Metrics
+	tally   siege.Progress
+}
+
+func (b *battle) look() (g glance, err error) {
+	if g.engine, err = gauge.ReadProcess(b.run.site.Engines[0].PID); err != nil {
+		return g, err
+	}
+	if g.army, err = b.army.used(); err != nil {
+		return g, err
+	}
+	g.at, g.tally = time.Now(), b.army.tally()
+	g.metrics, err = b.run.sampler.scrape(b.run.ctx)
+	return g, err
+}
+
+// watchMemory waits, and returns the most that the engine held meanwhile.
+func (b *battle) watchMemory(length time.Duration) (mb float64, err error) {
+	const every = 100 * time.Millisecond
+	most := int64(0)
+	for end := time.Now().Add(length); time.Now().Before(end); {
+		most = max(most, b.run.sampler.rss())
+		if err := pause(b.run.ctx, min(every, time.Until(end))); err != nil {
+			return 0, err
+		}
+	}
+	b.peak = max(b.peak, most)
+	return float64(most) / 1e6, nil
+}
+
+// arrived waits until no position of the measured time comes any more, so that
+// the slowest are counted too.
+func (b *battle) arrived() error {
+	const still = 1200 * time.Millisecond // two Progress of a swarm, and some
+	for before := int64(-1); ; {
+		h, _, _ := b.run.fleet.hists()
+		if h.TotalCount() == before {
+			return nil
+		}
+		before = h.TotalCount()
+		if err := pause(b.run.ctx, still); err != nil {
+			return err
+		}
+	}
+}
+
+// counted are the metrics of the engine that say how it met attacks.
+var counted = []string{"processor_live_refusals_total", "processor_live_refused_requests_total", "processor_live_closes_total",
+	"processor_live_ring_overflows_total", "processor_live_accept_pauses_total", "processor_live_shed_connections_total", "processor_live_read_panics_total"}
+
+// account notes what was done in a phase, and what came of it. Attackers have
+// told all that they did once they rest.
+func (b *battle) account(p *report.Phase, before, after glance, kinds []string) {
+	seconds := after.at.Sub(before.at).Seconds()
+	p.EngineCores = after.engine.Since(before.engine).CPU().Seconds() / seconds
+	p.AttackerCores = after.army.Since(before.army).CPU().Seconds() / seconds
+	p.Metrics = map[string]float64{}
+	for series, n := range after.metrics.Since(before.metrics) {
+		name, _, _ := strings.Cut(series, "{")
+		if n > 0 && slices.Contains(counted, name) {
+			p.Metrics[series] = n
+		}
+	}
+	told := b.army.tally()
+	for _, k := range kinds {
+		a := report.Attack{Made: told.Made[k] - before.tally.Made[k], Answers: map[string]int64{}}
+		a.PerSecond = float64(a.Made) / p.Seconds
+		for text, n := range told.Answers[k] {
+			if n -= before.tally.Answers[k][text]; n > 0 {
+				a.Answers[text] = n
+			}
+		}
+		p.Attacks[k] = a
+	}
+}
+
+// heap is what lives on the engine's heap, in MB, garbage apart.
+func (b *battle) heap(ctx context.Context) (mb float64, err error) {
+	// The page collects garbage before it looks (net/http/pprof).
+	if _, err := gauge.Get(ctx, "http://"+b.run.site.Engines[0].Ops+"/debug/pprof/heap?gc=1&debug=1"); err != nil {
+		return 0, err
+	}
+	m, err := b.run.sampler.scrape(ctx)
+	return m.Sum("go_memstats_heap_alloc_bytes") / 1e6, err
+}
+
+// conclude waits until the engine has had time to forget, and says what has
+// come of it all.
+func (b *battle) conclude(heapBefore float64, kinds []string) error {
+	r := b.run
+	r.say.phase("letting the engine forget", r.plan.Duration/12)
+	if err := pause(r.ctx, r.plan.Duration/12); err != nil {
+		return err
+	}
+	heapAfter, err := b.heap(r.ctx)
+	if err != nil {
+		return err
+	}
+	quiet, worst := b.phases[0], b.phases[len(b.phases)-1]
+	r.out.Siege = &report.Siege{
+		Phases: b.phases, HeapBeforeMB: heapBefore, HeapAfterMB: heapAfter,
+		QuietMB: quiet.PeakMB, PeakMB: float64(b.peak) / 1e6, AfterMB: float64(r.sampler.rss()) / 1e6,
+		Ratio50: worst.P50 / quiet.P50, Ratio99: worst.P99 / quiet.P99,
+	}
+	r.out.Broken = append(r.out.Broken, unmet(b.phases, kinds)...)
+	r.out.Notes = append(r.out.Notes, "the engine ran with "+strings.Join(r.guard.args, " "))
+	return nil
+}
+
+// unmet names the attacks that were not made, that got through, or that the
+// server did not show to have met.
+func unmet(phases []report.Phase, kinds []string) (list []string) {
+	for _, name := range kinds {
+		made, met := int64(0), false
+		for _, p := range phases {
+			a, ok := p.Attacks[name]
+			if !ok {
+				continue
+			}
+			made += a.Made
+			kind := siege.Find(name)
+			for text := range a.Answers {
+				met = met || kind.IsMet(text)
+			}
+			for series := range p.Metrics {
+				met = met || len(p.Attacks) == 1 && kind.IsMet(series)
+			}
+			if n := a.Answers[siege.LetIn]; n > 0 {
+				list = append(list, fmt.Sprintf("%s: %d were let in", p.Name, n))
+			}
+		}
+		if made == 0 || !met {
+			list = append(list, fmt.Sprintf("attack %s: %d were made, refused: %t", name, made, met))
+		}
+	}
+	return list
+}
+
+// siegePromises are what honest spectators may expect under siege, beyond what
+// they always may: nobody of them is sent away.
+func siegePromises(r *run, t tally) {
+	if n := t.counts.Lost + t.counts.Refused; r.out.Siege != nil && n > 0 {
+		r.out.Broken = append(r.out.Broken, fmt.Sprintf("%d connections of honest spectators were lost or refused: %s", n, t.fault))
+	}
+}
