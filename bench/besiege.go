@@ -20,6 +20,13 @@ const (
 	siegeWriteTimeout  = 2 * time.Second
 )
 
+// leastPhase is the shortest time in which an attack shows anything.
+const leastPhase = 500 * time.Millisecond
+
+// stillness is longer than a swarm takes to tell its Progress. A phase has two
+// of it behind its end.
+const stillness = 700 * time.Millisecond
+
 // guard is what a site needs to let in whoever has a token, and nobody else.
 // The zero value lets everybody in.
 type guard struct {
@@ -92,23 +99,28 @@ func besiege(r *run) (err error) {
 		return err
 	}
 	r.army = b.army // its processor time is ours; takeDown ends it
-	quiet, one := r.plan.Duration/6, r.plan.Duration/2/time.Duration(len(kinds))
+	rest := r.plan.Duration / 12
+	whole := r.plan.Duration - rest - time.Duration(len(kinds)+2)*2*stillness
+	long, short := whole/5, whole*3/5/time.Duration(max(1, len(kinds)))
+	if short < leastPhase {
+		return fmt.Errorf("--duration is %v, too short for %d attacks in turn", r.plan.Duration, len(kinds))
+	}
 	heapBefore, err := b.heap(r.ctx)
 	if err != nil {
 		return err
 	}
-	if err := b.phase("quiet", quiet); err != nil {
+	if err := b.phase("quiet", long); err != nil {
 		return err
 	}
 	for _, k := range kinds {
-		if err := b.phase(k, one, k); err != nil {
+		if err := b.phase(k, short, k); err != nil {
 			return err
 		}
 	}
-	if err := b.phase("all at once", quiet, kinds...); err != nil {
+	if err := b.phase("all at once", long, kinds...); err != nil {
 		return err
 	}
-	return b.conclude(heapBefore, kinds)
+	return b.conclude(rest, heapBefore, kinds)
 }
 
 // phase measures spectators and engine while some kinds of attacks are under
@@ -188,16 +200,15 @@ func (b *battle) watchMemory(length time.Duration) (mb float64, err error) {
 // arrived waits until no position of the measured time comes any more, so that
 // the slowest are counted too.
 func (b *battle) arrived() error {
-	const still = 1200 * time.Millisecond // two Progress of a swarm, and some
 	for before := int64(-1); ; {
+		if err := pause(b.run.ctx, stillness); err != nil {
+			return err
+		}
 		h, _, _ := b.run.fleet.hists()
 		if h.TotalCount() == before {
 			return nil
 		}
 		before = h.TotalCount()
-		if err := pause(b.run.ctx, still); err != nil {
-			return err
-		}
 	}
 }
 
@@ -243,10 +254,10 @@ func (b *battle) heap(ctx context.Context) (mb float64, err error) {
 
 // conclude waits until the engine has had time to forget, and says what has
 // come of it all.
-func (b *battle) conclude(heapBefore float64, kinds []string) error {
+func (b *battle) conclude(rest time.Duration, heapBefore float64, kinds []string) error {
 	r := b.run
-	r.say.phase("letting the engine forget", r.plan.Duration/12)
-	if err := pause(r.ctx, r.plan.Duration/12); err != nil {
+	r.say.phase("letting the engine forget", rest)
+	if err := pause(r.ctx, rest); err != nil {
 		return err
 	}
 	heapAfter, err := b.heap(r.ctx)

@@ -82,7 +82,7 @@ func scenarios() []scenario {
 		{name: "archive", about: "rows a second into PostgreSQL, and how far behind",
 			plan: with(func(p *plan) { p.Connections, p.Devices, p.Rate, p.Archive = 50, 5000, 5000, true })},
 		{name: "siege", about: "attackers of every kind, in turn and then all at once, while spectators watch", during: besiege, guarded: true,
-			plan: with(func(p *plan) { p.Connections, p.Duration = 1000, 60*time.Second })},
+			plan: with(func(p *plan) { p.Connections, p.Duration = 1000, 75*time.Second })},
 		{name: "soak", about: "hours of a moderate load: does memory, the number of goroutines or the latency drift?",
 			plan: with(func(p *plan) {
 				season(p)

@@ -17,6 +17,7 @@ import (
 
 	"github.com/pires/go-proxyproto"
 
+	"pitwall/engine/live"
 	"pitwall/engine/ops"
 )
 
@@ -24,7 +25,7 @@ import (
 // name: a page from elsewhere, whose name somebody has pointed at 127.0.0.1
 // (DNS rebinding), is of the same origin to a browser. Proxies that are
 // trusted or allowed, and hosts in ALLOWED_ORIGINS, are let through.
-func (c *Config) checkHost(next http.Handler, at net.Addr) http.Handler {
+func (c *Config) checkHost(next http.Handler, at net.Addr, srv *live.Server) http.Handler {
 	tcp, ok := at.(*net.TCPAddr)
 	if !ok || !tcp.IP.IsLoopback() || c.AuthAllowAnonymous {
 		return next
@@ -33,8 +34,8 @@ func (c *Config) checkHost(next http.Handler, at net.Addr) http.Handler {
 	proxies := c.proxies()
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if !ops.IsLocalName(r.Host) && !slices.Contains(hosts, hostName(r.Host)) && !fromProxy(r, proxies) {
-			http.Error(w, "host: this listener answers only to an IP address or localhost as host; "+
-				"behind a proxy, set TRUSTED_PROXIES, or ALLOWED_ORIGINS to its name", http.StatusForbidden)
+			srv.RefuseHost(w, "this listener answers only to an IP address or localhost as host; "+
+				"behind a proxy, set TRUSTED_PROXIES, or ALLOWED_ORIGINS to its name")
 			return
 		}
 		next.ServeHTTP(w, r)
