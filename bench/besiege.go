@@ -17,7 +17,7 @@ import (
 // phase of some seconds shows what they do.
 const (
 	siegeHeaderTimeout = 2 * time.Second
-	siegeWriteTimeout  = 2 * time.Second
+	siegeWriteTimeout  = time.Second
 )
 
 // leastPhase is the shortest time in which an attack shows anything.

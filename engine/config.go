@@ -16,10 +16,10 @@ import (
 // DatabaseConfig says which database is meant. It is all that the commands
 // beside serve need.
 type DatabaseConfig struct {
-	DatabaseURL       string `name:"database-url" env:"DATABASE_URL" help:"PostgreSQL 13 or later. Unset: an embedded SQLite file."`
-	DatabaseDirectURL string `name:"database-direct-url" env:"DATABASE_DIRECT_URL" help:"The same database past a pooler such as PgBouncer, for LISTEN and migrations. Unset: DATABASE_URL."`
-	DataDir           string `name:"data-dir" env:"DATA_DIR" default:"data" help:"Folder of the embedded database."`
-	NotifyTriggers    bool   `name:"notify-triggers" env:"NOTIFY_TRIGGERS" default:"true" negatable:"" help:"Migrations put triggers on the roster tables, so that changes are seen at once."`
+	DatabaseURL       SecretURL `name:"database-url" env:"DATABASE_URL" placeholder:"URL" help:"PostgreSQL 13 or later. Unset: an embedded SQLite file."`
+	DatabaseDirectURL SecretURL `name:"database-direct-url" env:"DATABASE_DIRECT_URL" placeholder:"URL" help:"The same database past a pooler such as PgBouncer, for LISTEN and migrations. Unset: DATABASE_URL."`
+	DataDir           string    `name:"data-dir" env:"DATA_DIR" default:"data" help:"Folder of the embedded database."`
+	NotifyTriggers    bool      `name:"notify-triggers" env:"NOTIFY_TRIGGERS" default:"true" negatable:"" help:"Migrations put triggers on the roster tables, so that changes are seen at once."`
 }
 
 // LogConfig says how to log.
@@ -30,9 +30,9 @@ type LogConfig struct {
 
 // StreamConfig says which streams of which Redis are meant.
 type StreamConfig struct {
-	RedisURL          string   `name:"redis-url" env:"REDIS_URL" help:"Redis 7.0 or later, or Valkey: redis://, rediss:// (TLS) or unix://. Unset: an embedded one."`
-	EmbeddedRedisAddr string   `name:"embedded-redis-addr" env:"EMBEDDED_REDIS_ADDR" default:"127.0.0.1:6390" help:"Where the embedded Redis listens."`
-	TelemetryStreams  []string `name:"telemetry-streams" env:"TELEMETRY_STREAMS" default:"telemetry:t" help:"Stream keys, comma separated. All records of a device go to the same key."`
+	RedisURL          SecretURL `name:"redis-url" env:"REDIS_URL" placeholder:"URL" help:"Redis 7.0 or later, or Valkey: redis://, rediss:// (TLS) or unix://. Unset: an embedded one."`
+	EmbeddedRedisAddr string    `name:"embedded-redis-addr" env:"EMBEDDED_REDIS_ADDR" default:"127.0.0.1:6390" help:"Where the embedded Redis listens."`
+	TelemetryStreams  []string  `name:"telemetry-streams" env:"TELEMETRY_STREAMS" default:"telemetry:t" help:"Stream keys, comma separated. All records of a device go to the same key."`
 }
 
 // Config is everything that can be set, from the environment or by flags. The
@@ -199,7 +199,7 @@ func (c *StreamConfig) streams() []string {
 // dbOptions are the same as the database's room wants them.
 func (c *DatabaseConfig) dbOptions(log *slog.Logger) db.Options {
 	return db.Options{
-		URL: c.DatabaseURL, DirectURL: c.DatabaseDirectURL, DataDir: c.DataDir,
+		URL: string(c.DatabaseURL), DirectURL: string(c.DatabaseDirectURL), DataDir: c.DataDir,
 		NoTriggers: !c.NotifyTriggers, Logger: log,
 	}
 }
