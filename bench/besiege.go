@@ -13,59 +13,12 @@ import (
 	"pitwall/bench/siege"
 )
 
-// Time-outs of the engine under siege: shorter than its defaults, so that a
-// phase of some seconds shows what they do.
-const (
-	siegeHeaderTimeout = 2 * time.Second
-	siegeWriteTimeout  = time.Second
-)
-
 // leastPhase is the shortest time in which an attack shows anything.
 const leastPhase = 500 * time.Millisecond
 
 // stillness is longer than a swarm takes to tell its Progress. A phase has two
 // of it behind its end.
 const stillness = 700 * time.Millisecond
-
-// guard is what a site needs to let in whoever has a token, and nobody else.
-// The zero value lets everybody in.
-type guard struct {
-	tokens *siege.Tokens
-	args   []string
-	files  map[string][]byte
-}
-
-// token is what spectators show.
-func (g *guard) token() string {
-	if g.tokens == nil {
-		return ""
-	}
-	return g.tokens.Good
-}
-
-// keepGuard makes a guard. Limits of one address are set to what they are for
-// addresses other than loopback.
-func keepGuard() (g guard, err error) {
-	const keyFile = "jwt.pem"
-	if g.tokens, err = siege.NewTokens(); err != nil {
-		return g, err
-	}
-	g.files = map[string][]byte{keyFile: g.tokens.PublicKey}
-	g.args = []string{"--auth-mode=jwt", "--jwt-public-key-file=" + keyFile,
-		"--live-max-connections-per-address=2000", "--live-upgrade-rate-per-address=200", "--http-max-connections-per-address=512",
-		fmt.Sprintf("--http-header-timeout-ms=%d", siegeHeaderTimeout.Milliseconds()),
-		fmt.Sprintf("--live-write-timeout-ms=%d", siegeWriteTimeout.Milliseconds())}
-	return g, nil
-}
-
-// attackSources are where attackers come from: half of them are addresses of
-// spectators too, the others are strangers'.
-func attackSources() (list []string) {
-	for i := range 64 {
-		list = append(list, fmt.Sprintf("127.9.0.%d", 1+i))
-	}
-	return append(list, "127.0.1.1", "127.0.1.2", "127.0.1.3", "127.0.1.4")
-}
 
 // battle is a siege under way.
 type battle struct {
@@ -124,7 +77,7 @@ func besiege(r *run) (err error) {
 }
 
 // phase measures spectators and engine while some kinds of attacks are under
-// way.
+// way. While there are several, a tenth of the spectators drop and come back.
 func (b *battle) phase(name string, length time.Duration, kinds ...string) error {
 	r := b.run
 	before, err := b.look()
@@ -141,6 +94,12 @@ func (b *battle) phase(name string, length time.Duration, kinds ...string) error
 	if err := r.fleet.measure(begin, begin.Add(length)); err != nil {
 		return err
 	}
+	if len(kinds) > 1 {
+		r.fleet.forgetJoins()
+		if err := r.fleet.drop(r.plan.Connections/10, length/2); err != nil {
+			return err
+		}
+	}
 	p := report.Phase{Name: name, Seconds: length.Seconds(), Attacks: map[string]report.Attack{}}
 	if p.PeakMB, err = b.watchMemory(length); err != nil {
 		return err
@@ -155,8 +114,11 @@ func (b *battle) phase(name string, length time.Duration, kinds ...string) error
 	if err := b.arrived(); err != nil {
 		return err
 	}
-	latency, _, _ := r.fleet.hists()
+	latency, _, join := r.fleet.hists()
 	p.P50, p.P99 = ms(latency.ValueAtQuantile(50)), ms(latency.ValueAtQuantile(99))
+	if len(kinds) > 1 {
+		p.Joined, p.JoinP50, p.JoinP99 = join.TotalCount(), ms(join.ValueAtQuantile(50)), ms(join.ValueAtQuantile(99))
+	}
 	b.account(&p, before, after, kinds)
 	b.phases = append(b.phases, p)
 	return nil
@@ -244,9 +206,10 @@ func (b *battle) account(p *report.Phase, before, after glance, kinds []string) 
 
 // heap is what lives on the engine's heap, in MB, garbage apart.
 func (b *battle) heap(ctx context.Context) (mb float64, err error) {
-	// The page collects garbage before it looks (net/http/pprof).
-	if _, err := gauge.Get(ctx, "http://"+b.run.site.Engines[0].Ops+"/debug/pprof/heap?gc=1&debug=1"); err != nil {
-		return 0, err
+	for range 3 { // what is in pools lives for two collections; the page makes one each (net/http/pprof)
+		if _, err := gauge.Get(ctx, "http://"+b.run.site.Engines[0].Ops+"/debug/pprof/heap?gc=1&debug=1"); err != nil {
+			return 0, err
+		}
 	}
 	m, err := b.run.sampler.scrape(ctx)
 	return m.Sum("go_memstats_heap_alloc_bytes") / 1e6, err

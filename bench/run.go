@@ -7,7 +7,6 @@ import (
 	"slices"
 	"time"
 
-	"pitwall/bench/gauge"
 	"pitwall/bench/publish"
 	"pitwall/bench/report"
 	"pitwall/bench/site"
@@ -291,20 +290,4 @@ func (r *run) archived(stopped time.Time) (time.Duration, error) {
 			return 0, err
 		}
 	}
-}
-
-// scrapeAll reads the metrics of all engines, added up.
-func scrapeAll(ctx context.Context, engines []*site.Engine) (gauge.Metrics, error) {
-	all := gauge.Metrics{}
-	for _, e := range engines {
-		if e.Ops == "" {
-			continue
-		}
-		m, err := gauge.Scrape(ctx, e.Ops)
-		if err != nil {
-			return nil, err
-		}
-		all.Add(m)
-	}
-	return all, nil
 }

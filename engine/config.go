@@ -6,8 +6,10 @@ import (
 	"log/slog"
 	"net"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
+	"unicode/utf8"
 
 	"pitwall/engine/access"
 	"pitwall/engine/internal/db"
@@ -159,10 +161,9 @@ func (c *Config) validateRest() (errs []error) {
 		errs = append(errs, errors.New("TELEMETRY_STREAMS is empty, allowed is one stream key or more"))
 	}
 	seen := map[string]bool{}
-	for _, k := range c.TelemetryStreams {
-		k = strings.TrimSpace(k) // as the engine reads them
-		if k == "" || seen[k] {
-			errs = append(errs, fmt.Errorf("TELEMETRY_STREAMS has %q, allowed are different keys that are not empty", k))
+	for _, k := range c.streams() {
+		if k == "" || seen[k] || !isPrintable(k) { // keys are labels of metrics, which cannot hold everything
+			errs = append(errs, fmt.Errorf("TELEMETRY_STREAMS has %q, allowed are different keys of printable characters", k))
 		}
 		seen[k] = true
 	}
@@ -172,7 +173,16 @@ func (c *Config) validateRest() (errs []error) {
 	if c.LiveEnabled && c.AuthMode == access.ModeNone && !c.AuthAllowAnonymous && !isLoopback(c.HTTPAddr) {
 		errs = append(errs, fmt.Errorf("HTTP_ADDR is %q, allowed is a loopback address unless AUTH_MODE or AUTH_ALLOW_ANONYMOUS is set: anybody could watch", c.HTTPAddr))
 	}
+	if c.LiveEnabled && c.AuthMode == access.ModeNone && !c.AuthAllowAnonymous && c.ProxyProtocol {
+		errs = append(errs, errors.New("PROXY_PROTOCOL is set, which needs AUTH_MODE or AUTH_ALLOW_ANONYMOUS: through the proxy anybody could watch"))
+	}
 	return errs
+}
+
+// isPrintable reports whether nothing of s has to be escaped but quotes and
+// backslashes.
+func isPrintable(s string) bool {
+	return utf8.ValidString(s) && !strings.ContainsFunc(s, func(r rune) bool { return !strconv.IsPrint(r) })
 }
 
 func isLoopback(addr string) bool {
@@ -187,13 +197,16 @@ func isLoopback(addr string) bool {
 	return ip != nil && ip.IsLoopback()
 }
 
-// streams are the stream keys, without the spaces that lists are written with.
-func (c *StreamConfig) streams() []string {
-	list := make([]string, len(c.TelemetryStreams))
-	for i, s := range c.TelemetryStreams {
-		list[i] = strings.TrimSpace(s)
+// streams are the stream keys.
+func (c *StreamConfig) streams() []string { return trimmed(c.TelemetryStreams) }
+
+// trimmed is a list without the spaces that lists are written with.
+func trimmed(list []string) []string {
+	out := make([]string, len(list))
+	for i, s := range list {
+		out[i] = strings.TrimSpace(s)
 	}
-	return list
+	return out
 }
 
 // dbOptions are the same as the database's room wants them.

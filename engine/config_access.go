@@ -51,7 +51,7 @@ type AccessConfig struct {
 // decisions is AUTHZ_MODE, or what it is when it is unset.
 func (c *AccessConfig) decisions() []string {
 	if len(c.AuthzMode) > 0 || c.AuthMode == access.ModeNone {
-		return c.AuthzMode
+		return trimmed(c.AuthzMode)
 	}
 	by := []string{access.ByClaims}
 	if c.AuthzSQL != "" {
@@ -66,7 +66,7 @@ func (c *AccessConfig) decisions() []string {
 func (c *AccessConfig) validateAccess() (errs []error) {
 	wrong := func(format string, args ...any) { errs = append(errs, fmt.Errorf(format, args...)) }
 	known := []string{access.ByPublic, access.ByClaims, access.BySQL, access.ByHTTP}
-	for _, by := range c.AuthzMode {
+	for _, by := range trimmed(c.AuthzMode) {
 		switch {
 		case !slices.Contains(known, by):
 			wrong("AUTHZ_MODE has %q, allowed are %s", by, strings.Join(known, ", "))

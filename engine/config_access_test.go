@@ -33,6 +33,8 @@ func TestSettingsOfAccess(t *testing.T) {
 		{"a certificate without its key", "TLS_KEY_FILE", []string{"--tls-cert-file=x"}},
 		{"proxies that are none", "TRUSTED_PROXIES", []string{"--trusted-proxies=here"}},
 		{"the PROXY protocol of strangers", "PROXY_PROTOCOL", []string{"--proxy-protocol"}},
+		{"the PROXY protocol, and nobody asked", "AUTH_ALLOW_ANONYMOUS", []string{"--proxy-protocol", "--trusted-proxies=127.0.0.1"}},
+		{"a list with spaces", "", []string{"--auth-mode=jwt", key, "--authz-mode=public, claims"}},
 		{"a rate that cannot be", "LIVE_UPGRADE_RATE", []string{"--live-upgrade-rate=-1"}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
@@ -54,10 +56,14 @@ func TestDefaultDecisions(t *testing.T) {
 		{"none", "", "", "", ""},
 		{"none", "", "", "public", "public"},
 		{"jwt", "", "", "", "claims"},
+		{"jwt", "", "", "claims, sql", "claims sql"},
 		{"jwt", "u", "q", "", "claims sql http"},
-		{"http", "", "", "public sql", "public sql"},
+		{"http", "", "", "public,sql", "public sql"},
 	} {
-		a := AccessConfig{AuthMode: c.mode, AuthzURL: SecretURL(c.url), AuthzSQL: c.sql, AuthzMode: strings.Fields(c.set)}
+		a := AccessConfig{AuthMode: c.mode, AuthzURL: SecretURL(c.url), AuthzSQL: c.sql, AuthzMode: strings.Split(c.set, ",")}
+		if c.set == "" {
+			a.AuthzMode = nil
+		}
 		if got := strings.Join(a.decisions(), " "); got != c.want {
 			t.Errorf("%+v: %q, want %q", c, got, c.want)
 		}

@@ -30,7 +30,7 @@ func (e *Engine) openGate(ctx context.Context) (err error) {
 		return nil
 	}
 	o := access.Options{
-		Mode: c.AuthMode, Proxied: c.AuthAllowAnonymous, TokenCookie: c.AuthTokenCookie, URL: string(c.AuthURL), Cookies: c.AuthCookies,
+		Mode: c.AuthMode, Proxied: c.AuthAllowAnonymous, TokenCookie: c.AuthTokenCookie, URL: string(c.AuthURL), Cookies: trimmed(c.AuthCookies),
 		Decide: c.decisions(), DecideURL: string(c.AuthzURL), SQL: c.AuthzSQL,
 		Timeout: ms(c.AuthTimeoutMS), Cache: ms(c.AuthCacheMS), Refresh: ms(c.AuthRefreshMS), Grace: ms(c.AuthGraceMS),
 		Store: e.db, Seats: e.bulkDoor, Logger: e.log, Metrics: e.set,

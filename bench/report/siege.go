@@ -20,9 +20,12 @@ type Siege struct {
 
 // Phase is a part of a siege.
 type Phase struct {
-	Name          string
-	Seconds       float64
-	P50, P99      float64 // of the honest spectators, ms
+	Name             string
+	Seconds          float64
+	P50, P99         float64 // of the honest spectators, ms
+	Joined           int64   // spectators who came back meanwhile, if any were to
+	JoinP50, JoinP99 float64 // ms until they had their snapshot
+
 	EngineCores   float64
 	AttackerCores float64
 	PeakMB        float64 // resident memory of the engine, at most
@@ -55,6 +58,12 @@ func textSiege(w io.Writer, s *Siege) {
 	fmt.Fprintf(w, "\n  %-12s %8s %8s %8s %10s %9s\n", "phase", "p50 ms", "p99 ms", "engine", "attackers", "peak MB")
 	for _, p := range s.Phases {
 		fmt.Fprintf(w, "  %-12s %8s %8s %8.2f %10.2f %9s\n", p.Name, Number(p.P50), Number(p.P99), p.EngineCores, p.AttackerCores, Number(p.PeakMB))
+	}
+	for _, p := range s.Phases {
+		if p.Joined > 0 {
+			fmt.Fprintf(w, "  %s: %d spectators dropped and came back, p50 %s ms, p99 %s ms until they had their snapshot\n",
+				p.Name, p.Joined, Number(p.JoinP50), Number(p.JoinP99))
+		}
 	}
 	for _, p := range s.Phases {
 		textPhase(w, &p)

@@ -74,6 +74,8 @@ func TestWrongValuesNameTheSetting(t *testing.T) {
 		{"no loopback and no word of it", "--http-addr=0.0.0.0:8080", []string{"HTTP_ADDR", "0.0.0.0:8080", "AUTH_ALLOW_ANONYMOUS"}},
 		{"a stream twice", "--telemetry-streams=a,a", []string{"TELEMETRY_STREAMS", `"a"`}},
 		{"a stream twice, once behind a space", "--telemetry-streams=a, a", []string{"TELEMETRY_STREAMS", `"a"`}},
+		{"a stream that no metric can name", "--telemetry-streams=a\x01", []string{"TELEMETRY_STREAMS", "printable"}},
+		{"a stream with a space that is none", "--telemetry-streams=a\u00a0b", []string{"TELEMETRY_STREAMS", "printable"}},
 		{"no record to read back", "--live-warm-max=0", []string{"LIVE_WARM_MAX", "1 to"}},
 		{"no time to read back", "--live-warm-window-ms=0", []string{"LIVE_WARM_WINDOW_MS", "1 to"}},
 		{"a time that is none", "--archive-min-ts=yesterday", []string{"ARCHIVE_MIN_TS", "yesterday", "RFC 3339"}},

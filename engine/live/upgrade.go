@@ -160,7 +160,9 @@ func (srv *Server) allowedOrigin(r *http.Request) bool {
 	if err != nil || u.Host == "" {
 		return false
 	}
-	return strings.EqualFold(u.Host, r.Host) || slices.Contains(srv.opts.Origins, u.Host) || slices.Contains(srv.opts.Origins, origin)
+	return strings.EqualFold(u.Host, r.Host) || slices.ContainsFunc(srv.opts.Origins, func(allowed string) bool {
+		return strings.EqualFold(allowed, u.Host) || strings.EqualFold(allowed, origin)
+	})
 }
 
 // upgrade takes the connection from the HTTP server, lets gws shake hands, and
