@@ -254,7 +254,7 @@ func unmet(phases []report.Phase, kinds []string) (list []string) {
 				met = met || kind.IsMet(text)
 			}
 			for series := range p.Metrics {
-				met = met || len(p.Attacks) == 1 && kind.IsMet(series)
+				met = met || kind.IsMet(series)
 			}
 			if n := a.Answers[siege.LetIn]; n > 0 {
 				list = append(list, fmt.Sprintf("%s: %d were let in", p.Name, n))

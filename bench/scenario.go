@@ -111,7 +111,8 @@ func (p *plan) check() error {
 	case p.Duration < time.Second:
 		return fmt.Errorf("--duration is %v, at least is 1s", p.Duration)
 	}
-	return nil
+	_, err := loads(p.Attack)
+	return err
 }
 
 // firstDevice is the first device of an event; they are spread in blocks.

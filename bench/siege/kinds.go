@@ -13,7 +13,8 @@ type Kind struct {
 	Load        float64 // unless somebody says otherwise, of all processes together
 
 	// Met says by what the server shows that it has met the attack: the
-	// beginnings of answers, or of names of its metrics that must have grown.
+	// beginnings of answers, or of names of its metrics that no other kind has
+	// grow.
 	Met []string
 
 	most   int // attackers of a kind that is a rate

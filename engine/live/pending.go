@@ -22,7 +22,7 @@ type pending struct {
 // silence is a connection of which no request has come.
 type silence struct {
 	since time.Time
-	began bool // something has
+	ended time.Time // when what had come was judged; zero while nothing has
 }
 
 // connKey is the key of a request's connection in its context.
@@ -55,7 +55,7 @@ func (srv *Server) connState(c net.Conn, state http.ConnState, timeout time.Dura
 			_ = c.Close()
 		}
 	case http.StateActive:
-		srv.pending.began(c)
+		srv.pending.judged(c)
 	case http.StateHijacked, http.StateClosed:
 		reason = srv.pending.remove(c, srv.peer(c), timeout)
 	}
@@ -101,12 +101,13 @@ func (p *pending) add(c net.Conn, from client, o Limits) (reason string) {
 	return ""
 }
 
-// began notes that something has come of a connection.
-func (p *pending) began(c net.Conn) {
+// judged notes that the HTTP server has read of a connection: a request, or
+// something that it is about to answer with an error.
+func (p *pending) judged(c net.Conn) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if s, ok := p.silent[c]; ok {
-		p.silent[c] = silence{s.since, true}
+		p.silent[c] = silence{s.since, time.Now()}
 	}
 }
 
@@ -130,10 +131,14 @@ func (p *pending) remove(c net.Conn, from client, timeout time.Duration) (reason
 	}
 	s, ok := p.silent[c]
 	delete(p.silent, c)
+	began := !s.ended.IsZero()
+	if !began {
+		s.ended = time.Now()
+	}
 	switch {
-	case ok && timeout > 0 && time.Since(s.since) >= timeout:
+	case ok && timeout > 0 && s.ended.Sub(s.since) >= timeout:
 		return reasonTimeout
-	case ok && s.began:
+	case ok && began:
 		return reasonRequest
 	}
 	return ""
