@@ -9,6 +9,7 @@ import (
 	"io"
 	"maps"
 	"sync"
+	"syscall"
 	"time"
 
 	"pitwall/bench/gauge"
@@ -17,6 +18,9 @@ import (
 
 // armySize is how many processes attack.
 const armySize = 2
+
+// armyNice is the niceness of the processes that attack.
+const armyNice = 10
 
 // army is the attacking processes of a run. Its methods may be called from any
 // goroutine; orders are given by one at a time.
@@ -43,6 +47,11 @@ func newArmy(c siege.Config) (*army, error) {
 			return nil, errors.Join(fmt.Errorf("start attackers: %w", err), a.close())
 		}
 		a.members = append(a.members, k)
+		// Elsewhere attackers have machines of their own: here they get what
+		// the engine and the spectators leave. Each child is a group.
+		if err := syscall.Setpriority(syscall.PRIO_PGRP, k.cmd.Process.Pid, armyNice); err != nil {
+			return nil, errors.Join(fmt.Errorf("lower the priority of attackers: %w", err), a.close())
+		}
 	}
 	return a, nil
 }

@@ -231,7 +231,7 @@ func (b *battle) conclude(rest time.Duration, heapBefore float64, kinds []string
 	r.out.Siege = &report.Siege{
 		Phases: b.phases, HeapBeforeMB: heapBefore, HeapAfterMB: heapAfter,
 		QuietMB: quiet.PeakMB, PeakMB: float64(b.peak) / 1e6, AfterMB: float64(r.sampler.rss()) / 1e6,
-		Ratio50: worst.P50 / quiet.P50, Ratio99: worst.P99 / quiet.P99,
+		Ratio50: worst.P50 / max(quiet.P50, 0.001), Ratio99: worst.P99 / max(quiet.P99, 0.001), // a histogram begins at 1 µs
 	}
 	r.out.Broken = append(r.out.Broken, unmet(b.phases, kinds)...)
 	r.out.Notes = append(r.out.Notes, "the engine ran with "+strings.Join(r.guard.args, " "))

@@ -58,20 +58,30 @@ func TestSecretsAreNotPrinted(t *testing.T) {
 func TestSecretsAreNotLogged(t *testing.T) {
 	for _, c := range []struct {
 		name   string
+		want   string // a setting that the error names
 		change func(*Config)
 	}{
-		{"nothing answers", func(*Config) {}},
-		{"URLs that are none", func(c *Config) {
+		{"settings that do not go together", "AUTH_URL", func(*Config) {}},
+		{"URLs that are none", "JWKS_URL", func(c *Config) {
 			for _, u := range []*SecretURL{&c.RedisURL, &c.DatabaseURL, &c.DatabaseDirectURL, &c.AuthURL, &c.AuthzURL, &c.JWKSURL} {
 				*u = "://" + canary
 			}
 		}},
-		{"a password that ends the host", func(c *Config) {
+		{"a password that ends the host", "REDIS_URL", func(c *Config) {
+			c.AuthMode, c.AuthURL, c.AuthzURL = "jwt", "", ""
 			c.RedisURL, c.DatabaseURL = "redis://:"+canary+"/x@127.0.0.1:1", "postgres://me:"+canary+"/x@127.0.0.1:1/db"
 		}},
-		{"Redis does not answer", func(c *Config) { c.AuthMode, c.AuthURL, c.AuthzURL = "jwt", "", "" }},
-		{"no Redis, no database", func(c *Config) { c.AuthMode, c.AuthURL, c.AuthzURL, c.RedisURL, c.DatabaseURL = "jwt", "", "", "", "" }},
-		{"no database", func(c *Config) { c.AuthMode, c.AuthURL, c.AuthzURL, c.RedisURL = "jwt", "", "", "" }},
+		{"Redis does not answer", "REDIS_URL", func(c *Config) {
+			c.AuthMode, c.AuthURL, c.AuthzURL, c.RedisURL = "jwt", "", "", "redis://:"+canary+"@127.0.0.1:1/0"
+		}},
+		{"no keys", "JWKS_URL", func(c *Config) {
+			c.AuthMode, c.AuthURL, c.AuthzURL, c.RedisURL, c.DatabaseURL, c.DatabaseDirectURL = "jwt", "", "", "", "", ""
+		}},
+		{"Postgres does not answer", "DATABASE_URL", func(c *Config) {
+			c.AuthMode, c.AuthURL, c.AuthzURL, c.RedisURL = "jwt", "", "", ""
+			c.DatabaseURL = "postgres://me:" + canary + "@127.0.0.1:1/db?sslmode=disable"
+		}},
+		{"a URL for Postgres that is none", "DATABASE_URL", func(c *Config) { c.AuthMode, c.AuthURL, c.AuthzURL, c.RedisURL = "jwt", "", "", "" }},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			cfg, err := settings(append(embeddedParts(t).flags, "--http-addr=127.0.0.1:0", "--ops-addr=127.0.0.1:0", "--log-level=debug")...)
@@ -85,10 +95,13 @@ func TestSecretsAreNotLogged(t *testing.T) {
 			if err == nil {
 				ctx, cancel := context.WithTimeout(t.Context(), patience)
 				defer cancel()
-				err = e.Run(ctx) // no keys come from JWKS_URL in any case
+				err = e.Run(ctx)
 			}
 			if err == nil {
 				t.Fatal("started, with nothing that answers")
+			}
+			if !strings.Contains(err.Error(), c.want) {
+				t.Errorf("%v does not name %s", err, c.want)
 			}
 			if all := err.Error() + out.String(); strings.Contains(all, "canary") {
 				t.Errorf("a secret is shown: %s", all)
