@@ -17,6 +17,8 @@ const (
 	compressed = 0x40
 	opText     = 0x1
 	opClose    = 0x8
+	opPing     = 0x9
+	opPong     = 0xa
 	masked     = 0x80
 )
 
@@ -66,13 +68,17 @@ func (a *attacker) deafen() {
 	}
 }
 
-// flood sends pings and what is no request, whatever is answered.
+// flood sends pings, of the protocol and of frames, and what is no request,
+// whatever is answered.
 func (a *attacker) flood() {
 	a.pour(func(i int) []byte {
-		if i%2 == 0 {
-			return text(`{"type":"ping","id":"%d"}`, i)
+		switch i % 4 {
+		case 0:
+			return text(`{"type":"what","id":"%d"}`, i)
+		case 1:
+			return frame(final|opPing, []byte("flood"))
 		}
-		return text(`{"type":"what","id":"%d"}`, i)
+		return text(`{"type":"ping","id":"%d"}`, i)
 	})
 }
 
@@ -129,8 +135,8 @@ var malformed = [][]byte{
 	frame(final|0x20|opText, []byte("{}")),                                // reserved bits
 	frame(final|0x3, nil),                                                 // an opcode that is none
 	frame(final, []byte("a")),                                             // continues nothing
-	frame(0x9, nil),                                                       // a control frame in parts
-	frame(final|0x9, bytes.Repeat([]byte("a"), 126)),                      // a control frame too long
+	frame(opPing, nil),                                                    // a control frame in parts
+	frame(final|opPing, bytes.Repeat([]byte("a"), 126)),                   // a control frame too long
 	frame(final|opText, []byte("\xff\xfe")),                               // not UTF-8
 	frame(final|opText, bytes.Repeat([]byte("a"), 70_000)),                // too big
 	frame(final|opClose, []byte{3, 0xed}),                                 // a close code that may not be sent (1005)
@@ -175,6 +181,8 @@ func (a *attacker) listen(c *conn) {
 			return
 		case op == opText:
 			a.hear(begin)
+		case op == opPong:
+			a.note("pong of a frame")
 		}
 		if _, err := io.CopyN(io.Discard, c.r, int64(n)); err != nil {
 			a.note(ending(err))

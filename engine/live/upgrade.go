@@ -110,9 +110,11 @@ func (srv *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
-// RefuseHost answers a request that was sent to a name that is not ours.
+// RefuseHost answers a request, for whatever page, that was sent to a name
+// that is not ours.
 func (srv *Server) RefuseHost(w http.ResponseWriter, why string) {
-	srv.reject(w, http.StatusForbidden, reasonHost, why)
+	srv.m.refusal(reasonHost)
+	http.Error(w, reasonHost+": "+why, http.StatusForbidden)
 }
 
 func (srv *Server) reject(w http.ResponseWriter, status int, reason, why string) {
