@@ -16,6 +16,7 @@
 // # Goroutines
 //
 // A run has one goroutine that goes through its phases; beside it the
-// publisher, one per process of spectators or attackers that listens to it, and in the steady phase
-// what the scenario does and the profiles. The run waits for all of them.
+// publisher, one per process of spectators or attackers that listens to it,
+// and in the steady phase what the scenario does and the profiles. The run
+// waits for all of them.
 package main
