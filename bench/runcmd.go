@@ -62,7 +62,7 @@ func (c *runCmd) Run() error {
 		return err
 	}
 	for i := range rep.Runs {
-		if x := &rep.Runs[i]; x.Counts.Violations()+x.Missing > 0 {
+		if x := &rep.Runs[i]; x.Counts.Violations()+x.Missing > 0 || len(x.Broken) > 0 {
 			return errors.New("promises to spectators were broken: see the report")
 		}
 	}

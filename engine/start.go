@@ -43,7 +43,7 @@ func (e *Engine) startOps(context.Context) error {
 // openRedis starts the embedded Redis if there is no real one, and opens a
 // door each for the live part and for the bulk of the rest.
 func (e *Engine) openRedis(ctx context.Context) error {
-	url := e.cfg.RedisURL
+	url := string(e.cfg.RedisURL)
 	if url == "" {
 		r, err := embedded.StartRedis(e.cfg.EmbeddedRedisAddr)
 		if err != nil {

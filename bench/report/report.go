@@ -40,6 +40,7 @@ type Setting struct{ Name, Value string }
 type Run struct {
 	Valid   bool
 	Why     []string // why it is not valid
+	Broken  []string `json:",omitempty"` // what else must not be, in words
 	Figures map[string]float64
 	Counts  swarm.Counts
 	Missing int64     // positions published that clients never came to
@@ -47,6 +48,7 @@ type Run struct {
 	Samples []Sample  // a second each, of the steady phase
 	Notes   []string  `json:",omitempty"` // what the engine logged, what was found out
 	Profile []Profile `json:",omitempty"`
+	Siege   *Siege    `json:",omitempty"`
 }
 
 // Point is a percentile of the latency, in ms.

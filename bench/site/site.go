@@ -29,6 +29,7 @@ type Options struct {
 	Engines  int      // processes
 	Args     []string // further flags of pitwall serve; they win
 	Roster   []Entry
+	Files    map[string][]byte // by name, in the folder that the engines are started in
 
 	// Peer is another server that takes Pitwall's place, with its flags: see
 	// bench/peers. It knows no roster and keeps nothing.
@@ -90,6 +91,11 @@ func Start(ctx context.Context, o Options) (_ *Site, err error) {
 	if o.Peer == "" {
 		if err := s.Import(ctx, o.Roster); err != nil {
 			return nil, err
+		}
+	}
+	for name, b := range o.Files {
+		if err := os.WriteFile(filepath.Join(dir, name), b, 0o600); err != nil {
+			return nil, fmt.Errorf("write a file for the engines: %w", err)
 		}
 	}
 	for i := range o.Engines {
@@ -217,7 +223,7 @@ func (s *Site) Import(ctx context.Context, roster []Entry) error {
 func (s *Site) startEngine(ctx context.Context, i int) (*Engine, error) {
 	args := s.engineArgs(i)
 	cmd := exec.Command(s.bin, args...)
-	cmd.Env = []string{"PATH=" + os.Getenv("PATH")}
+	cmd.Env, cmd.Dir = []string{"PATH=" + os.Getenv("PATH")}, s.Dir
 	log := filepath.Join(s.Dir, fmt.Sprintf("pitwall-%d.log", i))
 	proc, err := servers.StartProcess(cmd, log, syscall.SIGKILL)
 	if err != nil {
