@@ -44,6 +44,8 @@ type run struct {
 	idleRSS   int64         // of the engines, before anybody came
 	steps     []report.Step // of a ramp
 	fullRSS   int64         // with everybody there, before anything was published
+
+	bytesPerRow float64 // of the table, at the end
 }
 
 // eventName is the id of an event.
@@ -270,7 +272,8 @@ func (r *run) archived(stopped time.Time) (time.Duration, error) {
 			m.Sum("processor_archive_conflicts_total") + m.Sum("processor_archive_lost_total")
 		took := time.Since(stopped)
 		if int64(done) >= sent || took > tailWithin+r.plan.Duration {
-			rows, err := r.site.Rows()
+			rows, size, err := r.site.Rows()
+			r.bytesPerRow = float64(size) / float64(rows)
 			if err == nil && rows != sent {
 				r.out.Notes = append(r.out.Notes, fmt.Sprintf("the table has %d rows of %d records", rows, sent))
 			}
