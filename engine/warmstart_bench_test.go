@@ -37,17 +37,20 @@ const warmFill = `INSERT INTO positions (device_id, ts, lat, lon, alt, speed, co
 	     (SELECT class, class || '-' || lpad(i::text, 6, '0') AS name, i
 	      FROM (VALUES ('g', %[4]d), ('t', %[5]d), ('f', %[5]d)) c(class, n), generate_series(1, n) i) d`
 
-// BenchmarkWarmStart asks a real PostgreSQL of PITWALL_WARM_ROWS rows for the
-// last positions of 5,000 devices, and starts an engine with them: with the
-// table in memory, and after the server was started anew and (as root) the
-// kernel's cache dropped. Fifty million rows are 11 GB in TMPDIR, and some
-// minutes:
+// BenchmarkWarmStart asks a real PostgreSQL of PITWALL_WARM_ROWS rows (500,000)
+// for the last positions of 5,000 devices, and starts an engine with them:
+// with the table in memory, and after the server was started anew and (as
+// root) the kernel's cache dropped. Fifty million rows are 11 GB in TMPDIR,
+// and some minutes:
 //
 //	PITWALL_WARM_ROWS=50000000 go test -run '^$' -bench WarmStart -benchtime 5x -timeout 1h ./engine
 func BenchmarkWarmStart(b *testing.B) {
-	rows, err := strconv.Atoi(os.Getenv("PITWALL_WARM_ROWS"))
-	if err != nil {
-		b.Skip("PITWALL_WARM_ROWS is not set: how many rows the table has")
+	rows := 500_000
+	if text := os.Getenv("PITWALL_WARM_ROWS"); text != "" {
+		var err error
+		if rows, err = strconv.Atoi(text); err != nil {
+			b.Fatal("PITWALL_WARM_ROWS: ", err)
+		}
 	}
 	url := warmTable(b, rows)
 	for _, roster := range []struct {

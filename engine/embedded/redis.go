@@ -18,6 +18,15 @@ const DefaultRedisAddr = "127.0.0.1:6390"
 // four minutes and some 50 MB, the same after a week as after an hour.
 const MaxStreamLen = 50_000
 
+// MaxStreamBytes is how many bytes of ids, names and values a stream holds at
+// most; the oldest make room here as well. MaxEntryBytes bounds one entry: four
+// times the largest record of contract 1, so that its dead letter fits too. A
+// larger one is refused.
+const (
+	MaxStreamBytes = 64 << 20
+	MaxEntryBytes  = 64 << 10
+)
+
 // Redis is a Redis protocol server inside this process. Its methods may be
 // called from any goroutine.
 type Redis struct {
@@ -63,7 +72,7 @@ func startServer() (*miniredis.Miniredis, error) {
 	// Time to live runs out by the clock, as on a real server, and not only
 	// when a test says so.
 	server.ClockTTL(true)
-	server.Server().SetPreHook(hook{server.Server(), MaxStreamLen}.before)
+	server.Server().SetPreHook(newHook(server.Server(), MaxStreamLen, MaxStreamBytes).before)
 	return server, nil
 }
 
