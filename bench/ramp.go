@@ -24,7 +24,6 @@ func (r *run) ramp() error {
 	most := float64(r.plan.Connections)
 	if r.opt.Ramp == rampRate {
 		load, most = float64(r.opt.From), r.plan.Rate
-		r.publisher.SetRate(load)
 	}
 	for {
 		step, err := r.step(load)

@@ -204,6 +204,9 @@ func (r *run) grow(n int, over time.Duration) error {
 func (r *run) publish() error {
 	ctx, halt := context.WithCancel(r.ctx)
 	r.halt, r.published = halt, make(chan error, 1)
+	if r.opt.Ramp == rampRate { // also while warming up: what is behind then would still be so at the first step
+		r.publisher.SetRate(float64(r.opt.From))
+	}
 	go func() { r.published <- r.publisher.Run(ctx) }()
 	r.say.phase("warming up", r.plan.Warmup)
 	return pause(r.ctx, r.plan.Warmup)
