@@ -86,11 +86,14 @@ func (h *hook) beforeXadd(c *server.Peer, args []string) bool {
 // xadd dispatches "XADD head MAXLEN n rest", with n such that the stream stays
 // within our bounds. It comes through before again and passes.
 func (h *hook) xadd(c *server.Peer, head []string, n int, rest []string) bool {
-	size := 0
+	size, most := 0, MaxEntryBytes
 	for _, s := range rest {
-		size += len(s)
+		size += len(s) + stringBytes
 	}
-	if size > MaxEntryBytes {
+	if strings.HasSuffix(head[0], ":dead") {
+		most *= 2 // whatever was let in can become a dead letter, which says more
+	}
+	if size > most {
 		c.WriteError(errLarge)
 		return true
 	}

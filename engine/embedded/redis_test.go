@@ -147,7 +147,7 @@ func TestScriptsAndTransactionsAreBoundedToo(t *testing.T) {
 // and light ones again as many as before.
 func TestStreamsAreBoundedInBytes(t *testing.T) {
 	r := startRedis(t)
-	r.server.Server().SetPreHook(newHook(r.server.Server(), 20, 1000).before)
+	r.server.Server().SetPreHook(newHook(r.server.Server(), 20, 1100).before)
 	c := dial(t, r.Addr())
 	heavy, light := strings.Repeat("x", 300), "x"
 	for _, step := range []struct {
@@ -155,7 +155,7 @@ func TestStreamsAreBoundedInBytes(t *testing.T) {
 		adds  int
 		want  int
 	}{
-		{light, 30, 20}, {heavy, 1, 20}, {heavy, 4, 3}, {strings.Repeat("x", 2000), 1, 1}, {light, 40, 20},
+		{light, 30, 20}, {heavy, 1, 9}, {heavy, 4, 3}, {strings.Repeat("x", 2000), 1, 1}, {light, 40, 20},
 	} {
 		for range step.adds {
 			for _, bound := range [][]string{{}, {"MAXLEN", "20"}}[:1+step.adds%2] { // both ways through the hook
@@ -182,7 +182,7 @@ func TestLargeEntriesAreRefused(t *testing.T) {
 	if got := say(c, []string{"XADD", "s", "*", "a", strings.Repeat("x", MaxEntryBytes)}); !strings.HasPrefix(got, "-ERR") {
 		t.Errorf("an entry beyond the bound: %q, want an error", got)
 	}
-	if got := say(c, []string{"XADD", "s", "*", "a", strings.Repeat("x", MaxEntryBytes-len("*a"))}); got[0] != '$' {
+	if got := say(c, []string{"XADD", "s", "*", "a", strings.Repeat("x", MaxEntryBytes-len("*a")-3*stringBytes)}); got[0] != '$' {
 		t.Errorf("an entry at the bound: %q, want its id", got)
 	}
 	if got := say(c, words("XLEN s")); got != ":2\r\n" {
