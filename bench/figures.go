@@ -113,6 +113,11 @@ func (r *run) archiveFigures(put func(string, float64), sum func(string) float64
 	put("archive_rows_per_s", sum("processor_archive_rows_total")/seconds)
 	put("archive_lag_max_ms", most(r.out.Samples, func(x report.Sample) float64 { return x.ArchiveLag }))
 	put("archive_catch_up_ms", float64(caughtUp.Milliseconds()))
+	if r.site.PostgresPID() != 0 {
+		a, b := r.sampler.first, r.sampler.last
+		put("postgres_us_per_row", b.postgres.Since(a.postgres).CPU().Seconds()*1e6/sum("processor_archive_rows_total"))
+		put("archive_bytes_per_row", r.bytesPerRow)
+	}
 }
 
 // curve is the latency by percentile, closer towards the end.

@@ -14,6 +14,9 @@ const (
 	rampRate        = "rate"
 )
 
+// mostBehind is how far, in ms, the archive may be behind at any step.
+const mostBehind = 2000
+
 // ramp raises the load in steps until the objective breaks or the plan's own
 // size is reached, and says what was carried.
 func (r *run) ramp() error {
@@ -21,7 +24,6 @@ func (r *run) ramp() error {
 	most := float64(r.plan.Connections)
 	if r.opt.Ramp == rampRate {
 		load, most = float64(r.opt.From), r.plan.Rate
-		r.publisher.SetRate(load)
 	}
 	for {
 		step, err := r.step(load)
@@ -81,6 +83,10 @@ func (r *run) step(load float64) (report.Step, error) {
 		s.Why = fmt.Sprintf("p99 is above %v", r.opt.P99)
 	case t.counts.Violations() > broken.counts.Violations() || t.counts.Lost > broken.counts.Lost:
 		s.Why = "positions or connections were lost"
+	case r.opt.Ramp == rampRate && float64(b.sent-a.sent)/seconds < leastSent*load:
+		s.Why = fmt.Sprintf("the publisher sent only %.0f records/s", float64(b.sent-a.sent)/seconds)
+	case r.plan.Archive && most(r.sampler.samples, func(x report.Sample) float64 { return x.ArchiveLag }) > mostBehind:
+		s.Why = fmt.Sprintf("the archive was more than %d ms behind", mostBehind)
 	case overflows > 0:
 		s.Why = fmt.Sprintf("%.0f pushes to full rings: spectators were conflated", overflows)
 	case r.opt.MaxCPU > 0 && s.CPU > r.opt.MaxCPU:

@@ -46,6 +46,8 @@ type run struct {
 	idleRSS   int64         // of the engines, before anybody came
 	steps     []report.Step // of a ramp
 	fullRSS   int64         // with everybody there, before anything was published
+
+	bytesPerRow float64 // of the table, at the end
 }
 
 // eventName is the id of an event.
@@ -211,6 +213,9 @@ func (r *run) grow(n int, over time.Duration) error {
 func (r *run) publish() error {
 	ctx, halt := context.WithCancel(r.ctx)
 	r.halt, r.published = halt, make(chan error, 1)
+	if r.opt.Ramp == rampRate { // also while warming up: what is behind then would still be so at the first step
+		r.publisher.SetRate(float64(r.opt.From))
+	}
 	go func() { r.published <- r.publisher.Run(ctx) }()
 	r.say.phase("warming up", r.plan.Warmup)
 	return pause(r.ctx, r.plan.Warmup)
@@ -266,28 +271,4 @@ func (r *run) finish() error {
 	siegePromises(r, t)
 	r.judge(t)
 	return nil
-}
-
-// archived waits until the table has everything that was published.
-func (r *run) archived(stopped time.Time) (time.Duration, error) {
-	sent := r.publisher.Sent()
-	for {
-		m, err := r.sampler.scrape(r.ctx)
-		if err != nil {
-			return 0, err
-		}
-		done := m.Sum("processor_archive_rows_total") + m.Sum("processor_archive_duplicates_total") +
-			m.Sum("processor_archive_conflicts_total") + m.Sum("processor_archive_lost_total")
-		took := time.Since(stopped)
-		if int64(done) >= sent || took > tailWithin+r.plan.Duration {
-			rows, err := r.site.Rows()
-			if err == nil && rows != sent {
-				r.out.Notes = append(r.out.Notes, fmt.Sprintf("the table has %d rows of %d records", rows, sent))
-			}
-			return took, err
-		}
-		if err := pause(r.ctx, 10*time.Millisecond); err != nil {
-			return 0, err
-		}
-	}
 }

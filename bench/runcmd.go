@@ -9,6 +9,7 @@ import (
 	"os"
 	"os/signal"
 	"runtime"
+	"slices"
 	"strconv"
 	"strings"
 	"syscall"
@@ -36,6 +37,8 @@ type runCmd struct {
 	P99        time.Duration `name:"p99" default:"250ms" help:"The objective of a ramp."`
 	MaxCPU     float64       `name:"max-cpu" help:"And how many cores the engine may use. 0: all."`
 
+	AgainstNone bool `help:"Beside each run make one with the archive off, by turns, all else the same, and say what the archive costs the live path."`
+
 	Peer string `enum:",nats,centrifuge,hub" default:"" help:"Measure another server in Pitwall's place: nats, centrifuge or hub (see bench/peers)."`
 
 	Target    string   `placeholder:"URL" help:"An installation that runs: ws://host:port/live. It needs the roster that --roster-csv writes."`
@@ -61,8 +64,8 @@ func (c *runCmd) Run() error {
 	if err := c.write(rep); err != nil {
 		return err
 	}
-	for i := range rep.Runs {
-		if x := &rep.Runs[i]; x.Counts.Violations()+x.Missing > 0 || len(x.Broken) > 0 {
+	for _, x := range slices.Concat(rep.Runs, rep.Without) {
+		if x.Counts.Violations()+x.Missing > 0 || len(x.Broken) > 0 {
 			return errors.New("promises to spectators were broken: see the report")
 		}
 	}
@@ -77,7 +80,7 @@ func (c *runCmd) measure(ctx context.Context, progress io.Writer) (*report.Repor
 	}
 	p := sc.plan
 	c.apply(&p)
-	if err := p.check(); err != nil {
+	if err := errors.Join(p.check(), c.checkAgainst(&p)); err != nil {
 		return nil, err
 	}
 	if c.RosterCSV != "" {
@@ -96,6 +99,13 @@ func (c *runCmd) measure(ctx context.Context, progress io.Writer) (*report.Repor
 			return nil, fmt.Errorf("run %s: %w", sc.name, err)
 		}
 		rep.Runs = append(rep.Runs, *r.out)
+		if c.AgainstNone {
+			other, err := r.withoutArchive()
+			if err != nil {
+				return nil, fmt.Errorf("run %s without the archive: %w", sc.name, err)
+			}
+			rep.Without = append(rep.Without, *other)
+		}
 		if c.Ramp != "" {
 			rep.Ramp, rep.Capacity = r.steps, r.capacity()
 		}

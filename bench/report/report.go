@@ -20,6 +20,7 @@ type Report struct {
 	Machine  Machine
 	Settings []Setting
 	Runs     []Run
+	Without  []Run  `json:",omitempty"` // the same load with the archive off, by turns with Runs
 	Ramp     []Step `json:",omitempty"`
 	Capacity string `json:",omitempty"` // of a ramp, in words
 }
@@ -148,6 +149,8 @@ func Figures() []Figure {
 		{"archive_rows_per_s", "/s", "rows written to the table", 1},
 		{"archive_lag_max_ms", "ms", "how far the archive was behind", -1},
 		{"archive_catch_up_ms", "ms", "from the last record to the last row", -1},
+		{"archive_bytes_per_row", "B", "of the table on disk, index included", -1},
+		{"postgres_us_per_row", "µs", "processor time of PostgreSQL per row", -1},
 		{"redis_cores", "cores", "processor time of Redis", 0},
 		{"postgres_cores", "cores", "of PostgreSQL", 0},
 		{"softirq_cores", "cores", "the kernel's own, most of it receiving what was written, which is counted for no process", 0},
@@ -168,9 +171,12 @@ func (r *Report) Median(key string) (v float64, ok bool) {
 }
 
 // Values are a figure's over the valid runs, or over all when none is.
-func (r *Report) Values(key string) (values []float64) {
-	anyValid := slices.ContainsFunc(r.Runs, func(x Run) bool { return x.Valid })
-	for _, x := range r.Runs {
+func (r *Report) Values(key string) []float64 { return figureOf(r.Runs, key) }
+
+// figureOf is Values of some runs.
+func figureOf(runs []Run, key string) (values []float64) {
+	anyValid := slices.ContainsFunc(runs, func(x Run) bool { return x.Valid })
+	for _, x := range runs {
 		if v, ok := x.Figures[key]; ok && (x.Valid || !anyValid) {
 			values = append(values, v)
 		}

@@ -29,6 +29,7 @@ func Text(w io.Writer, r *Report) {
 	for i := range r.Runs {
 		textRun(w, r, i)
 	}
+	textWithout(w, r)
 	textRamp(w, r)
 }
 

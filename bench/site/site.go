@@ -11,7 +11,6 @@ import (
 	"os/exec"
 	"path/filepath"
 	"slices"
-	"strconv"
 	"strings"
 	"syscall"
 	"time"
@@ -186,13 +185,18 @@ func (s *Site) database() []string {
 	return []string{"--data-dir=" + filepath.Join(s.Dir, "data")}
 }
 
-// Rows is how many positions the table of our own PostgreSQL has.
-func (s *Site) Rows() (int64, error) {
-	text, err := s.postgres.Query(s.postgres.URL("bench"), "SELECT count(*) FROM positions")
-	if err != nil {
-		return 0, fmt.Errorf("count the rows: %w", err)
+// Rows is how many positions the table of our own PostgreSQL has, and how many
+// bytes they take on disk, index included.
+func (s *Site) Rows() (rows, size int64, err error) {
+	text, err := s.postgres.Query(s.postgres.URL("bench"), `SELECT count(*) || ' ' || coalesce(
+		(SELECT sum(pg_total_relation_size(relid)) FROM pg_partition_tree('positions')), pg_total_relation_size('positions')) FROM positions`)
+	if err == nil {
+		_, err = fmt.Sscan(text, &rows, &size)
 	}
-	return strconv.ParseInt(text, 10, 64)
+	if err != nil {
+		return 0, 0, fmt.Errorf("count the rows: %w", err)
+	}
+	return rows, size, nil
 }
 
 // pitwall runs one of the program's short commands.
