@@ -458,3 +458,22 @@ func TestRetentionNamesTheDefaultPartition(t *testing.T) {
 	}
 	made(t, d, "2025-06") // an empty one is in nobody's way
 }
+
+// The newest rows of a device are looked for from the newest month backwards,
+// and in no month behind the one that has them, however many there are.
+func TestLastPositionsStopsAtTheNewestMonth(t *testing.T) {
+	d, _ := byMonth(t, Options{URL: testenv.NewDatabase(t), Logger: discard})
+	if _, err := d.MakePartitions(t.Context(), Months(instantOf(t, "2024-08"), 12)); err != nil {
+		t.Fatal(err)
+	}
+	for _, m := range Months(instantOf(t, "2024-08"), 10) {
+		insert(t, d, full("a", m.UnixMilli()))
+	}
+	plan := lastPlan(t, d, "a")
+	if n := strings.Count(plan, "(never executed)"); n != 20 {
+		t.Errorf("%d months of the two times thirteen were left out, want 20:\n%s", n, plan)
+	}
+	if strings.Contains(plan, "Sort") || strings.Contains(plan, "Merge Append") {
+		t.Errorf("months are looked at to be sorted:\n%s", plan)
+	}
+}
