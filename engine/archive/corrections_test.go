@@ -61,10 +61,15 @@ func (f *flaky) LastPositions(ctx context.Context, devices []string, tolerance t
 	return f.Database.LastPositions(ctx, devices, tolerance, fn)
 }
 
-func TestCorrections(t *testing.T) {
-	r := newRig(t, testenv.Redis(t).URL(), testenv.NewDatabase(t))
+func TestCorrections(t *testing.T) { onPostgres(t, testCorrections) }
+
+func testCorrections(t *testing.T, r *rig) {
 	pg := testenv.Postgres(t)
-	from := time.Now().Add(-time.Hour).UnixMilli()
+	begin := time.Now().Add(-time.Hour)
+	from := begin.UnixMilli()
+	if _, err := r.db.MakePartitions(t.Context(), db.Months(begin, 1)); err != nil && !errors.Is(err, db.ErrNotPartitioned) {
+		t.Fatal(err)
+	}
 	const devices = 2500 // more than one lookup
 	var batch []codec.Position
 	var names []string
