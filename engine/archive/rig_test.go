@@ -44,11 +44,7 @@ func everywhere(t *testing.T, fn func(t *testing.T, r *rig)) {
 	t.Run("redis-server, PostgreSQL", func(t *testing.T) {
 		fn(t, newRig(t, testenv.Redis(t).URL(), testenv.NewDatabase(t)))
 	})
-	t.Run("redis-server, PostgreSQL, partitions", func(t *testing.T) {
-		r := newRig(t, testenv.Redis(t).URL(), testenv.NewDatabase(t))
-		r.partition()
-		fn(t, r)
-	})
+	t.Run("redis-server, PostgreSQL, partitions", func(t *testing.T) { fn(t, newPartitionedRig(t)) })
 	t.Run("redis-server, SQLite", func(t *testing.T) { fn(t, newRig(t, testenv.Redis(t).URL(), "")) })
 	t.Run("embedded, SQLite", func(t *testing.T) {
 		fn(t, newRig(t, "redis://"+miniredis.RunT(t).Addr(), ""))
@@ -58,15 +54,19 @@ func everywhere(t *testing.T, fn func(t *testing.T, r *rig)) {
 // onPostgres runs fn with both kinds of table that PostgreSQL may have.
 func onPostgres(t *testing.T, fn func(t *testing.T, r *rig)) {
 	t.Helper()
-	for _, kind := range []string{"one table", "partitions"} {
-		t.Run(kind, func(t *testing.T) {
-			r := newRig(t, testenv.Redis(t).URL(), testenv.NewDatabase(t))
-			if kind == "partitions" {
-				r.partition()
-			}
-			fn(t, r)
-		})
+	t.Run("one table", func(t *testing.T) { fn(t, newRig(t, testenv.Redis(t).URL(), testenv.NewDatabase(t))) })
+	t.Run("partitions", func(t *testing.T) { fn(t, newPartitionedRig(t)) })
+}
+
+// newPartitionedRig has a table of partitions with the month of these days.
+func newPartitionedRig(t *testing.T) *rig {
+	t.Helper()
+	r := newRig(t, testenv.Redis(t).URL(), testenv.NewDatabase(t))
+	r.partition()
+	if _, err := r.db.MakePartitions(t.Context(), db.Months(time.Now().AddDate(0, 0, -1), 1)); err != nil {
+		t.Fatal(err)
 	}
+	return r
 }
 
 func newRig(t *testing.T, redisURL, pgURL string) *rig {
