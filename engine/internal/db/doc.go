@@ -15,10 +15,14 @@
 // are equal; attributes are compared, stored and given back as the text that
 // they came as.
 //
+// On PostgreSQL positions may consist of monthly partitions ([Partitions]), by
+// an operator's choice; nothing else of Database differs for that.
+//
 // Connections. PostgreSQL: a small pgxpool to DATABASE_URL, which works
 // through PgBouncer in transaction mode, since no statement is prepared and no
 // session state is left; and single connections to DATABASE_DIRECT_URL for
-// migrations (session advisory lock) and for each Listen. SQLite: the file
+// migrations (session advisory lock), for each Listen, and for turning the
+// table into partitions and detaching them. SQLite: the file
 // pitwall.db in write-ahead mode, one connection that writes and a few that
 // read. A commit is on disk when InsertPositions returns, on both.
 //
