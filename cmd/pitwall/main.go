@@ -3,9 +3,10 @@
 // Postgres.
 //
 // serve does that until SIGINT or SIGTERM; migrate brings the database up to
-// date; partition divides positions by month; roster import says which devices take part in which events; dead looks
-// after records that could not be written. Package engine does the work; here
-// are flags, environment and exit codes only.
+// date; partition divides positions by month; roster import says which devices
+// take part in which events; dead looks after records that could not be
+// written. Package engine does the work; here are flags, environment and exit
+// codes only.
 package main
 
 import (

@@ -51,9 +51,9 @@
 // # Goroutines
 //
 // Run has one per stream, and beside its own inserts one per further writer,
-// one that looks after lag, loss and idle consumers, and one after the months;
-// it returns when all have ended. Every reader holds one batch at most, so memory is bounded by the
-// batch; what waits, waits in Redis.
+// one that looks after lag, loss and idle consumers, and one that looks after
+// the months; it returns when all have ended. Every reader holds one batch at
+// most, so memory is bounded by the batch; what waits, waits in Redis.
 //
 // # Caveats
 //

@@ -127,9 +127,6 @@ func (p *partitions) make(ctx context.Context, months []time.Time) error {
 // fails with errExpired when one of them is too old by now: the batch is to be
 // sorted again.
 func (p *partitions) wanted(ctx context.Context, positions []codec.Position) error {
-	if p.table == nil || p.ahead == 0 {
-		return errors.New("ARCHIVE_PARTITION_AHEAD is 0: months are made by others")
-	}
 	oldest := p.oldest()
 	seen := map[time.Time]bool{}
 	var months []time.Time
@@ -141,6 +138,9 @@ func (p *partitions) wanted(ctx context.Context, positions []codec.Position) err
 			seen[m] = true
 			months = append(months, m)
 		}
+	}
+	if p.table == nil || p.ahead == 0 {
+		return errors.New("ARCHIVE_PARTITION_AHEAD is 0: months are made by others")
 	}
 	if err := p.make(ctx, months); err != nil {
 		return fmt.Errorf("for positions without a month: %w", err)

@@ -122,6 +122,12 @@ func TestRetention(t *testing.T) {
 // Positions may become too old while they wait for a database that is away:
 // their month, gone by then, is not made again for them.
 func TestExpiredWhileWaiting(t *testing.T) {
+	for _, ahead := range []int{2, 0} { // 0: months are others' business, expiry is not
+		t.Run(fmt.Sprint("ahead ", ahead), func(t *testing.T) { testExpiredWhileWaiting(t, ahead) })
+	}
+}
+
+func testExpiredWhileWaiting(t *testing.T, ahead int) {
 	r := newRig(t, testenv.Redis(t).URL(), testenv.NewDatabase(t))
 	r.partition()
 	var mu sync.Mutex
@@ -134,7 +140,7 @@ func TestExpiredWhileWaiting(t *testing.T) {
 		}
 		return nil
 	}}
-	a := r.archive(func(o *Options) { o.Store, o.Retention = store, 1 })
+	a := r.archive(func(o *Options) { o.Store, o.Retention, o.PartitionAhead = store, 1, ahead })
 	a.months.now = func() time.Time {
 		mu.Lock()
 		defer mu.Unlock()

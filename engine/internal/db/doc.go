@@ -22,9 +22,9 @@
 // through PgBouncer in transaction mode, since no statement is prepared and no
 // session state is left; and single connections to DATABASE_DIRECT_URL for
 // migrations (session advisory lock), for each Listen, and for turning the
-// table into partitions and detaching them. SQLite: the file
-// pitwall.db in write-ahead mode, one connection that writes and a few that
-// read. A commit is on disk when InsertPositions returns, on both.
+// table into partitions and detaching them. SQLite: the file pitwall.db in
+// write-ahead mode, one connection that writes and a few that read. A commit is
+// on disk when InsertPositions returns, on both.
 //
 // Goroutines: none of its own, but for those of pgxpool and database/sql,
 // which Close ends. All methods of a Database may be called from any number of

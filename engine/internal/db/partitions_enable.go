@@ -30,6 +30,9 @@ func enablePartitions(ctx context.Context, tx pgx.Tx) (bool, error) {
 	if _, err := tx.Exec(ctx, readably("LOCAL "), pgx.QueryExecModeSimpleProtocol); err != nil {
 		return false, err
 	}
+	if _, err := tx.Exec(ctx, "SELECT pg_advisory_xact_lock($1, $2)", partitionLock, lockMake); err != nil {
+		return false, err
+	}
 	switch as, err := layout(ctx, tx); {
 	case err != nil:
 		return false, err
@@ -38,18 +41,16 @@ func enablePartitions(ctx context.Context, tx pgx.Tx) (bool, error) {
 	case as != asTable:
 		return false, wantPartitions(ctx, tx)
 	}
+	if err := wantEmpty(ctx, tx); err != nil { // before anybody is made to wait
+		return false, err
+	}
 	if _, err := tx.Exec(ctx, "LOCK TABLE positions IN ACCESS EXCLUSIVE MODE"); err != nil {
 		return false, err
 	}
-	var filled bool
-	var lost *string
-	if err := tx.QueryRow(ctx, "SELECT EXISTS (SELECT FROM positions)").Scan(&filled); err != nil {
+	if err := wantEmpty(ctx, tx); err != nil {
 		return false, err
 	}
-	if filled {
-		return false, errors.New("it holds rows, and only an empty table is turned into partitions: " +
-			"set it aside under another name, which becomes the first partition (\"A table that holds rows\" in engine/archive/README.md says how)")
-	}
+	var lost *string
 	if err := tx.QueryRow(ctx, wouldBeLost).Scan(&lost); err != nil {
 		return false, err
 	}
@@ -58,6 +59,16 @@ func enablePartitions(ctx context.Context, tx pgx.Tx) (bool, error) {
 	}
 	_, err := tx.Exec(ctx, intoPartitions, pgx.QueryExecModeSimpleProtocol)
 	return err == nil, err
+}
+
+// wantEmpty fails when positions holds a row.
+func wantEmpty(ctx context.Context, q querier) error {
+	var filled bool
+	if err := q.QueryRow(ctx, "SELECT EXISTS (SELECT FROM positions)").Scan(&filled); err != nil || !filled {
+		return err
+	}
+	return errors.New("it holds rows, and only an empty table is turned into partitions: " +
+		"set it aside under another name, which becomes the first partition (\"A table that holds rows\" in engine/archive/README.md says how)")
 }
 
 // dependents names what stands in the way of replacing the table.

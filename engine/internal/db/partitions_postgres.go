@@ -127,8 +127,8 @@ func partitions(ctx context.Context, q querier) ([]partition, error) {
 	})
 }
 
-// partitionLock are the advisory locks under which partitions are made and
-// detached: a number that nobody else uses, and which of the two.
+// partitionLock are the advisory locks under which the table is partitioned and
+// months are made, and under which they are detached: a number that nobody else uses, and which of the two.
 const (
 	partitionLock = 0x70697477 // "pitw"
 	lockMake      = 1
