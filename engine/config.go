@@ -19,7 +19,7 @@ import (
 // beside serve need.
 type DatabaseConfig struct {
 	DatabaseURL       SecretURL `name:"database-url" env:"DATABASE_URL" placeholder:"URL" help:"PostgreSQL 13 or later. Unset: an embedded SQLite file."`
-	DatabaseDirectURL SecretURL `name:"database-direct-url" env:"DATABASE_DIRECT_URL" placeholder:"URL" help:"The same database past a pooler such as PgBouncer, for LISTEN and migrations. Unset: DATABASE_URL."`
+	DatabaseDirectURL SecretURL `name:"database-direct-url" env:"DATABASE_DIRECT_URL" placeholder:"URL" help:"The same database past a pooler such as PgBouncer, for LISTEN, migrations and detaching months. Unset: DATABASE_URL."`
 	DataDir           string    `name:"data-dir" env:"DATA_DIR" default:"data" help:"Folder of the embedded database."`
 	NotifyTriggers    bool      `name:"notify-triggers" env:"NOTIFY_TRIGGERS" default:"true" negatable:"" help:"Migrations put triggers on the roster tables, so that changes are seen at once."`
 }
@@ -88,6 +88,8 @@ type Config struct {
 	ArchiveReadyFaultMS    int    `name:"archive-ready-fault-ms" env:"ARCHIVE_READY_FAULT_MS" default:"30000" help:"How long the database may take nothing before /readyz says so, in ms. 0: for ever."`
 	ArchiveReadyLagMS      int    `name:"archive-ready-lag-ms" env:"ARCHIVE_READY_LAG_MS" default:"0" help:"How far behind the stream the table may be before /readyz says so, in ms. 0: any."`
 	ArchiveMinTS           string `name:"archive-min-ts" env:"ARCHIVE_MIN_TS" default:"2000-01-01T00:00:00Z" help:"Positions dated before this are refused."`
+	ArchivePartitionAhead  int    `name:"archive-partition-ahead" env:"ARCHIVE_PARTITION_AHEAD" default:"2" help:"Months that are made ahead where positions is partitioned (pitwall partition enable). 0: none is made, not even one that a position lacks."`
+	ArchiveRetentionMonths int    `name:"archive-retention-months" env:"ARCHIVE_RETENTION_MONTHS" default:"0" help:"Whole months kept before this one, where positions is partitioned. Older ones are detached and stay as tables of their own; positions older than that are not archived. Alike on all instances. 0: all are kept."`
 	DeadMaxLen             int    `name:"dead-maxlen" env:"DEAD_MAXLEN" default:"100000" help:"About how many dead letters a stream keeps; the oldest are thrown away, and a warning comes before."`
 
 	ephemeral bool // InstanceID was made up for this process
@@ -128,6 +130,8 @@ func (c *Config) Validate() error {
 		{"ARCHIVE_CLAIM_IDLE_MS", c.ArchiveClaimIdleMS, 10, 86400000},
 		{"ARCHIVE_READY_FAULT_MS", c.ArchiveReadyFaultMS, 0, 86400000},
 		{"ARCHIVE_READY_LAG_MS", c.ArchiveReadyLagMS, 0, 86400000},
+		{"ARCHIVE_PARTITION_AHEAD", c.ArchivePartitionAhead, 0, 60},
+		{"ARCHIVE_RETENTION_MONTHS", c.ArchiveRetentionMonths, 0, 1200},
 		{"DEAD_MAXLEN", c.DeadMaxLen, 1, 100000000},
 		{"SIMULATE", c.Simulate, 0, 100000},
 		{"AUTH_TIMEOUT_MS", c.AuthTimeoutMS, 10, 60000},

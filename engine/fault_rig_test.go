@@ -61,6 +61,16 @@ func newFaultSite(t *testing.T, devices int) *faultSite {
 	return s
 }
 
+// partition makes positions a table of monthly partitions, without a month as
+// yet.
+func (s *faultSite) partition() {
+	s.t.Helper()
+	c := engine.DatabaseConfig{DatabaseURL: engine.SecretURL(s.url)}
+	if err := engine.EnablePartitions(s.t.Context(), c, slog.New(slog.DiscardHandler), io.Discard); err != nil {
+		s.t.Fatal(err)
+	}
+}
+
 func faultDevice(n int) string { return fmt.Sprintf("d-%04d", n) }
 
 // sql runs statements on the site's database, past everything of ours.

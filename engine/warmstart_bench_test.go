@@ -82,7 +82,7 @@ func BenchmarkWarmStart(b *testing.B) {
 // until it is: what is read is the same.
 func warmTable(b *testing.B, rows int) (url string) {
 	url = testenv.NewDatabase(b)
-	c := engine.DatabaseConfig{DatabaseURL: url, NotifyTriggers: true}
+	c := engine.DatabaseConfig{DatabaseURL: engine.SecretURL(url), NotifyTriggers: true}
 	if err := engine.MigrateUp(b.Context(), c, slog.New(slog.DiscardHandler), io.Discard); err != nil {
 		b.Fatal(err)
 	}

@@ -34,7 +34,7 @@ func parse(t *testing.T, args ...string) (out string, err error) {
 }
 
 func TestHelp(t *testing.T) {
-	for _, args := range [][]string{{"--help"}, {"serve", "--help"}, {"config", "--help"}, {"migrate", "--help"}, {"roster", "import", "--help"}, {"dead", "replay", "--help"}, {"token", "create", "--help"}, {"token", "revoke", "--help"}} {
+	for _, args := range [][]string{{"--help"}, {"serve", "--help"}, {"config", "--help"}, {"migrate", "--help"}, {"partition", "ensure", "--help"}, {"roster", "import", "--help"}, {"dead", "replay", "--help"}, {"token", "create", "--help"}, {"token", "revoke", "--help"}} {
 		name := strings.Join(append([]string{"help"}, args[:len(args)-1]...), "-")
 		t.Run(name, func(t *testing.T) {
 			got, err := parse(t, args...)
@@ -80,6 +80,8 @@ func TestWrongValuesNameTheSetting(t *testing.T) {
 		{"no time to read back", "--live-warm-window-ms=0", []string{"LIVE_WARM_WINDOW_MS", "1 to"}},
 		{"a time that is none", "--archive-min-ts=yesterday", []string{"ARCHIVE_MIN_TS", "yesterday", "RFC 3339"}},
 		{"no interval at all", "--archive-claim-interval-ms=0", []string{"ARCHIVE_CLAIM_INTERVAL_MS", "0", "10 to 3600000"}},
+		{"months of which there cannot be so many", "--archive-partition-ahead=61", []string{"ARCHIVE_PARTITION_AHEAD", "61", "0 to 60"}},
+		{"a retention below none", "--archive-retention-months=-1", []string{"ARCHIVE_RETENTION_MONTHS", "-1", "0 to 1200"}},
 		{"text where a number belongs", "--live-ring-slots=many", []string{"live-ring-slots", "many"}},
 	} {
 		t.Run(c.name, func(t *testing.T) {

@@ -22,6 +22,7 @@ type reader struct {
 	batch  *batch
 	write  *writer
 	watch  *watch
+	months *partitions
 	meters *meters
 
 	first, more []redis.Entry // lent to reads, by turns
@@ -47,6 +48,7 @@ func newReader(a *Archive, stream string, w *watch, log *slog.Logger) *reader {
 		batch:  newBatch(stream, a.opt.Limits, a.opt.Writers),
 		write:  newWriter(a, stream, log),
 		watch:  w,
+		months: a.months,
 		meters: &a.meters,
 		fault:  pace.Quiet{Every: pace.FaultEvery},
 		loss:   pace.Quiet{Every: pace.FaultEvery},
@@ -228,7 +230,7 @@ func (r *reader) process(flush context.Context, entries []redis.Entry) error {
 	for len(entries) > 0 {
 		part := entries[:min(len(entries), r.opt.BatchSize)]
 		entries = entries[len(part):]
-		r.batch.fill(part)
+		r.batch.fill(part, r.months.oldest())
 		r.lost(r.batch.lost)
 		if err := r.write.all(flush, r.batch); err != nil {
 			return err

@@ -119,6 +119,21 @@ func (p *postgres) checkVersion(ctx context.Context) error {
 	return nil
 }
 
+// withDirect runs fn with a connection of its own to DATABASE_DIRECT_URL.
+func (p *postgres) withDirect(ctx context.Context, fn func(*pgx.Conn) error) error {
+	conn, err := pgx.ConnectConfig(ctx, p.direct.Copy())
+	if err != nil {
+		return fmt.Errorf("connect: %w", err)
+	}
+	defer func() {
+		// A goodbye, unless the server does not take it at once.
+		bye, cancel := context.WithTimeout(context.WithoutCancel(ctx), time.Second)
+		defer cancel()
+		conn.Close(bye)
+	}()
+	return fn(conn)
+}
+
 func (p *postgres) Kind() string { return "postgres" }
 
 func (p *postgres) Ping(ctx context.Context) error {
