@@ -4,8 +4,9 @@
 //
 // serve does that until SIGINT or SIGTERM; migrate brings the database up to
 // date; roster import says which devices take part in which events; dead looks
-// after records that could not be written. Package engine does the work; here
-// are flags, environment and exit codes only.
+// after records that could not be written; token makes share links and revokes
+// tokens. Package engine does the work; here are flags, environment and exit
+// codes only.
 package main
 
 import (
