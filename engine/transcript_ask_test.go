@@ -12,8 +12,6 @@ import (
 	"strings"
 	"syscall"
 	"time"
-
-	"pitwall/engine/servers"
 )
 
 // expect holds when what ask returns is like the step's result lines, word
@@ -106,17 +104,17 @@ func (r *teller) askRedis(st *step, rest string) error {
 		addr = r.server.engine.RedisAddr()
 	}
 	if r.redis == nil {
-		if r.redis, err = servers.Dial(addr); err != nil {
+		if r.redis, err = dialRedis(addr); err != nil {
 			return err
 		}
 	}
 	if !slices.Contains(changing, args[0]) {
 		return r.expect(st, func() ([]string, error) {
-			reply, err := r.redis.Do(args...)
+			reply, err := r.redis.do(args)
 			return replyLines(reply), err
 		})
 	}
-	reply, err := r.redis.Do(args...)
+	reply, err := r.redis.do(args)
 	if err != nil {
 		return err
 	}
@@ -129,7 +127,7 @@ func (r *teller) askRedis(st *step, rest string) error {
 // hangUp closes the connection to Redis.
 func (r *teller) hangUp() {
 	if r.redis != nil {
-		r.redis.Close()
+		_ = r.redis.conn.Close() // nothing is under way
 		r.redis = nil
 	}
 }

@@ -8,8 +8,6 @@ import (
 	"slices"
 	"strings"
 	"time"
-
-	"pitwall/engine/servers"
 )
 
 // teller runs one story.
@@ -23,7 +21,7 @@ type teller struct {
 	http     string   // addresses of the last that ran
 	ops      string
 	clients  map[string]*client
-	redis    *servers.Conn
+	redis    *redisConn
 	platform *platform // nil until a story speaks of it
 	added    int       // records added to streams since the engine started
 }
