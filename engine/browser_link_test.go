@@ -32,7 +32,7 @@ func TestShareLinkInABrowser(t *testing.T) {
 	if err := engine.RevokeToken(t.Context(), cfg.DatabaseConfig, id, time.Hour, discardLog(), &out); err != nil {
 		t.Fatal(err)
 	}
-	see(tab, t, "the end of the link", "pitwall.connection !== 'live'")
+	see(tab, t, "the end of the link, and no dots", "pitwall.connection === 'refused' && "+messageJS+".includes('has ended') && pitwall.devices === 0")
 }
 
 func discardLog() *slog.Logger { return slog.New(slog.DiscardHandler) }

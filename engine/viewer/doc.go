@@ -18,6 +18,10 @@
 // The fragment names the event, #<event>, or a share link's event and token,
 // #event=…&token=…, which the page offers as a subprotocol when it connects.
 //
+// Browsers keep to themselves why a handshake failed, so the page then asks
+// /live by a plain GET: 429 and 5xx are taken at their word, any other answer
+// says that the server is there and full, or wants a link or a sign-in.
+//
 // # Goroutines
 //
 // None. Handler is safe for concurrent use; Source.Events is called by many

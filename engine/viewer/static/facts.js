@@ -43,7 +43,7 @@ export function facts(d) {
 
 function percent(value) {
   const number = value?.__bigint ?? value;
-  return Number.isFinite(Number.parseFloat(number)) && !Number.isNaN(Number(number)) ? clip(`${number} %`) : plain(value);
+  return typeof number !== 'boolean' && number !== '' && Number.isFinite(Number(number)) ? clip(`${number} %`) : plain(value);
 }
 
 // plain writes any value that an attribute may have: a number, a string, a

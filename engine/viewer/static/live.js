@@ -211,7 +211,9 @@ export class Live {
       return; // nobody is there
     }
     if (this.socket || this.attempts !== attempt) return; // it goes on already
-    const why = this.expired ? ENDED : answer.status === 429 ? FULL : answer.status >= 500 ? UNREADY : NOT_LET_IN;
+    let why = this.expired ? ENDED : NOT_LET_IN;
+    if (answer.status === 429) why = FULL;
+    else if (answer.status >= 500) why = UNREADY;
     const least = Number(answer.headers.get('retry-after')) * 1000 || 0;
     this.retry(why, Math.min(least, LONGEST_BUSY_WAIT_MS) + backOff(attempt - 1, BUSY_WAIT_MS, LONGEST_BUSY_WAIT_MS));
   }
