@@ -128,10 +128,6 @@ func (e *Engine) RedisAddr() string {
 	return e.embedded.Addr()
 }
 
-// InstanceID is the name of this process. It may be read once the engine is
-// ready.
-func (e *Engine) InstanceID() string { return e.cfg.InstanceID }
-
 func (e *Engine) setState(s string) {
 	e.mu.Lock()
 	defer e.mu.Unlock()

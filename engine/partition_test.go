@@ -17,7 +17,7 @@ import (
 
 // The commands on partitions, in the order in which an operator gives them.
 func TestPartitionCommands(t *testing.T) {
-	pg := engine.DatabaseConfig{DatabaseURL: testenv.NewDatabase(t), NotifyTriggers: true}
+	pg := engine.DatabaseConfig{DatabaseURL: engine.SecretURL(testenv.NewDatabase(t)), NotifyTriggers: true}
 	embedded := engine.DatabaseConfig{DataDir: filepath.Join(t.TempDir(), "data")}
 	june := time.Date(2026, time.June, 30, 23, 0, 0, 0, time.UTC)
 	type command func(context.Context, engine.DatabaseConfig, *slog.Logger, io.Writer) error
