@@ -128,7 +128,9 @@ func (w *worker) patch(x *patch) {
 	p.bodies.reset()
 	if len(x.gone) > 0 {
 		p.seq++
-		p.noteGone(x.gone)
+		for _, id := range x.gone { // for those who lag: they left, and may come back
+			p.noteMove(id, rosterChange{seq: p.seq, added: true, removed: true})
+		}
 		w.announce(p, p.topic.frames.AppendRosterFrame(nil, x.gone, x.gone))
 	}
 	since := p.seq
@@ -144,18 +146,6 @@ func (w *worker) patch(x *patch) {
 	if p.watchers > 0 {
 		w.alarms.stop(&p.alarm)
 		w.seal(p, w.now)
-	}
-}
-
-// noteGone remembers for those who lag that devices left the map and may come
-// back.
-func (p *part) noteGone(ids []string) {
-	p.rostered = p.seq
-	if p.roster == nil {
-		p.roster = make(map[string]rosterChange)
-	}
-	for _, id := range ids {
-		p.roster[id] = rosterChange{seq: p.seq, added: true, removed: true}
 	}
 }
 
