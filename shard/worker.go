@@ -123,7 +123,7 @@ func (w *worker) turn(b *Batch) int64 {
 		next = min(next, a.round.due)
 	}
 	w.pass(next)
-	if w.todo != nil || w.taking.left() {
+	if w.todo != nil || w.taking.left() || len(w.rounds) > 0 {
 		return w.now
 	}
 	return next
