@@ -132,9 +132,14 @@ func (b *bodies) keep(k bodyKey, ch *Chunk) {
 // changes returns live frames with the position at the last seal of each device
 // that changed after since; nil when there is none.
 func (w *worker) changes(p *part, s shape, since uint64) *Chunk {
-	ch := w.body(p, bodyKey{since, form(s)})
+	k := bodyKey{since, form(s)}
+	ch := w.body(p, k)
 	if ch.records == 0 {
 		return nil
+	}
+	if ch.sealed != w.now { // encoded for an earlier tick: it is as true now
+		ch = &Chunk{body: ch.body, part: p, since: ch.since, records: ch.records, sealed: w.now}
+		p.bodies.keep(k, ch)
 	}
 	return ch
 }

@@ -133,6 +133,8 @@ func (w *world) step() {
 		w.stretch()
 	case n < 86:
 		w.rest()
+	case n < 87: // the writer finds what is queued too old
+		c.conn.Lag()
 	default:
 		c.read()
 	}

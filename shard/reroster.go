@@ -66,7 +66,7 @@ func (w *worker) announce(p *part, frame []byte) {
 		}
 	}
 	w.schedule(p)
-	ch := &Chunk{body: frame, part: p, since: p.seq - 1}
+	ch := &Chunk{body: frame, part: p, since: p.seq - 1, sealed: w.now}
 	for _, k := range p.classes {
 		if k != nil {
 			w.begin(&k.audience, round{chunk: ch, due: never})

@@ -65,7 +65,7 @@ func (w *worker) seal(p *part, due int64) {
 		if ch == nil {
 			continue
 		}
-		ch.part, ch.since, ch.arrival = p, since, arrival
+		ch.part, ch.since, ch.arrival, ch.sealed = p, since, arrival, w.now
 		w.count.chunks++
 		w.count.bytes += uint64(len(ch.body))
 		w.start(p, s, round{part: p, chunk: ch, due: due, instant: instant})
