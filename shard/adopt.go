@@ -21,7 +21,7 @@ type takeover struct {
 func (t *takeover) left() bool { return t.next < len(t.pieces) }
 
 // movePushes is what a device that joins or leaves a topic costs, in pushes.
-const movePushes = 8
+const movePushes = 16
 
 // pieceDevices is how many joins and leaves a piece has at most: a slice.
 func (c *Core) pieceDevices() int { return max(1, c.slice/movePushes) }

@@ -29,6 +29,7 @@ const (
 type bodies struct {
 	subscribed [2]*Chunk // formSnapshot and formDeflatedSnapshot
 	byKey      map[bodyKey]*Chunk
+	each       int // bytes of a position in the last one: the next one's first guess
 }
 
 // maxBodies bounds the cache of a part that is never sealed.
@@ -41,13 +42,14 @@ func (b *bodies) reset() {
 	}
 }
 
-// firstSince returns the node that changed first after update since.
-func (p *part) firstSince(since uint64) *node {
-	var first *node
+// firstSince returns the node that changed first after update since, and how
+// many did.
+func (p *part) firstSince(since uint64) (first *node, changed int) {
 	for n := p.last; n != nil && n.seq > since; n = n.prev {
 		first = n
+		changed++
 	}
-	return first
+	return first, changed
 }
 
 // sealedBody returns n's body as it was at the last seal, if that came after
@@ -86,7 +88,8 @@ func (w *worker) body(p *part, k bodyKey) *Chunk {
 func (w *worker) encode(p *part, k bodyKey) *Chunk {
 	w.count.built++
 	ch := &Chunk{part: p, since: k.since}
-	t, buf := p.topic.frames, []byte(nil)
+	first, changed := p.firstSince(k.since)
+	t, buf := p.topic.frames, make([]byte, 0, changed*p.bodies.each+64)
 	mark := 0
 	switch k.form {
 	case formBatch:
@@ -94,7 +97,7 @@ func (w *worker) encode(p *part, k bodyKey) *Chunk {
 	case formSnapshot, formLagged:
 		buf = append(buf, `"positions":[`...)
 	}
-	for n := p.firstSince(k.since); n != nil; n = n.next {
+	for n := first; n != nil; n = n.next {
 		b := n.sealedBody(k.since)
 		if b == nil || k.form != formSnapshot && n.seq == n.fixed {
 			continue // a correction goes back in time, and has been told
@@ -119,6 +122,9 @@ func (w *worker) encode(p *part, k bodyKey) *Chunk {
 		buf = append(buf, "]}"...)
 	}
 	ch.body = buf
+	if ch.records > 0 {
+		p.bodies.each = len(buf)/int(ch.records) + 1
+	}
 	return ch
 }
 

@@ -153,7 +153,7 @@ func (w *worker) patch(x *patch) {
 // was a correction.
 func (w *worker) corrected(p *part, since uint64) *Chunk {
 	body := &Chunk{since: since, body: []byte(`"positions":[`)}
-	for n := p.firstSince(since); n != nil; n = n.next {
+	for n, _ := p.firstSince(since); n != nil; n = n.next {
 		if n.fixed != n.seq {
 			continue
 		}

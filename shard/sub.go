@@ -69,7 +69,7 @@ func (w *worker) subscribe(o *op) {
 func (w *worker) enterLive(s *sub) {
 	p, sh := s.part, s.conn.shape
 	if text := sh.text(); !p.wants(text) && p.seq > p.sealed {
-		for n := p.firstSince(p.sealed); n != nil; n = n.next {
+		for n, _ := p.firstSince(p.sealed); n != nil; n = n.next {
 			w.open(p, text).add(p.topic.frames, text, n.dev.val.buf)
 		}
 	}
