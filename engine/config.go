@@ -63,6 +63,7 @@ type Config struct {
 	FutureToleranceMS int `name:"live-future-tolerance-ms" env:"LIVE_FUTURE_TOLERANCE_MS" default:"5000" help:"How far a device's clock may run ahead, in ms, before its positions are sent under their arrival time."`
 	RingBytes         int `name:"live-ring-bytes" env:"LIVE_RING_BYTES" default:"262144" help:"Unsent bytes at which a connection counts as slow."`
 	RingSlots         int `name:"live-ring-slots" env:"LIVE_RING_SLOTS" default:"1024" help:"Unsent chunks at which a connection counts as slow."`
+	RingMaxAgeMS      int `name:"live-ring-max-age-ms" env:"LIVE_RING_MAX_AGE_MS" default:"2000" help:"How long what is sent may wait for a full socket, beyond the flush window, before the connection counts as slow, in ms. 0: until its ring is full."`
 	NotsentLowat      int `name:"live-notsent-lowat" env:"LIVE_NOTSENT_LOWAT" default:"16384" help:"Bytes the kernel may hold unsent per connection (TCP_NOTSENT_LOWAT). 0: its default."`
 	WriteTimeoutMS    int `name:"live-write-timeout-ms" env:"LIVE_WRITE_TIMEOUT_MS" default:"60000" help:"A connection whose socket takes nothing for so long is closed, in ms."`
 	HeartbeatMS       int `name:"live-heartbeat-ms" env:"LIVE_HEARTBEAT_MS" default:"25000" help:"Time between pings, in ms. Two without an answer close the connection."`
@@ -111,6 +112,7 @@ func (c *Config) Validate() error {
 		{"LIVE_FUTURE_TOLERANCE_MS", c.FutureToleranceMS, 0, 86400000},
 		{"LIVE_RING_BYTES", c.RingBytes, 1024, 1 << 30},
 		{"LIVE_RING_SLOTS", c.RingSlots, 2, 65536},
+		{"LIVE_RING_MAX_AGE_MS", c.RingMaxAgeMS, 0, 600000},
 		{"LIVE_NOTSENT_LOWAT", c.NotsentLowat, 0, 1 << 30},
 		{"LIVE_WRITE_TIMEOUT_MS", c.WriteTimeoutMS, 100, 3600000},
 		{"LIVE_HEARTBEAT_MS", c.HeartbeatMS, 100, 3600000},

@@ -17,7 +17,7 @@ func (e *Engine) startServer(ctx context.Context) error {
 		Access: e.gate, Reauth: e.reauth(), Limits: e.cfg.liveLimits(),
 		Origins: trimmed(e.cfg.AllowedOrigins), MaxConnections: e.cfg.MaxConnections, MaxSubscriptions: e.cfg.MaxSubscriptions,
 		MaxMessageBytes: e.cfg.MaxMessageBytes, RequestRate: float64(e.cfg.RequestRate), RequestBurst: float64(e.cfg.RequestBurst),
-		Heartbeat: ms(e.cfg.HeartbeatMS), WriteTimeout: ms(e.cfg.WriteTimeoutMS), NotsentLowat: e.cfg.NotsentLowat, WindowMax: ms(e.cfg.FlushMaxMS),
+		Heartbeat: ms(e.cfg.HeartbeatMS), WriteTimeout: ms(e.cfg.WriteTimeoutMS), RingMaxAge: ms(e.cfg.RingMaxAgeMS), NotsentLowat: e.cfg.NotsentLowat, WindowMax: ms(e.cfg.FlushMaxMS),
 	}); err != nil {
 		return err
 	}

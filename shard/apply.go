@@ -86,11 +86,14 @@ func (w *worker) change(n *node, old *value, arrival int64) {
 // meet makes the record of a device that was not heard of so far.
 func (w *worker) meet(id string) *device {
 	d := &device{id: cloneString(id)}
-	for _, t := range w.snap.Topics(id) {
-		t.parts[w.id].join(d)
+	topics := w.snap.Topics(id)
+	for _, t := range topics {
+		if p := t.parts[w.id]; !w.awaits(p, id) {
+			p.join(d)
+		}
 	}
 	w.devices[d.id] = d
-	if len(d.nodes) == 0 {
+	if len(topics) == 0 {
 		w.abandon(d)
 	}
 	return d
@@ -108,17 +111,4 @@ func (w *worker) abandon(d *device) {
 		w.values.release(gone.val)
 	}
 	w.stats.orphanDevices.Store(int64(w.orphans.n))
-}
-
-// adopt takes over the differences of a new snapshot, if there is one, in
-// this order for each topic: the roster frame, then the last value of the
-// devices that joined.
-func (w *worker) adopt(s *Snapshot) {
-	if s == w.snap {
-		return
-	}
-	w.snap = s
-	for i := range s.changes[w.id] {
-		w.reroster(&s.changes[w.id][i])
-	}
 }

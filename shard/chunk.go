@@ -24,6 +24,7 @@ type Chunk struct {
 	// arrival is the time the oldest position in it reached Redis, in ms
 	// since the Unix epoch; 0 when there is none to measure.
 	arrival int64
+	sealed  int64  // when it was made for those it is pushed to, ns of the core's clock; 0 for no live chunk
 	records uint32 // positions in it
 	kind    chunkKind
 	// deflated marks a body that is the compressed end of a snapshot frame.
@@ -65,6 +66,10 @@ func (c *Chunk) Records() int { return int(c.records) }
 // Arrival is when the oldest position in the chunk reached Redis, in ms since
 // the Unix epoch, or 0 for chunks whose age says nothing.
 func (c *Chunk) Arrival() int64 { return c.arrival }
+
+// Sealed is when a live chunk was made, in ns of the core's clock; 0 for every
+// other chunk, whose age is no reason to drop it.
+func (c *Chunk) Sealed() int64 { return c.sealed }
 
 // Live reports whether the chunk is part of the live flow.
 func (c *Chunk) Live() bool { return c.kind == chunkLive }

@@ -21,6 +21,7 @@ const (
 	formLagged           = formSnapshot + 2 // without corrections, which are told as such
 	formDeflatedLagged   = formSnapshot + 3 // the same, compressed
 	formRoster           = formSnapshot + 4 // a roster frame, up to now
+	formSealedRoster     = formSnapshot + 5 // the same, up to the last seal
 )
 
 // bodies are the states that were encoded since the last seal, so that each is
@@ -28,6 +29,7 @@ const (
 type bodies struct {
 	subscribed [2]*Chunk // formSnapshot and formDeflatedSnapshot
 	byKey      map[bodyKey]*Chunk
+	each       int // bytes of a position in the last one: the next one's first guess
 }
 
 // maxBodies bounds the cache of a part that is never sealed.
@@ -40,13 +42,14 @@ func (b *bodies) reset() {
 	}
 }
 
-// firstSince returns the node that changed first after update since.
-func (p *part) firstSince(since uint64) *node {
-	var first *node
+// firstSince returns the node that changed first after update since, and how
+// many did.
+func (p *part) firstSince(since uint64) (first *node, changed int) {
 	for n := p.last; n != nil && n.seq > since; n = n.prev {
 		first = n
+		changed++
 	}
-	return first
+	return first, changed
 }
 
 // sealedBody returns n's body as it was at the last seal, if that came after
@@ -85,7 +88,8 @@ func (w *worker) body(p *part, k bodyKey) *Chunk {
 func (w *worker) encode(p *part, k bodyKey) *Chunk {
 	w.count.built++
 	ch := &Chunk{part: p, since: k.since}
-	t, buf := p.topic.frames, []byte(nil)
+	first, changed := p.firstSince(k.since)
+	t, buf := p.topic.frames, make([]byte, 0, changed*p.bodies.each+64)
 	mark := 0
 	switch k.form {
 	case formBatch:
@@ -93,7 +97,7 @@ func (w *worker) encode(p *part, k bodyKey) *Chunk {
 	case formSnapshot, formLagged:
 		buf = append(buf, `"positions":[`...)
 	}
-	for n := p.firstSince(k.since); n != nil; n = n.next {
+	for n := first; n != nil; n = n.next {
 		b := n.sealedBody(k.since)
 		if b == nil || k.form != formSnapshot && n.seq == n.fixed {
 			continue // a correction goes back in time, and has been told
@@ -118,6 +122,9 @@ func (w *worker) encode(p *part, k bodyKey) *Chunk {
 		buf = append(buf, "]}"...)
 	}
 	ch.body = buf
+	if ch.records > 0 {
+		p.bodies.each = len(buf)/int(ch.records) + 1
+	}
 	return ch
 }
 
@@ -131,9 +138,14 @@ func (b *bodies) keep(k bodyKey, ch *Chunk) {
 // changes returns live frames with the position at the last seal of each device
 // that changed after since; nil when there is none.
 func (w *worker) changes(p *part, s shape, since uint64) *Chunk {
-	ch := w.body(p, bodyKey{since, form(s)})
+	k := bodyKey{since, form(s)}
+	ch := w.body(p, k)
 	if ch.records == 0 {
 		return nil
+	}
+	if ch.sealed != w.now { // encoded for an earlier tick: it is as true now
+		ch = &Chunk{body: ch.body, part: p, since: ch.since, records: ch.records, sealed: w.now}
+		p.bodies.keep(k, ch)
 	}
 	return ch
 }

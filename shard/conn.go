@@ -12,7 +12,7 @@ const (
 // The flow of a connection.
 const (
 	flowOpen   = iota
-	flowLagged // its queue was full: shards push nothing live until it is recovered
+	flowLagged // its queue was full or too old: shards push nothing live until it is recovered
 	flowClosed // gone: whatever is pushed vanishes
 )
 
@@ -68,7 +68,7 @@ func (c *Conn) offer(ch *Chunk) (taken bool) {
 		return false
 	}
 	if c.Full() {
-		c.flow.CompareAndSwap(flowOpen, flowLagged)
+		c.Lag()
 		return false
 	}
 	c.admit(ch)
@@ -117,10 +117,15 @@ func (c *Conn) Close() { c.flow.Store(flowClosed) }
 // Closed reports whether Close was called.
 func (c *Conn) Closed() bool { return c.flow.Load() == flowClosed }
 
-// Lagged reports whether the queue was full since the last Recover. The
+// Lagged reports whether the queue was full, or too old, since the last Recover. The
 // writer then drops what may be dropped (see Losses), finishes the frame begun
 // and calls Recover.
 func (c *Conn) Lagged() bool { return c.flow.Load() == flowLagged }
+
+// Lag marks the connection as lagged, as a full queue does. Its writer calls it
+// when what stands in front of the queue has become too old to be shown. False:
+// it was lagged already, or is closed.
+func (c *Conn) Lag() bool { return c.flow.CompareAndSwap(flowOpen, flowLagged) }
 
 // Queued returns the number of chunks and bytes that are not written yet.
 func (c *Conn) Queued() (chunks, bytes int) {

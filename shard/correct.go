@@ -128,7 +128,9 @@ func (w *worker) patch(x *patch) {
 	p.bodies.reset()
 	if len(x.gone) > 0 {
 		p.seq++
-		p.noteGone(x.gone)
+		for _, id := range x.gone { // for those who lag: they left, and may come back
+			p.noteMove(id, rosterChange{seq: p.seq, added: true, removed: true})
+		}
 		w.announce(p, p.topic.frames.AppendRosterFrame(nil, x.gone, x.gone))
 	}
 	since := p.seq
@@ -147,23 +149,11 @@ func (w *worker) patch(x *patch) {
 	}
 }
 
-// noteGone remembers for those who lag that devices left the map and may come
-// back.
-func (p *part) noteGone(ids []string) {
-	p.rostered = p.seq
-	if p.roster == nil {
-		p.roster = make(map[string]rosterChange)
-	}
-	for _, id := range ids {
-		p.roster[id] = rosterChange{seq: p.seq, added: true, removed: true}
-	}
-}
-
 // corrected returns a snapshot of the devices whose last change after since
 // was a correction.
 func (w *worker) corrected(p *part, since uint64) *Chunk {
 	body := &Chunk{since: since, body: []byte(`"positions":[`)}
-	for n := p.firstSince(since); n != nil; n = n.next {
+	for n, _ := p.firstSince(since); n != nil; n = n.next {
 		if n.fixed != n.seq {
 			continue
 		}

@@ -148,7 +148,7 @@ func (w *worker) deflateFrames(z, ch *Chunk) bool {
 	if len(z.body) == len(ch.body) {
 		return false
 	}
-	z.part, z.since, z.arrival, z.records = ch.part, ch.since, ch.arrival, ch.records
+	z.part, z.since, z.arrival, z.records, z.sealed = ch.part, ch.since, ch.arrival, ch.records, ch.sealed
 	w.countDeflated(len(ch.body), len(z.body))
 	return true
 }

@@ -39,7 +39,7 @@
 // connections than a slice (audience.go) is spread over turns, so that an event
 // with 100,000 subscribers delays nobody else's by more than a fraction of a
 // millisecond; a command about a subscription that has still to be pushed to
-// does so first. Everything sent is the state of a topic's part at its last
+// does so first. A new map is taken over in slices as well (adopt.go). Everything sent is the state of a topic's part at its last
 // seal, whoever gets it.
 //
 // # What holds

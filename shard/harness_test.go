@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"strings"
 	"testing"
 	"time"
 
@@ -70,6 +71,13 @@ func (r *rig) turn(i int) {
 // roster puts a map in force: event -> devices. Events may be empty.
 func (r *rig) roster(m map[string][]string) {
 	r.t.Helper()
+	r.swap(m)
+	r.settle()
+}
+
+// swap does the same and leaves taking it over to the turns to come.
+func (r *rig) swap(m map[string][]string) {
+	r.t.Helper()
 	var ro Roster
 	for e, ds := range m {
 		ro.Events = append(ro.Events, e)
@@ -84,7 +92,16 @@ func (r *rig) roster(m map[string][]string) {
 	if err := r.core.Swap(ctx, ro); err == nil {
 		r.t.Fatal("Swap did not wait for the shards")
 	}
-	r.settle()
+}
+
+// swapped reports whether every shard has taken the last map over.
+func (r *rig) swapped() bool {
+	select {
+	case <-r.core.swapping:
+		return true
+	default:
+		return false
+	}
 }
 
 // send delivers one position to its shard; it is not taken in before a turn.
@@ -215,12 +232,16 @@ type screen struct {
 	ever  map[string]map[string]bool  // topic -> device@ts that was ever shown
 	parts map[string]int              // topic -> parts of the subscribe snapshot seen
 	comes map[string]bool             // topic and device that a roster frame has announced, not shown since
-	log   []string
-	all   []frame
+	gone  map[string]bool             // topic and device that the last roster frame with it has removed
+
+	ghosts map[string][]string // topic -> device@ts shown after it had left
+	log    []string
+	all    []frame
 }
 
 func newScreen(t testing.TB) *screen {
-	return &screen{t: t, seen: map[string]map[string]int64{}, ever: map[string]map[string]bool{}, parts: map[string]int{}, comes: map[string]bool{}}
+	return &screen{t: t, seen: map[string]map[string]int64{}, ever: map[string]map[string]bool{}, parts: map[string]int{},
+		comes: map[string]bool{}, gone: map[string]bool{}, ghosts: map[string][]string{}}
 }
 
 func (s *screen) frame(b []byte) {
@@ -260,13 +281,20 @@ func (s *screen) frame(b []byte) {
 	case "roster":
 		for _, d := range f.Removed {
 			delete(s.seen[f.Topic], d)
+			s.gone[f.Topic+" "+d] = true
 		}
 		for _, d := range f.Added {
 			s.comes[f.Topic+" "+d] = true
+			delete(s.gone, f.Topic+" "+d)
 		}
 		s.log = append(s.log, fmt.Sprintf("%s roster +%v -%v", f.Topic, f.Added, f.Removed))
 	case "unsubscribed":
 		delete(s.seen, f.Topic)
+		for name := range s.gone {
+			if strings.HasPrefix(name, f.Topic+" ") {
+				delete(s.gone, name)
+			}
+		}
 		s.log = append(s.log, f.Topic+" unsubscribed")
 	default:
 		s.t.Fatalf("unexpected frame %q", b[head:])
@@ -275,7 +303,7 @@ func (s *screen) frame(b []byte) {
 
 // position checks the order rule: never older, and in the live flow never the
 // same twice, unless the device has joined: a lagged screen may have missed
-// that it had left.
+// that it had left. It notes what is shown of devices that have left.
 func (s *screen) position(topic, device string, ts int64, strict bool) {
 	s.t.Helper()
 	m := s.seen[topic]
@@ -285,6 +313,9 @@ func (s *screen) position(topic, device string, ts int64, strict bool) {
 	}
 	s.ever[topic][fmt.Sprintf("%s@%d", device, ts)] = true
 	name := topic + " " + device
+	if s.gone[name] {
+		s.ghosts[topic] = append(s.ghosts[topic], fmt.Sprintf("%s@%d", device, ts))
+	}
 	strict = strict && !s.comes[name]
 	delete(s.comes, name)
 	if had, ok := m[device]; ok && (ts < had || strict && ts == had) {

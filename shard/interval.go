@@ -71,9 +71,14 @@ func nextTick(now int64, class int) int64 {
 
 // tick sends each subscriber of a class what changed between its last tick and
 // the part's last seal. Those who have the same get the same bytes: as there
-// are few seals in an interval, there are few such bytes.
+// are few seals in an interval, there are few such bytes. While they are still
+// being sent something else, the tick waits.
 func (w *worker) tick(p *part, class int, at int64) {
 	k := p.classes[class]
+	if k.open {
+		w.alarms.set(&k.alarm, w.now+1) // the next turn
+		return
+	}
 	w.alarms.set(&k.alarm, nextTick(max(w.now, at), class))
 	w.begin(&k.audience, round{due: at, instant: at})
 	w.splice(at)

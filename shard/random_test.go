@@ -45,7 +45,8 @@ type world struct {
 	devices []string
 	clients []*client
 	members map[string]map[string]bool // event -> devices
-	moved   map[string]map[string]int  // event -> device -> updates there were when it joined or left
+	moved   map[string]map[string]int  // event -> device -> updates there were when it had joined or left
+	moving  []Pair                     // of the map that the shards are taking over
 	last    map[string]int64           // live time
 	updates []update
 	since   map[*client]map[string]int // event -> updates there were at the end of the subscribe to the live flow
@@ -83,7 +84,8 @@ func play(t *testing.T, seed uint64) {
 		w.events = append(w.events, e)
 		w.members[e], w.moved[e] = map[string]bool{}, map[string]int{}
 	}
-	w.swap()
+	w.change()
+	w.settle()
 	for range 1 + rng.IntN(12) {
 		c := w.client(rng.IntN(2) == 0)
 		if rng.IntN(2) == 0 {
@@ -104,6 +106,7 @@ func play(t *testing.T, seed uint64) {
 func pick[T any](w *world, list []T) T { return list[w.rng.IntN(len(list))] }
 
 func (w *world) step() {
+	w.settled()
 	i := w.rng.IntN(len(w.clients))
 	c, e := w.clients[i], pick(w, w.events)
 	switch n := w.rng.IntN(100); {
@@ -125,11 +128,13 @@ func (w *world) step() {
 			w.clients[i] = w.replace(c)
 		}
 	case n < 83:
-		w.swap()
+		w.change()
 	case n < 84:
 		w.stretch()
 	case n < 86:
 		w.rest()
+	case n < 87: // the writer finds what is queued too old
+		c.conn.Lag()
 	default:
 		c.read()
 	}
@@ -189,14 +194,16 @@ func (w *world) stretch() {
 	w.core.SetWindow([]time.Duration{0, 10 * time.Millisecond, 100 * time.Millisecond, 300 * time.Millisecond}[w.rng.IntN(4)])
 }
 
-// swap moves a few devices in or out and puts the new map in force. What was
-// sent before is taken in before, for the model knows one map at a time.
-func (w *world) swap() {
+// change moves some devices in or out and puts the new map in force; the shards
+// take it over in the turns to come. The map before is taken over first, and
+// what was sent before is taken in, for the model knows one map at a time.
+func (w *world) change() {
 	w.settle()
-	for range w.rng.IntN(4) {
+	w.settled()
+	for range w.rng.IntN(1 + w.rng.IntN(12)) {
 		e, d := pick(w, w.events), pick(w, w.devices)
 		w.members[e][d] = !w.members[e][d]
-		w.moved[e][d] = len(w.updates)
+		w.moving = append(w.moving, Pair{d, e})
 	}
 	m := map[string][]string{}
 	for e, ds := range w.members {
@@ -207,12 +214,25 @@ func (w *world) swap() {
 			}
 		}
 	}
-	w.roster(m)
+	w.rig.swap(m)
+}
+
+// settled notes, once the shards have taken the map over, from which update on
+// everybody is shown those who joined.
+func (w *world) settled() {
+	if !w.swapped() {
+		return
+	}
+	for _, p := range w.moving {
+		w.moved[p.Event][p.Device] = len(w.updates)
+	}
+	w.moving = nil
 }
 
 // rest lets everything come to rest and compares the screens with the model.
 func (w *world) rest() {
 	w.settle()
+	w.settled()
 	for range 6 {
 		w.pass(Intervals[2])
 		w.settle()
@@ -243,6 +263,9 @@ func (w *world) compare(i int, c *client, e string) {
 		w.t.Errorf("client %d, %s: %d snapshot parts from %d shards", i, e, n, w.core.Shards())
 	}
 	from, live := w.since[c][e]
+	if live && len(c.screen.ghosts[TopicName(e)]) > 0 {
+		w.t.Errorf("client %d, %s: shown after they had left: %v\nlog: %v", i, e, c.screen.ghosts[TopicName(e)], c.screen.log)
+	}
 	if !live || c.lagged {
 		return
 	}

@@ -7,17 +7,28 @@ type rosterChange struct {
 	added, removed bool
 }
 
-// maxRosterLog bounds how many joins and leaves a part remembers for those who
-// lag. Beyond it the oldest half is forgotten.
+// rosterLog is what a part remembers of joins and leaves for those who lag; of
+// each device the last, and nothing while nobody watches.
+type rosterLog struct {
+	by     map[string]rosterChange
+	newest uint64 // number of the last join or leave
+	bound  int    // of by; see trim
+}
+
+// maxRosterLog is how many joins and leaves a part remembers before it looks
+// for some to forget.
 const maxRosterLog = 16384
 
-// reroster carries out a change of a topic's devices on this shard.
+// reroster carries out a change of a topic's devices on this shard: the roster
+// frame, then the last value of the devices that joined. One that leaves its
+// last topic and has another by the new map is no orphan in between: it could
+// be forgotten as one.
 func (w *worker) reroster(c *change) {
 	p := c.part
 	for _, id := range c.removed {
 		if d := w.devices[id]; d != nil {
 			p.leave(d, &w.values)
-			if len(d.nodes) == 0 && !d.orphan {
+			if len(d.nodes) == 0 && !d.orphan && len(w.snap.Topics(id)) == 0 {
 				w.abandon(d)
 			}
 		}
@@ -55,7 +66,7 @@ func (w *worker) announce(p *part, frame []byte) {
 		}
 	}
 	w.schedule(p)
-	ch := &Chunk{body: frame, part: p, since: p.seq - 1}
+	ch := &Chunk{body: frame, part: p, since: p.seq - 1, sealed: w.now}
 	for _, k := range p.classes {
 		if k != nil {
 			w.begin(&k.audience, round{chunk: ch, due: never})
@@ -65,40 +76,63 @@ func (w *worker) announce(p *part, frame []byte) {
 }
 
 func (p *part) noteRoster(c *change) {
-	p.rostered = p.seq
-	if p.roster == nil {
-		p.roster = make(map[string]rosterChange)
-	}
-	if len(p.roster) > maxRosterLog {
-		for id, r := range p.roster {
-			if r.seq < p.seq/2 {
-				delete(p.roster, id)
-			}
-		}
-	}
 	for _, id := range c.added {
-		p.roster[id] = rosterChange{seq: p.seq, added: true}
+		p.noteMove(id, rosterChange{seq: p.seq, added: true})
 	}
 	for _, id := range c.removed {
-		p.roster[id] = rosterChange{seq: p.seq, removed: true}
+		p.noteMove(id, rosterChange{seq: p.seq, removed: true})
 	}
 }
 
-// rosterSince returns a roster frame with at least the joins and leaves after
-// update since, nil when there were none.
-func (w *worker) rosterSince(p *part, since uint64) *Chunk {
-	if p.rostered <= since {
+// noteMove remembers that a device has joined or left with the last update.
+func (p *part) noteMove(id string, r rosterChange) {
+	if p.watchers == 0 {
+		return // who comes later starts from the roster of then
+	}
+	l := &p.roster
+	if l.by == nil {
+		l.by, l.bound = make(map[string]rosterChange), maxRosterLog
+	}
+	if len(l.by) >= l.bound {
+		l.trim(p.seq / 2)
+	}
+	l.by[id], l.newest = r, p.seq
+}
+
+// trim forgets what came before update since. Where that is little the bound
+// grows, so that the next look pays: there are only so many devices.
+func (l *rosterLog) trim(since uint64) {
+	for id, r := range l.by {
+		if r.seq < since {
+			delete(l.by, id)
+		}
+	}
+	l.bound = max(maxRosterLog, 2*len(l.by))
+}
+
+// rosterSince returns a roster frame for s with at least the joins and leaves
+// after update since, nil when there were none. In the live flow the pending
+// ones come behind the positions that are pending; in a class they were sent at
+// once.
+func (w *worker) rosterSince(s *sub, since uint64) *Chunk {
+	p := s.part
+	if p.roster.newest <= since {
 		return nil
 	}
-	since = p.roundDown(since)
-	k := bodyKey{since, formRoster}
+	k, until := bodyKey{p.roundDown(since), formRoster}, p.seq
+	if s.class == classNone {
+		k.form, until = formSealedRoster, p.sealed
+	}
 	if ch := p.bodies.byKey[k]; ch != nil {
 		return ch
 	}
 	var added, removed []string
-	for id, r := range p.roster {
-		if r.seq <= since {
+	for id, r := range p.roster.by {
+		switch {
+		case r.seq <= k.since:
 			continue
+		case r.seq > until: // it has belonged to the event if it leaves now
+			r.added, r.removed = r.removed, false
 		}
 		if r.added {
 			added = append(added, id)
@@ -107,7 +141,10 @@ func (w *worker) rosterSince(p *part, since uint64) *Chunk {
 			removed = append(removed, id)
 		}
 	}
-	ch := &Chunk{body: p.topic.frames.AppendRosterFrame(nil, added, removed), part: p, since: since, kind: chunkLagged}
+	if len(added)+len(removed) == 0 {
+		return nil
+	}
+	ch := &Chunk{body: p.topic.frames.AppendRosterFrame(nil, added, removed), part: p, since: k.since, kind: chunkLagged}
 	p.bodies.keep(k, ch)
 	return ch
 }

@@ -28,10 +28,7 @@ func crowded(tb testing.TB, n int, interval time.Duration) (*rig, []*Conn) {
 		r.core.Subscribe(c, t, interval, func() {})
 	}
 	r.settle()
-	for _, c := range conns {
-		drain(c)
-	}
-	r.core.Queue(0).Take()
+	drainThem(r, conns)
 	return r, conns
 }
 
@@ -71,10 +68,7 @@ func benchPush(b *testing.B, n int, interval time.Duration) {
 			most = max(most, d)
 		}
 		longest = append(longest, most)
-		for _, c := range conns {
-			drain(c)
-		}
-		r.core.Queue(0).Take()
+		drainThem(r, conns)
 	}
 	slices.Sort(longest)
 	b.ReportMetric(float64(longest[len(longest)/2].Microseconds()), "longest-turn-µs")
@@ -156,10 +150,7 @@ func BenchmarkTake(b *testing.B) {
 				}
 				for w.turn(nil) <= r.now {
 				}
-				for _, c := range conns {
-					drain(c)
-				}
-				r.core.Queue(0).Take()
+				drainThem(r, conns)
 				return len(names)
 			}
 			lap()
@@ -173,34 +164,76 @@ func BenchmarkTake(b *testing.B) {
 
 // BenchmarkSwap replaces a map of 50,000 devices in 10,000 events by one in
 // which a number of them have moved to another; one operation is the whole
-// swap, the shards' part included.
+// swap, the shards' part included. The longest turn is what everything else has
+// to wait at worst, as a median of the swaps. Watched, every event has one
+// subscriber, and one in ten of them an interval.
 func BenchmarkSwap(b *testing.B) {
-	const devices, events = 50_000, 10_000
-	for _, moved := range []int{0, 100, devices} {
-		b.Run(fmt.Sprintf("moved=%d", moved), func(b *testing.B) {
-			r := newRig(b, Config{Shards: 2})
-			one, names := pairs(devices, events)
-			two := Roster{Pairs: slices.Clone(one.Pairs)}
-			for i := range moved {
-				two.Pairs[i].Event = fmt.Sprintf("event-%05d", (i+1)%events)
-			}
-			swapped(b, r, one)
-			for _, d := range names {
-				r.send(d, base)
-				r.turn(r.core.ShardOf(d))
-			}
-			b.ReportAllocs()
-			b.ResetTimer()
-			var shards time.Duration
-			for n := range b.N {
-				ended, cancel := context.WithCancel(context.Background())
-				cancel()
-				_ = r.core.Swap(ended, []Roster{two, one}[n%2])
-				start := time.Now()
-				r.settle()
-				shards += time.Since(start)
-			}
-			b.ReportMetric(float64(shards.Microseconds())/float64(b.N)/2, "µs/shard")
-		})
+	for _, of := range []struct {
+		moved   int
+		watched bool
+	}{{0, false}, {100, false}, {50_000, false}, {50_000, true}} {
+		b.Run(fmt.Sprintf("moved=%d,watched=%v", of.moved, of.watched), func(b *testing.B) { benchSwap(b, of.moved, of.watched) })
 	}
+}
+
+func benchSwap(b *testing.B, moved int, watched bool) {
+	const devices, events = 50_000, 10_000
+	r := newRig(b, Config{Shards: 2})
+	one, names := pairs(devices, events)
+	two := Roster{Pairs: slices.Clone(one.Pairs)}
+	for i := range moved {
+		two.Pairs[i].Event = fmt.Sprintf("event-%05d", (i+1)%events)
+	}
+	swapped(b, r, one)
+	for _, d := range names {
+		r.send(d, base)
+		r.turn(r.core.ShardOf(d))
+	}
+	var conns []*Conn
+	for i := 0; watched && i < events; i++ {
+		conns = append(conns, r.core.NewConn(0, false, nil))
+		t, _ := r.core.Watch(fmt.Sprintf("event-%05d", i))
+		interval := time.Duration(0)
+		if i%10 == 0 {
+			interval = Intervals[len(Intervals)-1]
+		}
+		r.core.Subscribe(conns[i], t, interval, func() {})
+	}
+	r.settle()
+	drainThem(r, conns)
+	b.ReportAllocs()
+	b.ResetTimer()
+	var shards time.Duration
+	var longest []time.Duration
+	for n := range b.N {
+		ended, cancel := context.WithCancel(context.Background())
+		cancel()
+		_ = r.core.Swap(ended, []Roster{two, one}[n%2])
+		most := time.Duration(0)
+		for _, w := range r.core.workers {
+			for more := true; more; {
+				start := time.Now()
+				more = w.turn(nil) <= r.now
+				d := time.Since(start)
+				shards += d
+				most = max(most, d)
+			}
+		}
+		longest = append(longest, most)
+		b.StopTimer()
+		r.pass(time.Second)
+		r.settle()
+		drainThem(r, conns)
+		b.StartTimer()
+	}
+	slices.Sort(longest)
+	b.ReportMetric(float64(longest[len(longest)/2].Microseconds()), "longest-turn-µs")
+	b.ReportMetric(float64(shards.Microseconds())/float64(b.N)/2, "µs/shard")
+}
+
+func drainThem(r *rig, conns []*Conn) {
+	for _, c := range conns {
+		drain(c)
+	}
+	r.core.Queue(0).Take()
 }

@@ -34,9 +34,12 @@ func (w *worker) schedule(p *part) {
 	w.alarms.set(&p.alarm, due)
 }
 
+// sealPushes is what a seal or tick costs by itself, in pushes.
+const sealPushes = 8
+
 // flush seals and ticks what is due, until that is a slice's worth of pushes.
 func (w *worker) flush() {
-	for w.budget = w.core.slice; w.budget > 0; w.budget-- {
+	for w.budget = w.core.slice; w.budget > 0; w.budget -= sealPushes {
 		a := w.alarms.first()
 		if a == nil || a.at > w.now {
 			return
@@ -65,7 +68,7 @@ func (w *worker) seal(p *part, due int64) {
 		if ch == nil {
 			continue
 		}
-		ch.part, ch.since, ch.arrival = p, since, arrival
+		ch.part, ch.since, ch.arrival, ch.sealed = p, since, arrival, w.now
 		w.count.chunks++
 		w.count.bytes += uint64(len(ch.body))
 		w.start(p, s, round{part: p, chunk: ch, due: due, instant: instant})

@@ -13,10 +13,12 @@ type Snapshot struct {
 	devices map[string][]*Topic
 	topics  map[string]*Topic // by event id
 	sizes   map[*Topic]int    // devices of each topic
-	changes [][]change        // per shard: what is different from the snapshot before
+	changes [][]change        // per shard: what is different from the snapshot before; see takeover
+	places  map[*part]int     // where a part's changes begin
 }
 
-// change is what a new snapshot adds to and removes from one topic's part.
+// change is what a new snapshot adds to and removes from one topic's part, or a
+// piece of that. Both lists are in order.
 type change struct {
 	part           *part
 	added, removed []string
@@ -130,7 +132,7 @@ func (c *Core) build(r Roster, old *Snapshot) *Snapshot {
 			d.compare(id, topics, nil)
 		}
 	}
-	s.changes = d.changes
+	s.changes, s.places = d.pieces(c.pieceDevices())
 	for id, t := range c.topics {
 		if s.topics[id] == nil && t.watchers == 0 {
 			delete(c.topics, id)
@@ -189,4 +191,24 @@ func (d *diff) compare(device string, before, after []*Topic) {
 			c.removed = append(c.removed, device)
 		}
 	}
+}
+
+// pieces returns the changes with each cut into pieces of at most size joins
+// and leaves, and where those of a part begin.
+func (d *diff) pieces(size int) (changes [][]change, places map[*part]int) {
+	changes, places = make([][]change, len(d.changes)), d.at
+	for i, list := range d.changes {
+		for _, c := range list {
+			places[c.part] = len(changes[i])
+			slices.Sort(c.removed)
+			slices.Sort(c.added)
+			for len(c.removed)+len(c.added) > 0 {
+				n := min(size, len(c.removed))
+				m := min(size-n, len(c.added))
+				changes[i] = append(changes[i], change{c.part, c.added[:m], c.removed[:n]})
+				c.removed, c.added = c.removed[n:], c.added[m:]
+			}
+		}
+	}
+	return changes, places
 }

@@ -59,7 +59,7 @@ func (w *worker) subscribe(o *op) {
 	}
 	s.since = p.sealed
 	w.enterClass(s)
-	if ch := w.rosterSince(p, s.since); ch != nil {
+	if ch := w.rosterSince(s, s.since); ch != nil {
 		w.send(c, ch)
 	}
 }
@@ -69,7 +69,7 @@ func (w *worker) subscribe(o *op) {
 func (w *worker) enterLive(s *sub) {
 	p, sh := s.part, s.conn.shape
 	if text := sh.text(); !p.wants(text) && p.seq > p.sealed {
-		for n := p.firstSince(p.sealed); n != nil; n = n.next {
+		for n, _ := p.firstSince(p.sealed); n != nil; n = n.next {
 			w.open(p, text).add(p.topic.frames, text, n.dev.val.buf)
 		}
 	}
@@ -117,6 +117,7 @@ func (w *worker) drop(s *sub) {
 	if p.watchers--; p.watchers == 0 {
 		w.settle(p)
 		w.alarms.stop(&p.alarm)
+		p.roster = rosterLog{}
 	}
 }
 
@@ -156,7 +157,7 @@ func (w *worker) leaveLiveFor(s *sub, class int) {
 	w.leaveLive(s)
 	s.class, s.since = class, since
 	w.enterClass(s)
-	if ch := w.rosterSince(s.part, since); ch != nil {
+	if ch := w.rosterSince(s, since); ch != nil {
 		w.send(s.conn, ch)
 	}
 }
@@ -180,7 +181,7 @@ func (w *worker) recover(o *op) {
 		if s.class != classNone {
 			s.since = s.part.sealed
 		}
-		if ch := w.rosterSince(s.part, since); ch != nil {
+		if ch := w.rosterSince(s, since); ch != nil {
 			w.send(c, ch)
 		}
 		fixed := s.part.fixed > since

@@ -69,10 +69,9 @@ type part struct {
 
 	classes [len(Intervals)]*class
 
-	bodies   bodies
-	fixed    uint64                  // the last update that was a correction
-	roster   map[string]rosterChange // the last change of each device that joined or left
-	rostered uint64                  // the number of the last such change
+	bodies bodies
+	fixed  uint64 // the last update that was a correction
+	roster rosterLog
 }
 
 // pending is what waits for the next instant in one shape.

@@ -32,6 +32,7 @@ type worker struct {
 
 	todo   *opLink     // commands taken out of the inbox, not carried out yet
 	rounds []*audience // pushes under way, to be gone on with by turns
+	taking takeover    // a map on its way in, likewise
 	budget int         // what may still be begun in this turn
 
 	count counts // since the last publish
@@ -101,8 +102,8 @@ const (
 )
 
 // turn takes a batch in, if there is one, carries out commands that wait,
-// flushes what is due, and goes on with one long push. It returns when the
-// next thing is due; now or earlier when something is left.
+// flushes what is due, and goes on with a new map and with one long push. It
+// returns when the next thing is due; now or earlier when something is left.
 func (w *worker) turn(b *Batch) int64 {
 	w.now = w.core.now()
 	if b != nil {
@@ -110,6 +111,7 @@ func (w *worker) turn(b *Batch) int64 {
 	}
 	w.commands()
 	w.flush()
+	w.takeOver()
 	w.proceed()
 	w.splice(0)
 	w.publish()
@@ -121,7 +123,7 @@ func (w *worker) turn(b *Batch) int64 {
 		next = min(next, a.round.due)
 	}
 	w.pass(next)
-	if w.todo != nil {
+	if w.todo != nil || w.taking.left() || len(w.rounds) > 0 {
 		return w.now
 	}
 	return next
@@ -168,6 +170,8 @@ func (w *worker) do(o *op) {
 		w.correct(o)
 	case opSwap:
 		w.adopt(w.core.snapshot.Load())
+		w.taking.op = o
+		return // takeOver finishes it
 	}
 	o.finish()
 }

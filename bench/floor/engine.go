@@ -31,7 +31,7 @@ func serveEngine(l *load) error {
 		Core: core, Writers: writers, Access: access.Anonymous{}, InstanceID: "bench", Metrics: set,
 		Logger:         slog.New(slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{Level: slog.LevelWarn})),
 		MaxConnections: 1 << 20, MaxSubscriptions: 64, MaxMessageBytes: 4096, RequestRate: 20, RequestBurst: 100,
-		Heartbeat: time.Minute, WriteTimeout: time.Minute, NotsentLowat: l.Lowat, WindowMax: 2 * time.Second,
+		Heartbeat: time.Minute, WriteTimeout: time.Minute, RingMaxAge: 2 * time.Second, NotsentLowat: l.Lowat, WindowMax: 2 * time.Second,
 	})
 	if err != nil {
 		return err

@@ -18,7 +18,7 @@ import (
 type meters struct {
 	set                               *metrics.Set
 	deliveries, bytes, writes, panics *metrics.Counter
-	shed, pauses                      *metrics.Counter
+	shed, pauses, expiries            *metrics.Counter
 	subscriptions, parked             *metrics.Gauge
 	latency                           latency
 }
@@ -31,6 +31,7 @@ func newMeters(set *metrics.Set, srv *Server) *meters {
 		writes:        set.NewCounter("processor_live_writes_total"),
 		panics:        set.NewCounter("processor_live_read_panics_total"),
 		pauses:        set.NewCounter("processor_live_accept_pauses_total"),
+		expiries:      set.NewCounter("processor_live_ring_expiries_total"),
 		shed:          set.NewCounter("processor_live_shed_connections_total"),
 		subscriptions: set.NewGauge("processor_live_subscriptions", nil),
 		parked:        set.NewGauge("processor_live_parked_sockets", nil),

@@ -110,6 +110,10 @@ func (srv *Server) drain(s *session) {
 	o.init()
 	defer t.publish(srv.m)
 	for !s.over && s.fill() {
+		if s.outdated() && s.conn.Lag() {
+			srv.m.expiries.Inc()
+			continue // fill drops it
+		}
 		_ = s.sock.Conn.SetWriteDeadline(time.Now().Add(srv.opts.WriteTimeout))
 		n, err := o.block(s)
 		if err != nil {
@@ -126,6 +130,31 @@ func (srv *Server) drain(s *session) {
 		_ = s.sock.Conn.SetWriteDeadline(time.Time{})
 	}
 	s.conn.Unpark()
+}
+
+// outdated reports whether what is to be written next has waited for the socket
+// for so long that newer positions are worth more. The window in force comes on
+// top, so that nobody is conflated for what stretched it. A snapshot in front is
+// never too old: who takes it slowly must get on.
+func (s *session) outdated() bool {
+	bound := s.srv.opts.RingMaxAge
+	if bound <= 0 {
+		return false
+	}
+	sealed := s.oldest()
+	return sealed != 0 && s.srv.core.Now()-sealed > int64(bound+s.srv.core.Window())
+}
+
+// oldest is when the first chunk was sealed of which no byte is written, 0
+// when that is none of the live flow. One that is begun is finished to the end
+// of a frame only.
+func (s *session) oldest() int64 {
+	for i := range s.front {
+		if it := &s.front[i]; !it.free && (it.off == 0 || it.ch.Live()) {
+			return it.ch.Sealed()
+		}
+	}
+	return 0
 }
 
 // block waits until the socket has taken something, or has room to.

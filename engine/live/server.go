@@ -48,6 +48,7 @@ type Options struct {
 	RequestBurst     float64       // how many may come at once
 	Heartbeat        time.Duration // between pings; two without an answer end the connection
 	WriteTimeout     time.Duration // no byte taken by the socket for so long ends the connection
+	RingMaxAge       time.Duration // beyond the window, for which a full socket may keep a chunk; older ones are dropped like a full queue. 0: any
 	NotsentLowat     int           // bytes the kernel may hold unsent; 0 leaves its default
 	Limits           Limits
 	Reauth           Reauth

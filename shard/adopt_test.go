@@ -1,0 +1,175 @@
+package shard
+
+import (
+	"fmt"
+	"testing"
+)
+
+// taking is a rig with one shard that takes maps over a device at a time, with
+// a map in which devices "a0" to "a9" take part in event a, and b is empty.
+func taking(t *testing.T, cfg Config) (r *rig, names []string) {
+	cfg.Shards = 1
+	r = newRig(t, cfg)
+	r.core.slice = 1
+	for i := range 10 {
+		names = append(names, fmt.Sprintf("a%d", i))
+	}
+	r.roster(map[string][]string{"a": names, "b": nil})
+	return r, names
+}
+
+func TestSwapLetsOthersThrough(t *testing.T) {
+	r, names := taking(t, Config{})
+	r.send("q", base)
+	r.roster(map[string][]string{"a": names, "b": nil, "quiet": {"q"}})
+	quiet := r.client(false)
+	quiet.subscribe("quiet", 0)
+	r.settle()
+	r.swap(map[string][]string{"a": nil, "b": names, "quiet": {"q"}})
+	r.send("q", base+1)
+	late := r.client(false)
+	late.subscribe("a", 0)
+	r.turn(0)
+	quiet.read()
+	want(t, "quiet event beside the swap", quiet.screen.seen["event:quiet"], map[string]int64{"q": base + 1})
+	if late.busy {
+		t.Error("a subscribe waits for the swap to end")
+	}
+	if r.swapped() {
+		t.Fatal("the swap is over: nothing is shown by this")
+	}
+	r.settle()
+	if !r.swapped() {
+		t.Error("the shard has not told that it has taken the map over")
+	}
+}
+
+// A device that moves is in the old event until its piece says that it has
+// left, in the new one from its other piece on, and shown there with the newest
+// that came in between.
+func TestRecordsDuringASwap(t *testing.T) {
+	r, names := taking(t, Config{MaxOrphans: 1}) // in between it is none, or it would be forgotten
+	for _, d := range names {
+		r.send(d, base)
+	}
+	r.settle()
+	a, b := r.client(false), r.client(true)
+	a.subscribe("a", 0)
+	b.subscribe("b", 0)
+	r.settle()
+	r.swap(map[string][]string{"a": nil, "b": names})
+	ts := int64(base)
+	for !r.swapped() {
+		ts++
+		for _, d := range names {
+			r.send(d, ts)
+		}
+		r.pass(r.core.Window())
+		r.turn(0)
+	}
+	r.pass(r.core.Window())
+	r.settle()
+	a.read()
+	b.read()
+	all := map[string]int64{}
+	for _, d := range names {
+		all[d] = ts
+	}
+	want(t, "the old event's screen", len(a.screen.seen["event:a"]), 0)
+	want(t, "the new event's screen", b.screen.seen["event:b"], all)
+	for _, c := range []*client{a, b} {
+		if len(c.screen.ghosts) > 0 {
+			t.Errorf("shown of devices that had left: %v", c.screen.ghosts)
+		}
+	}
+	if s := r.core.Stats(); s.Orphans > 0 {
+		t.Errorf("%d records counted as orphans of a device that only moved", s.Orphans)
+	}
+}
+
+// A device that is heard of for the first time while the map with it is taken
+// over is announced before it is shown.
+func TestFirstRecordDuringASwap(t *testing.T) {
+	for turns := range 12 {
+		r, names := taking(t, Config{})
+		c := r.client(false)
+		c.subscribe("b", 0)
+		r.settle()
+		r.swap(map[string][]string{"a": nil, "b": names})
+		for range turns {
+			r.turn(0)
+		}
+		r.send("a7", base)
+		r.settle()
+		r.pass(r.core.Window())
+		r.settle()
+		c.read()
+		announced := false
+		for _, f := range c.screen.all {
+			for _, d := range f.Added {
+				announced = announced || d == "a7"
+			}
+			if f.DeviceID == "a7" && !announced {
+				t.Fatalf("after %d turns: shown before it was announced; log %v", turns, c.screen.log)
+			}
+		}
+		want(t, fmt.Sprintf("screen, after %d turns", turns), c.screen.seen["event:b"], map[string]int64{"a7": base})
+		r.send("a7", base+1)
+		r.pass(r.core.Window())
+		r.settle()
+		want(t, "places of the device", len(r.core.workers[0].devices["a7"].nodes), 1)
+	}
+}
+
+// A tick, and a piece for a topic whose roster frame is still being sent to
+// those with an interval, wait for the end of that instead of bringing it about.
+func TestSwapAndTicksOfACrowdTakeTurns(t *testing.T) {
+	r, names := taking(t, Config{})
+	for _, d := range names {
+		r.send(d, base)
+	}
+	r.settle()
+	var crowd []*client
+	for range 20 {
+		crowd = append(crowd, r.client(false))
+		crowd[len(crowd)-1].subscribe("b", Intervals[0])
+	}
+	r.settle()
+	k := r.core.workers[0]
+	r.swap(map[string][]string{"a": names, "b": names})
+	r.pass(Intervals[0])
+	pushed := uint64(0)
+	for !r.swapped() {
+		for _, c := range crowd {
+			n, _ := c.conn.Queued()
+			pushed -= uint64(n)
+		}
+		k.turn(nil)
+		for _, c := range crowd {
+			n, _ := c.conn.Queued()
+			pushed += uint64(n)
+		}
+		if pushed > 2 { // one of a round, one of the frame that begins
+			t.Fatalf("%d pushes in one turn", pushed)
+		}
+		pushed = 0
+	}
+	for range 3 {
+		r.pass(Intervals[0])
+		r.settle()
+	}
+	for i, c := range crowd {
+		c.read()
+		want(t, fmt.Sprintf("screen %d", i), len(c.screen.seen["event:b"]), len(names))
+	}
+}
+
+func TestRosterLogIsBounded(t *testing.T) {
+	l := rosterLog{by: map[string]rosterChange{}}
+	for i := range uint64(100) {
+		l.by[fmt.Sprint(i)] = rosterChange{seq: i}
+	}
+	l.trim(50)
+	want(t, "kept", len(l.by), 50)
+	want(t, "bound", l.bound, maxRosterLog)
+}
