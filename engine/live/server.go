@@ -126,8 +126,7 @@ func (srv *Server) Run(ctx context.Context) error {
 	defer stop()
 	srv.asks.ctx = ctx
 	for i, s := range srv.sweeps {
-		w := &writer{srv: srv, queue: srv.core.Queue(i), sweep: s}
-		w.out.init()
+		w := newWriter(srv, srv.core.Queue(i), s)
 		own.Go(func() { pprof.Do(inner, pprof.Labels("task", "write"), w.run) })
 	}
 	own.Go(func() { srv.stretch(inner) })

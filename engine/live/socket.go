@@ -26,9 +26,8 @@ type socket struct {
 	early  []byte // what the HTTP server had read already
 	follow follower
 
-	closed atomic.Bool                 // Close was called, or the peer has gone
-	gone   atomic.Bool                 // the peer has gone: nothing more can be sent
-	last   atomic.Pointer[shard.Chunk] // the close frame, once there is one
+	closed atomic.Bool // Close was called, or the peer has gone
+	gone   atomic.Bool // the peer has gone: nothing more can be sent
 }
 
 func newSocket(c net.Conn, early []byte) *socket {
@@ -60,6 +59,15 @@ func (k *socket) closeWrite() {
 	} else if half, ok := k.Conn.(interface{ CloseWrite() error }); ok {
 		_ = half.CloseWrite()
 	}
+}
+
+// descriptor is that of a plain socket, for the session's gate.
+func (k *socket) descriptor() int32 {
+	fd := int32(noDescriptor)
+	if k.raw != nil {
+		_ = k.raw.Control(func(n uintptr) { fd = int32(n) }) // fails when it has been closed, and nobody can have yet
+	}
+	return fd
 }
 
 // tune keeps what the kernel holds unsent small: it cannot be taken back.
@@ -118,7 +126,7 @@ func (k *socket) Write(p []byte) (int, error) {
 	}
 	ch := shard.NewControl(append([]byte(nil), p...))
 	if len(p) > 0 && p[0] == 0x80|0x8 {
-		k.last.CompareAndSwap(nil, ch)
+		k.sess.last.CompareAndSwap(nil, ch)
 		k.sess.conn.Schedule()
 	} else {
 		k.sess.conn.Push(ch)
