@@ -11,6 +11,7 @@ import (
 
 	"github.com/VictoriaMetrics/metrics"
 
+	"pitwall/engine/internal/pace"
 	"pitwall/shard"
 )
 
@@ -180,23 +181,20 @@ func (t *tally) publish(m *meters) {
 	*t = tally{}
 }
 
-// fault logs a repeating fault once per interval, with its count.
+// fault logs a repeating fault once per interval, with its count. Any goroutine
+// may report.
 type fault struct {
 	log *slog.Logger
 
 	mu    sync.Mutex
-	last  time.Time
-	count int
+	quiet pace.Quiet
 }
-
-const faultInterval = 10 * time.Second
 
 func (f *fault) report(what string, err error) {
 	f.mu.Lock()
-	defer f.mu.Unlock()
-	f.count++
-	if now := time.Now(); now.Sub(f.last) >= faultInterval {
-		f.log.Warn(what, "error", err, "times", f.count)
-		f.last, f.count = now, 0
+	n, tell := f.quiet.Tell(time.Now())
+	f.mu.Unlock()
+	if tell {
+		f.log.Warn(what, "error", err, "times", n)
 	}
 }

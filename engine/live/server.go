@@ -13,6 +13,7 @@ import (
 	"github.com/VictoriaMetrics/metrics"
 	"github.com/puzpuzpuz/xsync/v3"
 
+	"pitwall/engine/internal/pace"
 	"pitwall/shard"
 )
 
@@ -107,7 +108,9 @@ func New(o Options) (*Server, error) {
 		srv.sweeps = append(srv.sweeps, new(sweep))
 	}
 	srv.m = newMeters(o.Metrics, srv)
-	srv.faults, srv.untold = fault{log: o.Logger}, fault{log: o.Logger}
+	for _, f := range []*fault{&srv.faults, &srv.untold} {
+		f.log, f.quiet.Every = o.Logger, pace.FaultEvery
+	}
 	srv.limiter.o = o.Limits
 	srv.pending.by = map[client]int{}
 	return srv, nil

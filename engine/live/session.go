@@ -158,7 +158,7 @@ func (s *session) close(code uint16, reason string) {
 // cut ends the connection without a word. Any goroutine may call it.
 func (s *session) cut() {
 	s.sock.gone.Store(true)
-	s.sock.closed.Store(true)
+	s.sock.state.Store(socketClosed)
 	s.hangUp()
 }
 

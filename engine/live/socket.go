@@ -26,9 +26,16 @@ type socket struct {
 	early  []byte // what the HTTP server had read already
 	follow follower
 
-	closed atomic.Bool // Close was called, or the peer has gone
-	gone   atomic.Bool // the peer has gone: nothing more can be sent
+	state atomic.Uint32 // socketOpen…
+	gone  atomic.Bool   // the peer has gone: nothing more can be sent
 }
+
+// States of reading.
+const (
+	socketOpen    = iota
+	socketClosing // Close is under way: a read that fails now has been ended by us
+	socketClosed  // nothing is read any more, and no deadline is set but by the reader
+)
 
 func newSocket(c net.Conn, early []byte) *socket {
 	k := &socket{Conn: c, early: append([]byte(nil), early...)}
@@ -83,7 +90,7 @@ func (k *socket) tune(lowat int) {
 
 // Read reads from the client. gws calls it from the session's reader.
 func (k *socket) Read(p []byte) (int, error) {
-	if k.closed.Load() {
+	if k.state.Load() == socketClosed {
 		return 0, errClosed
 	}
 	if k.follow.bad != "" {
@@ -113,7 +120,7 @@ func (k *socket) Read(p []byte) (int, error) {
 // leave notes that nothing more comes from the client; unless we have closed
 // first, it has gone without a close frame and gets none either.
 func (k *socket) leave() {
-	if !k.closed.Swap(true) {
+	if k.state.CompareAndSwap(socketOpen, socketClosed) {
 		k.gone.Store(true)
 	}
 }
@@ -135,12 +142,15 @@ func (k *socket) Write(p []byte) (int, error) {
 }
 
 // Close ends reading. gws calls it right behind its close frame; the session's
-// reader then waits for the writer and closes the socket itself.
+// reader then waits for the writer and closes the socket itself. The deadline is
+// set before the reader can be through with reading, or it would cut short its
+// wait for the client's answer.
 func (k *socket) Close() error {
-	if !k.closed.Swap(true) {
-		return k.Conn.SetReadDeadline(time.Unix(1, 0))
+	if !k.state.CompareAndSwap(socketOpen, socketClosing) {
+		return nil
 	}
-	return nil
+	defer k.state.Store(socketClosed)
+	return k.Conn.SetReadDeadline(time.Unix(1, 0))
 }
 
 // SetDeadline does nothing: gws sets one around its handshake, which only
