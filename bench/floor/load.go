@@ -18,6 +18,7 @@ type load struct {
 	Seconds int           `default:"5" help:"How long each process is measured."`
 	Lowat   int           `default:"16384" help:"TCP_NOTSENT_LOWAT of the servers' sockets."`
 	Shards  int           `default:"2" help:"Worker shards of the engine."`
+	Writers int           `default:"2" help:"Writers of the engine."`
 	Profile string        `help:"Write a CPU profile of the engine's process to this file."`
 }
 
@@ -64,6 +65,6 @@ func (l *load) args() []string {
 		"--conns=" + strconv.Itoa(l.Conns), "--events=" + strconv.Itoa(l.Events),
 		"--devices=" + strconv.Itoa(l.Devices), "--rate=" + strconv.Itoa(l.Rate),
 		"--window=" + l.Window.String(), "--seconds=" + strconv.Itoa(l.Seconds), "--lowat=" + strconv.Itoa(l.Lowat),
-		"--shards=" + strconv.Itoa(l.Shards), "--profile=" + l.Profile,
+		"--shards=" + strconv.Itoa(l.Shards), "--writers=" + strconv.Itoa(l.Writers), "--profile=" + l.Profile,
 	}
 }

@@ -11,6 +11,7 @@ import (
 
 	"github.com/VictoriaMetrics/metrics"
 
+	"pitwall/engine/internal/pace"
 	"pitwall/shard"
 )
 
@@ -102,13 +103,41 @@ type tally struct {
 	counts                    [len(bounds) + 1]uint32
 	sum                       int64
 	observed                  bool
-	now                       int64 // ms since the epoch, at the last write
+	now                       int64 // ms since the epoch, some writes ago at most
+
+	done [4]struct { // chunks not let go of yet: the newest that were written
+		ch *shard.Chunk
+		n  int
+	}
 }
 
+// clockEvery is after how many writes the clock is read again; they take a
+// tenth of a millisecond together.
+const clockEvery = 16
+
 func (t *tally) wrote(n int) {
+	if t.writes%clockEvery == 0 {
+		t.now = time.Now().UnixMilli()
+	}
 	t.writes++
 	t.bytes += n
-	t.now = time.Now().UnixMilli()
+}
+
+// letGo notes that a chunk is done with. Neighbours in the run queue mostly have
+// the same chunks, so that one step at publish stands for many.
+func (t *tally) letGo(ch *shard.Chunk) {
+	for i := range t.done {
+		if t.done[i].ch == ch {
+			t.done[i].n++
+			return
+		}
+	}
+	last := len(t.done) - 1
+	if old := &t.done[last]; old.ch != nil {
+		old.ch.LetGo(old.n)
+	}
+	copy(t.done[1:], t.done[:last])
+	t.done[0].ch, t.done[0].n = ch, 1
 }
 
 // delivered notes a chunk that was written whole.
@@ -145,26 +174,28 @@ func (t *tally) publish(m *meters) {
 		}
 		m.latency.sum.Add(uint64(t.sum))
 	}
+	for _, d := range t.done {
+		if d.ch != nil {
+			d.ch.LetGo(d.n)
+		}
+	}
 	*t = tally{}
 }
 
-// fault logs a repeating fault once per interval, with its count.
+// fault logs a repeating fault once per interval, with its count. Any goroutine
+// may report.
 type fault struct {
 	log *slog.Logger
 
 	mu    sync.Mutex
-	last  time.Time
-	count int
+	quiet pace.Quiet
 }
-
-const faultInterval = 10 * time.Second
 
 func (f *fault) report(what string, err error) {
 	f.mu.Lock()
-	defer f.mu.Unlock()
-	f.count++
-	if now := time.Now(); now.Sub(f.last) >= faultInterval {
-		f.log.Warn(what, "error", err, "times", f.count)
-		f.last, f.count = now, 0
+	n, tell := f.quiet.Tell(time.Now())
+	f.mu.Unlock()
+	if tell {
+		f.log.Warn(what, "error", err, "times", n)
 	}
 }

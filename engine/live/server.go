@@ -14,6 +14,7 @@ import (
 	"github.com/VictoriaMetrics/metrics"
 	"github.com/puzpuzpuz/xsync/v3"
 
+	"pitwall/engine/internal/pace"
 	"pitwall/shard"
 )
 
@@ -109,7 +110,9 @@ func New(o Options) (*Server, error) {
 		srv.sweeps = append(srv.sweeps, new(sweep))
 	}
 	srv.m = newMeters(o.Metrics, srv)
-	srv.faults, srv.untold = fault{log: o.Logger}, fault{log: o.Logger}
+	for _, f := range []*fault{&srv.faults, &srv.untold} {
+		f.log, f.quiet.Every = o.Logger, pace.FaultEvery
+	}
 	srv.limiter.o = o.Limits
 	srv.pending.by, srv.pending.silent = map[client]int{}, map[net.Conn]silence{}
 	return srv, nil
@@ -128,8 +131,7 @@ func (srv *Server) Run(ctx context.Context) error {
 	defer stop()
 	srv.asks.ctx = ctx
 	for i, s := range srv.sweeps {
-		w := &writer{srv: srv, queue: srv.core.Queue(i), sweep: s}
-		w.out.init()
+		w := newWriter(srv, srv.core.Queue(i), s)
 		own.Go(func() { pprof.Do(inner, pprof.Labels("task", "write"), w.run) })
 	}
 	own.Go(func() { srv.stretch(inner) })

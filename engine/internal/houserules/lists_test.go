@@ -22,6 +22,7 @@ var atomicFiles = []exception{
 	{"shard/worker.go", "how far a shard has come, for writers that gather"},
 	{"shard/stats.go", "published counters"},
 	{"engine/live/socket.go", "how a connection ends: seen by reader, writer and gws"},
+	{"engine/live/gate.go", "a descriptor in use by the writer, closed by anybody"},
 	{"engine/live/session.go", "the states that reader, dispatchers, shards and writer share"},
 	{"engine/live/dispatch.go", "sessions with requests: shards add, and may not wait"},
 	{"engine/live/server.go", "counters of connections, and the drain"},
