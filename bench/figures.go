@@ -34,6 +34,8 @@ func (r *run) figures(t tally, caughtUp time.Duration) {
 	r.out.Curve = curve(latency)
 	put("stage_redis_p99_ms", ms(r.sampler.stored.ValueAtQuantile(99)))
 	put("stage_read_p99_ms", 1000*grown.Quantile("processor_live_read_latency_seconds", 0.99))
+	put("stage_flush_p50_ms", 1000*grown.Quantile("processor_live_flush_latency_seconds", 0.5))
+	put("stage_flush_p99_ms", 1000*grown.Quantile("processor_live_flush_latency_seconds", 0.99))
 	put("stage_write_p50_ms", 1000*grown.Quantile("processor_live_delivery_latency_seconds", 0.5))
 	put("stage_write_p99_ms", 1000*grown.Quantile("processor_live_delivery_latency_seconds", 0.99))
 	if r.site.Engines[0].PID != 0 {

@@ -15,6 +15,8 @@ type cli struct {
 	Compare compareCmd `cmd:"" help:"What has changed between two reports, beyond the noise. Fails when something got worse."`
 	Floor   floor.Cmd  `cmd:"" help:"Fan-out against a bare loop and a plain broadcaster."`
 	Role    floor.Role `cmd:"" hidden:"" help:"One of the processes of a measurement."`
+
+	Stand floor.Stand `cmd:"" hidden:"" help:"A server that stands in for Pitwall."`
 }
 
 func main() {

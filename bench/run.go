@@ -90,8 +90,7 @@ func (r *run) putUp() (err error) {
 	} else {
 		r.site, err = site.Start(r.ctx, site.Options{
 			Postgres: r.plan.Archive || r.sc.postgres, Archive: r.plan.Archive, Engines: r.plan.Engines, Roster: r.plan.roster(),
-			Peer: r.opt.Peer, PeerArgs: r.peerArgs(),
-			Args: append([]string{fmt.Sprintf("--live-flush-ms=%d", r.plan.Window.Milliseconds())}, r.opt.EngineArg...),
+			Peer: r.opt.Peer, PeerArgs: r.peerArgs(), Window: r.plan.Window, Args: r.opt.EngineArg,
 		})
 	}
 	if err != nil {
@@ -131,8 +130,8 @@ func (r *run) putUp() (err error) {
 
 // peerArgs tell a peer what Pitwall reads from the roster.
 func (r *run) peerArgs() []string {
-	return []string{fmt.Sprintf("-events=%d", r.plan.Events), fmt.Sprintf("-devices=%d", r.plan.Devices),
-		"-event-prefix=" + eventPrefix, "-device-prefix=" + namePrefix, "-stream=" + r.opt.Stream}
+	return []string{fmt.Sprintf("--events=%d", r.plan.Events), fmt.Sprintf("--devices=%d", r.plan.Devices),
+		"--event-prefix=" + eventPrefix, "--device-prefix=" + namePrefix, "--stream=" + r.opt.Stream}
 }
 
 // dialect is how clients subscribe.
@@ -140,10 +139,10 @@ func (r *run) dialect() string {
 	switch r.opt.Peer {
 	case "":
 		return r.opt.Dialect
-	case "hub":
-		return "plain"
+	case "nats", "centrifuge":
+		return r.opt.Peer
 	}
-	return r.opt.Peer
+	return "plain"
 }
 
 // takeDown stops everything.

@@ -16,6 +16,7 @@ import (
 	"syscall"
 	"time"
 
+	"pitwall/bench/floor"
 	"pitwall/engine/servers"
 )
 
@@ -24,14 +25,15 @@ const readyWithin = time.Minute
 
 // Options say what is put up.
 type Options struct {
-	Postgres bool     // a PostgreSQL; otherwise the engine has its embedded database
-	Archive  bool     // the engine writes positions to the database
-	Engines  int      // processes
-	Args     []string // further flags of pitwall serve; they win
+	Postgres bool          // a PostgreSQL; otherwise the engine has its embedded database
+	Archive  bool          // the engine writes positions to the database
+	Engines  int           // processes
+	Window   time.Duration // between two flushes
+	Args     []string      // further flags of pitwall serve; they win
 	Roster   []Entry
 
 	// Peer is another server that takes Pitwall's place, with its flags: see
-	// bench/peers. It knows no roster and keeps nothing.
+	// bench/peers, and floor.Kinds. It knows no roster and keeps nothing.
 	Peer     string
 	PeerArgs []string
 }
@@ -105,7 +107,10 @@ func Start(ctx context.Context, o Options) (_ *Site, err error) {
 // build builds what is to be measured.
 func (s *Site) build(ctx context.Context) error {
 	cmd := exec.CommandContext(ctx, "go", "build", "-o", s.bin, "pitwall/cmd/pitwall")
-	if s.opt.Peer != "" {
+	switch {
+	case slices.Contains(floor.Kinds, s.opt.Peer):
+		cmd = exec.CommandContext(ctx, "go", "build", "-o", s.bin, "pitwall/bench")
+	case s.opt.Peer != "":
 		out, err := exec.CommandContext(ctx, "go", "list", "-m", "-f", "{{.Dir}}", "pitwall").Output()
 		if err != nil {
 			return fmt.Errorf("find the source tree (run bench from it): %w", err)
@@ -233,10 +238,14 @@ func (s *Site) startEngine(ctx context.Context, i int) (*Engine, error) {
 
 func (s *Site) engineArgs(i int) []string {
 	if s.opt.Peer != "" {
-		return append([]string{"-kind=" + s.opt.Peer, "-redis-url=" + s.RedisURL}, s.opt.PeerArgs...)
+		args := []string{"--kind=" + s.opt.Peer, "--redis-url=" + s.RedisURL}
+		if slices.Contains(floor.Kinds, s.opt.Peer) {
+			args = slices.Concat([]string{"stand"}, args, []string{"--window=" + s.opt.Window.String()})
+		}
+		return append(args, s.opt.PeerArgs...)
 	}
 	args := append([]string{"serve", "--redis-url=" + s.RedisURL, "--http-addr=127.0.0.1:0", "--ops-addr=127.0.0.1:0",
-		"--log-format=json", "--live-drain-ms=100"}, s.database()...)
+		"--log-format=json", "--live-drain-ms=100", fmt.Sprintf("--live-flush-ms=%d", s.opt.Window.Milliseconds())}, s.database()...)
 	if !s.opt.Archive || i > 0 { // one process archives: it is the same work for any number of spectators
 		args = append(args, "--no-archive")
 	}
