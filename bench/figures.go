@@ -172,10 +172,11 @@ func (r *run) judge(t tally) {
 	a, b := r.sampler.first, r.sampler.last
 	say := func(format string, v ...any) { r.out.Why = append(r.out.Why, fmt.Sprintf(format, v...)) }
 	late := time.Duration(r.sampler.late.ValueAtQuantile(99)) * time.Microsecond
-	if late > mostLate && !r.sc.overload {
+	overload := r.sc.overload || r.opt.Ramp != "" // the last step is meant to be too much, and says itself what broke
+	if late > mostLate && !overload {
 		say("the publisher was behind its schedule: p99 %v late, allowed are %v", late.Round(time.Millisecond), mostLate)
 	}
-	if sent := r.out.Figures["records_per_s"]; sent < leastSent*r.plan.Rate && !r.sc.overload {
+	if sent := r.out.Figures["records_per_s"]; sent < leastSent*r.plan.Rate && !overload {
 		say("the publisher sent %.0f records/s of %.0f", sent, r.plan.Rate)
 	}
 	if t.stall > mostStall {

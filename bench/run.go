@@ -41,9 +41,8 @@ type run struct {
 	ends      time.Time
 	published chan error // the end of the publishing
 	halt      context.CancelFunc
-	idleRSS   int64         // of the engines, before anybody came
-	steps     []report.Step // of a ramp
-	fullRSS   int64         // with everybody there, before anything was published
+	idleRSS   int64 // of the engines, before anybody came
+	fullRSS   int64 // with everybody there, before anything was published
 }
 
 // eventName is the id of an event.
@@ -104,7 +103,7 @@ func (r *run) putUp() (err error) {
 	base := time.Now().UnixMilli() // beyond all numbers of earlier runs: no device sends 1,000 a second
 	if r.publisher, err = publish.New(publish.Options{
 		RedisURL: r.site.RedisURL, Stream: r.opt.Stream, MaxLen: keepEntries, Prefix: namePrefix,
-		Devices: r.plan.Devices, Base: base, Rate: r.plan.Rate,
+		Devices: r.plan.Devices, Base: base, Rate: r.startRate(),
 	}); err != nil {
 		return err
 	}

@@ -59,15 +59,7 @@ func (c *runCmd) Run() error {
 		return err
 	}
 	report.Text(os.Stdout, rep)
-	if err := c.write(rep); err != nil {
-		return err
-	}
-	for i := range rep.Runs {
-		if x := &rep.Runs[i]; x.Counts.Violations()+x.Missing > 0 {
-			return errors.New("promises to spectators were broken: see the report")
-		}
-	}
-	return nil
+	return errors.Join(c.write(rep), rep.Promises())
 }
 
 // measure makes the runs.
@@ -106,9 +98,6 @@ func (c *runCmd) measure(ctx context.Context, progress io.Writer) (*report.Repor
 			}
 		}
 		rep.Runs = append(rep.Runs, *r.out)
-		if c.Ramp != "" {
-			rep.Ramp, rep.Capacity = r.steps, r.capacity()
-		}
 	}
 	return rep, nil
 }

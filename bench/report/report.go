@@ -2,6 +2,7 @@ package report
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -14,14 +15,13 @@ import (
 // Report is what the runs of a scenario have found.
 type Report struct {
 	Scenario string
+	Name     string `json:",omitempty"` // of the scenario as it was run, where it has one of its own
 	About    string // what the scenario stands for
 	Command  string
 	Started  time.Time
 	Machine  Machine
 	Settings []Setting
 	Runs     []Run
-	Ramp     []Step `json:",omitempty"`
-	Capacity string `json:",omitempty"` // of a ramp, in words
 }
 
 // Machine is what the runs were made on.
@@ -47,6 +47,22 @@ type Run struct {
 	Samples []Sample  // a second each, of the steady phase
 	Notes   []string  `json:",omitempty"` // what the engine logged, what was found out
 	Profile []Profile `json:",omitempty"`
+
+	Ramp     []Step `json:",omitempty"`
+	Capacity string `json:",omitempty"` // of the ramp, in words
+}
+
+// Broken is how often a promise to spectators was broken.
+func (r *Run) Broken() int64 { return r.Counts.Violations() + r.Missing }
+
+// Promises is an error when promises to spectators were broken.
+func (r *Report) Promises() error {
+	for i := range r.Runs {
+		if r.Runs[i].Broken() > 0 {
+			return errors.New("promises to spectators were broken: see the report")
+		}
+	}
+	return nil
 }
 
 // Point is a percentile of the latency, in ms.
@@ -171,8 +187,7 @@ func (r *Report) Median(key string) (v float64, ok bool) {
 	if len(values) == 0 {
 		return 0, false
 	}
-	slices.Sort(values)
-	return values[len(values)/2], true
+	return middle(values), true
 }
 
 // Values are a figure's over the valid runs, or over all when none is.
