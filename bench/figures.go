@@ -212,5 +212,6 @@ func (r *run) others(busy float64) float64 {
 	for i := range b.crews {
 		busy -= b.crews[i].Since(a.crews[i]).CPU().Seconds()
 	}
-	return busy
+	attackers, _ := r.army.used() // since their start, in the steady phase; they run until it is taken down
+	return busy - attackers.CPU().Seconds()
 }

@@ -46,7 +46,7 @@ func (r *run) floor() error {
 
 // against puts the figures of another server beside ours.
 func (r *run) against(name string, their *report.Run) {
-	if n := their.Broken(); n > 0 {
+	if n := their.Breaches(); n > 0 {
 		their.Valid, their.Why = false, append(their.Why, fmt.Sprintf("%d positions were lost, repeated or out of order", n))
 	}
 	if r.out.Valid && !their.Valid {

@@ -21,9 +21,9 @@ type cli struct {
 }
 
 func main() {
-	if os.Getenv(swarmRole) != "" {
-		if err := spectate(); err != nil {
-			fmt.Fprintln(os.Stderr, "bench: swarm:", err)
+	if ok, err := playRole(); ok {
+		if err != nil {
+			fmt.Fprintln(os.Stderr, "bench: a process of a run:", err)
 			os.Exit(1)
 		}
 		return

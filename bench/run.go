@@ -4,9 +4,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
-	"pitwall/bench/gauge"
 	"pitwall/bench/publish"
 	"pitwall/bench/report"
 	"pitwall/bench/site"
@@ -37,6 +37,8 @@ type run struct {
 	fleet     *fleet
 	publisher *publish.Publisher
 	sampler   *sampler
+	guard     guard
+	army      *army     // of a siege
 	began     time.Time // of the steady phase
 	ends      time.Time
 	published chan error // the end of the publishing
@@ -84,12 +86,19 @@ func (r *run) do() (err error) {
 
 // putUp starts the site, the swarm and the publisher's connection.
 func (r *run) putUp() (err error) {
+	if r.sc.guarded {
+		if r.guard, err = keepGuard(); err != nil {
+			return err
+		}
+	}
 	if r.opt.Target != "" {
 		r.site, err = site.Running(r.opt.Target, r.opt.Redis, r.opt.Ops, r.opt.PID)
 	} else {
 		r.site, err = site.Start(r.ctx, site.Options{
 			Postgres: r.plan.Archive || r.sc.postgres, Archive: r.plan.Archive, Engines: r.plan.Engines, Roster: r.plan.roster(),
-			Peer: r.opt.Peer, PeerArgs: r.peerArgs(), Window: r.plan.Window, Args: r.opt.EngineArg,
+			Peer: r.opt.Peer, PeerArgs: r.peerArgs(),
+			Args:  slices.Concat([]string{fmt.Sprintf("--live-flush-ms=%d", r.plan.Window.Milliseconds())}, r.guard.args, r.opt.EngineArg),
+			Files: r.guard.files,
 		})
 	}
 	if err != nil {
@@ -108,7 +117,7 @@ func (r *run) putUp() (err error) {
 		return err
 	}
 	c := swarm.Config{Path: r.site.Engines[0].Path, Dialect: r.dialect(), Prefix: namePrefix, Base: base,
-		SlowRate: r.plan.SlowRate, Interval: r.plan.Interval, Roving: r.sc.roving}
+		SlowRate: r.plan.SlowRate, Interval: r.plan.Interval, Roving: r.sc.roving, Token: r.guard.token()}
 	if r.plan.Batch {
 		c.Path += "?batch=1"
 	}
@@ -129,8 +138,12 @@ func (r *run) putUp() (err error) {
 
 // peerArgs tell a peer what Pitwall reads from the roster.
 func (r *run) peerArgs() []string {
-	return []string{fmt.Sprintf("--events=%d", r.plan.Events), fmt.Sprintf("--devices=%d", r.plan.Devices),
+	args := []string{fmt.Sprintf("--events=%d", r.plan.Events), fmt.Sprintf("--devices=%d", r.plan.Devices),
 		"--event-prefix=" + eventPrefix, "--device-prefix=" + namePrefix, "--stream=" + r.opt.Stream}
+	if r.opt.Peer == "bare" {
+		args = append(args, "--window="+r.plan.Window.String())
+	}
+	return args
 }
 
 // dialect is how clients subscribe.
@@ -151,6 +164,7 @@ func (r *run) takeDown() error {
 		r.halt()
 		errs = append(errs, <-r.published)
 	}
+	errs = append(errs, r.army.close())
 	if r.fleet != nil {
 		errs = append(errs, r.fleet.close())
 	}
@@ -252,6 +266,7 @@ func (r *run) finish() error {
 		}
 	}
 	r.figures(t, caughtUp)
+	siegePromises(r, t)
 	r.judge(t)
 	return nil
 }
@@ -278,20 +293,4 @@ func (r *run) archived(stopped time.Time) (time.Duration, error) {
 			return 0, err
 		}
 	}
-}
-
-// scrapeAll reads the metrics of all engines, added up.
-func scrapeAll(ctx context.Context, engines []*site.Engine) (gauge.Metrics, error) {
-	all := gauge.Metrics{}
-	for _, e := range engines {
-		if e.Ops == "" {
-			continue
-		}
-		m, err := gauge.Scrape(ctx, e.Ops)
-		if err != nil {
-			return nil, err
-		}
-		all.Add(m)
-	}
-	return all, nil
 }

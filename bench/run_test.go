@@ -226,7 +226,7 @@ func TestEngines(t *testing.T) {
 		t.Fatal(err)
 	}
 	r := &rep.Runs[0]
-	if n := r.Broken() + r.Counts.Refused + r.Counts.Lost; n > 0 || r.Counts.Deliveries < 41*20 {
+	if n := r.Breaches() + r.Counts.Refused + r.Counts.Lost; n > 0 || r.Counts.Deliveries < 41*20 {
 		t.Errorf("%+v, %d missing; want every position for 41 spectators", r.Counts, r.Missing)
 	}
 	last := r.Samples[len(r.Samples)-1]

@@ -50,7 +50,7 @@ func newFaultSite(t *testing.T, devices int) *faultSite {
 	t.Helper()
 	s := &faultSite{t: t, redis: testenv.Redis(t, testenv.AOF()), pg: testenv.Postgres(t), url: testenv.NewDatabase(t)}
 	s.redisURL, s.databaseURL = s.redis.URL(), s.url
-	c := engine.DatabaseConfig{DatabaseURL: s.url, NotifyTriggers: true}
+	c := engine.DatabaseConfig{DatabaseURL: engine.SecretURL(s.url), NotifyTriggers: true}
 	if err := engine.MigrateUp(t.Context(), c, slog.New(slog.DiscardHandler), io.Discard); err != nil {
 		t.Fatal(err)
 	}

@@ -43,7 +43,7 @@ func (e *Engine) startOps(context.Context) error {
 // openRedis starts the embedded Redis if there is no real one, and opens a
 // door each for the live part and for the bulk of the rest.
 func (e *Engine) openRedis(ctx context.Context) error {
-	url := e.cfg.RedisURL
+	url := string(e.cfg.RedisURL)
 	if url == "" {
 		r, err := embedded.StartRedis(e.cfg.EmbeddedRedisAddr)
 		if err != nil {
@@ -108,7 +108,7 @@ func (e *Engine) startLive(ctx context.Context) error {
 		Client: e.liveDoor, Streams: e.cfg.streams(), Sink: e.core, Limits: e.limits(),
 		Logger: e.log, Metrics: e.set, InstanceID: e.cfg.InstanceID, Ephemeral: e.cfg.ephemeral,
 		BatchCount: e.cfg.FeedBatch, WarmWindow: ms(e.cfg.WarmWindowMS), WarmRecords: e.cfg.WarmMax,
-		ArchiveGroup: archive.Group,
+		WarmTime: ms(e.cfg.WarmTimeMS), ArchiveGroup: archive.Group,
 	})
 	if err := f.AcquireLease(ctx); err != nil {
 		return err

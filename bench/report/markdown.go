@@ -15,7 +15,7 @@ func Markdown(w io.Writer, reports []*Report) {
 	for _, r := range reports {
 		broken := int64(0)
 		for i := range r.Runs {
-			broken += r.Runs[i].Broken()
+			broken += r.Runs[i].Breaches()
 		}
 		fmt.Fprintf(w, "| `%s`: %s | %s | %s | %s / %s | %s (%s) | %s | %s | %s | %s | %d |\n",
 			r.title(), r.sizes(), r.runs(), r.cell("deliveries_per_s"), r.cell("latency_p50_ms"), r.cell("latency_p99_ms"),

@@ -40,6 +40,7 @@ type Setting struct{ Name, Value string }
 type Run struct {
 	Valid   bool
 	Why     []string // why it is not valid
+	Broken  []string `json:",omitempty"` // what else must not be, in words
 	Figures map[string]float64
 	Counts  swarm.Counts
 	Missing int64     // positions published that clients never came to
@@ -47,18 +48,21 @@ type Run struct {
 	Samples []Sample  // a second each, of the steady phase
 	Notes   []string  `json:",omitempty"` // what the engine logged, what was found out
 	Profile []Profile `json:",omitempty"`
+	Siege   *Siege    `json:",omitempty"`
 
 	Ramp     []Step `json:",omitempty"`
 	Capacity string `json:",omitempty"` // of the ramp, in words
 }
 
-// Broken is how often a promise to spectators was broken.
-func (r *Run) Broken() int64 { return r.Counts.Violations() + r.Missing }
+// Breaches is how often a promise was broken.
+func (r *Run) Breaches() int64 {
+	return r.Counts.Violations() + r.Missing + int64(len(r.Broken))
+}
 
 // Promises is an error when promises to spectators were broken.
 func (r *Report) Promises() error {
 	for i := range r.Runs {
-		if r.Runs[i].Broken() > 0 {
+		if r.Runs[i].Breaches() > 0 {
 			return errors.New("promises to spectators were broken: see the report")
 		}
 	}

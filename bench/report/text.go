@@ -73,9 +73,13 @@ func textRun(w io.Writer, r *Report, i int) {
 	for _, why := range run.Why {
 		fmt.Fprintln(w, "  NOT VALID:", why)
 	}
+	for _, b := range run.Broken {
+		fmt.Fprintln(w, "  BROKEN:", b)
+	}
 	for _, n := range run.Notes {
 		fmt.Fprintln(w, "  note:", n)
 	}
+	textSiege(w, run.Siege)
 	for _, p := range run.Profile {
 		textProfile(w, p)
 	}

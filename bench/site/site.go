@@ -25,12 +25,12 @@ const readyWithin = time.Minute
 
 // Options say what is put up.
 type Options struct {
-	Postgres bool          // a PostgreSQL; otherwise the engine has its embedded database
-	Archive  bool          // the engine writes positions to the database
-	Engines  int           // processes
-	Window   time.Duration // between two flushes
-	Args     []string      // further flags of pitwall serve; they win
+	Postgres bool     // a PostgreSQL; otherwise the engine has its embedded database
+	Archive  bool     // the engine writes positions to the database
+	Engines  int      // processes
+	Args     []string // further flags of pitwall serve; they win
 	Roster   []Entry
+	Files    map[string][]byte // by name, in the folder that the engines are started in
 
 	// Peer is another server that takes Pitwall's place, with its flags: see
 	// bench/peers, and floor.Kinds. It knows no roster and keeps nothing.
@@ -92,6 +92,11 @@ func Start(ctx context.Context, o Options) (_ *Site, err error) {
 	if o.Peer == "" {
 		if err := s.Import(ctx, o.Roster); err != nil {
 			return nil, err
+		}
+	}
+	for name, b := range o.Files {
+		if err := os.WriteFile(filepath.Join(dir, name), b, 0o600); err != nil {
+			return nil, fmt.Errorf("write a file for the engines: %w", err)
 		}
 	}
 	for i := range o.Engines {
@@ -222,7 +227,7 @@ func (s *Site) Import(ctx context.Context, roster []Entry) error {
 func (s *Site) startEngine(ctx context.Context, i int) (*Engine, error) {
 	args := s.engineArgs(i)
 	cmd := exec.Command(s.bin, args...)
-	cmd.Env = []string{"PATH=" + os.Getenv("PATH")}
+	cmd.Env, cmd.Dir = []string{"PATH=" + os.Getenv("PATH")}, s.Dir
 	log := filepath.Join(s.Dir, fmt.Sprintf("pitwall-%d.log", i))
 	proc, err := servers.StartProcess(cmd, log, syscall.SIGKILL)
 	if err != nil {
@@ -240,12 +245,12 @@ func (s *Site) engineArgs(i int) []string {
 	if s.opt.Peer != "" {
 		args := []string{"--kind=" + s.opt.Peer, "--redis-url=" + s.RedisURL}
 		if slices.Contains(floor.Kinds, s.opt.Peer) {
-			args = slices.Concat([]string{"stand"}, args, []string{"--window=" + s.opt.Window.String()})
+			args = append([]string{"stand"}, args...)
 		}
 		return append(args, s.opt.PeerArgs...)
 	}
 	args := append([]string{"serve", "--redis-url=" + s.RedisURL, "--http-addr=127.0.0.1:0", "--ops-addr=127.0.0.1:0",
-		"--log-format=json", "--live-drain-ms=100", fmt.Sprintf("--live-flush-ms=%d", s.opt.Window.Milliseconds())}, s.database()...)
+		"--log-format=json", "--live-drain-ms=100"}, s.database()...)
 	if !s.opt.Archive || i > 0 { // one process archives: it is the same work for any number of spectators
 		args = append(args, "--no-archive")
 	}

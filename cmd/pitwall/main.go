@@ -2,7 +2,7 @@
 // spectator of the events that its device takes part in, and writes it to
 // Postgres.
 //
-// serve does that until SIGINT or SIGTERM; migrate brings the database up to
+// serve does that until SIGINT or SIGTERM; config prints its settings; migrate brings the database up to
 // date; roster import says which devices take part in which events; dead looks
 // after records that could not be written. Package engine does the work; here
 // are flags, environment and exit codes only.
@@ -28,6 +28,7 @@ import (
 // cli is the command line: flags, environment and --help come from here.
 type cli struct {
 	Serve   serveCmd   `cmd:"" help:"Serve spectators and write positions to the database."`
+	Config  configCmd  `cmd:"" help:"Print the settings that serve would have and where they come from, without secrets; fail as serve would."`
 	Migrate migrateCmd `cmd:"" help:"Bring the database up to date, or tell its state."`
 	Roster  rosterCmd  `cmd:"" help:"Say which devices take part in which events."`
 	Dead    deadCmd    `cmd:"" help:"Look after the records that could not be written to the database."`

@@ -67,7 +67,7 @@ func (m *meters) rejected(status int, reason string) {
 	m.set.GetOrCreateCounter(`processor_live_refused_upgrades_total{status="` + strconv.Itoa(status) + `"}`).Inc()
 }
 
-// closed counts a close frame of ours.
+// closed counts a connection that we have ended, by the code of its close frame.
 func (m *meters) closed(code uint16) {
 	m.set.GetOrCreateCounter(`processor_live_closes_total{code="` + strconv.Itoa(int(code)) + `"}`).Inc()
 }

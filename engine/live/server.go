@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
+	"net"
 	"net/http"
 	"runtime/pprof"
 	"sync"
@@ -109,7 +110,7 @@ func New(o Options) (*Server, error) {
 	srv.m = newMeters(o.Metrics, srv)
 	srv.faults, srv.untold = fault{log: o.Logger}, fault{log: o.Logger}
 	srv.limiter.o = o.Limits
-	srv.pending.by = map[client]int{}
+	srv.pending.by, srv.pending.silent = map[client]int{}, map[net.Conn]silence{}
 	return srv, nil
 }
 

@@ -138,10 +138,15 @@ func (s *session) linger() {
 // onlyReader hides ReadFrom and friends.
 type onlyReader struct{ net.Conn }
 
+// ownCodes is where the codes of applications begin. gws answers a client's
+// close frame with 1000, or with its own code from here on; the rest of what
+// it closes with is our verdict (RFC 6455, section 7.4).
+const ownCodes = 3000
+
 // close sends a close frame with code and ends the session. Any goroutine may
 // call it.
 func (s *session) close(code uint16, reason string) {
-	if s.ws.WriteClose(code, []byte(reason)) == nil {
+	if s.ws.WriteClose(code, []byte(reason)) == nil && code >= ownCodes {
 		s.srv.m.closed(code)
 	}
 }

@@ -1,6 +1,7 @@
 package live
 
 import (
+	"encoding/binary"
 	"errors"
 	"net"
 	"sync/atomic"
@@ -118,7 +119,11 @@ func (k *socket) Write(p []byte) (int, error) {
 	}
 	ch := shard.NewControl(append([]byte(nil), p...))
 	if len(p) > 0 && p[0] == 0x80|0x8 {
-		k.last.CompareAndSwap(nil, ch)
+		if k.last.CompareAndSwap(nil, ch) && len(p) >= 4 {
+			if code := binary.BigEndian.Uint16(p[2:]); code > 1000 && code < ownCodes { // not the answer to a client's goodbye
+				k.sess.srv.m.closed(code)
+			}
+		}
 		k.sess.conn.Schedule()
 	} else {
 		k.sess.conn.Push(ch)
