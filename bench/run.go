@@ -7,6 +7,7 @@ import (
 	"slices"
 	"time"
 
+	"pitwall/bench/floor"
 	"pitwall/bench/publish"
 	"pitwall/bench/report"
 	"pitwall/bench/site"
@@ -138,10 +139,10 @@ func (r *run) putUp() (err error) {
 
 // peerArgs tell a peer what Pitwall reads from the roster.
 func (r *run) peerArgs() []string {
-	args := []string{fmt.Sprintf("--events=%d", r.plan.Events), fmt.Sprintf("--devices=%d", r.plan.Devices),
+	args := []string{"--kind=" + r.opt.Peer, fmt.Sprintf("--events=%d", r.plan.Events), fmt.Sprintf("--devices=%d", r.plan.Devices),
 		"--event-prefix=" + eventPrefix, "--device-prefix=" + namePrefix, "--stream=" + r.opt.Stream}
-	if r.opt.Peer == "bare" {
-		args = append(args, "--window="+r.plan.Window.String())
+	if slices.Contains(floor.Kinds, r.opt.Peer) {
+		args = slices.Concat([]string{"stand"}, args, []string{"--window=" + r.plan.Window.String()})
 	}
 	return args
 }

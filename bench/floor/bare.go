@@ -123,15 +123,7 @@ func detach(c net.Conn) (int, error) {
 // serveBare sends what the process itself makes.
 func serveBare(l *load) error {
 	b := newBare(l.events(), l.Lowat)
-	addr, end, err := open(b.join)
-	if err != nil {
-		return err
-	}
-	defer end()
-	if err := listening(addr); err != nil {
-		return err
-	}
-	return measure(func() (deliveries, writes, bytes float64) {
+	return serve(b.join, func() (deliveries, writes, bytes float64) {
 		next := time.Now().Add(l.Window)
 		l.publish(time.Now().Add(time.Duration(l.Seconds)*time.Second), l.decoded(func(event int, p *codec.Position) {
 			b.add(event, p)

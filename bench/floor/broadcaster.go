@@ -49,15 +49,7 @@ func (h *hub) broadcast(event string, p *codec.Position) {
 // serveBroadcaster sends what the process itself makes.
 func serveBroadcaster(l *load) error {
 	h := newHub()
-	addr, end, err := open(h.join)
-	if err != nil {
-		return err
-	}
-	defer end()
-	if err := listening(addr); err != nil {
-		return err
-	}
-	return measure(func() (deliveries, writes, bytes float64) {
+	return serve(h.join, func() (deliveries, writes, bytes float64) {
 		l.publish(time.Now().Add(time.Duration(l.Seconds)*time.Second), l.decoded(func(event int, p *codec.Position) {
 			h.broadcast(l.event(event), p)
 		}))

@@ -43,3 +43,16 @@ func open(join func(event string, c *gws.Conn) error) (addr string, end func(), 
 	go func() { _ = web.Serve(listener) }()
 	return listener.Addr().String(), func() { _ = web.Close() }, nil
 }
+
+// serve has clients come, and then measures f.
+func serve(join func(event string, c *gws.Conn) error, f func() (deliveries, writes, bytes float64)) error {
+	addr, end, err := open(join)
+	if err != nil {
+		return err
+	}
+	defer end()
+	if err := listening(addr); err != nil {
+		return err
+	}
+	return measure(f)
+}

@@ -32,7 +32,7 @@ type Options struct {
 	Roster   []Entry
 	Files    map[string][]byte // by name, in the folder that the engines are started in
 
-	// Peer is another server that takes Pitwall's place, with its flags: see
+	// Peer is another server that takes Pitwall's place, with its command line: see
 	// bench/peers, and floor.Kinds. It knows no roster and keeps nothing.
 	Peer     string
 	PeerArgs []string
@@ -243,11 +243,7 @@ func (s *Site) startEngine(ctx context.Context, i int) (*Engine, error) {
 
 func (s *Site) engineArgs(i int) []string {
 	if s.opt.Peer != "" {
-		args := []string{"--kind=" + s.opt.Peer, "--redis-url=" + s.RedisURL}
-		if slices.Contains(floor.Kinds, s.opt.Peer) {
-			args = append([]string{"stand"}, args...)
-		}
-		return append(args, s.opt.PeerArgs...)
+		return append(slices.Clip(s.opt.PeerArgs), "--redis-url="+s.RedisURL)
 	}
 	args := append([]string{"serve", "--redis-url=" + s.RedisURL, "--http-addr=127.0.0.1:0", "--ops-addr=127.0.0.1:0",
 		"--log-format=json", "--live-drain-ms=100"}, s.database()...)
