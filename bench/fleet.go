@@ -48,7 +48,7 @@ type crew struct {
 // over the engines.
 func newFleet(c swarm.Config, engines []*site.Engine, watch []int32, slow int) (*fleet, error) {
 	f := &fleet{latency: swarm.NewHist(), slow: swarm.NewHist(), join: swarm.NewHist(), second: swarm.NewHist()}
-	n := max(len(engines), (len(watch)+perProcess-1)/perProcess)
+	n := crewsFor(len(watch), len(engines))
 	for i := range n {
 		e := engines[i%len(engines)]
 		c.Addr, c.Source, c.Watch = e.Addr, i, nil
@@ -61,6 +61,13 @@ func newFleet(c swarm.Config, engines []*site.Engine, watch []int32, slow int) (
 		}
 	}
 	return f, nil
+}
+
+// crewsFor is how many processes so many clients need. Each engine has the same
+// number, or one would have more clients than another.
+func crewsFor(clients, engines int) int {
+	each := (clients + engines - 1) / engines
+	return engines * max(1, (each+perProcess-1)/perProcess)
 }
 
 func (f *fleet) start(c swarm.Config) error {

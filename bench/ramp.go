@@ -20,18 +20,18 @@ const mostBehind = 2000
 // ramp raises the load in steps until the objective breaks or the plan's own
 // size is reached, and says what was carried.
 func (r *run) ramp() error {
-	load := float64(min(r.opt.From, r.plan.Connections))
-	most := float64(r.plan.Connections)
+	load, most := float64(min(r.opt.From, r.plan.Connections)), float64(r.plan.Connections)
 	if r.opt.Ramp == rampRate {
-		load, most = float64(r.opt.From), r.plan.Rate
+		load, most = r.startRate(), r.plan.Rate
 	}
 	for {
 		step, err := r.step(load)
 		if err != nil {
 			return err
 		}
-		r.steps = append(r.steps, step)
+		r.out.Ramp = append(r.out.Ramp, step)
 		if !step.Kept || load >= most {
+			r.out.Capacity = r.capacity()
 			return r.finish()
 		}
 		more := min(load*r.opt.Grow, most)
@@ -45,6 +45,14 @@ func (r *run) ramp() error {
 			return err
 		}
 	}
+}
+
+// startRate is what is published at first.
+func (r *run) startRate() float64 {
+	if r.opt.Ramp == rampRate {
+		return min(float64(r.opt.From), r.plan.Rate)
+	}
+	return r.plan.Rate
 }
 
 // step measures one load.
@@ -97,6 +105,9 @@ func (r *run) step(load float64) (report.Step, error) {
 	if r.sampler.busiest > mostBusy {
 		s.Why += " (a swarm process was busy: more than this cannot be told here)"
 	}
+	if late := r.sampler.late.ValueAtQuantile(99); late > mostLate.Microseconds() {
+		s.Why += " (the publisher was behind its schedule: more than this cannot be sent from here)"
+	}
 	return s, nil
 }
 
@@ -107,7 +118,7 @@ func (r *run) capacity() string {
 		what = "records/s"
 	}
 	kept, last := report.Step{}, report.Step{}
-	for _, s := range r.steps {
+	for _, s := range r.out.Ramp {
 		if last = s; s.Kept {
 			kept = s
 		}

@@ -7,6 +7,7 @@ import (
 	"slices"
 	"time"
 
+	"pitwall/bench/floor"
 	"pitwall/bench/publish"
 	"pitwall/bench/report"
 	"pitwall/bench/site"
@@ -43,9 +44,8 @@ type run struct {
 	ends      time.Time
 	published chan error // the end of the publishing
 	halt      context.CancelFunc
-	idleRSS   int64         // of the engines, before anybody came
-	steps     []report.Step // of a ramp
-	fullRSS   int64         // with everybody there, before anything was published
+	idleRSS   int64 // of the engines, before anybody came
+	fullRSS   int64 // with everybody there, before anything was published
 
 	bytesPerRow float64 // of the table, at the end
 }
@@ -115,7 +115,7 @@ func (r *run) putUp() (err error) {
 	base := time.Now().UnixMilli() // beyond all numbers of earlier runs: no device sends 1,000 a second
 	if r.publisher, err = publish.New(publish.Options{
 		RedisURL: r.site.RedisURL, Stream: r.opt.Stream, MaxLen: keepEntries, Prefix: namePrefix,
-		Devices: r.plan.Devices, Base: base, Rate: r.plan.Rate,
+		Devices: r.plan.Devices, Base: base, Rate: r.startRate(),
 	}); err != nil {
 		return err
 	}
@@ -141,8 +141,12 @@ func (r *run) putUp() (err error) {
 
 // peerArgs tell a peer what Pitwall reads from the roster.
 func (r *run) peerArgs() []string {
-	return []string{fmt.Sprintf("-events=%d", r.plan.Events), fmt.Sprintf("-devices=%d", r.plan.Devices),
-		"-event-prefix=" + eventPrefix, "-device-prefix=" + namePrefix, "-stream=" + r.opt.Stream}
+	args := []string{"--kind=" + r.opt.Peer, fmt.Sprintf("--events=%d", r.plan.Events), fmt.Sprintf("--devices=%d", r.plan.Devices),
+		"--event-prefix=" + eventPrefix, "--device-prefix=" + namePrefix, "--stream=" + r.opt.Stream}
+	if slices.Contains(floor.Kinds, r.opt.Peer) {
+		args = slices.Concat([]string{"stand"}, args, []string{"--window=" + r.plan.Window.String()})
+	}
+	return args
 }
 
 // dialect is how clients subscribe.
@@ -150,10 +154,10 @@ func (r *run) dialect() string {
 	switch r.opt.Peer {
 	case "":
 		return r.opt.Dialect
-	case "hub":
-		return "plain"
+	case "nats", "centrifuge":
+		return r.opt.Peer
 	}
-	return r.opt.Peer
+	return "plain"
 }
 
 // takeDown stops everything.

@@ -108,6 +108,8 @@ func (p *plan) check() error {
 		return fmt.Errorf("wanted are at least one connection, event, record a second and engine, and a device per event")
 	case p.Rate/float64(p.Devices) > 500:
 		return fmt.Errorf("%.0f records a second of %d devices: two of one device would share a millisecond, use more devices", p.Rate, p.Devices)
+	case p.Connections > p.Engines*perProcess:
+		return fmt.Errorf("%d connections to %d processes of Pitwall: each takes %d, as its descriptors end, use --engines", p.Connections, p.Engines, perProcess)
 	case p.Duration < time.Second:
 		return fmt.Errorf("--duration is %v, at least is 1s", p.Duration)
 	}

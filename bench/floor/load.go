@@ -5,6 +5,8 @@ import (
 	"math/rand/v2"
 	"strconv"
 	"time"
+
+	"pitwall/codec"
 )
 
 // load is what is sent: rate records a second of devices spread over events,
@@ -23,8 +25,16 @@ type load struct {
 }
 
 func (l *load) device(i int) string       { return fmt.Sprintf("bench-%05d", i) }
-func (l *load) eventOf(device int) string { return fmt.Sprintf("ev%d", device%l.Events) }
-func (l *load) eventOfConn(c int) string  { return fmt.Sprintf("ev%d", c%l.Events) }
+func (l *load) event(i int) string        { return fmt.Sprintf("ev%d", i) }
+func (l *load) eventOf(device int) string { return l.event(device % l.Events) }
+func (l *load) eventOfConn(c int) string  { return l.event(c % l.Events) }
+
+func (l *load) events() (list []string) {
+	for i := range l.Events {
+		list = append(list, l.event(i))
+	}
+	return list
+}
 
 // deliveries is how many positions reach clients in a second: each record goes
 // to the connections of its event.
@@ -56,6 +66,19 @@ func (l *load) publish(until time.Time, send func(device int, fields []string, n
 		device := n % l.Devices
 		send(device, l.record(device, due, rng), due)
 		due = due.Add(gap)
+	}
+}
+
+// decoded is what publish calls for those who want positions, and the numbers
+// of their events.
+func (l *load) decoded(take func(event int, p *codec.Position)) func(device int, fields []string, now time.Time) {
+	dec := codec.NewDecoder(codec.DefaultLimits())
+	var p codec.Position
+	return func(device int, fields []string, now time.Time) {
+		if err := dec.Decode(&p, now.UnixMilli(), fields); err != nil {
+			panic(err) // our own record
+		}
+		take(device%l.Events, &p)
 	}
 }
 

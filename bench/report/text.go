@@ -30,7 +30,6 @@ func Text(w io.Writer, r *Report) {
 		textRun(w, r, i)
 	}
 	textWithout(w, r)
-	textRamp(w, r)
 }
 
 func spreadHead(r *Report) string {
@@ -44,11 +43,16 @@ func spread(r *Report, values []float64) string {
 	if len(r.Runs) < 2 {
 		return ""
 	}
-	low, high := math.Inf(1), math.Inf(-1)
+	low, high := extremes(values)
+	return fmt.Sprintf("%-20s", Number(low)+" - "+Number(high))
+}
+
+func extremes(values []float64) (low, high float64) {
+	low, high = math.Inf(1), math.Inf(-1)
 	for _, v := range values {
 		low, high = min(low, v), max(high, v)
 	}
-	return fmt.Sprintf("%-20s", Number(low)+" - "+Number(high))
+	return low, high
 }
 
 func textRun(w io.Writer, r *Report, i int) {
@@ -80,6 +84,7 @@ func textRun(w io.Writer, r *Report, i int) {
 	for _, p := range run.Profile {
 		textProfile(w, p)
 	}
+	textRamp(w, run)
 }
 
 func textProfile(w io.Writer, p Profile) {
@@ -97,7 +102,7 @@ func textProfile(w io.Writer, p Profile) {
 	}
 }
 
-func textRamp(w io.Writer, r *Report) {
+func textRamp(w io.Writer, r *Run) {
 	if len(r.Ramp) == 0 {
 		return
 	}

@@ -1,7 +1,6 @@
 package live
 
 import (
-	"fmt"
 	"io"
 	"log/slog"
 	"strconv"
@@ -12,6 +11,7 @@ import (
 	"github.com/VictoriaMetrics/metrics"
 
 	"pitwall/engine/internal/pace"
+	"pitwall/engine/internal/promtext"
 	"pitwall/shard"
 )
 
@@ -86,15 +86,15 @@ type latency struct {
 }
 
 func (l *latency) write(w io.Writer) {
-	const name = "processor_live_delivery_latency_seconds"
-	total := uint64(0)
-	for i, b := range bounds {
-		total += l.counts[i].Load()
-		fmt.Fprintf(w, "%s_bucket{le=\"%s\"} %d\n", name, strconv.FormatFloat(float64(b)/1000, 'g', -1, 64), total)
+	var limits []time.Duration
+	var counts []uint64
+	for i := range l.counts {
+		counts = append(counts, l.counts[i].Load())
 	}
-	total += l.counts[len(bounds)].Load()
-	fmt.Fprintf(w, "%s_bucket{le=\"+Inf\"} %d\n%s_sum %s\n%s_count %d\n", name, total, name,
-		strconv.FormatFloat(float64(l.sum.Load())/1000, 'g', -1, 64), name, total)
+	for _, b := range bounds {
+		limits = append(limits, time.Duration(b)*time.Millisecond)
+	}
+	promtext.Histogram(w, "processor_live_delivery_latency_seconds", limits, counts, time.Duration(l.sum.Load())*time.Millisecond)
 }
 
 // tally is what one writer counts between two publishes.

@@ -21,6 +21,7 @@ var atomicFiles = []exception{
 	{"shard/core.go", "the snapshot in force, and the window"},
 	{"shard/worker.go", "how far a shard has come, for writers that gather"},
 	{"shard/stats.go", "published counters"},
+	{"shard/age.go", "a histogram that its shard writes and anybody reads"},
 	{"engine/live/socket.go", "how a connection ends: seen by reader, writer and gws"},
 	{"engine/live/gate.go", "a descriptor in use by the writer, closed by anybody"},
 	{"engine/live/session.go", "the states that reader, dispatchers, shards and writer share"},
