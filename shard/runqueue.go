@@ -10,9 +10,8 @@ import "sync/atomic"
 // Memory ordering: who moves a connection's state from idle to queued owns its
 // next field until the connection is in the queue; the CAS that publishes the
 // chain publishes its links and its end, and TakeInto's swap acquires them. A
-// connection
-// returns to idle by the writer alone, which looks into the ring once more
-// afterwards (see Conn.Rest), so a push that saw "queued" is not lost.
+// connection returns to idle by the writer alone, which looks into the ring once
+// more afterwards (see Conn.Rest), so a push that saw "queued" is not lost.
 type RunQueue struct {
 	head atomic.Pointer[Conn]
 	// instant is the newest instant that a sealed chunk behind this queue
