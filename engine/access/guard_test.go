@@ -11,7 +11,6 @@ import (
 
 	"github.com/go-jose/go-jose/v4"
 
-	"pitwall/engine/internal/db"
 	"pitwall/engine/internal/redis"
 	"pitwall/engine/internal/testenv"
 )
@@ -49,9 +48,7 @@ func TestDecisionsCombine(t *testing.T) {
 	} {
 		t.Run(c.decide, func(t *testing.T) {
 			g, store := guard(t, func(o *Options) { o.Decide, o.DecideURL = strings.Fields(c.decide), d.URL })
-			if err := write(t, store, "ada", "joined", "open"); err != nil {
-				t.Fatal(err)
-			}
+			store.write(t, "ada", "joined", "open")
 			if _, err := g.lists.refresh(t.Context()); err != nil {
 				t.Fatal(err)
 			}
@@ -62,24 +59,6 @@ func TestDecisionsCombine(t *testing.T) {
 			}
 		})
 	}
-}
-
-// write puts a member and a public event into the database.
-func write(t *testing.T, d db.Database, user, event, public string) error {
-	t.Helper()
-	for _, q := range []string{
-		"INSERT INTO pitwall_members (user_id, event_id) VALUES ($1, $2) RETURNING 1",
-		"INSERT INTO pitwall_events (event_id, public) VALUES ($2, length($1) < 99) RETURNING 1",
-	} {
-		e := event
-		if strings.Contains(q, "pitwall_events") {
-			e = public
-		}
-		if _, err := d.MayWatch(t.Context(), q, user, e); err != nil {
-			return err
-		}
-	}
-	return nil
 }
 
 // TestNobodyAnswers: an error is never a yes, and a yes of another is enough.
@@ -100,9 +79,7 @@ func TestNobodyAnswers(t *testing.T) {
 
 func TestPublicEventsGoStale(t *testing.T) {
 	g, store := guard(t, func(o *Options) { o.Decide, o.Grace = []string{ByPublic}, time.Hour })
-	if err := write(t, store, "x", "x", "open"); err != nil {
-		t.Fatal(err)
-	}
+	store.write(t, "x", "x", "open")
 	if _, err := g.lists.refresh(t.Context()); err != nil {
 		t.Fatal(err)
 	}
@@ -148,9 +125,7 @@ func TestChangesAreSeenWithoutNotifications(t *testing.T) {
 	g, store := guard(t, func(o *Options) { o.Changed = func() { changed.Add(1) }; o.Decide = []string{ByPublic} })
 	run(t, g)
 	eventually(t, "the first look", func() bool { return changed.Load() > 0 })
-	if err := write(t, store, "x", "x", "open"); err != nil {
-		t.Fatal(err)
-	}
+	store.write(t, "x", "x", "open")
 	eventually(t, "the public event", func() bool { return g.MayList("open") && changed.Load() > 1 })
 }
 

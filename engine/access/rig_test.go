@@ -8,11 +8,14 @@ import (
 	"crypto/rand"
 	"crypto/rsa"
 	"crypto/x509"
+	"database/sql"
 	"encoding/json"
 	"encoding/pem"
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
+	"net/url"
+	"path/filepath"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -124,9 +127,10 @@ func jwksOf(keys ...jose.JSONWebKey) string {
 }
 
 // guard makes a Guard on an embedded database of its own; change sets options.
-func guard(t *testing.T, change func(*Options)) (*Guard, db.Database) {
+func guard(t *testing.T, change func(*Options)) (*Guard, store) {
 	t.Helper()
-	d, err := db.Open(t.Context(), db.Options{DataDir: t.TempDir(), Logger: slog.New(slog.DiscardHandler)})
+	dir := t.TempDir()
+	d, err := db.Open(t.Context(), db.Options{DataDir: dir, Logger: slog.New(slog.DiscardHandler)})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -148,7 +152,35 @@ func guard(t *testing.T, change func(*Options)) (*Guard, db.Database) {
 	if err := g.Open(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	return g, d
+	name := url.URL{Scheme: "file", Path: filepath.Join(dir, "pitwall.db"), RawQuery: "_pragma=busy_timeout(10000)"}
+	file, err := sql.Open("sqlite", name.String())
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { file.Close() })
+	return g, store{d, file}
+}
+
+// store is the embedded database, and its file as another process has it.
+type store struct {
+	db.Database
+	file *sql.DB
+}
+
+// write puts a member and a public event into the file.
+func (s store) write(t *testing.T, user, event, public string) {
+	t.Helper()
+	for _, q := range []struct {
+		text string
+		args []any
+	}{
+		{"INSERT INTO pitwall_members (user_id, event_id) VALUES (?, ?)", []any{user, event}},
+		{"INSERT INTO pitwall_events (event_id, public) VALUES (?, true)", []any{public}},
+	} {
+		if _, err := s.file.ExecContext(t.Context(), q.text, q.args...); err != nil {
+			t.Fatalf("%s: %v", q.text, err)
+		}
+	}
 }
 
 // run runs the Guard until the test ends.
