@@ -3,6 +3,8 @@
 //
 //	go run ./bench list              the scenarios, and what they stand for
 //	go run ./bench stadium           run one: Redis, Pitwall, spectators, report
+//	go run ./bench siege             the same under attack: see package siege
+//	go run ./bench all               every scenario in turn, as a table
 //	go run ./bench compare A B       what has changed between two reports
 //	go run ./bench floor             fan-out against the kernel's price
 //
@@ -15,6 +17,7 @@
 // # Goroutines
 //
 // A run has one goroutine that goes through its phases; beside it the
-// publisher, one per swarm process that listens to it, and in the steady phase
-// what the scenario does and the profiles. The run waits for all of them.
+// publisher, one per process of spectators or attackers that listens to it,
+// and in the steady phase what the scenario does and the profiles. The run
+// waits for all of them.
 package main

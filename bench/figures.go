@@ -34,6 +34,8 @@ func (r *run) figures(t tally, caughtUp time.Duration) {
 	r.out.Curve = curve(latency)
 	put("stage_redis_p99_ms", ms(r.sampler.stored.ValueAtQuantile(99)))
 	put("stage_read_p99_ms", 1000*grown.Quantile("processor_live_read_latency_seconds", 0.99))
+	put("stage_flush_p50_ms", 1000*grown.Quantile("processor_live_flush_latency_seconds", 0.5))
+	put("stage_flush_p99_ms", 1000*grown.Quantile("processor_live_flush_latency_seconds", 0.99))
 	put("stage_write_p50_ms", 1000*grown.Quantile("processor_live_delivery_latency_seconds", 0.5))
 	put("stage_write_p99_ms", 1000*grown.Quantile("processor_live_delivery_latency_seconds", 0.99))
 	if r.site.Engines[0].PID != 0 {
@@ -113,6 +115,11 @@ func (r *run) archiveFigures(put func(string, float64), sum func(string) float64
 	put("archive_rows_per_s", sum("processor_archive_rows_total")/seconds)
 	put("archive_lag_max_ms", most(r.out.Samples, func(x report.Sample) float64 { return x.ArchiveLag }))
 	put("archive_catch_up_ms", float64(caughtUp.Milliseconds()))
+	if r.site.PostgresPID() != 0 {
+		a, b := r.sampler.first, r.sampler.last
+		put("postgres_us_per_row", b.postgres.Since(a.postgres).CPU().Seconds()*1e6/sum("processor_archive_rows_total"))
+		put("archive_bytes_per_row", r.bytesPerRow)
+	}
 }
 
 // curve is the latency by percentile, closer towards the end.
@@ -170,10 +177,11 @@ func (r *run) judge(t tally) {
 	a, b := r.sampler.first, r.sampler.last
 	say := func(format string, v ...any) { r.out.Why = append(r.out.Why, fmt.Sprintf(format, v...)) }
 	late := time.Duration(r.sampler.late.ValueAtQuantile(99)) * time.Microsecond
-	if late > mostLate && !r.sc.overload {
+	overload := r.sc.overload || r.opt.Ramp != "" // the last step is meant to be too much, and says itself what broke
+	if late > mostLate && !overload {
 		say("the publisher was behind its schedule: p99 %v late, allowed are %v", late.Round(time.Millisecond), mostLate)
 	}
-	if sent := r.out.Figures["records_per_s"]; sent < leastSent*r.plan.Rate && !r.sc.overload {
+	if sent := r.out.Figures["records_per_s"]; sent < leastSent*r.plan.Rate && !overload {
 		say("the publisher sent %.0f records/s of %.0f", sent, r.plan.Rate)
 	}
 	if t.stall > mostStall {
@@ -209,5 +217,6 @@ func (r *run) others(busy float64) float64 {
 	for i := range b.crews {
 		busy -= b.crews[i].Since(a.crews[i]).CPU().Seconds()
 	}
-	return busy
+	attackers, _ := r.army.used() // since their start, in the steady phase; they run until it is taken down
+	return busy - attackers.CPU().Seconds()
 }

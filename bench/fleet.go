@@ -7,11 +7,8 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"os"
-	"os/exec"
 	"slices"
 	"sync"
-	"syscall"
 	"time"
 
 	"pitwall/bench/gauge"
@@ -39,22 +36,19 @@ type fleet struct {
 
 // crew is one swarm process.
 type crew struct {
-	cmd     *exec.Cmd
-	in      io.WriteCloser
-	orders  *json.Encoder
+	*child
 	clients int // those it may have
 	there   int // those it was told to connect
 
 	last  swarm.Progress // guarded by fleet.mu
 	final bool
-	done  chan struct{} // closed when its output has ended
 }
 
 // newFleet starts the processes; nobody connects yet. Connections are spread
 // over the engines.
 func newFleet(c swarm.Config, engines []*site.Engine, watch []int32, slow int) (*fleet, error) {
 	f := &fleet{latency: swarm.NewHist(), slow: swarm.NewHist(), join: swarm.NewHist(), second: swarm.NewHist()}
-	n := max(len(engines), (len(watch)+perProcess-1)/perProcess)
+	n := crewsFor(len(watch), len(engines))
 	for i := range n {
 		e := engines[i%len(engines)]
 		c.Addr, c.Source, c.Watch = e.Addr, i, nil
@@ -69,40 +63,25 @@ func newFleet(c swarm.Config, engines []*site.Engine, watch []int32, slow int) (
 	return f, nil
 }
 
-// swarmRole is the flag under which the program is a swarm process.
-const swarmRole = "PITWALL_BENCH_SWARM"
+// crewsFor is how many processes so many clients need. Each engine has the same
+// number, or one would have more clients than another.
+func crewsFor(clients, engines int) int {
+	each := (clients + engines - 1) / engines
+	return engines * max(1, (each+perProcess-1)/perProcess)
+}
 
 func (f *fleet) start(c swarm.Config) error {
-	self, err := os.Executable()
-	if err != nil {
-		return fmt.Errorf("find the harness' own program: %w", err)
-	}
-	k := &crew{cmd: exec.Command(self), clients: len(c.Watch), done: make(chan struct{})}
-	k.cmd.Env = append(os.Environ(), swarmRole+"=1")
-	k.cmd.Stderr = os.Stderr
-	k.cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true} // Ctrl-C is for the parent
-	if k.in, err = k.cmd.StdinPipe(); err != nil {
+	k := &crew{clients: len(c.Watch)}
+	var err error
+	if k.child, err = startChild(swarmRole, c, func(out io.Reader) { f.listen(k, out) }); err != nil {
 		return fmt.Errorf("start a swarm: %w", err)
 	}
-	out, err := k.cmd.StdoutPipe()
-	if err != nil {
-		return fmt.Errorf("start a swarm: %w", err)
-	}
-	if err := k.cmd.Start(); err != nil {
-		return fmt.Errorf("start a swarm: %w", err)
-	}
-	k.orders = json.NewEncoder(k.in)
 	f.crews = append(f.crews, k)
-	go f.listen(k, out)
-	if err := k.orders.Encode(c); err != nil {
-		return fmt.Errorf("tell a swarm its configuration: %w", err)
-	}
 	return nil
 }
 
 // listen takes what a process tells until it ends.
 func (f *fleet) listen(k *crew, out io.Reader) {
-	defer close(k.done)
 	d := json.NewDecoder(bufio.NewReader(out))
 	for {
 		var p swarm.Progress
@@ -129,9 +108,7 @@ func (f *fleet) listen(k *crew, out io.Reader) {
 func (f *fleet) close() error {
 	var errs []error
 	for _, k := range f.crews {
-		errs = append(errs, k.in.Close())
-		<-k.done
-		errs = append(errs, k.cmd.Wait())
+		errs = append(errs, k.end())
 	}
 	f.crews = nil
 	return errors.Join(errs...)
@@ -140,8 +117,8 @@ func (f *fleet) close() error {
 // order tells every process the same.
 func (f *fleet) order(o swarm.Order) error {
 	for _, k := range f.crews {
-		if err := k.orders.Encode(o); err != nil {
-			return fmt.Errorf("give a swarm its order: %w", err)
+		if err := k.order(o); err != nil {
+			return err
 		}
 	}
 	return nil
@@ -155,8 +132,8 @@ func (f *fleet) connect(n int, over time.Duration) error {
 			continue
 		}
 		k.there += more
-		if err := k.orders.Encode(swarm.Order{Do: "connect", Clients: more, OverMS: int(over.Milliseconds())}); err != nil {
-			return fmt.Errorf("give a swarm its order: %w", err)
+		if err := k.order(swarm.Order{Do: "connect", Clients: more, OverMS: int(over.Milliseconds())}); err != nil {
+			return err
 		}
 	}
 	return nil
@@ -280,8 +257,8 @@ func pause(ctx context.Context, d time.Duration) error {
 func (f *fleet) drop(n int, over time.Duration) error {
 	for i, k := range f.crews {
 		o := swarm.Order{Do: "drop", Clients: (n + len(f.crews) - 1 - i) / len(f.crews), OverMS: int(over.Milliseconds())}
-		if err := k.orders.Encode(o); err != nil {
-			return fmt.Errorf("give a swarm its order: %w", err)
+		if err := k.order(o); err != nil {
+			return err
 		}
 	}
 	return nil

@@ -11,16 +11,19 @@ import (
 
 type cli struct {
 	Run     runCmd     `cmd:"" default:"withargs" help:"Run a scenario and report (the default)."`
+	All     allCmd     `cmd:"" help:"Run the scenarios one after the other, several times each, and print a table: what this machine does."`
 	List    listCmd    `cmd:"" help:"The scenarios, what they stand for, and their sizes."`
 	Compare compareCmd `cmd:"" help:"What has changed between two reports, beyond the noise. Fails when something got worse."`
 	Floor   floor.Cmd  `cmd:"" help:"Fan-out against a bare loop and a plain broadcaster."`
 	Role    floor.Role `cmd:"" hidden:"" help:"One of the processes of a measurement."`
+
+	Stand floor.Stand `cmd:"" hidden:"" help:"A server that stands in for Pitwall."`
 }
 
 func main() {
-	if os.Getenv(swarmRole) != "" {
-		if err := spectate(); err != nil {
-			fmt.Fprintln(os.Stderr, "bench: swarm:", err)
+	if ok, err := playRole(); ok {
+		if err != nil {
+			fmt.Fprintln(os.Stderr, "bench: a process of a run:", err)
 			os.Exit(1)
 		}
 		return

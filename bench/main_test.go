@@ -12,12 +12,14 @@ import (
 const asProgram = "PITWALL_BENCH_PROGRAM"
 
 func TestMain(m *testing.M) {
-	switch {
-	case os.Getenv(swarmRole) != "": // what the harness starts is os.Executable
-		if err := spectate(); err != nil {
+	if ok, err := playRole(); ok { // what the harness starts is os.Executable
+		if err != nil {
 			fmt.Fprintln(os.Stderr, err)
 			os.Exit(1)
 		}
+		return
+	}
+	switch {
 	case os.Getenv(asProgram) != "":
 		main()
 	default:

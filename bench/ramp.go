@@ -14,22 +14,24 @@ const (
 	rampRate        = "rate"
 )
 
+// mostBehind is how far, in ms, the archive may be behind at any step.
+const mostBehind = 2000
+
 // ramp raises the load in steps until the objective breaks or the plan's own
 // size is reached, and says what was carried.
 func (r *run) ramp() error {
-	load := float64(min(r.opt.From, r.plan.Connections))
-	most := float64(r.plan.Connections)
+	load, most := float64(min(r.opt.From, r.plan.Connections)), float64(r.plan.Connections)
 	if r.opt.Ramp == rampRate {
-		load, most = float64(r.opt.From), r.plan.Rate
-		r.publisher.SetRate(load)
+		load, most = r.startRate(), r.plan.Rate
 	}
 	for {
 		step, err := r.step(load)
 		if err != nil {
 			return err
 		}
-		r.steps = append(r.steps, step)
+		r.out.Ramp = append(r.out.Ramp, step)
 		if !step.Kept || load >= most {
+			r.out.Capacity = r.capacity()
 			return r.finish()
 		}
 		more := min(load*r.opt.Grow, most)
@@ -43,6 +45,14 @@ func (r *run) ramp() error {
 			return err
 		}
 	}
+}
+
+// startRate is what is published at first.
+func (r *run) startRate() float64 {
+	if r.opt.Ramp == rampRate {
+		return min(float64(r.opt.From), r.plan.Rate)
+	}
+	return r.plan.Rate
 }
 
 // step measures one load.
@@ -81,6 +91,10 @@ func (r *run) step(load float64) (report.Step, error) {
 		s.Why = fmt.Sprintf("p99 is above %v", r.opt.P99)
 	case t.counts.Violations() > broken.counts.Violations() || t.counts.Lost > broken.counts.Lost:
 		s.Why = "positions or connections were lost"
+	case r.opt.Ramp == rampRate && float64(b.sent-a.sent)/seconds < leastSent*load:
+		s.Why = fmt.Sprintf("the publisher sent only %.0f records/s", float64(b.sent-a.sent)/seconds)
+	case r.plan.Archive && most(r.sampler.samples, func(x report.Sample) float64 { return x.ArchiveLag }) > mostBehind:
+		s.Why = fmt.Sprintf("the archive was more than %d ms behind", mostBehind)
 	case overflows > 0:
 		s.Why = fmt.Sprintf("%.0f pushes to full rings: spectators were conflated", overflows)
 	case r.opt.MaxCPU > 0 && s.CPU > r.opt.MaxCPU:
@@ -90,6 +104,9 @@ func (r *run) step(load float64) (report.Step, error) {
 	}
 	if r.sampler.busiest > mostBusy {
 		s.Why += " (a swarm process was busy: more than this cannot be told here)"
+	}
+	if late := r.sampler.late.ValueAtQuantile(99); late > mostLate.Microseconds() {
+		s.Why += " (the publisher was behind its schedule: more than this cannot be sent from here)"
 	}
 	return s, nil
 }
@@ -101,7 +118,7 @@ func (r *run) capacity() string {
 		what = "records/s"
 	}
 	kept, last := report.Step{}, report.Step{}
-	for _, s := range r.steps {
+	for _, s := range r.out.Ramp {
 		if last = s; s.Kept {
 			kept = s
 		}

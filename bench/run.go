@@ -4,9 +4,10 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
-	"pitwall/bench/gauge"
+	"pitwall/bench/floor"
 	"pitwall/bench/publish"
 	"pitwall/bench/report"
 	"pitwall/bench/site"
@@ -37,13 +38,16 @@ type run struct {
 	fleet     *fleet
 	publisher *publish.Publisher
 	sampler   *sampler
+	guard     guard
+	army      *army     // of a siege
 	began     time.Time // of the steady phase
 	ends      time.Time
 	published chan error // the end of the publishing
 	halt      context.CancelFunc
-	idleRSS   int64         // of the engines, before anybody came
-	steps     []report.Step // of a ramp
-	fullRSS   int64         // with everybody there, before anything was published
+	idleRSS   int64 // of the engines, before anybody came
+	fullRSS   int64 // with everybody there, before anything was published
+
+	bytesPerRow float64 // of the table, at the end
 }
 
 // eventName is the id of an event.
@@ -85,13 +89,19 @@ func (r *run) do() (err error) {
 
 // putUp starts the site, the swarm and the publisher's connection.
 func (r *run) putUp() (err error) {
+	if r.sc.guarded {
+		if r.guard, err = keepGuard(); err != nil {
+			return err
+		}
+	}
 	if r.opt.Target != "" {
 		r.site, err = site.Running(r.opt.Target, r.opt.Redis, r.opt.Ops, r.opt.PID)
 	} else {
 		r.site, err = site.Start(r.ctx, site.Options{
 			Postgres: r.plan.Archive || r.sc.postgres, Archive: r.plan.Archive, Engines: r.plan.Engines, Roster: r.plan.roster(),
 			Peer: r.opt.Peer, PeerArgs: r.peerArgs(),
-			Args: append([]string{fmt.Sprintf("--live-flush-ms=%d", r.plan.Window.Milliseconds())}, r.opt.EngineArg...),
+			Args:  slices.Concat([]string{fmt.Sprintf("--live-flush-ms=%d", r.plan.Window.Milliseconds())}, r.guard.args, r.opt.EngineArg),
+			Files: r.guard.files,
 		})
 	}
 	if err != nil {
@@ -105,12 +115,12 @@ func (r *run) putUp() (err error) {
 	base := time.Now().UnixMilli() // beyond all numbers of earlier runs: no device sends 1,000 a second
 	if r.publisher, err = publish.New(publish.Options{
 		RedisURL: r.site.RedisURL, Stream: r.opt.Stream, MaxLen: keepEntries, Prefix: namePrefix,
-		Devices: r.plan.Devices, Base: base, Rate: r.plan.Rate,
+		Devices: r.plan.Devices, Base: base, Rate: r.startRate(),
 	}); err != nil {
 		return err
 	}
 	c := swarm.Config{Path: r.site.Engines[0].Path, Dialect: r.dialect(), Prefix: namePrefix, Base: base,
-		SlowRate: r.plan.SlowRate, Interval: r.plan.Interval, Roving: r.sc.roving}
+		SlowRate: r.plan.SlowRate, Interval: r.plan.Interval, Roving: r.sc.roving, Token: r.guard.token()}
 	if r.plan.Batch {
 		c.Path += "?batch=1"
 	}
@@ -131,8 +141,12 @@ func (r *run) putUp() (err error) {
 
 // peerArgs tell a peer what Pitwall reads from the roster.
 func (r *run) peerArgs() []string {
-	return []string{fmt.Sprintf("-events=%d", r.plan.Events), fmt.Sprintf("-devices=%d", r.plan.Devices),
-		"-event-prefix=" + eventPrefix, "-device-prefix=" + namePrefix, "-stream=" + r.opt.Stream}
+	args := []string{"--kind=" + r.opt.Peer, fmt.Sprintf("--events=%d", r.plan.Events), fmt.Sprintf("--devices=%d", r.plan.Devices),
+		"--event-prefix=" + eventPrefix, "--device-prefix=" + namePrefix, "--stream=" + r.opt.Stream}
+	if slices.Contains(floor.Kinds, r.opt.Peer) {
+		args = slices.Concat([]string{"stand"}, args, []string{"--window=" + r.plan.Window.String()})
+	}
+	return args
 }
 
 // dialect is how clients subscribe.
@@ -140,10 +154,10 @@ func (r *run) dialect() string {
 	switch r.opt.Peer {
 	case "":
 		return r.opt.Dialect
-	case "hub":
-		return "plain"
+	case "nats", "centrifuge":
+		return r.opt.Peer
 	}
-	return r.opt.Peer
+	return "plain"
 }
 
 // takeDown stops everything.
@@ -153,6 +167,7 @@ func (r *run) takeDown() error {
 		r.halt()
 		errs = append(errs, <-r.published)
 	}
+	errs = append(errs, r.army.close())
 	if r.fleet != nil {
 		errs = append(errs, r.fleet.close())
 	}
@@ -202,6 +217,9 @@ func (r *run) grow(n int, over time.Duration) error {
 func (r *run) publish() error {
 	ctx, halt := context.WithCancel(r.ctx)
 	r.halt, r.published = halt, make(chan error, 1)
+	if r.opt.Ramp == rampRate { // also while warming up: what is behind then would still be so at the first step
+		r.publisher.SetRate(float64(r.opt.From))
+	}
 	go func() { r.published <- r.publisher.Run(ctx) }()
 	r.say.phase("warming up", r.plan.Warmup)
 	return pause(r.ctx, r.plan.Warmup)
@@ -254,46 +272,7 @@ func (r *run) finish() error {
 		}
 	}
 	r.figures(t, caughtUp)
+	siegePromises(r, t)
 	r.judge(t)
 	return nil
-}
-
-// archived waits until the table has everything that was published.
-func (r *run) archived(stopped time.Time) (time.Duration, error) {
-	sent := r.publisher.Sent()
-	for {
-		m, err := r.sampler.scrape(r.ctx)
-		if err != nil {
-			return 0, err
-		}
-		done := m.Sum("processor_archive_rows_total") + m.Sum("processor_archive_duplicates_total") +
-			m.Sum("processor_archive_conflicts_total") + m.Sum("processor_archive_lost_total")
-		took := time.Since(stopped)
-		if int64(done) >= sent || took > tailWithin+r.plan.Duration {
-			rows, err := r.site.Rows()
-			if err == nil && rows != sent {
-				r.out.Notes = append(r.out.Notes, fmt.Sprintf("the table has %d rows of %d records", rows, sent))
-			}
-			return took, err
-		}
-		if err := pause(r.ctx, 10*time.Millisecond); err != nil {
-			return 0, err
-		}
-	}
-}
-
-// scrapeAll reads the metrics of all engines, added up.
-func scrapeAll(ctx context.Context, engines []*site.Engine) (gauge.Metrics, error) {
-	all := gauge.Metrics{}
-	for _, e := range engines {
-		if e.Ops == "" {
-			continue
-		}
-		m, err := gauge.Scrape(ctx, e.Ops)
-		if err != nil {
-			return nil, err
-		}
-		all.Add(m)
-	}
-	return all, nil
 }

@@ -12,7 +12,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/alecthomas/kong"
 	"github.com/google/pprof/profile"
 
 	"pitwall/bench/report"
@@ -23,15 +22,11 @@ var update = flag.Bool("update", false, "write testdata/baseline.json anew")
 // command parses a command line of bench run.
 func command(t *testing.T, args ...string) *runCmd {
 	t.Helper()
-	var c cli
-	p, err := kong.New(&c)
+	c, err := parseRun(args)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := p.Parse(append([]string{"run"}, args...)); err != nil {
-		t.Fatal(err)
-	}
-	return &c.Run
+	return c
 }
 
 // bound is a line of the baseline: what a figure was, and how far it may grow.
@@ -193,8 +188,50 @@ func TestRampEndsWithCapacity(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if len(rep.Ramp) != 2 || rep.Ramp[1].Load != 20 || !strings.Contains(rep.Capacity, "carries 20 spectators") {
-		t.Errorf("steps %+v, %q; want 10 and 20 spectators, both carried", rep.Ramp, rep.Capacity)
+	r := &rep.Runs[0]
+	if len(r.Ramp) != 2 || r.Ramp[1].Load != 20 || !strings.Contains(r.Capacity, "carries 20 spectators") {
+		t.Errorf("steps %+v, %q; want 10 and 20 spectators, both carried", r.Ramp, r.Capacity)
+	}
+}
+
+// TestRampOfTheRate publishes what each step says, from the first on, and
+// breaks where the engine may not use what it needs.
+func TestRampOfTheRate(t *testing.T) {
+	c := command(t, "stadium", "--connections=20", "--rate=2000", "--warmup=1s", "--connect=50ms", "--ramp=rate", "--from=200", "--grow=3",
+		"--step=1s", "--p99=2s", "--max-cpu=0.001")
+	rep, err := c.measure(t.Context(), io.Discard)
+	if err != nil {
+		t.Fatal(err)
+	}
+	r := &rep.Runs[0]
+	if len(r.Ramp) != 1 || r.Ramp[0].Kept || !strings.Contains(r.Capacity, "Not even 200 records/s") {
+		t.Errorf("steps %+v, %q; want the first broken by its processor time", r.Ramp, r.Capacity)
+	}
+	for _, why := range r.Why {
+		if strings.Contains(why, "publisher") {
+			t.Errorf("not valid since %s: the ramp was not meant to come to its end", why)
+		}
+	}
+	if got, want := r.Ramp[0].Deliveries, 20*200.0; got < want/2 || got > 2*want {
+		t.Errorf("%.0f deliveries/s in the first step, want %.0f", got, want)
+	}
+}
+
+// TestEngines spreads spectators over two processes of Pitwall, each of which
+// reads everything.
+func TestEngines(t *testing.T) {
+	c := command(t, "sparse", "--connections=41", "--events=5", "--devices=20", "--rate=50", "--engines=2", "--duration=2s", "--warmup=200ms", "--connect=200ms")
+	rep, err := c.measure(t.Context(), io.Discard)
+	if err != nil {
+		t.Fatal(err)
+	}
+	r := &rep.Runs[0]
+	if n := r.Breaches() + r.Counts.Refused + r.Counts.Lost; n > 0 || r.Counts.Deliveries < 41*20 {
+		t.Errorf("%+v, %d missing; want every position for 41 spectators", r.Counts, r.Missing)
+	}
+	last := r.Samples[len(r.Samples)-1]
+	if last.Connections != 41 || last.Window != 100 {
+		t.Errorf("%.0f connections, window %.0f ms; want those of both processes together, and 100", last.Connections, last.Window)
 	}
 }
 

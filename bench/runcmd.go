@@ -36,7 +36,9 @@ type runCmd struct {
 	P99        time.Duration `name:"p99" default:"250ms" help:"The objective of a ramp."`
 	MaxCPU     float64       `name:"max-cpu" help:"And how many cores the engine may use. 0: all."`
 
-	Peer string `enum:",nats,centrifuge,hub" default:"" help:"Measure another server in Pitwall's place: nats, centrifuge or hub (see bench/peers)."`
+	AgainstNone bool   `help:"Beside each run make one with the archive off, by turns, all else the same, and say what the archive costs the live path."`
+	Peer        string `enum:",nats,centrifuge,hub,bare,broadcaster" default:"" help:"Measure another server in Pitwall's place: nats, centrifuge or hub (see bench/peers), bare or broadcaster (see bench/floor)."`
+	Floor       bool   `help:"After each run the same again with a bare loop, and with gws' Broadcaster, in Pitwall's place; what it costs as ratios to them."`
 
 	Target    string   `placeholder:"URL" help:"An installation that runs: ws://host:port/live. It needs the roster that --roster-csv writes."`
 	Redis     string   `default:"redis://127.0.0.1:6379" help:"The Redis of the target."`
@@ -58,15 +60,7 @@ func (c *runCmd) Run() error {
 		return err
 	}
 	report.Text(os.Stdout, rep)
-	if err := c.write(rep); err != nil {
-		return err
-	}
-	for i := range rep.Runs {
-		if x := &rep.Runs[i]; x.Counts.Violations()+x.Missing > 0 {
-			return errors.New("promises to spectators were broken: see the report")
-		}
-	}
-	return nil
+	return errors.Join(c.write(rep), rep.Promises())
 }
 
 // measure makes the runs.
@@ -77,28 +71,41 @@ func (c *runCmd) measure(ctx context.Context, progress io.Writer) (*report.Repor
 	}
 	p := sc.plan
 	c.apply(&p)
-	if err := p.check(); err != nil {
+	if err := errors.Join(p.check(), c.checkAgainst(&p)); err != nil {
 		return nil, err
 	}
 	if c.RosterCSV != "" {
 		return nil, c.writeRoster(&p)
 	}
+	if c.Floor {
+		if err := c.canFloor(sc, &p); err != nil {
+			return nil, err
+		}
+	}
 	rep := &report.Report{Scenario: sc.name, About: sc.about, Started: time.Now(), Machine: machine(),
 		Command: "go run ./bench " + strings.Join(os.Args[1:], " "), Settings: p.settings()}
 	for i := range c.Runs {
-		say := &teller{w: progress}
-		if c.Runs > 1 {
-			say.prefix = fmt.Sprintf("run %d of %d: ", i+1, c.Runs)
-		}
-		r := &run{ctx: ctx, sc: sc, plan: p, opt: c, say: say, out: new(report.Run),
+		r := &run{ctx: ctx, sc: sc, plan: p, opt: c, say: &teller{w: progress}, out: new(report.Run),
 			ident: fmt.Sprintf("%s-%s-%d", sc.name, rep.Started.Format("20060102-150405"), i+1)}
+		if c.Runs > 1 {
+			r.say.prefix = fmt.Sprintf("run %d of %d: ", i+1, c.Runs)
+		}
 		if err := r.do(); err != nil {
 			return nil, fmt.Errorf("run %s: %w", sc.name, err)
 		}
-		rep.Runs = append(rep.Runs, *r.out)
-		if c.Ramp != "" {
-			rep.Ramp, rep.Capacity = r.steps, r.capacity()
+		if c.Floor {
+			if err := r.floor(); err != nil {
+				return nil, fmt.Errorf("run the floor of %s: %w", sc.name, err)
+			}
 		}
+		if c.AgainstNone {
+			other, err := r.withoutArchive()
+			if err != nil {
+				return nil, fmt.Errorf("run %s without the archive: %w", sc.name, err)
+			}
+			rep.Without = append(rep.Without, *other)
+		}
+		rep.Runs = append(rep.Runs, *r.out)
 	}
 	return rep, nil
 }

@@ -21,10 +21,11 @@ type plan struct {
 	Window      time.Duration // flush window of the engines
 	Connect     time.Duration // over which the connections are opened
 	Warmup      time.Duration
-	Duration    time.Duration // of the steady phase, which is measured
-	Over        time.Duration // herd: all are back within; roster: between two changes
-	StartLine   bool          // herd: nobody is there before, all come within Over
-	Archive     bool          // PostgreSQL, and the engine writes to it
+	Duration    time.Duration      // of the steady phase, which is measured
+	Over        time.Duration      // herd: all are back within; roster: between two changes
+	StartLine   bool               // herd: nobody is there before, all come within Over
+	Archive     bool               // PostgreSQL, and the engine writes to it
+	Attack      map[string]float64 // siege: sizes of attacks other than their own
 }
 
 // scenario is a load with a meaning.
@@ -38,6 +39,7 @@ type scenario struct {
 	overload bool
 	roving   bool // devices change events
 	postgres bool // also without the archive
+	guarded  bool // only who has a token is let in
 }
 
 // standard is the plan that the scenarios differ from.
@@ -79,6 +81,8 @@ func scenarios() []scenario {
 			plan: with(func(p *plan) { p.Events, p.Devices, p.Rate, p.Over = 10, 1000, 500, time.Second })},
 		{name: "archive", about: "rows a second into PostgreSQL, and how far behind",
 			plan: with(func(p *plan) { p.Connections, p.Devices, p.Rate, p.Archive = 50, 5000, 5000, true })},
+		{name: "siege", about: "attackers of every kind, in turn and then all at once, while spectators watch", during: besiege, guarded: true,
+			plan: with(func(p *plan) { p.Connections, p.Duration = 1000, 75*time.Second })},
 		{name: "soak", about: "hours of a moderate load: does memory, the number of goroutines or the latency drift?",
 			plan: with(func(p *plan) {
 				season(p)
@@ -104,10 +108,13 @@ func (p *plan) check() error {
 		return fmt.Errorf("wanted are at least one connection, event, record a second and engine, and a device per event")
 	case p.Rate/float64(p.Devices) > 500:
 		return fmt.Errorf("%.0f records a second of %d devices: two of one device would share a millisecond, use more devices", p.Rate, p.Devices)
+	case p.Connections > p.Engines*perProcess:
+		return fmt.Errorf("%d connections to %d processes of Pitwall: each takes %d, as its descriptors end, use --engines", p.Connections, p.Engines, perProcess)
 	case p.Duration < time.Second:
 		return fmt.Errorf("--duration is %v, at least is 1s", p.Duration)
 	}
-	return nil
+	_, err := loads(p.Attack)
+	return err
 }
 
 // firstDevice is the first device of an event; they are spread in blocks.

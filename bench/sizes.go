@@ -27,6 +27,8 @@ type sizes struct {
 	Over        *time.Duration `help:"herd: all are back within so long. roster: the time between two changes."`
 	StartLine   *bool          `help:"herd: nobody is there before, all come within --over."`
 	Archive     *bool          `help:"With PostgreSQL, and positions written to it."`
+
+	Attack map[string]float64 `placeholder:"KIND=SIZE" help:"siege: how much of an attack, per second, or connections held. 0: none of it. Kinds: see bench/siege."`
 }
 
 // set takes a flag over when it was given.
@@ -55,6 +57,7 @@ func (s *sizes) apply(p *plan) {
 	set(&p.Over, s.Over)
 	set(&p.StartLine, s.StartLine)
 	set(&p.Archive, s.Archive)
+	p.Attack = s.Attack
 }
 
 // settings are the plan in words, without what is not used.
@@ -78,6 +81,7 @@ func (p *plan) settings() (list []report.Setting) {
 	add("over", p.Over, p.Over > 0)
 	add("start-line", p.StartLine, p.StartLine)
 	add("archive", p.Archive, p.Archive)
+	add("attack", p.Attack, len(p.Attack) > 0)
 	return list
 }
 

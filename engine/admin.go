@@ -54,6 +54,24 @@ func MigrateStatus(ctx context.Context, c DatabaseConfig, log *slog.Logger, out 
 	return d.CheckSchema(ctx)
 }
 
+// openReady opens a database that has everything: the embedded one is migrated
+// first, another one is refused when it is behind.
+func openReady(ctx context.Context, c DatabaseConfig, log *slog.Logger) (d db.Database, err error) {
+	if d, err = db.Open(ctx, c.dbOptions(log)); err != nil {
+		return nil, err
+	}
+	if c.DatabaseURL != "" {
+		err = d.CheckSchema(ctx)
+	} else if _, err = d.Migrate(ctx); err != nil {
+		err = fmt.Errorf("migrate the database: %w", err)
+	}
+	if err != nil {
+		d.Close()
+		return nil, err
+	}
+	return d, nil
+}
+
 // CreateLink signs a share link for an event and prints it, with its token in
 // the fragment, which no browser sends to a server and no proxy logs. base is
 // where the page is; most bounds the connections at the same time, 0 does not.
@@ -82,16 +100,11 @@ func CreateLink(c LinkConfig, base, event string, ttl time.Duration, most int, o
 // sessions that it has opened. length is how long that must be remembered: as
 // long as the token could be good.
 func RevokeToken(ctx context.Context, c DatabaseConfig, id string, length time.Duration, log *slog.Logger, out io.Writer) error {
-	d, err := db.Open(ctx, c.dbOptions(log))
+	d, err := openReady(ctx, c, log)
 	if err != nil {
 		return err
 	}
 	defer d.Close()
-	if c.DatabaseURL == "" {
-		if _, err := d.Migrate(ctx); err != nil {
-			return fmt.Errorf("migrate the database: %w", err)
-		}
-	}
 	if err := d.Revoke(ctx, id, time.Now().Add(length)); err != nil {
 		return err
 	}
@@ -101,24 +114,17 @@ func RevokeToken(ctx context.Context, c DatabaseConfig, id string, length time.D
 
 // ImportRoster reads a CSV file of event_id, entry_id, device_id and upserts
 // it in one transaction. Nothing is written if one row is bad or dryRun is
-// set. The embedded database is migrated first.
+// set.
 func ImportRoster(ctx context.Context, c DatabaseConfig, file io.Reader, dryRun bool, log *slog.Logger, out io.Writer) error {
 	rows, err := db.ParseRosterCSV(file)
 	if err != nil {
 		return fmt.Errorf("read the roster: %w", err)
 	}
-	d, err := db.Open(ctx, c.dbOptions(log))
+	d, err := openReady(ctx, c, log)
 	if err != nil {
 		return err
 	}
 	defer d.Close()
-	if c.DatabaseURL == "" {
-		if _, err := d.Migrate(ctx); err != nil {
-			return fmt.Errorf("migrate the database: %w", err)
-		}
-	} else if err := d.CheckSchema(ctx); err != nil {
-		return err
-	}
 	r, err := d.ImportRoster(ctx, rows, dryRun)
 	if err != nil {
 		return fmt.Errorf("import the roster: %w", err)

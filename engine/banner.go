@@ -6,8 +6,6 @@ import (
 	"io"
 	"strings"
 	"time"
-
-	"github.com/VictoriaMetrics/metrics"
 )
 
 // Banner tells a newcomer what runs and where. It may be called once the
@@ -78,6 +76,3 @@ func (e *Engine) connections() int {
 	}
 	return e.live.Connections()
 }
-
-// Metrics is the engine's own set, for those who embed it.
-func (e *Engine) Metrics() *metrics.Set { return e.set }

@@ -12,6 +12,7 @@ import (
 
 	"github.com/alecthomas/kong"
 	"github.com/chromedp/chromedp"
+	"github.com/chromedp/chromedp/kb"
 
 	"pitwall/engine"
 )
@@ -27,29 +28,11 @@ var browserFlags = []chromedp.ExecAllocatorOption{
 // TestPageInABrowser starts what a newcomer starts, opens the page in a real
 // browser, and watches the dots move, also over a restart of the engine.
 func TestPageInABrowser(t *testing.T) {
-	var cfg engine.Config
-	parser, err := kong.New(&cfg)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if _, err := parser.Parse([]string{"--simulate=50", "--data-dir=" + t.TempDir(), "--http-addr=127.0.0.1:0",
-		"--ops-addr=127.0.0.1:0", "--embedded-redis-addr=127.0.0.1:0", "--live-drain-ms=50"}); err != nil {
-		t.Fatal(err)
-	}
+	cfg := browserConfig(t, "--simulate=50")
 	e, stop := browserEngine(t, cfg)
 
-	opts := append(append([]chromedp.ExecAllocatorOption{}, chromedp.DefaultExecAllocatorOptions[:]...), browserFlags...)
-	alloc, endBrowser := chromedp.NewExecAllocator(context.Background(), append(opts, chromedp.UserDataDir(t.TempDir()))...)
-	defer endBrowser()
-	tab, endTab := chromedp.NewContext(alloc)
-	defer endTab()
-	tab, endTime := context.WithTimeout(tab, 2*time.Minute)
-	defer endTime()
-
 	addr := e.HTTPAddr()
-	if _, err := chromedp.Run(tab, chromedp.Navigate("http://"+addr+"/")); err != nil {
-		t.Fatalf("open the page: %v", err)
-	}
+	tab := openTab(t, "http://"+addr+"/")
 	see(tab, t, "every device", "pitwall.connection === 'live' && pitwall.event === 'demo' && pitwall.devices >= 45")
 	see(tab, t, "dots move", "pitwall.updates > 200 && pitwall.counts.moving > 30")
 	if n := ask[int](tab, t, "pitwall.drawn"); n < 40 {
@@ -93,8 +76,39 @@ func compresses(t *testing.T, opsAddr string) bool {
 	return regexp.MustCompile(`(?m)^processor_live_deflate_chunks_total [1-9]`).Match(text)
 }
 
+// browserConfig is what a newcomer starts with, on any ports.
+func browserConfig(t testing.TB, more ...string) (cfg engine.Config) {
+	t.Helper()
+	parser, err := kong.New(&cfg)
+	if err == nil {
+		_, err = parser.Parse(append([]string{"--data-dir=" + t.TempDir(), "--http-addr=127.0.0.1:0",
+			"--ops-addr=127.0.0.1:0", "--embedded-redis-addr=127.0.0.1:0", "--live-drain-ms=50"}, more...))
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	return cfg
+}
+
+// openTab opens a page in a browser of its own, which ends with the test. In it
+// nothing may take longer than the patience of these tests.
+func openTab(t testing.TB, url string) context.Context {
+	t.Helper()
+	opts := append(append([]chromedp.ExecAllocatorOption{}, chromedp.DefaultExecAllocatorOptions[:]...), browserFlags...)
+	alloc, endBrowser := chromedp.NewExecAllocator(context.Background(), append(opts, chromedp.UserDataDir(t.TempDir()))...)
+	t.Cleanup(endBrowser)
+	tab, endTab := chromedp.NewContext(alloc)
+	t.Cleanup(endTab)
+	tab, endTime := context.WithTimeout(tab, 3*time.Minute)
+	t.Cleanup(endTime)
+	if _, err := chromedp.Run(tab, chromedp.Navigate(url)); err != nil {
+		t.Fatalf("open the page: %v", err)
+	}
+	return tab
+}
+
 // see waits until a condition holds in the page.
-func see(tab context.Context, t *testing.T, what, condition string) {
+func see(tab context.Context, t testing.TB, what, condition string) {
 	t.Helper()
 	if _, err := chromedp.Run(tab, chromedp.Poll[bool](condition, chromedp.WithPollingTimeout(time.Minute))); err != nil {
 		t.Fatalf("see %s: %v", what, err)
@@ -102,13 +116,27 @@ func see(tab context.Context, t *testing.T, what, condition string) {
 }
 
 // ask evaluates an expression in the page.
-func ask[T any](tab context.Context, t *testing.T, expression string) T {
+func ask[T any](tab context.Context, t testing.TB, expression string) T {
 	t.Helper()
 	v, err := chromedp.Run(tab, chromedp.Evaluate[T](expression))
 	if err != nil {
 		t.Fatalf("ask for %s: %v", expression, err)
 	}
 	return v
+}
+
+// findDevice types into the search box and presses Enter.
+func findDevice(tab context.Context, t testing.TB, name string) {
+	t.Helper()
+	ask[bool](tab, t, "(document.getElementById('find').value = '', document.getElementById('find').focus(), true)")
+	if _, err := chromedp.Run(tab, chromedp.KeyEvent(name+kb.Enter)); err != nil {
+		t.Fatalf("look for %s: %v", name, err)
+	}
+}
+
+// browserRecord is a device at rest that arrives now.
+func browserRecord(n int) []string {
+	return []string{"device_id", faultDevice(n), "lat", fmt.Sprintf("48.%04d", n), "lon", "11", "speed", "0"}
 }
 
 // inkedJS is true when the map's canvas shows more than one colour.
@@ -121,7 +149,7 @@ const inkedJS = `(() => {
 })()`
 
 // browserEngine runs an engine until stop is called.
-func browserEngine(t *testing.T, cfg engine.Config) (e *engine.Engine, stop func()) {
+func browserEngine(t testing.TB, cfg engine.Config) (e *engine.Engine, stop func()) {
 	t.Helper()
 	e, err := engine.New(cfg, slog.New(slog.DiscardHandler))
 	if err != nil {

@@ -6,8 +6,10 @@ import (
 	"log/slog"
 	"net"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
+	"unicode/utf8"
 
 	"pitwall/engine/access"
 	"pitwall/engine/internal/db"
@@ -16,10 +18,10 @@ import (
 // DatabaseConfig says which database is meant. It is all that the commands
 // beside serve need.
 type DatabaseConfig struct {
-	DatabaseURL       string `name:"database-url" env:"DATABASE_URL" help:"PostgreSQL 13 or later. Unset: an embedded SQLite file."`
-	DatabaseDirectURL string `name:"database-direct-url" env:"DATABASE_DIRECT_URL" help:"The same database past a pooler such as PgBouncer, for LISTEN and migrations. Unset: DATABASE_URL."`
-	DataDir           string `name:"data-dir" env:"DATA_DIR" default:"data" help:"Folder of the embedded database."`
-	NotifyTriggers    bool   `name:"notify-triggers" env:"NOTIFY_TRIGGERS" default:"true" negatable:"" help:"Migrations put triggers on the roster tables, so that changes are seen at once."`
+	DatabaseURL       SecretURL `name:"database-url" env:"DATABASE_URL" placeholder:"URL" help:"PostgreSQL 13 or later. Unset: an embedded SQLite file."`
+	DatabaseDirectURL SecretURL `name:"database-direct-url" env:"DATABASE_DIRECT_URL" placeholder:"URL" help:"The same database past a pooler such as PgBouncer, for LISTEN, migrations and detaching months. Unset: DATABASE_URL."`
+	DataDir           string    `name:"data-dir" env:"DATA_DIR" default:"data" help:"Folder of the embedded database."`
+	NotifyTriggers    bool      `name:"notify-triggers" env:"NOTIFY_TRIGGERS" default:"true" negatable:"" help:"Migrations put triggers on the roster tables, so that changes are seen at once."`
 }
 
 // LogConfig says how to log.
@@ -30,9 +32,9 @@ type LogConfig struct {
 
 // StreamConfig says which streams of which Redis are meant.
 type StreamConfig struct {
-	RedisURL          string   `name:"redis-url" env:"REDIS_URL" help:"Redis 7.0 or later, or Valkey: redis://, rediss:// (TLS) or unix://. Unset: an embedded one."`
-	EmbeddedRedisAddr string   `name:"embedded-redis-addr" env:"EMBEDDED_REDIS_ADDR" default:"127.0.0.1:6390" help:"Where the embedded Redis listens."`
-	TelemetryStreams  []string `name:"telemetry-streams" env:"TELEMETRY_STREAMS" default:"telemetry:t" help:"Stream keys, comma separated. All records of a device go to the same key."`
+	RedisURL          SecretURL `name:"redis-url" env:"REDIS_URL" placeholder:"URL" help:"Redis 7.0 or later, or Valkey: redis://, rediss:// (TLS) or unix://. Unset: an embedded one."`
+	EmbeddedRedisAddr string    `name:"embedded-redis-addr" env:"EMBEDDED_REDIS_ADDR" default:"127.0.0.1:6390" help:"Where the embedded Redis listens."`
+	TelemetryStreams  []string  `name:"telemetry-streams" env:"TELEMETRY_STREAMS" default:"telemetry:t" help:"Stream keys, comma separated. All records of a device go to the same key."`
 }
 
 // Config is everything that can be set, from the environment or by flags. The
@@ -76,9 +78,9 @@ type Config struct {
 	Deflate bool `name:"live-deflate" env:"LIVE_DEFLATE" default:"true" negatable:"" help:"Compress for clients that offer permessage-deflate: once per topic and flush, for all of them."`
 
 	WarmWindowMS int `name:"live-warm-window-ms" env:"LIVE_WARM_WINDOW_MS" default:"600000" help:"How far back the stream is read at start where there is no archive group, in ms."`
-	WarmMax      int `name:"live-warm-max" env:"LIVE_WARM_MAX" default:"1000000" help:"Records read back at start at most."`
+	WarmMax      int `name:"live-warm-max" env:"LIVE_WARM_MAX" default:"1000000" help:"Records of a stream read back at start at most, the newest."`
 
-	WarmTimeMS int `name:"live-warm-time-ms" env:"LIVE_WARM_TIME_MS" default:"10000" help:"How long reading the last positions from the database may take at start, in ms; what is missing then comes with the next record of its device."`
+	WarmTimeMS int `name:"live-warm-time-ms" env:"LIVE_WARM_TIME_MS" default:"10000" help:"How long reading the last positions may take at start, in ms: from the database, and then once more from the streams, newest first. What is missing then comes with the next record of its device."`
 
 	ArchiveBatch           int    `name:"archive-batch" env:"ARCHIVE_BATCH" default:"1000" help:"Rows per insert at most."`
 	ArchiveWriters         int    `name:"archive-writers" env:"ARCHIVE_WRITERS" default:"2" help:"Inserts of a stream that run at the same time, each with devices of its own. One on the embedded database."`
@@ -87,6 +89,8 @@ type Config struct {
 	ArchiveReadyFaultMS    int    `name:"archive-ready-fault-ms" env:"ARCHIVE_READY_FAULT_MS" default:"30000" help:"How long the database may take nothing before /readyz says so, in ms. 0: for ever."`
 	ArchiveReadyLagMS      int    `name:"archive-ready-lag-ms" env:"ARCHIVE_READY_LAG_MS" default:"0" help:"How far behind the stream the table may be before /readyz says so, in ms. 0: any."`
 	ArchiveMinTS           string `name:"archive-min-ts" env:"ARCHIVE_MIN_TS" default:"2000-01-01T00:00:00Z" help:"Positions dated before this are refused."`
+	ArchivePartitionAhead  int    `name:"archive-partition-ahead" env:"ARCHIVE_PARTITION_AHEAD" default:"2" help:"Months that are made ahead where positions is partitioned (pitwall partition enable). 0: none is made, not even one that a position lacks."`
+	ArchiveRetentionMonths int    `name:"archive-retention-months" env:"ARCHIVE_RETENTION_MONTHS" default:"0" help:"Whole months kept before this one, where positions is partitioned. Older ones are detached and stay as tables of their own; positions older than that are not archived. Alike on all instances. 0: all are kept."`
 	DeadMaxLen             int    `name:"dead-maxlen" env:"DEAD_MAXLEN" default:"100000" help:"About how many dead letters a stream keeps; the oldest are thrown away, and a warning comes before."`
 
 	ephemeral bool // InstanceID was made up for this process
@@ -128,6 +132,8 @@ func (c *Config) Validate() error {
 		{"ARCHIVE_CLAIM_IDLE_MS", c.ArchiveClaimIdleMS, 10, 86400000},
 		{"ARCHIVE_READY_FAULT_MS", c.ArchiveReadyFaultMS, 0, 86400000},
 		{"ARCHIVE_READY_LAG_MS", c.ArchiveReadyLagMS, 0, 86400000},
+		{"ARCHIVE_PARTITION_AHEAD", c.ArchivePartitionAhead, 0, 60},
+		{"ARCHIVE_RETENTION_MONTHS", c.ArchiveRetentionMonths, 0, 1200},
 		{"DEAD_MAXLEN", c.DeadMaxLen, 1, 100000000},
 		{"SIMULATE", c.Simulate, 0, 100000},
 		{"AUTH_TIMEOUT_MS", c.AuthTimeoutMS, 10, 60000},
@@ -161,10 +167,9 @@ func (c *Config) validateRest() (errs []error) {
 		errs = append(errs, errors.New("TELEMETRY_STREAMS is empty, allowed is one stream key or more"))
 	}
 	seen := map[string]bool{}
-	for _, k := range c.TelemetryStreams {
-		k = strings.TrimSpace(k) // as the engine reads them
-		if k == "" || seen[k] {
-			errs = append(errs, fmt.Errorf("TELEMETRY_STREAMS has %q, allowed are different keys that are not empty", k))
+	for _, k := range c.streams() {
+		if k == "" || seen[k] || !isPrintable(k) { // keys are labels of metrics, which cannot hold everything
+			errs = append(errs, fmt.Errorf("TELEMETRY_STREAMS has %q, allowed are different keys of printable characters", k))
 		}
 		seen[k] = true
 	}
@@ -174,7 +179,16 @@ func (c *Config) validateRest() (errs []error) {
 	if c.LiveEnabled && c.AuthMode == access.ModeNone && !c.AuthAllowAnonymous && !isLoopback(c.HTTPAddr) {
 		errs = append(errs, fmt.Errorf("HTTP_ADDR is %q, allowed is a loopback address unless AUTH_MODE or AUTH_ALLOW_ANONYMOUS is set: anybody could watch", c.HTTPAddr))
 	}
+	if c.LiveEnabled && c.AuthMode == access.ModeNone && !c.AuthAllowAnonymous && c.ProxyProtocol {
+		errs = append(errs, errors.New("PROXY_PROTOCOL is set, which needs AUTH_MODE or AUTH_ALLOW_ANONYMOUS: through the proxy anybody could watch"))
+	}
 	return errs
+}
+
+// isPrintable reports whether nothing of s has to be escaped but quotes and
+// backslashes.
+func isPrintable(s string) bool {
+	return utf8.ValidString(s) && !strings.ContainsFunc(s, func(r rune) bool { return !strconv.IsPrint(r) })
 }
 
 func isLoopback(addr string) bool {
@@ -189,19 +203,22 @@ func isLoopback(addr string) bool {
 	return ip != nil && ip.IsLoopback()
 }
 
-// streams are the stream keys, without the spaces that lists are written with.
-func (c *StreamConfig) streams() []string {
-	list := make([]string, len(c.TelemetryStreams))
-	for i, s := range c.TelemetryStreams {
-		list[i] = strings.TrimSpace(s)
+// streams are the stream keys.
+func (c *StreamConfig) streams() []string { return trimmed(c.TelemetryStreams) }
+
+// trimmed is a list without the spaces that lists are written with.
+func trimmed(list []string) []string {
+	out := make([]string, len(list))
+	for i, s := range list {
+		out[i] = strings.TrimSpace(s)
 	}
-	return list
+	return out
 }
 
 // dbOptions are the same as the database's room wants them.
 func (c *DatabaseConfig) dbOptions(log *slog.Logger) db.Options {
 	return db.Options{
-		URL: c.DatabaseURL, DirectURL: c.DatabaseDirectURL, DataDir: c.DataDir,
+		URL: string(c.DatabaseURL), DirectURL: string(c.DatabaseDirectURL), DataDir: c.DataDir,
 		NoTriggers: !c.NotifyTriggers, Logger: log,
 	}
 }

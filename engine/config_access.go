@@ -3,7 +3,6 @@ package engine
 import (
 	"errors"
 	"fmt"
-	"log/slog"
 	"net/netip"
 	"os"
 	"slices"
@@ -11,28 +10,6 @@ import (
 
 	"pitwall/engine/access"
 )
-
-// Secret is a setting that is not printed.
-type Secret string
-
-const redacted = "[redacted]"
-
-// String returns a word in place of the secret, "" for none.
-func (s Secret) String() string {
-	if s == "" {
-		return ""
-	}
-	return redacted
-}
-
-// GoString keeps %#v from printing it.
-func (s Secret) GoString() string { return s.String() }
-
-// LogValue keeps loggers from printing it.
-func (s Secret) LogValue() slog.Value { return slog.StringValue(s.String()) }
-
-// MarshalText keeps encoders from printing it.
-func (s Secret) MarshalText() ([]byte, error) { return []byte(s.String()), nil }
 
 // LinkConfig is what share links are signed and checked with.
 type LinkConfig struct {
@@ -46,27 +23,27 @@ type LinkConfig struct {
 type AccessConfig struct {
 	LinkConfig
 
-	AuthMode           string   `name:"auth-mode" env:"AUTH_MODE" default:"none" enum:"none,jwt,http" help:"Who may connect. none: everybody, on a loopback HTTP_ADDR only unless AUTH_ALLOW_ANONYMOUS; jwt: whoever has a signed token; http: whom AUTH_URL knows."`
-	AuthAllowAnonymous bool     `name:"auth-allow-anonymous" env:"AUTH_ALLOW_ANONYMOUS" help:"With AUTH_MODE=none, serve everybody although HTTP_ADDR is no loopback address or a proxy stands in front."`
-	AuthTokenCookie    string   `name:"auth-token-cookie" env:"AUTH_TOKEN_COOKIE" default:"pitwall_token" help:"Cookie that may hold the token."`
-	AuthURL            string   `name:"auth-url" env:"AUTH_URL" help:"With AUTH_MODE=http, asked with the client's Authorization and cookies: 2xx with a JSON object that has an id is in, 401 and 403 are out."`
-	AuthCookies        []string `name:"auth-cookies" env:"AUTH_COOKIES" help:"Cookies that are forwarded to AUTH_URL. Unset: none, only Authorization."`
-	AuthTimeoutMS      int      `name:"auth-timeout-ms" env:"AUTH_TIMEOUT_MS" default:"5000" help:"How long one question about access may take, in ms."`
-	AuthCacheMS        int      `name:"auth-cache-ms" env:"AUTH_CACHE_MS" default:"10000" help:"How long a yes of AUTH_URL, AUTHZ_URL or AUTHZ_SQL is kept, in ms. A no: 2000 at most."`
-	AuthRecheckMS      int      `name:"auth-recheck-ms" env:"AUTH_RECHECK_MS" default:"60000" help:"How often it is asked again whether a session may go on, in ms. At once when the database notifies pitwall_access."`
-	AuthGraceMS        int      `name:"auth-grace-ms" env:"AUTH_GRACE_MS" default:"300000" help:"How long sessions of this process stay when nobody can say whether they may, in ms. Never beyond their token, a revocation or a no."`
-	AuthRefreshMS      int      `name:"auth-refresh-ms" env:"AUTH_REFRESH_MS" default:"10000" help:"How often public events and revocations are read again, in ms. At once when the database notifies."`
+	AuthMode           string    `name:"auth-mode" env:"AUTH_MODE" default:"none" enum:"none,jwt,http" help:"Who may connect. none: everybody, on a loopback HTTP_ADDR only unless AUTH_ALLOW_ANONYMOUS; jwt: whoever has a signed token; http: whom AUTH_URL knows."`
+	AuthAllowAnonymous bool      `name:"auth-allow-anonymous" env:"AUTH_ALLOW_ANONYMOUS" help:"With AUTH_MODE=none, serve everybody although HTTP_ADDR is no loopback address or a proxy stands in front."`
+	AuthTokenCookie    string    `name:"auth-token-cookie" env:"AUTH_TOKEN_COOKIE" default:"pitwall_token" help:"Cookie that may hold the token."`
+	AuthURL            SecretURL `name:"auth-url" env:"AUTH_URL" placeholder:"URL" help:"With AUTH_MODE=http, asked with the client's Authorization and cookies: 2xx with a JSON object that has an id is in, 401 and 403 are out."`
+	AuthCookies        []string  `name:"auth-cookies" env:"AUTH_COOKIES" help:"Cookies that are forwarded to AUTH_URL. Unset: none, only Authorization."`
+	AuthTimeoutMS      int       `name:"auth-timeout-ms" env:"AUTH_TIMEOUT_MS" default:"5000" help:"How long one question about access may take, in ms."`
+	AuthCacheMS        int       `name:"auth-cache-ms" env:"AUTH_CACHE_MS" default:"10000" help:"How long a yes of AUTH_URL, AUTHZ_URL or AUTHZ_SQL is kept, in ms. A no: 2000 at most."`
+	AuthRecheckMS      int       `name:"auth-recheck-ms" env:"AUTH_RECHECK_MS" default:"60000" help:"How often it is asked again whether a session may go on, in ms. At once when the database notifies pitwall_access."`
+	AuthGraceMS        int       `name:"auth-grace-ms" env:"AUTH_GRACE_MS" default:"300000" help:"How long sessions of this process stay when nobody can say whether they may, in ms. Never beyond their token, a revocation or a no."`
+	AuthRefreshMS      int       `name:"auth-refresh-ms" env:"AUTH_REFRESH_MS" default:"10000" help:"How often public events and revocations are read again, in ms. At once when the database notifies."`
 
-	JWTPublicKeyFile string `name:"jwt-public-key-file" env:"JWT_PUBLIC_KEY_FILE" help:"Public keys for RS256, ES256 or EdDSA: PEM or a JSON Web Key Set."`
-	JWKSURL          string `name:"jwks-url" env:"JWKS_URL" help:"JSON Web Key Set, over https or on loopback. Fetched at start, again and again, and when a token names an unknown key."`
-	JWKSRefreshMS    int    `name:"jwks-refresh-ms" env:"JWKS_REFRESH_MS" default:"300000" help:"How often it is fetched, in ms."`
-	JWTIssuer        string `name:"jwt-issuer" env:"JWT_ISSUER" help:"Wanted in iss. Unset: any."`
-	JWTAudience      string `name:"jwt-audience" env:"JWT_AUDIENCE" help:"Wanted in aud. Unset: any."`
-	JWTLeewayMS      int    `name:"jwt-leeway-ms" env:"JWT_LEEWAY_MS" default:"5000" help:"How far clocks may be apart, in ms: for exp, nbf and iat, and for the end of sessions."`
+	JWTPublicKeyFile string    `name:"jwt-public-key-file" env:"JWT_PUBLIC_KEY_FILE" help:"Public keys for RS256, ES256 or EdDSA: PEM or a JSON Web Key Set."`
+	JWKSURL          SecretURL `name:"jwks-url" env:"JWKS_URL" placeholder:"URL" help:"JSON Web Key Set, over https or on loopback. Fetched at start, again and again, and when a token names an unknown key."`
+	JWKSRefreshMS    int       `name:"jwks-refresh-ms" env:"JWKS_REFRESH_MS" default:"300000" help:"How often it is fetched, in ms."`
+	JWTIssuer        string    `name:"jwt-issuer" env:"JWT_ISSUER" help:"Wanted in iss. Unset: any."`
+	JWTAudience      string    `name:"jwt-audience" env:"JWT_AUDIENCE" help:"Wanted in aud. Unset: any."`
+	JWTLeewayMS      int       `name:"jwt-leeway-ms" env:"JWT_LEEWAY_MS" default:"5000" help:"How far clocks may be apart, in ms: for exp, nbf and iat, and for the end of sessions."`
 
-	AuthzMode []string `name:"authz-mode" env:"AUTHZ_MODE" help:"Who may watch an event, any of public (marked in pitwall_events), claims (named in the token's events), sql (AUTHZ_SQL), http (AUTHZ_URL); one yes is enough. Unset: with AUTH_MODE=none everybody may watch everything, otherwise claims, and sql and http where AUTHZ_SQL and AUTHZ_URL are set."`
-	AuthzURL  string   `name:"authz-url" env:"AUTHZ_URL" help:"Asked with ?user=…&event=…: 204 or {\"allowed\":true} is a yes, 401, 403, 404 or {\"allowed\":false} a no."`
-	AuthzSQL  string   `name:"authz-sql" env:"AUTHZ_SQL" help:"Query with the user as $1 and the event as $2, both text; a row whose first column is neither NULL, false nor 0 is a yes. Unset: a look into pitwall_members."`
+	AuthzMode []string  `name:"authz-mode" env:"AUTHZ_MODE" help:"Who may watch an event, any of public (marked in pitwall_events), claims (named in the token's events), sql (AUTHZ_SQL), http (AUTHZ_URL); one yes is enough. Unset: with AUTH_MODE=none everybody may watch everything, otherwise claims, and sql and http where AUTHZ_SQL and AUTHZ_URL are set."`
+	AuthzURL  SecretURL `name:"authz-url" env:"AUTHZ_URL" placeholder:"URL" help:"Asked with ?user=…&event=…: 204 or {\"allowed\":true} is a yes, 401, 403, 404 or {\"allowed\":false} a no."`
+	AuthzSQL  string    `name:"authz-sql" env:"AUTHZ_SQL" help:"Query with the user as $1 and the event as $2, both text; a row whose first column is neither NULL, false nor 0 is a yes. Unset: a look into pitwall_members."`
 
 	AllowedOrigins []string `name:"allowed-origins" env:"ALLOWED_ORIGINS" help:"Hosts or origins whose pages may connect, beside the page's own; * for all."`
 }
@@ -74,7 +51,7 @@ type AccessConfig struct {
 // decisions is AUTHZ_MODE, or what it is when it is unset.
 func (c *AccessConfig) decisions() []string {
 	if len(c.AuthzMode) > 0 || c.AuthMode == access.ModeNone {
-		return c.AuthzMode
+		return trimmed(c.AuthzMode)
 	}
 	by := []string{access.ByClaims}
 	if c.AuthzSQL != "" {
@@ -89,7 +66,7 @@ func (c *AccessConfig) decisions() []string {
 func (c *AccessConfig) validateAccess() (errs []error) {
 	wrong := func(format string, args ...any) { errs = append(errs, fmt.Errorf(format, args...)) }
 	known := []string{access.ByPublic, access.ByClaims, access.BySQL, access.ByHTTP}
-	for _, by := range c.AuthzMode {
+	for _, by := range trimmed(c.AuthzMode) {
 		switch {
 		case !slices.Contains(known, by):
 			wrong("AUTHZ_MODE has %q, allowed are %s", by, strings.Join(known, ", "))
@@ -105,13 +82,14 @@ func (c *AccessConfig) validateAccess() (errs []error) {
 		wrong("AUTHZ_SQL is set, which needs sql in AUTHZ_MODE")
 	}
 	for _, u := range []struct {
-		name, value string
-		private     bool
+		name    string
+		value   SecretURL
+		private bool
 	}{{"AUTH_URL", c.AuthURL, false}, {"AUTHZ_URL", c.AuthzURL, false}, {"JWKS_URL", c.JWKSURL, true}} {
 		if u.value == "" {
 			continue
 		}
-		if err := access.CheckURL(u.value, u.private); err != nil {
+		if err := access.CheckURL(string(u.value), u.private); err != nil {
 			wrong("%s is %w", u.name, err)
 		}
 	}

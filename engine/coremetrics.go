@@ -3,6 +3,9 @@ package engine
 import (
 	"fmt"
 	"io"
+
+	"pitwall/engine/internal/promtext"
+	"pitwall/shard"
 )
 
 // writeCore writes what the shards count in plain atomics, in Prometheus text.
@@ -38,4 +41,5 @@ func (e *Engine) writeCore(w io.Writer) {
 	} {
 		fmt.Fprintf(w, "%s %d\n", m.name, m.v)
 	}
+	promtext.Histogram(w, "processor_live_flush_latency_seconds", shard.AgeBounds(), s.Ages.Counts[:], s.Ages.Sum)
 }

@@ -23,18 +23,23 @@ var (
 // them. In between connections are cut in the middle of replies, Postgres and
 // Redis are restarted, and a second process joins and leaves. In the end the
 // table must hold every number exactly once, and the dead letters, distinct by
-// source id, exactly the broken ones. make crash runs it for longer.
+// source id, exactly the broken ones. It does so on one table, and on one of
+// partitions that has no month to begin with. make crash runs it for longer.
 func TestCrash(t *testing.T) {
 	seed := *crashSeed
 	if seed == 0 {
 		seed = rand.Uint64()
 	}
 	t.Logf("-crash.seed=%d", seed)
-	c := newCrash(t, seed)
-	for i := range *crashKills {
-		c.round(i)
+	for _, kind := range []string{"one table", "partitions"} {
+		t.Run(kind, func(t *testing.T) {
+			c := newCrash(t, seed, kind == "partitions")
+			for i := range *crashKills {
+				c.round(i)
+			}
+			c.finish()
+		})
 	}
-	c.finish()
 }
 
 // crash is a run of TestCrash.
@@ -50,9 +55,12 @@ type crash struct {
 	kills, cuts, pgRestarts, redisRestarts, joins, broken int
 }
 
-func newCrash(t *testing.T, seed uint64) *crash {
+func newCrash(t *testing.T, seed uint64, partitions bool) *crash {
 	const devices = 500
 	c := &crash{faultSite: newFaultSite(t, devices), bin: faultBuild(t), random: rand.New(rand.NewPCG(seed, 0))}
+	if partitions {
+		c.partition()
+	}
 	c.proxy = testenv.Proxy(t, c.redis.Addr())
 	c.redisURL = "redis://" + c.proxy.Addr()
 	c.load = c.loadEvery(c.redis.URL(), devices, faultEvery/3) // 6,000 records a second

@@ -34,7 +34,7 @@ func (s *DeadSelection) takes(l *archive.DeadLetter) bool {
 // eachDead calls fn with each dead letter of the selection, stream by stream.
 // A source id that is not there is an error, after the others.
 func eachDead(ctx context.Context, c StreamConfig, s DeadSelection, log *slog.Logger, fn func(*redis.Client, *archive.DeadLetter) error) error {
-	url := c.RedisURL
+	url := string(c.RedisURL)
 	if url == "" {
 		url = "redis://" + c.EmbeddedRedisAddr // that of a process that serves here
 	}

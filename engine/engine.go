@@ -128,10 +128,6 @@ func (e *Engine) RedisAddr() string {
 	return e.embedded.Addr()
 }
 
-// InstanceID is the name of this process. It may be read once the engine is
-// ready.
-func (e *Engine) InstanceID() string { return e.cfg.InstanceID }
-
 func (e *Engine) setState(s string) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
@@ -213,14 +209,15 @@ func (e *Engine) ended(name string, err error) {
 
 // What the rooms want of each other, said once.
 var (
-	_ access.Store      = db.Database(nil)
-	_ access.Seats      = (*redis.Client)(nil)
-	_ live.Keeper       = (*access.Guard)(nil)
-	_ archive.Store     = db.Database(nil)
-	_ archive.History   = db.Database(nil)
-	_ archive.Screens   = (*shard.Core)(nil)
-	_ eventmap.Source   = db.Database(nil)
-	_ eventmap.Notifier = db.Database(nil)
-	_ eventmap.Target   = (*shard.Core)(nil)
-	_ feed.Sink         = (*shard.Core)(nil)
+	_ access.Store       = db.Database(nil)
+	_ access.Seats       = (*redis.Client)(nil)
+	_ live.Keeper        = (*access.Guard)(nil)
+	_ archive.Store      = db.Database(nil)
+	_ archive.History    = db.Database(nil)
+	_ archive.Partitions = db.Database(nil)
+	_ archive.Screens    = (*shard.Core)(nil)
+	_ eventmap.Source    = db.Database(nil)
+	_ eventmap.Notifier  = db.Database(nil)
+	_ eventmap.Target    = (*shard.Core)(nil)
+	_ feed.Sink          = (*shard.Core)(nil)
 )

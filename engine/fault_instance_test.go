@@ -3,6 +3,7 @@ package engine_test
 import (
 	"fmt"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -58,6 +59,40 @@ func faultSecondInstance(t *testing.T, bin string) {
 	if s.redis.Do("EXISTS", faultLease("one")) != int64(0) {
 		t.Error("a clean stop left the lease behind")
 	}
+}
+
+// A process that was suspended for longer than its lease lasts finds another
+// with its id when it goes on: it takes nothing from the other's spectators,
+// and its live part ends.
+func faultSuspendedInstance(t *testing.T, bin string) {
+	const devices = 100
+	s := newFaultSite(t, devices)
+	first := s.process(bin, "--instance-id=one")
+	before := s.load(s.redisURL, devices)
+	before.more(s, devices)
+	first.signal(syscall.SIGSTOP)
+	before.stop()
+
+	second := s.process(bin, "--instance-id=one")
+	screen := s.watch(second.http, "spectator of the second", "", "")
+	load := s.load(s.redisURL, devices)
+	load.more(s, devices)
+	first.signal(syscall.SIGCONT)
+	s.eventually("/readyz of the first to turn off", func() bool {
+		status, body := first.get(t, "/readyz")
+		return status == 503 && (strings.Contains(body, "lease") || strings.Contains(body, "INSTANCE_ID"))
+	})
+	load.more(s, 1000)
+	load.stop()
+	s.wantScreens(load.newest(), screen)
+	if live, _ := screen.counts(); live != load.count() {
+		t.Errorf("the spectator of the second saw %d positions, want all %d", live, load.count())
+	}
+	second.wantMetric(t, "processor_live_records_total", load.count())
+	if status, body := second.get(t, "/readyz"); status != 200 {
+		t.Errorf("/readyz of the second answers %d: %s", status, body)
+	}
+	s.wantTable(append(before.names(), load.names()...))
 }
 
 // Two processes of different ids each give the whole stream to their own

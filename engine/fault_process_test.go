@@ -26,6 +26,7 @@ func TestFaultProcess(t *testing.T) {
 		{"refuses to start", faultRefusesToStart},
 		{"refuses the environment", faultRefusesEnvironment},
 		{"second instance", faultSecondInstance},
+		{"suspended instance", faultSuspendedInstance},
 		{"killed under load", faultKilledUnderLoad},
 		{"second signal", faultSecondSignal},
 		{"dead letters", faultDeadLetters},

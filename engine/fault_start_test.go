@@ -48,6 +48,7 @@ func faultRefusesToStart(t *testing.T, bin string) {
 		{"two wrong at once", []string{"--live-flush-ms=-1", "--archive-batch=0"}, []string{"LIVE_FLUSH_MS", "ARCHIVE_BATCH", "1 to"}},
 		{"stream named twice", []string{"--telemetry-streams=a,a"}, []string{"TELEMETRY_STREAMS", `"a"`}},
 		{"time that is none", []string{"--archive-min-ts=soon"}, []string{"ARCHIVE_MIN_TS", "soon", "RFC 3339"}},
+		{"retention without partitions", []string{"--archive-retention-months=6"}, []string{"ARCHIVE_RETENTION_MONTHS", "6", "pitwall partition enable"}},
 		{"nothing to do", []string{"--no-live", "--no-archive"}, []string{"LIVE_ENABLED", "ARCHIVE_ENABLED"}},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
@@ -76,6 +77,7 @@ func faultRefusesEnvironment(t *testing.T, bin string) {
 		{"LIVE_FLUSH_MS", "fast", []string{"LIVE_FLUSH_MS", "fast"}},
 		{"LIVE_ENABLED", "perhaps", []string{"LIVE_ENABLED", "perhaps"}},
 		{"LOG_LEVEL", "loud", []string{"LOG_LEVEL", "loud", "debug"}},
+		{"ARCHIVE_RETENTION_MONTHS", "6", []string{"ARCHIVE_RETENTION_MONTHS", "6", "DATABASE_URL"}},
 		{"REDIS_URL", "redis://u:s3cret@127.0.0.1:x:y", []string{"REDIS_URL"}},
 	} {
 		t.Run(tt.name+"="+tt.value, func(t *testing.T) {

@@ -30,13 +30,13 @@ func (e *Engine) openGate(ctx context.Context) (err error) {
 		return nil
 	}
 	o := access.Options{
-		Mode: c.AuthMode, Proxied: c.AuthAllowAnonymous, TokenCookie: c.AuthTokenCookie, URL: c.AuthURL, Cookies: c.AuthCookies,
-		Decide: c.decisions(), DecideURL: c.AuthzURL, SQL: c.AuthzSQL,
+		Mode: c.AuthMode, Proxied: c.AuthAllowAnonymous, TokenCookie: c.AuthTokenCookie, URL: string(c.AuthURL), Cookies: trimmed(c.AuthCookies),
+		Decide: c.decisions(), DecideURL: string(c.AuthzURL), SQL: c.AuthzSQL,
 		Timeout: ms(c.AuthTimeoutMS), Cache: ms(c.AuthCacheMS), Refresh: ms(c.AuthRefreshMS), Grace: ms(c.AuthGraceMS),
 		Store: e.db, Seats: e.bulkDoor, Logger: e.log, Metrics: e.set,
 		Changed: func() { e.live.Recheck() },
 		JWT: access.JWTOptions{
-			KeySetURL: c.JWKSURL, Refresh: ms(c.JWKSRefreshMS), Issuer: c.JWTIssuer, Audience: c.JWTAudience, Leeway: ms(c.JWTLeewayMS),
+			KeySetURL: string(c.JWKSURL), Refresh: ms(c.JWKSRefreshMS), Issuer: c.JWTIssuer, Audience: c.JWTAudience, Leeway: ms(c.JWTLeewayMS),
 		},
 	}
 	if o.JWT.Secret, err = c.jwtSecret(); err != nil {

@@ -29,8 +29,7 @@ func listenHTTP(c *Config, srv *live.Server, events viewer.Source, log *slog.Log
 	mux.Handle("/live", srv)
 	mux.Handle("/", viewer.Handler(events))
 	s := &httpServer{listener: srv.Paced(l), server: &http.Server{
-		Handler:           c.checkHost(mux, l.Addr()),
-		ConnState:         srv.ConnState,
+		Handler:           c.checkHost(mux, l.Addr(), srv),
 		ReadHeaderTimeout: ms(c.HTTPHeaderTimeoutMS), // the TLS handshake has the same
 		ReadTimeout:       30 * time.Second,
 		WriteTimeout:      30 * time.Second,
@@ -38,6 +37,7 @@ func listenHTTP(c *Config, srv *live.Server, events viewer.Source, log *slog.Log
 		MaxHeaderBytes:    c.HTTPMaxHeaderBytes,
 		ErrorLog:          slog.NewLogLogger(log.Handler(), slog.LevelDebug), // what scanners send is no event
 	}}
+	srv.Attend(s.server)
 	if c.ProxyProtocol {
 		s.listener = c.behindProxy(s.listener)
 	}

@@ -17,24 +17,26 @@ import (
 
 	"github.com/pires/go-proxyproto"
 
+	"pitwall/engine/live"
 	"pitwall/engine/ops"
 )
 
 // checkHost refuses requests to a loopback listener that were sent to another
 // name: a page from elsewhere, whose name somebody has pointed at 127.0.0.1
 // (DNS rebinding), is of the same origin to a browser. Proxies that are
-// trusted or allowed, and hosts in ALLOWED_ORIGINS, are let through.
-func (c *Config) checkHost(next http.Handler, at net.Addr) http.Handler {
+// trusted or allowed, and hosts in ALLOWED_ORIGINS, are let through; so is who
+// comes from elsewhere, as only a trusted proxy can say (PROXY_PROTOCOL).
+func (c *Config) checkHost(next http.Handler, at net.Addr, srv *live.Server) http.Handler {
 	tcp, ok := at.(*net.TCPAddr)
 	if !ok || !tcp.IP.IsLoopback() || c.AuthAllowAnonymous {
 		return next
 	}
-	hosts := allowedHosts(c.AllowedOrigins)
+	hosts := allowedHosts(trimmed(c.AllowedOrigins))
 	proxies := c.proxies()
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if !ops.IsLocalName(r.Host) && !slices.Contains(hosts, hostName(r.Host)) && !fromProxy(r, proxies) {
-			http.Error(w, "host: this listener answers only to an IP address or localhost as host; "+
-				"behind a proxy, set TRUSTED_PROXIES, or ALLOWED_ORIGINS to its name", http.StatusForbidden)
+			srv.RefuseHost(w, "this listener answers only to an IP address or localhost as host; "+
+				"behind a proxy, set TRUSTED_PROXIES, or ALLOWED_ORIGINS to its name")
 			return
 		}
 		next.ServeHTTP(w, r)
@@ -60,9 +62,15 @@ func hostName(host string) string {
 	return strings.ToLower(strings.TrimSuffix(host, "."))
 }
 
+// fromProxy reports whether a request to a loopback listener came through a
+// trusted proxy.
 func fromProxy(r *http.Request, proxies []netip.Prefix) bool {
 	peer, err := netip.ParseAddrPort(r.RemoteAddr)
-	return err == nil && slices.ContainsFunc(proxies, func(p netip.Prefix) bool { return p.Contains(peer.Addr().Unmap()) })
+	return err == nil && (!peer.Addr().Unmap().IsLoopback() || within(peer, proxies))
+}
+
+func within(peer netip.AddrPort, list []netip.Prefix) bool {
+	return slices.ContainsFunc(list, func(p netip.Prefix) bool { return p.Contains(peer.Addr().Unmap()) })
 }
 
 // behindProxy reads the PROXY header that trusted proxies must send. Everybody
@@ -72,8 +80,7 @@ func (c *Config) behindProxy(l net.Listener) net.Listener {
 	return &proxyproto.Listener{
 		Listener: l, ReadHeaderTimeout: ms(c.HTTPHeaderTimeoutMS),
 		ConnPolicy: func(o proxyproto.ConnPolicyOptions) (proxyproto.Policy, error) {
-			if peer, err := netip.ParseAddrPort(o.Upstream.String()); err == nil &&
-				slices.ContainsFunc(proxies, func(p netip.Prefix) bool { return p.Contains(peer.Addr().Unmap()) }) {
+			if peer, err := netip.ParseAddrPort(o.Upstream.String()); err == nil && within(peer, proxies) {
 				return proxyproto.REQUIRE, nil
 			}
 			return proxyproto.SKIP, nil

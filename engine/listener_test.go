@@ -215,6 +215,16 @@ func TestProxyProtocol(t *testing.T) {
 	}
 }
 
+// TestProxyProtocolAndHost: who is behind the proxy may use the name that it
+// has in the world.
+func TestProxyProtocolAndHost(t *testing.T) {
+	s := running(t, "--proxy-protocol", "--trusted-proxies=127.0.0.1", "--auth-mode=jwt", "--jwt-secret="+storySecret)
+	header := proxyproto.HeaderProxyFromAddrs(2, &net.TCPAddr{IP: net.IPv4(192, 0, 2, 1), Port: 1}, &net.TCPAddr{IP: net.IPv4(10, 0, 0, 9), Port: 80})
+	if got := upgradeFrom(t, s.engine.HTTPAddr(), header); got != http.StatusUnauthorized {
+		t.Errorf("status %d, want 401: the host is fine, a token is missing", got)
+	}
+}
+
 // TestForwardedFor has clients counted by the header of a trusted proxy.
 func TestForwardedFor(t *testing.T) {
 	s := running(t, "--trusted-proxies=127.0.0.1", "--auth-allow-anonymous", "--live-max-connections-per-address=1")
@@ -255,6 +265,7 @@ func TestHostIsChecked(t *testing.T) {
 		{"behind a trusted proxy", "live.example", []string{"--trusted-proxies=127.0.0.1"}, 200},
 		{"behind a proxy that is not", "live.example", []string{"--trusted-proxies=10.0.0.1"}, 403},
 		{"a host that is allowed", "live.example", []string{"--allowed-origins=https://live.example"}, 200},
+		{"a host that is allowed, in a list with spaces", "live.example", []string{"--allowed-origins=other.example, Live.example"}, 200},
 		{"open to everybody", "live.example", []string{"--auth-allow-anonymous"}, 200},
 	} {
 		t.Run(c.name, func(t *testing.T) {
@@ -274,6 +285,10 @@ func TestHostIsChecked(t *testing.T) {
 				if res.StatusCode != c.want {
 					t.Errorf("%s of %s: %d, want %d", path, c.host, res.StatusCode, c.want)
 				}
+			}
+			want := map[int]uint64{200: 0, 403: 2}[c.want]
+			if got := s.engine.set.GetOrCreateCounter(`processor_live_refusals_total{reason="host"}`).Get(); got != want {
+				t.Errorf("%d refusals are counted, want %d", got, want)
 			}
 		})
 	}

@@ -43,7 +43,7 @@ func (e *Engine) startOps(context.Context) error {
 // openRedis starts the embedded Redis if there is no real one, and opens a
 // door each for the live part and for the bulk of the rest.
 func (e *Engine) openRedis(ctx context.Context) error {
-	url := e.cfg.RedisURL
+	url := string(e.cfg.RedisURL)
 	if url == "" {
 		r, err := embedded.StartRedis(e.cfg.EmbeddedRedisAddr)
 		if err != nil {
@@ -76,9 +76,15 @@ func (e *Engine) openDatabase(ctx context.Context) error {
 		if err != nil {
 			return fmt.Errorf("migrate the database: %w", err)
 		}
-		return nil
+	} else if err := e.db.CheckSchema(ctx); err != nil {
+		return err
 	}
-	return e.db.CheckSchema(ctx)
+	if n := e.cfg.ArchiveRetentionMonths; n > 0 && e.cfg.ArchiveEnabled {
+		if err := e.db.CheckRetention(ctx); err != nil {
+			return fmt.Errorf("ARCHIVE_RETENTION_MONTHS is %d, which cannot be kept to: %w", n, err)
+		}
+	}
+	return nil
 }
 
 // startLive brings the live part up: the end of the stream is noted first,
@@ -108,7 +114,7 @@ func (e *Engine) startLive(ctx context.Context) error {
 		Client: e.liveDoor, Streams: e.cfg.streams(), Sink: e.core, Limits: e.limits(),
 		Logger: e.log, Metrics: e.set, InstanceID: e.cfg.InstanceID, Ephemeral: e.cfg.ephemeral,
 		BatchCount: e.cfg.FeedBatch, WarmWindow: ms(e.cfg.WarmWindowMS), WarmRecords: e.cfg.WarmMax,
-		ArchiveGroup: archive.Group,
+		WarmTime: ms(e.cfg.WarmTimeMS), ArchiveGroup: archive.Group,
 	})
 	if err := f.AcquireLease(ctx); err != nil {
 		return err
@@ -146,7 +152,8 @@ func (e *Engine) startArchive(context.Context) error {
 		writers = 1 // SQLite has one writer: more would be more commits only
 	}
 	a := archive.New(archive.Options{
-		Client: e.bulkDoor, Store: e.db, Streams: e.cfg.streams(), Consumer: e.cfg.InstanceID,
+		Client: e.bulkDoor, Store: e.db, Partitions: e.db, PartitionAhead: e.cfg.ArchivePartitionAhead,
+		Retention: e.cfg.ArchiveRetentionMonths, Streams: e.cfg.streams(), Consumer: e.cfg.InstanceID,
 		BatchSize: e.cfg.ArchiveBatch, Writers: writers, Limits: e.limits(), DeadMaxLen: int64(e.cfg.DeadMaxLen),
 		ClaimInterval: ms(e.cfg.ArchiveClaimIntervalMS), ClaimIdle: ms(e.cfg.ArchiveClaimIdleMS),
 		ReadyFault: ms(e.cfg.ArchiveReadyFaultMS), ReadyLag: ms(e.cfg.ArchiveReadyLagMS),

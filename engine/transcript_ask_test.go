@@ -12,6 +12,8 @@ import (
 	"strings"
 	"syscall"
 	"time"
+
+	"pitwall/engine/internal/testenv"
 )
 
 // expect holds when what ask returns is like the step's result lines, word
@@ -104,17 +106,17 @@ func (r *teller) askRedis(st *step, rest string) error {
 		addr = r.server.engine.RedisAddr()
 	}
 	if r.redis == nil {
-		if r.redis, err = dialRedis(addr); err != nil {
+		if r.redis, err = testenv.DialRedis(addr); err != nil {
 			return err
 		}
 	}
 	if !slices.Contains(changing, args[0]) {
 		return r.expect(st, func() ([]string, error) {
-			reply, err := r.redis.do(args)
+			reply, err := r.redis.Do(args...)
 			return replyLines(reply), err
 		})
 	}
-	reply, err := r.redis.do(args)
+	reply, err := r.redis.Do(args...)
 	if err != nil {
 		return err
 	}
@@ -127,7 +129,7 @@ func (r *teller) askRedis(st *step, rest string) error {
 // hangUp closes the connection to Redis.
 func (r *teller) hangUp() {
 	if r.redis != nil {
-		_ = r.redis.conn.Close() // nothing is under way
+		r.redis.Close()
 		r.redis = nil
 	}
 }

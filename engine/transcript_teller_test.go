@@ -8,6 +8,8 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"pitwall/engine/internal/testenv"
 )
 
 // teller runs one story.
@@ -21,7 +23,7 @@ type teller struct {
 	http     string   // addresses of the last that ran
 	ops      string
 	clients  map[string]*client
-	redis    *redisConn
+	redis    *testenv.RedisConn
 	platform *platform // nil until a story speaks of it
 	added    int       // records added to streams since the engine started
 }

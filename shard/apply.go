@@ -5,6 +5,7 @@ import "pitwall/codec"
 // apply takes one batch in, in its order.
 func (w *worker) apply(b *Batch) {
 	w.adopt(w.core.snapshot.Load())
+	w.read = b.read
 	for i := range b.Positions {
 		w.position(&b.Positions[i], b.Warm)
 	}

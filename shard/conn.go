@@ -33,21 +33,25 @@ const (
 // and no chunk is left behind with nobody to write it. The same holds for the
 // mark flowLagged, which Rest looks at as well.
 type Conn struct {
+	// What a push and a turn of the writer touch: one cache line (see
+	// TestConnIsTwoCacheLines).
 	ring   ring
 	queued atomic.Uint64 // what is in the ring or in the writer's hands; producers add, the writer subtracts
 	state  atomic.Uint32 // connIdle…; producers move idle to queued, the writer does the rest
 	flow   atomic.Uint32 // flowOpen…; shards move open to lagged, the writer back, Close ends it
 	next   *Conn         // link in the run queue; see RunQueue
+	core   *Core
 
-	core       *Core
+	// Owner is the caller's own record of the connection, set by NewConn.
+	Owner any
+
+	end        *Conn // the last of the chain that this is the first of; see RunQueue
 	writer     uint16
 	shape      shape
 	deflate    bool        // has agreed on compression
 	recovering atomic.Bool // a recover command is with the shards; set by the writer, cleared by the last shard
 	subs       []*sub      // per shard: its own list of this connection's subscriptions
-
-	// Owner is the caller's own record of the connection, set by NewConn.
-	Owner any
+	_          [24]byte    // so that the next one begins with a line
 }
 
 // NewConn makes a connection that run queue writer (0 to Config.Writers-1)
@@ -148,8 +152,23 @@ func (c *Conn) Take() *Chunk { return c.ring.take() }
 // Done says that ch is written or dropped. The caller must not look at it
 // afterwards.
 func (c *Conn) Done(ch *Chunk) {
-	c.queued.Add(-(queuedSlot + uint64(ch.Len())))
-	ch.letGo()
+	c.Settle(1, ch.Len())
+	ch.LetGo(1)
+}
+
+// Settle takes chunks with so many bytes together off what is queued. With
+// Chunk.LetGo for each of them it is what Done does, for a writer that lets go
+// of one chunk for many connections at once.
+func (c *Conn) Settle(chunks, bytes int) {
+	c.queued.Add(-(uint64(chunks)*queuedSlot + uint64(bytes)))
+}
+
+// Warm fetches what Take will need into the processor's cache, so that a writer
+// waits for the memory of several connections at once.
+func (c *Conn) Warm() {
+	if s := c.ring.head.Load(); s != nil {
+		_ = s.slots[s.taken&uint64(len(s.slots)-1)].Load()
+	}
 }
 
 // Rest gives the connection back after a turn. It returns true when there is

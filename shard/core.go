@@ -134,6 +134,8 @@ type Batch struct {
 	// Warm marks positions read again at start: they fill the last values and
 	// are not counted.
 	Warm bool
+
+	read int64 // when Deliver was called, on the core's clock
 }
 
 // Shards is the number of worker shards.
@@ -171,6 +173,7 @@ var ErrEnded = errors.New("shard: the core has ended")
 // shard's inbox is full, which is what slows the reader of the stream down.
 // The batch belongs to the core from here on, also on error.
 func (c *Core) Deliver(ctx context.Context, shard int, b *Batch) error {
+	b.read = c.now()
 	select {
 	case c.workers[shard].batches <- b:
 		return nil

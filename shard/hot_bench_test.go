@@ -76,9 +76,6 @@ func quietBesideHot(b *testing.B, interval time.Duration, hot bool) {
 			}
 			drain(c)
 		}
-		for i := range core.queues {
-			core.Queue(i).Take()
-		}
 	}
 	slices.Sort(delays)
 	b.ReportMetric(float64(delays[len(delays)/2].Microseconds()), "p50-µs")
@@ -104,9 +101,6 @@ func join(b *testing.B, core *Core, event string, interval time.Duration, n int)
 	}
 	for _, c := range list {
 		drain(c)
-	}
-	for i := range core.queues {
-		core.Queue(i).Take()
 	}
 	return list
 }

@@ -83,11 +83,13 @@ func (p *pool) lent(c *Chunk, taken int) {
 	}
 }
 
-// letGo is called once for each connection that took c, when it needs c's
-// bytes no more. Any goroutine may call it.
-func (c *Chunk) letGo() {
+// LetGo is called for each connection that took c, when it needs c's bytes no
+// more, by itself (Conn.Done) or for n at once: the count is one cache line that
+// all writers share. The caller must not look at c afterwards. Any goroutine
+// may call it.
+func (c *Chunk) LetGo(n int) {
 	p := c.home
-	if p == nil || c.refs.Add(-1) != 0 {
+	if p == nil || c.refs.Add(int32(-n)) != 0 {
 		return
 	}
 	p.held.Add(-int64(cap(c.body)))

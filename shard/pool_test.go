@@ -11,12 +11,12 @@ func TestPoolReusesWhatEverybodyLetGo(t *testing.T) {
 	c := p.get(100)
 	c.body = append(c.body, "frame"...)
 	p.lend(c, 1)
-	c.letGo() // one writer is faster than the shard
+	c.LetGo(1) // one writer is faster than the shard
 	p.lent(c, 2)
 	if again := p.get(100); again == c {
 		t.Fatal("a chunk came back that a connection still has")
 	}
-	c.letGo()
+	c.LetGo(1)
 	again := p.get(100)
 	if again != c || len(again.body) != 0 || again.records != 0 {
 		t.Fatalf("got %+v, want the first chunk, empty", again)
@@ -76,7 +76,7 @@ func TestPoolStress(t *testing.T) {
 						break
 					}
 				}
-				c.letGo()
+				c.LetGo(1)
 			}
 		})
 	}

@@ -9,9 +9,9 @@ import "sync/atomic"
 //
 // Memory ordering: who moves a connection's state from idle to queued owns its
 // next field until the connection is in the queue; the CAS that publishes the
-// chain publishes the links, and Take's swap acquires them. A connection
-// returns to idle by the writer alone, which looks into the ring once more
-// afterwards (see Conn.Rest), so a push that saw "queued" is not lost.
+// chain publishes its links and its end, and TakeInto's swap acquires them. A
+// connection returns to idle by the writer alone, which looks into the ring once
+// more afterwards (see Conn.Rest), so a push that saw "queued" is not lost.
 type RunQueue struct {
 	head atomic.Pointer[Conn]
 	// instant is the newest instant that a sealed chunk behind this queue
@@ -30,11 +30,12 @@ func newRunQueue() *RunQueue { return &RunQueue{wake: make(chan struct{}, 1)} }
 type chain struct{ first, last *Conn }
 
 func (ch *chain) add(c *Conn) {
-	c.next = ch.first
 	if ch.first == nil {
-		ch.last = c
+		ch.first = c
+	} else {
+		ch.last.next = c
 	}
-	ch.first = c
+	ch.last = c
 }
 
 // splice puts the chain in the queue and wakes the writer if that was empty.
@@ -45,6 +46,7 @@ func (q *RunQueue) splice(ch *chain, instant int64) {
 	if instant > q.instant.Load() {
 		q.instant.Store(instant) // a lost update costs one write more, no frame
 	}
+	ch.first.end = ch.last
 	for {
 		old := q.head.Load()
 		ch.last.next = old
@@ -58,16 +60,82 @@ func (q *RunQueue) splice(ch *chain, instant int64) {
 	*ch = chain{}
 }
 
+// Line is a list of connections in a writer's hands, longest waiting first. It
+// belongs to the writer.
+type Line struct{ first, last *Conn }
+
+// Next takes the first connection off the line; nil when there is none. It is
+// to be called before that connection's turn, after which it may be queued
+// again.
+func (l *Line) Next() *Conn {
+	c := l.first
+	if c == nil {
+		return nil
+	}
+	if l.first = c.next; l.first == nil {
+		l.last = nil
+	}
+	c.next = nil
+	return c
+}
+
+// Empty reports whether nobody is in the line.
+func (l *Line) Empty() bool { return l.first == nil }
+
+// put appends a chain.
+func (l *Line) put(first, last *Conn) {
+	if last.next = nil; l.first == nil {
+		l.first = first
+	} else {
+		l.last.next = first
+	}
+	l.last = last
+}
+
+// TakeInto moves all connections into lines, behind those who wait there: what
+// came together and is no more than most of them into few, larger crowds into
+// crowds. The two may be the same. Only the writer calls it. It looks at the
+// ends of chains alone, so that a crowd's connections are not fetched from
+// memory before their turns.
+func (q *RunQueue) TakeInto(few, crowds *Line, most int) {
+	if q.head.Load() == nil {
+		return
+	}
+	var oldest *Conn // the chains, turned round
+	for c := q.head.Swap(nil); c != nil; {
+		end := c.end
+		older := end.next
+		end.next = oldest
+		oldest, c = c, older
+	}
+	for c := oldest; c != nil; {
+		end := c.end
+		newer := end.next
+		l := crowds
+		if few != crowds && within(c, end, most) {
+			l = few
+		}
+		l.put(c, end)
+		c = newer
+	}
+}
+
+// within reports whether the chain from c to end has at most n connections.
+func within(c, end *Conn, n int) bool {
+	for ; c != end; c = c.next {
+		if n--; n <= 0 {
+			return false
+		}
+	}
+	return true
+}
+
 // Take removes all connections and returns them as a list linked by NextConn,
 // longest waiting first; nil when there are none. Only the writer calls it.
 func (q *RunQueue) Take() *Conn {
-	var first *Conn
-	for c := q.head.Swap(nil); c != nil; {
-		next := c.next
-		c.next = first
-		first, c = c, next
-	}
-	return first
+	var l Line
+	q.TakeInto(&l, &l, 0)
+	return l.first
 }
 
 // NextConn takes the connection behind c off a list that Take returned.

@@ -28,7 +28,7 @@ func crowded(tb testing.TB, n int, interval time.Duration) (*rig, []*Conn) {
 		r.core.Subscribe(c, t, interval, func() {})
 	}
 	r.settle()
-	drainThem(r, conns)
+	drainThem(conns)
 	return r, conns
 }
 
@@ -68,7 +68,7 @@ func benchPush(b *testing.B, n int, interval time.Duration) {
 			most = max(most, d)
 		}
 		longest = append(longest, most)
-		drainThem(r, conns)
+		drainThem(conns)
 	}
 	slices.Sort(longest)
 	b.ReportMetric(float64(longest[len(longest)/2].Microseconds()), "longest-turn-µs")
@@ -93,7 +93,6 @@ func BenchmarkSubscribe(b *testing.B) {
 				r.core.Unsubscribe(c, t, nil, func() {})
 				w.turn(nil)
 				drain(c)
-				r.core.Queue(0).Take()
 			}
 		})
 	}
@@ -150,7 +149,7 @@ func BenchmarkTake(b *testing.B) {
 				}
 				for w.turn(nil) <= r.now {
 				}
-				drainThem(r, conns)
+				drainThem(conns)
 				return len(names)
 			}
 			lap()
@@ -200,7 +199,7 @@ func benchSwap(b *testing.B, moved int, watched bool) {
 		r.core.Subscribe(conns[i], t, interval, func() {})
 	}
 	r.settle()
-	drainThem(r, conns)
+	drainThem(conns)
 	b.ReportAllocs()
 	b.ResetTimer()
 	var shards time.Duration
@@ -223,7 +222,7 @@ func benchSwap(b *testing.B, moved int, watched bool) {
 		b.StopTimer()
 		r.pass(time.Second)
 		r.settle()
-		drainThem(r, conns)
+		drainThem(conns)
 		b.StartTimer()
 	}
 	slices.Sort(longest)
@@ -231,9 +230,8 @@ func benchSwap(b *testing.B, moved int, watched bool) {
 	b.ReportMetric(float64(shards.Microseconds())/float64(b.N)/2, "µs/shard")
 }
 
-func drainThem(r *rig, conns []*Conn) {
+func drainThem(conns []*Conn) {
 	for _, c := range conns {
 		drain(c)
 	}
-	r.core.Queue(0).Take()
 }

@@ -10,6 +10,9 @@ func (w *worker) pend(p *part, body []byte, arrival int64) {
 	if p.arrival == 0 || arrival < p.arrival {
 		p.arrival = arrival
 	}
+	if p.read == 0 {
+		p.read = w.read
+	}
 	w.schedule(p)
 }
 
@@ -60,6 +63,9 @@ func (w *worker) seal(p *part, due int64) {
 	if p.lead {
 		instant = 0
 	}
+	if p.read > 0 {
+		w.ages.sealed(w.now - p.read)
+	}
 	w.settle(p)
 	p.topic.instant.sealed(due, w.core.window.Load())
 	w.count.flushes++
@@ -88,7 +94,7 @@ func (w *worker) settle(p *part) {
 		p.sealed = p.seq
 		p.bodies.reset()
 	}
-	p.arrival, p.lead = 0, false
+	p.arrival, p.read, p.lead = 0, 0, false
 }
 
 // pushTo offers a live chunk to one subscriber.

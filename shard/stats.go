@@ -37,6 +37,8 @@ type Stats struct {
 	DeflateOut uint64 // and after
 	Corrected  uint64 // devices taken back because a position was marked faulty
 
+	Ages Ages // of positions at the seal
+
 	Devices       int64 // devices with a last value
 	OrphanDevices int64 // those of them in no event
 	InboxBatches  int   // batches waiting in the inboxes
@@ -89,6 +91,7 @@ func (c *Core) Stats() Stats {
 		t.DeflateIn += s.deflateIn.Load()
 		t.DeflateOut += s.deflateOut.Load()
 		t.Corrected += s.corrected.Load()
+		w.ages.addTo(&t.Ages)
 		t.Devices += s.devices.Load()
 		t.OrphanDevices += s.orphanDevices.Load()
 		t.InboxBatches += len(w.batches)

@@ -64,6 +64,7 @@ type part struct {
 
 	pending [texts]pending
 	arrival int64 // of the oldest pending position; 0 when none
+	read    int64 // when the first of them was delivered; 0 when none
 	lead    bool  // pending is sent at once: other shards have nothing to add
 	alarm   alarm // fires at due
 

@@ -21,6 +21,7 @@ type worker struct {
 	wake    chan struct{}
 
 	now     int64 // the core's clock, read once per turn
+	read    int64 // when the batch that is taken in was delivered
 	snap    *Snapshot
 	devices map[string]*device
 	orphans orphans
@@ -37,6 +38,7 @@ type worker struct {
 
 	count counts // since the last publish
 	stats stats
+	ages  ages
 
 	// horizon is the instant up to which everything due is in the rings.
 	// Written at the end of every turn, read by writers that gather.

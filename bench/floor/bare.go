@@ -2,101 +2,137 @@ package floor
 
 import (
 	"net"
+	"sync"
 	"time"
 
+	"github.com/lxzan/gws"
 	"golang.org/x/sys/unix"
 
 	"pitwall/codec"
 )
 
-// serveBare is the floor: the frames of a window are made once per event and
+// bare is the floor: the frames of a window are made once per event and
 // written to every socket with one system call, on the descriptor.
-func serveBare(l *load) error {
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		return err
-	}
-	defer listener.Close()
-	accepted := make(chan error, 1)
-	conns := make([][]int, l.Events) // descriptors by event
-	go func() {
-		for i := range l.Conns {
-			fd, err := acceptFD(listener, l.Lowat)
-			if err != nil {
-				accepted <- err
-				return
-			}
-			conns[i%l.Events] = append(conns[i%l.Events], fd)
-		}
-		accepted <- nil
-	}()
-	if err := listening(listener.Addr().String()); err != nil {
-		return err
-	}
-	if err := <-accepted; err != nil {
-		return err
-	}
-	return measure(func() (d, w, b float64) { return bareLoop(l, conns) })
+type bare struct {
+	lowat  int
+	topics []*codec.Topic
+	number map[string]int // of an event, by its id
+
+	mu    sync.Mutex // guards conns, which clients come to
+	conns [][]int    // descriptors by event
+
+	pending                   [][]byte
+	counts                    []int
+	body                      []byte
+	deliveries, writes, bytes float64
 }
 
-// acceptFD takes a connection out of the runtime's hands.
-func acceptFD(l net.Listener, lowat int) (int, error) {
-	c, err := l.Accept()
-	if err != nil {
-		return 0, err
+func newBare(events []string, lowat int) *bare {
+	b := &bare{lowat: lowat, number: make(map[string]int), conns: make([][]int, len(events)),
+		pending: make([][]byte, len(events)), counts: make([]int, len(events))}
+	for i, e := range events {
+		b.topics = append(b.topics, codec.NewTopic("event:"+e))
+		b.number[e] = i
 	}
-	defer c.Close()
-	fd, err := detach(c)
+	return b
+}
+
+// join takes a connection out of the hands of gws and of the runtime.
+func (b *bare) join(event string, c *gws.Conn) error {
+	e, ok := b.number[event]
+	if !ok {
+		return nil
+	}
+	defer c.NetConn().Close()
+	fd, err := detach(c.NetConn())
 	if err != nil {
-		return 0, err
+		return err
 	}
 	if err := unix.SetNonblock(fd, true); err != nil {
-		return 0, err
+		return err
 	}
-	return fd, unix.SetsockoptInt(fd, unix.IPPROTO_TCP, unix.TCP_NOTSENT_LOWAT, lowat)
+	if err := unix.SetsockoptInt(fd, unix.IPPROTO_TCP, unix.TCP_NOTSENT_LOWAT, b.lowat); err != nil {
+		return err
+	}
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.conns[e] = append(b.conns[e], fd)
+	_, err = unix.Write(fd, []byte("\x81\x02{}"))
+	return err
 }
 
-func bareLoop(l *load, conns [][]int) (deliveries, writes, bytes float64) {
-	topics := make([]*codec.Topic, l.Events)
-	for i := range topics {
-		topics[i] = codec.NewTopic("event:" + l.eventOf(i))
-	}
-	pending := make([][]byte, l.Events)
-	counts := make([]int, l.Events)
-	dec := codec.NewDecoder(codec.DefaultLimits())
-	var p codec.Position
-	var body []byte
-	next := time.Now().Add(l.Window)
-	flush := func() {
-		for e, b := range pending {
-			if len(b) == 0 {
-				continue
+// add makes a position wait for the flush.
+func (b *bare) add(event int, p *codec.Position) {
+	b.body = codec.AppendBody(b.body[:0], p, p.TS)
+	b.pending[event] = b.topics[event].AppendPositionFrame(b.pending[event], b.body)
+	b.counts[event]++
+}
+
+// flush writes what waits to everybody.
+func (b *bare) flush() {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	for e, text := range b.pending {
+		if len(text) == 0 {
+			continue
+		}
+		for _, fd := range b.conns[e] {
+			if b.write(fd, text) {
+				b.deliveries += float64(b.counts[e])
 			}
-			for _, fd := range conns[e] {
-				n, err := unix.Write(fd, b)
-				if err != nil {
-					continue // a full socket: the floor does not wait
-				}
-				writes++
-				bytes += float64(n)
-				deliveries += float64(counts[e])
+		}
+		b.pending[e], b.counts[e] = text[:0], 0
+	}
+}
+
+// fullWait is how long the floor waits for a full socket, in ms.
+const fullWait = 1000
+
+// write writes all of text to a socket, waiting where that is full: half a
+// frame is none.
+func (b *bare) write(fd int, text []byte) bool {
+	for len(text) > 0 {
+		n, err := unix.Write(fd, text)
+		b.writes++
+		switch {
+		case err == nil:
+			b.bytes += float64(n)
+			text = text[n:]
+		case err == unix.EAGAIN:
+			if n, _ := unix.Poll([]unix.PollFd{{Fd: int32(fd), Events: unix.POLLOUT}}, fullWait); n == 0 {
+				return false
 			}
-			pending[e], counts[e] = b[:0], 0
+		default:
+			return false
 		}
 	}
-	l.publish(time.Now().Add(time.Duration(l.Seconds)*time.Second), func(device int, fields []string, now time.Time) {
-		if err := dec.Decode(&p, now.UnixMilli(), fields); err != nil {
-			panic(err) // our own record
-		}
-		body = codec.AppendBody(body[:0], &p, p.TS)
-		e := device % l.Events
-		pending[e] = topics[e].AppendPositionFrame(pending[e], body)
-		counts[e]++
-		if time.Now().After(next) {
-			flush()
-			next = next.Add(l.Window)
-		}
+	return true
+}
+
+// detach returns a descriptor of the connection that the runtime knows nothing
+// of.
+func detach(c net.Conn) (int, error) {
+	f, err := c.(*net.TCPConn).File()
+	if err != nil {
+		return 0, err
+	}
+	defer f.Close()
+	return unix.Dup(int(f.Fd()))
+}
+
+// serveBare sends what the process itself makes.
+func serveBare(l *load) error {
+	b := newBare(l.events(), l.Lowat)
+	return serve(b.join, func() (deliveries, writes, bytes float64) {
+		next := time.Now().Add(l.Window)
+		l.publish(time.Now().Add(time.Duration(l.Seconds)*time.Second), l.decoded(func(event int, p *codec.Position) {
+			b.add(event, p)
+			if time.Now().After(next) {
+				b.flush()
+				next = next.Add(l.Window)
+			}
+		}))
+		b.flush()
+		return b.deliveries, b.writes, b.bytes
 	})
-	flush()
-	return deliveries, writes, bytes
 }

@@ -13,8 +13,8 @@ import (
 // readers connects, subscribes, says so, and then reads until the server has
 // gone. It reads by epoll on one thread, so that it costs little beside what
 // is measured.
-func readers(l *load, addr string, raw bool) error {
-	fds, err := connectAll(l, addr, raw)
+func readers(l *load, addr string) error {
+	fds, err := connectAll(l, addr)
 	if err != nil {
 		return err
 	}
@@ -51,7 +51,7 @@ func readAll(poll, open int) error {
 }
 
 // connectAll opens the connections, some at a time.
-func connectAll(l *load, addr string, raw bool) ([]int, error) {
+func connectAll(l *load, addr string) ([]int, error) {
 	fds := make([]int, l.Conns)
 	errs := make([]error, l.Conns)
 	slots := make(chan struct{}, 32)
@@ -60,11 +60,8 @@ func connectAll(l *load, addr string, raw bool) ([]int, error) {
 		slots <- struct{}{}
 		all.Go(func() {
 			defer func() { <-slots }()
-			fds[i], errs[i] = connect(addr, l.eventOfConn(i), raw)
+			fds[i], errs[i] = connect(addr, l.eventOfConn(i))
 		})
-		if raw {
-			all.Wait() // the bare server counts connections in their order
-		}
 	}
 	all.Wait()
 	for _, err := range errs {
@@ -76,33 +73,20 @@ func connectAll(l *load, addr string, raw bool) ([]int, error) {
 }
 
 // connect opens one connection and gives its descriptor away.
-func connect(addr, event string, raw bool) (int, error) {
+func connect(addr, event string) (int, error) {
 	c, err := net.DialTimeout("tcp", addr, 10*time.Second)
 	if err != nil {
 		return 0, err
 	}
 	defer c.Close()
-	if !raw {
-		if err := subscribe(c, addr, event); err != nil {
-			return 0, fmt.Errorf("subscribe: %w", err)
-		}
+	if err := subscribe(c, addr, event); err != nil {
+		return 0, fmt.Errorf("subscribe: %w", err)
 	}
 	fd, err := detach(c)
 	if err != nil {
 		return 0, err
 	}
 	return fd, unix.SetNonblock(fd, true)
-}
-
-// detach returns a descriptor of the connection that the runtime knows nothing
-// of.
-func detach(c net.Conn) (int, error) {
-	f, err := c.(*net.TCPConn).File()
-	if err != nil {
-		return 0, err
-	}
-	defer f.Close()
-	return unix.Dup(int(f.Fd()))
 }
 
 // subscribe shakes hands and watches an event.

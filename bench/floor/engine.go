@@ -21,14 +21,13 @@ import (
 // serveEngine is Pitwall from the record's fields on: codec, shards, rings and
 // writers. Redis is left out, since the rivals have none either.
 func serveEngine(l *load) error {
-	const writers = 2
-	core, err := shard.New(shard.Config{Shards: l.Shards, Writers: writers, Window: l.Window, FutureTolerance: 5 * time.Second})
+	core, err := shard.New(shard.Config{Shards: l.Shards, Writers: l.Writers, Window: l.Window, FutureTolerance: 5 * time.Second})
 	if err != nil {
 		return err
 	}
 	set := metrics.NewSet()
 	server, err := live.New(live.Options{
-		Core: core, Writers: writers, Access: access.Anonymous{}, InstanceID: "bench", Metrics: set,
+		Core: core, Writers: l.Writers, Access: access.Anonymous{}, InstanceID: "bench", Metrics: set,
 		Logger:         slog.New(slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{Level: slog.LevelWarn})),
 		MaxConnections: 1 << 20, MaxSubscriptions: 64, MaxMessageBytes: 4096, RequestRate: 20, RequestBurst: 100,
 		Heartbeat: time.Minute, WriteTimeout: time.Minute, RingMaxAge: 2 * time.Second, NotsentLowat: l.Lowat, WindowMax: 2 * time.Second,

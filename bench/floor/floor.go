@@ -116,11 +116,7 @@ func (f *Cmd) once(kind string) (r result, err error) {
 	if err != nil {
 		return r, fmt.Errorf("start the server: %w", err)
 	}
-	args := []string{"swarm", "--addr=" + addr}
-	if kind == "bare" {
-		args = append(args, "--raw")
-	}
-	clients, err := f.start(args...)
+	clients, err := f.start("swarm", "--addr="+addr)
 	if err != nil {
 		return r, err
 	}

@@ -5,6 +5,8 @@ import (
 	"math/rand/v2"
 	"strconv"
 	"time"
+
+	"pitwall/codec"
 )
 
 // load is what is sent: rate records a second of devices spread over events,
@@ -18,12 +20,21 @@ type load struct {
 	Seconds int           `default:"5" help:"How long each process is measured."`
 	Lowat   int           `default:"16384" help:"TCP_NOTSENT_LOWAT of the servers' sockets."`
 	Shards  int           `default:"2" help:"Worker shards of the engine."`
+	Writers int           `default:"2" help:"Writers of the engine."`
 	Profile string        `help:"Write a CPU profile of the engine's process to this file."`
 }
 
 func (l *load) device(i int) string       { return fmt.Sprintf("bench-%05d", i) }
-func (l *load) eventOf(device int) string { return fmt.Sprintf("ev%d", device%l.Events) }
-func (l *load) eventOfConn(c int) string  { return fmt.Sprintf("ev%d", c%l.Events) }
+func (l *load) event(i int) string        { return fmt.Sprintf("ev%d", i) }
+func (l *load) eventOf(device int) string { return l.event(device % l.Events) }
+func (l *load) eventOfConn(c int) string  { return l.event(c % l.Events) }
+
+func (l *load) events() (list []string) {
+	for i := range l.Events {
+		list = append(list, l.event(i))
+	}
+	return list
+}
 
 // deliveries is how many positions reach clients in a second: each record goes
 // to the connections of its event.
@@ -58,12 +69,25 @@ func (l *load) publish(until time.Time, send func(device int, fields []string, n
 	}
 }
 
+// decoded is what publish calls for those who want positions, and the numbers
+// of their events.
+func (l *load) decoded(take func(event int, p *codec.Position)) func(device int, fields []string, now time.Time) {
+	dec := codec.NewDecoder(codec.DefaultLimits())
+	var p codec.Position
+	return func(device int, fields []string, now time.Time) {
+		if err := dec.Decode(&p, now.UnixMilli(), fields); err != nil {
+			panic(err) // our own record
+		}
+		take(device%l.Events, &p)
+	}
+}
+
 // args is the load as flags, for the processes of a measurement.
 func (l *load) args() []string {
 	return []string{
 		"--conns=" + strconv.Itoa(l.Conns), "--events=" + strconv.Itoa(l.Events),
 		"--devices=" + strconv.Itoa(l.Devices), "--rate=" + strconv.Itoa(l.Rate),
 		"--window=" + l.Window.String(), "--seconds=" + strconv.Itoa(l.Seconds), "--lowat=" + strconv.Itoa(l.Lowat),
-		"--shards=" + strconv.Itoa(l.Shards), "--profile=" + l.Profile,
+		"--shards=" + strconv.Itoa(l.Shards), "--writers=" + strconv.Itoa(l.Writers), "--profile=" + l.Profile,
 	}
 }

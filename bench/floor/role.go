@@ -16,7 +16,6 @@ type Role struct {
 	load
 	Name string `arg:"" enum:"bare,engine,broadcaster,swarm"`
 	Addr string `help:"Where the swarm connects to."`
-	Raw  bool   `help:"The swarm speaks no WebSocket."`
 }
 
 // result is what a server process did in the measured phase.
@@ -38,7 +37,7 @@ func (r *Role) Run() error {
 	case "broadcaster":
 		return serveBroadcaster(&r.load)
 	default:
-		return readers(&r.load, r.Addr, r.Raw)
+		return readers(&r.load, r.Addr)
 	}
 }
 

@@ -6,6 +6,7 @@ import (
 	"math"
 	"math/rand/v2"
 	"slices"
+	"strings"
 )
 
 const (
@@ -97,13 +98,23 @@ func middle(v []float64) float64 {
 	return (s[(n-1)/2] + s[n/2]) / 2
 }
 
+// holding are the starts of the names of those figures that do not depend on
+// the machine.
+var holding = []string{"ratio_to_", "latency_ratio_to_", "writes_per_", "bytes_per_", "allocat"}
+
+// Holds reports whether a figure can be compared with another machine's.
+func (f Figure) Holds() bool {
+	return slices.ContainsFunc(holding, func(start string) bool { return strings.HasPrefix(f.Key, start) })
+}
+
 // WriteComparison writes the changes and reports whether one is for the worse.
 func WriteComparison(w io.Writer, before, after *Report) (worse bool) {
 	if before.Scenario != after.Scenario || !slices.Equal(before.Settings, after.Settings) {
 		fmt.Fprintf(w, "CAUTION: not the same load: %s %v and %s %v\n", before.Scenario, before.Settings, after.Scenario, after.Settings)
 	}
-	if before.Machine != after.Machine {
-		fmt.Fprintln(w, "CAUTION: not the same machine: ratios may hold, times do not")
+	elsewhere := before.Machine != after.Machine
+	if elsewhere {
+		fmt.Fprintln(w, "CAUTION: not the same machine: only ratios and counts are judged, times are not")
 	}
 	for _, r := range []*Report{before, after} {
 		if n := slices.IndexFunc(r.Runs, func(x Run) bool { return x.Valid }); n < 0 {
@@ -112,6 +123,9 @@ func WriteComparison(w io.Writer, before, after *Report) (worse bool) {
 	}
 	fmt.Fprintf(w, "%-30s %12s %12s %8s   %-17s %s\n", "", "before", "after", "ratio", "95 % of ratios", "")
 	for _, c := range Compare(before, after) {
+		if elsewhere && !c.Holds() {
+			c.Verdict = "another machine"
+		}
 		fmt.Fprintf(w, "%-30s %12s %12s %8s   %-17s %s\n", c.Key, Number(c.Before), Number(c.After), Number(c.After/c.Before),
 			Number(c.Low)+" - "+Number(c.High), c.Verdict)
 		worse = worse || c.Verdict == "worse"

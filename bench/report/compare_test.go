@@ -2,6 +2,7 @@ package report
 
 import (
 	"bytes"
+	"io"
 	"strings"
 	"testing"
 )
@@ -58,5 +59,16 @@ func TestWriteComparison(t *testing.T) {
 	}
 	if WriteComparison(&b, after, before) {
 		t.Error("half the processor time is for the worse")
+	}
+}
+
+// TestWriteComparisonAcrossMachines judges ratios and counts, not times.
+func TestWriteComparisonAcrossMachines(t *testing.T) {
+	for key, want := range map[string]bool{"cpu_us_per_delivery": false, "latency_p99_ms": false, "ratio_to_bare": true, "writes_per_delivery": true} {
+		before, after := reportOf(key, 1, 1, 1), reportOf(key, 2, 2, 2)
+		after.Machine.Model = "another"
+		if got := WriteComparison(io.Discard, before, after); got != want {
+			t.Errorf("%s twice as high on another machine: worse %t, want %t", key, got, want)
+		}
 	}
 }

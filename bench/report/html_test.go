@@ -17,7 +17,7 @@ func TestHTMLLoadsNothing(t *testing.T) {
 	r := reportOf("latency_p99_ms", 40, 44)
 	r.Runs[0].Why = []string{"<script>alert(1)</script>"}
 	r.Runs[0].Profile = []Profile{{Kind: "cpu", Kernel: 0.7, Top: []Line{{"write", 0.5}}, Rooms: []Line{{"shards", 0.2}}}}
-	r.Ramp, r.Capacity = []Step{{Load: 10, Kept: true}}, "This machine carries 10 spectators."
+	r.Runs[0].Ramp, r.Runs[0].Capacity = []Step{{Load: 10, Kept: true}}, "This machine carries 10 spectators."
 	var b bytes.Buffer
 	if err := HTML(&b, r); err != nil {
 		t.Fatal(err)
@@ -81,7 +81,7 @@ func TestReportSurvivesJSON(t *testing.T) {
 func TestText(t *testing.T) {
 	r := reportOf("latency_p99_ms", 40, 44, 48)
 	r.Runs[1].Valid, r.Runs[1].Why = false, []string{"a swarm process was held up"}
-	r.Capacity, r.Ramp = "This machine carries 10 spectators.", []Step{{Load: 10}}
+	r.Runs[0].Capacity, r.Runs[0].Ramp = "This machine carries 10 spectators.", []Step{{Load: 10}}
 	var b bytes.Buffer
 	Text(&b, r)
 	for _, want := range []string{"latency_p99_ms", "40 - 48", "NOT VALID: a swarm process was held up", "This machine carries 10 spectators."} {

@@ -2,6 +2,7 @@ package report
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -14,14 +15,14 @@ import (
 // Report is what the runs of a scenario have found.
 type Report struct {
 	Scenario string
+	Name     string `json:",omitempty"` // of the scenario as it was run, where it has one of its own
 	About    string // what the scenario stands for
 	Command  string
 	Started  time.Time
 	Machine  Machine
 	Settings []Setting
 	Runs     []Run
-	Ramp     []Step `json:",omitempty"`
-	Capacity string `json:",omitempty"` // of a ramp, in words
+	Without  []Run `json:",omitempty"` // the same load with the archive off, by turns with Runs
 }
 
 // Machine is what the runs were made on.
@@ -40,6 +41,7 @@ type Setting struct{ Name, Value string }
 type Run struct {
 	Valid   bool
 	Why     []string // why it is not valid
+	Broken  []string `json:",omitempty"` // what else must not be, in words
 	Figures map[string]float64
 	Counts  swarm.Counts
 	Missing int64     // positions published that clients never came to
@@ -47,6 +49,25 @@ type Run struct {
 	Samples []Sample  // a second each, of the steady phase
 	Notes   []string  `json:",omitempty"` // what the engine logged, what was found out
 	Profile []Profile `json:",omitempty"`
+	Siege   *Siege    `json:",omitempty"`
+
+	Ramp     []Step `json:",omitempty"`
+	Capacity string `json:",omitempty"` // of the ramp, in words
+}
+
+// Breaches is how often a promise was broken.
+func (r *Run) Breaches() int64 {
+	return r.Counts.Violations() + r.Missing + int64(len(r.Broken))
+}
+
+// Promises is an error when promises to spectators were broken.
+func (r *Report) Promises() error {
+	for _, x := range slices.Concat(r.Runs, r.Without) {
+		if x.Breaches() > 0 {
+			return errors.New("promises to spectators were broken: see the report")
+		}
+	}
+	return nil
 }
 
 // Point is a percentile of the latency, in ms.
@@ -97,63 +118,6 @@ type Line struct {
 	Share float64
 }
 
-// Figure describes one of the figures of a run.
-type Figure struct {
-	Key, Unit, What string
-	Better          int // 1: more is better, -1: less is, 0: neither
-}
-
-// Figures are all there are, in the order of a report.
-func Figures() []Figure {
-	return []Figure{
-		{"records_per_s", "/s", "records published", 0},
-		{"deliveries_per_s", "/s", "positions that reached clients", 0},
-		{"latency_p50_ms", "ms", "from the moment a record was due to the client: p50", -1},
-		{"latency_p90_ms", "ms", "p90", -1},
-		{"latency_p99_ms", "ms", "p99", -1},
-		{"latency_p999_ms", "ms", "p99.9", -1},
-		{"latency_max_ms", "ms", "max", 0},
-		{"slow_p99_ms", "ms", "p99 of the slow clients", 0},
-		{"join_p50_ms", "ms", "from wanting to connect to the whole snapshot: p50", -1},
-		{"join_p99_ms", "ms", "p99", -1},
-		{"join_max_ms", "ms", "max", 0},
-		{"stage_redis_p99_ms", "ms", "stage: due until Redis has it, p99", 0},
-		{"stage_read_p99_ms", "ms", "stage: Redis until the engine has read it, p99", -1},
-		{"stage_write_p50_ms", "ms", "stage: Redis until it is written to the socket, p50", -1},
-		{"stage_write_p99_ms", "ms", "p99", -1},
-		{"cpu_us_per_record", "µs", "engine's processor time per record", -1},
-		{"cpu_us_per_delivery", "µs", "and per delivery", -1},
-		{"user_us_per_delivery", "µs", "of it in user space", -1},
-		{"sys_us_per_delivery", "µs", "of it in the kernel", -1},
-		{"cpu_cores", "cores", "engine's processor time", -1},
-		{"writes_per_delivery", "", "write calls per delivery", -1},
-		{"writes_per_window", "", "write calls per connection and flush window", -1},
-		{"bytes_per_delivery", "B", "bytes written per delivery", -1},
-		{"rss_per_connection_kb", "KB", "engine's memory per idle connection", -1},
-		{"rss_mb", "MB", "engine's memory at the end", -1},
-		{"rss_slope_mb_per_h", "MB/h", "and how it grows", 0},
-		{"goroutine_slope_per_h", "/h", "goroutines: how their number grows", 0},
-		{"latency_slope_ms_per_h", "ms/h", "p99: how it grows", 0},
-		{"allocations_per_record", "", "allocations of the engine per record", -1},
-		{"allocated_bytes_per_record", "B", "bytes allocated per record", -1},
-		{"gc_per_s", "/s", "garbage collections", -1},
-		{"gc_pause_p99_ms", "ms", "their pauses, p99", -1},
-		{"ring_overflows", "", "pushes refused by full rings", 0},
-		{"lagged_snapshots", "", "snapshots sent after a slow phase", 0},
-		{"conflated", "", "updates that they left out", 0},
-		{"stream_lag_max_ms", "ms", "how far the reader was behind the stream", -1},
-		{"window_max_ms", "ms", "longest flush window", -1},
-		{"archive_rows_per_s", "/s", "rows written to the table", 1},
-		{"archive_lag_max_ms", "ms", "how far the archive was behind", -1},
-		{"archive_catch_up_ms", "ms", "from the last record to the last row", -1},
-		{"redis_cores", "cores", "processor time of Redis", 0},
-		{"postgres_cores", "cores", "of PostgreSQL", 0},
-		{"softirq_cores", "cores", "the kernel's own, most of it receiving what was written, which is counted for no process", 0},
-		{"harness_cores", "cores", "of the harness", 0},
-		{"steal_percent", "%", "processor time that the machine was not given", 0},
-	}
-}
-
 // Median is the middle of a figure over the valid runs; ok is false when none
 // has it. Without valid runs the others are taken.
 func (r *Report) Median(key string) (v float64, ok bool) {
@@ -161,14 +125,16 @@ func (r *Report) Median(key string) (v float64, ok bool) {
 	if len(values) == 0 {
 		return 0, false
 	}
-	slices.Sort(values)
-	return values[len(values)/2], true
+	return middle(values), true
 }
 
 // Values are a figure's over the valid runs, or over all when none is.
-func (r *Report) Values(key string) (values []float64) {
-	anyValid := slices.ContainsFunc(r.Runs, func(x Run) bool { return x.Valid })
-	for _, x := range r.Runs {
+func (r *Report) Values(key string) []float64 { return figureOf(r.Runs, key) }
+
+// figureOf is Values of some runs.
+func figureOf(runs []Run, key string) (values []float64) {
+	anyValid := slices.ContainsFunc(runs, func(x Run) bool { return x.Valid })
+	for _, x := range runs {
 		if v, ok := x.Figures[key]; ok && (x.Valid || !anyValid) {
 			values = append(values, v)
 		}

@@ -29,7 +29,7 @@ func Text(w io.Writer, r *Report) {
 	for i := range r.Runs {
 		textRun(w, r, i)
 	}
-	textRamp(w, r)
+	textWithout(w, r)
 }
 
 func spreadHead(r *Report) string {
@@ -43,11 +43,16 @@ func spread(r *Report, values []float64) string {
 	if len(r.Runs) < 2 {
 		return ""
 	}
-	low, high := math.Inf(1), math.Inf(-1)
+	low, high := extremes(values)
+	return fmt.Sprintf("%-20s", Number(low)+" - "+Number(high))
+}
+
+func extremes(values []float64) (low, high float64) {
+	low, high = math.Inf(1), math.Inf(-1)
 	for _, v := range values {
 		low, high = min(low, v), max(high, v)
 	}
-	return fmt.Sprintf("%-20s", Number(low)+" - "+Number(high))
+	return low, high
 }
 
 func textRun(w io.Writer, r *Report, i int) {
@@ -69,12 +74,17 @@ func textRun(w io.Writer, r *Report, i int) {
 	for _, why := range run.Why {
 		fmt.Fprintln(w, "  NOT VALID:", why)
 	}
+	for _, b := range run.Broken {
+		fmt.Fprintln(w, "  BROKEN:", b)
+	}
 	for _, n := range run.Notes {
 		fmt.Fprintln(w, "  note:", n)
 	}
+	textSiege(w, run.Siege)
 	for _, p := range run.Profile {
 		textProfile(w, p)
 	}
+	textRamp(w, run)
 }
 
 func textProfile(w io.Writer, p Profile) {
@@ -92,7 +102,7 @@ func textProfile(w io.Writer, p Profile) {
 	}
 }
 
-func textRamp(w io.Writer, r *Report) {
+func textRamp(w io.Writer, r *Run) {
 	if len(r.Ramp) == 0 {
 		return
 	}

@@ -3,7 +3,6 @@ package site
 import (
 	"bytes"
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"net/url"
@@ -11,11 +10,11 @@ import (
 	"os/exec"
 	"path/filepath"
 	"slices"
-	"strconv"
 	"strings"
 	"syscall"
 	"time"
 
+	"pitwall/bench/floor"
 	"pitwall/engine/servers"
 )
 
@@ -29,25 +28,16 @@ type Options struct {
 	Engines  int      // processes
 	Args     []string // further flags of pitwall serve; they win
 	Roster   []Entry
+	Files    map[string][]byte // by name, in the folder that the engines are started in
 
-	// Peer is another server that takes Pitwall's place, with its flags: see
-	// bench/peers. It knows no roster and keeps nothing.
+	// Peer is another server that takes Pitwall's place, with its command line: see
+	// bench/peers, and floor.Kinds. It knows no roster and keeps nothing.
 	Peer     string
 	PeerArgs []string
 }
 
 // Entry says that a device takes part in an event.
 type Entry struct{ Event, Entry, Device string }
-
-// Engine is one process of Pitwall.
-type Engine struct {
-	Addr string // host:port of the spectators' listener
-	Path string // of the upgrade
-	Ops  string // host:port of the private listener, "" when it is not known
-	PID  int    // 0 when it is not on this machine
-
-	proc *servers.Process
-}
 
 // Site is what a run is made against.
 type Site struct {
@@ -92,6 +82,11 @@ func Start(ctx context.Context, o Options) (_ *Site, err error) {
 			return nil, err
 		}
 	}
+	for name, b := range o.Files {
+		if err := os.WriteFile(filepath.Join(dir, name), b, 0o600); err != nil {
+			return nil, fmt.Errorf("write a file for the engines: %w", err)
+		}
+	}
 	for i := range o.Engines {
 		e, err := s.startEngine(ctx, i)
 		if err != nil {
@@ -105,7 +100,10 @@ func Start(ctx context.Context, o Options) (_ *Site, err error) {
 // build builds what is to be measured.
 func (s *Site) build(ctx context.Context) error {
 	cmd := exec.CommandContext(ctx, "go", "build", "-o", s.bin, "pitwall/cmd/pitwall")
-	if s.opt.Peer != "" {
+	switch {
+	case slices.Contains(floor.Kinds, s.opt.Peer):
+		cmd = exec.CommandContext(ctx, "go", "build", "-o", s.bin, "pitwall/bench")
+	case s.opt.Peer != "":
 		out, err := exec.CommandContext(ctx, "go", "list", "-m", "-f", "{{.Dir}}", "pitwall").Output()
 		if err != nil {
 			return fmt.Errorf("find the source tree (run bench from it): %w", err)
@@ -180,13 +178,18 @@ func (s *Site) database() []string {
 	return []string{"--data-dir=" + filepath.Join(s.Dir, "data")}
 }
 
-// Rows is how many positions the table of our own PostgreSQL has.
-func (s *Site) Rows() (int64, error) {
-	text, err := s.postgres.Query(s.postgres.URL("bench"), "SELECT count(*) FROM positions")
-	if err != nil {
-		return 0, fmt.Errorf("count the rows: %w", err)
+// Rows is how many positions the table of our own PostgreSQL has, and how many
+// bytes they take on disk, index included.
+func (s *Site) Rows() (rows, size int64, err error) {
+	text, err := s.postgres.Query(s.postgres.URL("bench"), `SELECT count(*) || ' ' || coalesce(
+		(SELECT sum(pg_total_relation_size(relid)) FROM pg_partition_tree('positions')), pg_total_relation_size('positions')) FROM positions`)
+	if err == nil {
+		_, err = fmt.Sscan(text, &rows, &size)
 	}
-	return strconv.ParseInt(text, 10, 64)
+	if err != nil {
+		return 0, 0, fmt.Errorf("count the rows: %w", err)
+	}
+	return rows, size, nil
 }
 
 // pitwall runs one of the program's short commands.
@@ -212,48 +215,6 @@ func (s *Site) Import(ctx context.Context, roster []Entry) error {
 		return fmt.Errorf("write the roster: %w", err)
 	}
 	return s.pitwall(ctx, "roster", "import", file)
-}
-
-func (s *Site) startEngine(ctx context.Context, i int) (*Engine, error) {
-	args := s.engineArgs(i)
-	cmd := exec.Command(s.bin, args...)
-	cmd.Env = []string{"PATH=" + os.Getenv("PATH")}
-	log := filepath.Join(s.Dir, fmt.Sprintf("pitwall-%d.log", i))
-	proc, err := servers.StartProcess(cmd, log, syscall.SIGKILL)
-	if err != nil {
-		return nil, err
-	}
-	e := &Engine{Path: "/live", PID: proc.PID(), proc: proc}
-	err = proc.WaitReady(readyWithin, func() bool { return ctx.Err() != nil || e.readAddrs(log) })
-	if err = errors.Join(err, ctx.Err()); err != nil {
-		return nil, errors.Join(err, proc.End(syscall.SIGKILL))
-	}
-	return e, nil
-}
-
-func (s *Site) engineArgs(i int) []string {
-	if s.opt.Peer != "" {
-		return append([]string{"-kind=" + s.opt.Peer, "-redis-url=" + s.RedisURL}, s.opt.PeerArgs...)
-	}
-	args := append([]string{"serve", "--redis-url=" + s.RedisURL, "--http-addr=127.0.0.1:0", "--ops-addr=127.0.0.1:0",
-		"--log-format=json", "--live-drain-ms=100"}, s.database()...)
-	if !s.opt.Archive || i > 0 { // one process archives: it is the same work for any number of spectators
-		args = append(args, "--no-archive")
-	}
-	return append(args, s.opt.Args...)
-}
-
-// readAddrs looks for the line that says where the engine listens.
-func (e *Engine) readAddrs(log string) bool {
-	b, _ := os.ReadFile(log)
-	for line := range bytes.Lines(b) {
-		var l struct{ Msg, HTTP, Ops string }
-		if json.Unmarshal(line, &l) == nil && l.Msg == "ready" {
-			e.Addr, e.Ops = l.HTTP, l.Ops
-			return true
-		}
-	}
-	return false
 }
 
 // Log is what the engines have logged, less the usual.

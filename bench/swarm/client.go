@@ -100,13 +100,16 @@ func (s *Swarm) connected(k *client) {
 	}
 }
 
-func handshake(addr, path string) []byte {
+func handshake(addr, path, token string) []byte {
 	host := addr
 	if h, p, err := net.SplitHostPort(addr); err == nil && p == strconv.Itoa(80) {
 		host = h
 	}
+	if token != "" {
+		token = "Authorization: Bearer " + token + "\r\n"
+	}
 	return []byte("GET " + path + " HTTP/1.1\r\nHost: " + host + "\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n" +
-		"Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n")
+		"Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n" + token + "\r\n")
 }
 
 var headersEnd = []byte("\r\n\r\n")

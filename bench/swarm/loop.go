@@ -48,7 +48,7 @@ func New(cfg Config) (*Swarm, error) {
 	if err != nil {
 		return nil, fmt.Errorf("find the live server: %w", err)
 	}
-	s := &Swarm{cfg: cfg, target: addr.AddrPort(), handshake: handshake(cfg.Addr, cfg.Path),
+	s := &Swarm{cfg: cfg, target: addr.AddrPort(), handshake: handshake(cfg.Addr, cfg.Path, cfg.Token),
 		byFD: make(map[int]int32), buf: make([]byte, readBuffer), joins: NewHist()}
 	s.target = netip.AddrPortFrom(s.target.Addr().Unmap(), s.target.Port())
 	s.check = newChecker(&s.cfg)

@@ -29,6 +29,7 @@ type Config struct {
 	Interval int     // ms between updates of a device that clients ask for; 0 for all
 	Roving   bool    // devices change events meanwhile
 	Source   int     // number of this process, for its source addresses
+	Token    string  // that clients show; "": none
 }
 
 // Order is what the harness tells a running swarm. Times are µs since the Unix

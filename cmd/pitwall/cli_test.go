@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"encoding/json"
 	"flag"
 	"fmt"
 	"os"
@@ -33,7 +34,7 @@ func parse(t *testing.T, args ...string) (out string, err error) {
 }
 
 func TestHelp(t *testing.T) {
-	for _, args := range [][]string{{"--help"}, {"serve", "--help"}, {"migrate", "--help"}, {"roster", "import", "--help"}, {"dead", "replay", "--help"}, {"token", "create", "--help"}, {"token", "revoke", "--help"}} {
+	for _, args := range [][]string{{"--help"}, {"serve", "--help"}, {"config", "--help"}, {"migrate", "--help"}, {"partition", "ensure", "--help"}, {"roster", "import", "--help"}, {"dead", "replay", "--help"}, {"token", "create", "--help"}, {"token", "revoke", "--help"}} {
 		name := strings.Join(append([]string{"help"}, args[:len(args)-1]...), "-")
 		t.Run(name, func(t *testing.T) {
 			got, err := parse(t, args...)
@@ -73,10 +74,14 @@ func TestWrongValuesNameTheSetting(t *testing.T) {
 		{"no loopback and no word of it", "--http-addr=0.0.0.0:8080", []string{"HTTP_ADDR", "0.0.0.0:8080", "AUTH_ALLOW_ANONYMOUS"}},
 		{"a stream twice", "--telemetry-streams=a,a", []string{"TELEMETRY_STREAMS", `"a"`}},
 		{"a stream twice, once behind a space", "--telemetry-streams=a, a", []string{"TELEMETRY_STREAMS", `"a"`}},
+		{"a stream that no metric can name", "--telemetry-streams=a\x01", []string{"TELEMETRY_STREAMS", "printable"}},
+		{"a stream with a space that is none", "--telemetry-streams=a\u00a0b", []string{"TELEMETRY_STREAMS", "printable"}},
 		{"no record to read back", "--live-warm-max=0", []string{"LIVE_WARM_MAX", "1 to"}},
 		{"no time to read back", "--live-warm-window-ms=0", []string{"LIVE_WARM_WINDOW_MS", "1 to"}},
 		{"a time that is none", "--archive-min-ts=yesterday", []string{"ARCHIVE_MIN_TS", "yesterday", "RFC 3339"}},
 		{"no interval at all", "--archive-claim-interval-ms=0", []string{"ARCHIVE_CLAIM_INTERVAL_MS", "0", "10 to 3600000"}},
+		{"months of which there cannot be so many", "--archive-partition-ahead=61", []string{"ARCHIVE_PARTITION_AHEAD", "61", "0 to 60"}},
+		{"a retention below none", "--archive-retention-months=-1", []string{"ARCHIVE_RETENTION_MONTHS", "-1", "0 to 1200"}},
 		{"text where a number belongs", "--live-ring-slots=many", []string{"live-ring-slots", "many"}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
@@ -90,6 +95,109 @@ func TestWrongValuesNameTheSetting(t *testing.T) {
 				}
 			}
 		})
+	}
+}
+
+func TestConfigSaysWhereValuesComeFrom(t *testing.T) {
+	t.Setenv("AUTHZ_SQL", "SELECT 1\n")
+	t.Setenv("REDIS_URL", "redis://:hush@127.0.0.1:1/0")
+	t.Setenv("LIVE_FLUSH_MS", "50")
+	args := []string{"config", "--auth-mode=jwt", "--jwt-secret=0123456789abcdef0123456789hush!!", "--no-archive", "--live-flush-ms=70", "--trusted-proxies=10.0.0.1,10.1.0.0/16"}
+	want := map[string]string{ // source and value
+		"REDIS_URL": "environment redis://[redacted]@127.0.0.1:1/0", "AUTHZ_SQL": `environment "SELECT 1\n"`, "AUTH_MODE": "flag jwt",
+		"JWT_SECRET": "flag [redacted]", "ARCHIVE_ENABLED": "flag false", "LIVE_FLUSH_MS": "flag 70",
+		"TRUSTED_PROXIES": "flag 10.0.0.1,10.1.0.0/16", "HTTP_ADDR": "default 127.0.0.1:8080", "DATABASE_URL": "default", "MIGRATE": "default false",
+	}
+	var c cli
+	k, err := kong.New(&c, options()...)
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, err := k.Parse(args)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var lines, list bytes.Buffer
+	for w, asJSON := range map[*bytes.Buffer]bool{&lines: false, &list: true} {
+		if err := printSettings(w, ctx, c.Config.Settings(), asJSON); err != nil {
+			t.Fatal(err)
+		}
+		if strings.Contains(w.String(), "hush") {
+			t.Errorf("a secret is printed:\n%s", w)
+		}
+	}
+	got := map[string]string{}
+	for line := range strings.Lines(lines.String()) {
+		name, rest, _ := strings.Cut(line, " ")
+		source, value, _ := strings.Cut(strings.TrimSpace(rest), " ")
+		got[name] = strings.TrimSpace(source + " " + strings.TrimSpace(value))
+	}
+	for name, w := range want {
+		if got[name] != w {
+			t.Errorf("%s: %q, want %q", name, got[name], w)
+		}
+	}
+	var settings []sourced
+	if err := json.Unmarshal(list.Bytes(), &settings); err != nil {
+		t.Fatal(err)
+	}
+	if len(settings) != len(got) {
+		t.Errorf("%d settings as JSON, %d in lines", len(settings), len(got))
+	}
+}
+
+// TestConfigKnowsEverySetting compares with the flags of serve.
+func TestConfigKnowsEverySetting(t *testing.T) {
+	var c cli
+	k, err := kong.New(&c, options()...)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var want, got []string
+	for _, n := range k.Model.Children {
+		if n.Name != "serve" {
+			continue
+		}
+		for _, f := range n.Flags {
+			want = append(want, strings.Join(f.Envs, " ")+" "+f.Name)
+		}
+	}
+	for _, s := range c.Config.Settings() {
+		got = append(got, s.Name+" "+s.Flag)
+	}
+	if d := cmp.Diff(want, got); d != "" {
+		t.Errorf("other settings than the flags (-want +got):\n%s", d)
+	}
+}
+
+// TestConfigFailsAsServe has files that hold nothing of use.
+func TestConfigFailsAsServe(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "file")
+	if err := os.WriteFile(file, []byte("hush"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for _, c := range []struct {
+		want  string
+		flags []string
+	}{
+		{"LIVE_FLUSH_MS", []string{"--live-flush-ms=-1"}},
+		{"JWT_SECRET_FILE", []string{"--auth-mode=jwt", "--jwt-secret-file=" + file}},
+		{"LINK_SECRET_FILE", []string{"--link-secret-file=" + file + "-is-not-there"}},
+		{"JWT_PUBLIC_KEY_FILE", []string{"--auth-mode=jwt", "--jwt-public-key-file=" + file}},
+		{"TLS_CERT_FILE", []string{"--tls-cert-file=" + file, "--tls-key-file=" + file}},
+	} {
+		var cl cli
+		k, err := kong.New(&cl, options()...)
+		if err != nil {
+			t.Fatal(err)
+		}
+		ctx, err := k.Parse(append([]string{"config"}, c.flags...))
+		if err == nil {
+			err = ctx.Run()
+		}
+		if err == nil || !strings.Contains(err.Error(), c.want) || strings.Contains(err.Error(), "hush") {
+			t.Errorf("%q: %v, want an error that names %s", c.flags, err, c.want)
+		}
 	}
 }
 

@@ -2,10 +2,11 @@
 // spectator of the events that its device takes part in, and writes it to
 // Postgres.
 //
-// serve does that until SIGINT or SIGTERM; migrate brings the database up to
-// date; roster import says which devices take part in which events; dead looks
-// after records that could not be written. Package engine does the work; here
-// are flags, environment and exit codes only.
+// serve does that until SIGINT or SIGTERM; config prints its settings; migrate
+// brings the database up to date; partition divides positions by month; roster
+// import says which devices take part in which events; dead looks after records
+// that could not be written; token makes share links and ends tokens. Package
+// engine does the work; here are flags, environment and exit codes only.
 package main
 
 import (
@@ -27,12 +28,14 @@ import (
 
 // cli is the command line: flags, environment and --help come from here.
 type cli struct {
-	Serve   serveCmd   `cmd:"" help:"Serve spectators and write positions to the database."`
-	Migrate migrateCmd `cmd:"" help:"Bring the database up to date, or tell its state."`
-	Roster  rosterCmd  `cmd:"" help:"Say which devices take part in which events."`
-	Dead    deadCmd    `cmd:"" help:"Look after the records that could not be written to the database."`
-	Token   tokenCmd   `cmd:"" help:"Share links, and the end of tokens."`
-	Version versionCmd `cmd:"" help:"Print the version."`
+	Serve     serveCmd     `cmd:"" help:"Serve spectators and write positions to the database."`
+	Config    configCmd    `cmd:"" help:"Print the settings that serve would have and where they come from, without secrets; fail as serve would."`
+	Migrate   migrateCmd   `cmd:"" help:"Bring the database up to date, or tell its state."`
+	Partition partitionCmd `cmd:"" help:"Keep positions in monthly partitions (PostgreSQL)."`
+	Roster    rosterCmd    `cmd:"" help:"Say which devices take part in which events."`
+	Dead      deadCmd      `cmd:"" help:"Look after the records that could not be written to the database."`
+	Token     tokenCmd     `cmd:"" help:"Share links, and the end of tokens."`
+	Version   versionCmd   `cmd:"" help:"Print the version."`
 }
 
 type serveCmd struct {

@@ -3,6 +3,7 @@ package access
 import (
 	"context"
 	"net/http"
+	"strings"
 	"time"
 )
 
@@ -43,18 +44,22 @@ type Anonymous struct {
 	Proxied bool
 }
 
-// forwarding are the headers that a proxy leaves.
-var forwarding = []string{"Forwarded", "X-Forwarded-For", "X-Forwarded-Host", "X-Forwarded-Proto", "X-Real-Ip"}
+// proxied reports whether a request bears the marks of a proxy, even if they
+// are empty.
+func proxied(h http.Header) bool {
+	for name := range h {
+		if name == "Forwarded" || name == "Via" || name == "X-Real-Ip" || strings.HasPrefix(name, "X-Forwarded-") {
+			return true
+		}
+	}
+	return false
+}
 
 // Authenticate returns 0, or 401 for a request through a proxy that is not
 // expected.
 func (a Anonymous) Authenticate(r *http.Request) (who any, status int) {
-	if !a.Proxied {
-		for _, h := range forwarding {
-			if r.Header.Get(h) != "" {
-				return nil, http.StatusUnauthorized
-			}
-		}
+	if !a.Proxied && proxied(r.Header) {
+		return nil, http.StatusUnauthorized
 	}
 	return nil, 0
 }

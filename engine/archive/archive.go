@@ -13,12 +13,15 @@ type Archive struct {
 	opt    Options
 	meters meters
 	health health
+	months *partitions
 }
 
 // New makes an archive and registers its metrics. It starts nothing.
 func New(o Options) *Archive {
 	o = o.withDefaults()
-	return &Archive{opt: o, meters: newMeters(o.Metrics), health: health{faulty: o.ReadyFault, maxLag: o.ReadyLag}}
+	a := &Archive{opt: o, meters: newMeters(o.Metrics), health: health{faulty: o.ReadyFault, maxLag: o.ReadyLag}}
+	a.months = &partitions{table: o.Partitions, ahead: o.PartitionAhead, retention: o.Retention, now: time.Now, log: o.Logger, meters: &a.meters}
+	return a
 }
 
 // Run archives until ctx ends, and is called once. It waits for servers that
@@ -38,6 +41,7 @@ func (a *Archive) Run(ctx context.Context) error {
 		readers.Go(func() { errs[i] = r.run(ctx, flush) })
 	}
 	others.Go(func() { a.oversee(ctx, watches) })
+	others.Go(func() { a.months.run(ctx) })
 	others.Go(func() { a.limitFlush(ctx, flush, cancel) })
 	readers.Wait()
 	cancel(nil)

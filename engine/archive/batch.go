@@ -20,6 +20,7 @@ type batch struct {
 	parts   []part     // what decoded, one for each insert under way
 	dead    []redis.Letter
 	lost    int // entries without fields: trimmed while pending
+	expired int // positions too old for the table
 }
 
 // part is a share of a batch: all that the batch has of some devices, in its
@@ -45,14 +46,15 @@ func newBatch(stream string, limits codec.Limits, parts int) *batch {
 // insert: every one is a commit of its own.
 const splitFrom = 256
 
-// fill sorts entries into the batch, in place of what it held.
-func (b *batch) fill(entries []redis.Entry) {
+// fill sorts entries into the batch, in place of what it held. Positions older
+// than oldest, in ms since the Unix epoch, are left out.
+func (b *batch) fill(entries []redis.Entry, oldest int64) {
 	for i := range b.parts {
 		b.parts[i].reset()
 	}
 	clear(b.dead)
 	b.entries = entries
-	b.ids, b.dead, b.lost = b.ids[:0], b.dead[:0], 0
+	b.ids, b.dead, b.lost, b.expired = b.ids[:0], b.dead[:0], 0, 0
 	parts := len(b.parts)
 	if len(entries) < splitFrom {
 		parts = 1
@@ -68,6 +70,10 @@ func (b *batch) fill(entries []redis.Entry) {
 		arrival := int64(min(e.ID.Ms, math.MaxInt64))
 		if err := b.decoder.Decode(&p, arrival, e.Fields); err != nil {
 			b.bury(e, reasonOf(err), err.Error())
+			continue
+		}
+		if p.TS < oldest {
+			b.expired++
 			continue
 		}
 		to := &b.parts[partOf(p.DeviceID, parts)]

@@ -22,12 +22,13 @@ import (
 func BenchmarkArchive(b *testing.B) {
 	for _, batch := range []int{1000, 2000} {
 		for _, writers := range []int{1, 2, 4} {
-			b.Run(fmt.Sprintf("batch=%d/writers=%d", batch, writers), func(b *testing.B) { benchArchive(b, batch, writers) })
+			b.Run(fmt.Sprintf("batch=%d/writers=%d", batch, writers), func(b *testing.B) { benchArchive(b, batch, writers, false) })
 		}
 	}
+	b.Run("batch=1000/writers=2/partitions", func(b *testing.B) { benchArchive(b, 1000, 2, true) })
 }
 
-func benchArchive(b *testing.B, batch, writers int) {
+func benchArchive(b *testing.B, batch, writers int, months bool) {
 	quiet := slog.New(slog.DiscardHandler)
 	url := testenv.NewDatabase(b)
 	store, err := db.Open(b.Context(), db.Options{URL: url, Logger: quiet})
@@ -37,6 +38,14 @@ func benchArchive(b *testing.B, batch, writers int) {
 	defer store.Close()
 	if _, err := store.Migrate(b.Context()); err != nil {
 		b.Fatal(err)
+	}
+	if months {
+		if _, err := store.EnablePartitions(b.Context()); err != nil {
+			b.Fatal(err)
+		}
+		if _, err := store.MakePartitions(b.Context(), db.Months(time.Now().AddDate(0, -12, 0), 14)); err != nil {
+			b.Fatal(err)
+		}
 	}
 	client, err := redis.Open(b.Context(), redis.Options{URL: testenv.Redis(b).URL(), Logger: quiet})
 	if err != nil {
@@ -71,7 +80,7 @@ func benchArchive(b *testing.B, batch, writers int) {
 		b.Fatal(err)
 	}
 	b.ReportMetric(float64(b.N)/b.Elapsed().Seconds(), "rows/s")
-	size, err := strconv.ParseFloat(testenv.Postgres(b).Query(url, "SELECT pg_total_relation_size('positions')"), 64)
+	size, err := strconv.ParseFloat(testenv.Postgres(b).Query(url, "SELECT coalesce(sum(pg_total_relation_size(relid)), pg_total_relation_size('positions')) FROM pg_partition_tree('positions')"), 64)
 	if err != nil {
 		b.Fatal(err)
 	}

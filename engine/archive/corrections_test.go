@@ -61,8 +61,9 @@ func (f *flaky) LastPositions(ctx context.Context, devices []string, tolerance t
 	return f.Database.LastPositions(ctx, devices, tolerance, fn)
 }
 
-func TestCorrections(t *testing.T) {
-	r := newRig(t, testenv.Redis(t).URL(), testenv.NewDatabase(t))
+func TestCorrections(t *testing.T) { onPostgres(t, testCorrections) }
+
+func testCorrections(t *testing.T, r *rig) {
 	pg := testenv.Postgres(t)
 	from := time.Now().Add(-time.Hour).UnixMilli()
 	const devices = 2500 // more than one lookup

@@ -36,6 +36,13 @@
 // are counted and logged, whether they were pending or never delivered (gap).
 // README.md, beside this file, says it in the operator's words.
 //
+// # Months
+//
+// The table may consist of monthly partitions. Then the archive makes months
+// ahead, one that a position lacks when its insert fails for that, and detaches
+// those beyond the retention. Positions older than that are left out before the
+// insert, acknowledged and counted.
+//
 // # Points marked faulty
 //
 // [Corrections] listens for marks in the table and takes such points off the
@@ -44,9 +51,9 @@
 // # Goroutines
 //
 // Run has one per stream, and beside its own inserts one per further writer,
-// and one that looks after lag, loss and idle consumers; it returns when all
-// have ended. Every reader holds one batch at most, so memory is bounded by the
-// batch; what waits, waits in Redis.
+// one that looks after lag, loss and idle consumers, and one that looks after
+// the months; it returns when all have ended. Every reader holds one batch at
+// most, so memory is bounded by the batch; what waits, waits in Redis.
 //
 // # Caveats
 //

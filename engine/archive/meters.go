@@ -24,8 +24,14 @@ type meters struct {
 	failures   *metrics.Counter // inserts that failed
 	readErrors *metrics.Counter // readings of a stream that were interrupted
 	groupsLost *metrics.Counter // groups made again
-	duration   *metrics.PrometheusHistogram
-	perBatch   *metrics.PrometheusHistogram
+	expired    *metrics.Counter // too old for the table, acknowledged
+
+	partitionsMade     *metrics.Counter
+	partitionsDetached *metrics.Counter
+	partitionFailures  *metrics.Counter // looks after the months that failed
+
+	duration *metrics.PrometheusHistogram
+	perBatch *metrics.PrometheusHistogram
 }
 
 func newMeters(set *metrics.Set) meters {
@@ -41,7 +47,13 @@ func newMeters(set *metrics.Set) meters {
 		failures:   set.GetOrCreateCounter("processor_archive_failures_total"),
 		readErrors: set.GetOrCreateCounter("processor_archive_read_errors_total"),
 		groupsLost: set.GetOrCreateCounter("processor_archive_groups_lost_total"),
-		duration:   set.GetOrCreatePrometheusHistogram("processor_archive_insert_duration_seconds"),
+		expired:    set.GetOrCreateCounter("processor_archive_expired_total"),
+
+		partitionsMade:     set.GetOrCreateCounter("processor_archive_partitions_made_total"),
+		partitionsDetached: set.GetOrCreateCounter("processor_archive_partitions_detached_total"),
+		partitionFailures:  set.GetOrCreateCounter("processor_archive_partition_failures_total"),
+
+		duration: set.GetOrCreatePrometheusHistogram("processor_archive_insert_duration_seconds"),
 		perBatch: set.GetOrCreatePrometheusHistogramExt("processor_archive_batch_rows",
 			[]float64{1, 2, 5, 10, 20, 50, 100, 200, 500, 1000, 2000, 5000, 10000}),
 	}

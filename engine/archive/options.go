@@ -33,6 +33,16 @@ type Store interface {
 type Options struct {
 	Client *redis.Client
 	Store  Store
+	// Partitions make and detach months of the table. Nil: nobody does, and the
+	// table consists of none.
+	Partitions Partitions
+	// PartitionAhead is how many months are made ahead of this one. 0: none is
+	// made at all, not even one that a position lacks.
+	PartitionAhead int
+	// Retention is how many whole months before this one are kept: older ones
+	// are detached, and older positions acknowledged, counted and left out. 0
+	// keeps everything.
+	Retention int
 	// Streams are the stream keys to archive.
 	Streams []string
 	// Consumer names this process within the group: its instance id.

@@ -158,8 +158,8 @@ func TestShutdownFinishesTheBatchInHand(t *testing.T) {
 		a := r.archive(func(o *Options) { o.Store = store })
 		ctx, cancel := context.WithCancel(t.Context())
 		ended := make(chan error, 1)
+		r.publish(stream, 0, 100) // before the first read, which takes them all
 		go func() { ended <- a.Run(ctx) }()
-		r.publish(stream, 0, 100)
 		<-begun
 		cancel()
 		close(release)

@@ -22,10 +22,12 @@ type reader struct {
 	batch  *batch
 	write  *writer
 	watch  *watch
+	months *partitions
 	meters *meters
 
 	first, more []redis.Entry // lent to reads, by turns
 	both        []redis.Entry // the two of gather together
+	size        portion       // entries of a read
 	nextClaim   time.Time
 	claimFrom   redis.ID // where the next look at others' entries begins
 	hadGroup    bool     // it has been there before: a missing one was lost
@@ -42,9 +44,11 @@ func newReader(a *Archive, stream string, w *watch, log *slog.Logger) *reader {
 		client: a.opt.Client,
 		log:    log,
 		stream: stream,
+		size:   newPortion(a.opt.BatchSize),
 		batch:  newBatch(stream, a.opt.Limits, a.opt.Writers),
 		write:  newWriter(a, stream, log),
 		watch:  w,
+		months: a.months,
 		meters: &a.meters,
 		fault:  pace.Quiet{Every: pace.FaultEvery},
 		loss:   pace.Quiet{Every: pace.FaultEvery},
@@ -59,6 +63,7 @@ func (r *reader) run(ctx, flush context.Context) error {
 		if ctx.Err() != nil || err == nil {
 			break
 		}
+		r.size.failed()
 		r.meters.readErrors.Inc()
 		if n, ok := r.fault.Tell(time.Now()); ok {
 			r.log.Warn("archiving was interrupted, trying again", "err", err, "times", n)
@@ -94,12 +99,13 @@ func (r *reader) session(ctx, flush context.Context) error {
 		if err := r.mindTheGap(ctx); err != nil {
 			return err
 		}
+		full := r.size.now
 		entries, readErr := r.gather(ctx)
 		begin := time.Now()
 		if err := r.process(flush, entries); err != nil {
 			return err
 		}
-		r.lookFirst = len(entries) >= r.opt.BatchSize || time.Since(begin) > lookAfter
+		r.lookFirst = len(entries) >= full || time.Since(begin) > lookAfter
 		if readErr != nil {
 			return readErr
 		}
@@ -143,8 +149,9 @@ func (r *reader) ensureGroup(ctx context.Context) error {
 func (r *reader) recover(ctx, flush context.Context) error {
 	var from redis.ID
 	for ctx.Err() == nil {
-		entries, err := r.client.ReadGroup(ctx, r.read(from.String(), r.opt.BatchSize, 0), r.first)
+		entries, err := r.client.ReadGroup(ctx, r.read(from.String(), r.size.now, 0), r.first)
 		r.first = entries
+		r.size.took(entries)
 		if err != nil || len(entries) == 0 {
 			return err
 		}
@@ -159,9 +166,11 @@ func (r *reader) recover(ctx, flush context.Context) error {
 // gather waits for new entries and, when they do not fill a batch, a little
 // for more. It may return entries together with an error.
 func (r *reader) gather(ctx context.Context) ([]redis.Entry, error) {
-	entries, err := r.client.ReadGroup(ctx, r.read(newEntries, r.opt.BatchSize, r.opt.Block), r.first)
+	full := r.size.now
+	entries, err := r.client.ReadGroup(ctx, r.read(newEntries, full, r.opt.Block), r.first)
 	r.first = entries
-	missing := r.opt.BatchSize - len(entries)
+	r.size.took(entries)
+	missing := full - len(entries)
 	if err != nil || len(entries) == 0 || missing <= 0 || r.opt.BatchWait < 0 {
 		return entries, err
 	}
@@ -192,12 +201,13 @@ func (r *reader) claim(ctx, flush context.Context) error {
 	for ctx.Err() == nil {
 		entries, next, deleted, err := r.client.Claim(ctx, redis.ClaimOptions{
 			Stream: r.stream, Group: Group, Consumer: r.opt.Consumer,
-			MinIdle: r.opt.ClaimIdle, From: r.claimFrom, Count: r.opt.BatchSize,
+			MinIdle: r.opt.ClaimIdle, From: r.claimFrom, Count: r.size.now,
 		}, r.first)
 		r.first = entries
 		if err != nil {
 			return err
 		}
+		r.size.took(entries)
 		r.lost(len(deleted))
 		r.meters.claimed.Add(len(entries))
 		if err := r.process(flush, entries); err != nil {
@@ -220,7 +230,7 @@ func (r *reader) process(flush context.Context, entries []redis.Entry) error {
 	for len(entries) > 0 {
 		part := entries[:min(len(entries), r.opt.BatchSize)]
 		entries = entries[len(part):]
-		r.batch.fill(part)
+		r.batch.fill(part, r.months.oldest())
 		r.lost(r.batch.lost)
 		if err := r.write.all(flush, r.batch); err != nil {
 			return err

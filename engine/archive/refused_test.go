@@ -16,8 +16,9 @@ import (
 
 // TestRefusedRowsAreFoundInTheirBatch has a check of the operator's that some
 // rows fail: they alone go to the dead letters, wherever they stand.
-func TestRefusedRowsAreFoundInTheirBatch(t *testing.T) {
-	r := newRig(t, testenv.Redis(t).URL(), testenv.NewDatabase(t))
+func TestRefusedRowsAreFoundInTheirBatch(t *testing.T) { onPostgres(t, testRefusedRows) }
+
+func testRefusedRows(t *testing.T, r *rig) {
 	testenv.Postgres(t).Query(r.pgURL, "ALTER TABLE positions ADD CONSTRAINT no_pole CHECK (lat < 80)")
 	const n = 400
 	bad := []int{0, 1, 57, 200, 201, 202, n - 1}

@@ -44,16 +44,41 @@ func everywhere(t *testing.T, fn func(t *testing.T, r *rig)) {
 	t.Run("redis-server, PostgreSQL", func(t *testing.T) {
 		fn(t, newRig(t, testenv.Redis(t).URL(), testenv.NewDatabase(t)))
 	})
+	t.Run("redis-server, PostgreSQL, partitions", func(t *testing.T) { fn(t, newPartitionedRig(t)) })
 	t.Run("redis-server, SQLite", func(t *testing.T) { fn(t, newRig(t, testenv.Redis(t).URL(), "")) })
 	t.Run("embedded, SQLite", func(t *testing.T) {
 		fn(t, newRig(t, "redis://"+miniredis.RunT(t).Addr(), ""))
 	})
 }
 
+// onPostgres runs fn with both kinds of table that PostgreSQL may have.
+func onPostgres(t *testing.T, fn func(t *testing.T, r *rig)) {
+	t.Helper()
+	t.Run("one table", func(t *testing.T) { fn(t, newRig(t, testenv.Redis(t).URL(), testenv.NewDatabase(t))) })
+	t.Run("partitions", func(t *testing.T) { fn(t, newPartitionedRig(t)) })
+}
+
+// newPartitionedRig has a table of partitions with the month of these days.
+func newPartitionedRig(t *testing.T) *rig {
+	t.Helper()
+	r := newRig(t, testenv.Redis(t).URL(), testenv.NewDatabase(t))
+	r.partition()
+	if _, err := r.db.MakePartitions(t.Context(), db.Months(time.Now().AddDate(0, 0, -1), 1)); err != nil {
+		t.Fatal(err)
+	}
+	return r
+}
+
 func newRig(t *testing.T, redisURL, pgURL string) *rig {
 	t.Helper()
+	return newPooledRig(t, redisURL, pgURL, pgURL)
+}
+
+// newPooledRig is newRig with a pooler in front of the database.
+func newPooledRig(t *testing.T, redisURL, pooledURL, pgURL string) *rig {
+	t.Helper()
 	quiet := slog.New(slog.DiscardHandler)
-	store, err := db.Open(t.Context(), db.Options{URL: pgURL, DataDir: t.TempDir(), Logger: quiet})
+	store, err := db.Open(t.Context(), db.Options{URL: pooledURL, DirectURL: pgURL, DataDir: t.TempDir(), Logger: quiet})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -69,11 +94,19 @@ func newRig(t *testing.T, redisURL, pgURL string) *rig {
 	return &rig{t: t, url: redisURL, client: client, db: store, pgURL: pgURL, set: metrics.NewSet(), log: new(logBuffer)}
 }
 
+// partition makes the table one of partitions, without a month as yet.
+func (r *rig) partition() {
+	r.t.Helper()
+	if done, err := r.db.EnablePartitions(r.t.Context()); err != nil || !done {
+		r.t.Fatalf("enable partitions: %v, %v", done, err)
+	}
+}
+
 // archive makes an archive for the consumer "one", quick to look again.
 // change, if not nil, adjusts the options.
 func (r *rig) archive(change func(*Options)) *Archive {
 	o := Options{
-		Client: r.client, Store: r.db, Streams: []string{stream}, Consumer: "one",
+		Client: r.client, Store: r.db, Partitions: r.db, PartitionAhead: 2, Streams: []string{stream}, Consumer: "one",
 		Limits: codec.DefaultLimits(), Writers: 3, Block: 100 * time.Millisecond, BatchWait: -1,
 		Logger: r.slog(), Metrics: r.set,
 	}

@@ -2,6 +2,7 @@ package archive
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 	"sync"
@@ -23,12 +24,14 @@ type writer struct {
 	deadKey string
 	maxDead int64
 	timeout time.Duration // of one insert
+	months  *partitions
 	meters  *meters
 	health  *health
 
 	mu    sync.Mutex // guards fault
 	fault pace.Quiet // inserts that failed
 	dead  pace.Quiet // batches with dead letters
+	old   pace.Quiet // batches with expired positions
 }
 
 func newWriter(a *Archive, stream string, log *slog.Logger) *writer {
@@ -40,10 +43,12 @@ func newWriter(a *Archive, stream string, log *slog.Logger) *writer {
 		deadKey: a.opt.Client.DeadKey(stream),
 		maxDead: a.opt.DeadMaxLen,
 		timeout: a.opt.InsertTimeout,
+		months:  a.months,
 		meters:  &a.meters,
 		health:  &a.health,
 		fault:   pace.Quiet{Every: pace.FaultEvery},
 		dead:    pace.Quiet{Every: pace.FaultEvery},
+		old:     pace.Quiet{Every: pace.FaultEvery},
 	}
 }
 
@@ -61,7 +66,21 @@ func (w *writer) all(ctx context.Context, b *batch) error {
 		return err
 	}
 	_, err := w.client.Ack(ctx, w.stream, Group, b.ids)
+	if err == nil {
+		w.expired(b.expired)
+	}
 	return err
+}
+
+// expired takes note of positions that were acknowledged and left out.
+func (w *writer) expired(n int) {
+	if n == 0 {
+		return
+	}
+	w.meters.expired.Add(n)
+	if batches, ok := w.old.Tell(time.Now()); ok {
+		w.log.Info("positions older than ARCHIVE_RETENTION_MONTHS were left out", "positions", n, "batches", batches)
+	}
 }
 
 // rows inserts the positions from lo to hi of a part. When the database does
@@ -93,11 +112,11 @@ func (w *writer) rows(ctx context.Context, p *part, lo, hi int) error {
 }
 
 // offer offers positions to the store until it takes them or says that it will
-// not for what they hold. Everything else may pass: it is waited for without
-// end, until ctx ends.
+// not for what they hold. Months that lack are made. Everything else may pass:
+// it is waited for without end, until ctx ends.
 func (w *writer) offer(ctx context.Context, positions []codec.Position) (db.InsertResult, error) {
 	var pause pace.Backoff
-	for {
+	for made := false; ; {
 		begin := time.Now()
 		limited, cancel := context.WithTimeout(ctx, w.timeout)
 		result, err := w.store.InsertPositions(limited, positions)
@@ -110,11 +129,29 @@ func (w *writer) offer(ctx context.Context, positions []codec.Position) (db.Inse
 		if db.IsContent(err) {
 			return db.InsertResult{}, err
 		}
+		if !made && db.LacksPartition(err) { // once between pauses: it may be something else
+			lacking := w.makeMonths(ctx, positions)
+			if made = lacking == nil; made {
+				continue
+			}
+			err = errors.Join(err, lacking)
+		}
+		if errors.Is(err, errExpired) {
+			return db.InsertResult{}, err
+		}
+		made = false
 		w.failed(err, len(positions))
 		if stopped := sleep(ctx, pause.Delay()); stopped != nil {
 			return db.InsertResult{}, fmt.Errorf("insert %d positions: %w: %w", len(positions), stopped, err)
 		}
 	}
+}
+
+// makeMonths makes the months of positions, within the time of an insert.
+func (w *writer) makeMonths(ctx context.Context, positions []codec.Position) error {
+	ctx, cancel := context.WithTimeout(ctx, w.timeout)
+	defer cancel()
+	return w.months.wanted(ctx, positions)
 }
 
 // failed takes note of an insert that will be tried again.

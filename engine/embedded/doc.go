@@ -20,8 +20,11 @@
 //
 //   - no XGROUP SETID, no CLIENT ID, KILL, SETINFO or TRACKING, no INFO
 //     server; HELLO names it miniredis 8.4.0.
-//   - an XADD with MINID, or with a MAXLEN beyond MaxStreamLen, is carried out
-//     with MaxStreamLen instead.
+//   - an XADD with MINID, or with a MAXLEN beyond our own bound, is carried out
+//     with that instead: MaxStreamLen entries and MaxStreamBytes, the oldest
+//     make room. What the archive has not written by then is lost, as with any
+//     trimming. An entry beyond MaxEntryBytes is refused;
+//     its dead letter may have twice that.
 //   - XINFO STREAM has only length and last-generated-id, which is "" before
 //     the first entry; XINFO GROUPS has no entries-read, and lag is the length.
 //   - XREADGROUP from an id ignores COUNT, and leaves out pending entries that

@@ -7,21 +7,27 @@ import (
 	"github.com/alicebob/miniredis/v2/server"
 )
 
-// hook looks at every command before miniredis does.
+// hook looks at every command before miniredis does. Any goroutine may use it.
 type hook struct {
 	server *server.Server
 	maxLen int // entries a stream may hold
+	weigh  scales
+}
+
+func newHook(s *server.Server, maxLen, maxBytes int) *hook {
+	return &hook{server: s, maxLen: maxLen, weigh: newScales(maxLen, maxBytes)}
 }
 
 const (
 	errSyntax = "ERR syntax error"
 	errMaxLen = "ERR value is not an integer or out of range"
+	errLarge  = "ERR the entry is larger than an entry may be"
 )
 
 // before bounds what an XADD leaves in its stream, whoever publishes, and
 // refuses the forms that miniredis would panic at. It reports whether the
 // command is dealt with.
-func (h hook) before(c *server.Peer, cmd string, args ...string) bool {
+func (h *hook) before(c *server.Peer, cmd string, args ...string) bool {
 	switch cmd {
 	case "XADD":
 		return h.beforeXadd(c, args)
@@ -44,13 +50,13 @@ func (h hook) before(c *server.Peer, cmd string, args ...string) bool {
 	return false
 }
 
-// beforeXadd rewrites an XADD that names no bound, or one above ours, into one
-// with ours and has that carried out instead:
+// beforeXadd rewrites an XADD into one with our bound, or its own where that is
+// lower, and has that carried out instead:
 //
 //	XADD key [NOMKSTREAM] [MAXLEN|MINID [=|~] threshold [LIMIT n]] id field value …
-func (h hook) beforeXadd(c *server.Peer, args []string) bool {
-	if len(args) < 4 {
-		return false // miniredis says what is wrong with it
+func (h *hook) beforeXadd(c *server.Peer, args []string) bool {
+	if len(args) < 4 || h.weigh.ours(c) {
+		return false // miniredis says what is wrong with it; or it is what xadd dispatches
 	}
 	head, rest := args[:1:1], args[1:]
 	if strings.EqualFold(rest[0], "NOMKSTREAM") {
@@ -63,10 +69,7 @@ func (h hook) beforeXadd(c *server.Peer, args []string) bool {
 			c.WriteError(errMaxLen)
 			return true
 		}
-		if n <= h.maxLen && len(after) == len(rest)-2 {
-			return false // bounded already, in the plainest form
-		}
-		return h.xadd(c, head, min(n, h.maxLen), after)
+		return h.xadd(c, head, n, after)
 	case "MINID":
 		// A trim by id does not bound the length. It is left out: the bound
 		// holds instead.
@@ -80,9 +83,22 @@ func (h hook) beforeXadd(c *server.Peer, args []string) bool {
 	return h.xadd(c, head, h.maxLen, rest)
 }
 
-// xadd dispatches "XADD head MAXLEN n rest", which comes through before again
-// and passes.
-func (h hook) xadd(c *server.Peer, head []string, n int, rest []string) bool {
+// xadd dispatches "XADD head MAXLEN n rest", with n such that the stream stays
+// within our bounds. It comes through before again and passes.
+func (h *hook) xadd(c *server.Peer, head []string, n int, rest []string) bool {
+	size, most := 0, MaxEntryBytes
+	for _, s := range rest {
+		size += len(s) + stringBytes
+	}
+	if strings.HasSuffix(head[0], ":dead") {
+		most *= 2 // whatever was let in can become a dead letter, which says more
+	}
+	if size > most {
+		c.WriteError(errLarge)
+		return true
+	}
+	n = min(n, h.weigh.begin(c, head[0], size))
+	defer h.weigh.end(c)
 	cmd := make([]string, 0, len(head)+len(rest)+3)
 	cmd = append(cmd, "XADD")
 	cmd = append(cmd, head...)

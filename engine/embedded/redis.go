@@ -18,6 +18,17 @@ const DefaultRedisAddr = "127.0.0.1:6390"
 // four minutes and some 50 MB, the same after a week as after an hour.
 const MaxStreamLen = 50_000
 
+// MaxStreamBytes is how many bytes of ids, names and values, and 16 for each of
+// them, a stream holds at most; the oldest make room here as well.
+// MaxEntryBytes bounds one entry, at four times the largest payload of contract
+// 1, and a dead letter at twice that. A larger one is refused.
+const (
+	MaxStreamBytes = 64 << 20
+	MaxEntryBytes  = 64 << 10
+
+	stringBytes = 16 // what a string takes beside its bytes
+)
+
 // Redis is a Redis protocol server inside this process. Its methods may be
 // called from any goroutine.
 type Redis struct {
@@ -63,7 +74,7 @@ func startServer() (*miniredis.Miniredis, error) {
 	// Time to live runs out by the clock, as on a real server, and not only
 	// when a test says so.
 	server.ClockTTL(true)
-	server.Server().SetPreHook(hook{server.Server(), MaxStreamLen}.before)
+	server.Server().SetPreHook(newHook(server.Server(), MaxStreamLen, MaxStreamBytes).before)
 	return server, nil
 }
 

@@ -109,7 +109,7 @@ func TestStreamsAreBounded(t *testing.T) {
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			r := startRedis(t)
-			r.server.Server().SetPreHook(hook{r.server.Server(), 5}.before)
+			r.server.Server().SetPreHook(newHook(r.server.Server(), 5, MaxStreamBytes).before)
 			c := dial(t, r.Addr())
 			for range 20 {
 				if reply := say(c, words(tt.xadd)); reply[0] != '$' {
@@ -125,7 +125,7 @@ func TestStreamsAreBounded(t *testing.T) {
 
 func TestScriptsAndTransactionsAreBoundedToo(t *testing.T) {
 	r := startRedis(t)
-	r.server.Server().SetPreHook(hook{r.server.Server(), 5}.before)
+	r.server.Server().SetPreHook(newHook(r.server.Server(), 5, MaxStreamBytes).before)
 	c := dial(t, r.Addr())
 	say(c, []string{"EVAL", "for i = 1, 20 do redis.call('XADD', KEYS[1], '*', 'a', 'b') end", "1", "s"})
 	if got := say(c, words("XLEN s")); got != ":5\r\n" {
@@ -140,6 +140,53 @@ func TestScriptsAndTransactionsAreBoundedToo(t *testing.T) {
 	say(c, words("EXEC"))
 	if got := say(c, words("XLEN t")); got != ":5\r\n" {
 		t.Errorf("after a transaction: %q", got)
+	}
+}
+
+// TestStreamsAreBoundedInBytes: the newest entries stay, whatever they weigh,
+// and light ones again as many as before.
+func TestStreamsAreBoundedInBytes(t *testing.T) {
+	r := startRedis(t)
+	r.server.Server().SetPreHook(newHook(r.server.Server(), 20, 1100).before)
+	c := dial(t, r.Addr())
+	heavy, light := strings.Repeat("x", 300), "x"
+	for _, step := range []struct {
+		value string
+		adds  int
+		want  int
+	}{
+		{light, 30, 20}, {heavy, 1, 9}, {heavy, 4, 3}, {strings.Repeat("x", 2000), 1, 1}, {light, 40, 20},
+	} {
+		for range step.adds {
+			for _, bound := range [][]string{{}, {"MAXLEN", "20"}}[:1+step.adds%2] { // both ways through the hook
+				cmd := append(append([]string{"XADD", "s"}, bound...), "*", "a", step.value)
+				if reply := say(c, cmd); reply[0] != '$' {
+					t.Fatalf("%.60q: %q", cmd, reply)
+				}
+			}
+		}
+		if got, want := say(c, words("XLEN s")), fmt.Sprintf(":%d\r\n", step.want); got != want {
+			t.Errorf("after %d entries of %d bytes: length %q, want %q", step.adds, len(step.value), got, want)
+		}
+		newest := say(c, words("XREVRANGE s + - COUNT 1"))
+		if !strings.Contains(newest, step.value) {
+			t.Errorf("the newest entry is %.100q, want the one that came last", newest)
+		}
+	}
+}
+
+// TestLargeEntriesAreRefused and what is there stays.
+func TestLargeEntriesAreRefused(t *testing.T) {
+	c := dial(t, startRedis(t).Addr())
+	say(c, words("XADD s * a b"))
+	if got := say(c, []string{"XADD", "s", "*", "a", strings.Repeat("x", MaxEntryBytes)}); !strings.HasPrefix(got, "-ERR") {
+		t.Errorf("an entry beyond the bound: %q, want an error", got)
+	}
+	if got := say(c, []string{"XADD", "s", "*", "a", strings.Repeat("x", MaxEntryBytes-len("*a")-3*stringBytes)}); got[0] != '$' {
+		t.Errorf("an entry at the bound: %q, want its id", got)
+	}
+	if got := say(c, words("XLEN s")); got != ":2\r\n" {
+		t.Errorf("length %q, want 2", got)
 	}
 }
 

@@ -11,6 +11,7 @@ import (
 
 	"github.com/VictoriaMetrics/metrics"
 
+	"pitwall/engine/internal/pace"
 	"pitwall/shard"
 )
 
@@ -18,12 +19,9 @@ import (
 // (contract 2).
 const Channel = "pitwall_roster"
 
-// Bounds of one refresh. A connection that has stalled must not stop the map
-// for good, and after a failure the next attempt comes soon.
-const (
-	refreshTime = 30 * time.Second
-	retryAfter  = 5 * time.Second
-)
+// refreshTime bounds one refresh: a connection that has stalled must not stop
+// the map for good.
+const refreshTime = 30 * time.Second
 
 // burstGap is the least time between two refreshes that notifications cause.
 const burstGap = 100 * time.Millisecond
@@ -64,12 +62,12 @@ type Map struct {
 	opts   Options
 	meters meters
 	nudge  chan struct{} // a notification came; one is enough
-	warn   pacer
+	fault  pace.Quiet
 }
 
 // New makes a Map. Nothing runs until Refresh or Run.
 func New(o Options) *Map {
-	m := &Map{opts: o, nudge: make(chan struct{}, 1), warn: pacer{every: 10 * time.Second}}
+	m := &Map{opts: o, nudge: make(chan struct{}, 1), fault: pace.Quiet{Every: pace.FaultEvery}}
 	m.meters.register(o.Metrics)
 	return m
 }
@@ -102,6 +100,7 @@ func (m *Map) Run(ctx context.Context) error {
 }
 
 func (m *Map) refresh(ctx context.Context) {
+	var retry pace.Backoff
 	timer := time.NewTimer(m.pause())
 	defer timer.Stop()
 	for {
@@ -113,24 +112,18 @@ func (m *Map) refresh(ctx context.Context) {
 		}
 		pause := m.pause()
 		if err := m.Refresh(ctx); err != nil && ctx.Err() == nil {
-			pause = min(pause, retryAfter)
-			if n, ok := m.warn.count(time.Now()); ok {
+			pause = min(pause, retry.Delay())
+			if n, ok := m.fault.Tell(time.Now()); ok {
 				m.opts.Logger.Warn("the device-event map could not be refreshed; the one before is kept",
 					"error", err, "times", n)
 			}
+		} else {
+			retry.Reset()
 		}
 		timer.Reset(pause)
-		m.rest(ctx)
-	}
-}
-
-// rest lets a burst of notifications pass.
-func (m *Map) rest(ctx context.Context) {
-	gap := time.NewTimer(burstGap)
-	defer gap.Stop()
-	select {
-	case <-gap.C:
-	case <-ctx.Done():
+		if pace.Sleep(ctx, burstGap) != nil { // lets a burst of notifications pass
+			return
+		}
 	}
 }
 
@@ -157,20 +150,4 @@ func (m *Map) listen(ctx context.Context) {
 	if err != nil && !errors.Is(err, context.Canceled) {
 		m.opts.Logger.Warn("not listening for roster changes any more; they are seen at the next refresh", "error", err)
 	}
-}
-
-// pacer lets one message through per interval and counts the others.
-type pacer struct {
-	every time.Duration
-	last  time.Time
-	n     int
-}
-
-func (p *pacer) count(now time.Time) (n int, ok bool) {
-	p.n++
-	if !p.last.IsZero() && now.Sub(p.last) < p.every {
-		return 0, false
-	}
-	n, p.n, p.last = p.n, 0, now
-	return n, true
 }

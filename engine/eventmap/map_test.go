@@ -14,6 +14,7 @@ import (
 	"github.com/VictoriaMetrics/metrics"
 	"go.uber.org/goleak"
 
+	"pitwall/engine/internal/pace"
 	"pitwall/shard"
 )
 
@@ -139,8 +140,9 @@ func TestFailedRefreshKeepsTheMapAndIsLoggedOncePerInterval(t *testing.T) {
 		if n := strings.Count(log.String(), "could not be refreshed"); n != 1 {
 			t.Errorf("%d lines in the log, want 1:\n%s", n, log)
 		}
-		if got := m.meters.failures.Get(); got != 50 {
-			t.Errorf("%d failures counted, want 50", got)
+		loads, _ := p.counts()
+		if got := m.meters.failures.Get(); got != uint64(loads) || got < 50 {
+			t.Errorf("%d failures counted at %d attempts, want all, and 50 at least", got, loads)
 		}
 		p.set(shard.Roster{Pairs: []shard.Pair{{Device: "d", Event: "e"}, {Device: "d", Event: "f"}}}, nil)
 		p.wake <- struct{}{}
@@ -150,6 +152,48 @@ func TestFailedRefreshKeepsTheMapAndIsLoggedOncePerInterval(t *testing.T) {
 		}
 		if got := m.meters.entries.Get(); got != 1 {
 			t.Errorf("%v devices in the map, want 1", got)
+		}
+	})
+}
+
+// A database that is back is asked soon, and one that stays away is left in
+// peace: by each process in its own time, so that all of them do not come back
+// to it at once.
+func TestFailedRefreshIsTriedAgainLessAndLessOften(t *testing.T) {
+	inBubble(t, func(t *testing.T, p *platform, _ *Map, _ *bytes.Buffer) {
+		p.set(shard.Roster{}, errors.New("no route to database"))
+		p.wake <- struct{}{}
+		pass(2 * time.Minute)
+		synctest.Wait()
+		var waits []time.Duration
+		for i := 1; i < len(p.loads); i++ {
+			waits = append(waits, p.loads[i].Sub(p.loads[i-1]))
+		}
+		if len(waits) < 20 || waits[0] > 200*time.Millisecond {
+			t.Fatalf("waits of %v, want at least 20, the first of them short", waits)
+		}
+		different := map[time.Duration]bool{}
+		late := waits[10:]
+		for _, d := range late {
+			different[d] = true
+			if d < pace.LastDelay/2 || d > pace.LastDelay {
+				t.Errorf("a late attempt after %v, want %v to %v", d, pace.LastDelay/2, pace.LastDelay)
+			}
+		}
+		if len(different) < len(late)/2 {
+			t.Errorf("late attempts after %v: in step", late)
+		}
+		p.set(shard.Roster{}, nil)
+		pass(2 * pace.LastDelay)
+		synctest.Wait()
+		before, swaps := p.counts()
+		if swaps != 1 {
+			t.Fatalf("%d swaps after the recovery, want 1", swaps)
+		}
+		pass(15 * time.Second)
+		synctest.Wait()
+		if loads, _ := p.counts(); loads != before {
+			t.Errorf("%d refreshes within 15 s of one that succeeded", loads-before)
 		}
 	})
 }

@@ -2,6 +2,7 @@ package feed
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 	"strconv"
@@ -65,6 +66,49 @@ func cpu() time.Duration {
 	return time.Duration(u.Utime.Nano() + u.Stime.Nano())
 }
 
+// fill puts n records into stream "s".
+func fill(b *testing.B, c *redis.Client, n int, fields func(i int) []string) {
+	for i := 0; i < n; i += 1000 {
+		records := make([][]string, 1000)
+		for k := range records {
+			records[k] = fields(i + k)
+		}
+		if err := c.AddAll(b.Context(), "s", 0, records); err != nil {
+			b.Fatal(err)
+		}
+	}
+}
+
+// BenchmarkWarm reads what a start may read of a longer stream: the newest
+// million of two.
+func BenchmarkWarm(b *testing.B) {
+	const n, devices = 2_000_000, 10_000
+	c := open(b, testenv.Redis(b).URL())
+	now := strconv.FormatInt(time.Now().UnixMilli(), 10)
+	fill(b, c, n, func(i int) []string {
+		return []string{"device_id", fmt.Sprintf("8612%011d", i%devices), "ts", now, "lat", "48.137154", "lon", "11.576124", "speed", "43.5"}
+	})
+	sink := &counter{pool: sync.Pool{New: func() any { return new(shard.Batch) }}}
+	f := New(Options{
+		Client: c, Streams: []string{"s"}, Sink: sink, Limits: codec.DefaultLimits(), Logger: slog.New(slog.DiscardHandler),
+		Metrics: metrics.NewSet(), InstanceID: "bench", WarmRecords: n / 2, WarmTime: time.Minute,
+	})
+	if err := f.CreateGroups(b.Context()); err != nil {
+		b.Fatal(err)
+	}
+	for b.Loop() {
+		done := sink.expect(n / 2)
+		if err := f.Warm(b.Context()); err != nil {
+			b.Fatal(err)
+		}
+		<-done
+	}
+	b.ReportMetric(float64(n/2)*float64(b.N)/b.Elapsed().Seconds(), "records/s")
+	if err := f.Close(b.Context()); err != nil {
+		b.Fatal(err)
+	}
+}
+
 // BenchmarkFeed reads a long stream from redis-server into a sink that counts:
 // client, decoding and hand-off, as fast as they go.
 func BenchmarkFeed(b *testing.B) {
@@ -84,33 +128,23 @@ func BenchmarkFeed(b *testing.B) {
 		}},
 	} {
 		b.Run(shape.name, func(b *testing.B) {
-			s := testenv.Redis(b)
-			log := slog.New(slog.DiscardHandler)
-			c, err := redis.Open(b.Context(), redis.Options{URL: s.URL(), Logger: log})
-			if err != nil {
-				b.Fatal(err)
-			}
-			defer c.Close()
-			for i := 0; i < n; i += 1000 {
-				records := make([][]string, 1000)
-				for k := range records {
-					records[k] = shape.fields(fmt.Sprintf("8612%011d", (i+k)%devices))
-				}
-				if err := c.AddAll(b.Context(), "s", 0, records); err != nil {
-					b.Fatal(err)
-				}
-			}
+			c, log := open(b, testenv.Redis(b).URL()), slog.New(slog.DiscardHandler)
+			fill(b, c, n, func(i int) []string { return shape.fields(fmt.Sprintf("8612%011d", i%devices)) })
 			sink := &counter{pool: sync.Pool{New: func() any { return new(shard.Batch) }}}
 			f := New(Options{
 				Client: c, Streams: []string{"s"}, Sink: sink, Limits: codec.DefaultLimits(),
 				Logger: log, Metrics: metrics.NewSet(), InstanceID: "bench",
 				Block: 2 * time.Millisecond, // setting the group back does not wake a read that blocks
 			})
+			if err := f.AcquireLease(b.Context()); err != nil {
+				b.Fatal(err)
+			}
 			if err := f.CreateGroups(b.Context()); err != nil {
 				b.Fatal(err)
 			}
 			ctx, cancel := context.WithCancel(b.Context())
-			ended := make(chan error, 1)
+			ended := make(chan error, 2)
+			go func() { ended <- f.KeepLease(ctx) }()
 			go func() { ended <- f.Run(ctx) }()
 			used, begin := cpu(), time.Now()
 			b.ReportAllocs()
@@ -125,7 +159,7 @@ func BenchmarkFeed(b *testing.B) {
 			b.ReportMetric(records/time.Since(begin).Seconds(), "records/s")
 			b.ReportMetric(float64((cpu()-used).Nanoseconds())/records, "cpu-ns/record")
 			cancel()
-			if err := <-ended; err != nil {
+			if err := errors.Join(<-ended, <-ended); err != nil {
 				b.Fatal(err)
 			}
 		})

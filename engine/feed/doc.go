@@ -26,6 +26,12 @@
 // are possible then, and fall to the order rule of the shards. What Redis itself
 // loses, or trims before it was read, is gone.
 //
+// Alone: only the holder of the instance id's lease reads its group. Who takes
+// the lease closes the connections that another reads on. After any failed read,
+// and when the lease has run out by this machine's clocks, the lease is looked up
+// before the group is touched, over the connection that is read on next. So a
+// process that was suspended finds out that the id is another's.
+//
 // # Goroutines
 //
 // Run has one per stream, one that measures the lag and one that keeps the

@@ -50,7 +50,7 @@ type Options struct {
 	ArchiveGroup string        // whose progress Warm begins at; default "durable-write"
 	WarmWindow   time.Duration // how far back Warm reads without such a group; default 10 min
 	WarmRecords  int           // most records that Warm reads per stream; default 200,000
-	WarmTime     time.Duration // the time that Warm takes at most; default 10 s
+	WarmTime     time.Duration // the time that Warm takes at most, shared by the streams; default 10 s
 
 	LeaseTTL time.Duration // renewed five times in it; default 5 s
 	LagEvery time.Duration // between two measurements of the lag; default 2 s
@@ -94,7 +94,7 @@ type Feed struct {
 	opt     Options
 	log     *slog.Logger
 	group   string
-	lease   lease
+	lease   *lease
 	meters  meters
 	readers []*reader
 
@@ -171,6 +171,11 @@ func (f *Feed) Run(ctx context.Context) error {
 // the lease. It is called after Run and KeepLease have returned, also when the
 // start failed half way. Calling it twice is no error.
 func (f *Feed) Close(ctx context.Context) error {
+	if !f.isRunning() { // as it may be when it was not waited for any longer
+		for _, r := range f.readers {
+			r.conn.Close()
+		}
+	}
 	if f.lease.isLost() {
 		return nil // group and lease are another's
 	}
@@ -191,15 +196,20 @@ func (f *Feed) setRunning(v bool) {
 	f.running = v
 }
 
+func (f *Feed) isRunning() bool {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return f.running
+}
+
 // Ready is nil while positions are read, and says otherwise why they are not.
-// That Redis is away for a while does not count: the lag tells.
+// That Redis is away for a while does not count: the failed reads tell, while
+// the lag keeps its last value.
 func (f *Feed) Ready() error {
 	if f.lease.isLost() {
 		return ErrLeaseLost
 	}
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	if !f.running {
+	if !f.isRunning() {
 		return errors.New("the feed is not running")
 	}
 	return nil

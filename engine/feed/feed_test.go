@@ -74,9 +74,7 @@ func TestRunDeliversEverythingInOrder(t *testing.T) {
 func TestOneBatchPerShardAndRead(t *testing.T) {
 	onBoth(t, func(t *testing.T, b *bench) {
 		f := b.feed(nil)
-		if err := f.CreateGroups(t.Context()); err != nil {
-			t.Fatal(err)
-		}
+		b.created(f)
 		var devices []string
 		for i := range 32 {
 			devices = append(devices, fmt.Sprintf("device-%d", i))
@@ -182,9 +180,7 @@ func TestRunEndsSoon(t *testing.T) {
 func TestRunEndsWithItsSink(t *testing.T) {
 	onBoth(t, func(t *testing.T, b *bench) {
 		f := b.feed(func(o *Options) { o.Streams = []string{"s", "quiet"} })
-		if err := f.CreateGroups(t.Context()); err != nil {
-			t.Fatal(err)
-		}
+		b.created(f)
 		publish(t, b.client, "s", 0, 1, "d")
 		b.sink.end()
 		ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
@@ -199,10 +195,11 @@ func TestRunEndsWithItsSink(t *testing.T) {
 // that moment, wherever its group stood.
 func TestRestartBeginsAtTheTail(t *testing.T) {
 	onBoth(t, func(t *testing.T, b *bench) {
-		stop := b.running(b.feed(nil))
+		first := b.feed(nil)
+		stop := b.running(first)
 		publish(t, b.client, "s", 0, 3, "d")
 		b.eventually("the first records", func() bool { return b.sink.has("d", 3) })
-		if err := stop(); err != nil {
+		if err := errors.Join(stop(), first.Close(t.Context())); err != nil {
 			t.Fatal(err)
 		}
 		publish(t, b.client, "s", 3, 9, "d")

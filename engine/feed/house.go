@@ -38,7 +38,7 @@ func (f *Feed) unregister(ctx context.Context) error {
 func (f *Feed) keepHouse(ctx context.Context) {
 	fault := pace.Quiet{Every: pace.FaultEvery}
 	every := f.opt.ReapAfter / 10
-	for sleep(ctx, every/2+rand.N(every/2)) == nil {
+	for pace.Sleep(ctx, every/2+rand.N(every/2)) == nil {
 		var errs []error
 		if f.opt.Ephemeral {
 			errs = append(errs, f.register(ctx))

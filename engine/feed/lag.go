@@ -4,6 +4,7 @@ import (
 	"context"
 	"time"
 
+	"pitwall/engine/internal/pace"
 	"pitwall/engine/internal/redis"
 )
 
@@ -43,7 +44,7 @@ func (r *reader) lag(ctx context.Context) (int64, error) {
 		return 0, err
 	}
 	for deadline := time.Now().Add(r.grace); r.position().Less(newest) && time.Now().Before(deadline); {
-		if err := sleep(ctx, lagPoll); err != nil {
+		if err := pace.Sleep(ctx, lagPoll); err != nil {
 			return 0, err
 		}
 	}

@@ -3,6 +3,7 @@ package feed
 import (
 	"context"
 	"crypto/rand"
+	"errors"
 	"fmt"
 	"log/slog"
 	"sync"
@@ -23,14 +24,18 @@ type lease struct {
 	token  string
 	ttl    time.Duration
 
-	once *sync.Once
 	lost chan struct{} // closed when another's token was found
+
+	mu    sync.Mutex
+	gone  bool      // lost is closed
+	until time.Time // until when it is ours for sure, by this machine's clocks
+	term  int       // goes up when it was taken too late, so that another may have had it meanwhile
 }
 
-func newLease(c *redis.Client, log *slog.Logger, id string, ttl time.Duration) lease {
-	return lease{
+func newLease(c *redis.Client, log *slog.Logger, id string, ttl time.Duration) *lease {
+	return &lease{
 		client: c, log: log, id: id, key: leaseKey(id), token: rand.Text(), ttl: ttl,
-		once: new(sync.Once), lost: make(chan struct{}),
+		lost: make(chan struct{}),
 	}
 }
 
@@ -43,9 +48,65 @@ func (l *lease) isLost() bool {
 	}
 }
 
+// taker takes a lease: a client, or a reader on its own connection.
+type taker interface {
+	TakeLease(ctx context.Context, key, token string, ttl time.Duration) (held bool, err error)
+}
+
 // take takes or renews the lease.
-func (l *lease) take(ctx context.Context) (bool, error) {
-	return l.client.TakeLease(ctx, l.key, l.token, l.ttl)
+func (l *lease) take(ctx context.Context, by taker) (held bool, err error) {
+	begin := time.Now()
+	held, err = by.TakeLease(ctx, l.key, l.token, l.ttl)
+	if err != nil || !held {
+		return false, err
+	}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if past(l.until) {
+		l.term++
+	}
+	if until := begin.Add(l.ttl); until.After(l.until) {
+		l.until = until
+	}
+	return true, nil
+}
+
+// renew takes the lease once more for one that had it. When another process has
+// it now, it closes lost and returns ErrLeaseLost.
+func (l *lease) renew(ctx context.Context, by taker) error {
+	held, err := l.take(ctx, by)
+	if err != nil || held {
+		return err
+	}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if !l.gone {
+		l.gone = true
+		l.log.Error("another live process has taken the instance id, live part ends", "INSTANCE_ID", l.id)
+		close(l.lost)
+	}
+	return ErrLeaseLost
+}
+
+// lapsed is the term of a lease that has run out. No term of one that holds is.
+const lapsed = 0
+
+// current is the term of the lease, lapsed when it has run out. While it stays
+// the same nobody else has had the lease.
+func (l *lease) current() int {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if past(l.until) {
+		return lapsed
+	}
+	return l.term
+}
+
+// past says whether t has gone by, on either of the two clocks: the monotonic
+// one stands still while a machine is suspended, the other can be set back.
+func past(t time.Time) bool {
+	now := time.Now()
+	return now.After(t) || now.Round(0).After(t.Round(0))
 }
 
 // drop gives the lease up. One that is not there any more is no error.
@@ -58,17 +119,20 @@ func (l *lease) drop(ctx context.Context) error {
 // it, it waits as long as a lease lasts and a little more: a holder that died
 // lets it run out, one that lives has renewed it by then, and AcquireLease
 // fails with an error that names INSTANCE_ID. Keep it with KeepLease.
+//
+// A holder that stands still lets it run out as well, and may go on in the
+// middle of a read: AcquireLease closes the connections that it read on.
 func (f *Feed) AcquireLease(ctx context.Context) error {
-	l := &f.lease
+	l := f.lease
 	deadline := time.Now().Add(l.ttl + l.ttl/5)
 	for first := true; ; first = false {
 		last := !time.Now().Before(deadline)
-		held, err := l.take(ctx)
+		held, err := l.take(ctx, l.client)
 		if err != nil {
 			return fmt.Errorf("take the lease of INSTANCE_ID %q: %w", l.id, err)
 		}
 		if held {
-			return nil
+			return l.shutOut(ctx)
 		}
 		if last {
 			return fmt.Errorf("INSTANCE_ID %q is used by another live process: "+
@@ -77,17 +141,32 @@ func (f *Feed) AcquireLease(ctx context.Context) error {
 		if first {
 			l.log.Info("instance id is leased, waiting to see whether its holder lives", "wait", l.ttl+l.ttl/5)
 		}
-		if err := sleep(ctx, min(l.ttl/5, time.Until(deadline))); err != nil {
+		if err := pace.Sleep(ctx, min(l.ttl/5, time.Until(deadline))); err != nil {
 			return fmt.Errorf("wait for the lease of INSTANCE_ID %q: %w", l.id, err)
 		}
 	}
+}
+
+// shutOut closes the connections on which another process reads under this id.
+// Whoever finds his closed looks the lease up before he reads on. Where the
+// server or the login has no CLIENT LIST and CLIENT KILL, a holder that stood
+// still is kept off by his own clocks alone: what he had sent by then is served.
+func (l *lease) shutOut(ctx context.Context) error {
+	n, err := l.client.CloseNamed(ctx, l.key)
+	if err != nil && !redis.IsRefused(err) {
+		return fmt.Errorf("take the lease of INSTANCE_ID %q: %w", l.id, err)
+	}
+	if n > 0 {
+		l.log.Warn("the process that had this instance id before stood still and was shut out", "INSTANCE_ID", l.id, "connections", n)
+	}
+	return nil
 }
 
 // KeepLease renews the lease until ctx ends, which is no error. A lease that ran
 // out meanwhile is taken again. When another process has taken it, KeepLease
 // closes Lost and returns ErrLeaseLost. While Redis is away it goes on trying.
 func (f *Feed) KeepLease(ctx context.Context) error {
-	l := &f.lease
+	l := f.lease
 	tick := time.NewTicker(l.ttl / 5)
 	defer tick.Stop()
 	fault := pace.Quiet{Every: pace.FaultEvery}
@@ -97,30 +176,16 @@ func (f *Feed) KeepLease(ctx context.Context) error {
 			return nil
 		case <-tick.C:
 		}
-		held, err := l.take(ctx)
+		err := l.renew(ctx, l.client)
 		switch {
 		case ctx.Err() != nil:
 			return nil
+		case errors.Is(err, ErrLeaseLost):
+			return err
 		case err != nil:
 			if n, ok := fault.Tell(time.Now()); ok {
 				l.log.Warn("lease not renewed", "err", err, "times", n)
 			}
-		case !held:
-			l.log.Error("another live process has taken the instance id, live part ends", "INSTANCE_ID", l.id)
-			l.once.Do(func() { close(l.lost) })
-			return ErrLeaseLost
 		}
-	}
-}
-
-// sleep waits, or returns the end of ctx.
-func sleep(ctx context.Context, d time.Duration) error {
-	t := time.NewTimer(max(d, 0))
-	defer t.Stop()
-	select {
-	case <-t.C:
-		return nil
-	case <-ctx.Done():
-		return ctx.Err()
 	}
 }

@@ -3,6 +3,7 @@ package feed
 import (
 	"context"
 	"errors"
+	"fmt"
 	"strings"
 	"testing"
 	"time"
@@ -49,10 +50,6 @@ func TestRestartAfterACrashComesUp(t *testing.T) {
 			t.Fatal(err)
 		}
 		next, f := b.other()
-		if err := f.AcquireLease(t.Context()); err != nil {
-			t.Fatalf("the restart: %v", err)
-		}
-		next.background(f.KeepLease)
 		next.running(f)
 		publish(t, b.client, "s", 0, 5, "a")
 		next.complete(5, []string{"a"})
@@ -119,6 +116,65 @@ func TestTheLivePartEndsWhenAnotherHoldsTheLease(t *testing.T) {
 	}
 	if _, ok, err := b.client.GroupLastDelivered(t.Context(), "s", f.group); err != nil || !ok {
 		t.Errorf("Close took the group away: there %v, %v", ok, err)
+	}
+}
+
+// A process that stood still for longer than its lease lasts, wherever it stood,
+// takes nothing from the one that holds the id now. Nobody renews its lease in
+// these tests: it is its readers that must find out.
+func TestAProcessThatStoodStillTakesNothingFromTheNextOne(t *testing.T) {
+	for _, tt := range []struct {
+		name  string
+		stand func(b *bench, p *testenv.TCPProxy) (goOn func())
+	}{
+		{"between two reads", func(b *bench, _ *testenv.TCPProxy) func() { return b.sink.block() }},
+		{"while a read is on its way", func(_ *bench, p *testenv.TCPProxy) func() { p.Stall(); return p.Resume }},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			s := testenv.Redis(t)
+			p := testenv.Proxy(t, s.Addr())
+			past := open(t, s.URL())
+			b := newBench(t, "redis://"+p.Addr())
+			old := b.feed(func(o *Options) { o.Block = 50 * time.Millisecond })
+			lapse := b.created(old)
+			ended := make(chan error, 1)
+			stop := b.background(func(ctx context.Context) error {
+				err := old.Run(ctx)
+				ended <- err
+				return err
+			})
+			publish(t, past, "s", 0, 5, "a")
+			b.complete(5, []string{"a"})
+			if err := lapse(); err != nil {
+				t.Fatal(err)
+			}
+			goOn := tt.stand(b, p)
+			publish(t, past, "s", 5, 6, "a")
+
+			next := newBench(t, s.URL())
+			f := next.feed(nil)
+			next.running(f)
+			goOn()
+			var all []string
+			for n := range 100 {
+				d := fmt.Sprintf("b%d", n)
+				publish(t, past, "s", 0, 30, d)
+				all = append(all, d)
+			}
+			next.complete(30, all)
+			select {
+			case err := <-ended:
+				if !errors.Is(err, ErrLeaseLost) {
+					t.Errorf("Run of the old process ended with %v", err)
+				}
+			case <-time.After(30 * time.Second):
+				t.Error("the old process reads on")
+				_ = stop()
+			}
+			if !old.lease.isLost() || old.Ready() == nil {
+				t.Errorf("the old process: lost %t, ready %v", old.lease.isLost(), old.Ready())
+			}
+		})
 	}
 }
 

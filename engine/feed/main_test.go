@@ -3,6 +3,7 @@ package feed
 import (
 	"bytes"
 	"context"
+	"errors"
 	"log/slog"
 	"os"
 	"strings"
@@ -64,7 +65,7 @@ func newBench(t *testing.T, url string) *bench {
 }
 
 // open opens a client that is closed with the test.
-func open(t *testing.T, url string) *redis.Client {
+func open(t testing.TB, url string) *redis.Client {
 	t.Helper()
 	c, err := redis.Open(t.Context(), redis.Options{URL: url, Logger: slog.New(slog.DiscardHandler)})
 	if err != nil {
@@ -88,14 +89,27 @@ func (b *bench) feed(change func(*Options)) *Feed {
 	return New(o)
 }
 
-// running creates the groups of f and runs it until the test ends. stop ends
-// it before and returns Run's error.
-func (b *bench) running(f *Feed) (stop func() error) {
+// created makes the groups of f under its lease, which is kept until the test
+// ends or lapse, which it returns, is called.
+func (b *bench) created(f *Feed) (lapse func() error) {
 	b.t.Helper()
+	if err := f.AcquireLease(b.t.Context()); err != nil {
+		b.t.Fatal(err)
+	}
+	lapse = b.background(f.KeepLease)
 	if err := f.CreateGroups(b.t.Context()); err != nil {
 		b.t.Fatal(err)
 	}
-	return b.background(f.Run)
+	return lapse
+}
+
+// running runs f, created, until the test ends. stop ends it before and
+// returns the errors of Run and KeepLease.
+func (b *bench) running(f *Feed) (stop func() error) {
+	b.t.Helper()
+	lapse := b.created(f)
+	run := b.background(f.Run)
+	return func() error { return errors.Join(run(), lapse()) }
 }
 
 // background runs fn until the test ends. stop ends it before and returns its

@@ -2,6 +2,7 @@ package feed
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 	"sync"
@@ -21,7 +22,9 @@ type reader struct {
 	handed *handover
 	meters streamMeters
 	conn   *redis.Reader
-	runID  string        // the server process that the group was last placed on
+	lease  *lease
+	term   int           // of the lease when the group was last placed
+	runID  string        // the server process that it was placed on
 	grace  time.Duration // lagGrace
 
 	pause   pace.Backoff
@@ -41,13 +44,14 @@ func newReader(f *Feed, stream string) *reader {
 		log:    log,
 		stream: stream,
 		group:  f.group,
+		lease:  f.lease,
 		handed: newHandover(o.Sink, o.Limits, &f.meters, log),
 		meters: f.meters.stream(stream),
 		grace:  lagGrace,
 		fault:  pace.Quiet{Every: pace.FaultEvery}, resumed: pace.Quiet{Every: pace.FaultEvery},
 		conn: o.Client.NewReader(redis.ReadOptions{
 			Stream: stream, Group: f.group, Consumer: o.InstanceID, From: ">",
-			Count: o.BatchCount, Block: o.Block, NoAck: true,
+			Count: o.BatchCount, Block: o.Block, NoAck: true, Name: f.lease.key,
 		}),
 	}
 }
@@ -68,33 +72,31 @@ func (r *reader) setPosition(id redis.ID) {
 // create makes the group at the stream's last id.
 func (r *reader) create(ctx context.Context) error {
 	var err error
-	if r.runID, err = r.client.RunID(ctx); err != nil {
+	if r.runID, err = r.conn.RunID(ctx); err != nil {
 		return err
 	}
-	if r.tail, err = r.client.LastID(ctx, r.stream); err != nil {
+	if r.tail, err = r.conn.LastID(ctx, r.stream); err != nil {
 		return err
 	}
-	created, err := r.client.CreateGroup(ctx, r.stream, r.group, r.tail)
-	if err != nil {
+	if err := r.conn.Place(ctx, r.tail); err != nil {
 		return err
 	}
-	if !created {
-		if err := r.client.SetGroupID(ctx, r.stream, r.group, r.tail); err != nil {
-			return err
-		}
-	}
+	r.term = r.lease.current()
 	r.setPosition(r.tail)
 	return nil
 }
 
-// run reads until ctx ends, which is no error, or the sink fails.
+// run reads until ctx ends, which is no error, the lease is lost (ErrLeaseLost),
+// or the sink fails.
 func (r *reader) run(ctx context.Context) error {
 	defer r.conn.Close()
 	var entries []redis.Entry
 	var err error
 	for ctx.Err() == nil {
-		if entries, err = r.conn.Read(ctx, entries); err != nil {
-			r.restore(ctx, err)
+		if entries, err = r.read(ctx, entries); err != nil {
+			if err := r.restore(ctx, err); err != nil {
+				return err
+			}
 			continue
 		}
 		r.pause.Reset()
@@ -112,21 +114,34 @@ func (r *reader) run(ctx context.Context) error {
 	return nil
 }
 
+// errLapsed is what a read fails with that is not begun.
+var errLapsed = errors.New("the lease of the instance id was not renewed in time")
+
+// read takes the next entries off the stream, but not while the group may be
+// another's.
+func (r *reader) read(ctx context.Context, dst []redis.Entry) ([]redis.Entry, error) {
+	if now := r.lease.current(); now == lapsed || now != r.term {
+		return dst, errLapsed
+	}
+	return r.conn.Read(ctx, dst)
+}
+
 // restore brings the group back in place after a failed read. It returns when
-// that is done, or when ctx has ended. The wait grows until a read succeeds,
-// not until the group is placed, so that a read that always fails does not
-// become a loop without rest.
-func (r *reader) restore(ctx context.Context, cause error) {
+// that is done, when ctx has ended, or with ErrLeaseLost. The wait grows until a
+// read succeeds, not until the group is placed, so that a read that always fails
+// does not become a loop without rest.
+func (r *reader) restore(ctx context.Context, cause error) error {
 	for ctx.Err() == nil {
 		r.meters.failed.Inc()
 		if n, ok := r.fault.Tell(time.Now()); ok {
 			r.log.Warn("reading the stream failed, trying again", "err", cause, "times", n)
 		}
-		if sleep(ctx, r.pause.Delay()) != nil {
-			return
+		if pace.Sleep(ctx, r.pause.Delay()) != nil {
+			return nil
 		}
-		if cause = r.resume(ctx); cause == nil {
-			return
+		if cause = r.resume(ctx); cause == nil || errors.Is(cause, ErrLeaseLost) {
+			return cause
 		}
 	}
+	return nil
 }

@@ -16,25 +16,33 @@ const failoverMargin = 10 * time.Second
 // resume sets the group back to the last id that was handed over, or makes it
 // again there. A reply that was lost with its connection has moved the group
 // all the same, whatever the reason of the failure was.
+//
+// All of it goes over the connection that is read on afterwards. So the run id
+// is that of the server that is read, and whoever takes the lease between these
+// steps closes the connection with them.
 func (r *reader) resume(ctx context.Context) error {
-	runID, err := r.client.RunID(ctx)
+	runID, err := r.conn.RunID(ctx)
 	if err != nil {
 		return fmt.Errorf("resume: %w", err)
 	}
+	if err := r.lease.renew(ctx, r.conn); err != nil {
+		return fmt.Errorf("resume: %w", err)
+	}
+	term := r.lease.current()
 	sameServer := runID != "" && runID == r.runID // "": the server does not tell
 	// No read that was given up may be served after the group is back in place.
 	if err := r.conn.Fence(ctx, sameServer); err != nil {
 		return fmt.Errorf("resume: %w", err)
 	}
-	last, err := r.client.LastID(ctx, r.stream)
+	last, err := r.conn.LastID(ctx, r.stream)
 	if err != nil {
 		return fmt.Errorf("resume: %w", err)
 	}
 	at := resumeAt(r.position(), last, sameServer)
-	if err := r.place(ctx, at); err != nil {
+	if err := r.conn.Place(ctx, at); err != nil {
 		return fmt.Errorf("resume: %w", err)
 	}
-	r.runID = runID
+	r.term, r.runID = term, runID
 	// Before anything is handed over the next failure may come: then the group
 	// must come back here, not to where it was before.
 	r.setPosition(at)
@@ -56,17 +64,4 @@ func resumeAt(handed, last redis.ID, sameServer bool) redis.ID {
 		at = at.Sub(failoverMargin)
 	}
 	return at
-}
-
-// place moves the group to at, and makes it when it is not there.
-func (r *reader) place(ctx context.Context, at redis.ID) error {
-	err := r.client.SetGroupID(ctx, r.stream, r.group, at)
-	if !redis.IsNoGroup(err) {
-		return err
-	}
-	created, err := r.client.CreateGroup(ctx, r.stream, r.group, at)
-	if err == nil && !created {
-		err = fmt.Errorf("group %s on stream %s came and went", r.group, r.stream)
-	}
-	return err
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"math/rand/v2"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -159,9 +160,7 @@ func TestFailoverThatGoesBack(t *testing.T) {
 	s := testenv.Redis(t)
 	b := newBench(t, s.URL())
 	f := b.feed(nil)
-	if err := f.CreateGroups(t.Context()); err != nil {
-		t.Fatal(err)
-	}
+	b.created(f)
 	publish(t, b.client, "s", 0, 5, "a")
 	r := f.readers[0]
 	last, err := b.client.LastID(t.Context(), "s")
@@ -187,6 +186,30 @@ func TestFailoverThatGoesBack(t *testing.T) {
 	}
 	b.background(f.Run)
 	b.complete(5, []string{"a"})
+}
+
+// A failover that only some connections notice: the reader's leads to the new
+// server, the one that all share stays on the old, which lives on and answers.
+func TestFailoverThatTheSharedConnectionMisses(t *testing.T) {
+	old, master := testenv.Redis(t), testenv.Redis(t)
+	p := testenv.Proxy(t, old.Addr())
+	b := newBench(t, "redis://"+p.Addr())
+	b.running(b.feed(func(o *Options) { o.Block = 50 * time.Millisecond }))
+	publish(t, open(t, old.URL()), "s", 0, 5, "a")
+	b.complete(5, []string{"a"})
+
+	fresh := open(t, master.URL())
+	publish(t, fresh, "s", 0, 10, "a") // the replica had them, under ids of its own clock
+	p.Retarget(master.Addr())
+	for line := range strings.Lines(old.Do("CLIENT", "LIST").(string)) {
+		if strings.Contains(line, "cmd=xreadgroup") {
+			id, _, _ := strings.Cut(strings.TrimPrefix(line, "id="), " ")
+			old.Do("CLIENT", "KILL", "ID", id)
+		}
+	}
+	b.complete(10, []string{"a"})
+	publish(t, fresh, "s", 10, 20, "a")
+	b.complete(20, []string{"a"})
 }
 
 func TestGroupDestroyedWhileReading(t *testing.T) {

@@ -36,12 +36,14 @@ type sink struct {
 	next    map[string]int // device -> the record it waits for
 	repeats int
 	warm    int
-	first   int64 // arrival of the first warm record
+	first   int64 // arrival of the oldest warm record
+	newest  int64 // arrival of the newest one
 	batches int
 	wrong   []string // what must not happen
 	ended   bool
 
-	gate chan struct{} // not nil: Deliver waits until it is closed
+	gate  chan struct{} // not nil: Deliver waits until it is closed
+	after int           // it does so once this many batches have come
 }
 
 const sinkShards = 4
@@ -60,9 +62,9 @@ func (s *sink) AcquireBatch() *shard.Batch { return new(shard.Batch) }
 
 func (s *sink) Deliver(ctx context.Context, n int, b *shard.Batch) error {
 	s.mu.Lock()
-	gate := s.gate
+	gate, early := s.gate, s.batches < s.after
 	s.mu.Unlock()
-	if gate != nil {
+	if gate != nil && !early {
 		select {
 		case <-gate:
 		case <-ctx.Done():
@@ -98,6 +100,7 @@ func (s *sink) take(n int, p *codec.Position, warm bool) {
 		if s.warm++; s.warm == 1 {
 			s.first = p.Arrival
 		}
+		s.first, s.newest = min(s.first, p.Arrival), max(s.newest, p.Arrival)
 		return
 	}
 	seq := int(p.TS - baseTS)
@@ -152,11 +155,11 @@ func (s *sink) counts() (batches, repeats, warm int) {
 	return s.batches, s.repeats, s.warm
 }
 
-// firstWarm returns when the first warm record arrived, in ms.
-func (s *sink) firstWarm() int64 {
+// warmSpan returns when the oldest and the newest warm record arrived, in ms.
+func (s *sink) warmSpan() (oldest, newest int64) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return s.first
+	return s.first, s.newest
 }
 
 // check fails the test when something came that must not have come.

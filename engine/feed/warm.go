@@ -9,22 +9,27 @@ import (
 )
 
 // Warm reads what the streams hold up to T and the archive may not have yet,
-// and hands it to the shards as Warm batches: from the archive group's oldest
-// pending entry, else from its last delivered one; without such a group
-// WarmWindow back. Of more than WarmRecords only the newest are read. When
-// WarmTime is over it leaves off and says so in the log: a start that takes too
-// long is worse than a dot that is missing until its device sends again.
+// and hands it to the shards as Warm batches: down to the archive group's oldest
+// pending entry, else to its last delivered one; without such a group WarmWindow
+// back. It reads from T backwards, since the shards keep the newest position of
+// a device in whatever order they come, and it leaves off after WarmRecords, and
+// when a stream's share of WarmTime is over: what is missing then is the oldest,
+// and a start that takes too long is worse than a dot that comes with the next
+// record of its device.
 //
 // It is called after CreateGroups and before Run.
 func (f *Feed) Warm(ctx context.Context) error {
-	limited, cancel := context.WithTimeout(ctx, f.opt.WarmTime)
-	defer cancel()
-	begin := time.Now()
-	for _, r := range f.readers {
+	end := time.Now().Add(f.opt.WarmTime)
+	for i, r := range f.readers {
+		begin := time.Now()
+		share := time.Until(end) / time.Duration(len(f.readers)-i)
+		limited, cancel := context.WithTimeout(ctx, share)
 		n, err := f.warm(limited, r)
-		if err != nil && ctx.Err() == nil && limited.Err() != nil {
-			f.log.Warn("warm start left off", "stream", r.stream, "records", n, "after", f.opt.WarmTime)
-			return nil
+		late := limited.Err() != nil && ctx.Err() == nil
+		cancel()
+		if err != nil && late {
+			r.log.Warn("warm start left off, the oldest positions are missing (LIVE_WARM_TIME_MS)", "records", n, "after", share.Round(time.Millisecond))
+			continue
 		}
 		if err != nil {
 			return fmt.Errorf("warm start from stream %s: %w", r.stream, err)
@@ -40,20 +45,16 @@ func (f *Feed) warm(ctx context.Context, r *reader) (records int, err error) {
 	if err != nil {
 		return 0, err
 	}
-	if from, err = f.newest(ctx, r, from); err != nil {
-		return 0, err
-	}
 	var page []redis.Entry
-	for records < f.opt.WarmRecords && !r.tail.Less(from) {
+	for to := r.tail; records < f.opt.WarmRecords && !to.Less(from); to = page[len(page)-1].ID.Prev() {
 		count := min(f.opt.BatchCount, f.opt.WarmRecords-records)
-		if page, err = f.opt.Client.Range(ctx, r.stream, from, r.tail, count, page); err != nil || len(page) == 0 {
+		if page, err = f.opt.Client.RangeBack(ctx, r.stream, from, to, count, page); err != nil || len(page) == 0 {
 			return records, err
 		}
 		if err := r.handed.deliver(ctx, page, true); err != nil {
 			return records, fmt.Errorf("hand positions to the shards: %w", err)
 		}
 		records += len(page)
-		from = page[len(page)-1].ID.Next()
 	}
 	return records, nil
 }
@@ -77,28 +78,4 @@ func (f *Feed) floor(ctx context.Context, r *reader) (redis.ID, error) {
 		return r.tail.Sub(f.opt.WarmWindow), nil
 	}
 	return last.Next(), nil
-}
-
-// newest moves from up so that no more than WarmRecords entries lie between it
-// and T. An archive that is far behind leaves more than a start can read, and
-// the oldest of it are worth least.
-func (f *Feed) newest(ctx context.Context, r *reader, from redis.ID) (redis.ID, error) {
-	length, err := f.opt.Client.Length(ctx, r.stream)
-	if err != nil || length <= int64(f.opt.WarmRecords) {
-		return from, err
-	}
-	to, n := r.tail, 0
-	var page []redis.Entry
-	for n < f.opt.WarmRecords {
-		count := min(f.opt.BatchCount, f.opt.WarmRecords-n)
-		if page, err = f.opt.Client.RangeBack(ctx, r.stream, from, to, count, page); err != nil {
-			return from, err
-		}
-		if len(page) < count {
-			return from, nil // all of it fits
-		}
-		n += len(page)
-		to = page[len(page)-1].ID.Prev()
-	}
-	return page[len(page)-1].ID, nil
 }

@@ -87,9 +87,7 @@ func TestWarmBeginsWhereTheArchiveIs(t *testing.T) {
 						tt.change(o)
 					}
 				})
-				if err := f.CreateGroups(t.Context()); err != nil {
-					t.Fatal(err)
-				}
+				b.created(f)
 				publish(t, b.client, "s", 0, 5, "later") // after T: not for Warm
 				if err := f.Warm(t.Context()); err != nil {
 					t.Fatal(err)
@@ -97,8 +95,12 @@ func TestWarmBeginsWhereTheArchiveIs(t *testing.T) {
 				if _, _, warm := b.sink.counts(); warm != tt.want {
 					t.Errorf("%d warm records, want %d", warm, tt.want)
 				}
-				if got, want := b.sink.firstWarm(), ids[n-tt.want].Ms; got != int64(want) {
-					t.Errorf("the first of them arrived at %d, want %d", got, want)
+				oldest, newest := b.sink.warmSpan()
+				if want := ids[n-tt.want].Ms; oldest != int64(want) {
+					t.Errorf("the oldest of them arrived at %d, want %d", oldest, want)
+				}
+				if want := ids[n-1].Ms; newest != int64(want) {
+					t.Errorf("the newest of them arrived at %d, want %d", newest, want)
 				}
 				if got := b.metric("processor_live_records_total"); got != "0" {
 					t.Errorf("%s warm records counted as live ones", got)
@@ -115,9 +117,7 @@ func TestWarmLeavesOffWhenItsTimeIsOver(t *testing.T) {
 		b.seed(20)
 		b.sink.block()
 		f := b.feed(func(o *Options) { o.WarmWindow, o.WarmTime = time.Hour, 50*time.Millisecond })
-		if err := f.CreateGroups(t.Context()); err != nil {
-			t.Fatal(err)
-		}
+		b.created(f)
 		if err := f.Warm(t.Context()); err != nil {
 			t.Errorf("Warm failed with %v", err)
 		}
@@ -132,12 +132,43 @@ func TestWarmLeavesOffWhenItsTimeIsOver(t *testing.T) {
 	})
 }
 
+// However much there is and however slowly it comes, the newest positions are
+// there when the time is over.
+func TestWarmHandsTheNewestOverInTime(t *testing.T) {
+	onBoth(t, func(t *testing.T, b *bench) {
+		const n, page, pages = 300, 7, 3
+		ids := b.seed(n)
+		b.sink.after = pages
+		b.sink.block()
+		f := b.feed(func(o *Options) {
+			o.Streams = []string{"s", "t"}
+			o.BatchCount, o.WarmRecords, o.WarmWindow, o.WarmTime = page, n-50, time.Hour, 2*time.Second
+		})
+		b.created(f)
+		begin := time.Now()
+		if err := f.Warm(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		if d := time.Since(begin); d < time.Second/2 {
+			t.Errorf("left off after %v of 2 s", d)
+		}
+		if _, _, warm := b.sink.counts(); warm != pages*page {
+			t.Errorf("%d warm records, want %d", warm, pages*page)
+		}
+		oldest, newest := b.sink.warmSpan()
+		if want := [2]uint64{ids[n-pages*page].Ms, ids[n-1].Ms}; oldest != int64(want[0]) || newest != int64(want[1]) {
+			t.Errorf("they arrived from %d to %d, want %v: the newest", oldest, newest, want)
+		}
+		if left, done := b.log.count("warm start left off", "stream=s"), b.log.count("msg=\"warm start\"", "stream=t"); left != 1 || done != 1 {
+			t.Errorf("%d lines say that stream s was left off, %d that t was read, want one each", left, done)
+		}
+	})
+}
+
 func TestWarmOnEmptyStreams(t *testing.T) {
 	onBoth(t, func(t *testing.T, b *bench) {
 		f := b.feed(func(o *Options) { o.Streams = []string{"s", "t"} })
-		if err := f.CreateGroups(t.Context()); err != nil {
-			t.Fatal(err)
-		}
+		b.created(f)
 		if err := f.Warm(t.Context()); err != nil {
 			t.Error(err)
 		}

@@ -34,6 +34,7 @@ func (srv *Server) heartbeat(ctx context.Context) {
 
 func (s *session) beat(ping *shard.Chunk) {
 	if n, _ := s.conn.Queued(); n > 0 {
+		s.missed.Store(0) // it may not even have seen the pings before; counted anew once it has drained
 		return
 	}
 	if s.missed.Add(1) > 2 {

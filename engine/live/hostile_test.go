@@ -80,12 +80,14 @@ func TestHostileFramesEndTheirOwnConnectionOnly(t *testing.T) {
 	r := start(t, map[string][]string{"e": {"a", "b", "c"}})
 	by := r.spectator("")
 	by.subscribe("e")
+	ended := map[int]uint64{}
 	for _, c := range hostile {
 		t.Run(c.name, func(t *testing.T) {
 			w := r.wire()
 			w.t = t
 			w.send([]byte(c.send))
 			w.closed(c.code)
+			ended[c.code]++
 			by.sees("e", "a", r.publish("b", "c", "a"))
 		})
 		if len(c.send) > 300 {
@@ -98,9 +100,16 @@ func TestHostileFramesEndTheirOwnConnectionOnly(t *testing.T) {
 				w.send([]byte{c.send[i]})
 			}
 			w.closed(c.code)
+			ended[c.code]++
 		})
 	}
 	r.gone(1)
+	ended[1000], ended[4000] = 0, 0 // these clients have said goodbye themselves
+	for code, want := range ended {
+		if got := r.closes(code); code != 0 && got != want {
+			t.Errorf("%d connections count as closed with %d, want %d", got, code, want)
+		}
+	}
 	if n := r.srv.m.panics.Get(); n != 0 {
 		t.Errorf("%d panics in the library", n)
 	}

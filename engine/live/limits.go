@@ -60,6 +60,9 @@ const (
 	reasonForbidden = "forbidden"
 	reasonPending   = "http_connections"
 	reasonPendingOf = "http_connections_per_address"
+	reasonTimeout   = "http_timeout"
+	reasonRequest   = "http_request"
+	reasonHost      = "host"
 )
 
 // retryAfter is what clients that were refused for now are told to wait, in s.
@@ -68,6 +71,7 @@ const retryAfter = "5"
 var refusalReasons = []string{
 	reasonDraining, reasonHandshake, reasonOrigin, reasonFull, reasonRate, reasonAddress, reasonAddrRate,
 	reasonQueued, reasonAccess, reasonPlatform, reasonLink, reasonPending, reasonPendingOf,
+	reasonTimeout, reasonRequest, reasonHost,
 }
 
 // accessReason names a refusal of Access.
@@ -101,33 +105,41 @@ type visitor struct {
 }
 
 // enter counts a handshake and a connection. reason is "" unless it is one
-// too many; then nothing is held.
+// too many; then no connection is held. Addresses come before the rate of all:
+// who is refused for his own takes nothing of the others'.
 func (l *limiter) enter(from client, now time.Time) (reason string) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if r := l.o.UpgradeRate; r > 0 && !l.all.take(r, burstSeconds*r, now) {
-		return reasonRate
-	}
-	if from == (client{}) {
-		return ""
-	}
 	l.sweep(now)
-	v := l.by[from]
-	if v == nil {
-		v = &visitor{}
-		if l.by == nil {
-			l.by = map[client]*visitor{}
-		}
-		l.by[from] = v
-	}
+	v := l.visitor(from)
 	if r := float64(l.o.UpgradeRatePerAddress.of(from)); r > 0 && !v.credits.take(r, burstSeconds*r, now) {
 		return reasonAddrRate
 	}
 	if most := l.o.Connections.of(from); most > 0 && v.open >= most {
 		return reasonAddress
 	}
-	v.open++
+	if r := l.o.UpgradeRate; r > 0 && !l.all.take(r, burstSeconds*r, now) {
+		return reasonRate
+	}
+	if from != (client{}) {
+		v.open++
+	}
 	return ""
+}
+
+// visitor returns what is known of an address; of nobody's, nothing is kept.
+func (l *limiter) visitor(from client) *visitor {
+	v := l.by[from]
+	if v == nil {
+		v = &visitor{}
+		if l.by == nil {
+			l.by = map[client]*visitor{}
+		}
+		if from != (client{}) {
+			l.by[from] = v
+		}
+	}
+	return v
 }
 
 func (l *limiter) leave(from client) {

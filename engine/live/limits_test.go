@@ -2,6 +2,7 @@ package live
 
 import (
 	"fmt"
+	"io"
 	"net"
 	"net/http"
 	"net/http/httptest"
@@ -73,6 +74,7 @@ func TestAddressesAreCountedByNetwork(t *testing.T) {
 func TestLimiter(t *testing.T) {
 	now := time.Now()
 	a, b := clientAt(netip.MustParseAddr("192.0.2.1")), clientAt(netip.MustParseAddr("192.0.2.2"))
+	c := clientAt(netip.MustParseAddr("192.0.2.3"))
 	local := clientAt(netip.MustParseAddr("127.0.0.1"))
 	enter := func(l *limiter, from client, want string) {
 		t.Helper()
@@ -96,15 +98,18 @@ func TestLimiter(t *testing.T) {
 	for range burstSeconds {
 		enter(l, a, "")
 	}
-	enter(l, a, reasonAddrRate)
-	for range burstSeconds - 1 {
+	for range 100 { // takes nothing of the others'
+		enter(l, a, reasonAddrRate)
+	}
+	for range burstSeconds {
 		enter(l, b, "")
 	}
-	enter(l, b, reasonRate)
+	enter(l, c, reasonRate)
+	enter(l, client{}, reasonRate)
 	now = now.Add(time.Second)
 	enter(l, b, "")
 	enter(l, a, "")
-	enter(l, b, reasonRate)
+	enter(l, c, reasonRate)
 	for range burstSeconds + 1 {
 		l.leave(a)
 	}
@@ -192,6 +197,55 @@ func TestPendingConnections(t *testing.T) {
 					_ = conn.SetReadDeadline(time.Now().Add(patience))
 					n, _ := conn.Read(make([]byte, 1))
 					return n == 1
+				})
+			}
+		})
+	}
+}
+
+// TestConnectionsWithoutARequestAreCounted has clients say nothing, too little,
+// too much, and nothing that is HTTP.
+func TestConnectionsWithoutARequestAreCounted(t *testing.T) {
+	for _, c := range []struct {
+		name, send, answer, reason string
+		timeout                    time.Duration
+		leave                      bool // the client closes
+	}{
+		{"silence", "", "", reasonTimeout, 20 * time.Millisecond, false},
+		{"half a request", "GET /live HTTP/1.1\r\nHost: x\r\n", "", reasonTimeout, 20 * time.Millisecond, false},
+		{"a header too long", "GET /live HTTP/1.1\r\nHost: x\r\nCookie: " + strings.Repeat("a", 64<<10), "HTTP/1.1 431", reasonRequest, time.Hour, false},
+		{"no HTTP", "\x16\x03\x01\r\n\r\n", "HTTP/1.1 400", reasonRequest, time.Hour, false},
+		{"a look and gone", "", "", "", time.Hour, true},
+		{"a request", "GET /nothing HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n", "HTTP/1.1 404", "", time.Hour, false},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			r := start(t, nil, func(su *setup) { su.headerTimeout = c.timeout })
+			conn, err := net.Dial("tcp", r.addr)
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer conn.Close()
+			_, _ = fmt.Fprint(conn, c.send) // a header too long is not read whole
+			if !c.leave {
+				_ = conn.SetReadDeadline(time.Now().Add(patience))
+				answer, _ := io.ReadAll(conn)
+				if !strings.HasPrefix(string(answer), c.answer) {
+					t.Errorf("answered %.60q, want %q", answer, c.answer)
+				}
+			}
+			_ = conn.Close()
+			testenv.Eventually(t, patience, "the connection to be forgotten", func() bool {
+				r.srv.pending.mu.Lock()
+				defer r.srv.pending.mu.Unlock()
+				return r.srv.pending.all == 0 && len(r.srv.pending.silent) == 0
+			})
+			for _, reason := range []string{reasonTimeout, reasonRequest} {
+				want := uint64(0)
+				if reason == c.reason {
+					want = 1
+				}
+				testenv.Eventually(t, patience, "the count of "+reason, func() bool {
+					return r.set.GetOrCreateCounter(refusalName(reason)).Get() == want
 				})
 			}
 		})

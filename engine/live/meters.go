@@ -1,7 +1,6 @@
 package live
 
 import (
-	"fmt"
 	"io"
 	"log/slog"
 	"strconv"
@@ -11,6 +10,8 @@ import (
 
 	"github.com/VictoriaMetrics/metrics"
 
+	"pitwall/engine/internal/pace"
+	"pitwall/engine/internal/promtext"
 	"pitwall/shard"
 )
 
@@ -68,7 +69,7 @@ func (m *meters) rejected(status int, reason string) {
 	m.set.GetOrCreateCounter(`processor_live_refused_upgrades_total{status="` + strconv.Itoa(status) + `"}`).Inc()
 }
 
-// closed counts a close frame of ours.
+// closed counts a connection that we have ended, by the code of its close frame.
 func (m *meters) closed(code uint16) {
 	m.set.GetOrCreateCounter(`processor_live_closes_total{code="` + strconv.Itoa(int(code)) + `"}`).Inc()
 }
@@ -85,15 +86,15 @@ type latency struct {
 }
 
 func (l *latency) write(w io.Writer) {
-	const name = "processor_live_delivery_latency_seconds"
-	total := uint64(0)
-	for i, b := range bounds {
-		total += l.counts[i].Load()
-		fmt.Fprintf(w, "%s_bucket{le=\"%s\"} %d\n", name, strconv.FormatFloat(float64(b)/1000, 'g', -1, 64), total)
+	var limits []time.Duration
+	var counts []uint64
+	for i := range l.counts {
+		counts = append(counts, l.counts[i].Load())
 	}
-	total += l.counts[len(bounds)].Load()
-	fmt.Fprintf(w, "%s_bucket{le=\"+Inf\"} %d\n%s_sum %s\n%s_count %d\n", name, total, name,
-		strconv.FormatFloat(float64(l.sum.Load())/1000, 'g', -1, 64), name, total)
+	for _, b := range bounds {
+		limits = append(limits, time.Duration(b)*time.Millisecond)
+	}
+	promtext.Histogram(w, "processor_live_delivery_latency_seconds", limits, counts, time.Duration(l.sum.Load())*time.Millisecond)
 }
 
 // tally is what one writer counts between two publishes.
@@ -102,13 +103,41 @@ type tally struct {
 	counts                    [len(bounds) + 1]uint32
 	sum                       int64
 	observed                  bool
-	now                       int64 // ms since the epoch, at the last write
+	now                       int64 // ms since the epoch, some writes ago at most
+
+	done [4]struct { // chunks not let go of yet: the newest that were written
+		ch *shard.Chunk
+		n  int
+	}
 }
 
+// clockEvery is after how many writes the clock is read again; they take a
+// tenth of a millisecond together.
+const clockEvery = 16
+
 func (t *tally) wrote(n int) {
+	if t.writes%clockEvery == 0 {
+		t.now = time.Now().UnixMilli()
+	}
 	t.writes++
 	t.bytes += n
-	t.now = time.Now().UnixMilli()
+}
+
+// letGo notes that a chunk is done with. Neighbours in the run queue mostly have
+// the same chunks, so that one step at publish stands for many.
+func (t *tally) letGo(ch *shard.Chunk) {
+	for i := range t.done {
+		if t.done[i].ch == ch {
+			t.done[i].n++
+			return
+		}
+	}
+	last := len(t.done) - 1
+	if old := &t.done[last]; old.ch != nil {
+		old.ch.LetGo(old.n)
+	}
+	copy(t.done[1:], t.done[:last])
+	t.done[0].ch, t.done[0].n = ch, 1
 }
 
 // delivered notes a chunk that was written whole.
@@ -145,26 +174,28 @@ func (t *tally) publish(m *meters) {
 		}
 		m.latency.sum.Add(uint64(t.sum))
 	}
+	for _, d := range t.done {
+		if d.ch != nil {
+			d.ch.LetGo(d.n)
+		}
+	}
 	*t = tally{}
 }
 
-// fault logs a repeating fault once per interval, with its count.
+// fault logs a repeating fault once per interval, with its count. Any goroutine
+// may report.
 type fault struct {
 	log *slog.Logger
 
 	mu    sync.Mutex
-	last  time.Time
-	count int
+	quiet pace.Quiet
 }
-
-const faultInterval = 10 * time.Second
 
 func (f *fault) report(what string, err error) {
 	f.mu.Lock()
-	defer f.mu.Unlock()
-	f.count++
-	if now := time.Now(); now.Sub(f.last) >= faultInterval {
-		f.log.Warn(what, "error", err, "times", f.count)
-		f.last, f.count = now, 0
+	n, tell := f.quiet.Tell(time.Now())
+	f.mu.Unlock()
+	if tell {
+		f.log.Warn(what, "error", err, "times", n)
 	}
 }

@@ -15,14 +15,17 @@ type output struct {
 	n   int
 	err error
 
-	tried bool
+	joined [joinMost]byte
 
-	once func(fd uintptr) bool // one attempt, then back
-	wait func(fd uintptr) bool // one attempt; if the socket is full, back when it no longer is
+	tried bool
+	wait  func(fd uintptr) bool // one attempt; if the socket is full, back when it no longer is
 }
 
+// joinMost is up to how many bytes in several pieces are copied together, which
+// is cheaper than to tell the kernel about each.
+const joinMost = 4 << 10
+
 func (o *output) init() {
-	o.once = func(fd uintptr) bool { o.write(fd); return true }
 	// What was loaded is stale by the time the socket has room again, so the
 	// second call returns without writing it.
 	o.wait = func(fd uintptr) bool {
@@ -48,14 +51,23 @@ func (o *output) write(fd uintptr) {
 	}
 }
 
+// now makes one attempt at the session's front. The session's gate has been
+// entered.
+func (o *output) now(s *session) (int, error) {
+	o.load(s)
+	o.write(uintptr(s.gate.fd))
+	clear(o.iov)
+	return o.n, o.err
+}
+
 // vectorMost is how many runs of bytes one system call takes at most; the
 // kernel's own bound is 1024 (IOV_MAX).
 const vectorMost = 512
 
 // load puts the session's front into the vector, as much of it as fits.
 func (o *output) load(s *session) {
-	clear(o.iov)
 	o.iov = o.iov[:0]
+	size := 0
 	for i := range s.front {
 		if len(o.iov) >= vectorMost {
 			return
@@ -63,6 +75,7 @@ func (o *output) load(s *session) {
 		it := &s.front[i]
 		head, body := it.ch.Head(), it.ch.Body()
 		off, end := it.off, it.end
+		size += end - off
 		if off < len(head) {
 			o.iov = append(o.iov, head[off:min(end, len(head))])
 		}
@@ -70,24 +83,36 @@ func (o *output) load(s *session) {
 			o.iov = append(o.iov, body[max(0, off-len(head)):end-len(head)])
 		}
 	}
+	if len(o.iov) > 1 && size <= joinMost {
+		o.join()
+	}
 }
 
-// do writes the session's front through f. full is true when the socket had no
-// room.
-func (o *output) do(s *session, f func(uintptr) bool) (n int, full bool, err error) {
+// join makes one piece of several.
+func (o *output) join() {
+	n := 0
+	for _, b := range o.iov {
+		n += copy(o.joined[n:], b)
+	}
+	clear(o.iov)
+	o.iov = append(o.iov[:0], o.joined[:n])
+}
+
+// awaited writes the session's front, or waits until the socket has room.
+func (o *output) awaited(s *session) (int, error) {
 	o.load(s)
 	o.n, o.err, o.tried = 0, nil, false
-	err = s.sock.raw.Write(f)
+	err := s.sock.raw.Write(o.wait)
 	clear(o.iov)
 	switch {
 	case err != nil:
-		return 0, false, err
-	case errors.Is(o.err, unix.EAGAIN):
-		return 0, true, nil
+		return 0, err
+	case o.err == unix.EAGAIN:
+		return 0, nil
 	case o.err != nil:
-		return 0, false, o.err
+		return 0, o.err
 	}
-	return o.n, false, nil
+	return o.n, nil
 }
 
 // park takes a session off the writer and waits for its socket on a goroutine
@@ -108,7 +133,6 @@ func (srv *Server) drain(s *session) {
 	var o output
 	var t tally
 	o.init()
-	defer t.publish(srv.m)
 	for !s.over && s.fill() {
 		if s.outdated() && s.conn.Lag() {
 			srv.m.expiries.Inc()
@@ -125,6 +149,7 @@ func (srv *Server) drain(s *session) {
 		}
 		t.wrote(n)
 		s.advance(n, &t)
+		t.publish(srv.m) // the next may have to wait long
 	}
 	if !s.over {
 		_ = s.sock.Conn.SetWriteDeadline(time.Time{})
@@ -160,8 +185,7 @@ func (s *session) oldest() int64 {
 // block waits until the socket has taken something, or has room to.
 func (o *output) block(s *session) (int, error) {
 	if s.sock.raw != nil {
-		n, _, err := o.do(s, o.wait)
-		return n, err
+		return o.awaited(s)
 	}
 	return o.blockTLS(s)
 }

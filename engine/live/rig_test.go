@@ -56,6 +56,8 @@ type setup struct {
 	doors  *doors
 	access Access                          // instead of doors
 	wrap   func(net.Listener) net.Listener // between the HTTP server and TCP
+
+	headerTimeout time.Duration // of the HTTP server; 0: none
 }
 
 // rig is a running core and live server behind an HTTP server on a port of
@@ -126,7 +128,9 @@ func (r *rig) run(su setup) {
 	}
 	mux := http.NewServeMux()
 	mux.Handle("/live", r.srv)
-	r.http = &http.Server{Handler: mux, ConnState: r.srv.ConnState, ErrorLog: slog.NewLogLogger(slog.DiscardHandler, slog.LevelError)}
+	r.http = &http.Server{Handler: mux, ReadHeaderTimeout: su.headerTimeout, MaxHeaderBytes: 16 << 10,
+		ErrorLog: slog.NewLogLogger(slog.DiscardHandler, slog.LevelError)}
+	r.srv.Attend(r.http)
 	coreCtx, endCore := context.WithCancel(context.Background())
 	liveCtx, endLive := context.WithCancel(context.Background())
 	r.endLive = endLive

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
+	"net"
 	"net/http"
 	"runtime/pprof"
 	"sync"
@@ -13,6 +14,7 @@ import (
 	"github.com/VictoriaMetrics/metrics"
 	"github.com/puzpuzpuz/xsync/v3"
 
+	"pitwall/engine/internal/pace"
 	"pitwall/shard"
 )
 
@@ -108,9 +110,11 @@ func New(o Options) (*Server, error) {
 		srv.sweeps = append(srv.sweeps, new(sweep))
 	}
 	srv.m = newMeters(o.Metrics, srv)
-	srv.faults, srv.untold = fault{log: o.Logger}, fault{log: o.Logger}
+	for _, f := range []*fault{&srv.faults, &srv.untold} {
+		f.log, f.quiet.Every = o.Logger, pace.FaultEvery
+	}
 	srv.limiter.o = o.Limits
-	srv.pending.by = map[client]int{}
+	srv.pending.by, srv.pending.silent = map[client]int{}, map[net.Conn]silence{}
 	return srv, nil
 }
 
@@ -127,8 +131,7 @@ func (srv *Server) Run(ctx context.Context) error {
 	defer stop()
 	srv.asks.ctx = ctx
 	for i, s := range srv.sweeps {
-		w := &writer{srv: srv, queue: srv.core.Queue(i), sweep: s}
-		w.out.init()
+		w := newWriter(srv, srv.core.Queue(i), s)
 		own.Go(func() { pprof.Do(inner, pprof.Labels("task", "write"), w.run) })
 	}
 	own.Go(func() { srv.stretch(inner) })

@@ -38,9 +38,9 @@ type message struct {
 
 // session is one connection of a spectator.
 type session struct {
+	hot
 	id   uint64
 	srv  *Server
-	conn *shard.Conn
 	sock *socket
 	ws   *gws.Conn
 	who  any
@@ -58,19 +58,29 @@ type session struct {
 	then    func()            // what follows the command under way
 	ending  atomic.Bool       // reading has ended: leave
 	left    atomic.Bool       // the leave command was given
-	stalled atomic.Bool       // requests wait until the queue is written; see holdBack
 	topics  map[string]*watch // by event
 	credits bucket
+
+	losses  shard.Losses  // the writer's side, as front
+	missed  atomic.Int32  // pings without an answer
+	flushed chan struct{} // closed when the writer has done its last write
+	_       [32]byte      // so that hot begins with a cache line
+}
+
+// hot is what a turn of the writer needs of a session beside its conn: one
+// cache line, the first (see TestHotIsOneCacheLine).
+type hot struct {
+	conn *shard.Conn
+	gate gate
 
 	// The writer's side: the writer, or the goroutine that waits for the socket.
 	front  []item
 	opened bool // the answer to the handshake was written
 	over   bool // the close frame was written, or the socket has failed
-	losses shard.Losses
 
+	stalled atomic.Bool                 // requests wait until the queue is written; see holdBack
+	last    atomic.Pointer[shard.Chunk] // the close frame, once there is one
 	pong    atomic.Pointer[shard.Chunk] // the answer to the last ping, not yet taken by the writer
-	missed  atomic.Int32                // pings without an answer
-	flushed chan struct{}               // closed when the writer has done its last write
 }
 
 // bucket is a token bucket: rate per second, filled up to burst.
@@ -98,8 +108,7 @@ func (s *session) read() {
 	defer s.srv.readers.Done()
 	s.readAll()
 	s.linger()
-	s.conn.Close()
-	_ = s.sock.Conn.Close()
+	s.hangUp()
 	s.ending.Store(true)
 	s.schedule()
 }
@@ -120,7 +129,7 @@ func (s *session) readAll() {
 // linger lets the writer send the close frame, then waits for the client to
 // close its side.
 func (s *session) linger() {
-	if s.sock.gone.Load() || s.sock.last.Load() == nil {
+	if s.sock.gone.Load() || s.last.Load() == nil {
 		return
 	}
 	limit := time.NewTimer(lingerTime)
@@ -138,10 +147,15 @@ func (s *session) linger() {
 // onlyReader hides ReadFrom and friends.
 type onlyReader struct{ net.Conn }
 
+// ownCodes is where the codes of applications begin. gws answers a client's
+// close frame with 1000, or with its own code from here on; the rest of what
+// it closes with is our verdict (RFC 6455, section 7.4).
+const ownCodes = 3000
+
 // close sends a close frame with code and ends the session. Any goroutine may
 // call it.
 func (s *session) close(code uint16, reason string) {
-	if s.ws.WriteClose(code, []byte(reason)) == nil {
+	if s.ws.WriteClose(code, []byte(reason)) == nil && code >= ownCodes {
 		s.srv.m.closed(code)
 	}
 }
@@ -149,9 +163,16 @@ func (s *session) close(code uint16, reason string) {
 // cut ends the connection without a word. Any goroutine may call it.
 func (s *session) cut() {
 	s.sock.gone.Store(true)
-	s.sock.closed.Store(true)
+	s.sock.state.Store(socketClosed)
+	s.hangUp()
+}
+
+// hangUp closes the socket. Any goroutine may call it.
+func (s *session) hangUp() {
 	s.conn.Close()
-	_ = s.sock.Conn.Close()
+	if s.gate.shut() {
+		_ = s.sock.Conn.Close()
+	}
 }
 
 // refuse ends a connection whose bytes are no WebSocket frames.

@@ -20,28 +20,35 @@ func TestSlowSpectatorStopsAndStarts(t *testing.T) {
 			w := r.slow(shape.query, shape.headers...)
 			w.subscribe("e")
 			s := r.newest()
-			for cycle := range 5 {
-				before := len(w.lagged("e"))
-				f.untilLagged(s)
-				for range 20 {
-					f.step()
-					if _, n := s.conn.Queued(); n > most(len(devices)) {
-						t.Fatalf("cycle %d: %d bytes unsent, at most %d may be", cycle, n, most(len(devices)))
-					}
-				}
-				f.level(w)
-				if len(w.lagged("e")) == before {
-					t.Errorf("cycle %d: no lagged snapshot", cycle)
-				}
-			}
-			for range 5 { // and then he follows again
-				f.step()
-				f.level(w)
-			}
-			f.whole()
-			r.held(0)
+			f.stopsAndStarts(w, s, 5, most(len(devices)))
 		})
 	}
+}
+
+// stopsAndStarts has w stop reading until it lags, then read everything, cycles
+// times, and follow again. No more than most bytes may be unsent meanwhile.
+func (f *flow) stopsAndStarts(w *wire, s *session, cycles, most int) {
+	f.r.t.Helper()
+	for cycle := range cycles {
+		before := len(w.lagged("e"))
+		f.untilLagged(s)
+		for range 20 {
+			f.step()
+			if _, n := s.conn.Queued(); n > most {
+				f.r.t.Fatalf("cycle %d: %d bytes unsent, at most %d may be", cycle, n, most)
+			}
+		}
+		f.level(w)
+		if len(w.lagged("e")) == before {
+			f.r.t.Errorf("cycle %d: no lagged snapshot", cycle)
+		}
+	}
+	for range 5 {
+		f.step()
+		f.level(w)
+	}
+	f.whole()
+	f.r.held(0)
 }
 
 // A reader at a tenth of the rate stays connected; what is kept for him stays
@@ -196,16 +203,7 @@ func TestSlowSpectatorWriteTimeout(t *testing.T) {
 	little.subscribe("e")
 	nothing.subscribe("e")
 	f.untilLagged(r.newest())
-	testenv.Eventually(t, patience, "the end of who reads nothing", func() bool {
-		f.step()
-		for n := 0; n < 20 && !little.screen.shows(r, "e", devices); n++ {
-			little.frame()
-		}
-		return r.srv.Connections() == 2
-	})
-	if n := r.closes(4408); n != 1 {
-		t.Errorf("%d connections are counted as closed with 4408, want 1", n)
-	}
+	f.silentEnds(little, 20)
 	for { // the frames are whole up to the one that was cut off
 		op, p, err := nothing.read()
 		if op == opClose && !strings.HasPrefix(p, "\x11\x38") {
@@ -217,6 +215,22 @@ func TestSlowSpectatorWriteTimeout(t *testing.T) {
 	}
 	f.level(little)
 	f.whole()
+}
+
+// silentEnds goes on until who reads nothing has been closed, while little
+// reads up to so many frames per step.
+func (f *flow) silentEnds(little *wire, frames int) {
+	f.r.t.Helper()
+	testenv.Eventually(f.r.t, patience, "the end of who reads nothing", func() bool {
+		f.step()
+		for n := 0; n < frames && !little.screen.shows(f.r, "e", f.devices); n++ {
+			little.frame()
+		}
+		return f.r.srv.Connections() == 2
+	})
+	if n := f.r.closes(4408); n != 1 {
+		f.r.t.Errorf("%d connections are counted as closed with 4408, want 1", n)
+	}
 }
 
 // A close finishes the frame begun, drops the rest, and comes once.

@@ -1,6 +1,7 @@
 package live
 
 import (
+	"encoding/binary"
 	"errors"
 	"net"
 	"sync/atomic"
@@ -26,10 +27,16 @@ type socket struct {
 	early  []byte // what the HTTP server had read already
 	follow follower
 
-	closed atomic.Bool                 // Close was called, or the peer has gone
-	gone   atomic.Bool                 // the peer has gone: nothing more can be sent
-	last   atomic.Pointer[shard.Chunk] // the close frame, once there is one
+	state atomic.Uint32 // socketOpen…
+	gone  atomic.Bool   // the peer has gone: nothing more can be sent
 }
+
+// States of reading.
+const (
+	socketOpen    = iota
+	socketClosing // Close is under way: a read that fails now has been ended by us
+	socketClosed  // nothing is read any more, and no deadline is set but by the reader
+)
 
 func newSocket(c net.Conn, early []byte) *socket {
 	k := &socket{Conn: c, early: append([]byte(nil), early...)}
@@ -62,6 +69,15 @@ func (k *socket) closeWrite() {
 	}
 }
 
+// descriptor is that of a plain socket, for the session's gate.
+func (k *socket) descriptor() int32 {
+	fd := int32(noDescriptor)
+	if k.raw != nil {
+		_ = k.raw.Control(func(n uintptr) { fd = int32(n) }) // fails when it has been closed, and nobody can have yet
+	}
+	return fd
+}
+
 // tune keeps what the kernel holds unsent small: it cannot be taken back.
 func (k *socket) tune(lowat int) {
 	if k.raw == nil || lowat <= 0 {
@@ -75,7 +91,7 @@ func (k *socket) tune(lowat int) {
 
 // Read reads from the client. gws calls it from the session's reader.
 func (k *socket) Read(p []byte) (int, error) {
-	if k.closed.Load() {
+	if k.state.Load() == socketClosed {
 		return 0, errClosed
 	}
 	if k.follow.bad != "" {
@@ -105,7 +121,7 @@ func (k *socket) Read(p []byte) (int, error) {
 // leave notes that nothing more comes from the client; unless we have closed
 // first, it has gone without a close frame and gets none either.
 func (k *socket) leave() {
-	if !k.closed.Swap(true) {
+	if k.state.CompareAndSwap(socketOpen, socketClosed) {
 		k.gone.Store(true)
 	}
 }
@@ -118,7 +134,11 @@ func (k *socket) Write(p []byte) (int, error) {
 	}
 	ch := shard.NewControl(append([]byte(nil), p...))
 	if len(p) > 0 && p[0] == 0x80|0x8 {
-		k.last.CompareAndSwap(nil, ch)
+		if k.sess.last.CompareAndSwap(nil, ch) && len(p) >= 4 {
+			if code := binary.BigEndian.Uint16(p[2:]); code > 1000 && code < ownCodes { // not the answer to a client's goodbye
+				k.sess.srv.m.closed(code)
+			}
+		}
 		k.sess.conn.Schedule()
 	} else {
 		k.sess.conn.Push(ch)
@@ -127,12 +147,15 @@ func (k *socket) Write(p []byte) (int, error) {
 }
 
 // Close ends reading. gws calls it right behind its close frame; the session's
-// reader then waits for the writer and closes the socket itself.
+// reader then waits for the writer and closes the socket itself. The deadline is
+// set before the reader can be through with reading, or it would cut short its
+// wait for the client's answer.
 func (k *socket) Close() error {
-	if !k.closed.Swap(true) {
-		return k.Conn.SetReadDeadline(time.Unix(1, 0))
+	if !k.state.CompareAndSwap(socketOpen, socketClosing) {
+		return nil
 	}
-	return nil
+	defer k.state.Store(socketClosed)
+	return k.Conn.SetReadDeadline(time.Unix(1, 0))
 }
 
 // SetDeadline does nothing: gws sets one around its handshake, which only

@@ -15,8 +15,6 @@ import (
 	"time"
 
 	"golang.org/x/sys/unix"
-
-	"pitwall/engine/internal/testenv"
 )
 
 // secure is a second listener of a rig, with TLS, and how to reach it.
@@ -96,27 +94,8 @@ func TestTLSSlowSpectator(t *testing.T) {
 			if s.sock.raw != nil {
 				t.Fatal("a TLS connection is written to as a plain socket")
 			}
-			for cycle := range 3 {
-				before := len(w.lagged("e"))
-				f.untilLagged(s)
-				for range 20 {
-					f.step()
-					// On top of the ring: the record that is being written.
-					if _, n := s.conn.Queued(); n > most(len(devices))+tlsRecord {
-						t.Fatalf("cycle %d: %d bytes unsent", cycle, n)
-					}
-				}
-				f.level(w)
-				if len(w.lagged("e")) == before {
-					t.Errorf("cycle %d: no lagged snapshot", cycle)
-				}
-			}
-			for range 5 { // and then he follows again
-				f.step()
-				f.level(w)
-			}
-			f.whole()
-			r.held(0)
+			// On top of the ring: the record that is being written.
+			f.stopsAndStarts(w, s, 3, most(len(devices))+tlsRecord)
 		})
 	}
 }
@@ -156,16 +135,7 @@ func TestTLSWriteTimeout(t *testing.T) {
 	little, nothing := sec.wire(""), sec.wire("")
 	little.subscribe("e")
 	nothing.subscribe("e")
-	testenv.Eventually(t, patience, "the end of who reads nothing", func() bool {
-		f.step()
-		for n := 0; n < 200 && !little.screen.shows(r, "e", devices); n++ {
-			little.frame()
-		}
-		return r.srv.Connections() == 2
-	})
-	if n := r.closes(4408); n != 1 {
-		t.Errorf("%d connections are counted as closed with 4408, want 1", n)
-	}
+	f.silentEnds(little, 200)
 	f.level(little)
 	f.whole()
 }

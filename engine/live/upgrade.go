@@ -110,8 +110,18 @@ func (srv *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
+// RefuseHost answers a request, for whatever page, that was sent to a name
+// that is not ours.
+func (srv *Server) RefuseHost(w http.ResponseWriter, why string) {
+	srv.m.refusal(reasonHost)
+	http.Error(w, reasonHost+": "+why, http.StatusForbidden)
+}
+
 func (srv *Server) reject(w http.ResponseWriter, status int, reason, why string) {
 	srv.m.rejected(status, reason)
+	if status == http.StatusUnauthorized {
+		w.Header().Set("WWW-Authenticate", "Bearer") // RFC 9110, section 15.5.2
+	}
 	if status == http.StatusTooManyRequests || status == http.StatusServiceUnavailable {
 		w.Header().Set("Retry-After", retryAfter)
 	}
@@ -122,7 +132,7 @@ func (srv *Server) reject(w http.ResponseWriter, status int, reason, why string)
 // when it is too late to say so properly (RFC 6455, section 4.2.1).
 func isHandshake(r *http.Request) bool {
 	key, err := base64.StdEncoding.DecodeString(r.Header.Get("Sec-WebSocket-Key"))
-	return r.Method == http.MethodGet &&
+	return r.Method == http.MethodGet && r.ProtoAtLeast(1, 1) &&
 		headerHas(r.Header, "Connection", func(v string) bool { return strings.EqualFold(v, "upgrade") }) &&
 		headerHas(r.Header, "Upgrade", func(v string) bool { return strings.EqualFold(v, "websocket") }) &&
 		err == nil && len(key) == 16
@@ -152,7 +162,9 @@ func (srv *Server) allowedOrigin(r *http.Request) bool {
 	if err != nil || u.Host == "" {
 		return false
 	}
-	return strings.EqualFold(u.Host, r.Host) || slices.Contains(srv.opts.Origins, u.Host) || slices.Contains(srv.opts.Origins, origin)
+	return strings.EqualFold(u.Host, r.Host) || slices.ContainsFunc(srv.opts.Origins, func(allowed string) bool {
+		return strings.EqualFold(allowed, u.Host) || strings.EqualFold(allowed, origin)
+	})
 }
 
 // upgrade takes the connection from the HTTP server, lets gws shake hands, and
@@ -190,7 +202,7 @@ func (srv *Server) upgrade(w http.ResponseWriter, r *http.Request, who any, from
 
 func (srv *Server) newSession(c net.Conn, early []byte, r *http.Request) *session {
 	s := &session{srv: srv, sock: newSocket(c, early), id: srv.lastID.Add(1), flushed: make(chan struct{})}
-	s.sock.sess = s
+	s.sock.sess, s.gate.fd = s, s.sock.descriptor()
 	s.sock.tune(srv.opts.NotsentLowat)
 	batch := r.URL.Query().Get("batch") == "1"
 	s.conn = srv.core.NewConn(int(s.id%uint64(srv.opts.Writers)), batch, s)

@@ -41,7 +41,7 @@ func asked(path string, changes ...string) string {
 }
 
 func TestUpgradeTakes(t *testing.T) {
-	r := start(t, map[string][]string{"e": {"a"}}, func(su *setup) { su.live.Origins = []string{"maps.test"} })
+	r := start(t, map[string][]string{"e": {"a"}}, func(su *setup) { su.live.Origins = []string{"Maps.test"} })
 	for _, c := range []struct {
 		name, ask, sub string
 	}{
@@ -89,6 +89,7 @@ func TestUpgradeRefuses(t *testing.T) {
 		{"a key that is too short", asked("/live", "Sec-WebSocket-Key: abcd"), 400},
 		{"a key that is no base64", asked("/live", "Sec-WebSocket-Key: !!!!!!!!!!!!!!!!!!!!!!!!"), 400},
 		{"POST", "POST" + asked("/live")[3:], 400},
+		{"HTTP/1.0", strings.Replace(asked("/live"), "HTTP/1.1", "HTTP/1.0", 1), 400},
 		{"an old version", asked("/live", "Sec-WebSocket-Version: 8"), 426},
 		{"no version", asked("/live", "-Sec-WebSocket-Version"), 426},
 		{"another origin", asked("/live", "Origin: http://evil.test"), 403},
@@ -130,8 +131,8 @@ func TestUpgradeAsksWhoItIs(t *testing.T) {
 	for _, status := range []int{401, 503} {
 		r.doors.status = status
 		resp := r.open(handshake).response()
-		if resp.StatusCode != status {
-			t.Errorf("answered with %s, want %d", resp.Status, status)
+		if got := resp.Header.Get("WWW-Authenticate"); resp.StatusCode != status || (status == 401) != (got == "Bearer") {
+			t.Errorf("answered with %s, WWW-Authenticate %q; want %d", resp.Status, got, status)
 		}
 	}
 	r.doors.status = 0

@@ -4,6 +4,8 @@ import (
 	"context"
 	"time"
 
+	"golang.org/x/sys/unix"
+
 	"pitwall/shard"
 )
 
@@ -18,22 +20,23 @@ const (
 // write.
 const gatherTime = 3 * time.Millisecond
 
-// item is a chunk in the writer's hands: bytes from off to end are still to be
-// written.
-type item struct {
-	ch       *shard.Chunk
-	off, end int
-	free     bool // did not come through the ring: not on the connection's account
-}
-
 // writer drains one run queue.
 type writer struct {
 	srv   *Server
 	queue *shard.RunQueue
+	lines lines
 	out   output
 	tally tally
 	sweep *sweep
-	seen  int64 // the newest instant gathered for
+	seen  int64  // the newest instant gathered for
+	lent  []item // front of the connection that has its turn
+	group [warmAhead]*session
+}
+
+func newWriter(srv *Server, queue *shard.RunQueue, sweep *sweep) *writer {
+	w := &writer{srv: srv, queue: queue, sweep: sweep, lent: make([]item, 0, turnItems)}
+	w.out.init()
+	return w
 }
 
 func (w *writer) run(ctx context.Context) {
@@ -45,22 +48,65 @@ func (w *writer) run(ctx context.Context) {
 		case <-ctx.Done():
 			return
 		}
-		w.gather(ctx, timer)
 		w.sweep.begin(w.srv.core.Now())
-		for c := w.queue.Take(); c != nil; c = w.queue.Take() {
-			for ; c != nil; c = w.each(c) {
-			}
-			w.tally.publish(w.srv.m)
+		for w.look(ctx, timer) {
+			w.serve()
 		}
 		w.sweep.end(w.srv.core.Now())
 	}
 }
 
-// each gives a connection its turn and returns the next of the list.
-func (w *writer) each(c *shard.Conn) *shard.Conn {
-	next := shard.NextConn(c) // before the turn: after it c may be queued again
-	w.turn(c.Owner.(*session))
-	return next
+// look takes in everybody who waits, once every shard has passed the newest
+// instant. False says that nobody does.
+func (w *writer) look(ctx context.Context, timer *time.Timer) bool {
+	w.gather(ctx, timer)
+	w.lines.take(w.queue)
+	return !w.lines.empty()
+}
+
+// serve gives turns until nobody waits, looking at times for newcomers.
+func (w *writer) serve() {
+	for n := 0; ; {
+		got := w.next()
+		if got == 0 {
+			break
+		}
+		for _, s := range w.group[:got] {
+			w.turn(s)
+		}
+		if n += got; n >= lookEvery {
+			n = 0
+			w.tally.publish(w.srv.m)
+			if w.srv.core.Passed(w.queue.Instant()) {
+				w.lines.take(w.queue)
+			}
+		}
+	}
+	clear(w.group[:])
+	w.tally.publish(w.srv.m)
+}
+
+// warmAhead is how many connections are fetched from memory before the first
+// of them has its turn. What a turn needs has left the processor's caches since
+// the last one, and the writer would else wait for each piece alone.
+const warmAhead = 8
+
+// next takes some connections off the lines.
+func (w *writer) next() (n int) {
+	for ; n < warmAhead; n++ {
+		c := w.lines.next()
+		if c == nil {
+			break
+		}
+		w.group[n] = c.Owner.(*session)
+	}
+	for _, s := range w.group[:n] {
+		_ = s.last.Load()
+	}
+	for _, s := range w.group[:n] {
+		s.conn.Warm()
+	}
+	return n
 }
 
 // gather waits until every shard has passed the newest instant.
@@ -85,165 +131,45 @@ func (w *writer) gather(ctx context.Context, timer *time.Timer) {
 	}
 }
 
-// turn writes what a connection has queued, with one system call.
+// turn writes what a connection has queued, with one system call. Most turns
+// leave nothing, so the list of what to write is the writer's own.
 func (w *writer) turn(s *session) {
-	if !s.over && s.fill() {
-		if s.sock.raw == nil {
-			w.park(s)
-			return
-		}
-		n, full, err := w.out.do(s, w.out.once)
-		if err != nil {
-			s.drop()
-		} else {
-			w.tally.wrote(n)
-			s.advance(n, &w.tally)
-		}
-		if !s.over && (full || len(s.front) > 0) {
-			w.park(s)
-			return
-		}
+	if s.front == nil {
+		s.front = w.lent[:0]
+	}
+	if !s.over && s.fill() && !w.write(s) {
+		s.front = append([]item(nil), s.front...)
+		w.park(s)
+		return
 	}
 	if s.rest() {
 		s.conn.Unpark()
 	}
 }
 
-// fill moves what is queued into front, up to the bounds of a turn, dropping
-// what a lagged connection may lose. It reports whether there is something to
-// write.
-func (s *session) fill() bool {
-	if last := s.sock.last.Load(); last != nil {
-		return s.fillLast(last)
+// write reports false when the socket has no room for all of it.
+func (w *writer) write(s *session) bool {
+	if s.gate.fd == noDescriptor {
+		return false
 	}
-	if s.conn.Lagged() {
-		s.forget()
+	if !s.gate.enter() {
+		s.drop()
+		return true
 	}
-	if s.opened {
-		s.takePong()
+	n, err := w.out.now(s)
+	if s.gate.leave() {
+		_ = s.sock.Conn.Close()
 	}
-	size := 0
-	for i := range s.front {
-		size += s.front[i].end - s.front[i].off
+	if err == unix.EAGAIN {
+		return false
 	}
-	for len(s.front) < turnItems && size < turnBytes {
-		ch := s.conn.Take()
-		if ch == nil {
-			break
-		}
-		s.front = append(s.front, item{ch: ch, end: ch.Len()})
-		size += ch.Len()
+	if err != nil {
+		s.drop()
+		return true
 	}
-	if !s.opened {
-		s.takePong() // behind the answer to the handshake
-	}
-	return len(s.front) > 0
-}
-
-// takePong puts the answer to the last ping in front of what is to come.
-func (s *session) takePong() {
-	if p := s.pong.Swap(nil); p != nil {
-		s.front = append(s.front, item{p, 0, p.Len(), true})
-	}
-}
-
-// forget drops what may be dropped of a lagged connection, in its order. Of
-// the frame begun the rest stays.
-func (s *session) forget() {
-	kept := s.front[:0]
-	for _, it := range s.front {
-		kept = s.keep(kept, it)
-	}
-	clear(s.front[len(kept):])
-	s.front = kept
-	for ch := s.conn.Take(); ch != nil; ch = s.conn.Take() {
-		s.front = s.keep(s.front, item{ch: ch, end: ch.Len()})
-	}
-}
-
-func (s *session) keep(kept []item, it item) []item {
-	end := it.ch.FrameEnd(it.off)
-	if it.free || it.end <= end || !s.losses.Drop(it.ch, end) {
-		return append(kept, it) // whole, or cut before
-	}
-	if it.end = end; it.off < it.end {
-		return append(kept, it)
-	}
-	s.conn.Done(it.ch)
-	return kept
-}
-
-// fillLast leaves the frame begun and the close frame, nothing else. A client
-// whose first frames end the connection still gets the answer to its handshake.
-func (s *session) fillLast(last *shard.Chunk) bool {
-	if n := len(s.front); n > 0 && s.front[n-1].ch == last {
-		return true // done before; the socket took a part
-	}
-	if ch := s.first(); ch != nil {
-		s.front = append(s.front, item{ch: ch, end: ch.Len()})
-	}
-	kept := s.front[:0]
-	for i, it := range s.front {
-		if i > 0 || s.opened {
-			it.end = min(it.end, it.ch.FrameEnd(it.off))
-		}
-		switch {
-		case it.off < it.end:
-			kept = append(kept, it)
-		case !it.free:
-			s.conn.Done(it.ch)
-		}
-	}
-	clear(s.front[len(kept):])
-	s.conn.Close()
-	s.front = append(kept, item{last, 0, last.Len(), true})
-	return true
-}
-
-// first takes the answer to the handshake, which is the first chunk of every
-// connection, if it was not taken so far.
-func (s *session) first() *shard.Chunk {
-	if s.opened || len(s.front) > 0 {
-		return nil
-	}
-	return s.conn.Take()
-}
-
-// advance takes n written bytes off front.
-func (s *session) advance(n int, t *tally) {
-	i := 0
-	for ; i < len(s.front) && n >= s.front[i].end-s.front[i].off; i++ {
-		it := &s.front[i]
-		n -= it.end - it.off
-		s.opened = true
-		if it.end == it.ch.Len() {
-			t.delivered(it.ch)
-		}
-		if !it.free {
-			s.conn.Done(it.ch)
-		}
-		if it.ch == s.sock.last.Load() {
-			s.over = true
-			close(s.flushed)
-		}
-	}
-	if i == len(s.front) {
-		s.front = s.spare()
-		return
-	}
-	s.front[i].off += n
-	rest := copy(s.front, s.front[i:])
-	clear(s.front[rest:])
-	s.front = s.front[:rest]
-}
-
-// spare empties front, keeping its memory only while it is small.
-func (s *session) spare() []item {
-	clear(s.front)
-	if cap(s.front) > 4 {
-		return nil
-	}
-	return s.front[:0]
+	w.tally.wrote(n)
+	s.advance(n, &w.tally)
+	return s.over || len(s.front) == 0
 }
 
 // rest ends a turn with nothing left to write. It returns true when there is
@@ -253,6 +179,7 @@ func (s *session) rest() bool {
 		s.discard()
 		return s.conn.Rest()
 	}
+	s.front = nil
 	if s.stalled.Load() && s.stalled.CompareAndSwap(true, false) {
 		s.schedule()
 	}
@@ -265,7 +192,7 @@ func (s *session) rest() bool {
 	}
 	// The pong and the close frame do not go through the ring: look again, now
 	// that whoever brings one finds the connection idle.
-	if s.pong.Load() != nil || s.sock.last.Load() != nil {
+	if s.pong.Load() != nil || s.last.Load() != nil {
 		s.conn.Schedule()
 	}
 	return false
@@ -275,18 +202,4 @@ func (s *session) rest() bool {
 func (s *session) drop() {
 	s.over = true
 	s.cut()
-}
-
-// discard lets go of what a connection that is over still has, so that the
-// chunks go home.
-func (s *session) discard() {
-	for _, it := range s.front {
-		if !it.free {
-			s.conn.Done(it.ch)
-		}
-	}
-	s.front = nil
-	for ch := s.conn.Take(); ch != nil; ch = s.conn.Take() {
-		s.conn.Done(ch)
-	}
 }

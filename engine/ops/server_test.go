@@ -1,14 +1,11 @@
 package ops
 
 import (
-	"bufio"
 	"bytes"
 	"context"
-	"errors"
 	"fmt"
 	"io"
 	"log/slog"
-	"net"
 	"net/http"
 	"os"
 	"path/filepath"
@@ -37,16 +34,7 @@ func start(t *testing.T, o Options) *Server {
 	if o.Logger == nil {
 		o.Logger = slog.New(slog.DiscardHandler)
 	}
-	s := New(o)
-	if err := s.Listen(); err != nil {
-		t.Fatal(err)
-	}
-	var wg sync.WaitGroup
-	wg.Go(func() {
-		if err := s.Serve(); err != nil {
-			t.Error(err)
-		}
-	})
+	s, wg := serve(t, o)
 	t.Cleanup(func() {
 		ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
 		defer cancel()
@@ -57,6 +45,22 @@ func start(t *testing.T, o Options) *Server {
 		http.DefaultClient.CloseIdleConnections()
 	})
 	return s
+}
+
+// serve runs a server that the caller shuts down, and then waits for.
+func serve(t *testing.T, o Options) (*Server, *sync.WaitGroup) {
+	t.Helper()
+	s := New(o)
+	if err := s.Listen(); err != nil {
+		t.Fatal(err)
+	}
+	wg := new(sync.WaitGroup)
+	wg.Go(func() {
+		if err := s.Serve(); err != nil {
+			t.Error(err)
+		}
+	})
+	return s, wg
 }
 
 func get(t *testing.T, s *Server, path, host string) (status int, contentType, body string) {
@@ -257,85 +261,6 @@ func TestListenErrorNamesTheSetting(t *testing.T) {
 	if err := again.Shutdown(t.Context()); err != nil {
 		t.Errorf("Shutdown without Listen: %v", err)
 	}
-}
-
-func TestShutdownBeforeServe(t *testing.T) {
-	s := New(Options{Addr: "127.0.0.1:0", Set: metrics.NewSet(), Logger: slog.New(slog.DiscardHandler)})
-	if err := s.Listen(); err != nil {
-		t.Fatal(err)
-	}
-	for range 2 {
-		if err := s.Shutdown(t.Context()); err != nil {
-			t.Error(err)
-		}
-	}
-	if _, err := net.Dial("tcp", s.Addr()); err == nil {
-		t.Error("still listening")
-	}
-	if err := s.Serve(); err != nil {
-		t.Errorf("Serve after Shutdown: %v", err)
-	}
-}
-
-// TestShutdownEndsProfiles stops the server while a minute's profile is made.
-func TestShutdownEndsProfiles(t *testing.T) {
-	s := New(Options{Addr: "127.0.0.1:0", Set: metrics.NewSet(), Logger: slog.New(slog.DiscardHandler)})
-	if err := s.Listen(); err != nil {
-		t.Fatal(err)
-	}
-	var wg sync.WaitGroup
-	wg.Go(func() {
-		if err := s.Serve(); err != nil {
-			t.Error(err)
-		}
-	})
-	conn, err := net.Dial("tcp", s.Addr())
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer conn.Close()
-	fmt.Fprintf(conn, "GET /debug/pprof/trace?seconds=60 HTTP/1.1\r\nHost: localhost\r\n\r\n")
-	// The trace's first bytes say that it is running.
-	if line, err := bufio.NewReader(conn).ReadString('\n'); err != nil || !strings.Contains(line, "200") {
-		t.Fatalf("%q, %v", line, err)
-	}
-	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
-	defer cancel()
-	if err := s.Shutdown(ctx); err != nil {
-		t.Error(err)
-	}
-	wg.Wait()
-}
-
-// TestShutdownIsBounded has a request that does not end by itself.
-func TestShutdownIsBounded(t *testing.T) {
-	entered, leave := make(chan struct{}), make(chan struct{})
-	s := New(Options{Addr: "127.0.0.1:0", Set: metrics.NewSet(), Logger: slog.New(slog.DiscardHandler),
-		Ready: func() (bool, string) { return true, "" },
-		Extra: func(io.Writer) { close(entered); <-leave }})
-	if err := s.Listen(); err != nil {
-		t.Fatal(err)
-	}
-	var wg sync.WaitGroup
-	wg.Go(func() {
-		if err := s.Serve(); err != nil {
-			t.Error(err)
-		}
-	})
-	wg.Go(func() {
-		if res, err := http.Get("http://" + s.Addr() + "/metrics"); err == nil {
-			res.Body.Close()
-			t.Error("the hanging request was answered")
-		}
-	})
-	<-entered
-	ctx, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
-	defer cancel()
-	if err := s.Shutdown(ctx); !errors.Is(err, context.DeadlineExceeded) {
-		t.Errorf("Shutdown: %v, want the deadline's error", err)
-	}
-	close(leave)
-	wg.Wait()
 }
 
 func TestSlowHeadersAreCut(t *testing.T) {

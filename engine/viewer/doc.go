@@ -13,10 +13,14 @@
 //	fleet.js   the devices: newest position, trail, moving / stopped / no signal
 //	view.js    the projection, pan, zoom and fit; input.js moves it
 //	chart.js   the canvas, a frame at a time; grid.js, trails.js, dots.js draw
-//	panel.js   everything around the canvas
+//	panel.js   everything around the canvas; facts.js what the card says
 //
 // The fragment names the event, #<event>, or a share link's event and token,
 // #event=…&token=…, which the page offers as a subprotocol when it connects.
+//
+// Browsers keep to themselves why a handshake failed, so the page then asks
+// /live by a plain GET: 429 and 5xx are taken at their word, any other answer
+// says that the server is there and full, or wants a link or a sign-in.
 //
 // # Goroutines
 //

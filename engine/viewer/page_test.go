@@ -2,8 +2,10 @@ package viewer
 
 import (
 	"io/fs"
+	"math"
 	"path"
 	"regexp"
+	"strconv"
 	"strings"
 	"testing"
 )
@@ -126,6 +128,53 @@ func TestThemeVariablesAreDefined(t *testing.T) {
 			t.Errorf("--%s is defined %d times, want once for light and once for dark", m[1], n)
 		}
 	}
+}
+
+// TestColoursContrast checks the pairs of colours that meet on the screen, in
+// light and in dark: 4.5 for text, 3 for shapes (WCAG 2.1, 1.4.3 and 1.4.11).
+func TestColoursContrast(t *testing.T) {
+	css := sources(t)["style.css"]
+	light, dark, found := strings.Cut(css, "prefers-color-scheme: dark")
+	if !found {
+		t.Fatal("no dark colours in style.css")
+	}
+	pairs := []struct {
+		front, back string
+		least       float64
+	}{
+		{"text", "panel", 4.5}, {"soft", "panel", 4.5}, {"text", "ground", 4.5}, {"soft", "ground", 4.5},
+		{"grid-text", "ground", 4.5}, {"panel", "moving", 4.5}, {"edge", "panel", 3}, {"bad", "panel", 3},
+		{"moving", "ground", 3}, {"stopped", "ground", 3}, {"silent", "ground", 3}, {"located", "ground", 3}, {"select", "ground", 3},
+	}
+	for name, part := range map[string]string{"light": light, "dark": dark} {
+		for _, p := range pairs {
+			front, back := luminance(t, part, p.front), luminance(t, part, p.back)
+			if got := (max(front, back) + 0.05) / (min(front, back) + 0.05); got < p.least {
+				t.Errorf("%s: --%s on --%s has %.2f, want %.1f", name, p.front, p.back, got, p.least)
+			}
+		}
+	}
+}
+
+// luminance is that of a colour variable, relative to white (WCAG 2.1).
+func luminance(t *testing.T, css, name string) float64 {
+	t.Helper()
+	m := regexp.MustCompile(`--` + name + `: #([0-9a-f]{6});`).FindStringSubmatch(css)
+	if m == nil {
+		t.Fatalf("no colour --%s", name)
+	}
+	rgb, err := strconv.ParseUint(m[1], 16, 32)
+	if err != nil {
+		t.Fatal(err)
+	}
+	linear := func(shift uint) float64 {
+		c := float64(rgb>>shift&255) / 255
+		if c <= 0.04045 {
+			return c / 12.92
+		}
+		return math.Pow((c+0.055)/1.055, 2.4)
+	}
+	return 0.2126*linear(16) + 0.7152*linear(8) + 0.0722*linear(0)
 }
 
 func TestFilesStayShort(t *testing.T) {

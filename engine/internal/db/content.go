@@ -16,6 +16,15 @@ const (
 	checkFailed    = "23514"
 )
 
+// LacksPartition says whether err may be the database's word that positions has
+// no partition for a row's time: it fails the check of no constraint. Where
+// MakePartitions finds nothing to make it is something else, such as a trigger
+// of the operator's.
+func LacksPartition(err error) bool {
+	e, ok := errors.AsType[*pgconn.PgError](err)
+	return ok && e.Code == checkFailed && e.ConstraintName == ""
+}
+
 // IsContent says whether err is the database's word that what a row holds is
 // not taken. It means something for a single row only: of a batch it does not
 // say which row is meant. Every other error may pass by itself, or by what an
@@ -29,11 +38,7 @@ func IsContent(err error) bool {
 		}
 		return false
 	}
-	state, constraint := sqlState(err), ""
-	if e, ok := errors.AsType[*pgconn.PgError](err); ok {
-		constraint = e.ConstraintName
-	}
-	// A row for which there is no partition fails the check of none: it lacks
-	// a table, not content.
-	return len(state) == 5 && state[:2] == classData || state == notNullMissing || state == checkFailed && constraint != ""
+	// A row for which there is no partition lacks a table, not content.
+	state := sqlState(err)
+	return len(state) == 5 && state[:2] == classData || state == notNullMissing || state == checkFailed && !LacksPartition(err)
 }

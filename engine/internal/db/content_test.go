@@ -69,15 +69,16 @@ func insertOf(d Database, p codec.Position) error {
 	return err
 }
 
-// Faults that an operator must see to are no content, though their SQLSTATE is
-// that of a check.
+// A row for which there is no partition lacks a table, not content.
 func TestNoPartitionIsNotContent(t *testing.T) {
-	url := testenv.NewDatabase(t)
-	testenv.Postgres(t).Query(url, `CREATE TABLE positions (device_id text NOT NULL, ts timestamptz NOT NULL,
-		lat float8 NOT NULL, lon float8 NOT NULL) PARTITION BY RANGE (ts)`)
-	d := migrated(t, Options{URL: url, Logger: discard})
+	d, pg := byMonth(t, Options{URL: testenv.NewDatabase(t), Logger: discard})
 	err := insertOf(d, full("d", epoch))
-	if state := sqlState(err); state != checkFailed || IsContent(err) {
-		t.Errorf("%v has SQLSTATE %q and IsContent %v, want %s and false", err, state, IsContent(err), checkFailed)
+	if state := sqlState(err); state != checkFailed || IsContent(err) || !LacksPartition(err) {
+		t.Errorf("%v has SQLSTATE %q, IsContent %v, LacksPartition %v; want %s, false, true", err, state, IsContent(err), LacksPartition(err), checkFailed)
+	}
+	pg.Query(d.pool.Config().ConnString(), "ALTER TABLE positions ADD CONSTRAINT no_pole CHECK (lat < 40)")
+	made(t, d, "2025-06")
+	if err := insertOf(d, full("d", epoch)); !IsContent(err) || LacksPartition(err) {
+		t.Errorf("%v of a check: IsContent %v, LacksPartition %v; want true, false", err, IsContent(err), LacksPartition(err))
 	}
 }

@@ -88,6 +88,8 @@ type Database interface {
 	// fn's error ends it and is returned as it is.
 	LastPositions(ctx context.Context, devices []string, tolerance time.Duration, fn func(*Last) error) error
 
+	Partitions
+
 	// PublicEvents returns the ids of the events that everybody may watch.
 	PublicEvents(ctx context.Context) ([]string, error)
 

@@ -15,12 +15,16 @@
 // are equal; attributes are compared, stored and given back as the text that
 // they came as.
 //
+// On PostgreSQL positions may consist of monthly partitions ([Partitions]), by
+// an operator's choice; nothing else of Database differs for that.
+//
 // Connections. PostgreSQL: a small pgxpool to DATABASE_URL, which works
 // through PgBouncer in transaction mode, since no statement is prepared and no
 // session state is left; and single connections to DATABASE_DIRECT_URL for
-// migrations (session advisory lock) and for each Listen. SQLite: the file
-// pitwall.db in write-ahead mode, one connection that writes and a few that
-// read. A commit is on disk when InsertPositions returns, on both.
+// migrations (session advisory lock), for each Listen, and for turning the
+// table into partitions and detaching them. SQLite: the file pitwall.db in
+// write-ahead mode, one connection that writes and a few that read. A commit is
+// on disk when InsertPositions returns, on both.
 //
 // Goroutines: none of its own, but for those of pgxpool and database/sql,
 // which Close ends. All methods of a Database may be called from any number of

@@ -47,31 +47,23 @@ func (p *postgres) Listen(ctx context.Context, channels []string, ready func(), 
 
 // listenOnce listens until the connection fails or ctx ends.
 func (p *postgres) listenOnce(ctx context.Context, channels []string, ready func(), fn func(channel, payload string)) error {
-	conn, err := pgx.ConnectConfig(ctx, p.direct.Copy())
-	if err != nil {
-		return fmt.Errorf("connect: %w", err)
-	}
-	defer func() {
-		// A goodbye, unless the server does not take it at once.
-		bye, cancel := context.WithTimeout(context.WithoutCancel(ctx), time.Second)
-		defer cancel()
-		conn.Close(bye)
-	}()
-	for _, channel := range channels {
-		if _, err := conn.Exec(ctx, "LISTEN "+pgx.Identifier{channel}.Sanitize()); err != nil {
-			return fmt.Errorf("listen on %s: %w", channel, err)
+	return p.withDirect(ctx, func(conn *pgx.Conn) error {
+		for _, channel := range channels {
+			if _, err := conn.Exec(ctx, "LISTEN "+pgx.Identifier{channel}.Sanitize()); err != nil {
+				return fmt.Errorf("listen on %s: %w", channel, err)
+			}
 		}
-	}
-	ready()
-	for {
-		n, err := p.nextNotification(ctx, conn)
-		if err != nil {
-			return err
+		ready()
+		for {
+			n, err := p.nextNotification(ctx, conn)
+			if err != nil {
+				return err
+			}
+			if n != nil {
+				fn(n.channel, n.payload)
+			}
 		}
-		if n != nil {
-			fn(n.channel, n.payload)
-		}
-	}
+	})
 }
 
 type notification struct{ channel, payload string }

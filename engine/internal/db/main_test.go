@@ -2,9 +2,11 @@ package db
 
 import (
 	"context"
+	"fmt"
 	"log/slog"
 	"os"
 	"testing"
+	"time"
 
 	"pitwall/codec"
 	"pitwall/engine/internal/testenv"
@@ -24,6 +26,21 @@ func conform(t *testing.T, fn func(t *testing.T, d Database)) {
 	})
 	t.Run("sqlite", func(t *testing.T) {
 		fn(t, migrated(t, Options{DataDir: t.TempDir(), Logger: discard}))
+	})
+}
+
+// conformPositions is conform, and once more where positions consists of
+// partitions, two of which meet behind epoch.
+func conformPositions(t *testing.T, fn func(t *testing.T, d Database)) {
+	t.Helper()
+	conform(t, fn)
+	t.Run("postgres, partitions", func(t *testing.T) {
+		url := testenv.NewDatabase(t)
+		d, pg := byMonth(t, Options{URL: url, Logger: discard})
+		pg.Query(url, fmt.Sprintf("CREATE TABLE until PARTITION OF positions FOR VALUES FROM ('2025-05-20T00:00:00Z') TO ('%s')",
+			time.UnixMilli(epoch+1).UTC().Format(time.RFC3339Nano)))
+		made(t, d, "2000-01", "2025-06", "2025-07")
+		fn(t, d)
 	})
 }
 

@@ -42,7 +42,7 @@ func (p *postgres) InsertPositions(ctx context.Context, batch []codec.Position) 
 		return InsertResult{}, nil
 	}
 	order := inKeyOrder(batch)
-	args := arrays(batch, order)
+	args := append([]any{p.bulk}, arrays(batch, order)...)
 	tag, err := p.pool.Exec(ctx, insertPositions, args...)
 	if err != nil {
 		return InsertResult{}, fmt.Errorf("insert positions: %w", err)

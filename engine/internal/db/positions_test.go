@@ -78,7 +78,7 @@ func insert(t *testing.T, d Database, batch ...codec.Position) InsertResult {
 }
 
 func TestPositionsComeBackAsTheyWere(t *testing.T) {
-	conform(t, func(t *testing.T, d Database) {
+	conformPositions(t, func(t *testing.T, d Database) {
 		want := map[string]codec.Position{}
 		var batch []codec.Position
 		add := func(p codec.Position) {
@@ -131,7 +131,7 @@ func TestInsertSaysWhatBecameOfEach(t *testing.T) {
 		{"what is stored comes before the first in a batch", []codec.Position{a},
 			[]codec.Position{change(a, func(p *codec.Position) { p.Lon-- }), a}, InsertResult{Duplicates: 1, Conflicts: []int{0}}},
 	}
-	conform(t, func(t *testing.T, d Database) {
+	conformPositions(t, func(t *testing.T, d Database) {
 		for i, tt := range tests {
 			t.Run(tt.name, func(t *testing.T) {
 				own := func(list []codec.Position) []codec.Position {
@@ -168,7 +168,7 @@ func TestEveryFieldMakesAConflict(t *testing.T) {
 		"no codec":   func(p *codec.Position) { p.Codec = "" },
 		"no attrs":   func(p *codec.Position) { p.Attributes = "" },
 	}
-	conform(t, func(t *testing.T, d Database) {
+	conformPositions(t, func(t *testing.T, d Database) {
 		insert(t, d, full("a", epoch))
 		for name, fn := range changes {
 			if diff := cmp.Diff(InsertResult{Conflicts: []int{0}}, insert(t, d, change(full("a", epoch), fn))); diff != "" {
@@ -188,7 +188,7 @@ func TestLastPositions(t *testing.T) {
 	faulty := func(device string, ts int64) codec.Position {
 		return change(bare(device, ts), func(p *codec.Position) { p.Faulty = true })
 	}
-	conform(t, func(t *testing.T, d Database) {
+	conformPositions(t, func(t *testing.T, d Database) {
 		if got := last(t, d, time.Second); len(got) != 0 {
 			t.Errorf("an empty table gives %v", got)
 		}
@@ -233,7 +233,7 @@ func TestLastPositions(t *testing.T) {
 // nobody waits in a circle, and each key goes in once.
 func TestConcurrentInserts(t *testing.T) {
 	const writers, keys, rounds = 4, 300, 5
-	conform(t, func(t *testing.T, d Database) {
+	conformPositions(t, func(t *testing.T, d Database) {
 		var wg sync.WaitGroup
 		inserted := make([]int, writers)
 		for w := range writers {
@@ -264,7 +264,7 @@ func TestConcurrentInserts(t *testing.T) {
 }
 
 func TestInsertHonoursItsContext(t *testing.T) {
-	conform(t, func(t *testing.T, d Database) {
+	conformPositions(t, func(t *testing.T, d Database) {
 		ctx, cancel := context.WithCancel(t.Context())
 		cancel()
 		if _, err := d.InsertPositions(ctx, []codec.Position{bare("a", epoch)}); !errors.Is(err, context.Canceled) {

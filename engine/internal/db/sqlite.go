@@ -22,7 +22,7 @@ const readers = 4
 // sqlite is the Database in a file of its own.
 type sqlite struct {
 	write *sql.DB // one connection; every transaction takes the lock at its begin
-	read  *sql.DB
+	read  *sql.DB // cannot write: the operator's own query runs here, too
 	hub   hub
 
 	migrating sync.Mutex // goose has no session lock for SQLite
@@ -44,7 +44,7 @@ func openSQLite(ctx context.Context, o Options) (*sqlite, error) {
 	if s.write, err = openFile(path, url.Values{"_txlock": {"immediate"}}, 1); err != nil {
 		return nil, fmt.Errorf("open the database in DATA_DIR: %w", err)
 	}
-	if s.read, err = openFile(path, url.Values{}, readers); err != nil {
+	if s.read, err = openFile(path, url.Values{"_pragma": {"query_only(1)"}}, readers); err != nil {
 		s.write.Close()
 		return nil, fmt.Errorf("open the database in DATA_DIR: %w", err)
 	}

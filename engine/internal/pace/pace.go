@@ -2,11 +2,11 @@
 // and log lines of a fault that goes on. It stands beside the way of a
 // position; the rooms that talk to servers share it.
 //
-// A value belongs to one goroutine at a time; the package starts none, and
-// waits for nobody: it says how long to wait.
+// A value belongs to one goroutine at a time; the package starts none.
 package pace
 
 import (
+	"context"
 	"math/rand/v2"
 	"time"
 )
@@ -31,6 +31,18 @@ func (b *Backoff) Delay() time.Duration {
 
 // Reset begins anew after a success.
 func (b *Backoff) Reset() { b.next = 0 }
+
+// Sleep waits, or returns the end of ctx. No time and less is none.
+func Sleep(ctx context.Context, d time.Duration) error {
+	t := time.NewTimer(d)
+	defer t.Stop()
+	select {
+	case <-t.C:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
 
 // FaultEvery is the time in which a repeating fault is logged once.
 const FaultEvery = 10 * time.Second

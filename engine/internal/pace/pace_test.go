@@ -1,7 +1,10 @@
 package pace
 
 import (
+	"context"
+	"errors"
 	"testing"
+	"testing/synctest"
 	"time"
 )
 
@@ -17,6 +20,24 @@ func TestBackoff(t *testing.T) {
 		}
 		b.Reset()
 	}
+}
+
+func TestSleep(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		begin := time.Now()
+		if err := Sleep(t.Context(), 3*time.Second); err != nil || time.Since(begin) != 3*time.Second {
+			t.Errorf("%v after %v, want nothing after 3 s", err, time.Since(begin))
+		}
+		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+		defer cancel()
+		begin = time.Now()
+		if err := Sleep(ctx, time.Minute); !errors.Is(err, context.DeadlineExceeded) || time.Since(begin) != time.Second {
+			t.Errorf("%v after %v, want the context's end after 1 s", err, time.Since(begin))
+		}
+		if err := Sleep(t.Context(), -time.Second); err != nil {
+			t.Errorf("less than no time: %v", err)
+		}
+	})
 }
 
 func TestQuiet(t *testing.T) {

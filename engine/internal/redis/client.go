@@ -25,18 +25,24 @@ type Options struct {
 	// URL is redis://[user:password@]host:port[/db], rediss:// for TLS, or
 	// unix:// with the path of a socket.
 	URL string
-	// Logger receives one line when the connection stands. Required.
+	// Logger receives one line when the connection stands, and one before when
+	// that has to be waited for. Required.
 	Logger *slog.Logger
+	// Patience is how long a server that loads its data is waited for; default
+	// 1 min.
+	Patience time.Duration
 }
 
 // Client is an open door to one Redis server. It reconnects by itself: a
 // command fails while the server is away and works again when it is back.
 // Safe for use by any number of goroutines.
 type Client struct {
-	rdb     rueidis.Client
-	log     *slog.Logger
-	leaving sync.Mutex // held by whoever leaves a replica
-	cluster bool       // the server is a node of a Cluster
+	commands // on the connection that all share
+	rdb      rueidis.Client
+	log      *slog.Logger
+	db       int        // number of the database
+	leaving  sync.Mutex // held by whoever leaves a replica
+	cluster  bool       // the server is a node of a Cluster
 }
 
 // Open connects, and fails when the server is not there, refuses the login, or
@@ -57,9 +63,14 @@ func Open(ctx context.Context, o Options) (*Client, error) {
 		}
 		return nil, fmt.Errorf("connect to Redis at %s (REDIS_URL): %w", opt.InitAddress[0], err)
 	}
-	c := &Client{rdb: rdb, log: o.Logger}
+	c := &Client{rdb: rdb, log: o.Logger, db: opt.SelectDB}
+	c.do = c.shared
 	server, err := c.checkVersion(ctx)
 	if err != nil {
+		rdb.Close()
+		return nil, fmt.Errorf("connect to Redis at %s (REDIS_URL): %w", opt.InitAddress[0], err)
+	}
+	if err := c.awaitData(ctx, o.Patience); err != nil {
 		rdb.Close()
 		return nil, fmt.Errorf("connect to Redis at %s (REDIS_URL): %w", opt.InitAddress[0], err)
 	}
@@ -71,8 +82,8 @@ func Open(ctx context.Context, o Options) (*Client, error) {
 // those who made them, before.
 func (c *Client) Close() { c.rdb.Close() }
 
-// do runs one command that does not block.
-func (c *Client) do(ctx context.Context, what string, args ...string) (rueidis.RedisMessage, error) {
+// shared runs one command that does not block.
+func (c *Client) shared(ctx context.Context, what string, args ...string) (rueidis.RedisMessage, error) {
 	limited, cancel := context.WithTimeout(ctx, commandTimeout)
 	defer cancel()
 	m, err := c.rdb.Do(limited, c.rdb.B().Arbitrary(args...).Build()).ToMessage()
@@ -134,25 +145,6 @@ func (c *Client) checkVersion(ctx context.Context) (string, error) {
 		return "", fmt.Errorf("the server is %s %s, but Redis 7.0 or later (or Valkey) is needed", name, version)
 	}
 	return name + " " + version, nil
-}
-
-// RunID names the running server process: it changes when the server is
-// restarted and when another one takes its place. It is "" where the server
-// does not tell.
-func (c *Client) RunID(ctx context.Context) (string, error) {
-	m, err := c.do(ctx, "ask for the run id", "INFO", "server")
-	if err != nil {
-		if _, ok := reply(err); ok {
-			return "", nil
-		}
-		return "", err
-	}
-	for line := range strings.SplitSeq(text(m), "\n") {
-		if id, ok := strings.CutPrefix(line, "run_id:"); ok {
-			return strings.TrimSpace(id), nil
-		}
-	}
-	return "", nil
 }
 
 // Time returns the server's clock.

@@ -17,8 +17,8 @@
 //     the library has no such deadline, and sends no ping meanwhile.
 //   - A reply that is lost with its connection has moved the consumer group all
 //     the same. Who reads without acknowledgement sets the group back
-//     ([Client.SetGroupID]) after every failed read; Reader first makes sure
-//     that the read which was given up cannot be served late.
+//     ([Reader.Place]) after every failed read; Reader first makes sure that
+//     the read which was given up cannot be served late.
 //   - Nothing is retried here. The loops of the callers decide, with a back-off.
 //   - Redis 7.0 or later, Valkey, and the embedded server, which lacks some
 //     commands (XGROUP SETID, CLIENT KILL) and figures (entries-read, lag, idle

@@ -44,6 +44,13 @@ func IsNoGroup(err error) bool {
 	return replyHas(err, "NOGROUP", "requires the key to exist", "no such key", "no longer exists")
 }
 
+// IsRefused says whether err is an answer of the server: it has been asked, and
+// does not do it.
+func IsRefused(err error) bool {
+	_, isReply := reply(err)
+	return isReply
+}
+
 // isReadOnly says whether err is the refusal of a server that is a replica.
 func isReadOnly(err error) bool { return replyHas(err, "READONLY ") }
 

@@ -13,7 +13,7 @@ import (
 // none (MKSTREAM). The group's first entry will be the first after at: the
 // zero ID gives it the whole stream. created is false when the group was there
 // already; it is left as it was.
-func (c *Client) CreateGroup(ctx context.Context, stream, group string, at ID) (created bool, err error) {
+func (c *commands) CreateGroup(ctx context.Context, stream, group string, at ID) (created bool, err error) {
 	_, err = c.do(ctx, "create group "+group+" on stream "+stream,
 		"XGROUP", "CREATE", stream, group, at.String(), "MKSTREAM")
 	if replyHas(err, "BUSYGROUP") {
@@ -27,7 +27,7 @@ func (c *Client) CreateGroup(ctx context.Context, stream, group string, at ID) (
 // embedded one), where the group is destroyed and made again: there it suits
 // groups on which nothing pends. An error for which IsNoGroup holds says that
 // there is no such group.
-func (c *Client) SetGroupID(ctx context.Context, stream, group string, at ID) error {
+func (c *commands) SetGroupID(ctx context.Context, stream, group string, at ID) error {
 	what := "set back group " + group + " on stream " + stream
 	_, err := c.do(ctx, what, "XGROUP", "SETID", stream, group, at.String())
 	if !replyHas(err, "not supported", "unknown subcommand", "Unknown subcommand") {
@@ -44,7 +44,7 @@ func (c *Client) SetGroupID(ctx context.Context, stream, group string, at ID) er
 
 // DestroyGroup removes the group with all that pends on it. destroyed is false
 // when there was none.
-func (c *Client) DestroyGroup(ctx context.Context, stream, group string) (destroyed bool, err error) {
+func (c *commands) DestroyGroup(ctx context.Context, stream, group string) (destroyed bool, err error) {
 	m, err := c.do(ctx, "destroy group "+group+" on stream "+stream, "XGROUP", "DESTROY", stream, group)
 	if IsNoGroup(err) {
 		return false, nil

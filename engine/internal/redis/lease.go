@@ -20,7 +20,7 @@ return 0`
 
 // TakeLease takes or renews the lease key for ttl (at least 1 ms). held is
 // false when it carries another's token.
-func (c *Client) TakeLease(ctx context.Context, key, token string, ttl time.Duration) (held bool, err error) {
+func (c *commands) TakeLease(ctx context.Context, key, token string, ttl time.Duration) (held bool, err error) {
 	return c.eval(ctx, "take lease "+key, takeScript, key, token, millis(ttl))
 }
 
@@ -31,7 +31,7 @@ func (c *Client) DropLease(ctx context.Context, key, token string) (dropped bool
 }
 
 // eval runs a script on one key that answers 1 for yes.
-func (c *Client) eval(ctx context.Context, what, script, key string, args ...string) (bool, error) {
+func (c *commands) eval(ctx context.Context, what, script, key string, args ...string) (bool, error) {
 	m, err := c.do(ctx, what, append([]string{"EVAL", script, "1", key}, args...)...)
 	if err != nil {
 		return false, err

@@ -10,7 +10,7 @@ import (
 
 // LastID returns the id that the stream gave out last, even if that entry has
 // been deleted since: 0-0 when there is no stream.
-func (c *Client) LastID(ctx context.Context, stream string) (ID, error) {
+func (c *commands) LastID(ctx context.Context, stream string) (ID, error) {
 	what := "last id of stream " + stream
 	m, err := c.do(ctx, what, "XINFO", "STREAM", stream)
 	if err != nil {

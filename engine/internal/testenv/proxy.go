@@ -4,6 +4,7 @@ import (
 	"net"
 	"sync"
 	"testing"
+	"time"
 )
 
 // TCPProxy relays TCP connections to a server and spoils them on demand. Its
@@ -20,6 +21,7 @@ type TCPProxy struct {
 	left    int64 // reply bytes to let through before the cut, while armed
 	cuts    int
 	replies int64
+	rate    int           // bytes of replies a second and connection, 0 for no limit
 	gate    chan struct{} // not nil while stalled; closed by Resume
 }
 
@@ -163,11 +165,32 @@ func (p *TCPProxy) relay(pair *proxyPair, dst, src net.Conn, reply bool) {
 			if _, err := dst.Write(buf[:pass]); err != nil || cut {
 				return
 			}
+			if reply {
+				<-time.After(p.pace(pass))
+			}
 		}
 		if err != nil {
 			return
 		}
 	}
+}
+
+// Throttle lets each connection carry so many bytes of replies a second from
+// now on, as a narrow link does; 0 is no limit.
+func (p *TCPProxy) Throttle(bytesPerSecond int) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.rate = bytesPerSecond
+}
+
+// pace is how long n bytes of replies take.
+func (p *TCPProxy) pace(n int) time.Duration {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.rate == 0 {
+		return 0
+	}
+	return time.Duration(n) * time.Second / time.Duration(p.rate)
 }
 
 // admit waits while the proxy is stalled and says how many of n bytes may

@@ -23,6 +23,13 @@ func Args(args ...string) RedisOption {
 	return func(s *RedisServer) { s.args = append(s.args, args...) }
 }
 
+// RedisConn speaks the Redis protocol with other eyes than Pitwall's client.
+type RedisConn = servers.Conn
+
+// DialRedis connects to any server at host:port, the embedded one included. The
+// caller closes the connection.
+func DialRedis(addr string) (*RedisConn, error) { return servers.Dial(addr) }
+
 // RedisServer is a redis-server of its own. Its methods fail the test that
 // started it, and are called from the test's goroutines.
 type RedisServer struct {

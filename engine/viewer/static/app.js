@@ -44,7 +44,8 @@ const live = new Live(url, {
   onState(state) {
     connection = state;
     if (state.name !== 'live') deaf ||= serverNow();
-    canvas.classList.toggle('deaf', state.name === 'waiting' || state.name === 'connecting');
+    if (state.name === 'refused') forget(); // what was shown may not be seen any more
+    canvas.classList.toggle('deaf', state.name !== 'live');
     panel.status(state);
     describe();
   },
@@ -66,14 +67,17 @@ const panel = new Panel({
   suggest: (text, most) => matching(text).slice(0, most).map((d) => d.id),
   find: (text) => {
     const d = matching(text)[0];
-    if (!d) return;
+    if (!d) return false;
     select(d);
     const scale = metresPerPixel(d.y, 1) / CLOSE_UP_M;
     moved();
-    view.go(view.centred(d.x, d.y, Math.max(scale, view.scale)), performance.now(), !chart.calm.matches);
-    chart.ask();
+    glide(view.centred(d.x, d.y, Math.max(scale, view.scale)));
+    return true;
   },
-  close: () => select(null),
+  close: () => {
+    select(null);
+    canvas.focus({ preventScroll: true }); // what had it is gone
+  },
   follow: () => {
     chart.following = !chart.following;
     if (chart.following) automatic = false;
@@ -81,15 +85,18 @@ const panel = new Panel({
     chart.ask();
   },
   zoom: (factor) => {
-    const to = view.zoomed(factor, view.width / 2, view.height / 2);
     moved(true);
-    view.go(to, performance.now(), !chart.calm.matches);
+    glide(view.zoomed(factor, view.width / 2, view.height / 2));
   },
   fit: () => fit(true),
 });
 
 control(canvas, view, {
-  moved: () => moved(false),
+  moved: () => moved(),
+  zoom: (factor, x, y) => {
+    moved();
+    glide(view.zoomed(factor, x, y));
+  },
   point: (place) => {
     const d = place && chart.find(place);
     canvas.classList.toggle('over', Boolean(d));
@@ -110,13 +117,20 @@ function moved(keepFollowing = false) {
   chart.ask();
 }
 
-function fit(glide) {
+function fit(smooth) {
   automatic = true;
   chart.following = false;
   const b = fleet.bounds();
   if (!b) return;
   fitted = true;
-  view.go(view.fitting(b), performance.now(), glide && !chart.calm.matches);
+  if (smooth) return glide(view.fitting(b));
+  view.go(view.fitting(b));
+  chart.ask();
+}
+
+// glide moves the view smoothly, for those who want that.
+function glide(to) {
+  view.go(to, performance.now(), !chart.calm.matches);
   chart.ask();
 }
 
@@ -157,14 +171,19 @@ function watch() {
   if (wanted === undefined || wanted === event) return;
   event = wanted;
   document.title = `${event} · Pitwall`;
+  forget();
+  if (events) panel.events(events, event);
+  live.watch(event);
+}
+
+// forget clears the map.
+function forget() {
   fleet.clear();
   select(null);
   chart.hovered = null;
   fitted = false;
   automatic = true;
   history = [];
-  if (events) panel.events(events, event);
-  live.watch(event);
   chart.changed();
 }
 
@@ -209,9 +228,7 @@ async function listEvents() {
 
 // describe says in the middle of the page why there is nothing to see.
 function describe() {
-  if (connection.name === 'refused') {
-    return panel.message('This event is not available', 'It does not exist, or you may not watch it.');
-  }
+  if (connection.title) return panel.message(fleet.devices.size ? null : connection.title, connection.more);
   if (event === null) {
     if (!events) return panel.message(listTimer ? 'The server does not answer' : null, 'Trying again.');
     return panel.message('No events yet', 'Import a roster, and they show up here.');

@@ -62,14 +62,14 @@ export class Chart {
   }
 
   draw(at) {
-    if (!this.theme || this.view.width === 0) return;
+    if (!this.theme || !this.canvas.width || !this.canvas.height) return;
     const { ctx, view, theme, fleet, ratio } = this;
     const begin = performance.now();
     const gliding = view.step(at);
     const easing = this.ease(at - this.last);
     this.last = at;
     if (this.following && this.selected && !gliding) {
-      view.go(view.centred(this.selected.shownX, this.selected.shownY, view.scale), at, false);
+      view.go(view.centred(this.selected.shownX, this.selected.shownY, view.scale));
     }
     ctx.setTransform(ratio, 0, 0, ratio, 0, 0);
     drawGrid(ctx, view, theme);

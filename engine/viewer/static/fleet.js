@@ -24,10 +24,10 @@ export class Fleet {
   clear() {
     this.devices = new Map();
     this.expected = 0; // devices in the event, with a position or without
+    this.member = new Map(); // whether a device is in the event, as rosters said
     this.updates = 0; // positions taken from the live flow
     this.ignored = 0; // older than what is shown
     this.conflated = 0; // left out by the server, as it said
-    this.lastUpdate = 0; // the newest position's time, server's clock
     this.meridian = null; // x of the first device: others are drawn next to it
     this.sweep = null; // ids of the subscribe snapshot while it comes
   }
@@ -37,6 +37,7 @@ export class Fleet {
     switch (frame.type) {
       case 'subscribed':
         this.expected = frame.devices;
+        this.member.clear();
         this.sweep = { seen: new Set(), parts: frame.parts };
         return this.endSweep();
       case 'position':
@@ -55,9 +56,13 @@ export class Fleet {
 
   snapshot(frame) {
     const corrected = frame.reason === 'corrected';
-    for (const p of frame.positions) this.put(p, corrected);
+    const whole = frame.reason === 'subscribe' && this.sweep;
+    for (const p of frame.positions) {
+      // What a page shows from before a reconnect may have been corrected since.
+      this.put(p, corrected || (whole && !this.sweep.seen.has(p.deviceId)));
+    }
     this.conflated += frame.conflated ?? 0;
-    if (frame.reason === 'subscribe' && this.sweep) {
+    if (whole) {
       this.sweep.parts--;
       this.endSweep();
     }
@@ -73,13 +78,22 @@ export class Fleet {
     return true;
   }
 
+  // roster takes who left, then who joined: a device in both lists has lost its
+  // position. After a slow phase the server may tell again what it told before.
   roster(frame) {
-    this.expected += (frame.added?.length ?? 0) - (frame.removed?.length ?? 0);
     for (const id of frame.removed ?? []) {
       this.devices.delete(id);
       this.sweep?.seen.delete(id);
+      this.count(id, false);
     }
+    for (const id of frame.added ?? []) this.count(id, true);
     return true;
+  }
+
+  count(id, member) {
+    if (this.member.get(id) === member) return;
+    this.member.set(id, member);
+    this.expected += member ? 1 : -1;
   }
 
   // put takes one position. An older one is left out, unless a correction says
@@ -91,7 +105,6 @@ export class Fleet {
       if (p.ts < d.ts) this.ignored++;
       return 0;
     }
-    this.lastUpdate = Math.max(this.lastUpdate, p.ts);
     if (d) this.move(d, p, corrected);
     else this.devices.set(p.deviceId, this.make(p));
     return 1;
@@ -127,7 +140,7 @@ export class Fleet {
     d.ts = p.ts;
     d.alt = p.alt;
     d.speed = p.speed;
-    d.course = p.course;
+    d.course = p.course === undefined ? undefined : ((p.course % 360) + 360) % 360;
     d.sats = p.sats;
     d.attributes = p.attributes;
     d.x = xOf(p.lon);
@@ -152,6 +165,13 @@ export class Fleet {
     const counts = { moving: 0, stopped: 0, silent: 0, located: 0 };
     for (const d of this.devices.values()) counts[(d.state = this.stateOf(d, now))]++;
     return counts;
+  }
+
+  // lastUpdate is the time of the newest position on the map, 0 without one.
+  get lastUpdate() {
+    let newest = 0;
+    for (const { ts } of this.devices.values()) if (ts > newest) newest = ts;
+    return newest;
   }
 
   bounds() {

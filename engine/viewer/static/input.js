@@ -5,7 +5,7 @@ const STEP_PX = 80; // of an arrow key
 const WHEEL = 0.0018; // zoom per wheel pixel
 
 // control listens on the canvas. on.moved is called after the user moved the
-// view, on.point with a place (or none) the pointer rests on, on.pick with the
+// view, on.zoom(factor, x, y) where he wants it to glide, on.point with a place (or none) the pointer rests on, on.pick with the
 // place clicked, on.fit and on.escape for their keys.
 export function control(canvas, view, on) {
   const held = new Map(); // pointers down, by id
@@ -71,8 +71,7 @@ export function control(canvas, view, on) {
 
   canvas.addEventListener('dblclick', (e) => {
     const { x, y } = place(e);
-    view.go(view.zoomed(2, x, y), performance.now());
-    on.moved();
+    on.zoom(2, x, y);
   });
 
   const keys = {

@@ -3,22 +3,38 @@
 
 const FIRST_WAIT_MS = 700; // the back-off doubles from here
 const LONGEST_WAIT_MS = 30_000;
+const BUSY_WAIT_MS = 4_000; // the same, where the server has said that it is busy
+const LONGEST_BUSY_WAIT_MS = 60_000;
+const FORBIDDEN_WAIT_MS = 60_000; // what may not be watched may be later; no hurry
 const STEADY_MS = 10_000; // a connection that lived so long starts the back-off anew
 const CONNECT_TIMEOUT_MS = 15_000;
-const RETRY_SUBSCRIBE_MS = 5_000;
+const ASK_TIMEOUT_MS = 5_000;
 
+const SESSION_EXPIRED = 4401;
 const REASONS = {
   1001: 'The server is restarting',
   1008: 'The server closed the connection',
-  4401: 'The session has expired',
+  [SESSION_EXPIRED]: 'The session has expired',
   4408: 'This connection was too slow',
 };
 
+// Why there is nothing to see, and what becomes of it.
+const AGAIN = 'This page tries again by itself.';
+const FORBIDDEN = { name: 'refused', text: 'Not available', title: 'This event is not available', more: 'It does not exist, or you may not watch it.' };
+const WITHDRAWN = { name: 'refused', text: 'Access withdrawn', title: 'Access to this event was withdrawn', more: 'You may not watch it any more.' };
+const UNDECIDED = { name: 'refused', text: 'Access unclear', title: 'Nobody can say whether you may watch', more: AGAIN };
+const ENDED = { name: 'refused', text: 'Access has ended', title: 'Your access has ended', more: 'Ask for a new link, or sign in again.' };
+const BUSY = { name: 'busy', text: 'Busy', title: 'The server is busy', more: AGAIN };
+const FULL = { name: 'busy', text: 'Full', title: 'The server is full right now', more: AGAIN };
+const UNREADY = { name: 'busy', text: 'Not ready', title: 'The server is not ready', more: AGAIN };
+const NOT_LET_IN = { name: 'busy', text: 'Not let in', title: 'The server has not let this page in', more: 'It is full right now, or wants a link or a sign-in that is valid. ' + AGAIN };
+
 // Live keeps a connection to url and a subscription to the event last watched.
 //
-// onState gets {name, text, until}: name is connecting, live, waiting (until,
-// by performance.now(), when it tries again) or refused (the connection stands,
-// the server has said no to the event).
+// onState gets {name, text, title, more, until}. name is connecting, live,
+// waiting (nobody answers), busy (the server has no room or no time) or refused
+// (the event may not be watched). title and more say why, where there is more
+// to say than text; until is when it tries again, by performance.now().
 export class Live {
   constructor(url, { onState, onFrame }) {
     this.url = url;
@@ -29,7 +45,10 @@ export class Live {
     this.token = ''; // of a share link, or of the platform that links here
     this.requests = 0; // ids given to requests so far
     this.pendingId = null; // of the subscribe not yet answered
-    this.attempts = 0;
+    this.attempts = 0; // to connect, since one has lasted
+    this.subscribes = 0; // refused, since one was answered
+    this.expired = false; // the server has ended the session
+    this.told = {}; // the last state
     this.connections = 0;
     this.opened = 0;
     this.heartbeatMs = 25_000;
@@ -45,6 +64,8 @@ export class Live {
     if (event === this.event) return;
     const before = this.event;
     this.event = event;
+    this.subscribes = 0;
+    this.told = {};
     if (!this.socket) return this.open();
     if (this.socket.readyState !== WebSocket.OPEN) return;
     if (before !== null) this.send({ type: 'unsubscribe', topic: topicOf(before) });
@@ -65,7 +86,7 @@ export class Live {
 
   open() {
     clearTimeout(this.timers.retry);
-    this.state('connecting', this.attempts ? 'Reconnecting' : 'Connecting');
+    this.state({ name: 'connecting', text: this.attempts ? 'Reconnecting' : 'Connecting' });
     // A browser can set no header, and a query ends up in logs.
     const socket = new WebSocket(this.url, this.token ? ['pitwall.v1', 'bearer.' + this.token] : []);
     this.socket = socket;
@@ -73,6 +94,7 @@ export class Live {
     socket.onopen = () => {
       clearTimeout(this.timers.connect);
       this.connections++;
+      this.expired = false;
       this.opened = this.heard = performance.now();
       this.timers.beat = setInterval(() => this.beat(), this.heartbeatMs);
       this.subscribe();
@@ -98,11 +120,11 @@ export class Live {
       case 'subscribed':
         if (frame.id !== this.pendingId) return; // of an event left meanwhile
         this.pendingId = null;
-        this.state('live', 'Live');
+        this.subscribes = 0;
+        this.state({ name: 'live', text: 'Live' });
         break;
       case 'error':
-        if (frame.topic === topicOf(this.event)) this.withdrawn();
-        else this.refused(frame);
+        this.refused(frame);
         break;
     }
     // After a change of event, frames of the one before may still come.
@@ -110,20 +132,19 @@ export class Live {
     this.onFrame(frame);
   }
 
-  // withdrawn: the server has ended the subscription.
-  withdrawn() {
-    this.state('refused', 'Not available');
-    this.timers.again = setTimeout(() => this.subscribe(), RETRY_SUBSCRIBE_MS * 6 * (1 + Math.random()));
-  }
-
-  // refused handles an error frame: only one for our subscribe means something.
-  refused(frame) {
-    if (frame.id === undefined || frame.id !== this.pendingId) return;
+  // refused handles an error frame. One without an id ends the subscription to
+  // its topic; of those with one only the answer to our subscribe means anything.
+  refused({ id, topic, code }) {
+    const withdrawn = id === undefined && topic === topicOf(this.event);
+    if (!withdrawn && (id === undefined || id !== this.pendingId)) return;
     this.pendingId = null;
-    const final = frame.code === 'forbidden' || frame.code === 'unknown_topic' || frame.code === 'bad_request';
-    this.state('refused', final ? 'Not available' : 'Busy');
-    // What is not there or not allowed may be so later, too; no hurry.
-    this.timers.again = setTimeout(() => this.subscribe(), RETRY_SUBSCRIBE_MS * (final ? 6 : 1) * (1 + Math.random()));
+    const busy = code === 'rate_limited' || code === 'too_many_subscriptions' || code === 'internal';
+    const wait = busy ? backOff(this.subscribes++, BUSY_WAIT_MS, LONGEST_BUSY_WAIT_MS) : backOff(0, FORBIDDEN_WAIT_MS, FORBIDDEN_WAIT_MS);
+    let why = busy ? BUSY : FORBIDDEN;
+    if (withdrawn) why = busy ? UNDECIDED : WITHDRAWN;
+    else if (!busy && this.told.text === WITHDRAWN.text) why = WITHDRAWN; // still
+    this.state({ ...why, until: performance.now() + wait });
+    this.timers.again = setTimeout(() => this.subscribe(), wait);
   }
 
   subscribe() {
@@ -162,24 +183,51 @@ export class Live {
     for (const t of Object.values(this.timers)) clearTimeout(t);
     socket.onopen = socket.onmessage = socket.onclose = null;
     socket.close();
-    if (this.opened && performance.now() - this.opened > STEADY_MS) this.attempts = 0;
+    const { opened } = this;
+    if (opened && performance.now() - opened > STEADY_MS) this.attempts = 0;
     this.opened = 0;
-    const wait = backOff(this.attempts++);
+    this.expired ||= code === SESSION_EXPIRED;
     // Being without a network is no reason not to try: the server may be here.
     const why = REASONS[code] ?? (navigator.onLine === false ? 'No network' : 'Connection lost');
-    this.state('waiting', why, performance.now() + wait);
+    this.retry({ name: 'waiting', text: why }, backOff(this.attempts++, FIRST_WAIT_MS, LONGEST_WAIT_MS));
+    if (!opened) this.inquire();
+  }
+
+  retry(state, wait) {
+    this.state({ ...state, until: performance.now() + wait });
+    clearTimeout(this.timers.retry);
     this.timers.retry = setTimeout(() => this.open(), wait);
   }
 
-  state(name, text, until = 0) {
-    this.onState({ name, text, until });
+  // inquire finds out why a handshake failed, which browsers keep to
+  // themselves, by a plain request to the same address: a server that answers
+  // is there and does not want us, and may say why.
+  async inquire() {
+    const attempt = this.attempts;
+    let answer;
+    try {
+      answer = await fetch(this.url.href.replace(/^ws/, 'http'), { cache: 'no-store', signal: AbortSignal.timeout(ASK_TIMEOUT_MS) });
+    } catch {
+      return; // nobody is there
+    }
+    if (this.socket || this.attempts !== attempt) return; // it goes on already
+    let why = this.expired ? ENDED : NOT_LET_IN;
+    if (answer.status === 429) why = FULL;
+    else if (answer.status >= 500) why = UNREADY;
+    const least = Number(answer.headers.get('retry-after')) * 1000 || 0;
+    this.retry(why, Math.min(least, LONGEST_BUSY_WAIT_MS) + backOff(attempt - 1, BUSY_WAIT_MS, LONGEST_BUSY_WAIT_MS));
+  }
+
+  state(state) {
+    this.told = state;
+    this.onState({ until: 0, ...state });
   }
 }
 
-// backOff grows from wait to wait and is spread over half its length, so that
-// many pages that lost the same server do not come back together.
-function backOff(attempts) {
-  const full = Math.min(FIRST_WAIT_MS * 2 ** attempts, LONGEST_WAIT_MS);
+// backOff grows from first to longest and is spread over half its length, so
+// that many pages that lost the same server do not come back together.
+function backOff(attempts, first, longest) {
+  const full = Math.min(first * 2 ** attempts, longest);
   return full * (0.5 + Math.random() / 2);
 }
 

@@ -1,42 +1,28 @@
 // Everything around the canvas. Text goes in as text, never as markup.
 
+import { ago, facts, localTime } from './facts.js';
+
 const $ = (id) => document.getElementById(id);
-const POINTS = ['N', 'NE', 'E', 'SE', 'S', 'SW', 'W', 'NW'];
-const MORE_FACTS = 4; // attributes shown beside the battery
 const SUGGESTIONS = 8;
 
-const clockToday = new Intl.DateTimeFormat(undefined, { timeStyle: 'medium' });
-const clockBefore = new Intl.DateTimeFormat(undefined, { dateStyle: 'medium', timeStyle: 'medium' });
-
-// localTime writes ms since the epoch as the reader's local time.
-export function localTime(ms) {
-  const then = new Date(ms);
-  const today = then.toDateString() === new Date().toDateString();
-  return (today ? clockToday : clockBefore).format(then);
-}
-
-// ago writes a duration in ms in one unit.
-export function ago(ms) {
-  const s = Math.max(0, Math.round(ms / 1000));
-  if (s < 1) return 'now';
-  if (s < 100) return s + ' s ago';
-  if (s < 100 * 60) return Math.round(s / 60) + ' min ago';
-  if (s < 48 * 3600) return Math.round(s / 3600) + ' h ago';
-  return Math.round(s / 86400) + ' days ago';
-}
-
 export class Panel {
-  // on: choose(event), find(text), close(), follow(), zoom(factor), fit(), list().
+  // on: choose(event), suggest(text, most), find(text) which says whether there is one, close(), follow(), zoom(factor), fit(), list().
   constructor(on) {
     this.connection = { name: 'connecting', text: 'Connecting', until: 0 };
     $('event').addEventListener('change', (e) => on.choose(e.target.value));
     $('event').addEventListener('pointerdown', () => on.list());
-    $('find').addEventListener('input', (e) => this.suggest(on.suggest(e.target.value, SUGGESTIONS)));
+    $('find').addEventListener('input', (e) => {
+      e.target.setCustomValidity('');
+      this.suggest(on.suggest(e.target.value, SUGGESTIONS));
+    });
     $('find').addEventListener('change', (e) => e.target.value && on.find(e.target.value));
     $('find-form').addEventListener('submit', (e) => {
       e.preventDefault();
-      on.find($('find').value);
+      const box = $('find');
+      box.setCustomValidity(!box.value || on.find(box.value) ? '' : `No device on the map is called ${box.value}`);
+      box.reportValidity();
     });
+    $('card').addEventListener('keydown', (e) => e.key === 'Escape' && on.close());
     $('card-close').addEventListener('click', () => on.close());
     $('follow').addEventListener('click', () => on.follow());
     $('zoom-in').addEventListener('click', () => on.zoom(1.8));
@@ -74,9 +60,9 @@ export class Panel {
   }
 
   countdown() {
-    const { name, until } = this.connection;
+    const { until } = this.connection;
     const s = Math.ceil((until - performance.now()) / 1000);
-    $('status-wait').textContent = name === 'waiting' && s > 0 ? `, retry in ${s} s` : '';
+    $('status-wait').textContent = s > 0 ? `, retry in ${s} s` : '';
   }
 
   figures(counts, expected, perSecond, lastUpdate) {
@@ -123,23 +109,6 @@ export class Panel {
       change(list.children[2 * i + 1], value);
     });
   }
-}
-
-function facts(d) {
-  const rows = [];
-  if (d.speed !== undefined) rows.push(['Speed', (d.speed < 10 ? d.speed.toFixed(1) : Math.round(d.speed)) + ' km/h']);
-  if (d.course !== undefined) rows.push(['Course', `${Math.round(d.course) % 360}° ${POINTS[Math.round(d.course / 45) % 8]}`]);
-  if (d.alt !== undefined) rows.push(['Altitude', Math.round(d.alt) + ' m']);
-  if (d.sats !== undefined) rows.push(['Satellites', String(d.sats)]);
-  rows.push(['Latitude', d.lat.toFixed(5) + '°'], ['Longitude', d.lon.toFixed(5) + '°']);
-  const { battery, ...others } = d.attributes ?? {};
-  if (battery !== undefined) rows.push(['Battery', battery + ' %']);
-  for (const [name, value] of Object.entries(others).slice(0, MORE_FACTS)) {
-    const text = typeof value === 'object' ? value?.__bigint : typeof value === 'boolean' ? (value ? 'yes' : 'no') : value;
-    if (text !== undefined) rows.push([name, String(text)]);
-  }
-  rows.push(['Last update', localTime(d.ts)]);
-  return rows;
 }
 
 function put(id, text) {

@@ -100,8 +100,8 @@ export class View {
     return this.px(b.left) >= m.left && this.px(b.right) <= this.width - m.right && this.py(b.top) >= m.top && this.py(b.bottom) <= this.height - m.bottom;
   }
 
-  // go moves to {x, y, scale}, gliding unless told otherwise.
-  go(to, at, glide = true) {
+  // go moves to {x, y, scale}, at once or gliding from the time at.
+  go(to, at = 0, glide = false) {
     if (!glide) {
       this.glide = null;
       Object.assign(this, to);

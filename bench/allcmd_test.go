@@ -1,0 +1,48 @@
+package main
+
+import (
+	"io"
+	"path/filepath"
+	"testing"
+
+	"pitwall/bench/report"
+)
+
+// TestToursAreRunnable: each is a command line that bench run takes.
+func TestToursAreRunnable(t *testing.T) {
+	for _, x := range tours() {
+		c, err := parseRun(x.args)
+		if err != nil {
+			t.Errorf("%s: %v", x.name, err)
+			continue
+		}
+		if _, err := find(c.Scenario); err != nil {
+			t.Errorf("%s: %v", x.name, err)
+		}
+	}
+	if _, err := (&allCmd{Names: []string{"stadium", "nosuch"}}).chosen(); err == nil {
+		t.Error("a scenario that there is not was chosen")
+	}
+}
+
+// TestAll runs two small ones, writes their reports, and goes on after one that
+// fails.
+func TestAll(t *testing.T) {
+	dir := t.TempDir()
+	small := []string{"--connections=10", "--duration=1s", "--warmup=200ms", "--connect=50ms"}
+	c := &allCmd{Runs: 1, JSON: dir}
+	reports, err := c.measure(t.Context(), []tour{
+		{"wrong", []string{"stadium", "--events=1000"}},
+		{"one", append([]string{"stadium"}, small...)},
+	}, io.Discard)
+	if err == nil || len(reports) != 1 {
+		t.Fatalf("%d reports, error %v; want one, and the other's error", len(reports), err)
+	}
+	r, err := report.Read(filepath.Join(dir, "one.json"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if r.Name != "one" || r.Scenario != "stadium" || r.Runs[0].Counts.Deliveries < 300 {
+		t.Errorf("the report on disk is %s of %s with %+v", r.Name, r.Scenario, r.Runs[0].Counts)
+	}
+}

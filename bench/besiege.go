@@ -1,0 +1,276 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"pitwall/bench/gauge"
+	"pitwall/bench/report"
+	"pitwall/bench/siege"
+)
+
+// leastPhase is the shortest time in which an attack shows anything.
+const leastPhase = 500 * time.Millisecond
+
+// stillness is longer than a swarm takes to tell its Progress. A phase has two
+// of it behind its end.
+const stillness = 700 * time.Millisecond
+
+// battle is a siege under way.
+type battle struct {
+	run    *run
+	army   *army
+	phases []report.Phase
+	peak   int64 // resident memory of the engine
+}
+
+// besiege is the steady phase of a siege: quiet, each attack in turn, all of
+// them at once, quiet again.
+func besiege(r *run) (err error) {
+	if !r.site.Own() || r.opt.Peer != "" {
+		return errors.New("the scenario siege needs a Pitwall of its own: it has to know its key")
+	}
+	b := &battle{run: r}
+	load, err := loads(r.plan.Attack)
+	if err != nil {
+		return err
+	}
+	var kinds []string
+	for _, k := range siege.Kinds() {
+		if load[k.Name] > 0 {
+			kinds = append(kinds, k.Name)
+		}
+	}
+	e := r.site.Engines[0]
+	b.army, err = newArmy(siege.Config{Addr: e.Addr, Path: e.Path, Sources: attackSources(), Load: load,
+		Good: r.guard.tokens.Good, Wrong: r.guard.tokens.Wrong, Event: eventName(0)})
+	if err != nil {
+		return err
+	}
+	r.army = b.army // its processor time is ours; takeDown ends it
+	rest := r.plan.Duration / 12
+	whole := r.plan.Duration - rest - time.Duration(len(kinds)+2)*2*stillness
+	long, short := whole/5, whole*3/5/time.Duration(max(1, len(kinds)))
+	if short < leastPhase {
+		return fmt.Errorf("--duration is %v, too short for %d attacks in turn", r.plan.Duration, len(kinds))
+	}
+	heapBefore, err := b.heap(r.ctx)
+	if err != nil {
+		return err
+	}
+	if err := b.phase("quiet", long); err != nil {
+		return err
+	}
+	for _, k := range kinds {
+		if err := b.phase(k, short, k); err != nil {
+			return err
+		}
+	}
+	if err := b.phase("all at once", long, kinds...); err != nil {
+		return err
+	}
+	return b.conclude(rest, heapBefore, kinds)
+}
+
+// phase measures spectators and engine while some kinds of attacks are under
+// way. While there are several, a tenth of the spectators drop and come back.
+func (b *battle) phase(name string, length time.Duration, kinds ...string) error {
+	r := b.run
+	before, err := b.look()
+	if err != nil {
+		return err
+	}
+	r.say.phase(name, length)
+	if len(kinds) > 0 {
+		if err := b.army.order(r.ctx, kinds...); err != nil {
+			return err
+		}
+	}
+	begin := time.Now()
+	if err := r.fleet.measure(begin, begin.Add(length)); err != nil {
+		return err
+	}
+	if len(kinds) > 1 {
+		r.fleet.forgetJoins()
+		if err := r.fleet.drop(r.plan.Connections/10, length/2); err != nil {
+			return err
+		}
+	}
+	p := report.Phase{Name: name, Seconds: length.Seconds(), Attacks: map[string]report.Attack{}}
+	if p.PeakMB, err = b.watchMemory(length); err != nil {
+		return err
+	}
+	after, err := b.look()
+	if err != nil {
+		return err
+	}
+	if err := b.army.order(r.ctx); err != nil {
+		return err
+	}
+	if err := b.arrived(); err != nil {
+		return err
+	}
+	latency, _, join := r.fleet.hists()
+	p.P50, p.P99 = ms(latency.ValueAtQuantile(50)), ms(latency.ValueAtQuantile(99))
+	if len(kinds) > 1 {
+		p.Joined, p.JoinP50, p.JoinP99 = join.TotalCount(), ms(join.ValueAtQuantile(50)), ms(join.ValueAtQuantile(99))
+	}
+	b.account(&p, before, after, kinds)
+	b.phases = append(b.phases, p)
+	return nil
+}
+
+// glance is what grows, at one time.
+type glance struct {
+	at      time.Time
+	engine  gauge.Process
+	army    gauge.Process
+	metrics gauge.Metrics
+	tally   siege.Progress
+}
+
+func (b *battle) look() (g glance, err error) {
+	if g.engine, err = gauge.ReadProcess(b.run.site.Engines[0].PID); err != nil {
+		return g, err
+	}
+	if g.army, err = b.army.used(); err != nil {
+		return g, err
+	}
+	g.at, g.tally = time.Now(), b.army.tally()
+	g.metrics, err = b.run.sampler.scrape(b.run.ctx)
+	return g, err
+}
+
+// watchMemory waits, and returns the most that the engine held meanwhile.
+func (b *battle) watchMemory(length time.Duration) (mb float64, err error) {
+	const every = 100 * time.Millisecond
+	most := int64(0)
+	for end := time.Now().Add(length); time.Now().Before(end); {
+		most = max(most, b.run.sampler.rss())
+		if err := pause(b.run.ctx, min(every, time.Until(end))); err != nil {
+			return 0, err
+		}
+	}
+	b.peak = max(b.peak, most)
+	return float64(most) / 1e6, nil
+}
+
+// arrived waits until no position of the measured time comes any more, so that
+// the slowest are counted too.
+func (b *battle) arrived() error {
+	for before := int64(-1); ; {
+		if err := pause(b.run.ctx, stillness); err != nil {
+			return err
+		}
+		h, _, _ := b.run.fleet.hists()
+		if h.TotalCount() == before {
+			return nil
+		}
+		before = h.TotalCount()
+	}
+}
+
+// counted are the metrics of the engine that say how it met attacks.
+var counted = []string{"processor_live_refusals_total", "processor_live_refused_requests_total", "processor_live_closes_total",
+	"processor_live_ring_overflows_total", "processor_live_accept_pauses_total", "processor_live_shed_connections_total", "processor_live_read_panics_total"}
+
+// account notes what was done in a phase, and what came of it. Attackers have
+// told all that they did once they rest.
+func (b *battle) account(p *report.Phase, before, after glance, kinds []string) {
+	seconds := after.at.Sub(before.at).Seconds()
+	p.EngineCores = after.engine.Since(before.engine).CPU().Seconds() / seconds
+	p.AttackerCores = after.army.Since(before.army).CPU().Seconds() / seconds
+	p.Metrics = map[string]float64{}
+	for series, n := range after.metrics.Since(before.metrics) {
+		name, _, _ := strings.Cut(series, "{")
+		if n > 0 && slices.Contains(counted, name) {
+			p.Metrics[series] = n
+		}
+	}
+	told := b.army.tally()
+	for _, k := range kinds {
+		a := report.Attack{Made: told.Made[k] - before.tally.Made[k], Answers: map[string]int64{}}
+		a.PerSecond = float64(a.Made) / p.Seconds
+		for text, n := range told.Answers[k] {
+			if n -= before.tally.Answers[k][text]; n > 0 {
+				a.Answers[text] = n
+			}
+		}
+		p.Attacks[k] = a
+	}
+}
+
+// heap is what lives on the engine's heap, in MB, garbage apart.
+func (b *battle) heap(ctx context.Context) (mb float64, err error) {
+	for range 3 { // what is in pools lives for two collections; the page makes one each (net/http/pprof)
+		if _, err := gauge.Get(ctx, "http://"+b.run.site.Engines[0].Ops+"/debug/pprof/heap?gc=1&debug=1"); err != nil {
+			return 0, err
+		}
+	}
+	m, err := b.run.sampler.scrape(ctx)
+	return m.Sum("go_memstats_heap_alloc_bytes") / 1e6, err
+}
+
+// conclude waits until the engine has had time to forget, and says what has
+// come of it all.
+func (b *battle) conclude(rest time.Duration, heapBefore float64, kinds []string) error {
+	r := b.run
+	r.say.phase("letting the engine forget", rest)
+	if err := pause(r.ctx, rest); err != nil {
+		return err
+	}
+	heapAfter, err := b.heap(r.ctx)
+	if err != nil {
+		return err
+	}
+	quiet, worst := b.phases[0], b.phases[len(b.phases)-1]
+	r.out.Siege = &report.Siege{
+		Phases: b.phases, HeapBeforeMB: heapBefore, HeapAfterMB: heapAfter,
+		QuietMB: quiet.PeakMB, PeakMB: float64(b.peak) / 1e6, AfterMB: float64(r.sampler.rss()) / 1e6,
+		Ratio50: worst.P50 / max(quiet.P50, 0.001), Ratio99: worst.P99 / max(quiet.P99, 0.001), // a histogram begins at 1 µs
+	}
+	r.out.Broken = append(r.out.Broken, unmet(b.phases, kinds)...)
+	r.out.Notes = append(r.out.Notes, "the engine ran with "+strings.Join(r.guard.args, " "))
+	return nil
+}
+
+// unmet names the attacks that were not made, that got through, or that the
+// server did not show to have met.
+func unmet(phases []report.Phase, kinds []string) (list []string) {
+	for _, name := range kinds {
+		made, met := int64(0), false
+		for _, p := range phases {
+			a, ok := p.Attacks[name]
+			if !ok {
+				continue
+			}
+			made += a.Made
+			kind := siege.Find(name)
+			for text := range a.Answers {
+				met = met || kind.IsMet(text)
+			}
+			for series := range p.Metrics {
+				met = met || kind.IsMet(series)
+			}
+			if n := a.Answers[siege.LetIn]; n > 0 {
+				list = append(list, fmt.Sprintf("%s: %d were let in", p.Name, n))
+			}
+		}
+		if made == 0 || !met {
+			list = append(list, fmt.Sprintf("attack %s: %d were made, refused: %t", name, made, met))
+		}
+	}
+	return list
+}
+
+// siegePromises are what honest spectators may expect under siege, beyond what
+// they always may: nobody of them is sent away.
+func siegePromises(r *run, t tally) {
+	if n := t.counts.Lost + t.counts.Refused; r.out.Siege != nil && n > 0 {
+		r.out.Broken = append(r.out.Broken, fmt.Sprintf("%d connections of honest spectators were lost or refused: %s", n, t.fault))
+	}
+}

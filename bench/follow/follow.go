@@ -1,0 +1,153 @@
+// Package follow reads the stream for servers that stand in for Pitwall in a
+// run: the peers (bench/peers) and the floor (bench/floor). They get the same
+// records through the same Redis, decoded by the same codec, and are told the
+// event of each, since they know no roster: the harness spreads devices over
+// events in blocks.
+//
+// A Reader is used by one goroutine.
+package follow
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"os"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/redis/rueidis"
+
+	"pitwall/codec"
+)
+
+// most is how many records one read brings at most.
+const most = 4096
+
+// Options say what is read. The tags are the flags of the servers.
+type Options struct {
+	RedisURL     string `name:"redis-url" help:"Where the stream is."`
+	Stream       string `default:"telemetry:t" help:"Its key."`
+	Events       int    `default:"1" help:"Events that devices are spread over in blocks."`
+	Devices      int    `default:"1" help:"Devices."`
+	EventPrefix  string `help:"Of the events' ids; the number follows."`
+	DevicePrefix string `help:"Of the devices' ids; the number follows."`
+}
+
+// Event is the number of a device's event.
+func (o *Options) Event(device string) (int, error) {
+	n, err := strconv.Atoi(strings.TrimPrefix(device, o.DevicePrefix))
+	if err != nil || n < 0 || n >= o.Devices {
+		return 0, fmt.Errorf("%q is no device of the harness", device)
+	}
+	e := n * o.Events / o.Devices
+	for (e+1)*o.Devices/o.Events <= n { // blocks are rounded down
+		e++
+	}
+	return e, nil
+}
+
+// EventName is the id of event i.
+func (o *Options) EventName(i int) string { return o.EventPrefix + strconv.Itoa(i) }
+
+// Reader reads a stream from its beginning on.
+type Reader struct {
+	Options
+	client  rueidis.Client
+	decoder *codec.Decoder
+	last    string
+	fields  []string
+}
+
+// New connects to Redis. The caller closes the reader.
+func New(o Options) (*Reader, error) {
+	option, err := rueidis.ParseURL(o.RedisURL)
+	if err != nil {
+		return nil, fmt.Errorf("read the URL of Redis: %w", err)
+	}
+	option.DisableCache = true
+	client, err := rueidis.NewClient(option)
+	if err != nil {
+		return nil, fmt.Errorf("connect to Redis: %w", err)
+	}
+	return &Reader{Options: o, client: client, decoder: codec.NewDecoder(codec.DefaultLimits()), last: "0-0"}, nil
+}
+
+// Close ends the connection.
+func (r *Reader) Close() { r.client.Close() }
+
+// Run calls take with every position as it comes, until ctx ends, which is no
+// error.
+func (r *Reader) Run(ctx context.Context, take func(event int, p *codec.Position) error) error {
+	for {
+		err := r.Read(ctx, time.Second, take)
+		if ctx.Err() != nil {
+			return nil
+		}
+		if err != nil {
+			return err
+		}
+	}
+}
+
+// Ready tells the harness, which looks for the line in the log of what it
+// starts, that a server listens at addr.
+func Ready(addr string) error {
+	return json.NewEncoder(os.Stderr).Encode(map[string]string{"level": "INFO", "msg": "ready", "http": addr})
+}
+
+// Read calls take with what has come since the last Read, one position after
+// the other, and the number of its event. It waits up to block for the first,
+// with 0 not at all. The position is good until take returns.
+func (r *Reader) Read(ctx context.Context, block time.Duration, take func(event int, p *codec.Position) error) error {
+	for {
+		n, err := r.read(ctx, block, take)
+		if err != nil || n < most {
+			return err
+		}
+		block = 0 // there is more
+	}
+}
+
+func (r *Reader) read(ctx context.Context, block time.Duration, take func(event int, p *codec.Position) error) (n int, err error) {
+	cmd := r.client.B().Xread().Count(most).Streams().Key(r.Stream).Id(r.last).Build()
+	if block > 0 {
+		cmd = r.client.B().Xread().Count(most).Block(max(1, block.Milliseconds())).Streams().Key(r.Stream).Id(r.last).Build()
+	}
+	got, err := r.client.Do(ctx, cmd).AsXReadSlices()
+	if rueidis.IsRedisNil(err) {
+		return 0, nil
+	}
+	if err != nil {
+		return 0, fmt.Errorf("read the stream: %w", err)
+	}
+	var p codec.Position
+	for _, e := range got[r.Stream] {
+		if err := r.decode(&p, e); err != nil {
+			return n, fmt.Errorf("a record of the harness' own, %s: %w", e.ID, err)
+		}
+		r.last = e.ID
+		event, err := r.Event(p.DeviceID)
+		if err == nil {
+			err = take(event, &p)
+		}
+		if err != nil {
+			return n, err
+		}
+		n++
+	}
+	return n, nil
+}
+
+func (r *Reader) decode(p *codec.Position, e rueidis.XRangeSlice) error {
+	r.fields = r.fields[:0]
+	for _, f := range e.FieldValues {
+		r.fields = append(r.fields, f.Field, f.Value)
+	}
+	ms, _, _ := strings.Cut(e.ID, "-")
+	arrival, err := strconv.ParseInt(ms, 10, 64)
+	if err != nil {
+		return fmt.Errorf("its id: %w", err)
+	}
+	return r.decoder.Decode(p, arrival, r.fields)
+}

@@ -1,0 +1,55 @@
+package main
+
+import (
+	"fmt"
+	"time"
+
+	"pitwall/bench/siege"
+)
+
+// Time-outs of the engine under siege: shorter than its defaults, so that a
+// phase of some seconds shows what they do.
+const (
+	siegeHeaderTimeout = 2 * time.Second
+	siegeWriteTimeout  = time.Second
+)
+
+// guard is what a site needs to let in whoever has a token, and nobody else.
+// The zero value lets everybody in.
+type guard struct {
+	tokens *siege.Tokens
+	args   []string
+	files  map[string][]byte
+}
+
+// token is what spectators show.
+func (g *guard) token() string {
+	if g.tokens == nil {
+		return ""
+	}
+	return g.tokens.Good
+}
+
+// keepGuard makes a guard. Limits of one address are set to what they are for
+// addresses other than loopback.
+func keepGuard() (g guard, err error) {
+	const keyFile = "jwt.pem"
+	if g.tokens, err = siege.NewTokens(); err != nil {
+		return g, err
+	}
+	g.files = map[string][]byte{keyFile: g.tokens.PublicKey}
+	g.args = []string{"--auth-mode=jwt", "--jwt-public-key-file=" + keyFile,
+		"--live-max-connections-per-address=2000", "--live-upgrade-rate-per-address=200", "--http-max-connections-per-address=512",
+		fmt.Sprintf("--http-header-timeout-ms=%d", siegeHeaderTimeout.Milliseconds()),
+		fmt.Sprintf("--live-write-timeout-ms=%d", siegeWriteTimeout.Milliseconds())}
+	return g, nil
+}
+
+// attackSources are where attackers come from: half of them are addresses of
+// spectators too, the others are strangers'.
+func attackSources() (list []string) {
+	for i := range 64 {
+		list = append(list, fmt.Sprintf("127.9.0.%d", 1+i))
+	}
+	return append(list, "127.0.1.1", "127.0.1.2", "127.0.1.3", "127.0.1.4")
+}

@@ -1,0 +1,100 @@
+package report
+
+import (
+	"fmt"
+	"io"
+	"maps"
+	"slices"
+	"strings"
+)
+
+// Siege is how spectators and engine fared under attack.
+type Siege struct {
+	Phases           []Phase // the first is quiet, the last is everything at once
+	Ratio50, Ratio99 float64 // of the latencies, last phase to first
+
+	// Memory of the engine, in MB: resident, and what lives on the heap.
+	QuietMB, PeakMB, AfterMB  float64
+	HeapBeforeMB, HeapAfterMB float64
+}
+
+// Phase is a part of a siege.
+type Phase struct {
+	Name             string
+	Seconds          float64
+	P50, P99         float64 // of the honest spectators, ms
+	Joined           int64   // spectators who came back meanwhile, if any were to
+	JoinP50, JoinP99 float64 // ms until they had their snapshot
+
+	EngineCores   float64
+	AttackerCores float64
+	PeakMB        float64 // resident memory of the engine, at most
+	Attacks       map[string]Attack
+	Metrics       map[string]float64 // what the engine has counted, by series
+}
+
+// Attack is what was done of a kind, and how it was answered.
+type Attack struct {
+	Made      int64
+	PerSecond float64
+	Answers   map[string]int64
+}
+
+// siegeGoal is how many times the quiet p99 may be reached under siege.
+const siegeGoal = 2
+
+func textSiege(w io.Writer, s *Siege) {
+	if s == nil {
+		return
+	}
+	verdict := "kept"
+	if s.Ratio99 > siegeGoal {
+		verdict = "MISSED"
+	}
+	fmt.Fprintf(w, "  all attacks at once against quiet: p50 %s times, p99 %s times (goal: at most %d, %s)\n",
+		Number(s.Ratio50), Number(s.Ratio99), siegeGoal, verdict)
+	fmt.Fprintf(w, "  engine's memory, MB: quiet %s, peak %s, after %s; on the heap after a collection: before %s, after %s\n",
+		Number(s.QuietMB), Number(s.PeakMB), Number(s.AfterMB), Number(s.HeapBeforeMB), Number(s.HeapAfterMB))
+	fmt.Fprintf(w, "\n  %-12s %8s %8s %8s %10s %9s\n", "phase", "p50 ms", "p99 ms", "engine", "attackers", "peak MB")
+	for _, p := range s.Phases {
+		fmt.Fprintf(w, "  %-12s %8s %8s %8.2f %10.2f %9s\n", p.Name, Number(p.P50), Number(p.P99), p.EngineCores, p.AttackerCores, Number(p.PeakMB))
+	}
+	for _, p := range s.Phases {
+		if p.Joined > 0 {
+			fmt.Fprintf(w, "  %s: %d spectators dropped and came back, p50 %s ms, p99 %s ms until they had their snapshot\n",
+				p.Name, p.Joined, Number(p.JoinP50), Number(p.JoinP99))
+		}
+	}
+	for _, p := range s.Phases {
+		textPhase(w, &p)
+	}
+}
+
+// textPhase lists the attacks of a phase, and what the engine counted.
+func textPhase(w io.Writer, p *Phase) {
+	if len(p.Attacks) == 0 && len(p.Metrics) == 0 {
+		return
+	}
+	fmt.Fprintf(w, "\n  %s, %s s\n", p.Name, Number(p.Seconds))
+	for _, name := range slices.Sorted(maps.Keys(p.Attacks)) {
+		a := p.Attacks[name]
+		fmt.Fprintf(w, "    %-9s %d made, %s/s; answers: %s\n", name, a.Made, Number(a.PerSecond), counts(a.Answers))
+	}
+	short := map[string]float64{}
+	for series, n := range p.Metrics {
+		short[strings.TrimPrefix(series, "processor_live_")] += n
+	}
+	fmt.Fprintf(w, "    the engine counts: %s\n", counts(short))
+}
+
+// counts writes a table in a line, in the order of its names.
+func counts[N int64 | float64](m map[string]N) string {
+	var list []string
+	for _, name := range slices.Sorted(maps.Keys(m)) {
+		list = append(list, fmt.Sprintf("%s %s", name, Number(float64(m[name]))))
+	}
+	if len(list) == 0 {
+		return "none"
+	}
+	return strings.Join(list, ", ")
+}

@@ -1,0 +1,74 @@
+package main
+
+import (
+	"bufio"
+	"encoding/json"
+	"fmt"
+	"os"
+	"runtime"
+
+	"pitwall/bench/siege"
+	"pitwall/bench/swarm"
+)
+
+// Flags under which the program is a process of its own kind.
+const (
+	swarmRole = "PITWALL_BENCH_SWARM"
+	siegeRole = "PITWALL_BENCH_SIEGE"
+)
+
+// playRole is what the program does where it is a child: false where it is
+// not.
+func playRole() (ok bool, err error) {
+	switch {
+	case os.Getenv(swarmRole) != "":
+		return true, spectate()
+	case os.Getenv(siegeRole) != "":
+		return true, attack()
+	}
+	return false, nil
+}
+
+// spectate is what the program does as a swarm process.
+func spectate() error {
+	c, orders, out, err := instructions[swarm.Config, swarm.Order]()
+	if err != nil {
+		return err
+	}
+	s, err := swarm.New(c)
+	if err != nil {
+		return err
+	}
+	runtime.LockOSThread()
+	return s.Run(orders, func(p swarm.Progress) error { return out.Encode(p) })
+}
+
+// attack is what the program does as an attacking process.
+func attack() error {
+	c, orders, out, err := instructions[siege.Config, siege.Order]()
+	if err != nil {
+		return err
+	}
+	return siege.Run(c, orders, func(p siege.Progress) error { return out.Encode(p) })
+}
+
+// instructions reads what a child is told: its configuration, and then orders,
+// which end with standard input. out is what it tells on.
+func instructions[Config, Order any]() (c Config, orders chan Order, out *json.Encoder, err error) {
+	d := json.NewDecoder(bufio.NewReader(os.Stdin))
+	if err := d.Decode(&c); err != nil {
+		return c, nil, nil, fmt.Errorf("read the configuration of a process: %w", err)
+	}
+	orders = make(chan Order, 16)
+	go func() { // ends with the parent's side of the pipe, as the process does
+		defer close(orders)
+		for {
+			var o Order
+			if d.Decode(&o) != nil {
+				return
+			}
+			orders <- o
+		}
+	}()
+	return c, orders, json.NewEncoder(os.Stdout), nil
+}

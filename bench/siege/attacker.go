@@ -1,0 +1,192 @@
+package siege
+
+import (
+	"bufio"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"strings"
+	"sync"
+	"syscall"
+	"time"
+)
+
+// patience is how long an attacker waits for a connection or an answer.
+const patience = 5 * time.Second
+
+// attacker is one of a kind, with one connection at a time. It belongs to its
+// goroutine.
+type attacker struct {
+	s      *siege
+	kind   *Kind
+	number int
+	ctx    context.Context
+	blows  int // so far
+
+	conn    *conn
+	reading sync.WaitGroup // the goroutine that reads of conn, where there is one
+}
+
+// conn is a connection of an attacker. It ends with the kind's order.
+type conn struct {
+	net.Conn
+	r      *bufio.Reader
+	since  time.Time
+	letGo  func() bool
+	sent   int           // bytes of the header so far
+	closed chan struct{} // by the reader, at the end
+}
+
+// run strikes at first, and then again and again, until ctx ends.
+func (a *attacker) run(ctx context.Context, first, every time.Duration) {
+	a.ctx = ctx
+	defer a.hangUp()
+	wait := time.NewTimer(first)
+	defer wait.Stop()
+	next := time.Now().Add(first)
+	for {
+		select {
+		case <-wait.C:
+		case <-ctx.Done():
+			return
+		}
+		a.kind.strike(a)
+		a.blows++
+		// Who was held up does not catch up: a rate is a wish.
+		if next = next.Add(every); time.Until(next) < -time.Second {
+			next = time.Now()
+		}
+		wait.Reset(time.Until(next))
+	}
+}
+
+// source is where an attacker comes from. Every second one of a kind that
+// holds connections comes from the first address, so that the limits of one
+// address are reached.
+func (a *attacker) source() string {
+	if a.kind.Held && a.number%2 == 0 {
+		return a.s.cfg.Sources[0]
+	}
+	return a.s.cfg.Sources[a.number%len(a.s.cfg.Sources)]
+}
+
+// dial opens the connection; false when it was not let in. small has the
+// kernel read ahead as little as it can.
+func (a *attacker) dial(small bool) bool {
+	a.hangUp()
+	d := net.Dialer{Timeout: patience, LocalAddr: &net.TCPAddr{IP: net.ParseIP(a.source())}}
+	if small {
+		d.Control = func(_, _ string, c syscall.RawConn) error {
+			return c.Control(func(fd uintptr) {
+				_ = syscall.SetsockoptInt(int(fd), syscall.SOL_SOCKET, syscall.SO_RCVBUF, 4096)
+			})
+		}
+	}
+	c, err := d.DialContext(a.ctx, "tcp4", a.s.cfg.Addr)
+	if err != nil {
+		a.note("connect: " + ending(err))
+		return false
+	}
+	a.conn = &conn{Conn: c, r: bufio.NewReaderSize(c, 4096), since: time.Now(), closed: make(chan struct{})}
+	a.conn.letGo = context.AfterFunc(a.ctx, func() { _ = c.Close() })
+	return true
+}
+
+// hangUp closes the connection and waits for who reads of it.
+func (a *attacker) hangUp() {
+	if a.conn == nil {
+		return
+	}
+	a.conn.letGo()
+	_ = a.conn.Close()
+	a.reading.Wait()
+	a.conn = nil
+}
+
+// note counts an answer, but for those that come of the order to end.
+func (a *attacker) note(text string) {
+	if a.ctx.Err() == nil {
+		a.s.answered(a.kind.Name, text)
+	}
+}
+
+// made counts attacks.
+func (a *attacker) made(n int) { a.s.count(a.kind.Name, n) }
+
+// write sends, within the patience of an attacker; false when the connection
+// has ended.
+func (a *attacker) write(b []byte) bool {
+	_ = a.conn.SetDeadline(time.Now().Add(patience))
+	if _, err := a.conn.Write(b); err != nil {
+		a.lose(err)
+		return false
+	}
+	return true
+}
+
+// lose takes note of the end of the connection.
+func (a *attacker) lose(err error) {
+	a.note(ending(err))
+	a.hangUp()
+}
+
+// ending says how a connection ended.
+func ending(err error) string {
+	var t interface{ Timeout() bool }
+	switch {
+	case errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF), errors.Is(err, net.ErrClosed):
+		return "closed"
+	case errors.Is(err, syscall.ECONNRESET), errors.Is(err, syscall.EPIPE):
+		return "reset"
+	case errors.As(err, &t) && t.Timeout():
+		return "no answer"
+	}
+	return "other: " + err.Error()
+}
+
+// answer reads one HTTP answer and takes note of it.
+func (a *attacker) answer() (status int, ok bool) {
+	_ = a.conn.SetReadDeadline(time.Now().Add(patience))
+	res, err := http.ReadResponse(a.conn.r, nil)
+	if err != nil {
+		a.lose(err)
+		return 0, false
+	}
+	if res.StatusCode == http.StatusSwitchingProtocols {
+		return res.StatusCode, true
+	}
+	body, err := io.ReadAll(io.LimitReader(res.Body, 4096))
+	if err != nil {
+		a.lose(err)
+		return 0, false
+	}
+	text := fmt.Sprint(res.StatusCode)
+	if reason, _, found := strings.Cut(string(body), ":"); found {
+		text += " " + reason
+	}
+	a.note(text)
+	return res.StatusCode, true
+}
+
+// enter connects and upgrades with the good token.
+func (a *attacker) enter(small bool) bool {
+	if !a.dial(small) || !a.write(a.handshake(a.s.cfg.Good)) {
+		return false
+	}
+	status, ok := a.answer()
+	if ok && status == http.StatusSwitchingProtocols {
+		return true
+	}
+	a.hangUp()
+	return false
+}
+
+// handshake is a request to upgrade, with compression offered.
+func (a *attacker) handshake(token string) []byte {
+	return fmt.Appendf(nil, "GET %s HTTP/1.1\r\nHost: %s\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"+
+		"Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n"+
+		"Sec-WebSocket-Extensions: permessage-deflate\r\nAuthorization: Bearer %s\r\n\r\n", a.s.cfg.Path, a.s.cfg.Addr, token)
+}

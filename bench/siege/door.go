@@ -1,0 +1,104 @@
+package siege
+
+import (
+	"bytes"
+	"io"
+	"net/http"
+	"time"
+)
+
+// What is done in front of the door: before the upgrade.
+
+// watchEnd has a goroutine wait for the end of the connection.
+func (a *attacker) watchEnd() {
+	c := a.conn
+	a.reading.Go(func() {
+		defer close(c.closed)
+		_, err := io.Copy(io.Discard, c.r)
+		if err == nil {
+			err = io.EOF
+		}
+		a.note(ending(err))
+	})
+}
+
+// ended reports whether the connection that is watched has ended, or there is
+// none.
+func (a *attacker) ended() bool {
+	if a.conn == nil {
+		return true
+	}
+	select {
+	case <-a.conn.closed:
+		return true
+	default:
+		return false
+	}
+}
+
+// hold opens a connection and says nothing.
+func (a *attacker) hold() {
+	if a.ended() && a.dial(false) {
+		a.made(1)
+		a.watchEnd()
+	}
+}
+
+// drip sends the next byte of a request.
+func (a *attacker) drip() {
+	if a.ended() {
+		if !a.dial(false) {
+			return
+		}
+		a.made(1)
+		a.watchEnd()
+	}
+	request := a.handshake(a.s.cfg.Good)
+	_ = a.conn.SetWriteDeadline(time.Now().Add(patience))
+	if _, err := a.conn.Write(request[a.conn.sent : a.conn.sent+1]); err == nil {
+		a.conn.sent = min(a.conn.sent+1, len(request)-2) // it never ends
+	}
+}
+
+// bloated is a header far beyond any limit.
+var bloated = append([]byte("GET /live HTTP/1.1\r\nHost: 127.0.0.1\r\nCookie: "), bytes.Repeat([]byte("a"), 64<<10)...)
+
+// bloat sends a header without end and waits for the answer.
+func (a *attacker) bloat() {
+	if !a.dial(false) {
+		return
+	}
+	a.made(1)
+	_ = a.conn.SetWriteDeadline(time.Now().Add(patience))
+	_, _ = a.conn.Write(bloated) // it may be cut off; the answer counts
+	if _, ok := a.answer(); ok {
+		a.hangUp()
+	}
+}
+
+// forge asks to be let in with tokens that are not good, many times in a row
+// on one connection.
+func (a *attacker) forge() {
+	if a.conn == nil && !a.dial(false) {
+		return
+	}
+	var batch []byte
+	for i := range a.kind.burst {
+		wrong := a.s.cfg.Wrong[(a.blows*a.kind.burst+i)%len(a.s.cfg.Wrong)]
+		batch = append(batch, a.handshake(wrong)...)
+	}
+	if !a.write(batch) {
+		return
+	}
+	a.made(a.kind.burst)
+	for range a.kind.burst {
+		switch status, ok := a.answer(); {
+		case !ok:
+			return
+		case status == http.StatusSwitchingProtocols:
+			a.note(LetIn)
+			a.hangUp()
+			return
+		}
+	}
+}

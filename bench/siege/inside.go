@@ -1,0 +1,207 @@
+package siege
+
+import (
+	"bytes"
+	"compress/flate"
+	"encoding/binary"
+	"fmt"
+	"io"
+	"time"
+)
+
+// What is done behind the door, by somebody who may be there.
+
+// Opcodes and flags of frames (RFC 6455, section 5.2; RFC 7692).
+const (
+	final      = 0x80
+	compressed = 0x40
+	opText     = 0x1
+	opClose    = 0x8
+	opPing     = 0x9
+	opPong     = 0xa
+	masked     = 0x80
+)
+
+// frame is one of a client, masked with zeros.
+func frame(first byte, payload []byte) []byte {
+	b := []byte{first}
+	switch n := len(payload); {
+	case n < 126:
+		b = append(b, masked|byte(n))
+	case n < 1<<16:
+		b = binary.BigEndian.AppendUint16(append(b, masked|126), uint16(n))
+	default:
+		b = binary.BigEndian.AppendUint64(append(b, masked|127), uint64(n))
+	}
+	return append(append(b, 0, 0, 0, 0), payload...)
+}
+
+func text(format string, v ...any) []byte {
+	return frame(final|opText, fmt.Appendf(nil, format, v...))
+}
+
+// inflated is what a bomb inflates to: as much as 4 KB can hold.
+const inflated = 3_900_000
+
+// bomb is one compressed frame.
+func bomb() []byte {
+	var b bytes.Buffer
+	z, _ := flate.NewWriter(&b, flate.BestCompression) // fails for an unknown level only
+	_, _ = z.Write(bytes.Repeat([]byte("a"), inflated))
+	_ = z.Flush()
+	return frame(final|compressed|opText, bytes.TrimSuffix(b.Bytes(), []byte("\x00\x00\xff\xff")))
+}
+
+// deafStay is how long one that never reads stays, if it may.
+const deafStay = 5 * time.Second
+
+// deafen subscribes and never reads.
+func (a *attacker) deafen() {
+	if a.conn != nil && time.Since(a.conn.since) < deafStay {
+		return
+	}
+	if !a.enter(true) {
+		return
+	}
+	if a.write(text(`{"type":"subscribe","id":"1","topic":"event:%s"}`, a.s.cfg.Event)) {
+		a.made(1)
+	}
+}
+
+// flood sends pings, of the protocol and of frames, and what is no request,
+// whatever is answered.
+func (a *attacker) flood() {
+	a.pour(func(i int) []byte {
+		switch i % 4 {
+		case 0:
+			return text(`{"type":"what","id":"%d"}`, i)
+		case 1:
+			return frame(final|opPing, []byte("flood"))
+		}
+		return text(`{"type":"ping","id":"%d"}`, i)
+	})
+}
+
+// storm subscribes and unsubscribes, whatever is answered.
+func (a *attacker) storm() {
+	verbs := [...]string{"subscribe", "unsubscribe"}
+	a.pour(func(i int) []byte {
+		return text(`{"type":"%s","id":"%d","topic":"event:%s"}`, verbs[i%2], i, a.s.cfg.Event)
+	})
+}
+
+// pour writes a burst of requests while a goroutine reads the answers.
+func (a *attacker) pour(request func(i int) []byte) {
+	if a.ended() {
+		if !a.enter(false) {
+			return
+		}
+		c := a.conn
+		_ = c.SetDeadline(time.Time{})
+		a.reading.Go(func() {
+			defer close(c.closed)
+			a.listen(c)
+		})
+	}
+	var batch []byte
+	for i := range a.kind.burst {
+		batch = append(batch, request(i)...)
+	}
+	_ = a.conn.SetWriteDeadline(time.Now().Add(patience))
+	if _, err := a.conn.Write(batch); err == nil {
+		a.made(a.kind.burst)
+	}
+}
+
+// explode sends a bomb.
+func (a *attacker) explode() {
+	if a.enter(false) && a.write(a.s.bomb) {
+		a.made(1)
+		a.await()
+	}
+}
+
+// malform sends one of the frames that are none.
+func (a *attacker) malform() {
+	if a.enter(false) && a.write(malformed[(a.blows+a.number)%len(malformed)]) {
+		a.made(1)
+		a.await()
+	}
+}
+
+// malformed are frames that a server must not take.
+var malformed = [][]byte{
+	{final | opText, 1, 'a'},                                              // without a mask
+	frame(final|0x20|opText, []byte("{}")),                                // reserved bits
+	frame(final|0x3, nil),                                                 // an opcode that is none
+	frame(final, []byte("a")),                                             // continues nothing
+	frame(opPing, nil),                                                    // a control frame in parts
+	frame(final|opPing, bytes.Repeat([]byte("a"), 126)),                   // a control frame too long
+	frame(final|opText, []byte("\xff\xfe")),                               // not UTF-8
+	frame(final|opText, bytes.Repeat([]byte("a"), 70_000)),                // too big
+	frame(final|opClose, []byte{3, 0xed}),                                 // a close code that may not be sent (1005)
+	frame(final|opClose, []byte{3}),                                       // half a close code
+	{final | opText, masked | 126, 0, 1, 0, 0, 0, 0, 'a'},                 // a length that is not minimal
+	{final | opText, masked | 127, 0xff, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0}, // a negative length
+}
+
+// await reads until the connection ends.
+func (a *attacker) await() {
+	_ = a.conn.SetDeadline(time.Now().Add(patience))
+	a.listen(a.conn)
+	a.hangUp()
+}
+
+// listen takes note of what comes: close codes, and answers to requests. What
+// is sent to an event is none of its business.
+func (a *attacker) listen(c *conn) {
+	for {
+		head, err := c.r.Peek(2)
+		if err != nil {
+			a.note(ending(err))
+			return
+		}
+		op, n, skip := head[0]&0xf, int(head[1]&0x7f), 2
+		if n >= 126 {
+			skip = map[int]int{126: 4, 127: 10}[n]
+			if head, err = c.r.Peek(skip); err != nil {
+				a.note(ending(err))
+				return
+			}
+			n = 0
+			for _, b := range head[2:skip] {
+				n = n<<8 | int(b)
+			}
+		}
+		_, _ = c.r.Discard(skip) // was peeked
+		begin, _ := c.r.Peek(min(n, 160))
+		switch {
+		case op == opClose && len(begin) >= 2:
+			a.note(fmt.Sprintf("close %d", binary.BigEndian.Uint16(begin)))
+			return
+		case op == opText:
+			a.hear(begin)
+		case op == opPong:
+			a.note("pong of a frame")
+		}
+		if _, err := io.CopyN(io.Discard, c.r, int64(n)); err != nil {
+			a.note(ending(err))
+			return
+		}
+	}
+}
+
+// hear takes note of the answer to a request.
+func (a *attacker) hear(m []byte) {
+	word := func(key string) string {
+		_, rest, _ := bytes.Cut(m, []byte(key))
+		w, _, _ := bytes.Cut(rest, []byte(`"`))
+		return string(w)
+	}
+	switch kind := word(`"type":"`); kind {
+	case "error":
+		a.note("error " + word(`"code":"`))
+	case "pong", "subscribed", "unsubscribed":
+		a.note(kind)
+	}
+}

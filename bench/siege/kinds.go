@@ -1,0 +1,81 @@
+package siege
+
+import (
+	"math"
+	"strings"
+	"time"
+)
+
+// Kind is one way to attack.
+type Kind struct {
+	Name, About string
+	Held        bool    // Load is connections that are held open; otherwise attacks per second
+	Load        float64 // unless somebody says otherwise, of all processes together
+
+	// Met says by what the server shows that it has met the attack: the
+	// beginnings of answers, or of names of its metrics that no other kind has
+	// grow.
+	Met []string
+
+	most   int // attackers of a kind that is a rate
+	burst  int // attacks of one blow
+	strike func(*attacker)
+}
+
+// Kinds are all there are, in the order in which they are made.
+func Kinds() []Kind {
+	return []Kind{
+		{Name: "slow", About: "handshakes of a byte a second", Held: true, Load: 800, strike: (*attacker).drip,
+			Met: []string{"closed", "reset"}},
+		{Name: "halfopen", About: "connections that say nothing, half of them of one address", Held: true, Load: 1600, strike: (*attacker).hold,
+			Met: []string{"closed", "reset", `processor_live_refusals_total{reason="http_connections`}},
+		{Name: "deaf", About: "spectators that never read", Held: true, Load: 300, strike: (*attacker).deafen,
+			Met: []string{`processor_live_closes_total{code="4408"`, "processor_live_ring_overflows_total"}},
+		{Name: "messages", About: "requests without end", Load: 20_000, most: 64, burst: 16, strike: (*attacker).flood,
+			Met: []string{"error rate_limited", "close 1008"}},
+		{Name: "topics", About: "subscribing and unsubscribing without end", Load: 5_000, most: 16, burst: 16, strike: (*attacker).storm,
+			Met: []string{"error rate_limited", "close 1008"}},
+		{Name: "bombs", About: "frames of 4 KB that inflate to 4 MB", Load: 200, most: 32, burst: 1, strike: (*attacker).explode,
+			Met: []string{"close 1009"}},
+		{Name: "headers", About: "headers of 64 KB", Load: 500, most: 32, burst: 1, strike: (*attacker).bloat,
+			Met: []string{"431"}},
+		{Name: "tokens", About: "tokens that are not good", Load: 10_000, most: 64, burst: 16, strike: (*attacker).forge,
+			Met: []string{"401"}},
+		{Name: "frames", About: "frames that break RFC 6455", Load: 200, most: 32, burst: 1, strike: (*attacker).malform,
+			Met: []string{"close 1002", "close 1007", "close 1009"}},
+	}
+}
+
+// Find returns a kind by its name, nil for none.
+func Find(name string) *Kind {
+	for _, k := range Kinds() {
+		if k.Name == name {
+			return &k
+		}
+	}
+	return nil
+}
+
+// crowd is how many attackers make a load, and how often each strikes.
+func (k *Kind) crowd(load float64) (n int, every time.Duration) {
+	if load <= 0 {
+		return 0, 0
+	}
+	if k.Held {
+		return int(math.Ceil(load)), time.Second
+	}
+	blows := load / float64(k.burst)
+	n = max(1, min(k.most, int(blows)))
+	return n, time.Duration(float64(n) / blows * float64(time.Second))
+}
+
+// IsMet reports whether an answer, or a metric that has grown, is one of those
+// that say so.
+func (k *Kind) IsMet(text string) bool {
+	for _, m := range k.Met {
+		if strings.HasPrefix(text, m) {
+			return true
+		}
+	}
+	return false
+}

@@ -1,0 +1,134 @@
+package siege
+
+import (
+	"context"
+	"fmt"
+	"maps"
+	"sync"
+	"time"
+)
+
+// tellEvery is the pause between two Progress.
+const tellEvery = 500 * time.Millisecond
+
+// Config is what an attacking process is started with.
+type Config struct {
+	Addr    string             // host:port of the public listener
+	Path    string             // of the upgrade
+	Sources []string           // IPv4 addresses that it comes from
+	Good    string             // a token that opens the door
+	Wrong   []string           // tokens that do not
+	Event   string             // which Good may watch
+	Load    map[string]float64 // this process' part of each kind, in its unit
+}
+
+// Order says which kinds are under way from now on; none: rest.
+type Order struct{ Kinds []string }
+
+// Progress is what the process has done since its start.
+type Progress struct {
+	Resting bool // the last order was to rest, and all attackers have ended
+	Made    map[string]int64
+	Answers map[string]Answers
+}
+
+// Answers counts what the server did, in words: an HTTP status and its reason,
+// the code of a close frame, the type of a frame, or how a connection ended.
+type Answers map[string]int64
+
+// LetIn is the answer that no token of Config.Wrong may get.
+const LetIn = "let in"
+
+// Add adds those of o.
+func (a Answers) Add(o Answers) {
+	for text, n := range o {
+		a[text] += n
+	}
+}
+
+// siege is one process. made and answers belong to whoever holds mu.
+type siege struct {
+	cfg  Config
+	bomb []byte
+
+	mu      sync.Mutex
+	made    map[string]int64
+	answers map[string]Answers
+}
+
+// Run carries out orders until their channel is closed.
+func Run(c Config, orders <-chan Order, tell func(Progress) error) error {
+	s := &siege{cfg: c, bomb: bomb(), made: map[string]int64{}, answers: map[string]Answers{}}
+	if len(c.Sources) == 0 {
+		return fmt.Errorf("attackers need an address to come from")
+	}
+	tick := time.NewTicker(tellEvery)
+	defer tick.Stop()
+	rest := func() {}
+	defer func() { rest() }()
+	resting := true
+	for {
+		select {
+		case o, ok := <-orders:
+			if !ok {
+				return nil
+			}
+			rest()
+			var err error
+			if rest, err = s.begin(o.Kinds); err != nil {
+				return err
+			}
+			resting = len(o.Kinds) == 0
+		case <-tick.C:
+		}
+		if err := tell(s.progress(resting)); err != nil {
+			return err
+		}
+	}
+}
+
+// begin starts the attackers of some kinds. rest ends them and waits.
+func (s *siege) begin(kinds []string) (rest func(), err error) {
+	ctx, cancel := context.WithCancel(context.Background())
+	var own sync.WaitGroup
+	rest = func() { cancel(); own.Wait() }
+	for _, name := range kinds {
+		k := Find(name)
+		if k == nil {
+			return rest, fmt.Errorf("there is no attack %q", name)
+		}
+		n, every := k.crowd(s.cfg.Load[name])
+		for i := range n {
+			a := &attacker{s: s, kind: k, number: i}
+			own.Go(func() { a.run(ctx, every*time.Duration(i)/time.Duration(n), every) })
+		}
+	}
+	return rest, nil
+}
+
+func (s *siege) progress(resting bool) Progress {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	p := Progress{Resting: resting, Made: maps.Clone(s.made), Answers: map[string]Answers{}}
+	for name, a := range s.answers {
+		p.Answers[name] = maps.Clone(a)
+	}
+	return p
+}
+
+// count takes note of attacks made.
+func (s *siege) count(kind string, n int) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.made[kind] += int64(n)
+}
+
+// answered takes note of an answer.
+func (s *siege) answered(kind, text string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.answers[kind] == nil {
+		s.answers[kind] = Answers{}
+	}
+	s.answers[kind][text]++
+}

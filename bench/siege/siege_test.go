@@ -1,0 +1,146 @@
+package siege
+
+import (
+	"bytes"
+	"compress/flate"
+	"io"
+	"maps"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+)
+
+// patienceOfTests is how long a test waits for what must come.
+const patienceOfTests = 20 * time.Second
+
+// attack has kinds under way against a server until done says so of what was
+// told, then lets them rest, and returns the last that was told.
+func attack(t *testing.T, addr string, load map[string]float64, done func(Progress) bool) Progress {
+	t.Helper()
+	tokens, err := NewTokens()
+	if err != nil {
+		t.Fatal(err)
+	}
+	orders, told, ended := make(chan Order, 2), make(chan Progress, 100), make(chan error, 1)
+	go func() {
+		ended <- Run(Config{Addr: addr, Path: "/live", Sources: []string{"127.0.0.7", "127.0.0.8"}, Good: tokens.Good, Wrong: tokens.Wrong, Event: "e", Load: load},
+			orders, func(p Progress) error { told <- p; return nil })
+	}()
+	orders <- Order{Kinds: slices.Collect(maps.Keys(load))}
+	limit := time.After(patienceOfTests)
+	var last Progress
+	for resting := false; !last.Resting || !resting; {
+		select {
+		case last = <-told:
+		case <-limit:
+			t.Fatalf("after %v the attackers have told %+v", patienceOfTests, last)
+		}
+		if !resting && done(last) {
+			resting = true
+			orders <- Order{}
+			last.Resting = false
+		}
+	}
+	close(orders)
+	if err := <-ended; err != nil {
+		t.Fatal(err)
+	}
+	return last
+}
+
+// TestServerThatLetsEverybodyIn is found out.
+func TestServerThatLetsEverybodyIn(t *testing.T) {
+	s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		c, _, err := http.NewResponseController(w).Hijack()
+		if err != nil {
+			t.Error(err)
+			return
+		}
+		_, _ = io.WriteString(c, "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\r\n")
+		_ = c.Close()
+	}))
+	defer s.Close()
+	p := attack(t, s.Listener.Addr().String(), map[string]float64{"tokens": 1000}, func(p Progress) bool { return p.Answers["tokens"][LetIn] > 0 })
+	if p.Made["tokens"] == 0 {
+		t.Errorf("%+v, want attacks that were made", p)
+	}
+}
+
+// TestAnswersAreCounted has a server refuse in several ways.
+func TestAnswersAreCounted(t *testing.T) {
+	s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if strings.HasSuffix(r.Header.Get("Authorization"), "not-a-token") {
+			http.Error(w, "upgrade_rate: too many", http.StatusTooManyRequests)
+			return
+		}
+		w.WriteHeader(http.StatusUnauthorized)
+	}))
+	defer s.Close()
+	p := attack(t, s.Listener.Addr().String(), map[string]float64{"tokens": 1000, "halfopen": 10}, func(p Progress) bool {
+		return p.Answers["tokens"]["401"] > 0 && p.Answers["tokens"]["429 upgrade_rate"] > 0 && p.Made["halfopen"] >= 10
+	})
+	if p.Made["halfopen"] != 10 || len(p.Answers["halfopen"]) > 0 {
+		t.Errorf("halfopen: %d made, %v; want 10 that are held", p.Made["halfopen"], p.Answers["halfopen"])
+	}
+}
+
+// TestServerThatCloses has connections that are held opened again.
+func TestServerThatCloses(t *testing.T) {
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		for {
+			c, err := l.Accept()
+			if err != nil {
+				return
+			}
+			_ = c.Close()
+		}
+	}()
+	p := attack(t, l.Addr().String(), map[string]float64{"halfopen": 2, "slow": 2}, func(p Progress) bool {
+		return p.Made["halfopen"] > 2 && p.Made["slow"] > 2
+	})
+	if p.Answers["halfopen"]["closed"] == 0 {
+		t.Errorf("%v, want connections that were closed", p.Answers)
+	}
+	_ = l.Close()
+	<-done
+}
+
+func TestCrowd(t *testing.T) {
+	for _, c := range []struct {
+		kind  Kind
+		load  float64
+		n     int
+		every time.Duration
+	}{
+		{Kind{Held: true}, 3, 3, time.Second},
+		{Kind{most: 10, burst: 1}, 0, 0, 0},
+		{Kind{most: 10, burst: 1}, 4, 4, time.Second},
+		{Kind{most: 10, burst: 2}, 200, 10, 100 * time.Millisecond},
+		{Kind{most: 10, burst: 16}, 8, 1, 2 * time.Second},
+	} {
+		if n, every := c.kind.crowd(c.load); n != c.n || every != c.every {
+			t.Errorf("a load of %v: %d that strike every %v, want %d and %v", c.load, n, every, c.n, c.every)
+		}
+	}
+}
+
+func TestBomb(t *testing.T) {
+	b := bomb()
+	if len(b) > 4096 {
+		t.Errorf("%d bytes, want at most 4096", len(b))
+	}
+	text, err := io.ReadAll(flate.NewReader(io.MultiReader(bytes.NewReader(b[8:]), strings.NewReader("\x00\x00\xff\xff\x01\x00\x00\xff\xff"))))
+	if err != nil || len(text) != inflated {
+		t.Errorf("inflates to %d bytes, %v; want %d", len(text), err, inflated)
+	}
+}

@@ -1,0 +1,79 @@
+package siege
+
+import (
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rand"
+	"crypto/x509"
+	"encoding/base64"
+	"encoding/pem"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/go-jose/go-jose/v4"
+	"github.com/go-jose/go-jose/v4/jwt"
+)
+
+// Tokens are what a platform of the harness' own signs.
+type Tokens struct {
+	PublicKey []byte   // PEM, for JWT_PUBLIC_KEY_FILE
+	Good      string   // may watch every event, for a day
+	Wrong     []string // may not be taken, each for a reason of its own
+}
+
+// NewTokens makes a key and signs with it (ES256).
+func NewTokens() (*Tokens, error) {
+	own, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	if err != nil {
+		return nil, fmt.Errorf("make a key for tokens: %w", err)
+	}
+	other, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	if err != nil {
+		return nil, fmt.Errorf("make a key for tokens: %w", err)
+	}
+	der, err := x509.MarshalPKIXPublicKey(own.Public())
+	if err != nil {
+		return nil, fmt.Errorf("write a key for tokens: %w", err)
+	}
+	t := &Tokens{PublicKey: pem.EncodeToMemory(&pem.Block{Type: "PUBLIC KEY", Bytes: der})}
+	if t.Good, err = sign(jose.ES256, own, 24*time.Hour); err != nil {
+		return nil, err
+	}
+	expired, err := sign(jose.ES256, own, -time.Hour)
+	if err != nil {
+		return nil, err
+	}
+	foreign, err := sign(jose.ES256, other, time.Hour)
+	if err != nil {
+		return nil, err
+	}
+	confused, err := sign(jose.HS256, t.PublicKey, time.Hour)
+	if err != nil {
+		return nil, err
+	}
+	_, body, _ := strings.Cut(t.Good, ".")
+	head := base64.RawURLEncoding.EncodeToString([]byte(`{"alg":"none"}`))
+	claims, _, _ := strings.Cut(body, ".")
+	t.Wrong = []string{
+		expired, foreign, confused,
+		head + "." + claims + ".",       // not signed at all
+		t.Good[:len(t.Good)-4] + "AAAA", // another signature
+		"not-a-token",
+		strings.Repeat("a", 4096),
+	}
+	return t, nil
+}
+
+func sign(alg jose.SignatureAlgorithm, key any, ttl time.Duration) (string, error) {
+	signer, err := jose.NewSigner(jose.SigningKey{Algorithm: alg, Key: key}, nil)
+	if err != nil {
+		return "", fmt.Errorf("sign a token: %w", err)
+	}
+	text, err := jwt.Signed(signer).Claims(jwt.Claims{Subject: "spectator", Expiry: jwt.NewNumericDate(time.Now().Add(ttl))}).
+		Claims(map[string]any{"events": []string{"*"}}).Serialize()
+	if err != nil {
+		return "", fmt.Errorf("sign a token: %w", err)
+	}
+	return text, nil
+}

@@ -1,0 +1,68 @@
+package site
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"syscall"
+
+	"pitwall/engine/servers"
+)
+
+// Engine is one process of Pitwall.
+type Engine struct {
+	Addr string // host:port of the spectators' listener
+	Path string // of the upgrade
+	Ops  string // host:port of the private listener, "" when it is not known
+	PID  int    // 0 when it is not on this machine
+
+	proc *servers.Process
+}
+
+func (s *Site) startEngine(ctx context.Context, i int) (*Engine, error) {
+	args := s.engineArgs(i)
+	cmd := exec.Command(s.bin, args...)
+	cmd.Env, cmd.Dir = []string{"PATH=" + os.Getenv("PATH")}, s.Dir
+	log := filepath.Join(s.Dir, fmt.Sprintf("pitwall-%d.log", i))
+	proc, err := servers.StartProcess(cmd, log, syscall.SIGKILL)
+	if err != nil {
+		return nil, err
+	}
+	e := &Engine{Path: "/live", PID: proc.PID(), proc: proc}
+	err = proc.WaitReady(readyWithin, func() bool { return ctx.Err() != nil || e.readAddrs(log) })
+	if err = errors.Join(err, ctx.Err()); err != nil {
+		return nil, errors.Join(err, proc.End(syscall.SIGKILL))
+	}
+	return e, nil
+}
+
+func (s *Site) engineArgs(i int) []string {
+	if s.opt.Peer != "" {
+		return append(slices.Clip(s.opt.PeerArgs), "--redis-url="+s.RedisURL)
+	}
+	args := append([]string{"serve", "--redis-url=" + s.RedisURL, "--http-addr=127.0.0.1:0", "--ops-addr=127.0.0.1:0",
+		"--log-format=json", "--live-drain-ms=100"}, s.database()...)
+	if !s.opt.Archive || i > 0 { // one process archives: it is the same work for any number of spectators
+		args = append(args, "--no-archive")
+	}
+	return append(args, s.opt.Args...)
+}
+
+// readAddrs looks for the line that says where the engine listens.
+func (e *Engine) readAddrs(log string) bool {
+	b, _ := os.ReadFile(log)
+	for line := range bytes.Lines(b) {
+		var l struct{ Msg, HTTP, Ops string }
+		if json.Unmarshal(line, &l) == nil && l.Msg == "ready" {
+			e.Addr, e.Ops = l.HTTP, l.Ops
+			return true
+		}
+	}
+	return false
+}

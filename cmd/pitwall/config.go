@@ -1,0 +1,75 @@
+package main
+
+import (
+	"encoding/json"
+	"fmt"
+	"io"
+	"os"
+	"strconv"
+	"strings"
+
+	"github.com/alecthomas/kong"
+
+	"pitwall/engine"
+)
+
+type configCmd struct {
+	engine.Config
+	JSON bool `name:"json" help:"For machines: a list of objects with name, flag, value and source."`
+}
+
+// Run prints the settings that serve would have, or says what is wrong with
+// them.
+func (c *configCmd) Run(k *kong.Context) error {
+	if err := c.Examine(); err != nil {
+		return err
+	}
+	return printSettings(os.Stdout, k, c.Settings(), c.JSON)
+}
+
+// sourced is a setting and where its value comes from.
+type sourced struct {
+	engine.Setting
+	Source string `json:"source"`
+}
+
+func printSettings(w io.Writer, k *kong.Context, list []engine.Setting, asJSON bool) error {
+	all := make([]sourced, len(list))
+	for i, s := range list {
+		all[i] = sourced{s, sourceOf(k, s)}
+	}
+	if asJSON {
+		e := json.NewEncoder(w)
+		e.SetEscapeHTML(false)
+		e.SetIndent("", "  ")
+		return e.Encode(all)
+	}
+	for _, s := range all {
+		line := fmt.Sprintf("%-34s %-12s %s", s.Name, s.Source, plain(s.Value))
+		if _, err := fmt.Fprintln(w, strings.TrimRight(line, " ")); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// plain keeps a value on its line.
+func plain(v string) string {
+	if quoted := strconv.Quote(v); quoted != `"`+v+`"` {
+		return quoted
+	}
+	return v
+}
+
+// sourceOf says where a setting's value comes from. A flag wins.
+func sourceOf(k *kong.Context, s engine.Setting) string {
+	for _, p := range k.Path {
+		if p.Flag != nil && p.Flag.Name == s.Flag {
+			return "flag"
+		}
+	}
+	if _, set := os.LookupEnv(s.Name); set {
+		return "environment"
+	}
+	return "default"
+}

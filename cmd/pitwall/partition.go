@@ -1,0 +1,59 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"time"
+
+	"pitwall/engine"
+)
+
+// partitionCmd are the commands on the months of positions.
+type partitionCmd struct {
+	Enable partitionEnableCmd `cmd:"" help:"Make the empty table positions one of monthly partitions."`
+	Ensure partitionEnsureCmd `cmd:"" help:"Make the months that lack, as serve does every hour."`
+}
+
+type partitionEnableCmd struct{ engine.DatabaseConfig }
+
+// Run enables.
+func (c *partitionEnableCmd) Run(ctx context.Context) error {
+	return engine.EnablePartitions(ctx, c.DatabaseConfig, quiet(), os.Stdout)
+}
+
+type partitionEnsureCmd struct {
+	engine.DatabaseConfig
+	From   string `name:"from" help:"The first month, such as 2026-11. Unset: this month, in UTC."`
+	Months int    `name:"months" default:"2" help:"How many months after it."`
+}
+
+// Validate checks what the types do not say. kong calls it.
+func (c *partitionEnsureCmd) Validate() error {
+	if c.Months < 0 || c.Months > 1200 {
+		return fmt.Errorf("--months is %d, allowed is 0 to 1200", c.Months)
+	}
+	_, err := c.first()
+	return err
+}
+
+// first is the month to begin with.
+func (c *partitionEnsureCmd) first() (time.Time, error) {
+	if c.From == "" {
+		return time.Now(), nil
+	}
+	t, err := time.Parse("2006-01", c.From)
+	if err != nil {
+		return t, fmt.Errorf("--from is %q, allowed is a month such as 2026-11", c.From)
+	}
+	return t, nil
+}
+
+// Run ensures.
+func (c *partitionEnsureCmd) Run(ctx context.Context) error {
+	from, err := c.first()
+	if err != nil {
+		return err
+	}
+	return engine.EnsurePartitions(ctx, c.DatabaseConfig, from, c.Months, quiet(), os.Stdout)
+}

@@ -1,0 +1,27 @@
+package archive
+
+import (
+	"strings"
+	"testing"
+)
+
+// TestLargeRecordsBecomeLetters: what a server let into a stream it lets into
+// the dead letters, where it is larger by what is said of it.
+func TestLargeRecordsBecomeLetters(t *testing.T) {
+	many := make([]string, 900) // empty names: the prefix is all there is
+	for i := 1; i < len(many); i += 2 {
+		many[i] = strings.Repeat("y", 90)
+	}
+	everywhere(t, func(t *testing.T, r *rig) {
+		r.add(stream, "device_id", "large", "payload", strings.Repeat("x", 65_000))
+		r.add(stream, append([]string{"device_id", "many"}, many...)...)
+		r.publish(stream, 0, 5)
+		r.run(r.archive(nil))
+		r.wantRows(5)
+		r.wantNothingPends(stream)
+		letters := r.dead(stream)
+		if len(letters) != 2 || len(letters[1]) != deadOverhead+2+len(many) {
+			t.Errorf("%d dead letters, want both records whole", len(letters))
+		}
+	})
+}

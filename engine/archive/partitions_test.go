@@ -1,0 +1,217 @@
+package archive
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"pitwall/codec"
+	"pitwall/engine/internal/db"
+	"pitwall/engine/internal/testenv"
+)
+
+// publishAt adds the numbered record n with a time of its own.
+func (r *rig) publishAt(n int, at time.Time) {
+	r.t.Helper()
+	r.add(stream, "device_id", fmt.Sprintf("d-%06d", n), "ts", strconv.FormatInt(at.UnixMilli(), 10), "lat", "47.5", "lon", "8")
+}
+
+// months lists the partitions of the table.
+func (r *rig) months() []string {
+	r.t.Helper()
+	text := testenv.Postgres(r.t).Query(r.pgURL, `SELECT c.relname FROM pg_inherits i JOIN pg_class c ON c.oid = i.inhrelid
+		WHERE i.inhparent = 'positions'::regclass ORDER BY 1`)
+	return strings.Fields(text)
+}
+
+// tables names the partitions of the months from first on, up to ahead months
+// beyond this one.
+func tables(first time.Time, ahead int) (names []string) {
+	last := db.Month(time.Now()).AddDate(0, ahead, 0)
+	for m := db.Month(first); !m.After(last); m = m.AddDate(0, 1, 0) {
+		names = append(names, "positions_"+m.Format("2006_01"))
+	}
+	return names
+}
+
+// monthAgo returns a time in the month n months back: its beginning, and a
+// little.
+func monthAgo(n int) time.Time {
+	return db.Month(time.Now()).AddDate(0, -n, 0).Add(time.Duration(n) * time.Hour)
+}
+
+// Two processes bring records of many months in any order into a table without
+// a month, through a pooler: each month is made once, no insert counts as
+// failed, and every row is there once.
+func TestManyMonths(t *testing.T) {
+	pgURL := testenv.NewDatabase(t)
+	r := newPooledRig(t, testenv.Redis(t).URL(), testenv.PgBouncer(t, pgURL), pgURL)
+	r.partition()
+	const records, months = 1500, 14
+	for n := range records {
+		r.publishAt(n, monthAgo(n*5%months).Add(time.Duration(n)*time.Second))
+	}
+	for _, consumer := range []string{"one", "two"} {
+		r.run(r.archive(func(o *Options) { o.Consumer, o.BatchSize = consumer, 300 }))
+	}
+	r.wantRows(records)
+	r.wantMetric("processor_archive_rows_total", records)
+	r.wantMetric("processor_archive_failures_total", 0)
+	r.wantMetric("processor_archive_dead_total", 0)
+	r.wantMetric("processor_archive_expired_total", 0)
+	want := tables(monthAgo(months-1), 2)
+	r.eventually("the months ahead", func() bool { return slices.Equal(r.months(), want) })
+	r.wantMetric("processor_archive_partitions_made_total", len(want))
+	r.wantMetric("processor_archive_partition_failures_total", 0)
+}
+
+// With a retention older months are detached and kept, and older positions
+// are acknowledged and left out, without a month or a dead letter for them.
+func TestRetention(t *testing.T) {
+	r := newRig(t, testenv.Redis(t).URL(), testenv.NewDatabase(t))
+	r.partition()
+	for n := range 6 {
+		r.publishAt(n, monthAgo(n))
+	}
+	stop := r.run(r.archive(nil))
+	r.wantRows(6)
+	if err := stop(); err != nil {
+		t.Fatal(err)
+	}
+
+	const kept = 2
+	last := monthAgo(kept)
+	if time.Now().UTC().Add(-detachGrace).Month() != time.Now().UTC().Month() {
+		last = monthAgo(kept + 1) // on the first of a month it is not detached yet
+	}
+	stop = r.run(r.archive(func(o *Options) { o.Retention = kept }))
+	want := tables(last, 2)
+	r.eventually("old months to go", func() bool { return slices.Equal(r.months(), want) })
+	detached := r.metric("processor_archive_partitions_detached_total")
+	if n := len(tables(monthAgo(5), 2)) - len(want); detached != n {
+		t.Errorf("%d months were detached, want %d", detached, n)
+	}
+	if got := testenv.Postgres(t).Query(r.pgURL, "SELECT count(*) FROM "+tables(monthAgo(5), 0)[0]); got != "1" {
+		t.Errorf("the detached month has %s rows, want 1", got)
+	}
+
+	rows := r.metric("processor_archive_rows_total")
+	oldest := db.Month(time.Now()).AddDate(0, -kept, 0)
+	r.publishAt(10, oldest.Add(-time.Millisecond))
+	r.publishAt(5, monthAgo(5)) // a repeat of what is detached
+	r.add(stream, "device_id", "d", "ts", "1", "lat", "91", "lon", "0")
+	r.publishAt(11, oldest)
+	r.eventually("the one that is kept", func() bool { return r.metric("processor_archive_rows_total") == rows+1 })
+	r.wantNothingPends(stream)
+	r.eventually("those that are not", func() bool { return r.metric("processor_archive_expired_total") == 2 })
+	r.wantMetric("processor_archive_dead_total", 1) // the broken one
+	r.wantMetric("processor_archive_duplicates_total", 0)
+	if err := stop(); err != nil {
+		t.Error(err)
+	}
+	if got := r.months(); !slices.Equal(got, want) {
+		t.Errorf("months %v, want %v", got, want)
+	}
+}
+
+// Positions may become too old while they wait for a database that is away:
+// their month, gone by then, is not made again for them.
+func TestExpiredWhileWaiting(t *testing.T) {
+	for _, ahead := range []int{2, 0} { // 0: months are others' business, expiry is not
+		t.Run(fmt.Sprint("ahead ", ahead), func(t *testing.T) { testExpiredWhileWaiting(t, ahead) })
+	}
+}
+
+func testExpiredWhileWaiting(t *testing.T, ahead int) {
+	r := newRig(t, testenv.Redis(t).URL(), testenv.NewDatabase(t))
+	r.partition()
+	var mu sync.Mutex
+	now := time.Now()
+	store := &faultyStore{Store: r.db, before: func(_ context.Context, n int, _ []codec.Position) error {
+		if n == 1 {
+			mu.Lock()
+			defer mu.Unlock()
+			now = now.AddDate(0, 2, 0)
+		}
+		return nil
+	}}
+	a := r.archive(func(o *Options) { o.Store, o.Retention, o.PartitionAhead = store, 1, ahead })
+	a.months.now = func() time.Time {
+		mu.Lock()
+		defer mu.Unlock()
+		return now
+	}
+	r.publishAt(0, monthAgo(1))
+	r.publishAt(1, time.Now().AddDate(0, 0, -1))
+	r.run(a)
+	r.eventually("both to expire", func() bool { return r.metric("processor_archive_expired_total") == 2 })
+	r.wantNothingPends(stream)
+	r.wantMetric("processor_archive_dead_total", 0)
+	for _, name := range r.months() {
+		if name == tables(monthAgo(1), 0)[0] {
+			t.Errorf("%s was made for positions that are too old", name)
+		}
+	}
+}
+
+// Where somebody else makes the months, Pitwall makes none, waits, and says
+// whose business it is.
+func TestMonthsOfOthers(t *testing.T) {
+	r := newRig(t, testenv.Redis(t).URL(), testenv.NewDatabase(t))
+	r.partition()
+	r.run(r.archive(func(o *Options) { o.PartitionAhead = 0 }))
+	r.publishAt(0, monthAgo(0))
+	r.eventually("failures", func() bool { return r.metric("processor_archive_failures_total") >= 2 })
+	if got := r.months(); len(got) != 0 {
+		t.Errorf("months %v were made", got)
+	}
+	if r.log.count("ARCHIVE_PARTITION_AHEAD is 0") == 0 {
+		t.Error("the log does not name ARCHIVE_PARTITION_AHEAD")
+	}
+	if _, err := r.db.MakePartitions(t.Context(), []time.Time{monthAgo(0)}); err != nil {
+		t.Fatal(err)
+	}
+	r.wantRows(1)
+	r.wantMetric("processor_archive_dead_total", 0)
+}
+
+// A table that becomes one of partitions while the archive runs is found so.
+func TestEnabledWhileRunning(t *testing.T) {
+	r := newRig(t, testenv.Redis(t).URL(), testenv.NewDatabase(t))
+	r.run(r.archive(nil))
+	r.partition()
+	r.publish(stream, 0, 100)
+	r.wantRows(100)
+	r.wantMetric("processor_archive_failures_total", 0)
+}
+
+func TestCutoff(t *testing.T) {
+	for _, tt := range []struct {
+		now    string
+		months int
+		want   string
+	}{
+		{"2026-11-24T10:00:00Z", 1, "2026-10-01T00:00:00Z"},
+		{"2026-11-01T00:00:00Z", 1, "2026-10-01T00:00:00Z"},
+		{"2026-10-31T23:59:59Z", 6, "2026-04-01T00:00:00Z"},
+		{"2026-03-31T12:00:00Z", 13, "2025-02-01T00:00:00Z"},
+		{"2026-12-01T00:30:00+01:00", 1, "2026-10-01T00:00:00Z"},
+	} {
+		now, err := time.Parse(time.RFC3339, tt.now)
+		if err != nil {
+			t.Fatal(err)
+		}
+		p := partitions{retention: tt.months}
+		if got := p.cutoff(now).Format(time.RFC3339); got != tt.want {
+			t.Errorf("at %s with %d months: %s, want %s", tt.now, tt.months, got, tt.want)
+		}
+	}
+	if got := (&partitions{now: time.Now}).oldest(); got >= 0 {
+		t.Errorf("without a retention the oldest time is %d", got)
+	}
+}

@@ -1,0 +1,43 @@
+package db
+
+import (
+	"testing"
+	"time"
+
+	"pitwall/codec"
+	"pitwall/engine/internal/testenv"
+)
+
+// TestBatchesGoOverInEveryMode that the URL may ask for, with what is there
+// already told apart, and a connection that has to ask for the types anew.
+func TestBatchesGoOverInEveryMode(t *testing.T) {
+	for _, option := range []string{"", "&default_query_exec_mode=exec", "&default_query_exec_mode=simple_protocol",
+		"&default_query_exec_mode=cache_statement", "&default_query_exec_mode=cache_describe", "&description_cache_capacity=0"} {
+		t.Run(option, func(t *testing.T) {
+			url := testenv.NewDatabase(t)
+			d := migrated(t, Options{URL: url + option, Logger: discard})
+			other := full("a", epoch+1)
+			other.Lat++
+			for _, step := range []struct {
+				batch []codec.Position
+				want  InsertResult
+			}{
+				{[]codec.Position{full("a", epoch), bare("b", epoch), full("a", epoch+1)}, InsertResult{Inserted: 3}},
+				{[]codec.Position{other, bare("b", epoch), full("c", epoch)}, InsertResult{Inserted: 1, Duplicates: 1, Conflicts: []int{0}}},
+			} {
+				got, err := d.InsertPositions(t.Context(), step.batch)
+				if err != nil || got.Inserted != step.want.Inserted || got.Duplicates != step.want.Duplicates ||
+					len(got.Conflicts) != len(step.want.Conflicts) {
+					t.Fatalf("%+v, %v; want %+v", got, err, step.want)
+				}
+				testenv.Postgres(t).CutClients()
+				testenv.Eventually(t, 20*time.Second, "a new connection", func() bool { return d.Ping(t.Context()) == nil })
+			}
+			var last codec.Position
+			err := d.LastPositions(t.Context(), []string{"a"}, 0, func(l *Last) error { last = *l.Good; return nil })
+			if want := full("a", epoch+1); err != nil || last != want {
+				t.Errorf("the row comes back as %+v, %v; want %+v", last, err, want)
+			}
+		})
+	}
+}

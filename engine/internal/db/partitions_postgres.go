@@ -1,0 +1,139 @@
+package db
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+)
+
+// querier is a pool, a connection or a transaction.
+type querier interface {
+	Query(ctx context.Context, sql string, args ...any) (pgx.Rows, error)
+	QueryRow(ctx context.Context, sql string, args ...any) pgx.Row
+}
+
+// How positions is kept.
+const (
+	asTable      = "table"
+	asPartitions = "partitions"            // by range of ts
+	asOther      = "partitions, otherwise" // by another key, or several
+	asHypertable = "hypertable"            // TimescaleDB's, which divides itself
+)
+
+// layout says how positions is kept.
+func layout(ctx context.Context, q querier) (string, error) {
+	var timescale bool
+	var as string
+	err := q.QueryRow(ctx, `
+		SELECT to_regclass('timescaledb_information.hypertables') IS NOT NULL,
+		       CASE WHEN p.partrelid IS NULL THEN $1
+		            WHEN p.partstrat = 'r' AND p.partnatts = 1 AND a.attname = 'ts' THEN $2
+		            ELSE $3 END
+		FROM pg_class c
+		LEFT JOIN pg_partitioned_table p ON p.partrelid = c.oid
+		LEFT JOIN pg_attribute a ON a.attrelid = c.oid AND a.attnum = p.partattrs[0]
+		WHERE c.oid = to_regclass('positions')`, asTable, asPartitions, asOther).Scan(&timescale, &as)
+	if err != nil || !timescale {
+		return as, err
+	}
+	var hyper bool
+	err = q.QueryRow(ctx, `
+		SELECT EXISTS (SELECT FROM timescaledb_information.hypertables h
+		    JOIN pg_namespace n ON n.nspname = h.hypertable_schema
+		    JOIN pg_class c ON c.relnamespace = n.oid AND c.relname = h.hypertable_name
+		    WHERE c.oid = to_regclass('positions'))`).Scan(&hyper)
+	if hyper {
+		as = asHypertable
+	}
+	return as, err
+}
+
+// wantPartitions fails unless positions consists of partitions by ts.
+func wantPartitions(ctx context.Context, q querier) error {
+	as, err := layout(ctx, q)
+	switch {
+	case err != nil:
+		return fmt.Errorf("look how positions is kept: %w", err)
+	case as == asHypertable:
+		return fmt.Errorf("%w: it is a TimescaleDB hypertable, which divides itself and has policies of its own", ErrNotPartitioned)
+	case as == asOther:
+		return fmt.Errorf("%w but by another key than ts", ErrNotPartitioned)
+	case as == asTable:
+		return fmt.Errorf("%w (pitwall partition enable, as long as it is empty)", ErrNotPartitioned)
+	}
+	return nil
+}
+
+// concurrently is the first version that detaches without a long lock.
+const concurrently = 140000
+
+func (p *postgres) CheckRetention(ctx context.Context) error {
+	if err := wantPartitions(ctx, p.pool); err != nil {
+		return err
+	}
+	var version int
+	var fallback *string
+	err := p.pool.QueryRow(ctx, `
+		SELECT current_setting('server_version_num')::int, nullif(partdefid, 0)::regclass::text
+		FROM pg_partitioned_table WHERE partrelid = to_regclass('positions')`).Scan(&version, &fallback)
+	switch {
+	case err != nil:
+		return fmt.Errorf("look how positions is kept: %w", err)
+	case version < concurrently:
+		return fmt.Errorf("the server is PostgreSQL %d, and detaching months without a long lock takes 14 or later", version/10000)
+	case fallback != nil:
+		return fmt.Errorf("positions has the default partition %s, with which months cannot be detached without a long lock: "+
+			"detach it (ALTER TABLE positions DETACH PARTITION %[1]s)", *fallback)
+	}
+	return nil
+}
+
+// partition is one of positions as the catalogue has it.
+type partition struct {
+	span
+	name    string // as it is written in SQL
+	pending bool   // detaching it was interrupted
+}
+
+// readably are the settings under which partitions reads the catalogue's
+// bounds, for the session or, with "LOCAL ", the transaction. Waiting for a lock
+// ends before others have waited behind it for long.
+func readably(local string) string {
+	return fmt.Sprintf("SET %[1]sdatestyle = 'ISO, YMD'; SET %[1]stimezone = 'UTC'; SET %[1]slock_timeout = '5s'", local)
+}
+
+// partitions reads those of positions, by their times. The session must be set
+// to readably. A bound without end is one in the year 1 or 9999.
+func partitions(ctx context.Context, q querier) ([]partition, error) {
+	rows, err := q.Query(ctx, `
+		SELECT c.oid::regclass::text, coalesce((to_jsonb(i) ->> 'inhdetachpending')::boolean, false),
+		       greatest(CASE b.bound[1] WHEN 'MINVALUE' THEN '-infinity' ELSE trim('''' FROM b.bound[1])::timestamptz END,
+		                '0001-01-01T00:00:00Z'),
+		       least(CASE b.bound[2] WHEN 'MAXVALUE' THEN 'infinity' ELSE trim('''' FROM b.bound[2])::timestamptz END,
+		             '9999-12-31T00:00:00Z')
+		FROM pg_inherits i
+		JOIN pg_class c ON c.oid = i.inhrelid
+		CROSS JOIN regexp_match(pg_get_expr(c.relpartbound, c.oid), '^FOR VALUES FROM \((.+)\) TO \((.+)\)$') AS b(bound)
+		WHERE i.inhparent = to_regclass('positions') AND b.bound IS NOT NULL
+		ORDER BY 3`)
+	if err != nil {
+		return nil, err
+	}
+	return pgx.CollectRows(rows, func(row pgx.CollectableRow) (p partition, err error) {
+		err = row.Scan(&p.name, &p.pending, &p.from, &p.to)
+		return p, err
+	})
+}
+
+// partitionLock are the advisory locks under which the table is partitioned and
+// months are made, and under which they are detached: a number that nobody else uses, and which of the two.
+const (
+	partitionLock = 0x70697477 // "pitw"
+	lockMake      = 1
+	lockDetach    = 2
+)
+
+// tableName is what a month's partition is called.
+func tableName(month time.Time) string { return "positions_" + month.UTC().Format("2006_01") }

@@ -1,0 +1,125 @@
+package redis
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"log/slog"
+	"strconv"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"pitwall/engine/internal/testenv"
+)
+
+// loading restarts a server that takes its time to load its data, until ready
+// is called.
+func loading(t *testing.T) (s *testenv.RedisServer, ready func()) {
+	t.Helper()
+	s = testenv.Redis(t, testenv.Args("--key-load-delay", "100000", "--loading-process-events-interval-bytes", "1024"))
+	args := []string{"MSET"}
+	for i := range 150 { // 15 s of them
+		args = append(args, "key"+strconv.Itoa(i), strings.Repeat("x", 2000))
+	}
+	s.Do(args...)
+	s.Do("CONFIG", "SET", "rdbcompression", "no")
+	s.Do("SAVE")
+	s.Stop()
+	var up sync.WaitGroup
+	up.Go(s.Start)
+	ready = sync.OnceFunc(func() {
+		_, _ = s.Try("CONFIG", "SET", "key-load-delay", "0") // it may have loaded all by now
+		up.Wait()
+	})
+	t.Cleanup(ready)
+	testenv.Eventually(t, 20*time.Second, "the server to be loading", func() bool {
+		_, err := s.Try("PING")
+		return err != nil && strings.HasPrefix(err.Error(), "LOADING")
+	})
+	return s, ready
+}
+
+// lines is a log that can be read while it is written.
+type lines struct {
+	mu  sync.Mutex
+	buf bytes.Buffer
+}
+
+func (l *lines) Write(p []byte) (int, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.buf.Write(p)
+}
+
+func (l *lines) count(part string) int {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return strings.Count(l.buf.String(), part)
+}
+
+func TestOpenWaitsForAServerThatLoadsItsData(t *testing.T) {
+	s, ready := loading(t)
+	var log lines
+	opened := make(chan error, 1)
+	go func() {
+		c, err := Open(context.Background(), Options{URL: s.URL(), Logger: slog.New(slog.NewTextHandler(&log, nil))})
+		if err == nil {
+			_, err = c.Length(context.Background(), "s")
+			c.Close()
+		}
+		opened <- err
+	}()
+	testenv.Eventually(t, 20*time.Second, "a line in the log", func() bool { return log.count("loading") > 0 })
+	select {
+	case err := <-opened:
+		t.Errorf("open ended with %v while the server was loading", err)
+		opened <- err
+	default:
+	}
+	ready()
+	if err := <-opened; err != nil {
+		t.Errorf("open: %v", err)
+	}
+	if n := log.count("loading"); n != 1 {
+		t.Errorf("%d lines about the loading, want 1", n)
+	}
+}
+
+func TestOpenGivesUpOnAServerThatLoadsForTooLong(t *testing.T) {
+	s, _ := loading(t)
+	for _, tt := range []struct {
+		name     string
+		patience time.Duration
+		cancel   bool // as soon as it waits
+		want     error
+	}{
+		{"patience", 200 * time.Millisecond, false, context.DeadlineExceeded},
+		{"context", time.Minute, true, context.Canceled},
+	} {
+		ctx, cancel := context.WithCancel(t.Context())
+		waits := writer(func() {
+			if tt.cancel {
+				cancel()
+			}
+		})
+		c, err := Open(ctx, Options{URL: s.URL(), Patience: tt.patience, Logger: slog.New(slog.NewTextHandler(waits, nil))})
+		cancel()
+		if err == nil {
+			c.Close()
+			t.Fatalf("%s: opened", tt.name)
+		}
+		if text := err.Error(); !errors.Is(err, tt.want) || !strings.Contains(text, "REDIS_URL") || !strings.Contains(text, "loading") {
+			t.Errorf("%s: %v", tt.name, err)
+		}
+	}
+}
+
+// writer is called at every line of a log.
+type writer func()
+
+func (w writer) Write(p []byte) (int, error) {
+	w()
+	return len(p), nil
+}

@@ -1,0 +1,158 @@
+package redis
+
+import (
+	"context"
+	"fmt"
+	"strconv"
+
+	"github.com/redis/rueidis"
+)
+
+// Reader reads one stream for one consumer on a connection of its own, on
+// which its commands go as well: they reach the server that it reads from. It
+// is used by one goroutine at a time.
+type Reader struct {
+	commands // on the connection of its own
+	c        *Client
+	opt      ReadOptions
+	conn     rueidis.DedicatedClient // nil until the next command or Read
+	id       int64                   // the server's number for conn, 0 where unknown
+	lost     []int64                 // connections given up, not yet killed on the server
+}
+
+// NewReader returns a reader that connects when it is first used. Close ends it.
+func (c *Client) NewReader(o ReadOptions) *Reader {
+	r := &Reader{c: c, opt: o}
+	r.do = r.own
+	return r
+}
+
+// Read waits for entries and returns them in dst's memory, see [Entry]. It
+// returns dst[:0] and no error when nothing came in time. It returns soon after
+// ctx ends.
+//
+// After an error other than an error reply, and after the refusal of a server
+// that became a replica, the connection is gone and the group may have moved
+// past entries that nobody received: call Fence and Place, and read on.
+func (r *Reader) Read(ctx context.Context, dst []Entry) ([]Entry, error) {
+	if err := r.connect(ctx); err != nil {
+		return forget(dst), err
+	}
+	dst, err := read(ctx, r.conn, &r.opt, dst)
+	r.dropAfter(err)
+	return dst, err
+}
+
+// own runs one command that does not block on the connection of r.
+func (r *Reader) own(ctx context.Context, what string, args ...string) (rueidis.RedisMessage, error) {
+	if err := r.connect(ctx); err != nil {
+		return rueidis.RedisMessage{}, err
+	}
+	limited, cancel := context.WithTimeout(ctx, commandTimeout)
+	defer cancel()
+	m, err := r.conn.Do(limited, r.conn.B().Arbitrary(args...).Build()).ToMessage()
+	if err != nil && !rueidis.IsRedisNil(err) {
+		r.dropAfter(err)
+		return m, failure(ctx, commandTimeout, what, err)
+	}
+	return m, nil
+}
+
+// Place moves the group so that its next entry is the first after at, and makes
+// it there, with the stream if there is none, when it is not there.
+func (r *Reader) Place(ctx context.Context, at ID) error {
+	err := r.SetGroupID(ctx, r.opt.Stream, r.opt.Group, at)
+	if !IsNoGroup(err) {
+		return err
+	}
+	created, err := r.CreateGroup(ctx, r.opt.Stream, r.opt.Group, at)
+	if err == nil && !created {
+		err = fmt.Errorf("group %s on stream %s came and went", r.opt.Group, r.opt.Stream)
+	}
+	return err
+}
+
+// connect takes a connection unless there is one, gives it its name and asks
+// for its number. A server that does without either is served all the same.
+func (r *Reader) connect(ctx context.Context) error {
+	if r.conn != nil {
+		return nil
+	}
+	limited, cancel := context.WithTimeout(ctx, commandTimeout)
+	defer cancel()
+	r.conn, _ = r.c.rdb.Dedicate()
+	r.id = 0
+	if r.opt.Name != "" {
+		err := r.conn.Do(limited, r.conn.B().Arbitrary("CLIENT", "SETNAME", connName(r.opt.Name)).Build()).Error()
+		if err := r.connected(ctx, err); err != nil {
+			return err
+		}
+	}
+	id, err := r.conn.Do(limited, r.conn.B().Arbitrary("CLIENT", "ID").Build()).ToInt64()
+	if err == nil {
+		r.id = id
+	}
+	return r.connected(ctx, err)
+}
+
+// connected drops the connection after an error that is no answer.
+func (r *Reader) connected(ctx context.Context, err error) error {
+	if err == nil || IsRefused(err) {
+		return nil
+	}
+	r.drop()
+	return failure(ctx, commandTimeout, "connect to read stream "+r.opt.Stream, err)
+}
+
+// maxLost bounds the connections that are remembered for Fence. Beyond it the
+// oldest is forgotten: its socket has long been closed on our side.
+const maxLost = 16
+
+// dropAfter drops the connection after an error that leaves it of no use: all
+// but an error reply, and of these the refusal of a replica.
+func (r *Reader) dropAfter(err error) {
+	if err != nil && (!IsRefused(err) || isReadOnly(err)) {
+		r.drop()
+	}
+}
+
+// drop closes the connection and remembers its number.
+func (r *Reader) drop() {
+	if r.conn == nil {
+		return
+	}
+	r.conn.Close()
+	r.conn = nil
+	if r.id == 0 {
+		return
+	}
+	if len(r.lost) == maxLost {
+		r.lost = r.lost[1:]
+	}
+	r.lost = append(r.lost, r.id)
+	r.id = 0
+}
+
+// Fence makes sure that no read of a connection given up can still be served:
+// a server that stood still, or a network that lost our goodbye, would move the
+// group with a reply that goes nowhere. Numbers are never used twice by one
+// server process; on another process the number may name somebody else's
+// connection, so Fence forgets them when sameServer is false, together with the
+// old server's reads. Where the server has no CLIENT KILL there is no fence.
+func (r *Reader) Fence(ctx context.Context, sameServer bool) error {
+	if !sameServer {
+		r.lost = r.lost[:0]
+	}
+	for len(r.lost) > 0 {
+		_, err := r.do(ctx, "close a lost connection", "CLIENT", "KILL", "ID", strconv.FormatInt(r.lost[0], 10))
+		if err != nil && !IsRefused(err) {
+			return err
+		}
+		r.lost = r.lost[1:]
+	}
+	return nil
+}
+
+// Close ends the connection. It is called by the goroutine that reads, or
+// after it has ended.
+func (r *Reader) Close() { r.drop() }

@@ -1,0 +1,60 @@
+package live
+
+import (
+	"testing"
+
+	"pitwall/shard"
+)
+
+// The order of turns while a crowd of 300 waits and 100 others have come: those
+// go ahead 64 at a time, the crowd has every second 64, both in their own order,
+// and whoever comes later in small numbers waits for those who did before him.
+func TestOrderOfTurns(t *testing.T) {
+	core, err := shard.New(shard.Config{Writers: 1})
+	if err != nil {
+		t.Fatal(err)
+	}
+	q := core.Queue(0)
+	arrive := func(from, to int) {
+		for i := from; i < to; i++ {
+			core.NewConn(0, false, i).Schedule()
+		}
+	}
+	var l lines
+	arrive(0, 300)
+	q.TakeInto(&l.crowds, &l.crowds, 0)
+	arrive(1000, 1100)
+	l.take(q)
+	var got []int
+	for len(got) < 200 {
+		got = append(got, l.next().Owner.(int))
+	}
+	arrive(1100, 1110)
+	l.take(q)
+	for c := l.next(); c != nil; c = l.next() {
+		got = append(got, c.Owner.(int))
+	}
+	var want []int
+	run := func(from, to int) {
+		for i := from; i < to; i++ {
+			want = append(want, i)
+		}
+	}
+	run(1000, 1064)
+	run(0, 64)
+	run(1064, 1100)
+	run(64, 100)    // the others are through: 200 turns so far
+	run(1100, 1110) // the rest of the 64 of those who go ahead
+	run(100, 300)
+	if len(got) != len(want) {
+		t.Fatalf("%d turns, want %d", len(got), len(want))
+	}
+	for i := range want {
+		if got[i] != want[i] {
+			t.Fatalf("turn %d is of %d, want %d:\n%v", i, got[i], want[i], got)
+		}
+	}
+	if !l.empty() {
+		t.Error("somebody is left")
+	}
+}

@@ -1,0 +1,66 @@
+// What the card says about a device, as text.
+
+const POINTS = ['N', 'NE', 'E', 'SE', 'S', 'SW', 'W', 'NW'];
+const MOST = 12; // attributes shown beside the battery
+const LONGEST = 120; // characters of a name or a value
+
+const clockToday = new Intl.DateTimeFormat(undefined, { timeStyle: 'medium' });
+const clockBefore = new Intl.DateTimeFormat(undefined, { dateStyle: 'medium', timeStyle: 'medium' });
+
+// localTime writes ms since the epoch as the reader's local time.
+export function localTime(ms) {
+  const then = new Date(ms);
+  const today = then.toDateString() === new Date().toDateString();
+  return (today ? clockToday : clockBefore).format(then);
+}
+
+// ago writes a duration in ms in one unit.
+export function ago(ms) {
+  const s = Math.max(0, Math.round(ms / 1000));
+  if (s < 1) return 'now';
+  if (s < 100) return s + ' s ago';
+  if (s < 100 * 60) return Math.round(s / 60) + ' min ago';
+  if (s < 48 * 3600) return Math.round(s / 3600) + ' h ago';
+  return Math.round(s / 86400) + ' days ago';
+}
+
+// facts are rows of name and value.
+export function facts(d) {
+  const rows = [];
+  if (d.speed !== undefined) rows.push(['Speed', (d.speed < 10 ? d.speed.toFixed(1) : Math.round(d.speed)) + ' km/h']);
+  if (d.course !== undefined) rows.push(['Course', `${Math.round(d.course) % 360}° ${POINTS[Math.round(d.course / 45) % 8]}`]);
+  if (d.alt !== undefined) rows.push(['Altitude', Math.round(d.alt) + ' m']);
+  if (d.sats !== undefined) rows.push(['Satellites', String(d.sats)]);
+  rows.push(['Latitude', d.lat.toFixed(5) + '°'], ['Longitude', d.lon.toFixed(5) + '°']);
+  const { battery, ...others } = d.attributes ?? {};
+  if (battery !== undefined) rows.push(['Battery', percent(battery)]);
+  const all = Object.entries(others);
+  for (const [name, value] of all.slice(0, MOST)) rows.push([clip(name), plain(value)]);
+  if (all.length > MOST) rows.push(['More attributes', String(all.length - MOST)]);
+  rows.push(['Last update', localTime(d.ts)]);
+  return rows;
+}
+
+function percent(value) {
+  const number = value?.__bigint ?? value;
+  return typeof number !== 'boolean' && number !== '' && Number.isFinite(Number(number)) ? clip(`${number} %`) : plain(value);
+}
+
+// plain writes any value that an attribute may have: a number, a string, a
+// boolean, {"__bigint":"…"} or {"__buffer_b64":"…"}.
+function plain(value) {
+  if (typeof value === 'boolean') return value ? 'yes' : 'no';
+  if (value?.__bigint !== undefined) return clip(value.__bigint);
+  if (value?.__buffer_b64 !== undefined) return bytes(value.__buffer_b64.replace(/=+$/, ''));
+  return clip(value);
+}
+
+function bytes(base64) {
+  const n = Math.floor((base64.length * 3) / 4);
+  return n === 1 ? '1 byte' : n + ' bytes';
+}
+
+function clip(value) {
+  const text = String(value);
+  return text.length > LONGEST ? text.slice(0, LONGEST) + '…' : text;
+}

@@ -1,0 +1,49 @@
+package shard
+
+import (
+	"sync/atomic"
+	"time"
+)
+
+// ageBounds are the upper bounds of the buckets of Ages.
+var ageBounds = [...]time.Duration{
+	time.Millisecond, 2 * time.Millisecond, 5 * time.Millisecond, 10 * time.Millisecond, 25 * time.Millisecond,
+	50 * time.Millisecond, 100 * time.Millisecond, 150 * time.Millisecond, 200 * time.Millisecond, 250 * time.Millisecond,
+	500 * time.Millisecond, time.Second, 2500 * time.Millisecond, 5 * time.Second, 10 * time.Second,
+}
+
+// AgeBounds are the upper bounds of the buckets of Ages; one more has what is
+// beyond them.
+func AgeBounds() []time.Duration { return ageBounds[:] }
+
+// Ages is a histogram of how old positions were, from their Deliver on, when
+// the bytes they waited in were sealed: the wait in the inbox and for the
+// topic's instant. It has one observation per seal, of the oldest position.
+type Ages struct {
+	Counts [len(ageBounds) + 1]uint64 // by bucket, each without those below
+	Sum    time.Duration
+}
+
+// ages is a shard's own. The shard adds once per seal, others read: each field
+// is right by itself, and nobody needs them to agree.
+type ages struct {
+	counts [len(ageBounds) + 1]atomic.Uint64
+	sum    atomic.Int64 // ns
+}
+
+// sealed notes the age, in ns, of the oldest position of a seal.
+func (a *ages) sealed(age int64) {
+	i := 0
+	for i < len(ageBounds) && age > int64(ageBounds[i]) {
+		i++
+	}
+	a.counts[i].Add(1)
+	a.sum.Add(age)
+}
+
+func (a *ages) addTo(t *Ages) {
+	for i := range a.counts {
+		t.Counts[i] += a.counts[i].Load()
+	}
+	t.Sum += time.Duration(a.sum.Load())
+}

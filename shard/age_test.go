@@ -1,0 +1,50 @@
+package shard
+
+import (
+	"testing"
+	"time"
+)
+
+// TestAgesAreTheWaitForTheSeal: in the inbox and for the instant, of the
+// oldest position, and none for what nobody watches.
+func TestAgesAreTheWaitForTheSeal(t *testing.T) {
+	r := newRig(t, Config{Shards: 1})
+	r.roster(map[string][]string{"e": {"a", "b"}, "unwatched": {"c"}})
+	c := r.client(false)
+	c.subscribe("e", 0)
+	r.settle()
+	wantAges := func(what string, sum time.Duration, counts map[time.Duration]uint64) {
+		t.Helper()
+		w := Ages{Sum: sum}
+		for i, b := range AgeBounds() {
+			w.Counts[i] = counts[b]
+		}
+		w.Counts[len(ageBounds)] = counts[0]
+		want(t, what, r.core.Stats().Ages, w)
+	}
+	r.send("c", base)
+	r.settle()
+	wantAges("nobody watches", 0, nil)
+
+	r.send("a", base)
+	r.pass(7 * time.Millisecond) // in the inbox
+	r.settle()
+	wantAges("a quiet topic is sealed at once", 7*time.Millisecond, map[time.Duration]uint64{10 * time.Millisecond: 1})
+
+	r.pass(20 * time.Millisecond)
+	r.send("a", base+1)
+	r.settle()
+	r.pass(30 * time.Millisecond)
+	r.send("b", base) // younger: not counted
+	r.settle()
+	r.pass(50 * time.Millisecond)
+	r.settle()
+	wantAges("a busy one at its instant", 87*time.Millisecond, map[time.Duration]uint64{10 * time.Millisecond: 1, 100 * time.Millisecond: 1})
+
+	r.pass(time.Second)
+	r.send("a", base+2)
+	r.pass(time.Minute)
+	r.settle()
+	wantAges("beyond the bounds", time.Minute+87*time.Millisecond,
+		map[time.Duration]uint64{10 * time.Millisecond: 1, 100 * time.Millisecond: 1, 0: 1})
+}
