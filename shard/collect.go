@@ -21,7 +21,6 @@ const (
 	formLagged           = formSnapshot + 2 // without corrections, which are told as such
 	formDeflatedLagged   = formSnapshot + 3 // the same, compressed
 	formRoster           = formSnapshot + 4 // a roster frame, up to now
-	formSealedRoster     = formSnapshot + 5 // the same, up to the last seal
 )
 
 // bodies are the states that were encoded since the last seal, so that each is

@@ -290,6 +290,7 @@ func (s *screen) frame(b []byte) {
 		s.log = append(s.log, fmt.Sprintf("%s roster +%v -%v", f.Topic, f.Added, f.Removed))
 	case "unsubscribed":
 		delete(s.seen, f.Topic)
+		delete(s.ghosts, f.Topic)
 		for name := range s.gone {
 			if strings.HasPrefix(name, f.Topic+" ") {
 				delete(s.gone, name)

@@ -110,29 +110,21 @@ func (l *rosterLog) trim(since uint64) {
 	l.bound = max(maxRosterLog, 2*len(l.by))
 }
 
-// rosterSince returns a roster frame for s with at least the joins and leaves
-// after update since, nil when there were none. In the live flow the pending
-// ones come behind the positions that are pending; in a class they were sent at
-// once.
-func (w *worker) rosterSince(s *sub, since uint64) *Chunk {
-	p := s.part
+// rosterSince returns a roster frame with at least the joins and leaves after
+// update since, nil when there were none.
+func (w *worker) rosterSince(p *part, since uint64) *Chunk {
 	if p.roster.newest <= since {
 		return nil
 	}
-	k, until := bodyKey{p.roundDown(since), formRoster}, p.seq
-	if s.class == classNone {
-		k.form, until = formSealedRoster, p.sealed
-	}
+	since = p.roundDown(since)
+	k := bodyKey{since, formRoster}
 	if ch := p.bodies.byKey[k]; ch != nil {
 		return ch
 	}
 	var added, removed []string
 	for id, r := range p.roster.by {
-		switch {
-		case r.seq <= k.since:
+		if r.seq <= since {
 			continue
-		case r.seq > until: // it has belonged to the event if it leaves now
-			r.added, r.removed = r.removed, false
 		}
 		if r.added {
 			added = append(added, id)
@@ -141,10 +133,7 @@ func (w *worker) rosterSince(s *sub, since uint64) *Chunk {
 			removed = append(removed, id)
 		}
 	}
-	if len(added)+len(removed) == 0 {
-		return nil
-	}
-	ch := &Chunk{body: p.topic.frames.AppendRosterFrame(nil, added, removed), part: p, since: k.since, kind: chunkLagged}
+	ch := &Chunk{body: p.topic.frames.AppendRosterFrame(nil, added, removed), part: p, since: since, kind: chunkLagged}
 	p.bodies.keep(k, ch)
 	return ch
 }

@@ -59,7 +59,7 @@ func (w *worker) subscribe(o *op) {
 	}
 	s.since = p.sealed
 	w.enterClass(s)
-	if ch := w.rosterSince(s, s.since); ch != nil {
+	if ch := w.rosterSince(p, s.since); ch != nil {
 		w.send(c, ch)
 	}
 }
@@ -157,7 +157,7 @@ func (w *worker) leaveLiveFor(s *sub, class int) {
 	w.leaveLive(s)
 	s.class, s.since = class, since
 	w.enterClass(s)
-	if ch := w.rosterSince(s, since); ch != nil {
+	if ch := w.rosterSince(s.part, since); ch != nil {
 		w.send(s.conn, ch)
 	}
 }
@@ -181,7 +181,7 @@ func (w *worker) recover(o *op) {
 		if s.class != classNone {
 			s.since = s.part.sealed
 		}
-		if ch := w.rosterSince(s, since); ch != nil {
+		if ch := w.rosterSince(s.part, since); ch != nil {
 			w.send(c, ch)
 		}
 		fixed := s.part.fixed > since
