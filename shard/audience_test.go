@@ -1,8 +1,10 @@
 package shard
 
 import (
+	"fmt"
 	"math/rand/v2"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 )
@@ -234,4 +236,35 @@ func TestIntervalToLiveWhileLagged(t *testing.T) {
 	r.settle()
 	c.read()
 	want(t, "screen", c.screen.seen["event:e"], map[string]int64{"a": base, "b": base + 3})
+}
+
+// TestRoundBesideRecovery recovers a connection that is still owed a round: what
+// the round would have brought is in the snapshot, and nothing live before it.
+func TestRoundBesideRecovery(t *testing.T) {
+	r, crowd, _ := hot(t)
+	i := slices.IndexFunc(crowd, func(c *client) bool { return c.conn.subs[0].pos < c.conn.subs[0].audience().left })
+	if i < 0 {
+		t.Fatal("the round has reached everybody in one turn")
+	}
+	c := crowd[i].conn
+	drain(c)
+	if !c.Lag() || !c.Recover(&crowd[i].losses) {
+		t.Fatal("not lagged, or not recovered")
+	}
+	r.turn(0)
+	ch := c.Take()
+	if ch == nil || ch.Live() {
+		t.Fatalf("the first chunk behind a recovery is %+v, want the lagged snapshot", ch)
+	}
+	if body := string(ch.Head()) + string(ch.Body()); !strings.Contains(body, `"conflated":1`) || !strings.Contains(body, fmt.Sprint(base+1)) {
+		t.Errorf("got %s, want a snapshot with position %d and one update left out", body, base+1)
+	}
+	c.Done(ch)
+	r.settle()
+	r.send("h", base+2)
+	r.pass(r.core.Window())
+	r.settle()
+	if ch := c.Take(); ch == nil || !ch.Live() {
+		t.Errorf("got %+v, want the live flow behind the snapshot", ch)
+	}
 }

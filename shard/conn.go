@@ -9,11 +9,15 @@ const (
 	connParked        // a goroutine waits for its socket: nobody queues it
 )
 
-// The flow of a connection.
+// The flow of a connection: its state, and above that the number of its
+// recoveries.
 const (
 	flowOpen   = iota
 	flowLagged // its queue was full or too old: shards push nothing live until it is recovered
 	flowClosed // gone: whatever is pushed vanishes
+
+	flowState = 3 // the bits of the state
+	flowNext  = 4 // one recovery more
 )
 
 // Conn.queued counts pointers in its high bits and bytes in the low ones, so
@@ -65,10 +69,16 @@ func (c *Core) NewConn(writer int, batch bool, owner any) *Conn {
 	return k
 }
 
-// offer pushes a live chunk, unless the connection is closed, lags, or is
-// found full, which marks it as lagged. The shards call it.
-func (c *Conn) offer(ch *Chunk) (taken bool) {
-	if c.flow.Load() != flowOpen {
+// opened is the flow while it is open, with the recoveries that there were so
+// far.
+func (c *Conn) opened() uint32 { return c.flow.Load() &^ flowState }
+
+// offer pushes a live chunk, unless the connection is closed, lags, is found
+// full, which marks it as lagged, or was opened by a recovery that this shard
+// has not carried out: opened is the flow as its last one left it. The shards
+// call it.
+func (c *Conn) offer(ch *Chunk, opened uint32) (taken bool) {
+	if c.flow.Load() != opened {
 		return false
 	}
 	if c.Full() {
@@ -94,7 +104,7 @@ func (c *Conn) wants() bool {
 // Push sends a control chunk. It never blocks; what bounds the number of
 // control chunks is the caller's rule. Any goroutine may call it.
 func (c *Conn) Push(ch *Chunk) {
-	if c.flow.Load() == flowClosed {
+	if c.Closed() {
 		return
 	}
 	c.admit(ch)
@@ -119,17 +129,20 @@ func (c *Conn) enqueue() {
 func (c *Conn) Close() { c.flow.Store(flowClosed) }
 
 // Closed reports whether Close was called.
-func (c *Conn) Closed() bool { return c.flow.Load() == flowClosed }
+func (c *Conn) Closed() bool { return c.flow.Load()&flowState == flowClosed }
 
 // Lagged reports whether the queue was full, or too old, since the last Recover. The
 // writer then drops what may be dropped (see Losses), finishes the frame begun
 // and calls Recover.
-func (c *Conn) Lagged() bool { return c.flow.Load() == flowLagged }
+func (c *Conn) Lagged() bool { return c.flow.Load()&flowState == flowLagged }
 
 // Lag marks the connection as lagged, as a full queue does. Its writer calls it
 // when what stands in front of the queue has become too old to be shown. False:
 // it was lagged already, or is closed.
-func (c *Conn) Lag() bool { return c.flow.CompareAndSwap(flowOpen, flowLagged) }
+func (c *Conn) Lag() bool {
+	open := c.opened()
+	return c.flow.CompareAndSwap(open, open|flowLagged)
+}
 
 // Queued returns the number of chunks and bytes that are not written yet.
 func (c *Conn) Queued() (chunks, bytes int) {

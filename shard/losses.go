@@ -47,10 +47,14 @@ func (c *Conn) Recover(l *Losses) bool {
 	}
 	list := l.list
 	l.list = nil
-	// Open before the command: a shard that still sees "lagged" notes its own
-	// first miss, and the command, which comes later, covers it.
-	c.flow.CompareAndSwap(flowLagged, flowOpen)
-	c.core.submit(&op{kind: opRecover, conn: c, losses: list, done: func() {
+	// Open before the command, and under another number: a shard pushes nothing
+	// live until it has carried the command out, which covers what it misses
+	// till then. So nothing newer stands in front of what was lost.
+	opened := c.opened()
+	if c.flow.CompareAndSwap(opened|flowLagged, opened+flowNext) {
+		opened += flowNext
+	}
+	c.core.submit(&op{kind: opRecover, conn: c, opened: opened, losses: list, done: func() {
 		c.recovering.Store(false)
 		c.Schedule()
 	}})

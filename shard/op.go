@@ -24,6 +24,7 @@ type op struct {
 	topic       *Topic
 	class       int // interval class, or classNone
 	losses      []loss
+	opened      uint32         // the flow that a recovery has opened
 	corrections [][]Correction // by shard
 	reply       *Chunk
 	done        func()

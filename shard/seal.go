@@ -100,7 +100,7 @@ func (w *worker) settle(p *part) {
 // pushTo offers a live chunk to one subscriber.
 func (w *worker) pushTo(s *sub, ch *Chunk) bool {
 	c := s.conn
-	ok := c.offer(ch)
+	ok := c.offer(ch, s.opened)
 	if !ok {
 		s.miss(ch)
 		w.count.overflows++

@@ -14,6 +14,7 @@ type sub struct {
 	// live flow that was found full, the last before its first loss.
 	since     uint64
 	missed    bool
+	opened    uint32 // the flow as the last recovery that was carried out here has left it
 	conflated uint64 // updates it was not sent one by one since it was found full
 }
 
@@ -50,7 +51,7 @@ func (w *worker) subscribe(o *op) {
 		p.bodies.reset()
 	}
 	p.watchers++
-	s := &sub{conn: c, part: p, class: o.class, next: c.subs[w.id]}
+	s := &sub{conn: c, part: p, class: o.class, next: c.subs[w.id], opened: c.opened()}
 	c.subs[w.id] = s
 	w.send(c, w.subscribed(p, c.snapshots(p)))
 	if o.class == classNone {
@@ -171,6 +172,7 @@ func (w *worker) recover(o *op) {
 	}
 	for s := c.subs[w.id]; s != nil; s = s.next {
 		w.catchUp(s)
+		s.opened = o.opened
 		since, updates, lost := s.lost(o.losses)
 		if !lost {
 			continue
