@@ -22,8 +22,7 @@ func (c *runCmd) checkAgainst(p *plan) error {
 // withoutArchive makes the same run once more with nothing archived: same
 // load, same servers (PostgreSQL has the roster), everything new.
 func (r *run) withoutArchive() (*report.Run, error) {
-	other := &run{ctx: r.ctx, sc: r.sc, plan: r.plan, opt: r.opt, out: new(report.Run), ident: r.ident + "-without",
-		say: &teller{w: r.say.w, prefix: r.say.prefix + "without the archive: "}}
+	other := r.another("without", "without the archive")
 	other.sc.postgres, other.plan.Archive = true, false
 	return other.out, other.do()
 }

@@ -32,10 +32,9 @@ func (c *runCmd) canFloor(sc scenario, p *plan) error {
 // may not be believed is left out.
 func (r *run) floor() error {
 	for _, kind := range floor.Kinds {
-		opt := *r.opt
+		their, opt := r.another(kind, shortName[kind]), *r.opt
 		opt.Peer, opt.Profile = kind, nil
-		their := &run{ctx: r.ctx, sc: r.sc, plan: r.plan, opt: &opt, out: new(report.Run), ident: r.ident + "-" + kind,
-			say: &teller{w: r.say.w, prefix: r.say.prefix + shortName[kind] + ": "}}
+		their.opt = &opt
 		if err := their.do(); err != nil {
 			return fmt.Errorf("%s: %w", kind, err)
 		}

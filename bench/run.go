@@ -50,6 +50,13 @@ type run struct {
 	bytesPerRow float64 // of the table, at the end
 }
 
+// another is the same run once more, with everything new; what tells it from r
+// is the caller's to change. ident names its files, and title its progress.
+func (r *run) another(ident, title string) *run {
+	return &run{ctx: r.ctx, sc: r.sc, plan: r.plan, opt: r.opt, out: new(report.Run), ident: r.ident + "-" + ident,
+		say: &teller{w: r.say.w, prefix: r.say.prefix + title + ": "}}
+}
+
 // eventName is the id of an event.
 func eventName(i int) string { return fmt.Sprintf("%s%d", eventPrefix, i) }
 

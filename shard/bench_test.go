@@ -41,7 +41,7 @@ func (c *client) drain() { drain(c.conn) }
 // drain takes everything without looking at it, as a healthy writer does: off
 // the run queue first, since only who has a connection may put it to rest.
 func drain(c *Conn) {
-	c.core.queues[c.writer].Take()
+	takeAll(c.core.queues[c.writer])
 	for ch := c.Take(); ch != nil; ch = c.Take() {
 		c.Done(ch)
 	}

@@ -187,7 +187,13 @@ func (c *client) read() {
 			c.conn.Done(ch)
 		}
 	}
-	c.r.core.Queue(0).Take()
+	takeAll(c.r.core.Queue(0))
+}
+
+// takeAll takes everybody off a run queue, as a writer does.
+func takeAll(q *RunQueue) (l Line) {
+	q.TakeInto(&l, &l, 0)
+	return l
 }
 
 // recover drops what a lagged connection may lose and asks for the rest.

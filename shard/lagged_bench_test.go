@@ -75,7 +75,7 @@ func benchSlowReaders(b *testing.B, slow int) {
 // sip is a slow reader's turn: one window's worth of bytes, and when it has
 // lagged, what is left and then the recovery.
 func sip(c *Conn, l *Losses) (conflated uint64) {
-	c.core.queues[c.writer].Take()
+	takeAll(c.core.queues[c.writer])
 	if c.Lagged() {
 		for ch := c.Take(); ch != nil; ch = c.Take() {
 			if l.Drop(ch, 0) {

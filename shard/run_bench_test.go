@@ -72,15 +72,14 @@ func drainAll(ctx context.Context, q *RunQueue) {
 		case <-ctx.Done():
 			return
 		}
-		for c := q.Take(); c != nil; {
-			next := NextConn(c)
+		line := takeAll(q)
+		for c := line.Next(); c != nil; c = line.Next() {
 			for more := true; more; {
 				for ch := c.Take(); ch != nil; ch = c.Take() {
 					c.Done(ch)
 				}
 				more = c.Rest()
 			}
-			c = next
 		}
 	}
 }

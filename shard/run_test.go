@@ -88,11 +88,9 @@ func writeAll(ctx context.Context, q *RunQueue, rng *rand.Rand, last int64, show
 		case <-ctx.Done():
 			return
 		}
-		for c := q.Take(); c != nil; c = q.Take() {
-			for c != nil {
-				next := NextConn(c)
+		for line := takeAll(q); !line.Empty(); line = takeAll(q) {
+			for c := line.Next(); c != nil; c = line.Next() {
 				c.Owner.(*client).turn(rng, last, shown)
-				c = next
 			}
 		}
 	}

@@ -130,21 +130,6 @@ func within(c, end *Conn, n int) bool {
 	return true
 }
 
-// Take removes all connections and returns them as a list linked by NextConn,
-// longest waiting first; nil when there are none. Only the writer calls it.
-func (q *RunQueue) Take() *Conn {
-	var l Line
-	q.TakeInto(&l, &l, 0)
-	return l.first
-}
-
-// NextConn takes the connection behind c off a list that Take returned.
-func NextConn(c *Conn) *Conn {
-	n := c.next
-	c.next = nil
-	return n
-}
-
 // Instant is the newest instant whose chunks were announced; 0 for none.
 func (q *RunQueue) Instant() int64 { return q.instant.Load() }
 

@@ -53,12 +53,10 @@ func TestTakeInto(t *testing.T) {
 		t.Error("a drained line is not empty")
 	}
 	all := append(come(3), come(7)...)
-	var got []int
-	for c := q.Take(); c != nil; c = NextConn(c) {
-		got = append(got, c.Owner.(int))
-	}
+	l := takeAll(q)
+	got := drain(&l)
 	if !slices.Equal(got, all) {
-		t.Errorf("Take: got %v, want %v", got, all)
+		t.Errorf("into one line: got %v, want %v", got, all)
 	}
 }
 

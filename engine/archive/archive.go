@@ -5,6 +5,8 @@ import (
 	"errors"
 	"sync"
 	"time"
+
+	"pitwall/engine/internal/pace"
 )
 
 // Archive writes what its streams carry to its store. See the package's
@@ -64,19 +66,7 @@ func (a *Archive) limitFlush(ctx, flush context.Context, cancel context.CancelCa
 	case <-flush.Done():
 		return
 	}
-	if sleep(flush, a.opt.FlushTimeout) == nil {
+	if pace.Sleep(flush, a.opt.FlushTimeout) == nil {
 		cancel(errFlushTimeout)
-	}
-}
-
-// sleep waits for d, and fails when ctx ends before.
-func sleep(ctx context.Context, d time.Duration) error {
-	t := time.NewTimer(d)
-	defer t.Stop()
-	select {
-	case <-t.C:
-		return nil
-	case <-ctx.Done():
-		return context.Cause(ctx)
 	}
 }

@@ -88,7 +88,7 @@ func (c *Corrections) Run(ctx context.Context) error {
 		select {
 		case <-ctx.Done():
 		case <-c.nudge:
-			_ = sleep(ctx, burstGap) // the loop looks at ctx
+			_ = pace.Sleep(ctx, burstGap) // the loop looks at ctx
 			devices := c.take()
 			err := c.correct(ctx, devices)
 			if err == nil || ctx.Err() != nil {
@@ -103,7 +103,7 @@ func (c *Corrections) Run(ctx context.Context) error {
 			for _, d := range devices {
 				c.note(d)
 			}
-			_ = sleep(ctx, pause.Delay())
+			_ = pace.Sleep(ctx, pause.Delay())
 		}
 	}
 	own.Wait()

@@ -3,6 +3,8 @@ package archive
 import (
 	"context"
 	"time"
+
+	"pitwall/engine/internal/pace"
 )
 
 // lagEvery is how often the lag is measured.
@@ -25,7 +27,7 @@ func (a *Archive) oversee(ctx context.Context, watches []*watch) {
 				w.removeConsumers(ctx, a.opt.ConsumerIdle)
 			}
 		}
-		if sleep(ctx, lagEvery) != nil {
+		if pace.Sleep(ctx, lagEvery) != nil {
 			return
 		}
 	}

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"pitwall/codec"
+	"pitwall/engine/internal/pace"
 	"pitwall/engine/internal/testenv"
 )
 
@@ -26,10 +27,10 @@ func (r *rig) publisher() (stop func() int) {
 				records[i] = append(records[i], "ts", time.Now().Format(time.RFC3339Nano))
 			}
 			for r.client.AddAll(context.Background(), stream, 0, records) != nil {
-				_ = sleep(context.Background(), 20*time.Millisecond)
+				_ = pace.Sleep(context.Background(), 20*time.Millisecond)
 			}
 			n += len(records)
-			_ = sleep(ctx, 2*time.Millisecond)
+			_ = pace.Sleep(ctx, 2*time.Millisecond)
 		}
 		total <- n
 	}()

@@ -86,7 +86,7 @@ func (p *partitions) run(ctx context.Context) {
 				p.log.Warn("the months of positions could not be looked after, trying again", "err", err, "times", n)
 			}
 		}
-		if sleep(ctx, pause) != nil {
+		if pace.Sleep(ctx, pause) != nil {
 			return
 		}
 	}

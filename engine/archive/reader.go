@@ -68,7 +68,7 @@ func (r *reader) run(ctx, flush context.Context) error {
 		if n, ok := r.fault.Tell(time.Now()); ok {
 			r.log.Warn("archiving was interrupted, trying again", "err", err, "times", n)
 		}
-		_ = sleep(ctx, r.pause.Delay()) // the loop looks at ctx
+		_ = pace.Sleep(ctx, r.pause.Delay()) // the loop looks at ctx
 	}
 	// A reply that was cut off by the end of ctx pends, as a batch does that
 	// could not be acknowledged: one last look.
@@ -174,7 +174,7 @@ func (r *reader) gather(ctx context.Context) ([]redis.Entry, error) {
 	if err != nil || len(entries) == 0 || missing <= 0 || r.opt.BatchWait < 0 {
 		return entries, err
 	}
-	if sleep(ctx, r.opt.BatchWait) != nil {
+	if pace.Sleep(ctx, r.opt.BatchWait) != nil {
 		return entries, nil
 	}
 	r.more, err = r.client.ReadGroup(ctx, r.read(newEntries, missing, 0), r.more)

@@ -141,7 +141,7 @@ func (w *writer) offer(ctx context.Context, positions []codec.Position) (db.Inse
 		}
 		made = false
 		w.failed(err, len(positions))
-		if stopped := sleep(ctx, pause.Delay()); stopped != nil {
+		if stopped := pace.Sleep(ctx, pause.Delay()); stopped != nil {
 			return db.InsertResult{}, fmt.Errorf("insert %d positions: %w: %w", len(positions), stopped, err)
 		}
 	}

@@ -32,7 +32,7 @@ func (b *Backoff) Delay() time.Duration {
 // Reset begins anew after a success.
 func (b *Backoff) Reset() { b.next = 0 }
 
-// Sleep waits, or returns the end of ctx. No time and less is none.
+// Sleep waits, or returns why ctx has ended. No time and less is none.
 func Sleep(ctx context.Context, d time.Duration) error {
 	t := time.NewTimer(d)
 	defer t.Stop()
@@ -40,7 +40,7 @@ func Sleep(ctx context.Context, d time.Duration) error {
 	case <-t.C:
 		return nil
 	case <-ctx.Done():
-		return ctx.Err()
+		return context.Cause(ctx)
 	}
 }
 
