@@ -7,8 +7,7 @@ type chunkKind uint8
 
 const (
 	chunkLive     chunkKind = iota // positions and roster frames; dropped when the connection lags
-	chunkLagged                    // a snapshot after a slow phase; dropped and built again when the connection lags again
-	chunkSnapshot                  // the snapshot that a subscribe promised; never dropped
+	chunkSnapshot                  // what a subscribe has promised or a recovery brings; never dropped
 	chunkControl                   // a reply, ping, pong or close frame; never dropped
 )
 
@@ -30,8 +29,7 @@ type Chunk struct {
 	// deflated marks a body that is the compressed end of a snapshot frame.
 	deflated bool
 
-	conflated uint64 // of a lagged snapshot: the updates it says are left out
-	seams     []seam // where body has frames that hold no positions
+	seams []seam // where body has frames that hold no positions
 
 	home  *pool        // where its memory goes back to; nil for chunks that are not reused
 	refs  atomic.Int32 // connections that have it; see pool

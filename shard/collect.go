@@ -154,7 +154,7 @@ func (w *worker) changes(p *part, s shape, since uint64) *Chunk {
 func (w *worker) subscribed(p *part, f form) *Chunk {
 	ch := &p.bodies.subscribed[f-formSnapshot]
 	if *ch == nil {
-		*ch = w.headed(p, w.body(p, bodyKey{0, f}), chunkSnapshot, "subscribe", 0)
+		*ch = w.headed(p, w.body(p, bodyKey{0, f}), "subscribe", 0)
 	}
 	return *ch
 }
@@ -179,16 +179,14 @@ func (w *worker) lagged(s *sub, since, conflated uint64) *Chunk {
 	if p.fixed > start {
 		f += formLagged - formSnapshot
 	}
-	ch := w.headed(p, w.body(p, bodyKey{start, f}), chunkLagged, "lagged", conflated)
-	ch.since, ch.conflated = min(since, p.sealed), conflated
-	return ch
+	return w.headed(p, w.body(p, bodyKey{start, f}), "lagged", conflated)
 }
 
-func (w *worker) headed(p *part, body *Chunk, kind chunkKind, reason string, conflated uint64) *Chunk {
+func (w *worker) headed(p *part, body *Chunk, reason string, conflated uint64) *Chunk {
 	begin := p.topic.frames.AppendSnapshotHead
 	if body.deflated {
 		begin = p.topic.frames.AppendDeflatedSnapshotHead
 	}
 	head := begin(nil, len(body.body), w.id+1, len(p.topic.parts), reason, conflated)
-	return &Chunk{head: head, body: body.body, part: p, since: body.since, records: body.records, kind: kind}
+	return &Chunk{head: head, body: body.body, part: p, since: body.since, records: body.records, kind: chunkSnapshot}
 }

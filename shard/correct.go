@@ -164,5 +164,5 @@ func (w *worker) corrected(p *part, since uint64) *Chunk {
 		body.records++
 	}
 	body.body = append(body.body, "]}"...)
-	return w.headed(p, body, chunkLagged, codec.SnapshotCorrected, 0)
+	return w.headed(p, body, codec.SnapshotCorrected, 0)
 }

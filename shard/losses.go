@@ -16,15 +16,16 @@ type Losses struct{ list []loss }
 // stands behind offset from, where a frame ends, is still to be written. True:
 // that may be dropped and has been noted; the caller still calls Done for the
 // chunk. False: it must be sent (a reply, or the snapshot that a subscribe
-// promised), or there is nothing behind from.
+// promised or a recovery brings), or there is nothing behind from.
+//
+// What a recovery brings is kept whole although newer is on its way: else a
+// connection that always lags again behind the first part would never come to
+// the others. It is bounded all the same, for Recover waits for the end of it.
 func (l *Losses) Drop(ch *Chunk, from int) bool {
-	if ch.kind != chunkLive && ch.kind != chunkLagged || from == ch.Len() {
+	if ch.kind != chunkLive || from == ch.Len() {
 		return false
 	}
-	updates := ch.conflated // which nobody has been told of
-	if ch.kind == chunkLive {
-		updates = uint64(ch.records) - ch.recordsTo(from)
-	}
+	updates := uint64(ch.records) - ch.recordsTo(from)
 	for i := range l.list {
 		if e := &l.list[i]; e.part == ch.part {
 			e.since = min(e.since, ch.since)
@@ -38,13 +39,16 @@ func (l *Losses) Drop(ch *Chunk, from int) bool {
 
 // Recover opens the flow of a lagged connection again and has every shard
 // send what changed since the first position that was lost. The writer calls
-// it when the socket has taken everything that was left. It returns false, and
-// does nothing, while an earlier recovery is with the shards; the connection
-// is scheduled when that one is done.
+// it when the socket has taken everything that was taken. It returns false, and
+// does nothing, while an earlier recovery is with the shards, in which case the
+// connection is scheduled when that one is done, or what it has sent is still
+// in the queue, so that there is one recovery's at a time.
 func (c *Conn) Recover(l *Losses) bool {
-	if !c.recovering.CompareAndSwap(false, true) {
+	// In this order: a recovery that is done has pushed all of its own.
+	if c.recovering.Load() || !c.ring.empty() {
 		return false
 	}
+	c.recovering.Store(true)
 	list := l.list
 	l.list = nil
 	// Open before the command, and under another number: a shard pushes nothing

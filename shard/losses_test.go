@@ -1,6 +1,7 @@
 package shard
 
 import (
+	"fmt"
 	"slices"
 	"testing"
 	"time"
@@ -58,5 +59,111 @@ func TestConflatedCountsEachConnection(t *testing.T) {
 	}
 	if told[0] != 0 || slices.Max(told) == 0 || told[1] == told[5] {
 		t.Errorf("left out, by connection: %v; want none for the first, and not the same for all", told)
+	}
+}
+
+// straw is a writer whose socket takes a few bytes at a time.
+type straw struct {
+	*client
+	line []*Chunk // taken, not written whole
+	off  int      // bytes of the first that are written
+	at   func()   // called before each recovery
+}
+
+// sip writes up to n bytes, as a writer does: of a lagged connection only what
+// is begun and what must not be dropped; then it recovers.
+func (s *straw) sip(n int) {
+	for {
+		if s.conn.Lagged() {
+			s.forget()
+		}
+		for ch := s.conn.Take(); ch != nil; ch = s.conn.Take() {
+			s.line = append(s.line, ch)
+		}
+		for len(s.line) > 0 && n >= s.line[0].Len()-s.off {
+			n -= s.line[0].Len() - s.off
+			s.show(s.line[0])
+			s.conn.Done(s.line[0])
+			s.line, s.off = s.line[1:], 0
+		}
+		if len(s.line) > 0 {
+			s.off += n
+			return
+		}
+		if s.conn.Lagged() {
+			s.at()
+			s.conn.Recover(&s.losses)
+		}
+		if !s.conn.Rest() {
+			takeAll(s.r.core.Queue(0))
+			return
+		}
+	}
+}
+
+func (s *straw) forget() {
+	for ch := s.conn.Take(); ch != nil; ch = s.conn.Take() {
+		s.line = append(s.line, ch)
+	}
+	kept := s.line[:0]
+	for i, ch := range s.line {
+		if i == 0 && s.off > 0 || !s.losses.Drop(ch, 0) {
+			kept = append(kept, ch)
+			continue
+		}
+		s.conn.Done(ch)
+	}
+	s.line = kept
+}
+
+// TestNoDeviceStarvesOnASlowScreen has a connection lag again long before its
+// socket has taken what the recovery before has sent, for several topics and
+// shards, over and over. At each recovery all of it has been shown, whatever its
+// place in the queue: no device is older than the recovery before.
+func TestNoDeviceStarvesOnASlowScreen(t *testing.T) {
+	for _, batch := range []bool{false, true} {
+		r := newRig(t, Config{Shards: 3, RingBytes: 4 << 10})
+		events, devices := map[string][]string{}, []string{}
+		for i := range 36 {
+			d, e := fmt.Sprintf("d%02d", i), fmt.Sprintf("e%d", i%3)
+			devices, events[e] = append(devices, d), append(events[e], d)
+		}
+		r.roster(events)
+		s := &straw{client: r.client(batch)}
+		for e := range events {
+			s.subscribe(e, 0)
+		}
+		ts, before, recoveries, most := int64(base), int64(0), 0, 0
+		s.at = func() {
+			recoveries++
+			for e, ds := range events {
+				for _, d := range ds {
+					if at := s.screen.seen[TopicName(e)][d]; at < before {
+						t.Fatalf("batch %v, recovery %d: %s is shown as it was at %d, at the recovery before it was %d", batch, recoveries, d, at, before)
+					}
+				}
+			}
+			before = ts
+		}
+		for range 1500 {
+			ts++
+			for _, d := range devices {
+				r.send(d, ts)
+				r.turn(r.core.ShardOf(d))
+			}
+			r.pass(r.core.Window())
+			r.settle()
+			_, n := s.conn.Queued()
+			most = max(most, n)
+			s.sip(200)
+		}
+		if recoveries < 20 {
+			t.Errorf("batch %v: %d recoveries, nothing is shown by so few", batch, recoveries)
+		}
+		// The ring, and a chunk of each part behind it.
+		if bound := 4<<10 + len(devices)*120; most > bound {
+			t.Errorf("batch %v: %d bytes unsent, at most %d may be", batch, most, bound)
+		}
+		t.Logf("batch %v: %d recoveries, %d bytes unsent at most", batch, recoveries, most)
 	}
 }

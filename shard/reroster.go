@@ -133,7 +133,7 @@ func (w *worker) rosterSince(p *part, since uint64) *Chunk {
 			removed = append(removed, id)
 		}
 	}
-	ch := &Chunk{body: p.topic.frames.AppendRosterFrame(nil, added, removed), part: p, since: since, kind: chunkLagged}
+	ch := &Chunk{body: p.topic.frames.AppendRosterFrame(nil, added, removed), kind: chunkSnapshot}
 	p.bodies.keep(k, ch)
 	return ch
 }
