@@ -7,6 +7,7 @@ import "math/bits"
 type bodyKey struct {
 	since uint64
 	form  form
+	to    uint64 // the last join or leave of a roster frame
 }
 
 type form uint8
@@ -20,7 +21,7 @@ const (
 	formDeflatedSnapshot = formSnapshot + 1 // the same, compressed
 	formLagged           = formSnapshot + 2 // without corrections, which are told as such
 	formDeflatedLagged   = formSnapshot + 3 // the same, compressed
-	formRoster           = formSnapshot + 4 // a roster frame, up to now
+	formRoster           = formSnapshot + 4 // a roster frame
 )
 
 // bodies are the states that were encoded since the last seal, so that each is
@@ -74,9 +75,9 @@ func (w *worker) body(p *part, k bodyKey) *Chunk {
 	var ch *Chunk
 	switch k.form {
 	case formDeflate:
-		ch = w.deflatedFrames(w.body(p, bodyKey{k.since, formBatch}))
+		ch = w.deflatedFrames(w.body(p, bodyKey{since: k.since, form: formBatch}))
 	case formDeflatedSnapshot, formDeflatedLagged:
-		ch = w.deflatedEnd(w.body(p, bodyKey{k.since, k.form - 1}))
+		ch = w.deflatedEnd(w.body(p, bodyKey{since: k.since, form: k.form - 1}))
 	default:
 		ch = w.encode(p, k)
 	}
@@ -137,7 +138,7 @@ func (b *bodies) keep(k bodyKey, ch *Chunk) {
 // changes returns live frames with the position at the last seal of each device
 // that changed after since; nil when there is none.
 func (w *worker) changes(p *part, s shape, since uint64) *Chunk {
-	k := bodyKey{since, form(s)}
+	k := bodyKey{since: since, form: form(s)}
 	ch := w.body(p, k)
 	if ch.records == 0 {
 		return nil
@@ -154,7 +155,7 @@ func (w *worker) changes(p *part, s shape, since uint64) *Chunk {
 func (w *worker) subscribed(p *part, f form) *Chunk {
 	ch := &p.bodies.subscribed[f-formSnapshot]
 	if *ch == nil {
-		*ch = w.headed(p, w.body(p, bodyKey{0, f}), "subscribe", 0)
+		*ch = w.headed(p, w.body(p, bodyKey{form: f}), "subscribe", 0)
 	}
 	return *ch
 }
@@ -179,7 +180,7 @@ func (w *worker) lagged(s *sub, since, conflated uint64) *Chunk {
 	if p.fixed > start {
 		f += formLagged - formSnapshot
 	}
-	return w.headed(p, w.body(p, bodyKey{start, f}), "lagged", conflated)
+	return w.headed(p, w.body(p, bodyKey{since: start, form: f}), "lagged", conflated)
 }
 
 func (w *worker) headed(p *part, body *Chunk, reason string, conflated uint64) *Chunk {

@@ -306,6 +306,37 @@ func TestLaggedConnectionLearnsOfTheRoster(t *testing.T) {
 	want(t, "screen", c.screen.seen["event:e"], map[string]int64{"a": base + 4})
 }
 
+// What is pending when a connection recovers has a device's last position in
+// front of its removal: the roster frame of the recovery leaves that to it.
+func TestRecoveryDoesNotTellTheRosterThatIsPending(t *testing.T) {
+	r := newRig(t, Config{Shards: 1, RingSlots: 2})
+	r.roster(map[string][]string{"e": {"a", "b"}})
+	c := r.client(false)
+	c.subscribe("e", 0)
+	r.settle()
+	c.read()
+	for i := range int64(5) {
+		r.pass(100 * time.Millisecond)
+		r.send("a", base+i)
+		r.send("b", base+i)
+		r.settle()
+	}
+	r.send("b", base+10)
+	r.settle()
+	r.roster(map[string][]string{"e": {"a"}})
+	if !c.conn.Lagged() {
+		t.Fatal("the connection is not lagged")
+	}
+	c.read()
+	r.settle()
+	c.read()
+	r.pass(100 * time.Millisecond)
+	r.settle()
+	c.read()
+	want(t, "shown after it had left", len(c.screen.ghosts), 0)
+	want(t, "screen", c.screen.seen["event:e"], map[string]int64{"a": base + 4})
+}
+
 func TestShardsAreBalanced(t *testing.T) {
 	const n = 3000
 	for _, format := range []string{"sim-%03d", "86012345678%04d", "%d", "rider/%d/front"} {

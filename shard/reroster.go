@@ -110,20 +110,26 @@ func (l *rosterLog) trim(since uint64) {
 	l.bound = max(maxRosterLog, 2*len(l.by))
 }
 
-// rosterSince returns a roster frame with at least the joins and leaves after
-// update since, nil when there were none.
-func (w *worker) rosterSince(p *part, since uint64) *Chunk {
-	if p.roster.newest <= since {
+// rosterSince returns a roster frame for s with at least the joins and leaves
+// after update since, but for those that are pending for it: they stand behind
+// the positions that are. It is nil when there were none.
+func (w *worker) rosterSince(s *sub, since uint64) *Chunk {
+	p := s.part
+	to := p.roster.newest
+	if s.class == classNone {
+		to = min(to, max(p.sealed, p.pending[s.conn.shape.text()].from))
+	}
+	if to <= since {
 		return nil
 	}
 	since = p.roundDown(since)
-	k := bodyKey{since, formRoster}
+	k := bodyKey{since, formRoster, to}
 	if ch := p.bodies.byKey[k]; ch != nil {
 		return ch
 	}
 	var added, removed []string
 	for id, r := range p.roster.by {
-		if r.seq <= since {
+		if r.seq <= since || r.seq > to {
 			continue
 		}
 		if r.added {

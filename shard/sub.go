@@ -60,7 +60,7 @@ func (w *worker) subscribe(o *op) {
 	}
 	s.since = p.sealed
 	w.enterClass(s)
-	if ch := w.rosterSince(p, s.since); ch != nil {
+	if ch := w.rosterSince(s, s.since); ch != nil {
 		w.send(c, ch)
 	}
 }
@@ -73,6 +73,7 @@ func (w *worker) enterLive(s *sub) {
 		for n, _ := p.firstSince(p.sealed); n != nil; n = n.next {
 			w.open(p, text).add(p.topic.frames, text, n.dev.val.buf)
 		}
+		p.pending[text].from = p.seq
 	}
 	p.live[sh].add(s)
 }
@@ -158,7 +159,7 @@ func (w *worker) leaveLiveFor(s *sub, class int) {
 	w.leaveLive(s)
 	s.class, s.since = class, since
 	w.enterClass(s)
-	if ch := w.rosterSince(s.part, since); ch != nil {
+	if ch := w.rosterSince(s, since); ch != nil {
 		w.send(s.conn, ch)
 	}
 }
@@ -183,7 +184,7 @@ func (w *worker) recover(o *op) {
 		if s.class != classNone {
 			s.since = s.part.sealed
 		}
-		if ch := w.rosterSince(s.part, since); ch != nil {
+		if ch := w.rosterSince(s, since); ch != nil {
 			w.send(c, ch)
 		}
 		fixed := s.part.fixed > since

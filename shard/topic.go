@@ -82,6 +82,8 @@ type pending struct {
 	open    bool   // a positions frame is open
 	records uint32
 	size    int // bytes at the last seal: the next chunk's first guess
+
+	from uint64 // joins and leaves up to here are not in it, if that is beyond the last seal
 }
 
 // add appends a position's body. The chunk must be there.
