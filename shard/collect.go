@@ -183,11 +183,16 @@ func (w *worker) lagged(s *sub, since, conflated uint64) *Chunk {
 	return w.headed(p, w.body(p, bodyKey{since: start, form: f}), "lagged", conflated)
 }
 
+// headRoom is what the head of a snapshot has beside the topic's name, and some
+// room for numbers.
+const headRoom = 112
+
 func (w *worker) headed(p *part, body *Chunk, reason string, conflated uint64) *Chunk {
 	begin := p.topic.frames.AppendSnapshotHead
 	if body.deflated {
 		begin = p.topic.frames.AppendDeflatedSnapshotHead
 	}
-	head := begin(nil, len(body.body), w.id+1, len(p.topic.parts), reason, conflated)
+	head := make([]byte, 0, len(p.topic.frames.Name())+headRoom)
+	head = begin(head, len(body.body), w.id+1, len(p.topic.parts), reason, conflated)
 	return &Chunk{head: head, body: body.body, part: p, since: body.since, records: body.records, kind: chunkSnapshot}
 }
