@@ -284,7 +284,9 @@ func TestLaggedConnectionGetsWhatChanged(t *testing.T) {
 	want(t, "live again", slow.screen.log[len(slow.screen.log)-1], "event:e a@1700000001000")
 }
 
-func TestLaggedConnectionLearnsOfTheRoster(t *testing.T) {
+// lagging is a rig with one shard whose one connection, to event e with devices
+// a and b, has lagged.
+func lagging(t *testing.T) (*rig, *client) {
 	r := newRig(t, Config{Shards: 1, RingSlots: 2})
 	r.roster(map[string][]string{"e": {"a", "b"}})
 	c := r.client(false)
@@ -297,6 +299,14 @@ func TestLaggedConnectionLearnsOfTheRoster(t *testing.T) {
 		r.send("b", base+i)
 		r.settle()
 	}
+	if !c.conn.Lagged() {
+		t.Fatal("the connection is not lagged")
+	}
+	return r, c
+}
+
+func TestLaggedConnectionLearnsOfTheRoster(t *testing.T) {
+	r, c := lagging(t)
 	r.roster(map[string][]string{"e": {"a"}})
 	r.pass(100 * time.Millisecond)
 	r.settle()
@@ -309,24 +319,10 @@ func TestLaggedConnectionLearnsOfTheRoster(t *testing.T) {
 // What is pending when a connection recovers has a device's last position in
 // front of its removal: the roster frame of the recovery leaves that to it.
 func TestRecoveryDoesNotTellTheRosterThatIsPending(t *testing.T) {
-	r := newRig(t, Config{Shards: 1, RingSlots: 2})
-	r.roster(map[string][]string{"e": {"a", "b"}})
-	c := r.client(false)
-	c.subscribe("e", 0)
-	r.settle()
-	c.read()
-	for i := range int64(5) {
-		r.pass(100 * time.Millisecond)
-		r.send("a", base+i)
-		r.send("b", base+i)
-		r.settle()
-	}
+	r, c := lagging(t)
 	r.send("b", base+10)
 	r.settle()
 	r.roster(map[string][]string{"e": {"a"}})
-	if !c.conn.Lagged() {
-		t.Fatal("the connection is not lagged")
-	}
 	c.read()
 	r.settle()
 	c.read()

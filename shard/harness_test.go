@@ -285,6 +285,9 @@ func (s *screen) frame(b []byte) {
 			s.position(f.Topic, p.DeviceID, p.TS, f.Reason == "subscribe")
 		}
 	case "roster":
+		if len(f.Added)+len(f.Removed) == 0 {
+			s.t.Errorf("a roster frame that says nothing: %s", b[head:])
+		}
 		for _, d := range f.Removed {
 			delete(s.seen[f.Topic], d)
 			s.gone[f.Topic+" "+d] = true

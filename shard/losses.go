@@ -39,10 +39,10 @@ func (l *Losses) Drop(ch *Chunk, from int) bool {
 
 // Recover opens the flow of a lagged connection again and has every shard
 // send what changed since the first position that was lost. The writer calls
-// it when the socket has taken everything that was taken. It returns false, and
-// does nothing, while an earlier recovery is with the shards, in which case the
-// connection is scheduled when that one is done, or what it has sent is still
-// in the queue, so that there is one recovery's at a time.
+// it when the socket has taken everything that it took off the queue. It returns
+// false, and does nothing, while an earlier recovery is with the shards, which
+// schedules the connection when it is done, or while something is queued: so
+// there is one recovery's at a time.
 func (c *Conn) Recover(l *Losses) bool {
 	// In this order: a recovery that is done has pushed all of its own.
 	if c.recovering.Load() || !c.ring.empty() {

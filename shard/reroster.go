@@ -5,10 +5,12 @@ package shard
 type rosterChange struct {
 	seq            uint64
 	added, removed bool
+	before         *rosterChange // the one before it, while it is pending
 }
 
 // rosterLog is what a part remembers of joins and leaves for those who lag; of
-// each device the last, and nothing while nobody watches.
+// each device the last up to the seal and those since, and nothing while nobody
+// watches.
 type rosterLog struct {
 	by     map[string]rosterChange
 	newest uint64 // number of the last join or leave
@@ -96,6 +98,13 @@ func (p *part) noteMove(id string, r rosterChange) {
 	if len(l.by) >= l.bound {
 		l.trim(p.seq / 2)
 	}
+	if last, ok := l.by[id]; ok {
+		old := last // on the heap, and only here
+		if old.seq <= p.sealed {
+			old.before = nil
+		}
+		r.before = &old
+	}
 	l.by[id], l.newest = r, p.seq
 }
 
@@ -124,11 +133,25 @@ func (w *worker) rosterSince(s *sub, since uint64) *Chunk {
 	}
 	since = p.roundDown(since)
 	k := bodyKey{since, formRoster, to}
-	if ch := p.bodies.byKey[k]; ch != nil {
-		return ch
+	ch := p.bodies.byKey[k]
+	if ch == nil {
+		ch = p.rosterBetween(since, to)
+		p.bodies.keep(k, ch)
 	}
+	if ch.Len() == 0 {
+		return nil
+	}
+	return ch
+}
+
+// rosterBetween returns a roster frame with the devices whose last move up to
+// update to came after update since; an empty chunk when there is none.
+func (p *part) rosterBetween(since, to uint64) *Chunk {
 	var added, removed []string
 	for id, r := range p.roster.by {
+		for r.seq > to && r.before != nil {
+			r = *r.before
+		}
 		if r.seq <= since || r.seq > to {
 			continue
 		}
@@ -139,7 +162,9 @@ func (w *worker) rosterSince(s *sub, since uint64) *Chunk {
 			removed = append(removed, id)
 		}
 	}
-	ch := &Chunk{body: p.topic.frames.AppendRosterFrame(nil, added, removed), kind: chunkSnapshot}
-	p.bodies.keep(k, ch)
+	ch := &Chunk{kind: chunkSnapshot}
+	if len(added)+len(removed) > 0 {
+		ch.body = p.topic.frames.AppendRosterFrame(nil, added, removed)
+	}
 	return ch
 }
