@@ -1,24 +1,31 @@
-package archive
-
-import "pitwall/engine/internal/redis"
+package redis
 
 // heavyRead is how many bytes of names and values a read may bring before the
 // next one asks for less.
 const heavyRead = 16 << 20
 
-// portion is how many entries a read asks for. Every read has a deadline, and
+// Portion is how many entries a read asks for. Every read has a deadline, and
 // what it brings is in memory as a whole: a batch that is too heavy for either
 // would be asked for, and fail, for ever. So a failure halves it, down to
-// single entries, and reads that succeed bring it back.
-type portion struct{ most, now int }
+// single entries, and reads that succeed bring it back. A [Reader] has one; who
+// reads with [Client.ReadGroup] or [Client.Claim] keeps one. It is used by one
+// goroutine.
+type Portion struct{ most, now int }
 
-func newPortion(most int) portion { return portion{most, most} }
+// NewPortion begins with most, at least 1, which is never exceeded.
+func NewPortion(most int) Portion {
+	most = max(most, 1)
+	return Portion{most, most}
+}
 
-// failed takes note of a read, or of what follows one, that failed.
-func (p *portion) failed() { p.now = max(1, p.now/2) }
+// Count is how many entries the next read asks for, at least 1.
+func (p *Portion) Count() int { return p.now }
 
-// took takes note of entries that were read.
-func (p *portion) took(entries []redis.Entry) {
+// Failed takes note of a read, or of what follows one, that failed.
+func (p *Portion) Failed() { p.now = max(1, p.now/2) }
+
+// Took takes note of entries that were read.
+func (p *Portion) Took(entries []Entry) {
 	if len(entries) == 0 {
 		return
 	}
