@@ -39,14 +39,34 @@ func newMeters(set *metrics.Set, srv *Server) *meters {
 	}
 	set.NewGauge("processor_live_connections", func() float64 { return float64(srv.Connections()) })
 	set.NewGauge("processor_live_queued_bytes", func() float64 { return float64(srv.queued.Load()) })
-	for _, reason := range refusalReasons {
-		set.NewCounter(refusalName(reason))
-	}
+	m.announce()
 	set.RegisterMetricsWriter(m.latency.write)
-	for _, code := range []string{"bad_request", "unknown_topic", "forbidden", "too_many_subscriptions", "rate_limited", "internal"} {
-		set.NewCounter(refusedName(code))
-	}
 	return m
+}
+
+// The statuses of refused upgrades, the codes of close frames and of errors
+// that there can be.
+var (
+	refusedStatuses = []int{400, 401, 403, 426, 429, 500, 503}
+	closeCodes      = []uint16{1001, 1002, 1007, 1008, 1009, 4401, 4408}
+	errorCodes      = []string{"bad_request", "unknown_topic", "forbidden", "too_many_subscriptions", "rate_limited", "internal"}
+)
+
+// announce makes the counters with a label, so that each is there with 0 from
+// the start: what appears with its first event has no rate until its second.
+func (m *meters) announce() {
+	for _, reason := range refusalReasons {
+		m.set.NewCounter(refusalName(reason))
+	}
+	for _, status := range refusedStatuses {
+		m.set.NewCounter(rejectedName(status))
+	}
+	for _, code := range closeCodes {
+		m.set.NewCounter(closedName(code))
+	}
+	for _, code := range errorCodes {
+		m.set.NewCounter(refusedName(code))
+	}
 }
 
 func refusedName(code string) string {
@@ -63,16 +83,22 @@ func refusalName(reason string) string {
 // refusal counts what was turned away, by reason.
 func (m *meters) refusal(reason string) { m.set.GetOrCreateCounter(refusalName(reason)).Inc() }
 
+func rejectedName(status int) string {
+	return `processor_live_refused_upgrades_total{status="` + strconv.Itoa(status) + `"}`
+}
+
 // rejected counts a refused upgrade.
 func (m *meters) rejected(status int, reason string) {
 	m.refusal(reason)
-	m.set.GetOrCreateCounter(`processor_live_refused_upgrades_total{status="` + strconv.Itoa(status) + `"}`).Inc()
+	m.set.GetOrCreateCounter(rejectedName(status)).Inc()
+}
+
+func closedName(code uint16) string {
+	return `processor_live_closes_total{code="` + strconv.Itoa(int(code)) + `"}`
 }
 
 // closed counts a connection that we have ended, by the code of its close frame.
-func (m *meters) closed(code uint16) {
-	m.set.GetOrCreateCounter(`processor_live_closes_total{code="` + strconv.Itoa(int(code)) + `"}`).Inc()
-}
+func (m *meters) closed(code uint16) { m.set.GetOrCreateCounter(closedName(code)).Inc() }
 
 // bounds are the buckets of the latency histogram, in ms.
 var bounds = [...]int64{1, 2, 5, 10, 25, 50, 100, 150, 200, 250, 500, 1000, 2500, 5000, 10000}

@@ -3,7 +3,6 @@ package live
 import (
 	"bufio"
 	"context"
-	"fmt"
 	"io"
 	"net"
 	"net/http"
@@ -123,7 +122,7 @@ func TestUpgradeRefuses(t *testing.T) {
 
 // refusals is how many upgrades were refused with a status.
 func (r *rig) refusals(status int) uint64 {
-	return r.set.GetOrCreateCounter(fmt.Sprintf(`processor_live_refused_upgrades_total{status="%d"}`, status)).Get()
+	return r.set.GetOrCreateCounter(rejectedName(status)).Get()
 }
 
 func TestUpgradeAsksWhoItIs(t *testing.T) {
