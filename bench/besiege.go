@@ -238,6 +238,24 @@ func (b *battle) conclude(rest time.Duration, heapBefore float64, kinds []string
 	return nil
 }
 
+// siegeFigures puts what a siege has shown. The latencies of the run are those
+// of its last phase: each phase is measured anew.
+func (r *run) siegeFigures(put func(string, float64)) {
+	s := r.out.Siege
+	if s == nil {
+		return
+	}
+	quiet := s.Phases[0].P99
+	put("quiet_p99_ms", quiet)
+	put(report.QuietRatio, s.Ratio99)
+	for _, p := range s.Phases[1 : len(s.Phases)-1] {
+		put(report.QuietRatio+"_"+p.Name, p.P99/quiet)
+	}
+	put("rss_mb", s.AfterMB)
+	put("rss_peak_mb", s.PeakMB)
+	put("heap_after_siege_mb", s.HeapAfterMB)
+}
+
 // unmet names the attacks that were not made, that got through, or that the
 // server did not show to have met.
 func unmet(phases []report.Phase, kinds []string) (list []string) {

@@ -61,6 +61,7 @@ func (r *run) figures(t tally, caughtUp time.Duration) {
 	put("softirq_cores", machine.SoftIRQ.Seconds()/seconds)
 	put("harness_cores", mean(r.out.Samples, func(x report.Sample) float64 { return x.Harness }))
 	r.archiveFigures(put, grown.Sum, seconds, caughtUp)
+	r.siegeFigures(put)
 	if r.plan.Duration >= time.Minute {
 		put("rss_slope_mb_per_h", 3600*slope(r.out.Samples, func(x report.Sample) float64 { return x.RSS }))
 		put("goroutine_slope_per_h", 3600*slope(r.out.Samples, func(x report.Sample) float64 { return x.Goroutines }))
