@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -31,49 +30,60 @@ type battle struct {
 // besiege is the steady phase of a siege: quiet, each attack in turn, all of
 // them at once, quiet again.
 func besiege(r *run) (err error) {
-	if !r.site.Own() || r.opt.Peer != "" {
-		return errors.New("the scenario siege needs a Pitwall of its own: it has to know its key")
-	}
 	b := &battle{run: r}
-	load, err := loads(r.plan.Attack)
+	d, err := r.plan.siege()
 	if err != nil {
 		return err
 	}
-	var kinds []string
-	for _, k := range siege.Kinds() {
-		if load[k.Name] > 0 {
-			kinds = append(kinds, k.Name)
-		}
-	}
 	e := r.site.Engines[0]
-	b.army, err = newArmy(siege.Config{Addr: e.Addr, Path: e.Path, Sources: attackSources(), Load: load,
+	b.army, err = newArmy(siege.Config{Addr: e.Addr, Path: e.Path, Sources: attackSources(), Load: d.load,
 		Good: r.guard.tokens.Good, Wrong: r.guard.tokens.Wrong, Event: eventName(0)})
 	if err != nil {
 		return err
 	}
 	r.army = b.army // its processor time is ours; takeDown ends it
-	rest := r.plan.Duration / 12
-	whole := r.plan.Duration - rest - time.Duration(len(kinds)+2)*2*stillness
-	long, short := whole/5, whole*3/5/time.Duration(max(1, len(kinds)))
-	if short < leastPhase {
-		return fmt.Errorf("--duration is %v, too short for %d attacks in turn", r.plan.Duration, len(kinds))
-	}
 	heapBefore, err := b.heap(r.ctx)
 	if err != nil {
 		return err
 	}
-	if err := b.phase("quiet", long); err != nil {
+	if err := b.phase("quiet", d.long); err != nil {
 		return err
 	}
-	for _, k := range kinds {
-		if err := b.phase(k, short, k); err != nil {
+	for _, k := range d.kinds {
+		if err := b.phase(k, d.short, k); err != nil {
 			return err
 		}
 	}
-	if err := b.phase("all at once", long, kinds...); err != nil {
+	if err := b.phase("all at once", d.long, d.kinds...); err != nil {
 		return err
 	}
-	return b.conclude(rest, heapBefore, kinds)
+	return b.conclude(d.rest, heapBefore, d.kinds)
+}
+
+// division is how the steady phase of a siege is divided.
+type division struct {
+	load              map[string]float64 // of the attacks
+	kinds             []string           // that are to be made
+	long, short, rest time.Duration      // quiet and everything at once; each attack alone; after them
+}
+
+// siege divides the steady phase among the attacks that are to be made.
+func (p *plan) siege() (d division, err error) {
+	if d.load, err = loads(p.Attack); err != nil {
+		return d, err
+	}
+	for _, k := range siege.Kinds() {
+		if d.load[k.Name] > 0 {
+			d.kinds = append(d.kinds, k.Name)
+		}
+	}
+	d.rest = p.Duration / 12
+	whole := p.Duration - d.rest - time.Duration(len(d.kinds)+2)*2*stillness
+	d.long, d.short = whole/5, whole*3/5/time.Duration(max(1, len(d.kinds)))
+	if d.short < leastPhase {
+		err = fmt.Errorf("--duration is %v, too short for %d attacks in turn", p.Duration, len(d.kinds))
+	}
+	return d, err
 }
 
 // phase measures spectators and engine while some kinds of attacks are under

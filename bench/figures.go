@@ -6,6 +6,7 @@ import (
 	"slices"
 	"time"
 
+	"pitwall/bench/gauge"
 	"pitwall/bench/report"
 	"pitwall/bench/swarm"
 )
@@ -33,11 +34,7 @@ func (r *run) figures(t tally, caughtUp time.Duration) {
 	putLatency(put, latency, slow, join)
 	r.out.Curve = curve(latency)
 	put("stage_redis_p99_ms", ms(r.sampler.stored.ValueAtQuantile(99)))
-	put("stage_read_p99_ms", 1000*grown.Quantile("processor_live_read_latency_seconds", 0.99))
-	put("stage_flush_p50_ms", 1000*grown.Quantile("processor_live_flush_latency_seconds", 0.5))
-	put("stage_flush_p99_ms", 1000*grown.Quantile("processor_live_flush_latency_seconds", 0.99))
-	put("stage_write_p50_ms", 1000*grown.Quantile("processor_live_delivery_latency_seconds", 0.5))
-	put("stage_write_p99_ms", 1000*grown.Quantile("processor_live_delivery_latency_seconds", 0.99))
+	putStages(put, grown)
 	if r.site.Engines[0].PID != 0 {
 		used := b.engines.Since(a.engines)
 		put("cpu_us_per_record", used.CPU().Seconds()*1e6/records)
@@ -85,6 +82,17 @@ func putLatency(put func(string, float64), latency, slow, join swarm.Hist) {
 		if q.h.TotalCount() > 0 {
 			put(q.key, ms(q.h.ValueAtQuantile(q.at)))
 		}
+	}
+}
+
+// putStages puts how long a position took on its way through the engine.
+func putStages(put func(string, float64), grown gauge.Metrics) {
+	for _, stage := range []struct{ key, histogram string }{
+		{"stage_read", "read"}, {"stage_flush", "flush"}, {"stage_socket", "write"}, {"written", "delivery"},
+	} {
+		name := "processor_live_" + stage.histogram + "_latency_seconds"
+		put(stage.key+"_p50_ms", 1000*grown.Quantile(name, 0.5))
+		put(stage.key+"_p99_ms", 1000*grown.Quantile(name, 0.99))
 	}
 }
 

@@ -32,9 +32,6 @@ func (r *run) profile(ctx context.Context) error {
 	if len(kinds) == 0 {
 		return nil
 	}
-	if r.site.Engines[0].Ops == "" {
-		return fmt.Errorf("profiles are taken from the private listener: say where it is with --ops")
-	}
 	dir := r.opt.ProfileDir
 	if dir == "" {
 		dir = filepath.Dir(r.opt.JSON) // "." without a report

@@ -245,8 +245,11 @@ func (r *run) steady() error {
 	beside := make(chan error, 2)
 	go func() { beside <- r.beside() }()
 	go func() { beside <- r.profile(ctx) }()
-	err := r.sampler.run(ctx, r.say)
-	return errors.Join(err, <-beside, <-beside, r.ctx.Err())
+	err := errors.Join(r.sampler.run(ctx, r.say), <-beside, <-beside)
+	if r.ctx.Err() != nil {
+		return r.ctx.Err() // which is what they all say
+	}
+	return err
 }
 
 // beside does what the scenario does in its steady phase.

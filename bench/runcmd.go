@@ -57,10 +57,18 @@ func (c *runCmd) Run() error {
 	defer stop()
 	rep, err := c.measure(ctx, os.Stderr)
 	if err != nil || rep == nil {
-		return err
+		return interrupted(ctx, err)
 	}
 	report.Text(os.Stdout, rep)
 	return errors.Join(c.write(rep), rep.Promises())
+}
+
+// interrupted is err, and says so where that is because of a Ctrl-C.
+func interrupted(ctx context.Context, err error) error {
+	if err != nil && ctx.Err() != nil {
+		return fmt.Errorf("interrupted, and what was started is stopped: %w", err)
+	}
+	return err
 }
 
 // measure makes the runs.
@@ -71,16 +79,11 @@ func (c *runCmd) measure(ctx context.Context, progress io.Writer) (*report.Repor
 	}
 	p := sc.plan
 	c.apply(&p)
-	if err := errors.Join(p.check(), c.checkAgainst(&p)); err != nil {
+	if err := c.check(sc, &p); err != nil {
 		return nil, err
 	}
 	if c.RosterCSV != "" {
 		return nil, c.writeRoster(&p)
-	}
-	if c.Floor {
-		if err := c.canFloor(sc, &p); err != nil {
-			return nil, err
-		}
 	}
 	rep := &report.Report{Scenario: sc.name, About: sc.about, Started: time.Now(), Machine: machine(),
 		Command: "go run ./bench " + strings.Join(os.Args[1:], " "), Settings: p.settings()}

@@ -72,14 +72,3 @@ func TestUnmetAttacksAreTold(t *testing.T) {
 		})
 	}
 }
-
-func TestAttacksThatCannotBe(t *testing.T) {
-	for _, args := range [][]string{
-		{"siege", "--connections=1", "--attack=nosuch=1"},
-		{"siege", "--connections=1", "--duration=2s"},
-	} {
-		if _, err := command(t, append(args, "--warmup=10ms", "--connect=10ms")...).measure(t.Context(), io.Discard); err == nil {
-			t.Errorf("bench %q gave no error", args)
-		}
-	}
-}

@@ -13,7 +13,7 @@ type Cost struct {
 
 // costs are the figures of the live path that Costs compares.
 var costs = []string{"latency_p50_ms", "latency_p90_ms", "latency_p99_ms", "latency_p999_ms",
-	"stage_read_p99_ms", "stage_write_p99_ms", "cpu_us_per_record"}
+	"stage_read_p99_ms", "stage_socket_p99_ms", "written_p99_ms", "cpu_us_per_record"}
 
 // Costs says what the archive costs the live path, where the runs alternated
 // with others that had it off.

@@ -111,6 +111,8 @@ func (s *Site) build(ctx context.Context) error {
 		cmd = exec.CommandContext(ctx, "go", "build", "-o", s.bin, ".")
 		cmd.Dir = filepath.Join(strings.TrimSpace(string(out)), "bench", "peers")
 	}
+	// Killed, it would leave its compilers and their folder behind.
+	cmd.Cancel = func() error { return cmd.Process.Signal(os.Interrupt) }
 	if out, err := cmd.CombinedOutput(); err != nil {
 		return fmt.Errorf("build what is to be measured (run bench from its source tree): %w\n%s", err, out)
 	}
@@ -121,23 +123,31 @@ func (s *Site) build(ctx context.Context) error {
 // listener (ws://host:port/live), its Redis, and its private listener, which
 // may be left out. pid is its process, 0 when that is not on this machine.
 func Running(target, redisURL, ops string, pid int) (*Site, error) {
-	u, err := url.Parse(target)
-	if err != nil || u.Scheme != "ws" || u.Host == "" {
-		return nil, fmt.Errorf("--target is %q, wanted is ws://host:port/live", target)
-	}
-	host := u.Host
-	if u.Port() == "" {
-		host += ":80"
-	}
-	path := u.RequestURI()
-	if path == "/" {
-		path = "/live"
+	host, path, err := ParseTarget(target)
+	if err != nil {
+		return nil, err
 	}
 	dir, err := os.MkdirTemp("", "pitwall-bench-")
 	if err != nil {
 		return nil, fmt.Errorf("make a folder: %w", err)
 	}
 	return &Site{RedisURL: redisURL, Dir: dir, Engines: []*Engine{{Addr: host, Path: path, Ops: ops, PID: pid}}}, nil
+}
+
+// ParseTarget takes the URL of a spectators' listener apart.
+func ParseTarget(target string) (addr, path string, err error) {
+	u, err := url.Parse(target)
+	if err != nil || u.Scheme != "ws" || u.Host == "" {
+		return "", "", fmt.Errorf("--target is %q, wanted is ws://host:port/live", target)
+	}
+	addr, path = u.Host, u.RequestURI()
+	if u.Port() == "" {
+		addr += ":80"
+	}
+	if path == "/" {
+		path = "/live"
+	}
+	return addr, path, nil
 }
 
 // Own reports whether the site was started by us.
