@@ -111,9 +111,15 @@ func (s *Site) build(ctx context.Context) error {
 		cmd = exec.CommandContext(ctx, "go", "build", "-o", s.bin, ".")
 		cmd.Dir = filepath.Join(strings.TrimSpace(string(out)), "bench", "peers")
 	}
-	// Killed, it would leave its compilers and their folder behind.
-	cmd.Cancel = func() error { return cmd.Process.Signal(os.Interrupt) }
-	if out, err := cmd.CombinedOutput(); err != nil {
+	// An interrupted build leaves its compilers running and their folder behind.
+	cmd.Env = append(os.Environ(), "GOTMPDIR="+s.Dir)
+	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
+	cmd.Cancel = func() error { return syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL) }
+	out, err := cmd.CombinedOutput()
+	if ctx.Err() != nil {
+		return ctx.Err()
+	}
+	if err != nil {
 		return fmt.Errorf("build what is to be measured (run bench from its source tree): %w\n%s", err, out)
 	}
 	return nil
