@@ -46,6 +46,8 @@ func (r *run) figures(t tally, caughtUp time.Duration) {
 		if r.fullRSS > 0 {
 			put("rss_per_connection_kb", float64(r.fullRSS-r.idleRSS)/1024/float64(r.plan.Connections))
 		}
+	}
+	if r.site.RedisPID() != 0 {
 		put("redis_cores", b.redis.Since(a.redis).CPU().Seconds()/seconds)
 	}
 	if r.site.PostgresPID() != 0 {

@@ -73,7 +73,9 @@ func (p *plan) roster() (list []site.Entry) {
 
 // do makes the run.
 func (r *run) do() (err error) {
-	r.say.phase("starting the servers", 0)
+	if r.opt.Target == "" {
+		r.say.phase("starting the servers", 0)
+	}
 	if err := r.putUp(); err != nil {
 		return err
 	}
@@ -102,7 +104,7 @@ func (r *run) putUp() (err error) {
 		}
 	}
 	if r.opt.Target != "" {
-		r.site, err = site.Running(r.opt.Target, r.opt.Redis, r.opt.Ops, r.opt.PID)
+		r.site, err = site.Running(r.ctx, r.opt.Target, r.opt.Redis, r.opt.Ops, r.opt.PID)
 	} else {
 		r.site, err = site.Start(r.ctx, site.Options{
 			Postgres: r.plan.Archive || r.sc.postgres, Archive: r.plan.Archive, Engines: r.plan.Engines, Roster: r.plan.roster(),
@@ -214,9 +216,12 @@ func (r *run) grow(n int, over time.Duration) error {
 		return err
 	}
 	want := before.joined + n
-	_, err = r.fleet.await(r.ctx, joinWithin+over, "the connections", func(t tally) bool {
+	t, err := r.fleet.await(r.ctx, joinWithin+over, "the connections", func(t tally) bool {
 		return t.joined+int(t.counts.Refused+t.counts.Lost) >= want
 	})
+	if err == nil && t.joined == 0 {
+		return fmt.Errorf("no spectator got in at %s: %s", r.site.Engines[0].Addr, t.fault)
+	}
 	return err
 }
 

@@ -3,10 +3,35 @@ package main
 import (
 	"io"
 	"strconv"
+	"strings"
 	"testing"
 
 	"pitwall/bench/site"
 )
+
+// TestTargetThatLetsNobodyIn ends the run: there is nothing to measure.
+func TestTargetThatLetsNobodyIn(t *testing.T) {
+	s, err := site.Start(t.Context(), site.Options{Engines: 1})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() {
+		if err := s.Close(); err != nil {
+			t.Error(err)
+		}
+	}()
+	e := s.Engines[0]
+	for _, c := range []struct{ flag, want string }{
+		{"--target=ws://127.0.0.1:1/live", "connection refused"},
+		{"--target=ws://" + e.Addr + "/live", "there is no such event"}, // it knows no roster
+		{"--ops=" + e.Addr, "--ops"},
+	} {
+		args := []string{"stadium", "--connections=10", "--connect=50ms", "--target=ws://" + e.Addr + "/live", "--redis=" + s.RedisURL, c.flag}
+		if _, err := command(t, args...).measure(t.Context(), io.Discard); err == nil || !strings.Contains(err.Error(), c.want) {
+			t.Errorf("%s: error %v, want one that says %q", c.flag, err, c.want)
+		}
+	}
+}
 
 // TestTarget measures an installation that somebody else has started, twice:
 // the second run must not take the last values of the first for its own.

@@ -71,8 +71,9 @@ func plots(r *Report) (list []template.HTML) {
 		curve.lines = append(curve.lines, l)
 	}
 	list = append(list, curve.svg())
-	over("Deliveries and records", "/s",
-		line{name: "deliveries", of: func(s Sample) float64 { return s.Deliveries }}, line{name: "records", of: func(s Sample) float64 { return s.Records }})
+	over("Deliveries", "/s", line{name: "positions to spectators", of: func(s Sample) float64 { return s.Deliveries }})
+	over("Records", "/s",
+		line{name: "published", of: func(s Sample) float64 { return s.Records }}, line{name: "archived", of: func(s Sample) float64 { return s.ArchivedRows }})
 	over("Processor time", "cores",
 		line{name: "engine, user", of: func(s Sample) float64 { return s.User }}, line{name: "engine, kernel", of: func(s Sample) float64 { return s.Sys }},
 		line{name: "Redis", of: func(s Sample) float64 { return s.Redis }}, line{name: "PostgreSQL", of: func(s Sample) float64 { return s.Postgres }},

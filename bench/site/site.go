@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"pitwall/bench/floor"
+	"pitwall/bench/gauge"
 	"pitwall/engine/servers"
 )
 
@@ -128,10 +129,15 @@ func (s *Site) build(ctx context.Context) error {
 // Running is an installation that runs already: the URL of its spectators'
 // listener (ws://host:port/live), its Redis, and its private listener, which
 // may be left out. pid is its process, 0 when that is not on this machine.
-func Running(target, redisURL, ops string, pid int) (*Site, error) {
+func Running(ctx context.Context, target, redisURL, ops string, pid int) (*Site, error) {
 	host, path, err := ParseTarget(target)
 	if err != nil {
 		return nil, err
+	}
+	if ops != "" {
+		if _, err := gauge.Scrape(ctx, ops); err != nil {
+			return nil, fmt.Errorf("--ops is %s, which is no private listener of a Pitwall: %w", ops, err)
+		}
 	}
 	dir, err := os.MkdirTemp("", "pitwall-bench-")
 	if err != nil {
