@@ -299,6 +299,6 @@ func unmet(phases []report.Phase, kinds []string) (list []string) {
 // they always may: nobody of them is sent away.
 func siegePromises(r *run, t tally) {
 	if n := t.counts.Lost + t.counts.Refused; r.out.Siege != nil && n > 0 {
-		r.out.Broken = append(r.out.Broken, fmt.Sprintf("%d connections of honest spectators were lost or refused: %s", n, t.fault))
+		r.out.Broken = append(r.out.Broken, fmt.Sprintf("lost or refused: %s of honest spectators: %s", report.Count(n, "connection"), t.fault))
 	}
 }

@@ -215,7 +215,7 @@ func (r *run) judge(t tally) {
 		}
 	}
 	if v := t.counts.Refused; v > 0 {
-		say("%d connections were refused: %s", v, t.fault)
+		say("%s refused: %s", report.Count(v, "connection"), t.fault)
 	}
 	r.out.Valid = len(r.out.Why) == 0
 }

@@ -19,6 +19,7 @@ const (
 	keepEntries = 1_000_000 // of the stream
 	joinWithin  = 90 * time.Second
 	tailWithin  = 20 * time.Second // for the last positions to come
+	leastIdle   = 1000             // connections whose memory can be told from that of everything else
 	eventPrefix = "bench-"
 	namePrefix  = "bench-d"
 )
@@ -201,7 +202,9 @@ func (r *run) gather() error {
 	if err := r.grow(n, r.plan.Connect); err != nil {
 		return err
 	}
-	r.fullRSS = r.sampler.rss()
+	if r.opt.Ramp != rampConnections && n >= leastIdle {
+		r.fullRSS = r.sampler.rss()
+	}
 	return nil
 }
 
@@ -211,7 +214,7 @@ func (r *run) grow(n int, over time.Duration) error {
 	if err != nil {
 		return err
 	}
-	r.say.phase(fmt.Sprintf("connecting %d spectators", n), over)
+	r.say.phase("connecting "+report.Count(n, "spectator"), over)
 	if err := r.fleet.connect(n, over); err != nil {
 		return err
 	}

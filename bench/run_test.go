@@ -216,6 +216,20 @@ func TestRampEndsWithCapacity(t *testing.T) {
 	}
 }
 
+// TestRampThatBreaks works its figures out with those who came.
+func TestRampThatBreaks(t *testing.T) {
+	c := command(t, "stadium", "--connections=200", "--rate=100", "--warmup=200ms", "--connect=50ms", "--ramp=connections", "--from=10",
+		"--step=1s", "--p99=2s", "--max-cpu=0.0001")
+	rep, err := c.measure(t.Context(), io.Discard)
+	if err != nil {
+		t.Fatal(err)
+	}
+	r := &rep.Runs[0]
+	if n := r.Figures["writes_per_window"]; len(r.Ramp) != 1 || n < 0.2 {
+		t.Errorf("%d steps, %.2f writes per connection and window; want one step, and about one write: of the 10 spectators that there are", len(r.Ramp), n)
+	}
+}
+
 // TestRampOfTheRate publishes what each step says, from the first on, and
 // breaks where the engine may not use what it needs.
 func TestRampOfTheRate(t *testing.T) {

@@ -54,7 +54,7 @@ func (f *Cmd) Run() error {
 	if err != nil {
 		return err
 	}
-	fmt.Printf("%d connections, %d events, %d devices, %d records/s, window %v: %.0f deliveries/s; %d CPUs; medians of %d\n\n",
+	fmt.Printf("%d connections, %d events, %d devices, %d records/s, window %v: %.0f deliveries/s; %d CPUs; medians of %d, by turns\n\n",
 		f.Conns, f.Events, f.Devices, f.Rate, f.Window, f.deliveries(), runtime.NumCPU(), f.Rounds)
 	fmt.Println("|  | CPU µs per delivery | of it user | to bare | µs per write | writes per delivery | bytes per delivery | delivered |")
 	fmt.Println("|---|---|---|---|---|---|---|---|")

@@ -153,9 +153,17 @@ func WriteComparison(w io.Writer, before, after *Report) (worse bool) {
 		if elsewhere && !c.Holds() {
 			c.Verdict = "another machine"
 		}
-		fmt.Fprintf(w, "%-30s %12s %12s %8s   %-17s %s\n", c.Key, Number(c.Before), Number(c.After), Number(c.After/c.Before),
-			Number(c.Low)+" - "+Number(c.High), c.Verdict)
+		fmt.Fprintf(w, "%-30s %12s %12s %8s   %-17s %s\n", c.Key, Number(c.Before), Number(c.After), ratio(c.After/c.Before),
+			ratio(c.Low)+" - "+ratio(c.High), c.Verdict)
 		worse = worse || c.Verdict == "worse"
 	}
 	return worse
+}
+
+// ratio writes one, where there is one.
+func ratio(v float64) string {
+	if math.IsNaN(v) || math.IsInf(v, 0) {
+		return "-"
+	}
+	return Number(v)
 }

@@ -14,6 +14,7 @@ var pageText string
 var page = template.Must(template.New("page").Funcs(template.FuncMap{
 	"number": Number,
 	"counts": counts[int64],
+	"count":  Count[int64],
 	"inc":    func(i int) int { return i + 1 },
 	"percent": func(v float64) string {
 		return fmt.Sprintf("%.1f %%", 100*v)
