@@ -9,17 +9,24 @@ import (
 	"pitwall/bench/site"
 )
 
-// TestTargetThatLetsNobodyIn ends the run: there is nothing to measure.
-func TestTargetThatLetsNobodyIn(t *testing.T) {
-	s, err := site.Start(t.Context(), site.Options{Engines: 1})
+// installation runs until the test ends.
+func installation(t *testing.T, roster []site.Entry) *site.Site {
+	t.Helper()
+	s, err := site.Start(t.Context(), site.Options{Engines: 1, Roster: roster})
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer func() {
+	t.Cleanup(func() {
 		if err := s.Close(); err != nil {
 			t.Error(err)
 		}
-	}()
+	})
+	return s
+}
+
+// TestTargetThatLetsNobodyIn ends the run: there is nothing to measure.
+func TestTargetThatLetsNobodyIn(t *testing.T) {
+	s := installation(t, nil)
 	e := s.Engines[0]
 	for _, c := range []struct{ flag, want string }{
 		{"--target=ws://127.0.0.1:1/live", "connection refused"},
@@ -43,15 +50,7 @@ func TestTarget(t *testing.T) {
 		t.Fatal(err)
 	}
 	c.apply(&sc.plan)
-	s, err := site.Start(t.Context(), site.Options{Engines: 1, Roster: sc.plan.roster()})
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer func() {
-		if err := s.Close(); err != nil {
-			t.Error(err)
-		}
-	}()
+	s := installation(t, sc.plan.roster())
 	e := s.Engines[0]
 	c = command(t, append(sizes, "--target=ws://"+e.Addr+"/live", "--redis="+s.RedisURL, "--ops="+e.Ops,
 		"--pid="+strconv.Itoa(e.PID), "--runs=2")...)
