@@ -16,7 +16,32 @@ import (
 type Cmd struct {
 	load
 	Rounds int      `default:"3" help:"How often each is measured, interleaved."`
-	Only   []string `help:"Of bare, engine, broadcaster; all when not given."`
+	Only   []string `enum:"bare,engine,broadcaster" help:"Of bare, engine, broadcaster; all when not given."`
+}
+
+// measure measures each kind by turns.
+func (f *Cmd) measure(kinds ...string) (map[string][]result, error) {
+	results := map[string][]result{}
+	for range f.Rounds {
+		for _, k := range kinds {
+			r, err := f.once(k)
+			if err != nil {
+				return nil, fmt.Errorf("%s: %w", k, err)
+			}
+			results[k] = append(results[k], r)
+		}
+	}
+	return results, nil
+}
+
+// RatioToGWS is how many times the processor time of gws' Broadcaster the
+// engine needs per delivery.
+func (f *Cmd) RatioToGWS() (float64, error) {
+	results, err := f.measure("engine", "broadcaster")
+	if err != nil {
+		return 0, err
+	}
+	return median(results["engine"], cpuPer) / median(results["broadcaster"], cpuPer), nil
 }
 
 // Run measures and prints the table.
@@ -25,26 +50,23 @@ func (f *Cmd) Run() error {
 	if len(kinds) == 0 {
 		kinds = []string{"bare", "engine", "broadcaster"}
 	}
-	results := map[string][]result{}
-	for range f.Rounds {
-		for _, k := range kinds {
-			r, err := f.once(k)
-			if err != nil {
-				return fmt.Errorf("%s: %w", k, err)
-			}
-			results[k] = append(results[k], r)
-		}
+	results, err := f.measure(kinds...)
+	if err != nil {
+		return err
 	}
-	fmt.Printf("%d connections, %d events, %d devices, %d records/s, window %v: %.0f deliveries/s; %d CPUs; medians of %d\n\n",
+	fmt.Printf("%d connections, %d events, %d devices, %d records/s, window %v: %.0f deliveries/s; %d CPUs; medians of %d, by turns\n\n",
 		f.Conns, f.Events, f.Devices, f.Rate, f.Window, f.deliveries(), runtime.NumCPU(), f.Rounds)
 	fmt.Println("|  | CPU µs per delivery | of it user | to bare | µs per write | writes per delivery | bytes per delivery | delivered |")
 	fmt.Println("|---|---|---|---|---|---|---|---|")
-	base := median(results["bare"], cpuPer)
 	for _, k := range kinds {
 		rs := results[k]
 		cpu := median(rs, cpuPer)
-		fmt.Printf("| %s | %.2f | %.2f | %.2f | %.2f | %.3f | %.0f | %.1f %% |\n", k, cpu,
-			median(rs, func(r result) float64 { return micros(r.User.Seconds(), r.Deliveries) }), cpu/base,
+		toBare := "-"
+		if base := median(results["bare"], cpuPer); base > 0 {
+			toBare = fmt.Sprintf("%.2f", cpu/base)
+		}
+		fmt.Printf("| %s | %.2f | %.2f | %s | %.2f | %.3f | %.0f | %.1f %% |\n", k, cpu,
+			median(rs, func(r result) float64 { return micros(r.User.Seconds(), r.Deliveries) }), toBare,
 			median(rs, func(r result) float64 { return micros((r.User + r.Sys).Seconds(), r.Writes) }),
 			median(rs, func(r result) float64 { return r.Writes / r.Deliveries }),
 			median(rs, func(r result) float64 { return r.Bytes / r.Deliveries }),
