@@ -12,11 +12,11 @@ import (
 	"strings"
 )
 
-// Cmd compares the three ways to fan out.
+// Cmd compares the ways to fan out.
 type Cmd struct {
 	load
 	Rounds int      `default:"3" help:"How often each is measured, interleaved."`
-	Only   []string `enum:"bare,engine,broadcaster" help:"Of bare, engine, broadcaster; all when not given."`
+	Only   []string `enum:"bare,prompt,engine,broadcaster" help:"Of bare, prompt, engine, broadcaster; all when not given."`
 }
 
 // measure measures each kind by turns.
@@ -48,7 +48,7 @@ func (f *Cmd) RatioToGWS() (float64, error) {
 func (f *Cmd) Run() error {
 	kinds := f.Only
 	if len(kinds) == 0 {
-		kinds = []string{"bare", "engine", "broadcaster"}
+		kinds = []string{"bare", "prompt", "engine", "broadcaster"}
 	}
 	results, err := f.measure(kinds...)
 	if err != nil {
@@ -56,23 +56,28 @@ func (f *Cmd) Run() error {
 	}
 	fmt.Printf("%d connections, %d events, %d devices, %d records/s, window %v: %.0f deliveries/s; %d CPUs; medians of %d, by turns\n\n",
 		f.Conns, f.Events, f.Devices, f.Rate, f.Window, f.deliveries(), runtime.NumCPU(), f.Rounds)
-	fmt.Println("|  | CPU µs per delivery | of it user | to bare | µs per write | writes per delivery | bytes per delivery | delivered |")
-	fmt.Println("|---|---|---|---|---|---|---|---|")
+	fmt.Println("|  | CPU µs per delivery | of it user | to bare | to prompt | µs per write | writes per delivery | bytes per delivery | delivered |")
+	fmt.Println("|---|---|---|---|---|---|---|---|---|")
+	bare, prompt := median(results["bare"], cpuPer), median(results["prompt"], cpuPer)
 	for _, k := range kinds {
 		rs := results[k]
 		cpu := median(rs, cpuPer)
-		toBare := "-"
-		if base := median(results["bare"], cpuPer); base > 0 {
-			toBare = fmt.Sprintf("%.2f", cpu/base)
-		}
-		fmt.Printf("| %s | %.2f | %.2f | %s | %.2f | %.3f | %.0f | %.1f %% |\n", k, cpu,
-			median(rs, func(r result) float64 { return micros(r.User.Seconds(), r.Deliveries) }), toBare,
+		fmt.Printf("| %s | %.2f | %.2f | %s | %s | %.2f | %.3f | %.0f | %.1f %% |\n", k, cpu,
+			median(rs, func(r result) float64 { return micros(r.User.Seconds(), r.Deliveries) }), ratio(cpu, bare), ratio(cpu, prompt),
 			median(rs, func(r result) float64 { return micros((r.User + r.Sys).Seconds(), r.Writes) }),
 			median(rs, func(r result) float64 { return r.Writes / r.Deliveries }),
 			median(rs, func(r result) float64 { return r.Bytes / r.Deliveries }),
 			median(rs, func(r result) float64 { return 100 * r.Deliveries / (f.deliveries() * float64(f.Seconds)) }))
 	}
 	return nil
+}
+
+// ratio is a/b, or a dash when there is no b.
+func ratio(a, b float64) string {
+	if b == 0 {
+		return "-"
+	}
+	return fmt.Sprintf("%.2f", a/b)
 }
 
 func micros(seconds, n float64) float64 { return seconds * 1e6 / n }
