@@ -31,6 +31,11 @@ func (r *run) figures(t tally, caughtUp time.Duration) {
 	put("records_per_s", records/seconds)
 	put("deliveries_per_s", seen/seconds)
 	putLatency(put, latency, slow, join)
+	for key, h := range map[string]swarm.Hist{"calm_p99_ms": r.calm, "rush_p99_ms": r.rush} {
+		if h.Histogram != nil && h.TotalCount() > 0 {
+			put(key, ms(h.ValueAtQuantile(99)))
+		}
+	}
 	r.out.Curve = curve(latency)
 	put("stage_redis_p99_ms", ms(r.sampler.stored.ValueAtQuantile(99)))
 	put("stage_read_p99_ms", 1000*grown.Quantile("processor_live_read_latency_seconds", 0.99))
@@ -46,6 +51,7 @@ func (r *run) figures(t tally, caughtUp time.Duration) {
 		put("sys_us_per_delivery", used.Sys.Seconds()*1e6/seen)
 		put("cpu_cores", used.CPU().Seconds()/seconds)
 		put("rss_mb", float64(b.engines.RSS)/1e6)
+		put("rss_peak_mb", most(r.out.Samples, func(x report.Sample) float64 { return x.RSS }))
 		if r.fullRSS > 0 {
 			put("rss_per_connection_kb", float64(r.fullRSS-r.idleRSS)/1024/float64(r.plan.Connections))
 		}
@@ -103,6 +109,8 @@ func (r *run) fromMetrics(put func(string, float64), sum func(string) float64, s
 	put("gc_per_s", sum("go_gc_duration_seconds_count")/seconds)
 	put("ring_overflows", sum("processor_live_ring_overflows_total"))
 	put("lagged_snapshots", sum("processor_live_lagged_snapshots_total"))
+	put("bodies_built", sum("processor_live_bodies_built_total"))
+	put("accept_pauses", sum("processor_live_accept_pauses_total"))
 	put("conflated", float64(r.out.Counts.Conflated))
 	put("stream_lag_max_ms", most(r.out.Samples, func(x report.Sample) float64 { return x.Lag }))
 	put("window_max_ms", most(r.out.Samples, func(x report.Sample) float64 { return x.Window }))
