@@ -30,12 +30,7 @@ func (r *run) figures(t tally, caughtUp time.Duration) {
 	}
 	put("records_per_s", records/seconds)
 	put("deliveries_per_s", seen/seconds)
-	putLatency(put, latency, slow, join)
-	for key, h := range map[string]swarm.Hist{"calm_p99_ms": r.calm, "rush_p99_ms": r.rush} {
-		if h.Histogram != nil && h.TotalCount() > 0 {
-			put(key, ms(h.ValueAtQuantile(99)))
-		}
-	}
+	putLatency(put, latency, slow, join, r.calm, r.rush)
 	r.out.Curve = curve(latency)
 	put("stage_redis_p99_ms", ms(r.sampler.stored.ValueAtQuantile(99)))
 	put("stage_read_p99_ms", 1000*grown.Quantile("processor_live_read_latency_seconds", 0.99))
@@ -77,7 +72,7 @@ func (r *run) figures(t tally, caughtUp time.Duration) {
 	}
 }
 
-func putLatency(put func(string, float64), latency, slow, join swarm.Hist) {
+func putLatency(put func(string, float64), latency, slow, join, calm, rush swarm.Hist) {
 	for _, q := range []struct {
 		key string
 		h   swarm.Hist
@@ -86,8 +81,9 @@ func putLatency(put func(string, float64), latency, slow, join swarm.Hist) {
 		{"latency_p50_ms", latency, 50}, {"latency_p90_ms", latency, 90}, {"latency_p99_ms", latency, 99},
 		{"latency_p999_ms", latency, 99.9}, {"latency_max_ms", latency, 100}, {"slow_p99_ms", slow, 99},
 		{"join_p50_ms", join, 50}, {"join_p99_ms", join, 99}, {"join_max_ms", join, 100},
+		{"calm_p99_ms", calm, 99}, {"rush_p99_ms", rush, 99},
 	} {
-		if q.h.TotalCount() > 0 {
+		if q.h.Histogram != nil && q.h.TotalCount() > 0 {
 			put(q.key, ms(q.h.ValueAtQuantile(q.at)))
 		}
 	}

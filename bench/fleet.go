@@ -178,22 +178,19 @@ func (f *fleet) tally() (t tally, err error) {
 }
 
 // lastSecond takes the latencies since the last call.
-func (f *fleet) lastSecond() swarm.Hist {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	h := f.second
-	f.second = swarm.NewHist()
-	return h
-}
+func (f *fleet) lastSecond() swarm.Hist { return f.take(&f.second) }
 
 // nextPhase takes the latencies since the last call, as far as clients have
 // told them, which they do twice a second.
-func (f *fleet) nextPhase() swarm.Hist {
+func (f *fleet) nextPhase() swarm.Hist { return f.take(&f.phase) }
+
+// take empties one of the histograms.
+func (f *fleet) take(h *swarm.Hist) swarm.Hist {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	h := f.phase
-	f.phase = swarm.NewHist()
-	return h
+	taken := *h
+	*h = swarm.NewHist()
+	return taken
 }
 
 // forgetJoins begins anew with the times of joining.
