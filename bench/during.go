@@ -25,6 +25,7 @@ func herd(r *run) error {
 		return err
 	}
 	r.fleet.forgetJoins()
+	r.calm = r.fleet.nextPhase()
 	if r.plan.StartLine {
 		err = r.fleet.connect(r.plan.Connections, r.plan.Over)
 	} else {
@@ -38,6 +39,7 @@ func herd(r *run) error {
 		gone := t.counts.Refused + t.counts.Lost - before.counts.Refused - before.counts.Lost
 		return joins.TotalCount()+gone >= int64(r.plan.Connections)
 	})
+	r.rush = r.fleet.nextPhase()
 	return err
 }
 

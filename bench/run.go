@@ -48,6 +48,8 @@ type run struct {
 	idleRSS   int64 // of the engines, before anybody came
 	fullRSS   int64 // with everybody there, before anything was published
 
+	calm, rush swarm.Hist // latencies before a herd moves, and while it comes
+
 	bytesPerRow float64 // of the table, at the end
 }
 
