@@ -52,17 +52,17 @@ func (p *part) firstSince(since uint64) (first *node, changed int) {
 }
 
 // sealedBody returns n's body as it was at the last seal, if that came after
-// since.
-func (n *node) sealedBody(since uint64) []byte {
+// since, and whether it was a correction.
+func (n *node) sealedBody(since uint64) (body []byte, corrected bool) {
 	switch {
 	case n.seq <= since:
-		return nil
+		return nil, false
 	case n.seq <= n.part.sealed:
-		return n.dev.val.buf
+		return n.dev.val.buf, n.seq == n.fixed
 	case n.old != nil && n.oldSeq > since:
-		return n.old.buf
+		return n.old.buf, n.oldSeq == n.fixed
 	}
-	return nil
+	return nil, false
 }
 
 // body returns the chunk for k, building it if need be. Its frames are whole
@@ -97,8 +97,8 @@ func (w *worker) encode(p *part, k bodyKey) *Chunk {
 		buf = append(buf, `"positions":[`...)
 	}
 	for n := first; n != nil; n = n.next {
-		b := n.sealedBody(k.since)
-		if b == nil || k.form != formSnapshot && n.seq == n.fixed {
+		b, corrected := n.sealedBody(k.since)
+		if b == nil || k.form != formSnapshot && corrected {
 			continue // a correction goes back in time, and has been told
 		}
 		switch k.form {

@@ -207,3 +207,25 @@ func TestCorrectEndsWithTheContext(t *testing.T) {
 		t.Error("no error though no shard runs")
 	}
 }
+
+// TestTickTellsNoCorrectionTwice has an interval's tick find a newer point
+// pending on top of one that was told as a correction.
+func TestTickTellsNoCorrectionTwice(t *testing.T) {
+	for _, batch := range []bool{false, true} {
+		r := correctRig(t, Config{})
+		c := r.client(batch)
+		c.subscribe("e", Intervals[0])
+		r.at("d", 1000, 3000)
+		c.shows("before", 3000)
+		tick := nextTick(r.now, 0)
+		r.pass(time.Duration(tick-r.now) - 50*time.Millisecond)
+		r.correct("d", 1000, 3000)
+		r.send("d", base+4000)
+		r.pass(50 * time.Millisecond)
+		r.settle()
+		c.shows("at the tick", 1000)
+		r.pass(time.Second)
+		r.settle()
+		c.shows("at the next", 4000)
+	}
+}
