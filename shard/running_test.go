@@ -100,7 +100,7 @@ func newCourse(t testing.TB, rng *rand.Rand) *course {
 }
 
 func runCourse(t *testing.T, seed uint64, seen *tally) {
-	rng := rand.New(rand.NewPCG(seed, 11))
+	rng := own(seed, 11)
 	c := newCourse(t, rng)
 	c.tally = seen
 	ctx, stop := context.WithCancel(context.Background())
@@ -109,7 +109,8 @@ func runCourse(t *testing.T, seed uint64, seen *tally) {
 	defer end()
 	all.Go(func() { _ = c.core.Run(ctx) })
 	for i := range c.core.queues {
-		all.Go(func() { c.write(ctx, c.core.Queue(i), own(seed, 100+uint64(i))) })
+		rng := own(seed, 100+uint64(i))
+		all.Go(func() { eachTurn(ctx, c.core.Queue(i), func(k *Conn) { k.Owner.(*spectator).turn(rng) }) })
 	}
 	r := newRostering(c, rng)
 	r.swap()
@@ -149,6 +150,7 @@ func (c *course) play(seed uint64, rng *rand.Rand, r *rostering) {
 	others.Wait()
 }
 
+// own is the randomness of one of those who act.
 func own(seed, stream uint64) *rand.Rand { return rand.New(rand.NewPCG(seed, stream)) }
 
 // table is what each event's screens must show: device -> number of its
@@ -214,8 +216,12 @@ func (c *course) audit() {
 
 // eventually waits until a condition holds; false says that it never did.
 func eventually(holds func() bool) bool {
-	for late := time.Now().Add(patience); !holds(); time.Sleep(time.Millisecond) {
-		if time.Now().After(late) {
+	late, look := time.After(patience), time.NewTicker(time.Millisecond)
+	defer look.Stop()
+	for !holds() {
+		select {
+		case <-look.C:
+		case <-late:
 			return false
 		}
 	}

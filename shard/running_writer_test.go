@@ -1,7 +1,6 @@
 package shard
 
 import (
-	"context"
 	"math/rand/v2"
 	"time"
 )
@@ -13,23 +12,8 @@ type piece struct {
 	off, end int
 }
 
-// write is a writer: what engine/live has, over sockets that take what a
-// spectator reads.
-func (c *course) write(ctx context.Context, q *RunQueue, rng *rand.Rand) {
-	for {
-		select {
-		case <-q.Wakeups():
-		case <-ctx.Done():
-			return
-		}
-		for line := takeAll(q); !line.Empty(); line = takeAll(q) {
-			for k := line.Next(); k != nil; k = line.Next() {
-				k.Owner.(*spectator).turn(rng)
-			}
-		}
-	}
-}
-
+// turn is what engine/live does with a connection, over a socket that takes what
+// the spectator reads.
 func (s *spectator) turn(rng *rand.Rand) {
 	if !s.conn.Closed() && s.fill(rng) && !s.take(s.gulp(rng)) {
 		own := rand.New(rand.NewPCG(rng.Uint64(), 1))
