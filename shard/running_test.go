@@ -91,7 +91,7 @@ func newCourse(t testing.TB, rng *rand.Rand) *course {
 	if err != nil {
 		t.Fatal(err)
 	}
-	core.slice = 1 + rng.IntN(40)
+	core.slice = 1 + rng.IntN(8)
 	c := &course{t: eachOnItsOwn{t}, core: core, pulse: newPulse(), fleet: newFleet(rng, 6+rng.IntN(30))}
 	for i := range 1 + rng.IntN(4) {
 		c.events = append(c.events, fmt.Sprintf("e%d", i))
@@ -141,7 +141,7 @@ func (c *course) play(seed uint64, rng *rand.Rand, r *rostering) {
 	act(3, 90, func(rng *rand.Rand) {
 		c.core.SetWindow([]time.Duration{0, time.Millisecond, 5 * time.Millisecond, 40 * time.Millisecond}[rng.IntN(4)])
 	})
-	for i := range 8 {
+	for i := range 6 + rng.IntN(12) {
 		s := newSession(c, own(seed, 300+uint64(i)))
 		act(400+uint64(i), 16, s.act)
 	}
