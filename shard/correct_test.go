@@ -207,3 +207,77 @@ func TestCorrectEndsWithTheContext(t *testing.T) {
 		t.Error("no error though no shard runs")
 	}
 }
+
+// TestTickTellsNoCorrectionTwice has an interval's tick find a newer point
+// pending on top of one that was told as a correction.
+func TestTickTellsNoCorrectionTwice(t *testing.T) {
+	for _, batch := range []bool{false, true} {
+		r := correctRig(t, Config{})
+		c := r.client(batch)
+		c.subscribe("e", Intervals[0])
+		r.at("d", 1000, 3000)
+		c.shows("before", 3000)
+		tick := nextTick(r.now, 0)
+		r.pass(time.Duration(tick-r.now) - 50*time.Millisecond)
+		r.correct("d", 1000, 3000)
+		r.send("d", base+4000)
+		r.pass(50 * time.Millisecond)
+		r.settle()
+		c.shows("at the tick", 1000)
+		r.pass(time.Second)
+		r.settle()
+		c.shows("at the next", 4000)
+	}
+}
+
+// TestRecoveryTellsACorrectionUnderANewerPoint has the first point after a
+// correction come before the recovery of those who lag: they still show the
+// faulty one, which is newer.
+func TestRecoveryTellsACorrectionUnderANewerPoint(t *testing.T) {
+	for _, sealed := range []bool{false, true} {
+		r := correctRig(t, Config{RingSlots: 4})
+		c := r.client(false)
+		c.subscribe("e", 0)
+		r.at("d", 1000, 5000)
+		c.shows("before", 5000)
+		for ts := range int64(20) { // nobody reads: the ring fills
+			r.at("other", 6000+ts)
+		}
+		r.correct("d", 1000, 5000)
+		r.send("d", base+4000)
+		r.settle()
+		if sealed {
+			r.pass(time.Second)
+			r.settle()
+		}
+		c.read()
+		r.settle()
+		r.pass(time.Second)
+		r.settle()
+		c.shows("afterwards", 4000)
+	}
+}
+
+// TestRecoveryTellsARejoinAsSuch has a device leave, be corrected and join
+// again while a connection lags, which shows the faulty point: newer than what
+// comes.
+func TestRecoveryTellsARejoinAsSuch(t *testing.T) {
+	r := correctRig(t, Config{RingSlots: 4})
+	c := r.client(false)
+	c.subscribe("e", 0)
+	r.at("d", 1000, 5000)
+	c.shows("before", 5000)
+	for ts := range int64(20) { // nobody reads: the ring fills
+		r.at("other", 6000+ts)
+	}
+	r.roster(map[string][]string{"e": {"other"}, "f": {"d"}})
+	r.correct("d", 1000, 5000)
+	r.roster(map[string][]string{"e": {"d", "other"}, "f": {"d"}})
+	r.pass(time.Second)
+	r.settle()
+	c.read()
+	r.settle()
+	r.pass(time.Second)
+	r.settle()
+	c.shows("afterwards", 1000)
+}
