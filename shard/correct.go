@@ -94,12 +94,15 @@ func (w *worker) fallBack(d *device, x *Correction) bool {
 	}
 	switch {
 	case d.val == nil || d.mark < good:
+		d.banned = x.FaultyUpTo
 		if x.Good != nil {
-			d.banned = x.FaultyUpTo
 			w.position(x.Good, true)
 		}
 		return false
-	case d.mark > x.FaultyUpTo || d.mark == good:
+	case d.mark == good: // what is shown is right; the faulty one may be on its way
+		d.banned = x.FaultyUpTo
+		return false
+	case d.mark > x.FaultyUpTo:
 		return false
 	}
 	d.banned = x.FaultyUpTo

@@ -109,6 +109,33 @@ func TestCorrectFallsBackAndGoesOn(t *testing.T) {
 	}
 }
 
+// The archive may be ahead: a trigger that judges positions as they are stored
+// marks one that the shard has still to take in.
+func TestCorrectionAheadOfItsPosition(t *testing.T) {
+	for name, good := range map[string]int64{"behind a good one": 1000, "of a device without any": 0} {
+		t.Run(name, func(t *testing.T) {
+			r := correctRig(t, Config{})
+			c := r.client(false)
+			c.subscribe("e", 0)
+			if good > 0 {
+				r.at("d", good)
+			} else {
+				r.send("d", base+1) // so that the shard knows it
+				r.settle()
+				r.correct("d", 0, 1)
+			}
+			r.correct("d", good, 2000)
+			r.at("d", 2000)
+			c.shows("after the faulty point", good)
+			r.at("d", 3000)
+			c.shows("in the end", 3000)
+			if n := r.core.Stats().Faulty; n != 1 {
+				t.Errorf("%d positions were turned away as faulty, want 1", n)
+			}
+		})
+	}
+}
+
 func TestCorrectWithoutAGoodPosition(t *testing.T) {
 	r := correctRig(t, Config{})
 	live, slow := r.client(false), r.client(false)
