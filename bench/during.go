@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"pitwall/bench/publish"
+	"pitwall/bench/report"
 	"pitwall/bench/site"
 )
 
@@ -24,6 +25,7 @@ func herd(r *run) error {
 		return err
 	}
 	r.fleet.forgetJoins()
+	r.calm = r.fleet.nextPhase()
 	if r.plan.StartLine {
 		err = r.fleet.connect(r.plan.Connections, r.plan.Over)
 	} else {
@@ -37,6 +39,7 @@ func herd(r *run) error {
 		gone := t.counts.Refused + t.counts.Lost - before.counts.Refused - before.counts.Lost
 		return joins.TotalCount()+gone >= int64(r.plan.Connections)
 	})
+	r.rush = r.fleet.nextPhase()
 	return err
 }
 
@@ -67,7 +70,7 @@ func moveEntries(r *run) error {
 			return err
 		}
 	}
-	r.out.Notes = append(r.out.Notes, fmt.Sprintf("%d times a tenth of the devices changed event; the slowest import took %v",
-		moves, slowest.Round(time.Millisecond)))
+	r.out.Notes = append(r.out.Notes, fmt.Sprintf("a tenth of the devices changed event, %s; the slowest import took %v",
+		report.Count(moves, "time"), slowest.Round(time.Millisecond)))
 	return nil
 }

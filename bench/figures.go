@@ -6,6 +6,7 @@ import (
 	"slices"
 	"time"
 
+	"pitwall/bench/gauge"
 	"pitwall/bench/report"
 	"pitwall/bench/swarm"
 )
@@ -30,14 +31,10 @@ func (r *run) figures(t tally, caughtUp time.Duration) {
 	}
 	put("records_per_s", records/seconds)
 	put("deliveries_per_s", seen/seconds)
-	putLatency(put, latency, slow, join)
+	putLatency(put, latency, slow, join, r.calm, r.rush)
 	r.out.Curve = curve(latency)
 	put("stage_redis_p99_ms", ms(r.sampler.stored.ValueAtQuantile(99)))
-	put("stage_read_p99_ms", 1000*grown.Quantile("processor_live_read_latency_seconds", 0.99))
-	put("stage_flush_p50_ms", 1000*grown.Quantile("processor_live_flush_latency_seconds", 0.5))
-	put("stage_flush_p99_ms", 1000*grown.Quantile("processor_live_flush_latency_seconds", 0.99))
-	put("stage_write_p50_ms", 1000*grown.Quantile("processor_live_delivery_latency_seconds", 0.5))
-	put("stage_write_p99_ms", 1000*grown.Quantile("processor_live_delivery_latency_seconds", 0.99))
+	putStages(put, grown)
 	if r.site.Engines[0].PID != 0 {
 		used := b.engines.Since(a.engines)
 		put("cpu_us_per_record", used.CPU().Seconds()*1e6/records)
@@ -46,9 +43,12 @@ func (r *run) figures(t tally, caughtUp time.Duration) {
 		put("sys_us_per_delivery", used.Sys.Seconds()*1e6/seen)
 		put("cpu_cores", used.CPU().Seconds()/seconds)
 		put("rss_mb", float64(b.engines.RSS)/1e6)
+		put("rss_peak_mb", most(r.out.Samples, func(x report.Sample) float64 { return x.RSS }))
 		if r.fullRSS > 0 {
 			put("rss_per_connection_kb", float64(r.fullRSS-r.idleRSS)/1024/float64(r.plan.Connections))
 		}
+	}
+	if r.site.RedisPID() != 0 {
 		put("redis_cores", b.redis.Since(a.redis).CPU().Seconds()/seconds)
 	}
 	if r.site.PostgresPID() != 0 {
@@ -61,6 +61,7 @@ func (r *run) figures(t tally, caughtUp time.Duration) {
 	put("softirq_cores", machine.SoftIRQ.Seconds()/seconds)
 	put("harness_cores", mean(r.out.Samples, func(x report.Sample) float64 { return x.Harness }))
 	r.archiveFigures(put, grown.Sum, seconds, caughtUp)
+	r.siegeFigures(put)
 	if r.plan.Duration >= time.Minute {
 		put("rss_slope_mb_per_h", 3600*slope(r.out.Samples, func(x report.Sample) float64 { return x.RSS }))
 		put("goroutine_slope_per_h", 3600*slope(r.out.Samples, func(x report.Sample) float64 { return x.Goroutines }))
@@ -71,7 +72,7 @@ func (r *run) figures(t tally, caughtUp time.Duration) {
 	}
 }
 
-func putLatency(put func(string, float64), latency, slow, join swarm.Hist) {
+func putLatency(put func(string, float64), latency, slow, join, calm, rush swarm.Hist) {
 	for _, q := range []struct {
 		key string
 		h   swarm.Hist
@@ -80,10 +81,22 @@ func putLatency(put func(string, float64), latency, slow, join swarm.Hist) {
 		{"latency_p50_ms", latency, 50}, {"latency_p90_ms", latency, 90}, {"latency_p99_ms", latency, 99},
 		{"latency_p999_ms", latency, 99.9}, {"latency_max_ms", latency, 100}, {"slow_p99_ms", slow, 99},
 		{"join_p50_ms", join, 50}, {"join_p99_ms", join, 99}, {"join_max_ms", join, 100},
+		{"calm_p99_ms", calm, 99}, {"rush_p99_ms", rush, 99},
 	} {
-		if q.h.TotalCount() > 0 {
+		if q.h.Histogram != nil && q.h.TotalCount() > 0 {
 			put(q.key, ms(q.h.ValueAtQuantile(q.at)))
 		}
+	}
+}
+
+// putStages puts how long a position took on its way through the engine.
+func putStages(put func(string, float64), grown gauge.Metrics) {
+	for _, stage := range []struct{ key, histogram string }{
+		{"stage_read", "read"}, {"stage_flush", "flush"}, {"stage_socket", "write"}, {"written", "delivery"},
+	} {
+		name := "processor_live_" + stage.histogram + "_latency_seconds"
+		put(stage.key+"_p50_ms", 1000*grown.Quantile(name, 0.5))
+		put(stage.key+"_p99_ms", 1000*grown.Quantile(name, 0.99))
 	}
 }
 
@@ -103,6 +116,8 @@ func (r *run) fromMetrics(put func(string, float64), sum func(string) float64, s
 	put("gc_per_s", sum("go_gc_duration_seconds_count")/seconds)
 	put("ring_overflows", sum("processor_live_ring_overflows_total"))
 	put("lagged_snapshots", sum("processor_live_lagged_snapshots_total"))
+	put("bodies_built", sum("processor_live_bodies_built_total"))
+	put("accept_pauses", sum("processor_live_accept_pauses_total"))
 	put("conflated", float64(r.out.Counts.Conflated))
 	put("stream_lag_max_ms", most(r.out.Samples, func(x report.Sample) float64 { return x.Lag }))
 	put("window_max_ms", most(r.out.Samples, func(x report.Sample) float64 { return x.Window }))
@@ -204,7 +219,7 @@ func (r *run) judge(t tally) {
 		}
 	}
 	if v := t.counts.Refused; v > 0 {
-		say("%d connections were refused: %s", v, t.fault)
+		say("%s refused: %s", report.Count(v, "connection"), t.fault)
 	}
 	r.out.Valid = len(r.out.Why) == 0
 }

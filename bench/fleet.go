@@ -30,6 +30,7 @@ type fleet struct {
 	slow    swarm.Hist
 	join    swarm.Hist // since the start, or since the herd moved
 	second  swarm.Hist // latency since the last look
+	phase   swarm.Hist // latency since the last change of phase
 	stall   int64      // longest turn of a process since the last measure, µs
 	failed  error
 }
@@ -47,7 +48,7 @@ type crew struct {
 // newFleet starts the processes; nobody connects yet. Connections are spread
 // over the engines.
 func newFleet(c swarm.Config, engines []*site.Engine, watch []int32, slow int) (*fleet, error) {
-	f := &fleet{latency: swarm.NewHist(), slow: swarm.NewHist(), join: swarm.NewHist(), second: swarm.NewHist()}
+	f := &fleet{latency: swarm.NewHist(), slow: swarm.NewHist(), join: swarm.NewHist(), second: swarm.NewHist(), phase: swarm.NewHist()}
 	n := crewsFor(len(watch), len(engines))
 	for i := range n {
 		e := engines[i%len(engines)]
@@ -97,6 +98,7 @@ func (f *fleet) listen(k *crew, out io.Reader) {
 		k.last, k.final = p, k.final || p.Final
 		f.latency.Merge(p.Latency)
 		f.second.Merge(p.Latency)
+		f.phase.Merge(p.Latency)
 		f.slow.Merge(p.Slow)
 		f.join.Merge(p.Join)
 		f.stall = max(f.stall, p.StallUS)
@@ -142,7 +144,7 @@ func (f *fleet) connect(n int, over time.Duration) error {
 // measure has the latencies of the records due in a time counted, from zero.
 func (f *fleet) measure(from, to time.Time) error {
 	f.mu.Lock()
-	f.latency, f.slow, f.second, f.stall = swarm.NewHist(), swarm.NewHist(), swarm.NewHist(), 0
+	f.latency, f.slow, f.second, f.phase, f.stall = swarm.NewHist(), swarm.NewHist(), swarm.NewHist(), swarm.NewHist(), 0
 	f.mu.Unlock()
 	return f.order(swarm.Order{Do: "measure", From: from.UnixMicro(), To: to.UnixMicro()})
 }
@@ -176,12 +178,19 @@ func (f *fleet) tally() (t tally, err error) {
 }
 
 // lastSecond takes the latencies since the last call.
-func (f *fleet) lastSecond() swarm.Hist {
+func (f *fleet) lastSecond() swarm.Hist { return f.take(&f.second) }
+
+// nextPhase takes the latencies since the last call, as far as clients have
+// told them, which they do twice a second.
+func (f *fleet) nextPhase() swarm.Hist { return f.take(&f.phase) }
+
+// take empties one of the histograms.
+func (f *fleet) take(h *swarm.Hist) swarm.Hist {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	h := f.second
-	f.second = swarm.NewHist()
-	return h
+	taken := *h
+	*h = swarm.NewHist()
+	return taken
 }
 
 // forgetJoins begins anew with the times of joining.

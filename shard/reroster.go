@@ -1,7 +1,7 @@
 package shard
 
-// rosterChange is how a device last joined or left a part. Both: it left the
-// map, and belongs to the event all the same.
+// rosterChange is how a device last joined or left a part. Both: it left, and
+// belongs to the event now or all the same.
 type rosterChange struct {
 	seq            uint64
 	added, removed bool
@@ -86,7 +86,9 @@ func (p *part) noteRoster(c *change) {
 	}
 }
 
-// noteMove remembers that a device has joined or left with the last update.
+// noteMove remembers that a device has joined or left with the last update. One
+// that has left and joins again is told as both: what it comes with may be older
+// than what those show who have missed that it left.
 func (p *part) noteMove(id string, r rosterChange) {
 	if p.watchers == 0 {
 		return // who comes later starts from the roster of then
@@ -99,6 +101,7 @@ func (p *part) noteMove(id string, r rosterChange) {
 		l.trim(p.seq / 2)
 	}
 	if last, ok := l.by[id]; ok {
+		r.removed = r.removed || r.added && last.removed
 		old := last // on the heap, and only here
 		if old.seq <= p.sealed {
 			old.before = nil
