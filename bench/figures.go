@@ -38,6 +38,7 @@ func (r *run) figures(t tally, caughtUp time.Duration) {
 	put("stage_flush_p99_ms", 1000*grown.Quantile("processor_live_flush_latency_seconds", 0.99))
 	put("stage_write_p50_ms", 1000*grown.Quantile("processor_live_delivery_latency_seconds", 0.5))
 	put("stage_write_p99_ms", 1000*grown.Quantile("processor_live_delivery_latency_seconds", 0.99))
+	put("rush_write_p99_ms", 1000*r.rushed.Quantile("processor_live_delivery_latency_seconds", 0.99))
 	if r.site.Engines[0].PID != 0 {
 		used := b.engines.Since(a.engines)
 		put("cpu_us_per_record", used.CPU().Seconds()*1e6/records)
