@@ -37,13 +37,12 @@ type pacedListener struct {
 
 // Accept implements net.Listener.
 func (l *pacedListener) Accept() (net.Conn, error) {
-	c, err := l.Listener.Accept()
-	if d := pauseFor(l.srv.late(), l.window); d > 0 && err == nil {
+	if d := pauseFor(l.srv.late(), l.window); d > 0 {
 		l.srv.m.pauses.Inc()
 		pause := time.NewTimer(d)
 		<-pause.C
 	}
-	return c, err
+	return l.Listener.Accept()
 }
 
 // late is how long positions wait at most for those who are there: the window
