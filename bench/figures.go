@@ -6,6 +6,7 @@ import (
 	"slices"
 	"time"
 
+	"pitwall/bench/gauge"
 	"pitwall/bench/report"
 	"pitwall/bench/swarm"
 )
@@ -32,13 +33,7 @@ func (r *run) figures(t tally, caughtUp time.Duration) {
 	put("deliveries_per_s", seen/seconds)
 	putLatency(put, latency, slow, join, r.calm, r.rush)
 	r.out.Curve = curve(latency)
-	put("stage_redis_p99_ms", ms(r.sampler.stored.ValueAtQuantile(99)))
-	put("stage_read_p99_ms", 1000*grown.Quantile("processor_live_read_latency_seconds", 0.99))
-	put("stage_flush_p50_ms", 1000*grown.Quantile("processor_live_flush_latency_seconds", 0.5))
-	put("stage_flush_p99_ms", 1000*grown.Quantile("processor_live_flush_latency_seconds", 0.99))
-	put("stage_write_p50_ms", 1000*grown.Quantile("processor_live_delivery_latency_seconds", 0.5))
-	put("stage_write_p99_ms", 1000*grown.Quantile("processor_live_delivery_latency_seconds", 0.99))
-	put("rush_write_p99_ms", 1000*r.rushed.Quantile("processor_live_delivery_latency_seconds", 0.99))
+	r.stages(put, grown)
 	if r.site.Engines[0].PID != 0 {
 		used := b.engines.Since(a.engines)
 		put("cpu_us_per_record", used.CPU().Seconds()*1e6/records)
@@ -71,6 +66,17 @@ func (r *run) figures(t tally, caughtUp time.Duration) {
 	if t.fault != "" {
 		r.out.Notes = append(r.out.Notes, t.fault)
 	}
+}
+
+// stages puts how long positions took on each stage of their way.
+func (r *run) stages(put func(string, float64), grown gauge.Metrics) {
+	put("stage_redis_p99_ms", ms(r.sampler.stored.ValueAtQuantile(99)))
+	put("stage_read_p99_ms", 1000*grown.Quantile("processor_live_read_latency_seconds", 0.99))
+	put("stage_flush_p50_ms", 1000*grown.Quantile("processor_live_flush_latency_seconds", 0.5))
+	put("stage_flush_p99_ms", 1000*grown.Quantile("processor_live_flush_latency_seconds", 0.99))
+	put("stage_write_p50_ms", 1000*grown.Quantile("processor_live_delivery_latency_seconds", 0.5))
+	put("stage_write_p99_ms", 1000*grown.Quantile("processor_live_delivery_latency_seconds", 0.99))
+	put("rush_write_p99_ms", 1000*r.rushed.Quantile("processor_live_delivery_latency_seconds", 0.99))
 }
 
 func putLatency(put func(string, float64), latency, slow, join, calm, rush swarm.Hist) {
