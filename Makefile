@@ -11,7 +11,7 @@ BENCH ?= .
 COUNT ?= 1
 # How often make crash kills the process.
 KILLS ?= 20
-# How long make soak plays random schedules.
+# How long make soak plays random schedules of each kind.
 SOAKTIME ?= 10m
 
 .DEFAULT_GOAL := build
@@ -47,8 +47,8 @@ fuzz: ## every fuzz target for FUZZTIME (60s); finds go to testdata/fuzz
 crash: deps ## kills the archive KILLS times (20) under load and shows that nothing is lost or doubled
 	go test -count=1 -v -timeout 30m -run '^TestCrash$$' ./engine -args -crash.kills=$(KILLS)
 
-soak: ## the core under random schedules for SOAKTIME (10m), with the race detector
-	PITWALL_SOAK=$(SOAKTIME) go test -race -timeout 0 -run TestRandomSchedule -v ./shard
+soak: ## the core under random schedules, turned by hand and running, each for SOAKTIME (10m), with the race detector
+	PITWALL_SOAK=$(SOAKTIME) go test -race -timeout 0 -run 'TestRandomSchedule|TestRunningSchedule' -v ./shard
 
 deps: ## installs redis-server, PostgreSQL, PgBouncer, Chromium and gcc where missing
 	@.ci/deps

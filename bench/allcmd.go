@@ -12,8 +12,6 @@ import (
 	"strings"
 	"syscall"
 
-	"github.com/alecthomas/kong"
-
 	"pitwall/bench/report"
 )
 
@@ -70,7 +68,7 @@ func (c *allCmd) Run() error {
 	if len(reports) > 0 {
 		report.Markdown(os.Stdout, reports)
 	}
-	return err
+	return interrupted(ctx, err)
 }
 
 func (c *allCmd) measure(ctx context.Context, list []tour, progress io.Writer) (reports []*report.Report, err error) {
@@ -119,12 +117,8 @@ func (c *allCmd) one(ctx context.Context, t tour, progress io.Writer) (*report.R
 
 // parseRun is bench run with its defaults and what a command line says.
 func parseRun(args []string) (*runCmd, error) {
-	var c cli
-	p, err := kong.New(&c)
+	c, err := parse(append([]string{"run"}, args...)...)
 	if err != nil {
-		return nil, err
-	}
-	if _, err := p.Parse(append([]string{"run"}, args...)); err != nil {
 		return nil, err
 	}
 	return &c.Run, nil

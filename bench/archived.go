@@ -3,6 +3,8 @@ package main
 import (
 	"fmt"
 	"time"
+
+	"pitwall/bench/report"
 )
 
 // archived waits until the table has everything that was published.
@@ -20,7 +22,7 @@ func (r *run) archived(stopped time.Time) (time.Duration, error) {
 			rows, size, err := r.site.Rows()
 			r.bytesPerRow = float64(size) / float64(rows)
 			if err == nil && rows != sent {
-				r.out.Notes = append(r.out.Notes, fmt.Sprintf("the table has %d rows of %d records", rows, sent))
+				r.out.Notes = append(r.out.Notes, fmt.Sprintf("the table has %s of %s", report.Count(rows, "row"), report.Count(sent, "record")))
 			}
 			return took, err
 		}

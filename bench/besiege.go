@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -31,49 +30,60 @@ type battle struct {
 // besiege is the steady phase of a siege: quiet, each attack in turn, all of
 // them at once, quiet again.
 func besiege(r *run) (err error) {
-	if !r.site.Own() || r.opt.Peer != "" {
-		return errors.New("the scenario siege needs a Pitwall of its own: it has to know its key")
-	}
 	b := &battle{run: r}
-	load, err := loads(r.plan.Attack)
+	d, err := r.plan.siege()
 	if err != nil {
 		return err
 	}
-	var kinds []string
-	for _, k := range siege.Kinds() {
-		if load[k.Name] > 0 {
-			kinds = append(kinds, k.Name)
-		}
-	}
 	e := r.site.Engines[0]
-	b.army, err = newArmy(siege.Config{Addr: e.Addr, Path: e.Path, Sources: attackSources(), Load: load,
+	b.army, err = newArmy(siege.Config{Addr: e.Addr, Path: e.Path, Sources: attackSources(), Load: d.load,
 		Good: r.guard.tokens.Good, Wrong: r.guard.tokens.Wrong, Event: eventName(0)})
 	if err != nil {
 		return err
 	}
 	r.army = b.army // its processor time is ours; takeDown ends it
-	rest := r.plan.Duration / 12
-	whole := r.plan.Duration - rest - time.Duration(len(kinds)+2)*2*stillness
-	long, short := whole/5, whole*3/5/time.Duration(max(1, len(kinds)))
-	if short < leastPhase {
-		return fmt.Errorf("--duration is %v, too short for %d attacks in turn", r.plan.Duration, len(kinds))
-	}
 	heapBefore, err := b.heap(r.ctx)
 	if err != nil {
 		return err
 	}
-	if err := b.phase("quiet", long); err != nil {
+	if err := b.phase("quiet", d.long); err != nil {
 		return err
 	}
-	for _, k := range kinds {
-		if err := b.phase(k, short, k); err != nil {
+	for _, k := range d.kinds {
+		if err := b.phase(k, d.short, k); err != nil {
 			return err
 		}
 	}
-	if err := b.phase("all at once", long, kinds...); err != nil {
+	if err := b.phase("all at once", d.long, d.kinds...); err != nil {
 		return err
 	}
-	return b.conclude(rest, heapBefore, kinds)
+	return b.conclude(d.rest, heapBefore, d.kinds)
+}
+
+// division is how the steady phase of a siege is divided.
+type division struct {
+	load              map[string]float64 // of the attacks
+	kinds             []string           // that are to be made
+	long, short, rest time.Duration      // quiet and everything at once; each attack alone; after them
+}
+
+// siege divides the steady phase among the attacks that are to be made.
+func (p *plan) siege() (d division, err error) {
+	if d.load, err = loads(p.Attack); err != nil {
+		return d, err
+	}
+	for _, k := range siege.Kinds() {
+		if d.load[k.Name] > 0 {
+			d.kinds = append(d.kinds, k.Name)
+		}
+	}
+	d.rest = p.Duration / 12
+	whole := p.Duration - d.rest - time.Duration(len(d.kinds)+2)*2*stillness
+	d.long, d.short = whole/5, whole*3/5/time.Duration(max(1, len(d.kinds)))
+	if d.short < leastPhase {
+		err = fmt.Errorf("--duration is %v, too short for %d attacks in turn", p.Duration, len(d.kinds))
+	}
+	return d, err
 }
 
 // phase measures spectators and engine while some kinds of attacks are under
@@ -236,41 +246,4 @@ func (b *battle) conclude(rest time.Duration, heapBefore float64, kinds []string
 	r.out.Broken = append(r.out.Broken, unmet(b.phases, kinds)...)
 	r.out.Notes = append(r.out.Notes, "the engine ran with "+strings.Join(r.guard.args, " "))
 	return nil
-}
-
-// unmet names the attacks that were not made, that got through, or that the
-// server did not show to have met.
-func unmet(phases []report.Phase, kinds []string) (list []string) {
-	for _, name := range kinds {
-		made, met := int64(0), false
-		for _, p := range phases {
-			a, ok := p.Attacks[name]
-			if !ok {
-				continue
-			}
-			made += a.Made
-			kind := siege.Find(name)
-			for text := range a.Answers {
-				met = met || kind.IsMet(text)
-			}
-			for series := range p.Metrics {
-				met = met || kind.IsMet(series)
-			}
-			if n := a.Answers[siege.LetIn]; n > 0 {
-				list = append(list, fmt.Sprintf("%s: %d were let in", p.Name, n))
-			}
-		}
-		if made == 0 || !met {
-			list = append(list, fmt.Sprintf("attack %s: %d were made, refused: %t", name, made, met))
-		}
-	}
-	return list
-}
-
-// siegePromises are what honest spectators may expect under siege, beyond what
-// they always may: nobody of them is sent away.
-func siegePromises(r *run, t tally) {
-	if n := t.counts.Lost + t.counts.Refused; r.out.Siege != nil && n > 0 {
-		r.out.Broken = append(r.out.Broken, fmt.Sprintf("%d connections of honest spectators were lost or refused: %s", n, t.fault))
-	}
 }

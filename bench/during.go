@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"pitwall/bench/publish"
+	"pitwall/bench/report"
 	"pitwall/bench/site"
 )
 
@@ -78,7 +79,7 @@ func moveEntries(r *run) error {
 			return err
 		}
 	}
-	r.out.Notes = append(r.out.Notes, fmt.Sprintf("%d times a tenth of the devices changed event; the slowest import took %v",
-		moves, slowest.Round(time.Millisecond)))
+	r.out.Notes = append(r.out.Notes, fmt.Sprintf("a tenth of the devices changed event, %s; the slowest import took %v",
+		report.Count(moves, "time"), slowest.Round(time.Millisecond)))
 	return nil
 }

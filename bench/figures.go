@@ -33,7 +33,9 @@ func (r *run) figures(t tally, caughtUp time.Duration) {
 	put("deliveries_per_s", seen/seconds)
 	putLatency(put, latency, slow, join, r.calm, r.rush)
 	r.out.Curve = curve(latency)
-	r.stages(put, grown)
+	put("stage_redis_p99_ms", ms(r.sampler.stored.ValueAtQuantile(99)))
+	putStages(put, grown)
+	put("rush_written_p99_ms", 1000*r.rushed.Quantile("processor_live_delivery_latency_seconds", 0.99))
 	if r.site.Engines[0].PID != 0 {
 		used := b.engines.Since(a.engines)
 		put("cpu_us_per_record", used.CPU().Seconds()*1e6/records)
@@ -46,6 +48,8 @@ func (r *run) figures(t tally, caughtUp time.Duration) {
 		if r.fullRSS > 0 {
 			put("rss_per_connection_kb", float64(r.fullRSS-r.idleRSS)/1024/float64(r.plan.Connections))
 		}
+	}
+	if r.site.RedisPID() != 0 {
 		put("redis_cores", b.redis.Since(a.redis).CPU().Seconds()/seconds)
 	}
 	if r.site.PostgresPID() != 0 {
@@ -58,6 +62,7 @@ func (r *run) figures(t tally, caughtUp time.Duration) {
 	put("softirq_cores", machine.SoftIRQ.Seconds()/seconds)
 	put("harness_cores", mean(r.out.Samples, func(x report.Sample) float64 { return x.Harness }))
 	r.archiveFigures(put, grown.Sum, seconds, caughtUp)
+	r.siegeFigures(put)
 	if r.plan.Duration >= time.Minute {
 		put("rss_slope_mb_per_h", 3600*slope(r.out.Samples, func(x report.Sample) float64 { return x.RSS }))
 		put("goroutine_slope_per_h", 3600*slope(r.out.Samples, func(x report.Sample) float64 { return x.Goroutines }))
@@ -66,17 +71,6 @@ func (r *run) figures(t tally, caughtUp time.Duration) {
 	if t.fault != "" {
 		r.out.Notes = append(r.out.Notes, t.fault)
 	}
-}
-
-// stages puts how long positions took on each stage of their way.
-func (r *run) stages(put func(string, float64), grown gauge.Metrics) {
-	put("stage_redis_p99_ms", ms(r.sampler.stored.ValueAtQuantile(99)))
-	put("stage_read_p99_ms", 1000*grown.Quantile("processor_live_read_latency_seconds", 0.99))
-	put("stage_flush_p50_ms", 1000*grown.Quantile("processor_live_flush_latency_seconds", 0.5))
-	put("stage_flush_p99_ms", 1000*grown.Quantile("processor_live_flush_latency_seconds", 0.99))
-	put("stage_write_p50_ms", 1000*grown.Quantile("processor_live_delivery_latency_seconds", 0.5))
-	put("stage_write_p99_ms", 1000*grown.Quantile("processor_live_delivery_latency_seconds", 0.99))
-	put("rush_write_p99_ms", 1000*r.rushed.Quantile("processor_live_delivery_latency_seconds", 0.99))
 }
 
 func putLatency(put func(string, float64), latency, slow, join, calm, rush swarm.Hist) {
@@ -93,6 +87,17 @@ func putLatency(put func(string, float64), latency, slow, join, calm, rush swarm
 		if q.h.Histogram != nil && q.h.TotalCount() > 0 {
 			put(q.key, ms(q.h.ValueAtQuantile(q.at)))
 		}
+	}
+}
+
+// putStages puts how long a position took on its way through the engine.
+func putStages(put func(string, float64), grown gauge.Metrics) {
+	for _, stage := range []struct{ key, histogram string }{
+		{"stage_read", "read"}, {"stage_flush", "flush"}, {"stage_socket", "write"}, {"written", "delivery"},
+	} {
+		name := "processor_live_" + stage.histogram + "_latency_seconds"
+		put(stage.key+"_p50_ms", 1000*grown.Quantile(name, 0.5))
+		put(stage.key+"_p99_ms", 1000*grown.Quantile(name, 0.99))
 	}
 }
 
@@ -215,7 +220,7 @@ func (r *run) judge(t tally) {
 		}
 	}
 	if v := t.counts.Refused; v > 0 {
-		say("%d connections were refused: %s", v, t.fault)
+		say("%s refused: %s", report.Count(v, "connection"), t.fault)
 	}
 	r.out.Valid = len(r.out.Why) == 0
 }

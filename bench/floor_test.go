@@ -16,15 +16,15 @@ func TestFloor(t *testing.T) {
 	if err != nil {
 		t.Fatalf("%v\n%s", err, out)
 	}
-	for _, kind := range []string{"bare", "engine", "broadcaster"} {
+	for _, kind := range []string{"bare", "prompt", "engine", "broadcaster"} {
 		found := false
 		for line := range strings.Lines(string(out)) {
 			cells := strings.Split(line, "|")
-			if len(cells) < 9 || strings.TrimSpace(cells[1]) != kind {
+			if len(cells) < 10 || strings.TrimSpace(cells[1]) != kind {
 				continue
 			}
 			found = true
-			if d := strings.TrimSpace(cells[8]); strings.HasPrefix(d, "0.0") || !strings.HasSuffix(d, "%") {
+			if d := strings.TrimSpace(cells[9]); strings.HasPrefix(d, "0.0") || !strings.HasSuffix(d, "%") {
 				t.Errorf("%s delivered %q", kind, d)
 			}
 		}

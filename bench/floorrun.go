@@ -46,7 +46,7 @@ func (r *run) floor() error {
 // against puts the figures of another server beside ours.
 func (r *run) against(name string, their *report.Run) {
 	if n := their.Breaches(); n > 0 {
-		their.Valid, their.Why = false, append(their.Why, fmt.Sprintf("%d positions were lost, repeated or out of order", n))
+		their.Valid, their.Why = false, append(their.Why, fmt.Sprintf("lost, repeated or out of order: %s", report.Count(n, "position")))
 	}
 	if r.out.Valid && !their.Valid {
 		r.out.Notes = append(r.out.Notes, fmt.Sprintf("the run of %s is not valid and left out: %s", name, strings.Join(their.Why, "; ")))

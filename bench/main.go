@@ -20,6 +20,17 @@ type cli struct {
 	Stand floor.Stand `cmd:"" hidden:"" help:"A server that stands in for Pitwall."`
 }
 
+// parse parses a command line.
+func parse(args ...string) (*cli, error) {
+	c := new(cli)
+	p, err := kong.New(c)
+	if err != nil {
+		return nil, err
+	}
+	_, err = p.Parse(args)
+	return c, err
+}
+
 func main() {
 	if ok, err := playRole(); ok {
 		if err != nil {

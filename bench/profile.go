@@ -8,6 +8,7 @@ import (
 	"maps"
 	"os"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 	"time"
@@ -31,9 +32,6 @@ func (r *run) profile(ctx context.Context) error {
 	kinds := r.opt.Profile
 	if len(kinds) == 0 {
 		return nil
-	}
-	if r.site.Engines[0].Ops == "" {
-		return fmt.Errorf("profiles are taken from the private listener: say where it is with --ops")
 	}
 	dir := r.opt.ProfileDir
 	if dir == "" {
@@ -130,6 +128,9 @@ func byRoom(prof *profile.Profile) (rooms map[string]float64, total float64) {
 	return rooms, total
 }
 
+// typeArguments of a function are long.
+var typeArguments = regexp.MustCompile(`\[.*\]`)
+
 // top names the function on top of a sample's stack.
 func top(s *profile.Sample) (name string, system bool) {
 	var names []string
@@ -145,8 +146,7 @@ func top(s *profile.Sample) (name string, system bool) {
 		return "unknown", false
 	}
 	if !strings.HasSuffix(names[0], ".Syscall6") && !strings.HasSuffix(names[0], ".RawSyscall6") {
-		short, _, _ := strings.Cut(names[0], "[") // type arguments are long
-		return short, false
+		return typeArguments.ReplaceAllString(names[0], ""), false
 	}
 	for _, n := range names {
 		if !strings.Contains(n, "yscall") {

@@ -31,6 +31,9 @@ func (r *run) ramp() error {
 		}
 		r.out.Ramp = append(r.out.Ramp, step)
 		if !step.Kept || load >= most {
+			if r.opt.Ramp == rampConnections {
+				r.plan.Connections = int(load) // what the figures, which are of this step, are worked out with
+			}
 			r.out.Capacity = r.capacity()
 			return r.finish()
 		}
@@ -57,7 +60,7 @@ func (r *run) startRate() float64 {
 
 // step measures one load.
 func (r *run) step(load float64) (report.Step, error) {
-	r.say.phase(fmt.Sprintf("measuring %s %s", report.Number(load), r.opt.Ramp), r.opt.Step)
+	r.say.phase(fmt.Sprintf("measuring %s %s", report.Number(load), r.opt.ramped()), r.opt.Step)
 	broken, err := r.fleet.tally()
 	if err != nil {
 		return report.Step{}, err
@@ -111,12 +114,17 @@ func (r *run) step(load float64) (report.Step, error) {
 	return s, nil
 }
 
+// ramped is what a ramp raises, in words.
+func (c *runCmd) ramped() string {
+	if c.Ramp == rampRate {
+		return "records/s"
+	}
+	return "spectators"
+}
+
 // capacity says what the steps have shown.
 func (r *run) capacity() string {
-	what := "spectators"
-	if r.opt.Ramp == rampRate {
-		what = "records/s"
-	}
+	what := r.opt.ramped()
 	kept, last := report.Step{}, report.Step{}
 	for _, s := range r.out.Ramp {
 		if last = s; s.Kept {

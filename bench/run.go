@@ -20,6 +20,7 @@ const (
 	keepEntries = 1_000_000 // of the stream
 	joinWithin  = 90 * time.Second
 	tailWithin  = 20 * time.Second // for the last positions to come
+	leastIdle   = 1000             // connections whose memory can be told from that of everything else
 	eventPrefix = "bench-"
 	namePrefix  = "bench-d"
 )
@@ -77,7 +78,9 @@ func (p *plan) roster() (list []site.Entry) {
 
 // do makes the run.
 func (r *run) do() (err error) {
-	r.say.phase("starting the servers", 0)
+	if r.opt.Target == "" {
+		r.say.phase("starting the servers", 0)
+	}
 	if err := r.putUp(); err != nil {
 		return err
 	}
@@ -106,7 +109,7 @@ func (r *run) putUp() (err error) {
 		}
 	}
 	if r.opt.Target != "" {
-		r.site, err = site.Running(r.opt.Target, r.opt.Redis, r.opt.Ops, r.opt.PID)
+		r.site, err = site.Running(r.ctx, r.opt.Target, r.opt.Redis, r.opt.Ops, r.opt.PID)
 	} else {
 		r.site, err = site.Start(r.ctx, site.Options{
 			Postgres: r.plan.Archive || r.sc.postgres, Archive: r.plan.Archive, Engines: r.plan.Engines, Roster: r.plan.roster(),
@@ -203,7 +206,9 @@ func (r *run) gather() error {
 	if err := r.grow(n, r.plan.Connect); err != nil {
 		return err
 	}
-	r.fullRSS = r.sampler.rss()
+	if r.opt.Ramp != rampConnections && n >= leastIdle {
+		r.fullRSS = r.sampler.rss()
+	}
 	return nil
 }
 
@@ -213,14 +218,17 @@ func (r *run) grow(n int, over time.Duration) error {
 	if err != nil {
 		return err
 	}
-	r.say.phase(fmt.Sprintf("connecting %d spectators", n), over)
+	r.say.phase("connecting "+report.Count(n, "spectator"), over)
 	if err := r.fleet.connect(n, over); err != nil {
 		return err
 	}
 	want := before.joined + n
-	_, err = r.fleet.await(r.ctx, joinWithin+over, "the connections", func(t tally) bool {
+	t, err := r.fleet.await(r.ctx, joinWithin+over, "the connections", func(t tally) bool {
 		return t.joined+int(t.counts.Refused+t.counts.Lost) >= want
 	})
+	if err == nil && t.joined == 0 {
+		return fmt.Errorf("no spectator got in at %s: %s", r.site.Engines[0].Addr, t.fault)
+	}
 	return err
 }
 
@@ -249,8 +257,11 @@ func (r *run) steady() error {
 	beside := make(chan error, 2)
 	go func() { beside <- r.beside() }()
 	go func() { beside <- r.profile(ctx) }()
-	err := r.sampler.run(ctx, r.say)
-	return errors.Join(err, <-beside, <-beside, r.ctx.Err())
+	err := errors.Join(r.sampler.run(ctx, r.say), <-beside, <-beside)
+	if r.ctx.Err() != nil {
+		return r.ctx.Err() // which is what they all say
+	}
+	return err
 }
 
 // beside does what the scenario does in its steady phase.

@@ -57,10 +57,18 @@ func (c *runCmd) Run() error {
 	defer stop()
 	rep, err := c.measure(ctx, os.Stderr)
 	if err != nil || rep == nil {
-		return err
+		return interrupted(ctx, err)
 	}
 	report.Text(os.Stdout, rep)
 	return errors.Join(c.write(rep), rep.Promises())
+}
+
+// interrupted is err, and says so where that is because of a Ctrl-C.
+func interrupted(ctx context.Context, err error) error {
+	if err != nil && ctx.Err() != nil {
+		return fmt.Errorf("interrupted, and what was started is stopped: %w", err)
+	}
+	return err
 }
 
 // measure makes the runs.
@@ -71,19 +79,17 @@ func (c *runCmd) measure(ctx context.Context, progress io.Writer) (*report.Repor
 	}
 	p := sc.plan
 	c.apply(&p)
-	if err := errors.Join(p.check(), c.checkAgainst(&p)); err != nil {
+	if err := c.check(sc, &p); err != nil {
 		return nil, err
 	}
 	if c.RosterCSV != "" {
 		return nil, c.writeRoster(&p)
 	}
-	if c.Floor {
-		if err := c.canFloor(sc, &p); err != nil {
-			return nil, err
-		}
+	if c.Ramp != "" {
+		p.Duration = c.Step
 	}
 	rep := &report.Report{Scenario: sc.name, About: sc.about, Started: time.Now(), Machine: machine(),
-		Command: "go run ./bench " + strings.Join(os.Args[1:], " "), Settings: p.settings()}
+		Command: "go run ./bench " + strings.Join(os.Args[1:], " "), Settings: append(p.settings(), c.settings()...)}
 	for i := range c.Runs {
 		r := &run{ctx: ctx, sc: sc, plan: p, opt: c, say: &teller{w: progress}, out: new(report.Run),
 			ident: fmt.Sprintf("%s-%s-%d", sc.name, rep.Started.Format("20060102-150405"), i+1)}
@@ -108,6 +114,20 @@ func (c *runCmd) measure(ctx context.Context, progress io.Writer) (*report.Repor
 		rep.Runs = append(rep.Runs, *r.out)
 	}
 	return rep, nil
+}
+
+// settings are what else the figures depend on.
+func (c *runCmd) settings() (list []report.Setting) {
+	if c.Ramp != "" {
+		list = append(list, report.Setting{Name: "ramp", Value: fmt.Sprintf("%s from %d, %g times as many each step", c.ramped(), c.From, c.Grow)})
+	}
+	if c.Peer != "" {
+		list = append(list, report.Setting{Name: "peer", Value: c.Peer})
+	}
+	for _, arg := range c.EngineArg {
+		list = append(list, report.Setting{Name: "engine-arg", Value: arg})
+	}
+	return list
 }
 
 // write writes the files that were asked for.

@@ -101,22 +101,6 @@ func find(name string) (scenario, error) {
 	return scenario{}, fmt.Errorf("there is no scenario %q: see bench list", name)
 }
 
-// check says what cannot be.
-func (p *plan) check() error {
-	switch {
-	case p.Connections < 1 || p.Events < 1 || p.Devices < p.Events || p.Rate <= 0 || p.Engines < 1:
-		return fmt.Errorf("wanted are at least one connection, event, record a second and engine, and a device per event")
-	case p.Rate/float64(p.Devices) > 500:
-		return fmt.Errorf("%.0f records a second of %d devices: two of one device would share a millisecond, use more devices", p.Rate, p.Devices)
-	case p.Connections > p.Engines*perProcess:
-		return fmt.Errorf("%d connections to %d processes of Pitwall: each takes %d, as its descriptors end, use --engines", p.Connections, p.Engines, perProcess)
-	case p.Duration < time.Second:
-		return fmt.Errorf("--duration is %v, at least is 1s", p.Duration)
-	}
-	_, err := loads(p.Attack)
-	return err
-}
-
 // firstDevice is the first device of an event; they are spread in blocks.
 func (p *plan) firstDevice(event int) int { return event * p.Devices / p.Events }
 

@@ -63,7 +63,7 @@ func TestSlope(t *testing.T) {
 func TestReadCPU(t *testing.T) {
 	fn := func(id uint64, name string) *profile.Function { return &profile.Function{ID: id, Name: name} }
 	functions := []*profile.Function{fn(1, "internal/runtime/syscall/linux.Syscall6"), fn(2, "golang.org/x/sys/unix.Write"),
-		fn(3, "pitwall/engine/live.(*output).write"), fn(4, "pitwall/shard.(*worker).seal"), fn(5, "syscall.Syscall")}
+		fn(3, "pitwall/engine/live.(*output).write"), fn(4, "pitwall/shard.(*list[go.shape.int]).seal"), fn(5, "syscall.Syscall")}
 	var locations []*profile.Location
 	for i, f := range functions {
 		locations = append(locations, &profile.Location{ID: uint64(i + 1), Line: []profile.Line{{Function: f}}})
@@ -84,7 +84,7 @@ func TestReadCPU(t *testing.T) {
 		t.Fatal(err)
 	}
 	if got.Kernel != 0.6 || len(got.Rooms) != 3 || got.Rooms[0] != (report.Line{Name: "live server/write", Share: 0.6}) ||
-		got.Top[0].Name != "system call of golang.org/x/sys/unix.Write" {
+		got.Top[0].Name != "system call of golang.org/x/sys/unix.Write" || got.Top[1].Name != "pitwall/shard.(*list).seal" {
 		t.Errorf("got %+v", got)
 	}
 	if err := readCPU(&got, []byte("no profile")); err == nil {

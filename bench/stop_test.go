@@ -9,10 +9,18 @@ import (
 	"strings"
 	"syscall"
 	"testing"
+	"time"
 )
 
 // TestCtrlC interrupts a run in the middle: everything that it started is gone.
-func TestCtrlC(t *testing.T) {
+func TestCtrlC(t *testing.T) { interrupt(t, "measuring", 2) }
+
+// TestCtrlCWhileBuilding leaves no compiler behind.
+func TestCtrlCWhileBuilding(t *testing.T) { interrupt(t, "starting the servers", 2) }
+
+// interrupt ends a run in a phase in which some processes run at least.
+func interrupt(t *testing.T, phase string, least int) {
+	t.Helper()
 	tmp := t.TempDir()
 	cmd := exec.Command(os.Args[0], "run", "stadium", "--connections=10", "--duration=10m", "--connect=50ms", "--warmup=10ms")
 	cmd.Env = append(os.Environ(), asProgram+"=1", "TMPDIR="+tmp)
@@ -27,9 +35,12 @@ func TestCtrlC(t *testing.T) {
 	var said []string
 	for lines := bufio.NewScanner(out); lines.Scan(); {
 		said = append(said, lines.Text())
-		if strings.Contains(lines.Text(), "measuring") {
-			if n := len(running(t, tmp)); n < 2 {
-				t.Errorf("%d processes of the run, want Redis and Pitwall", n)
+		if strings.Contains(lines.Text(), phase) {
+			for limit := time.Now().Add(20 * time.Second); len(running(t, tmp)) < least; {
+				if time.Now().After(limit) {
+					t.Errorf("%q are the processes of the run, want at least %d", running(t, tmp), least)
+					break
+				}
 			}
 			if err := cmd.Process.Signal(syscall.SIGINT); err != nil {
 				t.Error(err)
@@ -38,6 +49,9 @@ func TestCtrlC(t *testing.T) {
 	}
 	if err := cmd.Wait(); err == nil {
 		t.Error("an interrupted run ended with success")
+	}
+	if !strings.Contains(said[len(said)-1], "interrupted") {
+		t.Errorf("the last words do not say that the run was interrupted: %q", said)
 	}
 	if left := running(t, tmp); len(left) > 0 {
 		t.Errorf("still running after the end: %q\n%s", left, strings.Join(said, "\n"))

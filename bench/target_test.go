@@ -3,10 +3,42 @@ package main
 import (
 	"io"
 	"strconv"
+	"strings"
 	"testing"
 
 	"pitwall/bench/site"
 )
+
+// installation runs until the test ends.
+func installation(t *testing.T, roster []site.Entry) *site.Site {
+	t.Helper()
+	s, err := site.Start(t.Context(), site.Options{Engines: 1, Roster: roster})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := s.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+	return s
+}
+
+// TestTargetThatLetsNobodyIn ends the run: there is nothing to measure.
+func TestTargetThatLetsNobodyIn(t *testing.T) {
+	s := installation(t, nil)
+	e := s.Engines[0]
+	for _, c := range []struct{ flag, want string }{
+		{"--target=ws://127.0.0.1:1/live", "connection refused"},
+		{"--target=ws://" + e.Addr + "/live", "there is no such event"}, // it knows no roster
+		{"--ops=" + e.Addr, "--ops"},
+	} {
+		args := []string{"stadium", "--connections=10", "--connect=50ms", "--target=ws://" + e.Addr + "/live", "--redis=" + s.RedisURL, c.flag}
+		if _, err := command(t, args...).measure(t.Context(), io.Discard); err == nil || !strings.Contains(err.Error(), c.want) {
+			t.Errorf("%s: error %v, want one that says %q", c.flag, err, c.want)
+		}
+	}
+}
 
 // TestTarget measures an installation that somebody else has started, twice:
 // the second run must not take the last values of the first for its own.
@@ -18,15 +50,7 @@ func TestTarget(t *testing.T) {
 		t.Fatal(err)
 	}
 	c.apply(&sc.plan)
-	s, err := site.Start(t.Context(), site.Options{Engines: 1, Roster: sc.plan.roster()})
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer func() {
-		if err := s.Close(); err != nil {
-			t.Error(err)
-		}
-	}()
+	s := installation(t, sc.plan.roster())
 	e := s.Engines[0]
 	c = command(t, append(sizes, "--target=ws://"+e.Addr+"/live", "--redis="+s.RedisURL, "--ops="+e.Ops,
 		"--pid="+strconv.Itoa(e.PID), "--runs=2")...)

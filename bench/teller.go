@@ -32,7 +32,13 @@ func (t *teller) phase(what string, d time.Duration) {
 func (t *teller) sample(x report.Sample) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	fmt.Fprintf(t.w, "%s   %4.0f s  %s records/s  %s deliveries/s  p50 %s  p99 %s ms  engine %.2f+%.2f cores  %.0f MB  %.0f connections\n",
-		time.Now().Format(time.TimeOnly), x.T, report.Number(x.Records), report.Number(x.Deliveries),
-		report.Number(x.P50), report.Number(x.P99), x.User, x.Sys, x.RSS, x.Connections)
+	fmt.Fprintf(t.w, "%s   %4.0f s  %s records/s  %s deliveries/s  p50 %s  p99 %s ms",
+		time.Now().Format(time.TimeOnly), x.T, report.Number(x.Records), report.Number(x.Deliveries), report.Number(x.P50), report.Number(x.P99))
+	if x.RSS > 0 { // its process is known
+		fmt.Fprintf(t.w, "  engine %.2f+%.2f cores  %.0f MB", x.User, x.Sys, x.RSS)
+	}
+	if x.Connections > 0 { // its private listener is known
+		fmt.Fprintf(t.w, "  %.0f connections", x.Connections)
+	}
+	fmt.Fprintln(t.w)
 }

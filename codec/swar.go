@@ -19,16 +19,8 @@ func load64(s string, i int) uint64 {
 		uint64(t[4])<<32 | uint64(t[5])<<40 | uint64(t[6])<<48 | uint64(t[7])<<56
 }
 
-// word returns the up to eight bytes of s from i as a word, with zeros behind
-// the end of s.
-func word(s string, i int) uint64 {
-	if i+8 <= len(s) {
-		return load64(s, i)
-	}
-	return lastWord(s, i)
-}
-
-// lastWord is word for fewer than eight bytes.
+// lastWord returns the bytes of s from i to its end, eight at most, as a word
+// with zeros behind them.
 func lastWord(s string, i int) uint64 {
 	n := len(s) - i
 	if len(s) >= 8 {

@@ -133,7 +133,8 @@ func ImportRoster(ctx context.Context, c DatabaseConfig, file io.Reader, dryRun 
 	if dryRun {
 		did = "nothing written; this would be imported"
 	}
-	fmt.Fprintf(out, "%s: %d rows; %d events, %d entries and %d devices are new, %d entries change their event\n",
-		did, r.Rows, r.Events, r.Entries, r.Devices, r.Moved)
+	fmt.Fprintf(out, "%s: %s; new: %s, %s and %s; moved to another event: %s\n", did,
+		count(r.Rows, "row", "rows"), count(r.Events, "event", "events"), count(r.Entries, "entry", "entries"),
+		count(r.Devices, "device", "devices"), count(r.Moved, "entry", "entries"))
 	return nil
 }

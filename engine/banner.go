@@ -23,7 +23,7 @@ func (e *Engine) Banner() string {
 		fmt.Fprintf(&b, "  database   embedded SQLite in %s. Set DATABASE_URL for PostgreSQL.\n", e.cfg.DataDir)
 	}
 	if e.cfg.Simulate > 0 {
-		fmt.Fprintf(&b, "  simulator  %d devices in the event demo\n", e.cfg.Simulate)
+		fmt.Fprintf(&b, "  simulator  %s in the event demo\n", count(e.cfg.Simulate, "device", "devices"))
 	}
 	return b.String()
 }
@@ -44,12 +44,23 @@ func (e *Engine) ShowStatus(ctx context.Context, w io.Writer) {
 		case <-tick.C:
 		}
 		now := e.counted()
-		s := statusEvery.Seconds()
-		fmt.Fprintf(w, "%s  %.0f records/s in, %.0f positions/s out to %d connections, %.0f rows/s archived\n",
-			time.Now().Format(time.TimeOnly), (now.records-before.records)/s,
-			(now.deliveries-before.deliveries)/s, e.connections(), (now.rows-before.rows)/s)
+		fmt.Fprintln(w, time.Now().Format(time.TimeOnly)+e.status(before, now))
 		before = now
 	}
+}
+
+// status tells what was done between two counts, of the parts that run.
+func (e *Engine) status(before, now counted) string {
+	var parts []string
+	s := statusEvery.Seconds()
+	if e.cfg.LiveEnabled {
+		parts = append(parts, fmt.Sprintf("%.0f records/s in, %.0f positions/s out to %s",
+			(now.records-before.records)/s, (now.deliveries-before.deliveries)/s, count(e.connections(), "connection", "connections")))
+	}
+	if e.cfg.ArchiveEnabled {
+		parts = append(parts, fmt.Sprintf("%.0f rows/s archived", (now.rows-before.rows)/s))
+	}
+	return "  " + strings.Join(parts, ", ")
 }
 
 type counted struct{ records, deliveries, rows float64 }
@@ -60,7 +71,7 @@ func (e *Engine) counted() counted {
 		return float64(e.set.GetOrCreateCounter(name).Get())
 	}
 	c := counted{}
-	if e.feed != nil {
+	if e.cfg.LiveEnabled {
 		c.records = read("processor_live_records_total")
 		c.deliveries = read("processor_live_deliveries_total")
 	}

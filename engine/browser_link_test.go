@@ -23,6 +23,8 @@ func TestShareLinkInABrowser(t *testing.T) {
 	}
 	link, more, _ := strings.Cut(out.String(), "\n")
 
+	stranger := openTab(t, "http://"+e.HTTPAddr()+"/#demo")
+	see(stranger, t, "what is wanted", "pitwall.connection === 'busy' && "+messageJS+".includes('wants a link or a sign-in')")
 	tab := openTab(t, link)
 	see(tab, t, "the devices of the link's event", "pitwall.connection === 'live' && pitwall.event === 'demo' && pitwall.devices >= 15")
 	if n := ask[int](tab, t, "pitwall.events.length"); n != 0 {

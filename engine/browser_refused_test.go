@@ -15,7 +15,7 @@ func TestFullServerInABrowser(t *testing.T) {
 	addr := s.start("--live-max-connections=1").http
 	first := s.watch(addr, "first", "", "")
 	tab := openTab(t, "http://"+addr+"/")
-	see(tab, t, "that the server is full", "pitwall.connection === 'busy' && "+messageJS+".includes('full') && "+statusJS+".includes('retry in')")
+	see(tab, t, "that the server is full", "pitwall.connection === 'busy' && "+messageJS+".includes('The server is full right now') && "+statusJS+".includes('retry in')")
 	first.close()
 	see(tab, t, "the page come in by itself", "pitwall.connection === 'live' && pitwall.devices === 1 && "+messageJS+" === ''")
 }

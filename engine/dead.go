@@ -75,7 +75,7 @@ func DeadList(ctx context.Context, c StreamConfig, s DeadSelection, log *slog.Lo
 		return nil
 	})
 	if err == nil {
-		fmt.Fprintf(out, "%d dead letters\n", n)
+		fmt.Fprintln(out, count(n, "dead letter", "dead letters"))
 	}
 	return err
 }
@@ -87,8 +87,8 @@ func DeadShow(ctx context.Context, c StreamConfig, s DeadSelection, log *slog.Lo
 		if err != nil {
 			return err
 		}
-		fmt.Fprintf(out, "stream  %s\nid      %s\nreason  %s\nerror   %s\nwritten %d times\n",
-			l.Stream, l.ID, l.Reason, oneLine(l.Error), len(l.At))
+		fmt.Fprintf(out, "stream  %s\nid      %s\nreason  %s\nerror   %s\nwritten %s\n",
+			l.Stream, l.ID, l.Reason, oneLine(l.Error), count(len(l.At), "time", "times"))
 		for i := 0; i+1 < len(fields); i += 2 {
 			fmt.Fprintf(out, "  %q: %q\n", fields[i], fields[i+1])
 		}

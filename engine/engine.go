@@ -87,7 +87,11 @@ func (e *Engine) Run(ctx context.Context) error {
 	if err == nil {
 		close(e.ready)
 		e.setState("")
-		e.log.Info("ready", "http", e.HTTPAddr(), "ops", e.OpsAddr(), "instance", e.cfg.InstanceID)
+		log := e.log
+		if addr := e.HTTPAddr(); addr != "" {
+			log = log.With("http", addr)
+		}
+		log.Info("ready", "ops", e.OpsAddr(), "instance", e.cfg.InstanceID)
 		select {
 		case <-ctx.Done():
 			e.log.Info("stopping")

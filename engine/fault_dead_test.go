@@ -28,12 +28,12 @@ func faultDeadLetters(t *testing.T, bin string) {
 		return out
 	}
 	s.eventually("the letters", func() bool { return strings.Contains(list(), broken) && strings.Contains(list(), north) })
-	for _, want := range []string{north + " ", "database_refused", "guard", broken, "missing_field"} {
+	for _, want := range []string{north + " ", "database_refused", "guard", broken, "missing_field", "\n2 dead letters\n"} {
 		if !strings.Contains(list(), want) {
 			t.Errorf("dead list does not say %q:\n%s", want, list())
 		}
 	}
-	if out, err := dead("show", north); err != nil || !strings.Contains(out, `"note": "a\x1bb"`) {
+	if out, err := dead("show", north); err != nil || !strings.Contains(out, `"note": "a\x1bb"`) || !strings.Contains(out, "written 1 time\n") {
 		t.Errorf("dead show: %v\n%s", err, out)
 	}
 	for _, args := range [][]string{{"drop"}, {"replay"}, {"drop", "1-1"}, {"drop", "--all", north}} {
@@ -41,7 +41,7 @@ func faultDeadLetters(t *testing.T, bin string) {
 			t.Errorf("dead %q was carried out:\n%s", args, out)
 		}
 	}
-	if out, err := dead("drop", broken); err != nil || strings.Contains(list(), broken) {
+	if out, err := dead("drop", broken); err != nil || strings.Contains(list(), broken) || !strings.Contains(list(), "\n1 dead letter\n") {
 		t.Errorf("dead drop: %v\n%s\nleft is\n%s", err, out, list())
 	}
 	s.sql("ALTER TABLE positions DROP CONSTRAINT guard")

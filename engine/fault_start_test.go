@@ -102,6 +102,9 @@ func faultWantRefusal(t *testing.T, p *faultProcess, want ...string) {
 			t.Errorf("%q is not named in:\n%s", text, said)
 		}
 	}
+	if n := strings.Count(said, "--"); n > 20 {
+		t.Errorf("the reason stands behind a help of %d flags:\n%s", n, said)
+	}
 	for _, secret := range []string{"s3cret", "opensesame", "not-to-be-printed"} {
 		if strings.Contains(said, secret) {
 			t.Errorf("a password is printed:\n%s", said)

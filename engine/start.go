@@ -3,6 +3,7 @@ package engine
 import (
 	"context"
 	"fmt"
+	"log/slog"
 
 	"pitwall/engine/archive"
 	"pitwall/engine/embedded"
@@ -19,7 +20,7 @@ import (
 // error is stopped by stop.
 func (e *Engine) start(ctx context.Context) error {
 	for _, step := range []func(context.Context) error{
-		e.startOps, e.openRedis, e.openDatabase, e.startLive, e.startArchive, e.startSimulator,
+		e.startOps, e.openRedis, e.openDatabase, e.importDemo, e.startLive, e.startArchive, e.startSimulator,
 	} {
 		if err := step(ctx); err != nil {
 			return err
@@ -53,12 +54,11 @@ func (e *Engine) openRedis(ctx context.Context) error {
 		url = r.URL()
 	}
 	var err error
-	if e.cfg.LiveEnabled {
-		if e.liveDoor, err = redis.Open(ctx, redis.Options{URL: url, Logger: e.log}); err != nil {
-			return err
-		}
+	if e.bulkDoor, err = redis.Open(ctx, redis.Options{URL: url, Logger: e.log}); err != nil || !e.cfg.LiveEnabled {
+		return err
 	}
-	e.bulkDoor, err = redis.Open(ctx, redis.Options{URL: url, Logger: e.log})
+	// The same server: there is no more to say.
+	e.liveDoor, err = redis.Open(ctx, redis.Options{URL: url, Logger: slog.New(slog.DiscardHandler)})
 	return err
 }
 
@@ -128,9 +128,6 @@ func (e *Engine) startLive(ctx context.Context) error {
 	e.events = eventmap.New(eventmap.Options{
 		Source: e.db, Notifier: e.db, Target: e.core, Every: ms(e.cfg.RefreshMS), Logger: e.log, Metrics: e.set,
 	})
-	if err := e.importDemo(ctx); err != nil {
-		return err
-	}
 	if err := e.events.Refresh(ctx); err != nil {
 		return err
 	}

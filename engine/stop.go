@@ -13,20 +13,23 @@ const stepTime = 5 * time.Second
 // stop ends everything that was started, in the order of the design: the live
 // server, the event map and the feed, the archive, the ops server, Redis,
 // Postgres. Each step is bounded; one that fails does not keep the next from
-// being taken.
+// being taken, and one that finds nothing to end is not spoken of.
 func (e *Engine) stop(ctx context.Context) error {
 	var errs []error
 	for _, s := range []struct {
 		name  string
+		there bool
 		bound time.Duration
 		do    func(context.Context) error
 	}{
-		{"live server", ms(e.cfg.DrainMS) + stepTime, e.stopLive},
-		{"event map and feed", stepTime, e.stopFeed},
-		{"archive", 2 * stepTime, e.stopArchive},
-		{"ops server", stepTime, e.stopOps},
-		{"redis", stepTime, e.stopRedis},
-		{"database", stepTime, e.stopDatabase},
+		// The simulator is nobody's input any more once the spectators go.
+		{"simulator", e.rooms["simulator"] != nil, stepTime, e.stopSimulator},
+		{"live server", e.live != nil, ms(e.cfg.DrainMS) + stepTime, e.stopLive},
+		{"event map and feed", e.feed != nil, stepTime, e.stopFeed},
+		{"archive", e.archive != nil, 2 * stepTime, e.stopArchive},
+		{"ops server", e.rooms["ops server"] != nil, stepTime, e.stopOps},
+		{"redis", e.bulkDoor != nil, stepTime, e.stopRedis},
+		{"database", e.db != nil, stepTime, e.stopDatabase},
 	} {
 		begin := time.Now()
 		limited, cancel := context.WithTimeout(ctx, s.bound)
@@ -38,7 +41,9 @@ func (e *Engine) stop(ctx context.Context) error {
 			e.log.Warn("stopped", "step", s.name, "took", time.Since(begin).Round(time.Millisecond), "error", err)
 			continue
 		}
-		e.log.Info("stopped", "step", s.name, "took", time.Since(begin).Round(time.Millisecond))
+		if s.there {
+			e.log.Info("stopped", "step", s.name, "took", time.Since(begin).Round(time.Millisecond))
+		}
 	}
 	return errors.Join(errs...)
 }
@@ -62,10 +67,10 @@ func (e *Engine) stopRoom(ctx context.Context, name string) error {
 	}
 }
 
+func (e *Engine) stopSimulator(ctx context.Context) error { return e.stopRoom(ctx, "simulator") }
+
 func (e *Engine) stopLive(ctx context.Context) error {
-	var errs []error
-	// The simulator is nobody's input any more once the spectators go.
-	errs = append(errs, e.stopRoom(ctx, "simulator"), e.stopRoom(ctx, "lease watch"))
+	errs := []error{e.stopRoom(ctx, "lease watch")}
 	if e.live != nil {
 		errs = append(errs, e.live.Drain(ctx, ms(e.cfg.DrainMS)))
 	}

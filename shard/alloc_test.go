@@ -41,6 +41,28 @@ func TestCompressedFanOutAllocatesNothing(t *testing.T) {
 	}
 }
 
+// A topic without subscribers costs the last values of its devices and nothing
+// else: no bytes wait, no instant is due, nothing is sealed.
+func TestUnwatchedTopicCostsLastValuesOnly(t *testing.T) {
+	r, _, positions := stand(t, 200, 0, false)
+	lap(r, nil, positions)
+	if n := testing.AllocsPerRun(100, func() { lap(r, nil, positions) }); n != 0 {
+		t.Errorf("%v allocations for 200 positions that nobody watches, want 0", n)
+	}
+	w := r.core.workers[0]
+	for _, d := range w.devices {
+		if p := d.nodes[0].part; p.alarm.pos >= 0 || p.pending != [texts]pending{} || p.topic.instant.next.Load() != 0 {
+			t.Fatalf("device %s: the topic has an alarm at %d, pending %+v, an instant %d; want none", d.id, p.alarm.pos, p.pending, p.topic.instant.next.Load())
+		}
+		if d.mark != positions[0].TS {
+			t.Errorf("device %s: the last value is of %d, want %d", d.id, d.mark, positions[0].TS)
+		}
+	}
+	if s := r.core.Stats(); s.Flushes != 0 || s.Chunks != 0 || s.Built != 0 {
+		t.Errorf("%d flushes, %d chunks, %d bodies for nobody", s.Flushes, s.Chunks, s.Built)
+	}
+}
+
 func TestLookupAllocatesNothing(t *testing.T) {
 	r, _, positions := stand(t, 100, 0, false)
 	s := r.core.Snapshot()

@@ -51,18 +51,18 @@ func (p *part) firstSince(since uint64) (first *node, changed int) {
 	return first, changed
 }
 
-// sealedBody returns n's body as it was at the last seal, if that came after
-// since.
-func (n *node) sealedBody(since uint64) []byte {
+// bodyAt returns n's body as it was at update upTo, which is the last seal or
+// the last one, if that came after since, and whether it was a correction.
+func (n *node) bodyAt(upTo, since uint64) (body []byte, corrected bool) {
 	switch {
 	case n.seq <= since:
-		return nil
-	case n.seq <= n.part.sealed:
-		return n.dev.val.buf
+		return nil, false
+	case n.seq <= upTo:
+		return n.dev.val.buf, n.seq == n.fixed
 	case n.old != nil && n.oldSeq > since:
-		return n.old.buf
+		return n.old.buf, n.oldSeq == n.fixed
 	}
-	return nil
+	return nil, false
 }
 
 // body returns the chunk for k, building it if need be. Its frames are whole
@@ -97,9 +97,12 @@ func (w *worker) encode(p *part, k bodyKey) *Chunk {
 		buf = append(buf, `"positions":[`...)
 	}
 	for n := first; n != nil; n = n.next {
-		b := n.sealedBody(k.since)
-		if b == nil || k.form != formSnapshot && n.seq == n.fixed {
-			continue // a correction goes back in time, and has been told
+		b, corrected := n.bodyAt(p.sealed, k.since)
+		if k.form == formLagged {
+			corrected = n.fixed > k.since // or newer than one that has not been told
+		}
+		if b == nil || k.form != formSnapshot && corrected {
+			continue // a correction goes back in time, and is told as such
 		}
 		switch k.form {
 		case formPlain:

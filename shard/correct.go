@@ -94,12 +94,15 @@ func (w *worker) fallBack(d *device, x *Correction) bool {
 	}
 	switch {
 	case d.val == nil || d.mark < good:
+		d.banned = x.FaultyUpTo
 		if x.Good != nil {
-			d.banned = x.FaultyUpTo
 			w.position(x.Good, true)
 		}
 		return false
-	case d.mark > x.FaultyUpTo || d.mark == good:
+	case d.mark == good: // what is shown is right; the faulty one may be on its way
+		d.banned = x.FaultyUpTo
+		return false
+	case d.mark > x.FaultyUpTo:
 		return false
 	}
 	d.banned = x.FaultyUpTo
@@ -140,7 +143,7 @@ func (w *worker) patch(x *patch) {
 	}
 	if p.seq > since {
 		p.fixed = p.seq
-		ch := w.corrected(p, since)
+		ch := w.corrected(p, since, p.seq)
 		w.announce(p, append(ch.head, ch.body...))
 	}
 	if p.watchers > 0 {
@@ -149,18 +152,19 @@ func (w *worker) patch(x *patch) {
 	}
 }
 
-// corrected returns a snapshot of the devices whose last change after since
-// was a correction.
-func (w *worker) corrected(p *part, since uint64) *Chunk {
+// corrected returns a snapshot of the devices that were corrected after since,
+// as they were at update upTo: what was shown before may be newer than that.
+func (w *worker) corrected(p *part, since, upTo uint64) *Chunk {
 	body := &Chunk{since: since, body: []byte(`"positions":[`)}
 	for n, _ := p.firstSince(since); n != nil; n = n.next {
-		if n.fixed != n.seq {
+		b, _ := n.bodyAt(upTo, since)
+		if b == nil || n.fixed <= since {
 			continue
 		}
 		if body.records > 0 {
 			body.body = append(body.body, ',')
 		}
-		body.body = append(body.body, n.dev.val.buf...)
+		body.body = append(body.body, b...)
 		body.records++
 	}
 	body.body = append(body.body, "]}"...)

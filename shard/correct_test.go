@@ -109,6 +109,33 @@ func TestCorrectFallsBackAndGoesOn(t *testing.T) {
 	}
 }
 
+// The archive may be ahead: a trigger that judges positions as they are stored
+// marks one that the shard has still to take in.
+func TestCorrectionAheadOfItsPosition(t *testing.T) {
+	for name, good := range map[string]int64{"behind a good one": 1000, "of a device without any": 0} {
+		t.Run(name, func(t *testing.T) {
+			r := correctRig(t, Config{})
+			c := r.client(false)
+			c.subscribe("e", 0)
+			if good > 0 {
+				r.at("d", good)
+			} else {
+				r.send("d", base+1) // so that the shard knows it
+				r.settle()
+				r.correct("d", 0, 1)
+			}
+			r.correct("d", good, 2000)
+			r.at("d", 2000)
+			c.shows("after the faulty point", good)
+			r.at("d", 3000)
+			c.shows("in the end", 3000)
+			if n := r.core.Stats().Faulty; n != 1 {
+				t.Errorf("%d positions were turned away as faulty, want 1", n)
+			}
+		})
+	}
+}
+
 func TestCorrectWithoutAGoodPosition(t *testing.T) {
 	r := correctRig(t, Config{})
 	live, slow := r.client(false), r.client(false)
@@ -206,4 +233,78 @@ func TestCorrectEndsWithTheContext(t *testing.T) {
 	if err := r.core.Correct(ctx, nil); err == nil {
 		t.Error("no error though no shard runs")
 	}
+}
+
+// TestTickTellsNoCorrectionTwice has an interval's tick find a newer point
+// pending on top of one that was told as a correction.
+func TestTickTellsNoCorrectionTwice(t *testing.T) {
+	for _, batch := range []bool{false, true} {
+		r := correctRig(t, Config{})
+		c := r.client(batch)
+		c.subscribe("e", Intervals[0])
+		r.at("d", 1000, 3000)
+		c.shows("before", 3000)
+		tick := nextTick(r.now, 0)
+		r.pass(time.Duration(tick-r.now) - 50*time.Millisecond)
+		r.correct("d", 1000, 3000)
+		r.send("d", base+4000)
+		r.pass(50 * time.Millisecond)
+		r.settle()
+		c.shows("at the tick", 1000)
+		r.pass(time.Second)
+		r.settle()
+		c.shows("at the next", 4000)
+	}
+}
+
+// TestRecoveryTellsACorrectionUnderANewerPoint has the first point after a
+// correction come before the recovery of those who lag: they still show the
+// faulty one, which is newer.
+func TestRecoveryTellsACorrectionUnderANewerPoint(t *testing.T) {
+	for _, sealed := range []bool{false, true} {
+		r := correctRig(t, Config{RingSlots: 4})
+		c := r.client(false)
+		c.subscribe("e", 0)
+		r.at("d", 1000, 5000)
+		c.shows("before", 5000)
+		for ts := range int64(20) { // nobody reads: the ring fills
+			r.at("other", 6000+ts)
+		}
+		r.correct("d", 1000, 5000)
+		r.send("d", base+4000)
+		r.settle()
+		if sealed {
+			r.pass(time.Second)
+			r.settle()
+		}
+		c.read()
+		r.settle()
+		r.pass(time.Second)
+		r.settle()
+		c.shows("afterwards", 4000)
+	}
+}
+
+// TestRecoveryTellsARejoinAsSuch has a device leave, be corrected and join
+// again while a connection lags, which shows the faulty point: newer than what
+// comes.
+func TestRecoveryTellsARejoinAsSuch(t *testing.T) {
+	r := correctRig(t, Config{RingSlots: 4})
+	c := r.client(false)
+	c.subscribe("e", 0)
+	r.at("d", 1000, 5000)
+	c.shows("before", 5000)
+	for ts := range int64(20) { // nobody reads: the ring fills
+		r.at("other", 6000+ts)
+	}
+	r.roster(map[string][]string{"e": {"other"}, "f": {"d"}})
+	r.correct("d", 1000, 5000)
+	r.roster(map[string][]string{"e": {"d", "other"}, "f": {"d"}})
+	r.pass(time.Second)
+	r.settle()
+	c.read()
+	r.settle()
+	r.pass(time.Second)
+	r.settle()
+	c.shows("afterwards", 1000)
 }

@@ -220,15 +220,27 @@ func (c *client) show(ch *Chunk) {
 // frame is any server frame.
 type frame struct {
 	Type, Topic, Reason string
-	DeviceID            string
-	TS                  int64
-	Part, Parts         int
-	Conflated           uint64
-	Positions           []struct {
-		DeviceID string
-		TS       int64
-	}
+	point
+	Part, Parts    int
+	Conflated      uint64
+	Positions      []point
 	Added, Removed []string
+}
+
+// point is one position in a frame.
+type point struct {
+	DeviceID string
+	TS       int64
+	Lat      float64
+}
+
+// parseFrame reads a frame that is not compressed.
+func parseFrame(b []byte) (f frame, err error) {
+	text := b[frameHead(b):]
+	if err := json.Unmarshal(text, &f); err != nil {
+		return f, fmt.Errorf("frame %q: %w", text, err)
+	}
+	return f, nil
 }
 
 // screen is what a spectator sees, and checks what must always hold.
@@ -252,16 +264,9 @@ func newScreen(t testing.TB) *screen {
 
 func (s *screen) frame(b []byte) {
 	s.t.Helper()
-	head := 2
-	switch b[1] {
-	case 126:
-		head = 4
-	case 127:
-		head = 10
-	}
-	var f frame
-	if err := json.Unmarshal(b[head:], &f); err != nil {
-		s.t.Fatalf("frame %q: %v", b[head:], err)
+	f, err := parseFrame(b)
+	if err != nil {
+		s.t.Fatal(err)
 	}
 	s.all = append(s.all, f)
 	switch f.Type {
@@ -304,7 +309,7 @@ func (s *screen) frame(b []byte) {
 		}
 		s.log = append(s.log, f.Topic+" unsubscribed")
 	default:
-		s.t.Fatalf("unexpected frame %q", b[head:])
+		s.t.Fatalf("unexpected frame %q", b)
 	}
 }
 

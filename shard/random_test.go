@@ -18,7 +18,19 @@ import (
 //
 // PITWALL_SOAK, a duration, plays new schedules for that long: see make soak.
 func TestRandomSchedule(t *testing.T) {
-	seed, until := uint64(0), time.Time{}
+	seed, until := soak(t, 0)
+	played := 0
+	for ; played < 400 || time.Now().Before(until); played++ {
+		play(t, seed)
+		seed++
+	}
+	t.Logf("%d schedules", played)
+}
+
+// soak returns the first seed and how long to go on with new ones, as the
+// environment has it. Without PITWALL_SOAK the first seed is the one given.
+func soak(t *testing.T, first uint64) (seed uint64, until time.Time) {
+	seed = first
 	if soak := os.Getenv("PITWALL_SOAK"); soak != "" {
 		d, err := time.ParseDuration(soak)
 		if err != nil {
@@ -29,12 +41,7 @@ func TestRandomSchedule(t *testing.T) {
 	if n, err := strconv.ParseUint(os.Getenv("PITWALL_SEED"), 10, 64); err == nil {
 		seed = n
 	}
-	played := 0
-	for ; played < 400 || time.Now().Before(until); played++ {
-		play(t, seed)
-		seed++
-	}
-	t.Logf("%d schedules", played)
+	return seed, until
 }
 
 // world is the plain model: who is where, and where each device was last.

@@ -1,7 +1,7 @@
 package shard
 
-// rosterChange is how a device last joined or left a part. Both: it left the
-// map, and belongs to the event all the same.
+// rosterChange is how a device last joined or left a part. Both: it left, and
+// belongs to the event now or all the same.
 type rosterChange struct {
 	seq            uint64
 	added, removed bool
@@ -84,7 +84,9 @@ func (p *part) noteRoster(c *change) {
 	}
 }
 
-// noteMove remembers that a device has joined or left with the last update.
+// noteMove remembers that a device has joined or left with the last update. One
+// that has left and joins again is told as both: what it comes with may be older
+// than what those show who have missed that it left.
 func (p *part) noteMove(id string, r rosterChange) {
 	if p.watchers == 0 {
 		return // who comes later starts from the roster of then
@@ -96,6 +98,7 @@ func (p *part) noteMove(id string, r rosterChange) {
 	if len(l.by) >= l.bound {
 		l.trim(p.seq / 2)
 	}
+	r.removed = r.removed || r.added && l.by[id].removed
 	l.by[id], l.newest = r, p.seq
 }
 

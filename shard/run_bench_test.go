@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"sync"
+	"sync/atomic"
 	"testing"
 
 	"pitwall/codec"
@@ -35,8 +36,9 @@ func benchShards(b *testing.B, shards int) {
 	for e := range events {
 		join(b, core, fmt.Sprintf("event-%05d", e), 0, subscribers/events)
 	}
+	var delivered atomic.Int64
 	for i := range core.queues {
-		all.Go(func() { drainAll(ctx, core.Queue(i)) })
+		all.Go(func() { drainAll(ctx, core.Queue(i), &delivered) })
 	}
 	ts := int64(base)
 	b.ResetTimer()
@@ -64,22 +66,27 @@ func benchShards(b *testing.B, shards int) {
 	}
 }
 
-// drainAll is a writer without sockets.
-func drainAll(ctx context.Context, q *RunQueue) {
+// drainAll is a writer without sockets. It adds up the positions of the live
+// flow that it has taken, once for each connection.
+func drainAll(ctx context.Context, q *RunQueue, delivered *atomic.Int64) {
 	for {
 		select {
 		case <-q.Wakeups():
 		case <-ctx.Done():
 			return
 		}
-		line := takeAll(q)
+		line, n := takeAll(q), 0
 		for c := line.Next(); c != nil; c = line.Next() {
 			for more := true; more; {
 				for ch := c.Take(); ch != nil; ch = c.Take() {
+					if ch.Live() {
+						n += ch.Records()
+					}
 					c.Done(ch)
 				}
 				more = c.Rest()
 			}
 		}
+		delivered.Add(int64(n))
 	}
 }

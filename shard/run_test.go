@@ -39,7 +39,8 @@ func runCore(t *testing.T, seed uint64) {
 	}
 	shown := make(chan struct{}, connections)
 	for q := range core.queues {
-		all.Go(func() { writeAll(ctx, core.Queue(q), rand.New(rand.NewPCG(seed, uint64(q))), last, shown) })
+		rng := own(seed, uint64(q))
+		all.Go(func() { eachTurn(ctx, core.Queue(q), func(c *Conn) { c.Owner.(*client).turn(rng, last, shown) }) })
 	}
 	all.Go(func() { arrive(t, core, connections) })
 	for ts := int64(base); ts <= last; ts++ {
@@ -78,10 +79,9 @@ func arrive(t *testing.T, core *Core, n int) {
 	}
 }
 
-// writeAll is a writer without sockets: it gives each connection its turn, at
-// random takes a part only or leaves it for later, and tells once when a screen
-// shows the last positions.
-func writeAll(ctx context.Context, q *RunQueue, rng *rand.Rand, last int64, shown chan<- struct{}) {
+// eachTurn is a writer: it gives the connections that have something to send
+// their turns until ctx ends.
+func eachTurn(ctx context.Context, q *RunQueue, turn func(*Conn)) {
 	for {
 		select {
 		case <-q.Wakeups():
@@ -90,12 +90,14 @@ func writeAll(ctx context.Context, q *RunQueue, rng *rand.Rand, last int64, show
 		}
 		for line := takeAll(q); !line.Empty(); line = takeAll(q) {
 			for c := line.Next(); c != nil; c = line.Next() {
-				c.Owner.(*client).turn(rng, last, shown)
+				turn(c)
 			}
 		}
 	}
 }
 
+// turn is one without a socket: at random it takes a part only or leaves it for
+// later, and it tells once when the screen shows the last positions.
 func (c *client) turn(rng *rand.Rand, last int64, shown chan<- struct{}) {
 	if rng.IntN(4) == 0 { // as one whose socket is full
 		c.conn.Park()

@@ -158,6 +158,9 @@ func (w *worker) leaveLiveFor(s *sub, class int) {
 	w.leaveLive(s)
 	s.class, s.since = class, since
 	w.enterClass(s)
+	if s.missed {
+		return // the recovery that is to come brings it, in front of what it is about
+	}
 	if ch := w.rosterSince(s.part, since); ch != nil {
 		w.send(s.conn, ch)
 	}
@@ -186,10 +189,9 @@ func (w *worker) recover(o *op) {
 		if ch := w.rosterSince(s.part, since); ch != nil {
 			w.send(c, ch)
 		}
-		fixed := s.part.fixed > since
 		w.send(c, w.lagged(s, since, conflated))
-		if fixed {
-			w.send(c, w.corrected(s.part, since))
+		if start := s.part.roundDown(since); s.part.fixed > start { // what lagged has left out
+			w.send(c, w.corrected(s.part, start, s.part.sealed))
 		}
 	}
 }

@@ -72,17 +72,23 @@ func (b *bare) add(event int, p *codec.Position) {
 func (b *bare) flush() {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	for e, text := range b.pending {
-		if len(text) == 0 {
-			continue
-		}
-		for _, fd := range b.conns[e] {
-			if b.write(fd, text) {
-				b.deliveries += float64(b.counts[e])
-			}
-		}
-		b.pending[e], b.counts[e] = text[:0], 0
+	for e := range b.pending {
+		b.send(e)
 	}
+}
+
+// send writes what waits of one event to those who watch it. b.mu is held.
+func (b *bare) send(e int) {
+	text := b.pending[e]
+	if len(text) == 0 {
+		return
+	}
+	for _, fd := range b.conns[e] {
+		if b.write(fd, text) {
+			b.deliveries += float64(b.counts[e])
+		}
+	}
+	b.pending[e], b.counts[e] = text[:0], 0
 }
 
 // fullWait is how long the floor waits for a full socket, in ms.

@@ -1,11 +1,14 @@
 // Package floor compares Pitwall's fan-out with what nobody can go below: it
-// sends the same positions to the same number of sockets in three ways,
+// sends the same positions to the same number of sockets in four ways,
 // interleaved, each in a process of its own whose CPU time is counted alone. A
 // bare loop writes ready bytes to every socket once per window (the kernel's
-// price), this engine works from the decoding of the record on, and gws' own
-// Broadcaster writes once per record and connection. The clients are one more
-// process that only reads.
+// price), the same loop does it at the moments at which Pitwall does (prompt:
+// a quiet event at once), this engine works from the decoding of the record
+// on, and gws' own Broadcaster writes once per record and connection. The
+// clients are one more process that only reads.
 //
-// Absolute figures are the machine's; the ratios to the bare loop are what can
-// be compared.
+// Absolute figures are the machine's; the ratios to the bare loops are what can
+// be compared. Where events are quiet the two loops differ: the one lets
+// everything wait for up to a window and writes it in one go, the other is
+// woken for each.
 package floor

@@ -12,45 +12,72 @@ import (
 	"strings"
 )
 
-// Cmd compares the three ways to fan out.
+// Cmd compares the ways to fan out.
 type Cmd struct {
 	load
 	Rounds int      `default:"3" help:"How often each is measured, interleaved."`
-	Only   []string `help:"Of bare, engine, broadcaster; all when not given."`
+	Only   []string `enum:"bare,prompt,engine,broadcaster" help:"Of bare, prompt, engine, broadcaster; all when not given."`
+}
+
+// measure measures each kind by turns.
+func (f *Cmd) measure(kinds ...string) (map[string][]result, error) {
+	results := map[string][]result{}
+	for range f.Rounds {
+		for _, k := range kinds {
+			r, err := f.once(k)
+			if err != nil {
+				return nil, fmt.Errorf("%s: %w", k, err)
+			}
+			results[k] = append(results[k], r)
+		}
+	}
+	return results, nil
+}
+
+// RatioToGWS is how many times the processor time of gws' Broadcaster the
+// engine needs per delivery.
+func (f *Cmd) RatioToGWS() (float64, error) {
+	results, err := f.measure("engine", "broadcaster")
+	if err != nil {
+		return 0, err
+	}
+	return median(results["engine"], cpuPer) / median(results["broadcaster"], cpuPer), nil
 }
 
 // Run measures and prints the table.
 func (f *Cmd) Run() error {
 	kinds := f.Only
 	if len(kinds) == 0 {
-		kinds = []string{"bare", "engine", "broadcaster"}
+		kinds = []string{"bare", "prompt", "engine", "broadcaster"}
 	}
-	results := map[string][]result{}
-	for range f.Rounds {
-		for _, k := range kinds {
-			r, err := f.once(k)
-			if err != nil {
-				return fmt.Errorf("%s: %w", k, err)
-			}
-			results[k] = append(results[k], r)
-		}
+	results, err := f.measure(kinds...)
+	if err != nil {
+		return err
 	}
-	fmt.Printf("%d connections, %d events, %d devices, %d records/s, window %v: %.0f deliveries/s; %d CPUs; medians of %d\n\n",
+	fmt.Printf("%d connections, %d events, %d devices, %d records/s, window %v: %.0f deliveries/s; %d CPUs; medians of %d, by turns\n\n",
 		f.Conns, f.Events, f.Devices, f.Rate, f.Window, f.deliveries(), runtime.NumCPU(), f.Rounds)
-	fmt.Println("|  | CPU µs per delivery | of it user | to bare | µs per write | writes per delivery | bytes per delivery | delivered |")
-	fmt.Println("|---|---|---|---|---|---|---|---|")
-	base := median(results["bare"], cpuPer)
+	fmt.Println("|  | CPU µs per delivery | of it user | to bare | to prompt | µs per write | writes per delivery | bytes per delivery | delivered |")
+	fmt.Println("|---|---|---|---|---|---|---|---|---|")
+	bare, prompt := median(results["bare"], cpuPer), median(results["prompt"], cpuPer)
 	for _, k := range kinds {
 		rs := results[k]
 		cpu := median(rs, cpuPer)
-		fmt.Printf("| %s | %.2f | %.2f | %.2f | %.2f | %.3f | %.0f | %.1f %% |\n", k, cpu,
-			median(rs, func(r result) float64 { return micros(r.User.Seconds(), r.Deliveries) }), cpu/base,
+		fmt.Printf("| %s | %.2f | %.2f | %s | %s | %.2f | %.3f | %.0f | %.1f %% |\n", k, cpu,
+			median(rs, func(r result) float64 { return micros(r.User.Seconds(), r.Deliveries) }), ratio(cpu, bare), ratio(cpu, prompt),
 			median(rs, func(r result) float64 { return micros((r.User + r.Sys).Seconds(), r.Writes) }),
 			median(rs, func(r result) float64 { return r.Writes / r.Deliveries }),
 			median(rs, func(r result) float64 { return r.Bytes / r.Deliveries }),
 			median(rs, func(r result) float64 { return 100 * r.Deliveries / (f.deliveries() * float64(f.Seconds)) }))
 	}
 	return nil
+}
+
+// ratio is a/b, or a dash when there is no b.
+func ratio(a, b float64) string {
+	if b == 0 {
+		return "-"
+	}
+	return fmt.Sprintf("%.2f", a/b)
 }
 
 func micros(seconds, n float64) float64 { return seconds * 1e6 / n }

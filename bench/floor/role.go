@@ -14,7 +14,7 @@ import (
 // phase; at the end it prints its result.
 type Role struct {
 	load
-	Name string `arg:"" enum:"bare,engine,broadcaster,swarm"`
+	Name string `arg:"" enum:"bare,prompt,engine,broadcaster,swarm"`
 	Addr string `help:"Where the swarm connects to."`
 }
 
@@ -32,6 +32,8 @@ func (r *Role) Run() error {
 	switch r.Name {
 	case "bare":
 		return serveBare(&r.load)
+	case "prompt":
+		return servePrompt(&r.load)
 	case "engine":
 		return serveEngine(&r.load)
 	case "broadcaster":

@@ -57,7 +57,7 @@ func New(o Options) (*Publisher, error) {
 	option.DisableCache = true
 	client, err := rueidis.NewClient(option)
 	if err != nil {
-		return nil, fmt.Errorf("connect to Redis: %w", err)
+		return nil, fmt.Errorf("connect to Redis (--redis): %w", err)
 	}
 	// Devices of one event do not send one after the other.
 	p := &Publisher{o: o, client: client, rate: o.Rate, turns: rand.New(rand.NewPCG(1, 2)).Perm(o.Devices), late: swarm.NewHist(), stored: swarm.NewHist()}

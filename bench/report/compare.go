@@ -1,6 +1,7 @@
 package report
 
 import (
+	"cmp"
 	"fmt"
 	"io"
 	"math"
@@ -25,9 +26,9 @@ type Change struct {
 	Verdict       string  // better, worse, changed, unclear, the same
 }
 
-// Compare compares the figures that both reports have, from their valid runs.
-// Two runs on each side are the least that says anything about noise: with
-// fewer every verdict is unclear.
+// Compare compares the figures that both reports have, from their valid runs,
+// and the promises broken. Two runs on each side are the least that says
+// anything about noise: with fewer every verdict on a figure is unclear.
 func Compare(before, after *Report) (list []Change) {
 	for _, f := range Figures() {
 		a, b := before.Values(f.Key), after.Values(f.Key)
@@ -39,7 +40,33 @@ func Compare(before, after *Report) (list []Change) {
 		c.Verdict = verdict(&c, min(len(a), len(b)))
 		list = append(list, c)
 	}
+	if len(before.Runs) > 0 && len(after.Runs) > 0 {
+		list = append(list, promises(before, after))
+	}
 	return list
+}
+
+// promisesBroken is no figure of a run: it stands in its counts.
+const promisesBroken = "promises_broken"
+
+// promises compares how many promises were broken per run. There is no noise
+// in it, and no run in which it does not count.
+func promises(before, after *Report) Change {
+	perRun := func(r *Report) float64 { return float64(r.broken()) / float64(len(r.Runs)) }
+	c := Change{Figure: Figure{promisesBroken, "", "per run, of all runs", -1}, Before: perRun(before), After: perRun(after), Verdict: "the same"}
+	c.Low, c.High = c.After/c.Before, c.After/c.Before
+	if c.Before != c.After {
+		c.Verdict = direction(c.Better, cmp.Compare(c.After, c.Before))
+	}
+	return c
+}
+
+// broken is how many promises were broken in all runs.
+func (r *Report) broken() (n int64) {
+	for i := range r.Runs {
+		n += r.Runs[i].Breaches()
+	}
+	return n
 }
 
 func verdict(c *Change, runs int) string {
@@ -100,7 +127,7 @@ func middle(v []float64) float64 {
 
 // holding are the starts of the names of those figures that do not depend on
 // the machine.
-var holding = []string{"ratio_to_", "latency_ratio_to_", "writes_per_", "bytes_per_", "allocat"}
+var holding = []string{"ratio_to_", "latency_ratio_to_", "writes_per_", "bytes_per_", "allocat", promisesBroken}
 
 // Holds reports whether a figure can be compared with another machine's.
 func (f Figure) Holds() bool {
@@ -126,9 +153,17 @@ func WriteComparison(w io.Writer, before, after *Report) (worse bool) {
 		if elsewhere && !c.Holds() {
 			c.Verdict = "another machine"
 		}
-		fmt.Fprintf(w, "%-30s %12s %12s %8s   %-17s %s\n", c.Key, Number(c.Before), Number(c.After), Number(c.After/c.Before),
-			Number(c.Low)+" - "+Number(c.High), c.Verdict)
+		fmt.Fprintf(w, "%-30s %12s %12s %8s   %-17s %s\n", c.Key, Number(c.Before), Number(c.After), ratio(c.After/c.Before),
+			ratio(c.Low)+" - "+ratio(c.High), c.Verdict)
 		worse = worse || c.Verdict == "worse"
 	}
 	return worse
+}
+
+// ratio writes one, where there is one.
+func ratio(v float64) string {
+	if math.IsNaN(v) || math.IsInf(v, 0) {
+		return "-"
+	}
+	return Number(v)
 }

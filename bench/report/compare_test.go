@@ -29,10 +29,39 @@ func TestCompare(t *testing.T) {
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			list := Compare(reportOf(tt.key, tt.before...), reportOf(tt.key, tt.after...))
-			if len(list) != 1 || list[0].Key != tt.key || list[0].Verdict != tt.want {
-				t.Errorf("%v and %v: got %+v, want %s", tt.before, tt.after, list, tt.want)
+			if len(list) != 2 || list[0].Key != tt.key || list[0].Verdict != tt.want || list[1].Verdict != "the same" {
+				t.Errorf("%v and %v: got %+v, want %s, and no more promises broken", tt.before, tt.after, list, tt.want)
 			}
 		})
+	}
+}
+
+// TestCompareBrokenPromises: one is enough, in any run, on any machine.
+func TestCompareBrokenPromises(t *testing.T) {
+	whole, broken := reportOf("cpu_cores", 1, 1), reportOf("cpu_cores", 1, 1)
+	broken.Machine.Model = "another"
+	broken.Runs[0].Valid, broken.Runs[0].Broken = false, []string{"tokens: 1 were let in"}
+	if !WriteComparison(io.Discard, whole, broken) {
+		t.Error("a promise broken in an invalid run is not for the worse")
+	}
+	if WriteComparison(io.Discard, broken, whole) || WriteComparison(io.Discard, broken, broken) {
+		t.Error("fewer or as many promises broken are for the worse")
+	}
+}
+
+// TestCompareSieges judges the ratio to the quiet phase everywhere, and
+// memory on the same machine.
+func TestCompareSieges(t *testing.T) {
+	for key, elsewhere := range map[string]bool{QuietRatio: true, QuietRatio + "_tokens": true, "quiet_p99_ms": false,
+		"rss_peak_mb": false, "heap_after_siege_mb": false} {
+		before, after := reportOf(key, 1, 1.02, 1.01), reportOf(key, 2, 2.1, 2.2)
+		if !WriteComparison(io.Discard, before, after) {
+			t.Errorf("%s twice as high is not for the worse", key)
+		}
+		after.Machine.Model = "another"
+		if got := WriteComparison(io.Discard, before, after); got != elsewhere {
+			t.Errorf("%s twice as high on another machine: worse %t, want %t", key, got, elsewhere)
+		}
 	}
 }
 

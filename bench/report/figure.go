@@ -1,6 +1,10 @@
 package report
 
-import "slices"
+import (
+	"slices"
+
+	"pitwall/bench/siege"
+)
 
 // Figure describes one of the figures of a run.
 type Figure struct {
@@ -24,15 +28,20 @@ var figures = []Figure{
 	{"join_p50_ms", "ms", "from wanting to connect to the whole snapshot: p50", -1},
 	{"join_p99_ms", "ms", "p99", -1},
 	{"join_max_ms", "ms", "max", 0},
+	{"quiet_p99_ms", "ms", "p99 before the attacks of a siege", -1},
+	{QuietRatio, "", "p99 of all of them at once to that", -1},
 	{"calm_p99_ms", "ms", "p99 of the positions before a herd moves", -1},
 	{"rush_p99_ms", "ms", "and while it comes", -1},
-	{"rush_write_p99_ms", "ms", "of them from Redis until the engine has written them, p99", -1},
+	{"rush_written_p99_ms", "ms", "of them from Redis until the engine has written them, p99", -1},
 	{"stage_redis_p99_ms", "ms", "stage: due until Redis has it, p99", 0},
-	{"stage_read_p99_ms", "ms", "stage: Redis until the engine has read it, p99", -1},
+	{"stage_read_p50_ms", "ms", "stage: Redis until the engine has read it, p50", -1},
+	{"stage_read_p99_ms", "ms", "p99", -1},
 	{"stage_flush_p50_ms", "ms", "stage: read until it is flushed, p50", -1},
 	{"stage_flush_p99_ms", "ms", "p99", -1},
-	{"stage_write_p50_ms", "ms", "stage: Redis until it is written to the socket, p50", -1},
-	{"stage_write_p99_ms", "ms", "p99", -1},
+	{"stage_socket_p50_ms", "ms", "stage: flushed until it is written to the socket, p50", -1},
+	{"stage_socket_p99_ms", "ms", "p99", -1},
+	{"written_p50_ms", "ms", "the stages from Redis on: until it is written to the socket, p50", -1},
+	{"written_p99_ms", "ms", "p99", -1},
 	{"cpu_us_per_record", "µs", "engine's processor time per record", -1},
 	{"cpu_us_per_delivery", "µs", "and per delivery", -1},
 	{"us_per_delivery_bare", "µs", "what a bare loop needs that writes the same once per window", 0},
@@ -48,6 +57,7 @@ var figures = []Figure{
 	{"rss_per_connection_kb", "KB", "engine's memory per idle connection", -1},
 	{"rss_mb", "MB", "engine's memory at the end", -1},
 	{"rss_peak_mb", "MB", "at most, looked at once a second", -1},
+	{"heap_after_siege_mb", "MB", "what lives on its heap, some seconds after", -1},
 	{"rss_slope_mb_per_h", "MB/h", "and how it grows", 0},
 	{"goroutine_slope_per_h", "/h", "goroutines: how their number grows", 0},
 	{"latency_slope_ms_per_h", "ms/h", "p99: how it grows", 0},
@@ -74,5 +84,16 @@ var figures = []Figure{
 	{"steal_percent", "%", "processor time that the machine was not given", 0},
 }
 
+// QuietRatio is the p99 under siege to that of the quiet phase, with all attacks
+// at once; with "_" and the name of an attack behind it, under that alone.
+const QuietRatio = "latency_ratio_to_quiet"
+
 // Figures are all there are, in the order of a report.
-func Figures() []Figure { return slices.Clone(figures) }
+func Figures() []Figure {
+	var alone []Figure
+	for _, k := range siege.Kinds() {
+		alone = append(alone, Figure{QuietRatio + "_" + k.Name, "", "of the attack " + k.Name + " alone", -1})
+	}
+	at := slices.IndexFunc(figures, func(f Figure) bool { return f.Key == QuietRatio })
+	return slices.Insert(slices.Clone(figures), at+1, alone...)
+}

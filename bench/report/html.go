@@ -14,6 +14,7 @@ var pageText string
 var page = template.Must(template.New("page").Funcs(template.FuncMap{
 	"number": Number,
 	"counts": counts[int64],
+	"count":  Count[int64],
 	"inc":    func(i int) int { return i + 1 },
 	"percent": func(v float64) string {
 		return fmt.Sprintf("%.1f %%", 100*v)
@@ -71,8 +72,9 @@ func plots(r *Report) (list []template.HTML) {
 		curve.lines = append(curve.lines, l)
 	}
 	list = append(list, curve.svg())
-	over("Deliveries and records", "/s",
-		line{name: "deliveries", of: func(s Sample) float64 { return s.Deliveries }}, line{name: "records", of: func(s Sample) float64 { return s.Records }})
+	over("Deliveries", "/s", line{name: "positions to spectators", of: func(s Sample) float64 { return s.Deliveries }})
+	over("Records", "/s",
+		line{name: "published", of: func(s Sample) float64 { return s.Records }}, line{name: "archived", of: func(s Sample) float64 { return s.ArchivedRows }})
 	over("Processor time", "cores",
 		line{name: "engine, user", of: func(s Sample) float64 { return s.User }}, line{name: "engine, kernel", of: func(s Sample) float64 { return s.Sys }},
 		line{name: "Redis", of: func(s Sample) float64 { return s.Redis }}, line{name: "PostgreSQL", of: func(s Sample) float64 { return s.Postgres }},

@@ -13,14 +13,10 @@ func Markdown(w io.Writer, reports []*Report) {
 	fmt.Fprintln(w, "| scenario | runs | deliveries/s | p50 / p99 ms | engine: µs per delivery (cores) | to bare, to gws | writes per delivery | bytes per delivery | KB per connection | promises broken |")
 	fmt.Fprintln(w, "|---|---|---|---|---|---|---|---|---|---|")
 	for _, r := range reports {
-		broken := int64(0)
-		for i := range r.Runs {
-			broken += r.Runs[i].Breaches()
-		}
 		fmt.Fprintf(w, "| `%s`: %s | %s | %s | %s / %s | %s (%s) | %s | %s | %s | %s | %d |\n",
 			r.title(), r.sizes(), r.runs(), r.cell("deliveries_per_s"), r.cell("latency_p50_ms"), r.cell("latency_p99_ms"),
 			r.cell("cpu_us_per_delivery"), r.cell("cpu_cores"), r.ratios(), r.cell("writes_per_delivery"),
-			r.cell("bytes_per_delivery"), r.cell("rss_per_connection_kb"), broken)
+			r.cell("bytes_per_delivery"), r.cell("rss_per_connection_kb"), r.broken())
 	}
 }
 

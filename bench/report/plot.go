@@ -11,7 +11,7 @@ import (
 // Size of a plot, and of the margins for its labels, in the SVG's own units.
 const (
 	plotWidth, plotHeight            = 560.0, 260.0
-	marginLeft, marginRight          = 64.0, 12.0
+	marginLeft, marginRight          = 64.0, 22.0
 	marginTop, marginBottom, legendH = 28.0, 40.0, 14.0
 )
 

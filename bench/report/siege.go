@@ -61,8 +61,8 @@ func textSiege(w io.Writer, s *Siege) {
 	}
 	for _, p := range s.Phases {
 		if p.Joined > 0 {
-			fmt.Fprintf(w, "  %s: %d spectators dropped and came back, p50 %s ms, p99 %s ms until they had their snapshot\n",
-				p.Name, p.Joined, Number(p.JoinP50), Number(p.JoinP99))
+			fmt.Fprintf(w, "  %s: %s dropped and came back, p50 %s ms, p99 %s ms until they had their snapshot\n",
+				p.Name, Count(p.Joined, "spectator"), Number(p.JoinP50), Number(p.JoinP99))
 		}
 	}
 	for _, p := range s.Phases {

@@ -62,11 +62,12 @@ func textRun(w io.Writer, r *Report, i int) {
 		name = fmt.Sprintf("run %d", i+1)
 	}
 	c := run.Counts
-	fmt.Fprintf(w, "\n%s: checked %d positions and %d of snapshots: %d gaps, %d duplicates, %d out of order, %d stray, %d missing at the end, %d broken frames\n",
-		name, c.Deliveries, c.SnapshotItems, c.Gaps, c.Duplicates, c.Reordered, c.Stray, run.Missing, c.Broken)
+	fmt.Fprintf(w, "\n%s: checked %s and %d of snapshots: %s, %s, %d out of order, %d stray, %d missing at the end, %s\n",
+		name, Count(c.Deliveries, "position"), c.SnapshotItems, Count(c.Gaps, "gap"), Count(c.Duplicates, "duplicate"), c.Reordered, c.Stray,
+		run.Missing, Count(c.Broken, "broken frame"))
 	if c.Lost+c.Refused+c.Foreign+c.Lagged > 0 {
-		fmt.Fprintf(w, "  %d connections lost, %d refused, %d positions of others, %d lagged snapshots that leave out %d updates\n",
-			c.Lost, c.Refused, c.Foreign, c.Lagged, c.Conflated)
+		fmt.Fprintf(w, "  %s lost, %d refused, %s of others, %s, which left out %s\n",
+			Count(c.Lost, "connection"), c.Refused, Count(c.Foreign, "position"), Count(c.Lagged, "lagged snapshot"), Count(c.Conflated, "update"))
 	}
 	if run.Valid {
 		fmt.Fprintln(w, "  valid")
@@ -92,7 +93,7 @@ func textProfile(w io.Writer, p Profile) {
 	if len(p.Top) == 0 {
 		return
 	}
-	fmt.Fprintf(w, "    %d samples, %.1f %% inside system calls; by room:\n", p.Samples, 100*p.Kernel)
+	fmt.Fprintf(w, "    %s, %.1f %% inside system calls; by room:\n", Count(p.Samples, "sample"), 100*p.Kernel)
 	for _, l := range p.Rooms {
 		fmt.Fprintf(w, "    %5.1f %%  %s\n", 100*l.Share, l.Name)
 	}
@@ -106,6 +107,7 @@ func textRamp(w io.Writer, r *Run) {
 	if len(r.Ramp) == 0 {
 		return
 	}
+	fmt.Fprintln(w, "  the figures are those of the last step")
 	fmt.Fprintf(w, "\n%12s %14s %10s %10s %8s\n", "load", "deliveries/s", "p50 ms", "p99 ms", "cores")
 	for _, s := range r.Ramp {
 		fmt.Fprintf(w, "%12s %14s %10s %10s %8.2f  %s\n", Number(s.Load), Number(s.Deliveries), Number(s.P50), Number(s.P99), s.CPU, s.Why)

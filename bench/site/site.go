@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"pitwall/bench/floor"
+	"pitwall/bench/gauge"
 	"pitwall/engine/servers"
 )
 
@@ -111,7 +112,15 @@ func (s *Site) build(ctx context.Context) error {
 		cmd = exec.CommandContext(ctx, "go", "build", "-o", s.bin, ".")
 		cmd.Dir = filepath.Join(strings.TrimSpace(string(out)), "bench", "peers")
 	}
-	if out, err := cmd.CombinedOutput(); err != nil {
+	// An interrupted build leaves its compilers running and their folder behind.
+	cmd.Env = append(os.Environ(), "GOTMPDIR="+s.Dir)
+	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
+	cmd.Cancel = func() error { return syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL) }
+	out, err := cmd.CombinedOutput()
+	if ctx.Err() != nil {
+		return ctx.Err()
+	}
+	if err != nil {
 		return fmt.Errorf("build what is to be measured (run bench from its source tree): %w\n%s", err, out)
 	}
 	return nil
@@ -120,24 +129,37 @@ func (s *Site) build(ctx context.Context) error {
 // Running is an installation that runs already: the URL of its spectators'
 // listener (ws://host:port/live), its Redis, and its private listener, which
 // may be left out. pid is its process, 0 when that is not on this machine.
-func Running(target, redisURL, ops string, pid int) (*Site, error) {
-	u, err := url.Parse(target)
-	if err != nil || u.Scheme != "ws" || u.Host == "" {
-		return nil, fmt.Errorf("--target is %q, wanted is ws://host:port/live", target)
+func Running(ctx context.Context, target, redisURL, ops string, pid int) (*Site, error) {
+	host, path, err := ParseTarget(target)
+	if err != nil {
+		return nil, err
 	}
-	host := u.Host
-	if u.Port() == "" {
-		host += ":80"
-	}
-	path := u.RequestURI()
-	if path == "/" {
-		path = "/live"
+	if ops != "" {
+		if _, err := gauge.Scrape(ctx, ops); err != nil {
+			return nil, fmt.Errorf("--ops is %s, which is no private listener of a Pitwall: %w", ops, err)
+		}
 	}
 	dir, err := os.MkdirTemp("", "pitwall-bench-")
 	if err != nil {
 		return nil, fmt.Errorf("make a folder: %w", err)
 	}
 	return &Site{RedisURL: redisURL, Dir: dir, Engines: []*Engine{{Addr: host, Path: path, Ops: ops, PID: pid}}}, nil
+}
+
+// ParseTarget takes the URL of a spectators' listener apart.
+func ParseTarget(target string) (addr, path string, err error) {
+	u, err := url.Parse(target)
+	if err != nil || u.Scheme != "ws" || u.Host == "" {
+		return "", "", fmt.Errorf("--target is %q, wanted is ws://host:port/live", target)
+	}
+	addr, path = u.Host, u.RequestURI()
+	if u.Port() == "" {
+		addr += ":80"
+	}
+	if path == "/" {
+		path = "/live"
+	}
+	return addr, path, nil
 }
 
 // Own reports whether the site was started by us.

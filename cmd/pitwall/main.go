@@ -96,7 +96,7 @@ func options() []kong.Option {
 	return []kong.Option{
 		kong.Name("pitwall"),
 		kong.Description("Live tracking for races: positions off a Redis Stream, to every spectator, and into Postgres."),
-		kong.UsageOnError(),
+		kong.ShortUsageOnError(),
 	}
 }
 

@@ -27,7 +27,7 @@ type reader struct {
 
 	first, more []redis.Entry // lent to reads, by turns
 	both        []redis.Entry // the two of gather together
-	size        portion       // entries of a read
+	size        redis.Portion // entries of a read
 	nextClaim   time.Time
 	claimFrom   redis.ID // where the next look at others' entries begins
 	hadGroup    bool     // it has been there before: a missing one was lost
@@ -44,7 +44,7 @@ func newReader(a *Archive, stream string, w *watch, log *slog.Logger) *reader {
 		client: a.opt.Client,
 		log:    log,
 		stream: stream,
-		size:   newPortion(a.opt.BatchSize),
+		size:   redis.NewPortion(a.opt.BatchSize),
 		batch:  newBatch(stream, a.opt.Limits, a.opt.Writers),
 		write:  newWriter(a, stream, log),
 		watch:  w,
@@ -63,7 +63,7 @@ func (r *reader) run(ctx, flush context.Context) error {
 		if ctx.Err() != nil || err == nil {
 			break
 		}
-		r.size.failed()
+		r.size.Failed()
 		r.meters.readErrors.Inc()
 		if n, ok := r.fault.Tell(time.Now()); ok {
 			r.log.Warn("archiving was interrupted, trying again", "err", err, "times", n)
@@ -99,7 +99,7 @@ func (r *reader) session(ctx, flush context.Context) error {
 		if err := r.mindTheGap(ctx); err != nil {
 			return err
 		}
-		full := r.size.now
+		full := r.size.Count()
 		entries, readErr := r.gather(ctx)
 		begin := time.Now()
 		if err := r.process(flush, entries); err != nil {
@@ -149,9 +149,9 @@ func (r *reader) ensureGroup(ctx context.Context) error {
 func (r *reader) recover(ctx, flush context.Context) error {
 	var from redis.ID
 	for ctx.Err() == nil {
-		entries, err := r.client.ReadGroup(ctx, r.read(from.String(), r.size.now, 0), r.first)
+		entries, err := r.client.ReadGroup(ctx, r.read(from.String(), r.size.Count(), 0), r.first)
 		r.first = entries
-		r.size.took(entries)
+		r.size.Took(entries)
 		if err != nil || len(entries) == 0 {
 			return err
 		}
@@ -166,10 +166,10 @@ func (r *reader) recover(ctx, flush context.Context) error {
 // gather waits for new entries and, when they do not fill a batch, a little
 // for more. It may return entries together with an error.
 func (r *reader) gather(ctx context.Context) ([]redis.Entry, error) {
-	full := r.size.now
+	full := r.size.Count()
 	entries, err := r.client.ReadGroup(ctx, r.read(newEntries, full, r.opt.Block), r.first)
 	r.first = entries
-	r.size.took(entries)
+	r.size.Took(entries)
 	missing := full - len(entries)
 	if err != nil || len(entries) == 0 || missing <= 0 || r.opt.BatchWait < 0 {
 		return entries, err
@@ -201,13 +201,13 @@ func (r *reader) claim(ctx, flush context.Context) error {
 	for ctx.Err() == nil {
 		entries, next, deleted, err := r.client.Claim(ctx, redis.ClaimOptions{
 			Stream: r.stream, Group: Group, Consumer: r.opt.Consumer,
-			MinIdle: r.opt.ClaimIdle, From: r.claimFrom, Count: r.size.now,
+			MinIdle: r.opt.ClaimIdle, From: r.claimFrom, Count: r.size.Count(),
 		}, r.first)
 		r.first = entries
 		if err != nil {
 			return err
 		}
-		r.size.took(entries)
+		r.size.Took(entries)
 		r.lost(len(deleted))
 		r.meters.claimed.Add(len(entries))
 		if err := r.process(flush, entries); err != nil {

@@ -43,8 +43,9 @@ type device struct {
 	battery float64 // percent
 	drain   float64 // percent a second
 
-	silent    int // seconds still without a signal
-	off       int // seconds still switched off
+	heard     bool // its first fix comes through wherever it is: everybody is on the map from the start
+	silent    int  // seconds still without a signal
+	off       int  // seconds still switched off
 	stored    []fix
 	liveFirst bool // sends the newest fix before the stored ones
 }
@@ -146,13 +147,14 @@ func (d *device) report(ts int64, dst []fix) []fix {
 	} else if d.rnd.IntN(3000) == 0 {
 		d.silent = 8 + d.rnd.IntN(50)
 	}
-	if d.silent > 0 || !d.course.covered(d.metres) {
+	if d.heard && (d.silent > 0 || !d.course.covered(d.metres)) {
 		if len(d.stored) == maxStored {
 			d.stored = append(d.stored[:0], d.stored[1:]...)
 		}
 		d.stored = append(d.stored, f)
 		return dst
 	}
+	d.heard = true
 	if d.liveFirst {
 		dst = append(append(dst, f), d.stored...)
 	} else {

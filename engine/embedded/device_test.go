@@ -112,7 +112,7 @@ func TestStoredFixesComeLate(t *testing.T) {
 
 func TestStoredFixesAreBounded(t *testing.T) {
 	d := newDevice("d", 1, 7, loadTestCourse(t))
-	d.silent = 2 * maxStored
+	d.heard, d.silent = true, 2*maxStored
 	for s := range int64(2*maxStored - 1) {
 		if got := d.report(s*1000, nil); len(got) != 0 {
 			t.Fatalf("second %d: reported without a signal", s)

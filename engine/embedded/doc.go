@@ -42,7 +42,8 @@
 //
 // Devices ride round a course of 54 km (course.geojson) at speeds that the
 // slopes change, rest at aid stations, ride through stretches without coverage
-// and send what they stored afterwards, before or after the newest fix. One in
+// and send what they stored afterwards, before or after the newest fix; the first
+// fix of each comes through, so that all are on the map from the start. One in
 // ten publishes records of shape B, the others shape A. A few fixes are marked
 // faulty, a few records are broken, and three devices belong to no event.
 //

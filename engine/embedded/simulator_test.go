@@ -64,6 +64,24 @@ func simulate(t *testing.T, o Options, d time.Duration) *Simulator {
 	return s
 }
 
+// Who starts where there is no coverage is on the map all the same.
+func TestEveryDeviceIsHeardFromTheStart(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		const devices = 2000
+		r := &recorder{}
+		simulate(t, Options{Devices: devices, Publisher: r, Streams: []string{"s"}, Seed: 1}, period)
+		heard := map[string]bool{}
+		for _, rec := range r.sent {
+			heard[rec.fields["device_id"]] = true
+		}
+		for i := range devices {
+			if id := deviceID(i); !heard[id] {
+				t.Errorf("%s has sent nothing in %v", id, period)
+			}
+		}
+	})
+}
+
 // payloadA is shape A's JSON.
 type payloadA struct {
 	DeviceID   string         `json:"device_id"`

@@ -40,6 +40,9 @@
 //
 // # Caveats
 //
+// A read that does not come within its deadline, since its records are large or
+// the link is narrow, is followed by one for half as many; so at the warm start.
+//
 // A record that does not decode is counted by its reason and skipped. Faulty,
 // late and repeated positions are the shards' business. A batch's strings alias
 // the memory of the reply; the garbage collector frees it after the shards.

@@ -46,15 +46,23 @@ func (f *Feed) warm(ctx context.Context, r *reader) (records int, err error) {
 		return 0, err
 	}
 	var page []redis.Entry
-	for to := r.tail; records < f.opt.WarmRecords && !to.Less(from); to = page[len(page)-1].ID.Prev() {
-		count := min(f.opt.BatchCount, f.opt.WarmRecords-records)
-		if page, err = f.opt.Client.RangeBack(ctx, r.stream, from, to, count, page); err != nil || len(page) == 0 {
+	size := redis.NewPortion(f.opt.BatchCount)
+	for to := r.tail; records < f.opt.WarmRecords && !to.Less(from); {
+		count := min(size.Count(), f.opt.WarmRecords-records)
+		page, err = f.opt.Client.RangeBack(ctx, r.stream, from, to, count, page)
+		if redis.IsConnection(err) && count > 1 {
+			size.Failed() // too heavy, it may be; without a server a few tries tell
+			continue
+		}
+		if err != nil || len(page) == 0 {
 			return records, err
 		}
+		size.Took(page)
 		if err := r.handed.deliver(ctx, page, true); err != nil {
 			return records, fmt.Errorf("hand positions to the shards: %w", err)
 		}
 		records += len(page)
+		to = page[len(page)-1].ID.Prev()
 	}
 	return records, nil
 }

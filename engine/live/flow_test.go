@@ -3,6 +3,7 @@ package live
 import (
 	"fmt"
 	"net"
+	"slices"
 	"strings"
 	"syscall"
 
@@ -206,7 +207,10 @@ func (r *rig) held(n int64) {
 
 // closes is how often the server has closed with a code.
 func (r *rig) closes(code int) uint64 {
-	return r.set.GetOrCreateCounter(fmt.Sprintf(`processor_live_closes_total{code="%d"}`, code)).Get()
+	if !slices.Contains(closeCodes, uint16(code)) {
+		return 0 // where it is counted all the same, stop tells
+	}
+	return r.set.GetOrCreateCounter(closedName(uint16(code))).Get()
 }
 
 // untilLaggedAgain waits for the end of a slow phase before the next.

@@ -70,7 +70,7 @@ const retryAfter = "5"
 
 var refusalReasons = []string{
 	reasonDraining, reasonHandshake, reasonOrigin, reasonFull, reasonRate, reasonAddress, reasonAddrRate,
-	reasonQueued, reasonAccess, reasonPlatform, reasonLink, reasonPending, reasonPendingOf,
+	reasonQueued, reasonAccess, reasonPlatform, reasonLink, reasonNoHijack, reasonPending, reasonPendingOf,
 	reasonTimeout, reasonRequest, reasonHost,
 }
 

@@ -133,12 +133,13 @@ func TestLimitsAnswerAndCount(t *testing.T) {
 		t.Run(c.reason, func(t *testing.T) {
 			r := start(t, nil, func(su *setup) { c.limits(&su.live) })
 			first := r.wire()
-			w := r.open(handshake)
-			res := w.response()
-			var body [100]byte
-			n, _ := res.Body.Read(body[:])
-			if res.StatusCode != http.StatusTooManyRequests || !strings.HasPrefix(string(body[:n]), c.reason+": ") || res.Header.Get("Retry-After") == "" {
-				t.Errorf("answered %s %q", res.Status, body[:n])
+			for _, ask := range []string{handshake, question} {
+				res := r.open(ask).response()
+				var body [100]byte
+				n, _ := res.Body.Read(body[:])
+				if res.StatusCode != http.StatusTooManyRequests || !strings.HasPrefix(string(body[:n]), c.reason+": ") || res.Header.Get("Retry-After") == "" {
+					t.Errorf("%.80q was answered with %s %q", ask, res.Status, body[:n])
+				}
 			}
 			if n := r.set.GetOrCreateCounter(refusalName(c.reason)).Get(); n != 1 {
 				t.Errorf("counted %d times", n)

@@ -21,7 +21,7 @@ type meters struct {
 	deliveries, bytes, writes, panics *metrics.Counter
 	shed, pauses, expiries            *metrics.Counter
 	subscriptions, parked             *metrics.Gauge
-	latency                           latency
+	latency, waits                    ages
 }
 
 func newMeters(set *metrics.Set, srv *Server) *meters {
@@ -39,14 +39,37 @@ func newMeters(set *metrics.Set, srv *Server) *meters {
 	}
 	set.NewGauge("processor_live_connections", func() float64 { return float64(srv.Connections()) })
 	set.NewGauge("processor_live_queued_bytes", func() float64 { return float64(srv.queued.Load()) })
-	for _, reason := range refusalReasons {
-		set.NewCounter(refusalName(reason))
-	}
-	set.RegisterMetricsWriter(m.latency.write)
-	for _, code := range []string{"bad_request", "unknown_topic", "forbidden", "too_many_subscriptions", "rate_limited", "internal"} {
-		set.NewCounter(refusedName(code))
-	}
+	m.announce()
+	set.RegisterMetricsWriter(func(w io.Writer) {
+		m.latency.write(w, "processor_live_delivery_latency_seconds")
+		m.waits.write(w, "processor_live_write_latency_seconds")
+	})
 	return m
+}
+
+// The statuses of refused upgrades, the codes of close frames and of errors
+// that there can be.
+var (
+	refusedStatuses = []int{400, 401, 403, 426, 429, 500, 503}
+	closeCodes      = []uint16{1001, 1002, 1007, 1008, 1009, 4401, 4408}
+	errorCodes      = []string{"bad_request", "unknown_topic", "forbidden", "too_many_subscriptions", "rate_limited", "internal"}
+)
+
+// announce makes the counters with a label, so that each is there with 0 from
+// the start: what appears with its first event has no rate until its second.
+func (m *meters) announce() {
+	for _, reason := range refusalReasons {
+		m.set.NewCounter(refusalName(reason))
+	}
+	for _, status := range refusedStatuses {
+		m.set.NewCounter(rejectedName(status))
+	}
+	for _, code := range closeCodes {
+		m.set.NewCounter(closedName(code))
+	}
+	for _, code := range errorCodes {
+		m.set.NewCounter(refusedName(code))
+	}
 }
 
 func refusedName(code string) string {
@@ -63,47 +86,83 @@ func refusalName(reason string) string {
 // refusal counts what was turned away, by reason.
 func (m *meters) refusal(reason string) { m.set.GetOrCreateCounter(refusalName(reason)).Inc() }
 
+func rejectedName(status int) string {
+	return `processor_live_refused_upgrades_total{status="` + strconv.Itoa(status) + `"}`
+}
+
 // rejected counts a refused upgrade.
 func (m *meters) rejected(status int, reason string) {
 	m.refusal(reason)
-	m.set.GetOrCreateCounter(`processor_live_refused_upgrades_total{status="` + strconv.Itoa(status) + `"}`).Inc()
+	m.set.GetOrCreateCounter(rejectedName(status)).Inc()
+}
+
+func closedName(code uint16) string {
+	return `processor_live_closes_total{code="` + strconv.Itoa(int(code)) + `"}`
 }
 
 // closed counts a connection that we have ended, by the code of its close frame.
-func (m *meters) closed(code uint16) {
-	m.set.GetOrCreateCounter(`processor_live_closes_total{code="` + strconv.Itoa(int(code)) + `"}`).Inc()
-}
+func (m *meters) closed(code uint16) { m.set.GetOrCreateCounter(closedName(code)).Inc() }
 
-// bounds are the buckets of the latency histogram, in ms.
+// bounds are the buckets of the latency histograms, in ms.
 var bounds = [...]int64{1, 2, 5, 10, 25, 50, 100, 150, 200, 250, 500, 1000, 2500, 5000, 10000}
 
-// latency is a Prometheus histogram of the time from arrival in Redis to the
-// write to a socket, one observation per connection and chunk, of the chunk's
-// oldest position. The writers add whole batches, so it needs no lock.
-type latency struct {
+// ages is a Prometheus histogram with one observation per connection and chunk
+// that was written. The writers add whole batches, so it needs no lock.
+type ages struct {
 	counts [len(bounds) + 1]atomic.Uint64
-	sum    atomic.Uint64 // ms
+	sum    atomic.Int64 // ns
 }
 
-func (l *latency) write(w io.Writer) {
+func (a *ages) write(w io.Writer, name string) {
 	var limits []time.Duration
 	var counts []uint64
-	for i := range l.counts {
-		counts = append(counts, l.counts[i].Load())
+	for i := range a.counts {
+		counts = append(counts, a.counts[i].Load())
 	}
 	for _, b := range bounds {
 		limits = append(limits, time.Duration(b)*time.Millisecond)
 	}
-	promtext.Histogram(w, "processor_live_delivery_latency_seconds", limits, counts, time.Duration(l.sum.Load())*time.Millisecond)
+	promtext.Histogram(w, name, limits, counts, time.Duration(a.sum.Load()))
+}
+
+// batch is what one writer observes between two publishes.
+type batch struct {
+	counts [len(bounds) + 1]uint32
+	sum    int64 // ns
+	any    bool
+}
+
+func (b *batch) observe(age time.Duration) {
+	age = max(0, age)
+	i := 0
+	for i < len(bounds) && age > time.Duration(bounds[i])*time.Millisecond {
+		i++
+	}
+	b.counts[i]++
+	b.sum += int64(age)
+	b.any = true
+}
+
+func (b *batch) addTo(a *ages) {
+	if !b.any {
+		return
+	}
+	for i, n := range b.counts {
+		if n > 0 {
+			a.counts[i].Add(uint64(n))
+		}
+	}
+	a.sum.Add(b.sum)
 }
 
 // tally is what one writer counts between two publishes.
 type tally struct {
 	deliveries, bytes, writes int
-	counts                    [len(bounds) + 1]uint32
-	sum                       int64
-	observed                  bool
-	now                       int64 // ms since the epoch, some writes ago at most
+	latency                   batch // from arrival in Redis, of a chunk's oldest position
+	waits                     batch // from the sealing of a chunk
+	// The time, some writes ago at most: ms since the epoch, and ns of the
+	// core's clock.
+	now, core int64
 
 	done [4]struct { // chunks not let go of yet: the newest that were written
 		ch *shard.Chunk
@@ -115,9 +174,9 @@ type tally struct {
 // tenth of a millisecond together.
 const clockEvery = 16
 
-func (t *tally) wrote(n int) {
+func (t *tally) wrote(n int, core *shard.Core) {
 	if t.writes%clockEvery == 0 {
-		t.now = time.Now().UnixMilli()
+		t.now, t.core = time.Now().UnixMilli(), core.Now()
 	}
 	t.writes++
 	t.bytes += n
@@ -146,17 +205,12 @@ func (t *tally) delivered(ch *shard.Chunk) {
 		return
 	}
 	t.deliveries += ch.Records()
-	if ch.Arrival() == 0 {
-		return
+	if sealed := ch.Sealed(); sealed != 0 {
+		t.waits.observe(time.Duration(t.core - sealed))
 	}
-	age := max(0, t.now-ch.Arrival())
-	i := 0
-	for i < len(bounds) && age > bounds[i] {
-		i++
+	if arrival := ch.Arrival(); arrival != 0 {
+		t.latency.observe(time.Duration(t.now-arrival) * time.Millisecond)
 	}
-	t.counts[i]++
-	t.sum += age
-	t.observed = true
 }
 
 func (t *tally) publish(m *meters) {
@@ -166,14 +220,8 @@ func (t *tally) publish(m *meters) {
 	m.deliveries.Add(t.deliveries)
 	m.bytes.Add(t.bytes)
 	m.writes.Add(t.writes)
-	if t.observed {
-		for i, n := range t.counts {
-			if n > 0 {
-				m.latency.counts[i].Add(uint64(n))
-			}
-		}
-		m.latency.sum.Add(uint64(t.sum))
-	}
+	t.latency.addTo(&m.latency)
+	t.waits.addTo(&m.waits)
 	for _, d := range t.done {
 		if d.ch != nil {
 			d.ch.LetGo(d.n)

@@ -147,7 +147,7 @@ func (srv *Server) drain(s *session) {
 			s.drop()
 			break
 		}
-		t.wrote(n)
+		t.wrote(n, srv.core)
 		s.advance(n, &t)
 		t.publish(srv.m) // the next may have to wait long
 	}

@@ -6,6 +6,7 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -70,6 +71,7 @@ type rig struct {
 	addr  string
 	http  *http.Server
 	doors *doors
+	names []string // of the metrics, before anything happened
 
 	endLive  context.CancelFunc
 	liveDone chan struct{}
@@ -109,7 +111,7 @@ func start(t testing.TB, roster map[string][]string, change ...func(*setup)) *ri
 	if err != nil {
 		t.Fatal(err)
 	}
-	r := &rig{t: t, core: core, srv: srv, set: set, doors: su.doors, liveDone: make(chan struct{}), latest: map[string]int64{}}
+	r := &rig{t: t, core: core, srv: srv, set: set, doors: su.doors, names: set.ListMetricNames(), liveDone: make(chan struct{}), latest: map[string]int64{}}
 	r.clock.Store(time.Now().UnixMilli() - 1000_000)
 	r.run(su)
 	r.swap(roster)
@@ -171,6 +173,11 @@ func (r *rig) stop() {
 	}
 	if n := r.srv.m.subscriptions.Get(); n != 0 {
 		r.t.Errorf("%v subscriptions are counted after the end", n)
+	}
+	for _, name := range r.set.ListMetricNames() { // whatever the test has provoked
+		if !slices.Contains(r.names, name) {
+			r.t.Errorf("%s was not there from the start", name)
+		}
 	}
 }
 

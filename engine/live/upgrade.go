@@ -73,35 +73,48 @@ func (a agreement) shown(r *http.Request) *http.Request {
 
 // ServeHTTP upgrades a request to a live connection, or refuses it: 400 for no
 // handshake, 401 unauthorised, 403 origin, 426 for another version of the
-// protocol, 429 limit, 503 draining.
+// protocol, 429 limit, 503 draining. A request that does not ask for an upgrade
+// is answered as one that does would be, and with 400 where that would be let
+// in: browsers keep the answer to a handshake to themselves, and this is how a
+// page finds out. It costs what a handshake costs, since it is as much work, and
+// its refusals are not counted: nobody was turned away.
 func (srv *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	reject, asks := srv.reject, isQuestion(r)
+	if asks {
+		reject = answer
+	}
 	if srv.draining.Load() || !srv.enter() {
-		srv.reject(w, http.StatusServiceUnavailable, reasonDraining, "come back after a pause")
+		reject(w, http.StatusServiceUnavailable, reasonDraining, "come back after a pause")
 		return
 	}
 	defer srv.handshakes.Done()
-	if !isHandshake(r) {
-		srv.reject(w, http.StatusBadRequest, reasonHandshake, "not a WebSocket handshake")
+	if !asks && !isHandshake(r) {
+		reject(w, http.StatusBadRequest, reasonHandshake, noHandshake)
 		return
 	}
-	if r.Header.Get("Sec-WebSocket-Version") != "13" {
+	if !asks && r.Header.Get("Sec-WebSocket-Version") != "13" {
 		w.Header().Set("Sec-WebSocket-Version", "13") // RFC 6455, section 4.4
-		srv.reject(w, http.StatusUpgradeRequired, reasonHandshake, "WebSocket version 13 is spoken here")
+		reject(w, http.StatusUpgradeRequired, reasonHandshake, "WebSocket version 13 is spoken here")
 		return
 	}
 	if !srv.allowedOrigin(r) {
-		srv.reject(w, http.StatusForbidden, reasonOrigin, "origin not allowed")
+		reject(w, http.StatusForbidden, reasonOrigin, "origin not allowed")
 		return
 	}
 	from, reason := srv.count(r)
 	if reason != "" {
-		srv.reject(w, http.StatusTooManyRequests, reason, "too many")
+		reject(w, http.StatusTooManyRequests, reason, "too many")
 		return
 	}
 	who, status := srv.opts.Access.Authenticate(r)
 	if status != 0 {
 		srv.unadmit(nil, from)
-		srv.reject(w, status, accessReason(status), http.StatusText(status))
+		reject(w, status, accessReason(status), http.StatusText(status))
+		return
+	}
+	if asks {
+		srv.unadmit(who, from)
+		srv.reject(w, http.StatusBadRequest, reasonHandshake, noHandshake)
 		return
 	}
 	if err := srv.upgrade(w, r, who, from); err != nil {
@@ -117,8 +130,14 @@ func (srv *Server) RefuseHost(w http.ResponseWriter, why string) {
 	http.Error(w, reasonHost+": "+why, http.StatusForbidden)
 }
 
+// reject refuses an upgrade.
 func (srv *Server) reject(w http.ResponseWriter, status int, reason, why string) {
 	srv.m.rejected(status, reason)
+	answer(w, status, reason, why)
+}
+
+// answer says why there is no upgrade.
+func answer(w http.ResponseWriter, status int, reason, why string) {
 	if status == http.StatusUnauthorized {
 		w.Header().Set("WWW-Authenticate", "Bearer") // RFC 9110, section 15.5.2
 	}
@@ -126,6 +145,13 @@ func (srv *Server) reject(w http.ResponseWriter, status int, reason, why string)
 		w.Header().Set("Retry-After", retryAfter)
 	}
 	http.Error(w, reason+": "+why, status)
+}
+
+const noHandshake = "not a WebSocket handshake"
+
+// isQuestion reports whether a request does not ask for an upgrade at all.
+func isQuestion(r *http.Request) bool {
+	return r.Method == http.MethodGet && len(r.Header.Values("Upgrade")) == 0
 }
 
 // isHandshake checks what gws would answer with 400 from inside the upgrade,

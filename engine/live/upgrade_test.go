@@ -3,7 +3,6 @@ package live
 import (
 	"bufio"
 	"context"
-	"fmt"
 	"io"
 	"net"
 	"net/http"
@@ -123,7 +122,7 @@ func TestUpgradeRefuses(t *testing.T) {
 
 // refusals is how many upgrades were refused with a status.
 func (r *rig) refusals(status int) uint64 {
-	return r.set.GetOrCreateCounter(fmt.Sprintf(`processor_live_refused_upgrades_total{status="%d"}`, status)).Get()
+	return r.set.GetOrCreateCounter(rejectedName(status)).Get()
 }
 
 func TestUpgradeAsksWhoItIs(t *testing.T) {
@@ -140,6 +139,45 @@ func TestUpgradeAsksWhoItIs(t *testing.T) {
 	if n := r.srv.Connections(); n != 1 {
 		t.Errorf("%d connections are counted, want 1", n)
 	}
+}
+
+// question asks as a page does that was not let in.
+var question = asked("/live", "-Upgrade", "-Connection", "-Sec-WebSocket-Key", "-Sec-WebSocket-Version", "+Sec-Fetch-Mode: cors")
+
+// A question is answered as a handshake would be, and counts as no refusal
+// unless there is nothing to refuse it for.
+func TestQuestionIsAnsweredAsAHandshake(t *testing.T) {
+	r := start(t, map[string][]string{"e": {"a"}}, func(su *setup) { su.live.MaxConnections = 2 })
+	want := func(when string, status int, reason string) {
+		t.Helper()
+		resp := r.open(question).response()
+		body := make([]byte, len(reason))
+		if _, err := io.ReadFull(resp.Body, body); err != nil || resp.StatusCode != status || string(body) != reason {
+			t.Errorf("%s: answered with %s %q (%v), want %d %s", when, resp.Status, body, err, status, reason)
+		}
+	}
+	r.doors.status = 401
+	want("a stranger", 401, reasonAccess)
+	r.doors.status = 503
+	want("nobody can say", 503, reasonPlatform)
+	r.doors.status = 0
+	r.wire()
+	for range 5 { // none of them keeps a place
+		want("room for one more", 400, reasonHandshake)
+	}
+	r.wire()
+	want("full", 429, reasonFull)
+	if n := r.srv.Connections(); n != 2 {
+		t.Errorf("%d connections are counted, want 2", n)
+	}
+	for status, n := range map[int]uint64{401: 0, 503: 0, 429: 0, 400: 5} {
+		if got := r.refusals(status); got != n {
+			t.Errorf("%d refusals with %d are counted, want %d", got, status, n)
+		}
+	}
+	r.srv.draining.Store(true)
+	want("draining", 503, reasonDraining)
+	r.srv.draining.Store(false)
 }
 
 // One connection too many is refused, and let in when another has gone.

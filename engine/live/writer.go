@@ -167,7 +167,7 @@ func (w *writer) write(s *session) bool {
 		s.drop()
 		return true
 	}
-	w.tally.wrote(n)
+	w.tally.wrote(n, w.srv.core)
 	s.advance(n, &w.tally)
 	return s.over || len(s.front) == 0
 }

@@ -112,9 +112,40 @@ func TestDeliveriesAreCounted(t *testing.T) {
 	for _, want := range []string{
 		"processor_live_deliveries_total 270", "processor_live_connections 9", "processor_live_subscriptions 18",
 		"processor_live_written_bytes_total", "processor_live_writes_total", "processor_live_delivery_latency_seconds_bucket{le=\"+Inf\"}",
+		"processor_live_write_latency_seconds_bucket{le=\"+Inf\"}",
 	} {
 		if !strings.Contains(text.String(), want) {
 			t.Errorf("%q is not among the metrics:\n%s", want, text.String())
 		}
 	}
+}
+
+// What waited for a socket that was full is seen in the time from the flush to
+// the write.
+func TestWaitForTheSocketIsMeasured(t *testing.T) {
+	t.Parallel()
+	const wait = 250 * time.Millisecond
+	devices := names(20)
+	r := start(t, map[string][]string{"e": devices}, aged(time.Hour))
+	f := r.flowOf("e", "", devices)
+	w := r.slow("")
+	w.subscribe("e")
+	s := r.newest()
+	for queued := 0; queued <= 2*tightRing; _, queued = s.conn.Queued() { // more than the sockets take
+		f.step()
+	}
+	last, waited := r.core.Now(), r.srv.m.waits.beyond(wait)
+	testenv.Eventually(t, patience, "all of it to have waited", func() bool { return r.core.Now()-last > int64(wait) })
+	f.level(w)
+	testenv.Eventually(t, patience, "the wait among the metrics", func() bool { return r.srv.m.waits.beyond(wait) > waited })
+}
+
+// beyond is how many observations are in buckets that begin at d or above.
+func (a *ages) beyond(d time.Duration) (n uint64) {
+	for i := range a.counts {
+		if i > 0 && time.Duration(bounds[i-1])*time.Millisecond >= d {
+			n += a.counts[i].Load()
+		}
+	}
+	return n
 }

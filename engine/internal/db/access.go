@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgxpool"
 )
 
 // ChannelAccess is the channel of the notifications that somebody may watch
@@ -18,6 +19,9 @@ const ChannelAccess = "pitwall_access"
 const (
 	publicQuery = "SELECT CAST(event_id AS text) FROM pitwall_events WHERE public"
 	memberQuery = "SELECT 1 FROM pitwall_members WHERE user_id = $1 AND event_id = $2"
+
+	// readOnlyTransaction is the SQLSTATE of a write where none may be.
+	readOnlyTransaction = "25006"
 
 	// revocationSlack keeps a revocation in force a little beyond the token's
 	// end, for the leeway that tokens are given.
@@ -46,25 +50,33 @@ func (p *postgres) column(ctx context.Context, what, query string, args ...any) 
 	return list, nil
 }
 
-func (p *postgres) MayWatch(ctx context.Context, query, user, event string) (bool, error) {
+// MayWatch asks in a transaction that can only read, in one round trip.
+func (p *postgres) MayWatch(ctx context.Context, query, user, event string) (yes bool, err error) {
 	if query == "" {
 		query = memberQuery
 	}
-	rows, err := p.pool.Query(ctx, query, user, event)
-	if err != nil {
-		return false, fmt.Errorf("ask who may watch: %w", err)
-	}
-	defer rows.Close()
-	yes := false
-	if rows.Next() {
-		values, err := rows.Values()
-		if err != nil {
-			return false, fmt.Errorf("ask who may watch: %w", err)
+	err = p.pool.AcquireFunc(ctx, func(c *pgxpool.Conn) error {
+		var b pgx.Batch
+		b.Queue("BEGIN READ ONLY")
+		b.Queue(query, user, event).Query(func(rows pgx.Rows) error {
+			if !rows.Next() {
+				return nil // or an error, which the batch returns
+			}
+			values, err := rows.Values()
+			yes = err == nil && isYes(values)
+			return err
+		})
+		b.Queue("COMMIT")
+		err := c.SendBatch(ctx, &b).Close()
+		if err != nil && c.Conn().PgConn().TxStatus() != 'I' {
+			_, _ = c.Exec(ctx, "ROLLBACK") // where it fails, the pool closes the connection
 		}
-		yes = isYes(values)
+		return err
+	})
+	if sqlState(err) == readOnlyTransaction {
+		return false, fmt.Errorf("ask who may watch: the query wants to write, which it may not: %w", err)
 	}
-	rows.Close()
-	if err := rows.Err(); err != nil {
+	if err != nil {
 		return false, fmt.Errorf("ask who may watch: %w", err)
 	}
 	return yes, nil

@@ -99,7 +99,7 @@ type Database interface {
 
 	// MayWatch asks query with the user as $1 and the event as $2, both text;
 	// "" asks pitwall_members. It says whether there is a row, and its first
-	// column neither NULL, false nor 0.
+	// column neither NULL, false nor 0. A query that would write is an error.
 	MayWatch(ctx context.Context, query, user, event string) (bool, error)
 
 	// Revoke makes a token bad until it expires by itself, and tells those who

@@ -49,6 +49,12 @@ func TestThroughPgBouncer(t *testing.T) {
 				if r, err := d.InsertPositions(ctx, []codec.Position{again}); err != nil || len(r.Conflicts) != 1 {
 					t.Errorf("a conflict gives %+v, %v", r, err)
 				}
+				if _, err := d.MayWatch(ctx, "DELETE FROM pitwall_members WHERE user_id = $1 AND event_id = $2", "u", "e"); sqlState(err) != readOnlyTransaction {
+					t.Errorf("ask with a query that deletes: %v", err)
+				}
+				if _, err := d.MayWatch(ctx, "", "u", "e"); err != nil {
+					t.Errorf("ask who may watch: %v", err)
+				}
 				if err := d.LastPositions(ctx, []string{batch[0].DeviceID}, time.Hour, func(l *Last) error {
 					if l.Good == nil || l.Good.TS != epoch+int64(b) {
 						t.Errorf("the last position is %+v, want that of %d", l.Good, epoch+int64(b))

@@ -1,19 +1,30 @@
 package db
 
-import "testing"
+import (
+	"strings"
+	"testing"
+)
 
 // TestAskingCannotWrite: the query that an operator gives for who may watch
-// runs where nothing can be written, as far as the database is ours.
+// runs where nothing can be written.
 func TestAskingCannotWrite(t *testing.T) {
-	d := migrated(t, Options{DataDir: t.TempDir(), Logger: discard}).(*sqlite)
-	if _, err := d.write.ExecContext(t.Context(), "INSERT INTO pitwall_members VALUES ('u', 'e')"); err != nil {
-		t.Fatal(err)
-	}
-	query := "DELETE FROM pitwall_members WHERE user_id = $1 AND event_id = $2 RETURNING 1"
-	if may, err := d.MayWatch(t.Context(), query, "u", "e"); may || err == nil {
-		t.Errorf("a query that deletes: %t, %v; want an error", may, err)
-	}
-	if may, err := d.MayWatch(t.Context(), "", "u", "e"); !may || err != nil {
-		t.Errorf("after it: %t, %v; want what was there before", may, err)
-	}
+	conform(t, func(t *testing.T, d Database) {
+		exec(t, d, "INSERT INTO pitwall_members (user_id, event_id) VALUES ('u', 'e')")
+		for range 3 { // and leaves no connection behind that is in a transaction
+			query := "DELETE FROM pitwall_members WHERE user_id = $1 AND event_id = $2 RETURNING 1"
+			may, err := d.MayWatch(t.Context(), query, "u", "e")
+			if may || err == nil || !strings.Contains(strings.ReplaceAll(err.Error(), "-", ""), "readonly") {
+				t.Errorf("a query that deletes: %t, %v; want an error that says read-only", may, err)
+			}
+			if may, err := d.MayWatch(t.Context(), "", "u", "e"); !may || err != nil {
+				t.Errorf("after it: %t, %v; want what was there before", may, err)
+			}
+		}
+		exec(t, d, "DELETE FROM pitwall_members") // others may write on
+		if p, ok := d.(*postgres); ok {
+			if n := p.pool.Stat().NewConnsCount(); n > 2 {
+				t.Errorf("%d connections were made: one that was refused is not used again", n)
+			}
+		}
+	})
 }

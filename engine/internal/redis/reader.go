@@ -15,6 +15,7 @@ type Reader struct {
 	commands // on the connection of its own
 	c        *Client
 	opt      ReadOptions
+	size     Portion                 // entries of a read, opt.Count at most
 	conn     rueidis.DedicatedClient // nil until the next command or Read
 	id       int64                   // the server's number for conn, 0 where unknown
 	lost     []int64                 // connections given up, not yet killed on the server
@@ -22,14 +23,15 @@ type Reader struct {
 
 // NewReader returns a reader that connects when it is first used. Close ends it.
 func (c *Client) NewReader(o ReadOptions) *Reader {
-	r := &Reader{c: c, opt: o}
+	r := &Reader{c: c, opt: o, size: NewPortion(o.Count)}
 	r.do = r.own
 	return r
 }
 
 // Read waits for entries and returns them in dst's memory, see [Entry]. It
 // returns dst[:0] and no error when nothing came in time. It returns soon after
-// ctx ends.
+// ctx ends. After a read that did not come it asks for fewer entries, see
+// [Portion].
 //
 // After an error other than an error reply, and after the refusal of a server
 // that became a replica, the connection is gone and the group may have moved
@@ -38,7 +40,12 @@ func (r *Reader) Read(ctx context.Context, dst []Entry) ([]Entry, error) {
 	if err := r.connect(ctx); err != nil {
 		return forget(dst), err
 	}
+	r.opt.Count = r.size.Count()
 	dst, err := read(ctx, r.conn, &r.opt, dst)
+	if IsConnection(err) {
+		r.size.Failed()
+	}
+	r.size.Took(dst)
 	r.dropAfter(err)
 	return dst, err
 }

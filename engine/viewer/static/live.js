@@ -27,7 +27,8 @@ const ENDED = { name: 'refused', text: 'Access has ended', title: 'Your access h
 const BUSY = { name: 'busy', text: 'Busy', title: 'The server is busy', more: AGAIN };
 const FULL = { name: 'busy', text: 'Full', title: 'The server is full right now', more: AGAIN };
 const UNREADY = { name: 'busy', text: 'Not ready', title: 'The server is not ready', more: AGAIN };
-const NOT_LET_IN = { name: 'busy', text: 'Not let in', title: 'The server has not let this page in', more: 'It is full right now, or wants a link or a sign-in that is valid. ' + AGAIN };
+const UNINVITED = { name: 'busy', text: 'Not let in', title: 'The server has not let this page in', more: 'It wants a link or a sign-in that is valid. ' + AGAIN };
+const NOT_LET_IN = { ...UNINVITED, more: AGAIN };
 
 // Live keeps a connection to url and a subscription to the event last watched.
 //
@@ -200,18 +201,21 @@ export class Live {
   }
 
   // inquire finds out why a handshake failed, which browsers keep to
-  // themselves, by a plain request to the same address: a server that answers
-  // is there and does not want us, and may say why.
+  // themselves, by a plain request to the same address, which is answered as a
+  // handshake would be.
   async inquire() {
     const attempt = this.attempts;
+    const headers = this.token ? { authorization: 'Bearer ' + this.token } : {};
     let answer;
     try {
-      answer = await fetch(this.url.href.replace(/^ws/, 'http'), { cache: 'no-store', signal: AbortSignal.timeout(ASK_TIMEOUT_MS) });
+      answer = await fetch(this.url.href.replace(/^ws/, 'http'), { headers, cache: 'no-store', signal: AbortSignal.timeout(ASK_TIMEOUT_MS) });
     } catch {
       return; // nobody is there
     }
     if (this.socket || this.attempts !== attempt) return; // it goes on already
-    let why = this.expired ? ENDED : NOT_LET_IN;
+    let why = NOT_LET_IN;
+    if (answer.status === 401) why = UNINVITED;
+    if (this.expired) why = ENDED;
     if (answer.status === 429) why = FULL;
     else if (answer.status >= 500) why = UNREADY;
     const least = Number(answer.headers.get('retry-after')) * 1000 || 0;

@@ -1,0 +1,61 @@
+package feed
+
+import (
+	"strings"
+	"testing"
+	"time"
+
+	"pitwall/engine/internal/testenv"
+)
+
+const heavyCount = 64
+
+// heavy returns a bench whose server can be reached over a narrow link, and the
+// link.
+func heavy(t *testing.T) (*bench, *testenv.TCPProxy, *testenv.RedisServer) {
+	s := testenv.Redis(t)
+	p := testenv.Proxy(t, s.Addr())
+	return newBench(t, "redis://"+p.Addr()), p, s
+}
+
+// addHeavy adds records of 64 KiB, past the link.
+func addHeavy(s *testenv.RedisServer) {
+	fill := strings.Repeat("x", 64<<10)
+	for n := range heavyCount {
+		s.Do(append([]string{"XADD", "s", "*", "fill", fill}, fix("a", n)...)...)
+	}
+}
+
+// A full read takes longer than its deadline, and would at every attempt.
+func TestReadTooHeavyForTheLink(t *testing.T) {
+	b, link, s := heavy(t)
+	f := b.feed(func(o *Options) { o.BatchCount, o.Block = heavyCount, 50*time.Millisecond })
+	b.created(f)
+	addHeavy(s)
+	link.Throttle(1 << 20) // a second: four of them for all, two for a read
+	b.background(f.Run)
+	b.complete(heavyCount, []string{"a"})
+	if failed := b.metric(`processor_live_stream_read_errors_total{stream="s"}`); failed == "0" {
+		t.Error("no read failed: the link was not too narrow, and nothing was shown")
+	}
+}
+
+// The same at the start, where a page that does not come would end it.
+func TestWarmStartTooHeavyForTheLink(t *testing.T) {
+	b, link, s := heavy(t)
+	addHeavy(s)
+	f := b.feed(func(o *Options) { o.BatchCount, o.WarmTime = heavyCount, time.Minute })
+	b.created(f)
+	link.Throttle(700 << 10) // a second: six of them for all, five for a page
+	begin := time.Now()
+	if err := f.Warm(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if d := time.Since(begin); d < 5*time.Second {
+		t.Errorf("it took %v: every page came in time, and nothing was shown", d)
+	}
+	if _, _, warm := b.sink.counts(); warm != heavyCount {
+		t.Errorf("%d warm records, want %d", warm, heavyCount)
+	}
+	b.sink.check(t)
+}

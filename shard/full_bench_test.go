@@ -1,0 +1,191 @@
+package shard
+
+import (
+	"context"
+	"fmt"
+	"math/rand/v2"
+	"runtime"
+	"slices"
+	"sync"
+	"sync/atomic"
+	"syscall"
+	"testing"
+	"time"
+
+	"pitwall/codec"
+)
+
+// BenchmarkFullHouse has all at once: 100,000 connections, of which 10,000
+// watch one event and the others nine each of 9,999 more, 50,000 devices, five
+// to an event, that report once a second, two shards, and two writers that take
+// what comes. Every operation is 10 ms of that, 500 records.
+//
+// The CPU time is the whole process', the one who publishes included; it is
+// given per delivery (a position for one connection) and per record. A turn is
+// measured in its thread's CPU time, for there are more goroutines than
+// processors. behind is how late the last records were delivered to the shards;
+// where it is more than a moment, the rate was not kept.
+func BenchmarkFullHouse(b *testing.B) {
+	const devices, events, hot, others = 50_000, 10_000, 10_000, 90_000
+	const tick, records = 10 * time.Millisecond, 500
+	core, err := New(Config{Window: 100 * time.Millisecond})
+	if err != nil {
+		b.Fatal(err)
+	}
+	ctx, stop := context.WithCancel(context.Background())
+	var all sync.WaitGroup
+	defer func() { stop(); all.Wait() }()
+	turns := make([]turns, core.Shards())
+	for i, w := range core.workers {
+		all.Go(func() { turns[i].run(ctx, w) })
+	}
+	ro, names := pairs(devices, events)
+	if err := core.Swap(ctx, ro); err != nil {
+		b.Fatal(err)
+	}
+	p := &press{b: b, core: core, names: names}
+	for range devices / records {
+		p.deliver(ctx, records)
+	}
+	before := heap()
+	start := time.Now()
+	conns := fill(b, core, hot, others, events)
+	subscribing := time.Since(start)
+	bytes := heap() - before
+	var delivered atomic.Int64
+	for i := range core.queues {
+		all.Go(func() { drainAll(ctx, core.Queue(i), &delivered) })
+	}
+
+	for i := range turns {
+		turns[i].begin.Store(true)
+	}
+	ops, start, used := 0, time.Now(), cpuTime(syscall.RUSAGE_SELF)
+	for b.Loop() {
+		<-time.After(time.Until(start.Add(time.Duration(ops) * tick)))
+		p.deliver(ctx, records)
+		ops++
+	}
+	behind := time.Since(start) - time.Duration(ops-1)*tick
+	used = cpuTime(syscall.RUSAGE_SELF) - used
+	n := delivered.Load()
+	stop()
+	all.Wait()
+	var took []time.Duration
+	for i := range turns {
+		took = append(took, turns[i].took...)
+	}
+	slices.Sort(took)
+	b.ReportMetric(float64(used.Nanoseconds())/float64(n), "cpu-ns/delivery")
+	b.ReportMetric(float64(used.Nanoseconds())/float64(ops*records), "cpu-ns/record")
+	b.ReportMetric(float64(n)/float64(ops*records), "deliveries/record")
+	b.ReportMetric(float64(subscribing.Nanoseconds())/float64(len(conns)), "ns/subscribe")
+	b.ReportMetric(float64(bytes)/float64(len(conns)), "B/connection")
+	b.ReportMetric(float64(took[len(took)-1].Microseconds()), "longest-turn-µs")
+	b.ReportMetric(float64(took[len(took)*99/100].Microseconds()), "p99-turn-µs")
+	b.ReportMetric(float64(behind.Microseconds())/1000, "behind-ms")
+	b.ReportMetric(0, "ns/op")
+	runtime.KeepAlive(conns)
+}
+
+// fill has connections come to all events, in no order, and drains them.
+func fill(b *testing.B, core *Core, hot, others, events int) []*Conn {
+	to := make([]int, hot, hot+others)
+	for i := range others {
+		to = append(to, 1+i%(events-1))
+	}
+	rand.New(rand.NewPCG(1, 2)).Shuffle(len(to), func(i, j int) { to[i], to[j] = to[j], to[i] })
+	conns := make([]*Conn, len(to))
+	var done sync.WaitGroup
+	done.Add(len(to))
+	for i, e := range to {
+		t, ok := core.Watch(fmt.Sprintf("event-%05d", e))
+		if !ok {
+			b.Fatalf("no event %d", e)
+		}
+		conns[i] = core.NewConn(i%len(core.queues), false, nil)
+		core.Subscribe(conns[i], t, 0, done.Done)
+	}
+	done.Wait()
+	drainThem(conns)
+	return conns
+}
+
+// press delivers the devices' positions, one device after the other.
+type press struct {
+	b     *testing.B
+	core  *Core
+	names []string
+	next  int
+}
+
+func (p *press) deliver(ctx context.Context, n int) {
+	batches := make([]*Batch, p.core.Shards())
+	for i := range batches {
+		batches[i] = p.core.AcquireBatch()
+	}
+	for range n {
+		d, ts := p.names[p.next%len(p.names)], base+1000*int64(p.next/len(p.names))
+		p.next++
+		to := batches[p.core.ShardOf(d)]
+		to.Positions = append(to.Positions, codec.Position{DeviceID: d, TS: ts, Arrival: ts, Lat: 57.7089355, Lon: 11.9745638})
+	}
+	for i, batch := range batches {
+		if err := p.core.Deliver(ctx, i, batch); err != nil {
+			p.b.Fatal(err)
+		}
+	}
+}
+
+// turns is how long the turns of a shard took.
+type turns struct {
+	begin atomic.Bool // they are noted from here on
+	took  []time.Duration
+}
+
+// run is worker.run, with the time each turn takes.
+func (t *turns) run(ctx context.Context, w *worker) {
+	timer := time.NewTimer(time.Hour)
+	defer timer.Stop()
+	runtime.LockOSThread()
+	defer runtime.UnlockOSThread()
+	for b := (*Batch)(nil); ; {
+		used := cpuTime(thisThread)
+		next := w.turn(b)
+		if t.begin.Load() {
+			t.took = append(t.took, cpuTime(thisThread)-used)
+		}
+		if b = nil; next <= w.now { // the wake-up is for later: there is something left to do
+			select {
+			case b = <-w.batches:
+			default:
+			}
+			continue
+		}
+		timer.Reset(time.Duration(min(max(next-w.core.now(), 0), int64(time.Hour))))
+		select {
+		case b = <-w.batches:
+		case <-w.wake:
+		case <-timer.C:
+		case <-ctx.Done():
+			return
+		}
+	}
+}
+
+// heap is the memory in use.
+func heap() uint64 {
+	runtime.GC()
+	var m runtime.MemStats
+	runtime.ReadMemStats(&m)
+	return m.HeapAlloc
+}
+
+const thisThread = 1 // RUSAGE_THREAD of getrusage(2)
+
+// cpuTime is what the process, or a thread, has used so far.
+func cpuTime(who int) time.Duration {
+	var u syscall.Rusage
+	_ = syscall.Getrusage(who, &u) // fails for a wrong argument only
+	return time.Duration(u.Utime.Nano() + u.Stime.Nano())
+}
