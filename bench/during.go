@@ -24,6 +24,10 @@ func herd(r *run) error {
 	if err != nil {
 		return err
 	}
+	moved, err := r.sampler.scrape(r.ctx)
+	if err != nil {
+		return err
+	}
 	r.fleet.forgetJoins()
 	r.calm = r.fleet.nextPhase()
 	if r.plan.StartLine {
@@ -40,6 +44,11 @@ func herd(r *run) error {
 		return joins.TotalCount()+gone >= int64(r.plan.Connections)
 	})
 	r.rush = r.fleet.nextPhase()
+	if err != nil {
+		return err
+	}
+	back, err := r.sampler.scrape(r.ctx)
+	r.rushed = back.Since(moved)
 	return err
 }
 

@@ -35,6 +35,7 @@ func (r *run) figures(t tally, caughtUp time.Duration) {
 	r.out.Curve = curve(latency)
 	put("stage_redis_p99_ms", ms(r.sampler.stored.ValueAtQuantile(99)))
 	putStages(put, grown)
+	put("rush_written_p99_ms", 1000*r.rushed.Quantile("processor_live_delivery_latency_seconds", 0.99))
 	if r.site.Engines[0].PID != 0 {
 		used := b.engines.Since(a.engines)
 		put("cpu_us_per_record", used.CPU().Seconds()*1e6/records)

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"pitwall/bench/floor"
+	"pitwall/bench/gauge"
 	"pitwall/bench/publish"
 	"pitwall/bench/report"
 	"pitwall/bench/site"
@@ -48,7 +49,8 @@ type run struct {
 	idleRSS   int64 // of the engines, before anybody came
 	fullRSS   int64 // with everybody there, before anything was published
 
-	calm, rush swarm.Hist // latencies before a herd moves, and while it comes
+	calm, rush swarm.Hist    // latencies before a herd moves, and while it comes
+	rushed     gauge.Metrics // what the engine counted meanwhile
 
 	bytesPerRow float64 // of the table, at the end
 }

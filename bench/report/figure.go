@@ -32,6 +32,7 @@ var figures = []Figure{
 	{QuietRatio, "", "p99 of all of them at once to that", -1},
 	{"calm_p99_ms", "ms", "p99 of the positions before a herd moves", -1},
 	{"rush_p99_ms", "ms", "and while it comes", -1},
+	{"rush_written_p99_ms", "ms", "of them from Redis until the engine has written them, p99", -1},
 	{"stage_redis_p99_ms", "ms", "stage: due until Redis has it, p99", 0},
 	{"stage_read_p50_ms", "ms", "stage: Redis until the engine has read it, p50", -1},
 	{"stage_read_p99_ms", "ms", "p99", -1},

@@ -3,17 +3,19 @@ package live
 import (
 	"net"
 	"testing"
+	"time"
 
 	"github.com/VictoriaMetrics/metrics"
 
 	"pitwall/shard"
 )
 
-// Newcomers wait while a writer is behind, each a bounded time, and come in
-// without a pause when it is not.
+// Newcomers wait while a writer is behind or the window is stretched, and come
+// in without a pause otherwise.
 func TestPacedListener(t *testing.T) {
 	t.Parallel()
-	core, err := shard.New(shard.Config{})
+	const window = 100 * time.Millisecond
+	core, err := shard.New(shard.Config{Window: window})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -44,8 +46,29 @@ func TestPacedListener(t *testing.T) {
 		}
 	}
 	arrive(2, 0)
-	writer.begin(core.Now() - 2*int64(behindLeast))
+	writer.begin(core.Now() - int64(2*window))
 	arrive(3, 3)
 	writer.end(core.Now())
 	arrive(2, 3)
+	core.SetWindow(2 * window)
+	arrive(3, 6)
+	core.SetWindow(window)
+	arrive(2, 6)
+}
+
+func TestPauseFor(t *testing.T) {
+	t.Parallel()
+	const window = 100 * time.Millisecond
+	for _, c := range []struct{ late, want time.Duration }{
+		{0, 0},
+		{window, 0},
+		{window * 5 / 4, 0},
+		{window * 9 / 4, latePause},
+		{window * 17 / 4, 3 * latePause},
+		{time.Hour, pauseMost},
+	} {
+		if got := pauseFor(c.late, window); got != c.want {
+			t.Errorf("late by %v: a pause of %v, want %v", c.late, got, c.want)
+		}
+	}
 }
