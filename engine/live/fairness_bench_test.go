@@ -14,10 +14,17 @@ import (
 
 // BenchmarkQuietBesideHot reports when 100 spectators of a quiet event (7
 // positions a second) see a position, beside 9,000 of a hot one (40 a second)
-// whose sweeps take most of every window.
+// whose sweeps take most of every window: in the writers' order, and in the
+// plain one.
 func BenchmarkQuietBesideHot(b *testing.B) {
+	b.Run("few-first", func(b *testing.B) { quietBesideHot(b, false) })
+	b.Run("plain", func(b *testing.B) { quietBesideHot(b, true) })
+}
+
+func quietBesideHot(b *testing.B, plain bool) {
 	const hot, quiet, seconds = 9000, 100, 6
 	r := start(b, map[string][]string{"e": names(40), "q": {"quiet"}}, func(su *setup) {
+		su.plainOrder = plain
 		su.shard.Window, su.live.WindowMax = 100*time.Millisecond, 2*time.Second
 		su.live.MaxConnections = 2 * hot
 	})

@@ -16,12 +16,13 @@ const (
 // small numbers waits for those who did as well and as many others, never for
 // the rest of a crowd.
 type lines struct {
+	most        int // connections that may come together and still go ahead; 0: plainly first come, first served
 	few, crowds shard.Line
 	run         int // turns that one line has had in a row while the other waited
 	crowd       bool
 }
 
-func (l *lines) take(q *shard.RunQueue) { q.TakeInto(&l.few, &l.crowds, fewMost) }
+func (l *lines) take(q *shard.RunQueue) { q.TakeInto(&l.few, &l.crowds, l.most) }
 
 func (l *lines) empty() bool { return l.few.Empty() && l.crowds.Empty() }
 

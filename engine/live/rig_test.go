@@ -58,6 +58,7 @@ type setup struct {
 	wrap   func(net.Listener) net.Listener // between the HTTP server and TCP
 
 	headerTimeout time.Duration // of the HTTP server; 0: none
+	plainOrder    bool          // the writers serve first come, first served
 }
 
 // rig is a running core and live server behind an HTTP server on a port of
@@ -108,6 +109,9 @@ func start(t testing.TB, roster map[string][]string, change ...func(*setup)) *ri
 	srv, err := New(su.live)
 	if err != nil {
 		t.Fatal(err)
+	}
+	if su.plainOrder {
+		srv.fewMost = 0
 	}
 	r := &rig{t: t, core: core, srv: srv, set: set, doors: su.doors, liveDone: make(chan struct{}), latest: map[string]int64{}}
 	r.clock.Store(time.Now().UnixMilli() - 1000_000)
