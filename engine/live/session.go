@@ -3,6 +3,7 @@ package live
 import (
 	"io"
 	"net"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -30,6 +31,23 @@ type watch struct {
 	confirmed time.Time // when it was last confirmed that it may be watched
 }
 
+// watchOf is the session's watch of an event, nil for none. The dispatchers
+// call it.
+func (s *session) watchOf(event string) *watch {
+	for _, w := range s.topics {
+		if w.topic.Event() == event {
+			return w
+		}
+	}
+	return nil
+}
+
+// unwatch takes w off the session's list. The dispatchers call it.
+func (s *session) unwatch(w *watch) {
+	s.topics = slices.DeleteFunc(s.topics, func(other *watch) bool { return other == w })
+	s.srv.m.subscriptions.Dec()
+}
+
 // message is one message of a client.
 type message struct {
 	data     []byte // nil for what is no text
@@ -52,19 +70,19 @@ type session struct {
 	inbound []message
 
 	// The dispatchers' side: one of them at a time.
-	next    *session          // link in the dispatch queue
-	state   atomic.Uint32     // sessionIdle or sessionQueued
-	command atomic.Uint32     // commandNone…
-	then    func()            // what follows the command under way
-	ending  atomic.Bool       // reading has ended: leave
-	left    atomic.Bool       // the leave command was given
-	topics  map[string]*watch // by event
+	next    *session      // link in the dispatch queue
+	state   atomic.Uint32 // sessionIdle or sessionQueued
+	command atomic.Uint32 // commandNone…
+	then    func()        // what follows the command under way
+	ending  atomic.Bool   // reading has ended: leave
+	left    atomic.Bool   // the leave command was given
+	topics  []*watch      // few: a map would take 250 bytes
 	credits bucket
 
 	losses  shard.Losses  // the writer's side, as front
 	missed  atomic.Int32  // pings without an answer
 	flushed chan struct{} // closed when the writer has done its last write
-	_       [32]byte      // so that hot begins with a cache line
+	_       [16]byte      // so that hot begins with a cache line
 }
 
 // hot is what a turn of the writer needs of a session beside its conn: one

@@ -55,16 +55,15 @@ func newSocket(c net.Conn, early []byte) *socket {
 type pull struct {
 	attempt func(fd uintptr) bool // once; nil where reading must go through the net.Conn
 	into    []byte
-	n       int
-	err     error
+	n       int // 0 or less: nothing more comes
 }
 
 // once makes one attempt. False says that there is nothing yet.
 func (p *pull) once(fd uintptr) bool {
 	for {
-		p.n, p.err = unix.Read(int(fd), p.into)
-		if p.err != unix.EINTR {
-			return p.err != unix.EAGAIN
+		var err error
+		if p.n, err = unix.Read(int(fd), p.into); err != unix.EINTR {
+			return err != unix.EAGAIN
 		}
 	}
 }
@@ -135,7 +134,7 @@ func (k *socket) Read(p []byte) (int, error) {
 		}
 	} else {
 		k.pull.into = p
-		if k.raw.Read(k.pull.attempt) != nil || k.pull.err != nil || k.pull.n == 0 {
+		if k.raw.Read(k.pull.attempt) != nil || k.pull.n <= 0 {
 			k.leave()
 			return 0, errClosed
 		}
