@@ -110,9 +110,6 @@ func start(t testing.TB, roster map[string][]string, change ...func(*setup)) *ri
 	if err != nil {
 		t.Fatal(err)
 	}
-	if su.plainOrder {
-		srv.fewMost = 0
-	}
 	r := &rig{t: t, core: core, srv: srv, set: set, doors: su.doors, liveDone: make(chan struct{}), latest: map[string]int64{}}
 	r.clock.Store(time.Now().UnixMilli() - 1000_000)
 	r.run(su)
@@ -135,6 +132,9 @@ func (r *rig) run(su setup) {
 	r.http = &http.Server{Handler: mux, ReadHeaderTimeout: su.headerTimeout, MaxHeaderBytes: 16 << 10,
 		ErrorLog: slog.NewLogLogger(slog.DiscardHandler, slog.LevelError)}
 	r.srv.Attend(r.http)
+	if su.plainOrder {
+		r.srv.fewMost = 0
+	}
 	coreCtx, endCore := context.WithCancel(context.Background())
 	liveCtx, endLive := context.WithCancel(context.Background())
 	r.endLive = endLive
