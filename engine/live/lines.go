@@ -17,7 +17,7 @@ const (
 // the rest of a crowd.
 //
 // Half of the spectators of a quiet event beside a hot one see a position
-// within 10 ms so, within 29 in the plain order (BenchmarkQuietBesideHot). For
+// within 3 ms so, within 14 in the plain order (BenchmarkQuietBesideHot). For
 // the slowest hundredth there is no difference.
 type lines struct {
 	most        int // connections that may come together and still go ahead; 0: plainly first come, first served
