@@ -127,7 +127,7 @@ func within(c, end *Conn, n int) bool {
 			return false
 		}
 	}
-	return true
+	return n > 0
 }
 
 // Instant is the newest instant whose chunks were announced; 0 for none.

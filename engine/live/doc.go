@@ -6,7 +6,7 @@
 // # Goroutines
 //
 //   - One reader per connection runs gws' ReadLoop and does nothing but hand
-//     each message over, which keeps its stack at the smallest size.
+//     each message over, on a stack of 2 KiB that has no room for a frame more.
 //   - A few dispatchers carry out requests. A session is queued to them at
 //     most once and has at most one command with the shards.
 //   - A few writers, one per run queue of the core, each write what their

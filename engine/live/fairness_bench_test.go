@@ -1,11 +1,11 @@
 package live
 
 import (
-	"bytes"
 	"context"
+	"regexp"
 	"slices"
+	"strconv"
 	"sync"
-	"sync/atomic"
 	"testing"
 	"time"
 
@@ -14,17 +14,26 @@ import (
 
 // BenchmarkQuietBesideHot reports when 100 spectators of a quiet event (7
 // positions a second) see a position, beside 9,000 of a hot one (40 a second)
-// whose sweeps take most of every window.
+// whose sweeps take most of every window: in the writers' order, and in the
+// plain one.
 func BenchmarkQuietBesideHot(b *testing.B) {
+	b.Run("few-first", func(b *testing.B) { quietBesideHot(b, false) })
+	b.Run("plain", func(b *testing.B) { quietBesideHot(b, true) })
+}
+
+// sentAt finds when the positions of some frames were sent (see deliver).
+var sentAt = regexp.MustCompile(`"type":"position"[^{}]*"ts":(\d+)`)
+
+func quietBesideHot(b *testing.B, plain bool) {
 	const hot, quiet, seconds = 9000, 100, 6
 	r := start(b, map[string][]string{"e": names(40), "q": {"quiet"}}, func(su *setup) {
+		su.plainOrder = plain
 		su.shard.Window, su.live.WindowMax = 100*time.Millisecond, 2*time.Second
 		su.live.MaxConnections = 2 * hot
 	})
 	r.swarm(hot, handshake)
-	var published atomic.Int64
 	var mu sync.Mutex
-	var seen []time.Duration
+	var seen []int64 // ms
 	var readers sync.WaitGroup
 	for range quiet {
 		w := r.wire()
@@ -36,12 +45,13 @@ func BenchmarkQuietBesideHot(b *testing.B) {
 				if err != nil {
 					return
 				}
-				if bytes.Contains(buf[:n], []byte(`"type":"position"`)) {
-					took := time.Duration(time.Now().UnixNano() - published.Load())
-					mu.Lock()
-					seen = append(seen, took)
-					mu.Unlock()
+				now := time.Now().UnixMilli()
+				mu.Lock()
+				for _, m := range sentAt.FindAllSubmatch(buf[:n], -1) {
+					ts, _ := strconv.ParseInt(string(m[1]), 10, 64)
+					seen = append(seen, now-ts)
 				}
+				mu.Unlock()
 			}
 		})
 		defer w.conn.Close()
@@ -52,7 +62,6 @@ func BenchmarkQuietBesideHot(b *testing.B) {
 		tick := time.NewTicker(time.Second / 7)
 		for range 7 * seconds {
 			<-tick.C
-			published.Store(time.Now().UnixNano())
 			r.deliver("quiet")
 		}
 		tick.Stop()
@@ -64,7 +73,7 @@ func BenchmarkQuietBesideHot(b *testing.B) {
 	if len(seen) < quiet {
 		b.Fatalf("%d positions were seen", len(seen))
 	}
-	ms := func(share float64) float64 { return seen[int(share*float64(len(seen)-1))].Seconds() * 1000 }
+	ms := func(share float64) float64 { return float64(seen[int(share*float64(len(seen)-1))]) }
 	b.ReportMetric(ms(0.5), "p50-ms")
 	b.ReportMetric(ms(0.99), "p99-ms")
 	b.ReportMetric(float64(len(seen))/float64(b.N), "seen/op")

@@ -11,7 +11,7 @@ const (
 
 // readBuffer is the size of gws' read buffer: how far the follower may be ahead
 // of it.
-const readBuffer = 256
+const readBuffer = 128
 
 // follower reads the frame headers of a client's byte stream (RFC 6455,
 // section 5.2) before gws does, and stops at the first that gws would take

@@ -20,7 +20,7 @@ func TestOrderOfTurns(t *testing.T) {
 			core.NewConn(0, false, i).Schedule()
 		}
 	}
-	var l lines
+	l := lines{most: fewMost}
 	arrive(0, 300)
 	q.TakeInto(&l.crowds, &l.crowds, 0)
 	arrive(1000, 1100)

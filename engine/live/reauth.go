@@ -145,8 +145,8 @@ func (s *session) attend() {
 	}
 	s.review.Store(false)
 	events := make([]string, 0, len(s.topics))
-	for e := range s.topics {
-		events = append(events, e)
+	for _, w := range s.topics {
+		events = append(events, w.topic.Event())
 	}
 	who, v := s.who, verdict{}
 	s.ask(false, func(ctx context.Context) { v = s.srv.examine(ctx, who, events) }, func() { s.judge(v) })
@@ -196,7 +196,7 @@ func (s *session) judge(v verdict) {
 		s.settle(v.who)
 	}
 	for event, err := range v.events {
-		w := s.topics[event]
+		w := s.watchOf(event)
 		switch {
 		case w == nil:
 		case err == nil:
@@ -214,12 +214,11 @@ func (s *session) judge(v verdict) {
 
 // withdraw unsubscribes, with an error frame behind the topic's last.
 func (s *session) withdraw(d dropped) {
-	w := s.topics[d.event]
+	w := s.watchOf(d.event)
 	if w == nil {
 		return
 	}
-	delete(s.topics, d.event)
-	s.srv.m.subscriptions.Dec()
+	s.unwatch(w)
 	s.srv.m.refused(d.code)
 	frame := codec.AppendTopicError(nil, w.topic.Name(), d.code, d.message)
 	s.srv.core.Unsubscribe(s.conn, w.topic, shard.NewControl(frame), s.begin(func() {

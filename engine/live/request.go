@@ -53,7 +53,7 @@ func (s *session) subscribe(r *codec.Request) {
 		return
 	}
 	interval := shard.RoundInterval(time.Duration(r.Interval) * time.Millisecond)
-	if w := s.topics[event]; w != nil {
+	if w := s.watchOf(event); w != nil {
 		w.interval = interval
 		s.confirm(r, w, 0)
 		s.srv.core.Subscribe(s.conn, w.topic, interval, s.begin(nil))
@@ -88,10 +88,7 @@ func (s *session) admit(r *codec.Request, event string, interval time.Duration, 
 		return
 	}
 	w := &watch{topic: topic, interval: interval, confirmed: time.Now()}
-	if s.topics == nil {
-		s.topics = make(map[string]*watch)
-	}
-	s.topics[topic.Event()] = w
+	s.topics = append(s.topics, w)
 	s.srv.m.subscriptions.Inc()
 	s.confirm(r, w, s.srv.core.Shards())
 	s.srv.core.Subscribe(s.conn, topic, interval, s.begin(nil))
@@ -122,13 +119,12 @@ func (s *session) unsubscribe(r *codec.Request) {
 		return
 	}
 	answer := codec.AppendUnsubscribed(nil, r.ID, r.Topic)
-	w := s.topics[event]
+	w := s.watchOf(event)
 	if w == nil {
 		s.reply(answer) // it is not subscribed, which is what was asked for
 		return
 	}
-	delete(s.topics, event)
-	s.srv.m.subscriptions.Dec()
+	s.unwatch(w)
 	s.srv.core.Unsubscribe(s.conn, w.topic, shard.NewControl(answer), s.begin(func() {
 		s.srv.core.Unwatch(w.topic)
 	}))

@@ -59,6 +59,7 @@ type setup struct {
 	wrap   func(net.Listener) net.Listener // between the HTTP server and TCP
 
 	headerTimeout time.Duration // of the HTTP server; 0: none
+	plainOrder    bool          // the writers serve first come, first served
 }
 
 // rig is a running core and live server behind an HTTP server on a port of
@@ -133,6 +134,9 @@ func (r *rig) run(su setup) {
 	r.http = &http.Server{Handler: mux, ReadHeaderTimeout: su.headerTimeout, MaxHeaderBytes: 16 << 10,
 		ErrorLog: slog.NewLogLogger(slog.DiscardHandler, slog.LevelError)}
 	r.srv.Attend(r.http)
+	if su.plainOrder {
+		r.srv.fewMost = 0
+	}
 	coreCtx, endCore := context.WithCancel(context.Background())
 	liveCtx, endLive := context.WithCancel(context.Background())
 	r.endLive = endLive

@@ -66,6 +66,7 @@ type Server struct {
 	faults    fault
 	gws       upgraders
 	maxUnread int
+	fewMost   int // of the lines
 	limiter   limiter
 	pending   pending
 	untold    fault
@@ -105,6 +106,7 @@ func New(o Options) (*Server, error) {
 		sessions: xsync.NewMapOf[uint64, *session](),
 		// The ring's own bound, twice, and some: refusals come on top of it.
 		maxUnread: 2*o.Core.RingSlots() + 2048,
+		fewMost:   fewMost,
 	}
 	for range o.Writers {
 		srv.sweeps = append(srv.sweeps, new(sweep))

@@ -3,6 +3,7 @@ package live
 import (
 	"io"
 	"net"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -30,6 +31,23 @@ type watch struct {
 	confirmed time.Time // when it was last confirmed that it may be watched
 }
 
+// watchOf is the session's watch of an event, nil for none. The dispatchers
+// call it.
+func (s *session) watchOf(event string) *watch {
+	for _, w := range s.topics {
+		if w.topic.Event() == event {
+			return w
+		}
+	}
+	return nil
+}
+
+// unwatch takes w off the session's list. The dispatchers call it.
+func (s *session) unwatch(w *watch) {
+	s.topics = slices.DeleteFunc(s.topics, func(other *watch) bool { return other == w })
+	s.srv.m.subscriptions.Dec()
+}
+
 // message is one message of a client.
 type message struct {
 	data     []byte // nil for what is no text
@@ -52,19 +70,19 @@ type session struct {
 	inbound []message
 
 	// The dispatchers' side: one of them at a time.
-	next    *session          // link in the dispatch queue
-	state   atomic.Uint32     // sessionIdle or sessionQueued
-	command atomic.Uint32     // commandNone…
-	then    func()            // what follows the command under way
-	ending  atomic.Bool       // reading has ended: leave
-	left    atomic.Bool       // the leave command was given
-	topics  map[string]*watch // by event
+	next    *session      // link in the dispatch queue
+	state   atomic.Uint32 // sessionIdle or sessionQueued
+	command atomic.Uint32 // commandNone…
+	then    func()        // what follows the command under way
+	ending  atomic.Bool   // reading has ended: leave
+	left    atomic.Bool   // the leave command was given
+	topics  []*watch      // few: a map would take 250 bytes
 	credits bucket
 
 	losses  shard.Losses  // the writer's side, as front
 	missed  atomic.Int32  // pings without an answer
 	flushed chan struct{} // closed when the writer has done its last write
-	_       [32]byte      // so that hot begins with a cache line
+	_       [16]byte      // so that hot begins with a cache line
 }
 
 // hot is what a turn of the writer needs of a session beside its conn: one
@@ -103,27 +121,30 @@ func (b *bucket) take(rate, burst float64, now time.Time) bool {
 	return true
 }
 
-// read is the session's reader goroutine.
-func (s *session) read() {
+// reader is the session's reader goroutine, which reads until the connection
+// ends. Every frame counts: the runtime keeps 928 bytes of a stack of 2 KiB for
+// itself, waiting takes all but 100 of the rest, and a stack that has grown
+// stays so. This is a func value because a method would get a frame more.
+func (s *session) reader() func() {
+	return func() {
+		defer s.readEnded()
+		s.ws.ReadLoop()
+	}
+}
+
+// readEnded is deferred by the reader. A panic in the library ends this
+// connection only.
+func (s *session) readEnded() {
 	defer s.srv.readers.Done()
-	s.readAll()
+	if r := recover(); r != nil {
+		s.srv.m.panics.Inc()
+		s.srv.log.Error("reading from a connection panicked; it was closed", "panic", r)
+		s.sock.leave()
+	}
 	s.linger()
 	s.hangUp()
 	s.ending.Store(true)
 	s.schedule()
-}
-
-// readAll reads until the connection ends. A panic in the library ends this
-// connection only.
-func (s *session) readAll() {
-	defer func() {
-		if r := recover(); r != nil {
-			s.srv.m.panics.Inc()
-			s.srv.log.Error("reading from a connection panicked; it was closed", "panic", r)
-			s.sock.leave()
-		}
-	}()
-	s.ws.ReadLoop()
 }
 
 // linger lets the writer send the close frame, then waits for the client to

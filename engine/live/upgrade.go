@@ -219,7 +219,7 @@ func (srv *Server) upgrade(w http.ResponseWriter, r *http.Request, who any, from
 	srv.sessions.Store(s.id, s)
 	srv.members.Add(1)
 	srv.readers.Add(1)
-	go s.read()
+	go s.reader()()
 	if srv.draining.Load() { // Drain may have listed the sessions just before
 		s.close(1001, "going away")
 	}

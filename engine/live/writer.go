@@ -35,6 +35,7 @@ type writer struct {
 
 func newWriter(srv *Server, queue *shard.RunQueue, sweep *sweep) *writer {
 	w := &writer{srv: srv, queue: queue, sweep: sweep, lent: make([]item, 0, turnItems)}
+	w.lines.most = srv.fewMost
 	w.out.init()
 	return w
 }
