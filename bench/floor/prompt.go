@@ -24,7 +24,9 @@ func (p *prompt) add(event int, r *codec.Position, now time.Time) {
 	for e, n := range p.counts {
 		if n > 0 && !now.Before(p.next[e]) {
 			p.send(e)
-			p.next[e] = now.Add(p.window)
+			if p.next[e] = p.next[e].Add(p.window); p.next[e].Before(now) {
+				p.next[e] = now.Add(p.window)
+			}
 		}
 	}
 }
