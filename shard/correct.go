@@ -92,20 +92,19 @@ func (w *worker) fallBack(d *device, x *Correction) bool {
 	if x.Good != nil {
 		good = w.liveTime(x.Good)
 	}
+	if d.val != nil && d.mark > max(good, x.FaultyUpTo) {
+		return false // it has sent since
+	}
+	d.banned = x.FaultyUpTo
 	switch {
 	case d.val == nil || d.mark < good:
-		d.banned = x.FaultyUpTo
 		if x.Good != nil {
 			w.position(x.Good, true)
 		}
 		return false
 	case d.mark == good: // what is shown is right; the faulty one may be on its way
-		d.banned = x.FaultyUpTo
-		return false
-	case d.mark > x.FaultyUpTo:
 		return false
 	}
-	d.banned = x.FaultyUpTo
 	w.values.release(d.val)
 	d.val, d.mark = nil, good
 	if x.Good != nil {

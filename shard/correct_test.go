@@ -257,19 +257,36 @@ func TestTickTellsNoCorrectionTwice(t *testing.T) {
 	}
 }
 
+// lagging is a spectator who shows d's faulty point of 5000 and reads no more.
+func (r *rig) lagging() *client {
+	r.t.Helper()
+	c := r.client(false)
+	c.subscribe("e", 0)
+	r.at("d", 1000, 5000)
+	c.shows("before", 5000)
+	for ts := range int64(20) { // the ring fills
+		r.at("other", 6000+ts)
+	}
+	return c
+}
+
+// recovers has c read on, and compares what it shows of d then.
+func (c *client) recovers(want int64) {
+	c.r.t.Helper()
+	c.read()
+	c.r.settle()
+	c.r.pass(time.Second)
+	c.r.settle()
+	c.shows("afterwards", want)
+}
+
 // TestRecoveryTellsACorrectionUnderANewerPoint has the first point after a
 // correction come before the recovery of those who lag: they still show the
 // faulty one, which is newer.
 func TestRecoveryTellsACorrectionUnderANewerPoint(t *testing.T) {
 	for _, sealed := range []bool{false, true} {
 		r := correctRig(t, Config{RingSlots: 4})
-		c := r.client(false)
-		c.subscribe("e", 0)
-		r.at("d", 1000, 5000)
-		c.shows("before", 5000)
-		for ts := range int64(20) { // nobody reads: the ring fills
-			r.at("other", 6000+ts)
-		}
+		c := r.lagging()
 		r.correct("d", 1000, 5000)
 		r.send("d", base+4000)
 		r.settle()
@@ -277,11 +294,7 @@ func TestRecoveryTellsACorrectionUnderANewerPoint(t *testing.T) {
 			r.pass(time.Second)
 			r.settle()
 		}
-		c.read()
-		r.settle()
-		r.pass(time.Second)
-		r.settle()
-		c.shows("afterwards", 4000)
+		c.recovers(4000)
 	}
 }
 
@@ -290,21 +303,11 @@ func TestRecoveryTellsACorrectionUnderANewerPoint(t *testing.T) {
 // comes.
 func TestRecoveryTellsARejoinAsSuch(t *testing.T) {
 	r := correctRig(t, Config{RingSlots: 4})
-	c := r.client(false)
-	c.subscribe("e", 0)
-	r.at("d", 1000, 5000)
-	c.shows("before", 5000)
-	for ts := range int64(20) { // nobody reads: the ring fills
-		r.at("other", 6000+ts)
-	}
+	c := r.lagging()
 	r.roster(map[string][]string{"e": {"other"}, "f": {"d"}})
 	r.correct("d", 1000, 5000)
 	r.roster(map[string][]string{"e": {"d", "other"}, "f": {"d"}})
 	r.pass(time.Second)
 	r.settle()
-	c.read()
-	r.settle()
-	r.pass(time.Second)
-	r.settle()
-	c.shows("afterwards", 1000)
+	c.recovers(1000)
 }
