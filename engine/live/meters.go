@@ -103,8 +103,12 @@ func closedName(code uint16) string {
 // closed counts a connection that we have ended, by the code of its close frame.
 func (m *meters) closed(code uint16) { m.set.GetOrCreateCounter(closedName(code)).Inc() }
 
-// bounds are the buckets of the latency histograms, in ms.
-var bounds = [...]int64{1, 2, 5, 10, 25, 50, 100, 150, 200, 250, 500, 1000, 2500, 5000, 10000}
+// bounds are the buckets of the latency histograms.
+var bounds = [...]time.Duration{
+	time.Millisecond, 2 * time.Millisecond, 5 * time.Millisecond, 10 * time.Millisecond, 25 * time.Millisecond, 50 * time.Millisecond,
+	100 * time.Millisecond, 150 * time.Millisecond, 200 * time.Millisecond, 250 * time.Millisecond, 500 * time.Millisecond,
+	time.Second, 2500 * time.Millisecond, 5 * time.Second, 10 * time.Second,
+}
 
 // ages is a Prometheus histogram with one observation per connection and chunk
 // that was written. The writers add whole batches, so it needs no lock.
@@ -114,15 +118,11 @@ type ages struct {
 }
 
 func (a *ages) write(w io.Writer, name string) {
-	var limits []time.Duration
 	var counts []uint64
 	for i := range a.counts {
 		counts = append(counts, a.counts[i].Load())
 	}
-	for _, b := range bounds {
-		limits = append(limits, time.Duration(b)*time.Millisecond)
-	}
-	promtext.Histogram(w, name, limits, counts, time.Duration(a.sum.Load()))
+	promtext.Histogram(w, name, bounds[:], counts, time.Duration(a.sum.Load()))
 }
 
 // batch is what one writer observes between two publishes.
@@ -135,7 +135,7 @@ type batch struct {
 func (b *batch) observe(age time.Duration) {
 	age = max(0, age)
 	i := 0
-	for i < len(bounds) && age > time.Duration(bounds[i])*time.Millisecond {
+	for i < len(bounds) && age > bounds[i] {
 		i++
 	}
 	b.counts[i]++

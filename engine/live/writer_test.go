@@ -143,7 +143,7 @@ func TestWaitForTheSocketIsMeasured(t *testing.T) {
 // beyond is how many observations are in buckets that begin at d or above.
 func (a *ages) beyond(d time.Duration) (n uint64) {
 	for i := range a.counts {
-		if i > 0 && time.Duration(bounds[i-1])*time.Millisecond >= d {
+		if i > 0 && bounds[i-1] >= d {
 			n += a.counts[i].Load()
 		}
 	}
