@@ -1,6 +1,7 @@
 package floor
 
 import (
+	"bufio"
 	"net"
 	"sync"
 	"time"
@@ -127,18 +128,18 @@ func detach(c net.Conn) (int, error) {
 }
 
 // serveBare sends what the process itself makes.
-func serveBare(l *load) error {
+func serveBare(l *load, in *bufio.Reader) error {
 	b := newBare(l.events(), l.Lowat)
-	return serve(b.join, func() (deliveries, writes, bytes float64) {
+	return serve(in, b.join, func() (deliveries, writes, bytes float64, err error) {
 		next := time.Now().Add(l.Window)
-		l.publish(time.Now().Add(time.Duration(l.Seconds)*time.Second), l.decoded(func(event int, p *codec.Position) {
+		err = l.records(in, l.decoded(func(event int, p *codec.Position) {
 			b.add(event, p)
 			if time.Now().After(next) {
 				b.flush()
 				next = next.Add(l.Window)
 			}
-		}))
+		}), func() {})
 		b.flush()
-		return b.deliveries, b.writes, b.bytes
+		return b.deliveries, b.writes, b.bytes, err
 	})
 }

@@ -1,6 +1,7 @@
 package floor
 
 import (
+	"bufio"
 	"net"
 	"net/http"
 	"time"
@@ -45,13 +46,13 @@ func open(join func(event string, c *gws.Conn) error) (addr string, end func(), 
 }
 
 // serve has clients come, and then measures f.
-func serve(join func(event string, c *gws.Conn) error, f func() (deliveries, writes, bytes float64)) error {
+func serve(in *bufio.Reader, join func(event string, c *gws.Conn) error, f func() (deliveries, writes, bytes float64, err error)) error {
 	addr, end, err := open(join)
 	if err != nil {
 		return err
 	}
 	defer end()
-	if err := listening(addr); err != nil {
+	if err := listening(addr, in); err != nil {
 		return err
 	}
 	return measure(f)

@@ -1,6 +1,7 @@
 package floor
 
 import (
+	"bufio"
 	"context"
 	"log/slog"
 	"net"
@@ -20,7 +21,7 @@ import (
 
 // serveEngine is Pitwall from the record's fields on: codec, shards, rings and
 // writers. Redis is left out, since the rivals have none either.
-func serveEngine(l *load) error {
+func serveEngine(l *load, in *bufio.Reader) error {
 	core, err := shard.New(shard.Config{Shards: l.Shards, Writers: l.Writers, Window: l.Window, FutureTolerance: 5 * time.Second})
 	if err != nil {
 		return err
@@ -57,7 +58,7 @@ func serveEngine(l *load) error {
 	web := &http.Server{Handler: server, ReadHeaderTimeout: time.Minute}
 	own.Go(func() { _ = web.Serve(listener) })
 	defer web.Close()
-	if err := listening(listener.Addr().String()); err != nil {
+	if err := listening(listener.Addr().String(), in); err != nil {
 		return err
 	}
 	read := func(name string) float64 { return float64(set.GetOrCreateCounter(name).Get()) }
@@ -73,23 +74,34 @@ func serveEngine(l *load) error {
 		}
 		defer pprof.StopCPUProfile()
 	}
-	return measure(func() (d, w, b float64) {
-		publishToCore(ctx, l, core)
+	return measure(func() (d, w, b float64, err error) {
+		err = deliver(ctx, l, in, core)
 		<-time.After(2 * l.Window) // what is pending comes with the next window, as the others' last flush does
-		return read("processor_live_deliveries_total") - d0, read("processor_live_writes_total") - w0, read("processor_live_written_bytes_total") - b0
+		return read("processor_live_deliveries_total") - d0, read("processor_live_writes_total") - w0, read("processor_live_written_bytes_total") - b0, err
 	})
 }
 
-// publishToCore decodes each record and hands it to its shard.
-func publishToCore(ctx context.Context, l *load, core *shard.Core) {
+// deliver hands the records to the shards, one batch to each for what was read
+// at once, as the feed does.
+func deliver(ctx context.Context, l *load, in *bufio.Reader, core *shard.Core) error {
 	dec := codec.NewDecoder(codec.DefaultLimits())
-	l.publish(time.Now().Add(time.Duration(l.Seconds)*time.Second), func(_ int, fields []string, now time.Time) {
-		b := core.AcquireBatch()
+	batches := make([]*shard.Batch, core.Shards())
+	return l.records(in, func(_ int, fields []string, now time.Time) {
+		s := core.ShardOf(fields[1])
+		if batches[s] == nil {
+			batches[s] = core.AcquireBatch()
+		}
+		b := batches[s]
 		b.Positions = append(b.Positions, codec.Position{})
-		p := &b.Positions[len(b.Positions)-1]
-		if err := dec.Decode(p, now.UnixMilli(), fields); err != nil {
+		if err := dec.Decode(&b.Positions[len(b.Positions)-1], now.UnixMilli(), fields); err != nil {
 			panic(err) // our own record
 		}
-		_ = core.Deliver(ctx, core.ShardOf(p.DeviceID), b) // fails only at the end
+	}, func() {
+		for s, b := range batches {
+			if b != nil {
+				_ = core.Deliver(ctx, s, b) // fails only at the end
+				batches[s] = nil
+			}
+		}
 	})
 }

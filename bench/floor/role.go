@@ -1,6 +1,7 @@
 package floor
 
 import (
+	"bufio"
 	"encoding/json"
 	"fmt"
 	"os"
@@ -10,8 +11,9 @@ import (
 )
 
 // Role is one process of a measurement. It talks to its parent in lines: a
-// server prints its address and "go" from the parent starts the measured
-// phase; at the end it prints its result.
+// server prints its address, "go" from the parent starts the measured phase,
+// and behind it come the records, as they are due; at their end the server
+// prints its result. So what it costs to make them is not the server's.
 type Role struct {
 	load
 	Name string `arg:"" enum:"bare,prompt,engine,broadcaster,swarm"`
@@ -29,25 +31,38 @@ type result struct {
 
 // Run plays the role.
 func (r *Role) Run() error {
+	if r.Name == "swarm" {
+		return readers(&r.load, r.Addr)
+	}
+	in, err := fromParent()
+	if err != nil {
+		return err
+	}
 	switch r.Name {
 	case "bare":
-		return serveBare(&r.load)
+		return serveBare(&r.load, in)
 	case "prompt":
-		return servePrompt(&r.load)
+		return servePrompt(&r.load, in)
 	case "engine":
-		return serveEngine(&r.load)
-	case "broadcaster":
-		return serveBroadcaster(&r.load)
+		return serveEngine(&r.load, in)
 	default:
-		return readers(&r.load, r.Addr)
+		return serveBroadcaster(&r.load, in)
 	}
 }
 
+// fromParent is what the parent writes. Go waits for it as for any socket, not
+// with a thread of its own.
+func fromParent() (*bufio.Reader, error) {
+	if err := unix.SetNonblock(unix.Stdin, true); err != nil {
+		return nil, fmt.Errorf("make standard input non-blocking: %w", err)
+	}
+	return bufio.NewReaderSize(os.NewFile(uintptr(unix.Stdin), "stdin"), 64<<10), nil
+}
+
 // listening tells the parent the address and waits until all clients are there.
-func listening(addr string) error {
+func listening(addr string, in *bufio.Reader) error {
 	fmt.Println(addr)
-	var word string
-	if _, err := fmt.Scanln(&word); err != nil || word != "go" {
+	if word, err := in.ReadString('\n'); err != nil || word != "go\n" {
 		return fmt.Errorf("the parent said %q: %v", word, err)
 	}
 	return nil
@@ -55,13 +70,16 @@ func listening(addr string) error {
 
 // measure runs f and prints what the process used meanwhile; f returns
 // deliveries, writes and bytes.
-func measure(f func() (deliveries, writes, bytes float64)) error {
+func measure(f func() (deliveries, writes, bytes float64, err error)) error {
 	var before, after unix.Rusage
 	if err := unix.Getrusage(unix.RUSAGE_SELF, &before); err != nil {
 		return err
 	}
 	start := time.Now()
-	d, w, b := f()
+	d, w, b, err := f()
+	if err != nil {
+		return err
+	}
 	if err := unix.Getrusage(unix.RUSAGE_SELF, &after); err != nil {
 		return err
 	}
