@@ -3,7 +3,6 @@ package shard
 import (
 	"context"
 	"sync/atomic"
-	"time"
 )
 
 // inboxBatches bounds the batches that wait for a shard; a reader that finds
@@ -66,8 +65,8 @@ func (w *worker) wakeUp() {
 
 // run is the shard's goroutine.
 func (w *worker) run(ctx context.Context) {
-	timer := time.NewTimer(time.Hour)
-	defer timer.Stop()
+	bell := newBell(w.wakeUp)
+	defer bell.stop()
 	var b *Batch
 	for {
 		next := w.turn(b)
@@ -81,15 +80,10 @@ func (w *worker) run(ctx context.Context) {
 			}
 			continue
 		}
-		if next == never {
-			timer.Stop()
-		} else {
-			timer.Reset(time.Duration(max(next-w.core.now(), 0)))
-		}
+		bell.set(next, w.core.now())
 		select {
 		case b = <-w.batches:
 		case <-w.wake:
-		case <-timer.C:
 		case <-ctx.Done():
 			return
 		}

@@ -1,0 +1,111 @@
+package shard
+
+import (
+	"testing"
+	"testing/synctest"
+	"time"
+)
+
+// TestBell: it rings at the moment last set and at no other, again when it is
+// set to the moment at which it has just rung, and not after never.
+func TestBell(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		start := time.Now()
+		now := func() int64 { return int64(time.Since(start)) + 1 }
+		var rung []int64
+		rings := make(chan int64, 1)
+		b := newBell(func() { rings <- now() })
+		defer b.stop()
+		ms := func(n int64) int64 { return n * int64(time.Millisecond) }
+		to := func(at int64) {
+			time.Sleep(time.Duration(at - now()))
+			synctest.Wait()
+			select {
+			case at := <-rings:
+				rung = append(rung, at)
+			default:
+			}
+		}
+		expect := func(want ...int64) {
+			t.Helper()
+			if len(rung) != len(want) {
+				t.Fatalf("rung at %v, want %v", rung, want)
+			}
+			for i := range want {
+				if rung[i] != want[i] {
+					t.Fatalf("rung at %v, want %v", rung, want)
+				}
+			}
+		}
+		for range 3 {
+			b.set(ms(100), now())
+			to(now() + ms(10))
+		}
+		to(ms(99))
+		expect()
+		to(ms(100))
+		expect(ms(100))
+		b.set(ms(100), ms(100)-1) // the core's clock says that it has rung early
+		to(ms(100) + 1)
+		expect(ms(100), ms(100)+1)
+		b.set(ms(300), now())
+		b.set(ms(200), now()) // earlier
+		to(ms(250))
+		expect(ms(100), ms(100)+1, ms(200))
+		b.set(ms(400), now())
+		b.set(never, now())
+		to(ms(500))
+		expect(ms(100), ms(100)+1, ms(200))
+		b.set(ms(450), now()) // past
+		to(ms(501))
+		expect(ms(100), ms(100)+1, ms(200), ms(500))
+	})
+}
+
+// BenchmarkWait is a shard that takes a batch in and waits again for the same
+// moment: with the bell, and with a timer's channel in the select.
+func BenchmarkWait(b *testing.B) {
+	const due = int64(time.Hour)
+	wait := func(b *testing.B, wait func(batches chan *Batch) *Batch) {
+		batches, taken := make(chan *Batch, inboxBatches), make(chan struct{})
+		go func() {
+			for wait(batches) != nil {
+				taken <- struct{}{}
+			}
+			close(taken)
+		}()
+		for b.Loop() {
+			batches <- new(Batch)
+			<-taken
+		}
+		close(batches)
+		<-taken
+	}
+	b.Run("bell", func(b *testing.B) {
+		wake := make(chan struct{}, 1)
+		bell := newBell(func() { wake <- struct{}{} })
+		defer bell.stop()
+		wait(b, func(batches chan *Batch) *Batch {
+			bell.set(due, 1)
+			select {
+			case k := <-batches:
+				return k
+			case <-wake:
+				return nil
+			}
+		})
+	})
+	b.Run("channel", func(b *testing.B) {
+		timer := time.NewTimer(time.Hour)
+		defer timer.Stop()
+		wait(b, func(batches chan *Batch) *Batch {
+			timer.Reset(time.Duration(due))
+			select {
+			case k := <-batches:
+				return k
+			case <-timer.C:
+				return nil
+			}
+		})
+	})
+}
