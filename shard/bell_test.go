@@ -18,7 +18,7 @@ func TestBell(t *testing.T) {
 		defer b.stop()
 		ms := func(n int64) int64 { return n * int64(time.Millisecond) }
 		to := func(at int64) {
-			time.Sleep(time.Duration(at - now()))
+			<-time.After(time.Duration(at - now()))
 			synctest.Wait()
 			select {
 			case at := <-rings:

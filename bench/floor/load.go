@@ -58,8 +58,13 @@ func (l *load) publish(w io.Writer) error {
 	rng := rand.New(rand.NewPCG(1, 2))
 	gap := time.Second / time.Duration(l.Rate)
 	due := time.Now()
+	tick := time.NewTimer(0)
+	defer tick.Stop()
 	for n, until := 0, due.Add(time.Duration(l.Seconds)*time.Second); due.Before(until); n++ {
-		time.Sleep(time.Until(due))
+		if wait := time.Until(due); wait > 0 {
+			tick.Reset(wait)
+			<-tick.C
+		}
 		device := n % l.Devices
 		if _, err := fmt.Fprintf(w, "%d %s\n", device, l.payload(device, due, rng)); err != nil {
 			return fmt.Errorf("hand a record over: %w", err)

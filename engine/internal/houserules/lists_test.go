@@ -70,7 +70,7 @@ var mutexFiles = []exception{
 // clockFiles of shard/ and codec/ may ask for the time (tests apart).
 var clockFiles = []exception{
 	{"shard/core.go", "the default clock, which Options can replace"},
-	{"shard/worker.go", "the timer that wakes a shard at its next instant; when that is comes from the clock"},
+	{"shard/bell.go", "the timer that wakes a shard at its next instant; when that is comes from the clock"},
 }
 
 // skipFiles may skip tests.
