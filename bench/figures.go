@@ -16,6 +16,7 @@ func (r *run) figures(t tally, caughtUp time.Duration) {
 	a, b := r.sampler.first, r.sampler.last
 	grown := b.metrics.Since(a.metrics)
 	latency, slow, join := r.fleet.hists()
+	wait, odd := r.fleet.waits()
 	f := map[string]float64{}
 	r.out.Figures, r.out.Counts, r.out.Missing, r.out.Samples = f, t.counts, t.missing, r.sampler.samples
 	put := func(key string, v float64) {
@@ -31,7 +32,7 @@ func (r *run) figures(t tally, caughtUp time.Duration) {
 	}
 	put("records_per_s", records/seconds)
 	put("deliveries_per_s", seen/seconds)
-	putLatency(put, latency, slow, join, r.calm, r.rush)
+	putLatency(put, latency, slow, join, wait, r.calm, r.rush)
 	r.out.Curve = curve(latency)
 	put("stage_redis_p99_ms", ms(r.sampler.stored.ValueAtQuantile(99)))
 	putStages(put, grown)
@@ -68,12 +69,15 @@ func (r *run) figures(t tally, caughtUp time.Duration) {
 		put("goroutine_slope_per_h", 3600*slope(r.out.Samples, func(x report.Sample) float64 { return x.Goroutines }))
 		put("latency_slope_ms_per_h", 3600*slope(r.out.Samples, func(x report.Sample) float64 { return x.P99 }))
 	}
+	if odd > 0 {
+		r.out.Notes = append(r.out.Notes, fmt.Sprintf("%s left out of stage_client: the clock was set meanwhile", report.Count(odd, "read")))
+	}
 	if t.fault != "" {
 		r.out.Notes = append(r.out.Notes, t.fault)
 	}
 }
 
-func putLatency(put func(string, float64), latency, slow, join, calm, rush swarm.Hist) {
+func putLatency(put func(string, float64), latency, slow, join, wait, calm, rush swarm.Hist) {
 	for _, q := range []struct {
 		key string
 		h   swarm.Hist
@@ -82,6 +86,7 @@ func putLatency(put func(string, float64), latency, slow, join, calm, rush swarm
 		{"latency_p50_ms", latency, 50}, {"latency_p90_ms", latency, 90}, {"latency_p99_ms", latency, 99},
 		{"latency_p999_ms", latency, 99.9}, {"latency_max_ms", latency, 100}, {"slow_p99_ms", slow, 99},
 		{"join_p50_ms", join, 50}, {"join_p99_ms", join, 99}, {"join_max_ms", join, 100},
+		{"stage_client_p50_ms", wait, 50}, {"stage_client_p99_ms", wait, 99},
 		{"calm_p99_ms", calm, 99}, {"rush_p99_ms", rush, 99},
 	} {
 		if q.h.Histogram != nil && q.h.TotalCount() > 0 {
