@@ -16,7 +16,6 @@ func (r *run) figures(t tally, caughtUp time.Duration) {
 	a, b := r.sampler.first, r.sampler.last
 	grown := b.metrics.Since(a.metrics)
 	latency, slow, join := r.fleet.hists()
-	wait, odd := r.fleet.waits()
 	f := map[string]float64{}
 	r.out.Figures, r.out.Counts, r.out.Missing, r.out.Samples = f, t.counts, t.missing, r.sampler.samples
 	put := func(key string, v float64) {
@@ -32,10 +31,9 @@ func (r *run) figures(t tally, caughtUp time.Duration) {
 	}
 	put("records_per_s", records/seconds)
 	put("deliveries_per_s", seen/seconds)
-	putLatency(put, latency, slow, join, wait, r.calm, r.rush)
+	putLatency(put, latency, slow, join, r.calm, r.rush)
 	r.out.Curve = curve(latency)
-	put("stage_redis_p99_ms", ms(r.sampler.stored.ValueAtQuantile(99)))
-	putStages(put, grown)
+	r.putStages(put, grown)
 	put("rush_written_p99_ms", 1000*r.rushed.Quantile("processor_live_delivery_latency_seconds", 0.99))
 	if r.site.Engines[0].PID != 0 {
 		used := b.engines.Since(a.engines)
@@ -69,15 +67,12 @@ func (r *run) figures(t tally, caughtUp time.Duration) {
 		put("goroutine_slope_per_h", 3600*slope(r.out.Samples, func(x report.Sample) float64 { return x.Goroutines }))
 		put("latency_slope_ms_per_h", 3600*slope(r.out.Samples, func(x report.Sample) float64 { return x.P99 }))
 	}
-	if odd > 0 {
-		r.out.Notes = append(r.out.Notes, fmt.Sprintf("%s left out of stage_client: the clock was set meanwhile", report.Count(odd, "read")))
-	}
 	if t.fault != "" {
 		r.out.Notes = append(r.out.Notes, t.fault)
 	}
 }
 
-func putLatency(put func(string, float64), latency, slow, join, wait, calm, rush swarm.Hist) {
+func putLatency(put func(string, float64), latency, slow, join, calm, rush swarm.Hist) {
 	for _, q := range []struct {
 		key string
 		h   swarm.Hist
@@ -86,7 +81,6 @@ func putLatency(put func(string, float64), latency, slow, join, wait, calm, rush
 		{"latency_p50_ms", latency, 50}, {"latency_p90_ms", latency, 90}, {"latency_p99_ms", latency, 99},
 		{"latency_p999_ms", latency, 99.9}, {"latency_max_ms", latency, 100}, {"slow_p99_ms", slow, 99},
 		{"join_p50_ms", join, 50}, {"join_p99_ms", join, 99}, {"join_max_ms", join, 100},
-		{"stage_client_p50_ms", wait, 50}, {"stage_client_p99_ms", wait, 99},
 		{"calm_p99_ms", calm, 99}, {"rush_p99_ms", rush, 99},
 	} {
 		if q.h.Histogram != nil && q.h.TotalCount() > 0 {
@@ -95,14 +89,28 @@ func putLatency(put func(string, float64), latency, slow, join, wait, calm, rush
 	}
 }
 
-// putStages puts how long a position took on its way through the engine.
-func putStages(put func(string, float64), grown gauge.Metrics) {
+// putStages puts how long a position took on its way.
+func (r *run) putStages(put func(string, float64), grown gauge.Metrics) {
+	put("stage_redis_p99_ms", ms(r.sampler.stored.ValueAtQuantile(99)))
 	for _, stage := range []struct{ key, histogram string }{
 		{"stage_read", "read"}, {"stage_flush", "flush"}, {"stage_socket", "write"}, {"written", "delivery"},
 	} {
 		name := "processor_live_" + stage.histogram + "_latency_seconds"
 		put(stage.key+"_p50_ms", 1000*grown.Quantile(name, 0.5))
 		put(stage.key+"_p99_ms", 1000*grown.Quantile(name, 0.99))
+	}
+	r.putClientStage(put)
+}
+
+// putClientStage puts the last stage, where the kernel has told of it.
+func (r *run) putClientStage(put func(string, float64)) {
+	wait, odd := r.fleet.waits()
+	if wait.TotalCount() > 0 {
+		put("stage_client_p50_ms", ms(wait.ValueAtQuantile(50)))
+		put("stage_client_p99_ms", ms(wait.ValueAtQuantile(99)))
+	}
+	if odd > 0 {
+		r.out.Notes = append(r.out.Notes, report.Count(odd, "read")+" left out of stage_client: the clock was set meanwhile")
 	}
 }
 

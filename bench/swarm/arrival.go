@@ -15,12 +15,16 @@ const stampEvery = 17
 // arrivals is how long positions wait in the sockets of the sampled clients:
 // from the kernel's stamp of the newest bytes of a read to the moment at which
 // that read is parsed. A position that came in an earlier segment of the same
-// read has waited longer, by at most what lay between the two: the socket was
-// empty after the read before, so that is less than the time between two reads,
-// and nothing as long as the client reads each write of the server by itself.
-// Where it no longer does, since it is behind, what is measured is too little.
+// read has waited longer, by what lay between the two: nothing as long as the
+// client reads each write of the server by itself, and less than the time since
+// its read before, which left the socket empty if the buffer was not too small.
+// So a client that is behind is measured as less behind than it is; the latency,
+// from "at", is not.
 //
-// Stamp and clock are both CLOCK_REALTIME of this machine.
+// Over loopback the bytes arrive within the server's write. From elsewhere the
+// network's part is before the stamp. Stamp and clock are both CLOCK_REALTIME of
+// this machine. Others pay nothing for it that could be measured: the kernel
+// reads its clock once per packet, for all sockets.
 type arrivals struct {
 	control []byte // what the kernel says beside the bytes
 	waits   Hist   // µs, one value per position of the measured time

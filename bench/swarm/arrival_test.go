@@ -68,9 +68,9 @@ func (h *byHand) until(what string, cond func() bool) {
 // first record, and forgets what was seen. It returns the next number.
 func (h *byHand) stamps(n int) int {
 	h.t.Helper()
-	for from := n; h.arrivals.waits.TotalCount() == 0; n++ {
-		if n > from+1000 {
-			h.t.Fatal("the kernel gave no stamp in 1000 reads")
+	for limit := time.Now().Add(patience); h.arrivals.waits.TotalCount() == 0; n++ {
+		if time.Now().After(limit) {
+			h.t.Fatalf("the kernel gave no stamp in %v", patience)
 		}
 		h.d.send([]record{{0, n, time.Now()}})
 		h.until("a position", func() bool {
@@ -82,33 +82,77 @@ func (h *byHand) stamps(n int) int {
 	return n
 }
 
-// TestWaitOfAHeldReader: what lies in the socket for a time has waited that
-// long, and no longer than since it was sent.
-func TestWaitOfAHeldReader(t *testing.T) {
+// lone is a swarm of one client, whose bytes the kernel stamps. It returns the
+// number of the next record, too.
+func lone(t *testing.T) (*byHand, int) {
+	t.Helper()
 	cfg := testConfig("")
 	cfg.Watch = make([]int32, 1)
 	h := newByHand(t, cfg)
-	n, k := h.stamps(1), &h.clients[0]
+	return h, h.stamps(1)
+}
+
+// lies sends record n and waits until it lies in the lone client's socket,
+// beside what is there already. The times, in ns since the epoch, are before it
+// was sent and after it was seen there.
+func (h *byHand) lies(n int) (sent, there int64) {
+	h.t.Helper()
+	held := func() int {
+		size, err := unix.IoctlGetInt(h.clients[0].fd, unix.SIOCINQ)
+		if err != nil {
+			h.t.Fatal(err)
+		}
+		return size
+	}
+	before := held()
+	sent = time.Now().UnixNano()
+	h.d.send([]record{{0, n, time.Now()}})
+	for limit := time.Now().Add(patience); held() == before; {
+		if time.Now().After(limit) {
+			h.t.Fatalf("waited %v for bytes", patience)
+		}
+	}
+	return sent, time.Now().UnixNano()
+}
+
+// hold is for how long the tests let bytes lie.
+const hold = 30 * time.Millisecond
+
+// TestWaitOfAHeldReader: what lies in the socket for a time has waited that
+// long, and no longer than since it was sent.
+func TestWaitOfAHeldReader(t *testing.T) {
+	h, n := lone(t)
 	for range 3 {
-		sent := time.Now().UnixNano()
-		h.d.send([]record{{0, n, time.Now()}})
-		if ready, err := unix.Poll([]unix.PollFd{{Fd: int32(k.fd), Events: unix.POLLIN}}, int(patience.Milliseconds())); ready != 1 || err != nil {
-			t.Fatalf("waiting for bytes: %d, %v", ready, err)
-		}
-		there := time.Now().UnixNano()
-		time.Sleep(30 * time.Millisecond) // is what is measured
-		woke := time.Now().UnixNano()
-		h.read(k, len(h.buf))
-		done := time.Now().UnixNano()
-		p := h.progress(false)
-		if p.Wait.TotalCount() != 1 || k.last[0] != uint32(n) {
-			t.Fatalf("%d waits of one position, the last of which is %d; want %d", p.Wait.TotalCount(), k.last[0], n)
-		}
-		least, most := (woke-there)/1000, (done-sent)/1000
-		if p.Wait.Max() < least || p.Wait.Min() > most {
-			t.Errorf("the wait is %d to %d µs, want %d to %d", p.Wait.Min(), p.Wait.Max(), least, most)
-		}
+		sent, there := h.lies(n)
+		<-time.After(hold) // is what is measured
+		h.wantWait(n, 1, time.Now().UnixNano()-there, sent)
 		n++
+	}
+}
+
+// TestWaitIsThatOfTheNewest of what a read brings, as the kernel stamps no more
+// than one segment of it.
+func TestWaitIsThatOfTheNewest(t *testing.T) {
+	h, n := lone(t)
+	h.lies(n)
+	<-time.After(hold)
+	sent, there := h.lies(n + 1)
+	h.wantWait(n+1, 2, time.Now().UnixNano()-there, sent)
+}
+
+// wantWait has the lone client read, and wants it to come to record n, and so
+// many waits of at least so many ns, and at most since sent.
+func (h *byHand) wantWait(n int, count, least, sent int64) {
+	h.t.Helper()
+	k := &h.clients[0]
+	h.read(k, len(h.buf))
+	most := time.Now().UnixNano() - sent
+	p := h.progress(false)
+	if p.Wait.TotalCount() != count || k.last[0] != uint32(n) {
+		h.t.Fatalf("%d waits, the last position is %d; want %d and %d", p.Wait.TotalCount(), k.last[0], count, n)
+	}
+	if p.Wait.Max() < least/1000 || p.Wait.Min() > most/1000 {
+		h.t.Errorf("the wait is %d to %d µs, want %d to %d", p.Wait.Min(), p.Wait.Max(), least/1000, most/1000)
 	}
 }
 
