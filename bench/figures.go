@@ -33,8 +33,7 @@ func (r *run) figures(t tally, caughtUp time.Duration) {
 	put("deliveries_per_s", seen/seconds)
 	putLatency(put, latency, slow, join, r.calm, r.rush)
 	r.out.Curve = curve(latency)
-	put("stage_redis_p99_ms", ms(r.sampler.stored.ValueAtQuantile(99)))
-	putStages(put, grown)
+	r.putStages(put, grown)
 	put("rush_written_p99_ms", 1000*r.rushed.Quantile("processor_live_delivery_latency_seconds", 0.99))
 	if r.site.Engines[0].PID != 0 {
 		used := b.engines.Since(a.engines)
@@ -90,14 +89,28 @@ func putLatency(put func(string, float64), latency, slow, join, calm, rush swarm
 	}
 }
 
-// putStages puts how long a position took on its way through the engine.
-func putStages(put func(string, float64), grown gauge.Metrics) {
+// putStages puts how long a position took on its way.
+func (r *run) putStages(put func(string, float64), grown gauge.Metrics) {
+	put("stage_redis_p99_ms", ms(r.sampler.stored.ValueAtQuantile(99)))
 	for _, stage := range []struct{ key, histogram string }{
 		{"stage_read", "read"}, {"stage_flush", "flush"}, {"stage_socket", "write"}, {"written", "delivery"},
 	} {
 		name := "processor_live_" + stage.histogram + "_latency_seconds"
 		put(stage.key+"_p50_ms", 1000*grown.Quantile(name, 0.5))
 		put(stage.key+"_p99_ms", 1000*grown.Quantile(name, 0.99))
+	}
+	r.putClientStage(put)
+}
+
+// putClientStage puts the last stage, where the kernel has told of it.
+func (r *run) putClientStage(put func(string, float64)) {
+	wait, odd := r.fleet.waits()
+	if wait.TotalCount() > 0 {
+		put("stage_client_p50_ms", ms(wait.ValueAtQuantile(50)))
+		put("stage_client_p99_ms", ms(wait.ValueAtQuantile(99)))
+	}
+	if odd > 0 {
+		r.out.Notes = append(r.out.Notes, report.Count(odd, "read")+" left out of stage_client: the clock was set meanwhile")
 	}
 }
 

@@ -29,6 +29,8 @@ type fleet struct {
 	latency swarm.Hist // since the last measure
 	slow    swarm.Hist
 	join    swarm.Hist // since the start, or since the herd moved
+	wait    swarm.Hist // in the sockets of sampled clients, since the last measure
+	odd     int64      // reads of theirs that are not in it
 	second  swarm.Hist // latency since the last look
 	phase   swarm.Hist // latency since the last change of phase
 	stall   int64      // longest turn of a process since the last measure, µs
@@ -48,7 +50,8 @@ type crew struct {
 // newFleet starts the processes; nobody connects yet. Connections are spread
 // over the engines.
 func newFleet(c swarm.Config, engines []*site.Engine, watch []int32, slow int) (*fleet, error) {
-	f := &fleet{latency: swarm.NewHist(), slow: swarm.NewHist(), join: swarm.NewHist(), second: swarm.NewHist(), phase: swarm.NewHist()}
+	f := &fleet{latency: swarm.NewHist(), slow: swarm.NewHist(), join: swarm.NewHist(), wait: swarm.NewHist(),
+		second: swarm.NewHist(), phase: swarm.NewHist()}
 	n := crewsFor(len(watch), len(engines))
 	for i := range n {
 		e := engines[i%len(engines)]
@@ -101,6 +104,8 @@ func (f *fleet) listen(k *crew, out io.Reader) {
 		f.phase.Merge(p.Latency)
 		f.slow.Merge(p.Slow)
 		f.join.Merge(p.Join)
+		f.wait.Merge(p.Wait)
+		f.odd += p.Odd
 		f.stall = max(f.stall, p.StallUS)
 		f.mu.Unlock()
 	}
@@ -145,6 +150,7 @@ func (f *fleet) connect(n int, over time.Duration) error {
 func (f *fleet) measure(from, to time.Time) error {
 	f.mu.Lock()
 	f.latency, f.slow, f.second, f.phase, f.stall = swarm.NewHist(), swarm.NewHist(), swarm.NewHist(), swarm.NewHist(), 0
+	f.wait, f.odd = swarm.NewHist(), 0
 	f.mu.Unlock()
 	return f.order(swarm.Order{Do: "measure", From: from.UnixMicro(), To: to.UnixMicro()})
 }
@@ -209,6 +215,16 @@ func (f *fleet) hists() (latency, slow, join swarm.Hist) {
 	slow.Merge(f.slow)
 	join.Merge(f.join)
 	return latency, slow, join
+}
+
+// waits is a copy of how long positions have waited in the sockets of sampled
+// clients so far, and how many reads are not in it.
+func (f *fleet) waits() (wait swarm.Hist, odd int64) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	wait = swarm.NewHist()
+	wait.Merge(f.wait)
+	return wait, f.odd
 }
 
 // used is the processor time of the processes.

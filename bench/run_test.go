@@ -54,7 +54,8 @@ func TestBaseline(t *testing.T) {
 	if n := run.Counts.Violations() + run.Missing + run.Counts.Refused + run.Counts.Lost; n > 0 || run.Counts.Deliveries < 100*1000 {
 		t.Fatalf("%+v, %d missing: want all of at least 100,000 deliveries", run.Counts, run.Missing)
 	}
-	for _, key := range []string{"stage_redis_p99_ms", "stage_read_p50_ms", "stage_flush_p50_ms", "stage_socket_p50_ms", "written_p50_ms"} {
+	for _, key := range []string{"stage_redis_p99_ms", "stage_read_p50_ms", "stage_flush_p50_ms", "stage_socket_p50_ms",
+		"stage_client_p50_ms", "stage_client_p99_ms", "written_p50_ms"} {
 		if _, ok := run.Figures[key]; !ok {
 			t.Errorf("%s is not among the figures: %v", key, run.Figures)
 		}

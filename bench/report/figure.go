@@ -40,6 +40,8 @@ var figures = []Figure{
 	{"stage_flush_p99_ms", "ms", "p99", -1},
 	{"stage_socket_p50_ms", "ms", "stage: flushed until it is written to the socket, p50", -1},
 	{"stage_socket_p99_ms", "ms", "p99", -1},
+	{"stage_client_p50_ms", "ms", "stage: arrived in the client's socket until the client has read it, p50", 0},
+	{"stage_client_p99_ms", "ms", "p99", 0},
 	{"written_p50_ms", "ms", "the stages from Redis on: until it is written to the socket, p50", -1},
 	{"written_p99_ms", "ms", "p99", -1},
 	{"cpu_us_per_record", "µs", "engine's processor time per record", -1},

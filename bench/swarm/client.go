@@ -24,14 +24,15 @@ const (
 
 // client is one spectator.
 type client struct {
-	fd    int
-	state uint8
-	slow  bool
-	event int32
-	parts int    // of the snapshot, still to come
-	due   int64  // when it wanted to connect, µs since the epoch
-	rest  []byte // begun and not whole yet
-	last  []uint32
+	fd      int
+	state   uint8
+	slow    bool
+	stamped bool // the kernel says when the bytes of its reads arrived
+	event   int32
+	parts   int    // of the snapshot, still to come
+	due     int64  // when it wanted to connect, µs since the epoch
+	rest    []byte // begun and not whole yet
+	last    []uint32
 }
 
 // sources is how many addresses of its own a process connects from: a
@@ -65,7 +66,7 @@ func (s *Swarm) connect(i int) error {
 		_ = unix.Close(fd)
 		return fmt.Errorf("connect: %w", err)
 	}
-	k.fd, k.state = fd, stateConnecting
+	k.fd, k.state, k.stamped = fd, stateConnecting, s.sampled(i) && stamp(fd)
 	s.byFD[fd] = int32(i)
 	return s.watch(unix.EPOLL_CTL_ADD, fd, unix.EPOLLOUT)
 }

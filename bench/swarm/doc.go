@@ -19,6 +19,9 @@
 // have come to the last number that was published. Latency is counted from
 // "at", so that a publisher that is held up does not hide what spectators wait.
 //
+// How long bytes have waited for their client is measured on a sample of the
+// sockets, by the kernel's stamps. They are the swarm's own part of the latency.
+//
 // # Caveats
 //
 // Linux only. Addresses of 127/8 are used as sources where the target is on

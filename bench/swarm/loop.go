@@ -30,6 +30,7 @@ type Swarm struct {
 	buf       []byte
 	check     *checker
 	joins     Hist
+	arrivals  arrivals
 	open      int
 	joined    int
 	fault     string
@@ -49,7 +50,7 @@ func New(cfg Config) (*Swarm, error) {
 		return nil, fmt.Errorf("find the live server: %w", err)
 	}
 	s := &Swarm{cfg: cfg, target: addr.AddrPort(), handshake: handshake(cfg.Addr, cfg.Path, cfg.Token),
-		byFD: make(map[int]int32), buf: make([]byte, readBuffer), joins: NewHist()}
+		byFD: make(map[int]int32), buf: make([]byte, readBuffer), joins: NewHist(), arrivals: newArrivals()}
 	s.target = netip.AddrPortFrom(s.target.Addr().Unmap(), s.target.Port())
 	s.check = newChecker(&s.cfg)
 	if s.poll, err = unix.EpollCreate1(unix.EPOLL_CLOEXEC); err != nil {
@@ -137,7 +138,7 @@ func (s *Swarm) read(k *client, limit int) {
 	if held == len(s.buf) {
 		s.buf = append(s.buf, make([]byte, len(s.buf))...) // a frame longer than all so far
 	}
-	n, err := unix.Read(k.fd, s.buf[held:min(held+limit, len(s.buf))])
+	n, arrived, err := s.receive(k, s.buf[held:min(held+limit, len(s.buf))])
 	switch {
 	case errors.Is(err, unix.EAGAIN) || errors.Is(err, unix.EINTR):
 		return
@@ -158,7 +159,9 @@ func (s *Swarm) read(k *client, limit int) {
 			return
 		}
 	}
+	before := s.check.fast.TotalCount()
 	s.frames(k, b, now)
+	s.arrivals.parsed(arrived, s.check.fast.TotalCount()-before)
 }
 
 // frames takes the whole frames of b and keeps the rest.

@@ -65,8 +65,9 @@ func (s *Swarm) missing() (n int64) {
 // progress tells what has happened, and begins new histograms.
 func (s *Swarm) progress(final bool) Progress {
 	p := Progress{Open: s.open, Joined: s.joined, Counts: s.check.counts,
-		Latency: s.check.fast, Slow: s.check.slow, Join: s.joins, StallUS: s.stall, Fault: s.fault, Final: final}
+		Latency: s.check.fast, Slow: s.check.slow, Join: s.joins, Wait: s.arrivals.waits, Odd: s.arrivals.odd, StallUS: s.stall, Fault: s.fault, Final: final}
 	s.check.fast, s.check.slow, s.joins, s.stall = NewHist(), NewHist(), NewHist(), 0
+	s.arrivals.waits, s.arrivals.odd = NewHist(), 0
 	if final {
 		p.Missing = s.missing()
 		s.published = nil

@@ -96,8 +96,10 @@ type Progress struct {
 	// Histograms of what came since the last Progress, in µs.
 	Latency Hist // fast clients, records of the measured time
 	Slow    Hist // slow clients, the same
+	Wait    Hist // every 17th fast client, the same: from arriving in its socket until parsed; empty where the kernel gives no stamps
 	Join    Hist // from the moment a client wanted to connect to its whole snapshot
 
+	Odd     int64  `json:",omitempty"` // reads since the last Progress that are not in Wait: the clock was set meanwhile
 	StallUS int64  // longest turn of the loop since the last Progress
 	Fault   string `json:",omitempty"` // what the server said or did, the first time it refused something
 	Final   bool   `json:",omitempty"`
@@ -107,13 +109,19 @@ type Progress struct {
 // Hist is a histogram of µs that travels as JSON. The zero value is empty.
 type Hist struct{ *hdrhistogram.Histogram }
 
+// histMost is the longest time that a histogram holds, in µs.
+const histMost = 120_000_000
+
 // NewHist returns an empty histogram of 1 µs to two minutes with three
 // significant digits.
-func NewHist() Hist { return Hist{hdrhistogram.New(1, 120_000_000, 3)} }
+func NewHist() Hist { return Hist{hdrhistogram.New(1, histMost, 3)} }
 
 // Record counts one value, in µs; what is beyond the range counts at its edge.
-func (h Hist) Record(us int64) {
-	_ = h.RecordValue(min(max(us, 1), 120_000_000)) // cannot fail within the range
+func (h Hist) Record(us int64) { h.recordAll(us, 1) }
+
+// recordAll counts one value n times.
+func (h Hist) recordAll(us, n int64) {
+	_ = h.RecordValues(min(max(us, 1), histMost), n) // cannot fail within the range
 }
 
 // Merge adds the values of o, which may be empty.

@@ -1,0 +1,97 @@
+package swarm
+
+import (
+	"encoding/binary"
+	"time"
+
+	"golang.org/x/sys/unix"
+)
+
+// stampEvery is how many fast clients there are to each whose reads are timed.
+// It is a prime, so that events and source addresses, which go round among the
+// clients, are all in the sample.
+const stampEvery = 17
+
+// arrivals is how long positions wait in the sockets of the sampled clients:
+// from the kernel's stamp of the newest bytes of a read to the moment at which
+// that read is parsed. A position that came in an earlier segment of the same
+// read has waited longer, by what lay between the two: nothing as long as the
+// client reads each write of the server by itself, and less than the time since
+// its read before, which left the socket empty if the buffer was not too small.
+// So a client that is behind is measured as less behind than it is; the latency,
+// from "at", is not.
+//
+// Over loopback the bytes arrive within the server's write. From elsewhere the
+// network's part is before the stamp. Stamp and clock are both CLOCK_REALTIME of
+// this machine. Others pay nothing for it that could be measured: the kernel
+// reads its clock once per packet, for all sockets.
+type arrivals struct {
+	control []byte // what the kernel says beside the bytes
+	waits   Hist   // µs, one value per position of the measured time
+	odd     int64  // reads left out, since the clock was set meanwhile
+}
+
+func newArrivals() arrivals {
+	return arrivals{control: make([]byte, unix.CmsgSpace(stampSize)), waits: NewHist()}
+}
+
+// sampled reports whether the reads of a client are to be timed: the first fast
+// one, and every seventeenth from there. A slow one waits by design.
+func (s *Swarm) sampled(client int) bool {
+	return client >= s.cfg.Slow && (client-s.cfg.Slow)%stampEvery == 0
+}
+
+// stamp asks the kernel to say when a socket's bytes arrived. Without that the
+// client is one like the others.
+func stamp(fd int) bool {
+	return unix.SetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_TIMESTAMPNS_NEW, 1) == nil
+}
+
+// receive reads once. arrived is the stamp of the newest bytes, in ns since the
+// Unix epoch; 0 where the client is not sampled, or the kernel has none: it
+// begins to stamp a moment after the first socket has asked for it. A sampled
+// read allocates one object, in Recvmsg.
+func (s *Swarm) receive(k *client, b []byte) (n int, arrived int64, err error) {
+	if !k.stamped {
+		n, err = unix.Read(k.fd, b)
+		return n, 0, err
+	}
+	n, size, _, _, err := unix.Recvmsg(k.fd, b, s.arrivals.control, 0)
+	if err != nil {
+		return n, 0, err
+	}
+	return n, arrival(s.arrivals.control[:size]), nil
+}
+
+// stampSize is that of a stamp: seconds and nanoseconds, of 64 bits everywhere.
+const stampSize = 16
+
+// arrival is the stamp in a read's control messages, 0 when there is none.
+func arrival(control []byte) int64 {
+	for len(control) >= unix.SizeofCmsghdr {
+		h, data, rest, err := unix.ParseOneSocketControlMessage(control)
+		if err != nil {
+			return 0
+		}
+		if h.Level == unix.SOL_SOCKET && h.Type == unix.SO_TIMESTAMPNS_NEW && len(data) >= stampSize {
+			s, ns := int64(binary.NativeEndian.Uint64(data)), int64(binary.NativeEndian.Uint64(data[8:]))
+			return s*int64(time.Second) + ns
+		}
+		control = rest
+	}
+	return 0
+}
+
+// parsed counts the wait of a read that brought n positions of the measured
+// time. A wait below nothing or beyond the histogram is the clock's doing.
+func (a *arrivals) parsed(arrived, n int64) {
+	if arrived == 0 || n == 0 {
+		return
+	}
+	wait := time.Duration(time.Now().UnixNano() - arrived)
+	if wait < 0 || wait.Microseconds() > histMost {
+		a.odd++
+		return
+	}
+	a.waits.recordAll(wait.Microseconds(), n)
+}

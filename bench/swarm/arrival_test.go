@@ -1,0 +1,284 @@
+package swarm
+
+import (
+	"encoding/json"
+	"os"
+	"slices"
+	"testing"
+	"time"
+
+	"golang.org/x/sys/unix"
+)
+
+// byHand is a swarm whose loop is turned by the test. All clients have joined
+// and the double sends to all of them. What each is told is kept apart.
+type byHand struct {
+	*Swarm
+	t    *testing.T
+	d    *double
+	seen []Counts // by client
+}
+
+func newByHand(t *testing.T, cfg Config) *byHand {
+	t.Helper()
+	d := newDouble(t)
+	cfg.Addr = d.addr
+	s, err := New(cfg)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(s.close)
+	h := &byHand{Swarm: s, t: t, d: d, seen: make([]Counts, len(cfg.Watch))}
+	for _, o := range []Order{{Do: "connect", Clients: len(cfg.Watch)}, {Do: "measure", From: 0, To: 1 << 60}} {
+		if err := s.obey(o); err != nil {
+			t.Fatal(err)
+		}
+	}
+	h.until("the clients", func() bool {
+		d.mu.Lock()
+		defer d.mu.Unlock()
+		return s.joined == len(cfg.Watch) && len(d.conns) == len(cfg.Watch)
+	})
+	return h
+}
+
+// until turns the loop until cond holds.
+func (h *byHand) until(what string, cond func() bool) {
+	h.t.Helper()
+	events := make([]unix.EpollEvent, 1)
+	for limit := time.Now().Add(patience); !cond(); {
+		if time.Now().After(limit) {
+			h.t.Fatalf("waited %v for %s; %+v, %q", patience, what, h.check.counts, h.fault)
+		}
+		h.timers(time.Now())
+		n, err := unix.EpollWait(h.poll, events, 10)
+		if err == unix.EINTR || n == 0 {
+			continue
+		}
+		if err != nil {
+			h.t.Fatal(err)
+		}
+		h.check.counts = Counts{}
+		h.event(int(events[0].Fd), events[0].Events)
+		h.seen[h.byFD[int(events[0].Fd)]].Add(h.check.counts)
+	}
+}
+
+// stamps sends until the kernel has begun to stamp, n being the number of the
+// first record, and forgets what was seen. It returns the next number.
+func (h *byHand) stamps(n int) int {
+	h.t.Helper()
+	for limit := time.Now().Add(patience); h.arrivals.waits.TotalCount() == 0; n++ {
+		if time.Now().After(limit) {
+			h.t.Fatalf("the kernel gave no stamp in %v", patience)
+		}
+		h.d.send([]record{{0, n, time.Now()}})
+		h.until("a position", func() bool {
+			return !slices.ContainsFunc(h.clients, func(k client) bool { return k.last == nil || k.last[0] < uint32(n) })
+		})
+	}
+	h.progress(false)
+	clear(h.seen)
+	return n
+}
+
+// lone is a swarm of one client, whose bytes the kernel stamps. It returns the
+// number of the next record, too.
+func lone(t *testing.T) (*byHand, int) {
+	t.Helper()
+	cfg := testConfig("")
+	cfg.Watch = make([]int32, 1)
+	h := newByHand(t, cfg)
+	return h, h.stamps(1)
+}
+
+// lies sends record n and waits until it lies in the lone client's socket,
+// beside what is there already. The times, in ns since the epoch, are before it
+// was sent and after it was seen there.
+func (h *byHand) lies(n int) (sent, there int64) {
+	h.t.Helper()
+	held := func() int {
+		size, err := unix.IoctlGetInt(h.clients[0].fd, unix.SIOCINQ)
+		if err != nil {
+			h.t.Fatal(err)
+		}
+		return size
+	}
+	before := held()
+	sent = time.Now().UnixNano()
+	h.d.send([]record{{0, n, time.Now()}})
+	for limit := time.Now().Add(patience); held() == before; {
+		if time.Now().After(limit) {
+			h.t.Fatalf("waited %v for bytes", patience)
+		}
+	}
+	return sent, time.Now().UnixNano()
+}
+
+// hold is for how long the tests let bytes lie.
+const hold = 30 * time.Millisecond
+
+// TestWaitOfAHeldReader: what lies in the socket for a time has waited that
+// long, and no longer than since it was sent.
+func TestWaitOfAHeldReader(t *testing.T) {
+	h, n := lone(t)
+	for range 3 {
+		sent, there := h.lies(n)
+		<-time.After(hold) // is what is measured
+		h.wantWait(n, 1, time.Now().UnixNano()-there, sent)
+		n++
+	}
+}
+
+// TestWaitIsThatOfTheNewest of what a read brings, as the kernel stamps no more
+// than one segment of it.
+func TestWaitIsThatOfTheNewest(t *testing.T) {
+	h, n := lone(t)
+	h.lies(n)
+	<-time.After(hold)
+	sent, there := h.lies(n + 1)
+	h.wantWait(n+1, 2, time.Now().UnixNano()-there, sent)
+}
+
+// wantWait has the lone client read, and wants it to come to record n, and so
+// many waits of at least so many ns, and at most since sent.
+func (h *byHand) wantWait(n int, count, least, sent int64) {
+	h.t.Helper()
+	k := &h.clients[0]
+	h.read(k, len(h.buf))
+	most := time.Now().UnixNano() - sent
+	p := h.progress(false)
+	if p.Wait.TotalCount() != count || k.last[0] != uint32(n) {
+		h.t.Fatalf("%d waits, the last position is %d; want %d and %d", p.Wait.TotalCount(), k.last[0], count, n)
+	}
+	if p.Wait.Max() < least/1000 || p.Wait.Min() > most/1000 {
+		h.t.Errorf("the wait is %d to %d µs, want %d to %d", p.Wait.Min(), p.Wait.Max(), least/1000, most/1000)
+	}
+}
+
+// TestSampledClientsCountAsOthers: of what an odd server sends, both kinds of
+// client see the same, in whatever pieces it comes; one wait is counted for
+// each position of a sampled client whose latency is.
+func TestSampledClientsCountAsOthers(t *testing.T) {
+	h := newByHand(t, testConfig(""))
+	if !h.clients[0].stamped || h.clients[1].stamped {
+		t.Fatal("want the first client sampled, and the second not")
+	}
+	n := h.stamps(1)
+	var list []record
+	for i := range doubleRecords {
+		list = append(list, record{0, n + i, time.Now()})
+	}
+	list = slices.Insert(slices.Delete(list, 10, 11), 20, list[19])
+	for _, c := range h.d.conns { // half a frame, and nothing else for now
+		if _, err := c.Write([]byte{0x81, 5, 'h'}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	h.until("half a frame", func() bool {
+		return !slices.ContainsFunc(h.clients, func(k client) bool { return len(k.rest) == 0 })
+	})
+	for _, c := range h.d.conns {
+		if _, err := c.Write([]byte("ello")); err != nil {
+			t.Fatal(err)
+		}
+	}
+	h.d.send(list)
+	h.until("all positions", func() bool {
+		return !slices.ContainsFunc(h.clients, func(k client) bool { return k.last[0] < uint32(n+doubleRecords-1) })
+	})
+	for i := range h.seen {
+		h.seen[i].Reads = 0
+	}
+	if want := h.seen[1]; h.seen[0] != want || want.Deliveries != doubleRecords || want.Gaps != 1 || want.Duplicates != 1 {
+		t.Errorf("the sampled client saw %+v, another %+v; want the same, %d deliveries, a gap and a duplicate", h.seen[0], want, doubleRecords)
+	}
+	if !slices.Equal(h.clients[0].last, h.clients[1].last) {
+		t.Errorf("the sampled client has come to %v, another to %v", h.clients[0].last, h.clients[1].last)
+	}
+	p := h.progress(false)
+	if got := p.Wait.TotalCount(); got != doubleRecords || p.Latency.TotalCount() != doubleRecords*doubleClients {
+		t.Errorf("%d waits and %d latencies, want %d and %d", got, p.Latency.TotalCount(), doubleRecords, doubleRecords*doubleClients)
+	}
+}
+
+// TestNoStamps: where the kernel refuses, or gives none, positions count as
+// ever, and there are no waits.
+func TestNoStamps(t *testing.T) {
+	r, w, err := os.Pipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer r.Close()
+	defer w.Close()
+	if stamp(int(r.Fd())) {
+		t.Error("the kernel is said to stamp what comes through a pipe")
+	}
+	cfg := testConfig("")
+	cfg.Watch = make([]int32, 1)
+	h := newByHand(t, cfg)
+	if err := unix.SetsockoptInt(h.clients[0].fd, unix.SOL_SOCKET, unix.SO_TIMESTAMPNS_NEW, 0); err != nil {
+		t.Fatal(err)
+	}
+	list, _ := published(time.Now())
+	h.d.send(list)
+	h.until("all positions", func() bool { return h.seen[0].Deliveries == int64(len(list)) })
+	p := h.progress(false)
+	if p.Wait.TotalCount() != 0 || p.Odd != 0 || p.Latency.TotalCount() != int64(len(list)) {
+		t.Errorf("%d waits, %d odd, %d latencies; want none, none and %d", p.Wait.TotalCount(), p.Odd, p.Latency.TotalCount(), len(list))
+	}
+}
+
+// TestSampled takes fast clients only, and of every event some.
+func TestSampled(t *testing.T) {
+	const slow, clients, events = 20, 2000, 50
+	s := &Swarm{cfg: Config{Slow: slow}}
+	seen := map[int]bool{}
+	for i := range clients {
+		if !s.sampled(i) {
+			continue
+		}
+		if i < slow {
+			t.Errorf("client %d is sampled, and slow", i)
+		}
+		seen[i%events] = true
+	}
+	if !s.sampled(slow) || len(seen) != events {
+		t.Errorf("%d of %d events are in the sample; the first fast client is: %t", len(seen), events, s.sampled(slow))
+	}
+}
+
+// TestClockThatWasSet counts what it made of a wait, and keeps it out.
+func TestClockThatWasSet(t *testing.T) {
+	a := newArrivals()
+	for _, off := range []time.Duration{time.Hour, -time.Hour} {
+		a.parsed(time.Now().Add(off).UnixNano(), 5)
+	}
+	a.parsed(time.Now().Add(-time.Second).UnixNano(), 5)
+	a.parsed(time.Now().Add(time.Hour).UnixNano(), 0) // brought nothing that is measured
+	if a.odd != 2 || a.waits.TotalCount() != 5 {
+		t.Errorf("%d reads left out and %d waits, want 2 and 5", a.odd, a.waits.TotalCount())
+	}
+}
+
+// TestWaitsTravel to the harness and are added up there.
+func TestWaitsTravel(t *testing.T) {
+	sum, odd := NewHist(), int64(0)
+	for i := range int64(2) {
+		p := Progress{Wait: NewHist(), Odd: i + 3}
+		p.Wait.recordAll(1000*(i+1), 10)
+		b, err := json.Marshal(p)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var got Progress
+		if err := json.Unmarshal(b, &got); err != nil {
+			t.Fatal(err)
+		}
+		sum.Merge(got.Wait)
+		odd += got.Odd
+	}
+	if sum.TotalCount() != 20 || sum.ValueAtQuantile(25) != 1000 || sum.ValueAtQuantile(75) < 2000 || odd != 7 {
+		t.Errorf("%d waits, %d to %d µs, %d odd; want 20, 1000 to 2000, 7", sum.TotalCount(), sum.Min(), sum.Max(), odd)
+	}
+}
