@@ -40,9 +40,9 @@ type Setting struct{ Name, Value string }
 // Run is one run.
 type Run struct {
 	Valid   bool
-	Why     []string // why it is not valid
-	Broken  []string `json:",omitempty"` // what else must not be, in words
-	Figures map[string]float64
+	Why     []string           // why it is not valid
+	Broken  []string           `json:",omitempty"` // what else must not be, in words
+	Figures map[string]float64 // by the Key of Figures, which say what each is
 	Counts  swarm.Counts
 	Missing int64     // positions published that clients never came to
 	Curve   []Point   // latency by percentile
