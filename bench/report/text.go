@@ -75,6 +75,9 @@ func textRun(w io.Writer, r *Report, i int) {
 	for _, why := range run.Why {
 		fmt.Fprintln(w, "  NOT VALID:", why)
 	}
+	if s := run.StillTrue(); s != "" {
+		fmt.Fprintln(w, "  still true:", s)
+	}
 	for _, b := range run.Broken {
 		fmt.Fprintln(w, "  BROKEN:", b)
 	}
