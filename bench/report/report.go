@@ -22,7 +22,8 @@ type Report struct {
 	Machine  Machine
 	Settings []Setting
 	Runs     []Run
-	Without  []Run `json:",omitempty"` // the same load with the archive off, by turns with Runs
+	Without  []Run  `json:",omitempty"` // the same load with the archive off, by turns with Runs
+	CutShort string `json:",omitempty"` // how many runs of those wanted it has, and why no more
 }
 
 // Machine is what the runs were made on.

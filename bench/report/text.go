@@ -15,6 +15,9 @@ func Text(w io.Writer, r *Report) {
 	for _, s := range r.Settings {
 		fmt.Fprintf(w, "  %-14s %s\n", s.Name, s.Value)
 	}
+	if r.CutShort != "" {
+		fmt.Fprintf(w, "\nCUT SHORT: %s\n", r.CutShort)
+	}
 	if len(r.Runs) > 0 {
 		fmt.Fprintf(w, "\n%-30s %14s %s\n", "", "median", spreadHead(r))
 	}
