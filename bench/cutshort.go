@@ -60,7 +60,10 @@ func (c *runCmd) once(r *run, rep *report.Report) error {
 // cutShort is what there is to report after an error, and what is said of it.
 func (c *runCmd) cutShort(rep *report.Report, err error) (*report.Report, error) {
 	n := len(rep.Runs)
-	if n == 0 {
+	switch {
+	case n == 0 && c.Runs == 1:
+		return nil, err
+	case n == 0:
 		return nil, fmt.Errorf("no run is complete, so there is no report: %w", err)
 	}
 	rep.CutShort = fmt.Sprintf("%d of %s complete", n, report.Count(c.Runs, "run"))
