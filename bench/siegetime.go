@@ -23,24 +23,32 @@ const (
 	positionBytes = 254
 )
 
-// patience is how long the engine waits before it refuses.
-type patience struct{ header, write time.Duration }
+// patience is how long the engine waits before it refuses, and how many requests
+// it takes of a connection.
+type patience struct {
+	header, write time.Duration
+	rate, burst   float64 // a second; at once
+}
 
 // siegePatience is that of the engine under siege, with its further flags.
 func siegePatience(args []string) patience {
-	of := func(flag string, unless time.Duration) time.Duration {
+	of := func(flag string, unless int) int {
 		for i, a := range slices.Backward(args) { // the last one wins
 			name, v, ok := strings.Cut(a, "=")
 			if !ok && i+1 < len(args) {
 				v = args[i+1]
 			}
 			if n, err := strconv.Atoi(v); name == flag && err == nil {
-				return time.Duration(n) * time.Millisecond
+				return n
 			}
 		}
 		return unless
 	}
-	return patience{header: of("--http-header-timeout-ms", siegeHeaderTimeout), write: of("--live-write-timeout-ms", siegeWriteTimeout)}
+	ms := func(flag string, unless time.Duration) time.Duration {
+		return time.Duration(of(flag, int(unless.Milliseconds()))) * time.Millisecond
+	}
+	return patience{header: ms("--http-header-timeout-ms", siegeHeaderTimeout), write: ms("--live-write-timeout-ms", siegeWriteTimeout),
+		rate: float64(of("--live-request-rate", siegeRequestRate)), burst: float64(of("--live-request-burst", siegeRequestBurst))}
 }
 
 // checkSiege says that an attack could not be judged, since the engine would
@@ -79,8 +87,8 @@ func (p *plan) unjudged(wait patience) string {
 			p.Warmup + d.long + gap + time.Duration(i)*(d.short+gap),
 			p.Warmup + d.long + gap + time.Duration(len(d.kinds))*(d.short+gap),
 		}
-		alone, why := p.refusedAfter(name, before[0], wait)
-		among, _ := p.refusedAfter(name, before[1], wait)
+		alone, why := p.refusedAfter(name, d.load[name], before[0], wait)
+		among, _ := p.refusedAfter(name, d.load[name], before[1], wait)
 		if alone+room > d.short && among+room > d.long {
 			return fmt.Sprintf("the attack %s is under way for %v at most, and %s", name, max(d.short, d.long).Round(10*time.Millisecond), why)
 		}
@@ -93,7 +101,7 @@ const never = 1000 * time.Hour
 
 // refusedAfter is how long after its begin an attack can be refused, and why so
 // late. before is for how long positions have been published then.
-func (p *plan) refusedAfter(name string, before time.Duration, wait patience) (after time.Duration, why string) {
+func (p *plan) refusedAfter(name string, load float64, before time.Duration, wait patience) (after time.Duration, why string) {
 	switch name {
 	case "slow", "halfopen":
 		return wait.header, fmt.Sprintf("the engine waits for %v (--http-header-timeout-ms)", wait.header)
@@ -105,6 +113,12 @@ func (p *plan) refusedAfter(name string, before time.Duration, wait patience) (a
 		}
 		return after, fmt.Sprintf("the sockets of its event are full after %v and refused after %v more (--live-write-timeout-ms)",
 			fill.Round(10*time.Millisecond), wait.write)
+	case "messages", "topics":
+		after, ok := siege.Find(name).LimitedAfter(load/armySize, wait.rate, wait.burst)
+		if !ok {
+			return never, fmt.Sprintf("no connection of it makes more than the %v requests a second that it may (--live-request-rate)", wait.rate)
+		}
+		return after, fmt.Sprintf("its connections have made more requests than they may after %v (--live-request-rate, --live-request-burst)", after.Round(10*time.Millisecond))
 	}
 	return 0, ""
 }

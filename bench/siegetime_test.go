@@ -34,6 +34,8 @@ func TestSiegeTooShort(t *testing.T) {
 		{"--duration=7s --attack=slow=0;halfopen=0" + quiet, "--live-write-timeout-ms"},
 		{"--duration=28s" + fast + " --rate=20 --warmup=0s", "the attack deaf is under way for"},
 		{"--duration=60s --engine-arg=--http-header-timeout-ms=300 --engine-arg=--http-header-timeout-ms=10000", "waits for 10s"},
+		{"--duration=6s --attack=slow=0;halfopen=0;deaf=0;topics=0;bombs=0;headers=0;tokens=0;frames=0", "the attack messages is under way for"},
+		{"--duration=6s --attack=slow=0;halfopen=0;deaf=0;messages=0;bombs=0;headers=0;tokens=0;frames=0", "--live-request-burst"},
 		{"--duration=60s --engine-arg=--http-header-timeout-ms --engine-arg=10000", "waits for 10s"},
 	} {
 		t.Run(c.args, func(t *testing.T) {
@@ -71,11 +73,15 @@ func TestSiegeThatCanBeJudged(t *testing.T) {
 	}
 }
 
-// TestDeafThatNothingIsSentTo could not be refused in any time.
-func TestDeafThatNothingIsSentTo(t *testing.T) {
+// TestNothingToRefuse: somebody deaf to whom hardly anything is sent, or who asks
+// no more than is allowed, could not be refused in any time.
+func TestNothingToRefuse(t *testing.T) {
 	err := checked(t, "siege", "--rate=1", "--duration=30m")
 	if err == nil || !strings.Contains(err.Error(), "the attack deaf") || !strings.Contains(err.Error(), "--attack KIND=0") || strings.Contains(err.Error(), "at least") {
 		t.Errorf("error %v, want one that has deaf left out", err)
+	}
+	if err := checked(t, "siege", "--attack=messages=40"); err == nil || !strings.Contains(err.Error(), "the attack messages") || strings.Contains(err.Error(), "at least") {
+		t.Errorf("error %v, want one that has messages left out: they are few enough to be allowed", err)
 	}
 	if err := checked(t, "siege", "--rate=1", "--attack=deaf=0"); err != nil {
 		t.Errorf("without deaf: %v", err)

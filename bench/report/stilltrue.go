@@ -21,7 +21,7 @@ func (r *Run) StillTrue() string {
 	case r.OtherLoad || len(keys) == 0:
 		return "the promises, as every position was checked. Not " + not
 	}
-	return "the promises, as every position was checked, and memory and goroutines: " + strings.Join(keys, ", ") + ". Not " + not
+	return "the promises, as every position was checked, and what the engine keeps: " + strings.Join(keys, ", ") + ". Not " + not
 }
 
 // lastingKeys are the figures of the run that are about what lasts.

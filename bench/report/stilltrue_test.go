@@ -16,7 +16,7 @@ func TestStillTrueIsTold(t *testing.T) {
 	}{
 		{"valid", Run{Valid: true, Figures: map[string]float64{"rss_mb": 60}}, "", "till true"},
 		{"disturbed", Run{Figures: map[string]float64{"latency_p99_ms": 99, "rss_mb": 60, "rss_slope_mb_per_h": 1, "goroutine_slope_per_h": 0.1}},
-			"till true: the promises, as every position was checked, and memory and goroutines: rss_mb, rss_slope_mb_per_h, goroutine_slope_per_h. Not latencies, ", ""},
+			"till true: the promises, as every position was checked, and what the engine keeps: rss_mb, rss_slope_mb_per_h, goroutine_slope_per_h. Not latencies, ", ""},
 		{"another load", Run{OtherLoad: true, Figures: map[string]float64{"rss_mb": 60}},
 			"till true: the promises, as every position was checked. Not latencies, processor times, rates, and what depends on them, nor rss_mb: the load was another one", ""},
 		{"nothing known of the process", Run{Figures: map[string]float64{"latency_p99_ms": 99}},
