@@ -88,8 +88,11 @@ func (p *plan) unjudged(wait patience) string {
 			p.Warmup + d.long + gap + time.Duration(len(d.kinds))*(d.short+gap),
 		}
 		alone, why := p.refusedAfter(name, d.load[name], before[0], wait)
-		among, _ := p.refusedAfter(name, d.load[name], before[1], wait)
+		among, whyAmong := p.refusedAfter(name, d.load[name], before[1], wait)
 		if alone+room > d.short && among+room > d.long {
+			if d.long > d.short {
+				why = whyAmong
+			}
 			return fmt.Sprintf("the attack %s is under way for %v at most, and %s", name, max(d.short, d.long).Round(10*time.Millisecond), why)
 		}
 	}
