@@ -6,11 +6,9 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"os/signal"
 	"path/filepath"
 	"slices"
 	"strings"
-	"syscall"
 
 	"pitwall/bench/report"
 )
@@ -58,7 +56,7 @@ func (c *allCmd) chosen() ([]tour, error) {
 // Run makes the runs and prints a table. A scenario that fails does not keep
 // the others from being run, but makes the command fail.
 func (c *allCmd) Run() error {
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	ctx, stop := untilStopped()
 	defer stop()
 	list, err := c.chosen()
 	if err != nil {
@@ -78,9 +76,10 @@ func (c *allCmd) measure(ctx context.Context, list []tour, progress io.Writer) (
 		}
 	}
 	var errs []error
-	for _, t := range list {
+	for i, t := range list {
 		if ctx.Err() != nil {
-			return reports, errors.Join(append(errs, ctx.Err())...)
+			errs = append(errs, fmt.Errorf("not begun: %s", names(list[i:])))
+			break
 		}
 		fmt.Fprintf(progress, "== %s\n", t.name)
 		rep, err := c.one(ctx, t, progress)
@@ -94,7 +93,17 @@ func (c *allCmd) measure(ctx context.Context, list []tour, progress io.Writer) (
 	return reports, errors.Join(errs...)
 }
 
-// one runs one scenario and writes its report.
+// names are those of tours.
+func names(list []tour) string {
+	var all []string
+	for _, t := range list {
+		all = append(all, t.name)
+	}
+	return strings.Join(all, ", ")
+}
+
+// one runs one scenario and writes its report, after an error that of the runs
+// that were complete.
 func (c *allCmd) one(ctx context.Context, t tour, progress io.Writer) (*report.Report, error) {
 	run, err := parseRun(append(t.args, fmt.Sprintf("--runs=%d", c.Runs)))
 	if err != nil {
@@ -107,12 +116,12 @@ func (c *allCmd) one(ctx context.Context, t tour, progress io.Writer) (*report.R
 		run.Floor = run.canFloor(sc, &sc.plan) == nil
 	}
 	rep, err := run.measure(ctx, progress)
-	if err != nil {
+	if rep == nil {
 		return nil, err
 	}
 	rep.Command = "go run ./bench " + strings.Join(t.args, " ") + fmt.Sprintf(" --runs=%d", c.Runs)
 	rep.Name = t.name
-	return rep, errors.Join(run.write(rep), rep.Promises())
+	return rep, errors.Join(err, run.write(rep), rep.Promises())
 }
 
 // parseRun is bench run with its defaults and what a command line says.

@@ -212,6 +212,7 @@ func (r *run) judge(t tally) {
 	}
 	if sent := r.out.Figures["records_per_s"]; sent < leastSent*r.plan.Rate && !overload {
 		say("the publisher sent %.0f records/s of %.0f", sent, r.plan.Rate)
+		r.out.OtherLoad = true
 	}
 	if t.stall > mostStall {
 		say("a swarm process was busy or held up for %v at a time, allowed are %v", t.stall.Round(time.Millisecond), mostStall)
@@ -234,6 +235,7 @@ func (r *run) judge(t tally) {
 	}
 	if v := t.counts.Refused; v > 0 {
 		say("%s refused: %s", report.Count(v, "connection"), t.fault)
+		r.out.OtherLoad = true
 	}
 	r.out.Valid = len(r.out.Why) == 0
 }

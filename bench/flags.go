@@ -31,6 +31,9 @@ func (c *runCmd) check(sc scenario, p *plan) error {
 	if err := errors.Join(p.check(), p.checkFor(sc), c.checkRamp(sc), c.checkTarget(sc), c.checkAgainst(p)); err != nil {
 		return err
 	}
+	if err := c.checkSiege(sc, p); err != nil {
+		return err
+	}
 	if c.Floor {
 		if err := c.canFloor(sc, p); err != nil {
 			return err
@@ -65,11 +68,6 @@ func (p *plan) check() error {
 
 // checkFor says which sizes mean nothing to a scenario.
 func (p *plan) checkFor(sc scenario) error {
-	if sc.guarded {
-		if _, err := p.siege(); err != nil {
-			return err
-		}
-	}
 	return firstBroken(
 		rule{p.StartLine && sc.name != "herd", "--start-line is for the scenario herd"},
 		rule{p.Over != 0 && sc.plan.Over == 0, "--over is for the scenarios herd and roster"},

@@ -14,6 +14,12 @@ const (
 	siegeWriteTimeout  = time.Second
 )
 
+// Limits of the engine under siege, which are its defaults.
+const (
+	siegeRequestRate  = 20 // a second and connection
+	siegeRequestBurst = 128
+)
+
 // guard is what a site needs to let in whoever has a token, and nobody else.
 // The zero value lets everybody in.
 type guard struct {
@@ -40,6 +46,7 @@ func keepGuard() (g guard, err error) {
 	g.files = map[string][]byte{keyFile: g.tokens.PublicKey}
 	g.args = []string{"--auth-mode=jwt", "--jwt-public-key-file=" + keyFile,
 		"--live-max-connections-per-address=2000", "--live-upgrade-rate-per-address=200", "--http-max-connections-per-address=512",
+		fmt.Sprintf("--live-request-rate=%d", siegeRequestRate), fmt.Sprintf("--live-request-burst=%d", siegeRequestBurst),
 		fmt.Sprintf("--http-header-timeout-ms=%d", siegeHeaderTimeout.Milliseconds()),
 		fmt.Sprintf("--live-write-timeout-ms=%d", siegeWriteTimeout.Milliseconds())}
 	return g, nil

@@ -40,7 +40,7 @@ func main() {
 		return
 	}
 	var c cli
-	ctx := kong.Parse(&c, kong.Name("bench"), kong.Description("Measures Pitwall on this machine."), kong.UsageOnError())
+	ctx := kong.Parse(&c, kong.Name("bench"), kong.Description("Measures Pitwall on this machine."), kong.ShortUsageOnError())
 	if err := ctx.Run(); err != nil {
 		fmt.Fprintln(os.Stderr, "bench:", err)
 		os.Exit(1)

@@ -79,6 +79,19 @@ func TestLatePublisherSaysSo(t *testing.T) {
 	}
 }
 
+// TestOtherLoadSaysSo: with half of the records, what the engine needed is not
+// what it would have needed.
+func TestOtherLoadSaysSo(t *testing.T) {
+	out := runWith(t, func(r *run) error {
+		r.publisher.SetRate(r.plan.Rate / 2)
+		return nil
+	})
+	if why := strings.Join(out.Why, "; "); out.Valid || !out.OtherLoad || !strings.Contains(why, "the publisher sent") ||
+		!strings.Contains(out.StillTrue(), "nor rss_mb") {
+		t.Errorf("valid %t, another load %t, %q, %q; want not valid, since too little was sent", out.Valid, out.OtherLoad, why, out.StillTrue())
+	}
+}
+
 // TestArchiveIsCounted compares the table with what was published.
 func TestArchiveIsCounted(t *testing.T) {
 	c := command(t, "archive", "--connections=5", "--rate=500", "--duration=2s", "--warmup=200ms", "--connect=50ms")

@@ -7,11 +7,9 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"os/signal"
 	"runtime"
 	"strconv"
 	"strings"
-	"syscall"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -50,28 +48,22 @@ type runCmd struct {
 	EngineArg []string `placeholder:"FLAG" help:"A further flag of pitwall serve, as --engine-arg=--live-writers=4."`
 }
 
-// Run makes the runs and writes the reports. Promises broken to spectators
-// make it fail.
+// Run makes the runs and writes the reports, after an error that of the runs
+// that were complete. Promises broken to spectators make it fail.
 func (c *runCmd) Run() error {
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	ctx, stop := untilStopped()
 	defer stop()
 	rep, err := c.measure(ctx, os.Stderr)
-	if err != nil || rep == nil {
-		return interrupted(ctx, err)
+	if err = interrupted(ctx, err); rep == nil {
+		return err
 	}
-	report.Text(os.Stdout, rep)
-	return errors.Join(c.write(rep), rep.Promises())
-}
-
-// interrupted is err, and says so where that is because of a Ctrl-C.
-func interrupted(ctx context.Context, err error) error {
-	if err != nil && ctx.Err() != nil {
-		return fmt.Errorf("interrupted, and what was started is stopped: %w", err)
-	}
+	err = errors.Join(err, c.write(rep), rep.Promises())
+	report.Text(os.Stdout, rep) // behind the files: the terminal may be gone
 	return err
 }
 
-// measure makes the runs.
+// measure makes the runs. After an error the report is that of the runs that
+// were complete, nil for none.
 func (c *runCmd) measure(ctx context.Context, progress io.Writer) (*report.Report, error) {
 	sc, err := find(c.Scenario)
 	if err != nil {
@@ -96,22 +88,9 @@ func (c *runCmd) measure(ctx context.Context, progress io.Writer) (*report.Repor
 		if c.Runs > 1 {
 			r.say.prefix = fmt.Sprintf("run %d of %d: ", i+1, c.Runs)
 		}
-		if err := r.do(); err != nil {
-			return nil, fmt.Errorf("run %s: %w", sc.name, err)
+		if err := c.once(r, rep); err != nil {
+			return c.cutShort(rep, err)
 		}
-		if c.Floor {
-			if err := r.floor(); err != nil {
-				return nil, fmt.Errorf("run the floor of %s: %w", sc.name, err)
-			}
-		}
-		if c.AgainstNone {
-			other, err := r.withoutArchive()
-			if err != nil {
-				return nil, fmt.Errorf("run %s without the archive: %w", sc.name, err)
-			}
-			rep.Without = append(rep.Without, *other)
-		}
-		rep.Runs = append(rep.Runs, *r.out)
 	}
 	return rep, nil
 }

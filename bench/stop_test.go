@@ -6,6 +6,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"syscall"
 	"testing"
@@ -21,8 +22,32 @@ func TestCtrlCWhileBuilding(t *testing.T) { interrupt(t, "starting the servers",
 // interrupt ends a run in a phase in which some processes run at least.
 func interrupt(t *testing.T, phase string, least int) {
 	t.Helper()
+	said, err := disturb(t, phase, func(cmd *exec.Cmd, tmp string) {
+		for limit := time.Now().Add(20 * time.Second); len(running(t, tmp)) < least; {
+			if time.Now().After(limit) {
+				t.Errorf("%q are the processes of the run, want at least %d", running(t, tmp), least)
+				break
+			}
+		}
+		if err := cmd.Process.Signal(syscall.SIGINT); err != nil {
+			t.Error(err)
+		}
+	}, "run", "stadium", "--connections=10", "--duration=10m", "--connect=50ms", "--warmup=10ms")
+	if err == nil {
+		t.Error("an interrupted run ended with success")
+	}
+	if !strings.Contains(said[len(said)-1], "interrupted") {
+		t.Errorf("the last words do not say that the run was interrupted: %q", said)
+	}
+}
+
+// disturb has the program run and something happen as soon as it says that it
+// is in a phase. It returns what it said on standard error, and how it ended;
+// nothing may be left of it then.
+func disturb(t *testing.T, phase string, how func(cmd *exec.Cmd, tmp string), args ...string) (said []string, ended error) {
+	t.Helper()
 	tmp := t.TempDir()
-	cmd := exec.Command(os.Args[0], "run", "stadium", "--connections=10", "--duration=10m", "--connect=50ms", "--warmup=10ms")
+	cmd := exec.Command(os.Args[0], args...)
 	cmd.Env = append(os.Environ(), asProgram+"=1", "TMPDIR="+tmp)
 	out, err := cmd.StderrPipe()
 	if err != nil {
@@ -32,49 +57,47 @@ func interrupt(t *testing.T, phase string, least int) {
 		t.Fatal(err)
 	}
 	defer func() { _ = cmd.Process.Kill() }()
-	var said []string
 	for lines := bufio.NewScanner(out); lines.Scan(); {
 		said = append(said, lines.Text())
 		if strings.Contains(lines.Text(), phase) {
-			for limit := time.Now().Add(20 * time.Second); len(running(t, tmp)) < least; {
-				if time.Now().After(limit) {
-					t.Errorf("%q are the processes of the run, want at least %d", running(t, tmp), least)
-					break
-				}
-			}
-			if err := cmd.Process.Signal(syscall.SIGINT); err != nil {
-				t.Error(err)
-			}
+			how(cmd, tmp)
 		}
 	}
-	if err := cmd.Wait(); err == nil {
-		t.Error("an interrupted run ended with success")
-	}
-	if !strings.Contains(said[len(said)-1], "interrupted") {
-		t.Errorf("the last words do not say that the run was interrupted: %q", said)
-	}
+	ended = cmd.Wait()
 	if left := running(t, tmp); len(left) > 0 {
 		t.Errorf("still running after the end: %q\n%s", left, strings.Join(said, "\n"))
 	}
 	if left, _ := filepath.Glob(filepath.Join(tmp, "*")); len(left) > 0 {
 		t.Errorf("left behind: %q\n%s", left, strings.Join(said, "\n"))
 	}
+	return said, ended
 }
 
-// running lists the processes that were started with something of a folder, or
-// in it: Redis writes its own command line.
+// running lists the command lines of processes.
 func running(t *testing.T, folder string) (list []string) {
+	t.Helper()
+	for _, line := range processes(t, folder) {
+		list = append(list, line)
+	}
+	return list
+}
+
+// processes are the command lines of those that were started with something of
+// a folder, or in it: Redis writes its own command line.
+func processes(t *testing.T, folder string) map[int]string {
 	t.Helper()
 	files, err := filepath.Glob("/proc/[0-9]*/cmdline")
 	if err != nil {
 		t.Fatal(err)
 	}
+	all := map[int]string{}
 	for _, f := range files {
 		b, _ := os.ReadFile(f)
 		cwd, _ := os.Readlink(filepath.Join(filepath.Dir(f), "cwd"))
 		if bytes.Contains(b, []byte(folder)) || strings.HasPrefix(cwd, folder) {
-			list = append(list, string(bytes.ReplaceAll(b, []byte{0}, []byte(" "))))
+			pid, _ := strconv.Atoi(filepath.Base(filepath.Dir(f)))
+			all[pid] = string(bytes.ReplaceAll(b, []byte{0}, []byte(" ")))
 		}
 	}
-	return list
+	return all
 }

@@ -91,8 +91,11 @@ func cutLast(s, sep string) (before, after string, found bool) {
 // Machine is the time of all processors since the start of the machine.
 type Machine struct {
 	Busy, Idle time.Duration
-	SoftIRQ    time.Duration // of Busy: the kernel's own work, as receiving packets, which is no process'
-	Steal      time.Duration // wanted, and given to another machine by the hypervisor
+	// SoftIRQ is the part of Busy that the kernel spent on what interrupts left
+	// to do, as receiving packets. A kernel with CONFIG_IRQ_TIME_ACCOUNTING counts
+	// it for no process, another one for the process that it happened in, too.
+	SoftIRQ time.Duration
+	Steal   time.Duration // wanted, and given to another machine by the hypervisor
 }
 
 // Since is the time since before.

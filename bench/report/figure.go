@@ -81,8 +81,8 @@ var figures = []Figure{
 	{"postgres_us_per_row", "µs", "processor time of PostgreSQL per row", -1},
 	{"redis_cores", "cores", "processor time of Redis", 0},
 	{"postgres_cores", "cores", "of PostgreSQL", 0},
-	{"softirq_cores", "cores", "the kernel's own, most of it receiving what was written, which is counted for no process", 0},
-	{"harness_cores", "cores", "of the harness", 0},
+	{"softirq_cores", "cores", "softirq of the whole machine (/proc/stat): mostly receiving what was written on it; on some kernels within the cores of processes, too", 0},
+	{"harness_cores", "cores", "processor time of the harness", 0},
 	{"steal_percent", "%", "processor time that the machine was not given", 0},
 }
 

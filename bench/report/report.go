@@ -22,7 +22,8 @@ type Report struct {
 	Machine  Machine
 	Settings []Setting
 	Runs     []Run
-	Without  []Run `json:",omitempty"` // the same load with the archive off, by turns with Runs
+	Without  []Run  `json:",omitempty"` // the same load with the archive off, by turns with Runs
+	CutShort string `json:",omitempty"` // how many runs of those wanted it has, and why no more
 }
 
 // Machine is what the runs were made on.
@@ -39,17 +40,18 @@ type Setting struct{ Name, Value string }
 
 // Run is one run.
 type Run struct {
-	Valid   bool
-	Why     []string // why it is not valid
-	Broken  []string `json:",omitempty"` // what else must not be, in words
-	Figures map[string]float64
-	Counts  swarm.Counts
-	Missing int64     // positions published that clients never came to
-	Curve   []Point   // latency by percentile
-	Samples []Sample  // a second each, of the steady phase
-	Notes   []string  `json:",omitempty"` // what the engine logged, what was found out
-	Profile []Profile `json:",omitempty"`
-	Siege   *Siege    `json:",omitempty"`
+	Valid     bool
+	Why       []string           // why it is not valid
+	OtherLoad bool               `json:",omitempty"` // the load was another than wanted, which is one of the reasons
+	Broken    []string           `json:",omitempty"` // what else must not be, in words
+	Figures   map[string]float64 // by the Key of Figures, which say what each is
+	Counts    swarm.Counts
+	Missing   int64     // positions published that clients never came to
+	Curve     []Point   // latency by percentile
+	Samples   []Sample  // a second each, of the steady phase
+	Notes     []string  `json:",omitempty"` // what the engine logged, what was found out
+	Profile   []Profile `json:",omitempty"`
+	Siege     *Siege    `json:",omitempty"`
 
 	Ramp     []Step `json:",omitempty"`
 	Capacity string `json:",omitempty"` // of the ramp, in words

@@ -15,6 +15,9 @@ func Text(w io.Writer, r *Report) {
 	for _, s := range r.Settings {
 		fmt.Fprintf(w, "  %-14s %s\n", s.Name, s.Value)
 	}
+	if r.CutShort != "" {
+		fmt.Fprintf(w, "\nCUT SHORT: %s\n", r.CutShort)
+	}
 	if len(r.Runs) > 0 {
 		fmt.Fprintf(w, "\n%-30s %14s %s\n", "", "median", spreadHead(r))
 	}
@@ -74,6 +77,9 @@ func textRun(w io.Writer, r *Report, i int) {
 	}
 	for _, why := range run.Why {
 		fmt.Fprintln(w, "  NOT VALID:", why)
+	}
+	if s := run.StillTrue(); s != "" {
+		fmt.Fprintln(w, "  still true:", s)
 	}
 	for _, b := range run.Broken {
 		fmt.Fprintln(w, "  BROKEN:", b)

@@ -41,7 +41,7 @@ func textWithout(w io.Writer, r *Report) {
 	}
 	for i := range r.Without {
 		x := &r.Without[i]
-		if n := x.Counts.Violations() + x.Missing; n > 0 {
+		if n := x.Breaches(); n > 0 {
 			fmt.Fprintf(w, "  archive off, run %d: %s broken\n", i+1, Count(n, "promise"))
 		}
 		for _, why := range x.Why {

@@ -52,12 +52,12 @@ func bomb() []byte {
 	return frame(final|compressed|opText, bytes.TrimSuffix(b.Bytes(), []byte("\x00\x00\xff\xff")))
 }
 
-// deafStay is how long one that never reads stays, if it may.
-const deafStay = 5 * time.Second
+// DeafStay is how long one that never reads stays, if it may.
+const DeafStay = 5 * time.Second
 
 // deafen subscribes and never reads.
 func (a *attacker) deafen() {
-	if a.conn != nil && time.Since(a.conn.since) < deafStay {
+	if a.conn != nil && time.Since(a.conn.since) < DeafStay {
 		return
 	}
 	if !a.enter(true) {

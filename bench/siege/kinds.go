@@ -17,9 +17,10 @@ type Kind struct {
 	// grow.
 	Met []string
 
-	most   int // attackers of a kind that is a rate
-	burst  int // attacks of one blow
-	strike func(*attacker)
+	most     int // attackers of a kind that is a rate
+	burst    int // attacks of one blow
+	requests int // of them, which count for the limit of a connection
+	strike   func(*attacker)
 }
 
 // Kinds are all there are, in the order in which they are made.
@@ -31,9 +32,9 @@ func Kinds() []Kind {
 			Met: []string{"closed", "reset", `processor_live_refusals_total{reason="http_connections`}},
 		{Name: "deaf", About: "spectators that never read", Held: true, Load: 300, strike: (*attacker).deafen,
 			Met: []string{`processor_live_closes_total{code="4408"`, "processor_live_ring_overflows_total"}},
-		{Name: "messages", About: "requests without end", Load: 20_000, most: 64, burst: 16, strike: (*attacker).flood,
+		{Name: "messages", About: "requests without end", Load: 20_000, most: 64, burst: 16, requests: 12, strike: (*attacker).flood,
 			Met: []string{"error rate_limited", "close 1008"}},
-		{Name: "topics", About: "subscribing and unsubscribing without end", Load: 5_000, most: 16, burst: 16, strike: (*attacker).storm,
+		{Name: "topics", About: "subscribing and unsubscribing without end", Load: 5_000, most: 16, burst: 16, requests: 16, strike: (*attacker).storm,
 			Met: []string{"error rate_limited", "close 1008"}},
 		{Name: "bombs", About: "frames of 4 KB that inflate to 4 MB", Load: 200, most: 32, burst: 1, strike: (*attacker).explode,
 			Met: []string{"close 1009"}},
@@ -67,6 +68,21 @@ func (k *Kind) crowd(load float64) (n int, every time.Duration) {
 	blows := load / float64(k.burst)
 	n = max(1, min(k.most, int(blows)))
 	return n, time.Duration(float64(n) / blows * float64(time.Second))
+}
+
+// LimitedAfter is how long one process with this load makes requests until a
+// connection has more of them than burst and rate (a second) allow; ok is false
+// when that never comes. For a kind that makes no requests it is at once.
+func (k *Kind) LimitedAfter(load, rate, burst float64) (after time.Duration, ok bool) {
+	_, every := k.crowd(load)
+	for credit := burst; credit >= float64(k.requests); after += every {
+		left := min(burst, credit-float64(k.requests)+rate*every.Seconds())
+		if k.requests == 0 || left >= credit {
+			return 0, k.requests == 0
+		}
+		credit = left
+	}
+	return after, true
 }
 
 // IsMet reports whether an answer, or a metric that has grown, is one of those

@@ -1,0 +1,50 @@
+package main
+
+import (
+	"bytes"
+	"os"
+	"os/exec"
+	"strings"
+	"testing"
+)
+
+// TestErrorsAreShort: who mistypes a flag, or has a run fail, reads why, and not
+// the whole help.
+func TestErrorsAreShort(t *testing.T) {
+	for _, c := range []struct {
+		args  string
+		most  int    // lines
+		want  string // begin of the last one
+		where string // is said in the lines before
+	}{
+		{"stadium --nosuch", 3, "bench: error: unknown flag --nosuch", "bench run --help"},
+		{"stadium --connections=many", 3, "bench: error: --connections: ", "bench run --help"},
+		{"--peer=nosuch stadium", 3, "bench: error: --peer must be one of ", "bench run --help"},
+		{"", 3, `bench: error: expected "<scenario>"`, "bench run --help"},
+		{"floor --nosuch", 3, "bench: error: unknown flag --nosuch", "bench floor --help"},
+		{"compare a", 3, `bench: error: expected "<after>"`, "bench compare --help"},
+		{"nosuch", 1, `bench: there is no scenario "nosuch"`, ""},
+		{"all nosuch", 1, `bench: there is no scenario "nosuch"`, ""},
+		{"stadium --connections=0", 1, "bench: --connections is 0", ""},
+		{"stadium --target=ws://127.0.0.1:1/live --redis=redis://127.0.0.1:1", 2, "bench: run stadium: ", ""}, // and the phase
+		{"compare /nonexistent/a.json /nonexistent/b.json", 1, "bench: read a report: ", ""},
+	} {
+		t.Run(c.args, func(t *testing.T) {
+			var out bytes.Buffer
+			cmd := exec.CommandContext(t.Context(), os.Args[0], strings.Fields(c.args)...)
+			cmd.Env, cmd.Stdout, cmd.Stderr = append(os.Environ(), asProgram+"=1"), &out, &out // one pipe: in the order of a terminal
+			if err := cmd.Run(); err == nil {
+				t.Error("it ended with success")
+			}
+			var said []string
+			for line := range strings.Lines(out.String()) {
+				if line = strings.TrimSpace(line); line != "" {
+					said = append(said, line)
+				}
+			}
+			if len(said) == 0 || len(said) > c.most || !strings.HasPrefix(said[len(said)-1], c.want) || !strings.Contains(out.String(), c.where) {
+				t.Errorf("it said\n%s\nwant at most %d lines, the last one %q, and %q", strings.Join(said, "\n"), c.most, c.want, c.where)
+			}
+		})
+	}
+}

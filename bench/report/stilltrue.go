@@ -1,0 +1,37 @@
+package report
+
+import "strings"
+
+// lasting are the starts of the names of those figures that do not depend on
+// how much of the machine a run had.
+var lasting = []string{"rss_", "heap_", "goroutine_"}
+
+// StillTrue says what may be believed of a run that is not valid, "" for a
+// valid one. What disturbs a run makes it slow: that changes times, and not
+// what clients saw in the end, nor what the engine keeps.
+func (r *Run) StillTrue() string {
+	if r.Valid {
+		return ""
+	}
+	const not = "latencies, processor times, rates, and what depends on them"
+	keys := r.lastingKeys()
+	switch {
+	case r.OtherLoad && len(keys) > 0:
+		return "the promises, as every position was checked. Not " + not + ", nor " + strings.Join(keys, ", ") + ": the load was another one"
+	case r.OtherLoad || len(keys) == 0:
+		return "the promises, as every position was checked. Not " + not
+	}
+	return "the promises, as every position was checked, and what the engine keeps: " + strings.Join(keys, ", ") + ". Not " + not
+}
+
+// lastingKeys are the figures of the run that are about what lasts.
+func (r *Run) lastingKeys() (keys []string) {
+	for _, f := range Figures() {
+		for _, start := range lasting {
+			if _, ok := r.Figures[f.Key]; ok && strings.HasPrefix(f.Key, start) {
+				keys = append(keys, f.Key)
+			}
+		}
+	}
+	return keys
+}
