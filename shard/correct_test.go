@@ -9,19 +9,30 @@ import (
 	"pitwall/codec"
 )
 
-// correct has a device fall back: its last good position is from base+good (0:
+// fall is a correction: a device's last good position is from base+good (0:
 // there is none), its newest faulty one from base+upto.
-func (r *rig) correct(device string, good, upto int64) {
-	r.t.Helper()
+func fall(device string, good, upto int64) Correction {
 	x := Correction{Device: device, FaultyUpTo: base + upto}
 	if good > 0 {
 		x.Good = &codec.Position{DeviceID: device, TS: base + good, Arrival: base + good, Lat: 1, Lon: 1}
 	}
+	return x
+}
+
+// correct has a device fall back: see fall.
+func (r *rig) correct(device string, good, upto int64) {
+	r.t.Helper()
+	r.correctAll(fall(device, good, upto))
+}
+
+// correctAll has some devices fall back together, in this order.
+func (r *rig) correctAll(list ...Correction) {
+	r.t.Helper()
 	// Correct waits for the shards, which this goroutine turns: the ended
 	// context makes it leave them to us.
 	ctx, cancel := context.WithCancel(context.Background())
 	cancel()
-	if err := r.core.Correct(ctx, []Correction{x}); err == nil {
+	if err := r.core.Correct(ctx, list); err == nil {
 		r.t.Fatal("Correct did not wait for the shards")
 	}
 	r.settle()

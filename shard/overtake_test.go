@@ -1,0 +1,101 @@
+package shard
+
+import (
+	"testing"
+	"time"
+)
+
+// Nothing live may come in front of what makes it true: a recovery, or a tick
+// that is under way.
+
+// TestNothingLiveOvertakesARecovery has the writer ask for the recovery in the
+// middle of a shard's turn: behind its look at the inbox, before the first point
+// after a correction is sealed. The spectator still shows the faulty one, which
+// is newer, and would be shown the new one before he is told.
+func TestNothingLiveOvertakesARecovery(t *testing.T) {
+	r := correctRig(t, Config{Shards: 1, RingSlots: 4})
+	c := r.lagging()
+	r.correct("d", 1000, 5000)
+	r.send("d", base+4000) // pending: the correction was sealed now
+	r.turn(0)
+	if !c.conn.Lagged() {
+		t.Fatal("the connection does not lag")
+	}
+	r.pass(time.Second) // the point is due
+	asked := false
+	topic, _ := r.core.Watch("f")
+	r.core.Subscribe(r.client(false).conn, topic, 0, func() {
+		c.recover()
+		asked = c.conn.recovering.Load() && !c.conn.Lagged()
+	})
+	r.core.workers[0].turn(nil)
+	if !asked || !c.conn.recovering.Load() {
+		t.Fatal("the shard has carried the recovery out already")
+	}
+	c.recovers(4000)
+}
+
+// crowdOf has three spectators with an interval and one without watch event e
+// of a rig whose shard pushes to one of them per turn.
+func (r *rig) crowdOf() (all []*client) {
+	r.core.slice = 1
+	for i := range 4 {
+		c := r.client(i%2 == 0)
+		c.subscribe("e", Intervals[0]*time.Duration(min(i, 1)))
+		all = append(all, c)
+	}
+	r.settle()
+	return all
+}
+
+// tickBegins lets time go by up to the crowd's next tick, and begins it. Shortly
+// before, positions come, device and time by turns: the first is sealed at once.
+func (r *rig) tickBegins(positions ...any) {
+	r.t.Helper()
+	const shortly = 20 * time.Millisecond // less than a window
+	r.pass(time.Duration(nextTick(r.now, 0)-r.now) - shortly)
+	for i := 0; i < len(positions); i += 2 {
+		r.send(positions[i].(string), base+int64(positions[i+1].(int)))
+		r.settle()
+	}
+	r.pass(shortly)
+	w := r.core.workers[0]
+	w.turn(nil)
+	if len(w.rounds) != 1 || w.rounds[0].round.chunk != nil {
+		r.t.Fatalf("%d rounds are under way, want that of the tick", len(w.rounds))
+	}
+}
+
+// TestCorrectionsDuringATick has a correction come while only some have had a
+// tick. The others' must tell nothing of it: neither the good position of one
+// device, when another has none and is told of first, nor again one that an
+// earlier correction has told.
+func TestCorrectionsDuringATick(t *testing.T) {
+	t.Run("of two devices", func(t *testing.T) {
+		r := correctRig(t, Config{Shards: 1})
+		crowd := r.crowdOf()
+		r.at("other", 1000)
+		r.at("d", 2000)
+		r.tickBegins("d", 3000)
+		r.correctAll(fall("other", 0, 1000), fall("d", 1000, 3000))
+		for _, c := range crowd {
+			c.shows("after the correction", 1000)
+		}
+	})
+	t.Run("the second", func(t *testing.T) {
+		r := correctRig(t, Config{Shards: 1})
+		crowd := r.crowdOf()
+		r.at("d", 1000, 3000)
+		for _, c := range crowd {
+			c.shows("before", 3000)
+		}
+		r.pass(time.Duration(nextTick(r.now, 0) - r.now))
+		r.settle()
+		r.correct("d", 1000, 3000)
+		r.tickBegins("other", 1000, "d", 2000) // the second is pending
+		r.correct("d", 500, 2000)
+		for _, c := range crowd {
+			c.shows("after the second correction", 500)
+		}
+	})
+}
