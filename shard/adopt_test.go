@@ -3,6 +3,7 @@ package shard
 import (
 	"fmt"
 	"testing"
+	"time"
 )
 
 // taking is a rig with one shard that takes maps over a device at a time, with
@@ -118,6 +119,47 @@ func TestFirstRecordDuringASwap(t *testing.T) {
 		r.pass(r.core.Window())
 		r.settle()
 		want(t, "places of the device", len(r.core.workers[0].devices["a7"].nodes), 1)
+	}
+}
+
+// A device leaves while a position of it is pending, of which those with an
+// interval are told at once; one of them then changes to the live flow. He must
+// not be shown the position, whether the seal before is still being pushed or
+// not, and must miss nothing of those that stay.
+func TestLeaverIsNotShownBehindAChangeToLive(t *testing.T) {
+	for _, pushing := range []bool{false, true} {
+		r, names := taking(t, Config{})
+		var all []*client
+		for i := range 13 { // the live ones are some slices
+			c := r.client(i%2 == 0)
+			c.subscribe("a", Intervals[0]*time.Duration(i/12))
+			all = append(all, c)
+		}
+		r.settle()
+		r.send("a0", base)
+		if r.turn(0); !pushing {
+			r.settle()
+		}
+		r.send("a0", base+1)
+		r.send("a1", base+1)
+		r.swap(map[string][]string{"a": names[1:], "b": nil})
+		if r.turn(0); !r.swapped() {
+			t.Fatal("the map is not taken over in one turn")
+		}
+		if p := all[12].held["a"].parts[0]; p.rounds > 0 != pushing || p.seq == p.sealed {
+			t.Fatalf("%d rounds under way, %d of %d sealed", p.rounds, p.sealed, p.seq)
+		}
+		changed := all[12]
+		changed.subscribe("a", 0)
+		r.settle()
+		r.send("a2", base+2)
+		r.pass(r.core.Window())
+		r.settle()
+		for i, c := range all {
+			c.read()
+			want(t, fmt.Sprintf("screen %d", i), c.screen.seen["event:a"], map[string]int64{"a1": base + 1, "a2": base + 2})
+			want(t, fmt.Sprintf("shown to %d of devices that had left", i), len(c.screen.ghosts["event:a"]), 0)
+		}
 	}
 }
 

@@ -123,6 +123,7 @@ func (p *part) leave(d *device, stock *values) {
 		if n.part != p {
 			continue
 		}
+		p.left = max(p.left, n.seq)
 		p.unlink(n)
 		stock.release(n.old)
 		last := len(d.nodes) - 1

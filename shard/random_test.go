@@ -270,13 +270,10 @@ func (w *world) compare(i int, c *client, e string) {
 		w.t.Errorf("client %d, %s: %d snapshot parts from %d shards", i, e, n, w.core.Shards())
 	}
 	from, live := w.since[c][e]
-	if !live {
-		return
-	}
-	if len(c.screen.ghosts[TopicName(e)]) > 0 {
+	if (live || !c.lagged) && len(c.screen.ghosts[TopicName(e)]) > 0 {
 		w.t.Errorf("client %d, %s: shown after they had left: %v\nlog: %v", i, e, c.screen.ghosts[TopicName(e)], c.screen.log)
 	}
-	if c.lagged {
+	if c.lagged || !live {
 		return
 	}
 	for n, u := range w.updates[from:] {

@@ -19,8 +19,8 @@ import (
 //   - the live flow of a shard comes behind its part of the snapshot, of which
 //     there is one each;
 //   - nothing is shown of a device that a roster frame has removed, unless the
-//     connection has lagged or the interval was changed: then the roster of now
-//     has come before what is pending;
+//     connection has lagged: then the roster of now has come before what is
+//     pending;
 //   - nothing of a topic comes behind unsubscribed.
 type spectator struct {
 	habits
@@ -39,12 +39,11 @@ type spectator struct {
 
 // view is what is on the screen of one topic.
 type view struct {
-	parts   map[int]bool    // of the subscribe snapshot, that have come
-	at      map[string]dot  // by device
-	gone    map[string]bool // removed by the last roster frame with it
-	comes   map[string]bool // added, not shown since
-	epoch   int             // one more whenever something may have been dropped
-	changed bool            // the interval, since subscribed
+	parts map[int]bool    // of the subscribe snapshot, that have come
+	at    map[string]dot  // by device
+	gone  map[string]bool // removed by the last roster frame with it
+	comes map[string]bool // added, not shown since
+	epoch int             // one more whenever something may have been dropped
 }
 
 type dot struct {
@@ -161,9 +160,6 @@ func (s *spectator) frame(f *frame) {
 	v := s.views[f.Topic]
 	switch {
 	case f.Type == "subscribed":
-		if v != nil {
-			v.changed = true
-		}
 		if f.Parts > 0 {
 			s.views[f.Topic] = &view{parts: map[int]bool{}, at: map[string]dot{}, gone: map[string]bool{}, comes: map[string]bool{}}
 		}
@@ -238,7 +234,7 @@ func (s *spectator) number(v *view, p point) int64 {
 	if p.Lat != latOf(p.TS) {
 		s.fail("%s@%d is at %v, want %v", p.DeviceID, p.TS-base, p.Lat, latOf(p.TS))
 	}
-	if v.gone[p.DeviceID] && v.epoch == 0 && !v.changed {
+	if v.gone[p.DeviceID] && v.epoch == 0 {
 		s.fail("%s has left and is shown", p.DeviceID)
 	}
 	return number

@@ -132,6 +132,7 @@ func (w *worker) changeClass(s *sub, class int) {
 	case s.class == classNone:
 		w.leaveLiveFor(s, class)
 	case class == classNone:
+		w.sealLeavers(s.part)
 		w.leaveClass(s)
 		s.class = classNone
 		w.enterLive(s)
@@ -145,6 +146,17 @@ func (w *worker) changeClass(s *sub, class int) {
 		w.leaveClass(s)
 		s.class = class
 		w.enterClass(s)
+	}
+}
+
+// sealLeavers seals p now if a position is pending of a device that has left
+// since. Those with an interval were told so at once, and one who joins the live
+// flow would be shown it behind. It is rare, and at most once for each piece of
+// a map, so a push of p that is under way may be brought to its end by it.
+func (w *worker) sealLeavers(p *part) {
+	if p.left > p.sealed {
+		w.alarms.stop(&p.alarm)
+		w.seal(p, w.now)
 	}
 }
 

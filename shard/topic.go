@@ -57,6 +57,7 @@ type part struct {
 	// nodes.
 	seq, sealed  uint64
 	oldest, last *node
+	left         uint64 // the newest change of a device that has left since; pending while beyond sealed
 
 	watchers int // subscriptions of every kind; 0: only last values are kept
 	live     [shapes]audience
