@@ -15,7 +15,10 @@ type Correction struct {
 	Good *codec.Position
 	// FaultyUpTo is the live time of the newest faulty position behind Good, in
 	// ms since the Unix epoch, 0 when there is none. What a device has sent
-	// since is not touched.
+	// since is not touched, and this one is turned away if it comes again. Older
+	// ones behind Good are not told one by one, and what has still to come in
+	// between may be good: so a faulty one of them that comes only now, or again,
+	// because the stream is read again, is shown until the next.
 	FaultyUpTo int64
 }
 

@@ -7,8 +7,9 @@ type device struct {
 	mark  int64  // its live time, in ms: what is not newer is late
 	nodes []*node
 
-	// banned is the live time of a position that was marked faulty: it may come
-	// again, when the stream is read again.
+	// banned is the live time of a position that was marked faulty, the newest
+	// that a correction has told (see Correction): it may come again, when the
+	// stream is read again.
 	banned int64
 
 	// A device in no event is kept in a bounded list, least recent first.
