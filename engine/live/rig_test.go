@@ -134,8 +134,10 @@ func (r *rig) run(su setup) {
 	r.http = &http.Server{Handler: mux, ReadHeaderTimeout: su.headerTimeout, MaxHeaderBytes: 16 << 10,
 		ErrorLog: slog.NewLogLogger(slog.DiscardHandler, slog.LevelError)}
 	r.srv.Attend(r.http)
-	if su.plainOrder {
-		r.srv.fewMost = 0
+	for _, w := range r.srv.writers {
+		if su.plainOrder {
+			w.lines.most = 0
+		}
 	}
 	coreCtx, endCore := context.WithCancel(context.Background())
 	liveCtx, endLive := context.WithCancel(context.Background())

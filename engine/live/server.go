@@ -66,12 +66,12 @@ type Server struct {
 	faults    fault
 	gws       upgraders
 	maxUnread int
-	fewMost   int // of the lines
 	limiter   limiter
 	pending   pending
 	untold    fault
 	asks      asks
 
+	writers  []*writer
 	sweeps   []*sweep // one per writer
 	queue    dispatchQueue
 	sessions *xsync.MapOf[uint64, *session]
@@ -106,10 +106,11 @@ func New(o Options) (*Server, error) {
 		sessions: xsync.NewMapOf[uint64, *session](),
 		// The ring's own bound, twice, and some: refusals come on top of it.
 		maxUnread: 2*o.Core.RingSlots() + 2048,
-		fewMost:   fewMost,
 	}
-	for range o.Writers {
-		srv.sweeps = append(srv.sweeps, new(sweep))
+	for i := range o.Writers {
+		s := new(sweep)
+		srv.sweeps = append(srv.sweeps, s)
+		srv.writers = append(srv.writers, newWriter(srv, o.Core.Queue(i), s))
 	}
 	srv.m = newMeters(o.Metrics, srv)
 	for _, f := range []*fault{&srv.faults, &srv.untold} {
@@ -132,8 +133,7 @@ func (srv *Server) Run(ctx context.Context) error {
 	inner, stop := context.WithCancel(context.WithoutCancel(ctx))
 	defer stop()
 	srv.asks.ctx = ctx
-	for i, s := range srv.sweeps {
-		w := newWriter(srv, srv.core.Queue(i), s)
+	for _, w := range srv.writers {
 		own.Go(func() { pprof.Do(inner, pprof.Labels("task", "write"), w.run) })
 	}
 	own.Go(func() { srv.stretch(inner) })

@@ -34,8 +34,7 @@ type writer struct {
 }
 
 func newWriter(srv *Server, queue *shard.RunQueue, sweep *sweep) *writer {
-	w := &writer{srv: srv, queue: queue, sweep: sweep, lent: make([]item, 0, turnItems)}
-	w.lines.most = srv.fewMost
+	w := &writer{srv: srv, queue: queue, sweep: sweep, lines: lines{most: fewMost}, lent: make([]item, 0, turnItems)}
 	w.out.init()
 	return w
 }
