@@ -145,31 +145,17 @@ type turns struct {
 
 // run is worker.run, with the time each turn takes.
 func (t *turns) run(ctx context.Context, w *worker) {
-	timer := time.NewTimer(time.Hour)
-	defer timer.Stop()
+	bell := newBell(w.wakeUp)
+	defer bell.stop()
 	runtime.LockOSThread()
 	defer runtime.UnlockOSThread()
-	for b := (*Batch)(nil); ; {
+	for b, on := (*Batch)(nil), true; on; {
 		used := cpuTime(thisThread)
 		next := w.turn(b)
 		if t.begin.Load() {
 			t.took = append(t.took, cpuTime(thisThread)-used)
 		}
-		if b = nil; next <= w.now { // the wake-up is for later: there is something left to do
-			select {
-			case b = <-w.batches:
-			default:
-			}
-			continue
-		}
-		timer.Reset(time.Duration(min(max(next-w.core.now(), 0), int64(time.Hour))))
-		select {
-		case b = <-w.batches:
-		case <-w.wake:
-		case <-timer.C:
-		case <-ctx.Done():
-			return
-		}
+		b, on = w.wait(ctx, bell, next)
 	}
 }
 

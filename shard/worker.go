@@ -67,27 +67,31 @@ func (w *worker) wakeUp() {
 func (w *worker) run(ctx context.Context) {
 	bell := newBell(w.wakeUp)
 	defer bell.stop()
-	var b *Batch
-	for {
-		next := w.turn(b)
-		b = nil
-		if next <= w.now { // there is more to do than fits a turn
-			select {
-			case b = <-w.batches:
-			case <-ctx.Done():
-				return
-			default:
-			}
-			continue
-		}
-		bell.set(next, w.core.now())
+	for b, on := (*Batch)(nil), true; on; {
+		b, on = w.wait(ctx, bell, w.turn(b))
+	}
+}
+
+// wait waits for the next turn, which is due at next at the latest, and returns
+// the batch for it, if there is one; on is false when ctx has ended.
+func (w *worker) wait(ctx context.Context, bell *bell, next int64) (b *Batch, on bool) {
+	if next <= w.now { // there is more to do than fits a turn
 		select {
 		case b = <-w.batches:
-		case <-w.wake:
 		case <-ctx.Done():
-			return
+			return nil, false
+		default:
 		}
+		return b, true
 	}
+	bell.set(next, w.core.now())
+	select {
+	case b = <-w.batches:
+	case <-w.wake:
+	case <-ctx.Done():
+		return nil, false
+	}
+	return b, true
 }
 
 // Bounds of a turn, so that a crowd does not keep the others waiting: a slice
