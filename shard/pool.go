@@ -18,8 +18,9 @@ import "sync/atomic"
 type pool struct {
 	returned atomic.Pointer[Chunk] // handed back by writers, linked by Chunk.after
 	held     atomic.Int64          // bytes of the chunks that are out
-	spare    []*Chunk              // the shard's own
-	size     int                   // bytes of the spare ones
+	back     *Chunk                // taken off returned and not put yet; the shard's own, like what follows
+	spare    []*Chunk
+	size     int // bytes of the spare ones
 }
 
 // Bounds of what a pool keeps: beyond it the garbage collector takes over. A
@@ -32,13 +33,20 @@ const (
 // pushing is the bias of the count, for each round of pushes under way.
 const pushing = 1 << 28
 
+// backAtOnce is how many chunks a get puts back: more than the one that it
+// takes, so that they become fewer. They have left the processor's caches, and
+// the thousands that come back from a push of many topics are 1.5 ms together.
+const backAtOnce = 4
+
 // get returns a chunk with an empty body, of the size given if one is there.
 func (p *pool) get(size int) *Chunk {
-	for c := p.returned.Swap(nil); c != nil; {
-		next := c.after
-		c.after = nil
+	if p.back == nil {
+		p.back = p.returned.Swap(nil)
+	}
+	for n := 0; n < backAtOnce && p.back != nil; n++ {
+		c := p.back
+		p.back = c.after
 		p.put(c)
-		c = next
 	}
 	n := len(p.spare)
 	if n == 0 {

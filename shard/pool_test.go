@@ -36,6 +36,36 @@ func TestPoolKeepsWhatNobodyTook(t *testing.T) {
 	}
 }
 
+// Thousands of chunks that come back at once are put back a few with each get,
+// so that no get takes long, and all are used again before a new one is made.
+func TestPoolTakesBackAFewAtATime(t *testing.T) {
+	const n = 1000
+	var p pool
+	out := map[*Chunk]bool{}
+	for range n {
+		c := p.get(100)
+		p.lend(c, 1)
+		p.lent(c, 1)
+		out[c] = true
+	}
+	for c := range out {
+		c.LetGo(1)
+	}
+	for i := range n {
+		before := len(p.spare)
+		c := p.get(100)
+		if !out[c] {
+			t.Fatalf("get %d made a new chunk though %d have come back", i, n)
+		}
+		if delete(out, c); len(p.spare)+1-before > backAtOnce {
+			t.Fatalf("get %d put %d chunks back, want %d at most", i, len(p.spare)+1-before, backAtOnce)
+		}
+	}
+	if p.back != nil || len(p.spare) > 0 {
+		t.Errorf("%d chunks are left and some not put back: %v", len(p.spare), p.back != nil)
+	}
+}
+
 func TestPoolBoundsWhatItKeeps(t *testing.T) {
 	var p pool
 	for range maxSpareChunks + 10 {
