@@ -240,7 +240,10 @@ func (r *run) judge(t tally) {
 	r.out.Valid = len(r.out.Why) == 0
 }
 
-// others is the processor time, in s, that nobody of ours has used.
+// others is the processor time, in s, that nobody of ours has used: what can be
+// seen of other processes, or what is left of the time in which the machine was
+// busy, which is more where we run in a container. Of softirq it is not known
+// whose it was.
 func (r *run) others(busy float64) float64 {
 	a, b := r.sampler.first, r.sampler.last
 	busy -= b.engines.Since(a.engines).CPU().Seconds() + b.redis.Since(a.redis).CPU().Seconds() +
@@ -249,5 +252,5 @@ func (r *run) others(busy float64) float64 {
 		busy -= b.crews[i].Since(a.crews[i]).CPU().Seconds()
 	}
 	attackers, _ := r.army.used() // since their start, in the steady phase; they run until it is taken down
-	return busy - attackers.CPU().Seconds()
+	return max(r.sampler.others.Seconds(), busy-attackers.CPU().Seconds())
 }

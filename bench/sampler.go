@@ -24,6 +24,7 @@ type sampler struct {
 	stored      swarm.Hist
 	samples     []report.Sample
 	slept       time.Duration // the longest that a tick came too late
+	others      time.Duration // at first what other processes had used, at the end what they have since
 	busiest     float64       // share of a core of the busiest swarm process
 }
 
@@ -118,6 +119,9 @@ func (s *sampler) run(ctx context.Context, say *teller) error {
 	if s.first, err = s.look(whole); err != nil {
 		return err
 	}
+	if s.others, err = gauge.ReadOthers(os.Getpid()); err != nil {
+		return err
+	}
 	s.last = s.first
 	tick := time.NewTicker(time.Second)
 	defer tick.Stop()
@@ -125,6 +129,11 @@ func (s *sampler) run(ctx context.Context, say *teller) error {
 		select {
 		case <-tick.C:
 		case <-ctx.Done():
+			others, err := gauge.ReadOthers(os.Getpid())
+			if err != nil {
+				return err
+			}
+			s.others = max(0, others-s.others)
 			return s.sample(whole, say)
 		}
 		s.slept = max(s.slept, time.Since(s.first.at)-time.Duration(n)*time.Second)

@@ -1,0 +1,87 @@
+package gauge
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// kernelThreads is the process that all threads of the kernel descend from.
+const kernelThreads = 2
+
+// relative is what tells whose a process is, and what it has used.
+type relative struct {
+	parent int
+	used   time.Duration // with its children who have ended and been waited for
+}
+
+// ReadOthers is the processor time, since their start, of the processes of this
+// machine that do not descend from root, without the kernel's threads. What one
+// of them has used does not leave the sum when it ends, as its parent takes it
+// over. In a container it is what the container can see.
+func ReadOthers(root int) (time.Duration, error) {
+	stats, err := filepath.Glob("/proc/[0-9]*/stat")
+	if err != nil || len(stats) == 0 {
+		return 0, fmt.Errorf("read what other processes use: %d in /proc: %w", len(stats), err)
+	}
+	all := make(map[int]relative, len(stats))
+	for _, name := range stats {
+		b, err := os.ReadFile(name)
+		if err != nil {
+			continue // it has ended meanwhile
+		}
+		pid, err := strconv.Atoi(filepath.Base(filepath.Dir(name)))
+		if err != nil {
+			continue
+		}
+		if r, err := parseRelative(string(b)); err == nil {
+			all[pid] = r
+		}
+	}
+	var sum time.Duration
+	for pid, r := range all {
+		if !descends(all, pid, root) && !descends(all, pid, kernelThreads) {
+			sum += r.used
+		}
+	}
+	return sum, nil
+}
+
+// descends reports whether a process is root or a descendant of it.
+func descends(all map[int]relative, pid, root int) bool {
+	for range len(all) { // a table read while it changes may have a circle
+		if pid == root {
+			return true
+		}
+		r, ok := all[pid]
+		if !ok {
+			return false
+		}
+		pid = r.parent
+	}
+	return false
+}
+
+// parseRelative reads a line as proc(5) describes it: ppid, utime, stime,
+// cutime and cstime.
+func parseRelative(text string) (r relative, err error) {
+	_, rest, ok := cutLast(text, ") ")
+	f := strings.Fields(rest)
+	if !ok || len(f) < 15 {
+		return r, fmt.Errorf("read whose a process is: unknown line %q", text)
+	}
+	if r.parent, err = strconv.Atoi(f[1]); err != nil {
+		return r, fmt.Errorf("read whose a process is: %w", err)
+	}
+	for _, at := range []int{11, 12, 13, 14} {
+		n, err := strconv.ParseInt(f[at], 10, 64)
+		if err != nil {
+			return r, fmt.Errorf("read whose a process is: %w", err)
+		}
+		r.used += time.Duration(n) * clockTick
+	}
+	return r, nil
+}
