@@ -1,7 +1,6 @@
 package floor
 
 import (
-	"bufio"
 	"net"
 	"sync"
 	"time"
@@ -128,18 +127,18 @@ func detach(c net.Conn) (int, error) {
 }
 
 // serveBare sends what the process itself makes.
-func serveBare(l *load, in *bufio.Reader) error {
+func serveBare(l *load) error {
 	b := newBare(l.events(), l.Lowat)
-	return serve(in, b.join, func() (deliveries, writes, bytes float64, err error) {
+	return serve(b.join, func() (deliveries, writes, bytes float64) {
 		next := time.Now().Add(l.Window)
-		err = l.records(in, l.decoded(func(event int, p *codec.Position) {
+		l.publish(time.Now().Add(time.Duration(l.Seconds)*time.Second), l.decoded(func(event int, p *codec.Position) {
 			b.add(event, p)
 			if time.Now().After(next) {
 				b.flush()
 				next = next.Add(l.Window)
 			}
-		}), func() {})
+		}))
 		b.flush()
-		return b.deliveries, b.writes, b.bytes, err
+		return b.deliveries, b.writes, b.bytes
 	})
 }

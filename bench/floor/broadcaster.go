@@ -1,9 +1,9 @@
 package floor
 
 import (
-	"bufio"
 	"sync"
 	"sync/atomic"
+	"time"
 
 	"github.com/lxzan/gws"
 
@@ -47,13 +47,13 @@ func (h *hub) broadcast(event string, p *codec.Position) {
 }
 
 // serveBroadcaster sends what the process itself makes.
-func serveBroadcaster(l *load, in *bufio.Reader) error {
+func serveBroadcaster(l *load) error {
 	h := newHub()
-	return serve(in, h.join, func() (deliveries, writes, bytes float64, err error) {
-		err = l.records(in, l.decoded(func(event int, p *codec.Position) {
+	return serve(h.join, func() (deliveries, writes, bytes float64) {
+		l.publish(time.Now().Add(time.Duration(l.Seconds)*time.Second), l.decoded(func(event int, p *codec.Position) {
 			h.broadcast(l.event(event), p)
-		}), func() {})
+		}))
 		n := float64(h.writes.Load())
-		return n, n, float64(h.bytes.Load()), err
+		return n, n, float64(h.bytes.Load())
 	})
 }

@@ -5,8 +5,7 @@
 // price), the same loop does it at the moments at which Pitwall does (prompt:
 // a quiet event at once), this engine works from the decoding of the record
 // on, and gws' own Broadcaster writes once per record and connection. The
-// clients are one more process that only reads, and the records are made by the
-// parent, which writes them to the server as they become due.
+// clients are one more process that only reads.
 //
 // Absolute figures are the machine's; the ratios to the bare loops are what can
 // be compared. Where events are quiet the two loops differ: the one lets

@@ -1,7 +1,6 @@
 package floor
 
 import (
-	"bufio"
 	"net"
 	"net/http"
 	"time"
@@ -46,13 +45,13 @@ func open(join func(event string, c *gws.Conn) error) (addr string, end func(), 
 }
 
 // serve has clients come, and then measures f.
-func serve(in *bufio.Reader, join func(event string, c *gws.Conn) error, f func() (deliveries, writes, bytes float64, err error)) error {
+func serve(join func(event string, c *gws.Conn) error, f func() (deliveries, writes, bytes float64)) error {
 	addr, end, err := open(join)
 	if err != nil {
 		return err
 	}
 	defer end()
-	if err := listening(addr, in); err != nil {
+	if err := listening(addr); err != nil {
 		return err
 	}
 	return measure(f)

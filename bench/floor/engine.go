@@ -1,7 +1,6 @@
 package floor
 
 import (
-	"bufio"
 	"context"
 	"log/slog"
 	"net"
@@ -21,7 +20,7 @@ import (
 
 // serveEngine is Pitwall from the record's fields on: codec, shards, rings and
 // writers. Redis is left out, since the rivals have none either.
-func serveEngine(l *load, in *bufio.Reader) error {
+func serveEngine(l *load) error {
 	core, err := shard.New(shard.Config{Shards: l.Shards, Writers: l.Writers, Window: l.Window, FutureTolerance: 5 * time.Second})
 	if err != nil {
 		return err
@@ -58,7 +57,7 @@ func serveEngine(l *load, in *bufio.Reader) error {
 	web := &http.Server{Handler: server, ReadHeaderTimeout: time.Minute}
 	own.Go(func() { _ = web.Serve(listener) })
 	defer web.Close()
-	if err := listening(listener.Addr().String(), in); err != nil {
+	if err := listening(listener.Addr().String()); err != nil {
 		return err
 	}
 	read := func(name string) float64 { return float64(set.GetOrCreateCounter(name).Get()) }
@@ -74,34 +73,23 @@ func serveEngine(l *load, in *bufio.Reader) error {
 		}
 		defer pprof.StopCPUProfile()
 	}
-	return measure(func() (d, w, b float64, err error) {
-		err = deliver(ctx, l, in, core)
+	return measure(func() (d, w, b float64) {
+		publishToCore(ctx, l, core)
 		<-time.After(2 * l.Window) // what is pending comes with the next window, as the others' last flush does
-		return read("processor_live_deliveries_total") - d0, read("processor_live_writes_total") - w0, read("processor_live_written_bytes_total") - b0, err
+		return read("processor_live_deliveries_total") - d0, read("processor_live_writes_total") - w0, read("processor_live_written_bytes_total") - b0
 	})
 }
 
-// deliver hands the records to the shards, one batch to each for what was read
-// at once, as the feed does.
-func deliver(ctx context.Context, l *load, in *bufio.Reader, core *shard.Core) error {
+// publishToCore decodes each record and hands it to its shard.
+func publishToCore(ctx context.Context, l *load, core *shard.Core) {
 	dec := codec.NewDecoder(codec.DefaultLimits())
-	batches := make([]*shard.Batch, core.Shards())
-	return l.records(in, func(_ int, fields []string, now time.Time) {
-		s := core.ShardOf(fields[1])
-		if batches[s] == nil {
-			batches[s] = core.AcquireBatch()
-		}
-		b := batches[s]
+	l.publish(time.Now().Add(time.Duration(l.Seconds)*time.Second), func(_ int, fields []string, now time.Time) {
+		b := core.AcquireBatch()
 		b.Positions = append(b.Positions, codec.Position{})
-		if err := dec.Decode(&b.Positions[len(b.Positions)-1], now.UnixMilli(), fields); err != nil {
+		p := &b.Positions[len(b.Positions)-1]
+		if err := dec.Decode(p, now.UnixMilli(), fields); err != nil {
 			panic(err) // our own record
 		}
-	}, func() {
-		for s, b := range batches {
-			if b != nil {
-				_ = core.Deliver(ctx, s, b) // fails only at the end
-				batches[s] = nil
-			}
-		}
+		_ = core.Deliver(ctx, core.ShardOf(p.DeviceID), b) // fails only at the end
 	})
 }

@@ -154,10 +154,6 @@ func (f *Cmd) once(kind string) (r result, err error) {
 	if _, err := fmt.Fprintln(server.in, "go"); err != nil {
 		return r, err
 	}
-	if err := f.publish(server.in); err != nil {
-		return r, err
-	}
-	_ = server.in.Close() // the end of the records
 	line, err := server.line()
 	if err != nil {
 		return r, fmt.Errorf("the server's result: %w", err)

@@ -1,12 +1,9 @@
 package floor
 
 import (
-	"bufio"
 	"fmt"
-	"io"
 	"math/rand/v2"
 	"strconv"
-	"strings"
 	"time"
 
 	"pitwall/codec"
@@ -45,63 +42,35 @@ func (l *load) deliveries() float64 {
 	return float64(l.Rate) * float64(l.Conns) / float64(l.Events)
 }
 
-// payload is one record's JSON, as the producers of contract 1 write it.
-func (l *load) payload(device int, due time.Time, rng *rand.Rand) string {
-	return fmt.Sprintf(`{"device_id":%q,"timestamp":%q,"latitude":%.7f,"longitude":%.7f,"altitude":%.1f,"angle":%.1f,"speed":%.1f,"satellites":12,"attributes":{"battery":87,"moving":true}}`,
-		l.device(device), due.UTC().Format("2006-01-02T15:04:05.000Z"),
+// record is one stream record in the ingestion service's shape.
+func (l *load) record(device int, now time.Time, rng *rand.Rand) []string {
+	payload := fmt.Sprintf(`{"device_id":%q,"timestamp":%q,"latitude":%.7f,"longitude":%.7f,"altitude":%.1f,"angle":%.1f,"speed":%.1f,"satellites":12,"attributes":{"battery":87,"moving":true}}`,
+		l.device(device), now.UTC().Format("2006-01-02T15:04:05.000Z"),
 		57+rng.Float64(), 11+rng.Float64(), 100*rng.Float64(), 360*rng.Float64(), 90*rng.Float64())
+	return []string{"device_id", l.device(device), "codec", "8E", "payload", payload}
 }
 
-// publish writes the records to a server process as they become due, a line
-// each, for as long as is measured. It is late when the server is.
-func (l *load) publish(w io.Writer) error {
+// publish calls send with each record at its time, on a schedule that does not
+// wait for anybody: an open loop.
+func (l *load) publish(until time.Time, send func(device int, fields []string, now time.Time)) {
 	rng := rand.New(rand.NewPCG(1, 2))
 	gap := time.Second / time.Duration(l.Rate)
-	due := time.Now()
 	tick := time.NewTimer(0)
 	defer tick.Stop()
-	for n, until := 0, due.Add(time.Duration(l.Seconds)*time.Second); due.Before(until); n++ {
+	due := time.Now()
+	for n := 0; due.Before(until); n++ {
 		if wait := time.Until(due); wait > 0 {
 			tick.Reset(wait)
 			<-tick.C
 		}
 		device := n % l.Devices
-		if _, err := fmt.Fprintf(w, "%d %s\n", device, l.payload(device, due, rng)); err != nil {
-			return fmt.Errorf("hand a record over: %w", err)
-		}
+		send(device, l.record(device, due, rng), due)
 		due = due.Add(gap)
 	}
-	return nil
 }
 
-// records takes in what publish writes, to its end. read is called when
-// everything that has come so far is taken in.
-func (l *load) records(in *bufio.Reader, take func(device int, fields []string, now time.Time), read func()) error {
-	var names []string
-	for i := range l.Devices {
-		names = append(names, l.device(i))
-	}
-	for {
-		line, err := in.ReadString('\n')
-		if err == io.EOF {
-			return nil
-		}
-		if err != nil {
-			return fmt.Errorf("read a record: %w", err)
-		}
-		number, payload, _ := strings.Cut(line[:len(line)-1], " ")
-		device, err := strconv.Atoi(number)
-		if err != nil {
-			return fmt.Errorf("read a record: %w", err)
-		}
-		take(device, []string{"device_id", names[device], "codec", "8E", "payload", payload}, time.Now())
-		if in.Buffered() == 0 {
-			read()
-		}
-	}
-}
-
-// decoded hands each record on as a position of its event.
+// decoded is what publish calls for those who want positions, and the numbers
+// of their events.
 func (l *load) decoded(take func(event int, p *codec.Position)) func(device int, fields []string, now time.Time) {
 	dec := codec.NewDecoder(codec.DefaultLimits())
 	var p codec.Position

@@ -1,7 +1,6 @@
 package floor
 
 import (
-	"bufio"
 	"time"
 
 	"pitwall/codec"
@@ -32,14 +31,14 @@ func (p *prompt) add(event int, r *codec.Position, now time.Time) {
 	}
 }
 
-// servePrompt sends what the parent writes.
-func servePrompt(l *load, in *bufio.Reader) error {
+// servePrompt sends what the process itself makes.
+func servePrompt(l *load) error {
 	p := &prompt{bare: newBare(l.events(), l.Lowat), window: l.Window, next: make([]time.Time, l.Events)}
-	return serve(in, p.join, func() (deliveries, writes, bytes float64, err error) {
-		err = l.records(in, l.decoded(func(event int, r *codec.Position) {
+	return serve(p.join, func() (deliveries, writes, bytes float64) {
+		l.publish(time.Now().Add(time.Duration(l.Seconds)*time.Second), l.decoded(func(event int, r *codec.Position) {
 			p.add(event, r, time.Now())
-		}), func() {})
+		}))
 		p.flush()
-		return p.deliveries, p.writes, p.bytes, err
+		return p.deliveries, p.writes, p.bytes
 	})
 }

@@ -1,7 +1,6 @@
 package floor
 
 import (
-	"bufio"
 	"encoding/json"
 	"fmt"
 	"os"
@@ -11,9 +10,8 @@ import (
 )
 
 // Role is one process of a measurement. It talks to its parent in lines: a
-// server prints its address, "go" from the parent starts the measured phase,
-// and behind it come the records, as they are due; at their end the server
-// prints its result. So what it costs to make them is not the server's.
+// server prints its address and "go" from the parent starts the measured
+// phase; at the end it prints its result.
 type Role struct {
 	load
 	Name string `arg:"" enum:"bare,prompt,engine,broadcaster,swarm"`
@@ -31,38 +29,25 @@ type result struct {
 
 // Run plays the role.
 func (r *Role) Run() error {
-	if r.Name == "swarm" {
-		return readers(&r.load, r.Addr)
-	}
-	in, err := fromParent()
-	if err != nil {
-		return err
-	}
 	switch r.Name {
 	case "bare":
-		return serveBare(&r.load, in)
+		return serveBare(&r.load)
 	case "prompt":
-		return servePrompt(&r.load, in)
+		return servePrompt(&r.load)
 	case "engine":
-		return serveEngine(&r.load, in)
+		return serveEngine(&r.load)
+	case "broadcaster":
+		return serveBroadcaster(&r.load)
 	default:
-		return serveBroadcaster(&r.load, in)
+		return readers(&r.load, r.Addr)
 	}
-}
-
-// fromParent is what the parent writes. Go waits for it as for any socket, not
-// with a thread of its own.
-func fromParent() (*bufio.Reader, error) {
-	if err := unix.SetNonblock(unix.Stdin, true); err != nil {
-		return nil, fmt.Errorf("make standard input non-blocking: %w", err)
-	}
-	return bufio.NewReaderSize(os.NewFile(uintptr(unix.Stdin), "stdin"), 64<<10), nil
 }
 
 // listening tells the parent the address and waits until all clients are there.
-func listening(addr string, in *bufio.Reader) error {
+func listening(addr string) error {
 	fmt.Println(addr)
-	if word, err := in.ReadString('\n'); err != nil || word != "go\n" {
+	var word string
+	if _, err := fmt.Scanln(&word); err != nil || word != "go" {
 		return fmt.Errorf("the parent said %q: %v", word, err)
 	}
 	return nil
@@ -70,16 +55,13 @@ func listening(addr string, in *bufio.Reader) error {
 
 // measure runs f and prints what the process used meanwhile; f returns
 // deliveries, writes and bytes.
-func measure(f func() (deliveries, writes, bytes float64, err error)) error {
+func measure(f func() (deliveries, writes, bytes float64)) error {
 	var before, after unix.Rusage
 	if err := unix.Getrusage(unix.RUSAGE_SELF, &before); err != nil {
 		return err
 	}
 	start := time.Now()
-	d, w, b, err := f()
-	if err != nil {
-		return err
-	}
+	d, w, b := f()
 	if err := unix.Getrusage(unix.RUSAGE_SELF, &after); err != nil {
 		return err
 	}
