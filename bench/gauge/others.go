@@ -1,9 +1,8 @@
 package gauge
 
 import (
+	"errors"
 	"fmt"
-	"os"
-	"path/filepath"
 	"strconv"
 	"strings"
 	"time"
@@ -23,21 +22,13 @@ type relative struct {
 // of them has used does not leave the sum when it ends, as its parent takes it
 // over. In a container it is what the container can see.
 func ReadOthers(root int) (time.Duration, error) {
-	stats, err := filepath.Glob("/proc/[0-9]*/stat")
-	if err != nil || len(stats) == 0 {
-		return 0, fmt.Errorf("read what other processes use: %d in /proc: %w", len(stats), err)
+	lines := statLines()
+	if len(lines) == 0 {
+		return 0, errors.New("read what other processes use: none is to be seen in /proc")
 	}
-	all := make(map[int]relative, len(stats))
-	for _, name := range stats {
-		b, err := os.ReadFile(name)
-		if err != nil {
-			continue // it has ended meanwhile
-		}
-		pid, err := strconv.Atoi(filepath.Base(filepath.Dir(name)))
-		if err != nil {
-			continue
-		}
-		if r, err := parseRelative(string(b)); err == nil {
+	all := make(map[int]relative, len(lines))
+	for pid, text := range lines {
+		if r, err := parseRelative(text); err == nil {
 			all[pid] = r
 		}
 	}

@@ -43,23 +43,33 @@ func ReadTree(pid int) (Process, error) {
 	if err != nil {
 		return all, err
 	}
-	stats, _ := filepath.Glob("/proc/[0-9]*/stat")
-	for _, name := range stats {
-		b, err := os.ReadFile(name)
-		if err != nil {
-			continue // it has ended meanwhile
-		}
-		_, rest, _ := cutLast(string(b), ") ")
-		if f := strings.Fields(rest); len(f) < 2 || f[1] != strconv.Itoa(pid) {
+	for _, text := range statLines() {
+		if r, err := parseRelative(text); err != nil || r.parent != pid {
 			continue
 		}
-		if p, err := parseStat(string(b)); err == nil {
+		if p, err := parseStat(text); err == nil {
 			all.User += p.User
 			all.Sys += p.Sys
 			all.RSS += p.RSS
 		}
 	}
 	return all, nil
+}
+
+// statLines are the lines of all processes that can be seen, by their number.
+func statLines() map[int]string {
+	names, _ := filepath.Glob("/proc/[0-9]*/stat") // the pattern is a good one
+	lines := make(map[int]string, len(names))
+	for _, name := range names {
+		b, err := os.ReadFile(name)
+		if err != nil {
+			continue // it has ended meanwhile
+		}
+		if pid, err := strconv.Atoi(filepath.Base(filepath.Dir(name))); err == nil {
+			lines[pid] = string(b)
+		}
+	}
+	return lines
 }
 
 // parseStat reads a line as proc(5) describes it; the name in parentheses may
