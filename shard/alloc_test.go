@@ -2,7 +2,14 @@
 
 package shard
 
-import "testing"
+import (
+	"context"
+	"runtime"
+	"testing"
+	"time"
+
+	"pitwall/codec"
+)
 
 // The race detector allocates, so these run without it.
 
@@ -38,6 +45,32 @@ func TestCompressedFanOutAllocatesNothing(t *testing.T) {
 	}
 	if n := r.core.Stats().Deflated - before; n != 101 {
 		t.Errorf("%d chunks compressed in 101 flushes to 20 connections that agreed, want one each", n)
+	}
+}
+
+// A reader's own turn at a shard that rests takes no more than the shard's.
+func TestVisitAllocatesNothing(t *testing.T) {
+	core, err := New(Config{Shards: 1, Window: time.Hour, FutureTolerance: time.Hour})
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, stop := context.WithCancel(t.Context())
+	ended := make(chan error, 1)
+	go func() { ended <- core.Run(ctx) }()
+	defer func() { stop(); <-ended }()
+	batch, ts := new(Batch), int64(base)
+	bring := func() {
+		ts++
+		batch.Positions = append(batch.Positions[:0], codec.Position{DeviceID: "d", TS: ts, Arrival: ts})
+		for !core.workers[0].visit(ctx, batch) {
+			runtime.Gosched()
+		}
+	}
+	for range 10 {
+		bring()
+	}
+	if n := testing.AllocsPerRun(100, bring); n != 0 {
+		t.Errorf("%v allocations, want 0", n)
 	}
 }
 

@@ -169,13 +169,20 @@ func (c *Core) release(b *Batch) {
 // ErrEnded is returned by Deliver after Run has returned.
 var ErrEnded = errors.New("shard: the core has ended")
 
-// Deliver hands a batch to a shard (0 to Shards-1). It blocks while that
-// shard's inbox is full, which is what slows the reader of the stream down.
-// The batch belongs to the core from here on, also on error.
+// Deliver hands a batch to a shard (0 to Shards-1). If it is small and the shard
+// rests, the caller takes it in for the shard, and pushes what is due: a
+// fraction of a millisecond. Else the shard's own goroutine does, and Deliver
+// blocks while that one's inbox is full, which is what slows the reader of the
+// stream down. The batch belongs to the core from here on, also on error.
 func (c *Core) Deliver(ctx context.Context, shard int, b *Batch) error {
 	b.read = c.now()
+	w := c.workers[shard]
+	if len(b.Positions) <= fewPositions && w.visit(ctx, b) {
+		return nil
+	}
 	select {
-	case c.workers[shard].batches <- b:
+	case w.batches <- b:
+		w.baton.call()
 		return nil
 	case <-ctx.Done():
 		return ctx.Err()

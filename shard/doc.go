@@ -23,9 +23,12 @@
 // # Goroutines
 //
 // Run has one goroutine per shard, the owner of its devices and of its part of
-// every topic: no locks. What crosses goroutines is listed here, each in a
-// small file with its memory-ordering argument:
+// every topic: no locks. While that sleeps, a reader who brings few positions
+// takes its place for a turn, which costs less than to wake it. What crosses
+// goroutines is listed here, each in a small file with its memory-ordering
+// argument:
 //
+//   - baton.go: whose turn it is, readers and the shard's own goroutine
 //   - ring.go: the queue of a connection, many shards to one writer
 //   - conn.go: the bound of that queue, and idle/queued/parked, open/lagged
 //   - runqueue.go: connections with something to send, shards to writer
@@ -39,8 +42,9 @@
 // connections than a slice (audience.go) is spread over turns, so that an event
 // with 100,000 subscribers delays nobody else's by more than a fraction of a
 // millisecond; a command about a subscription that has still to be pushed to
-// does so first. A new map is taken over in slices as well (adopt.go). Everything sent is the state of a topic's part at its last
-// seal, whoever gets it.
+// does so first. A new map is taken over in slices as well (adopt.go).
+// Everything sent is the state of a topic's part at its last seal, whoever gets
+// it.
 //
 // # What holds
 //

@@ -146,17 +146,18 @@ type turns struct {
 
 // run is worker.run, with the time each turn takes.
 func (t *turns) run(ctx context.Context, w *worker) {
-	bell := newBell(w.wakeUp)
-	defer bell.stop()
+	w.labels = ctx
+	w.bell = newBell(w.baton.call)
+	defer w.bell.stop()
 	runtime.LockOSThread()
 	defer runtime.UnlockOSThread()
-	for b, on := (*Batch)(nil), true; on; {
+	for on := true; on; {
 		used := cpuTime(thisThread)
-		next := w.turn(b)
+		next := w.turn(w.batch())
 		if t.begin.Load() {
 			t.took = append(t.took, cpuTime(thisThread)-used)
 		}
-		b, on = w.wait(ctx, bell, next)
+		on = w.wait(ctx.Done(), next)
 	}
 }
 

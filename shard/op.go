@@ -39,7 +39,7 @@ func (c *Core) submit(o *op) {
 	for i, w := range c.workers {
 		o.links[i].op = o
 		if w.inbox.put(&o.links[i]) {
-			w.wakeUp()
+			w.baton.call()
 		}
 	}
 }

@@ -2,6 +2,7 @@ package shard
 
 import (
 	"context"
+	"runtime/pprof"
 	"sync/atomic"
 )
 
@@ -10,14 +11,16 @@ import (
 const inboxBatches = 16
 
 // worker is one shard: the owner of its devices and of its part of every
-// topic. Nothing but its own goroutine touches what is not an atomic or a
+// topic. Nobody but who has its baton touches what is not an atomic or a
 // channel here.
 type worker struct {
 	id      int
 	core    *Core
 	batches chan *Batch
 	inbox   inbox
-	wake    chan struct{}
+	baton   baton
+	bell    *bell
+	labels  context.Context // of the shard's own goroutine, for profiles
 
 	now     int64 // the core's clock, read once per turn
 	read    int64 // when the batch that is taken in was delivered
@@ -48,7 +51,7 @@ func newWorker(c *Core, id int, s *Snapshot) *worker {
 	w := &worker{
 		id: id, core: c, snap: s,
 		batches: make(chan *Batch, inboxBatches),
-		wake:    make(chan struct{}, 1),
+		baton:   newBaton(),
 		devices: make(map[string]*device),
 		chains:  make([]chain, len(c.queues)),
 	}
@@ -56,42 +59,68 @@ func newWorker(c *Core, id int, s *Snapshot) *worker {
 	return w
 }
 
-func (w *worker) wakeUp() {
-	select {
-	case w.wake <- struct{}{}:
-	default:
-	}
-}
-
-// run is the shard's goroutine.
+// run is the shard's own goroutine.
 func (w *worker) run(ctx context.Context) {
-	bell := newBell(w.wakeUp)
-	defer bell.stop()
-	for b, on := (*Batch)(nil), true; on; {
-		b, on = w.wait(ctx, bell, w.turn(b))
+	w.labels = ctx
+	w.bell = newBell(w.baton.call)
+	defer w.bell.stop()
+	for on := true; on; {
+		on = w.wait(ctx.Done(), w.turn(w.batch()))
 	}
 }
 
-// wait waits for the next turn, which is due at next at the latest, and returns
-// the batch for it, if there is one; on is false when ctx has ended.
-func (w *worker) wait(ctx context.Context, bell *bell, next int64) (b *Batch, on bool) {
-	if next <= w.now { // there is more to do than fits a turn
-		select {
-		case b = <-w.batches:
-		case <-ctx.Done():
-			return nil, false
-		default:
-		}
-		return b, true
-	}
-	bell.set(next, w.core.now())
+// batch takes a batch out of the inbox, nil if there is none.
+func (w *worker) batch() *Batch {
 	select {
-	case b = <-w.batches:
-	case <-w.wake:
-	case <-ctx.Done():
-		return nil, false
+	case b := <-w.batches:
+		return b
+	default:
+		return nil
 	}
-	return b, true
+}
+
+// wait waits for the next turn, which is due at next at the latest. It returns
+// false when done is closed.
+func (w *worker) wait(done <-chan struct{}, next int64) (on bool) {
+	if w.sleeps(next) {
+		return w.baton.rest(done)
+	}
+	select {
+	case <-done:
+		return false
+	default:
+		return true
+	}
+}
+
+// sleeps sets the bell after a turn, if there is nothing to do before next.
+func (w *worker) sleeps(next int64) bool {
+	if next <= w.now || len(w.batches) > 0 {
+		return false
+	}
+	w.bell.set(next, w.core.now())
+	return true
+}
+
+// fewPositions is what a visitor may bring to a turn of his own. It takes no
+// longer than to wake the shard's goroutine; more is taken in by all shards at
+// the same time.
+const fewPositions = 16
+
+// visit has a turn with b on the caller's goroutine, whose labels ctx has. False
+// says that the shard is at work and b not taken in.
+func (w *worker) visit(ctx context.Context, b *Batch) bool {
+	if !w.baton.visit() {
+		return false
+	}
+	if len(w.batches) > 0 { // those came first
+		w.baton.leave(true)
+		return false
+	}
+	pprof.SetGoroutineLabels(w.labels)
+	w.baton.leave(!w.sleeps(w.turn(b)))
+	pprof.SetGoroutineLabels(ctx)
+	return true
 }
 
 // Bounds of a turn, so that a crowd does not keep the others waiting: a slice

@@ -10,6 +10,7 @@ type exception struct{ files, reason string }
 
 // atomicFiles may import sync/atomic (tests apart).
 var atomicFiles = []exception{
+	{"shard/baton.go", "whose turn at a shard it is"},
 	{"shard/ring.go", "the ring of a connection"},
 	{"shard/conn.go", "what shards and the writer say to each other about a connection"},
 	{"shard/runqueue.go", "connections with something to send"},
