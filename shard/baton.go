@@ -4,10 +4,9 @@ import "sync/atomic"
 
 // baton is the right to turn a shard. Whoever has it is the shard's goroutine
 // for as long: the shard's own one while there is more to do than fits a turn,
-// and, when that rests, anybody who brings a little and would else only wake
-// it: a reader with few records, the bell. Waking a goroutine that sleeps
-// costs more than such a turn takes, for the runtime wakes a thread as well
-// and that looks for work on all processors.
+// and, when that rests, a reader who brings few positions and would else only
+// wake it. Waking a goroutine that sleeps costs more than such a turn takes, for
+// the runtime wakes a thread as well, and that looks for work on all processors.
 //
 // A visitor never waits: who does not get the baton leaves what he brings in
 // the shard's inboxes and calls. Only the shard's own goroutine waits for it.
@@ -91,7 +90,11 @@ func (b *baton) want() bool {
 			return true
 		}
 		step()
-		if b.state.CompareAndSwap(batonHeld, batonWanted) || b.state.Load() == batonWanted {
+		if b.state.CompareAndSwap(batonHeld, batonWanted) {
+			return false
+		}
+		step()
+		if b.state.Load() == batonWanted {
 			return false
 		}
 	}

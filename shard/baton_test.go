@@ -69,6 +69,29 @@ func TestBatonOneAtATime(t *testing.T) {
 	t.Logf("%d of %d pieces on visits", visits, visitors*each)
 }
 
+// TestBatonEndsBehindAVisit: the owner does not end while a visitor has the
+// baton, and nobody gets it afterwards.
+func TestBatonEndsBehindAVisit(t *testing.T) {
+	b, done, ended := newBaton(), make(chan struct{}), make(chan bool)
+	go func() { ended <- b.rest(done) }()
+	if !eventually(b.visit) {
+		t.Fatal("the baton is not given away")
+	}
+	close(done)
+	if !eventually(func() bool { return b.state.Load() == batonWanted }) {
+		t.Fatal("the owner does not ask for the baton at its end")
+	}
+	select {
+	case <-ended:
+		t.Error("the owner has ended beside a visitor")
+	default:
+	}
+	b.leave(false)
+	if on := <-ended; on || b.visit() {
+		t.Errorf("after the end: rest says %v, and the baton can be had", on)
+	}
+}
+
 // TestSmallBatchesAreVisits: a shard at rest is turned by who brings a little;
 // more goes to its own goroutine. What is brought comes in the order of
 // bringing either way.
@@ -85,20 +108,32 @@ func TestSmallBatchesAreVisits(t *testing.T) {
 		t.Fatal(err)
 	}
 	w, ts := core.workers[0], int64(base)
-	deliver := func(n int) {
+	fill := func(n int) *Batch {
 		b := core.AcquireBatch()
 		for range n {
 			ts++
 			b.Positions = append(b.Positions, codec.Position{DeviceID: "d", TS: ts, Arrival: ts})
 		}
-		if err := core.Deliver(ctx, 0, b); err != nil {
+		return b
+	}
+	visits := 0
+	for n := range 500 {
+		if b := fill(1); w.visit(ctx, b) {
+			visits++
+		} else if err := core.Deliver(ctx, 0, b); err != nil {
 			t.Fatal(err)
 		}
+		for _, n := range []int{fewPositions, fewPositions + 1 + n%40} {
+			if err := core.Deliver(ctx, 0, fill(n)); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if n%20 == 0 {
+			eventually(func() bool { return w.baton.state.Load() == batonFree })
+		}
 	}
-	for range 500 {
-		deliver(1)
-		deliver(fewPositions)
-		deliver(fewPositions + 1)
+	if visits == 0 {
+		t.Error("no small batch was a visit")
 	}
 	at := func() (mark int64) {
 		if !w.baton.visit() {

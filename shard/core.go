@@ -170,10 +170,13 @@ func (c *Core) release(b *Batch) {
 var ErrEnded = errors.New("shard: the core has ended")
 
 // Deliver hands a batch to a shard (0 to Shards-1). If it is small and the shard
-// rests, the caller takes it in for the shard, and pushes what is due: a
-// fraction of a millisecond. Else the shard's own goroutine does, and Deliver
-// blocks while that one's inbox is full, which is what slows the reader of the
-// stream down. The batch belongs to the core from here on, also on error.
+// rests, the caller takes it in for the shard, and pushes what is due, as far as
+// a turn goes. Else the shard's own goroutine does, and Deliver blocks while that
+// one's inbox is full, which is what slows the reader of the stream down. The
+// batch belongs to the core from here on, also on error.
+//
+// The caller has nothing that a done callback needs (see Subscribe). Its labels
+// for profiles are those of ctx afterwards.
 func (c *Core) Deliver(ctx context.Context, shard int, b *Batch) error {
 	b.read = c.now()
 	w := c.workers[shard]

@@ -10,7 +10,7 @@ import "pitwall/codec"
 
 // Deflater compresses messages, each by itself. The core knows it as an
 // interface so that it goes without a library; a call costs nothing next to
-// what it does. Every shard has its own, and uses it from its goroutine alone.
+// what it does. Every shard has its own, used by one goroutine at a time.
 type Deflater interface {
 	// Append appends src to dst in DEFLATE (RFC 1951), flushed to a byte
 	// boundary and without the last four bytes of that (RFC 7692, section

@@ -30,6 +30,9 @@ func (b *inbox) put(l *opLink) bool {
 	}
 }
 
+// empty reports whether no command waits.
+func (b *inbox) empty() bool { return b.head.Load() == nil }
+
 // all takes every command, oldest first.
 func (b *inbox) all() *opLink {
 	var first *opLink

@@ -61,8 +61,8 @@ func (o *op) finish() {
 // Subscribe adds conn to t, or changes the interval of a subscription that is
 // there. A new one gets a snapshot part from every shard, then the live flow
 // behind it, without a gap. interval is 0 for every update at the topic's own
-// instants, else one of Intervals. done is called once by a shard goroutine
-// and must not block.
+// instants, else one of Intervals. done is called once, by whoever turns a
+// shard then, which may be within Deliver, and must not block.
 //
 // At most one of Subscribe, Unsubscribe and Leave may be under way per
 // connection; the caller waits for done before the next.
@@ -74,13 +74,12 @@ func (c *Core) Subscribe(conn *Conn, t *Topic, interval time.Duration, done func
 }
 
 // Unsubscribe removes conn from t. reply is pushed behind everything of the
-// topic; then done is called, by a shard goroutine.
+// topic; then done is called as by Subscribe.
 func (c *Core) Unsubscribe(conn *Conn, t *Topic, reply *Chunk, done func()) {
 	c.submit(&op{kind: opUnsubscribe, conn: conn, topic: t, reply: reply, done: done})
 }
 
-// Leave removes conn from all its topics; then done is called, by a shard
-// goroutine.
+// Leave removes conn from all its topics; then done is called as by Subscribe.
 func (c *Core) Leave(conn *Conn, done func()) {
 	if conn.subs == nil { // never subscribed
 		done()

@@ -117,12 +117,17 @@ func (f *fleet) numbers() map[string]int64 {
 	return m
 }
 
-// publish delivers batches of a few positions.
+// publish delivers batches of a few positions, at times of more than a reader
+// takes in himself.
 func (p *publisher) publish(c *course, rng *rand.Rand, rounds int) {
 	for range rounds {
 		p.mu.Lock()
 		batches := make([]*Batch, c.core.Shards())
-		for range 1 + rng.IntN(10) {
+		n := 1 + rng.IntN(10)
+		if rng.IntN(4) == 0 {
+			n += rng.IntN(3 * fewPositions * len(batches))
+		}
+		for range n {
 			if len(p.devices) > 0 {
 				d := p.devices[rng.IntN(len(p.devices))]
 				c.add(batches, d.next(c, rng))

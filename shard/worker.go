@@ -108,12 +108,13 @@ func (w *worker) sleeps(next int64) bool {
 const fewPositions = 16
 
 // visit has a turn with b on the caller's goroutine, whose labels ctx has. False
-// says that the shard is at work and b not taken in.
+// says that the shard is at work, or has other things to do, and b is not taken
+// in.
 func (w *worker) visit(ctx context.Context, b *Batch) bool {
-	if !w.baton.visit() {
+	if len(w.batches) > 0 || !w.baton.visit() {
 		return false
 	}
-	if len(w.batches) > 0 { // those came first
+	if len(w.batches) > 0 || w.laden() { // that came first, or is not the reader's to carry out
 		w.baton.leave(true)
 		return false
 	}
@@ -122,6 +123,12 @@ func (w *worker) visit(ctx context.Context, b *Batch) bool {
 	pprof.SetGoroutineLabels(ctx)
 	return true
 }
+
+// laden reports whether commands wait or something long is under way.
+func (w *worker) laden() bool { return !w.inbox.empty() || w.left() }
+
+// left reports whether a turn has left something to be gone on with.
+func (w *worker) left() bool { return w.todo != nil || w.taking.left() || len(w.rounds) > 0 }
 
 // Bounds of a turn, so that a crowd does not keep the others waiting: a slice
 // is 0.1 to 0.3 ms, and so are the commands.
@@ -152,7 +159,7 @@ func (w *worker) turn(b *Batch) int64 {
 		next = min(next, a.round.due)
 	}
 	w.pass(next)
-	if w.todo != nil || w.taking.left() || len(w.rounds) > 0 {
+	if w.left() {
 		return w.now
 	}
 	return next

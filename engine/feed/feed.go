@@ -24,7 +24,7 @@ type Sink interface {
 	// AcquireBatch returns an empty batch.
 	AcquireBatch() *shard.Batch
 	// Deliver hands a batch over for good, also when it fails, and blocks
-	// while that shard is full.
+	// while that shard is full. It may do the shard's work within the call.
 	Deliver(ctx context.Context, shard int, b *shard.Batch) error
 }
 
