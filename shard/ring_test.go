@@ -248,6 +248,69 @@ func benchContended(b *testing.B, q queue) {
 	wg.Wait()
 }
 
+// BenchmarkRingShared has two producers go over the same 10,000 rings at the
+// same time and push one pointer into each, like the shards of an event at its
+// instant, while a third goroutine takes what they pushed the time before; one
+// operation is one pointer pushed and taken.
+func BenchmarkRingShared(b *testing.B) {
+	for _, k := range ringKinds {
+		b.Run(k.name, func(b *testing.B) { benchShared(b, k.fresh) })
+	}
+}
+
+func benchShared(b *testing.B, fresh func() queue) {
+	const producers, rings = 2, 10_000
+	all := make([]queue, rings)
+	for i := range all {
+		all[i] = fresh()
+	}
+	c := tagged(0, 0)
+	rounds := b.N/(producers*rings) + 1
+	var begin [producers]chan struct{}
+	var wg sync.WaitGroup
+	pushed := make(chan struct{}, producers)
+	for p := range begin {
+		begin[p] = make(chan struct{}, 1)
+		wg.Go(func() {
+			for range begin[p] {
+				for _, q := range all {
+					q.push(c)
+				}
+				pushed <- struct{}{}
+			}
+		})
+	}
+	drain := func() {
+		for _, q := range all {
+			for range producers {
+				if q.take() == nil {
+					b.Fatal("a ring is empty")
+				}
+			}
+		}
+	}
+	round := func() {
+		for _, ch := range begin {
+			ch <- struct{}{}
+		}
+	}
+	round()
+	<-pushed
+	<-pushed
+	b.ResetTimer()
+	for range rounds {
+		round()
+		drain()
+		<-pushed
+		<-pushed
+	}
+	b.StopTimer()
+	for _, ch := range begin {
+		close(ch)
+	}
+	wg.Wait()
+}
+
 // BenchmarkRingMemory reports what a queue takes before its first chunk and
 // with one in it.
 func BenchmarkRingMemory(b *testing.B) {
