@@ -10,10 +10,14 @@ import "pitwall/engine/internal/redis"
 // the number; but servers before 7.4 leave what a gap swallowed out of the
 // latter (entries-read) for ever. So it is corrected whenever the group has
 // been given everything, when it must equal entries-added. Before the first
-// such moment after a start or a gap, there is a range only.
+// such moment after a start or a gap, there is a range only; but since the last
+// one, no less have been lost in all than the two numbers differ by more than
+// they did then, whatever the server. What was told too low is told then.
 type gap struct {
-	skew  int64 // what entries-read lacks
-	known bool
+	skew    int64 // what entries-read lacked when the group had been given everything
+	known   bool  // it is still that
+	based   bool  // there was such a moment
+	counted int64 // told since then, at least
 
 	last redis.ID // the stream's last id at the look before: it was there
 	at   redis.ID // the last delivered entry at the look before
@@ -26,6 +30,12 @@ type loss struct {
 	open        bool // there may be more than most
 }
 
+func (l *loss) add(m loss) {
+	l.least += m.least
+	l.most += m.most
+	l.open = l.open || m.open
+}
+
 // look returns what has been lost since the look before.
 func (g *gap) look(s redis.StreamState) loss {
 	if s.Delivered != g.at {
@@ -36,7 +46,15 @@ func (g *gap) look(s redis.StreamState) loss {
 	}
 	all := g.missing(s)
 	g.last = s.Last
-	news := loss{least: all.least - g.told.least, most: all.most - g.told.most, open: all.open}
+	news := loss{least: max(all.least-g.told.least, 0), most: all.most - g.told.most, open: all.open}
+	if short := g.sinceBase(s) - g.counted - news.least; short > 0 {
+		news.least += short
+		news.most = max(news.most, news.least)
+	}
+	g.counted += news.least
+	if s.Delivered == s.Last && counts(s) {
+		g.skew, g.known, g.based, g.counted = s.Added-s.Read, true, true, 0
+	}
 	if news.least <= 0 && news.most <= 0 {
 		return loss{}
 	}
@@ -44,13 +62,27 @@ func (g *gap) look(s redis.StreamState) loss {
 	return news
 }
 
+func counts(s redis.StreamState) bool {
+	return s.Read != redis.Unknown && s.Added != redis.Unknown
+}
+
+// sinceBase is how many have been lost at least since the group had last been
+// given everything.
+func (g *gap) sinceBase(s redis.StreamState) int64 {
+	switch {
+	case !g.based || !counts(s):
+		return 0
+	case s.Delivered == s.Last:
+		return s.Added - s.Read - g.skew
+	case s.Delivered.IsZero() || !s.Delivered.Less(floor(s)):
+		return 0 // what the group has still to be given is not told from what it was not
+	}
+	return s.Added - s.Length - s.Read - g.skew
+}
+
 // missing says what is missing behind the last delivered entry, now.
 func (g *gap) missing(s redis.StreamState) loss {
-	counts := s.Read != redis.Unknown && s.Added != redis.Unknown
 	if s.Delivered == s.Last {
-		if counts {
-			g.skew, g.known = s.Added-s.Read, true
-		}
 		return loss{}
 	}
 	first := floor(s)
@@ -59,7 +91,7 @@ func (g *gap) missing(s redis.StreamState) loss {
 	}
 	// It was there at the look before, is not now, and was given to nobody.
 	certain := s.Length == 0 || s.Delivered.Less(g.last) && g.last.Less(first)
-	if !counts {
+	if !counts(s) {
 		if certain {
 			return loss{least: 1, most: 1, open: true}
 		}

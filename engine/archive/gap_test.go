@@ -39,8 +39,16 @@ func TestGap(t *testing.T) {
 			at(41, 60, 30, 26), // 31-40
 		}, []loss{{}, {least: 4, most: 4}, {}, {least: 10, most: 10}}},
 		{"behind a gap, before all was delivered", []redis.StreamState{
-			at(1, 10, 10, 10), at(15, 30, 10, 10), at(15, 40, 20, 16), at(31, 50, 20, 16),
-		}, []loss{{}, {least: 4, most: 4}, {}, {most: 14}}},
+			at(1, 10, 10, 10), at(15, 30, 10, 10), at(15, 40, 20, 16), at(31, 50, 20, 16), // 11-14, 21-30
+			at(31, 60, 55, 41), at(61, 80, 55, 41), // 56-60
+			at(61, 80, 80, 61), at(61, 80, 80, 61), at(85, 90, 80, 61), // 81-84
+		}, []loss{{}, {least: 4, most: 4}, {}, {least: 10, most: 14}, {}, {least: 5, most: 19}, {}, {}, {least: 4, most: 4}}},
+		{"gaps that nobody looked at", []redis.StreamState{at(1, 10, 10, 10), at(60, 80, 70, 33), at(60, 80, 80, 43), at(60, 81, 81, 44)},
+			[]loss{{}, {}, {least: 37, most: 37}, {}}},
+		{"a server that passes gaps on, before all was delivered", []redis.StreamState{
+			at(1, 10, 10, 10), at(15, 30, 10, 10), at(15, 40, 20, 20), at(31, 50, 20, 20), // 11-14, 21-30
+			at(31, 50, 50, 50),
+		}, []loss{{}, {least: 4, most: 4}, {}, {least: 6, most: 10}, {}}},
 		{"first look at a gap", []redis.StreamState{at(15, 30, 10, 10)}, []loss{{most: 4}}},
 		{"a server that does not count", []redis.StreamState{
 			unknown(at(1, 20, 10, no)), unknown(at(15, 30, 10, no)), unknown(at(35, 40, 10, no)), unknown(at(36, 41, 10, no)),

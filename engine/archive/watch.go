@@ -36,6 +36,7 @@ type watch struct {
 	nearby pace.Quiet // trimming comes near
 	held   pace.Quiet // pending entries that were trimmed
 	cut    pace.Quiet // loss
+	unsaid loss       // lost, and not told yet
 }
 
 func newWatch(a *Archive, stream string, log *slog.Logger) *watch {
@@ -58,9 +59,13 @@ func (w *watch) look(ctx context.Context) (redis.StreamState, error) {
 	now := time.Now()
 	if l := w.gap.look(s); l.most > 0 {
 		w.meters.lost.Add(int(l.least))
-		if n, ok := w.cut.Tell(now); ok {
+		w.unsaid.add(l)
+	}
+	if w.unsaid.most > 0 {
+		if _, ok := w.cut.Tell(now); ok {
 			w.log.Error("records were trimmed from the stream before the archive was given them: they are lost; let the stream keep more (MAXLEN, MINID)",
-				"at_least", l.least, "at_most", l.most, "or_more", l.open, "after", s.Delivered.String(), "first", s.First.String(), "times", n)
+				"at_least", w.unsaid.least, "at_most", w.unsaid.most, "or_more", w.unsaid.open, "after", s.Delivered.String(), "first", s.First.String())
+			w.unsaid = loss{}
 		}
 	}
 	if s.Pending.Count > 0 && s.Pending.Oldest.Less(floor(s)) {
