@@ -11,8 +11,9 @@ import "pitwall/engine/internal/redis"
 // latter (entries-read) for ever. So it is corrected whenever the group has
 // been given everything, when it must equal entries-added. Before the first
 // such moment after a start or a gap, there is a range only; but since the last
-// one, no less have been lost in all than the two numbers differ by more than
-// they did then, whatever the server. What was told too low is told then.
+// one, or since a stream that nothing had been cut off, no less have been lost
+// in all than the two numbers differ by more than they did then, whatever the
+// server. What was told too low is told then.
 type gap struct {
 	skew    int64 // what entries-read lacked when the group had been given everything
 	known   bool  // it is still that
@@ -52,8 +53,12 @@ func (g *gap) look(s redis.StreamState) loss {
 		news.most = max(news.most, news.least)
 	}
 	g.counted += news.least
-	if s.Delivered == s.Last && counts(s) {
+	switch {
+	case !counts(s):
+	case s.Delivered == s.Last:
 		g.skew, g.known, g.based, g.counted = s.Added-s.Read, true, true, 0
+	case s.Added == s.Length && !g.based: // nothing has ever gone
+		g.known, g.based = true, true
 	}
 	if news.least <= 0 && news.most <= 0 {
 		return loss{}

@@ -43,6 +43,10 @@ func TestGap(t *testing.T) {
 			at(31, 60, 55, 41), at(61, 80, 55, 41), // 56-60
 			at(61, 80, 80, 61), at(61, 80, 80, 61), at(85, 90, 80, 61), // 81-84
 		}, []loss{{}, {least: 4, most: 4}, {}, {least: 10, most: 14}, {}, {least: 5, most: 19}, {}, {}, {least: 4, most: 4}}},
+		{"from a stream that was never trimmed on, always behind", []redis.StreamState{
+			at(1, 10, 8, 8), at(15, 30, 10, 10), at(31, 50, 20, 16), // 11-14, 21-30
+			at(31, 50, 50, 36),
+		}, []loss{{}, {least: 4, most: 4}, {least: 10, most: 14}, {}}},
 		{"gaps that nobody looked at", []redis.StreamState{at(1, 10, 10, 10), at(60, 80, 70, 33), at(60, 80, 80, 43), at(60, 81, 81, 44)},
 			[]loss{{}, {}, {least: 37, most: 37}, {}}},
 		{"a server that passes gaps on, before all was delivered", []redis.StreamState{
