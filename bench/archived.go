@@ -21,8 +21,8 @@ func (r *run) archived(stopped time.Time) (time.Duration, error) {
 		if int64(done) >= sent || took > tailWithin+r.plan.Duration {
 			rows, size, err := r.site.Rows()
 			r.bytesPerRow = float64(size) / float64(rows)
-			if err == nil && rows != sent {
-				r.out.Notes = append(r.out.Notes, fmt.Sprintf("the table has %s of %s", report.Count(rows, "row"), report.Count(sent, "record")))
+			if err == nil {
+				r.judgeTable(rows, sent)
 			}
 			return took, err
 		}
@@ -30,4 +30,18 @@ func (r *run) archived(stopped time.Time) (time.Duration, error) {
 			return 0, err
 		}
 	}
+}
+
+// judgeTable says what the table lacks, which breaks the archive's promise; but
+// a ramp goes on to where records are trimmed before they are archived.
+func (r *run) judgeTable(rows, sent int64) {
+	if rows == sent {
+		return
+	}
+	text := fmt.Sprintf("the table has %s of %s", report.Count(rows, "row"), report.Count(sent, "record"))
+	if r.opt.Ramp != "" {
+		r.out.Notes = append(r.out.Notes, text)
+		return
+	}
+	r.out.Broken = append(r.out.Broken, text)
 }

@@ -100,8 +100,24 @@ func TestArchiveIsCounted(t *testing.T) {
 		t.Fatal(err)
 	}
 	run := rep.Runs[0]
-	if run.Figures["archive_rows_per_s"] == 0 || len(run.Notes) > 0 {
-		t.Errorf("%.0f rows/s, notes %q; want rows, and all of them", run.Figures["archive_rows_per_s"], run.Notes)
+	if run.Figures["archive_rows_per_s"] == 0 || len(run.Notes) > 0 || run.Breaches() > 0 {
+		t.Errorf("%.0f rows/s, notes %q, broken %q; want rows, and all of them", run.Figures["archive_rows_per_s"], run.Notes, run.Broken)
+	}
+}
+
+// TestRowsThatAreMissing break a promise, but not where a ramp's objective does.
+func TestRowsThatAreMissing(t *testing.T) {
+	for _, tt := range []struct {
+		ramp          string
+		rows          int64
+		broken, notes int
+	}{{"", 10, 0, 0}, {"", 9, 1, 0}, {"", 11, 1, 0}, {rampRate, 9, 0, 1}} {
+		var out report.Run
+		r := &run{opt: &runCmd{Ramp: tt.ramp}, out: &out}
+		r.judgeTable(tt.rows, 10)
+		if len(out.Broken) != tt.broken || len(out.Notes) != tt.notes || out.Breaches() != int64(tt.broken) {
+			t.Errorf("ramp %q, %d rows of 10: broken %q, notes %q", tt.ramp, tt.rows, out.Broken, out.Notes)
+		}
 	}
 }
 
