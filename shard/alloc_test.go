@@ -3,7 +3,6 @@
 package shard
 
 import (
-	"context"
 	"runtime"
 	"testing"
 	"time"
@@ -50,14 +49,7 @@ func TestCompressedFanOutAllocatesNothing(t *testing.T) {
 
 // A reader's own turn at a shard that rests takes no more than the shard's.
 func TestVisitAllocatesNothing(t *testing.T) {
-	core, err := New(Config{Shards: 1, Window: time.Hour, FutureTolerance: time.Hour})
-	if err != nil {
-		t.Fatal(err)
-	}
-	ctx, stop := context.WithCancel(t.Context())
-	ended := make(chan error, 1)
-	go func() { ended <- core.Run(ctx) }()
-	defer func() { stop(); <-ended }()
+	core, ctx := running(t, Config{Shards: 1, Window: time.Hour, FutureTolerance: time.Hour})
 	batch, ts := new(Batch), int64(base)
 	bring := func() {
 		ts++

@@ -11,7 +11,7 @@ import "sync/atomic"
 // A visitor never waits: who does not get the baton leaves what he brings in
 // the shard's inboxes and calls. Only the shard's own goroutine waits for it.
 //
-// Memory ordering: the swap in leave and the store in rest publish everything
+// Memory ordering: the swap in leave and the store in free publish everything
 // that was done to the shard, and the compare-and-swap that takes the baton
 // acquires it. No call is lost: it is left in wake, which holds one, by those
 // who brought something before; the shard's own goroutine takes it out before

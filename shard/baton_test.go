@@ -1,7 +1,6 @@
 package shard
 
 import (
-	"context"
 	"runtime"
 	"sync"
 	"sync/atomic"
@@ -96,17 +95,7 @@ func TestBatonEndsBehindAVisit(t *testing.T) {
 // more goes to its own goroutine. What is brought comes in the order of
 // bringing either way.
 func TestSmallBatchesAreVisits(t *testing.T) {
-	core, err := New(Config{Shards: 1, Window: time.Hour, FutureTolerance: time.Hour})
-	if err != nil {
-		t.Fatal(err)
-	}
-	ctx, stop := context.WithCancel(context.Background())
-	var all sync.WaitGroup
-	defer func() { stop(); all.Wait() }()
-	all.Go(func() { _ = core.Run(ctx) })
-	if err := core.Swap(ctx, Roster{Pairs: []Pair{{"d", "e"}}}); err != nil {
-		t.Fatal(err)
-	}
+	core, ctx := running(t, Config{Shards: 1, Window: time.Hour, FutureTolerance: time.Hour}, Pair{"d", "e"})
 	w, ts := core.workers[0], int64(base)
 	fill := func(n int) *Batch {
 		b := core.AcquireBatch()
@@ -161,14 +150,7 @@ func BenchmarkDeliver(b *testing.B) {
 }
 
 func benchDeliver(b *testing.B, how string) {
-	core, err := New(Config{Shards: 2, Window: time.Hour, FutureTolerance: time.Hour})
-	if err != nil {
-		b.Fatal(err)
-	}
-	ctx, stop := context.WithCancel(context.Background())
-	var all sync.WaitGroup
-	defer func() { stop(); all.Wait() }()
-	all.Go(func() { _ = core.Run(ctx) })
+	core, ctx := running(b, Config{Shards: 2, Window: time.Hour, FutureTolerance: time.Hour})
 	ts, visits := int64(base), 0
 	pace := time.NewTicker(time.Millisecond)
 	defer pace.Stop()

@@ -36,6 +36,22 @@ func newRig(t testing.TB, cfg Config) *rig {
 	return r
 }
 
+// running is a core whose shards run until the end of the test, with a map.
+func running(tb testing.TB, cfg Config, pairs ...Pair) (*Core, context.Context) {
+	core, err := New(cfg)
+	if err != nil {
+		tb.Fatal(err)
+	}
+	ctx, stop := context.WithCancel(context.Background())
+	ended := make(chan error, 1)
+	go func() { ended <- core.Run(ctx) }()
+	tb.Cleanup(func() { stop(); <-ended })
+	if err := core.Swap(ctx, Roster{Pairs: pairs}); err != nil {
+		tb.Fatal(err)
+	}
+	return core, ctx
+}
+
 // pass lets time go by, without a turn.
 func (r *rig) pass(d time.Duration) {
 	r.now += int64(d)

@@ -1,7 +1,6 @@
 package shard
 
 import (
-	"context"
 	"math/rand/v2"
 	"runtime"
 	"runtime/debug"
@@ -28,17 +27,7 @@ func BenchmarkQuietBesideHot(b *testing.B) {
 
 func quietBesideHot(b *testing.B, interval time.Duration, hot bool) {
 	const subscribers = 100_000
-	core, err := New(Config{Shards: 1, Window: time.Millisecond})
-	if err != nil {
-		b.Fatal(err)
-	}
-	ctx, stop := context.WithCancel(context.Background())
-	ended := make(chan error, 1)
-	go func() { ended <- core.Run(ctx) }()
-	defer func() { stop(); <-ended }()
-	if err := core.Swap(ctx, Roster{Pairs: []Pair{{"h", "hot"}, {"q", "quiet"}}}); err != nil {
-		b.Fatal(err)
-	}
+	core, ctx := running(b, Config{Shards: 1, Window: time.Millisecond}, Pair{"h", "hot"}, Pair{"q", "quiet"})
 	crowd := join(b, core, "hot", interval, subscribers)
 	quiet := join(b, core, "quiet", 0, 1)[0]
 	ts := int64(base)

@@ -131,7 +131,7 @@ func serveBare(l *load) error {
 	b := newBare(l.events(), l.Lowat)
 	return serve(b.join, func() (deliveries, writes, bytes float64) {
 		next := time.Now().Add(l.Window)
-		l.publish(time.Now().Add(time.Duration(l.Seconds)*time.Second), l.decoded(func(event int, p *codec.Position) {
+		l.publish(l.decoded(func(event int, p *codec.Position) {
 			b.add(event, p)
 			if time.Now().After(next) {
 				b.flush()

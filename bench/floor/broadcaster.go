@@ -3,7 +3,6 @@ package floor
 import (
 	"sync"
 	"sync/atomic"
-	"time"
 
 	"github.com/lxzan/gws"
 
@@ -50,7 +49,7 @@ func (h *hub) broadcast(event string, p *codec.Position) {
 func serveBroadcaster(l *load) error {
 	h := newHub()
 	return serve(h.join, func() (deliveries, writes, bytes float64) {
-		l.publish(time.Now().Add(time.Duration(l.Seconds)*time.Second), l.decoded(func(event int, p *codec.Position) {
+		l.publish(l.decoded(func(event int, p *codec.Position) {
 			h.broadcast(l.event(event), p)
 		}))
 		n := float64(h.writes.Load())

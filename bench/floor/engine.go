@@ -83,7 +83,7 @@ func serveEngine(l *load) error {
 // publishToCore decodes each record and hands it to its shard.
 func publishToCore(ctx context.Context, l *load, core *shard.Core) {
 	dec := codec.NewDecoder(codec.DefaultLimits())
-	l.publish(time.Now().Add(time.Duration(l.Seconds)*time.Second), func(_ int, fields []string, now time.Time) {
+	l.publish(func(_ int, fields []string, now time.Time) {
 		b := core.AcquireBatch()
 		b.Positions = append(b.Positions, codec.Position{})
 		p := &b.Positions[len(b.Positions)-1]

@@ -50,15 +50,15 @@ func (l *load) record(device int, now time.Time, rng *rand.Rand) []string {
 	return []string{"device_id", l.device(device), "codec", "8E", "payload", payload}
 }
 
-// publish calls send with each record at its time, on a schedule that does not
-// wait for anybody: an open loop.
-func (l *load) publish(until time.Time, send func(device int, fields []string, now time.Time)) {
+// publish calls send with each record at its time, for as long as is measured,
+// on a schedule that does not wait for anybody: an open loop.
+func (l *load) publish(send func(device int, fields []string, now time.Time)) {
 	rng := rand.New(rand.NewPCG(1, 2))
 	gap := time.Second / time.Duration(l.Rate)
 	tick := time.NewTimer(0)
 	defer tick.Stop()
 	due := time.Now()
-	for n := 0; due.Before(until); n++ {
+	for n, until := 0, due.Add(time.Duration(l.Seconds)*time.Second); due.Before(until); n++ {
 		if wait := time.Until(due); wait > 0 {
 			tick.Reset(wait)
 			<-tick.C

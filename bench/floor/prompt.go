@@ -35,7 +35,7 @@ func (p *prompt) add(event int, r *codec.Position, now time.Time) {
 func servePrompt(l *load) error {
 	p := &prompt{bare: newBare(l.events(), l.Lowat), window: l.Window, next: make([]time.Time, l.Events)}
 	return serve(p.join, func() (deliveries, writes, bytes float64) {
-		l.publish(time.Now().Add(time.Duration(l.Seconds)*time.Second), l.decoded(func(event int, r *codec.Position) {
+		l.publish(l.decoded(func(event int, r *codec.Position) {
 			p.add(event, r, time.Now())
 		}))
 		p.flush()

@@ -71,6 +71,12 @@ func counts(s redis.StreamState) bool {
 	return s.Read != redis.Unknown && s.Added != redis.Unknown
 }
 
+// cutOff reports whether the last delivered entry has gone: between it and the
+// first that is left there may have been more.
+func cutOff(s redis.StreamState) bool {
+	return !s.Delivered.IsZero() && s.Delivered.Less(floor(s))
+}
+
 // sinceBase is how many have been lost at least since the group had last been
 // given everything.
 func (g *gap) sinceBase(s redis.StreamState) int64 {
@@ -79,7 +85,7 @@ func (g *gap) sinceBase(s redis.StreamState) int64 {
 		return 0
 	case s.Delivered == s.Last:
 		return s.Added - s.Read - g.skew
-	case s.Delivered.IsZero() || !s.Delivered.Less(floor(s)):
+	case !cutOff(s):
 		return 0 // what the group has still to be given is not told from what it was not
 	}
 	return s.Added - s.Length - s.Read - g.skew
@@ -90,12 +96,11 @@ func (g *gap) missing(s redis.StreamState) loss {
 	if s.Delivered == s.Last {
 		return loss{}
 	}
-	first := floor(s)
-	if s.Delivered.IsZero() || !s.Delivered.Less(first) {
+	if !cutOff(s) {
 		return loss{}
 	}
 	// It was there at the look before, is not now, and was given to nobody.
-	certain := s.Length == 0 || s.Delivered.Less(g.last) && g.last.Less(first)
+	certain := s.Length == 0 || s.Delivered.Less(g.last) && g.last.Less(floor(s))
 	if !counts(s) {
 		if certain {
 			return loss{least: 1, most: 1, open: true}
