@@ -36,46 +36,6 @@ type item struct {
 	at     int64
 }
 
-// number reads the decimal number at the start of b.
-func number(b []byte) (v int64, digits int) {
-	for digits < len(b) && b[digits]-'0' <= 9 {
-		v = v*10 + int64(b[digits]-'0')
-		digits++
-	}
-	return v, digits
-}
-
-var (
-	keyN  = []byte(`"n":`)
-	keyAt = []byte(`,"at":`)
-)
-
-// tail reads "n" and "at" from the end of a position, which they close.
-func tail(b []byte) (n, at int64, ok bool) {
-	i := len(b)
-	for i > 0 && b[i-1] == '}' {
-		i--
-	}
-	end := i
-	for i > 0 && b[i-1]-'0' <= 9 {
-		i--
-	}
-	if !bytes.HasSuffix(b[:i], keyAt) {
-		return 0, 0, false
-	}
-	at, _ = number(b[i:end])
-	i -= len(keyAt)
-	end = i
-	for i > 0 && b[i-1]-'0' <= 9 {
-		i--
-	}
-	if !bytes.HasSuffix(b[:i], keyN) {
-		return 0, 0, false
-	}
-	n, _ = number(b[i:end])
-	return n, at, true
-}
-
 // position is a live position frame, the common case.
 func (c *checker) position(k *client, m []byte, now int64) bool {
 	start := c.live[k.event]
@@ -89,33 +49,6 @@ func (c *checker) position(k *client, m []byte, now int64) bool {
 	}
 	c.one(k, item{int(device), n, at}, now)
 	return true
-}
-
-// scan calls f with each position of ours in m. Whoever sent it and in what
-// envelope does not matter, so that other servers can be measured too.
-func (c *checker) scan(m []byte, f func(item)) (found int) {
-	for {
-		i := bytes.Index(m, c.key)
-		if i < 0 {
-			return found
-		}
-		m = m[i+len(c.key):]
-		device, digits := number(m)
-		i = bytes.Index(m, keyN)
-		if digits == 0 || i < 0 {
-			c.counts.Foreign++
-			continue
-		}
-		n, digits := number(m[i+len(keyN):])
-		rest := m[i+len(keyN)+digits:]
-		if !bytes.HasPrefix(rest, keyAt) {
-			c.counts.Foreign++
-			continue
-		}
-		at, _ := number(rest[len(keyAt):])
-		f(item{int(device), n, at})
-		found++
-	}
 }
 
 // slot is where a client remembers a device, nil when it is not one of its
