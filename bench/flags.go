@@ -40,7 +40,10 @@ func (c *runCmd) check(sc scenario, p *plan) error {
 		}
 	}
 	return errors.Join(
-		firstBroken(rule{c.Runs < 1, fmt.Sprintf("--runs is %d, at least is 1", c.Runs)}),
+		firstBroken(
+			rule{c.Runs < 1, fmt.Sprintf("--runs is %d, at least is 1", c.Runs)},
+			rule{p.CheckEvery > 1 && (c.Floor || c.Peer != "" || c.Target != "" && c.Ops == ""),
+				"--check-every has only Pitwall's metrics to count deliveries by: leave --peer and --floor out, and with --target name its private listener with --ops"}),
 		writable("--json", c.JSON), writable("--html", c.HTML))
 }
 
@@ -54,6 +57,7 @@ func (p *plan) check() error {
 	}
 	return firstBroken(
 		least("connections", float64(p.Connections), 1), least("events", float64(p.Events), 1), least("engines", float64(p.Engines), 1),
+		least("check-every", float64(p.CheckEvery), 1),
 		rule{p.Devices < p.Events, fmt.Sprintf("--devices is %d, at least is one for each of the %d of --events", p.Devices, p.Events)},
 		rule{p.Rate <= 0, fmt.Sprintf("--rate is %v records a second, wanted are more than none", p.Rate)},
 		rule{p.Rate/float64(p.Devices) > 500, fmt.Sprintf("--rate is %.0f records a second of %d devices: two of one device would share a millisecond, use more --devices", p.Rate, p.Devices)},

@@ -24,6 +24,7 @@ func TestMain(m *testing.M) {
 		main()
 	default:
 		goleak.VerifyTestMain(m, goleak.IgnoreAnyFunction("net/http.(*persistConn).readLoop"),
-			goleak.IgnoreAnyFunction("net/http.(*persistConn).writeLoop")) // idle connections to engines that are gone
+			goleak.IgnoreAnyFunction("net/http.(*persistConn).writeLoop"),              // idle connections to engines that are gone
+			goleak.IgnoreAnyFunction("github.com/redis/rueidis.(*call).DelayDo.func1")) // sleeps for a second at most, and longer than its client
 	}
 }

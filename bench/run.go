@@ -134,7 +134,7 @@ func (r *run) putUp() (err error) {
 		return err
 	}
 	c := swarm.Config{Path: r.site.Engines[0].Path, Dialect: r.dialect(), Prefix: namePrefix, Base: base,
-		SlowRate: r.plan.SlowRate, Interval: r.plan.Interval, Roving: r.sc.roving, Token: r.guard.token()}
+		SlowRate: r.plan.SlowRate, Interval: r.plan.Interval, CheckEvery: r.plan.CheckEvery, Roving: r.sc.roving, Token: r.guard.token()}
 	if r.plan.Batch {
 		c.Path += "?batch=1"
 	}

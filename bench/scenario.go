@@ -17,6 +17,7 @@ type plan struct {
 	SlowRate    int     // bytes a second that each of them reads
 	Interval    int     // ms between updates that clients ask for
 	Batch       bool    // clients ask for many positions in a frame
+	CheckEvery  int     // of so many spectators one checks what it is sent
 	Engines     int
 	Window      time.Duration // flush window of the engines
 	Connect     time.Duration // over which the connections are opened
@@ -45,7 +46,7 @@ type scenario struct {
 // standard is the plan that the scenarios differ from.
 func standard() plan {
 	return plan{
-		Connections: 2000, Events: 1, Devices: 200, Rate: 40, Engines: 1,
+		Connections: 2000, Events: 1, Devices: 200, Rate: 40, Engines: 1, CheckEvery: 1,
 		Window: 100 * time.Millisecond, Connect: 2 * time.Second,
 		Warmup: 2 * time.Second, Duration: 10 * time.Second,
 	}

@@ -19,6 +19,7 @@ type sizes struct {
 	SlowRate    *int           `help:"Bytes a second that each of them reads."`
 	Interval    *int           `help:"Least time between two updates of a device that clients ask for, in ms."`
 	Batch       *bool          `help:"Clients ask for many positions in a frame."`
+	CheckEvery  *int           `help:"Of so many spectators one checks what it is sent; the others have the kernel throw it away, as if they were on machines of their own. 1: all check."`
 	Engines     *int           `help:"Processes of Pitwall; connections are spread over them."`
 	Window      *time.Duration `help:"Flush window of the engines."`
 	Connect     *time.Duration `help:"Over which the connections are opened."`
@@ -49,6 +50,7 @@ func (s *sizes) apply(p *plan) {
 	set(&p.SlowRate, s.SlowRate)
 	set(&p.Interval, s.Interval)
 	set(&p.Batch, s.Batch)
+	set(&p.CheckEvery, s.CheckEvery)
 	set(&p.Engines, s.Engines)
 	set(&p.Window, s.Window)
 	set(&p.Connect, s.Connect)
@@ -76,6 +78,7 @@ func (p *plan) settings() (list []report.Setting) {
 	add("slow-rate", fmt.Sprintf("%d/s", p.SlowRate), p.Slow > 0)
 	add("interval", p.Interval, p.Interval > 0)
 	add("batch", p.Batch, p.Batch)
+	add("check-every", p.CheckEvery, p.CheckEvery > 1)
 	add("engines", p.Engines, p.Engines > 1)
 	add("window", p.Window, true)
 	add("duration", p.Duration, true)

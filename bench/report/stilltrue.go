@@ -1,6 +1,9 @@
 package report
 
-import "strings"
+import (
+	"fmt"
+	"strings"
+)
 
 // lasting are the starts of the names of those figures that do not depend on
 // how much of the machine a run had.
@@ -14,14 +17,26 @@ func (r *Run) StillTrue() string {
 		return ""
 	}
 	const not = "latencies, processor times, rates, and what depends on them"
-	keys := r.lastingKeys()
+	keys, promises := r.lastingKeys(), "the promises, as every position was checked"
+	if r.Counts.Unread > 0 {
+		promises = "the promises to those who checked"
+	}
 	switch {
 	case r.OtherLoad && len(keys) > 0:
-		return "the promises, as every position was checked. Not " + not + ", nor " + strings.Join(keys, ", ") + ": the load was another one"
+		return promises + ". Not " + not + ", nor " + strings.Join(keys, ", ") + ": the load was another one"
 	case r.OtherLoad || len(keys) == 0:
-		return "the promises, as every position was checked. Not " + not
+		return promises + ". Not " + not
 	}
-	return "the promises, as every position was checked, and what the engine keeps: " + strings.Join(keys, ", ") + ". Not " + not
+	return promises + ", and what the engine keeps: " + strings.Join(keys, ", ") + ". Not " + not
+}
+
+// NotChecked says how much of what spectators were sent nobody has looked at, ""
+// where all of them check.
+func (r *Run) NotChecked() string {
+	if r.Counts.Unread == 0 {
+		return ""
+	}
+	return fmt.Sprintf("of %.0f MB sent, %.0f went to spectators who do not check: the promises are those to the others", float64(r.Counts.Bytes)/1e6, float64(r.Counts.Unread)/1e6)
 }
 
 // lastingKeys are the figures of the run that are about what lasts.

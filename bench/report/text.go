@@ -72,6 +72,9 @@ func textRun(w io.Writer, r *Report, i int) {
 		fmt.Fprintf(w, "  %s lost, %d refused, %s of others, %s, which left out %s\n",
 			Count(c.Lost, "connection"), c.Refused, Count(c.Foreign, "position"), Count(c.Lagged, "lagged snapshot"), Count(c.Conflated, "update"))
 	}
+	if s := run.NotChecked(); s != "" {
+		fmt.Fprintln(w, " ", s)
+	}
 	if run.Valid {
 		fmt.Fprintln(w, "  valid")
 	}

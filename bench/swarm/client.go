@@ -27,6 +27,7 @@ type client struct {
 	fd      int
 	state   uint8
 	slow    bool
+	blind   bool // does not look at what it is sent once it has its snapshot
 	stamped bool // the kernel says when the bytes of its reads arrived
 	event   int32
 	parts   int    // of the snapshot, still to come

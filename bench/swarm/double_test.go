@@ -30,13 +30,14 @@ type double struct {
 	addr    string
 	mu      sync.Mutex
 	conns   []net.Conn
+	heard   map[net.Conn]int // bytes since the subscribe
 	topic   *codec.Topic
 	readers sync.WaitGroup
 }
 
 func newDouble(t *testing.T) *double {
 	t.Helper()
-	d := &double{t: t, topic: codec.NewTopic("event:e")}
+	d := &double{t: t, topic: codec.NewTopic("event:e"), heard: map[net.Conn]int{}}
 	d.listen(d)
 	return d
 }
@@ -89,10 +90,14 @@ func (d *double) serve(c net.Conn, r *bufio.Reader) {
 	d.mu.Lock()
 	d.conns = append(d.conns, c)
 	d.mu.Unlock()
+	r.Discard(r.Buffered()) // the rest of it
 	for {
 		if _, err := r.ReadByte(); err != nil {
 			return
 		}
+		d.mu.Lock()
+		d.heard[c]++
+		d.mu.Unlock()
 	}
 }
 

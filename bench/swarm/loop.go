@@ -37,6 +37,9 @@ type Swarm struct {
 	waiting   waiting // clients that are to connect
 	stall     int64   // longest turn of the loop, waiting for sockets apart, µs
 	slowNext  time.Time
+	came      []int     // by event: fast clients so far, when not all check
+	heard     int       // the last client that was made to be heard
+	heardNext time.Time // when it is the next one's turn
 
 	published []uint32 // set by a finish order
 	deadline  time.Time
@@ -50,7 +53,7 @@ func New(cfg Config) (*Swarm, error) {
 		return nil, fmt.Errorf("find the live server: %w", err)
 	}
 	s := &Swarm{cfg: cfg, target: addr.AddrPort(), handshake: handshake(cfg.Addr, cfg.Path, cfg.Token),
-		byFD: make(map[int]int32), buf: make([]byte, readBuffer), joins: NewHist(), arrivals: newArrivals()}
+		byFD: make(map[int]int32), buf: make([]byte, readBuffer), joins: NewHist(), arrivals: newArrivals(), came: make([]int, len(cfg.Events))}
 	s.target = netip.AddrPortFrom(s.target.Addr().Unmap(), s.target.Port())
 	s.check = newChecker(&s.cfg)
 	if s.poll, err = unix.EpollCreate1(unix.EPOLL_CLOEXEC); err != nil {
@@ -134,6 +137,10 @@ func (s *Swarm) event(fd int, what uint32) {
 
 // read takes what a socket has, at most limit bytes.
 func (s *Swarm) read(k *client, limit int) {
+	if k.unread() {
+		s.discard(k)
+		return
+	}
 	held := copy(s.buf, k.rest)
 	if held == len(s.buf) {
 		s.buf = append(s.buf, make([]byte, len(s.buf))...) // a frame longer than all so far
@@ -233,6 +240,7 @@ func (s *Swarm) timers(now time.Time) {
 			k.state = stateGone
 		}
 	}
+	s.stayHeard(now)
 	if s.cfg.Slow == 0 || now.Before(s.slowNext) {
 		return
 	}

@@ -20,7 +20,9 @@ func (s *Swarm) obey(o Order) error {
 		}
 		for i := range o.Clients {
 			c := first + i
-			s.clients = append(s.clients, client{fd: -1, slow: c < s.cfg.Slow, event: s.cfg.Watch[c]})
+			k := client{fd: -1, slow: c < s.cfg.Slow, event: s.cfg.Watch[c]}
+			k.blind = !s.checks(k.event, k.slow)
+			s.clients = append(s.clients, k)
 			s.come(c, now.UnixMicro()+over*int64(i)/int64(o.Clients))
 		}
 	case "drop":
@@ -51,11 +53,11 @@ func (s *Swarm) ended(now time.Time) bool {
 	return !now.Before(s.deadline) || s.missing() == 0
 }
 
-// missing is what the fast clients that are there have not come to. A slow one
-// is behind by design; one that has gone is counted as lost.
+// missing is what the fast clients that are there and check have not come to. A
+// slow one is behind by design; one that has gone is counted as lost.
 func (s *Swarm) missing() (n int64) {
 	for i := range s.clients {
-		if k := &s.clients[i]; !k.slow && k.state >= stateOpen && k.state != stateGone {
+		if k := &s.clients[i]; !k.slow && !k.blind && k.state >= stateOpen && k.state != stateGone {
 			n += s.check.missing(k, s.published)
 		}
 	}

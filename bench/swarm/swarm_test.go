@@ -103,8 +103,16 @@ func TestLostConnections(t *testing.T) {
 // TestComingBack has everybody drop and come back, and miss nothing of what
 // the snapshot then has.
 func TestComingBack(t *testing.T) {
+	for _, every := range []int{1, 2} {
+		t.Run("check every "+itoa(int64(every)), func(t *testing.T) { comingBack(t, every) })
+	}
+}
+
+func comingBack(t *testing.T, every int) {
 	d := newDouble(t)
-	s := startSwarm(t, testConfig(d.addr))
+	cfg := testConfig(d.addr)
+	cfg.CheckEvery = every
+	s := startSwarm(t, cfg)
 	s.orders <- Order{Do: "connect", Clients: doubleClients}
 	s.until("the clients", func(p Progress) bool { return p.Joined == doubleClients })
 	joins := int64(0)

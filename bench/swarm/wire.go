@@ -17,19 +17,22 @@ type Event struct {
 
 // Config is what a swarm process is started with.
 type Config struct {
-	Addr     string  // host:port of the live server
-	Path     string  // of the upgrade, with its query
-	Dialect  string  // how to subscribe: pitwall, plain, centrifuge or nats
-	Prefix   string  // of the names of all devices; the number follows
-	Base     int64   // records with a number up to this are of an earlier run
-	Events   []Event // that clients watch
-	Watch    []int32 // by client: its event
-	Slow     int     // so many clients, the first ones, read slowly
-	SlowRate int     // bytes a second that each of them reads
-	Interval int     // ms between updates of a device that clients ask for; 0 for all
-	Roving   bool    // devices change events meanwhile
-	Source   int     // number of this process, for its source addresses
-	Token    string  // that clients show; "": none
+	Addr    string  // host:port of the live server
+	Path    string  // of the upgrade, with its query
+	Dialect string  // how to subscribe: pitwall, plain, centrifuge or nats
+	Prefix  string  // of the names of all devices; the number follows
+	Base    int64   // records with a number up to this are of an earlier run
+	Events  []Event // that clients watch
+	Watch   []int32 // by client: its event
+
+	CheckEvery int // of the fast clients of an event so many have one that checks; 0 and 1: all check
+
+	Slow     int    // so many clients, the first ones, read slowly
+	SlowRate int    // bytes a second that each of them reads
+	Interval int    // ms between updates of a device that clients ask for; 0 for all
+	Roving   bool   // devices change events meanwhile
+	Source   int    // number of this process, for its source addresses
+	Token    string // that clients show; "": none
 }
 
 // Order is what the harness tells a running swarm. Times are µs since the Unix
@@ -49,6 +52,7 @@ type Counts struct {
 	SnapshotItems int64 // positions in snapshots
 	Reads         int64 // read calls that brought something
 	Bytes         int64
+	Unread        int64 // bytes of them that clients did not look at: see Config.CheckEvery
 
 	Gaps       int64 // positions that never came
 	Duplicates int64
@@ -70,6 +74,7 @@ func (c *Counts) Add(o Counts) {
 	c.SnapshotItems += o.SnapshotItems
 	c.Reads += o.Reads
 	c.Bytes += o.Bytes
+	c.Unread += o.Unread
 	c.Gaps += o.Gaps
 	c.Duplicates += o.Duplicates
 	c.Reordered += o.Reordered

@@ -1,0 +1,66 @@
+package swarm
+
+import (
+	"errors"
+	"time"
+
+	"golang.org/x/sys/unix"
+)
+
+// With Config.CheckEvery most clients check nothing: once they have their
+// snapshot, the kernel throws away what they are sent. The server and the
+// kernel's sending half do all that they do for a client that reads, and the
+// receiving one all but the copy, so that a machine that is its own client
+// spends on clients what is left of it when they are elsewhere.
+
+const (
+	unreadEvery = 10 * time.Second       // each of them says so often that it is there
+	unreadStep  = 100 * time.Millisecond // and they do so by turns
+)
+
+// checks decides for a new client of an event whether it is one that checks:
+// the first of each event and every CheckEvery-th from there, and every slow one.
+func (s *Swarm) checks(event int32, slow bool) bool {
+	if s.cfg.CheckEvery <= 1 || slow {
+		return true
+	}
+	n := s.came[event]
+	s.came[event]++
+	return n%s.cfg.CheckEvery == 0
+}
+
+// unread reports whether what k is sent is not looked at.
+func (k *client) unread() bool { return k.blind && k.state == stateJoined }
+
+// discard has the kernel throw away what a socket holds (tcp(7), MSG_TRUNC). It
+// goes unseen where a frame ends, so that there is no way back to reading.
+func (s *Swarm) discard(k *client) {
+	k.rest = nil
+	n, _, err := unix.Recvfrom(k.fd, s.buf, unix.MSG_TRUNC)
+	switch {
+	case errors.Is(err, unix.EAGAIN) || errors.Is(err, unix.EINTR):
+	case err != nil:
+		s.lose(k, "read: "+err.Error())
+	case n <= 0:
+		s.lose(k, "the server closed it")
+	default:
+		s.check.counts.Reads++
+		s.check.counts.Bytes += int64(n)
+		s.check.counts.Unread += int64(n)
+	}
+}
+
+// stayHeard sends a pong nobody has asked for (RFC 6455, section 5.5.3) for the
+// next of those who do not see the server's pings.
+func (s *Swarm) stayHeard(now time.Time) {
+	if s.cfg.CheckEvery <= 1 || now.Before(s.heardNext) {
+		return
+	}
+	s.heardNext = now.Add(unreadStep)
+	for range (len(s.clients)*int(unreadStep) + int(unreadEvery) - 1) / int(unreadEvery) {
+		s.heard = (s.heard + 1) % len(s.clients)
+		if k := &s.clients[s.heard]; k.unread() {
+			s.send(k, opPong, nil)
+		}
+	}
+}
