@@ -47,6 +47,35 @@ func TestCompressedFanOutAllocatesNothing(t *testing.T) {
 	}
 }
 
+// A recovery allocates the frame that it brings, whose head is the connection's
+// own, and nothing else once there has been one: a crowd that lags again and
+// again is no work for the collector.
+func TestRecoveryAllocatesItsHeadOnly(t *testing.T) {
+	r, clients, positions := stand(t, 50, 20, false)
+	losses := make([]Losses, len(clients))
+	recoverAll := func() {
+		for i, c := range clients {
+			c.conn.Lag()
+			losses[i].Drop(&Chunk{part: r.core.workers[0].devices[positions[0].DeviceID].nodes[0].part, body: []byte{0x81, 0}, records: 1}, 0)
+			if !c.conn.Recover(&losses[i]) {
+				t.Fatal("no recovery")
+			}
+		}
+		r.settle()
+		for _, c := range clients {
+			drain(c.conn)
+		}
+	}
+	lap(r, clients, positions)
+	for range 3 {
+		recoverAll()
+	}
+	// Two for each: the chunk that is dropped, which the test makes, and the head.
+	if n := testing.AllocsPerRun(100, recoverAll); n != float64(2*len(clients)) {
+		t.Errorf("%v allocations for %d recoveries, want two each", n, len(clients))
+	}
+}
+
 // A reader's own turn at a shard that rests takes no more than the shard's.
 func TestVisitAllocatesNothing(t *testing.T) {
 	core, ctx := running(t, Config{Shards: 1, Window: time.Hour, FutureTolerance: time.Hour})

@@ -186,16 +186,23 @@ func (w *worker) lagged(s *sub, since, conflated uint64) *Chunk {
 	return w.headed(p, w.body(p, bodyKey{since: start, form: f}), "lagged", conflated)
 }
 
-// headRoom is what the head of a snapshot has beside the topic's name, and some
-// room for numbers.
-const headRoom = 112
+// headRoom is what the head of a snapshot takes, with a name of up to 50 bytes
+// and some room for numbers.
+const headRoom = 160
+
+// headed is a chunk with its own head, in one piece: a recovery makes one for
+// each connection.
+type headed struct {
+	Chunk
+	room [headRoom]byte
+}
 
 func (w *worker) headed(p *part, body *Chunk, reason string, conflated uint64) *Chunk {
 	begin := p.topic.frames.AppendSnapshotHead
 	if body.deflated {
 		begin = p.topic.frames.AppendDeflatedSnapshotHead
 	}
-	head := make([]byte, 0, len(p.topic.frames.Name())+headRoom)
-	head = begin(head, len(body.body), w.id+1, len(p.topic.parts), reason, conflated)
-	return &Chunk{head: head, body: body.body, part: p, since: body.since, records: body.records, kind: chunkSnapshot}
+	h := &headed{Chunk: Chunk{body: body.body, part: p, since: body.since, records: body.records, kind: chunkSnapshot}}
+	h.head = begin(h.room[:0], len(body.body), w.id+1, len(p.topic.parts), reason, conflated)
+	return &h.Chunk
 }

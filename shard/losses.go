@@ -9,8 +9,12 @@ type loss struct {
 }
 
 // Losses collects what a writer drops of a lagged connection, until Recover.
-// The zero value is empty. Only the connection's writer uses it.
-type Losses struct{ list []loss }
+// The zero value is empty. Only the connection's writer uses it, and for that
+// connection alone.
+type Losses struct {
+	list []loss
+	op   *op // of the last recovery; the next one's, as there is one at a time
+}
 
 // Drop decides about a queued chunk of a lagged connection, of which all that
 // stands behind offset from, where a frame ends, is still to be written. True:
@@ -49,8 +53,13 @@ func (c *Conn) Recover(l *Losses) bool {
 		return false
 	}
 	c.recovering.Store(true)
-	list := l.list
-	l.list = nil
+	if l.op == nil {
+		l.op = &op{kind: opRecover, conn: c, done: func() {
+			c.recovering.Store(false)
+			c.Schedule()
+		}}
+	}
+	l.op.losses, l.list = l.list, l.op.losses[:0]
 	// Open before the command, and under another number: a shard pushes nothing
 	// live until it has carried the command out, which covers what it misses
 	// till then. So nothing newer stands in front of what was lost.
@@ -58,9 +67,7 @@ func (c *Conn) Recover(l *Losses) bool {
 	if c.flow.CompareAndSwap(opened|flowLagged, opened+flowNext) {
 		opened += flowNext
 	}
-	c.core.submit(&op{kind: opRecover, conn: c, opened: opened, losses: list, done: func() {
-		c.recovering.Store(false)
-		c.Schedule()
-	}})
+	l.op.opened = opened
+	c.core.submit(l.op)
 	return true
 }

@@ -32,10 +32,13 @@ type op struct {
 	links       []opLink
 }
 
-// submit hands o to every shard. It never blocks.
+// submit hands o to every shard. It never blocks. Once o is done nobody looks
+// at it any more, and it may be submitted again.
 func (c *Core) submit(o *op) {
 	o.left.Store(int32(len(c.workers)))
-	o.links = make([]opLink, len(c.workers))
+	if o.links == nil {
+		o.links = make([]opLink, len(c.workers))
+	}
 	for i, w := range c.workers {
 		o.links[i].op = o
 		if w.inbox.put(&o.links[i]) {
