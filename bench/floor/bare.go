@@ -12,23 +12,26 @@ import (
 )
 
 // bare is the floor: the frames of a window are made once per event and
-// written to every socket with one system call, on the descriptor.
+// written to every socket with one system call, on the descriptor, by as many
+// threads as there are loops.
 type bare struct {
 	lowat  int
+	loops  int
 	topics []*codec.Topic
 	number map[string]int // of an event, by its id
 
 	mu    sync.Mutex // guards conns, which clients come to
 	conns [][]int    // descriptors by event
 
-	pending                   [][]byte
-	counts                    []int
-	body                      []byte
-	deliveries, writes, bytes float64
+	pending [][]byte
+	counts  []int
+	due     []int // events that a send is for
+	body    []byte
+	sum     tally
 }
 
-func newBare(events []string, lowat int) *bare {
-	b := &bare{lowat: lowat, number: make(map[string]int), conns: make([][]int, len(events)),
+func newBare(events []string, lowat, loops int) *bare {
+	b := &bare{lowat: lowat, loops: loops, number: make(map[string]int), conns: make([][]int, len(events)),
 		pending: make([][]byte, len(events)), counts: make([]int, len(events))}
 	for i, e := range events {
 		b.topics = append(b.topics, codec.NewTopic("event:"+e))
@@ -72,47 +75,13 @@ func (b *bare) add(event int, p *codec.Position) {
 func (b *bare) flush() {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	for e := range b.pending {
-		b.send(e)
-	}
-}
-
-// send writes what waits of one event to those who watch it. b.mu is held.
-func (b *bare) send(e int) {
-	text := b.pending[e]
-	if len(text) == 0 {
-		return
-	}
-	for _, fd := range b.conns[e] {
-		if b.write(fd, text) {
-			b.deliveries += float64(b.counts[e])
+	b.due = b.due[:0]
+	for e, n := range b.counts {
+		if n > 0 {
+			b.due = append(b.due, e)
 		}
 	}
-	b.pending[e], b.counts[e] = text[:0], 0
-}
-
-// fullWait is how long the floor waits for a full socket, in ms.
-const fullWait = 1000
-
-// write writes all of text to a socket, waiting where that is full: half a
-// frame is none.
-func (b *bare) write(fd int, text []byte) bool {
-	for len(text) > 0 {
-		n, err := unix.Write(fd, text)
-		b.writes++
-		switch {
-		case err == nil:
-			b.bytes += float64(n)
-			text = text[n:]
-		case err == unix.EAGAIN:
-			if n, _ := unix.Poll([]unix.PollFd{{Fd: int32(fd), Events: unix.POLLOUT}}, fullWait); n == 0 {
-				return false
-			}
-		default:
-			return false
-		}
-	}
-	return true
+	b.send()
 }
 
 // detach returns a descriptor of the connection that the runtime knows nothing
@@ -128,7 +97,7 @@ func detach(c net.Conn) (int, error) {
 
 // serveBare sends what the process itself makes.
 func serveBare(l *load) error {
-	b := newBare(l.events(), l.Lowat)
+	b := newBare(l.events(), l.Lowat, l.Loops)
 	return serve(b.join, func() (deliveries, writes, bytes float64) {
 		next := time.Now().Add(l.Window)
 		l.publish(l.decoded(func(event int, p *codec.Position) {
@@ -139,6 +108,6 @@ func serveBare(l *load) error {
 			}
 		}))
 		b.flush()
-		return b.deliveries, b.writes, b.bytes
+		return b.sum.deliveries, b.sum.writes, b.sum.bytes
 	})
 }

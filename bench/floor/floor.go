@@ -46,6 +46,9 @@ func (f *Cmd) RatioToGWS() (float64, error) {
 
 // Run measures and prints the table.
 func (f *Cmd) Run() error {
+	if f.Loops < 1 {
+		return fmt.Errorf("--loops is %d, at least is 1", f.Loops)
+	}
 	kinds := f.Only
 	if len(kinds) == 0 {
 		kinds = []string{"bare", "prompt", "engine", "broadcaster"}
@@ -54,20 +57,26 @@ func (f *Cmd) Run() error {
 	if err != nil {
 		return err
 	}
-	fmt.Printf("%d connections, %d events, %d devices, %d records/s, window %v: %.0f deliveries/s; %d CPUs; medians of %d, by turns\n\n",
-		f.Conns, f.Events, f.Devices, f.Rate, f.Window, f.deliveries(), runtime.NumCPU(), f.Rounds)
-	fmt.Println("|  | CPU µs per delivery | of it user | to bare | to prompt | µs per write | writes per delivery | bytes per delivery | delivered |")
-	fmt.Println("|---|---|---|---|---|---|---|---|---|")
+	fmt.Printf("%d connections, %d events, %d devices, %d records/s, window %v: %.0f deliveries/s; %d CPUs, bare loops of %d; medians of %d, by turns\n\n",
+		f.Conns, f.Events, f.Devices, f.Rate, f.Window, f.deliveries(), runtime.NumCPU(), f.Loops, f.Rounds)
+	fmt.Println("|  | CPU µs per delivery | of it user | to bare | to prompt | µs per write | writes per delivery | bytes per delivery | delivered | ms between writes |")
+	fmt.Println("|---|---|---|---|---|---|---|---|---|---|")
 	bare, prompt := median(results["bare"], cpuPer), median(results["prompt"], cpuPer)
 	for _, k := range kinds {
 		rs := results[k]
 		cpu := median(rs, cpuPer)
-		fmt.Printf("| %s | %.2f | %.2f | %s | %s | %.2f | %.3f | %.0f | %.1f %% |\n", k, cpu,
+		fmt.Printf("| %s | %.2f | %.2f | %s | %s | %.2f | %.3f | %.0f | %.1f %% | %.0f |\n", k, cpu,
 			median(rs, func(r result) float64 { return micros(r.User.Seconds(), r.Deliveries) }), ratio(cpu, bare), ratio(cpu, prompt),
 			median(rs, func(r result) float64 { return micros((r.User + r.Sys).Seconds(), r.Writes) }),
 			median(rs, func(r result) float64 { return r.Writes / r.Deliveries }),
 			median(rs, func(r result) float64 { return r.Bytes / r.Deliveries }),
-			median(rs, func(r result) float64 { return 100 * r.Deliveries / (f.deliveries() * float64(f.Seconds)) }))
+			median(rs, func(r result) float64 { return 100 * r.Deliveries / (f.deliveries() * float64(f.Seconds)) }),
+			median(rs, f.between))
+	}
+	for _, k := range []string{"bare", "prompt"} {
+		if said := f.late(k, results[k]); said != "" {
+			fmt.Println("\n" + said)
+		}
 	}
 	return nil
 }

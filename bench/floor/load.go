@@ -19,6 +19,7 @@ type load struct {
 	Window  time.Duration `default:"100ms" help:"Least time between two flushes of an event."`
 	Seconds int           `default:"5" help:"How long each process is measured."`
 	Lowat   int           `default:"16384" help:"TCP_NOTSENT_LOWAT of the servers' sockets."`
+	Loops   int           `default:"1" help:"Threads of the bare loops, for as many connections as one cannot write to within a window."`
 	Shards  int           `default:"2" help:"Worker shards of the engine."`
 	Writers int           `default:"2" help:"Writers of the engine."`
 	Profile string        `help:"Write a CPU profile of the engine's process to this file."`
@@ -88,6 +89,7 @@ func (l *load) args() []string {
 		"--conns=" + strconv.Itoa(l.Conns), "--events=" + strconv.Itoa(l.Events),
 		"--devices=" + strconv.Itoa(l.Devices), "--rate=" + strconv.Itoa(l.Rate),
 		"--window=" + l.Window.String(), "--seconds=" + strconv.Itoa(l.Seconds), "--lowat=" + strconv.Itoa(l.Lowat),
+		"--loops=" + strconv.Itoa(l.Loops),
 		"--shards=" + strconv.Itoa(l.Shards), "--writers=" + strconv.Itoa(l.Writers), "--profile=" + l.Profile,
 	}
 }

@@ -36,7 +36,7 @@ func (s *Stand) Run() error {
 	for i := range s.Events {
 		events = append(events, s.EventName(i))
 	}
-	b, h := newBare(events, s.Lowat), newHub()
+	b, h := newBare(events, s.Lowat, 1), newHub()
 	join := h.join
 	if s.Kind == "bare" {
 		join = b.join

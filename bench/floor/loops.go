@@ -1,0 +1,91 @@
+package floor
+
+import (
+	"sync"
+
+	"golang.org/x/sys/unix"
+)
+
+// tally is what one thread has written.
+type tally struct {
+	deliveries, writes, bytes float64
+}
+
+func (t *tally) add(o tally) {
+	t.deliveries += o.deliveries
+	t.writes += o.writes
+	t.bytes += o.bytes
+}
+
+// send writes what waits of the due events to those who watch them. b.mu is
+// held.
+func (b *bare) send() {
+	switch {
+	case len(b.due) == 0:
+		return
+	case b.loops == 1:
+		b.sum.add(b.loop(0))
+	default:
+		b.share()
+	}
+	for _, e := range b.due {
+		b.pending[e], b.counts[e] = b.pending[e][:0], 0
+	}
+}
+
+// share runs the loops, one of them itself, and waits for all: no frame may
+// overtake one of the send before.
+func (b *bare) share() {
+	tallies := make([]tally, b.loops)
+	var others sync.WaitGroup
+	for i := 1; i < b.loops; i++ {
+		others.Go(func() { tallies[i] = b.loop(i) })
+	}
+	tallies[0] = b.loop(0)
+	others.Wait()
+	for _, t := range tallies {
+		b.sum.add(t)
+	}
+}
+
+// loop writes the due events to its part of their sockets. Which part that is
+// goes round with the events, so that one loop does not get every odd socket.
+func (b *bare) loop(i int) (t tally) {
+	for _, e := range b.due {
+		for _, fd := range part(b.conns[e], (i+e)%b.loops, b.loops) {
+			if t.write(fd, b.pending[e]) {
+				t.deliveries += float64(b.counts[e])
+			}
+		}
+	}
+	return t
+}
+
+// part is the i-th of n contiguous parts.
+func part(fds []int, i, n int) []int {
+	return fds[len(fds)*i/n : len(fds)*(i+1)/n]
+}
+
+// fullWait is how long the floor waits for a full socket, in ms.
+const fullWait = 1000
+
+// write writes all of text to a socket, waiting where that is full: half a
+// frame is none.
+func (t *tally) write(fd int, text []byte) bool {
+	for len(text) > 0 {
+		n, err := unix.Write(fd, text)
+		t.writes++
+		switch {
+		case err == nil:
+			t.bytes += float64(n)
+			text = text[n:]
+		case err == unix.EAGAIN:
+			if n, _ := unix.Poll([]unix.PollFd{{Fd: int32(fd), Events: unix.POLLOUT}}, fullWait); n == 0 {
+				return false
+			}
+		default:
+			return false
+		}
+	}
+	return true
+}

@@ -1,0 +1,113 @@
+package floor
+
+import (
+	"bytes"
+	"fmt"
+	"io"
+	"net"
+	"testing"
+
+	"golang.org/x/sys/unix"
+
+	"pitwall/codec"
+)
+
+// TestFlushByLoops: whatever the number of loops, each socket gets each frame
+// of its event once and in order, and one that is full gets the rest later.
+func TestFlushByLoops(t *testing.T) {
+	for _, loops := range []int{1, 2, 3, 7} { // 7: more than sockets of an event
+		t.Run(fmt.Sprint(loops), func(t *testing.T) {
+			watchers := []int{5, 1, 0, 4} // by event
+			b := newBare([]string{"a", "b", "c", "d"}, 16384, loops)
+			var sockets []*socket
+			for e, n := range watchers {
+				for i := range n {
+					s := newSocket(t, e, e == 0 && i == 2)
+					b.conns[e] = append(b.conns[e], s.fd)
+					sockets = append(sockets, s)
+				}
+			}
+			texts, least := flushSome(b, watchers)
+			for _, s := range sockets {
+				_ = unix.Close(s.fd)
+				if got := <-s.got; !bytes.Equal(got, texts[s.event]) {
+					t.Errorf("a socket of event %d got %d bytes, want other %d", s.event, len(got), len(texts[s.event]))
+				}
+			}
+			if b.sum.deliveries != least.deliveries || b.sum.bytes != least.bytes {
+				t.Errorf("counted %+v, want %+v and some writes more", b.sum, least)
+			}
+			if b.sum.writes <= least.writes {
+				t.Errorf("%.0f writes, as if no socket had been full", b.sum.writes)
+			}
+		})
+	}
+}
+
+// flushSome makes some flushes. It returns what each event's sockets get, and
+// what is counted when no socket is ever full.
+func flushSome(b *bare, watchers []int) (texts [][]byte, least tally) {
+	const positions = 1500 // more than the small socket holds
+	texts = make([][]byte, len(watchers))
+	for f := range 4 {
+		for e, n := range watchers {
+			if e == f { // this one is quiet now
+				continue
+			}
+			for i := range positions {
+				b.add(e, &codec.Position{DeviceID: fmt.Sprintf("flush-%d-event-%d", f, e), TS: int64(i + 1)})
+			}
+			texts[e] = append(texts[e], b.pending[e]...)
+			least.add(tally{deliveries: positions * float64(n), writes: float64(n), bytes: float64(n * len(b.pending[e]))})
+		}
+		b.flush()
+	}
+	return texts, least
+}
+
+// socket is a connection over loopback: the descriptor to write to, and what
+// the other side gets until the end.
+type socket struct {
+	fd    int
+	event int
+	got   chan []byte
+}
+
+// newSocket connects. A small one has the least buffer that the kernel gives,
+// so that a long text never goes in one write: what is acknowledged meanwhile
+// makes room only when the write has returned.
+func newSocket(t *testing.T, event int, small bool) *socket {
+	t.Helper()
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer listener.Close()
+	reader, err := net.Dial("tcp", listener.Addr().String())
+	if err != nil {
+		t.Fatal(err)
+	}
+	c, err := listener.Accept()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer c.Close()
+	s := &socket{event: event, got: make(chan []byte, 1)}
+	if s.fd, err = detach(c); err != nil {
+		t.Fatal(err)
+	}
+	if err := unix.SetNonblock(s.fd, true); err != nil {
+		t.Fatal(err)
+	}
+	if small {
+		if err := unix.SetsockoptInt(s.fd, unix.SOL_SOCKET, unix.SO_SNDBUF, 1); err != nil {
+			t.Fatal(err)
+		}
+	}
+	go func() {
+		defer reader.Close()
+		all, _ := io.ReadAll(reader)
+		s.got <- all
+	}()
+	return s
+}
