@@ -28,6 +28,7 @@ func TestErrorsAreShort(t *testing.T) {
 		{"stadium --connections=0", 1, "bench: --connections is 0", ""},
 		{"stadium --target=ws://127.0.0.1:1/live --redis=redis://127.0.0.1:1", 2, "bench: run stadium: ", ""}, // and the phase
 		{"floor --loops=0", 1, "bench: --loops is 0", ""},
+		{"floor --events=300", 1, "bench: --devices is 200", ""},
 		{"compare /nonexistent/a.json /nonexistent/b.json", 1, "bench: read a report: ", ""},
 	} {
 		t.Run(c.args, func(t *testing.T) {

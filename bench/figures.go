@@ -132,7 +132,9 @@ func (r *run) fromMetrics(put func(string, float64), sum func(string) float64, s
 	put("lagged_snapshots", sum("processor_live_lagged_snapshots_total"))
 	put("bodies_built", sum("processor_live_bodies_built_total"))
 	put("accept_pauses", sum("processor_live_accept_pauses_total"))
-	put("conflated", float64(r.out.Counts.Conflated))
+	if r.out.Counts.Unread == 0 { // spectators are told of it, and that is all who know
+		put("conflated", float64(r.out.Counts.Conflated))
+	}
 	put("stream_lag_max_ms", most(r.out.Samples, func(x report.Sample) float64 { return x.Lag }))
 	put("window_max_ms", most(r.out.Samples, func(x report.Sample) float64 { return x.Window }))
 }

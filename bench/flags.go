@@ -42,8 +42,8 @@ func (c *runCmd) check(sc scenario, p *plan) error {
 	return errors.Join(
 		firstBroken(
 			rule{c.Runs < 1, fmt.Sprintf("--runs is %d, at least is 1", c.Runs)},
-			rule{p.CheckEvery > 1 && (c.Floor || c.Peer != "" || c.Target != "" && c.Ops == ""),
-				"--check-every has only Pitwall's metrics to count deliveries by: leave --peer and --floor out, and with --target name its private listener with --ops"}),
+			rule{p.CheckEvery > 1 && (c.Floor || c.Peer != "" || c.Target != "" && (c.Ops == "" || c.Dialect != "pitwall")),
+				"--check-every has only Pitwall's metrics to count deliveries by: leave --peer, --floor and --dialect out, and with --target name its private listener with --ops"}),
 		writable("--json", c.JSON), writable("--html", c.HTML))
 }
 

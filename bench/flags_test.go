@@ -27,6 +27,7 @@ func TestWrongFlagsAreNamed(t *testing.T) {
 		{"stadium --check-every=8 --peer=hub", "--check-every"},
 		{"stadium --check-every=8 --floor", "--check-every"},
 		{"stadium --check-every=8 " + target, "--check-every"},
+		{"stadium --check-every=8 --ops=127.0.0.1:1 --dialect=nats " + target, "--check-every"},
 		{"stadium --zipf=-1", "--zipf"},
 		{"stadium --slow=101", "--slow"},
 		{"stadium --slow=1", "--slow-rate"},

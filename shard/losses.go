@@ -54,10 +54,13 @@ func (c *Conn) Recover(l *Losses) bool {
 	}
 	c.recovering.Store(true)
 	if l.op == nil {
-		l.op = &op{kind: opRecover, conn: c, done: func() {
+		o := &op{kind: opRecover, conn: c}
+		o.done = func() {
+			clear(o.losses) // a topic may be gone long before the connection
 			c.recovering.Store(false)
 			c.Schedule()
-		}}
+		}
+		l.op = o
 	}
 	l.op.losses, l.list = l.list, l.op.losses[:0]
 	// Open before the command, and under another number: a shard pushes nothing

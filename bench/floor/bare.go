@@ -98,7 +98,7 @@ func detach(c net.Conn) (int, error) {
 // serveBare sends what the process itself makes.
 func serveBare(l *load) error {
 	b := newBare(l.events(), l.Lowat, l.Loops)
-	return serve(b.join, func() (deliveries, writes, bytes float64) {
+	return serve(b.join, func() tally {
 		next := time.Now().Add(l.Window)
 		l.publish(l.decoded(func(event int, p *codec.Position) {
 			b.add(event, p)
@@ -108,6 +108,6 @@ func serveBare(l *load) error {
 			}
 		}))
 		b.flush()
-		return b.sum.deliveries, b.sum.writes, b.sum.bytes
+		return b.sum
 	})
 }

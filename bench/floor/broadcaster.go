@@ -48,11 +48,11 @@ func (h *hub) broadcast(event string, p *codec.Position) {
 // serveBroadcaster sends what the process itself makes.
 func serveBroadcaster(l *load) error {
 	h := newHub()
-	return serve(h.join, func() (deliveries, writes, bytes float64) {
+	return serve(h.join, func() tally {
 		l.publish(l.decoded(func(event int, p *codec.Position) {
 			h.broadcast(l.event(event), p)
 		}))
 		n := float64(h.writes.Load())
-		return n, n, float64(h.bytes.Load())
+		return tally{deliveries: n, writes: n, bytes: float64(h.bytes.Load())}
 	})
 }

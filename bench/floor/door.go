@@ -45,7 +45,7 @@ func open(join func(event string, c *gws.Conn) error) (addr string, end func(), 
 }
 
 // serve has clients come, and then measures f.
-func serve(join func(event string, c *gws.Conn) error, f func() (deliveries, writes, bytes float64)) error {
+func serve(join func(event string, c *gws.Conn) error, f func() tally) error {
 	addr, end, err := open(join)
 	if err != nil {
 		return err

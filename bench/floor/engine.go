@@ -73,10 +73,11 @@ func serveEngine(l *load) error {
 		}
 		defer pprof.StopCPUProfile()
 	}
-	return measure(func() (d, w, b float64) {
+	return measure(func() tally {
 		publishToCore(ctx, l, core)
 		<-time.After(2 * l.Window) // what is pending comes with the next window, as the others' last flush does
-		return read("processor_live_deliveries_total") - d0, read("processor_live_writes_total") - w0, read("processor_live_written_bytes_total") - b0
+		return tally{deliveries: read("processor_live_deliveries_total") - d0, writes: read("processor_live_writes_total") - w0,
+			bytes: read("processor_live_written_bytes_total") - b0}
 	})
 }
 

@@ -19,16 +19,18 @@ type Cmd struct {
 	Only   []string `enum:"bare,prompt,engine,broadcaster" help:"Of bare, prompt, engine, broadcaster; all when not given."`
 }
 
-// measure measures each kind by turns.
+// measure measures each kind by turns, and tells how far it is on standard error:
+// a table of four kinds takes minutes.
 func (f *Cmd) measure(kinds ...string) (map[string][]result, error) {
 	results := map[string][]result{}
-	for range f.Rounds {
+	for i := range f.Rounds {
 		for _, k := range kinds {
 			r, err := f.once(k)
 			if err != nil {
 				return nil, fmt.Errorf("%s: %w", k, err)
 			}
 			results[k] = append(results[k], r)
+			fmt.Fprintf(os.Stderr, "round %d of %d: %s, %.2f µs per delivery\n", i+1, f.Rounds, k, cpuPer(r))
 		}
 	}
 	return results, nil
@@ -46,8 +48,11 @@ func (f *Cmd) RatioToGWS() (float64, error) {
 
 // Run measures and prints the table.
 func (f *Cmd) Run() error {
-	if f.Loops < 1 {
+	switch {
+	case f.Loops < 1:
 		return fmt.Errorf("--loops is %d, at least is 1", f.Loops)
+	case f.Devices < f.Events:
+		return fmt.Errorf("--devices is %d, at least is one for each of the %d of --events", f.Devices, f.Events)
 	}
 	kinds := f.Only
 	if len(kinds) == 0 {

@@ -6,15 +6,17 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// tally is what one thread has written.
+// tally is what was written, by one thread or by all.
 type tally struct {
 	deliveries, writes, bytes float64
+	turns                     float64 // of a socket; more writes than that where it is full. 0: not known
 }
 
 func (t *tally) add(o tally) {
 	t.deliveries += o.deliveries
 	t.writes += o.writes
 	t.bytes += o.bytes
+	t.turns += o.turns
 }
 
 // send writes what waits of the due events to those who watch them. b.mu is
@@ -72,6 +74,7 @@ const fullWait = 1000
 // write writes all of text to a socket, waiting where that is full: half a
 // frame is none.
 func (t *tally) write(fd int, text []byte) bool {
+	t.turns++
 	for len(text) > 0 {
 		n, err := unix.Write(fd, text)
 		t.writes++

@@ -5,10 +5,16 @@ import (
 	"time"
 )
 
-// between is the time between two writes to one connection, in ms. Who writes
-// more rarely puts more into each write, and looks cheaper per delivery.
+// between is the time between two turns of one connection, in ms. Who comes
+// round more rarely puts more into each write, and looks cheaper per delivery.
+// Where turns were not counted each write is one, as it is unless sockets are
+// full.
 func (l *load) between(r result) float64 {
-	return float64(l.Conns) * float64(r.Wall) / float64(time.Millisecond) / r.Writes
+	turns := r.Turns
+	if turns == 0 {
+		turns = r.Writes
+	}
+	return float64(l.Conns) * float64(r.Wall) / float64(time.Millisecond) / turns
 }
 
 // late says that a bare loop has not kept the window, and nothing where it has

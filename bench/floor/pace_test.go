@@ -32,6 +32,10 @@ func TestLateIsSaid(t *testing.T) {
 			}
 		})
 	}
+	full := result{Wall: 5 * time.Second, Writes: 2 * conns * 28, Turns: conns * 28} // each write followed by another
+	if got := (&load{Conns: conns, Rate: 2000, Events: 50, Window: 100 * time.Millisecond}).late("bare", []result{full}); !strings.Contains(got, "every 179 ms") {
+		t.Errorf("of one whose sockets are full it said %q", got)
+	}
 	if got := (&load{Rate: 2000, Events: 50, Window: 100 * time.Millisecond}).late("prompt", nil); got != "" {
 		t.Errorf("of one that was not measured it said %q", got)
 	}

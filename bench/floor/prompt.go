@@ -37,11 +37,11 @@ func (p *prompt) add(event int, r *codec.Position, now time.Time) {
 // servePrompt sends what the process itself makes.
 func servePrompt(l *load) error {
 	p := &prompt{bare: newBare(l.events(), l.Lowat, l.Loops), window: l.Window, next: make([]time.Time, l.Events)}
-	return serve(p.join, func() (deliveries, writes, bytes float64) {
+	return serve(p.join, func() tally {
 		l.publish(l.decoded(func(event int, r *codec.Position) {
 			p.add(event, r, time.Now())
 		}))
 		p.flush()
-		return p.sum.deliveries, p.sum.writes, p.sum.bytes
+		return p.sum
 	})
 }

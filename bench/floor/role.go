@@ -23,6 +23,7 @@ type result struct {
 	Deliveries float64 // positions written to sockets
 	Writes     float64 // system calls for them
 	Bytes      float64
+	Turns      float64 // of a connection; 0 where each is one write, or it is not known
 	User, Sys  time.Duration
 	Wall       time.Duration
 }
@@ -53,20 +54,20 @@ func listening(addr string) error {
 	return nil
 }
 
-// measure runs f and prints what the process used meanwhile; f returns
-// deliveries, writes and bytes.
-func measure(f func() (deliveries, writes, bytes float64)) error {
+// measure runs f, which tells what it has written, and prints that with what the
+// process used meanwhile.
+func measure(f func() tally) error {
 	var before, after unix.Rusage
 	if err := unix.Getrusage(unix.RUSAGE_SELF, &before); err != nil {
 		return err
 	}
 	start := time.Now()
-	d, w, b := f()
+	t := f()
 	if err := unix.Getrusage(unix.RUSAGE_SELF, &after); err != nil {
 		return err
 	}
 	return json.NewEncoder(os.Stdout).Encode(result{
-		Deliveries: d, Writes: w, Bytes: b, Wall: time.Since(start),
+		Deliveries: t.deliveries, Writes: t.writes, Bytes: t.bytes, Turns: t.turns, Wall: time.Since(start),
 		User: time.Duration(after.Utime.Nano() - before.Utime.Nano()),
 		Sys:  time.Duration(after.Stime.Nano() - before.Stime.Nano()),
 	})

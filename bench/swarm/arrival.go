@@ -7,7 +7,8 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// stampEvery is how many fast clients there are to each whose reads are timed.
+// stampEvery is how many fast clients that check there are to each whose reads
+// are timed.
 // It is a prime, so that events and source addresses, which go round among the
 // clients, are all in the sample.
 const stampEvery = 17
@@ -35,10 +36,16 @@ func newArrivals() arrivals {
 	return arrivals{control: make([]byte, unix.CmsgSpace(stampSize)), waits: NewHist()}
 }
 
-// sampled reports whether the reads of a client are to be timed: the first fast
-// one, and every seventeenth from there. A slow one waits by design.
-func (s *Swarm) sampled(client int) bool {
-	return client >= s.cfg.Slow && (client-s.cfg.Slow)%stampEvery == 0
+// sampled decides for a new client whether its reads are to be timed: the first
+// fast one that checks, and every seventeenth of them from there. A slow one
+// waits by design.
+func (s *Swarm) sampled(k *client) bool {
+	if k.slow || k.blind {
+		return false
+	}
+	n := s.fast
+	s.fast++
+	return n%stampEvery == 0
 }
 
 // stamp asks the kernel to say when a socket's bytes arrived. Without that the

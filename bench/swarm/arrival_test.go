@@ -232,10 +232,13 @@ func TestNoStamps(t *testing.T) {
 // TestSampled takes fast clients only, and of every event some.
 func TestSampled(t *testing.T) {
 	const slow, clients, events = 20, 2000, 50
-	s := &Swarm{cfg: Config{Slow: slow}}
+	s := &Swarm{cfg: Config{Slow: slow, Watch: make([]int32, clients)}}
+	if err := s.obey(Order{Do: "connect", Clients: clients}); err != nil {
+		t.Fatal(err)
+	}
 	seen := map[int]bool{}
 	for i := range clients {
-		if !s.sampled(i) {
+		if !s.clients[i].timed {
 			continue
 		}
 		if i < slow {
@@ -243,8 +246,8 @@ func TestSampled(t *testing.T) {
 		}
 		seen[i%events] = true
 	}
-	if !s.sampled(slow) || len(seen) != events {
-		t.Errorf("%d of %d events are in the sample; the first fast client is: %t", len(seen), events, s.sampled(slow))
+	if !s.clients[slow].timed || len(seen) != events {
+		t.Errorf("%d of %d events are in the sample; the first fast client is: %t", len(seen), events, s.clients[slow].timed)
 	}
 }
 

@@ -28,6 +28,7 @@ type client struct {
 	state   uint8
 	slow    bool
 	blind   bool // does not look at what it is sent once it has its snapshot
+	timed   bool // its reads are to be
 	stamped bool // the kernel says when the bytes of its reads arrived
 	event   int32
 	parts   int    // of the snapshot, still to come
@@ -67,7 +68,7 @@ func (s *Swarm) connect(i int) error {
 		_ = unix.Close(fd)
 		return fmt.Errorf("connect: %w", err)
 	}
-	k.fd, k.state, k.stamped = fd, stateConnecting, s.sampled(i) && stamp(fd)
+	k.fd, k.state, k.stamped = fd, stateConnecting, k.timed && stamp(fd)
 	s.byFD[fd] = int32(i)
 	return s.watch(unix.EPOLL_CTL_ADD, fd, unix.EPOLLOUT)
 }

@@ -5,10 +5,9 @@
 // One goroutine serves all connections by epoll on raw sockets, so that the
 // measuring costs little beside what is measured: no goroutine, no timer and
 // 200 bytes per connection, 30 ns per position, and as much for the kernel's copy
-// of it. A process has 20,000
-// descriptors on many machines; larger swarms are several processes, each
-// started by the harness with its Config on standard input, then Orders, and
-// each telling its Progress twice a second.
+// of it. A process has 20,000 descriptors on many machines; larger swarms are
+// several processes, each started by the harness with its Config on standard
+// input, then Orders, and each telling its Progress twice a second.
 //
 // # What is checked
 //

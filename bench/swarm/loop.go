@@ -37,9 +37,11 @@ type Swarm struct {
 	waiting   waiting // clients that are to connect
 	stall     int64   // longest turn of the loop, waiting for sockets apart, µs
 	slowNext  time.Time
-	came      []int     // by event: fast clients so far, when not all check
-	heard     int       // the last client that was made to be heard
-	heardNext time.Time // when it is the next one's turn
+	came      []int // by event: fast clients so far, when not all check
+	fast      int   // fast clients so far that check
+	heard     int   // the last client that was made to be heard
+	heardAt   time.Time
+	heardIn   time.Duration // each has a turn within
 
 	published []uint32 // set by a finish order
 	deadline  time.Time
@@ -53,7 +55,7 @@ func New(cfg Config) (*Swarm, error) {
 		return nil, fmt.Errorf("find the live server: %w", err)
 	}
 	s := &Swarm{cfg: cfg, target: addr.AddrPort(), handshake: handshake(cfg.Addr, cfg.Path, cfg.Token),
-		byFD: make(map[int]int32), buf: make([]byte, readBuffer), joins: NewHist(), arrivals: newArrivals(), came: make([]int, len(cfg.Events))}
+		byFD: make(map[int]int32), buf: make([]byte, readBuffer), joins: NewHist(), arrivals: newArrivals(), came: make([]int, len(cfg.Events)), heardIn: unreadEvery}
 	s.target = netip.AddrPortFrom(s.target.Addr().Unmap(), s.target.Port())
 	s.check = newChecker(&s.cfg)
 	if s.poll, err = unix.EpollCreate1(unix.EPOLL_CLOEXEC); err != nil {

@@ -3,6 +3,7 @@ package swarm
 import (
 	"bytes"
 	"fmt"
+	"time"
 )
 
 // field returns the number behind a key of m, 0 when it is not there.
@@ -26,6 +27,8 @@ func (s *Swarm) message(k *client, m []byte, now int64) {
 	}
 	head := m[:min(len(m), 200)]
 	switch kind, _, _ := bytes.Cut(bytes.TrimPrefix(head, []byte(`{"type":"`)), []byte(`"`)); string(kind) {
+	case "welcome":
+		s.welcome(time.Duration(field(head, `"heartbeatMs":`)) * time.Millisecond)
 	case "positions":
 		s.check.scan(m, func(p item) { s.check.one(k, p, now) })
 	case "position":

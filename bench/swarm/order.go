@@ -22,6 +22,7 @@ func (s *Swarm) obey(o Order) error {
 			c := first + i
 			k := client{fd: -1, slow: c < s.cfg.Slow, event: s.cfg.Watch[c]}
 			k.blind = !s.checks(k.event, k.slow)
+			k.timed = s.sampled(&k)
 			s.clients = append(s.clients, k)
 			s.come(c, now.UnixMicro()+over*int64(i)/int64(o.Clients))
 		}

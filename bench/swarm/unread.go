@@ -14,7 +14,7 @@ import (
 // spends on clients what is left of it when they are elsewhere.
 
 const (
-	unreadEvery = 10 * time.Second       // each of them says so often that it is there
+	unreadEvery = 10 * time.Second       // each of them says so often, at least, that it is there
 	unreadStep  = 100 * time.Millisecond // and they do so by turns
 )
 
@@ -50,17 +50,28 @@ func (s *Swarm) discard(k *client) {
 	}
 }
 
-// stayHeard sends a pong nobody has asked for (RFC 6455, section 5.5.3) for the
-// next of those who do not see the server's pings.
+// welcome takes the time between two pings of the server, which those who do not
+// see them have to be heard in.
+func (s *Swarm) welcome(heartbeat time.Duration) {
+	if heartbeat > 0 {
+		s.heardIn = min(unreadEvery, heartbeat)
+	}
+}
+
+// stayHeard sends a pong nobody has asked for (RFC 6455, section 5.5.3) for those
+// of them whose turn has come since the last call.
 func (s *Swarm) stayHeard(now time.Time) {
-	if s.cfg.CheckEvery <= 1 || now.Before(s.heardNext) {
+	since := now.Sub(s.heardAt)
+	if s.cfg.CheckEvery <= 1 || since < unreadStep {
 		return
 	}
-	s.heardNext = now.Add(unreadStep)
-	for range (len(s.clients)*int(unreadStep) + int(unreadEvery) - 1) / int(unreadEvery) {
-		s.heard = (s.heard + 1) % len(s.clients)
-		if k := &s.clients[s.heard]; k.unread() {
-			s.send(k, opPong, nil)
+	s.heardAt = now
+	for range int(min(1, since.Seconds()/s.heardIn.Seconds())*float64(len(s.clients))) + 1 {
+		if s.heard++; s.heard >= len(s.clients) {
+			s.heard = 0
+		}
+		if s.heard < len(s.clients) && s.clients[s.heard].unread() {
+			s.send(&s.clients[s.heard], opPong, nil)
 		}
 	}
 }

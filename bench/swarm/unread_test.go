@@ -41,22 +41,53 @@ func TestUnread(t *testing.T) {
 func TestUnreadAreHeard(t *testing.T) {
 	h := someCheck(t)
 	now := time.Now()
-	h.heardNext = now
 	for range unreadEvery / unreadStep {
 		h.stayHeard(now)
 		now = now.Add(unreadStep)
 	}
-	const pong = 6 // bytes, masked
-	h.until("pongs", func() bool {
+	for i := 0; i < doubleClients; i += 2 { // behind what should not be
+		h.send(&h.clients[i], opPing, []byte("mark"))
+	}
+	const pong, mark = 6, 6 + 4 // bytes, masked
+	h.until("pongs and marks", func() bool {
 		h.d.mu.Lock()
 		defer h.d.mu.Unlock()
+		pongs, marks := 0, 0
 		for _, n := range h.d.heard {
-			if n%pong != 0 {
-				return false
+			switch {
+			case n == mark:
+				marks++
+			case n > 0 && n%pong == 0:
+				pongs++
 			}
 		}
-		return len(h.d.heard) == 2
+		return pongs == 2 && marks == 3
 	})
+}
+
+// TestTurnsToBeHeard go round within the time, whatever the loop's own turns
+// take, and within what the server says.
+func TestTurnsToBeHeard(t *testing.T) {
+	const clients = 1000
+	for _, heartbeat := range []time.Duration{0, 25 * time.Second, 3 * time.Second} {
+		for _, turn := range []time.Duration{unreadStep, 7 * unreadStep} {
+			s := &Swarm{cfg: Config{CheckEvery: 2}, clients: make([]client, clients), heardIn: unreadEvery, heardAt: time.Now()}
+			s.welcome(heartbeat)
+			turns, now := 0, s.heardAt
+			for end := now.Add(s.heardIn); now.Before(end); {
+				now = now.Add(turn)
+				before := s.heard
+				s.stayHeard(now)
+				turns += (s.heard - before + clients) % clients
+			}
+			if turns < clients || turns > clients+clients/4+int(s.heardIn/turn) {
+				t.Errorf("heartbeat %v, loop's turns of %v: %d turns of %d clients within %v", heartbeat, turn, turns, clients, s.heardIn)
+			}
+			if heartbeat == 3*time.Second && s.heardIn != heartbeat {
+				t.Errorf("heartbeat %v: each is heard within %v", heartbeat, s.heardIn)
+			}
+		}
+	}
 }
 
 // TestUnreadAreLost when the server closes, like others.

@@ -101,7 +101,7 @@ type Progress struct {
 	// Histograms of what came since the last Progress, in µs.
 	Latency Hist // fast clients, records of the measured time
 	Slow    Hist // slow clients, the same
-	Wait    Hist // every 17th fast client, the same: from arriving in its socket until parsed; empty where the kernel gives no stamps
+	Wait    Hist // every 17th fast client that checks, the same: from arriving in its socket until parsed; empty where the kernel gives no stamps
 	Join    Hist // from the moment a client wanted to connect to its whole snapshot
 
 	Odd     int64  `json:",omitempty"` // reads since the last Progress that are not in Wait: the clock was set meanwhile

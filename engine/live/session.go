@@ -82,7 +82,7 @@ type session struct {
 	losses  shard.Losses  // the writer's side, as front
 	missed  atomic.Int32  // pings without an answer
 	flushed chan struct{} // closed when the writer has done its last write
-	_       [16]byte      // so that hot begins with a cache line
+	_       [8]byte       // so that hot begins with a cache line
 }
 
 // hot is what a turn of the writer needs of a session beside its conn: one
