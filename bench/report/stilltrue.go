@@ -36,7 +36,8 @@ func (r *Run) NotChecked() string {
 	if r.Counts.Unread == 0 {
 		return ""
 	}
-	return fmt.Sprintf("of %.3g MB sent, %.3g went to spectators who do not check: the promises are those to the others", float64(r.Counts.Bytes)/1e6, float64(r.Counts.Unread)/1e6)
+	return fmt.Sprintf("of %s MB sent, %s went to spectators who do not check: the promises are those to the others",
+		Number(float64(r.Counts.Bytes)/1e6), Number(float64(r.Counts.Unread)/1e6))
 }
 
 // lastingKeys are the figures of the run that are about what lasts.

@@ -54,12 +54,17 @@ func stamp(fd int) bool {
 	return unix.SetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_TIMESTAMPNS_NEW, 1) == nil
 }
 
-// receive reads once. arrived is the stamp of the newest bytes, in ns since the
-// Unix epoch; 0 where the client is not sampled, or the kernel has none: it
-// begins to stamp a moment after the first socket has asked for it. A sampled
-// read allocates one object, in Recvmsg.
+// receive reads once, or has the kernel throw away what it would have read.
+// arrived is the stamp of the newest bytes, in ns since the Unix epoch; 0 where
+// the client is not sampled, or the kernel has none: it begins to stamp a moment
+// after the first socket has asked for it. A sampled read allocates one object,
+// in Recvmsg.
 func (s *Swarm) receive(k *client, b []byte) (n int, arrived int64, err error) {
-	if !k.stamped {
+	switch {
+	case k.unread():
+		n, _, err = unix.Recvfrom(k.fd, b, unix.MSG_TRUNC)
+		return n, 0, err
+	case !k.stamped:
 		n, err = unix.Read(k.fd, b)
 		return n, 0, err
 	}

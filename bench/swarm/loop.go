@@ -140,8 +140,7 @@ func (s *Swarm) event(fd int, what uint32) {
 // read takes what a socket has, at most limit bytes.
 func (s *Swarm) read(k *client, limit int) {
 	if k.unread() {
-		s.discard(k)
-		return
+		k.rest = nil // half a frame
 	}
 	held := copy(s.buf, k.rest)
 	if held == len(s.buf) {
@@ -160,6 +159,10 @@ func (s *Swarm) read(k *client, limit int) {
 	}
 	s.check.counts.Reads++
 	s.check.counts.Bytes += int64(n)
+	if k.unread() {
+		s.check.counts.Unread += int64(n)
+		return
+	}
 	b, now := s.buf[:held+n], time.Now().UnixMicro()
 	if k.state == stateShaking {
 		var whole bool
