@@ -17,25 +17,31 @@ import "sync/atomic"
 //
 // Go's atomics are sequentially consistent; what is relied on is this:
 //
-//  1. A producer reserves slot t by moving segment.tail from t to t+1, then
-//     stores the pointer. Between the two the slot is nil, and the consumer
-//     takes nil for "nothing yet". So a ring may look empty while a push is
-//     half done; the producer wakes the consumer only after its store, and
-//     that wake-up finds the pointer.
+//  1. A producer reserves slot t by adding 1 to segment.tail, which fetches the
+//     cache line once and never fails, then stores the pointer. Between the two
+//     the slot is nil, and the consumer takes nil for "nothing yet". So a ring
+//     may look empty while a push is half done; the producer wakes the consumer
+//     only after its store, and that wake-up finds the pointer.
 //  2. The consumer stores nil before it advances segment.head, which it does
 //     when it finds the segment empty or has taken half of it. A producer
-//     reserves t only when it has seen head > t-len, so the nil that freed the
-//     slot happens before its own store, and no pointer is overwritten. A head
-//     that lags makes the ring grow early, never overwrite.
-//  3. A segment is closed by setting the top bit of its tail, and next is
-//     always linked before that. Whoever sees the bit finds next. Nothing can
-//     be reserved after the bit is set, so the consumer may leave a segment
-//     once it has taken every slot reserved before it: the order of each
-//     producer survives the change of segment.
+//     stores into slot t only when it has seen head > t-len, so the nil that
+//     freed the slot happens before its own store, and no pointer is
+//     overwritten. A head that lags makes the ring grow early, never overwrite.
+//  3. Who reserved a slot that is not free yet cannot give it back. It leaves
+//     the pointer with its number in the segment's sequel, where the consumer
+//     looks when it comes to an empty slot, and closes the segment.
+//  4. A segment is closed by setting the top bit of its tail, and the sequel is
+//     always there before that, so whoever sees the bit finds the next segment.
+//     Additions behind the bit reserve nothing; the number reserved before it is
+//     in sequel.end, and the consumer leaves a segment once it has taken that
+//     many: the order of each producer survives the change of segment. Until
+//     end is stored the ring may look empty; its closer wakes the consumer, too,
+//     only behind that.
 //
 // No step waits for another goroutine: a failed CAS means that somebody else
-// made progress. The calls of step stand before each access that others can
-// see; they are empty but for the build that plays every interleaving.
+// made progress, and a push into a segment with room needs none. The calls of
+// step stand before each access that others can see; they are empty but for the
+// build that plays every interleaving.
 type ring struct {
 	tail atomic.Pointer[segment] // where producers push; nil until the first push
 	head atomic.Pointer[segment] // where the consumer takes; written by the first push and then by the consumer only
@@ -45,11 +51,26 @@ type ring struct {
 const closedBit = 1 << 63
 
 type segment struct {
-	tail  atomic.Uint64 // next slot to reserve, and closedBit; moved by producers
-	head  atomic.Uint64 // slots before it are free; the consumer brings it up to taken at times
-	taken uint64        // next slot to take; the consumer's own
-	next  atomic.Pointer[segment]
-	slots []atomic.Pointer[Chunk]
+	tail   atomic.Uint64 // next slot to reserve, and closedBit; producers add, closed or not
+	head   atomic.Uint64 // slots before it are free; the consumer brings it up to taken at times
+	taken  uint64        // next slot to take; the consumer's own
+	sequel atomic.Pointer[sequel]
+	slots  []atomic.Pointer[Chunk]
+}
+
+// sequel is what a segment that is full, or too large, is closed with.
+type sequel struct {
+	next    *segment
+	end     atomic.Uint64           // closedBit and the number of slots that were reserved; 0 until that is known
+	spilled atomic.Pointer[spilled] // pushes that found their slot taken, the last one first
+}
+
+// spilled is a push that has reserved slot at before it was free. There are
+// never more than producers in a segment, as each closes it behind its own.
+type spilled struct {
+	at    uint64
+	chunk *Chunk
+	next  *spilled
 }
 
 func newSegment(n int) *segment {
@@ -66,24 +87,20 @@ func (r *ring) push(c *Chunk) {
 	}
 	for {
 		step()
-		h := s.head.Load() // before tail, or head could have passed the tail seen
-		step()
-		t := s.tail.Load()
+		t := s.tail.Add(1) - 1
 		if t&closedBit != 0 {
 			s = r.follow(s)
 			continue
 		}
-		if t-h >= uint64(len(s.slots)) {
-			s.grow(2 * len(s.slots))
-			s = r.follow(s)
-			continue
-		}
 		step()
-		if s.tail.CompareAndSwap(t, t+1) {
+		if t-s.head.Load() < uint64(len(s.slots)) {
 			step()
 			s.slots[t&uint64(len(s.slots)-1)].Store(c)
 			return
 		}
+		s.spill(t, c)
+		r.follow(s)
+		return
 	}
 }
 
@@ -119,26 +136,48 @@ func (r *ring) first() *segment {
 // returns the segment to try now.
 func (r *ring) follow(s *segment) *segment {
 	step()
-	next := s.next.Load()
+	next := s.sequel.Load().next
 	step()
 	r.tail.CompareAndSwap(s, next)
 	return next
 }
 
-// grow links a segment of n slots behind s, unless somebody has, and closes s.
-func (s *segment) grow(n int) {
-	step()
-	if s.next.Load() == nil {
-		step()
-		s.next.CompareAndSwap(nil, newSegment(n))
-	}
+// spill leaves c for slot at, which is not free, and closes s.
+func (s *segment) spill(at uint64, c *Chunk) {
+	q := s.follower(2 * len(s.slots))
+	mine := &spilled{at: at, chunk: c}
 	for {
 		step()
-		t := s.tail.Load()
+		mine.next = q.spilled.Load()
 		step()
-		if t&closedBit != 0 || s.tail.CompareAndSwap(t, t|closedBit) {
-			return
+		if q.spilled.CompareAndSwap(mine.next, mine) {
+			break
 		}
+	}
+	s.close(q)
+}
+
+// follower links a segment of n slots behind s, unless somebody has.
+func (s *segment) follower(n int) *sequel {
+	step()
+	if q := s.sequel.Load(); q != nil {
+		return q
+	}
+	q := &sequel{next: newSegment(n)}
+	step()
+	if s.sequel.CompareAndSwap(nil, q) {
+		return q
+	}
+	step()
+	return s.sequel.Load()
+}
+
+// close ends the reservations in s, unless somebody has.
+func (s *segment) close(q *sequel) {
+	step()
+	if t := s.tail.Or(closedBit); t&closedBit == 0 {
+		step()
+		q.end.Store(t | closedBit)
 	}
 }
 
@@ -161,16 +200,40 @@ func (r *ring) take() *Chunk {
 			return c
 		}
 		s.free()
-		step()
-		if t := s.tail.Load(); t != h|closedBit {
+		c, next := s.beyond(h)
+		if c != nil {
+			s.taken = h + 1
+			return c
+		}
+		if next == nil {
 			return nil // empty, or the push at h is half done
 		}
-		step()
-		s = s.next.Load()
+		s = next
 		step()
 		r.head.Store(s)
 	}
 	return nil
+}
+
+// beyond is what there is when slot h is empty: the chunk that was spilled for
+// it, or, when h is the end of the segment, the next one. The consumer calls it.
+func (s *segment) beyond(h uint64) (*Chunk, *segment) {
+	step()
+	q := s.sequel.Load()
+	if q == nil {
+		return nil, nil
+	}
+	step()
+	for p := q.spilled.Load(); p != nil; p = p.next {
+		if p.at == h {
+			return p.chunk, nil
+		}
+	}
+	step()
+	if q.end.Load() == h|closedBit {
+		return nil, q.next
+	}
+	return nil, nil
 }
 
 // free lets producers have the slots that were taken. The consumer calls it.
@@ -192,12 +255,11 @@ func (r *ring) empty() bool {
 		if s.slots[h&uint64(len(s.slots)-1)].Load() != nil {
 			return false
 		}
-		step()
-		if s.tail.Load() != h|closedBit {
-			return true
+		c, next := s.beyond(h)
+		if c != nil {
+			return false
 		}
-		step()
-		s = s.next.Load()
+		s = next
 	}
 	return true
 }
@@ -207,10 +269,9 @@ func (r *ring) empty() bool {
 func (r *ring) shrink() {
 	step()
 	s := r.head.Load()
-	if s == nil || len(s.slots) <= 16 || !r.empty() {
+	if s == nil || len(s.slots) <= keptSegment || !r.empty() {
 		return
 	}
-	s.grow(firstSegment)
-	step()
-	r.tail.CompareAndSwap(s, s.next.Load())
+	s.close(s.follower(firstSegment))
+	r.follow(s)
 }

@@ -6,5 +6,8 @@ package shard
 // shard and a reply are what a healthy connection ever holds.
 const firstSegment = 4
 
+// keptSegment is the largest segment that shrink leaves alone.
+const keptSegment = 16
+
 // step does nothing and costs nothing; see ring_model.go.
 func step() {}
