@@ -77,7 +77,8 @@ func (r *teller) serve(flags []string) error {
 	if r.server != nil {
 		return errors.New("an engine runs already")
 	}
-	own := []string{"--http-addr=127.0.0.1:0", "--ops-addr=127.0.0.1:0", "--live-shards=2", "--live-writers=2"}
+	// The window never grows: stories tell the interval, which it is part of.
+	own := []string{"--http-addr=127.0.0.1:0", "--ops-addr=127.0.0.1:0", "--live-shards=2", "--live-writers=2", "--live-flush-max-ms=0"}
 	s, err := serve(r.log, slices.Concat(own, r.parts.flags, flags))
 	if err != nil {
 		return err
