@@ -81,7 +81,9 @@ func TestOneBatchPerShardAndRead(t *testing.T) {
 		}
 		publish(t, b.client, "s", 0, 10, devices...) // 320 records: one read
 		b.background(f.Run)
-		b.eventually("all records", func() bool { return b.sink.has(devices[31], 10) })
+		for _, d := range devices { // the records of all shards
+			b.eventually("all records", func() bool { return b.sink.has(d, 10) })
+		}
 		b.eventually("the records are counted", func() bool { return b.metric("processor_live_records_total") == "320" })
 		b.eventually("the read's latency is observed once", func() bool { return b.metric("processor_live_read_latency_seconds_count") == "1" })
 		if batches, _, _ := b.sink.counts(); batches != sinkShards {
