@@ -65,8 +65,8 @@ type sequel struct {
 	spilled atomic.Pointer[spilled] // pushes that found their slot taken, the last one first
 }
 
-// spilled is a push that has reserved slot at before it was free. There are
-// never more than producers in a segment, as each closes it behind its own.
+// spilled is a push that has reserved slot at before it was free. A producer
+// leaves one per segment at most, as it closes the segment behind it.
 type spilled struct {
 	at    uint64
 	chunk *Chunk
