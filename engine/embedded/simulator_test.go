@@ -46,7 +46,8 @@ func (r *recorder) AddAll(_ context.Context, stream string, _ int64, records [][
 	return nil
 }
 
-// simulate runs a simulator for some time of the bubble's clock.
+// simulate runs a simulator for some time of the bubble's clock, the tick at
+// its end included: half a tick more, or which of the two comes first is luck.
 func simulate(t *testing.T, o Options, d time.Duration) *Simulator {
 	t.Helper()
 	if o.Logger == nil {
@@ -56,7 +57,7 @@ func simulate(t *testing.T, o Options, d time.Duration) *Simulator {
 	if err != nil {
 		t.Fatal(err)
 	}
-	ctx, cancel := context.WithTimeout(t.Context(), d)
+	ctx, cancel := context.WithTimeout(t.Context(), d+tickTime/2)
 	defer cancel()
 	if err := s.Run(ctx); err != nil {
 		t.Fatal(err)
