@@ -47,32 +47,51 @@ func TestCompressedFanOutAllocatesNothing(t *testing.T) {
 	}
 }
 
-// A recovery allocates the frame that it brings, whose head is the connection's
-// own, and nothing else once there has been one: a crowd that lags again and
-// again is no work for the collector.
-func TestRecoveryAllocatesItsHeadOnly(t *testing.T) {
-	r, clients, positions := stand(t, 50, 20, false)
-	losses := make([]Losses, len(clients))
-	recoverAll := func() {
-		for i, c := range clients {
-			c.conn.Lag()
-			losses[i].Drop(&Chunk{part: r.core.workers[0].devices[positions[0].DeviceID].nodes[0].part, body: []byte{0x81, 0}, records: 1}, 0)
-			if !c.conn.Recover(&losses[i]) {
-				t.Fatal("no recovery")
+// A crowd that lags again and again is no work for the collector: the frames
+// that recoveries bring, own heads and shared ends, are in memory that is used
+// again.
+func TestRecoveryAllocatesNothing(t *testing.T) {
+	for _, deflate := range []bool{false, true} {
+		r, clients, positions := stand(t, 50, 0, true)
+		for range 20 {
+			c := r.client(true)
+			if deflate {
+				c.conn.AcceptDeflate()
 			}
+			c.subscribe("e", 0)
+			clients = append(clients, c)
 		}
 		r.settle()
-		for _, c := range clients {
-			drain(c.conn)
+		losses := make([]Losses, len(clients))
+		lost := &Chunk{part: clients[0].conn.subs[0].part, body: []byte{0x81, 0}, records: 1}
+		window := func() {
+			lap(r, clients, positions)
+			for i, c := range clients {
+				c.conn.Lag()
+				losses[i].Drop(lost, 0)
+				if !c.conn.Recover(&losses[i]) {
+					t.Fatal("no recovery")
+				}
+			}
+			r.settle()
+			for _, c := range clients {
+				drain(c.conn)
+			}
 		}
-	}
-	lap(r, clients, positions)
-	for range 3 {
-		recoverAll()
-	}
-	// Two for each: the chunk that is dropped, which the test makes, and the head.
-	if n := testing.AllocsPerRun(100, recoverAll); n != float64(2*len(clients)) {
-		t.Errorf("%v allocations for %d recoveries, want two each", n, len(clients))
+		for range 10 {
+			window()
+		}
+		before := r.core.Stats()
+		if n := testing.AllocsPerRun(100, window); n != 0 {
+			t.Errorf("compressed %v: %v allocations for a window with %d recoveries, want 0", deflate, n, len(clients))
+		}
+		after := r.core.Stats()
+		if n := after.Recoveries - before.Recoveries; n != uint64(101*len(clients)) {
+			t.Errorf("compressed %v: %d recoveries in 101 windows of %d", deflate, n, len(clients))
+		}
+		if n := after.Built - before.Built; n != 101 {
+			t.Errorf("compressed %v: %d states encoded in 101 windows, want one each", deflate, n)
+		}
 	}
 }
 

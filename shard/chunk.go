@@ -32,7 +32,9 @@ type Chunk struct {
 	seams []seam // where body has frames that hold no positions
 
 	home  *pool        // where its memory goes back to; nil for chunks that are not reused
-	refs  atomic.Int32 // connections that have it; see pool
+	refs  atomic.Int32 // connections that have it, or heads that share its body; see pool
+	taken int32        // how many there were that did, while the shard counts
+	of    *Chunk       // whose body this one's head is for; nil when body is its own
 	after *Chunk       // link in pool.returned
 }
 

@@ -24,24 +24,6 @@ const (
 	formRoster           = formSnapshot + 4 // a roster frame
 )
 
-// bodies are the states that were encoded since the last seal, so that each is
-// built once and shared by all who need the same.
-type bodies struct {
-	subscribed [2]*Chunk // formSnapshot and formDeflatedSnapshot
-	byKey      map[bodyKey]*Chunk
-	each       int // bytes of a position in the last one: the next one's first guess
-}
-
-// maxBodies bounds the cache of a part that is never sealed.
-const maxBodies = 64
-
-func (b *bodies) reset() {
-	b.subscribed = [2]*Chunk{}
-	if len(b.byKey) > 0 {
-		clear(b.byKey)
-	}
-}
-
 // firstSince returns the node that changed first after update since, and how
 // many did.
 func (p *part) firstSince(since uint64) (first *node, changed int) {
@@ -67,17 +49,22 @@ func (n *node) bodyAt(upTo, since uint64) (body []byte, corrected bool) {
 }
 
 // body returns the chunk for k, building it if need be. Its frames are whole
-// but for those of a snapshot, which are the end of a frame.
+// but for those of a snapshot, which are the end of a frame. It is there until
+// the next call: the cache may be full then.
 func (w *worker) body(p *part, k bodyKey) *Chunk {
 	if ch := p.bodies.byKey[k]; ch != nil {
 		return ch
 	}
+	p.bodies.room()
 	var ch *Chunk
 	switch k.form {
 	case formDeflate:
 		ch = w.deflatedFrames(w.body(p, bodyKey{since: k.since, form: formBatch}))
 	case formDeflatedSnapshot, formDeflatedLagged:
-		ch = w.deflatedEnd(w.body(p, bodyKey{since: k.since, form: k.form - 1}))
+		plain := w.body(p, bodyKey{since: k.since, form: k.form - 1})
+		if ch = w.deflatedEnd(plain); ch == plain {
+			return ch // kept once
+		}
 	default:
 		ch = w.encode(p, k)
 	}
@@ -87,10 +74,10 @@ func (w *worker) body(p *part, k bodyKey) *Chunk {
 
 func (w *worker) encode(p *part, k bodyKey) *Chunk {
 	w.count.built++
-	ch := &Chunk{part: p, since: k.since}
 	first, changed := p.firstSince(k.since)
-	t, buf := p.topic.frames, make([]byte, 0, changed*p.bodies.each+64)
-	mark := 0
+	ch := w.blank(k.form, changed*p.bodies.each+64)
+	ch.part, ch.since = p, k.since
+	t, buf, mark := p.topic.frames, ch.body, 0
 	switch k.form {
 	case formBatch:
 		buf, mark = t.BeginPositions(buf)
@@ -131,13 +118,6 @@ func (w *worker) encode(p *part, k bodyKey) *Chunk {
 	return ch
 }
 
-func (b *bodies) keep(k bodyKey, ch *Chunk) {
-	if b.byKey == nil || len(b.byKey) >= maxBodies {
-		b.byKey = make(map[bodyKey]*Chunk)
-	}
-	b.byKey[k] = ch
-}
-
 // changes returns live frames with the position at the last seal of each device
 // that changed after since; nil when there is none.
 func (w *worker) changes(p *part, s shape, since uint64) *Chunk {
@@ -153,16 +133,6 @@ func (w *worker) changes(p *part, s shape, since uint64) *Chunk {
 	return ch
 }
 
-// subscribed returns the snapshot part for new subscribers: the state at the
-// last seal. It is built once per seal and shared.
-func (w *worker) subscribed(p *part, f form) *Chunk {
-	ch := &p.bodies.subscribed[f-formSnapshot]
-	if *ch == nil {
-		*ch = w.headed(p, w.body(p, bodyKey{form: f}), "subscribe", 0)
-	}
-	return *ch
-}
-
 // roundDown returns the start of what is collected for those who have lost
 // what came after since: a power of two of updates before the last seal, so
 // that few bodies are built however many have lagged.
@@ -174,35 +144,4 @@ func (p *part) roundDown(since uint64) uint64 {
 		return p.sealed - d
 	}
 	return 0
-}
-
-// lagged returns the snapshot part for s, which has lost what came after since.
-func (w *worker) lagged(s *sub, since, conflated uint64) *Chunk {
-	p := s.part
-	start, f := p.roundDown(since), s.conn.snapshots(p)
-	if p.fixed > start {
-		f += formLagged - formSnapshot
-	}
-	return w.headed(p, w.body(p, bodyKey{since: start, form: f}), "lagged", conflated)
-}
-
-// headRoom is what the head of a snapshot takes, with a name of up to 50 bytes
-// and some room for numbers.
-const headRoom = 160
-
-// headed is a chunk with its own head, in one piece: a recovery makes one for
-// each connection.
-type headed struct {
-	Chunk
-	room [headRoom]byte
-}
-
-func (w *worker) headed(p *part, body *Chunk, reason string, conflated uint64) *Chunk {
-	begin := p.topic.frames.AppendSnapshotHead
-	if body.deflated {
-		begin = p.topic.frames.AppendDeflatedSnapshotHead
-	}
-	h := &headed{Chunk: Chunk{body: body.body, part: p, since: body.since, records: body.records, kind: chunkSnapshot}}
-	h.head = begin(h.room[:0], len(body.body), w.id+1, len(p.topic.parts), reason, conflated)
-	return &h.Chunk
 }

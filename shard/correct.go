@@ -3,6 +3,7 @@ package shard
 import (
 	"context"
 	"fmt"
+	"slices"
 
 	"pitwall/codec"
 )
@@ -146,7 +147,8 @@ func (w *worker) patch(x *patch) {
 	if p.seq > since {
 		p.fixed = p.seq
 		ch := w.corrected(p, since, p.seq)
-		w.announce(p, append(ch.head, ch.body...))
+		w.announce(p, slices.Concat(ch.head, ch.body))
+		w.heads.put(ch)
 	}
 	if p.watchers > 0 {
 		w.alarms.stop(&p.alarm)

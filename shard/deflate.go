@@ -124,12 +124,15 @@ func (w *worker) deflatedEnd(ch *Chunk) *Chunk {
 	if len(ch.body) < minDeflate {
 		return ch
 	}
-	body := w.deflate.Append(nil, ch.body)
-	if len(body) >= len(ch.body) {
+	pool := &w.deflate.pool
+	z := pool.get(len(ch.body) / 3)
+	if z.body = w.deflate.Append(z.body, ch.body); len(z.body) >= len(ch.body) {
+		pool.put(z)
 		return ch
 	}
-	w.countDeflated(len(ch.body), len(body))
-	return &Chunk{body: body, part: ch.part, since: ch.since, records: ch.records, deflated: true}
+	w.countDeflated(len(ch.body), len(z.body))
+	z.part, z.since, z.records, z.deflated = ch.part, ch.since, ch.records, true
+	return z
 }
 
 // deflateFrames makes z of ch's whole frames, those of them compressed that are

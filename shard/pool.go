@@ -2,8 +2,8 @@ package shard
 
 import "sync/atomic"
 
-// pool gives a shard's live chunks their memory back once every connection has
-// let go of them, so that a flush allocates nothing.
+// pool gives a shard's chunks their memory back once every connection has let go
+// of them, so that neither a flush nor a recovery allocates anything.
 //
 // A chunk counts its references. While the shard pushes it, the count stands
 // far above what writers can take away; then the shard replaces that by the
@@ -38,8 +38,34 @@ const pushing = 1 << 28
 // the thousands that come back from a push of many topics are 1.5 ms together.
 const backAtOnce = 4
 
-// get returns a chunk with an empty body, of the size given if one is there.
+// get returns a chunk with an empty body, for the size given.
 func (p *pool) get(size int) *Chunk {
+	c := p.again(size)
+	if c == nil {
+		c = &Chunk{home: p}
+	}
+	if cap(c.body) < size || cap(c.body) == 0 {
+		c.body = make([]byte, 0, size+size/4+512)
+	}
+	return c
+}
+
+// headRoom is what the head of a snapshot takes, with a name of up to 50 bytes
+// and some room for numbers.
+const headRoom = 160
+
+// getHead returns a chunk with an empty head, for a body that is not its own.
+func (p *pool) getHead() *Chunk {
+	c := p.again(headRoom)
+	if c == nil {
+		c = &Chunk{home: p, head: make([]byte, 0, headRoom)}
+	}
+	return c
+}
+
+// again returns a chunk that has come back, of the size given if there is one,
+// or nil.
+func (p *pool) again(size int) *Chunk {
 	if p.back == nil {
 		p.back = p.returned.Swap(nil)
 	}
@@ -50,11 +76,11 @@ func (p *pool) get(size int) *Chunk {
 	}
 	n := len(p.spare)
 	if n == 0 {
-		return &Chunk{home: p, body: make([]byte, 0, size+size/4+512)}
+		return nil
 	}
 	at := n - 1
 	for i := n - 1; i >= max(0, n-4); i-- { // a few looks for one that need not grow
-		if cap(p.spare[i].body) >= size {
+		if p.spare[i].own() >= size {
 			at = i
 			break
 		}
@@ -63,30 +89,42 @@ func (p *pool) get(size int) *Chunk {
 	p.spare[at] = p.spare[n-1]
 	p.spare[n-1] = nil
 	p.spare = p.spare[:n-1]
-	p.size -= cap(c.body)
+	p.size -= c.own()
 	return c
+}
+
+// own is how many bytes c has for itself: its head, or if it has none its body.
+func (c *Chunk) own() int {
+	if n := cap(c.head); n > 0 {
+		return n
+	}
+	return cap(c.body)
 }
 
 // put keeps c for later. The shard calls it for chunks that nobody has.
 func (p *pool) put(c *Chunk) {
-	if len(p.spare) >= maxSpareChunks || p.size+cap(c.body) > maxSpareBytes {
+	if len(p.spare) >= maxSpareChunks || p.size+c.own() > maxSpareBytes {
 		return
 	}
-	p.size += cap(c.body)
-	*c = Chunk{home: p, body: c.body[:0]}
+	p.size += c.own()
+	if cap(c.head) > 0 {
+		*c = Chunk{home: p, head: c.head[:0]}
+	} else {
+		*c = Chunk{home: p, body: c.body[:0]}
+	}
 	p.spare = append(p.spare, c)
 }
 
 // lend starts the count of a chunk that is about to be pushed in some rounds.
 func (p *pool) lend(c *Chunk, rounds int) {
 	c.refs.Store(int32(rounds) * pushing)
-	p.held.Add(int64(cap(c.body)))
+	p.held.Add(int64(c.own()))
 }
 
 // lent ends one round: taken connections have it now.
 func (p *pool) lent(c *Chunk, taken int) {
 	if c.refs.Add(int32(taken)-pushing) == 0 {
-		p.held.Add(-int64(cap(c.body)))
+		c.leave()
 		p.put(c)
 	}
 }
@@ -100,12 +138,20 @@ func (c *Chunk) LetGo(n int) {
 	if p == nil || c.refs.Add(int32(-n)) != 0 {
 		return
 	}
-	p.held.Add(-int64(cap(c.body)))
+	c.leave()
 	for {
 		old := p.returned.Load()
 		c.after = old
 		if p.returned.CompareAndSwap(old, c) {
 			return
 		}
+	}
+}
+
+// leave notes that nobody has c any more.
+func (c *Chunk) leave() {
+	c.home.held.Add(-int64(c.own()))
+	if c.of != nil {
+		c.of.LetGo(1)
 	}
 }

@@ -2,8 +2,11 @@ package shard
 
 import (
 	"runtime"
+	"slices"
 	"sync"
 	"testing"
+
+	"pitwall/codec"
 )
 
 func TestPoolReusesWhatEverybodyLetGo(t *testing.T) {
@@ -85,6 +88,73 @@ func TestPoolBoundsWhatItKeeps(t *testing.T) {
 	p.get(maxSpareBytes / 4)
 	if p.size != maxSpareBytes/4*3 {
 		t.Errorf("%d bytes kept after one was taken, want %d", p.size, maxSpareBytes/4*3)
+	}
+}
+
+// The end of a snapshot frame is shared: it comes back when it is out of the
+// cache and everybody has let go of every head made for it.
+func TestBodyComesHomeBehindItsHeads(t *testing.T) {
+	r := newRig(t, Config{Shards: 1})
+	r.roster(map[string][]string{"e": {"d"}})
+	topic, _ := r.core.Watch("e")
+	w, p := r.core.workers[0], topic.parts[0]
+	held := func(what string, bytes int) {
+		t.Helper()
+		want(t, "held "+what, r.core.Stats().Held, int64(bytes))
+	}
+	body := w.body(p, bodyKey{form: formSnapshot})
+	var heads []*Chunk
+	for range 3 {
+		h := w.headed(p, body, codec.SnapshotLagged, 0)
+		w.heads.lend(h, 1)
+		w.heads.lent(h, 1)
+		heads = append(heads, h)
+	}
+	held("of a body that is kept", 3*headRoom)
+	heads[0].LetGo(1)
+	p.bodies.reset()
+	held("after the reset", 2*headRoom+cap(body.body))
+	heads[1].LetGo(1)
+	if w.ends.get(0) == body {
+		t.Fatal("the body came back while a head of it was out")
+	}
+	heads[2].LetGo(1)
+	held("in the end", 0)
+	if w.ends.get(0) != body {
+		t.Error("the body did not come back")
+	}
+	if h := w.heads.getHead(); !slices.Contains(heads, h) || h.of != nil || h.body != nil || len(h.head) != 0 {
+		t.Errorf("got %+v, want one of the heads, empty", h)
+	}
+}
+
+// A part that is never sealed forgets what it has encoded when that becomes too
+// much; heads that are out keep their bodies.
+func TestBodiesAreBounded(t *testing.T) {
+	r := newRig(t, Config{Shards: 1, Deflate: newFlater})
+	r.roster(map[string][]string{"e": {"d"}})
+	topic, _ := r.core.Watch("e")
+	w, p := r.core.workers[0], topic.parts[0]
+	bodies := map[*Chunk]bool{}
+	for since := range uint64(5 * maxBodies) {
+		for _, f := range []form{formDeflate, formSnapshot, formDeflatedSnapshot} {
+			body := w.body(p, bodyKey{since: since, form: f})
+			h := w.headed(p, body, codec.SnapshotLagged, 0)
+			w.heads.lend(h, 1)
+			w.heads.lent(h, 1)
+			if h.since != since {
+				t.Fatalf("asked for what changed after %d, got %d", since, h.since)
+			}
+			if f == formSnapshot {
+				if bodies[body] {
+					t.Fatal("a body came back while a head of it was out")
+				}
+				bodies[body] = true
+			}
+			if n := len(p.bodies.byKey); n > maxBodies {
+				t.Fatalf("%d bodies kept, want %d at most", n, maxBodies)
+			}
+		}
 	}
 }
 

@@ -138,6 +138,7 @@ func (w *worker) rosterSince(s *sub, since uint64) *Chunk {
 	k := bodyKey{since, formRoster, to}
 	ch := p.bodies.byKey[k]
 	if ch == nil {
+		p.bodies.room()
 		ch = p.rosterBetween(since, to)
 		p.bodies.keep(k, ch)
 	}

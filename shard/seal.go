@@ -116,6 +116,7 @@ func (w *worker) send(c *Conn, ch *Chunk) {
 	if c.Closed() {
 		return
 	}
+	ch.taken++
 	c.admit(ch)
 	if c.wants() {
 		w.chains[c.writer].add(c)

@@ -42,7 +42,7 @@ type Stats struct {
 	Devices       int64 // devices with a last value
 	OrphanDevices int64 // those of them in no event
 	InboxBatches  int   // batches waiting in the inboxes
-	Held          int64 // bytes of live chunks that connections have not let go of
+	Held          int64 // bytes of chunks that connections have not let go of, without the snapshots of now, which stay for whoever comes
 }
 
 // publish adds the turn's counts to the stats.
@@ -95,7 +95,9 @@ func (c *Core) Stats() Stats {
 		t.Devices += s.devices.Load()
 		t.OrphanDevices += s.orphanDevices.Load()
 		t.InboxBatches += len(w.batches)
-		t.Held += w.pool.held.Load() + w.deflate.pool.held.Load()
+		for _, p := range [...]*pool{&w.pool, &w.deflate.pool, &w.ends, &w.heads} {
+			t.Held += p.held.Load()
+		}
 	}
 	return t
 }

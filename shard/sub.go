@@ -48,7 +48,6 @@ func (w *worker) subscribe(o *op) {
 	}
 	if p.watchers == 0 { // nobody is owed anything
 		p.sealed = p.seq
-		p.bodies.reset()
 	}
 	p.watchers++
 	s := &sub{conn: c, part: p, class: o.class, next: c.subs[w.id], opened: c.opened()}
@@ -118,6 +117,7 @@ func (w *worker) drop(s *sub) {
 	p := s.part
 	if p.watchers--; p.watchers == 0 {
 		w.settle(p)
+		p.bodies.reset()
 		w.alarms.stop(&p.alarm)
 		p.roster = rosterLog{}
 	}
@@ -202,9 +202,9 @@ func (w *worker) recover(o *op) {
 		if ch := w.rosterSince(s, since); ch != nil {
 			w.send(c, ch)
 		}
-		w.send(c, w.lagged(s, since, conflated))
+		w.sendLagged(s, since, conflated)
 		if start := s.part.roundDown(since); s.part.fixed > start { // what lagged has left out
-			w.send(c, w.corrected(s.part, start, s.part.sealed))
+			w.sendHeaded(c, w.corrected(s.part, start, s.part.sealed))
 		}
 	}
 }

@@ -28,7 +28,9 @@ type worker struct {
 	devices map[string]*device
 	orphans orphans
 	values  values
-	pool    pool
+	pool    pool // of live chunks
+	ends    pool // of the ends of snapshot frames
+	heads   pool // of their heads
 	deflate compressor
 	alarms  alarms
 	chains  []chain // per writer: connections to hand over
