@@ -178,11 +178,7 @@ func (c *Conn) Settle(chunks, bytes int) {
 
 // Warm fetches what Take will need into the processor's cache, so that a writer
 // waits for the memory of several connections at once.
-func (c *Conn) Warm() {
-	if s := c.ring.head.Load(); s != nil {
-		_ = s.slots[s.taken&uint64(len(s.slots)-1)].Load()
-	}
-}
+func (c *Conn) Warm() { c.ring.warmTake() }
 
 // Rest gives the connection back after a turn. It returns true when there is
 // more to do, in which case the connection stays with the writer.

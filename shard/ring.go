@@ -1,3 +1,5 @@
+//go:build !plainring
+
 package shard
 
 import "sync/atomic"
@@ -109,6 +111,13 @@ func (r *ring) push(c *Chunk) {
 func (r *ring) warm() {
 	if s := r.tail.Load(); s != nil {
 		_ = s.head.Load()
+	}
+}
+
+// warmTake fetches what a take will need. The consumer calls it.
+func (r *ring) warmTake() {
+	if s := r.head.Load(); s != nil {
+		_ = s.slots[s.taken&uint64(len(s.slots)-1)].Load()
 	}
 }
 

@@ -75,18 +75,23 @@ func drainAll(ctx context.Context, q *RunQueue, delivered *atomic.Int64) {
 		case <-ctx.Done():
 			return
 		}
-		line, n := takeAll(q), 0
-		for c := line.Next(); c != nil; c = line.Next() {
-			for more := true; more; {
-				for ch := c.Take(); ch != nil; ch = c.Take() {
-					if ch.Live() {
-						n += ch.Records()
-					}
-					c.Done(ch)
-				}
-				more = c.Rest()
-			}
-		}
-		delivered.Add(int64(n))
+		delivered.Add(int64(drainLine(takeAll(q))))
 	}
+}
+
+// drainLine takes everything that the connections of l have, and returns how
+// many positions of the live flow that was.
+func drainLine(l Line) (n int) {
+	for c := l.Next(); c != nil; c = l.Next() {
+		for more := true; more; {
+			for ch := c.Take(); ch != nil; ch = c.Take() {
+				if ch.Live() {
+					n += ch.Records()
+				}
+				c.Done(ch)
+			}
+			more = c.Rest()
+		}
+	}
+	return n
 }

@@ -1,0 +1,95 @@
+package shard
+
+import (
+	"context"
+	"fmt"
+	"sync"
+	"testing"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"pitwall/codec"
+)
+
+// BenchmarkDesk is the longest burst that two shards send to one connection at
+// the same time: it watches as many quiet events as one may, and all of them
+// have a position on each shard at every instant. One operation is one of those
+// positions at one of the connections. It is for the rings: see ring_plain_test.go.
+func BenchmarkDesk(b *testing.B) {
+	for _, n := range []int{1, 20} {
+		b.Run(fmt.Sprintf("connections=%d", n), func(b *testing.B) { benchDesk(b, n) })
+	}
+}
+
+func benchDesk(b *testing.B, connections int) {
+	const shards, events = 2, 64
+	core, err := New(Config{Shards: shards, Writers: 1, Window: time.Millisecond, RingBytes: 1 << 24})
+	if err != nil {
+		b.Fatal(err)
+	}
+	ctx, stop := context.WithCancel(context.Background())
+	var all sync.WaitGroup
+	all.Go(func() { _ = core.Run(ctx) })
+	defer func() { stop(); all.Wait() }()
+	ro, devices := deskPairs(core, events)
+	if err := core.Swap(ctx, ro); err != nil {
+		b.Fatal(err)
+	}
+	for range connections {
+		c := core.NewConn(0, false, nil)
+		for e := range events {
+			t, _ := core.Watch(fmt.Sprintf("event-%05d", e))
+			done := newGate()
+			core.Subscribe(c, t, 0, done.open)
+			if err := done.wait(ctx); err != nil {
+				b.Fatal(err)
+			}
+		}
+	}
+	ts, want, taken := int64(base), 0, drainLine(takeAll(core.Queue(0)))
+	b.ResetTimer()
+	begin := processorTime(b)
+	for want < b.N {
+		ts += 1000
+		for i, names := range devices {
+			batch := core.AcquireBatch()
+			for _, d := range names {
+				batch.Positions = append(batch.Positions, codec.Position{DeviceID: d, TS: ts, Arrival: ts, Lat: 57.1, Lon: 11.9})
+			}
+			if err := core.Deliver(ctx, i, batch); err != nil {
+				b.Fatal(err)
+			}
+		}
+		want += shards * events * connections
+		for taken < want {
+			<-core.Queue(0).Wakeups()
+			taken += drainLine(takeAll(core.Queue(0)))
+		}
+	}
+	b.ReportMetric(float64(processorTime(b)-begin)/float64(want), "cpu-ns/delivery")
+	b.ReportMetric(0, "ns/op") // mostly the wait for the instant
+}
+
+// deskPairs gives each event one device on each shard, and returns the devices
+// by shard.
+func deskPairs(core *Core, events int) (ro Roster, devices [][]string) {
+	devices = make([][]string, core.Shards())
+	for n := 0; len(ro.Pairs) < events*core.Shards(); n++ {
+		d := fmt.Sprintf("86012345%07d", n)
+		if i := core.ShardOf(d); len(devices[i]) < events {
+			ro.Pairs = append(ro.Pairs, Pair{d, fmt.Sprintf("event-%05d", len(devices[i]))})
+			devices[i] = append(devices[i], d)
+		}
+	}
+	return ro, devices
+}
+
+func processorTime(b *testing.B) time.Duration {
+	b.Helper()
+	var u unix.Rusage
+	if err := unix.Getrusage(unix.RUSAGE_SELF, &u); err != nil {
+		b.Fatal(err)
+	}
+	return time.Duration(u.Utime.Nano() + u.Stime.Nano())
+}

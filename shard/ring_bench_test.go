@@ -1,0 +1,250 @@
+package shard
+
+import (
+	"runtime"
+	"sync"
+	"sync/atomic"
+	"testing"
+
+	"github.com/puzpuzpuz/xsync/v3"
+)
+
+// tagged makes a chunk that a test can tell from all others.
+func tagged(producer, n int) *Chunk {
+	return &Chunk{arrival: int64(producer), records: uint32(n)}
+}
+
+// plainRing is the version to beat: a slice under a mutex.
+type plainRing struct {
+	mu   sync.Mutex
+	list []*Chunk
+	head int
+}
+
+func (r *plainRing) push(c *Chunk) {
+	r.mu.Lock()
+	r.list = append(r.list, c)
+	r.mu.Unlock()
+}
+
+func (r *plainRing) take() *Chunk {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.head == len(r.list) {
+		return nil
+	}
+	c := r.list[r.head]
+	r.list[r.head] = nil
+	if r.head++; r.head == len(r.list) {
+		r.list, r.head = r.list[:0], 0
+	}
+	return c
+}
+
+type queue interface {
+	push(*Chunk)
+	take() *Chunk
+}
+
+// xsyncRing is the ready-made one. Its size is fixed, and an empty one of 64
+// takes 5 KB.
+type xsyncRing struct{ q *xsync.MPMCQueueOf[*Chunk] }
+
+func (r xsyncRing) push(c *Chunk) {
+	for !r.q.TryEnqueue(c) { // false after a lost race as well as when full
+		runtime.Gosched()
+	}
+}
+
+func (r xsyncRing) take() *Chunk {
+	c, _ := r.q.TryDequeue()
+	return c
+}
+
+// benchRings pushes to many rings and drains them, as a flush does: two
+// chunks each.
+func benchRings(b *testing.B, n int, fresh func() queue) {
+	rings := make([]queue, n)
+	for i := range rings {
+		rings[i] = fresh()
+	}
+	c := tagged(0, 0)
+	b.ReportAllocs()
+	b.ResetTimer()
+	for i := 0; i < b.N; {
+		for _, r := range rings {
+			r.push(c)
+			r.push(c)
+		}
+		for _, r := range rings {
+			for r.take() != nil {
+			}
+			i += 2
+		}
+	}
+}
+
+// ringKinds are the ring and its rivals. SPSC queues are out: a ring has a
+// producer per shard.
+var ringKinds = []struct {
+	name  string
+	fresh func() queue
+}{
+	{"lockfree", func() queue { return new(ring) }},
+	{"mutex", func() queue { return new(plainRing) }},
+	{"xsync", func() queue { return xsyncRing{xsync.NewMPMCQueueOf[*Chunk](64)} }},
+}
+
+func BenchmarkRing(b *testing.B) {
+	for _, n := range []struct {
+		name string
+		n    int
+	}{{"hot", 1}, {"cold100k", 100_000}} {
+		for _, k := range ringKinds {
+			b.Run(n.name+"/"+k.name, func(b *testing.B) { benchRings(b, n.n, k.fresh) })
+		}
+	}
+}
+
+// BenchmarkRingContended has two producers, like the shards of a machine with
+// two processors, push bursts to one ring that a third goroutine empties
+// meanwhile; one operation is one pointer pushed and taken.
+func BenchmarkRingContended(b *testing.B) {
+	for _, k := range ringKinds {
+		b.Run(k.name, func(b *testing.B) { benchContended(b, k.fresh()) })
+	}
+}
+
+func benchContended(b *testing.B, q queue) {
+	const producers, burst = 2, 256
+	var begun atomic.Int64 // the burst that producers may push
+	var wg sync.WaitGroup
+	c := tagged(0, 0)
+	bursts := int64(b.N/(producers*burst) + 1)
+	b.ResetTimer()
+	for range producers {
+		wg.Go(func() {
+			for i := range bursts {
+				for begun.Load() < i {
+					runtime.Gosched()
+				}
+				for range burst {
+					q.push(c)
+				}
+			}
+		})
+	}
+	for range bursts {
+		for taken := 0; taken < producers*burst; {
+			if q.take() == nil {
+				runtime.Gosched()
+				continue
+			}
+			taken++
+		}
+		begun.Add(1)
+	}
+	wg.Wait()
+}
+
+// BenchmarkRingShared has two producers go over the same 10,000 rings at the
+// same time and push one pointer into each, like the shards of an event at its
+// instant, while a third goroutine takes what they pushed the time before; one
+// operation is one pointer pushed and taken.
+func BenchmarkRingShared(b *testing.B) {
+	for _, k := range ringKinds {
+		b.Run(k.name, func(b *testing.B) { benchShared(b, k.fresh) })
+	}
+}
+
+func benchShared(b *testing.B, fresh func() queue) {
+	const producers, rings = 2, 10_000
+	all := make([]queue, rings)
+	for i := range all {
+		all[i] = fresh()
+	}
+	c := tagged(0, 0)
+	rounds := b.N/(producers*rings) + 1
+	var begin [producers]chan struct{}
+	var wg sync.WaitGroup
+	pushed := make(chan struct{}, producers)
+	for p := range begin {
+		begin[p] = make(chan struct{}, 1)
+		wg.Go(func() {
+			for range begin[p] {
+				for _, q := range all {
+					q.push(c)
+				}
+				pushed <- struct{}{}
+			}
+		})
+	}
+	drain := func() {
+		for _, q := range all {
+			for range producers {
+				if q.take() == nil {
+					b.Fatal("a ring is empty")
+				}
+			}
+		}
+	}
+	round := func() {
+		for _, ch := range begin {
+			ch <- struct{}{}
+		}
+	}
+	round()
+	<-pushed
+	<-pushed
+	b.ResetTimer()
+	for range rounds {
+		round()
+		drain()
+		<-pushed
+		<-pushed
+	}
+	b.StopTimer()
+	for _, ch := range begin {
+		close(ch)
+	}
+	wg.Wait()
+}
+
+// BenchmarkRingMemory reports what a queue takes before its first chunk and
+// with one in it.
+func BenchmarkRingMemory(b *testing.B) {
+	for _, k := range ringKinds {
+		b.Run(k.name, func(b *testing.B) {
+			const n = 10_000
+			c := tagged(0, 0)
+			var rings []queue
+			empty := grown(func() {
+				for range n {
+					rings = append(rings, k.fresh())
+				}
+			})
+			used := grown(func() {
+				for _, r := range rings {
+					r.push(c)
+				}
+			})
+			for b.Loop() {
+			}
+			b.ReportMetric(float64(empty)/n-16, "B/empty") // the slice's own interface apart
+			b.ReportMetric(float64(empty+used)/n-16, "B/used")
+			b.ReportMetric(0, "ns/op")
+			runtime.KeepAlive(rings)
+		})
+	}
+}
+
+// grown is how much more of the heap is in use behind f.
+func grown(f func()) int64 {
+	var before, after runtime.MemStats
+	runtime.GC()
+	runtime.ReadMemStats(&before)
+	f()
+	runtime.GC()
+	runtime.ReadMemStats(&after)
+	return int64(after.HeapAlloc) - int64(before.HeapAlloc)
+}
