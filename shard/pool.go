@@ -38,14 +38,17 @@ const pushing = 1 << 28
 // the thousands that come back from a push of many topics are 1.5 ms together.
 const backAtOnce = 4
 
-// get returns a chunk with an empty body, for the size given.
-func (p *pool) get(size int) *Chunk {
+// get returns a chunk with an empty body, for about the size given.
+func (p *pool) get(size int) *Chunk { return p.getRoom(size, size/4+512) }
+
+// getRoom is get with as much room beyond size if the body has to be made.
+func (p *pool) getRoom(size, room int) *Chunk {
 	c := p.again(size)
 	if c == nil {
 		c = &Chunk{home: p}
 	}
 	if cap(c.body) < size || cap(c.body) == 0 {
-		c.body = make([]byte, 0, size+size/4+512)
+		c.body = make([]byte, 0, size+room)
 	}
 	return c
 }
