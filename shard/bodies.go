@@ -70,7 +70,7 @@ func (c *Chunk) retire() {
 // blank returns a chunk with an empty body for a state in form f.
 func (w *worker) blank(f form, size int) *Chunk {
 	if f == formSnapshot || f == formLagged {
-		return w.ends.getRoom(size, size/8) // thousands of quiet topics keep one each
+		return w.ends.getToKeep(size)
 	}
 	return &Chunk{body: make([]byte, 0, size)}
 }

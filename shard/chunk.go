@@ -33,7 +33,7 @@ type Chunk struct {
 
 	home  *pool        // where its memory goes back to; nil for chunks that are not reused
 	refs  atomic.Int32 // connections that have it, or heads that share its body; see pool
-	taken int32        // how many there were that did, while the shard counts
+	taken int32        // those so far, for a chunk that stays (see bodies); the shard's own
 	of    *Chunk       // whose body this one's head is for; nil when body is its own
 	after *Chunk       // link in pool.returned
 }

@@ -125,7 +125,7 @@ func (w *worker) deflatedEnd(ch *Chunk) *Chunk {
 		return ch
 	}
 	pool := &w.deflate.pool
-	z := pool.get(len(ch.body) / 3)
+	z := pool.getToKeep(len(ch.body) / 3)
 	if z.body = w.deflate.Append(z.body, ch.body); len(z.body) >= len(ch.body) {
 		pool.put(z)
 		return ch

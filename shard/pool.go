@@ -3,7 +3,7 @@ package shard
 import "sync/atomic"
 
 // pool gives a shard's chunks their memory back once every connection has let go
-// of them, so that neither a flush nor a recovery allocates anything.
+// of them, so that neither a flush nor a lagged snapshot allocates anything.
 //
 // A chunk counts its references. While the shard pushes it, the count stands
 // far above what writers can take away; then the shard replaces that by the
@@ -13,8 +13,9 @@ import "sync/atomic"
 //
 // Memory ordering: a writer reads a chunk's bytes before its decrement; the
 // decrement that reaches zero sees all others before it (they are one atomic's
-// modification order), and the CAS on returned publishes them to the shard,
-// which takes the list by a swap before it writes the bytes anew.
+// modification order; who brings a head to zero then decrements its body), and
+// the CAS on returned publishes them to the shard, which takes the list by a swap
+// before it writes the bytes anew.
 type pool struct {
 	returned atomic.Pointer[Chunk] // handed back by writers, linked by Chunk.after
 	held     atomic.Int64          // bytes of the chunks that are out
@@ -27,7 +28,7 @@ type pool struct {
 // shard with thousands of events has as many small chunks out at a time.
 const (
 	maxSpareChunks = 1 << 14
-	maxSpareBytes  = 16 << 20 // together
+	maxSpareBytes  = 16 << 20 // together, in each pool of a shard
 )
 
 // pushing is the bias of the count, for each round of pushes under way.
@@ -38,17 +39,28 @@ const pushing = 1 << 28
 // the thousands that come back from a push of many topics are 1.5 ms together.
 const backAtOnce = 4
 
-// get returns a chunk with an empty body, for about the size given.
-func (p *pool) get(size int) *Chunk { return p.getRoom(size, size/4+512) }
-
-// getRoom is get with as much room beyond size if the body has to be made.
-func (p *pool) getRoom(size, room int) *Chunk {
-	c := p.again(size)
+// get returns a chunk with an empty body, for about the size given, to be sealed
+// soon.
+func (p *pool) get(size int) *Chunk {
+	c := p.again(size, maxSpareBytes)
 	if c == nil {
 		c = &Chunk{home: p}
 	}
 	if cap(c.body) < size || cap(c.body) == 0 {
-		c.body = make([]byte, 0, size+room)
+		c.body = make([]byte, 0, size+size/4+512)
+	}
+	return c
+}
+
+// getToKeep is get for a chunk that may stay for hours, one of thousands: it
+// takes four times the size at most.
+func (p *pool) getToKeep(size int) *Chunk {
+	c := p.again(size, 4*size)
+	if c == nil {
+		c = &Chunk{home: p}
+	}
+	if cap(c.body) < size || cap(c.body) == 0 {
+		c.body = make([]byte, 0, size+size/8)
 	}
 	return c
 }
@@ -59,34 +71,34 @@ const headRoom = 160
 
 // getHead returns a chunk with an empty head, for a body that is not its own.
 func (p *pool) getHead() *Chunk {
-	c := p.again(headRoom)
+	c := p.again(headRoom, headRoom<<8)
 	if c == nil {
 		c = &Chunk{home: p, head: make([]byte, 0, headRoom)}
 	}
 	return c
 }
 
-// again returns a chunk that has come back, of the size given if there is one,
-// or nil.
-func (p *pool) again(size int) *Chunk {
-	if p.back == nil {
-		p.back = p.returned.Swap(nil)
-	}
-	for n := 0; n < backAtOnce && p.back != nil; n++ {
-		c := p.back
-		p.back = c.after
-		p.put(c)
-	}
+// again returns a chunk that has come back, of the size given if there is one
+// and not larger than most, or nil.
+func (p *pool) again(size, most int) *Chunk {
+	p.takeBack()
 	n := len(p.spare)
-	if n == 0 {
-		return nil
-	}
-	at := n - 1
+	at := -1
 	for i := n - 1; i >= max(0, n-4); i-- { // a few looks for one that need not grow
-		if p.spare[i].own() >= size {
+		own := p.spare[i].own()
+		if own > most {
+			continue
+		}
+		if at < 0 {
+			at = i
+		}
+		if own >= size {
 			at = i
 			break
 		}
+	}
+	if at < 0 {
+		return nil
 	}
 	c := p.spare[at]
 	p.spare[at] = p.spare[n-1]
@@ -94,6 +106,22 @@ func (p *pool) again(size int) *Chunk {
 	p.spare = p.spare[:n-1]
 	p.size -= c.own()
 	return c
+}
+
+// takeBack puts a few of those back that writers have handed home. A pool that
+// may have no get for long needs it at times: what waits is not bounded.
+func (p *pool) takeBack() {
+	if p.back == nil {
+		if p.returned.Load() == nil {
+			return
+		}
+		p.back = p.returned.Swap(nil)
+	}
+	for n := 0; n < backAtOnce && p.back != nil; n++ {
+		c := p.back
+		p.back = c.after
+		p.put(c)
+	}
 }
 
 // own is how many bytes c has for itself: its head, or if it has none its body.

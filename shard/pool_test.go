@@ -91,6 +91,50 @@ func TestPoolBoundsWhatItKeeps(t *testing.T) {
 	}
 }
 
+// What a busy topic has used is too much for a quiet one, which may keep it for
+// hours.
+func TestPoolKeepsLargeChunksForTheBusy(t *testing.T) {
+	var p pool
+	large := p.get(100_000)
+	p.put(large)
+	if c := p.getToKeep(1000); c == large || cap(c.body) > 4000 {
+		t.Fatalf("1,000 bytes to keep got %d", cap(c.body))
+	}
+	if p.getToKeep(90_000) != large {
+		t.Error("a chunk that fits was not used again")
+	}
+}
+
+// A crowd that has lagged has gone: what it gave back does not wait for the
+// next one.
+func TestSealsTakeBackWhatARecoveryTook(t *testing.T) {
+	r, clients, positions := stand(t, 50, 20, true)
+	for range 5 {
+		lap(r, clients, positions)
+		for _, c := range clients {
+			c.conn.Lag()
+			c.losses.Drop(&Chunk{part: c.conn.subs[0].part, body: []byte{0x81, 0}, records: 1}, 0)
+			c.conn.Recover(&c.losses)
+		}
+		r.settle()
+	}
+	for _, c := range clients {
+		c.drain()
+	}
+	for range 200 {
+		lap(r, clients, positions)
+	}
+	w := r.core.workers[0]
+	for name, p := range map[string]*pool{"ends": &w.ends, "heads": &w.heads} {
+		if p.back != nil || p.returned.Load() != nil {
+			t.Errorf("%s have come back and wait", name)
+		}
+		if len(p.spare) == 0 {
+			t.Errorf("no %s to be used again", name)
+		}
+	}
+}
+
 // The end of a snapshot frame is shared: it comes back when it is out of the
 // cache and everybody has let go of every head made for it.
 func TestBodyComesHomeBehindItsHeads(t *testing.T) {

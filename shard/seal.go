@@ -69,6 +69,9 @@ func (w *worker) seal(p *part, due int64) {
 	w.settle(p)
 	p.topic.instant.sealed(due, w.core.window.Load())
 	w.count.flushes++
+	w.ends.takeBack()
+	w.heads.takeBack()
+	w.deflate.pool.takeBack()
 	for s := range texts {
 		ch := p.pending[s].take(p.topic.frames)
 		if ch == nil {

@@ -42,7 +42,7 @@ type Stats struct {
 	Devices       int64 // devices with a last value
 	OrphanDevices int64 // those of them in no event
 	InboxBatches  int   // batches waiting in the inboxes
-	Held          int64 // bytes of chunks that connections have not let go of, without the snapshots of now, which stay for whoever comes
+	Held          int64 // bytes of chunks that connections have not let go of, without the snapshots kept for whoever comes
 }
 
 // publish adds the turn's counts to the stats.

@@ -203,7 +203,7 @@ func (w *worker) recover(o *op) {
 			w.send(c, ch)
 		}
 		w.sendLagged(s, since, conflated)
-		if start := s.part.roundDown(since); s.part.fixed > start { // what lagged has left out
+		if start := s.part.roundDown(since); s.part.fixed > start { // what the lagged one has left out
 			w.sendHeaded(c, w.corrected(s.part, start, s.part.sealed))
 		}
 	}
