@@ -62,20 +62,12 @@ func TestRecoveryAllocatesNothing(t *testing.T) {
 			clients = append(clients, c)
 		}
 		r.settle()
-		losses := make([]Losses, len(clients))
-		lost := &Chunk{part: clients[0].conn.subs[0].part, body: []byte{0x81, 0}, records: 1}
+		lost := lostBy(clients)
 		window := func() {
 			lap(r, clients, positions)
-			for i, c := range clients {
-				c.conn.Lag()
-				losses[i].Drop(lost, 0)
-				if !c.conn.Recover(&losses[i]) {
-					t.Fatal("no recovery")
-				}
-			}
-			r.settle()
+			recoverAll(r, clients, lost)
 			for _, c := range clients {
-				drain(c.conn)
+				c.drain()
 			}
 		}
 		for range 10 {

@@ -125,3 +125,20 @@ func BenchmarkFlush(b *testing.B) {
 		})
 	}
 }
+
+// lostBy is a chunk to be dropped of a connection that lags.
+func lostBy(clients []*client) *Chunk {
+	return &Chunk{part: clients[0].conn.subs[0].part, body: []byte{0x81, 0}, records: 1}
+}
+
+// recoverAll has all of them lag, lose a chunk and recover.
+func recoverAll(r *rig, clients []*client, lost *Chunk) {
+	for _, c := range clients {
+		c.conn.Lag()
+		c.losses.Drop(lost, 0)
+		if !c.conn.Recover(&c.losses) {
+			r.t.Fatal("no recovery")
+		}
+	}
+	r.settle()
+}

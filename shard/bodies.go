@@ -7,8 +7,9 @@ import "pitwall/codec"
 //
 // The ends of snapshot frames, which a crowd that lags needs anew in every
 // window, are in memory that is used again. Being here is one round of pushes
-// for such a chunk (see pool): it has as many takers as there were heads made
-// for it, and each of those lets go of it when it is itself let go of.
+// for such a chunk (see pool). Its takers are the heads made for it, each of
+// which lets go of it when it is itself let go of; those of a kept head are the
+// connections.
 type bodies struct {
 	subscribed [2]*Chunk // formSnapshot and formDeflatedSnapshot, with their heads
 	byKey      map[bodyKey]*Chunk
@@ -59,7 +60,7 @@ func (c *Chunk) stay() {
 	}
 }
 
-// retire ends it.
+// retire ends it: who still has the chunk now holds it alone.
 func (c *Chunk) retire() {
 	if c.home != nil {
 		c.home.held.Add(int64(c.own()))

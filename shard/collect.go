@@ -1,6 +1,9 @@
 package shard
 
-import "math/bits"
+import (
+	"math/bits"
+	"slices"
+)
 
 // bodyKey names an encoded state of a part: what changed after since, as it
 // was at the last seal, in a form.
@@ -50,7 +53,7 @@ func (n *node) bodyAt(upTo, since uint64) (body []byte, corrected bool) {
 
 // body returns the chunk for k, building it if need be. Its frames are whole
 // but for those of a snapshot, which are the end of a frame. It is there until
-// the next call: the cache may be full then.
+// the bodies are reset, which the next call may do.
 func (w *worker) body(p *part, k bodyKey) *Chunk {
 	if ch := p.bodies.byKey[k]; ch != nil {
 		return ch
@@ -62,8 +65,11 @@ func (w *worker) body(p *part, k bodyKey) *Chunk {
 		ch = w.deflatedFrames(w.body(p, bodyKey{since: k.since, form: formBatch}))
 	case formDeflatedSnapshot, formDeflatedLagged:
 		plain := w.body(p, bodyKey{since: k.since, form: k.form - 1})
-		if ch = w.deflatedEnd(plain); ch == plain {
-			return ch // kept once
+		if len(plain.body) < minDeflate {
+			return plain // kept once
+		}
+		if ch = w.deflatedEnd(plain); ch == plain { // kept by itself, or it would be tried again
+			ch = &Chunk{body: slices.Clone(plain.body), part: p, since: k.since, records: plain.records}
 		}
 	default:
 		ch = w.encode(p, k)

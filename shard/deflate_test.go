@@ -177,6 +177,37 @@ func TestFramesThatGrowAreNotCompressed(t *testing.T) {
 	want(t, "counted", w.count, counts{})
 }
 
+// A snapshot that compression makes longer is tried once, whoever comes.
+func TestSnapshotsThatGrowAreTriedOnce(t *testing.T) {
+	tries := 0
+	r := newRig(t, Config{Shards: 1, Deflate: func() Deflater { return &counting{tries: &tries} }})
+	names := herd(40)
+	r.roster(map[string][]string{"e": names})
+	r.sendAll(names, base)
+	watcher := r.client(true)
+	watcher.subscribe("e", 0)
+	r.settle()
+	w, p := r.core.workers[0], watcher.held["e"].parts[0]
+	for range 3 {
+		ch := w.body(p, bodyKey{form: formDeflatedSnapshot})
+		if ch.deflated || !bytes.Equal(ch.body, w.body(p, bodyKey{form: formSnapshot}).body) {
+			t.Error("a body that has grown is used")
+		}
+	}
+	want(t, "tries", tries, 1)
+}
+
+// counting is growing, with how often.
+type counting struct {
+	growing
+	tries *int
+}
+
+func (c *counting) Append(dst, src []byte) []byte {
+	*c.tries++
+	return c.growing.Append(dst, src)
+}
+
 // growing is a Deflater that writes stored blocks with an empty one in front.
 type growing struct{}
 

@@ -1,13 +1,9 @@
 package shard
 
 import (
-	"context"
 	"fmt"
-	"sync"
 	"testing"
 	"time"
-
-	"golang.org/x/sys/unix"
 
 	"pitwall/codec"
 )
@@ -24,32 +20,21 @@ func BenchmarkDesk(b *testing.B) {
 
 func benchDesk(b *testing.B, connections int) {
 	const shards, events = 2, 64
-	core, err := New(Config{Shards: shards, Writers: 1, Window: time.Millisecond, RingBytes: 1 << 24})
-	if err != nil {
-		b.Fatal(err)
-	}
-	ctx, stop := context.WithCancel(context.Background())
-	var all sync.WaitGroup
-	all.Go(func() { _ = core.Run(ctx) })
-	defer func() { stop(); all.Wait() }()
+	core, ctx := running(b, Config{Shards: shards, Writers: 1, Window: time.Millisecond, RingBytes: 1 << 24})
 	ro, devices := deskPairs(core, events)
 	if err := core.Swap(ctx, ro); err != nil {
 		b.Fatal(err)
 	}
-	for range connections {
-		c := core.NewConn(0, false, nil)
-		for e := range events {
-			t, _ := core.Watch(fmt.Sprintf("event-%05d", e))
-			done := newGate()
-			core.Subscribe(c, t, 0, done.open)
-			if err := done.wait(ctx); err != nil {
-				b.Fatal(err)
-			}
-		}
+	desks := make([]*Conn, connections)
+	for i := range desks {
+		desks[i] = core.NewConn(0, false, nil)
 	}
-	ts, want, taken := int64(base), 0, drainLine(takeAll(core.Queue(0)))
+	for e := range events {
+		enter(b, core, fmt.Sprintf("event-%05d", e), 0, desks)
+	}
+	ts, want, taken := int64(base), 0, 0
 	b.ResetTimer()
-	begin := processorTime(b)
+	begin := cpuTime(wholeProcess)
 	for want < b.N {
 		ts += 1000
 		for i, names := range devices {
@@ -67,7 +52,7 @@ func benchDesk(b *testing.B, connections int) {
 			taken += drainLine(takeAll(core.Queue(0)))
 		}
 	}
-	b.ReportMetric(float64(processorTime(b)-begin)/float64(want), "cpu-ns/delivery")
+	b.ReportMetric(float64(cpuTime(wholeProcess)-begin)/float64(want), "cpu-ns/delivery")
 	b.ReportMetric(0, "ns/op") // mostly the wait for the instant
 }
 
@@ -83,13 +68,4 @@ func deskPairs(core *Core, events int) (ro Roster, devices [][]string) {
 		}
 	}
 	return ro, devices
-}
-
-func processorTime(b *testing.B) time.Duration {
-	b.Helper()
-	var u unix.Rusage
-	if err := unix.Getrusage(unix.RUSAGE_SELF, &u); err != nil {
-		b.Fatal(err)
-	}
-	return time.Duration(u.Utime.Nano() + u.Stime.Nano())
 }

@@ -75,15 +75,23 @@ func quietBesideHot(b *testing.B, interval time.Duration, hot bool) {
 
 // join makes connections that watch an event of a running core.
 func join(b *testing.B, core *Core, event string, interval time.Duration, n int) []*Conn {
+	list := make([]*Conn, n)
+	for i := range list {
+		list[i] = core.NewConn(i%len(core.queues), false, nil)
+	}
+	enter(b, core, event, interval, list)
+	return list
+}
+
+// enter subscribes connections to an event, and takes what that brings them.
+func enter(b *testing.B, core *Core, event string, interval time.Duration, list []*Conn) {
 	t, ok := core.Watch(event)
 	if !ok {
 		b.Fatalf("no event %q", event)
 	}
-	done := make(chan struct{}, n)
-	list := make([]*Conn, n)
-	for i := range list {
-		list[i] = core.NewConn(i%len(core.queues), false, nil)
-		core.Subscribe(list[i], t, interval, func() { done <- struct{}{} })
+	done := make(chan struct{}, len(list))
+	for _, c := range list {
+		core.Subscribe(c, t, interval, func() { done <- struct{}{} })
 	}
 	for range list {
 		<-done
@@ -91,5 +99,4 @@ func join(b *testing.B, core *Core, event string, interval time.Duration, n int)
 	for _, c := range list {
 		drain(c)
 	}
-	return list
 }

@@ -41,26 +41,21 @@ const backAtOnce = 4
 
 // get returns a chunk with an empty body, for about the size given, to be sealed
 // soon.
-func (p *pool) get(size int) *Chunk {
-	c := p.again(size, maxSpareBytes)
-	if c == nil {
-		c = &Chunk{home: p}
-	}
-	if cap(c.body) < size || cap(c.body) == 0 {
-		c.body = make([]byte, 0, size+size/4+512)
-	}
-	return c
-}
+func (p *pool) get(size int) *Chunk { return p.fit(size, maxSpareBytes, size/4+512) }
 
 // getToKeep is get for a chunk that may stay for hours, one of thousands: it
 // takes four times the size at most.
-func (p *pool) getToKeep(size int) *Chunk {
-	c := p.again(size, 4*size)
+func (p *pool) getToKeep(size int) *Chunk { return p.fit(size, 4*size, size/8) }
+
+// fit returns a chunk whose body has the size and is no larger than most; one
+// that has to be made has some room beyond it.
+func (p *pool) fit(size, most, room int) *Chunk {
+	c := p.again(size, most)
 	if c == nil {
 		c = &Chunk{home: p}
 	}
-	if cap(c.body) < size || cap(c.body) == 0 {
-		c.body = make([]byte, 0, size+size/8)
+	if cap(c.body) < max(size, 1) {
+		c.body = make([]byte, 0, size+room)
 	}
 	return c
 }
@@ -71,7 +66,7 @@ const headRoom = 160
 
 // getHead returns a chunk with an empty head, for a body that is not its own.
 func (p *pool) getHead() *Chunk {
-	c := p.again(headRoom, headRoom<<8)
+	c := p.again(headRoom, maxSpareBytes)
 	if c == nil {
 		c = &Chunk{home: p, head: make([]byte, 0, headRoom)}
 	}

@@ -109,14 +109,10 @@ func TestPoolKeepsLargeChunksForTheBusy(t *testing.T) {
 // next one.
 func TestSealsTakeBackWhatARecoveryTook(t *testing.T) {
 	r, clients, positions := stand(t, 50, 20, true)
+	lost := lostBy(clients)
 	for range 5 {
 		lap(r, clients, positions)
-		for _, c := range clients {
-			c.conn.Lag()
-			c.losses.Drop(&Chunk{part: c.conn.subs[0].part, body: []byte{0x81, 0}, records: 1}, 0)
-			c.conn.Recover(&c.losses)
-		}
-		r.settle()
+		recoverAll(r, clients, lost)
 	}
 	for _, c := range clients {
 		c.drain()
@@ -135,6 +131,14 @@ func TestSealsTakeBackWhatARecoveryTook(t *testing.T) {
 	}
 }
 
+// headOut is a head for body that one connection has.
+func (w *worker) headOut(p *part, body *Chunk) *Chunk {
+	h := w.headed(p, body, codec.SnapshotLagged, 0)
+	w.heads.lend(h, 1)
+	w.heads.lent(h, 1)
+	return h
+}
+
 // The end of a snapshot frame is shared: it comes back when it is out of the
 // cache and everybody has let go of every head made for it.
 func TestBodyComesHomeBehindItsHeads(t *testing.T) {
@@ -149,10 +153,7 @@ func TestBodyComesHomeBehindItsHeads(t *testing.T) {
 	body := w.body(p, bodyKey{form: formSnapshot})
 	var heads []*Chunk
 	for range 3 {
-		h := w.headed(p, body, codec.SnapshotLagged, 0)
-		w.heads.lend(h, 1)
-		w.heads.lent(h, 1)
-		heads = append(heads, h)
+		heads = append(heads, w.headOut(p, body))
 	}
 	held("of a body that is kept", 3*headRoom)
 	heads[0].LetGo(1)
@@ -183,10 +184,7 @@ func TestBodiesAreBounded(t *testing.T) {
 	for since := range uint64(5 * maxBodies) {
 		for _, f := range []form{formDeflate, formSnapshot, formDeflatedSnapshot} {
 			body := w.body(p, bodyKey{since: since, form: f})
-			h := w.headed(p, body, codec.SnapshotLagged, 0)
-			w.heads.lend(h, 1)
-			w.heads.lent(h, 1)
-			if h.since != since {
+			if h := w.headOut(p, body); h.since != since {
 				t.Fatalf("asked for what changed after %d, got %d", since, h.since)
 			}
 			if f == formSnapshot {
