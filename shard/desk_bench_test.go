@@ -14,12 +14,20 @@ import (
 // positions at one of the connections. It is for the rings: see ring_plain_test.go.
 func BenchmarkDesk(b *testing.B) {
 	for _, n := range []int{1, 20} {
-		b.Run(fmt.Sprintf("connections=%d", n), func(b *testing.B) { benchDesk(b, n) })
+		b.Run(fmt.Sprintf("connections=%d", n), func(b *testing.B) { benchDesk(b, n, 64) })
 	}
 }
 
-func benchDesk(b *testing.B, connections int) {
-	const shards, events = 2, 64
+// BenchmarkStand is what two shards send to the many spectators of one event at
+// the same time, one position each at every instant; see BenchmarkDesk.
+func BenchmarkStand(b *testing.B) {
+	for _, n := range []int{2_000, 10_000} {
+		b.Run(fmt.Sprintf("connections=%d", n), func(b *testing.B) { benchDesk(b, n, 1) })
+	}
+}
+
+func benchDesk(b *testing.B, connections, events int) {
+	const shards = 2
 	core, ctx := running(b, Config{Shards: shards, Writers: 1, Window: time.Millisecond, RingBytes: 1 << 24})
 	ro, devices := deskPairs(core, events)
 	if err := core.Swap(ctx, ro); err != nil {

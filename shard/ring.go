@@ -19,31 +19,30 @@ import "sync/atomic"
 //
 // Go's atomics are sequentially consistent; what is relied on is this:
 //
-//  1. A producer reserves slot t by adding 1 to segment.tail, which fetches the
-//     cache line once and never fails, then stores the pointer. Between the two
-//     the slot is nil, and the consumer takes nil for "nothing yet". So a ring
-//     may look empty while a push is half done; the producer wakes the consumer
-//     only after its store, and that wake-up finds the pointer.
+//  1. A producer reserves slot t by a compare-and-swap of segment.tail from t to
+//     t+1, then stores the pointer. Between the two the slot is nil, and the
+//     consumer takes nil for "nothing yet". So a ring may look empty while a push
+//     is half done; the producer wakes the consumer only after its store, and
+//     that wake-up finds the pointer.
 //  2. The consumer stores nil before it advances segment.head, which it does
 //     when it finds the segment empty or has taken half of it. A producer
-//     stores into slot t only when it has seen head > t-len, so the nil that
-//     freed the slot happens before its own store, and no pointer is
-//     overwritten. A head that lags makes the ring grow early, never overwrite.
-//  3. Who reserved a slot that is not free yet cannot give it back. It leaves
-//     the pointer with its number in the segment's sequel, where the consumer
-//     looks when it comes to an empty slot, and closes the segment.
-//  4. A segment is closed by setting the top bit of its tail, and the sequel is
-//     always there before that, so whoever sees the bit finds the next segment.
-//     Additions behind the bit reserve nothing; the number reserved before it is
-//     in sequel.end, and the consumer leaves a segment once it has taken that
-//     many: the order of each producer survives the change of segment. Until
-//     end is stored the ring may look empty; its closer wakes the consumer, too,
-//     only behind that.
+//     reserves slot t only when it has seen head > t-len, so the nil that freed
+//     the slot happens before its own store, and no pointer is overwritten. A
+//     head that lags makes the ring grow early, never overwrite.
+//  3. A segment that is full is closed by a compare-and-swap that sets the top
+//     bit of its tail. Nobody changes a closed tail any more, so it says how many
+//     slots were reserved, and the consumer leaves the segment once it has taken
+//     that many: the order of each producer survives the change of segment. The
+//     next segment is linked before that, so whoever sees the bit finds it.
 //
-// No step waits for another goroutine: a failed CAS means that somebody else
-// made progress, and a push into a segment with room needs none. The calls of
-// step stand before each access that others can see; they are empty but for the
-// build that plays every interleaving.
+// # Progress
+//
+// No step waits for another goroutine: a compare-and-swap fails only where
+// somebody else's succeeded. Whoever finds somebody else at work pauses for a
+// fixed time and then goes on, whatever has happened; see pause.
+//
+// The calls of step stand before each access that others can see; they are empty
+// but for the build that plays every interleaving.
 type ring struct {
 	tail atomic.Pointer[segment] // where producers push; nil until the first push
 	head atomic.Pointer[segment] // where the consumer takes; written by the first push and then by the consumer only
@@ -53,26 +52,11 @@ type ring struct {
 const closedBit = 1 << 63
 
 type segment struct {
-	tail   atomic.Uint64 // next slot to reserve, and closedBit; producers add, closed or not
-	head   atomic.Uint64 // slots before it are free; the consumer brings it up to taken at times
-	taken  uint64        // next slot to take; the consumer's own
-	sequel atomic.Pointer[sequel]
-	slots  []atomic.Pointer[Chunk]
-}
-
-// sequel is what a segment that is full, or too large, is closed with.
-type sequel struct {
-	next    *segment
-	end     atomic.Uint64           // closedBit and the number of slots that were reserved; 0 until that is known
-	spilled atomic.Pointer[spilled] // pushes that found their slot taken, the last one first
-}
-
-// spilled is a push that has reserved slot at before it was free. A producer
-// leaves one per segment at most, as it closes the segment behind it.
-type spilled struct {
-	at    uint64
-	chunk *Chunk
-	next  *spilled
+	tail  atomic.Uint64 // next slot to reserve, and closedBit
+	head  atomic.Uint64 // slots before it are free; the consumer brings it up to taken at times
+	taken uint64        // next slot to take; the consumer's own
+	next  atomic.Pointer[segment]
+	slots []atomic.Pointer[Chunk]
 }
 
 func newSegment(n int) *segment {
@@ -87,22 +71,28 @@ func (r *ring) push(c *Chunk) {
 	if s == nil {
 		s = r.first()
 	}
-	for {
+	for paused := false; ; {
 		step()
-		t := s.tail.Add(1) - 1
+		t := s.tail.Load()
 		if t&closedBit != 0 {
 			s = r.follow(s)
 			continue
 		}
 		step()
-		if t-s.head.Load() < uint64(len(s.slots)) {
+		if int64(t-s.head.Load()) >= int64(len(s.slots)) { // head may have gone past a t that is old by now
+			s.close(t, 2*len(s.slots))
+			continue
+		}
+		step()
+		if s.tail.CompareAndSwap(t, t+1) {
 			step()
 			s.slots[t&uint64(len(s.slots)-1)].Store(c)
 			return
 		}
-		s.spill(t, c)
-		r.follow(s)
-		return
+		if !paused {
+			paused = true
+			pause()
+		}
 	}
 }
 
@@ -145,49 +135,22 @@ func (r *ring) first() *segment {
 // returns the segment to try now.
 func (r *ring) follow(s *segment) *segment {
 	step()
-	next := s.sequel.Load().next
+	next := s.next.Load()
 	step()
 	r.tail.CompareAndSwap(s, next)
 	return next
 }
 
-// spill leaves c for slot at, which is not free, and closes s.
-func (s *segment) spill(at uint64, c *Chunk) {
-	q := s.follower(2 * len(s.slots))
-	mine := &spilled{at: at, chunk: c}
-	for {
+// close links a segment of n slots behind s, unless somebody has, and ends the
+// reservations in s at slot t, unless there are more by now.
+func (s *segment) close(t uint64, n int) {
+	step()
+	if s.next.Load() == nil {
 		step()
-		mine.next = q.spilled.Load()
-		step()
-		if q.spilled.CompareAndSwap(mine.next, mine) {
-			break
-		}
-	}
-	s.close(q)
-}
-
-// follower links a segment of n slots behind s, unless somebody has.
-func (s *segment) follower(n int) *sequel {
-	step()
-	if q := s.sequel.Load(); q != nil {
-		return q
-	}
-	q := &sequel{next: newSegment(n)}
-	step()
-	if s.sequel.CompareAndSwap(nil, q) {
-		return q
+		s.next.CompareAndSwap(nil, newSegment(n))
 	}
 	step()
-	return s.sequel.Load()
-}
-
-// close ends the reservations in s, unless somebody has.
-func (s *segment) close(q *sequel) {
-	step()
-	if t := s.tail.Or(closedBit); t&closedBit == 0 {
-		step()
-		q.end.Store(t | closedBit)
-	}
+	s.tail.CompareAndSwap(t, t|closedBit)
 }
 
 // take removes the oldest chunk, or returns nil when there is none to be had
@@ -195,7 +158,7 @@ func (s *segment) close(q *sequel) {
 func (r *ring) take() *Chunk {
 	step()
 	s := r.head.Load()
-	for s != nil {
+	for paused := false; s != nil; {
 		h := s.taken
 		slot := &s.slots[h&uint64(len(s.slots)-1)]
 		step()
@@ -209,40 +172,23 @@ func (r *ring) take() *Chunk {
 			return c
 		}
 		s.free()
-		c, next := s.beyond(h)
-		if c != nil {
-			s.taken = h + 1
-			return c
-		}
-		if next == nil {
-			return nil // empty, or the push at h is half done
-		}
-		s = next
 		step()
-		r.head.Store(s)
+		switch t := s.tail.Load(); {
+		case t == h:
+			return nil
+		case t == h|closedBit:
+			step()
+			s = s.next.Load()
+			step()
+			r.head.Store(s)
+		case paused:
+			return nil // the push at h is half done
+		default:
+			paused = true
+			pause()
+		}
 	}
 	return nil
-}
-
-// beyond is what there is when slot h is empty: the chunk that was spilled for
-// it, or, when h is the end of the segment, the next one. The consumer calls it.
-func (s *segment) beyond(h uint64) (*Chunk, *segment) {
-	step()
-	q := s.sequel.Load()
-	if q == nil {
-		return nil, nil
-	}
-	step()
-	for p := q.spilled.Load(); p != nil; p = p.next {
-		if p.at == h {
-			return p.chunk, nil
-		}
-	}
-	step()
-	if q.end.Load() == h|closedBit {
-		return nil, q.next
-	}
-	return nil, nil
 }
 
 // free lets producers have the slots that were taken. The consumer calls it.
@@ -264,11 +210,12 @@ func (r *ring) empty() bool {
 		if s.slots[h&uint64(len(s.slots)-1)].Load() != nil {
 			return false
 		}
-		c, next := s.beyond(h)
-		if c != nil {
-			return false
+		step()
+		if s.tail.Load() != h|closedBit {
+			return true // nothing there, or the push at h is half done
 		}
-		s = next
+		step()
+		s = s.next.Load()
 	}
 	return true
 }
@@ -278,9 +225,18 @@ func (r *ring) empty() bool {
 func (r *ring) shrink() {
 	step()
 	s := r.head.Load()
-	if s == nil || len(s.slots) <= keptSegment || !r.empty() {
+	if s == nil || len(s.slots) <= keptSegment {
 		return
 	}
-	s.close(s.follower(firstSegment))
-	r.follow(s)
+	step()
+	if s.tail.Load() != s.taken {
+		return
+	}
+	s.close(s.taken, firstSegment)
+	step()
+	if s.tail.Load() == s.taken|closedBit {
+		next := r.follow(s)
+		step()
+		r.head.Store(next)
+	}
 }

@@ -210,6 +210,59 @@ func benchShared(b *testing.B, fresh func() queue) {
 	wg.Wait()
 }
 
+// BenchmarkRingInStep has two goroutines that do nothing else push one pointer
+// each into the same 10,000 rings in the same order, as two shards do on two
+// processors at an instant, and then take from half of the rings each, like two
+// writers; they begin each half together. One operation is one pointer pushed
+// and taken, and takes both.
+func BenchmarkRingInStep(b *testing.B) {
+	for _, k := range ringKinds {
+		b.Run(k.name, func(b *testing.B) { benchInStep(b, k.fresh) })
+	}
+}
+
+func benchInStep(b *testing.B, fresh func() queue) {
+	const both, rings = 2, 10_000
+	all := make([]queue, rings)
+	for i := range all {
+		all[i] = fresh()
+	}
+	var arrived atomic.Int64
+	together := func(half int) {
+		for arrived.Add(1); arrived.Load() < int64(both*half); {
+			runtime.Gosched()
+		}
+	}
+	rounds := b.N/(both*rings) + 1
+	var lost atomic.Int64
+	var wg sync.WaitGroup
+	b.ResetTimer()
+	for p := range both {
+		wg.Go(func() {
+			c := tagged(p, 0)
+			mine := all[p*rings/both:][:rings/both]
+			for round := range rounds {
+				for _, q := range all {
+					q.push(c)
+				}
+				together(2*round + 1)
+				for _, q := range mine {
+					for range both {
+						if q.take() == nil {
+							lost.Add(1)
+						}
+					}
+				}
+				together(2*round + 2)
+			}
+		})
+	}
+	wg.Wait()
+	if n := lost.Load(); n > 0 {
+		b.Fatalf("%d pointers were not there", n)
+	}
+}
+
 // BenchmarkRingMemory reports what a queue takes before its first chunk and
 // with one in it.
 func BenchmarkRingMemory(b *testing.B) {

@@ -100,6 +100,9 @@ func TestRingGrowsAndShrinks(t *testing.T) {
 		}
 	}
 	r.shrink()
+	if n := len(r.head.Load().slots); n != firstSegment || r.tail.Load() != r.head.Load() {
+		t.Fatalf("after shrinking the ring holds a segment of %d slots, want %d and no other", n, firstSegment)
+	}
 	r.push(tagged(0, 7))
 	if n := len(r.tail.Load().slots); n != firstSegment {
 		t.Fatalf("after shrinking the segment has %d slots, want %d", n, firstSegment)
