@@ -77,16 +77,25 @@ func (c *Conn) opened() uint32 { return c.flow.Load() &^ flowState }
 // full, which marks it as lagged, or was opened by a recovery that this shard
 // has not carried out: opened is the flow as its last one left it. The shards
 // call it.
+//
+// It counts first and looks at the flow again behind that, and Recover looks at
+// the count before it opens the flow: one of the two sees the other, so nothing
+// that was let in before a recovery is pushed behind it.
 func (c *Conn) offer(ch *Chunk, opened uint32) (taken bool) {
 	if c.flow.Load() != opened {
 		return false
 	}
-	if c.Full() {
+	mine := queuedSlot + uint64(ch.Len())
+	before := c.queued.Add(mine) - mine
+	if c.flow.Load() == opened {
+		if !c.full(before) {
+			c.ring.push(ch)
+			return true
+		}
 		c.Lag()
-		return false
 	}
-	c.admit(ch)
-	return true
+	c.queued.Add(-mine)
+	return false
 }
 
 // admit pushes without looking at the bounds: for what is bounded by its own
@@ -151,8 +160,9 @@ func (c *Conn) Queued() (chunks, bytes int) {
 }
 
 // Full reports whether the queue has reached one of its bounds.
-func (c *Conn) Full() bool {
-	q := c.queued.Load()
+func (c *Conn) Full() bool { return c.full(c.queued.Load()) }
+
+func (c *Conn) full(q uint64) bool {
 	return q/queuedSlot >= c.core.maxSlots || q&queuedBytes >= c.core.maxBytes
 }
 
@@ -184,8 +194,8 @@ func (c *Conn) Warm() { c.ring.warmTake() }
 // more to do, in which case the connection stays with the writer.
 func (c *Conn) Rest() bool {
 	c.state.Store(connIdle)
-	if c.ring.empty() && !(c.Lagged() && !c.recovering.Load()) {
-		return false
+	if c.ring.empty() && !c.canRecover() {
+		return false // whoever is about to push queues it
 	}
 	return c.state.CompareAndSwap(connIdle, connQueued)
 }

@@ -41,6 +41,14 @@ func (l *Losses) Drop(ch *Chunk, from int) bool {
 	return true
 }
 
+// canRecover reports whether the connection lags and nothing is on its way to
+// it. It asks for what is counted, not for what the ring shows: a push that is
+// half done hides those behind it, and they are older than what was dropped.
+func (c *Conn) canRecover() bool {
+	// In this order: a recovery that is done has pushed all of its own.
+	return c.Lagged() && !c.recovering.Load() && c.queued.Load() == 0
+}
+
 // Recover opens the flow of a lagged connection again and has every shard
 // send what changed since the first position that was lost. The writer calls
 // it when the socket has taken everything that it took off the queue. It returns
@@ -48,8 +56,7 @@ func (l *Losses) Drop(ch *Chunk, from int) bool {
 // schedules the connection when it is done, or while something is queued: so
 // there is one recovery's at a time.
 func (c *Conn) Recover(l *Losses) bool {
-	// In this order: a recovery that is done has pushed all of its own.
-	if c.recovering.Load() || !c.ring.empty() {
+	if !c.canRecover() {
 		return false
 	}
 	c.recovering.Store(true)

@@ -167,3 +167,32 @@ func TestNoDeviceStarvesOnASlowScreen(t *testing.T) {
 		t.Logf("batch %v: %d recoveries, %d bytes unsent at most", batch, recoveries, most)
 	}
 }
+
+// TestRecoverWaitsForAPushUnderWay has somebody who has counted his chunk and
+// not yet pushed it: what was let in before must come first, and its end brings
+// the writer back, which does not turn in the meantime.
+func TestRecoverWaitsForAPushUnderWay(t *testing.T) {
+	r := newRig(t, Config{Shards: 1, RingSlots: 4})
+	c := r.client(false)
+	reply := tagged(0, 0)
+	c.conn.queued.Add(queuedSlot) // as admit
+	c.conn.Lag()
+	if c.conn.Recover(&c.losses) {
+		t.Error("recovered in front of a push")
+	}
+	if c.conn.Rest() {
+		t.Error("the writer turns until somebody else's push has ended")
+	}
+	c.conn.ring.push(reply)
+	c.conn.Schedule()
+	if line := takeAll(r.core.Queue(0)); line.Next() != c.conn {
+		t.Fatal("the end of the push does not bring the writer back")
+	}
+	if got := c.conn.Take(); got != reply {
+		t.Fatalf("took %v", got)
+	}
+	c.conn.queued.Add(^uint64(queuedSlot - 1)) // as Settle
+	if !c.conn.Recover(&c.losses) {
+		t.Error("not recovered when all had come")
+	}
+}

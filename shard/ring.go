@@ -29,17 +29,18 @@ import "sync/atomic"
 //     reserves slot t only when it has seen head > t-len, so the nil that freed
 //     the slot happens before its own store, and no pointer is overwritten. A
 //     head that lags makes the ring grow early, never overwrite.
-//  3. A segment that is full is closed by a compare-and-swap that sets the top
-//     bit of its tail. Nobody changes a closed tail any more, so it says how many
-//     slots were reserved, and the consumer leaves the segment once it has taken
-//     that many: the order of each producer survives the change of segment. The
-//     next segment is linked before that, so whoever sees the bit finds it.
+//  3. A segment that is full is closed by setting the top bit of its tail. No
+//     compare-and-swap moves a closed tail any more, so it says how many slots
+//     were reserved, and the consumer leaves the segment once it has taken that
+//     many: the order of each producer survives the change of segment. The next
+//     segment is linked before that, so whoever sees the bit finds it.
 //
 // # Progress
 //
 // No step waits for another goroutine: a compare-and-swap fails only where
-// somebody else's succeeded. Whoever finds somebody else at work pauses for a
-// fixed time and then goes on, whatever has happened; see pause.
+// somebody else's succeeded. A push that another one came in front of, and a take
+// that finds one half done, pause once, for a fixed time, and then go on whatever
+// has happened; see pause.
 //
 // The calls of step stand before each access that others can see; they are empty
 // but for the build that plays every interleaving.
@@ -63,7 +64,7 @@ func newSegment(n int) *segment {
 	return &segment{slots: make([]atomic.Pointer[Chunk], n)}
 }
 
-// push appends c. It never fails and never waits; it allocates only when the
+// push appends c. It never fails and waits for nobody; it allocates only when the
 // ring has to grow. Any goroutine may call it.
 func (r *ring) push(c *Chunk) {
 	step()
@@ -80,7 +81,7 @@ func (r *ring) push(c *Chunk) {
 		}
 		step()
 		if int64(t-s.head.Load()) >= int64(len(s.slots)) { // head may have gone past a t that is old by now
-			s.close(t, 2*len(s.slots))
+			s.close(2 * len(s.slots))
 			continue
 		}
 		step()
@@ -120,8 +121,8 @@ func (r *ring) first() *segment {
 	if !r.head.CompareAndSwap(nil, n) {
 		step()
 		n = r.head.Load()
-		// The consumer may already have moved on from the first segment, and
-		// tail with it: it only ever points to a segment at or behind n.
+		// The consumer may already have moved on from the first segment; then
+		// tail is set, and the exchange below fails.
 	}
 	step()
 	if r.tail.CompareAndSwap(nil, n) {
@@ -141,16 +142,16 @@ func (r *ring) follow(s *segment) *segment {
 	return next
 }
 
-// close links a segment of n slots behind s, unless somebody has, and ends the
-// reservations in s at slot t, unless there are more by now.
-func (s *segment) close(t uint64, n int) {
+// close ends the reservations in s where they are now, and links a segment of n
+// slots behind it before that, unless somebody has.
+func (s *segment) close(n int) {
 	step()
 	if s.next.Load() == nil {
 		step()
 		s.next.CompareAndSwap(nil, newSegment(n))
 	}
 	step()
-	s.tail.CompareAndSwap(t, t|closedBit)
+	s.tail.Or(closedBit)
 }
 
 // take removes the oldest chunk, or returns nil when there is none to be had
@@ -182,7 +183,7 @@ func (r *ring) take() *Chunk {
 			step()
 			r.head.Store(s)
 		case paused:
-			return nil // the push at h is half done
+			return nil // the push at h is half done: its end wakes the consumer
 		default:
 			paused = true
 			pause()
@@ -225,18 +226,18 @@ func (r *ring) empty() bool {
 func (r *ring) shrink() {
 	step()
 	s := r.head.Load()
-	if s == nil || len(s.slots) <= keptSegment {
-		return
-	}
-	step()
-	if s.tail.Load() != s.taken {
-		return
-	}
-	s.close(s.taken, firstSegment)
-	step()
-	if s.tail.Load() == s.taken|closedBit {
-		next := r.follow(s)
+	for s != nil && len(s.slots) > keptSegment {
 		step()
-		r.head.Store(next)
+		if s.tail.Load()&^closedBit != s.taken {
+			return
+		}
+		s.close(firstSegment)
+		step()
+		if s.tail.Load() != s.taken|closedBit {
+			return
+		}
+		s = r.follow(s) // a large one if a producer was about to grow
+		step()
+		r.head.Store(s)
 	}
 }

@@ -112,6 +112,30 @@ func TestRingGrowsAndShrinks(t *testing.T) {
 	}
 }
 
+// TestRingShrinksBesideGrowth has a producer that found the ring full, and was
+// taken off when it had linked a larger segment, while the ring is emptied and
+// shrunk.
+func TestRingShrinksBesideGrowth(t *testing.T) {
+	var r ring
+	for i := range 64 {
+		r.push(tagged(0, i))
+	}
+	s := r.tail.Load()
+	large := newSegment(2 * len(s.slots))
+	s.next.Store(large)
+	for r.take() != nil {
+	}
+	r.shrink()
+	if n := len(r.head.Load().slots); n != firstSegment || r.tail.Load() != r.head.Load() {
+		t.Errorf("after shrinking the ring holds a segment of %d slots, want %d and no other", n, firstSegment)
+	}
+	s.close(len(large.slots)) // the producer goes on
+	r.push(tagged(0, 7))
+	if c := r.take(); c == nil || c.records != 7 {
+		t.Errorf("behind that came %v", c)
+	}
+}
+
 // TestRingAroundTheArray goes round a segment whose counters start at different
 // places, the last of them close to the bit that closes it. They never come
 // there in earnest: at a push a nanosecond that takes 292 years.
