@@ -61,13 +61,19 @@ func (r xsyncRing) take() *Chunk {
 	return c
 }
 
+// several makes n queues of a kind.
+func several(n int, fresh func() queue) []queue {
+	all := make([]queue, n)
+	for i := range all {
+		all[i] = fresh()
+	}
+	return all
+}
+
 // benchRings pushes to many rings and drains them, as a flush does: two
 // chunks each.
 func benchRings(b *testing.B, n int, fresh func() queue) {
-	rings := make([]queue, n)
-	for i := range rings {
-		rings[i] = fresh()
-	}
+	rings := several(n, fresh)
 	c := tagged(0, 0)
 	b.ReportAllocs()
 	b.ResetTimer()
@@ -159,10 +165,7 @@ func BenchmarkRingShared(b *testing.B) {
 
 func benchShared(b *testing.B, fresh func() queue) {
 	const producers, rings = 2, 10_000
-	all := make([]queue, rings)
-	for i := range all {
-		all[i] = fresh()
-	}
+	all := several(rings, fresh)
 	c := tagged(0, 0)
 	rounds := b.N/(producers*rings) + 1
 	var begin [producers]chan struct{}
@@ -223,10 +226,7 @@ func BenchmarkRingInStep(b *testing.B) {
 
 func benchInStep(b *testing.B, fresh func() queue) {
 	const both, rings = 2, 10_000
-	all := make([]queue, rings)
-	for i := range all {
-		all[i] = fresh()
-	}
+	all := several(rings, fresh)
 	var arrived atomic.Int64
 	together := func(half int) {
 		for arrived.Add(1); arrived.Load() < int64(both*half); {
