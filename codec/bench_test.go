@@ -95,7 +95,7 @@ func benchmarkDecode(b *testing.B, record func(*fix) []string) {
 	b.SetBytes(int64(size / len(records)))
 	i := 0
 	for b.Loop() {
-		if err := d.Decode(&p, benchArrival, records[i%benchRecords]); err != nil {
+		if err := d.Decode(&p, benchArrival, 0, records[i%benchRecords]); err != nil {
 			b.Fatal(err)
 		}
 		i++
@@ -194,7 +194,7 @@ func BenchmarkDecodeRefused(b *testing.B) {
 	var p Position
 	b.ReportAllocs()
 	for b.Loop() {
-		if d.Decode(&p, testArrival, fields) == nil {
+		if d.Decode(&p, testArrival, 0, fields) == nil {
 			b.Fatal("taken")
 		}
 	}

@@ -10,6 +10,11 @@ type Limits struct {
 	MinTS      int64         // earliest device time, ms since the Unix epoch
 	MaxAhead   time.Duration // how far a device time may lie ahead of its arrival
 	MaxPayload int           // bytes of a field's value, the payload's above all
+
+	// A device time before MinTS counts as absent. Otherwise it is refused.
+	EarlyIsAbsent bool
+	// A position at exactly 0, 0 is faulty unless satellites are reported.
+	RejectNullIsland bool
 }
 
 // DefaultLimits returns 2000-01-01, 24 hours and 16 KiB.
@@ -38,12 +43,12 @@ func NewDecoder(l Limits) *Decoder {
 // alternates names and values as a stream entry has them; of a name that
 // occurs twice the last value counts. A field payload makes the record one of
 // shape A, otherwise it is one of shape B. arrival is the entry id's time in
-// ms since the Unix epoch.
+// ms since the Unix epoch, seq the id's sequence number.
 //
 // The strings of p alias those of fields. The error is a *CodecError, belongs
 // to d and is valid until the next call; p is unchanged then. Decode allocates
 // nothing, whatever the outcome.
-func (d *Decoder) Decode(p *Position, arrival int64, fields []string) error {
+func (d *Decoder) Decode(p *Position, arrival int64, seq uint64, fields []string) error {
 	var r record
 	if f, why := r.read(fields, d.limits.MaxPayload); why != 0 {
 		return d.fail(why, fieldNames[f], 0)
@@ -73,14 +78,17 @@ func (d *Decoder) Decode(p *Position, arrival int64, fields []string) error {
 			return d.fail(why, flatNames[m], end)
 		}
 	}
+	untimed := false
 	if !v.timed {
-		v.ts = arrival
-		if r.holds(fieldTS) {
+		if untimed = !r.holds(fieldTS) || r.text(fieldTS) == ""; !untimed {
 			var ok bool
 			if v.ts, ok = timestamp(r.text(fieldTS)); !ok {
 				return d.fail(ReasonTimestamp, "ts", 0)
 			}
 		}
+	}
+	if untimed || d.limits.EarlyIsAbsent && v.ts < d.limits.MinTS {
+		v.ts, untimed = entryTime(arrival, seq), true
 	}
 	if m, why := v.check(arrival, d); why != 0 {
 		if m == memberTimestamp && !v.timed {
@@ -88,13 +96,26 @@ func (d *Decoder) Decode(p *Position, arrival int64, fields []string) error {
 		}
 		return d.fail(why, names[m], int(v.offset[m]))
 	}
-	p.DeviceID, p.TS, p.Arrival = id, v.ts, arrival
+	p.DeviceID, p.TS, p.Arrival, p.Untimed = id, v.ts, arrival, untimed
 	p.Lat, p.Lon = v.number[memberLatitude], v.number[memberLongitude]
 	p.Alt, p.Speed, p.Course = v.number[memberAltitude], v.number[memberSpeed], v.number[memberAngle]
 	p.Sats, p.Priority = int32(v.number[memberSatellites]), int32(v.number[memberPriority])
 	p.Has, p.Faulty = Fields(v.has>>memberAltitude), v.faulty
 	p.Codec, p.Attributes = tag, v.attributes
+	if d.limits.RejectNullIsland && p.Lat == 0 && p.Lon == 0 && p.Sats == 0 {
+		p.Faulty = true
+	}
 	return nil
+}
+
+// entryTime is the time of a record that gives none: a pure function of the id
+// of its entry, so that the records of one millisecond are kept apart. A
+// sequence number that is no time at all gives one beyond every range.
+func entryTime(arrival int64, seq uint64) int64 {
+	if arrival > maxArrival || seq > maxArrival {
+		return math.MaxInt64
+	}
+	return arrival + int64(seq)
 }
 
 // fail makes the decoder's error.

@@ -13,7 +13,7 @@ func flatWith(more ...string) []string {
 
 func TestFlatRecordsThatAreTaken(t *testing.T) {
 	with := func(change func(*Position)) Position {
-		p := Position{DeviceID: "d1", TS: testArrival, Arrival: testArrival, Lat: 1, Lon: 2}
+		p := Position{DeviceID: "d1", TS: testArrival, Arrival: testArrival, Untimed: true, Lat: 1, Lon: 2}
 		change(&p)
 		return p
 	}
@@ -36,7 +36,7 @@ func TestFlatRecordsThatAreTaken(t *testing.T) {
 		{"negative zero", []string{"device_id", "d1", "lat", "-0", "lon", "-0.00"}, with(func(p *Position) {
 			p.Lat, p.Lon = math.Copysign(0, -1), math.Copysign(0, -1)
 		})},
-		{"a time with an offset", flatWith("ts", "2025-06-01T14:30:00.5+02:30"), with(func(p *Position) { p.TS = plainTS })},
+		{"a time with an offset", flatWith("ts", "2025-06-01T14:30:00.5+02:30"), with(func(p *Position) { p.TS, p.Untimed = plainTS, false })},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
@@ -85,7 +85,7 @@ func TestFlatRecordsThatAreRefused(t *testing.T) {
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			wantFault(t, tt.fields, tt.why, tt.field)
-			if p, ok := oracle(DefaultLimits(), testArrival, tt.fields); ok {
+			if p, ok := oracle(DefaultLimits(), testArrival, 0, tt.fields); ok {
 				t.Errorf("the oracle takes it: %+v", p)
 			}
 		})

@@ -110,7 +110,8 @@ func (v *values) readFaulty(s string, i int) (int, Reason) {
 	return i, ReasonType
 }
 
-// readTime reads the timestamp: a string, a number, or null when it is absent.
+// readTime reads the timestamp: a string, a number, or null or an empty string
+// when it is absent.
 func (v *values) readTime(s string, i int) (int, Reason) {
 	v.offset[memberTimestamp] = int32(i)
 	if at(s, i) != '"' {
@@ -132,6 +133,10 @@ func (v *values) readTime(s string, i int) (int, Reason) {
 	end, why := quoted(s, i+1)
 	if why != 0 {
 		return end, why
+	}
+	if end == i+1 {
+		v.timed = false
+		return end + 1, 0
 	}
 	var ok bool
 	if v.ts, ok = timestampText(s[i+1 : end]); !ok {

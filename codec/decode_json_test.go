@@ -8,7 +8,7 @@ import (
 )
 
 func TestPayloadsThatAreTaken(t *testing.T) {
-	at12 := Position{DeviceID: "d1", TS: testArrival, Arrival: testArrival, Lat: 1, Lon: 2, Codec: "8E"}
+	at12 := Position{DeviceID: "d1", TS: testArrival, Arrival: testArrival, Untimed: true, Lat: 1, Lon: 2, Codec: "8E"}
 	with := func(change func(*Position)) Position {
 		p := at12
 		change(&p)
@@ -46,17 +46,17 @@ func TestPayloadsThatAreTaken(t *testing.T) {
 		{"attributes as they are", minimal(`"attributes": { "a" : 1e0 , "b":"\u0041/\/" } `), with(func(p *Position) { p.Attributes = `{ "a" : 1e0 , "b":"\u0041/\/" }` })},
 		{"no attributes in the object", minimal(`"attributes":{}`), with(func(p *Position) { p.Attributes = "{}" })},
 		{"the last attributes", minimal(`"attributes":{"a":1},"attributes":{"b":2}`), with(func(p *Position) { p.Attributes = `{"b":2}` })},
-		{"a time as a number", minimal(`"timestamp":1748779200500.99`), with(func(p *Position) { p.TS = plainTS })},
-		{"a time with an exponent", minimal(`"timestamp":1.7487792005e12`), with(func(p *Position) { p.TS = plainTS })},
-		{"a time as epoch text", minimal(`"timestamp":"1748779200500"`), with(func(p *Position) { p.TS = plainTS })},
-		{"a time with escapes", minimal(`"timestamp":"2025\u002D06-01T12:00:00.500\u005a"`), with(func(p *Position) { p.TS = plainTS })},
+		{"a time as a number", minimal(`"timestamp":1748779200500.99`), with(func(p *Position) { p.TS, p.Untimed = plainTS, false })},
+		{"a time with an exponent", minimal(`"timestamp":1.7487792005e12`), with(func(p *Position) { p.TS, p.Untimed = plainTS, false })},
+		{"a time as epoch text", minimal(`"timestamp":"1748779200500"`), with(func(p *Position) { p.TS, p.Untimed = plainTS, false })},
+		{"a time with escapes", minimal(`"timestamp":"2025\u002D06-01T12:00:00.500\u005a"`), with(func(p *Position) { p.TS, p.Untimed = plainTS, false })},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			if got := mustDecode(t, shapeA(tt.payload)); !same(got, tt.want) {
 				t.Errorf("input: %s\ngot:  %+v\nwant: %+v", tt.payload, got, tt.want)
 			}
-			if _, ok := oracle(DefaultLimits(), testArrival, shapeA(tt.payload)); !ok {
+			if _, ok := oracle(DefaultLimits(), testArrival, 0, shapeA(tt.payload)); !ok {
 				t.Error("the oracle refuses it")
 			}
 		})
@@ -121,7 +121,7 @@ func TestPayloadsThatAreRefused(t *testing.T) {
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			wantFault(t, shapeA(tt.payload), tt.why, tt.field)
-			if p, ok := oracle(DefaultLimits(), testArrival, shapeA(tt.payload)); ok {
+			if p, ok := oracle(DefaultLimits(), testArrival, 0, shapeA(tt.payload)); ok {
 				t.Errorf("the oracle takes it: %+v", p)
 			}
 		})

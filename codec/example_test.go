@@ -13,7 +13,7 @@ func Example() {
 
 	var p codec.Position
 	arrival := int64(1748779205000) // of the entry id 1748779205000-0
-	err := decoder.Decode(&p, arrival, []string{
+	err := decoder.Decode(&p, arrival, 0, []string{
 		"device_id", "350424060000001",
 		"payload", `{"timestamp":"2025-06-01T14:00:00.5+02:00","latitude":47.1234567,"longitude":11.5,"speed":31.20}`,
 	})
@@ -32,7 +32,7 @@ func Example() {
 func ExampleDecoder_Decode_error() {
 	decoder := codec.NewDecoder(codec.DefaultLimits())
 	var p codec.Position
-	err := decoder.Decode(&p, 1748779205000, []string{"device_id", "d1", "lat", "47.1,", "lon", "11.5"})
+	err := decoder.Decode(&p, 1748779205000, 0, []string{"device_id", "d1", "lat", "47.1,", "lon", "11.5"})
 	fmt.Println(err)
 	// Output: decode lat: bad_number at byte 4
 }

@@ -40,7 +40,7 @@ func decode(t testing.TB, fields []string) (Position, *CodecError) {
 	t.Helper()
 	d := NewDecoder(DefaultLimits())
 	var p Position
-	err := d.Decode(&p, testArrival, fields)
+	err := d.Decode(&p, testArrival, 0, fields)
 	if err == nil {
 		return p, nil
 	}
@@ -90,9 +90,15 @@ func same(a, b Position) bool {
 // compareWithOracle decodes a record both ways.
 func compareWithOracle(t *testing.T, d *Decoder, fields []string) {
 	t.Helper()
+	compareEntry(t, d, 0, fields)
+}
+
+// compareEntry is compareWithOracle for an entry with a sequence number.
+func compareEntry(t *testing.T, d *Decoder, seq uint64, fields []string) {
+	t.Helper()
 	var p Position
-	err := d.Decode(&p, testArrival, fields)
-	want, ok := oracle(d.limits, testArrival, fields)
+	err := d.Decode(&p, testArrival, seq, fields)
+	want, ok := oracle(d.limits, testArrival, seq, fields)
 	switch {
 	case err != nil && ok:
 		t.Fatalf("refused, but the contract allows it: %v\ninput: %q\nwant: %+v", err, fields, want)

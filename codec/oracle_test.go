@@ -19,7 +19,7 @@ import (
 // refused, and the values are the same.
 
 // oracle decodes one record; ok is false when the contract refuses it.
-func oracle(l Limits, arrival int64, fields []string) (p Position, ok bool) {
+func oracle(l Limits, arrival int64, seq uint64, fields []string) (p Position, ok bool) {
 	if len(fields)%2 != 0 {
 		return p, false
 	}
@@ -30,7 +30,7 @@ func oracle(l Limits, arrival int64, fields []string) (p Position, ok bool) {
 		}
 		m[fields[i]] = fields[i+1]
 	}
-	p = Position{DeviceID: m["device_id"], Arrival: arrival, TS: arrival}
+	p = Position{DeviceID: m["device_id"], Arrival: arrival, TS: oracleEntry(arrival, seq), Untimed: true}
 	if !deviceForm.MatchString(p.DeviceID) || strings.HasSuffix(p.DeviceID, "\n") {
 		return p, false
 	}
@@ -48,12 +48,31 @@ func oracle(l Limits, arrival int64, fields []string) (p Position, ok bool) {
 	if !ok || !lat || !lon {
 		return p, false
 	}
-	if ts, given := m["ts"]; given && !timed {
+	if ts := m["ts"]; ts != "" && !timed {
 		if p.TS, ok = oracleTime(ts); !ok {
 			return p, false
 		}
+		p.Untimed = false
+	}
+	if timed {
+		p.Untimed = false
+	}
+	if l.EarlyIsAbsent && p.TS < l.MinTS {
+		p.TS, p.Untimed = oracleEntry(arrival, seq), true
+	}
+	if l.RejectNullIsland && p.Lat == 0 && p.Lon == 0 && p.Sats == 0 {
+		p.Faulty = true
 	}
 	return p, math.Abs(p.Lat) <= 90 && math.Abs(p.Lon) <= 180 && p.TS >= l.MinTS && p.TS <= arrival+l.MaxAhead.Milliseconds()
+}
+
+// oracleEntry is the time of an entry's id.
+func oracleEntry(arrival int64, seq uint64) int64 {
+	t := new(big.Int).SetUint64(seq)
+	if t.Add(t, big.NewInt(arrival)); !t.IsInt64() {
+		return math.MaxInt64
+	}
+	return t.Int64()
 }
 
 var deviceForm = regexp.MustCompile(`^[ -~]{1,64}$`)
@@ -68,6 +87,7 @@ func oraclePayload(p *Position, payload string) (lat, lon, timed, ok bool) {
 		return
 	}
 	number := map[string]*float64{}
+	entry := p.TS
 	for d.More() {
 		key, _ := d.Token()
 		var raw json.RawMessage
@@ -87,15 +107,17 @@ func oraclePayload(p *Position, payload string) (lat, lon, timed, ok bool) {
 				return
 			}
 		case "timestamp":
-			timed = v != nil
+			timed = v != nil && v != ""
 			switch v := v.(type) {
 			case nil:
-				p.TS = p.Arrival
+				p.TS = entry
 			case float64:
 				p.TS = oracleEpoch(v)
 			case string:
 				var good bool
-				if p.TS, good = oracleTime(v); !good {
+				if p.TS, good = oracleTime(v); v == "" {
+					p.TS = entry
+				} else if !good {
 					return
 				}
 			default:
@@ -228,8 +250,8 @@ func oracleTime(text string) (int64, bool) {
 }
 
 func oracleEpoch(f float64) int64 {
-	if math.Abs(f) >= 1<<53 {
-		return math.MaxInt64 // out of every range
+	if math.Abs(f) >= 1<<53 { // out of every range
+		return int64(math.Copysign(1<<62, f))
 	}
 	return int64(math.Floor(f))
 }

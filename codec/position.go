@@ -29,6 +29,7 @@ type Position struct {
 
 	Has        Fields     // which of the optional values there are
 	Faulty     bool       // archived, never broadcast
+	Untimed    bool       // the record gave no time that counts: TS is from the id of its entry
 	Codec      string     // free tag of the ingestion service, at most 64 bytes of UTF-8, "" when absent
 	Attributes Attributes // "" when absent
 }

@@ -88,7 +88,7 @@ func publishToCore(ctx context.Context, l *load, core *shard.Core) {
 		b := core.AcquireBatch()
 		b.Positions = append(b.Positions, codec.Position{})
 		p := &b.Positions[len(b.Positions)-1]
-		if err := dec.Decode(p, now.UnixMilli(), fields); err != nil {
+		if err := dec.Decode(p, now.UnixMilli(), 0, fields); err != nil {
 			panic(err) // our own record
 		}
 		_ = core.Deliver(ctx, core.ShardOf(p.DeviceID), b) // fails only at the end

@@ -76,7 +76,7 @@ func (l *load) decoded(take func(event int, p *codec.Position)) func(device int,
 	dec := codec.NewDecoder(codec.DefaultLimits())
 	var p codec.Position
 	return func(device int, fields []string, now time.Time) {
-		if err := dec.Decode(&p, now.UnixMilli(), fields); err != nil {
+		if err := dec.Decode(&p, now.UnixMilli(), 0, fields); err != nil {
 			panic(err) // our own record
 		}
 		take(device%l.Events, &p)

@@ -144,10 +144,14 @@ func (r *Reader) decode(p *codec.Position, e rueidis.XRangeSlice) error {
 	for _, f := range e.FieldValues {
 		r.fields = append(r.fields, f.Field, f.Value)
 	}
-	ms, _, _ := strings.Cut(e.ID, "-")
+	ms, number, _ := strings.Cut(e.ID, "-")
 	arrival, err := strconv.ParseInt(ms, 10, 64)
 	if err != nil {
 		return fmt.Errorf("its id: %w", err)
 	}
-	return r.decoder.Decode(p, arrival, r.fields)
+	seq, err := strconv.ParseUint(number, 10, 64)
+	if err != nil {
+		return fmt.Errorf("its id: %w", err)
+	}
+	return r.decoder.Decode(p, arrival, seq, r.fields)
 }

@@ -28,7 +28,7 @@ func TestRecordsAreReal(t *testing.T) {
 			fields := d.record(i, base, due)
 			shapes[strings.Join(fields[len(fields)-2:len(fields)-1], "")]++
 			var p codec.Position
-			if err := decoder.Decode(&p, due.UnixMilli(), fields); err != nil {
+			if err := decoder.Decode(&p, due.UnixMilli(), 0, fields); err != nil {
 				t.Fatalf("%q: %v", fields, err)
 			}
 			want := fmt.Sprintf(`"n":%d,"at":%d}`, base+int64(n), due.UnixMicro())

@@ -88,7 +88,7 @@ func BenchmarkDecode(b *testing.B) {
 			var p codec.Position
 			b.ReportAllocs()
 			for i := 0; b.Loop(); i++ {
-				if err := d.Decode(&p, arrival, s.list[i%records]); err != nil {
+				if err := d.Decode(&p, arrival, 0, s.list[i%records]); err != nil {
 					b.Fatal(err)
 				}
 			}
@@ -148,7 +148,7 @@ func decoded(tb testing.TB) []codec.Position {
 	d := codec.NewDecoder(codec.DefaultLimits())
 	positions := make([]codec.Position, len(shapeA))
 	for i, r := range shapeA {
-		if err := d.Decode(&positions[i], arrival, r); err != nil {
+		if err := d.Decode(&positions[i], arrival, 0, r); err != nil {
 			tb.Fatal(err)
 		}
 	}

@@ -113,7 +113,7 @@ func (d *double) send(records []record) {
 	for _, r := range records {
 		var p codec.Position
 		attributes := `{"battery":87,"n":` + itoa(int64(r.n)) + `,"at":` + itoa(r.at.UnixMicro()) + `}`
-		if err := dec.Decode(&p, r.at.UnixMilli(), []string{"device_id", "d" + itoa(int64(r.device)), "lat", "1", "lon", "2", "attributes", attributes}); err != nil {
+		if err := dec.Decode(&p, r.at.UnixMilli(), 0, []string{"device_id", "d" + itoa(int64(r.device)), "lat", "1", "lon", "2", "attributes", attributes}); err != nil {
 			d.t.Fatal(err)
 		}
 		frame := d.topic.AppendPositionFrame(nil, codec.AppendBody(nil, &p, p.TS))

@@ -68,7 +68,7 @@ func (b *batch) fill(entries []redis.Entry, oldest int64) {
 			continue
 		}
 		arrival := int64(min(e.ID.Ms, math.MaxInt64))
-		if err := b.decoder.Decode(&p, arrival, e.Fields); err != nil {
+		if err := b.decoder.Decode(&p, arrival, e.ID.Seq, e.Fields); err != nil {
 			b.bury(e, reasonOf(err), err.Error())
 			continue
 		}

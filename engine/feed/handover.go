@@ -3,6 +3,7 @@ package feed
 import (
 	"context"
 	"log/slog"
+	"math"
 	"time"
 
 	"pitwall/codec"
@@ -23,6 +24,7 @@ type handover struct {
 }
 
 func newHandover(sink Sink, limits codec.Limits, m *meters, log *slog.Logger) *handover {
+	limits.EarlyIsAbsent = true
 	h := &handover{
 		sink:    sink,
 		decoder: codec.NewDecoder(limits),
@@ -44,7 +46,7 @@ func (h *handover) deliver(ctx context.Context, entries []redis.Entry, warm bool
 	var p codec.Position
 	for i := range entries {
 		e := &entries[i]
-		if err := h.decoder.Decode(&p, int64(e.ID.Ms), e.Fields); err != nil {
+		if err := h.decoder.Decode(&p, int64(min(e.ID.Ms, math.MaxInt64)), e.ID.Seq, e.Fields); err != nil {
 			if !warm {
 				h.refuse(e.ID, err)
 			}
