@@ -12,6 +12,8 @@
 //	      pitwall_positions when positions.faulty does (PostgreSQL only)
 //	0004  pitwall_events, pitwall_members and pitwall_revocations: who may
 //	      watch what; NOTIFY pitwall_access when one changes (PostgreSQL only)
+//	0005  pitwall_clocks, the clocks that fell back, and pitwall_extras, the
+//	      attributes that a record of equal time and place adds
 //
 // Tables that the platform owns are created when they are missing and never
 // altered, the triggers of 0003 excepted, which can be left out. Nothing here

@@ -88,6 +88,16 @@ type Database interface {
 	// fn's error ends it and is returned as it is.
 	LastPositions(ctx context.Context, devices []string, tolerance time.Duration, fn func(*Last) error) error
 
+	// Clocks returns the newest row of pitwall_clocks of each of devices, those
+	// whose offset has ended left out, in no particular order.
+	Clocks(ctx context.Context, devices []string) ([]shard.Clock, error)
+
+	// SaveClocks keeps what list says, in one transaction. What the table says
+	// already is left out: the newest row at or before Since has an offset
+	// within 5 s of it, or there is none and Offset is 0. So instances that
+	// find the same may all call it, and it may be called again after an error.
+	SaveClocks(ctx context.Context, list []shard.Clock) error
+
 	Partitions
 
 	// PublicEvents returns the ids of the events that everybody may watch.

@@ -58,6 +58,24 @@ var wanted = []want{
 	{table: "pitwall_members", column: "event_id"},
 	{table: "pitwall_revocations", column: "token_id", kinds: textKinds},
 	{table: "pitwall_revocations", column: "expires_at", kinds: instant},
+	{table: "pitwall_clocks", column: "device_id", kinds: textKinds},
+	{table: "pitwall_clocks", column: "since_arrival", kinds: instant},
+	{table: "pitwall_clocks", column: "offset_ms", kinds: []string{"bigint"}},
+	{table: "pitwall_extras", column: "device_id", kinds: textKinds},
+	{table: "pitwall_extras", column: "ts", kinds: instant},
+	{table: "pitwall_extras", column: "content_hash", kinds: []string{"bigint"}},
+	{table: "pitwall_extras", column: "attributes", kinds: []string{"json"}},
+}
+
+// wantedTables lists the tables of wanted, once each.
+func wantedTables() []string {
+	var names []string
+	for _, w := range wanted {
+		if !slices.Contains(names, w.table) {
+			names = append(names, w.table)
+		}
+	}
+	return names
 }
 
 // longestDevice is the length of a device id that positions must hold.
@@ -137,8 +155,13 @@ func lackingColumns(columns map[string]map[string]column) []string {
 
 // migrationOf names the file that makes a column.
 func migrationOf(w want) string {
-	if w.table == "positions" && w.column == "faulty" {
+	switch {
+	case w.table == "positions" && w.column == "faulty":
 		return "0002_positions_faulty.sql"
+	case w.table == "pitwall_clocks" || w.table == "pitwall_extras":
+		return "0005_clocks_extras.sql"
+	case strings.HasPrefix(w.table, "pitwall_"):
+		return "0004_access.sql"
 	}
 	return "0001_tables.sql"
 }
@@ -166,9 +189,8 @@ func (p *postgres) columns(ctx context.Context) (map[string]map[string]column, e
 		       a.atthasdef OR a.attidentity <> '',
 		       CASE WHEN a.atttypid = 'varchar'::regtype AND a.atttypmod > 4 THEN a.atttypmod - 4 ELSE 0 END
 		FROM pg_attribute a JOIN pg_class c ON c.oid = a.attrelid
-		WHERE a.attrelid IN (to_regclass('events'), to_regclass('entries'), to_regclass('entry_devices'), to_regclass('positions'),
-		                     to_regclass('pitwall_events'), to_regclass('pitwall_members'), to_regclass('pitwall_revocations'))
-		  AND a.attnum > 0 AND NOT a.attisdropped`)
+		WHERE a.attrelid IN (SELECT to_regclass(t) FROM unnest($1::text[]) AS t)
+		  AND a.attnum > 0 AND NOT a.attisdropped`, wantedTables())
 	if err != nil {
 		return nil, err
 	}
