@@ -119,8 +119,8 @@ func TestUnwatchedTopicCostsLastValuesOnly(t *testing.T) {
 		if p := d.nodes[0].part; p.alarm.pos >= 0 || p.pending != [texts]pending{} || p.topic.instant.next.Load() != 0 {
 			t.Fatalf("device %s: the topic has an alarm at %d, pending %+v, an instant %d; want none", d.id, p.alarm.pos, p.pending, p.topic.instant.next.Load())
 		}
-		if d.mark != positions[0].TS {
-			t.Errorf("device %s: the last value is of %d, want %d", d.id, d.mark, positions[0].TS)
+		if d.shown.mark != positions[0].TS {
+			t.Errorf("device %s: the last value is of %d, want %d", d.id, d.shown.mark, positions[0].TS)
 		}
 	}
 	if s := r.core.Stats(); s.Flushes != 0 || s.Chunks != 0 || s.Built != 0 {

@@ -5,10 +5,11 @@ import "pitwall/codec"
 // apply takes one batch in, in its order.
 func (w *worker) apply(b *Batch) {
 	w.adopt(w.core.snapshot.Load())
-	w.read = b.read
+	w.read, w.difference = b.read, b.Difference
 	for i := range b.Positions {
 		w.position(&b.Positions[i], b.Warm)
 	}
+	w.read = 0
 	w.core.release(b)
 }
 
@@ -21,10 +22,6 @@ func (w *worker) position(r *codec.Position, warm bool) {
 		}
 		return
 	}
-	ts := w.liveTime(r)
-	if ts != r.TS && !warm {
-		w.count.future++
-	}
 	d := w.devices[r.DeviceID]
 	if d == nil {
 		d = w.meet(r.DeviceID)
@@ -35,40 +32,81 @@ func (w *worker) position(r *codec.Position, warm bool) {
 			w.count.orphans++
 		}
 	}
-	if ts == d.banned {
+	if d.val != nil && r.TS == d.shown.ts { // nearly always the same record again
+		w.again(d, r, warm)
+		return
+	}
+	v := w.judge(d, r, warm)
+	if !warm {
+		w.countClock(v)
+	}
+	if v.live == d.banned {
 		if !warm {
 			w.count.faulty++
 		}
 		return
 	}
-	if d.val != nil && ts <= d.mark {
-		if warm {
-			return // read again at start: no news
-		}
-		if ts == d.mark {
-			w.count.duplicates++
-		} else {
+	if !v.news {
+		if !warm { // otherwise read again at start: no news
 			w.count.late++
 		}
 		return
 	}
-	d.mark = ts
-	old := d.val
-	d.val = w.values.fresh()
-	d.val.buf = codec.AppendBody(d.val.buf, r, ts)
-	for _, n := range d.nodes {
-		w.change(n, old, r.Arrival)
-	}
-	w.values.release(old)
+	d.show(r, v)
+	next := w.values.fresh()
+	next.buf = w.appendBody(next.buf, r, v.live)
+	w.offer(d, next, r.Arrival, warm)
 }
 
-// liveTime is the time that a position is shown under and judged by. A clock
-// that runs ahead must not freeze the dot: see contract 1.
-func (w *worker) liveTime(r *codec.Position) int64 {
-	if r.TS-r.Arrival > w.core.tolerance {
-		return r.Arrival
+// countClock counts records that are not shown under their own time.
+func (w *worker) countClock(v verdict) {
+	switch v.by {
+	case datedAhead:
+		w.count.future++
+	case datedFallen, datedLate:
+		w.count.fallen++
 	}
-	return r.TS
+}
+
+// appendBody appends r, dated ts, to buf. Attributes beyond the bound are left out:
+// every spectator would pay for them.
+func (w *worker) appendBody(buf []byte, r *codec.Position, ts int64) []byte {
+	if most := w.core.maxAttributes; most > 0 && len(r.Attributes) > most {
+		bare := *r
+		bare.Attributes = ""
+		w.count.bare++
+		r = &bare
+	}
+	return codec.AppendBody(buf, r, ts)
+}
+
+// again takes in a record with the device time of what is shown. It is the same
+// one, as a rule. Attributes that what is shown does not have are added to it.
+func (w *worker) again(d *device, r *codec.Position, warm bool) {
+	if !warm {
+		w.count.duplicates++
+	}
+}
+
+// offer makes next the device's last value, now or when its limit allows.
+func (w *worker) offer(d *device, next *value, arrival int64, warm bool) {
+	if !warm && !w.admit(d, len(next.buf)) {
+		w.hold(d, next, arrival)
+		return
+	}
+	w.forgetHeld(d)
+	w.setValue(d, next, arrival)
+}
+
+// setValue makes next the device's last value and puts it into the pending bytes
+// of its topics.
+func (w *worker) setValue(d *device, next *value, arrival int64) {
+	old := d.val
+	d.val = next
+	for _, n := range d.nodes {
+		w.change(n, old, arrival)
+	}
+	w.values.release(old)
 }
 
 // change makes its device's new value n's value; old is the one before.
@@ -110,6 +148,7 @@ func (w *worker) abandon(d *device) {
 		w.orphans.remove(gone)
 		delete(w.devices, gone.id)
 		w.values.release(gone.val)
+		w.forgetHeld(gone)
 	}
 	w.stats.orphanDevices.Store(int64(w.orphans.n))
 }

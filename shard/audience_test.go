@@ -197,7 +197,7 @@ func TestChangesUnderALongPush(t *testing.T) {
 				r.pass(Intervals[0])
 			}
 			r.settle()
-			newest := r.core.workers[0].devices["h"].mark
+			newest := r.core.workers[0].devices["h"].shown.mark
 			want(t, "served", shown(crowd, newest), len(crowd))
 			shown(all, 0) // who has gone reads what is left
 			if held := r.core.Stats().Held; held != 0 {

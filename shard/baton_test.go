@@ -129,7 +129,7 @@ func TestSmallBatchesAreVisits(t *testing.T) {
 			return 0
 		}
 		defer w.baton.leave(len(w.batches) > 0)
-		return w.devices["d"].mark
+		return w.devices["d"].shown.mark
 	}
 	if !eventually(func() bool { return at() == ts }) {
 		t.Errorf("the device is at %d, want %d", at(), ts)

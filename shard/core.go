@@ -22,6 +22,18 @@ type Config struct {
 	RingBytes       int           // unsent bytes at which a connection is full; default 256 KiB
 	RingSlots       int           // unsent chunks at which a connection is full; default 1024
 	MaxOrphans      int           // devices in no event that are remembered; default 10000
+
+	// What a device may have shown per second, on average: positions, and bytes
+	// of positions. Of those beyond that the newest is shown when it is time. 0:
+	// any number.
+	DeviceRate, DeviceBytes int
+	// MaxAttributes is the longest attributes that are shown, in bytes of JSON;
+	// longer ones are left out of the position. 0: any.
+	MaxAttributes int
+	// ClockChanged is told when a device's clock is found to have fallen back,
+	// or to be right again. It is called while a shard is at work, from several
+	// goroutines, and must not block. Default: nobody.
+	ClockChanged func(Clock)
 	// Deflate makes a shard's Deflater. Default: nothing is compressed.
 	Deflate func() Deflater
 	// Now is the core's clock: monotonic, in ns from any origin above 0.
@@ -51,6 +63,9 @@ func (c *Config) defaults() error {
 	if c.Window < 0 || c.FutureTolerance < 0 {
 		return errors.New("shard: Window and FutureTolerance must not be negative")
 	}
+	if c.DeviceRate < 0 || c.DeviceBytes < 0 || c.MaxAttributes < 0 {
+		return errors.New("shard: DeviceRate, DeviceBytes and MaxAttributes must not be negative")
+	}
 	if c.Now == nil {
 		start := time.Now()
 		c.Now = func() int64 { return int64(time.Since(start)) + 1 }
@@ -68,6 +83,10 @@ type Core struct {
 	maxSlots   uint64
 	maxOrphans int // per shard
 	slice      int // pushes of a round in one turn; slicePushes but in tests
+
+	recordCost, byteCost int64 // ns of a device's limit that a position and a byte take; 0 for no limit
+	maxAttributes        int   // bytes; 0 for any
+	clockChanged         func(Clock)
 
 	snapshot atomic.Pointer[Snapshot] // written by Swap, read by everybody
 	swapping gate                     // open when no Swap is under way; Swap's own
@@ -93,9 +112,11 @@ func New(cfg Config) (*Core, error) {
 		maxSlots:   uint64(cfg.RingSlots),
 		maxOrphans: max(1, cfg.MaxOrphans/cfg.Shards),
 		slice:      slicePushes,
-		swapping:   newGate(),
-		ended:      make(chan struct{}),
-		topics:     make(map[string]*Topic),
+		recordCost: cost(cfg.DeviceRate), byteCost: cost(cfg.DeviceBytes),
+		maxAttributes: cfg.MaxAttributes, clockChanged: cfg.ClockChanged,
+		swapping: newGate(),
+		ended:    make(chan struct{}),
+		topics:   make(map[string]*Topic),
 	}
 	c.window.Store(int64(cfg.Window))
 	c.swapping.open()
@@ -134,6 +155,9 @@ type Batch struct {
 	// Warm marks positions read again at start: they fill the last values and
 	// are not counted.
 	Warm bool
+	// Difference is this machine's clock less that of the Redis server, in ms, as
+	// it was when the positions arrived; 0 while the two agree. See livetime.go.
+	Difference int64
 
 	read int64 // when Deliver was called, on the core's clock
 }
@@ -162,7 +186,7 @@ func (c *Core) AcquireBatch() *Batch { return c.batches.Get().(*Batch) }
 
 func (c *Core) release(b *Batch) {
 	clear(b.Positions) // let go of the read's memory
-	b.Positions, b.Warm = b.Positions[:0], false
+	b.Positions, b.Warm, b.Difference = b.Positions[:0], false, 0
 	c.batches.Put(b)
 }
 
@@ -192,6 +216,24 @@ func (c *Core) Deliver(ctx context.Context, shard int, b *Batch) error {
 	case <-c.ended:
 		return ErrEnded
 	}
+}
+
+// RestoreClocks tells the shards which clocks are known to have fallen back, and
+// returns when all know. It is for the start, before positions are delivered. It
+// fails only when ctx ends before. One goroutine at a time may call it.
+func (c *Core) RestoreClocks(ctx context.Context, list []Clock) error {
+	o := &op{kind: opClocks, clocks: make([][]Clock, len(c.workers))}
+	for _, x := range list {
+		i := c.ShardOf(x.Device)
+		o.clocks[i] = append(o.clocks[i], x)
+	}
+	done := newGate()
+	o.done = done.open
+	c.submit(o)
+	if err := done.wait(ctx); err != nil {
+		return fmt.Errorf("wait for the shards to take known clocks in: %w", err)
+	}
+	return nil
 }
 
 // Watch finds the topic of an event that exists and holds on to it, so that

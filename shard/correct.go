@@ -61,6 +61,7 @@ func (w *worker) correct(o *op) {
 		if d == nil {
 			continue
 		}
+		w.showHeld(d)
 		for _, n := range d.nodes {
 			w.completeTicks(n.part) // or they would tell what comes as if it were new
 		}
@@ -94,26 +95,27 @@ func (w *worker) correct(o *op) {
 func (w *worker) fallBack(d *device, x *Correction) bool {
 	good := int64(0)
 	if x.Good != nil {
-		good = w.liveTime(x.Good)
+		good, _ = w.date(d, x.Good)
 	}
-	if d.val != nil && d.mark > max(good, x.FaultyUpTo) {
+	if d.val != nil && d.shown.mark > max(good, x.FaultyUpTo) {
 		return false // it has sent since
 	}
 	d.banned = x.FaultyUpTo
 	switch {
-	case d.val == nil || d.mark < good:
+	case d.val == nil || d.shown.mark < good:
 		if x.Good != nil {
 			w.position(x.Good, true)
 		}
 		return false
-	case d.mark == good: // what is shown is right; the faulty one may be on its way
+	case d.shown.mark == good: // what is shown is right; the faulty one may be on its way
 		return false
 	}
 	w.values.release(d.val)
-	d.val, d.mark = nil, good
+	d.val, d.shown = nil, lastShown{mark: good}
 	if x.Good != nil {
+		d.shown.ts, d.shown.arrival = x.Good.TS, x.Good.Arrival
 		d.val = w.values.fresh()
-		d.val.buf = codec.AppendBody(d.val.buf, x.Good, good)
+		d.val.buf = w.appendBody(d.val.buf, x.Good, good)
 	}
 	return true
 }

@@ -3,8 +3,15 @@ package shard
 // device is a tracker as its shard knows it. Only that shard touches it.
 type device struct {
 	id    string
-	val   *value // last position sent or to be sent; nil for none
-	mark  int64  // its live time, in ms: what is not newer is late
+	val   *value    // last position sent or to be sent; nil for none
+	shown lastShown // which one that is
+	clock clock
+	limit limit
+
+	held        *value // newer than val, kept back until the limit allows it; nil for none
+	heldArrival int64  // of held
+	holds       bool   // the device is in worker.holding
+
 	nodes []*node
 
 	// banned is the live time of a position that was marked faulty, the newest

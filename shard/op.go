@@ -14,6 +14,7 @@ const (
 	opRecover
 	opSwap
 	opCorrect
+	opClocks
 )
 
 // op is a command that every shard carries out once, each on its own part.
@@ -26,6 +27,7 @@ type op struct {
 	losses      []loss
 	opened      uint32         // the flow that a recovery has opened
 	corrections [][]Correction // by shard
+	clocks      [][]Clock      // by shard
 	reply       *Chunk
 	done        func()
 	left        atomic.Int32

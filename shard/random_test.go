@@ -57,6 +57,7 @@ type world struct {
 	last    map[string]int64           // live time
 	updates []update
 	since   map[*client]map[string]int // event -> updates there were at the end of the subscribe to the live flow
+	clocks  map[string]*dial
 }
 
 type update struct {
@@ -79,12 +80,13 @@ func play(t *testing.T, seed uint64) {
 			Deflate:   newFlater,
 		}),
 		rng: rng, members: map[string]map[string]bool{}, moved: map[string]map[string]int{}, last: map[string]int64{},
-		since: map[*client]map[string]int{},
+		since: map[*client]map[string]int{}, clocks: map[string]*dial{},
 	}
 	w.core.slice = 1 + rng.IntN(4)
 	w.stretch()
 	for i := range 1 + rng.IntN(12) {
 		w.devices = append(w.devices, fmt.Sprintf("d%d", i))
+		w.clocks[w.devices[i]] = &dial{}
 	}
 	for i := range 1 + rng.IntN(3) {
 		e := fmt.Sprintf("e%d", i)
@@ -108,6 +110,38 @@ func play(t *testing.T, seed uint64) {
 	}
 	w.rest()
 	w.values()
+}
+
+// dial is the model of a device's clock: what is shown of it.
+type dial struct {
+	mark, ts, arrival int64 // of what is shown
+	made              bool  // mark is not ts
+	aheadTS, aheadAt  int64 // of the newest that was dated by its arrival
+}
+
+// takes returns the live time of the next record, and whether it is news.
+func (d *dial) takes(ts, arrival int64) (live int64, news bool) {
+	ahead := ts > arrival+5000
+	switch {
+	case ts == d.ts:
+		return 0, false
+	case ahead:
+		if ts <= d.aheadTS && arrival <= d.aheadAt+1000 {
+			return 0, false
+		}
+		live, d.made = max(arrival, d.mark+1), true
+	case ts > d.mark:
+		live, d.made = ts, false
+	case d.made && arrival > d.arrival: // late only by a time that was made up
+		live = d.mark + 1
+	default:
+		return 0, false
+	}
+	d.mark, d.ts, d.arrival = live, ts, arrival
+	if ahead {
+		d.aheadTS, d.aheadAt = ts, arrival
+	}
+	return live, true
 }
 
 func pick[T any](w *world, list []T) T { return list[w.rng.IntN(len(list))] }
@@ -151,12 +185,11 @@ func (w *world) step() {
 // with a clock that runs ahead.
 func (w *world) publish(d string) {
 	ts := w.wall - int64(w.rng.IntN(3))*50
-	live := ts
 	if w.rng.IntN(40) == 0 {
-		ts, live = w.wall+3_600_000, w.wall
+		ts = w.wall + 3_600_000
 	}
 	w.send(d, ts)
-	if live > w.last[d] {
+	if live, news := w.clocks[d].takes(ts, w.wall); news {
 		w.last[d] = live
 		w.updates = append(w.updates, update{d, live})
 	}

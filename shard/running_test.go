@@ -201,8 +201,8 @@ func (c *course) audit() {
 				continue // a mark
 			}
 			shown := t.shown
-			if has := d.val != nil; has != (shown > 0) || has && d.mark != timeOf(shown) {
-				c.t.Errorf("the table has device %s at %d (value: %v), want %d", id, d.mark-base, has, timeOf(shown)-base)
+			if has := d.val != nil; has != (shown > 0) || has && d.shown.mark != timeOf(shown) {
+				c.t.Errorf("the table has device %s at %d (value: %v), want %d", id, d.shown.mark-base, has, timeOf(shown)-base)
 			}
 			if t.banned > 0 && d.banned != timeOf(t.banned) {
 				c.t.Errorf("device %s: %d is banned, want %d; told %v", id, d.banned-base, timeOf(t.banned)-base, t.told)

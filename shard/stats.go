@@ -8,6 +8,7 @@ type counts struct {
 	flushes, chunks, bytes                    uint64
 	overflows, recoveries, built, corrected   uint64
 	deflated, deflateIn, deflateOut           uint64
+	fallen, fell, added, limited, bare        uint64
 }
 
 // stats are the same, published once per turn for whoever asks.
@@ -16,6 +17,7 @@ type stats struct {
 	flushes, chunks, bytes                    atomic.Uint64
 	overflows, recoveries, built, corrected   atomic.Uint64
 	deflated, deflateIn, deflateOut           atomic.Uint64
+	fallen, fell, added, limited, bare        atomic.Uint64
 	orphanDevices, devices                    atomic.Int64
 }
 
@@ -26,6 +28,11 @@ type Stats struct {
 	Late       uint64 // records older than one seen before
 	Future     uint64 // records whose device clock ran ahead, sent under their arrival time
 	Faulty     uint64 // records marked faulty, not sent
+	Fallen     uint64 // records of a clock that fell back, sent under their arrival time
+	Fell       uint64 // times that a clock was found to have fallen back
+	Added      uint64 // records with the time and place of the one before, and new attributes, which were added
+	Limited    uint64 // positions kept back because their device was beyond its limit
+	Bare       uint64 // positions sent without their attributes, which were too long
 	Flushes    uint64 // times a topic's part was sealed
 	Chunks     uint64 // chunks built by that
 	Bytes      uint64 // bytes in those chunks
@@ -62,6 +69,7 @@ func (w *worker) publish() {
 		{&s.future, c.future}, {&s.faulty, c.faulty}, {&s.flushes, c.flushes},
 		{&s.chunks, c.chunks}, {&s.bytes, c.bytes}, {&s.overflows, c.overflows},
 		{&s.recoveries, c.recoveries}, {&s.built, c.built}, {&s.corrected, c.corrected},
+		{&s.fallen, c.fallen}, {&s.fell, c.fell}, {&s.added, c.added}, {&s.limited, c.limited}, {&s.bare, c.bare},
 		{&s.deflated, c.deflated}, {&s.deflateIn, c.deflateIn}, {&s.deflateOut, c.deflateOut},
 	} {
 		if x.n > 0 {
@@ -81,6 +89,11 @@ func (c *Core) Stats() Stats {
 		t.Late += s.late.Load()
 		t.Future += s.future.Load()
 		t.Faulty += s.faulty.Load()
+		t.Fallen += s.fallen.Load()
+		t.Fell += s.fell.Load()
+		t.Added += s.added.Load()
+		t.Limited += s.limited.Load()
+		t.Bare += s.bare.Load()
 		t.Flushes += s.flushes.Load()
 		t.Chunks += s.chunks.Load()
 		t.Bytes += s.bytes.Load()

@@ -22,18 +22,22 @@ type worker struct {
 	bell    *bell
 	labels  context.Context // of the shard's own goroutine, for profiles
 
-	now     int64 // the core's clock, read once per turn
-	read    int64 // when the batch that is taken in was delivered
-	snap    *Snapshot
-	devices map[string]*device
-	orphans orphans
-	values  values
-	pool    pool // of live chunks
-	ends    pool // of the ends of snapshot frames
-	heads   pool // of their heads
-	deflate compressor
-	alarms  alarms
-	chains  []chain // per writer: connections to hand over
+	now  int64 // the core's clock, read once per turn
+	read int64 // when the batch that is taken in was delivered; 0 outside apply
+
+	// difference is the last batch's: this machine's clock less the server's, ms.
+	difference int64
+	snap       *Snapshot
+	devices    map[string]*device
+	orphans    orphans
+	holding    []*device // those beyond their limit, with a position that is kept back
+	values     values
+	pool       pool // of live chunks
+	ends       pool // of the ends of snapshot frames
+	heads      pool // of their heads
+	deflate    compressor
+	alarms     alarms
+	chains     []chain // per writer: connections to hand over
 
 	todo   *opLink     // commands taken out of the inbox, not carried out yet
 	rounds []*audience // pushes under way, to be gone on with by turns
@@ -147,15 +151,16 @@ func (w *worker) turn(b *Batch) int64 {
 	if b != nil {
 		w.apply(b)
 	}
+	held := w.releaseHeld()
 	w.commands()
 	w.flush()
 	w.takeOver()
 	w.proceed()
 	w.splice(0)
 	w.publish()
-	next := int64(never)
+	next := held
 	if a := w.alarms.first(); a != nil {
-		next = a.at
+		next = min(next, a.at)
 	}
 	for _, a := range w.rounds {
 		next = min(next, a.round.due)
@@ -206,6 +211,8 @@ func (w *worker) do(o *op) {
 		w.recover(o)
 	case opCorrect:
 		w.correct(o)
+	case opClocks:
+		w.restoreClocks(o)
 	case opSwap:
 		w.adopt(w.core.snapshot.Load())
 		w.taking.op = o

@@ -1,0 +1,104 @@
+package shard
+
+import "pitwall/codec"
+
+// A device whose clock falls back (a rollover of the GPS week, an empty battery)
+// sends positions that are all older than what is shown, as a device does that
+// uploads what it could not send before. The rhythm tells the two apart: a clock
+// that fell ticks on, so its times keep their distance from the arrivals, while
+// an upload catches up (contract 1, "A clock that fell back").
+
+const (
+	fallenLeast   = 10 * 60 * 1000 // ms behind the arrival from which a clock may have fallen
+	fallenTime    = 60 * 1000      // ms of arrivals for which the distance has to be the same
+	fallenRecords = 5              // records that must have it
+)
+
+// fallen is what is known of a clock that is, or may be, far behind.
+type fallen struct {
+	offset int64 // in force; 0 for none
+
+	// A run of records with the same distance between device time and live
+	// arrival, which may become the offset.
+	run struct {
+		offset, since int64
+		records       int
+	}
+}
+
+// offset is what the clock is behind by, below 0; 0 while it is not known to have
+// fallen.
+func (c *clock) offset() int64 {
+	if c.fallen == nil {
+		return 0
+	}
+	return c.fallen.offset
+}
+
+// followClock finds out from r that its device's clock has fallen, or is right
+// again.
+func (w *worker) followClock(d *device, r *codec.Position) {
+	if r.Untimed || d.val == nil {
+		return
+	}
+	at, tolerance := r.Arrival+w.difference, w.core.tolerance
+	f, news := d.clock.fallen, r.TS > d.shown.mark
+	if f != nil && news { // nothing is frozen
+		f.run.records = 0
+	}
+	offset := d.clock.offset()
+	switch {
+	case offset != 0 && distance(r.TS, at) <= tolerance:
+		w.clockRecovered(d, r)
+	case !news && r.TS < at-fallenLeast && (offset == 0 || distance(r.TS-at, offset) > tolerance):
+		w.extendRun(d, r)
+	}
+}
+
+// extendRun takes r, which is far behind, into the run of its device. When the
+// run is long enough its distance becomes the offset.
+func (w *worker) extendRun(d *device, r *codec.Position) {
+	if d.clock.fallen == nil {
+		d.clock.fallen = new(fallen)
+	}
+	run, behind := &d.clock.fallen.run, r.TS-r.Arrival-w.difference
+	if run.records == 0 || distance(behind, run.offset) > w.core.tolerance {
+		run.offset, run.since, run.records = behind, r.Arrival, 0
+	}
+	run.records++
+	if run.records < fallenRecords || r.Arrival-run.since < fallenTime {
+		return
+	}
+	d.clock.fallen.offset = run.offset
+	w.count.fell++
+	w.tellClock(Clock{Device: d.id, Since: run.since, Offset: run.offset})
+	run.records = 0
+}
+
+// clockRecovered ends the offset of a device's clock with r.
+func (w *worker) clockRecovered(d *device, r *codec.Position) {
+	d.clock.fallen = nil
+	w.tellClock(Clock{Device: d.id, Since: r.Arrival})
+}
+
+func (w *worker) tellClock(c Clock) {
+	if tell := w.core.clockChanged; tell != nil {
+		tell(c)
+	}
+}
+
+// restoreClocks carries out opClocks: what was known before this process began.
+func (w *worker) restoreClocks(o *op) {
+	for _, c := range o.clocks[w.id] {
+		d := w.devices[c.Device]
+		if d == nil {
+			d = w.meet(c.Device)
+		}
+		d.clock.fallen = &fallen{offset: c.Offset}
+		if c.Offset == 0 {
+			d.clock.fallen = nil
+		}
+	}
+}
+
+func distance(a, b int64) int64 { return max(a-b, b-a) }

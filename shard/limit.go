@@ -1,0 +1,83 @@
+package shard
+
+// limit is how much a device may have shown. It is a leaky bucket in one
+// number (GCRA): each position costs the time in which the limits allow one
+// such, and full is the moment at which all that was admitted is paid for.
+type limit struct {
+	full int64 // on the core's clock, ns
+}
+
+// limitBurst is how far ahead of the limits a device may be, in ns.
+const limitBurst = int64(1e9)
+
+// admit reports whether a position of so many bytes may be shown now, and takes
+// it off the device's limit if so. A device beyond its limit does not lose its
+// newest position: see hold.
+func (w *worker) admit(d *device, bytes int) bool {
+	c := w.core
+	cost := max(c.recordCost, c.byteCost*int64(bytes))
+	if cost == 0 {
+		return true
+	}
+	if d.limit.full-w.now > limitBurst {
+		return false
+	}
+	d.limit.full = max(d.limit.full, w.now) + cost
+	return true
+}
+
+// hold keeps next, the newest position of a device beyond its limit, until the
+// limit allows it. One that is held already is left out: the newest wins.
+func (w *worker) hold(d *device, next *value, arrival int64) {
+	w.count.limited++
+	if !d.holds {
+		d.holds = true
+		w.holding = append(w.holding, d)
+	}
+	w.values.release(d.held)
+	d.held, d.heldArrival = next, arrival
+}
+
+// forgetHeld forgets what d holds back, for something newer. releaseHeld takes d
+// off the list.
+func (w *worker) forgetHeld(d *device) {
+	w.values.release(d.held)
+	d.held = nil
+}
+
+// releaseHeld shows what devices hold back, where their limit allows it now,
+// and returns when the next one is due.
+func (w *worker) releaseHeld() (next int64) {
+	next = never
+	kept := w.holding[:0]
+	for _, d := range w.holding {
+		if d.held != nil && !w.admit(d, len(d.held.buf)) {
+			kept = append(kept, d)
+			next = min(next, d.limit.full-limitBurst)
+			continue
+		}
+		d.holds = false
+		w.showHeld(d)
+	}
+	clear(w.holding[len(kept):])
+	w.holding = kept
+	return next
+}
+
+// showHeld shows what d holds back.
+func (w *worker) showHeld(d *device) {
+	held := d.held
+	if held == nil {
+		return
+	}
+	d.held = nil
+	w.setValue(d, held, d.heldArrival)
+}
+
+// cost is what one of so many per second takes of a limit, in ns.
+func cost(perSecond int) int64 {
+	if perSecond == 0 {
+		return 0
+	}
+	return max(1, 1e9/int64(perSecond))
+}

@@ -1,0 +1,265 @@
+package shard
+
+import (
+	"context"
+	"testing"
+	"time"
+
+	"pitwall/codec"
+)
+
+// tracked follows what a live spectator is shown of device d in event e. The
+// latitude of each position is its number, so that the order of truth is known
+// whatever the times say.
+type tracked struct {
+	*rig
+	c      *client
+	number float64
+	batch  *Batch // positions of one read, nil outside upload
+	diff   int64  // ms, the difference of the clocks that the reader has measured
+	frames int
+}
+
+func newTracked(t *testing.T, cfg Config) *tracked {
+	cfg.Shards = 1
+	r := newRig(t, cfg)
+	r.roster(map[string][]string{"e": {"d"}})
+	x := &tracked{rig: r, c: r.client(false)}
+	x.c.subscribe("e", 0)
+	r.settle()
+	x.c.read()
+	return x
+}
+
+// arrive delivers the next position of the device: its time, and its arrival by
+// the server's clock.
+func (x *tracked) arrive(ts, arrival int64) {
+	x.number++
+	x.record(codec.Position{DeviceID: "d", TS: ts, Arrival: arrival, Lat: x.number})
+}
+
+func (x *tracked) record(p codec.Position) {
+	x.t.Helper()
+	b := x.core.AcquireBatch()
+	b.Positions, b.Difference = append(b.Positions, p), x.diff
+	if err := x.core.Deliver(context.Background(), 0, b); err != nil {
+		x.t.Fatal(err)
+	}
+	x.settle()
+	x.pass(0)
+	x.c.read()
+}
+
+// wait lets time pass and reads what was due.
+func (x *tracked) wait(d time.Duration) {
+	x.pass(d)
+	x.settle()
+	x.c.read()
+}
+
+// last is the newest position frame; its number is 0 before the first.
+func (x *tracked) last() (number float64, ts int64) {
+	for i := len(x.c.screen.all) - 1; i >= 0; i-- {
+		f := x.c.screen.all[i]
+		if f.Type == "position" {
+			return f.Lat, f.TS
+		}
+		if f.Type == "snapshot" && len(f.Positions) > 0 {
+			return f.Positions[0].Lat, f.Positions[0].TS
+		}
+	}
+	return 0, 0
+}
+
+// wantNewest checks that the newest position is shown, and when it is dated.
+func (x *tracked) wantNewest(what string, ts int64) {
+	x.t.Helper()
+	number, at := x.last()
+	if number != x.number || at != ts {
+		x.t.Errorf("%s: shown is position %v of %v, dated %d; want it dated %d", what, number, x.number, at-base, ts-base)
+	}
+}
+
+// Of an upload of a device whose clock is ahead the newest is shown, whatever
+// the order in which its records come, and again read they change nothing.
+func TestUploadOfAClockAhead(t *testing.T) {
+	const hour = 3_600_000
+	x := newTracked(t, Config{})
+	at := x.wall
+	for i := range int64(10) {
+		x.arrive(at+hour+1000*i, at)
+	}
+	x.wait(time.Second)
+	x.wantNewest("oldest first", at+9)
+
+	x.wait(time.Minute)
+	at = x.wall
+	for i := range int64(10) {
+		x.arrive(at+hour-1000*i, at+i/5) // in two milliseconds
+	}
+	x.wait(time.Second)
+	number, _ := x.last()
+	want(t, "newest first: shown", number, float64(11))
+	want(t, "late", x.core.Stats().Late, uint64(9))
+
+	for i := range int64(10) { // the stream is read again
+		x.record(codec.Position{DeviceID: "d", TS: at + hour - 1000*i, Arrival: at + i/5, Lat: 50 + float64(i)})
+	}
+	x.wait(time.Second)
+	number, _ = x.last()
+	want(t, "read again: shown", number, float64(11))
+	want(t, "duplicates", x.core.Stats().Duplicates, uint64(1))
+}
+
+// A clock that is ahead by more than the tolerance sets the mark ahead when one
+// record is delayed; the next ones are shown all the same.
+func TestClockOnTheEdgeOfTheTolerance(t *testing.T) {
+	x := newTracked(t, Config{})
+	for i := range 20 {
+		delay := int64(0)
+		if i == 4 {
+			delay = 800
+		}
+		x.arrive(x.wall+5500-delay, x.wall)
+		x.wait(500 * time.Millisecond)
+		if number, _ := x.last(); number != x.number {
+			t.Fatalf("record %d is not shown, but %v", i+1, number)
+		}
+	}
+}
+
+// The server's clock steps back by 20 s: its ids stay in one millisecond. The
+// reader's measure follows a minute later.
+func TestServerClockStepsBack(t *testing.T) {
+	x := newTracked(t, Config{})
+	frozen := int64(0)
+	for second := range int64(180) {
+		now, arrival := x.wall, x.wall
+		if second >= 30 {
+			frozen = max(frozen, base+30_000)
+			arrival = max(frozen, now-20_000)
+		}
+		if second >= 110 {
+			x.diff = 20_000
+		}
+		x.arrive(now, arrival)
+		x.wait(time.Second)
+		number, ts := x.last()
+		if number != x.number {
+			t.Fatalf("second %d: shown is %v of %v", second, number, x.number)
+		}
+		if second >= 110 && ts != now {
+			t.Fatalf("second %d: with the difference known the position of %d is dated %d", second, now-base, ts-base)
+		}
+	}
+}
+
+// A server whose clock is wrong for good is no reason to call a right clock
+// wrong, or a wrong one right.
+func TestServerClockIsWrong(t *testing.T) {
+	for name, wrong := range map[string]int64{"behind": -60_000, "ahead": 60_000} {
+		t.Run(name, func(t *testing.T) {
+			x := newTracked(t, Config{})
+			x.diff = -wrong
+			for range 5 {
+				now := x.wall
+				x.arrive(now, now+wrong)
+				x.wait(time.Second)
+				x.wantNewest("a right clock", now)
+			}
+			want(t, "future", x.core.Stats().Future, uint64(0))
+			now := x.wall
+			x.arrive(now+30_000, now+wrong)
+			x.wait(time.Second)
+			x.wantNewest("a clock ahead", now)
+		})
+	}
+}
+
+// A record without a time is shown under its live arrival.
+func TestRecordsWithoutTime(t *testing.T) {
+	x := newTracked(t, Config{})
+	x.diff = 60_000
+	at := x.wall - 60_000
+	for seq := range int64(3) {
+		x.number++
+		x.record(codec.Position{DeviceID: "d", TS: at + seq, Arrival: at, Untimed: true, Lat: x.number})
+	}
+	x.wait(time.Second)
+	x.wantNewest("three of one millisecond", at+60_000+2)
+	x.record(codec.Position{DeviceID: "d", TS: at + 1, Arrival: at, Untimed: true, Lat: 50}) // read again
+	x.wait(time.Second)
+	x.wantNewest("one of them again", at+60_000+2)
+}
+
+// A clock that was ahead and is put right, or a little behind, is followed at
+// once: the mark that its arrival has set is no measure for it.
+func TestClockPutRight(t *testing.T) {
+	for _, behind := range []int64{0, 3000} {
+		x := newTracked(t, Config{})
+		for range 5 {
+			x.arrive(x.wall+3_600_000, x.wall)
+			x.wait(time.Second)
+		}
+		for range 10 {
+			x.arrive(x.wall-behind, x.wall)
+			x.wait(time.Second)
+			if number, _ := x.last(); number != x.number {
+				t.Fatalf("%d ms behind: shown is %v of %v", behind, number, x.number)
+			}
+		}
+		want(t, "late", x.core.Stats().Late, uint64(0))
+	}
+}
+
+// A mark that this machine's own clock has set too far ahead freezes nothing.
+func TestMarkFromAWrongDifference(t *testing.T) {
+	x := newTracked(t, Config{})
+	x.diff = 3_600_000
+	for range 3 { // ahead by two hours, so dated by the wrong live arrival
+		x.arrive(x.wall+7_200_000, x.wall)
+		x.wait(time.Second)
+	}
+	x.diff = 0
+	for range 5 {
+		x.arrive(x.wall, x.wall)
+		x.wait(time.Second)
+		if number, _ := x.last(); number != x.number {
+			t.Fatalf("shown is %v of %v", number, x.number)
+		}
+	}
+}
+
+// What is read back at start, newest first, shows the newest by the same rule.
+func TestWarmStartOfClocksAhead(t *testing.T) {
+	x := newTracked(t, Config{})
+	warm := func(list ...codec.Position) {
+		b := x.core.AcquireBatch()
+		b.Warm, b.Positions = true, append(b.Positions, list...)
+		if err := x.core.Deliver(context.Background(), 0, b); err != nil {
+			t.Fatal(err)
+		}
+		x.wait(time.Second)
+	}
+	at := x.wall
+	const hour = 3_600_000
+	warm(codec.Position{DeviceID: "d", TS: at - 5000, Arrival: at - 5000, Lat: 1}) // from the table
+	warm(
+		codec.Position{DeviceID: "d", TS: at + hour, Arrival: at, Lat: 4},
+		codec.Position{DeviceID: "d", TS: at + hour - 1000, Arrival: at, Lat: 3},
+		codec.Position{DeviceID: "d", TS: at + hour - 2000, Arrival: at - 2000, Lat: 2},
+	)
+	number, ts := x.last()
+	want(t, "shown", number, 4.0)
+	want(t, "dated", ts, at)
+
+	// Ahead for a while, then right: the right one is the newest.
+	x = newTracked(t, Config{})
+	at = x.wall
+	warm(
+		codec.Position{DeviceID: "d", TS: at, Arrival: at, Lat: 9},
+		codec.Position{DeviceID: "d", TS: at + hour, Arrival: at - 1000, Lat: 8},
+	)
+	number, _ = x.last()
+	want(t, "shown", number, 9.0)
+}
