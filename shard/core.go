@@ -218,24 +218,6 @@ func (c *Core) Deliver(ctx context.Context, shard int, b *Batch) error {
 	}
 }
 
-// RestoreClocks tells the shards which clocks are known to have fallen back, and
-// returns when all know. It is for the start, before positions are delivered. It
-// fails only when ctx ends before. One goroutine at a time may call it.
-func (c *Core) RestoreClocks(ctx context.Context, list []Clock) error {
-	o := &op{kind: opClocks, clocks: make([][]Clock, len(c.workers))}
-	for _, x := range list {
-		i := c.ShardOf(x.Device)
-		o.clocks[i] = append(o.clocks[i], x)
-	}
-	done := newGate()
-	o.done = done.open
-	c.submit(o)
-	if err := done.wait(ctx); err != nil {
-		return fmt.Errorf("wait for the shards to take known clocks in: %w", err)
-	}
-	return nil
-}
-
 // Watch finds the topic of an event that exists and holds on to it, so that
 // it stays the same while the map is swapped. Every success needs an Unwatch.
 // Any goroutine may call it.

@@ -1,6 +1,11 @@
 package shard
 
-import "pitwall/codec"
+import (
+	"context"
+	"fmt"
+
+	"pitwall/codec"
+)
 
 // A device whose clock falls back (a rollover of the GPS week, an empty battery)
 // sends positions that are all older than what is shown, as a device does that
@@ -85,6 +90,24 @@ func (w *worker) tellClock(c Clock) {
 	if tell := w.core.clockChanged; tell != nil {
 		tell(c)
 	}
+}
+
+// RestoreClocks tells the shards which clocks are known to have fallen back, and
+// returns when all know. It is for the start, before positions are delivered. It
+// fails only when ctx ends before. One goroutine at a time may call it.
+func (c *Core) RestoreClocks(ctx context.Context, list []Clock) error {
+	o := &op{kind: opClocks, clocks: make([][]Clock, len(c.workers))}
+	for _, x := range list {
+		i := c.ShardOf(x.Device)
+		o.clocks[i] = append(o.clocks[i], x)
+	}
+	done := newGate()
+	o.done = done.open
+	c.submit(o)
+	if err := done.wait(ctx); err != nil {
+		return fmt.Errorf("wait for the shards to take known clocks in: %w", err)
+	}
+	return nil
 }
 
 // restoreClocks carries out opClocks: what was known before this process began.

@@ -52,6 +52,10 @@ type Options struct {
 	WarmRecords  int           // most records that Warm reads per stream; default 200,000
 	WarmTime     time.Duration // the time that Warm takes at most, shared by the streams; default 10 s
 
+	// FutureTolerance is up to which difference the clocks of this machine and of
+	// the Redis server count as the same. Default: none.
+	FutureTolerance time.Duration
+
 	LeaseTTL time.Duration // renewed five times in it; default 5 s
 	LagEvery time.Duration // between two measurements of the lag; default 2 s
 	// ReapAfter is how long a process must have been silent before others
@@ -213,6 +217,19 @@ func (f *Feed) Ready() error {
 		return errors.New("the feed is not running")
 	}
 	return nil
+}
+
+// Difference is this machine's clock less the Redis server's, as it is reckoned
+// with; 0 while they agree. Of several streams it is the smallest. Any goroutine
+// may call it, from CreateGroups on.
+func (f *Feed) Difference() time.Duration {
+	smallest := f.readers[0].clock.inForce()
+	for _, r := range f.readers[1:] {
+		if d := r.clock.inForce(); max(d, -d) < max(smallest, -smallest) {
+			smallest = d
+		}
+	}
+	return time.Duration(smallest) * time.Millisecond
 }
 
 // Lost is closed when another process has taken the instance id.

@@ -41,8 +41,9 @@ func newHandover(sink Sink, limits codec.Limits, m *meters, log *slog.Logger) *h
 
 // deliver decodes the entries and hands each shard its part in one hand-off,
 // in the order of the entries. It fails only when the sink does. warm marks
-// the batches as such; what they hold is not counted.
-func (h *handover) deliver(ctx context.Context, entries []redis.Entry, warm bool) error {
+// the batches as such; what they hold is not counted. difference is that of the
+// clocks, in ms.
+func (h *handover) deliver(ctx context.Context, entries []redis.Entry, difference int64, warm bool) error {
 	var p codec.Position
 	for i := range entries {
 		e := &entries[i]
@@ -56,14 +57,14 @@ func (h *handover) deliver(ctx context.Context, entries []redis.Entry, warm bool
 		b := h.parts[n]
 		if b == nil {
 			b = h.sink.AcquireBatch()
-			b.Warm = warm
+			b.Warm, b.Difference = warm, difference
 			h.parts[n] = b
 		}
 		b.Positions = append(b.Positions, p)
 	}
 	if !warm {
 		h.meters.records.Add(len(entries))
-		h.meters.read(entries[0].ID, time.Now())
+		h.meters.read(entries[0].ID, time.Now(), difference)
 	}
 	var failed error
 	for n, b := range h.parts {

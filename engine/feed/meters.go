@@ -23,9 +23,10 @@ type meters struct {
 var readBounds = []float64{.001, .002, .005, .01, .025, .05, .1, .15, .2, .25, .5, 1, 2.5, 5, 10}
 
 // read notes how old the oldest entry of a read was, from its arrival in Redis
-// on. Clocks that differ may make it negative, which counts as nothing.
-func (m *meters) read(oldest redis.ID, now time.Time) {
-	m.latency.Update(max(0, float64(now.UnixMilli()-int64(oldest.Ms))/1000))
+// on. difference is that of the clocks, in ms. What is left of it may make the
+// age negative, which counts as nothing.
+func (m *meters) read(oldest redis.ID, now time.Time, difference int64) {
+	m.latency.Update(max(0, float64(now.UnixMilli()-int64(oldest.Ms)-difference)/1000))
 }
 
 func newMeters(set *metrics.Set) meters {
@@ -46,6 +47,7 @@ func newMeters(set *metrics.Set) meters {
 // streamMeters are the metrics of one stream.
 type streamMeters struct {
 	lag     *metrics.Gauge   // ms
+	clock   *metrics.Gauge   // difference, ms
 	failed  *metrics.Counter // reads that failed
 	resumed *metrics.Counter // times that the group was set back
 }
@@ -54,6 +56,7 @@ func (m *meters) stream(key string) streamMeters {
 	name := func(metric string) string { return fmt.Sprintf("%s{stream=%q}", metric, key) }
 	return streamMeters{
 		lag:     m.set.GetOrCreateGauge(name("processor_live_stream_lag_ms"), nil),
+		clock:   m.set.GetOrCreateGauge(name("processor_live_stream_clock_difference_ms"), nil),
 		failed:  m.set.GetOrCreateCounter(name("processor_live_stream_read_errors_total")),
 		resumed: m.set.GetOrCreateCounter(name("processor_live_stream_resumes_total")),
 	}

@@ -21,6 +21,7 @@ type reader struct {
 	group  string
 	handed *handover
 	meters streamMeters
+	clock  *difference
 	conn   *redis.Reader
 	lease  *lease
 	term   int           // of the lease when the group was last placed
@@ -39,6 +40,7 @@ type reader struct {
 func newReader(f *Feed, stream string) *reader {
 	o := &f.opt
 	log := f.log.With("stream", stream)
+	meters := f.meters.stream(stream)
 	return &reader{
 		client: o.Client,
 		log:    log,
@@ -46,7 +48,8 @@ func newReader(f *Feed, stream string) *reader {
 		group:  f.group,
 		lease:  f.lease,
 		handed: newHandover(o.Sink, o.Limits, &f.meters, log),
-		meters: f.meters.stream(stream),
+		meters: meters,
+		clock:  newDifference(o.FutureTolerance, log, meters.clock),
 		grace:  lagGrace,
 		fault:  pace.Quiet{Every: pace.FaultEvery}, resumed: pace.Quiet{Every: pace.FaultEvery},
 		conn: o.Client.NewReader(redis.ReadOptions{
@@ -81,6 +84,7 @@ func (r *reader) create(ctx context.Context) error {
 	if err := r.conn.Place(ctx, r.tail); err != nil {
 		return err
 	}
+	r.clock.ask(ctx, r.client)
 	r.term = r.lease.current()
 	r.setPosition(r.tail)
 	return nil
@@ -100,10 +104,11 @@ func (r *reader) run(ctx context.Context) error {
 			continue
 		}
 		r.pause.Reset()
+		r.noteClock(entries)
 		if len(entries) == 0 {
 			continue
 		}
-		if err := r.handed.deliver(ctx, entries, false); err != nil {
+		if err := r.handed.deliver(ctx, entries, r.clock.inForce(), false); err != nil {
 			if ctx.Err() != nil {
 				return nil
 			}
@@ -112,6 +117,15 @@ func (r *reader) run(ctx context.Context) error {
 		r.setPosition(entries[len(entries)-1].ID)
 	}
 	return nil
+}
+
+// noteClock measures the server's clock by what was read.
+func (r *reader) noteClock(entries []redis.Entry) {
+	var last redis.ID
+	if n := len(entries); n > 0 {
+		last = entries[n-1].ID
+	}
+	r.clock.read(time.Now(), last, r.conn.Emptied())
 }
 
 // errLapsed is what a read fails with that is not begun.

@@ -42,6 +42,9 @@ func (r *reader) resume(ctx context.Context) error {
 	if err := r.conn.Place(ctx, at); err != nil {
 		return fmt.Errorf("resume: %w", err)
 	}
+	if !sameServer {
+		r.clock.forget()
+	}
 	r.term, r.runID = term, runID
 	// Before anything is handed over the next failure may come: then the group
 	// must come back here, not to where it was before.

@@ -40,6 +40,7 @@ type sink struct {
 	newest  int64 // arrival of the newest one
 	batches int
 	wrong   []string // what must not happen
+	diff    int64    // of the last batch
 	ended   bool
 
 	gate  chan struct{} // not nil: Deliver waits until it is closed
@@ -77,6 +78,7 @@ func (s *sink) Deliver(ctx context.Context, n int, b *shard.Batch) error {
 		return errSinkEnded
 	}
 	s.batches++
+	s.diff = b.Difference
 	if len(b.Positions) == 0 {
 		s.fault("an empty batch for shard %d", n)
 	}
@@ -153,6 +155,13 @@ func (s *sink) counts() (batches, repeats, warm int) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return s.batches, s.repeats, s.warm
+}
+
+// difference is that of the last batch, in ms.
+func (s *sink) difference() int64 {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.diff
 }
 
 // warmSpan returns when the oldest and the newest warm record arrived, in ms.

@@ -58,7 +58,7 @@ func (f *Feed) warm(ctx context.Context, r *reader) (records int, err error) {
 			return records, err
 		}
 		size.Took(page)
-		if err := r.handed.deliver(ctx, page, true); err != nil {
+		if err := r.handed.deliver(ctx, page, r.clock.inForce(), true); err != nil {
 			return records, fmt.Errorf("hand positions to the shards: %w", err)
 		}
 		records += len(page)

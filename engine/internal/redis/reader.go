@@ -19,6 +19,7 @@ type Reader struct {
 	conn     rueidis.DedicatedClient // nil until the next command or Read
 	id       int64                   // the server's number for conn, 0 where unknown
 	lost     []int64                 // connections given up, not yet killed on the server
+	emptied  bool                    // see Emptied
 }
 
 // NewReader returns a reader that connects when it is first used. Close ends it.
@@ -41,7 +42,9 @@ func (r *Reader) Read(ctx context.Context, dst []Entry) ([]Entry, error) {
 		return forget(dst), err
 	}
 	r.opt.Count = r.size.Count()
+	r.emptied = false
 	dst, err := read(ctx, r.conn, &r.opt, dst)
+	r.emptied = err == nil && len(dst) < r.opt.Count
 	if IsConnection(err) {
 		r.size.Failed()
 	}
@@ -49,6 +52,10 @@ func (r *Reader) Read(ctx context.Context, dst []Entry) ([]Entry, error) {
 	r.dropAfter(err)
 	return dst, err
 }
+
+// Emptied reports whether the last Read brought everything that the stream held
+// then.
+func (r *Reader) Emptied() bool { return r.emptied }
 
 // own runs one command that does not block on the connection of r.
 func (r *Reader) own(ctx context.Context, what string, args ...string) (rueidis.RedisMessage, error) {

@@ -1,0 +1,113 @@
+package feed
+
+import (
+	"context"
+	"log/slog"
+	"math"
+	"sync/atomic"
+	"time"
+
+	"github.com/VictoriaMetrics/metrics"
+
+	"pitwall/engine/internal/redis"
+)
+
+// difference is what this machine's clock shows less what the Redis server's
+// does, as contract 1 has it. An entry's id is the server's time at its arrival,
+// so the age of an entry that was just added is the difference, plus the time on
+// the way. The minimum over a minute leaves the latter out.
+//
+// It belongs to the goroutine that reads; inForce may be asked by any.
+type difference struct {
+	tolerance int64 // ms up to which the clocks count as the same
+	log       *slog.Logger
+	gauge     *metrics.Gauge
+
+	begin   time.Time               // origin of the seconds below, on the monotonic clock
+	least   [differenceWindow]least // by second
+	emptied time.Duration           // when a read last emptied the stream, since begin; 0 for not yet
+	used    atomic.Int64            // ms; 0 while it is within the tolerance
+}
+
+// differenceWindow is over how many seconds the minimum is taken.
+const differenceWindow = 60
+
+// freshness is how long before its read an entry can have been added for its age
+// to say something: the reads before it emptied the stream within this time.
+const freshness = 5 * time.Second
+
+// least is the smallest sample of one second.
+type least struct {
+	second int64 // since begin, from 1 on; 0 for none
+	ms     int64
+}
+
+func newDifference(tolerance time.Duration, log *slog.Logger, gauge *metrics.Gauge) *difference {
+	return &difference{tolerance: tolerance.Milliseconds(), log: log, gauge: gauge, begin: time.Now().Add(-time.Second)}
+}
+
+// inForce is the difference to reckon with, in ms; 0 while the clocks agree.
+func (d *difference) inForce() int64 { return d.used.Load() }
+
+// ask takes the server's own word for it, until the first entries are read. A
+// server that does not tell is taken at its entries' word.
+func (d *difference) ask(ctx context.Context, c *redis.Client) {
+	before := time.Now()
+	server, err := c.Time(ctx)
+	if err != nil {
+		d.log.Debug("the server does not tell its time", "error", err)
+		return
+	}
+	d.use(before.Add(time.Since(before) / 2).Sub(server).Milliseconds())
+}
+
+// forget drops what was measured with another server. What is in force stays
+// until the first entries of this one.
+func (d *difference) forget() {
+	d.least = [differenceWindow]least{}
+	d.emptied = 0
+}
+
+// read takes note of a read that ended at now. Its last entry has the id last;
+// emptied says that the stream held no more. Only what was added after an
+// earlier read had emptied the stream is certain to be new.
+func (d *difference) read(now time.Time, last redis.ID, emptied bool) {
+	if !emptied {
+		d.emptied = 0
+		return
+	}
+	at := now.Sub(d.begin)
+	fresh := d.emptied > 0 && at-d.emptied <= freshness
+	d.emptied = at
+	if !fresh || last.IsZero() || last.Ms > math.MaxInt64 {
+		return
+	}
+	sample, second := now.UnixMilli()-int64(last.Ms), int64(at/time.Second)
+	if slot := &d.least[second%differenceWindow]; slot.second != second || sample < slot.ms {
+		*slot = least{second, sample}
+	}
+	for _, x := range d.least {
+		if x.second > max(0, second-differenceWindow) {
+			sample = min(sample, x.ms)
+		}
+	}
+	d.use(sample)
+}
+
+// use puts a difference in force, and tells when the clocks begin and cease to
+// disagree.
+func (d *difference) use(ms int64) {
+	d.gauge.Set(float64(ms))
+	used := ms
+	if max(ms, -ms) <= d.tolerance {
+		used = 0
+	}
+	before := d.used.Swap(used)
+	switch {
+	case before == 0 && used != 0:
+		d.log.Warn("the clock of the Redis server differs from this machine's; arrivals are corrected by that on screens (LIVE_FUTURE_TOLERANCE_MS)",
+			"difference", time.Duration(ms)*time.Millisecond)
+	case before != 0 && used == 0:
+		d.log.Info("the clock of the Redis server agrees with this machine's again", "difference", time.Duration(ms)*time.Millisecond)
+	}
+}

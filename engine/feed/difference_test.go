@@ -1,0 +1,134 @@
+package feed
+
+import (
+	"fmt"
+	"log/slog"
+	"testing"
+	"time"
+
+	"github.com/VictoriaMetrics/metrics"
+
+	"pitwall/engine/internal/redis"
+)
+
+// serverTime drives a difference by hand.
+type serverTime struct {
+	t   *testing.T
+	d   *difference
+	log *logBuffer
+	now time.Time
+}
+
+func newServerTime(t *testing.T) *serverTime {
+	log := new(logBuffer)
+	d := newDifference(5*time.Second, slog.New(slog.NewTextHandler(log, nil)), metrics.NewSet().GetOrCreateGauge("g", nil))
+	return &serverTime{t: t, d: d, log: log, now: time.Now()}
+}
+
+// read is a read after so long. Its last entry is so old by this machine's
+// clock.
+func (s *serverTime) read(after, age time.Duration, emptied bool) {
+	s.now = s.now.Add(after)
+	s.d.read(s.now, redis.ID{Ms: uint64(s.now.Add(-age).UnixMilli())}, emptied)
+}
+
+func (s *serverTime) want(what string, d time.Duration) {
+	s.t.Helper()
+	if got := time.Duration(s.d.inForce()) * time.Millisecond; got != d {
+		s.t.Errorf("%s: the difference is %v, want %v", what, got, d)
+	}
+}
+
+func TestDifferenceOfTheClocks(t *testing.T) {
+	s := newServerTime(t)
+	for range 10 {
+		s.read(time.Second, 20*time.Millisecond, true)
+	}
+	s.want("clocks that agree", 0)
+	s.read(time.Second, 4*time.Second, true)
+	s.want("one slow read", 0)
+
+	// The server lags by 60 s: the minimum is right after a minute.
+	for range 59 {
+		s.read(time.Second, time.Minute+30*time.Millisecond, true)
+	}
+	s.want("not yet a minute", 0)
+	for range 3 {
+		s.read(time.Second, time.Minute+30*time.Millisecond, true)
+	}
+	s.want("a minute later", time.Minute+30*time.Millisecond)
+	s.read(time.Second, time.Minute+10*time.Millisecond, true)
+	s.want("a faster read", time.Minute+10*time.Millisecond)
+	if n := s.log.count("level=WARN", "differs", "1m0.03s"); n != 1 {
+		t.Errorf("%d warnings", n)
+	}
+
+	// It is set right: a smaller difference counts at once.
+	s.read(time.Second, 10*time.Millisecond, true)
+	s.want("set right", 0)
+	if n := s.log.count("level=INFO", "agrees"); n != 1 {
+		t.Errorf("%d lines that tell the end", n)
+	}
+
+	// It runs ahead.
+	s.read(time.Second, -time.Minute, true)
+	s.want("ahead", -time.Minute)
+}
+
+// Only reads that emptied the stream, one after the other, say how old an entry
+// is. A reader that catches up keeps the difference that it has.
+func TestDifferenceIsNotMeasuredByOldEntries(t *testing.T) {
+	s := newServerTime(t)
+	s.read(time.Second, time.Hour, true)
+	s.want("the first read: its entry may be of any age", 0)
+	s.read(time.Second, time.Hour, false)
+	s.read(time.Second, time.Hour, true)
+	s.want("the read that ends the backlog", 0)
+	s.read(time.Minute, time.Hour, true)
+	s.want("a read after a minute without any", 0)
+	s.read(time.Second, time.Hour, true)
+	s.want("an hour, measured", time.Hour)
+	for range 300 {
+		s.read(time.Second, 2*time.Hour, false)
+	}
+	s.want("catching up", time.Hour)
+	s.d.forget()
+	s.read(time.Second, 0, true)
+	s.want("another server, its first read", time.Hour)
+	s.read(time.Second, 0, true)
+	s.want("another server", 0)
+}
+
+// The ids say that the server's clock lags by a minute. Each batch carries the
+// difference, once it is measured.
+func TestBatchesCarryTheDifference(t *testing.T) {
+	onBoth(t, func(t *testing.T, b *bench) {
+		f := b.feed(func(o *Options) { o.FutureTolerance = 5 * time.Second })
+		b.running(f)
+		n := 0
+		b.eventually("a batch with the difference", func() bool {
+			id := fmt.Sprintf("%d-%d", time.Now().Add(-time.Minute).UnixMilli(), n)
+			b.addAt("s", id, fix("d", n))
+			n++
+			b.eventually("the record", func() bool { return b.sink.has("d", n) })
+			d := b.sink.difference()
+			return d >= 60_000 && d < 90_000 && f.Difference() >= time.Minute
+		})
+		b.sink.check(t)
+		if got := b.metric(`processor_live_stream_clock_difference_ms{stream="s"}`); len(got) < 5 {
+			t.Errorf("the metric is %q", got)
+		}
+	})
+}
+
+// A server is asked for its time at start, before the first entry.
+func TestDifferenceAtStart(t *testing.T) {
+	onBoth(t, func(t *testing.T, b *bench) {
+		f := b.feed(func(o *Options) { o.FutureTolerance = time.Nanosecond })
+		f.readers[0].clock.use(12345)
+		b.created(f)
+		if d := f.Difference(); d == 12345*time.Millisecond || d.Abs() > 10*time.Second {
+			t.Errorf("the difference to a server on this machine is %v", d)
+		}
+	})
+}
