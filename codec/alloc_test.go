@@ -42,6 +42,8 @@ func TestEncodeAllocatesNothing(t *testing.T) {
 	odd := Position{DeviceID: `"`, Lat: 0.30000000000000004, Lon: 1e-9, Alt: 1e300, Has: HasAlt | HasSpeed, Speed: 123456789.5}
 	topic := NewTopic("event:42")
 	body := AppendBody(nil, &p, p.TS)
+	more, less := p, p
+	more.Attributes, less.Attributes = `{"b\u0061ttery":1,"al\u0061rm":"sos"}`, `{"b\u0061ttery":1}`
 	room := make([]byte, 0, 1<<16)
 	devices := []string{"d1", "d2"}
 	for name, f := range map[string]func(){
@@ -58,6 +60,9 @@ func TestEncodeAllocatesNothing(t *testing.T) {
 		"snapshot body": func() { topic.EndSnapshotBody(topic.AppendItem(topic.BeginSnapshotBody(room), body)) },
 		"snapshot head": func() { topic.AppendSnapshotHead(room, 100_000, 1, 2, SnapshotLagged, 1<<40) },
 		"deflated head": func() { topic.AppendDeflatedSnapshotHead(room, 100_000, 1, 2, SnapshotLagged, 1<<40) },
+		"added":         func() { AppendAdded(room, body, &more) },
+		"none added":    func() { AppendAdded(room, body, &less) },
+		"merged":        func() { MergeAttributes(room, p.Attributes, more.Attributes) },
 		"roster":        func() { topic.AppendRosterFrame(room, devices, devices) },
 		"text frame":    func() { AppendTextFrame(room, body) },
 		"welcome":       func() { AppendWelcome(room, "host", 25000) },

@@ -24,7 +24,7 @@ func (a Attributes) All() iter.Seq2[string, AttributeValue] {
 		}
 		i = space(s, i+1)
 		for closed := false; !closed; {
-			nameEnd, value, why := name(s, i)
+			nameEnd, value, why := nameAt(s, i)
 			if why != 0 {
 				return
 			}
@@ -104,7 +104,7 @@ func (v AttributeValue) Buffer() ([]byte, bool) {
 
 // inner returns the string of a tagged form.
 func (v AttributeValue) inner() string {
-	_, value, _ := name(v.text, space(v.text, 1))
+	_, value, _ := nameAt(v.text, space(v.text, 1))
 	end, _ := quoted(v.text, value+1)
 	return unquoted(v.text[value+1 : end])
 }

@@ -49,7 +49,7 @@ func attributeName(s string, i int) (next int, why Reason) {
 			return j + 2, 0
 		}
 	}
-	_, next, why = name(s, i)
+	_, next, why = nameAt(s, i)
 	return next, why
 }
 
@@ -100,7 +100,7 @@ func tagged(s string, i int) (kind AttributeKind, end int, why Reason) {
 	if at(s, i) == '}' {
 		return 0, start, ReasonAttribute
 	}
-	nameEnd, value, why := name(s, i)
+	nameEnd, value, why := nameAt(s, i)
 	if why != 0 {
 		return 0, value, why
 	}

@@ -69,7 +69,7 @@ func payloadMember(s string, i int) (m member, next int, why Reason) {
 
 // anyMember is payloadMember for every spelling.
 func anyMember(s string, i int) (m member, next int, why Reason) {
-	end, next, why := name(s, i)
+	end, next, why := nameAt(s, i)
 	if why != 0 {
 		return memberOther, next, why
 	}

@@ -32,9 +32,9 @@ func hasAt(s string, i int, want string) bool {
 // null reports whether null stands at i.
 func null(s string, i int) bool { return hasAt(s, i, "null") }
 
-// name reads the name of an object's member, whose opening quote must be at i,
+// nameAt reads the name of an object's member, whose opening quote must be at i,
 // and the colon. end is its closing quote, next the first byte of the value.
-func name(s string, i int) (end, next int, why Reason) {
+func nameAt(s string, i int) (end, next int, why Reason) {
 	if at(s, i) != '"' {
 		return i, i, ReasonJSON
 	}
@@ -107,7 +107,7 @@ func skipInside(s string, i, depth int) (_ int, why Reason) {
 	}
 	for closed := false; !closed; {
 		if object {
-			if _, i, why = name(s, i); why != 0 {
+			if _, i, why = nameAt(s, i); why != 0 {
 				return i, why
 			}
 		}

@@ -62,7 +62,7 @@ func ParseRequest(r *Request, data []byte) error {
 	}
 	var wrong error // the first member that is not as it must be
 	for closed := false; !closed; {
-		end, value, why := name(s, i)
+		end, value, why := nameAt(s, i)
 		if why != 0 {
 			return requestFault(why)
 		}
