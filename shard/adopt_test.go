@@ -205,13 +205,3 @@ func TestSwapAndTicksOfACrowdTakeTurns(t *testing.T) {
 		want(t, fmt.Sprintf("screen %d", i), len(c.screen.seen["event:b"]), len(names))
 	}
 }
-
-func TestRosterLogIsBounded(t *testing.T) {
-	l := rosterLog{by: map[string]rosterChange{}}
-	for i := range uint64(100) {
-		l.by[fmt.Sprint(i)] = rosterChange{seq: i}
-	}
-	l.trim(50)
-	want(t, "kept", len(l.by), 50)
-	want(t, "bound", l.bound, maxRosterLog)
-}

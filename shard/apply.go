@@ -40,7 +40,7 @@ func (w *worker) position(r *codec.Position, warm bool) {
 	if !warm {
 		w.countClock(v)
 	}
-	if v.live == d.banned {
+	if d.bans.has(r.TS, v.live) {
 		if !warm {
 			w.count.faulty++
 		}
@@ -83,10 +83,31 @@ func (w *worker) appendBody(buf []byte, r *codec.Position, ts int64) []byte {
 // again takes in a record with the device time of what is shown. It is the same
 // one, as a rule. Attributes that what is shown does not have are added to it.
 func (w *worker) again(d *device, r *codec.Position, warm bool) {
-	if !warm {
-		w.count.duplicates++
+	last := d.val
+	if d.held != nil {
+		last = d.held
 	}
+	next := w.values.fresh()
+	var added bool
+	if most := w.core.maxAttributes; r.Attributes != "" && (most == 0 || len(r.Attributes) <= most) {
+		next.buf, added = codec.AppendAdded(next.buf, last.buf, r)
+		added = added && len(next.buf) <= maxAddedBody
+	}
+	if !added {
+		w.values.release(next)
+		if !warm {
+			w.count.duplicates++
+		}
+		return
+	}
+	if !warm {
+		w.count.added++
+	}
+	w.offer(d, next, r.Arrival, warm)
 }
+
+// maxAddedBody bounds a position that grows by attributes that come one by one.
+const maxAddedBody = 32 << 10
 
 // offer makes next the device's last value, now or when its limit allows.
 func (w *worker) offer(d *device, next *value, arrival int64, warm bool) {

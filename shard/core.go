@@ -83,6 +83,7 @@ type Core struct {
 	maxSlots   uint64
 	maxOrphans int // per shard
 	slice      int // pushes of a round in one turn; slicePushes but in tests
+	moveBytes  int // of a part's roster log; maxRosterBytes but in tests
 
 	recordCost, byteCost int64 // ns of a device's limit that a position and a byte take; 0 for no limit
 	maxAttributes        int   // bytes; 0 for any
@@ -91,12 +92,13 @@ type Core struct {
 	snapshot atomic.Pointer[Snapshot] // written by Swap, read by everybody
 	swapping gate                     // open when no Swap is under way; Swap's own
 
+	orders  atomic.Uint32 // numbers subscribes
 	workers []*worker
 	queues  []*RunQueue
 	batches sync.Pool
 	ended   chan struct{} // closed when Run returns
 
-	mu     sync.Mutex // guards topics and Topic.watchers: subscribing and swapping, never the fan-out
+	mu     sync.Mutex // guards topics, Topic.watchers and writes of snapshot: subscribing and swapping, never the fan-out
 	topics map[string]*Topic
 }
 
@@ -114,9 +116,10 @@ func New(cfg Config) (*Core, error) {
 		slice:      slicePushes,
 		recordCost: cost(cfg.DeviceRate), byteCost: cost(cfg.DeviceBytes),
 		maxAttributes: cfg.MaxAttributes, clockChanged: cfg.ClockChanged,
-		swapping: newGate(),
-		ended:    make(chan struct{}),
-		topics:   make(map[string]*Topic),
+		moveBytes: maxRosterBytes,
+		swapping:  newGate(),
+		ended:     make(chan struct{}),
+		topics:    make(map[string]*Topic),
 	}
 	c.window.Store(int64(cfg.Window))
 	c.swapping.open()

@@ -8,19 +8,27 @@ import (
 	"pitwall/codec"
 )
 
+// Stamp names a stored position of a device: TS is its own time, and with the
+// device the key of its row; Arrival is when it reached Redis. Both are in ms
+// since the Unix epoch.
+type Stamp struct{ TS, Arrival int64 }
+
+// MaxFaulty is how many faulty positions a Correction names at most.
+const MaxFaulty = 64
+
 // Correction tells that positions of a device were marked faulty, or are not
 // any more, after they may have been shown.
 type Correction struct {
 	Device string
 	// Good is the newest good position that is known, nil for none.
 	Good *codec.Position
-	// FaultyUpTo is the live time of the newest faulty position behind Good, in
-	// ms since the Unix epoch, 0 when there is none. What a device has sent
-	// since is not touched, and this one is turned away if it comes again. Older
-	// ones behind Good are not told one by one, and what has still to come in
-	// between may be good: so a faulty one of them that comes only now, or again,
-	// because the stream is read again, is shown until the next.
-	FaultyUpTo int64
+	// Faulty are the faulty positions that are newer than Good in live time, or
+	// arrived after it, newest first, at most MaxFaulty. The newest MaxFaulty stand for any number:
+	// then what is not newer than the last of them is taken for faulty as well.
+	// They are turned away until a later Correction of the device no longer
+	// names them, however often they come. What the device has sent since is not
+	// touched.
+	Faulty []Stamp
 }
 
 // Correct has each shard take its devices back to their last good positions,
@@ -59,7 +67,10 @@ func (w *worker) correct(o *op) {
 		x := &o.corrections[w.id][i]
 		d := w.devices[x.Device]
 		if d == nil {
-			continue
+			if len(w.snap.Topics(x.Device)) == 0 {
+				continue
+			}
+			d = w.meet(x.Device) // the archive may be ahead of this shard
 		}
 		w.showHeld(d)
 		for _, n := range d.nodes {
@@ -90,30 +101,24 @@ func (w *worker) correct(o *op) {
 }
 
 // fallBack sets a device's last value, and its order rule, back to the last
-// good position. It reports whether what is shown has to change; a good
+// good position if what is shown is faulty, and reports whether it did. A good
 // position that is newer than what is shown goes the way of all positions.
 func (w *worker) fallBack(d *device, x *Correction) bool {
-	good := int64(0)
+	good, by := int64(0), datedItself
 	if x.Good != nil {
-		good, _ = w.date(d, x.Good)
+		good, by = w.date(d, x.Good)
 	}
-	if d.val != nil && d.shown.mark > max(good, x.FaultyUpTo) {
-		return false // it has sent since
-	}
-	d.banned = x.FaultyUpTo
-	switch {
-	case d.val == nil || d.shown.mark < good:
+	d.bans = w.bansOf(d, x, good)
+	if d.val == nil || d.shown.mark < good || !d.bans.has(d.shown.ts, d.shown.mark) {
 		if x.Good != nil {
 			w.position(x.Good, true)
 		}
-		return false
-	case d.shown.mark == good: // what is shown is right; the faulty one may be on its way
 		return false
 	}
 	w.values.release(d.val)
 	d.val, d.shown = nil, lastShown{mark: good}
 	if x.Good != nil {
-		d.shown.ts, d.shown.arrival = x.Good.TS, x.Good.Arrival
+		d.shown.ts, d.shown.arrival, d.shown.made = x.Good.TS, x.Good.Arrival, by != datedItself
 		d.val = w.values.fresh()
 		d.val.buf = w.appendBody(d.val.buf, x.Good, good)
 	}
@@ -137,9 +142,9 @@ func (w *worker) patch(x *patch) {
 	if len(x.gone) > 0 {
 		p.seq++
 		for _, id := range x.gone { // for those who lag: they left, and may come back
-			p.noteMove(id, rosterChange{seq: p.seq, added: true, removed: true})
+			w.noteMove(p, move{device: id, added: true, removed: true})
 		}
-		w.announce(p, p.topic.frames.AppendRosterFrame(nil, x.gone, x.gone))
+		w.announce(p, p.topic.frames.AppendRosterFrame(nil, x.gone, x.gone), p.seq-1)
 	}
 	since := p.seq
 	for _, n := range x.back {
@@ -149,12 +154,11 @@ func (w *worker) patch(x *patch) {
 	if p.seq > since {
 		p.fixed = p.seq
 		ch := w.corrected(p, since, p.seq)
-		w.announce(p, slices.Concat(ch.head, ch.body))
+		w.announce(p, slices.Concat(ch.head, ch.body), since)
 		w.heads.put(ch)
 	}
 	if p.watchers > 0 {
-		w.alarms.stop(&p.alarm)
-		w.seal(p, w.now)
+		w.sealNow(p)
 	}
 }
 

@@ -10,9 +10,12 @@ import (
 )
 
 // fall is a correction: a device's last good position is from base+good (0:
-// there is none), its newest faulty one from base+upto.
-func fall(device string, good, upto int64) Correction {
-	x := Correction{Device: device, FaultyUpTo: base + upto}
+// there is none), the faulty ones after it, newest first, from base+faulty.
+func fall(device string, good int64, faulty ...int64) Correction {
+	x := Correction{Device: device}
+	for _, ts := range faulty {
+		x.Faulty = append(x.Faulty, Stamp{base + ts, base + ts})
+	}
 	if good > 0 {
 		x.Good = &codec.Position{DeviceID: device, TS: base + good, Arrival: base + good, Lat: 1, Lon: 1}
 	}
@@ -20,9 +23,9 @@ func fall(device string, good, upto int64) Correction {
 }
 
 // correct has a device fall back: see fall.
-func (r *rig) correct(device string, good, upto int64) {
+func (r *rig) correct(device string, good int64, faulty ...int64) {
 	r.t.Helper()
-	r.correctAll(fall(device, good, upto))
+	r.correctAll(fall(device, good, faulty...))
 }
 
 // correctAll has some devices fall back together, in this order.
@@ -184,10 +187,10 @@ func TestCorrectLeavesNewerPointsAlone(t *testing.T) {
 	c.subscribe("e", 0)
 	r.at("d", 1000, 2000, 3000)
 	r.correct("d", 1000, 2000)     // 3000 is good, the table has not heard of it
-	r.correct("d", 3000, -base)    // all is as it was
+	r.correct("d", 3000)           // all is as it was
 	r.correct("unknown", 1000, 10) // of no device of ours
 	c.shows("a good point behind the faulty one", 3000)
-	r.correct("d", 4000, -base) // a mark was taken back
+	r.correct("d", 4000) // a mark was taken back
 	r.pass(time.Second)
 	r.settle()
 	c.shows("a newer good point", 4000)

@@ -5,6 +5,7 @@ type device struct {
 	id    string
 	val   *value    // last position sent or to be sent; nil for none
 	shown lastShown // which one that is
+	bans  *bans     // by the last correction; nil for none
 	clock clock
 	limit limit
 
@@ -13,11 +14,6 @@ type device struct {
 	holds       bool   // the device is in worker.holding
 
 	nodes []*node
-
-	// banned is the live time of a position that was marked faulty, the newest
-	// that a correction has told (see Correction): it may come again, when the
-	// stream is read again.
-	banned int64
 
 	// A device in no event is kept in a bounded list, least recent first.
 	orphan       bool

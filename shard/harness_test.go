@@ -268,14 +268,20 @@ type screen struct {
 	comes map[string]bool             // topic and device that a roster frame has announced, not shown since
 	gone  map[string]bool             // topic and device that the last roster frame with it has removed
 
-	ghosts map[string][]string // topic -> device@ts shown after it had left
-	log    []string
-	all    []frame
+	// known are the devices that may be shown, for each subscription to a topic
+	// whose end has not been read: those that were there at the subscribe, and
+	// those that a roster frame has announced since. None, or nil: any.
+	known   map[string][]map[string]bool
+	renewed map[string]bool     // topics of which subscribed came again
+	ghosts  map[string][]string // topic -> device@ts shown after it had left
+	log     []string
+	all     []frame
 }
 
 func newScreen(t testing.TB) *screen {
 	return &screen{t: t, seen: map[string]map[string]int64{}, ever: map[string]map[string]bool{}, parts: map[string]int{},
-		comes: map[string]bool{}, gone: map[string]bool{}, ghosts: map[string][]string{}}
+		comes: map[string]bool{}, gone: map[string]bool{}, ghosts: map[string][]string{},
+		known: map[string][]map[string]bool{}, renewed: map[string]bool{}}
 }
 
 func (s *screen) frame(b []byte) {
@@ -303,7 +309,7 @@ func (s *screen) frame(b []byte) {
 			if f.Reason == "corrected" { // the one frame that may go back in time
 				delete(s.seen[f.Topic], p.DeviceID)
 			}
-			s.position(f.Topic, p.DeviceID, p.TS, f.Reason == "subscribe")
+			s.position(f.Topic, p.DeviceID, p.TS, f.Reason == "subscribe" && !s.renewed[f.Topic])
 		}
 	case "roster":
 		if len(f.Added)+len(f.Removed) == 0 {
@@ -316,19 +322,41 @@ func (s *screen) frame(b []byte) {
 		for _, d := range f.Added {
 			s.comes[f.Topic+" "+d] = true
 			delete(s.gone, f.Topic+" "+d)
+			if known := s.known[f.Topic]; len(known) > 0 && known[0] != nil {
+				known[0][d] = true
+			}
 		}
 		s.log = append(s.log, fmt.Sprintf("%s roster +%v -%v", f.Topic, f.Added, f.Removed))
+	case "subscribed": // unasked: the subscription begins again
+		s.forget(f.Topic)
+		s.renewed[f.Topic] = true
+		if known := s.known[f.Topic]; len(known) > 0 {
+			known[0] = nil
+		}
+		s.log = append(s.log, f.Topic+" subscribed")
 	case "unsubscribed":
-		delete(s.seen, f.Topic)
+		s.forget(f.Topic)
 		delete(s.ghosts, f.Topic)
-		for name := range s.gone {
-			if strings.HasPrefix(name, f.Topic+" ") {
-				delete(s.gone, name)
-			}
+		delete(s.renewed, f.Topic)
+		if known := s.known[f.Topic]; len(known) > 0 {
+			s.known[f.Topic] = known[1:]
 		}
 		s.log = append(s.log, f.Topic+" unsubscribed")
 	default:
 		s.t.Fatalf("unexpected frame %q", b)
+	}
+}
+
+// forget clears the screen of a topic.
+func (s *screen) forget(topic string) {
+	delete(s.seen, topic)
+	delete(s.ever, topic)
+	for _, m := range []map[string]bool{s.gone, s.comes} {
+		for name := range m {
+			if strings.HasPrefix(name, topic+" ") {
+				delete(m, name)
+			}
+		}
 	}
 }
 
@@ -340,7 +368,13 @@ func (s *screen) position(topic, device string, ts int64, strict bool) {
 	m := s.seen[topic]
 	if m == nil {
 		m = map[string]int64{}
-		s.seen[topic], s.ever[topic] = m, map[string]bool{}
+		s.seen[topic] = m
+	}
+	if s.ever[topic] == nil {
+		s.ever[topic] = map[string]bool{}
+	}
+	if known := s.known[topic]; len(known) > 0 && known[0] != nil && !known[0][device] {
+		s.t.Fatalf("%s: %s is shown, which had left before the subscribe; log %v", topic, device, s.log)
 	}
 	s.ever[topic][fmt.Sprintf("%s@%d", device, ts)] = true
 	name := topic + " " + device

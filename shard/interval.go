@@ -45,11 +45,11 @@ func (w *worker) enterClass(s *sub) {
 	p := s.part
 	k := p.classes[s.class]
 	if k == nil {
-		k = &class{alarm: alarm{part: p, class: s.class, pos: -1}}
+		k = &class{alarm: alarm{part: p, class: int(s.class), pos: -1}}
 		p.classes[s.class] = k
 	}
 	if len(k.list) == 0 {
-		w.alarms.set(&k.alarm, nextTick(w.now, s.class))
+		w.alarms.set(&k.alarm, nextTick(w.now, int(s.class)))
 	}
 	k.add(s)
 }

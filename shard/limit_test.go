@@ -96,10 +96,13 @@ func TestHeldPositionAndWhatHappensMeanwhile(t *testing.T) {
 	x = newTracked(t, Config{DeviceRate: 10})
 	flood(x)
 	good := codec.Position{DeviceID: "d", TS: x.wall - 10_000, Arrival: x.wall - 10_000, Lat: 77}
-	newest := x.wall - 1
+	var faulty []Stamp
+	for i := range int64(50) {
+		faulty = append(faulty, Stamp{TS: x.wall - 1 - i, Arrival: x.wall - 1 - i})
+	}
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel() // the rig turns the shards
-	_ = x.core.Correct(ctx, []Correction{{Device: "d", Good: &good, FaultyUpTo: newest}})
+	_ = x.core.Correct(ctx, []Correction{{Device: "d", Good: &good, Faulty: faulty}})
 	x.settle()
 	x.wait(5 * time.Second)
 	number, _ := x.last()

@@ -100,9 +100,12 @@ func (w *worker) judge(d *device, r *codec.Position, warm bool) verdict {
 // shown. Of two records of one upload the newer device time wins; so a record
 // that is read again is no news.
 func (d *device) newest(r *codec.Position, live int64, warm bool) bool {
-	newer := r.TS > d.clock.madeTS
-	if warm {
-		return live > d.shown.mark || d.shown.made && r.Arrival == d.shown.arrival && newer
+	s, newer := &d.shown, r.TS > d.clock.madeTS
+	switch {
+	case warm:
+		return live > s.mark || s.made && r.Arrival == s.arrival && newer
+	case !s.made && r.Arrival < s.arrival:
+		return false // what is shown has come by another way, before it
 	}
 	return newer || r.Arrival > d.clock.madeArrival+sameUpload
 }

@@ -61,9 +61,13 @@ func (c *Conn) Recover(l *Losses) bool {
 	}
 	c.recovering.Store(true)
 	if l.op == nil {
-		o := &op{kind: opRecover, conn: c}
+		o := &op{kind: opRecover, conn: c, stale: make([][]renewal, len(c.core.workers))}
 		o.done = func() {
 			clear(o.losses) // a topic may be gone long before the connection
+			if o.renews() {
+				c.core.submit(o)
+				return
+			}
 			c.recovering.Store(false)
 			c.Schedule()
 		}

@@ -15,6 +15,7 @@ const (
 	opSwap
 	opCorrect
 	opClocks
+	opRenew
 )
 
 // op is a command that every shard carries out once, each on its own part.
@@ -25,7 +26,9 @@ type op struct {
 	topic       *Topic
 	class       int // interval class, or classNone
 	losses      []loss
+	order       uint32         // of a subscribe: see renewal
 	opened      uint32         // the flow that a recovery has opened
+	stale       [][]renewal    // of a recovery, by shard: see renewal
 	corrections [][]Correction // by shard
 	clocks      [][]Clock      // by shard
 	reply       *Chunk
@@ -75,7 +78,7 @@ func (c *Core) Subscribe(conn *Conn, t *Topic, interval time.Duration, done func
 	if conn.subs == nil {
 		conn.subs = make([]*sub, len(c.workers))
 	}
-	c.submit(&op{kind: opSubscribe, conn: conn, topic: t, class: classOf(interval), done: done})
+	c.submit(&op{kind: opSubscribe, conn: conn, topic: t, class: classOf(interval), order: c.orders.Add(1), done: done})
 }
 
 // Unsubscribe removes conn from t. reply is pushed behind everything of the

@@ -9,12 +9,14 @@ import (
 	"time"
 )
 
-// TestRandomSchedule plays random publishes, subscribes, unsubscribes, interval
-// changes, departures, stalls, map swaps and window changes over one to four
-// shards that are turned in random order, with long pushes cut into slices of a
-// few. Every screen checks the order rule at each frame; at moments of rest
-// each must equal the last-value table, and who was never slow must have been
-// shown every single update since it subscribed.
+// TestRandomSchedule plays random publishes, corrections of one or more devices,
+// subscribes, unsubscribes, interval changes, departures, stalls, map swaps and
+// window changes over one to four shards that are turned in random order, with
+// long pushes cut into slices of a few, and roster logs that at times hold a few
+// moves only. Every screen checks the order rule at each frame: no device goes
+// back in time, except by a corrected frame or after it was removed. At moments
+// of rest each screen must equal the last-value table, and a connection that was
+// never slow must have been shown every single update since it subscribed.
 //
 // PITWALL_SOAK, a duration, plays new schedules for that long: see make soak.
 func TestRandomSchedule(t *testing.T) {
@@ -58,6 +60,7 @@ type world struct {
 	updates []update
 	since   map[*client]map[string]int // event -> updates there were at the end of the subscribe to the live flow
 	clocks  map[string]*dial
+	faults  map[string]*faults // by device
 }
 
 type update struct {
@@ -80,13 +83,18 @@ func play(t *testing.T, seed uint64) {
 			Deflate:   newFlater,
 		}),
 		rng: rng, members: map[string]map[string]bool{}, moved: map[string]map[string]int{}, last: map[string]int64{},
-		since: map[*client]map[string]int{}, clocks: map[string]*dial{},
+		since: map[*client]map[string]int{}, faults: map[string]*faults{},
+		clocks: map[string]*dial{},
+	}
+	if rng.IntN(3) == 0 {
+		w.core.moveBytes = 1 << (6 + rng.IntN(4))
 	}
 	w.core.slice = 1 + rng.IntN(4)
 	w.stretch()
 	for i := range 1 + rng.IntN(12) {
 		w.devices = append(w.devices, fmt.Sprintf("d%d", i))
 		w.clocks[w.devices[i]] = &dial{}
+		w.faults[w.devices[i]] = &faults{}
 	}
 	for i := range 1 + rng.IntN(3) {
 		e := fmt.Sprintf("e%d", i)
@@ -151,8 +159,12 @@ func (w *world) step() {
 	i := w.rng.IntN(len(w.clients))
 	c, e := w.clients[i], pick(w, w.events)
 	switch n := w.rng.IntN(100); {
-	case n < 42:
+	case n < 36:
 		w.publish(pick(w, w.devices))
+	case n < 38:
+		w.publishFaulty(pick(w, w.devices))
+	case n < 42:
+		w.correct()
 	case n < 55:
 		w.pass(time.Duration(w.rng.IntN(150)) * time.Millisecond)
 	case n < 65:
@@ -189,10 +201,18 @@ func (w *world) publish(d string) {
 		ts = w.wall + 3_600_000
 	}
 	w.send(d, ts)
-	if live, news := w.clocks[d].takes(ts, w.wall); news {
+	if w.faults[d].has(ts) {
+		// turned away
+	} else if live, news := w.clocks[d].takes(ts, w.wall); news {
 		w.last[d] = live
+		w.faults[d].good = append(w.faults[d].good, Stamp{ts, w.wall})
 		w.updates = append(w.updates, update{d, live})
 	}
+	w.perhapsTurn(d)
+}
+
+// perhapsTurn has a record of d taken in, alone, with everything else, or later.
+func (w *world) perhapsTurn(d string) {
 	if w.rng.IntN(2) == 0 {
 		w.turn(w.core.ShardOf(d))
 	} else if w.rng.IntN(2) == 0 {
@@ -209,6 +229,10 @@ func (w *world) subscribe(c *client, e string) {
 	interval := Intervals[0] * time.Duration(w.rng.IntN(3))
 	if w.since[c] == nil {
 		w.since[c] = map[string]int{}
+	}
+	if c.held[e] == nil {
+		name := TopicName(e)
+		c.screen.known[name] = append(c.screen.known[name], w.there(e))
 	}
 	if _, already := w.since[c][e]; !already && c.held[e] == nil && interval == 0 {
 		w.since[c][e] = len(w.updates)

@@ -23,13 +23,23 @@ type tracker struct {
 	skipped atomic.Int64 // up to here any may be missing on a screen
 
 	// Guarded by the publisher's mu.
-	shown  int64 // what the table has when all is taken in, 0 for nothing
-	banned int64 // marked faulty while it was the newest; 0 for none, or when that is not certain
-	vague  bool  // a correction went on beside the publishing: shown is certain with the next position
+	shown  int64          // what the table has when all is taken in, 0 for nothing
+	banned []int64        // named by the last correction, newest first; nil while that is under way
+	ahead  map[int64]bool // published by a clock that ran ahead
+	vague  bool           // a correction went on beside the publishing: shown is certain with the next position
 
 	mu     sync.Mutex
 	faulty map[int64]bool // marked so
-	told   [][3]int64     // corrections: the newest then, the good one, faulty up to
+	told   [][3]int64     // corrections: the newest then, the good one, how many were named
+}
+
+// stamp is how a number stands in the table. p.mu is held.
+func (d *tracker) stamp(number int64) Stamp {
+	s := Stamp{TS: timeOf(number), Arrival: timeOf(number)}
+	if d.ahead[number] {
+		s.TS += 3_600_000
+	}
+	return s
 }
 
 func timeOf(number int64) int64 { return base + 10*number }
@@ -88,7 +98,7 @@ func newFleet(rng *rand.Rand, n int) *fleet {
 		f.publishers[i] = &publisher{}
 	}
 	for i := range n {
-		d := &tracker{id: fmt.Sprintf("d%02d", i), moves: i%2 == 0, flawed: i%3 == 0, faulty: map[int64]bool{}}
+		d := &tracker{id: fmt.Sprintf("d%02d", i), moves: i%2 == 0, flawed: i%3 == 0, faulty: map[int64]bool{}, ahead: map[int64]bool{}}
 		f.byID[d.id] = d
 		p := f.publishers[i%len(f.publishers)]
 		p.devices = append(p.devices, d)
@@ -97,15 +107,6 @@ func newFleet(rng *rand.Rand, n int) *fleet {
 		}
 	}
 	return f
-}
-
-func (f *fleet) publisherOf(d *tracker) *publisher {
-	for _, p := range f.publishers {
-		if slices.Contains(p.devices, d) {
-			return p
-		}
-	}
-	return nil
 }
 
 // numbers are the newest that have been handed out.
@@ -173,13 +174,15 @@ func (d *tracker) next(c *course, rng *rand.Rand) codec.Position {
 	case n == 2: // faulty from the start
 		r.TS, r.Faulty = timeOf(k)+5, true
 		return r
-	case n < 6 && d.banned > 0: // marked faulty, and read again
-		r.TS = timeOf(d.banned)
+	case n < 6 && len(d.banned) > 0: // marked faulty, and read again
+		s := d.stamp(d.banned[rng.IntN(len(d.banned))])
+		r.TS, r.Arrival = s.TS, s.Arrival
 		return r
 	}
 	r = c.advance(d)
 	if rng.IntN(20) == 0 {
-		r.TS += 3_600_000
+		d.ahead[d.out.Load()] = true
+		r.TS = d.stamp(d.out.Load()).TS
 	}
 	return r
 }
@@ -211,49 +214,93 @@ func (c *course) takenIn(i int) {
 	}
 }
 
-// correct marks a device's newest positions as faulty, or takes the marks back.
+// correct marks the newest positions of some devices as faulty, or takes the
+// marks back, all in one command.
 func (c *course) correct(rng *rand.Rand) {
 	if len(c.fleet.flawed) == 0 {
 		return
 	}
-	d := c.fleet.flawed[rng.IntN(len(c.fleet.flawed))]
-	p := c.fleet.publisherOf(d)
-	p.mu.Lock()
-	newest := d.out.Load()
-	if newest == 0 || d.vague {
-		p.mu.Unlock()
-		return
+	var some []*tracker
+	for _, i := range rng.Perm(len(c.fleet.flawed))[:min(len(c.fleet.flawed), 1+rng.IntN(4))] {
+		some = append(some, c.fleet.flawed[i])
 	}
-	good := d.lastGood(newest, rng)
-	if rng.IntN(3) > 0 { // while the publisher waits
-		c.takenIn(c.core.ShardOf(d.id))
-		if rng.IntN(4) == 0 && d.shown < newest {
-			d.shown, d.banned = newest, 0 // the marks are taken back
-			c.tell(d, newest, 0)
-		} else if d.shown != good {
-			d.mark(good, newest)
-			d.shown, d.banned = good, newest
-			c.tell(d, good, timeOf(newest))
+	release := c.fleet.hold(some)
+	some = slices.DeleteFunc(some, func(d *tracker) bool { return d.out.Load() == 0 || d.vague })
+	var list []Correction
+	if rng.IntN(3) > 0 { // while the publishers wait
+		for _, d := range some {
+			c.takenIn(c.core.ShardOf(d.id))
+			newest, good := d.out.Load(), d.lastGood(d.out.Load(), rng)
+			switch {
+			case rng.IntN(4) == 0 && d.shown < newest: // the marks are taken back
+				d.shown, d.banned = newest, nil
+				list = append(list, d.correction(newest))
+			case d.shown != good:
+				d.mark(good, newest)
+				d.shown = good
+				list = append(list, d.correction(good))
+			}
 		}
-		p.mu.Unlock()
+		c.tell(list)
+		release()
 		return
 	}
-	d.mark(good, newest)
-	d.skipped.Store(newest) // what waits in the inbox is late if good comes before it
-	d.vague, d.banned = true, 0
-	p.mu.Unlock()
-	c.tell(d, good, timeOf(newest))
+	var named [][]int64
+	for _, d := range some {
+		newest, good := d.out.Load(), d.lastGood(d.out.Load(), rng)
+		d.mark(good, newest)
+		d.skipped.Store(newest) // what waits in the inbox is late if good comes before it
+		d.vague = true
+		list = append(list, d.correction(good))
+		named = append(named, d.banned)
+		d.banned = nil
+	}
+	release()
+	c.tell(list)
+	release = c.fleet.hold(some)
+	for i, d := range some {
+		d.banned = named[i]
+	}
+	release()
 }
 
-func (c *course) tell(d *tracker, good, upTo int64) {
-	x := Correction{Device: d.id, FaultyUpTo: upTo}
+// hold has the publishers of some devices wait until release is called.
+func (f *fleet) hold(some []*tracker) (release func()) {
+	var held []*publisher
+	for _, p := range f.publishers { // in one order
+		if slices.ContainsFunc(some, func(d *tracker) bool { return slices.Contains(p.devices, d) }) {
+			p.mu.Lock()
+			held = append(held, p)
+		}
+	}
+	return func() {
+		for _, p := range held {
+			p.mu.Unlock()
+		}
+	}
+}
+
+// correction is what the table tells of d: all after good, up to the newest, are
+// faulty, of which it names the newest.
+func (d *tracker) correction(good int64) Correction {
+	newest := d.out.Load()
+	x := Correction{Device: d.id}
 	if good > 0 {
-		x.Good = &codec.Position{DeviceID: d.id, TS: timeOf(good), Arrival: timeOf(good), Lat: latOf(timeOf(good))}
+		s := d.stamp(good)
+		x.Good = &codec.Position{DeviceID: d.id, TS: s.TS, Arrival: s.Arrival, Lat: latOf(s.Arrival)}
+	}
+	d.banned = nil
+	for k := newest; k > good && len(x.Faulty) < MaxFaulty; k-- {
+		x.Faulty, d.banned = append(x.Faulty, d.stamp(k)), append(d.banned, k)
 	}
 	d.mu.Lock()
-	d.told = append(d.told, [3]int64{d.out.Load(), good, max(0, (upTo-base)/10)})
-	d.mu.Unlock()
-	if err := c.core.Correct(context.Background(), []Correction{x}); err != nil {
+	defer d.mu.Unlock()
+	d.told = append(d.told, [3]int64{newest, good, int64(len(x.Faulty))})
+	return x
+}
+
+func (c *course) tell(list []Correction) {
+	if err := c.core.Correct(context.Background(), list); err != nil {
 		c.t.Errorf("correct: %v", err)
 	}
 }

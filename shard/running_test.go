@@ -39,12 +39,12 @@ func TestRunningSchedule(t *testing.T) {
 }
 
 // tally counts what spectators came by, over all schedules.
-type tally struct{ lags, expiries, dropped, lagged, corrected, paced, follows atomic.Int64 }
+type tally struct{ lags, expiries, dropped, lagged, corrected, renewed, paced, follows atomic.Int64 }
 
 func (n *tally) all() map[string]int64 {
 	return map[string]int64{
 		"times lagged": n.lags.Load(), "of them by age": n.expiries.Load(), "chunks dropped": n.dropped.Load(),
-		"lagged snapshots": n.lagged.Load(), "corrected snapshots": n.corrected.Load(),
+		"lagged snapshots": n.lagged.Load(), "corrected snapshots": n.corrected.Load(), "subscriptions renewed": n.renewed.Load(),
 		"positions at an interval": n.paced.Load(), "positions that must follow the one before": n.follows.Load(),
 	}
 }
@@ -92,6 +92,9 @@ func newCourse(t testing.TB, rng *rand.Rand) *course {
 		t.Fatal(err)
 	}
 	core.slice = 1 + rng.IntN(8)
+	if rng.IntN(3) == 0 {
+		core.moveBytes = 1 << (6 + rng.IntN(5))
+	}
 	c := &course{t: eachOnItsOwn{t}, core: core, pulse: newPulse(), fleet: newFleet(rng, 6+rng.IntN(30))}
 	for i := range 1 + rng.IntN(4) {
 		c.events = append(c.events, fmt.Sprintf("e%d", i))
@@ -204,8 +207,10 @@ func (c *course) audit() {
 			if has := d.val != nil; has != (shown > 0) || has && d.shown.mark != timeOf(shown) {
 				c.t.Errorf("the table has device %s at %d (value: %v), want %d", id, d.shown.mark-base, has, timeOf(shown)-base)
 			}
-			if t.banned > 0 && d.banned != timeOf(t.banned) {
-				c.t.Errorf("device %s: %d is banned, want %d; told %v", id, d.banned-base, timeOf(t.banned)-base, t.told)
+			for _, k := range t.banned {
+				if s := t.stamp(k); !d.bans.has(s.TS, s.Arrival) {
+					c.t.Errorf("device %s: %d is not banned; told %v", id, k, t.told)
+				}
 			}
 			if d.val != nil && d.val.refs != 1 {
 				c.t.Errorf("device %s: its value has %d references at rest", id, d.val.refs)

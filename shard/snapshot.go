@@ -72,16 +72,22 @@ func (c *Core) Swap(ctx context.Context, r Roster) error {
 	if err := c.swapping.wait(ctx); err != nil {
 		return fmt.Errorf("wait for the map before this one: %w", err)
 	}
-	c.mu.Lock()
-	next := c.build(r, c.snapshot.Load())
-	c.mu.Unlock()
 	c.swapping = newGate()
-	c.snapshot.Store(next)
+	c.replace(r)
 	c.submit(&op{kind: opSwap, done: c.swapping.open})
 	if err := c.swapping.wait(ctx); err != nil {
 		return fmt.Errorf("wait for the shards to take the map: %w", err)
 	}
 	return nil
+}
+
+// replace builds a Snapshot from r and puts it in force. Both happen under one
+// lock: Watch and Unwatch decide by the map in force, and build by what they
+// have decided.
+func (c *Core) replace(r Roster) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.snapshot.Store(c.build(r, c.snapshot.Load()))
 }
 
 // gate is opened once.

@@ -7,8 +7,9 @@ type sub struct {
 	part *part
 	next *sub // the connection's other subscriptions on this shard
 
-	class int // interval class, or classNone for the live flow
-	pos   int // its place in part.live[shape] or in the class's list
+	class int32  // interval class, or classNone for the live flow
+	order uint32 // of its subscribe: see renewal
+	pos   int    // its place in part.live[shape] or in the class's list
 
 	// since is the last update it has, for a sub of a class; for a sub of the
 	// live flow that was found full, the last before its first loss.
@@ -43,14 +44,16 @@ func (w *worker) subscribe(o *op) {
 		return
 	}
 	if s := c.subOf(p); s != nil {
-		w.changeClass(s, o.class)
+		w.changeClass(s, int32(o.class))
 		return
 	}
 	if p.watchers == 0 { // nobody is owed anything
 		p.sealed = p.seq
+	} else if o.class == classNone {
+		w.sealLeavers(p)
 	}
 	p.watchers++
-	s := &sub{conn: c, part: p, class: o.class, next: c.subs[w.id], opened: c.opened()}
+	s := &sub{conn: c, part: p, class: int32(o.class), order: o.order, next: c.subs[w.id], opened: c.opened()}
 	c.subs[w.id] = s
 	w.send(c, w.subscribed(p, c.snapshots(p)))
 	if o.class == classNone {
@@ -125,11 +128,15 @@ func (w *worker) drop(s *sub) {
 
 // changeClass moves a subscription between the live flow and the intervals.
 // Nothing is sent twice and nothing is left out.
-func (w *worker) changeClass(s *sub, class int) {
+func (w *worker) changeClass(s *sub, class int32) {
 	w.catchUp(s)
 	switch {
 	case s.class == class:
 	case s.class == classNone:
+		if s.part.roster.whole > s.part.sealed { // some joins and leaves are in what is pending only
+			w.sealNow(s.part)
+			w.catchUp(s)
+		}
 		w.leaveLiveFor(s, class)
 	case class == classNone:
 		w.sealLeavers(s.part)
@@ -150,20 +157,26 @@ func (w *worker) changeClass(s *sub, class int) {
 }
 
 // sealLeavers seals p now if a position is pending of a device that has left
-// since. Those with an interval were told so at once, and one who joins the live
-// flow would be shown it behind. It is rare, and at most once for each piece of
-// a map, so a push of p that is under way may be brought to its end by it.
+// since: a subscription that is about to enter the live flow, or to be opened
+// again, would be shown a device that it has been told is gone. It is rare, and
+// at most once for each piece of a map, so it may bring a push of p that is
+// under way to its end.
 func (w *worker) sealLeavers(p *part) {
 	if p.left > p.sealed {
-		w.alarms.stop(&p.alarm)
-		w.seal(p, w.now)
+		w.sealNow(p)
 	}
+}
+
+// sealNow seals p before its next instant.
+func (w *worker) sealNow(p *part) {
+	w.alarms.stop(&p.alarm)
+	w.seal(p, w.now)
 }
 
 // leaveLiveFor moves s from the live flow to a class: what it has is the last
 // seal, or less if it has missed something. The ticks bring the positions that
 // were pending; the roster changes among them are sent now.
-func (w *worker) leaveLiveFor(s *sub, class int) {
+func (w *worker) leaveLiveFor(s *sub, class int32) {
 	since := s.part.sealed
 	if s.missed {
 		since = min(since, s.since)
@@ -177,51 +190,4 @@ func (w *worker) leaveLiveFor(s *sub, class int) {
 	if ch := w.rosterSince(s, since); ch != nil {
 		w.send(s.conn, ch)
 	}
-}
-
-// recover carries out opRecover: every subscription of the connection that
-// lost something gets what changed since.
-func (w *worker) recover(o *op) {
-	c := o.conn
-	if c.subs == nil || c.Closed() {
-		return
-	}
-	for s := c.subs[w.id]; s != nil; s = s.next {
-		w.catchUp(s)
-		s.opened = o.opened
-		since, updates, lost := s.lost(o.losses)
-		if !lost {
-			continue
-		}
-		w.count.recoveries++
-		conflated := s.conflated + updates
-		s.missed, s.conflated = false, 0
-		if s.class != classNone {
-			s.since = s.part.sealed
-		}
-		if ch := w.rosterSince(s, since); ch != nil {
-			w.send(c, ch)
-		}
-		w.sendLagged(s, since, conflated)
-		if start := s.part.roundDown(since); s.part.fixed > start { // what the lagged one has left out
-			w.sendHeaded(c, w.corrected(s.part, start, s.part.sealed))
-		}
-	}
-}
-
-// lost returns what s has lost, by its own note and by the writer's. A sub of a
-// class is owed everything since its last tick in any case.
-func (s *sub) lost(losses []loss) (since, updates uint64, lost bool) {
-	since, lost = s.since, s.missed
-	for i := range losses {
-		l := &losses[i]
-		if l.part != s.part {
-			continue
-		}
-		if !lost && s.class == classNone {
-			since = l.since
-		}
-		return min(since, l.since), l.updates, true
-	}
-	return since, 0, lost
 }

@@ -213,6 +213,8 @@ func (w *worker) do(o *op) {
 		w.correct(o)
 	case opClocks:
 		w.restoreClocks(o)
+	case opRenew:
+		w.renew(o)
 	case opSwap:
 		w.adopt(w.core.snapshot.Load())
 		w.taking.op = o

@@ -184,7 +184,10 @@ const lookupTime = 30 * time.Second
 func (c *Corrections) correctPart(ctx context.Context, devices []string) error {
 	list := make([]shard.Correction, 0, len(devices))
 	err := c.opt.History.LastPositions(ctx, devices, c.opt.Tolerance, func(l *db.Last) error {
-		x := shard.Correction{Device: l.Device, FaultyUpTo: l.FaultyUpTo}
+		x := shard.Correction{Device: l.Device}
+		if l.FaultyUpTo > 0 {
+			x.Faulty = []shard.Stamp{{TS: l.FaultyUpTo, Arrival: l.FaultyUpTo}}
+		}
 		if l.Good != nil {
 			good := *l.Good
 			x.Good = &good

@@ -40,7 +40,10 @@ func (b *board) of(device string) (good, upTo int64) {
 	if x.Good != nil {
 		good = x.Good.TS
 	}
-	return good, x.FaultyUpTo
+	if len(x.Faulty) > 0 {
+		upTo = x.Faulty[0].TS
+	}
+	return good, upTo
 }
 
 // flaky fails its first lookups.
