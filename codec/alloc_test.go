@@ -10,31 +10,37 @@ import (
 func TestDecodeAllocatesNothing(t *testing.T) {
 	f := randomFixes()[0]
 	records := map[string][]string{
-		"payload":                f.shapeA(),
-		"flat":                   f.shapeB(),
-		"escapes everywhere":     shapeA(`{"l\u0061titude":1,"longitude":2,"timestamp":"2025\u002d06-01T12:00:00Z","x":"\ud83d\ude00","attributes":{"\u0061":{"\u005f_bigint":"\u0031"},"b":{"__buffer_b64":"\/\/\/\/"}}}`),
-		"long numbers":           shapeA(`{"latitude":47.12345678901234567890,"longitude":-1.7976931348623157e-308,"x":1.7976931348623157e308}`),
-		"long flat numbers":      flatWith("alt", "12345678.123456789", "speed", "1e22", "course", "1e23", "ts", "1748779200500.5"),
-		"nested values":          shapeA(minimal(`"x":` + strings.Repeat(`{"a":[`, 15) + strings.Repeat(`]}`, 15))),
-		"no fields":              nil,
-		"a bad device":           {"device_id", "\n", "payload", plainPayload},
-		"a cut payload":          shapeA(plainPayload[:200]),
-		"a bad number":           flatWith("alt", "abc"),
-		"a number beyond":        flatWith("alt", "1e309"),
-		"just beyond":            flatWith("alt", tooLarge),
-		"beyond in a payload":    shapeA(minimal(`"x":-1e999`)),
-		"a bad time":             flatWith("ts", "2025-13-01T12:00:00Z"),
-		"a time out of range":    flatWith("ts", "0"),
-		"a bad attribute":        flatWith("attributes", `{"a":null}`),
-		"bad text":               shapeA(minimal("\"x\":\"\xff\"")),
-		"latitude out of range":  shapeA(`{"latitude":91,"longitude":2}`),
-		"a payload that is huge": shapeA(strings.Repeat(" ", 20_000)),
+		"payload":                 f.shapeA(),
+		"flat":                    f.shapeB(),
+		"escapes everywhere":      shapeA(`{"l\u0061titude":1,"longitude":2,"timestamp":"2025\u002d06-01T12:00:00Z","x":"\ud83d\ude00","attributes":{"\u0061":{"\u005f_bigint":"\u0031"},"b":{"__buffer_b64":"\/\/\/\/"}}}`),
+		"long numbers":            shapeA(`{"latitude":47.12345678901234567890,"longitude":-1.7976931348623157e-308,"x":1.7976931348623157e308}`),
+		"long flat numbers":       flatWith("alt", "12345678.123456789", "speed", "1e22", "course", "1e23", "ts", "1748779200500.5"),
+		"nested values":           shapeA(minimal(`"x":` + strings.Repeat(`{"a":[`, 15) + strings.Repeat(`]}`, 15))),
+		"no fields":               nil,
+		"a bad device":            {"device_id", "\n", "payload", plainPayload},
+		"a cut payload":           shapeA(plainPayload[:200]),
+		"a bad number":            flatWith("alt", "abc"),
+		"a number beyond":         flatWith("alt", "1e309"),
+		"just beyond":             flatWith("alt", tooLarge),
+		"beyond in a payload":     shapeA(minimal(`"x":-1e999`)),
+		"a bad time":              flatWith("ts", "2025-13-01T12:00:00Z"),
+		"a time out of range":     flatWith("ts", "0"),
+		"attributes left out":     flatWith("attributes", `[]`, "alt", "x", "faulty", "maybe", "sats", "-1"),
+		"payload values left out": shapeA(minimal(`"attributes":"{}","altitude":"x","faulty":"\u0074rue","speed":"\u0031","x":"\u0000"`)),
+		"nested attributes":       flatWith("attributes", `{"a":null,"b":[{"c":[]}],"d":{"e":1}}`),
+		"no attribute stays":      flatWith("attributes", `{"a":"\u0000"}`),
+		"bad text":                shapeA(minimal("\"x\":\"\xff\"")),
+		"latitude out of range":   shapeA(`{"latitude":91,"longitude":2}`),
+		"a payload that is huge":  shapeA(strings.Repeat(" ", 20_000)),
 	}
 	d := NewDecoder(DefaultLimits())
 	for name, fields := range records {
 		var p Position
 		wantAllocs(t, name, 0, func() { _ = d.Decode(&p, benchArrival, 0, fields) })
 	}
+	var p Position
+	odd := flatWith("attributes", `{"a":1,"b":"\u0000","c":2,"d":1e999}`)
+	wantAllocs(t, "single attributes left out", 1, func() { _ = d.Decode(&p, benchArrival, 0, odd) })
 }
 
 func TestEncodeAllocatesNothing(t *testing.T) {

@@ -8,8 +8,9 @@ import (
 )
 
 // Attributes is the text of a JSON object as it came in, checked by the decoder
-// and otherwise untouched; "" means that there are none. Its values are
-// numbers, strings, booleans, {"__bigint":"…"} or {"__buffer_b64":"…"}.
+// and otherwise untouched; "" means that there are none. Its values are any
+// JSON, of which {"__bigint":"…"} and {"__buffer_b64":"…"} stand for integers
+// of any size and for bytes.
 type Attributes string
 
 // All goes over the attributes in their order. A name that occurs twice is
@@ -28,7 +29,7 @@ func (a Attributes) All() iter.Seq2[string, AttributeValue] {
 			if why != 0 {
 				return
 			}
-			kind, end, why := attributeValue(s, value)
+			kind, end, why := attributeValue(s, value, 1)
 			if why != 0 || !yield(unquoted(s[i+1:nameEnd]), AttributeValue{kind, s[value:end]}) {
 				return
 			}
@@ -49,6 +50,9 @@ const (
 	AttributeBool
 	AttributeBigInt
 	AttributeBuffer
+	AttributeNull
+	AttributeList
+	AttributeObject // any but the forms of AttributeBigInt and AttributeBuffer
 )
 
 // AttributeValue is the value of one attribute. It aliases the text of its
@@ -60,7 +64,11 @@ type AttributeValue struct {
 }
 
 // Kind tells which of the methods below applies; 0 for the zero AttributeValue.
+// Null, lists and objects have JSON alone.
 func (v AttributeValue) Kind() AttributeKind { return v.kind }
+
+// JSON returns the value of any kind as it stands in the object.
+func (v AttributeValue) JSON() string { return v.text }
 
 // Number returns the number.
 func (v AttributeValue) Number() (float64, bool) {

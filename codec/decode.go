@@ -26,12 +26,14 @@ func DefaultLimits() Limits {
 // and what lies beyond, not every database can store.
 const maxArrival = 253402300799999 // ms since the Unix epoch
 
-// Decoder turns records into positions. It holds its limits and the error of
-// its last call, so it belongs to one goroutine at a time.
+// Decoder turns records into positions. It holds its limits and what is to be
+// told of its last call, so it belongs to one goroutine at a time.
 type Decoder struct {
 	limits   Limits
 	maxAhead int64 // ms
 	err      CodecError
+	left     [optionals]Omission // the first leftLen are those of the last call
+	leftLen  int
 }
 
 // NewDecoder returns a Decoder with these limits.
@@ -45,13 +47,15 @@ func NewDecoder(l Limits) *Decoder {
 // shape A, otherwise it is one of shape B. arrival is the entry id's time in
 // ms since the Unix epoch, seq the id's sequence number.
 //
-// The strings of p alias those of fields. The error is a *CodecError, belongs
-// to d and is valid until the next call; p is unchanged then. Decode allocates
-// nothing, whatever the outcome.
+// Optional values that are wrong are left out; LeftOut tells which. The strings
+// of p alias those of fields. The error is a *CodecError, belongs to d and is
+// valid until the next call; p is unchanged then. Decode allocates nothing,
+// unless single attributes have to be left out: those that stay are copied.
 func (d *Decoder) Decode(p *Position, arrival int64, seq uint64, fields []string) error {
+	d.leftLen = 0
 	var r record
-	if f, why := r.read(fields, d.limits.MaxPayload); why != 0 {
-		return d.fail(why, fieldNames[f], 0)
+	if !r.read(fields, d.limits.MaxPayload) {
+		return d.fail(ReasonRecord, "record", 0)
 	}
 	if !r.holds(fieldDeviceID) {
 		return d.fail(ReasonMissing, "device_id", 0)
@@ -63,12 +67,10 @@ func (d *Decoder) Decode(p *Position, arrival int64, seq uint64, fields []string
 	var v values
 	names, tag := &payloadNames, ""
 	if r.holds(fieldPayload) {
-		if r.holds(fieldCodec) {
-			tag = r.text(fieldCodec)
+		if r.tooLarge(fieldPayload) {
+			return d.fail(ReasonTooLarge, "payload", 0)
 		}
-		if !codecTag(tag) {
-			return d.fail(ReasonText, "codec", 0)
-		}
+		tag = v.readCodec(&r)
 		if m, end, why := v.readPayload(r.text(fieldPayload)); why != 0 {
 			return d.fail(why, payloadNames[m], end)
 		}
@@ -82,6 +84,9 @@ func (d *Decoder) Decode(p *Position, arrival int64, seq uint64, fields []string
 	if !v.timed {
 		if untimed = !r.holds(fieldTS) || r.text(fieldTS) == ""; !untimed {
 			var ok bool
+			if r.tooLarge(fieldTS) {
+				return d.fail(ReasonTooLarge, "ts", 0)
+			}
 			if v.ts, ok = timestamp(r.text(fieldTS)); !ok {
 				return d.fail(ReasonTimestamp, "ts", 0)
 			}
@@ -104,6 +109,9 @@ func (d *Decoder) Decode(p *Position, arrival int64, seq uint64, fields []string
 	p.Codec, p.Attributes = tag, v.attributes
 	if d.limits.RejectNullIsland && p.Lat == 0 && p.Lon == 0 && p.Sats == 0 {
 		p.Faulty = true
+	}
+	if v.left.bits != 0 {
+		d.note(&v.left)
 	}
 	return nil
 }
@@ -158,14 +166,16 @@ var flatNames = [memberCount]string{
 type values struct {
 	number     [numbers]float64
 	offset     [memberCount]int32 // where the value begins in its field
-	has        uint16             // bits of the members that are numbers
+	has        uint16             // bits of the numbers that are there
 	timed      bool               // ts is there
 	faulty     bool
 	ts         int64
 	attributes Attributes
+	left       omitted
 }
 
-// check checks what the two shapes have in common.
+// check checks what the two shapes have in common. It fails where a required
+// value is wrong.
 func (v *values) check(arrival int64, d *Decoder) (m member, why Reason) {
 	const both = 1<<memberLatitude | 1<<memberLongitude
 	lat, lon := v.number[memberLatitude], v.number[memberLongitude]
@@ -182,10 +192,20 @@ func (v *values) check(arrival int64, d *Decoder) (m member, why Reason) {
 	case v.ts < d.limits.MinTS || v.ts > arrival+d.maxAhead || arrival > maxArrival:
 		return memberTimestamp, ReasonTSOutOfRange
 	}
-	if why = natural(v.number[memberSatellites]); why != 0 {
-		return memberSatellites, why
+	for m := memberSatellites; m <= memberPriority; m++ {
+		if why = natural(v.number[m]); why != 0 {
+			v.leaveNumber(m, why)
+		}
 	}
-	return memberPriority, natural(v.number[memberPriority])
+	v.left.drop(v.has >> memberAltitude) // a later value of the same name was right
+	return memberOther, 0
+}
+
+// leaveNumber leaves out a number that is optional.
+func (v *values) leaveNumber(m member, why Reason) {
+	v.number[m] = 0
+	v.has &^= 1 << m
+	v.left.add(Optional(m-memberAltitude), why)
 }
 
 // natural checks that f is an int32 that is not negative.

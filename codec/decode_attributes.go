@@ -2,9 +2,9 @@ package codec
 
 import "strings"
 
-// attributes checks the object at i and its values: numbers, strings, booleans
-// and the two tagged forms. end is behind it.
-func attributes(s string, i int) (end int, why Reason) {
+// attributes checks the object at i, whose members stand in depth objects. end
+// is behind it.
+func attributes(s string, i, depth int) (end int, why Reason) {
 	if at(s, i) != '{' {
 		return i, ReasonAttribute
 	}
@@ -20,7 +20,7 @@ func attributes(s string, i int) (end int, why Reason) {
 		}
 		if end := usualValue(s, i); end > 0 {
 			i = end
-		} else if _, i, why = attributeValue(s, i); why != 0 {
+		} else if _, i, why = attributeValue(s, i, depth); why != 0 {
 			return i, why
 		}
 		// The usual comma, without white space behind it.
@@ -71,8 +71,9 @@ func usualValue(s string, i int) (end int) {
 	return 0
 }
 
-// attributeValue checks the value of an attribute at i.
-func attributeValue(s string, i int) (kind AttributeKind, end int, why Reason) {
+// attributeValue checks the value at i of an attribute that stands in depth
+// objects.
+func attributeValue(s string, i, depth int) (kind AttributeKind, end int, why Reason) {
 	switch c := at(s, i); {
 	case c == '-' || c-'0' <= 9:
 		end, why = skipNumber(s, i)
@@ -83,48 +84,64 @@ func attributeValue(s string, i int) (kind AttributeKind, end int, why Reason) {
 		}
 		return AttributeString, end + 1, 0
 	case c == '{':
-		return tagged(s, i)
+		return attributeObject(s, i, depth)
+	case c == '[':
+		end, why = skip(s, i, depth)
+		return AttributeList, end, why
 	case hasAt(s, i, "true"):
 		return AttributeBool, i + 4, 0
 	case hasAt(s, i, "false"):
 		return AttributeBool, i + 5, 0
+	case null(s, i):
+		return AttributeNull, i + 4, 0
 	}
 	return 0, i, ReasonAttribute
 }
 
-// tagged checks the object at i: one member, named after the kind of its
-// string.
-func tagged(s string, i int) (kind AttributeKind, end int, why Reason) {
-	start := i
-	i = space(s, i+1)
-	if at(s, i) == '}' {
-		return 0, start, ReasonAttribute
+// attributeObject checks the object at i. One whose only member is named after
+// a kind must be of that kind.
+func attributeObject(s string, i, depth int) (kind AttributeKind, end int, why Reason) {
+	start := space(s, i+1)
+	nameEnd, value, why := nameAt(s, start)
+	if why == 0 {
+		if kind = tagOf(s[start+1 : nameEnd]); kind != 0 {
+			return taggedObject(s, i, value, depth, kind)
+		}
 	}
-	nameEnd, value, why := nameAt(s, i)
-	if why != 0 {
-		return 0, value, why
+	end, why = skip(s, i, depth)
+	return AttributeObject, end, why
+}
+
+// tagOf returns the kind that a member is named after, 0 for any other.
+func tagOf(name string) AttributeKind {
+	switch {
+	case spells(name, "__bigint"):
+		return AttributeBigInt
+	case spells(name, "__buffer_b64"):
+		return AttributeBuffer
 	}
-	if at(s, value) != '"' {
-		return 0, value, ReasonAttribute
-	}
-	if end, why = quoted(s, value+1); why != 0 {
+	return 0
+}
+
+// taggedObject checks the object at i, whose first member is named after a kind
+// and has its value at value.
+func taggedObject(s string, i, value, depth int, tagged AttributeKind) (kind AttributeKind, end int, why Reason) {
+	if end, why = skip(s, value, depth+1); why != 0 {
 		return 0, end, why
 	}
-	text, ok := s[value+1:end], false
-	switch tag := s[i+1 : nameEnd]; {
-	case spells(tag, "__bigint"):
-		kind, ok = AttributeBigInt, isInteger(text)
-	case spells(tag, "__buffer_b64"):
-		kind, ok = AttributeBuffer, isBase64(text)
+	behind, closed, why := separator(s, end, '}')
+	switch {
+	case why != 0:
+		return 0, behind, why
+	case !closed:
+		end, why = skip(s, i, depth)
+		return AttributeObject, end, why
+	case s[value] != '"',
+		tagged == AttributeBigInt && !isInteger(s[value+1:end-1]),
+		tagged == AttributeBuffer && !isBase64(s[value+1:end-1]):
+		return 0, i, ReasonAttribute
 	}
-	end, closed, why := separator(s, end+1, '}')
-	if why != 0 {
-		return 0, end, why
-	}
-	if !ok || !closed {
-		return 0, start, ReasonAttribute
-	}
-	return kind, end, 0
+	return tagged, behind, 0
 }
 
 // spells reports whether the inside of a checked JSON string stands for want,

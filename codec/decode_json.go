@@ -18,7 +18,7 @@ func (v *values) readPayload(s string) (m member, end int, why Reason) {
 		if m < numbers {
 			f, end, fault := number(s, i)
 			if fault != 0 {
-				end, fault = v.nullNumber(s, i, end, m, fault)
+				end, fault = v.oddNumber(s, i, end, m, fault)
 			} else {
 				v.number[m], v.offset[m] = f, int32(i)
 				v.has |= 1 << m
@@ -53,15 +53,51 @@ func (v *values) finish(s string, i int) Reason {
 	return 0
 }
 
-// nullNumber reads a member that should be a number, but is not: null when it
-// is absent, otherwise the fault that was found at end.
-func (v *values) nullNumber(s string, i, end int, m member, why Reason) (int, Reason) {
-	if !null(s, i) {
-		return end, wrongType(s, i, why)
+// oddNumber reads a member that should be a number, but is not written as one:
+// null when it is absent, or a string that holds the number. Otherwise it is
+// left out if it is optional, for the reason that was found at end.
+func (v *values) oddNumber(s string, i, end int, m member, why Reason) (int, Reason) {
+	switch {
+	case null(s, i):
+		v.number[m] = 0
+		v.has &^= 1 << m
+		if m > memberLongitude {
+			v.left.drop(1 << (m - memberAltitude))
+		}
+		return i + len("null"), 0
+	case at(s, i) == '"':
+		close, text, fault := anyQuoted(s, i+1)
+		if fault != 0 {
+			return close, fault
+		}
+		if f, ok := numberText(s[i+1:close], text); ok {
+			v.number[m], v.offset[m] = f, int32(i)
+			v.has |= 1 << m
+			return close + 1, 0
+		}
+		end, why = i, ReasonNumber
+	default:
+		why = wrongType(s, i, why)
 	}
-	v.number[m] = 0
-	v.has &^= 1 << m
-	return i + len("null"), 0
+	if m <= memberLongitude {
+		return end, why
+	}
+	v.leaveNumber(m, why)
+	return skipAny(s, i, 1)
+}
+
+// numberText reads the number that the inside of a JSON string holds, which
+// quoted must have taken as text.
+func numberText(raw string, text bool) (f float64, ok bool) {
+	var room [longestEscaped]byte
+	if !text {
+		return 0, false
+	}
+	if raw, ok = unescaped(room[:0], raw); !ok {
+		return 0, false
+	}
+	f, _, why := wholeNumber(raw)
+	return f, why == 0
 }
 
 // wrongType makes why a ReasonType if there is a JSON value at i, but none of
@@ -80,34 +116,59 @@ func (v *values) readOther(s string, i int, m member) (int, Reason) {
 	case memberTimestamp:
 		return v.readTime(s, i)
 	case memberAttributes:
-		if null(s, i) {
-			v.attributes = ""
-			return i + len("null"), 0
-		}
-		end, why := attributes(s, i)
-		if why == 0 {
-			v.attributes = Attributes(s[i:end])
-		}
-		return end, why
+		return v.readAttributes(s, i, 1)
 	case memberFaulty:
 		return v.readFaulty(s, i)
 	}
-	return skip(s, i, 1)
+	end, why := skip(s, i, 1)
+	if why != 0 { // what nobody reads may be anything
+		end, why = skipAny(s, i, 1)
+	}
+	return end, why
 }
 
-func (v *values) readFaulty(s string, i int) (int, Reason) {
-	switch {
-	case hasAt(s, i, "false"):
-		v.faulty = false
+// readFaulty reads a boolean, or a number or a string that stands for one, or
+// null when it is absent. What cannot be read counts as faulty.
+func (v *values) readFaulty(s string, i int) (end int, why Reason) {
+	if hasAt(s, i, "false") {
+		v.readFaultyText("0")
 		return i + len("false"), 0
-	case hasAt(s, i, "true"):
-		v.faulty = true
-		return i + len("true"), 0
-	case null(s, i):
-		v.faulty = false
-		return i + len("null"), 0
 	}
-	return i, ReasonType
+	if end, why = skipAny(s, i, 1); why != 0 {
+		return end, why
+	}
+	switch text := s[i:end]; text[0] {
+	case '"':
+		v.readFaultyString(s, i+1)
+	case 'n': // null
+		v.readFaultyText("")
+	case 't': // true
+		v.readFaultyText(text)
+	default:
+		f, fEnd, why := number(s, i)
+		switch {
+		case why == 0 && fEnd == end && f == 0:
+			text = "0"
+		case why == 0 && fEnd == end && f == 1:
+			text = "1"
+		}
+		v.readFaultyText(text)
+	}
+	return end, 0
+}
+
+// readFaultyString reads a boolean that is written as a string, from its first
+// byte on.
+func (v *values) readFaultyString(s string, i int) {
+	var room [longestEscaped]byte
+	end, text, _ := anyQuoted(s, i)
+	if text {
+		if s, text = unescaped(room[:0], s[i:end]); text {
+			v.readFaultyText(s)
+			return
+		}
+	}
+	v.readFaultyText("?")
 }
 
 // readTime reads the timestamp: a string, a number, or null or an empty string

@@ -70,7 +70,8 @@ func payloadMember(s string, i int) (m member, next int, why Reason) {
 // anyMember is payloadMember for every spelling.
 func anyMember(s string, i int) (m member, next int, why Reason) {
 	end, next, why := nameAt(s, i)
-	if why != 0 {
+	if why != 0 { // no member that is known is spelled so
+		_, next, _, why = anyName(s, i)
 		return memberOther, next, why
 	}
 	raw := s[i+1 : end]

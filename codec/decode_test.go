@@ -61,11 +61,6 @@ func TestDecodeRefusesRecords(t *testing.T) {
 		{"a control character in the device", []string{"device_id", "d\n", "lat", "1", "lon", "2"}, ReasonDeviceID, "device_id"},
 		{"a device that is not ASCII", []string{"device_id", "gerät", "lat", "1", "lon", "2"}, ReasonDeviceID, "device_id"},
 		{"a payload of more than 16 KiB", shapeA(plainPayload + big), ReasonTooLarge, "payload"},
-		{"attributes of more than 16 KiB", []string{"device_id", "d1", "lat", "1", "lon", "2", "attributes", "{" + big + "}"}, ReasonTooLarge, "attributes"},
-		{"NUL in the codec", []string{"device_id", "d1", "codec", "8\x00", "payload", plainPayload}, ReasonText, "codec"},
-		{"a codec that is not UTF-8", []string{"device_id", "d1", "codec", "\xff", "payload", plainPayload}, ReasonText, "codec"},
-		{"NUL behind UTF-8 in the codec", []string{"device_id", "d1", "codec", "ü\x00", "payload", plainPayload}, ReasonText, "codec"},
-		{"a codec of 65 bytes", []string{"device_id", "d1", "codec", strings.Repeat("8", 65), "payload", plainPayload}, ReasonText, "codec"},
 		{"a time that is none", []string{"device_id", "d1", "ts", "now", "lat", "1", "lon", "2"}, ReasonTimestamp, "ts"},
 		{"an empty payload", shapeA(""), ReasonJSON, "payload"},
 	}

@@ -3,6 +3,7 @@ package codec
 import (
 	"errors"
 	"math"
+	"slices"
 	"strings"
 	"testing"
 )
@@ -98,7 +99,7 @@ func compareEntry(t *testing.T, d *Decoder, seq uint64, fields []string) {
 	t.Helper()
 	var p Position
 	err := d.Decode(&p, testArrival, seq, fields)
-	want, ok := oracle(d.limits, testArrival, seq, fields)
+	want, left, ok := oracle(d.limits, testArrival, seq, fields)
 	switch {
 	case err != nil && ok:
 		t.Fatalf("refused, but the contract allows it: %v\ninput: %q\nwant: %+v", err, fields, want)
@@ -109,6 +110,17 @@ func compareEntry(t *testing.T, d *Decoder, seq uint64, fields []string) {
 	}
 	if err != nil {
 		checkFault(t, fields, err)
+		left = 0
+	}
+	got := uint16(0)
+	for _, o := range d.LeftOut() {
+		if !slices.Contains(Omissions(), o) {
+			t.Errorf("left out: %v for %v, which Omissions does not list", o.Value, o.Reason)
+		}
+		got |= 1 << o.Value
+	}
+	if got != left {
+		t.Fatalf("left out %b, want %b\ninput: %q", got, left, fields)
 	}
 }
 

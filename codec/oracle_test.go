@@ -3,6 +3,7 @@ package codec
 import (
 	"encoding/base64"
 	"encoding/json"
+	"fmt"
 	"math"
 	"math/big"
 	"regexp"
@@ -18,43 +19,40 @@ import (
 // compare the two in both directions: nothing else is accepted, nothing else
 // refused, and the values are the same.
 
-// oracle decodes one record; ok is false when the contract refuses it.
-func oracle(l Limits, arrival int64, seq uint64, fields []string) (p Position, ok bool) {
+// oracle decodes one record; ok is false when the contract refuses it. left
+// are the bits of the optional values that are left out.
+func oracle(l Limits, arrival int64, seq uint64, fields []string) (p Position, left uint16, ok bool) {
 	if len(fields)%2 != 0 {
-		return p, false
+		return p, 0, false
 	}
 	m := map[string]string{}
 	for i := 0; i < len(fields); i += 2 {
-		if fieldOf(fields[i]) != fieldOther && len(fields[i+1]) > l.MaxPayload {
-			return p, false
-		}
 		m[fields[i]] = fields[i+1]
 	}
+	tooLong := func(name string) bool { return len(m[name]) > l.MaxPayload }
 	p = Position{DeviceID: m["device_id"], Arrival: arrival, TS: oracleEntry(arrival, seq), Untimed: true}
 	if !deviceForm.MatchString(p.DeviceID) || strings.HasSuffix(p.DeviceID, "\n") {
-		return p, false
+		return p, 0, false
 	}
 	payload, shapeA := m["payload"]
-	lat, lon, timed := false, false, false
+	lat, lon := false, false
 	if shapeA {
 		p.Codec = m["codec"]
 		if len(p.Codec) > 64 || !utf8.ValidString(p.Codec) || strings.Contains(p.Codec, "\x00") {
-			return p, false
+			p.Codec, left = "", 1<<OptionalCodec
 		}
-		lat, lon, timed, ok = oraclePayload(&p, payload)
+		ok = !tooLong("payload")
+		lat, lon, ok = oraclePayload(&p, &left, payload, ok)
 	} else {
-		lat, lon, ok = oracleFlat(&p, m)
+		lat, lon, ok = oracleFlat(&p, &left, m, tooLong)
 	}
 	if !ok || !lat || !lon {
-		return p, false
+		return p, 0, false
 	}
-	if ts := m["ts"]; ts != "" && !timed {
-		if p.TS, ok = oracleTime(ts); !ok {
-			return p, false
+	if ts := m["ts"]; ts != "" && p.Untimed {
+		if p.TS, ok = oracleTime(ts); !ok || tooLong("ts") {
+			return p, 0, false
 		}
-		p.Untimed = false
-	}
-	if timed {
 		p.Untimed = false
 	}
 	if l.EarlyIsAbsent && p.TS < l.MinTS {
@@ -63,7 +61,7 @@ func oracle(l Limits, arrival int64, seq uint64, fields []string) (p Position, o
 	if l.RejectNullIsland && p.Lat == 0 && p.Lon == 0 && p.Sats == 0 {
 		p.Faulty = true
 	}
-	return p, math.Abs(p.Lat) <= 90 && math.Abs(p.Lon) <= 180 && p.TS >= l.MinTS && p.TS <= arrival+l.MaxAhead.Milliseconds()
+	return p, left, math.Abs(p.Lat) <= 90 && math.Abs(p.Lon) <= 180 && p.TS >= l.MinTS && p.TS <= arrival+l.MaxAhead.Milliseconds()
 }
 
 // oracleEntry is the time of an entry's id.
@@ -78,131 +76,147 @@ func oracleEntry(arrival int64, seq uint64) int64 {
 var deviceForm = regexp.MustCompile(`^[ -~]{1,64}$`)
 
 // oraclePayload goes over the members of the payload in their order.
-func oraclePayload(p *Position, payload string) (lat, lon, timed, ok bool) {
-	if !json.Valid([]byte(payload)) || !oracleText(payload) || oracleDepth(payload) > 32 {
+func oraclePayload(p *Position, left *uint16, payload string, short bool) (lat, lon, ok bool) {
+	if !short || !json.Valid([]byte(payload)) || oracleDepth(payload) > 32 {
 		return
 	}
 	d := json.NewDecoder(strings.NewReader(payload))
 	if t, _ := d.Token(); t != json.Delim('{') {
 		return
 	}
-	number := map[string]*float64{}
+	number := map[string]any{}
 	entry := p.TS
 	for d.More() {
 		key, _ := d.Token()
 		var raw json.RawMessage
-		if d.Decode(&raw) != nil || !oracleNumbers(raw) {
+		if d.Decode(&raw) != nil {
 			return
 		}
 		var v any
 		if json.Unmarshal(raw, &v) != nil {
-			return
+			v = raw // a number beyond float64
 		}
 		switch name := key.(string); name {
 		case "latitude", "longitude", "altitude", "speed", "angle", "satellites", "priority":
-			f, isNumber := v.(float64)
-			if number[name] = &f; v == nil {
-				number[name] = nil
-			} else if !isNumber {
-				return
+			if number[name] = v; v == nil {
+				delete(number, name)
+			} else if _, good := oracleValue(v); !good && strings.HasSuffix(name, "itude") && name != "altitude" {
+				return // the last one counts, but each must be readable
 			}
 		case "timestamp":
-			timed = v != nil && v != ""
+			p.TS, p.Untimed = entry, v == nil || v == ""
 			switch v := v.(type) {
 			case nil:
-				p.TS = entry
 			case float64:
 				p.TS = oracleEpoch(v)
 			case string:
-				var good bool
-				if p.TS, good = oracleTime(v); v == "" {
-					p.TS = entry
-				} else if !good {
+				good := v == ""
+				if !good {
+					p.TS, good = oracleTime(v)
+				}
+				if !good {
 					return
 				}
 			default:
 				return
 			}
 		case "faulty":
-			faulty, isBool := v.(bool)
-			if p.Faulty = faulty; v != nil && !isBool {
-				return
-			}
+			oracleFaulty(p, left, v)
 		case "attributes":
-			if p.Attributes = Attributes(raw); v == nil {
-				p.Attributes = ""
-			} else if !oracleAttributes(raw) {
-				return
-			}
+			oracleAttributesInto(p, left, raw)
 		}
 	}
-	lat, lon, ok = oracleNumbersInto(p, number)
-	return lat, lon, timed, ok
-}
-
-// oracleNumbersInto puts the numbers into p.
-func oracleNumbersInto(p *Position, number map[string]*float64) (lat, lon, ok bool) {
-	for name, f := range number {
-		if f == nil {
-			continue
-		}
-		switch name {
-		case "latitude":
-			p.Lat, lat = *f, true
-		case "longitude":
-			p.Lon, lon = *f, true
-		case "altitude":
-			p.Alt, p.Has = *f, p.Has|HasAlt
-		case "speed":
-			p.Speed, p.Has = *f, p.Has|HasSpeed
-		case "angle":
-			p.Course, p.Has = *f, p.Has|HasCourse
-		case "satellites", "priority":
-			if *f != math.Trunc(*f) || *f < 0 || *f > math.MaxInt32 {
-				return
-			}
-			if name == "satellites" {
-				p.Sats, p.Has = int32(*f), p.Has|HasSats
-			} else {
-				p.Priority, p.Has = int32(*f), p.Has|HasPriority
-			}
-		}
-	}
+	lat, lon = oracleNumbersInto(p, left, number)
 	return lat, lon, true
 }
 
-func oracleFlat(p *Position, m map[string]string) (lat, lon, ok bool) {
-	number := map[string]*float64{}
+// oracleValue reads a number, or a string that holds one.
+func oracleValue(v any) (float64, bool) {
+	switch v := v.(type) {
+	case float64:
+		return v, true
+	case string:
+		return oracleNumber(v)
+	}
+	return 0, false
+}
+
+// oracleNumbersInto puts the numbers into p, by the names of the payload.
+func oracleNumbersInto(p *Position, left *uint16, number map[string]any) (lat, lon bool) {
+	for name, v := range number {
+		f, good := oracleValue(v)
+		optional := map[string]Optional{
+			"altitude": OptionalAlt, "speed": OptionalSpeed, "angle": OptionalCourse, "satellites": OptionalSats, "priority": OptionalPriority,
+		}[name]
+		if name == "satellites" || name == "priority" {
+			good = good && f == math.Trunc(f) && f >= 0 && f <= math.MaxInt32
+		}
+		switch {
+		case name == "latitude":
+			p.Lat, lat = f, good
+		case name == "longitude":
+			p.Lon, lon = f, good
+		case !good:
+			*left |= 1 << optional
+			continue
+		case name == "altitude":
+			p.Alt = f
+		case name == "speed":
+			p.Speed = f
+		case name == "angle":
+			p.Course = f
+		case name == "satellites":
+			p.Sats = int32(f)
+		case name == "priority":
+			p.Priority = int32(f)
+		}
+		if strings.HasSuffix(name, "itude") && name != "altitude" {
+			continue
+		}
+		p.Has |= 1 << optional
+	}
+	return lat, lon
+}
+
+// oracleFaulty reads the usual spellings. What is none of them is faulty.
+func oracleFaulty(p *Position, left *uint16, v any) {
+	*left &^= 1 << OptionalFaulty
+	text := fmt.Sprint(v)
+	if f, isNumber := v.(float64); isNumber && f == 0 {
+		text = "0" // also of -0
+	}
+	if v == nil || text == "" {
+		text = "0"
+	}
+	faulty, err := strconv.ParseBool(strings.ToLower(text))
+	if p.Faulty = faulty || err != nil || len(text) == 1 && text != "0"; err != nil || len(text) == 1 && text != "0" && text != "1" {
+		*left |= 1 << OptionalFaulty
+	}
+}
+
+func oracleFlat(p *Position, left *uint16, m map[string]string, tooLong func(string) bool) (lat, lon, ok bool) {
+	number := map[string]any{}
 	for field, name := range map[string]string{
 		"lat": "latitude", "lon": "longitude", "alt": "altitude", "speed": "speed", "course": "angle", "sats": "satellites",
 	} {
 		if text, given := m[field]; given {
-			f, good := oracleNumber(text)
-			if !good {
-				return
+			if number[name] = text; tooLong(field) {
+				number[name] = false
 			}
-			number[name] = &f
 		}
 	}
 	if text, given := m["faulty"]; given {
-		switch text {
-		case "1", "true":
-			p.Faulty = true
-		case "0", "false":
-		default:
-			return
-		}
+		oracleFaulty(p, left, text)
 	}
 	if text, given := m["attributes"]; given {
-		raw := strings.Trim(text, " \t\r\n")
-		if raw != "null" {
-			p.Attributes = Attributes(raw)
-			if !json.Valid([]byte(raw)) || !oracleText(raw) || !oracleNumbers([]byte(raw)) || !oracleAttributes([]byte(raw)) {
-				return
-			}
+		if json.Valid([]byte(text)) && oracleDepth(text) <= 32 && !tooLong("attributes") {
+			oracleAttributesInto(p, left, []byte(strings.Trim(text, " \t\r\n")))
+		} else {
+			*left |= 1 << OptionalAttributes
 		}
 	}
-	return oracleNumbersInto(p, number)
+	lat, lon = oracleNumbersInto(p, left, number)
+	return lat, lon, true
 }
 
 var numberForm = regexp.MustCompile(`^-?(0|[1-9][0-9]*)(\.[0-9]+)?([eE][-+]?[0-9]+)?$`)
@@ -212,7 +226,7 @@ func oracleNumber(text string) (float64, bool) {
 	return f, err == nil && numberForm.MatchString(text) && !strings.HasSuffix(text, "\n")
 }
 
-var timeForm = regexp.MustCompile(`^([0-9]{4})-([0-9]{2})-([0-9]{2})[Tt]([0-9]{2}):([0-9]{2}):([0-9]{2})(\.[0-9]+)?([Zz]|[-+][0-9]{2}:[0-9]{2})$`)
+var timeForm = regexp.MustCompile(`^([0-9]{4})-([0-9]{2})-([0-9]{2})[Tt ]([0-9]{2}):([0-9]{2}):([0-9]{2})([.,][0-9]+)?([Zz]|[-+][0-9]{2}(:?[0-9]{2})?)$`)
 
 // oracleTime reads RFC 3339 or epoch ms.
 func oracleTime(text string) (int64, bool) {
@@ -225,18 +239,24 @@ func oracleTime(text string) (int64, bool) {
 	for i := range n {
 		n[i], _ = strconv.Atoi(m[i+1])
 	}
+	leap := n[5] == 60
+	if leap {
+		n[5] = 59
+	}
 	t := time.Date(n[0], time.Month(n[1]), n[2], n[3], n[4], n[5], 0, time.UTC)
-	if t.Format("2006-01-02T15:04:05") != strings.ToUpper(text[:19]) {
+	if t.Format("2006-01-02 15:04") != text[:10]+" "+text[11:16] || n[5] > 59 {
 		return 0, false // there is no such date or time
 	}
 	ms := t.UnixMilli()
-	if m[7] != "" {
+	if leap {
+		ms += 999
+	} else if m[7] != "" {
 		cut, _ := strconv.Atoi((m[7][1:] + "00")[:3])
 		ms += int64(cut)
 	}
 	if zone := m[8]; len(zone) > 1 {
 		hours, _ := strconv.Atoi(zone[1:3])
-		minutes, _ := strconv.Atoi(zone[4:])
+		minutes, _ := strconv.Atoi(strings.TrimPrefix(zone[3:], ":"))
 		if hours > 23 || minutes > 59 {
 			return 0, false
 		}
@@ -256,48 +276,74 @@ func oracleEpoch(f float64) int64 {
 	return int64(math.Floor(f))
 }
 
-// oracleAttributes looks at each member of an object.
-func oracleAttributes(raw []byte) bool {
+// oracleAttributesInto keeps the members of a valid text that can be
+// attributes: as it is written if all are, otherwise without white space around
+// them.
+func oracleAttributesInto(p *Position, left *uint16, raw []byte) {
+	*left &^= 1<<OptionalAttributes | 1<<OptionalAttribute
+	p.Attributes = ""
 	d := json.NewDecoder(strings.NewReader(string(raw)))
-	if t, _ := d.Token(); t != json.Delim('{') {
-		return false
+	d.UseNumber()
+	switch t, _ := d.Token(); t {
+	case json.Delim('{'):
+	case nil:
+		return
+	default:
+		*left |= 1 << OptionalAttributes
+		return
 	}
+	p.Attributes = Attributes(raw)
+	var kept []string
 	for d.More() {
-		if _, err := d.Token(); err != nil {
-			return false
-		}
+		from := int(d.InputOffset())
+		_, _ = d.Token()
+		name := string(raw[from:d.InputOffset()])
 		var value json.RawMessage
-		if d.Decode(&value) != nil || !oracleAttribute(value) {
-			return false
+		_ = d.Decode(&value)
+		member := strings.TrimLeft(string(raw[from:d.InputOffset()]), ", \t\r\n")
+		if oracleText(name) && oracleText(string(value)) && oracleNumbers(value) && oracleAttribute(value) {
+			kept = append(kept, member)
+		} else {
+			*left |= 1 << OptionalAttribute
 		}
 	}
-	return true
+	if *left&(1<<OptionalAttribute) != 0 {
+		p.Attributes = Attributes("{" + strings.Join(kept, ",") + "}")
+	}
 }
 
 var integerForm = regexp.MustCompile(`^-?[0-9]+$`)
 
+// oracleAttribute looks at a value. An object of one member that is named after
+// a kind has to be of that kind.
 func oracleAttribute(value json.RawMessage) bool {
 	var v any
 	if json.Unmarshal(value, &v) != nil {
 		return false
 	}
 	tagged, isObject := v.(map[string]any)
-	if !isObject {
-		_, isArray := v.([]any)
-		return v != nil && !isArray
-	}
 	d := json.NewDecoder(strings.NewReader(string(value)))
-	tokens := 0
-	for _, err := d.Token(); err == nil; _, err = d.Token() {
-		tokens++
+	_, _ = d.Token()
+	members := 0
+	for isObject && d.More() {
+		var skipped json.RawMessage
+		_, _ = d.Token()
+		_ = d.Decode(&skipped)
+		members++
 	}
-	text, isText := tagged["__bigint"].(string)
-	if _, whole := new(big.Int).SetString(text, 10); isText && whole && integerForm.MatchString(text) {
-		return tokens == 4 // braces, name and value
+	if members != 1 {
+		return true
 	}
-	text, isText = tagged["__buffer_b64"].(string)
-	_, err := base64.StdEncoding.DecodeString(text)
-	return tokens == 4 && isText && err == nil && !strings.ContainsAny(text, "\r\n")
+	if v, named := tagged["__bigint"]; named {
+		text, isText := v.(string)
+		return isText && integerForm.MatchString(text) && !strings.HasSuffix(text, "\n")
+	}
+	if v, named := tagged["__buffer_b64"]; named {
+		text, isText := v.(string)
+		_, err := base64.StdEncoding.DecodeString(text)
+		return isText && err == nil && !strings.ContainsAny(text, "\r\n")
+	}
+	return true
 }
 
 // oracleNumbers reports whether every number of a valid text is a float64.

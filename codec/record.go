@@ -28,37 +28,36 @@ const (
 	fieldAttributes
 	fieldFaulty
 	fieldOther // not read
-	fieldCount
 )
-
-var fieldNames = [fieldCount]string{
-	"lat", "lon", "alt", "speed", "course", "sats", "device_id", "ts", "codec", "payload", "attributes", "faulty", "record",
-}
 
 // record is a stream record by field.
 type record struct {
 	fields []string
 	at     [fieldOther]int32 // where the value of each is in fields
+	large  uint16            // bits of those whose value is too long
 }
 
-// read takes the fields in, none of which that is read may be longer than
-// most.
-func (r *record) read(fields []string, most int) (f field, why Reason) {
+// read takes the fields in and notes which of them are longer than most. It
+// reports whether each has a value.
+func (r *record) read(fields []string, most int) bool {
 	r.fields = fields
 	for i := 1; i < len(fields); i += 2 {
-		if f = fieldOf(fields[i-1]); f == fieldOther {
+		f := fieldOf(fields[i-1])
+		if f == fieldOther {
 			continue
 		}
-		if len(fields[i]) > most {
-			return f, ReasonTooLarge
-		}
 		r.at[f] = int32(i)
+		if len(fields[i]) > most {
+			r.large |= 1 << f
+		} else if r.large != 0 {
+			r.large &^= 1 << f
+		}
 	}
-	if len(fields)%2 != 0 {
-		return fieldOther, ReasonRecord
-	}
-	return fieldOther, 0
+	return len(fields)%2 == 0
 }
+
+// tooLarge reports whether the value of a field is too long to be read.
+func (r *record) tooLarge(f field) bool { return r.large&(1<<f) != 0 }
 
 // holds reports whether the record has the field.
 func (r *record) holds(f field) bool { return r.at[f] != 0 }
@@ -110,6 +109,23 @@ func printable(s string) bool {
 		}
 	}
 	return true
+}
+
+// readCodec reads the tag of shape A.
+func (v *values) readCodec(r *record) string {
+	if !r.holds(fieldCodec) {
+		return ""
+	}
+	tag := r.text(fieldCodec)
+	switch {
+	case codecTag(tag):
+		return tag
+	case r.tooLarge(fieldCodec):
+		v.left.add(OptionalCodec, ReasonTooLarge)
+	default:
+		v.left.add(OptionalCodec, ReasonText)
+	}
+	return ""
 }
 
 // codecTag reports whether s can be the tag of shape A: short text that every

@@ -8,7 +8,8 @@ import (
 
 // quoted reads a JSON string from i, just behind its opening quote, and
 // returns where its closing quote is. It refuses what not every database
-// takes: NUL, lone surrogates, invalid UTF-8.
+// takes: NUL, lone surrogates, invalid UTF-8. ReasonText says that it is one of
+// these, ReasonJSON that there is no string.
 func quoted(s string, i int) (end int, why Reason) {
 	for i+8 <= len(s) {
 		marks := special(load64(s, i))
@@ -49,9 +50,6 @@ func unusual(s string, i int) (next int, why Reason) {
 		return i + n, 0
 	}
 	if c != '\\' {
-		if c == 0 {
-			return i, ReasonText
-		}
 		return i, ReasonJSON
 	}
 	switch at(s, i+1) {
@@ -82,6 +80,34 @@ func unicodeEscape(s string, i int) (next int, why Reason) {
 	return i + 12, 0
 }
 
+// anyQuoted is quoted for every string that JSON allows. text is false where
+// quoted refuses it.
+func anyQuoted(s string, i int) (end int, text bool, why Reason) {
+	if end, why = quoted(s, i); why != ReasonText {
+		return end, true, why
+	}
+	for i = end; i < len(s); {
+		switch c := s[i]; {
+		case c == '"':
+			return i, false, 0
+		case c < ' ':
+			return i, false, ReasonJSON
+		case c != '\\':
+			i++
+		case at(s, i+1) == 'u':
+			if _, ok := hex4(s, i+2); !ok {
+				return i, false, ReasonJSON
+			}
+			i += 6
+		default:
+			if i, why = unusual(s, i); why != 0 {
+				return i, false, why
+			}
+		}
+	}
+	return i, false, ReasonJSON
+}
+
 // hex4 returns the four hexadecimal digits at i.
 func hex4(s string, i int) (r rune, ok bool) {
 	if i+4 > len(s) {
@@ -108,6 +134,23 @@ func unquoted(raw string) string {
 		return raw
 	}
 	return string(appendUnquoted(nil, raw))
+}
+
+// longestEscaped is how long a short value may be, in bytes, if it is written
+// with escapes: a time, a number, a boolean.
+const longestEscaped = 256
+
+// unescaped is unquoted for a short value. room must have space for
+// longestEscaped bytes; the text may alias it. It fails if raw has escapes and
+// is longer than that.
+func unescaped(room []byte, raw string) (text string, ok bool) {
+	if strings.IndexByte(raw, '\\') < 0 {
+		return raw, true
+	}
+	if len(raw) > longestEscaped {
+		return "", false
+	}
+	return alias(appendUnquoted(room, raw)), true
 }
 
 // appendUnquoted appends what the inside of a checked JSON string stands for,

@@ -52,7 +52,7 @@ func TestStrings(t *testing.T) {
 		}
 	}
 	for inside, want := range map[string]Reason{
-		`\u0000`: ReasonText, "\x00": ReasonText, `\ud800`: ReasonText, `\udc00`: ReasonText, `\ud800\ud800`: ReasonText, `\ud800\n`: ReasonText, `\ud800x\udc00`: ReasonText,
+		`\u0000`: ReasonText, "\x00": ReasonJSON, `\ud800`: ReasonText, `\udc00`: ReasonText, `\ud800\ud800`: ReasonText, `\ud800\n`: ReasonText, `\ud800x\udc00`: ReasonText,
 		`\ud800\u0041`: ReasonText, "\xff": ReasonText, "\xc0\x80": ReasonText, "\xed\xa0\x80": ReasonText, "\xf4\x90\x80\x80": ReasonText, "\xe2\x82": ReasonText, "\x80": ReasonText,
 		"\n": ReasonJSON, "\x1f": ReasonJSON, `\x41`: ReasonJSON, `\'`: ReasonJSON, `\u00g0`: ReasonJSON, `\u004`: ReasonJSON, `\U0041`: ReasonJSON, `\`: ReasonJSON,
 	} {

@@ -1,9 +1,6 @@
 package codec
 
-import (
-	"math"
-	"strings"
-)
+import "math"
 
 // timestamp reads a device time: RFC 3339, or epoch ms as a JSON number. It is
 // cut to ms since the Unix epoch.
@@ -25,14 +22,11 @@ func timestamp(s string) (ms int64, ok bool) {
 
 // timestampText is timestamp for the inside of a checked JSON string.
 func timestampText(raw string) (ms int64, ok bool) {
-	if strings.IndexByte(raw, '\\') < 0 {
-		return timestamp(raw)
-	}
-	var room [256]byte
-	if len(raw) > len(room) {
+	var room [longestEscaped]byte
+	if raw, ok = unescaped(room[:0], raw); !ok {
 		return 0, false
 	}
-	return timestamp(alias(appendUnquoted(room[:0], raw)))
+	return timestamp(raw)
 }
 
 // epochMs cuts f to an integer. What is far out of every range stays so.
@@ -92,25 +86,31 @@ func toMinute(x, y uint64) (ms int64, ok bool) {
 }
 
 // rfc3339 reads the date-time of RFC 3339, section 5.6: any number of decimals,
-// of which three count; Z or an offset; T and Z in either case. A second 60 is
-// refused: the Unix epoch has no such time. s has at least 20 bytes.
+// of which three count; Z or an offset; T and Z in either case, or a space for
+// the T. It also reads what ISO 8601 allows and devices write: a comma before
+// the decimals, an offset without its colon or minutes. The Unix epoch has no
+// second 60. It becomes the last ms before the next minute, so that a leap
+// second is neither before what came before it nor after what comes next. s has
+// at least 20 bytes.
 func rfc3339(s string) (ms int64, ok bool) {
 	x, y := load64(s, 0)^pattern1, load64(s, 8)^pattern2
-	if s[10] == 't' {
-		y ^= ('T' ^ 't') << 16
+	if c := s[10]; c == 't' || c == ' ' {
+		y ^= uint64('T'^c) << 16
 	}
 	if (x|(x+check1)|y|(y+check2))&highs != 0 || s[16] != ':' {
 		return 0, false
 	}
 	ms, ok = toMinute(x, y)
 	second, okSecond := twoDigits(s[17], s[18])
-	if !ok || !okSecond || second > 59 {
+	if !ok || !okSecond || second > 60 {
 		return 0, false
 	}
 	ms += second * 1000
-	i := 19
-	if s[i] == '.' {
-		scale := int64(100)
+	i, scale := 19, int64(100)
+	if second == 60 {
+		ms, scale = ms-1, 0
+	}
+	if s[i] == '.' || s[i] == ',' {
 		for i++; i < len(s) && s[i]-'0' <= 9; i++ {
 			ms += int64(s[i]-'0') * scale
 			scale /= 10
@@ -129,11 +129,17 @@ func offsetAt(s string, i int) (ms int64, ok bool) {
 	if len(rest) == 1 {
 		return 0, rest[0]|0x20 == 'z'
 	}
-	if len(rest) != len("+00:00") || rest[3] != ':' {
+	m1, m2 := byte('0'), byte('0') // the minutes
+	switch {
+	case len(rest) == len("+00:00") && rest[3] == ':':
+		m1, m2 = rest[4], rest[5]
+	case len(rest) == len("+0000"):
+		m1, m2 = rest[3], rest[4]
+	case len(rest) != len("+00"):
 		return 0, false
 	}
 	hour, okHour := twoDigits(rest[1], rest[2])
-	minute, okMinute := twoDigits(rest[4], rest[5])
+	minute, okMinute := twoDigits(m1, m2)
 	if !okHour || !okMinute || hour > 23 || minute > 59 {
 		return 0, false
 	}

@@ -19,6 +19,16 @@ func TestTimestamps(t *testing.T) {
 		{"nine decimals are cut, not rounded", "2025-06-01T12:00:00.500999999Z", plainTS},
 		{"fifty decimals", "2025-06-01T12:00:00.50000000000000000000000000000000000000000000000009Z", plainTS},
 		{"lower case", "2025-06-01t12:00:00.500z", plainTS},
+		{"a space for the T", "2025-06-01 12:00:00.500Z", plainTS},
+		{"a comma before the fraction", "2025-06-01T12:00:00,5Z", plainTS},
+		{"an offset without a colon", "2025-06-01T14:00:00.5+0200", plainTS},
+		{"an offset of hours", "2025-06-01T10:00:00,500-02", plainTS},
+		{"no offset, without a colon", "2025-06-01T12:00:00.5+0000", plainTS},
+		{"no offset, of hours", "2025-06-01T12:00:00.5+00", plainTS},
+		{"a leap second is the last ms before the next minute", "2016-12-31T23:59:60Z", 1483228799999},
+		{"and so is its end", "2016-12-31T23:59:60.999Z", 1483228799999},
+		{"a leap second in another zone", "2017-01-01T00:59:60+01:00", 1483228799999},
+		{"second 60 of any minute", "2025-06-01T11:59:60.000Z", 1748779199999},
 		{"east of Greenwich", "2025-06-01T14:00:00.500+02:00", plainTS},
 		{"west of Greenwich, the day before", "2025-05-31T23:30:00.500-12:30", plainTS},
 		{"the largest offset", "2025-06-02T11:59:00.500+23:59", plainTS},
@@ -64,14 +74,15 @@ func escapeAll(s string) string {
 
 func TestTimestampsThatAreNone(t *testing.T) {
 	for name, text := range map[string]string{
-		"empty": "", "words": "yesterday", "a date alone": "2025-06-01", "a time alone": "12:00:00Z", "a space for the T": "2025-06-01 12:00:00Z",
+		"empty": "", "words": "yesterday", "a date alone": "2025-06-01", "a time alone": "12:00:00Z", "two spaces for the T": "2025-06-01  12:00:00Z",
 		"an underscore for the T": "2025-06-01_12:00:00Z", "no zone": "2025-06-01T12:00:00", "no zone behind a fraction": "2025-06-01T12:00:00.000",
 		"month 0": "2025-00-01T12:00:00Z", "month 13": "2025-13-01T12:00:00Z", "month 16": "2025-16-01T12:00:00Z", "month 99": "2025-99-01T12:00:00Z",
 		"day 0": "2025-06-00T12:00:00Z", "day 31 of June": "2025-06-31T12:00:00Z", "day 32": "2025-01-32T12:00:00Z", "day 32 with a fraction": "2025-01-32T12:00:00.000Z",
 		"29 February of no leap year": "2025-02-29T12:00:00Z", "29 February 1900": "1900-02-29T00:00:00Z", "30 February": "2024-02-30T00:00:00Z",
-		"hour 24": "2025-06-01T24:00:00Z", "minute 60": "2025-06-01T12:60:00Z", "a leap second": "2016-12-31T23:59:60Z", "a leap second with a fraction": "2016-12-31T23:59:60.000Z",
-		"second 61": "2025-06-01T12:00:61Z", "a decimal comma": "2025-06-01T12:00:00,5Z", "a point without decimals": "2025-06-01T12:00:00.Z",
-		"an offset without a colon": "2025-06-01T12:00:00+0200", "an offset of hours": "2025-06-01T12:00:00+02", "offset 24:00": "2025-06-01T12:00:00+24:00",
+		"hour 24": "2025-06-01T24:00:00Z", "minute 60": "2025-06-01T12:60:00Z",
+		"second 61": "2025-06-01T12:00:61Z", "a point without decimals": "2025-06-01T12:00:00.Z", "a comma without decimals": "2025-06-01T12:00:00,Z", "a leap second without decimals": "2016-12-31T23:59:60.Z",
+		"a leap second of hour 24": "2016-12-31T24:59:60Z", "a comma and a point": "2025-06-01T12:00:00,5.5Z", "an offset of one digit": "2025-06-01T12:00:00+2", "an offset of three digits": "2025-06-01T12:00:00+020",
+		"an offset of hours and a colon": "2025-06-01T12:00:00+02:", "an offset of 24 hours": "2025-06-01T12:00:00+24", "60 minutes without a colon": "2025-06-01T12:00:00+0060", "offset 24:00": "2025-06-01T12:00:00+24:00",
 		"offset 00:60": "2025-06-01T12:00:00+00:60", "an offset without a sign": "2025-06-01T12:00:00 02:00", "an offset of letters": "2025-06-01T12:00:00+ab:cd",
 		"Z and an offset": "2025-06-01T12:00:00Z+00:00", "something behind the Z": "2025-06-01T12:00:00Z ", "white space before": " 2025-06-01T12:00:00Z",
 		"a five-digit year": "12025-06-01T12:00:00Z", "a signed year": "-025-06-01T12:00:00Z", "letters for digits": "2O25-06-01T12:00:00.000Z",
@@ -117,7 +128,7 @@ func TestEveryDay(t *testing.T) {
 
 // TestBrokenTimes changes one byte of a time at a time, to every other value.
 func TestBrokenTimes(t *testing.T) {
-	for _, text := range []string{"2025-06-01T12:00:00.500Z", "2024-02-29T23:59:59.1+23:59", "1748779200500"} {
+	for _, text := range []string{"2025-06-01T12:00:00.500Z", "2024-02-29T23:59:59.1+23:59", "2016-12-31 23:59:60,5-0130", "2025-06-01T12:00:00+00", "1748779200500"} {
 		for i := range text {
 			for c := range 256 {
 				broken := text[:i] + string([]byte{byte(c)}) + text[i+1:]
