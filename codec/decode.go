@@ -80,20 +80,9 @@ func (d *Decoder) Decode(p *Position, arrival int64, seq uint64, fields []string
 			return d.fail(why, flatNames[m], end)
 		}
 	}
-	untimed := false
-	if !v.timed {
-		if untimed = !r.holds(fieldTS) || r.text(fieldTS) == ""; !untimed {
-			var ok bool
-			if r.tooLarge(fieldTS) {
-				return d.fail(ReasonTooLarge, "ts", 0)
-			}
-			if v.ts, ok = timestamp(r.text(fieldTS)); !ok {
-				return d.fail(ReasonTimestamp, "ts", 0)
-			}
-		}
-	}
-	if untimed || d.limits.EarlyIsAbsent && v.ts < d.limits.MinTS {
-		v.ts, untimed = entryTime(arrival, seq), true
+	untimed, why := d.time(&v, &r, arrival, seq)
+	if why != 0 {
+		return d.fail(why, "ts", 0)
 	}
 	if m, why := v.check(arrival, d); why != 0 {
 		if m == memberTimestamp && !v.timed {
@@ -116,10 +105,33 @@ func (d *Decoder) Decode(p *Position, arrival int64, seq uint64, fields []string
 	return nil
 }
 
-// entryTime is the time of a record that gives none: a pure function of the id
-// of its entry, so that the records of one millisecond are kept apart. A
-// sequence number that is no time at all gives one beyond every range.
-func entryTime(arrival int64, seq uint64) int64 {
+// time sets the time of a record that its payload does not give, and of one
+// that is too early to count. untimed tells that it is the entry's.
+func (d *Decoder) time(v *values, r *record, arrival int64, seq uint64) (untimed bool, why Reason) {
+	if !v.timed {
+		switch {
+		case !r.holds(fieldTS) || r.text(fieldTS) == "":
+			untimed = true
+		case r.tooLarge(fieldTS):
+			return false, ReasonTooLarge
+		default:
+			var ok bool
+			if v.ts, ok = timestamp(r.text(fieldTS)); !ok {
+				return false, ReasonTimestamp
+			}
+		}
+	}
+	if untimed || d.limits.EarlyIsAbsent && v.ts < d.limits.MinTS {
+		v.ts, untimed = EntryTime(arrival, seq), true
+	}
+	return untimed, 0
+}
+
+// EntryTime is the time of a record that gives none, in ms since the Unix
+// epoch: a pure function of the id of its entry, so that the records of one
+// millisecond are kept apart. A sequence number that is no time at all gives
+// one beyond every range. Safe for concurrent use.
+func EntryTime(arrival int64, seq uint64) int64 {
 	if arrival > maxArrival || seq > maxArrival {
 		return math.MaxInt64
 	}

@@ -88,7 +88,8 @@ type Config struct {
 	ArchiveClaimIdleMS     int    `name:"archive-claim-idle-ms" env:"ARCHIVE_CLAIM_IDLE_MS" default:"10000" help:"After what time without an acknowledgement an entry counts as left behind, in ms."`
 	ArchiveReadyFaultMS    int    `name:"archive-ready-fault-ms" env:"ARCHIVE_READY_FAULT_MS" default:"30000" help:"How long the database may take nothing before /readyz says so, in ms. 0: for ever."`
 	ArchiveReadyLagMS      int    `name:"archive-ready-lag-ms" env:"ARCHIVE_READY_LAG_MS" default:"0" help:"How far behind the stream the table may be before /readyz says so, in ms. 0: any."`
-	ArchiveMinTS           string `name:"archive-min-ts" env:"ARCHIVE_MIN_TS" default:"2000-01-01T00:00:00Z" help:"Positions dated before this are refused."`
+	ArchiveMinTS           string `name:"archive-min-ts" env:"ARCHIVE_MIN_TS" default:"2000-01-01T00:00:00Z" help:"Positions dated before this are refused by the archive. Screens show them under their arrival time."`
+	RejectNullIsland       bool   `name:"reject-null-island" env:"REJECT_NULL_ISLAND" default:"true" negatable:"" help:"Positions at exactly 0, 0 count as faulty where no satellites are reported: archived, never shown."`
 	ArchivePartitionAhead  int    `name:"archive-partition-ahead" env:"ARCHIVE_PARTITION_AHEAD" default:"2" help:"Months that are made ahead where positions is partitioned (pitwall partition enable). 0: none is made, not even one that a position lacks."`
 	ArchiveRetentionMonths int    `name:"archive-retention-months" env:"ARCHIVE_RETENTION_MONTHS" default:"0" help:"Whole months kept before this one, where positions is partitioned. Older ones are detached and stay as tables of their own; positions older than that are not archived. Alike on all instances. 0: all are kept."`
 	DeadMaxLen             int    `name:"dead-maxlen" env:"DEAD_MAXLEN" default:"100000" help:"About how many dead letters a stream keeps; the oldest are thrown away, and a warning comes before."`

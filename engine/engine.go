@@ -167,6 +167,7 @@ func (e *Engine) limits() codec.Limits {
 		panic(err) // Validate has parsed it before
 	}
 	l.MinTS = t.UnixMilli()
+	l.RejectNullIsland = e.cfg.RejectNullIsland
 	return l
 }
 

@@ -6,6 +6,7 @@ import (
 	"math"
 
 	"pitwall/codec"
+	"pitwall/engine/internal/leftout"
 	"pitwall/engine/internal/redis"
 )
 
@@ -14,6 +15,7 @@ import (
 type batch struct {
 	stream  string
 	decoder *codec.Decoder
+	left    *leftout.Teller
 
 	entries []redis.Entry
 	ids     []redis.ID // of all entries: what is acknowledged in the end
@@ -38,8 +40,8 @@ type refusal struct {
 }
 
 // newBatch makes a batch of a number of parts, at least one.
-func newBatch(stream string, limits codec.Limits, parts int) *batch {
-	return &batch{stream: stream, decoder: codec.NewDecoder(limits), parts: make([]part, parts)}
+func newBatch(stream string, limits codec.Limits, parts int, left *leftout.Teller) *batch {
+	return &batch{stream: stream, decoder: codec.NewDecoder(limits), left: left, parts: make([]part, parts)}
 }
 
 // splitFrom is how many entries a batch must have to be worth more than one
@@ -72,6 +74,7 @@ func (b *batch) fill(entries []redis.Entry, oldest int64) {
 			b.bury(e, reasonOf(err), err.Error())
 			continue
 		}
+		b.left.Tell(e.ID, b.decoder.LeftOut())
 		if p.TS < oldest {
 			b.expired++
 			continue

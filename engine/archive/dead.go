@@ -3,10 +3,12 @@ package archive
 import (
 	"context"
 	"fmt"
+	"math"
 	"slices"
 	"strconv"
 	"strings"
 
+	"pitwall/codec"
 	"pitwall/engine/internal/redis"
 )
 
@@ -83,16 +85,17 @@ func (l *DeadLetter) Original(ctx context.Context, c *redis.Client) ([]string, e
 }
 
 // Replay adds the record to its stream again, as if it had just come, and
-// drops the letter. A record without a time of its own gets that at which it
-// first came. It returns the new id. When it is interrupted between the two
+// drops the letter. A record without a time of its own gets that of the id
+// under which it first came. It returns the new id. When it is interrupted between the two
 // steps, the letter is still there, and a second replay writes nothing new.
 func (l *DeadLetter) Replay(ctx context.Context, c *redis.Client) (redis.ID, error) {
 	fields, err := l.Original(ctx, c)
 	if err != nil {
 		return redis.ID{}, err
 	}
-	if !named(fields, "ts") {
-		fields = append(slices.Clone(fields), "ts", strconv.FormatUint(l.ID.Ms, 10))
+	if lastOf(fields, "ts") == "" {
+		came := codec.EntryTime(int64(min(l.ID.Ms, math.MaxInt64)), l.ID.Seq)
+		fields = append(slices.Clone(fields), "ts", strconv.FormatInt(came, 10))
 	}
 	id, err := c.Add(ctx, l.Stream, 0, fields...)
 	if err != nil {
@@ -101,14 +104,14 @@ func (l *DeadLetter) Replay(ctx context.Context, c *redis.Client) (redis.ID, err
 	return id, l.Drop(ctx, c)
 }
 
-// named reports whether one of the fields has a name.
-func named(fields []string, name string) bool {
-	for i := 0; i < len(fields); i += 2 {
-		if fields[i] == name {
-			return true
+// lastOf returns the last value of a field, which counts; "" when there is none.
+func lastOf(fields []string, name string) (value string) {
+	for i := 1; i < len(fields); i += 2 {
+		if fields[i-1] == name {
+			value = fields[i]
 		}
 	}
-	return false
+	return value
 }
 
 // Drop deletes the letter.

@@ -6,6 +6,7 @@ import (
 	"log/slog"
 	"time"
 
+	"pitwall/engine/internal/leftout"
 	"pitwall/engine/internal/pace"
 	"pitwall/engine/internal/redis"
 )
@@ -45,7 +46,7 @@ func newReader(a *Archive, stream string, w *watch, log *slog.Logger) *reader {
 		log:    log,
 		stream: stream,
 		size:   redis.NewPortion(a.opt.BatchSize),
-		batch:  newBatch(stream, a.opt.Limits, a.opt.Writers),
+		batch:  newBatch(stream, a.opt.Limits, a.opt.Writers, leftout.New(a.opt.Metrics, "processor_archive_fields_left_out_total", log)),
 		write:  newWriter(a, stream, log),
 		watch:  w,
 		months: a.months,

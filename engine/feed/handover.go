@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"pitwall/codec"
+	"pitwall/engine/internal/leftout"
 	"pitwall/engine/internal/pace"
 	"pitwall/engine/internal/redis"
 	"pitwall/shard"
@@ -21,6 +22,7 @@ type handover struct {
 	log     *slog.Logger
 	parts   []*shard.Batch // by shard; nil between two reads
 	faults  []pace.Quiet   // by codec.Reason
+	left    *leftout.Teller
 }
 
 func newHandover(sink Sink, limits codec.Limits, m *meters, log *slog.Logger) *handover {
@@ -32,6 +34,7 @@ func newHandover(sink Sink, limits codec.Limits, m *meters, log *slog.Logger) *h
 		log:     log,
 		parts:   make([]*shard.Batch, sink.Shards()),
 		faults:  make([]pace.Quiet, len(m.decode)),
+		left:    leftout.New(m.set, "processor_live_fields_left_out_total", log),
 	}
 	for i := range h.faults {
 		h.faults[i].Every = pace.FaultEvery
@@ -52,6 +55,9 @@ func (h *handover) deliver(ctx context.Context, entries []redis.Entry, differenc
 				h.refuse(e.ID, err)
 			}
 			continue
+		}
+		if !warm {
+			h.left.Tell(e.ID, h.decoder.LeftOut())
 		}
 		n := h.sink.ShardOf(p.DeviceID)
 		b := h.parts[n]
