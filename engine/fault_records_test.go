@@ -25,7 +25,7 @@ var faultBrokens = []faultBroken{
 		return []string{"device_id", faultDevice(n), "ts", "yesterday", "lat", "47", "lon", "8"}
 	}},
 	{"ts_out_of_range", func(n int) []string {
-		return []string{"device_id", faultDevice(n), "ts", "915148800000", "lat", "47", "lon", "8"}
+		return []string{"device_id", faultDevice(n), "ts", "2100-01-01T00:00:00Z", "lat", "47", "lon", "8"}
 	}},
 	{"bad_device_id", func(int) []string {
 		return []string{"device_id", strings.Repeat("x", 65), "lat", "47", "lon", "8"}
@@ -41,10 +41,7 @@ var faultBrokens = []faultBroken{
 	}},
 	{"bad_text", func(n int) []string {
 		return []string{"device_id", faultDevice(n), "payload",
-			`{"latitude":47,"longitude":8,"attributes":{"a":"\u0000"}}`}
-	}},
-	{"bad_attribute", func(n int) []string {
-		return []string{"device_id", faultDevice(n), "lat", "47", "lon", "8", "attributes", `{"a":{"b":1}}`}
+			`{"latitude":47,"longitude":8,"timestamp":"2025-06-01T12:00:00Z\u0000"}`}
 	}},
 }
 
