@@ -11,7 +11,7 @@ import (
 // Whatever a publisher puts into attributes, the card shows it as text and
 // stays a card.
 func TestCardInABrowser(t *testing.T) {
-	s := newFaultSite(t, 2)
+	s := newFaultSite(t, 3)
 	s.add("device_id", "d-0000", "lat", "48", "lon", "11", "speed", "12", "course", "-90", "attributes",
 		`{"battery":{"__bigint":"87"},"odometer":{"__bigint":"123456789012345678901234567890"},"raw":{"__buffer_b64":"AAECAw=="},"door":false}`)
 	long := strings.Repeat("wide ", 2000)
@@ -21,8 +21,11 @@ func TestCardInABrowser(t *testing.T) {
 		fmt.Fprintf(&many, `,"sensor-%d":%d`, i, i)
 	}
 	s.add("device_id", "d-0001", "lat", "48.01", "lon", "11.01", "speed", "0", "attributes", many.String()+"}")
+	s.add("device_id", "d-0002", "lat", "48.02", "lon", "11.02", "attributes",
+		`{"battery":[5],"driver":null,"inregions":["Home","Depot"],"io":{"239":{"v":[1,null]}},"toString":{"toString":1},"__proto__":{"toJSON":1},`+
+			`"raw":{"__buffer_b64":7,"x":1},"number":{"__bigint":"1","__bigint":"2","x":{}},"nothing":{},"mixed":[{"a":{}}],"deep":`+strings.Repeat("[", 31)+strings.Repeat("]", 31)+`}`)
 	tab := openTab(t, "http://"+s.start().http+"/")
-	see(tab, t, "both devices", "pitwall.devices === 2")
+	see(tab, t, "all devices", "pitwall.devices === 3")
 	const shown = "document.getElementById('card').innerText"
 
 	findDevice(tab, t, "0000")
@@ -41,6 +44,21 @@ func TestCardInABrowser(t *testing.T) {
 	if strings.Contains(text, "[object") || strings.Contains(text, "undefined") {
 		t.Errorf("the card shows what is no text:\n%.300s", text)
 	}
+
+	// Null, lists and objects are written as JSON.
+	findDevice(tab, t, "d-0002")
+	see(tab, t, "the card of the third device", "document.getElementById('card-id').textContent === 'd-0002'")
+	nested := ask[string](tab, t, shown)
+	for _, want := range []string{"[5]", "none", `["Home","Depot"]`, `{"239":{"v":[1,null]}}`, `{"toString":1}`, `{"toJSON":1}`, `{"__buffer_b64":7,"x":1}`, `[{"a":{}}]`, "[[[[[["} {
+		if !strings.Contains(nested, want) {
+			t.Errorf("the card does not show %q:\n%s", want, nested)
+		}
+	}
+	if strings.Contains(nested, "[object") || strings.Contains(nested, "undefined") {
+		t.Errorf("the card shows what is no text:\n%s", nested)
+	}
+	findDevice(tab, t, "d-0001")
+	see(tab, t, "the second card once more", "document.getElementById('card-id').textContent === 'd-0001'")
 	for _, size := range [][2]int64{{1200, 800}, {390, 700}, {700, 320}} {
 		if _, err := chromedp.Run(tab, chromedp.EmulateViewport(size[0], size[1])); err != nil {
 			t.Fatal(err)

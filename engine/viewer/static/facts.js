@@ -42,17 +42,28 @@ export function facts(d) {
 }
 
 function percent(value) {
-  const number = value?.__bigint ?? value;
-  return typeof number !== 'boolean' && number !== '' && Number.isFinite(Number(number)) ? clip(`${number} %`) : plain(value);
+  const number = tagged(value, '__bigint') ?? value;
+  const readable = typeof number === 'number' || (typeof number === 'string' && number !== '' && Number.isFinite(Number(number)));
+  return readable ? clip(`${number} %`) : plain(value);
 }
 
 // plain writes any value that an attribute may have: a number, a string, a
-// boolean, {"__bigint":"…"} or {"__buffer_b64":"…"}.
+// boolean, {"__bigint":"…"}, {"__buffer_b64":"…"}, or else null, a list or an
+// object, which is written as JSON.
 function plain(value) {
   if (typeof value === 'boolean') return value ? 'yes' : 'no';
-  if (value?.__bigint !== undefined) return clip(value.__bigint);
-  if (value?.__buffer_b64 !== undefined) return bytes(value.__buffer_b64.replace(/=+$/, ''));
-  return clip(value);
+  if (value === null) return 'none';
+  if (typeof value !== 'object') return clip(value);
+  const base64 = tagged(value, '__buffer_b64');
+  if (base64 !== undefined) return bytes(base64.replace(/=+$/, ''));
+  return clip(tagged(value, '__bigint') ?? JSON.stringify(value));
+}
+
+// tagged returns the text of an object whose only member has this name, and
+// undefined for every other value.
+function tagged(value, name) {
+  if (typeof value?.[name] !== 'string' || Object.keys(value).length !== 1) return undefined;
+  return value[name];
 }
 
 function bytes(base64) {
