@@ -2,11 +2,12 @@ package codec
 
 import "strconv"
 
-// Reason says why a record was refused. The set is closed: String gives the
-// label of a metric and the reason of a dead letter. The zero Reason is none.
+// Reason says why a record was refused, or an optional value left out. The set
+// is closed: String gives the label of a metric and the reason of a dead
+// letter. The zero Reason is none.
 type Reason uint8
 
-// The reasons of a CodecError.
+// The reasons of a CodecError and of an Omission.
 const (
 	ReasonRecord       Reason = iota + 1 // a field name without a value
 	ReasonMissing                        // device_id, latitude or longitude is not there
@@ -19,7 +20,7 @@ const (
 	ReasonRange                          // a number that is not in its range
 	ReasonTimestamp                      // neither RFC 3339 nor epoch ms
 	ReasonTSOutOfRange                   // before Limits.MinTS or too far ahead of arrival; an arrival after the year 9999
-	ReasonAttribute                      // attributes that are not an object of the five kinds of value
+	ReasonAttribute                      // attributes that are no object; one that is named after a kind and not of it
 )
 
 var reasonNames = [...]string{
@@ -46,7 +47,7 @@ func (r Reason) String() string {
 	return "Reason(" + strconv.Itoa(int(r)) + ")"
 }
 
-// Reasons lists every reason that a CodecError can have.
+// Reasons lists every reason there is.
 func Reasons() []Reason {
 	all := make([]Reason, 0, len(reasonNames)-1)
 	for r := range len(reasonNames) - 1 {
