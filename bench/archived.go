@@ -16,7 +16,7 @@ func (r *run) archived(stopped time.Time) (time.Duration, error) {
 			return 0, err
 		}
 		done := m.Sum("processor_archive_rows_total") + m.Sum("processor_archive_duplicates_total") +
-			m.Sum("processor_archive_conflicts_total") + m.Sum("processor_archive_lost_total")
+			m.Sum("processor_archive_extras_total") + m.Sum("processor_archive_conflicts_total") + m.Sum("processor_archive_lost_total")
 		took := time.Since(stopped)
 		if int64(done) >= sent || took > tailWithin+r.plan.Duration {
 			rows, size, err := r.site.Rows()

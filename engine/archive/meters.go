@@ -16,6 +16,7 @@ type meters struct {
 
 	rows       *metrics.Counter // new in the table
 	duplicates *metrics.Counter // were in the table already
+	extras     *metrics.Counter // added attributes to a row
 	conflicts  *metrics.Counter // another position was, under their key
 	dead       *metrics.Counter // dead letters written, repeats included
 	refused    *metrics.Counter // not taken by the database for their content
@@ -39,6 +40,7 @@ func newMeters(set *metrics.Set) meters {
 		set:        set,
 		rows:       set.GetOrCreateCounter("processor_archive_rows_total"),
 		duplicates: set.GetOrCreateCounter("processor_archive_duplicates_total"),
+		extras:     set.GetOrCreateCounter("processor_archive_extras_total"),
 		conflicts:  set.GetOrCreateCounter("processor_archive_conflicts_total"),
 		dead:       set.GetOrCreateCounter("processor_archive_dead_total"),
 		refused:    set.GetOrCreateCounter("processor_archive_refused_total"),
@@ -63,9 +65,10 @@ func newMeters(set *metrics.Set) meters {
 func (m *meters) inserted(r db.InsertResult, took time.Duration) {
 	m.rows.Add(r.Inserted)
 	m.duplicates.Add(r.Duplicates)
+	m.extras.Add(r.Extras)
 	m.conflicts.Add(len(r.Conflicts))
 	m.duration.Update(took.Seconds())
-	m.perBatch.Update(float64(r.Inserted + r.Duplicates + len(r.Conflicts)))
+	m.perBatch.Update(float64(r.Inserted + r.Extras + r.Duplicates + len(r.Conflicts)))
 }
 
 // gauges returns those of a stream: how far behind the table is, and how many

@@ -72,10 +72,11 @@ type Database interface {
 	// when the settings cannot work.
 	Listen(ctx context.Context, channels []string, ready func(), fn func(channel, payload string)) error
 
-	// InsertPositions writes a batch in one transaction, committed on disk
-	// when it returns. The first of two positions of one device and time
-	// stays, wherever they come from. After an error nothing was written or
-	// nobody knows, and the same batch may be offered again. The positions and
+	// InsertPositions writes a batch, committed on disk when it returns. The
+	// first of two positions of one device and time stays, wherever they come
+	// from. What a later one of the same place adds in attributes is kept in
+	// pitwall_extras. After an error nobody knows what was written, and the
+	// same batch may be offered again: nothing goes in twice. The positions and
 	// their strings are lent for the call. 500 to 2000 positions are a good
 	// batch; one of any size is taken.
 	InsertPositions(ctx context.Context, batch []codec.Position) (InsertResult, error)
@@ -132,11 +133,13 @@ type MigrationStatus struct {
 	At      time.Time // when it was applied; zero if it was not
 }
 
-// InsertResult says what became of a batch. Inserted, Duplicates and the
-// length of Conflicts add up to the length of the batch.
+// InsertResult says what became of a batch. Inserted, Extras, Duplicates and
+// the length of Conflicts add up to the length of the batch. Arrival and faulty
+// are not part of a position's content.
 type InsertResult struct {
 	Inserted   int
-	Duplicates int   // same device, time and content as a row that is there
+	Extras     int   // same device, time and place as a row that is there, with more attributes
+	Duplicates int   // same content as a row that is there, or as an earlier extra
 	Conflicts  []int // indexes, ascending: same device and time, other content
 }
 

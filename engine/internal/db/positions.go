@@ -7,10 +7,11 @@ import (
 	"pitwall/codec"
 )
 
-// tally says what became of n positions of which inserted went in and those at
-// conflicts differ from what is stored.
-func tally(n, inserted int, conflicts []int) InsertResult {
-	return InsertResult{Inserted: inserted, Duplicates: n - inserted - len(conflicts), Conflicts: conflicts}
+// tally says what became of n positions: inserted went in, extras added
+// attributes to a row, those at conflicts differ from it, and the rest are
+// duplicates.
+func tally(n, inserted, extras int, conflicts []int) InsertResult {
+	return InsertResult{Inserted: inserted, Extras: extras, Duplicates: n - inserted - extras - len(conflicts), Conflicts: conflicts}
 }
 
 // inKeyOrder returns the indexes of batch by device and time, equal keys in
@@ -26,6 +27,18 @@ func inKeyOrder(batch []codec.Position) []int {
 		return cmp.Or(cmp.Compare(a.DeviceID, b.DeviceID), cmp.Compare(a.TS, b.TS))
 	})
 	return order
+}
+
+// twice says whether two positions of a batch have one key. order is that of
+// inKeyOrder.
+func twice(batch []codec.Position, order []int) bool {
+	for i := 1; i < len(order); i++ {
+		a, b := &batch[order[i-1]], &batch[order[i]]
+		if a.TS == b.TS && a.DeviceID == b.DeviceID {
+			return true
+		}
+	}
+	return false
 }
 
 // optional returns v when p has it, nil otherwise, which is NULL.

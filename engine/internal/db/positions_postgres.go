@@ -1,11 +1,15 @@
 package db
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"slices"
 	"time"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
 
 	"pitwall/codec"
 )
@@ -22,63 +26,123 @@ const insertPositions = `INSERT INTO positions (` + givenColumns + `)
 	FROM ` + given + ` AS g(` + givenColumns + `)
 	ON CONFLICT (device_id, ts) DO NOTHING`
 
-// differing returns the places of those that are not stored as given, with
-// whether anything is stored under their key at all.
-const differing = `SELECT g.n, p.device_id IS NOT NULL
+// differing returns the places of those that are not stored as given, whether
+// anything is stored under their key at all, and whether it is the same place,
+// with its attributes then.
+const differing = `SELECT g.n, p.device_id IS NOT NULL, p.lat IS NOT DISTINCT FROM g.lat AND p.lon IS NOT DISTINCT FROM g.lon,
+	       CASE WHEN p.lat = g.lat AND p.lon = g.lon AND json_typeof(p.attributes) = 'object' THEN p.attributes::text ELSE '' END
 	FROM ` + given + ` WITH ORDINALITY AS g(` + givenColumns + `, n)
 	LEFT JOIN positions p ON p.device_id = g.device_id AND p.ts = g.ts
 	WHERE p.device_id IS NULL
-	   OR (p.lat, p.lon, p.alt, p.speed, p.course, p.sats, p.priority, p.codec, p.attributes::text, p.faulty)
+	   OR (p.lat, p.lon, p.alt, p.speed, p.course, p.sats, p.priority, p.codec, p.attributes::text)
 	      IS DISTINCT FROM
-	      (g.lat, g.lon, g.alt, g.speed, g.course, g.sats, g.priority, g.codec, g.attributes, g.faulty)
+	      (g.lat, g.lon, g.alt, g.speed, g.course, g.sats, g.priority, g.codec, g.attributes)
 	ORDER BY g.n`
+
+const insertExtras = `INSERT INTO pitwall_extras (device_id, ts, content_hash, attributes)
+	SELECT device_id, ts, content_hash, attributes::json
+	FROM unnest($1::text[], $2::timestamptz[], $3::bigint[], $4::text[]) AS g(device_id, ts, content_hash, attributes)
+	ON CONFLICT (device_id, ts, content_hash) DO NOTHING`
 
 // errGone is met when a row goes away between insert and comparison. The
 // batch is offered again then, and inserted.
 var errGone = errors.New("rows were deleted meanwhile")
 
-func (p *postgres) InsertPositions(ctx context.Context, batch []codec.Position) (InsertResult, error) {
+// session is what a batch goes through: the pool, or a transaction.
+type session interface {
+	Exec(ctx context.Context, sql string, args ...any) (pgconn.CommandTag, error)
+	Query(ctx context.Context, sql string, args ...any) (pgx.Rows, error)
+}
+
+// InsertPositions needs no transaction around its statements unless two
+// positions of the batch share a key: what the later one adds then goes in
+// together with the row of the first.
+func (p *postgres) InsertPositions(ctx context.Context, batch []codec.Position) (result InsertResult, err error) {
 	if len(batch) == 0 {
 		return InsertResult{}, nil
 	}
 	order := inKeyOrder(batch)
-	args := append([]any{p.bulk}, arrays(batch, order)...)
-	tag, err := p.pool.Exec(ctx, insertPositions, args...)
+	if !twice(batch, order) {
+		result, err = p.insertIn(ctx, p.pool, batch, order)
+	} else {
+		err = pgx.BeginFunc(ctx, p.pool, func(tx pgx.Tx) (err error) {
+			result, err = p.insertIn(ctx, tx, batch, order)
+			return err
+		})
+	}
 	if err != nil {
 		return InsertResult{}, fmt.Errorf("insert positions: %w", err)
 	}
-	inserted := int(tag.RowsAffected())
-	if inserted == len(batch) {
-		return tally(len(batch), inserted, nil), nil
-	}
-	conflicts, err := p.conflicts(ctx, order, args)
-	if err != nil {
-		return InsertResult{}, fmt.Errorf("insert positions: compare with the rows that are there: %w", err)
-	}
-	return tally(len(batch), inserted, conflicts), nil
+	return result, nil
 }
 
-// conflicts returns the indexes of positions that are not stored as given.
-func (p *postgres) conflicts(ctx context.Context, order []int, args []any) ([]int, error) {
-	rows, err := p.pool.Query(ctx, differing, args...)
+// insertIn inserts the positions, and then looks at those that did not go in.
+func (p *postgres) insertIn(ctx context.Context, in session, batch []codec.Position, order []int) (InsertResult, error) {
+	args := append([]any{p.bulk}, arrays(batch, order)...)
+	tag, err := in.Exec(ctx, insertPositions, args...)
 	if err != nil {
-		return nil, err
+		return InsertResult{}, err
+	}
+	inserted := int(tag.RowsAffected())
+	if inserted == len(batch) {
+		return InsertResult{Inserted: inserted}, nil
+	}
+	extras, conflicts, err := compare(ctx, in, batch, order, args)
+	if err != nil {
+		return InsertResult{}, fmt.Errorf("compare with the rows that are there: %w", err)
+	}
+	added, err := addExtras(ctx, in, extras)
+	if err != nil {
+		return InsertResult{}, fmt.Errorf("add attributes: %w", err)
+	}
+	return tally(len(batch), inserted, added, conflicts), nil
+}
+
+// compare looks at the positions that are not stored as given: what they add
+// to the row, or the indexes of those that add nothing.
+func compare(ctx context.Context, in session, batch []codec.Position, order []int, args []any) (extras []extra, conflicts []int, err error) {
+	rows, err := in.Query(ctx, differing, args...)
+	if err != nil {
+		return nil, nil, err
 	}
 	defer rows.Close()
-	var out []int
 	for rows.Next() {
 		var n int
-		var exists bool
-		if err := rows.Scan(&n, &exists); err != nil {
-			return nil, err
+		var exists, samePlace bool
+		var have codec.Attributes
+		if err := rows.Scan(&n, &exists, &samePlace, (*string)(&have)); err != nil {
+			return nil, nil, err
 		}
 		if !exists {
-			return nil, errGone
+			return nil, nil, errGone
 		}
-		out = append(out, order[n-1])
+		i := order[n-1]
+		if x, ok := extraOf(&batch[i], have); ok && samePlace {
+			extras = append(extras, x)
+		} else {
+			conflicts = append(conflicts, i)
+		}
 	}
-	slices.Sort(out)
-	return out, rows.Err()
+	slices.Sort(conflicts)
+	return extras, conflicts, rows.Err()
+}
+
+// addExtras returns how many were not there yet. They are in the order of the
+// batch's keys, so that processes wait for one another instead of in a circle.
+func addExtras(ctx context.Context, in session, extras []extra) (int, error) {
+	if len(extras) == 0 {
+		return 0, nil
+	}
+	slices.SortFunc(extras, func(a, b extra) int {
+		return cmp.Or(cmp.Compare(a.device, b.device), cmp.Compare(a.ts, b.ts), cmp.Compare(a.hash, b.hash))
+	})
+	n := len(extras)
+	device, ts, hash, attributes := make([]string, n), make([]time.Time, n), make([]int64, n), make([]string, n)
+	for i, x := range extras {
+		device[i], ts[i], hash[i], attributes[i] = x.device, time.UnixMilli(x.ts).UTC(), x.hash, x.attributes
+	}
+	tag, err := in.Exec(ctx, insertExtras, device, ts, hash, attributes)
+	return int(tag.RowsAffected()), err
 }
 
 // arrays turns a batch into one array per column of given. Pointers go into

@@ -15,57 +15,88 @@ const insertPositionSQLite = `
 
 const samePositionSQLite = `
 	SELECT lat IS ?3 AND lon IS ?4 AND alt IS ?5 AND speed IS ?6 AND course IS ?7 AND sats IS ?8 AND priority IS ?9
-	   AND codec IS ?10 AND attributes IS ?11 AND faulty IS ?12
+	   AND codec IS ?10 AND attributes IS ?11, lat IS ?3 AND lon IS ?4, coalesce(attributes, '')
 	FROM positions WHERE device_id = ?1 AND ts = ?2`
+
+const insertExtraSQLite = `
+	INSERT INTO pitwall_extras (device_id, ts, content_hash, attributes) VALUES (?1, ?2, ?3, ?4)
+	ON CONFLICT (device_id, ts, content_hash) DO NOTHING`
 
 func (s *sqlite) InsertPositions(ctx context.Context, batch []codec.Position) (InsertResult, error) {
 	if len(batch) == 0 {
 		return InsertResult{}, nil
 	}
-	var inserted int
-	var conflicts []int
+	var result InsertResult
 	err := s.inTx(ctx, func(tx *sql.Tx) (err error) {
-		inserted, conflicts, err = insertEach(ctx, tx, batch)
+		result, err = insertEach(ctx, tx, batch)
 		return err
 	})
 	if err != nil {
 		return InsertResult{}, fmt.Errorf("insert positions: %w", err)
 	}
-	return tally(len(batch), inserted, conflicts), nil
+	return result, nil
 }
 
-func insertEach(ctx context.Context, tx *sql.Tx, batch []codec.Position) (inserted int, conflicts []int, err error) {
+func insertEach(ctx context.Context, tx *sql.Tx, batch []codec.Position) (InsertResult, error) {
 	insert, err := tx.PrepareContext(ctx, insertPositionSQLite)
 	if err != nil {
-		return 0, nil, err
+		return InsertResult{}, err
 	}
 	defer insert.Close()
+	var inserted, extras int
+	var conflicts []int
 	for i := range batch {
 		args := values(&batch[i])
-		result, err := insert.ExecContext(ctx, args...)
+		n, err := affected(insert.ExecContext(ctx, args...))
 		if err != nil {
-			return 0, nil, err
-		}
-		n, err := result.RowsAffected()
-		if err != nil {
-			return 0, nil, err
+			return InsertResult{}, err
 		}
 		if n > 0 {
 			inserted++
 			continue
 		}
-		var same bool
-		if err := tx.QueryRowContext(ctx, samePositionSQLite, args[:len(args)-1]...).Scan(&same); err != nil {
-			return 0, nil, err
+		n, conflict, err := compareSQLite(ctx, tx, &batch[i], args)
+		if err != nil {
+			return InsertResult{}, err
 		}
-		if !same {
+		extras += n
+		if conflict {
 			conflicts = append(conflicts, i)
 		}
 	}
-	return inserted, conflicts, nil
+	return tally(len(batch), inserted, extras, conflicts), nil
 }
 
-// values lists p as the statements number it, the arrival last.
+// compareSQLite looks at a position whose key is taken. It returns 1 when
+// attributes were added to the row.
+func compareSQLite(ctx context.Context, tx *sql.Tx, p *codec.Position, args []any) (extras int, conflict bool, err error) {
+	var same, samePlace bool
+	var have codec.Attributes
+	const content = 11 // of values
+	if err := tx.QueryRowContext(ctx, samePositionSQLite, args[:content]...).Scan(&same, &samePlace, &have); err != nil {
+		return 0, false, err
+	}
+	if same {
+		return 0, false, nil
+	}
+	x, ok := extraOf(p, have)
+	if !ok || !samePlace {
+		return 0, true, nil
+	}
+	extras, err = affected(tx.ExecContext(ctx, insertExtraSQLite, x.device, x.ts, x.hash, x.attributes))
+	return extras, false, err
+}
+
+// affected returns how many rows a statement changed.
+func affected(result sql.Result, err error) (int, error) {
+	if err != nil {
+		return 0, err
+	}
+	n, err := result.RowsAffected()
+	return int(n), err
+}
+
+// values lists p as the statements number it, its content first.
 func values(p *codec.Position) []any {
 	return []any{p.DeviceID, p.TS, p.Lat, p.Lon,
 		optional(p, codec.HasAlt, &p.Alt), optional(p, codec.HasSpeed, &p.Speed), optional(p, codec.HasCourse, &p.Course),

@@ -122,8 +122,10 @@ func TestInsertSaysWhatBecameOfEach(t *testing.T) {
 			[]codec.Position{change(a, func(p *codec.Position) { p.Arrival += 5000 })}, InsertResult{Duplicates: 1}},
 		{"new among old", []codec.Position{a}, []codec.Position{later, a, full("b", epoch)}, InsertResult{Inserted: 2, Duplicates: 1}},
 		{"other content", []codec.Position{a, full("b", epoch)},
-			[]codec.Position{later, change(full("b", epoch), func(p *codec.Position) { p.Lat++ }), a, change(a, func(p *codec.Position) { p.Faulty = true })},
+			[]codec.Position{later, change(full("b", epoch), func(p *codec.Position) { p.Lat++ }), a, change(a, func(p *codec.Position) { p.Speed++ })},
 			InsertResult{Inserted: 1, Duplicates: 1, Conflicts: []int{1, 3}}},
+		{"a repeat that is faulty, and one that is not any more", []codec.Position{a, change(full("b", epoch), func(p *codec.Position) { p.Faulty = true })},
+			[]codec.Position{change(a, func(p *codec.Position) { p.Faulty = true }), full("b", epoch)}, InsertResult{Duplicates: 2}},
 		{"twice in a batch", nil, []codec.Position{a, a}, InsertResult{Inserted: 1, Duplicates: 1}},
 		{"the first in a batch stays", nil,
 			[]codec.Position{full("z", epoch), a, change(a, func(p *codec.Position) { p.Lon-- }), a},
@@ -150,27 +152,28 @@ func TestInsertSaysWhatBecameOfEach(t *testing.T) {
 	})
 }
 
+// contentChanges change a full position, one part of its content each.
+var contentChanges = map[string]func(*codec.Position){
+	"lat":        func(p *codec.Position) { p.Lat += 1e-9 },
+	"lon":        func(p *codec.Position) { p.Lon += 1e-9 },
+	"alt":        func(p *codec.Position) { p.Alt += 1e-9 },
+	"speed":      func(p *codec.Position) { p.Speed++ },
+	"course":     func(p *codec.Position) { p.Course++ },
+	"sats":       func(p *codec.Position) { p.Sats++ },
+	"priority":   func(p *codec.Position) { p.Priority++ },
+	"codec":      func(p *codec.Position) { p.Codec = "8" },
+	"attributes": func(p *codec.Position) { p.Attributes = `{"b":1}` },
+	"spelling":   func(p *codec.Position) { p.Attributes += " " },
+	"no alt":     func(p *codec.Position) { p.Has &^= codec.HasAlt },
+	"no sats":    func(p *codec.Position) { p.Has &^= codec.HasSats },
+	"no codec":   func(p *codec.Position) { p.Codec = "" },
+	"no attrs":   func(p *codec.Position) { p.Attributes = "" },
+}
+
 func TestEveryFieldMakesAConflict(t *testing.T) {
-	changes := map[string]func(*codec.Position){
-		"lat":        func(p *codec.Position) { p.Lat += 1e-9 },
-		"lon":        func(p *codec.Position) { p.Lon += 1e-9 },
-		"alt":        func(p *codec.Position) { p.Alt += 1e-9 },
-		"speed":      func(p *codec.Position) { p.Speed++ },
-		"course":     func(p *codec.Position) { p.Course++ },
-		"sats":       func(p *codec.Position) { p.Sats++ },
-		"priority":   func(p *codec.Position) { p.Priority++ },
-		"codec":      func(p *codec.Position) { p.Codec = "8" },
-		"attributes": func(p *codec.Position) { p.Attributes = `{"b":1}` },
-		"spelling":   func(p *codec.Position) { p.Attributes += " " },
-		"faulty":     func(p *codec.Position) { p.Faulty = true },
-		"no alt":     func(p *codec.Position) { p.Has &^= codec.HasAlt },
-		"no sats":    func(p *codec.Position) { p.Has &^= codec.HasSats },
-		"no codec":   func(p *codec.Position) { p.Codec = "" },
-		"no attrs":   func(p *codec.Position) { p.Attributes = "" },
-	}
 	conformPositions(t, func(t *testing.T, d Database) {
 		insert(t, d, full("a", epoch))
-		for name, fn := range changes {
+		for name, fn := range contentChanges {
 			if diff := cmp.Diff(InsertResult{Conflicts: []int{0}}, insert(t, d, change(full("a", epoch), fn))); diff != "" {
 				t.Errorf("%s: result (-want +got):\n%s", name, diff)
 			}

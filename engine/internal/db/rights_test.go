@@ -4,7 +4,9 @@ import (
 	"strings"
 	"testing"
 
+	"pitwall/codec"
 	"pitwall/engine/internal/testenv"
+	"pitwall/shard"
 )
 
 // A role that may only read the platform's tables is told how to do without
@@ -39,5 +41,39 @@ func TestWithoutRightsOnThePlatformsTables(t *testing.T) {
 	const id = "00000000-0000-4000-8000-000000000001"
 	if _, err := d.ImportRoster(t.Context(), []RosterRow{{2, id, id, "d1"}}, false); err == nil {
 		t.Error("an import without the right to write succeeded")
+	}
+}
+
+// These are all the rights that a process without migrations, roster imports
+// and months of its own needs; the archive's README lists them.
+func TestLeastRights(t *testing.T) {
+	pg, url := testenv.Postgres(t), testenv.NewDatabase(t)
+	migrated(t, Options{URL: url, Logger: discard})
+	pg.Query(url, `CREATE ROLE least LOGIN PASSWORD 'least';
+		GRANT SELECT ON events, entries, entry_devices, pitwall_events, pitwall_members, pitwall_revocations TO least;
+		GRANT SELECT, INSERT ON positions, pitwall_extras, pitwall_clocks TO least`)
+	t.Cleanup(func() { pg.Query(url, "DROP OWNED BY least CASCADE; DROP ROLE least") })
+	d := open(t, Options{URL: asRole(t, url, "least", "least"), Logger: discard})
+	if err := d.CheckSchema(t.Context()); err != nil {
+		t.Error(err)
+	}
+	sos := change(full("a", epoch), func(p *codec.Position) { p.Attributes = `{"alarm":"sos"}` })
+	if r := insert(t, d, full("a", epoch), sos, sos); r.Inserted != 1 || r.Extras != 1 || r.Duplicates != 1 {
+		t.Errorf("insert: %+v", r)
+	}
+	if err := d.SaveClocks(t.Context(), []shard.Clock{{Device: "b", Since: epoch, Offset: -week}}); err != nil {
+		t.Error(err)
+	}
+	if got, err := d.Clocks(t.Context(), []string{"b"}); err != nil || len(got) != 1 {
+		t.Errorf("clocks: %v, %v", got, err)
+	}
+	if got := last(t, d, 0); len(got) != 1 {
+		t.Errorf("last positions: %v", got)
+	}
+	if roster(t, d); t.Failed() {
+		return
+	}
+	if _, err := d.PublicEvents(t.Context()); err != nil {
+		t.Error(err)
 	}
 }
