@@ -29,7 +29,7 @@ func (e *Engine) warm(ctx context.Context) error {
 	devices := e.core.Snapshot().DeviceIDs()
 	limited, cancel := context.WithTimeout(ctx, ms(e.cfg.WarmTimeMS))
 	defer cancel()
-	err := e.db.LastPositions(limited, devices, ms(e.cfg.FutureToleranceMS), func(l *db.Last) error {
+	err := e.db.LastPositions(limited, devices, db.LiveRule{Tolerance: ms(e.cfg.FutureToleranceMS)}, func(l *db.Last) error {
 		if l.Good == nil {
 			return nil
 		}
@@ -69,8 +69,9 @@ func (e *Engine) startCorrections() {
 	}
 	c := archive.NewCorrections(archive.CorrectionsOptions{
 		History: e.db, Screens: e.core, Tolerance: ms(e.cfg.FutureToleranceMS),
-		Devices: func() []string { return e.core.Snapshot().DeviceIDs() },
-		Logger:  e.log, Metrics: e.set,
+		Difference: func() time.Duration { return 0 },
+		Devices:    func() []string { return e.core.Snapshot().DeviceIDs() },
+		Logger:     e.log, Metrics: e.set,
 	})
 	e.run("corrections", c.Run)
 }

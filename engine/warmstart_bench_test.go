@@ -138,7 +138,7 @@ func warmLook(b *testing.B, url string, devices []string) {
 	defer d.Close()
 	b.StartTimer()
 	found := 0
-	err = d.LastPositions(b.Context(), devices, 5*time.Second, func(l *db.Last) error {
+	err = d.LastPositions(b.Context(), devices, db.LiveRule{Tolerance: 5 * time.Second}, func(l *db.Last) error {
 		if l.Good != nil {
 			found++
 		}

@@ -18,8 +18,8 @@ import (
 // History is what Corrections read, and hear of changes from.
 type History interface {
 	// LastPositions calls fn with what is known of the newest positions of
-	// devices; Last is lent for the call.
-	LastPositions(ctx context.Context, devices []string, tolerance time.Duration, fn func(*db.Last) error) error
+	// devices, newest by rule; Last is lent for the call.
+	LastPositions(ctx context.Context, devices []string, rule db.LiveRule, fn func(*db.Last) error) error
 	// Listen blocks until ctx ends. It calls ready whenever it has begun to
 	// listen anew and fn at every notification, on its own goroutine.
 	Listen(ctx context.Context, channels []string, ready func(), fn func(channel, payload string)) error
@@ -38,10 +38,13 @@ type CorrectionsOptions struct {
 	// Devices lists the devices that are shown: all are looked at when
 	// notifications may have been missed.
 	Devices func() []string
-	// Tolerance is how far a device's clock may run ahead.
+	// Tolerance is how far a device's time may be off its arrival.
 	Tolerance time.Duration
-	Logger    *slog.Logger
-	Metrics   *metrics.Set
+	// Difference is how far this process's clock is now ahead of the Redis
+	// server's, called on the goroutine of Run.
+	Difference func() time.Duration
+	Logger     *slog.Logger
+	Metrics    *metrics.Set
 }
 
 // Corrections takes points off the map that are marked faulty in the table
@@ -183,11 +186,9 @@ const lookupTime = 30 * time.Second
 
 func (c *Corrections) correctPart(ctx context.Context, devices []string) error {
 	list := make([]shard.Correction, 0, len(devices))
-	err := c.opt.History.LastPositions(ctx, devices, c.opt.Tolerance, func(l *db.Last) error {
-		x := shard.Correction{Device: l.Device}
-		if l.FaultyUpTo > 0 {
-			x.Faulty = []shard.Stamp{{TS: l.FaultyUpTo, Arrival: l.FaultyUpTo}}
-		}
+	rule := db.LiveRule{Tolerance: c.opt.Tolerance, Difference: c.opt.Difference()}
+	err := c.opt.History.LastPositions(ctx, devices, rule, func(l *db.Last) error {
+		x := shard.Correction{Device: l.Device, Faulty: l.Faulty}
 		if l.Good != nil {
 			good := *l.Good
 			x.Good = &good

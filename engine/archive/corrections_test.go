@@ -53,7 +53,7 @@ type flaky struct {
 	left int
 }
 
-func (f *flaky) LastPositions(ctx context.Context, devices []string, tolerance time.Duration, fn func(*db.Last) error) error {
+func (f *flaky) LastPositions(ctx context.Context, devices []string, rule db.LiveRule, fn func(*db.Last) error) error {
 	f.mu.Lock()
 	f.left--
 	left := f.left
@@ -61,7 +61,7 @@ func (f *flaky) LastPositions(ctx context.Context, devices []string, tolerance t
 	if left >= 0 {
 		return errors.New("no")
 	}
-	return f.Database.LastPositions(ctx, devices, tolerance, fn)
+	return f.Database.LastPositions(ctx, devices, rule, fn)
 }
 
 func TestCorrections(t *testing.T) { onPostgres(t, testCorrections) }
@@ -85,7 +85,7 @@ func testCorrections(t *testing.T, r *rig) {
 	b := &board{last: map[string]shard.Correction{}}
 	c := NewCorrections(CorrectionsOptions{
 		History: &flaky{Database: r.db, left: 2}, Screens: b, Devices: func() []string { return names[:10] },
-		Tolerance: time.Second, Logger: r.slog(), Metrics: r.set,
+		Tolerance: time.Second, Difference: func() time.Duration { return 0 }, Logger: r.slog(), Metrics: r.set,
 	})
 	ctx, cancel := context.WithCancel(t.Context())
 	ended := make(chan error, 1)

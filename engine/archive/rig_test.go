@@ -174,7 +174,7 @@ func (r *rig) rows(n int) (list []codec.Position) {
 	for i := range names {
 		names[i] = fmt.Sprintf("d-%06d", i)
 	}
-	err := r.db.LastPositions(r.t.Context(), names, time.Hour, func(l *db.Last) error {
+	err := r.db.LastPositions(r.t.Context(), names, db.LiveRule{Tolerance: time.Hour}, func(l *db.Last) error {
 		if l.Good != nil {
 			list = append(list, *l.Good)
 		}

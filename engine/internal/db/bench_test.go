@@ -61,7 +61,7 @@ func BenchmarkLastPositions(b *testing.B) {
 	names := devices(b, d)
 	for b.Loop() {
 		n := 0
-		if err := d.LastPositions(b.Context(), names, 0, func(*Last) error { n++; return nil }); err != nil || n != 1000 {
+		if err := d.LastPositions(b.Context(), names, LiveRule{}, func(*Last) error { n++; return nil }); err != nil || n != 1000 {
 			b.Fatal(n, err)
 		}
 	}

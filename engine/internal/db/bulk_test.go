@@ -34,7 +34,7 @@ func TestBatchesGoOverInEveryMode(t *testing.T) {
 				testenv.Eventually(t, 20*time.Second, "a new connection", func() bool { return d.Ping(t.Context()) == nil })
 			}
 			var last codec.Position
-			err := d.LastPositions(t.Context(), []string{"a"}, 0, func(l *Last) error { last = *l.Good; return nil })
+			err := d.LastPositions(t.Context(), []string{"a"}, LiveRule{}, func(l *Last) error { last = *l.Good; return nil })
 			if want := full("a", epoch+1); err != nil || last != want {
 				t.Errorf("the row comes back as %+v, %v; want %+v", last, err, want)
 			}

@@ -14,8 +14,8 @@ import (
 
 const week = int64(7 * 24 * 3600 * 1000)
 
-// clockRows returns all of pitwall_clocks, in the order of its key.
-func clockRows(t *testing.T, d Database) (list []shard.Clock) {
+// clockTable returns all of pitwall_clocks, in the order of its key.
+func clockTable(t *testing.T, d Database) (list []shard.Clock) {
 	t.Helper()
 	scan := func(rows rowSource) {
 		for rows.Next() {
@@ -106,7 +106,7 @@ func TestClocksAreKeptOnce(t *testing.T) {
 				force = append(force, shard.Clock{Device: device, Since: last.Since, Offset: tt.force})
 			}
 		}
-		if diff := gocmp.Diff(want, clockRows(t, d)); diff != "" {
+		if diff := gocmp.Diff(want, clockTable(t, d)); diff != "" {
 			t.Errorf("rows (-want +got):\n%s", diff)
 		}
 		got, err := d.Clocks(t.Context(), append(names, "nosuch"))
@@ -142,7 +142,7 @@ func TestClocksOfSeveralInstances(t *testing.T) {
 			})
 		}
 		wg.Wait()
-		if got := len(clockRows(t, d)); got != 100 {
+		if got := len(clockTable(t, d)); got != 100 {
 			t.Errorf("%d rows, want 100", got)
 		}
 	})

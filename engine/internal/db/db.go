@@ -83,11 +83,13 @@ type Database interface {
 
 	// LastPositions calls fn with what the table knows of the newest positions
 	// of each of devices, those of which it knows nothing left out, in no
-	// particular order. Positions more than tolerance ahead of their arrival do
-	// not count as good. What it costs grows with the number of devices, not of
-	// rows. Last is lent for the call, its strings are the callee's to keep.
-	// fn's error ends it and is returned as it is.
-	LastPositions(ctx context.Context, devices []string, tolerance time.Duration, fn func(*Last) error) error
+	// particular order. Newest is meant in live time, by rule and by the clocks
+	// in pitwall_clocks: what a screen would show if all had come live. What it
+	// costs grows with the number of devices, not of rows, except that faulty
+	// rows newer than a good one are passed one by one. Last is lent for the
+	// call; its strings and Faulty are the callee's to keep. fn's error ends it
+	// and is returned as it is.
+	LastPositions(ctx context.Context, devices []string, rule LiveRule, fn func(*Last) error) error
 
 	// Clocks returns the newest row of pitwall_clocks of each of devices, those
 	// whose offset has ended left out, in no particular order.
@@ -141,17 +143,6 @@ type InsertResult struct {
 	Extras     int   // same device, time and place as a row that is there, with more attributes
 	Duplicates int   // same content as a row that is there, or as an earlier extra
 	Conflicts  []int // indexes, ascending: same device and time, other content
-}
-
-// Last is what the table knows of the newest positions of a device.
-type Last struct {
-	Device string
-	// Good is the newest position that is not faulty, nil when there is none.
-	Good *codec.Position
-	// FaultyUpTo is the live time, in ms since the Unix epoch, of the newest
-	// faulty position behind Good: its arrival where it is dated too far ahead.
-	// 0 when there is none.
-	FaultyUpTo int64
 }
 
 // Open connects to the database of o. PostgreSQL must answer now and be

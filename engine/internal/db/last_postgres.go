@@ -3,43 +3,59 @@ package db
 import (
 	"context"
 	"fmt"
+	"math"
 	"time"
 
 	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgtype"
 
-	"pitwall/codec"
+	"pitwall/shard"
 )
 
-// lastPositions goes down the unique index from the newest row of each device
-// that is asked for, to the first good one; and over the faulty ones behind
-// that, of which there are few or none.
-const lastPositions = `
-	SELECT d.device_id, ` + storedColumns + `,
-	       floor(extract(epoch FROM ts) * 1000)::bigint, floor(extract(epoch FROM coalesce(received_at, ts)) * 1000)::bigint,
-	       floor(extract(epoch FROM f.live) * 1000)::bigint
-	FROM unnest($1::text[]) AS d(device_id)
-	LEFT JOIN LATERAL (
-	    SELECT p.lat, p.lon, p.alt, p.speed, p.course, p.sats, p.priority, p.codec,
-	           CASE WHEN json_typeof(p.attributes) = 'object' THEN p.attributes::text END AS attributes, p.ts, p.received_at
-	    FROM positions p
-	    WHERE p.device_id = d.device_id AND p.faulty IS NOT TRUE AND p.lat IS NOT NULL AND p.lon IS NOT NULL
-	      AND p.ts <= coalesce(p.received_at, now()) + $2::bigint * interval '1 ms'
-	    ORDER BY p.ts DESC LIMIT 1
-	) l ON true
-	LEFT JOIN LATERAL (
-	    SELECT max(CASE WHEN p.ts > p.received_at + $2::bigint * interval '1 ms' THEN p.received_at ELSE p.ts END) AS live
-	    FROM positions p
-	    WHERE p.device_id = d.device_id AND p.faulty AND p.ts > coalesce(l.ts, '-infinity')
-	) f ON true
-	WHERE l.ts IS NOT NULL OR f.live IS NOT NULL`
+// The statements go down an index from the newest row of each device that is
+// asked for. No row has an infinite time.
+const (
+	asked = `FROM unnest($1::text[], $2::timestamptz[], $3::timestamptz[]) WITH ORDINALITY AS a(device_id, low, high, n)
+	CROSS JOIN LATERAL `
+	between = `FROM positions p WHERE p.device_id = a.device_id AND p.ts > a.low AND p.ts < a.high`
+	times   = `a.n, floor(extract(epoch FROM p.ts) * 1000)::bigint,
+	       CASE WHEN isfinite(p.received_at) THEN floor(extract(epoch FROM p.received_at) * 1000)::bigint END`
+	wholeRow = `SELECT ` + times + `, p.attributes::text, ` + storedColumns + ` ` + asked
+	itsTimes = `SELECT ` + times + ` ` + asked
+	downFrom = ` ORDER BY p.ts DESC LIMIT `
+)
+
+var (
+	newestRow = wholeRow + `(SELECT p.* ` + between + downFrom + `1) p`
+	shownRow  = wholeRow + `(SELECT p.* ` + between + ` AND ` + goodRow + downFrom + `1) p`
+	goodRows  = itsTimes + `(SELECT p.ts, p.received_at ` + between + ` AND ` + goodRow + downFrom + fmt.Sprint(pageRows) + `) p`
+
+	faultyRows = itsTimes + `(
+	    SELECT p.ts, p.received_at
+	    FROM (SELECT p.ts, p.received_at, p.faulty ` + between + downFrom + fmt.Sprint(faultyWindow) + `) p
+	    WHERE p.faulty` + downFrom + fmt.Sprint(pageRows) + `) p`
+
+	clockHistory = `SELECT a.n, floor(extract(epoch FROM c.since_arrival) * 1000)::bigint, c.offset_ms
+	FROM unnest($1::text[]) WITH ORDINALITY AS a(device_id, n)
+	CROSS JOIN LATERAL (
+	    SELECT c.since_arrival, c.offset_ms FROM pitwall_clocks c
+	    WHERE c.device_id = a.device_id ORDER BY c.since_arrival DESC LIMIT ` + fmt.Sprint(clockRows) + `) c`
+
+	extrasOfRow = `SELECT a.n, x.attributes::text
+	FROM unnest($1::text[], $2::timestamptz[]) WITH ORDINALITY AS a(device_id, ts, n)
+	CROSS JOIN LATERAL (
+	    SELECT x.attributes, x.content_hash FROM pitwall_extras x
+	    WHERE x.device_id = a.device_id AND x.ts = a.ts ORDER BY x.content_hash LIMIT ` + fmt.Sprint(mostExtras) + `) x`
+)
 
 // alongTheIndex leaves the planner one way, for the transaction. On a table
 // that was never analysed it would rather fetch and sort all rows of each
 // device, or compile the statement.
 const alongTheIndex = `SET LOCAL jit = off; SET LOCAL enable_seqscan = off; SET LOCAL enable_bitmapscan = off; SET LOCAL enable_sort = off`
 
-func (p *postgres) LastPositions(ctx context.Context, devices []string, tolerance time.Duration, fn func(*Last) error) error {
-	tx, err := p.pool.BeginTx(ctx, pgx.TxOptions{AccessMode: pgx.ReadOnly})
+// LastPositions reads in one transaction, so that all statements see the same.
+func (p *postgres) LastPositions(ctx context.Context, devices []string, rule LiveRule, fn func(*Last) error) error {
+	tx, err := p.pool.BeginTx(ctx, pgx.TxOptions{AccessMode: pgx.ReadOnly, IsoLevel: pgx.RepeatableRead})
 	if err != nil {
 		return fmt.Errorf("last positions: %w", err)
 	}
@@ -47,25 +63,89 @@ func (p *postgres) LastPositions(ctx context.Context, devices []string, toleranc
 	if _, err := tx.Exec(ctx, alongTheIndex, pgx.QueryExecModeSimpleProtocol); err != nil {
 		return fmt.Errorf("last positions: %w", err)
 	}
-	rows, err := tx.Query(ctx, lastPositions, devices, tolerance.Milliseconds())
+	return eachLast(ctx, postgresProbes{tx}, devices, rule, fn)
+}
+
+// postgresProbes are the probes of one transaction.
+type postgresProbes struct{ tx pgx.Tx }
+
+// each runs a statement whose first column is the place of what was asked for,
+// from 1 on.
+func (q postgresProbes) each(ctx context.Context, dest []any, found func(i int), query string, args ...any) error {
+	rows, err := q.tx.Query(ctx, query, args...)
 	if err != nil {
-		return fmt.Errorf("last positions: %w", err)
+		return err
 	}
-	defer rows.Close()
-	var l Last
-	var good codec.Position
-	for rows.Next() {
-		var r stored
-		if err := rows.Scan(r.dest()...); err != nil {
-			return fmt.Errorf("last positions: %w", err)
-		}
-		r.last(&l, &good)
-		if err := fn(&l); err != nil {
-			return err
-		}
+	var n int
+	_, err = pgx.ForEachRow(rows, append([]any{&n}, dest...), func() error {
+		found(n - 1)
+		return nil
+	})
+	return err
+}
+
+func (q postgresProbes) clocks(ctx context.Context, devices []string, fn func(i int, c shard.Clock)) error {
+	var c shard.Clock
+	return q.each(ctx, []any{&c.Since, &c.Offset}, func(i int) {
+		c.Device = devices[i]
+		fn(i, c)
+	}, clockHistory, devices)
+}
+
+func (q postgresProbes) newest(ctx context.Context, devices []string, fn func(i int, r *stored)) error {
+	asks := make([]ask, len(devices))
+	for i, d := range devices {
+		asks[i] = ask{d, math.MinInt64, math.MaxInt64}
 	}
-	if err := rows.Err(); err != nil {
-		return fmt.Errorf("last positions: %w", err)
+	return q.rows(ctx, newestRow, asks, fn)
+}
+
+func (q postgresProbes) row(ctx context.Context, asks []ask, fn func(i int, r *stored)) error {
+	return q.rows(ctx, shownRow, asks, fn)
+}
+
+func (q postgresProbes) rows(ctx context.Context, query string, asks []ask, fn func(i int, r *stored)) error {
+	var r stored
+	return q.each(ctx, r.dest(), func(i int) {
+		row := r // what the pointers point to is new for each row
+		fn(i, &row)
+	}, query, askArrays(asks)...)
+}
+
+func (q postgresProbes) good(ctx context.Context, asks []ask, fn func(i int, m mark)) error {
+	return q.marks(ctx, goodRows, asks, fn)
+}
+
+func (q postgresProbes) faulty(ctx context.Context, asks []ask, fn func(i int, m mark)) error {
+	return q.marks(ctx, faultyRows, asks, fn)
+}
+
+func (q postgresProbes) marks(ctx context.Context, query string, asks []ask, fn func(i int, m mark)) error {
+	var m mark
+	return q.each(ctx, []any{&m.ts, &m.received}, func(i int) { fn(i, m) }, query, askArrays(asks)...)
+}
+
+func (q postgresProbes) extras(ctx context.Context, asks []ask, fn func(i int, attributes string)) error {
+	var attributes string
+	args := askArrays(asks)
+	return q.each(ctx, []any{&attributes}, func(i int) { fn(i, attributes) }, extrasOfRow, args[0], args[1])
+}
+
+// askArrays turns asks into one array per member.
+func askArrays(asks []ask) []any {
+	device, low, high := make([]string, len(asks)), make([]pgtype.Timestamptz, len(asks)), make([]pgtype.Timestamptz, len(asks))
+	for i, a := range asks {
+		device[i], low[i], high[i] = a.device, instantAt(a.low), instantAt(a.high)
 	}
-	return nil
+	return []any{device, low, high}
+}
+
+func instantAt(ms int64) pgtype.Timestamptz {
+	switch ms {
+	case math.MinInt64:
+		return pgtype.Timestamptz{Valid: true, InfinityModifier: pgtype.NegativeInfinity}
+	case math.MaxInt64:
+		return pgtype.Timestamptz{Valid: true, InfinityModifier: pgtype.Infinity}
+	}
+	return pgtype.Timestamptz{Valid: true, Time: time.UnixMilli(ms).UTC()}
 }

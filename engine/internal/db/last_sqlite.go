@@ -3,49 +3,123 @@ package db
 import (
 	"context"
 	"database/sql"
-	"errors"
 	"fmt"
-	"time"
+	"math"
 
-	"pitwall/codec"
+	"pitwall/shard"
 )
 
-// lastPositionsSQLite is lastPositions for one device. It has no row for a
-// device of which nothing is known.
-const lastPositionsSQLite = `
-	WITH l AS (
-	    SELECT p.* FROM positions p
-	    WHERE p.device_id = ?1 AND NOT p.faulty AND p.ts <= coalesce(p.received_at, p.ts) + ?2
-	    ORDER BY p.ts DESC LIMIT 1
-	), f AS (
-	    SELECT max(CASE WHEN p.ts > p.received_at + ?2 THEN p.received_at ELSE p.ts END) AS live FROM positions p
-	    WHERE p.device_id = ?1 AND p.faulty AND p.ts > coalesce((SELECT ts FROM l), -9223372036854775808)
-	)
-	SELECT ?1, ` + storedColumns + `, ts, coalesce(received_at, ts), f.live
-	FROM f LEFT JOIN l ON true
-	WHERE l.ts IS NOT NULL OR f.live IS NOT NULL`
+// The statements of last_postgres.go for one device each: ?1, between the times
+// ?2 and ?3.
+const (
+	betweenSQLite = ` FROM positions p WHERE p.device_id = ?1 AND p.ts > ?2 AND p.ts < ?3`
+	wholeSQLite   = `SELECT p.ts, p.received_at, p.attributes, ` + storedColumns + betweenSQLite
+)
 
-func (s *sqlite) LastPositions(ctx context.Context, devices []string, tolerance time.Duration, fn func(*Last) error) error {
-	statement, err := s.read.PrepareContext(ctx, lastPositionsSQLite)
+var (
+	newestRowSQLite = wholeSQLite + downFrom + `1`
+	shownRowSQLite  = wholeSQLite + ` AND ` + goodRow + downFrom + `1`
+	goodRowsSQLite  = `SELECT p.ts, p.received_at` + betweenSQLite + ` AND ` + goodRow + downFrom + fmt.Sprint(pageRows)
+
+	faultyRowsSQLite = `SELECT p.ts, p.received_at
+	FROM (SELECT p.ts, p.received_at, p.faulty` + betweenSQLite + downFrom + fmt.Sprint(faultyWindow) + `) p
+	WHERE p.faulty` + downFrom + fmt.Sprint(pageRows)
+
+	clockHistorySQLite = `SELECT since_arrival, offset_ms FROM pitwall_clocks WHERE device_id = ?1
+	ORDER BY since_arrival DESC LIMIT ` + fmt.Sprint(clockRows)
+	extrasOfRowSQLite = `SELECT attributes FROM pitwall_extras WHERE device_id = ?1 AND ts = ?2
+	ORDER BY content_hash LIMIT ` + fmt.Sprint(mostExtras)
+)
+
+// LastPositions reads in one transaction, so that all statements see the same.
+func (s *sqlite) LastPositions(ctx context.Context, devices []string, rule LiveRule, fn func(*Last) error) error {
+	tx, err := s.read.BeginTx(ctx, nil)
 	if err != nil {
 		return fmt.Errorf("last positions: %w", err)
 	}
+	defer tx.Rollback()
+	return eachLast(ctx, sqliteProbes{tx}, devices, rule, fn)
+}
+
+// sqliteProbes are the probes of one transaction.
+type sqliteProbes struct{ tx *sql.Tx }
+
+// each runs a statement for each of n lists of arguments.
+func (q sqliteProbes) each(ctx context.Context, dest []any, found func(i int), query string, n int, args func(i int) []any) error {
+	statement, err := q.tx.PrepareContext(ctx, query)
+	if err != nil {
+		return err
+	}
 	defer statement.Close()
-	var l Last
-	var good codec.Position
-	for _, device := range devices {
-		var r stored
-		err := statement.QueryRowContext(ctx, device, tolerance.Milliseconds()).Scan(r.dest()...)
-		if errors.Is(err, sql.ErrNoRows) {
-			continue
-		}
-		if err != nil {
-			return fmt.Errorf("last positions: %w", err)
-		}
-		r.last(&l, &good)
-		if err := fn(&l); err != nil {
+	for i := range n {
+		if err := eachRow(ctx, statement, args(i), dest, func() { found(i) }); err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+func eachRow(ctx context.Context, statement *sql.Stmt, args, dest []any, found func()) error {
+	rows, err := statement.QueryContext(ctx, args...)
+	if err != nil {
+		return err
+	}
+	defer rows.Close()
+	for rows.Next() {
+		if err := rows.Scan(dest...); err != nil {
+			return err
+		}
+		found()
+	}
+	return rows.Err()
+}
+
+func (q sqliteProbes) clocks(ctx context.Context, devices []string, fn func(i int, c shard.Clock)) error {
+	var c shard.Clock
+	return q.each(ctx, []any{&c.Since, &c.Offset}, func(i int) {
+		c.Device = devices[i]
+		fn(i, c)
+	}, clockHistorySQLite, len(devices), func(i int) []any { return []any{devices[i]} })
+}
+
+func (q sqliteProbes) newest(ctx context.Context, devices []string, fn func(i int, r *stored)) error {
+	return q.rows(ctx, newestRowSQLite, len(devices), func(i int) []any {
+		return []any{devices[i], int64(math.MinInt64), int64(math.MaxInt64)}
+	}, fn)
+}
+
+func (q sqliteProbes) row(ctx context.Context, asks []ask, fn func(i int, r *stored)) error {
+	return q.rows(ctx, shownRowSQLite, len(asks), askOf(asks), fn)
+}
+
+func (q sqliteProbes) rows(ctx context.Context, query string, n int, args func(i int) []any, fn func(i int, r *stored)) error {
+	var r stored
+	return q.each(ctx, r.dest(), func(i int) {
+		row := r // what the pointers point to is new for each row
+		fn(i, &row)
+	}, query, n, args)
+}
+
+func (q sqliteProbes) good(ctx context.Context, asks []ask, fn func(i int, m mark)) error {
+	return q.marks(ctx, goodRowsSQLite, asks, fn)
+}
+
+func (q sqliteProbes) faulty(ctx context.Context, asks []ask, fn func(i int, m mark)) error {
+	return q.marks(ctx, faultyRowsSQLite, asks, fn)
+}
+
+func (q sqliteProbes) marks(ctx context.Context, query string, asks []ask, fn func(i int, m mark)) error {
+	var m mark
+	return q.each(ctx, []any{&m.ts, &m.received}, func(i int) { fn(i, m) }, query, len(asks), askOf(asks))
+}
+
+func (q sqliteProbes) extras(ctx context.Context, asks []ask, fn func(i int, attributes string)) error {
+	var attributes string
+	return q.each(ctx, []any{&attributes}, func(i int) { fn(i, attributes) }, extrasOfRowSQLite, len(asks),
+		func(i int) []any { return []any{asks[i].device, asks[i].low} })
+}
+
+// askOf gives the arguments of each ask.
+func askOf(asks []ask) func(i int) []any {
+	return func(i int) []any { return []any{asks[i].device, asks[i].low, asks[i].high} }
 }

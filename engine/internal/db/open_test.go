@@ -1,7 +1,6 @@
 package db
 
 import (
-	"context"
 	"errors"
 	"net/url"
 	"os"
@@ -9,8 +8,6 @@ import (
 	"strings"
 	"testing"
 	"time"
-
-	"github.com/jackc/pgx/v5"
 
 	"pitwall/codec"
 	"pitwall/engine/internal/testenv"
@@ -141,61 +138,4 @@ func TestNoSessionStateIsLeft(t *testing.T) {
 	if !strings.HasPrefix(before, "0 0 0") {
 		t.Errorf("session state %q from the start", before)
 	}
-}
-
-// The newest rows are found through the index, however many there are.
-func TestLastPositionsWalksTheIndex(t *testing.T) {
-	conformPositions(t, func(t *testing.T, d Database) {
-		insert(t, d, full("a", epoch), full("b", epoch))
-		var plan []string
-		switch d := d.(type) {
-		case *postgres:
-			plan = strings.Split(lastPlan(t, d, "a", "b"), "\n")
-		case *sqlite:
-			rows, err := d.read.Query("EXPLAIN QUERY PLAN "+lastPositionsSQLite, "a", 0)
-			if err != nil {
-				t.Fatal(err)
-			}
-			defer rows.Close()
-			for rows.Next() {
-				var a, b, c int
-				var line string
-				if err := rows.Scan(&a, &b, &c, &line); err != nil {
-					t.Fatal(err)
-				}
-				plan = append(plan, line)
-			}
-		}
-		text := strings.Join(plan, "\n")
-		for _, bad := range []string{"Seq Scan", "Bitmap", "Sort", "SCAN p", "TEMP B-TREE FOR ORDER"} {
-			if strings.Contains(text, bad) {
-				t.Errorf("the plan has a %s:\n%s", bad, text)
-			}
-		}
-		if strings.Count(text, "_idx") < 2 {
-			t.Errorf("the plan goes through the index fewer than two times:\n%s", text)
-		}
-	})
-}
-
-// lastPlan is how PostgreSQL found the newest rows of devices.
-func lastPlan(t *testing.T, d *postgres, devices ...string) string {
-	t.Helper()
-	tx, err := d.pool.Begin(t.Context())
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer tx.Rollback(context.Background())
-	if _, err := tx.Exec(t.Context(), alongTheIndex, pgx.QueryExecModeSimpleProtocol); err != nil {
-		t.Fatal(err)
-	}
-	rows, err := tx.Query(t.Context(), "EXPLAIN (ANALYZE, COSTS off, TIMING off) "+lastPositions, devices, int64(0))
-	if err != nil {
-		t.Fatal(err)
-	}
-	plan, err := pgx.CollectRows(rows, pgx.RowTo[string])
-	if err != nil {
-		t.Fatal(err)
-	}
-	return strings.Join(plan, "\n")
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math"
 	"strings"
 	"testing"
 	"time"
@@ -165,11 +166,21 @@ func TestLastPositionsStopsAtTheNewestMonth(t *testing.T) {
 	for _, m := range Months(instantOf(t, "2024-08"), 10) {
 		insert(t, d, full("a", m.UnixMilli()))
 	}
-	plan := lastPlan(t, d, "a")
-	if n := strings.Count(plan, "(never executed)"); n != 20 {
-		t.Errorf("%d months of the two times thirteen were left out, want 20:\n%s", n, plan)
+	for name, query := range map[string]string{"newest": newestRow, "shown": shownRow} {
+		plan := lastPlan(t, d, query, askArrays([]ask{{"a", math.MinInt64, math.MaxInt64}})...)
+		if n := strings.Count(plan, "(never executed)"); n != 10 {
+			t.Errorf("%s: %d months of thirteen were left out, want 10:\n%s", name, n, plan)
+		}
+		if strings.Contains(plan, "Sort") || strings.Contains(plan, "Merge Append") {
+			t.Errorf("%s: months are looked at to be sorted:\n%s", name, plan)
+		}
 	}
-	if strings.Contains(plan, "Sort") || strings.Contains(plan, "Merge Append") {
-		t.Errorf("months are looked at to be sorted:\n%s", plan)
+	// Between two times only the months in between are looked at.
+	from := instantOf(t, "2025-03").UnixMilli()
+	for name, query := range map[string]string{"good": goodRows, "faulty": faultyRows} {
+		plan := lastPlan(t, d, query, askArrays([]ask{{"a", from, from + 1}})...)
+		if n := strings.Count(plan, "(never executed)"); n != 12 {
+			t.Errorf("%s: %d months of thirteen were left out, want 12:\n%s", name, n, plan)
+		}
 	}
 }

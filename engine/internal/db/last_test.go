@@ -1,0 +1,291 @@
+package db
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"pitwall/codec"
+	"pitwall/shard"
+)
+
+// Times of these tests, in ms.
+const (
+	second = int64(1000)
+	minute = 60 * second
+	hour   = 60 * minute
+)
+
+// known is what LastPositions says of a device: the time of Good, 0 for none,
+// and those of Faulty.
+type known struct {
+	Good   int64
+	Faulty []int64
+}
+
+// knownOf asks for what is known of devices, with times relative to epoch.
+func knownOf(t *testing.T, d Database, rule LiveRule) map[string]known {
+	t.Helper()
+	got := map[string]known{}
+	err := d.LastPositions(t.Context(), append(devices(t, d), "nosuch"), rule, func(l *Last) error {
+		var k known
+		if l.Good != nil {
+			k.Good = l.Good.TS - epoch
+		}
+		for _, s := range l.Faulty {
+			k.Faulty = append(k.Faulty, s.TS-epoch)
+		}
+		if _, ok := got[l.Device]; ok {
+			t.Errorf("device %s came twice", l.Device)
+		}
+		got[l.Device] = k
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return got
+}
+
+// came is a bare position with a time and an arrival relative to epoch.
+func came(device string, ts, arrival int64) codec.Position {
+	return change(bare(device, epoch+ts), func(p *codec.Position) { p.Arrival = epoch + arrival })
+}
+
+func wrong(p codec.Position) codec.Position {
+	p.Faulty = true
+	return p
+}
+
+// each makes n positions one second apart, the first at from, whose clock is
+// off by offset.
+func each(device string, from, n, offset int64) (list []codec.Position) {
+	for i := range n {
+		list = append(list, came(device, from+i*second+offset, from+i*second))
+	}
+	return list
+}
+
+// months makes partitions where the table consists of such.
+func months(t *testing.T, d Database, names ...string) {
+	t.Helper()
+	var at []time.Time
+	for _, m := range names {
+		at = append(at, instantOf(t, m))
+	}
+	if _, err := d.MakePartitions(t.Context(), at); err != nil && !errors.Is(err, ErrNotPartitioned) {
+		t.Fatal(err)
+	}
+}
+
+func TestLastPositions(t *testing.T) {
+	tests := []struct {
+		name   string
+		rows   []codec.Position
+		clocks []shard.Clock // Since relative to epoch
+		want   known
+	}{
+		{"the newest", []codec.Position{came("", 1, 1), came("", 3, 3), came("", 2, 2)}, nil, known{Good: 3}},
+		{"faulty rows after a good one", []codec.Position{came("", 1, 1), wrong(came("", 2, 2)), wrong(came("", 3, 3))}, nil,
+			known{Good: 1, Faulty: []int64{3, 2}}},
+		{"faulty rows before a good one", []codec.Position{wrong(came("", 1, 1)), came("", 2, 2)}, nil, known{Good: 2}},
+		{"nothing but faulty rows", []codec.Position{wrong(came("", 1, 1)), wrong(came("", 2, 2))}, nil, known{Faulty: []int64{2, 1}}},
+		{"as far ahead as allowed", []codec.Position{came("", 0, 0), came("", 5*second, 0), came("", 9*second, 4*second-1)}, nil, known{Good: 5 * second}},
+		{"always ahead", each("", 1, 10, hour), nil, known{Good: 1 + 9*second + hour}},
+		{"always ahead, for longer than a page", each("", 1, 700, hour), nil, known{Good: 1 + 699*second + hour}},
+		{"ahead, then right", append(each("", 0, 60, hour), each("", 60*second, 5, 0)...), nil, known{Good: 64 * second}},
+		{"ahead for longer than a page, then right", append(each("", 0, 300, 10*365*24*hour), each("", 300*second, 5, 0)...), nil,
+			known{Good: 304 * second}},
+		{"right, then ahead", append(each("", 0, 5, 0), each("", 5*second, 60, hour)...), nil, known{Good: 64*second + hour}},
+		{"ahead by less than it is silent", append(each("", 0, 60, 20*second), came("", 70*second+1, 70*second)), nil, known{Good: 70*second + 1}},
+		{"a batch of a clock ahead, the newest first", []codec.Position{came("", hour+3, 1), came("", hour+2, 1), came("", hour+1, 2)}, nil, known{Good: hour + 3}},
+		{"a faulty row ahead of a good one that came later", []codec.Position{wrong(came("", hour, 1)), came("", 2, 2)}, nil, known{Good: 2}},
+		{"a faulty row ahead of a good one that came before", []codec.Position{wrong(came("", hour, 2)), came("", 1, 1)}, nil,
+			known{Good: 1, Faulty: []int64{hour}}},
+		{"a buffered upload", append(each("", 10*minute, 5, 0), each("", 10*minute+5*second, 5, -9*minute)...), nil, known{Good: 10*minute + 4*second}},
+		{"a clock that fell", append(each("", 0, 5, 0), each("", 5*second, 60, -hour)...), []shard.Clock{{Since: 5 * second, Offset: -hour}},
+			known{Good: 64*second - hour}},
+		{"a clock that fell by 1024 weeks", append(each("", 0, 5, 0), each("", 5*second, 60, -1024*week)...), []shard.Clock{{Since: 5 * second, Offset: -1024 * week}},
+			known{Good: 64*second - 1024*week}},
+		{"a fall that is not known", append(each("", 0, 5, 0), each("", 5*second, 60, -hour)...), nil, known{Good: 4 * second}},
+		{"late data of a clock that fell", append(each("", 5*second, 60, -hour), came("", 7*second-hour-minute, 66*second)),
+			[]shard.Clock{{Since: 5 * second, Offset: -hour}}, known{Good: 64*second - hour}},
+		{"a clock that fell and recovered", append(append(each("", 0, 5, 0), each("", 5*second, 60, -hour)...), each("", 65*second, 3, 0)...),
+			[]shard.Clock{{Since: 5 * second, Offset: -hour}, {Since: 65 * second}}, known{Good: 67 * second}},
+		{"recovered, the end is not kept yet", append(each("", 5*second, 60, -hour), each("", 65*second, 3, 0)...),
+			[]shard.Clock{{Since: 5 * second, Offset: -hour}}, known{Good: 67 * second}},
+		{"fell, and the last row before the end", append(each("", 0, 5, 0), each("", 5*second, 60, -hour)...),
+			[]shard.Clock{{Since: 5 * second, Offset: -hour}, {Since: 65 * second}}, known{Good: 64*second - hour}},
+		{"fell twice", append(each("", 0, 60, -hour), each("", minute, 60, -2*hour)...),
+			[]shard.Clock{{Offset: -hour}, {Since: minute, Offset: -2 * hour}}, known{Good: 119*second - 2*hour}},
+		{"faulty rows of a clock that fell, older by their own time",
+			append(each("", 0, 5, 0), came("", 5*second-hour, 5*second), wrong(came("", 6*second-hour, 6*second)), wrong(came("", 7*second-hour, 7*second))),
+			[]shard.Clock{{Since: 5 * second, Offset: -hour}}, known{Good: 5*second - hour, Faulty: []int64{7*second - hour, 6*second - hour}}},
+		{"faulty rows before and after a fall",
+			append(each("", 0, 2, 0), wrong(came("", 3*second, 3*second)), wrong(came("", 5*second-hour, 5*second))),
+			[]shard.Clock{{Since: 5 * second, Offset: -hour}}, known{Good: second, Faulty: []int64{5*second - hour, 3 * second}}},
+	}
+	conformPositions(t, func(t *testing.T, d Database) {
+		months(t, d, "2005-10", "2035-05")
+		if got := knownOf(t, d, LiveRule{Tolerance: 5 * time.Second}); len(got) != 0 {
+			t.Errorf("an empty table gives %v", got)
+		}
+		want := map[string]known{}
+		for i, tt := range tests {
+			name := fmt.Sprintf("%02d %s", i, tt.name)
+			want[name] = tt.want
+			for k := range tt.rows {
+				tt.rows[k].DeviceID = name
+			}
+			if r := insert(t, d, tt.rows...); r.Inserted != len(tt.rows) {
+				t.Fatalf("%s: %+v", name, r)
+			}
+			var clocks []shard.Clock
+			for _, c := range tt.clocks {
+				clocks = append(clocks, shard.Clock{Device: name, Since: epoch + c.Since, Offset: c.Offset})
+			}
+			if err := d.SaveClocks(t.Context(), clocks); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if diff := cmp.Diff(want, knownOf(t, d, LiveRule{Tolerance: 5 * time.Second})); diff != "" {
+			t.Errorf("known (-want +got):\n%s", diff)
+		}
+	})
+}
+
+// The clock of the Redis server is not that of the devices: what came at the
+// same moment is not ahead, nor from a clock that fell.
+func TestLastPositionsBesideAServerThatLags(t *testing.T) {
+	rule := LiveRule{Tolerance: 5 * time.Second, Difference: time.Minute} // the server is a minute late
+	conform(t, func(t *testing.T, d Database) {
+		insert(t, d, each("right", 0, 10, minute)...)
+		insert(t, d, append(each("ahead", 0, 10, minute+hour), came("ahead", 90*second, 30*second))...)
+		insert(t, d, append(each("fell", 0, 10, -hour), came("fell", 65*second, 4*second))...)
+		if err := d.SaveClocks(t.Context(), []shard.Clock{{Device: "fell", Since: epoch + 5*second, Offset: -hour - minute}}); err != nil {
+			t.Fatal(err)
+		}
+		want := map[string]known{"right": {Good: 69 * second}, "ahead": {Good: 90 * second}, "fell": {Good: 9*second - hour}}
+		if diff := cmp.Diff(want, knownOf(t, d, rule)); diff != "" {
+			t.Errorf("known (-want +got):\n%s", diff)
+		}
+	})
+}
+
+func TestMoreFaultyRowsThanAreNamed(t *testing.T) {
+	conform(t, func(t *testing.T, d Database) {
+		var batch []codec.Position
+		for i := range int64(1500) {
+			batch = append(batch, wrong(came("a", i*second, i*second)))
+		}
+		insert(t, d, append(batch, came("a", -second, -second))...)
+		var want []int64
+		for i := range int64(shard.MaxFaulty) {
+			want = append(want, (1499-i)*second)
+		}
+		if diff := cmp.Diff(map[string]known{"a": {Good: -second, Faulty: want}}, knownOf(t, d, LiveRule{Tolerance: time.Second})); diff != "" {
+			t.Errorf("known (-want +got):\n%s", diff)
+		}
+	})
+}
+
+// The table may hold what no decoder takes: a required value costs the row, an
+// optional one only itself.
+func TestRowsThatNoDecoderTakes(t *testing.T) {
+	conform(t, func(t *testing.T, d Database) {
+		_, embedded := d.(*sqlite)
+		at := func(ms int64) string {
+			if embedded {
+				return fmt.Sprint(epoch + ms)
+			}
+			return fmt.Sprintf("to_timestamp(%d / 1000.0)", epoch+ms)
+		}
+		row := func(device string, ms int64, lat, lon, rest string) {
+			exec(t, d, fmt.Sprintf("INSERT INTO positions (device_id, ts, received_at, faulty, lat, lon, alt, speed, course, sats, priority, codec, attributes) "+
+				"VALUES ('%s', %s, %s, false, %s, %s, %s)", device, at(ms), at(ms), lat, lon, rest))
+		}
+		const plain = "1, 2, 3, 4, 5, '8E', NULL"
+		nan, infinite, list := "'NaN'", "'Infinity'", `'[1]'`
+		if embedded { // which stores no NaN
+			nan, infinite = "91", "9e999"
+		}
+		for _, device := range []string{"lat", "lon", "infinite", "range"} {
+			row(device, 0, "46", "7", plain)
+		}
+		row("lat", 1, nan, "7", plain)
+		row("lon", 1, "46", nan, plain)
+		if embedded {
+			exec(t, d, "UPDATE positions SET lon = 181 WHERE device_id = 'lon' AND lon = 91")
+		}
+		row("infinite", 1, "46", strings.Replace(infinite, "'I", "'-I", 1), plain)
+		row("range", 1, "90.1", "7", plain)
+		row("range", 2, "46", "-180.1", plain)
+		row("only bad", 1, "91", "7", plain)
+		row("optional", 0, "46", "7", fmt.Sprintf("%s, %[1]s, %[1]s, -1, -2, '%s', %s", infinite, strings.Repeat("x", 65), list))
+		want := map[string]known{"lat": {}, "lon": {}, "infinite": {}, "range": {}, "optional": {}}
+		rule := LiveRule{Tolerance: time.Second}
+		if diff := cmp.Diff(want, knownOf(t, d, rule)); diff != "" {
+			t.Errorf("known (-want +got):\n%s", diff)
+		}
+		good := change(bare("optional", epoch), func(p *codec.Position) { p.Lat, p.Lon = 46, 7 })
+		if diff := cmp.Diff(good, last(t, d, time.Second)["optional"]); diff != "" {
+			t.Errorf("position (-want +got):\n%s", diff)
+		}
+	})
+}
+
+// A row whose arrival nobody knows counts by its own time, unless that is still
+// to come.
+func TestLastPositionsWithoutAnArrival(t *testing.T) {
+	conform(t, func(t *testing.T, d Database) {
+		to := time.Now().Add(time.Hour).UnixMilli()
+		insert(t, d, came("a", 1, 1), came("a", 2, 2), bare("a", to), wrong(bare("a", to+1)), bare("b", to))
+		exec(t, d, "UPDATE positions SET received_at = NULL")
+		if p, ok := d.(*postgres); ok {
+			exec(t, p, `INSERT INTO positions (device_id, ts, lat, lon, received_at) VALUES ('a', 'infinity', 1, 2, 'infinity'), ('a', '-infinity', 1, 2, NULL)`)
+			exec(t, p, `INSERT INTO positions (device_id, ts, lat, lon, received_at) SELECT 'c', to_timestamp(1748772000.003), 1, 2, 'infinity'`)
+		} else {
+			exec(t, d, fmt.Sprintf("INSERT INTO positions (device_id, ts, lat, lon) VALUES ('c', %d, 1, 2)", epoch+3))
+		}
+		want := map[string]known{"a": {Good: 2}, "c": {Good: 3}}
+		if diff := cmp.Diff(want, knownOf(t, d, LiveRule{Tolerance: time.Second})); diff != "" {
+			t.Errorf("known (-want +got):\n%s", diff)
+		}
+	})
+}
+
+func TestExtrasAreShown(t *testing.T) {
+	conform(t, func(t *testing.T, d Database) {
+		ahead := func(attributes string) codec.Position {
+			return change(came("ahead", hour, 1), func(p *codec.Position) { p.Attributes = codec.Attributes(attributes) })
+		}
+		insert(t, d, with("a", epoch-1, ""), with("a", epoch-1, `{"old":1}`), with("a", epoch, `{"x":1}`), with("a", epoch, `{"alarm":"sos","x":2}`),
+			with("a", epoch, `{"y":true}`), with("none", epoch, ""), with("none", epoch, `{"alarm":"sos"}`), ahead(""), ahead(`{"alarm":"low"}`))
+		got := last(t, d, time.Second)
+		for device, want := range map[string][]string{
+			"a":    {`{"x":1,"alarm":"sos","y":true}`, `{"x":1,"y":true,"alarm":"sos"}`},
+			"none": {`{"alarm":"sos"}`}, "ahead": {`{"alarm":"low"}`},
+		} {
+			if !slices.Contains(want, string(got[device].Attributes)) {
+				t.Errorf("%s has %s, want %s", device, got[device].Attributes, want)
+			}
+		}
+	})
+}
+
+func TestLastPositionsPassesTheErrorOn(t *testing.T) {
+	conform(t, func(t *testing.T, d Database) {
+		insert(t, d, came("a", 1, 1), came("b", 1, 1))
+		stop := errors.New("enough")
+		calls := 0
+		err := d.LastPositions(t.Context(), []string{"a", "b"}, LiveRule{}, func(*Last) error { calls++; return stop })
+		if err != stop || calls != 1 {
+			t.Errorf("error %v after %d calls, want the callee's after 1", err, calls)
+		}
+	})
+}
