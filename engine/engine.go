@@ -38,6 +38,7 @@ type Engine struct {
 	core     *shard.Core
 	feed     *feed.Feed
 	events   *eventmap.Map
+	clocks   *archive.Clocks
 	guard    *access.Guard // nil where everybody may watch everything
 	gate     gate
 	live     *live.Server
@@ -221,6 +222,7 @@ var (
 	_ archive.History    = db.Database(nil)
 	_ archive.Partitions = db.Database(nil)
 	_ archive.Screens    = (*shard.Core)(nil)
+	_ archive.ClockStore = db.Database(nil)
 	_ eventmap.Source    = db.Database(nil)
 	_ eventmap.Notifier  = db.Database(nil)
 	_ eventmap.Target    = (*shard.Core)(nil)

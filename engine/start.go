@@ -103,10 +103,13 @@ func (e *Engine) startLive(ctx context.Context) error {
 	if e.cfg.Deflate {
 		deflate = live.NewDeflater
 	}
+	e.clocks = archive.NewClocks(e.db, e.log, e.set)
 	if e.core, err = shard.New(shard.Config{
 		Shards: e.cfg.Shards, Writers: e.cfg.Writers,
 		Window: ms(e.cfg.FlushMS), FutureTolerance: ms(e.cfg.FutureToleranceMS),
 		RingBytes: e.cfg.RingBytes, RingSlots: e.cfg.RingSlots, Deflate: deflate,
+		DeviceRate: e.cfg.DeviceRate, DeviceBytes: e.cfg.DeviceBytes, MaxAttributes: e.cfg.MaxAttributesBytes,
+		ClockChanged: e.clocks.Note,
 	}); err != nil {
 		return err
 	}
@@ -114,7 +117,7 @@ func (e *Engine) startLive(ctx context.Context) error {
 		Client: e.liveDoor, Streams: e.cfg.streams(), Sink: e.core, Limits: e.limits(),
 		Logger: e.log, Metrics: e.set, InstanceID: e.cfg.InstanceID, Ephemeral: e.cfg.ephemeral,
 		BatchCount: e.cfg.FeedBatch, WarmWindow: ms(e.cfg.WarmWindowMS), WarmRecords: e.cfg.WarmMax,
-		WarmTime: ms(e.cfg.WarmTimeMS), ArchiveGroup: archive.Group,
+		WarmTime: ms(e.cfg.WarmTimeMS), ArchiveGroup: archive.Group, FutureTolerance: ms(e.cfg.FutureToleranceMS),
 	})
 	if err := f.AcquireLease(ctx); err != nil {
 		return err
@@ -134,6 +137,7 @@ func (e *Engine) startLive(ctx context.Context) error {
 	if err := e.warm(ctx); err != nil {
 		return err
 	}
+	e.run("clocks", e.clocks.Run)
 	e.run("event map", e.events.Run)
 	e.startCorrections()
 	e.run("feed", f.Run)

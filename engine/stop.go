@@ -87,7 +87,7 @@ func (e *Engine) stopLive(ctx context.Context) error {
 func (e *Engine) stopFeed(ctx context.Context) error {
 	errs := []error{
 		e.stopRoom(ctx, "event map"), e.stopRoom(ctx, "corrections"), e.stopRoom(ctx, "feed"),
-		e.stopRoom(ctx, "shards"), e.stopRoom(ctx, "lease"),
+		e.stopRoom(ctx, "shards"), e.stopRoom(ctx, "clocks"), e.stopRoom(ctx, "lease"),
 	}
 	if e.feed != nil {
 		errs = append(errs, e.feed.Close(ctx))

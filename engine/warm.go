@@ -22,14 +22,18 @@ func (e *Engine) warm(ctx context.Context) error {
 		if b == nil {
 			return nil
 		}
-		b.Warm = true
+		b.Warm, b.Difference = true, e.feed.Difference().Milliseconds()
 		return e.core.Deliver(ctx, i, b)
 	}
 	n := 0
 	devices := e.core.Snapshot().DeviceIDs()
 	limited, cancel := context.WithTimeout(ctx, ms(e.cfg.WarmTimeMS))
 	defer cancel()
-	err := e.db.LastPositions(limited, devices, db.LiveRule{Tolerance: ms(e.cfg.FutureToleranceMS)}, func(l *db.Last) error {
+	if err := e.restoreClocks(limited, devices); err != nil && (ctx.Err() != nil || limited.Err() == nil) {
+		return err // otherwise what follows says that it took too long
+	}
+	rule := db.LiveRule{Tolerance: ms(e.cfg.FutureToleranceMS), Difference: e.feed.Difference()}
+	err := e.db.LastPositions(limited, devices, rule, func(l *db.Last) error {
 		if l.Good == nil {
 			return nil
 		}
@@ -61,6 +65,18 @@ func (e *Engine) warm(ctx context.Context) error {
 	return e.feed.Warm(ctx)
 }
 
+// restoreClocks tells the shards which clocks are known to have fallen back.
+func (e *Engine) restoreClocks(ctx context.Context, devices []string) error {
+	list, err := e.db.Clocks(ctx, devices)
+	if err != nil {
+		return err
+	}
+	if len(list) > 0 {
+		e.log.Warn("devices whose clocks have fallen back are shown under their arrival", "devices", len(list))
+	}
+	return e.core.RestoreClocks(ctx, list)
+}
+
 // startCorrections lets the race office take points off the map. SQLite tells
 // nobody of changes: there they are seen at the next start.
 func (e *Engine) startCorrections() {
@@ -69,7 +85,7 @@ func (e *Engine) startCorrections() {
 	}
 	c := archive.NewCorrections(archive.CorrectionsOptions{
 		History: e.db, Screens: e.core, Tolerance: ms(e.cfg.FutureToleranceMS),
-		Difference: func() time.Duration { return 0 },
+		Difference: e.feed.Difference,
 		Devices:    func() []string { return e.core.Snapshot().DeviceIDs() },
 		Logger:     e.log, Metrics: e.set,
 	})

@@ -4,7 +4,7 @@ import (
 	"context"
 	"log/slog"
 	"math"
-	"sync/atomic"
+	"sync"
 	"time"
 
 	"github.com/VictoriaMetrics/metrics"
@@ -26,7 +26,9 @@ type difference struct {
 	begin   time.Time               // origin of the seconds below, on the monotonic clock
 	least   [differenceWindow]least // by second
 	emptied time.Duration           // when a read last emptied the stream, since begin; 0 for not yet
-	used    atomic.Int64            // ms; 0 while it is within the tolerance
+
+	mu   sync.Mutex // guards used
+	used int64      // ms; 0 while it is within the tolerance
 }
 
 // differenceWindow is over how many seconds the minimum is taken.
@@ -47,7 +49,11 @@ func newDifference(tolerance time.Duration, log *slog.Logger, gauge *metrics.Gau
 }
 
 // inForce is the difference to reckon with, in ms; 0 while the clocks agree.
-func (d *difference) inForce() int64 { return d.used.Load() }
+func (d *difference) inForce() int64 {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return d.used
+}
 
 // ask takes the server's own word for it, until the first entries are read. A
 // server that does not tell is taken at its entries' word.
@@ -102,7 +108,10 @@ func (d *difference) use(ms int64) {
 	if max(ms, -ms) <= d.tolerance {
 		used = 0
 	}
-	before := d.used.Swap(used)
+	d.mu.Lock()
+	before := d.used
+	d.used = used
+	d.mu.Unlock()
 	switch {
 	case before == 0 && used != 0:
 		d.log.Warn("the clock of the Redis server differs from this machine's; arrivals are corrected by that on screens (LIVE_FUTURE_TOLERANCE_MS)",

@@ -48,7 +48,7 @@ func TestOddValuesAreCountedAndTheirPositionsKept(t *testing.T) {
 		}
 		for _, warm := range []bool{true, false} {
 			k.got = nil
-			if err := h.deliver(t.Context(), entries, warm); err != nil || len(k.got) != len(odd) {
+			if err := h.deliver(t.Context(), entries, 0, warm); err != nil || len(k.got) != len(odd) {
 				t.Fatalf("%d positions of %d records: %v", len(k.got), len(odd), err)
 			}
 			for n, p := range k.got {
