@@ -129,10 +129,10 @@ func taggedObject(s string, i, value, depth int, tagged AttributeKind) (kind Att
 	if end, why = skip(s, value, depth+1); why != 0 {
 		return 0, end, why
 	}
-	behind, closed, why := separator(s, end, '}')
+	after, closed, why := separator(s, end, '}')
 	switch {
 	case why != 0:
-		return 0, behind, why
+		return 0, after, why
 	case !closed:
 		end, why = skip(s, i, depth)
 		return AttributeObject, end, why
@@ -141,7 +141,7 @@ func taggedObject(s string, i, value, depth int, tagged AttributeKind) (kind Att
 		tagged == AttributeBuffer && !isBase64(s[value+1:end-1]):
 		return 0, i, ReasonAttribute
 	}
-	return tagged, behind, 0
+	return tagged, after, 0
 }
 
 // spells reports whether the inside of a checked JSON string stands for want,

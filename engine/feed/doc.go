@@ -43,7 +43,9 @@
 // A read that does not come within its deadline, since its records are large or
 // the link is narrow, is followed by one for half as many; so at the warm start.
 //
-// A record that does not decode is counted by its reason and skipped. Faulty,
+// A record that does not decode is counted by its reason and skipped. Optional
+// values that are wrong are left out of their positions and counted by field
+// and reason. A time before the first one allowed counts as none. Faulty,
 // late and repeated positions are the shards' business. A batch's strings alias
 // the memory of the reply; the garbage collector frees it after the shards.
 package feed
