@@ -23,17 +23,21 @@ type Last struct {
 
 // The look for the last positions asks for lastAtOnce devices at a time. Most
 // of them have said it all with their newest row. The others (odd ones) are
-// asked for pages of pageRows, at most topPages from the newest row down and
-// one for each time that the clock was wrong, of which clockRows are read.
-// Faulty rows are looked for among the newest faultyWindow.
+// asked for pages: those of topPages from the newest row down, until nothing
+// below can be newer, and one of pageRows for each time that the clock was
+// wrong, of which clockRows are read. Faulty rows are looked for among the
+// newest faultyWindow.
 const (
 	lastAtOnce   = 1000
 	pageRows     = 200
-	topPages     = 3
 	clockRows    = 16
 	faultyWindow = 1000
 	mostExtras   = 64 // of one position
 )
+
+// topPages are the sizes of the pages from the newest row down. Where a few
+// rows are faulty and the clock is right, the first says it all.
+var topPages = [...]int{8, pageRows, pageRows}
 
 // madeUpSlack is how much later, in ms, a position shown under its arrival must
 // arrive than another one to be newer whatever its own time: as on the live
@@ -54,9 +58,9 @@ type probes interface {
 	clocks(ctx context.Context, devices []string, fn func(i int, c shard.Clock)) error
 	// newest gives the newest row of each device, whatever it holds.
 	newest(ctx context.Context, devices []string, fn func(i int, r *stored)) error
-	// good gives at most pageRows of those rows that may be shown, and faulty
-	// of those that are faulty.
-	good(ctx context.Context, asks []ask, fn func(i int, m mark)) error
+	// good gives at most rows of those rows that may be shown, and faulty at
+	// most pageRows of those that are faulty.
+	good(ctx context.Context, asks []ask, rows int, fn func(i int, m mark)) error
 	faulty(ctx context.Context, asks []ask, fn func(i int, m mark)) error
 	// row gives the newest row that may be shown.
 	row(ctx context.Context, asks []ask, fn func(i int, r *stored)) error

@@ -106,49 +106,51 @@ func (l *look) readFallen(ctx context.Context) error {
 	for _, i := range l.odd {
 		l.fallen(l.of[i].clocks, func(_, newest int64) { l.add(i, math.MinInt64, newest+1) })
 	}
-	return l.readGood(ctx, func(int, int, int64) {})
+	return l.readGood(ctx, pageRows, func(int, int64) {})
 }
 
-// readGood considers what the asks find. page is told for each ask how many
-// rows there were and the least time of them.
-func (l *look) readGood(ctx context.Context, page func(at, rows int, least int64)) error {
-	rows, least := make([]int, len(l.asks)), make([]int64, len(l.asks))
+// readGood considers what the asks find, at most size rows each. Of those that
+// found so many, full is told the device and the least time.
+func (l *look) readGood(ctx context.Context, size int, full func(i int, least int64)) error {
 	if len(l.asks) == 0 {
 		return nil
 	}
-	err := l.good(ctx, l.asks, func(at int, m mark) {
+	rows, least := make([]int, len(l.asks)), make([]int64, len(l.asks))
+	err := l.good(ctx, l.asks, size, func(at int, m mark) {
 		l.consider(&l.of[l.whom[at]], m)
 		if rows[at]++; rows[at] == 1 || m.ts < least[at] {
 			least[at] = m.ts
 		}
 	})
-	for at := range rows {
-		page(at, rows[at], least[at])
+	for at, i := range l.whom {
+		if rows[at] >= size {
+			full(i, least[at])
+		}
 	}
 	return err
 }
 
 // readTop goes down from the newest row, as long as older ones may be newer in
-// live time. Where a page is full of times ahead, the next begins at now: below
-// are the rows that the device sent when its clock was right.
+// live time. The last page begins at now: if all above are of a clock ahead,
+// there are the rows that the device sent when its clock was right.
 func (l *look) readTop(ctx context.Context) error {
-	high := map[int]int64{}
+	left := map[int]int64{} // the time that a device's next page begins at
 	for _, i := range l.odd {
-		high[i] = math.MaxInt64
+		left[i] = math.MaxInt64
 	}
-	for range topPages {
+	for page, size := range topPages {
 		l.begin()
-		for _, i := range l.odd {
-			if h, ok := high[i]; ok {
-				l.add(i, l.of[i].floor(), h)
+		for i, high := range left {
+			if page == len(topPages)-1 {
+				high = min(high, l.now+l.tolerance+1)
 			}
+			l.add(i, l.of[i].floor(), high)
 		}
-		err := l.readGood(ctx, func(at, rows int, least int64) {
-			if rows < pageRows {
-				delete(high, l.whom[at])
-				return
+		clear(left)
+		err := l.readGood(ctx, size, func(i int, least int64) {
+			if least > l.of[i].floor() {
+				left[i] = least
 			}
-			high[l.whom[at]] = min(least, l.now+l.tolerance+1)
 		})
 		if err != nil {
 			return err

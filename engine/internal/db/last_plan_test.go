@@ -17,15 +17,17 @@ func TestLastPositionsWalksTheIndex(t *testing.T) {
 		plans := map[string]string{}
 		switch d := d.(type) {
 		case *postgres:
-			for name, query := range map[string]string{"newest": newestRow, "shown": shownRow, "good": goodRows, "faulty": faultyRows} {
+			for name, query := range map[string]string{"newest": newestRow, "shown": shownRow, "faulty": faultyRows} {
 				plans[name] = lastPlan(t, d, query, askArrays(asks)...)
 			}
+			plans["good"] = lastPlan(t, d, goodRows, append(askArrays(asks), pageRows)...)
 			plans["clocks"] = lastPlan(t, d, clockHistory, []string{"a"})
 			plans["extras"] = lastPlan(t, d, extrasOfRow, askArrays(asks)[:2]...)
 		case *sqlite:
-			for name, query := range map[string]string{"newest": newestRowSQLite, "shown": shownRowSQLite, "good": goodRowsSQLite, "faulty": faultyRowsSQLite} {
+			for name, query := range map[string]string{"newest": newestRowSQLite, "shown": shownRowSQLite, "faulty": faultyRowsSQLite} {
 				plans[name] = planSQLite(t, d, query, "a", int64(0), epoch)
 			}
+			plans["good"] = planSQLite(t, d, goodRowsSQLite, "a", int64(0), epoch, pageRows)
 			plans["clocks"] = planSQLite(t, d, clockHistorySQLite, "a")
 			plans["extras"] = planSQLite(t, d, extrasOfRowSQLite, "a", epoch)
 		}

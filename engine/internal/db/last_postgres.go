@@ -28,7 +28,7 @@ const (
 var (
 	newestRow = wholeRow + `(SELECT p.* ` + between + downFrom + `1) p`
 	shownRow  = wholeRow + `(SELECT p.* ` + between + ` AND ` + goodRow + downFrom + `1) p`
-	goodRows  = itsTimes + `(SELECT p.ts, p.received_at ` + between + ` AND ` + goodRow + downFrom + fmt.Sprint(pageRows) + `) p`
+	goodRows  = itsTimes + `(SELECT p.ts, p.received_at ` + between + ` AND ` + goodRow + downFrom + `$4) p`
 
 	faultyRows = itsTimes + `(
 	    SELECT p.ts, p.received_at
@@ -112,17 +112,17 @@ func (q postgresProbes) rows(ctx context.Context, query string, asks []ask, fn f
 	}, query, askArrays(asks)...)
 }
 
-func (q postgresProbes) good(ctx context.Context, asks []ask, fn func(i int, m mark)) error {
-	return q.marks(ctx, goodRows, asks, fn)
+func (q postgresProbes) good(ctx context.Context, asks []ask, rows int, fn func(i int, m mark)) error {
+	return q.marks(ctx, fn, goodRows, append(askArrays(asks), rows)...)
 }
 
 func (q postgresProbes) faulty(ctx context.Context, asks []ask, fn func(i int, m mark)) error {
-	return q.marks(ctx, faultyRows, asks, fn)
+	return q.marks(ctx, fn, faultyRows, askArrays(asks)...)
 }
 
-func (q postgresProbes) marks(ctx context.Context, query string, asks []ask, fn func(i int, m mark)) error {
+func (q postgresProbes) marks(ctx context.Context, fn func(i int, m mark), query string, args ...any) error {
 	var m mark
-	return q.each(ctx, []any{&m.ts, &m.received}, func(i int) { fn(i, m) }, query, askArrays(asks)...)
+	return q.each(ctx, []any{&m.ts, &m.received}, func(i int) { fn(i, m) }, query, args...)
 }
 
 func (q postgresProbes) extras(ctx context.Context, asks []ask, fn func(i int, attributes string)) error {

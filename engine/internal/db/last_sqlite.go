@@ -19,7 +19,7 @@ const (
 var (
 	newestRowSQLite = wholeSQLite + downFrom + `1`
 	shownRowSQLite  = wholeSQLite + ` AND ` + goodRow + downFrom + `1`
-	goodRowsSQLite  = `SELECT p.ts, p.received_at` + betweenSQLite + ` AND ` + goodRow + downFrom + fmt.Sprint(pageRows)
+	goodRowsSQLite  = `SELECT p.ts, p.received_at` + betweenSQLite + ` AND ` + goodRow + downFrom + `?4`
 
 	faultyRowsSQLite = `SELECT p.ts, p.received_at
 	FROM (SELECT p.ts, p.received_at, p.faulty` + betweenSQLite + downFrom + fmt.Sprint(faultyWindow) + `) p
@@ -100,17 +100,17 @@ func (q sqliteProbes) rows(ctx context.Context, query string, n int, args func(i
 	}, query, n, args)
 }
 
-func (q sqliteProbes) good(ctx context.Context, asks []ask, fn func(i int, m mark)) error {
-	return q.marks(ctx, goodRowsSQLite, asks, fn)
+func (q sqliteProbes) good(ctx context.Context, asks []ask, rows int, fn func(i int, m mark)) error {
+	return q.marks(ctx, goodRowsSQLite, len(asks), func(i int) []any { return append(askOf(asks)(i), rows) }, fn)
 }
 
 func (q sqliteProbes) faulty(ctx context.Context, asks []ask, fn func(i int, m mark)) error {
-	return q.marks(ctx, faultyRowsSQLite, asks, fn)
+	return q.marks(ctx, faultyRowsSQLite, len(asks), askOf(asks), fn)
 }
 
-func (q sqliteProbes) marks(ctx context.Context, query string, asks []ask, fn func(i int, m mark)) error {
+func (q sqliteProbes) marks(ctx context.Context, query string, n int, args func(i int) []any, fn func(i int, m mark)) error {
 	var m mark
-	return q.each(ctx, []any{&m.ts, &m.received}, func(i int) { fn(i, m) }, query, len(asks), askOf(asks))
+	return q.each(ctx, []any{&m.ts, &m.received}, func(i int) { fn(i, m) }, query, n, args)
 }
 
 func (q sqliteProbes) extras(ctx context.Context, asks []ask, fn func(i int, attributes string)) error {
