@@ -69,9 +69,11 @@ func (w *world) publishFaulty(d string) {
 
 // correct marks positions of up to three devices as faulty, all in one command.
 // What was sent before is taken in first, for the model does not know what is
-// under way; a map may be.
+// under way; a map may be. At times the devices go on from the older position at
+// once, and move.
 func (w *world) correct() {
 	var list []Correction
+	var fallen []string
 	for _, i := range w.rng.Perm(len(w.devices))[:min(len(w.devices), 1+w.rng.IntN(3))] {
 		d, n, spared := w.devices[i], 1+w.rng.IntN(3), 0
 		switch w.rng.IntN(6) {
@@ -81,6 +83,7 @@ func (w *world) correct() {
 			spared = 1
 		}
 		list = append(list, w.faults[d].mark(d, n, spared))
+		fallen = append(fallen, d)
 		var good Stamp
 		if list := w.faults[d].good; len(list) > 0 {
 			good = list[len(list)-1]
@@ -101,6 +104,15 @@ func (w *world) correct() {
 	for i := range w.core.workers {
 		w.turn(i)
 	}
+	if w.rng.IntN(3) > 0 {
+		return
+	}
+	for _, d := range fallen {
+		if ts := w.last[d] + 1; ts > 1 {
+			w.sendAt(d, ts, ts)
+		}
+	}
+	w.change(fallen...)
 }
 
 // there are the devices that a new subscriber of e may be shown: those that the

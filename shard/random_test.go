@@ -22,7 +22,7 @@ import (
 func TestRandomSchedule(t *testing.T) {
 	seed, until := soak(t, 0)
 	played := 0
-	for ; played < 400 || time.Now().Before(until); played++ {
+	for ; played < 1200 || time.Now().Before(until); played++ {
 		play(t, seed)
 		seed++
 	}
@@ -200,6 +200,12 @@ func (w *world) publish(d string) {
 	if w.rng.IntN(40) == 0 {
 		ts = w.wall + 3_600_000
 	}
+	w.sendAt(d, ts, live)
+	w.perhapsTurn(d)
+}
+
+// sendAt sends a position of d, which is to be shown under its live time.
+func (w *world) sendAt(d string, ts, live int64) {
 	w.send(d, ts)
 	if w.faults[d].has(ts) {
 		// turned away
@@ -208,7 +214,6 @@ func (w *world) publish(d string) {
 		w.faults[d].good = append(w.faults[d].good, Stamp{ts, w.wall})
 		w.updates = append(w.updates, update{d, live})
 	}
-	w.perhapsTurn(d)
 }
 
 // perhapsTurn has a record of d taken in, alone, with everything else, or later.
@@ -258,14 +263,17 @@ func (w *world) stretch() {
 	w.core.SetWindow([]time.Duration{0, 10 * time.Millisecond, 100 * time.Millisecond, 300 * time.Millisecond}[w.rng.IntN(4)])
 }
 
-// change moves some devices in or out and puts the new map in force; the shards
+// change moves these and some other devices in or out and puts the new map in force; the shards
 // take it over in the turns to come. The map before is taken over first, and
 // what was sent before is taken in, for the model knows one map at a time.
-func (w *world) change() {
+func (w *world) change(movers ...string) {
 	w.settle()
 	w.settled()
 	for range w.rng.IntN(1 + w.rng.IntN(12)) {
-		e, d := pick(w, w.events), pick(w, w.devices)
+		movers = append(movers, pick(w, w.devices))
+	}
+	for _, d := range movers {
+		e := pick(w, w.events)
 		w.members[e][d] = !w.members[e][d]
 		w.moving = append(w.moving, Pair{d, e})
 	}

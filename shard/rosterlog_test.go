@@ -1,0 +1,168 @@
+package shard
+
+import (
+	"fmt"
+	"slices"
+	"testing"
+	"time"
+)
+
+func TestRosterLogIsBounded(t *testing.T) {
+	l := rosterLog{}
+	for i := range uint64(100_000) {
+		l.add(move{device: fmt.Sprintf("device-%06d", i), seq: i + 1, added: true}, maxRosterBytes)
+		if l.bytes > maxRosterBytes {
+			t.Fatalf("%d bytes, want at most %d", l.bytes, maxRosterBytes)
+		}
+	}
+	if n := cap(l.moves) * moveBytes; n > 2*maxRosterBytes {
+		t.Errorf("room for %d bytes of moves, want at most %d", n, 2*maxRosterBytes)
+	}
+	want(t, "the last move", l.newest(), uint64(100_000))
+	want(t, "complete after", l.whole, l.moves[0].seq-1)
+	if len(l.moves) < 5000 {
+		t.Errorf("remembers %d moves only", len(l.moves))
+	}
+	for _, m := range l.moves[len(l.moves):cap(l.moves)] {
+		if m.device != "" {
+			t.Fatal("keeps the name of a device that it has forgotten")
+		}
+	}
+}
+
+func TestRosterBetween(t *testing.T) {
+	l := rosterLog{moves: []move{
+		{"stays", 1, true, false}, {"goes", 2, false, true}, {"returns", 3, false, true}, {"returns", 4, true, false},
+		{"visits", 5, true, false}, {"visits", 6, false, true}, {"loses", 7, true, true}, {"goes", 8, true, false},
+	}}
+	for _, x := range []struct {
+		since, to      uint64
+		added, removed []string
+	}{
+		{0, 8, []string{"goes", "loses", "returns", "stays"}, []string{"goes", "loses", "returns", "visits"}},
+		{0, 3, []string{"stays"}, []string{"goes", "returns"}},
+		{3, 5, []string{"returns", "visits"}, nil},
+		{5, 6, nil, []string{"visits"}},
+		{8, 8, nil, nil},
+	} {
+		added, removed := l.between(x.since, x.to)
+		slices.Sort(added)
+		slices.Sort(removed)
+		want(t, fmt.Sprintf("joined after %d up to %d", x.since, x.to), added, x.added)
+		want(t, fmt.Sprintf("left after %d up to %d", x.since, x.to), removed, x.removed)
+	}
+}
+
+// many are n devices.
+func many(prefix string, n int) (list []string) {
+	for i := range n {
+		list = append(list, fmt.Sprintf("%s%d", prefix, i))
+	}
+	return list
+}
+
+// More devices come and go while a connection lags than the log remembers: none
+// of them stays on its screen, and its subscription goes on.
+func TestNoGhostsWhenTheRosterLogIsOutrun(t *testing.T) {
+	for _, shards := range []int{1, 3} {
+		for _, interval := range []time.Duration{0, Intervals[0]} {
+			r := newRig(t, Config{Shards: shards})
+			ghosts := many("ghost", 3*shards)
+			r.roster(map[string][]string{"e": append(ghosts, "d")})
+			for _, id := range append(ghosts, "d") {
+				r.send(id, base)
+			}
+			r.settle()
+			c := r.client(true)
+			c.subscribe("e", interval)
+			r.settle()
+			c.read()
+			want(t, "devices shown at first", len(c.screen.seen["event:e"]), len(ghosts)+1)
+			c.conn.Lag()
+			r.roster(map[string][]string{"e": append(many("x", 40_000*shards), "d")})
+			r.pass(time.Second)
+			r.settle()
+			r.send("d", base+1)
+			for range 4 {
+				c.read()
+				r.pass(time.Second)
+				r.settle()
+			}
+			want(t, "the screen", c.screen.seen["event:e"], map[string]int64{"d": base + 1})
+			if !c.screen.renewed["event:e"] {
+				t.Error("the subscription was not renewed: nothing is shown by this")
+			}
+			want(t, "parts of the snapshots", c.screen.parts["event:e"], 2*shards)
+			r.send("d", base+2)
+			for range 2 {
+				r.pass(time.Second)
+				r.settle()
+			}
+			c.read()
+			want(t, "the screen afterwards", c.screen.seen["event:e"], map[string]int64{"d": base + 2})
+		}
+	}
+}
+
+// outrun is a lagging connection, subscribed to e, that has lost more moves than
+// a log of a few knows, and has asked for its recovery.
+func outrun(t *testing.T) (*rig, *client) {
+	r := newRig(t, Config{Shards: 2})
+	r.core.moveBytes = 200
+	r.roster(map[string][]string{"e": append(many("ghost", 20), "d")})
+	for _, id := range append(many("ghost", 20), "d") {
+		r.send(id, base)
+	}
+	r.settle()
+	c := r.client(true)
+	c.subscribe("e", 0)
+	r.settle()
+	c.read()
+	c.conn.Lag()
+	r.roster(map[string][]string{"e": append(many("x", 20), "d")})
+	r.pass(time.Second)
+	r.settle()
+	c.read()
+	if !c.conn.recovering.Load() {
+		t.Fatal("no recovery is under way")
+	}
+	return r, c
+}
+
+// A subscription that ends, or ends and begins again, while it is about to be
+// renewed: its answers come in order, and the new one is not mistaken for it.
+func TestRenewalOfASubscriptionThatEnds(t *testing.T) {
+	for first := range 2 { // the shard that carries the recovery out first
+		for _, again := range []bool{false, true} {
+			r, c := outrun(t)
+			r.core.workers[first].turn(nil)
+			c.unsubscribe("e")
+			r.core.workers[first].turn(nil)
+			r.core.workers[1-first].turn(nil)
+			if again {
+				c.subscribe("e", 0)
+			}
+			r.settle()
+			var got []string
+			for ch := c.conn.Take(); ch != nil; ch = c.conn.Take() {
+				for b := slices.Concat(ch.Head(), ch.Body()); len(b) > 0; b = b[frameLen(b):] {
+					f, err := parseFrame(b[:frameLen(b)])
+					if err != nil {
+						t.Fatal(err)
+					}
+					got = append(got, f.Type+f.Reason)
+				}
+				c.conn.Done(ch)
+			}
+			end := slices.Index(got, "unsubscribed")
+			rest := []string{}
+			if again {
+				rest = []string{"snapshotsubscribe", "snapshotsubscribe"}
+			}
+			if end < 0 || slices.Index(got, "subscribed") < 0 {
+				t.Fatalf("got %v", got)
+			}
+			want(t, fmt.Sprintf("shard %d first, subscribed again %v: frames after the unsubscribed one of %v", first, again, got), got[end+1:], rest)
+		}
+	}
+}

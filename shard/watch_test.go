@@ -1,0 +1,59 @@
+package shard
+
+import (
+	"fmt"
+	"sync"
+	"sync/atomic"
+	"testing"
+)
+
+// Sessions watch and unwatch an event while maps with and without it are put in
+// force by turns. A topic that is watched is the one that the map in force, or
+// the next one with the event, has: otherwise the session would hear nothing
+// ever again.
+func TestWatchedTopicsOutliveEveryMap(t *testing.T) {
+	core, ctx := running(t, Config{Shards: 1}, Pair{"a", "e"})
+	var pairs []Pair
+	for i := range 300 { // so that the map takes a while to build
+		pairs = append(pairs, Pair{fmt.Sprintf("d%d", i), "big"})
+	}
+	var over atomic.Bool
+	var sessions sync.WaitGroup
+	var orphaned atomic.Int64
+	for range 2 {
+		sessions.Go(func() {
+			for !over.Load() {
+				topic, ok := core.Watch("e")
+				if !ok {
+					continue
+				}
+				core.mu.Lock()
+				if core.topics["e"] != topic {
+					orphaned.Add(1)
+				}
+				core.mu.Unlock()
+				core.Unwatch(topic)
+			}
+		})
+	}
+	const swaps = 6000
+	for i := range swaps {
+		ro := Roster{Pairs: pairs}
+		if i%2 == 0 {
+			ro.Events = []string{"e"}
+		}
+		if err := core.Swap(ctx, ro); err != nil {
+			t.Fatal(err)
+		}
+		core.mu.Lock()
+		if in := core.snapshot.Load().topics["e"]; in != nil && in != core.topics["e"] {
+			orphaned.Add(1)
+		}
+		core.mu.Unlock()
+	}
+	over.Store(true)
+	sessions.Wait()
+	if n := orphaned.Load(); n > 0 {
+		t.Errorf("%d times a topic was watched, or in force, that is no longer in the table, in %d swaps", n, swaps)
+	}
+}
