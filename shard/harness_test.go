@@ -309,7 +309,7 @@ func (s *screen) frame(b []byte) {
 			if f.Reason == "corrected" { // the one frame that may go back in time
 				delete(s.seen[f.Topic], p.DeviceID)
 			}
-			s.position(f.Topic, p.DeviceID, p.TS, f.Reason == "subscribe" && !s.renewed[f.Topic])
+			s.position(f.Topic, p.DeviceID, p.TS, f.Reason == "subscribe")
 		}
 	case "roster":
 		if len(f.Added)+len(f.Removed) == 0 {

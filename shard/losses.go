@@ -61,10 +61,10 @@ func (c *Conn) Recover(l *Losses) bool {
 	}
 	c.recovering.Store(true)
 	if l.op == nil {
-		o := &op{kind: opRecover, conn: c, stale: make([][]renewal, len(c.core.workers))}
+		o := &op{kind: opRecover, conn: c, renewals: make([][]renewal, len(c.core.workers))}
 		o.done = func() {
 			clear(o.losses) // a topic may be gone long before the connection
-			if o.renews() {
+			if o.next() {
 				c.core.submit(o)
 				return
 			}

@@ -196,3 +196,95 @@ func TestRecoverWaitsForAPushUnderWay(t *testing.T) {
 		t.Error("not recovered when all had come")
 	}
 }
+
+// TestLossesAreForgottenOnceRecovered has a connection lag twice, each time with
+// chunks dropped by its writer. The second recovery tells what was lost since
+// the first, and no more; and a recovery that is done keeps no topic alive.
+func TestLossesAreForgottenOnceRecovered(t *testing.T) {
+	r := newRig(t, Config{Shards: 1})
+	r.roster(map[string][]string{"e": many("d", 40)})
+	c := r.client(false)
+	c.subscribe("e", 0)
+	r.settle()
+	c.read()
+	lose := func(devices []string, ts int64) (told *frame) {
+		for _, d := range devices {
+			r.send(d, ts)
+			r.turn(0)
+		}
+		r.pass(r.core.Window())
+		r.settle()
+		c.conn.Lag()
+		c.read()
+		r.settle()
+		before := len(c.screen.all)
+		c.read()
+		for i := range c.screen.all[before:] {
+			if f := &c.screen.all[before+i]; f.Reason == "lagged" {
+				told = f
+			}
+		}
+		if told == nil {
+			t.Fatalf("no lagged snapshot; log %v", c.screen.log)
+		}
+		return told
+	}
+	first := lose(many("d", 40), base)
+	want(t, "told by the first recovery", []int{int(first.Conflated), len(first.Positions)}, []int{40, 40})
+	for i := range 3 {
+		next := lose([]string{"d7"}, base+1+int64(i))
+		want(t, "told by another", []int{int(next.Conflated), len(next.Positions)}, []int{1, 1})
+	}
+	want(t, "losses kept", len(c.losses.list), 0)
+	o := c.losses.op
+	for _, list := range [][]loss{c.losses.list, o.losses} {
+		for _, l := range list[:cap(list)] {
+			if l.part != nil {
+				t.Errorf("keeps the part of event %s", l.part.topic.event)
+			}
+		}
+	}
+}
+
+// TestRosterIsToldToWhoEntersTheLiveFlowLagging has a connection change from an
+// interval to the live flow in a shape that nobody else has, while a roster
+// change is pending that it has missed. What is pending is built for it from the
+// positions alone, so its recovery has to tell the roster change.
+func TestRosterIsToldToWhoEntersTheLiveFlowLagging(t *testing.T) {
+	r := newRig(t, Config{Shards: 1})
+	r.roster(map[string][]string{"e": {"ghost", "d"}})
+	other, c := r.client(false), r.client(true)
+	other.subscribe("e", 0)
+	c.subscribe("e", Intervals[0])
+	r.settle()
+	for _, ts := range []int64{base, base + 1} {
+		r.send("ghost", ts)
+		r.send("d", ts)
+		r.pass(time.Second)
+		r.settle()
+	}
+	r.pass(time.Second)
+	r.settle()
+	c.read()
+	want(t, "the screen before", len(c.screen.seen["event:e"]), 2)
+	c.conn.Lag()
+	r.send("d", base+2) // the window begins
+	r.settle()
+	r.roster(map[string][]string{"e": {"d"}})
+	r.send("d", base+3)
+	r.settle()
+	c.subscribe("e", 0)
+	r.settle()
+	p := c.held["e"].parts[0]
+	if p.seq == p.sealed || p.pending[shapeBatch].chunk == nil {
+		t.Fatal("nothing is pending: nothing is shown by this")
+	}
+	for range 3 {
+		c.read()
+		r.settle()
+	}
+	r.pass(time.Second)
+	r.settle()
+	c.read()
+	want(t, "the screen afterwards", c.screen.seen["event:e"], map[string]int64{"d": base + 3})
+}

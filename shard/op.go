@@ -15,6 +15,7 @@ const (
 	opSwap
 	opCorrect
 	opClocks
+	opStop
 	opRenew
 )
 
@@ -28,7 +29,8 @@ type op struct {
 	losses      []loss
 	order       uint32         // of a subscribe: see renewal
 	opened      uint32         // the flow that a recovery has opened
-	stale       [][]renewal    // of a recovery, by shard: see renewal
+	renewals    [][]renewal    // of a recovery, by shard: see renewal
+	wanted      []renewal      // those under way
 	corrections [][]Correction // by shard
 	clocks      [][]Clock      // by shard
 	reply       *Chunk

@@ -109,7 +109,7 @@ func (w *world) correct() {
 	}
 	for _, d := range fallen {
 		if ts := w.last[d] + 1; ts > 1 {
-			w.sendAt(d, ts, ts)
+			w.sendAt(d, ts)
 		}
 	}
 	w.change(fallen...)

@@ -129,40 +129,74 @@ func outrun(t *testing.T) (*rig, *client) {
 	return r, c
 }
 
-// A subscription that ends, or ends and begins again, while it is about to be
-// renewed: its answers come in order, and the new one is not mistaken for it.
+// A subscription ends, or ends and begins again, at any moment of its renewal:
+// its answers come in order, and the new one is not mistaken for it.
 func TestRenewalOfASubscriptionThatEnds(t *testing.T) {
-	for first := range 2 { // the shard that carries the recovery out first
-		for _, again := range []bool{false, true} {
-			r, c := outrun(t)
-			r.core.workers[first].turn(nil)
-			c.unsubscribe("e")
-			r.core.workers[first].turn(nil)
-			r.core.workers[1-first].turn(nil)
-			if again {
-				c.subscribe("e", 0)
-			}
-			r.settle()
-			var got []string
-			for ch := c.conn.Take(); ch != nil; ch = c.conn.Take() {
-				for b := slices.Concat(ch.Head(), ch.Body()); len(b) > 0; b = b[frameLen(b):] {
-					f, err := parseFrame(b[:frameLen(b)])
-					if err != nil {
-						t.Fatal(err)
-					}
-					got = append(got, f.Type+f.Reason)
-				}
-				c.conn.Done(ch)
-			}
-			end := slices.Index(got, "unsubscribed")
-			rest := []string{}
-			if again {
-				rest = []string{"snapshotsubscribe", "snapshotsubscribe"}
-			}
-			if end < 0 || slices.Index(got, "subscribed") < 0 {
-				t.Fatalf("got %v", got)
-			}
-			want(t, fmt.Sprintf("shard %d first, subscribed again %v: frames after the unsubscribed one of %v", first, again, got), got[end+1:], rest)
+	renewed := 0
+	for at := range 24 {
+		turns, again, first := at/4, at%2 == 0, at/2%2
+		r, c := outrun(t)
+		for i := range turns { // of one shard each
+			r.core.workers[(first+i)%2].turn(nil)
 		}
+		c.unsubscribe("e")
+		for i := turns; c.busy; i++ {
+			r.core.workers[(first+i)%2].turn(nil)
+		}
+		rest := []string{}
+		if again {
+			c.subscribe("e", 0)
+			rest = []string{"snapshotsubscribe", "snapshotsubscribe"}
+		}
+		r.settle()
+		got := c.kinds()
+		end := slices.Index(got, "unsubscribed")
+		if end < 0 {
+			t.Fatalf("got %v", got)
+		}
+		if slices.Index(got, "subscribed") >= 0 {
+			renewed++
+		}
+		want(t, fmt.Sprintf("after %d turns, subscribed again %v: frames after the unsubscribed one of %v", turns, again, got), got[end+1:], rest)
+		want(t, "a recovery is under way", c.conn.recovering.Load(), false)
 	}
+	if renewed == 0 || renewed == 24 {
+		t.Errorf("renewed before the end %d times of 24", renewed)
+	}
+}
+
+// A later subscription to the topic may stand in a shard's inbox before the
+// command that stops the one to be renewed: it goes on.
+func TestRenewalLeavesLaterSubscriptionsAlone(t *testing.T) {
+	r := newRig(t, Config{Shards: 1})
+	r.roster(map[string][]string{"e": {"d"}})
+	c := r.client(false)
+	topic := c.subscribe("e", 0)
+	r.settle()
+	k := r.core.workers[0]
+	old := renewal{topic: topic, order: c.conn.subOf(topic.parts[0]).order - 1, class: classNone}
+	o := &op{kind: opStop, conn: c.conn, wanted: []renewal{old}, renewals: make([][]renewal, 1)}
+	k.stopAll(o)
+	if o.next() {
+		t.Error("a subscription that has ended is to be renewed")
+	}
+	r.send("d", base)
+	r.settle()
+	c.read()
+	want(t, "the screen", c.screen.seen["event:e"], map[string]int64{"d": base})
+}
+
+// kinds takes what is queued, and returns types and reasons of the frames.
+func (c *client) kinds() (list []string) {
+	for ch := c.conn.Take(); ch != nil; ch = c.conn.Take() {
+		for b := slices.Concat(ch.Head(), ch.Body()); len(b) > 0; b = b[frameLen(b):] {
+			f, err := parseFrame(b[:frameLen(b)])
+			if err != nil {
+				c.r.t.Fatal(err)
+			}
+			list = append(list, f.Type+f.Reason)
+		}
+		c.conn.Done(ch)
+	}
+	return list
 }

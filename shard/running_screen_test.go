@@ -17,7 +17,7 @@ import (
 //     connection has lagged since the device was last shown, or the position
 //     was marked faulty;
 //   - the live flow of a shard comes behind its part of the snapshot, of which
-//     there is one each, unless the subscription begins again unasked;
+//     there is one each;
 //   - nothing is shown of a device that a roster frame has removed, unless the
 //     connection has lagged: then the roster of now has come before what is
 //     pending;
@@ -44,7 +44,6 @@ type view struct {
 	gone  map[string]bool // removed by the last roster frame with it
 	comes map[string]bool // added, not shown since
 	epoch int             // one more whenever something may have been dropped
-	again bool            // subscribed has come unasked: live frames may come before their part of the snapshot
 }
 
 type dot struct {
@@ -164,7 +163,7 @@ func (s *spectator) frame(f *frame) {
 		if f.Parts > 0 {
 			again := &view{parts: map[int]bool{}, at: map[string]dot{}, gone: map[string]bool{}, comes: map[string]bool{}}
 			if v != nil {
-				again.epoch, again.again = 1, true
+				again.epoch = 1
 				s.c.tally.renewed.Add(1)
 			}
 			s.views[f.Topic] = again
@@ -208,7 +207,7 @@ func (s *spectator) snapshot(v *view, f *frame) {
 			s.fail("part %d comes twice", f.Part)
 		}
 		v.parts[f.Part] = true
-	} else if !v.parts[f.Part] && !v.again {
+	} else if !v.parts[f.Part] {
 		s.fail("a %s snapshot before part %d of the subscribe snapshot", f.Reason, f.Part)
 	}
 	switch f.Reason {
@@ -223,7 +222,7 @@ func (s *spectator) snapshot(v *view, f *frame) {
 		if s.c.core.ShardOf(p.DeviceID) != f.Part-1 {
 			s.fail("%s in part %d", p.DeviceID, f.Part)
 		}
-		if ok && f.Reason != "corrected" && (number < had.number || f.Reason == "subscribe" && !v.again) {
+		if ok && f.Reason != "corrected" && (number < had.number || f.Reason == "subscribe") {
 			s.fail("%s went from %d to %d by a %s snapshot", p.DeviceID, had.number, number, f.Reason)
 		}
 		v.at[p.DeviceID] = dot{number, v.epoch}
@@ -253,7 +252,7 @@ func (s *spectator) live(v *view, topic string, p point) {
 	if ok && (number < had.number || number == had.number && !joined) {
 		s.fail("%s went from %d to %d", p.DeviceID, had.number, number)
 	}
-	if !v.parts[1+s.c.core.ShardOf(p.DeviceID)] && !v.again {
+	if !v.parts[1+s.c.core.ShardOf(p.DeviceID)] {
 		s.fail("%s comes before its part of the snapshot", p.DeviceID)
 	}
 	switch a := s.asked[topic]; {

@@ -213,8 +213,10 @@ func (w *worker) do(o *op) {
 		w.correct(o)
 	case opClocks:
 		w.restoreClocks(o)
+	case opStop:
+		w.stopAll(o)
 	case opRenew:
-		w.renew(o)
+		w.renewAll(o)
 	case opSwap:
 		w.adopt(w.core.snapshot.Load())
 		w.taking.op = o
