@@ -57,13 +57,15 @@ func (b *bodies) reset() {
 func (c *Chunk) stay() {
 	if c.home != nil {
 		c.refs.Store(pushing)
+		c.home.memory.kept.Add(int64(c.own()))
 	}
 }
 
 // retire ends it: who still has the chunk now holds it alone.
 func (c *Chunk) retire() {
 	if c.home != nil {
-		c.home.held.Add(int64(c.own()))
+		c.home.memory.kept.Add(-int64(c.own()))
+		c.home.memory.out.Add(int64(c.own()))
 		c.home.lent(c, int(c.taken))
 	}
 }

@@ -96,6 +96,7 @@ type Core struct {
 	workers []*worker
 	queues  []*RunQueue
 	batches sync.Pool
+	memory  memory        // of the chunks of all shards
 	ended   chan struct{} // closed when Run returns
 
 	mu     sync.Mutex // guards topics, Topic.watchers and writes of snapshot: subscribing and swapping, never the fan-out

@@ -163,7 +163,8 @@ func TestShortFramesAreNotCompressed(t *testing.T) {
 
 // What compression makes longer goes as it is.
 func TestFramesThatGrowAreNotCompressed(t *testing.T) {
-	w := &worker{}
+	w := &worker{core: new(Core)}
+	w.deflate.pool.memory = &w.core.memory
 	w.deflate.Deflater = growing{}
 	frame := codec.AppendTextFrame(nil, bytes.Repeat([]byte("x"), 1000))
 	z, ch := new(Chunk), &Chunk{body: append(frame, frame...)}
@@ -305,7 +306,8 @@ func TestSnapshotOfAVeryLongName(t *testing.T) {
 }
 
 func TestFrameEndOfCompressedFrames(t *testing.T) {
-	w := &worker{}
+	w := &worker{core: new(Core)}
+	w.deflate.pool.memory = &w.core.memory
 	w.deflate.Deflater = newFlater()
 	long := codec.AppendTextFrame(nil, []byte(strings.Repeat("position ", 2000)))
 	noise := codec.AppendTextFrame(nil, []byte(strings.Repeat("ab", 200)))

@@ -17,19 +17,37 @@ import "sync/atomic"
 // the CAS on returned publishes them to the shard, which takes the list by a swap
 // before it writes the bytes anew.
 type pool struct {
+	memory   *memory
 	returned atomic.Pointer[Chunk] // handed back by writers, linked by Chunk.after
-	held     atomic.Int64          // bytes of the chunks that are out
 	back     *Chunk                // taken off returned and not put yet; the shard's own, like what follows
 	spare    []*Chunk
-	size     int // bytes of the spare ones
 }
 
-// Bounds of what a pool keeps: beyond it the garbage collector takes over. A
+// memory is what the chunks of all pools of a core take. Each chunk is in one of
+// the three sums, or is being filled, or was left to the garbage collector. They
+// change once in the life of a chunk, not with each connection that has it.
+type memory struct {
+	out   atomic.Int64 // connections have these bytes, or are about to get them
+	kept  atomic.Int64 // snapshots that wait for whoever comes, whoever else has them
+	spare atomic.Int64 // nobody has these: they are to be used again
+}
+
+// Bounds of what pools keep: beyond them the garbage collector takes over. A
 // shard with thousands of events has as many small chunks out at a time.
 const (
-	maxSpareChunks = 1 << 14
-	maxSpareBytes  = 16 << 20 // together, in each pool of a shard
+	maxSpareChunks = 1 << 14  // of one pool
+	maxSpareBytes  = 64 << 20 // of all pools of a core together
+	maxSpareChunk  = maxSpareBytes / 4
 )
+
+// HeldBytes is the memory of the chunks that connections have not let go of and
+// of the snapshots kept for those to come, each counted once however many
+// connections share it. Any goroutine may call it, as often as it likes.
+func (c *Core) HeldBytes() int64 { return c.memory.out.Load() + c.memory.kept.Load() }
+
+// PooledBytes is the memory that is free to be used for new chunks, in bytes.
+// Any goroutine may call it.
+func (c *Core) PooledBytes() int64 { return c.memory.spare.Load() }
 
 // pushing is the bias of the count, for each round of pushes under way.
 const pushing = 1 << 28
@@ -99,7 +117,7 @@ func (p *pool) again(size, most int) *Chunk {
 	p.spare[at] = p.spare[n-1]
 	p.spare[n-1] = nil
 	p.spare = p.spare[:n-1]
-	p.size -= c.own()
+	p.memory.spare.Add(-int64(c.own()))
 	return c
 }
 
@@ -115,7 +133,7 @@ func (p *pool) takeBack() {
 	for n := 0; n < backAtOnce && p.back != nil; n++ {
 		c := p.back
 		p.back = c.after
-		p.put(c)
+		p.keep(c)
 	}
 }
 
@@ -127,12 +145,20 @@ func (c *Chunk) own() int {
 	return cap(c.body)
 }
 
-// put keeps c for later. The shard calls it for chunks that nobody has.
+// put takes a chunk that was got and never lent. The shard calls it.
 func (p *pool) put(c *Chunk) {
-	if len(p.spare) >= maxSpareChunks || p.size+c.own() > maxSpareBytes {
+	p.memory.spare.Add(int64(c.own()))
+	p.keep(c)
+}
+
+// keep has c, which is counted as spare, wait for its next use, if there is room
+// for it.
+func (p *pool) keep(c *Chunk) {
+	own := c.own()
+	if len(p.spare) >= maxSpareChunks || own > maxSpareChunk || p.memory.spare.Load() > maxSpareBytes {
+		p.memory.spare.Add(-int64(own))
 		return
 	}
-	p.size += c.own()
 	if cap(c.head) > 0 {
 		*c = Chunk{home: p, head: c.head[:0]}
 	} else {
@@ -144,14 +170,14 @@ func (p *pool) put(c *Chunk) {
 // lend starts the count of a chunk that is about to be pushed in some rounds.
 func (p *pool) lend(c *Chunk, rounds int) {
 	c.refs.Store(int32(rounds) * pushing)
-	p.held.Add(int64(c.own()))
+	p.memory.out.Add(int64(c.own()))
 }
 
 // lent ends one round: taken connections have it now.
 func (p *pool) lent(c *Chunk, taken int) {
 	if c.refs.Add(int32(taken)-pushing) == 0 {
 		c.leave()
-		p.put(c)
+		p.keep(c)
 	}
 }
 
@@ -176,7 +202,9 @@ func (c *Chunk) LetGo(n int) {
 
 // leave notes that nobody has c any more.
 func (c *Chunk) leave() {
-	c.home.held.Add(-int64(c.own()))
+	own := int64(c.own())
+	c.home.memory.out.Add(-own)
+	c.home.memory.spare.Add(own)
 	if c.of != nil {
 		c.of.LetGo(1)
 	}

@@ -9,8 +9,10 @@ import (
 	"pitwall/codec"
 )
 
+func emptyPool() pool { return pool{memory: new(memory)} }
+
 func TestPoolReusesWhatEverybodyLetGo(t *testing.T) {
-	var p pool
+	p := emptyPool()
 	c := p.get(100)
 	c.body = append(c.body, "frame"...)
 	p.lend(c, 1)
@@ -24,13 +26,13 @@ func TestPoolReusesWhatEverybodyLetGo(t *testing.T) {
 	if again != c || len(again.body) != 0 || again.records != 0 {
 		t.Fatalf("got %+v, want the first chunk, empty", again)
 	}
-	if n := p.held.Load(); n != 0 {
+	if n := p.memory.out.Load(); n != 0 {
 		t.Errorf("%d bytes held at rest", n)
 	}
 }
 
 func TestPoolKeepsWhatNobodyTook(t *testing.T) {
-	var p pool
+	p := emptyPool()
 	c := p.get(10)
 	p.lend(c, 1)
 	p.lent(c, 0)
@@ -43,7 +45,7 @@ func TestPoolKeepsWhatNobodyTook(t *testing.T) {
 // so that no get takes long, and all are used again before a new one is made.
 func TestPoolTakesBackAFewAtATime(t *testing.T) {
 	const n = 1000
-	var p pool
+	p := emptyPool()
 	out := map[*Chunk]bool{}
 	for range n {
 		c := p.get(100)
@@ -70,31 +72,52 @@ func TestPoolTakesBackAFewAtATime(t *testing.T) {
 }
 
 func TestPoolBoundsWhatItKeeps(t *testing.T) {
-	var p pool
+	p := emptyPool()
 	for range maxSpareChunks + 10 {
 		p.put(&Chunk{home: &p})
 	}
 	if n := len(p.spare); n != maxSpareChunks {
 		t.Errorf("%d chunks kept, want %d", n, maxSpareChunks)
 	}
-	p = pool{}
-	for range 5 {
-		p.put(&Chunk{home: &p, body: make([]byte, 0, maxSpareBytes/4)})
+}
+
+// The bytes that wait to be used again are bounded for all pools together, not
+// for each: a core has several for each of its shards.
+func TestPoolsBoundTheirBytesTogether(t *testing.T) {
+	m := new(memory)
+	pools := []pool{{memory: m}, {memory: m}, {memory: m}}
+	kept := func() (n int) {
+		for i := range pools {
+			for _, c := range pools[i].spare {
+				n += c.own()
+			}
+		}
+		return n
 	}
-	p.put(&Chunk{home: &p, body: make([]byte, maxSpareBytes+1)})
-	if n := len(p.spare); n != 4 || p.size != maxSpareBytes {
-		t.Errorf("%d chunks of %d bytes kept, want 4 of %d", n, p.size, maxSpareBytes)
+	for i := range 15 {
+		p := &pools[i%len(pools)]
+		p.put(&Chunk{home: p, body: make([]byte, 0, maxSpareChunk)})
+		if m.spare.Load() != int64(kept()) {
+			t.Fatalf("%d bytes are counted, %d kept", m.spare.Load(), kept())
+		}
 	}
-	p.get(maxSpareBytes / 4)
-	if p.size != maxSpareBytes/4*3 {
-		t.Errorf("%d bytes kept after one was taken, want %d", p.size, maxSpareBytes/4*3)
+	if n := kept(); n != maxSpareBytes {
+		t.Errorf("%d bytes kept, want %d", n, maxSpareBytes)
+	}
+	pools[0].get(maxSpareChunk)
+	if n := kept(); n != maxSpareBytes-maxSpareChunk || m.spare.Load() != int64(n) {
+		t.Errorf("%d bytes kept and %d counted after one chunk was taken, want %d", n, m.spare.Load(), maxSpareBytes-maxSpareChunk)
+	}
+	pools[1].put(&Chunk{home: &pools[1], body: make([]byte, maxSpareChunk+1)})
+	if n := kept(); n != maxSpareBytes-maxSpareChunk {
+		t.Errorf("%d bytes kept with one chunk that is too large by itself, want %d", n, maxSpareBytes-maxSpareChunk)
 	}
 }
 
 // What a busy topic has used is too much for a quiet one, which may keep it for
 // hours.
 func TestPoolKeepsLargeChunksForTheBusy(t *testing.T) {
-	var p pool
+	p := emptyPool()
 	large := p.get(100_000)
 	p.put(large)
 	if c := p.getToKeep(1000); c == large || cap(c.body) > 4000 {
@@ -146,25 +169,28 @@ func TestBodyComesHomeBehindItsHeads(t *testing.T) {
 	r.roster(map[string][]string{"e": {"d"}})
 	topic, _ := r.core.Watch("e")
 	w, p := r.core.workers[0], topic.parts[0]
-	held := func(what string, bytes int) {
+	held := func(what string, bytes, kept int) {
 		t.Helper()
 		want(t, "held "+what, r.core.Stats().Held, int64(bytes))
+		want(t, "held and kept "+what, r.core.HeldBytes(), int64(bytes+kept))
 	}
 	body := w.body(p, bodyKey{form: formSnapshot})
 	var heads []*Chunk
 	for range 3 {
 		heads = append(heads, w.headOut(p, body))
 	}
-	held("of a body that is kept", 3*headRoom)
+	held("of a body that is kept", 3*headRoom, cap(body.body))
 	heads[0].LetGo(1)
 	p.bodies.reset()
-	held("after the reset", 2*headRoom+cap(body.body))
+	held("after the reset", 2*headRoom+cap(body.body), 0)
 	heads[1].LetGo(1)
 	if w.ends.get(0) == body {
 		t.Fatal("the body came back while a head of it was out")
 	}
 	heads[2].LetGo(1)
-	held("in the end", 0)
+	size := cap(body.body)
+	held("in the end", 0, 0)
+	want(t, "free to be used again", r.core.PooledBytes(), int64(3*headRoom+size))
 	if w.ends.get(0) != body {
 		t.Error("the body did not come back")
 	}
@@ -205,7 +231,7 @@ func TestBodiesAreBounded(t *testing.T) {
 // reused too early shows as a wrong byte, or as a data race.
 func TestPoolStress(t *testing.T) {
 	const readers, rounds = 3, 20000
-	var p pool
+	p := emptyPool()
 	var wg sync.WaitGroup
 	feeds := make([]chan *Chunk, readers)
 	for i := range feeds {

@@ -108,9 +108,7 @@ func (c *Core) Stats() Stats {
 		t.Devices += s.devices.Load()
 		t.OrphanDevices += s.orphanDevices.Load()
 		t.InboxBatches += len(w.batches)
-		for _, p := range [...]*pool{&w.pool, &w.deflate.pool, &w.ends, &w.heads} {
-			t.Held += p.held.Load()
-		}
 	}
+	t.Held = c.memory.out.Load()
 	return t
 }

@@ -61,6 +61,9 @@ func newWorker(c *Core, id int, s *Snapshot) *worker {
 		devices: make(map[string]*device),
 		chains:  make([]chain, len(c.queues)),
 	}
+	for _, p := range [...]*pool{&w.pool, &w.deflate.pool, &w.ends, &w.heads} {
+		p.memory = &c.memory
+	}
 	w.horizon.Store(never)
 	return w
 }
