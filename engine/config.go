@@ -55,28 +55,29 @@ type Config struct {
 	Migrate        bool   `name:"migrate" env:"MIGRATE" help:"Bring the database up to date at start. Always so for the embedded one."`
 	Simulate       int    `name:"simulate" env:"SIMULATE" default:"0" help:"Run a simulator with this many devices in the event demo. 0: none."`
 
-	Shards             int `name:"live-shards" env:"LIVE_SHARDS" default:"0" help:"Worker shards. 0: one per CPU."`
-	Writers            int `name:"live-writers" env:"LIVE_WRITERS" default:"0" help:"Writer goroutines. 0: one per CPU."`
-	FlushMS            int `name:"live-flush-ms" env:"LIVE_FLUSH_MS" default:"100" help:"Least time between two flushes of a topic, in ms. 0: every batch at once."`
-	FlushMaxMS         int `name:"live-flush-max-ms" env:"LIVE_FLUSH_MAX_MS" default:"2000" help:"How long that time may become, for all topics alike, while the writers or shards fall behind, in ms."`
-	RefreshMS          int `name:"live-device-event-refresh-ms" env:"LIVE_DEVICE_EVENT_REFRESH_MS" default:"30000" help:"How often the device-event map is read again, in ms."`
-	FutureToleranceMS  int `name:"live-future-tolerance-ms" env:"LIVE_FUTURE_TOLERANCE_MS" default:"5000" help:"How far a device's clock may run ahead, in ms, before its positions are sent under their arrival time."`
+	Shards            int `name:"live-shards" env:"LIVE_SHARDS" default:"0" help:"Worker shards. 0: one per CPU."`
+	Writers           int `name:"live-writers" env:"LIVE_WRITERS" default:"0" help:"Writer goroutines. 0: one per CPU."`
+	FlushMS           int `name:"live-flush-ms" env:"LIVE_FLUSH_MS" default:"100" help:"Least time between two flushes of a topic, in ms. 0: every batch at once."`
+	FlushMaxMS        int `name:"live-flush-max-ms" env:"LIVE_FLUSH_MAX_MS" default:"2000" help:"How long that time may become, for all topics alike, while the writers or shards fall behind, in ms."`
+	RefreshMS         int `name:"live-device-event-refresh-ms" env:"LIVE_DEVICE_EVENT_REFRESH_MS" default:"30000" help:"How often the device-event map is read again, in ms."`
+	FutureToleranceMS int `name:"live-future-tolerance-ms" env:"LIVE_FUTURE_TOLERANCE_MS" default:"5000" help:"How far a device's clock may run ahead, in ms, before its positions are sent under their arrival time."`
+	RingBytes         int `name:"live-ring-bytes" env:"LIVE_RING_BYTES" default:"262144" help:"Unsent bytes at which a connection counts as slow, if it stays there for a flush window."`
+	RingSlots         int `name:"live-ring-slots" env:"LIVE_RING_SLOTS" default:"1024" help:"Unsent chunks at which a connection counts as slow, if it stays there for a flush window."`
+	RingMaxAgeMS      int `name:"live-ring-max-age-ms" env:"LIVE_RING_MAX_AGE_MS" default:"2000" help:"How long what is sent may wait for a full socket, beyond the flush window, before the connection counts as slow, in ms. 0: until its ring is full."`
+	NotsentLowat      int `name:"live-notsent-lowat" env:"LIVE_NOTSENT_LOWAT" default:"16384" help:"Bytes the kernel may hold unsent per connection (TCP_NOTSENT_LOWAT). 0: its default."`
+	WriteTimeoutMS    int `name:"live-write-timeout-ms" env:"LIVE_WRITE_TIMEOUT_MS" default:"60000" help:"A connection whose socket takes nothing for so long is closed, in ms."`
+	HeartbeatMS       int `name:"live-heartbeat-ms" env:"LIVE_HEARTBEAT_MS" default:"25000" help:"Time between pings, in ms. Two without an answer close the connection."`
+	MaxConnections    int `name:"live-max-connections" env:"LIVE_MAX_CONNECTIONS" default:"100000" help:"Connections served at most."`
+	MaxSubscriptions  int `name:"live-max-subscriptions" env:"LIVE_MAX_SUBSCRIPTIONS" default:"64" help:"Topics per connection at most."`
+	MaxMessageBytes   int `name:"live-max-message-bytes" env:"LIVE_MAX_MESSAGE_BYTES" default:"4096" help:"Longest message of a client."`
+	RequestRate       int `name:"live-request-rate" env:"LIVE_REQUEST_RATE" default:"20" help:"Requests per second and connection."`
+	RequestBurst      int `name:"live-request-burst" env:"LIVE_REQUEST_BURST" default:"128" help:"Requests of a connection that may come at once."`
+	DrainMS           int `name:"live-drain-ms" env:"LIVE_DRAIN_MS" default:"3000" help:"Over how long connections are closed at shutdown, in ms."`
+	FeedBatch         int `name:"feed-batch" env:"FEED_BATCH" default:"512" help:"Records per read of a stream."`
+
 	DeviceRate         int `name:"live-device-rate" env:"LIVE_DEVICE_RATE" default:"50" help:"Positions per second of one device that are shown, on average; beyond it the newest is shown when it is time. The archive keeps all. 0: any number."`
 	DeviceBytes        int `name:"live-device-bytes" env:"LIVE_DEVICE_BYTES" default:"65536" help:"Bytes per second of one device's positions that are shown, likewise. 0: any number."`
 	MaxAttributesBytes int `name:"live-max-attributes-bytes" env:"LIVE_MAX_ATTRIBUTES_BYTES" default:"4096" help:"Longest attributes that are shown, in bytes of JSON. Longer ones are left out of the position that spectators get; the archive keeps them. 0: any."`
-	RingBytes          int `name:"live-ring-bytes" env:"LIVE_RING_BYTES" default:"262144" help:"Unsent bytes at which a connection counts as slow."`
-	RingSlots          int `name:"live-ring-slots" env:"LIVE_RING_SLOTS" default:"1024" help:"Unsent chunks at which a connection counts as slow."`
-	RingMaxAgeMS       int `name:"live-ring-max-age-ms" env:"LIVE_RING_MAX_AGE_MS" default:"2000" help:"How long what is sent may wait for a full socket, beyond the flush window, before the connection counts as slow, in ms. 0: until its ring is full."`
-	NotsentLowat       int `name:"live-notsent-lowat" env:"LIVE_NOTSENT_LOWAT" default:"16384" help:"Bytes the kernel may hold unsent per connection (TCP_NOTSENT_LOWAT). 0: its default."`
-	WriteTimeoutMS     int `name:"live-write-timeout-ms" env:"LIVE_WRITE_TIMEOUT_MS" default:"60000" help:"A connection whose socket takes nothing for so long is closed, in ms."`
-	HeartbeatMS        int `name:"live-heartbeat-ms" env:"LIVE_HEARTBEAT_MS" default:"25000" help:"Time between pings, in ms. Two without an answer close the connection."`
-	MaxConnections     int `name:"live-max-connections" env:"LIVE_MAX_CONNECTIONS" default:"100000" help:"Connections served at most."`
-	MaxSubscriptions   int `name:"live-max-subscriptions" env:"LIVE_MAX_SUBSCRIPTIONS" default:"64" help:"Topics per connection at most."`
-	MaxMessageBytes    int `name:"live-max-message-bytes" env:"LIVE_MAX_MESSAGE_BYTES" default:"4096" help:"Longest message of a client."`
-	RequestRate        int `name:"live-request-rate" env:"LIVE_REQUEST_RATE" default:"20" help:"Requests per second and connection."`
-	RequestBurst       int `name:"live-request-burst" env:"LIVE_REQUEST_BURST" default:"128" help:"Requests of a connection that may come at once."`
-	DrainMS            int `name:"live-drain-ms" env:"LIVE_DRAIN_MS" default:"3000" help:"Over how long connections are closed at shutdown, in ms."`
-	FeedBatch          int `name:"feed-batch" env:"FEED_BATCH" default:"512" help:"Records per read of a stream."`
 
 	Deflate bool `name:"live-deflate" env:"LIVE_DEFLATE" default:"true" negatable:"" help:"Compress for clients that offer permessage-deflate: once per topic and flush, for all of them."`
 

@@ -1,6 +1,9 @@
 package shard
 
-import "sync/atomic"
+import (
+	"sync/atomic"
+	"time"
+)
 
 // States of a connection towards its writer.
 const (
@@ -31,6 +34,27 @@ const (
 // of chunks, and its state towards the writer that drains it. Shards and the
 // session push; only the writer takes.
 //
+// # When a queue is full
+//
+// A queue that reaches its bound, in bytes or in chunks, takes in what else is
+// pushed within one flush window. It is full when it has stayed at the bound for
+// longer: it did not come back below between two flushes of its topics. So what
+// is due at one instant is taken in whole, from all shards and all topics,
+// however large the flush or long the window, and a reader who is fast enough
+// never lags. The others hold the bound, and what was due within a window and
+// the turn it was pushed in. That is references: the bytes are shared.
+//
+// Memory ordering of over: it is set by the push that reaches the bound, or by
+// one that finds the bound reached and over not set yet, and set back to 0 by
+// who takes the queue below the bound. Both happen after the addition to queued
+// that shows it, so over may be the one moment older than queued: a push that
+// falls in between takes the queue for one that has just reached its bound, and
+// lets one chunk in that may be refused. The error is never the other way round
+// for a queue that was below the bound within the window: whoever took it there
+// has set over back, or is about to and had waited for longer than a window
+// before. A count that a push adds and takes away again, because the flow has
+// changed, is like one that was pushed and written.
+//
 // Memory ordering: a producer pushes, then looks at state; the writer sets
 // state to idle, then looks into the ring (Rest). Both orders are kept by
 // sequentially consistent atomics, so at least one of the two sees the other
@@ -55,7 +79,11 @@ type Conn struct {
 	deflate    bool        // has agreed on compression
 	recovering atomic.Bool // a recover command is with the shards; set by the writer, cleared by the last shard
 	subs       []*sub      // per shard: its own list of this connection's subscriptions
-	_          [24]byte    // so that the next one begins with a line
+
+	// over is when the queue has reached its bound, on the core's clock; 0 while
+	// it is below. Only a push or a turn that finds the queue there looks at it.
+	over atomic.Int64
+	_    [16]byte // so that the next one begins with a line
 }
 
 // NewConn makes a connection that run queue writer (0 to Config.Writers-1)
@@ -85,23 +113,61 @@ func (c *Conn) offer(ch *Chunk, opened uint32) (taken bool) {
 	if c.flow.Load() != opened {
 		return false
 	}
+	step()
 	mine := queuedSlot + uint64(ch.Len())
-	before := c.queued.Add(mine) - mine
+	after := c.queued.Add(mine)
+	step()
 	if c.flow.Load() == opened {
-		if !c.full(before) {
+		if c.fits(after-mine, after) {
 			c.ring.push(ch)
 			return true
 		}
 		c.Lag()
 	}
-	c.queued.Add(-mine)
+	c.less(mine)
 	return false
+}
+
+// fits reports whether there is room for a push that has taken the queue from
+// before to after.
+func (c *Conn) fits(before, after uint64) bool {
+	return !c.full(after) || c.inFlush(before)
+}
+
+// leastFlush is how far the pushes of one flush may lie apart where the window
+// is shorter: the turns of the shards are not at the same moment.
+const leastFlush = 10 * time.Millisecond
+
+// inFlush reports whether a queue that a push has taken to its bound, or beyond,
+// has been there for less than a flush window.
+func (c *Conn) inFlush(before uint64) bool {
+	now := c.core.now()
+	step()
+	since := c.over.Load()
+	if since == 0 || !c.full(before) {
+		step()
+		c.over.Store(now)
+		return true
+	}
+	return now-since < max(c.core.window.Load(), int64(leastFlush))
+}
+
+// less takes something off what is queued.
+func (c *Conn) less(mine uint64) {
+	step()
+	after := c.queued.Add(-mine)
+	if c.full(after+mine) && !c.full(after) {
+		step()
+		c.over.Store(0)
+	}
 }
 
 // admit pushes without looking at the bounds: for what is bounded by its own
 // rule (snapshot parts, replies).
 func (c *Conn) admit(ch *Chunk) {
-	c.queued.Add(queuedSlot + uint64(ch.Len()))
+	mine := queuedSlot + uint64(ch.Len())
+	after := c.queued.Add(mine)
+	c.fits(after-mine, after) // notes when the bound was reached
 	c.ring.push(ch)
 }
 
@@ -159,7 +225,8 @@ func (c *Conn) Queued() (chunks, bytes int) {
 	return int(q / queuedSlot), int(q & queuedBytes)
 }
 
-// Full reports whether the queue has reached one of its bounds.
+// Full reports whether the queue has reached one of its bounds, no matter for
+// how long.
 func (c *Conn) Full() bool { return c.full(c.queued.Load()) }
 
 func (c *Conn) full(q uint64) bool {
@@ -183,7 +250,7 @@ func (c *Conn) Done(ch *Chunk) {
 // Chunk.LetGo for each of them it is what Done does, for a writer that lets go
 // of one chunk for many connections at once.
 func (c *Conn) Settle(chunks, bytes int) {
-	c.queued.Add(-(uint64(chunks)*queuedSlot + uint64(bytes)))
+	c.less(uint64(chunks)*queuedSlot + uint64(bytes))
 }
 
 // Warm fetches what Take will need into the processor's cache, so that a writer
@@ -193,6 +260,7 @@ func (c *Conn) Warm() { c.ring.warmTake() }
 // Rest gives the connection back after a turn. It returns true when there is
 // more to do, in which case the connection stays with the writer.
 func (c *Conn) Rest() bool {
+	c.ring.relax(c.core.now)
 	c.state.Store(connIdle)
 	if c.ring.empty() && !c.canRecover() {
 		return false // whoever is about to push queues it
@@ -210,5 +278,6 @@ func (c *Conn) Unpark() {
 	c.enqueue()
 }
 
-// Shrink frees the memory that a ring took in a slow phase.
+// Shrink frees the memory that a ring took in a slow phase now; Rest does so in
+// time.
 func (c *Conn) Shrink() { c.ring.shrink() }

@@ -19,8 +19,8 @@ type Config struct {
 	Writers         int           // run queues, 1 to 64; default 2
 	Window          time.Duration // least time between two flushes of a topic; 0 flushes at once
 	FutureTolerance time.Duration // how far a device's clock may run ahead of arrival; 0 for not at all
-	RingBytes       int           // unsent bytes at which a connection is full; default 256 KiB
-	RingSlots       int           // unsent chunks at which a connection is full; default 1024
+	RingBytes       int           // unsent bytes at which a connection is full after a window; default 256 KiB
+	RingSlots       int           // and unsent chunks; default 1024
 	MaxOrphans      int           // devices in no event that are remembered; default 10000
 
 	// What a device may have shown per second, on average: positions, and bytes
@@ -169,7 +169,8 @@ type Batch struct {
 // Shards is the number of worker shards.
 func (c *Core) Shards() int { return len(c.workers) }
 
-// RingSlots is the number of unsent chunks at which a connection is full.
+// RingSlots is the number of unsent chunks at which a connection is full, if it
+// stays there for a flush window.
 func (c *Core) RingSlots() int { return int(c.maxSlots) }
 
 // ShardOf is the shard that owns a device. Any goroutine may call it. It is

@@ -50,9 +50,10 @@
 //
 // A spectator never sees a device go back in time. A snapshot and the live
 // frames behind it leave no gap, for both are produced in turns of one shard. A
-// connection whose queue is full loses what is live in it and gets, when its
-// socket has drained, what changed since, all of it before the next such
-// recovery: it is late, never stale, and costs the others nothing.
+// connection whose queue stays at its bound from one flush to the next loses
+// what is live in it and gets, when its socket has drained, what changed since,
+// all of it before the next such recovery: it is late, never stale, and costs
+// the others nothing.
 //
 // # Caveats
 //

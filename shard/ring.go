@@ -55,7 +55,9 @@ const closedBit = 1 << 63
 type segment struct {
 	tail  atomic.Uint64 // next slot to reserve, and closedBit
 	head  atomic.Uint64 // slots before it are free; the consumer brings it up to taken at times
-	taken uint64        // next slot to take; the consumer's own
+	taken uint64        // next slot to take; the consumer's own, like the next two
+	seen  uint32        // taken at the last relax
+	busy  uint32        // when a relax last found it in use, in calmUnits; 0 for never
 	next  atomic.Pointer[segment]
 	slots []atomic.Pointer[Chunk]
 }
@@ -219,6 +221,30 @@ func (r *ring) empty() bool {
 		s = s.next.Load()
 	}
 	return true
+}
+
+// A ring that has grown is replaced by a small one when it was not needed for
+// about ten seconds: to grow again for each flush would cost more than it holds.
+const (
+	calmUnit  = 1 << 30 // ns
+	calmUnits = 10
+)
+
+// relax is called by the consumer at the end of each of its turns, so that every
+// way in which a ring has grown ends with a small one.
+func (r *ring) relax(now func() int64) {
+	s := r.head.Load()
+	if s == nil || len(s.slots) <= keptSegment {
+		return
+	}
+	took := uint32(s.taken) - s.seen
+	s.seen += took
+	at := uint32(now()/calmUnit) + 1
+	if took > keptSegment || s.busy == 0 {
+		s.busy = at
+	} else if at-s.busy >= calmUnits {
+		r.shrink()
+	}
 }
 
 // shrink replaces a ring that has grown and is empty by a small one. Only the

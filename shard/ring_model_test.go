@@ -135,6 +135,11 @@ func preemptions(s []choice) (n int) {
 
 // explore plays every schedule within the bound.
 func explore(t *testing.T, fresh func() (threads []*thread, check func())) (played int) {
+	return exploreWithin(t, maxPreemptions, fresh)
+}
+
+// exploreWithin plays every schedule with at most so many preemptions.
+func exploreWithin(t *testing.T, most int, fresh func() (threads []*thread, check func())) (played int) {
 	for prefix := []int{}; ; played++ {
 		threads, check := fresh()
 		schedule := play1(t, prefix, threads)
@@ -150,7 +155,7 @@ func explore(t *testing.T, fresh func() (threads []*thread, check func())) (play
 			}
 			trial := append([]choice{}, schedule[:next+1]...)
 			trial[next].taken++
-			if preemptions(trial) <= maxPreemptions {
+			if preemptions(trial) <= most {
 				break
 			}
 		}

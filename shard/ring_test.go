@@ -7,6 +7,7 @@ import (
 	"runtime"
 	"sync"
 	"testing"
+	"time"
 )
 
 func TestRingAgainstPlainQueue(t *testing.T) {
@@ -109,6 +110,47 @@ func TestRingGrowsAndShrinks(t *testing.T) {
 	}
 	if c := r.take(); c == nil || c.records != 7 {
 		t.Fatalf("behind the shrinking came %v", c)
+	}
+}
+
+// A ring that has grown for one large flush becomes small when the connection
+// has had only few chunks for a while, be it pings; one that is filled at each
+// tick stays as it is.
+func TestRingRelaxesWhenItIsNotNeeded(t *testing.T) {
+	r := newRig(t, Config{})
+	c := r.client(false)
+	turn := func(n int) (slots int) {
+		for i := range n {
+			c.conn.admit(tagged(0, i))
+		}
+		if !c.conn.wants() {
+			t.Fatal("the connection is not idle")
+		}
+		for ch := c.conn.Take(); ch != nil; ch = c.conn.Take() {
+			c.conn.Done(ch)
+		}
+		if c.conn.Rest() {
+			t.Fatal("something is left")
+		}
+		return len(c.conn.ring.head.Load().slots)
+	}
+	turn(100)
+	grown := turn(100)
+	if grown <= keptSegment {
+		t.Fatalf("a ring of %d slots after 100 chunks", grown)
+	}
+	for range 60 { // a dashboard whose topics all tick at once, and live topics
+		turn(100)
+		for range 10 {
+			r.pass(100 * time.Millisecond)
+			if n := turn(1); n != grown {
+				t.Fatalf("between two ticks the ring of %d slots was replaced by one of %d", grown, n)
+			}
+		}
+	}
+	r.pass(calmUnits * calmUnit)
+	if n := turn(1); n != firstSegment {
+		t.Errorf("the ring still has %d slots after a calm time, want %d", n, firstSegment)
 	}
 }
 

@@ -1,0 +1,72 @@
+//go:build ringmodel
+
+package shard
+
+import (
+	"testing"
+	"time"
+)
+
+// flushesModel has two producers push a chunk each to a connection with a bound
+// of one chunk while the writer takes them. Once both are written and a window
+// has gone by they push again: what the writer does meanwhile is the end of its
+// turn. It reports whether the connection was found slow.
+func flushesModel(t *testing.T, forget bool) (lagged bool, played int) {
+	played = exploreWithin(t, 1, func() ([]*thread, func()) {
+		now, flush := int64(1), 0
+		c := &Conn{core: &Core{maxSlots: 1, maxBytes: queuedBytes, now: func() int64 { return now }}}
+		c.core.window.Store(int64(100 * time.Millisecond))
+		produce := func() *thread {
+			return &thread{run: func(wait func()) {
+				for n := range 2 {
+					for flush < n {
+						wait()
+					}
+					c.offer(&Chunk{body: []byte{1}}, flowOpen)
+				}
+			}}
+		}
+		write := &thread{run: func(wait func()) {
+			for n := range 2 {
+				for taken := 0; taken < 2 && !c.Lagged(); {
+					ch := c.Take()
+					if ch == nil {
+						wait()
+						continue
+					}
+					if taken++; forget {
+						c.queued.Add(^uint64(queuedSlot))
+					} else {
+						c.Done(ch)
+					}
+				}
+				now += c.core.window.Load()
+				flush = n + 1
+			}
+		}}
+		return []*thread{produce(), produce(), write}, func() {
+			stepper = nil
+			lagged = lagged || c.Lagged()
+		}
+	})
+	return lagged, played
+}
+
+func TestFullModelEveryInterleaving(t *testing.T) {
+	lagged, played := flushesModel(t, false)
+	if lagged {
+		t.Error("a connection that was written between two flushes was found slow")
+	}
+	t.Logf("%d schedules", played)
+	if played < 10000 {
+		t.Errorf("only %d schedules played: the model has lost its steps", played)
+	}
+}
+
+// The model must see a writer that forgets to say that the queue is below its
+// bound again.
+func TestFullModelFindsAPlantedBug(t *testing.T) {
+	if lagged, _ := flushesModel(t, true); !lagged {
+		t.Error("the planted bug was not seen")
+	}
+}
