@@ -133,6 +133,7 @@ func (w *worker) setValue(d *device, next *value, arrival int64) {
 // change makes its device's new value n's value; old is the one before.
 func (w *worker) change(n *node, old *value, arrival int64) {
 	p := n.part
+	p.pin(n, old)
 	if p.watchers > 0 {
 		if old != nil && n.seq > 0 && n.seq <= p.sealed {
 			old.refs++

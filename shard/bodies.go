@@ -14,6 +14,9 @@ type bodies struct {
 	subscribed [2]*Chunk // formSnapshot and formDeflatedSnapshot, with their heads
 	byKey      map[bodyKey]*Chunk
 	each       int // bytes of a position in the last one: the next one's first guess
+
+	cuts uint64 // resets so far
+	cut  bool   // one since the last seal
 }
 
 // maxBodies bounds the cache of a part that is never sealed.
@@ -22,21 +25,34 @@ const maxBodies = 64
 // room makes room for a body and what is made of it.
 func (b *bodies) room() {
 	if len(b.byKey) > maxBodies-2 {
-		b.reset()
+		b.forget()
 	}
 }
 
 // keep puts ch under k, for which there must be room.
 func (b *bodies) keep(k bodyKey, ch *Chunk) {
+	b.hold(k, ch)
+	ch.stay()
+}
+
+// hold is keep for a chunk that stays already.
+func (b *bodies) hold(k bodyKey, ch *Chunk) {
 	if b.byKey == nil {
 		b.byKey = make(map[bodyKey]*Chunk)
 	}
 	b.byKey[k] = ch
-	ch.stay()
 }
 
-// reset forgets all of them.
+// reset forgets all of them, and has a build begin again: what was true at the
+// last seal must not be shown to anybody any more.
 func (b *bodies) reset() {
+	b.cuts++
+	b.cut = true
+	b.forget()
+}
+
+// forget forgets all of them.
+func (b *bodies) forget() {
 	for i, ch := range b.subscribed {
 		if ch != nil {
 			ch.retire()

@@ -30,6 +30,7 @@ type node struct {
 	fixed      uint64 // number of its last change that was a correction; those are told as such
 	old        *value // its value at the part's last seal, while a newer one is pending
 	oldSeq     uint64 // the number of the change that old came with
+	built      uint64 // the last build that has it
 }
 
 // value is an encoded position body, counted within its shard and reused.
@@ -100,6 +101,9 @@ func (p *part) linkOldest(n *node) {
 }
 
 func (p *part) unlink(n *node) {
+	if p.build != nil {
+		p.build.unlinked(n)
+	}
 	if n.prev != nil {
 		n.prev.next = n.next
 	} else if p.oldest == n {

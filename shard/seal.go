@@ -89,14 +89,16 @@ func (w *worker) seal(p *part, due int64) {
 func (w *worker) settle(p *part) {
 	for n := p.last; n != nil && n.seq > p.sealed; n = n.prev {
 		if n.old != nil {
+			p.pin(n, nil)
 			w.values.release(n.old)
 			n.old = nil
 		}
 	}
 	if p.sealed != p.seq {
 		p.sealed = p.seq
-		p.bodies.reset()
+		p.bodies.forget()
 	}
+	p.bodies.cut = false
 	p.arrival, p.read, p.lead = 0, 0, false
 }
 

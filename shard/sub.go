@@ -38,14 +38,15 @@ func (c *Conn) subOf(p *part) *sub {
 }
 
 // subscribe carries out opSubscribe on this shard.
-func (w *worker) subscribe(o *op) {
+// It reports true when that is done later; see postpone.
+func (w *worker) subscribe(o *op) (later bool) {
 	p, c := o.topic.parts[w.id], o.conn
 	if c.Closed() {
-		return
+		return false
 	}
 	if s := c.subOf(p); s != nil {
 		w.changeClass(s, int32(o.class))
-		return
+		return false
 	}
 	if p.watchers == 0 { // nobody is owed anything
 		p.sealed = p.seq
@@ -54,17 +55,21 @@ func (w *worker) subscribe(o *op) {
 	}
 	p.watchers++
 	s := &sub{conn: c, part: p, class: int32(o.class), order: o.order, next: c.subs[w.id], opened: c.opened()}
+	if w.postpone(s, o) {
+		return true
+	}
 	c.subs[w.id] = s
 	w.send(c, w.subscribed(p, c.snapshots(p)))
 	if o.class == classNone {
 		w.enterLive(s)
-		return
+		return false
 	}
 	s.since = p.sealed
 	w.enterClass(s)
 	if ch := w.rosterSince(s, s.since); ch != nil {
 		w.send(c, ch)
 	}
+	return false
 }
 
 // enterLive adds s to the live flow. What is pending is for it too, so where

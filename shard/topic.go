@@ -72,6 +72,7 @@ type part struct {
 	classes [len(Intervals)]*class
 
 	bodies bodies
+	build  *build // a large snapshot under way; nil for none
 	fixed  uint64 // the last update that was a correction
 	roster rosterLog
 }

@@ -42,7 +42,10 @@ type worker struct {
 	todo   *opLink     // commands taken out of the inbox, not carried out yet
 	rounds []*audience // pushes under way, to be gone on with by turns
 	taking takeover    // a map on its way in, likewise
+	builds []*part     // with large snapshots under way, likewise
 	budget int         // what may still be begun in this turn
+
+	lastBuild uint64 // the number of the last build
 
 	count counts // since the last publish
 	stats stats
@@ -137,7 +140,9 @@ func (w *worker) visit(ctx context.Context, b *Batch) bool {
 func (w *worker) laden() bool { return !w.inbox.empty() || w.left() }
 
 // left reports whether a turn has left something to be gone on with.
-func (w *worker) left() bool { return w.todo != nil || w.taking.left() || len(w.rounds) > 0 }
+func (w *worker) left() bool {
+	return w.todo != nil || w.taking.left() || len(w.rounds) > 0 || len(w.builds) > 0
+}
 
 // Bounds of a turn, so that a crowd does not keep the others waiting: a slice
 // is 0.1 to 0.3 ms, and so are the commands.
@@ -159,6 +164,7 @@ func (w *worker) turn(b *Batch) int64 {
 	w.flush()
 	w.takeOver()
 	w.proceed()
+	w.construct()
 	w.splice(0)
 	w.publish()
 	next := held
@@ -205,7 +211,9 @@ func (w *worker) pass(next int64) {
 func (w *worker) do(o *op) {
 	switch o.kind {
 	case opSubscribe:
-		w.subscribe(o)
+		if w.subscribe(o) {
+			return // finished by arrive
+		}
 	case opUnsubscribe:
 		w.unsubscribe(o)
 	case opLeave:
