@@ -29,22 +29,26 @@ type build struct {
 	waits []waiter
 }
 
-// Bounds of a slice. Each takes 0.1 to 0.3 ms.
-const (
-	buildDevices = 512       // looked at
-	buildBytes   = 128 << 10 // copied, and one value more at most
-	packBytes    = 64 << 10  // compressed
-	copyBytes    = 1 << 20   // brought to larger memory
-	buildServes  = 64        // subscribers that get what is built
-)
+// buildBounds are the bounds of a slice. Each takes 0.1 to 0.3 ms.
+type buildBounds struct {
+	devices int // looked at
+	copied  int // bytes of values, and one value more at most
+	packed  int // bytes compressed
+	moved   int // bytes brought to larger memory
+	serves  int // subscribers that get what is built
+}
+
+// aSlice is the bounds that a core has, but in tests.
+var aSlice = buildBounds{devices: 512, copied: 128 << 10, packed: 64 << 10, moved: 1 << 20, serves: 64}
 
 // heavy reports whether a snapshot of p is more than a slice.
-func (p *part) heavy() bool {
+func (w *worker) heavy(p *part) bool {
+	most := &w.core.building
 	devices, size := 0, 0
 	for n := p.last; n != nil && n.seq > 0; n = n.prev {
 		devices++
 		size += len(n.dev.val.buf)
-		if devices > buildDevices || size > buildBytes {
+		if devices > most.devices || size > most.copied {
 			return true
 		}
 	}
@@ -66,9 +70,9 @@ func (w *worker) construct() {
 			w.beginBuild(p)
 		}
 	case b.plain.moving():
-		b.plain.move()
+		b.plain.move(w.core.building.moved)
 	case b.packed.moving():
-		b.packed.move()
+		b.packed.move(w.core.building.moved)
 	case !b.built:
 		w.copyNodes(p)
 	case !b.closed && b.forDeflated():
@@ -95,7 +99,7 @@ func (w *worker) beginBuild(p *part) {
 	w.count.built++
 	w.lastBuild++
 	*b = build{id: w.lastBuild, cuts: p.bodies.cuts, base: p.sealed, at: p.last, waits: b.waits}
-	b.plain = newStore(&w.ends, 2*buildBytes)
+	b.plain = newStore(&w.ends, 2*w.core.building.copied)
 	b.plain.ch.body = append(b.plain.ch.body, `"positions":[`...)
 }
 
@@ -151,8 +155,8 @@ func (b *build) unlinked(n *node) {
 // copyNodes copies a slice of values.
 func (w *worker) copyNodes(p *part) {
 	b := p.build
-	end := len(b.plain.ch.body) + buildBytes
-	for range buildDevices {
+	end := len(b.plain.ch.body) + w.core.building.copied
+	for range w.core.building.devices {
 		if len(b.plain.ch.body) >= end {
 			return
 		}

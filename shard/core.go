@@ -83,6 +83,7 @@ type Core struct {
 	maxSlots   uint64
 	maxOrphans int // per shard
 	slice      int // pushes of a round in one turn; slicePushes but in tests
+	building   buildBounds
 	moveBytes  int // of a part's roster log; maxRosterBytes but in tests
 
 	recordCost, byteCost int64 // ns of a device's limit that a position and a byte take; 0 for no limit
@@ -117,6 +118,7 @@ func New(cfg Config) (*Core, error) {
 		slice:      slicePushes,
 		recordCost: cost(cfg.DeviceRate), byteCost: cost(cfg.DeviceBytes),
 		maxAttributes: cfg.MaxAttributes, clockChanged: cfg.ClockChanged,
+		building:  aSlice,
 		moveBytes: maxRosterBytes,
 		swapping:  newGate(),
 		ended:     make(chan struct{}),

@@ -141,10 +141,11 @@ type client struct {
 	losses Losses
 	held   map[string]*Topic
 	screen *screen
-	writes int  // reads that brought something
-	busy   bool // a command is under way
-	lagged bool // it has been
-	told   bool // its screen has shown the last positions
+	writes int    // reads that brought something
+	busy   bool   // a command is under way
+	done   func() // called at the end of a subscribe, if set
+	lagged bool   // it has been
+	told   bool   // its screen has shown the last positions
 
 	deflated int // compressed frames seen
 }
@@ -166,7 +167,12 @@ func (c *client) subscribe(event string, interval time.Duration) *Topic {
 		c.held[event] = t
 	}
 	c.busy = true
-	c.r.core.Subscribe(c.conn, t, interval, func() { c.busy = false })
+	c.r.core.Subscribe(c.conn, t, interval, func() {
+		c.busy = false
+		if c.done != nil {
+			c.done()
+		}
+	})
 	return t
 }
 

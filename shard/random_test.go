@@ -90,6 +90,7 @@ func play(t *testing.T, seed uint64) {
 		w.core.moveBytes = 1 << (6 + rng.IntN(4))
 	}
 	w.core.slice = 1 + rng.IntN(4)
+	w.core.building = smallBuilds(rng)
 	w.stretch()
 	for i := range 1 + rng.IntN(12) {
 		w.devices = append(w.devices, fmt.Sprintf("d%d", i))
@@ -243,6 +244,14 @@ func (w *world) subscribe(c *client, e string) {
 		w.since[c][e] = len(w.updates)
 	} else if interval > 0 {
 		delete(w.since[c], e)
+	}
+	c.done = nil
+	if _, live := w.since[c][e]; live && c.held[e] == nil && w.core.building != aSlice {
+		c.done = func() {
+			if owed := w.since[c]; owed != nil { // what came while it was built is in it, conflated
+				owed[e] = len(w.updates)
+			}
+		}
 	}
 	c.subscribe(e, interval)
 }

@@ -95,6 +95,7 @@ func newCourse(t testing.TB, rng *rand.Rand) *course {
 	if rng.IntN(3) == 0 {
 		core.moveBytes = 1 << (6 + rng.IntN(5))
 	}
+	core.building = smallBuilds(rng)
 	c := &course{t: eachOnItsOwn{t}, core: core, pulse: newPulse(), fleet: newFleet(rng, 6+rng.IntN(30))}
 	for i := range 1 + rng.IntN(4) {
 		c.events = append(c.events, fmt.Sprintf("e%d", i))

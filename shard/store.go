@@ -24,10 +24,10 @@ func (s *store) fits(n, size int) bool {
 // moving reports whether move has something to do.
 func (s *store) moving() bool { return s.larger != nil }
 
-// move brings a slice to the larger memory.
-func (s *store) move() {
+// move brings up to most bytes to the larger memory.
+func (s *store) move(most int) {
 	done := len(s.larger.body)
-	s.larger.body = append(s.larger.body, s.ch.body[done:min(done+copyBytes, len(s.ch.body))]...)
+	s.larger.body = append(s.larger.body, s.ch.body[done:min(done+most, len(s.ch.body))]...)
 	if len(s.larger.body) == len(s.ch.body) {
 		s.pool.put(s.ch)
 		s.ch, s.larger = s.larger, nil

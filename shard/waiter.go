@@ -14,7 +14,7 @@ type waiter struct {
 // is pushed to it, and no recovery looks at it.
 func (w *worker) postpone(s *sub, o *op) bool {
 	p := s.part
-	if p.bodies.subscribed[s.conn.snapshots(p)-formSnapshot] != nil || !p.heavy() {
+	if p.bodies.subscribed[s.conn.snapshots(p)-formSnapshot] != nil || !w.heavy(p) {
 		return false
 	}
 	if p.build == nil {
@@ -39,13 +39,13 @@ func (b *build) forDeflated() bool {
 // the next (RFC 7692, section 7.2.1): the pieces are one message together.
 func (w *worker) pack(p *part) {
 	b := p.build
-	src := b.plain.ch.body
+	src, most := b.plain.ch.body, w.core.building.packed
 	if b.packed.ch == nil {
-		b.packed = newStore(&w.deflate.pool, 2*packBytes)
+		b.packed = newStore(&w.deflate.pool, 2*most)
 	}
-	piece := src[b.from:min(b.from+packBytes, len(src))]
+	piece := src[b.from:min(b.from+most, len(src))]
 	size := len(b.packed.ch.body)
-	if !b.packed.fits(len(piece)+len(piece)/8+64, size/max(1, b.from/packBytes)*(len(src)/packBytes+2)) {
+	if !b.packed.fits(len(piece)+len(piece)/8+64, size/max(1, b.from/most)*(len(src)/most+2)) {
 		return
 	}
 	body := w.deflate.Append(b.packed.ch.body, piece)
@@ -103,7 +103,7 @@ func (w *worker) serve(p *part) {
 	for n, waits := 0, b.waits; len(waits) > 0; waits = waits[1:] {
 		x := waits[0]
 		var h *Chunk
-		if n < buildServes {
+		if n < w.core.building.serves {
 			h = w.head(p, x.sub.conn.snapshots(p))
 		}
 		if h == nil {

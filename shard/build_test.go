@@ -1,0 +1,273 @@
+package shard
+
+import (
+	"context"
+	"fmt"
+	"maps"
+	"math/rand/v2"
+	"strings"
+	"testing"
+	"time"
+
+	"pitwall/codec"
+)
+
+// smallBuilds are bounds with which a snapshot of a few devices takes many
+// turns, or none.
+func smallBuilds(rng *rand.Rand) buildBounds {
+	if rng.IntN(3) == 0 {
+		return aSlice
+	}
+	return buildBounds{devices: 1 + rng.IntN(3), copied: 1 << rng.IntN(9), packed: 1 << (4 + rng.IntN(6)), moved: 1 << (4 + rng.IntN(6)), serves: 1 + rng.IntN(2)}
+}
+
+// sliceWatch watches the build of a part from turn to turn.
+type sliceWatch struct {
+	t     *testing.T
+	w     *worker
+	p     *part
+	value int // bytes of the largest
+
+	id                            uint64
+	looked, copied, packed, moved int
+	turns                         int
+}
+
+// turned is called after each turn: no more than a slice was done in it.
+func (s *sliceWatch) turned() {
+	s.t.Helper()
+	b := s.p.build
+	if b == nil || b.id == 0 {
+		return
+	}
+	if b.id != s.id {
+		*s = sliceWatch{t: s.t, w: s.w, p: s.p, value: s.value, id: b.id, turns: s.turns}
+	}
+	s.turns++
+	looked := 0
+	for n := s.p.last; n != nil; n = n.prev {
+		if n.built == b.id {
+			looked++
+		}
+	}
+	moved := 0
+	for _, x := range []*store{&b.plain, &b.packed} {
+		if x.larger != nil {
+			moved += len(x.larger.body)
+		}
+	}
+	most := s.w.core.building
+	for _, x := range []struct {
+		what       string
+		now, after int
+		most       int
+	}{
+		{"devices", s.looked, looked - len(b.pinned), most.devices},
+		{"bytes copied", s.copied, len(b.plain.ch.body), most.copied + s.value + 10},
+		{"bytes compressed", s.packed, b.from, most.packed},
+		{"bytes moved", s.moved, moved, most.moved},
+	} {
+		if x.after-x.now > x.most {
+			s.t.Fatalf("turn %d: %d %s, want %d at most", s.turns, x.after-x.now, x.what, x.most)
+		}
+	}
+	s.looked, s.copied, s.packed, s.moved = looked-len(b.pinned), len(b.plain.ch.body), b.from, moved
+}
+
+// snapshotOf returns the positions of the one snapshot that c got of event e, and
+// fails where a device is in it twice.
+func (c *client) snapshotOf(t *testing.T, reason string) map[string]int64 {
+	t.Helper()
+	var got map[string]int64
+	for _, f := range c.screen.all {
+		if f.Type != "snapshot" || f.Topic != "event:e" {
+			continue
+		}
+		if got != nil || f.Reason != reason {
+			t.Fatalf("a second snapshot, or one with the reason %q", f.Reason)
+		}
+		got = map[string]int64{}
+		for _, p := range f.Positions {
+			if _, twice := got[p.DeviceID]; twice {
+				t.Fatalf("%s is in the snapshot twice", p.DeviceID)
+			}
+			got[p.DeviceID] = p.TS
+		}
+	}
+	return got
+}
+
+// A snapshot that is more than a turn's work is built in slices, while positions
+// come and are sealed in each turn. It is the state of the last seal when it
+// began, with each device once; nobody waits for it but those who asked; and what
+// came since follows at once.
+func TestLargeSnapshotIsBuiltInSlices(t *testing.T) {
+	for _, of := range []struct {
+		name          string
+		devices, size int
+	}{{"many devices", 6000, 20}, {"heavy devices", 150, 16000}} {
+		t.Run(of.name, func(t *testing.T) {
+			rng := rand.New(rand.NewPCG(1, 2))
+			r := newRig(t, Config{Shards: 1, Deflate: newFlater})
+			w := r.core.workers[0]
+			ids := numbered("d", of.devices)
+			r.roster(map[string][]string{"e": ids, "q": {"quiet"}})
+			var text strings.Builder
+			for text.Len() < of.size {
+				fmt.Fprintf(&text, "%d,", rng.Uint32())
+			}
+			send := func(id string) {
+				b := r.core.AcquireBatch()
+				b.Positions = append(b.Positions, codec.Position{DeviceID: id, TS: r.wall, Arrival: r.wall, Lat: 1, Lon: 2,
+					Attributes: codec.Attributes(`{"io":"` + text.String() + `"}`)})
+				w.turn(b)
+			}
+			for _, id := range ids {
+				send(id)
+			}
+			r.settle()
+			live, quiet := r.client(true), r.client(false)
+			live.subscribe("e", 0)
+			quiet.subscribe("q", 0)
+			r.settle()
+			live.read()
+			quiet.read()
+			topic := live.held["e"]
+			r.pass(time.Second)
+			for _, id := range ids[:len(ids)/2] { // some of it is pending when the build begins
+				send(id)
+			}
+			live.read()
+			sealed := maps.Clone(live.screen.seen["event:e"])
+
+			clients := []*client{r.client(false), r.client(true), r.deflating(), r.deflating(), r.client(true)}
+			for i, c := range clients {
+				c.subscribe("e", []time.Duration{0, 0, 0, time.Second, time.Second}[i])
+			}
+			watched := sliceWatch{t: t, w: w, p: topic.parts[0], value: of.size + 200}
+			w.turn(nil)
+			if watched.p.build == nil || watched.p.build.base != watched.p.sealed {
+				t.Fatal("no build has begun")
+			}
+			for n := 0; ; n++ {
+				watched.turned()
+				busy := false
+				for _, c := range clients {
+					busy = busy || c.busy
+				}
+				if !busy {
+					break
+				}
+				if n > 5000 {
+					t.Fatal("no end")
+				}
+				r.pass(100 * time.Millisecond)
+				for range 3 {
+					id := ids[rng.IntN(len(ids))]
+					b := r.core.AcquireBatch()
+					b.Positions = append(b.Positions, codec.Position{DeviceID: id, TS: r.wall, Arrival: r.wall, Lat: 1, Lon: 2})
+					b.Positions = append(b.Positions, codec.Position{DeviceID: "quiet", TS: r.wall, Arrival: r.wall, Lat: 1, Lon: 2})
+					w.turn(b)
+					watched.turned()
+				}
+				quiet.read()
+				if at := quiet.screen.seen["event:q"]["quiet"]; at != r.wall {
+					t.Fatalf("turn %d: the quiet event's position of %d is not sent at once, that of %d is shown", n, r.wall, at)
+				}
+				live.read()
+			}
+			if watched.turns < 20 {
+				t.Errorf("built in %d turns, no test of slices", watched.turns)
+			}
+			for i, c := range clients {
+				c.read()
+				if got := c.snapshotOf(t, codec.SnapshotSubscribe); !maps.Equal(got, sealed) {
+					t.Errorf("client %d: a snapshot of %d devices that is not the state when it began, of %d", i, len(got), len(sealed))
+				}
+			}
+			r.pass(2 * time.Second)
+			r.settle()
+			live.read()
+			for i, c := range clients {
+				c.read()
+				if !maps.Equal(c.screen.seen["event:e"], live.screen.seen["event:e"]) {
+					t.Errorf("client %d does not see in the end what others see", i)
+				}
+			}
+			if clients[2].deflated == 0 {
+				t.Error("nothing was compressed")
+			}
+			for _, c := range append(clients, live) {
+				c.unsubscribe("e")
+			}
+			r.settle()
+			for _, c := range append(clients, live) {
+				c.read()
+			}
+			r.pass(time.Second)
+			send(ids[0])
+			r.settle()
+			want(t, "held", r.core.HeldBytes(), int64(0))
+			for _, d := range w.devices {
+				if d.val.refs != 1 {
+					t.Fatalf("the value of %s has %d references at rest", d.id, d.val.refs)
+				}
+			}
+		})
+	}
+}
+
+// A device that is corrected or leaves while a snapshot is built is not in it as
+// it was before.
+func TestLargeSnapshotTellsNothingThatIsTakenBack(t *testing.T) {
+	for _, f := range []struct {
+		name   string
+		change func(r *rig, ids []string)
+		want   int64 // of d0, less base; 0 for not there
+	}{
+		{"corrected", func(r *rig, ids []string) {
+			ctx, cancel := context.WithCancel(context.Background())
+			cancel()
+			_ = r.core.Correct(ctx, []Correction{fall(ids[0], 5, 10)})
+		}, 5},
+		{"corrected, with nothing before", func(r *rig, ids []string) {
+			ctx, cancel := context.WithCancel(context.Background())
+			cancel()
+			_ = r.core.Correct(ctx, []Correction{fall(ids[0], 0, 10)})
+		}, 0},
+		{"has left", func(r *rig, ids []string) { r.swap(map[string][]string{"e": ids[1:]}) }, 0},
+	} {
+		t.Run(f.name, func(t *testing.T) {
+			r := newRig(t, Config{Shards: 1})
+			w := r.core.workers[0]
+			w.core.building.devices = 4
+			ids := numbered("d", 40)
+			r.roster(map[string][]string{"e": ids})
+			r.sendAll(ids, base+10)
+			r.settle()
+			c := r.client(false)
+			c.subscribe("e", 0)
+			for range 11 { // d0 is copied last, or just has been
+				w.turn(nil)
+			}
+			if !c.busy {
+				t.Fatal("there already")
+			}
+			f.change(r, ids)
+			r.settle()
+			c.read()
+			if c.busy {
+				t.Fatal("still not there")
+			}
+			got := c.snapshotOf(t, codec.SnapshotSubscribe)
+			if at, ok := got[ids[0]]; f.want == 0 && ok || f.want != 0 && at != base+f.want {
+				t.Errorf("the snapshot has it at %d, want %d", at-base, f.want)
+			}
+			want(t, "devices besides", len(got)-map[bool]int{true: 1}[f.want != 0], len(ids)-1)
+			r.pass(time.Second)
+			r.settle()
+			c.read()
+			want(t, "devices in the end", len(c.screen.seen["event:e"]), len(got))
+		})
+	}
+}
