@@ -23,8 +23,7 @@ func wantLeftOut(t *testing.T, fields []string, want Position, left ...Omission)
 	}
 }
 
-// One odd optional value never costs the position: each of these was a dead
-// letter once.
+// One odd optional value never costs the position.
 func TestFlatValuesThatAreLeftOut(t *testing.T) {
 	plain := Position{DeviceID: "d1", TS: testArrival, Arrival: testArrival, Untimed: true, Lat: 1, Lon: 2}
 	big := strings.Repeat(" ", 16<<10)
