@@ -131,24 +131,20 @@ func (b *build) valueAt(n *node, current *value) *value {
 	return nil
 }
 
-// pin keeps the value at base of n, which is about to lose it. Before a change
-// current is the value that n still has.
+// pin keeps the value at base of n, which is about to lose it. Before a change,
+// which takes n out of its place, current is the value that it still has.
 func (p *part) pin(n *node, current *value) {
 	b := p.build
 	if b == nil || b.built {
 		return
 	}
+	if b.at == n {
+		b.at = n.prev
+	}
 	if v := b.valueAt(n, current); v != nil {
 		n.built = b.id
 		v.refs++
 		b.pinned = append(b.pinned, v)
-	}
-}
-
-// unlinked moves on from a node that is taken off the list.
-func (b *build) unlinked(n *node) {
-	if b.at == n {
-		b.at = n.prev
 	}
 }
 

@@ -101,9 +101,6 @@ func (p *part) linkOldest(n *node) {
 }
 
 func (p *part) unlink(n *node) {
-	if p.build != nil {
-		p.build.unlinked(n)
-	}
 	if n.prev != nil {
 		n.prev.next = n.next
 	} else if p.oldest == n {
