@@ -67,18 +67,7 @@ func (srv *Server) connState(c net.Conn, state http.ConnState, timeout time.Dura
 // peer is the other end of a connection, nobody when it is a trusted proxy's:
 // whom it speaks for is not known yet, and must not be waited for here.
 func (srv *Server) peer(c net.Conn) client {
-	for inner := c; inner != nil; {
-		c = inner
-		switch w := c.(type) {
-		case interface{ NetConn() net.Conn }: // TLS
-			inner = w.NetConn()
-		case interface{ Raw() net.Conn }: // PROXY protocol
-			inner = w.Raw()
-		default:
-			inner = nil
-		}
-	}
-	ap, err := netip.ParseAddrPort(c.RemoteAddr().String())
+	ap, err := netip.ParseAddrPort(innermost(c).RemoteAddr().String())
 	if err != nil || within(ap.Addr().Unmap(), srv.opts.Limits.TrustedProxies) {
 		return client{}
 	}

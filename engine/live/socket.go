@@ -3,6 +3,7 @@ package live
 import (
 	"encoding/binary"
 	"errors"
+	"fmt"
 	"net"
 	"sync/atomic"
 	"syscall"
@@ -100,15 +101,28 @@ func (k *socket) descriptor() int32 {
 	return fd
 }
 
-// tune keeps what the kernel holds unsent small: it cannot be taken back.
-func (k *socket) tune(lowat int) {
-	if k.raw == nil || lowat <= 0 {
-		return
+// tune sets the options of the socket, whatever wraps it. What the kernel holds
+// unsent cannot be taken back, so it is kept small.
+func (k *socket) tune(lowat int) error {
+	tcp, ok := innermost(k.Conn).(syscall.Conn)
+	if !ok {
+		return fmt.Errorf("set TCP_NOTSENT_LOWAT: no socket under a %T", k.Conn)
 	}
-	// A kernel without the option costs freshness for the slow, no more.
-	_ = k.raw.Control(func(fd uintptr) {
-		_ = unix.SetsockoptInt(int(fd), unix.IPPROTO_TCP, unix.TCP_NOTSENT_LOWAT, lowat)
+	if lowat <= 0 {
+		return nil
+	}
+	raw, err := tcp.SyscallConn()
+	if err != nil {
+		return fmt.Errorf("set TCP_NOTSENT_LOWAT: %w", err)
+	}
+	var fault error
+	err = raw.Control(func(fd uintptr) {
+		fault = unix.SetsockoptInt(int(fd), unix.IPPROTO_TCP, unix.TCP_NOTSENT_LOWAT, lowat)
 	})
+	if err = errors.Join(err, fault); err != nil {
+		return fmt.Errorf("set TCP_NOTSENT_LOWAT: %w", err)
+	}
+	return nil
 }
 
 // Read reads from the client. gws calls it from the session's reader.

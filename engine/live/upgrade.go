@@ -229,7 +229,10 @@ func (srv *Server) upgrade(w http.ResponseWriter, r *http.Request, who any, from
 func (srv *Server) newSession(c net.Conn, early []byte, r *http.Request) *session {
 	s := &session{srv: srv, sock: newSocket(c, early), id: srv.lastID.Add(1), flushed: make(chan struct{})}
 	s.sock.sess, s.gate.fd = s, s.sock.descriptor()
-	s.sock.tune(srv.opts.NotsentLowat)
+	if err := s.sock.tune(srv.opts.NotsentLowat); err != nil {
+		// It costs freshness for the slow, no more.
+		srv.faults.report("the options of a socket could not be set", err)
+	}
 	batch := r.URL.Query().Get("batch") == "1"
 	s.conn = srv.core.NewConn(int(s.id%uint64(srv.opts.Writers)), batch, s)
 	return s
