@@ -92,11 +92,12 @@ func inflate(message []byte, limit int) ([]byte, error) {
 
 // text returns a message's text, inflated if it has to be. What cannot be
 // ends the connection.
-func (s *session) text(m message) (text []byte, ok bool) {
+func (s *session) text(m *message) (text []byte, ok bool) {
 	if !m.deflated {
 		return m.data, true
 	}
 	text, err := inflate(m.data, s.srv.opts.MaxMessageBytes)
+	s.inbox.unfolds(cap(text))
 	switch err {
 	case nil:
 		return text, true

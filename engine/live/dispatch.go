@@ -3,8 +3,6 @@ package live
 import (
 	"context"
 	"sync/atomic"
-
-	"pitwall/codec"
 )
 
 // States of a session towards the dispatchers.
@@ -73,111 +71,52 @@ func (srv *Server) dispatch(ctx context.Context) {
 	}
 }
 
-// work carries out what a session has waiting, one command at a time.
+// work carries out what a session has waiting, one thing at a time.
+//
+// Memory ordering: the session returns to idle before it is looked at once more,
+// and whatever it may wait for changes before it calls schedule. So one of the
+// two sees the other.
 func (s *session) work() {
 	for {
 		for s.step() {
 		}
 		s.state.Store(sessionIdle)
-		if !s.waiting() || !s.state.CompareAndSwap(sessionIdle, sessionQueued) {
+		if s.task() == taskNone || !s.state.CompareAndSwap(sessionIdle, sessionQueued) {
 			return
 		}
 	}
 }
 
-// waiting reports whether step would find something to do.
-func (s *session) waiting() bool {
-	switch s.command.Load() {
-	case commandUnderWay:
-		return false
-	case commandDone:
-		return true
-	case commandAsking:
-		return s.ending.Load() && !s.left.Load()
-	}
-	if s.ending.Load() {
-		return !s.left.Load()
-	}
-	if s.review.Load() {
-		return true
-	}
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return len(s.inbound) > 0 && !(s.conn.Full() && brings(s.inbound[0]))
-}
-
 // step does one thing; false when there is nothing to do now.
 func (s *session) step() bool {
-	switch s.command.Load() {
-	case commandUnderWay:
-		return false
-	case commandAsking: // who leaves waits for no answer
-		if !s.ending.Load() || !s.command.CompareAndSwap(commandAsking, commandNone) {
-			return s.command.Load() == commandDone
+	switch s.task() {
+	case taskNone:
+		if s.command.Load() == commandNone {
+			s.inbox.done()
 		}
-		s.then = nil
-	case commandDone:
+		return false
+	case taskFollow:
 		s.command.Store(commandNone)
 		if then := s.then; then != nil {
 			s.then = nil
 			then() // which may begin the next command
-			return true
 		}
-	}
-	if s.ending.Load() {
-		if s.left.Swap(true) {
-			return false
+	case taskAbandon:
+		if s.command.CompareAndSwap(commandAsking, commandNone) {
+			s.then = nil
 		}
+	case taskLeave:
+		s.left.Store(true)
 		s.leave()
-		return true
-	}
-	if len(s.dropping) > 0 || s.review.Load() {
-		s.attend()
-		return true
-	}
-	s.mu.Lock()
-	if len(s.inbound) == 0 {
-		s.inbound = nil
-		s.mu.Unlock()
-		return false
-	}
-	next := s.inbound[0]
-	if s.holdBack(next) {
-		s.mu.Unlock()
-		return false
-	}
-	s.inbound = s.inbound[1:]
-	s.mu.Unlock()
-	if text, ok := s.text(next); ok {
-		s.request(text)
+	case taskReview:
+		s.examineAgain()
+	case taskRequest:
+		m := s.inbox.take()
+		if text, ok := s.text(m); ok {
+			s.request(text)
+		}
 	}
 	return true
-}
-
-// holdBack reports whether the next request of s has to wait because it brings
-// a snapshot and the queue is full: snapshots are not bounded by the ring, and
-// this one would stand at its end in any case. The writer goes on with the
-// requests once it has written all.
-//
-// Memory ordering: stalled is set before the queue is looked at again; the
-// writer takes chunks off the queue before it looks at stalled. One of the two
-// sees the other.
-func (s *session) holdBack(next message) bool {
-	if !s.conn.Full() || !brings(next) {
-		return false
-	}
-	s.stalled.Store(true)
-	return s.conn.Full()
-}
-
-// brings reports whether a message asks for a topic. A compressed one may: it
-// is not inflated just to be looked at.
-func brings(m message) bool {
-	if m.deflated {
-		return true
-	}
-	var r codec.Request
-	return codec.ParseRequest(&r, m.data) == nil && r.Type == codec.RequestSubscribe
 }
 
 // States of a session's command with the shards.
@@ -209,6 +148,7 @@ func (s *session) leave() {
 			s.srv.core.Unwatch(w.topic)
 		}
 		s.srv.m.subscriptions.Add(-float64(len(topics)))
+		s.watches.Store(0)
 		s.srv.forget(s)
 	}))
 }

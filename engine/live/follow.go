@@ -1,5 +1,7 @@
 package live
 
+import "math/bits"
+
 // Bits and opcodes of a frame's first byte (RFC 6455, section 5.2).
 const (
 	rsv  = 0x70 // all that are reserved
@@ -28,6 +30,9 @@ type follower struct {
 	have int    // bytes of head that are there
 	skip uint64 // payload bytes still to pass
 	bad  string // why the stream is refused; "" while it is fine
+
+	message int  // bytes of the message that has begun, as its frames announce them
+	data    bool // the frame is one of a message
 
 	deflate bool   // compression was agreed on
 	marks   uint64 // of the binary messages ahead of gws: a compressed text or not, oldest lowest
@@ -81,6 +86,7 @@ func (f *follower) follow(p []byte) int {
 			n := min(f.skip, uint64(len(p)-i))
 			f.skip -= n
 			i += int(n)
+			f.passed()
 			continue
 		}
 		if f.have == 0 {
@@ -98,8 +104,31 @@ func (f *follower) follow(p []byte) int {
 		}
 		f.skip = f.length()
 		f.have = 0
+		if f.data = f.head[0]&0x8 == 0; f.data {
+			f.message = min(f.message+int(min(f.skip, maxCounted)), maxCounted)
+		}
+		f.passed()
 	}
 	return len(p)
+}
+
+// maxCounted is beyond every limit of a message.
+const maxCounted = 1 << 30
+
+// passed ends the message with the last byte of its last frame.
+func (f *follower) passed() {
+	if f.skip == 0 && f.data && f.head[0]&0x80 != 0 {
+		f.message = 0
+	}
+}
+
+// held is the memory that gws takes for the message that has begun, in bytes: a
+// power of two, 128 at least. It allocates nothing for what is longer than limit.
+func (f *follower) held(limit int) int64 {
+	if f.message == 0 {
+		return 0
+	}
+	return max(128, int64(1)<<bits.Len(uint(min(f.message, limit)+3)))
 }
 
 // need is the length of the header, as far as it can be told yet.

@@ -73,7 +73,7 @@ func (s *session) keep(kept []item, it item) []item {
 	if it.end = end; it.off < it.end {
 		return append(kept, it)
 	}
-	s.conn.Done(it.ch)
+	s.letGo(it)
 	return kept
 }
 
@@ -94,8 +94,8 @@ func (s *session) fillLast(last *shard.Chunk) bool {
 		switch {
 		case it.off < it.end:
 			kept = append(kept, it)
-		case !it.free:
-			s.conn.Done(it.ch)
+		default:
+			s.letGo(it)
 		}
 	}
 	clear(s.front[len(kept):])
@@ -115,13 +115,16 @@ func (s *session) first() *shard.Chunk {
 
 // advance takes n written bytes off front.
 func (s *session) advance(n int, t *tally) {
-	i, chunks, bytes := 0, 0, 0
+	i, chunks, bytes, repaid := 0, 0, 0, 0
 	for ; i < len(s.front) && n >= s.front[i].end-s.front[i].off; i++ {
 		it := &s.front[i]
 		n -= it.end - it.off
 		s.opened = true
 		if it.end == it.ch.Len() {
 			t.delivered(it.ch)
+		}
+		if it.ch.Control() {
+			repaid += it.ch.Cost()
 		}
 		if !it.free {
 			chunks++
@@ -135,6 +138,9 @@ func (s *session) advance(n int, t *tally) {
 	}
 	if chunks > 0 {
 		s.conn.Settle(chunks, bytes)
+	}
+	if repaid > 0 {
+		s.replies.Add(-int64(repaid))
 	}
 	if i == len(s.front) {
 		s.front = s.spare()
@@ -159,12 +165,20 @@ func (s *session) spare() []item {
 // chunks go home.
 func (s *session) discard() {
 	for _, it := range s.front {
-		if !it.free {
-			s.conn.Done(it.ch)
-		}
+		s.letGo(it)
 	}
 	s.front = nil
 	for ch := s.conn.Take(); ch != nil; ch = s.conn.Take() {
-		s.conn.Done(ch)
+		s.letGo(item{ch: ch})
+	}
+}
+
+// letGo ends with an item that is not written.
+func (s *session) letGo(it item) {
+	if it.ch.Control() {
+		s.repay(it.ch)
+	}
+	if !it.free {
+		s.conn.Done(it.ch)
 	}
 }

@@ -12,7 +12,8 @@ const heartbeatSlots = 50
 
 // heartbeat pings every session once per interval, and closes those that have
 // not answered two pings. A session with unsent bytes is left alone: whether
-// it is alive is for the write time-out to judge.
+// it is alive is for the write time-out to judge. So is one that is not read
+// now: its answers are not seen.
 func (srv *Server) heartbeat(ctx context.Context) {
 	tick := time.NewTicker(max(srv.opts.Heartbeat/heartbeatSlots, time.Millisecond))
 	defer tick.Stop()
@@ -33,7 +34,7 @@ func (srv *Server) heartbeat(ctx context.Context) {
 }
 
 func (s *session) beat(ping *shard.Chunk) {
-	if n, _ := s.conn.Queued(); n > 0 {
+	if n, _ := s.conn.Queued(); n > 0 || s.inbox.paused() {
 		s.missed.Store(0) // it may not even have seen the pings before; counted anew once it has drained
 		return
 	}
@@ -41,5 +42,5 @@ func (s *session) beat(ping *shard.Chunk) {
 		s.close(1008, "no answer to pings")
 		return
 	}
-	s.conn.Push(ping)
+	s.push(ping)
 }

@@ -1,11 +1,9 @@
 package live
 
 import (
-	"context"
 	"errors"
 	"net/http"
 	"net/netip"
-	"slices"
 	"sync"
 	"time"
 )
@@ -17,7 +15,7 @@ type Limits struct {
 	UpgradeRatePerAddress AddressLimit // handshakes per second
 	Pending               int          // connections that have not upgraded, of all
 	PendingPerAddress     AddressLimit // and of one address
-	QueuedBytes           int64        // unsent bytes of all connections together
+	QueuedBytes           int64        // memory held for all connections together, in bytes; see Server.weigh
 
 	// TrustedProxies may say in X-Forwarded-For whom they speak for.
 	TrustedProxies []netip.Prefix
@@ -194,63 +192,6 @@ func (srv *Server) count(r *http.Request) (from client, reason string) {
 		srv.open.Add(-1)
 	}
 	return from, reason
-}
-
-// weighEvery is the pause between two looks at what is queued.
-const weighEvery = 500 * time.Millisecond
-
-// weigh keeps the unsent bytes of all connections within their bound: over it
-// no new connections are let in, and those with most unsent are closed until
-// three quarters are left. Chunks that wait for several connections count
-// several times, so that the memory in use is less.
-func (srv *Server) weigh(ctx context.Context) {
-	limit := srv.opts.Limits.QueuedBytes
-	if limit <= 0 {
-		return
-	}
-	tick := time.NewTicker(weighEvery)
-	defer tick.Stop()
-	for {
-		select {
-		case <-tick.C:
-		case <-ctx.Done():
-			return
-		}
-		total := int64(0)
-		srv.sessions.Range(func(_ uint64, s *session) bool {
-			_, n := s.conn.Queued()
-			total += int64(n)
-			return true
-		})
-		srv.queued.Store(total)
-		if total > limit {
-			srv.shed(total - limit*3/4)
-		}
-	}
-}
-
-// shed closes the connections with most unsent, until excess bytes are gone.
-func (srv *Server) shed(excess int64) {
-	type load struct {
-		s *session
-		n int
-	}
-	var heavy []load
-	srv.sessions.Range(func(_ uint64, s *session) bool {
-		if _, n := s.conn.Queued(); n > 0 {
-			heavy = append(heavy, load{s, n})
-		}
-		return true
-	})
-	slices.SortFunc(heavy, func(a, b load) int { return b.n - a.n })
-	for _, h := range heavy {
-		if excess <= 0 {
-			return
-		}
-		excess -= int64(h.n)
-		srv.m.shed.Inc()
-		h.s.close(1008, "too much is unsent")
-	}
 }
 
 func (srv *Server) overloaded() bool {

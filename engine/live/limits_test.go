@@ -252,20 +252,3 @@ func TestConnectionsWithoutARequestAreCounted(t *testing.T) {
 		})
 	}
 }
-
-// TestQueuedBytesAreBounded lets several clients read nothing.
-func TestQueuedBytesAreBounded(t *testing.T) {
-	devices := names(20)
-	r := start(t, map[string][]string{"e": devices}, tight, func(su *setup) { su.live.Limits.QueuedBytes = 2 * tightRing })
-	f := r.flowOf("e", "", devices)
-	for range 4 {
-		r.slow("").subscribe("e")
-	}
-	shed := r.set.GetOrCreateCounter("processor_live_shed_connections_total")
-	testenv.Eventually(t, patience, "the slowest to be closed", func() bool {
-		f.step()
-		return shed.Get() >= 2 && r.srv.queued.Load() <= 2*tightRing
-	})
-	f.whole()
-	r.wire() // and there is room again
-}

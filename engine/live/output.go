@@ -15,7 +15,7 @@ type output struct {
 	n   int
 	err error
 
-	joined [joinMost]byte
+	joined []byte // room for what is copied together; none for those who wait anyway
 
 	tried bool
 	wait  func(fd uintptr) bool // one attempt; if the socket is full, back when it no longer is
@@ -83,7 +83,7 @@ func (o *output) load(s *session) {
 			o.iov = append(o.iov, body[max(0, off-len(head)):end-len(head)])
 		}
 	}
-	if len(o.iov) > 1 && size <= joinMost {
+	if len(o.iov) > 1 && size <= len(o.joined) {
 		o.join()
 	}
 }
@@ -115,10 +115,20 @@ func (o *output) awaited(s *session) (int, error) {
 	return o.n, nil
 }
 
+// waitCost is the memory of a goroutine that waits for the socket, in bytes: over
+// TLS it holds a record, and what that is encrypted to.
+func (k *socket) waitCost() int64 {
+	if k.raw != nil {
+		return waitBytes
+	}
+	return waitTLS
+}
+
 // park takes a session off the writer and waits for its socket on a goroutine
 // of its own.
 func (w *writer) park(s *session) {
 	s.conn.Park()
+	s.waiting.Store(s.sock.waitCost())
 	w.srv.m.parked.Inc()
 	w.srv.parked.Go(func() {
 		defer w.srv.m.parked.Dec()
@@ -154,6 +164,7 @@ func (srv *Server) drain(s *session) {
 	if !s.over {
 		_ = s.sock.Conn.SetWriteDeadline(time.Time{})
 	}
+	s.waiting.Store(0)
 	s.conn.Unpark()
 }
 

@@ -47,7 +47,6 @@ type standing struct {
 	review    atomic.Bool // set by any goroutine: ask again
 	expiry    *time.Timer // closes the session at its deadline
 	confirmed time.Time   // when the session's stay was last confirmed
-	dropping  []dropped   // topics that are still to be taken away
 }
 
 // dropped is a topic that a session may not watch any more.
@@ -135,14 +134,8 @@ func (srv *Server) unadmit(who any, from client) {
 	}
 }
 
-// attend takes away a topic, or asks about the session.
-func (s *session) attend() {
-	if len(s.dropping) > 0 {
-		d := s.dropping[0]
-		s.dropping = s.dropping[1:]
-		s.withdraw(d)
-		return
-	}
+// examineAgain asks about the session.
+func (s *session) examineAgain() {
 	s.review.Store(false)
 	events := make([]string, 0, len(s.topics))
 	for _, w := range s.topics {
@@ -195,6 +188,7 @@ func (s *session) judge(v verdict) {
 	default:
 		s.settle(v.who)
 	}
+	var dropping []dropped
 	for event, err := range v.events {
 		w := s.watchOf(event)
 		switch {
@@ -202,27 +196,31 @@ func (s *session) judge(v verdict) {
 		case err == nil:
 			w.confirmed = now
 		case errors.Is(err, errWithdrawn):
-			s.dropping = append(s.dropping, dropped{event, "forbidden", "you may not watch this event any more"})
+			dropping = append(dropping, dropped{event, "forbidden", "you may not watch this event any more"})
 		default:
 			s.srv.faults.report("asking about a subscription failed", err)
 			if now.Sub(w.confirmed) > grace {
-				s.dropping = append(s.dropping, dropped{event, "internal", "access could not be confirmed"})
+				dropping = append(dropping, dropped{event, "internal", "access could not be confirmed"})
 			}
 		}
 	}
+	s.withdraw(dropping)
 }
 
-// withdraw unsubscribes, with an error frame behind the topic's last.
-func (s *session) withdraw(d dropped) {
-	w := s.watchOf(d.event)
-	if w == nil {
+// withdraw takes topics away, one command after the other, each with an error
+// frame after the topic's last. A session that leaves needs no more of it.
+func (s *session) withdraw(list []dropped) {
+	if len(list) == 0 || s.ending.Load() {
 		return
 	}
+	d, rest := list[0], list[1:]
+	w := s.watchOf(d.event) // there since it was asked about: nothing else was carried out
 	s.unwatch(w)
 	s.srv.m.refused(d.code)
 	frame := codec.AppendTopicError(nil, w.topic.Name(), d.code, d.message)
-	s.srv.core.Unsubscribe(s.conn, w.topic, shard.NewControl(frame), s.begin(func() {
+	s.srv.core.Unsubscribe(s.conn, w.topic, s.owe(shard.NewControl(frame)), s.begin(func() {
 		s.srv.core.Unwatch(w.topic)
+		s.withdraw(rest)
 	}))
 }
 

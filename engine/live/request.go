@@ -89,6 +89,7 @@ func (s *session) admit(r *codec.Request, event string, interval time.Duration, 
 	}
 	w := &watch{topic: topic, interval: interval, confirmed: time.Now()}
 	s.topics = append(s.topics, w)
+	s.watches.Add(s.srv.watchCost())
 	s.srv.m.subscriptions.Inc()
 	s.confirm(r, w, s.srv.core.Shards())
 	s.srv.core.Subscribe(s.conn, topic, interval, s.begin(nil))
@@ -125,7 +126,7 @@ func (s *session) unsubscribe(r *codec.Request) {
 		return
 	}
 	s.unwatch(w)
-	s.srv.core.Unsubscribe(s.conn, w.topic, shard.NewControl(answer), s.begin(func() {
+	s.srv.core.Unsubscribe(s.conn, w.topic, s.owe(shard.NewControl(answer)), s.begin(func() {
 		s.srv.core.Unwatch(w.topic)
 	}))
 }

@@ -59,17 +59,16 @@ type Options struct {
 // Server is the live server: an http.Handler for /live and the goroutines
 // behind it.
 type Server struct {
-	opts      Options
-	core      *shard.Core
-	log       *slog.Logger
-	m         *meters
-	faults    fault
-	gws       upgraders
-	maxUnread int
-	limiter   limiter
-	pending   pending
-	untold    fault
-	asks      asks
+	opts    Options
+	core    *shard.Core
+	log     *slog.Logger
+	m       *meters
+	faults  fault
+	gws     upgraders
+	limiter limiter
+	pending pending
+	untold  fault
+	asks    asks
 
 	writers  []*writer
 	sweeps   []*sweep // one per writer
@@ -104,8 +103,6 @@ func New(o Options) (*Server, error) {
 		gws:      newUpgraders(o.MaxMessageBytes),
 		queue:    dispatchQueue{wake: make(chan struct{}, 1)},
 		sessions: xsync.NewMapOf[uint64, *session](),
-		// The ring's own bound, twice, and some: refusals come on top of it.
-		maxUnread: 2*o.Core.RingSlots() + 2048,
 	}
 	for i := range o.Writers {
 		s := new(sweep)

@@ -4,7 +4,6 @@ import (
 	"io"
 	"net"
 	"slices"
-	"sync"
 	"sync/atomic"
 	"time"
 
@@ -18,10 +17,6 @@ import (
 // be written and for the client's answer. Closing with unread input would send
 // RST and lose the code.
 const lingerTime = time.Second
-
-// maxInbound bounds the requests of a session that wait; more are refused with
-// rate_limited.
-const maxInbound = 64
 
 // watch is a topic that a session has subscribed to.
 type watch struct {
@@ -45,13 +40,8 @@ func (s *session) watchOf(event string) *watch {
 // unwatch takes w off the session's list. The dispatchers call it.
 func (s *session) unwatch(w *watch) {
 	s.topics = slices.DeleteFunc(s.topics, func(other *watch) bool { return other == w })
+	s.watches.Add(-s.srv.watchCost())
 	s.srv.m.subscriptions.Dec()
-}
-
-// message is one message of a client.
-type message struct {
-	data     []byte // nil for what is no text
-	deflated bool
 }
 
 // session is one connection of a spectator.
@@ -65,9 +55,8 @@ type session struct {
 	from client // for the limits
 	standing
 
-	// Handed from the reader to the dispatchers.
-	mu      sync.Mutex
-	inbound []message
+	account
+	inbox inbox // handed from the reader to the dispatchers
 
 	// The dispatchers' side: one of them at a time.
 	next    *session      // link in the dispatch queue
@@ -96,7 +85,7 @@ type hot struct {
 	opened bool // the answer to the handshake was written
 	over   bool // the close frame was written, or the socket has failed
 
-	stalled atomic.Bool                 // requests wait until the queue is written; see holdBack
+	stalled atomic.Bool                 // requests wait until the queue is written; see stall
 	last    atomic.Pointer[shard.Chunk] // the close frame, once there is one
 	pong    atomic.Pointer[shard.Chunk] // the answer to the last ping, not yet taken by the writer
 }
@@ -173,18 +162,24 @@ type onlyReader struct{ net.Conn }
 // it closes with is our verdict (RFC 6455, section 7.4).
 const ownCodes = 3000
 
-// close sends a close frame with code and ends the session. Any goroutine may
-// call it.
-func (s *session) close(code uint16, reason string) {
-	if s.ws.WriteClose(code, []byte(reason)) == nil && code >= ownCodes {
+// close sends a close frame with code and ends the session; first is false for
+// one that was ended before. Any goroutine may call it.
+func (s *session) close(code uint16, reason string) (first bool) {
+	first = s.ws.WriteClose(code, []byte(reason)) == nil
+	if first && code >= ownCodes {
 		s.srv.m.closed(code)
 	}
+	return first
 }
+
+// closing reports whether s has been ended. Any goroutine may call it.
+func (s *session) closing() bool { return s.last.Load() != nil || s.sock.gone.Load() }
 
 // cut ends the connection without a word. Any goroutine may call it.
 func (s *session) cut() {
 	s.sock.gone.Store(true)
 	s.sock.state.Store(socketClosed)
+	s.inbox.end()
 	s.hangUp()
 }
 
@@ -199,15 +194,8 @@ func (s *session) hangUp() {
 // refuse ends a connection whose bytes are no WebSocket frames.
 func (s *session) refuse(why string) { s.close(1002, why) }
 
-// reply queues one frame. A client that asks and asks and never reads is let
-// go: replies are not bounded by the ring.
-func (s *session) reply(frame []byte) {
-	if n, _ := s.conn.Queued(); n > s.srv.maxUnread {
-		s.close(1008, "replies are not read")
-		return
-	}
-	s.conn.Push(shard.NewControl(frame))
-}
+// reply queues one frame.
+func (s *session) reply(frame []byte) { s.push(shard.NewControl(frame)) }
 
 func (s *session) fail(id, code, message string) {
 	s.srv.m.refused(code)
@@ -223,7 +211,7 @@ func sessionOf(c *gws.Conn) *session { return c.NetConn().(*socket).sess }
 // OnMessage hands a request over.
 func (handler) OnMessage(c *gws.Conn, m *gws.Message) {
 	s := sessionOf(c)
-	var in message
+	in := new(message)
 	if m.Opcode == gws.OpcodeBinary {
 		in.deflated = s.sock.follow.deflated()
 	}
@@ -231,23 +219,17 @@ func (handler) OnMessage(c *gws.Conn, m *gws.Message) {
 		in.data = append([]byte(nil), m.Bytes()...)
 	}
 	_ = m.Close()
-	s.mu.Lock()
-	full := len(s.inbound) >= maxInbound
-	if !full {
-		s.inbound = append(s.inbound, in)
-	}
-	s.mu.Unlock()
-	if full {
-		s.fail("", "rate_limited", "too many requests are waiting")
-		return
-	}
+	s.inbox.put(in)
 	s.schedule()
 }
 
 // OnPing keeps the answer to the newest ping only (RFC 6455, section 5.5.3).
 func (handler) OnPing(c *gws.Conn, payload []byte) {
 	s := sessionOf(c)
-	s.pong.Store(shard.NewControl(append([]byte{0x80 | 0xa, byte(len(payload))}, payload...)))
+	pong := shard.NewControl(append([]byte{0x80 | 0xa, byte(len(payload))}, payload...))
+	if before := s.pong.Swap(s.owe(pong)); before != nil {
+		s.repay(before)
+	}
 	s.conn.Schedule()
 }
 

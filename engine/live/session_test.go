@@ -36,35 +36,6 @@ func TestRequestFlood(t *testing.T) {
 	by.sees("e", "a", r.publish("a"))
 }
 
-// A client that asks and asks and never reads is let go, and what it asked for
-// with it.
-func TestRepliesThatAreNotRead(t *testing.T) {
-	t.Parallel()
-	r := start(t, map[string][]string{"e": {"a"}}, tight)
-	by := r.spectator("")
-	by.subscribe("e")
-	w := r.slow("")
-	s := r.newest()
-	var flood []byte
-	for range 50 {
-		flood = append(flood, text(`{"type":"ping","id":"x"}`)...)
-	}
-	for r.srv.Connections() == 2 {
-		if _, err := w.conn.Write(flood); err != nil {
-			break // it is being closed
-		}
-		if n, bytes := s.conn.Queued(); n > r.srv.maxUnread+2*maxInbound || bytes > 1<<20 {
-			t.Fatalf("%d replies of %d bytes are unread", n, bytes)
-		}
-	}
-	r.gone(1)
-	if n := r.closes(1008); n != 1 {
-		t.Errorf("%d connections are counted as closed with 1008, want 1", n)
-	}
-	by.sees("e", "a", r.publish("a"))
-	r.held(0)
-}
-
 // Every request of a client that lags is answered, also where the answers are
 // more than one system call takes.
 func TestManyRepliesWhileLagged(t *testing.T) {

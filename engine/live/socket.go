@@ -28,6 +28,7 @@ type socket struct {
 	early  []byte // what the HTTP server had read already
 	follow follower
 	pull   pull
+	begun  int64 // what has come of messages that are not whole, as counted last
 
 	state atomic.Uint32 // socketOpen…
 	gone  atomic.Bool   // the peer has gone: nothing more can be sent
@@ -127,6 +128,7 @@ func (k *socket) tune(lowat int) error {
 
 // Read reads from the client. gws calls it from the session's reader.
 func (k *socket) Read(p []byte) (int, error) {
+	k.sess.inbox.await()
 	if k.state.Load() == socketClosed {
 		return 0, errClosed
 	}
@@ -158,6 +160,10 @@ func (k *socket) Read(p []byte) (int, error) {
 		k.sess.refuse(k.follow.bad)
 		return 0, errClosed
 	}
+	if held := k.follow.held(k.sess.srv.opts.MaxMessageBytes) + int64(cap(k.early)); held != k.begun {
+		k.begun = held
+		k.sess.arriving.Store(held)
+	}
 	return n, nil
 }
 
@@ -176,16 +182,19 @@ func (k *socket) Write(p []byte) (int, error) {
 		return 0, errClosed
 	}
 	ch := shard.NewControl(append([]byte(nil), p...))
-	if len(p) > 0 && p[0] == 0x80|0x8 {
-		if k.sess.last.CompareAndSwap(nil, ch) && len(p) >= 4 {
+	if len(p) == 0 || p[0] != 0x80|0x8 {
+		k.sess.push(ch)
+		return len(p), nil
+	}
+	if k.sess.last.CompareAndSwap(nil, ch) {
+		k.sess.owe(ch)
+		if len(p) >= 4 {
 			if code := binary.BigEndian.Uint16(p[2:]); code > 1000 && code < ownCodes { // not the answer to a client's goodbye
 				k.sess.srv.m.closed(code)
 			}
 		}
-		k.sess.conn.Schedule()
-	} else {
-		k.sess.conn.Push(ch)
 	}
+	k.sess.conn.Schedule()
 	return len(p), nil
 }
 
@@ -197,6 +206,7 @@ func (k *socket) Close() error {
 	if !k.state.CompareAndSwap(socketOpen, socketClosing) {
 		return nil
 	}
+	defer k.sess.inbox.end()
 	defer k.state.Store(socketClosed)
 	return k.Conn.SetReadDeadline(time.Unix(1, 0))
 }

@@ -35,6 +35,7 @@ type writer struct {
 
 func newWriter(srv *Server, queue *shard.RunQueue, sweep *sweep) *writer {
 	w := &writer{srv: srv, queue: queue, sweep: sweep, lines: lines{most: fewMost}, lent: make([]item, 0, turnItems)}
+	w.out.joined = make([]byte, joinMost)
 	w.out.init()
 	return w
 }
@@ -180,9 +181,6 @@ func (s *session) rest() bool {
 		return s.conn.Rest()
 	}
 	s.front = nil
-	if s.stalled.Load() && s.stalled.CompareAndSwap(true, false) {
-		s.schedule()
-	}
 	if s.conn.Lagged() {
 		s.conn.Shrink()
 		s.conn.Recover(&s.losses)
@@ -190,12 +188,20 @@ func (s *session) rest() bool {
 	if s.conn.Rest() {
 		return true
 	}
-	// The pong and the close frame do not go through the ring: look again, now
-	// that whoever brings one finds the connection idle.
+	s.lookAgain()
+	return false
+}
+
+// lookAgain looks at what does not go through the ring, now that the connection
+// is idle: the pong, the close frame, and requests that wait for the writer.
+// Who brings one looks at the connection's state afterwards.
+func (s *session) lookAgain() {
 	if s.pong.Load() != nil || s.last.Load() != nil {
 		s.conn.Schedule()
 	}
-	return false
+	if s.stalled.Load() && s.stalled.CompareAndSwap(true, false) {
+		s.schedule()
+	}
 }
 
 // drop ends a connection whose socket has failed.

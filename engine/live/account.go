@@ -1,0 +1,56 @@
+package live
+
+import (
+	"sync/atomic"
+
+	"pitwall/shard"
+)
+
+// replyMost is how many bytes the frames may take that were made for one
+// connection alone and are not written. Beyond it no request is carried out
+// until the client has read. One reply may come on top, and an error for each
+// topic that is withdrawn.
+const replyMost = 32 << 10
+
+// account is the memory that is held for one connection alone, beside what
+// every connection takes. What connections share is counted by the core, once.
+//
+// Memory ordering: each field is a sum of its own; who reads it needs no more
+// than a recent value, but for replies, see session.crowded.
+type account struct {
+	replies  atomic.Int64 // control frames from their making to their writing
+	arriving atomic.Int64 // what was read of messages that are not whole
+	waiting  atomic.Int64 // the goroutine that waits for a full socket
+	watches  atomic.Int64 // subscriptions; the dispatchers add
+}
+
+// Sizes of what is held, in bytes.
+const (
+	slotBytes = 64      // one place in the queue: in the ring, or with the writer
+	waitBytes = 5 << 10 // a goroutine that waits for a full socket, and its list of what to write
+	waitTLS   = 2*tlsRecord + 4<<10
+	watchSize = 48 + 16 // a watch, and its place in the list
+)
+
+// owe counts a control frame made for s alone. Every one is counted before it is
+// queued, and repaid when it is written or dropped.
+func (s *session) owe(ch *shard.Chunk) *shard.Chunk {
+	s.replies.Add(int64(ch.Cost()))
+	return ch
+}
+
+// repay counts a control frame out.
+func (s *session) repay(ch *shard.Chunk) { s.replies.Add(-int64(ch.Cost())) }
+
+// push queues a control frame.
+func (s *session) push(ch *shard.Chunk) { s.conn.Push(s.owe(ch)) }
+
+// watchCost is the memory of a subscription, in bytes.
+func (srv *Server) watchCost() int64 { return int64(watchSize + srv.core.SubscriptionBytes()) }
+
+// private is the memory held for s alone, in bytes. Any goroutine may call it.
+func (s *session) private() int64 {
+	slots, _ := s.conn.Queued()
+	return int64(slots)*slotBytes + int64(s.inbox.held()) +
+		s.replies.Load() + s.arriving.Load() + s.waiting.Load() + s.watches.Load()
+}

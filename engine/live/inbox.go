@@ -1,0 +1,150 @@
+package live
+
+import (
+	"reflect"
+	"sync"
+)
+
+// Bounds of what a session's requests may take while they wait. Beyond either
+// its socket is not read, so that the client's window fills and the client has
+// to wait; one message that has begun may come on top.
+const (
+	maxInbound  = 64       // messages
+	inboundMost = 16 << 10 // bytes
+)
+
+// message is one message of a client.
+type message struct {
+	data     []byte // nil for what is no text
+	deflated bool
+	next     *message
+}
+
+var messageBytes = int(reflect.TypeFor[message]().Size())
+
+// cost is the memory that a message takes, in bytes.
+func (m *message) cost() int { return messageBytes + cap(m.data) }
+
+// inbox hands a session's requests from its reader to the dispatchers, and has
+// the reader wait while there are too many.
+type inbox struct {
+	mu          sync.Mutex
+	first, last *message
+	waiting     int           // messages
+	bytes       int           // of those that wait, and of the one that is carried out
+	current     int           // of the latter
+	room        chan struct{} // the reader waits for it to be closed; nil while it does not wait
+	ended       bool          // the connection ends: the reader waits no more
+}
+
+// put adds a message. It never waits: the reader calls it with what it has read.
+func (q *inbox) put(m *message) {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	if q.last == nil {
+		q.first = m
+	} else {
+		q.last.next = m
+	}
+	q.last = m
+	q.waiting++
+	q.bytes += m.cost()
+}
+
+// await waits until there is room. The reader calls it before it reads.
+func (q *inbox) await() {
+	q.mu.Lock()
+	for q.full() && !q.ended {
+		room := make(chan struct{})
+		q.room = room
+		q.mu.Unlock()
+		<-room
+		q.mu.Lock()
+	}
+	q.mu.Unlock()
+}
+
+func (q *inbox) full() bool { return q.waiting >= maxInbound || q.bytes >= inboundMost }
+
+// wake lets the reader go on, if it waits and there is room. mu is held.
+func (q *inbox) wake() {
+	if q.room != nil && (q.ended || !q.full()) {
+		close(q.room)
+		q.room = nil
+	}
+}
+
+// end lets the reader go on for good. Any goroutine may call it.
+func (q *inbox) end() {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	q.ended = true
+	q.wake()
+}
+
+// paused reports whether the reader waits, so that nothing of the client's is
+// seen. Any goroutine may call it.
+func (q *inbox) paused() bool {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	return q.room != nil
+}
+
+// empty reports whether no message waits. Any goroutine may call it.
+func (q *inbox) empty() bool {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	return q.first == nil
+}
+
+// brings reports whether the next message may ask for a snapshot.
+func (q *inbox) brings() bool {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	return q.first != nil && q.first.brings()
+}
+
+// take removes the next message, which must be there. It counts until the next
+// take or done. The dispatchers call it.
+func (q *inbox) take() *message {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	m := q.first
+	if q.first = m.next; q.first == nil {
+		q.last = nil
+	}
+	m.next = nil
+	q.waiting--
+	q.finish(m.cost())
+	return m
+}
+
+// unfolds notes that the message taken takes so many bytes more.
+func (q *inbox) unfolds(n int) {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	q.current += n
+	q.bytes += n
+}
+
+// done says that the message taken is carried out.
+func (q *inbox) done() {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	q.finish(0)
+}
+
+// finish replaces the message that is carried out by one of so many bytes, which
+// counts already. mu is held.
+func (q *inbox) finish(next int) {
+	q.bytes -= q.current
+	q.current = next
+	q.wake()
+}
+
+// held is what the messages take, in bytes. Any goroutine may call it.
+func (q *inbox) held() int {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	return q.bytes
+}

@@ -1,0 +1,35 @@
+package shard
+
+import "reflect"
+
+// Sizes of what the core keeps for a connection, in bytes.
+var (
+	chunkBytes = int(reflect.TypeFor[Chunk]().Size())
+	subBytes   = int(reflect.TypeFor[sub]().Size())
+)
+
+// HeldBytes is the memory of the chunks that connections have not let go of, in
+// bytes: each counts once, however many connections have it. Any goroutine may
+// call it.
+func (c *Core) HeldBytes() int64 {
+	held := int64(0)
+	for _, w := range c.workers {
+		for _, p := range [...]*pool{&w.pool, &w.deflate.pool, &w.ends, &w.heads} {
+			held += p.held.Load()
+		}
+	}
+	return held
+}
+
+// SubscriptionBytes is the memory that one subscription takes on all shards, in
+// bytes. Any goroutine may call it.
+func (c *Core) SubscriptionBytes() int {
+	const listed = 2 * 8 // its place in a list of the part, which grows by doubling
+	return len(c.workers) * (subBytes + listed)
+}
+
+// Control reports whether c was made by NewControl.
+func (c *Chunk) Control() bool { return c.kind == chunkControl }
+
+// Cost is the memory that a chunk of NewControl takes, in bytes.
+func (c *Chunk) Cost() int { return chunkBytes + cap(c.head) }
