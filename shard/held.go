@@ -8,19 +8,6 @@ var (
 	subBytes   = int(reflect.TypeFor[sub]().Size())
 )
 
-// HeldBytes is the memory of the chunks that connections have not let go of, in
-// bytes: each counts once, however many connections have it. Any goroutine may
-// call it.
-func (c *Core) HeldBytes() int64 {
-	held := int64(0)
-	for _, w := range c.workers {
-		for _, p := range [...]*pool{&w.pool, &w.deflate.pool, &w.ends, &w.heads} {
-			held += p.held.Load()
-		}
-	}
-	return held
-}
-
 // SubscriptionBytes is the memory that one subscription takes on all shards, in
 // bytes. Any goroutine may call it.
 func (c *Core) SubscriptionBytes() int {

@@ -26,7 +26,7 @@ type account struct {
 
 // Sizes of what is held, in bytes.
 const (
-	slotBytes = 64      // one place in the queue: in the ring, or with the writer
+	slotBytes = 48      // one place in the queue: in the ring, or with the writer
 	waitBytes = 5 << 10 // a goroutine that waits for a full socket, and its list of what to write
 	waitTLS   = 2*tlsRecord + 4<<10
 	watchSize = 48 + 16 // a watch, and its place in the list

@@ -72,19 +72,24 @@ func (srv *Server) dispatch(ctx context.Context) {
 }
 
 // work carries out what a session has waiting, one thing at a time.
-//
-// Memory ordering: the session returns to idle before it is looked at once more,
-// and whatever it may wait for changes before it calls schedule. So one of the
-// two sees the other.
 func (s *session) work() {
 	for {
 		for s.step() {
 		}
-		s.state.Store(sessionIdle)
-		if s.task() == taskNone || !s.state.CompareAndSwap(sessionIdle, sessionQueued) {
+		if s.idle() {
 			return
 		}
 	}
+}
+
+// idle ends a dispatcher's work at s; false when there is more to do.
+//
+// Memory ordering: the session returns to idle before it is looked at once more,
+// and whatever it may wait for changes before it calls schedule. So one of the
+// two sees the other.
+func (s *session) idle() bool {
+	s.state.Store(sessionIdle)
+	return s.task() == taskNone || !s.state.CompareAndSwap(sessionIdle, sessionQueued)
 }
 
 // step does one thing; false when there is nothing to do now.

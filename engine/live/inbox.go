@@ -142,9 +142,16 @@ func (q *inbox) finish(next int) {
 	q.wake()
 }
 
-// held is what the messages take, in bytes. Any goroutine may call it.
+// held is what the messages take, and the reader that waits, in bytes. Any
+// goroutine may call it.
 func (q *inbox) held() int {
 	q.mu.Lock()
 	defer q.mu.Unlock()
+	if q.room != nil {
+		return q.bytes + pauseBytes
+	}
 	return q.bytes
 }
+
+// pauseBytes is by how much the reader's stack grows when it waits, in bytes.
+const pauseBytes = 2 << 10

@@ -21,64 +21,80 @@ func (srv *Server) weigh(ctx context.Context) {
 	}
 	tick := time.NewTicker(weighEvery)
 	defer tick.Stop()
-	for rounds := 0; ; {
+	for again := false; ; {
 		select {
 		case <-tick.C:
 		case <-ctx.Done():
 			return
 		}
-		rounds = srv.relieve(limit, rounds)
+		again = srv.relieve(limit, again)
 	}
 }
 
-// load is a connection and what its end may give back, in bytes: what it has for
-// itself, and all that it shares, which is the most that can be.
-type load struct {
-	s *session
-	n int64
+// held is the memory that connections hold, in bytes, and what of it they may
+// share. Snapshots that the core keeps for those to come are not theirs: they
+// would be there without them.
+func (srv *Server) held() (total, shared int64) {
+	shared = srv.core.Stats().Held
+	total = shared
+	srv.sessions.Range(func(_ uint64, s *session) bool {
+		total += s.private()
+		return true
+	})
+	return total, shared
 }
 
-// relieve looks once, and closes connections when too much is held. What they
-// share comes back only with the last that has it, so that one round may not do:
-// each round in a row aims at twice as much as the one before. It returns how many
-// there were in a row.
-func (srv *Server) relieve(limit int64, rounds int) int {
-	total, leaving := srv.core.HeldBytes(), int64(0)
+// load is what a connection holds, in bytes.
+type load struct {
+	s               *session
+	private, unsent int64 // what it has for itself; what it has of all that is shared
+}
+
+// relieve looks once, and closes connections when too much is held. The first
+// time it goes by the most that each can give back. What they share comes back
+// only with the last that has it, though. So when those closed have gone and it
+// was not enough, it goes by each one's part of what is shared. It returns whether
+// it may have to come to that.
+func (srv *Server) relieve(limit int64, again bool) bool {
+	total, shared := srv.held()
+	srv.queued.Store(total)
+	if total <= limit {
+		return false
+	}
 	var open []load
+	leaving, unsent := int64(0), int64(0)
 	srv.sessions.Range(func(_ uint64, s *session) bool {
-		_, queued := s.conn.Queued()
-		private := s.private()
-		total += private
-		if l := (load{s, private + int64(queued)}); s.closing() {
-			leaving += l.n // it was closed, and is still there
-		} else if l.n > 0 {
+		_, n := s.conn.Queued()
+		l := load{s, s.private(), int64(n)}
+		unsent += l.unsent
+		if s.closing() {
+			leaving += l.private + l.unsent // it was closed, and is still there
+		} else {
 			open = append(open, l)
 		}
 		return true
 	})
-	srv.queued.Store(total)
-	if total <= limit {
-		return 0
-	}
 	if total-leaving <= limit {
-		return rounds // perhaps they are enough
+		return again // perhaps they are enough
 	}
-	srv.shed(open, (total-leaving-limit*3/4)<<rounds)
-	return min(rounds+1, maxRounds)
+	part := 1.0
+	if again && unsent > shared {
+		part = float64(shared) / float64(unsent)
+	}
+	srv.shed(open, total-leaving-limit*3/4, part)
+	return true
 }
 
-// maxRounds bounds the doubling: by then everybody is closed.
-const maxRounds = 16
-
-// shed closes the connections with the largest loads, until excess bytes are
-// gone. Each counts once: those that are ending already are not in the list.
-func (srv *Server) shed(open []load, excess int64) {
-	slices.SortFunc(open, func(a, b load) int { return cmp.Compare(b.n, a.n) })
+// shed closes the connections that hold most, until excess bytes are gone; of
+// what is unsent that part counts. Each is counted once, however often it is in a
+// list while it ends.
+func (srv *Server) shed(open []load, excess int64, part float64) {
+	slices.SortFunc(open, func(a, b load) int { return cmp.Compare(b.private+b.unsent, a.private+a.unsent) })
 	for _, l := range open {
 		if excess <= 0 {
 			return
 		}
-		excess -= l.n
+		excess -= l.private + int64(part*float64(l.unsent))
 		if l.s.close(1008, "too much is unsent") {
 			srv.m.shed.Inc()
 		}

@@ -1,0 +1,225 @@
+package live
+
+import (
+	"context"
+	"testing"
+
+	"pitwall/shard"
+)
+
+// bench is a session without a connection, on a core and a dispatch queue that
+// nobody else touches: the test plays the dispatcher and the writer step by step.
+type bench struct {
+	*session
+	t    *testing.T
+	core *shard.Core
+}
+
+const aSubscribe = `{"type":"subscribe","id":"1","topic":"event:e"}`
+
+func newBench(t *testing.T) *bench {
+	t.Helper()
+	core, err := shard.New(shard.Config{Shards: 1, Writers: 1, RingBytes: 1024})
+	if err != nil {
+		t.Fatal(err)
+	}
+	srv := &Server{core: core, queue: dispatchQueue{wake: make(chan struct{}, 1)}}
+	s := &session{srv: srv}
+	s.conn = core.NewConn(0, false, s)
+	s.state.Store(sessionQueued) // a dispatcher has it
+	return &bench{s, t, core}
+}
+
+// fill pushes more than the queue may hold.
+func (b *bench) fill() { b.push(shard.NewControl(make([]byte, 2000))) }
+
+// write writes everything and rests, as the writer does.
+func (b *bench) write() {
+	b.drain()
+	b.rest()
+}
+
+func (b *bench) drain() {
+	for ch := b.conn.Take(); ch != nil; ch = b.conn.Take() {
+		b.letGo(item{ch: ch})
+	}
+}
+
+// turns gives those connections a turn that the writer was asked for.
+func (b *bench) turns() {
+	var line shard.Line
+	b.core.Queue(0).TakeInto(&line, &line, 0)
+	for line.Next() != nil {
+		b.write()
+	}
+}
+
+// idles ends the dispatcher's work. If there is more to do, it is queued again.
+func (b *bench) idles() {
+	if !b.idle() {
+		b.srv.queue.put(b.session)
+	}
+}
+
+// woken checks that a dispatcher will look at the session, and finds its request.
+func (b *bench) woken() {
+	b.t.Helper()
+	if b.srv.queue.head.Load() != b.session {
+		b.t.Fatal("the request waits, and nobody will look at it")
+	}
+	if b.task() != taskRequest {
+		b.t.Fatal("a dispatcher looks, and finds no request")
+	}
+}
+
+// A subscribe that waits for the client to read is carried out when everything
+// is written, however the writer's steps and the dispatcher's fall.
+func TestHeldBackRequestIsWoken(t *testing.T) {
+	for _, c := range []struct {
+		name string
+		play func(b *bench)
+	}{
+		{"the writer is done before the dispatcher rests, and more has come", func(b *bench) {
+			b.fill()
+			b.step()
+			b.write()
+			b.fill()
+			b.idles()
+			b.turns()
+		}},
+		{"the writer is done before the dispatcher rests", func(b *bench) {
+			b.fill()
+			b.step()
+			b.turns()
+			b.idles()
+		}},
+		{"the dispatcher rests first", func(b *bench) {
+			b.fill()
+			b.step()
+			b.idles()
+			b.turns()
+		}},
+		{"the writer is done between the look and the note", func(b *bench) {
+			b.fill()
+			if !b.crowded() {
+				b.t.Fatal("not held back")
+			}
+			b.turns()
+			b.stall()
+			b.idles()
+			b.turns()
+		}},
+		{"the note is made while the writer has everything written and does not rest yet", func(b *bench) {
+			b.fill()
+			crowded := b.crowded()
+			b.drain()
+			b.stall()
+			b.rest()
+			b.idles()
+			if !crowded {
+				b.t.Fatal("not held back")
+			}
+		}},
+		{"the queue counts as full, and the connection is idle", func(b *bench) {
+			b.fill()
+			ch := b.conn.Take()
+			if b.conn.Rest() {
+				b.t.Fatal("there is more to write")
+			}
+			b.step()
+			b.letGo(item{ch: ch}) // what was counted for a moment
+			b.idles()
+			b.turns()
+		}},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			b := newBench(t)
+			b.inbox.put(&message{data: []byte(aSubscribe)})
+			c.play(b)
+			b.woken()
+		})
+	}
+}
+
+// Pings wait too once too many of their answers are not read, and go on when
+// they are.
+func TestRepliesHaveABudget(t *testing.T) {
+	b := newBench(t)
+	for n := 0; b.task() != taskNone || n == 0; n++ {
+		if b.replies.Load() > replyMost {
+			t.Fatalf("%d bytes of replies are not read, and the next request is carried out", b.replies.Load())
+		}
+		b.inbox.put(&message{data: []byte(`{"type":"ping"}`)})
+		b.inbox.take()
+		b.reply([]byte("pong"))
+		b.inbox.put(&message{data: []byte(`{"type":"ping"}`)})
+	}
+	b.idles()
+	b.turns()
+	b.woken()
+	if n := b.replies.Load(); n != 0 {
+		t.Errorf("%d bytes of replies count when all are written", n)
+	}
+}
+
+// Whatever a session waits for, its coming is seen: by the dispatcher that is
+// about to rest, or by one that is called.
+func TestEveryWaitIsEnded(t *testing.T) {
+	for _, c := range []struct {
+		name  string
+		waits func(b *bench) (comes func())
+		then  task
+	}{
+		{"a request", func(b *bench) func() {
+			return func() { b.inbox.put(&message{data: []byte(aSubscribe)}); b.schedule() }
+		}, taskRequest},
+		{"a command with the shards", func(b *bench) func() { return b.begin(nil) }, taskFollow},
+		{"the answer to a question", func(b *bench) func() {
+			answer := make(chan struct{})
+			b.srv.asks.ctx = context.Background()
+			b.ask(true, func(context.Context) { <-answer }, func() {})
+			return func() { close(answer); b.srv.asks.own.Wait() }
+		}, taskFollow},
+		{"the end of reading, while a question is not answered", func(b *bench) func() {
+			answer := make(chan struct{})
+			b.srv.asks.ctx = context.Background()
+			b.ask(true, func(context.Context) { <-answer }, func() {})
+			b.t.Cleanup(func() { close(answer); b.srv.asks.own.Wait() })
+			return func() { b.ending.Store(true); b.schedule() }
+		}, taskAbandon},
+		{"the end of reading", func(b *bench) func() {
+			return func() { b.ending.Store(true); b.schedule() }
+		}, taskLeave},
+		{"the end of reading, while a request is held back", func(b *bench) func() {
+			b.fill()
+			b.inbox.put(&message{data: []byte(aSubscribe)})
+			return func() { b.ending.Store(true); b.schedule() }
+		}, taskLeave},
+		{"the next question about the session", func(b *bench) func() { return b.reviewSoon }, taskReview},
+		{"the writer", func(b *bench) func() {
+			b.fill()
+			b.inbox.put(&message{data: []byte(aSubscribe)})
+			return b.turns
+		}, taskRequest},
+	} {
+		for _, rests := range []string{"before", "after"} {
+			t.Run(c.name+", "+rests+" the dispatcher rests", func(t *testing.T) {
+				b := newBench(t)
+				comes := c.waits(b)
+				if b.step() {
+					t.Fatal("it does not wait")
+				}
+				if rests == "before" {
+					comes()
+					b.idles()
+				} else {
+					b.idles()
+					comes()
+				}
+				if b.srv.queue.head.Load() != b.session || b.task() != c.then {
+					t.Errorf("nobody will look at the session, or there is nothing to do: %d, want %d", b.task(), c.then)
+				}
+			})
+		}
+	}
+}
