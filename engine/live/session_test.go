@@ -1,9 +1,15 @@
 package live
 
 import (
+	"bytes"
+	"context"
 	"fmt"
 	"strings"
 	"testing"
+	"time"
+
+	"pitwall/engine/internal/testenv"
+	"pitwall/shard"
 )
 
 // Every request of a flood is answered, with pong or with rate_limited.
@@ -34,6 +40,94 @@ func TestRequestFlood(t *testing.T) {
 		t.Errorf("the flood was answered more than once: %s", p)
 	}
 	by.sees("e", "a", r.publish("a"))
+}
+
+// A client that asks and asks and never reads is held back: what it is owed stays
+// within its budget, what it asked waits within its own, and the rest is not read.
+// When it reads, every request is answered, in order.
+func TestFloodWaitsForItsReader(t *testing.T) {
+	t.Parallel()
+	r := start(t, map[string][]string{"e": {"a"}}, tight)
+	by := r.spectator("")
+	by.subscribe("e")
+	w := r.slow("")
+	s := r.newest()
+	const n = 20_000
+	sent := make(chan error, 1)
+	go func() {
+		var all []byte
+		for i := range n {
+			all = append(all, text(fmt.Sprintf(`{"type":"ping","id":"p%d"}`, i))...)
+		}
+		_, err := w.conn.Write(all)
+		sent <- err
+	}()
+	testenv.Eventually(t, patience, "the client to be held back", func() bool { return s.inbox.paused() && s.stalled.Load() })
+	for range 100 {
+		by.sees("e", "a", r.publish("a"))
+		if replies, waiting := s.replies.Load(), s.inbox.held(); replies > replyMost+1024 || waiting > inboundMost+4096 {
+			t.Fatalf("%d bytes of replies are not read, %d bytes of requests wait", replies, waiting)
+		}
+	}
+	for i := range n {
+		if _, p := w.frame(); !strings.Contains(p, fmt.Sprintf(`"pong","id":"p%d"`, i)) {
+			t.Fatalf("ping %d was answered with %s", i, p)
+		}
+	}
+	if err := <-sent; err != nil {
+		t.Error(err)
+	}
+	testenv.Eventually(t, patience, "everything to be repaid", func() bool { return s.replies.Load() == 0 && s.inbox.held() == 0 })
+}
+
+// One that never reads at all ends by the write time-out, although the server
+// does not read it either.
+func TestFloodThatIsNeverReadEnds(t *testing.T) {
+	t.Parallel()
+	r := start(t, map[string][]string{"e": {"a"}}, tight, func(su *setup) { su.live.WriteTimeout = 50 * time.Millisecond })
+	by := r.spectator("")
+	by.subscribe("e")
+	w := r.slow("")
+	flood := bytes.Repeat(text(`{"type":"ping","id":"x"}`), 50)
+	for {
+		if _, err := w.conn.Write(flood); err != nil {
+			break // it has been closed
+		}
+	}
+	r.gone(1)
+	if n := r.closes(4408); n != 1 {
+		t.Errorf("%d connections are counted as closed with 4408, want 1", n)
+	}
+	by.sees("e", "a", r.publish("a"))
+	r.held(0)
+}
+
+// A client that is not read, since its requests wait for the platform, cannot be
+// seen to answer pings. It stays; when it is closed, its reader does not wait on.
+func TestClientThatIsNotReadIsLeftAlone(t *testing.T) {
+	t.Parallel()
+	r := start(t, map[string][]string{"e": {"a"}})
+	answer := make(chan struct{})
+	r.doors.ask = func(context.Context, string) error { <-answer; return nil }
+	defer close(answer)
+	for _, end := range []func(*session, *wire){
+		func(s *session, w *wire) { s.close(4401, "session expired"); w.closed(4401) },
+		func(s *session, _ *wire) { s.cut() },
+	} {
+		w := r.wire()
+		s := r.newest()
+		w.send(bytes.Repeat(text(`{"type":"subscribe","id":"s","topic":"event:e"}`), 2*maxInbound))
+		testenv.Eventually(t, patience, "the client not to be read", s.inbox.paused)
+		ping := shard.NewControl([]byte{0x80 | 0x9, 0})
+		for range 5 {
+			s.beat(ping)
+		}
+		if s.closing() {
+			t.Error("closed for pings that it cannot answer")
+		}
+		end(s, w)
+		r.gone(0)
+	}
 }
 
 // Every request of a client that lags is answered, also where the answers are
