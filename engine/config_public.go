@@ -20,7 +20,7 @@ type PublicConfig struct {
 	PerAddress            int `name:"live-max-connections-per-address" env:"LIVE_MAX_CONNECTIONS_PER_ADDRESS" default:"0" help:"Connections of one IPv4 address or IPv6 /64 at most. 0: 2000, and loopback is not counted. -1: any number."`
 	UpgradeRate           int `name:"live-upgrade-rate" env:"LIVE_UPGRADE_RATE" default:"10000" help:"Handshakes per second, five seconds' worth at once. 0: any number."`
 	UpgradeRatePerAddress int `name:"live-upgrade-rate-per-address" env:"LIVE_UPGRADE_RATE_PER_ADDRESS" default:"0" help:"The same for one IPv4 address or IPv6 /64. 0: 200, and loopback is not counted. -1: any number."`
-	MaxQueuedBytes        int `name:"live-max-queued-bytes" env:"LIVE_MAX_QUEUED_BYTES" default:"1073741824" help:"Unsent bytes of all connections together; over it the slowest are closed and nobody is let in. 0: any number."`
+	MaxQueuedBytes        int `name:"live-max-queued-bytes" env:"LIVE_MAX_QUEUED_BYTES" default:"1073741824" help:"Bytes held for all connections together, what they share counted once; over it those who hold most are closed and nobody is let in. 0: any number."`
 	HTTPMaxConnections    int `name:"http-max-connections" env:"HTTP_MAX_CONNECTIONS" default:"16384" help:"Connections that have not upgraded, half-open ones included."`
 	HTTPPerAddress        int `name:"http-max-connections-per-address" env:"HTTP_MAX_CONNECTIONS_PER_ADDRESS" default:"0" help:"The same for one IPv4 address or IPv6 /64. 0: 512, and loopback is not counted. -1: any number."`
 	HTTPHeaderTimeoutMS   int `name:"http-header-timeout-ms" env:"HTTP_HEADER_TIMEOUT_MS" default:"10000" help:"How long a client may take for its TLS handshake, and for the header of its request, in ms."`

@@ -127,8 +127,8 @@ func TestHeldBackRequestIsWoken(t *testing.T) {
 				b.t.Fatal("there is more to write")
 			}
 			b.step()
-			b.letGo(item{ch: ch}) // what was counted for a moment
 			b.idles()
+			b.letGo(item{ch: ch}) // what was counted for a moment
 			b.turns()
 		}},
 	} {
