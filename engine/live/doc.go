@@ -14,7 +14,7 @@
 //   - One goroutine per socket that is full waits on the network poller until
 //     the kernel takes more. Until then nobody else touches that socket.
 //   - One heartbeat goroutine, one that has sessions asked about again, and
-//     one that looks at the unsent bytes of all.
+//     one that looks at the memory that is held for all.
 //   - Access decisions are waited for on goroutines of their own, 128 at most,
 //     since a platform may be slow. What clients wait for goes first.
 //
@@ -26,6 +26,17 @@
 // Write only queues; the writer is the single owner of the socket, so frames
 // never interleave. A close frame is the last thing that is written: the frame
 // begun is finished, whatever else is queued is dropped.
+//
+// # What is held, and who waits
+//
+// Everything held for one connection alone is counted at its real size
+// (account.go); what connections share is counted by the core, once. Replies and
+// waiting requests have a budget in bytes per connection. When replies are not
+// read, no request is carried out; when requests wait, the socket is not read. So
+// a client that floods fills its own window.
+//
+// session.task is the one place that decides what a session does next. Where it
+// waits, task names whose schedule ends the wait.
 //
 // # Compression
 //

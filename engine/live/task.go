@@ -25,7 +25,7 @@ func (s *session) task() task {
 	case commandDone:
 		return taskFollow
 	case commandAsking:
-		if s.ending.Load() {
+		if s.ending.Load() && !s.left.Load() {
 			return taskAbandon
 		}
 		return taskNone // the answer, or the end of reading

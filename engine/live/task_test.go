@@ -2,6 +2,9 @@ package live
 
 import (
 	"context"
+	"runtime"
+	"sync"
+	"sync/atomic"
 	"testing"
 
 	"pitwall/shard"
@@ -122,7 +125,9 @@ func TestHeldBackRequestIsWoken(t *testing.T) {
 		}},
 		{"the queue counts as full, and the connection is idle", func(b *bench) {
 			b.fill()
-			ch := b.conn.Take()
+			var line shard.Line
+			b.core.Queue(0).TakeInto(&line, &line, 0)
+			ch := line.Next().Take()
 			if b.conn.Rest() {
 				b.t.Fatal("there is more to write")
 			}
@@ -138,6 +143,52 @@ func TestHeldBackRequestIsWoken(t *testing.T) {
 			c.play(b)
 			b.woken()
 		})
+	}
+}
+
+// The same with both at once, many times over: the note that a request waits, and
+// the writer's going to rest.
+func TestHeldBackRequestIsWokenBesideTheWriter(t *testing.T) {
+	b := newBench(t)
+	b.inbox.put(&message{data: []byte(aSubscribe)})
+	b.state.Store(sessionIdle)
+	const rounds = 50_000
+	var begun, noted atomic.Int64
+	var other sync.WaitGroup
+	other.Go(func() {
+		for n := int64(1); n <= rounds; n++ {
+			for begun.Load() < n {
+				runtime.Gosched()
+			}
+			for range n % 40 { // the two meet at another point each time
+				_ = b.crowded()
+			}
+			b.stall()
+			noted.Store(n)
+		}
+	})
+	defer other.Wait()
+	var line shard.Line
+	for n := int64(1); n <= rounds; n++ {
+		b.conn.Schedule()
+		b.core.Queue(0).TakeInto(&line, &line, 0)
+		line.Next() // its writer has it
+		begun.Store(n)
+		for range n % 41 {
+			b.drain()
+		}
+		b.rest()
+		for noted.Load() < n {
+			runtime.Gosched()
+		}
+		b.turns()
+		if b.srv.queue.all() == nil {
+			t.Errorf("round %d: the request waits, and nobody will look at it", n)
+			begun.Store(rounds)
+			return
+		}
+		b.next = nil
+		b.state.Store(sessionIdle)
 	}
 }
 
