@@ -98,7 +98,7 @@ func (c *Config) overTLS(l net.Listener, log *slog.Logger) (net.Listener, error)
 	if c.TLSMinVersion == "1.2" {
 		version = tls.VersionTLS12
 	}
-	return tls.NewListener(l, &tls.Config{
+	return tls.NewListener(live.Gauged(l), &tls.Config{
 		GetCertificate: pair.get, MinVersion: version, NextProtos: []string{"http/1.1"},
 	}), nil
 }

@@ -51,6 +51,9 @@ func (srv *Server) watchCost() int64 { return int64(watchSize + srv.core.Subscri
 // private is the memory held for s alone, in bytes. Any goroutine may call it.
 func (s *session) private() int64 {
 	slots, _ := s.conn.Queued()
-	return int64(slots)*slotBytes + int64(s.inbox.held()) +
-		s.replies.Load() + s.arriving.Load() + s.waiting.Load() + s.watches.Load()
+	n := int64(slots)*slotBytes + int64(s.inbox.held())
+	if s.sock.gauge != nil {
+		n += s.sock.gauge.room.Load()
+	}
+	return n + s.replies.Load() + s.arriving.Load() + s.waiting.Load() + s.watches.Load()
 }

@@ -173,7 +173,7 @@ func TestWhatIsHeldIsCounted(t *testing.T) {
 			for k, w := range wires {
 				all := a.flood(k)
 				if !a.once {
-					all = bytes.Repeat(all, 1+8<<10/len(all))
+					all = bytes.Repeat(all, 1+16<<10/len(all))
 				}
 				ready.Add(1)
 				floods.Go(func() {

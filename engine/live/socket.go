@@ -28,7 +28,8 @@ type socket struct {
 	early  []byte // what the HTTP server had read already
 	follow follower
 	pull   pull
-	begun  int64 // what has come of messages that are not whole, as counted last
+	gauge  *gauged // what TLS reads into; nil without TLS
+	begun  int64   // what has come of messages that are not whole, as counted last
 
 	state atomic.Uint32 // socketOpen…
 	gone  atomic.Bool   // the peer has gone: nothing more can be sent
@@ -42,7 +43,7 @@ const (
 )
 
 func newSocket(c net.Conn, early []byte) *socket {
-	k := &socket{Conn: c, early: append([]byte(nil), early...)}
+	k := &socket{Conn: c, early: append([]byte(nil), early...), gauge: gaugeUnder(c)}
 	if sc := plain(c); sc != nil {
 		k.raw, _ = sc.SyscallConn() // fails for an invalid conn only, which cannot have been accepted
 		if net.Conn(sc) == c {

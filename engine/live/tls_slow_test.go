@@ -1,6 +1,7 @@
 package live
 
 import (
+	"bytes"
 	"crypto/ecdsa"
 	"crypto/elliptic"
 	"crypto/rand"
@@ -15,6 +16,8 @@ import (
 	"time"
 
 	"golang.org/x/sys/unix"
+
+	"pitwall/engine/internal/testenv"
 )
 
 // secure is a second listener of a rig, with TLS, and how to reach it.
@@ -49,7 +52,7 @@ func (r *rig) secure() *secure {
 	if err != nil {
 		r.t.Fatal(err)
 	}
-	l := tls.NewListener(smallSends{plain}, &tls.Config{Certificates: []tls.Certificate{{Certificate: [][]byte{der}, PrivateKey: key}}})
+	l := tls.NewListener(Gauged(smallSends{plain}), &tls.Config{Certificates: []tls.Certificate{{Certificate: [][]byte{der}, PrivateKey: key}}})
 	var web sync.WaitGroup
 	web.Go(func() { _ = r.http.Serve(l) }) // it ends with the listener
 	r.t.Cleanup(func() {
@@ -138,4 +141,19 @@ func TestTLSWriteTimeout(t *testing.T) {
 	f.silentEnds(little, 200)
 	f.level(little)
 	f.whole()
+}
+
+// TLS keeps a read buffer as long as the client's longest record: it counts.
+func TestTLSReadBufferIsCounted(t *testing.T) {
+	t.Parallel()
+	r := start(t, map[string][]string{"e": {"a"}}, tight)
+	sec := r.secure()
+	sec.client.DynamicRecordSizingDisabled = true
+	w := sec.wire("")
+	s := r.newest()
+	if n := s.private(); n >= tlsRecord {
+		t.Errorf("%d bytes are held for a client that has said nothing", n)
+	}
+	w.send(bytes.Repeat(masked(fin|opPong, ""), tlsRecord/minFrame)) // one record
+	testenv.Eventually(t, patience, "the record to be counted", func() bool { return s.private() >= tlsRecord })
 }

@@ -27,6 +27,7 @@ var atomicFiles = []exception{
 	{"engine/live/gate.go", "a descriptor in use by the writer, closed by anybody"},
 	{"engine/live/session.go", "the states that reader, dispatchers, shards and writer share"},
 	{"engine/live/account.go", "what is held for a connection: reader, dispatchers and writer add, who weighs reads"},
+	{"engine/live/gauge.go", "the size of a TLS read buffer: the reader writes, who weighs reads"},
 	{"engine/live/dispatch.go", "sessions with requests: shards add, and may not wait"},
 	{"engine/live/server.go", "counters of connections, and the drain"},
 	{"engine/live/reauth.go", "ask about a session again: set by timers and notifications, taken by a dispatcher"},
