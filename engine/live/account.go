@@ -28,8 +28,11 @@ type account struct {
 const (
 	slotBytes = 48      // one place in the queue: in the ring, or with the writer
 	waitBytes = 5 << 10 // a goroutine that waits for a full socket, and its list of what to write
-	waitTLS   = 2*tlsRecord + 4<<10
 	watchSize = 48 + 16 // a watch, and its place in the list
+
+	// waitTLS is that of a goroutine inside of TLS: with the record that it writes,
+	// and what that is encrypted to, which takes from 2 KiB at first to 18 later.
+	waitTLS = waitBytes + tlsRecord + tlsRecord/2
 )
 
 // owe counts a control frame made for s alone. Every one is counted before it is

@@ -115,20 +115,11 @@ func (o *output) awaited(s *session) (int, error) {
 	return o.n, nil
 }
 
-// waitCost is the memory of a goroutine that waits for the socket, in bytes: over
-// TLS it holds a record, and what that is encrypted to.
-func (k *socket) waitCost() int64 {
-	if k.raw != nil {
-		return waitBytes
-	}
-	return waitTLS
-}
-
 // park takes a session off the writer and waits for its socket on a goroutine
 // of its own.
 func (w *writer) park(s *session) {
 	s.conn.Park()
-	s.waiting.Store(s.sock.waitCost())
+	s.waiting.Store(waitBytes)
 	w.srv.m.parked.Inc()
 	w.srv.parked.Go(func() {
 		defer w.srv.m.parked.Dec()
@@ -217,6 +208,8 @@ func (o *output) blockTLS(s *session) (int, error) {
 		n += copy(record[n:], b)
 	}
 	clear(o.iov)
+	s.waiting.Store(waitTLS)
+	defer s.waiting.Store(waitBytes)
 	return s.sock.Conn.Write(record[:n])
 }
 

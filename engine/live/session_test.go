@@ -120,6 +120,7 @@ func TestClientThatIsNotReadIsLeftAlone(t *testing.T) {
 		testenv.Eventually(t, patience, "the client not to be read", s.inbox.paused)
 		ping := shard.NewControl([]byte{0x80 | 0x9, 0})
 		for range 5 {
+			testenv.Eventually(t, patience, "everything to be written", func() bool { n, _ := s.conn.Queued(); return n == 0 })
 			s.beat(ping)
 		}
 		if s.closing() {
