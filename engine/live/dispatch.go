@@ -114,7 +114,7 @@ func (s *session) step() bool {
 		s.left.Store(true)
 		s.leave()
 	case taskReview:
-		s.examineAgain()
+		s.attend()
 	case taskRequest:
 		m := s.inbox.take()
 		if text, ok := s.text(m); ok {

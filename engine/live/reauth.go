@@ -134,8 +134,8 @@ func (srv *Server) unadmit(who any, from client) {
 	}
 }
 
-// examineAgain asks about the session.
-func (s *session) examineAgain() {
+// attend asks about the session.
+func (s *session) attend() {
 	s.review.Store(false)
 	events := make([]string, 0, len(s.topics))
 	for _, w := range s.topics {
