@@ -78,6 +78,7 @@ func (c *Conn) Recover(l *Losses) bool {
 	// live until it has carried the command out, which covers what it misses
 	// till then. So nothing newer stands in front of what was lost.
 	opened := c.opened()
+	step()
 	if c.flow.CompareAndSwap(opened|flowLagged, opened+flowNext) {
 		opened += flowNext
 	}

@@ -1,0 +1,134 @@
+//go:build ringmodel
+
+package shard
+
+import (
+	"testing"
+
+	"pitwall/codec"
+)
+
+// recovery is a connection that its writer finds too old, again and again, while
+// a shard pushes to it.
+type recovery struct {
+	*client
+	t    *testing.T
+	last int64 // ts of the last position
+	lags int   // how often the writer still finds it too old
+	lost bool  // the writer has dropped something since the last recovery
+	owed bool  // the flow is open again, and the shard has not brought what was dropped
+	wait int   // replies on their way
+}
+
+// shard takes the last position in and carries out what the writer asks for,
+// until the writer has everything.
+func (r *recovery) shard(wait func()) {
+	w := r.r.core.workers[0]
+	w.turn(<-w.batches)
+	for !r.level() {
+		if w.inbox.empty() && w.todo == nil {
+			wait()
+			continue
+		}
+		w.turn(nil)
+	}
+}
+
+// level reports whether the writer has nothing to wait for.
+func (r *recovery) level() bool {
+	return r.lags == 0 && r.wait == 0 && !r.conn.Lagged() && r.screen.seen["event:e"]["a"] == r.last
+}
+
+// write is the connection's writer: a turn when it has it, otherwise it waits
+// until it finds it in the run queue.
+func (r *recovery) write(wait func()) {
+	queue := r.r.core.Queue(0)
+	for !r.level() {
+		if line := takeAll(queue); line.Next() == nil {
+			wait()
+			continue
+		}
+		for more := true; more; {
+			r.turn()
+			if more = r.conn.Rest(); more && r.conn.next != nil {
+				r.t.Error("the connection is in the run queue and with its writer")
+			}
+		}
+	}
+}
+
+// turn takes everything, as far as the connection may have it, and recovers.
+func (r *recovery) turn() {
+	if r.lags > 0 && r.conn.Lag() {
+		r.lags--
+	}
+	lagged := r.conn.Lagged()
+	for ch := r.conn.Take(); ch != nil; ch = r.conn.Take() {
+		switch {
+		case lagged && r.losses.Drop(ch, 0):
+			r.lost = true
+		case ch.Live() && r.owed:
+			r.t.Error("live positions came in front of what was lost before them")
+			r.show(ch)
+		case ch.part == nil:
+			r.wait--
+		default:
+			r.owed = r.owed && ch.Live()
+			r.show(ch)
+		}
+		r.conn.Done(ch)
+	}
+	if lagged && r.conn.Recover(&r.losses) {
+		r.owed, r.lost = r.lost, false
+		// A reply gives the writer one more turn while the recovery is with the
+		// shard.
+		r.wait++
+		r.conn.Push(NewControl(codec.AppendUnsubscribed(nil, "", TopicName("other"))))
+	}
+}
+
+// TestRecoveryModelEveryInterleaving plays a shard that pushes against a writer
+// that finds the queue too old and recovers: after a recovery has opened the
+// flow, nothing live comes before what the shard sends for it, the newest
+// position is shown in the end, and every update was shown or is counted as left
+// out. A wake-up that is lost leaves the writer waiting, which the player
+// reports.
+func TestRecoveryModelEveryInterleaving(t *testing.T) {
+	const sent = 2
+	played := explore(t, func() ([]*thread, func()) {
+		r := newRig(t, Config{Shards: 1})
+		r.roster(map[string][]string{"e": {"a"}})
+		r.send("a", base)
+		r.settle()
+		c := &recovery{client: r.client(false), t: t, last: base + sent, lags: 2}
+		c.subscribe("e", 0)
+		r.settle()
+		c.read()
+		before := len(c.screen.all)
+		for ts := int64(base + 1); ts <= c.last; ts++ { // the last one is not taken in yet
+			r.settle()
+			r.pass(r.core.Window())
+			r.send("a", ts)
+		}
+		return []*thread{{run: c.shard}, {run: c.write}}, func() {
+			stepper = nil
+			updates := uint64(0)
+			for _, f := range c.screen.all[before:] {
+				if f.Type == "position" {
+					updates++
+				}
+				updates += f.Conflated
+			}
+			if updates != sent {
+				t.Errorf("%d updates were shown or counted as left out, want %d; log %v", updates, sent, c.screen.log)
+			}
+			if chunks, bytes := c.conn.Queued(); chunks != 0 || bytes != 0 {
+				t.Errorf("%d chunks of %d bytes are counted as queued at the end", chunks, bytes)
+			}
+		}
+	})
+	t.Logf("%d schedules of up to %d preemptions", played, maxPreemptions)
+	if played < 1000 {
+		t.Errorf("only %d schedules played: the model has lost its steps", played)
+	}
+}
