@@ -1,0 +1,116 @@
+package shard
+
+import (
+	"fmt"
+	"testing"
+
+	"pitwall/codec"
+)
+
+// TestClosedConnectionTakesNothing: what is pushed after Close vanishes, whoever
+// pushes it, and does not bring the connection to its writer; a connection that
+// is closed does not lag.
+func TestClosedConnectionTakesNothing(t *testing.T) {
+	r := newRig(t, Config{Shards: 1})
+	r.roster(map[string][]string{"e": {"a"}})
+	c := r.client(false)
+	c.subscribe("e", 0)
+	r.settle()
+	c.read()
+	c.conn.Close()
+	c.conn.Push(NewControl(codec.AppendUnsubscribed(nil, "", TopicName("e"))))
+	r.send("a", base)
+	r.settle()
+	if chunks, bytes := c.conn.Queued(); chunks != 0 || bytes != 0 || c.conn.Take() != nil {
+		t.Errorf("%d chunks of %d bytes are queued for a closed connection", chunks, bytes)
+	}
+	if c.conn.Lag() || c.conn.Lagged() || !c.conn.Closed() {
+		t.Error("a closed connection lags")
+	}
+	want(t, "bytes held", r.core.Stats().Held, int64(0))
+}
+
+// TestDropBeginsWhereAFrameEnds drops a chunk of which some frames have been
+// written: the others alone are told as left out, and of a chunk that is written
+// whole nothing is.
+func TestDropBeginsWhereAFrameEnds(t *testing.T) {
+	const devices = 3
+	for written := range devices + 1 {
+		t.Run(fmt.Sprint(written), func(t *testing.T) {
+			r := newRig(t, Config{Shards: 1})
+			r.roster(map[string][]string{"e": {"a", "b", "c"}})
+			r.send("a", base)
+			r.settle()
+			c := r.client(false)
+			c.subscribe("e", 0)
+			r.settle()
+			c.read()
+			b := r.core.AcquireBatch() // one turn, so one chunk
+			for _, d := range []string{"a", "b", "c"} {
+				b.Positions = append(b.Positions, codec.Position{DeviceID: d, TS: base + 1, Arrival: r.wall, Lat: 1, Lon: 1})
+			}
+			r.core.workers[0].turn(b)
+			r.settle()
+			ch := c.conn.Take()
+			if ch == nil || ch.Records() != devices || c.conn.Take() != nil {
+				t.Fatalf("got %+v, want one chunk of %d positions", ch, devices)
+			}
+			end := 0
+			for range written {
+				end = ch.FrameEnd(end + 1)
+			}
+			c.conn.Lag()
+			want(t, "dropped", c.losses.Drop(ch, end), written < devices)
+			c.conn.Done(ch)
+			if !c.conn.Recover(&c.losses) {
+				t.Fatal("not recovered")
+			}
+			r.settle()
+			c.read()
+			told, snapshots := uint64(0), 0
+			for _, f := range c.screen.all {
+				if f.Reason == "lagged" {
+					told += f.Conflated
+					snapshots++
+				}
+			}
+			want(t, "updates told as left out", told, uint64(devices-written))
+			want(t, "snapshots of what was lost", snapshots, min(devices-written, 1))
+		})
+	}
+}
+
+// TestLongPushesTakeTurns has two crowds pushed to at the same time: neither
+// waits for the end of the other.
+func TestLongPushesTakeTurns(t *testing.T) {
+	r := newRig(t, Config{Shards: 1})
+	r.core.slice = 2
+	r.roster(map[string][]string{"x": {"a"}, "y": {"b"}})
+	crowds := map[string][]*client{}
+	for event := range map[string]bool{"x": true, "y": true} {
+		for range 10 {
+			c := r.client(false)
+			c.subscribe(event, 0)
+			crowds[event] = append(crowds[event], c)
+		}
+	}
+	r.settle()
+	served := func(event string) (n int) {
+		for _, c := range crowds[event] {
+			c.read()
+			n += min(1, len(c.screen.seen[TopicName(event)]))
+		}
+		return n
+	}
+	r.send("a", base)
+	r.send("b", base)
+	for r.core.workers[0].left() || len(r.core.workers[0].batches) > 0 {
+		r.core.workers[0].turn(r.core.workers[0].batch())
+		x, y := served("x"), served("y")
+		if x+y > 8 && x+y < 20 && (x == 0 || y == 0) {
+			t.Fatalf("%d of one crowd and %d of the other are served", x, y)
+		}
+	}
+	r.settle()
+	want(t, "served in the end", served("x")+served("y"), 20)
+}

@@ -1,0 +1,124 @@
+package shard
+
+import (
+	"testing"
+	"testing/synctest"
+	"time"
+)
+
+// rings reports whether a wake-up waits, and takes it.
+func rings(wake <-chan struct{}) bool {
+	select {
+	case <-wake:
+		return true
+	default:
+		return false
+	}
+}
+
+// TestBellIsSetAgainAfterNever: never forgets the moment before, so the same
+// moment set again rings.
+func TestBellIsSetAgainAfterNever(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		start, wake := time.Now(), make(chan struct{}, 1)
+		now := func() int64 { return int64(time.Since(start)) + 1 }
+		b := newBell(func() { wake <- struct{}{} })
+		defer b.stop()
+		due := now() + int64(time.Second)
+		b.set(due, now())
+		b.set(never, now())
+		b.set(due, now())
+		<-time.After(2 * time.Second)
+		synctest.Wait()
+		if !rings(wake) {
+			t.Error("a moment that was set, cleared and set again did not ring")
+		}
+	})
+}
+
+// TestVisitorCallsForWhatIsLeft: the shard's own goroutine is called when a
+// visit leaves something to do, or when it asked for the baton meanwhile, and
+// not otherwise.
+func TestVisitorCallsForWhatIsLeft(t *testing.T) {
+	for _, tt := range []struct {
+		name               string
+		more, wanted, call bool
+	}{
+		{"nothing is left", false, false, false},
+		{"something is left", true, false, true},
+		{"the owner asked", false, true, true},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			b := newBaton()
+			b.free()
+			if !b.visit() {
+				t.Fatal("a free baton was not given")
+			}
+			if b.visit() {
+				t.Fatal("the baton was given twice")
+			}
+			if tt.wanted && b.want() {
+				t.Fatal("the owner took the baton from its visitor")
+			}
+			b.leave(tt.more)
+			want(t, "called", rings(b.wake), tt.call)
+			if !b.want() {
+				t.Error("the owner does not get the baton after the visit")
+			}
+		})
+	}
+}
+
+// TestWriterThatGathersIsWoken: a shard that has come further wakes a writer
+// that waits for it, and no other.
+func TestWriterThatGathersIsWoken(t *testing.T) {
+	r := newRig(t, Config{Shards: 1})
+	r.roster(map[string][]string{"e": {"a"}})
+	r.client(false).subscribe("e", 0)
+	r.settle()
+	q := r.core.Queue(0)
+	for _, gathers := range []bool{false, true} {
+		r.pass(r.core.Window())
+		r.send("a", base+r.now)
+		r.turn(0) // sealed: the shard has passed this moment only
+		r.send("a", base+r.now+1)
+		r.turn(0) // the next seal is due in a window
+		r.pass(r.core.Window())
+		takeAll(q)
+		rings(q.Wakeups())
+		q.Gather(gathers)
+		passed := r.core.workers[0].horizon.Load()
+		r.core.workers[0].pass(passed + int64(r.core.Window()))
+		if !r.core.Passed(passed + 1) {
+			t.Fatal("the shard has not come further: nothing is shown by this")
+		}
+		want(t, "woken", rings(q.Wakeups()), gathers)
+		q.Gather(false)
+		r.settle()
+	}
+}
+
+// TestQueueKeepsTheNewestInstant: chains come from several shards in any order.
+func TestQueueKeepsTheNewestInstant(t *testing.T) {
+	r := newRig(t, Config{Shards: 1})
+	q := r.core.Queue(0)
+	for _, instant := range []int64{7, 9, 8, 0} {
+		var one chain
+		one.add(r.client(false).conn)
+		q.splice(&one, instant)
+	}
+	want(t, "instant", q.Instant(), int64(9))
+}
+
+// TestLineOfFewCanBeOff: a most of zero sends everybody to the crowds.
+func TestLineOfFewCanBeOff(t *testing.T) {
+	r := newRig(t, Config{Shards: 1})
+	q := r.core.Queue(0)
+	for most, inFew := range []bool{false, true} {
+		r.client(false).conn.Schedule()
+		var few, crowds Line
+		q.TakeInto(&few, &crowds, most)
+		want(t, "in the line of few", !few.Empty(), inFew)
+		want(t, "in the line of crowds", !crowds.Empty(), !inFew)
+	}
+}
