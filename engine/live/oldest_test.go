@@ -1,0 +1,109 @@
+package live
+
+import (
+	"context"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"pitwall/codec"
+	"pitwall/engine/internal/testenv"
+	"pitwall/shard"
+)
+
+// chunksOf are a part of a snapshot and two chunks of the live flow, sealed one
+// after the other, on a core whose clock is the test's.
+func chunksOf(t *testing.T, clock *atomic.Int64, window time.Duration) (core *shard.Core, snapshot, first, second *shard.Chunk) {
+	t.Helper()
+	core, err := shard.New(shard.Config{Shards: 1, Writers: 1, Window: window, Now: clock.Load, FutureTolerance: 5 * time.Second})
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, end := context.WithCancel(context.Background())
+	ended := make(chan error, 1)
+	go func() { ended <- core.Run(ctx) }()
+	t.Cleanup(func() { end(); <-ended })
+	if err := core.Swap(ctx, shard.Roster{Events: []string{"e"}, Pairs: []shard.Pair{{Device: "a", Event: "e"}}}); err != nil {
+		t.Fatal(err)
+	}
+	topic, ok := core.Watch("e")
+	if !ok {
+		t.Fatal("the event is not there")
+	}
+	conn := core.NewConn(0, false, nil)
+	subscribed := make(chan struct{})
+	core.Subscribe(conn, topic, 0, func() { close(subscribed) })
+	<-subscribed
+	take := func() (ch *shard.Chunk) {
+		testenv.Eventually(t, patience, "a chunk", func() bool { ch = conn.Take(); return ch != nil })
+		return ch
+	}
+	snapshot = take()
+	for i, into := range []**shard.Chunk{&first, &second} {
+		clock.Add(int64(time.Hour)) // beyond the window: sealed at once
+		b := core.AcquireBatch()
+		b.Positions = append(b.Positions, codec.Position{DeviceID: "a", TS: int64(i + 1), Arrival: 1, Lat: 1, Lon: 1})
+		if err := core.Deliver(ctx, 0, b); err != nil {
+			t.Fatal(err)
+		}
+		*into = take()
+	}
+	if snapshot.Live() || !first.Live() || first.Sealed() == 0 || second.Sealed() <= first.Sealed() {
+		t.Fatalf("sealed at %d and %d: nothing is shown by these", first.Sealed(), second.Sealed())
+	}
+	return core, snapshot, first, second
+}
+
+// Whether what is to be written is too old goes by the first live chunk that can
+// still be dropped: a snapshot or reply that has begun is finished, and hides
+// nothing of what stands after it, and one that has not begun must come first.
+func TestOldest(t *testing.T) {
+	var clock atomic.Int64
+	clock.Store(1)
+	_, snapshot, first, second := chunksOf(t, &clock, time.Second)
+	reply := shard.NewControl([]byte{0x81, 2, '{', '}'})
+	pong := item{ch: shard.NewControl([]byte{0x8a, 0}), end: 2, free: true}
+	whole := func(ch *shard.Chunk) item { return item{ch: ch, end: ch.Len()} }
+	begun := func(ch *shard.Chunk) item { return item{ch: ch, off: 1, end: ch.Len()} }
+	for _, c := range []struct {
+		name  string
+		front []item
+		want  int64
+	}{
+		{"nothing", nil, 0},
+		{"a live chunk", []item{whole(first), whole(second)}, first.Sealed()},
+		{"a live chunk that has begun", []item{begun(first), whole(second)}, first.Sealed()},
+		{"a snapshot", []item{whole(snapshot), whole(first)}, 0},
+		{"a snapshot that has begun", []item{begun(snapshot), whole(first), whole(second)}, first.Sealed()},
+		{"a snapshot that has begun, alone", []item{begun(snapshot)}, 0},
+		{"a reply that has begun, and a snapshot", []item{begun(reply), whole(snapshot), whole(first)}, 0},
+		{"a pong", []item{pong, whole(first)}, first.Sealed()},
+		{"a snapshot that has begun, and a pong", []item{begun(snapshot), pong, whole(second)}, second.Sealed()},
+	} {
+		if got := (&session{hot: hot{front: c.front}}).oldest(); got != c.want {
+			t.Errorf("%s: sealed at %d, want %d", c.name, got, c.want)
+		}
+	}
+}
+
+// The window in force comes on top of the bound of age, to the nanosecond.
+func TestOutdatedAllowsForTheWindow(t *testing.T) {
+	const bound, window = time.Second, 3 * time.Second
+	var clock atomic.Int64
+	clock.Store(1)
+	core, _, first, _ := chunksOf(t, &clock, window)
+	s := &session{srv: &Server{core: core, opts: Options{RingMaxAge: bound}}, hot: hot{front: []item{{ch: first, end: first.Len()}}}}
+	for _, c := range []struct {
+		age  time.Duration
+		want bool
+	}{{0, false}, {bound + window, false}, {bound + window + 1, true}} {
+		clock.Store(first.Sealed() + int64(c.age))
+		if got := s.outdated(); got != c.want {
+			t.Errorf("after %v: outdated is %v, want %v", c.age, got, c.want)
+		}
+	}
+	s.srv.opts.RingMaxAge = 0
+	if s.outdated() {
+		t.Error("outdated although no age is too old")
+	}
+}
