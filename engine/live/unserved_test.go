@@ -20,18 +20,22 @@ import (
 // does not run before serve: connections are upgraded and read, but nothing is
 // written and no request is carried out, so that a test can take these steps one
 // at a time.
-func unserved(t *testing.T) *rig {
+func unserved(t *testing.T, change ...func(*Options)) *rig {
 	t.Helper()
 	core, err := shard.New(shard.Config{Shards: 1, Writers: 1, Window: 5 * time.Millisecond, FutureTolerance: 5 * time.Second})
 	if err != nil {
 		t.Fatal(err)
 	}
 	set := metrics.NewSet()
-	srv, err := New(Options{
+	o := Options{
 		Core: core, Writers: 1, Access: &doors{}, InstanceID: "test", Logger: slog.New(slog.DiscardHandler), Metrics: set,
 		MaxConnections: 10, MaxSubscriptions: 10, MaxMessageBytes: 4096, RequestRate: 1e6, RequestBurst: 1e6,
 		Heartbeat: time.Hour, WriteTimeout: time.Hour,
-	})
+	}
+	for _, f := range change {
+		f(&o)
+	}
+	srv, err := New(o)
 	if err != nil {
 		t.Fatal(err)
 	}
