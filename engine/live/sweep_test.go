@@ -1,0 +1,49 @@
+package live
+
+import (
+	"testing"
+	"time"
+)
+
+// The length of a sweep is that of the longest since it was asked for, the one
+// under way included, and is told once: a window that was stretched comes back.
+func TestSweepLength(t *testing.T) {
+	var s sweep
+	length := func(now, want time.Duration) {
+		t.Helper()
+		if got := s.length(int64(now)); got != want {
+			t.Errorf("at %d: the longest sweep took %d, want %d", now, got, want)
+		}
+	}
+	length(5, 0)
+	s.begin(10)
+	s.end(50)
+	s.begin(60)
+	s.end(70)
+	length(80, 40)
+	length(80, 0)
+	s.begin(100)
+	length(130, 30)
+	length(150, 50)
+	if got := s.underWay(155); got != 55 {
+		t.Errorf("under way for %d, want 55", got)
+	}
+	s.end(160)
+	length(170, 60)
+	length(180, 0)
+}
+
+// The window stays where it is while a sweep takes as long as the window, or
+// half of it: one more would stretch it, one less let it back.
+func TestNextWindowAtItsBounds(t *testing.T) {
+	const base, window, most = 100 * time.Millisecond, 200 * time.Millisecond, 2 * time.Second
+	for _, c := range []struct {
+		sweep time.Duration
+		moves int
+	}{{window, 0}, {window + 1, 1}, {window / 2, 0}, {window/2 - 1, -1}} {
+		got := nextWindow(window, base, most, c.sweep, false)
+		if (got > window) != (c.moves > 0) || (got < window) != (c.moves < 0) {
+			t.Errorf("a sweep of %v moves the window from %v to %v", c.sweep, window, got)
+		}
+	}
+}
