@@ -49,11 +49,14 @@ func TestRenewalWithoutAnEndStopsTheTimer(t *testing.T) {
 	}
 }
 
+// seldom has sessions asked about so seldom that a test does not see it.
+func seldom(su *setup) { su.live.Reauth.Every = 1000 * time.Hour }
+
 // A new token may be good for other events: the session is asked about again at
 // once.
 func TestRenewalAsksAboutTheTopics(t *testing.T) {
 	t.Parallel()
-	r, k := kept(t, time.Hour)
+	r, k := kept(t, time.Hour, seldom)
 	ada := r.as("ada", "e", "f")
 	k.set(func() { k.shut["e"] = true })
 	ada.answer(ada.ask("auth", `,"token":"1h"`))
@@ -67,7 +70,7 @@ func TestRenewalAsksAboutTheTopics(t *testing.T) {
 // Of several topics that may not be watched any more, each is taken away.
 func TestANoEndsEverySubscription(t *testing.T) {
 	t.Parallel()
-	r, k := kept(t, time.Hour)
+	r, k := kept(t, time.Hour, seldom)
 	ada := r.as("ada", "e", "f")
 	k.set(func() { k.shut["e"], k.shut["f"] = true, true })
 	r.srv.Recheck()
@@ -102,7 +105,7 @@ func (k renames) Authorize(_ context.Context, who any, event string) (bool, erro
 func TestConfirmSaysWhoItIsNow(t *testing.T) {
 	t.Parallel()
 	authorized := make(chan string, 10)
-	r, k := kept(t, time.Hour, func(su *setup) {
+	r, k := kept(t, time.Hour, seldom, func(su *setup) {
 		now := renames{su.access.(*keeper), authorized}
 		su.live.Reauth.Keeper, su.access = now, now
 	})
