@@ -7,8 +7,8 @@ import (
 	"pitwall/codec"
 )
 
-// TestClosedConnectionTakesNothing: what is pushed after Close vanishes, whoever
-// pushes it, and does not bring the connection to its writer; a connection that
+// TestClosedConnectionTakesNothing: what any goroutine pushes after Close vanishes
+// and does not bring the connection to its writer; a connection that
 // is closed does not lag.
 func TestClosedConnectionTakesNothing(t *testing.T) {
 	r := newRig(t, Config{Shards: 1})

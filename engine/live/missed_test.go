@@ -8,7 +8,7 @@ import (
 )
 
 // Pings that a client has not answered before its queue filled are forgotten:
-// it could not have seen them, and is judged anew once it has drained.
+// it could not have seen them, and counting starts again once it has drained.
 func TestUnansweredPingsAreForgottenWhileBytesAreUnsent(t *testing.T) {
 	t.Parallel()
 	devices := names(20)
