@@ -15,6 +15,7 @@ type cli struct {
 	List    listCmd    `cmd:"" help:"The scenarios, what they stand for, and their sizes."`
 	Compare compareCmd `cmd:"" help:"What has changed between two reports, beyond the noise. Fails when something got worse."`
 	Floor   floor.Cmd  `cmd:"" help:"Fan-out against a bare loop and a plain broadcaster."`
+	Clocks  clocksCmd  `cmd:"" help:"A race in which clocks are ahead, behind, stepping and rolling over. Fails when a screen does not tell the truth."`
 	Role    floor.Role `cmd:"" hidden:"" help:"One of the processes of a measurement."`
 
 	Stand floor.Stand `cmd:"" hidden:"" help:"A server that stands in for Pitwall."`

@@ -25,11 +25,27 @@ type Engine struct {
 	proc *servers.Process
 }
 
+// Restart ends a process of Pitwall with a signal and starts it again, at
+// another address. It may be called by one goroutine while others use what they
+// have read of the Site before, but nothing of Engines.
+func (s *Site) Restart(ctx context.Context, i int, how syscall.Signal) (*Engine, error) {
+	if err := s.Engines[i].proc.End(how); err != nil {
+		return nil, err
+	}
+	e, err := s.startEngine(ctx, i)
+	if err != nil {
+		return nil, err
+	}
+	s.Engines[i] = e
+	return e, nil
+}
+
 func (s *Site) startEngine(ctx context.Context, i int) (*Engine, error) {
 	args := s.engineArgs(i)
 	cmd := exec.Command(s.bin, args...)
 	cmd.Env, cmd.Dir = []string{"PATH=" + os.Getenv("PATH")}, s.Dir
-	log := filepath.Join(s.Dir, fmt.Sprintf("pitwall-%d.log", i))
+	s.starts++ // each start has a log of its own, or an old address would be read
+	log := filepath.Join(s.Dir, fmt.Sprintf("pitwall-%d-%d.log", i, s.starts))
 	proc, err := servers.StartProcess(cmd, log, syscall.SIGKILL)
 	if err != nil {
 		return nil, err

@@ -48,6 +48,7 @@ type Site struct {
 
 	opt      Options
 	bin      string
+	starts   int // of engines
 	redis    *servers.Redis
 	postgres *servers.Cluster
 }
@@ -164,6 +165,9 @@ func ParseTarget(target string) (addr, path string, err error) {
 
 // Own reports whether the site was started by us.
 func (s *Site) Own() bool { return s.redis != nil }
+
+// RedisAddr is host:port of our own Redis.
+func (s *Site) RedisAddr() string { return s.redis.Addr() }
 
 // RedisPID is the process of our own Redis, 0 when it is somebody else's.
 func (s *Site) RedisPID() int {

@@ -1,0 +1,202 @@
+package clocks
+
+import (
+	"fmt"
+	"slices"
+	"strconv"
+	"sync"
+	"time"
+)
+
+// perDegree is how many records there are to a degree of latitude.
+const perDegree = 1e5
+
+// keepAcks is for how long a device remembers when its records were stored.
+const keepAcks = 5 * time.Minute
+
+// record is one position.
+type record struct {
+	n      int64
+	taken  time.Time
+	shown  time.Time // by the device's clock
+	fields []string
+}
+
+// ack is when Redis had a record.
+type ack struct {
+	n  int64
+	at time.Time
+}
+
+// device is one tracker. Its stream's publisher owns what is not guarded.
+type device struct {
+	name   string
+	index  int
+	kind   kind
+	server *server
+
+	n       int64
+	next    time.Time // when the next record is taken
+	pending []record  // of a batch that is not complete
+	saved   []record  // taken without a radio
+	outbox  []waiting
+
+	mu     sync.Mutex // guards what follows
+	sent   int64      // newest number given to Redis
+	count  int64      // records stored
+	acks   []ack      // of numbers that rise
+	recent []string   // the last records stored, for messages
+}
+
+// waiting is a group of records that goes out in one MULTI, not before due.
+type waiting struct {
+	due   time.Time
+	group []record
+}
+
+// take makes the records that are due now and puts what is to be sent into the
+// outbox.
+func (d *device) take(now time.Time, p float64) {
+	fresh := make([]record, 0, max(1, d.kind.burst))
+	for range max(1, d.kind.burst) {
+		d.n++
+		fresh = append(fresh, d.record(moment{now, p, d.n}))
+	}
+	switch k := &d.kind; {
+	case k.batch > 0:
+		if d.pending = append(d.pending, fresh...); len(d.pending) >= k.batch {
+			d.put(now, d.pending)
+			d.pending = nil
+		}
+	case k.backlog > 0 && p >= holeFrom && p < holeTo:
+		d.saved = append(d.saved, fresh...)
+	case k.fifo && len(d.saved) > 0:
+		d.saved = append(d.saved, fresh...)
+		d.upload(now)
+	case k.backlog > 0:
+		d.put(now, fresh)
+		d.upload(now)
+	case k.delay > 0 && d.n%10 == 0:
+		d.put(now.Add(k.delay), fresh)
+	default:
+		d.put(now, fresh)
+	}
+}
+
+// put adds a group to the outbox. It does not overtake those before it.
+func (d *device) put(due time.Time, group []record) {
+	if last := len(d.outbox) - 1; last >= 0 && d.outbox[last].due.After(due) {
+		due = d.outbox[last].due
+	}
+	d.outbox = append(d.outbox, waiting{due, group})
+}
+
+// upload puts the oldest records of the backlog into the outbox.
+func (d *device) upload(now time.Time) {
+	n := min(d.kind.backlog, len(d.saved))
+	if n > 0 {
+		d.put(now, slices.Clone(d.saved[:n]))
+		d.saved = d.saved[n:]
+	}
+}
+
+// record makes one record. Every second device is fed by a script, in flat
+// fields.
+func (d *device) record(m moment) record {
+	r := record{n: m.n, taken: m.now}
+	lat, lon := strconv.FormatFloat(float64(m.n)/perDegree, 'f', 5, 64), fmt.Sprintf("%d.5", d.index%180)
+	if d.kind.shows == nil {
+		r.fields = []string{"device_id", d.name, "lat", lat, "lon", lon}
+		return r
+	}
+	r.shown = d.kind.shows(m)
+	if d.index%2 == 0 {
+		r.fields = []string{"device_id", d.name, "ts", strconv.FormatInt(r.shown.UnixMilli(), 10), "lat", lat, "lon", lon}
+		return r
+	}
+	ts := r.shown.UTC().Format("2006-01-02T15:04:05.000Z")
+	r.fields = []string{"device_id", d.name, "ts", ts, "codec", "8E", "payload",
+		fmt.Sprintf(`{"device_id":%q,"timestamp":%q,"latitude":%s,"longitude":%s,"satellites":12,"attributes":{"n":%d}}`, d.name, ts, lat, lon, m.n)}
+	return r
+}
+
+// sending notes what is about to be given to Redis.
+func (d *device) sending(group []record) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.sent = max(d.sent, group[len(group)-1].n)
+}
+
+// stored notes what Redis has taken, under the ids that it has got.
+func (d *device) stored(group []record, ids []string, at time.Time) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.count += int64(len(group))
+	for i, r := range group {
+		ts := "none"
+		if d.kind.shows != nil {
+			ts = strconv.FormatInt(r.shown.UnixMilli(), 10)
+		}
+		d.recent = append(d.recent, fmt.Sprintf("%d: ts %s id %s taken %d", r.n, ts, ids[i], r.taken.UnixMilli()))
+	}
+	d.recent = d.recent[max(0, len(d.recent)-5):]
+	if newest := group[len(group)-1].n; len(d.acks) == 0 || newest > d.acks[len(d.acks)-1].n {
+		d.acks = append(d.acks, ack{newest, at})
+	}
+	if at.Sub(d.acks[0].at) > 2*keepAcks {
+		old, _ := slices.BinarySearchFunc(d.acks, at.Add(-keepAcks), func(a ack, t time.Time) int { return a.at.Compare(t) })
+		d.acks = slices.Clone(d.acks[min(old, len(d.acks)-1):])
+	}
+}
+
+// newest is the number of the newest record that Redis had at a moment; 0 for
+// none.
+func (d *device) newest(at time.Time) int64 {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	i, _ := slices.BinarySearchFunc(d.acks, at, func(a ack, t time.Time) int { return a.at.Compare(t) })
+	if i == 0 {
+		return 0
+	}
+	return d.acks[i-1].n
+}
+
+// storedAt is when Redis had record n, or the first one known after it.
+func (d *device) storedAt(n int64) (at time.Time, ok bool) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	i, _ := slices.BinarySearchFunc(d.acks, n, func(a ack, n int64) int { return int(a.n - n) })
+	if i == len(d.acks) {
+		return at, false
+	}
+	return d.acks[i].at, true
+}
+
+// published reports whether record n can be on a screen.
+func (d *device) published(n int64) bool {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return n >= 1 && n <= d.sent
+}
+
+// lately is the last records stored, for messages.
+func (d *device) lately() string {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return fmt.Sprintf("%q", d.recent)
+}
+
+// excused reports whether the dot may stand at a moment: its own clock, or that
+// of a server under a clock that fell, has just changed.
+func (d *device) excused(start time.Time, duration time.Duration, at time.Time) bool {
+	steps := d.kind.steps
+	if d.kind.grace == standsStill {
+		steps = append(slices.Clip(steps), d.server.steps...)
+	}
+	for _, f := range steps {
+		if since := at.Sub(start.Add(time.Duration(f * float64(duration)))); since >= -time.Second && since < d.kind.grace {
+			return true
+		}
+	}
+	return false
+}

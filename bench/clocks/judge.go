@@ -1,0 +1,125 @@
+package clocks
+
+import (
+	"context"
+	"fmt"
+	"time"
+)
+
+// judgeEvery is how often screens are compared with what was published.
+const judgeEvery = 100 * time.Millisecond
+
+// judge looks for dots that are behind, until ctx ends.
+func (r *race) judge(ctx context.Context) {
+	clock := time.NewTicker(judgeEvery)
+	defer clock.Stop()
+	for {
+		select {
+		case <-clock.C:
+		case <-ctx.Done():
+			return
+		}
+		for _, s := range r.screens {
+			s.judge(time.Now())
+		}
+	}
+}
+
+// judge compares the screen with what it could show by now.
+func (s *screen) judge(now time.Time) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.parts != 0 {
+		return // has no snapshot
+	}
+	at, ok := s.delivered()
+	if !ok {
+		return
+	}
+	at = at.Add(-s.race.opt.Allow - s.form.interval)
+	for _, d := range s.race.devices {
+		want := d.newest(at)
+		if want == 0 || s.race.excused(d, at) || s.race.excused(d, now) {
+			continue
+		}
+		t := &s.dots[d.index]
+		behind := want - t.n
+		if !t.known {
+			behind = want
+		}
+		s.race.measured(d, behind)
+		switch {
+		case behind <= 1:
+			t.late = time.Time{}
+			continue
+		case t.late.IsZero():
+			s.race.found(d, faultBehind, fmt.Sprintf("%s (connection %d): shows record %d at %d, %d behind; last published %s",
+				s.form.name, s.session, t.n, t.ts, behind, d.lately()))
+		default:
+			s.race.away(d, now.Sub(t.late))
+		}
+		t.late = now
+	}
+}
+
+// delivered is the moment up to which the screen has got what was published, by
+// the reference devices.
+func (s *screen) delivered() (at time.Time, ok bool) {
+	for _, d := range s.race.references {
+		t := &s.dots[d.index]
+		if !t.known {
+			return at, false
+		}
+		got, ok := d.storedAt(t.n)
+		if !ok {
+			return at, false
+		}
+		if at.IsZero() || got.Before(at) {
+			at = got
+		}
+	}
+	return at, !at.IsZero()
+}
+
+// quiet waits until every screen shows the newest record of every device. Those
+// that it has waited for in vain once are found and not waited for again.
+func (r *race) quiet(ctx context.Context) error {
+	limit := time.Now().Add(r.opt.Patience)
+	for {
+		late := r.late(time.Now(), time.Now().After(limit))
+		if err := r.failed(); err != nil || late == 0 || time.Now().After(limit) {
+			return err
+		}
+		if sleep(ctx, 20*time.Millisecond); ctx.Err() != nil {
+			return ctx.Err()
+		}
+	}
+}
+
+// late counts the dots that are not at their newest record. When it is over,
+// they are found.
+func (r *race) late(now time.Time, over bool) (n int) {
+	for _, s := range r.screens {
+		n += s.unfinished(now, over)
+	}
+	return n
+}
+
+func (s *screen) unfinished(now time.Time, over bool) (n int) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, d := range s.race.devices {
+		t, want := &s.dots[d.index], d.newest(now)
+		if want == 0 || s.race.excused(d, now) || t.known && want-t.n <= d.kind.slack {
+			continue
+		}
+		if over {
+			s.race.found(d, faultQuiet, fmt.Sprintf("%s (connection %d): shows record %d at %d, %d behind; last published %s",
+				s.form.name, s.session, t.n, t.ts, want-t.n, d.lately()))
+			t.missed = true
+		} else if !t.missed {
+			n++
+		}
+	}
+	return n
+}

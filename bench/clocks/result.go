@@ -1,0 +1,170 @@
+package clocks
+
+import (
+	"fmt"
+	"io"
+	"slices"
+	"strings"
+	"time"
+)
+
+const (
+	mostExamples = 3  // of one kind and fault
+	mostPrinted  = 40 // of all
+)
+
+// Row is what was seen of one kind of device, or of one stream.
+type Row struct {
+	Name    string
+	About   string
+	Devices int
+	Records int64
+	Worst   int64         // most records that a dot was behind, after what delivery takes
+	Away    time.Duration // for how long dots were more than one record behind, over all screens
+	Faults  map[string]int
+}
+
+// violations is the sum of the faults.
+func (w *Row) violations() (n int) {
+	for _, v := range w.Faults {
+		n += v
+	}
+	return n
+}
+
+// Result is what a race has shown.
+type Result struct {
+	Kinds    []Row
+	Streams  []Row
+	Examples []string // the first ones of each kind and fault
+	Restarts int
+}
+
+// Violations is how often anything was shown that is not so.
+func (t *Result) Violations() (n int) {
+	for i := range t.Streams {
+		n += t.Streams[i].violations()
+	}
+	return n
+}
+
+// tally collects what is found. It is guarded by race.mu.
+type tally struct {
+	kinds, streams map[string]*Row
+	examples       []string
+	given          map[string]int
+}
+
+func newTally() tally {
+	return tally{kinds: map[string]*Row{}, streams: map[string]*Row{}, given: map[string]int{}}
+}
+
+// of are the two rows that a device counts in.
+func (t *tally) of(d *device) []*Row {
+	if d == nil {
+		d = &device{kind: kind{name: "?"}, server: &server{name: "?"}}
+	}
+	row := func(m map[string]*Row, name, about string) *Row {
+		if m[name] == nil {
+			m[name] = &Row{Name: name, About: about, Faults: map[string]int{}}
+		}
+		return m[name]
+	}
+	return []*Row{row(t.kinds, d.kind.name, d.kind.about), row(t.streams, d.server.name, d.server.about)}
+}
+
+// found counts a violation. d is nil where there is no such device.
+func (r *race) found(d *device, fault, what string) {
+	now := time.Now()
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	for _, row := range r.tally.of(d) {
+		row.Faults[fault]++
+	}
+	name := "?"
+	if d != nil {
+		name = d.name
+	}
+	key := name + " " + fault
+	if r.tally.given[key]++; r.tally.given[key] <= mostExamples {
+		r.tally.examples = append(r.tally.examples,
+			fmt.Sprintf("%s: %s after %v (%.0f %%): %s", name, fault, now.Sub(r.start).Round(10*time.Millisecond), 100*r.progress(now), what))
+	}
+}
+
+// measured notes how far a dot is behind.
+func (r *race) measured(d *device, behind int64) {
+	if behind <= 0 {
+		return
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	for _, row := range r.tally.of(d) {
+		row.Worst = max(row.Worst, behind)
+	}
+}
+
+// away notes for how much longer a dot was away from its place.
+func (r *race) away(d *device, more time.Duration) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	for _, row := range r.tally.of(d) {
+		row.Away += more
+	}
+}
+
+// result is what has been seen so far.
+func (r *race) result() *Result {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	for _, d := range r.devices {
+		for _, row := range r.tally.of(d) {
+			d.mu.Lock()
+			row.Devices++
+			row.Records += d.count
+			d.mu.Unlock()
+		}
+	}
+	res := &Result{Examples: r.tally.examples, Restarts: r.restarts}
+	collect := func(m map[string]*Row, rank func(name string) int) (list []Row) {
+		for _, row := range m {
+			list = append(list, *row)
+		}
+		slices.SortFunc(list, func(a, b Row) int { return rank(a.Name) - rank(b.Name) })
+		return list
+	}
+	res.Kinds = collect(r.tally.kinds, func(name string) int {
+		return slices.IndexFunc(kinds(), func(k kind) bool { return k.name == name })
+	})
+	res.Streams = collect(r.tally.streams, func(name string) int {
+		return slices.IndexFunc(allServers(), func(s server) bool { return s.name == name })
+	})
+	return res
+}
+
+// Print writes the tables, and examples of what was wrong.
+func (t *Result) Print(w io.Writer) {
+	for _, part := range []struct {
+		title string
+		rows  []Row
+	}{{"kind", t.Kinds}, {"stream", t.Streams}} {
+		fmt.Fprintf(w, "%-17s %7s %8s %6s %9s", part.title, "devices", "records", "worst", "away s")
+		for _, f := range faults {
+			fmt.Fprintf(w, " %7s", f)
+		}
+		fmt.Fprintln(w)
+		for _, row := range part.rows {
+			fmt.Fprintf(w, "%-17s %7d %8d %6d %9.1f", row.Name, row.Devices, row.Records, row.Worst, row.Away.Seconds())
+			for _, f := range faults {
+				fmt.Fprintf(w, " %7d", row.Faults[f])
+			}
+			fmt.Fprintln(w, "  "+row.About)
+		}
+		fmt.Fprintln(w)
+	}
+	fmt.Fprintf(w, "worst: records that a dot was behind, beyond delivery; away: time more than one behind, over all screens; %d restarts\n", t.Restarts)
+	if len(t.Examples) > 0 {
+		shown := t.Examples[:min(len(t.Examples), mostPrinted)]
+		fmt.Fprintf(w, "\n%d violations; the first of each device:\n  %s\n", t.Violations(), strings.Join(shown, "\n  "))
+	}
+}

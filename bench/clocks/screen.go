@@ -1,0 +1,173 @@
+package clocks
+
+import (
+	"encoding/json"
+	"fmt"
+	"math"
+	"sync"
+	"time"
+)
+
+// What a spectator may find.
+const (
+	faultOlder   = "older"
+	faultTime    = "time"
+	faultUnknown = "unknown"
+	faultMissing = "missing"
+	faultBehind  = "behind"
+	faultQuiet   = "quiet"
+)
+
+// faults are all there are, in the order of the report.
+var faults = []string{faultOlder, faultTime, faultUnknown, faultMissing, faultBehind, faultQuiet}
+
+// frame is any frame of the server.
+type frame struct {
+	Type, Topic, Reason, Code, Message string
+	Parts, Part                        int
+	place
+	Positions      []place
+	Added, Removed []string
+}
+
+// place is a position as it is shown.
+type place struct {
+	DeviceID string
+	TS       int64
+	Lat      float64
+}
+
+// n is the number of the record that the place is of.
+func (p *place) n() int64 { return int64(math.Round(p.Lat * perDegree)) }
+
+// dot is what a screen shows of a device.
+type dot struct {
+	known   bool
+	n, ts   int64
+	session int       // of the connection that it was last shown on
+	late    time.Time // since when it is behind; zero for not
+	missed  bool      // was behind when all was quiet: not waited for again
+}
+
+// screen is what one spectator is shown, over all of its connections. The
+// spectator writes, the judge and the race read.
+type screen struct {
+	race *race
+	form form
+
+	mu      sync.Mutex // guards what follows
+	dots    []dot      // by device.index
+	session int        // number of the connection
+	parts   int        // of the snapshot, still to come; -1 before it is known
+	err     error      // why the spectator could not go on
+}
+
+// begin is called with each new connection.
+func (s *screen) begin() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.session++
+	s.parts = -1
+}
+
+// end is called when a connection has ended.
+func (s *screen) end() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.parts = -1
+}
+
+// take takes a text frame in.
+func (s *screen) take(text []byte) error {
+	var f frame
+	if err := json.Unmarshal(text, &f); err != nil {
+		return fmt.Errorf("read a frame: %w", err)
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	switch f.Type {
+	case "position":
+		s.show(&f, &f.place)
+	case "positions":
+		s.showAll(&f)
+	case "subscribed":
+		s.parts = f.Parts
+	case "snapshot":
+		s.showAll(&f)
+		if f.Reason == "subscribe" && s.parts > 0 {
+			if s.parts--; s.parts == 0 {
+				s.whole()
+			}
+		}
+	case "roster":
+		for _, name := range f.Removed {
+			if d := s.race.byName[name]; d != nil && s.dots[d.index].known {
+				s.lose(d, "taken off by a roster frame")
+			}
+		}
+	case "error":
+		return fmt.Errorf("the server answers %s: %s", f.Code, f.Message)
+	}
+	return nil
+}
+
+func (s *screen) showAll(f *frame) {
+	for i := range f.Positions {
+		s.show(f, &f.Positions[i])
+	}
+}
+
+// show checks one position and puts it on the screen.
+func (s *screen) show(f *frame, p *place) {
+	d := s.race.byName[p.DeviceID]
+	if d == nil {
+		s.race.found(nil, faultUnknown, fmt.Sprintf("device %q", p.DeviceID))
+		return
+	}
+	was, is := &s.dots[d.index], p.n()
+	fault := ""
+	switch {
+	case !d.published(is):
+		fault = faultUnknown
+	case !was.known || f.Reason == "corrected":
+	case is < was.n:
+		fault = faultOlder
+	case p.TS < was.ts || p.TS == was.ts && is != was.n:
+		fault = faultTime
+	}
+	if fault != "" {
+		s.race.found(d, fault, fmt.Sprintf("%s (connection %d), in a %s frame %s: from record %d at %d to record %d at %d; last published %s",
+			s.form.name, s.session, f.Type, f.Reason, was.n, was.ts, is, p.TS, d.lately()))
+	}
+	was.known, was.n, was.ts, was.session = true, is, p.TS, s.session
+}
+
+// whole looks for devices that a new connection's snapshot has left out.
+func (s *screen) whole() {
+	for _, d := range s.race.devices {
+		if t := &s.dots[d.index]; t.known && t.session != s.session {
+			s.lose(d, "not in the snapshot")
+		}
+	}
+}
+
+// lose takes a device off that was on the screen.
+func (s *screen) lose(d *device, why string) {
+	t := &s.dots[d.index]
+	t.known = false
+	s.race.found(d, faultMissing, fmt.Sprintf("%s (connection %d): %s; was record %d at %d; last published %s", s.form.name, s.session, why, t.n, t.ts, d.lately()))
+}
+
+// fail notes why the spectator has given up.
+func (s *screen) fail(err error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.err = err
+}
+
+// failed is why the spectator has given up, nil when it has not.
+func (s *screen) failed() error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.err
+}

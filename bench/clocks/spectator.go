@@ -1,0 +1,99 @@
+package clocks
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/coder/websocket"
+)
+
+// form is a way to watch.
+type form struct {
+	name     string
+	query    string
+	interval time.Duration
+	deflate  bool
+	stays    time.Duration // then it leaves and comes back; 0: as long as it is let
+}
+
+// forms are all there are. Spectators have them in turn.
+func forms() []form {
+	return []form{
+		{name: "plain"},
+		{name: "batch", query: "?batch=1"},
+		{name: "interval", interval: 250 * time.Millisecond},
+		{name: "compressed", query: "?batch=1", deflate: true},
+		{name: "returning", stays: 3 * time.Second},
+		{name: "batch-interval", query: "?batch=1", interval: time.Second, deflate: true},
+	}
+}
+
+// topic is what all watch.
+const (
+	event = "race"
+	topic = "event:" + event
+)
+
+// watch connects and reads until ctx ends, again and again: servers end.
+func (s *screen) watch(ctx context.Context) {
+	for ctx.Err() == nil {
+		begun := time.Now()
+		if err := s.once(ctx); err != nil && ctx.Err() == nil {
+			s.fail(err)
+			return
+		}
+		// A server that is not there is asked again soon, not without rest.
+		if left := 50*time.Millisecond - time.Since(begun); left > 0 {
+			sleep(ctx, left)
+		}
+	}
+}
+
+// once is one connection. That it cannot be had or ends is no error, a server
+// that answers with an error is.
+func (s *screen) once(ctx context.Context) error {
+	if s.form.stays > 0 {
+		var cancel context.CancelFunc
+		ctx, cancel = context.WithTimeout(ctx, s.form.stays)
+		defer cancel()
+	}
+	o := &websocket.DialOptions{}
+	if s.form.deflate {
+		o.CompressionMode = websocket.CompressionNoContextTakeover
+	}
+	ws, _, err := websocket.Dial(ctx, "ws://"+s.race.address()+"/live"+s.form.query, o)
+	if err != nil {
+		return nil
+	}
+	defer ws.CloseNow()
+	ws.SetReadLimit(64 << 20)
+	s.begin()
+	defer s.end()
+	ask := fmt.Sprintf(`{"type":"subscribe","id":"1","topic":%q,"interval":%d}`, topic, s.form.interval.Milliseconds())
+	if s.form.interval == 0 {
+		ask = fmt.Sprintf(`{"type":"subscribe","id":"1","topic":%q}`, topic)
+	}
+	if ws.Write(ctx, websocket.MessageText, []byte(ask)) != nil {
+		return nil
+	}
+	for {
+		_, text, err := ws.Read(ctx)
+		if err != nil {
+			return nil
+		}
+		if err := s.take(text); err != nil {
+			return fmt.Errorf("spectator %s: %w", s.form.name, err)
+		}
+	}
+}
+
+// sleep waits; ctx may end it.
+func sleep(ctx context.Context, d time.Duration) {
+	t := time.NewTimer(d)
+	defer t.Stop()
+	select {
+	case <-t.C:
+	case <-ctx.Done():
+	}
+}

@@ -1,0 +1,120 @@
+package clocks
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strconv"
+	"time"
+
+	"pitwall/engine/servers"
+)
+
+const (
+	// tick is how often a publisher looks for what is due.
+	tick = 2 * time.Millisecond
+	// keepEntries is how many entries a stream keeps at least.
+	keepEntries = "500000"
+)
+
+// stream is a key with its devices. One goroutine at a time publishes.
+type stream struct {
+	server
+	devices []*device
+	conn    *servers.Conn
+	ms, seq int64 // of the last id that was made here
+}
+
+// key is the stream's key in Redis.
+func (s *stream) key() string { return "clocks:" + s.name }
+
+// publish takes and sends records until ctx ends, which is no error.
+func (s *stream) publish(ctx context.Context, r *race) error {
+	clock := time.NewTicker(tick)
+	defer clock.Stop()
+	r.spread(s.devices, time.Now())
+	for {
+		now := time.Now()
+		for _, d := range s.devices {
+			if !now.Before(d.next) {
+				d.take(now, r.progress(now))
+				if d.next = d.next.Add(r.opt.Every); d.next.Before(now) {
+					d.next = now.Add(r.opt.Every) // held up: records that nobody took
+				}
+			}
+			if err := s.flush(d, r); err != nil {
+				return fmt.Errorf("publish to %s: %w", s.key(), err)
+			}
+		}
+		select {
+		case <-clock.C:
+		case <-ctx.Done():
+			return nil
+		}
+	}
+}
+
+// flush sends what of a device's outbox is due.
+func (s *stream) flush(d *device, r *race) error {
+	for len(d.outbox) > 0 && !time.Now().Before(d.outbox[0].due) {
+		group := d.outbox[0].group
+		d.outbox = d.outbox[1:]
+		d.sending(group)
+		ids, err := s.send(group, r)
+		if err != nil {
+			return err
+		}
+		d.stored(group, ids, time.Now())
+	}
+	return nil
+}
+
+// send stores a group, several in one transaction, and returns their ids.
+func (s *stream) send(group []record, r *race) (ids []string, err error) {
+	if len(group) == 1 {
+		id, err := s.conn.Do(s.add(group[0], r)...)
+		return []string{fmt.Sprint(id)}, err
+	}
+	if _, err := s.conn.Do("MULTI"); err != nil {
+		return nil, err
+	}
+	for _, rec := range group {
+		if _, err := s.conn.Do(s.add(rec, r)...); err != nil {
+			return nil, err
+		}
+	}
+	reply, err := s.conn.Do("EXEC")
+	if err != nil {
+		return nil, err
+	}
+	list, _ := reply.([]any)
+	if len(list) != len(group) {
+		return nil, fmt.Errorf("EXEC answers %v", reply)
+	}
+	for _, v := range list {
+		if refused, ok := v.(servers.ReplyError); ok {
+			err = errors.Join(err, refused)
+		}
+		ids = append(ids, fmt.Sprint(v))
+	}
+	return ids, err
+}
+
+// add is the command that stores a record.
+func (s *stream) add(rec record, r *race) []string {
+	return append([]string{"XADD", s.key(), "MAXLEN", "~", keepEntries, s.id(time.Now(), r)}, rec.fields...)
+}
+
+// id is the next entry's id as the stream's server would make it: by its clock,
+// and where that has not moved on, in the same millisecond.
+func (s *stream) id(now time.Time, r *race) string {
+	if s.own {
+		return "*"
+	}
+	if ms := now.Add(s.wrong(r.progress(now))).UnixMilli(); ms > s.ms {
+		s.ms, s.seq = ms, 0
+	} else {
+		s.seq++
+	}
+	return strconv.FormatInt(s.ms, 10) + "-" + strconv.FormatInt(s.seq, 10)
+}

@@ -1,0 +1,72 @@
+package main
+
+import (
+	"fmt"
+	"os"
+	"slices"
+	"strings"
+	"time"
+
+	"pitwall/bench/clocks"
+)
+
+// clocksCmd runs a race in which clocks are wrong.
+type clocksCmd struct {
+	Duration   time.Duration `default:"1h" help:"Of the race. From 5m on clocks fall back as well, which takes minutes to be found out."`
+	Every      time.Duration `default:"1s" help:"Between two records of a device."`
+	Leg        time.Duration `default:"1m" help:"Publishing stops after so long, and every screen has to be exact."`
+	Devices    int           `default:"1" help:"Of each kind of clock on each stream."`
+	Spectators int           `default:"6" help:"They watch in six ways by turns: plain, batch, interval, compressed, returning, and the last three at once."`
+	Allow      time.Duration `default:"1s" help:"What delivery may take longer than that of devices whose clocks are right, before a dot counts as behind."`
+	Kinds      []string      `placeholder:"KIND" help:"Kinds of clocks that take part. Default: all."`
+	Streams    []string      `placeholder:"STREAM" help:"Clocks of Redis servers: true, steps, lags, leads. Default: all."`
+	Steady     bool          `help:"The engine is not restarted."`
+	EngineArg  []string      `placeholder:"FLAG" help:"A further flag of pitwall serve."`
+}
+
+// Help is what bench clocks --help says besides the flags.
+func (c *clocksCmd) Help() string {
+	return "Kinds of clocks: " + strings.Join(clocks.Names(), ", ") + ". See bench/README.md for what is checked."
+}
+
+// check says which flags cannot be.
+func (c *clocksCmd) check() error {
+	return firstBroken(
+		rule{c.Duration < 10*time.Second, fmt.Sprintf("--duration is %v, at least is 10s", c.Duration)},
+		rule{c.Every < 10*time.Millisecond, fmt.Sprintf("--every is %v, at least is 10ms", c.Every)},
+		rule{c.Leg < time.Second, fmt.Sprintf("--leg is %v, at least is 1s", c.Leg)},
+		rule{c.Devices < 1, fmt.Sprintf("--devices is %d, at least is 1", c.Devices)},
+		rule{c.Spectators < 1, fmt.Sprintf("--spectators is %d, at least is 1", c.Spectators)},
+		rule{c.Allow < 0, fmt.Sprintf("--allow is %v, at least is 0s", c.Allow)},
+		rule{!known(c.Kinds, clocks.Names()), fmt.Sprintf("--kinds is %s, wanted are some of %s", strings.Join(c.Kinds, ","), strings.Join(clocks.Names(), ","))},
+		rule{!known(c.Streams, clocks.StreamNames()), fmt.Sprintf("--streams is %s, wanted are some of %s", strings.Join(c.Streams, ","), strings.Join(clocks.StreamNames(), ","))},
+	)
+}
+
+// known reports whether all of the names are among those there are.
+func known(names, all []string) bool {
+	return !slices.ContainsFunc(names, func(n string) bool { return !slices.Contains(all, n) })
+}
+
+// Run makes the race and prints what was seen. It fails when a dot was anywhere
+// but in its place.
+func (c *clocksCmd) Run() error {
+	if err := c.check(); err != nil {
+		return err
+	}
+	ctx, stop := untilStopped()
+	defer stop()
+	say := &teller{w: os.Stderr}
+	res, err := clocks.Run(ctx, clocks.Options{
+		Duration: c.Duration, Every: c.Every, Leg: c.Leg, Devices: c.Devices, Spectators: c.Spectators,
+		Allow: c.Allow, Patience: 20 * time.Second, Kinds: c.Kinds, Streams: c.Streams, Steady: c.Steady, EngineArgs: c.EngineArg, Say: say.phase,
+	})
+	if err != nil {
+		return interrupted(ctx, err)
+	}
+	res.Print(os.Stdout)
+	if n := res.Violations(); n > 0 {
+		return fmt.Errorf("%d times a screen did not tell the truth", n)
+	}
+	return nil
+}
