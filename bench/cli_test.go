@@ -28,6 +28,9 @@ func TestErrorsAreShort(t *testing.T) {
 		{"stadium --connections=0", 1, "bench: --connections is 0", ""},
 		{"stadium --target=ws://127.0.0.1:1/live --redis=redis://127.0.0.1:1", 2, "bench: run stadium: ", ""}, // and the phase
 		{"floor --loops=0", 1, "bench: --loops is 0", ""},
+		{"clocks --duration=1s", 1, "bench: --duration is 1s, at least is 10s", ""},
+		{"clocks --kinds=nosuch", 1, "bench: --kinds is nosuch, wanted are some of reference, right, ", ""},
+		{"clocks --streams=nosuch", 1, "bench: --streams is nosuch, wanted are some of true, steps, ", ""},
 		{"floor --events=300", 1, "bench: --devices is 200", ""},
 		{"compare /nonexistent/a.json /nonexistent/b.json", 1, "bench: read a report: ", ""},
 	} {

@@ -38,8 +38,8 @@ func (c *clocksCmd) check() error {
 		rule{c.Devices < 1, fmt.Sprintf("--devices is %d, at least is 1", c.Devices)},
 		rule{c.Spectators < 1, fmt.Sprintf("--spectators is %d, at least is 1", c.Spectators)},
 		rule{c.Allow < 0, fmt.Sprintf("--allow is %v, at least is 0s", c.Allow)},
-		rule{!known(c.Kinds, clocks.Names()), fmt.Sprintf("--kinds is %s, wanted are some of %s", strings.Join(c.Kinds, ","), strings.Join(clocks.Names(), ","))},
-		rule{!known(c.Streams, clocks.StreamNames()), fmt.Sprintf("--streams is %s, wanted are some of %s", strings.Join(c.Streams, ","), strings.Join(clocks.StreamNames(), ","))},
+		rule{!known(c.Kinds, clocks.Names()), fmt.Sprintf("--kinds is %s, wanted are some of %s", strings.Join(c.Kinds, ","), strings.Join(clocks.Names(), ", "))},
+		rule{!known(c.Streams, clocks.StreamNames()), fmt.Sprintf("--streams is %s, wanted are some of %s", strings.Join(c.Streams, ","), strings.Join(clocks.StreamNames(), ", "))},
 	)
 }
 

@@ -7,6 +7,7 @@
 //	go run ./bench all               every scenario in turn, as a table
 //	go run ./bench compare A B       what has changed between two reports
 //	go run ./bench floor             fan-out against the kernel's price
+//	go run ./bench clocks            a race with wrong clocks: see package clocks
 //
 // A run publishes through Redis, in the shapes of real records, to spectators
 // in processes of their own who check every position. It says when its figures

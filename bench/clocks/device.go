@@ -154,7 +154,10 @@ func (d *device) stored(group []record, ids []string, at time.Time) {
 func (d *device) newest(at time.Time) int64 {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	i, _ := slices.BinarySearchFunc(d.acks, at, func(a ack, t time.Time) int { return a.at.Compare(t) })
+	i, same := slices.BinarySearchFunc(d.acks, at, func(a ack, t time.Time) int { return a.at.Compare(t) })
+	if same {
+		return d.acks[i].n
+	}
 	if i == 0 {
 		return 0
 	}
@@ -186,15 +189,16 @@ func (d *device) lately() string {
 	return fmt.Sprintf("%q", d.recent)
 }
 
-// excused reports whether the dot may stand at a moment: its own clock, or that
-// of a server under a clock that fell, has just changed.
-func (d *device) excused(start time.Time, duration time.Duration, at time.Time) bool {
+// excused reports whether the dot may stand, so long after the start of a race
+// of some duration: its own clock has just changed, or that of a server under a
+// clock that fell.
+func (d *device) excused(elapsed, duration time.Duration) bool {
 	steps := d.kind.steps
 	if d.kind.grace == standsStill {
 		steps = append(slices.Clip(steps), d.server.steps...)
 	}
 	for _, f := range steps {
-		if since := at.Sub(start.Add(time.Duration(f * float64(duration)))); since >= -time.Second && since < d.kind.grace {
+		if since := elapsed - time.Duration(f*float64(duration)); since >= -time.Second && since < d.kind.grace {
 			return true
 		}
 	}

@@ -46,8 +46,10 @@ type race struct {
 	screens    []*screen
 	start      time.Time
 
-	mu       sync.Mutex // guards what follows
-	addr     string     // of the engine
+	mu       sync.Mutex    // guards what follows
+	addr     string        // of the engine
+	waited   time.Duration // for screens, between legs: no part of the race
+	resting  time.Time     // since when nothing is published; zero while it is
 	tally    tally
 	restarts int
 }
@@ -160,22 +162,23 @@ func (r *race) run(ctx context.Context) error {
 	all.Go(func() { r.judge(watching) })
 	restarts := r.plannedRestarts()
 	for leg := 1; ctx.Err() == nil; leg++ {
-		left := r.opt.Duration - time.Since(r.start)
+		left := r.opt.Duration - r.elapsed(time.Now())
 		if left <= 0 {
 			return nil
 		}
 		r.opt.Say(fmt.Sprintf("leg %d, %d violations so far", leg, r.violations()), min(left, r.opt.Leg).Round(time.Second))
-		again := len(restarts) > 0 && time.Since(r.start)+r.opt.Leg/2 >= restarts[0].at
 		var with *restart
-		if again {
+		if len(restarts) > 0 && r.elapsed(time.Now())+r.opt.Leg/2 >= restarts[0].at {
 			with, restarts = &restarts[0], restarts[1:]
 		}
 		if err := r.leg(ctx, min(left, r.opt.Leg), with); err != nil {
 			return err
 		}
+		r.rest(time.Now())
 		if err := r.quiet(ctx); err != nil {
 			return err
 		}
+		r.goOn(time.Now())
 	}
 	return ctx.Err()
 }
@@ -242,14 +245,6 @@ func (r *race) violations() (n int) {
 	}
 	return n
 }
-
-// progress is how much of the race is over at a moment, 0 to 1.
-func (r *race) progress(now time.Time) float64 {
-	return float64(now.Sub(r.start)) / float64(r.opt.Duration)
-}
-
-// excused reports whether a device's dot may stand at a moment.
-func (r *race) excused(d *device, at time.Time) bool { return d.excused(r.start, r.opt.Duration, at) }
 
 // spread has devices take their next records one after the other.
 func (r *race) spread(devices []*device, now time.Time) {

@@ -8,10 +8,8 @@ import (
 	"time"
 )
 
-const (
-	mostExamples = 3  // of one kind and fault
-	mostPrinted  = 40 // of all
-)
+// mostExamples is how many examples are printed.
+const mostExamples = 60
 
 // Row is what was seen of one kind of device, or of one stream.
 type Row struct {
@@ -36,7 +34,7 @@ func (w *Row) violations() (n int) {
 type Result struct {
 	Kinds    []Row
 	Streams  []Row
-	Examples []string // the first ones of each kind and fault
+	Examples []string // the first one of each device and fault
 	Restarts int
 }
 
@@ -52,11 +50,11 @@ func (t *Result) Violations() (n int) {
 type tally struct {
 	kinds, streams map[string]*Row
 	examples       []string
-	given          map[string]int
+	given          map[string]bool
 }
 
 func newTally() tally {
-	return tally{kinds: map[string]*Row{}, streams: map[string]*Row{}, given: map[string]int{}}
+	return tally{kinds: map[string]*Row{}, streams: map[string]*Row{}, given: map[string]bool{}}
 }
 
 // of are the two rows that a device counts in.
@@ -75,7 +73,7 @@ func (t *tally) of(d *device) []*Row {
 
 // found counts a violation. d is nil where there is no such device.
 func (r *race) found(d *device, fault, what string) {
-	now := time.Now()
+	elapsed := r.elapsed(time.Now())
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	for _, row := range r.tally.of(d) {
@@ -85,10 +83,10 @@ func (r *race) found(d *device, fault, what string) {
 	if d != nil {
 		name = d.name
 	}
-	key := name + " " + fault
-	if r.tally.given[key]++; r.tally.given[key] <= mostExamples {
-		r.tally.examples = append(r.tally.examples,
-			fmt.Sprintf("%s: %s after %v (%.0f %%): %s", name, fault, now.Sub(r.start).Round(10*time.Millisecond), 100*r.progress(now), what))
+	if key := name + " " + fault; !r.tally.given[key] {
+		r.tally.given[key] = true
+		r.tally.examples = append(r.tally.examples, fmt.Sprintf("%s: %s after %v (%.0f %%): %s",
+			name, fault, elapsed.Round(10*time.Millisecond), 100*float64(elapsed)/float64(r.opt.Duration), what))
 	}
 }
 
@@ -164,7 +162,7 @@ func (t *Result) Print(w io.Writer) {
 	}
 	fmt.Fprintf(w, "worst: records that a dot was behind, beyond delivery; away: time more than one behind, over all screens; %d restarts\n", t.Restarts)
 	if len(t.Examples) > 0 {
-		shown := t.Examples[:min(len(t.Examples), mostPrinted)]
-		fmt.Fprintf(w, "\n%d violations; the first of each device:\n  %s\n", t.Violations(), strings.Join(shown, "\n  "))
+		shown := t.Examples[:min(len(t.Examples), mostExamples)]
+		fmt.Fprintf(w, "\n%d violations; the first of a device and fault each:\n  %s\n", t.Violations(), strings.Join(shown, "\n  "))
 	}
 }

@@ -1,0 +1,129 @@
+package clocks
+
+import (
+	"slices"
+	"testing"
+	"time"
+)
+
+// drive has a device take records once a second for 100 s, all of a race, and
+// returns what is sent, by number.
+func drive(name string) (d *device, sent []int64) {
+	all := kinds()
+	i := slices.IndexFunc(all, func(k kind) bool { return k.name == name })
+	d = &device{name: name, kind: all[i], server: &server{}}
+	begin := time.UnixMilli(1_790_000_000_000)
+	for s := range 101 {
+		now := begin.Add(time.Duration(s) * time.Second)
+		if s < 100 {
+			d.take(now, float64(s)/100)
+		}
+		for len(d.outbox) > 0 && !d.outbox[0].due.After(now) {
+			for _, r := range d.outbox[0].group {
+				sent = append(sent, r.n)
+			}
+			d.outbox = d.outbox[1:]
+		}
+	}
+	return d, sent
+}
+
+// TestHoles: a device without a radio sends nothing, and then everything; one
+// that sends its backlog first sends it in order, the others send new records
+// before old ones.
+func TestHoles(t *testing.T) {
+	for name, ordered := range map[string]bool{"hole": false, "hole-slow": false, "hole-fifo": true, "right": true, "ahead-edge": true} {
+		d, sent := drive(name)
+		if got := slices.IsSorted(sent); got != ordered {
+			t.Errorf("%s: in order is %v, want %v: %v", name, got, ordered, sent)
+		}
+		slices.Sort(sent)
+		if int64(len(sent)) != d.n || len(slices.Compact(sent)) != len(sent) {
+			t.Errorf("%s: took %d records, sent %v", name, d.n, sent)
+		}
+	}
+}
+
+// TestBatches: records of a batch go out together.
+func TestBatches(t *testing.T) {
+	d := &device{kind: kind{shows: off(time.Hour), batch: 3}}
+	now := time.UnixMilli(1_790_000_000_000)
+	for range 5 {
+		d.take(now, 0)
+	}
+	if len(d.outbox) != 1 || len(d.outbox[0].group) != 3 || len(d.pending) != 2 {
+		t.Errorf("outbox %v, pending %v, want one group of 3, and 2", d.outbox, d.pending)
+	}
+}
+
+// TestServerSteps: ids of a server whose clock steps back stay in one
+// millisecond and count on, and rise at all times.
+func TestServerSteps(t *testing.T) {
+	all := allServers()
+	i := slices.IndexFunc(all, func(s server) bool { return s.name == "steps" })
+	s := &stream{server: all[i]}
+	r := &race{opt: Options{Duration: 100 * time.Second}, start: time.UnixMilli(1_790_000_000_000)}
+	frozen, before := 0, [2]int64{}
+	for second := range 100 {
+		s.id(r.start.Add(time.Duration(second)*time.Second), r)
+		id := [2]int64{s.ms, s.seq}
+		if slices.Compare(id[:], before[:]) <= 0 {
+			t.Fatalf("id %v after %v", id, before)
+		}
+		if id[0] == before[0] {
+			frozen++
+		}
+		before = id
+	}
+	if frozen != 20 {
+		t.Errorf("%d ids in the same millisecond, want 20: one a second for 20 s", frozen)
+	}
+	if want := r.start.Add(99 * time.Second).UnixMilli(); s.ms != want {
+		t.Errorf("in the end the clock is at %d, want %d", s.ms, want)
+	}
+}
+
+// TestExcused: a clock that fell back may leave its dot standing for two
+// minutes, also after each step of its server's clock; a right one never.
+func TestExcused(t *testing.T) {
+	steps := &server{steps: []float64{0.5}}
+	fell := &device{server: steps, kind: kind{steps: []float64{0.1}, grace: standsStill}}
+	right := &device{server: steps}
+	for _, c := range []struct {
+		at   time.Duration
+		want bool
+	}{{5 * time.Minute, false}, {6 * time.Minute, true}, {7 * time.Minute, true}, {8*time.Minute + time.Second, false},
+		{30 * time.Minute, true}, {33 * time.Minute, false}} {
+		if got := fell.excused(c.at, time.Hour); got != c.want {
+			t.Errorf("after %v: %v, want %v", c.at, got, c.want)
+		}
+		if right.excused(c.at, time.Hour) {
+			t.Errorf("after %v a right clock is excused", c.at)
+		}
+	}
+}
+
+// TestAcksAreForgotten: an hour of records takes no more memory than some
+// minutes, and the newest is known all the time.
+func TestAcksAreForgotten(t *testing.T) {
+	d := &device{kind: kind{shows: off(0)}}
+	begin := time.UnixMilli(1_790_000_000_000)
+	for n := range int64(3600) {
+		at := begin.Add(time.Duration(n) * time.Second)
+		group := []record{{n: n + 1}}
+		d.sending(group)
+		d.stored(group, []string{"0-1"}, at)
+		if got := d.newest(at.Add(time.Millisecond)); got != n+1 {
+			t.Fatalf("newest is %d, want %d", got, n+1)
+		}
+	}
+	if len(d.acks) > 700 {
+		t.Errorf("%d moments are kept", len(d.acks))
+	}
+	if at, ok := d.storedAt(3500); !ok || !at.Equal(begin.Add(3499*time.Second)) {
+		t.Errorf("record 3500 was stored at %v, %v", at, ok)
+	}
+	if d.published(3601) || !d.published(1) || d.published(0) {
+		t.Error("what is published is not known")
+	}
+}

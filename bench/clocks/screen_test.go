@@ -1,0 +1,181 @@
+package clocks
+
+import (
+	"fmt"
+	"os"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"go.uber.org/goleak"
+)
+
+func TestMain(m *testing.M) {
+	goleak.VerifyTestMain(m)
+}
+
+// staged is a race of two reference devices and some others, with one screen,
+// that no server takes part in. Each record is one second apart.
+func staged(t *testing.T, kinds ...string) (*race, *screen) {
+	t.Helper()
+	r := &race{opt: Options{Duration: time.Hour, Every: time.Second, Devices: 1, Spectators: 1, Kinds: kinds, Streams: []string{"true"}},
+		byName: map[string]*device{}, tally: newTally(), start: time.Now().Add(-time.Hour)}
+	if err := r.enter(); err != nil {
+		t.Fatal(err)
+	}
+	for _, d := range r.devices {
+		for n := range int64(100) {
+			group := []record{{n: n + 1, taken: r.at(n + 1)}}
+			d.sending(group)
+			d.stored(group, []string{"0-1"}, r.at(n+1))
+		}
+	}
+	s := r.screens[0]
+	s.begin()
+	return r, s
+}
+
+// at is when record n was taken.
+func (r *race) at(n int64) time.Time {
+	return r.start.Add(10*time.Minute + time.Duration(n)*time.Second)
+}
+
+// say is a frame with places of a device: record numbers and times by turns.
+func say(kind, reason, device string, pairs ...int64) []byte {
+	var list []string
+	for p := range slices.Chunk(pairs, 2) {
+		list = append(list, fmt.Sprintf(`{"deviceId":%q,"ts":%d,"lat":%.5f,"lon":7.5}`, device, p[1], float64(p[0])/perDegree))
+	}
+	if kind == "position" {
+		return []byte(`{"type":"position","topic":"event:race",` + list[0][1:])
+	}
+	return []byte(fmt.Sprintf(`{"type":%q,"topic":"event:race","reason":%q,"part":1,"parts":1,"positions":[%s]}`, kind, reason, strings.Join(list, ",")))
+}
+
+// TestScreenFinds: what a spectator must not be shown is found, each under its
+// name, and what they may be shown is not.
+func TestScreenFinds(t *testing.T) {
+	for _, c := range []struct {
+		name string
+		say  func(device string) [][]byte
+		want map[string]int
+	}{
+		{"newer places under newer times", func(d string) [][]byte {
+			return [][]byte{say("position", "", d, 1, 1000), say("positions", "", d, 2, 2000, 3, 2001)}
+		}, nil},
+		{"an older place under a newer time", func(d string) [][]byte {
+			return [][]byte{say("position", "", d, 5, 1000), say("position", "", d, 4, 2000)}
+		}, map[string]int{faultOlder: 1}},
+		{"an older place in the middle of a frame", func(d string) [][]byte {
+			return [][]byte{say("positions", "", d, 1, 1000, 3, 3000, 2, 4000, 4, 5000)}
+		}, map[string]int{faultOlder: 1}},
+		{"a newer place under an older time", func(d string) [][]byte {
+			return [][]byte{say("position", "", d, 5, 1000), say("position", "", d, 6, 999)}
+		}, map[string]int{faultTime: 1}},
+		{"another place under the same time", func(d string) [][]byte {
+			return [][]byte{say("position", "", d, 5, 1000), say("position", "", d, 6, 1000)}
+		}, map[string]int{faultTime: 1}},
+		{"the same place under the same time", func(d string) [][]byte {
+			return [][]byte{say("position", "", d, 5, 1000), say("position", "", d, 5, 1000)}
+		}, nil},
+		{"back in time by a correction", func(d string) [][]byte {
+			return [][]byte{say("position", "", d, 5, 1000), say("snapshot", "corrected", d, 4, 900)}
+		}, nil},
+		{"back in time in a snapshot after a slow phase", func(d string) [][]byte {
+			return [][]byte{say("position", "", d, 5, 1000), say("snapshot", "lagged", d, 4, 900)}
+		}, map[string]int{faultOlder: 1}},
+		{"a place that was never published", func(d string) [][]byte {
+			return [][]byte{say("position", "", d, 101, 1000)}
+		}, map[string]int{faultUnknown: 1}},
+		{"a device that nobody knows", func(string) [][]byte {
+			return [][]byte{say("position", "", "stranger", 1, 1000)}
+		}, map[string]int{faultUnknown: 1}},
+		{"a device that is taken off", func(d string) [][]byte {
+			return [][]byte{say("position", "", d, 5, 1000), []byte(`{"type":"roster","topic":"event:race","added":[],"removed":["` + d + `"]}`)}
+		}, map[string]int{faultMissing: 1}},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			r, s := staged(t, "right")
+			for _, text := range c.say(r.devices[len(r.devices)-1].name) {
+				if err := s.take(text); err != nil {
+					t.Fatal(err)
+				}
+			}
+			expect(t, r, c.want)
+		})
+	}
+}
+
+// expect compares what was found.
+func expect(t *testing.T, r *race, want map[string]int) {
+	t.Helper()
+	got := map[string]int{}
+	for _, row := range r.tally.streams {
+		for fault, n := range row.Faults {
+			got[fault] += n
+		}
+	}
+	for _, fault := range faults {
+		if got[fault] != want[fault] {
+			t.Errorf("%s was found %d times, want %d: %q", fault, got[fault], want[fault], r.tally.examples)
+		}
+	}
+}
+
+// TestScreenRemembers: order holds over connections, and a device that a new
+// snapshot leaves out is missing.
+func TestScreenRemembers(t *testing.T) {
+	r, s := staged(t, "right", "untimed")
+	right, untimed := r.devices[len(r.devices)-2].name, r.devices[len(r.devices)-1].name
+	take := func(texts ...[]byte) {
+		t.Helper()
+		for _, text := range texts {
+			if err := s.take(text); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	answer := []byte(`{"type":"subscribed","id":"1","topic":"event:race","devices":2,"parts":1}`)
+	take(answer, say("snapshot", "subscribe", right, 10, 1000), say("position", "", untimed, 3, 1000))
+	expect(t, r, nil)
+	s.end()
+	s.begin()
+	take(answer, say("snapshot", "subscribe", right, 9, 1001))
+	expect(t, r, map[string]int{faultOlder: 1, faultMissing: 1})
+}
+
+// TestErrorFrame: a spectator whom the server refuses is an error of the race,
+// and no silence.
+func TestErrorFrame(t *testing.T) {
+	_, s := staged(t, "right")
+	if err := s.take([]byte(`{"type":"error","code":"unknown_topic","message":"no such event"}`)); err == nil || !strings.Contains(err.Error(), "unknown_topic") {
+		t.Errorf("the error is %v", err)
+	}
+	if err := s.take([]byte(`{"type":`)); err == nil {
+		t.Error("half a frame is none")
+	}
+}
+
+// TestRace is the race with all clocks that need no minutes to be found out.
+func TestRace(t *testing.T) {
+	res, err := Run(t.Context(), Options{
+		Duration: 45 * time.Second, Every: 200 * time.Millisecond, Leg: 7 * time.Second, Devices: 1, Spectators: 6,
+		Allow: 5 * time.Second, Patience: 30 * time.Second, Say: func(what string, _ time.Duration) { t.Log(what) },
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	res.Print(os.Stderr)
+	if res.Restarts != 2 {
+		t.Errorf("%d restarts, want 2", res.Restarts)
+	}
+	for _, row := range res.Kinds {
+		if row.Records == 0 {
+			t.Errorf("no record of kind %s", row.Name)
+		}
+	}
+	if n := res.Violations(); n > 0 {
+		t.Errorf("%d times a screen did not tell the truth", n)
+	}
+}
