@@ -16,11 +16,11 @@ type clocksCmd struct {
 	Every      time.Duration `default:"1s" help:"Between two records of a device."`
 	Leg        time.Duration `default:"1m" help:"Publishing stops after so long, and every screen has to be exact."`
 	Devices    int           `default:"1" help:"Of each kind of clock on each stream."`
-	Spectators int           `default:"6" help:"They watch in six ways by turns: plain, batch, interval, compressed, returning, and the last three at once."`
+	Spectators int           `default:"6" help:"Of each stream. They watch in six ways by turns: plain, batch, interval, compressed, returning, and compressed with an interval."`
 	Allow      time.Duration `default:"1s" help:"What delivery may take longer than that of devices whose clocks are right, before a dot counts as behind."`
 	Kinds      []string      `placeholder:"KIND" help:"Kinds of clocks that take part. Default: all."`
-	Streams    []string      `placeholder:"STREAM" help:"Clocks of Redis servers: true, steps, lags, leads. Default: all."`
-	Steady     bool          `help:"The engine is not restarted."`
+	Streams    []string      `placeholder:"STREAM" help:"Clocks of Redis servers: true, steps, lags, leads. Default: all, each with a stack of its own."`
+	Steady     bool          `help:"The engines are not restarted."`
 	EngineArg  []string      `placeholder:"FLAG" help:"A further flag of pitwall serve."`
 }
 

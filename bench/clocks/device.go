@@ -182,6 +182,13 @@ func (d *device) published(n int64) bool {
 	return n >= 1 && n <= d.sent
 }
 
+// records is how many Redis has taken.
+func (d *device) records() int64 {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return d.count
+}
+
 // lately is the last records stored, for messages.
 func (d *device) lately() string {
 	d.mu.Lock()

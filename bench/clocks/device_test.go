@@ -62,7 +62,8 @@ func TestServerSteps(t *testing.T) {
 	all := allServers()
 	i := slices.IndexFunc(all, func(s server) bool { return s.name == "steps" })
 	s := &stream{server: all[i]}
-	r := &race{opt: Options{Duration: 100 * time.Second}, start: time.UnixMilli(1_790_000_000_000)}
+	r := &race{opt: Options{Duration: 100 * time.Second}}
+	r.begin(time.UnixMilli(1_790_000_000_000))
 	frozen, before := 0, [2]int64{}
 	for second := range 100 {
 		s.id(r.start.Add(time.Duration(second)*time.Second), r)

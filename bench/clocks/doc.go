@@ -8,9 +8,11 @@
 //
 // The records of a device are numbered from 1, in the order in which they were
 // taken. The number is in the latitude, so that the order of truth is known
-// whatever the time of a record says. The stack runs on one machine, whose clock
-// is right; the wrong time of a Redis server is made by writing explicit ids, in
-// which a clock that steps back stays in one millisecond and counts on.
+// whatever the time of a record says. Everything runs on one machine, whose clock
+// is right. The wrong time of a Redis server is made by writing explicit ids, in
+// which a clock that steps back stays in one millisecond and counts on, and by a
+// relay between engine and server that changes the reply to TIME. Each wrong
+// server has a stack of its own.
 //
 // # What is checked
 //
@@ -22,8 +24,7 @@
 //   - unknown: a place that was never published;
 //   - missing: a device that was shown before and is not in a new snapshot;
 //   - behind: a dot that is more than one record old although the reference
-//     devices, whose clocks are right and whose server's is right, have got
-//     further. The reference devices measure the delivery, so that a busy machine
+//     devices, whose clocks and ids are right, have got further. The reference devices measure the delivery, so that a busy machine
 //     is no fault of the clocks. Options.Allow is added to it;
 //   - quiet: a dot that is not at its newest record although publishing has
 //     stopped. That is looked at after every leg of the race.
@@ -33,6 +34,7 @@
 //
 // # Goroutines
 //
-// One per spectator, one that judges dots that are behind, and during a leg one
-// per stream that publishes. Run waits for all of them.
+// For each stack: one per spectator, one that judges dots that are behind, those
+// of the relay, and during a leg one per stream that publishes. Run waits for all
+// of them.
 package clocks

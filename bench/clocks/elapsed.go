@@ -2,6 +2,13 @@ package clocks
 
 import "time"
 
+// begin notes that the race begins.
+func (r *race) begin(now time.Time) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.start = now
+}
+
 // rest notes that nothing is published from now on.
 func (r *race) rest(now time.Time) {
 	r.mu.Lock()

@@ -40,7 +40,7 @@ func TestJudge(t *testing.T) {
 			s.judge(r.at(100))
 			s.judge(r.at(101)) // found once as long as it lasts
 			expect(t, r, c.want)
-			for _, row := range r.result().Kinds {
+			for _, row := range r.tally.result(r.devices).Kinds {
 				if row.Name == "right" && row.Worst != c.worst {
 					t.Errorf("worst is %d, want %d", row.Worst, c.worst)
 				}

@@ -46,7 +46,6 @@ type kind struct {
 	grace time.Duration // for how long
 	slack int64         // records that it may be behind when all is quiet
 	long  bool          // takes part in long races only
-	fixed int           // how many there are; 0: as many as Options.Devices
 }
 
 // off is a clock that is wrong by a constant.
@@ -99,14 +98,18 @@ func twice(m moment) time.Time {
 	return between(fallsTwice, recoversAt, -rollover)(m)
 }
 
-// reference is the kind that the others are held against.
-const reference = "reference"
+// reference is the kind that the others are held against, and referenceDevices
+// how many there are to a race.
+const (
+	reference        = "reference"
+	referenceDevices = 4
+)
 
 // kinds are all there are. A device has one of its own, since clocks remember.
 func kinds() []kind {
 	fell := []float64{fallsAt, recoversAt}
 	return []kind{
-		{name: reference, about: "a right clock, on the server whose clock is right", shows: off(0), fixed: 4},
+		{name: reference, about: "a right clock, on the server whose clock is right", shows: off(0)},
 		{name: "right", about: "a right clock", shows: off(0)},
 		{name: "ahead", about: "1 h ahead", shows: off(time.Hour)},
 		{name: "ahead-batch", about: "1 h ahead, ten records in one MULTI", shows: off(time.Hour), batch: 10},
@@ -117,7 +120,7 @@ func kinds() []kind {
 		{name: "within-corrected", about: "4 s ahead, within the tolerance, set right half way", shows: between(0, correctsAt, 4*time.Second),
 			steps: []float64{correctsAt}, grace: tolerance},
 		{name: "drift", about: "drifts to 8 s ahead and back", shows: drifting(8 * time.Second)},
-		{name: "zone", about: "the wrong zone, 2 h ahead, on every second record", shows: alternating(2 * time.Hour)},
+		{name: "zone", about: "the wrong zone, 2 h ahead, on every second record", shows: alternating(2 * time.Hour), slack: 1},
 		{name: "zone-back", about: "the wrong zone, 2 h behind, on every second record", shows: alternating(-2 * time.Hour), slack: 1},
 		{name: "behind", about: "2 h behind from the start, set right later", shows: between(0, recoversAt, -2*time.Hour)},
 		{name: "fell-hours", about: "falls back by 3 h in mid-race, set right later", shows: between(fallsAt, recoversAt, -3*time.Hour),

@@ -16,137 +16,92 @@ import (
 	"pitwall/engine/servers"
 )
 
-// Options say how long the race is and who takes part.
-type Options struct {
-	Duration   time.Duration // of the publishing
-	Every      time.Duration // between two records of a device
-	Leg        time.Duration // of publishing, after which all screens are compared
-	Devices    int           // of each kind on each stream
-	Spectators int
-	Allow      time.Duration // beyond what the reference devices take to be delivered
-	Patience   time.Duration // for the screens to catch up when all is quiet
-	Kinds      []string      // those that take part; none: all
-	Streams    []string      // likewise
-	EngineArgs []string      // further flags of pitwall serve
-	Steady     bool          // the engine is not restarted
-	Say        func(what string, d time.Duration)
-}
-
-// Long reports whether clocks that fall back take part.
-func (o *Options) Long() bool { return o.Duration >= longRace }
-
-// race is one race under way.
+// race is a race under way, with a stack of its own: a Redis server whose clock
+// is wrong is wrong for all of its streams.
 type race struct {
 	opt        Options
+	server     server
 	site       *site.Site
+	relay      *relay
 	streams    []*stream
 	devices    []*device
 	byName     map[string]*device
 	references []*device
 	screens    []*screen
-	start      time.Time
+	tally      *tally
 
-	mu       sync.Mutex    // guards what follows
-	addr     string        // of the engine
-	waited   time.Duration // for screens, between legs: no part of the race
-	resting  time.Time     // since when nothing is published; zero while it is
-	tally    tally
-	restarts int
+	mu      sync.Mutex // guards what follows
+	addr    string     // of the engine
+	start   time.Time
+	waited  time.Duration // for screens, between legs: no part of the race
+	resting time.Time     // since when nothing is published; zero while it is
 }
 
-// Run runs a race. The result is nil when there is an error.
-func Run(ctx context.Context, o Options) (res *Result, err error) {
-	r := &race{opt: o, byName: map[string]*device{}, tally: newTally()}
-	if err := r.enter(); err != nil {
-		return nil, err
-	}
-	o.Say("starting the servers", 0)
-	if r.site, err = site.Start(ctx, r.siteOptions()); err != nil {
-		return nil, fmt.Errorf("start the race: %w", err)
-	}
-	defer func() { err = errors.Join(err, r.close()) }()
-	r.addr = r.site.Engines[0].Addr
-	for _, s := range r.streams {
-		if s.conn, err = servers.Dial(r.site.RedisAddr()); err != nil {
-			return nil, fmt.Errorf("connect to Redis: %w", err)
+// newRace makes the devices and the spectators of a race.
+func newRace(o Options, srv server, t *tally) *race {
+	r := &race{opt: o, server: srv, byName: map[string]*device{}, tally: t}
+	// The reference devices are in a stream whose ids are right.
+	right := &stream{server: server{name: srv.name, own: true}, key: "clocks:" + reference}
+	wrong := &stream{server: srv, key: "clocks:" + srv.name}
+	r.streams = []*stream{right, wrong}
+	for i, k := range kinds() {
+		s, copies := wrong, o.Devices
+		switch {
+		case k.name == reference:
+			s, copies = right, referenceDevices
+		case k.long && !o.long(), len(o.Kinds) > 0 && !slices.Contains(o.Kinds, k.name):
+			copies = 0
 		}
-	}
-	if err := r.run(ctx); err != nil {
-		return nil, err
-	}
-	return r.result(), nil
-}
-
-// enter makes the devices of each stream, and the spectators.
-func (r *race) enter() error {
-	for _, srv := range allServers() {
-		if len(r.opt.Streams) > 0 && !srv.own && !slices.Contains(r.opt.Streams, srv.name) {
-			continue
-		}
-		s := &stream{server: srv}
-		r.streams = append(r.streams, s)
-		for i, k := range kinds() {
-			for range r.copies(&k, &srv) {
-				d := &device{name: fmt.Sprintf("%s.%s.%d", srv.name, k.name, len(r.devices)), index: len(r.devices), kind: kinds()[i], server: &s.server}
-				s.devices, r.devices = append(s.devices, d), append(r.devices, d)
-				r.byName[d.name] = d
-				if k.name == reference {
-					r.references = append(r.references, d)
-				}
+		for range copies {
+			d := &device{name: fmt.Sprintf("%s.%s.%d", srv.name, k.name, len(r.devices)), index: len(r.devices), kind: kinds()[i], server: &s.server}
+			s.devices, r.devices, r.byName[d.name] = append(s.devices, d), append(r.devices, d), d
+			if k.name == reference {
+				r.references = append(r.references, d)
 			}
 		}
 	}
-	if len(r.devices) == len(r.references) {
-		return fmt.Errorf("nobody takes part: kinds are %s", strings.Join(Names(), ", "))
-	}
 	all := forms()
-	for i := range r.opt.Spectators {
+	for i := range o.Spectators {
 		r.screens = append(r.screens, &screen{race: r, form: all[i%len(all)], parts: -1, dots: make([]dot, len(r.devices))})
 	}
-	return nil
+	return r
 }
 
-// Names are the names of all kinds.
-func Names() (list []string) {
-	for _, k := range kinds() {
-		list = append(list, k.name)
-	}
-	return list
-}
-
-// StreamNames are the names of all streams.
-func StreamNames() (list []string) {
-	for _, s := range allServers() {
-		list = append(list, s.name)
-	}
-	return list
-}
-
-// copies is how many devices of a kind a stream has.
-func (r *race) copies(k *kind, srv *server) int {
-	switch {
-	case k.name == reference && srv.own:
-		return k.fixed
-	case k.name == reference, k.long && !r.opt.Long(),
-		len(r.opt.Kinds) > 0 && !slices.Contains(r.opt.Kinds, k.name),
-		len(r.opt.Streams) > 0 && !slices.Contains(r.opt.Streams, srv.name):
-		return 0
-	}
-	return r.opt.Devices
-}
-
-// siteOptions are what is put up.
-func (r *race) siteOptions() site.Options {
-	var keys []string
-	for _, s := range r.streams {
-		keys = append(keys, s.key())
-	}
-	o := site.Options{Postgres: true, Archive: true, Engines: 1,
-		Args: append([]string{"--telemetry-streams=" + strings.Join(keys, ",")}, r.opt.EngineArgs...)}
+// open starts the stack. binary is the program, "" to build it.
+func (r *race) open(ctx context.Context, binary string) error {
+	o := site.Options{Postgres: true, Archive: true, Binary: binary}
 	for _, d := range r.devices {
 		o.Roster = append(o.Roster, site.Entry{Event: event, Entry: d.name, Device: d.name})
 	}
-	return o
+	var err error
+	if r.site, err = site.Start(ctx, o); err != nil {
+		return fmt.Errorf("start the race: %w", err)
+	}
+	if r.relay, err = newRelay(r.site.RedisAddr(), func() time.Duration { return r.off(time.Now()) }); err != nil {
+		return err
+	}
+	var keys []string
+	for _, s := range r.streams {
+		keys = append(keys, s.key)
+		if s.conn, err = servers.Dial(r.site.RedisAddr()); err != nil {
+			return fmt.Errorf("connect to Redis: %w", err)
+		}
+	}
+	r.begin(time.Now())
+	e, err := r.site.Add(ctx, append([]string{"--redis-url=redis://" + r.relay.addr(), "--telemetry-streams=" + strings.Join(keys, ",")}, r.opt.EngineArgs...)...)
+	if err != nil {
+		return fmt.Errorf("start the race: %w", err)
+	}
+	r.addr = e.Addr
+	return nil
+}
+
+// off is how far the server's clock is off at a moment.
+func (r *race) off(now time.Time) time.Duration {
+	if r.server.own {
+		return 0
+	}
+	return r.server.wrong(r.progress(now))
 }
 
 // run has everybody take part, in legs, until the race is over.
@@ -155,7 +110,7 @@ func (r *race) run(ctx context.Context) error {
 	var all sync.WaitGroup
 	defer all.Wait()
 	defer stop()
-	r.start = time.Now()
+	r.begin(time.Now())
 	for _, s := range r.screens {
 		all.Go(func() { s.watch(watching) })
 	}
@@ -166,7 +121,7 @@ func (r *race) run(ctx context.Context) error {
 		if left <= 0 {
 			return nil
 		}
-		r.opt.Say(fmt.Sprintf("leg %d, %d violations so far", leg, r.violations()), min(left, r.opt.Leg).Round(time.Second))
+		r.opt.Say(fmt.Sprintf("%s: leg %d, %d violations so far", r.server.name, leg, r.tally.violations()), min(left, r.opt.Leg).Round(time.Second))
 		var with *restart
 		if len(restarts) > 0 && r.elapsed(time.Now())+r.opt.Leg/2 >= restarts[0].at {
 			with, restarts = &restarts[0], restarts[1:]
@@ -217,7 +172,7 @@ func (r *race) leg(ctx context.Context, d time.Duration, with *restart) error {
 
 // restart ends the engine and starts it again.
 func (r *race) restart(ctx context.Context, how syscall.Signal) error {
-	r.opt.Say("the engine is restarted, "+how.String(), 0)
+	r.opt.Say(fmt.Sprintf("%s: the engine is restarted, %s", r.server.name, how), 0)
 	e, err := r.site.Restart(ctx, 0, how)
 	if err != nil {
 		return fmt.Errorf("restart the engine: %w", err)
@@ -225,7 +180,7 @@ func (r *race) restart(ctx context.Context, how syscall.Signal) error {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.addr = e.Addr
-	r.restarts++
+	r.tally.restarted()
 	return nil
 }
 
@@ -234,23 +189,6 @@ func (r *race) address() string {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	return r.addr
-}
-
-// violations is how many there are so far.
-func (r *race) violations() (n int) {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	for _, row := range r.tally.streams {
-		n += row.violations()
-	}
-	return n
-}
-
-// spread has devices take their next records one after the other.
-func (r *race) spread(devices []*device, now time.Time) {
-	for i, d := range devices {
-		d.next = now.Add(r.opt.Every * time.Duration(i) / time.Duration(len(devices)))
-	}
 }
 
 // failed is why a spectator has given up, nil when none has.
@@ -262,12 +200,19 @@ func (r *race) failed() error {
 	return errors.Join(errs...)
 }
 
-// close stops what was started.
+// close stops what was started, as far as that has come.
 func (r *race) close() error {
 	for _, s := range r.streams {
 		if s.conn != nil {
 			s.conn.Close()
 		}
 	}
-	return r.site.Close()
+	var errs []error
+	if r.site != nil {
+		errs = append(errs, r.site.Close())
+	}
+	if r.relay != nil {
+		errs = append(errs, r.relay.close())
+	}
+	return errors.Join(errs...)
 }

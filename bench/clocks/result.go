@@ -5,6 +5,7 @@ import (
 	"io"
 	"slices"
 	"strings"
+	"sync"
 	"time"
 )
 
@@ -46,15 +47,17 @@ func (t *Result) Violations() (n int) {
 	return n
 }
 
-// tally collects what is found. It is guarded by race.mu.
+// tally collects what the races find.
 type tally struct {
+	mu             sync.Mutex // guards what follows
 	kinds, streams map[string]*Row
 	examples       []string
 	given          map[string]bool
+	restarts       int
 }
 
-func newTally() tally {
-	return tally{kinds: map[string]*Row{}, streams: map[string]*Row{}, given: map[string]bool{}}
+func newTally() *tally {
+	return &tally{kinds: map[string]*Row{}, streams: map[string]*Row{}, given: map[string]bool{}}
 }
 
 // of are the two rows that a device counts in.
@@ -74,8 +77,8 @@ func (t *tally) of(d *device) []*Row {
 // found counts a violation. d is nil where there is no such device.
 func (r *race) found(d *device, fault, what string) {
 	elapsed := r.elapsed(time.Now())
-	r.mu.Lock()
-	defer r.mu.Unlock()
+	r.tally.mu.Lock()
+	defer r.tally.mu.Unlock()
 	for _, row := range r.tally.of(d) {
 		row.Faults[fault]++
 	}
@@ -95,8 +98,8 @@ func (r *race) measured(d *device, behind int64) {
 	if behind <= 0 {
 		return
 	}
-	r.mu.Lock()
-	defer r.mu.Unlock()
+	r.tally.mu.Lock()
+	defer r.tally.mu.Unlock()
 	for _, row := range r.tally.of(d) {
 		row.Worst = max(row.Worst, behind)
 	}
@@ -104,40 +107,48 @@ func (r *race) measured(d *device, behind int64) {
 
 // away notes for how much longer a dot was away from its place.
 func (r *race) away(d *device, more time.Duration) {
-	r.mu.Lock()
-	defer r.mu.Unlock()
+	r.tally.mu.Lock()
+	defer r.tally.mu.Unlock()
 	for _, row := range r.tally.of(d) {
 		row.Away += more
 	}
 }
 
-// result is what has been seen so far.
-func (r *race) result() *Result {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	for _, d := range r.devices {
-		for _, row := range r.tally.of(d) {
-			d.mu.Lock()
+// restarted counts a restart of an engine.
+func (t *tally) restarted() {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.restarts++
+}
+
+// violations is how many there are so far.
+func (t *tally) violations() (n int) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	for _, row := range t.streams {
+		n += row.violations()
+	}
+	return n
+}
+
+// result is what all races have shown.
+func (t *tally) result(devices []*device) *Result {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	for _, d := range devices {
+		for _, row := range t.of(d) {
 			row.Devices++
-			row.Records += d.count
-			d.mu.Unlock()
+			row.Records += d.records()
 		}
 	}
-	res := &Result{Examples: r.tally.examples, Restarts: r.restarts}
-	collect := func(m map[string]*Row, rank func(name string) int) (list []Row) {
+	collect := func(m map[string]*Row, names []string) (list []Row) {
 		for _, row := range m {
 			list = append(list, *row)
 		}
-		slices.SortFunc(list, func(a, b Row) int { return rank(a.Name) - rank(b.Name) })
+		slices.SortFunc(list, func(a, b Row) int { return slices.Index(names, a.Name) - slices.Index(names, b.Name) })
 		return list
 	}
-	res.Kinds = collect(r.tally.kinds, func(name string) int {
-		return slices.IndexFunc(kinds(), func(k kind) bool { return k.name == name })
-	})
-	res.Streams = collect(r.tally.streams, func(name string) int {
-		return slices.IndexFunc(allServers(), func(s server) bool { return s.name == name })
-	})
-	return res
+	return &Result{Kinds: collect(t.kinds, Names()), Streams: collect(t.streams, StreamNames()), Examples: t.examples, Restarts: t.restarts}
 }
 
 // Print writes the tables, and examples of what was wrong.

@@ -15,15 +15,13 @@ func TestMain(m *testing.M) {
 	goleak.VerifyTestMain(m)
 }
 
-// staged is a race of two reference devices and some others, with one screen,
-// that no server takes part in. Each record is one second apart.
+// staged is a race of the reference devices and some others, with one screen, that
+// no server takes part in. Its records are one second apart.
 func staged(t *testing.T, kinds ...string) (*race, *screen) {
 	t.Helper()
-	r := &race{opt: Options{Duration: time.Hour, Every: time.Second, Devices: 1, Spectators: 1, Kinds: kinds, Streams: []string{"true"}},
-		byName: map[string]*device{}, tally: newTally(), start: time.Now().Add(-time.Hour)}
-	if err := r.enter(); err != nil {
-		t.Fatal(err)
-	}
+	o := Options{Duration: time.Hour, Every: time.Second, Devices: 1, Spectators: 1, Kinds: kinds}
+	r := newRace(o, allServers()[0], newTally())
+	r.begin(time.Now().Add(-time.Hour))
 	for _, d := range r.devices {
 		for n := range int64(100) {
 			group := []record{{n: n + 1, taken: r.at(n + 1)}}
@@ -167,8 +165,8 @@ func TestRace(t *testing.T) {
 		t.Fatal(err)
 	}
 	res.Print(os.Stderr)
-	if res.Restarts != 2 {
-		t.Errorf("%d restarts, want 2", res.Restarts)
+	if want := 2 * len(StreamNames()); res.Restarts != want {
+		t.Errorf("%d restarts, want %d", res.Restarts, want)
 	}
 	for _, row := range res.Kinds {
 		if row.Records == 0 {

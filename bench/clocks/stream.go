@@ -20,19 +20,17 @@ const (
 // stream is a key with its devices. One goroutine at a time publishes.
 type stream struct {
 	server
+	key     string
 	devices []*device
 	conn    *servers.Conn
 	ms, seq int64 // of the last id that was made here
 }
 
-// key is the stream's key in Redis.
-func (s *stream) key() string { return "clocks:" + s.name }
-
 // publish takes and sends records until ctx ends, which is no error.
 func (s *stream) publish(ctx context.Context, r *race) error {
 	clock := time.NewTicker(tick)
 	defer clock.Stop()
-	r.spread(s.devices, time.Now())
+	s.spread(time.Now(), r.opt.Every)
 	for {
 		now := time.Now()
 		for _, d := range s.devices {
@@ -43,7 +41,7 @@ func (s *stream) publish(ctx context.Context, r *race) error {
 				}
 			}
 			if err := s.flush(d, r); err != nil {
-				return fmt.Errorf("publish to %s: %w", s.key(), err)
+				return fmt.Errorf("publish to %s: %w", s.key, err)
 			}
 		}
 		select {
@@ -51,6 +49,13 @@ func (s *stream) publish(ctx context.Context, r *race) error {
 		case <-ctx.Done():
 			return nil
 		}
+	}
+}
+
+// spread has devices take their next records one after the other.
+func (s *stream) spread(now time.Time, every time.Duration) {
+	for i, d := range s.devices {
+		d.next = now.Add(every * time.Duration(i) / time.Duration(len(s.devices)))
 	}
 }
 
@@ -102,7 +107,7 @@ func (s *stream) send(group []record, r *race) (ids []string, err error) {
 
 // add is the command that stores a record.
 func (s *stream) add(rec record, r *race) []string {
-	return append([]string{"XADD", s.key(), "MAXLEN", "~", keepEntries, s.id(time.Now(), r)}, rec.fields...)
+	return append([]string{"XADD", s.key, "MAXLEN", "~", keepEntries, s.id(time.Now(), r)}, rec.fields...)
 }
 
 // id is the next entry's id as the stream's server would make it: by its clock,

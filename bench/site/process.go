@@ -25,6 +25,19 @@ type Engine struct {
 	proc *servers.Process
 }
 
+// Add starts one more process of Pitwall with further flags, which all that are
+// started later have as well. It is for what has to be known before, as the
+// address of something between Pitwall and Redis.
+func (s *Site) Add(ctx context.Context, args ...string) (*Engine, error) {
+	s.opt.Args = append(slices.Clip(s.opt.Args), args...)
+	e, err := s.startEngine(ctx, len(s.Engines))
+	if err != nil {
+		return nil, err
+	}
+	s.Engines = append(s.Engines, e)
+	return e, nil
+}
+
 // Restart ends a process of Pitwall with a signal and starts it again, at
 // another address. It may be called by one goroutine while others use what they
 // have read of the Site before, but nothing of Engines.

@@ -29,6 +29,7 @@ type Options struct {
 	Engines  int      // processes
 	Args     []string // further flags of pitwall serve; they win
 	Roster   []Entry
+	Binary   string            // the program, where it was built before
 	Files    map[string][]byte // by name, in the folder that the engines are started in
 
 	// Peer is another server that takes Pitwall's place, with its command line: see
@@ -60,14 +61,17 @@ func Start(ctx context.Context, o Options) (_ *Site, err error) {
 	if err != nil {
 		return nil, fmt.Errorf("make a folder: %w", err)
 	}
-	s := &Site{opt: o, Dir: dir, bin: filepath.Join(dir, "pitwall")}
+	s := &Site{opt: o, Dir: dir, bin: o.Binary}
 	defer func() {
 		if err != nil {
 			err = errors.Join(err, s.Close())
 		}
 	}()
-	if err := s.build(ctx); err != nil {
-		return nil, err
+	if s.bin == "" {
+		s.bin = filepath.Join(dir, "pitwall")
+		if err := s.build(ctx); err != nil {
+			return nil, err
+		}
 	}
 	// A client that is slow to take its replies must not be cut off by a limit.
 	if s.redis, err = servers.StartRedis(dir, "--client-output-buffer-limit", "normal 0 0 0"); err != nil {
@@ -165,6 +169,9 @@ func ParseTarget(target string) (addr, path string, err error) {
 
 // Own reports whether the site was started by us.
 func (s *Site) Own() bool { return s.redis != nil }
+
+// Binary is the program that was built.
+func (s *Site) Binary() string { return s.bin }
 
 // RedisAddr is host:port of our own Redis.
 func (s *Site) RedisAddr() string { return s.redis.Addr() }

@@ -1,0 +1,86 @@
+package clocks
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+)
+
+// Options say how long the race is and who takes part.
+type Options struct {
+	Duration   time.Duration // of the publishing
+	Every      time.Duration // between two records of a device
+	Leg        time.Duration // of publishing, after which all screens are compared
+	Devices    int           // of each kind on each stream
+	Spectators int           // of each stream
+	Allow      time.Duration // beyond what the reference devices take to be delivered
+	Patience   time.Duration // for the screens to catch up when all is quiet
+	Kinds      []string      // those that take part; none: all
+	Streams    []string      // likewise
+	EngineArgs []string      // further flags of pitwall serve
+	Steady     bool          // the engines are not restarted
+	// Say is told what begins, and how long it takes, 0 where that is not known.
+	// Several goroutines call it.
+	Say func(what string, d time.Duration)
+}
+
+// long reports whether clocks that fall back take part.
+func (o *Options) long() bool { return o.Duration >= longRace }
+
+// Names are the names of all kinds.
+func Names() (list []string) {
+	for _, k := range kinds() {
+		list = append(list, k.name)
+	}
+	return list
+}
+
+// StreamNames are the names of all streams.
+func StreamNames() (list []string) {
+	for _, s := range allServers() {
+		list = append(list, s.name)
+	}
+	return list
+}
+
+// Run runs the races of all streams at the same time, each with a stack of its
+// own. The result is nil when there is an error.
+func Run(ctx context.Context, o Options) (res *Result, err error) {
+	t := newTally()
+	var races []*race
+	defer func() {
+		for _, r := range races {
+			err = errors.Join(err, r.close())
+		}
+		if err != nil {
+			res = nil
+		}
+	}()
+	binary := ""
+	for _, srv := range allServers() {
+		if len(o.Streams) > 0 && !slices.Contains(o.Streams, srv.name) {
+			continue
+		}
+		o.Say("starting the servers of "+srv.name, 0)
+		r := newRace(o, srv, t)
+		races = append(races, r)
+		if err := r.open(ctx, binary); err != nil {
+			return nil, fmt.Errorf("%s: %w", srv.name, err)
+		}
+		binary = r.site.Binary()
+	}
+	all, ctx := errgroup.WithContext(ctx)
+	var devices []*device
+	for _, r := range races {
+		devices = append(devices, r.devices...)
+		all.Go(func() error { return r.run(ctx) })
+	}
+	if err := all.Wait(); err != nil {
+		return nil, err
+	}
+	return t.result(devices), nil
+}
