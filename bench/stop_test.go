@@ -14,13 +14,20 @@ import (
 )
 
 // TestCtrlC interrupts a run in the middle: everything that it started is gone.
-func TestCtrlC(t *testing.T) { interrupt(t, "measuring", 2) }
+func TestCtrlC(t *testing.T) { interrupt(t, "measuring", 2, stadium...) }
 
 // TestCtrlCWhileBuilding leaves no compiler behind.
-func TestCtrlCWhileBuilding(t *testing.T) { interrupt(t, "starting the servers", 2) }
+func TestCtrlCWhileBuilding(t *testing.T) { interrupt(t, "starting the servers", 2, stadium...) }
+
+// TestCtrlCInARaceOfClocks ends its stack.
+func TestCtrlCInARaceOfClocks(t *testing.T) {
+	interrupt(t, "leg 1", 3, "clocks", "--streams=true", "--duration=10m", "--every=100ms")
+}
+
+var stadium = []string{"run", "stadium", "--connections=10", "--duration=10m", "--connect=50ms", "--warmup=10ms"}
 
 // interrupt ends a run in a phase in which some processes run at least.
-func interrupt(t *testing.T, phase string, least int) {
+func interrupt(t *testing.T, phase string, least int, args ...string) {
 	t.Helper()
 	said, err := disturb(t, phase, func(cmd *exec.Cmd, tmp string) {
 		for limit := time.Now().Add(20 * time.Second); len(running(t, tmp)) < least; {
@@ -32,7 +39,7 @@ func interrupt(t *testing.T, phase string, least int) {
 		if err := cmd.Process.Signal(syscall.SIGINT); err != nil {
 			t.Error(err)
 		}
-	}, "run", "stadium", "--connections=10", "--duration=10m", "--connect=50ms", "--warmup=10ms")
+	}, args...)
 	if err == nil {
 		t.Error("an interrupted run ended with success")
 	}
@@ -47,6 +54,11 @@ func interrupt(t *testing.T, phase string, least int) {
 func disturb(t *testing.T, phase string, how func(cmd *exec.Cmd, tmp string), args ...string) (said []string, ended error) {
 	t.Helper()
 	tmp := t.TempDir()
+	for _, dir := range []string{filepath.Dir(tmp), tmp} { // PostgreSQL is another user
+		if err := os.Chmod(dir, 0o755); err != nil {
+			t.Fatal(err)
+		}
+	}
 	cmd := exec.Command(os.Args[0], args...)
 	cmd.Env = append(os.Environ(), asProgram+"=1", "TMPDIR="+tmp)
 	out, err := cmd.StderrPipe()

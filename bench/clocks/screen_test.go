@@ -2,7 +2,6 @@ package clocks
 
 import (
 	"fmt"
-	"os"
 	"slices"
 	"strings"
 	"testing"
@@ -152,28 +151,5 @@ func TestErrorFrame(t *testing.T) {
 	}
 	if err := s.take([]byte(`{"type":`)); err == nil {
 		t.Error("half a frame is none")
-	}
-}
-
-// TestRace is the race with all clocks that need no minutes to be found out.
-func TestRace(t *testing.T) {
-	res, err := Run(t.Context(), Options{
-		Duration: 45 * time.Second, Every: 200 * time.Millisecond, Leg: 7 * time.Second, Devices: 1, Spectators: 6,
-		Allow: 5 * time.Second, Patience: 30 * time.Second, Say: func(what string, _ time.Duration) { t.Log(what) },
-	})
-	if err != nil {
-		t.Fatal(err)
-	}
-	res.Print(os.Stderr)
-	if want := 2 * len(StreamNames()); res.Restarts != want {
-		t.Errorf("%d restarts, want %d", res.Restarts, want)
-	}
-	for _, row := range res.Kinds {
-		if row.Records == 0 {
-			t.Errorf("no record of kind %s", row.Name)
-		}
-	}
-	if n := res.Violations(); n > 0 {
-		t.Errorf("%d times a screen did not tell the truth", n)
 	}
 }

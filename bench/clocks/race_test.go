@@ -1,0 +1,57 @@
+package clocks
+
+import (
+	"os"
+	"testing"
+	"time"
+)
+
+func log(t *testing.T) func(string, time.Duration) {
+	return func(what string, _ time.Duration) { t.Log(what) }
+}
+
+// TestRace is the race with all clocks that need no minutes to be found out.
+func TestRace(t *testing.T) {
+	res, err := Run(t.Context(), Options{
+		Duration: 45 * time.Second, Every: 200 * time.Millisecond, Leg: 7 * time.Second, Devices: 1, Spectators: 6,
+		Allow: 5 * time.Second, Patience: 30 * time.Second, Say: log(t),
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	res.Print(os.Stderr)
+	if want := 2 * len(StreamNames()); res.Restarts != want {
+		t.Errorf("%d restarts, want %d", res.Restarts, want)
+	}
+	for _, row := range res.Kinds {
+		if row.Records == 0 {
+			t.Errorf("no record of kind %s", row.Name)
+		}
+	}
+	if n := res.Violations(); n > 0 {
+		t.Errorf("%d times a screen did not tell the truth", n)
+	}
+}
+
+// TestRaceFindsAFrozenDot: with an engine that takes every clock for right, the
+// dot of a device whose clock is set back freezes, and that is what is found. All
+// others are where they should be.
+func TestRaceFindsAFrozenDot(t *testing.T) {
+	res, err := Run(t.Context(), Options{
+		Duration: 10 * time.Second, Every: 100 * time.Millisecond, Leg: 3 * time.Second, Devices: 1, Spectators: 4,
+		Allow: time.Second, Patience: 10 * time.Second, Say: log(t), Steady: true,
+		Kinds: []string{"right", "ahead-corrected"}, Streams: []string{"true"}, EngineArgs: []string{"--live-future-tolerance-ms=86400000"},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, row := range res.Kinds {
+		frozen := row.Name == "ahead-corrected"
+		if got := row.Faults[faultQuiet] > 0 && row.Worst > 1 && row.Faults[faultBehind] > 0; got != frozen || !frozen && row.violations() > 0 {
+			t.Errorf("%s: %+v", row.Name, row)
+		}
+	}
+	if len(res.Examples) == 0 {
+		t.Error("no example is given")
+	}
+}
