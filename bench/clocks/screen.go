@@ -132,6 +132,11 @@ func (s *screen) show(f *frame, p *place) {
 	case !was.known || f.Reason == "corrected":
 	case is < was.n:
 		fault = faultOlder
+	case is == was.n && p.TS < was.ts && f.Reason == "subscribe":
+		// The engine was restarted and has made up another time for the same record.
+		// What comes next has to be newer than both.
+		was.session = s.session
+		return
 	case p.TS < was.ts || p.TS == was.ts && is != was.n:
 		fault = faultTime
 	}

@@ -76,6 +76,15 @@ func TestScreenFinds(t *testing.T) {
 		{"the same place under the same time", func(d string) [][]byte {
 			return [][]byte{say("position", "", d, 5, 1000), say("position", "", d, 5, 1000)}
 		}, nil},
+		{"the same place under an older time in a new snapshot", func(d string) [][]byte {
+			return [][]byte{say("position", "", d, 5, 1000), say("snapshot", "subscribe", d, 5, 990), say("position", "", d, 6, 1001)}
+		}, nil},
+		{"a newer place under a time between the two", func(d string) [][]byte {
+			return [][]byte{say("position", "", d, 5, 1000), say("snapshot", "subscribe", d, 5, 990), say("position", "", d, 6, 995)}
+		}, map[string]int{faultTime: 1}},
+		{"the same place under an older time", func(d string) [][]byte {
+			return [][]byte{say("position", "", d, 5, 1000), say("position", "", d, 5, 990)}
+		}, map[string]int{faultTime: 1}},
 		{"back in time by a correction", func(d string) [][]byte {
 			return [][]byte{say("position", "", d, 5, 1000), say("snapshot", "corrected", d, 4, 900)}
 		}, nil},
