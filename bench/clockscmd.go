@@ -21,6 +21,7 @@ type clocksCmd struct {
 	Kinds      []string      `placeholder:"KIND" help:"Kinds of clocks that take part. Default: all."`
 	Streams    []string      `placeholder:"STREAM" help:"Clocks of Redis servers: true, steps, lags, leads. Default: all, each with a stack of its own."`
 	Steady     bool          `help:"The engines are not restarted."`
+	StepsAt    float64       `default:"0.55" help:"When the server's clock steps back, as a fraction of the race. Earlier, it does so while backlogs come and clocks are corrected."`
 	EngineArg  []string      `placeholder:"FLAG" help:"A further flag of pitwall serve."`
 }
 
@@ -38,6 +39,7 @@ func (c *clocksCmd) check() error {
 		rule{c.Devices < 1, fmt.Sprintf("--devices is %d, at least is 1", c.Devices)},
 		rule{c.Spectators < 1, fmt.Sprintf("--spectators is %d, at least is 1", c.Spectators)},
 		rule{c.Allow < 0, fmt.Sprintf("--allow is %v, at least is 0s", c.Allow)},
+		rule{c.StepsAt < 0 || c.StepsAt > 1, fmt.Sprintf("--steps-at is %v, wanted is a fraction from 0 to 1", c.StepsAt)},
 		rule{!known(c.Kinds, clocks.Names()), fmt.Sprintf("--kinds is %s, wanted are some of %s", strings.Join(c.Kinds, ","), strings.Join(clocks.Names(), ", "))},
 		rule{!known(c.Streams, clocks.StreamNames()), fmt.Sprintf("--streams is %s, wanted are some of %s", strings.Join(c.Streams, ","), strings.Join(clocks.StreamNames(), ", "))},
 	)
@@ -59,7 +61,7 @@ func (c *clocksCmd) Run() error {
 	say := &teller{w: os.Stderr}
 	res, err := clocks.Run(ctx, clocks.Options{
 		Duration: c.Duration, Every: c.Every, Leg: c.Leg, Devices: c.Devices, Spectators: c.Spectators,
-		Allow: c.Allow, Patience: 20 * time.Second, Kinds: c.Kinds, Streams: c.Streams, Steady: c.Steady, EngineArgs: c.EngineArg, Say: say.phase,
+		Allow: c.Allow, Patience: 20 * time.Second, Kinds: c.Kinds, Streams: c.Streams, Steady: c.Steady, StepsAt: c.StepsAt, EngineArgs: c.EngineArg, Say: say.phase,
 	})
 	if err != nil {
 		return interrupted(ctx, err)

@@ -23,6 +23,7 @@ type Options struct {
 	Streams    []string      // likewise
 	EngineArgs []string      // further flags of pitwall serve
 	Steady     bool          // the engines are not restarted
+	StepsAt    float64       // when the server's clock steps back, as a fraction of the race
 	// Say is told what begins, and how long it takes, 0 where that is not known.
 	// Several goroutines call it.
 	Say func(what string, d time.Duration)
@@ -41,7 +42,7 @@ func Names() (list []string) {
 
 // StreamNames are the names of all streams.
 func StreamNames() (list []string) {
-	for _, s := range allServers() {
+	for _, s := range allServers(StepsAt) {
 		list = append(list, s.name)
 	}
 	return list
@@ -61,7 +62,7 @@ func Run(ctx context.Context, o Options) (res *Result, err error) {
 		}
 	}()
 	binary := ""
-	for _, srv := range allServers() {
+	for _, srv := range allServers(o.StepsAt) {
 		if len(o.Streams) > 0 && !slices.Contains(o.Streams, srv.name) {
 			continue
 		}

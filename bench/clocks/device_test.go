@@ -59,7 +59,7 @@ func TestBatches(t *testing.T) {
 // TestServerSteps: ids of a server whose clock steps back stay in one
 // millisecond and count on, and rise at all times.
 func TestServerSteps(t *testing.T) {
-	all := allServers()
+	all := allServers(StepsAt)
 	i := slices.IndexFunc(all, func(s server) bool { return s.name == "steps" })
 	s := &stream{server: all[i]}
 	r := &race{opt: Options{Duration: 100 * time.Second}}

@@ -156,22 +156,26 @@ type server struct {
 	steps []float64 // when that changes
 }
 
-// Moments at which the clock of the server that steps changes.
 const (
-	stepsBack    = 0.3
-	stepsForward = 0.6
+	// StepsAt is when the server's clock steps back, unless Options say otherwise, as
+	// a fraction of the race. Backlogs have come and clocks have been corrected by
+	// then: for a minute after the step nobody can know the difference of the clocks.
+	StepsAt = 0.55
+	// stepsFor is for how long it stays back, likewise.
+	stepsFor = 0.35
 )
 
-// servers are all there are.
-func allServers() []server {
+// allServers are all there are; the one that steps back does so at a fraction of
+// the race.
+func allServers(stepsAt float64) []server {
 	always := func(d time.Duration) func(float64) time.Duration {
 		return func(float64) time.Duration { return d }
 	}
 	return []server{
 		{name: "true", about: "the server's clock is right", own: true},
-		{name: "steps", about: "the server's clock steps back by 20 s, and forward again", steps: []float64{stepsBack, stepsForward},
+		{name: "steps", about: "the server's clock steps back by 20 s, and forward again", steps: []float64{stepsAt, stepsAt + stepsFor},
 			wrong: func(p float64) time.Duration {
-				if p < stepsBack || p >= stepsForward {
+				if p < stepsAt || p >= stepsAt+stepsFor {
 					return 0
 				}
 				return -20 * time.Second

@@ -14,7 +14,7 @@ func log(t *testing.T) func(string, time.Duration) {
 func TestRace(t *testing.T) {
 	res, err := Run(t.Context(), Options{
 		Duration: 45 * time.Second, Every: 200 * time.Millisecond, Leg: 7 * time.Second, Devices: 1, Spectators: 6,
-		Allow: 5 * time.Second, Patience: 30 * time.Second, Say: log(t),
+		Allow: 5 * time.Second, Patience: 30 * time.Second, Say: log(t), StepsAt: StepsAt,
 	})
 	if err != nil {
 		t.Fatal(err)

@@ -19,7 +19,7 @@ func TestMain(m *testing.M) {
 func staged(t *testing.T, kinds ...string) (*race, *screen) {
 	t.Helper()
 	o := Options{Duration: time.Hour, Every: time.Second, Devices: 1, Spectators: 1, Kinds: kinds}
-	r := newRace(o, allServers()[0], newTally())
+	r := newRace(o, allServers(StepsAt)[0], newTally())
 	r.begin(time.Now().Add(-time.Hour))
 	for _, d := range r.devices {
 		for n := range int64(100) {
