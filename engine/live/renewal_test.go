@@ -146,7 +146,7 @@ func TestGraceBeginsWithTheLastAnswer(t *testing.T) {
 	away := errors.New("away")
 	s.judge(verdict{who: s.who, events: map[string]error{"e": nil}})
 	s.judge(verdict{who: s.who, events: map[string]error{"e": away}})
-	if len(s.dropping) > 0 {
+	if s.watchOf("e") == nil {
 		t.Error("a topic that has just been confirmed has no grace")
 	}
 	s.judge(verdict{err: away})
