@@ -176,27 +176,26 @@ func TestHungUpConnectionLetsGoOfItsChunks(t *testing.T) {
 // A dispatcher that gives a session back looks for work once more. What it must
 // see is all that a dispatcher would carry out, and nothing else, or it would
 // turn for ever.
-func TestWaitingSeesAllWork(t *testing.T) {
+func TestTaskSeesAllWork(t *testing.T) {
 	t.Parallel()
 	r := unserved(t)
 	_, s := r.arrives(handshake)
-	ping := message{data: []byte(`{"type":"ping"}`)}
 	for _, c := range []struct {
 		name         string
 		command      uint32
 		review       bool
-		inbound      []message
+		request      bool
 		ending, left bool
 		want         bool
 	}{
 		{name: "nothing"},
-		{name: "a request", inbound: []message{ping}, want: true},
+		{name: "a request", request: true, want: true},
 		{name: "a review", review: true, want: true},
 		{name: "the end", ending: true, want: true},
 		{name: "the end, which is under way", ending: true, left: true},
-		{name: "a command under way", command: commandUnderWay, review: true, inbound: []message{ping}, ending: true},
+		{name: "a command under way", command: commandUnderWay, review: true, request: true, ending: true},
 		{name: "a command that is done", command: commandDone, want: true},
-		{name: "a question", command: commandAsking, review: true, inbound: []message{ping}},
+		{name: "a question", command: commandAsking, review: true, request: true},
 		{name: "a question, and the end", command: commandAsking, ending: true, want: true},
 		{name: "a question, and the end under way", command: commandAsking, ending: true, left: true},
 	} {
@@ -204,11 +203,14 @@ func TestWaitingSeesAllWork(t *testing.T) {
 		s.review.Store(c.review)
 		s.ending.Store(c.ending)
 		s.left.Store(c.left)
-		s.mu.Lock()
-		s.inbound = c.inbound
-		s.mu.Unlock()
-		if got := s.waiting(); got != c.want {
-			t.Errorf("%s: waiting is %v, want %v", c.name, got, c.want)
+		if c.request {
+			s.inbox.put(&message{data: []byte(`{"type":"ping"}`)})
+		}
+		if got := s.task(); (got != taskNone) != c.want {
+			t.Errorf("%s: the task is %v, want one: %v", c.name, got, c.want)
+		}
+		if c.request {
+			s.inbox.take()
 		}
 	}
 	s.command.Store(commandNone)
