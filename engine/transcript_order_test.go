@@ -11,10 +11,10 @@ import (
 // nothing of a topic that is not subscribed, and for one device of a topic
 // never a position older than one that was seen before, nor the same again.
 type watcher struct {
-	topics map[string]map[string]int64 // topic -> device -> time last seen
+	topics map[string]map[string]sighting // topic -> device -> time last seen
 }
 
-func newWatcher() *watcher { return &watcher{topics: map[string]map[string]int64{}} }
+func newWatcher() *watcher { return &watcher{topics: map[string]map[string]sighting{}} }
 
 // observe takes one frame in.
 func (w *watcher) observe(frame any) error {
@@ -32,7 +32,7 @@ func (w *watcher) observe(frame any) error {
 		return nil
 	case "subscribed":
 		if w.topics[topic] == nil {
-			w.topics[topic] = map[string]int64{}
+			w.topics[topic] = map[string]sighting{}
 		}
 		return nil
 	case "unsubscribed":
@@ -59,8 +59,15 @@ func (w *watcher) observe(frame any) error {
 	return fmt.Errorf("a frame of a type that the protocol does not have: %s", jsonText(frame))
 }
 
-// moved takes one position in; a snapshot may repeat what was seen.
-func moved(seen map[string]int64, position any, again bool) error {
+// sighting is where a device was seen last.
+type sighting struct {
+	ts    int64
+	place string // latitude and longitude, as they were written
+}
+
+// moved takes one position in. A snapshot may repeat what was seen, and a later
+// frame of the same time and place may add attributes.
+func moved(seen map[string]sighting, position any, again bool) error {
 	p, ok := position.(*object)
 	if !ok {
 		return fmt.Errorf("%s is no position", jsonText(position))
@@ -71,11 +78,13 @@ func moved(seen map[string]int64, position any, again bool) error {
 	if err != nil || device == "" {
 		return fmt.Errorf("%s is no position", jsonText(position))
 	}
+	now := sighting{ts, fmt.Sprint(p.m["lat"], " ", p.m["lon"])}
+	again = again || now.place == seen[device].place && p.m["attributes"] != nil
 	last, known := seen[device]
-	if known && (ts < last || ts == last && !again) {
-		return fmt.Errorf("device %s goes from %d to %d: %s", device, last, ts, jsonText(position))
+	if known && (ts < last.ts || ts == last.ts && !again) {
+		return fmt.Errorf("device %s goes from %d to %d: %s", device, last.ts, ts, jsonText(position))
 	}
-	seen[device] = ts
+	seen[device] = now
 	return nil
 }
 

@@ -5,8 +5,10 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
+	"time"
 )
 
 // The transcripts under testdata/transcripts are conversations with a running
@@ -77,7 +79,7 @@ func TestTranscripts(t *testing.T) {
 
 // tell runs a story on parts.
 func tell(t *testing.T, s *story, p *parts) {
-	r := &teller{story: s, parts: p, names: names{"$16KiB": strings.Repeat("x", 16<<10)}, clients: map[string]*client{}, log: &logs{}, update: *update}
+	r := &teller{story: s, parts: p, names: fixedNames(), clients: map[string]*client{}, log: &logs{}, update: *update}
 	defer func() {
 		r.cleanUp()
 		if t.Failed() {
@@ -98,6 +100,13 @@ func tell(t *testing.T, s *story, p *parts) {
 	if err := r.finish(); err != nil {
 		t.Fatalf("%s: at the end of the story: %v", s.path, err)
 	}
+}
+
+// fixedNames are those that a story need not bind: device times ahead of now
+// among them.
+func fixedNames() names {
+	ahead := func(d time.Duration) string { return strconv.FormatInt(time.Now().Add(d).UnixMilli(), 10) }
+	return names{"$16KiB": strings.Repeat("x", 16<<10), "$hourAhead": ahead(time.Hour), "$dayAhead": ahead(24 * time.Hour)}
 }
 
 // group returns the first step, with those that come in any order with it.

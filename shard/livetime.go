@@ -28,8 +28,9 @@ type lastShown struct {
 // clock is what a shard remembers of a device's clock.
 type clock struct {
 	// Device time and arrival of the last record shown that was not dated by
-	// itself.
+	// itself, and how it was dated.
 	madeTS, madeArrival int64
+	madeBy              dating
 	fallen              *fallen // nil while the device was never far behind
 }
 
@@ -84,7 +85,7 @@ func (w *worker) judge(d *device, r *codec.Position, warm bool) verdict {
 	case by == datedLate:
 		v.news = live > d.shown.mark
 	case by != datedItself:
-		v.news = d.newest(r, live, warm)
+		v.news = d.newest(r, v, warm)
 		v.live = max(live, d.shown.mark+1)
 	case live > d.shown.mark:
 		// What is shown may be dated by its arrival. Then an older arrival is older,
@@ -98,16 +99,20 @@ func (w *worker) judge(d *device, r *codec.Position, warm bool) verdict {
 
 // newest reports whether r, which is dated by its arrival, is newer than what is
 // shown. Of two records of one upload the newer device time wins; so a record
-// that is read again is no news.
-func (d *device) newest(r *codec.Position, live int64, warm bool) bool {
-	s, newer := &d.shown, r.TS > d.clock.madeTS
+// that is read again is no news. Device times are compared only where both are of
+// the same clock.
+func (d *device) newest(r *codec.Position, v verdict, warm bool) bool {
+	s, c := &d.shown, &d.clock
+	newer := r.TS > c.madeTS
 	switch {
 	case warm:
-		return live > s.mark || s.made && r.Arrival == s.arrival && newer
+		return v.live > s.mark || s.made && r.Arrival == s.arrival && newer
+	case s.made && c.madeBy != v.by:
+		return r.Arrival > s.arrival
 	case !s.made && r.Arrival < s.arrival:
 		return false // what is shown has come by another way, before it
 	}
-	return newer || r.Arrival > d.clock.madeArrival+sameUpload
+	return newer || r.Arrival > c.madeArrival+sameUpload
 }
 
 // outrun reports whether r, which is not newer than what is shown, is current and
@@ -126,6 +131,9 @@ func (w *worker) outrun(d *device, r *codec.Position) bool {
 func (d *device) show(r *codec.Position, v verdict) {
 	d.shown = lastShown{mark: v.live, ts: r.TS, arrival: r.Arrival, made: v.made}
 	if v.by != datedItself {
-		d.clock.madeTS, d.clock.madeArrival = r.TS, r.Arrival
+		c := &d.clock
+		if c.madeTS, c.madeArrival, c.madeBy = r.TS, r.Arrival, v.by; v.by == datedLate {
+			c.madeBy = datedFallen
+		}
 	}
 }

@@ -97,10 +97,15 @@ export class Fleet {
   }
 
   // put takes one position. An older one is left out, unless a correction says
-  // that the newer one was wrong. It returns how many were taken.
+  // that the newer one was wrong. One of the same time and place may bring more
+  // attributes. It returns how many were taken.
   put(p, corrected) {
     this.sweep?.seen.add(p.deviceId);
     const d = this.devices.get(p.deviceId);
+    if (d && p.ts === d.ts && p.lat === d.lat && p.lon === d.lon) {
+      if (p.attributes) d.attributes = { ...d.attributes, ...p.attributes };
+      return 0;
+    }
     if (d && p.ts <= d.ts && !corrected) {
       if (p.ts < d.ts) this.ignored++;
       return 0;
