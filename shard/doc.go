@@ -48,12 +48,27 @@
 //
 // # What holds
 //
-// A spectator never sees a device go back in time. A snapshot and the live
-// frames behind it leave no gap, for both are produced in turns of one shard. A
-// connection whose queue stays at its bound from one flush to the next loses
-// what is live in it and gets, when its socket has drained, what changed since,
-// all of it before the next such recovery: it is late, never stale, and costs
-// the others nothing.
+// A spectator never sees a device go back in time, except in a corrected frame
+// or after the device was removed. A snapshot and the live frames behind it leave
+// no gap, for both are produced in turns of one shard. A connection whose queue
+// stays at its bound from one flush to the next loses what is live in it. It gets,
+// when its socket has drained, what changed since, all of it before the next such
+// recovery: it is late, never stale, and costs the others nothing. Joins and leaves are remembered up to a
+// bound in bytes. A connection that has lost more than those gets a subscribed
+// frame and whole snapshots again (renew.go).
+//
+// What is shown of a device is named by the device's own time, as its row in the
+// table is. A correction names rows: it takes a device back when what is shown is
+// one of them, and none of them is shown until a later correction leaves it out
+// (bans.go).
+//
+// What is decided by the map in force is done under the same lock as the change
+// of the map: Watch, Unwatch and Swap.
+//
+// A position is shown under the device's own time while that can be believed, and
+// otherwise under its arrival, always later than what is shown (livetime.go,
+// fallen.go). A device beyond its limit is shown at the rate of the limit
+// (limit.go).
 //
 // # Caveats
 //

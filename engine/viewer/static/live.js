@@ -119,6 +119,7 @@ export class Live {
         this.timers.beat = setInterval(() => this.beat(), this.heartbeatMs);
         break;
       case 'subscribed':
+        if (frame.id === undefined) break; // the server begins again: see README
         if (frame.id !== this.pendingId) return; // of an event left meanwhile
         this.pendingId = null;
         this.subscribes = 0;
