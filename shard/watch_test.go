@@ -36,14 +36,15 @@ func TestWatchedTopicsOutliveEveryMap(t *testing.T) {
 			}
 		})
 	}
-	const swaps = 6000
+	const swaps = 2000
 	for i := range swaps {
 		ro := Roster{Pairs: pairs}
 		if i%2 == 0 {
 			ro.Events = []string{"e"}
 		}
 		if err := core.Swap(ctx, ro); err != nil {
-			t.Fatal(err)
+			t.Error(err)
+			break
 		}
 		core.mu.Lock()
 		if in := core.snapshot.Load().topics["e"]; in != nil && in != core.topics["e"] {
