@@ -64,6 +64,10 @@ func TestCorrectionOfADeviceNotHeardOf(t *testing.T) {
 	c.shows("after its faulty positions", 0)
 	r.at("d", 3000)
 	c.shows("after a good one", 3000)
+	r.correct("other", 1000, 2000)
+	if at, ok := c.screen.seen["event:e"]["other"]; ok {
+		t.Errorf("shown of a device that was never heard of: %d", at-base)
+	}
 	r.correct("nobody", 0, 1000)
 	if r.core.workers[r.core.ShardOf("nobody")].devices["nobody"] != nil {
 		t.Error("a device of no event is kept for a correction")

@@ -22,12 +22,12 @@ type Correction struct {
 	Device string
 	// Good is the newest good position that is known, nil for none.
 	Good *codec.Position
-	// Faulty are the faulty positions that are newer than Good in live time, or
-	// arrived after it, newest first, at most MaxFaulty. The newest MaxFaulty stand for any number:
-	// then what is not newer than the last of them is taken for faulty as well.
-	// They are turned away until a later Correction of the device no longer
-	// names them, however often they come. What the device has sent since is not
-	// touched.
+	// Faulty are the faulty positions that are newer than Good in live time,
+	// or arrived after it, newest first, at most MaxFaulty. Where there are as
+	// many, there may be more: then every position between Good and the last of them counts as faulty.
+	// Faulty positions are turned away, however often they come, until a later
+	// Correction of the device no longer names them. What the device has sent
+	// since is not touched.
 	Faulty []Stamp
 }
 
@@ -67,10 +67,8 @@ func (w *worker) correct(o *op) {
 		x := &o.corrections[w.id][i]
 		d := w.devices[x.Device]
 		if d == nil {
-			if len(w.snap.Topics(x.Device)) == 0 {
-				continue
-			}
-			d = w.meet(x.Device) // the archive may be ahead of this shard
+			w.expect(x)
+			continue
 		}
 		w.showHeld(d)
 		for _, n := range d.nodes {
@@ -100,14 +98,31 @@ func (w *worker) correct(o *op) {
 	}
 }
 
+// expect notes the faulty positions of a device that was not heard of, if it is
+// in an event: the archive may be ahead of this shard. Nothing is shown of it.
+func (w *worker) expect(x *Correction) {
+	if len(x.Faulty) == 0 || len(w.snap.Topics(x.Device)) == 0 {
+		return
+	}
+	d := w.meet(x.Device)
+	good, _ := w.goodTime(d, x)
+	d.bans = w.bansOf(d, x, good)
+}
+
+// goodTime is the live time of x's good position, 0 without one, and how it was
+// found.
+func (w *worker) goodTime(d *device, x *Correction) (int64, dating) {
+	if x.Good == nil {
+		return 0, datedItself
+	}
+	return w.date(d, x.Good)
+}
+
 // fallBack sets a device's last value, and its order rule, back to the last
 // good position if what is shown is faulty, and reports whether it did. A good
 // position that is newer than what is shown goes the way of all positions.
 func (w *worker) fallBack(d *device, x *Correction) bool {
-	good, by := int64(0), datedItself
-	if x.Good != nil {
-		good, by = w.date(d, x.Good)
-	}
+	good, by := w.goodTime(d, x)
 	d.bans = w.bansOf(d, x, good)
 	if d.val == nil || d.shown.mark < good || !d.bans.has(d.shown.ts, d.shown.mark) {
 		if x.Good != nil {

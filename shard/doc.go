@@ -49,13 +49,13 @@
 // # What holds
 //
 // A spectator never sees a device go back in time, except in a corrected frame
-// or after the device was removed. A snapshot and the live frames behind it leave
+// or after the device was removed. A snapshot and the live frames after it leave
 // no gap, for both are produced in turns of one shard. A connection whose queue
 // stays at its bound from one flush to the next loses what is live in it. It gets,
 // when its socket has drained, what changed since, all of it before the next such
-// recovery: it is late, never stale, and costs the others nothing. Joins and leaves are remembered up to a
-// bound in bytes. A connection that has lost more than those gets a subscribed
-// frame and whole snapshots again (renew.go).
+// recovery: it is late, never stale, and costs the others nothing. Joins and
+// leaves are remembered up to a bound in bytes. A connection that has lost more
+// than those gets a subscribed frame and whole snapshots again (renew.go).
 //
 // What is shown of a device is named by the device's own time, as its row in the
 // table is. A correction names rows: it takes a device back when what is shown is

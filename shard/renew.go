@@ -43,8 +43,8 @@ func (w *worker) stop(s *sub) {
 	s.opened = unopened
 }
 
-// next makes a recovery command that all shards have carried out the next
-// command of it, if there is one: the caller submits it again.
+// next turns a recovery's command that all shards have carried out into the one
+// that follows. It returns true if there is one, which the caller submits.
 func (o *op) next() (more bool) {
 	switch o.kind {
 	case opRecover:
@@ -57,7 +57,7 @@ func (o *op) next() (more bool) {
 	case opStop:
 		o.kind = opRenew
 		o.wanted = slices.DeleteFunc(o.wanted, func(x renewal) bool {
-			// Where a shard does not have it, an unsubscribe is under way.
+			// A shard that does not have it has carried out an unsubscribe.
 			return slices.ContainsFunc(o.renewals, func(has []renewal) bool { return !x.in(has) })
 		})
 		for _, x := range o.wanted {
@@ -110,7 +110,7 @@ func (w *worker) renew(s *sub, opened uint32) {
 	if s.class == classNone {
 		w.sealLeavers(p)
 	}
-	w.catchUp(s) // which it does not get
+	w.catchUp(s) // it is stopped, so this pushes nothing
 	w.count.recoveries++
 	s.opened, s.missed, s.conflated, s.since = opened, false, 0, p.sealed
 	w.send(s.conn, w.subscribed(p, s.conn.snapshots(p)))

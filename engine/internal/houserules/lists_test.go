@@ -19,7 +19,7 @@ var atomicFiles = []exception{
 	{"shard/instant.go", "the moment a topic's shards have in common"},
 	{"shard/pool.go", "chunks on their way home"},
 	{"shard/chunk.go", "the count of a chunk's references"},
-	{"shard/core.go", "the snapshot in force, and the window"},
+	{"shard/core.go", "the snapshot in force, the window, and the number of subscribes"},
 	{"shard/worker.go", "how far a shard has come, for writers that gather"},
 	{"shard/stats.go", "published counters"},
 	{"shard/age.go", "a histogram that its shard writes and anybody reads"},
