@@ -59,21 +59,26 @@ func (l *rosterLog) forget(most int) {
 // update to. One that has left and joined again is in both lists: what it comes
 // with may be older than what is shown of it.
 func (l *rosterLog) between(since, to uint64) (added, removed []string) {
-	last := map[string]*move{}
-	for i := l.after(since); i < len(l.moves) && l.moves[i].seq <= to; i++ {
-		m := l.moves[i]
-		if before := last[m.device]; before != nil {
-			before.added, before.removed = m.added, m.removed || before.removed
+	moves := l.moves[l.after(since):]
+	places := make(map[string]int, len(moves))
+	last := make([]move, 0, len(moves)) // of each device
+	for _, m := range moves {
+		if m.seq > to {
+			break
+		}
+		if i, ok := places[m.device]; ok {
+			last[i].added, last[i].removed = m.added, m.removed || last[i].removed
 			continue
 		}
-		last[m.device] = &m
+		places[m.device] = len(last)
+		last = append(last, m)
 	}
-	for id, m := range last {
+	for _, m := range last {
 		if m.added {
-			added = append(added, id)
+			added = append(added, m.device)
 		}
 		if m.removed {
-			removed = append(removed, id)
+			removed = append(removed, m.device)
 		}
 	}
 	return added, removed
