@@ -5,15 +5,17 @@
 // On the way of a position it stands at the end, and once at the beginning:
 // the archive hands batches to InsertPositions, which writes each
 // (device, time) once whatever is repeated, and at start LastPositions gives
-// the newest position of each device back, so that maps are not empty. Beside
+// the position of each device back that is the newest in live time, so that
+// maps are not empty and show what they showed before. Beside
 // the way it reads the roster (which device takes part in which event), tells
 // of changes to it, imports one from CSV, and brings the schema up to date.
 //
 // A position's content is what contract 1 lists. received_at is the arrival
 // on the stream, not the time of the insert, so that a repeat of a batch
 // writes the same row. Two positions are the same when all but received_at
-// are equal; attributes are compared, stored and given back as the text that
-// they came as.
+// and faulty are equal; attributes are compared, stored and given back as the
+// text that they came as. Attributes that a second position of the same time
+// and place adds are rows of pitwall_extras.
 //
 // On PostgreSQL positions may consist of monthly partitions ([Partitions]), by
 // an operator's choice; nothing else of Database differs for that.
