@@ -231,3 +231,25 @@ func TestPingsUnderBackPressure(t *testing.T) {
 	}
 	f.whole()
 }
+
+// What has come of a message counts until the message is whole, and what is
+// announced beyond what is taken does not.
+func TestMessagesThatAreBegunCount(t *testing.T) {
+	t.Parallel()
+	r := start(t, nil)
+	w := r.wire()
+	s := r.newest()
+	whole := text(`{"type":"ping","id":"whole"` + strings.Repeat(" ", 3000) + `}`)
+	for range 2 {
+		w.send(whole[:2000])
+		testenv.Eventually(t, patience, "the message to count", func() bool { return s.arriving.Load() == 4096 })
+		w.send(whole[2000:])
+		w.until(`"id":"whole"`)
+		testenv.Eventually(t, patience, "the message to be over", func() bool { return s.arriving.Load() == 0 })
+	}
+	w.send(header(fin|opText, 1<<40))
+	w.closed(1009)
+	if n := s.arriving.Load(); n > 8192 {
+		t.Errorf("%d bytes count for a message that is refused", n)
+	}
+}

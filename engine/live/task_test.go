@@ -152,7 +152,7 @@ func TestHeldBackRequestIsWokenBesideTheWriter(t *testing.T) {
 	b := newBench(t)
 	b.inbox.put(&message{data: []byte(aSubscribe)})
 	b.state.Store(sessionIdle)
-	const rounds = 50_000
+	const rounds = 150_000
 	var begun, noted atomic.Int64
 	var other sync.WaitGroup
 	other.Go(func() {
