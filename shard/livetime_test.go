@@ -15,9 +15,7 @@ type tracked struct {
 	*rig
 	c      *client
 	number float64
-	batch  *Batch // positions of one read, nil outside upload
-	diff   int64  // ms, the difference of the clocks that the reader has measured
-	frames int
+	diff   int64 // ms, the difference of the clocks that the reader has measured
 }
 
 func newTracked(t *testing.T, cfg Config) *tracked {
