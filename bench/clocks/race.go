@@ -41,7 +41,7 @@ type race struct {
 func newRace(o Options, srv server, t *tally) *race {
 	r := &race{opt: o, server: srv, byName: map[string]*device{}, tally: t}
 	// The reference devices are in a stream whose ids are right.
-	right := &stream{server: server{name: srv.name, own: true}, key: "clocks:" + reference}
+	right := &stream{server: server{name: srv.name, about: srv.about, own: true}, key: "clocks:" + reference}
 	wrong := &stream{server: srv, key: "clocks:" + srv.name}
 	r.streams = []*stream{right, wrong}
 	for i, k := range kinds() {
