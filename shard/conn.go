@@ -136,7 +136,7 @@ func (c *Conn) fits(before, after uint64) bool {
 
 // leastFlush is how far the pushes of one flush may lie apart where the window
 // is shorter: the turns of the shards are not at the same moment.
-const leastFlush = 10 * time.Millisecond
+const leastFlush = 2 * time.Millisecond
 
 // inFlush reports whether a queue that a push has taken to its bound, or beyond,
 // has been there for less than a flush window.
