@@ -27,13 +27,26 @@ type account struct {
 // Sizes of what is held, in bytes.
 const (
 	slotBytes = 48      // one place in the queue: in the ring, or with the writer
-	waitBytes = 5 << 10 // a goroutine that waits for a full socket, and its list of what to write
+	waitBytes = 4 << 10 // a goroutine that waits for a full socket, and its list of what to write
 	watchSize = 48 + 16 // a watch, and its place in the list
 
-	// waitTLS is that of a goroutine inside of TLS: with the record that it writes,
-	// and what that is encrypted to, which takes from 2 KiB at first to 18 later.
-	waitTLS = waitBytes + tlsRecord + tlsRecord/2
+	// The same inside of TLS: its stack is larger, and it has the record that it
+	// writes and what that is encrypted to. crypto/tls begins with records of one
+	// packet, and makes them longer once so many bytes were sent.
+	waitTLS     = 2*waitBytes + tlsRecord
+	shortRecord = 2 << 10
+	longRecord  = tlsRecord + 2<<10
+	longFrom    = 128 << 10
 )
+
+// waitCost is what a goroutine takes that writes a TLS record, in bytes. The one
+// that writes calls it.
+func (k *socket) waitCost() int64 {
+	if k.sent < longFrom {
+		return waitTLS + shortRecord
+	}
+	return waitTLS + longRecord
+}
 
 // owe counts a control frame made for s alone. Every one is counted before it is
 // queued, and repaid when it is written or dropped.

@@ -173,7 +173,11 @@ func TestWhatIsHeldIsCounted(t *testing.T) {
 			for k, w := range wires {
 				all := a.flood(k)
 				if !a.once {
-					all = bytes.Repeat(all, 1+16<<10/len(all))
+					size := 16 << 10
+					if a.tls {
+						size = 1 << 10 // what the client's end holds of a record is small
+					}
+					all = bytes.Repeat(all, 1+size/len(all))
 				}
 				ready.Add(1)
 				floods.Go(func() {
@@ -212,7 +216,8 @@ func TestWhatIsHeldIsCounted(t *testing.T) {
 			})
 			before, counted = memory, held
 			t.Logf("%d bytes of memory for each client, %d counted", before/clients, counted/clients)
-			if 10*before > 13*counted || 10*counted > 13*before {
+			const noise = clients << 10 // of what else the process does
+			if 10*(before-noise) > 13*counted || 10*(counted-noise) > 13*before {
 				t.Errorf("%d bytes are in use for each client, %d are counted: more than 30 %% apart", before/clients, counted/clients)
 			}
 			r.srv.sessions.Range(func(_ uint64, s *session) bool {

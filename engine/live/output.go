@@ -208,9 +208,11 @@ func (o *output) blockTLS(s *session) (int, error) {
 		n += copy(record[n:], b)
 	}
 	clear(o.iov)
-	s.waiting.Store(waitTLS)
+	s.waiting.Store(s.sock.waitCost())
 	defer s.waiting.Store(waitBytes)
-	return s.sock.Conn.Write(record[:n])
+	n, err := s.sock.Conn.Write(record[:n])
+	s.sock.sent += n
+	return n, err
 }
 
 func isTimeout(err error) bool {

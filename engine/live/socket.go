@@ -29,6 +29,7 @@ type socket struct {
 	follow follower
 	pull   pull
 	gauge  *gauged // what TLS reads into; nil without TLS
+	sent   int     // bytes written to TLS; of the goroutine that writes
 	begun  int64   // what has come of messages that are not whole, as counted last
 
 	state atomic.Uint32 // socketOpen…
