@@ -90,7 +90,8 @@ func (d *Decoder) Decode(p *Position, arrival int64, seq uint64, fields []string
 		}
 		return d.fail(why, names[m], int(v.offset[m]))
 	}
-	p.DeviceID, p.TS, p.Arrival, p.Untimed = id, v.ts, arrival, untimed
+	p.DeviceID, p.TS, p.Untimed = id, v.ts, untimed
+	p.Arrival, p.Seq = arrival, seq
 	p.Lat, p.Lon = v.number[memberLatitude], v.number[memberLongitude]
 	p.Alt, p.Speed, p.Course = v.number[memberAltitude], v.number[memberSpeed], v.number[memberAngle]
 	p.Sats, p.Priority = int32(v.number[memberSatellites]), int32(v.number[memberPriority])

@@ -28,7 +28,7 @@ func oracle(l Limits, arrival int64, seq uint64, fields []string) (p Position, l
 		m[fields[i]] = fields[i+1]
 	}
 	tooLong := func(name string) bool { return len(m[name]) > l.MaxPayload }
-	p = Position{DeviceID: m["device_id"], Arrival: arrival, TS: oracleEntry(arrival, seq), Untimed: true}
+	p = Position{DeviceID: m["device_id"], Arrival: arrival, Seq: seq, TS: oracleEntry(arrival, seq), Untimed: true}
 	if !deviceForm.MatchString(p.DeviceID) || strings.HasSuffix(p.DeviceID, "\n") {
 		return p, 0, false
 	}

@@ -19,6 +19,7 @@ type Position struct {
 	DeviceID string // 1-64 printable ASCII bytes
 	TS       int64  // device time, ms since the Unix epoch
 	Arrival  int64  // time of the stream entry, ms since the Unix epoch
+	Seq      uint64 // sequence number of the entry; with Arrival, its place in the stream. 0 where it is not known
 
 	Lat, Lon float64 // degrees, [-90, 90] and [-180, 180]
 

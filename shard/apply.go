@@ -32,7 +32,7 @@ func (w *worker) position(r *codec.Position, warm bool) {
 			w.count.orphans++
 		}
 	}
-	if d.val != nil && r.TS == d.shown.ts { // nearly always the same record again
+	if d.same(r) {
 		w.again(d, r, warm)
 		return
 	}
@@ -52,7 +52,7 @@ func (w *worker) position(r *codec.Position, warm bool) {
 		}
 		return
 	}
-	d.show(r, v)
+	w.show(d, r, v)
 	next := w.values.fresh()
 	next.buf = w.appendBody(next.buf, r, v.live)
 	w.offer(d, next, r.Arrival, warm)

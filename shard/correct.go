@@ -23,7 +23,7 @@ type Correction struct {
 	// Good is the newest good position that is known, nil for none.
 	Good *codec.Position
 	// Faulty are the faulty positions that are newer than Good in live time,
-	// or arrived after it, newest first, at most MaxFaulty. Where there are as
+	// or did not arrive before it, newest first, at most MaxFaulty. Where there are as
 	// many, there may be more: then every position between Good and the last of them counts as faulty.
 	// Faulty positions are turned away, however often they come, until a later
 	// Correction of the device no longer names them. What the device has sent
@@ -124,7 +124,7 @@ func (w *worker) goodTime(d *device, x *Correction) (int64, dating) {
 func (w *worker) fallBack(d *device, x *Correction) bool {
 	good, by := w.goodTime(d, x)
 	d.bans = w.bansOf(d, x, good)
-	if d.val == nil || d.shown.mark < good || !d.bans.has(d.shown.ts, d.shown.mark) {
+	if d.val == nil || !d.bans.has(d.shown.ts, d.shown.mark) {
 		if x.Good != nil {
 			w.position(x.Good, true)
 		}
@@ -133,7 +133,7 @@ func (w *worker) fallBack(d *device, x *Correction) bool {
 	w.values.release(d.val)
 	d.val, d.shown = nil, lastShown{mark: good}
 	if x.Good != nil {
-		d.shown.ts, d.shown.arrival, d.shown.made = x.Good.TS, x.Good.Arrival, by != datedItself
+		w.show(d, x.Good, verdict{live: good, by: by, made: by != datedItself, current: w.isCurrent(x.Good)})
 		d.val = w.values.fresh()
 		d.val.buf = w.appendBody(d.val.buf, x.Good, good)
 	}

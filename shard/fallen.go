@@ -3,6 +3,7 @@ package shard
 import (
 	"context"
 	"fmt"
+	"time"
 
 	"pitwall/codec"
 )
@@ -13,10 +14,13 @@ import (
 // that fell ticks on, so its times keep their distance from the arrivals, while
 // an upload catches up (contract 1, "A clock that fell back").
 
+// FallenLeast is how far behind the arrival a clock is at least that has fallen.
+const FallenLeast = 10 * time.Minute
+
 const (
-	fallenLeast   = 10 * 60 * 1000 // ms behind the arrival from which a clock may have fallen
-	fallenTime    = 60 * 1000      // ms of arrivals for which the distance has to be the same
-	fallenRecords = 5              // records that must have it
+	fallenLeast   = int64(FallenLeast / time.Millisecond)
+	fallenTime    = 60 * 1000 // ms of arrivals for which the distance has to be the same
+	fallenRecords = 5         // records that must have it
 )
 
 // fallen is what is known of a clock that is, or may be, far behind.

@@ -229,9 +229,9 @@ func playClocks(t *testing.T, seed uint64) {
 			ts = lastID + seq
 		}
 		x.number++
-		sent = append(sent, codec.Position{DeviceID: "d", TS: ts, Arrival: lastID, Untimed: untimed, Lat: x.number / 100})
+		sent = append(sent, codec.Position{DeviceID: "d", TS: ts, Arrival: lastID, Seq: uint64(seq), Untimed: untimed, Lat: x.number / 100})
 		x.record(sent[second])
-		if rng.IntN(100) == 0 { // the last ten are read again
+		if rng.IntN(100) == 0 && lastID == x.wall+server { // the last ten are read again, while ids go on
 			for _, p := range sent[max(0, second-10):] {
 				x.record(p)
 			}

@@ -18,6 +18,7 @@ type rig struct {
 	core *Core
 	now  int64
 	wall int64 // ms; arrival of the next position
+	seq  uint64
 }
 
 func newRig(t testing.TB, cfg Config) *rig {
@@ -127,6 +128,9 @@ func (r *rig) send(device string, ts int64) {
 
 func (r *rig) sendPosition(p codec.Position) {
 	r.t.Helper()
+	if r.seq++; p.Seq == 0 {
+		p.Seq = r.seq
+	}
 	b := r.core.AcquireBatch()
 	b.Positions = append(b.Positions, p)
 	if err := r.core.Deliver(context.Background(), r.core.ShardOf(p.DeviceID), b); err != nil {

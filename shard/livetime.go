@@ -1,6 +1,10 @@
 package shard
 
-import "pitwall/codec"
+import (
+	"time"
+
+	"pitwall/codec"
+)
 
 // The time that a position is shown under, and judged by, is its live time. It
 // is the device's own time as long as that can be believed. Where it cannot be,
@@ -17,12 +21,24 @@ import "pitwall/codec"
 // may be wrong but goes forward.
 const sameUpload = 1000
 
+// followsUp is how much later than the last one, in ms, the time of a record can be
+// that comes next.
+const followsUp = 60_000
+
+// goesOn is how long, in ms of arrivals, a device that has just been shown is taken
+// to go on under the same clock.
+const goesOn = 2000
+
 // lastShown is what is known of the position that a device's last value holds.
 type lastShown struct {
-	mark    int64 // its live time, in ms: what is not newer is late
-	ts      int64 // its device time: with the device, the key of its row in the table
-	arrival int64 // its arrival by the server's clock
-	made    bool  // mark was made up
+	mark    int64  // its live time, in ms: what is not newer is late
+	ts      int64  // its device time: with the device, the key of its row in the table
+	arrival int64  // its arrival by the server's clock
+	seq     uint64 // with arrival, its place in the stream
+	at      int64  // when it was taken in, on the core's clock
+	by      dating // how its live time was found
+	made    bool   // mark is not ts
+	current bool   // it was sent when it was taken
 }
 
 // clock is what a shard remembers of a device's clock.
@@ -65,10 +81,11 @@ func (w *worker) date(d *device, r *codec.Position) (live int64, by dating) {
 
 // verdict is what the order rule says of a record.
 type verdict struct {
-	live int64 // the time to show it under
-	by   dating
-	made bool // live is not the device's own time
-	news bool // it is newer than what is shown
+	live    int64 // the time to show it under
+	by      dating
+	made    bool // live is not the device's own time
+	news    bool // it is newer than what is shown
+	current bool // it was sent when it was taken
 }
 
 // judge works out the live time of r and whether it is news. A warm record is
@@ -78,41 +95,92 @@ func (w *worker) judge(d *device, r *codec.Position, warm bool) verdict {
 		w.followClock(d, r)
 	}
 	live, by := w.date(d, r)
-	v := verdict{live: live, by: by, made: by != datedItself}
+	v := verdict{live: live, by: by, made: by != datedItself, current: w.isCurrent(r)}
 	switch {
 	case d.val == nil:
 		v.news = true
+		return v
+	case warm:
+		v.news = d.newerAtStart(r, v)
 	case by == datedLate:
 		v.news = live > d.shown.mark
 	case by != datedItself:
-		v.news = d.newest(r, v, warm)
-		v.live = max(live, d.shown.mark+1)
+		v.news = w.newest(d, r, v)
+	case d.isOlder(r): // no news
 	case live > d.shown.mark:
-		// What is shown may be dated by its arrival. Then an older arrival is older,
-		// although the device's clock is a little ahead of it.
-		v.news = !d.shown.made || r.Arrival >= d.shown.arrival || live > d.shown.mark+w.core.tolerance
-	case !warm && w.outrun(d, r):
-		v.live, v.made, v.news = d.shown.mark+1, true, true
+		// What is shown may be dated by its arrival. Then what was there before it is
+		// older, although the device's clock is ahead of the arrival.
+		v.news = !d.shown.made || d.shown.before(r)
+	default:
+		v.news = w.outrun(d, r)
+	}
+	if v.news && live <= d.shown.mark {
+		v.live, v.made = d.shown.mark+1, true
 	}
 	return v
+}
+
+// isCurrent reports whether the device's time agrees with the arrival, by either
+// clock.
+func (w *worker) isCurrent(r *codec.Position) bool {
+	return min(distance(r.TS, r.Arrival), distance(r.TS, r.Arrival+w.difference)) <= w.core.tolerance
 }
 
 // newest reports whether r, which is dated by its arrival, is newer than what is
 // shown. Of two records of one upload the newer device time wins; so a record
 // that is read again is no news. Device times are compared only where both are of
-// the same clock.
-func (d *device) newest(r *codec.Position, v verdict, warm bool) bool {
+// the same clock; otherwise it is the place in the stream.
+func (w *worker) newest(d *device, r *codec.Position, v verdict) bool {
 	s, c := &d.shown, &d.clock
-	newer := r.TS > c.madeTS
+	later := s.before(r)
+	// A server that has taken over may go on with earlier ids. What is read again
+	// has them as well, but not the times that come next.
+	newer := r.TS > c.madeTS && (later || r.TS-c.madeTS < followsUp)
 	switch {
-	case warm:
-		return v.live > s.mark || s.made && r.Arrival == s.arrival && newer
 	case s.made && c.madeBy != v.by:
-		return r.Arrival > s.arrival
-	case !s.made && r.Arrival < s.arrival:
-		return false // what is shown has come by another way, before it
+		return later
+	case !s.made && v.by == datedAhead: // the device's clock was right
+		return later && r.TS > s.ts
+	case !s.made:
+		return later
+	case v.by == datedNot:
+		return later || newer && r.TS > c.madeTS+sameUpload
 	}
-	return newer || r.Arrival > c.madeArrival+sameUpload
+	return newer || later && (r.Arrival > c.madeArrival+sameUpload || w.now-s.at > sameUpload*int64(time.Millisecond))
+}
+
+// before reports whether r comes after what is shown in the stream.
+func (s *lastShown) before(r *codec.Position) bool {
+	return r.Arrival > s.arrival || r.Arrival == s.arrival && r.Seq > s.seq
+}
+
+// newerAtStart is the rule for a record that is read back at start. Those under
+// their own time are in its order. Where one of the two is dated by its arrival the
+// later arrival is newer, unless the other was sent late.
+func (d *device) newerAtStart(r *codec.Position, v verdict) bool {
+	s := &d.shown
+	switch {
+	case v.by == datedLate || s.by == datedLate, v.by == datedItself && s.by == datedItself:
+		return v.live > s.mark
+	case v.by == datedItself && !v.current, s.by == datedItself && !s.current:
+		return v.live > s.mark
+	case v.by == s.by && v.by != datedNot && distance(r.Arrival, s.arrival) <= sameUpload:
+		return r.TS > s.ts
+	case r.Arrival == s.arrival:
+		return v.by == s.by && r.TS > s.ts
+	}
+	return r.Arrival > s.arrival
+}
+
+// isOlder reports whether r is older than what is shown by the device's own clock,
+// although what is shown could not be dated by it: the server's clock may be the
+// wrong one. A device whose clock was put back is shown again after a moment.
+func (d *device) isOlder(r *codec.Position) bool {
+	s := &d.shown
+	if !s.made || s.by != datedItself && s.by != datedAhead {
+		return false
+	}
+	return r.TS < s.ts && s.ts-r.TS < fallenLeast && r.Arrival-s.arrival < goesOn
 }
 
 // outrun reports whether r, which is not newer than what is shown, is current and
@@ -124,16 +192,25 @@ func (w *worker) outrun(d *device, r *codec.Position) bool {
 		return false
 	}
 	s, beyond := &d.shown, d.shown.mark > at+tolerance
-	return (s.made || beyond) && r.Arrival > s.arrival || beyond && !s.made && r.TS > s.ts
+	return (s.made || beyond) && s.before(r) || beyond && !s.made && r.TS > s.ts
 }
 
 // show notes r as what the device's last value holds.
-func (d *device) show(r *codec.Position, v verdict) {
-	d.shown = lastShown{mark: v.live, ts: r.TS, arrival: r.Arrival, made: v.made}
-	if v.by != datedItself {
-		c := &d.clock
-		if c.madeTS, c.madeArrival, c.madeBy = r.TS, r.Arrival, v.by; v.by == datedLate {
-			c.madeBy = datedFallen
-		}
+func (w *worker) show(d *device, r *codec.Position, v verdict) {
+	d.shown = lastShown{
+		mark: v.live, ts: r.TS, arrival: r.Arrival, seq: r.Seq, at: w.now, by: v.by, made: v.made, current: v.current,
 	}
+	if v.by == datedItself {
+		return
+	}
+	c := &d.clock
+	if c.madeTS, c.madeArrival, c.madeBy = r.TS, r.Arrival, v.by; v.by == datedLate {
+		c.madeBy = datedFallen
+	}
+}
+
+// same reports whether r is what is shown: the same record again, or one of the
+// same time. Without a time it is the entry that counts.
+func (d *device) same(r *codec.Position) bool {
+	return d.val != nil && r.TS == d.shown.ts && (!r.Untimed || r.Arrival == d.shown.arrival)
 }

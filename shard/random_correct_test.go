@@ -30,11 +30,11 @@ func (s Stamp) newer(than Stamp) int {
 	return cmp.Or(cmp.Compare(s.liveTime(), than.liveTime()), cmp.Compare(s.TS, than.TS))
 }
 
-// after returns the bad ones that are newer than good, or arrived after it, newest
+// after returns the bad ones that are newer than good, or did not arrive before it, newest
 // first.
 func (f *faults) after(good Stamp) []Stamp {
 	list := slices.DeleteFunc(slices.Clone(f.bad), func(s Stamp) bool {
-		return s.newer(good) <= 0 && s.Arrival <= good.Arrival
+		return s.newer(good) <= 0 && s.Arrival < good.Arrival
 	})
 	slices.SortFunc(list, func(a, b Stamp) int { return b.newer(a) })
 	return list

@@ -139,9 +139,11 @@ func (d *dial) takes(ts, arrival int64) (live int64, news bool) {
 			return 0, false
 		}
 		live, d.made = max(arrival, d.mark+1), true
+	case d.made && ts < d.ts && d.ts-ts < 600_000 && arrival-d.arrival < 2000:
+		return 0, false // older by the same clock
 	case ts > d.mark:
 		live, d.made = ts, false
-	case d.made && arrival > d.arrival: // late only by a time that was made up
+	case d.made: // late only by a time that was made up
 		live = d.mark + 1
 	default:
 		return 0, false

@@ -25,9 +25,9 @@ type seen struct {
 	device   string
 	clocks   []shard.Clock // by arrival
 	newest   *stored
-	marks    []mark // of rows that may be shown
-	best     mark   // the newest of them
-	live     int64  // its live time; the least int64 when there is none
+	rows     []dated // those that may be shown
+	live     int64   // the newest live time of them; the least int64 when there is none
+	best     dated   // the one to show, once it is chosen
 	row      *stored
 	position codec.Position // of row
 	stamps   []shard.Stamp  // faulty
@@ -67,8 +67,8 @@ func (l *look) readClocks(ctx context.Context) error {
 }
 
 // readNewest reads the newest row of each device. A row that is shown under its
-// own time says it all, unless the clock was wrong at some time: no live time
-// is later than the device's own, so no other row is newer.
+// own time says it all, unless its clock, or the server's, was wrong at some time:
+// no live time is later than the device's own, so no other row is newer.
 func (l *look) readNewest(ctx context.Context) error {
 	return l.newest(ctx, l.devices(), func(i int, r *stored) {
 		d := &l.of[i]
@@ -78,8 +78,7 @@ func (l *look) readNewest(ctx context.Context) error {
 			return
 		}
 		l.consider(d, r.mark())
-		_, made, ok := l.live(r.mark(), d.clocks)
-		if ok && !made && len(d.clocks) == 0 {
+		if len(d.rows) > 0 && !d.rows[0].made && len(d.clocks) == 0 && l.difference == 0 {
 			d.row = r
 			return
 		}
@@ -89,13 +88,9 @@ func (l *look) readNewest(ctx context.Context) error {
 
 // consider takes a row that may be shown into account.
 func (l *look) consider(d *seen, m mark) {
-	at, _, ok := l.live(m, d.clocks)
-	if !ok {
-		return
-	}
-	d.marks = append(d.marks, m)
-	if at > d.live || at == d.live && m.ts > d.best.ts {
-		d.best, d.live = m, at
+	if row, ok := l.date(m, d.clocks); ok {
+		d.rows = append(d.rows, row)
+		d.live = max(d.live, row.live)
 	}
 }
 
@@ -144,11 +139,11 @@ func (l *look) readTop(ctx context.Context) error {
 			if page == len(topPages)-1 {
 				high = min(high, l.now+l.tolerance+1)
 			}
-			l.add(i, l.of[i].floor(), high)
+			l.add(i, l.floor(&l.of[i]), high)
 		}
 		clear(left)
 		err := l.readGood(ctx, size, func(i int, least int64) {
-			if least > l.of[i].floor() {
+			if least > l.floor(&l.of[i]) {
 				left[i] = least
 			}
 		})
@@ -157,34 +152,18 @@ func (l *look) readTop(ctx context.Context) error {
 		}
 	}
 	for _, i := range l.odd {
-		l.of[i].choose(&l.judge)
+		l.of[i].best, _ = newestOf(l.of[i].rows)
 	}
 	return nil
 }
 
-// floor is a time such that no row at it or before it can be the one to show.
-func (d *seen) floor() int64 {
+// floor is a time such that no row at it or before it can be the one to show. A
+// row that arrived later than another may be earlier by what the clocks differ.
+func (l *look) floor(d *seen) int64 {
 	if d.live == math.MinInt64 {
 		return math.MinInt64
 	}
-	return d.live - madeUpSlack - 1
-}
-
-// choose settles which row is shown. Of those that are shown under their
-// arrival, and came together, it is the one with the newest time of its own.
-func (d *seen) choose(j *judge) {
-	if d.live == math.MinInt64 {
-		return
-	}
-	if _, made, _ := j.live(d.best, d.clocks); !made {
-		return
-	}
-	newest := d.live
-	for _, m := range d.marks {
-		if at, made, _ := j.live(m, d.clocks); made && at >= newest-madeUpSlack && m.ts > d.best.ts {
-			d.best, d.live = m, at
-		}
-	}
+	return d.live - 2*l.tolerance - abs(l.difference) - madeUpSlack - 1
 }
 
 // readFaulty reads the faulty rows that are newer than what is shown.
@@ -192,7 +171,7 @@ func (l *look) readFaulty(ctx context.Context) error {
 	l.begin()
 	for _, i := range l.odd {
 		d := &l.of[i]
-		l.add(i, d.live, math.MaxInt64)
+		l.add(i, l.floor(d), math.MaxInt64)
 		l.fallen(d.clocks, func(_, newest int64) { l.add(i, math.MinInt64, newest+1) })
 	}
 	if len(l.asks) == 0 {
@@ -202,15 +181,23 @@ func (l *look) readFaulty(ctx context.Context) error {
 	err := l.faulty(ctx, l.asks, func(at int, m mark) {
 		i := l.whom[at]
 		d := &l.of[i]
-		live, _, ok := l.live(m, d.clocks)
-		if ok && (live > d.live || live == d.live && m.ts > d.best.ts) {
-			found[i] = append(found[i], liveStamp{m.stamp(), live})
+		if row, ok := l.date(m, d.clocks); ok && row.beyond(d.best) {
+			found[i] = append(found[i], liveStamp{m.stamp(), row.live})
 		}
 	})
 	for i, list := range found {
 		l.of[i].stamps = newestStamps(list)
 	}
 	return err
+}
+
+// beyond reports whether d is newer than best, or did not arrive before it and was
+// not sent late.
+func (d dated) beyond(best dated) bool {
+	if best == (dated{}) || d.live > best.live || d.live == best.live && d.ts > best.ts {
+		return true
+	}
+	return d.current && best.received != nil && *d.received >= *best.received && d.ts != best.ts
 }
 
 // liveStamp is a faulty row with its live time.
@@ -255,6 +242,7 @@ func (l *look) readExtras(ctx context.Context) error {
 			continue
 		}
 		d.row.position(d.device, &d.position)
+		d.position.Untimed = d.best.untimed
 		l.add(i, d.position.TS, 0)
 	}
 	if len(l.asks) == 0 {

@@ -17,33 +17,40 @@ import (
 // knownFrom is what is known of a device by all of its rows.
 func knownFrom(rule LiveRule, rows []codec.Position, clocks []shard.Clock) (k known) {
 	type lit struct {
-		codec.Position
-		live int64
-		made bool
+		dated
+		faulty bool
 	}
 	j := rule.at(time.Now())
 	var all []lit
 	for _, p := range rows {
-		if live, made, ok := j.live(mark{p.TS, &p.Arrival}, clocks); ok {
-			all = append(all, lit{p, live, made})
+		if d, ok := j.date(mark{p.TS, &p.Arrival}, clocks); ok {
+			all = append(all, lit{d, p.Faulty})
 		}
 	}
-	slices.SortFunc(all, func(a, b lit) int { return cmp.Or(cmp.Compare(b.live, a.live), cmp.Compare(b.TS, a.TS)) })
-	at := slices.IndexFunc(all, func(p lit) bool { return !p.Faulty })
-	good := lit{}
-	if at >= 0 {
-		good = all[at]
-		newest := good
-		for _, p := range all {
-			if !p.Faulty && newest.made && p.made && p.live >= newest.live-madeUpSlack && p.TS > good.TS {
-				good = p
-			}
+	slices.SortFunc(all, func(a, b lit) int { return cmp.Or(cmp.Compare(b.live, a.live), cmp.Compare(b.ts, a.ts)) })
+	var own, made *lit
+	var last int64 // the newest arrival of those dated by it
+	for i := range all {
+		switch x := &all[i]; {
+		case x.faulty:
+		case !x.made && own == nil:
+			own = x
+		case x.made && made == nil:
+			made, last = x, *x.received
+		case x.made && *x.received >= last-madeUpSlack && x.ts > made.ts:
+			made = x
 		}
-		k.Good = good.TS - epoch
 	}
-	for _, p := range all {
-		if p.Faulty && (at < 0 || p.live > good.live || p.live == good.live && p.TS > good.TS) {
-			k.Faulty = append(k.Faulty, p.TS-epoch)
+	good := own
+	if own == nil || made != nil && !(own.current && *own.received > *made.received || !own.current && own.live > made.live) {
+		good = made
+	}
+	if good != nil {
+		k.Good = good.ts - epoch
+	}
+	for _, x := range all {
+		if x.faulty && (good == nil || x.live > good.live || x.live == good.live && x.ts > good.ts || x.current && *x.received >= *good.received && x.ts != good.ts) {
+			k.Faulty = append(k.Faulty, x.ts-epoch)
 		}
 	}
 	return k

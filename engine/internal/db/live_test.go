@@ -35,7 +35,9 @@ func TestLiveTime(t *testing.T) {
 		{"right again, and known", rule, 20 * hour, 20 * hour, over, 20 * hour, false},
 		{"late, after the end", rule, 19 * hour, 20 * hour, over, 19 * hour, false},
 		{"before the fall", rule, 9 * hour, 9 * hour, fell, 9 * hour, false},
-		{"between fallen and right", rule, 11*hour - 30*minute, 11 * hour, fell, 11*hour - 30*minute, false},
+		{"between fallen and right", rule, 11*hour - 30*minute, 11 * hour, fell, 11 * hour, true},
+		{"a little behind, of a clock that fell", rule, 11*hour - 5*minute, 11 * hour, fell, 11*hour - 5*minute, false},
+		{"no time of its own, and the server is late", late, 11*hour + 2, 11 * hour, nil, 11*hour + 20*second, true},
 		{"ahead, of a clock that fell", rule, 12 * hour, 11 * hour, fell, 11 * hour, true},
 		{"no arrival", rule, now + 5*second, 0, nil, now + 5*second, false},
 		{"no arrival, and still to come", rule, now + 5*second + 1, 0, nil, 0, false},
@@ -45,9 +47,45 @@ func TestLiveTime(t *testing.T) {
 			m.received = nil
 		}
 		j := tt.rule.at(time.UnixMilli(now))
-		got, made, ok := j.live(m, tt.clocks)
-		if ok != (tt.want != 0) || ok && (got != tt.want || made != tt.made) {
-			t.Errorf("%s: %d, %v, %v; want %d, %v", tt.name, got, made, ok, tt.want, tt.made)
+		got, ok := j.date(m, tt.clocks)
+		if ok != (tt.want != 0) || ok && (got.live != tt.want || got.made != tt.made) {
+			t.Errorf("%s: %+v, %v; want %d, %v", tt.name, got, ok, tt.want, tt.made)
 		}
+	}
+}
+
+// What a restart shows of a device is what the screens showed before it.
+func TestNewestOf(t *testing.T) {
+	row := func(ts, arrival, live int64, made, current bool) dated {
+		return dated{mark: mark{ts, &arrival}, live: live, made: made, current: current}
+	}
+	for _, tt := range []struct {
+		name string
+		rows []dated
+		want int64 // the device time of the row to show
+	}{
+		{"under their own time", []dated{row(5, 9, 5, false, true), row(6, 8, 6, false, true)}, 6},
+		{"ahead, and one on the edge of the tolerance before them", []dated{
+			row(14_700, 10_000, 14_700, false, true), row(16_000, 10_500, 10_500, true, true), row(16_500, 11_000, 11_000, true, true),
+		}, 16_500},
+		{"ahead, then right, under a difference that is wrong", []dated{
+			row(3_600_000, 10_000, 30_000, true, true), row(12_000, 12_000, 12_000, false, true),
+		}, 12_000},
+		{"right, then ahead", []dated{
+			row(12_000, 12_000, 12_000, false, true), row(3_600_000, 13_000, 13_000, true, true),
+		}, 3_600_000},
+		{"ahead, then what it had stored", []dated{
+			row(3_600_000, 100_000, 100_000, true, true), row(50_000, 101_000, 50_000, false, false),
+		}, 3_600_000},
+		{"an upload of one that is ahead, newest first", []dated{
+			row(3_603_000, 100_000, 100_000, true, true), row(3_602_000, 100_400, 100_400, true, true),
+		}, 3_603_000},
+	} {
+		if got, ok := newestOf(tt.rows); !ok || got.ts != tt.want {
+			t.Errorf("%s: %d, want %d", tt.name, got.ts, tt.want)
+		}
+	}
+	if _, ok := newestOf(nil); ok {
+		t.Error("no row is shown")
 	}
 }
