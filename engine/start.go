@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
+	"time"
 
 	"pitwall/engine/archive"
 	"pitwall/engine/embedded"
@@ -87,6 +88,10 @@ func (e *Engine) openDatabase(ctx context.Context) error {
 	return nil
 }
 
+// warmLeast is how far back the streams are read at start in any case. Records of a
+// clock before ARCHIVE_MIN_TS are on the screens and not in the table.
+const warmLeast = 2 * time.Minute
+
 // startLive brings the live part up: the end of the stream is noted first,
 // then the map and the last values are read, then the stream from there, and
 // only then may spectators come.
@@ -116,7 +121,7 @@ func (e *Engine) startLive(ctx context.Context) error {
 	f := feed.New(feed.Options{
 		Client: e.liveDoor, Streams: e.cfg.streams(), Sink: e.core, Limits: e.limits(),
 		Logger: e.log, Metrics: e.set, InstanceID: e.cfg.InstanceID, Ephemeral: e.cfg.ephemeral,
-		BatchCount: e.cfg.FeedBatch, WarmWindow: ms(e.cfg.WarmWindowMS), WarmRecords: e.cfg.WarmMax,
+		BatchCount: e.cfg.FeedBatch, WarmWindow: ms(e.cfg.WarmWindowMS), WarmLeast: warmLeast, WarmRecords: e.cfg.WarmMax,
 		WarmTime: ms(e.cfg.WarmTimeMS), ArchiveGroup: archive.Group, FutureTolerance: ms(e.cfg.FutureToleranceMS),
 	})
 	if err := f.AcquireLease(ctx); err != nil {

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"time"
 
+	"pitwall/codec"
 	"pitwall/engine/archive"
 	"pitwall/engine/internal/db"
 	"pitwall/shard"
@@ -33,7 +34,11 @@ func (e *Engine) warm(ctx context.Context) error {
 		return err // otherwise what follows says that it took too long
 	}
 	rule := db.LiveRule{Tolerance: ms(e.cfg.FutureToleranceMS), Difference: e.feed.Difference()}
+	var faulty []shard.Correction // points that the streams may bring again
 	err := e.db.LastPositions(limited, devices, rule, func(l *db.Last) error {
+		if len(l.Faulty) > 0 {
+			faulty = append(faulty, shard.Correction{Device: l.Device, Good: clone(l.Good), Faulty: l.Faulty})
+		}
 		if l.Good == nil {
 			return nil
 		}
@@ -61,8 +66,20 @@ func (e *Engine) warm(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("read the last positions: %w", err)
 	}
+	if err := e.core.Correct(ctx, faulty); err != nil {
+		return err
+	}
 	e.log.Info("last positions read from the database", "devices", len(devices), "found", n, "took", time.Since(begin).Round(time.Millisecond))
 	return e.feed.Warm(ctx)
+}
+
+// clone returns a copy of p, nil for nil.
+func clone(p *codec.Position) *codec.Position {
+	if p == nil {
+		return nil
+	}
+	c := *p
+	return &c
 }
 
 // restoreClocks tells the shards which clocks are known to have fallen back.

@@ -55,16 +55,18 @@ func (d *difference) inForce() int64 {
 	return d.used
 }
 
-// ask takes the server's own word for it, until the first entries are read. A
-// server that does not tell is taken at its entries' word.
-func (d *difference) ask(ctx context.Context, c *redis.Client) {
+// ask takes the server's own word for it, until the first entries are read. Its
+// ids may be ahead of that: they stand still after its clock was put back. A server
+// that does not tell is taken at its entries' word.
+func (d *difference) ask(ctx context.Context, c *redis.Client, last redis.ID) {
 	before := time.Now()
 	server, err := c.Time(ctx)
 	if err != nil {
 		d.log.Debug("the server does not tell its time", "error", err)
 		return
 	}
-	d.use(before.Add(time.Since(before) / 2).Sub(server).Milliseconds())
+	now := before.Add(time.Since(before) / 2).UnixMilli()
+	d.use(now - max(server.UnixMilli(), int64(min(last.Ms, math.MaxInt64))))
 }
 
 // forget drops what was measured with another server. What is in force stays

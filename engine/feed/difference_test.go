@@ -132,3 +132,17 @@ func TestDifferenceAtStart(t *testing.T) {
 		}
 	})
 }
+
+// The ids of a server whose clock was put back stand still. At start they are what
+// counts, not the clock.
+func TestDifferenceAtStartWhileIDsStandStill(t *testing.T) {
+	onBoth(t, func(t *testing.T, b *bench) {
+		ahead := time.Now().Add(time.Minute)
+		b.addAt("s", fmt.Sprintf("%d-0", ahead.UnixMilli()), fix("d", 0))
+		f := b.feed(func(o *Options) { o.FutureTolerance = time.Second })
+		b.created(f)
+		if d := f.Difference(); d > time.Until(ahead)*-1+5*time.Second || d < -time.Minute-5*time.Second {
+			t.Errorf("the difference is %v", d)
+		}
+	})
+}

@@ -49,6 +49,7 @@ type Options struct {
 
 	ArchiveGroup string        // whose progress Warm begins at; default "durable-write"
 	WarmWindow   time.Duration // how far back Warm reads without such a group; default 10 min
+	WarmLeast    time.Duration // how far back Warm reads in any case; default: not at all
 	WarmRecords  int           // most records that Warm reads per stream; default 200,000
 	WarmTime     time.Duration // the time that Warm takes at most, shared by the streams; default 10 s
 

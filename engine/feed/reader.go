@@ -84,7 +84,7 @@ func (r *reader) create(ctx context.Context) error {
 	if err := r.conn.Place(ctx, r.tail); err != nil {
 		return err
 	}
-	r.clock.ask(ctx, r.client)
+	r.clock.ask(ctx, r.client, r.tail)
 	r.term = r.lease.current()
 	r.setPosition(r.tail)
 	return nil

@@ -11,7 +11,8 @@ import (
 // Warm reads what the streams hold up to T and the archive may not have yet,
 // and hands it to the shards as Warm batches: down to the archive group's oldest
 // pending entry, else to its last delivered one; without such a group WarmWindow
-// back. It reads from T backwards, since the shards keep the newest position of
+// back. WarmLeast is read in any case, for the records that the archive does not
+// write to the table although they are shown. It reads from T backwards, since the shards keep the newest position of
 // a device in whatever order they come, and it leaves off after WarmRecords, and
 // when a stream's share of WarmTime is over: what is missing then is the oldest,
 // and a start that takes too long is worse than a dot that comes with the next
@@ -44,6 +45,9 @@ func (f *Feed) warm(ctx context.Context, r *reader) (records int, err error) {
 	from, err := f.floor(ctx, r)
 	if err != nil {
 		return 0, err
+	}
+	if least := r.tail.Sub(f.opt.WarmLeast); f.opt.WarmLeast > 0 && least.Less(from) {
+		from = least
 	}
 	var page []redis.Entry
 	size := redis.NewPortion(f.opt.BatchCount)

@@ -50,6 +50,15 @@ func TestWarmBeginsWhereTheArchiveIs(t *testing.T) {
 				t.Fatal(err)
 			}
 		}, nil, n},
+		{"archive that has written everything, and what is read in any case", func(t *testing.T, b *bench) {
+			var done []redis.ID
+			for _, e := range read(t, b, n) {
+				done = append(done, e.ID)
+			}
+			if _, err := b.client.Ack(t.Context(), "s", "durable-write", done); err != nil {
+				t.Fatal(err)
+			}
+		}, func(o *Options) { o.WarmLeast = 20500 * time.Millisecond }, 21},
 		{"archive with pending entries", func(t *testing.T, b *bench) {
 			got := read(t, b, 60)
 			var done []redis.ID
