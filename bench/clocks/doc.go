@@ -20,8 +20,8 @@
 //
 //   - older: a place that is older than the one shown before;
 //   - time: a time older than the one shown before, or the same time at another
-//     place. A new snapshot may show the same record under an older time, since
-//     made-up times are not kept over a restart; the next one is newer than both;
+//     place. The first snapshot after a restart may show the same record, or a newer
+//     one, under an older time, since made-up times are not kept over a restart;
 //   - unknown: a place that was never published;
 //   - missing: a device that was shown before and is not in a new snapshot;
 //   - behind: a dot that is more than one record old although the reference

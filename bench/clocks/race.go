@@ -32,6 +32,7 @@ type race struct {
 
 	mu      sync.Mutex // guards what follows
 	addr    string     // of the engine
+	starts  int        // how often the engine was started again
 	start   time.Time
 	waited  time.Duration // for screens, between legs: no part of the race
 	resting time.Time     // since when nothing is published; zero while it is
@@ -180,8 +181,16 @@ func (r *race) restart(ctx context.Context, how syscall.Signal) error {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.addr = e.Addr
+	r.starts++
 	r.tally.restarted()
 	return nil
+}
+
+// restarts is how often the engine was started again.
+func (r *race) restarts() int {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.starts
 }
 
 // address is where the engine listens.

@@ -58,15 +58,20 @@ type screen struct {
 	mu      sync.Mutex // guards what follows
 	dots    []dot      // by device.index
 	session int        // number of the connection
+	starts  int        // of the engine, when the connection began
+	fresh   bool       // the engine was restarted before it
 	parts   int        // of the snapshot, still to come; -1 before it is known
 	err     error      // why the spectator could not go on
 }
 
 // begin is called with each new connection.
 func (s *screen) begin() {
+	starts := s.race.restarts()
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.session++
+	s.fresh = starts != s.starts
+	s.starts = starts
 	s.parts = -1
 }
 
@@ -132,11 +137,13 @@ func (s *screen) show(f *frame, p *place) {
 	case !was.known || f.Reason == "corrected":
 	case is < was.n:
 		fault = faultOlder
-	case is == was.n && p.TS < was.ts && f.Reason == "subscribe":
-		// The engine was restarted and has made up another time for the same record.
-		// What comes next has to be newer than both.
-		was.session = s.session
-		return
+	case p.TS < was.ts && s.fresh && was.session != s.session && f.Reason == "subscribe":
+		// The engine was restarted and has made up another time. After the same
+		// record what comes next has to be newer than both.
+		if is == was.n {
+			was.session = s.session
+			return
+		}
 	case p.TS < was.ts || p.TS == was.ts && is != was.n:
 		fault = faultTime
 	}
