@@ -55,7 +55,7 @@ func (w *worker) position(r *codec.Position, warm bool) {
 	w.show(d, r, v)
 	next := w.values.fresh()
 	next.buf = w.appendBody(next.buf, r, v.live)
-	w.offer(d, next, r.Arrival, warm)
+	w.offer(d, next, r.Arrival+w.difference, warm)
 }
 
 // countClock counts records that are not shown under their own time.
@@ -103,7 +103,7 @@ func (w *worker) again(d *device, r *codec.Position, warm bool) {
 	if !warm {
 		w.count.added++
 	}
-	w.offer(d, next, r.Arrival, warm)
+	w.offer(d, next, r.Arrival+w.difference, warm)
 }
 
 // maxAddedBody bounds a position that grows by attributes that come one by one.
