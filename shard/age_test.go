@@ -48,3 +48,34 @@ func TestAgesAreTheWaitForTheSeal(t *testing.T) {
 	wantAges("beyond the bounds", time.Minute+87*time.Millisecond,
 		map[time.Duration]uint64{10 * time.Millisecond: 1, 100 * time.Millisecond: 1, 0: 1})
 }
+
+// What a new map or a correction makes pending is not as old as the last batch of
+// the shard.
+func TestAgesAreThoseOfBatches(t *testing.T) {
+	r := newRig(t, Config{Shards: 1})
+	r.roster(map[string][]string{"e": {"a"}, "f": {"b"}})
+	c := r.client(false)
+	c.subscribe("e", 0)
+	r.settle()
+	r.send("b", r.wall)
+	r.settle()
+	before := r.core.Stats().Ages
+	r.pass(10 * time.Minute)
+	r.settle()
+	r.roster(map[string][]string{"e": {"a", "b"}, "f": {"b"}}) // b comes with its last value
+	r.pass(time.Second)
+	r.settle()
+	after := r.core.Stats().Ages
+	want(t, "observed by a new map", after.Sum-before.Sum, time.Duration(0))
+
+	r.send("a", r.wall)
+	r.settle()
+	r.pass(40 * time.Millisecond)
+	r.send("b", r.wall+1)
+	r.settle()
+	r.pass(100 * time.Millisecond)
+	r.settle()
+	if d := r.core.Stats().Ages.Sum - after.Sum; d <= 0 || d > 200*time.Millisecond {
+		t.Errorf("batches are observed as %v old", d)
+	}
+}

@@ -83,31 +83,42 @@ func (w *worker) appendBody(buf []byte, r *codec.Position, ts int64) []byte {
 // again takes in a record with the device time of what is shown. It is the same
 // one, as a rule. Attributes that what is shown does not have are added to it.
 func (w *worker) again(d *device, r *codec.Position, warm bool) {
-	last := d.val
+	if next := w.added(d, r); next != nil {
+		if !warm {
+			w.count.added++
+		}
+		w.offer(d, next, r.Arrival+w.difference, warm)
+	} else if !warm {
+		w.count.duplicates++
+	}
+}
+
+// added returns the newest value of d with the attributes that r adds to it, nil
+// for none. Attributes that come one by one are bounded together as well.
+func (w *worker) added(d *device, r *codec.Position) *value {
+	if r.Attributes == "" {
+		return nil
+	}
+	last, most := d.val, maxAddedBody
 	if d.held != nil {
 		last = d.held
 	}
+	if bound := w.core.maxAttributes; bound > 0 {
+		most = bound + bareBody
+	}
 	next := w.values.fresh()
 	var added bool
-	if most := w.core.maxAttributes; r.Attributes != "" && (most == 0 || len(r.Attributes) <= most) {
-		next.buf, added = codec.AppendAdded(next.buf, last.buf, r)
-		added = added && len(next.buf) <= maxAddedBody
+	if next.buf, added = codec.AppendAdded(next.buf, last.buf, r); added && len(next.buf) <= most {
+		return next
 	}
-	if !added {
-		w.values.release(next)
-		if !warm {
-			w.count.duplicates++
-		}
-		return
-	}
-	if !warm {
-		w.count.added++
-	}
-	w.offer(d, next, r.Arrival+w.difference, warm)
+	w.values.release(next)
+	return nil
 }
 
-// maxAddedBody bounds a position that grows by attributes that come one by one.
-const maxAddedBody = 32 << 10
+const (
+	maxAddedBody = 32 << 10 // bytes of a position to which attributes are added, without another bound
+	bareBody     = 512      // bytes of a position without attributes, and to spare
+)
 
 // offer makes next the device's last value, now or when its limit allows.
 func (w *worker) offer(d *device, next *value, arrival int64, warm bool) {

@@ -255,9 +255,10 @@ type frame struct {
 
 // point is one position in a frame.
 type point struct {
-	DeviceID string
-	TS       int64
-	Lat      float64
+	DeviceID   string
+	TS         int64
+	Lat        float64
+	Attributes map[string]any
 }
 
 // parseFrame reads a frame that is not compressed.
@@ -303,11 +304,11 @@ func (s *screen) frame(b []byte) {
 	s.all = append(s.all, f)
 	switch f.Type {
 	case "position":
-		s.position(f.Topic, f.DeviceID, f.TS, true)
+		s.position(f.Topic, f.point, true)
 		s.log = append(s.log, fmt.Sprintf("%s %s@%d", f.Topic, f.DeviceID, f.TS))
 	case "positions":
 		for _, p := range f.Positions {
-			s.position(f.Topic, p.DeviceID, p.TS, true)
+			s.position(f.Topic, p, true)
 			s.log = append(s.log, fmt.Sprintf("%s %s@%d", f.Topic, p.DeviceID, p.TS))
 		}
 	case "snapshot":
@@ -319,7 +320,7 @@ func (s *screen) frame(b []byte) {
 			if f.Reason == "corrected" { // the one frame that may go back in time
 				delete(s.seen[f.Topic], p.DeviceID)
 			}
-			s.position(f.Topic, p.DeviceID, p.TS, f.Reason == "subscribe")
+			s.position(f.Topic, p, f.Reason == "subscribe")
 		}
 	case "roster":
 		if len(f.Added)+len(f.Removed) == 0 {
@@ -371,10 +372,13 @@ func (s *screen) forget(topic string) {
 }
 
 // position checks the order rule: never older, and in the live flow never the
-// same twice, unless the device has joined: a lagged screen may have missed
-// that it had left. It notes what is shown of devices that have left.
-func (s *screen) position(topic, device string, ts int64, strict bool) {
+// same twice, unless it may add attributes, or the device has joined: a lagged
+// screen may have missed that it had left. It notes what is shown of devices that
+// have left.
+func (s *screen) position(topic string, p point, strict bool) {
 	s.t.Helper()
+	device, ts := p.DeviceID, p.TS
+	strict = strict && len(p.Attributes) == 0
 	m := s.seen[topic]
 	if m == nil {
 		m = map[string]int64{}
