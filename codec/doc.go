@@ -25,8 +25,8 @@
 // object of attributes of which some were left out: what stays is copied into
 // memory of its own, the only thing for which Decode allocates. The error of
 // Decode and the answer of LeftOut belong to the decoder until its next call.
-// Every Append function writes behind dst and returns the longer slice, as
-// append does: the bytes belong to the caller, and nothing is kept.
+// Every Append function appends to dst and returns the longer slice, as append
+// does: the bytes belong to the caller, and nothing is kept.
 //
 // # Caveats
 //

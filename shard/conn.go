@@ -50,8 +50,8 @@ const (
 // that shows it, so over may be the one moment older than queued: a push that
 // falls in between takes the queue for one that has just reached its bound, and
 // lets one chunk in that may be refused. The error is never the other way round
-// for a queue that was below the bound within the window: whoever took it there
-// has set over back, or is about to and had waited for longer than a window
+// for a queue that was below the bound within the window: the goroutine that
+// took it there has set over back, or is about to and had waited for longer than a window
 // before. A count that a push adds and takes away again, because the flow has
 // changed, is like one that was pushed and written.
 //

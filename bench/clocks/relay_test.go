@@ -11,7 +11,7 @@ import (
 	"pitwall/engine/servers"
 )
 
-// TestRelay: a server behind it tells a wrong time, and answers everything else
+// TestRelay: a server reached through it tells a wrong time, and answers everything else
 // as it is, also what is asked in one go.
 func TestRelay(t *testing.T) {
 	redis, err := servers.StartRedis(t.TempDir())

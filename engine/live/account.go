@@ -12,11 +12,11 @@ import (
 // topic that is withdrawn.
 const replyMost = 32 << 10
 
-// account is the memory that is held for one connection alone, beside what
-// every connection takes. What connections share is counted by the core, once.
+// account is the memory that is held for one connection alone, on top of
+// what every connection takes. What connections share is counted by the core, once.
 //
-// Memory ordering: each field is a sum of its own; who reads it needs no more
-// than a recent value, but for replies, see session.crowded.
+// Memory ordering: each field is a sum of its own; a reader needs no
+// more than a recent value. Replies are the exception, see session.crowded.
 type account struct {
 	replies  atomic.Int64 // control frames from their making to their writing
 	arriving atomic.Int64 // what was read of messages that are not whole

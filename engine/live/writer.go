@@ -194,7 +194,7 @@ func (s *session) rest() bool {
 
 // lookAgain looks at what does not go through the ring, now that the connection
 // is idle: the pong, the close frame, and requests that wait for the writer.
-// Who brings one looks at the connection's state afterwards.
+// Whatever adds one looks at the connection's state afterwards.
 func (s *session) lookAgain() {
 	if s.pong.Load() != nil || s.last.Load() != nil {
 		s.conn.Schedule()
