@@ -166,8 +166,8 @@ func (d *device) newerAtStart(r *codec.Position, v verdict) bool {
 		return v.live > s.mark
 	case v.by == s.by && v.by != datedNot && distance(r.Arrival, s.arrival) <= sameUpload:
 		return r.TS > s.ts
-	case r.Arrival == s.arrival:
-		return v.by == s.by && r.TS > s.ts
+	case r.Arrival == s.arrival: // one upload, unless the device's clock has just changed
+		return r.TS > s.ts && (v.by == s.by || r.TS-s.ts < fallenLeast)
 	}
 	return r.Arrival > s.arrival
 }

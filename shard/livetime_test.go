@@ -234,7 +234,7 @@ func TestWarmStartOfClocksAhead(t *testing.T) {
 	x := newTracked(t, Config{})
 	warm := func(list ...codec.Position) {
 		b := x.core.AcquireBatch()
-		b.Warm, b.Positions = true, append(b.Positions, list...)
+		b.Warm, b.Difference, b.Positions = true, x.diff, append(b.Positions, list...)
 		if err := x.core.Deliver(context.Background(), 0, b); err != nil {
 			t.Fatal(err)
 		}
@@ -261,4 +261,16 @@ func TestWarmStartOfClocksAhead(t *testing.T) {
 	)
 	number, _ = x.last()
 	want(t, "shown", number, 9.0)
+	// An upload, of which a part is in the table. The difference of the clocks was
+	// not known yet when that was judged.
+	x = newTracked(t, Config{})
+	at = x.wall - 60_000
+	warm(codec.Position{DeviceID: "d", TS: at + 54_000, Arrival: at, Lat: 4})
+	x.diff = 60_000
+	warm(
+		codec.Position{DeviceID: "d", TS: at + 60_000, Arrival: at, Seq: 6, Lat: 10},
+		codec.Position{DeviceID: "d", TS: at + 59_000, Arrival: at, Seq: 5, Lat: 9},
+	)
+	number, _ = x.last()
+	want(t, "of an upload", number, 10.0)
 }

@@ -1,6 +1,7 @@
 package clocks
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 	"strconv"
@@ -197,17 +198,43 @@ func (d *device) lately() string {
 }
 
 // excused reports whether the dot may stand, so long after the start of a race
-// of some duration: its own clock has just changed, or that of a server under a
-// clock that fell.
-func (d *device) excused(elapsed, duration time.Duration) bool {
-	steps := d.kind.steps
-	if d.kind.grace == standsStill {
-		steps = append(slices.Clip(steps), d.server.steps...)
+// of some duration: its own clock has just changed. For one that fell back, a step
+// of its server's clock begins the two minutes again, after the minute in which the
+// difference of the clocks is not known. So does a restart, which forgets what
+// was not found out yet; what was found out is kept.
+func (d *device) excused(elapsed, duration time.Duration, restarts []time.Duration) bool {
+	type moment struct {
+		at, grace time.Duration
+		restart   bool
 	}
-	for _, f := range steps {
-		if since := elapsed - time.Duration(f*float64(duration)); since >= -time.Second && since < d.kind.grace {
+	at := func(f float64) time.Duration { return time.Duration(f * float64(duration)) }
+	var moments []moment
+	for _, f := range d.kind.steps {
+		moments = append(moments, moment{at: at(f), grace: d.kind.grace})
+	}
+	if d.kind.grace == standsStill {
+		for _, f := range d.server.steps {
+			moments = append(moments, moment{at: at(f), grace: standsStill + measures})
+		}
+		for _, t := range restarts {
+			moments = append(moments, moment{at: t, grace: standsStill, restart: true})
+		}
+	}
+	slices.SortFunc(moments, func(a, b moment) int { return cmp.Compare(a.at, b.at) })
+	until := time.Duration(0)
+	for _, m := range moments {
+		switch {
+		case m.restart && m.at >= until:
+			continue
+		case elapsed >= m.at-time.Second && elapsed < m.at+m.grace:
 			return true
 		}
+		until = max(until, m.at+m.grace)
 	}
 	return false
 }
+
+// measures is how long it takes until the difference of the clocks is known after a
+// server has stepped: its ids stand still, and the measure is a minimum over a
+// minute.
+const measures = 90 * time.Second

@@ -94,12 +94,22 @@ func TestExcused(t *testing.T) {
 		at   time.Duration
 		want bool
 	}{{5 * time.Minute, false}, {6 * time.Minute, true}, {7 * time.Minute, true}, {8*time.Minute + time.Second, false},
-		{30 * time.Minute, true}, {33 * time.Minute, false}} {
-		if got := fell.excused(c.at, time.Hour); got != c.want {
+		{30 * time.Minute, true}, {33 * time.Minute, true}, {34 * time.Minute, false}, {40 * time.Minute, false}} {
+		if got := fell.excused(c.at, time.Hour, []time.Duration{40 * time.Minute}); got != c.want {
 			t.Errorf("after %v: %v, want %v", c.at, got, c.want)
 		}
-		if right.excused(c.at, time.Hour) {
+		if right.excused(c.at, time.Hour, nil) {
 			t.Errorf("after %v a right clock is excused", c.at)
+		}
+	}
+}
+
+// TestExcusedOverARestart: a restart forgets what was not found out about a clock.
+func TestExcusedOverARestart(t *testing.T) {
+	fell := &device{server: &server{}, kind: kind{steps: []float64{0.1}, grace: standsStill}}
+	for at, want := range map[time.Duration]bool{8*time.Minute + 30*time.Second: true, 9*time.Minute + time.Second: false} {
+		if got := fell.excused(at, time.Hour, []time.Duration{7 * time.Minute}); got != want {
+			t.Errorf("after %v: %v, want %v", at, got, want)
 		}
 	}
 }

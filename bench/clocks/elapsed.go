@@ -42,5 +42,5 @@ func (r *race) progress(now time.Time) float64 {
 
 // excused reports whether a device's dot may stand at a moment.
 func (r *race) excused(d *device, at time.Time) bool {
-	return d.excused(r.elapsed(at), r.opt.Duration)
+	return d.excused(r.elapsed(at), r.opt.Duration, r.restartTimes())
 }

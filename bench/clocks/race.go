@@ -30,12 +30,13 @@ type race struct {
 	screens    []*screen
 	tally      *tally
 
-	mu      sync.Mutex // guards what follows
-	addr    string     // of the engine
-	starts  int        // how often the engine was started again
-	start   time.Time
-	waited  time.Duration // for screens, between legs: no part of the race
-	resting time.Time     // since when nothing is published; zero while it is
+	mu       sync.Mutex      // guards what follows
+	addr     string          // of the engine
+	restarts []time.Duration // of the engine, after the start
+	between  bool            // the engine is being restarted
+	start    time.Time
+	waited   time.Duration // for screens, between legs: no part of the race
+	resting  time.Time     // since when nothing is published; zero while it is
 }
 
 // newRace makes the devices and the spectators of a race.
@@ -174,23 +175,39 @@ func (r *race) leg(ctx context.Context, d time.Duration, with *restart) error {
 // restart ends the engine and starts it again.
 func (r *race) restart(ctx context.Context, how syscall.Signal) error {
 	r.opt.Say(fmt.Sprintf("%s: the engine is restarted, %s", r.server.name, how), 0)
+	r.restarting()
 	e, err := r.site.Restart(ctx, 0, how)
 	if err != nil {
 		return fmt.Errorf("restart the engine: %w", err)
 	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	r.addr = e.Addr
-	r.starts++
+	r.addr, r.between = e.Addr, false
 	r.tally.restarted()
 	return nil
 }
 
-// restarts is how often the engine was started again.
-func (r *race) restarts() int {
+// restarting notes that the engine is about to end.
+func (r *race) restarting() {
+	at := r.elapsed(time.Now())
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	return r.starts
+	r.restarts, r.between = append(r.restarts, at), true
+}
+
+// restartTimes are when the engine was restarted, after the start of the race.
+func (r *race) restartTimes() []time.Duration {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return slices.Clone(r.restarts)
+}
+
+// engine is how often the engine was restarted, and whether that is under way: a
+// connection that begins now may be to the one before or to the next.
+func (r *race) engine() (starts int, between bool) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return len(r.restarts), r.between
 }
 
 // address is where the engine listens.

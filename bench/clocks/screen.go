@@ -66,12 +66,14 @@ type screen struct {
 
 // begin is called with each new connection.
 func (s *screen) begin() {
-	starts := s.race.restarts()
+	starts, between := s.race.engine()
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.session++
-	s.fresh = starts != s.starts
-	s.starts = starts
+	s.fresh = between || starts != s.starts
+	if !between {
+		s.starts = starts
+	}
 	s.parts = -1
 }
 

@@ -135,7 +135,7 @@ func TestScreenAfterARestart(t *testing.T) {
 			}
 			take(say("position", "", d, 5, 1000))
 			if c.restart {
-				r.starts++
+				r.restarting()
 			}
 			s.end()
 			s.begin()
