@@ -16,12 +16,18 @@ type Archive struct {
 	meters meters
 	health health
 	months *partitions
+
+	witness witness
+	held    map[string]*held // by stream
 }
 
 // New makes an archive and registers its metrics. It starts nothing.
 func New(o Options) *Archive {
 	o = o.withDefaults()
-	a := &Archive{opt: o, meters: newMeters(o.Metrics), health: health{faulty: o.ReadyFault, maxLag: o.ReadyLag}}
+	a := &Archive{opt: o, meters: newMeters(o.Metrics), health: health{faulty: o.ReadyFault, maxLag: o.ReadyLag}, held: map[string]*held{}}
+	for _, stream := range o.Streams {
+		a.held[stream] = newHeld(stream, o.Client.DeadKey(stream))
+	}
 	a.months = &partitions{table: o.Partitions, ahead: o.PartitionAhead, retention: o.Retention, now: time.Now, log: o.Logger, meters: &a.meters}
 	return a
 }
@@ -52,9 +58,20 @@ func (a *Archive) Run(ctx context.Context) error {
 }
 
 // Ready returns nil, or why /readyz should not say that all is well: inserts
-// have failed for ReadyFault, or a table is more than ReadyLag behind. Any
-// goroutine may call it.
-func (a *Archive) Ready() error { return a.health.ready(time.Now()) }
+// have failed for ReadyFault, or a table is more than ReadyLag behind, or what
+// cannot be written keeps a stream from being read. Any goroutine may call it.
+func (a *Archive) Ready() error {
+	now := time.Now()
+	for _, stream := range a.opt.Streams {
+		if err := a.held[stream].fault(); err != nil {
+			return err
+		}
+	}
+	if err := a.witness.fault(now, a.opt.ReadyFault); err != nil {
+		return err
+	}
+	return a.health.ready(now)
+}
 
 // errFlushTimeout ends the writing of the last batches.
 var errFlushTimeout = errors.New("the time to finish ran out")

@@ -18,25 +18,36 @@ type batch struct {
 	left    *leftout.Teller
 
 	entries []redis.Entry
-	ids     []redis.ID // of all entries: what is acknowledged in the end
+	kept    []bool     // of each entry, whether it is held back
+	ids     []redis.ID // what is acknowledged in the end: all others
 	parts   []part     // what decoded, one for each insert under way
 	dead    []redis.Letter
-	lost    int // entries without fields: trimmed while pending
-	expired int // positions too old for the table
+	deadAt  []int // of each letter, the index of its entry
+	lost    int   // entries without fields: trimmed while pending
+	expired int   // positions too old for the table
 }
 
 // part is a share of a batch: all that the batch has of some devices, in its
 // order, so that of two positions of one key the first stays.
 type part struct {
 	positions []codec.Position
-	origins   []int     // of each position, the index of its entry
-	refused   []refusal // what the database did not take
+	origins   []int      // of each position, the index of its entry
+	ids       []redis.ID // of each position, the id of its entry
+	refused   []refusal  // what goes to the dead letters
+	suspects  []suspect  // what the database refuses for reasons that need not be theirs
 }
 
 // refusal is a position that goes to the dead letters.
 type refusal struct {
 	at            int // index in part.positions
 	reason, cause string
+}
+
+// suspect is a position that the database refused, maybe as it would any other.
+type suspect struct {
+	at    int    // index in part.positions
+	first uint64 // when it was refused first, by the witness
+	cause string
 }
 
 // newBatch makes a batch of a number of parts, at least one.
@@ -56,7 +67,8 @@ func (b *batch) fill(entries []redis.Entry, oldest int64) {
 	}
 	clear(b.dead)
 	b.entries = entries
-	b.ids, b.dead, b.lost, b.expired = b.ids[:0], b.dead[:0], 0, 0
+	b.kept = append(b.kept[:0], make([]bool, len(entries))...)
+	b.dead, b.deadAt, b.lost, b.expired = b.dead[:0], b.deadAt[:0], 0, 0
 	parts := len(b.parts)
 	if len(entries) < splitFrom {
 		parts = 1
@@ -64,14 +76,13 @@ func (b *batch) fill(entries []redis.Entry, oldest int64) {
 	var p codec.Position
 	for i := range entries {
 		e := &entries[i]
-		b.ids = append(b.ids, e.ID)
 		if e.Fields == nil {
 			b.lost++
 			continue
 		}
 		arrival := int64(min(e.ID.Ms, math.MaxInt64))
 		if err := b.decoder.Decode(&p, arrival, e.ID.Seq, e.Fields); err != nil {
-			b.bury(e, reasonOf(err), err.Error())
+			b.bury(i, reasonOf(err), err.Error())
 			continue
 		}
 		b.left.Tell(e.ID, b.decoder.LeftOut())
@@ -82,13 +93,15 @@ func (b *batch) fill(entries []redis.Entry, oldest int64) {
 		to := &b.parts[partOf(p.DeviceID, parts)]
 		to.positions = append(to.positions, p)
 		to.origins = append(to.origins, i)
+		to.ids = append(to.ids, e.ID)
 	}
 }
 
 // reset empties a part and lets go of the last read's memory.
 func (p *part) reset() {
 	clear(p.positions)
-	p.positions, p.origins, p.refused = p.positions[:0], p.origins[:0], p.refused[:0]
+	p.positions, p.origins, p.ids = p.positions[:0], p.origins[:0], p.ids[:0]
+	p.refused, p.suspects = p.refused[:0], p.suspects[:0]
 }
 
 // partOf chooses a device's part, by FNV-1a.
@@ -103,9 +116,14 @@ func partOf(device string, parts int) int {
 	return int(h>>16) % parts
 }
 
-// refuse notes a position that the database does not take.
+// refuse notes a position that goes to the dead letters.
 func (p *part) refuse(at int, reason, cause string) {
 	p.refused = append(p.refused, refusal{at, reason, cause})
+}
+
+// suspect notes a position that the database refused and that is held back.
+func (p *part) suspect(at int, first uint64, cause string) {
+	p.suspects = append(p.suspects, suspect{at, first, cause})
 }
 
 // conflict notes that the table holds another position of the same device and
@@ -115,12 +133,12 @@ func (p *part) conflict(at int) {
 	p.refuse(at, reasonConflict, fmt.Sprintf("the table holds another position of device %s at %d", q.DeviceID, q.TS))
 }
 
-// buryRefused makes dead letters of what the database did not take.
+// buryRefused makes dead letters of the positions that go there.
 func (b *batch) buryRefused() {
 	for i := range b.parts {
 		p := &b.parts[i]
 		for _, r := range p.refused {
-			b.bury(&b.entries[p.origins[r.at]], r.reason, r.cause)
+			b.bury(p.origins[r.at], r.reason, r.cause)
 		}
 	}
 }
@@ -142,8 +160,20 @@ const (
 	reasonRefused  = "database_refused" // the database does not take what the row holds
 )
 
-// bury adds the dead letter of an entry.
-func (b *batch) bury(e *redis.Entry, reason, cause string) {
+// done returns the ids of the entries that are not held back.
+func (b *batch) done() []redis.ID {
+	b.ids = b.ids[:0]
+	for i := range b.entries {
+		if !b.kept[i] {
+			b.ids = append(b.ids, b.entries[i].ID)
+		}
+	}
+	return b.ids
+}
+
+// bury adds the dead letter of the entry at an index.
+func (b *batch) bury(at int, reason, cause string) {
+	e := &b.entries[at]
 	letter := make([]string, 0, deadOverhead+len(e.Fields))
 	letter = append(letter, deadReason, reason, deadError, cause, deadStream, b.stream, deadID, e.ID.String())
 	for i, s := range e.Fields {
@@ -153,6 +183,7 @@ func (b *batch) bury(e *redis.Entry, reason, cause string) {
 		letter = append(letter, s)
 	}
 	b.dead = append(b.dead, redis.Letter{ID: e.ID, Fields: letter})
+	b.deadAt = append(b.deadAt, at)
 }
 
 // reasonOf names the reason of a record that did not decode.

@@ -21,8 +21,8 @@ type Store interface {
 	// InsertPositions writes a batch in one transaction. A position whose
 	// device and time are in the table already is no error: it is a duplicate,
 	// or adds attributes to the row, or, with other content, is a conflict. After an error nothing was written,
-	// or nobody knows: the same batch is offered again, or, when db.IsContent
-	// says that it is for what the rows hold, in halves. The positions and
+	// or nobody knows: db.Classify says whether the same batch is offered again,
+	// or in halves. The positions and
 	// their strings are lent for the call.
 	InsertPositions(ctx context.Context, batch []codec.Position) (db.InsertResult, error)
 }

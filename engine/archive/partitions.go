@@ -40,6 +40,9 @@ const (
 	detachGrace = 24 * time.Hour
 )
 
+// errNotOurs says that this process makes no months.
+var errNotOurs = errors.New("ARCHIVE_PARTITION_AHEAD is 0: months are made by others")
+
 // partitions looks after the months of the table. Any goroutine may use it.
 type partitions struct {
 	table            Partitions // nil: nothing is made or detached
@@ -140,7 +143,7 @@ func (p *partitions) wanted(ctx context.Context, positions []codec.Position) err
 		}
 	}
 	if p.table == nil || p.ahead == 0 {
-		return errors.New("ARCHIVE_PARTITION_AHEAD is 0: months are made by others")
+		return errNotOurs
 	}
 	if err := p.make(ctx, months); err != nil {
 		return fmt.Errorf("for positions without a month: %w", err)

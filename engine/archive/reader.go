@@ -25,14 +25,16 @@ type reader struct {
 	watch  *watch
 	months *partitions
 	meters *meters
+	held   *held
 
 	first, more []redis.Entry // lent to reads, by turns
 	both        []redis.Entry // the two of gather together
 	size        redis.Portion // entries of a read
 	nextClaim   time.Time
-	claimFrom   redis.ID // where the next look at others' entries begins
-	hadGroup    bool     // it has been there before: a missing one was lost
-	lookFirst   bool     // the stream may have been trimmed beyond the group
+	claimFrom   redis.ID  // where the next look at others' entries begins
+	nextAgain   time.Time // when what is held back is tried again
+	hadGroup    bool      // it has been there before: a missing one was lost
+	lookFirst   bool      // the stream may have been trimmed beyond the group
 
 	pause pace.Backoff
 	fault pace.Quiet // sessions that failed
@@ -51,6 +53,7 @@ func newReader(a *Archive, stream string, w *watch, log *slog.Logger) *reader {
 		watch:  w,
 		months: a.months,
 		meters: &a.meters,
+		held:   a.held[stream],
 		fault:  pace.Quiet{Every: pace.FaultEvery},
 		loss:   pace.Quiet{Every: pace.FaultEvery},
 	}
@@ -92,16 +95,21 @@ func (r *reader) session(ctx, flush context.Context) error {
 	if err := r.recover(ctx, flush); err != nil {
 		return err
 	}
-	r.lookFirst = true
 	for ctx.Err() == nil {
 		if err := r.claim(ctx, flush); err != nil {
+			return err
+		}
+		if err := r.again(ctx, flush); err != nil {
 			return err
 		}
 		if err := r.mindTheGap(ctx); err != nil {
 			return err
 		}
-		full := r.size.Count()
-		entries, readErr := r.gather(ctx)
+		full := r.portion()
+		if full == 0 {
+			continue // until there is room for what may have to be held back
+		}
+		entries, readErr := r.gather(ctx, full)
 		begin := time.Now()
 		if err := r.process(flush, entries); err != nil {
 			return err
@@ -145,29 +153,13 @@ func (r *reader) ensureGroup(ctx context.Context) error {
 	return nil
 }
 
-// recover archives what pends on this consumer: delivered once, and then not
-// acknowledged.
-func (r *reader) recover(ctx, flush context.Context) error {
-	var from redis.ID
-	for ctx.Err() == nil {
-		entries, err := r.client.ReadGroup(ctx, r.read(from.String(), r.size.Count(), 0), r.first)
-		r.first = entries
-		r.size.Took(entries)
-		if err != nil || len(entries) == 0 {
-			return err
-		}
-		from = entries[len(entries)-1].ID
-		if err := r.process(flush, entries); err != nil {
-			return err
-		}
-	}
-	return nil
-}
+// portion is how many entries the next read may bring: all of them may have to
+// be held back.
+func (r *reader) portion() int { return min(r.size.Count(), r.held.room()) }
 
-// gather waits for new entries and, when they do not fill a batch, a little
+// gather waits for new entries, full of them, and, when there are less, a little
 // for more. It may return entries together with an error.
-func (r *reader) gather(ctx context.Context) ([]redis.Entry, error) {
-	full := r.size.Count()
+func (r *reader) gather(ctx context.Context, full int) ([]redis.Entry, error) {
 	entries, err := r.client.ReadGroup(ctx, r.read(newEntries, full, r.opt.Block), r.first)
 	r.first = entries
 	r.size.Took(entries)
@@ -188,41 +180,6 @@ func (r *reader) read(from string, count int, block time.Duration) redis.ReadOpt
 		Stream: r.stream, Group: Group, Consumer: r.opt.Consumer,
 		From: from, Count: count, Block: block,
 	}
-}
-
-// claim takes over and archives what has been pending for too long on any
-// consumer, when it is time to look. The look goes on from where the last one
-// stopped, and ends at the end of the list.
-func (r *reader) claim(ctx, flush context.Context) error {
-	now := time.Now()
-	if now.Before(r.nextClaim) {
-		return nil
-	}
-	r.nextClaim = now.Add(r.opt.ClaimInterval)
-	for ctx.Err() == nil {
-		entries, next, deleted, err := r.client.Claim(ctx, redis.ClaimOptions{
-			Stream: r.stream, Group: Group, Consumer: r.opt.Consumer,
-			MinIdle: r.opt.ClaimIdle, From: r.claimFrom, Count: r.size.Count(),
-		}, r.first)
-		r.first = entries
-		if err != nil {
-			return err
-		}
-		r.size.Took(entries)
-		r.lost(len(deleted))
-		r.meters.claimed.Add(len(entries))
-		if err := r.process(flush, entries); err != nil {
-			return err
-		}
-		// Zero at the end of the list. A server that does not move on would
-		// keep us here for ever.
-		if !r.claimFrom.Less(next) {
-			r.claimFrom = redis.ID{}
-			return nil
-		}
-		r.claimFrom = next
-	}
-	return nil
 }
 
 // process archives entries and acknowledges them, in parts of a batch each.

@@ -2,14 +2,11 @@ package archive
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"log/slog"
 	"sync"
 	"time"
 
-	"pitwall/codec"
-	"pitwall/engine/internal/db"
 	"pitwall/engine/internal/pace"
 	"pitwall/engine/internal/redis"
 )
@@ -28,10 +25,19 @@ type writer struct {
 	meters  *meters
 	health  *health
 
-	mu    sync.Mutex // guards fault
-	fault pace.Quiet // inserts that failed
-	dead  pace.Quiet // batches with dead letters
-	old   pace.Quiet // batches with expired positions
+	witness *witness
+	held    *held
+	dose    *dose
+
+	mu      sync.Mutex // guards fault and tries
+	fault   pace.Quiet // inserts that failed
+	tries   int        // how many refused rows are still looked for, while sparing
+	sparing bool       // what was refused before is looked at again; set between inserts
+
+	refusal   pace.Quiet // batches with rows that are held back
+	unwritten pace.Quiet // dead letters that cannot be written
+	dead      pace.Quiet // batches with dead letters
+	old       pace.Quiet // batches with expired positions
 }
 
 func newWriter(a *Archive, stream string, log *slog.Logger) *writer {
@@ -46,26 +52,38 @@ func newWriter(a *Archive, stream string, log *slog.Logger) *writer {
 		months:  a.months,
 		meters:  &a.meters,
 		health:  &a.health,
-		fault:   pace.Quiet{Every: pace.FaultEvery},
-		dead:    pace.Quiet{Every: pace.FaultEvery},
-		old:     pace.Quiet{Every: pace.FaultEvery},
+		witness: &a.witness,
+		held:    a.held[stream],
+		dose:    newDose(a.opt.BatchSize),
+
+		fault:     pace.Quiet{Every: pace.FaultEvery},
+		refusal:   pace.Quiet{Every: pace.FaultEvery},
+		unwritten: pace.Quiet{Every: pace.FaultEvery},
+		dead:      pace.Quiet{Every: pace.FaultEvery},
+		old:       pace.Quiet{Every: pace.FaultEvery},
 	}
 }
 
 // all inserts the positions, writes the dead letters, and then acknowledges
-// every entry of the batch: in this order, so that whatever interrupts it
-// leaves entries pending that are kept nowhere, never the reverse. It waits
-// for the database without end, until ctx ends. After an error the batch is
-// read again from what pends.
+// every entry of the batch that is not held back: in this order, so that
+// whatever interrupts it leaves entries pending that are kept nowhere, never the
+// reverse. It waits for the database without end, until ctx ends. After an error
+// the batch is read again from what pends.
 func (w *writer) all(ctx context.Context, b *batch) error {
 	if err := w.insert(ctx, b); err != nil {
 		return err
 	}
+	for i := range b.parts {
+		if err := w.again(ctx, &b.parts[i]); err != nil {
+			return err
+		}
+	}
+	w.keepSuspects(b)
 	b.buryRefused()
 	if err := w.bury(ctx, b); err != nil {
 		return err
 	}
-	_, err := w.client.Ack(ctx, w.stream, Group, b.ids)
+	_, err := w.client.Ack(ctx, w.stream, Group, b.done())
 	if err == nil {
 		w.expired(b.expired)
 	}
@@ -83,75 +101,32 @@ func (w *writer) expired(n int) {
 	}
 }
 
-// rows inserts the positions from lo to hi of a part. When the database does
-// not take them for their content, it halves them until the guilty ones stand
-// alone: at most two statements for each position.
-func (w *writer) rows(ctx context.Context, p *part, lo, hi int) error {
-	if lo == hi {
-		return nil
+// keepSuspects holds back the entries whose rows the database refuses for
+// reasons that need not be theirs.
+func (w *writer) keepSuspects(b *batch) {
+	n, cause := 0, ""
+	for i := range b.parts {
+		p := &b.parts[i]
+		for _, s := range p.suspects {
+			w.keep(b, p.origins[s.at], s.first)
+			n, cause = n+1, s.cause
+		}
 	}
-	result, err := w.offer(ctx, p.positions[lo:hi])
-	switch {
-	case err == nil:
-		for _, i := range result.Conflicts {
-			p.conflict(lo + i)
-		}
-		return nil
-	case !db.IsContent(err):
-		return err
-	case hi-lo == 1:
-		w.meters.refused.Inc()
-		p.refuse(lo, reasonRefused, err.Error())
-		return nil
+	if n == 0 {
+		return
 	}
-	mid := lo + (hi-lo)/2
-	if err := w.rows(ctx, p, lo, mid); err != nil {
-		return err
-	}
-	return w.rows(ctx, p, mid, hi)
-}
-
-// offer offers positions to the store until it takes them or says that it will
-// not for what they hold. Months that lack are made. Everything else may pass:
-// it is waited for without end, until ctx ends.
-func (w *writer) offer(ctx context.Context, positions []codec.Position) (db.InsertResult, error) {
-	var pause pace.Backoff
-	for made := false; ; {
-		begin := time.Now()
-		limited, cancel := context.WithTimeout(ctx, w.timeout)
-		result, err := w.store.InsertPositions(limited, positions)
-		cancel()
-		if err == nil {
-			w.health.wrote()
-			w.meters.inserted(result, time.Since(begin))
-			return result, nil
-		}
-		if db.IsContent(err) {
-			return db.InsertResult{}, err
-		}
-		if !made && db.LacksPartition(err) { // once between pauses: it may be something else
-			lacking := w.makeMonths(ctx, positions)
-			if made = lacking == nil; made {
-				continue
-			}
-			err = errors.Join(err, lacking)
-		}
-		if errors.Is(err, errExpired) {
-			return db.InsertResult{}, err
-		}
-		made = false
-		w.failed(err, len(positions))
-		if stopped := pace.Sleep(ctx, pause.Delay()); stopped != nil {
-			return db.InsertResult{}, fmt.Errorf("insert %d positions: %w: %w", len(positions), stopped, err)
-		}
+	w.meters.failures.Inc()
+	w.held.rowsRefused(cause)
+	if times, ok := w.refusal.Tell(time.Now()); ok {
+		w.log.Warn("the database refuses rows, and no other was taken since that would show that it is their fault: they wait in the stream",
+			"err", cause, "rows", n, "times", times)
 	}
 }
 
-// makeMonths makes the months of positions, within the time of an insert.
-func (w *writer) makeMonths(ctx context.Context, positions []codec.Position) error {
-	ctx, cancel := context.WithTimeout(ctx, w.timeout)
-	defer cancel()
-	return w.months.wanted(ctx, positions)
+// keep holds an entry of the batch back.
+func (w *writer) keep(b *batch, at int, refused uint64) {
+	b.kept[at] = true
+	w.held.keep(&b.entries[at], refused)
 }
 
 // failed takes note of an insert that will be tried again.
@@ -167,13 +142,22 @@ func (w *writer) failed(err error, rows int) {
 	}
 }
 
-// bury writes the dead letters and acknowledges their entries.
+// bury writes the dead letters and acknowledges their entries. Those that Redis
+// refuses are held back.
 func (w *writer) bury(ctx context.Context, b *batch) error {
 	if len(b.dead) == 0 {
 		return nil
 	}
-	if err := w.client.Bury(ctx, w.deadKey, w.maxDead, w.stream, Group, b.dead); err != nil {
+	err := w.client.Bury(ctx, w.deadKey, w.maxDead, w.stream, Group, b.dead)
+	if redis.IsRefused(err) {
+		w.lettersRefused(b, err)
+		return nil
+	}
+	if err != nil {
 		return fmt.Errorf("write dead letters: %w", err)
+	}
+	if w.held.lettersFail(nil) {
+		w.log.Info("dead letters can be written again", "dead", w.deadKey)
 	}
 	w.meters.dead.Add(len(b.dead))
 	if n, ok := w.dead.Tell(time.Now()); ok {
@@ -182,4 +166,43 @@ func (w *writer) bury(ctx context.Context, b *batch) error {
 			"batches", n, "last_id", last[7], "reason", last[1], "error", last[3])
 	}
 	return nil
+}
+
+// lettersRefused holds back the entries of letters that Redis does not take.
+// Some of them may have been written.
+func (w *writer) lettersRefused(b *batch, err error) {
+	w.held.lettersFail(err)
+	for _, at := range b.deadAt {
+		w.keep(b, at, 0)
+	}
+	if n, ok := w.unwritten.Tell(time.Now()); ok {
+		w.log.Error("dead letters cannot be written: their records wait in the stream, those after them go on",
+			"dead", w.deadKey, "letters", len(b.dead), "err", err, "times", n)
+	}
+}
+
+// spareTries is how many rows are found refused in a look at what was refused
+// before, until the rest is left for the next look.
+const spareTries = 100
+
+// spare begins a look at what was refused before, or ends it. Not between
+// inserts of a batch.
+func (w *writer) spare(on bool) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.sparing, w.tries = on, spareTries
+}
+
+// spend takes note of a row that was found refused.
+func (w *writer) spend() {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.tries--
+}
+
+// spent says that rows are not looked for one by one any more.
+func (w *writer) spent() bool {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.sparing && w.tries <= 0
 }

@@ -76,7 +76,8 @@ type Database interface {
 	// first of two positions of one device and time stays, wherever they come
 	// from. What a later one of the same place adds in attributes is kept in
 	// pitwall_extras. After an error nobody knows what was written, and the
-	// same batch may be offered again: nothing goes in twice. The positions and
+	// same batch may be offered again: nothing goes in twice. Classify tells
+	// what kind of error it is. The positions and
 	// their strings are lent for the call. 500 to 2000 positions are a good
 	// batch; one of any size is taken.
 	InsertPositions(ctx context.Context, batch []codec.Position) (InsertResult, error)
@@ -136,13 +137,17 @@ type MigrationStatus struct {
 }
 
 // InsertResult says what became of a batch. Inserted, Extras, Duplicates and
-// the length of Conflicts add up to the length of the batch. Arrival and faulty
+// the lengths of Conflicts and Missing add up to the length of the batch. Arrival and faulty
 // are not part of a position's content.
 type InsertResult struct {
 	Inserted   int
 	Extras     int   // same device, time and place as a row that is there, with more attributes
 	Duplicates int   // same content as a row that is there, or as an earlier extra
 	Conflicts  []int // indexes, ascending: same device and time, other content
+	// Missing are indexes, ascending, of positions that were neither inserted
+	// nor are there: a trigger left them out, or their row was deleted
+	// meanwhile. They may be offered again.
+	Missing []int
 }
 
 // Open connects to the database of o. PostgreSQL must answer now and be

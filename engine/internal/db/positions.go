@@ -7,11 +7,11 @@ import (
 	"pitwall/codec"
 )
 
-// tally says what became of n positions: inserted went in, extras added
-// attributes to a row, those at conflicts differ from it, and the rest are
-// duplicates.
-func tally(n, inserted, extras int, conflicts []int) InsertResult {
-	return InsertResult{Inserted: inserted, Extras: extras, Duplicates: n - inserted - extras - len(conflicts), Conflicts: conflicts}
+// tally adds the duplicates to the result of n positions: they are what is
+// left.
+func (r InsertResult) tally(n int) InsertResult {
+	r.Duplicates = n - r.Inserted - r.Extras - len(r.Conflicts) - len(r.Missing)
+	return r
 }
 
 // inKeyOrder returns the indexes of batch by device and time, equal keys in

@@ -3,7 +3,6 @@ package db
 import (
 	"cmp"
 	"context"
-	"errors"
 	"fmt"
 	"slices"
 	"time"
@@ -44,10 +43,6 @@ const insertExtras = `INSERT INTO pitwall_extras (device_id, ts, content_hash, a
 	FROM unnest($1::text[], $2::timestamptz[], $3::bigint[], $4::text[]) AS g(device_id, ts, content_hash, attributes)
 	ON CONFLICT (device_id, ts, content_hash) DO NOTHING`
 
-// errGone is met when a row goes away between insert and comparison. The
-// batch is offered again then, and inserted.
-var errGone = errors.New("rows were deleted meanwhile")
-
 // session is what a batch goes through: the pool, or a transaction.
 type session interface {
 	Exec(ctx context.Context, sql string, args ...any) (pgconn.CommandTag, error)
@@ -87,7 +82,7 @@ func (p *postgres) insertIn(ctx context.Context, in session, batch []codec.Posit
 	if inserted == len(batch) {
 		return InsertResult{Inserted: inserted}, nil
 	}
-	extras, conflicts, err := compare(ctx, in, batch, order, args)
+	extras, result, err := compare(ctx, in, batch, order, args)
 	if err != nil {
 		return InsertResult{}, fmt.Errorf("compare with the rows that are there: %w", err)
 	}
@@ -95,15 +90,17 @@ func (p *postgres) insertIn(ctx context.Context, in session, batch []codec.Posit
 	if err != nil {
 		return InsertResult{}, fmt.Errorf("add attributes: %w", err)
 	}
-	return tally(len(batch), inserted, added, conflicts), nil
+	result.Inserted, result.Extras = inserted, added
+	return result.tally(len(batch)), nil
 }
 
 // compare looks at the positions that are not stored as given: what they add
-// to the row, or the indexes of those that add nothing.
-func compare(ctx context.Context, in session, batch []codec.Position, order []int, args []any) (extras []extra, conflicts []int, err error) {
+// to the row, and in result the indexes of those that add nothing, and of those
+// under whose key there is no row.
+func compare(ctx context.Context, in session, batch []codec.Position, order []int, args []any) (extras []extra, result InsertResult, err error) {
 	rows, err := in.Query(ctx, differing, args...)
 	if err != nil {
-		return nil, nil, err
+		return nil, InsertResult{}, err
 	}
 	defer rows.Close()
 	for rows.Next() {
@@ -111,20 +108,20 @@ func compare(ctx context.Context, in session, batch []codec.Position, order []in
 		var exists, samePlace bool
 		var have codec.Attributes
 		if err := rows.Scan(&n, &exists, &samePlace, (*string)(&have)); err != nil {
-			return nil, nil, err
-		}
-		if !exists {
-			return nil, nil, errGone
+			return nil, InsertResult{}, err
 		}
 		i := order[n-1]
-		if x, ok := extraOf(&batch[i], have); ok && samePlace {
+		if !exists {
+			result.Missing = append(result.Missing, i)
+		} else if x, ok := extraOf(&batch[i], have); ok && samePlace {
 			extras = append(extras, x)
 		} else {
-			conflicts = append(conflicts, i)
+			result.Conflicts = append(result.Conflicts, i)
 		}
 	}
-	slices.Sort(conflicts)
-	return extras, conflicts, rows.Err()
+	slices.Sort(result.Conflicts)
+	slices.Sort(result.Missing)
+	return extras, result, rows.Err()
 }
 
 // addExtras returns how many were not there yet. They are in the order of the

@@ -3,6 +3,7 @@ package db
 import (
 	"context"
 	"database/sql"
+	"errors"
 	"fmt"
 
 	"pitwall/codec"
@@ -43,8 +44,7 @@ func insertEach(ctx context.Context, tx *sql.Tx, batch []codec.Position) (Insert
 		return InsertResult{}, err
 	}
 	defer insert.Close()
-	var inserted, extras int
-	var conflicts []int
+	var result InsertResult
 	for i := range batch {
 		args := values(&batch[i])
 		n, err := affected(insert.ExecContext(ctx, args...))
@@ -52,23 +52,25 @@ func insertEach(ctx context.Context, tx *sql.Tx, batch []codec.Position) (Insert
 			return InsertResult{}, err
 		}
 		if n > 0 {
-			inserted++
+			result.Inserted++
 			continue
 		}
 		n, conflict, err := compareSQLite(ctx, tx, &batch[i], args)
-		if err != nil {
+		switch {
+		case errors.Is(err, sql.ErrNoRows):
+			result.Missing = append(result.Missing, i)
+		case err != nil:
 			return InsertResult{}, err
+		case conflict:
+			result.Conflicts = append(result.Conflicts, i)
 		}
-		extras += n
-		if conflict {
-			conflicts = append(conflicts, i)
-		}
+		result.Extras += n
 	}
-	return tally(len(batch), inserted, extras, conflicts), nil
+	return result.tally(len(batch)), nil
 }
 
 // compareSQLite looks at a position whose key is taken. It returns 1 when
-// attributes were added to the row.
+// attributes were added to the row, and sql.ErrNoRows when there is none.
 func compareSQLite(ctx context.Context, tx *sql.Tx, p *codec.Position, args []any) (extras int, conflict bool, err error) {
 	var same, samePlace bool
 	var have codec.Attributes

@@ -2,7 +2,6 @@ package db
 
 import (
 	"context"
-	"errors"
 	"testing"
 
 	"pitwall/codec"
@@ -31,7 +30,7 @@ func both(t *testing.T, fn func(t *testing.T, d Database, url string)) {
 	t.Run("sqlite", func(t *testing.T) { fn(t, migrated(t, Options{DataDir: t.TempDir(), Logger: discard}), "") })
 }
 
-func TestIsContent(t *testing.T) {
+func TestWhatARowHoldsIsContent(t *testing.T) {
 	const guard = "ALTER TABLE positions ADD COLUMN guard INTEGER CHECK (speed IS NULL OR speed < 500)"
 	for _, tt := range []struct {
 		name, postgres, sqlite string
@@ -50,8 +49,8 @@ func TestIsContent(t *testing.T) {
 			both(t, func(t *testing.T, d Database, url string) {
 				alter(t, d, url, tt.postgres, tt.sqlite)
 				_, err := d.InsertPositions(t.Context(), []codec.Position{tt.p})
-				if err == nil || IsContent(err) != tt.want {
-					t.Errorf("IsContent(%v) is %v, want %v", err, IsContent(err), tt.want)
+				if err == nil || (Classify(err) == FailureContent) != tt.want {
+					t.Errorf("%v is of kind %d; content: %v", err, Classify(err), tt.want)
 				}
 				if r := insertOf(d, full("slow", epoch)); tt.want && r != nil {
 					t.Errorf("a good row after it: %v", r)
@@ -59,9 +58,13 @@ func TestIsContent(t *testing.T) {
 			})
 		})
 	}
-	if IsContent(nil) || IsContent(context.Canceled) || IsContent(errors.New("x")) {
-		t.Error("errors of other origin count as content")
-	}
+}
+
+// raising is a trigger that refuses every row with an SQLSTATE.
+func raising(state string) string {
+	return `CREATE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql AS $$
+		BEGIN RAISE EXCEPTION 'no' USING ERRCODE = '` + state + `'; END $$;
+		CREATE TRIGGER refuse BEFORE INSERT ON positions FOR EACH ROW EXECUTE FUNCTION refuse()`
 }
 
 func insertOf(d Database, p codec.Position) error {
@@ -69,16 +72,21 @@ func insertOf(d Database, p codec.Position) error {
 	return err
 }
 
-// A row for which there is no partition lacks a table, not content.
+// A row for which there is no partition lacks a table, not content. A trigger
+// may raise the same SQLSTATE.
 func TestNoPartitionIsNotContent(t *testing.T) {
 	d, pg := byMonth(t, Options{URL: testenv.NewDatabase(t), Logger: discard})
 	err := insertOf(d, full("d", epoch))
-	if state := sqlState(err); state != checkFailed || IsContent(err) || !LacksPartition(err) {
-		t.Errorf("%v has SQLSTATE %q, IsContent %v, LacksPartition %v; want %s, false, true", err, state, IsContent(err), LacksPartition(err), checkFailed)
+	if state := sqlState(err); state != checkFailed || Classify(err) != FailureRefused || !LacksPartition(err) {
+		t.Errorf("%v has SQLSTATE %q, is of kind %d, LacksPartition %v; want %s, %d, true", err, state, Classify(err), LacksPartition(err), checkFailed, FailureRefused)
 	}
 	pg.Query(d.pool.Config().ConnString(), "ALTER TABLE positions ADD CONSTRAINT no_pole CHECK (lat < 40)")
 	made(t, d, "2025-06")
-	if err := insertOf(d, full("d", epoch)); !IsContent(err) || LacksPartition(err) {
-		t.Errorf("%v of a check: IsContent %v, LacksPartition %v; want true, false", err, IsContent(err), LacksPartition(err))
+	if err := insertOf(d, full("d", epoch)); Classify(err) != FailureContent || LacksPartition(err) {
+		t.Errorf("%v of a check is of kind %d, LacksPartition %v; want %d, false", err, Classify(err), LacksPartition(err), FailureContent)
+	}
+	pg.Query(d.pool.Config().ConnString(), "ALTER TABLE positions DROP CONSTRAINT no_pole;"+raising("23514"))
+	if err := insertOf(d, full("d", epoch)); Classify(err) != FailureContent || LacksPartition(err) {
+		t.Errorf("%v of a trigger is of kind %d, LacksPartition %v; want %d, false", err, Classify(err), LacksPartition(err), FailureContent)
 	}
 }

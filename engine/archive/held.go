@@ -1,0 +1,140 @@
+package archive
+
+import (
+	"fmt"
+	"sync"
+
+	"pitwall/engine/internal/redis"
+)
+
+// Bounds of what a stream holds back. The bytes may be exceeded by one read.
+const (
+	heldMost  = 10_000
+	heldBytes = 64 << 20
+)
+
+// held are the entries of a stream that stay pending on purpose while those
+// after them are archived: their letter cannot be written, or the database
+// refuses their row and it is not known yet whether that is the row's fault.
+// Redis keeps the entries, this keeps their ids. Any goroutine may use it; the
+// stream's reader alone changes it.
+type held struct {
+	stream, deadKey string
+	most            int   // entries
+	mostBytes       int64 // of names and values
+
+	mu      sync.Mutex
+	entries map[redis.ID]heldEntry
+	bytes   int64
+	round   int   // counts the looks at all of them
+	letters error // why letters cannot be written, nil when they can
+	cause   string
+}
+
+// heldEntry is one entry that is held back.
+type heldEntry struct {
+	refused uint64 // when its row was refused first, by the witness; 0: it waits for its letter
+	bytes   int64
+	round   int // in which it was held back last
+}
+
+func newHeld(stream, deadKey string) *held {
+	return &held{stream: stream, deadKey: deadKey, most: heldMost, mostBytes: heldBytes, entries: map[redis.ID]heldEntry{}}
+}
+
+// begin begins a look at all that pends: what is not held back again until the
+// end is forgotten.
+func (h *held) begin() {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.round++
+}
+
+// end ends a look that saw all that pends. calm says that rows were refused
+// before, and none waits any more.
+func (h *held) end() (calm bool) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	had, have := false, false
+	for id, e := range h.entries {
+		had = had || e.refused > 0
+		if e.round == h.round {
+			have = have || e.refused > 0
+			continue
+		}
+		h.bytes -= e.bytes
+		delete(h.entries, id)
+	}
+	return had && !have
+}
+
+// keep holds an entry back. refused is when its row was refused first, 0 when
+// it waits for its letter.
+func (h *held) keep(e *redis.Entry, refused uint64) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	entry := heldEntry{refused: refused, round: h.round}
+	for _, s := range e.Fields {
+		entry.bytes += int64(len(s))
+	}
+	h.bytes += entry.bytes - h.entries[e.ID].bytes
+	h.entries[e.ID] = entry
+}
+
+// refusedAt returns when an entry's row was refused first, 0 when it was not.
+func (h *held) refusedAt(id redis.ID) uint64 {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return h.entries[id].refused
+}
+
+// room returns how many more entries may be held back, at least 0.
+func (h *held) room() int {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if h.bytes >= h.mostBytes {
+		return 0
+	}
+	return max(h.most-len(h.entries), 0)
+}
+
+// empty says that nothing is held back.
+func (h *held) empty() bool {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return len(h.entries) == 0
+}
+
+// lettersFail takes note of why letters cannot be written, nil when they can.
+// It returns whether they could not before.
+func (h *held) lettersFail(err error) (failed bool) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	failed = h.letters != nil
+	h.letters = err
+	return failed
+}
+
+// rowsRefused takes note of why rows are held back.
+func (h *held) rowsRefused(cause string) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.cause = cause
+}
+
+// fault returns an error when so much is held back that the stream is not read
+// any further.
+func (h *held) fault() error {
+	room := h.room()
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	switch {
+	case room > 0:
+		return nil
+	case h.letters != nil:
+		return fmt.Errorf("archive: stream %s is not read any further: dead letters cannot be written to %s, and %d entries of %d bytes wait for it: %w",
+			h.stream, h.deadKey, len(h.entries), h.bytes, h.letters)
+	}
+	return fmt.Errorf("archive: stream %s is not read any further: the database refuses %d entries of %d bytes, which wait for it: %s",
+		h.stream, len(h.entries), h.bytes, h.cause)
+}

@@ -1,0 +1,111 @@
+package archive
+
+import (
+	"context"
+	"time"
+
+	"pitwall/engine/internal/pace"
+	"pitwall/engine/internal/redis"
+)
+
+// recover archives what pends on this consumer: delivered once, and then not
+// acknowledged. What is held back is part of it, and stays pending if it cannot
+// be written now either.
+func (r *reader) recover(ctx, flush context.Context) error {
+	r.held.begin()
+	r.write.spare(!r.held.empty())
+	defer r.write.spare(false)
+	var from redis.ID
+	for ctx.Err() == nil {
+		entries, err := r.client.ReadGroup(ctx, r.read(from.String(), r.size.Count(), 0), r.first)
+		r.first = entries
+		r.size.Took(entries)
+		if err != nil {
+			return err
+		}
+		if len(entries) == 0 {
+			if r.held.end() {
+				r.write.witness.calm()
+			}
+			r.nextAgain = time.Now().Add(r.againEvery())
+			r.lookFirst = true // the stream may have been trimmed meanwhile
+			return nil
+		}
+		from = entries[len(entries)-1].ID
+		if err := r.process(flush, entries); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// againEvery is how often entries that are held back are tried again. To read
+// them again is what keeps other processes from claiming them, so it is well
+// within ClaimIdle.
+func (r *reader) againEvery() time.Duration {
+	return max(min(r.opt.ClaimInterval, r.opt.ClaimIdle/2), againLeast)
+}
+
+// againLeast bounds againEvery from below.
+const againLeast = 10 * time.Millisecond
+
+// again tries entries that are held back again, when it is time. While there is
+// no room for more of them, it waits until there is.
+func (r *reader) again(ctx, flush context.Context) error {
+	for ctx.Err() == nil {
+		if r.held.empty() {
+			return nil
+		}
+		full := r.held.room() == 0
+		if pause := time.Until(r.nextAgain); full && pause > 0 {
+			_ = pace.Sleep(ctx, pause) // the loop looks at ctx
+			continue
+		} else if pause > 0 {
+			return nil
+		}
+		if err := r.recover(ctx, flush); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// claim takes over and archives what has been pending for too long on any
+// consumer, when it is time to look. The look goes on from where the last one
+// stopped, and ends at the end of the list.
+func (r *reader) claim(ctx, flush context.Context) error {
+	now := time.Now()
+	if now.Before(r.nextClaim) {
+		return nil
+	}
+	r.nextClaim = now.Add(r.opt.ClaimInterval)
+	for ctx.Err() == nil {
+		room := r.portion()
+		if room == 0 {
+			return nil
+		}
+		entries, next, deleted, err := r.client.Claim(ctx, redis.ClaimOptions{
+			Stream: r.stream, Group: Group, Consumer: r.opt.Consumer,
+			MinIdle: r.opt.ClaimIdle, From: r.claimFrom, Count: room,
+		}, r.first)
+		r.first = entries
+		if err != nil {
+			return err
+		}
+		r.size.Took(entries)
+		r.lost(len(deleted))
+		r.meters.claimed.Add(len(entries))
+		r.lookFirst = r.lookFirst || len(entries) > 0
+		if err := r.process(flush, entries); err != nil {
+			return err
+		}
+		// Zero at the end of the list. A server that does not move on would
+		// keep us here for ever.
+		if !r.claimFrom.Less(next) {
+			r.claimFrom = redis.ID{}
+			return nil
+		}
+		r.claimFrom = next
+	}
+	return nil
+}
