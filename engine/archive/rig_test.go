@@ -30,7 +30,8 @@ const stream = "telemetry:t"
 // of.
 type rig struct {
 	t      *testing.T
-	url    string // of Redis, the way the archive goes
+	server *testenv.RedisServer // nil with the embedded one
+	url    string               // of Redis, the way the archive goes
 	client *redis.Client
 	db     db.Database
 	pgURL  string // "" on SQLite
@@ -54,18 +55,27 @@ func everywhere(t *testing.T, fn func(t *testing.T, r *rig)) {
 // onPostgres runs fn with both kinds of table that PostgreSQL may have.
 func onPostgres(t *testing.T, fn func(t *testing.T, r *rig)) {
 	t.Helper()
-	t.Run("one table", func(t *testing.T) { fn(t, newRig(t, testenv.Redis(t).URL(), testenv.NewDatabase(t))) })
+	t.Run("one table", func(t *testing.T) { fn(t, newServerRig(t, testenv.NewDatabase(t))) })
 	t.Run("partitions", func(t *testing.T) { fn(t, newPartitionedRig(t)) })
 }
 
 // newPartitionedRig has a table of partitions with the month of these days.
 func newPartitionedRig(t *testing.T) *rig {
 	t.Helper()
-	r := newRig(t, testenv.Redis(t).URL(), testenv.NewDatabase(t))
+	r := newServerRig(t, testenv.NewDatabase(t))
 	r.partition()
 	if _, err := r.db.MakePartitions(t.Context(), db.Months(time.Now().AddDate(0, 0, -1), 1)); err != nil {
 		t.Fatal(err)
 	}
+	return r
+}
+
+// newServerRig is newRig with a Redis server that the test may talk to.
+func newServerRig(t *testing.T, pgURL string) *rig {
+	t.Helper()
+	server := testenv.Redis(t)
+	r := newRig(t, server.URL(), pgURL)
+	r.server = server
 	return r
 }
 
@@ -92,6 +102,18 @@ func newPooledRig(t *testing.T, redisURL, pooledURL, pgURL string) *rig {
 	}
 	t.Cleanup(client.Close)
 	return &rig{t: t, url: redisURL, client: client, db: store, pgURL: pgURL, set: metrics.NewSet(), log: new(logBuffer)}
+}
+
+// reopen opens the database again: settings of a database or a role count from
+// the next session on.
+func (r *rig) reopen() {
+	r.t.Helper()
+	store, err := db.Open(r.t.Context(), db.Options{URL: r.pgURL, Logger: slog.New(slog.DiscardHandler)})
+	if err != nil {
+		r.t.Fatal(err)
+	}
+	r.t.Cleanup(store.Close)
+	r.db = store
 }
 
 // partition makes the table one of partitions, without a month as yet.

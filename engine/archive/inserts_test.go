@@ -1,0 +1,178 @@
+package archive
+
+import (
+	"context"
+	"sync"
+	"testing"
+	"time"
+
+	"pitwall/codec"
+	"pitwall/engine/internal/db"
+	"pitwall/engine/internal/testenv"
+)
+
+// sizeStore remembers the sizes of inserts that a real store took.
+type sizeStore struct {
+	Store
+	mu      sync.Mutex
+	largest int
+}
+
+func (s *sizeStore) InsertPositions(ctx context.Context, batch []codec.Position) (result db.InsertResult, err error) {
+	result, err = s.Store.InsertPositions(ctx, batch)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if err == nil {
+		s.largest = max(s.largest, len(batch))
+	}
+	return result, err
+}
+
+// taken returns the size of the largest insert since the last call.
+func (s *sizeStore) taken() (n int) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	n, s.largest = s.largest, 0
+	return n
+}
+
+// TestInsertsThatTakeTooLongAreHalved: a database that takes a hundred rows in
+// time, and never more of them, gets all rows, across restarts; whole batches
+// come back when it is fast again.
+func TestInsertsThatTakeTooLongAreHalved(t *testing.T) {
+	const slow = `CREATE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql AS $$
+		BEGIN IF (SELECT count(*) FROM new) > 100 THEN PERFORM pg_sleep(600); END IF; RETURN NULL; END $$;
+		CREATE TRIGGER refuse AFTER INSERT ON positions REFERENCING NEW TABLE AS new FOR EACH STATEMENT EXECUTE FUNCTION refuse()`
+	for _, tt := range []struct {
+		name, setting string
+		timeout       time.Duration
+	}{
+		{"by statement_timeout", "ALTER DATABASE %s SET statement_timeout = '500ms'", 0},
+		{"by the archive's own deadline", "", 500 * time.Millisecond},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			r := newServerRig(t, testenv.NewDatabase(t))
+			pg := testenv.Postgres(t)
+			pg.Query(r.pgURL, slow)
+			if tt.setting != "" {
+				pg.Query(r.pgURL, r.named(tt.setting))
+				r.reopen()
+			}
+			store := &sizeStore{Store: r.db}
+			const batch = 400
+			start := func() (stop func() error) {
+				return r.run(r.archive(func(o *Options) { o.Store, o.Writers, o.BatchSize, o.InsertTimeout = store, 1, batch, tt.timeout }))
+			}
+			r.publish(stream, 0, 2*batch)
+			stop := start()
+			r.wantRows(2 * batch)
+			if err := stop(); err != nil {
+				t.Fatal(err)
+			}
+			r.publish(stream, 2*batch, batch)
+			start()
+			r.wantRows(3 * batch)
+			if n := store.taken(); n > 100 {
+				t.Errorf("an insert of %d rows was taken: the database was not slow, and nothing was shown", n)
+			}
+			r.wantMetric("processor_archive_dead_total", 0)
+
+			pg.Query(r.pgURL, calmTrigger)
+			const n = (3 + 8*doseGrows) * batch // enough for it to grow from a quarter
+			for k := 3 * batch; k < n; k += batch {
+				r.publish(stream, k, batch)
+			}
+			r.eventually("whole batches", func() bool { return store.taken() == batch })
+			r.eventually("all rows", func() bool { return r.metric("processor_archive_rows_total") >= n })
+			r.wantNothingPends(stream)
+			r.wantMetric("processor_archive_dead_total", 0)
+		})
+	}
+}
+
+// TestFaultsOfOneAttempt: what hits one attempt to insert, and not the next, is
+// no row's fault.
+func TestFaultsOfOneAttempt(t *testing.T) {
+	// A sequence is not rolled back, so that the trigger knows the first attempt.
+	first := func(body string) string {
+		return "CREATE SEQUENCE attempts; CREATE TABLE counter (n int); INSERT INTO counter VALUES (0);" +
+			"CREATE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN IF nextval('attempts') = 1 THEN " + body + " END IF; RETURN NULL; END $$;" +
+			"CREATE TRIGGER refuse BEFORE INSERT ON positions FOR EACH STATEMENT EXECUTE FUNCTION refuse()"
+	}
+	const waits = "EXISTS (SELECT FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND datname = current_database() AND pid <> pg_backend_pid())"
+	const until = " LOOP PERFORM pg_stat_clear_snapshot(); EXIT WHEN "
+	for _, tt := range []struct{ name, state, sql, other string }{
+		// The other transaction waits for the first lock of the trigger's before
+		// the trigger asks for the other's, and does not look for deadlocks.
+		{"a deadlock", "40P01", first("PERFORM pg_advisory_xact_lock(2);" + until + waits + "; END LOOP; PERFORM pg_advisory_xact_lock(1);"),
+			`BEGIN; SET LOCAL deadlock_timeout = '1h'; SELECT pg_advisory_xact_lock(1); DO $$ BEGIN` + until +
+				`EXISTS (SELECT FROM pg_locks WHERE locktype = 'advisory' AND objid = 2 AND granted); END LOOP; END $$;
+				SELECT pg_advisory_xact_lock(2); COMMIT`},
+		{"a serialization failure", "40001", first("UPDATE counter SET n = n + 1;"),
+			`BEGIN; UPDATE counter SET n = n + 1; DO $$ BEGIN` + until + waits + `; END LOOP; END $$; COMMIT`},
+		{"a backend that is killed", "57P01", first("PERFORM pg_terminate_backend(pg_backend_pid());"), ""},
+		{"a lock that is not to be had", "55P03", first("PERFORM set_config('lock_timeout', '50ms', true); UPDATE counter SET n = n + 1;"),
+			`BEGIN; UPDATE counter SET n = n + 1; DO $$ BEGIN` + until + `(SELECT last_value FROM attempts) > 1; END LOOP; END $$; COMMIT`},
+		{"a disk that is full", "53100", first("RAISE disk_full;"), ""},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			r := newServerRig(t, testenv.NewDatabase(t))
+			pg := testenv.Postgres(t)
+			pg.Query(r.pgURL, tt.sql)
+			if tt.state == "40001" {
+				pg.Query(r.pgURL, r.named("ALTER DATABASE %s SET default_transaction_isolation = 'repeatable read'"))
+				r.reopen()
+			}
+			var other sync.WaitGroup
+			if tt.other != "" {
+				other.Go(func() { pg.Query(r.pgURL, tt.other) })
+				r.eventually("the other transaction", func() bool {
+					return pg.Query(r.pgURL, "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' OR relation = 'counter'::regclass") != "0"
+				})
+			}
+			states := &stateStore{Store: r.db}
+			r.publish(stream, 0, 100)
+			r.run(r.archive(func(o *Options) { o.Store, o.Writers = states, 1 }))
+			r.wantRows(100)
+			other.Wait()
+			if n := states.count(tt.state); n != 1 {
+				t.Errorf("%d failures with SQLSTATE %s, want 1: %q", n, tt.state, states.errs)
+			}
+			r.wantMetric("processor_archive_failures_total", 1)
+			r.wantMetric("processor_archive_dead_total", 0)
+			r.wantMetric("processor_archive_refused_total", 0)
+		})
+	}
+}
+
+func TestDose(t *testing.T) {
+	d := newDose(1000)
+	work := func(times, n int) {
+		for range times {
+			d.worked(n)
+		}
+	}
+	want := func(when string, rows int) {
+		t.Helper()
+		if got := d.rows(); got != rows {
+			t.Errorf("%s: %d rows, want %d", when, got, rows)
+		}
+	}
+	want("at first", 1000)
+	d.failed(1000)
+	want("after a failure", 500)
+	d.failed(100)
+	want("after a smaller one failed", 50)
+	work(doseGrows-1, 50)
+	want("before it grows", 50)
+	work(100, 20)
+	want("after smaller inserts", 50)
+	work(1, 50)
+	want("when it grows", 100)
+	for range 10 {
+		d.failed(d.rows())
+	}
+	want("at the least", 1)
+	work(12*doseGrows, 1000)
+	want("in the end", 1000)
+}
