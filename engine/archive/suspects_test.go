@@ -96,6 +96,9 @@ func (r *rig) wantRefused(words string, ids ...string) {
 // delivered returns how often an entry that pends was given to consumer "one".
 func (r *rig) delivered(id string) int64 {
 	r.t.Helper()
+	if r.pending(stream).Count == 0 { // there may be no group as yet
+		return 0
+	}
 	for _, e := range r.server.Do("XPENDING", stream, Group, id, id, "1").([]any) {
 		if e := e.([]any); e[1] == "one" {
 			return e[3].(int64)

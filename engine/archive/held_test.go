@@ -1,0 +1,208 @@
+package archive
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"pitwall/engine/internal/redis"
+	"pitwall/engine/internal/testenv"
+)
+
+// broken adds a record that does not decode.
+func (r *rig) broken() (id string) {
+	r.t.Helper()
+	return r.add(stream, "device_id", "d", "lat", "91", "lon", "0")
+}
+
+// letters returns the source ids of the dead letters, sorted as text.
+func (r *rig) letters() (ids []string) {
+	for _, l := range r.dead(stream) {
+		ids = append(ids, l[7])
+	}
+	slices.Sort(ids)
+	return ids
+}
+
+// TestDeadLettersThatCannotBeWritten: good records go on, the broken ones wait,
+// with their owner, and become letters when the key is in order.
+func TestDeadLettersThatCannotBeWritten(t *testing.T) {
+	for _, tt := range []struct {
+		name       string
+		begin, end []string
+	}{
+		{"a key of another type", []string{"SET", stream + ":dead", "x"}, []string{"DEL", stream + ":dead"}},
+		{"no right to write the key", []string{"ACL", "SETUSER", "default", "resetkeys", "~" + stream, "%R~*"}, []string{"ACL", "SETUSER", "default", "allkeys"}},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			r := newServerRig(t, "")
+			r.server.Do(tt.begin...)
+			a := r.archive(quickly)
+			r.run(a)
+			first := r.broken()
+			r.publish(stream, 0, 50)
+			second := r.broken()
+			r.publish(stream, 50, 50)
+			r.eventually("the good rows", func() bool { return len(r.rows(200)) == 100 && r.pending(stream).Count == 2 })
+			other := r.run(r.archive(func(o *Options) { o.Consumer, o.ClaimInterval = "two", 20*time.Millisecond }))
+			r.eventually("several attempts of the owner", func() bool { return r.delivered(first) >= 5 && r.delivered(second) >= 5 })
+			r.publish(stream, 100, 50)
+			r.eventually("more rows", func() bool { return len(r.rows(200)) == 150 && r.pending(stream).Count == 2 })
+			r.wantMetric("processor_archive_claimed_total", 0)
+			if err := a.Ready(); err != nil {
+				t.Errorf("while there is room: %v", err)
+			}
+			if n := r.log.count("dead letters cannot be written"); n == 0 {
+				t.Error("the log does not tell")
+			}
+			if err := other(); err != nil {
+				t.Error(err)
+			}
+			r.server.Do(tt.end...)
+			r.wantNothingPends(stream)
+			if got := r.letters(); fmt.Sprint(got) != fmt.Sprint([]string{first, second}) {
+				t.Errorf("letters of %v, want of %s and %s", got, first, second)
+			}
+			r.wantMetric("processor_archive_dead_total", 2)
+			if n := r.log.count("dead letters can be written again"); n != 1 {
+				t.Errorf("%d log lines about the end of it, want 1", n)
+			}
+		})
+	}
+}
+
+// TestHeldEntriesAreBounded: at the bound the stream is not read any further,
+// which readiness says, with the key. Nothing is dropped.
+func TestHeldEntriesAreBounded(t *testing.T) {
+	const most, n = 20, 50
+	for _, tt := range []struct {
+		name  string
+		bound func(*held)
+	}{
+		{"entries", func(h *held) { h.most = most }},
+		{"bytes", func(h *held) { h.mostBytes = 10 * most }},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			r := newServerRig(t, "")
+			key := r.client.DeadKey(stream)
+			r.server.Do("SET", key, "x")
+			a := r.archive(func(o *Options) { quickly(o); o.BatchSize = 7 })
+			tt.bound(a.held[stream])
+			var want []string
+			for range n {
+				want = append(want, r.broken())
+			}
+			r.publish(stream, 0, 10)
+			r.run(a)
+			r.eventually("readiness to say so", func() bool {
+				err := a.Ready()
+				return err != nil && strings.Contains(err.Error(), key) && strings.Contains(err.Error(), "not read any further")
+			})
+			r.eventually("several attempts", func() bool { return r.delivered(want[0]) >= 5 })
+			if p := r.pending(stream).Count; p > most || p == 0 {
+				t.Errorf("%d entries pend, want %d at most", p, most)
+			}
+			if rows := len(r.rows(20)); rows != 0 {
+				t.Errorf("%d rows of what comes after the bound", rows)
+			}
+			r.server.Do("DEL", key)
+			r.wantRows(10)
+			slices.Sort(want)
+			if got := r.letters(); fmt.Sprint(got) != fmt.Sprint(want) {
+				t.Errorf("letters of %v, want of %v", got, want)
+			}
+			r.eventually("readiness", func() bool { return a.Ready() == nil })
+		})
+	}
+}
+
+// TestRefusedRowsAreBounded is the same for a database that refuses every row.
+func TestRefusedRowsAreBounded(t *testing.T) {
+	r := newServerRig(t, testenv.NewDatabase(t))
+	pg := testenv.Postgres(t)
+	pg.Query(r.pgURL, rowTrigger("RAISE 'broken';"))
+	a := r.archive(func(o *Options) { quickly(o); o.ReadyFault, o.BatchSize = 0, 30 })
+	a.held[stream].most = 100
+	r.publish(stream, 0, 250)
+	r.run(a)
+	r.eventually("readiness to say so", func() bool {
+		err := a.Ready()
+		return err != nil && strings.Contains(err.Error(), "refuses 100 entries") && strings.Contains(err.Error(), "broken")
+	})
+	r.eventually("several looks", func() bool { return r.delivered(r.firstPending()) >= 5 })
+	if p := r.pending(stream).Count; p != 100 {
+		t.Errorf("%d entries pend, want 100", p)
+	}
+	pg.Query(r.pgURL, calmTrigger)
+	r.wantRows(250)
+	r.wantMetric("processor_archive_dead_total", 0)
+	r.eventually("readiness", func() bool { return a.Ready() == nil })
+}
+
+// TestARestartKeepsWhatIsHeld: what was held back is still there for the next
+// start, and nothing of it is an error.
+func TestARestartKeepsWhatIsHeld(t *testing.T) {
+	r := newServerRig(t, "")
+	key := r.client.DeadKey(stream)
+	r.server.Do("SET", key, "x")
+	id := r.broken()
+	for range 3 {
+		stop := r.run(r.archive(quickly))
+		before := r.delivered(id)
+		r.eventually("an attempt", func() bool { return r.delivered(id) > before })
+		if err := stop(); err != nil {
+			t.Errorf("Run: %v", err)
+		}
+	}
+	r.server.Do("DEL", key)
+	r.run(r.archive(quickly))
+	r.wantNothingPends(stream)
+	if got := r.letters(); len(got) != 1 || got[0] != id {
+		t.Errorf("letters of %v, want of %s", got, id)
+	}
+}
+
+func TestHeld(t *testing.T) {
+	h := newHeld("s", "s:dead")
+	h.most, h.mostBytes = 3, 100
+	entry := func(ms uint64, size int) *redis.Entry {
+		return &redis.Entry{ID: redis.ID{Ms: ms}, Fields: []string{"name", strings.Repeat("x", size-4)}}
+	}
+	want := func(when string, room int, bytes int64, fault bool) {
+		t.Helper()
+		if h.room() != room || h.bytes != bytes || (h.fault() != nil) != fault || h.empty() != (len(h.entries) == 0) {
+			t.Errorf("%s: room for %d, %d bytes, fault %v; want %d, %d, %v", when, h.room(), h.bytes, h.fault(), room, bytes, fault)
+		}
+	}
+	want("at first", 3, 0, false)
+	h.begin()
+	h.keep(entry(1, 10), 0)
+	h.keep(entry(2, 20), 7)
+	want("with two", 1, 30, false)
+	h.keep(entry(2, 20), 7)
+	want("with one of them again", 1, 30, false)
+	h.keep(entry(3, 20), 0)
+	want("at the bound of entries", 0, 50, true)
+	if h.refusedAt(redis.ID{Ms: 2}) != 7 || h.refusedAt(redis.ID{Ms: 1}) != 0 || h.refusedAt(redis.ID{Ms: 9}) != 0 {
+		t.Error("when a row was refused is not known")
+	}
+	h.begin()
+	h.keep(entry(3, 20), 0)
+	if want("during the next look", 0, 50, true); !h.end() {
+		t.Error("no refused row waits any more, and end does not say so")
+	}
+	want("after it", 2, 20, false)
+	h.keep(entry(4, 90), 0)
+	want("at the bound of bytes", 0, 110, true)
+	if h.lettersFail(errors.New("x")) || !h.lettersFail(nil) || h.lettersFail(nil) {
+		t.Error("lettersFail does not say how it was before")
+	}
+	h.begin()
+	if h.end() {
+		t.Error("end speaks of refused rows where there were none")
+	}
+	want("when all is done", 3, 0, false)
+}

@@ -1,0 +1,65 @@
+package archive
+
+import (
+	"context"
+	"fmt"
+	"testing"
+	"time"
+
+	"pitwall/codec"
+	"pitwall/engine/internal/db"
+	"pitwall/engine/internal/testenv"
+)
+
+// TestTheStreamIsLookedAtAfterRecovering: a stream may have been trimmed beyond
+// the group while nobody read it. Once the group reads on, nothing tells, so
+// the reader looks before.
+func TestTheStreamIsLookedAtAfterRecovering(t *testing.T) {
+	r := newServerRig(t, "")
+	r.publish(stream, 0, 10)
+	r.leavePending("one", 10)
+	r.publish(stream, 10, 50)
+	r.server.Do("XTRIM", stream, "MAXLEN", "=", "20")
+	// The reader alone: what measures the lag once a second looks as well.
+	a := r.archive(nil)
+	log := r.slog()
+	reader := newReader(a, stream, newWatch(a, stream, log), log)
+	ctx, cancel := context.WithCancel(t.Context())
+	ended := make(chan error, 1)
+	go func() { ended <- reader.session(ctx, context.WithoutCancel(ctx)) }()
+	r.eventually("the rows", func() bool { return r.metric("processor_archive_rows_total") == 20 })
+	cancel()
+	<-ended
+	if n := r.log.count("before the archive was given them"); n != 1 {
+		t.Errorf("%d log lines about what was trimmed, want 1", n)
+	}
+}
+
+// TestAMonthThatGoesAwayIsMadeAgain: a month was made for an insert, which then
+// failed for another reason; when it lacks again, it is made again.
+func TestAMonthThatGoesAwayIsMadeAgain(t *testing.T) {
+	r := newServerRig(t, testenv.NewDatabase(t))
+	r.partition()
+	if _, err := r.db.MakePartitions(t.Context(), db.Months(time.Now(), 2)); err != nil {
+		t.Fatal(err)
+	}
+	pg := testenv.Postgres(t)
+	month := tables(monthAgo(3), 0)[0]
+	store := &faultyStore{Store: r.db, before: func(_ context.Context, n int, _ []codec.Position) error {
+		if n != 2 {
+			return nil
+		}
+		if got := fmt.Sprint(r.months()); got != fmt.Sprint(append([]string{month}, tables(time.Now(), 2)...)) {
+			t.Errorf("months before the second attempt: %s", got)
+		}
+		pg.Query(r.pgURL, "DROP TABLE "+month)
+		return errInjected
+	}}
+	r.publishAt(0, monthAgo(3))
+	r.run(r.archive(func(o *Options) { o.Store = store }))
+	r.wantRows(1)
+	if calls := store.calls(); calls != 4 {
+		t.Errorf("%d inserts, want 4: without the month, with it and failing, without it, with it", calls)
+	}
+	r.wantMetric("processor_archive_failures_total", 1)
+}
