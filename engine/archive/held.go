@@ -115,6 +115,13 @@ func (h *held) lettersFail(err error) (failed bool) {
 	return failed
 }
 
+// lettersFailing says whether letters cannot be written.
+func (h *held) lettersFailing() bool {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return h.letters != nil
+}
+
 // rowsRefused takes note of why rows are held back.
 func (h *held) rowsRefused(cause string) {
 	h.mu.Lock()

@@ -96,14 +96,21 @@ var errNoMonth = errors.New("the month could not be made")
 
 // alone offers one position, and the given number of times when it is not there
 // afterwards. first is when it was refused before, by the witness, 0 for never.
+// One that takes too long even alone is held back and never a letter: another
+// transaction may hold its key.
 func (w *writer) alone(ctx context.Context, p *part, i int, first uint64, times int) error {
 	// Asked before the offer: only a row taken before the second refusal counts.
 	guilty := first > 0 && w.witness.tookSince(first)
 	for ; ; times-- {
 		result, kind, err := w.offer(ctx, p.positions[i:i+1])
 		switch {
-		case err != nil && (kind == db.FailureWait || kind == db.FailureRetry):
+		case err != nil && kind == db.FailureWait:
 			return err
+		case kind == db.FailureRetry:
+			w.dose.failed(1)
+			w.spend(slowTries)
+			p.suspect(i, w.firstRefusal(p, i), err.Error())
+			return nil
 		case err == nil && len(result.Missing) == 0:
 			w.dose.worked(1)
 			return w.sort(ctx, p, i, result)
@@ -113,12 +120,14 @@ func (w *writer) alone(ctx context.Context, p *part, i int, first uint64, times 
 			err = errMissing
 		}
 		if kind == db.FailureContent || guilty && !lacksItsMonth(&p.positions[i], err) {
-			w.meters.refused.Inc()
+			if w.held.lettersFailing() {
+				w.spend(1) // it will be looked at again
+			}
 			p.refuse(i, reasonRefused, err.Error())
 			return nil
 		}
 		w.witness.refused(time.Now(), err.Error())
-		w.spend()
+		w.spend(1)
 		if first == 0 {
 			first = w.witness.now()
 		}
@@ -158,7 +167,7 @@ func (w *writer) again(ctx context.Context, p *part) error {
 }
 
 // offer offers positions to the store until it takes them or refuses them, or
-// until less of them at a time may pass: kind says which. Months that lack are
+// until they took too long twice: kind says which. Months that lack are
 // made. It waits for everything else without end, until ctx ends; the error is
 // one of db.FailureWait then.
 func (w *writer) offer(ctx context.Context, positions []codec.Position) (result db.InsertResult, kind db.Failure, err error) {
@@ -184,7 +193,7 @@ func (w *writer) offer(ctx context.Context, positions []codec.Position) (result 
 		}
 		made = false
 		w.failed(err, len(positions))
-		if kind == db.FailureRetry && retried && len(positions) > 1 {
+		if kind == db.FailureRetry && retried {
 			return db.InsertResult{}, kind, err
 		}
 		retried = kind == db.FailureRetry

@@ -145,6 +145,36 @@ func TestFaultsOfOneAttempt(t *testing.T) {
 	}
 }
 
+// TestOneLockedKeyStopsNobody: another transaction holds the key of one record
+// for long. The others go on, and that record is no dead letter.
+func TestOneLockedKeyStopsNobody(t *testing.T) {
+	r := newServerRig(t, testenv.NewDatabase(t))
+	pg := testenv.Postgres(t)
+	ts := time.Now().UTC().Format(time.RFC3339)
+	pg.Query(r.pgURL, "CREATE TABLE done (n int)")
+	var other sync.WaitGroup
+	other.Go(func() {
+		pg.Query(r.pgURL, "BEGIN; INSERT INTO positions (device_id, ts, lat, lon) VALUES ('d-000005', '"+ts+"', 1, 1);"+
+			"DO $$ BEGIN LOOP EXIT WHEN EXISTS (SELECT FROM done); END LOOP; END $$; ROLLBACK")
+	})
+	r.eventually("the other transaction", func() bool {
+		return pg.Query(r.pgURL, "SELECT count(*) FROM pg_locks WHERE relation = 'positions'::regclass AND mode = 'RowExclusiveLock'") != "0"
+	})
+	r.publish(stream, 0, 5)
+	locked := r.add(stream, "device_id", "d-000005", "ts", ts, "lat", "1", "lon", "2")
+	r.publish(stream, 6, 5)
+	r.run(r.archive(func(o *Options) { quickly(o); o.InsertTimeout = 200 * time.Millisecond }))
+	r.eventually("the others", func() bool { return r.metric("processor_archive_rows_total") == 10 })
+	r.publish(stream, 11, 5)
+	r.eventually("those after it", func() bool { return r.metric("processor_archive_rows_total") == 15 })
+	r.eventually("several looks", func() bool { return r.delivered(locked) >= 5 })
+	r.wantMetric("processor_archive_dead_total", 0)
+	pg.Query(r.pgURL, "INSERT INTO done VALUES (1)")
+	other.Wait()
+	r.wantRows(16)
+	r.wantMetric("processor_archive_dead_total", 0)
+}
+
 func TestDose(t *testing.T) {
 	d := newDose(1000)
 	work := func(times, n int) {

@@ -101,7 +101,7 @@ func (w *writer) expired(n int) {
 	}
 }
 
-// keepSuspects holds back the entries whose rows the database refuses for
+// keepSuspects holds back the entries whose rows the database does not take, for
 // reasons that need not be theirs.
 func (w *writer) keepSuspects(b *batch) {
 	n, cause := 0, ""
@@ -118,7 +118,7 @@ func (w *writer) keepSuspects(b *batch) {
 	w.meters.failures.Inc()
 	w.held.rowsRefused(cause)
 	if times, ok := w.refusal.Tell(time.Now()); ok {
-		w.log.Warn("the database refuses rows, and no other was taken since that would show that it is their fault: they wait in the stream",
+		w.log.Warn("the database does not take rows, and no other was taken since that would show that it is their fault: they wait in the stream",
 			"err", cause, "rows", n, "times", times)
 	}
 }
@@ -160,6 +160,11 @@ func (w *writer) bury(ctx context.Context, b *batch) error {
 		w.log.Info("dead letters can be written again", "dead", w.deadKey)
 	}
 	w.meters.dead.Add(len(b.dead))
+	for i := range b.dead {
+		if b.dead[i].Fields[1] == reasonRefused {
+			w.meters.refused.Inc()
+		}
+	}
 	if n, ok := w.dead.Tell(time.Now()); ok {
 		last := b.dead[len(b.dead)-1].Fields
 		w.log.Warn("records went to the dead letters instead of the table", "dead", w.deadKey,
@@ -193,11 +198,15 @@ func (w *writer) spare(on bool) {
 	w.sparing, w.tries = on, spareTries
 }
 
-// spend takes note of a row that was found refused.
-func (w *writer) spend() {
+// slowTries is what a row counts for that takes too long alone.
+const slowTries = 25
+
+// spend takes note of a row that was found refused, or of one that counts for
+// more.
+func (w *writer) spend(tries int) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	w.tries--
+	w.tries -= tries
 }
 
 // spent says that rows are not looked for one by one any more.
