@@ -35,8 +35,8 @@ func New(o Options) *Archive {
 // Run archives until ctx ends, and is called once. It waits for servers that
 // are away, also at its start. After ctx has ended each reader writes and
 // acknowledges what it holds, within FlushTimeout; the error says where that
-// did not succeed. What was not acknowledged stays pending and is written by
-// the next start, or by another process.
+// did not succeed. What was not acknowledged, or is held back, stays pending and
+// is written by the next start, or by another process.
 func (a *Archive) Run(ctx context.Context) error {
 	flush, cancel := context.WithCancelCause(context.WithoutCancel(ctx))
 	var readers, others sync.WaitGroup

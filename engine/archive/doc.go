@@ -14,8 +14,8 @@
 // commits writes the dead letters (to the stream's key and ":dead"), and only
 // then acknowledges all of it with one XACK. A dead letter is a record that
 // does not decode, a position whose device and time the table holds with other
-// content (ts_conflict), or one that the database refuses for what it holds,
-// found by halving its batch. The first position of a device and time stays,
+// content (ts_conflict), or one that the database refuses, found by halving its
+// batch. The first position of a device and time stays,
 // so that a crash at any step means that the step is repeated, harmlessly:
 //
 //   - between read and commit: the entries pend, nothing was written;
@@ -29,6 +29,15 @@
 // on others, when it has been with them for ClaimIdle. A group that was lost is
 // made again at the stream's beginning, never at its end: what is in the table
 // already falls to the keys.
+//
+// # What is held back
+//
+// An entry whose row the database refuses, for a reason that may concern every
+// row, is held back: it stays pending while the reader goes on. When another
+// row was inserted after the refusal (witness) and it is refused again, it is
+// the row's fault, and a dead letter. An entry whose letter cannot be written
+// is held back as well. The reader looks at all of them again and again, and at
+// a bound (held) it stops reading until there is room.
 //
 // # What is lost
 //
@@ -57,6 +66,7 @@
 //
 // # Caveats
 //
-// Every error of the database but one about a row's content is taken for its
-// absence and tried again without end; Ready tells after a while.
+// What the reply to an insert means is decided by db.Classify, and in README.md.
+// An error that says nothing about rows is waited out without end; Ready tells
+// after a while.
 package archive
