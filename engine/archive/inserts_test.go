@@ -78,7 +78,7 @@ func TestInsertsThatTakeTooLongAreHalved(t *testing.T) {
 			r.wantMetric("processor_archive_dead_total", 0)
 
 			pg.Query(r.pgURL, calmTrigger)
-			const n = (3 + 8*doseGrows) * batch // enough for it to grow from a quarter
+			const n = (3 + 3*doseGrows) * batch // enough for it to grow from a small part
 			for k := 3 * batch; k < n; k += batch {
 				r.publish(stream, k, batch)
 			}

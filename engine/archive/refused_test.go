@@ -83,7 +83,7 @@ func TestFaultsOfTheServerDeadLetterNothing(t *testing.T) {
 			r := newRig(t, testenv.Redis(t).URL(), testenv.NewDatabase(t))
 			pg := testenv.Postgres(t)
 			states := &stateStore{Store: r.db}
-			a := r.archive(func(o *Options) { o.Store, o.ReadyFault = states, time.Nanosecond })
+			a := r.archive(func(o *Options) { quickly(o); o.Store = states })
 			r.run(a)
 			r.publish(stream, 0, 10)
 			r.wantRows(10)

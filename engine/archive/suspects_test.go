@@ -123,7 +123,7 @@ func TestADatabaseThatRefusesEveryRow(t *testing.T) {
 			pg.Query(r.pgURL, tt.begin)
 			a := r.archive(quickly)
 			stop := r.run(a)
-			const n, times = 300, 3
+			const n, times = 120, 3
 			for k := range times { // read while it lasts
 				r.publish(stream, k*n, n)
 				r.eventually("the records to wait", func() bool { return r.pending(stream).Count == int64((k+1)*n) })

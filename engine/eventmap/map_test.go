@@ -69,12 +69,16 @@ func (p *platform) counts() (loads, swaps int) {
 	return len(p.loads), len(p.swapped)
 }
 
-// bench runs f with a Map that refreshes every 30 s, in a bubble of time.
+// inBubble runs f with a Map that refreshes every 30 s, in a bubble of time.
 func inBubble(t *testing.T, f func(t *testing.T, p *platform, m *Map, log *bytes.Buffer)) {
+	inBubbleEvery(t, 30*time.Second, f)
+}
+
+func inBubbleEvery(t *testing.T, every time.Duration, f func(t *testing.T, p *platform, m *Map, log *bytes.Buffer)) {
 	synctest.Test(t, func(t *testing.T) {
 		var log bytes.Buffer
 		p := &platform{wake: make(chan struct{})}
-		m := New(Options{Source: p, Notifier: p, Target: p, Every: 30 * time.Second,
+		m := New(Options{Source: p, Notifier: p, Target: p, Every: every,
 			Logger: slog.New(slog.NewTextHandler(&log, nil)), Metrics: metrics.NewSet()})
 		ctx, stop := context.WithCancel(context.Background())
 		ended := make(chan struct{})
@@ -104,6 +108,24 @@ func TestRefreshesOnTheInterval(t *testing.T) {
 			if d := p.loads[i].Sub(p.loads[i-1]); d < 27*time.Second || d > 34*time.Second {
 				t.Errorf("refresh %d came after %v, want 30 s give or take a tenth", i, d)
 			}
+		}
+	})
+}
+
+// A pause after failures grows, and is never longer than the interval.
+func TestFailedRefreshesAreRepeatedOnTheInterval(t *testing.T) {
+	const every = time.Second // less than what the pause grows to
+	inBubbleEvery(t, every, func(t *testing.T, p *platform, _ *Map, _ *bytes.Buffer) {
+		p.set(shard.Roster{}, errors.New("away"))
+		pass(time.Minute)
+		synctest.Wait()
+		for i := 1; i < len(p.loads); i++ {
+			if d := p.loads[i].Sub(p.loads[i-1]); d > every+every/10 {
+				t.Fatalf("refresh %d came after %v, want %v and a tenth at most", i, d, every)
+			}
+		}
+		if loads, _ := p.counts(); loads < 50 {
+			t.Errorf("%d refreshes in a minute, want about 60", loads)
 		}
 	})
 }
