@@ -79,6 +79,8 @@ func (r *reader) claim(ctx, flush context.Context) error {
 		return nil
 	}
 	r.nextClaim = now.Add(r.opt.ClaimInterval)
+	r.write.spare(!r.held.empty()) // it may claim what it holds back itself
+	defer r.write.spare(false)
 	for ctx.Err() == nil {
 		room := r.portion()
 		if room == 0 {

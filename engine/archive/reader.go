@@ -96,10 +96,10 @@ func (r *reader) session(ctx, flush context.Context) error {
 		return err
 	}
 	for ctx.Err() == nil {
-		if err := r.claim(ctx, flush); err != nil {
+		if err := r.again(ctx, flush); err != nil { // before they are old enough to be claimed
 			return err
 		}
-		if err := r.again(ctx, flush); err != nil {
+		if err := r.claim(ctx, flush); err != nil {
 			return err
 		}
 		if err := r.mindTheGap(ctx); err != nil {

@@ -7,7 +7,6 @@ import (
 	"strings"
 	"sync"
 	"testing"
-	"time"
 
 	"pitwall/codec"
 	"pitwall/engine/internal/db"

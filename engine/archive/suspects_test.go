@@ -144,8 +144,8 @@ func TestADatabaseThatRefusesEveryRow(t *testing.T) {
 			r.wantRows(times * n)
 			r.eventually("readiness", func() bool { return a.Ready() == nil })
 			r.wantMetric("processor_archive_dead_total", 0)
-			if r.log.count("the database takes rows again") != 1 {
-				t.Error("the end of it is not logged once")
+			if r.log.count("the database takes rows again") == 0 {
+				t.Error("the end of it is not logged")
 			}
 		})
 	}
