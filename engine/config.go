@@ -75,6 +75,8 @@ type Config struct {
 	DrainMS           int `name:"live-drain-ms" env:"LIVE_DRAIN_MS" default:"3000" help:"Over how long connections are closed at shutdown, in ms."`
 	FeedBatch         int `name:"feed-batch" env:"FEED_BATCH" default:"512" help:"Records per read of a stream."`
 
+	ReadyRedisAwayMS int `name:"ready-redis-away-ms" env:"READY_REDIS_AWAY_MS" default:"15000" help:"How long Redis may be away, or a stream not be read, before /readyz says so, in ms. A short cut does not take every instance off a load balancer. 0: for ever."`
+
 	DeviceRate         int `name:"live-device-rate" env:"LIVE_DEVICE_RATE" default:"50" help:"Positions per second of one device that are shown, on average; beyond it the newest is shown when it is time. The archive keeps all. 0: any number."`
 	DeviceBytes        int `name:"live-device-bytes" env:"LIVE_DEVICE_BYTES" default:"65536" help:"Bytes per second of one device's positions that are shown, likewise. 0: any number."`
 	MaxAttributesBytes int `name:"live-max-attributes-bytes" env:"LIVE_MAX_ATTRIBUTES_BYTES" default:"4096" help:"Longest attributes that are shown, in bytes of JSON. Longer ones are left out of the position that spectators get; the archive keeps them. 0: any."`
@@ -131,6 +133,7 @@ func (c *Config) Validate() error {
 		{"LIVE_REQUEST_BURST", c.RequestBurst, 1, 1000000},
 		{"LIVE_DRAIN_MS", c.DrainMS, 0, 600000},
 		{"FEED_BATCH", c.FeedBatch, 1, 100000},
+		{"READY_REDIS_AWAY_MS", c.ReadyRedisAwayMS, 0, 86400000},
 		{"LIVE_WARM_WINDOW_MS", c.WarmWindowMS, 1, 86400000},
 		{"LIVE_WARM_TIME_MS", c.WarmTimeMS, 1, 600000},
 		{"LIVE_WARM_MAX", c.WarmMax, 1, 100000000},

@@ -19,6 +19,7 @@ import (
 	"pitwall/engine/eventmap"
 	"pitwall/engine/feed"
 	"pitwall/engine/internal/db"
+	"pitwall/engine/internal/health"
 	"pitwall/engine/internal/redis"
 	"pitwall/engine/live"
 	"pitwall/engine/ops"
@@ -31,6 +32,7 @@ type Engine struct {
 	log *slog.Logger
 	set *metrics.Set
 
+	health   *health.Registry // what the parts say of themselves
 	embedded *embedded.Redis
 	liveDoor *redis.Client // the feed's; nil when the live part is off
 	bulkDoor *redis.Client // the archive's and the simulator's
@@ -72,7 +74,7 @@ func New(cfg Config, log *slog.Logger) (*Engine, error) {
 		cfg.Writers = min(cpus, 64)
 	}
 	return &Engine{
-		cfg: cfg, log: log, set: metrics.NewSet(),
+		cfg: cfg, log: log, set: metrics.NewSet(), health: health.New(log),
 		rooms:  make(map[string]*room),
 		failed: make(chan error, 1),
 		ready:  make(chan struct{}),
@@ -131,33 +133,6 @@ func (e *Engine) RedisAddr() string {
 		return ""
 	}
 	return e.embedded.Addr()
-}
-
-func (e *Engine) setState(s string) {
-	e.mu.Lock()
-	defer e.mu.Unlock()
-	e.state = s
-}
-
-// readiness is what /readyz answers.
-func (e *Engine) readiness() (ready bool, reason string) {
-	e.mu.Lock()
-	state := e.state
-	e.mu.Unlock()
-	if state != "" {
-		return false, state
-	}
-	if e.archive != nil {
-		if err := e.archive.Ready(); err != nil {
-			return false, err.Error()
-		}
-	}
-	if e.feed != nil {
-		if err := e.feed.Ready(); err != nil {
-			return false, err.Error()
-		}
-	}
-	return true, ""
 }
 
 // limits are the bounds of the codec.

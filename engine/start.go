@@ -11,6 +11,7 @@ import (
 	"pitwall/engine/eventmap"
 	"pitwall/engine/feed"
 	"pitwall/engine/internal/db"
+	"pitwall/engine/internal/health"
 	"pitwall/engine/internal/redis"
 	"pitwall/engine/live"
 	"pitwall/engine/ops"
@@ -33,7 +34,7 @@ func (e *Engine) start(ctx context.Context) error {
 func (e *Engine) startOps(context.Context) error {
 	e.ops = ops.New(ops.Options{
 		Addr: e.cfg.OpsAddr, Token: string(e.cfg.OpsToken), Profiles: e.cfg.OpsPprof,
-		Set: e.set, Ready: e.readiness, Extra: e.writeCore, Logger: e.log,
+		Set: e.set, Ready: e.readiness, Parts: e.health.Parts, Extra: e.writeCore, Logger: e.log,
 	})
 	if err := e.ops.Listen(); err != nil {
 		return err
@@ -55,8 +56,12 @@ func (e *Engine) openRedis(ctx context.Context) error {
 		url = r.URL()
 	}
 	var err error
-	if e.bulkDoor, err = redis.Open(ctx, redis.Options{URL: url, Logger: e.log}); err != nil || !e.cfg.LiveEnabled {
+	if e.bulkDoor, err = redis.Open(ctx, redis.Options{URL: url, Logger: e.log}); err != nil {
 		return err
+	}
+	e.watchRedis()
+	if !e.cfg.LiveEnabled {
+		return nil
 	}
 	// The same server: there is no more to say.
 	e.liveDoor, err = redis.Open(ctx, redis.Options{URL: url, Logger: slog.New(slog.DiscardHandler)})
@@ -69,6 +74,7 @@ func (e *Engine) openDatabase(ctx context.Context) error {
 	if e.db, err = db.Open(ctx, e.cfg.dbOptions(e.log)); err != nil {
 		return err
 	}
+	e.watchDatabase()
 	if e.cfg.Migrate || e.cfg.DatabaseURL == "" {
 		applied, err := e.db.Migrate(ctx)
 		for _, name := range applied {
@@ -123,7 +129,10 @@ func (e *Engine) startLive(ctx context.Context) error {
 		Logger: e.log, Metrics: e.set, InstanceID: e.cfg.InstanceID, Ephemeral: e.cfg.ephemeral,
 		BatchCount: e.cfg.FeedBatch, WarmWindow: ms(e.cfg.WarmWindowMS), WarmLeast: warmLeast, WarmRecords: e.cfg.WarmMax,
 		WarmTime: ms(e.cfg.WarmTimeMS), ArchiveGroup: archive.Group, FutureTolerance: ms(e.cfg.FutureToleranceMS),
+		Health: e.health, ReadyAway: e.awayGrace(),
 	})
+	e.watchRights(ctx, "feed", 0, f.Rights())
+	e.wish(ctx, f.Wishes())
 	if err := f.AcquireLease(ctx); err != nil {
 		return err
 	}
@@ -135,6 +144,7 @@ func (e *Engine) startLive(ctx context.Context) error {
 	e.run("shards", e.core.Run)
 	e.events = eventmap.New(eventmap.Options{
 		Source: e.db, Notifier: e.db, Target: e.core, Every: ms(e.cfg.RefreshMS), Logger: e.log, Metrics: e.set,
+		Health: e.health.Check("event map", health.Never), // the map in force stays
 	})
 	if err := e.events.Refresh(ctx); err != nil {
 		return err
@@ -149,7 +159,7 @@ func (e *Engine) startLive(ctx context.Context) error {
 	return e.startServer(ctx)
 }
 
-func (e *Engine) startArchive(context.Context) error {
+func (e *Engine) startArchive(ctx context.Context) error {
 	if !e.cfg.ArchiveEnabled {
 		return nil
 	}
@@ -163,8 +173,14 @@ func (e *Engine) startArchive(context.Context) error {
 		BatchSize: e.cfg.ArchiveBatch, Writers: writers, Limits: e.limits(), DeadMaxLen: int64(e.cfg.DeadMaxLen),
 		ClaimInterval: ms(e.cfg.ArchiveClaimIntervalMS), ClaimIdle: ms(e.cfg.ArchiveClaimIdleMS),
 		ReadyFault: ms(e.cfg.ArchiveReadyFaultMS), ReadyLag: ms(e.cfg.ArchiveReadyLagMS),
-		FlushTimeout: stepTime, Logger: e.log, Metrics: e.set,
+		FlushTimeout: stepTime, Logger: e.log, Metrics: e.set, Health: e.health,
 	})
+	grace := e.archiveGrace()
+	if grace != health.Never {
+		grace = 0
+	}
+	e.watchRights(ctx, "archive", grace, a.Rights())
+	a.Examine(ctx)
 	e.archive = a
 	e.run("archive", a.Run)
 	return nil

@@ -28,6 +28,7 @@ func (e *Engine) stop(ctx context.Context) error {
 		{"event map and feed", e.feed != nil, stepTime, e.stopFeed},
 		{"archive", e.archive != nil, 2 * stepTime, e.stopArchive},
 		{"ops server", e.rooms["ops server"] != nil, stepTime, e.stopOps},
+		{"watches", false, stepTime, e.stopWatches},
 		{"redis", e.bulkDoor != nil, stepTime, e.stopRedis},
 		{"database", e.db != nil, stepTime, e.stopDatabase},
 	} {

@@ -9,6 +9,7 @@ import (
 	"pitwall/codec"
 	"pitwall/engine/archive"
 	"pitwall/engine/internal/db"
+	"pitwall/engine/internal/health"
 	"pitwall/shard"
 )
 
@@ -104,6 +105,7 @@ func (e *Engine) startCorrections() {
 		History: e.db, Screens: e.core, Tolerance: ms(e.cfg.FutureToleranceMS),
 		Difference: e.feed.Difference,
 		Devices:    func() []string { return e.core.Snapshot().DeviceIDs() },
+		Health:     e.health.Check("corrections", health.Never),
 		Logger:     e.log, Metrics: e.set,
 	})
 	e.run("corrections", c.Run)

@@ -14,21 +14,24 @@ import (
 type Archive struct {
 	opt    Options
 	meters meters
-	health health
 	months *partitions
 
 	witness witness
 	held    map[string]*held // by stream
+	watches []*watch         // one per stream
 }
 
 // New makes an archive and registers its metrics. It starts nothing.
 func New(o Options) *Archive {
 	o = o.withDefaults()
-	a := &Archive{opt: o, meters: newMeters(o.Metrics), health: health{faulty: o.ReadyFault, maxLag: o.ReadyLag}, held: map[string]*held{}}
+	a := &Archive{opt: o, meters: newMeters(o.Metrics), held: map[string]*held{}}
 	for _, stream := range o.Streams {
 		a.held[stream] = newHeld(stream, o.Client.DeadKey(stream))
 	}
 	a.months = &partitions{table: o.Partitions, ahead: o.PartitionAhead, retention: o.Retention, now: time.Now, log: o.Logger, meters: &a.meters}
+	for _, stream := range o.Streams {
+		a.watches = append(a.watches, newWatch(a, stream, o.Logger.With("stream", stream, "group", Group)))
+	}
 	return a
 }
 
@@ -41,14 +44,11 @@ func (a *Archive) Run(ctx context.Context) error {
 	flush, cancel := context.WithCancelCause(context.WithoutCancel(ctx))
 	var readers, others sync.WaitGroup
 	errs := make([]error, len(a.opt.Streams))
-	watches := make([]*watch, len(a.opt.Streams))
-	for i, stream := range a.opt.Streams {
-		log := a.opt.Logger.With("stream", stream, "group", Group)
-		watches[i] = newWatch(a, stream, log)
-		r := newReader(a, stream, watches[i], log)
+	for i, w := range a.watches {
+		r := newReader(a, w.stream, w, w.log)
 		readers.Go(func() { errs[i] = r.run(ctx, flush) })
+		others.Go(func() { w.oversee(ctx, a.opt.ConsumerIdle) })
 	}
-	others.Go(func() { a.oversee(ctx, watches) })
 	others.Go(func() { a.months.run(ctx) })
 	others.Go(func() { a.limitFlush(ctx, flush, cancel) })
 	readers.Wait()
@@ -57,20 +57,29 @@ func (a *Archive) Run(ctx context.Context) error {
 	return errors.Join(errs...)
 }
 
-// Ready returns nil, or why /readyz should not say that all is well: inserts
-// have failed for ReadyFault, or a table is more than ReadyLag behind, or what
-// cannot be written keeps a stream from being read. Any goroutine may call it.
+// Ready returns nil, or which part of the process has failed, and why: also that
+// the database refuses every row, or that what cannot be written keeps a stream
+// from being read. Any goroutine may call it.
 func (a *Archive) Ready() error {
-	now := time.Now()
 	for _, stream := range a.opt.Streams {
 		if err := a.held[stream].fault(); err != nil {
 			return err
 		}
 	}
-	if err := a.witness.fault(now, a.opt.ReadyFault); err != nil {
+	if err := a.witness.fault(time.Now(), a.opt.ReadyFault); err != nil {
 		return err
 	}
-	return a.health.ready(now)
+	return a.opt.Health.Ready()
+}
+
+// Examine tries what a start should say at once: whether the dead letters of
+// each stream can be written. Options.Health takes the answers. Call it before
+// Run.
+func (a *Archive) Examine(ctx context.Context) {
+	for _, w := range a.watches {
+		w.countLetters(ctx)
+		w.tryLetters(ctx)
+	}
 }
 
 // errFlushTimeout ends the writing of the last batches.

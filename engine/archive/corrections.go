@@ -11,6 +11,7 @@ import (
 	"github.com/VictoriaMetrics/metrics"
 
 	"pitwall/engine/internal/db"
+	"pitwall/engine/internal/health"
 	"pitwall/engine/internal/pace"
 	"pitwall/shard"
 )
@@ -31,7 +32,7 @@ type Screens interface {
 	Correct(ctx context.Context, list []shard.Correction) error
 }
 
-// CorrectionsOptions are what Corrections need. All are required.
+// CorrectionsOptions are what Corrections need. All but Health are required.
 type CorrectionsOptions struct {
 	History History
 	Screens Screens
@@ -43,8 +44,10 @@ type CorrectionsOptions struct {
 	// Difference is how far this process's clock is now ahead of the Redis
 	// server's, called on the goroutine of Run.
 	Difference func() time.Duration
-	Logger     *slog.Logger
-	Metrics    *metrics.Set
+	// Health takes whether points can be looked up; may be nil.
+	Health  *health.Check
+	Logger  *slog.Logger
+	Metrics *metrics.Set
 }
 
 // Corrections takes points off the map that are marked faulty in the table
@@ -94,6 +97,9 @@ func (c *Corrections) Run(ctx context.Context) error {
 			_ = pace.Sleep(ctx, burstGap) // the loop looks at ctx
 			devices := c.take()
 			err := c.correct(ctx, devices)
+			if ctx.Err() == nil {
+				c.opt.Health.Report(err)
+			}
 			if err == nil || ctx.Err() != nil {
 				pause.Reset()
 				continue

@@ -2,7 +2,6 @@ package archive
 
 import (
 	"testing"
-	"time"
 
 	"pitwall/engine/internal/redis"
 )
@@ -104,35 +103,5 @@ func TestLagAndNearness(t *testing.T) {
 		if got := near(tt.s); got != tt.near {
 			t.Errorf("%s: near %v, want %v", tt.name, got, tt.near)
 		}
-	}
-}
-
-func TestHealth(t *testing.T) {
-	now := time.Now()
-	h := health{faulty: 10 * time.Second, maxLag: 2 * time.Second}
-	ready := func(when string, after time.Duration, want bool) {
-		t.Helper()
-		if err := h.ready(now.Add(after)); (err == nil) != want {
-			t.Errorf("%s: %v, want ready %v", when, err, want)
-		}
-	}
-	ready("at first", 0, true)
-	h.failed(now)
-	ready("an insert failed", 9*time.Second, true)
-	h.failed(now.Add(9 * time.Second))
-	ready("inserts have failed for long", 10*time.Second, false)
-	h.wrote()
-	ready("one succeeded", 11*time.Second, true)
-	h.lags("a", 2001)
-	h.lags("b", 0)
-	ready("a stream lags", 0, false)
-	h.lags("a", 2000)
-	ready("it has caught up", 0, true)
-
-	var lenient health
-	lenient.failed(now)
-	lenient.lags("a", 1<<40)
-	if err := lenient.ready(now.Add(time.Hour)); err != nil {
-		t.Errorf("with both bounds off: %v", err)
 	}
 }

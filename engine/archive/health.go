@@ -2,56 +2,63 @@ package archive
 
 import (
 	"fmt"
-	"sync"
 	"time"
+
+	"pitwall/engine/internal/health"
 )
 
-// health is what decides whether the archive is ready. Any goroutine may use
-// it.
-type health struct {
-	mu     sync.Mutex
-	since  time.Time // of the first insert that failed since one succeeded
-	lagMS  map[string]int64
-	faulty time.Duration // how long inserts may fail, 0 for ever
-	maxLag time.Duration // how far behind the table may be, 0 for any
+// condition is how the archive of one stream is. Any goroutine may use it.
+type condition struct {
+	inserts *health.Check // the database takes what it is given
+	session *health.Check // the stream is read
+	lag     *health.Check // the table is not too far behind
+	letters *health.Check // the dead letters can be read, and so be counted
+	rights  *health.Check // and written
+	maxLag  time.Duration // 0 for any
+}
+
+func newCondition(o *Options, stream string) *condition {
+	archive, letters := "archive "+stream, "dead letters "+stream
+	grace, atOnce := o.ReadyFault, time.Duration(0)
+	if grace == 0 {
+		grace, atOnce = health.Never, health.Never
+	}
+	return &condition{
+		inserts: o.Health.Check(archive, grace),
+		session: o.Health.Check(archive, grace),
+		lag:     o.Health.Check(archive, 0),
+		letters: o.Health.Check(letters, atOnce),
+		rights:  o.Health.Check(letters, atOnce),
+		maxLag:  o.ReadyLag,
+	}
 }
 
 // wrote takes note of a commit.
-func (h *health) wrote() {
-	h.mu.Lock()
-	defer h.mu.Unlock()
-	h.since = time.Time{}
-}
+func (c *condition) wrote() { c.inserts.OK() }
 
 // failed takes note of an insert that failed.
-func (h *health) failed(now time.Time) {
-	h.mu.Lock()
-	defer h.mu.Unlock()
-	if h.since.IsZero() {
-		h.since = now
-	}
+func (c *condition) failed(err error) {
+	c.inserts.Fault(fmt.Errorf("the database has taken nothing: %w", err))
 }
 
-// lags takes note of a stream's lag.
-func (h *health) lags(stream string, ms int64) {
-	h.mu.Lock()
-	defer h.mu.Unlock()
-	if h.lagMS == nil {
-		h.lagMS = map[string]int64{}
+// interrupted takes note of a session that failed, went of one that goes on.
+func (c *condition) interrupted(err error) { c.session.Fault(err) }
+func (c *condition) went()                 { c.session.OK() }
+
+// lags takes note of the lag.
+func (c *condition) lags(lag time.Duration) {
+	if c.maxLag > 0 && lag > c.maxLag {
+		c.lag.Fault(fmt.Errorf("the table is %v behind the stream, allowed is %v", lag.Round(time.Millisecond), c.maxLag))
+		return
 	}
-	h.lagMS[stream] = ms
+	c.lag.OK()
 }
 
-// ready returns why the archive is not ready, nil when it is.
-func (h *health) ready(now time.Time) error {
-	h.mu.Lock()
-	defer h.mu.Unlock()
-	if down := now.Sub(h.since); h.faulty > 0 && !h.since.IsZero() && down >= h.faulty {
-		return fmt.Errorf("archive: the database has taken nothing for %v", down.Round(time.Second))
-	}
-	for stream, ms := range h.lagMS {
-		if lag := time.Duration(ms) * time.Millisecond; h.maxLag > 0 && lag > h.maxLag {
-			return fmt.Errorf("archive: the table is %v behind stream %s", lag, stream)
+// condition is that of a stream.
+func (a *Archive) condition(stream string) *condition {
+	for _, w := range a.watches {
+		if w.stream == stream {
+			return w.health
 		}
 	}
 	return nil

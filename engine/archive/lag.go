@@ -2,9 +2,11 @@ package archive
 
 import (
 	"context"
+	"fmt"
 	"time"
 
 	"pitwall/engine/internal/pace"
+	"pitwall/engine/internal/redis"
 )
 
 // lagEvery is how often the lag is measured.
@@ -13,19 +15,20 @@ const lagEvery = time.Second
 // houseEvery is how often consumers of processes that are gone are looked for.
 const houseEvery = time.Minute
 
-// oversee measures each stream's lag and keeps the group's house until ctx
-// ends. A failure is told by the readers, which use the same server.
-func (a *Archive) oversee(ctx context.Context, watches []*watch) {
-	var nextHouse time.Time
+// oversee measures the stream's lag, looks after its dead letters and keeps the
+// group's house until ctx ends.
+func (w *watch) oversee(ctx context.Context, idle time.Duration) {
+	var nextHouse, nextRights time.Time
 	for {
-		for _, w := range watches {
-			w.measure(ctx, a.opt.DeadMaxLen)
+		w.measure(ctx)
+		now := time.Now()
+		if !now.Before(nextRights) {
+			nextRights = now.Add(redis.RightsEvery)
+			w.tryLetters(ctx)
 		}
-		if now := time.Now(); !now.Before(nextHouse) {
+		if !now.Before(nextHouse) {
 			nextHouse = now.Add(houseEvery)
-			for _, w := range watches {
-				w.removeConsumers(ctx, a.opt.ConsumerIdle)
-			}
+			w.removeConsumers(ctx, idle)
 		}
 		if pace.Sleep(ctx, lagEvery) != nil {
 			return
@@ -33,25 +36,62 @@ func (a *Archive) oversee(ctx context.Context, watches []*watch) {
 	}
 }
 
-// measure sets the gauges of a stream.
-func (w *watch) measure(ctx context.Context, maxDead int64) {
+// measure sets the gauges of the stream. A lag that cannot be measured is the
+// last one plus the time since.
+func (w *watch) measure(ctx context.Context) {
+	lag, err := w.age(ctx)
+	switch {
+	case err == nil:
+		w.lag.Measured(lag)
+		w.health.lags(lag)
+	case ctx.Err() == nil:
+		w.health.lags(w.lag.Missed())
+	}
+	w.countLetters(ctx)
+}
+
+// age is how long the first entry that is not known to be in the table has been
+// in the stream, by the server's clock, and 0 when there is none. It speaks of
+// the whole group, other processes included.
+func (w *watch) age(ctx context.Context) (time.Duration, error) {
 	s, err := w.look(ctx)
 	if err != nil {
-		return
+		return 0, err
 	}
-	w.lag.Set(float64(lagOf(s)))
-	w.health.lags(w.stream, lagOf(s))
+	if s.Pending.Count > 0 {
+		return w.client.Age(ctx, s.Pending.Oldest)
+	}
+	return w.client.Waiting(ctx, w.stream, s.Delivered)
+}
+
+// countLetters counts the dead letters. A key of another type shows here.
+func (w *watch) countLetters(ctx context.Context) {
 	letters, err := w.client.Length(ctx, w.deadKey)
 	if err != nil {
+		if ctx.Err() == nil && redis.IsRefused(err) { // a server that is away is a fault of its own
+			w.health.letters.Fault(fmt.Errorf("the key %s cannot hold dead letters: %w", w.deadKey, err))
+		}
 		return
 	}
+	w.health.letters.OK()
 	w.letters.Set(float64(letters))
-	if letters*10 < maxDead*8 {
+	if letters*10 < w.maxDead*8 {
 		return
 	}
 	if n, ok := w.full.Tell(time.Now()); ok {
 		w.log.Warn("the dead letters come near DEAD_MAXLEN: beyond it the oldest are thrown away; see pitwall dead list",
-			"dead", w.deadKey, "letters", letters, "dead_maxlen", maxDead, "times", n)
+			"dead", w.deadKey, "letters", letters, "dead_maxlen", w.maxDead, "times", n)
+	}
+}
+
+// tryLetters asks whether the login may write the dead letters, without writing
+// one.
+func (w *watch) tryLetters(ctx context.Context) {
+	err := w.client.CheckRights(ctx, letterRights(w.deadKey))
+	if err == nil {
+		w.health.rights.OK()
+	} else if ctx.Err() == nil && !redis.IsConnection(err) {
+		w.health.rights.Fault(fmt.Errorf("dead letters cannot be written to %s: %w", w.deadKey, err))
 	}
 }
 

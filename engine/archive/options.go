@@ -9,6 +9,7 @@ import (
 
 	"pitwall/codec"
 	"pitwall/engine/internal/db"
+	"pitwall/engine/internal/health"
 	"pitwall/engine/internal/redis"
 )
 
@@ -68,8 +69,12 @@ type Options struct {
 	// ConsumerIdle is after what time a consumer on which nothing pends is
 	// taken off the group. Default 1 h.
 	ConsumerIdle time.Duration
-	// ReadyFault is for how long inserts may fail before Ready tells, and
-	// ReadyLag how far behind a stream the table may be. Default 0: for ever.
+	// Health takes what the archive says of itself. Default one of its own.
+	Health *health.Registry
+	// ReadyFault is for how long inserts or the reading of a stream may fail
+	// before that counts against readiness, and ReadyLag how far behind a stream
+	// the table may be. Default 0: for ever. With ReadyFault, dead letters that
+	// cannot be written count at once.
 	ReadyFault, ReadyLag time.Duration
 	// InsertTimeout bounds one attempt to insert a batch. Default 30 s.
 	InsertTimeout time.Duration
@@ -99,6 +104,9 @@ func (o Options) withDefaults() Options {
 	}
 	if o.Writers == 0 {
 		o.Writers = 1
+	}
+	if o.Health == nil {
+		o.Health = health.New(o.Logger)
 	}
 	if o.DeadMaxLen == 0 {
 		o.DeadMaxLen = 100_000

@@ -69,6 +69,7 @@ func (r *reader) run(ctx, flush context.Context) error {
 		}
 		r.size.Failed()
 		r.meters.readErrors.Inc()
+		r.watch.health.interrupted(err)
 		if n, ok := r.fault.Tell(time.Now()); ok {
 			r.log.Warn("archiving was interrupted, trying again", "err", err, "times", n)
 		}
@@ -119,6 +120,7 @@ func (r *reader) session(ctx, flush context.Context) error {
 			return readErr
 		}
 		r.pause.Reset()
+		r.watch.health.went()
 	}
 	return nil
 }
@@ -194,6 +196,7 @@ func (r *reader) process(flush context.Context, entries []redis.Entry) error {
 			return err
 		}
 		r.pause.Reset() // what was pending counts as progress, too
+		r.watch.health.went()
 	}
 	return nil
 }

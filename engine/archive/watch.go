@@ -8,6 +8,7 @@ import (
 
 	"github.com/VictoriaMetrics/metrics"
 
+	"pitwall/engine/internal/health"
 	"pitwall/engine/internal/pace"
 	"pitwall/engine/internal/redis"
 )
@@ -24,12 +25,14 @@ type watch struct {
 	log     *slog.Logger
 	stream  string
 	deadKey string
+	maxDead int64
 	meters  *meters
-	health  *health
+	health  *condition
+	lag     *health.Lag
 
 	// The goroutine that measures alone uses these.
-	lag, letters *metrics.Gauge
-	full         pace.Quiet // the dead letters come near their bound
+	letters *metrics.Gauge
+	full    pace.Quiet // the dead letters come near their bound
 
 	mu     sync.Mutex
 	gap    gap
@@ -40,10 +43,11 @@ type watch struct {
 }
 
 func newWatch(a *Archive, stream string, log *slog.Logger) *watch {
-	w := &watch{client: a.opt.Client, log: log, stream: stream, deadKey: a.opt.Client.DeadKey(stream),
-		meters: &a.meters, health: &a.health, full: pace.Quiet{Every: deadEvery},
+	w := &watch{client: a.opt.Client, log: log, stream: stream, deadKey: a.opt.Client.DeadKey(stream), maxDead: a.opt.DeadMaxLen,
+		meters: &a.meters, health: newCondition(&a.opt, stream), full: pace.Quiet{Every: deadEvery},
 		nearby: pace.Quiet{Every: pace.FaultEvery}, held: pace.Quiet{Every: pace.FaultEvery}, cut: pace.Quiet{Every: pace.FaultEvery}}
-	w.lag, w.letters = a.meters.gauges(stream)
+	lag, letters := a.meters.gauges(stream)
+	w.lag, w.letters = health.NewLag(lag), letters
 	return w
 }
 
@@ -101,9 +105,9 @@ func near(s redis.StreamState) bool {
 	return s.Added > s.Length && lag > nearLag.Milliseconds() && 2*lag > behind(s.Last, s.First)
 }
 
-// lagOf returns by how many milliseconds of the stream's own time the table is
-// behind: the newest entry's time less that of the last one known to be in it.
-// It speaks of the whole group, other processes included.
+// lagOf returns how much of the stream, in milliseconds of its own time, is not
+// known to be in the table: what trimming can take. The lag that is shown is
+// [watch.age], which grows while nothing new is added.
 func lagOf(s redis.StreamState) int64 {
 	done := s.Delivered
 	if s.Pending.Count > 0 {

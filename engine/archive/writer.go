@@ -23,7 +23,7 @@ type writer struct {
 	timeout time.Duration // of one insert
 	months  *partitions
 	meters  *meters
-	health  *health
+	health  *condition
 
 	witness *witness
 	held    *held
@@ -51,7 +51,7 @@ func newWriter(a *Archive, stream string, log *slog.Logger) *writer {
 		timeout: a.opt.InsertTimeout,
 		months:  a.months,
 		meters:  &a.meters,
-		health:  &a.health,
+		health:  a.condition(stream),
 		witness: &a.witness,
 		held:    a.held[stream],
 		dose:    newDose(a.opt.BatchSize),
@@ -133,7 +133,7 @@ func (w *writer) keep(b *batch, at int, refused uint64) {
 func (w *writer) failed(err error, rows int) {
 	now := time.Now()
 	w.meters.failures.Inc()
-	w.health.failed(now)
+	w.health.failed(err)
 	w.mu.Lock()
 	n, ok := w.fault.Tell(now)
 	w.mu.Unlock()

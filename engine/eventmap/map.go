@@ -11,6 +11,7 @@ import (
 
 	"github.com/VictoriaMetrics/metrics"
 
+	"pitwall/engine/internal/health"
 	"pitwall/engine/internal/pace"
 	"pitwall/shard"
 )
@@ -53,6 +54,7 @@ type Options struct {
 	Notifier Notifier
 	Target   Target
 	Every    time.Duration // between two refreshes, give or take a tenth
+	Health   *health.Check // whether refreshes succeed; may be nil
 	Logger   *slog.Logger
 	Metrics  *metrics.Set
 }
@@ -111,7 +113,11 @@ func (m *Map) refresh(ctx context.Context) {
 		case <-m.nudge:
 		}
 		pause := m.pause()
-		if err := m.Refresh(ctx); err != nil && ctx.Err() == nil {
+		err := m.Refresh(ctx)
+		if ctx.Err() == nil {
+			m.opts.Health.Report(err)
+		}
+		if err != nil && ctx.Err() == nil {
 			pause = min(pause, retry.Delay())
 			if n, ok := m.fault.Tell(time.Now()); ok {
 				m.opts.Logger.Warn("the device-event map could not be refreshed; the one before is kept",

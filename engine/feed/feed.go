@@ -11,6 +11,7 @@ import (
 	"github.com/VictoriaMetrics/metrics"
 
 	"pitwall/codec"
+	"pitwall/engine/internal/health"
 	"pitwall/engine/internal/redis"
 	"pitwall/shard"
 )
@@ -57,6 +58,12 @@ type Options struct {
 	// the Redis server count as the same. Default: none.
 	FutureTolerance time.Duration
 
+	// Health takes what the feed says of itself; default one of its own.
+	Health *health.Registry
+	// ReadyAway is how long a stream may go unread, or the lease unrenewed, before
+	// that counts against readiness; 0 is not at all, health.Never for ever.
+	ReadyAway time.Duration
+
 	LeaseTTL time.Duration // renewed five times in it; default 5 s
 	LagEvery time.Duration // between two measurements of the lag; default 2 s
 	// ReapAfter is how long a process must have been silent before others
@@ -86,6 +93,9 @@ func (o *Options) defaults() {
 	orTime(&o.ReapAfter, 10*time.Minute)
 	if o.ArchiveGroup == "" {
 		o.ArchiveGroup = "durable-write"
+	}
+	if o.Health == nil {
+		o.Health = health.New(o.Logger)
 	}
 }
 
@@ -117,6 +127,7 @@ func New(o Options) *Feed {
 		meters: newMeters(o.Metrics),
 	}
 	f.lease = newLease(f.opt.Client, f.log, o.InstanceID, o.LeaseTTL)
+	f.lease.checks = newLeaseChecks(&f.opt)
 	for _, stream := range o.Streams {
 		f.readers = append(f.readers, newReader(f, stream))
 	}
@@ -158,7 +169,9 @@ func (f *Feed) Run(ctx context.Context) error {
 			}
 		})
 	}
-	all.Go(func() { f.measureLag(ctx) })
+	for _, r := range f.readers {
+		all.Go(func() { r.measureLag(ctx, f.opt.LagEvery) })
+	}
 	all.Go(func() { f.keepHouse(ctx) })
 	select {
 	case <-ctx.Done():
@@ -207,9 +220,8 @@ func (f *Feed) isRunning() bool {
 	return f.running
 }
 
-// Ready is nil while positions are read, and says otherwise why they are not.
-// That Redis is away for a while does not count: the failed reads tell, while
-// the lag keeps its last value.
+// Ready is nil while the feed runs, and says otherwise why it does not. How its
+// streams and its lease are is told by Options.Health.
 func (f *Feed) Ready() error {
 	if f.lease.isLost() {
 		return ErrLeaseLost

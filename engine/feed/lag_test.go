@@ -3,7 +3,6 @@ package feed
 import (
 	"context"
 	"fmt"
-	"strings"
 	"testing"
 	"time"
 
@@ -11,57 +10,94 @@ import (
 	"pitwall/engine/internal/testenv"
 )
 
+// The lag is the age of the first entry that was not read, by the server's own
+// clock: it grows while nothing new comes.
 func TestLag(t *testing.T) {
 	s := testenv.Redis(t)
 	b := newBench(t, s.URL())
 	add := func(id string) { s.Do("XADD", "s", id, "a", "1") }
 	r := b.feed(nil).readers[0]
 	for _, step := range []struct {
-		name string
-		do   func()
-		read redis.ID
-		want int64
+		name  string
+		do    func()
+		read  redis.ID
+		since int64 // time of the first unread entry, 0 when all is read
 	}{
 		{"no stream", func() {}, redis.ID{}, 0},
-		{"group at the end of an empty stream", func() { add("1000-0"); add("4000-0") }, redis.ID{}, 3000},
-		{"one read", func() {}, redis.ID{Ms: 1000}, 3000},
+		{"group at the end of an empty stream", func() { add("1000-0"); add("4000-0") }, redis.ID{}, 1000},
+		{"one read", func() {}, redis.ID{Ms: 1000}, 4000},
 		{"all read", func() {}, redis.ID{Ms: 4000}, 0},
-		{"more in the same millisecond", func() { add("4000-1") }, redis.ID{Ms: 4000}, 1},
+		{"more in the same millisecond", func() { add("4000-1") }, redis.ID{Ms: 4000}, 4000},
 		{"all of it read", func() {}, redis.ID{Ms: 4000, Seq: 1}, 0},
-		{"behind", func() { add("9500-0") }, redis.ID{Ms: 4000, Seq: 1}, 5500},
-		{"newest deleted and unread", func() { s.Do("XDEL", "s", "9500-0") }, redis.ID{Ms: 4000, Seq: 1}, 5500},
+		{"two more", func() { add("9500-0"); add("9600-0") }, redis.ID{Ms: 4000, Seq: 1}, 9500},
+		{"the first of them deleted", func() { s.Do("XDEL", "s", "9500-0") }, redis.ID{Ms: 4000, Seq: 1}, 9600},
 		{"position beyond the stream", func() {}, redis.ID{Ms: 20_000}, 0},
 		{"empty stream that had entries", func() { s.Do("XTRIM", "s", "MAXLEN", "0") }, redis.ID{}, 0},
 	} {
 		step.do()
 		r.setPosition(step.read)
-		if got, err := r.lag(t.Context()); err != nil || got != step.want {
-			t.Errorf("%s: lag %d, %v, want %d", step.name, got, err, step.want)
+		before := serverMS(t, b.client)
+		got, err := r.lag(t.Context())
+		if err != nil {
+			t.Fatalf("%s: %v", step.name, err)
+		}
+		after := serverMS(t, b.client)
+		switch ms := got.Milliseconds(); {
+		case step.since == 0 && ms != 0:
+			t.Errorf("%s: lag %v, want none", step.name, got)
+		case step.since != 0 && (ms < before-step.since || ms > after-step.since):
+			t.Errorf("%s: lag %d ms, want %d to %d", step.name, ms, before-step.since, after-step.since)
 		}
 	}
 }
 
-// An entry after a long silence is no lag while there is time to read it.
-func TestANewEntryIsNoLagYet(t *testing.T) {
-	s := testenv.Redis(t)
-	b := newBench(t, s.URL())
-	r := b.feed(nil).readers[0]
-	r.grace = 20 * time.Second
-	s.Do("XADD", "s", "1000-0", "a", "1")
-	s.Do("XADD", "s", "9000000-0", "a", "1")
-	r.setPosition(redis.ID{Ms: 1000})
-	lag := make(chan int64, 1)
-	go func() {
-		got, _ := r.lag(context.Background())
-		lag <- got
-	}()
-	b.eventually("the lag to be asked for", func() bool {
-		return strings.Contains(s.Do("INFO", "commandstats").(string), "cmdstat_xinfo|stream:calls=1")
-	})
-	r.setPosition(redis.ID{Ms: 9000000})
-	if got := <-lag; got != 0 {
-		t.Errorf("lag %d for an entry that was read at once", got)
+func serverMS(t *testing.T, c *redis.Client) int64 {
+	t.Helper()
+	now, err := c.Time(t.Context())
+	if err != nil {
+		t.Fatal(err)
 	}
+	return now.UnixMilli()
+}
+
+// Each stream has a lag of its own: one that is stuck grows while the other
+// flows, and each grows while the server is away.
+func TestLagIsPerStreamAndGrowsWhileTheServerIsAway(t *testing.T) {
+	s := testenv.Redis(t, testenv.AOF())
+	b := newBench(t, s.URL())
+	f := b.feed(func(o *Options) {
+		o.Streams = []string{"s", "stuck"}
+		o.LagEvery, o.Block = 20*time.Millisecond, 50*time.Millisecond
+	})
+	b.created(f)
+	s.Do("XADD", "stuck", "*", "a", "1")
+	stuck := f.readers[1]
+	b.background(func(ctx context.Context) error { stuck.measureLag(ctx, f.opt.LagEvery); return nil })
+	f.readers = f.readers[:1] // nobody reads the other
+	b.background(f.Run)
+	lag := func(stream string) (v float64) {
+		fmt.Sscan(b.metric(`processor_live_stream_lag_ms{stream="`+stream+`"}`), &v)
+		return v
+	}
+	n, last := 0, 0.0
+	for range 3 {
+		b.eventually("the stuck stream's lag to grow while the other flows", func() bool {
+			publish(t, b.client, "s", n, n+1, "a")
+			n++
+			return lag("stuck") > last
+		})
+		last = lag("stuck")
+	}
+	b.complete(n, []string{"a"})
+	b.eventually("no lag of the other", func() bool { return lag("s") == 0 })
+
+	s.Stop()
+	for _, stream := range []string{"s", "stuck"} {
+		last := lag(stream)
+		b.eventually("the lag of "+stream+" to grow without a server", func() bool { return lag(stream) > last })
+	}
+	s.Start()
+	b.eventually("no lag", func() bool { return lag("s") == 0 })
 }
 
 // The gauge follows a reader that is held up and catches up again, and an

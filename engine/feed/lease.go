@@ -23,6 +23,7 @@ type lease struct {
 	key    string
 	token  string
 	ttl    time.Duration
+	checks leaseChecks
 
 	lost chan struct{} // closed when another's token was found
 
@@ -82,6 +83,7 @@ func (l *lease) renew(ctx context.Context, by taker) error {
 	defer l.mu.Unlock()
 	if !l.gone {
 		l.gone = true
+		l.checks.ours.Fault(ErrLeaseLost)
 		l.log.Error("another live process has taken the instance id, live part ends", "INSTANCE_ID", l.id)
 		close(l.lost)
 	}
@@ -177,6 +179,9 @@ func (f *Feed) KeepLease(ctx context.Context) error {
 		case <-tick.C:
 		}
 		err := l.renew(ctx, l.client)
+		if ctx.Err() == nil {
+			l.checks.renewed.Report(err)
+		}
 		switch {
 		case ctx.Err() != nil:
 			return nil

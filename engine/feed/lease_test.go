@@ -245,3 +245,48 @@ func TestAcquireLeaseEndsWithItsContext(t *testing.T) {
 		}
 	})
 }
+
+// A lease that ran out may have been another's meanwhile: taking it again is a
+// new term, in which nothing is read before the group is back in place.
+func TestALeaseThatIsTakenTooLateIsANewTerm(t *testing.T) {
+	onBoth(t, func(t *testing.T, b *bench) {
+		f := b.feed(func(o *Options) { o.LeaseTTL = time.Minute })
+		if err := f.AcquireLease(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		if err := f.CreateGroups(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		l, r := f.lease, f.readers[0]
+		defer r.conn.Close()
+		first := l.current()
+		renew := func() {
+			t.Helper()
+			if err := l.renew(t.Context(), l.client); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if renew(); l.current() != first || first == lapsed {
+			t.Fatalf("renewed in time it is term %d after %d", l.current(), first)
+		}
+		l.mu.Lock()
+		l.until = time.Now().Add(-time.Second)
+		l.mu.Unlock()
+		if l.current() != lapsed {
+			t.Error("it has run out and counts as held")
+		}
+		if renew(); l.current() == first || l.current() == lapsed {
+			t.Errorf("taken too late it is term %d after %d", l.current(), first)
+		}
+		publish(t, b.client, "s", 0, 1, "a")
+		if got, err := r.read(t.Context(), nil); !errors.Is(err, errLapsed) {
+			t.Errorf("read %d entries, %v, before the group was back in place", len(got), err)
+		}
+		if err := r.resume(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		if got, err := r.read(t.Context(), nil); err != nil || len(got) != 1 {
+			t.Errorf("read %d entries, %v, afterwards", len(got), err)
+		}
+	})
+}

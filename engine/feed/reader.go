@@ -8,6 +8,7 @@ import (
 	"sync"
 	"time"
 
+	"pitwall/engine/internal/health"
 	"pitwall/engine/internal/pace"
 	"pitwall/engine/internal/redis"
 )
@@ -24,9 +25,10 @@ type reader struct {
 	clock  *difference
 	conn   *redis.Reader
 	lease  *lease
-	term   int           // of the lease when the group was last placed
-	runID  string        // the server process that it was placed on
-	grace  time.Duration // lagGrace
+	term   int    // of the lease when the group was last placed
+	runID  string // the server process that it was placed on
+	check  *health.Check
+	shown  *health.Lag // how long the first unread entry waits
 
 	pause   pace.Backoff
 	fault   pace.Quiet // reads that failed
@@ -50,7 +52,8 @@ func newReader(f *Feed, stream string) *reader {
 		handed: newHandover(o.Sink, o.Limits, &f.meters, log),
 		meters: meters,
 		clock:  newDifference(o.FutureTolerance, log, meters.clock),
-		grace:  lagGrace,
+		check:  readCheck(&f.opt, stream),
+		shown:  health.NewLag(meters.lag),
 		fault:  pace.Quiet{Every: pace.FaultEvery}, resumed: pace.Quiet{Every: pace.FaultEvery},
 		conn: o.Client.NewReader(redis.ReadOptions{
 			Stream: stream, Group: f.group, Consumer: o.InstanceID, From: ">",
@@ -104,6 +107,7 @@ func (r *reader) run(ctx context.Context) error {
 			continue
 		}
 		r.pause.Reset()
+		r.check.OK()
 		r.noteClock(entries)
 		if len(entries) == 0 {
 			continue
@@ -147,6 +151,7 @@ func (r *reader) read(ctx context.Context, dst []redis.Entry) ([]redis.Entry, er
 func (r *reader) restore(ctx context.Context, cause error) error {
 	for ctx.Err() == nil {
 		r.meters.failed.Inc()
+		r.check.Fault(cause)
 		if n, ok := r.fault.Tell(time.Now()); ok {
 			r.log.Warn("reading the stream failed, trying again", "err", cause, "times", n)
 		}

@@ -5,7 +5,9 @@
 //	GET /metrics        Prometheus text: the engine's own set, what the shard
 //	                    core counts, the process and the Go runtime
 //	GET /healthz        200 while the process answers at all
-//	GET /readyz         200 when spectators may be sent here, 503 with the reason
+//	GET /readyz         200 when spectators may be sent here, 503 with the reason;
+//	                    with ?verbose (text) or ?format=json each part: its
+//	                    state, since when, and why
 //	GET /debug/pprof/   profiles of the running process; mutex and block are
 //	                    recorded only while asked for with ?seconds=n
 //
@@ -13,13 +15,14 @@
 // names that mean this machine: a page from elsewhere, whose name somebody has
 // pointed at 127.0.0.1 (DNS rebinding), gets 403. On any other address profiles
 // are off unless asked for, and who may connect is the network's business, or
-// that of the bearer token, which everything but health and readiness wants.
+// that of the bearer token, which everything but health and readiness without
+// details wants.
 //
 // # Goroutines
 //
 // Listen opens the socket, Serve runs on the caller's goroutine until Shutdown
 // (from another one), which ends profiles in the making and waits for requests
-// within its context. Options.Ready and Options.Extra are called from many
+// within its context. Options.Ready, Options.Parts and Options.Extra are called from many
 // goroutines at once.
 //
 // # Caveats

@@ -31,28 +31,31 @@ func (s *Server) routes(profiles bool) http.Handler {
 		private.HandleFunc("/debug/pprof/trace", pprof.Trace)
 	}
 	mux := http.NewServeMux()
-	mux.HandleFunc("/healthz", health)
+	mux.HandleFunc("/healthz", alive)
 	mux.HandleFunc("/readyz", s.ready)
 	mux.Handle("/", s.tokenOnly(private))
 	return mux
 }
 
-// tokenOnly wants the bearer token. Hashes are compared, so that the time that
-// takes tells nothing, not even the length.
+// tokenOnly wants the bearer token, if there is one.
 func (s *Server) tokenOnly(next http.Handler) http.Handler {
-	if s.o.Token == "" {
-		return next
-	}
-	want := sha256.Sum256([]byte("Bearer " + s.o.Token))
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		got := sha256.Sum256([]byte(r.Header.Get("Authorization")))
-		if subtle.ConstantTimeCompare(got[:], want[:]) != 1 {
+		if !s.knows(r) {
 			w.Header().Set("WWW-Authenticate", "Bearer")
 			http.Error(w, "unauthorized", http.StatusUnauthorized)
 			return
 		}
 		next.ServeHTTP(w, r)
 	})
+}
+
+// knows reports whether a request carries the bearer token, or none is asked
+// for. Hashes are compared, so that the time it takes tells nothing, not even
+// the length.
+func (s *Server) knows(r *http.Request) bool {
+	want := sha256.Sum256([]byte("Bearer " + s.o.Token))
+	got := sha256.Sum256([]byte(r.Header.Get("Authorization")))
+	return s.o.Token == "" || subtle.ConstantTimeCompare(got[:], want[:]) == 1
 }
 
 func index(w http.ResponseWriter, _ *http.Request) {
@@ -71,27 +74,12 @@ func (s *Server) metrics(w http.ResponseWriter, _ *http.Request) {
 	answer(w, http.StatusOK, "text/plain; version=0.0.4; charset=utf-8", b.Bytes())
 }
 
-// health says that the process answers. Nothing else is asked: a restart heals
+// alive says that the process answers. Nothing else is asked: a restart heals
 // neither a database that is away nor a stream that is empty.
-func health(w http.ResponseWriter, _ *http.Request) {
+func alive(w http.ResponseWriter, _ *http.Request) {
 	answerJSON(w, http.StatusOK, struct {
 		Status string `json:"status"`
 	}{"ok"})
-}
-
-func (s *Server) ready(w http.ResponseWriter, _ *http.Request) {
-	ready, reason := s.o.Ready()
-	status := http.StatusOK
-	if !ready {
-		status = http.StatusServiceUnavailable
-		if reason == "" {
-			reason = "not ready"
-		}
-	}
-	answerJSON(w, status, struct {
-		Ready  bool   `json:"ready"`
-		Reason string `json:"reason,omitempty"`
-	}{ready, reason})
 }
 
 // cmdline names the program, for tools that ask, and none of its arguments: a

@@ -11,6 +11,8 @@ import (
 	"time"
 
 	"github.com/VictoriaMetrics/metrics"
+
+	"pitwall/engine/internal/health"
 )
 
 // DefaultAddr is where the ops server listens when no address is given.
@@ -28,7 +30,7 @@ type Options struct {
 	// Addr is host:port, port 0 for a free one, "" for DefaultAddr.
 	Addr string
 	// Token is asked for as a bearer token everywhere but at /healthz and
-	// /readyz. "" is none.
+	// /readyz without details. "" is none.
 	Token string
 	// Profiles serves /debug/pprof on an address that is not loopback, too.
 	Profiles bool
@@ -37,6 +39,8 @@ type Options struct {
 	// Ready says whether spectators may be sent here, and if not, why, in a few
 	// words without secrets. Required.
 	Ready func() (ready bool, reason string)
+	// Parts lists how each part is. Required.
+	Parts func() []health.Status
 	// Extra appends metrics that no Set holds, in Prometheus text. Optional.
 	Extra func(w io.Writer)
 	// Logger receives what goes wrong. Required.

@@ -64,7 +64,7 @@ func IsConnection(err error) bool {
 	if errors.Is(err, errNoReply) {
 		return true
 	}
-	if errors.Is(err, context.DeadlineExceeded) || errors.Is(err, errBadReply) {
+	if errors.Is(err, context.DeadlineExceeded) || errors.Is(err, errBadReply) || errors.Is(err, errRights) {
 		return false
 	}
 	_, isReply := reply(err)

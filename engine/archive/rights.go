@@ -1,0 +1,17 @@
+package archive
+
+import "pitwall/engine/internal/redis"
+
+// Rights are what the login needs for the archive, the dead letters included.
+func (a *Archive) Rights() []redis.Right {
+	list := redis.Rights("", "ping", "time")
+	for _, w := range a.watches {
+		list = append(list, redis.Rights(w.stream, "xreadgroup", "xack", "xautoclaim", "xpending", "xrange", "eval",
+			"xgroup|create", "xgroup|delconsumer", "xinfo|stream", "xinfo|groups", "xinfo|consumers")...)
+		list = append(list, letterRights(w.deadKey)...)
+	}
+	return list
+}
+
+// letterRights are what writing and counting dead letters takes.
+func letterRights(key string) []redis.Right { return redis.Rights(key, "eval", "xadd", "xlen") }

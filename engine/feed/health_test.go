@@ -1,0 +1,85 @@
+package feed
+
+import (
+	"errors"
+	"testing"
+	"time"
+
+	"pitwall/engine/internal/health"
+	"pitwall/engine/internal/testenv"
+)
+
+// part returns the state of a part of f.
+func part(t *testing.T, f *Feed, name string) health.Status {
+	t.Helper()
+	for _, p := range f.opt.Health.Parts() {
+		if p.Part == name {
+			return p
+		}
+	}
+	t.Fatalf("there is no part %q in %v", name, f.opt.Health.Parts())
+	return health.Status{}
+}
+
+// One stream that cannot be read is told as long as it lasts, whatever the other
+// does, and so is its recovery.
+func TestEachStreamTellsHowItIs(t *testing.T) {
+	s := testenv.Redis(t)
+	b := newBench(t, s.URL())
+	f := b.feed(func(o *Options) { o.Streams, o.Block = []string{"s", "odd"}, 50*time.Millisecond })
+	b.running(f)
+	s.Do("SET", "odd", "a plain value")
+	b.eventually("the fault", func() bool { return part(t, f, "feed odd").State == health.Failed })
+	since := part(t, f, "feed odd").Since
+	publish(t, b.client, "s", 0, 50, "a")
+	b.complete(50, []string{"a"})
+	if p := part(t, f, "feed odd"); p.State != health.Failed || !p.Since.Equal(since) || p.Reason == "" {
+		t.Errorf("while the other stream flows: %+v, since %v before", p, since)
+	}
+	if p := part(t, f, "feed s"); p.State != health.OK {
+		t.Errorf("the other stream: %+v", p)
+	}
+	s.Do("DEL", "odd")
+	b.eventually("the recovery", func() bool { return f.opt.Health.Ready() == nil })
+	for _, text := range []string{"part has a fault", "part has recovered"} {
+		if n := b.log.count(text, `part="feed odd"`); n != 1 {
+			t.Errorf("%q is logged %d times, want once", text, n)
+		}
+	}
+}
+
+// A server that is away for less than the grace leaves the parts degraded, and
+// the process ready.
+func TestAShortCutIsNoReasonToTurnSpectatorsAway(t *testing.T) {
+	s := testenv.Redis(t, testenv.AOF())
+	b := newBench(t, s.URL())
+	f := b.feed(func(o *Options) { o.Block, o.ReadyAway = 50*time.Millisecond, time.Hour })
+	b.running(f)
+	s.Stop()
+	for _, name := range []string{"feed s", "lease"} {
+		b.eventually("the fault of "+name, func() bool { return part(t, f, name).State == health.Degraded })
+	}
+	if err := f.opt.Health.Ready(); err != nil {
+		t.Errorf("within the grace: %v", err)
+	}
+	s.Start()
+	for _, name := range []string{"feed s", "lease"} {
+		b.eventually("the recovery of "+name, func() bool { return part(t, f, name).State == health.OK })
+	}
+}
+
+func TestALostLeaseCountsAtOnce(t *testing.T) {
+	s := testenv.Redis(t)
+	b := newBench(t, s.URL())
+	f := b.feed(func(o *Options) { o.ReadyAway = health.Never })
+	if err := f.AcquireLease(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	s.Do("SET", leaseKey("one"), "another's token")
+	if err := f.KeepLease(t.Context()); !errors.Is(err, ErrLeaseLost) {
+		t.Fatal(err)
+	}
+	if p := part(t, f, "lease"); p.State != health.Failed || p.Reason != ErrLeaseLost.Error() {
+		t.Errorf("the lease: %+v", p)
+	}
+}

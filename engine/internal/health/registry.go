@@ -1,0 +1,117 @@
+package health
+
+import (
+	"errors"
+	"fmt"
+	"log/slog"
+	"strings"
+	"sync"
+	"time"
+
+	"pitwall/engine/internal/pace"
+)
+
+// Never is the grace of a check whose fault is shown and does not count against
+// readiness.
+const Never time.Duration = -1
+
+// State of a part, as /readyz?verbose shows it.
+type State string
+
+// The states of a part. Degraded is a fault that does not count against
+// readiness, or does not count yet.
+const (
+	OK       State = "ok"
+	Degraded State = "degraded"
+	Failed   State = "failed"
+)
+
+// Status is what is known of one part.
+type Status struct {
+	Part   string    `json:"part"`
+	State  State     `json:"state"`
+	Since  time.Time `json:"since"` // of the state ok, or of the oldest fault
+	Reason string    `json:"reason,omitempty"`
+}
+
+// Registry holds the checks of one process.
+type Registry struct {
+	log *slog.Logger
+	now func() time.Time
+
+	mu     sync.Mutex // guards checks, and the fields of each check
+	checks []*Check
+}
+
+// New returns a registry without parts. log receives the changes of state.
+func New(log *slog.Logger) *Registry { return &Registry{log: log, now: time.Now} }
+
+// Check adds a check to a part. grace is how long a fault may last before it
+// counts against readiness: 0 is not at all, Never is for ever. Several checks
+// of one name are one part.
+func (r *Registry) Check(part string, grace time.Duration) *Check {
+	c := &Check{registry: r, part: part, grace: grace, since: r.now(), tell: pace.Quiet{Every: pace.FaultEvery}}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.checks = append(r.checks, c)
+	return c
+}
+
+// Parts lists all parts in the order in which they were added.
+func (r *Registry) Parts() []Status {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	now := r.now()
+	var list []Status
+	places := map[string]int{}
+	for _, c := range r.checks {
+		s := c.status(now)
+		i, known := places[c.part]
+		if !known {
+			places[c.part] = len(list)
+			list = append(list, s)
+			continue
+		}
+		list[i] = worse(list[i], s)
+	}
+	return list
+}
+
+// worse joins two checks of one part.
+func worse(a, b Status) Status {
+	switch {
+	case a.State == OK && b.State == OK:
+		if b.Since.After(a.Since) {
+			a.Since = b.Since
+		}
+		return a
+	case a.State == OK:
+		return b
+	case b.State == OK:
+		return a
+	}
+	if b.Since.Before(a.Since) {
+		a.Since = b.Since
+	}
+	if b.State == Failed {
+		a.State = Failed
+	}
+	if a.Reason != b.Reason {
+		a.Reason += "; " + b.Reason
+	}
+	return a
+}
+
+// Ready returns nil, or an error that names each part that has failed, and why.
+func (r *Registry) Ready() error {
+	var failed []string
+	for _, s := range r.Parts() {
+		if s.State == Failed {
+			failed = append(failed, fmt.Sprintf("%s: %s, for %v", s.Part, s.Reason, r.now().Sub(s.Since).Round(time.Second)))
+		}
+	}
+	if len(failed) == 0 {
+		return nil
+	}
+	return errors.New(strings.Join(failed, "; "))
+}

@@ -1,0 +1,119 @@
+package redis
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/redis/rueidis"
+)
+
+// Right is what a login needs: a command, named as ACL SETUSER names it (such as
+// xgroup|create), and the key it is used on, "" for commands without one.
+type Right struct{ Command, Key string }
+
+// String is the right as ACL SETUSER grants it.
+func (r Right) String() string {
+	if r.Key == "" {
+		return "+" + r.Command
+	}
+	return "+" + r.Command + " ~" + r.Key
+}
+
+// Rights lists a right to each of the commands on a key.
+func Rights(key string, commands ...string) []Right {
+	list := make([]Right, len(commands))
+	for i, c := range commands {
+		list[i] = Right{c, key}
+	}
+	return list
+}
+
+// trials are calls of the commands that Missing knows: just long enough for the
+// server to see which key they use. K stands for the key.
+var trials = map[string]string{
+	"ping": "PING", "time": "TIME", "info": "INFO server", "client|id": "CLIENT ID", "client|list": "CLIENT LIST",
+	"client|kill": "CLIENT KILL ID 0", "client|setname": "CLIENT SETNAME pitwall",
+	"eval": "EVAL 0 1 K", "get": "GET K", "set": "SET K 0", "del": "DEL K", "exists": "EXISTS K", "pexpire": "PEXPIRE K 1",
+	"hset": "HSET K f v", "hdel": "HDEL K f", "hgetall": "HGETALL K",
+	"zadd": "ZADD K 0 m", "zcard": "ZCARD K", "zrem": "ZREM K m", "zremrangebyscore": "ZREMRANGEBYSCORE K 0 0",
+	"xadd": "XADD K * f v", "xlen": "XLEN K", "xrange": "XRANGE K - +", "xrevrange": "XREVRANGE K + -",
+	"xreadgroup": "XREADGROUP GROUP g c STREAMS K >", "xack": "XACK K g 0", "xpending": "XPENDING K g",
+	"xautoclaim": "XAUTOCLAIM K g c 0 0", "xinfo|stream": "XINFO STREAM K", "xinfo|groups": "XINFO GROUPS K",
+	"xinfo|consumers": "XINFO CONSUMERS K g", "xgroup|create": "XGROUP CREATE K g 0", "xgroup|setid": "XGROUP SETID K g 0",
+	"xgroup|destroy": "XGROUP DESTROY K g", "xgroup|delconsumer": "XGROUP DELCONSUMER K g c",
+}
+
+// Transaction are the rights that Missing and [Client.State] need themselves.
+func Transaction() []Right { return Rights("", "multi", "exec", "discard") }
+
+// Missing returns which of the rights the login lacks. Nothing is run or
+// written: the commands are queued in a transaction, where the server checks
+// rights, and discarded. Without the right to transactions the answer names
+// those rights, and no other.
+func (c *Client) Missing(ctx context.Context, rights []Right) (missing []Right, err error) {
+	limited, cancel := context.WithTimeout(ctx, commandTimeout)
+	defer cancel()
+	conn, release := c.rdb.Dedicate()
+	defer release()
+	for _, name := range []string{"exec", "discard", "multi"} { // the first two outside of a transaction
+		err := conn.Do(limited, conn.B().Arbitrary(name).Build()).Error()
+		if refused(err) {
+			return Rights("", name), nil
+		}
+		if err != nil && !IsRefused(err) {
+			return nil, failure(ctx, commandTimeout, "ask for the rights of the login", err)
+		}
+	}
+	cmds := make([]rueidis.Completed, 0, len(rights)+1)
+	for _, r := range rights {
+		words := strings.Fields(trials[r.Command])
+		if len(words) == 0 {
+			conn.Close()
+			return nil, fmt.Errorf("ask for the rights of the login: %s cannot be tried", r.Command)
+		}
+		if i := slices.Index(words, "K"); i >= 0 {
+			words[i] = r.Key
+		}
+		cmds = append(cmds, conn.B().Arbitrary(words...).Build())
+	}
+	cmds = append(cmds, conn.B().Arbitrary("DISCARD").Build())
+	replies := conn.DoMulti(limited, cmds...)
+	for i, r := range rights {
+		switch err := replies[i].Error(); {
+		case refused(err):
+			missing = append(missing, r)
+		case err != nil && !IsRefused(err):
+			conn.Close()
+			return nil, failure(ctx, commandTimeout, "ask for the rights of the login", err)
+		}
+	}
+	return missing, nil
+}
+
+// refused says whether err means that the login may not do it.
+func refused(err error) bool { return replyHas(err, "NOPERM ") }
+
+// errRights is what CheckRights wraps.
+var errRights = errors.New("the login in REDIS_URL has not all rights it needs (Redis ACL)")
+
+// CheckRights returns nil, or an error that names each of the rights that the
+// login lacks, as ACL SETUSER grants them. A server that did not answer is
+// reported as such, see [IsConnection].
+func (c *Client) CheckRights(ctx context.Context, rights []Right) error {
+	missing, err := c.Missing(ctx, rights)
+	if err != nil || len(missing) == 0 {
+		return err
+	}
+	names := make([]string, len(missing))
+	for i, r := range missing {
+		names[i] = r.String()
+	}
+	return fmt.Errorf("%w: %s", errRights, strings.Join(names, ", "))
+}
+
+// RightsEvery is how often parts ask again whether they have their rights.
+const RightsEvery = 10 * time.Second

@@ -1,0 +1,129 @@
+package engine
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"pitwall/engine/internal/health"
+	"pitwall/engine/internal/pace"
+	"pitwall/engine/internal/redis"
+)
+
+// How often the servers are asked for a sign of life, and how long the database
+// may take to give one. The door to Redis has a bound of its own.
+const (
+	redisEvery    = time.Second
+	databaseEvery = 5 * time.Second
+	databaseLook  = 5 * time.Second
+)
+
+// setState says why the engine is not ready as a whole, "" when it is.
+func (e *Engine) setState(s string) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	e.state = s
+}
+
+// readiness is what /readyz answers.
+func (e *Engine) readiness() (ready bool, reason string) {
+	e.mu.Lock()
+	state := e.state
+	e.mu.Unlock()
+	if state != "" {
+		return false, state
+	}
+	err := e.health.Ready()
+	if err == nil && e.feed != nil {
+		err = e.feed.Ready()
+	}
+	if err != nil {
+		return false, err.Error()
+	}
+	return true, ""
+}
+
+// awayGrace is how long Redis may be away before that counts against readiness,
+// archiveGrace the same of the database.
+func (e *Engine) awayGrace() time.Duration    { return graceOf(e.cfg.ReadyRedisAwayMS) }
+func (e *Engine) archiveGrace() time.Duration { return graceOf(e.cfg.ArchiveReadyFaultMS) }
+
+// graceOf is a setting as a grace: 0 is for ever.
+func graceOf(n int) time.Duration {
+	if n == 0 {
+		return health.Never
+	}
+	return ms(n)
+}
+
+// watchRedis starts asking Redis for a sign of life.
+func (e *Engine) watchRedis() {
+	check := e.health.Check("redis", e.awayGrace())
+	e.run("redis watch", func(ctx context.Context) error {
+		for pace.Sleep(ctx, redisEvery) == nil {
+			if err := e.bulkDoor.Ping(ctx); ctx.Err() == nil && (err == nil || redis.IsConnection(err)) {
+				check.Report(err)
+			}
+		}
+		return nil
+	})
+}
+
+// watchDatabase starts the same for the database. Without the archive nothing
+// that spectators see waits for it, so it is only shown.
+func (e *Engine) watchDatabase() {
+	grace := health.Never
+	if e.cfg.ArchiveEnabled {
+		grace = e.archiveGrace()
+	}
+	check := e.health.Check("database", grace)
+	e.run("database watch", func(ctx context.Context) error {
+		for pace.Sleep(ctx, databaseEvery) == nil {
+			limited, cancel := context.WithTimeout(ctx, databaseLook)
+			err := e.db.Ping(limited)
+			cancel()
+			if ctx.Err() == nil {
+				check.Report(err)
+			}
+		}
+		return nil
+	})
+}
+
+// watchRights looks whether the login in REDIS_URL has the rights of a part, now
+// and from time to time: they can be taken away and given.
+func (e *Engine) watchRights(ctx context.Context, part string, grace time.Duration, rights []redis.Right) {
+	check := e.health.Check("rights of the "+part, grace)
+	look := func(ctx context.Context) {
+		// A server that is away is another part's fault.
+		if err := e.bulkDoor.CheckRights(ctx, rights); ctx.Err() == nil && !redis.IsConnection(err) {
+			check.Report(err)
+		}
+	}
+	look(ctx)
+	e.run("rights of the "+part, func(ctx context.Context) error {
+		for pace.Sleep(ctx, redis.RightsEvery) == nil {
+			look(ctx)
+		}
+		return nil
+	})
+}
+
+// wish says once which rights are missed that the feed does without.
+func (e *Engine) wish(ctx context.Context, rights []redis.Right) {
+	if err := e.bulkDoor.CheckRights(ctx, rights); err != nil && !redis.IsConnection(err) {
+		e.log.Warn("a process that stood still may not be shut out, and more may be read twice after a lost connection", "reason", err)
+	}
+}
+
+// stopWatches ends what looks after the servers.
+func (e *Engine) stopWatches(ctx context.Context) error {
+	var errs []error
+	for _, name := range []string{"redis watch", "database watch", "rights of the feed", "rights of the archive"} {
+		if err := e.stopRoom(ctx, name); err != nil {
+			errs = append(errs, fmt.Errorf("stop the %s: %w", name, err))
+		}
+	}
+	return errors.Join(errs...)
+}
