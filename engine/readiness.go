@@ -110,6 +110,15 @@ func (e *Engine) watchRights(ctx context.Context, part string, grace time.Durati
 	})
 }
 
+// linkRights are what counting the connections of share links takes. Where links
+// are signed with JWT_SECRET, nobody knows whether there will be any.
+func (e *Engine) linkRights() []redis.Right {
+	if e.cfg.LinkSecret == "" && e.cfg.LinkSecretFile == "" {
+		return nil
+	}
+	return redis.Rights("pitwall:link:any", "eval", "zadd", "zcard", "zrem", "zremrangebyscore", "pexpire")
+}
+
 // wish says once which rights are missed that the feed does without.
 func (e *Engine) wish(ctx context.Context, rights []redis.Right) {
 	if err := e.bulkDoor.CheckRights(ctx, rights); err != nil && !redis.IsConnection(err) {

@@ -131,7 +131,7 @@ func (e *Engine) startLive(ctx context.Context) error {
 		WarmTime: ms(e.cfg.WarmTimeMS), ArchiveGroup: archive.Group, FutureTolerance: ms(e.cfg.FutureToleranceMS),
 		Health: e.health, ReadyAway: e.awayGrace(),
 	})
-	e.watchRights(ctx, "feed", 0, f.Rights())
+	e.watchRights(ctx, "feed", 0, append(f.Rights(), e.linkRights()...))
 	e.wish(ctx, f.Wishes())
 	if err := f.AcquireLease(ctx); err != nil {
 		return err

@@ -16,6 +16,8 @@ import (
 	"time"
 
 	"github.com/VictoriaMetrics/metrics"
+
+	"pitwall/engine/internal/health"
 )
 
 // start serves with the options, on a free port unless they name one, until
@@ -30,6 +32,9 @@ func start(t *testing.T, o Options) *Server {
 	}
 	if o.Ready == nil {
 		o.Ready = func() (bool, string) { return true, "" }
+	}
+	if o.Parts == nil {
+		o.Parts = func() []health.Status { return nil }
 	}
 	if o.Logger == nil {
 		o.Logger = slog.New(slog.DiscardHandler)
