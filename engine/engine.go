@@ -52,8 +52,9 @@ type Engine struct {
 	failed chan error // the first room that ended unasked
 	ready  chan struct{}
 
-	mu    sync.Mutex
-	state string // why the engine is not ready, "" when it is
+	mu     sync.Mutex
+	state  string                   // why the engine is not ready, "" when it is
+	listen map[string]*health.Check // by channel of the database
 }
 
 // New makes an engine. Nothing is opened or started before Run. The error
@@ -79,6 +80,7 @@ func New(cfg Config, log *slog.Logger) (*Engine, error) {
 		failed: make(chan error, 1),
 		ready:  make(chan struct{}),
 		state:  "starting",
+		listen: make(map[string]*health.Check),
 	}, nil
 }
 

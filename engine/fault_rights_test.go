@@ -49,7 +49,6 @@ var rightsModes = map[string]struct {
 func neededRights(t *testing.T, c *redis.Client, live, durable bool) (list []redis.Right) {
 	t.Helper()
 	streams, log, set := []string{faultStream}, slog.New(slog.DiscardHandler), metrics.NewSet()
-	list = redis.Transaction()
 	if live {
 		core, err := shard.New(shard.Config{Shards: 1, Writers: 1, RingBytes: 1 << 20, RingSlots: 64})
 		if err != nil {

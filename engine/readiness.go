@@ -91,6 +91,21 @@ func (e *Engine) watchDatabase() {
 	})
 }
 
+// listening takes whether notifications of the database arrive. Without them
+// changes are seen later, so that is only shown.
+func (e *Engine) listening(channels []string, err error) {
+	for _, channel := range channels {
+		e.mu.Lock()
+		check := e.listen[channel]
+		if check == nil {
+			check = e.health.Check("listen "+channel, health.Never)
+			e.listen[channel] = check
+		}
+		e.mu.Unlock()
+		check.Report(err)
+	}
+}
+
 // watchRights looks whether the login in REDIS_URL has the rights of a part, now
 // and from time to time: they can be taken away and given.
 func (e *Engine) watchRights(ctx context.Context, part string, grace time.Duration, rights []redis.Right) {

@@ -71,7 +71,9 @@ func (e *Engine) openRedis(ctx context.Context) error {
 // openDatabase opens it and sees to its schema.
 func (e *Engine) openDatabase(ctx context.Context) error {
 	var err error
-	if e.db, err = db.Open(ctx, e.cfg.dbOptions(e.log)); err != nil {
+	o := e.cfg.dbOptions(e.log)
+	o.Listening = e.listening
+	if e.db, err = db.Open(ctx, o); err != nil {
 		return err
 	}
 	e.watchDatabase()

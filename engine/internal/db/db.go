@@ -25,6 +25,10 @@ type Options struct {
 	Logger  *slog.Logger
 	// NoTriggers leaves the triggers of migration 0003 out.
 	NoTriggers bool
+	// Listening takes whether a call of Listen hears notifications on its
+	// channels now: nil, or why not. It is called on the goroutine of Listen. May
+	// be nil.
+	Listening func(channels []string, err error)
 }
 
 // Channels of notifications (contract 2).

@@ -29,10 +29,11 @@ func (p *postgres) Listen(ctx context.Context, channels []string, ready func(), 
 	var wait pace.Backoff
 	faults := pace.Quiet{Every: pace.FaultEvery}
 	for {
-		err := p.listenOnce(ctx, channels, func() { wait.Reset(); ready() }, fn)
+		err := p.listenOnce(ctx, channels, func() { wait.Reset(); p.hears(channels, nil); ready() }, fn)
 		if ctx.Err() != nil {
 			return ctx.Err()
 		}
+		p.hears(channels, err)
 		if n, ok := faults.Tell(time.Now()); ok {
 			p.log.Warn("connection for notifications lost, connecting again", "setting", "DATABASE_DIRECT_URL",
 				"channels", channels, "times", n, "error", err)
@@ -42,6 +43,13 @@ func (p *postgres) Listen(ctx context.Context, channels []string, ready func(), 
 			return ctx.Err()
 		case <-time.After(wait.Delay()):
 		}
+	}
+}
+
+// hears passes on whether notifications on the channels arrive.
+func (p *postgres) hears(channels []string, err error) {
+	if p.listening != nil {
+		p.listening(channels, err)
 	}
 }
 

@@ -33,6 +33,7 @@ type postgres struct {
 	bulk       pgx.QueryExecMode // for batches: see bulkMode
 	log        *slog.Logger
 	noTriggers bool
+	listening  func(channels []string, err error) // may be nil
 
 	lookEvery, lookTimeout time.Duration // the constants; shorter in tests
 }
@@ -57,7 +58,7 @@ func openPostgres(ctx context.Context, o Options) (*postgres, error) {
 		return nil, fmt.Errorf("open the database of DATABASE_URL: %w", err)
 	}
 	p := &postgres{pool: pool, sockets: below, direct: direct, bulk: bulkMode(config.ConnConfig), log: o.Logger, noTriggers: o.NoTriggers,
-		lookEvery: lookEvery, lookTimeout: lookTimeout}
+		lookEvery: lookEvery, lookTimeout: lookTimeout, listening: o.Listening}
 	if err := p.checkVersion(ctx); err != nil {
 		pool.Close()
 		return nil, err

@@ -7,8 +7,6 @@ import (
 	"slices"
 	"strings"
 	"time"
-
-	"github.com/redis/rueidis"
 )
 
 // Right is what a login needs: a command, named as ACL SETUSER names it (such as
@@ -35,7 +33,7 @@ func Rights(key string, commands ...string) []Right {
 // trials are calls of the commands that Missing knows: just long enough for the
 // server to see which key they use. K stands for the key.
 var trials = map[string]string{
-	"ping": "PING", "time": "TIME", "info": "INFO server", "client|id": "CLIENT ID", "client|list": "CLIENT LIST",
+	"multi": "MULTI", "ping": "PING", "time": "TIME", "info": "INFO server", "client|id": "CLIENT ID", "client|list": "CLIENT LIST",
 	"client|kill": "CLIENT KILL ID 0", "client|setname": "CLIENT SETNAME pitwall",
 	"eval": "EVAL 0 1 K", "get": "GET K", "set": "SET K 0", "del": "DEL K", "exists": "EXISTS K", "pexpire": "PEXPIRE K 1",
 	"hset": "HSET K f v", "hdel": "HDEL K f", "hgetall": "HGETALL K",
@@ -47,52 +45,57 @@ var trials = map[string]string{
 	"xgroup|destroy": "XGROUP DESTROY K g", "xgroup|delconsumer": "XGROUP DELCONSUMER K g c",
 }
 
-// Transaction are the rights that Missing and [Client.State] need themselves.
-func Transaction() []Right { return Rights("", "multi", "exec", "discard") }
-
 // Missing returns which of the rights the login lacks. Nothing is run or
 // written: the commands are queued in a transaction, where the server checks
-// rights, and discarded. Without the right to transactions the answer names
-// those rights, and no other.
+// rights, and go with the connection. That takes the right to MULTI: without it
+// the answer names that, and no other.
 func (c *Client) Missing(ctx context.Context, rights []Right) (missing []Right, err error) {
+	const what = "ask for the rights of the login"
 	limited, cancel := context.WithTimeout(ctx, commandTimeout)
 	defer cancel()
-	conn, release := c.rdb.Dedicate()
-	defer release()
-	for _, name := range []string{"exec", "discard", "multi"} { // the first two outside of a transaction
-		err := conn.Do(limited, conn.B().Arbitrary(name).Build()).Error()
-		if refused(err) {
-			return Rights("", name), nil
+	// The library panics over a connection that comes back in a transaction.
+	conn, _ := c.rdb.Dedicate()
+	defer conn.Close()
+	run := func(words []string) error {
+		err := conn.Do(limited, conn.B().Arbitrary(words...).Build()).Error()
+		if err == nil || IsRefused(err) {
+			return err
 		}
-		if err != nil && !IsRefused(err) {
-			return nil, failure(ctx, commandTimeout, "ask for the rights of the login", err)
+		return failure(ctx, commandTimeout, what, err)
+	}
+	if slices.Contains(rights, exec) { // it cannot be queued
+		if err := run([]string{"EXEC"}); refused(err) {
+			missing = append(missing, exec)
 		}
 	}
-	cmds := make([]rueidis.Completed, 0, len(rights)+1)
+	if err := run([]string{"MULTI"}); refused(err) {
+		return Rights("", "multi"), nil
+	} else if err != nil {
+		return nil, err
+	}
 	for _, r := range rights {
+		if r == exec {
+			continue
+		}
 		words := strings.Fields(trials[r.Command])
 		if len(words) == 0 {
-			conn.Close()
-			return nil, fmt.Errorf("ask for the rights of the login: %s cannot be tried", r.Command)
+			return nil, fmt.Errorf("%s: %s cannot be tried", what, r.Command)
 		}
 		if i := slices.Index(words, "K"); i >= 0 {
 			words[i] = r.Key
 		}
-		cmds = append(cmds, conn.B().Arbitrary(words...).Build())
-	}
-	cmds = append(cmds, conn.B().Arbitrary("DISCARD").Build())
-	replies := conn.DoMulti(limited, cmds...)
-	for i, r := range rights {
-		switch err := replies[i].Error(); {
+		switch err := run(words); {
 		case refused(err):
 			missing = append(missing, r)
 		case err != nil && !IsRefused(err):
-			conn.Close()
-			return nil, failure(ctx, commandTimeout, "ask for the rights of the login", err)
+			return nil, err
 		}
 	}
 	return missing, nil
 }
+
+// exec is the right to EXEC.
+var exec = Right{Command: "exec"}
 
 // refused says whether err means that the login may not do it.
 func refused(err error) bool { return replyHas(err, "NOPERM ") }
