@@ -26,7 +26,7 @@ type PublicConfig struct {
 	HTTPHeaderTimeoutMS   int `name:"http-header-timeout-ms" env:"HTTP_HEADER_TIMEOUT_MS" default:"10000" help:"How long a client may take for its TLS handshake, and for the header of its request, in ms."`
 	HTTPMaxHeaderBytes    int `name:"http-max-header-bytes" env:"HTTP_MAX_HEADER_BYTES" default:"16384" help:"Longest header of a request."`
 
-	OpsToken Secret `name:"ops-token" env:"OPS_TOKEN" help:"Bearer token that OPS_ADDR asks for, but for /healthz and /readyz. Unset: none."`
+	OpsToken Secret `name:"ops-token" env:"OPS_TOKEN" help:"Bearer token that OPS_ADDR asks for, except at /healthz and at /readyz without details. Unset: none."`
 	OpsPprof bool   `name:"ops-pprof" env:"OPS_PPROF" help:"Profiles also where OPS_ADDR is no loopback address."`
 }
 

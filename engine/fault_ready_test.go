@@ -5,6 +5,8 @@ import (
 	"slices"
 	"strings"
 	"testing"
+
+	"pitwall/engine/internal/testenv"
 )
 
 // parts asks the private listener how each part is: its state by its name.
@@ -43,33 +45,47 @@ var (
 		"archive " + faultStream, "dead letters " + faultStream})
 )
 
-// Redis goes away for longer than is allowed: the process is not ready, names
-// why, and both lags grow. When Redis is back, so is everything.
+// Redis goes away, or stands still, for longer than is allowed: the process is
+// not ready, names why, and both lags grow. When Redis is back, so is everything.
 func TestFaultRedisAwayIsTold(t *testing.T) {
-	s := newFaultSite(t, 1)
-	e := s.start("--ready-redis-away-ms=1")
-	s.eventually("all parts to be well", func() bool { status, _ := e.parts(t); return status == 200 && e.all(t, "ok", allParts...) })
+	for _, c := range []struct {
+		name      string
+		away, end func(*faultSite, *testenv.TCPProxy)
+	}{
+		{"gone", func(s *faultSite, _ *testenv.TCPProxy) { s.redis.Stop() }, func(s *faultSite, _ *testenv.TCPProxy) { s.redis.Start() }},
+		{"silent", func(_ *faultSite, p *testenv.TCPProxy) { p.Stall() }, func(_ *faultSite, p *testenv.TCPProxy) { p.Resume() }},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			s := newFaultSite(t, 1)
+			proxy := testenv.Proxy(t, s.redis.Addr())
+			s.redisURL = "redis://" + proxy.Addr()
+			e := s.start("--ready-redis-away-ms=1")
+			well := func() bool { status, _ := e.parts(t); return status == 200 && e.all(t, "ok", allParts...) }
+			s.eventually("all parts to be well", well)
 
-	s.redis.Stop()
-	s.eventually("the parts to have failed", func() bool { return e.all(t, "failed", redisParts...) })
-	status, body := e.get(t, "/readyz")
-	if status != 503 || !strings.Contains(body, "redis: ping Redis") {
-		t.Errorf("/readyz answers %d: %s", status, body)
-	}
-	for _, metric := range []string{"processor_live_stream_lag_ms", "processor_archive_lag_ms"} {
-		last := e.metric(t, metric)
-		s.eventually(metric+" to grow", func() bool { return e.metric(t, metric) > last })
-	}
+			c.away(s, proxy)
+			s.eventually("the parts to have failed", func() bool { return e.all(t, "failed", redisParts...) })
+			status, body := e.get(t, "/readyz")
+			if status != 503 || !strings.Contains(body, "redis: ping Redis") {
+				t.Errorf("/readyz answers %d: %s", status, body)
+			}
+			lags := []string{"processor_live_stream_lag_ms", "processor_archive_lag_ms"}
+			for _, metric := range lags {
+				last := e.metric(t, metric)
+				s.eventually(metric+" to grow", func() bool { return e.metric(t, metric) > last })
+			}
 
-	s.redis.Start()
-	s.eventually("all parts to be well again", func() bool { status, _ := e.parts(t); return status == 200 && e.all(t, "ok", allParts...) })
-	for _, part := range append(redisParts, "archive "+faultStream) {
-		if !e.logged("part has a fault", part) || !e.logged("part has recovered", part) {
-			t.Errorf("fault and recovery of %s are not both in the log:\n%s", part, e.log)
-		}
-	}
-	for _, metric := range []string{"processor_live_stream_lag_ms", "processor_archive_lag_ms"} {
-		s.eventually(metric+" to be 0", func() bool { return e.metric(t, metric) == 0 })
+			c.end(s, proxy)
+			s.eventually("all parts to be well again", well)
+			for _, part := range append(redisParts, "archive "+faultStream) {
+				if !e.logged("part has a fault", part) || !e.logged("part has recovered", part) {
+					t.Errorf("fault and recovery of %s are not both in the log:\n%s", part, e.log)
+				}
+			}
+			for _, metric := range lags {
+				s.eventually(metric+" to be 0", func() bool { return e.metric(t, metric) == 0 })
+			}
+		})
 	}
 }
 

@@ -60,13 +60,13 @@
 // # Goroutines
 //
 // Run has one per stream, and beside its own inserts one per further writer,
-// one that looks after lag, loss and idle consumers, and one that looks after
-// the months; it returns when all have ended. Every reader holds one batch at
+// one that looks after lag, loss, dead letters and idle consumers, and one for
+// all that looks after the months; it returns when all have ended. Every reader holds one batch at
 // most, so memory is bounded by the batch; what waits, waits in Redis.
 //
 // # Caveats
 //
 // What the reply to an insert means is decided by db.Classify, and in README.md.
-// An error that says nothing about rows is waited out without end; Ready tells
-// after a while.
+// An error that says nothing about rows is waited out without end. Options.Health
+// takes the fault at once, and it counts against readiness after a while.
 package archive

@@ -34,7 +34,7 @@
 //
 // # Goroutines
 //
-// Run has one per stream, one that measures the lag and one that keeps the
+// Run has two per stream, which read it and measure its lag, and one that keeps the
 // house; KeepLease has its caller's. Both return when all of theirs have ended.
 // Nothing is started elsewhere.
 //
