@@ -35,6 +35,9 @@ func (e *Engine) readiness() (ready bool, reason string) {
 		return false, state
 	}
 	err := e.health.Ready()
+	if err == nil && e.archive != nil {
+		err = e.archive.Ready()
+	}
 	if err == nil && e.feed != nil {
 		err = e.feed.Ready()
 	}
