@@ -11,7 +11,7 @@ import (
 type condition struct {
 	inserts *health.Check // the database takes what it is given
 	session *health.Check // the stream is read
-	lag     *health.Check // the table is not too far behind
+	lag     *health.Check // the lag of the table is within its bound
 	letters *health.Check // the dead letters can be read, and so be counted
 	rights  *health.Check // and written
 	maxLag  time.Duration // 0 for any
@@ -48,7 +48,7 @@ func (c *condition) went()                 { c.session.OK() }
 // lags takes note of the lag.
 func (c *condition) lags(lag time.Duration) {
 	if c.maxLag > 0 && lag > c.maxLag {
-		c.lag.Fault(fmt.Errorf("the table is %v behind the stream, allowed is %v", lag.Round(time.Millisecond), c.maxLag))
+		c.lag.Fault(fmt.Errorf("the lag of the table is %v, allowed is %v (ARCHIVE_READY_LAG_MS)", lag.Round(time.Millisecond), c.maxLag))
 		return
 	}
 	c.lag.OK()

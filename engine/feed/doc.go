@@ -34,9 +34,9 @@
 //
 // # Goroutines
 //
-// Run has two per stream, which read it and measure its lag, and one that keeps the
-// house; KeepLease has its caller's. Both return when all of theirs have ended.
-// Nothing is started elsewhere.
+// Run has two per stream, which read it and measure its lag, and one that keeps
+// the house; KeepLease has its caller's. Both return when all of theirs have
+// ended. Nothing is started elsewhere.
 //
 // # Caveats
 //

@@ -2,7 +2,7 @@ package feed
 
 import "pitwall/engine/internal/health"
 
-// checks are what a lease says of itself.
+// leaseChecks are what a lease says of itself.
 type leaseChecks struct {
 	renewed *health.Check // it is renewed
 	ours    *health.Check // no other process has it

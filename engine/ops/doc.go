@@ -22,8 +22,8 @@
 //
 // Listen opens the socket, Serve runs on the caller's goroutine until Shutdown
 // (from another one), which ends profiles in the making and waits for requests
-// within its context. Options.Ready, Options.Parts and Options.Extra are called from many
-// goroutines at once.
+// within its context. Options.Ready, Options.Parts and Options.Extra are called
+// from many goroutines at once.
 //
 // # Caveats
 //
