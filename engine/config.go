@@ -41,6 +41,7 @@ type StreamConfig struct {
 // help texts are what --help and the README's table print.
 type Config struct {
 	DatabaseConfig
+	PoolConfig
 	StreamConfig
 	LogConfig
 	AccessConfig
@@ -161,6 +162,7 @@ func (c *Config) Validate() error {
 	}
 	errs = append(errs, c.validateAccess()...)
 	errs = append(errs, c.validatePublic()...)
+	errs = append(errs, c.validatePools()...)
 	return errors.Join(append(errs, c.validateRest()...)...)
 }
 

@@ -33,6 +33,8 @@ func faultRefusesToStart(t *testing.T, bin string) {
 		{"database behind", []string{"--database-url=" + behind}, []string{"pitwall migrate"}},
 		{"a column lacks", []string{"--database-url=" + lacking.url}, []string{"pitwall migrate", "positions.faulty", "0002_positions_faulty.sql"}},
 		{"database not there", []string{"--database-url=postgres://u:s3cret@127.0.0.1:1/x"}, []string{"DATABASE_URL"}},
+		{"a role that may only read", []string{"--database-url=" + good.url + "&default_transaction_read_only=on"},
+			[]string{"DATABASE_URL", "default_transaction_read_only"}},
 		{"database URL malformed", []string{"--database-url=postgres://u:s3cret@:x:y/"}, []string{"DATABASE_URL"}},
 		{"database's direct URL malformed", []string{"--database-direct-url=postgres://u:s3cret@:x:y/"}, []string{"DATABASE_DIRECT_URL"}},
 		{"Redis not there", []string{"--redis-url=redis://u:s3cret@127.0.0.1:1"}, []string{"REDIS_URL"}},

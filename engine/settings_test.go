@@ -63,7 +63,7 @@ func TestSecretsAreNotLogged(t *testing.T) {
 	}{
 		{"settings that do not go together", "AUTH_URL", func(*Config) {}},
 		{"URLs that are none", "JWKS_URL", func(c *Config) {
-			for _, u := range []*SecretURL{&c.RedisURL, &c.DatabaseURL, &c.DatabaseDirectURL, &c.AuthURL, &c.AuthzURL, &c.JWKSURL} {
+			for _, u := range []*SecretURL{&c.RedisURL, &c.DatabaseURL, &c.DatabaseDirectURL, &c.DatabaseArchiveURL, &c.AuthURL, &c.AuthzURL, &c.JWKSURL} {
 				*u = "://" + canary
 			}
 		}},
@@ -75,7 +75,7 @@ func TestSecretsAreNotLogged(t *testing.T) {
 			c.AuthMode, c.AuthURL, c.AuthzURL, c.RedisURL = "jwt", "", "", "redis://:"+canary+"@127.0.0.1:1/0"
 		}},
 		{"no keys", "JWKS_URL", func(c *Config) {
-			c.AuthMode, c.AuthURL, c.AuthzURL, c.RedisURL, c.DatabaseURL, c.DatabaseDirectURL = "jwt", "", "", "", "", ""
+			c.AuthMode, c.AuthURL, c.AuthzURL, c.RedisURL, c.DatabaseURL, c.DatabaseDirectURL, c.DatabaseArchiveURL = "jwt", "", "", "", "", "", ""
 		}},
 		{"Postgres does not answer", "DATABASE_URL", func(c *Config) {
 			c.AuthMode, c.AuthURL, c.AuthzURL, c.RedisURL = "jwt", "", "", ""

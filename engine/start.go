@@ -76,6 +76,9 @@ func (e *Engine) openDatabase(ctx context.Context) error {
 	if e.db, err = db.Open(ctx, o); err != nil {
 		return err
 	}
+	if err := e.db.CheckWritable(ctx); err != nil {
+		return err
+	}
 	e.watchDatabase()
 	if e.cfg.Migrate || e.cfg.DatabaseURL == "" {
 		applied, err := e.db.Migrate(ctx)

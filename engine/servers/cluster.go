@@ -3,6 +3,7 @@ package servers
 import (
 	"errors"
 	"fmt"
+	"net"
 	"os"
 	"os/exec"
 	"os/user"
@@ -41,13 +42,27 @@ type Cluster struct {
 
 // NewCluster makes the folder, runs initdb and starts the server.
 func NewCluster() (*Cluster, error) {
+	// --no-sync: only initdb itself does without fsync, the server has it on.
+	return newCluster("initdb", "--no-sync", "--no-locale", "--encoding=UTF8",
+		"--auth=trust", "--username="+superuser)
+}
+
+// NewStandby copies the cluster, which must run, and starts a server that
+// follows it. Its application_name is "standby".
+func (c *Cluster) NewStandby() (*Cluster, error) {
+	from := fmt.Sprintf("host=127.0.0.1 port=%d user=%s application_name=standby", c.port, superuser)
+	return newCluster("pg_basebackup", "--no-sync", "--checkpoint=fast", "--write-recovery-conf", "--dbname="+from)
+}
+
+// newCluster makes a cluster with a program that fills its data folder.
+func newCluster(program string, args ...string) (*Cluster, error) {
 	bin, err := postgresBin()
 	if err != nil {
 		return nil, err
 	}
 	sweep(os.TempDir())
 	c := &Cluster{bin: bin}
-	if err := c.create(); err != nil {
+	if err := c.create(program, args...); err != nil {
 		return nil, errors.Join(err, c.Remove())
 	}
 	err = OnFreePort(func(port int) error {
@@ -60,7 +75,7 @@ func NewCluster() (*Cluster, error) {
 	return c, nil
 }
 
-func (c *Cluster) create() error {
+func (c *Cluster) create(program string, args ...string) error {
 	uid, gid := os.Getuid(), os.Getgid()
 	if uid == 0 {
 		var err error
@@ -79,11 +94,9 @@ func (c *Cluster) create() error {
 	if err := os.Chown(c.dir, uid, gid); err != nil {
 		return fmt.Errorf("hand cluster folder to the server's user: %w", err)
 	}
-	// --no-sync: only initdb itself does without fsync, the server has it on.
-	cmd := c.command("initdb", "--no-sync", "--no-locale", "--encoding=UTF8",
-		"--auth=trust", "--username="+superuser, "--pgdata="+c.data())
+	cmd := c.command(program, append(args, "--pgdata="+c.data())...)
 	if out, err := cmd.CombinedOutput(); err != nil {
-		return fmt.Errorf("initdb: %w\n%s", err, out)
+		return fmt.Errorf("%s: %w\n%s", program, err, out)
 	}
 	return nil
 }
@@ -171,6 +184,9 @@ func (c *Cluster) Query(url, sql string) (string, error) {
 	}
 	return text, nil
 }
+
+// Addr is the host and port of the server.
+func (c *Cluster) Addr() string { return net.JoinHostPort("127.0.0.1", strconv.Itoa(c.port)) }
 
 // URL names a database of the cluster, over TCP.
 func (c *Cluster) URL(database string) string {

@@ -9,6 +9,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strconv"
+	"strings"
 	"syscall"
 	"time"
 )
@@ -16,7 +17,7 @@ import (
 // bouncerReadyWithin bounds the start of PgBouncer.
 const bouncerReadyWithin = 20 * time.Second
 
-// Bouncer is a PgBouncer in transaction mode in front of a Cluster. Three
+// Bouncer is a PgBouncer in transaction mode in front of a Cluster. A few
 // sessions serve all clients, so that no two transactions of one can count on
 // the same.
 type Bouncer struct {
@@ -25,8 +26,10 @@ type Bouncer struct {
 	proc *Process
 }
 
-// Bounce starts a PgBouncer in front of the cluster.
-func (c *Cluster) Bounce() (*Bouncer, error) {
+// Bounce starts a PgBouncer in front of the cluster, with a number of sessions
+// for each database. Each alias is one more database, with sessions of its own:
+// its value says where it is, as "host=… port=… dbname=…".
+func (c *Cluster) Bounce(sessions int, aliases map[string]string) (*Bouncer, error) {
 	bin, err := bouncerBin()
 	if err != nil {
 		return nil, err
@@ -38,7 +41,7 @@ func (c *Cluster) Bounce() (*Bouncer, error) {
 	}
 	err = OnFreePort(func(port int) error {
 		b.port = port
-		if b.proc, err = c.startBouncer(bin, b.dir, port); err != nil {
+		if b.proc, err = c.startBouncer(bin, b.dir, port, sessions, aliases); err != nil {
 			return err
 		}
 		return b.proc.WaitReady(bouncerReadyWithin, func() bool {
@@ -68,10 +71,14 @@ func (b *Bouncer) End() error {
 }
 
 // startBouncer writes the configuration and starts the process.
-func (c *Cluster) startBouncer(bin, dir string, port int) (*Process, error) {
+func (c *Cluster) startBouncer(bin, dir string, port, sessions int, aliases map[string]string) (*Process, error) {
+	var more strings.Builder
+	for alias, where := range aliases {
+		fmt.Fprintf(&more, "%s = %s\n", alias, where)
+	}
 	users, config := filepath.Join(dir, "users.txt"), filepath.Join(dir, "pgbouncer.ini")
 	text := fmt.Sprintf(`[databases]
-* = host=127.0.0.1 port=%d
+%s* = host=127.0.0.1 port=%d
 [pgbouncer]
 listen_addr = 127.0.0.1
 listen_port = %d
@@ -79,8 +86,8 @@ unix_socket_dir =
 auth_type = trust
 auth_file = %s
 pool_mode = transaction
-default_pool_size = 3
-`, c.port, port, users)
+default_pool_size = %d
+`, more.String(), c.port, port, users, sessions)
 	for path, content := range map[string]string{users: strconv.Quote(superuser) + " \"\"\n", config: text} {
 		if err := os.WriteFile(path, []byte(content), 0o644); err != nil {
 			return nil, err

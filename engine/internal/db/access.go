@@ -17,7 +17,7 @@ import (
 const ChannelAccess = "pitwall_access"
 
 const (
-	publicQuery = "SELECT CAST(event_id AS text) FROM pitwall_events WHERE public"
+	publicQuery = "SELECT CAST(event_id AS text) FROM pitwall_events WHERE public AND event_id IS NOT NULL"
 	memberQuery = "SELECT 1 FROM pitwall_members WHERE user_id = $1 AND event_id = $2"
 
 	// readOnlyTransaction is the SQLSTATE of a write where none may be.
@@ -38,12 +38,15 @@ func (p *postgres) Revocations(ctx context.Context) ([]string, error) {
 }
 
 // column returns a query's one column of text.
-func (p *postgres) column(ctx context.Context, what, query string, args ...any) ([]string, error) {
-	rows, err := p.pool.Query(ctx, query, args...)
-	if err != nil {
-		return nil, fmt.Errorf("%s: %w", what, err)
-	}
-	list, err := pgx.CollectRows(rows, pgx.RowTo[string])
+func (p *postgres) column(ctx context.Context, what, query string, args ...any) (list []string, err error) {
+	err = p.inTx(ctx, func(tx pgx.Tx) error {
+		rows, err := tx.Query(ctx, query, args...)
+		if err != nil {
+			return err
+		}
+		list, err = pgx.CollectRows(rows, pgx.RowTo[string])
+		return err
+	})
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", what, err)
 	}
@@ -58,6 +61,7 @@ func (p *postgres) MayWatch(ctx context.Context, query, user, event string) (yes
 	err = p.pool.AcquireFunc(ctx, func(c *pgxpool.Conn) error {
 		var b pgx.Batch
 		b.Queue("BEGIN READ ONLY")
+		b.Queue(setLocal)
 		b.Queue(query, user, event).Query(func(rows pgx.Rows) error {
 			if !rows.Next() {
 				return nil // or an error, which the batch returns
@@ -67,6 +71,9 @@ func (p *postgres) MayWatch(ctx context.Context, query, user, event string) (yes
 			return err
 		})
 		b.Queue("COMMIT")
+		noted := c.Conn().PgConn().CustomData()
+		noted[readOnly] = true // a query that would write says nothing about the server
+		defer delete(noted, readOnly)
 		err := c.SendBatch(ctx, &b).Close()
 		if err != nil && c.Conn().PgConn().TxStatus() != 'I' {
 			_, _ = c.Exec(ctx, "ROLLBACK") // where it fails, the pool closes the connection
@@ -103,9 +110,12 @@ func isYes(row []any) bool {
 }
 
 func (p *postgres) Revoke(ctx context.Context, token string, expires time.Time) error {
-	_, err := p.pool.Exec(ctx, `INSERT INTO pitwall_revocations (token_id, expires_at) VALUES ($1, $2)
-		ON CONFLICT (token_id) DO UPDATE SET expires_at = greatest(pitwall_revocations.expires_at, excluded.expires_at)`,
-		token, expires)
+	err := p.inTx(ctx, func(tx pgx.Tx) error {
+		_, err := tx.Exec(ctx, `INSERT INTO pitwall_revocations (token_id, expires_at) VALUES ($1, $2)
+			ON CONFLICT (token_id) DO UPDATE SET expires_at = greatest(pitwall_revocations.expires_at, excluded.expires_at)`,
+			token, expires)
+		return err
+	})
 	if err != nil {
 		return fmt.Errorf("revoke a token: %w", err)
 	}

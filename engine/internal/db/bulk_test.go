@@ -31,7 +31,9 @@ func TestBatchesGoOverInEveryMode(t *testing.T) {
 					t.Fatalf("%+v, %v; want %+v", got, err, step.want)
 				}
 				testenv.Postgres(t).CutClients()
-				testenv.Eventually(t, 20*time.Second, "a new connection", func() bool { return d.Ping(t.Context()) == nil })
+				for _, pool := range d.(*postgres).pools() {
+					testenv.Eventually(t, 20*time.Second, "a new connection", func() bool { return pool.Ping(t.Context()) == nil })
+				}
 			}
 			var last codec.Position
 			err := d.LastPositions(t.Context(), []string{"a"}, LiveRule{}, func(l *Last) error { last = *l.Good; return nil })

@@ -59,13 +59,17 @@ func inClockOrder(list []shard.Clock) []shard.Clock {
 }
 
 func (p *postgres) Clocks(ctx context.Context, devices []string) ([]shard.Clock, error) {
-	rows, err := p.pool.Query(ctx, clocksInForce, devices)
-	if err != nil {
-		return nil, fmt.Errorf("read the clocks: %w", err)
-	}
-	list, err := pgx.CollectRows(rows, func(row pgx.CollectableRow) (c shard.Clock, err error) {
-		err = row.Scan(&c.Device, &c.Since, &c.Offset)
-		return c, err
+	var list []shard.Clock
+	err := p.inTx(ctx, func(tx pgx.Tx) error {
+		rows, err := tx.Query(ctx, clocksInForce, devices)
+		if err != nil {
+			return err
+		}
+		list, err = pgx.CollectRows(rows, func(row pgx.CollectableRow) (c shard.Clock, err error) {
+			err = row.Scan(&c.Device, &c.Since, &c.Offset)
+			return c, err
+		})
+		return err
 	})
 	if err != nil {
 		return nil, fmt.Errorf("read the clocks: %w", err)
@@ -81,7 +85,9 @@ func (p *postgres) SaveClocks(ctx context.Context, list []shard.Clock) error {
 	for _, c := range inClockOrder(list) {
 		b.Queue(saveClockPostgres, c.Device, time.UnixMilli(c.Since).UTC(), c.Offset)
 	}
-	err := pgx.BeginFunc(ctx, p.pool, func(tx pgx.Tx) error { return tx.SendBatch(ctx, &b).Close() })
+	err := pgx.BeginTxFunc(ctx, p.pool, pgx.TxOptions{BeginQuery: beginInsert(p.lockTimeout)}, func(tx pgx.Tx) error {
+		return tx.SendBatch(ctx, &b).Close()
+	})
 	if err != nil {
 		return fmt.Errorf("save the clocks: %w", err)
 	}

@@ -2,7 +2,7 @@ package db
 
 import (
 	"context"
-	"errors"
+	"fmt"
 	"log/slog"
 	"time"
 
@@ -19,6 +19,12 @@ type Options struct {
 	// DirectURL is DATABASE_DIRECT_URL: the same database, past a pooler.
 	// Empty means URL.
 	DirectURL string
+	// ArchiveURL is DATABASE_ARCHIVE_URL: the same database as InsertPositions
+	// and MakePartitions reach it. Empty means URL.
+	ArchiveURL string
+	// Conns and ArchiveConns bound the connections of the two pools. 0: what the
+	// URL says, or the larger of 4 and the number of CPUs, and 4.
+	Conns, ArchiveConns int
 	// DataDir is the folder of pitwall.db, created if missing. Used when URL
 	// is empty.
 	DataDir string
@@ -57,7 +63,12 @@ type Database interface {
 	// `pitwall migrate`. Triggers are not insisted on.
 	CheckSchema(ctx context.Context) error
 
-	// LoadRoster returns the roster as of one moment, ids as text.
+	// CheckWritable returns nil when the server and the roles of both pools can
+	// write, or an error that says what to change.
+	CheckWritable(ctx context.Context) error
+
+	// LoadRoster returns the roster as of one moment, ids as text; an id that is
+	// NULL is "".
 	LoadRoster(ctx context.Context) (shard.Roster, error)
 
 	// ImportRoster adds what lacks of rows, and moves entries to the event
@@ -164,8 +175,10 @@ func Open(ctx context.Context, o Options) (Database, error) {
 		}
 		return p, nil
 	}
-	if o.DirectURL != "" {
-		return nil, errors.New("DATABASE_DIRECT_URL is set and DATABASE_URL is not: set both or none")
+	for name, set := range map[string]bool{"DATABASE_DIRECT_URL": o.DirectURL != "", "DATABASE_ARCHIVE_URL": o.ArchiveURL != ""} {
+		if set {
+			return nil, fmt.Errorf("%s is set and DATABASE_URL is not: set both or none", name)
+		}
 	}
 	s, err := openSQLite(ctx, o)
 	if err != nil {

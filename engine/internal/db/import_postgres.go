@@ -24,14 +24,13 @@ func (p *postgres) ImportRoster(ctx context.Context, rows []RosterRow, dryRun bo
 	if err := bad.err(); err != nil {
 		return ImportResult{}, fmt.Errorf("import roster: %w", err)
 	}
-	columns, err := p.columns(ctx)
-	if err != nil {
-		return ImportResult{}, fmt.Errorf("import roster: read the schema: %w", err)
-	}
 	var result ImportResult
-	err = pgx.BeginFunc(ctx, p.pool, func(tx pgx.Tx) error {
+	err := p.inTx(ctx, func(tx pgx.Tx) error {
+		columns, err := columnsOf(ctx, tx)
+		if err != nil {
+			return fmt.Errorf("read the schema: %w", err)
+		}
 		im := importer{tx: tx, columns: columns, rows: append([]RosterRow(nil), rows...)}
-		var err error
 		if result, err = im.run(ctx); err == nil && dryRun {
 			err = errDryRun
 		}

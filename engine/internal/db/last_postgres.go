@@ -55,14 +55,11 @@ const alongTheIndex = `SET LOCAL jit = off; SET LOCAL enable_seqscan = off; SET 
 
 // LastPositions reads in one transaction, so that all statements see the same.
 func (p *postgres) LastPositions(ctx context.Context, devices []string, rule LiveRule, fn func(*Last) error) error {
-	tx, err := p.pool.BeginTx(ctx, pgx.TxOptions{AccessMode: pgx.ReadOnly, IsoLevel: pgx.RepeatableRead})
+	tx, err := p.pool.BeginTx(ctx, pgx.TxOptions{BeginQuery: beginLast})
 	if err != nil {
 		return fmt.Errorf("last positions: %w", err)
 	}
 	defer tx.Rollback(context.WithoutCancel(ctx))
-	if _, err := tx.Exec(ctx, alongTheIndex, pgx.QueryExecModeSimpleProtocol); err != nil {
-		return fmt.Errorf("last positions: %w", err)
-	}
 	return eachLast(ctx, postgresProbes{tx}, devices, rule, fn)
 }
 

@@ -4,8 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"slices"
-	"sync"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -15,8 +13,8 @@ import (
 
 const (
 	// lookEvery is how long a listening connection may be silent before it is
-	// asked for a sign of life: one that died without a word is found so.
-	lookEvery = 30 * time.Second
+	// asked whether its server is alive, and is no standby.
+	lookEvery = askEvery
 
 	// lookTimeout is how long the answer may take.
 	lookTimeout = 5 * time.Second
@@ -28,8 +26,9 @@ func (p *postgres) Listen(ctx context.Context, channels []string, ready func(), 
 	}
 	var wait pace.Backoff
 	faults := pace.Quiet{Every: pace.FaultEvery}
+	h := newHearing(p, channels)
 	for {
-		err := p.listenOnce(ctx, channels, func() { wait.Reset(); p.hears(channels, nil); ready() }, fn)
+		err := p.listenOnce(ctx, h, func() { wait.Reset(); p.hears(channels, nil); ready() }, fn)
 		if ctx.Err() != nil {
 			return ctx.Err()
 		}
@@ -53,26 +52,45 @@ func (p *postgres) hears(channels []string, err error) {
 	}
 }
 
-// listenOnce listens until the connection fails or ctx ends.
-func (p *postgres) listenOnce(ctx context.Context, channels []string, ready func(), fn func(channel, payload string)) error {
-	return p.withDirect(ctx, func(conn *pgx.Conn) error {
-		for _, channel := range channels {
+// listenOnce listens until the connection fails, all sessions are renewed or
+// ctx ends.
+func (p *postgres) listenOnce(ctx context.Context, h *hearing, ready func(), fn func(channel, payload string)) error {
+	ctx, end := context.WithCancelCause(ctx)
+	defer end(nil)
+	defer p.renewal.listens(end)()
+	err := p.withDirect(ctx, func(conn *pgx.Conn) error {
+		if _, err := conn.Exec(ctx, neverIdle); err != nil {
+			return fmt.Errorf("set up the session: %w", err)
+		}
+		for _, channel := range append(h.channels[:len(h.channels):len(h.channels)], h.own) {
 			if _, err := conn.Exec(ctx, "LISTEN "+pgx.Identifier{channel}.Sanitize()); err != nil {
 				return fmt.Errorf("listen on %s: %w", channel, err)
 			}
 		}
 		ready()
+		h.begin()
 		for {
+			if err := h.check(ctx, conn, fn); err != nil {
+				return err
+			}
 			n, err := p.nextNotification(ctx, conn)
 			if err != nil {
 				return err
 			}
 			if n != nil {
-				fn(n.channel, n.payload)
+				h.pass(n, fn)
 			}
 		}
 	})
+	if errors.Is(context.Cause(ctx), errRenewed) {
+		return errRenewed
+	}
+	return err
 }
+
+// neverIdle lets a session be silent for as long as there is nothing to tell,
+// on servers that know the setting.
+const neverIdle = "SELECT set_config(name, '0', false) FROM pg_settings WHERE name = 'idle_session_timeout'"
 
 type notification struct{ channel, payload string }
 
@@ -90,88 +108,13 @@ func (p *postgres) nextNotification(ctx context.Context, conn *pgx.Conn) (*notif
 	}
 	look, cancel := context.WithTimeout(ctx, p.lookTimeout)
 	defer cancel()
-	if err := conn.Ping(look); err != nil {
-		return nil, fmt.Errorf("ping: %w", err)
+	var standby bool
+	if err := conn.QueryRow(look, inRecovery).Scan(&standby); err != nil {
+		return nil, fmt.Errorf("ask for a sign of life: %w", err)
+	}
+	if standby && p.direct.ValidateConnect != nil {
+		p.renew(errStandby.Error())
+		return nil, errStandby
 	}
 	return nil, nil
-}
-
-// hub passes notifications within the process.
-type hub struct {
-	mu        sync.Mutex
-	listeners map[*listener]bool
-}
-
-// listener is one call of Listen. A channel's notification that is not yet
-// taken stands for those that follow: the payload is always empty.
-type listener struct {
-	channels []string
-	pending  map[string]bool // guarded by hub.mu
-	wake     chan struct{}   // holds one
-}
-
-func (h *hub) add(channels []string) *listener {
-	l := &listener{channels: channels, pending: map[string]bool{}, wake: make(chan struct{}, 1)}
-	h.mu.Lock()
-	defer h.mu.Unlock()
-	if h.listeners == nil {
-		h.listeners = map[*listener]bool{}
-	}
-	h.listeners[l] = true
-	return l
-}
-
-func (h *hub) remove(l *listener) {
-	h.mu.Lock()
-	defer h.mu.Unlock()
-	delete(h.listeners, l)
-}
-
-// notify tells every listener of channel, and never waits.
-func (h *hub) notify(channel string) {
-	h.mu.Lock()
-	defer h.mu.Unlock()
-	for l := range h.listeners {
-		if !slices.Contains(l.channels, channel) {
-			continue
-		}
-		l.pending[channel] = true
-		select {
-		case l.wake <- struct{}{}:
-		default:
-		}
-	}
-}
-
-// take returns the channels with something pending.
-func (h *hub) take(l *listener) []string {
-	h.mu.Lock()
-	defer h.mu.Unlock()
-	var out []string
-	for _, channel := range l.channels {
-		if l.pending[channel] {
-			out = append(out, channel)
-		}
-	}
-	clear(l.pending)
-	return out
-}
-
-func (s *sqlite) Listen(ctx context.Context, channels []string, ready func(), fn func(channel, payload string)) error {
-	if len(channels) == 0 {
-		return errors.New("listen: no channels given")
-	}
-	l := s.hub.add(channels)
-	defer s.hub.remove(l)
-	ready()
-	for {
-		select {
-		case <-ctx.Done():
-			return ctx.Err()
-		case <-l.wake:
-			for _, channel := range s.hub.take(l) {
-				fn(channel, "")
-			}
-		}
-	}
 }

@@ -99,7 +99,7 @@ func (p *postgres) withProvider(fn func(*goose.Provider, *sql.DB) error) error {
 	if err != nil {
 		return err
 	}
-	db := stdlib.OpenDB(*p.direct)
+	db := stdlib.OpenDB(*p.direct, stdlib.OptionAfterConnect(settle))
 	defer db.Close()
 	options := []goose.ProviderOption{goose.WithSessionLocker(locker)}
 	if p.noTriggers {

@@ -22,6 +22,9 @@ func (p *postgres) DetachPartitions(ctx context.Context, before time.Time) (deta
 // detachPartitions does it on a session of its own: the server detaches
 // concurrently in several transactions, none of which may be the caller's.
 func detachPartitions(ctx context.Context, conn *pgx.Conn, before time.Time) (detached []string, err error) {
+	if err := settle(ctx, conn); err != nil {
+		return nil, err
+	}
 	if _, err := conn.Exec(ctx, readably(""), pgx.QueryExecModeSimpleProtocol); err != nil {
 		return nil, err
 	}

@@ -14,7 +14,7 @@ func (p *postgres) EnablePartitions(ctx context.Context) (done bool, err error) 
 		return false, err
 	}
 	err = p.withDirect(ctx, func(conn *pgx.Conn) error {
-		return pgx.BeginFunc(ctx, conn, func(tx pgx.Tx) error {
+		return pgx.BeginTxFunc(ctx, conn, pgx.TxOptions{BeginQuery: begin}, func(tx pgx.Tx) error {
 			done, err = enablePartitions(ctx, tx)
 			return err
 		})

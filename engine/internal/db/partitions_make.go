@@ -24,7 +24,7 @@ func (p *postgres) MakePartitions(ctx context.Context, months []time.Time) ([]st
 // makeMonth makes what lacks of a month, in a transaction of its own: a
 // partition, or several where others cover parts of it, or none.
 func (p *postgres) makeMonth(ctx context.Context, month time.Time) (made []string, err error) {
-	tx, err := p.pool.Begin(ctx)
+	tx, err := p.inserts.BeginTx(ctx, pgx.TxOptions{BeginQuery: begin})
 	if err != nil {
 		return nil, err
 	}

@@ -70,12 +70,16 @@ func wantPartitions(ctx context.Context, q querier) error {
 const concurrently = 140000
 
 func (p *postgres) CheckRetention(ctx context.Context) error {
-	if err := wantPartitions(ctx, p.pool); err != nil {
+	return p.inTx(ctx, func(tx pgx.Tx) error { return checkRetention(ctx, tx) })
+}
+
+func checkRetention(ctx context.Context, q querier) error {
+	if err := wantPartitions(ctx, q); err != nil {
 		return err
 	}
 	var version int
 	var fallback *string
-	err := p.pool.QueryRow(ctx, `
+	err := q.QueryRow(ctx, `
 		SELECT current_setting('server_version_num')::int, nullif(partdefid, 0)::regclass::text
 		FROM pg_partitioned_table WHERE partrelid = to_regclass('positions')`).Scan(&version, &fallback)
 	switch {

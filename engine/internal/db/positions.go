@@ -29,18 +29,6 @@ func inKeyOrder(batch []codec.Position) []int {
 	return order
 }
 
-// twice says whether two positions of a batch have one key. order is that of
-// inKeyOrder.
-func twice(batch []codec.Position, order []int) bool {
-	for i := 1; i < len(order); i++ {
-		a, b := &batch[order[i-1]], &batch[order[i]]
-		if a.TS == b.TS && a.DeviceID == b.DeviceID {
-			return true
-		}
-	}
-	return false
-}
-
 // optional returns v when p has it, nil otherwise, which is NULL.
 func optional[T any](p *codec.Position, has codec.Fields, v *T) *T {
 	if p.Has&has == 0 {

@@ -43,28 +43,21 @@ const insertExtras = `INSERT INTO pitwall_extras (device_id, ts, content_hash, a
 	FROM unnest($1::text[], $2::timestamptz[], $3::bigint[], $4::text[]) AS g(device_id, ts, content_hash, attributes)
 	ON CONFLICT (device_id, ts, content_hash) DO NOTHING`
 
-// session is what a batch goes through: the pool, or a transaction.
+// session is what a batch goes through: a transaction.
 type session interface {
 	Exec(ctx context.Context, sql string, args ...any) (pgconn.CommandTag, error)
 	Query(ctx context.Context, sql string, args ...any) (pgx.Rows, error)
 }
 
-// InsertPositions needs no transaction around its statements unless two
-// positions of the batch share a key: what the later one adds then goes in
-// together with the row of the first.
-func (p *postgres) InsertPositions(ctx context.Context, batch []codec.Position) (result InsertResult, err error) {
+// InsertPositions does all in one transaction: what a later position of the
+// batch adds goes in together with the row of the first.
+func (p *postgres) InsertPositions(ctx context.Context, batch []codec.Position) (InsertResult, error) {
 	if len(batch) == 0 {
 		return InsertResult{}, nil
 	}
-	order := inKeyOrder(batch)
-	if !twice(batch, order) {
-		result, err = p.insertIn(ctx, p.pool, batch, order)
-	} else {
-		err = pgx.BeginFunc(ctx, p.pool, func(tx pgx.Tx) (err error) {
-			result, err = p.insertIn(ctx, tx, batch, order)
-			return err
-		})
-	}
+	result, err := p.inserting(ctx, func(in session) (InsertResult, error) {
+		return p.insertIn(ctx, in, batch, inKeyOrder(batch))
+	})
 	if err != nil {
 		return InsertResult{}, fmt.Errorf("insert positions: %w", err)
 	}

@@ -5,13 +5,17 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"maps"
 	"net/url"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
 	"github.com/jackc/pgx/v5/pgxpool"
+
+	"pitwall/engine/internal/pace"
 )
 
 // minVersion is the oldest server, as in server_version_num.
@@ -27,49 +31,101 @@ var errURL = errors.New("not a PostgreSQL URL: want postgres://[user:password@]h
 
 // postgres is the Database on a PostgreSQL server.
 type postgres struct {
-	pool       *pgxpool.Pool
-	sockets    *sockets // below the pool
+	pool    *pgxpool.Pool // of the live part and the commands
+	sockets *sockets      // below the pool
+
+	inserts       *pgxpool.Pool // of the archive, so that its waits stop nobody else
+	insertSockets *sockets
+	insertsFrom   string            // the setting that names its server
+	bulk          pgx.QueryExecMode // for batches: see bulkMode
+
 	direct     *pgx.ConnConfig
-	bulk       pgx.QueryExecMode // for batches: see bulkMode
 	log        *slog.Logger
 	noTriggers bool
 	listening  func(channels []string, err error) // may be nil
 
-	lookEvery, lookTimeout time.Duration // the constants; shorter in tests
+	renewal     renewal
+	unawaitedMu sync.Mutex
+	unawaited   pace.Quiet // acknowledged without a wait for standbys
+
+	lookEvery, lookTimeout, askEvery, lockTimeout, checkEvery time.Duration // the constants; shorter in tests
 }
 
-func openPostgres(ctx context.Context, o Options) (*postgres, error) {
+// insertConns is the size of the archive's pool unless a setting or the URL
+// says otherwise.
+const insertConns = 4
+
+func openPostgres(ctx context.Context, o Options) (_ *postgres, err error) {
+	p := &postgres{log: o.Logger, noTriggers: o.NoTriggers, listening: o.Listening, insertsFrom: "DATABASE_URL",
+		renewal: renewal{fault: pace.Quiet{Every: pace.FaultEvery}}, unawaited: pace.Quiet{Every: pace.FaultEvery},
+		lookEvery: lookEvery, lookTimeout: lookTimeout, askEvery: askEvery, lockTimeout: lockTimeout, checkEvery: checkEvery}
 	config, err := poolConfig(o.URL)
 	if err != nil {
 		return nil, fmt.Errorf("DATABASE_URL is %w", err)
 	}
-	direct := config.ConnConfig.Copy()
+	p.direct = config.ConnConfig.Copy()
 	if o.DirectURL != "" {
 		c, err := poolConfig(o.DirectURL)
 		if err != nil {
 			return nil, fmt.Errorf("DATABASE_DIRECT_URL is %w", err)
 		}
-		direct = c.ConnConfig
+		p.direct = c.ConnConfig
 	}
-	below := &sockets{dialer: config.ConnConfig.DialFunc}
-	config.ConnConfig.DialFunc = below.dial
-	pool, err := pgxpool.NewWithConfig(ctx, config)
+	from := o.URL
+	if o.ArchiveURL != "" {
+		from, p.insertsFrom = o.ArchiveURL, "DATABASE_ARCHIVE_URL"
+	}
+	inserts, err := poolConfig(from)
 	if err != nil {
+		return nil, fmt.Errorf("%s is %w", p.insertsFrom, err)
+	}
+	if o.Conns > 0 {
+		config.MaxConns = int32(o.Conns)
+	}
+	switch {
+	case o.ArchiveConns > 0:
+		inserts.MaxConns = int32(o.ArchiveConns)
+	case !strings.Contains(from, "pool_max_conns"):
+		inserts.MaxConns = insertConns
+	}
+	inserts.ConnConfig.OnNotice = noticed
+	p.bulk = bulkMode(inserts.ConnConfig)
+	if p.pool, p.sockets, err = p.openPool(ctx, config, wantsPrimary(o.URL)); err != nil {
 		return nil, fmt.Errorf("open the database of DATABASE_URL: %w", err)
 	}
-	p := &postgres{pool: pool, sockets: below, direct: direct, bulk: bulkMode(config.ConnConfig), log: o.Logger, noTriggers: o.NoTriggers,
-		lookEvery: lookEvery, lookTimeout: lookTimeout, listening: o.Listening}
-	if err := p.checkVersion(ctx); err != nil {
-		pool.Close()
+	if p.inserts, p.insertSockets, err = p.openPool(ctx, inserts, wantsPrimary(from)); err != nil {
+		p.pool.Close()
+		return nil, fmt.Errorf("open the database of %s: %w", p.insertsFrom, err)
+	}
+	err = checkVersion(ctx, p.pool, "DATABASE_URL")
+	if err == nil && o.ArchiveURL != "" {
+		err = checkVersion(ctx, p.inserts, p.insertsFrom)
+	}
+	if err != nil {
+		p.pool.Close()
+		p.inserts.Close()
 		return nil, err
 	}
 	return p, nil
 }
 
+// openPool opens a pool over sockets that can be cut. It connects later.
+func (p *postgres) openPool(ctx context.Context, config *pgxpool.Config, primary bool) (*pgxpool.Pool, *sockets, error) {
+	below := &sockets{dialer: config.ConnConfig.DialFunc}
+	config.ConnConfig.DialFunc = below.dial
+	p.followPrimary(config, primary)
+	pool, err := pgxpool.NewWithConfig(ctx, config)
+	return pool, below, err
+}
+
+// pools lists the pools: first that of DATABASE_URL.
+func (p *postgres) pools() []*pgxpool.Pool { return []*pgxpool.Pool{p.pool, p.inserts} }
+
 // poolConfig reads a URL. Nothing is prepared on the server unless the URL
 // asks for it, so that any two statements may go to different sessions, which
 // is what PgBouncer in transaction mode does. The pool holds the larger of 4
-// and the number of CPUs, or pool_max_conns of the URL.
+// and the number of CPUs, or pool_max_conns of the URL. A server that is a
+// standby is refused unless the URL asks for it.
 func poolConfig(raw string) (*pgxpool.Config, error) {
 	if strings.Contains(raw, "://") {
 		if _, err := url.Parse(raw); err != nil {
@@ -90,6 +146,13 @@ func poolConfig(raw string) (*pgxpool.Config, error) {
 	if _, given := c.RuntimeParams["application_name"]; !given {
 		c.RuntimeParams["application_name"] = "pitwall"
 	}
+	for name, value := range opening {
+		maps.DeleteFunc(c.RuntimeParams, func(given, _ string) bool { return strings.EqualFold(given, name) })
+		c.RuntimeParams[name] = value
+	}
+	if wantsPrimary(raw) && c.ValidateConnect == nil {
+		c.ValidateConnect = refuseStandby
+	}
 	return config, nil
 }
 
@@ -106,16 +169,16 @@ func bulkMode(c *pgx.ConnConfig) pgx.QueryExecMode {
 }
 
 // checkVersion connects, which shows that the URL works.
-func (p *postgres) checkVersion(ctx context.Context) error {
+func checkVersion(ctx context.Context, pool *pgxpool.Pool, setting string) error {
 	var num int
 	var version string
-	err := p.pool.QueryRow(ctx, "SELECT current_setting('server_version_num')::int, current_setting('server_version')").
+	err := pool.QueryRow(ctx, "SELECT current_setting('server_version_num')::int, current_setting('server_version')").
 		Scan(&num, &version)
 	if err != nil {
-		return fmt.Errorf("connect to the server of DATABASE_URL: %w", err)
+		return fmt.Errorf("connect to the server of %s: %w", setting, err)
 	}
 	if num < minVersion {
-		return fmt.Errorf("the server of DATABASE_URL is PostgreSQL %s, want 13 or later", version)
+		return fmt.Errorf("the server of %s is PostgreSQL %s, want 13 or later", setting, version)
 	}
 	return nil
 }
@@ -151,7 +214,11 @@ func (p *postgres) Close() {
 	closed := make(chan struct{})
 	go func() {
 		defer close(closed)
-		p.pool.Close()
+		var own sync.WaitGroup
+		for _, pool := range p.pools() {
+			own.Go(pool.Close)
+		}
+		own.Wait()
 	}()
 	limit := time.NewTimer(closeTime)
 	defer limit.Stop()
@@ -162,6 +229,7 @@ func (p *postgres) Close() {
 	}
 	p.log.Warn("connections to the database did not end in time and were cut", "after", closeTime)
 	p.sockets.cut()
+	p.insertSockets.cut()
 	<-closed
 }
 

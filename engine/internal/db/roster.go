@@ -5,6 +5,8 @@ import (
 	"database/sql"
 	"fmt"
 
+	"github.com/jackc/pgx/v5"
+
 	"pitwall/shard"
 )
 
@@ -32,34 +34,39 @@ type rowSource interface {
 	Err() error
 }
 
-// readRoster reads the rows of rosterQuery.
+// readRoster reads the rows of rosterQuery. An event without an id is given
+// back as "", for the caller to count.
 func readRoster(rows rowSource) (shard.Roster, error) {
 	var r shard.Roster
 	for rows.Next() {
-		var event string
-		var device sql.NullString
+		var event, device sql.NullString
 		if err := rows.Scan(&event, &device); err != nil {
-			return shard.Roster{}, fmt.Errorf("load roster: %w", err)
+			return shard.Roster{}, err
 		}
 		if device.Valid {
-			r.Pairs = append(r.Pairs, shard.Pair{Device: device.String, Event: event})
+			r.Pairs = append(r.Pairs, shard.Pair{Device: device.String, Event: event.String})
 		} else {
-			r.Events = append(r.Events, event)
+			r.Events = append(r.Events, event.String)
 		}
 	}
-	if err := rows.Err(); err != nil {
-		return shard.Roster{}, fmt.Errorf("load roster: %w", err)
-	}
-	return r, nil
+	return r, rows.Err()
 }
 
 func (p *postgres) LoadRoster(ctx context.Context) (shard.Roster, error) {
-	rows, err := p.pool.Query(ctx, rosterQuery)
+	var r shard.Roster
+	err := p.inTx(ctx, func(tx pgx.Tx) error {
+		rows, err := tx.Query(ctx, rosterQuery)
+		if err != nil {
+			return err
+		}
+		defer rows.Close()
+		r, err = readRoster(rows)
+		return err
+	})
 	if err != nil {
 		return shard.Roster{}, fmt.Errorf("load roster: %w", err)
 	}
-	defer rows.Close()
-	return readRoster(rows)
+	return r, nil
 }
 
 func (s *sqlite) LoadRoster(ctx context.Context) (shard.Roster, error) {
@@ -68,5 +75,9 @@ func (s *sqlite) LoadRoster(ctx context.Context) (shard.Roster, error) {
 		return shard.Roster{}, fmt.Errorf("load roster: %w", err)
 	}
 	defer rows.Close()
-	return readRoster(rows)
+	r, err := readRoster(rows)
+	if err != nil {
+		return shard.Roster{}, fmt.Errorf("load roster: %w", err)
+	}
+	return r, nil
 }

@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+
+	"github.com/jackc/pgx/v5"
 )
 
 // column is a column as the catalogue has it. Types are named as format_type
@@ -101,8 +103,16 @@ func (p *postgres) CheckSchema(ctx context.Context) error {
 }
 
 // lacks compares the catalogue with what is wanted.
-func (p *postgres) lacks(ctx context.Context) ([]string, error) {
-	columns, err := p.columns(ctx)
+func (p *postgres) lacks(ctx context.Context) (lacks []string, err error) {
+	err = p.inTx(ctx, func(tx pgx.Tx) error {
+		lacks, err = lacksIn(ctx, tx)
+		return err
+	})
+	return lacks, err
+}
+
+func lacksIn(ctx context.Context, q querier) ([]string, error) {
+	columns, err := columnsOf(ctx, q)
 	if err != nil {
 		return nil, fmt.Errorf("read the schema: %w", err)
 	}
@@ -111,7 +121,7 @@ func (p *postgres) lacks(ctx context.Context) ([]string, error) {
 		return lacks, nil
 	}
 	lacks = append(lacks, unfilled(columns["positions"])...)
-	index, err := p.indexState(ctx)
+	index, err := indexState(ctx, q)
 	if err != nil {
 		return nil, fmt.Errorf("read the schema: %w", err)
 	}
@@ -181,10 +191,10 @@ func unfilled(have map[string]column) []string {
 	return lacks
 }
 
-// columns reads the columns of the wanted tables, by table and name. Tables
+// columnsOf reads the columns of the wanted tables, by table and name. Tables
 // are found as statements find them, through the search path.
-func (p *postgres) columns(ctx context.Context) (map[string]map[string]column, error) {
-	rows, err := p.pool.Query(ctx, `
+func columnsOf(ctx context.Context, q querier) (map[string]map[string]column, error) {
+	rows, err := q.Query(ctx, `
 		SELECT c.relname, a.attname, format_type(a.atttypid, NULL), a.attnotnull,
 		       a.atthasdef OR a.attidentity <> '',
 		       CASE WHEN a.atttypid = 'varchar'::regtype AND a.atttypmod > 4 THEN a.atttypmod - 4 ELSE 0 END
@@ -212,10 +222,10 @@ func (p *postgres) columns(ctx context.Context) (map[string]map[string]column, e
 
 // indexState returns what is wrong with the unique index of positions, or "".
 // The conditions are those of migration 0002.
-func (p *postgres) indexState(ctx context.Context) (string, error) {
+func indexState(ctx context.Context, q querier) (string, error) {
 	var ok bool
 	var named, deferrable *string
-	err := p.pool.QueryRow(ctx, `
+	err := q.QueryRow(ctx, `
 		SELECT EXISTS (
 		    SELECT FROM pg_index i
 		    WHERE i.indrelid = to_regclass('positions')

@@ -2,19 +2,31 @@ package testenv
 
 import "testing"
 
+// bouncerSessions is how many sessions PgBouncer's clients share.
+const bouncerSessions = 3
+
 // PgBouncer starts a PgBouncer in transaction mode in front of the server that
 // the tests of the binary share, and returns databaseURL as it is reached
 // through it. It is stopped when the test ends.
 func PgBouncer(t testing.TB, databaseURL string) string {
 	t.Helper()
-	b, err := Postgres(t).c.Bounce()
+	return Postgres(t).Bounce(bouncerSessions, nil)(databaseURL)
+}
+
+// Bounce starts a PgBouncer in transaction mode in front of the server, with a
+// number of sessions for each database. Each alias is one more database, with
+// sessions of its own: its value is "host=… port=… dbname=…". It returns what turns the URL of a database into
+// that through PgBouncer.
+func (s *PostgresServer) Bounce(sessions int, aliases map[string]string) (through func(databaseURL string) string) {
+	s.t.Helper()
+	b, err := s.c.Bounce(sessions, aliases)
 	if err != nil {
-		t.Fatalf("pgbouncer: %v", err)
+		s.t.Fatalf("pgbouncer: %v", err)
 	}
-	t.Cleanup(func() {
+	s.t.Cleanup(func() {
 		if err := b.End(); err != nil {
-			t.Errorf("stop pgbouncer: %v", err)
+			s.t.Errorf("stop pgbouncer: %v", err)
 		}
 	})
-	return b.URL(databaseURL)
+	return b.URL
 }

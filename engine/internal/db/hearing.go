@@ -1,0 +1,147 @@
+package db
+
+import (
+	"context"
+	"crypto/rand"
+	"fmt"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+
+	"pitwall/engine/internal/pace"
+)
+
+const (
+	// checkEvery is how often a session that listens is checked: a pooler in
+	// transaction mode takes LISTEN, and passes no notification on.
+	checkEvery = time.Minute
+
+	// deafEvery is the time in which the same finding is logged once.
+	deafEvery = 15 * time.Minute
+)
+
+// triggers are the triggers that send a channel's notifications: the table and
+// the name of each.
+var triggers = map[string][][2]string{
+	ChannelRoster:    {{"events", "pitwall_notify_roster"}, {"entries", "pitwall_notify_roster"}, {"entry_devices", "pitwall_notify_roster"}},
+	ChannelPositions: {{"positions", "pitwall_notify_faulty"}},
+	ChannelAccess: {{"pitwall_events", "pitwall_notify_access"}, {"pitwall_members", "pitwall_notify_access"},
+		{"pitwall_revocations", "pitwall_notify_access"}},
+}
+
+// lackingTriggers names the tables without their trigger, or with one that is
+// switched off.
+const lackingTriggers = `SELECT coalesce(string_agg(w.rel, ', ' ORDER BY w.rel), '')
+	FROM unnest($1::text[], $2::text[]) AS w(rel, name)
+	WHERE NOT EXISTS (SELECT FROM pg_trigger t WHERE t.tgrelid = to_regclass(w.rel) AND t.tgname = w.name AND t.tgenabled IN ('O', 'A'))`
+
+// hearing checks for one call of Listen that what it waits for is sent and
+// arrives. It belongs to the goroutine of Listen.
+type hearing struct {
+	p        *postgres
+	channels []string
+	own      string // a channel that nobody else listens on
+	next     time.Time
+
+	deaf    bool
+	lacking string
+	deafs   pace.Quiet
+	lacks   pace.Quiet
+}
+
+func newHearing(p *postgres, channels []string) *hearing {
+	return &hearing{p: p, channels: channels, own: "pitwall_check_" + rand.Text(),
+		deafs: pace.Quiet{Every: deafEvery}, lacks: pace.Quiet{Every: deafEvery}}
+}
+
+// begin has the next check done at once.
+func (h *hearing) begin() { h.next = time.Time{} }
+
+// pass passes a notification on, unless it is a late one of our own.
+func (h *hearing) pass(n *notification, fn func(channel, payload string)) {
+	if n.channel != h.own {
+		fn(n.channel, n.payload)
+	}
+}
+
+// check does what is due. Its error is that of the connection. Where the check
+// itself is not possible, it is done later.
+func (h *hearing) check(ctx context.Context, conn *pgx.Conn, fn func(channel, payload string)) error {
+	now := time.Now()
+	if now.Before(h.next) {
+		return nil
+	}
+	h.next = now.Add(h.p.checkEvery)
+	limited, cancel := context.WithTimeout(ctx, h.p.lookTimeout)
+	defer cancel()
+	h.checkTriggers(limited)
+	if _, err := h.p.pool.Exec(limited, "SELECT pg_notify($1, '')", h.own); err != nil {
+		return nil
+	}
+	wait, cancel := context.WithTimeout(ctx, h.p.lookTimeout)
+	defer cancel()
+	for {
+		n, err := conn.WaitForNotification(wait)
+		switch {
+		case err == nil && n.Channel == h.own:
+			h.heard(true)
+			return nil
+		case err == nil:
+			fn(n.Channel, n.Payload)
+		case ctx.Err() != nil || wait.Err() == nil || conn.IsClosed():
+			return fmt.Errorf("wait for a notification: %w", err)
+		default:
+			h.heard(false)
+			return nil
+		}
+	}
+}
+
+// heard takes note of whether a notification of our own has arrived.
+func (h *hearing) heard(yes bool) {
+	if yes {
+		if h.deaf {
+			h.p.log.Info("notifications arrive again", "channels", h.channels)
+		}
+		h.deaf = false
+		return
+	}
+	h.deaf = true
+	if n, ok := h.deafs.Tell(time.Now()); ok {
+		h.p.log.Warn("notifications do not arrive, as through PgBouncer in transaction mode: changes are seen late, at the next refresh; "+
+			"set DATABASE_DIRECT_URL to the same database past the pooler", "setting", "DATABASE_DIRECT_URL", "channels", h.channels, "times", n)
+	}
+}
+
+// checkTriggers looks whether somebody sends notifications.
+func (h *hearing) checkTriggers(ctx context.Context) {
+	var tables, names []string
+	for _, channel := range h.channels {
+		if h.p.noTriggers && channel != ChannelAccess {
+			continue
+		}
+		for _, t := range triggers[channel] {
+			tables, names = append(tables, t[0]), append(names, t[1])
+		}
+	}
+	if len(tables) == 0 {
+		return
+	}
+	var lacking string
+	if err := h.p.pool.QueryRow(ctx, lackingTriggers, tables, names).Scan(&lacking); err != nil {
+		return // the next check tells
+	}
+	before := h.lacking
+	h.lacking = lacking
+	if lacking == "" {
+		if before != "" {
+			h.p.log.Info("the triggers that send notifications are there again", "tables", before)
+		}
+		return
+	}
+	if n, ok := h.lacks.Tell(time.Now()); ok {
+		h.p.log.Warn("triggers that send notifications are missing or switched off: changes are seen late, at the next refresh; "+
+			"make them as 0003_notify.sql and 0004_access.sql of the migrations do, or set NOTIFY_TRIGGERS=false where the platform wants none",
+			"setting", "NOTIFY_TRIGGERS", "tables", lacking, "times", n)
+	}
+}

@@ -1,0 +1,88 @@
+package db
+
+import (
+	"context"
+	"errors"
+	"slices"
+	"sync"
+)
+
+// hub passes notifications within the process.
+type hub struct {
+	mu        sync.Mutex
+	listeners map[*listener]bool
+}
+
+// listener is one call of Listen. A channel's notification that is not yet
+// taken stands for those that follow: the payload is always empty.
+type listener struct {
+	channels []string
+	pending  map[string]bool // guarded by hub.mu
+	wake     chan struct{}   // holds one
+}
+
+func (h *hub) add(channels []string) *listener {
+	l := &listener{channels: channels, pending: map[string]bool{}, wake: make(chan struct{}, 1)}
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if h.listeners == nil {
+		h.listeners = map[*listener]bool{}
+	}
+	h.listeners[l] = true
+	return l
+}
+
+func (h *hub) remove(l *listener) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	delete(h.listeners, l)
+}
+
+// notify tells every listener of channel, and never waits.
+func (h *hub) notify(channel string) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	for l := range h.listeners {
+		if !slices.Contains(l.channels, channel) {
+			continue
+		}
+		l.pending[channel] = true
+		select {
+		case l.wake <- struct{}{}:
+		default:
+		}
+	}
+}
+
+// take returns the channels with something pending.
+func (h *hub) take(l *listener) []string {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	var out []string
+	for _, channel := range l.channels {
+		if l.pending[channel] {
+			out = append(out, channel)
+		}
+	}
+	clear(l.pending)
+	return out
+}
+
+func (s *sqlite) Listen(ctx context.Context, channels []string, ready func(), fn func(channel, payload string)) error {
+	if len(channels) == 0 {
+		return errors.New("listen: no channels given")
+	}
+	l := s.hub.add(channels)
+	defer s.hub.remove(l)
+	ready()
+	for {
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-l.wake:
+			for _, channel := range s.hub.take(l) {
+				fn(channel, "")
+			}
+		}
+	}
+}

@@ -1,0 +1,189 @@
+package db
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/url"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"pitwall/codec"
+	"pitwall/engine/internal/testenv"
+)
+
+// sharedLog is a log that several goroutines write to.
+type sharedLog struct {
+	mu sync.Mutex
+	b  bytes.Buffer
+}
+
+func (l *sharedLog) Write(p []byte) (int, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.b.Write(p)
+}
+
+// count returns how often the log says text.
+func (l *sharedLog) count(text string) int {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return strings.Count(l.b.String(), text)
+}
+
+func (l *sharedLog) logger() *slog.Logger { return slog.New(slog.NewTextHandler(l, nil)) }
+
+// switchover is a primary and its standby behind a PgBouncer whose one address
+// for them can be given from one to the other: the sessions of its clients stay.
+type switchover struct {
+	primary, standby *testenv.PostgresServer
+	at               *testenv.TCPProxy
+	url              string // through PgBouncer
+}
+
+func newSwitchover(t *testing.T) *switchover {
+	t.Helper()
+	s := &switchover{}
+	s.primary, s.standby = testenv.PostgresPair(t)
+	s.at = testenv.Proxy(t, s.primary.Addr())
+	_, port, err := net.SplitHostPort(s.at.Addr())
+	if err != nil {
+		t.Fatal(err)
+	}
+	s.url = s.primary.Bounce(5, map[string]string{"service": "host=127.0.0.1 port=" + port + " dbname=postgres"})(
+		strings.Replace(s.primary.URL(), "/postgres?", "/service?", 1))
+	return s
+}
+
+// turn gives the address to the standby.
+func (s *switchover) turn(t *testing.T) {
+	t.Helper()
+	want := s.primary.Query(s.primary.URL(), "SELECT pg_current_wal_lsn()")
+	testenv.Eventually(t, within, "the standby to have everything", func() bool {
+		return s.standby.Query(s.standby.URL(), "SELECT pg_last_wal_replay_lsn() >= '"+want+"'::pg_lsn") == "t"
+	})
+	s.at.Retarget(s.standby.Addr())
+	s.at.CutAll()
+}
+
+// A pooler's address is given to a standby while sessions stay. Reads find out
+// by asking, writes by the refusal; both replace all sessions of both pools,
+// and those that listen, and go on once the standby is promoted.
+func TestSessionsFollowThePrimary(t *testing.T) {
+	for _, found := range []string{"by a read", "by a write"} {
+		t.Run(found, func(t *testing.T) {
+			s := newSwitchover(t)
+			log := &sharedLog{}
+			d := migrated(t, Options{URL: s.url, DirectURL: s.primary.URL(), Logger: log.logger()}).(*postgres)
+			imports(t, d, false, RosterRow{2, "E1", "n1", "d1"})
+			insert(t, d, full("a", epoch))
+			e := listen(t, d, ChannelRoster)
+			if found == "by a read" {
+				d.askEvery = 0 // every use asks
+			} else {
+				d.askEvery = time.Hour
+			}
+			s.turn(t)
+			if found == "by a read" {
+				testenv.Eventually(t, within, "a read to be refused", func() bool {
+					_, err := d.LoadRoster(t.Context())
+					return errors.Is(err, errStandby)
+				})
+			} else {
+				testenv.Eventually(t, within, "an insert to be refused", func() bool {
+					_, err := d.InsertPositions(t.Context(), []codec.Position{full("b", epoch)})
+					return sqlState(err) == readOnlyTransaction
+				})
+				if _, err := d.LoadRoster(t.Context()); !errors.Is(err, errStandby) {
+					t.Errorf("after the refusal of a write a read gives %v, want %v", err, errStandby)
+				}
+			}
+			e.wait("ready again", e.ready)
+			if log.count("can only be read") == 0 {
+				t.Error("nobody said that the database can only be read")
+			}
+			s.standby.Promote()
+			testenv.Eventually(t, within, "reads and inserts to go on", func() bool {
+				_, readErr := d.LoadRoster(t.Context())
+				_, writeErr := d.InsertPositions(t.Context(), []codec.Position{full("c", epoch)})
+				return readErr == nil && writeErr == nil
+			})
+			if got := s.standby.Query(s.standby.URL(), "SELECT string_agg(device_id, ' ' ORDER BY device_id) FROM positions"); got != "a c" {
+				t.Errorf("the new primary has positions of %q, want a c", got)
+			}
+		})
+	}
+}
+
+// A standby is refused at the start, unless the URL asks for one. Of several
+// hosts the primary is taken.
+func TestStandbyIsRefusedAtTheStart(t *testing.T) {
+	primary, standby := testenv.PostgresPair(t)
+	_, err := Open(t.Context(), Options{URL: standby.URL(), Logger: discard})
+	if !errors.Is(err, errStandby) {
+		t.Errorf("a standby at the start gives %v, want %v", err, errStandby)
+	}
+	d := open(t, Options{URL: standby.URL() + "&target_session_attrs=any", Logger: discard})
+	if err := d.Ping(t.Context()); err != nil {
+		t.Error(err)
+	}
+	if err := d.CheckWritable(t.Context()); !errors.Is(err, errStandby) {
+		t.Errorf("the check of a standby gives %v, want %v", err, errStandby)
+	}
+	both := strings.Replace(primary.URL(), primary.Addr(), standby.Addr()+","+primary.Addr(), 1)
+	if err := open(t, Options{URL: both, Logger: discard}).CheckWritable(t.Context()); err != nil {
+		t.Errorf("of a standby and its primary the primary is not taken: %v", err)
+	}
+}
+
+// A role that may only read is named at the start. A server that is made read
+// only for a while refuses writes and is used again afterwards, and a query of
+// the operator's that writes says nothing about the server.
+func TestReadOnlyRolesAndServers(t *testing.T) {
+	pg, raw := testenv.Postgres(t), testenv.NewDatabase(t)
+	log := &sharedLog{}
+	d := migrated(t, Options{URL: raw, Logger: log.logger()}).(*postgres)
+	for setting, o := range map[string]Options{
+		"DATABASE_URL":         {URL: raw + "&default_transaction_read_only=on"},
+		"DATABASE_ARCHIVE_URL": {URL: raw, ArchiveURL: raw + "&default_transaction_read_only=on"},
+	} {
+		o.Logger = discard
+		err := open(t, o).CheckWritable(t.Context())
+		if err == nil || !strings.Contains(err.Error(), "role of "+setting) || !strings.Contains(err.Error(), "ALTER ROLE") {
+			t.Errorf("a read-only role in %s gives %v", setting, err)
+		}
+	}
+	if err := d.CheckWritable(t.Context()); err != nil {
+		t.Error(err)
+	}
+	const writes = "DELETE FROM pitwall_members WHERE user_id = $1 AND event_id = $2"
+	if _, err := d.MayWatch(t.Context(), writes, "u", "e"); sqlState(err) != readOnlyTransaction {
+		t.Errorf("a query that writes gives %v", err)
+	}
+	if log.count("can only be read") != 0 {
+		t.Error("a query that writes was taken for a server that can only be read")
+	}
+	u, err := url.Parse(raw)
+	if err != nil {
+		t.Fatal(err)
+	}
+	name := strings.TrimPrefix(u.Path, "/")
+	insert(t, d, full("a", epoch))
+	pg.Query(pg.URL(), fmt.Sprintf("ALTER DATABASE %s SET default_transaction_read_only = on", name))
+	d.pool.Reset()
+	d.inserts.Reset()
+	if _, err := d.InsertPositions(t.Context(), []codec.Position{full("b", epoch)}); sqlState(err) != readOnlyTransaction {
+		t.Errorf("an insert into a database that can only be read gives %v", err)
+	}
+	if log.count("can only be read") != 1 {
+		t.Error("nobody said that the database can only be read")
+	}
+	pg.Query(pg.URL(), fmt.Sprintf("ALTER DATABASE %s RESET default_transaction_read_only", name))
+	if r := insert(t, d, full("b", epoch)); r.Inserted != 1 { // with no session from before
+		t.Errorf("insert: %+v", r)
+	}
+}

@@ -1,0 +1,61 @@
+package testenv
+
+import (
+	"strconv"
+	"syscall"
+	"testing"
+
+	"pitwall/engine/servers"
+)
+
+// PostgresPair starts a server of the test's own, and one that follows it. Both
+// are removed when the test ends.
+func PostgresPair(t testing.TB) (primary, standby *PostgresServer) {
+	t.Helper()
+	primary = ownServer(t, servers.NewCluster)
+	standby = ownServer(t, primary.c.NewStandby)
+	return primary, standby
+}
+
+func ownServer(t testing.TB, make func() (*servers.Cluster, error)) *PostgresServer {
+	t.Helper()
+	c, err := make()
+	if err != nil {
+		t.Fatalf("postgres: %v", err)
+	}
+	t.Cleanup(func() {
+		if err := c.Remove(); err != nil {
+			t.Errorf("remove postgres: %v", err)
+		}
+	})
+	return &PostgresServer{t: t, c: c}
+}
+
+// Addr returns the host:port of the server.
+func (s *PostgresServer) Addr() string { return s.c.Addr() }
+
+// Promote makes a standby a primary, and returns when it is one.
+func (s *PostgresServer) Promote() {
+	s.t.Helper()
+	if done := s.Query(s.URL(), "SELECT pg_promote()"); done != "t" {
+		s.t.Fatalf("promote: %q", done)
+	}
+}
+
+// Freeze stops what a standby receives with, as a network that fell silent
+// does, and returns what lets it go on. It goes on when the test ends.
+func (s *PostgresServer) Freeze() (thaw func()) {
+	s.t.Helper()
+	var pid int
+	Eventually(s.t, servers.ClusterReadyWithin, "the standby to receive", func() bool {
+		var err error
+		pid, err = strconv.Atoi(s.Query(s.URL(), "SELECT coalesce(max(pid), 0) FROM pg_stat_wal_receiver WHERE status = 'streaming'"))
+		return err == nil && pid > 0
+	})
+	if err := syscall.Kill(pid, syscall.SIGSTOP); err != nil {
+		s.t.Fatalf("freeze the standby: %v", err)
+	}
+	thaw = func() { _ = syscall.Kill(pid, syscall.SIGCONT) } // gone with its server
+	s.t.Cleanup(thaw)
+	return thaw
+}
