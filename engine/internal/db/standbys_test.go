@@ -1,0 +1,140 @@
+package db
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"testing"
+
+	"pitwall/codec"
+	"pitwall/engine/internal/testenv"
+)
+
+// waitingForStandby counts the sessions of the primary that wait for a standby.
+const waitingForStandby = "SELECT count(*) FROM pg_stat_activity WHERE wait_event = 'SyncRep'"
+
+// synchronous returns a database whose commits wait for a standby.
+func synchronous(t *testing.T, log *slog.Logger) (d *postgres, primary, standby *testenv.PostgresServer) {
+	t.Helper()
+	primary, standby = testenv.PostgresPair(t)
+	d = migrated(t, Options{URL: primary.URL(), Logger: log}).(*postgres)
+	primary.Query(primary.URL(), "ALTER SYSTEM SET synchronous_standby_names = 'standby'")
+	primary.Query(primary.URL(), "SELECT pg_reload_conf()")
+	testenv.Eventually(t, within, "the standby to be synchronous", func() bool {
+		return primary.Query(primary.URL(), "SELECT count(*) FROM pg_stat_replication WHERE sync_state = 'sync'") == "1"
+	})
+	return d, primary, standby
+}
+
+// An insert whose wait for the standby was cut off is offered again, finds its
+// rows there, and must not be reported as done before the standby has them:
+// then a failover loses nothing that was acknowledged.
+func TestRowsThatAreThereWaitForTheStandby(t *testing.T) {
+	d, primary, standby := synchronous(t, discard)
+	batch := []codec.Position{full("a", epoch), bare("b", epoch)}
+	thaw := standby.Freeze()
+
+	// Given up once it waits: the rows are on the primary, and nowhere else.
+	giveUp, cancel := context.WithCancel(t.Context())
+	first := insertAsync(giveUp, d, batch)
+	awaitSyncRep(t, primary)
+	cancel()
+	if a := <-first; !errors.Is(a.err, context.Canceled) {
+		t.Fatalf("an insert that was given up: %+v, %v", a.result, a.err)
+	}
+	testenv.Eventually(t, within, "the rows to be seen on the primary", func() bool {
+		return primary.Query(primary.URL(), "SELECT count(*) FROM positions") == "2"
+	})
+
+	again := insertAsync(t.Context(), d, batch)
+	awaitSyncRep(t, primary)
+	select {
+	case a := <-again:
+		t.Fatalf("rows that are on the primary alone were reported as done: %+v, %v", a.result, a.err)
+	default:
+	}
+	thaw()
+	if a := <-again; a.err != nil || a.result.Duplicates != len(batch) {
+		t.Errorf("once the standby is back: %+v, %v", a.result, a.err)
+	}
+	primary.Crash()
+	standby.Promote()
+	if got := standby.Query(standby.URL(), "SELECT count(*) FROM positions"); got != "2" {
+		t.Errorf("the promoted standby has %s rows of 2 that were reported as done", got)
+	}
+}
+
+// The server's warning that a wait was cancelled makes a commit one of unknown
+// outcome, whatever the language, and also for a role that hides warnings.
+func TestCancelledWaitForTheStandbyIsNoSuccess(t *testing.T) {
+	d, primary, standby := synchronous(t, discard)
+	primary.Query(primary.URL(), "SET synchronous_commit = local; ALTER ROLE pitwall SET client_min_messages = 'error'")
+	d.inserts.Reset()
+	thaw := standby.Freeze()
+	batch := []codec.Position{full("a", epoch)}
+	for _, who := range []string{"the first", "a repeat"} {
+		got := insertAsync(t.Context(), d, batch)
+		awaitSyncRep(t, primary)
+		primary.Query(primary.URL(), "SELECT count(pg_cancel_backend(pid)) FROM pg_stat_activity WHERE wait_event = 'SyncRep'")
+		if a := <-got; !errors.Is(a.err, errUnreplicated) || sqlState(a.err) != "" || IsContent(a.err) {
+			t.Errorf("%s whose wait was cancelled: %+v, %v", who, a.result, a.err)
+		}
+	}
+	thaw()
+	if r := insert(t, d, batch...); r.Duplicates != 1 {
+		t.Errorf("once the standby is back: %+v", r)
+	}
+	if r := insert(t, d, full("b", epoch)); r.Inserted != 1 {
+		t.Errorf("the session is good again: %+v", r)
+	}
+}
+
+// Nothing is asked of a server that has no synchronous standby, or of a role
+// that does not wait for it; where the function is not allowed, it is said.
+func TestNoWaitWhereNoneIsWanted(t *testing.T) {
+	log := &sharedLog{}
+	d, primary, standby := synchronous(t, log.logger())
+	insert(t, d, full("a", epoch))
+	standby.Freeze()
+	for _, commit := range []string{"off", "local"} {
+		o := open(t, Options{URL: primary.URL() + "&synchronous_commit=" + commit, Logger: discard})
+		if r := insert(t, o, full("a", epoch)); r.Duplicates != 1 {
+			t.Errorf("with synchronous_commit=%s: %+v", commit, r)
+		}
+	}
+	if log.count("GRANT EXECUTE") != 0 {
+		t.Error("a warning without reason")
+	}
+	primary.Query(primary.URL(), `SET synchronous_commit = local;
+		REVOKE EXECUTE ON FUNCTION pg_logical_emit_message(boolean, text, text) FROM public;
+		CREATE ROLE least LOGIN; GRANT SELECT, INSERT ON positions, pitwall_extras TO least`)
+	least := open(t, Options{URL: asRole(t, primary.URL(), "least", "x"), Logger: log.logger()})
+	if r := insert(t, least, full("a", epoch)); r.Duplicates != 1 {
+		t.Errorf("without the function: %+v", r)
+	}
+	if log.count("GRANT EXECUTE") != 1 {
+		t.Error("nobody said that the function is not allowed")
+	}
+}
+
+// answer is what an insert gave.
+type answer struct {
+	result InsertResult
+	err    error
+}
+
+func insertAsync(ctx context.Context, d Database, batch []codec.Position) <-chan answer {
+	c := make(chan answer, 1)
+	go func() {
+		r, err := d.InsertPositions(ctx, batch)
+		c <- answer{r, err}
+	}()
+	return c
+}
+
+func awaitSyncRep(t *testing.T, primary *testenv.PostgresServer) {
+	t.Helper()
+	testenv.Eventually(t, within, "an insert to wait for the standby", func() bool {
+		return primary.Query(primary.URL(), waitingForStandby) != "0"
+	})
+}
