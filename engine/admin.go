@@ -47,7 +47,7 @@ func MigrateStatus(ctx context.Context, c DatabaseConfig, log *slog.Logger, out 
 	for _, m := range list {
 		at := "pending"
 		if m.Applied {
-			at = "applied " + m.At.UTC().Format("2006-01-02 15:04:05")
+			at = "applied " + m.At.UTC().Format(time.RFC3339)
 		}
 		fmt.Fprintf(out, "%-32s %s\n", m.Name, at)
 	}

@@ -1,0 +1,48 @@
+package archive
+
+import (
+	"strconv"
+	"testing"
+	"time"
+
+	"pitwall/engine/internal/testenv"
+)
+
+// The synchronous standby falls silent and inserts pass their deadline: the
+// rows are on the primary, and nothing is acknowledged, however often they are
+// offered again. What is acknowledged once the standby is back is on it when
+// the primary dies.
+func TestNothingIsAcknowledgedThatTheStandbyLacks(t *testing.T) {
+	primary, standby := testenv.PostgresPair(t)
+	r := newRig(t, testenv.Redis(t).URL(), primary.URL())
+	primary.Query(r.pgURL, "ALTER SYSTEM SET synchronous_standby_names = 'standby'")
+	primary.Query(r.pgURL, "SELECT pg_reload_conf()")
+	r.eventually("the standby to be synchronous", func() bool {
+		return primary.Query(r.pgURL, "SELECT count(*) FROM pg_stat_replication WHERE sync_state = 'sync'") == "1"
+	})
+	const n = 50
+	thaw := standby.Freeze()
+	r.publish(stream, 0, n)
+	stop := r.run(r.archive(func(o *Options) { o.InsertTimeout = 200 * time.Millisecond }))
+	r.eventually("inserts to be offered again and again", func() bool { return r.metric("processor_archive_failures_total") >= 5 })
+	if rows := primary.Query(r.pgURL, "SELECT count(*) FROM positions"); rows != strconv.Itoa(n) {
+		t.Errorf("%s rows are seen on the primary, want %d", rows, n)
+	}
+	if p := r.pending(stream); p.Count != n {
+		t.Errorf("%d entries pend of %d that no standby has", p.Count, n)
+	}
+	r.wantMetric("processor_archive_rows_total", 0)
+	thaw()
+	r.wantNothingPends(stream)
+	primary.Crash()
+	standby.Promote()
+	if rows := standby.Query(standby.URL(), "SELECT count(*) FROM positions"); rows != strconv.Itoa(n) {
+		t.Errorf("the promoted standby has %s rows of %d that were acknowledged", rows, n)
+	}
+	if err := stop(); err != nil {
+		t.Error(err)
+	}
+	if dead := r.dead(stream); len(dead) != 0 {
+		t.Errorf("%d dead letters", len(dead))
+	}
+}
