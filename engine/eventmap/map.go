@@ -65,6 +65,8 @@ type Map struct {
 	meters meters
 	nudge  chan struct{} // a notification came; one is enough
 	fault  pace.Quiet
+
+	leftOut int // rows of the roster in force that were left out
 }
 
 // New makes a Map. Nothing runs until Refresh or Run.
@@ -82,6 +84,7 @@ func (m *Map) Refresh(ctx context.Context) error {
 	defer cancel()
 	r, err := m.opts.Source.LoadRoster(ctx)
 	if err == nil {
+		m.leaveOut(&r)
 		err = m.opts.Target.Swap(ctx, r)
 	}
 	if err != nil {

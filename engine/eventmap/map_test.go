@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"log/slog"
+	"reflect"
 	"strings"
 	"sync"
 	"testing"
@@ -230,6 +231,37 @@ func TestMapAge(t *testing.T) {
 		pass(5 * time.Second)
 		if got := m.meters.age(); got != 5 {
 			t.Errorf("age is %v, want 5", got)
+		}
+	})
+}
+
+// An event without an id, or with one that no client can name, costs the others
+// nothing. It is counted, and logged once.
+func TestEventsThatNobodyCanNameAreLeftOut(t *testing.T) {
+	inBubble(t, func(t *testing.T, p *platform, m *Map, log *bytes.Buffer) {
+		good := shard.Roster{Events: []string{"e"}, Pairs: []shard.Pair{{Device: "d", Event: "e"}}}
+		p.set(shard.Roster{Events: []string{"", "e", "\xff"}, Pairs: []shard.Pair{{Device: "d"}, {Device: "d", Event: "e"}}}, nil)
+		for range 3 {
+			p.wake <- struct{}{}
+			pass(time.Second)
+			// The source reads it again each time.
+			p.set(shard.Roster{Events: []string{"", "e", "\xff"}, Pairs: []shard.Pair{{Device: "d"}, {Device: "d", Event: "e"}}}, nil)
+		}
+		synctest.Wait()
+		if len(p.swapped) != 3 || !reflect.DeepEqual(p.swapped[2], good) {
+			t.Errorf("%d rosters were put in force, the last is %+v, want %+v", len(p.swapped), p.swapped, good)
+		}
+		if got := m.meters.leftOut.Get(); got != 3 {
+			t.Errorf("%v rows are counted, want 3", got)
+		}
+		if n := strings.Count(log.String(), "left out"); n != 1 {
+			t.Errorf("%d lines in the log, want 1:\n%s", n, log)
+		}
+		p.set(good, nil)
+		p.wake <- struct{}{}
+		synctest.Wait()
+		if got := m.meters.leftOut.Get(); got != 0 || strings.Count(log.String(), "again") != 1 {
+			t.Errorf("%v rows are counted after it was mended, want 0, and one line:\n%s", got, log)
 		}
 	})
 }

@@ -15,6 +15,7 @@ type meters struct {
 	latency  *metrics.PrometheusHistogram
 	entries  *metrics.Gauge
 	failures *metrics.Counter
+	leftOut  *metrics.Gauge
 
 	mu   sync.Mutex
 	last time.Time // of the last success
@@ -27,6 +28,7 @@ func (m *meters) register(set *metrics.Set) {
 	m.latency = set.NewPrometheusHistogramExt("processor_live_device_event_refresh_latency_ms", refreshBounds)
 	m.entries = set.NewGauge("processor_live_device_event_entries", nil)
 	m.failures = set.NewCounter("processor_live_device_event_refresh_failures_total")
+	m.leftOut = set.NewGauge("processor_live_device_event_left_out", nil)
 	set.NewGauge("processor_live_device_event_map_age_seconds", m.age)
 }
 

@@ -184,3 +184,21 @@ func TestImportIntoTablesThatWantMore(t *testing.T) {
 		t.Errorf("%d pairs, want the one of the first import", got)
 	}
 }
+
+// A platform's events may be a view, with ids that are NULL: they are given
+// back as "", and stop nobody.
+func TestRosterWithoutIds(t *testing.T) {
+	pg, url := testenv.Postgres(t), testenv.NewDatabase(t)
+	d := migrated(t, Options{URL: url, Logger: discard})
+	pg.Query(url, `DROP TABLE events; CREATE VIEW events AS SELECT * FROM (VALUES ('E'), (NULL), ('')) AS e(id);
+		INSERT INTO entries VALUES ('n1', 'E'), ('n2', ''); INSERT INTO entry_devices VALUES ('n1', 'd1'), ('n2', 'd2');
+		ALTER TABLE pitwall_events DROP CONSTRAINT pitwall_events_pkey; ALTER TABLE pitwall_events ALTER event_id DROP NOT NULL;
+		INSERT INTO pitwall_events (event_id, public) VALUES (NULL, true), ('E', true)`)
+	r := roster(t, d)
+	if len(r.Events) != 3 || len(r.Pairs) != 2 {
+		t.Errorf("roster %+v, want 3 events and 2 pairs", r)
+	}
+	if got, err := d.PublicEvents(t.Context()); err != nil || len(got) != 1 || got[0] != "E" {
+		t.Errorf("public events %q, %v; want E", got, err)
+	}
+}
