@@ -1,0 +1,82 @@
+package db
+
+import (
+	"fmt"
+	"testing"
+	"time"
+
+	"pitwall/engine/internal/testenv"
+)
+
+// LISTEN through PgBouncer in transaction mode is taken and hears nothing. That
+// is said, with the setting to change; past the pooler nothing is said.
+func TestDeafnessIsTold(t *testing.T) {
+	pg, direct := testenv.Postgres(t), testenv.NewDatabase(t)
+	migrated(t, Options{URL: direct, Logger: discard})
+	pooled := testenv.PgBouncer(t, direct)
+	for _, tt := range []struct {
+		name string
+		o    Options
+		deaf bool
+	}{
+		{"through the pooler", Options{URL: pooled}, true},
+		{"past the pooler", Options{URL: pooled, DirectURL: direct}, false},
+		{"without a pooler", Options{URL: direct}, false},
+		{"another database", Options{URL: direct, DirectURL: testenv.NewDatabase(t)}, true},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			log := &sharedLog{}
+			tt.o.Logger = log.logger()
+			d := open(t, tt.o).(*postgres)
+			d.checkEvery = 0 // after every look and every notification
+			if tt.deaf {
+				d.lookEvery, d.lookTimeout = time.Millisecond, 200*time.Millisecond // what never comes is waited for
+			}
+			e := listen(t, d, ChannelRoster, ChannelPositions)
+			if tt.deaf {
+				testenv.Eventually(t, within, "a warning", func() bool { return log.count("notifications do not arrive") > 0 })
+				if log.count("DATABASE_DIRECT_URL") == 0 {
+					t.Error("the setting to change is not named")
+				}
+				return
+			}
+			for i := range 5 {
+				pg.Query(direct, fmt.Sprintf("NOTIFY pitwall_roster, '%d'", i))
+				e.hears(fmt.Sprintf("pitwall_roster %d", i)) // and nothing of the checks
+			}
+			e.end()
+			if n := log.count("level="); n != 0 {
+				t.Errorf("%d lines in the log where everything arrives", n)
+			}
+		})
+	}
+}
+
+// Triggers that are gone, or switched off, are named, unless they are not
+// wanted. It is said when they are there again.
+func TestMissingTriggersAreTold(t *testing.T) {
+	pg, url := testenv.Postgres(t), testenv.NewDatabase(t)
+	log, quiet := &sharedLog{}, &sharedLog{}
+	d := migrated(t, Options{URL: url, Logger: log.logger()}).(*postgres)
+	without := open(t, Options{URL: url, Logger: quiet.logger(), NoTriggers: true}).(*postgres)
+	pg.Query(url, "DROP TRIGGER pitwall_notify_roster ON entries; ALTER TABLE events DISABLE TRIGGER pitwall_notify_roster")
+	var ears []*ear
+	for _, d := range []*postgres{d, without} {
+		d.checkEvery = 0
+		ears = append(ears, listen(t, d, ChannelRoster, ChannelPositions, ChannelAccess))
+	}
+	testenv.Eventually(t, within, "a warning", func() bool { return log.count(`tables="entries, events"`) == 1 })
+	pg.Query(url, `ALTER TABLE events ENABLE TRIGGER pitwall_notify_roster; CREATE TRIGGER pitwall_notify_roster
+		AFTER INSERT OR UPDATE OR DELETE OR TRUNCATE ON entries FOR EACH STATEMENT EXECUTE FUNCTION pitwall_notify_roster()`)
+	pg.Query(url, "NOTIFY pitwall_roster, 'end'") // which has the next check done
+	for _, e := range ears {
+		e.hears("pitwall_roster end")
+	}
+	testenv.Eventually(t, within, "word that they are there again", func() bool { return log.count("there again") == 1 })
+	for _, e := range ears {
+		e.end()
+	}
+	if n := quiet.count("level="); n != 0 {
+		t.Errorf("%d lines in the log where no triggers are wanted", n)
+	}
+}
