@@ -76,7 +76,7 @@ func (e *Engine) openDatabase(ctx context.Context) error {
 	if e.db, err = db.Open(ctx, o); err != nil {
 		return err
 	}
-	if err := e.db.CheckWritable(ctx); err != nil {
+	if err := e.db.CheckWritable(ctx, e.cfg.ArchiveEnabled); err != nil {
 		return err
 	}
 	e.watchDatabase()

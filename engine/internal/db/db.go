@@ -63,9 +63,10 @@ type Database interface {
 	// `pitwall migrate`. Triggers are not insisted on.
 	CheckSchema(ctx context.Context) error
 
-	// CheckWritable returns nil when the server and the roles of both pools can
-	// write, or an error that says what to change.
-	CheckWritable(ctx context.Context) error
+	// CheckWritable returns nil when server and role can write, those of the
+	// archive included if it is used, or an error that says what to change. A
+	// URL that asks for any server is not held to it for the live part.
+	CheckWritable(ctx context.Context, archive bool) error
 
 	// LoadRoster returns the roster as of one moment, ids as text; an id that is
 	// NULL is "".

@@ -20,13 +20,22 @@
 // On PostgreSQL positions may consist of monthly partitions ([Partitions]), by
 // an operator's choice; nothing else of Database differs for that.
 //
-// Connections. PostgreSQL: a small pgxpool to DATABASE_URL, which works
-// through PgBouncer in transaction mode, since no statement is prepared and no
-// session state is left; and single connections to DATABASE_DIRECT_URL for
+// Connections. PostgreSQL: two small pools, one to DATABASE_URL, and one for
+// inserts and months (DATABASE_ARCHIVE_URL), so that inserts that wait for a
+// lock stop nobody else; and single connections to DATABASE_DIRECT_URL for
 // migrations (session advisory lock), for each Listen, and for turning the
-// table into partitions and detaching them. SQLite: the file pitwall.db in
-// write-ahead mode, one connection that writes and a few that read. A commit is
-// on disk when InsertPositions returns, on both.
+// table into partitions and detaching them. Both pools work through PgBouncer
+// in transaction mode: no statement is prepared, and settings that statements
+// rely on are those that PgBouncer carries along, or are set for a transaction.
+// SQLite: the file pitwall.db in write-ahead mode, one connection that writes
+// and a few that read. A commit is on disk when InsertPositions returns, on
+// both, and on the synchronous standbys where there are any.
+//
+// Servers change. A session that is refused a write, outside transactions that
+// are read only on purpose, or whose server answers that it is a standby, has
+// every session closed and made again, the listening ones included. A session
+// is asked before it is used, when it was last asked 5 s ago or more. New ones
+// are refused by a standby, unless the URL has target_session_attrs=any.
 //
 // Goroutines: none of its own, but for those of pgxpool and database/sql,
 // which Close ends. All methods of a Database may be called from any number of

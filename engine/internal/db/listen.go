@@ -112,7 +112,7 @@ func (p *postgres) nextNotification(ctx context.Context, conn *pgx.Conn) (*notif
 	if err := conn.QueryRow(look, inRecovery).Scan(&standby); err != nil {
 		return nil, fmt.Errorf("ask for a sign of life: %w", err)
 	}
-	if standby && p.direct.ValidateConnect != nil {
+	if standby && p.directPrimary {
 		p.renew(errStandby.Error())
 		return nil, errStandby
 	}

@@ -143,7 +143,10 @@ func (p *postgres) stillLacking(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	return lackError(lacks, "migrated, and yet the schema does not fit")
+	if err := lackError(lacks, "migrated, and yet the schema does not fit"); err != nil {
+		return err
+	}
+	return p.checkArchive(ctx)
 }
 
 func (p *postgres) Status(ctx context.Context) (list []MigrationStatus, err error) {

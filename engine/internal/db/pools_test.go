@@ -127,3 +127,17 @@ func TestPoolSizes(t *testing.T) {
 		}
 	}
 }
+
+// The archive must not write where nobody reads.
+func TestArchiveURLOfAnotherTable(t *testing.T) {
+	raw, other := testenv.NewDatabase(t), testenv.NewDatabase(t)
+	migrated(t, Options{URL: other, Logger: discard})
+	migrated(t, Options{URL: raw, Logger: discard})
+	testenv.Postgres(t).Query(raw, "CREATE SCHEMA elsewhere; CREATE TABLE elsewhere.positions (LIKE positions INCLUDING ALL)")
+	for archive, good := range map[string]bool{raw: true, other: false, raw + "&search_path=elsewhere,public": false} {
+		err := open(t, Options{URL: raw, ArchiveURL: archive, Logger: discard}).CheckSchema(t.Context())
+		if (err == nil) != good || !good && !strings.Contains(err.Error(), "DATABASE_ARCHIVE_URL") {
+			t.Errorf("%s: %v", archive, err)
+		}
+	}
+}

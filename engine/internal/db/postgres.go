@@ -1,6 +1,7 @@
 package db
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -33,16 +34,18 @@ var errURL = errors.New("not a PostgreSQL URL: want postgres://[user:password@]h
 type postgres struct {
 	pool    *pgxpool.Pool // of the live part and the commands
 	sockets *sockets      // below the pool
+	primary bool          // no standby will do
 
 	inserts       *pgxpool.Pool // of the archive, so that its waits stop nobody else
 	insertSockets *sockets
 	insertsFrom   string            // the setting that names its server
 	bulk          pgx.QueryExecMode // for batches: see bulkMode
 
-	direct     *pgx.ConnConfig
-	log        *slog.Logger
-	noTriggers bool
-	listening  func(channels []string, err error) // may be nil
+	direct        *pgx.ConnConfig
+	directPrimary bool
+	log           *slog.Logger
+	noTriggers    bool
+	listening     func(channels []string, err error) // may be nil
 
 	renewal     renewal
 	unawaitedMu sync.Mutex
@@ -56,7 +59,7 @@ type postgres struct {
 const insertConns = 4
 
 func openPostgres(ctx context.Context, o Options) (_ *postgres, err error) {
-	p := &postgres{log: o.Logger, noTriggers: o.NoTriggers, listening: o.Listening, insertsFrom: "DATABASE_URL",
+	p := &postgres{log: o.Logger, primary: wantsPrimary(o.URL), directPrimary: wantsPrimary(cmp.Or(o.DirectURL, o.URL)), noTriggers: o.NoTriggers, listening: o.Listening, insertsFrom: "DATABASE_URL",
 		renewal: renewal{fault: pace.Quiet{Every: pace.FaultEvery}}, unawaited: pace.Quiet{Every: pace.FaultEvery},
 		lookEvery: lookEvery, lookTimeout: lookTimeout, askEvery: askEvery, lockTimeout: lockTimeout, checkEvery: checkEvery}
 	config, err := poolConfig(o.URL)
@@ -90,7 +93,7 @@ func openPostgres(ctx context.Context, o Options) (_ *postgres, err error) {
 	}
 	inserts.ConnConfig.OnNotice = noticed
 	p.bulk = bulkMode(inserts.ConnConfig)
-	if p.pool, p.sockets, err = p.openPool(ctx, config, wantsPrimary(o.URL)); err != nil {
+	if p.pool, p.sockets, err = p.openPool(ctx, config, p.primary); err != nil {
 		return nil, fmt.Errorf("open the database of DATABASE_URL: %w", err)
 	}
 	if p.inserts, p.insertSockets, err = p.openPool(ctx, inserts, wantsPrimary(from)); err != nil {
@@ -113,7 +116,9 @@ func openPostgres(ctx context.Context, o Options) (_ *postgres, err error) {
 func (p *postgres) openPool(ctx context.Context, config *pgxpool.Config, primary bool) (*pgxpool.Pool, *sockets, error) {
 	below := &sockets{dialer: config.ConnConfig.DialFunc}
 	config.ConnConfig.DialFunc = below.dial
-	p.followPrimary(config, primary)
+	if primary {
+		p.followPrimary(config)
+	}
 	pool, err := pgxpool.NewWithConfig(ctx, config)
 	return pool, below, err
 }

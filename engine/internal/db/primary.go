@@ -117,7 +117,7 @@ func (p *postgres) renew(reason string) {
 }
 
 // followPrimary makes a pool leave servers that turned read only.
-func (p *postgres) followPrimary(config *pgxpool.Config, primary bool) {
+func (p *postgres) followPrimary(config *pgxpool.Config) {
 	c := config.ConnConfig
 	before := c.OnPgError
 	c.OnPgError = func(conn *pgconn.PgConn, e *pgconn.PgError) bool {
@@ -126,9 +126,6 @@ func (p *postgres) followPrimary(config *pgxpool.Config, primary bool) {
 			return false // the connection is closed
 		}
 		return before == nil || before(conn, e)
-	}
-	if !primary {
-		return
 	}
 	config.PrepareConn = func(ctx context.Context, conn *pgx.Conn) (bool, error) {
 		noted := conn.PgConn().CustomData()
@@ -148,26 +145,52 @@ func (p *postgres) followPrimary(config *pgxpool.Config, primary bool) {
 	}
 }
 
-// CheckWritable looks at both pools: a role may be read only on a primary, too.
-func (p *postgres) CheckWritable(ctx context.Context) error {
-	names := []string{"DATABASE_URL", p.insertsFrom}
-	for i, pool := range p.pools() {
-		var standby bool
-		var setting string
-		err := pool.QueryRow(ctx, "SELECT pg_is_in_recovery(), current_setting('default_transaction_read_only')").Scan(&standby, &setting)
-		switch {
-		case err != nil:
-			return fmt.Errorf("look whether the role of %s may write: %w", names[i], err)
-		case standby:
-			return fmt.Errorf("%s: %w", names[i], errStandby)
-		case setting != "off":
-			return fmt.Errorf("the role of %s may only read, since default_transaction_read_only is %s: "+
-				"ALTER ROLE … SET default_transaction_read_only = off (or ALTER DATABASE, ALTER SYSTEM, where it is set), or another role", names[i], setting)
+// CheckWritable looks at the pools: a role may be read only on a primary, too.
+func (p *postgres) CheckWritable(ctx context.Context, archive bool) error {
+	if p.primary {
+		if err := checkWritable(ctx, p.pool, "DATABASE_URL"); err != nil {
+			return err
 		}
+	}
+	if !archive {
+		return nil
+	}
+	return checkWritable(ctx, p.inserts, p.insertsFrom)
+}
+
+func checkWritable(ctx context.Context, pool *pgxpool.Pool, from string) error {
+	var standby bool
+	var setting string
+	err := pool.QueryRow(ctx, "SELECT pg_is_in_recovery(), current_setting('default_transaction_read_only')").Scan(&standby, &setting)
+	switch {
+	case err != nil:
+		return fmt.Errorf("look whether the role of %s may write: %w", from, err)
+	case standby:
+		return fmt.Errorf("%s: %w", from, errStandby)
+	case setting != "off":
+		return fmt.Errorf("the role of %s may only read, since default_transaction_read_only is %s: "+
+			"ALTER ROLE … SET default_transaction_read_only = off (or ALTER DATABASE, ALTER SYSTEM, where it is set), or another role", from, setting)
+	}
+	return nil
+}
+
+// checkArchive fails when the archive would write to another table than the
+// one that everything else reads.
+func (p *postgres) checkArchive(ctx context.Context) error {
+	var tables [2]string
+	for i, pool := range p.pools() {
+		err := pool.QueryRow(ctx, `SELECT oid || '/' || coalesce(to_regclass('positions')::oid, 0) FROM pg_database
+			WHERE datname = current_database()`).Scan(&tables[i])
+		if err != nil {
+			return fmt.Errorf("look where positions is: %w", err)
+		}
+	}
+	if tables[0] != tables[1] {
+		return fmt.Errorf("%s leads to another table positions than DATABASE_URL: want the same database and schema", p.insertsFrom)
 	}
 	return nil
 }
 
 // CheckWritable finds nothing: a folder that cannot be written to has failed
 // Open.
-func (s *sqlite) CheckWritable(context.Context) error { return nil }
+func (s *sqlite) CheckWritable(context.Context, bool) error { return nil }

@@ -81,12 +81,11 @@ func TestSessionsFollowThePrimary(t *testing.T) {
 			d := migrated(t, Options{URL: s.url, DirectURL: s.primary.URL(), Logger: log.logger()}).(*postgres)
 			imports(t, d, false, RosterRow{2, "E1", "n1", "d1"})
 			insert(t, d, full("a", epoch))
-			e := listen(t, d, ChannelRoster)
+			d.askEvery = time.Hour
 			if found == "by a read" {
 				d.askEvery = 0 // every use asks
-			} else {
-				d.askEvery = time.Hour
 			}
+			e := listen(t, d, ChannelRoster)
 			s.turn(t)
 			if found == "by a read" {
 				testenv.Eventually(t, within, "a read to be refused", func() bool {
@@ -131,11 +130,14 @@ func TestStandbyIsRefusedAtTheStart(t *testing.T) {
 	if err := d.Ping(t.Context()); err != nil {
 		t.Error(err)
 	}
-	if err := d.CheckWritable(t.Context()); !errors.Is(err, errStandby) {
+	if err := d.CheckWritable(t.Context(), true); !errors.Is(err, errStandby) {
 		t.Errorf("the check of a standby gives %v, want %v", err, errStandby)
 	}
+	if err := d.CheckWritable(t.Context(), false); err != nil {
+		t.Errorf("without an archive the standby that was asked for is refused: %v", err)
+	}
 	both := strings.Replace(primary.URL(), primary.Addr(), standby.Addr()+","+primary.Addr(), 1)
-	if err := open(t, Options{URL: both, Logger: discard}).CheckWritable(t.Context()); err != nil {
+	if err := open(t, Options{URL: both, Logger: discard}).CheckWritable(t.Context(), true); err != nil {
 		t.Errorf("of a standby and its primary the primary is not taken: %v", err)
 	}
 }
@@ -152,12 +154,12 @@ func TestReadOnlyRolesAndServers(t *testing.T) {
 		"DATABASE_ARCHIVE_URL": {URL: raw, ArchiveURL: raw + "&default_transaction_read_only=on"},
 	} {
 		o.Logger = discard
-		err := open(t, o).CheckWritable(t.Context())
+		err := open(t, o).CheckWritable(t.Context(), true)
 		if err == nil || !strings.Contains(err.Error(), "role of "+setting) || !strings.Contains(err.Error(), "ALTER ROLE") {
 			t.Errorf("a read-only role in %s gives %v", setting, err)
 		}
 	}
-	if err := d.CheckWritable(t.Context()); err != nil {
+	if err := d.CheckWritable(t.Context(), true); err != nil {
 		t.Error(err)
 	}
 	const writes = "DELETE FROM pitwall_members WHERE user_id = $1 AND event_id = $2"

@@ -99,7 +99,10 @@ func (p *postgres) CheckSchema(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	return lackError(lacks, behind)
+	if err := lackError(lacks, behind); err != nil {
+		return err
+	}
+	return p.checkArchive(ctx)
 }
 
 // lacks compares the catalogue with what is wanted.
