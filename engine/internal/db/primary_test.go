@@ -12,6 +12,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/jackc/pgx/v5"
+
 	"pitwall/codec"
 	"pitwall/engine/internal/testenv"
 )
@@ -68,6 +70,16 @@ func (s *switchover) turn(t *testing.T) {
 	})
 	s.at.Retarget(s.standby.Addr())
 	s.at.CutAll()
+	// Only then do the sessions of its clients stay.
+	testenv.Eventually(t, within, "PgBouncer to be at the standby", func() bool {
+		conn, err := pgx.Connect(t.Context(), s.url+"&default_query_exec_mode=exec")
+		if err != nil {
+			return false
+		}
+		defer conn.Close(t.Context())
+		var standby bool
+		return conn.QueryRow(t.Context(), inRecovery).Scan(&standby) == nil && standby
+	})
 }
 
 // A pooler's address is given to a standby while sessions stay. Reads find out
