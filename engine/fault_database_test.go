@@ -89,3 +89,29 @@ func TestFaultDatabaseStalled(t *testing.T) {
 		t.Errorf("stopping: %v", err)
 	}
 }
+
+// The platform's events become a view with ids that are NULL or empty. The
+// start and the refreshes go on, for all other events.
+func TestFaultEventsWithoutIds(t *testing.T) {
+	const devices = 10
+	s := newFaultSite(t, devices)
+	s.sql(`ALTER TABLE events RENAME TO events_before;
+		CREATE VIEW events AS SELECT id FROM events_before UNION ALL VALUES (NULL), ('')`)
+	e := s.start("--live-device-event-refresh-ms=100")
+	e.wantMetric(t, "processor_live_device_event_left_out", 2)
+	e.wantMetric(t, "processor_live_device_event_entries", devices)
+	screen := s.watch(e.http, "screen", "", "")
+	load := s.load(s.redisURL, devices)
+	load.more(s, devices)
+	s.sql(`INSERT INTO entry_devices VALUES ('n-0', 'd-added')`)
+	s.eventually("the added device to be announced", func() bool { return screen.has("d-added") })
+	load.stop()
+	s.wantScreens(load.newest(), screen)
+	e.wantMetric(t, "processor_live_device_event_refresh_failures_total", 0)
+	if n := len(e.log.find("left out of the roster")); n != 1 {
+		t.Errorf("%d lines say that events are left out, want 1", n)
+	}
+	if err := e.stop(); err != nil {
+		t.Error(err)
+	}
+}

@@ -37,6 +37,8 @@ func faultRefusesToStart(t *testing.T, bin string) {
 			[]string{"DATABASE_URL", "default_transaction_read_only"}},
 		{"database URL malformed", []string{"--database-url=postgres://u:s3cret@:x:y/"}, []string{"DATABASE_URL"}},
 		{"database's direct URL malformed", []string{"--database-direct-url=postgres://u:s3cret@:x:y/"}, []string{"DATABASE_DIRECT_URL"}},
+		{"database's archive URL malformed", []string{"--database-archive-url=postgres://u:s3cret@:x:y/"}, []string{"DATABASE_ARCHIVE_URL"}},
+		{"pool too large", []string{"--database-connections=1001"}, []string{"DATABASE_CONNECTIONS", "1001", "0 to 1000"}},
 		{"Redis not there", []string{"--redis-url=redis://u:s3cret@127.0.0.1:1"}, []string{"REDIS_URL"}},
 		{"Redis URL malformed", []string{"--redis-url=redis://u:s3cret@127.0.0.1:x:y"}, []string{"REDIS_URL"}},
 		{"Redis URL of another protocol", []string{"--redis-url=http://u:s3cret@127.0.0.1:1"}, []string{"REDIS_URL"}},
