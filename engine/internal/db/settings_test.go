@@ -28,7 +28,7 @@ var oddSettings = []string{
 // Whatever a role has set, every operation gives the same, straight and
 // through PgBouncer.
 func TestOddSettingsOfTheRole(t *testing.T) {
-	for _, way := range []string{"direct", "through PgBouncer"} {
+	for _, way := range []string{"direct", "direct, arrays as text", "through PgBouncer"} {
 		t.Run(way, func(t *testing.T) {
 			pg, raw := testenv.Postgres(t), testenv.NewDatabase(t)
 			u, err := url.Parse(raw)
@@ -39,7 +39,10 @@ func TestOddSettingsOfTheRole(t *testing.T) {
 				pg.Query(pg.URL(), "ALTER ROLE "+u.User.Username()+" IN DATABASE "+strings.TrimPrefix(u.Path, "/")+" SET "+s)
 			}
 			o := Options{URL: raw, DirectURL: raw, Logger: discard}
-			if way != "direct" {
+			switch way {
+			case "direct, arrays as text":
+				o.URL += "&description_cache_capacity=0"
+			case "through PgBouncer":
 				o.URL = testenv.PgBouncer(t, raw)
 			}
 			operations(t, o)
