@@ -100,7 +100,7 @@ func TestInsertGivesUpWaitingForALock(t *testing.T) {
 		d.lockTimeout = time.Millisecond
 		unlock := lockPositions(t, raw)
 		_, err := d.InsertPositions(t.Context(), []codec.Position{full("a", epoch)})
-		if sqlState(err) != "55P03" || IsContent(err) {
+		if sqlState(err) != "55P03" || Classify(err) != FailureRetry {
 			t.Errorf("with %q an insert that waits gives %v", role, err)
 		}
 		unlock()

@@ -76,7 +76,7 @@ func TestCancelledWaitForTheStandbyIsNoSuccess(t *testing.T) {
 		got := insertAsync(t.Context(), d, batch)
 		awaitSyncRep(t, primary)
 		primary.Query(primary.URL(), "SELECT count(pg_cancel_backend(pid)) FROM pg_stat_activity WHERE wait_event = 'SyncRep'")
-		if a := <-got; !errors.Is(a.err, errUnreplicated) || sqlState(a.err) != "" || IsContent(a.err) {
+		if a := <-got; !errors.Is(a.err, errUnreplicated) || sqlState(a.err) != "" || Classify(a.err) != FailureWait {
 			t.Errorf("%s whose wait was cancelled: %+v, %v", who, a.result, a.err)
 		}
 	}
