@@ -2,7 +2,6 @@ package shard
 
 import (
 	"context"
-	"encoding/json"
 	"fmt"
 	"strings"
 	"testing"
@@ -241,33 +240,6 @@ func (c *client) show(ch *Chunk) {
 		c.screen.frame(c.plain(b[:n]))
 		b = b[n:]
 	}
-}
-
-// frame is any server frame.
-type frame struct {
-	Type, Topic, Reason string
-	point
-	Part, Parts    int
-	Conflated      uint64
-	Positions      []point
-	Added, Removed []string
-}
-
-// point is one position in a frame.
-type point struct {
-	DeviceID   string
-	TS         int64
-	Lat        float64
-	Attributes map[string]any
-}
-
-// parseFrame reads a frame that is not compressed.
-func parseFrame(b []byte) (f frame, err error) {
-	text := b[frameHead(b):]
-	if err := json.Unmarshal(text, &f); err != nil {
-		return f, fmt.Errorf("frame %q: %w", text, err)
-	}
-	return f, nil
 }
 
 // screen is what a spectator sees, and checks what must always hold.

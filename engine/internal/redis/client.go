@@ -137,6 +137,9 @@ func (c *Client) checkVersion(ctx context.Context) (string, error) {
 	}
 	c.cluster = text(fields["mode"]) == "cluster"
 	name, version := text(fields["server"]), text(fields["version"])
+	if name == embeddedServer {
+		c.only = embeddedServer
+	}
 	major, err := strconv.Atoi(version[:max(strings.IndexByte(version, '.'), 0)])
 	if err != nil {
 		return "", fmt.Errorf("ask for the version: got %q", version)

@@ -25,7 +25,7 @@ type Reader struct {
 // NewReader returns a reader that connects when it is first used. Close ends it.
 func (c *Client) NewReader(o ReadOptions) *Reader {
 	r := &Reader{c: c, opt: o, size: NewPortion(o.Count)}
-	r.do = r.own
+	r.do, r.only = r.own, c.only
 	return r
 }
 
