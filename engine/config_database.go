@@ -11,7 +11,7 @@ import (
 type PoolConfig struct {
 	DatabaseArchiveURL   SecretURL `name:"database-archive-url" env:"DATABASE_ARCHIVE_URL" placeholder:"URL" help:"The same database as the archive reaches it, such as a second alias of PgBouncer with sessions of its own. Unset: DATABASE_URL."`
 	DatabaseConns        int       `name:"database-connections" env:"DATABASE_CONNECTIONS" default:"0" help:"Connections to DATABASE_URL at most, for roster, access, corrections and the start. 0: pool_max_conns of the URL, or the larger of 4 and the number of CPUs."`
-	DatabaseArchiveConns int       `name:"database-archive-connections" env:"DATABASE_ARCHIVE_CONNECTIONS" default:"0" help:"Connections of the archive at most, beside those. 0: pool_max_conns of its URL, or 4. Behind a pooler fewer than it has sessions for this database and user."`
+	DatabaseArchiveConns int       `name:"database-archive-connections" env:"DATABASE_ARCHIVE_CONNECTIONS" default:"0" help:"Connections of the archive at most, in addition to those. 0: pool_max_conns of its URL, or 4. With a pooler, fewer than it has sessions for this database and user."`
 }
 
 func (c *PoolConfig) validatePools() (errs []error) {

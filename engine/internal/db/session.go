@@ -10,8 +10,8 @@ import (
 )
 
 // opening are the settings that every session is opened with, whatever the
-// server, the database and the role say. PgBouncer knows these and gives them
-// to the session behind each transaction; it refuses any other.
+// server, the database and the role say. PgBouncer knows these and sets them on
+// the session of each transaction; it refuses any other.
 var opening = map[string]string{
 	"client_encoding":             "UTF8",
 	"DateStyle":                   "ISO, YMD",
