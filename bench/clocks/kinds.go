@@ -109,7 +109,7 @@ const (
 func kinds() []kind {
 	fell := []float64{fallsAt, recoversAt}
 	return []kind{
-		{name: reference, about: "a right clock, on the server whose clock is right", shows: off(0)},
+		{name: reference, about: "a right clock, by which delivery is measured", shows: off(0)},
 		{name: "right", about: "a right clock", shows: off(0)},
 		{name: "ahead", about: "1 h ahead", shows: off(time.Hour)},
 		{name: "ahead-batch", about: "1 h ahead, ten records in one MULTI", shows: off(time.Hour), batch: 10},

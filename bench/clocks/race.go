@@ -42,8 +42,8 @@ type race struct {
 // newRace makes the devices and the spectators of a race.
 func newRace(o Options, srv server, t *tally) *race {
 	r := &race{opt: o, server: srv, byName: map[string]*device{}, tally: t}
-	// The reference devices are in a stream whose ids are right.
-	right := &stream{server: server{name: srv.name, about: srv.about, own: true}, key: "clocks:" + reference}
+	// The reference devices have a stream of their own, by the same server's clock.
+	right := &stream{server: srv, key: "clocks:" + reference}
 	wrong := &stream{server: srv, key: "clocks:" + srv.name}
 	r.streams = []*stream{right, wrong}
 	for i, k := range kinds() {

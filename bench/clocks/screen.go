@@ -44,6 +44,7 @@ func (p *place) n() int64 { return int64(math.Round(p.Lat * perDegree)) }
 type dot struct {
 	known   bool
 	n, ts   int64
+	again   int64     // an earlier time of the same record, since a restart; 0 for none
 	session int       // of the connection that it was last shown on
 	late    time.Time // since when it is behind; zero for not
 	missed  bool      // was behind when all was quiet: not waited for again
@@ -139,11 +140,14 @@ func (s *screen) show(f *frame, p *place) {
 	case !was.known || f.Reason == "corrected":
 	case is < was.n:
 		fault = faultOlder
+	case is == was.n && p.TS == was.again && f.Reason == "subscribe":
+		was.session = s.session
+		return
 	case p.TS < was.ts && s.fresh && was.session != s.session && f.Reason == "subscribe":
 		// The engine was restarted and has made up another time. After the same
 		// record what comes next has to be newer than both.
 		if is == was.n {
-			was.session = s.session
+			was.session, was.again = s.session, p.TS
 			return
 		}
 	case p.TS < was.ts || p.TS == was.ts && is != was.n:
@@ -153,7 +157,7 @@ func (s *screen) show(f *frame, p *place) {
 		s.race.found(d, fault, fmt.Sprintf("%s (connection %d), in a %s frame %s: from record %d at %d to record %d at %d; last published %s",
 			s.form.name, s.session, f.Type, f.Reason, was.n, was.ts, is, p.TS, d.lately()))
 	}
-	was.known, was.n, was.ts, was.session = true, is, p.TS, s.session
+	was.known, was.n, was.ts, was.again, was.session = true, is, p.TS, 0, s.session
 }
 
 // whole looks for devices that a new connection's snapshot has left out.
