@@ -73,7 +73,7 @@ func (p *pool) fit(size, most, room int) *Chunk {
 		c = &Chunk{home: p}
 	}
 	if cap(c.body) < max(size, 1) {
-		c.body = make([]byte, 0, size+room)
+		c.body = uncleared(size + room)
 	}
 	return c
 }

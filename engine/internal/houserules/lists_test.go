@@ -39,6 +39,7 @@ var atomicFiles = []exception{
 // unsafeFiles may import unsafe.
 var unsafeFiles = []exception{
 	{"codec/alias.go", "a string over a request's bytes, without a copy"},
+	{"shard/uncleared.go", "memory for a large body, without clearing it"},
 }
 
 // goFiles may start goroutines (tests apart). The reason names who waits.

@@ -1,0 +1,25 @@
+package shard
+
+import "testing"
+
+// Memory for a body is had in one allocation, without being cleared: what was
+// written before is written over, and the room is all there.
+func TestUncleared(t *testing.T) {
+	for _, n := range []int{0, 1, 1000, 1 << 20, 40 << 20} {
+		b := uncleared(n)
+		if len(b) != 0 || cap(b) < n {
+			t.Fatalf("room for %d bytes: %d of %d", n, len(b), cap(b))
+		}
+		first := &b[:1][0]
+		b = b[:cap(b)]
+		for i := range b {
+			b[i] = byte(i)
+		}
+		want(t, "moved by writing", &b[0] != first, false)
+		if n == 1000 {
+			want(t, "allocations", testing.AllocsPerRun(100, func() { sink = uncleared(n) }), 1.0)
+		}
+	}
+}
+
+var sink []byte
