@@ -140,7 +140,7 @@ func (w *worker) newest(d *device, r *codec.Position, v verdict) bool {
 	case s.made && c.madeBy != v.by:
 		return later
 	case !s.made && v.by == datedAhead: // the device's clock was right
-		return later && r.TS > s.ts
+		return later && r.TS > s.ts && (newer || r.Arrival > c.madeArrival+sameUpload)
 	case !s.made:
 		return later
 	case v.by == datedNot:

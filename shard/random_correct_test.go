@@ -17,6 +17,11 @@ func (f *faults) has(ts int64) bool {
 	return slices.ContainsFunc(f.bad, func(s Stamp) bool { return s.TS == ts })
 }
 
+// knows reports whether a position of that device time was shown.
+func (f *faults) knows(ts int64) bool {
+	return f.has(ts) || slices.ContainsFunc(f.good, func(s Stamp) bool { return s.TS == ts })
+}
+
 // liveTime is the time under which a position is shown.
 func (s Stamp) liveTime() int64 {
 	if s.TS > s.Arrival+5000 {

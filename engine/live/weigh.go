@@ -62,7 +62,7 @@ func (srv *Server) relieve(limit int64, again bool) bool {
 		return false
 	}
 	var open []load
-	leaving, unsent := int64(0), int64(0)
+	var leaving, unsent, own, ownUnsent int64 // own: of those that are open
 	srv.sessions.Range(func(_ uint64, s *session) bool {
 		_, n := s.conn.Queued()
 		l := load{s, s.private(), int64(n)}
@@ -71,17 +71,22 @@ func (srv *Server) relieve(limit int64, again bool) bool {
 			leaving += l.private + l.unsent // it was closed, and is still there
 		} else {
 			open = append(open, l)
+			own += l.private
+			ownUnsent += l.unsent
 		}
 		return true
 	})
-	if total-leaving <= limit {
-		return again // perhaps they are enough
+	// A connection may be gone a moment before its memory is. What nobody has any
+	// more is no reason to close those who are there.
+	left := min(total-leaving, own+min(ownUnsent, shared))
+	if left <= limit {
+		return again // perhaps those that leave are enough
 	}
 	part := 1.0
 	if again && unsent > shared {
 		part = float64(shared) / float64(unsent)
 	}
-	srv.shed(open, total-leaving-limit*3/4, part)
+	srv.shed(open, left-limit*3/4, part)
 	return true
 }
 
