@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"time"
 
-	"pitwall/codec"
 	"pitwall/engine/archive"
 	"pitwall/engine/internal/db"
 	"pitwall/engine/internal/health"
@@ -38,7 +37,7 @@ func (e *Engine) warm(ctx context.Context) error {
 	var faulty []shard.Correction // points that the streams may bring again
 	err := e.db.LastPositions(limited, devices, rule, func(l *db.Last) error {
 		if len(l.Faulty) > 0 {
-			faulty = append(faulty, shard.Correction{Device: l.Device, Good: clone(l.Good), Faulty: l.Faulty})
+			faulty = append(faulty, l.Correction())
 		}
 		if l.Good == nil {
 			return nil
@@ -72,15 +71,6 @@ func (e *Engine) warm(ctx context.Context) error {
 	}
 	e.log.Info("last positions read from the database", "devices", len(devices), "found", n, "took", time.Since(begin).Round(time.Millisecond))
 	return e.feed.Warm(ctx)
-}
-
-// clone returns a copy of p, nil for nil.
-func clone(p *codec.Position) *codec.Position {
-	if p == nil {
-		return nil
-	}
-	c := *p
-	return &c
 }
 
 // restoreClocks tells the shards which clocks are known to have fallen back.

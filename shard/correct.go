@@ -2,7 +2,6 @@ package shard
 
 import (
 	"context"
-	"fmt"
 	"slices"
 
 	"pitwall/codec"
@@ -43,13 +42,7 @@ func (c *Core) Correct(ctx context.Context, list []Correction) error {
 		i := c.ShardOf(x.Device)
 		o.corrections[i] = append(o.corrections[i], x)
 	}
-	done := newGate()
-	o.done = done.open
-	c.submit(o)
-	if err := done.wait(ctx); err != nil {
-		return fmt.Errorf("wait for the shards to correct positions: %w", err)
-	}
-	return nil
+	return c.carryOut(ctx, o, "correct positions")
 }
 
 // patch is what corrections change in one part.

@@ -2,7 +2,6 @@ package shard
 
 import (
 	"context"
-	"fmt"
 	"time"
 
 	"pitwall/codec"
@@ -105,13 +104,7 @@ func (c *Core) RestoreClocks(ctx context.Context, list []Clock) error {
 		i := c.ShardOf(x.Device)
 		o.clocks[i] = append(o.clocks[i], x)
 	}
-	done := newGate()
-	o.done = done.open
-	c.submit(o)
-	if err := done.wait(ctx); err != nil {
-		return fmt.Errorf("wait for the shards to take known clocks in: %w", err)
-	}
-	return nil
+	return c.carryOut(ctx, o, "take known clocks in")
 }
 
 // restoreClocks carries out opClocks: what was known before this process began.

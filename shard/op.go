@@ -1,6 +1,8 @@
 package shard
 
 import (
+	"context"
+	"fmt"
 	"sync/atomic"
 	"time"
 )
@@ -52,6 +54,18 @@ func (c *Core) submit(o *op) {
 			w.baton.call()
 		}
 	}
+}
+
+// carryOut submits o, which has no done callback, and waits until all shards have
+// carried it out. It fails only when ctx ends before.
+func (c *Core) carryOut(ctx context.Context, o *op, what string) error {
+	done := newGate()
+	o.done = done.open
+	c.submit(o)
+	if err := done.wait(ctx); err != nil {
+		return fmt.Errorf("wait for the shards to %s: %w", what, err)
+	}
+	return nil
 }
 
 // finish is called by each shard when it has carried out o. What the others

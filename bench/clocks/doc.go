@@ -25,8 +25,8 @@
 //   - unknown: a place that was never published;
 //   - missing: a device that was shown before and is not in a new snapshot;
 //   - behind: a dot that is more than one record old although the reference
-//     devices, whose clocks are right, have got further. They measure the delivery, so that a busy machine
-//     is no fault of the clocks. Options.Allow is added to it;
+//     devices, whose clocks are right, have got further. They measure the
+//     delivery, so that a busy machine is no fault of the clocks. Options.Allow is added to it;
 //   - quiet: a dot that is not at its newest record although publishing has
 //     stopped. That is looked at after every leg of the race.
 //

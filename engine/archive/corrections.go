@@ -194,12 +194,7 @@ func (c *Corrections) correctPart(ctx context.Context, devices []string) error {
 	list := make([]shard.Correction, 0, len(devices))
 	rule := db.LiveRule{Tolerance: c.opt.Tolerance, Difference: c.opt.Difference()}
 	err := c.opt.History.LastPositions(ctx, devices, rule, func(l *db.Last) error {
-		x := shard.Correction{Device: l.Device, Faulty: l.Faulty}
-		if l.Good != nil {
-			good := *l.Good
-			x.Good = &good
-		}
-		list = append(list, x)
+		list = append(list, l.Correction())
 		return nil
 	})
 	if err != nil {

@@ -21,6 +21,17 @@ type Last struct {
 	Faulty []shard.Stamp
 }
 
+// Correction is the same for the shards. It may be kept after the call for which
+// l is lent.
+func (l *Last) Correction() shard.Correction {
+	c := shard.Correction{Device: l.Device, Faulty: l.Faulty}
+	if l.Good != nil {
+		good := *l.Good
+		c.Good = &good
+	}
+	return c
+}
+
 // The look for the last positions asks for lastAtOnce devices at a time. Most
 // of them have said it all with their newest row. The others (odd ones) are
 // asked for pages: those of topPages from the newest row down, until nothing
