@@ -14,9 +14,12 @@
 //	      watch what; NOTIFY pitwall_access when one changes (PostgreSQL only)
 //	0005  pitwall_clocks, the clocks that fell back, and pitwall_extras, the
 //	      attributes that a record of equal time and place adds
+//	0006  NOTIFY pitwall_access when what is in the tables of 0004 changes, in
+//	      place of any statement (PostgreSQL only)
+//	0007  the same for NOTIFY pitwall_roster (PostgreSQL only)
 //
 // Tables that the platform owns are created when they are missing and never
-// altered, the triggers of 0003 excepted, which can be left out. Nothing here
+// altered, the triggers of 0003 and 0007 excepted, which can be left out. Nothing here
 // deletes a row: where an older table holds two rows for one device and time,
 // 0002 reports them and fails.
 //

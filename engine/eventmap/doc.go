@@ -16,6 +16,8 @@
 // # Caveats
 //
 // A notification says that something changed, not what: the roster is read
-// whole. Bursts are taken together, at most one refresh per gap of 100 ms. An
-// empty roster is a valid one; only an error keeps the map before.
+// whole. The first is followed by a refresh at once. Those that come during a
+// refresh, or in the gap after it, are taken together: the gap is nine times what
+// the refresh took, at least 100 ms, at most 10 s or the interval. An empty
+// roster is a valid one; only an error keeps the map before.
 package eventmap

@@ -24,8 +24,15 @@ const Channel = "pitwall_roster"
 // the map for good.
 const refreshTime = 30 * time.Second
 
-// burstGap is the least time between two refreshes that notifications cause.
-const burstGap = 100 * time.Millisecond
+// Between the end of a refresh and the next one that a notification causes are
+// restPerCost times what it took, so that refreshes take a tenth of the time at
+// most however many changes there are: at least leastGap, and at most mostGap or
+// the interval.
+const (
+	restPerCost = 9
+	leastGap    = 100 * time.Millisecond
+	mostGap     = 10 * time.Second
+)
 
 // Source reads the roster.
 type Source interface {
@@ -116,7 +123,9 @@ func (m *Map) refresh(ctx context.Context) {
 		case <-m.nudge:
 		}
 		pause := m.pause()
+		start := time.Now()
 		err := m.Refresh(ctx)
+		gap := m.gap(time.Since(start))
 		if ctx.Err() == nil {
 			m.opts.Health.Report(err)
 		}
@@ -130,10 +139,15 @@ func (m *Map) refresh(ctx context.Context) {
 			retry.Reset()
 		}
 		timer.Reset(pause)
-		if pace.Sleep(ctx, burstGap) != nil { // lets a burst of notifications pass
+		if pace.Sleep(ctx, gap) != nil { // lets a burst of notifications pass
 			return
 		}
 	}
+}
+
+// gap is the pause after a refresh that took a time.
+func (m *Map) gap(took time.Duration) time.Duration {
+	return min(max(restPerCost*took, leastGap), mostGap, m.opts.Every)
 }
 
 // pause is the time to the next refresh. The tenth keeps many instances from

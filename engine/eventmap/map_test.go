@@ -4,8 +4,11 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"fmt"
 	"log/slog"
+	"os"
 	"reflect"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -13,21 +16,21 @@ import (
 	"time"
 
 	"github.com/VictoriaMetrics/metrics"
-	"go.uber.org/goleak"
 
 	"pitwall/engine/internal/pace"
+	"pitwall/engine/internal/testenv"
 	"pitwall/shard"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+func TestMain(m *testing.M) { os.Exit(testenv.Main(m)) }
 
-// platform stands for the database on the other side of the room's own
-// interfaces. The real ones are tested with the real databases where the
-// engine is whole.
+// platform stands for the database on the other side of the package's own
+// interfaces, where time is the test's. The real one is in postgres_test.go.
 type platform struct {
 	mu      sync.Mutex
 	roster  shard.Roster
 	err     error
+	takes   time.Duration // to load the roster
 	loads   []time.Time
 	swapped []shard.Roster
 	wake    chan struct{}
@@ -35,9 +38,11 @@ type platform struct {
 
 func (p *platform) LoadRoster(context.Context) (shard.Roster, error) {
 	p.mu.Lock()
-	defer p.mu.Unlock()
 	p.loads = append(p.loads, time.Now())
-	return p.roster, p.err
+	r, err, takes := p.roster, p.err, p.takes
+	p.mu.Unlock()
+	time.Sleep(takes)
+	return r, err
 }
 
 func (p *platform) Swap(_ context.Context, r shard.Roster) error {
@@ -68,6 +73,13 @@ func (p *platform) counts() (loads, swaps int) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	return len(p.loads), len(p.swapped)
+}
+
+// begun is when each refresh began.
+func (p *platform) begun() []time.Time {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return slices.Clone(p.loads)
 }
 
 // inBubble runs f with a Map that refreshes every 30 s, in a bubble of time.
@@ -147,6 +159,44 @@ func TestRefreshesAtOnceOnNotificationAndTakesBurstsTogether(t *testing.T) {
 			t.Errorf("%d refreshes after a burst, want 2", loads)
 		}
 	})
+}
+
+// However many changes there are, the pause between refreshes grows with what
+// one takes, up to a bound. The first change after a pause is seen at once.
+func TestRefreshesTakeATenthOfTheTime(t *testing.T) {
+	for _, tt := range []struct{ every, takes, gap time.Duration }{
+		{time.Hour, 0, leastGap},
+		{time.Hour, 10 * time.Millisecond, leastGap},
+		{time.Hour, 200 * time.Millisecond, 1800 * time.Millisecond},
+		{time.Hour, 3 * time.Second, mostGap},
+		{5 * time.Second, 3 * time.Second, 5 * time.Second}, // never longer than the interval
+	} {
+		t.Run(fmt.Sprint(tt.takes, " every ", tt.every), func(t *testing.T) {
+			inBubbleEvery(t, tt.every, func(t *testing.T, p *platform, _ *Map, _ *bytes.Buffer) {
+				p.takes = tt.takes
+				flood := time.Now()
+				for time.Since(flood) < time.Minute {
+					p.wake <- struct{}{}
+					pass(time.Millisecond)
+				}
+				loads := p.begun()
+				for i := 1; i < len(loads); i++ {
+					if d := loads[i].Sub(loads[i-1]) - tt.takes; d < tt.gap || d > tt.gap+time.Millisecond {
+						t.Fatalf("refresh %d began %v after the end of the one before, want %v", i, d, tt.gap)
+					}
+				}
+				if tt.every < time.Hour {
+					return // it refreshes by itself meanwhile
+				}
+				pass(3 * mostGap)
+				p.wake <- struct{}{}
+				synctest.Wait()
+				if last := slices.MaxFunc(p.begun(), time.Time.Compare); !last.Equal(time.Now()) {
+					t.Errorf("a change in quiet times was seen %v ago, want at once", time.Since(last))
+				}
+			})
+		})
+	}
 }
 
 func TestFailedRefreshKeepsTheMapAndIsLoggedOncePerInterval(t *testing.T) {

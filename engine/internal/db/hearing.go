@@ -20,20 +20,35 @@ const (
 	deafEvery = 15 * time.Minute
 )
 
-// triggers are the triggers that send a channel's notifications: the table and
-// the name of each.
-var triggers = map[string][][2]string{
-	ChannelRoster:    {{"events", "pitwall_notify_roster"}, {"entries", "pitwall_notify_roster"}, {"entry_devices", "pitwall_notify_roster"}},
-	ChannelPositions: {{"positions", "pitwall_notify_faulty"}},
-	ChannelAccess: {{"pitwall_events", "pitwall_notify_access"}, {"pitwall_members", "pitwall_notify_access"},
-		{"pitwall_revocations", "pitwall_notify_access"}},
+// Events of triggers, as pg_trigger.tgtype has them.
+const (
+	onInsert, onDelete, onUpdate, onTruncate = 4, 8, 16, 32
+
+	onAny = onInsert | onDelete | onUpdate | onTruncate
+)
+
+// sender is a table whose triggers send notifications: how their names begin,
+// and the events that they have to tell of, all together.
+type sender struct {
+	table, trigger string
+	events         int
 }
 
-// lackingTriggers names the tables without their trigger, or with one that is
-// switched off.
+// senders lists those of each channel.
+var senders = map[string][]sender{
+	ChannelRoster: {{"events", "pitwall_notify_roster", onAny}, {"entries", "pitwall_notify_roster", onAny},
+		{"entry_devices", "pitwall_notify_roster", onAny}},
+	ChannelPositions: {{"positions", "pitwall_notify_faulty", onUpdate}},
+	ChannelAccess: {{"pitwall_events", "pitwall_notify_access", onAny}, {"pitwall_members", "pitwall_notify_access", onAny},
+		{"pitwall_revocations", "pitwall_notify_access", onAny}},
+}
+
+// lackingTriggers names the tables that lack a trigger for one of their events,
+// or have one that is switched off.
 const lackingTriggers = `SELECT coalesce(string_agg(w.rel, ', ' ORDER BY w.rel), '')
-	FROM unnest($1::text[], $2::text[]) AS w(rel, name)
-	WHERE NOT EXISTS (SELECT FROM pg_trigger t WHERE t.tgrelid = to_regclass(w.rel) AND t.tgname = w.name AND t.tgenabled IN ('O', 'A'))`
+	FROM unnest($1::text[], $2::text[], $3::int[]) AS w(rel, name, events)
+	WHERE w.events <> w.events & coalesce((SELECT bit_or(t.tgtype::int) FROM pg_trigger t
+	    WHERE t.tgrelid = to_regclass(w.rel) AND starts_with(t.tgname, w.name) AND t.tgenabled IN ('O', 'A')), 0)`
 
 // hearing checks for one call of Listen that what it waits for is sent and
 // arrives. It belongs to the goroutine of Listen.
@@ -116,19 +131,20 @@ func (h *hearing) heard(yes bool) {
 // checkTriggers looks whether somebody sends notifications.
 func (h *hearing) checkTriggers(ctx context.Context) {
 	var tables, names []string
+	var events []int
 	for _, channel := range h.channels {
 		if h.p.noTriggers && channel != ChannelAccess {
 			continue
 		}
-		for _, t := range triggers[channel] {
-			tables, names = append(tables, t[0]), append(names, t[1])
+		for _, s := range senders[channel] {
+			tables, names, events = append(tables, s.table), append(names, s.trigger), append(events, s.events)
 		}
 	}
 	if len(tables) == 0 {
 		return
 	}
 	var lacking string
-	if err := h.p.pool.QueryRow(ctx, lackingTriggers, tables, names).Scan(&lacking); err != nil {
+	if err := h.p.pool.QueryRow(ctx, lackingTriggers, tables, names, events).Scan(&lacking); err != nil {
 		return // the next check tells
 	}
 	before := h.lacking
@@ -141,7 +157,7 @@ func (h *hearing) checkTriggers(ctx context.Context) {
 	}
 	if n, ok := h.lacks.Tell(time.Now()); ok {
 		h.p.log.Warn("triggers that send notifications are missing or switched off: changes are seen late, at the next refresh; "+
-			"make them as 0003_notify.sql and 0004_access.sql of the migrations do, or set NOTIFY_TRIGGERS=false where the platform wants none",
+			"make them as 0003_notify.sql (positions), 0006_notify_changes.sql and 0007_roster_changes.sql of the migrations do, or set NOTIFY_TRIGGERS=false where the platform wants none",
 			"setting", "NOTIFY_TRIGGERS", "tables", lacking, "times", n)
 	}
 }

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"log/slog"
 	"net/url"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -98,7 +99,7 @@ func TestTriggersNotify(t *testing.T) {
 	e := listen(t, migrated(t, Options{URL: url, Logger: discard}), ChannelRoster)
 	for _, statement := range []string{
 		"INSERT INTO events SELECT 'E' || n FROM generate_series(1, 1000) n",
-		"UPDATE events SET id = id",
+		"UPDATE events SET id = 'E0' WHERE id = 'E1000'",
 		"INSERT INTO entries VALUES ('n1', 'E1')",
 		"DELETE FROM entries",
 		"INSERT INTO entry_devices VALUES ('n1', 'd1')",
@@ -127,7 +128,7 @@ func TestWithoutTriggers(t *testing.T) {
 	if err := with.CheckSchema(t.Context()); err != nil {
 		t.Errorf("the check insists on triggers: %v", err)
 	}
-	if applied, err := with.Migrate(t.Context()); err != nil || len(applied) != 1 {
+	if applied, err := with.Migrate(t.Context()); err != nil || !slices.Equal(applied, triggersFiles) {
 		t.Errorf("applied %v, %v; want the triggers only", applied, err)
 	}
 	pg.Query(url, "INSERT INTO events VALUES ('E2')")

@@ -22,10 +22,11 @@ import (
 // versionTable is where goose notes what was applied.
 const versionTable = "pitwall_schema"
 
-// triggersVersion is the migration that NoTriggers leaves out.
-const (
-	triggersVersion = 3
-	triggersFile    = "0003_notify.sql"
+// Migrations that NoTriggers leaves out: they put triggers on the platform's
+// tables.
+var (
+	triggersVersions = []int64{3, 7}
+	triggersFiles    = []string{"0003_notify.sql", "0007_roster_changes.sql"}
 )
 
 // A starter looks every second whether another has finished migrating, for up
@@ -103,7 +104,7 @@ func (p *postgres) withProvider(fn func(*goose.Provider, *sql.DB) error) error {
 	defer db.Close()
 	options := []goose.ProviderOption{goose.WithSessionLocker(locker)}
 	if p.noTriggers {
-		options = append(options, goose.WithExcludeVersions([]int64{triggersVersion}))
+		options = append(options, goose.WithExcludeVersions(triggersVersions))
 	}
 	provider, err := newProvider(goose.DialectPostgres, db, migrations.Postgres, "postgres", options...)
 	if err != nil {
@@ -127,7 +128,8 @@ func (p *postgres) Migrate(ctx context.Context) (applied []string, err error) {
 func (p *postgres) hint(err error) string {
 	const insufficientPrivilege, wrongObjectType = "42501", "42809"
 	switch state := sqlState(err); {
-	case (state == insufficientPrivilege || state == wrongObjectType) && strings.Contains(err.Error(), triggersFile):
+	case (state == insufficientPrivilege || state == wrongObjectType) &&
+		slices.ContainsFunc(triggersFiles, func(name string) bool { return strings.Contains(err.Error(), name) }):
 		return " (where the role may not put triggers on the platform's tables, set NOTIFY_TRIGGERS=false)"
 	case state == "" && p.direct.Host != "":
 		return " (migrations connect to DATABASE_DIRECT_URL, by default DATABASE_URL)"

@@ -1,6 +1,7 @@
 package db
 
 import (
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -10,7 +11,8 @@ import (
 	"pitwall/engine/internal/testenv"
 )
 
-var allFiles = []string{"0001_tables.sql", "0002_positions_faulty.sql", "0003_notify.sql", "0004_access.sql", "0005_clocks_extras.sql"}
+var allFiles = []string{"0001_tables.sql", "0002_positions_faulty.sql", "0003_notify.sql", "0004_access.sql", "0005_clocks_extras.sql",
+	"0006_notify_changes.sql", "0007_roster_changes.sql"}
 
 func TestMigrateAnEmptyDatabase(t *testing.T) {
 	empty := func(t *testing.T, d Database) {
@@ -23,10 +25,10 @@ func TestMigrateAnEmptyDatabase(t *testing.T) {
 				t.Errorf("the check does not name %q: %v", want, err)
 			}
 		}
-		if diff := cmp.Diff([]bool{false, false, false, false, false}, states(t, d)); diff != "" {
+		if diff := cmp.Diff(make([]bool, len(allFiles)), states(t, d)); diff != "" {
 			t.Errorf("status before (-want +got):\n%s", diff)
 		}
-		if diff := cmp.Diff([]bool{false, false, false, false, false}, states(t, d)); diff != "" {
+		if diff := cmp.Diff(make([]bool, len(allFiles)), states(t, d)); diff != "" {
 			t.Errorf("status changed something (-want +got):\n%s", diff)
 		}
 		applied, err := d.Migrate(t.Context())
@@ -39,7 +41,7 @@ func TestMigrateAnEmptyDatabase(t *testing.T) {
 		if err := d.CheckSchema(t.Context()); err != nil {
 			t.Errorf("after migrating: %v", err)
 		}
-		if diff := cmp.Diff([]bool{true, true, true, true, true}, states(t, d)); diff != "" {
+		if diff := cmp.Diff(slices.Repeat([]bool{true}, len(allFiles)), states(t, d)); diff != "" {
 			t.Errorf("status after (-want +got):\n%s", diff)
 		}
 		if applied, err = d.Migrate(t.Context()); err != nil || len(applied) > 0 {

@@ -1,0 +1,134 @@
+package eventmap
+
+import (
+	"context"
+	"log/slog"
+	"slices"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/VictoriaMetrics/metrics"
+
+	"pitwall/engine/internal/db"
+	"pitwall/engine/internal/testenv"
+	"pitwall/shard"
+)
+
+// witness takes note of what a Map reads from a real database, and of what it
+// puts in force.
+type witness struct {
+	db.Database
+
+	mu     sync.Mutex
+	loads  []span
+	events []string // of the roster in force
+}
+
+// span is one reading of the roster.
+type span struct{ begin, end time.Time }
+
+func (w *witness) LoadRoster(ctx context.Context) (shard.Roster, error) {
+	begin := time.Now()
+	r, err := w.Database.LoadRoster(ctx)
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.loads = append(w.loads, span{begin, time.Now()})
+	return r, err
+}
+
+func (w *witness) Swap(_ context.Context, r shard.Roster) error {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.events = r.Events
+	return nil
+}
+
+// shows waits until an event is in force.
+func (w *witness) shows(t *testing.T, event string) {
+	t.Helper()
+	testenv.Eventually(t, 30*time.Second, event+" in the map", func() bool {
+		w.mu.Lock()
+		defer w.mu.Unlock()
+		return slices.Contains(w.events, event)
+	})
+}
+
+// read lists the readings of the roster up to now.
+func (w *witness) read() []span {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return slices.Clone(w.loads)
+}
+
+// onPostgres runs a Map, which looks by itself once an hour, on a roster of many
+// devices, and returns once it listens.
+func onPostgres(t *testing.T) (w *witness, pg *testenv.PostgresServer, url string) {
+	t.Helper()
+	pg, url = testenv.Postgres(t), testenv.NewDatabase(t)
+	quiet := slog.New(slog.DiscardHandler)
+	store, err := db.Open(t.Context(), db.Options{URL: url, Logger: quiet})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(store.Close)
+	if _, err := store.Migrate(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	pg.Query(url, `INSERT INTO events VALUES ('first');
+		INSERT INTO entries SELECT n, 'first' FROM generate_series(1, 30000) n;
+		INSERT INTO entry_devices SELECT n, n FROM generate_series(1, 30000) n`)
+	w = &witness{Database: store}
+	m := New(Options{Source: w, Notifier: store, Target: w, Every: time.Hour, Logger: quiet, Metrics: metrics.NewSet()})
+	ctx, stop := context.WithCancel(context.Background())
+	ended := make(chan error, 1)
+	go func() { ended <- m.Run(ctx) }()
+	t.Cleanup(func() {
+		stop()
+		if err := <-ended; err != nil {
+			t.Error(err)
+		}
+	})
+	w.shows(t, "first")
+	return w, pg, url
+}
+
+// Updates that change nothing cause no refresh, however many there are, and a
+// change after them does.
+func TestUpdatesThatChangeNothingCauseNoRefresh(t *testing.T) {
+	w, pg, url := onPostgres(t)
+	before := len(w.read())
+	for range 20 {
+		pg.Query(url, "UPDATE events SET id = id")
+		pg.Query(url, "INSERT INTO entries VALUES ('1', 'first') ON CONFLICT (id) DO UPDATE SET event_id = excluded.event_id")
+	}
+	pg.Query(url, "INSERT INTO events VALUES ('second')")
+	w.shows(t, "second")
+	if n := len(w.read()) - before; n != 1 {
+		t.Errorf("%d refreshes, want the one for the change", n)
+	}
+}
+
+// A flood of changes is read at a pace that leaves the database and the engine
+// most of their time. The last of them is seen, too.
+func TestAFloodOfChangesKeepsItsDistance(t *testing.T) {
+	w, pg, url := onPostgres(t)
+	before := len(w.read())
+	pg.Query(url, `DO $$ BEGIN
+		FOR i IN 1..400 LOOP
+			INSERT INTO events VALUES ('flood' || i);
+			COMMIT;
+			PERFORM pg_sleep(0.005);
+		END LOOP; END $$`)
+	w.shows(t, "flood400")
+	loads := w.read()[before-1:]
+	for i := 1; i < len(loads); i++ {
+		took, rest := loads[i-1].end.Sub(loads[i-1].begin), loads[i].begin.Sub(loads[i-1].end)
+		if want := min(restPerCost*took, mostGap); rest < want {
+			t.Errorf("refresh %d began %v after the end of one that took %v, want %v at least", i, rest, took, want)
+		}
+	}
+	if len(loads) < 3 {
+		t.Errorf("%d refreshes during the flood, want several", len(loads)-1)
+	}
+}
