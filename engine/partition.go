@@ -40,13 +40,19 @@ func EnablePartitions(ctx context.Context, c DatabaseConfig, log *slog.Logger, o
 }
 
 // EnsurePartitions makes what lacks of the month of from and the months after
-// it, as many as ahead says, and lists on out what it has made.
+// it, as many as ahead says, and lists on out what it has made. The zero time is
+// this month, by the database's clock.
 func EnsurePartitions(ctx context.Context, c DatabaseConfig, from time.Time, ahead int, log *slog.Logger, out io.Writer) error {
 	d, err := openPartitions(ctx, c, log)
 	if err != nil {
 		return err
 	}
 	defer d.Close()
+	if from.IsZero() {
+		if from, err = d.Now(ctx); err != nil {
+			return err
+		}
+	}
 	months := db.Months(from, ahead)
 	made, err := d.MakePartitions(ctx, months)
 	for _, name := range made {

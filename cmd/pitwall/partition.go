@@ -37,10 +37,10 @@ func (c *partitionEnsureCmd) Validate() error {
 	return err
 }
 
-// first is the month to begin with.
+// first is the month to begin with, zero for this one.
 func (c *partitionEnsureCmd) first() (time.Time, error) {
 	if c.From == "" {
-		return time.Now(), nil
+		return time.Time{}, nil
 	}
 	t, err := time.Parse("2006-01", c.From)
 	if err != nil {

@@ -28,7 +28,7 @@ func New(o Options) *Archive {
 	for _, stream := range o.Streams {
 		a.held[stream] = newHeld(stream, o.Client.DeadKey(stream))
 	}
-	a.months = &partitions{table: o.Partitions, ahead: o.PartitionAhead, retention: o.Retention, now: time.Now, log: o.Logger, meters: &a.meters}
+	a.months = newPartitions(&a.opt, &a.meters)
 	for _, stream := range o.Streams {
 		a.watches = append(a.watches, newWatch(a, stream, o.Logger.With("stream", stream, "group", Group)))
 	}

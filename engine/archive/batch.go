@@ -59,9 +59,9 @@ func newBatch(stream string, limits codec.Limits, parts int, left *leftout.Telle
 // insert: every one is a commit of its own.
 const splitFrom = 256
 
-// fill sorts entries into the batch, in place of what it held. Positions older
-// than oldest, in ms since the Unix epoch, are left out.
-func (b *batch) fill(entries []redis.Entry, oldest int64) {
+// fill sorts entries into the batch, in place of what it held. Positions that
+// are too old are left out.
+func (b *batch) fill(entries []redis.Entry, bounds bounds) {
 	for i := range b.parts {
 		b.parts[i].reset()
 	}
@@ -86,7 +86,7 @@ func (b *batch) fill(entries []redis.Entry, oldest int64) {
 			continue
 		}
 		b.left.Tell(e.ID, b.decoder.LeftOut())
-		if p.TS < oldest {
+		if bounds.drop(&p) {
 			b.expired++
 			continue
 		}

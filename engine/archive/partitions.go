@@ -6,10 +6,13 @@ import (
 	"fmt"
 	"log/slog"
 	"math"
+	"slices"
+	"sync/atomic"
 	"time"
 
 	"pitwall/codec"
 	"pitwall/engine/internal/db"
+	"pitwall/engine/internal/health"
 	"pitwall/engine/internal/pace"
 )
 
@@ -17,6 +20,8 @@ import (
 // does not, they fail with db.ErrNotPartitioned. Any goroutine calls them, and
 // other processes do the same at the same time.
 type Partitions interface {
+	// Now returns the time of the database's clock.
+	Now(ctx context.Context) (time.Time, error)
 	// MakePartitions makes what lacks of months and returns the names of what
 	// it has made.
 	MakePartitions(ctx context.Context, months []time.Time) ([]string, error)
@@ -35,9 +40,12 @@ const (
 	partitionsTime = 10 * time.Minute
 
 	// detachGrace is for how long the positions of a month have been expired
-	// when it is detached, so that no process whose clock is a little behind
-	// makes it again.
+	// when it is detached, so that those that arrived before find it there.
 	detachGrace = 24 * time.Hour
+
+	// clockTolerance is how far the clocks of the database, of Redis and of this
+	// machine may be apart for anything to be taken as too old.
+	clockTolerance = time.Hour
 )
 
 // errNotOurs says that this process makes no months.
@@ -45,30 +53,96 @@ var errNotOurs = errors.New("ARCHIVE_PARTITION_AHEAD is 0: months are made by ot
 
 // partitions looks after the months of the table. Any goroutine may use it.
 type partitions struct {
-	table            Partitions // nil: nothing is made or detached
-	ahead, retention int        // months
-	now              func() time.Time
+	table            Partitions                               // nil: nothing is made or detached
+	redis            func(context.Context) (time.Time, error) // the clock of the Redis server
+	ahead, retention int                                      // months
+	now              func() time.Time                         // this machine's clock
+	every, again     time.Duration                            // partitionsEvery and partitionsAgain; shorter in tests
 	log              *slog.Logger
 	meters           *meters
+	health           *health.Check // whether the clocks agree; nil without a retention
+
+	reading atomic.Pointer[reading] // nil as long as nobody knows what time it is
+}
+
+// reading is what the database's clock said at a moment. Time that has passed
+// since is measured without a clock that can be set.
+type reading struct {
+	server time.Time
+	at     time.Time // with a monotonic part
+}
+
+func newPartitions(o *Options, m *meters) *partitions {
+	p := &partitions{table: o.Partitions, redis: o.Client.Time, ahead: o.PartitionAhead, retention: o.Retention, now: time.Now,
+		every: partitionsEvery, again: partitionsAgain, log: o.Logger, meters: m}
+	if p.retention > 0 {
+		p.health = o.Health.Check("retention", health.Never)
+	}
+	return p
 }
 
 // errExpired says that positions have become too old for the table while they
 // waited for it.
 var errExpired = errors.New("positions have expired while they waited")
 
+// errClocks says that nobody knows which positions are too old.
+var errClocks = errors.New("the clocks of the database, of Redis and of this machine are more than an hour apart: " +
+	"nothing is detached or left out as too old (ARCHIVE_RETENTION_MONTHS) until the wrong one is set")
+
 // cutoff is the time before which positions are not kept any more: the
 // beginning of the month retention months back.
-func (p *partitions) cutoff(now time.Time) time.Time {
-	return db.Month(now).AddDate(0, -p.retention, 0)
+func cutoff(now time.Time, retention int) time.Time {
+	return db.Month(now).AddDate(0, -retention, 0)
 }
 
-// oldest returns the oldest time of positions that are archived, in ms since
-// the Unix epoch.
-func (p *partitions) oldest() int64 {
-	if p.retention == 0 {
-		return math.MinInt64
+// readClocks asks all clocks, and takes note of the database's when they agree.
+func (p *partitions) readClocks(ctx context.Context) (time.Time, error) {
+	at := time.Now()
+	server, err := p.table.Now(ctx)
+	if err != nil {
+		return time.Time{}, fmt.Errorf("ask the database for the time: %w", err)
 	}
-	return p.cutoff(p.now()).UnixMilli()
+	redis, err := p.redis(ctx)
+	if err != nil {
+		return time.Time{}, fmt.Errorf("ask Redis for the time: %w", err)
+	}
+	own := p.now()
+	times := []time.Time{server, redis, own}
+	if slices.MaxFunc(times, time.Time.Compare).Sub(slices.MinFunc(times, time.Time.Compare)) > clockTolerance {
+		err := fmt.Errorf("%w (database %s, Redis %s, this machine %s)", errClocks,
+			server.UTC().Format(time.RFC3339), redis.UTC().Format(time.RFC3339), own.UTC().Format(time.RFC3339))
+		p.reading.Store(nil)
+		p.health.Fault(err)
+		return time.Time{}, err
+	}
+	p.reading.Store(&reading{server, at})
+	p.health.OK()
+	return server, nil
+}
+
+// bounds say which positions are too old for the table.
+type bounds struct {
+	retention int
+	expired   int64 // in ms since the Unix epoch: those from here on are not
+	gone      int64 // the months of older ones are detached
+}
+
+// bounds returns those of now. Nothing is too old as long as nobody knows what
+// time it is.
+func (p *partitions) bounds() bounds {
+	r := p.reading.Load()
+	if p.retention == 0 || r == nil {
+		return bounds{expired: math.MinInt64}
+	}
+	now := r.server.Add(time.Since(r.at))
+	return bounds{p.retention, cutoff(now, p.retention).UnixMilli(), cutoff(now.Add(-detachGrace), p.retention).UnixMilli()}
+}
+
+// drop says whether a position is too old. It was so when it arrived, whoever
+// reads it and when, or its month is gone by now. An arrival that is ahead, by a
+// clock of Redis that was, makes nothing too old that is not so now.
+func (b *bounds) drop(p *codec.Position) bool {
+	return p.TS < b.expired && (p.TS < b.gone || p.TS < cutoff(time.UnixMilli(p.Arrival), b.retention).UnixMilli())
 }
 
 // run makes months ahead and detaches old ones, until ctx ends.
@@ -78,12 +152,12 @@ func (p *partitions) run(ctx context.Context) {
 	}
 	fault := pace.Quiet{Every: partitionsEvery}
 	for {
-		pause := partitionsEvery
+		pause := p.every
 		limited, cancel := context.WithTimeout(ctx, partitionsTime)
-		err := p.keep(limited, p.now())
+		err := p.keep(limited)
 		cancel()
 		if err != nil && ctx.Err() == nil {
-			pause = partitionsAgain
+			pause = p.again
 			p.meters.partitionFailures.Inc()
 			if n, ok := fault.Tell(time.Now()); ok {
 				p.log.Warn("the months of positions could not be looked after, trying again", "err", err, "times", n)
@@ -96,22 +170,40 @@ func (p *partitions) run(ctx context.Context) {
 }
 
 // keep makes what lacks ahead, and detaches what is too old.
-func (p *partitions) keep(ctx context.Context, now time.Time) error {
+func (p *partitions) keep(ctx context.Context) error {
 	var errs []error
 	if p.ahead > 0 {
-		errs = append(errs, p.make(ctx, db.Months(now, p.ahead)))
+		errs = append(errs, p.makeAhead(ctx))
 	}
 	if p.retention > 0 {
-		names, err := p.table.DetachPartitions(ctx, p.cutoff(now.Add(-detachGrace)))
-		p.meters.partitionsDetached.Add(len(names))
-		if len(names) > 0 {
-			p.log.Info("months older than ARCHIVE_RETENTION_MONTHS were detached from positions; they are tables of their own now", "tables", names)
-		}
-		errs = append(errs, err)
+		errs = append(errs, p.detach(ctx))
 	}
 	err := errors.Join(errs...)
 	if errors.Is(err, db.ErrNotPartitioned) {
 		return nil // one table, as most are
+	}
+	return err
+}
+
+// makeAhead makes the months from the database's on.
+func (p *partitions) makeAhead(ctx context.Context) error {
+	now, err := p.table.Now(ctx)
+	if err != nil {
+		return fmt.Errorf("ask the database for the time: %w", err)
+	}
+	return p.make(ctx, db.Months(now, p.ahead))
+}
+
+// detach takes the months that are too old off the table, if that is known.
+func (p *partitions) detach(ctx context.Context) error {
+	now, err := p.readClocks(ctx)
+	if err != nil {
+		return err
+	}
+	names, err := p.table.DetachPartitions(ctx, cutoff(now.Add(-detachGrace), p.retention))
+	p.meters.partitionsDetached.Add(len(names))
+	if len(names) > 0 {
+		p.log.Info("months older than ARCHIVE_RETENTION_MONTHS were detached from positions; they are tables of their own now", "tables", names)
 	}
 	return err
 }
@@ -130,11 +222,14 @@ func (p *partitions) make(ctx context.Context, months []time.Time) error {
 // fails with errExpired when one of them is too old by now: the batch is to be
 // sorted again.
 func (p *partitions) wanted(ctx context.Context, positions []codec.Position) error {
-	oldest := p.oldest()
+	if p.retention > 0 && p.table != nil {
+		_, _ = p.readClocks(ctx) // where a server does not answer, what was known before counts
+	}
+	bounds := p.bounds()
 	seen := map[time.Time]bool{}
 	var months []time.Time
 	for i := range positions {
-		if positions[i].TS < oldest {
+		if bounds.drop(&positions[i]) {
 			return errExpired
 		}
 		if m := db.Month(time.UnixMilli(positions[i].TS)); !seen[m] {

@@ -6,12 +6,13 @@ import (
 	"slices"
 	"strconv"
 	"strings"
-	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
 	"pitwall/codec"
 	"pitwall/engine/internal/db"
+	"pitwall/engine/internal/health"
 	"pitwall/engine/internal/testenv"
 )
 
@@ -128,22 +129,15 @@ func TestExpiredWhileWaiting(t *testing.T) {
 func testExpiredWhileWaiting(t *testing.T, ahead int) {
 	r := newRig(t, testenv.Redis(t).URL(), testenv.NewDatabase(t))
 	r.partition()
-	var mu sync.Mutex
-	now := time.Now()
+	var later clocks
 	store := &faultyStore{Store: r.db, before: func(_ context.Context, n int, _ []codec.Position) error {
 		if n == 1 {
-			mu.Lock()
-			defer mu.Unlock()
-			now = now.AddDate(0, 2, 0)
+			later.set(time.Until(time.Now().AddDate(0, 2, 0)))
 		}
 		return nil
 	}}
 	a := r.archive(func(o *Options) { o.Store, o.Retention, o.PartitionAhead = store, 1, ahead })
-	a.months.now = func() time.Time {
-		mu.Lock()
-		defer mu.Unlock()
-		return now
-	}
+	later.of(a, "database", "Redis", "this machine")
 	r.publishAt(0, monthAgo(1))
 	r.publishAt(1, time.Now().AddDate(0, 0, -1))
 	r.run(a)
@@ -188,6 +182,159 @@ func TestEnabledWhileRunning(t *testing.T) {
 	r.wantMetric("processor_archive_failures_total", 0)
 }
 
+// clocks are ahead of what they really show.
+type clocks struct{ ahead atomic.Int64 }
+
+func (c *clocks) set(ahead time.Duration) { c.ahead.Store(int64(ahead)) }
+
+func (c *clocks) shift(t time.Time) time.Time { return t.Add(time.Duration(c.ahead.Load())) }
+
+// aheadDatabase is a database with such a clock.
+type aheadDatabase struct {
+	Partitions
+	*clocks
+}
+
+func (d aheadDatabase) Now(ctx context.Context) (time.Time, error) {
+	now, err := d.Partitions.Now(ctx)
+	return d.shift(now), err
+}
+
+// of has an archive read these clocks in place of the named ones.
+func (c *clocks) of(a *Archive, names ...string) {
+	for _, name := range names {
+		switch name {
+		case "database":
+			a.months.table = aheadDatabase{a.months.table, c}
+		case "Redis":
+			redis := a.months.redis
+			a.months.redis = func(ctx context.Context) (time.Time, error) {
+				now, err := redis(ctx)
+				return c.shift(now), err
+			}
+		case "this machine":
+			a.months.now = func() time.Time { return c.shift(time.Now()) }
+		}
+	}
+}
+
+// retentionPart is what /readyz says of the retention.
+func retentionPart(o Options) (s health.Status) {
+	for _, part := range o.Health.Parts() {
+		if part.Part == "retention" {
+			s = part
+		}
+	}
+	return s
+}
+
+// Whichever clock is a year ahead, nothing is left out and nothing detached. It
+// is told, and over once the clock is right.
+func TestAClockThatIsWrongExpiresNothing(t *testing.T) {
+	const year = 365 * 24 * time.Hour
+	for _, name := range []string{"database", "Redis", "this machine"} {
+		t.Run(name, func(t *testing.T) {
+			r := newRig(t, testenv.Redis(t).URL(), testenv.NewDatabase(t))
+			r.partition()
+			for n := range 6 {
+				r.publishAt(n, monthAgo(n))
+			}
+			stop := r.run(r.archive(nil))
+			r.wantRows(6)
+			if err := stop(); err != nil {
+				t.Fatal(err)
+			}
+
+			var wrong clocks
+			wrong.set(year)
+			a := r.archive(func(o *Options) { o.Retention, o.PartitionAhead, o.ReadyFault = 2, 0, time.Minute })
+			wrong.of(a, name)
+			a.months.again = time.Millisecond
+			months := r.months()
+			r.run(a)
+			r.eventually("it to be told", func() bool { return retentionPart(a.opt).State == health.Degraded })
+			if reason := retentionPart(a.opt).Reason; !strings.Contains(reason, "ARCHIVE_RETENTION_MONTHS") || !strings.Contains(reason, name) {
+				t.Errorf("the reason is %q", reason)
+			}
+			rows := r.metric("processor_archive_rows_total")
+			r.publishAt(10, monthAgo(1))
+			r.publishAt(11, monthAgo(5)) // too old by the right time
+			r.eventually("both rows", func() bool { return r.metric("processor_archive_rows_total") == rows+2 })
+			r.eventually("several looks", func() bool { return r.metric("processor_archive_partition_failures_total") > 3 })
+			if err := a.Ready(); err != nil {
+				t.Errorf("not ready: %v", err)
+			}
+			if n := r.log.count("the months of positions could not be looked after"); n != 1 {
+				t.Errorf("%d lines in the log, want 1", n)
+			}
+			r.wantMetric("processor_archive_expired_total", 0)
+			r.wantMetric("processor_archive_partitions_detached_total", 0)
+			if got := r.months(); !slices.Equal(got, months) {
+				t.Errorf("months %v, want %v", got, months)
+			}
+
+			wrong.set(0)
+			r.eventually("old months to go", func() bool { return r.metric("processor_archive_partitions_detached_total") > 0 })
+			r.publishAt(12, monthAgo(5))
+			r.eventually("one that is too old", func() bool { return r.metric("processor_archive_expired_total") == 1 })
+			if s := retentionPart(a.opt); s.State != health.OK {
+				t.Errorf("the part is %+v at the end", s)
+			}
+		})
+	}
+}
+
+// Months are made ahead of the database's time, not of this machine's.
+func TestMonthsAreMadeByTheDatabasesClock(t *testing.T) {
+	r := newRig(t, testenv.Redis(t).URL(), testenv.NewDatabase(t))
+	r.partition()
+	var wrong clocks
+	wrong.set(365 * 24 * time.Hour)
+	a := r.archive(nil)
+	wrong.of(a, "this machine", "Redis")
+	r.run(a)
+	want := tables(time.Now(), 2)
+	r.eventually("the months ahead", func() bool { return slices.Equal(r.months(), want) })
+}
+
+// A position is too old when it was so at its arrival, whenever it is read, or
+// when its month is gone.
+func TestWhatIsTooOld(t *testing.T) {
+	at := func(text string) time.Time {
+		t.Helper()
+		v, err := time.Parse(time.RFC3339, text)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return v
+	}
+	for _, tt := range []struct {
+		name, now, ts, arrival string
+		want                   bool
+	}{
+		{"new", "2026-11-15T00:00:00Z", "2026-11-14T00:00:00Z", "2026-11-14T00:00:00Z", false},
+		{"the oldest that is kept", "2026-11-15T00:00:00Z", "2026-09-01T00:00:00Z", "2026-11-14T00:00:00Z", false},
+		{"older", "2026-11-15T00:00:00Z", "2026-08-31T23:59:59Z", "2026-11-14T00:00:00Z", true},
+		{"arrived before the month began, and is read after", "2026-12-01T10:00:00Z", "2026-09-01T00:00:00Z", "2026-11-30T23:59:59Z", false},
+		{"arrived since", "2026-12-01T10:00:00Z", "2026-09-01T00:00:00Z", "2026-12-01T00:00:00Z", true},
+		{"arrived before, and its month is gone", "2026-12-02T00:00:00Z", "2026-09-01T00:00:00Z", "2026-11-30T23:59:59Z", true},
+		{"arrived in a year, by a clock that was wrong", "2026-11-15T00:00:00Z", "2026-11-14T00:00:00Z", "2027-11-14T00:00:00Z", false},
+		{"and is too old all the same", "2026-11-15T00:00:00Z", "2026-08-14T00:00:00Z", "2027-11-14T00:00:00Z", true},
+	} {
+		p := partitions{retention: 2}
+		p.reading.Store(&reading{at(tt.now), time.Now()})
+		b := p.bounds()
+		if got := b.drop(&codec.Position{TS: at(tt.ts).UnixMilli(), Arrival: at(tt.arrival).UnixMilli()}); got != tt.want {
+			t.Errorf("%s: too old is %v, want %v", tt.name, got, tt.want)
+		}
+	}
+	for name, p := range map[string]*partitions{"without a retention": {}, "as long as the time is not known": {retention: 2}} {
+		if b := p.bounds(); b.drop(&codec.Position{}) {
+			t.Errorf("a position of 1970 is too old %s", name)
+		}
+	}
+}
+
 func TestCutoff(t *testing.T) {
 	for _, tt := range []struct {
 		now    string
@@ -204,12 +351,8 @@ func TestCutoff(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		p := partitions{retention: tt.months}
-		if got := p.cutoff(now).Format(time.RFC3339); got != tt.want {
+		if got := cutoff(now, tt.months).Format(time.RFC3339); got != tt.want {
 			t.Errorf("at %s with %d months: %s, want %s", tt.now, tt.months, got, tt.want)
 		}
-	}
-	if got := (&partitions{now: time.Now}).oldest(); got >= 0 {
-		t.Errorf("without a retention the oldest time is %d", got)
 	}
 }

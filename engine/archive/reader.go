@@ -190,7 +190,7 @@ func (r *reader) process(flush context.Context, entries []redis.Entry) error {
 	for len(entries) > 0 {
 		part := entries[:min(len(entries), r.opt.BatchSize)]
 		entries = entries[len(part):]
-		r.batch.fill(part, r.months.oldest())
+		r.batch.fill(part, r.months.bounds())
 		r.lost(r.batch.lost)
 		if err := r.write.all(flush, r.batch); err != nil {
 			return err

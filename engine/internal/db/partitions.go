@@ -34,6 +34,9 @@ type Partitions interface {
 	// at it. It fails with ErrNotPartitioned as MakePartitions does.
 	DetachPartitions(ctx context.Context, before time.Time) ([]string, error)
 
+	// Now returns the time of the server's clock; on SQLite, of this machine's.
+	Now(ctx context.Context) (time.Time, error)
+
 	// CheckRetention returns nil when DetachPartitions can work, or else why it
 	// cannot, and what to do about it.
 	CheckRetention(ctx context.Context) error
@@ -89,6 +92,8 @@ func earlier(a, b time.Time) time.Time {
 var errNoPartitions = fmt.Errorf("%w: the embedded database has no partitions, PostgreSQL has (DATABASE_URL)", ErrNotPartitioned)
 
 func (s *sqlite) EnablePartitions(context.Context) (bool, error) { return false, errNoPartitions }
+
+func (s *sqlite) Now(context.Context) (time.Time, error) { return time.Now(), nil }
 
 func (s *sqlite) MakePartitions(context.Context, []time.Time) ([]string, error) {
 	return nil, errNoPartitions

@@ -66,6 +66,13 @@ func wantPartitions(ctx context.Context, q querier) error {
 	return nil
 }
 
+func (p *postgres) Now(ctx context.Context) (now time.Time, err error) {
+	if err := p.inserts.QueryRow(ctx, "SELECT clock_timestamp()").Scan(&now); err != nil {
+		return time.Time{}, fmt.Errorf("read the server's clock: %w", err)
+	}
+	return now, nil
+}
+
 // concurrently is the first version that detaches without a long lock.
 const concurrently = 140000
 
