@@ -101,7 +101,8 @@ type Database interface {
 	// LastPositions calls fn with what the table knows of the newest positions
 	// of each of devices, those of which it knows nothing left out, in no
 	// particular order. Newest is meant in live time, by rule and by the clocks
-	// in pitwall_clocks: what a screen would show if all had come live. What it
+	// in pitwall_clocks: what a screen would show if all had come live. Rows that
+	// a decoder would refuse are left out, whoever wrote them. What it
 	// costs grows with the number of devices, not of rows, except that faulty
 	// rows newer than a good one are passed one by one. Last is lent for the
 	// call; its strings and Faulty are the callee's to keep. fn's error ends it

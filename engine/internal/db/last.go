@@ -79,8 +79,10 @@ type probes interface {
 	extras(ctx context.Context, asks []ask, fn func(i int, attributes string)) error
 }
 
-// eachLast does what LastPositions promises.
+// eachLast does what LastPositions promises. A device that no record can name
+// is none, whatever the table holds of it.
 func eachLast(ctx context.Context, q probes, devices []string, rule LiveRule, fn func(*Last) error) error {
+	devices = slices.DeleteFunc(slices.Clone(devices), func(d string) bool { return wrongID(d, true) != "" })
 	for part := range slices.Chunk(devices, lastAtOnce) {
 		look := newLook(q, part, rule.at(time.Now()))
 		for _, step := range []func(context.Context) error{look.readClocks, look.readNewest, look.readFallen, look.readTop, look.readFaulty,

@@ -26,9 +26,11 @@ const (
 )
 
 var (
+	goodInTime = goodRow + fmt.Sprintf(`(p.ts > p.received_at + interval '%d ms' AND isfinite(p.received_at)) IS NOT TRUE`, maxAhead)
+
 	newestRow = wholeRow + `(SELECT p.* ` + between + downFrom + `1) p`
-	shownRow  = wholeRow + `(SELECT p.* ` + between + ` AND ` + goodRow + downFrom + `1) p`
-	goodRows  = itsTimes + `(SELECT p.ts, p.received_at ` + between + ` AND ` + goodRow + downFrom + `$4) p`
+	shownRow  = wholeRow + `(SELECT p.* ` + between + ` AND ` + goodInTime + downFrom + `1) p`
+	goodRows  = itsTimes + `(SELECT p.ts, p.received_at ` + between + ` AND ` + goodInTime + downFrom + `$4) p`
 
 	faultyRows = itsTimes + `(
 	    SELECT p.ts, p.received_at

@@ -17,9 +17,11 @@ const (
 )
 
 var (
+	goodInTimeSQLite = goodRow + fmt.Sprintf(`(p.ts > p.received_at + %d) IS NOT TRUE`, maxAhead)
+
 	newestRowSQLite = wholeSQLite + downFrom + `1`
-	shownRowSQLite  = wholeSQLite + ` AND ` + goodRow + downFrom + `1`
-	goodRowsSQLite  = `SELECT p.ts, p.received_at` + betweenSQLite + ` AND ` + goodRow + downFrom + `?4`
+	shownRowSQLite  = wholeSQLite + ` AND ` + goodInTimeSQLite + downFrom + `1`
+	goodRowsSQLite  = `SELECT p.ts, p.received_at` + betweenSQLite + ` AND ` + goodInTimeSQLite + downFrom + `?4`
 
 	faultyRowsSQLite = `SELECT p.ts, p.received_at
 	FROM (SELECT p.ts, p.received_at, p.faulty` + betweenSQLite + downFrom + fmt.Sprint(faultyWindow) + `) p

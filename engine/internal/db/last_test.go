@@ -100,7 +100,7 @@ func TestLastPositions(t *testing.T) {
 		{"always ahead", each("", 1, 10, hour), nil, known{Good: 1 + 9*second + hour}},
 		{"always ahead, for longer than a page", each("", 1, 700, hour), nil, known{Good: 1 + 699*second + hour}},
 		{"ahead, then right", append(each("", 0, 60, hour), each("", 60*second, 5, 0)...), nil, known{Good: 64 * second}},
-		{"ahead for longer than a page, then right", append(each("", 0, 300, 10*365*24*hour), each("", 300*second, 5, 0)...), nil,
+		{"ahead for longer than a page, then right", append(each("", 0, 300, 23*hour), each("", 300*second, 5, 0)...), nil,
 			known{Good: 304 * second}},
 		{"right, then ahead", append(each("", 0, 5, 0), each("", 5*second, 60, hour)...), nil, known{Good: 64*second + hour}},
 		{"ahead by less than it is silent", append(each("", 0, 60, 20*second), came("", 70*second+1, 70*second)), nil, known{Good: 70*second + 1}},
@@ -132,7 +132,7 @@ func TestLastPositions(t *testing.T) {
 			[]shard.Clock{{Since: 5 * second, Offset: -hour}}, known{Good: second, Faulty: []int64{5*second - hour, 3 * second}}},
 	}
 	conformPositions(t, func(t *testing.T, d Database) {
-		months(t, d, "2005-10", "2035-05")
+		months(t, d, "2005-10")
 		if got := knownOf(t, d, LiveRule{Tolerance: 5 * time.Second}); len(got) != 0 {
 			t.Errorf("an empty table gives %v", got)
 		}
@@ -206,16 +206,17 @@ func TestRowsThatNoDecoderTakes(t *testing.T) {
 			}
 			return fmt.Sprintf("to_timestamp(%d / 1000.0)", epoch+ms)
 		}
-		row := func(device string, ms int64, lat, lon, rest string) {
+		arrived := func(device string, ms, arrival int64, lat, lon, rest string) {
 			exec(t, d, fmt.Sprintf("INSERT INTO positions (device_id, ts, received_at, faulty, lat, lon, alt, speed, course, sats, priority, codec, attributes) "+
-				"VALUES ('%s', %s, %s, false, %s, %s, %s)", device, at(ms), at(ms), lat, lon, rest))
+				"VALUES ('%s', %s, %s, false, %s, %s, %s)", device, at(ms), at(arrival), lat, lon, rest))
 		}
+		row := func(device string, ms int64, lat, lon, rest string) { arrived(device, ms, ms, lat, lon, rest) }
 		const plain = "1, 2, 3, 4, 5, '8E', NULL"
 		nan, infinite, list := "'NaN'", "'Infinity'", `'[1]'`
 		if embedded { // which stores no NaN
 			nan, infinite = "91", "9e999"
 		}
-		for _, device := range []string{"lat", "lon", "infinite", "range"} {
+		for _, device := range []string{"lat", "lon", "infinite", "range", "ahead", "not only ahead", "no ASCII: ä", strings.Repeat("long", 17)} {
 			row(device, 0, "46", "7", plain)
 		}
 		row("lat", 1, nan, "7", plain)
@@ -227,8 +228,12 @@ func TestRowsThatNoDecoderTakes(t *testing.T) {
 		row("range", 1, "90.1", "7", plain)
 		row("range", 2, "46", "-180.1", plain)
 		row("only bad", 1, "91", "7", plain)
+		arrived("ahead", 24*hour+2, 1, "46", "7", plain)
+		arrived("only ahead", 24*hour+2, 1, "46", "7", plain)
+		arrived("not only ahead", 24*hour+1, 1, "46", "7", plain) // as far as allowed
+		arrived("not only ahead", 25*hour, 1, "46", "7", plain)
 		row("optional", 0, "46", "7", fmt.Sprintf("%s, %[1]s, %[1]s, -1, -2, '%s', %s", infinite, strings.Repeat("x", 65), list))
-		want := map[string]known{"lat": {}, "lon": {}, "infinite": {}, "range": {}, "optional": {}}
+		want := map[string]known{"lat": {}, "lon": {}, "infinite": {}, "range": {}, "optional": {}, "ahead": {}, "not only ahead": {Good: 24*hour + 1}}
 		rule := LiveRule{Tolerance: time.Second}
 		if diff := cmp.Diff(want, knownOf(t, d, rule)); diff != "" {
 			t.Errorf("known (-want +got):\n%s", diff)

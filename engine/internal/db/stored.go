@@ -27,13 +27,19 @@ func (r *stored) dest() []any {
 	return []any{&r.ts, &r.received, &r.attributes, &r.lat, &r.lon, &r.alt, &r.speed, &r.course, &r.sats, &r.priority, &r.codec, &r.faulty}
 }
 
-// goodRow is what shows says, in SQL. Nothing compares to NaN.
-const goodRow = `p.faulty IS NOT TRUE AND p.lat BETWEEN -90 AND 90 AND p.lon BETWEEN -180 AND 180`
+// maxAhead is how far the time of a row may lie ahead of its arrival, in ms.
+var maxAhead = codec.DefaultLimits().MaxAhead.Milliseconds()
 
-// shows says whether a row may be on a screen: it is not faulty, and its
-// required values are what a decoder takes.
+// goodRow is what shows says, in SQL, but for the time, which differs by dialect.
+// Nothing compares to NaN.
+const goodRow = `p.faulty IS NOT TRUE AND p.lat BETWEEN -90 AND 90 AND p.lon BETWEEN -180 AND 180 AND `
+
+// shows says whether a row may be on a screen, by the rules of a decoder: it is
+// not faulty, and its required values are such as are taken. All that is read
+// of positions to be shown goes through here, or through goodRow.
 func (r *stored) shows() bool {
-	return (r.faulty == nil || !*r.faulty) && r.lat != nil && r.lon != nil && *r.lat >= -90 && *r.lat <= 90 && *r.lon >= -180 && *r.lon <= 180
+	return (r.faulty == nil || !*r.faulty) && r.lat != nil && r.lon != nil && *r.lat >= -90 && *r.lat <= 90 && *r.lon >= -180 && *r.lon <= 180 &&
+		(r.received == nil || *r.ts-*r.received <= maxAhead)
 }
 
 func (r *stored) mark() mark { return mark{ts: *r.ts, received: r.received} }
