@@ -202,3 +202,17 @@ func TestRosterWithoutIds(t *testing.T) {
 		t.Errorf("public events %q, %v; want E", got, err)
 	}
 }
+
+// An entry without an event, one without an id and a device that is NULL make no
+// pair and no event. Nor need the types of the platform's columns agree.
+func TestRosterWithoutWhatIsNull(t *testing.T) {
+	pg, url := testenv.Postgres(t), testenv.NewDatabase(t)
+	pg.Query(url, `CREATE TABLE events (id int PRIMARY KEY); CREATE TABLE entries (id int, event_id text);
+		CREATE TABLE entry_devices (entry_id text, device_id text);
+		INSERT INTO events VALUES (7), (8); INSERT INTO entries VALUES (1, '7'), (2, NULL), (NULL, '7');
+		INSERT INTO entry_devices VALUES ('1', 'd1'), ('1', NULL), ('2', 'd2'), ('2', NULL), (NULL, 'd3')`)
+	want := shard.Roster{Events: []string{"7", "8"}, Pairs: pairs("d1", "7")}
+	if got := diff.Diff(want, roster(t, migrated(t, Options{URL: url, Logger: discard}))); got != "" {
+		t.Errorf("roster (-want +got):\n%s", got)
+	}
+}
