@@ -51,6 +51,10 @@ func IsRefused(err error) bool {
 	return isReply
 }
 
+// IsOutOfMemory says whether err is the refusal of a server at maxmemory. What
+// takes no memory still works: reading, acknowledging, deleting, trimming.
+func IsOutOfMemory(err error) bool { return replyHas(err, "OOM ") }
+
 // isReadOnly says whether err is the refusal of a server that is a replica.
 func isReadOnly(err error) bool { return replyHas(err, "READONLY ") }
 
@@ -83,6 +87,9 @@ func failure(ctx context.Context, limit time.Duration, what string, err error) e
 	}
 	if errors.Is(err, context.DeadlineExceeded) {
 		return fmt.Errorf("%s: %w (%v)", what, errNoReply, limit)
+	}
+	if IsOutOfMemory(err) {
+		return fmt.Errorf("%s: Redis is at maxmemory, trim the streams (XTRIM) or raise it (CONFIG SET maxmemory): %w", what, err)
 	}
 	if isReadOnly(err) {
 		return fmt.Errorf("%s: REDIS_URL leads to a replica, the master is wanted: %w", what, err)

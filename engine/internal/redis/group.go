@@ -12,12 +12,18 @@ import (
 // CreateGroup makes the consumer group, and the stream with it if there is
 // none (MKSTREAM). The group's first entry will be the first after at: the
 // zero ID gives it the whole stream. created is false when the group was there
-// already; it is left as it was.
+// already; it is left as it was, and found also by a server at maxmemory, which
+// makes none.
 func (c *commands) CreateGroup(ctx context.Context, stream, group string, at ID) (created bool, err error) {
 	_, err = c.do(ctx, "create group "+group+" on stream "+stream,
 		"XGROUP", "CREATE", stream, group, at.String(), "MKSTREAM")
 	if replyHas(err, "BUSYGROUP") {
 		return false, nil
+	}
+	if IsOutOfMemory(err) {
+		if _, there, asked := c.GroupLastDelivered(ctx, stream, group); asked == nil && there {
+			return false, nil
+		}
 	}
 	return err == nil, err
 }
@@ -58,7 +64,7 @@ func (c *commands) DestroyGroup(ctx context.Context, stream, group string) (dest
 
 // GroupLastDelivered returns the id up to which the group has been given the
 // stream. ok is false when there is no such group.
-func (c *Client) GroupLastDelivered(ctx context.Context, stream, group string) (last ID, ok bool, err error) {
+func (c *commands) GroupLastDelivered(ctx context.Context, stream, group string) (last ID, ok bool, err error) {
 	what := "groups of stream " + stream
 	m, err := c.do(ctx, what, "XINFO", "GROUPS", stream)
 	if replyHas(err, "no such key") {

@@ -30,8 +30,16 @@ func (c *Client) DropLease(ctx context.Context, key, token string) (dropped bool
 	return c.eval(ctx, "drop lease "+key, dropScript, key, token)
 }
 
-// eval runs a script on one key that answers 1 for yes.
+// allowOOM lets a script write while the server is at maxmemory (Redis 7.0 and
+// Valkey): leases and seats take a few bytes, and without them the work stops
+// that would free memory.
+const allowOOM = "#!lua flags=allow-oom\n"
+
+// eval runs a script on one key that answers 1 for yes, also at maxmemory.
 func (c *commands) eval(ctx context.Context, what, script, key string, args ...string) (bool, error) {
+	if c.only != embeddedServer { // which knows neither the flag nor maxmemory
+		script = allowOOM + script
+	}
 	m, err := c.do(ctx, what, append([]string{"EVAL", script, "1", key}, args...)...)
 	if err != nil {
 		return false, err

@@ -3,6 +3,7 @@ package redis
 import (
 	"context"
 	"fmt"
+	"strconv"
 
 	"github.com/redis/rueidis"
 )
@@ -28,77 +29,86 @@ type StreamState struct {
 	Pending Pending
 }
 
+// stateScript answers what State asks for as words, in the order of readState;
+// nothing where there is no stream, and only the first four where there is no
+// group. The content of entries, which may be long, stays on the server.
+const stateScript = `local function fields(list)
+  local f = {}
+  for i = 1, #list, 2 do f[list[i]] = list[i + 1] end
+  return f
+end
+local function word(v)
+  if type(v) == 'number' then return string.format('%.0f', v) end
+  return v or ''
+end
+local info = redis.pcall('XINFO', 'STREAM', KEYS[1])
+if info.err then
+  if string.find(info.err, 'no such key') then return {} end
+  return info
+end
+local s = fields(info)
+local first = redis.call('XRANGE', KEYS[1], '-', '+', 'COUNT', 1)
+local answer = {word(s['length']), word(s['entries-added']), word(s['last-generated-id']), first[1] and first[1][1] or ''}
+for _, group in ipairs(redis.call('XINFO', 'GROUPS', KEYS[1])) do
+  local g = fields(group)
+  if g['name'] == ARGV[1] then
+    local p = redis.call('XPENDING', KEYS[1], ARGV[1])
+    for _, v in ipairs({word(g['last-delivered-id']), word(g['entries-read']), word(p[1]), word(p[2]), word(p[3])}) do
+      answer[#answer + 1] = v
+    end
+  end
+end
+return answer`
+
 // State asks for a stream and one of its groups in one step. A stream that is
-// not there is an empty one.
+// not there is an empty one. It works at maxmemory, where MULTI is refused.
 func (c *Client) State(ctx context.Context, stream, group string) (StreamState, error) {
 	what := "state of stream " + stream
-	limited, cancel := context.WithTimeout(ctx, commandTimeout)
-	defer cancel()
-	replies := c.rdb.DoMulti(limited,
-		c.rdb.B().Arbitrary("MULTI").Build(),
-		c.rdb.B().Arbitrary("XINFO", "STREAM", stream).Build(),
-		c.rdb.B().Arbitrary("XRANGE", stream, "-", "+", "COUNT", "1").Build(),
-		c.rdb.B().Arbitrary("XINFO", "GROUPS", stream).Build(),
-		c.rdb.B().Arbitrary("XPENDING", stream, group).Build(),
-		c.rdb.B().Arbitrary("EXEC").Build())
-	all, err := replies[len(replies)-1].ToArray()
+	m, err := c.do(ctx, what, "EVAL", stateScript, "1", stream, group)
 	if err != nil {
-		return StreamState{}, failure(ctx, commandTimeout, what, err)
+		return StreamState{}, err
 	}
-	if len(all) != 4 {
+	words, err := m.AsStrSlice()
+	if err != nil {
 		return StreamState{}, fmt.Errorf("%s: %w", what, errBadReply)
 	}
-	if replyHas(all[0].Error(), "no such key") {
-		return StreamState{Added: Unknown, Read: Unknown}, nil
-	}
-	s, err := readState(all, group)
+	s, err := readState(words)
 	if err != nil {
 		return StreamState{}, fmt.Errorf("%s: %w", what, err)
 	}
 	return s, nil
 }
 
-// readState reads the four replies of State.
-func readState(all []rueidis.RedisMessage, group string) (StreamState, error) {
-	info, err := all[0].AsMap()
-	if err != nil {
-		return StreamState{}, err
+// readState reads the words of stateScript.
+func readState(words []string) (s StreamState, err error) {
+	s = StreamState{Added: Unknown, Read: Unknown}
+	switch len(words) {
+	case 0:
+		return s, nil
+	case 4, 9:
+	default:
+		return s, errBadReply
 	}
-	s := StreamState{Length: number(info, "length"), Added: number(info, "entries-added"), Read: Unknown}
-	if last := text(info["last-generated-id"]); last != "" {
-		if s.Last, err = ParseID(last); err != nil {
-			return StreamState{}, err
+	s.Length, s.Added = count(words[0]), count(words[1])
+	ids := map[int]*ID{2: &s.Last, 3: &s.First}
+	if len(words) == 9 {
+		s.Group, s.Read, s.Pending.Count = true, count(words[5]), count(words[6])
+		ids[4], ids[7], ids[8] = &s.Delivered, &s.Pending.Oldest, &s.Pending.Newest
+	}
+	for i, id := range ids {
+		if words[i] == "" { // nothing is there, or the embedded server does not tell
+			continue
+		}
+		if *id, err = ParseID(words[i]); err != nil {
+			return s, err
 		}
 	}
-	first, err := appendEntries(nil, &all[1])
-	if err != nil {
-		return StreamState{}, err
-	}
-	if len(first) > 0 {
-		s.First = first[0].ID
-	}
-	g, err := findGroup(&all[2], group)
-	if err != nil || g == nil {
-		return s, err
-	}
-	s.Group, s.Read = true, number(g, "entries-read")
-	if s.Delivered, err = ParseID(text(g["last-delivered-id"])); err != nil {
-		return StreamState{}, err
-	}
-	if err := all[3].Error(); err != nil {
-		return StreamState{}, err
-	}
-	s.Pending, err = readPending(&all[3])
-	return s, err
+	return s, nil
 }
 
-// number returns a field, Unknown where it is missing or nil.
-func number(fields map[string]rueidis.RedisMessage, name string) int64 {
-	m, ok := fields[name]
-	if !ok || m.IsNil() {
-		return Unknown
-	}
-	n, err := m.AsInt64()
+// count reads a number, Unknown where there is none.
+func count(word string) int64 {
+	n, err := strconv.ParseInt(word, 10, 64)
 	if err != nil {
 		return Unknown
 	}

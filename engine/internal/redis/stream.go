@@ -8,22 +8,26 @@ import (
 	"github.com/redis/rueidis"
 )
 
+// lastScript answers the last id of a stream, and keeps the content of its first
+// and last entry, which XINFO tells as well, on the server.
+const lastScript = `local info = redis.call('XINFO', 'STREAM', KEYS[1])
+for i = 1, #info, 2 do
+  if info[i] == 'last-generated-id' then return info[i + 1] end
+end
+return ''`
+
 // LastID returns the id that the stream gave out last, even if that entry has
 // been deleted since: 0-0 when there is no stream.
 func (c *commands) LastID(ctx context.Context, stream string) (ID, error) {
 	what := "last id of stream " + stream
-	m, err := c.do(ctx, what, "XINFO", "STREAM", stream)
+	m, err := c.do(ctx, what, "EVAL", lastScript, "1", stream)
 	if err != nil {
 		if replyHas(err, "no such key") {
 			return ID{}, nil
 		}
 		return ID{}, err
 	}
-	info, err := m.AsMap()
-	if err != nil {
-		return ID{}, fmt.Errorf("%s: %w", what, errBadReply)
-	}
-	last := text(info["last-generated-id"])
+	last := text(m)
 	if last == "" { // the embedded server, before the first entry
 		return ID{}, nil
 	}
