@@ -80,6 +80,10 @@ func (b *batch) fill(entries []redis.Entry, bounds bounds) {
 			b.lost++
 			continue
 		}
+		if size := e.Size(); size > redis.MaxEntry {
+			b.buryLarge(i, size)
+			continue
+		}
 		arrival := int64(min(e.ID.Ms, math.MaxInt64))
 		if err := b.decoder.Decode(&p, arrival, e.ID.Seq, e.Fields); err != nil {
 			b.bury(i, reasonOf(err), err.Error())
@@ -95,6 +99,18 @@ func (b *batch) fill(entries []redis.Entry, bounds bounds) {
 		to.origins = append(to.origins, i)
 		to.ids = append(to.ids, e.ID)
 	}
+}
+
+// fillLarge makes the batch one entry that was not read because of its size.
+func (b *batch) fillLarge(id redis.ID, size int) {
+	b.fill(nil, 0)
+	b.entries, b.kept = []redis.Entry{{ID: id}}, append(b.kept, false)
+	b.buryLarge(0, size)
+}
+
+// buryLarge adds the dead letter of an entry that is too large: its id alone.
+func (b *batch) buryLarge(at, size int) {
+	b.letter(at, reasonEntry, fmt.Sprintf("the entry has %d bytes, allowed are %d: its fields are left out", size, redis.MaxEntry), nil)
 }
 
 // reset empties a part and lets go of the last read's memory.
@@ -158,6 +174,7 @@ const (
 const (
 	reasonConflict = "ts_conflict"      // the table holds another position under the key
 	reasonRefused  = "database_refused" // the database does not take what the row holds
+	reasonEntry    = "entry_too_large"  // longer than redis.MaxEntry; the letter has no fields
 )
 
 // done returns the ids of the entries that are not held back.
@@ -173,10 +190,15 @@ func (b *batch) done() []redis.ID {
 
 // bury adds the dead letter of the entry at an index.
 func (b *batch) bury(at int, reason, cause string) {
+	b.letter(at, reason, cause, b.entries[at].Fields)
+}
+
+// letter adds a dead letter with the given fields of the entry.
+func (b *batch) letter(at int, reason, cause string, fields []string) {
 	e := &b.entries[at]
-	letter := make([]string, 0, deadOverhead+len(e.Fields))
+	letter := make([]string, 0, deadOverhead+len(fields))
 	letter = append(letter, deadReason, reason, deadError, cause, deadStream, b.stream, deadID, e.ID.String())
-	for i, s := range e.Fields {
+	for i, s := range fields {
 		if i%2 == 0 {
 			s = fieldPrefix + s
 		}

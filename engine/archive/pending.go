@@ -17,7 +17,10 @@ func (r *reader) recover(ctx, flush context.Context) error {
 	defer r.write.spare(false)
 	var from redis.ID
 	for ctx.Err() == nil {
-		entries, err := r.client.ReadGroup(ctx, r.read(from.String(), r.size.Count(), 0), r.first)
+		if err := r.passLarge(ctx, flush, &from); err != nil {
+			return err
+		}
+		entries, err := r.conn.ReadGroup(ctx, r.read(from.String(), r.size.Count(), 0), r.first)
 		r.first = entries
 		r.size.Took(entries)
 		if err != nil {
@@ -35,6 +38,24 @@ func (r *reader) recover(ctx, flush context.Context) error {
 		if err := r.process(flush, entries); err != nil {
 			return err
 		}
+	}
+	return nil
+}
+
+// passLarge makes dead letters of the entries that pend on this consumer after
+// an id, as long as they are too large, and moves the id past them. It looks for
+// them only after the read of a single entry has failed.
+func (r *reader) passLarge(ctx, flush context.Context, from *redis.ID) error {
+	for r.size.Exhausted() {
+		id, size, large, err := r.client.LargePending(ctx, r.stream, Group, r.opt.Consumer, from.Next())
+		if err != nil || !large {
+			return err
+		}
+		r.batch.fillLarge(id, size)
+		if err := r.write.all(flush, r.batch); err != nil {
+			return err
+		}
+		*from = id
 	}
 	return nil
 }

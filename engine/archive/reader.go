@@ -18,6 +18,7 @@ const newEntries = ">"
 type reader struct {
 	opt    *Options
 	client *redis.Client
+	conn   *redis.Reader // reads what this consumer is given
 	log    *slog.Logger
 	stream string
 	batch  *batch
@@ -45,6 +46,7 @@ func newReader(a *Archive, stream string, w *watch, log *slog.Logger) *reader {
 	return &reader{
 		opt:    &a.opt,
 		client: a.opt.Client,
+		conn:   a.opt.Client.NewReader(redis.ReadOptions{Stream: stream}),
 		log:    log,
 		stream: stream,
 		size:   redis.NewPortion(a.opt.BatchSize),
@@ -62,12 +64,13 @@ func newReader(a *Archive, stream string, w *watch, log *slog.Logger) *reader {
 // run archives until ctx ends. flush outlives ctx for as long as writing the
 // batch in hand may take.
 func (r *reader) run(ctx, flush context.Context) error {
+	defer r.conn.Close()
 	for ctx.Err() == nil {
 		err := r.session(ctx, flush)
 		if ctx.Err() != nil || err == nil {
 			break
 		}
-		r.size.Failed()
+		r.size.Failed(err)
 		r.meters.readErrors.Inc()
 		r.watch.health.interrupted(err)
 		if n, ok := r.fault.Tell(time.Now()); ok {
@@ -162,7 +165,7 @@ func (r *reader) portion() int { return min(r.size.Count(), r.held.room()) }
 // gather waits for new entries, full of them, and, when there are less, a little
 // for more. It may return entries together with an error.
 func (r *reader) gather(ctx context.Context, full int) ([]redis.Entry, error) {
-	entries, err := r.client.ReadGroup(ctx, r.read(newEntries, full, r.opt.Block), r.first)
+	entries, err := r.conn.ReadGroup(ctx, r.read(newEntries, full, r.opt.Block), r.first)
 	r.first = entries
 	r.size.Took(entries)
 	missing := full - len(entries)
@@ -172,7 +175,7 @@ func (r *reader) gather(ctx context.Context, full int) ([]redis.Entry, error) {
 	if pace.Sleep(ctx, r.opt.BatchWait) != nil {
 		return entries, nil
 	}
-	r.more, err = r.client.ReadGroup(ctx, r.read(newEntries, missing, 0), r.more)
+	r.more, err = r.conn.ReadGroup(ctx, r.read(newEntries, missing, 0), r.more)
 	r.both = append(append(r.both[:0], entries...), r.more...)
 	return r.both, err
 }

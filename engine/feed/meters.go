@@ -50,6 +50,7 @@ type streamMeters struct {
 	clock   *metrics.Gauge   // difference, ms
 	failed  *metrics.Counter // reads that failed
 	resumed *metrics.Counter // times that the group was set back
+	skipped *metrics.Counter // entries that were too large to be read
 }
 
 func (m *meters) stream(key string) streamMeters {
@@ -59,5 +60,6 @@ func (m *meters) stream(key string) streamMeters {
 		clock:   m.set.GetOrCreateGauge(name("processor_live_stream_clock_difference_ms"), nil),
 		failed:  m.set.GetOrCreateCounter(name("processor_live_stream_read_errors_total")),
 		resumed: m.set.GetOrCreateCounter(name("processor_live_stream_resumes_total")),
+		skipped: m.set.GetOrCreateCounter(name("processor_live_stream_skipped_total")),
 	}
 }

@@ -38,7 +38,10 @@ func (r *reader) resume(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("resume: %w", err)
 	}
-	at := resumeAt(r.position(), last, sameServer)
+	at, err := r.passLarge(ctx, resumeAt(r.position(), last, sameServer))
+	if err != nil {
+		return fmt.Errorf("resume: %w", err)
+	}
 	if err := r.conn.Place(ctx, at); err != nil {
 		return fmt.Errorf("resume: %w", err)
 	}
@@ -54,6 +57,17 @@ func (r *reader) resume(ctx context.Context) error {
 		r.log.Info("reading the stream again", "after", at.String(), "same_server", sameServer, "times", n)
 	}
 	return nil
+}
+
+// passLarge passes over entries that cannot be read because of their size, and
+// are no positions.
+func (r *reader) passLarge(ctx context.Context, at redis.ID) (redis.ID, error) {
+	last, n, err := r.conn.PassLarge(ctx, at)
+	if n > 0 {
+		r.meters.skipped.Add(n)
+		r.log.Warn("entries were skipped that are too large to be read", "entries", n, "last_id", last.String(), "largest_allowed_bytes", redis.MaxEntry)
+	}
+	return last, err
 }
 
 // resumeAt is where a group is set back to. handed is the last id handed over,

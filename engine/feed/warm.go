@@ -55,8 +55,14 @@ func (f *Feed) warm(ctx context.Context, r *reader) (records int, err error) {
 		count := min(size.Count(), f.opt.WarmRecords-records)
 		page, err = f.opt.Client.RangeBack(ctx, r.stream, from, to, count, page)
 		if redis.IsConnection(err) && count > 1 {
-			size.Failed() // too heavy, it may be; without a server a few tries tell
+			size.Failed(err) // too heavy, it may be; without a server a few tries tell
 			continue
+		}
+		if redis.IsConnection(err) {
+			if last, n, e := f.opt.Client.PassLargeBack(ctx, r.stream, to); e == nil && n > 0 {
+				to = last.Prev()
+				continue
+			}
 		}
 		if err != nil || len(page) == 0 {
 			return records, err

@@ -39,6 +39,7 @@ type Options struct {
 type Client struct {
 	commands // on the connection that all share
 	rdb      rueidis.Client
+	links    links
 	log      *slog.Logger
 	db       int        // number of the database
 	leaving  sync.Mutex // held by whoever leaves a replica
@@ -56,6 +57,8 @@ func Open(ctx context.Context, o Options) (*Client, error) {
 	if err := ctx.Err(); err != nil {
 		return nil, fmt.Errorf("connect to Redis: %w", err)
 	}
+	c := &Client{log: o.Logger, db: opt.SelectDB}
+	c.links.watch(&opt)
 	rdb, err := rueidis.NewClient(opt)
 	if err != nil {
 		if rdb != nil {
@@ -63,8 +66,7 @@ func Open(ctx context.Context, o Options) (*Client, error) {
 		}
 		return nil, fmt.Errorf("connect to Redis at %s (REDIS_URL): %w", opt.InitAddress[0], err)
 	}
-	c := &Client{rdb: rdb, log: o.Logger, db: opt.SelectDB}
-	c.do = c.shared
+	c.rdb, c.do = rdb, c.shared
 	server, err := c.checkVersion(ctx)
 	if err != nil {
 		rdb.Close()

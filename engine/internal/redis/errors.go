@@ -65,7 +65,7 @@ func IsConnection(err error) bool {
 	if err == nil || errors.Is(err, context.Canceled) {
 		return false
 	}
-	if errors.Is(err, errNoReply) {
+	if errors.Is(err, errNoReply) || errors.Is(err, errHeavy) {
 		return true
 	}
 	if errors.Is(err, context.DeadlineExceeded) || errors.Is(err, errBadReply) || errors.Is(err, errRights) {

@@ -1,5 +1,7 @@
 package redis
 
+import "errors"
+
 // heavyRead is how many bytes of names and values a read may bring before the
 // next one asks for less.
 const heavyRead = 16 << 20
@@ -10,30 +12,43 @@ const heavyRead = 16 << 20
 // single entries, and reads that succeed bring it back. A [Reader] has one; who
 // reads with [Client.ReadGroup] or [Client.Claim] keeps one. It is used by one
 // goroutine.
-type Portion struct{ most, now int }
+type Portion struct {
+	most, now int
+	exhausted bool // a read of a single entry failed, and none succeeded since
+}
 
 // NewPortion begins with most, at least 1, which is never exceeded.
 func NewPortion(most int) Portion {
 	most = max(most, 1)
-	return Portion{most, most}
+	return Portion{most: most, now: most}
 }
 
 // Count is how many entries the next read asks for, at least 1.
 func (p *Portion) Count() int { return p.now }
 
-// Failed takes note of a read, or of what follows one, that failed.
-func (p *Portion) Failed() { p.now = max(1, p.now/2) }
+// Exhausted says that asking for less does not help: even a single entry did not
+// come, or it may be one entry alone that was too much for a reply. It holds
+// until a read succeeds.
+func (p *Portion) Exhausted() bool { return p.exhausted }
+
+// Failed takes note of a read, or of what follows one, that failed, and why.
+func (p *Portion) Failed(err error) {
+	if errors.Is(err, errHeavy) { // each further try may take a minute
+		p.now = 1
+	}
+	p.exhausted = p.now == 1
+	p.now = max(1, p.now/2)
+}
 
 // Took takes note of entries that were read.
 func (p *Portion) Took(entries []Entry) {
 	if len(entries) == 0 {
 		return
 	}
+	p.exhausted = false
 	bytes := 0
 	for i := range entries {
-		for _, s := range entries[i].Fields {
-			bytes += len(s)
-		}
+		bytes += entries[i].Size()
 	}
 	switch {
 	case bytes > heavyRead:

@@ -21,15 +21,15 @@ func TestPortion(t *testing.T) {
 	}{
 		{"light", func() { p.Took(entries(1000, 1000)) }, 1000},
 		{"nothing came", func() { p.Took(nil) }, 1000},
-		{"failed", func() { p.Failed() }, 500},
-		{"failed again", func() { p.Failed() }, 250},
+		{"failed", func() { p.Failed(errNoReply) }, 500},
+		{"failed again", func() { p.Failed(errNoReply) }, 250},
 		{"nothing came then", func() { p.Took(nil) }, 250},
 		{"light again", func() { p.Took(entries(250, 250)) }, 500},
 		{"heavy", func() { p.Took(entries(10, heavyRead+10)) }, 250},
 		{"neither light nor heavy", func() { p.Took(entries(10, heavyRead*3/4)) }, 250},
 		{"failed for long", func() {
 			for range 20 {
-				p.Failed()
+				p.Failed(errNoReply)
 			}
 		}, 1},
 		{"light for long", func() {

@@ -8,10 +8,6 @@ import (
 	"github.com/redis/rueidis"
 )
 
-// replySlack is how long after its BLOCK time the reply to a read may come
-// before the connection is given up.
-const replySlack = 2 * time.Second
-
 // ReadOptions say what a consumer of a group reads.
 type ReadOptions struct {
 	Stream   string
@@ -51,14 +47,24 @@ type doer interface {
 	Do(ctx context.Context, cmd rueidis.Completed) rueidis.RedisResult
 }
 
-// read runs one read on d with a deadline of its own.
-func read(ctx context.Context, d doer, o *ReadOptions, dst []Entry) ([]Entry, error) {
+// read runs one read on d with a deadline of its own: that of a link, which
+// grows while the reply comes, or a fixed one where on is nil.
+func read(ctx context.Context, d doer, on *link, o *ReadOptions, dst []Entry) ([]Entry, error) {
 	limit := o.Block + replySlack
-	limited, cancel := context.WithTimeout(ctx, limit)
-	defer cancel()
+	var limited context.Context
+	var end func()
+	if on != nil {
+		limited, end = on.await(ctx, o.Block)
+	} else {
+		limited, end = context.WithTimeout(ctx, limit)
+	}
+	defer end()
 	what := "read stream " + o.Stream
 	m, err := d.Do(limited, d.B().Arbitrary(o.args()...).Blocking()).ToMessage()
 	if err != nil && !rueidis.IsRedisNil(err) {
+		if cause := context.Cause(limited); cause == errNoReply || cause == errHeavy {
+			err = cause
+		}
 		return forget(dst), failure(ctx, limit, what, err)
 	}
 	dst, err = readReply(dst, &m)
@@ -73,9 +79,9 @@ func read(ctx context.Context, d doer, o *ReadOptions, dst []Entry) ([]Entry, er
 // see [Entry]. After an error other than an error reply the connection is
 // closed; what the group was given meanwhile pends, unless NoAck was set.
 //
-// It suits readers that acknowledge. Who reads with NoAck takes a [Reader].
+// It suits a single read. Who reads again and again takes a [Reader].
 func (c *Client) ReadGroup(ctx context.Context, o ReadOptions, dst []Entry) ([]Entry, error) {
-	dst, err := read(ctx, c.rdb, &o, dst)
+	dst, err := read(ctx, c.rdb, nil, &o, dst)
 	c.leaveReplica(ctx, err, true)
 	return dst, err
 }

@@ -17,6 +17,7 @@ type Reader struct {
 	opt      ReadOptions
 	size     Portion                 // entries of a read, opt.Count at most
 	conn     rueidis.DedicatedClient // nil until the next command or Read
+	on       *link                   // under conn, nil where unknown
 	id       int64                   // the server's number for conn, 0 where unknown
 	lost     []int64                 // connections given up, not yet killed on the server
 	emptied  bool                    // see Emptied
@@ -43,12 +44,23 @@ func (r *Reader) Read(ctx context.Context, dst []Entry) ([]Entry, error) {
 	}
 	r.opt.Count = r.size.Count()
 	r.emptied = false
-	dst, err := read(ctx, r.conn, &r.opt, dst)
+	dst, err := read(ctx, r.conn, r.on, &r.opt, dst)
 	r.emptied = err == nil && len(dst) < r.opt.Count
 	if IsConnection(err) {
-		r.size.Failed()
+		r.size.Failed(err)
 	}
 	r.size.Took(dst)
+	r.dropAfter(err)
+	return dst, err
+}
+
+// ReadGroup is [Client.ReadGroup] on the connection of r, with a deadline that
+// grows while the reply comes. Who uses it keeps a [Portion].
+func (r *Reader) ReadGroup(ctx context.Context, o ReadOptions, dst []Entry) ([]Entry, error) {
+	if err := r.connect(ctx); err != nil {
+		return forget(dst), err
+	}
+	dst, err := read(ctx, r.conn, r.on, &o, dst)
 	r.dropAfter(err)
 	return dst, err
 }
@@ -86,21 +98,24 @@ func (r *Reader) Place(ctx context.Context, at ID) error {
 	return err
 }
 
-// connect takes a connection unless there is one, gives it its name and asks
-// for its number. A server that does without either is served all the same.
+// connect takes a connection unless there is one, gives it its name, if it has
+// one, and asks for its number where Fence will need it. A server that does without either is served all the same.
 func (r *Reader) connect(ctx context.Context) error {
 	if r.conn != nil {
 		return nil
 	}
 	limited, cancel := context.WithTimeout(ctx, commandTimeout)
 	defer cancel()
-	r.conn, _ = r.c.rdb.Dedicate()
+	r.conn, r.on = r.c.links.dedicate(r.c.rdb)
 	r.id = 0
 	if r.opt.Name != "" {
 		err := r.conn.Do(limited, r.conn.B().Arbitrary("CLIENT", "SETNAME", connName(r.opt.Name)).Build()).Error()
 		if err := r.connected(ctx, err); err != nil {
 			return err
 		}
+	}
+	if !r.opt.NoAck { // it needs no fence
+		return nil
 	}
 	id, err := r.conn.Do(limited, r.conn.B().Arbitrary("CLIENT", "ID").Build()).ToInt64()
 	if err == nil {

@@ -54,7 +54,7 @@ func (c *Client) Missing(ctx context.Context, rights []Right) (missing []Right, 
 	limited, cancel := context.WithTimeout(ctx, commandTimeout)
 	defer cancel()
 	// The library panics over a connection that comes back in a transaction.
-	conn, _ := c.rdb.Dedicate()
+	conn, _ := c.links.dedicate(c.rdb)
 	defer conn.Close()
 	run := func(words []string) error {
 		err := conn.Do(limited, conn.B().Arbitrary(words...).Build()).Error()

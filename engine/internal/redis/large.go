@@ -1,0 +1,107 @@
+package redis
+
+import (
+	"context"
+	"fmt"
+	"strconv"
+)
+
+// MaxEntry is how many bytes of names and values an entry may have. What is
+// longer is no position; it is passed over by its id where it cannot be read.
+const MaxEntry = 1 << 20
+
+// Size is how many bytes of names and values the entry has.
+func (e *Entry) Size() (bytes int) {
+	for _, s := range e.Fields {
+		bytes += len(s)
+	}
+	return bytes
+}
+
+// sizeScript answers id and size of the first entry of a range. What the entry
+// holds stays on the server.
+const sizeScript = `local e = redis.call(ARGV[1], KEYS[1], ARGV[2], ARGV[3], 'COUNT', 1)[1]
+if not e then return {'', 0} end
+local size = 0
+for _, s in ipairs(e[2]) do size = size + string.len(s) end
+return {e[1], size}`
+
+// size returns id and size of the first entry of a range, 0-0 when it is empty.
+func (c *commands) size(ctx context.Context, command, stream, begin, end string) (ID, int, error) {
+	what := "size of an entry of stream " + stream
+	m, err := c.do(ctx, what, "EVAL", sizeScript, "1", stream, command, begin, end)
+	if err != nil {
+		return ID{}, 0, err
+	}
+	parts, err := m.ToArray()
+	if err != nil || len(parts) != 2 {
+		return ID{}, 0, fmt.Errorf("%s: %w", what, errBadReply)
+	}
+	size, err := parts[1].AsInt64()
+	if err != nil {
+		return ID{}, 0, fmt.Errorf("%s: %w", what, errBadReply)
+	}
+	if text(parts[0]) == "" {
+		return ID{}, 0, nil
+	}
+	id, err := messageID(&parts[0])
+	return id, int(size), err
+}
+
+// PassLargeBack returns the last of the entries from to on, backwards, that are
+// larger than MaxEntry and follow each other, and how many they are. Without any
+// it returns the zero ID.
+func (c *Client) PassLargeBack(ctx context.Context, stream string, to ID) (last ID, n int, err error) {
+	for {
+		id, size, err := c.size(ctx, "XREVRANGE", stream, to.String(), "-")
+		if err != nil || size <= MaxEntry {
+			return last, n, err
+		}
+		last, to = id, id.Prev()
+		n++
+	}
+}
+
+// PassLarge returns the last of the entries after at that are larger than
+// MaxEntry and follow each other, and how many they are; at and 0 without any. It
+// looks for them only after the read of a single entry has failed.
+func (r *Reader) PassLarge(ctx context.Context, at ID) (last ID, n int, err error) {
+	for last = at; r.size.Exhausted(); n++ {
+		id, size, err := r.commands.size(ctx, "XRANGE", r.opt.Stream, last.Next().String(), "+")
+		if err != nil {
+			return at, 0, err
+		}
+		if size <= MaxEntry {
+			break
+		}
+		last = id
+	}
+	return last, n, nil
+}
+
+// LargePending looks at the first entry from an id on that pends on a consumer:
+// whether it is larger than MaxEntry, and how large.
+func (c *Client) LargePending(ctx context.Context, stream, group, consumer string, from ID) (id ID, size int, large bool, err error) {
+	what := "pending entries of consumer " + consumer + " on stream " + stream
+	m, err := c.do(ctx, what, "XPENDING", stream, group, from.String(), "+", strconv.Itoa(1), consumer)
+	if err != nil {
+		return ID{}, 0, false, err
+	}
+	list, err := m.ToArray()
+	if err != nil {
+		return ID{}, 0, false, fmt.Errorf("%s: %w", what, errBadReply)
+	}
+	if len(list) == 0 {
+		return ID{}, 0, false, nil
+	}
+	first, err := list[0].ToArray()
+	if err != nil || len(first) == 0 {
+		return ID{}, 0, false, fmt.Errorf("%s: %w", what, errBadReply)
+	}
+	if id, err = messageID(&first[0]); err != nil {
+		return ID{}, 0, false, fmt.Errorf("%s: %w", what, err)
+	}
+	at := id.String()
+	_, size, err = c.size(ctx, "XRANGE", stream, at, at)
+	return id, size, size > MaxEntry, err
+}

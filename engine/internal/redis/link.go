@@ -1,0 +1,135 @@
+package redis
+
+import (
+	"context"
+	"crypto/tls"
+	"errors"
+	"net"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/redis/rueidis"
+)
+
+// Bounds of one reply to a read. While it comes, it is waited for; one beyond
+// them ends its connection.
+const (
+	// replySlack is how long the server may send nothing, from the end of BLOCK
+	// on, before the connection is given up.
+	replySlack = 2 * time.Second
+	// replyMost is how long a reply may take in all, from the same moment on.
+	replyMost = time.Minute
+	// replyBytes is how much a reply may bring.
+	replyBytes = 64 << 20
+)
+
+// errHeavy is what a read fails with whose reply came, but was too much.
+var errHeavy = errors.New("the reply is longer than 64 MiB or takes longer than a minute, connection closed")
+
+// link is a connection that counts what comes over it.
+type link struct {
+	net.Conn
+	came  atomic.Int64
+	limit atomic.Int64 // of came; 0 for none
+}
+
+// Read reads, but not beyond the limit.
+func (l *link) Read(p []byte) (int, error) {
+	if limit := l.limit.Load(); limit > 0 && l.came.Load() > limit {
+		return 0, errHeavy
+	}
+	n, err := l.Conn.Read(p)
+	l.came.Add(int64(n))
+	return n, err
+}
+
+// links finds the connection that a reader was given: the library does not tell.
+type links struct {
+	one sync.Mutex // held while a reader gets its connection
+
+	mu   sync.Mutex
+	last *link // dialed for a reader
+}
+
+// watch makes all connections of the options count.
+func (l *links) watch(o *rueidis.ClientOption) {
+	dial := o.DialCtxFn
+	if dial == nil {
+		dial = func(ctx context.Context, addr string, d *net.Dialer, t *tls.Config) (net.Conn, error) {
+			if t != nil {
+				return (&tls.Dialer{NetDialer: d, Config: t}).DialContext(ctx, "tcp", addr)
+			}
+			return d.DialContext(ctx, "tcp", addr)
+		}
+	}
+	o.DialCtxFn = func(ctx context.Context, addr string, d *net.Dialer, t *tls.Config) (net.Conn, error) {
+		conn, err := dial(ctx, addr, d, t)
+		if err != nil {
+			return nil, err
+		}
+		k := &link{Conn: conn}
+		if ctx.Done() == nil { // of Dedicate: every command of ours has a deadline
+			l.mu.Lock()
+			l.last = k
+			l.mu.Unlock()
+		}
+		return k, nil
+	}
+}
+
+// dedicate takes a connection of its own from a client, and says which it is:
+// nil when that is not known.
+func (l *links) dedicate(from rueidis.Client) (rueidis.DedicatedClient, *link) {
+	l.one.Lock()
+	defer l.one.Unlock()
+	l.mu.Lock()
+	l.last = nil
+	l.mu.Unlock()
+	conn, _ := from.Dedicate()
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return conn, l.last
+}
+
+// reading bounds one read on a link.
+type reading struct {
+	on     *link
+	cancel context.CancelCauseFunc
+	until  time.Time // when it is over in any case
+
+	mu    sync.Mutex
+	timer *time.Timer
+	seen  int64 // of what came
+}
+
+// await returns a context that ends when the reply to a read does not come, with
+// errNoReply, or is too much, with errHeavy. It is told the end of the read.
+func (l *link) await(ctx context.Context, block time.Duration) (context.Context, func()) {
+	ctx, cancel := context.WithCancelCause(ctx)
+	r := &reading{on: l, cancel: cancel, until: time.Now().Add(block + replyMost), seen: l.came.Load()}
+	l.limit.Store(r.seen + replyBytes)
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.timer = time.AfterFunc(block+replySlack, r.look)
+	return ctx, func() {
+		r.timer.Stop()
+		l.limit.Store(0)
+		cancel(nil)
+	}
+}
+
+// look goes on waiting if something has come since the last look.
+func (r *reading) look() {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	switch came := r.on.came.Load(); {
+	case came == r.seen:
+		r.cancel(errNoReply)
+	case time.Now().After(r.until):
+		r.cancel(errHeavy)
+	default:
+		r.seen = came
+		r.timer.Reset(replySlack)
+	}
+}
