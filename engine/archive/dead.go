@@ -69,6 +69,9 @@ func sourceID(fields []string) (id redis.ID, ok bool) {
 // Original returns the fields of the record as it came, alternating name and
 // value.
 func (l *DeadLetter) Original(ctx context.Context, c *redis.Client) ([]string, error) {
+	if l.Reason == reasonEntry {
+		return nil, fmt.Errorf("read dead letter %s: it has the id alone, the entry was too large; the stream %s has it until it is trimmed", l.ID, l.Stream)
+	}
 	at := l.At[len(l.At)-1] // trimming takes the oldest first
 	got, err := c.Range(ctx, c.DeadKey(l.Stream), at, at, 1, nil)
 	if err != nil {

@@ -13,7 +13,8 @@ type condition struct {
 	session *health.Check // the stream is read
 	lag     *health.Check // the lag of the table is within its bound
 	letters *health.Check // the dead letters can be read, and so be counted
-	rights  *health.Check // and written
+	rights  *health.Check // and the login may write them
+	buried  *health.Check // and the server takes them
 	maxLag  time.Duration // 0 for any
 }
 
@@ -29,6 +30,7 @@ func newCondition(o *Options, stream string) *condition {
 		lag:     o.Health.Check(archive, 0),
 		letters: o.Health.Check(letters, atOnce),
 		rights:  o.Health.Check(letters, atOnce),
+		buried:  o.Health.Check(letters, atOnce),
 		maxLag:  o.ReadyLag,
 	}
 }

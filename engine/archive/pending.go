@@ -30,6 +30,9 @@ func (r *reader) recover(ctx, flush context.Context) error {
 			if r.held.end() {
 				r.write.witness.calm()
 			}
+			if r.held.empty() {
+				r.write.lettersWork()
+			}
 			r.nextAgain = time.Now().Add(r.againEvery())
 			r.lookFirst = true // the stream may have been trimmed meanwhile
 			return nil
@@ -113,7 +116,7 @@ func (r *reader) claim(ctx, flush context.Context) error {
 		}, r.first)
 		r.first = entries
 		if err != nil {
-			return err
+			return r.needless(err) // all that this consumer was given goes on
 		}
 		r.size.Took(entries)
 		r.lost(len(deleted))

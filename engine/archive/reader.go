@@ -40,6 +40,8 @@ type reader struct {
 	pause pace.Backoff
 	fault pace.Quiet // sessions that failed
 	loss  pace.Quiet // pending entries that were trimmed
+
+	refused pace.Quiet // steps that the archive goes on without
 }
 
 func newReader(a *Archive, stream string, w *watch, log *slog.Logger) *reader {
@@ -58,6 +60,8 @@ func newReader(a *Archive, stream string, w *watch, log *slog.Logger) *reader {
 		held:   a.held[stream],
 		fault:  pace.Quiet{Every: pace.FaultEvery},
 		loss:   pace.Quiet{Every: pace.FaultEvery},
+
+		refused: pace.Quiet{Every: pace.FaultEvery},
 	}
 }
 
@@ -139,7 +143,20 @@ func (r *reader) mindTheGap(ctx context.Context) error {
 		return nil
 	}
 	_, err := r.watch.look(ctx)
-	return err
+	return r.needless(err)
+}
+
+// needless takes an error of a step without which the archive goes on. What the
+// server refuses is told, and nil is returned. The rest ends the session: a
+// connection that failed, a group that has gone.
+func (r *reader) needless(err error) error {
+	if !redis.IsRefused(err) || redis.IsNoGroup(err) {
+		return err
+	}
+	if n, ok := r.refused.Tell(time.Now()); ok {
+		r.log.Warn("Redis refuses what the archive can do without for now", "err", err, "times", n)
+	}
+	return nil
 }
 
 // ensureGroup makes the group at the stream's beginning where it is missing.

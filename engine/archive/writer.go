@@ -156,9 +156,7 @@ func (w *writer) bury(ctx context.Context, b *batch) error {
 	if err != nil {
 		return fmt.Errorf("write dead letters: %w", err)
 	}
-	if w.held.lettersFail(nil) {
-		w.log.Info("dead letters can be written again", "dead", w.deadKey)
-	}
+	w.lettersWork()
 	w.meters.dead.Add(len(b.dead))
 	for i := range b.dead {
 		if b.dead[i].Fields[1] == reasonRefused {
@@ -173,10 +171,19 @@ func (w *writer) bury(ctx context.Context, b *batch) error {
 	return nil
 }
 
+// lettersWork takes note that letters can be written, or that none waits.
+func (w *writer) lettersWork() {
+	w.health.buried.OK()
+	if w.held.lettersFail(nil) {
+		w.log.Info("dead letters can be written again", "dead", w.deadKey)
+	}
+}
+
 // lettersRefused holds back the entries of letters that Redis does not take.
 // Some of them may have been written.
 func (w *writer) lettersRefused(b *batch, err error) {
 	w.held.lettersFail(err)
+	w.health.buried.Fault(fmt.Errorf("%d dead letters cannot be written to %s, their records wait: %w", len(b.dead), w.deadKey, err))
 	for _, at := range b.deadAt {
 		w.keep(b, at, 0)
 	}

@@ -59,3 +59,49 @@ func TestWarmStartTooHeavyForTheLink(t *testing.T) {
 	}
 	b.sink.check(t)
 }
+
+// TestEntryTooLarge: an entry that takes longer than any fixed deadline, and one
+// that is longer than a reply may be, stop nobody, at the start neither.
+func TestEntryTooLarge(t *testing.T) {
+	for _, tt := range []struct {
+		name    string
+		bytes   int
+		rate    int // of the link, in bytes a second
+		skipped string
+	}{
+		{"8 MiB over 1.5 MiB/s", 8 << 20, 1500 << 10, "0"},
+		{"more than a reply may be", 66 << 20, 0, "1"},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			b, link, s := heavy(t)
+			f := b.feed(nil)
+			b.created(f)
+			publish(t, b.client, "s", 0, 5, "a")
+			s.Do(append([]string{"XADD", "s", "*", "fill", strings.Repeat("x", tt.bytes)}, "device_id", "large")...)
+			publish(t, b.client, "s", 5, 10, "a")
+			link.Throttle(tt.rate)
+			b.background(f.Run)
+			b.complete(10, []string{"a"})
+			link.Throttle(0)
+			if got := b.metric(`processor_live_stream_skipped_total{stream="s"}`); got != tt.skipped {
+				t.Errorf("%s entries were skipped, want %s", got, tt.skipped)
+			}
+		})
+	}
+}
+
+// TestWarmStartPassesAnEntryTooLarge: the records before it are shown as well.
+func TestWarmStartPassesAnEntryTooLarge(t *testing.T) {
+	b, link, s := heavy(t)
+	publish(t, b.client, "s", 0, 5, "a")
+	s.Do("XADD", "s", "*", "fill", strings.Repeat("x", 8<<20))
+	f := b.feed(func(o *Options) { o.BatchCount, o.WarmTime = 1, time.Minute })
+	b.created(f)
+	link.Throttle(1 << 20)
+	if err := f.Warm(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if _, _, warm := b.sink.counts(); warm != 5 {
+		t.Errorf("%d warm records, want 5", warm)
+	}
+}

@@ -1,0 +1,72 @@
+package archive
+
+import (
+	"net/url"
+	"strings"
+	"testing"
+
+	"pitwall/engine/internal/redis"
+	"pitwall/engine/internal/testenv"
+)
+
+// TestEntryTooLarge: an entry that takes longer than any fixed deadline, and one
+// that is longer than a reply may be, stop nobody. Both leave a letter with their
+// id and no fields.
+func TestEntryTooLarge(t *testing.T) {
+	for _, tt := range []struct {
+		name  string
+		bytes int
+		rate  int // of the link, in bytes a second
+	}{
+		{"8 MiB over 1.5 MiB/s", 8 << 20, 1500 << 10},
+		{"more than a reply may be", 66 << 20, 0},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			server := testenv.Redis(t)
+			u, err := url.Parse(server.URL())
+			if err != nil {
+				t.Fatal(err)
+			}
+			proxy := testenv.Proxy(t, u.Host)
+			u.Host = proxy.Addr()
+			r := newRig(t, u.String(), "")
+			r.server = server
+			r.publish(stream, 0, 20)
+			large, _ := server.Do("XADD", stream, "*", "device_id", "d-large", "lat", "1", "lon", "1", "attributes", strings.Repeat("x", tt.bytes)).(string)
+			r.publish(stream, 20, 20)
+			proxy.Throttle(tt.rate)
+			r.run(r.archive(nil))
+			r.eventually("the letter", func() bool { return r.client != nil && len(r.letters()) == 1 })
+			proxy.Throttle(0)
+			r.wantRows(40)
+			l := r.dead(stream)[0]
+			if l[1] != reasonEntry || l[7] != large || len(l) != deadOverhead {
+				t.Errorf("the letter is %.300v", l)
+			}
+			letters, err := ListDead(t.Context(), r.client, stream)
+			if err != nil || len(letters) != 1 {
+				t.Fatalf("%v, %v", letters, err)
+			}
+			if _, err := letters[0].Replay(t.Context(), r.client); err == nil || !strings.Contains(err.Error(), large) {
+				t.Errorf("replaying it: %v", err)
+			}
+			if n := len(r.letters()); n != 1 {
+				t.Errorf("%d letters after that", n)
+			}
+		})
+	}
+}
+
+// TestLargestEntry: the bound itself passes, as what it is.
+func TestLargestEntry(t *testing.T) {
+	r := newServerRig(t, "")
+	fields := []string{"device_id", "d-000000", "lat", "1", "lon", "1", "fill", ""}
+	e := redis.Entry{Fields: fields}
+	fields[len(fields)-1] = strings.Repeat("x", redis.MaxEntry-e.Size())
+	r.add(stream, fields...)
+	r.run(r.archive(nil))
+	r.wantRows(1)
+	if n := len(r.dead(stream)); n != 0 {
+		t.Errorf("%d letters", n)
+	}
+}

@@ -1,0 +1,84 @@
+package archive
+
+import (
+	"strings"
+	"testing"
+
+	"pitwall/engine/internal/health"
+	"pitwall/engine/internal/redis"
+	"pitwall/engine/internal/testenv"
+)
+
+// newFullRig has a server whose stream has filled its memory, with n numbered
+// records and a broken one. grouped says whether the archive's group was there
+// before.
+func newFullRig(t *testing.T, grouped bool) (r *rig, n int, broken string) {
+	t.Helper()
+	server := testenv.Redis(t, testenv.Args("--maxmemory", "6mb", "--maxmemory-policy", "noeviction"))
+	r = newRig(t, server.URL(), "")
+	r.server = server
+	if grouped {
+		if _, err := r.client.CreateGroup(t.Context(), stream, Group, redis.ID{}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for {
+		record := append(numbered(n, 1)[0], "fill", strings.Repeat("x", 8<<10)) // what the codec does not know
+		_, err := r.client.Add(t.Context(), stream, 0, record...)
+		if redis.IsOutOfMemory(err) {
+			break
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		n++
+	}
+	server.Do("CONFIG", "SET", "maxmemory", "0")
+	broken = r.broken() // the newest, which trimming leaves
+	server.Do("CONFIG", "SET", "maxmemory", "4mb") // connections come and go
+	return r, n, broken
+}
+
+// TestMaxmemory: the archive starts, and drains a stream that fills the memory.
+// What it cannot write waits, readiness says so, and all goes on after trimming.
+func TestMaxmemory(t *testing.T) {
+	r, n, broken := newFullRig(t, true)
+	a := r.archive(quickly)
+	a.Examine(t.Context())
+	r.run(a)
+	r.eventually("all rows", func() bool { return len(r.rows(n+100)) == n && r.pending(stream).Count == 1 })
+	r.eventually("readiness to say that dead letters cannot be written", func() bool {
+		p := r.part(a, "dead letters "+stream)
+		return p.State != health.OK && strings.Contains(p.Reason, "maxmemory")
+	})
+	r.eventually("several attempts", func() bool { return r.delivered(broken) >= 3 })
+	if n := r.server.CutClients(); n == 0 {
+		t.Error("no connection was closed")
+	}
+	r.eventually("the archive to be well after a lost connection", func() bool { return r.part(a, "archive "+stream).State == health.OK })
+	r.server.Do("XTRIM", stream, "MINID", "=", broken)
+	r.wantNothingPends(stream)
+	if got := r.letters(); len(got) != 1 || got[0] != broken {
+		t.Errorf("letters of %v, want of %s", got, broken)
+	}
+	r.publish(stream, n, 50)
+	r.wantRows(n + 50)
+	r.eventually("the dead letters to be well", func() bool { return r.part(a, "dead letters "+stream).State == health.OK })
+	r.wantMetric("processor_archive_lost_total", 0)
+}
+
+// TestMaxmemoryWithoutAGroup: there is no room for the group, which is said
+// with what to do; then all goes on.
+func TestMaxmemoryWithoutAGroup(t *testing.T) {
+	r, n, _ := newFullRig(t, false)
+	a := r.archive(quickly)
+	r.run(a)
+	r.eventually("readiness to say what to do", func() bool {
+		p := r.part(a, "archive "+stream)
+		return p.State != health.OK && strings.Contains(p.Reason, "create group") && strings.Contains(p.Reason, "trim the streams (XTRIM) or raise it")
+	})
+	r.server.Do("CONFIG", "SET", "maxmemory", "0")
+	r.wantRows(n)
+	r.eventually("the letter", func() bool { return len(r.letters()) == 1 })
+	r.eventually("the archive to be well", func() bool { return r.part(a, "archive "+stream).State == health.OK })
+}
