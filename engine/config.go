@@ -13,6 +13,7 @@ import (
 
 	"pitwall/engine/access"
 	"pitwall/engine/internal/db"
+	"pitwall/engine/internal/redis"
 )
 
 // DatabaseConfig says which database is meant. It is all that the commands
@@ -100,6 +101,7 @@ type Config struct {
 	ArchivePartitionAhead  int    `name:"archive-partition-ahead" env:"ARCHIVE_PARTITION_AHEAD" default:"2" help:"Months that are made ahead where positions is partitioned (pitwall partition enable). 0: none is made, not even one that a position lacks."`
 	ArchiveRetentionMonths int    `name:"archive-retention-months" env:"ARCHIVE_RETENTION_MONTHS" default:"0" help:"Whole months kept before this one, where positions is partitioned. Older ones are detached and stay as tables of their own; positions older than that are not archived. Alike on all instances. 0: all are kept."`
 	DeadMaxLen             int    `name:"dead-maxlen" env:"DEAD_MAXLEN" default:"100000" help:"About how many dead letters a stream keeps; the oldest are thrown away, and a warning comes before."`
+	DeadMaxBytes           int    `name:"dead-maxbytes" env:"DEAD_MAXBYTES" default:"268435456" help:"About how many bytes of Redis' memory the dead letters of a stream take, likewise. The embedded Redis has a bound of its own."`
 
 	ephemeral bool // InstanceID was made up for this process
 }
@@ -147,6 +149,7 @@ func (c *Config) Validate() error {
 		{"ARCHIVE_PARTITION_AHEAD", c.ArchivePartitionAhead, 0, 60},
 		{"ARCHIVE_RETENTION_MONTHS", c.ArchiveRetentionMonths, 0, 1200},
 		{"DEAD_MAXLEN", c.DeadMaxLen, 1, 100000000},
+		{"DEAD_MAXBYTES", c.DeadMaxBytes, 1 << 20, 1 << 40},
 		{"SIMULATE", c.Simulate, 0, 100000},
 		{"AUTH_TIMEOUT_MS", c.AuthTimeoutMS, 10, 60000},
 		{"AUTH_CACHE_MS", c.AuthCacheMS, 0, 3600000},
@@ -185,6 +188,13 @@ func (c *Config) validateRest() (errs []error) {
 			errs = append(errs, fmt.Errorf("TELEMETRY_STREAMS has %q, allowed are different keys of printable characters", k))
 		}
 		seen[k] = true
+	}
+	for _, k := range c.streams() {
+		for _, of := range c.streams() {
+			if redis.IsDeadKey(k, of) {
+				errs = append(errs, fmt.Errorf("TELEMETRY_STREAMS has %q, allowed is no key that holds the dead letters of another, which %q is", k, of))
+			}
+		}
 	}
 	if !c.LiveEnabled && !c.ArchiveEnabled {
 		errs = append(errs, errors.New("LIVE_ENABLED and ARCHIVE_ENABLED are both off, allowed is one of them or both on"))

@@ -175,7 +175,7 @@ func (e *Engine) startArchive(ctx context.Context) error {
 	a := archive.New(archive.Options{
 		Client: e.bulkDoor, Store: e.db, Partitions: e.db, PartitionAhead: e.cfg.ArchivePartitionAhead,
 		Retention: e.cfg.ArchiveRetentionMonths, Streams: e.cfg.streams(), Consumer: e.cfg.InstanceID,
-		BatchSize: e.cfg.ArchiveBatch, Writers: writers, Limits: e.limits(), DeadMaxLen: int64(e.cfg.DeadMaxLen),
+		BatchSize: e.cfg.ArchiveBatch, Writers: writers, Limits: e.limits(), DeadMaxLen: int64(e.cfg.DeadMaxLen), DeadMaxBytes: int64(e.cfg.DeadMaxBytes),
 		ClaimInterval: ms(e.cfg.ArchiveClaimIntervalMS), ClaimIdle: ms(e.cfg.ArchiveClaimIdleMS),
 		ReadyFault: ms(e.cfg.ArchiveReadyFaultMS), ReadyLag: ms(e.cfg.ArchiveReadyLagMS),
 		FlushTimeout: stepTime, Logger: e.log, Metrics: e.set, Health: e.health,

@@ -73,6 +73,8 @@ func TestWrongValuesNameTheSetting(t *testing.T) {
 		{"a negative window", "--live-flush-ms=-1", []string{"LIVE_FLUSH_MS", "-1", "0 to 10000"}},
 		{"no loopback and no word of it", "--http-addr=0.0.0.0:8080", []string{"HTTP_ADDR", "0.0.0.0:8080", "AUTH_ALLOW_ANONYMOUS"}},
 		{"a stream twice", "--telemetry-streams=a,a", []string{"TELEMETRY_STREAMS", `"a"`}},
+		{"a stream and its dead letters", "--telemetry-streams=a,a:dead", []string{"TELEMETRY_STREAMS", `"a:dead"`, `"a"`}},
+		{"a stream and its dead letters on a Cluster", "--telemetry-streams={a}:dead,a", []string{"TELEMETRY_STREAMS", `"{a}:dead"`, `"a"`}},
 		{"a stream twice, once behind a space", "--telemetry-streams=a, a", []string{"TELEMETRY_STREAMS", `"a"`}},
 		{"a stream that no metric can name", "--telemetry-streams=a\x01", []string{"TELEMETRY_STREAMS", "printable"}},
 		{"a stream with a space that is none", "--telemetry-streams=a\u00a0b", []string{"TELEMETRY_STREAMS", "printable"}},

@@ -19,14 +19,15 @@ type deadCmd struct {
 // deadFilter is what all of them have.
 type deadFilter struct {
 	engine.StreamConfig
+	Stream string `name:"stream" help:"Only those of this stream."`
 	Reason string `name:"reason" help:"Only those of this reason, such as ts_conflict."`
 }
 
 // deadChoice is what those have that do something: letters by name, or all.
 type deadChoice struct {
 	deadFilter
-	IDs []string `arg:"" optional:"" name:"id" help:"Source ids, as list shows them."`
-	All bool     `name:"all" help:"All of them (of the reason, if one is given)."`
+	IDs []string `arg:"" optional:"" name:"id" help:"Source ids, as list shows them. One that letters of several streams have is named stream/id, or with --stream."`
+	All bool     `name:"all" help:"All of them (of the stream and the reason, if they are given)."`
 }
 
 // Validate lets nobody mean everything by accident. kong calls it.
@@ -38,14 +39,14 @@ func (c *deadChoice) Validate() error {
 }
 
 func (c *deadChoice) selection() engine.DeadSelection {
-	return engine.DeadSelection{Reason: c.Reason, IDs: c.IDs}
+	return engine.DeadSelection{Stream: c.Stream, Reason: c.Reason, IDs: c.IDs}
 }
 
 type deadListCmd struct{ deadFilter }
 
 // Run lists.
 func (c *deadListCmd) Run(ctx context.Context) error {
-	return engine.DeadList(ctx, c.StreamConfig, engine.DeadSelection{Reason: c.Reason}, quiet(), os.Stdout)
+	return engine.DeadList(ctx, c.StreamConfig, engine.DeadSelection{Stream: c.Stream, Reason: c.Reason}, quiet(), os.Stdout)
 }
 
 type deadShowCmd struct{ deadChoice }

@@ -26,7 +26,7 @@ func New(o Options) *Archive {
 	o = o.withDefaults()
 	a := &Archive{opt: o, meters: newMeters(o.Metrics), held: map[string]*held{}}
 	for _, stream := range o.Streams {
-		a.held[stream] = newHeld(stream, o.Client.DeadKey(stream))
+		a.held[stream] = newHeld(stream, o.Client.DeadKey(stream), &a.meters)
 	}
 	a.months = newPartitions(&a.opt, &a.meters)
 	for _, stream := range o.Streams {

@@ -123,6 +123,43 @@ func TestDeadLettersAreBounded(t *testing.T) {
 	}
 }
 
+// TestDeadLettersAreBoundedInBytes: letters of 20 KiB are thrown away beyond the
+// bytes, and so are those that came otherwise.
+func TestDeadLettersAreBoundedInBytes(t *testing.T) {
+	const most = 1 << 20
+	r := newServerRig(t, "")
+	key := r.client.DeadKey(stream)
+	for range 150 { // by hand, or of a process that died before it looked
+		r.server.Do("XADD", key, "*", "by", strings.Repeat("x", 20<<10))
+	}
+	size := func() int64 { return r.server.Do("MEMORY", "USAGE", key, "SAMPLES", "0").(int64) }
+	shown := func() int { return r.metric(`processor_archive_dead_bytes{stream="telemetry:t"}`) }
+	a := r.archive(func(o *Options) { o.DeadMaxBytes, o.BatchSize = most, 10 })
+	a.Examine(t.Context())
+	if n := size(); n > most || n < most/2 {
+		t.Errorf("what was there has %d bytes, want about %d", n, most)
+	}
+	r.run(a)
+	var last string
+	for range 150 {
+		last = r.add(stream, "nonsense", strings.Repeat("x", 20<<10))
+	}
+	r.eventually("the letters", func() bool { return r.metric("processor_archive_dead_total") == 150 })
+	r.wantNothingPends(stream)
+	if n := size(); n > most || n < most/2 {
+		t.Errorf("the letters have %d bytes, want about %d", n, most)
+	}
+	if letters := r.letters(); letters[len(letters)-1] != last {
+		t.Errorf("the newest letter is %s, want %s", letters[len(letters)-1], last)
+	}
+	r.eventually("the metric", func() bool { return shown() == int(size()) })
+	if r.log.count("were thrown away") == 0 || r.log.count("come near DEAD_MAXLEN or DEAD_MAXBYTES") != 1 {
+		t.Error("the log does not tell")
+	}
+	r.server.Do("DEL", key)
+	r.eventually("the metric of none", func() bool { return shown() == 0 })
+}
+
 func TestStreamsAreSeparate(t *testing.T) {
 	everywhere(t, func(t *testing.T, r *rig) {
 		stuck := &faultyStore{Store: r.db, before: func(ctx context.Context, _ int, batch []codec.Position) error {

@@ -22,9 +22,9 @@ type batch struct {
 	ids     []redis.ID // what is acknowledged in the end: all others
 	parts   []part     // what decoded, one for each insert under way
 	dead    []redis.Letter
-	deadAt  []int // of each letter, the index of its entry
-	lost    int   // entries without fields: trimmed while pending
-	expired int   // positions too old for the table
+	deadAt  []int      // of each letter, the index of its entry
+	trimmed []redis.ID // entries without fields: trimmed while pending
+	expired int        // positions too old for the table
 }
 
 // part is a share of a batch: all that the batch has of some devices, in its
@@ -68,7 +68,7 @@ func (b *batch) fill(entries []redis.Entry, bounds bounds) {
 	clear(b.dead)
 	b.entries = entries
 	b.kept = append(b.kept[:0], make([]bool, len(entries))...)
-	b.dead, b.deadAt, b.lost, b.expired = b.dead[:0], b.deadAt[:0], 0, 0
+	b.dead, b.deadAt, b.trimmed, b.expired = b.dead[:0], b.deadAt[:0], b.trimmed[:0], 0
 	parts := len(b.parts)
 	if len(entries) < splitFrom {
 		parts = 1
@@ -77,7 +77,7 @@ func (b *batch) fill(entries []redis.Entry, bounds bounds) {
 	for i := range entries {
 		e := &entries[i]
 		if e.Fields == nil {
-			b.lost++
+			b.trimmed = append(b.trimmed, e.ID)
 			continue
 		}
 		if size := e.Size(); size > redis.MaxEntry {

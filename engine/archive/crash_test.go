@@ -85,6 +85,36 @@ func TestAckThatFails(t *testing.T) {
 	}
 }
 
+// TestTrimmedAfterItsCommitIsNotLost: the acknowledgement fails, and what pends
+// is trimmed before it is looked at again. It is in the table.
+func TestTrimmedAfterItsCommitIsNotLost(t *testing.T) {
+	server := testenv.Redis(t)
+	proxy := testenv.Proxy(t, server.Addr())
+	r := newRig(t, "redis://"+proxy.Addr(), "")
+	r.server = server
+	for n := range 50 { // past the proxy
+		server.Do(append([]string{"XADD", stream, "*"}, numbered(n, 1)[0]...)...)
+	}
+	store := &faultyStore{Store: r.db, after: func(_ context.Context, n int, _ []codec.Position) error {
+		if n == 1 {
+			proxy.Stall()
+			proxy.CutAll()
+		}
+		return nil
+	}}
+	r.run(r.archive(func(o *Options) { o.Store, o.Writers = store, 1 }))
+	r.eventually("the acknowledgement to fail", func() bool { return r.metric("processor_archive_read_errors_total") > 0 })
+	server.Do("XTRIM", stream, "MAXLEN", "0")
+	server.Do(append([]string{"XADD", stream, "*"}, numbered(50, 1)[0]...)...)
+	proxy.Resume()
+	r.wantRows(51)
+	r.wantMetric("processor_archive_duplicates_total", 0)
+	r.wantMetric("processor_archive_lost_total", 0)
+	if n := r.log.count("they are lost"); n != 0 {
+		t.Errorf("%d log lines about a loss", n)
+	}
+}
+
 // TestOwnPendingAtStart leaves entries with a consumer whose process is gone,
 // and starts it again under the same name.
 func TestOwnPendingAtStart(t *testing.T) {

@@ -2,6 +2,7 @@ package archive
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"math"
 	"slices"
@@ -16,7 +17,7 @@ import (
 type DeadLetter struct {
 	Stream string     // where it came from
 	ID     redis.ID   // under which id
-	Reason string     // one of codec.Reasons, ts_conflict or database_refused
+	Reason string     // one of codec.Reasons, ts_conflict, database_refused or entry_too_large
 	Error  string     // the same for people
 	At     []redis.ID // its entries in the stream of dead letters, oldest first
 }
@@ -31,11 +32,19 @@ func ListDead(ctx context.Context, c *redis.Client, stream string) ([]DeadLetter
 	var list []DeadLetter
 	places := map[redis.ID]int{}
 	var page []redis.Entry
-	for from := (redis.ID{}); ; from = page[len(page)-1].ID.Next() {
+	size := redis.NewPortion(deadPage)
+	for from := (redis.ID{}); ; {
 		var err error
-		if page, err = c.Range(ctx, c.DeadKey(stream), from, redis.MaxID, deadPage, page); err != nil {
+		count := size.Count()
+		page, err = c.Range(ctx, c.DeadKey(stream), from, redis.MaxID, count, page)
+		if redis.IsConnection(err) && count > 1 {
+			size.Failed(err) // too heavy, it may be; without a server a few tries tell
+			continue
+		}
+		if err != nil {
 			return nil, fmt.Errorf("list dead letters: %w", err)
 		}
+		size.Took(page)
 		for i := range page {
 			id, ok := sourceID(page[i].Fields)
 			if !ok {
@@ -50,9 +59,10 @@ func ListDead(ctx context.Context, c *redis.Client, stream string) ([]DeadLetter
 			}
 			list[at].At = append(list[at].At, page[i].ID)
 		}
-		if len(page) < deadPage {
+		if len(page) < count {
 			return list, nil
 		}
+		from = page[len(page)-1].ID.Next()
 	}
 }
 
@@ -66,11 +76,15 @@ func sourceID(fields []string) (id redis.ID, ok bool) {
 	return id, err == nil
 }
 
+// ErrNoFields is what a letter is asked for in vain that has the id alone: the
+// entry was too large.
+var ErrNoFields = errors.New("the entry was too large, and the dead letter has its id alone")
+
 // Original returns the fields of the record as it came, alternating name and
-// value.
+// value, or ErrNoFields.
 func (l *DeadLetter) Original(ctx context.Context, c *redis.Client) ([]string, error) {
 	if l.Reason == reasonEntry {
-		return nil, fmt.Errorf("read dead letter %s: it has the id alone, the entry was too large; the stream %s has it until it is trimmed", l.ID, l.Stream)
+		return nil, fmt.Errorf("read dead letter %s: %w; the stream %s has the entry until it is trimmed", l.ID, ErrNoFields, l.Stream)
 	}
 	at := l.At[len(l.At)-1] // trimming takes the oldest first
 	got, err := c.Range(ctx, c.DeadKey(l.Stream), at, at, 1, nil)

@@ -55,13 +55,3 @@ func (c *condition) lags(lag time.Duration) {
 	}
 	c.lag.OK()
 }
-
-// condition is that of a stream.
-func (a *Archive) condition(stream string) *condition {
-	for _, w := range a.watches {
-		if w.stream == stream {
-			return w.health
-		}
-	}
-	return nil
-}

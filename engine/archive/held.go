@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"sync"
 
+	"github.com/VictoriaMetrics/metrics"
+
 	"pitwall/engine/internal/redis"
 )
 
@@ -23,6 +25,8 @@ type held struct {
 	most            int   // entries
 	mostBytes       int64 // of names and values
 
+	shown, shownBytes *metrics.Gauge
+
 	mu      sync.Mutex
 	entries map[redis.ID]heldEntry
 	bytes   int64
@@ -38,8 +42,15 @@ type heldEntry struct {
 	round   int // in which it was held back last
 }
 
-func newHeld(stream, deadKey string) *held {
-	return &held{stream: stream, deadKey: deadKey, most: heldMost, mostBytes: heldBytes, entries: map[redis.ID]heldEntry{}}
+func newHeld(stream, deadKey string, m *meters) *held {
+	return &held{stream: stream, deadKey: deadKey, most: heldMost, mostBytes: heldBytes, entries: map[redis.ID]heldEntry{},
+		shown: m.gauge("held_entries", stream), shownBytes: m.gauge("held_bytes", stream)}
+}
+
+// show sets the gauges. h.mu is held.
+func (h *held) show() {
+	h.shown.Set(float64(len(h.entries)))
+	h.shownBytes.Set(float64(h.bytes))
 }
 
 // begin begins a look at all that pends: what is not held back again until the
@@ -65,6 +76,7 @@ func (h *held) end() (calm bool) {
 		h.bytes -= e.bytes
 		delete(h.entries, id)
 	}
+	h.show()
 	return had && !have
 }
 
@@ -73,12 +85,10 @@ func (h *held) end() (calm bool) {
 func (h *held) keep(e *redis.Entry, refused uint64) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	entry := heldEntry{refused: refused, round: h.round}
-	for _, s := range e.Fields {
-		entry.bytes += int64(len(s))
-	}
+	entry := heldEntry{refused: refused, round: h.round, bytes: int64(e.Size())}
 	h.bytes += entry.bytes - h.entries[e.ID].bytes
 	h.entries[e.ID] = entry
+	h.show()
 }
 
 // refusedAt returns when an entry's row was refused first, 0 when it was not.

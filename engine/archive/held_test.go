@@ -8,6 +8,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/VictoriaMetrics/metrics"
+
 	"pitwall/engine/internal/redis"
 	"pitwall/engine/internal/testenv"
 )
@@ -47,6 +49,9 @@ func TestDeadLettersThatCannotBeWritten(t *testing.T) {
 			second := r.broken()
 			r.publish(stream, 50, 50)
 			r.eventually("the good rows", func() bool { return len(r.rows(200)) == 100 && r.pending(stream).Count == 2 })
+			r.eventually("the metrics of what waits", func() bool {
+				return r.metric(`processor_archive_held_entries{stream="telemetry:t"}`) == 2 && r.metric(`processor_archive_held_bytes{stream="telemetry:t"}`) == 2*len("device_iddlat91lon0")
+			})
 			other := r.run(r.archive(func(o *Options) { o.Consumer, o.ClaimInterval = "two", 20*time.Millisecond }))
 			r.eventually("several attempts of the owner", func() bool { return r.delivered(first) >= 5 && r.delivered(second) >= 5 })
 			r.publish(stream, 100, 50)
@@ -68,6 +73,9 @@ func TestDeadLettersThatCannotBeWritten(t *testing.T) {
 				t.Errorf("letters of %v, want of %s and %s", got, first, second)
 			}
 			r.wantMetric("processor_archive_dead_total", 2)
+			r.eventually("the metrics of what waits to be 0", func() bool {
+				return r.metric(`processor_archive_held_entries{stream="telemetry:t"}`) == 0 && r.metric(`processor_archive_held_bytes{stream="telemetry:t"}`) == 0
+			})
 			if n := r.log.count("dead letters can be written again"); n != 1 {
 				t.Errorf("%d log lines about the end of it, want 1", n)
 			}
@@ -167,7 +175,8 @@ func TestARestartKeepsWhatIsHeld(t *testing.T) {
 }
 
 func TestHeld(t *testing.T) {
-	h := newHeld("s", "s:dead")
+	m := newMeters(metrics.NewSet())
+	h := newHeld("s", "s:dead", &m)
 	h.most, h.mostBytes = 3, 100
 	entry := func(ms uint64, size int) *redis.Entry {
 		return &redis.Entry{ID: redis.ID{Ms: ms}, Fields: []string{"name", strings.Repeat("x", size-4)}}

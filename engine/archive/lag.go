@@ -75,13 +75,35 @@ func (w *watch) countLetters(ctx context.Context) {
 	}
 	w.health.letters.OK()
 	w.letters.Set(float64(letters))
-	if letters*10 < w.maxDead*8 {
+	size := w.boundLetters(ctx)
+	if letters*10 < w.maxDead*8 && size*10 < w.maxSize*8 {
 		return
 	}
 	if n, ok := w.full.Tell(time.Now()); ok {
-		w.log.Warn("the dead letters come near DEAD_MAXLEN: beyond it the oldest are thrown away; see pitwall dead list",
-			"dead", w.deadKey, "letters", letters, "dead_maxlen", w.maxDead, "times", n)
+		w.log.Warn("the dead letters come near DEAD_MAXLEN or DEAD_MAXBYTES: beyond them the oldest are thrown away; see pitwall dead list",
+			"dead", w.deadKey, "letters", letters, "dead_maxlen", w.maxDead, "bytes", size, "dead_maxbytes", w.maxSize, "times", n)
 	}
+}
+
+// boundLetters throws away the oldest dead letters beyond DEAD_MAXBYTES, and
+// returns how many bytes there are, 0 when nobody knows. Their number is bounded
+// where they are written; bytes change by hand as well.
+func (w *watch) boundLetters(ctx context.Context) (size int64) {
+	size, gone, err := w.client.BoundBytes(ctx, w.deadKey, w.maxSize)
+	if err != nil || size == redis.Unknown {
+		return 0 // the rights are looked at elsewhere; the embedded server has a bound of its own
+	}
+	w.bytes.Set(float64(size))
+	if gone > 0 {
+		w.mu.Lock()
+		n, ok := w.thrown.Tell(time.Now())
+		w.mu.Unlock()
+		if ok {
+			w.log.Warn("the oldest dead letters were thrown away, since all of them had more than DEAD_MAXBYTES",
+				"dead", w.deadKey, "letters", gone, "bytes", size, "dead_maxbytes", w.maxSize, "times", n)
+		}
+	}
+	return size
 }
 
 // tryLetters asks whether the login may write the dead letters, without writing

@@ -101,7 +101,7 @@ func TestDeadLettersNearTheirBoundAreTold(t *testing.T) {
 			r.add(stream, "nonsense", "1")
 		}
 		r.run(r.archive(func(o *Options) { o.DeadMaxLen = 10 }))
-		r.eventually("a warning", func() bool { return r.log.count("come near DEAD_MAXLEN") == 1 })
+		r.eventually("a warning", func() bool { return r.log.count("come near DEAD_MAXLEN or DEAD_MAXBYTES") == 1 })
 		if n := r.metric(`processor_archive_dead_letters{stream="telemetry:t"}`); n != 8 {
 			t.Errorf("the gauge says %d letters, want 8", n)
 		}

@@ -34,7 +34,7 @@ func newFullRig(t *testing.T, grouped bool) (r *rig, n int, broken string) {
 		n++
 	}
 	server.Do("CONFIG", "SET", "maxmemory", "0")
-	broken = r.broken() // the newest, which trimming leaves
+	broken = r.broken()                            // the newest, which trimming leaves
 	server.Do("CONFIG", "SET", "maxmemory", "4mb") // connections come and go
 	return r, n, broken
 }

@@ -71,9 +71,7 @@ func (m *meters) inserted(r db.InsertResult, took time.Duration) {
 	m.perBatch.Update(float64(r.Inserted + r.Extras + r.Duplicates + len(r.Conflicts)))
 }
 
-// gauges returns those of a stream: how far behind the table is, and how many
-// dead letters there are.
-func (m *meters) gauges(stream string) (lag, letters *metrics.Gauge) {
-	return m.set.GetOrCreateGauge(fmt.Sprintf("processor_archive_lag_ms{stream=%q}", stream), nil),
-		m.set.GetOrCreateGauge(fmt.Sprintf("processor_archive_dead_letters{stream=%q}", stream), nil)
+// gauge returns one of a stream.
+func (m *meters) gauge(name, stream string) *metrics.Gauge {
+	return m.set.GetOrCreateGauge(fmt.Sprintf("processor_archive_%s{stream=%q}", name, stream), nil)
 }

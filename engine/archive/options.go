@@ -62,6 +62,9 @@ type Options struct {
 	Limits codec.Limits
 	// DeadMaxLen is about how many dead letters a stream keeps. Default 100,000.
 	DeadMaxLen int64
+	// DeadMaxBytes is about how many bytes of the server's memory the dead letters
+	// of a stream take. Default 256 MiB.
+	DeadMaxBytes int64
 	// ClaimInterval is how often pending entries of other consumers are looked
 	// for, and ClaimIdle how long they must have been pending. The defaults,
 	// 5 s and 10 s, catch up a crashed process within 15 s.
@@ -110,6 +113,9 @@ func (o Options) withDefaults() Options {
 	}
 	if o.DeadMaxLen == 0 {
 		o.DeadMaxLen = 100_000
+	}
+	if o.DeadMaxBytes == 0 {
+		o.DeadMaxBytes = 256 << 20
 	}
 	return o
 }

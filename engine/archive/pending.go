@@ -30,6 +30,7 @@ func (r *reader) recover(ctx, flush context.Context) error {
 			if r.held.end() {
 				r.write.witness.calm()
 			}
+			clear(r.write.written)
 			if r.held.empty() {
 				r.write.lettersWork()
 			}
@@ -119,7 +120,7 @@ func (r *reader) claim(ctx, flush context.Context) error {
 			return r.needless(err) // all that this consumer was given goes on
 		}
 		r.size.Took(entries)
-		r.lost(len(deleted))
+		r.lost(deleted)
 		r.meters.claimed.Add(len(entries))
 		r.lookFirst = r.lookFirst || len(entries) > 0
 		if err := r.process(flush, entries); err != nil {

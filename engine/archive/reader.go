@@ -53,7 +53,7 @@ func newReader(a *Archive, stream string, w *watch, log *slog.Logger) *reader {
 		stream: stream,
 		size:   redis.NewPortion(a.opt.BatchSize),
 		batch:  newBatch(stream, a.opt.Limits, a.opt.Writers, leftout.New(a.opt.Metrics, "processor_archive_fields_left_out_total", log)),
-		write:  newWriter(a, stream, log),
+		write:  newWriter(a, stream, w, log),
 		watch:  w,
 		months: a.months,
 		meters: &a.meters,
@@ -211,7 +211,7 @@ func (r *reader) process(flush context.Context, entries []redis.Entry) error {
 		part := entries[:min(len(entries), r.opt.BatchSize)]
 		entries = entries[len(part):]
 		r.batch.fill(part, r.months.bounds())
-		r.lost(r.batch.lost)
+		r.lost(r.batch.trimmed)
 		if err := r.write.all(flush, r.batch); err != nil {
 			return err
 		}
@@ -221,8 +221,15 @@ func (r *reader) process(flush context.Context, entries []redis.Entry) error {
 	return nil
 }
 
-// lost counts and logs entries that were trimmed while they were pending.
-func (r *reader) lost(n int) {
+// lost counts and logs entries that were trimmed while they were pending, and
+// that this process has not written.
+func (r *reader) lost(trimmed []redis.ID) {
+	n := 0
+	for _, id := range trimmed {
+		if !r.write.written[id] {
+			n++
+		}
+	}
 	if n == 0 {
 		return
 	}

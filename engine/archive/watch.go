@@ -25,29 +25,32 @@ type watch struct {
 	log     *slog.Logger
 	stream  string
 	deadKey string
-	maxDead int64
+	maxDead int64 // letters
+	maxSize int64 // bytes of them
 	meters  *meters
 	health  *condition
 	lag     *health.Lag
 
 	// The goroutine that measures alone uses these.
 	letters *metrics.Gauge
-	full    pace.Quiet // the dead letters come near their bound
+	bytes   *metrics.Gauge // of letters
+	full    pace.Quiet     // the dead letters come near their bound
 
 	mu     sync.Mutex
 	gap    gap
 	nearby pace.Quiet // trimming comes near
 	held   pace.Quiet // pending entries that were trimmed
 	cut    pace.Quiet // loss
+	thrown pace.Quiet // dead letters beyond their bytes
 	unsaid loss       // lost, and not told yet
 }
 
 func newWatch(a *Archive, stream string, log *slog.Logger) *watch {
-	w := &watch{client: a.opt.Client, log: log, stream: stream, deadKey: a.opt.Client.DeadKey(stream), maxDead: a.opt.DeadMaxLen,
+	w := &watch{client: a.opt.Client, log: log, stream: stream, deadKey: a.opt.Client.DeadKey(stream), maxDead: a.opt.DeadMaxLen, maxSize: a.opt.DeadMaxBytes,
 		meters: &a.meters, health: newCondition(&a.opt, stream), full: pace.Quiet{Every: deadEvery},
-		nearby: pace.Quiet{Every: pace.FaultEvery}, held: pace.Quiet{Every: pace.FaultEvery}, cut: pace.Quiet{Every: pace.FaultEvery}}
-	lag, letters := a.meters.gauges(stream)
-	w.lag, w.letters = health.NewLag(lag), letters
+		nearby: pace.Quiet{Every: pace.FaultEvery}, held: pace.Quiet{Every: pace.FaultEvery}, cut: pace.Quiet{Every: pace.FaultEvery}, thrown: pace.Quiet{Every: pace.FaultEvery}}
+	w.lag = health.NewLag(a.meters.gauge("lag_ms", stream))
+	w.letters, w.bytes = a.meters.gauge("dead_letters", stream), a.meters.gauge("dead_bytes", stream)
 	return w
 }
 

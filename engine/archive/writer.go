@@ -24,10 +24,12 @@ type writer struct {
 	months  *partitions
 	meters  *meters
 	health  *condition
+	watch   *watch
 
 	witness *witness
 	held    *held
 	dose    *dose
+	written map[redis.ID]bool // in the table, but their acknowledgement failed
 
 	mu      sync.Mutex // guards fault and tries
 	fault   pace.Quiet // inserts that failed
@@ -40,7 +42,7 @@ type writer struct {
 	old       pace.Quiet // batches with expired positions
 }
 
-func newWriter(a *Archive, stream string, log *slog.Logger) *writer {
+func newWriter(a *Archive, stream string, w *watch, log *slog.Logger) *writer {
 	return &writer{
 		client:  a.opt.Client,
 		store:   a.opt.Store,
@@ -51,10 +53,12 @@ func newWriter(a *Archive, stream string, log *slog.Logger) *writer {
 		timeout: a.opt.InsertTimeout,
 		months:  a.months,
 		meters:  &a.meters,
-		health:  a.condition(stream),
+		health:  w.health,
+		watch:   w,
 		witness: &a.witness,
 		held:    a.held[stream],
 		dose:    newDose(a.opt.BatchSize),
+		written: map[redis.ID]bool{},
 
 		fault:     pace.Quiet{Every: pace.FaultEvery},
 		refusal:   pace.Quiet{Every: pace.FaultEvery},
@@ -80,14 +84,31 @@ func (w *writer) all(ctx context.Context, b *batch) error {
 	}
 	w.keepSuspects(b)
 	b.buryRefused()
-	if err := w.bury(ctx, b); err != nil {
+	err := w.bury(ctx, b)
+	if err == nil {
+		_, err = w.client.Ack(ctx, w.stream, Group, b.done())
+	}
+	if err != nil {
+		w.keepWritten(b)
 		return err
 	}
-	_, err := w.client.Ack(ctx, w.stream, Group, b.done())
-	if err == nil {
-		w.expired(b.expired)
+	w.expired(b.expired)
+	return nil
+}
+
+// keepWritten notes what is in the table although it may still pend: should it
+// be trimmed now, it is not lost. It is forgotten with the next look at all that
+// pends.
+func (w *writer) keepWritten(b *batch) {
+	for i := range b.parts {
+		p := &b.parts[i]
+		for n, at := range p.origins {
+			w.written[p.ids[n]] = !b.kept[at]
+		}
 	}
-	return err
+	for _, at := range b.deadAt {
+		delete(w.written, b.entries[at].ID)
+	}
 }
 
 // expired takes note of positions that were acknowledged and left out.
@@ -157,6 +178,7 @@ func (w *writer) bury(ctx context.Context, b *batch) error {
 		return fmt.Errorf("write dead letters: %w", err)
 	}
 	w.lettersWork()
+	w.watch.boundLetters(ctx)
 	w.meters.dead.Add(len(b.dead))
 	for i := range b.dead {
 		if b.dead[i].Fields[1] == reasonRefused {

@@ -2,6 +2,7 @@ package redis
 
 import (
 	"context"
+	"fmt"
 	"strconv"
 	"strings"
 )
@@ -68,6 +69,43 @@ func (c *Client) Bury(ctx context.Context, dead string, maxLen int64, stream, gr
 	return nil
 }
 
+// boundScript deletes the oldest entries of a stream, in steps, until it takes
+// no more memory than allowed, and answers how much it takes and how many were
+// deleted. The server's own figure is right whoever wrote or deleted what. One
+// that has none (the embedded server) answers -1.
+const boundScript = `local function used()
+  local n = redis.pcall('MEMORY', 'USAGE', KEYS[1], 'SAMPLES', 0)
+  if type(n) == 'table' then return -1 end
+  return n or 0
+end
+local gone, now, most = 0, used(), tonumber(ARGV[1])
+for _ = 1, 20 do
+  if now <= most then break end
+  local keep = math.floor(redis.call('XLEN', KEYS[1]) * most / now * 0.95)
+  local n = redis.call('XTRIM', KEYS[1], 'MAXLEN', keep)
+  if n == 0 then break end
+  gone = gone + n
+  now = used()
+end
+return {now, gone}`
+
+// BoundBytes deletes the oldest entries of a stream until it takes about most
+// bytes of the server's memory, as MEMORY USAGE tells them. It returns how many
+// it takes then, Unknown where the server does not tell, and how many entries
+// were deleted.
+func (c *Client) BoundBytes(ctx context.Context, stream string, most int64) (bytes, deleted int64, err error) {
+	what := "bound the bytes of stream " + stream
+	m, err := c.do(ctx, what, "EVAL", boundScript, "1", stream, strconv.FormatInt(most, 10))
+	if err != nil {
+		return Unknown, 0, err
+	}
+	answer, err := m.AsIntSlice()
+	if err != nil || len(answer) != 2 {
+		return Unknown, 0, fmt.Errorf("%s: %w", what, errBadReply)
+	}
+	return answer[0], answer[1], nil
+}
+
 // deadSuffix behind a stream's key names the stream of its dead letters.
 const deadSuffix = ":dead"
 
@@ -79,6 +117,12 @@ func (c *Client) DeadKey(stream string) string {
 		return "{" + stream + "}" + deadSuffix
 	}
 	return stream + deadSuffix
+}
+
+// IsDeadKey reports whether the key may be that of the dead letters of a stream,
+// on a Cluster or elsewhere.
+func IsDeadKey(key, stream string) bool {
+	return key == stream+deadSuffix || key == "{"+stream+"}"+deadSuffix
 }
 
 // hashTag returns the part of a key that alone decides about its slot, "" when

@@ -2,6 +2,7 @@ package redis
 
 import (
 	"fmt"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -96,4 +97,37 @@ func TestDeadKey(t *testing.T) {
 			t.Errorf("DeadKey(%q) with Cluster %v is %q, want %q", tt.stream, tt.cluster, got, tt.want)
 		}
 	}
+}
+
+func TestBoundBytes(t *testing.T) {
+	conform(t, func(t *testing.T, c *Client, on target) {
+		const most = 1 << 20
+		ctx := t.Context()
+		if bytes, deleted, err := c.BoundBytes(ctx, "s", most); err != nil || bytes > 0 || deleted != 0 {
+			t.Errorf("a stream that is not there: %d, %d, %v", bytes, deleted, err)
+		}
+		for n := range 300 { // short ones first: their number says little
+			addID(t, c, "s", strconv.Itoa(n+1)+"-0", "f", "v")
+		}
+		for n := range 60 {
+			addID(t, c, "s", strconv.Itoa(n+301)+"-0", "f", strings.Repeat("x", 32<<10))
+		}
+		bytes, deleted, err := c.BoundBytes(ctx, "s", most)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if !on.real {
+			if bytes != Unknown || deleted != 0 {
+				t.Errorf("a server that does not tell: %d bytes, %d deleted", bytes, deleted)
+			}
+			return
+		}
+		left := must(c.Length(ctx, "s"))(t)
+		if bytes > most || bytes < most/2 || left+deleted != 360 || left < 16 || left > 32 {
+			t.Errorf("%d bytes in %d entries, %d deleted", bytes, left, deleted)
+		}
+		if again, deleted, err := c.BoundBytes(ctx, "s", most); err != nil || deleted != 0 || again != bytes {
+			t.Errorf("once more: %d bytes, %d deleted, %v", again, deleted, err)
+		}
+	})
 }

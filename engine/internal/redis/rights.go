@@ -38,7 +38,7 @@ var trials = map[string]string{
 	"eval": "EVAL 0 1 K", "get": "GET K", "set": "SET K 0", "del": "DEL K", "exists": "EXISTS K", "pexpire": "PEXPIRE K 1",
 	"hset": "HSET K f v", "hdel": "HDEL K f", "hgetall": "HGETALL K",
 	"zadd": "ZADD K 0 m", "zcard": "ZCARD K", "zrem": "ZREM K m", "zremrangebyscore": "ZREMRANGEBYSCORE K 0 0",
-	"xadd": "XADD K * f v", "xlen": "XLEN K", "xrange": "XRANGE K - +", "xrevrange": "XREVRANGE K + -",
+	"xadd": "XADD K * f v", "xtrim": "XTRIM K MAXLEN 0", "memory|usage": "MEMORY USAGE K", "xlen": "XLEN K", "xrange": "XRANGE K - +", "xrevrange": "XREVRANGE K + -",
 	"xreadgroup": "XREADGROUP GROUP g c STREAMS K >", "xack": "XACK K g 0", "xpending": "XPENDING K g",
 	"xautoclaim": "XAUTOCLAIM K g c 0 0", "xinfo|stream": "XINFO STREAM K", "xinfo|groups": "XINFO GROUPS K",
 	"xinfo|consumers": "XINFO CONSUMERS K g", "xgroup|create": "XGROUP CREATE K g 0", "xgroup|setid": "XGROUP SETID K g 0",
