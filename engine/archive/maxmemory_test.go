@@ -67,6 +67,27 @@ func TestMaxmemory(t *testing.T) {
 	r.wantMetric("processor_archive_lost_total", 0)
 }
 
+// TestRefusalsOfWhatIsNotNeeded: steps that only look, or that look after others,
+// stop nothing when they are refused.
+func TestRefusalsOfWhatIsNotNeeded(t *testing.T) {
+	for _, right := range []string{"xinfo|stream", "xautoclaim", "xinfo|consumers", "xgroup|delconsumer", "time", "memory|usage", "xtrim"} {
+		t.Run(right, func(t *testing.T) {
+			r := newServerRig(t, "")
+			r.server.Do("ACL", "SETUSER", "default", "-"+right)
+			a := r.archive(quickly)
+			r.run(a)
+			r.publish(stream, 0, 50)
+			r.wantRows(50)
+			id := r.broken()
+			r.eventually("the letter", func() bool { return r.pending(stream).Count == 0 && len(r.letters()) == 1 && r.letters()[0] == id })
+			r.publish(stream, 50, 50)
+			r.wantRows(100)
+			r.wantMetric("processor_archive_read_errors_total", 0)
+			r.eventually("the archive to be well", func() bool { return r.part(a, "archive "+stream).State == health.OK })
+		})
+	}
+}
+
 // TestMaxmemoryWithoutAGroup: there is no room for the group, which is said
 // with what to do; then all goes on.
 func TestMaxmemoryWithoutAGroup(t *testing.T) {
