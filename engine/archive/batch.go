@@ -103,7 +103,7 @@ func (b *batch) fill(entries []redis.Entry, bounds bounds) {
 
 // fillLarge makes the batch one entry that was not read because of its size.
 func (b *batch) fillLarge(id redis.ID, size int) {
-	b.fill(nil, 0)
+	b.fill(nil, bounds{})
 	b.entries, b.kept = []redis.Entry{{ID: id}}, append(b.kept, false)
 	b.buryLarge(0, size)
 }
