@@ -61,7 +61,7 @@ func (c *Client) Bury(ctx context.Context, dead string, maxLen int64, stream, gr
 			n++
 		}
 		letters = letters[n:]
-		if _, err := c.do(ctx, "bury entries of stream "+stream+" in "+dead, args...); err != nil {
+		if _, err := c.do(ctx, "bury entries of stream "+stream+" in "+dead, on{stream}, args...); err != nil {
 			return err
 		}
 	}
@@ -75,7 +75,7 @@ const deadSuffix = ":dead"
 // ":dead". On a Cluster a key without a hash tag gets braces ({key}:dead),
 // which puts both into the same slot.
 func (c *Client) DeadKey(stream string) string {
-	if c.cluster && hashTag(stream) == "" {
+	if c.nodes != nil && hashTag(stream) == "" {
 		return "{" + stream + "}" + deadSuffix
 	}
 	return stream + deadSuffix

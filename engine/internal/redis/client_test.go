@@ -211,10 +211,10 @@ func TestOpenRefusesOldServers(t *testing.T) {
 func TestPingTimeAndRunID(t *testing.T) {
 	conform(t, func(t *testing.T, c *Client, on target) {
 		ctx := t.Context()
-		if err := c.Ping(ctx); err != nil {
+		if err := c.Ping(ctx, "s"); err != nil {
 			t.Error(err)
 		}
-		if d := time.Since(must(c.Time(ctx))(t)).Abs(); d > time.Minute {
+		if d := time.Since(must(c.Time(ctx, "s"))(t)).Abs(); d > time.Minute {
 			t.Errorf("the server's clock is %v off", d)
 		}
 		if id := must(c.RunID(ctx))(t); (len(id) == 40) != on.real || (id == embeddedServer) == on.real {

@@ -32,7 +32,7 @@ func (c *Client) DropLease(ctx context.Context, key, token string) (dropped bool
 
 // eval runs a script on one key that answers 1 for yes.
 func (c *commands) eval(ctx context.Context, what, script, key string, args ...string) (bool, error) {
-	m, err := c.do(ctx, what, append([]string{"EVAL", script, "1", key}, args...)...)
+	m, err := c.do(ctx, what, on{key}, append([]string{"EVAL", script, "1", key}, args...)...)
 	if err != nil {
 		return false, err
 	}
@@ -45,7 +45,7 @@ func (c *commands) eval(ctx context.Context, what, script, key string, args ...s
 
 // Exists says whether the key is there.
 func (c *Client) Exists(ctx context.Context, key string) (bool, error) {
-	m, err := c.do(ctx, "look for key "+key, "EXISTS", key)
+	m, err := c.do(ctx, "look for key "+key, on{key}, "EXISTS", key)
 	if err != nil {
 		return false, err
 	}
@@ -58,20 +58,20 @@ func (c *Client) Exists(ctx context.Context, key string) (bool, error) {
 
 // HashSet sets one field of a hash.
 func (c *Client) HashSet(ctx context.Context, key, field, value string) error {
-	_, err := c.do(ctx, "set a field of "+key, "HSET", key, field, value)
+	_, err := c.do(ctx, "set a field of "+key, on{key}, "HSET", key, field, value)
 	return err
 }
 
 // HashDelete removes one field of a hash. One that is not there is no error.
 func (c *Client) HashDelete(ctx context.Context, key, field string) error {
-	_, err := c.do(ctx, "delete a field of "+key, "HDEL", key, field)
+	_, err := c.do(ctx, "delete a field of "+key, on{key}, "HDEL", key, field)
 	return err
 }
 
 // Hash returns all fields of a hash, empty when there is none. It suits small
 // hashes.
 func (c *Client) Hash(ctx context.Context, key string) (map[string]string, error) {
-	m, err := c.do(ctx, "read "+key, "HGETALL", key)
+	m, err := c.do(ctx, "read "+key, on{key}, "HGETALL", key)
 	if err != nil {
 		return nil, err
 	}

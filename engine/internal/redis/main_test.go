@@ -4,14 +4,64 @@ import (
 	"context"
 	"log/slog"
 	"os"
+	"sync"
+	"syscall"
 	"testing"
 
 	"github.com/alicebob/miniredis/v2"
 
 	"pitwall/engine/internal/testenv"
+	"pitwall/engine/servers"
 )
 
-func TestMain(m *testing.M) { os.Exit(testenv.Main(m)) }
+func TestMain(m *testing.M) { os.Exit(testenv.Main(run{m})) }
+
+// run ends what the tests of the package share.
+type run struct{ m *testing.M }
+
+func (r run) Run() int {
+	code := r.m.Run()
+	shared.end()
+	return code
+}
+
+// shared is a Cluster of three masters for all tests that only use one.
+var shared clusterOfTests
+
+type clusterOfTests struct {
+	mu  sync.Mutex
+	dir string
+	c   *servers.RedisCluster
+}
+
+// start starts the Cluster, or empties the one that runs.
+func (s *clusterOfTests) start(t *testing.T) *servers.RedisCluster {
+	t.Helper()
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	var err error
+	if s.c == nil {
+		if s.dir, err = os.MkdirTemp("", "pitwall-redis-cluster-"); err == nil {
+			s.c, err = servers.StartRedisCluster(s.dir, 3)
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	for _, n := range s.c.Nodes()[:3] {
+		if _, err := n.Do("FLUSHALL"); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return s.c
+}
+
+func (s *clusterOfTests) end() {
+	if s.c != nil {
+		_ = s.c.End(syscall.SIGKILL) // nothing is kept
+		os.RemoveAll(s.dir)
+	}
+}
 
 // target is a server that the conformance suite runs against.
 type target struct {
@@ -32,6 +82,7 @@ func targets() []target {
 			m.ClockTTL(true) // as the room embedded runs it
 			return "redis://" + m.Addr()
 		}, false},
+		{"cluster", func(t *testing.T) string { return shared.start(t).Nodes()[0].URL() }, true},
 	}
 }
 
@@ -56,10 +107,11 @@ func open(t *testing.T, url string) *Client {
 	return c
 }
 
-// raw sends a command that the door has no method for.
+// raw sends a command whose second word is the key, and that the door has no
+// method for.
 func raw(t *testing.T, c *Client, args ...string) {
 	t.Helper()
-	if _, err := c.do(t.Context(), "test", args...); err != nil {
+	if _, err := c.do(t.Context(), "test", on{args[1]}, args...); err != nil {
 		t.Fatalf("%q: %v", args, err)
 	}
 }

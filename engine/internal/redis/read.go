@@ -45,12 +45,6 @@ func (o *ReadOptions) args() []string {
 	return append(a, "STREAMS", o.Stream, o.From)
 }
 
-// doer is what runs a command: the client, or a connection of one's own.
-type doer interface {
-	B() rueidis.Builder
-	Do(ctx context.Context, cmd rueidis.Completed) rueidis.RedisResult
-}
-
 // read runs one read on d with a deadline of its own.
 func read(ctx context.Context, d doer, o *ReadOptions, dst []Entry) ([]Entry, error) {
 	limit := o.Block + replySlack
@@ -75,7 +69,7 @@ func read(ctx context.Context, d doer, o *ReadOptions, dst []Entry) ([]Entry, er
 //
 // It suits readers that acknowledge. Who reads with NoAck takes a [Reader].
 func (c *Client) ReadGroup(ctx context.Context, o ReadOptions, dst []Entry) ([]Entry, error) {
-	dst, err := read(ctx, c.rdb, &o, dst)
+	dst, err := read(ctx, c.way(o.Stream), &o, dst)
 	c.leaveReplica(ctx, err, true)
 	return dst, err
 }

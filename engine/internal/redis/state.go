@@ -32,18 +32,9 @@ type StreamState struct {
 // not there is an empty one.
 func (c *Client) State(ctx context.Context, stream, group string) (StreamState, error) {
 	what := "state of stream " + stream
-	limited, cancel := context.WithTimeout(ctx, commandTimeout)
-	defer cancel()
-	replies := c.rdb.DoMulti(limited,
-		c.rdb.B().Arbitrary("MULTI").Build(),
-		c.rdb.B().Arbitrary("XINFO", "STREAM", stream).Build(),
-		c.rdb.B().Arbitrary("XRANGE", stream, "-", "+", "COUNT", "1").Build(),
-		c.rdb.B().Arbitrary("XINFO", "GROUPS", stream).Build(),
-		c.rdb.B().Arbitrary("XPENDING", stream, group).Build(),
-		c.rdb.B().Arbitrary("EXEC").Build())
-	all, err := replies[len(replies)-1].ToArray()
+	all, err := c.stateReplies(ctx, what, stream, group)
 	if err != nil {
-		return StreamState{}, failure(ctx, commandTimeout, what, err)
+		return StreamState{}, err
 	}
 	if len(all) != 4 {
 		return StreamState{}, fmt.Errorf("%s: %w", what, errBadReply)
@@ -56,6 +47,38 @@ func (c *Client) State(ctx context.Context, stream, group string) (StreamState, 
 		return StreamState{}, fmt.Errorf("%s: %w", what, err)
 	}
 	return s, nil
+}
+
+// stateScript asks what State asks. On a Cluster a transaction cannot be sent to
+// where its slot has gone, one command can.
+const stateScript = `local first = redis.pcall('XRANGE', KEYS[1], '-', '+', 'COUNT', 1)
+if first[1] then first = {{first[1][1], {}}} end
+return {redis.pcall('XINFO', 'STREAM', KEYS[1]), first, redis.pcall('XINFO', 'GROUPS', KEYS[1]), redis.pcall('XPENDING', KEYS[1], ARGV[1])}`
+
+// stateReplies returns what the server says of the stream, its first entry, its
+// groups and what pends on the group.
+func (c *Client) stateReplies(ctx context.Context, what, stream, group string) ([]rueidis.RedisMessage, error) {
+	if c.nodes != nil {
+		m, err := c.do(ctx, what, on{stream}, "EVAL", stateScript, "1", stream, group)
+		if err != nil {
+			return nil, err
+		}
+		return m.ToArray()
+	}
+	limited, cancel := context.WithTimeout(ctx, commandTimeout)
+	defer cancel()
+	replies := c.rdb.DoMulti(limited,
+		c.rdb.B().Arbitrary("MULTI").Build(),
+		c.rdb.B().Arbitrary("XINFO", "STREAM", stream).Build(),
+		c.rdb.B().Arbitrary("XRANGE", stream, "-", "+", "COUNT", "1").Build(),
+		c.rdb.B().Arbitrary("XINFO", "GROUPS", stream).Build(),
+		c.rdb.B().Arbitrary("XPENDING", stream, group).Build(),
+		c.rdb.B().Arbitrary("EXEC").Build())
+	all, err := replies[len(replies)-1].ToArray()
+	if err != nil {
+		return nil, failure(ctx, commandTimeout, what, err)
+	}
+	return all, nil
 }
 
 // readState reads the four replies of State.
