@@ -4,64 +4,14 @@ import (
 	"context"
 	"log/slog"
 	"os"
-	"sync"
-	"syscall"
 	"testing"
 
 	"github.com/alicebob/miniredis/v2"
 
 	"pitwall/engine/internal/testenv"
-	"pitwall/engine/servers"
 )
 
-func TestMain(m *testing.M) { os.Exit(testenv.Main(run{m})) }
-
-// run ends what the tests of the package share.
-type run struct{ m *testing.M }
-
-func (r run) Run() int {
-	code := r.m.Run()
-	shared.end()
-	return code
-}
-
-// shared is a Cluster of three masters for all tests that only use one.
-var shared clusterOfTests
-
-type clusterOfTests struct {
-	mu  sync.Mutex
-	dir string
-	c   *servers.RedisCluster
-}
-
-// start starts the Cluster, or empties the one that runs.
-func (s *clusterOfTests) start(t *testing.T) *servers.RedisCluster {
-	t.Helper()
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	var err error
-	if s.c == nil {
-		if s.dir, err = os.MkdirTemp("", "pitwall-redis-cluster-"); err == nil {
-			s.c, err = servers.StartRedisCluster(s.dir, 3)
-		}
-		if err != nil {
-			t.Fatal(err)
-		}
-	}
-	for _, n := range s.c.Nodes()[:3] {
-		if _, err := n.Do("FLUSHALL"); err != nil {
-			t.Fatal(err)
-		}
-	}
-	return s.c
-}
-
-func (s *clusterOfTests) end() {
-	if s.c != nil {
-		_ = s.c.End(syscall.SIGKILL) // nothing is kept
-		os.RemoveAll(s.dir)
-	}
-}
+func TestMain(m *testing.M) { os.Exit(testenv.Main(m)) }
 
 // target is a server that the conformance suite runs against.
 type target struct {
@@ -82,7 +32,7 @@ func targets() []target {
 			m.ClockTTL(true) // as the room embedded runs it
 			return "redis://" + m.Addr()
 		}, false},
-		{"cluster", func(t *testing.T) string { return shared.start(t).Nodes()[0].URL() }, true},
+		{"cluster", func(t *testing.T) string { return testenv.SharedRedisCluster(t).Nodes()[1].URL() }, true},
 	}
 }
 

@@ -3,6 +3,7 @@ package redis
 import (
 	"context"
 	"errors"
+	"fmt"
 	"net"
 	"slices"
 	"strings"
@@ -91,6 +92,33 @@ type asking struct{ rueidis.DedicatedClient }
 // Do runs one command after ASKING.
 func (a asking) Do(ctx context.Context, cmd rueidis.Completed) rueidis.RedisResult {
 	return ask(ctx, a.DedicatedClient, cmd)
+}
+
+// IsCluster says whether the server is a node of a Redis Cluster.
+func (c *Client) IsCluster() bool { return c.nodes != nil }
+
+// Beside names a key that is on the same server as the stream: the name itself on
+// a single one. On a Cluster it is put after the stream's key, in whose slot it
+// then is.
+func (c *Client) Beside(stream, name string) string {
+	switch {
+	case c.nodes == nil:
+		return name
+	case hashTag(stream) == "":
+		return "{" + stream + "}:" + name
+	}
+	return stream + ":" + name
+}
+
+// CheckStreams refuses keys that have no place on a Cluster: braces are what puts
+// other keys into their slots.
+func (c *Client) CheckStreams(streams []string) error {
+	for _, s := range streams {
+		if c.nodes != nil && hashTag(s) == "" && strings.Contains(s, "}") {
+			return fmt.Errorf("TELEMETRY_STREAMS has %q, allowed on a Redis Cluster are keys without }, or with a hash tag", s)
+		}
+	}
+	return nil
 }
 
 // home returns the client of the server that has a key, and on a Cluster which

@@ -2,6 +2,7 @@ package testenv
 
 import (
 	"net"
+	"os"
 	"strings"
 	"syscall"
 	"testing"
@@ -33,6 +34,41 @@ func RedisCluster(t testing.TB, masters int, options ...RedisOption) *RedisClust
 	}
 	c := &RedisClusterServers{t: t, cluster: cluster, args: s.args}
 	c.tie()
+	return c
+}
+
+// SharedRedisCluster returns a Cluster of three masters that the tests of the
+// binary share, empty. A test must neither stop its nodes nor move its slots, and
+// none that runs at the same time may use it. Main ends it.
+func SharedRedisCluster(t testing.TB) *RedisClusterServers {
+	t.Helper()
+	shared.mu.Lock()
+	defer shared.mu.Unlock()
+	if !shared.main {
+		t.Fatal("testenv.Main does not run the tests: nobody would end the Cluster")
+	}
+	if shared.redis == nil {
+		dir, err := os.MkdirTemp("", "pitwall-redis-")
+		if err == nil {
+			shared.folder = dir
+			shared.redis, err = servers.StartRedisCluster(dir, 3)
+		}
+		if err != nil {
+			t.Fatalf("redis cluster: %v", err)
+		}
+	}
+	c := &RedisClusterServers{t: t, cluster: shared.redis}
+	for _, n := range shared.redis.Nodes() {
+		c.nodes = append(c.nodes, &RedisServer{t: t, server: n})
+	}
+	for _, n := range c.nodes[:3] {
+		n.Do("FLUSHALL")
+	}
+	t.Cleanup(func() {
+		for _, n := range c.nodes {
+			n.dropConn()
+		}
+	})
 	return c
 }
 
