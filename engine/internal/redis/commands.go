@@ -16,6 +16,11 @@ type commands struct {
 	// only is the run id of a server that is the only one of its kind, "" for any
 	// other; see RunID.
 	only string
+	// with is a key that TakeLease names beside the lease's, "" for none: a Reader
+	// on a Cluster names its stream. While their slot moves, the lease may be on
+	// another node than the stream; naming both keeps the Reader from making a
+	// second one.
+	with string
 }
 
 // on says which server of a Cluster a command goes to: the one that has the key,

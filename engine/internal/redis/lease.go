@@ -3,6 +3,7 @@ package redis
 import (
 	"context"
 	"fmt"
+	"strconv"
 	"time"
 )
 
@@ -21,7 +22,11 @@ return 0`
 // TakeLease takes or renews the lease key for ttl (at least 1 ms). held is
 // false when it carries another's token.
 func (c *commands) TakeLease(ctx context.Context, key, token string, ttl time.Duration) (held bool, err error) {
-	return c.eval(ctx, "take lease "+key, takeScript, key, token, millis(ttl))
+	keys := []string{key}
+	if c.with != "" {
+		keys = append(keys, c.with)
+	}
+	return c.evalOn(ctx, "take lease "+key, takeScript, keys, token, millis(ttl))
 }
 
 // DropLease gives the lease key up. dropped is false when it was not held with
@@ -32,7 +37,13 @@ func (c *Client) DropLease(ctx context.Context, key, token string) (dropped bool
 
 // eval runs a script on one key that answers 1 for yes.
 func (c *commands) eval(ctx context.Context, what, script, key string, args ...string) (bool, error) {
-	m, err := c.do(ctx, what, on{key}, append([]string{"EVAL", script, "1", key}, args...)...)
+	return c.evalOn(ctx, what, script, []string{key}, args...)
+}
+
+// evalOn is eval for keys of one slot.
+func (c *commands) evalOn(ctx context.Context, what, script string, keys []string, args ...string) (bool, error) {
+	words := append([]string{"EVAL", script, strconv.Itoa(len(keys))}, keys...)
+	m, err := c.do(ctx, what, on{keys[0]}, append(words, args...)...)
 	if err != nil {
 		return false, err
 	}

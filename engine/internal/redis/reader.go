@@ -28,6 +28,9 @@ type Reader struct {
 func (c *Client) NewReader(o ReadOptions) *Reader {
 	r := &Reader{c: c, opt: o, size: NewPortion(o.Count)}
 	r.do, r.only = r.own, c.only
+	if c.nodes != nil {
+		r.with = o.Stream
+	}
 	return r
 }
 
