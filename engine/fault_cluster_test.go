@@ -84,7 +84,7 @@ func (s *clusterSite) finish(still ...*testenv.RedisServer) (lost map[string][]s
 			}
 		}
 		slices.Sort(lost[l.stream])
-		s.t.Logf("%s: %d acknowledged, %d on its owner, lost with the old one: %q", l.stream, len(l.acked), len(has), lost[l.stream])
+		s.t.Logf("%s: %d acknowledged, %d on its owner, %d lost with the old one: %q", l.stream, len(l.acked), len(has), len(lost[l.stream]), lost[l.stream])
 	}
 	rows := s.number("SELECT count(*) FROM positions")
 	if distinct := s.number("SELECT count(DISTINCT (device_id, ts)) FROM positions"); distinct != rows {
@@ -98,6 +98,7 @@ func (s *clusterSite) finish(still ...*testenv.RedisServer) (lost map[string][]s
 			status, body = e.get(s.t, "/readyz?verbose")
 			return status == 200 && !strings.Contains(body, "degraded")
 		})
+		e.wantMetric(s.t, "processor_archive_lost_total", 0)
 		dead += e.metric(s.t, "processor_archive_dead_total")
 		if err := e.stop(); err != nil {
 			s.t.Errorf("stopping engine %d: %v", i, err)
@@ -154,8 +155,15 @@ func TestFaultClusterMasterIsLost(t *testing.T) {
 			s.more(100)
 			stream := clusterStreams[1]
 			victim := s.c.Owner(stream)
+			replica := s.replicaOf(victim)
+			replica.Signal(syscall.SIGSTOP) // what comes now it never gets
+			if n := victim.Do("CLIENT", "KILL", "TYPE", "replica"); n != int64(1) {
+				t.Fatalf("%v replicas were cut off, want 1", n)
+			}
+			s.more(50)
 			begin := time.Now()
 			victim.Signal(sig)
+			replica.Signal(syscall.SIGCONT)
 			s.eventually("a replica to be promoted", func() bool {
 				owner := s.c.Owner(stream, victim)
 				return owner != nil && owner != victim
@@ -169,9 +177,17 @@ func TestFaultClusterMasterIsLost(t *testing.T) {
 				s.more(100)
 			}
 			s.bury(stream)
-			s.finish(victim)
+			lost := s.finish(victim)
+			if len(lost[stream]) < 50 || len(lost) != 1 {
+				t.Errorf("lost: %q, want 50 or more of %s and no others: the replica was cut off", lost, stream)
+			}
 		})
 	}
+}
+
+// replicaOf is the replica of one of the first masters.
+func (s *clusterSite) replicaOf(master *testenv.RedisServer) *testenv.RedisServer {
+	return s.c.Nodes()[slices.Index(s.c.Nodes(), master)+3]
 }
 
 // bury publishes a record that has no place in the table, and waits for its
