@@ -14,8 +14,8 @@ import (
 	"pitwall/engine/internal/testenv"
 )
 
-// clusterStreams are in slots of three masters.
-var clusterStreams = []string{"telemetry:t", "race:{1}", "telemetry:b"}
+// clusterStreams are in slots of three masters, and two of them in one slot.
+var clusterStreams = []string{"telemetry:t", "race:{1}", "telemetry:b", "ride:{1}"}
 
 // clusterDevices is how many devices publish on each of them.
 const clusterDevices = 60
@@ -119,15 +119,15 @@ func (s *clusterSite) finish(still ...*testenv.RedisServer) (lost map[string][]s
 func TestFaultClusterSlotMoves(t *testing.T) {
 	s := newClusterSite(t, 3)
 	s.more(100)
-	stream := clusterStreams[0]
-	dead := "{" + stream + "}:dead"
+	stream := clusterStreams[1]
+	dead := stream + ":dead"
 	s.bury(stream)
 	var keys []string
-	s.c.MoveSlot(stream, s.c.Owner(clusterStreams[1]), func(key string) {
+	s.c.MoveSlot(stream, s.c.Owner(clusterStreams[0]), func(key string) {
 		keys = append(keys, key)
 		s.more(20) // everybody goes on in the middle of it
 	})
-	for _, want := range []string{stream, dead, "{" + stream + "}:pitwall:lease:0", "{" + stream + "}:pitwall:lease:1"} {
+	for _, want := range []string{stream, clusterStreams[3], dead, stream + ":pitwall:lease:0", stream + ":pitwall:lease:1"} {
 		if !slices.Contains(keys, want) {
 			t.Errorf("%s was not moved, but %q", want, keys)
 		}
@@ -178,8 +178,8 @@ func TestFaultClusterMasterIsLost(t *testing.T) {
 			}
 			s.bury(stream)
 			lost := s.finish(victim)
-			if len(lost[stream]) < 50 || len(lost) != 1 {
-				t.Errorf("lost: %q, want 50 or more of %s and no others: the replica was cut off", lost, stream)
+			if len(lost[stream]) < 50 || len(lost[clusterStreams[3]]) < 50 || len(lost) != 2 {
+				t.Errorf("lost: %q, want 50 or more of each stream whose replica was cut off, and no others", lost)
 			}
 		})
 	}
