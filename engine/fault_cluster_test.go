@@ -3,6 +3,7 @@ package engine_test
 import (
 	"context"
 	"fmt"
+	"log/slog"
 	"maps"
 	"slices"
 	"strings"
@@ -11,6 +12,7 @@ import (
 	"testing"
 	"time"
 
+	"pitwall/engine/internal/redis"
 	"pitwall/engine/internal/testenv"
 )
 
@@ -333,5 +335,58 @@ func (l *clusterLoad) hangUp() {
 	if l.conn != nil {
 		l.conn.Close()
 		l.conn = nil
+	}
+}
+
+// With exactly the rights that are documented for a Cluster, on every node, a
+// process does all that it does, and no part has a fault.
+func TestFaultClusterLeastRights(t *testing.T) {
+	const devices = 100
+	s := newFaultSite(t, devices)
+	c := testenv.RedisCluster(t, 3)
+	login := documentedLogins(t)["pitwall-cluster"]
+	for _, n := range c.Nodes() {
+		n.Do(login...)
+	}
+	client, err := redis.Open(t.Context(), redis.Options{URL: c.URL(), Logger: slog.New(slog.DiscardHandler)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer client.Close()
+	needed, documented := map[string]bool{}, map[string]bool{}
+	for _, r := range neededRights(t, client, true, true) {
+		needed["+"+r.Command] = true
+	}
+	for _, word := range login {
+		if strings.HasPrefix(word, "+") {
+			documented[word] = true
+		}
+	}
+	if !maps.Equal(needed, documented) {
+		t.Errorf("looked for %v\ndocumented %v", slices.Sorted(maps.Keys(needed)), slices.Sorted(maps.Keys(documented)))
+	}
+
+	s.redisURL = strings.Replace(c.Nodes()[1].URL(), "redis://", "redis://pitwall-cluster:secret@", 1)
+	e := s.start()
+	screen := s.watch(e.http, "spectator", "", "")
+	load := s.load(c.URL(), devices)
+	load.more(s, devices)
+	c.MoveSlot(faultStream, c.Owner("race:{1}"), func(string) { load.more(s, devices) })
+	load.more(s, devices)
+	load.stop()
+	s.redis = c.Owner(faultStream)
+	s.add("device_id", clusterBad, "lat", "none")
+	s.eventually("the dead letter", func() bool { return s.redis.Do("XLEN", "{"+faultStream+"}:dead") == int64(1) })
+	s.wantScreens(load.newest(), screen)
+	s.wantTable(load.names())
+	s.eventually("every part to be well", func() bool {
+		status, parts := e.get(t, "/readyz?verbose")
+		return status == 200 && !strings.Contains(parts, "degraded") && !strings.Contains(parts, "failed")
+	})
+	if err := e.stop(); err != nil {
+		t.Errorf("stopping: %v", err)
+	}
+	if log := e.log.String(); strings.Contains(log, "NOPERM") || strings.Contains(log, "not all rights") {
+		t.Errorf("the log names a right that is missing:\n%s", log)
 	}
 }
