@@ -33,7 +33,7 @@ type LogConfig struct {
 
 // StreamConfig says which streams of which Redis are meant.
 type StreamConfig struct {
-	RedisURL          SecretURL `name:"redis-url" env:"REDIS_URL" placeholder:"URL" help:"Redis 7.0 or later, or Valkey: redis://, rediss:// (TLS) or unix://. Unset: an embedded one."`
+	RedisURL          SecretURL `name:"redis-url" env:"REDIS_URL" placeholder:"URL" help:"Redis 7.0 or later, or Valkey: redis://, rediss:// (TLS) or unix://; Sentinels with ?master_set=name, a Cluster by any of its nodes. Unset: an embedded one."`
 	EmbeddedRedisAddr string    `name:"embedded-redis-addr" env:"EMBEDDED_REDIS_ADDR" default:"127.0.0.1:6390" help:"Where the embedded Redis listens."`
 	TelemetryStreams  []string  `name:"telemetry-streams" env:"TELEMETRY_STREAMS" default:"telemetry:t" help:"Stream keys, comma separated. All records of a device go to the same key."`
 }

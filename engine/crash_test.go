@@ -14,8 +14,9 @@ import (
 )
 
 var (
-	crashKills = flag.Int("crash.kills", 5, "how often TestCrash kills the process")
-	crashSeed  = flag.Uint64("crash.seed", 0, "what TestCrash draws from; 0 for another one each time")
+	crashKills   = flag.Int("crash.kills", 5, "how often TestCrash kills the process")
+	crashCluster = flag.Bool("crash.cluster", false, "whether TestCrash also runs on a Redis Cluster")
+	crashSeed    = flag.Uint64("crash.seed", 0, "what TestCrash draws from; 0 for another one each time")
 )
 
 // TestCrash kills the archiving process again and again, at moments that
@@ -24,16 +25,21 @@ var (
 // Redis are restarted, and a second process joins and leaves. In the end the
 // table must hold every number exactly once, and the dead letters, distinct by
 // source id, exactly the broken ones. It does so on one table, and on one of
-// partitions that has no month to begin with. make crash runs it for longer.
+// partitions that has no month to begin with. make crash runs it for longer, and on
+// a Redis Cluster as well.
 func TestCrash(t *testing.T) {
 	seed := *crashSeed
 	if seed == 0 {
 		seed = rand.Uint64()
 	}
 	t.Logf("-crash.seed=%d", seed)
-	for _, kind := range []string{"one table", "partitions"} {
+	kinds := []string{"one table", "partitions"}
+	if *crashCluster {
+		kinds = append(kinds, "cluster")
+	}
+	for _, kind := range kinds {
 		t.Run(kind, func(t *testing.T) {
-			c := newCrash(t, seed, kind == "partitions")
+			c := newCrash(t, seed, kind == "partitions", kind == "cluster")
 			for i := range *crashKills {
 				c.round(i)
 			}
@@ -47,7 +53,8 @@ type crash struct {
 	*faultSite
 	bin    string
 	random *rand.Rand
-	proxy  *testenv.TCPProxy // to Redis
+	proxy  *testenv.TCPProxy // to Redis; nil on a Cluster, whose nodes name themselves
+	dead   string            // stream of the dead letters
 	load   *faultLoad
 	first  *faultProcess
 	second *faultProcess // nil while there is none
@@ -55,14 +62,20 @@ type crash struct {
 	kills, cuts, pgRestarts, redisRestarts, joins, broken int
 }
 
-func newCrash(t *testing.T, seed uint64, partitions bool) *crash {
+func newCrash(t *testing.T, seed uint64, partitions, cluster bool) *crash {
 	const devices = 500
 	c := &crash{faultSite: newFaultSite(t, devices), bin: faultBuild(t), random: rand.New(rand.NewPCG(seed, 0))}
 	if partitions {
 		c.partition()
 	}
-	c.proxy = testenv.Proxy(t, c.redis.Addr())
-	c.redisURL = "redis://" + c.proxy.Addr()
+	if c.dead = faultStream + ":dead"; cluster {
+		// A node that is started again within the time-out stays a master.
+		nodes := testenv.RedisCluster(t, 3, testenv.AOF(), testenv.Args("--cluster-node-timeout", "60000"))
+		c.redis, c.redisURL, c.dead = nodes.Owner(faultStream), nodes.URL(), "{"+faultStream+"}:dead"
+	} else {
+		c.proxy = testenv.Proxy(t, c.redis.Addr())
+		c.redisURL = "redis://" + c.proxy.Addr()
+	}
 	c.load = c.loadEvery(c.redis.URL(), devices, faultEvery/3) // 6,000 records a second
 	c.first = c.start("one")
 	return c
@@ -83,10 +96,14 @@ func (c *crash) round(i int) {
 	switch i % 5 {
 	case 0: // a reply that is lost with its connection, three times
 		for range 3 {
+			c.cuts++
+			if c.proxy == nil {
+				c.redis.CutClients()
+				continue
+			}
 			cuts := c.proxy.Cuts()
 			c.proxy.CutAfter(c.random.Int64N(200_000))
 			c.eventually("a connection to be cut", func() bool { return c.proxy.Cuts() > cuts })
-			c.cuts++
 		}
 	case 1:
 		c.pg.Crash()
@@ -185,7 +202,7 @@ func (c *crash) published() (entries int, broken []string) {
 // buried returns the source id of each dead letter.
 func (c *crash) buried() (ids []string) {
 	c.t.Helper()
-	for _, entry := range c.redis.Do("XRANGE", faultStream+":dead", "-", "+").([]any) {
+	for _, entry := range c.redis.Do("XRANGE", c.dead, "-", "+").([]any) {
 		id := faultField(entry.([]any)[1], "source_id")
 		if !strings.Contains(id, "-") {
 			c.t.Errorf("a dead letter of %q", id)

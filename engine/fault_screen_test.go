@@ -23,6 +23,7 @@ type faultScreen struct {
 
 	mu      sync.Mutex // guards what follows
 	shown   map[string]int64
+	seen    map[string]bool // every device and time that was ever shown, as faultSeen names them
 	live    int             // positions in live frames
 	devices map[string]bool // those that roster frames have added
 	lagged  int             // snapshots for a slow phase
@@ -55,7 +56,7 @@ func (s *faultSite) watch(addr, name, query, extra string) *faultScreen {
 		s.t.Fatal(err)
 	}
 	conn.SetReadLimit(64 << 20)
-	w := &faultScreen{t: s.t, name: name, conn: conn, shown: map[string]int64{}, devices: map[string]bool{}, parts: -1}
+	w := &faultScreen{t: s.t, name: name, conn: conn, shown: map[string]int64{}, seen: map[string]bool{}, devices: map[string]bool{}, parts: -1}
 	w.ended.Go(w.read)
 	s.t.Cleanup(w.close)
 	request := fmt.Sprintf(`{"type":"subscribe","id":"1","topic":"event:%s"%s}`, faultEvent, extra)
@@ -143,6 +144,23 @@ func (w *faultScreen) show(device string, ts int64, live bool) {
 		w.fault("%s shows %d after %d", device, ts, before)
 	}
 	w.shown[device] = max(ts, before)
+	w.seen[faultSeen(device, ts)] = true
+}
+
+// faultSeen names a position by what identifies it on a screen.
+func faultSeen(device string, ts int64) string { return fmt.Sprintf("%s %d", device, ts) }
+
+// unseen returns how many of the named positions were never shown; names are
+// those of faultSeen.
+func (w *faultScreen) unseen(names []string) (n int) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	for _, name := range names {
+		if !w.seen[name] {
+			n++
+		}
+	}
+	return n
 }
 
 func (w *faultScreen) fault(format string, args ...any) {

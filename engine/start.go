@@ -59,6 +59,9 @@ func (e *Engine) openRedis(ctx context.Context) error {
 	if e.bulkDoor, err = redis.Open(ctx, redis.Options{URL: url, Logger: e.log}); err != nil {
 		return err
 	}
+	if err := e.bulkDoor.CheckStreams(e.cfg.streams()); err != nil {
+		return err
+	}
 	e.watchRedis()
 	if !e.cfg.LiveEnabled {
 		return nil

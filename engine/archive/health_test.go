@@ -111,7 +111,7 @@ func TestLagIsTheAgeOfTheFirstEntryThatIsNotDone(t *testing.T) {
 	w := r.archive(nil).watches[0]
 	since := func(what string, id int64) {
 		t.Helper()
-		before, err := r.client.Time(t.Context())
+		before, err := r.client.Time(t.Context(), stream)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -119,7 +119,7 @@ func TestLagIsTheAgeOfTheFirstEntryThatIsNotDone(t *testing.T) {
 		if err != nil {
 			t.Fatalf("%s: %v", what, err)
 		}
-		after, err := r.client.Time(t.Context())
+		after, err := r.client.Time(t.Context(), stream)
 		if err != nil {
 			t.Fatal(err)
 		}

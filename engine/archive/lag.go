@@ -59,7 +59,7 @@ func (w *watch) age(ctx context.Context) (time.Duration, error) {
 		return 0, err
 	}
 	if s.Pending.Count > 0 {
-		return w.client.Age(ctx, s.Pending.Oldest)
+		return w.client.Age(ctx, w.stream, s.Pending.Oldest)
 	}
 	return w.client.Waiting(ctx, w.stream, s.Delivered)
 }

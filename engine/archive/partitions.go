@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"math"
 	"slices"
+	"strings"
 	"sync/atomic"
 	"time"
 
@@ -53,11 +54,11 @@ var errNotOurs = errors.New("ARCHIVE_PARTITION_AHEAD is 0: months are made by ot
 
 // partitions looks after the months of the table. Any goroutine may use it.
 type partitions struct {
-	table            Partitions                               // nil: nothing is made or detached
-	redis            func(context.Context) (time.Time, error) // the clock of the Redis server
-	ahead, retention int                                      // months
-	now              func() time.Time                         // this machine's clock
-	every, again     time.Duration                            // partitionsEvery and partitionsAgain; shorter in tests
+	table            Partitions                                 // nil: nothing is made or detached
+	redis            func(context.Context) ([]time.Time, error) // the clocks of the Redis servers
+	ahead, retention int                                        // months
+	now              func() time.Time                           // this machine's clock
+	every, again     time.Duration                              // partitionsEvery and partitionsAgain; shorter in tests
 	log              *slog.Logger
 	meters           *meters
 	health           *health.Check // whether the clocks agree; nil without a retention
@@ -73,12 +74,30 @@ type reading struct {
 }
 
 func newPartitions(o *Options, m *meters) *partitions {
-	p := &partitions{table: o.Partitions, redis: o.Client.Time, ahead: o.PartitionAhead, retention: o.Retention, now: time.Now,
+	p := &partitions{table: o.Partitions, redis: serverClocks(o), ahead: o.PartitionAhead, retention: o.Retention, now: time.Now,
 		every: partitionsEvery, again: partitionsAgain, log: o.Logger, meters: m}
 	if p.retention > 0 {
 		p.health = o.Health.Check("retention", health.Never)
 	}
 	return p
+}
+
+// serverClocks returns what asks the server of each stream for the time.
+func serverClocks(o *Options) func(context.Context) ([]time.Time, error) {
+	streams := o.Streams
+	if !o.Client.IsCluster() {
+		streams = streams[:1]
+	}
+	return func(ctx context.Context) (times []time.Time, err error) {
+		for _, stream := range streams {
+			t, err := o.Client.Time(ctx, stream)
+			if err != nil {
+				return nil, fmt.Errorf("ask Redis for the time: %w", err)
+			}
+			times = append(times, t)
+		}
+		return times, nil
+	}
 }
 
 // errExpired says that positions have become too old for the table while they
@@ -88,6 +107,15 @@ var errExpired = errors.New("positions have expired while they waited")
 // errClocks says that nobody knows which positions are too old.
 var errClocks = errors.New("the clocks of the database, of Redis and of this machine are more than an hour apart: " +
 	"nothing is detached or left out as too old (ARCHIVE_RETENTION_MONTHS) until the wrong one is set")
+
+// formatted lists times for people.
+func formatted(times []time.Time) string {
+	words := make([]string, len(times))
+	for i, t := range times {
+		words[i] = t.UTC().Format(time.RFC3339)
+	}
+	return strings.Join(words, ", ")
+}
 
 // cutoff is the time before which positions are not kept any more: the
 // beginning of the month retention months back.
@@ -104,13 +132,13 @@ func (p *partitions) readClocks(ctx context.Context) (time.Time, error) {
 	}
 	redis, err := p.redis(ctx)
 	if err != nil {
-		return time.Time{}, fmt.Errorf("ask Redis for the time: %w", err)
+		return time.Time{}, err
 	}
 	own := p.now()
-	times := []time.Time{server, redis, own}
+	times := append([]time.Time{server, own}, redis...)
 	if slices.MaxFunc(times, time.Time.Compare).Sub(slices.MinFunc(times, time.Time.Compare)) > clockTolerance {
 		err := fmt.Errorf("%w (database %s, Redis %s, this machine %s)", errClocks,
-			server.UTC().Format(time.RFC3339), redis.UTC().Format(time.RFC3339), own.UTC().Format(time.RFC3339))
+			server.UTC().Format(time.RFC3339), formatted(redis), own.UTC().Format(time.RFC3339))
 		p.reading.Store(nil)
 		p.health.Fault(err)
 		return time.Time{}, err

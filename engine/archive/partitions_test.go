@@ -208,9 +208,12 @@ func (c *clocks) of(a *Archive, names ...string) {
 			a.months.table = aheadDatabase{a.months.table, c}
 		case "Redis":
 			redis := a.months.redis
-			a.months.redis = func(ctx context.Context) (time.Time, error) {
-				now, err := redis(ctx)
-				return c.shift(now), err
+			a.months.redis = func(ctx context.Context) ([]time.Time, error) {
+				times, err := redis(ctx)
+				for i := range times {
+					times[i] = c.shift(times[i])
+				}
+				return times, err
 			}
 		case "this machine":
 			a.months.now = func() time.Time { return c.shift(time.Now()) }

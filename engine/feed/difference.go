@@ -58,9 +58,9 @@ func (d *difference) inForce() int64 {
 // ask takes the server's own word for it, until the first entries are read. Its
 // ids may be ahead of that: they stand still after its clock was put back. A server
 // that does not tell is taken at its entries' word.
-func (d *difference) ask(ctx context.Context, c *redis.Client, last redis.ID) {
+func (d *difference) ask(ctx context.Context, c *redis.Client, stream string, last redis.ID) {
 	before := time.Now()
-	server, err := c.Time(ctx)
+	server, err := c.Time(ctx, stream)
 	if err != nil {
 		d.log.Debug("the server does not tell its time", "error", err)
 		return

@@ -32,10 +32,14 @@
 // before the group is touched, over the connection that is read on next. So a
 // process that was suspended finds out that the id is another's.
 //
+// On a Cluster each stream has a lease of its own, in its slot: the reader looks up
+// that one. A stream whose server is away stops no other.
+//
 // # Goroutines
 //
 // Run has two per stream, which read it and measure its lag, and one that keeps
-// the house; KeepLease has its caller's. Both return when all of theirs have
+// the house; KeepLease has its caller's, and on a Cluster one for each further
+// stream. Both return when all of theirs have
 // ended. Nothing is started elsewhere.
 //
 // # Caveats

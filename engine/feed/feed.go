@@ -109,7 +109,8 @@ type Feed struct {
 	opt     Options
 	log     *slog.Logger
 	group   string
-	lease   *lease
+	id      *identity
+	homes   []*home
 	meters  meters
 	readers []*reader
 
@@ -126,10 +127,12 @@ func New(o Options) *Feed {
 		group:  GroupName(o.InstanceID),
 		meters: newMeters(o.Metrics),
 	}
-	f.lease = newLease(f.opt.Client, f.log, o.InstanceID, o.LeaseTTL)
-	f.lease.checks = newLeaseChecks(&f.opt)
-	for _, stream := range o.Streams {
-		f.readers = append(f.readers, newReader(f, stream))
+	f.id = newIdentity(&f.opt, f.log)
+	f.homes = newHomes(&f.opt, f.id)
+	for _, h := range f.homes {
+		for _, stream := range h.streams {
+			f.readers = append(f.readers, newReader(f, stream, h.lease))
+		}
 	}
 	return f
 }
@@ -138,8 +141,11 @@ func New(o Options) *Feed {
 // there, with the stream if there is none. A group of an earlier process with
 // the same id is moved to T.
 func (f *Feed) CreateGroups(ctx context.Context) error {
-	if f.opt.Ephemeral {
-		if err := f.register(ctx); err != nil {
+	for _, h := range f.homes {
+		if !f.opt.Ephemeral {
+			break
+		}
+		if err := h.register(ctx); err != nil {
 			return fmt.Errorf("register the live group: %w", err)
 		}
 	}
@@ -175,7 +181,7 @@ func (f *Feed) Run(ctx context.Context) error {
 	all.Go(func() { f.keepHouse(ctx) })
 	select {
 	case <-ctx.Done():
-	case <-f.lease.lost:
+	case <-f.id.lost:
 		cancel(ErrLeaseLost)
 	}
 	all.Wait()
@@ -194,14 +200,16 @@ func (f *Feed) Close(ctx context.Context) error {
 			r.conn.Close()
 		}
 	}
-	if f.lease.isLost() {
+	if f.id.isLost() {
 		return nil // group and lease are another's
 	}
 	var errs []error
-	if f.opt.Ephemeral {
-		errs = append(errs, f.unregister(ctx))
+	for _, h := range f.homes {
+		if f.opt.Ephemeral {
+			errs = append(errs, h.unregister(ctx))
+		}
+		errs = append(errs, h.lease.drop(ctx))
 	}
-	errs = append(errs, f.lease.drop(ctx))
 	if err := errors.Join(errs...); err != nil {
 		return fmt.Errorf("leave Redis: %w", err)
 	}
@@ -223,7 +231,7 @@ func (f *Feed) isRunning() bool {
 // Ready is nil while the feed runs, and says otherwise why it does not. How its
 // streams and its lease are is told by Options.Health.
 func (f *Feed) Ready() error {
-	if f.lease.isLost() {
+	if f.id.isLost() {
 		return ErrLeaseLost
 	}
 	if !f.isRunning() {
@@ -246,4 +254,4 @@ func (f *Feed) Difference() time.Duration {
 }
 
 // Lost is closed when another process has taken the instance id.
-func (f *Feed) Lost() <-chan struct{} { return f.lease.lost }
+func (f *Feed) Lost() <-chan struct{} { return f.id.lost }

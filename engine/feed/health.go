@@ -2,16 +2,9 @@ package feed
 
 import "pitwall/engine/internal/health"
 
-// leaseChecks are what a lease says of itself.
-type leaseChecks struct {
-	renewed *health.Check // it is renewed
-	ours    *health.Check // no other process has it
-}
-
-func newLeaseChecks(o *Options) leaseChecks {
-	const part = "lease"
-	return leaseChecks{renewed: o.Health.Check(part, o.ReadyAway), ours: o.Health.Check(part, 0)}
-}
+// leasePart is the part that leases belong to; on a Cluster, those of one stream
+// have its key after that.
+const leasePart = "lease"
 
 // readCheck is about the reading of one stream.
 func readCheck(o *Options, stream string) *health.Check {

@@ -10,26 +10,25 @@ import (
 	"time"
 
 	"pitwall/engine/internal/pace"
-	"pitwall/engine/internal/redis"
 )
 
-// registryKey is a hash of the ephemeral instances: id -> when it was last
+// registryKey names, at each home, a hash of the ephemeral instances: id -> when it was last
 // seen, in ms by the server's clock, and the streams it has groups on, all
 // separated by commas (which no stream key of ours contains).
 const registryKey = "pitwall:groups"
 
 // register notes that this process lives and has groups.
-func (f *Feed) register(ctx context.Context) error {
-	now, err := f.opt.Client.Time(ctx)
+func (h *home) register(ctx context.Context) error {
+	now, err := h.client.Time(ctx, h.registry())
 	if err != nil {
 		return err
 	}
-	return f.opt.Client.HashSet(ctx, registryKey, f.opt.InstanceID, record(now, f.opt.Streams))
+	return h.client.HashSet(ctx, h.registry(), h.lease.id, record(now, h.streams))
 }
 
 // unregister destroys the groups of this process and forgets them.
-func (f *Feed) unregister(ctx context.Context) error {
-	return destroyGroups(ctx, f.opt.Client, f.opt.InstanceID, f.opt.Streams)
+func (h *home) unregister(ctx context.Context) error {
+	return h.destroyGroups(ctx, h.lease.id, h.streams)
 }
 
 // keepHouse notes every so often that this process lives, and destroys the
@@ -40,10 +39,12 @@ func (f *Feed) keepHouse(ctx context.Context) {
 	every := f.opt.ReapAfter / 10
 	for pace.Sleep(ctx, every/2+rand.N(every/2)) == nil {
 		var errs []error
-		if f.opt.Ephemeral {
-			errs = append(errs, f.register(ctx))
+		for _, h := range f.homes {
+			if f.opt.Ephemeral {
+				errs = append(errs, h.register(ctx))
+			}
+			errs = append(errs, h.reap(ctx, f.opt.ReapAfter))
 		}
-		errs = append(errs, f.reap(ctx))
 		if err := errors.Join(errs...); err != nil && ctx.Err() == nil {
 			if n, ok := fault.Tell(time.Now()); ok {
 				f.log.Warn("keeping the live groups in order failed", "err", err, "times", n)
@@ -53,48 +54,47 @@ func (f *Feed) keepHouse(ctx context.Context) {
 }
 
 // reap destroys the groups of ephemeral instances that have no lease and were
-// not seen for ReapAfter. Any number of processes may do so at once: each step
+// not seen for a time. Any number of processes may do so at once: each step
 // may be repeated. One that stood still for so long and wakes up finds no group
 // and makes it again.
-func (f *Feed) reap(ctx context.Context) error {
-	c := f.opt.Client
-	instances, err := c.Hash(ctx, registryKey)
+func (h *home) reap(ctx context.Context, after time.Duration) error {
+	instances, err := h.client.Hash(ctx, h.registry())
 	if err != nil || len(instances) == 0 {
 		return err
 	}
-	now, err := c.Time(ctx)
+	now, err := h.client.Time(ctx, h.registry())
 	if err != nil {
 		return err
 	}
 	for id, v := range instances {
 		seen, streams := parseRecord(v)
-		if id == f.opt.InstanceID || now.Sub(seen) < f.opt.ReapAfter {
+		if id == h.lease.id || now.Sub(seen) < after {
 			continue
 		}
-		alive, err := c.Exists(ctx, leaseKey(id))
+		alive, err := h.client.Exists(ctx, h.key(leaseKey(id)))
 		if err != nil {
 			return err
 		}
 		if alive {
 			continue
 		}
-		if err := destroyGroups(ctx, c, id, streams); err != nil {
+		if err := h.destroyGroups(ctx, id, streams); err != nil {
 			return err
 		}
-		f.log.Info("groups of a process that is gone destroyed", "gone", id, "streams", streams, "silent", now.Sub(seen).Round(time.Second))
+		h.lease.log.Info("groups of a process that is gone destroyed", "gone", id, "streams", streams, "silent", now.Sub(seen).Round(time.Second))
 	}
 	return nil
 }
 
 // destroyGroups removes an instance's groups, and then its entry in the
 // registry, so that a failure half way is made good by the next round.
-func destroyGroups(ctx context.Context, c *redis.Client, id string, streams []string) error {
+func (h *home) destroyGroups(ctx context.Context, id string, streams []string) error {
 	for _, s := range streams {
-		if _, err := c.DestroyGroup(ctx, s, GroupName(id)); err != nil {
+		if _, err := h.client.DestroyGroup(ctx, s, GroupName(id)); err != nil {
 			return fmt.Errorf("remove the groups of %s: %w", id, err)
 		}
 	}
-	return c.HashDelete(ctx, registryKey, id)
+	return h.client.HashDelete(ctx, h.registry(), id)
 }
 
 // record writes an entry of the registry.

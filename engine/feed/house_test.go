@@ -42,7 +42,7 @@ func TestEphemeralGroupGoesWithItsProcess(t *testing.T) {
 		if got := append(b.groups("s", "one"), b.groups("t", "one")...); len(got) != 0 {
 			t.Errorf("groups left on %d streams", len(got))
 		}
-		if h, err := b.client.Hash(t.Context(), registryKey); err != nil || len(h) != 0 {
+		if h, err := b.client.Hash(t.Context(), b.client.Beside("s", registryKey)); err != nil || len(h) != 0 {
 			t.Errorf("left in the registry: %v, %v", h, err)
 		}
 	})
@@ -60,7 +60,7 @@ func TestGroupOfASetInstanceIDStays(t *testing.T) {
 		if got := b.groups("s", "one"); len(got) != 1 {
 			t.Error("the group is gone")
 		}
-		if h, err := b.client.Hash(t.Context(), registryKey); err != nil || len(h) != 0 {
+		if h, err := b.client.Hash(t.Context(), b.client.Beside("s", registryKey)); err != nil || len(h) != 0 {
 			t.Errorf("in the registry: %v, %v", h, err)
 		}
 	})
@@ -69,7 +69,7 @@ func TestGroupOfASetInstanceIDStays(t *testing.T) {
 func TestReapDestroysOnlyWhatIsLongGone(t *testing.T) {
 	onBoth(t, func(t *testing.T, b *bench) {
 		ctx := t.Context()
-		now, err := b.client.Time(ctx)
+		now, err := b.client.Time(ctx, "s")
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -86,19 +86,19 @@ func TestReapDestroysOnlyWhatIsLongGone(t *testing.T) {
 			"seen-lately": record(now.Add(-time.Minute), []string{"s"}),
 			"unreadable":  "x,s",
 		} {
-			if err := b.client.HashSet(ctx, registryKey, id, v); err != nil {
+			if err := b.client.HashSet(ctx, b.client.Beside("s", registryKey), id, v); err != nil {
 				t.Fatal(err)
 			}
 		}
-		if err := b.client.HashDelete(ctx, registryKey, "set-by-hand"); err != nil {
+		if err := b.client.HashDelete(ctx, b.client.Beside("s", registryKey), "set-by-hand"); err != nil {
 			t.Fatal(err)
 		}
-		if _, err := b.client.TakeLease(ctx, leaseKey("silent-but-leased"), "t", time.Minute); err != nil {
+		if _, err := b.client.TakeLease(ctx, b.client.Beside("s", leaseKey("silent-but-leased")), "t", time.Minute); err != nil {
 			t.Fatal(err)
 		}
 		f := b.feed(func(o *Options) { o.Ephemeral = true })
 		for range 2 { // a second time changes nothing
-			if err := f.reap(ctx); err != nil {
+			if err := f.homes[0].reap(ctx, f.opt.ReapAfter); err != nil {
 				t.Fatal(err)
 			}
 		}
@@ -106,7 +106,7 @@ func TestReapDestroysOnlyWhatIsLongGone(t *testing.T) {
 		if d := cmp.Diff(want, b.groups("s", all...)); d != "" {
 			t.Errorf("groups left (-want +got):\n%s", d)
 		}
-		h, err := b.client.Hash(ctx, registryKey)
+		h, err := b.client.Hash(ctx, b.client.Beside("s", registryKey))
 		if err != nil || len(h) != 3 || h["gone"] != "" || h["unreadable"] != "" {
 			t.Errorf("registry: %v, %v", h, err)
 		}
@@ -121,13 +121,13 @@ func TestARunningFeedReapsAndStaysKnown(t *testing.T) {
 		}
 		f := b.feed(func(o *Options) { o.Ephemeral = true; o.ReapAfter = 300 * time.Millisecond })
 		b.running(f)
-		first, err := b.client.Hash(t.Context(), registryKey)
+		first, err := b.client.Hash(t.Context(), b.client.Beside("s", registryKey))
 		if err != nil {
 			t.Fatal(err)
 		}
 		b.eventually("the dead process' group is destroyed", func() bool { return len(b.groups("s", "dead")) == 0 })
 		b.eventually("the living one to be noted again", func() bool {
-			h, err := b.client.Hash(t.Context(), registryKey)
+			h, err := b.client.Hash(t.Context(), b.client.Beside("s", registryKey))
 			return err == nil && h["one"] > first["one"] && h["dead"] == ""
 		})
 		if got := b.groups("s", "one"); len(got) != 1 {

@@ -33,5 +33,5 @@ func instanceID(host string) string {
 // GroupName is the live consumer group of an instance.
 func GroupName(instance string) string { return "live-broadcast-" + instance }
 
-// leaseKey is where the lease of an instance lies in Redis.
+// leaseKey names the lease of an instance at each home.
 func leaseKey(instance string) string { return "pitwall:lease:" + instance }

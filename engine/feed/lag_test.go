@@ -53,7 +53,7 @@ func TestLag(t *testing.T) {
 
 func serverMS(t *testing.T, c *redis.Client) int64 {
 	t.Helper()
-	now, err := c.Time(t.Context())
+	now, err := c.Time(t.Context(), "s")
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -9,44 +9,65 @@ import (
 	"sync"
 	"time"
 
+	"pitwall/engine/internal/health"
 	"pitwall/engine/internal/pace"
 	"pitwall/engine/internal/redis"
 )
+
+// identity is what a live process has of an instance id. On a Cluster the id is
+// leased at each stream's own place, and the process holds it while it holds all
+// of these leases.
+type identity struct {
+	id    string
+	token string
+	log   *slog.Logger
+	ours  *health.Check // no other process has it
+
+	lost chan struct{} // closed when another's token was found
+
+	mu   sync.Mutex
+	gone bool // lost is closed
+}
+
+func newIdentity(o *Options, log *slog.Logger) *identity {
+	return &identity{id: o.InstanceID, token: rand.Text(), log: log, ours: o.Health.Check(leasePart, 0), lost: make(chan struct{})}
+}
+
+func (i *identity) isLost() bool {
+	select {
+	case <-i.lost:
+		return true
+	default:
+		return false
+	}
+}
+
+// lose takes note that another process has the id.
+func (i *identity) lose() {
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	if i.gone {
+		return
+	}
+	i.gone = true
+	i.ours.Fault(ErrLeaseLost)
+	i.log.Error("another live process has taken the instance id, live part ends", "INSTANCE_ID", i.id)
+	close(i.lost)
+}
 
 // lease is the right to an instance id: a key in Redis that carries a random
 // token and runs out unless it is renewed. Without it two processes with one id
 // would share a consumer group, and each would see half the stream.
 type lease struct {
-	client *redis.Client
-	log    *slog.Logger
-	id     string
-	key    string
-	token  string
-	ttl    time.Duration
-	checks leaseChecks
-
-	lost chan struct{} // closed when another's token was found
+	*identity
+	client  *redis.Client
+	key     string
+	ttl     time.Duration
+	renewed *health.Check // it is renewed
 
 	mu    sync.Mutex
-	gone  bool      // lost is closed
 	until time.Time // until when it is ours for sure, by this machine's clocks
 	term  int       // goes up when it was taken too late, so that another may have had it meanwhile
-}
-
-func newLease(c *redis.Client, log *slog.Logger, id string, ttl time.Duration) *lease {
-	return &lease{
-		client: c, log: log, id: id, key: leaseKey(id), token: rand.Text(), ttl: ttl,
-		lost: make(chan struct{}),
-	}
-}
-
-func (l *lease) isLost() bool {
-	select {
-	case <-l.lost:
-		return true
-	default:
-		return false
-	}
 }
 
 // taker takes a lease: a client, or a reader on its own connection.
@@ -79,14 +100,7 @@ func (l *lease) renew(ctx context.Context, by taker) error {
 	if err != nil || held {
 		return err
 	}
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	if !l.gone {
-		l.gone = true
-		l.checks.ours.Fault(ErrLeaseLost)
-		l.log.Error("another live process has taken the instance id, live part ends", "INSTANCE_ID", l.id)
-		close(l.lost)
-	}
+	l.lose()
 	return ErrLeaseLost
 }
 
@@ -113,6 +127,9 @@ func past(t time.Time) bool {
 
 // drop gives the lease up. One that is not there any more is no error.
 func (l *lease) drop(ctx context.Context) error {
+	l.mu.Lock()
+	l.until = time.Time{}
+	l.mu.Unlock()
 	_, err := l.client.DropLease(ctx, l.key, l.token)
 	return err
 }
@@ -125,16 +142,16 @@ func (l *lease) drop(ctx context.Context) error {
 // A holder that stands still lets it run out as well, and may go on in the
 // middle of a read: AcquireLease closes the connections that it read on.
 func (f *Feed) AcquireLease(ctx context.Context) error {
-	l := f.lease
+	l := f.homes[0].lease
 	deadline := time.Now().Add(l.ttl + l.ttl/5)
 	for first := true; ; first = false {
 		last := !time.Now().Before(deadline)
-		held, err := l.take(ctx, l.client)
+		held, err := f.takeLeases(ctx)
 		if err != nil {
 			return fmt.Errorf("take the lease of INSTANCE_ID %q: %w", l.id, err)
 		}
 		if held {
-			return l.shutOut(ctx)
+			return f.shutOut(ctx)
 		}
 		if last {
 			return fmt.Errorf("INSTANCE_ID %q is used by another live process: "+
@@ -149,12 +166,46 @@ func (f *Feed) AcquireLease(ctx context.Context) error {
 	}
 }
 
+// takeLeases takes the leases of all homes, or none of them. Of several, one that
+// is another's shows before any is taken: the holder may have been kept from
+// renewing the others, by a failover of their servers.
+func (f *Feed) takeLeases(ctx context.Context) (held bool, err error) {
+	for _, h := range f.homes {
+		if len(f.homes) == 1 {
+			break
+		}
+		if there, err := f.opt.Client.Exists(ctx, h.lease.key); err != nil || there {
+			return false, err
+		}
+	}
+	for i, h := range f.homes {
+		if held, err = h.lease.take(ctx, f.opt.Client); held {
+			continue
+		}
+		for _, taken := range f.homes[:i] {
+			err = errors.Join(err, taken.lease.drop(ctx))
+		}
+		return false, err
+	}
+	return true, nil
+}
+
 // shutOut closes the connections on which another process reads under this id.
-// Whoever finds his closed looks the lease up before he reads on. Where the
+// Whoever finds theirs closed looks the lease up before they read on. Where the
 // server or the login has no CLIENT LIST and CLIENT KILL, a holder that stood
-// still is kept off by his own clocks alone: what he had sent by then is served.
+// still is kept off by its own clocks alone: what it had sent by then is served.
+func (f *Feed) shutOut(ctx context.Context) error {
+	for _, h := range f.homes {
+		if err := h.lease.shutOut(ctx); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// shutOut is that of one server.
 func (l *lease) shutOut(ctx context.Context) error {
-	n, err := l.client.CloseNamed(ctx, l.key)
+	n, err := l.client.CloseNamed(ctx, l.key, l.key)
 	if err != nil && !redis.IsRefused(err) {
 		return fmt.Errorf("take the lease of INSTANCE_ID %q: %w", l.id, err)
 	}
@@ -168,7 +219,30 @@ func (l *lease) shutOut(ctx context.Context) error {
 // out meanwhile is taken again. When another process has taken it, KeepLease
 // closes Lost and returns ErrLeaseLost. While Redis is away it goes on trying.
 func (f *Feed) KeepLease(ctx context.Context) error {
-	l := f.lease
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	var all sync.WaitGroup
+	errs := make([]error, len(f.homes))
+	keep := func(i int) {
+		if errs[i] = f.homes[i].lease.keep(ctx); errs[i] != nil {
+			cancel()
+		}
+	}
+	for i := range f.homes[1:] { // a server that is away must not hold up the others
+		all.Go(func() { keep(i + 1) })
+	}
+	keep(0)
+	all.Wait()
+	for _, err := range errs {
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// keep renews one lease until ctx ends or the id is another's.
+func (l *lease) keep(ctx context.Context) error {
 	tick := time.NewTicker(l.ttl / 5)
 	defer tick.Stop()
 	fault := pace.Quiet{Every: pace.FaultEvery}
@@ -180,7 +254,7 @@ func (f *Feed) KeepLease(ctx context.Context) error {
 		}
 		err := l.renew(ctx, l.client)
 		if ctx.Err() == nil {
-			l.checks.renewed.Report(err)
+			l.renewed.Report(err)
 		}
 		switch {
 		case ctx.Err() != nil:
@@ -189,7 +263,7 @@ func (f *Feed) KeepLease(ctx context.Context) error {
 			return err
 		case err != nil:
 			if n, ok := fault.Tell(time.Now()); ok {
-				l.log.Warn("lease not renewed", "err", err, "times", n)
+				l.log.Warn("lease not renewed", "lease", l.key, "err", err, "times", n)
 			}
 		}
 	}

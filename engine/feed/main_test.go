@@ -35,7 +35,7 @@ type bench struct {
 	addAt func(stream, id string, fields []string)
 }
 
-// onBoth runs fn on redis-server and on the embedded server.
+// onBoth runs fn on redis-server, on the embedded server, and on a Cluster.
 func onBoth(t *testing.T, fn func(t *testing.T, b *bench)) {
 	t.Helper()
 	t.Run("redis-server", func(t *testing.T) {
@@ -54,6 +54,14 @@ func onBoth(t *testing.T, fn func(t *testing.T, b *bench)) {
 			if _, err := m.XAdd(stream, id, fields); err != nil {
 				t.Fatal(err)
 			}
+		}
+		fn(t, b)
+	})
+	t.Run("cluster", func(t *testing.T) {
+		c := testenv.SharedRedisCluster(t)
+		b := newBench(t, c.URL())
+		b.addAt = func(stream, id string, fields []string) {
+			c.Owner(stream).Do(append([]string{"XADD", stream, id}, fields...)...)
 		}
 		fn(t, b)
 	})

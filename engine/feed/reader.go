@@ -39,7 +39,7 @@ type reader struct {
 	tail redis.ID   // T: the stream's last id when the group was made
 }
 
-func newReader(f *Feed, stream string) *reader {
+func newReader(f *Feed, stream string, l *lease) *reader {
 	o := &f.opt
 	log := f.log.With("stream", stream)
 	meters := f.meters.stream(stream)
@@ -48,7 +48,7 @@ func newReader(f *Feed, stream string) *reader {
 		log:    log,
 		stream: stream,
 		group:  f.group,
-		lease:  f.lease,
+		lease:  l,
 		handed: newHandover(o.Sink, o.Limits, &f.meters, log),
 		meters: meters,
 		clock:  newDifference(o.FutureTolerance, log, meters.clock),
@@ -57,7 +57,7 @@ func newReader(f *Feed, stream string) *reader {
 		fault:  pace.Quiet{Every: pace.FaultEvery}, resumed: pace.Quiet{Every: pace.FaultEvery},
 		conn: o.Client.NewReader(redis.ReadOptions{
 			Stream: stream, Group: f.group, Consumer: o.InstanceID, From: ">",
-			Count: o.BatchCount, Block: o.Block, NoAck: true, Name: f.lease.key,
+			Count: o.BatchCount, Block: o.Block, NoAck: true, Name: l.key,
 		}),
 	}
 }
@@ -87,7 +87,7 @@ func (r *reader) create(ctx context.Context) error {
 	if err := r.conn.Place(ctx, r.tail); err != nil {
 		return err
 	}
-	r.clock.ask(ctx, r.client, r.tail)
+	r.clock.ask(ctx, r.client, r.stream, r.tail)
 	r.term = r.lease.current()
 	r.setPosition(r.tail)
 	return nil

@@ -5,8 +5,11 @@ import "pitwall/engine/internal/redis"
 // Rights are what the login needs for the feed: without one of them positions
 // are not read, or groups of processes that are gone stay.
 func (f *Feed) Rights() []redis.Right {
-	list := append(redis.Rights("", "multi", "ping", "time"), redis.Rights(f.lease.key, "eval", "get", "set", "del", "exists")...)
-	list = append(list, redis.Rights(registryKey, "hgetall", "hset", "hdel")...)
+	list := append(redis.Rights("", "multi", "ping", "time"), f.opt.Client.ClusterRights()...)
+	for _, h := range f.homes {
+		list = append(list, redis.Rights(h.lease.key, "eval", "get", "set", "del", "exists")...)
+		list = append(list, redis.Rights(h.registry(), "hgetall", "hset", "hdel")...)
+	}
 	for _, r := range f.readers {
 		list = append(list, redis.Rights(r.stream, "xreadgroup", "xgroup|create", "xgroup|setid", "xgroup|destroy",
 			"xinfo|stream", "xinfo|groups", "xpending", "xrange", "xrevrange", "eval")...)

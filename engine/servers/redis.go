@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"os"
 	"os/exec"
 	"path/filepath"
 	"strconv"
@@ -20,6 +21,10 @@ type Redis struct {
 	dir  string
 	port int
 	args []string
+	// bus is the port of a Cluster's bus, 0 where there is none. sentinel is the
+	// configuration of a Sentinel, "" for a server that keeps data.
+	bus      int
+	sentinel string
 
 	mu   sync.Mutex // guards proc
 	proc *Process
@@ -28,12 +33,22 @@ type Redis struct {
 // StartRedis starts a redis-server on a free port, with dir as its folder and
 // no persistence unless args ask for it. The caller ends it.
 func StartRedis(dir string, args ...string) (*Redis, error) {
+	return startRedis(&Redis{dir: dir, args: args}, false)
+}
+
+// startRedis starts s on a free port, and with one for a Cluster's bus if it is
+// a node.
+func startRedis(s *Redis, node bool) (*Redis, error) {
 	if _, err := exec.LookPath("redis-server"); err != nil {
 		return nil, errors.New("redis-server is not installed: run 'make test', or apt-get install redis-server")
 	}
-	s := &Redis{dir: dir, args: args}
-	err := OnFreePort(func(port int) error {
+	err := OnFreePort(func(port int) (err error) {
 		s.port = port
+		if node {
+			if s.bus, err = freePort(); err != nil {
+				return err
+			}
+		}
 		return s.Start()
 	})
 	if err != nil {
@@ -58,10 +73,10 @@ func (s *Redis) Start() error {
 	if s.proc.Running() {
 		return nil
 	}
-	args := append([]string{
-		"--port", strconv.Itoa(s.port), "--bind", "127.0.0.1", "--dir", s.dir,
-		"--save", "", "--daemonize", "no",
-	}, s.args...)
+	args, err := s.commandLine()
+	if err != nil {
+		return err
+	}
 	cmd := exec.Command("redis-server", args...)
 	cmd.Env = cleanEnv()
 	// Each attempt writes a log of its own, so that PortTaken reads no old one.
@@ -72,6 +87,41 @@ func (s *Redis) Start() error {
 	}
 	s.proc = p
 	return p.WaitReady(ReadyWithin, s.ready)
+}
+
+// commandLine are the arguments of redis-server. A Sentinel needs a file that it
+// may write to.
+func (s *Redis) commandLine() ([]string, error) {
+	if s.sentinel != "" {
+		path := filepath.Join(s.dir, "sentinel.conf")
+		if _, err := os.Stat(path); err == nil {
+			return []string{path, "--sentinel"}, nil // what it wrote last
+		}
+		text := fmt.Sprintf("port %d\nbind 127.0.0.1\ndir %s\n%s", s.port, s.dir, s.sentinel)
+		return []string{path, "--sentinel"}, os.WriteFile(path, []byte(text), 0o600)
+	}
+	args := []string{
+		"--port", strconv.Itoa(s.port), "--bind", "127.0.0.1", "--dir", s.dir,
+		"--save", "", "--daemonize", "no", "--repl-diskless-sync-delay", "0",
+	}
+	if s.bus != 0 {
+		args = append(args, "--cluster-enabled", "yes", "--cluster-port", strconv.Itoa(s.bus))
+	}
+	return append(args, s.args...), nil
+}
+
+// Do sends one command on a connection of its own.
+func (s *Redis) Do(args ...string) (any, error) {
+	c, err := Dial(s.Addr())
+	if err != nil {
+		return nil, err
+	}
+	defer c.Close()
+	reply, err := c.Do(args...)
+	if err != nil {
+		return nil, fmt.Errorf("redis %q: %w", args, err)
+	}
+	return reply, nil
 }
 
 // ready reports whether the server has loaded its data (PING fails before),

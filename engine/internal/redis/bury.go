@@ -62,7 +62,7 @@ func (c *Client) Bury(ctx context.Context, dead string, maxLen int64, stream, gr
 			n++
 		}
 		letters = letters[n:]
-		if _, err := c.do(ctx, "bury entries of stream "+stream+" in "+dead, args...); err != nil {
+		if _, err := c.do(ctx, "bury entries of stream "+stream+" in "+dead, on{stream}, args...); err != nil {
 			return err
 		}
 	}
@@ -95,7 +95,7 @@ return {now, gone}`
 // were deleted.
 func (c *Client) BoundBytes(ctx context.Context, stream string, most int64) (bytes, deleted int64, err error) {
 	what := "bound the bytes of stream " + stream
-	m, err := c.do(ctx, what, "EVAL", boundScript, "1", stream, strconv.FormatInt(most, 10))
+	m, err := c.do(ctx, what, on{stream}, "EVAL", boundScript, "1", stream, strconv.FormatInt(most, 10))
 	if err != nil {
 		return Unknown, 0, err
 	}
@@ -113,7 +113,7 @@ const deadSuffix = ":dead"
 // ":dead". On a Cluster a key without a hash tag gets braces ({key}:dead),
 // which puts both into the same slot.
 func (c *Client) DeadKey(stream string) string {
-	if c.cluster && hashTag(stream) == "" {
+	if c.nodes != nil && hashTag(stream) == "" {
 		return "{" + stream + "}" + deadSuffix
 	}
 	return stream + deadSuffix

@@ -35,10 +35,10 @@ func TestBury(t *testing.T) {
 			wide = append(wide, fmt.Sprint("f", i), "v")
 		}
 		list[120].Fields = wide
-		if err := c.Bury(ctx, "s:dead", 10000, "s", "g", list); err != nil {
+		if err := c.Bury(ctx, c.DeadKey("s"), 10000, "s", "g", list); err != nil {
 			t.Fatal(err)
 		}
-		got := must(c.Range(ctx, "s:dead", ID{}, MaxID, 1000, nil))(t)
+		got := must(c.Range(ctx, c.DeadKey("s"), ID{}, MaxID, 1000, nil))(t)
 		if len(got) != n {
 			t.Fatalf("%d letters, want %d", len(got), n)
 		}
@@ -59,8 +59,8 @@ func TestBuryKeepsWhatItCannotAdd(t *testing.T) {
 		ctx := t.Context()
 		filled(t, c)
 		list := letters(t, c, 3)
-		raw(t, c, "SET", "s:dead", "not a stream")
-		if err := c.Bury(ctx, "s:dead", 100, "s", "g", list); err == nil {
+		raw(t, c, "SET", c.DeadKey("s"), "not a stream")
+		if err := c.Bury(ctx, c.DeadKey("s"), 100, "s", "g", list); err == nil {
 			t.Error("no error from a key of another type")
 		}
 		if p := must(c.PendingSummary(ctx, "s", "g"))(t); p.Count != 3 {
@@ -93,7 +93,7 @@ func TestDeadKey(t *testing.T) {
 		{"{race}:t", true, "{race}:t:dead"},
 		{"{open", true, "{{open}:dead"},
 	} {
-		if got := (&Client{cluster: tt.cluster}).DeadKey(tt.stream); got != tt.want {
+		if got := (map[bool]*Client{false: {}, true: {nodes: &cluster{}}}[tt.cluster]).DeadKey(tt.stream); got != tt.want {
 			t.Errorf("DeadKey(%q) with Cluster %v is %q, want %q", tt.stream, tt.cluster, got, tt.want)
 		}
 	}

@@ -23,7 +23,8 @@ const minMajor = 7
 // Options say which server to open.
 type Options struct {
 	// URL is redis://[user:password@]host:port[/db], rediss:// for TLS, or
-	// unix:// with the path of a socket.
+	// unix:// with the path of a socket. Any node of a Cluster leads to all, and
+	// ?master_set=name makes the hosts Sentinels. See engine/ops/README.md.
 	URL string
 	// Logger receives one line when the connection stands, and one before when
 	// that has to be waited for. Required.
@@ -33,17 +34,17 @@ type Options struct {
 	Patience time.Duration
 }
 
-// Client is an open door to one Redis server. It reconnects by itself: a
-// command fails while the server is away and works again when it is back.
-// Safe for use by any number of goroutines.
+// Client is an open door to one Redis server, or to the nodes of a Redis
+// Cluster. It reconnects by itself: a command fails while its server is away and
+// works again when it is back. Safe for use by any number of goroutines.
 type Client struct {
 	commands // on the connection that all share
 	rdb      rueidis.Client
-	links    links
+	links    *links // of rdb
+	nodes    *cluster // nil for a single server; rdb is one of its nodes
 	log      *slog.Logger
 	db       int        // number of the database
 	leaving  sync.Mutex // held by whoever leaves a replica
-	cluster  bool       // the server is a node of a Cluster
 }
 
 // Open connects, and fails when the server is not there, refuses the login, or
@@ -57,38 +58,92 @@ func Open(ctx context.Context, o Options) (*Client, error) {
 	if err := ctx.Err(); err != nil {
 		return nil, fmt.Errorf("connect to Redis: %w", err)
 	}
-	c := &Client{log: o.Logger, db: opt.SelectDB}
-	c.links.watch(&opt)
-	rdb, err := rueidis.NewClient(opt)
-	if err != nil {
-		if rdb != nil {
-			rdb.Close()
+	var errs []error
+	for i, addr := range opt.InitAddress {
+		c := &Client{log: o.Logger, db: opt.SelectDB}
+		c.do = c.shared
+		server, err := c.connect(ctx, opt, addr, o.Patience)
+		if err == nil {
+			c.log.Info("redis connected", "addr", addr, "db", opt.SelectDB, "tls", opt.TLSConfig != nil, "cluster", c.nodes != nil, "server", server)
+			return c, nil
 		}
-		return nil, fmt.Errorf("connect to Redis at %s (REDIS_URL): %w", opt.InitAddress[0], err)
+		c.Close()
+		errs = append(errs, fmt.Errorf("connect to Redis at %s (REDIS_URL): %w", addr, err))
+		if opt.Sentinel.MasterSet != "" || i+1 < len(opt.InitAddress) && ctx.Err() != nil {
+			break // the library has tried all Sentinels
+		}
 	}
-	c.rdb, c.do = rdb, c.shared
-	server, err := c.checkVersion(ctx)
-	if err != nil {
-		rdb.Close()
-		return nil, fmt.Errorf("connect to Redis at %s (REDIS_URL): %w", opt.InitAddress[0], err)
+	return nil, errors.Join(errs...)
+}
+
+// connect opens the door by way of one of the addresses, and returns what server
+// is there.
+func (c *Client) connect(ctx context.Context, opt rueidis.ClientOption, addr string, patience time.Duration) (server string, err error) {
+	one, byName := opt, opt.Sentinel.MasterSet != ""
+	if !byName {
+		one = newNode(opt, addr).opt
 	}
-	if err := c.awaitData(ctx, o.Patience); err != nil {
-		rdb.Close()
-		return nil, fmt.Errorf("connect to Redis at %s (REDIS_URL): %w", opt.InitAddress[0], err)
+	c.links = watchLinks(&one)
+	if c.rdb, err = rueidis.NewClient(one); err != nil {
+		if byName {
+			err = fmt.Errorf("ask the Sentinels for the master of parameter master_set: %w", err)
+		}
+		return "", err
 	}
-	c.log.Info("redis connected", "addr", opt.InitAddress[0], "db", opt.SelectDB, "tls", opt.TLSConfig != nil, "server", server)
-	return c, nil
+	server, mode, err := c.checkVersion(ctx)
+	switch {
+	case err != nil:
+		return "", err
+	case mode == "sentinel":
+		return "", errors.New("it is a Sentinel, which takes the name of its master as parameter master_set")
+	case mode == "cluster" && byName:
+		return "", errors.New("the master of parameter master_set is a node of a Cluster, which needs no Sentinel")
+	case mode != "cluster" && !byName && len(opt.InitAddress) > 1:
+		return "", errors.New("parameter addr has no effect: the server is neither a Sentinel nor a node of a Cluster")
+	}
+	if err := c.awaitData(ctx, patience); err != nil {
+		return "", err
+	}
+	if mode != "cluster" {
+		return server, nil
+	}
+	c.nodes = newCluster(opt, addr, c.rdb, c.links, c.log)
+	limited, cancel := context.WithTimeout(ctx, commandTimeout)
+	defer cancel()
+	return server, c.nodes.refresh(limited)
 }
 
 // Close ends all connections. Commands in flight fail. Readers are closed by
 // those who made them, before.
-func (c *Client) Close() { c.rdb.Close() }
+func (c *Client) Close() {
+	if c.nodes != nil {
+		c.nodes.close()
+	} else if c.rdb != nil {
+		c.rdb.Close()
+	}
+}
+
+// doer is what runs a command: the client, a connection of one's own, or a way
+// to the owner of a slot.
+type doer interface {
+	B() rueidis.Builder
+	Do(ctx context.Context, cmd rueidis.Completed) rueidis.RedisResult
+}
+
+// way is where the commands on a key go.
+func (c *Client) way(key string) doer {
+	if c.nodes == nil {
+		return c.rdb
+	}
+	return route{c.nodes, slotOf(key)}
+}
 
 // shared runs one command that does not block.
-func (c *Client) shared(ctx context.Context, what string, args ...string) (rueidis.RedisMessage, error) {
+func (c *Client) shared(ctx context.Context, what string, to on, args ...string) (rueidis.RedisMessage, error) {
 	limited, cancel := context.WithTimeout(ctx, commandTimeout)
 	defer cancel()
-	m, err := c.rdb.Do(limited, c.rdb.B().Arbitrary(args...).Build()).ToMessage()
+	way := c.way(to.key)
+	m, err := way.Do(limited, way.B().Arbitrary(args...).Build()).ToMessage()
 	if err != nil && !rueidis.IsRedisNil(err) {
 		c.leaveReplica(ctx, err, false)
 		return m, failure(ctx, commandTimeout, what, err)
@@ -102,7 +157,7 @@ func (c *Client) shared(ctx context.Context, what string, args ...string) (rueid
 // this one for ever. pooled says that the command took one from the pool for
 // blocking commands.
 func (c *Client) leaveReplica(ctx context.Context, err error, pooled bool) {
-	if !isReadOnly(err) || !c.leaving.TryLock() { // one goodbye is enough for all who failed
+	if !isReadOnly(err) || c.nodes != nil || !c.leaving.TryLock() { // one goodbye is enough for all who failed
 		return
 	}
 	defer c.leaving.Unlock()
@@ -116,46 +171,63 @@ func (c *Client) leaveReplica(ctx context.Context, err error, pooled bool) {
 	_ = c.rdb.Do(limited, quit.Build()).Error()
 }
 
-// Ping asks the server for a sign of life.
-func (c *Client) Ping(ctx context.Context) error {
-	_, err := c.do(ctx, "ping Redis", "PING")
-	return err
+// Ping asks the server for a sign of life; on a Cluster, each node that owns one
+// of the keys.
+func (c *Client) Ping(ctx context.Context, keys ...string) error {
+	if c.nodes == nil {
+		_, err := c.do(ctx, "ping Redis", on{}, "PING")
+		return err
+	}
+	var errs []error
+	asked := map[string]bool{}
+	for _, key := range keys {
+		addr := c.nodes.ownerAddr(slotOf(key))
+		if asked[addr] {
+			continue
+		}
+		asked[addr] = true
+		if _, err := c.do(ctx, "ping Redis, the owner of "+key+" at "+addr, on{key}, "PING"); err != nil {
+			errs = append(errs, err)
+		}
+	}
+	return errors.Join(errs...)
 }
 
-// checkVersion refuses servers that are too old and returns name and version.
-// HELLO tells both everywhere, the embedded server included, and needs no right
-// that a restricted login may lack.
-func (c *Client) checkVersion(ctx context.Context) (string, error) {
-	m, err := c.do(ctx, "ask for the version", "HELLO", "3")
+// checkVersion refuses servers that are too old and returns name and version,
+// and whether the server is alone, a Sentinel, or a node of a Cluster. HELLO tells
+// all everywhere, the embedded server included, and needs no right that a
+// restricted login may lack.
+func (c *Client) checkVersion(ctx context.Context) (server, mode string, err error) {
+	m, err := c.do(ctx, "ask for the version", on{}, "HELLO", "3")
 	if err != nil {
 		if replyHas(err, "unknown command") {
-			return "", errors.New("the server is older than Redis 7.0")
+			return "", "", errors.New("the server is older than Redis 7.0")
 		}
-		return "", err
+		return "", "", err
 	}
 	fields, err := m.AsMap()
 	if err != nil {
-		return "", fmt.Errorf("ask for the version: %w", errBadReply)
+		return "", "", fmt.Errorf("ask for the version: %w", errBadReply)
 	}
-	c.cluster = text(fields["mode"]) == "cluster"
+	mode = text(fields["mode"])
 	name, version := text(fields["server"]), text(fields["version"])
 	if name == embeddedServer {
 		c.only = embeddedServer
 	}
 	major, err := strconv.Atoi(version[:max(strings.IndexByte(version, '.'), 0)])
 	if err != nil {
-		return "", fmt.Errorf("ask for the version: got %q", version)
+		return "", "", fmt.Errorf("ask for the version: got %q", version)
 	}
 	if major < minMajor {
-		return "", fmt.Errorf("the server is %s %s, but Redis 7.0 or later (or Valkey) is needed", name, version)
+		return "", "", fmt.Errorf("the server is %s %s, but Redis 7.0 or later (or Valkey) is needed", name, version)
 	}
-	return name + " " + version, nil
+	return name + " " + version, mode, nil
 }
 
-// Time returns the server's clock.
-func (c *Client) Time(ctx context.Context) (time.Time, error) {
+// Time returns the clock of the server that has the key.
+func (c *Client) Time(ctx context.Context, key string) (time.Time, error) {
 	const what = "ask for the time"
-	m, err := c.do(ctx, what, "TIME")
+	m, err := c.do(ctx, what, on{key}, "TIME")
 	if err != nil {
 		return time.Time{}, err
 	}

@@ -33,6 +33,9 @@ func TestClientOptions(t *testing.T) {
 		{"Valkey", "valkey://h:1", "h:1", "", "", 0, false},
 		{"socket", "unix://u:p@/run/redis.sock?db=2", "/run/redis.sock", "u", "p", 2, false},
 		{"protocol 2 asked for", "redis://h:1?protocol=2", "h:1", "", "", 0, false},
+		{"what changes nothing", "redis://h:1?client_cache=0&max_retries=0&protocol=3", "h:1", "", "", 0, false},
+		{"database twice, the same", "redis://h:1/4?db=4", "h:1", "", "", 4, false},
+		{"several nodes", "redis://h:1?addr=i:2&addr=j:3", "h:1", "", "", 0, false},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
@@ -47,6 +50,59 @@ func TestClientOptions(t *testing.T) {
 				t.Errorf("%s: TLS %v, RESP2 %v", tt.url, o.TLSConfig != nil, o.AlwaysRESP2)
 			}
 		})
+	}
+}
+
+// What would be left out silently is refused, and the error says what is
+// allowed.
+func TestClientOptionsRefuseWhatTheyDoNotUnderstand(t *testing.T) {
+	for _, tt := range []struct{ query, want string }{
+		{"dial_timout=3s", `"dial_timout"`},
+		{"Master_Set=x", `"Master_Set"`},
+		{"db=0&sentinel=x", `"sentinel"`},
+		{"dial_timeout=3", "dial_timeout"},
+		{"write_timeout=-1s", "write_timeout"},
+		{"db=-1", "db"},
+		{"db=1&db=2", "db"},
+		{"master_set=", "master_set"},
+		{"addr=", "addr"},
+		{"client_name=a%20b", "client_name"},
+		{"skip_verify=true", "skip_verify"},
+		{"protocol=4", "protocol"},
+		{"sentinel_password=x", "master_set"},
+		{"db=1;addr=x", "redis://"}, // what the parser of the standard library drops
+		{"db=%zz", "redis://"},
+	} {
+		_, err := clientOptions("redis://h:1?" + tt.query)
+		if err == nil || !strings.Contains(err.Error(), tt.want) {
+			t.Errorf("%s: %v, want %s named", tt.query, err, tt.want)
+		}
+		if unknown := err != nil && strings.Contains(err.Error(), "unknown"); unknown {
+			for name := range parameters {
+				if !strings.Contains(err.Error(), name) {
+					t.Errorf("%s: %v, want %s listed", tt.query, err, name)
+				}
+			}
+		}
+	}
+	for _, u := range []string{"redis://h:1/1?db=2", "unix:///run/s.sock?master_set=x", "unix:///run/s.sock?addr=h:1", "unix://run/s.sock"} {
+		if _, err := clientOptions(u); err == nil {
+			t.Errorf("%s is taken", u)
+		}
+	}
+}
+
+func TestClientOptionsForSentinel(t *testing.T) {
+	o, err := clientOptions("rediss://u:p@h:1/2?addr=i:2&master_set=race&sentinel_user=s&sentinel_password=%40&dial_timeout=1s")
+	if err != nil {
+		t.Fatal(err)
+	}
+	s := o.Sentinel
+	if s.MasterSet != "race" || s.Username != "s" || s.Password != "@" || s.TLSConfig == nil || s.Dialer.Timeout != time.Second || s.TopologyRefreshInterval == 0 {
+		t.Errorf("for the Sentinels: %+v", s)
+	}
+	if o.Username != "u" || o.Password != "p" || o.SelectDB != 2 || len(o.InitAddress) != 2 {
+		t.Errorf("for the master: %+v", o)
 	}
 }
 
@@ -155,10 +211,10 @@ func TestOpenRefusesOldServers(t *testing.T) {
 func TestPingTimeAndRunID(t *testing.T) {
 	conform(t, func(t *testing.T, c *Client, on target) {
 		ctx := t.Context()
-		if err := c.Ping(ctx); err != nil {
+		if err := c.Ping(ctx, "s"); err != nil {
 			t.Error(err)
 		}
-		if d := time.Since(must(c.Time(ctx))(t)).Abs(); d > time.Minute {
+		if d := time.Since(must(c.Time(ctx, "s"))(t)).Abs(); d > time.Minute {
 			t.Errorf("the server's clock is %v off", d)
 		}
 		if id := must(c.RunID(ctx))(t); (len(id) == 40) != on.real || (id == embeddedServer) == on.real {

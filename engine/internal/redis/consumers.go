@@ -29,7 +29,7 @@ return gone`
 // error for which IsNoGroup holds says that there is no such group or stream.
 func (c *Client) RemoveIdleConsumers(ctx context.Context, stream, group string, idle time.Duration) (int64, error) {
 	what := "remove idle consumers of group " + group + " on stream " + stream
-	m, err := c.do(ctx, what, "EVAL", removeScript, "1", stream, group, strconv.FormatInt(max(idle.Milliseconds(), 1), 10))
+	m, err := c.do(ctx, what, on{stream}, "EVAL", removeScript, "1", stream, group, strconv.FormatInt(max(idle.Milliseconds(), 1), 10))
 	if err != nil {
 		return 0, err
 	}

@@ -11,6 +11,15 @@
 // from those of the library, two per connection, which end with [Client.Close].
 // A [Client] may be used by any number of goroutines at once, a [Reader] by one.
 //
+// A [Client] finds out by itself whether its server is a node of a Redis Cluster.
+// Each command then goes to the node that owns the slot of its key: where nodes
+// redirect it, the client follows, and where a slot is not served just now, it
+// waits within the time that a command has. Commands without a key are asked of
+// the owner of the key they are about. A [Reader] has a connection to the owner
+// of its stream; when that moves, the command fails like one whose connection was
+// lost, and the next one goes where the stream is. [Client.Beside] and
+// [Client.DeadKey] name keys that are where a stream is.
+//
 // Caveats:
 //   - A blocking read has a connection to itself and a deadline a little beyond
 //     its BLOCK time. A reply that does not come by then closes the connection:

@@ -14,10 +14,11 @@ import (
 // connection has been closed.
 var errNoReply = errors.New("no reply in time, connection closed")
 
-// reply returns the error reply of the server within err.
+// reply returns the error reply of the server within err. That a slot of a
+// Cluster is elsewhere, or not served just now, is none.
 func reply(err error) (*rueidis.RedisError, bool) {
 	var re *rueidis.RedisError
-	if errors.As(err, &re) && !re.IsNil() {
+	if errors.As(err, &re) && !re.IsNil() && !isDetour(re) {
 		return re, true
 	}
 	return nil, false
@@ -59,7 +60,7 @@ func IsOutOfMemory(err error) bool { return replyHas(err, "OOM ") }
 func isReadOnly(err error) bool { return replyHas(err, "READONLY ") }
 
 // IsConnection says whether err comes from the way to the server and not from
-// its answer: refused, cut, no reply in time. What became of the command is
+// its answer: refused, cut, no reply in time, a slot that no node serves. What became of the command is
 // then unknown. The end of the caller's own context is not one of these.
 func IsConnection(err error) bool {
 	if err == nil || errors.Is(err, context.Canceled) {

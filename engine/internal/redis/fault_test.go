@@ -124,7 +124,7 @@ func TestFenceSparesOtherServers(t *testing.T) {
 	s := testenv.Redis(t)
 	c := open(t, s.URL())
 	victim := open(t, s.URL())
-	m, err := victim.do(t.Context(), "test", "CLIENT", "ID")
+	m, err := victim.do(t.Context(), "test", on{}, "CLIENT", "ID")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -135,7 +135,7 @@ func TestFenceSparesOtherServers(t *testing.T) {
 		t.Fatal(err)
 	}
 	list, _ := s.Do("CLIENT", "LIST").(string)
-	m, err = victim.do(t.Context(), "test", "CLIENT", "ID")
+	m, err = victim.do(t.Context(), "test", on{}, "CLIENT", "ID")
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -29,7 +29,7 @@ return {e[1], size}`
 // size returns id and size of the first entry of a range, 0-0 when it is empty.
 func (c *commands) size(ctx context.Context, command, stream, begin, end string) (ID, int, error) {
 	what := "size of an entry of stream " + stream
-	m, err := c.do(ctx, what, "EVAL", sizeScript, "1", stream, command, begin, end)
+	m, err := c.do(ctx, what, on{stream}, "EVAL", sizeScript, "1", stream, command, begin, end)
 	if err != nil {
 		return ID{}, 0, err
 	}
@@ -83,7 +83,7 @@ func (r *Reader) PassLarge(ctx context.Context, at ID) (last ID, n int, err erro
 // whether it is larger than MaxEntry, and how large.
 func (c *Client) LargePending(ctx context.Context, stream, group, consumer string, from ID) (id ID, size int, large bool, err error) {
 	what := "pending entries of consumer " + consumer + " on stream " + stream
-	m, err := c.do(ctx, what, "XPENDING", stream, group, from.String(), "+", strconv.Itoa(1), consumer)
+	m, err := c.do(ctx, what, on{stream}, "XPENDING", stream, group, from.String(), "+", strconv.Itoa(1), consumer)
 	if err != nil {
 		return ID{}, 0, false, err
 	}

@@ -3,6 +3,7 @@ package redis
 import (
 	"context"
 	"fmt"
+	"strconv"
 	"time"
 )
 
@@ -21,7 +22,11 @@ return 0`
 // TakeLease takes or renews the lease key for ttl (at least 1 ms). held is
 // false when it carries another's token.
 func (c *commands) TakeLease(ctx context.Context, key, token string, ttl time.Duration) (held bool, err error) {
-	return c.eval(ctx, "take lease "+key, takeScript, key, token, millis(ttl))
+	keys := []string{key}
+	if c.with != "" {
+		keys = append(keys, c.with)
+	}
+	return c.evalOn(ctx, "take lease "+key, takeScript, keys, token, millis(ttl))
 }
 
 // DropLease gives the lease key up. dropped is false when it was not held with
@@ -37,10 +42,16 @@ const allowOOM = "#!lua flags=allow-oom\n"
 
 // eval runs a script on one key that answers 1 for yes, also at maxmemory.
 func (c *commands) eval(ctx context.Context, what, script, key string, args ...string) (bool, error) {
+	return c.evalOn(ctx, what, script, []string{key}, args...)
+}
+
+// evalOn is eval for keys of one slot.
+func (c *commands) evalOn(ctx context.Context, what, script string, keys []string, args ...string) (bool, error) {
 	if c.only != embeddedServer { // which knows neither the flag nor maxmemory
 		script = allowOOM + script
 	}
-	m, err := c.do(ctx, what, append([]string{"EVAL", script, "1", key}, args...)...)
+	words := append([]string{"EVAL", script, strconv.Itoa(len(keys))}, keys...)
+	m, err := c.do(ctx, what, on{keys[0]}, append(words, args...)...)
 	if err != nil {
 		return false, err
 	}
@@ -53,7 +64,7 @@ func (c *commands) eval(ctx context.Context, what, script, key string, args ...s
 
 // Exists says whether the key is there.
 func (c *Client) Exists(ctx context.Context, key string) (bool, error) {
-	m, err := c.do(ctx, "look for key "+key, "EXISTS", key)
+	m, err := c.do(ctx, "look for key "+key, on{key}, "EXISTS", key)
 	if err != nil {
 		return false, err
 	}
@@ -66,20 +77,20 @@ func (c *Client) Exists(ctx context.Context, key string) (bool, error) {
 
 // HashSet sets one field of a hash.
 func (c *Client) HashSet(ctx context.Context, key, field, value string) error {
-	_, err := c.do(ctx, "set a field of "+key, "HSET", key, field, value)
+	_, err := c.do(ctx, "set a field of "+key, on{key}, "HSET", key, field, value)
 	return err
 }
 
 // HashDelete removes one field of a hash. One that is not there is no error.
 func (c *Client) HashDelete(ctx context.Context, key, field string) error {
-	_, err := c.do(ctx, "delete a field of "+key, "HDEL", key, field)
+	_, err := c.do(ctx, "delete a field of "+key, on{key}, "HDEL", key, field)
 	return err
 }
 
 // Hash returns all fields of a hash, empty when there is none. It suits small
 // hashes.
 func (c *Client) Hash(ctx context.Context, key string) (map[string]string, error) {
-	m, err := c.do(ctx, "read "+key, "HGETALL", key)
+	m, err := c.do(ctx, "read "+key, on{key}, "HGETALL", key)
 	if err != nil {
 		return nil, err
 	}

@@ -44,7 +44,8 @@ func (l *link) Read(p []byte) (int, error) {
 	return n, err
 }
 
-// links finds the connection that a reader was given: the library does not tell.
+// links finds the connection of one client that a reader was given: the library
+// does not tell.
 type links struct {
 	one sync.Mutex // held while a reader gets its connection
 
@@ -52,8 +53,9 @@ type links struct {
 	last *link // dialed for a reader
 }
 
-// watch makes all connections of the options count.
-func (l *links) watch(o *rueidis.ClientOption) {
+// watchLinks makes all connections of a client with these options count.
+func watchLinks(o *rueidis.ClientOption) *links {
+	l := &links{}
 	dial := o.DialCtxFn
 	if dial == nil {
 		dial = func(ctx context.Context, addr string, d *net.Dialer, t *tls.Config) (net.Conn, error) {
@@ -76,6 +78,7 @@ func (l *links) watch(o *rueidis.ClientOption) {
 		}
 		return k, nil
 	}
+	return l
 }
 
 // dedicate takes a connection of its own from a client, and says which it is:

@@ -32,6 +32,7 @@ func targets() []target {
 			m.ClockTTL(true) // as the room embedded runs it
 			return "redis://" + m.Addr()
 		}, false},
+		{"cluster", func(t *testing.T) string { return testenv.SharedRedisCluster(t).Nodes()[1].URL() }, true},
 	}
 }
 
@@ -56,10 +57,11 @@ func open(t *testing.T, url string) *Client {
 	return c
 }
 
-// raw sends a command that the door has no method for.
+// raw sends a command whose second word is the key, and that the door has no
+// method for.
 func raw(t *testing.T, c *Client, args ...string) {
 	t.Helper()
-	if _, err := c.do(t.Context(), "test", args...); err != nil {
+	if _, err := c.do(t.Context(), "test", on{args[1]}, args...); err != nil {
 		t.Fatalf("%q: %v", args, err)
 	}
 }

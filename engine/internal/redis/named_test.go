@@ -25,7 +25,7 @@ func TestCloseNamed(t *testing.T) {
 	}
 	first, second := reader(s.URL(), name), reader(s.URL(), name)
 	others := []*Reader{reader(s.URL(), ""), reader(s.URL(), name+"1"), reader(s.URL(), "lease of größe 1"), reader(s.URL()+"/3", name)}
-	if n := must(c.CloseNamed(ctx, name))(t); n != 2 {
+	if n := must(c.CloseNamed(ctx, "s", name))(t); n != 2 {
 		t.Errorf("%d connections closed, want 2", n)
 	}
 	for _, r := range []*Reader{first, second} {
@@ -38,7 +38,7 @@ func TestCloseNamed(t *testing.T) {
 			t.Errorf("other reader %d: %v", i, err)
 		}
 	}
-	if n := must(c.CloseNamed(ctx, name))(t); n != 0 {
+	if n := must(c.CloseNamed(ctx, "s", name))(t); n != 0 {
 		t.Errorf("%d connections closed the second time", n)
 	}
 }
@@ -47,7 +47,7 @@ func TestCloseNamedWithoutTheRight(t *testing.T) {
 	s := testenv.Redis(t)
 	s.Do("ACL", "SETUSER", "small", "on", ">pw", "~*", "+@all", "-@dangerous")
 	c := open(t, "redis://small:pw@"+s.Addr())
-	if _, err := c.CloseNamed(t.Context(), "x"); !IsRefused(err) {
+	if _, err := c.CloseNamed(t.Context(), "s", "x"); !IsRefused(err) {
 		t.Errorf("got %v, want a refusal", err)
 	}
 	o := readAll

@@ -41,12 +41,6 @@ func (o *ReadOptions) args() []string {
 	return append(a, "STREAMS", o.Stream, o.From)
 }
 
-// doer is what runs a command: the client, or a connection of one's own.
-type doer interface {
-	B() rueidis.Builder
-	Do(ctx context.Context, cmd rueidis.Completed) rueidis.RedisResult
-}
-
 // read runs one read on d with a deadline of its own: that of a link, which
 // grows while the reply comes, or a fixed one where on is nil.
 func read(ctx context.Context, d doer, on *link, o *ReadOptions, dst []Entry) ([]Entry, error) {
@@ -81,7 +75,7 @@ func read(ctx context.Context, d doer, on *link, o *ReadOptions, dst []Entry) ([
 //
 // It suits a single read. Who reads again and again takes a [Reader].
 func (c *Client) ReadGroup(ctx context.Context, o ReadOptions, dst []Entry) ([]Entry, error) {
-	dst, err := read(ctx, c.rdb, nil, &o, dst)
+	dst, err := read(ctx, c.way(o.Stream), nil, &o, dst)
 	c.leaveReplica(ctx, err, true)
 	return dst, err
 }

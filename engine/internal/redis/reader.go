@@ -18,15 +18,20 @@ type Reader struct {
 	size     Portion                 // entries of a read, opt.Count at most
 	conn     rueidis.DedicatedClient // nil until the next command or Read
 	on       *link                   // under conn, nil where unknown
+	at, next place                   // on a Cluster: where conn leads, and the next one if that is known
 	id       int64                   // the server's number for conn, 0 where unknown
 	lost     []int64                 // connections given up, not yet killed on the server
 	emptied  bool                    // see Emptied
 }
 
-// NewReader returns a reader that connects when it is first used. Close ends it.
+// NewReader returns a reader that connects when it is first used, on a Cluster to
+// the node that owns the stream's slot then. Close ends it.
 func (c *Client) NewReader(o ReadOptions) *Reader {
 	r := &Reader{c: c, opt: o, size: NewPortion(o.Count)}
 	r.do, r.only = r.own, c.only
+	if c.nodes != nil {
+		r.with = o.Stream
+	}
 	return r
 }
 
@@ -35,8 +40,8 @@ func (c *Client) NewReader(o ReadOptions) *Reader {
 // ctx ends. After a read that did not come it asks for fewer entries, see
 // [Portion].
 //
-// After an error other than an error reply, and after the refusal of a server
-// that became a replica, the connection is gone and the group may have moved
+// After an error other than an error reply, after the refusal of a server that
+// became a replica, and when the stream's slot is elsewhere, the connection is gone and the group may have moved
 // past entries that nobody received: call Fence and Place, and read on.
 func (r *Reader) Read(ctx context.Context, dst []Entry) ([]Entry, error) {
 	if err := r.connect(ctx); err != nil {
@@ -69,8 +74,9 @@ func (r *Reader) ReadGroup(ctx context.Context, o ReadOptions, dst []Entry) ([]E
 // then.
 func (r *Reader) Emptied() bool { return r.emptied }
 
-// own runs one command that does not block on the connection of r.
-func (r *Reader) own(ctx context.Context, what string, args ...string) (rueidis.RedisMessage, error) {
+// own runs one command that does not block on the connection of r, which leads to
+// the server that has the key if it is in the slot of the stream.
+func (r *Reader) own(ctx context.Context, what string, _ on, args ...string) (rueidis.RedisMessage, error) {
 	if err := r.connect(ctx); err != nil {
 		return rueidis.RedisMessage{}, err
 	}
@@ -106,7 +112,9 @@ func (r *Reader) connect(ctx context.Context) error {
 	}
 	limited, cancel := context.WithTimeout(ctx, commandTimeout)
 	defer cancel()
-	r.conn, r.on = r.c.links.dedicate(r.c.rdb)
+	if err := r.dedicate(limited); err != nil {
+		return failure(ctx, commandTimeout, "connect to read stream "+r.opt.Stream, err)
+	}
 	r.id = 0
 	if r.opt.Name != "" {
 		err := r.conn.Do(limited, r.conn.B().Arbitrary("CLIENT", "SETNAME", connName(r.opt.Name)).Build()).Error()
@@ -124,12 +132,38 @@ func (r *Reader) connect(ctx context.Context) error {
 	return r.connected(ctx, err)
 }
 
+// dedicate takes a connection to the server that has the stream.
+func (r *Reader) dedicate(ctx context.Context) error {
+	if r.c.nodes == nil {
+		r.conn, r.on = r.c.links.dedicate(r.c.rdb)
+		return nil
+	}
+	at := r.next
+	r.next = place{}
+	if at.node == nil {
+		n, err := r.c.nodes.owner(ctx, slotOf(r.opt.Stream))
+		if err != nil {
+			return err
+		}
+		at.node = n
+	}
+	conn, on, err := at.node.dedicate()
+	if err != nil {
+		return err
+	}
+	r.at, r.conn, r.on = at, conn, on
+	if at.asking {
+		r.conn = asking{r.conn}
+	}
+	return nil
+}
+
 // connected drops the connection after an error that is no answer.
 func (r *Reader) connected(ctx context.Context, err error) error {
 	if err == nil || IsRefused(err) {
 		return nil
 	}
-	r.drop()
+	r.dropAfter(err)
 	return failure(ctx, commandTimeout, "connect to read stream "+r.opt.Stream, err)
 }
 
@@ -138,11 +172,16 @@ func (r *Reader) connected(ctx context.Context, err error) error {
 const maxLost = 16
 
 // dropAfter drops the connection after an error that leaves it of no use: all
-// but an error reply, and of these the refusal of a replica.
+// but an error reply, and of these the refusal of a replica. On a Cluster it notes
+// where the stream is then.
 func (r *Reader) dropAfter(err error) {
-	if err != nil && (!IsRefused(err) || isReadOnly(err)) {
-		r.drop()
+	if err == nil || IsRefused(err) && !isReadOnly(err) {
+		return
 	}
+	if r.c.nodes != nil && r.conn != nil {
+		r.next, _ = r.c.nodes.redirect(slotOf(r.opt.Stream), r.at, err)
+	}
+	r.drop()
 }
 
 // drop closes the connection and remembers its number.
@@ -151,7 +190,7 @@ func (r *Reader) drop() {
 		return
 	}
 	r.conn.Close()
-	r.conn = nil
+	r.conn, r.at = nil, place{}
 	if r.id == 0 {
 		return
 	}
@@ -173,7 +212,7 @@ func (r *Reader) Fence(ctx context.Context, sameServer bool) error {
 		r.lost = r.lost[:0]
 	}
 	for len(r.lost) > 0 {
-		_, err := r.do(ctx, "close a lost connection", "CLIENT", "KILL", "ID", strconv.FormatInt(r.lost[0], 10))
+		_, err := r.do(ctx, "close a lost connection", on{r.opt.Stream}, "CLIENT", "KILL", "ID", strconv.FormatInt(r.lost[0], 10))
 		if err != nil && !IsRefused(err) {
 			return err
 		}

@@ -98,7 +98,7 @@ func TestReaderDropsTheConnectionOfACommandThatFails(t *testing.T) {
 	}
 	// An error that the server answered leaves it.
 	number = r.id
-	if _, err := r.do(ctx, "test", "NOSUCHCOMMAND"); !IsRefused(err) {
+	if _, err := r.do(ctx, "test", on{}, "NOSUCHCOMMAND"); !IsRefused(err) {
 		t.Errorf("got %v, want a refusal", err)
 	}
 	if must(r.LastID(ctx, "s"))(t); r.id != number {

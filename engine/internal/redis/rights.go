@@ -7,6 +7,8 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"github.com/redis/rueidis"
 )
 
 // Right is what a login needs: a command, named as ACL SETUSER names it (such as
@@ -33,6 +35,7 @@ func Rights(key string, commands ...string) []Right {
 // trials are calls of the commands that Missing knows: just long enough for the
 // server to see which key they use. K stands for the key.
 var trials = map[string]string{
+	"cluster|slots": "CLUSTER SLOTS", "asking": "ASKING",
 	"multi": "MULTI", "ping": "PING", "time": "TIME", "info": "INFO server", "client|id": "CLIENT ID", "client|list": "CLIENT LIST",
 	"client|kill": "CLIENT KILL ID 0", "client|setname": "CLIENT SETNAME pitwall",
 	"eval": "EVAL 0 1 K", "get": "GET K", "set": "SET K 0", "del": "DEL K", "exists": "EXISTS K", "pexpire": "PEXPIRE K 1",
@@ -48,20 +51,64 @@ var trials = map[string]string{
 // Missing returns which of the rights the login lacks. Nothing is run or
 // written: the commands are queued in a transaction, where the server checks
 // rights, and go with the connection. That takes the right to MULTI: without it
-// the answer names that, and no other.
+// the answer names that, and no other. On a Cluster each node that owns one of the
+// keys is asked: every node has a list of logins of its own.
 func (c *Client) Missing(ctx context.Context, rights []Right) (missing []Right, err error) {
-	const what = "ask for the rights of the login"
 	limited, cancel := context.WithTimeout(ctx, commandTimeout)
 	defer cancel()
+	if c.nodes == nil {
+		return missingOn(ctx, limited, c.rdb, rights)
+	}
+	for _, key := range distinctKeys(rights) {
+		rdb, n, err := c.home(limited, key)
+		if err != nil {
+			return nil, failure(ctx, commandTimeout, askRights, err)
+		}
+		there, err := missingOn(ctx, limited, rdb, slices.DeleteFunc(slices.Clone(rights), func(r Right) bool {
+			return r.Key != "" && slotOf(r.Key) != slotOf(key)
+		}))
+		if err != nil {
+			c.detour(key, n, err)
+			return nil, err
+		}
+		for _, r := range there {
+			if !slices.Contains(missing, r) {
+				missing = append(missing, r)
+			}
+		}
+	}
+	return missing, nil
+}
+
+// distinctKeys returns a key of each slot that rights name, "" when they name none.
+func distinctKeys(rights []Right) (keys []string) {
+	seen := map[uint16]bool{}
+	for _, r := range rights {
+		if slot := slotOf(r.Key); r.Key != "" && !seen[slot] {
+			seen[slot] = true
+			keys = append(keys, r.Key)
+		}
+	}
+	if len(keys) == 0 {
+		return []string{""}
+	}
+	return keys
+}
+
+// askRights is what Missing attempts.
+const askRights = "ask for the rights of the login"
+
+// missingOn is Missing for one server. limited is ctx with a deadline.
+func missingOn(ctx, limited context.Context, rdb rueidis.Client, rights []Right) (missing []Right, err error) {
 	// The library panics over a connection that comes back in a transaction.
-	conn, _ := c.links.dedicate(c.rdb)
+	conn, _ := rdb.Dedicate()
 	defer conn.Close()
 	run := func(words []string) error {
 		err := conn.Do(limited, conn.B().Arbitrary(words...).Build()).Error()
 		if err == nil || IsRefused(err) {
 			return err
 		}
-		return failure(ctx, commandTimeout, what, err)
+		return failure(ctx, commandTimeout, askRights, err)
 	}
 	if slices.Contains(rights, exec) { // it cannot be queued
 		if err := run([]string{"EXEC"}); refused(err) {
@@ -79,7 +126,7 @@ func (c *Client) Missing(ctx context.Context, rights []Right) (missing []Right, 
 		}
 		words := strings.Fields(trials[r.Command])
 		if len(words) == 0 {
-			return nil, fmt.Errorf("%s: %s cannot be tried", what, r.Command)
+			return nil, fmt.Errorf("%s: %s cannot be tried", askRights, r.Command)
 		}
 		if i := slices.Index(words, "K"); i >= 0 {
 			words[i] = r.Key
@@ -87,11 +134,21 @@ func (c *Client) Missing(ctx context.Context, rights []Right) (missing []Right, 
 		switch err := run(words); {
 		case refused(err):
 			missing = append(missing, r)
+		case isElsewhere(err): // rights are looked at before that
 		case err != nil && !IsRefused(err):
 			return nil, err
 		}
 	}
 	return missing, nil
+}
+
+// ClusterRights are needed where the server is a node of a Cluster, none
+// elsewhere.
+func (c *Client) ClusterRights() []Right {
+	if c.nodes == nil {
+		return nil
+	}
+	return Rights("", "cluster|slots", "asking")
 }
 
 // exec is the right to EXEC.

@@ -48,7 +48,7 @@ func (c *Client) LeaveSeats(ctx context.Context, key string, members []string) e
 	if len(members) == 0 {
 		return nil
 	}
-	_, err := c.do(ctx, "leave seats", append([]string{"ZREM", key}, members...)...)
+	_, err := c.do(ctx, "leave seats", on{key}, append([]string{"ZREM", key}, members...)...)
 	return err
 }
 

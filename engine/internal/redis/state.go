@@ -64,7 +64,7 @@ return answer`
 // not there is an empty one. It works at maxmemory, where MULTI is refused.
 func (c *Client) State(ctx context.Context, stream, group string) (StreamState, error) {
 	what := "state of stream " + stream
-	m, err := c.do(ctx, what, "EVAL", stateScript, "1", stream, group)
+	m, err := c.do(ctx, what, on{stream}, "EVAL", stateScript, "1", stream, group)
 	if err != nil {
 		return StreamState{}, err
 	}

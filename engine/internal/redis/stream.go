@@ -20,7 +20,7 @@ return ''`
 // been deleted since: 0-0 when there is no stream.
 func (c *commands) LastID(ctx context.Context, stream string) (ID, error) {
 	what := "last id of stream " + stream
-	m, err := c.do(ctx, what, "EVAL", lastScript, "1", stream)
+	m, err := c.do(ctx, what, on{stream}, "EVAL", lastScript, "1", stream)
 	if err != nil {
 		if replyHas(err, "no such key") {
 			return ID{}, nil
@@ -63,7 +63,7 @@ func (c *Client) RangeBack(ctx context.Context, stream string, from, to ID, coun
 // entries runs XRANGE or XREVRANGE.
 func (c *Client) entries(ctx context.Context, dst []Entry, count int, command, stream, begin, end string) ([]Entry, error) {
 	what := "range of stream " + stream
-	m, err := c.do(ctx, what, command, stream, begin, end, "COUNT", strconv.Itoa(max(count, 1)))
+	m, err := c.do(ctx, what, on{stream}, command, stream, begin, end, "COUNT", strconv.Itoa(max(count, 1)))
 	if err != nil {
 		return forget(dst), err
 	}
@@ -77,7 +77,7 @@ func (c *Client) entries(ctx context.Context, dst []Entry, count int, command, s
 // Length returns how many entries the stream holds, 0 when there is none.
 func (c *Client) Length(ctx context.Context, stream string) (int64, error) {
 	what := "length of stream " + stream
-	m, err := c.do(ctx, what, "XLEN", stream)
+	m, err := c.do(ctx, what, on{stream}, "XLEN", stream)
 	if err != nil {
 		return 0, err
 	}
@@ -92,7 +92,7 @@ func (c *Client) Length(ctx context.Context, stream string) (int64, error) {
 // id. The stream is kept near maxLen entries (XADD MAXLEN ~); 0 leaves it
 // unbounded.
 func (c *Client) Add(ctx context.Context, stream string, maxLen int64, fields ...string) (ID, error) {
-	m, err := c.do(ctx, "add to stream "+stream, addArgs(stream, maxLen, fields)...)
+	m, err := c.do(ctx, "add to stream "+stream, on{stream}, addArgs(stream, maxLen, fields)...)
 	if err != nil {
 		return ID{}, err
 	}
@@ -112,15 +112,27 @@ func (c *Client) AddAll(ctx context.Context, stream string, maxLen int64, record
 	}
 	limited, cancel := context.WithTimeout(ctx, commandTimeout)
 	defer cancel()
+	rdb, at, err := c.home(limited, stream)
+	if err != nil {
+		return failure(ctx, commandTimeout, "add to stream "+stream, err)
+	}
 	cmds := make([]rueidis.Completed, len(records))
 	for i, fields := range records {
-		cmds[i] = c.rdb.B().Arbitrary(addArgs(stream, maxLen, fields)...).Build()
+		cmds[i] = rdb.B().Arbitrary(addArgs(stream, maxLen, fields)...).Build()
 	}
-	for _, r := range c.rdb.DoMulti(limited, cmds...) {
-		if err := r.Error(); err != nil {
-			c.leaveReplica(ctx, err, false)
-			return failure(ctx, commandTimeout, "add to stream "+stream, err)
+	for i, r := range rdb.DoMulti(limited, cmds...) {
+		err := r.Error()
+		if err == nil {
+			continue
 		}
+		if _, elsewhere := c.detour(stream, at, err); elsewhere {
+			if _, err := c.do(ctx, "add to stream "+stream, on{stream}, addArgs(stream, maxLen, records[i])...); err != nil {
+				return err
+			}
+			continue
+		}
+		c.leaveReplica(ctx, err, false)
+		return failure(ctx, commandTimeout, "add to stream "+stream, err)
 	}
 	return nil
 }
@@ -140,7 +152,7 @@ func (c *Client) Delete(ctx context.Context, stream string, ids []ID) (int64, er
 	return c.eachThousand(ctx, "delete from stream "+stream, []string{"XDEL", stream}, ids)
 }
 
-// eachThousand runs a command on ids, a thousand at a time, and adds up the
+// eachThousand runs a command, whose second word is the key, on ids, a thousand at a time, and adds up the
 // numbers that it answers.
 func (c *Client) eachThousand(ctx context.Context, what string, command []string, ids []ID) (total int64, err error) {
 	const most = 1000
@@ -152,7 +164,7 @@ func (c *Client) eachThousand(ctx context.Context, what string, command []string
 		for _, id := range part {
 			args = append(args, id.String())
 		}
-		m, err := c.do(ctx, what, args...)
+		m, err := c.do(ctx, what, on{command[1]}, args...)
 		if err != nil {
 			return total, err
 		}

@@ -3,7 +3,11 @@ package redis
 import (
 	"crypto/tls"
 	"errors"
+	"fmt"
+	"maps"
 	"net/url"
+	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -21,12 +25,67 @@ const (
 	// pingEvery is the gap after which an idle connection is asked for a sign
 	// of life; it is the interval of TCP keep-alive as well.
 	pingEvery = 2 * time.Second
+
+	// sentinelEvery is how often Sentinels are asked for the master, beside
+	// listening to them.
+	sentinelEvery = 5 * time.Second
 )
 
 // errURL replaces the parser's own words, which quote parts of the URL, and
 // with a misplaced character that part is a piece of the password.
 var errURL = errors.New("not a Redis URL: want redis://[user:password@]host:port[/db], rediss://… for TLS " +
 	"or unix://[user:password@]/path/to/socket[?db=n], with special characters in the password percent-encoded")
+
+// parameters are those that a URL may have, and what a value of each must be.
+var parameters = map[string]func(v string) bool{
+	"addr": func(v string) bool { return v != "" },
+	"client_name": func(v string) bool {
+		return v != "" && !strings.ContainsFunc(v, func(r rune) bool { return r <= ' ' || r > '~' })
+	},
+	"db":                func(v string) bool { n, err := strconv.Atoi(v); return err == nil && n >= 0 },
+	"dial_timeout":      isDuration,
+	"write_timeout":     isDuration,
+	"master_set":        func(v string) bool { return v != "" },
+	"sentinel_user":     func(v string) bool { return v != "" },
+	"sentinel_password": func(v string) bool { return v != "" },
+	"skip_verify":       func(v string) bool { _, err := strconv.ParseBool(v); return v == "" || err == nil },
+	// Other programs understand these; here they change nothing.
+	"protocol":     func(v string) bool { return v == "2" || v == "3" },
+	"client_cache": func(string) bool { return true },
+	"max_retries":  func(string) bool { return true },
+}
+
+func isDuration(v string) bool {
+	d, err := time.ParseDuration(v)
+	return err == nil && d > 0
+}
+
+// checkParameters refuses what would be left out silently, or mean nothing in
+// this URL. Values are not shown.
+func checkParameters(u *url.URL, q url.Values) error {
+	tls := u.Scheme == "rediss" || u.Scheme == "valkeys"
+	for _, name := range slices.Sorted(maps.Keys(q)) {
+		values := q[name]
+		valid, known := parameters[name]
+		switch {
+		case !known:
+			return fmt.Errorf("unknown parameter %q, allowed are %s", name, strings.Join(slices.Sorted(maps.Keys(parameters)), ", "))
+		case len(values) > 1 && name != "addr":
+			return fmt.Errorf("parameter %s is given %d times, allowed is once", name, len(values))
+		case slices.ContainsFunc(values, func(v string) bool { return !valid(v) }):
+			return fmt.Errorf("the value of parameter %s is not allowed", name)
+		case name == "skip_verify" && !tls:
+			return errors.New("skip_verify has no effect without rediss://")
+		case name == "db" && u.Scheme != "unix" && !slices.Contains([]string{"", q.Get(name)}, strings.Trim(u.Path, "/")):
+			return errors.New("two numbers of the database are given, as /db and as parameter db")
+		case (name == "addr" || name == "master_set") && u.Scheme == "unix":
+			return fmt.Errorf("parameter %s has no effect with unix://", name)
+		case strings.HasPrefix(name, "sentinel_") && !q.Has("master_set"):
+			return fmt.Errorf("parameter %s has no effect without master_set", name)
+		}
+	}
+	return nil
+}
 
 // clientOptions turns a URL into the options of the library.
 func clientOptions(raw string) (rueidis.ClientOption, error) {
@@ -39,12 +98,19 @@ func clientOptions(raw string) (rueidis.ClientOption, error) {
 	if u.Scheme != "unix" && (u.Fragment != "" || strings.Contains(u.Path+u.RawQuery, "@")) {
 		return rueidis.ClientOption{}, errURL
 	}
-	o, err := rueidis.ParseURL(raw)
+	if u.Scheme == "unix" && u.Host != "" { // the path lacks its first slash
+		return rueidis.ClientOption{}, errURL
+	}
+	q, err := url.ParseQuery(u.RawQuery)
 	if err != nil {
 		return rueidis.ClientOption{}, errURL
 	}
-	if o.TLSConfig == nil && u.Query().Has("skip_verify") {
-		return rueidis.ClientOption{}, errors.New("skip_verify has no effect without rediss://")
+	if err := checkParameters(u, q); err != nil {
+		return rueidis.ClientOption{}, err
+	}
+	o, err := rueidis.ParseURL(raw)
+	if err != nil {
+		return rueidis.ClientOption{}, errURL
 	}
 	if o.TLSConfig != nil {
 		o.TLSConfig.MinVersion = tls.VersionTLS12
@@ -60,6 +126,10 @@ func clientOptions(raw string) (rueidis.ClientOption, error) {
 		o.ClientName = "pitwall"
 	}
 	o.AlwaysRESP2 = false
+	o.Sentinel.Username, o.Sentinel.Password = q.Get("sentinel_user"), q.Get("sentinel_password")
+	o.Sentinel.Dialer, o.Sentinel.TLSConfig, o.Sentinel.ClientName = o.Dialer, o.TLSConfig, o.ClientName
+	// A message about a failover may be lost with its connection.
+	o.Sentinel.TopologyRefreshInterval = sentinelEvery
 
 	// The library would otherwise ask CLUSTER SLOTS, which the embedded server
 	// answers as if it were a cluster.

@@ -19,7 +19,7 @@ return {t[1] * 1000 + math.floor(t[2] / 1000), id}`
 // by the server's own clock: at least 1 ms, and 0 when there is none.
 func (c *Client) Waiting(ctx context.Context, stream string, after ID) (time.Duration, error) {
 	what := "look for what waits in stream " + stream
-	m, err := c.do(ctx, what, "EVAL", waitingScript, "1", stream, after.Next().String())
+	m, err := c.do(ctx, what, on{stream}, "EVAL", waitingScript, "1", stream, after.Next().String())
 	if err != nil {
 		return 0, err
 	}
@@ -42,10 +42,10 @@ func (c *Client) Waiting(ctx context.Context, stream string, after ID) (time.Dur
 	return age(id, now), nil
 }
 
-// Age returns how long ago an entry was added, by the server's own clock, at
-// least 1 ms.
-func (c *Client) Age(ctx context.Context, id ID) (time.Duration, error) {
-	now, err := c.Time(ctx)
+// Age returns how long ago an entry of a stream was added, by the server's own
+// clock, at least 1 ms.
+func (c *Client) Age(ctx context.Context, stream string, id ID) (time.Duration, error) {
+	now, err := c.Time(ctx, stream)
 	if err != nil {
 		return 0, err
 	}

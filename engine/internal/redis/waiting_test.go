@@ -32,7 +32,7 @@ func TestWaiting(t *testing.T) {
 		if d := waiting("the future", ID{Ms: 7000, Seq: 3}); d != time.Millisecond {
 			t.Errorf("an entry from the future waits %v, want 1 ms", d)
 		}
-		if d, err := c.Age(ctx, ID{Ms: 5000}); err != nil || d < first || d > first+time.Hour {
+		if d, err := c.Age(ctx, "s", ID{Ms: 5000}); err != nil || d < first || d > first+time.Hour {
 			t.Errorf("age %v, %v, but it waits %v", d, err, first)
 		}
 		raw(t, c, "SET", "plain", "v")

@@ -15,7 +15,8 @@
 //		...
 //	}
 //
-// Main runs the tests, stops the shared PostgreSQL cluster and then looks
+// Main runs the tests, stops the shared PostgreSQL cluster and the shared Redis
+// Cluster, if a test asked for them, and then looks
 // for leaked goroutines, so a package that uses it needs no goleak of its own.
 //
 // # What is left behind
@@ -28,7 +29,8 @@
 // # Faults
 //
 // Every server can be stopped, killed and started again on the same port and
-// with the same data. Proxy stands between a client and a server, and cuts
+// with the same data, a Redis stand still (Signal), a slot of a Cluster move
+// (MoveSlot), and replicas are promoted. Proxy stands between a client and a server, and cuts
 // connections in the middle of a reply.
 //
 // # Caveats

@@ -1,9 +1,11 @@
 package testenv
 
 import (
+	"errors"
 	"fmt"
 	"os"
 	"sync"
+	"syscall"
 
 	"go.uber.org/goleak"
 
@@ -16,6 +18,8 @@ var shared struct {
 	mu      sync.Mutex
 	main    bool
 	cluster *servers.Cluster
+	redis   *servers.RedisCluster
+	folder  string // of redis
 	// databases counts those created so far; numbers their names.
 	databases int
 }
@@ -51,10 +55,14 @@ func Main(m interface{ Run() int }, options ...goleak.Option) int {
 func stopShared() error {
 	shared.mu.Lock()
 	defer shared.mu.Unlock()
-	c := shared.cluster
-	shared.cluster = nil
-	if c == nil {
-		return nil
+	c, r := shared.cluster, shared.redis
+	shared.cluster, shared.redis = nil, nil
+	var errs []error
+	if c != nil {
+		errs = append(errs, c.Remove())
 	}
-	return c.Remove()
+	if r != nil {
+		errs = append(errs, r.End(syscall.SIGKILL), os.RemoveAll(shared.folder))
+	}
+	return errors.Join(errs...)
 }

@@ -1,0 +1,101 @@
+package feed
+
+import (
+	"errors"
+	"testing"
+	"time"
+
+	"pitwall/engine/internal/testenv"
+)
+
+// Three streams in slots of three masters: each has its own lease and registry
+// there, and all of it goes with the process. On a single server nothing has a
+// new name.
+func TestHomes(t *testing.T) {
+	c := testenv.SharedRedisCluster(t)
+	streams := []string{"telemetry:t", "telemetry:b", "race:{1}"}
+	owners := map[string]bool{}
+	for _, s := range streams {
+		owners[c.Owner(s).Addr()] = true
+	}
+	if len(owners) != 3 {
+		t.Fatalf("the streams are on %d masters, want 3", len(owners))
+	}
+	b := newBench(t, c.URL())
+	f := b.feed(func(o *Options) { o.Streams, o.Ephemeral = streams, true })
+	stop := b.running(f)
+	keys := map[string][]string{
+		"telemetry:b": {"{telemetry:b}:pitwall:lease:one", "{telemetry:b}:pitwall:groups"},
+		"telemetry:t": {"{telemetry:t}:pitwall:lease:one", "{telemetry:t}:pitwall:groups"},
+		"race:{1}":    {"race:{1}:pitwall:lease:one", "race:{1}:pitwall:groups"},
+	}
+	for stream, list := range keys {
+		for _, key := range list {
+			if c.Owner(stream).Do("EXISTS", key) != int64(1) {
+				t.Errorf("%s is not with its stream", key)
+			}
+		}
+	}
+	for i, s := range streams {
+		publish(t, b.client, s, 0, i+1, "device-of-"+s)
+	}
+	b.eventually("records of all streams", func() bool { return b.metric("processor_live_records_total") == "6" })
+	if err := stop(); err != nil {
+		t.Fatal(err)
+	}
+	if err := f.Close(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	for stream, list := range keys {
+		for _, key := range list {
+			if c.Owner(stream).Do("EXISTS", key) != int64(0) {
+				t.Errorf("%s is left", key)
+			}
+		}
+		if groups := c.Owner(stream).Do("XINFO", "GROUPS", stream).([]any); len(groups) != 0 {
+			t.Errorf("groups left on %s: %v", stream, groups)
+		}
+	}
+
+	alone := newBench(t, testenv.Redis(t).URL()).feed(func(o *Options) { o.Streams = streams })
+	if len(alone.homes) != 1 || alone.homes[0].lease.key != "pitwall:lease:one" || alone.homes[0].registry() != "pitwall:groups" {
+		t.Errorf("on a single server: %d homes, %s, %s", len(alone.homes), alone.homes[0].lease.key, alone.homes[0].registry())
+	}
+}
+
+// An instance holds its id while it holds all leases: one that is another's is
+// enough to be refused, without a trace in the other places, and to lose it.
+func TestAnIDIsHeldWithAllOfItsLeases(t *testing.T) {
+	c := testenv.SharedRedisCluster(t)
+	streams := []string{"telemetry:t", "telemetry:b", "race:{1}"}
+	const last = "race:{1}:pitwall:lease:one"
+	b := newBench(t, c.URL())
+	f := b.feed(func(o *Options) { o.Streams, o.LeaseTTL = streams, 2*time.Second })
+	owner := c.Owner("race:{1}")
+	owner.Do("SET", last, "of another", "PX", "600000")
+	if err := f.AcquireLease(t.Context()); err == nil {
+		t.Fatal("the id is taken without its last lease")
+	}
+	for _, h := range f.homes[:2] {
+		if c.Owner(h.streams[0]).Do("EXISTS", h.lease.key) != int64(0) || h.lease.current() != lapsed {
+			t.Errorf("%s is held by one who may not have the id", h.lease.key)
+		}
+	}
+
+	owner.Do("DEL", last)
+	b.created(f)
+	run := make(chan error, 1)
+	go func() { run <- f.Run(t.Context()) }()
+	owner.Do("SET", last, "of another", "PX", "600000")
+	select {
+	case err := <-run:
+		if !errors.Is(err, ErrLeaseLost) {
+			t.Errorf("Run ended with %v", err)
+		}
+	case <-time.After(time.Minute):
+		t.Fatal("Run goes on")
+	}
+	if err := f.Close(t.Context()); err != nil || owner.Do("GET", last) != "of another" {
+		t.Errorf("Close: %v", err)
+	}
+}

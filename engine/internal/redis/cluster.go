@@ -1,0 +1,278 @@
+package redis
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"maps"
+	"net"
+	"slices"
+	"strconv"
+	"sync"
+	"time"
+
+	"github.com/redis/rueidis"
+)
+
+// cluster is what a Client knows of a Redis Cluster: which node owns which slot,
+// and a door to each node that was needed. The client library has one as well,
+// but its connections for one reader bind to a node by their first command and
+// follow nothing, and its others retry on their own. Any goroutine may use it.
+type cluster struct {
+	opt     rueidis.ClientOption // of every node, but for the address
+	log     *slog.Logger
+	builder rueidis.Builder
+	looking chan struct{} // held by whoever asks for the slots
+
+	mu     sync.Mutex // guards what follows
+	nodes  map[string]*node
+	ranges []slotRange
+	known  []string          // the nodes of ranges, replicas included
+	moved  map[uint16]string // learned from MOVED since ranges were asked for
+	stale  bool              // ranges may be wrong
+	closed bool
+}
+
+// slotRange says who owns the slots from first to last.
+type slotRange struct {
+	first, last uint16
+	owner       string // host:port
+}
+
+// Bounds of asking for the slots.
+const (
+	askTimeout = time.Second      // for each node
+	idleNode   = 10 * time.Minute // after which the door to a node that left is closed
+)
+
+// newCluster begins with a node that is open, and the addresses that the URL
+// names.
+func newCluster(opt rueidis.ClientOption, at string, rdb rueidis.Client, of *links, log *slog.Logger) *cluster {
+	c := &cluster{
+		opt: opt, log: log, builder: rdb.B(), looking: make(chan struct{}, 1),
+		nodes: map[string]*node{}, moved: map[uint16]string{}, stale: true,
+	}
+	for _, addr := range opt.InitAddress {
+		c.nodes[addr] = newNode(opt, addr)
+		c.nodes[addr].named = true
+	}
+	c.nodes[at].rdb, c.nodes[at].links = rdb, of
+	c.opt.DialCtxFn = nil // that of a socket leads to no other node
+	return c
+}
+
+func (c *cluster) close() {
+	c.mu.Lock()
+	c.closed = true
+	nodes := slices.Collect(maps.Values(c.nodes))
+	c.mu.Unlock()
+	for _, n := range nodes {
+		n.close()
+	}
+}
+
+// node returns the node at an address.
+func (c *cluster) node(addr string) *node {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	n := c.nodes[addr]
+	if n == nil {
+		n = newNode(c.opt, addr)
+		n.closed = c.closed
+		c.nodes[addr] = n
+	}
+	return n
+}
+
+// errNoOwner is what a command fails with whose slot no node owns.
+var errNoOwner = errors.New("no node of the Redis Cluster serves the slot")
+
+// owner returns the node that owns a slot. It asks for the slots first when what
+// is known may be wrong.
+func (c *cluster) owner(ctx context.Context, slot uint16) (*node, error) {
+	if err := c.refresh(ctx); err != nil {
+		return nil, err
+	}
+	addr := c.ownerAddr(slot)
+	if addr == "" {
+		c.doubt(nil)
+		return nil, errNoOwner
+	}
+	return c.node(addr), nil
+}
+
+// ownerAddr is where the owner of a slot is believed to be, "" when there is none.
+func (c *cluster) ownerAddr(slot uint16) string {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if addr, ok := c.moved[slot]; ok {
+		return addr
+	}
+	for _, r := range c.ranges {
+		if r.first <= slot && slot <= r.last {
+			return r.owner
+		}
+	}
+	return ""
+}
+
+// learn takes note of the owner that a node names for a slot.
+func (c *cluster) learn(slot uint16, addr string) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.moved[slot] = addr
+}
+
+// doubt takes note that a node, if not nil, did not serve as it should: slots are
+// asked for before the next command, and that node comes last.
+func (c *cluster) doubt(n *node) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.stale = true
+	if n != nil {
+		n.failed = time.Now()
+	}
+}
+
+// refresh asks for the slots if what is known may be wrong. One asks, the others
+// wait for the answer.
+func (c *cluster) refresh(ctx context.Context) error {
+	if !c.isStale() {
+		return nil
+	}
+	select {
+	case c.looking <- struct{}{}:
+		defer func() { <-c.looking }()
+	case <-ctx.Done():
+		return fmt.Errorf("find the nodes of the Redis Cluster: %w", ctx.Err())
+	}
+	if !c.isStale() {
+		return nil
+	}
+	c.mu.Lock()
+	c.stale = false // what is doubted from here on is asked for again
+	c.mu.Unlock()
+	var errs []error
+	for _, n := range c.candidates() {
+		ranges, known, err := n.slots(ctx)
+		if err == nil {
+			c.adopt(ranges, known)
+			return nil
+		}
+		c.doubt(n)
+		errs = append(errs, fmt.Errorf("%s: %w", n.addr, err))
+		if ctx.Err() != nil {
+			break
+		}
+	}
+	return fmt.Errorf("find the nodes of the Redis Cluster: %w", errors.Join(errs...))
+}
+
+func (c *cluster) isStale() bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.stale
+}
+
+// candidates are the nodes to ask for the slots: those that were used, beginning
+// with the one that failed longest ago, and then those that are only known.
+func (c *cluster) candidates() []*node {
+	c.mu.Lock()
+	used := slices.SortedFunc(maps.Values(c.nodes), func(a, b *node) int { return a.failed.Compare(b.failed) })
+	known := c.known
+	c.mu.Unlock()
+	for _, addr := range known {
+		if n := c.node(addr); !slices.Contains(used, n) {
+			used = append(used, n)
+		}
+	}
+	return used
+}
+
+// adopt takes over who owns what, and closes doors to nodes that left long ago.
+func (c *cluster) adopt(ranges []slotRange, known []string) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.ranges != nil && !slices.Equal(c.ranges, ranges) {
+		c.log.Info("slots of the Redis Cluster have other owners now", "nodes", len(known))
+	}
+	c.ranges, c.known = ranges, known
+	clear(c.moved)
+	for addr, n := range c.nodes {
+		if !n.named && !slices.Contains(known, addr) && n.idle() > idleNode {
+			n.close()
+			delete(c.nodes, addr)
+		}
+	}
+}
+
+// readSlots reads a reply to CLUSTER SLOTS of the node at an address: the owner
+// of each range, in order, and all nodes.
+func readSlots(m *rueidis.RedisMessage, asked string) (ranges []slotRange, known []string, err error) {
+	list, err := m.ToArray()
+	if err != nil {
+		return nil, nil, err
+	}
+	for i := range list {
+		fields, err := list[i].ToArray()
+		if err != nil || len(fields) < 3 {
+			return nil, nil, errBadReply
+		}
+		first, err1 := fields[0].AsInt64()
+		last, err2 := fields[1].AsInt64()
+		if err1 != nil || err2 != nil || first < 0 || last >= slots {
+			return nil, nil, errBadReply
+		}
+		for j := range fields[2:] {
+			addr, err := nodeAddr(&fields[2+j], asked)
+			if err != nil {
+				return nil, nil, err
+			}
+			if addr == "" {
+				continue
+			}
+			if j == 0 {
+				ranges = append(ranges, slotRange{uint16(first), uint16(last), addr})
+			}
+			known = append(known, addr)
+		}
+	}
+	if len(ranges) == 0 {
+		return nil, nil, errors.New("it knows of no slots")
+	}
+	slices.SortFunc(ranges, func(a, b slotRange) int { return int(a.first) - int(b.first) })
+	slices.Sort(known)
+	return ranges, slices.Compact(known), nil
+}
+
+// nodeAddr reads [host, port, …]. A node that does not know its own host leaves
+// it out: then it is the one that was asked. "?" stands for a name that is not
+// known.
+func nodeAddr(m *rueidis.RedisMessage, asked string) (string, error) {
+	fields, err := m.ToArray()
+	if err != nil || len(fields) < 2 {
+		return "", errBadReply
+	}
+	port, err := fields[1].AsInt64()
+	if err != nil {
+		return "", errBadReply
+	}
+	host := text(fields[0])
+	switch host {
+	case "?":
+		return "", nil
+	case "":
+		host = hostOf(asked)
+	}
+	return net.JoinHostPort(host, strconv.FormatInt(port, 10)), nil
+}
+
+// hostOf is the host of an address; of a socket it is this machine.
+func hostOf(addr string) string {
+	host, _, err := net.SplitHostPort(addr)
+	if err != nil {
+		return "localhost"
+	}
+	return host
+}

@@ -1,0 +1,286 @@
+package redis
+
+import (
+	"fmt"
+	"log/slog"
+	"slices"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"pitwall/engine/internal/testenv"
+)
+
+func TestSlotOf(t *testing.T) {
+	c := testenv.SharedRedisCluster(t)
+	for _, key := range []string{"", "s", "123456789", "telemetry:t", "{user1000}.following", "foo{}{bar}", "foo{{bar}}zap", "{a", "a}b", "größe"} {
+		if want := c.Nodes()[0].Do("CLUSTER", "KEYSLOT", key); int64(slotOf(key)) != want {
+			t.Errorf("slot of %q is %d, want %v", key, slotOf(key), want)
+		}
+	}
+}
+
+// spread are keys of three masters.
+var spread = []string{"telemetry:t", "race:{1}", "telemetry:b"}
+
+// Whatever way nodes are named to clients, all are found by way of one.
+func TestClusterByAnyNode(t *testing.T) {
+	c := testenv.SharedRedisCluster(t)
+	set := func(name, value string) {
+		for _, n := range c.Nodes() {
+			n.Do("CONFIG", "SET", name, value)
+		}
+	}
+	t.Cleanup(func() {
+		set("cluster-preferred-endpoint-type", "ip")
+		set("cluster-announce-hostname", "")
+	})
+	try := func(name, url string) {
+		t.Helper()
+		client := open(t, url)
+		for _, key := range spread {
+			if _, err := client.Add(t.Context(), key, 0, "a", "1"); err != nil {
+				t.Errorf("%s: %v", name, err)
+			}
+		}
+		if err := client.Ping(t.Context(), spread...); err != nil || !client.IsCluster() {
+			t.Errorf("%s: ping: %v", name, err)
+		}
+	}
+	for i, n := range c.Nodes() { // replicas among them
+		try(fmt.Sprintf("node %d", i), n.URL())
+	}
+	try("the first of several is away", "redis://127.0.0.1:1?addr="+c.Nodes()[1].Addr()+"&addr="+c.Nodes()[4].Addr())
+	set("cluster-preferred-endpoint-type", "unknown-endpoint")
+	try("nodes without a host", c.URL())
+	set("cluster-announce-hostname", "localhost")
+	set("cluster-preferred-endpoint-type", "hostname")
+	try("nodes by name", c.URL())
+	for _, key := range spread {
+		if n := c.Owner(key).Do("XLEN", key); n != int64(len(c.Nodes())+3) {
+			t.Errorf("%v entries in %s, want %d", n, key, len(c.Nodes())+3)
+		}
+	}
+}
+
+func TestOpenRefusesAddressesThatLeadNowhere(t *testing.T) {
+	c := testenv.SharedRedisCluster(t)
+	single := testenv.Redis(t)
+	single.Do("ACL", "SETUSER", "bob", "on", ">pw", "~*", "+@all", "-cluster")
+	for _, n := range c.Nodes() {
+		n.Do("ACL", "SETUSER", "bob", "on", ">pw", "~*", "+@all", "-cluster")
+		defer n.Do("ACL", "DELUSER", "bob")
+	}
+	for _, tt := range []struct{ name, url, want string }{
+		{"several single servers", single.URL() + "?addr=" + testenv.Redis(t).Addr(), "addr"},
+		{"another database of a Cluster", c.URL() + "/1", "SELECT"},
+		{"nobody at all", "redis://127.0.0.1:1?addr=127.0.0.1:2", "127.0.0.1:2"},
+		{"a login that may not ask for the slots", "redis://bob:pw@" + c.Nodes()[0].Addr(), "cluster|slots"},
+	} {
+		client, err := Open(t.Context(), Options{URL: tt.url, Logger: slog.New(slog.DiscardHandler)})
+		if err == nil {
+			client.Close()
+			t.Errorf("%s: opened", tt.name)
+		} else if !strings.Contains(err.Error(), tt.want) || !strings.Contains(err.Error(), "REDIS_URL") {
+			t.Errorf("%s: %v, want %s and REDIS_URL named", tt.name, err, tt.want)
+		}
+	}
+	if err := open(t, c.URL()).CheckStreams([]string{"telemetry:t", "{a}b", "a}b"}); err == nil || !strings.Contains(err.Error(), `"a}b"`) || !strings.Contains(err.Error(), "TELEMETRY_STREAMS") {
+		t.Errorf("a key that no other can be put beside: %v", err)
+	}
+	if err := open(t, single.URL()).CheckStreams([]string{"a}b"}); err != nil {
+		t.Errorf("on a single server: %v", err)
+	}
+}
+
+// A slot moves key by key. What a client and a reader do goes on at every moment;
+// what needs two keys waits until they are together again.
+func TestClusterSlotMoves(t *testing.T) {
+	c := testenv.RedisCluster(t, 3)
+	const stream = "telemetry:t"
+	client := open(t, c.URL())
+	ctx := t.Context()
+	o := readAll
+	o.Stream, o.Block = stream, 20*time.Millisecond
+	r := client.NewReader(o)
+	defer r.Close()
+	if err := r.Place(ctx, ID{}); err != nil {
+		t.Fatal(err)
+	}
+	var added, read []string
+	add := func() {
+		t.Helper()
+		added = append(added, must(client.Add(ctx, stream, 0, "n", fmt.Sprint(len(added))))(t).String())
+		records := [][]string{{"n", fmt.Sprint(len(added))}, {"n", fmt.Sprint(len(added) + 1)}}
+		if err := client.AddAll(ctx, stream, 0, records); err != nil {
+			t.Fatal(err)
+		}
+		all := must(client.Range(ctx, stream, ID{}, MaxID, 1000, nil))(t)
+		added = append(added, all[len(all)-2].ID.String(), all[len(all)-1].ID.String())
+		if s := must(client.State(ctx, stream, o.Group))(t); s.Length != int64(len(added)) || s.Last.String() != added[len(added)-1] || !s.Group {
+			t.Errorf("state %+v after %d entries", s, len(added))
+		}
+	}
+	drain := func() { // reads on as the feed does
+		t.Helper()
+		testenv.Eventually(t, 20*time.Second, "all to be read", func() bool {
+			got, err := r.Read(ctx, nil)
+			if err != nil {
+				if !IsConnection(err) && !IsNoGroup(err) {
+					t.Fatalf("read: %v", err)
+				}
+				for _, err = r.RunID(ctx); err != nil; _, err = r.RunID(ctx) {
+				}
+				if _, err := r.LastID(ctx, stream); err != nil {
+					return false // it is where that said
+				}
+				return false
+			}
+			read = append(read, ids(got)...)
+			return len(read) >= len(added)
+		})
+	}
+	dead := client.DeadKey(stream)
+	must(client.Add(ctx, dead, 0, "reason", "first"))(t)
+	must(client.TakeLease(ctx, client.Beside(stream, "lease"), "t", time.Hour))(t)
+	add()
+	drain()
+
+	bury := make(chan error, 1)
+	for i, to := range []*testenv.RedisServer{c.Owner(spread[1]), c.AddNode()} {
+		moved := 0
+		c.MoveSlot(stream, to, func(key string) {
+			if moved++; moved == 1 { // the others are still there
+				go func() {
+					bury <- client.Bury(ctx, dead, 100, stream, o.Group, []Letter{{Fields: []string{"reason", "split"}}})
+				}()
+			}
+			add()
+			drain()
+		})
+		if err := <-bury; err != nil {
+			t.Errorf("two keys, once they are together: %v", err)
+		}
+		add()
+		drain()
+		if n := to.Do("XLEN", dead); moved != 3 || n != int64(i+2) {
+			t.Errorf("%d keys moved, %v letters", moved, n)
+		}
+	}
+	if !slices.Equal(read, added) {
+		t.Errorf("read %v,\nadded %v", read, added)
+	}
+	if held, err := client.TakeLease(ctx, client.Beside(stream, "lease"), "t", time.Hour); err != nil || !held {
+		t.Errorf("the lease afterwards: %v, %v", held, err)
+	}
+}
+
+// While the lease and the stream are on two nodes, a reader takes no second lease.
+func TestClusterReaderTakesNoSecondLease(t *testing.T) {
+	c := testenv.RedisCluster(t, 3)
+	const stream = "telemetry:t"
+	client := open(t, c.URL())
+	ctx := t.Context()
+	o := readAll
+	o.Stream = stream
+	r := client.NewReader(o)
+	defer r.Close()
+	if err := r.Place(ctx, ID{}); err != nil {
+		t.Fatal(err)
+	}
+	lease := client.Beside(stream, "lease")
+	must(client.TakeLease(ctx, lease, "another's", time.Hour))(t)
+	moved := 0
+	c.MoveSlot(stream, c.Owner(spread[1]), func(key string) {
+		if moved++; moved > 1 {
+			return // they are together again
+		}
+		if key == stream { // otherwise the lease went first
+			if _, err := r.LastID(ctx, stream); !IsConnection(err) {
+				t.Errorf("the reader has not noticed: %v", err)
+			}
+			if _, err := r.LastID(ctx, stream); err != nil {
+				t.Errorf("after ASK: %v", err)
+			}
+		}
+		if held, err := r.TakeLease(ctx, lease, "t", time.Hour); held || !IsConnection(err) || !strings.Contains(err.Error(), "TRYAGAIN") {
+			t.Errorf("%s moved first: held %v, %v in the middle", key, held, err)
+		}
+	})
+	testenv.Eventually(t, 20*time.Second, "an answer after the move", func() bool {
+		held, err := r.TakeLease(ctx, lease, "t", time.Hour)
+		if held {
+			t.Fatal("the lease was taken twice")
+		}
+		return err == nil
+	})
+}
+
+// The owner of a slot stands still: its replica takes over, and both a client and
+// a reader find it. Other slots are served again once the Cluster is well.
+func TestClusterOwnerStandsStill(t *testing.T) {
+	c := testenv.RedisCluster(t, 3)
+	client := open(t, c.AllURL())
+	ctx := t.Context()
+	stream := spread[1]
+	o := readAll
+	o.Stream = stream
+	r := client.NewReader(o)
+	defer r.Close()
+	if err := r.Place(ctx, ID{}); err != nil {
+		t.Fatal(err)
+	}
+	must(client.Add(ctx, stream, 0, "a", "1"))(t)
+	victim := c.Owner(stream)
+	before := must(r.RunID(ctx))(t)
+	victim.Do("WAIT", "1", "0")
+	victim.Signal(syscall.SIGSTOP)
+	err := client.Ping(ctx, spread...)
+	if !IsConnection(err) || !strings.Contains(err.Error(), victim.Addr()) {
+		t.Errorf("ping of an owner that stands still: %v, want its address", err)
+	}
+	testenv.Eventually(t, time.Minute, "a command on the promoted node", func() bool {
+		_, err := client.Add(ctx, stream, 0, "a", "2")
+		return err == nil
+	})
+	testenv.Eventually(t, time.Minute, "the reader to find it", func() bool { return r.Place(ctx, ID{}) == nil })
+	if after := must(r.RunID(ctx))(t); after == before {
+		t.Error("the reader is where it was")
+	}
+	if got := must(r.Read(ctx, nil))(t); len(got) < 2 {
+		t.Errorf("read %v", ids(got))
+	}
+	for _, key := range spread {
+		if _, err := client.Add(ctx, key, 0, "a", "3"); err != nil {
+			t.Errorf("%s: %v", key, err)
+		}
+	}
+	victim.Signal(syscall.SIGCONT)
+	testenv.Eventually(t, time.Minute, "the old owner to follow", func() bool { return victim.Role() == "slave" })
+	if err := client.Ping(ctx, spread...); err != nil {
+		t.Errorf("ping afterwards: %v", err)
+	}
+}
+
+// Each node has logins of its own: a right that one of them lacks is missing.
+func TestClusterMissingRightOfOneNode(t *testing.T) {
+	c := testenv.SharedRedisCluster(t)
+	admit := func(n *testenv.RedisServer, rules ...string) {
+		n.Do(append([]string{"ACL", "SETUSER", "bob", "reset", "on", ">pw", "~*", "+@all"}, rules...)...)
+	}
+	for _, n := range c.Nodes() {
+		admit(n)
+		defer n.Do("ACL", "DELUSER", "bob")
+	}
+	admit(c.Owner(spread[1]), "-xadd", "-asking")
+	client := open(t, "redis://bob:pw@"+c.Nodes()[0].Addr())
+	var rights []Right
+	for _, key := range spread {
+		rights = append(rights, Rights(key, "xadd", "xlen")...)
+	}
+	got := must(client.Missing(t.Context(), append(rights, client.ClusterRights()...)))(t)
+	if want := []Right{{"xadd", spread[1]}, {"asking", ""}}; !slices.Equal(got, want) {
+		t.Errorf("%v is missing, want %v", got, want)
+	}
+}

@@ -1,0 +1,221 @@
+package redis
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"slices"
+	"strings"
+
+	"github.com/redis/rueidis"
+
+	"pitwall/engine/internal/pace"
+)
+
+// place is where the commands on a slot go: a node, and whether the slot is only
+// on its way to it.
+type place struct {
+	node   *node
+	asking bool
+}
+
+// route sends commands to the node that owns a slot, wherever that is: it
+// follows MOVED and ASK, and waits until TRYAGAIN and CLUSTERDOWN are over. A
+// command whose connection is lost fails, as on a single server.
+type route struct {
+	c    *cluster
+	slot uint16
+}
+
+// B builds commands, for any node.
+func (r route) B() rueidis.Builder { return r.c.builder }
+
+// Do runs one command. What ended the last try is returned when ctx ends.
+func (r route) Do(ctx context.Context, cmd rueidis.Completed) rueidis.RedisResult {
+	return r.do(ctx, func(at place) rueidis.RedisResult { return at.do(ctx, cmd.Pin()) })
+}
+
+// do runs one command by way of try, which sends it to a place.
+func (r route) do(ctx context.Context, try func(place) rueidis.RedisResult) rueidis.RedisResult {
+	var pause pace.Backoff
+	var at place
+	for hops := 0; ; hops++ {
+		if at.node == nil {
+			var err error
+			at.node, err = r.c.owner(ctx, r.slot)
+			if err != nil && !errors.Is(err, errNoOwner) {
+				return rueidis.NewResult(rueidis.RedisMessage{}, err)
+			}
+		}
+		result := rueidis.NewResult(rueidis.RedisMessage{}, errNoOwner)
+		next := place{}
+		if at.node != nil {
+			result = try(at)
+			var elsewhere bool
+			if next, elsewhere = r.c.redirect(r.slot, at, result.Error()); !elsewhere {
+				return result
+			}
+		}
+		// Nodes that do not agree as yet would send it to and fro.
+		if wait := next == at || next.node == nil || hops >= 2; wait && pace.Sleep(ctx, pause.Delay()) != nil {
+			return result
+		}
+		at = next
+	}
+}
+
+// do runs one command there.
+func (p place) do(ctx context.Context, cmd rueidis.Completed) rueidis.RedisResult {
+	rdb, err := p.node.door()
+	if err != nil {
+		return rueidis.NewResult(rueidis.RedisMessage{}, err)
+	}
+	if !p.asking {
+		return rdb.Do(ctx, cmd)
+	}
+	return ask(ctx, rdb, cmd)
+}
+
+// ask runs one command on a slot that is only on its way to the node.
+func ask(ctx context.Context, d interface {
+	B() rueidis.Builder
+	DoMulti(ctx context.Context, multi ...rueidis.Completed) []rueidis.RedisResult
+}, cmd rueidis.Completed) rueidis.RedisResult {
+	return d.DoMulti(ctx, d.B().Arbitrary("ASKING").Build(), cmd)[1]
+}
+
+// asking is a connection on which every command asks for a slot that is only on
+// its way to the node.
+type asking struct{ rueidis.DedicatedClient }
+
+// Do runs one command after ASKING.
+func (a asking) Do(ctx context.Context, cmd rueidis.Completed) rueidis.RedisResult {
+	return ask(ctx, a.DedicatedClient, cmd)
+}
+
+// IsCluster says whether the server is a node of a Redis Cluster.
+func (c *Client) IsCluster() bool { return c.nodes != nil }
+
+// Beside names a key that is on the same server as the stream: the name itself on
+// a single one. On a Cluster it is put after the stream's key, in whose slot it
+// then is.
+func (c *Client) Beside(stream, name string) string {
+	switch {
+	case c.nodes == nil:
+		return name
+	case hashTag(stream) == "":
+		return "{" + stream + "}:" + name
+	}
+	return stream + ":" + name
+}
+
+// CheckStreams refuses keys that have no place on a Cluster: braces are what puts
+// other keys into their slots.
+func (c *Client) CheckStreams(streams []string) error {
+	for _, s := range streams {
+		if c.nodes != nil && hashTag(s) == "" && strings.Contains(s, "}") {
+			return fmt.Errorf("TELEMETRY_STREAMS has %q, allowed on a Redis Cluster are keys without }, or with a hash tag", s)
+		}
+	}
+	return nil
+}
+
+// home returns the client of the server that has a key, and on a Cluster which
+// node that is.
+func (c *Client) home(ctx context.Context, key string) (rueidis.Client, *node, error) {
+	if c.nodes == nil {
+		return c.rdb, nil, nil
+	}
+	n, err := c.nodes.owner(ctx, slotOf(key))
+	if err != nil {
+		return nil, nil, err
+	}
+	rdb, err := n.door()
+	return rdb, n, err
+}
+
+// detour is cluster.redirect for a command that went home.
+func (c *Client) detour(key string, at *node, err error) (next place, elsewhere bool) {
+	if c.nodes == nil {
+		return place{}, false
+	}
+	return c.nodes.redirect(slotOf(key), place{node: at}, err)
+}
+
+// redirect reads what the end of a command says about the way to its slot. next
+// is where the command belongs now, the same place when that is a matter of time,
+// and no node when the owner has to be looked up. elsewhere is false when the
+// command has ended there, for better or worse.
+func (c *cluster) redirect(slot uint16, at place, err error) (next place, elsewhere bool) {
+	if err == nil || rueidis.IsRedisNil(err) {
+		return place{}, false
+	}
+	var re *rueidis.RedisError
+	if !errors.As(err, &re) {
+		if !errors.Is(err, context.Canceled) {
+			c.doubt(at.node)
+		}
+		return place{}, false
+	}
+	if addr, ok := re.IsMoved(); ok {
+		addr = whole(addr, at.node.addr)
+		c.learn(slot, addr)
+		return place{c.node(addr), false}, true
+	}
+	switch text := re.Error(); {
+	case strings.HasPrefix(text, "ASK "):
+		addr, _ := re.IsAsk()
+		return place{c.node(whole(addr, at.node.addr)), true}, true
+	case re.IsTryAgain():
+		return at, true
+	case re.IsClusterDown():
+		c.doubt(at.node)
+		return place{}, true
+	}
+	return place{}, false
+}
+
+// whole puts the host of the node that was asked before an address without one.
+func whole(addr, asked string) string {
+	if host, port, err := net.SplitHostPort(addr); err == nil && host == "" {
+		return net.JoinHostPort(hostOf(asked), port)
+	}
+	return addr
+}
+
+// isElsewhere says whether err ended a command with isDetour.
+func isElsewhere(err error) bool {
+	var re *rueidis.RedisError
+	return errors.As(err, &re) && isDetour(re)
+}
+
+// isDetour says whether an error reply of a Cluster is about the way to a slot:
+// the command was not looked at.
+func isDetour(re *rueidis.RedisError) bool {
+	text := re.Error()
+	return slices.ContainsFunc([]string{"MOVED ", "ASK ", "TRYAGAIN ", "CLUSTERDOWN "}, func(p string) bool { return strings.HasPrefix(text, p) })
+}
+
+// slots is how many slots a Cluster has.
+const slots = 16384
+
+// slotOf returns the slot of a key (Redis Cluster specification): CRC16 in the
+// variant XMODEM, of the hash tag or of all of it.
+func slotOf(key string) uint16 {
+	if tag := hashTag(key); tag != "" {
+		key = tag
+	}
+	crc := uint16(0)
+	for i := range len(key) {
+		crc ^= uint16(key[i]) << 8
+		for range 8 {
+			if crc&0x8000 != 0 {
+				crc = crc<<1 ^ 0x1021
+			} else {
+				crc <<= 1
+			}
+		}
+	}
+	return crc % slots
+}

@@ -1,0 +1,232 @@
+package servers
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"syscall"
+)
+
+// RedisCluster is a Redis Cluster of its own: masters that share the slots, and
+// as many replicas.
+type RedisCluster struct {
+	nodes []*Redis // the first half were the masters at the start
+}
+
+// StartRedisCluster starts masters and a replica of each in folders within dir,
+// with args for all of them, and returns when all slots are served and the
+// replicas have what their masters have. The caller ends it.
+func StartRedisCluster(dir string, masters int, args ...string) (*RedisCluster, error) {
+	c := &RedisCluster{}
+	err := c.start(dir, 2*masters, args)
+	if err == nil {
+		err = c.join(masters)
+	}
+	if err != nil {
+		return nil, errors.Join(err, c.End(syscall.SIGKILL))
+	}
+	return c, nil
+}
+
+// Nodes are all nodes: those that began as masters, and then their replicas in
+// the same order.
+func (c *RedisCluster) Nodes() []*Redis { return c.nodes }
+
+// AddNode starts one more node, which owns no slot yet.
+func (c *RedisCluster) AddNode(dir string, args ...string) (*Redis, error) {
+	first := c.nodes[0]
+	if err := c.start(dir, 1, args); err != nil {
+		return nil, err
+	}
+	n := c.nodes[len(c.nodes)-1]
+	if err := n.meet(first); err != nil {
+		return nil, err
+	}
+	return n, c.agree()
+}
+
+func (c *RedisCluster) start(dir string, n int, args []string) error {
+	for range n {
+		own := filepath.Join(dir, strconv.Itoa(len(c.nodes)))
+		if err := os.Mkdir(own, 0o755); err != nil {
+			return fmt.Errorf("make the folder of a node: %w", err)
+		}
+		s, err := startRedis(&Redis{dir: own, args: args}, true)
+		if err != nil {
+			return err
+		}
+		c.nodes = append(c.nodes, s)
+	}
+	return nil
+}
+
+// join makes a Cluster of the nodes.
+func (c *RedisCluster) join(masters int) error {
+	const slots = 16384
+	for i, n := range c.nodes {
+		// Different ones from the start: otherwise nodes change them later.
+		if _, err := n.Do("CLUSTER", "SET-CONFIG-EPOCH", strconv.Itoa(i+1)); err != nil {
+			return err
+		}
+		if i > 0 {
+			if err := n.meet(c.nodes[0]); err != nil {
+				return err
+			}
+		}
+		if i < masters {
+			first, last := i*slots/masters, (i+1)*slots/masters-1
+			if _, err := n.Do("CLUSTER", "ADDSLOTSRANGE", strconv.Itoa(first), strconv.Itoa(last)); err != nil {
+				return err
+			}
+		}
+	}
+	if err := c.agree(); err != nil {
+		return err
+	}
+	for i, n := range c.nodes[masters:] {
+		id, err := c.nodes[i].id()
+		if err != nil {
+			return err
+		}
+		if _, err := n.Do("CLUSTER", "REPLICATE", id); err != nil {
+			return err
+		}
+	}
+	for _, n := range c.nodes[masters:] {
+		linked := func() bool {
+			info, err := n.Do("INFO", "replication")
+			text, _ := info.(string)
+			return err == nil && infoField(text, "master_link_status") == "up"
+		}
+		if !Poll(ReadyWithin, linked) {
+			return fmt.Errorf("replica %s of the Cluster has no link to its master", n.Addr())
+		}
+	}
+	return c.agree()
+}
+
+// meet introduces a node to another.
+func (s *Redis) meet(other *Redis) error {
+	_, err := s.Do("CLUSTER", "MEET", "127.0.0.1", strconv.Itoa(other.port), strconv.Itoa(other.bus))
+	return err
+}
+
+// id is the node's name in the Cluster.
+func (s *Redis) id() (string, error) {
+	reply, err := s.Do("CLUSTER", "MYID")
+	id, _ := reply.(string)
+	return id, err
+}
+
+// agree waits until every node knows all others and that all slots are served.
+func (c *RedisCluster) agree() error {
+	for _, n := range c.nodes {
+		last := ""
+		ok := Poll(ReadyWithin, func() bool {
+			info, err := n.Do("CLUSTER", "INFO")
+			last, _ = info.(string)
+			return err == nil && infoField(last, "cluster_state") == "ok" &&
+				infoField(last, "cluster_known_nodes") == strconv.Itoa(len(c.nodes)) && c.trusts(n)
+		})
+		if !ok {
+			return fmt.Errorf("node %s does not find the Cluster well:\n%s", n.Addr(), last)
+		}
+	}
+	return nil
+}
+
+// trusts reports whether a node has shaken hands with all others.
+func (c *RedisCluster) trusts(n *Redis) bool {
+	reply, err := n.Do("CLUSTER", "NODES")
+	text, _ := reply.(string)
+	return err == nil && !strings.Contains(text, "handshake") && !strings.Contains(text, "fail") && !strings.Contains(text, "noaddr")
+}
+
+// Owner is the node that owns a key's slot in the view of the node asked, nil
+// where there is none or it does not answer.
+func (c *RedisCluster) Owner(asked *Redis, key string) *Redis {
+	reply, err := asked.Do("CLUSTER", "KEYSLOT", key)
+	slot, _ := reply.(int64)
+	if err != nil {
+		return nil
+	}
+	reply, _ = asked.Do("CLUSTER", "SLOTS")
+	ranges, _ := reply.([]any)
+	for _, r := range ranges {
+		fields := r.([]any)
+		if slot < fields[0].(int64) || slot > fields[1].(int64) {
+			continue
+		}
+		port := fields[2].([]any)[1].(int64)
+		for _, n := range c.nodes {
+			if int64(n.port) == port {
+				return n
+			}
+		}
+	}
+	return nil
+}
+
+// MoveSlot moves the slot of key, and all keys in it one by one, to another
+// master, as redis-cli --cluster reshard does. between, if not nil, is called
+// after each key and before the last step.
+func (c *RedisCluster) MoveSlot(key string, to *Redis, between func(key string)) error {
+	from := c.Owner(to, key)
+	if from == nil || from == to {
+		return fmt.Errorf("move the slot of %s: its owner is %v", key, from)
+	}
+	fromID, err := from.id()
+	if err != nil {
+		return err
+	}
+	toID, err := to.id()
+	if err != nil {
+		return err
+	}
+	reply, err := from.Do("CLUSTER", "KEYSLOT", key)
+	if err != nil {
+		return err
+	}
+	slot := strconv.FormatInt(reply.(int64), 10)
+	if _, err := to.Do("CLUSTER", "SETSLOT", slot, "IMPORTING", fromID); err != nil {
+		return err
+	}
+	if _, err := from.Do("CLUSTER", "SETSLOT", slot, "MIGRATING", toID); err != nil {
+		return err
+	}
+	for {
+		reply, err := from.Do("CLUSTER", "GETKEYSINSLOT", slot, "1")
+		if err != nil {
+			return err
+		}
+		keys, _ := reply.([]any)
+		if len(keys) == 0 {
+			break
+		}
+		k := keys[0].(string)
+		if _, err := from.Do("MIGRATE", "127.0.0.1", strconv.Itoa(to.port), k, "0", "20000"); err != nil {
+			return err
+		}
+		if between != nil {
+			between(k)
+		}
+	}
+	for _, n := range []*Redis{to, from} {
+		if _, err := n.Do("CLUSTER", "SETSLOT", slot, "NODE", toID); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// End sends sig to all nodes and waits until they are gone.
+func (c *RedisCluster) End(sig syscall.Signal) error {
+	var errs []error
+	for _, n := range c.nodes {
+		errs = append(errs, n.End(sig))
+	}
+	return errors.Join(errs...)
+}
