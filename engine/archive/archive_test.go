@@ -87,7 +87,7 @@ func TestPoisonGoesToTheDeadLetters(t *testing.T) {
 		r.publish(stream, 0, 3)
 		r.run(r.archive(nil))
 		r.wantRows(3)
-		r.wantMetric("processor_archive_dead_total", 3)
+		r.comesTo("processor_archive_dead_total", 3)
 
 		var got [][]string
 		for _, letter := range r.dead(stream) {

@@ -72,7 +72,7 @@ func TestDeadLettersThatCannotBeWritten(t *testing.T) {
 			if got := r.letters(); fmt.Sprint(got) != fmt.Sprint([]string{first, second}) {
 				t.Errorf("letters of %v, want of %s and %s", got, first, second)
 			}
-			r.wantMetric("processor_archive_dead_total", 2)
+			r.comesTo("processor_archive_dead_total", 2)
 			r.eventually("the metrics of what waits to be 0", func() bool {
 				return r.metric(`processor_archive_held_entries{stream="telemetry:t"}`) == 0 && r.metric(`processor_archive_held_bytes{stream="telemetry:t"}`) == 0
 			})
@@ -215,4 +215,29 @@ func TestHeld(t *testing.T) {
 		t.Error("end speaks of refused rows where there were none")
 	}
 	want("when all is done", 3, 0, false)
+}
+
+// TestHeldEntriesAreTriedInTime: at the interval, and soon enough that nobody
+// else may claim them, however long the interval is.
+func TestHeldEntriesAreTriedInTime(t *testing.T) {
+	for _, tt := range []struct{ interval, idle, want time.Duration }{
+		{5 * time.Second, 10 * time.Second, 5 * time.Second},
+		{time.Second, 10 * time.Second, time.Second},
+		{time.Hour, 10 * time.Second, 5 * time.Second},
+		{time.Hour, time.Millisecond, againLeast},
+	} {
+		r := &reader{opt: &Options{ClaimInterval: tt.interval, ClaimIdle: tt.idle}}
+		if got := r.againEvery(); got != tt.want {
+			t.Errorf("interval %v, idle %v: tried every %v, want %v", tt.interval, tt.idle, got, tt.want)
+		}
+	}
+
+	r := newServerRig(t, "")
+	key := r.client.DeadKey(stream)
+	r.server.Do("SET", key, "x")
+	r.run(r.archive(func(o *Options) { o.ClaimInterval, o.ClaimIdle = time.Hour, 200*time.Millisecond }))
+	id := r.broken()
+	r.eventually("attempts", func() bool { return r.delivered(id) >= 3 })
+	r.server.Do("DEL", key)
+	r.wantNothingPends(stream)
 }

@@ -108,7 +108,7 @@ func TestRetention(t *testing.T) {
 	r.eventually("the one that is kept", func() bool { return r.metric("processor_archive_rows_total") == rows+1 })
 	r.wantNothingPends(stream)
 	r.eventually("those that are not", func() bool { return r.metric("processor_archive_expired_total") == 2 })
-	r.wantMetric("processor_archive_dead_total", 1) // the broken one
+	r.comesTo("processor_archive_dead_total", 1) // the broken one
 	r.wantMetric("processor_archive_duplicates_total", 0)
 	if err := stop(); err != nil {
 		t.Error(err)

@@ -46,7 +46,7 @@ func testRefusedRows(t *testing.T, r *rig) {
 	if !slices.Equal(got, want) {
 		t.Errorf("dead letters of %v, want of %v", got, want)
 	}
-	r.wantMetric("processor_archive_refused_total", len(bad))
+	r.comesTo("processor_archive_refused_total", len(bad))
 	r.wantMetric("processor_archive_failures_total", 0)
 	if calls := store.calls(); calls > 2*(n+len(bad)) {
 		t.Errorf("%d statements for %d rows", calls, n+len(bad))

@@ -294,6 +294,12 @@ func (r *rig) wantMetric(name string, want int) {
 	}
 }
 
+// comesTo waits for a metric: what is counted after the step that shows.
+func (r *rig) comesTo(name string, want int) {
+	r.t.Helper()
+	r.eventually(fmt.Sprintf("%s to be %d", name, want), func() bool { return r.metric(name) == want })
+}
+
 // eventually waits for a condition with the usual patience.
 func (r *rig) eventually(what string, cond func() bool) {
 	r.t.Helper()

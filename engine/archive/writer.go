@@ -178,7 +178,6 @@ func (w *writer) bury(ctx context.Context, b *batch) error {
 		return fmt.Errorf("write dead letters: %w", err)
 	}
 	w.lettersWork()
-	w.watch.boundLetters(ctx)
 	w.meters.dead.Add(len(b.dead))
 	for i := range b.dead {
 		if b.dead[i].Fields[1] == reasonRefused {
@@ -190,6 +189,7 @@ func (w *writer) bury(ctx context.Context, b *batch) error {
 		w.log.Warn("records went to the dead letters instead of the table", "dead", w.deadKey,
 			"batches", n, "last_id", last[7], "reason", last[1], "error", last[3])
 	}
+	w.watch.boundLetters(ctx)
 	return nil
 }
 
