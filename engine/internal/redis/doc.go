@@ -22,8 +22,13 @@
 //
 // Caveats:
 //   - A blocking read has a connection to itself and a deadline a little beyond
-//     its BLOCK time. A reply that does not come by then closes the connection:
-//     the library has no such deadline, and sends no ping meanwhile.
+//     its BLOCK time, which grows while the reply comes, within bounds (link).
+//     After it the connection is closed: the library has no such deadline, and
+//     sends no ping meanwhile.
+//   - Entries may be as long as the server lets them be. What only asks about a
+//     stream leaves them on the server; MaxEntry is where one counts as too large.
+//   - At maxmemory the server refuses what takes memory, MULTI and the creation of
+//     groups among it. Reading, acknowledging, leases and questions still work.
 //   - A reply that is lost with its connection has moved the consumer group all
 //     the same. Who reads without acknowledgement sets the group back
 //     ([Reader.Place]) after every failed read; Reader first makes sure that
