@@ -1,0 +1,81 @@
+package archive
+
+import (
+	"testing"
+
+	"pitwall/engine/internal/testenv"
+)
+
+// What is acknowledged is lost with the primary where no commit waits for the
+// standby, and nothing tells. The README says so.
+func TestACommitThatWaitsForNobodyIsLostWithThePrimary(t *testing.T) {
+	for _, tt := range []struct{ name, standbys, commit string }{
+		{"an asynchronous standby", "", "on"},
+		{"synchronous_commit=local", "standby", "local"},
+		{"synchronous_commit=off", "standby", "off"},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			primary, standby := testenv.PostgresPair(t)
+			r := newRig(t, testenv.Redis(t).URL(), primary.URL())
+			r.eventually("the standby to have the table", func() bool {
+				return standby.Query(standby.URL(), "SELECT to_regclass('positions') IS NOT NULL") == "t"
+			})
+			standby.Query(standby.URL(), "ALTER SYSTEM SET primary_conninfo = ''")
+			standby.Query(standby.URL(), "SELECT pg_reload_conf()")
+			r.eventually("the standby to be cut off", func() bool {
+				return primary.Query(r.pgURL, "SELECT count(*) FROM pg_stat_replication") == "0"
+			})
+			primary.Query(r.pgURL, "ALTER SYSTEM SET synchronous_standby_names = '"+tt.standbys+"'")
+			primary.Query(r.pgURL, "ALTER SYSTEM SET synchronous_commit = '"+tt.commit+"'")
+			primary.Query(r.pgURL, "SELECT pg_reload_conf()")
+			r.reopen() // a session sees the settings when it begins
+			const n = 50
+			r.publish(stream, 0, n)
+			a := r.archive(nil)
+			r.run(a)
+			r.eventually("every row", func() bool { return r.metric("processor_archive_rows_total") == n })
+			r.wantNothingPends(stream)
+			if err := a.Ready(); err != nil {
+				t.Errorf("not ready: %v", err)
+			}
+			r.wantMetric("processor_archive_lost_total", 0)
+			primary.Crash()
+			standby.Promote()
+			if rows := standby.Query(standby.URL(), "SELECT count(*) FROM positions"); rows != "0" {
+				t.Errorf("the promoted standby has %s rows that it was never sent", rows)
+			}
+		})
+	}
+}
+
+// A server without AOF that is killed forgets what was not archived. One with
+// AOF keeps what it has acknowledged, everysec included, as long as the machine
+// runs: only a power cut takes the last second.
+func TestWhatAKilledRedisForgets(t *testing.T) {
+	for _, tt := range []struct {
+		name    string
+		options []testenv.RedisOption
+		rows    int
+	}{
+		{"no AOF", nil, 10},
+		{"everysec", []testenv.RedisOption{testenv.Args("--appendonly", "yes", "--appendfsync", "everysec")}, 60},
+		{"always", []testenv.RedisOption{testenv.AOF()}, 60},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			server := testenv.Redis(t, tt.options...)
+			r := newRig(t, server.URL(), "")
+			r.publish(stream, 0, 50)
+			server.Kill()
+			server.Start()
+			r.eventually("the client to come back", func() bool { return r.client.Ping(t.Context()) == nil })
+			r.publish(stream, 50, 10)
+			r.run(r.archive(nil))
+			r.eventually("the rows", func() bool { return r.metric("processor_archive_rows_total") == tt.rows })
+			r.wantNothingPends(stream)
+			r.wantMetric("processor_archive_lost_total", 0)
+			if n := len(r.dead(stream)); n != 0 {
+				t.Errorf("%d dead letters", n)
+			}
+		})
+	}
+}
