@@ -29,7 +29,7 @@ type Options struct {
 	// is empty.
 	DataDir string
 	Logger  *slog.Logger
-	// NoTriggers leaves the triggers of migration 0003 out.
+	// NoTriggers leaves the triggers of migrations 0003 and 0007 out.
 	NoTriggers bool
 	// Listening takes whether a call of Listen hears notifications on its
 	// channels now: nil, or why not. It is called on the goroutine of Listen. May

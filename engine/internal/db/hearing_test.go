@@ -59,14 +59,14 @@ func TestMissingTriggersAreTold(t *testing.T) {
 	log, quiet := &sharedLog{}, &sharedLog{}
 	d := migrated(t, Options{URL: url, Logger: log.logger()}).(*postgres)
 	without := open(t, Options{URL: url, Logger: quiet.logger(), NoTriggers: true}).(*postgres)
-	pg.Query(url, "DROP TRIGGER pitwall_notify_roster ON entries; ALTER TABLE events DISABLE TRIGGER pitwall_notify_roster")
+	pg.Query(url, "DROP TRIGGER pitwall_notify_roster_delete ON entries; ALTER TABLE events DISABLE TRIGGER pitwall_notify_roster_truncate")
 	var ears []*ear
 	for _, d := range []*postgres{d, without} {
 		d.checkEvery = 0
 		ears = append(ears, listen(t, d, ChannelRoster, ChannelPositions, ChannelAccess))
 	}
 	testenv.Eventually(t, within, "a warning", func() bool { return log.count(`tables="entries, events"`) == 1 })
-	pg.Query(url, `ALTER TABLE events ENABLE TRIGGER pitwall_notify_roster; CREATE TRIGGER pitwall_notify_roster
+	pg.Query(url, `ALTER TABLE events ENABLE TRIGGER pitwall_notify_roster_truncate; CREATE TRIGGER pitwall_notify_roster_old
 		AFTER INSERT OR UPDATE OR DELETE OR TRUNCATE ON entries FOR EACH STATEMENT EXECUTE FUNCTION pitwall_notify_roster()`)
 	pg.Query(url, "NOTIFY pitwall_roster, 'end'") // which has the next check done
 	for _, e := range ears {
