@@ -23,6 +23,7 @@ type PublicConfig struct {
 	MaxQueuedBytes        int `name:"live-max-queued-bytes" env:"LIVE_MAX_QUEUED_BYTES" default:"1073741824" help:"Bytes held for all connections together, what they share counted once; over it those who hold most are closed and nobody is let in. 0: any number."`
 	HTTPMaxConnections    int `name:"http-max-connections" env:"HTTP_MAX_CONNECTIONS" default:"16384" help:"Connections that have not upgraded, half-open ones included."`
 	HTTPPerAddress        int `name:"http-max-connections-per-address" env:"HTTP_MAX_CONNECTIONS_PER_ADDRESS" default:"0" help:"The same for one IPv4 address or IPv6 /64. 0: 512, and loopback is not counted. -1: any number."`
+	HTTPRatePerAddress    int `name:"http-rate-per-address" env:"HTTP_RATE_PER_ADDRESS" default:"0" help:"Requests per second for the page and its list of events, of one IPv4 address or IPv6 /64, five seconds' worth at once. 0: 500, and loopback is not counted. -1: any number."`
 	HTTPHeaderTimeoutMS   int `name:"http-header-timeout-ms" env:"HTTP_HEADER_TIMEOUT_MS" default:"10000" help:"How long a client may take for its TLS handshake, and for the header of its request, in ms."`
 	HTTPMaxHeaderBytes    int `name:"http-max-header-bytes" env:"HTTP_MAX_HEADER_BYTES" default:"16384" help:"Longest header of a request."`
 
@@ -35,6 +36,7 @@ const (
 	autoPerAddress     = 2000
 	autoUpgradeRate    = 200
 	autoHTTPPerAddress = 512
+	autoHTTPRate       = 500 // thirty pages a second: a page is some fifteen files
 )
 
 func (c *PublicConfig) validatePublic() (errs []error) {
@@ -57,6 +59,7 @@ func (c *PublicConfig) validatePublic() (errs []error) {
 		{"LIVE_MAX_QUEUED_BYTES", c.MaxQueuedBytes, 0, 1 << 46},
 		{"HTTP_MAX_CONNECTIONS", c.HTTPMaxConnections, 1, 10000000},
 		{"HTTP_MAX_CONNECTIONS_PER_ADDRESS", c.HTTPPerAddress, -1, 10000000},
+		{"HTTP_RATE_PER_ADDRESS", c.HTTPRatePerAddress, -1, 1000000},
 		{"HTTP_HEADER_TIMEOUT_MS", c.HTTPHeaderTimeoutMS, 100, 600000},
 		{"HTTP_MAX_HEADER_BYTES", c.HTTPMaxHeaderBytes, 1024, 1 << 20},
 	} {
@@ -88,6 +91,7 @@ func (c *PublicConfig) liveLimits() live.Limits {
 	return live.Limits{
 		Connections: at(c.PerAddress, autoPerAddress), UpgradeRatePerAddress: at(c.UpgradeRatePerAddress, autoUpgradeRate),
 		UpgradeRate: float64(c.UpgradeRate), QueuedBytes: int64(c.MaxQueuedBytes), TrustedProxies: c.proxies(),
-		Pending: c.HTTPMaxConnections, PendingPerAddress: at(c.HTTPPerAddress, autoHTTPPerAddress),
+		Requests: at(c.HTTPRatePerAddress, autoHTTPRate),
+		Pending:  c.HTTPMaxConnections, PendingPerAddress: at(c.HTTPPerAddress, autoHTTPPerAddress),
 	}
 }

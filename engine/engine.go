@@ -43,6 +43,7 @@ type Engine struct {
 	clocks   *archive.Clocks
 	guard    *access.Guard // nil where everybody may watch everything
 	gate     gate
+	listing  *listing
 	live     *live.Server
 	archive  *archive.Archive
 	http     *httpServer
@@ -202,6 +203,6 @@ var (
 	_ archive.ClockStore = db.Database(nil)
 	_ eventmap.Source    = db.Database(nil)
 	_ eventmap.Notifier  = db.Database(nil)
-	_ eventmap.Target    = (*shard.Core)(nil)
+	_ eventmap.Target    = (*listing)(nil)
 	_ feed.Sink          = (*shard.Core)(nil)
 )

@@ -34,7 +34,7 @@ func (e *Engine) openGate(ctx context.Context) (err error) {
 		Decide: c.decisions(), DecideURL: string(c.AuthzURL), SQL: c.AuthzSQL,
 		Timeout: ms(c.AuthTimeoutMS), Cache: ms(c.AuthCacheMS), Refresh: ms(c.AuthRefreshMS), Grace: ms(c.AuthGraceMS),
 		Store: e.db, Seats: e.bulkDoor, Logger: e.log, Metrics: e.set,
-		Changed: func() { e.live.Recheck() },
+		Changed: func() { e.live.Recheck(); e.listing.renew() },
 		JWT: access.JWTOptions{
 			KeySetURL: string(c.JWKSURL), Refresh: ms(c.JWKSRefreshMS), Issuer: c.JWTIssuer, Audience: c.JWTAudience, Leeway: ms(c.JWTLeewayMS),
 		},

@@ -11,7 +11,6 @@ import (
 
 	"pitwall/engine/live"
 	"pitwall/engine/viewer"
-	"pitwall/shard"
 )
 
 // httpServer is the public listener: the page, and the live server's /live.
@@ -20,14 +19,14 @@ type httpServer struct {
 	listener net.Listener
 }
 
-func listenHTTP(c *Config, srv *live.Server, events viewer.Source, log *slog.Logger) (*httpServer, error) {
+func listenHTTP(c *Config, srv *live.Server, events *viewer.List, log *slog.Logger) (*httpServer, error) {
 	l, err := net.Listen("tcp", c.HTTPAddr)
 	if err != nil {
 		return nil, fmt.Errorf("listen for spectators (HTTP_ADDR): %w", err)
 	}
 	mux := http.NewServeMux()
 	mux.Handle("/live", srv)
-	mux.Handle("/", viewer.Handler(events))
+	mux.Handle("/", srv.Limited(viewer.Handler(events)))
 	s := &httpServer{listener: srv.Paced(l), server: &http.Server{
 		Handler:           c.checkHost(mux, l.Addr(), srv),
 		ReadHeaderTimeout: ms(c.HTTPHeaderTimeoutMS), // the TLS handshake has the same
@@ -67,23 +66,4 @@ func (s *httpServer) shutdown(ctx context.Context) error {
 		err = errors.Join(err, cerr)
 	}
 	return err
-}
-
-// eventList is the map in force, as the page wants it: the events that may be
-// named to everybody.
-type eventList struct {
-	core *shard.Core
-	gate gate
-}
-
-// Events implements viewer.Source.
-func (l eventList) Events() []viewer.Event {
-	infos := l.core.Snapshot().Events()
-	list := make([]viewer.Event, 0, len(infos))
-	for _, e := range infos {
-		if l.gate.MayList(e.ID) {
-			list = append(list, viewer.Event{ID: e.ID, Devices: e.Devices})
-		}
-	}
-	return list
 }

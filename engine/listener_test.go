@@ -29,9 +29,14 @@ import (
 // running serves on the embedded parts until the test ends.
 func running(t *testing.T, flags ...string) *serving {
 	t.Helper()
+	return runningOn(t, embeddedParts(t), flags...)
+}
+
+// runningOn does so on the parts given.
+func runningOn(t *testing.T, p *parts, flags ...string) *serving {
+	t.Helper()
 	log := &logs{}
-	s, err := serve(log, slices.Concat([]string{"--http-addr=127.0.0.1:0", "--ops-addr=127.0.0.1:0", "--live-drain-ms=50"},
-		embeddedParts(t).flags, flags))
+	s, err := serve(log, slices.Concat([]string{"--http-addr=127.0.0.1:0", "--ops-addr=127.0.0.1:0", "--live-drain-ms=50"}, p.flags, flags))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -150,8 +150,9 @@ func (e *Engine) startLive(ctx context.Context) error {
 		return err
 	}
 	e.run("shards", e.core.Run)
+	e.listing = &listing{core: e.core, log: e.log}
 	e.events = eventmap.New(eventmap.Options{
-		Source: e.db, Notifier: e.db, Target: e.core, Every: ms(e.cfg.RefreshMS), Logger: e.log, Metrics: e.set,
+		Source: e.db, Notifier: e.db, Target: e.listing, Every: ms(e.cfg.RefreshMS), Logger: e.log, Metrics: e.set,
 		Health: e.health.Check("event map", health.Never), // the map in force stays
 	})
 	if err := e.events.Refresh(ctx); err != nil {

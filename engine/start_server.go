@@ -21,9 +21,10 @@ func (e *Engine) startServer(ctx context.Context) error {
 	}); err != nil {
 		return err
 	}
-	if e.http, err = listenHTTP(&e.cfg, e.live, eventList{e.core, e.gate}, e.log); err != nil {
+	if e.http, err = listenHTTP(&e.cfg, e.live, &e.listing.list, e.log); err != nil {
 		return err
 	}
+	e.listing.open(e.gate)
 	e.run("live server", e.live.Run)
 	if e.guard != nil {
 		e.run("access control", e.guard.Run)

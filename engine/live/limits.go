@@ -15,6 +15,7 @@ type Limits struct {
 	UpgradeRatePerAddress AddressLimit // handshakes per second
 	Pending               int          // connections that have not upgraded, of all
 	PendingPerAddress     AddressLimit // and of one address
+	Requests              AddressLimit // requests per second for what is no handshake; see Limited
 	QueuedBytes           int64        // memory held for all connections together, in bytes; see Server.weigh
 
 	// TrustedProxies may say in X-Forwarded-For whom they speak for.
@@ -36,8 +37,8 @@ func (a AddressLimit) of(c client) int {
 	return a.Most
 }
 
-// burstSeconds is how many seconds' worth of handshakes may come at once:
-// spectators come back together when a server has restarted.
+// burstSeconds is how many seconds' worth of handshakes or requests may come at
+// once: spectators come back together when a server has restarted.
 const burstSeconds = 5
 
 // Reasons of refused upgrades, the label of processor_live_refusals_total and
@@ -58,6 +59,7 @@ const (
 	reasonForbidden = "forbidden"
 	reasonPending   = "http_connections"
 	reasonPendingOf = "http_connections_per_address"
+	reasonHTTPRate  = "http_rate_per_address"
 	reasonTimeout   = "http_timeout"
 	reasonRequest   = "http_request"
 	reasonHost      = "host"
@@ -69,7 +71,7 @@ const retryAfter = "5"
 var refusalReasons = []string{
 	reasonDraining, reasonHandshake, reasonOrigin, reasonFull, reasonRate, reasonAddress, reasonAddrRate,
 	reasonQueued, reasonAccess, reasonPlatform, reasonLink, reasonNoHijack, reasonPending, reasonPendingOf,
-	reasonTimeout, reasonRequest, reasonHost,
+	reasonHTTPRate, reasonTimeout, reasonRequest, reasonHost,
 }
 
 // accessReason names a refusal of Access.
@@ -85,7 +87,7 @@ func accessReason(status int) string {
 	return reasonForbidden
 }
 
-// limiter counts handshakes and connections by address.
+// limiter counts handshakes, connections and requests by address.
 type limiter struct {
 	o Limits
 
@@ -98,8 +100,9 @@ type limiter struct {
 // visitor is what is known of an address. It is forgotten when it has no
 // connection and could begin anew.
 type visitor struct {
-	open    int
-	credits bucket
+	open     int
+	credits  bucket // of handshakes
+	requests bucket
 }
 
 // enter counts a handshake and a connection. reason is "" unless it is one
@@ -123,6 +126,19 @@ func (l *limiter) enter(from client, now time.Time) (reason string) {
 		v.open++
 	}
 	return ""
+}
+
+// ask counts a request that is no handshake. It reports whether the address
+// may have it answered.
+func (l *limiter) ask(from client, now time.Time) bool {
+	r := float64(l.o.Requests.of(from))
+	if r <= 0 {
+		return true
+	}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.sweep(now)
+	return l.visitor(from).requests.take(r, burstSeconds*r, now)
 }
 
 // visitor returns what is known of an address; of nobody's, nothing is kept.
@@ -151,15 +167,15 @@ func (l *limiter) leave(from client) {
 	}
 }
 
-// sweep forgets addresses now and then. Who is without a connection for as
-// long as it takes to fill his bucket is as good as new.
+// sweep forgets addresses now and then. One without a connection, for as long
+// as it takes to fill its buckets, is as good as new.
 func (l *limiter) sweep(now time.Time) {
 	if now.Sub(l.swept) < time.Second {
 		return
 	}
 	l.swept = now
 	for a, v := range l.by {
-		if v.open == 0 && now.Sub(v.credits.at) > burstSeconds*time.Second {
+		if idle := min(now.Sub(v.credits.at), now.Sub(v.requests.at)); v.open == 0 && idle > burstSeconds*time.Second {
 			delete(l.by, a)
 		}
 	}
@@ -192,6 +208,20 @@ func (srv *Server) count(r *http.Request) (from client, reason string) {
 		srv.open.Add(-1)
 	}
 	return from, reason
+}
+
+// Limited answers 429 to who asks next more often than their address may, and
+// lets the others through. It is for everything but /live, which has limits of
+// its own.
+func (srv *Server) Limited(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if !srv.limiter.ask(srv.counted(r), time.Now()) {
+			srv.m.refusal(reasonHTTPRate)
+			answer(w, http.StatusTooManyRequests, reasonHTTPRate, "too many requests")
+			return
+		}
+		next.ServeHTTP(w, r)
+	})
 }
 
 func (srv *Server) overloaded() bool {

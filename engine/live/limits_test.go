@@ -120,6 +120,49 @@ func TestLimiter(t *testing.T) {
 	}
 }
 
+// TestRequestsOfOneAddress has one address ask for more than it may, which
+// takes nothing of the others'.
+func TestRequestsOfOneAddress(t *testing.T) {
+	r := start(t, nil, func(su *setup) {
+		su.live.Limits = Limits{
+			Requests: AddressLimit{Most: 1}, UpgradeRatePerAddress: AddressLimit{Most: 1},
+			TrustedProxies: []netip.Prefix{netip.MustParsePrefix("192.0.2.0/24")},
+		}
+	})
+	answered := 0
+	h := r.srv.Limited(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { answered++ }))
+	ask := func(peer, forwarded string, want int) {
+		t.Helper()
+		q, w := httptest.NewRequest("GET", "/events.json", nil), httptest.NewRecorder()
+		q.RemoteAddr = peer
+		if forwarded != "" {
+			q.Header.Set("X-Forwarded-For", forwarded)
+		}
+		h.ServeHTTP(w, q)
+		if w.Code != want {
+			t.Errorf("%s %q: %d, want %d", peer, forwarded, w.Code, want)
+		}
+		if limited := w.Code == http.StatusTooManyRequests; limited &&
+			(!strings.HasPrefix(w.Body.String(), reasonHTTPRate+": ") || w.Header().Get("Retry-After") == "") {
+			t.Errorf("%s: answered %q, %v", peer, w.Body, w.Header())
+		}
+	}
+	for range burstSeconds {
+		ask("198.51.100.1:5", "", 200)
+	}
+	ask("198.51.100.1:6", "203.0.113.1", 429) // not from a proxy: the header says nothing
+	ask("198.51.100.2:5", "", 200)
+	ask("192.0.2.1:5", "203.0.113.1", 200)
+	ask("192.0.2.1:5", "198.51.100.1", 429)
+	if answered != burstSeconds+2 || r.set.GetOrCreateCounter(refusalName(reasonHTTPRate)).Get() != 2 {
+		t.Errorf("%d answered, and %d refusals counted", answered, r.set.GetOrCreateCounter(refusalName(reasonHTTPRate)).Get())
+	}
+	// Handshakes have credits of their own.
+	if reason := r.srv.limiter.enter(clientAt(netip.MustParseAddr("198.51.100.1")), time.Now()); reason != "" {
+		t.Errorf("a handshake is refused: %s", reason)
+	}
+}
+
 // TestLimitsAnswerAndCount reaches each limit of the upgrade.
 func TestLimitsAnswerAndCount(t *testing.T) {
 	for _, c := range []struct {

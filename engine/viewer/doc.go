@@ -24,8 +24,8 @@
 //
 // # Goroutines
 //
-// None. Handler is safe for concurrent use; Source.Events is called by many
-// requests at once.
+// None. Handler is safe for concurrent use. List.Set replaces the list of
+// events, whose bytes all requests share.
 //
 // # Caveats
 //

@@ -6,9 +6,7 @@ import (
 	"crypto/sha256"
 	"embed"
 	"encoding/hex"
-	"encoding/json"
 	"fmt"
-	"io"
 	"io/fs"
 	"net/http"
 	"path"
@@ -20,18 +18,6 @@ import (
 
 //go:embed static
 var static embed.FS
-
-// Event is one that can be watched.
-type Event struct {
-	ID      string `json:"id"`
-	Devices int    `json:"devices"` // that take part in it
-}
-
-// Source tells which events there are, in the order to show them.
-type Source interface {
-	// Events may be called from many goroutines at once.
-	Events() []Event
-}
 
 // policy lets the page load its own files and connect to its own host, nothing
 // else. Framing is left to pages of the same origin.
@@ -50,14 +36,14 @@ var contentTypes = map[string]string{
 // file is one static file, ready to be sent.
 type file struct {
 	contentType  string
-	plain, small []byte // small is gzip
+	plain, small []byte // small is gzip; none: there is no need
 	etag         string // of plain; small has its own, "…-gzip"
 }
 
-// Handler serves the page at / and the events of src at /events.json. Any
+// Handler serves the page at / and the events of list at /events.json. Any
 // other path is 404, any method but GET and HEAD 405. It panics if the
 // embedded files cannot be read, which a build either has or has not.
-func Handler(src Source) http.Handler {
+func Handler(list *List) http.Handler {
 	files, err := page()
 	if err != nil {
 		panic(err)
@@ -67,7 +53,7 @@ func Handler(src Source) http.Handler {
 		mux.Handle("/"+name, f)
 	}
 	mux.Handle("/{$}", files["index.html"])
-	mux.Handle("/events.json", eventList{src})
+	mux.Handle("/events.json", list)
 	return guard(mux)
 }
 
@@ -117,16 +103,26 @@ func squeeze(b []byte) ([]byte, error) {
 
 // ServeHTTP answers 304 to those who have the file.
 func (f *file) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	body, etag := f.plain, `"`+f.etag+`"`
 	h := w.Header()
-	if acceptsGzip(r) {
-		body, etag = f.small, `"`+f.etag+`-gzip"`
-		h.Set("Content-Encoding", "gzip")
-	}
-	h.Set("Vary", "Accept-Encoding")
-	h.Set("Content-Type", f.contentType)
 	h.Set("Cache-Control", "no-cache") // keep it, ask each time
-	h.Set("ETag", etag)
+	h.Set("ETag", `"`+f.etag+`"`)
+	if acceptsGzip(r) {
+		h.Set("ETag", `"`+f.etag+`-gzip"`)
+	}
+	f.send(w, r)
+}
+
+// send answers with the file, compressed for those who take that.
+func (f *file) send(w http.ResponseWriter, r *http.Request) {
+	h, body := w.Header(), f.plain
+	if f.small != nil {
+		h.Add("Vary", "Accept-Encoding")
+		if acceptsGzip(r) {
+			h.Set("Content-Encoding", "gzip")
+			body = f.small
+		}
+	}
+	h.Set("Content-Type", f.contentType)
 	http.ServeContent(w, r, "", time.Time{}, bytes.NewReader(body))
 }
 
@@ -141,25 +137,6 @@ func acceptsGzip(r *http.Request) bool {
 		}
 	}
 	return false
-}
-
-// eventList serves /events.json.
-type eventList struct{ src Source }
-
-func (l eventList) ServeHTTP(w http.ResponseWriter, _ *http.Request) {
-	events := l.src.Events()
-	if events == nil {
-		events = []Event{} // [] and not null
-	}
-	b, err := json.Marshal(events)
-	if err != nil {
-		http.Error(w, err.Error(), http.StatusInternalServerError)
-		return
-	}
-	h := w.Header()
-	h.Set("Content-Type", "application/json")
-	h.Set("Cache-Control", "no-store")
-	_, _ = io.Copy(w, bytes.NewReader(append(b, '\n'))) // a reader who went away
 }
 
 // guard puts the security headers on every answer, errors included.

@@ -2,7 +2,6 @@ package viewer
 
 import (
 	"compress/gzip"
-	"encoding/json"
 	"io"
 	"net/http"
 	"net/http/httptest"
@@ -11,20 +10,25 @@ import (
 	"testing/fstest"
 )
 
-// list is a source with fixed events.
-type list []Event
-
-func (l list) Events() []Event { return l }
+// list is a list with these events.
+func list(t *testing.T, events ...Event) *List {
+	t.Helper()
+	l := new(List)
+	if err := l.Set(events); err != nil {
+		t.Fatal(err)
+	}
+	return l
+}
 
 // ask sends one request to the handler.
-func ask(t *testing.T, src Source, method, path string, header ...string) *http.Response {
+func ask(t *testing.T, l *List, method, path string, header ...string) *http.Response {
 	t.Helper()
 	r := httptest.NewRequestWithContext(t.Context(), method, path, nil)
 	for i := 0; i < len(header); i += 2 {
 		r.Header.Set(header[i], header[i+1])
 	}
 	w := httptest.NewRecorder()
-	Handler(src).ServeHTTP(w, r)
+	Handler(l).ServeHTTP(w, r)
 	return w.Result()
 }
 
@@ -55,7 +59,7 @@ func TestFiles(t *testing.T) {
 	}
 	for _, tt := range tests {
 		t.Run(tt.path, func(t *testing.T) {
-			res := ask(t, list{}, http.MethodGet, tt.path)
+			res := ask(t, new(List), http.MethodGet, tt.path)
 			if res.StatusCode != http.StatusOK || res.Header.Get("Content-Type") != tt.contentType {
 				t.Errorf("status %d, type %q", res.StatusCode, res.Header.Get("Content-Type"))
 			}
@@ -63,7 +67,7 @@ func TestFiles(t *testing.T) {
 			if !strings.Contains(plain, tt.contains) {
 				t.Errorf("no %q in it", tt.contains)
 			}
-			small := ask(t, list{}, http.MethodGet, tt.path, "Accept-Encoding", "gzip, deflate, br")
+			small := ask(t, new(List), http.MethodGet, tt.path, "Accept-Encoding", "gzip, deflate, br")
 			if small.Header.Get("Content-Encoding") != "gzip" || body(t, small) != plain {
 				t.Error("the compressed file is another")
 			}
@@ -74,22 +78,22 @@ func TestFiles(t *testing.T) {
 func TestCaching(t *testing.T) {
 	for _, encoding := range []string{"identity", "gzip"} {
 		t.Run(encoding, func(t *testing.T) {
-			first := ask(t, list{}, http.MethodGet, "/app.js", "Accept-Encoding", encoding)
+			first := ask(t, new(List), http.MethodGet, "/app.js", "Accept-Encoding", encoding)
 			etag := first.Header.Get("ETag")
 			if etag == "" || first.Header.Get("Cache-Control") != "no-cache" || first.Header.Get("Vary") != "Accept-Encoding" {
 				t.Errorf("headers %v", first.Header)
 			}
-			again := ask(t, list{}, http.MethodGet, "/app.js", "Accept-Encoding", encoding, "If-None-Match", etag)
+			again := ask(t, new(List), http.MethodGet, "/app.js", "Accept-Encoding", encoding, "If-None-Match", etag)
 			if again.StatusCode != http.StatusNotModified || body(t, again) != "" {
 				t.Errorf("asked again: %d", again.StatusCode)
 			}
-			if other := ask(t, list{}, http.MethodGet, "/style.css", "Accept-Encoding", encoding, "If-None-Match", etag); other.StatusCode != http.StatusOK {
+			if other := ask(t, new(List), http.MethodGet, "/style.css", "Accept-Encoding", encoding, "If-None-Match", etag); other.StatusCode != http.StatusOK {
 				t.Errorf("another file under the same tag: %d", other.StatusCode)
 			}
 		})
 	}
-	plain := ask(t, list{}, http.MethodGet, "/app.js").Header.Get("ETag")
-	small := ask(t, list{}, http.MethodGet, "/app.js", "Accept-Encoding", "gzip").Header.Get("ETag")
+	plain := ask(t, new(List), http.MethodGet, "/app.js").Header.Get("ETag")
+	small := ask(t, new(List), http.MethodGet, "/app.js", "Accept-Encoding", "gzip").Header.Get("ETag")
 	if plain == small {
 		t.Error("one tag for two encodings")
 	}
@@ -109,7 +113,7 @@ func TestAcceptsGzip(t *testing.T) {
 
 func TestSecurityHeadersOnEveryAnswer(t *testing.T) {
 	for _, path := range []string{"/", "/app.js", "/events.json", "/nothing"} {
-		h := ask(t, list{}, http.MethodGet, path).Header
+		h := ask(t, new(List), http.MethodGet, path).Header
 		csp := h.Get("Content-Security-Policy")
 		for _, want := range []string{"default-src 'none'", "script-src 'self'", "style-src 'self'", "connect-src 'self'", "base-uri 'none'", "frame-ancestors 'self'"} {
 			if !strings.Contains(csp, want) {
@@ -136,34 +140,11 @@ func TestOtherRequests(t *testing.T) {
 		{http.MethodGet, "/.git/config", 404},
 	}
 	for _, tt := range tests {
-		if res := ask(t, list{}, tt.method, tt.path); res.StatusCode != tt.want {
+		if res := ask(t, new(List), tt.method, tt.path); res.StatusCode != tt.want {
 			t.Errorf("%s %s: %d, want %d", tt.method, tt.path, res.StatusCode, tt.want)
 		} else if tt.want == 405 && res.Header.Get("Allow") != "GET, HEAD" {
 			t.Errorf("%s %s: Allow %q", tt.method, tt.path, res.Header.Get("Allow"))
 		}
-	}
-}
-
-func TestEvents(t *testing.T) {
-	tests := []struct {
-		name string
-		src  list
-		want string
-	}{
-		{"none", nil, "[]\n"},
-		{"two", list{{"demo", 200}, {`a "quoted" <b>`, 0}}, `[{"id":"demo","devices":200},{"id":"a \"quoted\" \u003cb\u003e","devices":0}]` + "\n"},
-	}
-	for _, tt := range tests {
-		t.Run(tt.name, func(t *testing.T) {
-			res := ask(t, tt.src, http.MethodGet, "/events.json")
-			got := body(t, res)
-			if got != tt.want || !json.Valid([]byte(got)) {
-				t.Errorf("got %s want %s", got, tt.want)
-			}
-			if h := res.Header; h.Get("Content-Type") != "application/json" || h.Get("Cache-Control") != "no-store" {
-				t.Errorf("headers %v", h)
-			}
-		})
 	}
 }
 
