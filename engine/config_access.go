@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"pitwall/engine/access"
+	"pitwall/engine/internal/origin"
 )
 
 // LinkConfig is what share links are signed and checked with.
@@ -45,7 +46,7 @@ type AccessConfig struct {
 	AuthzURL  SecretURL `name:"authz-url" env:"AUTHZ_URL" placeholder:"URL" help:"Asked with ?user=…&event=…: 204 or {\"allowed\":true} is a yes, 401, 403, 404 or {\"allowed\":false} a no."`
 	AuthzSQL  string    `name:"authz-sql" env:"AUTHZ_SQL" help:"Query with the user as $1 and the event as $2, both text; a row whose first column is neither NULL, false nor 0 is a yes. Unset: a look into pitwall_members."`
 
-	AllowedOrigins []string `name:"allowed-origins" env:"ALLOWED_ORIGINS" help:"Hosts or origins whose pages may connect, beside the page's own; * for all."`
+	AllowedOrigins []string `name:"allowed-origins" env:"ALLOWED_ORIGINS" help:"Origins whose pages may connect, beside the page's own: https://maps.example, or maps.example for the same. Pages over http need http:// here, except on localhost. * for all."`
 }
 
 // decisions is AUTHZ_MODE, or what it is when it is unset.
@@ -95,6 +96,9 @@ func (c *AccessConfig) validateAccess() (errs []error) {
 	}
 	if (c.AuthMode == access.ModeHTTP) != (c.AuthURL != "") {
 		wrong("AUTH_URL and AUTH_MODE=http go together, allowed are both or none")
+	}
+	if _, err := origin.ParseList(c.AllowedOrigins); err != nil {
+		wrong("ALLOWED_ORIGINS has an entry that cannot be: %w; allowed are origins, hosts, and *", err)
 	}
 	noKey := c.JWTSecret == "" && c.JWTSecretFile == "" && c.JWTPublicKeyFile == "" && c.JWKSURL == ""
 	if c.AuthMode == access.ModeJWT && noKey {

@@ -5,14 +5,16 @@ import (
 	"fmt"
 	"net/netip"
 
+	"pitwall/engine/internal/origin"
 	"pitwall/engine/live"
 )
 
 // PublicConfig makes the public listener one that can face the internet.
 type PublicConfig struct {
-	TLSCertFile   string `name:"tls-cert-file" env:"TLS_CERT_FILE" help:"Certificate of the public listener, with its chain, in PEM. Read again when it changes. Unset: no TLS."`
-	TLSKeyFile    string `name:"tls-key-file" env:"TLS_KEY_FILE" help:"Its private key."`
-	TLSMinVersion string `name:"tls-min-version" env:"TLS_MIN_VERSION" default:"1.3" enum:"1.2,1.3" help:"Oldest version of TLS: 1.2 or 1.3."`
+	TLSCertFile    string `name:"tls-cert-file" env:"TLS_CERT_FILE" help:"Certificate of the public listener, with its chain, in PEM. Read again when it changes. Unset: no TLS."`
+	TLSKeyFile     string `name:"tls-key-file" env:"TLS_KEY_FILE" help:"Its private key."`
+	TLSMinVersion  string `name:"tls-min-version" env:"TLS_MIN_VERSION" default:"1.3" enum:"1.2,1.3" help:"Oldest version of TLS: 1.2 or 1.3."`
+	TLSHSTSSeconds int    `name:"tls-hsts-seconds" env:"TLS_HSTS_SECONDS" default:"0" help:"How long browsers that have seen this listener over TLS use nothing else for its name (Strict-Transport-Security), in seconds. It cannot be taken back before. 0: not said."`
 
 	TrustedProxies []string `name:"trusted-proxies" env:"TRUSTED_PROXIES" help:"Addresses and ranges of proxies whose X-Forwarded-For is believed, read from the right."`
 	ProxyProtocol  bool     `name:"proxy-protocol" env:"PROXY_PROTOCOL" help:"Trusted proxies begin each connection with a PROXY protocol header."`
@@ -43,6 +45,9 @@ func (c *PublicConfig) validatePublic() (errs []error) {
 	if (c.TLSCertFile == "") != (c.TLSKeyFile == "") {
 		errs = append(errs, errors.New("TLS_CERT_FILE and TLS_KEY_FILE go together, allowed are both or none"))
 	}
+	if c.TLSHSTSSeconds > 0 && c.TLSCertFile == "" {
+		errs = append(errs, errors.New("TLS_HSTS_SECONDS is set, which needs TLS_CERT_FILE and TLS_KEY_FILE: behind a proxy that ends TLS, the proxy says it"))
+	}
 	if c.ProxyProtocol && len(c.TrustedProxies) == 0 {
 		errs = append(errs, errors.New("PROXY_PROTOCOL is set, which needs TRUSTED_PROXIES: strangers could claim any address"))
 	}
@@ -53,6 +58,7 @@ func (c *PublicConfig) validatePublic() (errs []error) {
 		name      string
 		v, lo, hi int
 	}{
+		{"TLS_HSTS_SECONDS", c.TLSHSTSSeconds, 0, 63072000},
 		{"LIVE_MAX_CONNECTIONS_PER_ADDRESS", c.PerAddress, -1, 10000000},
 		{"LIVE_UPGRADE_RATE", c.UpgradeRate, 0, 1000000},
 		{"LIVE_UPGRADE_RATE_PER_ADDRESS", c.UpgradeRatePerAddress, -1, 1000000},
@@ -73,6 +79,12 @@ func (c *PublicConfig) validatePublic() (errs []error) {
 // proxies are the trusted ones. Validate has read them before.
 func (c *PublicConfig) proxies() []netip.Prefix {
 	list, _ := prefixes("TRUSTED_PROXIES", c.TrustedProxies)
+	return list
+}
+
+// origins are ALLOWED_ORIGINS. Validate has read them before.
+func (c *Config) origins() origin.List {
+	list, _ := origin.ParseList(c.AllowedOrigins)
 	return list
 }
 

@@ -21,7 +21,7 @@ type gate interface {
 func (e *Engine) openGate(ctx context.Context) (err error) {
 	c := &e.cfg
 	if c.AuthMode == access.ModeNone && len(c.AuthzMode) == 0 {
-		e.gate = access.Anonymous{Proxied: c.AuthAllowAnonymous}
+		e.gate = access.Anonymous{}
 		level := slog.LevelInfo
 		if !isLoopback(c.HTTPAddr) {
 			level = slog.LevelWarn
@@ -30,7 +30,7 @@ func (e *Engine) openGate(ctx context.Context) (err error) {
 		return nil
 	}
 	o := access.Options{
-		Mode: c.AuthMode, Proxied: c.AuthAllowAnonymous, TokenCookie: c.AuthTokenCookie, URL: string(c.AuthURL), Cookies: trimmed(c.AuthCookies),
+		Mode: c.AuthMode, TokenCookie: c.AuthTokenCookie, URL: string(c.AuthURL), Cookies: trimmed(c.AuthCookies),
 		Decide: c.decisions(), DecideURL: string(c.AuthzURL), SQL: c.AuthzSQL,
 		Timeout: ms(c.AuthTimeoutMS), Cache: ms(c.AuthCacheMS), Refresh: ms(c.AuthRefreshMS), Grace: ms(c.AuthGraceMS),
 		Store: e.db, Seats: e.bulkDoor, Logger: e.log, Metrics: e.set,

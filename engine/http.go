@@ -24,11 +24,9 @@ func listenHTTP(c *Config, srv *live.Server, events *viewer.List, log *slog.Logg
 	if err != nil {
 		return nil, fmt.Errorf("listen for spectators (HTTP_ADDR): %w", err)
 	}
-	mux := http.NewServeMux()
-	mux.Handle("/live", srv)
-	mux.Handle("/", srv.Limited(viewer.Handler(events)))
+	c.warnOfProxies(l.Addr(), log)
 	s := &httpServer{listener: srv.Paced(l), server: &http.Server{
-		Handler:           c.checkHost(mux, l.Addr(), srv),
+		Handler:           c.handler(srv, events, l.Addr()),
 		ReadHeaderTimeout: ms(c.HTTPHeaderTimeoutMS), // the TLS handshake has the same
 		ReadTimeout:       30 * time.Second,
 		WriteTimeout:      30 * time.Second,
@@ -46,6 +44,27 @@ func listenHTTP(c *Config, srv *live.Server, events *viewer.List, log *slog.Logg
 		}
 	}
 	return s, nil
+}
+
+// handler is what the listener at this address serves. What holds for every
+// path is around the mux.
+func (c *Config) handler(srv *live.Server, events *viewer.List, at net.Addr) http.Handler {
+	mux := http.NewServeMux()
+	mux.Handle("/live", srv)
+	mux.Handle("/", srv.Limited(viewer.Handler(events)))
+	return c.strictTransport(c.checkHost(mux, at, srv))
+}
+
+// strictTransport has browsers use nothing but TLS from now on.
+func (c *Config) strictTransport(next http.Handler) http.Handler {
+	if c.TLSHSTSSeconds == 0 {
+		return next
+	}
+	value := fmt.Sprintf("max-age=%d", c.TLSHSTSSeconds)
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		w.Header().Set("Strict-Transport-Security", value)
+		next.ServeHTTP(w, r)
+	})
 }
 
 func (s *httpServer) addr() string { return s.listener.Addr().String() }

@@ -6,68 +6,16 @@ import (
 	"fmt"
 	"log/slog"
 	"net"
-	"net/http"
 	"net/netip"
-	"net/url"
 	"os"
 	"slices"
-	"strings"
 	"sync"
 	"time"
 
 	"github.com/pires/go-proxyproto"
 
 	"pitwall/engine/live"
-	"pitwall/engine/ops"
 )
-
-// checkHost refuses requests to a loopback listener that were sent to another
-// name: a page from elsewhere, whose name somebody has pointed at 127.0.0.1
-// (DNS rebinding), is of the same origin to a browser. Proxies that are
-// trusted or allowed, and hosts in ALLOWED_ORIGINS, are let through; so is who
-// comes from elsewhere, as only a trusted proxy can say (PROXY_PROTOCOL).
-func (c *Config) checkHost(next http.Handler, at net.Addr, srv *live.Server) http.Handler {
-	tcp, ok := at.(*net.TCPAddr)
-	if !ok || !tcp.IP.IsLoopback() || c.AuthAllowAnonymous {
-		return next
-	}
-	hosts := allowedHosts(trimmed(c.AllowedOrigins))
-	proxies := c.proxies()
-	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if !ops.IsLocalName(r.Host) && !slices.Contains(hosts, hostName(r.Host)) && !fromProxy(r, proxies) {
-			srv.RefuseHost(w, "this listener answers only to an IP address or localhost as host; "+
-				"behind a proxy, set TRUSTED_PROXIES, or ALLOWED_ORIGINS to its name")
-			return
-		}
-		next.ServeHTTP(w, r)
-	})
-}
-
-func allowedHosts(origins []string) []string {
-	var hosts []string
-	for _, o := range origins {
-		if u, err := url.Parse(o); err == nil && u.Host != "" {
-			o = u.Host
-		}
-		hosts = append(hosts, hostName(o))
-	}
-	return hosts
-}
-
-// hostName is a Host header without its port, in lower case.
-func hostName(host string) string {
-	if name, _, err := net.SplitHostPort(host); err == nil {
-		host = name
-	}
-	return strings.ToLower(strings.TrimSuffix(host, "."))
-}
-
-// fromProxy reports whether a request to a loopback listener came through a
-// trusted proxy.
-func fromProxy(r *http.Request, proxies []netip.Prefix) bool {
-	peer, err := netip.ParseAddrPort(r.RemoteAddr)
-	return err == nil && (!peer.Addr().Unmap().IsLoopback() || within(peer, proxies))
-}
 
 func within(peer netip.AddrPort, list []netip.Prefix) bool {
 	return slices.ContainsFunc(list, func(p netip.Prefix) bool { return p.Contains(peer.Addr().Unmap()) })

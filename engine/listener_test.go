@@ -35,7 +35,11 @@ func running(t *testing.T, flags ...string) *serving {
 // runningOn does so on the parts given.
 func runningOn(t *testing.T, p *parts, flags ...string) *serving {
 	t.Helper()
-	log := &logs{}
+	return runningWith(t, &logs{}, p, flags...)
+}
+
+func runningWith(t *testing.T, log *logs, p *parts, flags ...string) *serving {
+	t.Helper()
 	s, err := serve(log, slices.Concat([]string{"--http-addr=127.0.0.1:0", "--ops-addr=127.0.0.1:0", "--live-drain-ms=50"}, p.flags, flags))
 	if err != nil {
 		t.Fatal(err)
@@ -83,6 +87,11 @@ func certificate(t *testing.T, dir string, serial int64) *x509.CertPool {
 	return pool
 }
 
+// clientOf is a client that trusts the pool.
+func clientOf(roots *x509.CertPool) *http.Client {
+	return &http.Client{Transport: &http.Transport{TLSClientConfig: &tls.Config{RootCAs: roots}, DisableKeepAlives: true}}
+}
+
 // serialOf shakes hands and returns the certificate's number.
 func serialOf(addr string, c *tls.Config) (int64, error) {
 	conn, err := tls.Dial("tcp", addr, c)
@@ -102,7 +111,7 @@ func TestTLS(t *testing.T) {
 
 	ctx, cancel := context.WithTimeout(t.Context(), patience)
 	defer cancel()
-	client := &http.Client{Transport: &http.Transport{TLSClientConfig: &tls.Config{RootCAs: roots}, DisableKeepAlives: true}}
+	client := clientOf(roots)
 	ws, res, err := websocket.Dial(ctx, "wss://"+addr+"/live", &websocket.DialOptions{HTTPClient: client})
 	if err != nil {
 		t.Fatal(err)
@@ -253,48 +262,5 @@ func TestForwardedFor(t *testing.T) {
 		if status != c.want {
 			t.Errorf("%q: status %d, want %d", c.forwarded, status, c.want)
 		}
-	}
-}
-
-func TestHostIsChecked(t *testing.T) {
-	for _, c := range []struct {
-		name, host string
-		flags      []string
-		want       int
-	}{
-		{"an address", "127.0.0.1:8080", nil, 200},
-		{"localhost", "LOCALHOST:8080", nil, 200},
-		{"a name that was pointed here", "evil.example", nil, 403},
-		{"a name that was pointed here, with a port", "evil.example:8080", nil, 403},
-		{"a name that only begins like this machine's", "127.0.0.1.evil.example", nil, 403},
-		{"behind a trusted proxy", "live.example", []string{"--trusted-proxies=127.0.0.1"}, 200},
-		{"behind a proxy that is not", "live.example", []string{"--trusted-proxies=10.0.0.1"}, 403},
-		{"a host that is allowed", "live.example", []string{"--allowed-origins=https://live.example"}, 200},
-		{"a host that is allowed, in a list with spaces", "live.example", []string{"--allowed-origins=other.example, Live.example"}, 200},
-		{"open to everybody", "live.example", []string{"--auth-allow-anonymous"}, 200},
-	} {
-		t.Run(c.name, func(t *testing.T) {
-			t.Parallel()
-			s := running(t, c.flags...)
-			for _, path := range []string{"/", "/events.json"} {
-				req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, "http://"+s.engine.HTTPAddr()+path, nil)
-				if err != nil {
-					t.Fatal(err)
-				}
-				req.Host = c.host
-				res, err := httpClient.Do(req)
-				if err != nil {
-					t.Fatal(err)
-				}
-				res.Body.Close()
-				if res.StatusCode != c.want {
-					t.Errorf("%s of %s: %d, want %d", path, c.host, res.StatusCode, c.want)
-				}
-			}
-			want := map[int]uint64{200: 0, 403: 2}[c.want]
-			if got := s.engine.set.GetOrCreateCounter(`processor_live_refusals_total{reason="host"}`).Get(); got != want {
-				t.Errorf("%d refusals are counted, want %d", got, want)
-			}
-		})
 	}
 }

@@ -15,7 +15,7 @@ func (e *Engine) startServer(ctx context.Context) error {
 	if e.live, err = live.New(live.Options{
 		Core: e.core, Writers: e.cfg.Writers, InstanceID: e.cfg.InstanceID, Logger: e.log, Metrics: e.set,
 		Access: e.gate, Reauth: e.reauth(), Limits: e.cfg.liveLimits(),
-		Origins: trimmed(e.cfg.AllowedOrigins), MaxConnections: e.cfg.MaxConnections, MaxSubscriptions: e.cfg.MaxSubscriptions,
+		Origins: e.cfg.origins(), MaxConnections: e.cfg.MaxConnections, MaxSubscriptions: e.cfg.MaxSubscriptions,
 		MaxMessageBytes: e.cfg.MaxMessageBytes, RequestRate: float64(e.cfg.RequestRate), RequestBurst: float64(e.cfg.RequestBurst),
 		Heartbeat: ms(e.cfg.HeartbeatMS), WriteTimeout: ms(e.cfg.WriteTimeoutMS), RingMaxAge: ms(e.cfg.RingMaxAgeMS), NotsentLowat: e.cfg.NotsentLowat, WindowMax: ms(e.cfg.FlushMaxMS),
 	}); err != nil {

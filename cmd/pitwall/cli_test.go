@@ -84,6 +84,8 @@ func TestWrongValuesNameTheSetting(t *testing.T) {
 		{"no interval at all", "--archive-claim-interval-ms=0", []string{"ARCHIVE_CLAIM_INTERVAL_MS", "0", "10 to 3600000"}},
 		{"months of which there cannot be so many", "--archive-partition-ahead=61", []string{"ARCHIVE_PARTITION_AHEAD", "61", "0 to 60"}},
 		{"a retention below none", "--archive-retention-months=-1", []string{"ARCHIVE_RETENTION_MONTHS", "-1", "0 to 1200"}},
+		{"an allowed origin with a path", "--allowed-origins=https://maps.example/page", []string{"ALLOWED_ORIGINS", "maps.example/page", "no origin"}},
+		{"HSTS without TLS", "--tls-hsts-seconds=60", []string{"TLS_HSTS_SECONDS", "TLS_CERT_FILE"}},
 		{"text where a number belongs", "--live-ring-slots=many", []string{"live-ring-slots", "many"}},
 	} {
 		t.Run(c.name, func(t *testing.T) {

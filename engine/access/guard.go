@@ -28,7 +28,6 @@ const Channel = "pitwall_access"
 // Options are what a Guard needs. Times must be positive.
 type Options struct {
 	Mode        string // ModeNone, ModeJWT or ModeHTTP
-	Proxied     bool   // ModeNone: let in who comes through a proxy
 	JWT         JWTOptions
 	TokenCookie string   // cookie that may hold the token; "": none
 	URL         string   // ModeHTTP: who is this?
@@ -183,12 +182,6 @@ func (g *Guard) Quit() { g.quit() }
 // that is not good, 429 for a link whose connections are all taken, 503 when
 // nobody can tell now.
 func (g *Guard) Authenticate(r *http.Request) (who any, status int) {
-	if g.auth == nil {
-		if _, status := (Anonymous{Proxied: g.o.Proxied}).Authenticate(r); status != 0 {
-			g.meters.refused.Inc()
-			return nil, status
-		}
-	}
 	id, err := g.identify(r)
 	if err == nil && id.most > 0 {
 		id, err = g.sit(r.Context(), id)

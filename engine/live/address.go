@@ -49,6 +49,12 @@ func clientOf(r *http.Request, trusted []netip.Prefix) (at netip.Addr, told bool
 	return netip.Addr{}, false
 }
 
+// trusted reports whether a request comes from a trusted proxy.
+func (srv *Server) trusted(r *http.Request) bool {
+	peer, err := netip.ParseAddrPort(r.RemoteAddr)
+	return err == nil && within(peer.Addr().Unmap().WithZone(""), srv.opts.Limits.TrustedProxies)
+}
+
 // parseHop reads an address with or without a port.
 func parseHop(text string) (netip.Addr, bool) {
 	text = strings.TrimSpace(text)

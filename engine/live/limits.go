@@ -2,10 +2,13 @@ package live
 
 import (
 	"errors"
+	"fmt"
 	"net/http"
 	"net/netip"
 	"sync"
 	"time"
+
+	"pitwall/engine/internal/origin"
 )
 
 // Limits bound what clients may take of the server together. Zero is no limit.
@@ -63,6 +66,7 @@ const (
 	reasonTimeout   = "http_timeout"
 	reasonRequest   = "http_request"
 	reasonHost      = "host"
+	reasonProxy     = "proxy"
 )
 
 // retryAfter is what clients that were refused for now are told to wait, in s.
@@ -71,7 +75,7 @@ const retryAfter = "5"
 var refusalReasons = []string{
 	reasonDraining, reasonHandshake, reasonOrigin, reasonFull, reasonRate, reasonAddress, reasonAddrRate,
 	reasonQueued, reasonAccess, reasonPlatform, reasonLink, reasonNoHijack, reasonPending, reasonPendingOf,
-	reasonHTTPRate, reasonTimeout, reasonRequest, reasonHost,
+	reasonHTTPRate, reasonTimeout, reasonRequest, reasonHost, reasonProxy,
 }
 
 // accessReason names a refusal of Access.
@@ -189,10 +193,18 @@ func (srv *Server) counted(r *http.Request) client {
 		srv.untold.report("a trusted proxy names no client; its requests are not limited by address", errNoClient)
 		return client{}
 	}
+	if fromNearby(at) && !srv.trusted(r) && origin.Forwarded(r) {
+		srv.strange.report("requests come through a proxy that is not in TRUSTED_PROXIES; limits of an address cannot tell its clients apart",
+			fmt.Errorf("%s has sent the marks of a proxy", at))
+	}
 	return clientAt(at)
 }
 
 var errNoClient = errors.New("X-Forwarded-For is missing or no list of addresses (TRUSTED_PROXIES)")
+
+// fromNearby reports whether an address is of this machine or its network, where
+// a proxy may be. Any stranger can send the headers of one.
+func fromNearby(a netip.Addr) bool { return a.IsLoopback() || a.IsPrivate() || a.IsLinkLocalUnicast() }
 
 // count counts a handshake in, unless a limit is reached.
 func (srv *Server) count(r *http.Request) (from client, reason string) {

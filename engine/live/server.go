@@ -14,6 +14,7 @@ import (
 	"github.com/VictoriaMetrics/metrics"
 	"github.com/puzpuzpuz/xsync/v3"
 
+	"pitwall/engine/internal/origin"
 	"pitwall/engine/internal/pace"
 	"pitwall/shard"
 )
@@ -41,7 +42,7 @@ type Options struct {
 	Logger     *slog.Logger
 	Metrics    *metrics.Set
 
-	Origins          []string      // allowed Origin hosts beside the request's own; "*" for all
+	Origins          origin.List   // whose pages may connect, beside those of the request's own origin
 	MaxConnections   int           // more are refused with 429
 	MaxSubscriptions int           // per connection
 	MaxMessageBytes  int           // longest message of a client
@@ -68,6 +69,7 @@ type Server struct {
 	limiter limiter
 	pending pending
 	untold  fault
+	strange fault
 	asks    asks
 
 	writers  []*writer
@@ -110,7 +112,7 @@ func New(o Options) (*Server, error) {
 		srv.writers = append(srv.writers, newWriter(srv, o.Core.Queue(i), s))
 	}
 	srv.m = newMeters(o.Metrics, srv)
-	for _, f := range []*fault{&srv.faults, &srv.untold} {
+	for _, f := range []*fault{&srv.faults, &srv.untold, &srv.strange} {
 		f.log, f.quiet.Every = o.Logger, pace.FaultEvery
 	}
 	srv.limiter.o = o.Limits

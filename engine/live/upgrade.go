@@ -5,13 +5,13 @@ import (
 	"encoding/base64"
 	"net"
 	"net/http"
-	"net/url"
 	"slices"
 	"strings"
 
 	"github.com/lxzan/gws"
 
 	"pitwall/codec"
+	"pitwall/engine/internal/origin"
 )
 
 // subprotocol is the one that is answered, where a client offers it.
@@ -125,9 +125,16 @@ func (srv *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 
 // RefuseHost answers a request, for whatever page, that was sent to a name
 // that is not ours.
-func (srv *Server) RefuseHost(w http.ResponseWriter, why string) {
-	srv.m.refusal(reasonHost)
-	http.Error(w, reasonHost+": "+why, http.StatusForbidden)
+func (srv *Server) RefuseHost(w http.ResponseWriter, why string) { srv.refuse(w, reasonHost, why) }
+
+// RefuseProxy answers a request, for whatever page, that came through a proxy
+// where only direct clients are served.
+func (srv *Server) RefuseProxy(w http.ResponseWriter, why string) { srv.refuse(w, reasonProxy, why) }
+
+// refuse answers a request that is no upgrade, or not yet.
+func (srv *Server) refuse(w http.ResponseWriter, reason, why string) {
+	srv.m.refusal(reason)
+	http.Error(w, reason+": "+why, http.StatusForbidden)
 }
 
 // reject refuses an upgrade.
@@ -177,20 +184,17 @@ func headerHas(h http.Header, name string, is func(string) bool) bool {
 	})
 }
 
-// allowedOrigin lets in what is no browser (no Origin), pages of the same
-// host, and those of the hosts configured.
+// allowedOrigin lets in what no page has sent (no Origin), pages of the same
+// origin, and those that are allowed.
 func (srv *Server) allowedOrigin(r *http.Request) bool {
-	origin := r.Header.Get("Origin")
-	if origin == "" || slices.Contains(srv.opts.Origins, "*") {
+	if srv.opts.Origins.Any() {
 		return true
 	}
-	u, err := url.Parse(origin)
-	if err != nil || u.Host == "" {
-		return false
+	from, present, err := origin.Of(r)
+	if !present {
+		return true
 	}
-	return strings.EqualFold(u.Host, r.Host) || slices.ContainsFunc(srv.opts.Origins, func(allowed string) bool {
-		return strings.EqualFold(allowed, u.Host) || strings.EqualFold(allowed, origin)
-	})
+	return err == nil && (srv.opts.Origins.Names(from) || from.Own(r.Host, origin.Secure(r, srv.trusted(r))))
 }
 
 // upgrade takes the connection from the HTTP server, lets gws shake hands, and

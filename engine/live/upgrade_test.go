@@ -6,12 +6,14 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"net/netip"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/coder/websocket"
 
+	"pitwall/engine/internal/origin"
 	"pitwall/engine/internal/testenv"
 )
 
@@ -40,7 +42,10 @@ func asked(path string, changes ...string) string {
 }
 
 func TestUpgradeTakes(t *testing.T) {
-	r := start(t, map[string][]string{"e": {"a"}}, func(su *setup) { su.live.Origins = []string{"Maps.test"} })
+	r := start(t, map[string][]string{"e": {"a"}}, func(su *setup) {
+		su.live.Origins = origins(t, "Maps.test", "http://plain.test")
+		su.live.Limits.TrustedProxies = []netip.Prefix{netip.MustParsePrefix("127.0.0.1/32")}
+	})
 	for _, c := range []struct {
 		name, ask, sub string
 	}{
@@ -55,7 +60,15 @@ func TestUpgradeTakes(t *testing.T) {
 		{"a subprotocol that is not ours", asked("/live", "Sec-WebSocket-Protocol: chat"), ""},
 		{"extensions that are not served", asked("/live", "Sec-WebSocket-Extensions: x-webkit-deflate-frame"), ""},
 		{"a page of the same host", asked("/live", "Origin: http://pitwall.test"), ""},
+		{"a page of the same host, over a proxy that ends TLS and does not say so", asked("/live", "Origin: https://pitwall.test"), ""},
+		{"a page of the same host, over a proxy that ends TLS", asked("/live", "Origin: https://pitwall.test", "X-Forwarded-Proto: https", "X-Forwarded-For: 192.0.2.1"), ""},
+		{"a host with the port of https", asked("/live", "Host: pitwall.test:443", "Origin: https://pitwall.test"), ""},
+		{"a host with the port of http", asked("/live", "Host: pitwall.test:80", "Origin: http://pitwall.test"), ""},
+		{"an origin with the port of https", asked("/live", "Origin: https://pitwall.test:443"), ""},
+		{"a host with a dot at its end", asked("/live", "Host: pitwall.test.", "Origin: https://pitwall.test"), ""},
 		{"a page of an allowed host", asked("/live", "Origin: https://maps.test"), ""},
+		{"a page of an allowed host, with the port of https", asked("/live", "Origin: https://maps.test:443"), ""},
+		{"a plain page that is allowed", asked("/live", "Origin: http://plain.test"), ""},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			w := r.open(c.ask)
@@ -76,7 +89,10 @@ func TestUpgradeTakes(t *testing.T) {
 }
 
 func TestUpgradeRefuses(t *testing.T) {
-	r := start(t, map[string][]string{"e": {"a"}})
+	r := start(t, map[string][]string{"e": {"a"}}, func(su *setup) {
+		su.live.Origins = origins(t, "maps.test")
+		su.live.Limits.TrustedProxies = []netip.Prefix{netip.MustParsePrefix("127.0.0.1/32")}
+	})
 	for _, c := range []struct {
 		name, ask string
 		status    int
@@ -95,6 +111,11 @@ func TestUpgradeRefuses(t *testing.T) {
 		{"an origin without a host", asked("/live", "Origin: null"), 403},
 		{"an origin that is no URL", asked("/live", "Origin: http://%zz"), 403},
 		{"an origin whose name ends in ours", asked("/live", "Origin: http://evilpitwall.test"), 403},
+		{"a plain page, although the request came over TLS", asked("/live", "Origin: http://pitwall.test", "X-Forwarded-Proto: https"), 403},
+		{"a plain page of an allowed host", asked("/live", "Origin: http://maps.test"), 403},
+		{"another port", asked("/live", "Origin: http://pitwall.test:8080"), 403},
+		{"the port of the other scheme", asked("/live", "Host: pitwall.test:443", "Origin: http://pitwall.test"), 403},
+		{"two origins", asked("/live", "Origin: http://pitwall.test", "+Origin: http://evil.test"), 403},
 		{"a huge header", asked("/live", "X-Pad: "+strings.Repeat("x", 2<<20)), 431},
 	} {
 		t.Run(c.name, func(t *testing.T) {
@@ -115,8 +136,29 @@ func TestUpgradeRefuses(t *testing.T) {
 		})
 	}
 	r.gone(0)
-	if n := r.refusals(403); n != 4 {
-		t.Errorf("%d refusals with 403 are counted, want 4", n)
+	if n := r.refusals(403); n != 9 {
+		t.Errorf("%d refusals with 403 are counted, want 9", n)
+	}
+}
+
+// origins reads a list that must be one.
+func origins(t *testing.T, entries ...string) origin.List {
+	t.Helper()
+	l, err := origin.ParseList(entries)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return l
+}
+
+// An origin that is allowed because all are need not be one that can be
+// compared.
+func TestUpgradeTakesAnyOrigin(t *testing.T) {
+	r := start(t, nil, func(su *setup) { su.live.Origins = origins(t, "*") })
+	for _, from := range []string{"https://evil.test", "null"} {
+		w := r.open(asked("/live", "Origin: "+from))
+		w.upgraded()
+		w.welcome()
 	}
 }
 

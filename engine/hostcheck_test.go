@@ -1,0 +1,199 @@
+package engine
+
+import (
+	"bufio"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"strings"
+	"testing"
+	"time"
+
+	"pitwall/engine/internal/testenv"
+)
+
+// paths are one of each kind that the public listener serves.
+var paths = []string{"/", "/app.js", "/events.json", "/live", "/nothing"}
+
+// knock sends a plain request with the headers given, "Name: value" each, and
+// returns status and body. HTTP/1.0 stands for itself.
+func knock(t *testing.T, addr, path, host string, headers ...string) (int, string) {
+	t.Helper()
+	c, err := net.Dial("tcp", addr)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer c.Close()
+	_ = c.SetDeadline(time.Now().Add(patience))
+	version, rest := "HTTP/1.1", ""
+	for _, h := range headers {
+		if h == "HTTP/1.0" {
+			version = h
+			continue
+		}
+		rest += h + "\r\n"
+	}
+	fmt.Fprintf(c, "GET %s %s\r\nHost: %s\r\nConnection: close\r\n%s\r\n", path, version, host, rest)
+	res, err := http.ReadResponse(bufio.NewReader(c), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer res.Body.Close()
+	body, err := io.ReadAll(res.Body)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return res.StatusCode, string(body)
+}
+
+// let is what a path answers to those who are let through to it without a
+// credential.
+func let(path string, access int) int {
+	return map[string]int{"/": 200, "/app.js": 200, "/events.json": 200, "/live": access, "/nothing": 404}[path]
+}
+
+func TestHostIsChecked(t *testing.T) {
+	jwt := []string{"--auth-mode=jwt", "--jwt-secret=" + storySecret}
+	trusted := append([]string{"--trusted-proxies=127.0.0.1"}, jwt...)
+	const forwarded = "X-Forwarded-For: 192.0.2.1"
+	for _, c := range []struct {
+		name, host, header string
+		flags              []string
+		ok                 bool
+	}{
+		{"an address", "127.0.0.1:8080", "", nil, true},
+		{"localhost", "LOCALHOST:8080", "", nil, true},
+		{"a name that was pointed here", "evil.example", "", nil, false},
+		{"a name that was pointed here, with a port", "evil.example:8080", "", nil, false},
+		{"a name that only begins like this machine's", "127.0.0.1.evil.example", "", nil, false},
+		{"an address that is another's", "203.0.113.9", "", nil, false},
+		{"another address of this machine", "127.0.0.2:8080", "", nil, false},
+		{"a trusted proxy", "live.example", forwarded, trusted, true},
+		{"the address of a trusted proxy, from which others connect as well", "evil.example", "", trusted, false},
+		{"a proxy that is not trusted", "live.example", forwarded, append([]string{"--trusted-proxies=10.0.0.1"}, jwt...), false},
+		{"a proxy that nobody has announced", "live.example", forwarded, jwt, false},
+		{"a host that is allowed", "live.example", "", []string{"--allowed-origins=https://live.example"}, true},
+		{"a host that is allowed, in a list with spaces", "live.example", "", []string{"--allowed-origins=other.example, Live.example"}, true},
+		{"a host that is not among all origins", "live.example", "", []string{"--allowed-origins=*"}, false},
+		{"open to everybody", "live.example", "", []string{"--auth-allow-anonymous"}, true},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			t.Parallel()
+			s := running(t, c.flags...)
+			var headers []string
+			if c.header != "" {
+				headers = []string{c.header}
+			}
+			access := http.StatusBadRequest // no handshake
+			if s.engine.cfg.AuthMode == "jwt" {
+				access = http.StatusUnauthorized
+			}
+			for _, path := range paths {
+				want := http.StatusForbidden
+				if c.ok {
+					want = let(path, access)
+				}
+				if got, body := knock(t, s.engine.HTTPAddr(), path, c.host, headers...); got != want || !c.ok && !strings.HasPrefix(body, "host: ") {
+					t.Errorf("%s of %s: %d %.40q, want %d", path, c.host, got, body, want)
+				}
+			}
+			want := map[bool]uint64{false: uint64(len(paths))}[c.ok]
+			if got := s.engine.set.GetOrCreateCounter(`processor_live_refusals_total{reason="host"}`).Get(); got != want {
+				t.Errorf("%d refusals are counted, want %d", got, want)
+			}
+		})
+	}
+}
+
+// TestProxyThatNobodyAnnounced has each path refuse what comes through one,
+// where everybody may watch.
+func TestProxyThatNobodyAnnounced(t *testing.T) {
+	closed, open := running(t), running(t, "--auth-allow-anonymous")
+	marks := []string{"X-Forwarded-For: 192.0.2.1", "X-Forwarded-For:", "Forwarded: for=192.0.2.1", "Via: 1.1 proxy", "X-Real-IP: 192.0.2.1",
+		"CF-Connecting-IP: 192.0.2.1", "True-Client-IP: 192.0.2.1", "X-Envoy-External-Address: 192.0.2.1", "x-original-uri: /", "HTTP/1.0"}
+	for _, mark := range marks {
+		for _, path := range paths {
+			host := closed.engine.HTTPAddr() // as nginx sends it
+			if got, body := knock(t, closed.engine.HTTPAddr(), path, host, mark); got != http.StatusForbidden || !strings.HasPrefix(body, "proxy: ") {
+				t.Errorf("%s with %q: %d %.40q, want 403", path, mark, got, body)
+			}
+			if got, body := knock(t, open.engine.HTTPAddr(), path, host, mark); got != let(path, http.StatusBadRequest) {
+				t.Errorf("%s with %q, open to everybody: %d %.40q", path, mark, got, body)
+			}
+		}
+	}
+	if got := closed.engine.set.GetOrCreateCounter(`processor_live_refusals_total{reason="proxy"}`).Get(); got != uint64(len(marks)*len(paths)) {
+		t.Errorf("%d refusals are counted", got)
+	}
+	for mark, want := range map[string]int{"Accept: */*": 101, "X-Forwarded-Proto: https": 403} {
+		name, value, _ := strings.Cut(mark, ": ")
+		c, status, err := dial(closed.engine.HTTPAddr(), "x", "", http.Header{name: {value}})
+		if err == nil {
+			status = 101
+			c.end()
+		}
+		if status != want {
+			t.Errorf("a handshake with %q: %d, want %d", mark, status, want)
+		}
+	}
+}
+
+// TestProxyWithoutTrustIsToldOf finds in the log what the limits do not do.
+func TestProxyWithoutTrustIsToldOf(t *testing.T) {
+	const atStart, atRequest = "HTTP_ADDR is a loopback address and TRUSTED_PROXIES is not set", "a proxy that is not in TRUSTED_PROXIES"
+	for _, c := range []struct {
+		name             string
+		flags            []string
+		start, onRequest bool
+	}{
+		{"open to everybody", []string{"--auth-allow-anonymous"}, true, true},
+		{"tokens", []string{"--auth-mode=jwt", "--jwt-secret=" + storySecret, "--allowed-origins=live.example"}, true, true},
+		{"a proxy that is trusted", []string{"--auth-allow-anonymous", "--trusted-proxies=127.0.0.1"}, false, false},
+		{"direct clients only", nil, false, false},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			t.Parallel()
+			log := &logs{}
+			s := runningWith(t, log, embeddedParts(t), c.flags...)
+			if got := strings.Contains(log.String(), atStart); got != c.start {
+				t.Errorf("told at start: %v, want %v", got, c.start)
+			}
+			knock(t, s.engine.HTTPAddr(), "/", "live.example")
+			if strings.Contains(log.String(), atRequest) {
+				t.Error("told of a proxy without its marks")
+			}
+			knock(t, s.engine.HTTPAddr(), "/", "live.example", "X-Forwarded-For: 192.0.2.1")
+			if got := strings.Contains(log.String(), atRequest); got != c.onRequest {
+				t.Errorf("told at a request: %v, want %v", got, c.onRequest)
+			}
+		})
+	}
+}
+
+// TestOriginOverTLS has a plain page of the same host refused, and browsers
+// told to use TLS only.
+func TestOriginOverTLS(t *testing.T) {
+	dir := t.TempDir()
+	client := clientOf(certificate(t, dir, 1))
+	s := running(t, "--tls-cert-file="+dir+"/tls.crt", "--tls-key-file="+dir+"/tls.key", "--tls-hsts-seconds=3600")
+	for origin, want := range map[string]int{"https://" + s.engine.HTTPAddr(): 400, "http://" + s.engine.HTTPAddr(): 403} {
+		req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, "https://"+s.engine.HTTPAddr()+"/live", nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		req.Header.Set("Origin", origin)
+		res, err := client.Do(req)
+		if err != nil {
+			t.Fatal(err)
+		}
+		res.Body.Close()
+		if res.StatusCode != want {
+			t.Errorf("a page of %s: %d, want %d", origin, res.StatusCode, want)
+		}
+		if got := res.Header.Get("Strict-Transport-Security"); got != "max-age=3600" {
+			t.Errorf("a page of %s: Strict-Transport-Security %q", origin, got)
+		}
+	}
+	testenv.Eventually(t, patience, "no connection left", func() bool { return s.engine.connections() == 0 })
+}
