@@ -16,6 +16,8 @@ type PublicConfig struct {
 	TLSMinVersion  string `name:"tls-min-version" env:"TLS_MIN_VERSION" default:"1.3" enum:"1.2,1.3" help:"Oldest version of TLS: 1.2 or 1.3."`
 	TLSHSTSSeconds int    `name:"tls-hsts-seconds" env:"TLS_HSTS_SECONDS" default:"0" help:"How long browsers that have seen this listener over TLS use nothing else for its name (Strict-Transport-Security), in seconds. It cannot be taken back before. 0: not said."`
 
+	FrameAncestors []string `name:"frame-ancestors" env:"FRAME_ANCESTORS" help:"Origins whose pages may embed the map, beside the page's own, as in ALLOWED_ORIGINS; https://*.club.example for all below; * for all."`
+
 	TrustedProxies []string `name:"trusted-proxies" env:"TRUSTED_PROXIES" help:"Addresses and ranges of proxies whose X-Forwarded-For is believed, read from the right."`
 	ProxyProtocol  bool     `name:"proxy-protocol" env:"PROXY_PROTOCOL" help:"Trusted proxies begin each connection with a PROXY protocol header."`
 
@@ -54,6 +56,9 @@ func (c *PublicConfig) validatePublic() (errs []error) {
 	if _, err := prefixes("TRUSTED_PROXIES", c.TrustedProxies); err != nil {
 		errs = append(errs, err)
 	}
+	if _, err := origin.ParseSources(c.FrameAncestors); err != nil {
+		errs = append(errs, fmt.Errorf("FRAME_ANCESTORS has an entry that cannot be: %w; allowed are origins, hosts, those below one (*.club.example), and *", err))
+	}
 	for _, r := range []struct {
 		name      string
 		v, lo, hi int
@@ -86,6 +91,12 @@ func (c *PublicConfig) proxies() []netip.Prefix {
 func (c *Config) origins() origin.List {
 	list, _ := origin.ParseList(c.AllowedOrigins)
 	return list
+}
+
+// embedders are FRAME_ANCESTORS. Validate has read them before.
+func (c *PublicConfig) embedders() []string {
+	sources, _ := origin.ParseSources(c.FrameAncestors)
+	return sources
 }
 
 // limits are those of the live server. A limit of one address that is set to

@@ -6,6 +6,7 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -196,4 +197,32 @@ func TestOriginOverTLS(t *testing.T) {
 		}
 	}
 	testenv.Eventually(t, patience, "no connection left", func() bool { return s.engine.connections() == 0 })
+}
+
+// TestAnswersVaryByOrigin keeps caches from giving one origin's answer to
+// another.
+func TestAnswersVaryByOrigin(t *testing.T) {
+	s := running(t, "--allowed-origins=https://maps.example")
+	for origin, want := range map[string]string{"": "", "https://maps.example": "https://maps.example", "http://maps.example": "", "https://evil.example": "", "null": ""} {
+		for _, path := range paths {
+			req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, "http://"+s.engine.HTTPAddr()+path, nil)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if origin != "" {
+				req.Header.Set("Origin", origin)
+			}
+			res, err := httpClient.Do(req)
+			if err != nil {
+				t.Fatal(err)
+			}
+			res.Body.Close()
+			if !slices.Contains(res.Header.Values("Vary"), "Origin") {
+				t.Errorf("%s from %q: Vary %q", path, origin, res.Header.Values("Vary"))
+			}
+			if got := res.Header.Get("Access-Control-Allow-Origin"); got != want {
+				t.Errorf("%s from %q: allowed for %q, want %q", path, origin, got, want)
+			}
+		}
+	}
 }

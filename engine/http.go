@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"time"
 
+	"pitwall/engine/internal/origin"
 	"pitwall/engine/live"
 	"pitwall/engine/viewer"
 )
@@ -51,8 +52,8 @@ func listenHTTP(c *Config, srv *live.Server, events *viewer.List, log *slog.Logg
 func (c *Config) handler(srv *live.Server, events *viewer.List, at net.Addr) http.Handler {
 	mux := http.NewServeMux()
 	mux.Handle("/live", srv)
-	mux.Handle("/", srv.Limited(viewer.Handler(events)))
-	return c.strictTransport(c.checkHost(mux, at, srv))
+	mux.Handle("/", srv.Limited(viewer.Handler(events, c.embedders()...)))
+	return c.strictTransport(c.shareWithOrigins(c.checkHost(mux, at, srv)))
 }
 
 // strictTransport has browsers use nothing but TLS from now on.
@@ -63,6 +64,40 @@ func (c *Config) strictTransport(next http.Handler) http.Handler {
 	value := fmt.Sprintf("max-age=%d", c.TLSHSTSSeconds)
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		w.Header().Set("Strict-Transport-Security", value)
+		next.ServeHTTP(w, r)
+	})
+}
+
+// shareWithOrigins lets pages of ALLOWED_ORIGINS read the answers (CORS), so
+// that they learn of a plain GET /live why they were refused. Those that are
+// named may send cookies, as they do with a handshake.
+func (c *Config) shareWithOrigins(next http.Handler) http.Handler {
+	allowed := c.origins()
+	if allowed.Empty() {
+		return next
+	}
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		h := w.Header()
+		h.Add("Vary", "Origin")
+		from, present, err := origin.Of(r)
+		switch {
+		case present && err == nil && allowed.Names(from):
+			h.Set("Access-Control-Allow-Origin", r.Header.Get("Origin"))
+			h.Set("Access-Control-Allow-Credentials", "true")
+		case present && allowed.Any():
+			h.Set("Access-Control-Allow-Origin", "*")
+		default:
+			next.ServeHTTP(w, r)
+			return
+		}
+		h.Set("Access-Control-Expose-Headers", "Date, Retry-After")
+		if r.Method == http.MethodOptions && r.Header.Get("Access-Control-Request-Method") != "" {
+			h.Set("Access-Control-Allow-Methods", "GET, HEAD")
+			h.Set("Access-Control-Allow-Headers", "Authorization")
+			h.Set("Access-Control-Max-Age", "600")
+			w.WriteHeader(http.StatusNoContent)
+			return
+		}
 		next.ServeHTTP(w, r)
 	})
 }

@@ -30,7 +30,8 @@
 // # Caveats
 //
 // The Content-Security-Policy allows nothing inline, so markup has no style
-// attribute and no script of its own. connect-src 'self' covers ws and wss in
+// attribute and no script of its own. Other sites embed the page only where
+// FRAME_ANCESTORS names them. connect-src 'self' covers ws and wss in
 // browsers since 2022. Files carry an ETag and are asked for again each time:
 // a new version of the binary is a new page at the next load.
 package viewer

@@ -20,7 +20,7 @@ import (
 var static embed.FS
 
 // policy lets the page load its own files and connect to its own host, nothing
-// else. Framing is left to pages of the same origin.
+// else. Pages of the same origin may embed it, and those that are added.
 const policy = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; " +
 	"base-uri 'none'; form-action 'none'; frame-ancestors 'self'"
 
@@ -41,9 +41,11 @@ type file struct {
 }
 
 // Handler serves the page at / and the events of list at /events.json. Any
-// other path is 404, any method but GET and HEAD 405. It panics if the
-// embedded files cannot be read, which a build either has or has not.
-func Handler(list *List) http.Handler {
+// other path is 404, any method but GET and HEAD 405. Pages of the same origin
+// may embed the page, and those of embedders, which are sources of a
+// Content-Security-Policy. It panics if the embedded files cannot be read, which
+// a build either has or has not.
+func Handler(list *List, embedders ...string) http.Handler {
 	files, err := page()
 	if err != nil {
 		panic(err)
@@ -54,7 +56,7 @@ func Handler(list *List) http.Handler {
 	}
 	mux.Handle("/{$}", files["index.html"])
 	mux.Handle("/events.json", list)
-	return guard(mux)
+	return guard(mux, strings.Join(append([]string{policy}, embedders...), " "))
 }
 
 // page is the embedded files, read and compressed once.
@@ -140,7 +142,7 @@ func acceptsGzip(r *http.Request) bool {
 }
 
 // guard puts the security headers on every answer, errors included.
-func guard(next http.Handler) http.Handler {
+func guard(next http.Handler, policy string) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		h := w.Header()
 		h.Set("Content-Security-Policy", policy)

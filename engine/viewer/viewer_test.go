@@ -129,6 +129,15 @@ func TestSecurityHeadersOnEveryAnswer(t *testing.T) {
 	}
 }
 
+func TestEmbeddersAreInThePolicy(t *testing.T) {
+	w := httptest.NewRecorder()
+	r := httptest.NewRequestWithContext(t.Context(), http.MethodGet, "/", nil)
+	Handler(new(List), "https://club.example", "https://*.b.example").ServeHTTP(w, r)
+	if got, want := w.Header().Get("Content-Security-Policy"), policy+" https://club.example https://*.b.example"; got != want {
+		t.Errorf("policy %q, want %q", got, want)
+	}
+}
+
 func TestOtherRequests(t *testing.T) {
 	tests := []struct {
 		method, path string

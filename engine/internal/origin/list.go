@@ -1,7 +1,6 @@
 package origin
 
 import (
-	"fmt"
 	"net/netip"
 	"slices"
 	"strings"
@@ -26,24 +25,28 @@ func ParseList(entries []string) (l List, err error) {
 			l.any = true
 			continue
 		}
-		bare := !strings.Contains(entry, "://")
-		if bare {
-			entry = "https://" + entry
-		}
-		o, err := Parse(strings.TrimSuffix(entry, "/"))
+		origins, err := parseEntry(entry)
 		if err != nil {
 			return List{}, err
 		}
-		l.all = append(l.all, o)
-		if bare && isLoopbackName(o.host) {
-			http, err := Parse("http" + strings.TrimPrefix(entry, "https"))
-			if err != nil {
-				return List{}, fmt.Errorf("read %q over http: %w", entry, err)
-			}
-			l.all = append(l.all, http)
-		}
+		l.all = append(l.all, origins...)
 	}
 	return l, nil
+}
+
+// parseEntry reads an origin or a bare host.
+func parseEntry(entry string) ([]Origin, error) {
+	entry, bare := strings.TrimSuffix(entry, "/"), !strings.Contains(entry, "://")
+	if !bare {
+		o, err := Parse(entry)
+		return []Origin{o}, err
+	}
+	o, err := Parse("https://" + entry)
+	if err != nil || !isLoopbackName(o.host) {
+		return []Origin{o}, err
+	}
+	plain, err := Parse("http://" + entry)
+	return []Origin{o, plain}, err
 }
 
 // Any reports whether every origin is allowed.
@@ -62,13 +65,35 @@ func (l List) NamesHost(host string) bool {
 	return err == nil && slices.ContainsFunc(l.all, func(o Origin) bool { return o.host == name })
 }
 
-// Strings returns the origins as browsers write them.
-func (l List) Strings() []string {
-	var out []string
-	for _, o := range l.all {
-		out = append(out, o.String())
+// ParseSources reads what ParseList does, and hosts that begin with *. for all
+// below them. It returns them as a Content-Security-Policy has them.
+func ParseSources(entries []string) (sources []string, err error) {
+	for _, entry := range entries {
+		entry = strings.TrimSpace(entry)
+		switch entry {
+		case "":
+			continue
+		case "*":
+			sources = append(sources, entry)
+			continue
+		}
+		scheme, host, found := strings.Cut(entry, "://")
+		if scheme += "://"; !found {
+			scheme, host = "", entry
+		}
+		above, wild := strings.CutPrefix(host, "*.")
+		origins, err := parseEntry(scheme + above)
+		if err != nil {
+			return nil, err
+		}
+		for _, o := range origins {
+			if wild {
+				o.host = "*." + o.host
+			}
+			sources = append(sources, o.String())
+		}
 	}
-	return out
+	return sources, nil
 }
 
 // isLoopbackName reports whether a host means this machine to a browser,

@@ -1,6 +1,7 @@
 package origin
 
 import (
+	"slices"
 	"strings"
 	"testing"
 )
@@ -101,7 +102,7 @@ func TestList(t *testing.T) {
 	if l.Any() || l.Empty() {
 		t.Error("the list is empty, or allows any")
 	}
-	if l, err := ParseList([]string{"*", "maps.example"}); err != nil || !l.Any() || l.Empty() || len(l.Strings()) != 1 {
+	if l, err := ParseList([]string{"*", "maps.example"}); err != nil || !l.Any() || l.Empty() || len(l.all) != 1 {
 		t.Errorf("%v, %v", l, err)
 	}
 	if l, err := ParseList(nil); err != nil || l.Any() || !l.Empty() {
@@ -113,6 +114,20 @@ func TestList(t *testing.T) {
 			t.Errorf("%q: %v", bad, err)
 		} else if err != nil && !strings.Contains(err.Error(), "no origin") {
 			t.Errorf("%q: %v does not say what is wrong", bad, err)
+		}
+	}
+}
+
+func TestParseSources(t *testing.T) {
+	got, err := ParseSources([]string{"club.example", " https://*.club.example ", "*.b.example:8443", "http://plain.example/", "localhost:3000", "", "*"})
+	want := []string{"https://club.example", "https://*.club.example", "https://*.b.example:8443", "http://plain.example",
+		"https://localhost:3000", "http://localhost:3000", "*"}
+	if err != nil || !slices.Equal(got, want) {
+		t.Errorf("%q, %v; want %q", got, err, want)
+	}
+	for _, bad := range []string{"https://a.*.example", "*.*.example", "*.", "https://*", "'none'", "a.example; script-src *", "a.example b.example", "https:", "data:"} {
+		if got, err := ParseSources([]string{bad}); err == nil {
+			t.Errorf("%q is read as %q", bad, got)
 		}
 	}
 }
