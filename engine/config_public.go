@@ -31,7 +31,7 @@ type PublicConfig struct {
 	HTTPHeaderTimeoutMS   int `name:"http-header-timeout-ms" env:"HTTP_HEADER_TIMEOUT_MS" default:"10000" help:"How long a client may take for its TLS handshake, and for the header of its request, in ms."`
 	HTTPMaxHeaderBytes    int `name:"http-max-header-bytes" env:"HTTP_MAX_HEADER_BYTES" default:"16384" help:"Longest header of a request."`
 
-	OpsToken Secret `name:"ops-token" env:"OPS_TOKEN" help:"Bearer token that OPS_ADDR asks for, except at /healthz and at /readyz without details. Unset: none."`
+	OpsToken Secret `name:"ops-token" env:"OPS_TOKEN" help:"Bearer token of 16 bytes or more that OPS_ADDR asks for, except at /healthz and at /readyz without details. Unset: none."`
 	OpsPprof bool   `name:"ops-pprof" env:"OPS_PPROF" help:"Profiles also where OPS_ADDR is no loopback address."`
 }
 
@@ -42,6 +42,10 @@ const (
 	autoHTTPPerAddress = 512
 	autoHTTPRate       = 500 // thirty pages a second: a page is some fifteen files
 )
+
+// leastOpsToken is the least length of OPS_TOKEN, in bytes: nobody counts how
+// often one is guessed.
+const leastOpsToken = 16
 
 func (c *PublicConfig) validatePublic() (errs []error) {
 	if (c.TLSCertFile == "") != (c.TLSKeyFile == "") {
@@ -55,6 +59,9 @@ func (c *PublicConfig) validatePublic() (errs []error) {
 	}
 	if _, err := prefixes("TRUSTED_PROXIES", c.TrustedProxies); err != nil {
 		errs = append(errs, err)
+	}
+	if n := len(c.OpsToken); n > 0 && n < leastOpsToken {
+		errs = append(errs, fmt.Errorf("OPS_TOKEN has %d bytes, allowed are %d or more", n, leastOpsToken))
 	}
 	if _, err := origin.ParseSources(c.FrameAncestors); err != nil {
 		errs = append(errs, fmt.Errorf("FRAME_ANCESTORS has an entry that cannot be: %w; allowed are origins, hosts, those below one (*.club.example), and *", err))

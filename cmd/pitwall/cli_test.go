@@ -86,6 +86,7 @@ func TestWrongValuesNameTheSetting(t *testing.T) {
 		{"a retention below none", "--archive-retention-months=-1", []string{"ARCHIVE_RETENTION_MONTHS", "-1", "0 to 1200"}},
 		{"an allowed origin with a path", "--allowed-origins=https://maps.example/page", []string{"ALLOWED_ORIGINS", "maps.example/page", "no origin"}},
 		{"a page that may embed, and more", "--frame-ancestors=club.example; script-src *", []string{"FRAME_ANCESTORS", "no origin"}},
+		{"a token that is easily guessed", "--ops-token=fifteen-letters", []string{"OPS_TOKEN", "15", "16 or more"}},
 		{"HSTS without TLS", "--tls-hsts-seconds=60", []string{"TLS_HSTS_SECONDS", "TLS_CERT_FILE"}},
 		{"text where a number belongs", "--live-ring-slots=many", []string{"live-ring-slots", "many"}},
 	} {

@@ -9,10 +9,14 @@
 //	                    with ?verbose (text) or ?format=json each part: its
 //	                    state, since when, and why
 //	GET /debug/pprof/   profiles of the running process; mutex and block are
-//	                    recorded only while asked for with ?seconds=n
+//	                    recorded only while asked for with ?seconds=n, which is
+//	                    300 at most
 //
-// It listens on loopback unless told otherwise, and there it answers only to
-// names that mean this machine: a page from elsewhere, whose name somebody has
+// What the page of another site has a browser ask gets 403, by Sec-Fetch-Site and
+// Origin: it could start profiles, although it reads no answer.
+//
+// It listens on loopback unless told otherwise, and there it answers only to its
+// own address and to localhost: a page from elsewhere, whose name somebody has
 // pointed at 127.0.0.1 (DNS rebinding), gets 403. On any other address profiles
 // are off unless asked for, and who may connect is the network's business, or
 // that of the bearer token, which everything but health and readiness without

@@ -3,37 +3,45 @@ package ops
 import (
 	"net"
 	"net/http"
-	"net/netip"
-	"strings"
+
+	"pitwall/engine/internal/origin"
 )
 
-// localOnly refuses requests that were sent to a name other than an address or
-// localhost.
-func localOnly(next http.Handler) http.Handler {
+// localOnly refuses requests to a loopback address that were sent to a name
+// other than that address or localhost.
+func localOnly(next http.Handler, at net.Addr) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if !IsLocalName(r.Host) {
-			http.Error(w, "this listener answers only to an IP address or localhost as host", http.StatusForbidden)
+		if !origin.OwnHost(r.Host, at) {
+			http.Error(w, "this listener answers only to its own address or localhost as host", http.StatusForbidden)
 			return
 		}
 		next.ServeHTTP(w, r)
 	})
 }
 
-// IsLocalName reports whether a Host header means this machine, whatever the
-// name service says: an address, or localhost. A missing one (HTTP/1.0) does: a
-// browser always sends it.
-func IsLocalName(host string) bool {
-	if host == "" {
-		return true
+// ownSiteOnly refuses what the page of another site has a browser ask: it reads
+// no answer, but it could start profiles. Scrapers, probes and addresses that
+// are typed in come from no site.
+func ownSiteOnly(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if fromOtherSite(r) {
+			http.Error(w, "a page of another site has asked; open the address by hand", http.StatusForbidden)
+			return
+		}
+		next.ServeHTTP(w, r)
+	})
+}
+
+// fromOtherSite goes by both headers, of which browsers may leave out either.
+// Another port of the same host is the same site, and another origin.
+func fromOtherSite(r *http.Request) bool {
+	for _, site := range r.Header.Values("Sec-Fetch-Site") {
+		if site != "same-origin" && site != "none" {
+			return true
+		}
 	}
-	if name, _, err := net.SplitHostPort(host); err == nil {
-		host = name
-	}
-	host = strings.TrimSuffix(strings.TrimPrefix(host, "["), "]")
-	if _, err := netip.ParseAddr(host); err == nil {
-		return true
-	}
-	return strings.EqualFold(strings.TrimSuffix(host, "."), "localhost")
+	from, present, err := origin.Of(r)
+	return present && (err != nil || !from.Own(r.Host, false))
 }
 
 // isLoopback says whether only this machine can connect to the address.

@@ -7,7 +7,6 @@ import (
 	"encoding/json"
 	"io"
 	"net/http"
-	"net/http/pprof"
 	"os"
 	"path/filepath"
 	"time"
@@ -22,13 +21,7 @@ func (s *Server) routes(profiles bool) http.Handler {
 	private.HandleFunc("/{$}", index)
 	private.HandleFunc("/metrics", s.metrics)
 	if profiles {
-		private.HandleFunc("/debug/pprof/", pprof.Index)
-		private.HandleFunc("/debug/pprof/cmdline", cmdline)
-		private.Handle("/debug/pprof/mutex", newContention("mutex"))
-		private.Handle("/debug/pprof/block", newContention("block"))
-		private.HandleFunc("/debug/pprof/profile", pprof.Profile)
-		private.HandleFunc("/debug/pprof/symbol", pprof.Symbol)
-		private.HandleFunc("/debug/pprof/trace", pprof.Trace)
+		handleProfiles(private)
 	}
 	mux := http.NewServeMux()
 	mux.HandleFunc("/healthz", alive)

@@ -81,9 +81,11 @@ func (s *Server) Listen() error {
 	}
 	s.listener = l
 	local := isLoopback(l.Addr())
-	s.http.Handler = s.routes(local || s.o.Profiles)
+	s.http.Handler = ownSiteOnly(s.routes(local || s.o.Profiles))
 	if local {
-		s.http.Handler = localOnly(s.http.Handler)
+		s.http.Handler = localOnly(s.http.Handler, l.Addr())
+	} else if s.o.Token == "" {
+		s.o.Logger.Warn("everybody who reaches OPS_ADDR may read the metrics and why parts are not ready; set OPS_TOKEN", "ops_addr", l.Addr().String())
 	}
 	return nil
 }

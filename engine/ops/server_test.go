@@ -167,23 +167,6 @@ func TestProfiles(t *testing.T) {
 	}
 }
 
-func TestHostNames(t *testing.T) {
-	tests := []struct {
-		host string
-		want bool
-	}{
-		{"", true}, {"127.0.0.1", true}, {"127.0.0.1:9090", true}, {"[::1]:9090", true}, {"[::1]", true}, {"::1", true},
-		{"localhost", true}, {"LocalHost:9090", true}, {"localhost.:9090", true}, {"192.168.1.5:9090", true},
-		{"evil.example", false}, {"evil.example:9090", false}, {"localhost.evil.example", false}, {"127.0.0.1.evil.example:9090", false},
-		{"127.1:9090", false}, {"[evil]:1", false},
-	}
-	for _, tt := range tests {
-		if got := IsLocalName(tt.host); got != tt.want {
-			t.Errorf("IsLocalName(%q) = %v", tt.host, got)
-		}
-	}
-}
-
 func TestRebindingIsRefusedOnLoopbackOnly(t *testing.T) {
 	tests := []struct {
 		name, addr string
@@ -198,6 +181,9 @@ func TestRebindingIsRefusedOnLoopbackOnly(t *testing.T) {
 			for _, path := range []string{"/metrics", "/readyz", "/debug/pprof/"} {
 				if status, _, _ := get(t, s, path, "evil.example"); status != tt.want {
 					t.Errorf("%s asked of evil.example: %d, want %d", path, status, tt.want)
+				}
+				if status, _, _ := get(t, s, path, "203.0.113.9"); status != tt.want {
+					t.Errorf("%s asked of another address: %d, want %d", path, status, tt.want)
 				}
 				if status, _, _ := get(t, s, path, "localhost"); status != http.StatusOK {
 					t.Errorf("%s asked of localhost: %d", path, status)
@@ -247,6 +233,21 @@ func TestTokenAndProfiles(t *testing.T) {
 				t.Errorf("%s with %q: %d, want %d", c.path, c.token, res.StatusCode, c.want)
 			}
 		})
+	}
+}
+
+// TestOpenToTheNetworkIsToldOf: metrics for everybody may be wanted, but not by
+// mistake.
+func TestOpenToTheNetworkIsToldOf(t *testing.T) {
+	for _, c := range []struct {
+		addr, token string
+		want        bool
+	}{{"0.0.0.0:0", "", true}, {"[::]:0", "", true}, {"0.0.0.0:0", "hush", false}, {"127.0.0.1:0", "", false}} {
+		var out bytes.Buffer
+		start(t, Options{Addr: c.addr, Token: c.token, Logger: slog.New(slog.NewTextHandler(&out, nil))})
+		if got := strings.Contains(out.String(), "level=WARN") && strings.Contains(out.String(), "OPS_TOKEN"); got != c.want {
+			t.Errorf("%s with token %q: told %v, want %v: %s", c.addr, c.token, got, c.want, out.String())
+		}
 	}
 }
 
