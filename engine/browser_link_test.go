@@ -37,4 +37,32 @@ func TestShareLinkInABrowser(t *testing.T) {
 	see(tab, t, "the end of the link, and no dots", "pitwall.connection === 'refused' && "+messageJS+".includes('has ended') && pitwall.devices === 0")
 }
 
+// TestGarbageLinkInABrowser opens links whose token cannot be one: the page says
+// so, and goes on when the address is put right.
+func TestGarbageLinkInABrowser(t *testing.T) {
+	const secret = "0123456789abcdef0123456789abcdef"
+	e, stop := browserEngine(t, browserConfig(t, "--simulate=20", "--auth-mode=jwt", "--jwt-secret="+secret))
+	defer stop()
+	var out bytes.Buffer
+	page := "http://" + e.HTTPAddr() + "/"
+	if err := engine.CreateLink(engine.LinkConfig{JWTSecret: secret}, page, "demo", time.Hour, 0, &out); err != nil {
+		t.Fatal(err)
+	}
+	link, _, _ := strings.Cut(out.String(), "\n")
+	_, good, _ := strings.Cut(link, "#")
+	const told = "pitwall.connection === 'refused' && " + messageJS + ".includes('This link is not valid')"
+
+	tab := openTab(t, page+"#event=demo&token=two%20words")
+	see(tab, t, "that the link is not valid", told)
+	for _, garbage := range []string{"%22", "a,b", "caf%C3%A9", "%0A", "x/y"} {
+		ask[string](tab, t, "(location.hash = '#event=demo&token="+good[strings.LastIndex(good, "=")+1:]+"')")
+		see(tab, t, "the devices", "pitwall.connection === 'live' && pitwall.devices >= 15")
+		ask[string](tab, t, "(location.hash = '#event=demo&token="+garbage+"')")
+		see(tab, t, "that the link is not valid with "+garbage, told)
+	}
+	if n := ask[int](tab, t, "pitwall.errors.length"); n != 0 {
+		t.Errorf("%d problems noted by the page", n)
+	}
+}
+
 func discardLog() *slog.Logger { return slog.New(slog.DiscardHandler) }

@@ -10,7 +10,12 @@ const STEADY_MS = 10_000; // a connection that lived so long starts the back-off
 const CONNECT_TIMEOUT_MS = 15_000;
 const ASK_TIMEOUT_MS = 5_000;
 
+// What a subprotocol may be made of (RFC 9110, token): new WebSocket throws for
+// anything else.
+const SENDABLE = /^[\w!#$%&'*+.^`|~-]*$/;
+
 const SESSION_EXPIRED = 4401;
+
 const REASONS = {
   1001: 'The server is restarting',
   1008: 'The server closed the connection',
@@ -24,6 +29,7 @@ const FORBIDDEN = { name: 'refused', text: 'Not available', title: 'This event i
 const WITHDRAWN = { name: 'refused', text: 'Access withdrawn', title: 'Access to this event was withdrawn', more: 'You may not watch it any more.' };
 const UNDECIDED = { name: 'refused', text: 'Access unclear', title: 'Nobody can say whether you may watch', more: AGAIN };
 const ENDED = { name: 'refused', text: 'Access has ended', title: 'Your access has ended', more: 'Ask for a new link, or sign in again.' };
+const BROKEN = { name: 'refused', text: 'Link not valid', title: 'This link is not valid', more: 'A part of it may be missing. Ask for a new one.' };
 const BUSY = { name: 'busy', text: 'Busy', title: 'The server is busy', more: AGAIN };
 const FULL = { name: 'busy', text: 'Full', title: 'The server is full right now', more: AGAIN };
 const UNREADY = { name: 'busy', text: 'Not ready', title: 'The server is not ready', more: AGAIN };
@@ -73,11 +79,15 @@ export class Live {
     this.subscribe();
   }
 
-  // use changes the token, with which a connection begins.
+  // use changes the token, with which a connection begins: a new one begins at
+  // once.
   use(token) {
     if (token === this.token) return;
     this.token = token;
     this.lost();
+    this.attempts = 0;
+    this.expired = false;
+    this.now();
   }
 
   // now tries at once, if it is waiting to try.
@@ -87,6 +97,7 @@ export class Live {
 
   open() {
     clearTimeout(this.timers.retry);
+    if (!SENDABLE.test(this.token)) return this.state(BROKEN);
     this.state({ name: 'connecting', text: this.attempts ? 'Reconnecting' : 'Connecting' });
     // A browser can set no header, and a query ends up in logs.
     const socket = new WebSocket(this.url, this.token ? ['pitwall.v1', 'bearer.' + this.token] : []);
