@@ -24,6 +24,9 @@
 //
 // # Caveats
 //
+// Where a request comes from (its origin, its host, the marks of a proxy) is
+// judged by the public listener and by live, before access is asked.
+//
 // What cannot be decided is refused: an error is never a yes. Tokens, cookies
 // and the URLs of the platform appear in no error and no log line. Keys of
 // caches are keyed hashes, so that a dump of memory gives no token away that

@@ -28,13 +28,9 @@ func clientAt(a netip.Addr) client {
 // the left of the first address that is not a trusted proxy's may be made up.
 // told is false when a trusted proxy names no client.
 func clientOf(r *http.Request, trusted []netip.Prefix) (at netip.Addr, told bool) {
-	peer, err := netip.ParseAddrPort(r.RemoteAddr)
-	if err != nil {
-		return netip.Addr{}, false
-	}
-	at = peer.Addr().Unmap().WithZone("")
-	if !within(at, trusted) {
-		return at, true
+	at, told = peerOf(r)
+	if !told || !within(at, trusted) {
+		return at, told
 	}
 	hops := strings.Split(strings.Join(r.Header.Values("X-Forwarded-For"), ","), ",")
 	for i := len(hops) - 1; i >= 0; i-- {
@@ -49,10 +45,16 @@ func clientOf(r *http.Request, trusted []netip.Prefix) (at netip.Addr, told bool
 	return netip.Addr{}, false
 }
 
+// peerOf returns the address that a request was sent from, by a proxy or not.
+func peerOf(r *http.Request) (at netip.Addr, ok bool) {
+	peer, err := netip.ParseAddrPort(r.RemoteAddr)
+	return peer.Addr().Unmap().WithZone(""), err == nil
+}
+
 // trusted reports whether a request comes from a trusted proxy.
 func (srv *Server) trusted(r *http.Request) bool {
-	peer, err := netip.ParseAddrPort(r.RemoteAddr)
-	return err == nil && within(peer.Addr().Unmap().WithZone(""), srv.opts.Limits.TrustedProxies)
+	peer, ok := peerOf(r)
+	return ok && within(peer, srv.opts.Limits.TrustedProxies)
 }
 
 // parseHop reads an address with or without a port.

@@ -68,8 +68,8 @@ type Server struct {
 	gws     upgraders
 	limiter limiter
 	pending pending
-	untold  fault
-	strange fault
+	untold  fault // a trusted proxy names no client
+	strange fault // a proxy is not trusted
 	asks    asks
 
 	writers  []*writer
