@@ -34,8 +34,12 @@ type LogConfig struct {
 // StreamConfig says which streams of which Redis are meant.
 type StreamConfig struct {
 	RedisURL          SecretURL `name:"redis-url" env:"REDIS_URL" placeholder:"URL" help:"Redis 7.0 or later, or Valkey: redis://, rediss:// (TLS) or unix://; Sentinels with ?master_set=name, a Cluster by any of its nodes. Unset: an embedded one."`
-	EmbeddedRedisAddr string    `name:"embedded-redis-addr" env:"EMBEDDED_REDIS_ADDR" default:"127.0.0.1:6390" help:"Where the embedded Redis listens."`
-	TelemetryStreams  []string  `name:"telemetry-streams" env:"TELEMETRY_STREAMS" default:"telemetry:t" help:"Stream keys, comma separated. All records of a device go to the same key."`
+
+	EmbeddedRedisAddr     string `name:"embedded-redis-addr" env:"EMBEDDED_REDIS_ADDR" default:"127.0.0.1:6390" help:"Where the embedded Redis listens. A loopback address, unless EMBEDDED_REDIS_ALLOW_REMOTE is set."`
+	EmbeddedRedisRemote   bool   `name:"embedded-redis-allow-remote" env:"EMBEDDED_REDIS_ALLOW_REMOTE" help:"Let the embedded Redis listen where other machines reach it. Needs EMBEDDED_REDIS_PASSWORD; nothing is encrypted."`
+	EmbeddedRedisPassword Secret `name:"embedded-redis-password" env:"EMBEDDED_REDIS_PASSWORD" help:"Password of the embedded Redis, 16 bytes or more. Unset: none."`
+
+	TelemetryStreams []string `name:"telemetry-streams" env:"TELEMETRY_STREAMS" default:"telemetry:t" help:"Stream keys, comma separated. All records of a device go to the same key."`
 }
 
 // Config is everything that can be set, from the environment or by flags. The
@@ -166,7 +170,29 @@ func (c *Config) Validate() error {
 	errs = append(errs, c.validateAccess()...)
 	errs = append(errs, c.validatePublic()...)
 	errs = append(errs, c.validatePools()...)
+	errs = append(errs, c.validateEmbedded()...)
 	return errors.Join(append(errs, c.validateRest()...)...)
+}
+
+// validateEmbedded checks who can reach the embedded Redis: whoever does may
+// read and write every position.
+func (c *StreamConfig) validateEmbedded() (errs []error) {
+	const leastPassword = 16
+	if c.RedisURL != "" {
+		return nil
+	}
+	if n := len(c.EmbeddedRedisPassword); n > 0 && n < leastPassword {
+		errs = append(errs, fmt.Errorf("EMBEDDED_REDIS_PASSWORD has %d bytes, allowed are %d or more", n, leastPassword))
+	}
+	if c.EmbeddedRedisAddr == "" || isLoopback(c.EmbeddedRedisAddr) {
+		return errs
+	}
+	if !c.EmbeddedRedisRemote {
+		errs = append(errs, fmt.Errorf("EMBEDDED_REDIS_ADDR is %q, allowed is a loopback address unless EMBEDDED_REDIS_ALLOW_REMOTE is set", c.EmbeddedRedisAddr))
+	} else if c.EmbeddedRedisPassword == "" {
+		errs = append(errs, errors.New("EMBEDDED_REDIS_ALLOW_REMOTE is set, which needs EMBEDDED_REDIS_PASSWORD"))
+	}
+	return errs
 }
 
 func (c *Config) validateRest() (errs []error) {

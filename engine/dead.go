@@ -10,6 +10,7 @@ import (
 	"strings"
 
 	"pitwall/engine/archive"
+	"pitwall/engine/embedded"
 	"pitwall/engine/internal/redis"
 )
 
@@ -90,7 +91,7 @@ func eachDead(ctx context.Context, c StreamConfig, s DeadSelection, log *slog.Lo
 	}
 	url := string(c.RedisURL)
 	if url == "" {
-		url = "redis://" + c.EmbeddedRedisAddr // that of a process that serves here
+		url = embedded.RedisURL(c.EmbeddedRedisAddr, string(c.EmbeddedRedisPassword)) // that of a process that serves here
 	}
 	client, err := redis.Open(ctx, redis.Options{URL: url, Logger: log})
 	if err != nil {

@@ -48,7 +48,7 @@ func (e *Engine) startOps(context.Context) error {
 func (e *Engine) openRedis(ctx context.Context) error {
 	url := string(e.cfg.RedisURL)
 	if url == "" {
-		r, err := embedded.StartRedis(e.cfg.EmbeddedRedisAddr)
+		r, err := embedded.StartRedis(embedded.RedisOptions{Addr: e.cfg.EmbeddedRedisAddr, Password: string(e.cfg.EmbeddedRedisPassword)})
 		if err != nil {
 			return err
 		}

@@ -88,6 +88,8 @@ func TestWrongValuesNameTheSetting(t *testing.T) {
 		{"a page that may embed, and more", "--frame-ancestors=club.example; script-src *", []string{"FRAME_ANCESTORS", "no origin"}},
 		{"a token that is easily guessed", "--ops-token=fifteen-letters", []string{"OPS_TOKEN", "15", "16 or more"}},
 		{"HSTS without TLS", "--tls-hsts-seconds=60", []string{"TLS_HSTS_SECONDS", "TLS_CERT_FILE"}},
+		{"an embedded Redis for everybody", "--embedded-redis-addr=:6390", []string{"EMBEDDED_REDIS_ADDR", ":6390", "EMBEDDED_REDIS_ALLOW_REMOTE"}},
+		{"a short password", "--embedded-redis-password=hush", []string{"EMBEDDED_REDIS_PASSWORD", "16 or more"}},
 		{"text where a number belongs", "--live-ring-slots=many", []string{"live-ring-slots", "many"}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
@@ -101,6 +103,28 @@ func TestWrongValuesNameTheSetting(t *testing.T) {
 				}
 			}
 		})
+	}
+}
+
+// TestEmbeddedRedisForOthers needs two settings, and none of them where a real
+// server is used.
+func TestEmbeddedRedisForOthers(t *testing.T) {
+	const addr, allow = "--embedded-redis-addr=0.0.0.0:6390", "--embedded-redis-allow-remote"
+	for _, c := range []struct {
+		flags []string
+		want  string // in the error, "" for none
+	}{
+		{[]string{addr}, "EMBEDDED_REDIS_ALLOW_REMOTE"},
+		{[]string{addr, "--embedded-redis-password=0123456789abcdef"}, "EMBEDDED_REDIS_ALLOW_REMOTE"},
+		{[]string{addr, allow}, "EMBEDDED_REDIS_PASSWORD"},
+		{[]string{addr, allow, "--embedded-redis-password=0123456789abcdef"}, ""},
+		{[]string{addr, "--redis-url=redis://127.0.0.1"}, ""},
+		{[]string{"--embedded-redis-addr=[::1]:6390"}, ""},
+	} {
+		_, err := parse(t, append([]string{"serve"}, c.flags...)...)
+		if (err == nil) != (c.want == "") || err != nil && !strings.Contains(err.Error(), c.want) {
+			t.Errorf("%q: %v, want %q in it", c.flags, err, c.want)
+		}
 	}
 }
 

@@ -9,11 +9,19 @@
 // # The Redis stand-in
 //
 // It is miniredis, listening on a loopback address, with real time, bounded
-// streams and a guard against what would end the process. Checked against a
-// real server, command by command, in this package's tests: XADD, XREADGROUP
-// with BLOCK, COUNT and NOACK, XACK, XPENDING, XAUTOCLAIM, XRANGE, XREVRANGE,
-// XTRIM, XGROUP CREATE and DESTROY, SET NX PX, GET, PEXPIRE, EVAL, HSET,
-// HDEL, HGETALL, EXISTS, MULTI.
+// streams and a guard against what would end or block the process. Checked
+// against a real server, command by command, in this package's tests: XADD,
+// XREADGROUP with BLOCK, COUNT and NOACK, XACK, XPENDING, XAUTOCLAIM, XRANGE,
+// XREVRANGE, XTRIM, XGROUP CREATE and DESTROY, SET NX PX, GET, PEXPIRE, EVAL,
+// HSET, HDEL, HGETALL, EXISTS, MULTI.
+//
+// Every process of the machine can reach it, so it carries out the commands of
+// a list (allowed.go) and refuses others. EVAL and SCRIPT LOAD take the scripts
+// of Pitwall, word for word, and no others: miniredis' Lua has no limits and
+// reads files. A script that takes longer than two seconds is ended at its next
+// command. On an address that other machines reach, the engine asks for a
+// password (EMBEDDED_REDIS_ALLOW_REMOTE, EMBEDDED_REDIS_PASSWORD); the
+// connection is not encrypted.
 //
 // What it holds is lost with the process. Its gaps, on none of which the
 // engine may rest:
@@ -34,9 +42,9 @@
 //   - XRANGE and XREVRANGE walk the stream from its end, XREVRANGE after
 //     copying it: some milliseconds on a full stream, during which nothing
 //     else is served.
-//   - a client that does not read its replies stops the server for all, since
-//     replies are written under the one lock: it is for this machine's own
-//     use, and listens on loopback unless told otherwise.
+//   - replies are written under the one lock: a client that does not read them
+//     stops the server for all, for two seconds in all, and one part in ten of
+//     the time after that. Then its connection is closed.
 //
 // # The simulator
 //

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"time"
 )
 
 // Bounds of one request to the embedded Redis. A real server allows more; a
@@ -14,6 +15,14 @@ const (
 	maxHeaderDigits = 9
 )
 
+// Replies are written while every other client waits. A client that does not
+// take them may keep the server waiting for stallMost, and earns one part in
+// stallRefill of the time that passes back. Then its connection is closed.
+const (
+	stallMost   = 2 * time.Second
+	stallRefill = 10
+)
+
 var errProtocol = errors.New("embedded redis: protocol error")
 
 // guardedConn follows the requests (RESP arrays of bulk strings) in what a
@@ -21,7 +30,8 @@ var errProtocol = errors.New("embedded redis: protocol error")
 // Without it an empty array or an oversized length, a dozen bytes from anyone,
 // is a panic in a goroutine that nobody can recover.
 //
-// Read is called by one goroutine, miniredis' reader of this connection.
+// Read is called by one goroutine, miniredis' reader of this connection; Write
+// by one at a time.
 type guardedConn struct {
 	net.Conn
 	state  guardState
@@ -31,6 +41,9 @@ type guardedConn struct {
 	bytes  int // bytes still to come in this bulk string, its CR LF included
 	total  int // bytes of bulk strings in this request
 	err    error
+
+	stalled time.Duration // for which the client has kept the server waiting
+	wrote   time.Time     // end of the last write
 }
 
 type guardState uint8
@@ -58,6 +71,23 @@ func (c *guardedConn) Read(p []byte) (int, error) {
 		return 0, bad
 	}
 	return n, err
+}
+
+// Write writes all of p, or closes the connection of a client that has kept the
+// server waiting for too long.
+func (c *guardedConn) Write(p []byte) (int, error) {
+	began := time.Now()
+	c.stalled = max(0, c.stalled-began.Sub(c.wrote)/stallRefill)
+	if err := c.Conn.SetWriteDeadline(began.Add(stallMost - c.stalled)); err != nil {
+		return 0, err
+	}
+	n, err := c.Conn.Write(p)
+	c.wrote = time.Now()
+	c.stalled += c.wrote.Sub(began)
+	if err != nil {
+		return n, errors.Join(err, c.Conn.Close())
+	}
+	return n, nil
 }
 
 func (c *guardedConn) follow(p []byte) error {

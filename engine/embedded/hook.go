@@ -10,12 +10,13 @@ import (
 // hook looks at every command before miniredis does. Any goroutine may use it.
 type hook struct {
 	server *server.Server
+	gate   *gate
 	maxLen int // entries a stream may hold
 	weigh  scales
 }
 
-func newHook(s *server.Server, maxLen, maxBytes int) *hook {
-	return &hook{server: s, maxLen: maxLen, weigh: newScales(maxLen, maxBytes)}
+func newHook(s *server.Server, g *gate, maxLen, maxBytes int) *hook {
+	return &hook{server: s, gate: g, maxLen: maxLen, weigh: newScales(maxLen, maxBytes)}
 }
 
 const (
@@ -24,11 +25,21 @@ const (
 	errLarge  = "ERR the entry is larger than an entry may be"
 )
 
-// before bounds what an XADD leaves in its stream, whoever publishes, and
-// refuses the forms that miniredis would panic at. It reports whether the
-// command is dealt with.
+// before refuses what the gate does not let through, bounds what an XADD leaves
+// in its stream, whoever publishes, and refuses the forms that miniredis would
+// panic at. It reports whether the command is dealt with.
 func (h *hook) before(c *server.Peer, cmd string, args ...string) bool {
+	if h.gate.refuses(c, cmd, args) {
+		return true
+	}
 	switch cmd {
+	case "HELLO":
+		rest, refused := h.gate.hello(c, args)
+		if !refused && len(rest) < len(args) {
+			h.server.Dispatch(c, append([]string{cmd}, rest...))
+			return true
+		}
+		return refused
 	case "XADD":
 		return h.beforeXadd(c, args)
 	case "XTRIM":

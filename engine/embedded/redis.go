@@ -4,10 +4,13 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"net/url"
 	"sync"
 	"time"
 
 	"github.com/alicebob/miniredis/v2"
+
+	"pitwall/engine/internal/redis"
 )
 
 // DefaultRedisAddr is where StartRedis listens when no address is given.
@@ -34,34 +37,41 @@ const (
 type Redis struct {
 	server   *miniredis.Miniredis
 	listener net.Listener
+	password string
 	accept   sync.WaitGroup // the accept loop
 	close    sync.Once
 	closing  chan struct{} // closed by Close
 }
 
-// StartRedis starts the embedded Redis on addr (host:port, port 0 for a free
-// one, "" for DefaultRedisAddr). The caller closes it. An error names the
-// setting EMBEDDED_REDIS_ADDR.
-func StartRedis(addr string) (*Redis, error) {
-	if addr == "" {
-		addr = DefaultRedisAddr
+// RedisOptions say where the embedded Redis listens and who may use it.
+type RedisOptions struct {
+	Addr     string // host:port, port 0 for a free one, "" for DefaultRedisAddr
+	Password string // that every client has to give, "" for none
+}
+
+// StartRedis starts the embedded Redis. The caller closes it. Whether the
+// address suits is the caller's business: without a password whoever reaches it
+// may read and write everything. An error names the setting EMBEDDED_REDIS_ADDR.
+func StartRedis(o RedisOptions) (*Redis, error) {
+	if o.Addr == "" {
+		o.Addr = DefaultRedisAddr
 	}
-	listener, err := net.Listen("tcp", addr)
+	listener, err := net.Listen("tcp", o.Addr)
 	if err != nil {
 		return nil, fmt.Errorf("start the embedded Redis (EMBEDDED_REDIS_ADDR): %w", err)
 	}
-	server, err := startServer()
+	server, err := startServer(newGate(redis.Scripts(), o.Password))
 	if err != nil {
 		return nil, errors.Join(fmt.Errorf("start the embedded Redis: %w", err), listener.Close())
 	}
-	r := &Redis{server: server, listener: listener, closing: make(chan struct{})}
+	r := &Redis{server: server, listener: listener, password: o.Password, closing: make(chan struct{})}
 	r.accept.Go(r.serve)
 	return r, nil
 }
 
 // startServer starts a miniredis without a listener of its own: ours hands it
 // guarded connections.
-func startServer() (*miniredis.Miniredis, error) {
+func startServer(g *gate) (*miniredis.Miniredis, error) {
 	server := miniredis.NewMiniRedis()
 	conn, err := server.Dial()
 	if err != nil {
@@ -74,7 +84,7 @@ func startServer() (*miniredis.Miniredis, error) {
 	// Time to live runs out by the clock, as on a real server, and not only
 	// when a test says so.
 	server.ClockTTL(true)
-	server.Server().SetPreHook(newHook(server.Server(), MaxStreamLen, MaxStreamBytes).before)
+	server.Server().SetPreHook(newHook(server.Server(), g, MaxStreamLen, MaxStreamBytes).before)
 	return server, nil
 }
 
@@ -107,8 +117,18 @@ func (r *Redis) pause(d time.Duration) {
 // Addr returns the address it listens on, host:port.
 func (r *Redis) Addr() string { return r.listener.Addr().String() }
 
-// URL returns the REDIS_URL of this server.
-func (r *Redis) URL() string { return "redis://" + r.Addr() }
+// URL returns the REDIS_URL of this server, with its password.
+func (r *Redis) URL() string { return RedisURL(r.Addr(), r.password) }
+
+// RedisURL is the REDIS_URL of an embedded Redis at addr, of this process or of
+// another one.
+func RedisURL(addr, password string) string {
+	u := url.URL{Scheme: "redis", Host: addr}
+	if password != "" {
+		u.User = url.UserPassword("", password)
+	}
+	return u.String()
+}
 
 // Close ends the server, cuts its clients and waits until all its goroutines
 // have ended. What it held is gone. Further calls do nothing.

@@ -9,6 +9,7 @@ import (
 	"testing"
 	"time"
 
+	"pitwall/engine/internal/redis"
 	"pitwall/engine/internal/testenv"
 )
 
@@ -80,7 +81,7 @@ func TestCloseEndsBlockedReads(t *testing.T) {
 
 func TestStartErrorNamesTheSetting(t *testing.T) {
 	r := startRedis(t)
-	if again, err := StartRedis(r.Addr()); err == nil {
+	if again, err := StartRedis(RedisOptions{Addr: r.Addr()}); err == nil {
 		again.Close()
 		t.Fatal("two servers on one address")
 	} else if !strings.Contains(err.Error(), "EMBEDDED_REDIS_ADDR") {
@@ -109,7 +110,7 @@ func TestStreamsAreBounded(t *testing.T) {
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			r := startRedis(t)
-			r.server.Server().SetPreHook(newHook(r.server.Server(), 5, MaxStreamBytes).before)
+			r.server.Server().SetPreHook(newHook(r.server.Server(), newGate(redis.Scripts(), ""), 5, MaxStreamBytes).before)
 			c := dial(t, r.Addr())
 			for range 20 {
 				if reply := say(c, words(tt.xadd)); reply[0] != '$' {
@@ -125,9 +126,13 @@ func TestStreamsAreBounded(t *testing.T) {
 
 func TestScriptsAndTransactionsAreBoundedToo(t *testing.T) {
 	r := startRedis(t)
-	r.server.Server().SetPreHook(newHook(r.server.Server(), 5, MaxStreamBytes).before)
+	r.server.Server().SetPreHook(newHook(r.server.Server(), newGate(redis.Scripts(), ""), 5, MaxStreamBytes).before)
 	c := dial(t, r.Addr())
-	say(c, []string{"EVAL", "for i = 1, 20 do redis.call('XADD', KEYS[1], '*', 'a', 'b') end", "1", "s"})
+	bury := []string{"EVAL", ours(t, "XACK"), "2", "s", "from", "group", "100"}
+	for range 20 {
+		bury = append(bury, "1-1", "2", "a", "b")
+	}
+	say(c, bury)
 	if got := say(c, words("XLEN s")); got != ":5\r\n" {
 		t.Errorf("after a script: %q", got)
 	}
@@ -147,7 +152,7 @@ func TestScriptsAndTransactionsAreBoundedToo(t *testing.T) {
 // and light ones again as many as before.
 func TestStreamsAreBoundedInBytes(t *testing.T) {
 	r := startRedis(t)
-	r.server.Server().SetPreHook(newHook(r.server.Server(), 20, 1100).before)
+	r.server.Server().SetPreHook(newHook(r.server.Server(), newGate(redis.Scripts(), ""), 20, 1100).before)
 	c := dial(t, r.Addr())
 	heavy, light := strings.Repeat("x", 300), "x"
 	for _, step := range []struct {

@@ -1,0 +1,189 @@
+package embedded
+
+import (
+	"crypto/sha256"
+	"crypto/subtle"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/alicebob/miniredis/v2/server"
+)
+
+// allowed are the commands that are carried out: what Pitwall and its
+// publishers use, and what helps to look at it. miniredis has others of which
+// one call takes all memory (SRANDMEMBER with a large negative count, SETBIT),
+// and a stand-in for one machine needs none of them.
+var allowed = set(`
+	AUTH CLIENT CLUSTER COMMAND ECHO HELLO INFO PING QUIT SELECT TIME
+	DBSIZE DEL EXISTS EXPIRE FLUSHALL FLUSHDB KEYS PERSIST PEXPIRE PTTL SCAN TTL TYPE UNLINK
+	DECR GET GETDEL INCR MGET MSET SET STRLEN
+	HDEL HEXISTS HGET HGETALL HKEYS HLEN HMGET HSCAN HSET HVALS
+	ZADD ZCARD ZCOUNT ZRANGE ZRANGEBYSCORE ZREM ZREMRANGEBYSCORE ZSCAN ZSCORE
+	XACK XADD XAUTOCLAIM XCLAIM XDEL XGROUP XINFO XLEN XPENDING XRANGE XREAD XREADGROUP XREVRANGE XTRIM
+	DISCARD EXEC MULTI UNWATCH WATCH
+	EVAL EVAL_RO EVALSHA EVALSHA_RO SCRIPT
+`)
+
+func set(words string) map[string]bool {
+	m := map[string]bool{}
+	for _, w := range strings.Fields(words) {
+		m[w] = true
+	}
+	return m
+}
+
+const (
+	errCommand  = "ERR the embedded Redis does not have this command"
+	errScript   = "ERR the embedded Redis runs the scripts of Pitwall only"
+	errLate     = "ERR the script has taken too long and was ended"
+	errNoAuth   = "NOAUTH Authentication required."
+	errPassword = "WRONGPASS invalid username-password pair or user is disabled."
+)
+
+// scriptTime is how long a script may take. Every other command waits for it.
+const scriptTime = 2 * time.Second
+
+// gate says who may send commands, and which. Any goroutine may use it.
+//
+// A script's commands come through as well. They are told apart by the state
+// that miniredis gives a client: a connection has none before its first
+// command, and all commands of one script have the same, from the start.
+type gate struct {
+	scripts    map[string]bool // that may be run, by their text
+	password   []byte          // SHA-256 of it, nil for none
+	scriptTime time.Duration
+
+	mu      sync.Mutex
+	clients map[*server.Peer]bool // connections, and whether they have given the password
+	script  any                   // state of the script that runs, or ran last
+	began   time.Time
+}
+
+func newGate(scripts []string, password string) *gate {
+	g := &gate{scripts: map[string]bool{}, scriptTime: scriptTime, clients: map[*server.Peer]bool{}}
+	for _, s := range scripts {
+		g.scripts[s] = true
+	}
+	if password != "" {
+		g.password = digest(password)
+	}
+	return g
+}
+
+func digest(s string) []byte {
+	sum := sha256.Sum256([]byte(s))
+	return sum[:]
+}
+
+// refuses answers a command that is not carried out with the reason, and
+// reports whether it has. AUTH is answered here, too.
+func (g *gate) refuses(c *server.Peer, cmd string, args []string) bool {
+	if g.password != nil && cmd == "AUTH" && g.connection(c) {
+		if len(args) == 0 || !g.admit(c, args[len(args)-1]) {
+			c.WriteError(errPassword)
+		} else {
+			c.WriteOK()
+		}
+		return true
+	}
+	switch reason := g.reason(c, cmd, args); reason {
+	case "":
+		return false
+	default:
+		c.WriteError(reason)
+		return true
+	}
+}
+
+// reason is why a command is not carried out, or "".
+func (g *gate) reason(c *server.Peer, cmd string, args []string) string {
+	switch {
+	case !g.connection(c):
+		if g.late(c) {
+			return errLate
+		}
+		return ""
+	case !g.admitted(c) && cmd != "HELLO" && cmd != "QUIT":
+		return errNoAuth
+	case !allowed[cmd]:
+		return errCommand
+	case (cmd == "EVAL" || cmd == "EVAL_RO") && len(args) > 0 && !g.scripts[args[0]]:
+		return errScript
+	case cmd == "SCRIPT" && len(args) > 1 && strings.EqualFold(args[0], "LOAD") && !g.scripts[args[1]]:
+		return errScript
+	}
+	return "" // EVALSHA finds only what EVAL and SCRIPT LOAD were given
+}
+
+// connection reports whether a command comes from a client and not from a
+// script.
+func (g *gate) connection(c *server.Peer) bool {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if _, known := g.clients[c]; known {
+		return true
+	}
+	if c.Ctx != nil {
+		return false
+	}
+	g.clients[c] = false
+	c.OnDisconnect(func() {
+		g.mu.Lock()
+		defer g.mu.Unlock()
+		delete(g.clients, c)
+	})
+	return true
+}
+
+// late reports whether the script that sends this command has run for too long.
+// One script runs at a time.
+func (g *gate) late(c *server.Peer) bool {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if g.script != c.Ctx {
+		g.script, g.began = c.Ctx, time.Now()
+	}
+	return time.Since(g.began) > g.scriptTime
+}
+
+func (g *gate) admitted(c *server.Peer) bool {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	return g.password == nil || g.clients[c]
+}
+
+// admit lets a client in who knows the password.
+func (g *gate) admit(c *server.Peer, password string) bool {
+	if subtle.ConstantTimeCompare(digest(password), g.password) == 0 {
+		return false
+	}
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	g.clients[c] = true
+	return true
+}
+
+// hello takes the password out of a HELLO, which may carry it as
+// "AUTH user password", and reports what is left of it. refused says that the
+// client is not let in.
+func (g *gate) hello(c *server.Peer, args []string) (rest []string, refused bool) {
+	if g.password == nil {
+		return args, false
+	}
+	for i := 1; i+2 < len(args); i++ {
+		if strings.EqualFold(args[i], "AUTH") {
+			if !g.admit(c, args[i+2]) {
+				c.WriteError(errPassword)
+				return nil, true
+			}
+			args = append(args[:i:i], args[i+3:]...)
+			break
+		}
+	}
+	if !g.admitted(c) {
+		c.WriteError(errNoAuth)
+		return nil, true
+	}
+	return args, false
+}

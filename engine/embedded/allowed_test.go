@@ -1,0 +1,197 @@
+package embedded
+
+import (
+	"bytes"
+	"log/slog"
+	"net"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"pitwall/engine/internal/redis"
+)
+
+// TestForeignScriptsAreRefused in every way that a script can come, with
+// redis-cli and with a plain client. A script that went on for ever would stop
+// the process.
+func TestForeignScriptsAreRefused(t *testing.T) {
+	r := startRedis(t)
+	host, port, err := net.SplitHostPort(r.Addr())
+	if err != nil {
+		t.Fatal(err)
+	}
+	secret := filepath.Join(t.TempDir(), "secret.lua")
+	if err := os.WriteFile(secret, []byte("return 'canary'"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for _, c := range [][]string{
+		{"EVAL", "while true do end", "0"},
+		{"eval", "return loadfile('" + secret + "')()", "0"},
+		{"EVAL_RO", "while true do end", "0"},
+		{"EVAL", ours(t, "'DEL'") + " ", "1", "k", "v"}, // not word for word
+		{"SCRIPT", "LOAD", "while true do end"},
+		{"script", "load", "while true do end"},
+		{"EVALSHA", "cc0f1bb4a4b9d3d4ea3d9ea0ea1e0d0bbbb15ea1", "0"}, // nothing but ours can have been loaded
+	} {
+		cli := exec.CommandContext(t.Context(), "redis-cli", append([]string{"-h", host, "-p", port}, c...)...)
+		out, err := cli.CombinedOutput()
+		if err != nil {
+			t.Fatalf("redis-cli %q: %v\n%s", c, err, out)
+		}
+		said := say(dial(t, r.Addr()), c)
+		for _, got := range []string{strings.TrimSpace(string(out)), strings.TrimPrefix(said, "-")} {
+			if !strings.HasPrefix(got, "ERR") && !strings.HasPrefix(got, "NOSCRIPT") {
+				t.Errorf("%q: %q, want it refused", c, got)
+			}
+		}
+	}
+	c := dial(t, r.Addr())
+	say(c, words("MULTI"))
+	say(c, []string{"EVAL", "while true do end", "0"})
+	say(c, words("EXEC"))
+	if got := say(c, words("PING")); got != "+PONG\r\n" {
+		t.Errorf("PING afterwards: %q", got)
+	}
+}
+
+// TestOwnScriptsRun in every way that a script can come.
+func TestOwnScriptsRun(t *testing.T) {
+	c := dial(t, startRedis(t).Addr())
+	for _, script := range redis.Scripts() {
+		sha := say(c, []string{"SCRIPT", "LOAD", script})
+		if !strings.HasPrefix(sha, "$40\r\n") {
+			t.Fatalf("SCRIPT LOAD: %q", sha)
+		}
+		if got := say(c, []string{"EVALSHA", strings.Fields(sha)[1], "0"}); strings.HasPrefix(got, "-NOSCRIPT") {
+			t.Errorf("EVALSHA: %q", got)
+		}
+	}
+	drop := ours(t, "'DEL'")
+	say(c, words("SET k v"))
+	if got := say(c, []string{"EVAL", drop, "1", "k", "v"}); got != ":1\r\n" {
+		t.Errorf("EVAL: %q, want 1", got)
+	}
+}
+
+// TestLongScriptsAreEnded gives a script no time, so that it is late at its
+// first command, and then all the time there is.
+func TestLongScriptsAreEnded(t *testing.T) {
+	r := startRedis(t)
+	give := func(d time.Duration) {
+		g := newGate(redis.Scripts(), "")
+		g.scriptTime = d
+		r.server.Server().SetPreHook(newHook(r.server.Server(), g, MaxStreamLen, MaxStreamBytes).before)
+	}
+	keep := []string{"EVAL", ours(t, "for i = 2, #ARGV do redis.call('ZADD'"), "1", "seats", "60000", "a", "b"}
+	give(-1)
+	if got := say(dial(t, r.Addr()), keep); !strings.Contains(got, errLate) {
+		t.Errorf("a script with no time: %q, want %q", got, errLate)
+	}
+	give(time.Hour)
+	c := dial(t, r.Addr())
+	if got := say(c, keep); got != ":1\r\n" {
+		t.Errorf("a script with time: %q", got)
+	}
+	if got := say(c, words("ZCARD seats")); got != ":2\r\n" {
+		t.Errorf("%q members, want 2", got)
+	}
+}
+
+// TestCommandsBesideTheListAreRefused has some of which one call takes all
+// memory.
+func TestCommandsBesideTheListAreRefused(t *testing.T) {
+	c := dial(t, startRedis(t).Addr())
+	for _, cmd := range []string{
+		"SADD s a", "SRANDMEMBER s -2000000000", "SETBIT k 4294967295 1", "HRANDFIELD h -2000000000", "ZRANDMEMBER z -2000000000",
+		"SETRANGE k 536870911 x", "SWAPDB 0 1", "BLPOP l 0", "SUBSCRIBE c", "NOSUCH x",
+	} {
+		if got := say(c, words(cmd)); got != "-"+errCommand+"\r\n" {
+			t.Errorf("%s: %q, want %q", cmd, got, errCommand)
+		}
+	}
+	if got := say(c, words("PING")); got != "+PONG\r\n" {
+		t.Errorf("PING afterwards: %q", got)
+	}
+}
+
+// TestPassword is asked of every command, and of scripts once.
+func TestPassword(t *testing.T) {
+	const password = "of sixteen bytes or more"
+	r, err := StartRedis(RedisOptions{Addr: "127.0.0.1:0", Password: password})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := r.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+	for _, c := range []struct {
+		name    string
+		login   []string
+		welcome bool
+	}{
+		{"none", words("PING"), false},
+		{"a wrong one", words("AUTH wrong"), false},
+		{"none at all", words("AUTH"), false},
+		{"the right one", []string{"AUTH", password}, true},
+		{"with a name", []string{"AUTH", "default", password}, true},
+		{"in a wrong HELLO", words("HELLO 3 AUTH default wrong"), false},
+		{"HELLO alone", words("HELLO 3"), false},
+		{"in HELLO", []string{"HELLO", "2", "auth", "default", password, "SETNAME", "me"}, true},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			client := dial(t, r.Addr())
+			if got := say(client, c.login); strings.HasPrefix(got, "-") == c.welcome {
+				t.Errorf("login: %q", got)
+			}
+			for _, cmd := range [][]string{words("XADD s * a b"), words("GET k"), {"EVAL", ours(t, "'DEL'"), "1", "k", "v"}, words("SCRIPT FLUSH")} {
+				got := say(client, cmd)
+				if refused := strings.HasPrefix(got, "-"); refused == c.welcome || refused && !strings.HasPrefix(got, "-NOAUTH") {
+					t.Errorf("%q: %q", cmd, got)
+				}
+			}
+		})
+	}
+	// The way of the engine itself: the password is in the URL.
+	client, err := redis.Open(t.Context(), redis.Options{URL: r.URL(), Logger: slog.New(slog.DiscardHandler)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer client.Close()
+	if held, err := client.TakeLease(t.Context(), "lease", "me", time.Minute); err != nil || !held {
+		t.Errorf("a lease over the URL: %v, %v", held, err)
+	}
+}
+
+// TestReplyThatIsNotRead belongs to a client that asks for much and never
+// reads. The others are served again once its connection is closed.
+func TestReplyThatIsNotRead(t *testing.T) {
+	r := startRedis(t)
+	c := dial(t, r.Addr())
+	value := strings.Repeat("x", 32<<10)
+	for range 1000 {
+		if got := say(c, []string{"XADD", "s", "*", "a", value}); got[0] != '$' {
+			t.Fatalf("XADD: %q", got)
+		}
+	}
+	idle, err := net.Dial("tcp", r.Addr())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer idle.Close()
+	ask := []byte("*4\r\n$6\r\nXRANGE\r\n$1\r\ns\r\n$1\r\n-\r\n$1\r\n+\r\n")
+	if _, err := idle.Write(bytes.Repeat(ask, 10)); err != nil {
+		t.Fatal(err)
+	}
+	one := make([]byte, 1)
+	if _, err := idle.Read(one); err != nil || one[0] != '*' {
+		t.Fatalf("the reply begins with %q, %v", one, err) // from here on the server writes
+	}
+	if got := say(c, words("XLEN s")); got != ":1000\r\n" {
+		t.Errorf("another client: %q, want the length", got)
+	}
+}
