@@ -33,7 +33,7 @@ type LogConfig struct {
 
 // StreamConfig says which streams of which Redis are meant.
 type StreamConfig struct {
-	RedisURL          SecretURL `name:"redis-url" env:"REDIS_URL" placeholder:"URL" help:"Redis 7.0 or later, or Valkey: redis://, rediss:// (TLS) or unix://; Sentinels with ?master_set=name, a Cluster by any of its nodes. Unset: an embedded one."`
+	RedisURL SecretURL `name:"redis-url" env:"REDIS_URL" placeholder:"URL" help:"Redis 7.0 or later, or Valkey: redis://, rediss:// (TLS) or unix://; Sentinels with ?master_set=name, a Cluster by any of its nodes. Unset: an embedded one."`
 
 	EmbeddedRedisAddr     string `name:"embedded-redis-addr" env:"EMBEDDED_REDIS_ADDR" default:"127.0.0.1:6390" help:"Where the embedded Redis listens. A loopback address, unless EMBEDDED_REDIS_ALLOW_REMOTE is set."`
 	EmbeddedRedisRemote   bool   `name:"embedded-redis-allow-remote" env:"EMBEDDED_REDIS_ALLOW_REMOTE" help:"Let the embedded Redis listen where other machines reach it. Needs EMBEDDED_REDIS_PASSWORD; nothing is encrypted."`

@@ -11,6 +11,7 @@ import (
 
 	"pitwall/engine/archive"
 	"pitwall/engine/embedded"
+	"pitwall/engine/internal/plain"
 	"pitwall/engine/internal/redis"
 )
 
@@ -75,7 +76,7 @@ func (s *DeadSelection) choose(letters []archive.DeadLetter, names []letterName,
 				names[n].id, strings.Join(streams, ", "))
 		}
 		if len(streams) == 0 {
-			err = errors.Join(err, fmt.Errorf("there is no dead letter with the source id %s", s.IDs[n]))
+			err = errors.Join(err, fmt.Errorf("there is no dead letter with the source id %s", plain.Text(s.IDs[n])))
 		}
 	}
 	return chosen, err
@@ -120,7 +121,7 @@ func DeadList(ctx context.Context, c StreamConfig, s DeadSelection, log *slog.Lo
 	n := 0
 	err := eachDead(ctx, c, s, log, false, func(_ *redis.Client, l *archive.DeadLetter) error {
 		n++
-		fmt.Fprintf(out, "%s %-22s %-18s %s\n", l.Stream, l.ID, l.Reason, oneLine(l.Error))
+		fmt.Fprintf(out, "%s %-22s %-18s %s\n", plain.Text(l.Stream), l.ID, plain.Text(l.Reason), plain.Text(l.Error))
 		return nil
 	})
 	if err == nil {
@@ -137,7 +138,7 @@ func DeadShow(ctx context.Context, c StreamConfig, s DeadSelection, log *slog.Lo
 			return err
 		}
 		fmt.Fprintf(out, "stream  %s\nid      %s\nreason  %s\nerror   %s\nwritten %s\n",
-			l.Stream, l.ID, l.Reason, oneLine(l.Error), count(len(l.At), "time", "times"))
+			plain.Text(l.Stream), l.ID, plain.Text(l.Reason), plain.Text(l.Error), count(len(l.At), "time", "times"))
 		for i := 0; i+1 < len(fields); i += 2 {
 			fmt.Fprintf(out, "  %q: %q\n", fields[i], fields[i+1])
 		}
@@ -156,7 +157,7 @@ func DeadReplay(ctx context.Context, c StreamConfig, s DeadSelection, log *slog.
 			return nil
 		}
 		if err == nil {
-			fmt.Fprintf(out, "%s %s replayed as %s\n", l.Stream, l.ID, id)
+			fmt.Fprintf(out, "%s %s replayed as %s\n", plain.Text(l.Stream), l.ID, id)
 		}
 		return err
 	})
@@ -168,18 +169,8 @@ func DeadDrop(ctx context.Context, c StreamConfig, s DeadSelection, log *slog.Lo
 	return eachDead(ctx, c, s, log, true, func(client *redis.Client, l *archive.DeadLetter) error {
 		err := l.Drop(ctx, client)
 		if err == nil {
-			fmt.Fprintf(out, "%s %s dropped\n", l.Stream, l.ID)
+			fmt.Fprintf(out, "%s %s dropped\n", plain.Text(l.Stream), l.ID)
 		}
 		return err
 	})
-}
-
-// oneLine keeps what a record or a database says from breaking a terminal.
-func oneLine(s string) string {
-	return strings.Map(func(r rune) rune {
-		if r < ' ' || r == 0x7f {
-			return ' '
-		}
-		return r
-	}, s)
 }

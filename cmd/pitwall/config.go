@@ -24,7 +24,7 @@ func (c *configCmd) Run(k *kong.Context) error {
 	if err := c.Examine(); err != nil {
 		return err
 	}
-	return printSettings(os.Stdout, k, c.Settings(), c.JSON)
+	return printSettings(stdout, k, c.Settings(), c.JSON)
 }
 
 // sourced is a setting and where its value comes from.

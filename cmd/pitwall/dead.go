@@ -3,7 +3,6 @@ package main
 import (
 	"context"
 	"errors"
-	"os"
 
 	"pitwall/engine"
 )
@@ -46,26 +45,26 @@ type deadListCmd struct{ deadFilter }
 
 // Run lists.
 func (c *deadListCmd) Run(ctx context.Context) error {
-	return engine.DeadList(ctx, c.StreamConfig, engine.DeadSelection{Stream: c.Stream, Reason: c.Reason}, quiet(), os.Stdout)
+	return engine.DeadList(ctx, c.StreamConfig, engine.DeadSelection{Stream: c.Stream, Reason: c.Reason}, quiet(), stdout)
 }
 
 type deadShowCmd struct{ deadChoice }
 
 // Run shows.
 func (c *deadShowCmd) Run(ctx context.Context) error {
-	return engine.DeadShow(ctx, c.StreamConfig, c.selection(), quiet(), os.Stdout)
+	return engine.DeadShow(ctx, c.StreamConfig, c.selection(), quiet(), stdout)
 }
 
 type deadReplayCmd struct{ deadChoice }
 
 // Run replays.
 func (c *deadReplayCmd) Run(ctx context.Context) error {
-	return engine.DeadReplay(ctx, c.StreamConfig, c.selection(), quiet(), os.Stdout)
+	return engine.DeadReplay(ctx, c.StreamConfig, c.selection(), quiet(), stdout)
 }
 
 type deadDropCmd struct{ deadChoice }
 
 // Run drops.
 func (c *deadDropCmd) Run(ctx context.Context) error {
-	return engine.DeadDrop(ctx, c.StreamConfig, c.selection(), quiet(), os.Stdout)
+	return engine.DeadDrop(ctx, c.StreamConfig, c.selection(), quiet(), stdout)
 }

@@ -13,7 +13,6 @@ import (
 	"context"
 	"fmt"
 	"io"
-	"log/slog"
 	"os"
 	"os/signal"
 	"runtime/debug"
@@ -87,7 +86,7 @@ func main() {
 	ctx := kong.Parse(&c, options()...)
 	ctx.BindTo(context.Background(), (*context.Context)(nil))
 	if err := ctx.Run(); err != nil {
-		fmt.Fprintln(os.Stderr, "pitwall:", err)
+		fmt.Fprintln(stderr, "pitwall:", err)
 		os.Exit(1)
 	}
 }
@@ -113,7 +112,7 @@ func (c *serveCmd) Run(ctx context.Context) error {
 		<-signals
 		os.Exit(130)
 	}()
-	e, err := engine.New(c.Config, c.NewLogger(os.Stderr))
+	e, err := engine.New(c.Config, logger(c.LogConfig))
 	if err != nil {
 		return err
 	}
@@ -133,20 +132,20 @@ func greet(ctx context.Context, e *engine.Engine) {
 	case <-ctx.Done():
 		return
 	}
-	fmt.Print("\n" + e.Banner() + "\n")
-	if info, err := os.Stdout.Stat(); err == nil && info.Mode()&os.ModeCharDevice != 0 {
-		e.ShowStatus(ctx, os.Stdout)
+	fmt.Fprint(stdout, "\n"+e.Banner()+"\n")
+	if onTerminal() {
+		e.ShowStatus(ctx, stdout)
 	}
 }
 
 // Run applies what is pending.
 func (c *migrateUpCmd) Run(ctx context.Context) error {
-	return engine.MigrateUp(ctx, c.DatabaseConfig, quiet(), os.Stdout)
+	return engine.MigrateUp(ctx, c.DatabaseConfig, quiet(), stdout)
 }
 
 // Run lists the migrations.
 func (c *migrateStatusCmd) Run(ctx context.Context) error {
-	return engine.MigrateStatus(ctx, c.DatabaseConfig, quiet(), os.Stdout)
+	return engine.MigrateStatus(ctx, c.DatabaseConfig, quiet(), stdout)
 }
 
 // Run imports a roster.
@@ -160,17 +159,17 @@ func (c *rosterImportCmd) Run(ctx context.Context) error {
 		defer f.Close()
 		in = f
 	}
-	return engine.ImportRoster(ctx, c.DatabaseConfig, in, c.DryRun, quiet(), os.Stdout)
+	return engine.ImportRoster(ctx, c.DatabaseConfig, in, c.DryRun, quiet(), stdout)
 }
 
 // Run prints a link.
 func (c *tokenCreateCmd) Run() error {
-	return engine.CreateLink(c.LinkConfig, c.URL, c.Event, c.TTL, c.MaxConnections, os.Stdout)
+	return engine.CreateLink(c.LinkConfig, c.URL, c.Event, c.TTL, c.MaxConnections, stdout)
 }
 
 // Run revokes a token.
 func (c *tokenRevokeCmd) Run(ctx context.Context) error {
-	return engine.RevokeToken(ctx, c.DatabaseConfig, c.ID, c.For, quiet(), os.Stdout)
+	return engine.RevokeToken(ctx, c.DatabaseConfig, c.ID, c.For, quiet(), stdout)
 }
 
 // Run prints the version that the binary was built from.
@@ -184,9 +183,6 @@ func (versionCmd) Run() error {
 			}
 		}
 	}
-	fmt.Println("pitwall " + v + revision)
+	fmt.Fprintln(stdout, "pitwall "+v+revision)
 	return nil
 }
-
-// quiet is the logger of the commands that print what they do.
-func quiet() *slog.Logger { return engine.LogConfig{LogLevel: "warn"}.NewLogger(os.Stderr) }

@@ -3,7 +3,6 @@ package main
 import (
 	"context"
 	"fmt"
-	"os"
 	"time"
 
 	"pitwall/engine"
@@ -19,7 +18,7 @@ type partitionEnableCmd struct{ engine.DatabaseConfig }
 
 // Run enables.
 func (c *partitionEnableCmd) Run(ctx context.Context) error {
-	return engine.EnablePartitions(ctx, c.DatabaseConfig, quiet(), os.Stdout)
+	return engine.EnablePartitions(ctx, c.DatabaseConfig, quiet(), stdout)
 }
 
 type partitionEnsureCmd struct {
@@ -55,5 +54,5 @@ func (c *partitionEnsureCmd) Run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	return engine.EnsurePartitions(ctx, c.DatabaseConfig, from, c.Months, quiet(), os.Stdout)
+	return engine.EnsurePartitions(ctx, c.DatabaseConfig, from, c.Months, quiet(), stdout)
 }

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"pitwall/engine/internal/health"
+	"pitwall/engine/internal/plain"
 )
 
 // readiness is the answer of /readyz, with the parts where they are asked for.
@@ -74,7 +75,7 @@ func writeText(w http.ResponseWriter, status int, a readiness) {
 	if a.Ready {
 		b.WriteString("ready\n")
 	} else {
-		fmt.Fprintf(&b, "not ready: %s\n", a.Reason)
+		fmt.Fprintf(&b, "not ready: %s\n", oneLine(a.Reason))
 	}
 	table := tabwriter.NewWriter(&b, 0, 0, 2, ' ', 0)
 	for _, p := range a.Parts {
@@ -84,5 +85,6 @@ func writeText(w http.ResponseWriter, status int, a readiness) {
 	answer(w, status, "text/plain; charset=utf-8", b.Bytes())
 }
 
-// oneLine is a reason without what would end the line or a column.
-func oneLine(s string) string { return strings.Join(strings.Fields(s), " ") }
+// oneLine is a reason without what would end the line or a column, or what a
+// terminal would obey: errors of servers are part of it.
+func oneLine(s string) string { return plain.Text(strings.Join(strings.Fields(s), " ")) }

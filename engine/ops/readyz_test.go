@@ -15,7 +15,7 @@ func twoParts() []health.Status {
 	at := time.Date(2026, 5, 1, 10, 0, 0, 0, time.UTC)
 	return []health.Status{
 		{Part: "redis", State: health.OK, Since: at},
-		{Part: "archive t", State: health.Failed, Since: at.Add(time.Minute), Reason: "no\nrights\tat all"},
+		{Part: "archive t", State: health.Failed, Since: at.Add(time.Minute), Reason: "no\nrights\tat all \u009b\u202e"},
 	}
 }
 
@@ -24,10 +24,10 @@ func TestReadinessWithDetails(t *testing.T) {
 		short = `{"ready":false,"reason":"why"}` + "\n"
 		text  = "not ready: why\n" +
 			"ok      redis      since 2026-05-01T10:00:00Z  \n" +
-			"failed  archive t  since 2026-05-01T10:01:00Z  no rights at all\n"
+			"failed  archive t  since 2026-05-01T10:01:00Z  no rights at all \\u009b\\u202e\n"
 		long = `{"ready":false,"reason":"why","parts":[` +
 			`{"part":"redis","state":"ok","since":"2026-05-01T10:00:00Z"},` +
-			`{"part":"archive t","state":"failed","since":"2026-05-01T10:01:00Z","reason":"no\nrights\tat all"}]}` + "\n"
+			`{"part":"archive t","state":"failed","since":"2026-05-01T10:01:00Z","reason":"no\nrights\tat all \u009b\u202e"}]}` + "\n"
 		unauthorized = "unauthorized\n"
 	)
 	for _, c := range []struct {

@@ -12,6 +12,8 @@ import (
 	"time"
 
 	"github.com/VictoriaMetrics/metrics"
+
+	"pitwall/engine/internal/plain"
 )
 
 // routes has health and readiness for everybody, the rest for those who know
@@ -87,7 +89,7 @@ func answerJSON(w http.ResponseWriter, status int, v any) {
 		http.Error(w, err.Error(), http.StatusInternalServerError)
 		return
 	}
-	answer(w, status, "application/json", append(b, '\n'))
+	answer(w, status, "application/json", []byte(plain.Text(string(b))+"\n"))
 }
 
 // answer writes a whole answer under a deadline: the server has none for all,

@@ -40,7 +40,7 @@ type Options struct {
 type Client struct {
 	commands // on the connection that all share
 	rdb      rueidis.Client
-	links    *links // of rdb
+	links    *links   // of rdb
 	nodes    *cluster // nil for a single server; rdb is one of its nodes
 	log      *slog.Logger
 	db       int        // number of the database

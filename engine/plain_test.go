@@ -1,0 +1,73 @@
+package engine_test
+
+import (
+	"bytes"
+	"log/slog"
+	"strings"
+	"testing"
+	"unicode"
+
+	"pitwall/engine"
+	"pitwall/engine/internal/testenv"
+)
+
+// hostile has what a terminal obeys, C1 in both forms, a bidirectional mark and
+// the end of a line.
+const hostile = "a\x1b[2J\x07\u009b31m\x9b31m\u202eb\nc"
+
+// unprintable returns the first character of text that a terminal may obey, but
+// for the ends of lines.
+func unprintable(text string) (rune, bool) {
+	for _, r := range text {
+		if r != '\n' && (!unicode.IsPrint(r) || r == unicode.ReplacementChar) {
+			return r, true
+		}
+	}
+	return 0, false
+}
+
+// TestDeadLettersAreSafeToPrint has a letter of somebody who may write to the
+// stream of dead letters.
+func TestDeadLettersAreSafeToPrint(t *testing.T) {
+	r := testenv.Redis(t)
+	letter := []string{"XADD", "telemetry:t:dead", "*", "reason", hostile, "error", hostile, "source_stream", hostile, "source_id", "1-1",
+		"field:" + hostile, hostile, "field:device_id", hostile}
+	r.Do(letter...)
+	c := engine.StreamConfig{RedisURL: engine.SecretURL(r.URL()), TelemetryStreams: []string{"telemetry:t"}}
+	log := slog.New(slog.DiscardHandler)
+	var list, show bytes.Buffer
+	if err := engine.DeadList(t.Context(), c, engine.DeadSelection{}, log, &list); err != nil {
+		t.Fatal(err)
+	}
+	if err := engine.DeadShow(t.Context(), c, engine.DeadSelection{}, log, &show); err != nil {
+		t.Fatal(err)
+	}
+	for name, out := range map[string]*bytes.Buffer{"list": &list, "show": &show} {
+		if r, found := unprintable(out.String()); found {
+			t.Errorf("dead %s prints %U:\n%q", name, r, out)
+		}
+	}
+	if got := strings.Count(list.String(), "\n"); got != 2 {
+		t.Errorf("%d lines for one letter and the count:\n%s", got, &list)
+	}
+}
+
+// TestLogsAreSafeToRead has hostile text wherever a log line can have some.
+func TestLogsAreSafeToRead(t *testing.T) {
+	for _, format := range []string{"text", "json"} {
+		var out bytes.Buffer
+		log := engine.LogConfig{LogFormat: format, LogLevel: "debug"}.NewLogger(&out)
+		log.With(hostile, hostile).Error(hostile, "device", hostile, "error", errHostile{}, slog.Group(hostile, "in", []string{hostile}))
+		slog.NewLogLogger(log.Handler(), slog.LevelWarn).Print(hostile)
+		if r, found := unprintable(out.String()); found {
+			t.Errorf("%s: a line has %U:\n%q", format, r, &out)
+		}
+		if got := strings.Count(out.String(), "\n"); got != 2 {
+			t.Errorf("%s: %d lines for two events:\n%s", format, got, &out)
+		}
+	}
+}
+
+type errHostile struct{}
+
+func (errHostile) Error() string { return hostile }
