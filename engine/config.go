@@ -78,6 +78,8 @@ type Config struct {
 	MaxMessageBytes   int `name:"live-max-message-bytes" env:"LIVE_MAX_MESSAGE_BYTES" default:"4096" help:"Longest message of a client."`
 	RequestRate       int `name:"live-request-rate" env:"LIVE_REQUEST_RATE" default:"20" help:"Requests per second and connection."`
 	RequestBurst      int `name:"live-request-burst" env:"LIVE_REQUEST_BURST" default:"128" help:"Requests of a connection that may come at once."`
+	SnapshotRate      int `name:"live-snapshot-rate" env:"LIVE_SNAPSHOT_RATE" default:"1048576" help:"Bytes per second of the snapshots that the subscribes of a connection may draw. Beyond it the next subscribe waits. 0: any number."`
+	SnapshotBurst     int `name:"live-snapshot-burst" env:"LIVE_SNAPSHOT_BURST" default:"16777216" help:"Bytes of such snapshots that may come at once, with one snapshot on top."`
 	DrainMS           int `name:"live-drain-ms" env:"LIVE_DRAIN_MS" default:"3000" help:"Over how long connections are closed at shutdown, in ms."`
 	FeedBatch         int `name:"feed-batch" env:"FEED_BATCH" default:"512" help:"Records per read of a stream."`
 
@@ -163,9 +165,7 @@ func (c *Config) Validate() error {
 		{"JWKS_REFRESH_MS", c.JWKSRefreshMS, 1000, 86400000},
 		{"JWT_LEEWAY_MS", c.JWTLeewayMS, 0, 300000},
 	} {
-		if r.v < r.lo || r.v > r.hi {
-			errs = append(errs, fmt.Errorf("%s is %d, allowed is %d to %d", r.name, r.v, r.lo, r.hi))
-		}
+		errs = append(errs, inRange(r.name, r.v, r.lo, r.hi))
 	}
 	errs = append(errs, c.validateAccess()...)
 	errs = append(errs, c.validatePublic()...)
@@ -195,7 +195,16 @@ func (c *StreamConfig) validateEmbedded() (errs []error) {
 	return errs
 }
 
+// inRange returns an error unless lo <= v <= hi.
+func inRange(name string, v, lo, hi int) error {
+	if v < lo || v > hi {
+		return fmt.Errorf("%s is %d, allowed is %d to %d", name, v, lo, hi)
+	}
+	return nil
+}
+
 func (c *Config) validateRest() (errs []error) {
+	errs = append(errs, inRange("LIVE_SNAPSHOT_RATE", c.SnapshotRate, 0, 1<<30), inRange("LIVE_SNAPSHOT_BURST", c.SnapshotBurst, 0, 1<<30))
 	if c.LogFormat != "text" && c.LogFormat != "json" {
 		errs = append(errs, fmt.Errorf("LOG_FORMAT is %q, allowed is text or json", c.LogFormat))
 	}

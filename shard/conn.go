@@ -83,7 +83,10 @@ type Conn struct {
 	// over is when the queue has reached its bound, on the core's clock; 0 while
 	// it is below. Only a push or a turn that finds the queue there looks at it.
 	over atomic.Int64
-	_    [16]byte // so that the next one begins with a line
+	// drawn counts the bytes of the snapshots that subscribes have brought; the
+	// shards add.
+	drawn atomic.Int64
+	_     [8]byte // so that the next one begins with a line
 }
 
 // NewConn makes a connection that run queue writer (0 to Config.Writers-1)
@@ -169,6 +172,16 @@ func (c *Conn) admit(ch *Chunk) {
 	after := c.queued.Add(mine)
 	c.fits(after-mine, after) // notes when the bound was reached
 	c.ring.push(ch)
+}
+
+// TakeDrawn returns how many bytes of snapshots the connection's subscribes have
+// brought since the last call, as they are sent. Any goroutine may call it.
+func (c *Conn) TakeDrawn() int64 { return c.drawn.Swap(0) }
+
+// bring sends a connection the snapshot part that a subscribe asks for.
+func (w *worker) bring(c *Conn, ch *Chunk) {
+	c.drawn.Add(int64(ch.Len()))
+	w.send(c, ch)
 }
 
 // wants reports whether the caller has to put c in its run queue now.

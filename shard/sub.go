@@ -59,7 +59,7 @@ func (w *worker) subscribe(o *op) (later bool) {
 		return true
 	}
 	c.subs[w.id] = s
-	w.send(c, w.subscribed(p, c.snapshots(p)))
+	w.bring(c, w.subscribed(p, c.snapshots(p)))
 	if o.class == classNone {
 		w.enterLive(s)
 		return false

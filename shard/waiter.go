@@ -125,7 +125,7 @@ func (w *worker) arrive(x waiter, h *Chunk, base uint64) {
 	c, p := s.conn, s.part
 	s.opened = c.opened()
 	s.next, c.subs[w.id] = c.subs[w.id], s
-	w.send(c, h)
+	w.bring(c, h)
 	if s.class == classNone {
 		w.enterLive(s)
 		if base < p.sealed {

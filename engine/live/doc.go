@@ -33,7 +33,9 @@
 // (account.go); what connections share is counted by the core, once. Replies and
 // waiting requests have a budget in bytes per connection. When replies are not
 // read, no request is carried out; when requests wait, the socket is not read. So
-// a client that floods fills its own window.
+// a client that floods fills its own window. One that subscribes again and again
+// has an allowance of snapshots in bytes (allowance.go); beyond it its next
+// subscribe waits, with the requests after it.
 //
 // session.task is the one place that decides what a session does next. Where it
 // waits, task names whose schedule ends the wait.

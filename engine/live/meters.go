@@ -19,7 +19,7 @@ import (
 type meters struct {
 	set                               *metrics.Set
 	deliveries, bytes, writes, panics *metrics.Counter
-	shed, pauses, expiries            *metrics.Counter
+	shed, pauses, expiries, held      *metrics.Counter
 	subscriptions, parked             *metrics.Gauge
 	latency, waits                    ages
 }
@@ -33,6 +33,7 @@ func newMeters(set *metrics.Set, srv *Server) *meters {
 		panics:        set.NewCounter("processor_live_read_panics_total"),
 		pauses:        set.NewCounter("processor_live_accept_pauses_total"),
 		expiries:      set.NewCounter("processor_live_ring_expiries_total"),
+		held:          set.NewCounter("processor_live_held_subscribes_total"),
 		shed:          set.NewCounter("processor_live_shed_connections_total"),
 		subscriptions: set.NewGauge("processor_live_subscriptions", nil),
 		parked:        set.NewGauge("processor_live_parked_sockets", nil),

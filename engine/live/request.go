@@ -92,7 +92,7 @@ func (s *session) admit(r *codec.Request, event string, interval time.Duration, 
 	s.watches.Add(s.srv.watchCost())
 	s.srv.m.subscriptions.Inc()
 	s.confirm(r, w, s.srv.core.Shards())
-	s.srv.core.Subscribe(s.conn, topic, interval, s.begin(nil))
+	s.srv.core.Subscribe(s.conn, topic, interval, s.begin(s.charge))
 }
 
 // deny answers for an event that is unknown or refused; the two look the same

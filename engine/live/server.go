@@ -48,6 +48,8 @@ type Options struct {
 	MaxMessageBytes  int           // longest message of a client
 	RequestRate      float64       // requests per second and connection
 	RequestBurst     float64       // how many may come at once
+	SnapshotRate     float64       // bytes per second of the snapshots that a connection's subscribes may draw; 0: any
+	SnapshotBurst    float64       // how many of these bytes may come at once, with one snapshot on top
 	Heartbeat        time.Duration // between pings; two without an answer end the connection
 	WriteTimeout     time.Duration // no byte taken by the socket for so long ends the connection
 	RingMaxAge       time.Duration // beyond the window, for which a full socket may keep a chunk; older ones are dropped like a full queue. 0: any

@@ -70,8 +70,9 @@ type session struct {
 
 	losses  shard.Losses  // the writer's side, as front
 	missed  atomic.Int32  // pings without an answer
+	wait    atomic.Uint32 // waitNone…, for an allowance
 	flushed chan struct{} // closed when the writer has done its last write
-	_       [8]byte       // so that hot begins with a cache line
+	paid    atomic.Int64  // when what the session has drawn will be paid for; see overdraft
 }
 
 // hot is what a turn of the writer needs of a session beside its conn: one

@@ -43,6 +43,8 @@ func (s *session) task() task {
 	case s.crowded():
 		s.stall()
 		return taskNone // the writer
+	case s.overdrawn():
+		return taskNone // the timer
 	}
 	return taskRequest
 }
