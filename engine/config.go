@@ -55,7 +55,7 @@ type Config struct {
 	HTTPAddr string `name:"http-addr" env:"HTTP_ADDR" default:"127.0.0.1:8080" help:"Public listener: the page and /live."`
 	OpsAddr  string `name:"ops-addr" env:"OPS_ADDR" default:"127.0.0.1:9090" help:"Private listener: metrics, health, pprof."`
 
-	InstanceID     string `name:"instance-id" env:"INSTANCE_ID" help:"Name of this process; names its consumer group. Unset: host name and a random part."`
+	InstanceID     string `name:"instance-id" env:"INSTANCE_ID" help:"Name of this process; names its consumer group. Spectators see it. Unset: host name and a random part, of which they see the latter."`
 	LiveEnabled    bool   `name:"live" env:"LIVE_ENABLED" default:"true" negatable:"" help:"Serve spectators."`
 	ArchiveEnabled bool   `name:"archive" env:"ARCHIVE_ENABLED" default:"true" negatable:"" help:"Write positions to the database."`
 	Migrate        bool   `name:"migrate" env:"MIGRATE" help:"Bring the database up to date at start. Always so for the embedded one."`

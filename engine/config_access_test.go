@@ -60,7 +60,7 @@ func TestDefaultDecisions(t *testing.T) {
 		{"jwt", "u", "q", "", "claims sql http"},
 		{"http", "", "", "public,sql", "public sql"},
 	} {
-		a := AccessConfig{AuthMode: c.mode, AuthzURL: SecretURL(c.url), AuthzSQL: c.sql, AuthzMode: strings.Split(c.set, ",")}
+		a := AccessConfig{AuthMode: c.mode, AuthzURL: SecretURL(c.url), AuthzSQL: Secret(c.sql), AuthzMode: strings.Split(c.set, ",")}
 		if c.set == "" {
 			a.AuthzMode = nil
 		}

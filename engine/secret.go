@@ -29,7 +29,9 @@ func (s Secret) LogValue() slog.Value { return slog.StringValue(s.String()) }
 func (s Secret) MarshalText() ([]byte, error) { return []byte(s.String()), nil }
 
 // SecretURL is a setting that may hold a password. It prints as a URL without
-// its secrets: scheme, host and path, and the names of what its query says.
+// its secrets: scheme and host, and the names of what its query says. The path
+// is shown where it names a database or a socket; that of a web address may be
+// a secret of its own.
 type SecretURL string
 
 // String returns what may be shown. What is no URL, or one in which a special
@@ -46,7 +48,7 @@ func (s SecretURL) String() string {
 	if u.User != nil {
 		shown += redacted + "@"
 	}
-	shown += u.Host + u.EscapedPath()
+	shown += u.Host + shownPath(u)
 	for i, part := range strings.Split(u.RawQuery, "&") {
 		name, _, named := strings.Cut(part, "=")
 		switch {
@@ -60,6 +62,18 @@ func (s SecretURL) String() string {
 		shown += map[bool]string{true: "?", false: "&"}[i == 0] + part
 	}
 	return shown
+}
+
+func shownPath(u *url.URL) string {
+	path := u.EscapedPath()
+	switch u.Scheme {
+	case "redis", "rediss", "unix", "postgres", "postgresql":
+		return path
+	}
+	if path == "" || path == "/" {
+		return path
+	}
+	return "/" + redacted
 }
 
 // GoString keeps %#v from printing it.

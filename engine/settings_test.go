@@ -20,7 +20,7 @@ func plant(c *Config) (planted int) {
 		case Secret:
 			v.SetString(canary)
 		case SecretURL:
-			v.SetString("http://me:" + canary + "@127.0.0.1:1/p?password=" + canary)
+			v.SetString("http://me:" + canary + "@127.0.0.1:1/" + canary + "?password=" + canary)
 		default:
 			return
 		}
@@ -119,7 +119,7 @@ func TestEverySecretHasItsType(t *testing.T) {
 			t.Errorf("%s has no name for the environment or no flag", f.Name)
 		}
 		isURL, isSecret := strings.HasSuffix(env, "_URL"), false
-		for _, word := range []string{"SECRET", "TOKEN", "PASSWORD", "KEY"} {
+		for _, word := range []string{"SECRET", "TOKEN", "PASSWORD", "KEY", "SQL"} {
 			isSecret = isSecret || strings.Contains(env, word) && !strings.HasSuffix(env, "_FILE") && !strings.HasSuffix(env, "_COOKIE")
 		}
 		var want any
@@ -148,10 +148,14 @@ func TestSecretURL(t *testing.T) {
 		"redis://:12/hush@h":                       redacted,
 		"redis://:12?hush@h":                       redacted,
 		"redis://:12#hush@h":                       redacted,
-		"http://h/p?hush":                          "http://h/p?[redacted]",
+		"http://h/p?hush":                          "http://h/[redacted]?[redacted]",
 		"redis://:%hush@h":                         redacted,
 		"mailto:hush":                              redacted,
-		"https://id.example/keys":                  "https://id.example/keys",
+		"https://id.example/keys":                  "https://id.example/[redacted]",
+		"https://id.example/":                      "https://id.example/",
+		"https://id.example":                       "https://id.example",
+		"postgresql://db.example/race":             "postgresql://db.example/race",
+		"other://h/hush":                           "other://h/[redacted]",
 	} {
 		if got := in.String(); got != want {
 			t.Errorf("%q: %q, want %q", string(in), got, want)

@@ -3,6 +3,7 @@ package engine
 import (
 	"context"
 
+	"pitwall/engine/feed"
 	"pitwall/engine/live"
 )
 
@@ -13,7 +14,7 @@ func (e *Engine) startServer(ctx context.Context) error {
 		return err
 	}
 	if e.live, err = live.New(live.Options{
-		Core: e.core, Writers: e.cfg.Writers, InstanceID: e.cfg.InstanceID, Logger: e.log, Metrics: e.set,
+		Core: e.core, Writers: e.cfg.Writers, InstanceID: feed.PublicID(e.cfg.InstanceID, e.cfg.ephemeral), Logger: e.log, Metrics: e.set,
 		Access: e.gate, Reauth: e.reauth(), Limits: e.cfg.liveLimits(),
 		Origins: e.cfg.origins(), MaxConnections: e.cfg.MaxConnections, MaxSubscriptions: e.cfg.MaxSubscriptions,
 		MaxMessageBytes: e.cfg.MaxMessageBytes, RequestRate: float64(e.cfg.RequestRate), RequestBurst: float64(e.cfg.RequestBurst),

@@ -129,12 +129,14 @@ func TestEmbeddedRedisForOthers(t *testing.T) {
 }
 
 func TestConfigSaysWhereValuesComeFrom(t *testing.T) {
-	t.Setenv("AUTHZ_SQL", "SELECT 1\n")
+	t.Setenv("AUTHZ_SQL", "SELECT 'hush'\n")
+	t.Setenv("JWKS_URL", "https://id.example/hush/keys")
+	t.Setenv("JWT_ISSUER", "two\nlines")
 	t.Setenv("REDIS_URL", "redis://:hush@127.0.0.1:1/0")
 	t.Setenv("LIVE_FLUSH_MS", "50")
 	args := []string{"config", "--auth-mode=jwt", "--jwt-secret=0123456789abcdef0123456789hush!!", "--no-archive", "--live-flush-ms=70", "--trusted-proxies=10.0.0.1,10.1.0.0/16"}
 	want := map[string]string{ // source and value
-		"REDIS_URL": "environment redis://[redacted]@127.0.0.1:1/0", "AUTHZ_SQL": `environment "SELECT 1\n"`, "AUTH_MODE": "flag jwt",
+		"REDIS_URL": "environment redis://[redacted]@127.0.0.1:1/0", "AUTHZ_SQL": "environment [redacted]", "AUTH_MODE": "flag jwt", "JWKS_URL": "environment https://id.example/[redacted]", "JWT_ISSUER": `environment "two\nlines"`,
 		"JWT_SECRET": "flag [redacted]", "ARCHIVE_ENABLED": "flag false", "LIVE_FLUSH_MS": "flag 70",
 		"TRUSTED_PROXIES": "flag 10.0.0.1,10.1.0.0/16", "HTTP_ADDR": "default 127.0.0.1:8080", "DATABASE_URL": "default", "MIGRATE": "default false",
 	}

@@ -16,6 +16,15 @@ func NewInstanceID() string {
 	return instanceID(host)
 }
 
+// PublicID is the part of an instance id that spectators may see: of one that
+// NewInstanceID has made not the name of the host.
+func PublicID(instance string, ephemeral bool) string {
+	if !ephemeral {
+		return instance
+	}
+	return instance[strings.LastIndexByte(instance, '-')+1:]
+}
+
 // instanceID joins host and a random part, and keeps what is in every name
 // that Redis or a shell may show: letters, digits, dot, dash.
 func instanceID(host string) string {

@@ -5,6 +5,8 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+	"io/fs"
+	"log/slog"
 	"net/url"
 	"os"
 	"path/filepath"
@@ -40,6 +42,9 @@ func openSQLite(ctx context.Context, o Options) (*sqlite, error) {
 		return nil, fmt.Errorf("create the folder of DATA_DIR: %w", err)
 	}
 	path := filepath.Join(dir, fileName)
+	if err := keepPrivate(path, o.Logger); err != nil {
+		return nil, fmt.Errorf("open the database in DATA_DIR: %w", err)
+	}
 	s := &sqlite{}
 	if s.write, err = openFile(path, url.Values{"_txlock": {"immediate"}}, 1); err != nil {
 		return nil, fmt.Errorf("open the database in DATA_DIR: %w", err)
@@ -54,6 +59,30 @@ func openSQLite(ctx context.Context, o Options) (*sqlite, error) {
 		return nil, fmt.Errorf("open the database in DATA_DIR: %w", err)
 	}
 	return s, nil
+}
+
+// keepPrivate makes the file of the database for its owner alone, whatever the
+// folder and the umask allow; SQLite makes the files beside it alike. Files that
+// everybody may read or write, as earlier versions made them, become private;
+// one that was given to a group stays so.
+func keepPrivate(path string, log *slog.Logger) error {
+	f, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
+	if err == nil {
+		return f.Close()
+	}
+	if !errors.Is(err, fs.ErrExist) {
+		return err
+	}
+	for _, name := range []string{path, path + "-wal", path + "-shm"} {
+		info, err := os.Stat(name)
+		if err != nil || info.Mode()&0o007 == 0 {
+			continue
+		}
+		if err := os.Chmod(name, 0o600); err != nil {
+			log.Warn("everybody on this machine can open a file of the database in DATA_DIR", "file", name, "error", err)
+		}
+	}
+	return nil
 }
 
 // openFile opens a pool of conns connections. synchronous is FULL: what is
