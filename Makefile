@@ -1,8 +1,9 @@
 # make help lists the targets.
 
-# The linter is pinned here, not in go.mod: what Pitwall is built of stays
+# The tools are pinned here, not in go.mod: what Pitwall is built of stays
 # apart from what it is checked with.
 STATICCHECK := honnef.co/go/tools/cmd/staticcheck@v0.8.2
+GOVULNCHECK := golang.org/x/vuln/cmd/govulncheck@v1.9.0
 
 # How long make fuzz spends on each target.
 FUZZTIME ?= 60s
@@ -15,7 +16,7 @@ KILLS ?= 20
 SOAKTIME ?= 10m
 
 .DEFAULT_GOAL := build
-.PHONY: help build test lint bench fuzz crash soak deps
+.PHONY: help build test lint vulncheck sbom bench fuzz crash soak deps
 
 help: ## this list
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):[^#]*## /  make \1\t/'
@@ -32,6 +33,12 @@ lint: ## gofmt, vet, staticcheck and the house rules
 	go -C bench/peers vet ./...
 	go run $(STATICCHECK) ./...
 	go test ./engine/internal/houserules
+
+vulncheck: ## known vulnerabilities, by govulncheck; Error 69 where its database cannot be reached (.ci/vulncheck)
+	@GOVULNCHECK=$(GOVULNCHECK) .ci/vulncheck
+
+sbom: build ## bin/pitwall.cdx.json, the software bill of materials of bin/pitwall (CycloneDX)
+	go run ./engine/internal/sbom bin/pitwall > bin/pitwall.cdx.json
 
 bench: ## benchmarks with allocations (BENCH=regexp COUNT=n)
 	go test -run '^$$' -bench '$(BENCH)' -benchmem -count $(COUNT) ./...

@@ -1,0 +1,41 @@
+// Sbom writes the software bill of materials of a Go program, CycloneDX 1.5 as
+// JSON, on standard output:
+//
+//	go run ./engine/internal/sbom bin/pitwall
+//
+// It reads what the linker has left in the program (go version -m shows the
+// same): the program is the source, not go.mod, which names modules that only
+// tests need. The same program gives the same bytes. It exits with 1 when the
+// program cannot be read.
+package main
+
+import (
+	"debug/buildinfo"
+	"encoding/json"
+	"fmt"
+	"os"
+)
+
+func main() {
+	if err := run(os.Args[1:]); err != nil {
+		fmt.Fprintln(os.Stderr, "sbom:", err)
+		os.Exit(1)
+	}
+}
+
+func run(args []string) error {
+	if len(args) != 1 {
+		return fmt.Errorf("want the path of one program, got %d arguments", len(args))
+	}
+	info, err := buildinfo.ReadFile(args[0])
+	if err != nil {
+		return fmt.Errorf("read the modules of the program: %w", err)
+	}
+	e := json.NewEncoder(os.Stdout)
+	e.SetEscapeHTML(false)
+	e.SetIndent("", "  ")
+	if err := e.Encode(billOf(info)); err != nil {
+		return fmt.Errorf("write the bill of materials: %w", err)
+	}
+	return nil
+}
