@@ -18,6 +18,33 @@ const leastPhase = 500 * time.Millisecond
 // of it behind its end.
 const stillness = 700 * time.Millisecond
 
+// Time before the measured part of a phase. Sessions have to gather before they
+// hold anybody up; of pings the memory is looked at while they do nothing yet.
+const (
+	gathering = 6 * time.Second
+	silence   = siege.Idle + 1500*time.Millisecond
+)
+
+// lead is how long a phase with these kinds is under way before it is measured.
+func lead(kinds []string) time.Duration {
+	switch {
+	case slices.Contains(kinds, siege.Sessions):
+		return gathering
+	case slices.Equal(kinds, []string{siege.Pings}):
+		return silence
+	}
+	return 0
+}
+
+// beyond is by how much the steady phase of a siege is longer than the plan's.
+func (r *run) beyond() time.Duration {
+	if !r.sc.guarded {
+		return 0
+	}
+	d, _ := r.plan.siege() // the names of attacks are known to be good
+	return d.extra
+}
+
 // battle is a siege under way.
 type battle struct {
 	run    *run
@@ -36,7 +63,7 @@ func besiege(r *run) (err error) {
 	}
 	e := r.site.Engines[0]
 	b.army, err = newArmy(siege.Config{Addr: e.Addr, Path: e.Path, Sources: attackSources(), Load: d.load,
-		Good: r.guard.tokens.Good, Wrong: r.guard.tokens.Wrong, Event: eventName(0)})
+		Good: r.guard.tokens.Good, Wrong: r.guard.tokens.Wrong, Asked: r.guard.tokens.Asked, Event: eventName(0)})
 	if err != nil {
 		return err
 	}
@@ -64,6 +91,8 @@ type division struct {
 	load              map[string]float64 // of the attacks
 	kinds             []string           // that are to be made
 	long, short, rest time.Duration      // quiet and everything at once; each attack alone; after them
+	shared            int                // attacks whose phases alone share the plan's duration
+	extra             time.Duration      // on top of the plan's: for attacks apart, and what comes before phases
 }
 
 // siege divides the steady phase among the attacks that are to be made.
@@ -76,9 +105,20 @@ func (p *plan) siege() (d division, err error) {
 			d.kinds = append(d.kinds, k.Name)
 		}
 	}
+	for _, name := range d.kinds {
+		if !siege.Find(name).Apart {
+			d.shared++
+		}
+	}
 	d.rest = p.Duration / 12
-	whole := p.Duration - d.rest - time.Duration(len(d.kinds)+2)*2*stillness
-	d.long, d.short = whole/5, whole*3/5/time.Duration(max(1, len(d.kinds)))
+	whole := p.Duration - d.rest - time.Duration(d.shared+2)*2*stillness
+	d.long, d.short = whole/5, whole*3/5/time.Duration(max(1, d.shared))
+	d.extra = lead(d.kinds)
+	for _, name := range d.kinds {
+		if siege.Find(name).Apart {
+			d.extra += lead([]string{name}) + d.short + 2*stillness
+		}
+	}
 	return d, nil
 }
 
@@ -86,15 +126,16 @@ func (p *plan) siege() (d division, err error) {
 // way. While there are several, a tenth of the spectators drop and come back.
 func (b *battle) phase(name string, length time.Duration, kinds ...string) error {
 	r := b.run
-	before, err := b.look()
+	p := report.Phase{Name: name, Seconds: length.Seconds(), Attacks: map[string]report.Attack{}}
+	c, err := b.closer(&p, kinds)
 	if err != nil {
 		return err
 	}
-	r.say.phase(name, length)
-	if len(kinds) > 0 {
-		if err := b.army.order(r.ctx, kinds...); err != nil {
-			return err
-		}
+	defer c.leave()
+	r.say.phase(name, lead(kinds)+length)
+	before, err := b.attack(c, kinds)
+	if err != nil {
+		return err
 	}
 	begin := time.Now()
 	if err := r.fleet.measure(begin, begin.Add(length)); err != nil {
@@ -106,12 +147,14 @@ func (b *battle) phase(name string, length time.Duration, kinds ...string) error
 			return err
 		}
 	}
-	p := report.Phase{Name: name, Seconds: length.Seconds(), Attacks: map[string]report.Attack{}}
 	if p.PeakMB, err = b.watchMemory(length); err != nil {
 		return err
 	}
 	after, err := b.look()
 	if err != nil {
+		return err
+	}
+	if err := c.end(); err != nil {
 		return err
 	}
 	if err := b.army.order(r.ctx); err != nil {
@@ -125,9 +168,21 @@ func (b *battle) phase(name string, length time.Duration, kinds ...string) error
 	if len(kinds) > 1 {
 		p.Joined, p.JoinP50, p.JoinP99 = join.TotalCount(), ms(join.ValueAtQuantile(50)), ms(join.ValueAtQuantile(99))
 	}
-	b.account(&p, before, after, kinds)
+	b.account(&p, before, after, kinds, lead(kinds)+c.waited)
 	b.phases = append(b.phases, p)
 	return nil
+}
+
+// attack gives the order, waits until the phase can be measured, and returns
+// what there was before.
+func (b *battle) attack(c *closer, kinds []string) (before glance, err error) {
+	if before, err = b.look(); err != nil || len(kinds) == 0 {
+		return before, err
+	}
+	if err := b.army.order(b.run.ctx, kinds...); err != nil {
+		return before, err
+	}
+	return before, c.begin()
 }
 
 // glance is what grows, at one time.
@@ -185,8 +240,9 @@ var counted = []string{"processor_live_refusals_total", "processor_live_refused_
 	"processor_live_ring_overflows_total", "processor_live_accept_pauses_total", "processor_live_shed_connections_total", "processor_live_read_panics_total"}
 
 // account notes what was done in a phase, and what came of it. Attackers have
-// told all that they did once they rest.
-func (b *battle) account(p *report.Phase, before, after glance, kinds []string) {
+// told all that they did once they rest; they did so for longer than the phase
+// was measured.
+func (b *battle) account(p *report.Phase, before, after glance, kinds []string, longer time.Duration) {
 	seconds := after.at.Sub(before.at).Seconds()
 	p.EngineCores = after.engine.Since(before.engine).CPU().Seconds() / seconds
 	p.AttackerCores = after.army.Since(before.army).CPU().Seconds() / seconds
@@ -200,7 +256,7 @@ func (b *battle) account(p *report.Phase, before, after glance, kinds []string) 
 	told := b.army.tally()
 	for _, k := range kinds {
 		a := report.Attack{Made: told.Made[k] - before.tally.Made[k], Answers: map[string]int64{}}
-		a.PerSecond = float64(a.Made) / p.Seconds
+		a.PerSecond = float64(a.Made) / (p.Seconds + longer.Seconds())
 		for text, n := range told.Answers[k] {
 			if n -= before.tally.Answers[k][text]; n > 0 {
 				a.Answers[text] = n
@@ -210,14 +266,19 @@ func (b *battle) account(p *report.Phase, before, after glance, kinds []string) 
 	}
 }
 
-// heap is what lives on the engine's heap, in MB, garbage apart.
-func (b *battle) heap(ctx context.Context) (mb float64, err error) {
+// collected are the engine's metrics after its garbage was collected.
+func (b *battle) collected(ctx context.Context) (gauge.Metrics, error) {
 	for range 3 { // what is in pools lives for two collections; the page makes one each (net/http/pprof)
 		if _, err := gauge.Get(ctx, "http://"+b.run.site.Engines[0].Ops+"/debug/pprof/heap?gc=1&debug=1"); err != nil {
-			return 0, err
+			return nil, err
 		}
 	}
-	m, err := b.run.sampler.scrape(ctx)
+	return b.run.sampler.scrape(ctx)
+}
+
+// heap is what lives on the engine's heap, in MB, garbage apart.
+func (b *battle) heap(ctx context.Context) (mb float64, err error) {
+	m, err := b.collected(ctx)
 	return m.Sum("go_memstats_heap_alloc_bytes") / 1e6, err
 }
 
@@ -240,6 +301,7 @@ func (b *battle) conclude(rest time.Duration, heapBefore float64, kinds []string
 		Ratio50: worst.P50 / max(quiet.P50, 0.001), Ratio99: worst.P99 / max(quiet.P99, 0.001), // a histogram begins at 1 µs
 	}
 	r.out.Broken = append(r.out.Broken, unmet(b.phases, kinds)...)
+	r.out.Broken = append(r.out.Broken, r.out.Siege.Exceeded()...)
 	r.out.Notes = append(r.out.Notes, "the engine ran with "+strings.Join(r.guard.args, " "))
 	return nil
 }

@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"pitwall/bench/siege"
+	"pitwall/bench/site"
 )
 
 // Time-outs of the engine under siege: shorter than its defaults, so that a
@@ -20,12 +21,22 @@ const (
 	siegeRequestBurst = 128
 )
 
+// siegeRecheck is how often the engine under siege asks again whether sessions
+// may go on: shorter than its default, as the time-outs are.
+const siegeRecheck = 1500 * time.Millisecond
+
+// silentEvents are in the roster beside those that are watched, so that who
+// lists events has something to do. Their devices send nothing.
+const silentEvents = 10_000
+
 // guard is what a site needs to let in whoever has a token, and nobody else.
 // The zero value lets everybody in.
 type guard struct {
 	tokens *siege.Tokens
 	args   []string
 	files  map[string][]byte
+
+	platform *platform
 }
 
 // token is what spectators show.
@@ -43,13 +54,30 @@ func keepGuard() (g guard, err error) {
 	if g.tokens, err = siege.NewTokens(); err != nil {
 		return g, err
 	}
+	if g.platform, err = startPlatform(); err != nil {
+		return g, err
+	}
 	g.files = map[string][]byte{keyFile: g.tokens.PublicKey}
 	g.args = []string{"--auth-mode=jwt", "--jwt-public-key-file=" + keyFile,
 		"--live-max-connections-per-address=2000", "--live-upgrade-rate-per-address=200", "--http-max-connections-per-address=512",
 		fmt.Sprintf("--live-request-rate=%d", siegeRequestRate), fmt.Sprintf("--live-request-burst=%d", siegeRequestBurst),
 		fmt.Sprintf("--http-header-timeout-ms=%d", siegeHeaderTimeout.Milliseconds()),
-		fmt.Sprintf("--live-write-timeout-ms=%d", siegeWriteTimeout.Milliseconds())}
+		fmt.Sprintf("--live-write-timeout-ms=%d", siegeWriteTimeout.Milliseconds()),
+		"--authz-mode=public,claims,http", "--authz-url=" + g.platform.url, "--auth-cache-ms=500",
+		fmt.Sprintf("--auth-recheck-ms=%d", siegeRecheck.Milliseconds())}
 	return g, nil
+}
+
+// roster are the silent events.
+func (g *guard) roster() (list []site.Entry) {
+	if g.tokens == nil {
+		return nil
+	}
+	for i := range silentEvents {
+		name := fmt.Sprintf("silent-%d", i)
+		list = append(list, site.Entry{Event: name, Entry: name, Device: name})
+	}
+	return list
 }
 
 // attackSources are where attackers come from: half of them are addresses of

@@ -112,14 +112,14 @@ func (r *run) putUp() (err error) {
 		r.site, err = site.Running(r.ctx, r.opt.Target, r.opt.Redis, r.opt.Ops, r.opt.PID)
 	} else {
 		r.site, err = site.Start(r.ctx, site.Options{
-			Postgres: r.plan.Archive || r.sc.postgres, Archive: r.plan.Archive, Engines: r.plan.Engines, Roster: r.plan.roster(),
+			Postgres: r.plan.Archive || r.sc.postgres, Archive: r.plan.Archive, Engines: r.plan.Engines, Roster: append(r.plan.roster(), r.guard.roster()...),
 			Peer: r.opt.Peer, PeerArgs: r.peerArgs(),
 			Args:  slices.Concat([]string{fmt.Sprintf("--live-flush-ms=%d", r.plan.Window.Milliseconds())}, r.guard.args, r.opt.EngineArg),
 			Files: r.guard.files,
 		})
 	}
 	if err != nil {
-		return err
+		return errors.Join(err, r.guard.platform.close())
 	}
 	defer func() {
 		if err != nil {
@@ -191,7 +191,7 @@ func (r *run) takeDown() error {
 	if r.out != nil {
 		r.out.Notes = append(r.out.Notes, r.site.Log()...)
 	}
-	return errors.Join(append(errs, r.site.Close())...)
+	return errors.Join(append(errs, r.site.Close(), r.guard.platform.close())...)
 }
 
 // gather has the connections come, and waits until all have their snapshot.
@@ -246,9 +246,9 @@ func (r *run) publish() error {
 
 // steady is the phase that is measured.
 func (r *run) steady() error {
-	r.say.phase("measuring", r.plan.Duration)
+	r.say.phase("measuring", r.plan.Duration+r.beyond())
 	r.began = time.Now()
-	r.ends = r.began.Add(r.plan.Duration)
+	r.ends = r.began.Add(r.plan.Duration + r.beyond())
 	if err := r.fleet.measure(r.began, r.ends); err != nil {
 		return err
 	}

@@ -13,7 +13,7 @@ import (
 // spectators check every position.
 func TestSiege(t *testing.T) {
 	c := command(t, "siege", "--connections=200", "--duration=30s", "--warmup=500ms", "--connect=500ms",
-		"--attack=slow=40;halfopen=400;deaf=40;messages=4000;topics=2000;bombs=40;headers=40;tokens=1000;frames=60",
+		"--attack=slow=40;halfopen=400;deaf=40;messages=4000;topics=2000;bombs=40;headers=40;tokens=1000;frames=60;sessions=2;pings=20;events=200",
 		"--engine-arg=--http-header-timeout-ms=300", "--engine-arg=--live-write-timeout-ms=200",
 		"--engine-arg=--http-max-connections-per-address=32", "--engine-arg=--live-request-burst=16")
 	rep, err := c.measure(t.Context(), io.Discard)
@@ -36,6 +36,18 @@ func TestSiege(t *testing.T) {
 	if f := run.Figures; f["quiet_p99_ms"] <= 0 || f[report.QuietRatio] != run.Siege.Ratio99 || f[report.QuietRatio+"_tokens"] <= 0 ||
 		f["latency_p99_ms"] != last.P99 || f["rss_peak_mb"] != run.Siege.PeakMB {
 		t.Errorf("figures %v, want those of the siege %+v", f, run.Siege)
+	}
+	withdrawn, weighed := 0, 0
+	for _, p := range run.Siege.Phases {
+		if w := p.Withdrawn; w != nil && w.Seconds > 0 && w.Allowed == 3 {
+			withdrawn++
+		}
+		if p.Weighed != nil && p.Name == siege.Pings {
+			weighed++
+		}
+	}
+	if withdrawn != 2 || weighed != 1 || run.Figures["withdrawn_watched_s"] <= 0 || run.Figures["memory_held_ratio"] < 1 {
+		t.Errorf("%d withdrawals and %d memories were looked at, want 2 and 1: %v", withdrawn, weighed, run.Figures)
 	}
 	if run.Siege.HeapAfterMB > 4*run.Siege.HeapBeforeMB+10 {
 		t.Errorf("%.1f MB on the heap before, %.1f MB after: they do not come back", run.Siege.HeapBeforeMB, run.Siege.HeapAfterMB)

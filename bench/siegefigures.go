@@ -20,6 +20,18 @@ func (r *run) siegeFigures(put func(string, float64)) {
 	for _, p := range s.Phases[1 : len(s.Phases)-1] {
 		put(report.QuietRatio+"_"+p.Name, p.P99/quiet)
 	}
+	watched := 0.0
+	for _, p := range s.Phases {
+		if w := p.Withdrawn; w != nil {
+			watched = max(watched, w.Seconds)
+		}
+		if w := p.Weighed; w != nil {
+			put("memory_held_ratio", w.Ratio())
+		}
+	}
+	if watched > 0 {
+		put("withdrawn_watched_s", watched)
+	}
 	put("rss_mb", s.AfterMB)
 	put("rss_peak_mb", s.PeakMB)
 	put("heap_after_siege_mb", s.HeapAfterMB)

@@ -27,7 +27,8 @@ const (
 // it takes of a connection.
 type patience struct {
 	header, write time.Duration
-	rate, burst   float64 // a second; at once
+	recheck       time.Duration // how often it asks again whether sessions may go on
+	rate, burst   float64       // a second; at once
 }
 
 // siegePatience is that of the engine under siege, with its further flags.
@@ -47,7 +48,7 @@ func siegePatience(args []string) patience {
 	ms := func(flag string, unless time.Duration) time.Duration {
 		return time.Duration(of(flag, int(unless.Milliseconds()))) * time.Millisecond
 	}
-	return patience{header: ms("--http-header-timeout-ms", siegeHeaderTimeout), write: ms("--live-write-timeout-ms", siegeWriteTimeout),
+	return patience{header: ms("--http-header-timeout-ms", siegeHeaderTimeout), write: ms("--live-write-timeout-ms", siegeWriteTimeout), recheck: ms("--auth-recheck-ms", siegeRecheck),
 		rate: float64(of("--live-request-rate", siegeRequestRate)), burst: float64(of("--live-request-burst", siegeRequestBurst))}
 }
 
@@ -78,7 +79,7 @@ func (c *runCmd) checkSiege(sc scenario, p *plan) error {
 func (p *plan) unjudged(wait patience) string {
 	d, _ := p.siege() // the names of attacks are known to be good
 	if d.short < leastPhase {
-		return report.Count(len(d.kinds), "attack") + " alone and all at once, with a quiet phase before, need more"
+		return report.Count(d.shared, "attack") + " alone and all at once, with a quiet phase before, need more"
 	}
 	const gap = 2 * stillness
 	for i, name := range d.kinds {

@@ -30,6 +30,8 @@ var figures = []Figure{
 	{"join_max_ms", "ms", "max", 0},
 	{"quiet_p99_ms", "ms", "p99 before the attacks of a siege", -1},
 	{QuietRatio, "", "p99 of all of them at once to that", -1},
+	{"withdrawn_watched_s", "s", "how long a withdrawn spectator watched on under siege, at most", -1},
+	{"memory_held_ratio", "", "memory held for pings to memory counted, the larger to the smaller", -1},
 	{"calm_p99_ms", "ms", "p99 of the positions before a herd moves", -1},
 	{"rush_p99_ms", "ms", "and while it comes", -1},
 	{"rush_written_p99_ms", "ms", "of them from Redis until the engine has written them, p99", -1},

@@ -31,6 +31,24 @@ type Phase struct {
 	PeakMB        float64 // resident memory of the engine, at most
 	Attacks       map[string]Attack
 	Metrics       map[string]float64 // what the engine has counted, by series
+
+	Withdrawn *Withdrawn `json:",omitempty"` // of a phase in which a spectator was withdrawn
+	Weighed   *Weighed   `json:",omitempty"` // of a phase whose memory was compared
+}
+
+// Withdrawn is how long a spectator whose access was withdrawn watched on, at
+// least, in seconds, and how long that may be: twice the interval of re-checks.
+type Withdrawn struct{ Seconds, Allowed float64 }
+
+// Weighed is by how much the memory has grown that the engine counts as held for
+// connections, and that which it holds.
+type Weighed struct{ CountedMB, HeldMB float64 }
+
+// Ratio is how many times the one is the other, the larger to the smaller.
+func (w *Weighed) Ratio() float64 {
+	const least = 0.001
+	counted, held := max(w.CountedMB, least), max(w.HeldMB, least)
+	return max(counted/held, held/counted)
 }
 
 // Attack is what was done of a kind, and how it was answered.
@@ -42,6 +60,28 @@ type Attack struct {
 
 // siegeGoal is how many times the quiet p99 may be reached under siege.
 const siegeGoal = 2
+
+// Goals of single attacks: the quiet p99 while events are listed, memory held
+// to memory counted, and from how many MB on that can be told from the rest of
+// what the engine does.
+const (
+	listingGoal = 1.5
+	weighedGoal = 1.3
+	weighedFrom = 5
+)
+
+// Exceeded names what was worse than promised.
+func (s *Siege) Exceeded() (list []string) {
+	for _, p := range s.Phases {
+		if w := p.Withdrawn; w != nil && w.Seconds > w.Allowed {
+			list = append(list, fmt.Sprintf("%s: a withdrawn spectator watched on for %s s, allowed are %s", p.Name, Number(w.Seconds), Number(w.Allowed)))
+		}
+		if w := p.Weighed; w != nil && max(w.CountedMB, w.HeldMB) >= weighedFrom && w.Ratio() > weighedGoal {
+			list = append(list, fmt.Sprintf("%s: %s MB are counted and %s MB are held, %s times", p.Name, Number(w.CountedMB), Number(w.HeldMB), Number(w.Ratio())))
+		}
+	}
+	return list
+}
 
 func textSiege(w io.Writer, s *Siege) {
 	if s == nil {
@@ -65,8 +105,33 @@ func textSiege(w io.Writer, s *Siege) {
 				p.Name, Count(p.Joined, "spectator"), Number(p.JoinP50), Number(p.JoinP99))
 		}
 	}
+	textCloser(w, s)
 	for _, p := range s.Phases {
 		textPhase(w, &p)
+	}
+}
+
+// textCloser writes what was looked at more closely.
+func textCloser(w io.Writer, s *Siege) {
+	verdict := func(kept bool) string {
+		if kept {
+			return "kept"
+		}
+		return "MISSED"
+	}
+	for _, p := range s.Phases {
+		if x := p.Withdrawn; x != nil {
+			fmt.Fprintf(w, "  %s: a withdrawn spectator watched on for %s s (goal: at most %s, %s)\n",
+				p.Name, Number(x.Seconds), Number(x.Allowed), verdict(x.Seconds <= x.Allowed))
+		}
+		if x := p.Weighed; x != nil {
+			fmt.Fprintf(w, "  %s: memory held has grown by %s MB, as counted by %s MB, %s times (goal: at most %s, %s)\n",
+				p.Name, Number(x.HeldMB), Number(x.CountedMB), Number(x.Ratio()), Number(weighedGoal), verdict(x.Ratio() <= weighedGoal))
+		}
+		if p.Name == "events" && s.Phases[0].P99 > 0 {
+			ratio := p.P99 / s.Phases[0].P99
+			fmt.Fprintf(w, "  %s: p99 %s times the quiet one (goal: at most %s, %s)\n", p.Name, Number(ratio), Number(listingGoal), verdict(ratio <= listingGoal))
+		}
 	}
 }
 

@@ -36,7 +36,7 @@ type conn struct {
 	r      *bufio.Reader
 	since  time.Time
 	letGo  func() bool
-	sent   int           // bytes of the header so far
+	sent   int           // bytes of the header so far, or of a frame of many
 	closed chan struct{} // by the reader, at the end
 }
 
@@ -159,12 +159,15 @@ func (a *attacker) answer() (status int, ok bool) {
 		return res.StatusCode, true
 	}
 	body, err := io.ReadAll(io.LimitReader(res.Body, 4096))
+	if err == nil {
+		_, err = io.Copy(io.Discard, res.Body)
+	}
 	if err != nil {
 		a.lose(err)
 		return 0, false
 	}
 	text := fmt.Sprint(res.StatusCode)
-	if reason, _, found := strings.Cut(string(body), ":"); found {
+	if reason, _, found := strings.Cut(string(body), ":"); found && res.StatusCode != http.StatusOK {
 		text += " " + reason
 	}
 	a.note(text)
@@ -172,8 +175,11 @@ func (a *attacker) answer() (status int, ok bool) {
 }
 
 // enter connects and upgrades with the good token.
-func (a *attacker) enter(small bool) bool {
-	if !a.dial(small) || !a.write(a.handshake(a.s.cfg.Good)) {
+func (a *attacker) enter(small bool) bool { return a.enterWith(small, a.s.cfg.Good) }
+
+// enterWith connects and upgrades with a token.
+func (a *attacker) enterWith(small bool, token string) bool {
+	if !a.dial(small) || !a.write(a.handshake(token)) {
 		return false
 	}
 	status, ok := a.answer()

@@ -2,6 +2,7 @@ package siege
 
 import (
 	"bytes"
+	"fmt"
 	"io"
 	"net/http"
 	"time"
@@ -73,6 +74,24 @@ func (a *attacker) bloat() {
 	_, _ = a.conn.Write(bloated) // it may be cut off; the answer counts
 	if _, ok := a.answer(); ok {
 		a.hangUp()
+	}
+}
+
+// list asks for the events, as a stranger, many times in a row on one
+// connection.
+func (a *attacker) list() {
+	if a.conn == nil && !a.dial(false) {
+		return
+	}
+	request := fmt.Appendf(nil, "GET /events.json HTTP/1.1\r\nHost: %s\r\n\r\n", a.s.cfg.Addr)
+	if !a.write(bytes.Repeat(request, a.kind.burst)) {
+		return
+	}
+	a.made(a.kind.burst)
+	for range a.kind.burst {
+		if _, ok := a.answer(); !ok {
+			return
+		}
 	}
 }
 

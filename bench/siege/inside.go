@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"compress/flate"
 	"encoding/binary"
+	"errors"
 	"fmt"
 	"io"
 	"time"
@@ -88,6 +89,74 @@ func (a *attacker) storm() {
 	a.pour(func(i int) []byte {
 		return text(`{"type":"%s","id":"%d","topic":"event:%s"}`, verbs[i%2], i, a.s.cfg.Event)
 	})
+}
+
+// ask60 opens a session and subscribes to 60 events that nobody else asks for,
+// so that each is a question of its own to whoever decides. The session stays
+// until the attacker opens its next one.
+func (a *attacker) ask60() {
+	const events = 60
+	if !a.enterWith(false, a.s.cfg.Asked) {
+		return
+	}
+	c := a.conn
+	_ = c.SetDeadline(time.Time{})
+	a.reading.Go(func() {
+		defer close(c.closed)
+		a.listen(c)
+	})
+	var batch []byte
+	for i := range events {
+		batch = append(batch, text(`{"type":"subscribe","id":"%d","topic":"event:none-%s-%d"}`, i, c.LocalAddr(), i)...)
+	}
+	_ = c.SetWriteDeadline(time.Now().Add(patience))
+	if _, err := c.Write(batch); err == nil {
+		a.made(1)
+	}
+}
+
+// ping is one of many, all of the same length.
+var ping = text(`{"type":"ping","id":"0123456789"}`)
+
+// dam sends pings for as long as they are taken, and reads just enough of the
+// answers to count as somebody who reads.
+func (a *attacker) dam() {
+	const pings, read = 2000, 8192
+	if a.conn == nil {
+		a.enter(true)
+		return
+	}
+	if time.Since(a.conn.since) < Idle {
+		return
+	}
+	_ = a.conn.SetWriteDeadline(time.Now().Add(20 * time.Millisecond))
+	n, err := a.conn.Write(bytes.Repeat(ping, pings)[a.conn.sent:])
+	a.made((a.conn.sent + n) / len(ping))
+	a.conn.sent = (a.conn.sent + n) % len(ping)
+	if a.stopped(err) {
+		return
+	}
+	if err != nil {
+		a.note("paused") // the server does not read on
+	}
+	_ = a.conn.SetReadDeadline(time.Now().Add(20 * time.Millisecond))
+	answers := make([]byte, read)
+	got, err := io.ReadFull(a.conn.r, answers)
+	if bytes.Contains(answers[:got], []byte("rate_limited")) {
+		a.note("error rate_limited")
+	}
+	a.stopped(err)
+}
+
+// stopped reports whether the connection has ended, other than by the patience
+// of the attacker.
+func (a *attacker) stopped(err error) bool {
+	var t interface{ Timeout() bool }
+	if err == nil || errors.As(err, &t) && t.Timeout() {
+		return false
+	}
+	a.lose(err)
+	return true
 }
 
 // pour writes a burst of requests while a goroutine reads the answers.

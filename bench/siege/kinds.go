@@ -11,15 +11,18 @@ type Kind struct {
 	Name, About string
 	Held        bool    // Load is connections that are held open; otherwise attacks per second
 	Load        float64 // unless somebody says otherwise, of all processes together
+	Apart       bool    // its phase alone comes on top of the duration that the others share
 
 	// Met says by what the server shows that it has met the attack: the
 	// beginnings of answers, or of names of its metrics that no other kind has
 	// grow.
 	Met []string
 
-	most     int // attackers of a kind that is a rate
-	burst    int // attacks of one blow
-	requests int // of them, which count for the limit of a connection
+	most     int           // attackers of a kind that is a rate
+	stay     time.Duration // how long each connection of a rate stays: as many attackers as are there at the same time
+	pace     time.Duration // of those that are held, between two blows; 0: a second
+	burst    int           // attacks of one blow
+	requests int           // of them, which count for the limit of a connection
 	strike   func(*attacker)
 }
 
@@ -44,8 +47,24 @@ func Kinds() []Kind {
 			Met: []string{"401"}},
 		{Name: "frames", About: "frames that break RFC 6455", Load: 200, most: 32, burst: 1, strike: (*attacker).malform,
 			Met: []string{"close 1002", "close 1007", "close 1009"}},
+		{Name: Sessions, About: "new sessions that each ask for 60 events, while a spectator is withdrawn", Load: 50, Apart: true, burst: 1, stay: 10 * time.Second,
+			strike: (*attacker).ask60, Met: []string{"error forbidden", "429"}},
+		{Name: Pings, About: "thousands of pings of each, whose answers are hardly read", Held: true, Load: 400, Apart: true, pace: 250 * time.Millisecond,
+			strike: (*attacker).dam, Met: []string{"paused", "error rate_limited"}},
+		{Name: "events", About: "/events.json without a token, as fast as they can", Load: 20_000, Apart: true, most: 64, burst: 16, strike: (*attacker).list,
+			Met: []string{"429", "200"}},
 	}
 }
+
+// Kinds that the harness looks at more closely.
+const (
+	Sessions = "sessions"
+	Pings    = "pings"
+)
+
+// Idle is how long attackers of the kind pings are silent after they came, so
+// that what a connection takes by itself can be told from the rest.
+const Idle = 3 * time.Second
 
 // Find returns a kind by its name, nil for none.
 func Find(name string) *Kind {
@@ -63,7 +82,14 @@ func (k *Kind) crowd(load float64) (n int, every time.Duration) {
 		return 0, 0
 	}
 	if k.Held {
+		if k.pace > 0 {
+			return int(math.Ceil(load)), k.pace
+		}
 		return int(math.Ceil(load)), time.Second
+	}
+	if k.stay > 0 {
+		n = int(math.Ceil(load * k.stay.Seconds()))
+		return n, time.Duration(float64(n) / load * float64(time.Second))
 	}
 	blows := load / float64(k.burst)
 	n = max(1, min(k.most, int(blows)))

@@ -18,6 +18,7 @@ type Config struct {
 	Sources []string           // IPv4 addresses that it comes from
 	Good    string             // a token that opens the door
 	Wrong   []string           // tokens that do not
+	Asked   string             // a token that opens the door; the platform is asked what it may watch, and says no
 	Event   string             // which Good may watch
 	Load    map[string]float64 // this process' part of each kind, in its unit
 }

@@ -127,6 +127,8 @@ func TestCrowd(t *testing.T) {
 		{Kind{most: 10, burst: 1}, 4, 4, time.Second},
 		{Kind{most: 10, burst: 2}, 200, 10, 100 * time.Millisecond},
 		{Kind{most: 10, burst: 16}, 8, 1, 2 * time.Second},
+		{Kind{burst: 1, stay: 10 * time.Second}, 25, 250, 10 * time.Second},
+		{Kind{Held: true, pace: time.Minute}, 3, 3, time.Minute},
 	} {
 		if n, every := c.kind.crowd(c.load); n != c.n || every != c.every {
 			t.Errorf("a load of %v: %d that strike every %v, want %d and %v", c.load, n, every, c.n, c.every)

@@ -19,8 +19,16 @@ import (
 type Tokens struct {
 	PublicKey []byte   // PEM, for JWT_PUBLIC_KEY_FILE
 	Good      string   // may watch every event, for a day
+	Asked     string   // of the user Stranger, names no event: the platform is asked
+	Leaving   string   // the same of the user Leaver
 	Wrong     []string // may not be taken, each for a reason of its own
 }
+
+// Users whom the platform is asked about.
+const (
+	Stranger = "stranger"
+	Leaver   = "leaver"
+)
 
 // NewTokens makes a key and signs with it (ES256).
 func NewTokens() (*Tokens, error) {
@@ -37,18 +45,24 @@ func NewTokens() (*Tokens, error) {
 		return nil, fmt.Errorf("write a key for tokens: %w", err)
 	}
 	t := &Tokens{PublicKey: pem.EncodeToMemory(&pem.Block{Type: "PUBLIC KEY", Bytes: der})}
-	if t.Good, err = sign(jose.ES256, own, 24*time.Hour); err != nil {
+	if t.Good, err = sign(jose.ES256, own, 24*time.Hour, spectator, "*"); err != nil {
 		return nil, err
 	}
-	expired, err := sign(jose.ES256, own, -time.Hour)
+	if t.Asked, err = sign(jose.ES256, own, 24*time.Hour, Stranger); err != nil {
+		return nil, err
+	}
+	if t.Leaving, err = sign(jose.ES256, own, 24*time.Hour, Leaver); err != nil {
+		return nil, err
+	}
+	expired, err := sign(jose.ES256, own, -time.Hour, spectator, "*")
 	if err != nil {
 		return nil, err
 	}
-	foreign, err := sign(jose.ES256, other, time.Hour)
+	foreign, err := sign(jose.ES256, other, time.Hour, spectator, "*")
 	if err != nil {
 		return nil, err
 	}
-	confused, err := sign(jose.HS256, t.PublicKey, time.Hour)
+	confused, err := sign(jose.HS256, t.PublicKey, time.Hour, spectator, "*")
 	if err != nil {
 		return nil, err
 	}
@@ -65,13 +79,16 @@ func NewTokens() (*Tokens, error) {
 	return t, nil
 }
 
-func sign(alg jose.SignatureAlgorithm, key any, ttl time.Duration) (string, error) {
+// spectator is the user of all other tokens.
+const spectator = "spectator"
+
+func sign(alg jose.SignatureAlgorithm, key any, ttl time.Duration, user string, events ...string) (string, error) {
 	signer, err := jose.NewSigner(jose.SigningKey{Algorithm: alg, Key: key}, nil)
 	if err != nil {
 		return "", fmt.Errorf("sign a token: %w", err)
 	}
-	text, err := jwt.Signed(signer).Claims(jwt.Claims{Subject: "spectator", Expiry: jwt.NewNumericDate(time.Now().Add(ttl))}).
-		Claims(map[string]any{"events": []string{"*"}}).Serialize()
+	text, err := jwt.Signed(signer).Claims(jwt.Claims{Subject: user, Expiry: jwt.NewNumericDate(time.Now().Add(ttl))}).
+		Claims(map[string]any{"events": append([]string{}, events...)}).Serialize()
 	if err != nil {
 		return "", fmt.Errorf("sign a token: %w", err)
 	}
