@@ -44,7 +44,7 @@ type AccessConfig struct {
 
 	AuthzMode []string  `name:"authz-mode" env:"AUTHZ_MODE" help:"Who may watch an event, any of public (marked in pitwall_events), claims (named in the token's events), sql (AUTHZ_SQL), http (AUTHZ_URL); one yes is enough. Unset: with AUTH_MODE=none everybody may watch everything, otherwise claims, and sql and http where AUTHZ_SQL and AUTHZ_URL are set."`
 	AuthzURL  SecretURL `name:"authz-url" env:"AUTHZ_URL" placeholder:"URL" help:"Asked with ?user=…&event=…: 204 or {\"allowed\":true} is a yes, 401, 403, 404 or {\"allowed\":false} a no."`
-	AuthzSQL  Secret    `name:"authz-sql" env:"AUTHZ_SQL" help:"Query with the user as $1 and the event as $2, both text; a row whose first column is neither NULL, false nor 0 is a yes. Unset: a look into pitwall_members."`
+	AuthzSQL  Secret    `name:"authz-sql" env:"AUTHZ_SQL" help:"Query with the user as $1 and the event as $2, both text; a row whose first column is true or a number other than 0 is a yes. A column of any other type, text included, is refused at start: use SELECT true. Unset: a look into pitwall_members."`
 
 	AllowedOrigins []string `name:"allowed-origins" env:"ALLOWED_ORIGINS" help:"Origins whose pages may connect, beside the page's own: https://maps.example, or maps.example for the same. Pages over http need http:// here, except on localhost. * for all."`
 }

@@ -150,6 +150,9 @@ func (g *Guard) Open(ctx context.Context) error {
 		if by != BySQL {
 			continue
 		}
+		if err := g.o.Store.CheckQuery(ctx, g.o.SQL); err != nil {
+			return fmt.Errorf("check the query of AUTHZ_SQL: %w", err)
+		}
 		if _, err := g.o.Store.MayWatch(ctx, g.o.SQL, "", ""); err != nil {
 			return fmt.Errorf("ask the query of AUTHZ_SQL: %w", err)
 		}

@@ -214,9 +214,11 @@ func TestWrongSettings(t *testing.T) {
 		}
 	}
 	g, _ := guard(t, func(*Options) {})
-	g.o.Decide, g.o.SQL = []string{BySQL}, "SELECT 1 FROM nowhere"
-	if err := g.Open(t.Context()); err == nil || !strings.Contains(err.Error(), "AUTHZ_SQL") {
-		t.Errorf("a query that cannot be asked: %v", err)
+	for _, query := range []string{"SELECT 1 FROM nowhere", "SELECT 'false'", "SELECT user_id FROM pitwall_members WHERE user_id = $1"} {
+		g.o.Decide, g.o.SQL = []string{BySQL}, query
+		if err := g.Open(t.Context()); err == nil || !strings.Contains(err.Error(), "AUTHZ_SQL") {
+			t.Errorf("%s: %v, want an error that names AUTHZ_SQL", query, err)
+		}
 	}
 }
 

@@ -19,8 +19,10 @@ type Store interface {
 	Revocations(ctx context.Context) ([]string, error)
 	// MayWatch runs a query with the user as $1 and the event as $2, "" for
 	// the one on pitwall_members, and says whether a row came whose first
-	// column is neither NULL nor false.
+	// column is true or a number other than 0. Another type is an error.
 	MayWatch(ctx context.Context, query, user, event string) (bool, error)
+	// CheckQuery says what is wrong with a query for MayWatch, nil for nothing.
+	CheckQuery(ctx context.Context, query string) error
 	// Listen calls ready whenever it has begun to listen, and fn at every
 	// notification, until ctx ends.
 	Listen(ctx context.Context, channels []string, ready func(), fn func(channel, payload string)) error

@@ -129,9 +129,16 @@ type Database interface {
 	Revocations(ctx context.Context) ([]string, error)
 
 	// MayWatch asks query with the user as $1 and the event as $2, both text;
-	// "" asks pitwall_members. It says whether there is a row, and its first
-	// column neither NULL, false nor 0. A query that would write is an error.
+	// "" asks pitwall_members. A yes is a row whose first column is true or a
+	// number other than 0. NULL, false, 0 and no row are a no; a column of any
+	// other type, NaN, and a query that would write are an error, even if no
+	// row comes (SQLite knows the type of an expression by its value only).
 	MayWatch(ctx context.Context, query, user, event string) (bool, error)
+
+	// CheckQuery returns nil when query can be asked by MayWatch, as far as the
+	// server can tell without running it, or what is wrong with it. It uses a
+	// connection of its own to DATABASE_DIRECT_URL.
+	CheckQuery(ctx context.Context, query string) error
 
 	// Revoke makes a token bad until it expires by itself, and tells those who
 	// listen on ChannelAccess.

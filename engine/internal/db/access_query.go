@@ -1,0 +1,217 @@
+package db
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"math"
+	"strings"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
+	"github.com/jackc/pgx/v5/pgtype"
+	"github.com/jackc/pgx/v5/pgxpool"
+)
+
+const (
+	memberQuery = "SELECT 1 FROM pitwall_members WHERE user_id = $1 AND event_id = $2"
+
+	// readOnlyTransaction is the SQLSTATE of a write where none may be.
+	readOnlyTransaction = "25006"
+)
+
+// errNaN: a number that is none says neither yes nor no.
+var errNaN = errors.New("the first column is NaN, which is no answer")
+
+// wrongType says that a column cannot be a yes. Text is one: nobody can tell
+// whether 'false', '0' and '' are.
+func wrongType(name string) error {
+	return fmt.Errorf("the first column is %s, want a boolean or a number; a query of which each row is a yes begins with SELECT true", name)
+}
+
+// MayWatch asks in a transaction that can only read, in one round trip.
+func (p *postgres) MayWatch(ctx context.Context, query, user, event string) (yes bool, err error) {
+	if query == "" {
+		query = memberQuery
+	}
+	var answer error
+	err = p.pool.AcquireFunc(ctx, func(c *pgxpool.Conn) error {
+		var b pgx.Batch
+		b.Queue("BEGIN READ ONLY")
+		b.Queue(setLocal)
+		b.Queue(query, user, event).Query(func(rows pgx.Rows) error {
+			yes, answer = readAnswer(c.Conn().TypeMap(), rows)
+			return nil // the transaction is to be ended
+		})
+		b.Queue("COMMIT")
+		noted := c.Conn().PgConn().CustomData()
+		noted[readOnly] = true // a query that would write says nothing about the server
+		defer delete(noted, readOnly)
+		err := c.SendBatch(ctx, &b).Close()
+		if err != nil && c.Conn().PgConn().TxStatus() != 'I' {
+			_, _ = c.Exec(ctx, "ROLLBACK") // where it fails, the pool closes the connection
+		}
+		return err
+	})
+	if err == nil {
+		err = answer
+	}
+	if sqlState(err) == readOnlyTransaction {
+		return false, fmt.Errorf("ask who may watch: the query wants to write, which it may not: %w", err)
+	}
+	if err != nil {
+		return false, fmt.Errorf("ask who may watch: %w", err)
+	}
+	return yes, nil
+}
+
+// readAnswer judges the first column of the first row: true or a number other
+// than 0 is a yes. It is judged by its type even if no row comes.
+func readAnswer(types *pgtype.Map, rows pgx.Rows) (yes bool, err error) {
+	defer rows.Close()
+	if !rows.Next() && rows.Err() != nil {
+		return false, rows.Err()
+	}
+	fields := rows.FieldDescriptions()
+	if err := checkAnswer(types, fields); err != nil {
+		return false, err
+	}
+	raw := rows.RawValues()
+	if len(raw) == 0 {
+		return false, nil // no row
+	}
+	oid, format := fields[0].DataTypeOID, fields[0].Format
+	switch oid {
+	case pgtype.BoolOID:
+		var v pgtype.Bool
+		err = types.Scan(oid, format, raw[0], &v)
+		return v.Bool, err
+	case pgtype.Float4OID, pgtype.Float8OID:
+		var v pgtype.Float8
+		err = types.Scan(oid, format, raw[0], &v)
+		return numberAnswer(v.Float64, err)
+	case pgtype.NumericOID:
+		var v pgtype.Numeric
+		err = types.Scan(oid, format, raw[0], &v)
+		if err == nil && v.NaN {
+			err = errNaN
+		}
+		return err == nil && v.Valid && (v.InfinityModifier != pgtype.Finite || v.Int.Sign() != 0), err
+	}
+	var v pgtype.Int8
+	err = types.Scan(oid, format, raw[0], &v)
+	return v.Int64 != 0, err
+}
+
+// numberAnswer judges a number.
+func numberAnswer(v float64, err error) (bool, error) {
+	if err == nil && math.IsNaN(v) {
+		err = errNaN
+	}
+	return err == nil && v != 0, err
+}
+
+// checkAnswer returns an error when the first column can never be a yes.
+func checkAnswer(types *pgtype.Map, fields []pgconn.FieldDescription) error {
+	if len(fields) == 0 {
+		return wrongType("missing")
+	}
+	switch oid := fields[0].DataTypeOID; oid {
+	case pgtype.BoolOID, pgtype.Int2OID, pgtype.Int4OID, pgtype.Int8OID, pgtype.Float4OID, pgtype.Float8OID, pgtype.NumericOID:
+		return nil
+	default:
+		if t, known := types.TypeForOID(oid); known {
+			return wrongType("of the type " + t.Name)
+		}
+		return wrongType(fmt.Sprintf("of the type with the OID %d", oid))
+	}
+}
+
+// CheckQuery has the server describe the query, past a pooler, which need not
+// keep two messages together. Parameters are text, as MayWatch sends them.
+func (p *postgres) CheckQuery(ctx context.Context, query string) error {
+	if query == "" {
+		return nil
+	}
+	var wrong error
+	err := p.withDirect(ctx, func(conn *pgx.Conn) error {
+		var d *pgconn.StatementDescription
+		if d, wrong = conn.PgConn().Prepare(ctx, "", query, []uint32{pgtype.TextOID, pgtype.TextOID}); wrong == nil {
+			wrong = checkAnswer(conn.TypeMap(), d.Fields)
+		}
+		return nil
+	})
+	if err != nil {
+		return fmt.Errorf("describe the query at the server of DATABASE_DIRECT_URL, or of DATABASE_URL without it: %w", err)
+	}
+	return wrong
+}
+
+// numbered turns PostgreSQL's parameters into SQLite's, which binds $1 by name.
+var numbered = strings.NewReplacer("$1", "?1", "$2", "?2")
+
+func (s *sqlite) MayWatch(ctx context.Context, query, user, event string) (bool, error) {
+	if query == "" {
+		query = memberQuery
+	}
+	var v any
+	err := s.read.QueryRowContext(ctx, numbered.Replace(query), user, event).Scan(&v)
+	if errors.Is(err, sql.ErrNoRows) {
+		return false, nil
+	}
+	yes := false
+	if err == nil {
+		yes, err = valueAnswer(v)
+	}
+	if err != nil {
+		return false, fmt.Errorf("ask who may watch: %w", err)
+	}
+	return yes, nil
+}
+
+// valueAnswer judges a value: SQLite has no types but those of values.
+func valueAnswer(v any) (bool, error) {
+	switch v := v.(type) {
+	case nil:
+		return false, nil
+	case bool:
+		return v, nil
+	case int64:
+		return v != 0, nil
+	case float64:
+		return numberAnswer(v, nil)
+	case string:
+		return false, wrongType("text")
+	case []byte:
+		return false, wrongType("a blob")
+	}
+	return false, wrongType("a time")
+}
+
+// CheckQuery looks at the type that the first column was declared with. That of
+// an expression is known with its value only.
+func (s *sqlite) CheckQuery(ctx context.Context, query string) error {
+	if query == "" {
+		return nil
+	}
+	rows, err := s.read.QueryContext(ctx, numbered.Replace(query), "", "")
+	if err != nil {
+		return fmt.Errorf("prepare the query: %w", err)
+	}
+	defer rows.Close()
+	columns, err := rows.ColumnTypes()
+	if err != nil {
+		return fmt.Errorf("read the columns of the query: %w", err)
+	}
+	if len(columns) == 0 {
+		return wrongType("missing")
+	}
+	declared := strings.ToUpper(columns[0].DatabaseTypeName())
+	for _, kind := range []string{"CHAR", "CLOB", "TEXT", "BLOB", "DATE", "TIME"} {
+		if strings.Contains(declared, kind) {
+			return wrongType("of the type " + declared)
+		}
+	}
+	return rows.Err()
+}
