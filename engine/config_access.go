@@ -30,7 +30,7 @@ type AccessConfig struct {
 	AuthURL            SecretURL `name:"auth-url" env:"AUTH_URL" placeholder:"URL" help:"With AUTH_MODE=http, asked with the client's Authorization and cookies: 2xx with a JSON object that has an id is in, 401 and 403 are out."`
 	AuthCookies        []string  `name:"auth-cookies" env:"AUTH_COOKIES" help:"Cookies that are forwarded to AUTH_URL. Unset: none, only Authorization."`
 	AuthTimeoutMS      int       `name:"auth-timeout-ms" env:"AUTH_TIMEOUT_MS" default:"5000" help:"How long one question about access may take, in ms."`
-	AuthCacheMS        int       `name:"auth-cache-ms" env:"AUTH_CACHE_MS" default:"10000" help:"How long a yes of AUTH_URL, AUTHZ_URL or AUTHZ_SQL is kept, in ms. A no: 2000 at most."`
+	AuthCacheMS        int       `name:"auth-cache-ms" env:"AUTH_CACHE_MS" default:"10000" help:"How long a yes of AUTH_URL, AUTHZ_URL or AUTHZ_SQL is kept, in ms; half of AUTH_RECHECK_MS at most. A no: 2000 at most."`
 	AuthRecheckMS      int       `name:"auth-recheck-ms" env:"AUTH_RECHECK_MS" default:"60000" help:"How often it is asked again whether a session may go on, in ms. At once when the database notifies pitwall_access."`
 	AuthGraceMS        int       `name:"auth-grace-ms" env:"AUTH_GRACE_MS" default:"300000" help:"How long sessions of this process stay when nobody can say whether they may, in ms. Never beyond their token, a revocation or a no."`
 	AuthRefreshMS      int       `name:"auth-refresh-ms" env:"AUTH_REFRESH_MS" default:"10000" help:"How often public events and revocations are read again, in ms. At once when the database notifies."`

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
+	"time"
 
 	"pitwall/engine/access"
 	"pitwall/engine/live"
@@ -32,7 +33,7 @@ func (e *Engine) openGate(ctx context.Context) (err error) {
 	o := access.Options{
 		Mode: c.AuthMode, TokenCookie: c.AuthTokenCookie, URL: string(c.AuthURL), Cookies: trimmed(c.AuthCookies),
 		Decide: c.decisions(), DecideURL: string(c.AuthzURL), SQL: string(c.AuthzSQL),
-		Timeout: ms(c.AuthTimeoutMS), Cache: ms(c.AuthCacheMS), Refresh: ms(c.AuthRefreshMS), Grace: ms(c.AuthGraceMS),
+		Timeout: ms(c.AuthTimeoutMS), Cache: c.accessCache(), Refresh: ms(c.AuthRefreshMS), Grace: ms(c.AuthGraceMS),
 		Store: e.db, Seats: e.bulkDoor, Logger: e.log, Metrics: e.set,
 		Changed: func() { e.live.Recheck(); e.listing.renew() },
 		JWT: access.JWTOptions{
@@ -59,6 +60,13 @@ func (e *Engine) openGate(ctx context.Context) (err error) {
 	e.gate = e.guard
 	e.log.Info("access control", "auth_mode", c.AuthMode, "authz_mode", o.Decide)
 	return nil
+}
+
+// accessCache is how long a yes is kept. It is less than what it takes to ask
+// about a session again: a yes of before a withdrawal then outlives one question
+// about a session at most.
+func (c *Config) accessCache() time.Duration {
+	return min(ms(c.AuthCacheMS), ms(c.AuthRecheckMS)/2)
 }
 
 // reauth is what the live server asks about sessions again with.

@@ -40,8 +40,11 @@ type Anonymous struct{}
 // Authenticate returns 0.
 func (Anonymous) Authenticate(*http.Request) (who any, status int) { return nil, 0 }
 
-// Authorize lets everybody watch everything.
-func (Anonymous) Authorize(context.Context, any, string) (allowed bool, err error) { return true, nil }
+// Decide lets everybody watch everything.
+func (Anonymous) Decide(any, string) (allowed bool, key string, err error) { return true, "", nil }
+
+// Ask is not needed after Decide.
+func (Anonymous) Ask(context.Context, any, string, bool) (allowed bool, err error) { return true, nil }
 
 // AllPublic is true.
 func (Anonymous) AllPublic() bool { return true }

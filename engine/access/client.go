@@ -21,15 +21,33 @@ const (
 // server that was named, and a redirect to a login page is no answer.
 type client struct{ http *http.Client }
 
+// clients have connections of their own, so that those of one kind do not wait
+// for those of another.
+type clients struct {
+	strangers *client // who connects, and the keys
+	members   *client // what those who are in want
+	reviews   *client // whether they may stay
+}
+
+func newClients(timeout time.Duration) clients {
+	return clients{newClient(timeout, 64), newClient(timeout, 64), newClient(timeout, 32)}
+}
+
+func (c *clients) close() {
+	for _, one := range []*client{c.strangers, c.members, c.reviews} {
+		one.close()
+	}
+}
+
 // newClient makes a client whose questions take timeout at most, the wait for
-// one of its connections included.
-func newClient(timeout time.Duration) *client {
+// one of its conns connections included.
+func newClient(timeout time.Duration, conns int) *client {
 	return &client{&http.Client{
 		Timeout:       timeout,
 		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
 		Transport: &http.Transport{
 			Proxy:                  http.ProxyFromEnvironment,
-			MaxConnsPerHost:        64,
+			MaxConnsPerHost:        conns,
 			MaxIdleConnsPerHost:    16,
 			IdleConnTimeout:        time.Minute,
 			TLSHandshakeTimeout:    timeout,

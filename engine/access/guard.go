@@ -52,14 +52,14 @@ type Options struct {
 // authenticator knows people by their credential. It returns errRefused for
 // those it does not know, and any other error when it cannot tell.
 type authenticator interface {
-	authenticate(ctx context.Context, c credential) (*Identity, error)
+	authenticate(ctx context.Context, by *client, c credential) (*Identity, error)
 }
 
 // Guard decides who may connect and who may watch.
 type Guard struct {
 	o         Options
 	meters    meters
-	client    *client
+	clients   clients
 	set       *keySet       // nil without JWKS
 	auth      authenticator // nil in ModeNone
 	links     *links        // nil without links
@@ -78,7 +78,7 @@ type Guard struct {
 func New(o Options) (*Guard, error) {
 	life, quit := context.WithCancel(context.Background())
 	g := &Guard{
-		o: o, client: newClient(o.Timeout), lists: &lists{store: o.Store}, quit: quit,
+		o: o, clients: newClients(o.Timeout), lists: &lists{store: o.Store}, quit: quit,
 		people: newCache[*Identity](life, o.Timeout), decisions: newCache[bool](life, o.Timeout),
 		faults: pacer{every: faultEvery}, nudge: make(chan struct{}, 1),
 	}
@@ -96,7 +96,7 @@ func New(o Options) (*Guard, error) {
 		if err = errors.Join(err, CheckURL(o.DecideURL, false)); err != nil {
 			return nil, errors.New("AUTHZ_URL is no http or https URL")
 		}
-		g.judge = &judge{url: u, client: g.client}
+		g.judge = &judge{url: u}
 	}
 	if len(o.LinkSecret) > 0 {
 		k, err := linkKey(o.LinkSecret)
@@ -117,7 +117,7 @@ func (g *Guard) setMode() error {
 			if err := CheckURL(g.o.JWT.KeySetURL, true); err != nil {
 				return fmt.Errorf("JWKS_URL is %w", err)
 			}
-			g.set = newKeySet(g.o.JWT.KeySetURL, g.client, g.o.JWT.Refresh, g.o.Logger)
+			g.set = newKeySet(g.o.JWT.KeySetURL, g.clients.strangers, g.o.JWT.Refresh, g.o.Logger)
 		}
 		v, err := newVerifier(g.o.JWT, g.set)
 		if err != nil {
@@ -128,7 +128,7 @@ func (g *Guard) setMode() error {
 		if err := CheckURL(g.o.URL, false); err != nil {
 			return fmt.Errorf("AUTH_URL is %w", err)
 		}
-		g.auth = &asker{url: g.o.URL, client: g.client, cache: g.people, keep: g.o.Cache}
+		g.auth = &asker{url: g.o.URL, cache: g.people, keep: g.o.Cache}
 	default:
 		return fmt.Errorf("AUTH_MODE is %q, allowed are none, jwt and http", g.o.Mode)
 	}
@@ -162,7 +162,7 @@ func (g *Guard) Open(ctx context.Context) error {
 
 // Run keeps keys and lists fresh until ctx ends.
 func (g *Guard) Run(ctx context.Context) error {
-	defer g.client.close()
+	defer g.clients.close()
 	defer g.quit()
 	var own sync.WaitGroup
 	if g.set != nil {
@@ -212,18 +212,19 @@ func (g *Guard) identify(r *http.Request) (*Identity, error) {
 	if !ok {
 		return nil, errRefused
 	}
-	return g.known(r.Context(), c)
+	return g.known(r.Context(), g.clients.strangers, c)
 }
 
-// known returns who a credential belongs to.
-func (g *Guard) known(ctx context.Context, c credential) (id *Identity, err error) {
+// known returns who a credential belongs to. Where the platform has to be asked,
+// that is by one of the clients.
+func (g *Guard) known(ctx context.Context, by *client, c credential) (id *Identity, err error) {
 	switch {
 	case g.links != nil && isLink(c.token):
 		id, err = g.links.authenticate(ctx, c)
 	case g.auth == nil:
 		return &Identity{}, nil
 	default:
-		id, err = g.auth.authenticate(ctx, c)
+		id, err = g.auth.authenticate(ctx, by, c)
 	}
 	if err == nil && !g.valid(id, time.Now()) {
 		return nil, errRefused

@@ -19,7 +19,7 @@ func pubKey(kid string, k any) jose.JSONWebKey {
 // overSet is a verifier with the keys of a server.
 func overSet(t *testing.T, d *double, timeout, every time.Duration) *verifier {
 	t.Helper()
-	c := newClient(timeout)
+	c := newClient(timeout, 64)
 	t.Cleanup(c.close)
 	set := newKeySet(d.URL+"/jwks.json", c, every, slog.New(slog.DiscardHandler))
 	v, err := newVerifier(JWTOptions{Leeway: time.Second}, set)
@@ -31,7 +31,7 @@ func overSet(t *testing.T, d *double, timeout, every time.Duration) *verifier {
 
 func (v *verifier) takes(t *testing.T, token string) bool {
 	t.Helper()
-	_, err := v.authenticate(t.Context(), credential{token: token})
+	_, err := v.authenticate(t.Context(), nil, credential{token: token})
 	return err == nil
 }
 
@@ -68,7 +68,7 @@ func TestUnknownKeysCauseFewFetches(t *testing.T) {
 	for i := range 200 {
 		token := sign(t, jose.ES256, ecKey(), fmt.Sprintf("made up %d", i), good())
 		all.Go(func() {
-			if _, err := v.authenticate(t.Context(), credential{token: token}); err == nil {
+			if _, err := v.authenticate(t.Context(), nil, credential{token: token}); err == nil {
 				t.Errorf("a token with an unknown key is taken")
 			}
 		})

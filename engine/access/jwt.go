@@ -82,7 +82,7 @@ type claims struct {
 }
 
 // authenticate returns who a token is for, or errRefused.
-func (v *verifier) authenticate(ctx context.Context, c credential) (*Identity, error) {
+func (v *verifier) authenticate(ctx context.Context, _ *client, c credential) (*Identity, error) {
 	var cl claims
 	if c.token == "" || !v.verify(ctx, c.token, &cl) {
 		return nil, errRefused

@@ -48,7 +48,7 @@ func TestGoodTokens(t *testing.T) {
 		{"no events", sign(t, jose.HS256, secret, "", said("events", []any{})), nil},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			id, err := v.authenticate(t.Context(), credential{token: c.token})
+			id, err := v.authenticate(t.Context(), nil, credential{token: c.token})
 			if err != nil {
 				t.Fatalf("%s is refused: %v", c.token, err)
 			}
@@ -104,7 +104,7 @@ func TestBadTokensAllLookTheSame(t *testing.T) {
 		{"a very long user", sign(t, jose.HS256, secret, "", said("sub", strings.Repeat("x", maxName+1)))},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			if id, err := v.authenticate(t.Context(), credential{token: c.token}); !errors.Is(err, errRefused) || err.Error() != "refused" || id != nil {
+			if id, err := v.authenticate(t.Context(), nil, credential{token: c.token}); !errors.Is(err, errRefused) || err.Error() != "refused" || id != nil {
 				t.Errorf("%s: %+v, %v, want the one refusal", c.token, id, err)
 			}
 		})
@@ -161,7 +161,7 @@ func FuzzToken(f *testing.F) {
 		f.Add(s)
 	}
 	f.Fuzz(func(t *testing.T, token string) {
-		id, err := v.authenticate(t.Context(), credential{token: token})
+		id, err := v.authenticate(t.Context(), nil, credential{token: token})
 		if err != nil && !errors.Is(err, errRefused) {
 			t.Errorf("%q: %v", token, err)
 		}

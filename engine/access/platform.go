@@ -15,15 +15,14 @@ const deniedFor = 2 * time.Second
 
 // asker is AUTH_MODE=http: the platform says who a credential belongs to.
 type asker struct {
-	url    string
-	client *client
-	cache  *cache[*Identity] // nil: refused
-	keep   time.Duration
+	url   string
+	cache *cache[*Identity] // nil: refused
+	keep  time.Duration
 }
 
 // authenticate returns who the platform knows by this credential, errRefused
 // when it knows nobody, and another error when it cannot be asked.
-func (a *asker) authenticate(_ context.Context, c credential) (*Identity, error) {
+func (a *asker) authenticate(_ context.Context, by *client, c credential) (*Identity, error) {
 	if c.authorization == "" && c.token != "" {
 		c.authorization = "Bearer " + c.token
 	}
@@ -31,7 +30,7 @@ func (a *asker) authenticate(_ context.Context, c credential) (*Identity, error)
 		return nil, errRefused
 	}
 	id, err := a.cache.get(a.cache.key(c.authorization, c.cookies), func(ctx context.Context) (*Identity, time.Duration, error) {
-		id, err := a.ask(ctx, c)
+		id, err := a.ask(ctx, by, c)
 		if id == nil {
 			return nil, min(a.keep, deniedFor), err
 		}
@@ -43,7 +42,7 @@ func (a *asker) authenticate(_ context.Context, c credential) (*Identity, error)
 	return id, err
 }
 
-func (a *asker) ask(ctx context.Context, c credential) (*Identity, error) {
+func (a *asker) ask(ctx context.Context, by *client, c credential) (*Identity, error) {
 	h := http.Header{}
 	if c.authorization != "" {
 		h.Set("Authorization", c.authorization)
@@ -51,7 +50,7 @@ func (a *asker) ask(ctx context.Context, c credential) (*Identity, error) {
 	if c.cookies != "" {
 		h.Set("Cookie", c.cookies)
 	}
-	status, body, err := a.client.get(ctx, a.url, h, maxAnswer)
+	status, body, err := by.get(ctx, a.url, h, maxAnswer)
 	if err != nil {
 		return nil, fmt.Errorf("ask the platform of AUTH_URL: %w", err)
 	}
@@ -89,21 +88,18 @@ func readObject(body []byte) (o map[string]json.RawMessage, ok bool) {
 }
 
 // judge is AUTHZ_MODE=http: the platform says who may watch what.
-type judge struct {
-	url    *url.URL
-	client *client
-}
+type judge struct{ url *url.URL }
 
 // allowed asks with the query user=…&event=…. A yes is 204, or 200 with
 // {"allowed":true}; a no is 401, 403, 404, or 200 with {"allowed":false}.
 // Anything else is an error.
-func (j *judge) allowed(ctx context.Context, user, event string) (bool, error) {
+func (j *judge) allowed(ctx context.Context, by *client, user, event string) (bool, error) {
 	u := *j.url
 	q := u.Query()
 	q.Set("user", user)
 	q.Set("event", event)
 	u.RawQuery = q.Encode()
-	status, body, err := j.client.get(ctx, u.String(), nil, maxAnswer)
+	status, body, err := by.get(ctx, u.String(), nil, maxAnswer)
 	if err != nil {
 		return false, fmt.Errorf("ask the platform of AUTHZ_URL: %w", err)
 	}

@@ -112,7 +112,7 @@ func TestWhatThePlatformSaysOfEvents(t *testing.T) {
 					o.Timeout = quick
 				}
 			})
-			yes, err := g.Authorize(t.Context(), &Identity{user: "ada"}, "rally")
+			yes, err := authorize(t, g, &Identity{user: "ada"}, "rally")
 			got := "no"
 			if yes {
 				got = "yes"
@@ -153,7 +153,7 @@ func TestWhatThePlatformIsAsked(t *testing.T) {
 	} {
 		who, status := g.Authenticate(r)
 		if status == 0 {
-			if yes, err := g.Authorize(t.Context(), who, "a/b"); !yes || err != nil {
+			if yes, err := authorize(t, g, who, "a/b"); !yes || err != nil {
 				t.Errorf("authorise: %v, %v", yes, err)
 			}
 		} else if status != 401 {
@@ -242,7 +242,7 @@ func TestCacheIsBounded(t *testing.T) {
 func TestErrorsOfOneFlightAreForAll(t *testing.T) {
 	d := newDouble(t, says(500, ""))
 	g, _ := guard(t, func(o *Options) { o.Mode, o.URL = ModeHTTP, d.URL })
-	_, err := g.auth.authenticate(t.Context(), credential{token: "x"})
+	_, err := g.auth.authenticate(t.Context(), g.clients.strangers, credential{token: "x"})
 	if err == nil || errors.Is(err, errRefused) || !strings.Contains(err.Error(), "AUTH_URL") {
 		t.Errorf("error %v, want one of AUTH_URL that is no refusal", err)
 	}

@@ -148,7 +148,7 @@ func guard(t *testing.T, change func(*Options)) (*Guard, store) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(g.client.close)
+	t.Cleanup(g.clients.close)
 	if err := g.Open(t.Context()); err != nil {
 		t.Fatal(err)
 	}

@@ -25,7 +25,18 @@ func (g *Guard) Confirm(ctx context.Context, who any) (any, error) {
 	if id.asked.isZero() {
 		return id, nil
 	}
-	return g.same(ctx, id, id.asked)
+	return g.same(ctx, g.clients.reviews, id, id.asked)
+}
+
+// ConfirmKey names what Confirm has to ask the platform: sessions with the same
+// key get the same answer. "" where it asks nobody.
+func (g *Guard) ConfirmKey(who any) string {
+	id, ok := who.(*Identity)
+	if !ok || id.asked.isZero() {
+		return ""
+	}
+	k := g.people.key(id.asked.authorization, id.asked.cookies, id.asked.token, id.user)
+	return string(k[:])
 }
 
 // Renew takes another token for the session of who. It returns nil when the
@@ -38,12 +49,12 @@ func (g *Guard) Renew(ctx context.Context, who any, token string) (any, error) {
 	if len(token) > maxToken {
 		return nil, nil
 	}
-	return g.same(ctx, id, credential{token: token})
+	return g.same(ctx, g.clients.members, id, credential{token: token})
 }
 
 // same returns the user of a credential if it is the one of id.
-func (g *Guard) same(ctx context.Context, id *Identity, c credential) (any, error) {
-	now, err := g.known(ctx, c)
+func (g *Guard) same(ctx context.Context, by *client, id *Identity, c credential) (any, error) {
+	now, err := g.known(ctx, by, c)
 	switch {
 	case errors.Is(err, errRefused):
 		return nil, nil

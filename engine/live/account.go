@@ -22,13 +22,14 @@ type account struct {
 	arriving atomic.Int64 // what was read of messages that are not whole
 	waiting  atomic.Int64 // the goroutine that waits for a full socket
 	watches  atomic.Int64 // subscriptions; the dispatchers add
+	asking   atomic.Int64 // questions about access under way; the dispatchers add
 }
 
 // Sizes of what is held, in bytes.
 const (
 	slotBytes = 48      // one place in the queue: in the ring, or with the writer
 	waitBytes = 4 << 10 // a goroutine that waits for a full socket, and its list of what to write
-	watchSize = 48 + 16 // a watch, and its place in the list
+	watchSize = 64 + 16 // a watch, and its place in the list
 
 	// The same inside of TLS: its stack is larger, and it has the record that it
 	// writes and what that is encrypted to. crypto/tls begins with records of one
@@ -71,5 +72,5 @@ func (s *session) private() int64 {
 	if s.sock.gauge != nil {
 		n += s.sock.gauge.room.Load()
 	}
-	return n + s.replies.Load() + s.arriving.Load() + s.waiting.Load() + s.watches.Load()
+	return n + s.replies.Load() + s.arriving.Load() + s.waiting.Load() + s.watches.Load() + s.asking.Load()
 }

@@ -96,7 +96,7 @@ func (s *session) idle() bool {
 func (s *session) step() bool {
 	switch s.task() {
 	case taskNone:
-		if s.command.Load() == commandNone {
+		if s.command.Load() == commandNone && s.inquiry.Load() == nil {
 			s.inbox.done()
 		}
 		return false
@@ -106,13 +106,15 @@ func (s *session) step() bool {
 			s.then = nil
 			then() // which may begin the next command
 		}
-	case taskAbandon:
-		if s.command.CompareAndSwap(commandAsking, commandNone) {
-			s.then = nil
-		}
 	case taskLeave:
 		s.left.Store(true)
 		s.leave()
+	case taskJudge:
+		s.learn(s.exam.Load())
+	case taskLapse:
+		s.lapse()
+	case taskHear:
+		s.hear(s.inquiry.Load())
 	case taskReview:
 		s.attend()
 	case taskRequest:
@@ -128,7 +130,6 @@ func (s *session) step() bool {
 const (
 	commandNone     = iota
 	commandUnderWay // nothing else is carried out until it is done
-	commandAsking   // nothing else is carried out until it is answered, but for leaving
 	commandDone     // done; then is still to be called
 )
 
@@ -146,6 +147,10 @@ func (s *session) begin(then func()) (done func()) {
 
 // leave takes the session out of everything. It is its last command.
 func (s *session) leave() {
+	s.abandon()
+	if in := s.inquiry.Swap(nil); in != nil {
+		s.srv.clients.drop(&in.waiter)
+	}
 	topics := s.topics
 	s.topics = nil
 	s.srv.core.Leave(s.conn, s.begin(func() {

@@ -116,7 +116,7 @@ var attacks = []struct {
 		flood: func(int) []byte {
 			return text(`{"type":"subscribe","id":"x","topic":"event:slow"` + strings.Repeat(" ", 3500) + `}`)
 		},
-		full: func(s *session) bool { return s.inbox.paused() && s.command.Load() == commandAsking },
+		full: func(s *session) bool { return s.inbox.paused() && s.inquiry.Load() != nil },
 	},
 	{
 		name:    "compressed requests that wait for an access decision",
@@ -124,7 +124,7 @@ var attacks = []struct {
 		flood: func(int) []byte {
 			return zipped(`{"type":"subscribe","id":"x","topic":"event:slow"` + strings.Repeat(" ", 4000) + `}`)
 		},
-		full: func(s *session) bool { return s.inbox.paused() && s.command.Load() == commandAsking },
+		full: func(s *session) bool { return s.inbox.paused() && s.inquiry.Load() != nil },
 	},
 }
 

@@ -3,6 +3,7 @@ package live
 import (
 	"context"
 	"errors"
+	"fmt"
 	"net/http"
 	"strings"
 	"sync"
@@ -24,14 +25,16 @@ type keeper struct {
 	out    map[string]bool  // by name
 	shut   map[string]bool  // by event
 	broken map[string]error // by name or event
-	stuck  chan struct{}    // Authorize waits for it, if it is there
+	stuck  chan struct{}    // Ask waits for it, if it is there
 	ends   time.Duration
 	left   map[string]int
 	asked  int
+
+	questions map[string]int // by name and event
 }
 
 func newKeeper() *keeper {
-	return &keeper{out: map[string]bool{}, shut: map[string]bool{}, broken: map[string]error{}, left: map[string]int{}}
+	return &keeper{out: map[string]bool{}, shut: map[string]bool{}, broken: map[string]error{}, left: map[string]int{}, questions: map[string]int{}}
 }
 
 // set changes what is said.
@@ -51,8 +54,13 @@ func (k *keeper) Authenticate(r *http.Request) (any, int) {
 	return p, 0
 }
 
-func (k *keeper) Authorize(ctx context.Context, _ any, event string) (bool, error) {
+func (k *keeper) Decide(who any, event string) (allowed bool, key string, err error) {
+	return false, who.(*person).name + " " + event, nil
+}
+
+func (k *keeper) Ask(ctx context.Context, who any, event string, _ bool) (bool, error) {
 	k.mu.Lock()
+	k.questions[who.(*person).name+" "+event]++
 	stuck := k.stuck
 	k.mu.Unlock()
 	if stuck != nil {
@@ -84,6 +92,8 @@ func (k *keeper) Confirm(_ context.Context, who any) (any, error) {
 	}
 	return p, nil
 }
+
+func (k *keeper) ConfirmKey(who any) string { return "" }
 
 func (k *keeper) Renew(_ context.Context, who any, token string) (any, error) {
 	if token == "broken" {
@@ -228,17 +238,18 @@ func TestStuckDecisionsHoldNobodyUp(t *testing.T) {
 	stuck := make(chan struct{})
 	k.set(func() { k.stuck = stuck })
 	var waiting []*wire
-	for range maxAsking + 20 {
-		w := r.open(strings.Replace(handshake, "/live", "/live?user=eve", 1))
+	for i := range maxAsking + 20 {
+		w := r.open(strings.Replace(handshake, "/live", fmt.Sprintf("/live?user=eve%d", i), 1))
 		w.upgraded()
 		w.welcome()
 		w.send(text(`{"type":"subscribe","id":"1","topic":"event:e"}`))
 		waiting = append(waiting, w)
 	}
 	testenv.Eventually(t, patience, "all questions to be under way", func() bool {
-		r.srv.asks.mu.Lock()
-		defer r.srv.asks.mu.Unlock()
-		return r.srv.asks.running == maxAsking && len(r.srv.asks.urgent) == 20
+		a := r.srv.clients
+		a.mu.Lock()
+		defer a.mu.Unlock()
+		return a.running == maxAsking && a.waiting() == 20
 	})
 	if f := ada.answer(ada.ask("ping", "")); f.Type != "pong" {
 		t.Errorf("ping answered with %+v", f)

@@ -95,9 +95,9 @@ func (k renames) Confirm(ctx context.Context, who any) (any, error) {
 	return &person{name: "new " + who.(*person).name}, nil
 }
 
-func (k renames) Authorize(_ context.Context, who any, event string) (bool, error) {
+func (k renames) Decide(who any, event string) (allowed bool, key string, err error) {
 	k.authorized <- who.(*person).name + " " + event
-	return true, nil
+	return true, "", nil
 }
 
 // Who a session belongs to is what the last answer about it said: the topics are
@@ -141,20 +141,20 @@ func TestGraceBeginsWithTheLastAnswer(t *testing.T) {
 	}
 	defer r.core.Unwatch(topic)
 	long := time.Now().Add(-2 * time.Hour)
-	s.confirmed, s.topics = long, []*watch{{topic: topic, confirmed: long}}
+	s.trust, s.topics = trust{confirmed: long}, []*watch{{topic: topic, trust: trust{confirmed: long}}}
 	defer func() { s.topics = nil }() // it was never subscribed
 	away := errors.New("away")
-	s.judge(verdict{who: s.who, events: map[string]error{"e": nil}})
-	s.judge(verdict{who: s.who, events: map[string]error{"e": away}})
+	s.judge(verdict{session: true, who: s.who, events: map[string]error{"e": nil}})
+	s.judge(verdict{session: true, who: s.who, events: map[string]error{"e": away}})
 	if s.watchOf("e") == nil {
 		t.Error("a topic that has just been confirmed has no grace")
 	}
-	s.judge(verdict{err: away})
+	s.judge(verdict{session: true, err: away})
 	if s.last.Load() != nil {
 		t.Error("a session that has just been confirmed has no grace")
 	}
-	s.confirmed = long
-	s.judge(verdict{err: away})
+	s.trust = trust{confirmed: long}
+	s.judge(verdict{session: true, err: away})
 	if s.last.Load() == nil {
 		t.Error("a session stays beyond its grace")
 	}

@@ -63,18 +63,25 @@ func (s *session) subscribe(r *codec.Request) {
 		s.fail(r.ID, "too_many_subscriptions", "unsubscribe from a topic first")
 		return
 	}
-	who, allowed := s.who, false
-	var err error
-	s.ask(true, func(ctx context.Context) {
-		allowed, err = s.srv.opts.Access.Authorize(ctx, who, event)
-	}, func() {
-		if err != nil {
-			s.srv.faults.report("authorisation failed", err)
+	then := func(said response) {
+		if said.err != nil {
+			s.srv.faults.report("authorisation failed", said.err)
 			s.fail(r.ID, "internal", "try again later")
 			return
 		}
-		s.admit(r, event, interval, allowed)
-	})
+		s.admit(r, event, interval, said.allowed)
+	}
+	who, access := s.who, s.srv.opts.Access
+	allowed, key, err := access.Decide(who, event)
+	if key == "" {
+		then(response{allowed: allowed, err: err})
+		return
+	}
+	asked := strings.Clone(event) // others may share the question
+	s.ask("event "+key, func(ctx context.Context) (said response) {
+		said.allowed, said.err = access.Ask(ctx, who, asked, false)
+		return said
+	}, then)
 }
 
 // admit adds a topic, if that is allowed and there is one.
@@ -87,7 +94,7 @@ func (s *session) admit(r *codec.Request, event string, interval time.Duration, 
 		s.deny(r)
 		return
 	}
-	w := &watch{topic: topic, interval: interval, confirmed: time.Now()}
+	w := &watch{topic: topic, interval: interval, trust: trust{confirmed: time.Now()}}
 	s.topics = append(s.topics, w)
 	s.watches.Add(s.srv.watchCost())
 	s.srv.m.subscriptions.Inc()

@@ -39,11 +39,16 @@ func (d *doors) Authenticate(r *http.Request) (who any, status int) {
 	return nil, d.status
 }
 
-func (d *doors) Authorize(ctx context.Context, _ any, event string) (bool, error) {
+func (d *doors) Decide(_ any, event string) (allowed bool, key string, err error) {
 	if d.ask != nil {
-		if err := d.ask(ctx, event); err != nil {
-			return false, err
-		}
+		return false, event, nil
+	}
+	return !d.closed[event], "", nil
+}
+
+func (d *doors) Ask(ctx context.Context, _ any, event string, _ bool) (bool, error) {
+	if err := d.ask(ctx, event); err != nil {
+		return false, err
 	}
 	return !d.closed[event], nil
 }

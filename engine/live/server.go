@@ -25,9 +25,15 @@ type Access interface {
 	// Authenticate is asked before the upgrade. It returns 0 and who the
 	// client is, or the HTTP status to refuse it with (401, 429 or 503).
 	Authenticate(r *http.Request) (who any, status int)
-	// Authorize is asked at every subscribe, before it is known whether the
-	// event exists. An error means that the answer could not be had.
-	Authorize(ctx context.Context, who any, event string) (allowed bool, err error)
+	// Decide says whether who may watch an event, without waiting. It is asked
+	// at every subscribe, before it is known whether the event exists, and
+	// again while a topic is watched. Where somebody has to be asked, key is
+	// not "", and Ask has the answer, the same for all with that key. An error
+	// means that the answer could not be had.
+	Decide(who any, event string) (allowed bool, key string, err error)
+	// Ask asks whether who may watch an event. It may wait. again says that it
+	// is about somebody who watches, and must not wait for those who do not.
+	Ask(ctx context.Context, who any, event string, again bool) (allowed bool, err error)
 	// AllPublic reports whether everybody may watch every event, so that
 	// saying which exist gives nothing away.
 	AllPublic() bool
@@ -72,7 +78,12 @@ type Server struct {
 	pending pending
 	untold  fault // a trusted proxy names no client
 	strange fault // a proxy is not trusted
-	asks    asks
+	clients *asks // what clients wait for
+	reasks  *asks // what is asked again
+	rounds  rounds
+
+	born       time.Time
+	generation atomic.Uint64 // counts changes of access, see Recheck
 
 	writers  []*writer
 	sweeps   []*sweep // one per writer
@@ -105,6 +116,9 @@ func New(o Options) (*Server, error) {
 		core:     o.Core,
 		log:      o.Logger,
 		gws:      newUpgraders(o.MaxMessageBytes),
+		clients:  newAsks(maxAsking),
+		reasks:   newAsks(maxReviews),
+		born:     time.Now(),
 		queue:    dispatchQueue{wake: make(chan struct{}, 1)},
 		sessions: xsync.NewMapOf[uint64, *session](),
 	}
@@ -114,7 +128,8 @@ func New(o Options) (*Server, error) {
 		srv.writers = append(srv.writers, newWriter(srv, o.Core.Queue(i), s))
 	}
 	srv.m = newMeters(o.Metrics, srv)
-	for _, f := range []*fault{&srv.faults, &srv.untold, &srv.strange} {
+	srv.rounds.log, srv.rounds.late = o.Logger, srv.m.lateRounds
+	for _, f := range []*fault{&srv.faults, &srv.untold, &srv.strange, &srv.rounds.fault} {
 		f.log, f.quiet.Every = o.Logger, pace.FaultEvery
 	}
 	srv.limiter.o = o.Limits
@@ -133,7 +148,8 @@ func (srv *Server) Run(ctx context.Context) error {
 	var own sync.WaitGroup
 	inner, stop := context.WithCancel(context.WithoutCancel(ctx))
 	defer stop()
-	srv.asks.ctx = ctx
+	srv.clients.begin(ctx)
+	srv.reasks.begin(ctx)
 	for _, w := range srv.writers {
 		own.Go(func() { pprof.Do(inner, pprof.Labels("task", "write"), w.run) })
 	}
@@ -155,7 +171,8 @@ func (srv *Server) Run(ctx context.Context) error {
 	srv.readers.Wait()
 	srv.parked.Wait()
 	srv.members.Wait()
-	srv.asks.own.Wait()
+	srv.clients.own.Wait()
+	srv.reasks.own.Wait()
 	stop()
 	own.Wait()
 	return nil

@@ -22,8 +22,7 @@ const lingerTime = time.Second
 type watch struct {
 	topic    *shard.Topic
 	interval time.Duration
-
-	confirmed time.Time // when it was last confirmed that it may be watched
+	trust    trust
 }
 
 // watchOf is the session's watch of an event, nil for none. The dispatchers

@@ -6,10 +6,12 @@ import "pitwall/codec"
 type task uint8
 
 const (
-	taskNone    task = iota
-	taskFollow       // the command is done: what follows it
-	taskAbandon      // leave, although a question is not answered
+	taskNone   task = iota
+	taskFollow      // the command is done: what follows it
 	taskLeave
+	taskJudge   // something was said about the session
+	taskLapse   // look what the clock has ended
+	taskHear    // what the client waits for is answered
 	taskReview  // ask about the session again
 	taskRequest // carry out the next request
 )
@@ -24,20 +26,24 @@ func (s *session) task() task {
 		return taskNone // the last shard
 	case commandDone:
 		return taskFollow
-	case commandAsking:
-		if s.ending.Load() && !s.left.Load() {
-			return taskAbandon
-		}
-		return taskNone // the answer, or the end of reading
 	}
+	exam, inquiry := s.exam.Load(), s.inquiry.Load()
 	switch {
 	case s.ending.Load():
 		if s.left.Load() {
 			return taskNone // nobody: it has left
 		}
 		return taskLeave
-	case s.review.Load():
+	case exam != nil && exam.news.Load():
+		return taskJudge
+	case s.lapsed.Load():
+		return taskLapse
+	case inquiry != nil && inquiry.done.Load():
+		return taskHear
+	case exam == nil && s.review.Load():
 		return taskReview
+	case inquiry != nil:
+		return taskNone // the answer
 	case s.inbox.empty():
 		return taskNone // the reader
 	case s.crowded():

@@ -7,6 +7,8 @@ import (
 	"sync/atomic"
 	"testing"
 
+	"github.com/puzpuzpuz/xsync/v3"
+
 	"pitwall/shard"
 )
 
@@ -26,7 +28,7 @@ func newBench(t *testing.T) *bench {
 	if err != nil {
 		t.Fatal(err)
 	}
-	srv := &Server{core: core, queue: dispatchQueue{wake: make(chan struct{}, 1)}}
+	srv := &Server{core: core, queue: dispatchQueue{wake: make(chan struct{}, 1)}, clients: newAsks(1), sessions: xsync.NewMapOf[uint64, *session]()}
 	s := &session{srv: srv}
 	s.conn = core.NewConn(0, false, s)
 	s.state.Store(sessionQueued) // a dispatcher has it
@@ -213,6 +215,14 @@ func TestRepliesHaveABudget(t *testing.T) {
 	}
 }
 
+// asks has a client's question carried out until the function it returns.
+func (b *bench) asks() (end func()) {
+	answer := make(chan struct{})
+	b.srv.clients.begin(context.Background())
+	b.ask("", func(context.Context) response { <-answer; return response{} }, func(response) {})
+	return func() { close(answer); b.srv.clients.own.Wait() }
+}
+
 // Whatever a session waits for, its coming is seen: by the dispatcher that is
 // about to rest, or by one that is called.
 func TestEveryWaitIsEnded(t *testing.T) {
@@ -226,18 +236,27 @@ func TestEveryWaitIsEnded(t *testing.T) {
 		}, taskRequest},
 		{"a command with the shards", func(b *bench) func() { return b.begin(nil) }, taskFollow},
 		{"the answer to a question", func(b *bench) func() {
-			answer := make(chan struct{})
-			b.srv.asks.ctx = context.Background()
-			b.ask(true, func(context.Context) { <-answer }, func() {})
-			return func() { close(answer); b.srv.asks.own.Wait() }
-		}, taskFollow},
+			return b.asks()
+		}, taskHear},
+		{"the answer about the session", func(b *bench) func() {
+			e := &examination{srv: b.srv, s: b.session}
+			b.exam.Store(e)
+			b.review.Store(true) // one at a time
+			return e.tell
+		}, taskJudge},
+		{"the clock", func(b *bench) func() {
+			b.srv.sessions.Store(b.id, b.session)
+			b.lapses.Store(1)
+			return b.srv.sweepGrace
+		}, taskLapse},
+		{"the next question about the session, while the client's is not answered", func(b *bench) func() {
+			b.t.Cleanup(b.asks())
+			return b.reviewSoon
+		}, taskReview},
 		{"the end of reading, while a question is not answered", func(b *bench) func() {
-			answer := make(chan struct{})
-			b.srv.asks.ctx = context.Background()
-			b.ask(true, func(context.Context) { <-answer }, func() {})
-			b.t.Cleanup(func() { close(answer); b.srv.asks.own.Wait() })
+			b.t.Cleanup(b.asks())
 			return func() { b.ending.Store(true); b.schedule() }
-		}, taskAbandon},
+		}, taskLeave},
 		{"the end of reading", func(b *bench) func() {
 			return func() { b.ending.Store(true); b.schedule() }
 		}, taskLeave},

@@ -180,10 +180,16 @@ func TestTaskSeesAllWork(t *testing.T) {
 	t.Parallel()
 	r := unserved(t)
 	_, s := r.arrives(handshake)
+	answered, examined := &inquiry{}, &examination{}
+	answered.done.Store(true)
+	examined.news.Store(true)
 	for _, c := range []struct {
 		name         string
 		command      uint32
+		inquiry      *inquiry
+		exam         *examination
 		review       bool
+		lapsed       bool
 		request      bool
 		ending, left bool
 		want         bool
@@ -195,12 +201,21 @@ func TestTaskSeesAllWork(t *testing.T) {
 		{name: "the end, which is under way", ending: true, left: true},
 		{name: "a command under way", command: commandUnderWay, review: true, request: true, ending: true},
 		{name: "a command that is done", command: commandDone, want: true},
-		{name: "a question", command: commandAsking, review: true, request: true},
-		{name: "a question, and the end", command: commandAsking, ending: true, want: true},
-		{name: "a question, and the end under way", command: commandAsking, ending: true, left: true},
+		{name: "a question", inquiry: &inquiry{}, request: true},
+		{name: "a question, and a review", inquiry: &inquiry{}, review: true, request: true, want: true},
+		{name: "a question that is answered", inquiry: answered, want: true},
+		{name: "a question, and the end", inquiry: &inquiry{}, ending: true, want: true},
+		{name: "a question, and the end under way", inquiry: &inquiry{}, ending: true, left: true},
+		{name: "a review under way, and another", exam: &examination{}, review: true},
+		{name: "a review under way, and a request", exam: &examination{}, request: true, want: true},
+		{name: "a review that is answered, and a question", exam: examined, inquiry: &inquiry{}, want: true},
+		{name: "the clock, and a question", inquiry: &inquiry{}, lapsed: true, want: true},
 	} {
 		s.command.Store(c.command)
+		s.inquiry.Store(c.inquiry)
+		s.exam.Store(c.exam)
 		s.review.Store(c.review)
+		s.lapsed.Store(c.lapsed)
 		s.ending.Store(c.ending)
 		s.left.Store(c.left)
 		if c.request {
@@ -214,6 +229,9 @@ func TestTaskSeesAllWork(t *testing.T) {
 		}
 	}
 	s.command.Store(commandNone)
+	s.inquiry.Store(nil)
+	s.exam.Store(nil)
+	s.lapsed.Store(false)
 	s.ending.Store(false)
 	s.left.Store(false)
 }

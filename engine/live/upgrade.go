@@ -106,6 +106,7 @@ func (srv *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		reject(w, http.StatusTooManyRequests, reason, "too many")
 		return
 	}
+	generation := srv.generation.Load()
 	who, status := srv.opts.Access.Authenticate(r)
 	if status != 0 {
 		srv.unadmit(nil, from)
@@ -117,9 +118,14 @@ func (srv *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		srv.reject(w, http.StatusBadRequest, reasonHandshake, noHandshake)
 		return
 	}
-	if err := srv.upgrade(w, r, who, from); err != nil {
+	s, err := srv.upgrade(w, r, who, from)
+	if err != nil {
 		srv.unadmit(who, from)
 		srv.faults.report("upgrading a connection failed", err)
+		return
+	}
+	if generation != srv.generation.Load() && srv.opts.Reauth.Keeper != nil {
+		s.reviewSoon() // access changed after the question, and Recheck may have missed s
 	}
 }
 
@@ -199,11 +205,11 @@ func (srv *Server) allowedOrigin(r *http.Request) bool {
 
 // upgrade takes the connection from the HTTP server, lets gws shake hands, and
 // starts the reader.
-func (srv *Server) upgrade(w http.ResponseWriter, r *http.Request, who any, from client) error {
+func (srv *Server) upgrade(w http.ResponseWriter, r *http.Request, who any, from client) (*session, error) {
 	raw, buffered, err := http.NewResponseController(w).Hijack()
 	if err != nil {
 		srv.reject(w, http.StatusInternalServerError, reasonNoHijack, "cannot upgrade")
-		return err
+		return nil, err
 	}
 	early, _ := buffered.Reader.Peek(buffered.Reader.Buffered())
 	agreed := srv.agree(r.Header)
@@ -215,7 +221,7 @@ func (srv *Server) upgrade(w http.ResponseWriter, r *http.Request, who any, from
 	s.ws, err = srv.gws[agreed].UpgradeFromConn(s.sock, bufio.NewReaderSize(s.sock, readBuffer), agreed.shown(r))
 	if err != nil {
 		s.cut()
-		return err
+		return nil, err
 	}
 	s.from = from
 	s.settle(who)
@@ -227,7 +233,7 @@ func (srv *Server) upgrade(w http.ResponseWriter, r *http.Request, who any, from
 	if srv.draining.Load() { // Drain may have listed the sessions just before
 		s.close(1001, "going away")
 	}
-	return nil
+	return s, nil
 }
 
 func (srv *Server) newSession(c net.Conn, early []byte, r *http.Request) *session {

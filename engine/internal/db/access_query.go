@@ -25,7 +25,7 @@ const (
 var errNaN = errors.New("the first column is NaN, which is no answer")
 
 // wrongType says that a column cannot be a yes. Text is one: nobody can tell
-// whether 'false', '0' and '' are.
+// whether 'false' and '0' are.
 func wrongType(name string) error {
 	return fmt.Errorf("the first column is %s, want a boolean or a number; a query of which each row is a yes begins with SELECT true", name)
 }

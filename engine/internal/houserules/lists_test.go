@@ -31,6 +31,8 @@ var atomicFiles = []exception{
 	{"engine/live/dispatch.go", "sessions with requests: shards add, and may not wait"},
 	{"engine/live/server.go", "counters of connections, and the drain"},
 	{"engine/live/reauth.go", "ask about a session again: set by timers and notifications, taken by a dispatcher"},
+	{"engine/live/asks.go", "a client's question is answered: set by who asks, read by who is about to rest"},
+	{"engine/live/examine.go", "a session's questions have answers: set by who asks, read by who is about to rest"},
 	{"engine/live/stretch.go", "how long a writer's sweep takes, read by who sets the window"},
 	{"engine/live/meters.go", "the latency histogram, written by the writers"},
 	{"bench/floor/broadcaster.go", "counters of the rival"},
