@@ -41,8 +41,7 @@ type Engine struct {
 	feed     *feed.Feed
 	events   *eventmap.Map
 	clocks   *archive.Clocks
-	guard    *access.Guard // nil where everybody may watch everything
-	gate     gate
+	guard    *access.Guard // who decides about spectators; nil without a live part
 	listing  *listing
 	live     *live.Server
 	archive  *archive.Archive

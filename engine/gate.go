@@ -10,26 +10,10 @@ import (
 	"pitwall/engine/live"
 )
 
-// gate is who decides about spectators.
-type gate interface {
-	live.Access
-	// MayList reports whether an event may be named to everybody.
-	MayList(event string) bool
-}
-
-// openGate makes the gate that the settings ask for. Where everybody may watch
-// everything nobody has to be asked again.
+// openGate makes the gate that the settings ask for.
 func (e *Engine) openGate(ctx context.Context) (err error) {
 	c := &e.cfg
-	if c.AuthMode == access.ModeNone && len(c.AuthzMode) == 0 {
-		e.gate = access.Anonymous{}
-		level := slog.LevelInfo
-		if !isLoopback(c.HTTPAddr) {
-			level = slog.LevelWarn
-		}
-		e.log.Log(ctx, level, "everybody who reaches HTTP_ADDR may watch every event", "auth_mode", c.AuthMode, "http_addr", c.HTTPAddr)
-		return nil
-	}
+	anybody := c.AuthMode == access.ModeNone && len(c.AuthzMode) == 0
 	o := access.Options{
 		Mode: c.AuthMode, TokenCookie: c.AuthTokenCookie, URL: string(c.AuthURL), Cookies: trimmed(c.AuthCookies),
 		Decide: c.decisions(), DecideURL: string(c.AuthzURL), SQL: string(c.AuthzSQL),
@@ -43,8 +27,10 @@ func (e *Engine) openGate(ctx context.Context) (err error) {
 	if o.JWT.Secret, err = c.jwtSecret(); err != nil {
 		return err
 	}
-	if o.LinkSecret, err = c.linkSecret(); err != nil {
-		return err
+	if !anybody { // where everybody may watch everything links let nobody in
+		if o.LinkSecret, err = c.linkSecret(); err != nil {
+			return err
+		}
 	}
 	if c.JWTPublicKeyFile != "" {
 		if o.JWT.Keys, err = readSetting("JWT_PUBLIC_KEY_FILE", c.JWTPublicKeyFile); err != nil {
@@ -57,8 +43,15 @@ func (e *Engine) openGate(ctx context.Context) (err error) {
 	if err := e.guard.Open(ctx); err != nil {
 		return fmt.Errorf("prepare access control: %w", err)
 	}
-	e.gate = e.guard
-	e.log.Info("access control", "auth_mode", c.AuthMode, "authz_mode", o.Decide)
+	if !anybody {
+		e.log.Info("access control", "auth_mode", c.AuthMode, "authz_mode", o.Decide)
+		return nil
+	}
+	level := slog.LevelInfo
+	if !isLoopback(c.HTTPAddr) {
+		level = slog.LevelWarn
+	}
+	e.log.Log(ctx, level, "everybody who reaches HTTP_ADDR may watch every event", "auth_mode", c.AuthMode, "http_addr", c.HTTPAddr)
 	return nil
 }
 
@@ -71,8 +64,5 @@ func (c *Config) accessCache() time.Duration {
 
 // reauth is what the live server asks about sessions again with.
 func (e *Engine) reauth() live.Reauth {
-	if e.guard == nil {
-		return live.Reauth{}
-	}
-	return live.Reauth{Keeper: e.guard, Every: ms(e.cfg.AuthRecheckMS), Grace: ms(e.cfg.AuthGraceMS)}
+	return live.Reauth{Keeper: e.guard, Tokens: e.guard.Tokens(), Every: ms(e.cfg.AuthRecheckMS), Grace: ms(e.cfg.AuthGraceMS)}
 }

@@ -9,6 +9,9 @@ import (
 	"pitwall/shard"
 )
 
+// gate says whether an event may be named to everybody.
+type gate interface{ MayList(event string) bool }
+
 // listing keeps the list of events that the page shows. It is made anew when
 // the map or the public events change, never while somebody asks: a request
 // costs the same, and takes the same time, however many events there are.

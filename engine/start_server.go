@@ -15,7 +15,7 @@ func (e *Engine) startServer(ctx context.Context) error {
 	}
 	if e.live, err = live.New(live.Options{
 		Core: e.core, Writers: e.cfg.Writers, InstanceID: feed.PublicID(e.cfg.InstanceID, e.cfg.ephemeral), Logger: e.log, Metrics: e.set,
-		Access: e.gate, Reauth: e.reauth(), Limits: e.cfg.liveLimits(),
+		Access: e.guard, Reauth: e.reauth(), Limits: e.cfg.liveLimits(),
 		Origins: e.cfg.origins(), MaxConnections: e.cfg.MaxConnections, MaxSubscriptions: e.cfg.MaxSubscriptions,
 		MaxMessageBytes: e.cfg.MaxMessageBytes, RequestRate: float64(e.cfg.RequestRate), RequestBurst: float64(e.cfg.RequestBurst),
 		SnapshotRate: float64(e.cfg.SnapshotRate), SnapshotBurst: float64(e.cfg.SnapshotBurst),
@@ -26,11 +26,9 @@ func (e *Engine) startServer(ctx context.Context) error {
 	if e.http, err = listenHTTP(&e.cfg, e.live, &e.listing.list, e.log); err != nil {
 		return err
 	}
-	e.listing.open(e.gate)
+	e.listing.open(e.guard)
 	e.run("live server", e.live.Run)
-	if e.guard != nil {
-		e.run("access control", e.guard.Run)
-	}
+	e.run("access control", e.guard.Run)
 	e.run("http server", func(context.Context) error { return e.http.serve() })
 	e.run("lease watch", e.watchLease)
 	return nil

@@ -31,7 +31,7 @@ func (g *Guard) Decide(who any, event string) (allowed bool, key string, err err
 		return false, "", nil
 	}
 	if g.AllPublic() || id.event != "" && id.event == event {
-		return true, "", nil
+		return !g.lists.isDelayed(event), "", nil
 	}
 	for _, by := range g.o.Decide {
 		switch by {
@@ -97,12 +97,15 @@ func askable(id *Identity, event string) bool {
 // fresh is an error when the public events have not been read for too long.
 func (g *Guard) fresh() error { return g.lists.stale(time.Now(), g.o.Grace) }
 
-// AllPublic reports whether everybody may watch everything.
+// AllPublic reports whether everybody may watch everything that is not delayed.
 func (g *Guard) AllPublic() bool { return len(g.o.Decide) == 0 }
 
 // MayList reports whether an event may be named to strangers.
 func (g *Guard) MayList(event string) bool {
-	return g.AllPublic() || slices.Contains(g.o.Decide, ByPublic) && g.lists.isPublic(event)
+	if g.AllPublic() {
+		return !g.lists.isDelayed(event)
+	}
+	return slices.Contains(g.o.Decide, ByPublic) && g.lists.isPublic(event)
 }
 
 func (g *Guard) ask(by string, asking *client, user, event string) (bool, error) {

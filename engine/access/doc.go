@@ -3,13 +3,15 @@
 // at every subscribe, and again while a session lasts; it implements the
 // interfaces that live owns.
 //
-// Anonymous lets everybody watch everything. Guard is everything else:
+// Guard decides, also where everybody may watch everything that has no delay.
+// Anonymous is for harnesses.
 //
 //	token.go     where a request carries its token
 //	jwt.go       AUTH_MODE=jwt: signatures and claims; keys.go, jwks.go: the keys
 //	platform.go  AUTH_MODE=http and AUTHZ_MODE=http: the platform is asked
 //	decide.go    AUTHZ_MODE: public, claims, sql, http, or any of them
-//	lists.go     public events and revoked tokens, as the database has them
+//	lists.go     public and delayed events and revoked tokens, as the database
+//	             has them
 //	link.go      share links: tokens of our own for one event; seat.go counts
 //	             their connections
 //	cache.go     answers kept for a moment, one question at a time per key
@@ -20,7 +22,9 @@
 // it starts. The other methods are called from many goroutines at once:
 // those of the HTTP server and those that live asks on. They may wait for the
 // platform or the database, each for Options.Timeout at most, and are never
-// called on the way of a position.
+// called on the way of a position. Decide and ConfirmKey do not wait, nor does
+// Confirm where ConfirmKey is "". Strangers, those who are in, and questions about
+// whether they may stay have connections to the platform of their own (client.go).
 //
 // # Caveats
 //
@@ -32,7 +36,7 @@
 // caches are keyed hashes, so that a dump of memory gives no token away that
 // is not in use.
 //
-// Lists that cannot be read again stay in force: revocations without an end,
-// public events for Options.Grace. A token whose signing key has been taken
+// Lists that cannot be read again stay in force: revocations and delays without
+// an end, public events for Options.Grace. A token whose signing key has been taken
 // out of a JWKS lasts until it expires, for the sessions that it has opened.
 package access

@@ -102,6 +102,61 @@ func TestPublicEventsGoStale(t *testing.T) {
 	}
 }
 
+// TestDelayedEventsAreClosed to the public, wherever it is let in: nobody can hold
+// positions back yet. Who is named by a token or the database is not the public.
+func TestDelayedEventsAreClosed(t *testing.T) {
+	var log strings.Builder
+	link := &Identity{user: "link:1", event: "late"}
+	for _, c := range []struct {
+		name, mode string
+		decide     []string
+		who        *Identity
+		want, list bool
+	}{
+		{"everybody may watch everything", ModeNone, nil, &Identity{}, false, false},
+		{"a public event", ModeNone, []string{ByPublic}, &Identity{}, false, false},
+		{"a public event, and somebody known", ModeJWT, []string{ByPublic}, &Identity{user: "ada"}, false, false},
+		{"a share link", ModeJWT, []string{ByClaims}, link, false, false},
+		{"a share link, and a public event", ModeJWT, []string{ByPublic}, link, false, false},
+		{"named in a token", ModeJWT, []string{ByPublic, ByClaims}, &Identity{user: "ada", events: grants{"*"}}, true, false},
+		{"a member", ModeJWT, []string{ByPublic, BySQL}, &Identity{user: "bob"}, true, false},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			log.Reset()
+			g, store := guard(t, func(o *Options) {
+				o.Mode, o.Decide, o.Logger = c.mode, c.decide, slog.New(slog.NewTextHandler(&log, nil))
+			})
+			store.write(t, "bob", "late", "late")
+			look := func(want bool) {
+				t.Helper()
+				if _, err := g.refresh(t.Context()); err != nil {
+					t.Fatal(err)
+				}
+				g.decisions.flush()
+				if got := allowed(t, g, c.who, "late"); got != want {
+					t.Errorf("may watch: %t, want %t", got, want)
+				}
+			}
+			before := c.want || len(c.decide) == 0 || c.decide[0] == ByPublic || c.who.event != ""
+			look(before)
+			if _, err := store.file.ExecContext(t.Context(), "UPDATE pitwall_events SET delay_s = 1"); err != nil {
+				t.Fatal(err)
+			}
+			look(c.want)
+			if g.MayList("late") != c.list {
+				t.Error("it is listed")
+			}
+			if n := strings.Count(log.String(), "delay_s"); n != 1 || !strings.Contains(log.String(), "late") {
+				t.Errorf("told %d times: %s", n, log.String())
+			}
+			if _, err := store.file.ExecContext(t.Context(), "UPDATE pitwall_events SET delay_s = 0"); err != nil {
+				t.Fatal(err)
+			}
+			look(before)
+		})
+	}
+}
+
 // TestRevocationIsHeard has a token revoked while the Guard runs.
 func TestRevocationIsHeard(t *testing.T) {
 	var changed atomic.Int64

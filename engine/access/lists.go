@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"slices"
 	"sync"
 	"time"
 )
@@ -14,6 +15,9 @@ import (
 type Store interface {
 	// PublicEvents returns the ids of all events that everybody may watch.
 	PublicEvents(ctx context.Context) ([]string, error)
+	// DelayedEvents returns the ids of all events that the public may watch
+	// late only: as long as there is no way to do so, not at all.
+	DelayedEvents(ctx context.Context) ([]string, error)
 	// Revocations returns the ids of all tokens that are not good any more,
 	// although they have not expired.
 	Revocations(ctx context.Context) ([]string, error)
@@ -28,32 +32,38 @@ type Store interface {
 	Listen(ctx context.Context, channels []string, ready func(), fn func(channel, payload string)) error
 }
 
-// lists are the public events and the revoked tokens, held in memory.
+// lists are the public and the delayed events and the revoked tokens, held in
+// memory.
 type lists struct {
 	store Store
 
 	mu      sync.RWMutex
 	public  map[string]bool
+	delayed map[string]bool
 	revoked map[string]bool
 	read    time.Time
 }
 
-// refresh reads both lists. On an error those before stay in force.
+// refresh reads the lists. On an error those before stay in force.
 func (l *lists) refresh(ctx context.Context) (changed bool, err error) {
 	begin := time.Now()
 	events, err := l.store.PublicEvents(ctx)
 	if err != nil {
 		return false, fmt.Errorf("read the public events: %w", err)
 	}
+	late, err := l.store.DelayedEvents(ctx)
+	if err != nil {
+		return false, fmt.Errorf("read the delayed events: %w", err)
+	}
 	tokens, err := l.store.Revocations(ctx)
 	if err != nil {
 		return false, fmt.Errorf("read the revocations: %w", err)
 	}
-	public, revoked := setOf(events), setOf(tokens)
+	public, delayed, revoked := setOf(events), setOf(late), setOf(tokens)
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	changed = !l.read.IsZero() && !(maps.Equal(public, l.public) && maps.Equal(revoked, l.revoked))
-	l.public, l.revoked, l.read = public, revoked, begin
+	changed = !l.read.IsZero() && !(maps.Equal(public, l.public) && maps.Equal(delayed, l.delayed) && maps.Equal(revoked, l.revoked))
+	l.public, l.delayed, l.revoked, l.read = public, delayed, revoked, begin
 	return changed, nil
 }
 
@@ -68,7 +78,20 @@ func setOf(list []string) map[string]bool {
 func (l *lists) isPublic(event string) bool {
 	l.mu.RLock()
 	defer l.mu.RUnlock()
-	return l.public[event]
+	return l.public[event] && !l.delayed[event]
+}
+
+func (l *lists) isDelayed(event string) bool {
+	l.mu.RLock()
+	defer l.mu.RUnlock()
+	return l.delayed[event]
+}
+
+// allDelayed lists the delayed events, in order.
+func (l *lists) allDelayed() []string {
+	l.mu.RLock()
+	defer l.mu.RUnlock()
+	return slices.Sorted(maps.Keys(l.delayed))
 }
 
 func (l *lists) isRevoked(token string) bool {

@@ -3,6 +3,7 @@ package access
 import (
 	"context"
 	"errors"
+	"slices"
 	"sync"
 	"time"
 
@@ -63,7 +64,26 @@ func (g *Guard) watch(ctx context.Context) {
 func (g *Guard) refresh(ctx context.Context) (changed bool, err error) {
 	limited, cancel := context.WithTimeout(ctx, g.o.Timeout)
 	defer cancel()
-	return g.lists.refresh(limited)
+	if changed, err = g.lists.refresh(limited); err == nil {
+		g.tellDelayed()
+	}
+	return changed, err
+}
+
+// tellDelayed says which events are closed because of their delay, when that has
+// changed.
+func (g *Guard) tellDelayed() {
+	delayed := g.lists.allDelayed()
+	if slices.Equal(delayed, g.closed) {
+		return
+	}
+	g.closed = delayed
+	if len(delayed) == 0 {
+		g.o.Logger.Info("no event has a delay any more: none is closed to the public for that")
+		return
+	}
+	g.o.Logger.Warn("events with a delay are closed to the public and to share links, since positions cannot be held back yet; delay_s = 0 in pitwall_events opens them",
+		"events", delayed[:min(len(delayed), 20)], "number", len(delayed))
 }
 
 func rest(ctx context.Context, d time.Duration) {

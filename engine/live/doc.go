@@ -15,8 +15,9 @@
 //     the kernel takes more. Until then nobody else touches that socket.
 //   - One heartbeat goroutine, one that has sessions asked about again, and
 //     one that looks at the memory that is held for all.
-//   - Access decisions are waited for on goroutines of their own, 128 at most,
-//     since a platform may be slow. What clients wait for goes first.
+//   - Access decisions are waited for on goroutines of their own, since a
+//     platform may be slow: 128 at most for what clients want, and 32 for whether
+//     they may stay. Equal questions are asked once (asks.go).
 //
 // Server.Run owns them all and returns when they have ended.
 //
@@ -45,6 +46,15 @@
 // permessage-deflate is agreed on by live itself (offer.go), without context
 // takeover, so that the shards compress once for all. A client's compressed
 // messages pass gws as they are (follow.go) and are inflated by the dispatchers.
+//
+// # Who may stay
+//
+// Every session is asked about again once per interval, spread out, and at once
+// when access has changed (review.go). Its topics are asked about one after the
+// other, and each answer is carried out when it comes (examine.go), whatever the
+// session waits for itself. What is asked about is in doubt until there is a yes;
+// a doubt ends by the clock (grace.go). Recheck counts the changes of access: an
+// answer to a question from before the last one is not used for a client.
 //
 // # Caveats
 //

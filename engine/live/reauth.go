@@ -35,6 +35,7 @@ type Keeper interface {
 // nobody: who is in stays in.
 type Reauth struct {
 	Keeper Keeper
+	Tokens bool          // sessions may be renewed by a token
 	Every  time.Duration // between two questions about a session
 	Grace  time.Duration // how long a session stays although nobody can tell
 }
@@ -98,7 +99,7 @@ func (srv *Server) unadmit(who any, from client) {
 // renew takes a new token for the session.
 func (s *session) renew(r *codec.Request) {
 	k := s.srv.opts.Reauth.Keeper
-	if k == nil {
+	if k == nil || !s.srv.opts.Reauth.Tokens {
 		s.fail(r.ID, "bad_request", "this type is not served")
 		return
 	}

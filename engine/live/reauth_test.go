@@ -116,7 +116,7 @@ func (k *keeper) Left(who any) {
 func kept(t *testing.T, grace time.Duration, change ...func(*setup)) (*rig, *keeper) {
 	k := newKeeper()
 	r := start(t, map[string][]string{"e": {"a"}, "f": {"b"}}, append([]func(*setup){func(su *setup) {
-		su.live.Reauth = Reauth{Keeper: k, Every: time.Minute, Grace: grace}
+		su.live.Reauth = Reauth{Keeper: k, Tokens: true, Every: time.Minute, Grace: grace}
 		su.access = k
 	}}, change...)...)
 	return r, k

@@ -50,7 +50,7 @@ func TestTheClockEndsTheGrace(t *testing.T) {
 			t.Parallel()
 			silent := &mute{keeper: newKeeper(), about: about}
 			r := start(t, map[string][]string{"e": {"a"}}, func(su *setup) {
-				su.live.Reauth = Reauth{Keeper: silent, Every: 2 * time.Second}
+				su.live.Reauth = Reauth{Keeper: silent, Tokens: true, Every: 2 * time.Second}
 				su.access = silent
 			})
 			ada := r.spectator("user=ada")
@@ -203,7 +203,7 @@ func (k *tardy) Authenticate(r *http.Request) (any, int) {
 func tardily(t *testing.T) (*rig, *tardy) {
 	k := &tardy{keeper: newKeeper(), begun: make(chan struct{}), answer: make(chan struct{})}
 	return start(t, map[string][]string{"e": {"a"}}, func(su *setup) {
-		su.live.Reauth = Reauth{Keeper: k, Every: 1000 * time.Hour, Grace: time.Hour}
+		su.live.Reauth = Reauth{Keeper: k, Tokens: true, Every: 1000 * time.Hour, Grace: time.Hour}
 		su.access = k
 	}), k
 }

@@ -132,7 +132,7 @@ func TestGraceBeginsWithTheLastAnswer(t *testing.T) {
 	t.Parallel()
 	k := newKeeper()
 	r := unserved(t, func(o *Options) {
-		o.Access, o.Reauth = k, Reauth{Keeper: k, Every: time.Hour, Grace: time.Hour}
+		o.Access, o.Reauth = k, Reauth{Keeper: k, Tokens: true, Every: time.Hour, Grace: time.Hour}
 	})
 	_, s := r.arrives(handshake)
 	topic, ok := r.core.Watch("e")

@@ -91,7 +91,7 @@ func (s *session) admit(r *codec.Request, event string, interval time.Duration, 
 		if exists {
 			s.srv.core.Unwatch(topic)
 		}
-		s.deny(r)
+		s.deny(r, allowed)
 		return
 	}
 	w := &watch{topic: topic, interval: interval, trust: trust{confirmed: time.Now()}}
@@ -104,8 +104,8 @@ func (s *session) admit(r *codec.Request, event string, interval time.Duration, 
 
 // deny answers for an event that is unknown or refused; the two look the same
 // unless all events are public anyway.
-func (s *session) deny(r *codec.Request) {
-	if s.srv.opts.Access.AllPublic() {
+func (s *session) deny(r *codec.Request, allowed bool) {
+	if allowed && s.srv.opts.Access.AllPublic() {
 		s.fail(r.ID, "unknown_topic", "there is no such event")
 		return
 	}

@@ -13,7 +13,8 @@ import (
 const ChannelAccess = "pitwall_access"
 
 const (
-	publicQuery = "SELECT CAST(event_id AS text) FROM pitwall_events WHERE public AND event_id IS NOT NULL"
+	publicQuery  = "SELECT CAST(event_id AS text) FROM pitwall_events WHERE public AND delay_s = 0 AND event_id IS NOT NULL"
+	delayedQuery = "SELECT CAST(event_id AS text) FROM pitwall_events WHERE (delay_s = 0) IS NOT TRUE AND event_id IS NOT NULL"
 
 	// revocationSlack keeps a revocation in force a little beyond the token's
 	// end, for the leeway that tokens are given.
@@ -22,6 +23,10 @@ const (
 
 func (p *postgres) PublicEvents(ctx context.Context) ([]string, error) {
 	return p.column(ctx, "read the public events", publicQuery)
+}
+
+func (p *postgres) DelayedEvents(ctx context.Context) ([]string, error) {
+	return p.column(ctx, "read the delayed events", delayedQuery)
 }
 
 func (p *postgres) Revocations(ctx context.Context) ([]string, error) {
@@ -62,6 +67,14 @@ func (s *sqlite) PublicEvents(ctx context.Context) ([]string, error) {
 	list, err := s.strings(ctx, publicQuery)
 	if err != nil {
 		return nil, fmt.Errorf("read the public events: %w", err)
+	}
+	return list, nil
+}
+
+func (s *sqlite) DelayedEvents(ctx context.Context) ([]string, error) {
+	list, err := s.strings(ctx, delayedQuery)
+	if err != nil {
+		return nil, fmt.Errorf("read the delayed events: %w", err)
 	}
 	return list, nil
 }

@@ -31,8 +31,13 @@ func TestPublicEvents(t *testing.T) {
 		}
 		exec(t, d, "INSERT INTO pitwall_events (event_id, public) VALUES ('open', true), ('shut', false)")
 		exec(t, d, "INSERT INTO pitwall_events (event_id) VALUES ('default')")
+		exec(t, d, "INSERT INTO pitwall_events (event_id, public, delay_s) VALUES ('late', true, 600), ('shut and late', false, 1)")
 		if got, err := d.PublicEvents(t.Context()); err != nil || !slices.Equal(got, []string{"open"}) {
 			t.Errorf("got %q, %v, want [open]", got, err)
+		}
+		got, err := d.DelayedEvents(t.Context())
+		if slices.Sort(got); err != nil || !slices.Equal(got, []string{"late", "shut and late"}) {
+			t.Errorf("delayed are %q, %v", got, err)
 		}
 	})
 }

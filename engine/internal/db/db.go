@@ -121,8 +121,12 @@ type Database interface {
 
 	Partitions
 
-	// PublicEvents returns the ids of the events that everybody may watch.
+	// PublicEvents returns the ids of the events that everybody may watch: those
+	// that are public, and not delayed.
 	PublicEvents(ctx context.Context) ([]string, error)
+
+	// DelayedEvents returns the ids of the events whose delay_s is not 0.
+	DelayedEvents(ctx context.Context) ([]string, error)
 
 	// Revocations returns the ids of the tokens that were revoked and would
 	// otherwise be good, or would have been an hour ago.
