@@ -27,7 +27,7 @@ var cost = []string{ByPublic, ByClaims, BySQL, ByHTTP}
 // An error means that nobody has said yes, and somebody could not be asked.
 func (g *Guard) Decide(who any, event string) (allowed bool, key string, err error) {
 	id, ok := who.(*Identity)
-	if !ok || !g.valid(id, time.Now()) {
+	if !ok || g.valid(id, time.Now()) != nil {
 		return false, "", nil
 	}
 	if g.AllPublic() || id.event != "" && id.event == event {

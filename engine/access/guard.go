@@ -199,6 +199,7 @@ func (g *Guard) Authenticate(r *http.Request) (who any, status int) {
 		return id, 0
 	case errors.Is(err, errRefused):
 		g.meters.refused.Inc()
+		g.tell("to connect", err)
 		return nil, http.StatusUnauthorized
 	case errors.Is(err, errTaken):
 		g.meters.taken.Inc()
@@ -217,7 +218,7 @@ func (g *Guard) identify(r *http.Request) (*Identity, error) {
 	}
 	c, ok := credentialOf(r, g.o.TokenCookie, g.o.Cookies)
 	if !ok {
-		return nil, errRefused
+		return nil, refused(reasonUnreadable, "two Authorization headers, or more than is looked at")
 	}
 	return g.known(r.Context(), g.clients.strangers, c)
 }
@@ -226,6 +227,8 @@ func (g *Guard) identify(r *http.Request) (*Identity, error) {
 // that is by one of the clients.
 func (g *Guard) known(ctx context.Context, by *client, c credential) (id *Identity, err error) {
 	switch {
+	case !c.sendable():
+		return nil, refused(reasonUnreadable, "a token or cookie with characters that no header may have, or too long")
 	case g.links != nil && isLink(c.token):
 		id, err = g.links.authenticate(ctx, c)
 	case g.auth == nil:
@@ -233,10 +236,13 @@ func (g *Guard) known(ctx context.Context, by *client, c credential) (id *Identi
 	default:
 		id, err = g.auth.authenticate(ctx, by, c)
 	}
-	if err == nil && !g.valid(id, time.Now()) {
-		return nil, errRefused
+	if err == nil {
+		err = g.valid(id, time.Now())
 	}
-	return id, err
+	if err != nil {
+		return nil, err
+	}
+	return id, nil
 }
 
 // sit takes one of a link's seats.
@@ -253,7 +259,13 @@ func (g *Guard) sit(ctx context.Context, id *Identity) (*Identity, error) {
 	return &own, nil
 }
 
-// valid reports whether a session may go on by what is known here.
-func (g *Guard) valid(id *Identity, now time.Time) bool {
-	return (id.expires.IsZero() || id.expires.After(now)) && !g.lists.isRevoked(id.token)
+// valid is errRefused when a session may not go on by what is known here.
+func (g *Guard) valid(id *Identity, now time.Time) error {
+	switch {
+	case !id.expires.IsZero() && !id.expires.After(now):
+		return refused(reasonExpired, "")
+	case g.lists.isRevoked(id.token):
+		return refused(reasonRevoked, "")
+	}
+	return nil
 }

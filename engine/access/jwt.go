@@ -11,12 +11,9 @@ import (
 	"time"
 
 	"github.com/go-jose/go-jose/v4"
+	strict "github.com/go-jose/go-jose/v4/json"
 	"github.com/go-jose/go-jose/v4/jwt"
 )
-
-// errRefused is the one answer for every token that is not good, whatever is
-// wrong with it: what is wrong helps the forger only.
-var errRefused = errors.New("refused")
 
 // JWTOptions say which tokens are good. At least one of Secret, Keys and
 // KeySetURL is needed.
@@ -75,72 +72,124 @@ func newVerifier(o JWTOptions, set *keySet) (*verifier, error) {
 	return v, nil
 }
 
-// claims are those that are read of a token.
+// claims are those that are read of a token. Ids may be numbers, as in events.
 type claims struct {
 	jwt.Claims
-	Events json.RawMessage `json:"events"`
+	Subject json.RawMessage `json:"sub"`
+	ID      json.RawMessage `json:"jti"`
+	Events  json.RawMessage `json:"events"`
 }
 
 // authenticate returns who a token is for, or errRefused.
 func (v *verifier) authenticate(ctx context.Context, _ *client, c credential) (*Identity, error) {
-	var cl claims
-	if c.token == "" || !v.verify(ctx, c.token, &cl) {
-		return nil, errRefused
+	if c.token == "" {
+		return nil, refused(reasonNone, "")
+	}
+	payload, err := v.verify(ctx, c.token)
+	if err != nil {
+		return nil, err
+	}
+	cl, err := readClaims(payload)
+	if err != nil {
+		return nil, err
 	}
 	return cl.identity(v.expect, v.o.Leeway, time.Now())
 }
 
-// verify reads the claims of a token whose signature is good.
-func (v *verifier) verify(ctx context.Context, token string, into *claims) bool {
+// verify returns the payload of a token whose signature is good.
+func (v *verifier) verify(ctx context.Context, token string) (payload json.RawMessage, err error) {
 	t, err := jwt.ParseSigned(token, v.algs)
 	if err != nil || len(t.Headers) != 1 {
-		return false
+		return nil, refused(reasonMalformed, "no JWT, or signed by an algorithm that no key is for")
 	}
-	if good, known := try(t, v.fixed, into); good || v.set == nil || known && t.Headers[0].KeyID == "" {
-		return good
+	payload, known := try(t, v.fixed)
+	if payload == nil && v.set != nil && !(known && t.Headers[0].KeyID == "") {
+		payload, known = try(t, v.set.current())
+		if payload == nil && !known {
+			payload, known = try(t, v.set.missed(ctx))
+		}
 	}
-	good, known := try(t, v.set.current(), into)
-	if !good && !known {
-		good, _ = try(t, v.set.missed(ctx), into)
+	switch {
+	case payload != nil:
+		return payload, nil
+	case !known:
+		return nil, refused(reasonKey, "no key has the token's kid, or is for its algorithm")
 	}
-	return good
+	return nil, refused(reasonSignature, "")
 }
 
 // try verifies a token with the keys that fit its header: of its algorithm,
-// and of its key id if both have one. known is false when none fits.
-func try(t *jwt.JSONWebToken, keys []key, into *claims) (good, known bool) {
+// and of its key id if both have one. known is false when none fits; payload is
+// nil unless the signature is good.
+func try(t *jwt.JSONWebToken, keys []key) (payload json.RawMessage, known bool) {
 	h := t.Headers[0]
 	for _, k := range keys {
 		if string(k.alg) != h.Algorithm || k.id != "" && h.KeyID != "" && k.id != h.KeyID {
 			continue
 		}
 		known = true
-		*into = claims{}
-		if t.Claims(k.pub, into) == nil {
-			return true, true
+		if payload = verified(t, k.pub); payload != nil {
+			return payload, true
 		}
 	}
-	return false, known
+	return nil, known
+}
+
+// verified returns the payload of a token that key has signed, or nil.
+func verified(t *jwt.JSONWebToken, key any) (payload json.RawMessage) {
+	if t.Claims(key, &payload) != nil {
+		return nil
+	}
+	return payload
+}
+
+// readClaims reads a payload. Names are compared byte for byte.
+func readClaims(payload json.RawMessage) (*claims, error) {
+	var c claims
+	if err := strict.Unmarshal(payload, &c); err != nil {
+		return nil, refused(reasonClaims, err.Error())
+	}
+	return &c, nil
 }
 
 // identity checks the claims and says who they are about.
 func (c *claims) identity(expect jwt.Expected, leeway time.Duration, now time.Time) (*Identity, error) {
-	if c.Expiry == nil || *c.Expiry <= 0 || int64(*c.Expiry) > math.MaxInt32*4 {
-		return nil, errRefused
+	if c.Expiry == nil || *c.Expiry <= 0 || int64(*c.Expiry) > lastExpiry {
+		return nil, refused(reasonClaims, "exp is missing, or no time")
 	}
-	if c.ValidateWithLeeway(expect.WithTime(now), leeway) != nil {
-		return nil, errRefused
+	if err := c.ValidateWithLeeway(expect.WithTime(now), leeway); err != nil {
+		return nil, invalid(err)
 	}
 	expires := c.Expiry.Time().Add(leeway)
 	if !expires.After(now) {
-		return nil, errRefused
+		return nil, refused(reasonExpired, "")
+	}
+	user, ok := readName(c.Subject)
+	if !ok {
+		return nil, refused(reasonClaims, "sub is neither text nor a whole number, or too long")
+	}
+	token, ok := readName(c.ID)
+	if !ok {
+		return nil, refused(reasonClaims, "jti is neither text nor a whole number, or too long")
 	}
 	events, err := readGrants(c.Events)
-	if err != nil || len(c.Subject) > maxName || len(c.ID) > maxName {
-		return nil, errRefused
+	if err != nil {
+		return nil, refused(reasonClaims, err.Error())
 	}
-	return &Identity{user: c.Subject, token: c.ID, events: events, expires: expires}, nil
+	return &Identity{user: user, token: token, events: events, expires: expires}, nil
 }
+
+// readName reads an id that may be missing: "" then.
+func readName(raw json.RawMessage) (string, bool) {
+	if s := string(raw); s == "" || s == "null" || s == `""` {
+		return "", true
+	}
+	return readID(raw)
+}
+
+// lastExpiry is the latest end that a token may have, in seconds since the epoch:
+// what is later is no time.
+const lastExpiry = math.MaxInt32 * 4
 
 // maxName is the longest id of a user or a token, in bytes.
 const maxName = 256

@@ -5,6 +5,7 @@ import (
 	"crypto/hkdf"
 	"crypto/rand"
 	"crypto/sha256"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"time"
@@ -46,8 +47,8 @@ func (l *Link) Sign(secret []byte) (token string, err error) {
 	if err != nil {
 		return "", err
 	}
-	if l.Event == "" || len(l.Event) > maxName || l.MaxConnections < 0 || !l.Expires.After(time.Now()) {
-		return "", errors.New("a link needs an event, a time to live, and no negative number of connections")
+	if l.Event == "" || len(l.Event) > maxName || l.MaxConnections < 0 || !l.Expires.After(time.Now()) || l.Expires.Unix() > lastExpiry {
+		return "", errors.New("a link needs an event, a time to live of less than two centuries, and no negative number of connections")
 	}
 	l.ID = rand.Text()
 	o := (&jose.SignerOptions{}).WithHeader("kid", linkKeyID)
@@ -77,16 +78,25 @@ func isLink(token string) bool {
 func (l *links) authenticate(_ context.Context, c credential) (*Identity, error) {
 	t, err := jwt.ParseSigned(c.token, []jose.SignatureAlgorithm{jose.HS256})
 	if err != nil {
-		return nil, errRefused
+		return nil, refused(reasonMalformed, "a share link")
 	}
-	var cl linkClaims
-	if t.Claims(l.key, &cl) != nil || cl.Event == "" || cl.ID == "" || cl.Most < 0 {
-		return nil, errRefused
+	payload := verified(t, l.key)
+	if payload == nil {
+		return nil, refused(reasonSignature, "a share link: was it made with another LINK_SECRET?")
 	}
-	id, err := (&claims{Claims: cl.Claims}).identity(jwt.Expected{}, l.leeway, time.Now())
+	cl, err := readClaims(payload)
 	if err != nil {
 		return nil, err
 	}
-	id.user, id.event, id.most = "link:"+cl.ID, cl.Event, cl.Most
+	id, err := cl.identity(jwt.Expected{}, l.leeway, time.Now())
+	if err != nil {
+		return nil, err
+	}
+	var link linkClaims
+	if json.Unmarshal(payload, &link) != nil || link.Event == "" || id.token == "" || link.Most < 0 {
+		return nil, refused(reasonClaims, "a share link without an event or an id")
+	}
+	id.user, id.event, id.most = "link:"+id.token, link.Event, link.Most
+	id.events = nil
 	return id, nil
 }

@@ -27,7 +27,7 @@ func (a *asker) authenticate(_ context.Context, by *client, c credential) (*Iden
 		c.authorization = "Bearer " + c.token
 	}
 	if c.authorization == "" && c.cookies == "" {
-		return nil, errRefused
+		return nil, refused(reasonNone, "")
 	}
 	id, err := a.cache.get(a.cache.key(c.authorization, c.cookies), func(ctx context.Context) (*Identity, time.Duration, error) {
 		id, err := a.ask(ctx, by, c)
@@ -37,7 +37,7 @@ func (a *asker) authenticate(_ context.Context, by *client, c credential) (*Iden
 		return id, a.keep, err
 	})
 	if err == nil && id == nil {
-		err = errRefused
+		err = refused(reasonPlatform, "AUTH_URL answers 401 or 403")
 	}
 	return id, err
 }

@@ -19,7 +19,11 @@ func (g *Guard) Deadline(who any) time.Time {
 // otherwise who he is now. An error means that nobody can tell.
 func (g *Guard) Confirm(ctx context.Context, who any) (any, error) {
 	id, ok := who.(*Identity)
-	if !ok || !g.valid(id, time.Now()) {
+	if !ok {
+		return nil, nil
+	}
+	if err := g.valid(id, time.Now()); err != nil {
+		g.tell("to stay", err)
 		return nil, nil
 	}
 	if id.asked.isZero() {
@@ -46,22 +50,21 @@ func (g *Guard) Renew(ctx context.Context, who any, token string) (any, error) {
 	if !ok || g.auth == nil && id.event == "" {
 		return nil, nil
 	}
-	if len(token) > maxToken {
-		return nil, nil
-	}
 	return g.same(ctx, g.clients.members, id, credential{token: token})
 }
 
 // same returns the user of a credential if it is the one of id.
 func (g *Guard) same(ctx context.Context, by *client, id *Identity, c credential) (any, error) {
 	now, err := g.known(ctx, by, c)
+	if err == nil && !id.mayBecome(now) {
+		err = refused(reasonUser, "a session stays with its user, and without a sub with its token")
+	}
 	switch {
 	case errors.Is(err, errRefused):
+		g.tell("to stay", err)
 		return nil, nil
 	case err != nil:
 		return nil, err
-	case now.user != id.user || now.event != id.event:
-		return nil, nil
 	}
 	if id.seat != nil {
 		seated := *now
@@ -69,6 +72,15 @@ func (g *Guard) same(ctx context.Context, by *client, id *Identity, c credential
 		now = &seated
 	}
 	return now, nil
+}
+
+// mayBecome reports whether both are of one user. Tokens without a sub say of
+// nobody who they are: only the same token is the same user then.
+func (id *Identity) mayBecome(now *Identity) bool {
+	if id.user == "" && (id.token == "" || id.token != now.token) {
+		return false
+	}
+	return now.user == id.user && now.event == id.event
 }
 
 // Left is called once for every identity that Authenticate has returned, when

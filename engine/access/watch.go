@@ -123,12 +123,19 @@ func (p *pacer) count(now time.Time) (n int, ok bool) {
 }
 
 // meters count what becomes of those who want in.
-type meters struct{ admitted, refused, taken, failed *metrics.Counter }
+type meters struct {
+	admitted, refused, taken, failed *metrics.Counter
+	reasons                          map[string]*metrics.Counter // of refusals, renewals and questions about sessions included
+}
 
 func (m *meters) register(set *metrics.Set) {
 	const name = "processor_live_authentications_total"
 	m.admitted = set.NewCounter(name + `{result="admitted"}`)
 	m.refused = set.NewCounter(name + `{result="refused"}`)
 	m.taken = set.NewCounter(name + `{result="link_full"}`)
+	m.reasons = map[string]*metrics.Counter{}
+	for _, reason := range refusalReasons {
+		m.reasons[reason] = set.NewCounter(`processor_live_refused_authentications_total{reason="` + reason + `"}`)
+	}
 	m.failed = set.NewCounter("processor_live_access_errors_total")
 }
