@@ -2,14 +2,11 @@ package engine
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"io"
 	"log/slog"
-	"net/url"
 	"time"
 
-	"pitwall/engine/access"
 	"pitwall/engine/internal/db"
 )
 
@@ -70,46 +67,6 @@ func openReady(ctx context.Context, c DatabaseConfig, log *slog.Logger) (d db.Da
 		return nil, err
 	}
 	return d, nil
-}
-
-// CreateLink signs a share link for an event and prints it, with its token in
-// the fragment, which no browser sends to a server and no proxy logs. base is
-// where the page is; most bounds the connections at the same time, 0 does not.
-func CreateLink(c LinkConfig, base, event string, ttl time.Duration, most int, out io.Writer) error {
-	if errs := c.validateSecrets(); len(errs) > 0 {
-		return errors.Join(errs...)
-	}
-	key, err := c.linkSecret()
-	if err != nil {
-		return err
-	}
-	if len(key) == 0 {
-		return errors.New("no secret to sign with: set LINK_SECRET or JWT_SECRET, as for serve")
-	}
-	l := access.Link{Event: event, Expires: time.Now().Add(ttl), MaxConnections: most}
-	token, err := l.Sign(key)
-	if err != nil {
-		return fmt.Errorf("sign a share link: %w", err)
-	}
-	fmt.Fprintf(out, "%s#event=%s&token=%s\nid %s until %s; `pitwall token revoke %s` ends it\n",
-		base, url.QueryEscape(event), token, l.ID, l.Expires.UTC().Format(time.RFC3339), l.ID)
-	return nil
-}
-
-// RevokeToken makes a token or a share link bad, by its id (jti), and ends the
-// sessions that it has opened. length is how long that must be remembered: as
-// long as the token could be good.
-func RevokeToken(ctx context.Context, c DatabaseConfig, id string, length time.Duration, log *slog.Logger, out io.Writer) error {
-	d, err := openReady(ctx, c, log)
-	if err != nil {
-		return err
-	}
-	defer d.Close()
-	if err := d.Revoke(ctx, id, time.Now().Add(length)); err != nil {
-		return err
-	}
-	fmt.Fprintln(out, "revoked", id)
-	return nil
 }
 
 // ImportRoster reads a CSV file of event_id, entry_id, device_id and upserts

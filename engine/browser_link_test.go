@@ -18,7 +18,7 @@ func TestShareLinkInABrowser(t *testing.T) {
 	e, stop := browserEngine(t, cfg)
 	defer stop()
 	var out bytes.Buffer
-	if err := engine.CreateLink(engine.LinkConfig{JWTSecret: secret}, "http://"+e.HTTPAddr()+"/", "demo", time.Hour, 3, &out); err != nil {
+	if err := engine.CreateLink(t.Context(), engine.LinkConfig{JWTSecret: secret}, cfg.DatabaseConfig, "http://"+e.HTTPAddr()+"/", "demo", time.Hour, 3, discardLog(), &out); err != nil {
 		t.Fatal(err)
 	}
 	link, more, _ := strings.Cut(out.String(), "\n")
@@ -31,7 +31,7 @@ func TestShareLinkInABrowser(t *testing.T) {
 		t.Errorf("%d events are listed for strangers", n)
 	}
 	id := strings.Fields(more)[1]
-	if err := engine.RevokeToken(t.Context(), cfg.DatabaseConfig, id, time.Hour, discardLog(), &out); err != nil {
+	if err := engine.RevokeToken(t.Context(), cfg.DatabaseConfig, id, 0, discardLog(), &out); err != nil {
 		t.Fatal(err)
 	}
 	see(tab, t, "the end of the link, and no dots", "pitwall.connection === 'refused' && "+messageJS+".includes('has ended') && pitwall.devices === 0")

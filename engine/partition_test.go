@@ -36,7 +36,7 @@ func TestPartitionCommands(t *testing.T) {
 		{"enable on the embedded database", embedded, engine.EnablePartitions, "", []string{"DATABASE_URL is not set", "no partitions"}},
 		{"ensure on the embedded database", embedded, ensure(2), "", []string{"DATABASE_URL is not set", "no partitions"}},
 		{"enable on an empty database", pg, engine.EnablePartitions, "", []string{"pitwall migrate"}},
-		{"migrate", pg, engine.MigrateUp, "applied 0001_tables.sql\napplied 0002_positions_faulty.sql\napplied 0003_notify.sql\napplied 0004_access.sql\napplied 0005_clocks_extras.sql\napplied 0006_notify_changes.sql\napplied 0007_roster_changes.sql\n", nil},
+		{"migrate", pg, engine.MigrateUp, "applied 0001_tables.sql\napplied 0002_positions_faulty.sql\napplied 0003_notify.sql\napplied 0004_access.sql\napplied 0005_clocks_extras.sql\napplied 0006_notify_changes.sql\napplied 0007_roster_changes.sql\napplied 0008_links.sql\n", nil},
 		{"ensure on one table", pg, ensure(2), "", []string{"not partitioned by month", "pitwall partition enable"}},
 		{"enable", pg, engine.EnablePartitions, "positions is partitioned by month now; serve makes the months, or pitwall partition ensure does\n", nil},
 		{"enable again", pg, engine.EnablePartitions, "positions is partitioned by month already\n", nil},

@@ -186,7 +186,11 @@ func (r *teller) link(w []string) error {
 		return err
 	}
 	var out bytes.Buffer
-	if err := CreateLink(LinkConfig{JWTSecret: storySecret}, "http://x/", w[1], ttl, most, &out); err != nil {
+	cfg, err := settings(r.parts.flags...)
+	if err != nil {
+		return err
+	}
+	if err := CreateLink(r.context(), LinkConfig{JWTSecret: storySecret}, cfg.DatabaseConfig, "http://x/", w[1], ttl, most, r.logger(), &out); err != nil {
 		return err
 	}
 	url, more, _ := strings.Cut(out.String(), "\n")

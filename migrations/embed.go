@@ -17,6 +17,8 @@
 //	0006  NOTIFY pitwall_access when what is in the tables of 0004 changes, in
 //	      place of any statement (PostgreSQL only)
 //	0007  the same for NOTIFY pitwall_roster (PostgreSQL only)
+//	0008  pitwall_links, the share links that were made, for those who list
+//	      and revoke them
 //
 // Tables that the platform owns are created when they are missing and never
 // altered, the triggers of 0003 and 0007 excepted, which can be left out. Nothing here

@@ -16,6 +16,7 @@ import (
 	"os"
 	"os/signal"
 	"runtime/debug"
+	"strings"
 	"sync"
 	"syscall"
 	"time"
@@ -63,11 +64,13 @@ type rosterImportCmd struct {
 type tokenCmd struct {
 	Create tokenCreateCmd `cmd:"" help:"Sign a link that lets anyone watch one event for a while."`
 	Revoke tokenRevokeCmd `cmd:"" help:"Make a link or a token bad, and end its sessions."`
+	List   tokenListCmd   `cmd:"" help:"List share links, and the tokens that were revoked."`
 }
 
 type tokenCreateCmd struct {
 	engine.LinkConfig
-	Event          string        `name:"event" required:"" help:"The event."`
+	engine.DatabaseConfig
+	Event          string        `name:"event" required:"" help:"The event, which must exist."`
 	TTL            time.Duration `name:"ttl" default:"24h" help:"How long the link is good, such as 6h."`
 	MaxConnections int           `name:"max-connections" default:"0" help:"Connections at the same time, on all instances. 0: any number."`
 	URL            string        `name:"url" env:"PUBLIC_URL" default:"http://127.0.0.1:8080/" help:"Where the page is."`
@@ -75,8 +78,13 @@ type tokenCreateCmd struct {
 
 type tokenRevokeCmd struct {
 	engine.DatabaseConfig
-	ID  string        `arg:"" help:"The id that create has printed, or the jti of a token."`
-	For time.Duration `name:"for" default:"8784h" help:"How long to remember it: as long as the token could be good."`
+	Token string        `arg:"" help:"The id that create has printed, a link, a token, or the jti of a token; - reads it from standard input."`
+	For   time.Duration `name:"for" help:"How long to remember it, such as 720h: as long as the token could be good. Needed for a jti alone; links and tokens say when they end."`
+}
+
+type tokenListCmd struct {
+	engine.DatabaseConfig
+	All bool `name:"all" help:"Those that have ended as well."`
 }
 
 type versionCmd struct{}
@@ -163,13 +171,26 @@ func (c *rosterImportCmd) Run(ctx context.Context) error {
 }
 
 // Run prints a link.
-func (c *tokenCreateCmd) Run() error {
-	return engine.CreateLink(c.LinkConfig, c.URL, c.Event, c.TTL, c.MaxConnections, stdout)
+func (c *tokenCreateCmd) Run(ctx context.Context) error {
+	return engine.CreateLink(ctx, c.LinkConfig, c.DatabaseConfig, c.URL, c.Event, c.TTL, c.MaxConnections, quiet(), stdout)
 }
 
 // Run revokes a token.
 func (c *tokenRevokeCmd) Run(ctx context.Context) error {
-	return engine.RevokeToken(ctx, c.DatabaseConfig, c.ID, c.For, quiet(), stdout)
+	token := c.Token
+	if token == "-" {
+		b, err := io.ReadAll(io.LimitReader(os.Stdin, 64<<10))
+		if err != nil {
+			return fmt.Errorf("read the token: %w", err)
+		}
+		token = strings.TrimSpace(string(b))
+	}
+	return engine.RevokeToken(ctx, c.DatabaseConfig, token, c.For, quiet(), stdout)
+}
+
+// Run lists links and revocations.
+func (c *tokenListCmd) Run(ctx context.Context) error {
+	return engine.ListTokens(ctx, c.DatabaseConfig, c.All, quiet(), stdout)
 }
 
 // Run prints the version that the binary was built from.

@@ -148,6 +148,16 @@ type Database interface {
 	// listen on ChannelAccess.
 	Revoke(ctx context.Context, token string, expires time.Time) error
 
+	// Tokens returns the share links that SaveLink has saved and the tokens that
+	// were revoked, the newest links first; with an id only that one.
+	Tokens(ctx context.Context, id string) ([]Token, error)
+
+	// SaveLink takes note of a share link. Its ID must be new.
+	SaveLink(ctx context.Context, t Token) error
+
+	// FindEvent says whether there is an event, and whether its delay is not 0.
+	FindEvent(ctx context.Context, id string) (exists, delayed bool, err error)
+
 	// Ping asks the database for a sign of life.
 	Ping(ctx context.Context) error
 

@@ -12,7 +12,7 @@ import (
 )
 
 var allFiles = []string{"0001_tables.sql", "0002_positions_faulty.sql", "0003_notify.sql", "0004_access.sql", "0005_clocks_extras.sql",
-	"0006_notify_changes.sql", "0007_roster_changes.sql"}
+	"0006_notify_changes.sql", "0007_roster_changes.sql", "0008_links.sql"}
 
 func TestMigrateAnEmptyDatabase(t *testing.T) {
 	empty := func(t *testing.T, d Database) {

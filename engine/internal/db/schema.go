@@ -60,6 +60,11 @@ var wanted = []want{
 	{table: "pitwall_members", column: "event_id"},
 	{table: "pitwall_revocations", column: "token_id", kinds: textKinds},
 	{table: "pitwall_revocations", column: "expires_at", kinds: instant},
+	{table: "pitwall_links", column: "link_id", kinds: textKinds},
+	{table: "pitwall_links", column: "event_id", kinds: textKinds},
+	{table: "pitwall_links", column: "expires_at", kinds: instant},
+	{table: "pitwall_links", column: "max_connections", kinds: intKinds},
+	{table: "pitwall_links", column: "created_at", kinds: instant},
 	{table: "pitwall_clocks", column: "device_id", kinds: textKinds},
 	{table: "pitwall_clocks", column: "since_arrival", kinds: instant},
 	{table: "pitwall_clocks", column: "offset_ms", kinds: []string{"bigint"}},
@@ -173,6 +178,8 @@ func migrationOf(w want) string {
 		return "0002_positions_faulty.sql"
 	case w.table == "pitwall_clocks" || w.table == "pitwall_extras":
 		return "0005_clocks_extras.sql"
+	case w.table == "pitwall_links":
+		return "0006_links.sql"
 	case strings.HasPrefix(w.table, "pitwall_"):
 		return "0004_access.sql"
 	}

@@ -1,0 +1,120 @@
+package db
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+)
+
+// Token is what is known of a share link, or of a token that was revoked.
+type Token struct {
+	ID             string
+	Link           bool      // a share link; what follows up to Created is known of links only
+	Event          string    // that it is for
+	Expires        time.Time // when it ends by itself
+	MaxConnections int       // at the same time; 0: any number
+	Created        time.Time
+	Revoked        time.Time // until when the revocation is in force; zero: it was not revoked
+}
+
+const (
+	tokensQuery = `SELECT coalesce(l.link_id, r.token_id), l.event_id, l.expires_at, l.max_connections, l.created_at, r.expires_at
+		FROM pitwall_links l FULL JOIN pitwall_revocations r ON r.token_id = l.link_id
+		WHERE $1 IN ('', coalesce(l.link_id, r.token_id)) ORDER BY l.created_at DESC, 1`
+	saveLink = `INSERT INTO pitwall_links (link_id, event_id, expires_at, max_connections, created_at) VALUES ($1, $2, $3, $4, $5)`
+
+	eventQuery = `SELECT EXISTS (SELECT 1 FROM events WHERE CAST(id AS text) = $1),
+		EXISTS (SELECT 1 FROM pitwall_events WHERE CAST(event_id AS text) = $1 AND (delay_s = 0) IS NOT TRUE)`
+)
+
+func (p *postgres) Tokens(ctx context.Context, id string) ([]Token, error) {
+	var list []Token
+	err := p.inTx(ctx, func(tx pgx.Tx) error {
+		rows, err := tx.Query(ctx, tokensQuery, id)
+		if err != nil {
+			return err
+		}
+		list, err = pgx.CollectRows(rows, func(row pgx.CollectableRow) (Token, error) {
+			return scanToken(row, func(t *time.Time) time.Time { return *t })
+		})
+		return err
+	})
+	if err != nil {
+		return nil, fmt.Errorf("read the share links and revocations: %w", err)
+	}
+	return list, nil
+}
+
+// scanToken reads a row of tokensQuery, with times as the driver has them.
+func scanToken[T any](row interface{ Scan(...any) error }, instant func(*T) time.Time) (t Token, err error) {
+	var event *string
+	var expires, created, revoked *T
+	var most *int
+	if err = row.Scan(&t.ID, &event, &expires, &most, &created, &revoked); err != nil {
+		return t, err
+	}
+	if event != nil {
+		t.Link, t.Event, t.MaxConnections = true, *event, *most
+		t.Expires, t.Created = instant(expires), instant(created)
+	}
+	if revoked != nil {
+		t.Revoked = instant(revoked)
+	}
+	return t, nil
+}
+
+func (p *postgres) SaveLink(ctx context.Context, t Token) error {
+	err := p.inTx(ctx, func(tx pgx.Tx) error {
+		_, err := tx.Exec(ctx, saveLink, t.ID, t.Event, t.Expires, t.MaxConnections, t.Created)
+		return err
+	})
+	if err != nil {
+		return fmt.Errorf("save a share link: %w", err)
+	}
+	return nil
+}
+
+func (p *postgres) FindEvent(ctx context.Context, id string) (exists, delayed bool, err error) {
+	err = p.inTx(ctx, func(tx pgx.Tx) error { return tx.QueryRow(ctx, eventQuery, id).Scan(&exists, &delayed) })
+	if err != nil {
+		return false, false, fmt.Errorf("look for an event: %w", err)
+	}
+	return exists, delayed, nil
+}
+
+func (s *sqlite) Tokens(ctx context.Context, id string) ([]Token, error) {
+	rows, err := s.read.QueryContext(ctx, tokensQuery, id)
+	if err != nil {
+		return nil, fmt.Errorf("read the share links and revocations: %w", err)
+	}
+	defer rows.Close()
+	var list []Token
+	for rows.Next() {
+		t, err := scanToken(rows, func(ms *int64) time.Time { return time.UnixMilli(*ms) })
+		if err != nil {
+			return nil, fmt.Errorf("read the share links and revocations: %w", err)
+		}
+		list = append(list, t)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, fmt.Errorf("read the share links and revocations: %w", err)
+	}
+	return list, nil
+}
+
+func (s *sqlite) SaveLink(ctx context.Context, t Token) error {
+	_, err := s.write.ExecContext(ctx, saveLink, t.ID, t.Event, t.Expires.UnixMilli(), t.MaxConnections, t.Created.UnixMilli())
+	if err != nil {
+		return fmt.Errorf("save a share link: %w", err)
+	}
+	return nil
+}
+
+func (s *sqlite) FindEvent(ctx context.Context, id string) (exists, delayed bool, err error) {
+	if err := s.read.QueryRowContext(ctx, eventQuery, id).Scan(&exists, &delayed); err != nil {
+		return false, false, fmt.Errorf("look for an event: %w", err)
+	}
+	return exists, delayed, nil
+}
