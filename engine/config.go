@@ -20,7 +20,7 @@ import (
 // beside serve need.
 type DatabaseConfig struct {
 	DatabaseURL       SecretURL `name:"database-url" env:"DATABASE_URL" placeholder:"URL" help:"PostgreSQL 13 or later. Unset: an embedded SQLite file."`
-	DatabaseDirectURL SecretURL `name:"database-direct-url" env:"DATABASE_DIRECT_URL" placeholder:"URL" help:"The same database past a pooler such as PgBouncer, for LISTEN, migrations and detaching months. Unset: DATABASE_URL."`
+	DatabaseDirectURL SecretURL `name:"database-direct-url" env:"DATABASE_DIRECT_URL" placeholder:"URL" help:"The same database past a pooler such as PgBouncer, for LISTEN, migrations, detaching months and the check of AUTHZ_SQL. Unset: DATABASE_URL."`
 	DataDir           string    `name:"data-dir" env:"DATA_DIR" default:"data" help:"Folder of the embedded database."`
 	NotifyTriggers    bool      `name:"notify-triggers" env:"NOTIFY_TRIGGERS" default:"true" negatable:"" help:"Migrations put triggers on the roster tables, so that changes are seen at once."`
 }

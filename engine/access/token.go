@@ -26,12 +26,7 @@ func (c credential) isZero() bool { return c == credential{} }
 // sendable reports whether it can be sent on in a header, and is not too long. A
 // token of the query or of a frame may hold anything.
 func (c credential) sendable() bool {
-	for _, b := range []byte(c.token) {
-		if b <= ' ' || b >= 0x7f {
-			return false
-		}
-	}
-	for _, b := range []byte(c.authorization + c.cookies) {
+	for _, b := range []byte(c.token + c.authorization + c.cookies) {
 		if b < ' ' && b != '\t' || b == 0x7f {
 			return false
 		}

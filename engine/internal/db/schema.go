@@ -179,7 +179,7 @@ func migrationOf(w want) string {
 	case w.table == "pitwall_clocks" || w.table == "pitwall_extras":
 		return "0005_clocks_extras.sql"
 	case w.table == "pitwall_links":
-		return "0006_links.sql"
+		return "0008_links.sql"
 	case strings.HasPrefix(w.table, "pitwall_"):
 		return "0004_access.sql"
 	}
