@@ -41,11 +41,12 @@ func TestShareLinkInABrowser(t *testing.T) {
 // so, and goes on when the address is put right.
 func TestGarbageLinkInABrowser(t *testing.T) {
 	const secret = "0123456789abcdef0123456789abcdef"
-	e, stop := browserEngine(t, browserConfig(t, "--simulate=20", "--auth-mode=jwt", "--jwt-secret="+secret))
+	cfg := browserConfig(t, "--simulate=20", "--auth-mode=jwt", "--jwt-secret="+secret)
+	e, stop := browserEngine(t, cfg)
 	defer stop()
 	var out bytes.Buffer
 	page := "http://" + e.HTTPAddr() + "/"
-	if err := engine.CreateLink(engine.LinkConfig{JWTSecret: secret}, page, "demo", time.Hour, 0, &out); err != nil {
+	if err := engine.CreateLink(t.Context(), engine.LinkConfig{JWTSecret: secret}, cfg.DatabaseConfig, page, "demo", time.Hour, 0, discardLog(), &out); err != nil {
 		t.Fatal(err)
 	}
 	link, _, _ := strings.Cut(out.String(), "\n")
