@@ -324,8 +324,7 @@ func TestWhatIsTooOld(t *testing.T) {
 		{"arrived in a year, by a clock that was wrong", "2026-11-15T00:00:00Z", "2026-11-14T00:00:00Z", "2027-11-14T00:00:00Z", false},
 		{"and is too old all the same", "2026-11-15T00:00:00Z", "2026-08-14T00:00:00Z", "2027-11-14T00:00:00Z", true},
 	} {
-		p := partitions{retention: 2}
-		p.reading.Store(&reading{at(tt.now), time.Now()})
+		p := partitions{retention: 2, reading: &reading{at(tt.now), time.Now()}}
 		b := p.bounds()
 		if got := b.drop(&codec.Position{TS: at(tt.ts).UnixMilli(), Arrival: at(tt.arrival).UnixMilli()}); got != tt.want {
 			t.Errorf("%s: too old is %v, want %v", tt.name, got, tt.want)
