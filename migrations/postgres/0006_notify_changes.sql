@@ -1,12 +1,13 @@
 -- +goose Up
 
--- Notifies the channel of the first argument when a statement has changed the
--- columns of the second, which are those that are read. A statement that
--- changes nothing is not told: an UPDATE of other columns or to equal values,
--- an upsert that finds all as it is, a DELETE without a row. What cannot be
--- compared counts as changed, so that no statement of the platform's fails here.
--- The columns are named in the function alone: a WHEN clause would forbid the
--- platform to change their type.
+-- Notifies the channel of the first argument when a statement has changed what
+-- is read of its table, which the second names: the ids of a roster table, or all
+-- columns. A statement that changes nothing is not told: an UPDATE of other
+-- columns or to equal values, an upsert that finds all as it is, a DELETE without
+-- a row. Ids may be of any type and are read as text; two spellings that a
+-- collation holds equal are two ids. What cannot be compared counts as changed,
+-- so that no statement of the platform's fails here. A WHEN clause would name the
+-- columns in the trigger, and forbid the platform to change their type.
 -- +goose StatementBegin
 CREATE OR REPLACE FUNCTION pitwall_notify_changes() RETURNS trigger
     LANGUAGE plpgsql SET search_path = pg_catalog AS $$
@@ -19,8 +20,18 @@ BEGIN
         ELSIF TG_OP = 'DELETE' THEN
             changed := EXISTS (SELECT FROM old_rows);
         ELSIF TG_OP = 'UPDATE' THEN
-            EXECUTE format('SELECT EXISTS (SELECT %1$s FROM old_rows EXCEPT ALL SELECT %1$s FROM new_rows)', TG_ARGV[1])
-                INTO changed;
+            CASE TG_ARGV[1]
+            WHEN 'events' THEN
+                changed := EXISTS (SELECT id::text COLLATE "C" FROM old_rows EXCEPT ALL SELECT id::text COLLATE "C" FROM new_rows);
+            WHEN 'entries' THEN
+                changed := EXISTS (SELECT id::text COLLATE "C", event_id::text COLLATE "C" FROM old_rows
+                    EXCEPT ALL SELECT id::text COLLATE "C", event_id::text COLLATE "C" FROM new_rows);
+            WHEN 'entry_devices' THEN
+                changed := EXISTS (SELECT entry_id::text COLLATE "C", device_id::text COLLATE "C" FROM old_rows
+                    EXCEPT ALL SELECT entry_id::text COLLATE "C", device_id::text COLLATE "C" FROM new_rows);
+            ELSE
+                changed := EXISTS (SELECT * FROM old_rows EXCEPT ALL SELECT * FROM new_rows);
+            END CASE;
         END IF;
     EXCEPTION WHEN OTHERS THEN
         changed := true;
@@ -37,7 +48,7 @@ $$;
 -- called again, after the table was made anew. What is no table of its own, such
 -- as a view, cannot have them and is left as it is.
 -- +goose StatementBegin
-CREATE OR REPLACE FUNCTION pitwall_make_triggers(rel regclass, name text, channel text, columns text) RETURNS void
+CREATE OR REPLACE FUNCTION pitwall_make_triggers(rel regclass, name text, channel text, what text) RETURNS void
     LANGUAGE plpgsql AS $$
 DECLARE
     t record;
@@ -54,16 +65,16 @@ BEGIN
     LOOP
         EXECUTE format('DROP TRIGGER IF EXISTS %I ON %s', name || t.suffix, rel);
         EXECUTE format('CREATE TRIGGER %I AFTER %s ON %s %s FOR EACH STATEMENT EXECUTE FUNCTION pitwall_notify_changes(%L, %L)',
-            name || t.suffix, t.event, rel, t.referencing, channel, columns);
+            name || t.suffix, t.event, rel, t.referencing, channel, what);
     END LOOP;
 END
 $$;
 -- +goose StatementEnd
 
 -- These tables are Pitwall's own, so NOTIFY_TRIGGERS is not asked.
-SELECT pitwall_make_triggers('pitwall_events', 'pitwall_notify_access', 'pitwall_access', '*');
-SELECT pitwall_make_triggers('pitwall_members', 'pitwall_notify_access', 'pitwall_access', '*');
-SELECT pitwall_make_triggers('pitwall_revocations', 'pitwall_notify_access', 'pitwall_access', '*');
+SELECT pitwall_make_triggers('pitwall_events', 'pitwall_notify_access', 'pitwall_access', 'all');
+SELECT pitwall_make_triggers('pitwall_members', 'pitwall_notify_access', 'pitwall_access', 'all');
+SELECT pitwall_make_triggers('pitwall_revocations', 'pitwall_notify_access', 'pitwall_access', 'all');
 
 -- +goose Down
 -- +goose StatementBegin

@@ -1,11 +1,9 @@
 -- +goose Up
 
--- In place of the triggers of 0003, which told every statement. Ids may be of
--- any type and are read as text; two spellings that a collation holds equal are
--- two ids.
-SELECT pitwall_make_triggers('events', 'pitwall_notify_roster', 'pitwall_roster', 'id::text COLLATE "C"');
-SELECT pitwall_make_triggers('entries', 'pitwall_notify_roster', 'pitwall_roster', 'id::text COLLATE "C", event_id::text COLLATE "C"');
-SELECT pitwall_make_triggers('entry_devices', 'pitwall_notify_roster', 'pitwall_roster', 'entry_id::text COLLATE "C", device_id::text COLLATE "C"');
+-- In place of the triggers of 0003, which told every statement.
+SELECT pitwall_make_triggers('events', 'pitwall_notify_roster', 'pitwall_roster', 'events');
+SELECT pitwall_make_triggers('entries', 'pitwall_notify_roster', 'pitwall_roster', 'entries');
+SELECT pitwall_make_triggers('entry_devices', 'pitwall_notify_roster', 'pitwall_roster', 'entry_devices');
 
 -- +goose Down
 -- +goose StatementBegin

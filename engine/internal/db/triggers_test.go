@@ -98,6 +98,10 @@ func TestTriggersStopNobody(t *testing.T) {
 	e.hearsOnly(pg, url, "another type")
 	pg.Query(url, "UPDATE entries SET event_id = 8")
 	e.hears("pitwall_roster ")
+	pg.Query(url, "UPDATE entries SET bib = 1; ALTER TABLE entries ALTER COLUMN event_id TYPE text; UPDATE entries SET bib = 2")
+	e.hearsOnly(pg, url, "another type in the session of the first")
+	pg.Query(url, "UPDATE entries SET bib = 1; ALTER TABLE entries DROP COLUMN bib, ADD COLUMN bib int; UPDATE entries SET event_id = 'x'")
+	e.hears("pitwall_roster ")
 	pg.Query(url, "ALTER TABLE entries RENAME COLUMN event_id TO race")
 	if got := pg.Query(url, "UPDATE entries SET bib = 2 RETURNING bib"); got != "2" {
 		t.Errorf("an UPDATE after a column was renamed gives %q", got)
