@@ -44,15 +44,19 @@ func (p *partitions) readClocks(ctx context.Context) (time.Time, error) {
 	if err != nil {
 		return time.Time{}, fmt.Errorf("ask the database for the time: %w", err)
 	}
-	redis, err := p.redis(ctx)
-	if err != nil {
-		return time.Time{}, fmt.Errorf("ask Redis for the time: %w", err)
-	}
 	own := p.now()
-	times := []time.Time{server, redis, own}
+	times := []time.Time{server, own}
+	said := "database " + server.UTC().Format(time.RFC3339) + ", this machine " + own.UTC().Format(time.RFC3339)
+	for _, stream := range p.streams {
+		redis, err := p.redis(ctx, stream)
+		if err != nil {
+			return time.Time{}, fmt.Errorf("ask Redis for the time: %w", err)
+		}
+		times = append(times, redis)
+		said += ", Redis of " + stream + " " + redis.UTC().Format(time.RFC3339)
+	}
 	if slices.MaxFunc(times, time.Time.Compare).Sub(slices.MinFunc(times, time.Time.Compare)) > clockTolerance {
-		err := fmt.Errorf("%w (database %s, Redis %s, this machine %s)", errClocks,
-			server.UTC().Format(time.RFC3339), redis.UTC().Format(time.RFC3339), own.UTC().Format(time.RFC3339))
+		err := fmt.Errorf("%w (%s)", errClocks, said)
 		p.read(nil)
 		p.health.Fault(err)
 		return time.Time{}, err

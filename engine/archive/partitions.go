@@ -47,11 +47,12 @@ var errNotOurs = errors.New("ARCHIVE_PARTITION_AHEAD is 0: months are made by ot
 
 // partitions looks after the months of the table. Any goroutine may use it.
 type partitions struct {
-	table            Partitions                               // nil: nothing is made or detached
-	redis            func(context.Context) (time.Time, error) // the clock of the Redis server
-	ahead, retention int                                      // months
-	now              func() time.Time                         // this machine's clock
-	again            time.Duration                            // partitionsAgain; shorter in tests
+	table            Partitions // nil: nothing is made or detached
+	streams          []string
+	redis            func(ctx context.Context, stream string) (time.Time, error) // the clock of the server that has a stream
+	ahead, retention int                                                         // months
+	now              func() time.Time                                            // this machine's clock
+	again            time.Duration                                               // partitionsAgain; shorter in tests
 	log              *slog.Logger
 	meters           *meters
 	health           *health.Check // whether the clocks agree; nil without a retention
@@ -61,8 +62,9 @@ type partitions struct {
 }
 
 func newPartitions(o *Options, m *meters) *partitions {
-	p := &partitions{table: o.Partitions, redis: o.Client.Time, ahead: o.PartitionAhead, retention: o.Retention, now: time.Now,
+	p := &partitions{table: o.Partitions, streams: o.Streams, ahead: o.PartitionAhead, retention: o.Retention, now: time.Now,
 		again: partitionsAgain, log: o.Logger, meters: m}
+	p.redis = func(ctx context.Context, _ string) (time.Time, error) { return o.Client.Time(ctx) }
 	if p.retention > 0 {
 		p.health = o.Health.Check("retention", health.Never)
 	}

@@ -208,12 +208,9 @@ func (c *clocks) of(a *Archive, names ...string) {
 			a.months.table = aheadDatabase{a.months.table, c}
 		case "Redis":
 			redis := a.months.redis
-			a.months.redis = func(ctx context.Context) ([]time.Time, error) {
-				times, err := redis(ctx)
-				for i := range times {
-					times[i] = c.shift(times[i])
-				}
-				return times, err
+			a.months.redis = func(ctx context.Context, stream string) (time.Time, error) {
+				now, err := redis(ctx, stream)
+				return c.shift(now), err
 			}
 		case "this machine":
 			a.months.now = func() time.Time { return c.shift(time.Now()) }

@@ -2,6 +2,7 @@ package eventmap
 
 import (
 	"context"
+	"fmt"
 	"log/slog"
 	"slices"
 	"sync"
@@ -76,8 +77,8 @@ func onPostgres(t *testing.T) (w *witness, pg *testenv.PostgresServer, url strin
 		t.Fatal(err)
 	}
 	pg.Query(url, `INSERT INTO events VALUES ('first');
-		INSERT INTO entries SELECT n, 'first' FROM generate_series(1, 30000) n;
-		INSERT INTO entry_devices SELECT n, n FROM generate_series(1, 30000) n`)
+		INSERT INTO entries SELECT n, 'first' FROM generate_series(1, 20000) n;
+		INSERT INTO entry_devices SELECT n, n FROM generate_series(1, 20000) n`)
 	w = &witness{Database: store}
 	m := New(Options{Source: w, Notifier: store, Target: w, Every: time.Hour, Logger: quiet, Metrics: metrics.NewSet()})
 	ctx, stop := context.WithCancel(context.Background())
@@ -113,22 +114,17 @@ func TestUpdatesThatChangeNothingCauseNoRefresh(t *testing.T) {
 // most of their time. The last of them is seen, too.
 func TestAFloodOfChangesKeepsItsDistance(t *testing.T) {
 	w, pg, url := onPostgres(t)
-	before := len(w.read())
-	pg.Query(url, `DO $$ BEGIN
-		FOR i IN 1..400 LOOP
-			INSERT INTO events VALUES ('flood' || i);
-			COMMIT;
-			PERFORM pg_sleep(0.005);
-		END LOOP; END $$`)
-	w.shows(t, "flood400")
+	before, last := len(w.read()), ""
+	for i := 0; len(w.read()) < before+3; i++ {
+		last = fmt.Sprint("flood", i)
+		pg.Query(url, fmt.Sprintf("INSERT INTO events VALUES ('%s')", last))
+	}
+	w.shows(t, last)
 	loads := w.read()[before-1:]
 	for i := 1; i < len(loads); i++ {
 		took, rest := loads[i-1].end.Sub(loads[i-1].begin), loads[i].begin.Sub(loads[i-1].end)
 		if want := min(restPerCost*took, mostGap); rest < want {
 			t.Errorf("refresh %d began %v after the end of one that took %v, want %v at least", i, rest, took, want)
 		}
-	}
-	if len(loads) < 3 {
-		t.Errorf("%d refreshes during the flood, want several", len(loads)-1)
 	}
 }
