@@ -62,9 +62,8 @@ type partitions struct {
 }
 
 func newPartitions(o *Options, m *meters) *partitions {
-	p := &partitions{table: o.Partitions, streams: o.Streams, ahead: o.PartitionAhead, retention: o.Retention, now: time.Now,
+	p := &partitions{table: o.Partitions, streams: o.Streams, redis: o.Client.Time, ahead: o.PartitionAhead, retention: o.Retention, now: time.Now,
 		again: partitionsAgain, log: o.Logger, meters: m}
-	p.redis = func(ctx context.Context, _ string) (time.Time, error) { return o.Client.Time(ctx) }
 	if p.retention > 0 {
 		p.health = o.Health.Check("retention", health.Never)
 	}
