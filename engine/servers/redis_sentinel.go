@@ -37,7 +37,7 @@ func StartSentinels(dir, name string, n int, master *Redis) ([]*Redis, error) {
 			return err == nil && infoField(text, "master0") == fmt.Sprintf("name=%s,status=ok,address=%s,slaves=1,sentinels=%d", name, master.Addr(), n)
 		}
 		if !Poll(ReadyWithin, knows) {
-			return all, fmt.Errorf("Sentinel %s does not know the others and the replica", s.Addr())
+			return all, fmt.Errorf("the Sentinel at %s does not know the others and the replica", s.Addr())
 		}
 	}
 	return all, nil

@@ -59,6 +59,7 @@ var goFiles = []exception{
 	{"engine/live/asks.go", "as many as wait for access decisions, bounded; Server.Run waits"},
 	{"engine/live/output.go", "one goroutine per full socket; Server.Run waits for parked"},
 	{"engine/access/guard.go", "refresh of keys and lists, seats; Guard.Run waits"},
+	{"engine/feed/lease.go", "one renewal for each further stream on a Cluster; Feed.KeepLease waits"},
 	{"engine/feed/feed.go", "one reader and one for the lag per stream, house; Feed.Run waits"},
 	{"engine/embedded/redis.go", "the accept loop; Redis.Close waits"},
 	{"engine/archive/archive.go", "one reader per stream; Archive.Run waits"},
