@@ -64,7 +64,7 @@ func Open(ctx context.Context, o Options) (*Client, error) {
 		c.do = c.shared
 		server, err := c.connect(ctx, opt, addr, o.Patience)
 		if err == nil {
-			c.log.Info("redis connected", "addr", addr, "db", opt.SelectDB, "tls", opt.TLSConfig != nil, "cluster", c.nodes != nil, "server", server)
+			c.log.Info("redis connected", "addr", addr, "db", opt.SelectDB, "tls", opt.TLSConfig != nil, "server", server)
 			return c, nil
 		}
 		c.Close()
@@ -110,7 +110,7 @@ func (c *Client) connect(ctx context.Context, opt rueidis.ClientOption, addr str
 	c.nodes = newCluster(opt, addr, c.rdb, c.links, c.log)
 	limited, cancel := context.WithTimeout(ctx, commandTimeout)
 	defer cancel()
-	return server, c.nodes.refresh(limited)
+	return server + ", node of a Cluster", c.nodes.refresh(limited)
 }
 
 // Close ends all connections. Commands in flight fail. Readers are closed by

@@ -3,6 +3,7 @@ package redis
 import (
 	"fmt"
 	"log/slog"
+	"net"
 	"slices"
 	"strings"
 	"syscall"
@@ -214,6 +215,51 @@ func TestClusterReaderTakesNoSecondLease(t *testing.T) {
 			t.Fatal("the lease was taken twice")
 		}
 		return err == nil
+	})
+}
+
+// A stream that is moved back while its slot still counts as on its way: nobody
+// makes a second one on the other node.
+func TestClusterStreamMovesBack(t *testing.T) {
+	c := testenv.RedisCluster(t, 3)
+	const stream = "telemetry:t"
+	client := open(t, c.URL())
+	ctx := t.Context()
+	o := readAll
+	o.Stream, o.Block = stream, 20*time.Millisecond
+	r := client.NewReader(o)
+	defer r.Close()
+	if err := r.Place(ctx, ID{}); err != nil {
+		t.Fatal(err)
+	}
+	first := must(client.Add(ctx, stream, 0, "n", "1"))(t)
+	from, to := c.Owner(stream), c.Owner(spread[1])
+	host, port, _ := net.SplitHostPort(from.Addr())
+	back := false
+	c.MoveSlot(stream, to, func(string) {
+		if back {
+			return
+		}
+		back = true
+		_, _ = r.LastID(ctx, stream) // ASK
+		if last := must(r.LastID(ctx, stream))(t); last != first {
+			t.Errorf("the last id is %v on its way, want %v", last, first)
+		}
+		slot := fmt.Sprint(slotOf(stream))
+		from.Do("CLUSTER", "SETSLOT", slot, "STABLE")
+		to.Do("MIGRATE", host, port, stream, "0", "20000")
+		if last, err := r.LastID(ctx, stream); err == nil && last != first {
+			t.Errorf("the last id is %v after it was moved back, want %v", last, first)
+		}
+		testenv.Eventually(t, 20*time.Second, "the group to be placed", func() bool { return r.Place(ctx, ID{}) == nil })
+		to.Do("ASKING")
+		if n := to.Do("EXISTS", stream); n != int64(0) {
+			t.Error("there is a second stream")
+		}
+		if got := must(r.Read(ctx, nil))(t); len(got) != 1 {
+			t.Errorf("read %v, want the one entry", ids(got))
+		}
+		from.Do("CLUSTER", "SETSLOT", slot, "MIGRATING", to.Do("CLUSTER", "MYID").(string))
 	})
 }
 

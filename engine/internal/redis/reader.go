@@ -2,6 +2,7 @@ package redis
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"strconv"
 
@@ -84,7 +85,11 @@ func (r *Reader) own(ctx context.Context, what string, _ on, args ...string) (ru
 	defer cancel()
 	m, err := r.conn.Do(limited, r.conn.B().Arbitrary(args...).Build()).ToMessage()
 	if err != nil && !rueidis.IsRedisNil(err) {
+		lacks := r.lacks(err)
 		r.dropAfter(err)
+		if lacks {
+			err = errLacks
+		}
 		return m, failure(ctx, commandTimeout, what, err)
 	}
 	return m, nil
@@ -175,7 +180,7 @@ const maxLost = 16
 // but an error reply, and of these the refusal of a replica. On a Cluster it notes
 // where the stream is then.
 func (r *Reader) dropAfter(err error) {
-	if err == nil || IsRefused(err) && !isReadOnly(err) {
+	if err == nil || IsRefused(err) && !isReadOnly(err) && !r.lacks(err) {
 		return
 	}
 	if r.c.nodes != nil && r.conn != nil {
@@ -183,6 +188,14 @@ func (r *Reader) dropAfter(err error) {
 	}
 	r.drop()
 }
+
+// errLacks is what a command fails with for which lacks holds.
+var errLacks = errors.New("the stream is not on the node that its slot is on its way to")
+
+// lacks reports whether err says that there is no stream, or no group, where the
+// slot is only on its way to: the stream may have been moved back. Its owner is
+// asked again, otherwise a second one would be made.
+func (r *Reader) lacks(err error) bool { return r.at.asking && IsNoGroup(err) }
 
 // drop closes the connection and remembers its number.
 func (r *Reader) drop() {
