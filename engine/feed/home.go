@@ -1,6 +1,10 @@
 package feed
 
-import "pitwall/engine/internal/redis"
+import (
+	"slices"
+
+	"pitwall/engine/internal/redis"
+)
 
 // home is what a live process keeps in one place in Redis: a lease of its
 // instance id, and its entry in the registry of ephemeral instances. A single
@@ -18,7 +22,8 @@ func newHomes(o *Options, id *identity) []*home {
 		return []*home{newHome(o, id, o.Streams, leasePart)}
 	}
 	var list []*home
-	for _, stream := range o.Streams {
+	// In one order everywhere: two that take leases by turns would both be refused.
+	for _, stream := range slices.Sorted(slices.Values(o.Streams)) {
 		list = append(list, newHome(o, id, []string{stream}, leasePart+" "+stream))
 	}
 	return list

@@ -12,9 +12,9 @@ import (
 	"pitwall/engine/internal/pace"
 )
 
-// registryKey names, at each home, a hash of the ephemeral instances: id -> when it was last
-// seen, in ms by the server's clock, and the streams it has groups on, all
-// separated by commas (which no stream key of ours contains).
+// registryKey names, at each home, a hash of the ephemeral instances: id -> when
+// it was last seen, in ms by the server's clock, and the streams it has groups on,
+// all separated by commas (which no stream key of ours contains).
 const registryKey = "pitwall:groups"
 
 // register notes that this process lives and has groups.

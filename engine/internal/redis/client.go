@@ -59,7 +59,7 @@ func Open(ctx context.Context, o Options) (*Client, error) {
 		return nil, fmt.Errorf("connect to Redis: %w", err)
 	}
 	var errs []error
-	for i, addr := range opt.InitAddress {
+	for _, addr := range opt.InitAddress {
 		c := &Client{log: o.Logger, db: opt.SelectDB}
 		c.do = c.shared
 		server, err := c.connect(ctx, opt, addr, o.Patience)
@@ -69,8 +69,8 @@ func Open(ctx context.Context, o Options) (*Client, error) {
 		}
 		c.Close()
 		errs = append(errs, fmt.Errorf("connect to Redis at %s (REDIS_URL): %w", addr, err))
-		if opt.Sentinel.MasterSet != "" || i+1 < len(opt.InitAddress) && ctx.Err() != nil {
-			break // the library has tried all Sentinels
+		if opt.Sentinel.MasterSet != "" || ctx.Err() != nil {
+			break // all Sentinels have been tried
 		}
 	}
 	return nil, errors.Join(errs...)

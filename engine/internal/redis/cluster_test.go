@@ -180,42 +180,52 @@ func TestClusterSlotMoves(t *testing.T) {
 // While the lease and the stream are on two nodes, a reader takes no second lease.
 func TestClusterReaderTakesNoSecondLease(t *testing.T) {
 	c := testenv.RedisCluster(t, 3)
-	const stream = "telemetry:t"
 	client := open(t, c.URL())
 	ctx := t.Context()
-	o := readAll
-	o.Stream = stream
-	r := client.NewReader(o)
-	defer r.Close()
-	if err := r.Place(ctx, ID{}); err != nil {
-		t.Fatal(err)
+	firsts := map[bool]bool{}
+	for i, stream := range []string{"telemetry:t", "telemetry:a"} {
+		o := readAll
+		o.Stream = stream
+		r := client.NewReader(o)
+		defer r.Close()
+		lease := client.Beside(stream, "lease")
+		take := func() { must(client.TakeLease(ctx, lease, "another's", time.Hour))(t) }
+		if i == 0 { // the server moves keys in the order in which they were made
+			take()
+		}
+		if err := r.Place(ctx, ID{}); err != nil {
+			t.Fatal(err)
+		}
+		take()
+		moved := 0
+		c.MoveSlot(stream, c.Owner(spread[1]), func(key string) {
+			if moved++; moved > 1 {
+				return // they are together again
+			}
+			firsts[key == stream] = true
+			if key == stream {
+				if _, err := r.LastID(ctx, stream); !IsConnection(err) {
+					t.Errorf("the reader has not noticed: %v", err)
+				}
+				if _, err := r.LastID(ctx, stream); err != nil {
+					t.Errorf("after ASK: %v", err)
+				}
+			}
+			if held, err := r.TakeLease(ctx, lease, "t", time.Hour); held || !IsConnection(err) || !strings.Contains(err.Error(), "TRYAGAIN") {
+				t.Errorf("%s moved first: held %v, %v in the middle", key, held, err)
+			}
+		})
+		testenv.Eventually(t, 20*time.Second, "an answer after the move", func() bool {
+			held, err := r.TakeLease(ctx, lease, "t", time.Hour)
+			if held {
+				t.Fatal("the lease was taken twice")
+			}
+			return err == nil
+		})
 	}
-	lease := client.Beside(stream, "lease")
-	must(client.TakeLease(ctx, lease, "another's", time.Hour))(t)
-	moved := 0
-	c.MoveSlot(stream, c.Owner(spread[1]), func(key string) {
-		if moved++; moved > 1 {
-			return // they are together again
-		}
-		if key == stream { // otherwise the lease went first
-			if _, err := r.LastID(ctx, stream); !IsConnection(err) {
-				t.Errorf("the reader has not noticed: %v", err)
-			}
-			if _, err := r.LastID(ctx, stream); err != nil {
-				t.Errorf("after ASK: %v", err)
-			}
-		}
-		if held, err := r.TakeLease(ctx, lease, "t", time.Hour); held || !IsConnection(err) || !strings.Contains(err.Error(), "TRYAGAIN") {
-			t.Errorf("%s moved first: held %v, %v in the middle", key, held, err)
-		}
-	})
-	testenv.Eventually(t, 20*time.Second, "an answer after the move", func() bool {
-		held, err := r.TakeLease(ctx, lease, "t", time.Hour)
-		if held {
-			t.Fatal("the lease was taken twice")
-		}
-		return err == nil
-	})
+	if len(firsts) != 2 {
+		t.Errorf("both times the same key went first: %v", firsts)
+	}
 }
 
 // A stream that is moved back while its slot still counts as on its way: nobody
@@ -328,5 +338,33 @@ func TestClusterMissingRightOfOneNode(t *testing.T) {
 	got := must(client.Missing(t.Context(), append(rights, client.ClusterRights()...)))(t)
 	if want := []Right{{"xadd", spread[1]}, {"asking", ""}}; !slices.Equal(got, want) {
 		t.Errorf("%v is missing, want %v", got, want)
+	}
+}
+
+// The numbers of connections are those of one node: on another they may be
+// somebody else's.
+func TestClusterFenceSparesOtherNodes(t *testing.T) {
+	c := testenv.SharedRedisCluster(t)
+	client := open(t, c.URL())
+	ctx := t.Context()
+	victim := client.NewReader(ReadOptions{Stream: spread[1], Group: "g", Consumer: "c", From: ">", Count: 1})
+	defer victim.Close()
+	before := must(victim.RunID(ctx))(t)
+	r := client.NewReader(ReadOptions{Stream: spread[1], Group: "g", Consumer: "c", From: ">", Count: 1})
+	defer r.Close()
+	number := victim.id
+	r.lost = []lostConn{{number, client.nodes.node(c.Owner(spread[0]).Addr())}}
+	if err := r.Fence(ctx, true); err != nil || len(r.lost) != 0 {
+		t.Fatalf("fence: %v, %d left", err, len(r.lost))
+	}
+	if after := must(victim.RunID(ctx))(t); after != before || victim.id != number {
+		t.Error("a connection of somebody else was closed")
+	}
+	r.lost = []lostConn{{number, client.nodes.node(c.Owner(spread[1]).Addr())}}
+	if err := r.Fence(ctx, true); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := victim.RunID(ctx); !IsConnection(err) {
+		t.Errorf("its own lost connection was spared: %v", err)
 	}
 }

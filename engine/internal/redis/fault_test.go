@@ -103,7 +103,7 @@ func TestFenceEndsALostRead(t *testing.T) {
 
 	r := c.NewReader(o)
 	defer r.Close()
-	r.lost = []int64{number, 1 << 40} // the second is a number nobody has
+	r.lost = []lostConn{{id: number}, {id: 1 << 40}} // the second is a number nobody has
 	if err := r.Fence(ctx, true); err != nil {
 		t.Fatal(err)
 	}
@@ -130,7 +130,7 @@ func TestFenceSparesOtherServers(t *testing.T) {
 	}
 	number, _ := m.AsInt64()
 	r := c.NewReader(readAll)
-	r.lost = []int64{number}
+	r.lost = []lostConn{{id: number}}
 	if err := r.Fence(t.Context(), false); err != nil {
 		t.Fatal(err)
 	}

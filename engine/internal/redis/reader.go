@@ -21,8 +21,15 @@ type Reader struct {
 	on       *link                   // under conn, nil where unknown
 	at, next place                   // on a Cluster: where conn leads, and the next one if that is known
 	id       int64                   // the server's number for conn, 0 where unknown
-	lost     []int64                 // connections given up, not yet killed on the server
+	lost     []lostConn              // connections given up, not yet killed on the server
 	emptied  bool                    // see Emptied
+}
+
+// lostConn is the number of a connection that was given up, and on a Cluster the
+// node that gave it out.
+type lostConn struct {
+	id   int64
+	node *node
 }
 
 // NewReader returns a reader that connects when it is first used, on a Cluster to
@@ -42,8 +49,9 @@ func (c *Client) NewReader(o ReadOptions) *Reader {
 // [Portion].
 //
 // After an error other than an error reply, after the refusal of a server that
-// became a replica, and when the stream's slot is elsewhere, the connection is gone and the group may have moved
-// past entries that nobody received: call Fence and Place, and read on.
+// became a replica, and when the stream's slot is elsewhere, the connection is
+// gone and the group may have moved past entries that nobody received: call Fence
+// and Place, and read on.
 func (r *Reader) Read(ctx context.Context, dst []Entry) ([]Entry, error) {
 	if err := r.connect(ctx); err != nil {
 		return forget(dst), err
@@ -52,7 +60,7 @@ func (r *Reader) Read(ctx context.Context, dst []Entry) ([]Entry, error) {
 	r.emptied = false
 	dst, err := read(ctx, r.conn, r.on, &r.opt, dst)
 	r.emptied = err == nil && len(dst) < r.opt.Count
-	if IsConnection(err) {
+	if IsConnection(err) && !isElsewhere(err) {
 		r.size.Failed(err)
 	}
 	r.size.Took(dst)
@@ -202,16 +210,16 @@ func (r *Reader) drop() {
 	if r.conn == nil {
 		return
 	}
+	gone := lostConn{r.id, r.at.node}
 	r.conn.Close()
-	r.conn, r.at = nil, place{}
-	if r.id == 0 {
+	r.conn, r.at, r.id = nil, place{}, 0
+	if gone.id == 0 {
 		return
 	}
 	if len(r.lost) == maxLost {
 		r.lost = r.lost[1:]
 	}
-	r.lost = append(r.lost, r.id)
-	r.id = 0
+	r.lost = append(r.lost, gone)
 }
 
 // Fence makes sure that no read of a connection given up can still be served:
@@ -219,15 +227,21 @@ func (r *Reader) drop() {
 // group with a reply that goes nowhere. Numbers are never used twice by one
 // server process; on another process the number may name somebody else's
 // connection, so Fence forgets them when sameServer is false, together with the
-// old server's reads. Where the server has no CLIENT KILL there is no fence.
+// old server's reads. A node of a Cluster that does not own the slot any more
+// serves none of them: its numbers are forgotten as well. Where the server has no CLIENT KILL there is no fence.
 func (r *Reader) Fence(ctx context.Context, sameServer bool) error {
 	if !sameServer {
 		r.lost = r.lost[:0]
 	}
 	for len(r.lost) > 0 {
-		_, err := r.do(ctx, "close a lost connection", on{r.opt.Stream}, "CLIENT", "KILL", "ID", strconv.FormatInt(r.lost[0], 10))
-		if err != nil && !IsRefused(err) {
+		if err := r.connect(ctx); err != nil {
 			return err
+		}
+		if gone := r.lost[0]; gone.node == r.at.node {
+			_, err := r.do(ctx, "close a lost connection", on{r.opt.Stream}, "CLIENT", "KILL", "ID", strconv.FormatInt(gone.id, 10))
+			if err != nil && !IsRefused(err) {
+				return err
+			}
 		}
 		r.lost = r.lost[1:]
 	}

@@ -89,7 +89,7 @@ func TestReaderDropsTheConnectionOfACommandThatFails(t *testing.T) {
 	if _, err := r.LastID(ctx, "s"); !IsConnection(err) {
 		t.Fatalf("got %v, want a lost connection", err)
 	}
-	if r.conn != nil || len(r.lost) != 1 || r.lost[0] != number {
+	if r.conn != nil || len(r.lost) != 1 || r.lost[0].id != number {
 		t.Errorf("connection %v, lost %v, want none, and %d", r.conn, r.lost, number)
 	}
 	must(r.LastID(ctx, "s"))(t)

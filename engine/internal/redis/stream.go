@@ -152,8 +152,8 @@ func (c *Client) Delete(ctx context.Context, stream string, ids []ID) (int64, er
 	return c.eachThousand(ctx, "delete from stream "+stream, []string{"XDEL", stream}, ids)
 }
 
-// eachThousand runs a command, whose second word is the key, on ids, a thousand at a time, and adds up the
-// numbers that it answers.
+// eachThousand runs a command, whose second word is the key, on ids, a thousand at
+// a time, and adds up the numbers that it answers.
 func (c *Client) eachThousand(ctx context.Context, what string, command []string, ids []ID) (total int64, err error) {
 	const most = 1000
 	args := make([]string, 0, len(command)+min(len(ids), most))
