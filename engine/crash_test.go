@@ -164,9 +164,13 @@ func (c *crash) finish() {
 	if rows != len(names) {
 		c.t.Errorf("the table has %d rows, want %d", rows, len(names))
 	}
+	how := "in the middle of replies"
+	if c.proxy == nil {
+		how = "all of a node at once"
+	}
 	c.t.Logf(`ledger
   killed                    %d times, by SIGKILL
-  connections cut           %d, in the middle of replies
+  connections cut           %d times, %s
   Postgres crashed          %d times
   Redis killed              %d times, with AOF
   a second process joined   %d times
@@ -174,7 +178,7 @@ func (c *crash) finish() {
   numbers acknowledged      %d to the publisher, which tried %d batches again
   rows in the table         %d, of %d numbers
   dead letters              %d, of %d source ids`,
-		c.kills, c.cuts, c.pgRestarts, c.redisRestarts, c.joins, entries, len(broken), len(names), c.load.retries,
+		c.kills, c.cuts, how, c.pgRestarts, c.redisRestarts, c.joins, entries, len(broken), len(names), c.load.retries,
 		rows, c.number("SELECT count(DISTINCT attributes->>'n') FROM positions"), len(letters), len(distinct))
 }
 

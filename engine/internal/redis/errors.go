@@ -60,8 +60,9 @@ func IsOutOfMemory(err error) bool { return replyHas(err, "OOM ") }
 func isReadOnly(err error) bool { return replyHas(err, "READONLY ") }
 
 // IsConnection says whether err comes from the way to the server and not from
-// its answer: refused, cut, no reply in time, a slot that no node serves. What became of the command is
-// then unknown. The end of the caller's own context is not one of these.
+// its answer: refused, cut, no reply in time, a slot that no node serves. What
+// became of the command is then unknown. The end of the caller's own context is
+// not one of these.
 func IsConnection(err error) bool {
 	if err == nil || errors.Is(err, context.Canceled) {
 		return false

@@ -33,11 +33,7 @@ func (r route) B() rueidis.Builder { return r.c.builder }
 
 // Do runs one command. What ended the last try is returned when ctx ends.
 func (r route) Do(ctx context.Context, cmd rueidis.Completed) rueidis.RedisResult {
-	return r.do(ctx, func(at place) rueidis.RedisResult { return at.do(ctx, cmd.Pin()) })
-}
-
-// do runs one command by way of try, which sends it to a place.
-func (r route) do(ctx context.Context, try func(place) rueidis.RedisResult) rueidis.RedisResult {
+	cmd = cmd.Pin() // it may be sent again
 	var pause pace.Backoff
 	var at place
 	for hops := 0; ; hops++ {
@@ -51,7 +47,7 @@ func (r route) do(ctx context.Context, try func(place) rueidis.RedisResult) ruei
 		result := rueidis.NewResult(rueidis.RedisMessage{}, errNoOwner)
 		next := place{}
 		if at.node != nil {
-			result = try(at)
+			result = at.do(ctx, cmd)
 			var elsewhere bool
 			if next, elsewhere = r.c.redirect(r.slot, at, result.Error()); !elsewhere {
 				return result

@@ -3,6 +3,7 @@ package testenv
 import (
 	"net"
 	"os"
+	"slices"
 	"strings"
 	"syscall"
 	"testing"
@@ -112,33 +113,15 @@ func (c *RedisClusterServers) AllURL() string {
 func (c *RedisClusterServers) Owner(key string, still ...*RedisServer) *RedisServer {
 	c.t.Helper()
 	for _, n := range c.nodes {
-		if !contains(still, n) {
-			if owner := c.OwnerSeenBy(n, key); owner != nil {
-				return owner
-			}
+		if slices.Contains(still, n) {
+			continue
+		}
+		owner := c.cluster.Owner(n.server, key)
+		if i := slices.IndexFunc(c.nodes, func(s *RedisServer) bool { return s.server == owner }); i >= 0 {
+			return c.nodes[i]
 		}
 	}
 	return nil
-}
-
-// OwnerSeenBy is the owner of a key's slot in the view of one node.
-func (c *RedisClusterServers) OwnerSeenBy(n *RedisServer, key string) *RedisServer {
-	owner := c.cluster.Owner(n.server, key)
-	for _, s := range c.nodes {
-		if s.server == owner {
-			return s
-		}
-	}
-	return nil
-}
-
-func contains(list []*RedisServer, s *RedisServer) bool {
-	for _, x := range list {
-		if x == s {
-			return true
-		}
-	}
-	return false
 }
 
 // MoveSlot moves the slot of a key, with all keys in it one after the other.
