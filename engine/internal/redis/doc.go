@@ -33,9 +33,11 @@
 //     the same. Who reads without acknowledgement sets the group back
 //     ([Reader.Place]) after every failed read; Reader first makes sure that
 //     the read which was given up cannot be served late.
-//   - Nothing is retried here. The loops of the callers decide, with a back-off.
+//   - Nothing is retried here but what a Cluster has redirected, which it did not
+//     run. The loops of the callers decide, with a back-off.
 //   - Redis 7.0 or later, Valkey, and the embedded server, which lacks some
 //     commands (XGROUP SETID, CLIENT KILL) and figures (entries-read, lag, idle
-//     times). One conformance suite runs every method against both.
+//     times). One conformance suite runs every method against a server of its
+//     own, a Cluster, and the embedded one.
 //   - No error and no log line carries the URL, since it may hold a password.
 package redis
