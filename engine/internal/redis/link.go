@@ -6,7 +6,6 @@ import (
 	"errors"
 	"net"
 	"sync"
-	"sync/atomic"
 	"time"
 
 	"github.com/redis/rueidis"
@@ -30,18 +29,39 @@ var errHeavy = errors.New("the reply is longer than 64 MiB or takes longer than 
 // link is a connection that counts what comes over it.
 type link struct {
 	net.Conn
-	came  atomic.Int64
-	limit atomic.Int64 // of came; 0 for none
+
+	mu    sync.Mutex
+	came  int64 // bytes
+	limit int64 // of came; 0 for none
 }
 
 // Read reads, but not beyond the limit.
 func (l *link) Read(p []byte) (int, error) {
-	if limit := l.limit.Load(); limit > 0 && l.came.Load() > limit {
-		return 0, errHeavy
-	}
 	n, err := l.Conn.Read(p)
-	l.came.Add(int64(n))
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.came += int64(n)
+	if l.limit > 0 && l.came > l.limit {
+		return n, errHeavy
+	}
 	return n, err
+}
+
+// bytes is how much came over the connection.
+func (l *link) bytes() int64 {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.came
+}
+
+// allow lets n more bytes come; 0 is any number. It returns how much came.
+func (l *link) allow(n int64) int64 {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.limit = 0; n > 0 {
+		l.limit = l.came + n
+	}
+	return l.came
 }
 
 // links finds the connection of one client that a reader was given: the library
@@ -110,14 +130,13 @@ type reading struct {
 // errNoReply, or is too much, with errHeavy. It is told the end of the read.
 func (l *link) await(ctx context.Context, block time.Duration) (context.Context, func()) {
 	ctx, cancel := context.WithCancelCause(ctx)
-	r := &reading{on: l, cancel: cancel, until: time.Now().Add(block + replyMost), seen: l.came.Load()}
-	l.limit.Store(r.seen + replyBytes)
+	r := &reading{on: l, cancel: cancel, until: time.Now().Add(block + replyMost), seen: l.allow(replyBytes)}
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.timer = time.AfterFunc(block+replySlack, r.look)
 	return ctx, func() {
 		r.timer.Stop()
-		l.limit.Store(0)
+		l.allow(0)
 		cancel(nil)
 	}
 }
@@ -126,7 +145,7 @@ func (l *link) await(ctx context.Context, block time.Duration) (context.Context,
 func (r *reading) look() {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	switch came := r.on.came.Load(); {
+	switch came := r.on.bytes(); {
 	case came == r.seen:
 		r.cancel(errNoReply)
 	case time.Now().After(r.until):
