@@ -118,7 +118,8 @@ func (r *Reader) Place(ctx context.Context, at ID) error {
 }
 
 // connect takes a connection unless there is one, gives it its name, if it has
-// one, and asks for its number where Fence will need it. A server that does without either is served all the same.
+// one, and asks for its number where Fence will need it. A server that does
+// without either is served all the same.
 func (r *Reader) connect(ctx context.Context) error {
 	if r.conn != nil {
 		return nil
