@@ -40,7 +40,7 @@ func (c *Config) checkHost(next http.Handler, at net.Addr, srv *live.Server) htt
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		switch {
 		case direct && origin.Forwarded(r):
-			srv.RefuseProxy(w, notThroughProxy)
+			srv.RefuseProxy(w, r, notThroughProxy)
 		case local && !origin.OwnHost(r.Host, at) && !allowed.NamesHost(r.Host) && !c.throughProxy(r, proxies):
 			srv.RefuseHost(w, notOurName)
 		default:

@@ -116,8 +116,8 @@ func TestProxyThatNobodyAnnounced(t *testing.T) {
 	for _, mark := range marks {
 		for _, path := range paths {
 			host := closed.engine.HTTPAddr() // as nginx sends it
-			if got, body := knock(t, closed.engine.HTTPAddr(), path, host, mark); got != http.StatusForbidden || !strings.HasPrefix(body, "proxy: ") {
-				t.Errorf("%s with %q: %d %.40q, want 403", path, mark, got, body)
+			if got, body := knock(t, closed.engine.HTTPAddr(), path, host, mark); got != http.StatusUnauthorized || !strings.HasPrefix(body, "proxy: ") {
+				t.Errorf("%s with %q: %d %.40q, want 401", path, mark, got, body)
 			}
 			if got, body := knock(t, open.engine.HTTPAddr(), path, host, mark); got != let(path, http.StatusBadRequest) {
 				t.Errorf("%s with %q, open to everybody: %d %.40q", path, mark, got, body)
@@ -127,7 +127,7 @@ func TestProxyThatNobodyAnnounced(t *testing.T) {
 	if got := closed.engine.set.GetOrCreateCounter(`processor_live_refusals_total{reason="proxy"}`).Get(); got != uint64(len(marks)*len(paths)) {
 		t.Errorf("%d refusals are counted", got)
 	}
-	for mark, want := range map[string]int{"Accept: */*": 101, "X-Forwarded-Proto: https": 403} {
+	for mark, want := range map[string]int{"Accept: */*": 101, "X-Forwarded-Proto: https": 401} {
 		name, value, _ := strings.Cut(mark, ": ")
 		c, status, err := dial(closed.engine.HTTPAddr(), "x", "", http.Header{name: {value}})
 		if err == nil {

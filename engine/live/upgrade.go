@@ -131,16 +131,20 @@ func (srv *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 
 // RefuseHost answers a request, for whatever page, that was sent to a name
 // that is not ours.
-func (srv *Server) RefuseHost(w http.ResponseWriter, why string) { srv.refuse(w, reasonHost, why) }
+func (srv *Server) RefuseHost(w http.ResponseWriter, why string) {
+	srv.m.refusal(reasonHost)
+	http.Error(w, reasonHost+": "+why, http.StatusForbidden)
+}
 
 // RefuseProxy answers a request, for whatever page, that came through a proxy
 // where only direct clients are served.
-func (srv *Server) RefuseProxy(w http.ResponseWriter, why string) { srv.refuse(w, reasonProxy, why) }
-
-// refuse answers a request that is no upgrade, or not yet.
-func (srv *Server) refuse(w http.ResponseWriter, reason, why string) {
-	srv.m.refusal(reason)
-	http.Error(w, reason+": "+why, http.StatusForbidden)
+func (srv *Server) RefuseProxy(w http.ResponseWriter, r *http.Request, why string) {
+	if len(r.Header.Values("Upgrade")) > 0 {
+		srv.reject(w, http.StatusUnauthorized, reasonProxy, why)
+		return
+	}
+	srv.m.refusal(reasonProxy)
+	answer(w, http.StatusUnauthorized, reasonProxy, why)
 }
 
 // reject refuses an upgrade.
