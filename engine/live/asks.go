@@ -31,8 +31,9 @@ type response struct {
 const turns = 8
 
 // asks carries out questions that may take a while: by turns, and within a turn
-// first come, first served. Equal ones are asked once. Who waits is a session, each with one question of a
-// client and one per topic, so that what waits is bounded by the connections.
+// first come, first served. Equal ones are asked once. Who waits is a session, with
+// one question of its client and one about itself or a topic, so that what waits is
+// bounded by the connections.
 type asks struct {
 	most int
 

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"reflect"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -16,14 +17,17 @@ var errWithdrawn = errors.New("withdrawn")
 // time: a session with many topics then takes its turn as often as one with few.
 // What is answered is carried out, whatever else is not.
 type examination struct {
-	srv  *Server
-	s    *session
-	news atomic.Bool // there are answers that the dispatchers have not taken
-	cost int64       // counted for the session, in bytes
+	srv        *Server
+	s          *session
+	generation atomic.Uint64 // of access, when it was begun, or begun anew
+	news       atomic.Bool   // there are answers that the dispatchers have not taken
+	cost       int64         // counted for the session, in bytes; the dispatchers own it
 
 	mu      sync.Mutex
-	waiter  *waiter // for the question under way; nil when there is none
-	who     any     // who the topics are asked about for
+	waiter  *waiter  // for the question under way; nil when there is none
+	who     any      // who is asked about
+	events  []string // and what they watch
+	begins  bool     // the session itself is to be asked about next
 	todo    []topicKey
 	asked   int  // topics
 	over    bool // dropped: no answer matters any more
@@ -48,98 +52,115 @@ var (
 	topicBytes = int64(reflect.TypeFor[topicKey]().Size()) + 128
 )
 
-// attend asks about the session.
+// attend asks about the session. If it is being asked about, access has changed
+// meanwhile: it is asked about anew, after the question under way. The topic that
+// has not been confirmed for longest comes first.
 func (s *session) attend() {
 	s.review.Store(false)
 	now, r := time.Now(), &s.srv.opts.Reauth
-	events := make([]string, 0, len(s.topics))
 	s.trust.ask(now, r)
 	for _, w := range s.topics {
 		w.trust.ask(now, r)
-		events = append(events, w.topic.Event())
 	}
 	s.watchClock()
-	e := &examination{srv: s.srv, s: s, cost: examBytes + int64(len(events))*topicBytes}
-	s.asking.Add(e.cost)
-	s.exam.Store(e)
-	e.confirm(s.who, events)
+	topics := slices.Clone(s.topics)
+	slices.SortStableFunc(topics, func(a, b *watch) int { return a.trust.confirmed.Compare(b.trust.confirmed) })
+	events := make([]string, 0, len(topics))
+	for _, w := range topics {
+		events = append(events, w.topic.Event())
+	}
+	e := s.exam.Load()
+	if e == nil {
+		e = &examination{srv: s.srv, s: s}
+		s.exam.Store(e)
+	}
+	e.generation.Store(s.srv.generation.Load())
+	cost := examBytes + int64(len(events))*topicBytes
+	s.asking.Add(cost - e.cost)
+	e.cost = cost
+	e.begin(s.who, events)
 }
 
-// confirm asks about the session itself.
-func (e *examination) confirm(who any, events []string) {
-	k := e.srv.opts.Reauth.Keeper
-	ask := func(ctx context.Context) (said response) {
-		said.who, said.err = k.Confirm(ctx, who)
-		return said
-	}
-	then := func(said response) { e.confirmed(who, events, said) }
-	key := k.ConfirmKey(who)
-	if key == "" {
-		then(ask(context.Background())) // which does not wait
-		return
-	}
+// begin asks about the session itself, at once where nobody else has to be asked.
+func (e *examination) begin(who any, events []string) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	e.put(0, "session "+key, ask, then)
+	e.who, e.events, e.begins, e.asked, e.todo = who, events, true, 0, nil
+	if k := e.srv.opts.Reauth.Keeper; k.ConfirmKey(who) == "" {
+		now, err := k.Confirm(context.Background(), who) // which does not wait
+		e.confirmed(response{who: now, err: err})
+	}
+	if e.waiter == nil {
+		e.next()
+	}
 }
 
-// put has a question carried out. mu is held.
+// next asks the next question, if there is one. mu is held.
+func (e *examination) next() {
+	switch {
+	case e.begins:
+		e.begins = false
+		k, who := e.srv.opts.Reauth.Keeper, e.who
+		e.put(0, "session "+k.ConfirmKey(who), func(ctx context.Context) (said response) {
+			said.who, said.err = k.Confirm(ctx, who)
+			return said
+		}, func(said response) {
+			if !e.begins { // otherwise it is asked about anew
+				e.confirmed(said)
+			}
+		})
+	case len(e.todo) > 0:
+		event, key, who := e.todo[0].event, e.todo[0].key, e.who
+		e.todo = e.todo[1:]
+		e.asked++
+		e.put(e.asked-1, "event "+key, func(ctx context.Context) (said response) {
+			said.allowed, said.err = e.srv.opts.Access.Ask(ctx, who, event, true)
+			return said
+		}, func(said response) { e.answered(event, said.allowed, said.err) })
+	}
+}
+
+// put has a question carried out, then called with the answer, and the next one
+// asked. mu is held, by then as well.
 func (e *examination) put(turn int, key string, ask func(context.Context) response, then func(response)) {
 	if e.over {
 		return
 	}
-	e.waiter = &waiter{then: then}
+	e.waiter = &waiter{then: func(said response) {
+		e.mu.Lock()
+		defer e.mu.Unlock()
+		e.waiter = nil
+		then(said)
+		e.next()
+	}}
 	e.srv.reasks.put(e.waiter, turn, e.srv.keyNow(key), ask)
 }
 
-// confirmed asks about the topics, unless the session is out. Where nobody can
-// tell about the session, an event may have a plain no all the same.
-func (e *examination) confirmed(who any, events []string, said response) {
-	e.mu.Lock()
+// confirmed takes the answer about the session, and decides what there is to ask
+// about its topics, unless the session is out. Where nobody can tell about the
+// session, an event may have a plain no all the same. mu is held.
+func (e *examination) confirmed(said response) {
 	v := &e.verdict
 	v.session, v.who, v.err = true, said.who, said.err
+	e.begins, e.todo = false, nil
 	if said.err == nil {
-		who = said.who
+		e.who = said.who
 	}
-	e.who, e.waiter = who, nil
-	if who != nil {
-		e.decide(events)
+	if e.who != nil {
+		e.decide()
 	}
-	e.next()
-	e.mu.Unlock()
 	e.tell()
 }
 
 // decide answers for the topics that nobody has to be asked about. mu is held.
-func (e *examination) decide(events []string) {
-	for _, event := range events {
+func (e *examination) decide() {
+	for _, event := range e.events {
 		if allowed, key, err := e.srv.opts.Access.Decide(e.who, event); key != "" {
 			e.todo = append(e.todo, topicKey{event, key})
 		} else {
 			e.answered(event, allowed, err)
 		}
 	}
-}
-
-// next asks about the next topic, if there is one. mu is held.
-func (e *examination) next() {
-	if len(e.todo) == 0 {
-		return
-	}
-	event, key, who := e.todo[0].event, e.todo[0].key, e.who
-	e.todo = e.todo[1:]
-	e.asked++
-	e.put(e.asked-1, "event "+key, func(ctx context.Context) (said response) {
-		said.allowed, said.err = e.srv.opts.Access.Ask(ctx, who, event, true)
-		return said
-	}, func(said response) {
-		e.mu.Lock()
-		e.waiter = nil
-		e.answered(event, said.allowed, said.err)
-		e.next()
-		e.mu.Unlock()
-		e.tell()
-	})
 }
 
 // answered notes what was said about an event. mu is held.
@@ -151,6 +172,7 @@ func (e *examination) answered(event string, allowed bool, err error) {
 		e.verdict.events = map[string]error{}
 	}
 	e.verdict.events[event] = err
+	e.tell()
 }
 
 // tell has a dispatcher take what there is.

@@ -84,7 +84,7 @@ func (s *session) withdraw(list []dropped) {
 		return
 	}
 	d, rest := list[0], list[1:]
-	w := s.watchOf(d.event) // there since it was asked about: nothing else was carried out
+	w := s.watchOf(d.event) // there: no request was carried out meanwhile
 	s.unwatch(w)
 	s.srv.m.refused(d.code)
 	frame := codec.AppendTopicError(nil, w.topic.Name(), d.code, d.message)

@@ -257,6 +257,23 @@ func TestAHandshakeFromBeforeARevocationIsAskedAbout(t *testing.T) {
 	w.closed(4401)
 }
 
+// When access changes, what is under way about a session is not waited for: it may
+// never be answered.
+func TestAChangeOfAccessDoesNotWaitForQuestions(t *testing.T) {
+	t.Parallel()
+	r, k := kept(t, time.Hour, seldom)
+	ada := r.as("ada", "e")
+	stuck := make(chan struct{})
+	defer close(stuck)
+	k.set(func() { k.stuck = stuck })
+	r.srv.Recheck()
+	s := r.newest()
+	testenv.Eventually(t, patience, "the question", func() bool { return s.exam.Load() != nil })
+	k.set(func() { k.out["ada"] = true })
+	r.srv.Recheck()
+	ada.closed(4401)
+}
+
 // What is being asked about the token of before says nothing about the new one.
 func TestRenewalEndsTheQuestionOfBefore(t *testing.T) {
 	t.Parallel()
@@ -283,4 +300,45 @@ func TestRenewalEndsTheQuestionOfBefore(t *testing.T) {
 		t.Errorf("%d bytes count for questions that are answered", n)
 	}
 	ada.sees("e", "a", r.publish("a"))
+}
+
+// A question about a session that access has outrun is asked anew, and its answer
+// is not used: neither lets it stay, nor ends that it is asked about.
+func TestAnAnswerAboutASessionThatIsOutrun(t *testing.T) {
+	t.Parallel()
+	k := &outrun{keeper: newKeeper(), begun: make(chan struct{}), answer: make(chan bool)}
+	r := start(t, map[string][]string{"e": {"a"}}, func(su *setup) {
+		su.live.Reauth = Reauth{Keeper: k, Tokens: true, Every: 1000 * time.Hour, Grace: time.Hour}
+		su.access = k
+	})
+	ada := r.as("ada", "e")
+	r.srv.Recheck()
+	<-k.begun
+	s := r.newest()
+	before := s.exam.Load().generation.Load()
+	r.srv.Recheck()
+	testenv.Eventually(t, patience, "the session to be asked about anew", func() bool {
+		return s.exam.Load().generation.Load() != before
+	})
+	k.answer <- true
+	<-k.begun
+	k.answer <- false
+	ada.closed(4401)
+}
+
+// outrun is a keeper whose answers about sessions the test gives.
+type outrun struct {
+	*keeper
+	begun  chan struct{}
+	answer chan bool
+}
+
+func (k *outrun) ConfirmKey(any) string { return "somebody" }
+
+func (k *outrun) Confirm(_ context.Context, who any) (any, error) {
+	k.begun <- struct{}{}
+	if <-k.answer {
+		return who, nil
+	}
+	return nil, nil
 }

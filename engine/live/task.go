@@ -40,7 +40,7 @@ func (s *session) task() task {
 		return taskLapse
 	case inquiry != nil && inquiry.done.Load():
 		return taskHear
-	case exam == nil && s.review.Load():
+	case s.review.Load() && (exam == nil || exam.generation.Load() != s.srv.generation.Load()):
 		return taskReview
 	case inquiry != nil:
 		return taskNone // the answer
