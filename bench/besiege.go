@@ -1,7 +1,6 @@
 package main
 
 import (
-	"context"
 	"slices"
 	"strings"
 	"time"
@@ -21,7 +20,7 @@ const stillness = 700 * time.Millisecond
 // Time before the measured part of a phase. Sessions have to gather before they
 // hold anybody up; of pings the memory is looked at while they do nothing yet.
 const (
-	gathering = 6 * time.Second
+	gathering = 8 * time.Second
 	silence   = siege.Idle + 1500*time.Millisecond
 )
 
@@ -68,7 +67,7 @@ func besiege(r *run) (err error) {
 		return err
 	}
 	r.army = b.army // its processor time is ours; takeDown ends it
-	heapBefore, err := b.heap(r.ctx)
+	heapBefore, err := b.heap()
 	if err != nil {
 		return err
 	}
@@ -266,22 +265,6 @@ func (b *battle) account(p *report.Phase, before, after glance, kinds []string, 
 	}
 }
 
-// collected are the engine's metrics after its garbage was collected.
-func (b *battle) collected(ctx context.Context) (gauge.Metrics, error) {
-	for range 3 { // what is in pools lives for two collections; the page makes one each (net/http/pprof)
-		if _, err := gauge.Get(ctx, "http://"+b.run.site.Engines[0].Ops+"/debug/pprof/heap?gc=1&debug=1"); err != nil {
-			return nil, err
-		}
-	}
-	return b.run.sampler.scrape(ctx)
-}
-
-// heap is what lives on the engine's heap, in MB, garbage apart.
-func (b *battle) heap(ctx context.Context) (mb float64, err error) {
-	m, err := b.collected(ctx)
-	return m.Sum("go_memstats_heap_alloc_bytes") / 1e6, err
-}
-
 // conclude waits until the engine has had time to forget, and says what has
 // come of it all.
 func (b *battle) conclude(rest time.Duration, heapBefore float64, kinds []string) error {
@@ -290,7 +273,7 @@ func (b *battle) conclude(rest time.Duration, heapBefore float64, kinds []string
 	if err := pause(r.ctx, rest); err != nil {
 		return err
 	}
-	heapAfter, err := b.heap(r.ctx)
+	heapAfter, err := b.heap()
 	if err != nil {
 		return err
 	}

@@ -9,14 +9,14 @@ import (
 )
 
 // closer looks more closely at what a phase does to the engine than spectators
-// see: how long a withdrawn spectator watches on, and whether the memory that
+// see: how long withdrawn spectators watch on, at most, and whether the memory that
 // pings take is what the engine counts. It belongs to one phase.
 type closer struct {
 	b        *battle
 	p        *report.Phase
 	kinds    []string
-	witness  *witness  // nil where nobody is withdrawn
-	since    time.Time // when they were
+	leaving  []*witness // who are to be withdrawn; none in most phases
+	since    time.Time  // when they were
 	baseline memory
 	waited   time.Duration // beyond the phase's end
 }
@@ -28,18 +28,24 @@ func (b *battle) closer(p *report.Phase, kinds []string) (*closer, error) {
 		return c, nil
 	}
 	r, e := b.run, b.run.site.Engines[0]
-	var err error
-	c.witness, err = watch(r.ctx, "ws://"+e.Addr+e.Path, r.guard.tokens.Leaving, eventName(0))
-	return c, err
+	for _, token := range r.guard.tokens.Leaving {
+		w, err := watch(r.ctx, "ws://"+e.Addr+e.Path, token, eventName(0))
+		if err != nil {
+			c.leave()
+			return c, err
+		}
+		c.leaving = append(c.leaving, w)
+	}
+	return c, nil
 }
 
 // begin waits until the phase can be measured: attacks are under way.
 func (c *closer) begin() (err error) {
 	ctx := c.b.run.ctx
 	switch {
-	case c.witness != nil:
+	case len(c.leaving) > 0:
 		err = pause(ctx, gathering)
-		c.b.run.guard.platform.withdrawn.Store(true)
+		c.b.run.guard.platform.withdraw(true)
 		c.since = time.Now()
 	case c.weighs():
 		if err = pause(ctx, siege.Idle/2); err != nil {
@@ -62,13 +68,17 @@ func (c *closer) end() error {
 	begun := time.Now()
 	defer func() { c.waited = time.Since(begun) }()
 	switch {
-	case c.witness != nil:
-		d, err := c.witness.watchedOn(c.b.run.ctx, c.since)
-		if err != nil {
-			return err
+	case len(c.leaving) > 0:
+		longest := time.Duration(0)
+		for _, w := range c.leaving {
+			d, err := w.watchedOn(c.b.run.ctx, c.since)
+			if err != nil {
+				return err
+			}
+			longest = max(longest, d)
 		}
 		recheck := siegePatience(c.b.run.opt.EngineArg).recheck
-		c.p.Withdrawn = &report.Withdrawn{Seconds: d.Seconds(), Allowed: 2 * recheck.Seconds()}
+		c.p.Withdrawn = &report.Withdrawn{Seconds: longest.Seconds(), Allowed: 2 * recheck.Seconds()}
 	case c.weighs():
 		now, err := c.b.memory()
 		if err != nil {
@@ -81,23 +91,10 @@ func (c *closer) end() error {
 
 // leave ends what the phase had for itself.
 func (c *closer) leave() {
-	if c.witness != nil {
-		c.witness.leave()
-		c.b.run.guard.platform.withdrawn.Store(false)
+	for _, w := range c.leaving {
+		w.leave()
 	}
-}
-
-// memory is what the engine counts as held for connections, and what it holds on
-// its heap and in stacks, garbage apart, in MB.
-type memory struct{ counted, held float64 }
-
-func (b *battle) memory() (m memory, err error) {
-	g, err := b.collected(b.run.ctx)
-	if err != nil {
-		return m, err
+	if len(c.leaving) > 0 {
+		c.b.run.guard.platform.withdraw(false)
 	}
-	return memory{
-		counted: g.Sum("processor_live_queued_bytes") / 1e6,
-		held:    (g.Sum("go_memstats_heap_alloc_bytes") + g.Sum("go_memstats_stack_inuse_bytes")) / 1e6,
-	}, nil
 }

@@ -6,7 +6,8 @@ import (
 	"fmt"
 	"net"
 	"net/http"
-	"sync/atomic"
+	"strings"
+	"sync"
 	"time"
 
 	"pitwall/bench/siege"
@@ -14,15 +15,31 @@ import (
 
 // platformTime is how long the platform thinks about a question: so long that
 // the questions of a flood are more than it can answer.
-const platformTime = 150 * time.Millisecond
+const platformTime = time.Second
 
 // platform is what the engine under siege asks who may watch (AUTHZ_URL): yes
-// for the spectator who will be withdrawn, until then; no for strangers.
+// for the spectators who will be withdrawn, until then; no for strangers.
 type platform struct {
-	server    *http.Server
-	url       string
-	withdrawn atomic.Bool
-	ended     chan error
+	server *http.Server
+	url    string
+	ended  chan error
+
+	mu        sync.Mutex
+	withdrawn bool
+}
+
+// withdraw says whether the spectators who are to be withdrawn are so from now on.
+func (p *platform) withdraw(now bool) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.withdrawn = now
+}
+
+// allows is the answer about a user.
+func (p *platform) allows(user string) bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return strings.HasPrefix(user, siege.Leaver) && !p.withdrawn
 }
 
 func startPlatform() (*platform, error) {
@@ -41,7 +58,7 @@ func (p *platform) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if pause(r.Context(), platformTime) != nil {
 		return // nobody waits any more
 	}
-	if r.FormValue("user") == siege.Leaver && !p.withdrawn.Load() {
+	if p.allows(r.FormValue("user")) {
 		w.WriteHeader(http.StatusNoContent)
 		return
 	}

@@ -121,7 +121,7 @@ var ping = text(`{"type":"ping","id":"0123456789"}`)
 // dam sends pings for as long as they are taken, and reads just enough of the
 // answers to count as somebody who reads.
 func (a *attacker) dam() {
-	const pings, read = 2000, 8192
+	const pings, read = 2000, 4096
 	if a.conn == nil {
 		a.enter(true)
 		return

@@ -48,7 +48,7 @@ func Kinds() []Kind {
 		{Name: "frames", About: "frames that break RFC 6455", Load: 200, most: 32, burst: 1, strike: (*attacker).malform,
 			Met: []string{"close 1002", "close 1007", "close 1009"}},
 		{Name: Sessions, About: "new sessions that each ask for 60 events, while a spectator is withdrawn", Load: 50, Apart: true, burst: 1, stay: 10 * time.Second,
-			strike: (*attacker).ask60, Met: []string{"error forbidden", "429"}},
+			strike: (*attacker).ask60, Met: []string{"error forbidden", "error internal", "429"}},
 		{Name: Pings, About: "thousands of pings of each, whose answers are hardly read", Held: true, Load: 400, Apart: true, pace: 250 * time.Millisecond,
 			strike: (*attacker).dam, Met: []string{"paused", "error rate_limited"}},
 		{Name: "events", About: "/events.json without a token, as fast as they can", Load: 20_000, Apart: true, most: 64, burst: 16, strike: (*attacker).list,

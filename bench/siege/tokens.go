@@ -20,15 +20,19 @@ type Tokens struct {
 	PublicKey []byte   // PEM, for JWT_PUBLIC_KEY_FILE
 	Good      string   // may watch every event, for a day
 	Asked     string   // of the user Stranger, names no event: the platform is asked
-	Leaving   string   // the same of the user Leaver
+	Leaving   []string // the same of some users whose names begin with Leaver
 	Wrong     []string // may not be taken, each for a reason of its own
 }
 
 // Users whom the platform is asked about.
 const (
 	Stranger = "stranger"
-	Leaver   = "leaver"
+	Leaver   = "leaver-"
 )
+
+// leavers is how many there are. Each is asked about at a moment of its own, and
+// what counts is the slowest.
+const leavers = 10
 
 // NewTokens makes a key and signs with it (ES256).
 func NewTokens() (*Tokens, error) {
@@ -51,8 +55,12 @@ func NewTokens() (*Tokens, error) {
 	if t.Asked, err = sign(jose.ES256, own, 24*time.Hour, Stranger); err != nil {
 		return nil, err
 	}
-	if t.Leaving, err = sign(jose.ES256, own, 24*time.Hour, Leaver); err != nil {
-		return nil, err
+	for i := range leavers {
+		token, err := sign(jose.ES256, own, 24*time.Hour, fmt.Sprint(Leaver, i))
+		if err != nil {
+			return nil, err
+		}
+		t.Leaving = append(t.Leaving, token)
 	}
 	expired, err := sign(jose.ES256, own, -time.Hour, spectator, "*")
 	if err != nil {
