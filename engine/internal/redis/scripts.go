@@ -4,6 +4,7 @@ package redis
 // that runs no others, as the embedded one, needs to know them.
 func Scripts() []string {
 	return []string{
-		waitingScript, takeScript, dropScript, buryScript, takeSeatScript, keepSeatsScript, removeScript,
+		waitingScript, stateScript, lastScript, sizeScript, takeScript, dropScript, buryScript, boundScript,
+		takeSeatScript, keepSeatsScript, removeScript,
 	}
 }
