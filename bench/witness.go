@@ -67,7 +67,7 @@ func (w *witness) read(ctx context.Context) {
 // watchedOn waits for the end, and returns how long that was after since; the
 // time so far when it does not come.
 func (w *witness) watchedOn(ctx context.Context, since time.Time) (time.Duration, error) {
-	limited, cancel := context.WithTimeout(ctx, withdrawnWithin)
+	limited, cancel := context.WithDeadline(ctx, since.Add(withdrawnWithin))
 	defer cancel()
 	at, err := pauseUntil(limited, w.ended)
 	switch {
