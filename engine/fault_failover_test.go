@@ -41,9 +41,7 @@ func TestFaultFailover(t *testing.T) {
 			before := s.load(s.redisURL, devices)
 			before.more(s, 500)
 			before.stop()
-			if n := old.Do("WAIT", "1", "60000"); n != int64(1) {
-				t.Fatalf("%v replicas have everything, want 1", n)
-			}
+			old.AwaitReplica()
 
 			begin := time.Now()
 			proxy.Retarget(master.Addr())

@@ -102,10 +102,10 @@ func (s *Redis) commandLine() ([]string, error) {
 	}
 	args := []string{
 		"--port", strconv.Itoa(s.port), "--bind", "127.0.0.1", "--dir", s.dir,
-		"--save", "", "--daemonize", "no", "--repl-diskless-sync-delay", "0",
+		"--save", "", "--daemonize", "no",
 	}
 	if s.bus != 0 {
-		args = append(args, "--cluster-enabled", "yes", "--cluster-port", strconv.Itoa(s.bus))
+		args = append(args, "--cluster-enabled", "yes", "--cluster-port", strconv.Itoa(s.bus), "--repl-diskless-sync-delay", "0")
 	}
 	return append(args, s.args...), nil
 }

@@ -290,7 +290,7 @@ func TestClusterOwnerStandsStill(t *testing.T) {
 	must(client.Add(ctx, stream, 0, "a", "1"))(t)
 	victim := c.Owner(stream)
 	before := must(r.RunID(ctx))(t)
-	victim.Do("WAIT", "1", "0")
+	victim.AwaitReplica()
 	victim.Signal(syscall.SIGSTOP)
 	err := client.Ping(ctx, spread...)
 	if !IsConnection(err) || !strings.Contains(err.Error(), victim.Addr()) {

@@ -19,7 +19,7 @@ func TestSentinel(t *testing.T) {
 		t.Fatal(err)
 	}
 	must(c.Add(t.Context(), "s", 0, "a", "1"))(t)
-	master.Do("WAIT", "1", "0")
+	master.AwaitReplica()
 	if got := must(r.Read(t.Context(), nil))(t); len(got) != 1 {
 		t.Errorf("read %v", ids(got))
 	}

@@ -164,6 +164,7 @@ func Sentinels(t testing.TB, master *RedisServer) (sentinels []*RedisServer, url
 // RedisPair starts a server and a replica that has all of its data.
 func RedisPair(t testing.TB, options ...RedisOption) (master, replica *RedisServer) {
 	t.Helper()
+	options = append(options, Args("--repl-diskless-sync-delay", "0"))
 	master, replica = Redis(t, options...), Redis(t, options...)
 	host, port, _ := net.SplitHostPort(master.Addr())
 	replica.Do("REPLICAOF", host, port)
@@ -171,6 +172,15 @@ func RedisPair(t testing.TB, options ...RedisOption) (master, replica *RedisServ
 		return strings.Contains(replica.Do("INFO", "replication").(string), "master_link_status:up")
 	})
 	return master, replica
+}
+
+// AwaitReplica waits until a replica has all that the server has.
+func (s *RedisServer) AwaitReplica() {
+	s.t.Helper()
+	s.Do("PING") // WAIT is about what was there at the connection's last command
+	if n := s.Do("WAIT", "1", "60000"); n != int64(1) {
+		s.t.Fatalf("%v replicas have everything, want 1", n)
+	}
 }
 
 // Role is master, slave or sentinel, and "" while the server does not answer: it

@@ -11,7 +11,7 @@ func TestRedisClusterMovesSlotsAndPromotes(t *testing.T) {
 	const key = "k"
 	owner := c.Owner(key)
 	owner.Do("SET", key, "v")
-	owner.Do("WAIT", "1", "0")
+	owner.AwaitReplica()
 	to := c.AddNode()
 	moved := 0
 	c.MoveSlot(key, to, func(string) { moved++ })
