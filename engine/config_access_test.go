@@ -70,6 +70,18 @@ func TestDefaultDecisions(t *testing.T) {
 	}
 }
 
+// A yes is kept for less than it takes to ask about a session again: a withdrawal is
+// late by one question at most.
+func TestAYesIsNotKeptForLong(t *testing.T) {
+	for _, c := range []struct{ cache, recheck, want int }{{10000, 60000, 10000}, {10000, 1500, 750}, {0, 1500, 0}, {750, 1500, 750}} {
+		var cfg Config
+		cfg.AuthCacheMS, cfg.AuthRecheckMS = c.cache, c.recheck
+		if got := cfg.accessCache(); got != ms(c.want) {
+			t.Errorf("%d ms, asked again after %d ms: kept for %v, want %d ms", c.cache, c.recheck, got, c.want)
+		}
+	}
+}
+
 func TestSecretFiles(t *testing.T) {
 	dir := t.TempDir()
 	write := func(name, text string) string {

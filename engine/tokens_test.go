@@ -112,7 +112,7 @@ func TestRevokingWhatIsNotKnown(t *testing.T) {
 	if err != nil || until.Before(time.Now().Add(47*time.Hour)) || !strings.Contains(said, "which no share link has") {
 		t.Errorf("with --for: %q, until %v, %v", said, until, err)
 	}
-	for _, bad := range []string{"http://x/#event=race", "http://x/#event=race&token="} {
+	for _, bad := range []string{"http://x/#event=race", "http://x/#event=race&token=", "http://x/#event=race&token=a.b.c", "eyJhbGciOiJIUzUxMiJ9.eyJqdGkiOiJ4In0.AAAA"} {
 		if said, _, err := k.revoke(bad, "x", time.Hour); err == nil || said != "" {
 			t.Errorf("%s: %q, no error", bad, said)
 		}

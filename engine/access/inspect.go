@@ -23,7 +23,8 @@ type TokenInfo struct {
 // forged. isToken is false for what is neither, such as an id. The error says why
 // a token cannot be revoked, and has nothing of it.
 func ReadToken(text string) (info TokenInfo, isToken bool, err error) {
-	if _, fragment, found := strings.Cut(text, "#"); found {
+	_, fragment, link := strings.Cut(text, "#")
+	if link {
 		q, err := url.ParseQuery(fragment)
 		if err != nil || q.Get("token") == "" {
 			return info, false, errors.New("a link without a token")
@@ -33,7 +34,10 @@ func ReadToken(text string) (info TokenInfo, isToken bool, err error) {
 		return info, false, nil
 	}
 	t, err := jwt.ParseSigned(text, []jose.SignatureAlgorithm{jose.HS256, jose.RS256, jose.ES256, jose.EdDSA})
-	if err != nil {
+	switch {
+	case err != nil && (link || strings.HasPrefix(text, "eyJ")): // {" of a header
+		return info, true, errors.New("the token cannot be read")
+	case err != nil:
 		return info, false, nil // an id may have dots
 	}
 	var cl claims
@@ -49,9 +53,9 @@ func ReadToken(text string) (info TokenInfo, isToken bool, err error) {
 		return info, true, errors.New("the token has no exp: it is not good in any case")
 	}
 	info = TokenInfo{ID: id, User: user, Expires: cl.Expiry.Time()}
-	var link linkClaims
-	if isLink(text) && t.UnsafeClaimsWithoutVerification(&link) == nil {
-		info.Event = link.Event
+	var shared linkClaims
+	if isLink(text) && t.UnsafeClaimsWithoutVerification(&shared) == nil {
+		info.Event = shared.Event
 	}
 	return info, true, nil
 }
