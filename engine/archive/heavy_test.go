@@ -9,8 +9,8 @@ import (
 	"pitwall/engine/internal/testenv"
 )
 
-// TestBatchTooHeavyForTheLink: a full read takes longer than its deadline, and
-// would at every attempt.
+// TestBatchTooHeavyForTheLink: a full read takes longer than the server may be
+// silent, and would at every attempt.
 func TestBatchTooHeavyForTheLink(t *testing.T) {
 	server := testenv.Redis(t)
 	u, err := url.Parse(server.URL())
@@ -25,12 +25,9 @@ func TestBatchTooHeavyForTheLink(t *testing.T) {
 		server.Do("XADD", stream, "*", "device_id", fmt.Sprintf("d-%d", n), "ts", "1748772000000", "lat", "46", "lon", "7",
 			"attributes", `{"fill":"`+strings.Repeat("x", 15<<10)+`"}`)
 	}
-	proxy.Throttle(250 << 10) // a second: four of them for all, three for a read
+	proxy.Throttle(250 << 10) // a second: four of them for all
 	r.run(r.archive(func(o *Options) { o.BatchSize = count }))
 	r.eventually("all rows", func() bool { return r.metric("processor_archive_rows_total") >= count })
 	proxy.Throttle(0)
 	r.eventually("all acknowledged", func() bool { return r.pending(stream).Count == 0 })
-	if r.metric("processor_archive_read_errors_total") == 0 {
-		t.Error("no read failed: the link was not too narrow, and nothing was shown")
-	}
 }

@@ -26,18 +26,16 @@ func addHeavy(s *testenv.RedisServer) {
 	}
 }
 
-// A full read takes longer than its deadline, and would at every attempt.
+// A full read takes longer than the server may be silent, and would at every
+// attempt.
 func TestReadTooHeavyForTheLink(t *testing.T) {
 	b, link, s := heavy(t)
 	f := b.feed(func(o *Options) { o.BatchCount, o.Block = heavyCount, 50*time.Millisecond })
 	b.created(f)
 	addHeavy(s)
-	link.Throttle(1 << 20) // a second: four of them for all, two for a read
+	link.Throttle(1 << 20) // a second: four of them for all
 	b.background(f.Run)
 	b.complete(heavyCount, []string{"a"})
-	if failed := b.metric(`processor_live_stream_read_errors_total{stream="s"}`); failed == "0" {
-		t.Error("no read failed: the link was not too narrow, and nothing was shown")
-	}
 }
 
 // The same at the start, where a page that does not come would end it.

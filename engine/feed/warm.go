@@ -59,7 +59,7 @@ func (f *Feed) warm(ctx context.Context, r *reader) (records int, err error) {
 			continue
 		}
 		if redis.IsConnection(err) {
-			if last, n, e := f.opt.Client.PassLargeBack(ctx, r.stream, to); e == nil && n > 0 {
+			if last, ok := f.passLargeBack(ctx, r.stream, to); ok {
 				to = last.Prev()
 				continue
 			}
@@ -75,6 +75,19 @@ func (f *Feed) warm(ctx context.Context, r *reader) (records int, err error) {
 		to = page[len(page)-1].ID.Prev()
 	}
 	return records, nil
+}
+
+// passLargeBack returns the oldest of the entries from to on, backwards, that are
+// too large to be read. The connection may be busy with one of them, or just be
+// closed for it, so it asks more than once.
+func (f *Feed) passLargeBack(ctx context.Context, stream string, to redis.ID) (last redis.ID, ok bool) {
+	for range 3 {
+		last, n, err := f.opt.Client.PassLargeBack(ctx, stream, to)
+		if err == nil {
+			return last, n > 0
+		}
+	}
+	return redis.ID{}, false
 }
 
 // floor is the id of the first entry that the archive may not have written.

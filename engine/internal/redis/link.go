@@ -35,23 +35,22 @@ type link struct {
 	limit int64 // of came; 0 for none
 }
 
-// Read reads, but not beyond the limit.
+// Read reads, unless what came is beyond the limit.
 func (l *link) Read(p []byte) (int, error) {
-	n, err := l.Conn.Read(p)
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	l.came += int64(n)
-	if l.limit > 0 && l.came > l.limit {
-		return n, errHeavy
+	if came, limit := l.count(0); limit > 0 && came > limit {
+		return 0, errHeavy
 	}
+	n, err := l.Conn.Read(p)
+	l.count(n)
 	return n, err
 }
 
-// bytes is how much came over the connection.
-func (l *link) bytes() int64 {
+// count counts n more bytes, and returns all of them and the limit.
+func (l *link) count(n int) (came, limit int64) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	return l.came
+	l.came += int64(n)
+	return l.came, l.limit
 }
 
 // allow lets n more bytes come; 0 is any number. It returns how much came.
@@ -145,7 +144,7 @@ func (l *link) await(ctx context.Context, block time.Duration) (context.Context,
 func (r *reading) look() {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	switch came := r.on.bytes(); {
+	switch came, _ := r.on.count(0); {
 	case came == r.seen:
 		r.cancel(errNoReply)
 	case time.Now().After(r.until):

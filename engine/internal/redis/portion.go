@@ -14,7 +14,7 @@ const heavyRead = 16 << 20
 // goroutine.
 type Portion struct {
 	most, now int
-	exhausted bool // a read of a single entry failed, and none succeeded since
+	alone     int // so many entries are read one by one: one of them may be too large
 }
 
 // NewPortion begins with most, at least 1, which is never exceeded.
@@ -27,16 +27,16 @@ func NewPortion(most int) Portion {
 func (p *Portion) Count() int { return p.now }
 
 // Exhausted says that asking for less does not help: even a single entry did not
-// come, or it may be one entry alone that was too much for a reply. It holds
-// until a read succeeds.
-func (p *Portion) Exhausted() bool { return p.exhausted }
+// come, or one of those that come next may be too much for a reply alone.
+func (p *Portion) Exhausted() bool { return p.alone > 0 }
 
 // Failed takes note of a read, or of what follows one, that failed, and why.
 func (p *Portion) Failed(err error) {
 	if errors.Is(err, errHeavy) { // each further try may take a minute
-		p.now = 1
+		p.alone, p.now = max(p.alone, p.now), 1
+	} else if p.now == 1 {
+		p.alone = max(p.alone, 1)
 	}
-	p.exhausted = p.now == 1
 	p.now = max(1, p.now/2)
 }
 
@@ -45,7 +45,9 @@ func (p *Portion) Took(entries []Entry) {
 	if len(entries) == 0 {
 		return
 	}
-	p.exhausted = false
+	if p.alone = max(0, p.alone-len(entries)); p.alone > 0 {
+		return
+	}
 	bytes := 0
 	for i := range entries {
 		bytes += entries[i].Size()

@@ -43,3 +43,31 @@ func TestPortion(t *testing.T) {
 		}
 	}
 }
+
+// After a reply that was too much, as many entries as were asked for are read one
+// by one; after a single one that failed, that one.
+func TestPortionOfWhatIsTooMuch(t *testing.T) {
+	one := []Entry{{Fields: []string{"a", "b"}}}
+	p := NewPortion(100)
+	if p.Failed(errNoReply); p.Exhausted() || p.Count() != 50 {
+		t.Errorf("after a read that failed: %+v", p)
+	}
+	p.Failed(errHeavy)
+	for n := range 50 {
+		if !p.Exhausted() || p.Count() != 1 {
+			t.Fatalf("after %d entries: %+v", n, p)
+		}
+		p.Took(nil)
+		p.Took(one)
+	}
+	if p.Exhausted() || p.Count() != 2 {
+		t.Errorf("after all of them: %+v", p)
+	}
+	p.Failed(errNoReply)
+	if p.Failed(errNoReply); !p.Exhausted() || p.Count() != 1 {
+		t.Errorf("after a single one that failed: %+v", p)
+	}
+	if p.Took(one); p.Exhausted() || p.Count() != 2 {
+		t.Errorf("after one that came: %+v", p)
+	}
+}
