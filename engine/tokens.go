@@ -121,9 +121,9 @@ func describe(id string, known db.Token, shown access.TokenInfo, isToken bool, l
 	end = later(end, later(known.Expires, shown.Expires))
 	switch {
 	case known.Link:
-		return fmt.Sprintf("the share link %s for the event %q", plain(id), known.Event), end, nil
+		return fmt.Sprintf("the share link %s for the event %q", plain.Text(id), known.Event), end, nil
 	case shown.Event != "":
-		return fmt.Sprintf("the share link %s for the event %q, made elsewhere", plain(id), shown.Event), end, nil
+		return fmt.Sprintf("the share link %s for the event %q, made elsewhere", plain.Text(id), shown.Event), end, nil
 	case isToken:
 		return fmt.Sprintf("the token with the jti %q of the user %q", id, shown.User), end, nil
 	case !known.Revoked.IsZero():
