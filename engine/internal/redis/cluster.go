@@ -246,9 +246,13 @@ func readSlots(m *rueidis.RedisMessage, asked string) (ranges []slotRange, known
 	return ranges, slices.Compact(known), nil
 }
 
-// nodeAddr reads [host, port, …]. A node that does not know its own host leaves
-// it out: then it is the one that was asked. "?" stands for a name that is not
-// known.
+// unknownHost stands for the name of a node that another does not know as yet.
+const unknownHost = "?"
+
+// nodeAddr reads [host, port, id, [name, value, …]]. A node that does not know its
+// own host leaves it out: then it is the one that was asked. One whose name is not
+// known as yet has its address among the further values; without it, "" is
+// returned.
 func nodeAddr(m *rueidis.RedisMessage, asked string) (string, error) {
 	fields, err := m.ToArray()
 	if err != nil || len(fields) < 2 {
@@ -260,8 +264,15 @@ func nodeAddr(m *rueidis.RedisMessage, asked string) (string, error) {
 	}
 	host := text(fields[0])
 	switch host {
-	case "?":
-		return "", nil
+	case unknownHost:
+		if len(fields) < 4 {
+			return "", nil
+		}
+		more, err := fields[3].AsStrMap()
+		if err != nil || more["ip"] == "" {
+			return "", nil
+		}
+		host = more["ip"]
 	case "":
 		host = hostOf(asked)
 	}

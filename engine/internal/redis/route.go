@@ -155,14 +155,20 @@ func (c *cluster) redirect(slot uint16, at place, err error) (next place, elsewh
 		return place{}, false
 	}
 	if addr, ok := re.IsMoved(); ok {
-		addr = whole(addr, at.node.addr)
+		if addr = whole(addr, at.node.addr); addr == "" {
+			c.doubt(nil)
+			return place{}, true
+		}
 		c.learn(slot, addr)
 		return place{c.node(addr), false}, true
 	}
 	switch text := re.Error(); {
 	case strings.HasPrefix(text, "ASK "):
 		addr, _ := re.IsAsk()
-		return place{c.node(whole(addr, at.node.addr)), true}, true
+		if addr = whole(addr, at.node.addr); addr == "" {
+			return at, true // until its name is known
+		}
+		return place{c.node(addr), true}, true
 	case re.IsTryAgain():
 		return at, true
 	case re.IsClusterDown():
@@ -173,9 +179,16 @@ func (c *cluster) redirect(slot uint16, at place, err error) (next place, elsewh
 }
 
 // whole puts the host of the node that was asked before an address without one.
+// It returns "" where the host is not known.
 func whole(addr, asked string) string {
-	if host, port, err := net.SplitHostPort(addr); err == nil && host == "" {
+	host, port, err := net.SplitHostPort(addr)
+	switch {
+	case err != nil:
+		return addr
+	case host == "":
 		return net.JoinHostPort(hostOf(asked), port)
+	case host == unknownHost:
+		return ""
 	}
 	return addr
 }
