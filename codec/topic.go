@@ -55,12 +55,21 @@ func (t *Topic) AppendItem(dst, body []byte) []byte {
 	return append(dst, body...)
 }
 
+// WidenPositions is to be called after AppendItem where the frame may become
+// long: it moves what the frame at mark has so far as soon as its header must be
+// longer, which is 64 KiB, rather than all of it at the end.
+func (t *Topic) WidenPositions(dst []byte, mark int) []byte { return widenFrame(dst, mark) }
+
 // EndPositions closes the frame that BeginPositions has opened at mark. The
 // header is always the minimal one: it was reserved for 126 to 65535 bytes of
 // payload, and the payload is moved if it turns out shorter or longer.
 func (t *Topic) EndPositions(dst []byte, mark int) []byte {
 	return endFrame(append(dst, "]}"...), mark, 0)
 }
+
+// BeginPositionsBody opens the payload of a positions frame, which AppendItem
+// fills and EndSnapshotBody closes. The frame's header is sent before it.
+func (t *Topic) BeginPositionsBody(dst []byte) []byte { return append(dst, t.positions...) }
 
 // The reasons of a snapshot.
 const (

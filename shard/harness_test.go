@@ -321,6 +321,7 @@ func (s *screen) frame(b []byte) {
 		s.forget(f.Topic)
 		delete(s.ghosts, f.Topic)
 		delete(s.renewed, f.Topic)
+		delete(s.parts, f.Topic)
 		if known := s.known[f.Topic]; len(known) > 0 {
 			s.known[f.Topic] = known[1:]
 		}

@@ -86,7 +86,11 @@ func (w *worker) tick(p *part, class int, at int64) {
 
 func (w *worker) tickTo(s *sub) {
 	p := s.part
-	if s.since >= p.sealed || s.missed {
+	if s.since >= p.sealed || s.missed || s.wait != nil {
+		return
+	}
+	if !w.readyChanges(s, s.since) {
+		w.postpone(s, nil, toTick, s.since, form(s.conn.shape.text()))
 		return
 	}
 	ch := w.changes(p, s.conn.shape, s.since)

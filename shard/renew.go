@@ -20,7 +20,7 @@ import (
 type renewal struct {
 	topic *Topic
 	order uint32 // tells it from a later subscription to the same topic
-	class int32  // as the shard that asks for it has it
+	class int8   // as the shard that asks for it has it
 }
 
 // in reports whether the subscription is in list.
@@ -37,6 +37,7 @@ const unopened = flowState
 // stop ends what is sent to s until it is renewed.
 func (w *worker) stop(s *sub) {
 	w.catchUp(s)
+	s.unwait()
 	if !s.missed {
 		s.missed, s.since = true, s.part.sealed
 	}
@@ -99,20 +100,24 @@ func (w *worker) stopAll(o *op) {
 func (w *worker) renewAll(o *op) {
 	for s := o.conn.subs[w.id]; s != nil; s = s.next {
 		if s.renewal().in(o.wanted) {
-			w.renew(s, o.opened)
+			w.renew(s, o)
 		}
 	}
 }
 
 // renew sends s what a new subscriber gets.
-func (w *worker) renew(s *sub, opened uint32) {
+func (w *worker) renew(s *sub, o *op) {
 	p := s.part
 	if s.class == classNone {
 		w.sealLeavers(p)
 	}
 	w.catchUp(s) // it is stopped, so this pushes nothing
+	if !w.readySubscribed(s) {
+		w.postpone(s, o, toRenew, 0, formSnapshot)
+		return
+	}
 	w.count.recoveries++
-	s.opened, s.missed, s.conflated, s.since = opened, false, 0, p.sealed
+	s.opened, s.missed, s.conflated, s.since = o.opened, false, 0, p.sealed
 	w.send(s.conn, w.subscribed(p, s.conn.snapshots(p)))
 	if s.class == classNone {
 		return

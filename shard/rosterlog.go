@@ -123,7 +123,13 @@ func (w *worker) rosterSince(s *sub, since uint64) *Chunk {
 	if to <= since {
 		return nil
 	}
-	since = p.roundDown(since)
+	return w.rosterFrom(p, p.roundDown(since), to)
+}
+
+// rosterFrom returns a roster frame with the joins and leaves after update since
+// up to update to, nil when there were none. The positions that come after it must
+// be of all devices that changed after since: it has those that it names removed.
+func (w *worker) rosterFrom(p *part, since, to uint64) *Chunk {
 	k := bodyKey{since, formRoster, to}
 	ch := p.bodies.byKey[k]
 	if ch == nil {

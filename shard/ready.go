@@ -1,0 +1,26 @@
+package shard
+
+// What is ready is small enough to be encoded in this turn, or has been already.
+
+// readySubscribed reports whether a snapshot for s is.
+func (w *worker) readySubscribed(s *sub) bool {
+	p := s.part
+	f := s.conn.snapshots(p)
+	return p.bodies.subscribed[f-formSnapshot] != nil || p.bodies.byKey[bodyKey{form: f}] != nil || !w.heavy(p, 0)
+}
+
+// readyChanges reports whether live frames for s with what changed after since
+// are.
+func (w *worker) readyChanges(s *sub, since uint64) bool {
+	k := bodyKey{since: since, form: form(s.conn.shape)}
+	return s.part.bodies.byKey[k] != nil || !w.heavy(s.part, since)
+}
+
+// readyLost reports whether a lagged snapshot for s, and the corrected one that
+// goes with it, are.
+func (w *worker) readyLost(s *sub, since uint64) bool {
+	p := s.part
+	start := p.roundDown(since)
+	k := bodyKey{since: start, form: s.conn.snapshots(p)}
+	return p.fixed <= start && p.bodies.byKey[k] != nil || !w.heavy(p, start)
+}
