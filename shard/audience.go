@@ -20,9 +20,9 @@ type round struct {
 	part    *part    // whose next seal waits for the end; nil for a class
 	chunk   *Chunk   // nil: a tick, each sub gets what changed since its last one
 	packing *packing // of chunk, which is pushed compressed when that is done; nil for none
-	taken   int    // connections that took chunk
-	due     int64  // the shard has not passed this moment before the end
-	instant int64  // told to the writers; 0 for nothing to gather for
+	taken   int      // connections that took chunk
+	due     int64    // the shard has not passed this moment before the end
+	instant int64    // told to the writers; 0 for nothing to gather for
 }
 
 // add puts s at the end, where rounds under way do not come.

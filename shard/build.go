@@ -21,7 +21,8 @@ type build struct {
 	cuts uint64 // of the part's bodies when it began
 	base uint64
 
-	at     *node // the next one to be copied
+	roster *rosterBuild // the frame in front of a lagged snapshot, if it is more than a slice
+	at     *node        // the next one to be copied
 	pinned []pinned
 
 	body   section // the end of a snapshot frame, position frames, or the payload of a positions frame
@@ -108,6 +109,8 @@ func (w *worker) goOn(b *build) bool {
 		b.fixed.move(moved)
 	case b.packed.moving():
 		b.packed.move(moved)
+	case b.roster != nil && !b.roster.done:
+		b.roster.goOn(p, w.core.building.devices)
 	case !b.built:
 		w.copyNodes(b)
 	case !b.closed && b.wants[1] > 0:
@@ -132,7 +135,7 @@ func (w *worker) beginBuild(b *build) {
 		part: p, since: b.since, form: b.form, waits: b.waits, wants: b.wants,
 		id: w.lastBuild, cuts: p.bodies.cuts, base: p.sealed, at: p.last,
 	}
-	p.build = b
+	p.build, b.roster = b, w.newRosterBuild(b)
 	b.body.store = newStore(&w.ends, 2*w.core.building.copied)
 	switch b.form {
 	case formPlain:

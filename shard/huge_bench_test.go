@@ -188,8 +188,9 @@ func (h *huge) ticking() *client {
 func (h *huge) pending() *client {
 	c := h.watching(0)
 	h.core.SetWindow(time.Second)
+	h.rig.pass(2 * time.Second)
 	h.turn("", h.ids[0]) // sent at once
-	h.turn("", h.ids[1])
+	h.settle()
 	h.publish()
 	h.core.SetWindow(time.Millisecond)
 	return c

@@ -16,11 +16,14 @@ func (w *worker) readyChanges(s *sub, since uint64) bool {
 	return s.part.bodies.byKey[k] != nil || !w.heavy(s.part, since)
 }
 
-// readyLost reports whether a lagged snapshot for s, and the corrected one that
-// goes with it, are.
+// readyLost reports whether a lagged snapshot for s, and what goes with it, are: a
+// roster frame, and a corrected snapshot.
 func (w *worker) readyLost(s *sub, since uint64) bool {
 	p := s.part
 	start := p.roundDown(since)
 	k := bodyKey{since: start, form: s.conn.snapshots(p)}
+	if w.heavyRoster(p, start) {
+		return false
+	}
 	return p.fixed <= start && p.bodies.byKey[k] != nil || !w.heavy(p, start)
 }

@@ -168,10 +168,12 @@ func (w *worker) arrive(x waiter, b *build) {
 // arriveLost sends s, which has lost what came after s.since, what changed since.
 func (w *worker) arriveLost(s *sub, b *build) {
 	w.count.recoveries++
-	if to := b.part.roster.newest(); to > s.since {
-		if ch := w.rosterFrom(b.part, b.since, to); ch != nil {
-			w.send(s.conn, ch)
-		}
+	if to := b.part.roster.newest(); to <= s.since {
+		// nothing to tell
+	} else if b.roster != nil {
+		w.send(s.conn, b.roster.frame)
+	} else if ch := w.rosterFrom(b.part, b.since, to); ch != nil {
+		w.send(s.conn, ch)
 	}
 	w.sendHeaded(s.conn, w.headed(b.part, b.bytes(s.packed(b.form)), codec.SnapshotLagged, s.conflated))
 	if b.fixed.ch != nil {
