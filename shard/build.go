@@ -61,20 +61,6 @@ type buildBounds struct {
 // aSlice is the bounds that a core has, but in tests.
 var aSlice = buildBounds{devices: 512, copied: 128 << 10, packed: 64 << 10, moved: 1 << 20, serves: 64}
 
-// heavy reports whether what changed in p after update since is more than a slice.
-func (w *worker) heavy(p *part, since uint64) bool {
-	most := &w.core.building
-	devices, size := 0, 0
-	for n := p.last; n != nil && n.seq > since; n = n.prev {
-		devices++
-		size += len(n.dev.val.buf)
-		if devices > most.devices || size > most.copied {
-			return true
-		}
-	}
-	return false
-}
-
 // construct gives the build that waits longest, of those that can go on, one
 // slice.
 func (w *worker) construct() {

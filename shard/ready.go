@@ -27,3 +27,17 @@ func (w *worker) readyLost(s *sub, since uint64) bool {
 	}
 	return p.fixed <= start && p.bodies.byKey[k] != nil || !w.heavy(p, start)
 }
+
+// heavy reports whether what changed in p after update since is more than a slice.
+func (w *worker) heavy(p *part, since uint64) bool {
+	most := &w.core.building
+	devices, size := 0, 0
+	for n := p.last; n != nil && n.seq > since; n = n.prev {
+		devices++
+		size += len(n.dev.val.buf)
+		if devices > most.devices || size > most.copied {
+			return true
+		}
+	}
+	return false
+}

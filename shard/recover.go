@@ -9,7 +9,7 @@ func (w *worker) recover(o *op) {
 	}
 	for s := c.subs[w.id]; s != nil; s = s.next {
 		w.catchUp(s)
-		if s.recovering() { // from what it has lost before there was anything live
+		if s.recovering() { // nothing live was pushed to it that could be among the losses
 			continue
 		}
 		if _, _, lost := s.lost(o.losses); lost && s.class == classNone {

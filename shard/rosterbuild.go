@@ -18,7 +18,8 @@ type rosterBuild struct {
 // heavyRoster reports whether the joins and leaves after update since are more than
 // a slice.
 func (w *worker) heavyRoster(p *part, since uint64) bool {
-	return len(p.roster.moves)-p.roster.after(since) > w.core.building.devices
+	i := len(p.roster.moves) - 1 - w.core.building.devices
+	return i >= 0 && p.roster.moves[i].seq > since
 }
 
 // newRosterBuild returns what b has to make before its snapshot, nil for nothing.

@@ -5,12 +5,9 @@ import (
 	"fmt"
 	"maps"
 	"math"
-	"math/rand/v2"
 	"slices"
 	"testing"
 	"time"
-
-	"pitwall/codec"
 )
 
 // sliced is a spectator for whom a shard has to build something large: one of
@@ -340,93 +337,6 @@ func slicedWithChange(t *testing.T, task, change func(*sliced), client func(*rig
 	for _, d := range x.w.devices {
 		if d.val != nil && d.val.refs != 1 {
 			t.Fatalf("the value of %s has %d references at rest", d.id, d.val.refs)
-		}
-	}
-}
-
-// reportAtOnce has all devices report in one turn, which the next one seals.
-func (x *sliced) reportAtOnce() {
-	x.ts += 10
-	b := x.core.AcquireBatch()
-	for _, id := range x.ids {
-		b.Positions = append(b.Positions, codec.Position{DeviceID: id, TS: base + x.ts, Arrival: base + x.ts, Lat: 1, Lon: 2})
-	}
-	x.w.turn(b)
-	x.pass(200 * time.Millisecond)
-	x.w.turn(nil)
-}
-
-// Who has seen what is newer than a build that is under way does not get that one,
-// though it reaches back far enough.
-func TestNobodyJoinsABuildThatIsOlderThanTheScreen(t *testing.T) {
-	x := newSliced(t, slicedShapes["plain"], buildBounds{devices: 1, copied: 1 << 20, packed: 1 << 20, moved: 1 << 20, serves: 1})
-	x.watch(0)
-	x.c.conn.Lag()
-	x.report()
-	x.lose()
-	x.w.turn(nil)
-	first := x.w.oldestBuild(x.p)
-	if first == nil {
-		t.Fatal("no build has begun")
-	}
-	x.reportAtOnce()
-	x.fast.read()
-	x.fast.conn.Lag()
-	for range 4 {
-		x.reportAtOnce()
-	}
-	x.fast.read()
-	x.w.turn(nil)
-	if x.w.oldestBuild(x.p) != first || first.wants != [2]int{1, 0} {
-		t.Fatalf("the first build is at its end, or has another waiting: %v", first.wants)
-	}
-	want(t, "builds", len(x.w.builds), 2)
-	x.end()
-	want(t, "in the end", x.fast.screen.seen, x.c.screen.seen)
-}
-
-// A flush that is compressed in slices has the frames of one that is compressed at
-// once, and says as well where those without positions are.
-func TestPackedFramesAreInTheirPlaces(t *testing.T) {
-	rng := rand.New(rand.NewPCG(3, 4))
-	for range 300 {
-		x := newSliced(t, slicedShapes["deflated"], buildBounds{devices: 1 << 20, copied: 1 << 20, packed: 1 + rng.IntN(3000), moved: 1 + rng.IntN(500), serves: 1})
-		topic, q := x.fast.held["e"].frames, pending{chunk: x.w.pool.get(0)}
-		for range 1 + rng.IntN(6) {
-			for n := range rng.IntN(60) {
-				q.add(topic, shapeBatch, fmt.Appendf(nil, `{"deviceId":"d%d","ts":%d}`, n, rng.Uint64()))
-			}
-			if rng.IntN(3) > 0 {
-				q.frame(topic, topic.AppendRosterFrame(nil, herd(rng.IntN(100)), nil))
-			}
-		}
-		if len(q.chunk.body) == 0 {
-			continue
-		}
-		plain := q.take(topic)
-		plain.home.lend(plain, 2) // one for us
-		r := round{chunk: plain, packing: &packing{store: newStore(&x.w.deflate.pool, 10), seams: plain.seams}}
-		for r.packing != nil {
-			x.w.packRound(&r)
-		}
-		if r.chunk == plain {
-			continue
-		}
-		want(t, "seams", len(r.chunk.seams), len(plain.seams))
-		want(t, "records", r.chunk.records, plain.records)
-		frames := func(ch *Chunk) (list []string) {
-			for b := ch.body; len(b) > 0; b = b[frameLen(b):] {
-				text := x.c.plain(b[:frameLen(b)])
-				list = append(list, string(text[frameHead(text):]))
-			}
-			return list
-		}
-		want(t, "frames", frames(r.chunk), frames(plain))
-		for i, s := range r.chunk.seams {
-			at := x.c.plain(r.chunk.body[s.at:][:frameLen(r.chunk.body[s.at:])])
-			was := plain.body[plain.seams[i].at:][:frameLen(plain.body[plain.seams[i].at:])]
-			want(t, "frame at a seam", string(at[frameHead(at):]), string(was[frameHead(was):]))
-			want(t, "records before a seam", s.records, plain.seams[i].records)
 		}
 	}
 }
