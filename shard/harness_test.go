@@ -321,7 +321,6 @@ func (s *screen) frame(b []byte) {
 		s.forget(f.Topic)
 		delete(s.ghosts, f.Topic)
 		delete(s.renewed, f.Topic)
-		delete(s.parts, f.Topic)
 		if known := s.known[f.Topic]; len(known) > 0 {
 			s.known[f.Topic] = known[1:]
 		}
@@ -335,6 +334,7 @@ func (s *screen) frame(b []byte) {
 func (s *screen) forget(topic string) {
 	delete(s.seen, topic)
 	delete(s.ever, topic)
+	delete(s.parts, topic)
 	for _, m := range []map[string]bool{s.gone, s.comes} {
 		for name := range m {
 			if strings.HasPrefix(name, topic+" ") {

@@ -89,11 +89,11 @@ func (w *worker) tickTo(s *sub) {
 	if s.since >= p.sealed || s.missed || s.wait != nil {
 		return
 	}
-	if !w.readyChanges(s, s.since) {
+	ch, ready := w.changes(p, s.conn.shape, s.since)
+	if !ready {
 		w.postpone(s, nil, toTick, s.since, form(s.conn.shape.text()))
 		return
 	}
-	ch := w.changes(p, s.conn.shape, s.since)
 	if ch == nil || w.pushTo(s, ch) { // nil: only the roster has changed
 		s.since = p.sealed
 	}

@@ -9,13 +9,6 @@ func (w *worker) readySubscribed(s *sub) bool {
 	return p.bodies.subscribed[f-formSnapshot] != nil || p.bodies.byKey[bodyKey{form: f}] != nil || !w.heavy(p, 0)
 }
 
-// readyChanges reports whether live frames for s with what changed after since
-// are.
-func (w *worker) readyChanges(s *sub, since uint64) bool {
-	k := bodyKey{since: since, form: form(s.conn.shape)}
-	return s.part.bodies.byKey[k] != nil || !w.heavy(s.part, since)
-}
-
 // readyLost reports whether a lagged snapshot for s, and what goes with it, are: a
 // roster frame, and a corrected snapshot.
 func (w *worker) readyLost(s *sub, since uint64) bool {

@@ -88,6 +88,9 @@ func (x renewal) subscribed(c *Core) *Chunk {
 
 // stopAll carries out opStop on this shard.
 func (w *worker) stopAll(o *op) {
+	for _, x := range o.wanted {
+		w.enrol(o.conn, x)
+	}
 	for s := o.conn.subs[w.id]; s != nil; s = s.next {
 		if x := s.renewal(); x.in(o.wanted) {
 			w.stop(s)

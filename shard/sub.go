@@ -156,11 +156,9 @@ func (w *worker) changeClass(s *sub, class int8) {
 		if s.missed {
 			return // the recovery that is to come brings it, behind the roster
 		}
-		if !w.readyChanges(s, s.since) {
+		if ch, ready := w.changes(s.part, s.conn.shape, s.since); !ready {
 			w.lag(s)
-			return
-		}
-		if ch := w.changes(s.part, s.conn.shape, s.since); ch != nil {
+		} else if ch != nil {
 			w.pushTo(s, ch)
 		}
 	default:

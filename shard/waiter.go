@@ -1,6 +1,10 @@
 package shard
 
-import "pitwall/codec"
+import (
+	"slices"
+
+	"pitwall/codec"
+)
 
 // waiter is a subscription that waits for a build, and the command that it comes
 // from, which ends when it has it.
@@ -151,18 +155,40 @@ func (w *worker) arrive(x waiter, b *build) {
 		w.send(s.conn, w.head(b, s.packed(b.form)))
 		w.goOnFrom(s, b.base, x.op)
 	case toSubscribe:
-		c := s.conn
-		s.next, c.subs[w.id] = c.subs[w.id], s
-		w.send(c, w.head(b, s.packed(b.form)))
-		if s.class == classNone {
-			w.sealLarge(s)
-			w.enterLive(s)
-		} else {
-			w.enterClass(s)
-		}
+		w.send(s.conn, w.head(b, s.packed(b.form)))
+		w.enter(s)
 		w.follow(s, b.base, x.op)
 	}
 	x.finish()
+}
+
+// enrol has the subscription x of c, if it still waits for its first snapshot here,
+// be one without it. A renewal is about to stop it, and brings it.
+func (w *worker) enrol(c *Conn, x renewal) {
+	for _, b := range w.builds {
+		if b.part != x.topic.parts[w.id] || b.form != formSnapshot {
+			continue
+		}
+		for _, y := range slices.Concat(b.waits[0], b.waits[1]) {
+			if s := y.sub; y.why == toSubscribe && s.conn == c && s.order == x.order && s.wait == b {
+				s.unwait()
+				s.missed, s.since, s.opened = true, s.part.sealed, unopened
+				w.enter(s)
+				return
+			}
+		}
+	}
+}
+
+// enter adds a new subscription to those of its connection and of its part.
+func (w *worker) enter(s *sub) {
+	s.next, s.conn.subs[w.id] = s.conn.subs[w.id], s
+	if s.class != classNone {
+		w.enterClass(s)
+		return
+	}
+	w.sealLarge(s)
+	w.enterLive(s)
 }
 
 // arriveLost sends s, which has lost what came after s.since, what changed since.
@@ -203,11 +229,9 @@ func (w *worker) follow(s *sub, base uint64, o *op) {
 	if s.class != classNone || base == s.part.sealed {
 		return
 	}
-	if !w.readyChanges(s, base) {
+	if ch, ready := w.changes(s.part, s.conn.shape, base); !ready {
 		w.awaitLost(s, base, o)
-		return
-	}
-	if ch := w.changes(s.part, s.conn.shape, base); ch != nil {
+	} else if ch != nil {
 		w.pushTo(s, ch)
 	}
 }

@@ -1,6 +1,7 @@
 package shard
 
 import (
+	"slices"
 	"testing"
 	"time"
 
@@ -46,4 +47,65 @@ func TestNobodyJoinsABuildThatIsOlderThanTheScreen(t *testing.T) {
 	want(t, "builds", len(x.w.builds), 2)
 	x.end()
 	want(t, "in the end", x.fast.screen.seen, x.c.screen.seen)
+}
+
+// A subscription is renewed for one shard while another still builds its first
+// snapshot: it begins again on both.
+func TestRenewalBeforeTheFirstSnapshot(t *testing.T) {
+	for name, interval := range map[string]time.Duration{"live": 0, "interval": time.Second} {
+		for finished := range 8 { // turns of the slow shard before it hears of the renewal
+			r := newRig(t, Config{Shards: 2})
+			var heavy, light []string
+			for _, id := range numbered("d", 60) {
+				if r.core.ShardOf(id) == 0 {
+					heavy = append(heavy, id)
+				} else if len(light) < 3 {
+					light = append(light, id)
+				}
+			}
+			ids := slices.Concat(heavy, light)
+			r.roster(map[string][]string{"e": ids})
+			r.sendAll(ids, base+10)
+			r.settle()
+			r.core.building.devices = 5
+			c := r.client(false)
+			p := c.subscribe("e", interval).parts[1]
+			r.core.workers[0].turn(nil)
+			r.turn(1)
+			if !c.busy || c.conn.subOf(p) == nil {
+				t.Fatal("no shard waits, or both do")
+			}
+			c.read()
+			c.conn.Lag()
+			r.sendAll(light, base+20)
+			r.pass(2 * time.Second)
+			r.turn(1)
+			p.roster.whole = p.seq
+			c.read()
+			r.core.workers[0].turn(nil)
+			r.turn(1)
+			p.roster.whole = 0
+			for range finished {
+				r.core.workers[0].turn(nil)
+			}
+			for range 3 {
+				r.settle()
+				c.read()
+				r.pass(2 * time.Second)
+			}
+			want(t, name+": renewed", c.screen.renewed["event:e"], true)
+			want(t, name+": under way", c.busy || c.conn.recovering.Load(), false)
+			want(t, name+": parts", c.screen.parts["event:e"], 2)
+			want(t, name+": devices shown", len(c.screen.seen["event:e"]), len(ids))
+			r.sendAll(ids, base+30)
+			for range 3 {
+				r.pass(2 * time.Second)
+				r.settle()
+				c.read()
+			}
+			for _, id := range ids {
+				want(t, name+": "+id, c.screen.seen["event:e"][id], int64(base+30))
+			}
+		}
+	}
 }
