@@ -99,6 +99,24 @@ func (w *worker) stopAll(o *op) {
 	}
 }
 
+// enrol has the subscription x of c, if it still waits for its first snapshot here,
+// be one without it. A renewal is about to stop it, and brings it.
+func (w *worker) enrol(c *Conn, x renewal) {
+	for _, b := range w.builds {
+		if b.part != x.topic.parts[w.id] || b.form != formSnapshot {
+			continue
+		}
+		for _, y := range slices.Concat(b.waits[0], b.waits[1]) {
+			if s := y.sub; y.why == toSubscribe && s.conn == c && s.order == x.order && s.wait == b {
+				s.unwait()
+				s.missed, s.since, s.opened = true, s.part.sealed, unopened
+				w.enter(s)
+				return
+			}
+		}
+	}
+}
+
 // renewAll carries out opRenew on this shard.
 func (w *worker) renewAll(o *op) {
 	for s := o.conn.subs[w.id]; s != nil; s = s.next {

@@ -9,9 +9,10 @@ type sub struct {
 
 	class  int8 // interval class, or classNone for the live flow
 	missed bool
-	order  uint32 // of its subscribe: see renewal
-	pos    int32  // its place in part.live[shape] or in the class's list
-	opened uint32 // the flow as the last recovery that was carried out here has left it
+	why    purpose // of its wait
+	order  uint32  // of its subscribe: see renewal
+	pos    int32   // its place in part.live[shape] or in the class's list
+	opened uint32  // the flow as the last recovery that was carried out here has left it
 
 	// since is the last update it has, for a sub of a class; for a sub of the
 	// live flow that was found full, the last before its first loss.

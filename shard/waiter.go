@@ -1,10 +1,6 @@
 package shard
 
-import (
-	"slices"
-
-	"pitwall/codec"
-)
+import "pitwall/codec"
 
 // waiter is a subscription that waits for a build, and the command that it comes
 // from, which ends when it has it.
@@ -49,7 +45,7 @@ func (w *worker) postpone(s *sub, o *op, why purpose, since uint64, f form) {
 	if o != nil {
 		o.left.Add(1)
 	}
-	s.wait = b
+	s.wait, s.why = b, why
 	i := s.packed(f)
 	b.waits[i] = append(b.waits[i], waiter{s, o, why})
 	b.wants[i]++
@@ -118,7 +114,7 @@ func (w *worker) serve(b *build) {
 			x := b.waits[i][0]
 			b.waits[i][0] = waiter{}
 			b.waits[i] = b.waits[i][1:]
-			if x.sub.wait != b { // it has left, or begins again
+			if x.sub.wait != b || x.sub.why != x.why { // cancelled
 				x.finish()
 			} else {
 				w.arrive(x, b)
@@ -160,24 +156,6 @@ func (w *worker) arrive(x waiter, b *build) {
 		w.follow(s, b.base, x.op)
 	}
 	x.finish()
-}
-
-// enrol has the subscription x of c, if it still waits for its first snapshot here,
-// be one without it. A renewal is about to stop it, and brings it.
-func (w *worker) enrol(c *Conn, x renewal) {
-	for _, b := range w.builds {
-		if b.part != x.topic.parts[w.id] || b.form != formSnapshot {
-			continue
-		}
-		for _, y := range slices.Concat(b.waits[0], b.waits[1]) {
-			if s := y.sub; y.why == toSubscribe && s.conn == c && s.order == x.order && s.wait == b {
-				s.unwait()
-				s.missed, s.since, s.opened = true, s.part.sealed, unopened
-				w.enter(s)
-				return
-			}
-		}
-	}
 }
 
 // enter adds a new subscription to those of its connection and of its part.
