@@ -70,9 +70,11 @@ func TestRenewalBeforeTheFirstSnapshot(t *testing.T) {
 			r.core.building.devices = 5
 			c := r.client(false)
 			p := c.subscribe("e", interval).parts[1]
+			other := r.client(false) // keeps the build
+			other.subscribe("e", 0)
 			r.core.workers[0].turn(nil)
 			r.turn(1)
-			if !c.busy || c.conn.subOf(p) == nil {
+			if !c.busy || !other.busy || c.conn.subOf(p) == nil {
 				t.Fatal("no shard waits, or both do")
 			}
 			c.read()
@@ -88,11 +90,18 @@ func TestRenewalBeforeTheFirstSnapshot(t *testing.T) {
 			for range finished {
 				r.core.workers[0].turn(nil)
 			}
+			r.turn(1) // stops it as well, so that the slow one renews it while it builds
+			r.core.workers[0].turn(nil)
 			for range 3 {
 				r.settle()
 				c.read()
 				r.pass(2 * time.Second)
 			}
+			subs := 0
+			for s := c.conn.subs[0]; s != nil && subs < 2; s = s.next {
+				subs++
+			}
+			want(t, name+": subscriptions", subs, 1)
 			want(t, name+": renewed", c.screen.renewed["event:e"], true)
 			want(t, name+": under way", c.busy || c.conn.recovering.Load(), false)
 			want(t, name+": parts", c.screen.parts["event:e"], 2)
