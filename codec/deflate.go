@@ -15,6 +15,19 @@ func BeginDeflated(dst []byte) (_ []byte, mark int) {
 	return dst, mark
 }
 
+// AppendDeflatedFrameHeader is AppendTextFrameHeader for a payload that is a
+// compressed message.
+func AppendDeflatedFrameHeader(dst []byte, payloadLen int) []byte {
+	mark := len(dst)
+	dst = AppendTextFrameHeader(dst, payloadLen)
+	dst[mark] |= rsv1
+	return dst
+}
+
+// WidenDeflated is WidenPositions for the frame that BeginDeflated has opened at
+// mark, to be called after each piece of its payload.
+func WidenDeflated(dst []byte, mark int) []byte { return widenFrame(dst, mark) }
+
 // EndDeflated closes the frame that BeginDeflated has opened at mark.
 func EndDeflated(dst []byte, mark int) []byte { return endFrame(dst, mark, 0) }
 

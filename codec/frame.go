@@ -39,10 +39,32 @@ func beginFrame(dst []byte) (_ []byte, mark int) {
 	return append(dst, finText, len16, 0, 0), len(dst)
 }
 
+// reservedLong is the room for the header of more than that.
+const reservedLong = 10
+
+// widenFrame makes the header of the frame at mark, which is still open, long
+// enough for any payload once the payload that it has needs that. Who calls it
+// after each piece has no more than one piece and 64 KiB moved, and nothing at the
+// end.
+func widenFrame(dst []byte, mark int) []byte {
+	own := len(dst) - mark - reserved
+	if own <= 0xffff || dst[mark+1] == len64 {
+		return dst
+	}
+	dst = append(dst, 0, 0, 0, 0, 0, 0)
+	copy(dst[mark+reservedLong:], dst[mark+reserved:mark+reserved+own])
+	dst[mark+1] = len64
+	return dst
+}
+
 // endFrame closes the frame at mark, whose payload goes on for bodyLen bytes
 // elsewhere. It fills in the length, and moves the payload in the two cases in
-// which the minimal header is not of the usual size: two bytes down or six up.
+// which the minimal header is not of the size it has: two bytes down or six up.
 func endFrame(dst []byte, mark, bodyLen int) []byte {
+	if dst[mark+1] == len64 {
+		binary.BigEndian.PutUint64(dst[mark+2:], uint64(len(dst)-mark-reservedLong+bodyLen))
+		return dst
+	}
 	own := len(dst) - mark - reserved
 	n := own + bodyLen
 	switch {
@@ -55,7 +77,7 @@ func endFrame(dst []byte, mark, bodyLen int) []byte {
 		return dst
 	}
 	dst = append(dst, 0, 0, 0, 0, 0, 0)
-	copy(dst[mark+10:], dst[mark+reserved:mark+reserved+own])
+	copy(dst[mark+reservedLong:], dst[mark+reserved:mark+reserved+own])
 	dst[mark+1] = len64
 	binary.BigEndian.PutUint64(dst[mark+2:], uint64(n))
 	return dst

@@ -144,3 +144,49 @@ func TestRosterFrames(t *testing.T) {
 		}
 	}
 }
+
+// A frame whose header is made longer while it grows is the one whose header is
+// made longer at the end.
+func TestWidenedFramesAreTheSame(t *testing.T) {
+	topic := NewTopic("event:4711")
+	for _, n := range []int{0, 1, 126, 0xfff0, 0xffff, 0x10000, 0x10001, 3 << 16} {
+		for _, piece := range []int{100, 5000, 70_000} {
+			body := []byte(`{` + strings.Repeat("x", piece) + `}`)
+			wide, mark := topic.BeginPositions([]byte("before"))
+			same, _ := topic.BeginPositions([]byte("before"))
+			packed, at := BeginDeflated([]byte("before"))
+			payload := topic.BeginPositionsBody(nil)
+			for len(payload) < n {
+				wide = topic.WidenPositions(topic.AppendItem(wide, body), mark)
+				same = topic.AppendItem(same, body)
+				payload = topic.AppendItem(payload, body)
+				packed = WidenDeflated(append(packed, payload[len(payload)-piece:]...), at)
+			}
+			payload = topic.EndSnapshotBody(payload)
+			wide, same = topic.EndPositions(wide, mark), topic.EndPositions(same, mark)
+			if !bytes.Equal(wide, same) {
+				t.Fatalf("%d bytes in pieces of %d: widened while it grows it is another frame", n, piece)
+			}
+			if apart := append(AppendTextFrameHeader([]byte("before"), len(payload)), payload...); !bytes.Equal(wide, apart) {
+				t.Fatalf("%d bytes in pieces of %d: with a header of its own it is another frame", n, piece)
+			}
+			packed = EndDeflated(packed, at)
+			text := packed[len("before"):]
+			header := AppendDeflatedFrameHeader(nil, len(text)-headerLen(text))
+			if !bytes.HasPrefix(text, header) || len(header) != headerLen(text) {
+				t.Fatalf("%d bytes in pieces of %d: header % x, want % x", n, piece, text[:headerLen(text)], header)
+			}
+		}
+	}
+}
+
+// headerLen is the length of the header of the frame at the start of b.
+func headerLen(b []byte) int {
+	switch b[1] {
+	case len16:
+		return 4
+	case len64:
+		return 10
+	}
+	return 2
+}

@@ -55,12 +55,21 @@ func (t *Topic) AppendItem(dst, body []byte) []byte {
 	return append(dst, body...)
 }
 
+// WidenPositions is to be called after AppendItem where the frame may become
+// long: it moves what the frame at mark has so far as soon as its header must be
+// longer, which is 64 KiB, rather than all of it at the end.
+func (t *Topic) WidenPositions(dst []byte, mark int) []byte { return widenFrame(dst, mark) }
+
 // EndPositions closes the frame that BeginPositions has opened at mark. The
 // header is always the minimal one: it was reserved for 126 to 65535 bytes of
 // payload, and the payload is moved if it turns out shorter or longer.
 func (t *Topic) EndPositions(dst []byte, mark int) []byte {
 	return endFrame(append(dst, "]}"...), mark, 0)
 }
+
+// BeginPositionsBody opens the payload of a positions frame, which AppendItem
+// fills and EndSnapshotBody closes. The frame's header is sent before it.
+func (t *Topic) BeginPositionsBody(dst []byte) []byte { return append(dst, t.positions...) }
 
 // The reasons of a snapshot.
 const (
@@ -106,20 +115,36 @@ func (t *Topic) EndSnapshotBody(dst []byte) []byte { return append(dst, "]}"...)
 // AppendRosterFrame appends a roster frame with the devices that joined and
 // left the topic's event. Either list may be empty.
 func (t *Topic) AppendRosterFrame(dst []byte, added, removed []string) []byte {
-	dst, mark := beginFrame(dst)
-	dst = append(dst, t.roster...)
-	dst = appendNames(dst, added)
-	dst = append(dst, `],"removed":[`...)
-	dst = appendNames(dst, removed)
-	return endFrame(append(dst, "]}"...), mark, 0)
+	dst, mark := t.BeginRoster(dst)
+	for _, name := range added {
+		dst = t.AppendName(dst, mark, name)
+	}
+	dst = t.EndAdded(dst)
+	for _, name := range removed {
+		dst = t.AppendName(dst, mark, name)
+	}
+	return t.EndRoster(dst, mark)
 }
 
-func appendNames(dst []byte, names []string) []byte {
-	for i, name := range names {
-		if i > 0 {
-			dst = append(dst, ',')
-		}
-		dst = AppendJSONString(dst, name)
+// BeginRoster opens a roster frame at mark. AppendName then adds the devices that
+// joined and, after EndAdded, those that left; EndRoster closes it.
+func (t *Topic) BeginRoster(dst []byte) (_ []byte, mark int) {
+	dst, mark = beginFrame(dst)
+	return append(dst, t.roster...), mark
+}
+
+// AppendName appends a device to the open roster frame at mark.
+func (t *Topic) AppendName(dst []byte, mark int, name string) []byte {
+	if dst[len(dst)-1] != '[' {
+		dst = append(dst, ',')
 	}
-	return dst
+	return widenFrame(AppendJSONString(dst, name), mark)
+}
+
+// EndAdded ends the devices that joined.
+func (t *Topic) EndAdded(dst []byte) []byte { return append(dst, `],"removed":[`...) }
+
+// EndRoster closes the frame that BeginRoster has opened at mark.
+func (t *Topic) EndRoster(dst []byte, mark int) []byte {
+	return endFrame(append(dst, "]}"...), mark, 0)
 }

@@ -17,27 +17,28 @@ type audience struct {
 
 // round is what an audience is being sent.
 type round struct {
-	part    *part  // whose next seal waits for the end; nil for a class
-	chunk   *Chunk // nil: a tick, each sub gets what changed since its last one
-	taken   int    // connections that took chunk
-	due     int64  // the shard has not passed this moment before the end
-	instant int64  // told to the writers; 0 for nothing to gather for
+	part    *part    // whose next seal waits for the end; nil for a class
+	chunk   *Chunk   // nil: a tick, each sub gets what changed since its last one
+	packing *packing // of chunk, which is pushed compressed when that is done; nil for none
+	taken   int      // connections that took chunk
+	due     int64    // the shard has not passed this moment before the end
+	instant int64    // told to the writers; 0 for nothing to gather for
 }
 
 // add puts s at the end, where rounds under way do not come.
 func (a *audience) add(s *sub) {
-	s.pos = len(a.list)
+	s.pos = int32(len(a.list))
 	a.list = append(a.list, s)
 }
 
 // cut takes s out. A sub that is still owed is replaced by the last one that
 // is, so that none is skipped and none is served twice.
 func (a *audience) cut(s *sub) {
-	if s.pos < a.left {
+	if int(s.pos) < a.left {
 		a.serve(s)
 	}
 	last := len(a.list) - 1
-	a.put(a.list[last], s.pos)
+	a.put(a.list[last], int(s.pos))
 	a.list[last] = nil
 	a.list = a.list[:last]
 }
@@ -45,14 +46,14 @@ func (a *audience) cut(s *sub) {
 // serve moves s, which is owed the round, to those who have had it.
 func (a *audience) serve(s *sub) {
 	a.left--
-	at, last := s.pos, a.list[a.left]
+	at, last := int(s.pos), a.list[a.left]
 	a.put(s, a.left)
 	a.put(last, at)
 }
 
 func (a *audience) put(s *sub, pos int) {
 	a.list[pos] = s
-	s.pos = pos
+	s.pos = int32(pos)
 }
 
 // audience is the list that s is in.
@@ -69,7 +70,7 @@ func (s *sub) audience() *audience {
 func (w *worker) begin(a *audience, r round) {
 	w.complete(a)
 	a.round, a.left, a.open = r, len(a.list), true
-	if a.left <= w.core.slice {
+	if a.left <= w.core.slice && r.packing == nil {
 		w.budget -= a.left
 		w.complete(a)
 		return
@@ -77,7 +78,8 @@ func (w *worker) begin(a *audience, r round) {
 	w.rounds = append(w.rounds, a)
 }
 
-// proceed gives the round that waits longest one slice.
+// proceed gives the round that waits longest one slice: of pushes, or of
+// compression before them.
 func (w *worker) proceed() {
 	if len(w.rounds) == 0 {
 		return
@@ -88,8 +90,12 @@ func (w *worker) proceed() {
 	if !a.open {
 		return // completed by a command
 	}
-	w.push(a, w.core.slice)
-	w.splice(a.round.instant)
+	if a.round.packing != nil && a.left > 0 {
+		w.packRound(&a.round)
+	} else {
+		w.push(a, w.core.slice)
+		w.splice(a.round.instant)
+	}
 	if a.left > 0 {
 		w.rounds = append(w.rounds, a)
 		return
@@ -97,7 +103,8 @@ func (w *worker) proceed() {
 	w.close(a)
 }
 
-// complete brings the round of a, if there is one, to its end now.
+// complete brings the round of a, if there is one, to its end now. What is not
+// compressed yet goes as it is.
 func (w *worker) complete(a *audience) {
 	if a.open {
 		w.push(a, a.left)
@@ -117,6 +124,9 @@ func (w *worker) completeTicks(p *part) {
 // close ends the round of a, which everybody has had.
 func (w *worker) close(a *audience) {
 	p, ch, taken := a.round.part, a.round.chunk, a.round.taken
+	if k := a.round.packing; k != nil {
+		k.free(false)
+	}
 	a.round, a.open = round{}, false
 	if p == nil {
 		return
@@ -162,7 +172,7 @@ func (w *worker) push(a *audience, n int) {
 // command does to it comes behind.
 func (w *worker) catchUp(s *sub) {
 	a := s.audience()
-	if s.pos >= a.left {
+	if int(s.pos) >= a.left {
 		return
 	}
 	a.serve(s)

@@ -48,7 +48,7 @@ func TestAudienceUnderChange(t *testing.T) {
 				a.cut(s)
 				delete(owed, s)
 			case n < 8:
-				if s := there[rng.IntN(len(there))]; s.pos < a.left {
+				if s := there[rng.IntN(len(there))]; int(s.pos) < a.left {
 					a.serve(s)
 					served(s)
 				}
@@ -57,7 +57,7 @@ func TestAudienceUnderChange(t *testing.T) {
 				served(a.list[a.left])
 			}
 			for i, s := range a.list {
-				if s.pos != i || owed[s] != (i < a.left) {
+				if int(s.pos) != i || owed[s] != (i < a.left) {
 					t.Fatalf("seed %d, step %d: place %d holds one that says %d, owed %v, %d left", seed, step, i, s.pos, owed[s], a.left)
 				}
 			}
@@ -242,7 +242,7 @@ func TestIntervalToLiveWhileLagged(t *testing.T) {
 // the round would have brought is in the snapshot, and nothing live before it.
 func TestRoundBesideRecovery(t *testing.T) {
 	r, crowd, _ := hot(t)
-	i := slices.IndexFunc(crowd, func(c *client) bool { return c.conn.subs[0].pos < c.conn.subs[0].audience().left })
+	i := slices.IndexFunc(crowd, func(c *client) bool { return int(c.conn.subs[0].pos) < c.conn.subs[0].audience().left })
 	if i < 0 {
 		t.Fatal("the round has reached everybody in one turn")
 	}

@@ -43,7 +43,15 @@ func (b *bodies) hold(k bodyKey, ch *Chunk) {
 	b.byKey[k] = ch
 }
 
-// reset forgets all of them, and has a build begin again: what was true at the
+// replace is hold where there may be another.
+func (b *bodies) replace(k bodyKey, ch *Chunk) {
+	if old := b.byKey[k]; old != nil {
+		old.retire()
+	}
+	b.hold(k, ch)
+}
+
+// reset forgets all of them, and has builds begin again: what was true at the
 // last seal must not be shown to anybody any more.
 func (b *bodies) reset() {
 	b.cuts++
@@ -53,12 +61,7 @@ func (b *bodies) reset() {
 
 // forget forgets all of them.
 func (b *bodies) forget() {
-	for i, ch := range b.subscribed {
-		if ch != nil {
-			ch.retire()
-			b.subscribed[i] = nil
-		}
-	}
+	b.dropHeads()
 	if len(b.byKey) == 0 {
 		return
 	}
@@ -66,6 +69,16 @@ func (b *bodies) forget() {
 		ch.retire()
 	}
 	clear(b.byKey)
+}
+
+// dropHeads forgets the frames for new subscribers, which are made of the others.
+func (b *bodies) dropHeads() {
+	for i, ch := range b.subscribed {
+		if ch != nil {
+			ch.retire()
+			b.subscribed[i] = nil
+		}
+	}
 }
 
 // stay begins the round of a chunk that is to be found among the bodies. It is

@@ -33,16 +33,25 @@ type sliceWatch struct {
 	turns                         int
 }
 
+// oldestBuild is the one of p that began first.
+func (w *worker) oldestBuild(p *part) (oldest *build) {
+	for _, b := range w.builds {
+		if b.part == p && b.id > 0 && (oldest == nil || b.id < oldest.id) {
+			oldest = b
+		}
+	}
+	return oldest
+}
+
 // turned is called after each turn: no more than a slice was done in it.
 func (s *sliceWatch) turned() {
 	s.t.Helper()
-	b := s.p.build
-	if b == nil || b.id == 0 {
+	b := s.w.oldestBuild(s.p)
+	if b == nil {
 		return
 	}
-	if b.id != s.id {
-		*s = sliceWatch{t: s.t, w: s.w, p: s.p, value: s.value, id: b.id, turns: s.turns}
-	}
+	first := b.id != s.id
+	s.id = b.id
 	s.turns++
 	looked := 0
 	for n := s.p.last; n != nil; n = n.prev {
@@ -51,7 +60,7 @@ func (s *sliceWatch) turned() {
 		}
 	}
 	moved := 0
-	for _, x := range []*store{&b.plain, &b.packed} {
+	for _, x := range []*store{&b.body.store, &b.fixed.store, &b.packed} {
 		if x.larger != nil {
 			moved += len(x.larger.body)
 		}
@@ -63,15 +72,15 @@ func (s *sliceWatch) turned() {
 		most       int
 	}{
 		{"devices", s.looked, looked - len(b.pinned), most.devices},
-		{"bytes copied", s.copied, len(b.plain.ch.body), most.copied + s.value + 10},
+		{"bytes copied", s.copied, b.size(), most.copied + s.value + 10},
 		{"bytes compressed", s.packed, b.from, most.packed},
 		{"bytes moved", s.moved, moved, most.moved},
 	} {
-		if x.after-x.now > x.most {
+		if !first && x.after-x.now > x.most {
 			s.t.Fatalf("turn %d: %d %s, want %d at most", s.turns, x.after-x.now, x.what, x.most)
 		}
 	}
-	s.looked, s.copied, s.packed, s.moved = looked-len(b.pinned), len(b.plain.ch.body), b.from, moved
+	s.looked, s.copied, s.packed, s.moved = looked-len(b.pinned), b.size(), b.from, moved
 }
 
 // snapshotOf returns the positions of the one snapshot that c got of event e, and
@@ -82,6 +91,9 @@ func (c *client) snapshotOf(t *testing.T, reason string) map[string]int64 {
 	for _, f := range c.screen.all {
 		if f.Type != "snapshot" || f.Topic != "event:e" {
 			continue
+		}
+		if got != nil && f.Reason == codec.SnapshotLagged {
+			continue // what came meanwhile, and was much itself
 		}
 		if got != nil || f.Reason != reason {
 			t.Fatalf("a second snapshot, or one with the reason %q", f.Reason)
@@ -126,11 +138,13 @@ func TestLargeSnapshotIsBuiltInSlices(t *testing.T) {
 				send(id)
 			}
 			r.settle()
-			live, quiet := r.client(true), r.client(false)
+			live, plain, quiet := r.client(true), r.client(false), r.client(false)
 			live.subscribe("e", 0)
+			plain.subscribe("e", 0)
 			quiet.subscribe("q", 0)
 			r.settle()
 			live.read()
+			plain.read()
 			quiet.read()
 			topic := live.held["e"]
 			r.pass(time.Second)
@@ -178,6 +192,7 @@ func TestLargeSnapshotIsBuiltInSlices(t *testing.T) {
 					t.Fatalf("turn %d: the quiet event's position of %d is not sent at once, that of %d is shown", n, r.wall, at)
 				}
 				live.read()
+				plain.read()
 			}
 			if watched.turns < 20 {
 				t.Errorf("built in %d turns, no test of slices", watched.turns)
@@ -188,8 +203,10 @@ func TestLargeSnapshotIsBuiltInSlices(t *testing.T) {
 					t.Errorf("client %d: a snapshot of %d devices that is not the state when it began, of %d", i, len(got), len(sealed))
 				}
 			}
-			r.pass(2 * time.Second)
-			r.settle()
+			for range 2 { // a tick that is built when the next is due leaves that out
+				r.pass(2 * time.Second)
+				r.settle()
+			}
 			live.read()
 			for i, c := range clients {
 				c.read()
@@ -200,11 +217,11 @@ func TestLargeSnapshotIsBuiltInSlices(t *testing.T) {
 			if clients[2].deflated == 0 {
 				t.Error("nothing was compressed")
 			}
-			for _, c := range append(clients, live) {
+			for _, c := range append(clients, live, plain) {
 				c.unsubscribe("e")
 			}
 			r.settle()
-			for _, c := range append(clients, live) {
+			for _, c := range append(clients, live, plain) {
 				c.read()
 			}
 			r.pass(time.Second)

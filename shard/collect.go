@@ -125,18 +125,24 @@ func (w *worker) encode(p *part, k bodyKey) *Chunk {
 }
 
 // changes returns live frames with the position at the last seal of each device
-// that changed after since; nil when there is none.
-func (w *worker) changes(p *part, s shape, since uint64) *Chunk {
+// that changed after since; nil when there is none. It is not ready where that is
+// more than a slice and not encoded yet.
+func (w *worker) changes(p *part, s shape, since uint64) (ch *Chunk, ready bool) {
 	k := bodyKey{since: since, form: form(s)}
-	ch := w.body(p, k)
+	if ch = p.bodies.byKey[k]; ch == nil {
+		if w.heavy(p, since) {
+			return nil, false
+		}
+		ch = w.body(p, k)
+	}
 	if ch.records == 0 {
-		return nil
+		return nil, true
 	}
 	if ch.sealed != w.now { // encoded for an earlier tick: it is as true now
 		ch = &Chunk{body: ch.body, part: p, since: ch.since, records: ch.records, sealed: w.now}
 		p.bodies.keep(k, ch)
 	}
-	return ch
+	return ch, true
 }
 
 // roundDown returns the start of what is collected for those who have lost

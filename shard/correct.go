@@ -34,15 +34,41 @@ type Correction struct {
 // and returns when all have. Subscribers get them in a snapshot with the
 // reason corrected; a device without any good position leaves the map and
 // comes back with its next one (a roster frame that removes and adds it). Good
-// is borrowed until then. It fails only when ctx ends before. One goroutine at
-// a time may call it.
+// is borrowed until then. It fails only when ctx ends before; some of the list may
+// have been corrected then. One goroutine at a time may call it.
 func (c *Core) Correct(ctx context.Context, list []Correction) error {
-	o := &op{kind: opCorrect, corrections: make([][]Correction, len(c.workers))}
-	for _, x := range list {
-		i := c.ShardOf(x.Device)
-		o.corrections[i] = append(o.corrections[i], x)
+	for {
+		n := correctAtOnce(list)
+		o := &op{kind: opCorrect, corrections: make([][]Correction, len(c.workers))}
+		for _, x := range list[:n] {
+			i := c.ShardOf(x.Device)
+			o.corrections[i] = append(o.corrections[i], x)
+		}
+		list = list[n:]
+		if err := c.carryOut(ctx, o, "correct positions"); err != nil || len(list) == 0 {
+			return err
+		}
 	}
-	return c.carryOut(ctx, o, "correct positions")
+}
+
+// Bounds of what one command corrects, which a shard carries out in one turn.
+const (
+	correctDevices = 128
+	correctBytes   = 64 << 10 // of attributes, and one device's more at most
+)
+
+// correctAtOnce is how many of list one command corrects.
+func correctAtOnce(list []Correction) int {
+	size := 0
+	for i, x := range list[:min(len(list), correctDevices)] {
+		if x.Good != nil {
+			size += len(x.Good.Attributes)
+		}
+		if size > correctBytes {
+			return i + 1
+		}
+	}
+	return min(len(list), correctDevices)
 }
 
 // patch is what corrections change in one part.

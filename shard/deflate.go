@@ -77,6 +77,10 @@ func (w *worker) start(p *part, s shape, r round) {
 		w.startIn(r, &p.live[s])
 		return
 	}
+	if len(r.chunk.body) > w.core.building.packed {
+		w.startPacking(r, &p.live[s], packed)
+		return
+	}
 	z := w.deflated(r.chunk)
 	if z == nil {
 		w.startIn(r, &p.live[s], packed)

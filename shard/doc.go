@@ -42,8 +42,10 @@
 // connections than a slice (audience.go) is spread over turns, so that an event
 // with 100,000 subscribers delays nobody else's by more than a fraction of a
 // millisecond; a command about a subscription that has still to be pushed to
-// does so first. A new map is taken over in slices as well (adopt.go), and a
-// large snapshot is built and compressed in slices (build.go).
+// does so first. A new map is taken over in slices as well (adopt.go). A body that
+// is large, a snapshot or what somebody has missed, is built and compressed in
+// slices while those who get it wait (build.go, waiter.go), and so is a large flush
+// compressed (packing.go).
 // Everything sent is the state of a topic's part at its last seal, whoever gets
 // it.
 //

@@ -334,6 +334,7 @@ func (s *screen) frame(b []byte) {
 func (s *screen) forget(topic string) {
 	delete(s.seen, topic)
 	delete(s.ever, topic)
+	delete(s.parts, topic)
 	for _, m := range []map[string]bool{s.gone, s.comes} {
 		for name := range m {
 			if strings.HasPrefix(name, topic+" ") {

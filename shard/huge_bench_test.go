@@ -1,6 +1,7 @@
 package shard
 
 import (
+	"context"
 	"math/rand/v2"
 	"runtime"
 	"runtime/debug"
@@ -13,79 +14,235 @@ import (
 )
 
 // BenchmarkQuietBesideHuge measures how long an event with one subscriber waits
-// for the shard that builds a snapshot of a huge event for somebody who has just
-// subscribed: no longer than one turn, and each turn here takes a position of the
-// quiet event to its subscriber as well. Turns are measured in their thread's CPU
-// time; the longest of each subscribe are what p50 and max are of. turns is how
-// many of them the subscriber waits for.
+// for the shard that is busy with a huge event: with a snapshot for somebody who
+// has just subscribed, with what a connection has lost, with ticks, with a flush
+// that is compressed. It is no longer than one turn, and each turn here takes a
+// position of the quiet event to its subscriber as well. Turns are measured in
+// their thread's CPU time; the longest of each time are what p50 and max are of.
+// turns is how many of them it takes.
 func BenchmarkQuietBesideHuge(b *testing.B) {
 	for _, of := range []struct {
 		name          string
 		devices, size int
-		deflate       bool
-	}{
-		{"alone", 0, 0, false},
-		{"50,000 devices", 50_000, 60, false}, {"50,000 devices, deflated", 50_000, 60, true},
-		{"2,500 devices of 16 KiB", 2500, 16 << 10, false}, {"2,500 devices of 16 KiB, deflated", 2500, 16 << 10, true},
-	} {
-		b.Run(of.name, func(b *testing.B) { quietBesideHuge(b, of.devices, of.size, of.deflate) })
+	}{{"50,000 devices", 50_000, 60}, {"2,500 devices of 16 KiB", 2500, 16 << 10}} {
+		for _, form := range []struct {
+			name           string
+			batch, deflate bool
+		}{{"plain", false, false}, {"batch", true, false}, {"deflated", true, true}} {
+			for _, what := range hugeTasks {
+				b.Run(of.name+"/"+form.name+"/"+what.name, func(b *testing.B) {
+					h := newHuge(b, of.devices, of.size)
+					h.batch, h.deflate = form.batch, form.deflate
+					h.bench(b, what.prepare, what.task)
+				})
+			}
+		}
 	}
+	b.Run("alone", func(b *testing.B) {
+		newHuge(b, 0, 0).bench(b, func(h *huge) *client { return h.client(false) }, func(*huge, *client) {})
+	})
 }
 
-func quietBesideHuge(b *testing.B, devices, size int, deflate bool) {
-	r := newRig(b, Config{Shards: 1, Window: time.Millisecond, Deflate: newFlater})
-	w, ids := r.core.workers[0], numbered("d", devices)
-	r.roster(map[string][]string{"huge": ids, "quiet": {"q"}})
+// hugeTasks are what the shard has to do, for a client that is prepared before.
+// The task ends when the client is not busy and has all.
+var hugeTasks = []struct {
+	name    string
+	prepare func(*huge) *client
+	task    func(*huge, *client)
+}{
+	{"subscribe", (*huge).fresh, func(h *huge, c *client) { c.subscribe("huge", 0) }},
+	{"lagged", (*huge).changed, (*huge).lose},
+	{"lagged and corrected", (*huge).corrected, (*huge).lose},
+	{"renewal", (*huge).forgotten, (*huge).lose},
+	{"tick", (*huge).ticking, func(h *huge, c *client) { h.pass(time.Second) }},
+	{"flush", (*huge).pending, func(h *huge, c *client) { h.pass(time.Second) }},
+	{"first of its form", (*huge).pendingForOthers, func(h *huge, c *client) { c.subscribe("huge", 0) }},
+	{"roster", (*huge).moved, (*huge).lose},
+}
+
+// huge is a shard with a huge event and a quiet one, which has a subscriber.
+type huge struct {
+	*rig
+	w              *worker
+	ids            []string
+	attributes     codec.Attributes
+	quiet          *client
+	batch, deflate bool
+	others         []*client // of the huge event
+}
+
+func newHuge(b *testing.B, devices, size int) *huge {
+	h := &huge{rig: newRig(b, Config{Shards: 1, Window: time.Millisecond, Deflate: newFlater, RingBytes: 1 << 30}), ids: numbered("d", devices)}
+	h.w = h.core.workers[0]
+	h.roster(map[string][]string{"huge": h.ids, "quiet": {"q"}})
 	rng := rand.New(rand.NewPCG(1, 2))
 	var text strings.Builder
 	for text.Len() < size {
 		text.WriteString([]string{`12`, `345`, `6`, `78`, `,`}[rng.IntN(5)])
 	}
-	batch := func(attributes codec.Attributes, ids ...string) *Batch {
-		r.pass(10 * time.Millisecond)
-		batch := r.core.AcquireBatch()
-		for _, id := range ids {
-			batch.Positions = append(batch.Positions, codec.Position{DeviceID: id, TS: r.wall, Arrival: r.wall, Lat: 1, Lon: 2, Attributes: attributes})
+	h.attributes = codec.Attributes(`{"io":"` + text.String() + `"}`)
+	h.publish()
+	h.quiet = h.rig.client(false)
+	h.quiet.subscribe("quiet", 0)
+	h.settle()
+	h.quiet.drain()
+	return h
+}
+
+// turn gives the shard a turn with positions of some devices.
+func (h *huge) turn(attributes codec.Attributes, ids ...string) {
+	batch := h.core.AcquireBatch()
+	for _, id := range ids {
+		batch.Positions = append(batch.Positions, codec.Position{DeviceID: id, TS: h.wall, Arrival: h.wall, Lat: 1, Lon: 2, Attributes: attributes})
+	}
+	h.w.turn(batch)
+}
+
+// publish has every device of the huge event report.
+func (h *huge) publish() {
+	h.rig.pass(10 * time.Millisecond)
+	for some := range slices.Chunk(h.ids, 100) {
+		h.turn(h.attributes, some...)
+	}
+}
+
+func (h *huge) client(batch bool) *client {
+	c := h.rig.client(batch)
+	if h.deflate {
+		c.conn.AcceptDeflate()
+	}
+	return c
+}
+
+func (h *huge) fresh() *client { return h.client(h.batch) }
+
+// watching is a client that has all of the huge event.
+func (h *huge) watching(interval time.Duration) *client {
+	c := h.fresh()
+	c.subscribe("huge", interval)
+	h.settle()
+	c.drain()
+	return c
+}
+
+// changed is one that lags while every device reports.
+func (h *huge) changed() *client {
+	c := h.watching(0)
+	c.conn.Lag()
+	h.publish()
+	h.rig.pass(time.Second)
+	h.settle()
+	return c
+}
+
+// corrected is one that lags while every device is taken back.
+func (h *huge) corrected() *client {
+	c := h.changed()
+	ctx, cancel := context.WithCancel(context.Background())
+	cancel()
+	for some := range slices.Chunk(h.ids, 100) {
+		var list []Correction
+		for _, id := range some {
+			good := codec.Position{DeviceID: id, TS: h.wall - 5000, Arrival: h.wall - 5000, Lat: 1, Lon: 2, Attributes: h.attributes}
+			list = append(list, Correction{Device: id, Good: &good, Faulty: []Stamp{{h.w.devices[id].shown.ts, h.wall}}})
 		}
-		return batch
+		_ = h.core.Correct(ctx, list)
+		h.settle()
 	}
-	for some := range slices.Chunk(ids, 100) {
-		w.turn(batch(codec.Attributes(`{"io":"`+text.String()+`"}`), some...))
+	return c
+}
+
+// forgotten is one that lags while more joins than are remembered are told.
+func (h *huge) forgotten() *client {
+	c := h.changed()
+	h.w.core.workers[0].devices[h.ids[0]].nodes[0].part.roster.whole = 1 << 60
+	return c
+}
+
+// moved is one that lags while half of what is remembered of joins is told.
+func (h *huge) moved() *client {
+	c := h.watching(0)
+	c.conn.Lag()
+	p := c.held["huge"].parts[0]
+	for _, id := range h.ids[:min(len(h.ids), 20_000)] {
+		p.seq++
+		p.roster.add(move{device: id, seq: p.seq, added: true}, maxRosterBytes)
 	}
-	quiet := r.client(false)
-	quiet.subscribe("quiet", 0)
-	r.settle()
-	quiet.drain()
-	runtime.GC() // not while it is measured
-	defer debug.SetGCPercent(debug.SetGCPercent(-1))
+	h.rig.pass(time.Second)
+	h.turn("", h.ids[0])
+	h.settle()
+	return c
+}
+
+// ticking is one with an interval, since whose last tick every device reported.
+func (h *huge) ticking() *client {
+	c := h.watching(2 * time.Second)
+	h.publish()
+	h.rig.pass(10 * time.Millisecond)
+	h.settle()
+	h.rig.pass(time.Second)
+	return c
+}
+
+// pending is one for whom the positions of all devices wait.
+func (h *huge) pending() *client {
+	c := h.watching(0)
+	h.core.SetWindow(time.Second)
+	h.rig.pass(2 * time.Second)
+	h.turn("", h.ids[0]) // sent at once
+	h.settle()
+	h.publish()
+	h.core.SetWindow(time.Millisecond)
+	return c
+}
+
+// pendingForOthers is one who is about to subscribe while they wait for another.
+func (h *huge) pendingForOthers() *client {
+	h.batch = !h.batch
+	h.others = append(h.others, h.pending())
+	h.batch = !h.batch
+	return h.fresh()
+}
+
+// lose has c recover from what it has lost.
+func (h *huge) lose(c *client) { c.recover() }
+
+func (h *huge) bench(b *testing.B, prepare func(*huge) *client, task func(*huge, *client)) {
+	defer debug.SetGCPercent(debug.SetGCPercent(-1)) // not while it is measured
 	runtime.LockOSThread()
 	defer runtime.UnlockOSThread()
 	var longest []time.Duration
 	turns := 0
 	for b.Loop() {
-		c := r.client(true)
-		if deflate {
-			c.conn.AcceptDeflate()
-		}
-		c.subscribe("huge", 0)
+		c := prepare(h)
+		h.quiet.drain()
+		runtime.GC()
+		task(h, c)
 		most := time.Duration(0)
-		for c.busy {
-			one := batch("", "q")
+		for more := true; more; more = c.busy || c.conn.recovering.Load() || h.w.left() {
+			h.rig.pass(10 * time.Millisecond)
 			used := cpuTime(thisThread)
-			w.turn(one)
+			h.turn("", "q")
 			most = max(most, cpuTime(thisThread)-used)
 			turns++
-			if quiet.conn.ring.empty() {
+			if h.quiet.conn.ring.empty() {
 				b.Fatal("the quiet event waits for more than a turn")
 			}
-			quiet.drain()
+			h.quiet.drain()
 		}
 		longest = append(longest, most)
-		c.drain()
-		r.core.Leave(c.conn, func() {})
-		r.core.Unwatch(c.held["huge"])
-		r.settle() // nobody watches: the next builds anew
-		runtime.GC()
+		for _, c := range append(h.others, c) {
+			c.drain()
+			if c.held["huge"] != nil {
+				h.core.Leave(c.conn, func() {})
+				h.core.Unwatch(c.held["huge"])
+			}
+		}
+		h.others = nil
+		h.settle() // nobody watches: the next builds anew
+		if len(h.ids) > 0 {
+			h.w.devices[h.ids[0]].nodes[0].part.roster.whole = 0
+		}
 	}
 	slices.Sort(longest)
 	b.ReportMetric(float64(longest[len(longest)/2].Microseconds()), "p50-µs")

@@ -86,10 +86,14 @@ func (w *worker) tick(p *part, class int, at int64) {
 
 func (w *worker) tickTo(s *sub) {
 	p := s.part
-	if s.since >= p.sealed || s.missed {
+	if s.since >= p.sealed || s.missed || s.wait != nil {
 		return
 	}
-	ch := w.changes(p, s.conn.shape, s.since)
+	ch, ready := w.changes(p, s.conn.shape, s.since)
+	if !ready {
+		w.postpone(s, nil, toTick, s.since, form(s.conn.shape.text()))
+		return
+	}
 	if ch == nil || w.pushTo(s, ch) { // nil: only the roster has changed
 		s.since = p.sealed
 	}

@@ -9,6 +9,9 @@ func (w *worker) recover(o *op) {
 	}
 	for s := c.subs[w.id]; s != nil; s = s.next {
 		w.catchUp(s)
+		if s.recovering() { // nothing live was pushed to it that could be among the losses
+			continue
+		}
 		if _, _, lost := s.lost(o.losses); lost && s.class == classNone {
 			// A pending position of a device that has left may be older than
 			// what is shown, by a correction that nothing tells any more.
@@ -20,6 +23,14 @@ func (w *worker) recover(o *op) {
 			w.stop(s)
 			o.renewals[w.id] = append(o.renewals[w.id], s.renewal())
 			continue
+		}
+		if lost {
+			s.unwait()
+			if !w.readyLost(s, since) {
+				s.conflated += updates
+				w.awaitLost(s, since, o)
+				continue
+			}
 		}
 		s.opened = o.opened
 		if lost {

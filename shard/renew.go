@@ -20,7 +20,7 @@ import (
 type renewal struct {
 	topic *Topic
 	order uint32 // tells it from a later subscription to the same topic
-	class int32  // as the shard that asks for it has it
+	class int8   // as the shard that asks for it has it
 }
 
 // in reports whether the subscription is in list.
@@ -37,6 +37,7 @@ const unopened = flowState
 // stop ends what is sent to s until it is renewed.
 func (w *worker) stop(s *sub) {
 	w.catchUp(s)
+	s.unwait()
 	if !s.missed {
 		s.missed, s.since = true, s.part.sealed
 	}
@@ -87,6 +88,9 @@ func (x renewal) subscribed(c *Core) *Chunk {
 
 // stopAll carries out opStop on this shard.
 func (w *worker) stopAll(o *op) {
+	for _, x := range o.wanted {
+		w.enrol(o.conn, x)
+	}
 	for s := o.conn.subs[w.id]; s != nil; s = s.next {
 		if x := s.renewal(); x.in(o.wanted) {
 			w.stop(s)
@@ -95,24 +99,46 @@ func (w *worker) stopAll(o *op) {
 	}
 }
 
+// enrol has the subscription x of c, if it still waits for its first snapshot here,
+// be one without it. A renewal is about to stop it, and brings it.
+func (w *worker) enrol(c *Conn, x renewal) {
+	for _, b := range w.builds {
+		if b.part != x.topic.parts[w.id] || b.form != formSnapshot {
+			continue
+		}
+		for _, y := range slices.Concat(b.waits[0], b.waits[1]) {
+			if s := y.sub; y.why == toSubscribe && s.conn == c && s.order == x.order && s.wait == b {
+				s.unwait()
+				s.missed, s.since, s.opened = true, s.part.sealed, unopened
+				w.enter(s)
+				return
+			}
+		}
+	}
+}
+
 // renewAll carries out opRenew on this shard.
 func (w *worker) renewAll(o *op) {
 	for s := o.conn.subs[w.id]; s != nil; s = s.next {
 		if s.renewal().in(o.wanted) {
-			w.renew(s, o.opened)
+			w.renew(s, o)
 		}
 	}
 }
 
 // renew sends s what a new subscriber gets.
-func (w *worker) renew(s *sub, opened uint32) {
+func (w *worker) renew(s *sub, o *op) {
 	p := s.part
 	if s.class == classNone {
 		w.sealLeavers(p)
 	}
 	w.catchUp(s) // it is stopped, so this pushes nothing
+	if !w.readySubscribed(s) {
+		w.postpone(s, o, toRenew, 0, formSnapshot)
+		return
+	}
 	w.count.recoveries++
-	s.opened, s.missed, s.conflated, s.since = opened, false, 0, p.sealed
+	s.opened, s.missed, s.conflated, s.since = o.opened, false, 0, p.sealed
 	w.send(s.conn, w.subscribed(p, s.conn.snapshots(p)))
 	if s.class == classNone {
 		return

@@ -60,20 +60,14 @@ func (l *rosterLog) forget(most int) {
 // with may be older than what is shown of it.
 func (l *rosterLog) between(since, to uint64) (added, removed []string) {
 	moves := l.moves[l.after(since):]
-	places := make(map[string]int, len(moves))
-	last := make([]move, 0, len(moves)) // of each device
+	x := merged{places: make(map[string]int, len(moves)), last: make([]move, 0, len(moves))}
 	for _, m := range moves {
 		if m.seq > to {
 			break
 		}
-		if i, ok := places[m.device]; ok {
-			last[i].added, last[i].removed = m.added, m.removed || last[i].removed
-			continue
-		}
-		places[m.device] = len(last)
-		last = append(last, m)
+		x.add(m)
 	}
-	for _, m := range last {
+	for _, m := range x.last {
 		if m.added {
 			added = append(added, m.device)
 		}
@@ -82,6 +76,21 @@ func (l *rosterLog) between(since, to uint64) (added, removed []string) {
 		}
 	}
 	return added, removed
+}
+
+// merged are moves with one of each device.
+type merged struct {
+	places map[string]int // in last
+	last   []move
+}
+
+func (x *merged) add(m move) {
+	if i, ok := x.places[m.device]; ok {
+		x.last[i].added, x.last[i].removed = m.added, m.removed || x.last[i].removed
+		return
+	}
+	x.places[m.device] = len(x.last)
+	x.last = append(x.last, m)
 }
 
 // after is the place of the first move after update since.
@@ -123,7 +132,13 @@ func (w *worker) rosterSince(s *sub, since uint64) *Chunk {
 	if to <= since {
 		return nil
 	}
-	since = p.roundDown(since)
+	return w.rosterFrom(p, p.roundDown(since), to)
+}
+
+// rosterFrom returns a roster frame with the joins and leaves after update since
+// up to update to, nil when there were none. The positions that come after it must
+// be of all devices that changed after since: it has those that it names removed.
+func (w *worker) rosterFrom(p *part, since, to uint64) *Chunk {
 	k := bodyKey{since, formRoster, to}
 	ch := p.bodies.byKey[k]
 	if ch == nil {

@@ -92,7 +92,7 @@ func TestNoGhostsWhenTheRosterLogIsOutrun(t *testing.T) {
 			if !c.screen.renewed["event:e"] {
 				t.Error("the subscription was not renewed: nothing is shown by this")
 			}
-			want(t, "parts of the snapshots", c.screen.parts["event:e"], 2*shards)
+			want(t, "parts of the snapshots", c.screen.parts["event:e"], shards)
 			r.send("d", base+2)
 			for range 2 {
 				r.pass(time.Second)

@@ -180,6 +180,9 @@ func (c *course) settled(want map[string]map[string]int64) {
 			if w := s.differs(want); w != "" {
 				return w
 			}
+			if n, b := s.conn.Queued(); n > 0 || s.conn.Lagged() || s.conn.recovering.Load() {
+				return fmt.Sprintf("spectator %d: %d chunks, %d bytes to come; lagged %v", s.id, n, b, s.conn.Lagged())
+			}
 		}
 		if n := c.core.Stats().Held; n != 0 {
 			return fmt.Sprintf("%d bytes of chunks are still out", n)

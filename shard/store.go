@@ -29,6 +29,7 @@ func (s *store) move(most int) {
 	done := len(s.larger.body)
 	s.larger.body = append(s.larger.body, s.ch.body[done:min(done+most, len(s.ch.body))]...)
 	if len(s.larger.body) == len(s.ch.body) {
+		s.larger.seams = s.ch.seams
 		s.pool.put(s.ch)
 		s.ch, s.larger = s.larger, nil
 	}

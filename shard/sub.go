@@ -7,16 +7,18 @@ type sub struct {
 	part *part
 	next *sub // the connection's other subscriptions on this shard
 
-	class int32  // interval class, or classNone for the live flow
-	order uint32 // of its subscribe: see renewal
-	pos   int    // its place in part.live[shape] or in the class's list
+	class  int8 // interval class, or classNone for the live flow
+	missed bool
+	why    purpose // of its wait
+	order  uint32  // of its subscribe: see renewal
+	pos    int32   // its place in part.live[shape] or in the class's list
+	opened uint32  // the flow as the last recovery that was carried out here has left it
 
 	// since is the last update it has, for a sub of a class; for a sub of the
 	// live flow that was found full, the last before its first loss.
 	since     uint64
-	missed    bool
-	opened    uint32 // the flow as the last recovery that was carried out here has left it
 	conflated uint64 // updates it was not sent one by one since it was found full
+	wait      *build // what it waits for; nil for nothing
 }
 
 // miss notes that ch could not be pushed.
@@ -38,38 +40,37 @@ func (c *Conn) subOf(p *part) *sub {
 }
 
 // subscribe carries out opSubscribe on this shard.
-// It reports true when that is done later; see postpone.
-func (w *worker) subscribe(o *op) (later bool) {
+func (w *worker) subscribe(o *op) {
 	p, c := o.topic.parts[w.id], o.conn
 	if c.Closed() {
-		return false
+		return
 	}
 	if s := c.subOf(p); s != nil {
-		w.changeClass(s, int32(o.class))
-		return false
+		w.changeClass(s, int8(o.class))
+		return
 	}
+	s := &sub{conn: c, part: p, class: int8(o.class), order: o.order, next: c.subs[w.id], opened: c.opened()}
 	if p.watchers == 0 { // nobody is owed anything
 		p.sealed = p.seq
 	} else if o.class == classNone {
 		w.sealLeavers(p)
 	}
 	p.watchers++
-	s := &sub{conn: c, part: p, class: int32(o.class), order: o.order, next: c.subs[w.id], opened: c.opened()}
-	if w.postpone(s, o) {
-		return true
+	if !w.readySubscribed(s) || o.class == classNone && w.sealLarge(s) {
+		w.postpone(s, o, toSubscribe, 0, formSnapshot)
+		return
 	}
 	c.subs[w.id] = s
 	w.bring(c, w.subscribed(p, c.snapshots(p)))
 	if o.class == classNone {
 		w.enterLive(s)
-		return false
+		return
 	}
 	s.since = p.sealed
 	w.enterClass(s)
 	if ch := w.rosterSince(s, s.since); ch != nil {
 		w.send(c, ch)
 	}
-	return false
 }
 
 // enterLive adds s to the live flow. What is pending is for it too, so where
@@ -117,6 +118,7 @@ func (w *worker) leave(o *op) {
 }
 
 func (w *worker) drop(s *sub) {
+	s.unwait()
 	if s.class == classNone {
 		w.leaveLive(s)
 	} else {
@@ -133,7 +135,7 @@ func (w *worker) drop(s *sub) {
 
 // changeClass moves a subscription between the live flow and the intervals.
 // Nothing is sent twice and nothing is left out.
-func (w *worker) changeClass(s *sub, class int32) {
+func (w *worker) changeClass(s *sub, class int8) {
 	w.catchUp(s)
 	switch {
 	case s.class == class:
@@ -145,13 +147,19 @@ func (w *worker) changeClass(s *sub, class int32) {
 		w.leaveLiveFor(s, class)
 	case class == classNone:
 		w.sealLeavers(s.part)
+		w.sealLarge(s)
+		if !s.recovering() {
+			s.unwait()
+		}
 		w.leaveClass(s)
 		s.class = classNone
 		w.enterLive(s)
 		if s.missed {
 			return // the recovery that is to come brings it, behind the roster
 		}
-		if ch := w.changes(s.part, s.conn.shape, s.since); ch != nil {
+		if ch, ready := w.changes(s.part, s.conn.shape, s.since); !ready {
+			w.lag(s)
+		} else if ch != nil {
 			w.pushTo(s, ch)
 		}
 	default:
@@ -172,6 +180,18 @@ func (w *worker) sealLeavers(p *part) {
 	}
 }
 
+// sealLarge seals the part of s, which is about to enter its live flow, if what is
+// pending would have to be encoded for it and is more than a slice. It reports
+// whether it did.
+func (w *worker) sealLarge(s *sub) bool {
+	p := s.part
+	if p.seq == p.sealed || p.wants(s.conn.shape.text()) || !w.heavy(p, p.sealed) {
+		return false
+	}
+	w.sealNow(p)
+	return true
+}
+
 // sealNow seals p before its next instant.
 func (w *worker) sealNow(p *part) {
 	w.alarms.stop(&p.alarm)
@@ -181,7 +201,7 @@ func (w *worker) sealNow(p *part) {
 // leaveLiveFor moves s from the live flow to a class: what it has is the last
 // seal, or less if it has missed something. The ticks bring the positions that
 // were pending; the roster changes among them are sent now.
-func (w *worker) leaveLiveFor(s *sub, class int32) {
+func (w *worker) leaveLiveFor(s *sub, class int8) {
 	since := s.part.sealed
 	if s.missed {
 		since = min(since, s.since)

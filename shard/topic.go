@@ -72,7 +72,7 @@ type part struct {
 	classes [len(Intervals)]*class
 
 	bodies bodies
-	build  *build // a large snapshot under way; nil for none
+	build  *build // the one that copies its devices; nil for none
 	fixed  uint64 // the last update that was a correction
 	roster rosterLog
 }
@@ -98,7 +98,7 @@ func (p *pending) add(t *codec.Topic, s shape, body []byte) {
 			c.body, p.mark = t.BeginPositions(c.body)
 			p.open = true
 		}
-		c.body = t.AppendItem(c.body, body)
+		c.body = t.WidenPositions(t.AppendItem(c.body, body), p.mark)
 	}
 	p.records++
 }

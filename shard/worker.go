@@ -42,7 +42,7 @@ type worker struct {
 	todo   *opLink     // commands taken out of the inbox, not carried out yet
 	rounds []*audience // pushes under way, to be gone on with by turns
 	taking takeover    // a map on its way in, likewise
-	builds []*part     // with large snapshots under way, likewise
+	builds []*build    // large bodies under way, likewise
 	budget int         // what may still be begun in this turn
 
 	lastBuild uint64 // the number of the last build
@@ -211,9 +211,7 @@ func (w *worker) pass(next int64) {
 func (w *worker) do(o *op) {
 	switch o.kind {
 	case opSubscribe:
-		if w.subscribe(o) {
-			return // finished by arrive
-		}
+		w.subscribe(o)
 	case opUnsubscribe:
 		w.unsubscribe(o)
 	case opLeave:

@@ -1,0 +1,120 @@
+package shard
+
+import (
+	"slices"
+	"testing"
+	"time"
+
+	"pitwall/codec"
+)
+
+// reportAtOnce has all devices report in one turn, which the next one seals.
+func (x *sliced) reportAtOnce() {
+	x.ts += 10
+	b := x.core.AcquireBatch()
+	for _, id := range x.ids {
+		b.Positions = append(b.Positions, codec.Position{DeviceID: id, TS: base + x.ts, Arrival: base + x.ts, Lat: 1, Lon: 2})
+	}
+	x.w.turn(b)
+	x.pass(200 * time.Millisecond)
+	x.w.turn(nil)
+}
+
+// Who has seen what is newer than a build that is under way does not get that one,
+// though it reaches back far enough.
+func TestNobodyJoinsABuildThatIsOlderThanTheScreen(t *testing.T) {
+	x := newSliced(t, slicedShapes["plain"], buildBounds{devices: 1, copied: 1 << 20, packed: 1 << 20, moved: 1 << 20, serves: 1})
+	x.watch(0)
+	x.c.conn.Lag()
+	x.report()
+	x.lose()
+	x.w.turn(nil)
+	first := x.w.oldestBuild(x.p)
+	if first == nil {
+		t.Fatal("no build has begun")
+	}
+	x.reportAtOnce()
+	x.fast.read()
+	x.fast.conn.Lag()
+	for range 4 {
+		x.reportAtOnce()
+	}
+	x.fast.read()
+	x.w.turn(nil)
+	if x.w.oldestBuild(x.p) != first || first.wants != [2]int{1, 0} {
+		t.Fatalf("the first build is at its end, or has another waiting: %v", first.wants)
+	}
+	want(t, "builds", len(x.w.builds), 2)
+	x.end()
+	want(t, "in the end", x.fast.screen.seen, x.c.screen.seen)
+}
+
+// A subscription is renewed for one shard while another still builds its first
+// snapshot: it begins again on both.
+func TestRenewalBeforeTheFirstSnapshot(t *testing.T) {
+	for name, interval := range map[string]time.Duration{"live": 0, "interval": time.Second} {
+		for finished := range 8 { // turns of the slow shard before it hears of the renewal
+			r := newRig(t, Config{Shards: 2})
+			var heavy, light []string
+			for _, id := range numbered("d", 60) {
+				if r.core.ShardOf(id) == 0 {
+					heavy = append(heavy, id)
+				} else if len(light) < 3 {
+					light = append(light, id)
+				}
+			}
+			ids := slices.Concat(heavy, light)
+			r.roster(map[string][]string{"e": ids})
+			r.sendAll(ids, base+10)
+			r.settle()
+			r.core.building.devices = 5
+			c := r.client(false)
+			p := c.subscribe("e", interval).parts[1]
+			other := r.client(false) // keeps the build
+			other.subscribe("e", 0)
+			r.core.workers[0].turn(nil)
+			r.turn(1)
+			if !c.busy || !other.busy || c.conn.subOf(p) == nil {
+				t.Fatal("no shard waits, or both do")
+			}
+			c.read()
+			c.conn.Lag()
+			r.sendAll(light, base+20)
+			r.pass(2 * time.Second)
+			r.turn(1)
+			p.roster.whole = p.seq
+			c.read()
+			r.core.workers[0].turn(nil)
+			r.turn(1)
+			p.roster.whole = 0
+			for range finished {
+				r.core.workers[0].turn(nil)
+			}
+			r.turn(1) // stops it as well, so that the slow one renews it while it builds
+			r.core.workers[0].turn(nil)
+			for range 3 {
+				r.settle()
+				c.read()
+				r.pass(2 * time.Second)
+			}
+			subs := 0
+			for s := c.conn.subs[0]; s != nil && subs < 2; s = s.next {
+				subs++
+			}
+			want(t, name+": subscriptions", subs, 1)
+			want(t, name+": renewed", c.screen.renewed["event:e"], true)
+			want(t, name+": under way", c.busy || c.conn.recovering.Load(), false)
+			want(t, name+": parts", c.screen.parts["event:e"], 2)
+			want(t, name+": devices shown", len(c.screen.seen["event:e"]), len(ids))
+			r.sendAll(ids, base+30)
+			for range 3 {
+				r.pass(2 * time.Second)
+				r.settle()
+				c.read()
+			}
+			for _, id := range ids {
+				want(t, name+": "+id, c.screen.seen["event:e"][id], int64(base+30))
+			}
+		}
+	}
+}
