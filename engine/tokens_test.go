@@ -154,7 +154,7 @@ func TestLinksNeedAnEvent(t *testing.T) {
 	if err := ListTokens(t.Context(), k.cfg, false, slog.New(slog.DiscardHandler), &out); err != nil {
 		t.Fatal(err)
 	}
-	for id, words := range map[string][]string{good: {"race", "any", "good"}, bad: {"late", "revoked"}, `"\x1b[2Jesc"`: {"revoked"}} {
+	for id, words := range map[string][]string{good: {"race", "any", "good"}, bad: {"late", "revoked"}, `\u001b[2Jesc`: {"revoked"}} {
 		_, line, found := strings.Cut(out.String(), id)
 		line, _, _ = strings.Cut(line, "\n")
 		for _, w := range words {
