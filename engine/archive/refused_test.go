@@ -72,7 +72,7 @@ func TestFaultsOfTheServerDeadLetterNothing(t *testing.T) {
 		{"statement timeout", "57014", `ALTER DATABASE %s SET statement_timeout = '50ms';
 			CREATE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN PERFORM pg_sleep(5); RETURN NULL; END $$;
 			CREATE TRIGGER refuse BEFORE INSERT ON positions FOR EACH STATEMENT EXECUTE FUNCTION refuse()`,
-			calm + "; ALTER DATABASE %s RESET statement_timeout"},
+			"SET statement_timeout = 0; " + calm + "; ALTER DATABASE %s RESET statement_timeout"},
 		// A disk cannot be filled without the rights of root: the server itself says so all the same.
 		{"disk full", "53100", raise("53100"), calm},
 		{"rights", "42501", raise("42501"), calm},

@@ -174,15 +174,17 @@ func (c *Cluster) Remove() error {
 	return err
 }
 
-// Query runs one statement and returns what it prints, columns separated by |.
+// Query runs one statement and returns the rows, columns separated by |. Warnings
+// of the server are no part of them.
 func (c *Cluster) Query(url, sql string) (string, error) {
 	cmd := c.command("psql", "-XAtq", "-v", "ON_ERROR_STOP=1", "-d", url, "-c", sql)
-	out, err := cmd.CombinedOutput()
-	text := strings.TrimRight(string(out), "\n")
+	var said strings.Builder
+	cmd.Stderr = &said
+	out, err := cmd.Output()
 	if err != nil {
-		return "", fmt.Errorf("psql: %w: %s", err, text)
+		return "", fmt.Errorf("psql: %w: %s", err, strings.TrimRight(said.String(), "\n"))
 	}
-	return text, nil
+	return strings.TrimRight(string(out), "\n"), nil
 }
 
 // Addr is the host and port of the server.
