@@ -111,20 +111,12 @@ func missingOn(ctx, limited context.Context, rdb rueidis.Client, rights []Right)
 		}
 		return failure(ctx, commandTimeout, askRights, err)
 	}
-	if slices.Contains(rights, exec) { // it cannot be queued
-		if err := run([]string{"EXEC"}); refused(err) {
-			missing = append(missing, exec)
-		}
-	}
 	if err := run([]string{"MULTI"}); refused(err) {
 		return Rights("", "multi"), nil
 	} else if err != nil {
 		return nil, err
 	}
 	for _, r := range rights {
-		if r == exec {
-			continue
-		}
 		words := strings.Fields(trials[r.Command])
 		if len(words) == 0 {
 			return nil, fmt.Errorf("%s: %s cannot be tried", askRights, r.Command)
@@ -151,9 +143,6 @@ func (c *Client) ClusterRights() []Right {
 	}
 	return Rights("", "cluster|slots", "asking")
 }
-
-// exec is the right to EXEC.
-var exec = Right{Command: "exec"}
 
 // refused says whether err means that the login may not do it.
 func refused(err error) bool { return replyHas(err, "NOPERM ") }

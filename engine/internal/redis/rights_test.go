@@ -18,7 +18,7 @@ func everyRight() (list []Right) {
 		}
 		list = append(list, Right{name, key})
 	}
-	return append(list, exec)
+	return list
 }
 
 func TestMissingNamesEachRightAndWritesNothing(t *testing.T) {
