@@ -66,15 +66,21 @@ func (l *link) allow(n int64) int64 {
 // links finds the connection of one client that a reader was given: the library
 // does not tell.
 type links struct {
-	one sync.Mutex // held while a reader gets its connection
+	one chan struct{} // held while a reader gets its connection
 
-	mu   sync.Mutex
-	last *link // dialed for a reader
+	mu    sync.Mutex
+	round int   // counts connections for readers
+	begun int   // dials of this round that may be the reader's
+	last  *link // that one of them made
 }
+
+// dedicateTries is how often a connection is asked for until it is the only one
+// that was dialed meanwhile.
+const dedicateTries = 3
 
 // watchLinks makes all connections of a client with these options count.
 func watchLinks(o *rueidis.ClientOption) *links {
-	l := &links{}
+	l := &links{one: make(chan struct{}, 1)}
 	dial := o.DialCtxFn
 	if dial == nil {
 		dial = func(ctx context.Context, addr string, d *net.Dialer, t *tls.Config) (net.Conn, error) {
@@ -85,33 +91,77 @@ func watchLinks(o *rueidis.ClientOption) *links {
 		}
 	}
 	o.DialCtxFn = func(ctx context.Context, addr string, d *net.Dialer, t *tls.Config) (net.Conn, error) {
+		mayBe := ctx.Done() == nil // as of Dedicate: every command of ours has a deadline
+		round := l.begin(mayBe)
 		conn, err := dial(ctx, addr, d, t)
 		if err != nil {
 			return nil, err
 		}
 		k := &link{Conn: conn}
-		if ctx.Done() == nil { // of Dedicate: every command of ours has a deadline
-			l.mu.Lock()
-			l.last = k
-			l.mu.Unlock()
+		if mayBe {
+			l.made(k, round)
 		}
 		return k, nil
 	}
 	return l
 }
 
-// dedicate takes a connection of its own from a client, and says which it is:
-// nil when that is not known.
-func (l *links) dedicate(from rueidis.Client) (rueidis.DedicatedClient, *link) {
-	l.one.Lock()
-	defer l.one.Unlock()
-	l.mu.Lock()
-	l.last = nil
-	l.mu.Unlock()
-	conn, _ := from.Dedicate()
+// begin takes note of a dial, and returns its round.
+func (l *links) begin(mayBe bool) (round int) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	return conn, l.last
+	if mayBe {
+		l.begun++
+	}
+	return l.round
+}
+
+// made takes note of the connection of a dial.
+func (l *links) made(k *link, round int) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if round == l.round {
+		l.last = k
+	}
+}
+
+// dedicate takes a connection of its own from a client, and says which it is:
+// nil when that is not known. The library dials for itself as well, after a
+// failover: while it does, a connection is thrown away and asked for again.
+func (l *links) dedicate(ctx context.Context, from rueidis.Client) (rueidis.DedicatedClient, *link, error) {
+	select {
+	case l.one <- struct{}{}:
+		defer func() { <-l.one }()
+	case <-ctx.Done():
+		return nil, nil, ctx.Err()
+	}
+	for try := 1; ; try++ {
+		l.next()
+		conn, _ := from.Dedicate()
+		on, alone := l.dialed()
+		if alone || try == dedicateTries || ctx.Err() != nil {
+			return conn, on, nil
+		}
+		conn.Close()
+	}
+}
+
+// next begins a round.
+func (l *links) next() {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.round, l.begun, l.last = l.round+1, 0, nil
+}
+
+// dialed returns the connection of this round, if one at most was dialed: nil
+// where it was not dialed now.
+func (l *links) dialed() (on *link, alone bool) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.begun > 1 {
+		return nil, false
+	}
+	return l.last, true
 }
 
 // reading bounds one read on a link.

@@ -40,7 +40,7 @@ func newNode(opt rueidis.ClientOption, addr string) *node {
 }
 
 // dedicate takes a connection of its own to the node, and says which it is.
-func (n *node) dedicate() (rueidis.DedicatedClient, *link, error) {
+func (n *node) dedicate(ctx context.Context) (rueidis.DedicatedClient, *link, error) {
 	rdb, err := n.door()
 	if err != nil {
 		return nil, nil, err
@@ -48,8 +48,7 @@ func (n *node) dedicate() (rueidis.DedicatedClient, *link, error) {
 	n.mu.Lock()
 	of := n.links
 	n.mu.Unlock()
-	conn, on := of.dedicate(rdb)
-	return conn, on, nil
+	return of.dedicate(ctx, rdb)
 }
 
 // door returns the client of the node. While the node cannot be reached, its

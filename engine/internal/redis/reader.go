@@ -147,10 +147,10 @@ func (r *Reader) connect(ctx context.Context) error {
 }
 
 // dedicate takes a connection to the server that has the stream.
-func (r *Reader) dedicate(ctx context.Context) error {
+func (r *Reader) dedicate(ctx context.Context) (err error) {
 	if r.c.nodes == nil {
-		r.conn, r.on = r.c.links.dedicate(r.c.rdb)
-		return nil
+		r.conn, r.on, err = r.c.links.dedicate(ctx, r.c.rdb)
+		return err
 	}
 	at := r.next
 	r.next = place{}
@@ -161,7 +161,7 @@ func (r *Reader) dedicate(ctx context.Context) error {
 		}
 		at.node = n
 	}
-	conn, on, err := at.node.dedicate()
+	conn, on, err := at.node.dedicate(ctx)
 	if err != nil {
 		return err
 	}
