@@ -39,8 +39,7 @@
 //
 // Run has two per stream, which read it and measure its lag, and one that keeps
 // the house; KeepLease has its caller's, and on a Cluster one for each further
-// stream. Both return when all of theirs have
-// ended. Nothing is started elsewhere.
+// stream. Both return when all of theirs have ended. Nothing is started elsewhere.
 //
 // # Caveats
 //

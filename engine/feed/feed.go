@@ -110,7 +110,7 @@ type Feed struct {
 	log     *slog.Logger
 	group   string
 	id      *identity
-	homes   []*home
+	keySets []*keySet
 	meters  meters
 	readers []*reader
 
@@ -128,10 +128,10 @@ func New(o Options) *Feed {
 		meters: newMeters(o.Metrics),
 	}
 	f.id = newIdentity(&f.opt, f.log)
-	f.homes = newHomes(&f.opt, f.id)
-	for _, h := range f.homes {
-		for _, stream := range h.streams {
-			f.readers = append(f.readers, newReader(f, stream, h.lease))
+	f.keySets = newKeySets(&f.opt, f.id)
+	for _, k := range f.keySets {
+		for _, stream := range k.streams {
+			f.readers = append(f.readers, newReader(f, stream, k.lease))
 		}
 	}
 	return f
@@ -141,11 +141,11 @@ func New(o Options) *Feed {
 // there, with the stream if there is none. A group of an earlier process with
 // the same id is moved to T.
 func (f *Feed) CreateGroups(ctx context.Context) error {
-	for _, h := range f.homes {
+	for _, k := range f.keySets {
 		if !f.opt.Ephemeral {
 			break
 		}
-		if err := h.register(ctx); err != nil {
+		if err := k.register(ctx); err != nil {
 			return fmt.Errorf("register the live group: %w", err)
 		}
 	}
@@ -204,11 +204,11 @@ func (f *Feed) Close(ctx context.Context) error {
 		return nil // group and lease are another's
 	}
 	var errs []error
-	for _, h := range f.homes {
+	for _, k := range f.keySets {
 		if f.opt.Ephemeral {
-			errs = append(errs, h.unregister(ctx))
+			errs = append(errs, k.unregister(ctx))
 		}
-		errs = append(errs, h.lease.drop(ctx))
+		errs = append(errs, k.lease.drop(ctx))
 	}
 	if err := errors.Join(errs...); err != nil {
 		return fmt.Errorf("leave Redis: %w", err)

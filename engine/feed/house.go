@@ -12,23 +12,23 @@ import (
 	"pitwall/engine/internal/pace"
 )
 
-// registryKey names, at each home, a hash of the ephemeral instances: id -> when
+// registryKey names, in each key set, a hash of the ephemeral instances: id -> when
 // it was last seen, in ms by the server's clock, and the streams it has groups on,
 // all separated by commas (which no stream key of ours contains).
 const registryKey = "pitwall:groups"
 
 // register notes that this process lives and has groups.
-func (h *home) register(ctx context.Context) error {
-	now, err := h.client.Time(ctx, h.registry())
+func (k *keySet) register(ctx context.Context) error {
+	now, err := k.client.Time(ctx, k.registry())
 	if err != nil {
 		return err
 	}
-	return h.client.HashSet(ctx, h.registry(), h.lease.id, record(now, h.streams))
+	return k.client.HashSet(ctx, k.registry(), k.lease.id, record(now, k.streams))
 }
 
 // unregister destroys the groups of this process and forgets them.
-func (h *home) unregister(ctx context.Context) error {
-	return h.destroyGroups(ctx, h.lease.id, h.streams)
+func (k *keySet) unregister(ctx context.Context) error {
+	return k.destroyGroups(ctx, k.lease.id, k.streams)
 }
 
 // keepHouse notes every so often that this process lives, and destroys the
@@ -39,11 +39,11 @@ func (f *Feed) keepHouse(ctx context.Context) {
 	every := f.opt.ReapAfter / 10
 	for pace.Sleep(ctx, every/2+rand.N(every/2)) == nil {
 		var errs []error
-		for _, h := range f.homes {
+		for _, k := range f.keySets {
 			if f.opt.Ephemeral {
-				errs = append(errs, h.register(ctx))
+				errs = append(errs, k.register(ctx))
 			}
-			errs = append(errs, h.reap(ctx, f.opt.ReapAfter))
+			errs = append(errs, k.reap(ctx, f.opt.ReapAfter))
 		}
 		if err := errors.Join(errs...); err != nil && ctx.Err() == nil {
 			if n, ok := fault.Tell(time.Now()); ok {
@@ -57,44 +57,44 @@ func (f *Feed) keepHouse(ctx context.Context) {
 // not seen for a time. Any number of processes may do so at once: each step
 // may be repeated. One that stood still for so long and wakes up finds no group
 // and makes it again.
-func (h *home) reap(ctx context.Context, after time.Duration) error {
-	instances, err := h.client.Hash(ctx, h.registry())
+func (k *keySet) reap(ctx context.Context, after time.Duration) error {
+	instances, err := k.client.Hash(ctx, k.registry())
 	if err != nil || len(instances) == 0 {
 		return err
 	}
-	now, err := h.client.Time(ctx, h.registry())
+	now, err := k.client.Time(ctx, k.registry())
 	if err != nil {
 		return err
 	}
 	for id, v := range instances {
 		seen, streams := parseRecord(v)
-		if id == h.lease.id || now.Sub(seen) < after {
+		if id == k.lease.id || now.Sub(seen) < after {
 			continue
 		}
-		alive, err := h.client.Exists(ctx, h.key(leaseKey(id)))
+		alive, err := k.client.Exists(ctx, k.key(leaseKey(id)))
 		if err != nil {
 			return err
 		}
 		if alive {
 			continue
 		}
-		if err := h.destroyGroups(ctx, id, streams); err != nil {
+		if err := k.destroyGroups(ctx, id, streams); err != nil {
 			return err
 		}
-		h.lease.log.Info("groups of a process that is gone destroyed", "gone", id, "streams", streams, "silent", now.Sub(seen).Round(time.Second))
+		k.lease.log.Info("groups of a process that is gone destroyed", "gone", id, "streams", streams, "silent", now.Sub(seen).Round(time.Second))
 	}
 	return nil
 }
 
 // destroyGroups removes an instance's groups, and then its entry in the
 // registry, so that a failure half way is made good by the next round.
-func (h *home) destroyGroups(ctx context.Context, id string, streams []string) error {
+func (k *keySet) destroyGroups(ctx context.Context, id string, streams []string) error {
 	for _, s := range streams {
-		if _, err := h.client.DestroyGroup(ctx, s, GroupName(id)); err != nil {
+		if _, err := k.client.DestroyGroup(ctx, s, GroupName(id)); err != nil {
 			return fmt.Errorf("remove the groups of %s: %w", id, err)
 		}
 	}
-	return h.client.HashDelete(ctx, h.registry(), id)
+	return k.client.HashDelete(ctx, k.registry(), id)
 }
 
 // record writes an entry of the registry.

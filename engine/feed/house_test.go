@@ -98,7 +98,7 @@ func TestReapDestroysOnlyWhatIsLongGone(t *testing.T) {
 		}
 		f := b.feed(func(o *Options) { o.Ephemeral = true })
 		for range 2 { // a second time changes nothing
-			if err := f.homes[0].reap(ctx, f.opt.ReapAfter); err != nil {
+			if err := f.keySets[0].reap(ctx, f.opt.ReapAfter); err != nil {
 				t.Fatal(err)
 			}
 		}

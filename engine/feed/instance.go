@@ -42,5 +42,5 @@ func instanceID(host string) string {
 // GroupName is the live consumer group of an instance.
 func GroupName(instance string) string { return "live-broadcast-" + instance }
 
-// leaseKey names the lease of an instance at each home.
+// leaseKey names the lease of an instance in each key set.
 func leaseKey(instance string) string { return "pitwall:lease:" + instance }

@@ -15,7 +15,7 @@ import (
 )
 
 // identity is what a live process has of an instance id. On a Cluster the id is
-// leased at each stream's own place, and the process holds it while it holds all
+// leased beside each stream, and the process holds it while it holds all
 // of these leases.
 type identity struct {
 	id    string
@@ -142,7 +142,7 @@ func (l *lease) drop(ctx context.Context) error {
 // A holder that stands still lets it run out as well, and may go on in the
 // middle of a read: AcquireLease closes the connections that it read on.
 func (f *Feed) AcquireLease(ctx context.Context) error {
-	l := f.homes[0].lease
+	l := f.keySets[0].lease
 	deadline := time.Now().Add(l.ttl + l.ttl/5)
 	for first := true; ; first = false {
 		last := !time.Now().Before(deadline)
@@ -166,23 +166,23 @@ func (f *Feed) AcquireLease(ctx context.Context) error {
 	}
 }
 
-// takeLeases takes the leases of all homes, or none of them. Of several, one that
+// takeLeases takes the leases of all key sets, or none of them. Of several, one that
 // is another's shows before any is taken: the holder may have been kept from
 // renewing the others, by a failover of their servers.
 func (f *Feed) takeLeases(ctx context.Context) (held bool, err error) {
-	for _, h := range f.homes {
-		if len(f.homes) == 1 {
+	for _, k := range f.keySets {
+		if len(f.keySets) == 1 {
 			break
 		}
-		if there, err := f.opt.Client.Exists(ctx, h.lease.key); err != nil || there {
+		if there, err := f.opt.Client.Exists(ctx, k.lease.key); err != nil || there {
 			return false, err
 		}
 	}
-	for i, h := range f.homes {
-		if held, err = h.lease.take(ctx, f.opt.Client); held {
+	for i, k := range f.keySets {
+		if held, err = k.lease.take(ctx, f.opt.Client); held {
 			continue
 		}
-		for _, taken := range f.homes[:i] {
+		for _, taken := range f.keySets[:i] {
 			err = errors.Join(err, taken.lease.drop(ctx))
 		}
 		return false, err
@@ -195,8 +195,8 @@ func (f *Feed) takeLeases(ctx context.Context) (held bool, err error) {
 // server or the login has no CLIENT LIST and CLIENT KILL, a holder that stood
 // still is kept off by its own clocks alone: what it had sent by then is served.
 func (f *Feed) shutOut(ctx context.Context) error {
-	for _, h := range f.homes {
-		if err := h.lease.shutOut(ctx); err != nil {
+	for _, k := range f.keySets {
+		if err := k.lease.shutOut(ctx); err != nil {
 			return err
 		}
 	}
@@ -222,13 +222,13 @@ func (f *Feed) KeepLease(ctx context.Context) error {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	var all sync.WaitGroup
-	errs := make([]error, len(f.homes))
+	errs := make([]error, len(f.keySets))
 	keep := func(i int) {
-		if errs[i] = f.homes[i].lease.keep(ctx); errs[i] != nil {
+		if errs[i] = f.keySets[i].lease.keep(ctx); errs[i] != nil {
 			cancel()
 		}
 	}
-	for i := range f.homes[1:] { // a server that is away must not hold up the others
+	for i := range f.keySets[1:] { // a server that is away must not hold up the others
 		all.Go(func() { keep(i + 1) })
 	}
 	keep(0)

@@ -34,7 +34,7 @@ func TestSecondLiveProcessIsRefused(t *testing.T) {
 		if d, ttl := time.Since(begin), b.feed(nil).opt.LeaseTTL; d < ttl {
 			t.Errorf("refused after %v, but a lease lasts %v", d, ttl)
 		}
-		if first.homes[0].lease.isLost() {
+		if first.keySets[0].lease.isLost() {
 			t.Error("the first process lost its lease")
 		}
 	})
@@ -64,14 +64,17 @@ func TestLeaseIsTakenAgainWhenItIsGone(t *testing.T) {
 		t.Fatal(err)
 	}
 	stop := b.background(f.KeepLease)
-	held := func() bool { v, err := s.Try("GET", leaseKey("one")); return err == nil && v == f.homes[0].lease.token }
+	held := func() bool {
+		v, err := s.Try("GET", leaseKey("one"))
+		return err == nil && v == f.keySets[0].lease.token
+	}
 	s.Do("DEL", leaseKey("one"))
 	b.eventually("the lease is back after it was deleted", held)
 	s.Kill()
 	s.Start() // empty
 	b.eventually("the lease is back after the server lost it", held)
-	if err := stop(); err != nil || f.homes[0].lease.isLost() {
-		t.Errorf("KeepLease ended with %v, lost %v", err, f.homes[0].lease.isLost())
+	if err := stop(); err != nil || f.keySets[0].lease.isLost() {
+		t.Errorf("KeepLease ended with %v, lost %v", err, f.keySets[0].lease.isLost())
 	}
 }
 
@@ -171,8 +174,8 @@ func TestAProcessThatStoodStillTakesNothingFromTheNextOne(t *testing.T) {
 				t.Error("the old process reads on")
 				_ = stop()
 			}
-			if !old.homes[0].lease.isLost() || old.Ready() == nil {
-				t.Errorf("the old process: lost %t, ready %v", old.homes[0].lease.isLost(), old.Ready())
+			if !old.keySets[0].lease.isLost() || old.Ready() == nil {
+				t.Errorf("the old process: lost %t, ready %v", old.keySets[0].lease.isLost(), old.Ready())
 			}
 		})
 	}
@@ -257,7 +260,7 @@ func TestALeaseThatIsTakenTooLateIsANewTerm(t *testing.T) {
 		if err := f.CreateGroups(t.Context()); err != nil {
 			t.Fatal(err)
 		}
-		l, r := f.homes[0].lease, f.readers[0]
+		l, r := f.keySets[0].lease, f.readers[0]
 		defer r.conn.Close()
 		first := l.current()
 		renew := func() {

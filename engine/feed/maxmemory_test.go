@@ -48,22 +48,22 @@ func TestMaxmemory(t *testing.T) {
 	b.running(f)
 	more(0, 5)
 	b.complete(5, []string{"a"})
-	term, left := f.homes[0].lease.current(), int64(0)
+	term, left := f.keySets[0].lease.current(), int64(0)
 	for renewed := 0; renewed < 10; { // five in the time that a lease lasts
-		now, _ := s.Do("PTTL", f.homes[0].lease.key).(int64)
+		now, _ := s.Do("PTTL", f.keySets[0].lease.key).(int64)
 		if now > left {
 			renewed++
 		}
 		left = now
 	}
-	if now := f.homes[0].lease.current(); now != term || now == lapsed {
+	if now := f.keySets[0].lease.current(); now != term || now == lapsed {
 		t.Errorf("the lease is in its term %d, was in %d", now, term)
 	}
 	s.CutClients()
 	more(5, 5)
 	b.complete(10, []string{"a"})
-	s.Do("DEL", f.homes[0].lease.key) // as a failover may
-	b.eventually("the lease to be taken anew", func() bool { return s.Do("EXISTS", f.homes[0].lease.key) == int64(1) })
+	s.Do("DEL", f.keySets[0].lease.key) // as a failover may
+	b.eventually("the lease to be taken anew", func() bool { return s.Do("EXISTS", f.keySets[0].lease.key) == int64(1) })
 	if _, err := s.Try("SET", "k", "v"); err == nil {
 		t.Error("the server is not full: nothing was shown")
 	}

@@ -6,9 +6,9 @@ import "pitwall/engine/internal/redis"
 // are not read, or groups of processes that are gone stay.
 func (f *Feed) Rights() []redis.Right {
 	list := append(redis.Rights("", "multi", "ping", "time"), f.opt.Client.ClusterRights()...)
-	for _, h := range f.homes {
-		list = append(list, redis.Rights(h.lease.key, "eval", "get", "set", "del", "exists")...)
-		list = append(list, redis.Rights(h.registry(), "hgetall", "hset", "hdel")...)
+	for _, k := range f.keySets {
+		list = append(list, redis.Rights(k.lease.key, "eval", "get", "set", "del", "exists")...)
+		list = append(list, redis.Rights(k.registry(), "hgetall", "hset", "hdel")...)
 	}
 	for _, r := range f.readers {
 		list = append(list, redis.Rights(r.stream, "xreadgroup", "xgroup|create", "xgroup|setid", "xgroup|destroy",

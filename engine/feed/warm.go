@@ -12,11 +12,12 @@ import (
 // and hands it to the shards as Warm batches: down to the archive group's oldest
 // pending entry, else to its last delivered one; without such a group WarmWindow
 // back. WarmLeast is read in any case, for the records that the archive does not
-// write to the table although they are shown. It reads from T backwards, since the shards keep the newest position of
-// a device in whatever order they come, and it leaves off after WarmRecords, and
-// when a stream's share of WarmTime is over: what is missing then is the oldest,
-// and a start that takes too long is worse than a dot that comes with the next
-// record of its device.
+// write to the table although they are shown.
+//
+// It reads from T backwards, since the shards keep the newest position of a device
+// in whatever order they come. It leaves off after WarmRecords, and when a stream's
+// share of WarmTime is over: what is missing then is the oldest, and a start that
+// takes too long is worse than a dot that comes with the next record of its device.
 //
 // It is called after CreateGroups and before Run.
 func (f *Feed) Warm(ctx context.Context) error {

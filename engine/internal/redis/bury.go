@@ -106,7 +106,7 @@ func (c *Client) BoundBytes(ctx context.Context, stream string, most int64) (byt
 	return answer[0], answer[1], nil
 }
 
-// deadSuffix behind a stream's key names the stream of its dead letters.
+// deadSuffix after a stream's key names the stream of its dead letters.
 const deadSuffix = ":dead"
 
 // DeadKey names the stream of the dead letters of a stream: the key and

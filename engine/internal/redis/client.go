@@ -34,7 +34,7 @@ type Options struct {
 	Patience time.Duration
 }
 
-// Client is an open door to one Redis server, or to the nodes of a Redis
+// Client is a connection to one Redis server, or to the nodes of a Redis
 // Cluster. It reconnects by itself: a command fails while its server is away and
 // works again when it is back. Safe for use by any number of goroutines.
 type Client struct {
@@ -76,7 +76,7 @@ func Open(ctx context.Context, o Options) (*Client, error) {
 	return nil, errors.Join(errs...)
 }
 
-// connect opens the door by way of one of the addresses, and returns what server
+// connect connects to one of the addresses, and returns what server
 // is there.
 func (c *Client) connect(ctx context.Context, opt rueidis.ClientOption, addr string, patience time.Duration) (server string, err error) {
 	one, byName := opt, opt.Sentinel.MasterSet != ""
@@ -123,15 +123,15 @@ func (c *Client) Close() {
 	}
 }
 
-// doer is what runs a command: the client, a connection of one's own, or a way
+// doer is what runs a command: the client, a connection of one's own, or a route
 // to the owner of a slot.
 type doer interface {
 	B() rueidis.Builder
 	Do(ctx context.Context, cmd rueidis.Completed) rueidis.RedisResult
 }
 
-// way is where the commands on a key go.
-func (c *Client) way(key string) doer {
+// target is where the commands on a key go.
+func (c *Client) target(key string) doer {
 	if c.nodes == nil {
 		return c.rdb
 	}
@@ -142,8 +142,8 @@ func (c *Client) way(key string) doer {
 func (c *Client) shared(ctx context.Context, what string, to on, args ...string) (rueidis.RedisMessage, error) {
 	limited, cancel := context.WithTimeout(ctx, commandTimeout)
 	defer cancel()
-	way := c.way(to.key)
-	m, err := way.Do(limited, way.B().Arbitrary(args...).Build()).ToMessage()
+	target := c.target(to.key)
+	m, err := target.Do(limited, target.B().Arbitrary(args...).Build()).ToMessage()
 	if err != nil && !rueidis.IsRedisNil(err) {
 		c.leaveReplica(ctx, err, false)
 		return m, failure(ctx, commandTimeout, what, err)

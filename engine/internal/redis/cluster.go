@@ -16,7 +16,7 @@ import (
 )
 
 // cluster is what a Client knows of a Redis Cluster: which node owns which slot,
-// and a door to each node that was needed. The client library has one as well,
+// and a client of each node that was needed. The client library has one as well,
 // but its connections for one reader bind to a node by their first command and
 // follow nothing, and its others retry on their own. Any goroutine may use it.
 type cluster struct {
@@ -43,7 +43,7 @@ type slotRange struct {
 // Bounds of asking for the slots.
 const (
 	askTimeout = time.Second      // for each node
-	idleNode   = 10 * time.Minute // after which the door to a node that left is closed
+	idleNode   = 10 * time.Minute // after which the client of a node that left is closed
 )
 
 // newCluster begins with a node that is open, and the addresses that the URL
@@ -127,12 +127,19 @@ func (c *cluster) learn(slot uint16, addr string) {
 // doubt takes note that a node, if not nil, did not serve as it should: slots are
 // asked for before the next command, and that node comes last.
 func (c *cluster) doubt(n *node) {
+	if n != nil {
+		c.failed(n)
+	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.stale = true
-	if n != nil {
-		n.failed = time.Now()
-	}
+}
+
+// failed takes note that a node did not serve as it should.
+func (c *cluster) failed(n *node) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	n.failed = time.Now()
 }
 
 // refresh asks for the slots if what is known may be wrong. One asks, the others
@@ -160,12 +167,13 @@ func (c *cluster) refresh(ctx context.Context) error {
 			c.adopt(ranges, known)
 			return nil
 		}
-		c.doubt(n)
+		c.failed(n)
 		errs = append(errs, fmt.Errorf("%s: %w", n.addr, err))
 		if ctx.Err() != nil {
 			break
 		}
 	}
+	c.doubt(nil)
 	return fmt.Errorf("find the nodes of the Redis Cluster: %w", errors.Join(errs...))
 }
 
@@ -190,7 +198,7 @@ func (c *cluster) candidates() []*node {
 	return used
 }
 
-// adopt takes over who owns what, and closes doors to nodes that left long ago.
+// adopt takes over who owns what, and closes the clients of nodes that left long ago.
 func (c *cluster) adopt(ranges []slotRange, known []string) {
 	c.mu.Lock()
 	defer c.mu.Unlock()

@@ -347,12 +347,16 @@ func TestClusterFenceSparesOtherNodes(t *testing.T) {
 	c := testenv.SharedRedisCluster(t)
 	client := open(t, c.URL())
 	ctx := t.Context()
-	victim := client.NewReader(ReadOptions{Stream: spread[1], Group: "g", Consumer: "c", From: ">", Count: 1})
+	o := ReadOptions{Stream: spread[1], Group: "g", Consumer: "c", From: ">", Count: 1, NoAck: true} // others need no fence
+	victim := client.NewReader(o)
 	defer victim.Close()
 	before := must(victim.RunID(ctx))(t)
-	r := client.NewReader(ReadOptions{Stream: spread[1], Group: "g", Consumer: "c", From: ">", Count: 1})
+	r := client.NewReader(o)
 	defer r.Close()
 	number := victim.id
+	if number == 0 {
+		t.Fatal("the number of the connection is not known")
+	}
 	r.lost = []lostConn{{number, client.nodes.node(c.Owner(spread[0]).Addr())}}
 	if err := r.Fence(ctx, true); err != nil || len(r.lost) != 0 {
 		t.Fatalf("fence: %v, %d left", err, len(r.lost))

@@ -33,8 +33,9 @@ const embeddedServer = "miniredis"
 
 // RunID names the running server process: it changes when the server is
 // restarted and when another one takes its place. It is "" where the server
-// does not tell. On a Cluster only a Reader may ask. The embedded server does not tell either, but nothing takes its
-// place: it has no replicas, and when it is started again its streams are empty.
+// does not tell. On a Cluster only a Reader may ask. The embedded server does not
+// tell either, but nothing takes its place: it has no replicas, and when it is
+// started again its streams are empty.
 func (c *commands) RunID(ctx context.Context) (string, error) {
 	if c.only != "" {
 		return c.only, nil

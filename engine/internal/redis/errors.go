@@ -18,7 +18,7 @@ var errNoReply = errors.New("no reply in time, connection closed")
 // Cluster is elsewhere, or not served just now, is none.
 func reply(err error) (*rueidis.RedisError, bool) {
 	var re *rueidis.RedisError
-	if errors.As(err, &re) && !re.IsNil() && !isDetour(re) {
+	if errors.As(err, &re) && !re.IsNil() && !isRedirection(re) {
 		return re, true
 	}
 	return nil, false

@@ -11,9 +11,9 @@ import (
 func connName(name string) string { return "pitwall:" + url.QueryEscape(name) }
 
 // CloseNamed closes the connections of all Readers of that name in the same
-// database of the server that has the key, whoever has them: what they have asked for is not
-// served any more, and what they ask for next fails. It returns how many there
-// were. A server without CLIENT LIST and CLIENT KILL, and a login that may not
+// database of the server that has the key, whoever has them: what they have asked
+// for is not served any more, and what they ask for next fails. It returns how
+// many there were. A server without CLIENT LIST and CLIENT KILL, and a login that may not
 // use them, answer with an error for which IsRefused holds.
 func (c *Client) CloseNamed(ctx context.Context, key, name string) (closed int, err error) {
 	m, err := c.do(ctx, "list connections", on{key}, "CLIENT", "LIST", "TYPE", "normal")

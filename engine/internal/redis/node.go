@@ -9,7 +9,7 @@ import (
 	"github.com/redis/rueidis"
 )
 
-// node is one server of a Cluster. Its door opens when it is first needed, and
+// node is one server of a Cluster. It is connected to when it is first needed, and
 // comes back by itself after a failure.
 type node struct {
 	opt    rueidis.ClientOption
@@ -17,7 +17,7 @@ type node struct {
 	named  bool      // in the URL, which is kept for ever
 	failed time.Time // when it did not serve last; guarded by the cluster
 
-	mu     sync.Mutex // guards what follows; held while the door is opened
+	mu     sync.Mutex // guards what follows; held while it is connected to
 	rdb    rueidis.Client
 	links  *links // of rdb
 	closed bool
@@ -41,7 +41,7 @@ func newNode(opt rueidis.ClientOption, addr string) *node {
 
 // dedicate takes a connection of its own to the node, and says which it is.
 func (n *node) dedicate(ctx context.Context) (rueidis.DedicatedClient, *link, error) {
-	rdb, err := n.door()
+	rdb, err := n.client()
 	if err != nil {
 		return nil, nil, err
 	}
@@ -51,9 +51,9 @@ func (n *node) dedicate(ctx context.Context) (rueidis.DedicatedClient, *link, er
 	return of.dedicate(ctx, rdb)
 }
 
-// door returns the client of the node. While the node cannot be reached, its
+// client returns the client of the node. While the node cannot be reached, its
 // commands fail.
-func (n *node) door() (rueidis.Client, error) {
+func (n *node) client() (rueidis.Client, error) {
 	n.usedMu.Lock()
 	n.used = time.Now()
 	n.usedMu.Unlock()
@@ -92,7 +92,7 @@ func (n *node) close() {
 
 // slots asks the node who owns which slots.
 func (n *node) slots(ctx context.Context) ([]slotRange, []string, error) {
-	rdb, err := n.door()
+	rdb, err := n.client()
 	if err != nil {
 		return nil, nil, err
 	}

@@ -75,7 +75,7 @@ func read(ctx context.Context, d doer, on *link, o *ReadOptions, dst []Entry) ([
 //
 // It suits a single read. Who reads again and again takes a [Reader].
 func (c *Client) ReadGroup(ctx context.Context, o ReadOptions, dst []Entry) ([]Entry, error) {
-	dst, err := read(ctx, c.way(o.Stream), nil, &o, dst)
+	dst, err := read(ctx, c.target(o.Stream), nil, &o, dst)
 	c.leaveReplica(ctx, err, true)
 	return dst, err
 }

@@ -199,10 +199,10 @@ func (r *Reader) dropAfter(err error) {
 }
 
 // errLacks is what a command fails with for which lacks holds.
-var errLacks = errors.New("the stream is not on the node that its slot is on its way to")
+var errLacks = errors.New("the stream is not on the node that its slot is being moved to")
 
 // lacks reports whether err says that there is no stream, or no group, where the
-// slot is only on its way to: the stream may have been moved back. Its owner is
+// slot is still being moved to: the stream may have been moved back. Its owner is
 // asked again, otherwise a second one would be made.
 func (r *Reader) lacks(err error) bool { return r.at.asking && IsNoGroup(err) }
 
@@ -229,7 +229,8 @@ func (r *Reader) drop() {
 // server process; on another process the number may name somebody else's
 // connection, so Fence forgets them when sameServer is false, together with the
 // old server's reads. A node of a Cluster that does not own the slot any more
-// serves none of them: its numbers are forgotten as well. Where the server has no CLIENT KILL there is no fence.
+// serves none of them: its numbers are forgotten as well. Where the server has no
+// CLIENT KILL there is no fence.
 func (r *Reader) Fence(ctx context.Context, sameServer bool) error {
 	if !sameServer {
 		r.lost = r.lost[:0]

@@ -61,7 +61,7 @@ func (c *Client) Missing(ctx context.Context, rights []Right) (missing []Right, 
 		return missingOn(ctx, limited, c.rdb, rights)
 	}
 	for _, key := range distinctKeys(rights) {
-		rdb, n, err := c.home(limited, key)
+		rdb, n, err := c.owner(limited, key)
 		if err != nil {
 			return nil, failure(ctx, commandTimeout, askRights, err)
 		}
@@ -69,7 +69,7 @@ func (c *Client) Missing(ctx context.Context, rights []Right) (missing []Right, 
 			return r.Key != "" && slotOf(r.Key) != slotOf(key)
 		}))
 		if err != nil {
-			c.detour(key, n, err)
+			c.redirect(key, n, err)
 			return nil, err
 		}
 		for _, r := range there {

@@ -13,8 +13,8 @@ import (
 	"pitwall/engine/internal/pace"
 )
 
-// place is where the commands on a slot go: a node, and whether the slot is only
-// on its way to it.
+// place is where the commands on a slot go: a node, and whether the slot is still
+// being moved to it.
 type place struct {
 	node   *node
 	asking bool
@@ -63,7 +63,7 @@ func (r route) Do(ctx context.Context, cmd rueidis.Completed) rueidis.RedisResul
 
 // do runs one command there.
 func (p place) do(ctx context.Context, cmd rueidis.Completed) rueidis.RedisResult {
-	rdb, err := p.node.door()
+	rdb, err := p.node.client()
 	if err != nil {
 		return rueidis.NewResult(rueidis.RedisMessage{}, err)
 	}
@@ -73,7 +73,7 @@ func (p place) do(ctx context.Context, cmd rueidis.Completed) rueidis.RedisResul
 	return ask(ctx, rdb, cmd)
 }
 
-// ask runs one command on a slot that is only on its way to the node.
+// ask runs one command on a slot that is still being moved to the node.
 func ask(ctx context.Context, d interface {
 	B() rueidis.Builder
 	DoMulti(ctx context.Context, multi ...rueidis.Completed) []rueidis.RedisResult
@@ -81,8 +81,8 @@ func ask(ctx context.Context, d interface {
 	return d.DoMulti(ctx, d.B().Arbitrary("ASKING").Build(), cmd)[1]
 }
 
-// asking is a connection on which every command asks for a slot that is only on
-// its way to the node.
+// asking is a connection on which every command is about a slot that is still
+// being moved to the node.
 type asking struct{ rueidis.DedicatedClient }
 
 // Do runs one command after ASKING.
@@ -117,9 +117,9 @@ func (c *Client) CheckStreams(streams []string) error {
 	return nil
 }
 
-// home returns the client of the server that has a key, and on a Cluster which
+// owner returns the client of the server that has a key, and on a Cluster which
 // node that is.
-func (c *Client) home(ctx context.Context, key string) (rueidis.Client, *node, error) {
+func (c *Client) owner(ctx context.Context, key string) (rueidis.Client, *node, error) {
 	if c.nodes == nil {
 		return c.rdb, nil, nil
 	}
@@ -127,19 +127,19 @@ func (c *Client) home(ctx context.Context, key string) (rueidis.Client, *node, e
 	if err != nil {
 		return nil, nil, err
 	}
-	rdb, err := n.door()
+	rdb, err := n.client()
 	return rdb, n, err
 }
 
-// detour is cluster.redirect for a command that went home.
-func (c *Client) detour(key string, at *node, err error) (next place, elsewhere bool) {
+// redirect is cluster.redirect for a command that went to the owner of a key.
+func (c *Client) redirect(key string, at *node, err error) (next place, elsewhere bool) {
 	if c.nodes == nil {
 		return place{}, false
 	}
 	return c.nodes.redirect(slotOf(key), place{node: at}, err)
 }
 
-// redirect reads what the end of a command says about the way to its slot. next
+// redirect reads what the end of a command says about where its slot is. next
 // is where the command belongs now, the same place when that is a matter of time,
 // and no node when the owner has to be looked up. elsewhere is false when the
 // command has ended there, for better or worse.
@@ -193,15 +193,15 @@ func whole(addr, asked string) string {
 	return addr
 }
 
-// isElsewhere says whether err ended a command with isDetour.
+// isElsewhere says whether err ended a command with isRedirection.
 func isElsewhere(err error) bool {
 	var re *rueidis.RedisError
-	return errors.As(err, &re) && isDetour(re)
+	return errors.As(err, &re) && isRedirection(re)
 }
 
-// isDetour says whether an error reply of a Cluster is about the way to a slot:
+// isRedirection says whether an error reply of a Cluster is about where a slot is:
 // the command was not looked at.
-func isDetour(re *rueidis.RedisError) bool {
+func isRedirection(re *rueidis.RedisError) bool {
 	text := re.Error()
 	return slices.ContainsFunc([]string{"MOVED ", "ASK ", "TRYAGAIN ", "CLUSTERDOWN "}, func(p string) bool { return strings.HasPrefix(text, p) })
 }

@@ -112,7 +112,7 @@ func (c *Client) AddAll(ctx context.Context, stream string, maxLen int64, record
 	}
 	limited, cancel := context.WithTimeout(ctx, commandTimeout)
 	defer cancel()
-	rdb, at, err := c.home(limited, stream)
+	rdb, at, err := c.owner(limited, stream)
 	if err != nil {
 		return failure(ctx, commandTimeout, "add to stream "+stream, err)
 	}
@@ -125,7 +125,7 @@ func (c *Client) AddAll(ctx context.Context, stream string, maxLen int64, record
 		if err == nil {
 			continue
 		}
-		if _, elsewhere := c.detour(stream, at, err); elsewhere {
+		if _, elsewhere := c.redirect(stream, at, err); elsewhere {
 			if _, err := c.do(ctx, "add to stream "+stream, on{stream}, addArgs(stream, maxLen, records[i])...); err != nil {
 				return err
 			}

@@ -11,7 +11,7 @@ import (
 // Three streams in slots of three masters: each has its own lease and registry
 // there, and all of it goes with the process. On a single server nothing has a
 // new name.
-func TestHomes(t *testing.T) {
+func TestKeySets(t *testing.T) {
 	c := testenv.SharedRedisCluster(t)
 	streams := []string{"telemetry:t", "telemetry:b", "race:{1}"}
 	owners := map[string]bool{}
@@ -58,8 +58,8 @@ func TestHomes(t *testing.T) {
 	}
 
 	alone := newBench(t, testenv.Redis(t).URL()).feed(func(o *Options) { o.Streams = streams })
-	if len(alone.homes) != 1 || alone.homes[0].lease.key != "pitwall:lease:one" || alone.homes[0].registry() != "pitwall:groups" {
-		t.Errorf("on a single server: %d homes, %s, %s", len(alone.homes), alone.homes[0].lease.key, alone.homes[0].registry())
+	if len(alone.keySets) != 1 || alone.keySets[0].lease.key != "pitwall:lease:one" || alone.keySets[0].registry() != "pitwall:groups" {
+		t.Errorf("on a single server: %d key sets, %s, %s", len(alone.keySets), alone.keySets[0].lease.key, alone.keySets[0].registry())
 	}
 }
 
@@ -76,9 +76,9 @@ func TestAnIDIsHeldWithAllOfItsLeases(t *testing.T) {
 	if err := f.AcquireLease(t.Context()); err == nil {
 		t.Fatal("the id is taken without its last lease")
 	}
-	for _, h := range f.homes[:2] {
-		if c.Owner(h.streams[0]).Do("EXISTS", h.lease.key) != int64(0) || h.lease.current() != lapsed {
-			t.Errorf("%s is held by one who may not have the id", h.lease.key)
+	for _, k := range f.keySets[:2] {
+		if c.Owner(k.streams[0]).Do("EXISTS", k.lease.key) != int64(0) || k.lease.current() != lapsed {
+			t.Errorf("%s is held by one who may not have the id", k.lease.key)
 		}
 	}
 

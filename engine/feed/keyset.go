@@ -1,0 +1,46 @@
+package feed
+
+import (
+	"slices"
+
+	"pitwall/engine/internal/redis"
+)
+
+// keySet is what a live process keeps in Redis beside some streams: a lease of its
+// instance id, and its entry in the registry of ephemeral instances. On a single
+// server all streams share one. On a Cluster each stream has one of its own, with
+// keys in its slot: what must come from one server, or happen in one step, then
+// does.
+type keySet struct {
+	client  *redis.Client
+	streams []string
+	lease   *lease
+}
+
+// newKeySets makes those of the streams.
+func newKeySets(o *Options, id *identity) []*keySet {
+	if !o.Client.IsCluster() {
+		return []*keySet{newKeySet(o, id, o.Streams, leasePart)}
+	}
+	var list []*keySet
+	// In one order everywhere: two that take leases by turns would both be refused.
+	for _, stream := range slices.Sorted(slices.Values(o.Streams)) {
+		list = append(list, newKeySet(o, id, []string{stream}, leasePart+" "+stream))
+	}
+	return list
+}
+
+func newKeySet(o *Options, id *identity, streams []string, part string) *keySet {
+	k := &keySet{client: o.Client, streams: streams}
+	k.lease = &lease{
+		identity: id, client: o.Client, key: k.key(leaseKey(id.id)), ttl: o.LeaseTTL,
+		renewed: o.Health.Check(part, o.ReadyAway),
+	}
+	return k
+}
+
+// key is the name of a key of the set.
+func (k *keySet) key(name string) string { return k.client.Beside(k.streams[0], name) }
+
+// registry is the key of the registry.
+func (k *keySet) registry() string { return k.key(registryKey) }
