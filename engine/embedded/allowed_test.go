@@ -76,6 +76,19 @@ func TestOwnScriptsRun(t *testing.T) {
 	}
 }
 
+// TestOwnScriptsRunNoCommandOfTheCallers: with one of them whoever may send
+// scripts would run commands that are not on the list.
+func TestOwnScriptsRunNoCommandOfTheCallers(t *testing.T) {
+	c := dial(t, startRedis(t).Addr())
+	for _, script := range redis.Scripts() {
+		say(c, []string{"EVAL", script, "2", "s", "s", "SADD", "a", "b", "c"})
+		if got := say(c, words("TYPE s")); got == "+set\r\n" {
+			t.Errorf("this script ran SADD for its caller:\n%s", script)
+		}
+		say(c, words("DEL s"))
+	}
+}
+
 // TestLongScriptsAreEnded gives a script no time, so that it is late at its
 // first command, and then all the time there is.
 func TestLongScriptsAreEnded(t *testing.T) {

@@ -18,18 +18,30 @@ func (e *Entry) Size() (bytes int) {
 	return bytes
 }
 
-// sizeScript answers id and size of the first entry of a range. What the entry
-// holds stays on the server.
-const sizeScript = `local e = redis.call(ARGV[1], KEYS[1], ARGV[2], ARGV[3], 'COUNT', 1)[1]
+// sizeScript answers id and size of the first entry of a range, backwards where
+// ARGV[1] is back. What the entry holds stays on the server.
+const sizeScript = `local e
+if ARGV[1] == 'back' then
+  e = redis.call('XREVRANGE', KEYS[1], ARGV[2], ARGV[3], 'COUNT', 1)[1]
+else
+  e = redis.call('XRANGE', KEYS[1], ARGV[2], ARGV[3], 'COUNT', 1)[1]
+end
 if not e then return {'', 0} end
 local size = 0
 for _, s in ipairs(e[2]) do size = size + string.len(s) end
 return {e[1], size}`
 
+// Directions of size.
+const (
+	forth = "forth"
+	back  = "back"
+)
+
 // size returns id and size of the first entry of a range, 0-0 when it is empty.
-func (c *commands) size(ctx context.Context, command, stream, begin, end string) (ID, int, error) {
+// Back begins at the newer end.
+func (c *commands) size(ctx context.Context, direction, stream, begin, end string) (ID, int, error) {
 	what := "size of an entry of stream " + stream
-	m, err := c.do(ctx, what, on{stream}, "EVAL", sizeScript, "1", stream, command, begin, end)
+	m, err := c.do(ctx, what, on{stream}, "EVAL", sizeScript, "1", stream, direction, begin, end)
 	if err != nil {
 		return ID{}, 0, err
 	}
@@ -53,7 +65,7 @@ func (c *commands) size(ctx context.Context, command, stream, begin, end string)
 // it returns the zero ID.
 func (c *Client) PassLargeBack(ctx context.Context, stream string, to ID) (last ID, n int, err error) {
 	for {
-		id, size, err := c.size(ctx, "XREVRANGE", stream, to.String(), "-")
+		id, size, err := c.size(ctx, back, stream, to.String(), "-")
 		if err != nil || size <= MaxEntry {
 			return last, n, err
 		}
@@ -67,7 +79,7 @@ func (c *Client) PassLargeBack(ctx context.Context, stream string, to ID) (last 
 // looks for them only after the read of a single entry has failed.
 func (r *Reader) PassLarge(ctx context.Context, at ID) (last ID, n int, err error) {
 	for last = at; r.size.Exhausted(); n++ {
-		id, size, err := r.commands.size(ctx, "XRANGE", r.opt.Stream, last.Next().String(), "+")
+		id, size, err := r.commands.size(ctx, forth, r.opt.Stream, last.Next().String(), "+")
 		if err != nil {
 			return at, 0, err
 		}
@@ -102,6 +114,6 @@ func (c *Client) LargePending(ctx context.Context, stream, group, consumer strin
 		return ID{}, 0, false, fmt.Errorf("%s: %w", what, err)
 	}
 	at := id.String()
-	_, size, err = c.size(ctx, "XRANGE", stream, at, at)
+	_, size, err = c.size(ctx, forth, stream, at, at)
 	return id, size, size > MaxEntry, err
 }
