@@ -159,7 +159,7 @@ func (b *batch) buryRefused() {
 	}
 }
 
-// Fields of a dead letter. The original's fields follow, each name behind
+// Fields of a dead letter. The original's fields follow, each name after
 // fieldPrefix, in their order.
 const (
 	deadReason   = "reason"        // one of codec.Reasons, or one of those below

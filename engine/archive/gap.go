@@ -22,7 +22,7 @@ type gap struct {
 
 	last redis.ID // the stream's last id at the look before: it was there
 	at   redis.ID // the last delivered entry at the look before
-	told loss     // what is missing behind it and has been told
+	told loss     // what is missing after it and has been told
 }
 
 // loss is a number of records that nobody can archive any more.
@@ -91,7 +91,7 @@ func (g *gap) sinceBase(s redis.StreamState) int64 {
 	return s.Added - s.Length - s.Read - g.skew
 }
 
-// missing says what is missing behind the last delivered entry, now.
+// missing says what is missing after the last delivered entry, now.
 func (g *gap) missing(s redis.StreamState) loss {
 	if s.Delivered == s.Last {
 		return loss{}

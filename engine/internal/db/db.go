@@ -59,7 +59,7 @@ type Database interface {
 	Status(ctx context.Context) ([]MigrationStatus, error)
 
 	// CheckSchema returns nil when all that Pitwall needs is there, read from
-	// the catalogue, or else an error that lists what lacks and names
+	// the catalogue, otherwise an error that lists what lacks and names
 	// `pitwall migrate`. Triggers are not insisted on.
 	CheckSchema(ctx context.Context) error
 

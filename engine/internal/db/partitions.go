@@ -37,7 +37,7 @@ type Partitions interface {
 	// Now returns the time of the server's clock; on SQLite, of this machine's.
 	Now(ctx context.Context) (time.Time, error)
 
-	// CheckRetention returns nil when DetachPartitions can work, or else why it
+	// CheckRetention returns nil when DetachPartitions can work, otherwise why it
 	// cannot, and what to do about it.
 	CheckRetention(ctx context.Context) error
 }

@@ -9,7 +9,7 @@ import (
 
 // takeScript gives the key to the token when it is free or the token's own.
 // One script takes and renews: a holder whose lease ran out takes it again in
-// the same step in which he would have found it gone.
+// the same step in which they would have found it gone.
 const takeScript = `local v = redis.call('GET', KEYS[1])
 if v and v ~= ARGV[1] then return 0 end
 redis.call('SET', KEYS[1], ARGV[1], 'PX', ARGV[2])
