@@ -48,6 +48,34 @@ func TestACommitThatWaitsForNobodyIsLostWithThePrimary(t *testing.T) {
 	}
 }
 
+// With synchronous_commit=off commits that were acknowledged are lost with the
+// server's process alone, and nothing tells. With on none is.
+func TestWhatAKilledPostgresForgets(t *testing.T) {
+	const n = 50
+	for commit, want := range map[string]string{"off": "0", "on": "50"} {
+		t.Run("synchronous_commit="+commit, func(t *testing.T) {
+			server := testenv.OwnPostgres(t)
+			r := newRig(t, testenv.Redis(t).URL(), server.URL())
+			server.Query(r.pgURL, "ALTER SYSTEM SET synchronous_commit = '"+commit+"'")
+			server.Query(r.pgURL, "SELECT pg_reload_conf()")
+			r.reopen() // a session sees the settings when it begins
+			server.HoldWAL()
+			r.publish(stream, 0, n)
+			stop := r.run(r.archive(nil))
+			r.eventually("every row", func() bool { return r.metric("processor_archive_rows_total") == n })
+			r.wantNothingPends(stream)
+			if err := stop(); err != nil {
+				t.Fatal(err)
+			}
+			server.Crash()
+			server.Start()
+			if rows := server.Query(r.pgURL, "SELECT count(*) FROM positions"); rows != want {
+				t.Errorf("the server has %s rows, want %s", rows, want)
+			}
+		})
+	}
+}
+
 // A server without AOF that is killed forgets what was not archived. One with
 // AOF keeps what it has acknowledged, everysec included, as long as the machine
 // runs: only a power cut takes the last second.

@@ -17,6 +17,13 @@ func PostgresPair(t testing.TB) (primary, standby *PostgresServer) {
 	return primary, standby
 }
 
+// OwnPostgres starts a server of the test's own, which is removed when the test
+// ends.
+func OwnPostgres(t testing.TB) *PostgresServer {
+	t.Helper()
+	return ownServer(t, servers.NewCluster)
+}
+
 func ownServer(t testing.TB, make func() (*servers.Cluster, error)) *PostgresServer {
 	t.Helper()
 	c, err := make()
@@ -46,14 +53,27 @@ func (s *PostgresServer) Promote() {
 // does, and returns what lets it go on. It goes on when the test ends.
 func (s *PostgresServer) Freeze() (thaw func()) {
 	s.t.Helper()
+	return s.stopProcess("the standby to receive", "SELECT coalesce(max(pid), 0) FROM pg_stat_wal_receiver WHERE status = 'streaming'")
+}
+
+// HoldWAL stops the process that writes what commits with synchronous_commit=off
+// leave in memory, until the server is ended or the test ends.
+func (s *PostgresServer) HoldWAL() {
+	s.t.Helper()
+	s.stopProcess("the WAL writer to run", "SELECT coalesce(max(pid), 0) FROM pg_stat_activity WHERE backend_type = 'walwriter'")
+}
+
+// stopProcess lets a process of the server stand still, whose id a query tells.
+func (s *PostgresServer) stopProcess(what, query string) (thaw func()) {
+	s.t.Helper()
 	var pid int
-	Eventually(s.t, servers.ClusterReadyWithin, "the standby to receive", func() bool {
+	Eventually(s.t, servers.ClusterReadyWithin, what, func() bool {
 		var err error
-		pid, err = strconv.Atoi(s.Query(s.URL(), "SELECT coalesce(max(pid), 0) FROM pg_stat_wal_receiver WHERE status = 'streaming'"))
+		pid, err = strconv.Atoi(s.Query(s.URL(), query))
 		return err == nil && pid > 0
 	})
 	if err := syscall.Kill(pid, syscall.SIGSTOP); err != nil {
-		s.t.Fatalf("freeze the standby: %v", err)
+		s.t.Fatalf("stop a process of the server: %v", err)
 	}
 	thaw = func() { _ = syscall.Kill(pid, syscall.SIGCONT) } // gone with its server
 	s.t.Cleanup(thaw)
