@@ -1,10 +1,12 @@
 package redis
 
 import (
+	"context"
 	"fmt"
 	"log/slog"
 	"net"
 	"slices"
+	"strconv"
 	"strings"
 	"syscall"
 	"testing"
@@ -316,6 +318,29 @@ func TestClusterOwnerStandsStill(t *testing.T) {
 	testenv.Eventually(t, time.Minute, "the old owner to follow", func() bool { return victim.Role() == "slave" })
 	if err := client.Ping(ctx, spread...); err != nil {
 		t.Errorf("ping afterwards: %v", err)
+	}
+}
+
+// A slot that no node serves is waited for, and not reported as a failure.
+func TestClusterSlotWithoutAnOwner(t *testing.T) {
+	c := testenv.RedisCluster(t, 3)
+	client := open(t, c.URL())
+	key := spread[0]
+	owner, slot := c.Owner(key), strconv.Itoa(int(slotOf(key)))
+	for _, n := range c.Nodes() {
+		n.Do("CLUSTER", "DELSLOTS", slot)
+	}
+	target := client.target(key)
+	ended := make(chan error, 1)
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	defer cancel()
+	go func() { ended <- target.Do(ctx, target.B().Set().Key(key).Value("v").Build()).Error() }()
+	testenv.Eventually(t, time.Minute, "the command to be refused", func() bool {
+		return strings.Contains(owner.Do("INFO", "errorstats").(string), "errorstat_CLUSTERDOWN")
+	})
+	owner.Do("CLUSTER", "ADDSLOTS", slot)
+	if err := <-ended; err != nil {
+		t.Errorf("once the slot has an owner again: %v", err)
 	}
 }
 

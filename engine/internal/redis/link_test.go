@@ -7,6 +7,7 @@ import (
 	"net"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/redis/rueidis"
 
@@ -84,5 +85,28 @@ func TestDedicateEndsWithItsContext(t *testing.T) {
 	cancel()
 	if conn, _, err := of.dedicate(ctx, nil); conn != nil || !errors.Is(err, context.Canceled) {
 		t.Errorf("connection %v, error %v", conn, err)
+	}
+}
+
+// A reply of which something always comes is given up all the same, in the end.
+func TestAReplyWithoutEndIsGivenUp(t *testing.T) {
+	for name, tt := range map[string]struct {
+		left, came int64
+		want       error
+	}{
+		"it comes":          {left: 1, came: 1, want: nil},
+		"it does not":       {left: 1, came: 0, want: errNoReply},
+		"it comes for ever": {left: -1, came: 1, want: errHeavy},
+		"and does not":      {left: -1, came: 0, want: errNoReply},
+	} {
+		ctx, cancel := context.WithCancelCause(t.Context())
+		on := &link{came: tt.came}
+		r := &reading{on: on, cancel: cancel, until: time.Now().Add(time.Duration(tt.left) * time.Hour), timer: time.NewTimer(time.Hour)}
+		r.look()
+		if got := context.Cause(ctx); !errors.Is(got, tt.want) {
+			t.Errorf("%s: %v, want %v", name, got, tt.want)
+		}
+		r.timer.Stop()
+		cancel(nil)
 	}
 }
