@@ -2,6 +2,7 @@ package feed
 
 import (
 	"errors"
+	"strings"
 	"testing"
 	"time"
 
@@ -73,16 +74,37 @@ func TestAnIDIsHeldWithAllOfItsLeases(t *testing.T) {
 	f := b.feed(func(o *Options) { o.Streams, o.LeaseTTL = streams, 2*time.Second })
 	owner := c.Owner("telemetry:t")
 	owner.Do("SET", last, "of another", "PX", "600000")
+	sets := map[*keySet]string{}
+	for _, k := range f.keySets[:2] {
+		sets[k] = setCalls(c.Owner(k.streams[0]))
+	}
 	if err := f.AcquireLease(t.Context()); err == nil {
 		t.Fatal("the id is taken without its last lease")
 	}
-	for _, k := range f.keySets[:2] {
-		if c.Owner(k.streams[0]).Do("EXISTS", k.lease.key) != int64(0) || k.lease.current() != lapsed {
-			t.Errorf("%s is held by one who may not have the id", k.lease.key)
+	none := func() {
+		t.Helper()
+		for _, k := range f.keySets[:2] {
+			if c.Owner(k.streams[0]).Do("EXISTS", k.lease.key) != int64(0) || k.lease.current() != lapsed {
+				t.Errorf("%s is held by one who may not have the id", k.lease.key)
+			}
+		}
+	}
+	none()
+	for k, calls := range sets {
+		if setCalls(c.Owner(k.streams[0])) != calls { // the other would lose the id, although it renews this one
+			t.Errorf("%s was taken for a moment", k.lease.key)
 		}
 	}
 
 	owner.Do("DEL", last)
+	owner.Do("ACL", "SETUSER", "default", "-eval")
+	err := f.AcquireLease(t.Context())
+	owner.Do("ACL", "SETUSER", "default", "+eval")
+	if err == nil {
+		t.Fatal("the id is taken although the last lease cannot be")
+	}
+	none()
+
 	b.created(f)
 	run := make(chan error, 1)
 	go func() { run <- f.Run(t.Context()) }()
@@ -98,4 +120,11 @@ func TestAnIDIsHeldWithAllOfItsLeases(t *testing.T) {
 	if err := f.Close(t.Context()); err != nil || owner.Do("GET", last) != "of another" {
 		t.Errorf("Close: %v", err)
 	}
+}
+
+// setCalls says how often the server has run SET, also in scripts.
+func setCalls(s *testenv.RedisServer) string {
+	_, rest, _ := strings.Cut(s.Do("INFO", "commandstats").(string), "cmdstat_set:calls=")
+	calls, _, _ := strings.Cut(rest, ",")
+	return calls
 }
