@@ -32,21 +32,37 @@ const (
 	watchSize = 64 + 16 // a watch, and its place in the list
 
 	// The same inside of TLS: its stack is larger, and it has the record that it
-	// writes and what that is encrypted to. crypto/tls begins with records of one
-	// packet, and makes them longer once so many bytes were sent.
-	waitTLS     = 2*waitBytes + tlsRecord
-	shortRecord = 2 << 10
-	longRecord  = tlsRecord + 2<<10
-	longFrom    = 128 << 10
+	// writes. What that is encrypted to comes on top.
+	waitTLS = 2*waitBytes + tlsRecord
+
+	// Records of crypto/tls begin with one packet, and the k-th may have k, until
+	// so many bytes were sent: all may be as long as a record can be from then on.
+	tlsPacket = 1186
+	longFrom  = 128 << 10
 )
 
-// waitCost is what a goroutine takes that writes a TLS record, in bytes. The one
-// that writes calls it.
-func (k *socket) waitCost() int64 {
-	if k.sent < longFrom {
-		return waitTLS + shortRecord
+// waitCost is what a goroutine takes that writes n bytes to TLS, in bytes. The
+// buffer that records are encrypted to is as long as the longest so far: buffers
+// are used again, by other connections as well. While a write makes it longer,
+// crypto/tls holds the one before, too. The one that writes calls it, once for
+// each write.
+func (k *socket) waitCost(n int) int64 {
+	before := k.longest
+	for n > 0 {
+		k.records++
+		m := min(n, tlsRecord)
+		if k.sent < longFrom {
+			m = min(m, k.records*tlsPacket)
+		}
+		k.longest = max(k.longest, m)
+		k.sent += m
+		n -= m
 	}
-	return waitTLS + longRecord
+	buffers := k.longest
+	if k.longest > before {
+		buffers += before
+	}
+	return waitTLS + int64(buffers+buffers/8) // what is allocated is rounded up
 }
 
 // owe counts a control frame made for s alone. Every one is counted before it is

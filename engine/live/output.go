@@ -208,11 +208,9 @@ func (o *output) blockTLS(s *session) (int, error) {
 		n += copy(record[n:], b)
 	}
 	clear(o.iov)
-	s.waiting.Store(s.sock.waitCost())
+	s.waiting.Store(s.sock.waitCost(n))
 	defer s.waiting.Store(waitBytes)
-	n, err := s.sock.Conn.Write(record[:n])
-	s.sock.sent += n
-	return n, err
+	return s.sock.Conn.Write(record[:n])
 }
 
 func isTimeout(err error) bool {

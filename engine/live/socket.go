@@ -29,8 +29,9 @@ type socket struct {
 	follow follower
 	pull   pull
 	gauge  *gauged // what TLS reads into; nil without TLS
-	sent   int     // bytes written to TLS; of the goroutine that writes
 	begun  int64   // what has come of messages that are not whole, as counted last
+
+	sent, records, longest int // bytes and records written to TLS, and the longest record; of the goroutine that writes
 
 	state atomic.Uint32 // socketOpen…
 	gone  atomic.Bool   // the peer has gone: nothing more can be sent
