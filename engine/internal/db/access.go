@@ -17,7 +17,9 @@ const (
 	delayedQuery = "SELECT CAST(event_id AS text) FROM pitwall_events WHERE (delay_s = 0) IS NOT TRUE AND event_id IS NOT NULL"
 
 	// revocationSlack keeps a revocation in force a little beyond the token's
-	// end, for the leeway that tokens are given.
+	// end, for the leeway that tokens are given. Both ends are judged by the clock
+	// of this process: by another one, which may be ahead, a revocation could end
+	// before its token.
 	revocationSlack = time.Hour
 )
 
@@ -53,7 +55,7 @@ func (p *postgres) column(ctx context.Context, what, query string, args ...any) 
 func (p *postgres) Revoke(ctx context.Context, token string, expires time.Time) error {
 	err := p.inTx(ctx, func(tx pgx.Tx) error {
 		_, err := tx.Exec(ctx, `INSERT INTO pitwall_revocations (token_id, expires_at) VALUES ($1, $2)
-			ON CONFLICT (token_id) DO UPDATE SET expires_at = greatest(pitwall_revocations.expires_at, excluded.expires_at)`,
+			ON CONFLICT (token_id) DO UPDATE SET expires_at = excluded.expires_at WHERE excluded.expires_at > pitwall_revocations.expires_at`,
 			token, expires)
 		return err
 	})
@@ -89,11 +91,13 @@ func (s *sqlite) Revocations(ctx context.Context) ([]string, error) {
 }
 
 func (s *sqlite) Revoke(ctx context.Context, token string, expires time.Time) error {
-	_, err := s.write.ExecContext(ctx, `INSERT INTO pitwall_revocations (token_id, expires_at) VALUES (?, ?)
-		ON CONFLICT (token_id) DO UPDATE SET expires_at = max(expires_at, excluded.expires_at)`, token, expires.UnixMilli())
+	res, err := s.write.ExecContext(ctx, `INSERT INTO pitwall_revocations (token_id, expires_at) VALUES (?, ?)
+		ON CONFLICT (token_id) DO UPDATE SET expires_at = excluded.expires_at WHERE excluded.expires_at > expires_at`, token, expires.UnixMilli())
 	if err != nil {
 		return fmt.Errorf("revoke a token: %w", err)
 	}
-	s.hub.notify(ChannelAccess)
+	if n, err := res.RowsAffected(); err != nil || n > 0 {
+		s.hub.notify(ChannelAccess)
+	}
 	return nil
 }

@@ -101,6 +101,33 @@ func TestRevoke(t *testing.T) {
 	})
 }
 
+// TestRevokingAgainTellsNobody when the revocation is there already: whoever
+// listens asks about every session again.
+func TestRevokingAgainTellsNobody(t *testing.T) {
+	conform(t, func(t *testing.T, d Database) {
+		e := listen(t, d, ChannelAccess, ChannelRoster)
+		end := time.Now().Add(time.Hour)
+		revoke := func(at time.Time) {
+			t.Helper()
+			if err := d.Revoke(t.Context(), "a", at); err != nil {
+				t.Fatal(err)
+			}
+		}
+		revoke(end)
+		e.hears(ChannelAccess + " ")
+		revoke(end)
+		revoke(end.Add(-time.Minute))
+		imports(t, d, false, RosterRow{2, "E1", "n1", "d1"})
+		e.hears(ChannelRoster + " ")
+		revoke(end.Add(time.Minute))
+		e.hears(ChannelAccess + " ")
+		e.end()
+		if n := len(e.heard); n > 0 {
+			t.Errorf("heard %d notifications too many", n)
+		}
+	})
+}
+
 // TestAccessTablesNotify is for PostgreSQL: whoever writes the tables, the
 // platform included, is heard.
 func TestAccessTablesNotify(t *testing.T) {
