@@ -22,7 +22,7 @@ const maxCached = 1 << 16
 type cacheKey [sha256.Size]byte
 
 // cache keeps answers for a moment. Equal questions at the same time are asked
-// once. Errors are not kept.
+// once per lane. Errors are not kept.
 type cache[V any] struct {
 	secret  [32]byte
 	timeout time.Duration   // of a question
@@ -59,13 +59,14 @@ func (c *cache[V]) key(parts ...string) (k cacheKey) {
 
 // get returns the answer kept under k, or what ask returns, which is kept for
 // the time it says. ask runs under a time-out of its own: the one who asks
-// first may go away, and others wait with him.
-func (c *cache[V]) get(k cacheKey, ask func(context.Context) (v V, keep time.Duration, err error)) (V, error) {
+// first may go away, and others of the same lane wait with them. Who asks in
+// another lane waits for nobody of this one.
+func (c *cache[V]) get(k cacheKey, lane string, ask func(context.Context) (v V, keep time.Duration, err error)) (V, error) {
 	v, generation, found := c.look(k, time.Now())
 	if found {
 		return v, nil
 	}
-	got, err, _ := c.flight.Do(string(k[:])+strconv.FormatUint(generation, 36), func() (any, error) {
+	got, err, _ := c.flight.Do(string(k[:])+strconv.FormatUint(generation, 36)+" "+lane, func() (any, error) {
 		if v, _, found := c.look(k, time.Now()); found {
 			return v, nil // another flight has landed meanwhile
 		}

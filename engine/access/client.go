@@ -19,7 +19,10 @@ const (
 
 // client asks one server. It follows no redirect: the credentials are for the
 // server that was named, and a redirect to a login page is no answer.
-type client struct{ http *http.Client }
+type client struct {
+	lane string // questions of one lane do not wait for those of another
+	http *http.Client
+}
 
 // clients have connections of their own, so that those of one kind do not wait
 // for those of another.
@@ -30,7 +33,7 @@ type clients struct {
 }
 
 func newClients(timeout time.Duration) clients {
-	return clients{newClient(timeout, 64), newClient(timeout, 64), newClient(timeout, 32)}
+	return clients{newClient("strangers", timeout, 64), newClient("members", timeout, 64), newClient("reviews", timeout, 32)}
 }
 
 func (c *clients) close() {
@@ -41,8 +44,8 @@ func (c *clients) close() {
 
 // newClient makes a client whose questions take timeout at most, the wait for
 // one of its conns connections included.
-func newClient(timeout time.Duration, conns int) *client {
-	return &client{&http.Client{
+func newClient(lane string, timeout time.Duration, conns int) *client {
+	return &client{lane, &http.Client{
 		Timeout:       timeout,
 		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
 		Transport: &http.Transport{

@@ -100,16 +100,17 @@ func (g *Guard) fresh() error { return g.lists.stale(time.Now(), g.o.Grace) }
 // AllPublic reports whether everybody may watch everything that is not delayed.
 func (g *Guard) AllPublic() bool { return len(g.o.Decide) == 0 }
 
-// MayList reports whether an event may be named to strangers.
+// MayList reports whether an event may be named to strangers. Options.Changed is
+// called when that changes.
 func (g *Guard) MayList(event string) bool {
 	if g.AllPublic() {
 		return !g.lists.isDelayed(event)
 	}
-	return slices.Contains(g.o.Decide, ByPublic) && g.lists.isPublic(event)
+	return slices.Contains(g.o.Decide, ByPublic) && g.fresh() == nil && g.lists.isPublic(event)
 }
 
 func (g *Guard) ask(by string, asking *client, user, event string) (bool, error) {
-	return g.decisions.get(g.decisions.key(by, user, event), func(ctx context.Context) (yes bool, keep time.Duration, err error) {
+	return g.decisions.get(g.decisions.key(by, user, event), asking.lane, func(ctx context.Context) (yes bool, keep time.Duration, err error) {
 		if by == BySQL {
 			yes, err = g.o.Store.MayWatch(ctx, g.o.SQL, user, event)
 		} else {

@@ -2,6 +2,7 @@ package access
 
 import (
 	"context"
+	"errors"
 	"log/slog"
 	"net/http"
 	"strings"
@@ -100,6 +101,42 @@ func TestPublicEventsGoStale(t *testing.T) {
 	if yes, err := authorize(t, g, &Identity{}, "open"); yes || err == nil {
 		t.Errorf("stale lists: %v, %v, want an error", yes, err)
 	}
+	if g.MayList("open") {
+		t.Error("stale lists: an event that nobody can watch is named to strangers")
+	}
+}
+
+// TestStaleListsAreTold to those who keep a list of what may be named, and so is
+// their end.
+func TestStaleListsAreTold(t *testing.T) {
+	var listed atomic.Bool
+	var d *away
+	var g *Guard
+	g, store := guard(t, func(o *Options) {
+		d = &away{Store: o.Store}
+		o.Decide, o.Grace, o.Store = []string{ByPublic}, quick, d
+		o.Changed = func() { listed.Store(g.MayList("open")) }
+	})
+	store.write(t, "x", "x", "open")
+	run(t, g)
+	eventually(t, "the event to be listed", listed.Load)
+	d.gone.Store(true)
+	eventually(t, "the event to be listed no more", func() bool { return !listed.Load() })
+	d.gone.Store(false)
+	eventually(t, "the event to be listed again", listed.Load)
+}
+
+// away is a Store that cannot be read at times.
+type away struct {
+	Store
+	gone atomic.Bool
+}
+
+func (a *away) PublicEvents(ctx context.Context) ([]string, error) {
+	if a.gone.Load() {
+		return nil, errors.New("away")
+	}
+	return a.Store.PublicEvents(ctx)
 }
 
 // TestDelayedEventsAreClosed to the public, wherever it is let in: nobody can hold

@@ -19,7 +19,7 @@ func pubKey(kid string, k any) jose.JSONWebKey {
 // overSet is a verifier with the keys of a server.
 func overSet(t *testing.T, d *double, timeout, every time.Duration) *verifier {
 	t.Helper()
-	c := newClient(timeout, 64)
+	c := newClient("test", timeout, 64)
 	t.Cleanup(c.close)
 	set := newKeySet(d.URL+"/jwks.json", c, every, slog.New(slog.DiscardHandler))
 	v, err := newVerifier(JWTOptions{Leeway: time.Second}, set)

@@ -29,7 +29,7 @@ func (a *asker) authenticate(_ context.Context, by *client, c credential) (*Iden
 	if c.authorization == "" && c.cookies == "" {
 		return nil, refused(reasonNone, "")
 	}
-	id, err := a.cache.get(a.cache.key(c.authorization, c.cookies), func(ctx context.Context) (*Identity, time.Duration, error) {
+	id, err := a.cache.get(a.cache.key(c.authorization, c.cookies), by.lane, func(ctx context.Context) (*Identity, time.Duration, error) {
 		id, err := a.ask(ctx, by, c)
 		if id == nil {
 			return nil, min(a.keep, deniedFor), err

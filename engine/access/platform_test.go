@@ -2,9 +2,11 @@ package access
 
 import (
 	"errors"
+	"fmt"
 	"net/http"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 )
@@ -190,6 +192,50 @@ func TestOneQuestionPerCredential(t *testing.T) {
 	if _, status := g.Authenticate(asks("/live", "Authorization", "Bearer other")); status != 0 || d.asked.Load() != 2 {
 		t.Errorf("another credential: status %d, asked %d times", status, d.asked.Load())
 	}
+}
+
+// TestReviewsWaitForNobody: while all connections of those who connect and of
+// those who are in are taken, whether somebody may stay is asked and answered,
+// also where somebody else has the same question under way.
+func TestReviewsWaitForNobody(t *testing.T) {
+	release := make(chan struct{})
+	var taken atomic.Int64
+	hold := func(w http.ResponseWriter, r *http.Request) {
+		taken.Add(1)
+		<-release
+		says(403, "")(w, r)
+	}
+	d := newDouble(t, says(200, `{"id":"ada"}`))
+	may := newDouble(t, hold)
+	g, _ := guard(t, func(o *Options) {
+		o.Mode, o.URL, o.Decide, o.DecideURL, o.Cache = ModeHTTP, d.URL, []string{ByHTTP}, may.URL, 0
+	})
+	who, status := g.Authenticate(asks("/live", "Authorization", "Bearer ada"))
+	if status != 0 {
+		t.Fatalf("status %d", status)
+	}
+	d.say(hold)
+	var all sync.WaitGroup
+	const conns = 64
+	for k := range conns {
+		token, event := "ada", "e" // as below
+		if k > 0 {
+			token, event = fmt.Sprintf("bob%d", k), fmt.Sprintf("e%d", k)
+		}
+		all.Go(func() { g.Authenticate(asks("/live", "Authorization", "Bearer "+token)) })
+		all.Go(func() { _, _ = g.Ask(t.Context(), who, event, false) })
+	}
+	eventually(t, "all connections to be taken", func() bool { return taken.Load() == 2*conns })
+	d.say(says(401, ""))
+	may.say(says(403, ""))
+	if now, err := g.Confirm(t.Context(), who); now != nil || err != nil {
+		t.Errorf("the session: %v, %v, want a no", now, err)
+	}
+	if yes, err := g.Ask(t.Context(), who, "e", true); yes || err != nil {
+		t.Errorf("the event: %v, %v, want a no", yes, err)
+	}
+	close(release)
+	all.Wait()
 }
 
 func TestAnswersAreKeptForAMoment(t *testing.T) {

@@ -16,7 +16,7 @@ func (g *Guard) Deadline(who any) time.Time {
 }
 
 // Confirm asks again whether who may stay connected. It returns nil when not,
-// otherwise who he is now. An error means that nobody can tell.
+// otherwise who they are now. An error means that nobody can tell.
 func (g *Guard) Confirm(ctx context.Context, who any) (any, error) {
 	id, ok := who.(*Identity)
 	if !ok {

@@ -36,6 +36,7 @@ func (g *Guard) listen(ctx context.Context) {
 func (g *Guard) watch(ctx context.Context) {
 	timer := time.NewTimer(spread(g.o.Refresh))
 	defer timer.Stop()
+	wasClosed := false // public events have not been read for longer than Options.Grace
 	for {
 		told := false
 		select {
@@ -52,8 +53,12 @@ func (g *Guard) watch(ctx context.Context) {
 		if told || changed {
 			g.people.flush()
 			g.decisions.flush()
+		}
+		closed := g.fresh() != nil
+		if told || changed || closed != wasClosed {
 			g.o.Changed()
 		}
+		wasClosed = closed
 		timer.Reset(spread(g.o.Refresh))
 		if told {
 			rest(ctx, burstGap)
