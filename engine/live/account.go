@@ -43,11 +43,9 @@ const (
 
 // waitCost is what a goroutine takes that writes n bytes to TLS, in bytes. The
 // buffer that records are encrypted to is as long as the longest so far: buffers
-// are used again, by other connections as well. While a write makes it longer,
-// crypto/tls holds the one before, too. The one that writes calls it, once for
-// each write.
+// are used again, by other connections as well. The one that writes calls it, once
+// for each write.
 func (k *socket) waitCost(n int) int64 {
-	before := k.longest
 	for n > 0 {
 		k.records++
 		m := min(n, tlsRecord)
@@ -58,11 +56,7 @@ func (k *socket) waitCost(n int) int64 {
 		k.sent += m
 		n -= m
 	}
-	buffers := k.longest
-	if k.longest > before {
-		buffers += before
-	}
-	return waitTLS + int64(buffers+buffers/8) // what is allocated is rounded up
+	return waitTLS + int64(k.longest+k.longest/8) // what is allocated is rounded up
 }
 
 // owe counts a control frame made for s alone. Every one is counted before it is
