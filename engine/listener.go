@@ -22,7 +22,7 @@ func within(peer netip.AddrPort, list []netip.Prefix) bool {
 }
 
 // behindProxy reads the PROXY header that trusted proxies must send. Everybody
-// else is taken for who he is.
+// else is taken for who they are.
 func (c *Config) behindProxy(l net.Listener) net.Listener {
 	proxies := c.proxies()
 	return &proxyproto.Listener{

@@ -111,7 +111,7 @@ type visitor struct {
 
 // enter counts a handshake and a connection. reason is "" unless it is one
 // too many; then no connection is held. Addresses come before the rate of all:
-// who is refused for his own takes nothing of the others'.
+// who is refused for their own takes nothing of the others'.
 func (l *limiter) enter(from client, now time.Time) (reason string) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
