@@ -34,11 +34,13 @@ var (
 	proxyHeaders = []string{
 		"Forwarded", "Via", "X-Forwarded", "Forwarded-For", "X-Client-Ip", "X-Cluster-Client-Ip", "True-Client-Ip", "Cdn-Loop",
 		"X-Proxyuser-Ip", "X-Scheme", "X-Rewrite-Url", "X-Host", "X-Varnish", "Surrogate-Capability", "Max-Forwards",
-		"X-Amzn-Trace-Id", "X-Amz-Cf-Id", "X-Cloud-Trace-Context",
+		"X-Amzn-Trace-Id", "X-Amz-Cf-Id", "X-Cloud-Trace-Context", "Client-Ip", "Proxy-Client-Ip", "Do-Connecting-Ip", "Incap-Client-Ip",
+		"Front-End-Https", "X-Url-Scheme",
 	}
 	proxyPrefixes = []string{
 		"X-Forwarded-", "X-Real-", "X-Original-", "X-Envoy-", "X-Arr-", "X-Azure-", "X-Appengine-", "X-Akamai-",
-		"Cf-", "Fastly-", "Fly-", "Akamai-", "Tailscale-", "Ngrok-",
+		"X-Remote-", "X-Nginx-", "X-Vercel-", "X-Nf-", "X-Sucuri-", "Wl-Proxy-",
+		"Cf-", "Cloudfront-", "Fastly-", "Fly-", "Akamai-", "Tailscale-", "Ngrok-",
 	}
 )
 
