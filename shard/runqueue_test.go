@@ -1,7 +1,6 @@
 package shard
 
 import (
-	"reflect"
 	"slices"
 	"testing"
 )
@@ -57,19 +56,5 @@ func TestTakeInto(t *testing.T) {
 	got := drain(&l)
 	if !slices.Equal(got, all) {
 		t.Errorf("into one line: got %v, want %v", got, all)
-	}
-}
-
-// A connection is two cache lines, and a push and a turn need the first alone.
-func TestConnIsTwoCacheLines(t *testing.T) {
-	const line = 64
-	k := reflect.TypeFor[Conn]()
-	if k.Size() != 2*line {
-		t.Errorf("a Conn takes %d bytes, want %d", k.Size(), 2*line)
-	}
-	for _, name := range []string{"ring", "queued", "state", "flow", "next", "core", "Owner"} {
-		if f, ok := k.FieldByName(name); !ok || f.Offset+f.Type.Size() > line {
-			t.Errorf("%s ends at %d, beyond the first cache line", name, f.Offset+f.Type.Size())
-		}
 	}
 }

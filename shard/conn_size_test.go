@@ -1,0 +1,23 @@
+//go:build !plainring
+
+package shard
+
+import (
+	"reflect"
+	"testing"
+)
+
+// A connection is two cache lines, and a push and a turn need the first alone. A
+// plain ring has a lock and a slice in it, so the tag plainring leaves this out.
+func TestConnIsTwoCacheLines(t *testing.T) {
+	const line = 64
+	k := reflect.TypeFor[Conn]()
+	if k.Size() != 2*line {
+		t.Errorf("a Conn takes %d bytes, want %d", k.Size(), 2*line)
+	}
+	for _, name := range []string{"ring", "queued", "state", "flow", "next", "core", "Owner"} {
+		if f, ok := k.FieldByName(name); !ok || f.Offset+f.Type.Size() > line {
+			t.Errorf("%s ends at %d, beyond the first cache line", name, f.Offset+f.Type.Size())
+		}
+	}
+}
