@@ -143,6 +143,9 @@ func (w *worker) goodTime(d *device, x *Correction) (int64, dating) {
 func (w *worker) fallBack(d *device, x *Correction) bool {
 	good, by := w.goodTime(d, x)
 	d.bans = w.bansOf(d, x, good)
+	if d.bans.has(d.clock.ownTS, d.clock.ownTS) {
+		d.clock.ownTS = 0
+	}
 	if d.val == nil || !d.bans.has(d.shown.ts, d.shown.mark) {
 		if x.Good != nil {
 			w.position(x.Good, true)

@@ -47,6 +47,8 @@ type clock struct {
 	// itself, and how it was dated.
 	madeTS, madeArrival int64
 	madeBy              dating
+	madeTop             int64   // newest such device time, followsUp after madeTS at most
+	ownTS               int64   // device time of the last record shown that was dated by itself
 	fallen              *fallen // nil while the device was never far behind
 }
 
@@ -106,7 +108,7 @@ func (w *worker) judge(d *device, r *codec.Position, warm bool) verdict {
 		v.news = live > d.shown.mark
 	case by != datedItself:
 		v.news = w.newest(d, r, v)
-	case d.isOlder(r): // no news
+	case d.isOlder(r), w.isOlderByItself(d, r): // no news
 	case live > d.shown.mark:
 		// What is shown may be dated by its arrival. Then what was there before it is
 		// older, although the device's clock is ahead of the arrival.
@@ -134,13 +136,14 @@ func (w *worker) newest(d *device, r *codec.Position, v verdict) bool {
 	s, c := &d.shown, &d.clock
 	later := s.before(r)
 	// A server that has taken over may go on with earlier ids. What is read again
-	// has them as well, but not the times that come next.
-	newer := r.TS > c.madeTS && (later || r.TS-c.madeTS < followsUp)
+	// has them as well, but not the times that come next, not even where the device's
+	// clock has gone back meanwhile.
+	newer := r.TS > c.madeTS && (later || r.TS > c.madeTop && r.TS-c.madeTS < followsUp)
 	switch {
 	case s.made && c.madeBy != v.by:
 		return later
 	case !s.made && v.by == datedAhead: // the device's clock was right
-		return later && r.TS > s.ts && (newer || r.Arrival > c.madeArrival+sameUpload)
+		return later && r.TS > s.ts && (c.madeBy != datedAhead || newer || r.Arrival > c.madeArrival+sameUpload)
 	case !s.made:
 		return later
 	case v.by == datedNot:
@@ -183,6 +186,13 @@ func (d *device) isOlder(r *codec.Position) bool {
 	return r.TS < s.ts && s.ts-r.TS < fallenLeast && r.Arrival-s.arrival < goesOn
 }
 
+// isOlderByItself reports whether r, which is dated by itself, is not newer than the
+// last one that was, although another one that was not has been shown since. A time
+// that is later than a right clock can be is no measure.
+func (w *worker) isOlderByItself(d *device, r *codec.Position) bool {
+	return r.TS <= d.clock.ownTS && d.clock.ownTS <= r.Arrival+w.difference+w.core.tolerance
+}
+
 // outrun reports whether r, which is not newer than what is shown, is current and
 // late only because a wrong clock has set the mark. That is so where what is shown
 // was dated by its arrival, and where the mark is later than a right clock can be.
@@ -200,13 +210,15 @@ func (w *worker) show(d *device, r *codec.Position, v verdict) {
 	d.shown = lastShown{
 		mark: v.live, ts: r.TS, arrival: r.Arrival, seq: r.Seq, at: w.now, by: v.by, made: v.made, current: v.current,
 	}
+	c := &d.clock
 	if v.by == datedItself {
+		c.ownTS = r.TS
 		return
 	}
-	c := &d.clock
 	if c.madeTS, c.madeArrival, c.madeBy = r.TS, r.Arrival, v.by; v.by == datedLate {
 		c.madeBy = datedFallen
 	}
+	c.madeTop = min(max(c.madeTop, r.TS), r.TS+followsUp)
 }
 
 // same reports whether r is what is shown: the same record again, or one of the

@@ -274,3 +274,72 @@ func TestWarmStartOfClocksAhead(t *testing.T) {
 	number, _ = x.last()
 	want(t, "of an upload", number, 10.0)
 }
+
+// A record that comes late is older than one that was shown before it under its own
+// time, also when a record of a wrong time has been shown since.
+func TestLateAfterOneAhead(t *testing.T) {
+	x := newTracked(t, Config{})
+	x.arrive(x.wall, x.wall)
+	x.wait(100 * time.Millisecond)
+	x.arrive(x.wall+hour, x.wall)
+	x.wait(100 * time.Millisecond)
+	for _, late := range []int64{201, 200} { // older than the first, and the first again
+		x.arrive(x.wall-late, x.wall)
+		x.wait(0)
+		number, _ := x.last()
+		want(t, "shown after a late one", number, 2.0)
+	}
+	x.arrive(x.wall-150, x.wall) // newer than the first
+	x.wait(time.Second)
+	number, _ := x.last()
+	want(t, "shown in the end", number, x.number)
+}
+
+// The server's clock is put back by a minute, so its ids stand still, and a device
+// without time has one again: that is compared with no time of the server's.
+func TestAheadAfterRecordsWithoutTime(t *testing.T) {
+	x := newTracked(t, Config{})
+	x.diff = -minute
+	for range 3 {
+		at := x.wall + minute
+		x.number++
+		x.record(codec.Position{DeviceID: "d", TS: at, Arrival: at, Seq: uint64(x.number), Untimed: true, Lat: x.number})
+		x.wait(time.Second)
+	}
+	frozen := x.wall + minute
+	for second := range 30 {
+		x.arrive(x.wall-500, frozen)
+		x.wait(time.Second)
+		if number, _ := x.last(); number != x.number {
+			t.Fatalf("second %d: shown is %v of %v", second, number, x.number)
+		}
+	}
+}
+
+// A clock that is ahead goes back by half a minute. What is read again then has times
+// that would come next, but was shown before. What a server that has taken over gives
+// earlier ids has not.
+func TestReadAgainAfterAClockWentBack(t *testing.T) {
+	for name, off := range map[string][2]int64{"ahead": {hour + 30_000, hour}, "ahead, by much": {5 * hour, hour}} {
+		t.Run(name, func(t *testing.T) {
+			x := newTracked(t, Config{})
+			x.run(10, off[0])
+			before := x.wall
+			x.run(2, off[1])
+			number := x.number
+			for i := range int64(10) { // the stream is read again
+				ago := 10_000 - 1000*i
+				x.record(codec.Position{DeviceID: "d", TS: before - ago + off[0], Arrival: before - ago, Seq: uint64(i + 1), Lat: float64(i + 1)})
+				x.wait(0)
+			}
+			shown, _ := x.last()
+			want(t, "read again: shown", shown, number)
+			x.run(60, off[1])
+			for range 10 { // ids are a minute earlier from now on
+				x.arrive(x.wall+off[1], x.wall-minute)
+				x.wait(time.Second)
+			}
+			want(t, "behind after the take-over", x.behind(), 0)
+		})
+	}
+}
