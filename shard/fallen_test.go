@@ -173,14 +173,19 @@ func TestRandomClocks(t *testing.T) {
 	seed, until := soak(t, 1)
 	for n := 0; n < 40 || time.Now().Before(until); n++ {
 		playClocks(t, seed)
-		if t.Failed() {
-			t.Fatalf("seed %d: PITWALL_SEED=%[1]d plays it first", seed)
-		}
 		seed++
+	}
+	for _, seed := range clockSeeds {
+		playClocks(t, seed)
 	}
 }
 
+// clockSeeds are of clocks that have failed: times of the server were compared with
+// those of the device.
+var clockSeeds = []uint64{3422865772277583955}
+
 func playClocks(t *testing.T, seed uint64) {
+	defer tellSeed(t, seed)
 	rng := rand.New(rand.NewPCG(seed, 3))
 	x := newTracked(t, Config{})
 	var off, server, lastID, seq, patience, settled int64

@@ -9,9 +9,13 @@ import (
 	"pitwall/codec"
 )
 
-// faults is what the table of a random schedule knows of a device: its good
-// positions, in order, and those that were marked faulty.
-type faults struct{ good, bad []Stamp }
+// faults is what the table of a random schedule has of a device: the good
+// positions that were shown, in the order of the stream, and those that were marked
+// faulty.
+type faults struct {
+	good, bad []Stamp
+	stored    int // of good, at least so many are in the table
+}
 
 func (f *faults) has(ts int64) bool {
 	return slices.ContainsFunc(f.bad, func(s Stamp) bool { return s.TS == ts })
@@ -22,9 +26,14 @@ func (f *faults) knows(ts int64) bool {
 	return f.has(ts) || slices.ContainsFunc(f.good, func(s Stamp) bool { return s.TS == ts })
 }
 
-// liveTime is the time under which a position is shown.
+// ahead reports whether a position is dated by its arrival, late whether it was sent
+// late.
+func (s Stamp) ahead() bool { return s.TS > s.Arrival+5000 }
+func (s Stamp) late() bool  { return s.TS < s.Arrival-5000 }
+
+// liveTime is the time under which a position is shown, if what came before allows.
 func (s Stamp) liveTime() int64 {
-	if s.TS > s.Arrival+5000 {
+	if s.ahead() {
 		return s.Arrival
 	}
 	return s.TS
@@ -35,30 +44,91 @@ func (s Stamp) newer(than Stamp) int {
 	return cmp.Or(cmp.Compare(s.liveTime(), than.liveTime()), cmp.Compare(s.TS, than.TS))
 }
 
-// after returns the bad ones that are newer than good, or did not arrive before it, newest
-// first.
-func (f *faults) after(good Stamp) []Stamp {
+// newestGood is the position of list that the table shows: it dates each by itself,
+// whatever was shown before. The zero Stamp is none.
+func newestGood(list []Stamp) Stamp {
+	var own, made Stamp
+	for _, s := range list {
+		switch {
+		case !s.ahead() && s.TS > own.TS:
+			own = s
+		case s.ahead() && s.newer(made) > 0:
+			made = s
+		}
+	}
+	last := made.Arrival
+	for _, s := range list {
+		if s.ahead() && s.Arrival >= last-1000 && s.TS > made.TS {
+			made = s
+		}
+	}
+	if own.late() && own.TS > made.Arrival || !own.late() && own.Arrival > made.Arrival {
+		return own
+	}
+	return made
+}
+
+// beyond returns the bad ones that are newer than good, or did not arrive before it
+// and were not sent late, newest first.
+func (f *faults) beyond(good Stamp) []Stamp {
 	list := slices.DeleteFunc(slices.Clone(f.bad), func(s Stamp) bool {
-		return s.newer(good) <= 0 && s.Arrival < good.Arrival
+		return s.newer(good) <= 0 && (s.late() || s.Arrival < good.Arrival)
 	})
 	slices.SortFunc(list, func(a, b Stamp) int { return b.newer(a) })
-	return list
+	return list[:min(len(list), MaxFaulty)]
 }
 
 // mark marks some of the newest good positions as faulty; of spared ones the
 // table does not know yet. It returns what the table then tells of device d.
 func (f *faults) mark(d string, n, spared int) Correction {
-	to := max(0, len(f.good)-spared)
+	to := max(f.stored, len(f.good)-spared)
 	from := max(0, to-n)
 	f.bad = append(f.bad, f.good[from:to]...)
 	f.good = append(f.good[:from:from], f.good[to:]...)
-	x, good := Correction{Device: d}, Stamp{}
+	f.stored = from
+	x, good := Correction{Device: d}, newestGood(f.good[:from])
 	if from > 0 {
-		good = f.good[from-1]
 		x.Good = &codec.Position{DeviceID: d, TS: good.TS, Arrival: good.Arrival, Lat: float64(good.TS % 90), Lon: 1}
 	}
-	x.Faulty = f.after(good)
+	x.Faulty = f.beyond(good)
 	return x
+}
+
+// corrected is what is shown after x: the good position if what was shown is faulty,
+// or if it is newer.
+func (d *dial) corrected(x Correction) {
+	named := func(ts int64) bool {
+		return slices.ContainsFunc(x.Faulty, func(s Stamp) bool { return s.TS == ts })
+	}
+	if named(d.own) {
+		d.own = 0
+	}
+	switch {
+	case named(d.ts):
+		*d = dial{own: d.own, aheadTS: d.aheadTS, aheadAt: d.aheadAt}
+		if x.Good != nil {
+			good := Stamp{x.Good.TS, x.Good.Arrival}
+			d.show(good, good.liveTime())
+		}
+	case x.Good != nil && x.Good.TS != d.ts:
+		if good := (Stamp{x.Good.TS, x.Good.Arrival}); d.before(good) {
+			d.show(good, max(good.liveTime(), d.mark+1))
+		}
+	}
+}
+
+// before reports whether s, read from the table, is newer than what is shown.
+func (d *dial) before(s Stamp) bool {
+	shown := Stamp{d.ts, d.arrival}
+	switch {
+	case !s.ahead() && !shown.ahead(), s.late(), shown.late():
+		return s.liveTime() > d.mark
+	case s.ahead() && shown.ahead() && distance(s.Arrival, shown.Arrival) <= 1000:
+		return s.TS > shown.TS
+	case s.Arrival == shown.Arrival:
+		return s.TS > shown.TS && (s.ahead() == shown.ahead() || s.TS-shown.TS < 600_000)
+	}
+	return s.Arrival > shown.Arrival
 }
 
 // publishFaulty sends a position of d again that was marked faulty.
@@ -89,13 +159,10 @@ func (w *world) correct() {
 		}
 		list = append(list, w.faults[d].mark(d, n, spared))
 		fallen = append(fallen, d)
-		var good Stamp
-		if list := w.faults[d].good; len(list) > 0 {
-			good = list[len(list)-1]
-		}
-		if c := w.clocks[d]; c.ts != good.TS { // it falls back
-			*c = dial{mark: good.liveTime(), ts: good.TS, arrival: good.Arrival, made: good.liveTime() != good.TS, aheadTS: c.aheadTS, aheadAt: c.aheadAt}
-			w.last[d] = c.mark
+		w.clocks[d].corrected(list[len(list)-1])
+		w.last[d] = w.clocks[d].mark
+		if w.faults[d].has(w.clocks[d].ts) {
+			w.t.Errorf("%s: the faulty position of %d stays, by %+v", d, w.clocks[d].ts, list[len(list)-1])
 		}
 	}
 	for i := range w.core.workers {
