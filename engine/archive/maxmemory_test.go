@@ -87,6 +87,22 @@ func TestRefusalsOfWhatIsNotNeeded(t *testing.T) {
 	}
 }
 
+// A letter that nobody waits for any more, since its entry was deleted, is no
+// fault any more, although no letter can be written.
+func TestADeletedEntryEndsTheFaultOfItsLetter(t *testing.T) {
+	r, _, broken := newFullRig(t, true)
+	a := r.archive(quickly)
+	r.run(a)
+	letters := func() health.State { return r.part(a, "dead letters "+stream).State }
+	r.eventually("the letter to be refused", func() bool { return letters() != health.OK })
+	r.server.Do("XDEL", stream, broken)
+	r.wantNothingPends(stream)
+	r.eventually("the fault to be over", func() bool { return letters() == health.OK })
+	if n := r.metric("processor_archive_dead_total"); n != 0 {
+		t.Errorf("%d letters were written", n)
+	}
+}
+
 // TestMaxmemoryWithoutAGroup: there is no room for the group, which is said
 // with what to do; then all goes on.
 func TestMaxmemoryWithoutAGroup(t *testing.T) {
