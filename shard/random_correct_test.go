@@ -10,7 +10,7 @@ import (
 )
 
 // faults is what the table of a random schedule has of a device: the good
-// positions that were shown, in the order of the stream, and those that were marked
+// positions, shown or not, in the order of the stream, and those that were marked
 // faulty.
 type faults struct {
 	good, bad []Stamp
@@ -21,7 +21,7 @@ func (f *faults) has(ts int64) bool {
 	return slices.ContainsFunc(f.bad, func(s Stamp) bool { return s.TS == ts })
 }
 
-// knows reports whether a position of that device time was shown.
+// knows reports whether there is a position of that device time.
 func (f *faults) knows(ts int64) bool {
 	return f.has(ts) || slices.ContainsFunc(f.good, func(s Stamp) bool { return s.TS == ts })
 }
@@ -78,7 +78,7 @@ func (f *faults) beyond(good Stamp) []Stamp {
 	return list[:min(len(list), MaxFaulty)]
 }
 
-// mark marks some of the newest good positions as faulty; of spared ones the
+// mark marks some of the last good positions as faulty; of spared ones the
 // table does not know yet. It returns what the table then tells of device d.
 func (f *faults) mark(d string, n, spared int) Correction {
 	to := max(f.stored, len(f.good)-spared)

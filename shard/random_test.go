@@ -235,12 +235,16 @@ func (w *world) publish(d string) {
 // sendAt sends a position of d.
 func (w *world) sendAt(d string, ts int64) {
 	w.send(d, ts)
-	if w.faults[d].has(ts) {
-		// turned away
-	} else if live, news := w.clocks[d].takes(ts, w.wall); news {
+	f := w.faults[d]
+	if f.has(ts) {
+		return // turned away
+	}
+	if live, news := w.clocks[d].takes(ts, w.wall); news {
 		w.last[d] = live
-		w.faults[d].good = append(w.faults[d].good, Stamp{ts, w.wall})
 		w.updates = append(w.updates, update{d, live})
+	}
+	if !f.knows(ts) {
+		f.good = append(f.good, Stamp{ts, w.wall})
 	}
 }
 
