@@ -18,7 +18,7 @@ func (e *Engine) openGate(ctx context.Context) (err error) {
 		Mode: c.AuthMode, TokenCookie: c.AuthTokenCookie, URL: string(c.AuthURL), Cookies: trimmed(c.AuthCookies),
 		Decide: c.decisions(), DecideURL: string(c.AuthzURL), SQL: string(c.AuthzSQL),
 		Timeout: ms(c.AuthTimeoutMS), Cache: c.accessCache(), Refresh: ms(c.AuthRefreshMS), Grace: ms(c.AuthGraceMS),
-		Store: e.db, Seats: e.bulkDoor, Logger: e.log, Metrics: e.set,
+		Store: e.db, Sessions: e.db.Sessions(), Seats: e.bulkDoor, Logger: e.log, Metrics: e.set,
 		Changed: func() { e.live.Recheck(); e.listing.renew() },
 		JWT: access.JWTOptions{
 			KeySetURL: string(c.JWKSURL), Refresh: ms(c.JWKSRefreshMS), Issuer: c.JWTIssuer, Audience: c.JWTAudience, Leeway: ms(c.JWTLeewayMS),

@@ -20,8 +20,22 @@ const (
 // client asks one server. It follows no redirect: the credentials are for the
 // server that was named, and a redirect to a login page is no answer.
 type client struct {
-	lane string // questions of one lane do not wait for those of another
-	http *http.Client
+	lane  string // questions of one lane do not wait for those of another
+	http  *http.Client
+	share chan struct{} // questions to the database that are under way; nil: any number
+}
+
+// turn waits until one more question may be put to the database. done must follow.
+func (c *client) turn(ctx context.Context) (done func(), err error) {
+	if c.share == nil {
+		return func() {}, nil
+	}
+	select {
+	case c.share <- struct{}{}:
+		return func() { <-c.share }, nil
+	case <-ctx.Done():
+		return nil, fmt.Errorf("wait for a connection to the database: %w", ctx.Err())
+	}
 }
 
 // clients have connections of their own, so that those of one kind do not wait
@@ -32,8 +46,14 @@ type clients struct {
 	reviews   *client // whether they may stay
 }
 
-func newClients(timeout time.Duration) clients {
-	return clients{newClient("strangers", timeout, 64), newClient("members", timeout, 64), newClient("reviews", timeout, 32)}
+// newClients makes them, for so many connections to the database, of which the
+// questions of members take half; 0 is any number.
+func newClients(timeout time.Duration, sessions int) clients {
+	c := clients{newClient("strangers", timeout, 64), newClient("members", timeout, 64), newClient("reviews", timeout, 32)}
+	if sessions > 0 {
+		c.members.share = make(chan struct{}, max(1, sessions/2))
+	}
+	return c
 }
 
 func (c *clients) close() {
@@ -45,7 +65,7 @@ func (c *clients) close() {
 // newClient makes a client whose questions take timeout at most, the wait for
 // one of its conns connections included.
 func newClient(lane string, timeout time.Duration, conns int) *client {
-	return &client{lane, &http.Client{
+	return &client{lane: lane, http: &http.Client{
 		Timeout:       timeout,
 		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
 		Transport: &http.Transport{

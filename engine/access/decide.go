@@ -112,7 +112,11 @@ func (g *Guard) MayList(event string) bool {
 func (g *Guard) ask(by string, asking *client, user, event string) (bool, error) {
 	return g.decisions.get(g.decisions.key(by, user, event), asking.lane, func(ctx context.Context) (yes bool, keep time.Duration, err error) {
 		if by == BySQL {
-			yes, err = g.o.Store.MayWatch(ctx, g.o.SQL, user, event)
+			var done func()
+			if done, err = asking.turn(ctx); err == nil {
+				yes, err = g.o.Store.MayWatch(ctx, g.o.SQL, user, event)
+				done()
+			}
 		} else {
 			yes, err = g.judge.allowed(ctx, asking, user, event)
 		}

@@ -42,11 +42,12 @@ type Options struct {
 	Refresh time.Duration // of the lists
 	Grace   time.Duration // how long public events are good without the database
 
-	Store   Store
-	Seats   Seats  // may be nil without LinkSecret
-	Changed func() // called when sessions must be asked about again; it must not block
-	Logger  *slog.Logger
-	Metrics *metrics.Set
+	Store    Store
+	Sessions int    // connections of Store; what clients want takes half of them at most. 0: any number
+	Seats    Seats  // may be nil without LinkSecret
+	Changed  func() // called when sessions must be asked about again; it must not block
+	Logger   *slog.Logger
+	Metrics  *metrics.Set
 }
 
 // authenticator knows people by their credential. It returns errRefused for
@@ -79,7 +80,7 @@ type Guard struct {
 func New(o Options) (*Guard, error) {
 	life, quit := context.WithCancel(context.Background())
 	g := &Guard{
-		o: o, clients: newClients(o.Timeout), lists: &lists{store: o.Store}, quit: quit,
+		o: o, clients: newClients(o.Timeout, o.Sessions), lists: &lists{store: o.Store}, quit: quit,
 		people: newCache[*Identity](life, o.Timeout), decisions: newCache[bool](life, o.Timeout),
 		faults: pacer{every: faultEvery}, nudge: make(chan struct{}, 1),
 	}

@@ -1,6 +1,7 @@
 package access
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"net/http"
@@ -236,6 +237,54 @@ func TestReviewsWaitForNobody(t *testing.T) {
 	}
 	close(release)
 	all.Wait()
+}
+
+// TestReviewsFindAConnectionToTheDatabase although clients ask more than there
+// are.
+func TestReviewsFindAConnectionToTheDatabase(t *testing.T) {
+	d := &slowly{begun: make(chan struct{}, 100), release: make(chan struct{})}
+	g, _ := guard(t, func(o *Options) {
+		d.Store, o.Store, o.Sessions, o.Decide, o.Cache = o.Store, d, 4, []string{BySQL}, 0
+	})
+	d.slow.Store(true)
+	ada := &Identity{user: "ada"}
+	var all sync.WaitGroup
+	for k := range 20 {
+		all.Go(func() { _, _ = g.Ask(t.Context(), ada, fmt.Sprintf("e%d", k), false) })
+	}
+	<-d.begun
+	<-d.begun
+	if _, err := g.Ask(t.Context(), ada, "e", true); err != nil {
+		t.Errorf("somebody who watches: %v", err)
+	}
+	d.slow.Store(false)
+	close(d.release)
+	all.Wait()
+	if n := d.most.Load(); n > 3 {
+		t.Errorf("%d questions were under way at once, want 2 of clients and 1 of a review", n)
+	}
+}
+
+// slowly is a Store that answers questions about all events but e when it may.
+type slowly struct {
+	Store
+	begun, release chan struct{}
+	slow           atomic.Bool
+	now, most      atomic.Int64
+}
+
+func (s *slowly) MayWatch(ctx context.Context, query, user, event string) (bool, error) {
+	if s.slow.Load() {
+		n := s.now.Add(1)
+		defer s.now.Add(-1)
+		for most := s.most.Load(); n > most && !s.most.CompareAndSwap(most, n); most = s.most.Load() {
+		}
+		if event != "e" {
+			s.begun <- struct{}{}
+			<-s.release
+		}
+	}
+	return s.Store.MayWatch(ctx, query, user, event)
 }
 
 func TestAnswersAreKeptForAMoment(t *testing.T) {

@@ -30,6 +30,10 @@ func wrongType(name string) error {
 	return fmt.Errorf("the first column is %s, want a boolean or a number; a query of which each row is a yes begins with SELECT true", name)
 }
 
+func (p *postgres) Sessions() int { return int(p.pool.Config().MaxConns) }
+
+func (s *sqlite) Sessions() int { return s.read.Stats().MaxOpenConnections }
+
 // MayWatch asks in a transaction that can only read, in one round trip.
 func (p *postgres) MayWatch(ctx context.Context, query, user, event string) (yes bool, err error) {
 	if query == "" {

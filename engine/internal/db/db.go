@@ -139,6 +139,8 @@ type Database interface {
 	// row comes (SQLite knows the type of an expression by its value only).
 	MayWatch(ctx context.Context, query, user, event string) (bool, error)
 
+	// Sessions is how many connections there are for what is asked here, at most.
+	Sessions() int
 	// CheckQuery returns nil when query can be asked by MayWatch, as far as the
 	// server can tell without running it, or what is wrong with it. It uses a
 	// connection of its own to DATABASE_DIRECT_URL.
