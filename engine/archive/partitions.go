@@ -85,7 +85,7 @@ func (p *partitions) run(ctx context.Context) {
 			pause = p.again
 			p.meters.partitionFailures.Inc()
 			if n, ok := fault.Tell(time.Now()); ok {
-				p.log.Warn("the months of positions could not be looked after, trying again", "err", err, "times", n)
+				p.log.Warn("the months of positions could not be looked after, trying again", "error", err, "times", n)
 			}
 		}
 		if pace.Sleep(ctx, pause) != nil {

@@ -78,7 +78,7 @@ func (r *reader) run(ctx, flush context.Context) error {
 		r.meters.readErrors.Inc()
 		r.watch.health.interrupted(err)
 		if n, ok := r.fault.Tell(time.Now()); ok {
-			r.log.Warn("archiving was interrupted, trying again", "err", err, "times", n)
+			r.log.Warn("archiving was interrupted, trying again", "error", err, "times", n)
 		}
 		_ = pace.Sleep(ctx, r.pause.Delay()) // the loop looks at ctx
 	}
@@ -154,7 +154,7 @@ func (r *reader) needless(err error) error {
 		return err
 	}
 	if n, ok := r.refused.Tell(time.Now()); ok {
-		r.log.Warn("Redis refuses what the archive can do without for now", "err", err, "times", n)
+		r.log.Warn("Redis refuses what the archive can do without for now", "error", err, "times", n)
 	}
 	return nil
 }

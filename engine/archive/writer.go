@@ -140,7 +140,7 @@ func (w *writer) keepSuspects(b *batch) {
 	w.held.rowsRefused(cause)
 	if times, ok := w.refusal.Tell(time.Now()); ok {
 		w.log.Warn("the database does not take rows, and no other was taken since that would show that it is their fault: they wait in the stream",
-			"err", cause, "rows", n, "times", times)
+			"error", cause, "rows", n, "times", times)
 	}
 }
 
@@ -159,7 +159,7 @@ func (w *writer) failed(err error, rows int) {
 	n, ok := w.fault.Tell(now)
 	w.mu.Unlock()
 	if ok {
-		w.log.Warn("positions could not be written, trying again; the stream keeps them", "err", err, "rows", rows, "times", n)
+		w.log.Warn("positions could not be written, trying again; the stream keeps them", "error", err, "rows", rows, "times", n)
 	}
 }
 
@@ -211,7 +211,7 @@ func (w *writer) lettersRefused(b *batch, err error) {
 	}
 	if n, ok := w.unwritten.Tell(time.Now()); ok {
 		w.log.Error("dead letters cannot be written: their records wait in the stream, those after them go on",
-			"dead", w.deadKey, "letters", len(b.dead), "err", err, "times", n)
+			"dead", w.deadKey, "letters", len(b.dead), "error", err, "times", n)
 	}
 }
 

@@ -14,6 +14,20 @@ import (
 	"pitwall/engine/internal/redis"
 )
 
+// redis-cli with commands from its input asks for a table of commands first, and
+// stops at one that it cannot read. It goes on without any.
+func TestRedisCliReadsItsInput(t *testing.T) {
+	host, port, err := net.SplitHostPort(startRedis(t).Addr())
+	if err != nil {
+		t.Fatal(err)
+	}
+	cli := exec.CommandContext(t.Context(), "redis-cli", "-h", host, "-p", port)
+	cli.Stdin = strings.NewReader("SET a 1\nGET a\n")
+	if out, err := cli.CombinedOutput(); err != nil || string(out) != "OK\n1\n" {
+		t.Errorf("%v: %q", err, out)
+	}
+}
+
 // TestForeignScriptsAreRefused in every way that a script can come, with
 // redis-cli and with a plain client. A script that went on for ever would stop
 // the process.

@@ -194,6 +194,6 @@ func (s *Simulator) complainOnce(now time.Time) {
 	if s.dropped == 0 || now.Sub(s.complain) < complainGap {
 		return
 	}
-	s.o.Logger.Warn("simulated records dropped", "records", s.dropped, "err", s.lastError)
+	s.o.Logger.Warn("simulated records dropped", "records", s.dropped, "error", s.lastError)
 	s.dropped, s.complain = 0, now
 }

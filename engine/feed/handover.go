@@ -89,11 +89,11 @@ func (h *handover) deliver(ctx context.Context, entries []redis.Entry, differenc
 func (h *handover) refuse(id redis.ID, err error) {
 	bad, ok := err.(*codec.CodecError) // what Decode promises
 	if !ok || int(bad.Reason) >= len(h.meters.decode) || h.meters.decode[bad.Reason] == nil {
-		h.log.Error("record refused for a reason that is not known", "id", id.String(), "err", err)
+		h.log.Error("record refused for a reason that is not known", "id", id.String(), "error", err)
 		return
 	}
 	h.meters.decode[bad.Reason].Inc()
 	if n, ok := h.faults[bad.Reason].Tell(time.Now()); ok {
-		h.log.Warn("record refused", "id", id.String(), "reason", bad.Reason.String(), "err", bad.Error(), "times", n)
+		h.log.Warn("record refused", "id", id.String(), "reason", bad.Reason.String(), "error", bad.Error(), "times", n)
 	}
 }

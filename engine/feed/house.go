@@ -47,7 +47,7 @@ func (f *Feed) keepHouse(ctx context.Context) {
 		}
 		if err := errors.Join(errs...); err != nil && ctx.Err() == nil {
 			if n, ok := fault.Tell(time.Now()); ok {
-				f.log.Warn("keeping the live groups in order failed", "err", err, "times", n)
+				f.log.Warn("keeping the live groups in order failed", "error", err, "times", n)
 			}
 		}
 	}

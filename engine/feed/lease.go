@@ -263,7 +263,7 @@ func (l *lease) keep(ctx context.Context) error {
 			return err
 		case err != nil:
 			if n, ok := fault.Tell(time.Now()); ok {
-				l.log.Warn("lease not renewed", "lease", l.key, "err", err, "times", n)
+				l.log.Warn("lease not renewed", "lease", l.key, "error", err, "times", n)
 			}
 		}
 	}

@@ -153,7 +153,7 @@ func (r *reader) restore(ctx context.Context, cause error) error {
 		r.meters.failed.Inc()
 		r.check.Fault(cause)
 		if n, ok := r.fault.Tell(time.Now()); ok {
-			r.log.Warn("reading the stream failed, trying again", "err", cause, "times", n)
+			r.log.Warn("reading the stream failed, trying again", "error", cause, "times", n)
 		}
 		if pace.Sleep(ctx, r.pause.Delay()) != nil {
 			return nil
