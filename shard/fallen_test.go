@@ -185,7 +185,7 @@ func TestRandomClocks(t *testing.T) {
 // clockSeeds are of clocks that have failed: what was read again was taken for news
 // after the device's clock had gone back, and times of the server were compared with
 // those of the device.
-var clockSeeds = []uint64{2664613646234914531, 1096352295670609511}
+var clockSeeds = []uint64{2664613646234914531, 1096352295670609511, 13182627619173579579}
 
 func playClocks(t *testing.T, seed uint64) {
 	defer tellSeed(t, seed)

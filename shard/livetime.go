@@ -47,9 +47,10 @@ type clock struct {
 	// itself, and how it was dated.
 	madeTS, madeArrival int64
 	madeBy              dating
-	madeTop             int64   // newest such device time, followsUp after madeTS at most
-	ownTS               int64   // device time of the last record shown that was dated by itself
-	fallen              *fallen // nil while the device was never far behind
+	// By dating, the newest device time shown; at most followsUp after the last one.
+	madeTop [datedNot + 1]int64
+	ownTS   int64   // device time of the last record shown that was dated by itself
+	fallen  *fallen // nil while the device was never far behind
 }
 
 // dating is how the live time of a record was found.
@@ -138,7 +139,7 @@ func (w *worker) newest(d *device, r *codec.Position, v verdict) bool {
 	// A server that has taken over may go on with earlier ids. What is read again
 	// has them as well, but not the times that come next, not even where the device's
 	// clock has gone back meanwhile.
-	newer := r.TS > c.madeTS && (later || r.TS > c.madeTop && r.TS-c.madeTS < followsUp)
+	newer := r.TS > c.madeTS && (later || r.TS > c.madeTop[v.by] && r.TS-c.madeTS < followsUp)
 	switch {
 	case s.made && c.madeBy != v.by:
 		return later
@@ -218,7 +219,8 @@ func (w *worker) show(d *device, r *codec.Position, v verdict) {
 	if c.madeTS, c.madeArrival, c.madeBy = r.TS, r.Arrival, v.by; v.by == datedLate {
 		c.madeBy = datedFallen
 	}
-	c.madeTop = min(max(c.madeTop, r.TS), r.TS+followsUp)
+	top := &c.madeTop[c.madeBy]
+	*top = min(max(*top, r.TS), r.TS+followsUp)
 }
 
 // same reports whether r is what is shown: the same record again, or one of the

@@ -320,11 +320,18 @@ func TestAheadAfterRecordsWithoutTime(t *testing.T) {
 // that would come next, but was shown before. What a server that has taken over gives
 // earlier ids has not.
 func TestReadAgainAfterAClockWentBack(t *testing.T) {
-	for name, off := range map[string][2]int64{"ahead": {hour + 30_000, hour}, "ahead, by much": {5 * hour, hour}} {
+	for name, off := range map[string][3]int64{
+		"a little": {hour + 30_000, hour}, "by much": {5 * hour, hour}, "with some without time between": {hour + 30_000, hour, 3},
+	} {
 		t.Run(name, func(t *testing.T) {
 			x := newTracked(t, Config{})
 			x.run(10, off[0])
 			before := x.wall
+			for range off[2] {
+				x.number++
+				x.record(codec.Position{DeviceID: "d", TS: x.wall, Arrival: x.wall, Untimed: true, Lat: x.number})
+				x.wait(time.Second)
+			}
 			x.run(2, off[1])
 			number := x.number
 			for i := range int64(10) { // the stream is read again
