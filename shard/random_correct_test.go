@@ -94,43 +94,6 @@ func (f *faults) mark(d string, n, spared int) Correction {
 	return x
 }
 
-// corrected is what is shown after x: the good position if what was shown is faulty,
-// or if it is newer.
-func (d *dial) corrected(x Correction) {
-	named := func(ts int64) bool {
-		return slices.ContainsFunc(x.Faulty, func(s Stamp) bool { return s.TS == ts })
-	}
-	if named(d.own) {
-		d.own = 0
-	}
-	switch {
-	case named(d.ts):
-		*d = dial{own: d.own, aheadTS: d.aheadTS, aheadAt: d.aheadAt}
-		if x.Good != nil {
-			good := Stamp{x.Good.TS, x.Good.Arrival}
-			d.show(good, good.liveTime())
-		}
-	case x.Good != nil && x.Good.TS != d.ts:
-		if good := (Stamp{x.Good.TS, x.Good.Arrival}); d.before(good) {
-			d.show(good, max(good.liveTime(), d.mark+1))
-		}
-	}
-}
-
-// before reports whether s, read from the table, is newer than what is shown.
-func (d *dial) before(s Stamp) bool {
-	shown := Stamp{d.ts, d.arrival}
-	switch {
-	case !s.ahead() && !shown.ahead(), s.late(), shown.late():
-		return s.liveTime() > d.mark
-	case s.ahead() && shown.ahead() && distance(s.Arrival, shown.Arrival) <= 1000:
-		return s.TS > shown.TS
-	case s.Arrival == shown.Arrival:
-		return s.TS > shown.TS && (s.ahead() == shown.ahead() || s.TS-shown.TS < 600_000)
-	}
-	return s.Arrival > shown.Arrival
-}
-
 // publishFaulty sends a position of d again that was marked faulty.
 func (w *world) publishFaulty(d string) {
 	bad := w.faults[d].bad

@@ -132,50 +132,6 @@ func play(t *testing.T, seed uint64) {
 	w.values()
 }
 
-// dial is the model of a device's clock: what is shown of it.
-type dial struct {
-	mark, ts, arrival int64 // of what is shown
-	made              bool  // mark is not ts
-	own               int64 // the newest device time shown that could be believed
-	aheadTS, aheadAt  int64 // of the newest that was dated by its arrival
-}
-
-// takes returns the live time of the next record, and whether it is news.
-func (d *dial) takes(ts, arrival int64) (live int64, news bool) {
-	s := Stamp{ts, arrival}
-	switch {
-	case ts == d.ts:
-		return 0, false
-	case s.ahead():
-		if ts <= d.aheadTS && arrival <= d.aheadAt+1000 {
-			return 0, false
-		}
-		live = max(arrival, d.mark+1)
-	case ts <= d.own:
-		return 0, false // older than one that was believed
-	case d.made && ts < d.ts && d.ts-ts < 600_000 && arrival-d.arrival < 2000:
-		return 0, false // older by the same clock
-	case ts > d.mark:
-		live = ts
-	case d.made: // late only by a time that was made up
-		live = d.mark + 1
-	default:
-		return 0, false
-	}
-	d.show(s, live)
-	return live, true
-}
-
-// show notes what is shown, and under which time.
-func (d *dial) show(s Stamp, live int64) {
-	d.mark, d.ts, d.arrival, d.made = live, s.TS, s.Arrival, live != s.TS
-	if s.ahead() {
-		d.aheadTS, d.aheadAt = s.TS, s.Arrival
-	} else {
-		d.own = s.TS
-	}
-}
-
 func pick[T any](w *world, list []T) T { return list[w.rng.IntN(len(list))] }
 
 func (w *world) step() {

@@ -1,0 +1,84 @@
+package shard
+
+import "slices"
+
+// dial is the model of a device's clock: what is shown of it.
+type dial struct {
+	mark, ts, arrival int64 // of what is shown
+	made              bool  // mark is not ts
+	own               int64 // the newest device time shown that could be believed
+	aheadTS, aheadAt  int64 // of the newest that was dated by its arrival
+}
+
+// takes returns the live time of the next record, and whether it is news.
+func (d *dial) takes(ts, arrival int64) (live int64, news bool) {
+	s := Stamp{ts, arrival}
+	switch {
+	case ts == d.ts:
+		return 0, false
+	case s.ahead():
+		if ts <= d.aheadTS && arrival <= d.aheadAt+1000 {
+			return 0, false
+		}
+		live = max(arrival, d.mark+1)
+	case ts <= d.own:
+		return 0, false // older than one that was believed
+	case d.made && ts < d.ts && d.ts-ts < 600_000 && arrival-d.arrival < 2000:
+		return 0, false // older by the same clock
+	case ts > d.mark:
+		live = ts
+	case d.made: // late only by a time that was made up
+		live = d.mark + 1
+	default:
+		return 0, false
+	}
+	d.show(s, live)
+	return live, true
+}
+
+// show notes what is shown, and under which time.
+func (d *dial) show(s Stamp, live int64) {
+	d.mark, d.ts, d.arrival, d.made = live, s.TS, s.Arrival, live != s.TS
+	if s.ahead() {
+		d.aheadTS, d.aheadAt = s.TS, s.Arrival
+	} else {
+		d.own = s.TS
+	}
+}
+
+// corrected is what is shown after x: the good position if what was shown is faulty,
+// or if it is newer.
+func (d *dial) corrected(x Correction) {
+	named := func(ts int64) bool {
+		return slices.ContainsFunc(x.Faulty, func(s Stamp) bool { return s.TS == ts })
+	}
+	if named(d.own) {
+		d.own = 0
+	}
+	switch {
+	case named(d.ts):
+		*d = dial{own: d.own, aheadTS: d.aheadTS, aheadAt: d.aheadAt}
+		if x.Good != nil {
+			good := Stamp{x.Good.TS, x.Good.Arrival}
+			d.show(good, good.liveTime())
+		}
+	case x.Good != nil && x.Good.TS != d.ts:
+		if good := (Stamp{x.Good.TS, x.Good.Arrival}); d.before(good) {
+			d.show(good, max(good.liveTime(), d.mark+1))
+		}
+	}
+}
+
+// before reports whether s, read from the table, is newer than what is shown.
+func (d *dial) before(s Stamp) bool {
+	shown := Stamp{d.ts, d.arrival}
+	switch {
+	case !s.ahead() && !shown.ahead(), s.late(), shown.late():
+		return s.liveTime() > d.mark
+	case s.ahead() && shown.ahead() && distance(s.Arrival, shown.Arrival) <= 1000:
+		return s.TS > shown.TS
+	case s.Arrival == shown.Arrival:
+		return s.TS > shown.TS && (s.ahead() == shown.ahead() || s.TS-shown.TS < 600_000)
+	}
+	return s.Arrival > shown.Arrival
+}
