@@ -144,7 +144,7 @@ func (w *worker) fallBack(d *device, x *Correction) bool {
 	good, by := w.goodTime(d, x)
 	d.bans = w.bansOf(d, x, good)
 	if d.bans.has(d.clock.ownTS, d.clock.ownTS) {
-		d.clock.ownTS = 0
+		d.clock.ownTS = 0 // what is faulty makes nothing late
 	}
 	if d.val == nil || !d.bans.has(d.shown.ts, d.shown.mark) {
 		if x.Good != nil {
