@@ -55,7 +55,7 @@ crash: deps ## kills the archive KILLS times (20) under load, also on a Cluster,
 	go test -count=1 -v -timeout 30m -run '^TestCrash$$' ./engine -args -crash.kills=$(KILLS) -crash.cluster
 
 soak: ## the core under random schedules, turned by hand and running, each for SOAKTIME (10m), with the race detector
-	PITWALL_SOAK=$(SOAKTIME) go test -race -timeout 0 -run 'TestRandomSchedule|TestRunningSchedule' -v ./shard
+	PITWALL_SOAK=$(SOAKTIME) go test -race -timeout 0 -run 'TestRandomSchedule|TestRunningSchedule|TestRandomClocks' -v ./shard
 
 deps: ## installs redis-server, PostgreSQL, PgBouncer, Chromium and gcc where missing
 	@.ci/deps
