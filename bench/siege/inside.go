@@ -99,12 +99,8 @@ func (a *attacker) ask60() {
 	if !a.enterWith(false, a.s.cfg.Asked) {
 		return
 	}
+	a.readAnswers()
 	c := a.conn
-	_ = c.SetDeadline(time.Time{})
-	a.reading.Go(func() {
-		defer close(c.closed)
-		a.listen(c)
-	})
 	var batch []byte
 	for i := range events {
 		batch = append(batch, text(`{"type":"subscribe","id":"%d","topic":"event:none-%s-%d"}`, i, c.LocalAddr(), i)...)
@@ -159,18 +155,24 @@ func (a *attacker) stopped(err error) bool {
 	return true
 }
 
+// readAnswers starts the goroutine that reads what comes over the connection,
+// until it ends.
+func (a *attacker) readAnswers() {
+	c := a.conn
+	_ = c.SetDeadline(time.Time{})
+	a.reading.Go(func() {
+		defer close(c.closed)
+		a.listen(c)
+	})
+}
+
 // pour writes a burst of requests while a goroutine reads the answers.
 func (a *attacker) pour(request func(i int) []byte) {
 	if a.ended() {
 		if !a.enter(false) {
 			return
 		}
-		c := a.conn
-		_ = c.SetDeadline(time.Time{})
-		a.reading.Go(func() {
-			defer close(c.closed)
-			a.listen(c)
-		})
+		a.readAnswers()
 	}
 	var batch []byte
 	for i := range a.kind.burst {
