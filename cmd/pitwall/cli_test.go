@@ -241,7 +241,7 @@ const (
 // TestReadmeTable keeps the README's configuration table equal to the struct
 // that the flags are read from.
 func TestReadmeTable(t *testing.T) {
-	const path = "../../README.md"
+	const path = "README.md"
 	text, err := os.ReadFile(path)
 	if err != nil {
 		t.Fatal(err)
