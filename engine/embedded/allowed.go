@@ -15,7 +15,7 @@ import (
 // one call takes all memory (SRANDMEMBER with a large negative count, SETBIT),
 // and a stand-in for one machine needs none of them.
 var allowed = set(`
-	AUTH CLIENT CLUSTER ECHO HELLO INFO PING QUIT SELECT TIME
+	AUTH CLIENT ECHO HELLO INFO PING QUIT SELECT TIME
 	DBSIZE DEL EXISTS EXPIRE FLUSHALL FLUSHDB KEYS PERSIST PEXPIRE PTTL SCAN TTL TYPE UNLINK
 	DECR GET GETDEL INCR MGET MSET SET STRLEN
 	HDEL HEXISTS HGET HGETALL HKEYS HLEN HMGET HSCAN HSET HVALS
@@ -34,6 +34,7 @@ func set(words string) map[string]bool {
 }
 
 const (
+	errCluster  = "ERR This instance has cluster support disabled" // Redis' own words, which clients know
 	errCommand  = "ERR the embedded Redis does not have this command"
 	errScript   = "ERR the embedded Redis runs the scripts of Pitwall only"
 	errLate     = "ERR the script has taken too long and was ended"
@@ -106,6 +107,8 @@ func (g *gate) reason(c *server.Peer, cmd string, args []string) string {
 		return ""
 	case !g.admitted(c) && cmd != "HELLO" && cmd != "QUIT":
 		return errNoAuth
+	case cmd == "CLUSTER":
+		return errCluster // miniredis would name a node that listens nowhere
 	case !allowed[cmd]:
 		return errCommand
 	case (cmd == "EVAL" || cmd == "EVAL_RO") && len(args) > 0 && !g.scripts[args[0]]:

@@ -28,6 +28,18 @@ func TestRedisCliReadsItsInput(t *testing.T) {
 	}
 }
 
+// Client libraries ask for the nodes of a Cluster first. The answer is that of a
+// single server, so that they go on with the address they were given.
+func TestEmbeddedRedisIsNoCluster(t *testing.T) {
+	r := startRedis(t)
+	const want = "-ERR This instance has cluster support disabled\r\n"
+	for _, c := range [][]string{{"CLUSTER", "SLOTS"}, {"cluster", "shards"}, {"CLUSTER", "NODES"}} {
+		if said := say(dial(t, r.Addr()), c); said != want {
+			t.Errorf("%q: %q, want %q", c, said, want)
+		}
+	}
+}
+
 // TestForeignScriptsAreRefused in every way that a script can come, with
 // redis-cli and with a plain client. A script that went on for ever would stop
 // the process.

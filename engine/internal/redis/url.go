@@ -131,8 +131,7 @@ func clientOptions(raw string) (rueidis.ClientOption, error) {
 	// A message about a failover may be lost with its connection.
 	o.Sentinel.TopologyRefreshInterval = sentinelEvery
 
-	// The library would otherwise ask CLUSTER SLOTS, which the embedded server
-	// answers as if it were a cluster.
+	// Each client is for one server: this package keeps the map of a Cluster.
 	o.ForceSingleClient = true
 	// Servers without client tracking refuse to be cached.
 	o.DisableCache = true

@@ -1,0 +1,132 @@
+package docs
+
+import (
+	"io"
+	"net/http"
+	"regexp"
+	"slices"
+	"testing"
+)
+
+// foreignNames look like settings and are none: names of the kernel, and the
+// environment of a benchmark.
+var foreignNames = []string{"CONFIG_IRQ_TIME_ACCOUNTING", "MSG_TRUNC", "SO_TIMESTAMPNS", "PITWALL_WARM_ROWS"}
+
+var (
+	settingRow  = regexp.MustCompile("(?m)^\\| `([A-Z0-9_]+)` \\|")
+	settingName = regexp.MustCompile("`([A-Z][A-Z0-9]*(?:_[A-Z0-9]+)+)[=`]")
+)
+
+// TestSettingsExist: a setting that a page names is in the table of settings,
+// which a test of cmd/pitwall keeps equal to the flags.
+func TestSettingsExist(t *testing.T) {
+	all := pages(t)
+	known := slices.Clone(foreignNames)
+	for _, p := range all {
+		if p.path == "cmd/pitwall/README.md" {
+			for _, m := range settingRow.FindAllStringSubmatch(p.text, -1) {
+				known = append(known, m[1])
+			}
+		}
+	}
+	if len(known) < 80 {
+		t.Fatalf("%d settings found in the table, want all", len(known))
+	}
+	for _, p := range all {
+		for _, m := range settingName.FindAllStringSubmatch(p.text, -1) {
+			if !slices.Contains(known, m[1]) {
+				t.Errorf("%s names the setting %s, which does not exist", p.path, m[1])
+			}
+		}
+	}
+}
+
+var (
+	metricName  = regexp.MustCompile(`processor_(?:live|archive)_[a-z_]*[a-z]`)
+	metricLine  = regexp.MustCompile(`(?m)^(processor_\w+?)(?:_bucket|_sum|_count)?(?:\{([^}]*)\})? `)
+	labelOfCode = regexp.MustCompile(`^(?:reason|code)="([^"]+)"`)
+)
+
+// codeMetrics are counters whose labels are codes that a client or an operator
+// meets, and the page that explains them.
+var codeMetrics = map[string]string{
+	"processor_live_refusals_total":         "engine/access/README.md",
+	"processor_live_closes_total":           "engine/live/README.md",
+	"processor_live_refused_requests_total": "engine/live/README.md",
+}
+
+// TestMetricsAreThose: the metrics that the page of operating explains are
+// those that a running process has, and no page names another one. The codes
+// that clients meet are explained as well.
+func TestMetricsAreThose(t *testing.T) {
+	a := serve(t, build(t, "cmd/pitwall"), t.TempDir(), "--simulate=5")
+	resp, err := http.Get("http://" + a.metrics + "/metrics")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer resp.Body.Close()
+	text, err := io.ReadAll(resp.Body)
+	if err != nil {
+		t.Fatal(err)
+	}
+	explained, named := map[string]bool{}, map[string]string{}
+	byPath := map[string]string{}
+	for _, p := range pages(t) {
+		byPath[p.path] = p.text
+		for _, name := range metricName.FindAllString(p.text, -1) {
+			named[name] = p.path
+			explained[name] = explained[name] || p.path == "engine/ops/README.md"
+		}
+	}
+	served := map[string]bool{}
+	for _, m := range metricLine.FindAllStringSubmatch(string(text), -1) {
+		served[m[1]] = true
+		page, hasCodes := codeMetrics[m[1]]
+		if code := labelOfCode.FindStringSubmatch(m[2]); hasCodes && code != nil && !regexp.MustCompile(`\b`+code[1]+`\b`).MatchString(byPath[page]) {
+			t.Errorf("%s does not explain %s of %s", page, code[1], m[1])
+		}
+	}
+	if len(served) < 60 {
+		t.Fatalf("%d metrics served, want all", len(served))
+	}
+	for name := range served {
+		if !explained[name] {
+			t.Errorf("engine/ops/README.md does not explain %s", name)
+		}
+	}
+	for name, path := range named {
+		if !served[name] && !withPostgres[name] {
+			t.Errorf("%s names the metric %s, which does not exist", path, name)
+		}
+	}
+}
+
+// withPostgres are metrics that a process on the embedded database lacks.
+var withPostgres = map[string]bool{
+	"processor_archive_correction_lookups_total":  true,
+	"processor_archive_correction_failures_total": true,
+}
+
+var frameType = regexp.MustCompile(`"type":"([a-z]+)"`)
+
+// frameTypes are those of the protocol, of both directions.
+var frameTypes = []string{"auth", "authenticated", "error", "ping", "pong", "position", "positions", "roster", "snapshot", "subscribe", "subscribed", "unsubscribe", "unsubscribed", "welcome"}
+
+// TestFramesAreThose: the page of the protocol has every type of frame, and no
+// page has another one.
+func TestFramesAreThose(t *testing.T) {
+	seen := map[string]bool{}
+	for _, p := range pages(t) {
+		for _, m := range frameType.FindAllStringSubmatch(p.text, -1) {
+			if !slices.Contains(frameTypes, m[1]) {
+				t.Errorf("%s has a frame of type %s, which does not exist", p.path, m[1])
+			}
+			seen[m[1]] = seen[m[1]] || p.path == "engine/live/README.md"
+		}
+	}
+	for _, name := range frameTypes {
+		if !seen[name] {
+			t.Errorf("engine/live/README.md has no frame of type %s", name)
+		}
+	}
+}
