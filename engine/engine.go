@@ -18,6 +18,7 @@ import (
 	"pitwall/engine/embedded"
 	"pitwall/engine/eventmap"
 	"pitwall/engine/feed"
+	"pitwall/engine/front"
 	"pitwall/engine/internal/db"
 	"pitwall/engine/internal/health"
 	"pitwall/engine/internal/redis"
@@ -42,10 +43,10 @@ type Engine struct {
 	events   *eventmap.Map
 	clocks   *archive.Clocks
 	guard    *access.Guard // who decides about spectators; nil without a live part
-	listing  *listing
+	listing  *front.Listing
 	live     *live.Server
 	archive  *archive.Archive
-	http     *httpServer
+	front    *front.Server // nil without a live part
 	ops      *ops.Server
 
 	rooms  map[string]*room
@@ -118,10 +119,10 @@ func (e *Engine) Ready() <-chan struct{} { return e.ready }
 // HTTPAddr is where the public listener listens, "" without a live part. It
 // may be read once the engine is ready.
 func (e *Engine) HTTPAddr() string {
-	if e.http == nil {
+	if e.front == nil {
 		return ""
 	}
-	return e.http.addr()
+	return e.front.Addr()
 }
 
 // OpsAddr is where the private listener listens. It may be read once the
@@ -202,6 +203,6 @@ var (
 	_ archive.ClockStore = db.Database(nil)
 	_ eventmap.Source    = db.Database(nil)
 	_ eventmap.Notifier  = db.Database(nil)
-	_ eventmap.Target    = (*listing)(nil)
+	_ eventmap.Target    = (*front.Listing)(nil)
 	_ feed.Sink          = (*shard.Core)(nil)
 )

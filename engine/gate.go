@@ -19,7 +19,7 @@ func (e *Engine) openGate(ctx context.Context) (err error) {
 		Decide: c.decisions(), DecideURL: string(c.AuthzURL), SQL: string(c.AuthzSQL),
 		Timeout: ms(c.AuthTimeoutMS), Cache: c.accessCache(), Refresh: ms(c.AuthRefreshMS), Grace: ms(c.AuthGraceMS),
 		Store: e.db, Sessions: e.db.Sessions(), Seats: e.bulkDoor, Logger: e.log, Metrics: e.set,
-		Changed: func() { e.live.Recheck(); e.listing.renew() },
+		Changed: func() { e.live.Recheck(); e.listing.Renew() },
 		JWT: access.JWTOptions{
 			KeySetURL: string(c.JWKSURL), Refresh: ms(c.JWKSRefreshMS), Issuer: c.JWTIssuer, Audience: c.JWTAudience, Leeway: ms(c.JWTLeewayMS),
 		},

@@ -1,96 +1,12 @@
 package engine
 
 import (
-	"context"
-	"fmt"
 	"io"
-	"log/slog"
 	"net/http"
-	"net/http/httptest"
-	"sync"
 	"testing"
 
-	"pitwall/engine/access"
 	"pitwall/engine/internal/testenv"
-	"pitwall/engine/viewer"
-	"pitwall/shard"
 )
-
-// countingGate names events with a word to strangers, and counts how often it
-// is asked.
-type countingGate struct {
-	access.Anonymous
-	mu     sync.Mutex
-	public map[string]bool
-	asked  int
-}
-
-func (g *countingGate) MayList(event string) bool {
-	g.mu.Lock()
-	defer g.mu.Unlock()
-	g.asked++
-	return g.public[event]
-}
-
-func (g *countingGate) publish(event string) {
-	g.mu.Lock()
-	defer g.mu.Unlock()
-	g.public[event] = true
-}
-
-// TestListingIsMadeOffTheRequests: what a request costs does not depend on how
-// many events there are, nor on how many of them are public.
-func TestListingIsMadeOffTheRequests(t *testing.T) {
-	core, err := shard.New(shard.Config{Shards: 1, Writers: 1})
-	if err != nil {
-		t.Fatal(err)
-	}
-	ctx, cancel := context.WithCancel(t.Context())
-	var own sync.WaitGroup
-	own.Go(func() { _ = core.Run(ctx) })
-	t.Cleanup(func() { cancel(); own.Wait() })
-
-	var roster shard.Roster
-	for i := range 1000 {
-		roster.Events = append(roster.Events, fmt.Sprintf("e%03d", i))
-	}
-	l := &listing{core: core, log: slog.New(slog.DiscardHandler)}
-	page := viewer.Handler(&l.list)
-	shows := func(want string) {
-		t.Helper()
-		w := httptest.NewRecorder()
-		page.ServeHTTP(w, httptest.NewRequestWithContext(t.Context(), http.MethodGet, "/events.json", nil))
-		if got := w.Body.String(); got != want+"\n" {
-			t.Errorf("got %.200s, want %s", got, want)
-		}
-	}
-	swap := func() {
-		t.Helper()
-		if err := l.Swap(ctx, roster); err != nil {
-			t.Fatal(err)
-		}
-	}
-	swap()
-	shows("[]") // the gate is not open yet
-	g := &countingGate{public: map[string]bool{}}
-	l.open(g)
-	before := g.asked
-	for range 100 {
-		shows("[]")
-	}
-	if g.asked != before {
-		t.Errorf("the gate was asked %d times by 100 requests", g.asked-before)
-	}
-	g.publish("e007")
-	l.renew()
-	shows(`[{"id":"e007","devices":0}]`)
-	roster.Pairs = []shard.Pair{{Device: "d", Event: "e007"}}
-	swap()
-	shows(`[{"id":"e007","devices":1}]`)
-	roster = shard.Roster{}
-	swap()
-	shows("[]")
-}
 
 // TestEventsOfARunningEngineFollowMapAndAccess sees that both changes reach
 // the page.

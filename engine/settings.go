@@ -3,11 +3,11 @@ package engine
 import (
 	"errors"
 	"fmt"
-	"log/slog"
 	"reflect"
 	"strings"
 
 	"pitwall/engine/access"
+	"pitwall/engine/front"
 )
 
 // Setting is one of the settings, as it may be shown: secrets are not in it.
@@ -69,8 +69,7 @@ func (c *Config) Examine() error {
 		errs = append(errs, err)
 	}
 	if c.TLSCertFile != "" {
-		pair := &keyPair{cert: c.TLSCertFile, key: c.TLSKeyFile, log: slog.New(slog.DiscardHandler)}
-		errs = append(errs, pair.load())
+		errs = append(errs, front.CheckCertificate(c.TLSCertFile, c.TLSKeyFile))
 	}
 	return errors.Join(errs...)
 }

@@ -10,6 +10,7 @@ import (
 	"pitwall/engine/embedded"
 	"pitwall/engine/eventmap"
 	"pitwall/engine/feed"
+	"pitwall/engine/front"
 	"pitwall/engine/internal/db"
 	"pitwall/engine/internal/health"
 	"pitwall/engine/internal/redis"
@@ -150,7 +151,7 @@ func (e *Engine) startLive(ctx context.Context) error {
 		return err
 	}
 	e.run("shards", e.core.Run)
-	e.listing = &listing{core: e.core, log: e.log}
+	e.listing = front.NewListing(e.core, e.log)
 	e.events = eventmap.New(eventmap.Options{
 		Source: e.db, Notifier: e.db, Target: e.listing, Every: ms(e.cfg.RefreshMS), Logger: e.log, Metrics: e.set,
 		Health: e.health.Check("event map", health.Never), // the map in force stays

@@ -2,8 +2,12 @@ package engine
 
 import (
 	"context"
+	"crypto/tls"
+	"time"
 
+	"pitwall/engine/access"
 	"pitwall/engine/feed"
+	"pitwall/engine/front"
 	"pitwall/engine/live"
 )
 
@@ -23,15 +27,34 @@ func (e *Engine) startServer(ctx context.Context) error {
 	}); err != nil {
 		return err
 	}
-	if e.http, err = listenHTTP(&e.cfg, e.live, &e.listing.list, e.log); err != nil {
+	if e.front, err = front.New(e.frontOptions()); err != nil {
 		return err
 	}
-	e.listing.open(e.guard)
+	e.listing.Open(e.guard)
 	e.run("live server", e.live.Run)
 	e.run("access control", e.guard.Run)
-	e.run("http server", func(context.Context) error { return e.http.serve() })
+	e.run("http server", func(context.Context) error { return e.front.Serve() })
 	e.run("lease watch", e.watchLease)
 	return nil
+}
+
+// frontOptions are the settings of the public listener.
+func (e *Engine) frontOptions() front.Options {
+	c := &e.cfg
+	version := uint16(tls.VersionTLS13)
+	if c.TLSMinVersion == "1.2" {
+		version = tls.VersionTLS12
+	}
+	return front.Options{
+		Addr: c.HTTPAddr, Live: e.live, Listing: e.listing,
+		Anonymous: c.AuthAllowAnonymous, SignIn: c.AuthMode != access.ModeNone,
+		Origins: c.origins(), FrameAncestors: c.embedders(), Proxies: c.proxies(), ProxyProtocol: c.ProxyProtocol,
+		TLS: front.TLSOptions{
+			CertFile: c.TLSCertFile, KeyFile: c.TLSKeyFile, MinVersion: version,
+			StrictTransport: time.Duration(c.TLSHSTSSeconds) * time.Second,
+		},
+		HeaderTimeout: ms(c.HTTPHeaderTimeoutMS), MaxHeaderBytes: c.HTTPMaxHeaderBytes, Logger: e.log,
+	}
 }
 
 // watchLease ends the live part when another process has taken the instance

@@ -78,8 +78,8 @@ func (e *Engine) stopLive(ctx context.Context) error {
 	if e.guard != nil {
 		e.guard.Quit()
 	}
-	if e.http != nil {
-		errs = append(errs, e.http.shutdown(ctx))
+	if e.front != nil {
+		errs = append(errs, e.front.Shutdown(ctx))
 	}
 	errs = append(errs, e.stopRoom(ctx, "http server"), e.stopRoom(ctx, "live server"))
 	return errors.Join(append(errs, e.stopRoom(ctx, "access control"))...)

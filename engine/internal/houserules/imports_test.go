@@ -16,7 +16,7 @@ var pureForbidden = []string{"net", "os", "io/fs", "syscall", "database", "log",
 var importRules = []rule{
 	{"top folders", "a newcomer finds his way by the rooms of the design; a new one is a decision",
 		checkTopFolders},
-	{"arrows", "arrows point down only (cmd, engine, rooms, engine/internal, shard, codec), and rooms never import each other: what is below can be read, tested and lifted out alone",
+	{"arrows", "arrows point down only (cmd, engine, engine/front, rooms, engine/internal, shard, codec), and rooms never import each other: what is below can be read, tested and lifted out alone",
 		checkArrows},
 	{"doors", "one door per library: swapping a library is then one folder's work",
 		checkDoors},
@@ -51,6 +51,8 @@ func level(folder string) string {
 		return "internal"
 	case parts[1] == "servers":
 		return "servers"
+	case parts[1] == "front":
+		return "front"
 	}
 	return "room"
 }
@@ -59,7 +61,8 @@ func level(folder string) string {
 var below = map[string][]string{
 	"cmd":        {"engine"},
 	"bench":      {"engine", "room", "servers", "shard", "codec"},
-	"engine":     {"room", "internal", "shard", "codec"},
+	"engine":     {"front", "room", "internal", "shard", "codec"},
+	"front":      {"room", "internal", "shard", "codec"},
 	"room":       {"internal", "shard", "codec"},
 	"internal":   {"internal", "shard", "codec", "migrations"},
 	"tests":      {"tests", "servers"},
@@ -102,7 +105,7 @@ func sameRoom(a, b string) bool {
 	room := func(folder string) string {
 		n := 1
 		switch level(folder) {
-		case "room", "servers":
+		case "room", "front", "servers":
 			n = 2
 		case "internal", "tests":
 			n = 3

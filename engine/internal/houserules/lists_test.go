@@ -107,7 +107,7 @@ var libraries = []library{
 	{"golang.org/x/sync", []string{"engine", "bench", "cmd"}, true, "the core starts its own goroutines"},
 	{"github.com/klauspost/compress", []string{"engine/live", "bench"}, true, "frames are compressed where they are written"},
 	{"github.com/go-jose/go-jose", []string{"engine/access", "bench"}, true, "the one door to signatures of tokens"},
-	{"github.com/pires/go-proxyproto", []string{"engine"}, true, "the PROXY protocol in front of the public listener"},
+	{"github.com/pires/go-proxyproto", []string{"engine/front"}, true, "the PROXY protocol in front of the public listener"},
 	{"github.com/HdrHistogram/hdrhistogram-go", []string{"bench"}, false, "latencies are counted by the load harness"},
 	{"github.com/google/pprof", []string{"bench"}, false, "profiles are read by the load harness"},
 	{"go.uber.org/goleak", []string{"engine/internal/testenv"}, true, "for tests"},

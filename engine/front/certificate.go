@@ -1,4 +1,4 @@
-package engine
+package front
 
 import (
 	"crypto/tls"
@@ -6,60 +6,42 @@ import (
 	"fmt"
 	"log/slog"
 	"net"
-	"net/netip"
 	"os"
-	"slices"
 	"sync"
 	"time"
-
-	"github.com/pires/go-proxyproto"
 
 	"pitwall/engine/live"
 )
 
-func within(peer netip.AddrPort, list []netip.Prefix) bool {
-	return slices.ContainsFunc(list, func(p netip.Prefix) bool { return p.Contains(peer.Addr().Unmap()) })
-}
-
-// behindProxy reads the PROXY header that trusted proxies must send. Everybody
-// else is taken for who they are.
-func (c *Config) behindProxy(l net.Listener) net.Listener {
-	proxies := c.proxies()
-	return &proxyproto.Listener{
-		Listener: l, ReadHeaderTimeout: ms(c.HTTPHeaderTimeoutMS),
-		ConnPolicy: func(o proxyproto.ConnPolicyOptions) (proxyproto.Policy, error) {
-			if peer, err := netip.ParseAddrPort(o.Upstream.String()); err == nil && within(peer, proxies) {
-				return proxyproto.REQUIRE, nil
-			}
-			return proxyproto.SKIP, nil
-		},
-	}
+// CheckCertificate reads the two files as New does. The error names the
+// settings.
+func CheckCertificate(certFile, keyFile string) error {
+	pair := &keyPair{cert: certFile, key: keyFile, log: slog.New(slog.DiscardHandler)}
+	return pair.load()
 }
 
 // overTLS wraps the listener. HTTP/1.1 only: that is what upgrades.
-func (c *Config) overTLS(l net.Listener, log *slog.Logger) (net.Listener, error) {
-	pair := &keyPair{cert: c.TLSCertFile, key: c.TLSKeyFile, log: log}
+func (s *Server) overTLS(l net.Listener) (net.Listener, error) {
+	o := s.opts.TLS
+	pair := &keyPair{cert: o.CertFile, key: o.KeyFile, log: s.opts.Logger}
 	if err := pair.load(); err != nil {
 		return nil, err
 	}
-	version := uint16(tls.VersionTLS13)
-	if c.TLSMinVersion == "1.2" {
-		version = tls.VersionTLS12
-	}
 	return tls.NewListener(live.Gauged(l), &tls.Config{
-		GetCertificate: pair.get, MinVersion: version, NextProtos: []string{"http/1.1"},
+		GetCertificate: pair.get, MinVersion: o.MinVersion, NextProtos: []string{"http/1.1"},
 	}), nil
 }
 
-// keyPair is a certificate that is read again when its files change. A pair
-// that does not fit (one file is new, the other not yet) leaves the one before.
+// keyPair is a certificate that is read again when its files change. While the
+// two files do not fit each other (one is new, the other not yet), the pair
+// before is served.
 type keyPair struct {
 	cert, key string
 	log       *slog.Logger
 
 	mu      sync.Mutex
 	pair    *tls.Certificate
-	stamp   [2]fileStamp // of the files that were read last, good or not
+	stamp   [2]fileStamp // of the files that were read last, good or not: bad ones are reported once
 	checked time.Time
 }
 
@@ -69,14 +51,15 @@ type fileStamp struct {
 	size int64
 }
 
-// pairEvery is the least time between two looks at the files.
-const pairEvery = 500 * time.Millisecond
+// checkEvery is the least time between two looks at the files: a handshake must
+// not cost two system calls each.
+const checkEvery = 500 * time.Millisecond
 
-// get is called at each handshake.
+// get is called at each handshake, by any goroutine.
 func (p *keyPair) get(*tls.ClientHelloInfo) (*tls.Certificate, error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if now := time.Now(); now.Sub(p.checked) >= pairEvery {
+	if now := time.Now(); now.Sub(p.checked) >= checkEvery {
 		p.checked = now
 		if stamp, err := p.stat(); err == nil && stamp != p.stamp {
 			if err := p.read(stamp); err != nil {

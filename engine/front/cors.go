@@ -1,0 +1,41 @@
+package front
+
+import (
+	"net/http"
+
+	"pitwall/engine/internal/origin"
+)
+
+// shareWithOrigins lets pages of ALLOWED_ORIGINS read the answers (CORS): by a
+// plain GET /live they learn why a handshake was refused. Those that are named
+// may send cookies, as they do with a handshake.
+func (s *Server) shareWithOrigins(next http.Handler) http.Handler {
+	allowed := s.opts.Origins
+	if allowed.Empty() {
+		return next
+	}
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		h := w.Header()
+		h.Add("Vary", "Origin") // a cache must not give one origin's answer to another
+		from, present, err := origin.Of(r)
+		switch {
+		case present && err == nil && allowed.Names(from):
+			h.Set("Access-Control-Allow-Origin", r.Header.Get("Origin"))
+			h.Set("Access-Control-Allow-Credentials", "true")
+		case present && allowed.Any():
+			h.Set("Access-Control-Allow-Origin", "*")
+		default:
+			next.ServeHTTP(w, r)
+			return
+		}
+		h.Set("Access-Control-Expose-Headers", "Date, Retry-After")
+		if r.Method == http.MethodOptions && r.Header.Get("Access-Control-Request-Method") != "" {
+			h.Set("Access-Control-Allow-Methods", "GET, HEAD")
+			h.Set("Access-Control-Allow-Headers", "Authorization")
+			h.Set("Access-Control-Max-Age", "600")
+			w.WriteHeader(http.StatusNoContent)
+			return
+		}
+		next.ServeHTTP(w, r)
+	})
+}

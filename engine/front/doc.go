@@ -1,0 +1,23 @@
+// Package front is the public HTTP listener. Every request of a spectator
+// enters here, before the live server or the page sees it:
+//
+//	TCP            the live server's limits on connections (live.Server.Paced)
+//	PROXY protocol the client's own address, from proxies that are trusted
+//	TLS            HTTP/1.1 only, with a certificate that is read again when it changes
+//	every request  Strict-Transport-Security, CORS, then the check of Host
+//	routes         /live for WebSockets, the page and its list of events for the rest
+//
+// New opens the port, Serve serves until Shutdown. Listing keeps the list of
+// events up to date outside the requests.
+//
+// # Goroutines
+//
+// net/http has one per connection; the handlers may run on any of them. Serve
+// blocks its caller. Shutdown and Addr may be called from any goroutine.
+//
+// # Caveats
+//
+// Once a connection has upgraded, net/http has handed it over: Shutdown neither
+// waits for it nor closes it. That is the live server's drain, which has to
+// come first.
+package front

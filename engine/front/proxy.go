@@ -1,0 +1,28 @@
+package front
+
+import (
+	"net"
+	"net/netip"
+	"slices"
+
+	"github.com/pires/go-proxyproto"
+)
+
+// readProxyHeaders reads the PROXY header that trusted proxies must send. The
+// address of everybody else is taken as it is, so that nobody can claim another.
+func (s *Server) readProxyHeaders(l net.Listener) net.Listener {
+	return &proxyproto.Listener{
+		Listener: l, ReadHeaderTimeout: s.opts.HeaderTimeout,
+		ConnPolicy: func(o proxyproto.ConnPolicyOptions) (proxyproto.Policy, error) {
+			if peer, err := netip.ParseAddrPort(o.Upstream.String()); err == nil && within(peer, s.opts.Proxies) {
+				return proxyproto.REQUIRE, nil
+			}
+			return proxyproto.SKIP, nil
+		},
+	}
+}
+
+// within reports whether an address is in one of the ranges.
+func within(peer netip.AddrPort, list []netip.Prefix) bool {
+	return slices.ContainsFunc(list, func(p netip.Prefix) bool { return p.Contains(peer.Addr().Unmap()) })
+}

@@ -1,0 +1,128 @@
+package front
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/http"
+	"net/netip"
+	"time"
+
+	"pitwall/engine/internal/origin"
+	"pitwall/engine/live"
+	"pitwall/engine/viewer"
+)
+
+// Options are the dependencies and settings of a Server.
+type Options struct {
+	Addr    string       // host:port to listen on; port 0 for any
+	Live    *live.Server // serves /live and limits what comes before it
+	Listing *Listing     // the events that the page shows
+
+	Anonymous bool // everybody may watch, by any name and through any proxy (AUTH_ALLOW_ANONYMOUS)
+	SignIn    bool // clients have to say who they are (AUTH_MODE is not none)
+
+	Origins        origin.List    // ALLOWED_ORIGINS
+	FrameAncestors []string       // sources of a Content-Security-Policy, beside the page's own
+	Proxies        []netip.Prefix // TRUSTED_PROXIES
+	ProxyProtocol  bool           // those begin each connection with a PROXY header
+
+	TLS TLSOptions
+
+	HeaderTimeout  time.Duration // for the TLS handshake, the PROXY header and the header of a request, each
+	MaxHeaderBytes int
+
+	Logger *slog.Logger
+}
+
+// TLSOptions are those of TLS.
+type TLSOptions struct {
+	CertFile, KeyFile string        // PEM; "" for no TLS
+	MinVersion        uint16        // of crypto/tls
+	StrictTransport   time.Duration // how long browsers use nothing but TLS (HSTS); 0: not said
+}
+
+// Server is the public listener: the page, and the live server's /live.
+type Server struct {
+	opts     Options
+	server   *http.Server
+	listener net.Listener
+}
+
+// New opens the port. It serves nobody before Serve. The error names the
+// setting that is wrong.
+func New(o Options) (*Server, error) {
+	l, err := net.Listen("tcp", o.Addr)
+	if err != nil {
+		return nil, fmt.Errorf("listen for spectators (HTTP_ADDR): %w", err)
+	}
+	s := &Server{opts: o, listener: o.Live.Paced(l)}
+	s.warnOfProxies(l.Addr())
+	s.server = &http.Server{
+		Handler:           s.handler(l.Addr()),
+		ReadHeaderTimeout: o.HeaderTimeout, // the TLS handshake has the same
+		ReadTimeout:       30 * time.Second,
+		WriteTimeout:      30 * time.Second,
+		IdleTimeout:       time.Minute,
+		MaxHeaderBytes:    o.MaxHeaderBytes,
+		ErrorLog:          slog.NewLogLogger(o.Logger.Handler(), slog.LevelDebug), // what scanners send is not worth more
+	}
+	o.Live.Attend(s.server)
+	if o.ProxyProtocol {
+		s.listener = s.readProxyHeaders(s.listener)
+	}
+	if o.TLS.CertFile != "" {
+		if s.listener, err = s.overTLS(s.listener); err != nil {
+			return nil, errors.Join(err, l.Close())
+		}
+	}
+	return s, nil
+}
+
+// handler is what the listener at this address serves. What holds for every
+// path is around the mux.
+func (s *Server) handler(at net.Addr) http.Handler {
+	mux := http.NewServeMux()
+	mux.Handle("/live", s.opts.Live)
+	mux.Handle("/", s.opts.Live.Limited(viewer.Handler(&s.opts.Listing.list, s.opts.FrameAncestors...)))
+	return s.strictTransport(s.shareWithOrigins(s.checkHost(mux, at)))
+}
+
+// strictTransport tells browsers to use nothing but TLS from here on.
+func (s *Server) strictTransport(next http.Handler) http.Handler {
+	if s.opts.TLS.StrictTransport == 0 {
+		return next
+	}
+	value := fmt.Sprintf("max-age=%d", int64(s.opts.TLS.StrictTransport/time.Second))
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		w.Header().Set("Strict-Transport-Security", value)
+		next.ServeHTTP(w, r)
+	})
+}
+
+// Addr is where the server listens, host:port.
+func (s *Server) Addr() string { return s.listener.Addr().String() }
+
+// Serve serves until Shutdown, which is no error. Call it once.
+func (s *Server) Serve() error {
+	if err := s.server.Serve(s.listener); !errors.Is(err, http.ErrServerClosed) {
+		return fmt.Errorf("serve spectators: %w", err)
+	}
+	return nil
+}
+
+// Shutdown closes the port and waits until the requests that run are answered,
+// or until ctx ends: then it cuts them off. It may be called without Serve.
+func (s *Server) Shutdown(ctx context.Context) error {
+	err := s.server.Shutdown(ctx)
+	if err != nil {
+		err = errors.Join(err, s.server.Close())
+	}
+	// Without Serve, http.Server does not know the listener.
+	if cerr := s.listener.Close(); cerr != nil && !errors.Is(cerr, net.ErrClosed) {
+		err = errors.Join(err, cerr)
+	}
+	return err
+}
