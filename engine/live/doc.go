@@ -34,7 +34,8 @@
 // (account.go); what connections share is counted by the core, once. Replies and
 // waiting requests have a budget in bytes per connection. When replies are not
 // read, no request is carried out; when requests wait, the socket is not read. So
-// a client that floods fills its own window. One that subscribes again and again
+// a client that floods fills its own window. One that sends more than its rate is
+// refused once and then not read for a second (throttle.go). One that subscribes again and again
 // has an allowance of snapshots in bytes (allowance.go); beyond it its next
 // subscribe waits, with the requests after it.
 //

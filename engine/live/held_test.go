@@ -54,7 +54,7 @@ var attacks = []struct {
 		change: func(su *setup) {
 			su.live.RequestRate, su.live.RequestBurst = 1e-6, 8 // the honest spectator's
 		},
-		full: func(s *session) bool { return s.inbox.paused() && s.stalled.Load() },
+		full: func(s *session) bool { return s.inbox.paused() && s.throttled.Load() },
 	},
 	{
 		name: "subscribing again and again",

@@ -34,6 +34,7 @@ type inbox struct {
 	bytes       int           // of those that wait, and of the one that is carried out
 	current     int           // of the latter
 	room        chan struct{} // the reader waits for it to be closed; nil while it does not wait
+	throttled   bool          // the client has sent too many pings: nothing is read
 	ended       bool          // the connection ends: the reader waits no more
 }
 
@@ -64,7 +65,7 @@ func (q *inbox) await() {
 	q.mu.Unlock()
 }
 
-func (q *inbox) full() bool { return q.waiting >= maxInbound || q.bytes >= inboundMost }
+func (q *inbox) full() bool { return q.throttled || q.waiting >= maxInbound || q.bytes >= inboundMost }
 
 // wake lets the reader go on, if it waits and there is room. mu is held.
 func (q *inbox) wake() {

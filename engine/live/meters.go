@@ -20,6 +20,7 @@ type meters struct {
 	set                               *metrics.Set
 	deliveries, bytes, writes, panics *metrics.Counter
 	shed, pauses, expiries, held      *metrics.Counter
+	throttles                         *metrics.Counter
 	lateRounds                        *metrics.Counter
 	subscriptions, parked             *metrics.Gauge
 	latency, waits                    ages
@@ -35,6 +36,7 @@ func newMeters(set *metrics.Set, srv *Server) *meters {
 		pauses:        set.NewCounter("processor_live_accept_pauses_total"),
 		expiries:      set.NewCounter("processor_live_ring_expiries_total"),
 		held:          set.NewCounter("processor_live_held_subscribes_total"),
+		throttles:     set.NewCounter("processor_live_read_pauses_total"),
 		shed:          set.NewCounter("processor_live_shed_connections_total"),
 		lateRounds:    set.NewCounter("processor_live_late_recheck_rounds_total"),
 		subscriptions: set.NewGauge("processor_live_subscriptions", nil),

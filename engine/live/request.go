@@ -17,6 +17,7 @@ func (s *session) request(data []byte) {
 	if !s.credits.take(s.srv.opts.RequestRate, s.srv.opts.RequestBurst, time.Now()) {
 		_ = codec.ParseRequest(&r, data) // for its id
 		s.fail(r.ID, "rate_limited", "too many requests")
+		s.throttle()
 		return
 	}
 	if err := codec.ParseRequest(&r, data); err != nil {

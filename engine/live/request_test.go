@@ -179,6 +179,7 @@ func TestTooManySubscriptions(t *testing.T) {
 
 func TestRateLimited(t *testing.T) {
 	r := start(t, map[string][]string{"e": {"a"}}, func(su *setup) { su.live.RequestRate, su.live.RequestBurst = 0.001, 3 })
+	r.srv.throttleTime = time.Millisecond
 	s := r.spectator("")
 	for n := range 6 {
 		want := "pong"

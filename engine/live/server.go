@@ -82,8 +82,9 @@ type Server struct {
 	reasks  *asks // what is asked again
 	rounds  rounds
 
-	born       time.Time
-	generation atomic.Uint64 // counts changes of access, see Recheck
+	throttleTime time.Duration // throttleTime; less in tests
+	born         time.Time
+	generation   atomic.Uint64 // counts changes of access, see Recheck
 
 	writers  []*writer
 	sweeps   []*sweep // one per writer
@@ -112,15 +113,16 @@ func New(o Options) (*Server, error) {
 		return nil, fmt.Errorf("live: heartbeat, write time-out and limits must be positive")
 	}
 	srv := &Server{
-		opts:     o,
-		core:     o.Core,
-		log:      o.Logger,
-		gws:      newUpgraders(o.MaxMessageBytes),
-		clients:  newAsks(maxAsking),
-		reasks:   newAsks(maxReviews),
-		born:     time.Now(),
-		queue:    dispatchQueue{wake: make(chan struct{}, 1)},
-		sessions: xsync.NewMapOf[uint64, *session](),
+		opts:         o,
+		core:         o.Core,
+		log:          o.Logger,
+		gws:          newUpgraders(o.MaxMessageBytes),
+		clients:      newAsks(maxAsking),
+		reasks:       newAsks(maxReviews),
+		throttleTime: throttleTime,
+		born:         time.Now(),
+		queue:        dispatchQueue{wake: make(chan struct{}, 1)},
+		sessions:     xsync.NewMapOf[uint64, *session](),
 	}
 	for i := range o.Writers {
 		s := new(sweep)

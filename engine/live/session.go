@@ -58,16 +58,18 @@ type session struct {
 	inbox inbox // handed from the reader to the dispatchers
 
 	// The dispatchers' side: one of them at a time.
-	next    *session      // link in the dispatch queue
-	state   atomic.Uint32 // sessionIdle or sessionQueued
-	command atomic.Uint32 // commandNone…
-	then    func()        // what follows the command under way
-	ending  atomic.Bool   // reading has ended: leave
-	left    atomic.Bool   // the leave command was given
-	topics  []*watch      // few: a map would take 250 bytes
-	credits bucket
+	next      *session      // link in the dispatch queue
+	state     atomic.Uint32 // sessionIdle or sessionQueued
+	command   atomic.Uint32 // commandNone…
+	then      func()        // what follows the command under way
+	ending    atomic.Bool   // reading has ended: leave
+	left      atomic.Bool   // the leave command was given
+	topics    []*watch      // few: a map would take 250 bytes
+	credits   bucket
+	throttled atomic.Bool // the next request waits, see throttle
 
 	losses  shard.Losses  // the writer's side, as front
+	pings   bucket        // frames of that kind; the reader's
 	missed  atomic.Int32  // pings without an answer
 	wait    atomic.Uint32 // waitNone…, for an allowance
 	flushed chan struct{} // closed when the writer has done its last write
@@ -226,6 +228,7 @@ func (handler) OnMessage(c *gws.Conn, m *gws.Message) {
 // OnPing keeps the answer to the newest ping only (RFC 6455, section 5.5.3).
 func (handler) OnPing(c *gws.Conn, payload []byte) {
 	s := sessionOf(c)
+	s.pinged()
 	pong := shard.NewControl(append([]byte{0x80 | 0xa, byte(len(payload))}, payload...))
 	if before := s.pong.Swap(s.owe(pong)); before != nil {
 		s.repay(before)

@@ -46,6 +46,8 @@ func (s *session) task() task {
 		return taskNone // the answer
 	case s.inbox.empty():
 		return taskNone // the reader
+	case s.throttled.Load():
+		return taskNone // the timer of throttle
 	case s.crowded():
 		s.stall()
 		return taskNone // the writer
