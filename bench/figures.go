@@ -8,7 +8,7 @@ import (
 
 	"pitwall/bench/gauge"
 	"pitwall/bench/report"
-	"pitwall/bench/swarm"
+	"pitwall/bench/spectators"
 )
 
 // figures works out what the run says.
@@ -72,10 +72,10 @@ func (r *run) figures(t tally, caughtUp time.Duration) {
 	}
 }
 
-func putLatency(put func(string, float64), latency, slow, join, calm, rush swarm.Hist) {
+func putLatency(put func(string, float64), latency, slow, join, calm, rush spectators.Hist) {
 	for _, q := range []struct {
 		key string
-		h   swarm.Hist
+		h   spectators.Hist
 		at  float64
 	}{
 		{"latency_p50_ms", latency, 50}, {"latency_p90_ms", latency, 90}, {"latency_p99_ms", latency, 99},
@@ -154,7 +154,7 @@ func (r *run) archiveFigures(put func(string, float64), sum func(string) float64
 }
 
 // curve is the latency by percentile, closer towards the end.
-func curve(h swarm.Hist) (list []report.Point) {
+func curve(h spectators.Hist) (list []report.Point) {
 	if h.TotalCount() == 0 {
 		return nil
 	}

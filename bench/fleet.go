@@ -13,7 +13,7 @@ import (
 
 	"pitwall/bench/gauge"
 	"pitwall/bench/site"
-	"pitwall/bench/swarm"
+	"pitwall/bench/spectators"
 )
 
 // perProcess is how many connections a swarm process has at most: the
@@ -25,15 +25,15 @@ const perProcess = 19_500
 type fleet struct {
 	crews []*crew
 
-	mu      sync.Mutex // guards what follows
-	latency swarm.Hist // since the last measure
-	slow    swarm.Hist
-	join    swarm.Hist // since the start, or since the herd moved
-	wait    swarm.Hist // in the sockets of sampled clients, since the last measure
-	odd     int64      // reads of theirs that are not in it
-	second  swarm.Hist // latency since the last look
-	phase   swarm.Hist // latency since the last change of phase
-	stall   int64      // longest turn of a process since the last measure, µs
+	mu      sync.Mutex      // guards what follows
+	latency spectators.Hist // since the last measure
+	slow    spectators.Hist
+	join    spectators.Hist // since the start, or since the herd moved
+	wait    spectators.Hist // in the sockets of sampled clients, since the last measure
+	odd     int64           // reads of theirs that are not in it
+	second  spectators.Hist // latency since the last look
+	phase   spectators.Hist // latency since the last change of phase
+	stall   int64           // longest turn of a process since the last measure, µs
 	failed  error
 }
 
@@ -43,15 +43,15 @@ type crew struct {
 	clients int // those it may have
 	there   int // those it was told to connect
 
-	last  swarm.Progress // guarded by fleet.mu
+	last  spectators.Progress // guarded by fleet.mu
 	final bool
 }
 
 // newFleet starts the processes; nobody connects yet. Connections are spread
 // over the engines.
-func newFleet(c swarm.Config, engines []*site.Engine, watch []int32, slow int) (*fleet, error) {
-	f := &fleet{latency: swarm.NewHist(), slow: swarm.NewHist(), join: swarm.NewHist(), wait: swarm.NewHist(),
-		second: swarm.NewHist(), phase: swarm.NewHist()}
+func newFleet(c spectators.Config, engines []*site.Engine, watch []int32, slow int) (*fleet, error) {
+	f := &fleet{latency: spectators.NewHist(), slow: spectators.NewHist(), join: spectators.NewHist(), wait: spectators.NewHist(),
+		second: spectators.NewHist(), phase: spectators.NewHist()}
 	n := crewsFor(len(watch), len(engines))
 	for i := range n {
 		e := engines[i%len(engines)]
@@ -74,7 +74,7 @@ func crewsFor(clients, engines int) int {
 	return engines * max(1, (each+perProcess-1)/perProcess)
 }
 
-func (f *fleet) start(c swarm.Config) error {
+func (f *fleet) start(c spectators.Config) error {
 	k := &crew{clients: len(c.Watch)}
 	var err error
 	if k.child, err = startChild(swarmRole, c, func(out io.Reader) { f.listen(k, out) }); err != nil {
@@ -88,7 +88,7 @@ func (f *fleet) start(c swarm.Config) error {
 func (f *fleet) listen(k *crew, out io.Reader) {
 	d := json.NewDecoder(bufio.NewReader(out))
 	for {
-		var p swarm.Progress
+		var p spectators.Progress
 		if err := d.Decode(&p); err != nil {
 			f.mu.Lock()
 			if f.failed == nil {
@@ -122,7 +122,7 @@ func (f *fleet) close() error {
 }
 
 // order tells every process the same.
-func (f *fleet) order(o swarm.Order) error {
+func (f *fleet) order(o spectators.Order) error {
 	for _, k := range f.crews {
 		if err := k.order(o); err != nil {
 			return err
@@ -139,7 +139,7 @@ func (f *fleet) connect(n int, over time.Duration) error {
 			continue
 		}
 		k.there += more
-		if err := k.order(swarm.Order{Do: "connect", Clients: more, OverMS: int(over.Milliseconds())}); err != nil {
+		if err := k.order(spectators.Order{Do: "connect", Clients: more, OverMS: int(over.Milliseconds())}); err != nil {
 			return err
 		}
 	}
@@ -149,16 +149,16 @@ func (f *fleet) connect(n int, over time.Duration) error {
 // measure has the latencies of the records due in a time counted, from zero.
 func (f *fleet) measure(from, to time.Time) error {
 	f.mu.Lock()
-	f.latency, f.slow, f.second, f.phase, f.stall = swarm.NewHist(), swarm.NewHist(), swarm.NewHist(), swarm.NewHist(), 0
-	f.wait, f.odd = swarm.NewHist(), 0
+	f.latency, f.slow, f.second, f.phase, f.stall = spectators.NewHist(), spectators.NewHist(), spectators.NewHist(), spectators.NewHist(), 0
+	f.wait, f.odd = spectators.NewHist(), 0
 	f.mu.Unlock()
-	return f.order(swarm.Order{Do: "measure", From: from.UnixMicro(), To: to.UnixMicro()})
+	return f.order(spectators.Order{Do: "measure", From: from.UnixMicro(), To: to.UnixMicro()})
 }
 
 // tally is what a fleet has seen so far.
 type tally struct {
 	open, joined int
-	counts       swarm.Counts
+	counts       spectators.Counts
 	missing      int64
 	stall        time.Duration
 	fault        string
@@ -184,18 +184,18 @@ func (f *fleet) tally() (t tally, err error) {
 }
 
 // lastSecond takes the latencies since the last call.
-func (f *fleet) lastSecond() swarm.Hist { return f.take(&f.second) }
+func (f *fleet) lastSecond() spectators.Hist { return f.take(&f.second) }
 
 // nextPhase takes the latencies since the last call, as far as clients have
 // told them, which they do twice a second.
-func (f *fleet) nextPhase() swarm.Hist { return f.take(&f.phase) }
+func (f *fleet) nextPhase() spectators.Hist { return f.take(&f.phase) }
 
 // take empties one of the histograms.
-func (f *fleet) take(h *swarm.Hist) swarm.Hist {
+func (f *fleet) take(h *spectators.Hist) spectators.Hist {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	taken := *h
-	*h = swarm.NewHist()
+	*h = spectators.NewHist()
 	return taken
 }
 
@@ -203,14 +203,14 @@ func (f *fleet) take(h *swarm.Hist) swarm.Hist {
 func (f *fleet) forgetJoins() {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	f.join = swarm.NewHist()
+	f.join = spectators.NewHist()
 }
 
 // hists are copies of the latencies so far.
-func (f *fleet) hists() (latency, slow, join swarm.Hist) {
+func (f *fleet) hists() (latency, slow, join spectators.Hist) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	latency, slow, join = swarm.NewHist(), swarm.NewHist(), swarm.NewHist()
+	latency, slow, join = spectators.NewHist(), spectators.NewHist(), spectators.NewHist()
 	latency.Merge(f.latency)
 	slow.Merge(f.slow)
 	join.Merge(f.join)
@@ -219,10 +219,10 @@ func (f *fleet) hists() (latency, slow, join swarm.Hist) {
 
 // waits is a copy of how long positions have waited in the sockets of sampled
 // clients so far, and how many reads are not in it.
-func (f *fleet) waits() (wait swarm.Hist, odd int64) {
+func (f *fleet) waits() (wait spectators.Hist, odd int64) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	wait = swarm.NewHist()
+	wait = spectators.NewHist()
 	wait.Merge(f.wait)
 	return wait, f.odd
 }
@@ -241,7 +241,7 @@ func (f *fleet) used() (list []gauge.Process, err error) {
 
 // finish has every process wait for what was published.
 func (f *fleet) finish(ctx context.Context, published []uint32, within time.Duration) (tally, error) {
-	if err := f.order(swarm.Order{Do: "finish", Published: published, WithinMS: int(within.Milliseconds())}); err != nil {
+	if err := f.order(spectators.Order{Do: "finish", Published: published, WithinMS: int(within.Milliseconds())}); err != nil {
 		return tally{}, err
 	}
 	return f.await(ctx, within+10*time.Second, "the last positions", func(t tally) bool { return t.final })
@@ -281,7 +281,7 @@ func pause(ctx context.Context, d time.Duration) error {
 // drop has the first n clients go, and come back, evenly over a time.
 func (f *fleet) drop(n int, over time.Duration) error {
 	for i, k := range f.crews {
-		o := swarm.Order{Do: "drop", Clients: (n + len(f.crews) - 1 - i) / len(f.crews), OverMS: int(over.Milliseconds())}
+		o := spectators.Order{Do: "drop", Clients: (n + len(f.crews) - 1 - i) / len(f.crews), OverMS: int(over.Milliseconds())}
 		if err := k.order(o); err != nil {
 			return err
 		}

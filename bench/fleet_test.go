@@ -8,13 +8,13 @@ import (
 	"time"
 
 	"pitwall/bench/report"
-	"pitwall/bench/swarm"
+	"pitwall/bench/spectators"
 )
 
 // told is what a swarm process writes that has had waits of so many µs.
 func told(t *testing.T, odd int64, waits ...int64) *bytes.Buffer {
 	t.Helper()
-	p := swarm.Progress{Wait: swarm.NewHist(), Odd: odd}
+	p := spectators.Progress{Wait: spectators.NewHist(), Odd: odd}
 	for _, us := range waits {
 		p.Wait.Record(us)
 	}
@@ -28,8 +28,8 @@ func told(t *testing.T, odd int64, waits ...int64) *bytes.Buffer {
 // TestClientStageOfAFleet is that of all its processes, from the last measure
 // on, and no figure at all where the kernel stamps nothing.
 func TestClientStageOfAFleet(t *testing.T) {
-	f := &fleet{latency: swarm.NewHist(), slow: swarm.NewHist(), join: swarm.NewHist(), wait: swarm.NewHist(),
-		second: swarm.NewHist(), phase: swarm.NewHist()}
+	f := &fleet{latency: spectators.NewHist(), slow: spectators.NewHist(), join: spectators.NewHist(), wait: spectators.NewHist(),
+		second: spectators.NewHist(), phase: spectators.NewHist()}
 	figures := func() (got map[string]float64, notes []string) {
 		r, got := &run{fleet: f, out: new(report.Run)}, map[string]float64{}
 		r.putClientStage(func(key string, v float64) { got[key] = v })

@@ -8,7 +8,7 @@ import (
 	"runtime"
 
 	"pitwall/bench/siege"
-	"pitwall/bench/swarm"
+	"pitwall/bench/spectators"
 )
 
 // Flags under which the program is a process of its own kind.
@@ -31,16 +31,16 @@ func playRole() (ok bool, err error) {
 
 // spectate is what the program does as a swarm process.
 func spectate() error {
-	c, orders, out, err := instructions[swarm.Config, swarm.Order]()
+	c, orders, out, err := instructions[spectators.Config, spectators.Order]()
 	if err != nil {
 		return err
 	}
-	s, err := swarm.New(c)
+	s, err := spectators.New(c)
 	if err != nil {
 		return err
 	}
 	runtime.LockOSThread()
-	return s.Run(orders, func(p swarm.Progress) error { return out.Encode(p) })
+	return s.Run(orders, func(p spectators.Progress) error { return out.Encode(p) })
 }
 
 // attack is what the program does as an attacking process.

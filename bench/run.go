@@ -12,7 +12,7 @@ import (
 	"pitwall/bench/publish"
 	"pitwall/bench/report"
 	"pitwall/bench/site"
-	"pitwall/bench/swarm"
+	"pitwall/bench/spectators"
 )
 
 const (
@@ -49,8 +49,8 @@ type run struct {
 	idleRSS   int64 // of the engines, before anybody came
 	fullRSS   int64 // with everybody there, before anything was published
 
-	calm, rush swarm.Hist    // latencies before a herd moves, and while it comes
-	rushed     gauge.Metrics // what the engine counted meanwhile
+	calm, rush spectators.Hist // latencies before a herd moves, and while it comes
+	rushed     gauge.Metrics   // what the engine counted meanwhile
 
 	bytesPerRow float64 // of the table, at the end
 }
@@ -133,7 +133,7 @@ func (r *run) putUp() (err error) {
 	}); err != nil {
 		return err
 	}
-	c := swarm.Config{Path: r.site.Engines[0].Path, Dialect: r.dialect(), Prefix: namePrefix, Base: base,
+	c := spectators.Config{Path: r.site.Engines[0].Path, Dialect: r.dialect(), Prefix: namePrefix, Base: base,
 		SlowRate: r.plan.SlowRate, Interval: r.plan.Interval, CheckEvery: r.plan.CheckEvery, Roving: r.sc.roving, Token: r.guard.token()}
 	if r.plan.Batch {
 		c.Path += "?batch=1"
@@ -143,7 +143,7 @@ func (r *run) putUp() (err error) {
 		if r.sc.roving {
 			first, after = 0, r.plan.Devices
 		}
-		c.Events = append(c.Events, swarm.Event{Name: eventName(e), First: first, Devices: after - first})
+		c.Events = append(c.Events, spectators.Event{Name: eventName(e), First: first, Devices: after - first})
 	}
 	slow := int(float64(r.plan.Connections) * r.plan.Slow / 100)
 	if r.fleet, err = newFleet(c, r.site.Engines, r.plan.watch(), slow); err != nil {

@@ -9,7 +9,7 @@ import (
 	"pitwall/bench/publish"
 	"pitwall/bench/report"
 	"pitwall/bench/site"
-	"pitwall/bench/swarm"
+	"pitwall/bench/spectators"
 )
 
 // sampler looks at everything once a second. It belongs to the run's
@@ -20,8 +20,8 @@ type sampler struct {
 	publisher *publish.Publisher
 
 	first, last moment
-	late        swarm.Hist // of the publisher, in the steady phase
-	stored      swarm.Hist
+	late        spectators.Hist // of the publisher, in the steady phase
+	stored      spectators.Hist
 	samples     []report.Sample
 	slept       time.Duration // the longest that a tick came too late
 	others      time.Duration // at first what other processes had used, at the end what they have since
@@ -38,12 +38,12 @@ type moment struct {
 	own      gauge.Process
 	crews    []gauge.Process
 	metrics  gauge.Metrics
-	counts   swarm.Counts
+	counts   spectators.Counts
 	sent     int64
 }
 
 func newSampler(s *site.Site, f *fleet, p *publish.Publisher) *sampler {
-	return &sampler{site: s, fleet: f, publisher: p, late: swarm.NewHist(), stored: swarm.NewHist()}
+	return &sampler{site: s, fleet: f, publisher: p, late: spectators.NewHist(), stored: spectators.NewHist()}
 }
 
 // rss is the engines' resident memory, 0 when they are elsewhere.

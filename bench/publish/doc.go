@@ -6,7 +6,7 @@
 //
 // Each record has in its attributes "n", its number among those of its device,
 // and "at", when it was due, in µs. What of it must come out at the other end
-// is in package swarm.
+// is in package spectators.
 //
 // Run uses the caller's goroutine. The figures may be read from any.
 package publish

@@ -9,7 +9,7 @@ import (
 	"slices"
 	"time"
 
-	"pitwall/bench/swarm"
+	"pitwall/bench/spectators"
 )
 
 // Report is what the runs of a scenario have found.
@@ -45,7 +45,7 @@ type Run struct {
 	OtherLoad bool               `json:",omitempty"` // the load was another than wanted, which is one of the reasons
 	Broken    []string           `json:",omitempty"` // what else must not be, in words
 	Figures   map[string]float64 // by the Key of Figures, which say what each is
-	Counts    swarm.Counts
+	Counts    spectators.Counts
 	Missing   int64     // positions published that clients never came to
 	Curve     []Point   // latency by percentile
 	Samples   []Sample  // a second each, of the steady phase

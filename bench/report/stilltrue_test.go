@@ -5,7 +5,7 @@ import (
 	"strings"
 	"testing"
 
-	"pitwall/bench/swarm"
+	"pitwall/bench/spectators"
 )
 
 // TestStillTrueIsTold: a night's soak beside which somebody compiled still says
@@ -21,9 +21,9 @@ func TestStillTrueIsTold(t *testing.T) {
 			"till true: the promises, as every position was checked, and what the engine keeps: rss_mb, rss_slope_mb_per_h, goroutine_slope_per_h. Not latencies, ", ""},
 		{"another load", Run{OtherLoad: true, Figures: map[string]float64{"rss_mb": 60}},
 			"till true: the promises, as every position was checked. Not latencies, processor times, rates, and what depends on them, nor rss_mb: the load was another one", ""},
-		{"few checked", Run{OtherLoad: true, Counts: swarm.Counts{Bytes: 8e6, Unread: 7e6}},
+		{"few checked", Run{OtherLoad: true, Counts: spectators.Counts{Bytes: 8e6, Unread: 7e6}},
 			"till true: the promises to those who checked. Not latencies, ", "every position"},
-		{"few checked, and said", Run{Valid: true, Counts: swarm.Counts{Bytes: 8e6, Unread: 7e6}}, "of 8 MB sent, 7 went to spectators who do not check", ""},
+		{"few checked, and said", Run{Valid: true, Counts: spectators.Counts{Bytes: 8e6, Unread: 7e6}}, "of 8 MB sent, 7 went to spectators who do not check", ""},
 		{"nothing known of the process", Run{Figures: map[string]float64{"latency_p99_ms": 99}},
 			"till true: the promises, as every position was checked. Not latencies, processor times, rates, and what depends on them", "memory"},
 	} {

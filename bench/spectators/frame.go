@@ -1,4 +1,4 @@
-package swarm
+package spectators
 
 import "encoding/binary"
 

@@ -1,4 +1,4 @@
-// Package swarm is many spectators in one process: connections to a live
+// Package spectators is many spectators in one process: connections to a live
 // server that subscribe, read, and check every position against what was
 // published. It sits at the far end of a position's way, behind the socket.
 //
@@ -31,4 +31,4 @@
 // Linux only. Addresses of 127/8 are used as sources where the target is on
 // this machine, so that ports do not end before descriptors do. TLS is not
 // spoken: a load balancer's cost is not this harness' business.
-package swarm
+package spectators
