@@ -12,8 +12,8 @@ import (
 	"syscall"
 	"time"
 
+	"pitwall/bench/attack"
 	"pitwall/bench/gauge"
-	"pitwall/bench/siege"
 )
 
 // armySize is how many processes attack.
@@ -28,14 +28,14 @@ type army struct {
 	members []*child
 
 	mu     sync.Mutex // guards what follows
-	last   []siege.Progress
+	last   []attack.Progress
 	heard  []int // how often each has told since the last order
 	failed error
 }
 
 // newArmy starts the processes; nobody attacks yet.
-func newArmy(c siege.Config) (*army, error) {
-	a := &army{last: make([]siege.Progress, armySize), heard: make([]int, armySize)}
+func newArmy(c attack.Config) (*army, error) {
+	a := &army{last: make([]attack.Progress, armySize), heard: make([]int, armySize)}
 	all := c.Load
 	for i := range armySize {
 		c.Load = map[string]float64{}
@@ -59,7 +59,7 @@ func newArmy(c siege.Config) (*army, error) {
 func (a *army) listen(i int, out io.Reader) {
 	d := json.NewDecoder(bufio.NewReader(out))
 	for {
-		var p siege.Progress
+		var p attack.Progress
 		err := d.Decode(&p)
 		a.mu.Lock()
 		if err != nil {
@@ -82,7 +82,7 @@ func (a *army) order(ctx context.Context, kinds ...string) error {
 	clear(a.heard)
 	a.mu.Unlock()
 	for _, k := range a.members {
-		if err := k.order(siege.Order{Kinds: kinds}); err != nil {
+		if err := k.order(attack.Order{Kinds: kinds}); err != nil {
 			return err
 		}
 	}
@@ -115,17 +115,17 @@ func (a *army) resting() (bool, error) {
 }
 
 // tally is what all have done so far.
-func (a *army) tally() siege.Progress {
+func (a *army) tally() attack.Progress {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	sum := siege.Progress{Made: map[string]int64{}, Answers: map[string]siege.Answers{}}
+	sum := attack.Progress{Made: map[string]int64{}, Answers: map[string]attack.Answers{}}
 	for _, p := range a.last {
 		for name, n := range p.Made {
 			sum.Made[name] += n
 		}
 		for name, answers := range p.Answers {
 			if sum.Answers[name] == nil {
-				sum.Answers[name] = siege.Answers{}
+				sum.Answers[name] = attack.Answers{}
 			}
 			sum.Answers[name].Add(answers)
 		}
@@ -165,7 +165,7 @@ func (a *army) close() error {
 // kinds named take part, if any is.
 func loads(flag map[string]float64) (map[string]float64, error) {
 	all := map[string]float64{}
-	for _, k := range siege.Kinds() {
+	for _, k := range attack.Kinds() {
 		all[k.Name] = k.Load
 	}
 	for name := range flag {

@@ -5,9 +5,9 @@ import (
 	"strings"
 	"time"
 
+	"pitwall/bench/attack"
 	"pitwall/bench/gauge"
 	"pitwall/bench/report"
-	"pitwall/bench/siege"
 )
 
 // leastPhase is the shortest time in which an attack shows anything.
@@ -21,15 +21,15 @@ const stillness = 700 * time.Millisecond
 // hold anybody up; of pings the memory is looked at while they do nothing yet.
 const (
 	gathering = 8 * time.Second
-	silence   = siege.Idle + 1500*time.Millisecond
+	silence   = attack.Idle + 1500*time.Millisecond
 )
 
 // lead is how long a phase with these kinds is under way before it is measured.
 func lead(kinds []string) time.Duration {
 	switch {
-	case slices.Contains(kinds, siege.Sessions):
+	case slices.Contains(kinds, attack.Sessions):
 		return gathering
-	case slices.Equal(kinds, []string{siege.Pings}):
+	case slices.Equal(kinds, []string{attack.Pings}):
 		return silence
 	}
 	return 0
@@ -61,7 +61,7 @@ func besiege(r *run) (err error) {
 		return err
 	}
 	e := r.site.Engines[0]
-	b.army, err = newArmy(siege.Config{Addr: e.Addr, Path: e.Path, Sources: attackSources(), Load: d.load,
+	b.army, err = newArmy(attack.Config{Addr: e.Addr, Path: e.Path, Sources: attackSources(), Load: d.load,
 		Good: r.guard.tokens.Good, Wrong: r.guard.tokens.Wrong, Asked: r.guard.tokens.Asked, Event: eventName(0)})
 	if err != nil {
 		return err
@@ -99,13 +99,13 @@ func (p *plan) siege() (d division, err error) {
 	if d.load, err = loads(p.Attack); err != nil {
 		return d, err
 	}
-	for _, k := range siege.Kinds() {
+	for _, k := range attack.Kinds() {
 		if d.load[k.Name] > 0 {
 			d.kinds = append(d.kinds, k.Name)
 		}
 	}
 	for _, name := range d.kinds {
-		if !siege.Find(name).Apart {
+		if !attack.Find(name).Apart {
 			d.shared++
 		}
 	}
@@ -114,7 +114,7 @@ func (p *plan) siege() (d division, err error) {
 	d.long, d.short = whole/5, whole*3/5/time.Duration(max(1, d.shared))
 	d.extra = lead(d.kinds)
 	for _, name := range d.kinds {
-		if siege.Find(name).Apart {
+		if attack.Find(name).Apart {
 			d.extra += lead([]string{name}) + d.short + 2*stillness
 		}
 	}
@@ -190,7 +190,7 @@ type glance struct {
 	engine  gauge.Process
 	army    gauge.Process
 	metrics gauge.Metrics
-	tally   siege.Progress
+	tally   attack.Progress
 }
 
 func (b *battle) look() (g glance, err error) {

@@ -4,8 +4,8 @@ import (
 	"slices"
 	"time"
 
+	"pitwall/bench/attack"
 	"pitwall/bench/report"
-	"pitwall/bench/siege"
 )
 
 // closer looks more closely at what a phase does to the engine than spectators
@@ -24,7 +24,7 @@ type closer struct {
 // closer prepares a phase that has not begun.
 func (b *battle) closer(p *report.Phase, kinds []string) (*closer, error) {
 	c := &closer{b: b, p: p, kinds: kinds}
-	if !slices.Contains(kinds, siege.Sessions) {
+	if !slices.Contains(kinds, attack.Sessions) {
 		return c, nil
 	}
 	r, e := b.run, b.run.site.Engines[0]
@@ -48,20 +48,20 @@ func (c *closer) begin() (err error) {
 		c.b.run.guard.platform.withdraw(true)
 		c.since = time.Now()
 	case c.weighs():
-		if err = pause(ctx, siege.Idle/2); err != nil {
+		if err = pause(ctx, attack.Idle/2); err != nil {
 			return err
 		}
 		if c.baseline, err = c.b.memory(); err != nil {
 			return err
 		}
-		err = pause(ctx, silence-siege.Idle/2)
+		err = pause(ctx, silence-attack.Idle/2)
 	}
 	return err
 }
 
 // weighs reports whether memory is compared: that of several attacks could not
 // be told apart.
-func (c *closer) weighs() bool { return slices.Equal(c.kinds, []string{siege.Pings}) }
+func (c *closer) weighs() bool { return slices.Equal(c.kinds, []string{attack.Pings}) }
 
 // end notes what has come of it, while the attacks go on.
 func (c *closer) end() error {

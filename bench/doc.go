@@ -3,7 +3,7 @@
 //
 //	go run ./bench list              the scenarios, and what they stand for
 //	go run ./bench stadium           run one: Redis, Pitwall, spectators, report
-//	go run ./bench siege             the same under attack: see package siege
+//	go run ./bench siege             the same under attack: see package attack
 //	go run ./bench all               every scenario in turn, as a table
 //	go run ./bench compare A B       what has changed between two reports
 //	go run ./bench floor             fan-out against the kernel's price

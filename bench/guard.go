@@ -4,7 +4,7 @@ import (
 	"fmt"
 	"time"
 
-	"pitwall/bench/siege"
+	"pitwall/bench/attack"
 	"pitwall/bench/site"
 )
 
@@ -32,7 +32,7 @@ const silentEvents = 10_000
 // guard is what a site needs to let in whoever has a token, and nobody else.
 // The zero value lets everybody in.
 type guard struct {
-	tokens *siege.Tokens
+	tokens *attack.Tokens
 	args   []string
 	files  map[string][]byte
 
@@ -51,7 +51,7 @@ func (g *guard) token() string {
 // addresses other than loopback.
 func keepGuard() (g guard, err error) {
 	const keyFile = "jwt.pem"
-	if g.tokens, err = siege.NewTokens(); err != nil {
+	if g.tokens, err = attack.NewTokens(); err != nil {
 		return g, err
 	}
 	if g.platform, err = startPlatform(); err != nil {

@@ -10,7 +10,7 @@ import (
 	"sync"
 	"time"
 
-	"pitwall/bench/siege"
+	"pitwall/bench/attack"
 )
 
 // platformTime is how long the platform thinks about a question: so long that
@@ -39,7 +39,7 @@ func (p *platform) withdraw(now bool) {
 func (p *platform) allows(user string) bool {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	return strings.HasPrefix(user, siege.Leaver) && !p.withdrawn
+	return strings.HasPrefix(user, attack.Leaver) && !p.withdrawn
 }
 
 func startPlatform() (*platform, error) {

@@ -7,7 +7,7 @@ import (
 	"os"
 	"runtime"
 
-	"pitwall/bench/siege"
+	"pitwall/bench/attack"
 	"pitwall/bench/spectators"
 )
 
@@ -45,11 +45,11 @@ func spectate() error {
 
 // attack is what the program does as an attacking process.
 func attack() error {
-	c, orders, out, err := instructions[siege.Config, siege.Order]()
+	c, orders, out, err := instructions[attack.Config, attack.Order]()
 	if err != nil {
 		return err
 	}
-	return siege.Run(c, orders, func(p siege.Progress) error { return out.Encode(p) })
+	return attack.Run(c, orders, func(p attack.Progress) error { return out.Encode(p) })
 }
 
 // instructions reads what a child is told: its configuration, and then orders,

@@ -5,8 +5,8 @@ import (
 	"strings"
 	"testing"
 
+	"pitwall/bench/attack"
 	"pitwall/bench/report"
-	"pitwall/bench/siege"
 )
 
 // TestSiege has all attacks made on a real engine, a little of each, while 200
@@ -25,8 +25,8 @@ func TestSiege(t *testing.T) {
 		t.Errorf("%+v, %d missing, broken: %q; want every position, everybody in, every attack refused", run.Counts, run.Missing, run.Broken)
 	}
 	last := run.Siege.Phases[len(run.Siege.Phases)-1]
-	if len(last.Attacks) != len(siege.Kinds()) || last.Joined != 20 {
-		t.Errorf("%d attacks at once, %d spectators came back; want %d and 20", len(last.Attacks), last.Joined, len(siege.Kinds()))
+	if len(last.Attacks) != len(attack.Kinds()) || last.Joined != 20 {
+		t.Errorf("%d attacks at once, %d spectators came back; want %d and 20", len(last.Attacks), last.Joined, len(attack.Kinds()))
 	}
 	for _, reason := range []string{"http_timeout", "http_request", "http_connections_per_address", "unauthorized"} {
 		if last.Metrics[`processor_live_refusals_total{reason="`+reason+`"}`] == 0 {
@@ -42,7 +42,7 @@ func TestSiege(t *testing.T) {
 		if w := p.Withdrawn; w != nil && w.Seconds > 0 && w.Allowed == 3 {
 			withdrawn++
 		}
-		if p.Weighed != nil && p.Name == siege.Pings {
+		if p.Weighed != nil && p.Name == attack.Pings {
 			weighed++
 		}
 	}
@@ -74,7 +74,7 @@ func TestUnmetAttacksAreTold(t *testing.T) {
 		{"seen in a metric", phase("deaf", "", `processor_live_closes_total{code="4408"}`, 5), ""},
 		{"never made", phase("tokens", "", "", 0), "0 were made"},
 		{"taken without a word", phase("bombs", "closed", "", 5), "refused: false"},
-		{"let in", phase("tokens", siege.LetIn, "", 5), "let in"},
+		{"let in", phase("tokens", attack.LetIn, "", 5), "let in"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			got := strings.Join(unmet([]report.Phase{c.phase}, []string{c.phase.Name}), "; ")

@@ -3,8 +3,8 @@ package main
 import (
 	"fmt"
 
+	"pitwall/bench/attack"
 	"pitwall/bench/report"
-	"pitwall/bench/siege"
 )
 
 // siegeFigures puts what a siege has shown. The latencies of the run are those
@@ -48,14 +48,14 @@ func unmet(phases []report.Phase, kinds []string) (list []string) {
 				continue
 			}
 			made += a.Made
-			kind := siege.Find(name)
+			kind := attack.Find(name)
 			for text := range a.Answers {
 				met = met || kind.IsMet(text)
 			}
 			for series := range p.Metrics {
 				met = met || kind.IsMet(series)
 			}
-			if n := a.Answers[siege.LetIn]; n > 0 {
+			if n := a.Answers[attack.LetIn]; n > 0 {
 				list = append(list, fmt.Sprintf("%s: %d were let in", p.Name, n))
 			}
 		}

@@ -8,8 +8,8 @@ import (
 	"strings"
 	"time"
 
+	"pitwall/bench/attack"
 	"pitwall/bench/report"
-	"pitwall/bench/siege"
 )
 
 // room is what an attack gets beyond the time in which the engine could refuse
@@ -111,14 +111,14 @@ func (p *plan) refusedAfter(name string, load float64, before time.Duration, wai
 		return wait.header, fmt.Sprintf("the engine waits for %v (--http-header-timeout-ms)", wait.header)
 	case "deaf":
 		fill := p.deafFull(before)
-		if after = fill + wait.write; after > siege.DeafStay {
+		if after = fill + wait.write; after > attack.DeafStay {
 			return never, fmt.Sprintf("at this --rate the sockets of its event are full after %v and refused after %v more (--live-write-timeout-ms), when it has gone: it stays for %v",
-				fill.Round(time.Second), wait.write, siege.DeafStay)
+				fill.Round(time.Second), wait.write, attack.DeafStay)
 		}
 		return after, fmt.Sprintf("the sockets of its event are full after %v and refused after %v more (--live-write-timeout-ms)",
 			fill.Round(10*time.Millisecond), wait.write)
 	case "messages", "topics":
-		after, ok := siege.Find(name).LimitedAfter(load/armySize, wait.rate, wait.burst)
+		after, ok := attack.Find(name).LimitedAfter(load/armySize, wait.rate, wait.burst)
 		if !ok {
 			return never, fmt.Sprintf("no connection of it makes more than the %v requests a second that it may (--live-request-rate)", wait.rate)
 		}

@@ -29,7 +29,7 @@ type sizes struct {
 	StartLine   *bool          `help:"herd: nobody is there before, all come within --over."`
 	Archive     *bool          `help:"With PostgreSQL, and positions written to it."`
 
-	Attack map[string]float64 `placeholder:"KIND=SIZE" help:"siege: how much of an attack, per second, or connections held. 0: none of it. Kinds: see bench/siege."`
+	Attack map[string]float64 `placeholder:"KIND=SIZE" help:"siege: how much of an attack, per second, or connections held. 0: none of it. Kinds: see bench/attack."`
 }
 
 // set takes a flag over when it was given.

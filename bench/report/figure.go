@@ -3,7 +3,7 @@ package report
 import (
 	"slices"
 
-	"pitwall/bench/siege"
+	"pitwall/bench/attack"
 )
 
 // Figure describes one of the figures of a run.
@@ -95,7 +95,7 @@ const QuietRatio = "latency_ratio_to_quiet"
 // Figures are all there are, in the order of a report.
 func Figures() []Figure {
 	var alone []Figure
-	for _, k := range siege.Kinds() {
+	for _, k := range attack.Kinds() {
 		alone = append(alone, Figure{QuietRatio + "_" + k.Name, "", "of the attack " + k.Name + " alone", -1})
 	}
 	at := slices.IndexFunc(figures, func(f Figure) bool { return f.Key == QuietRatio })

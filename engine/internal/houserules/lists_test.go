@@ -49,7 +49,7 @@ var goFiles = []exception{
 	{"shard/core.go", "one goroutine per shard; Core.Run waits"},
 	{"cmd/pitwall/main.go", "the signals, until the process ends; the greeting, which serve waits for"},
 	{"bench/*.go", "the publisher, listeners to swarm processes, what is done beside the steady phase: the run waits; a swarm process' orders end with it"},
-	{"bench/siege/*.go", "one per attacker, and one that reads for some; Run waits"},
+	{"bench/attack/*.go", "one per attacker, and one that reads for some; Run waits"},
 	{"bench/clocks/*.go", "one per spectator, the judge, and one per stream while a leg lasts; run and leg wait"},
 	{"bench/floor/*.go", "the processes of a measurement end with it; their parent waits for the processes"},
 	{"engine/engine.go", "one per room; stopRoom waits"},

@@ -1,4 +1,4 @@
-// Package siege is the attackers of the load harness: clients that mean harm,
+// Package attack is the attackers of the load harness: clients that mean harm,
 // in processes of their own. They stand beside the swarm at the far end of a
 // position's way, and what they do is listed by Kinds: slow handshakes,
 // connections that say nothing or never read, floods, storms, bombs, headers
@@ -20,4 +20,4 @@
 // behind the door. They come from loopback addresses; limits of one address
 // hold there only where they are set to a number. A rate is a wish: what the
 // machine and the server let through is counted and told.
-package siege
+package attack
