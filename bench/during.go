@@ -7,7 +7,7 @@ import (
 
 	"pitwall/bench/publish"
 	"pitwall/bench/report"
-	"pitwall/bench/site"
+	"pitwall/bench/stack"
 )
 
 // settle is how long a herd lets the steady phase run before it moves, so that
@@ -64,11 +64,11 @@ func moveEntries(r *run) error {
 		event[i] = i * r.plan.Events / r.plan.Devices
 	}
 	for ; time.Now().Add(r.plan.Over).Before(r.ends); moves++ {
-		var changed []site.Entry
+		var changed []stack.Entry
 		for i := moves % 10; i < len(event); i += 10 {
 			event[i] = (event[i] + 1) % r.plan.Events
 			name := publish.Name(namePrefix, i)
-			changed = append(changed, site.Entry{Event: eventName(event[i]), Entry: name, Device: name})
+			changed = append(changed, stack.Entry{Event: eventName(event[i]), Entry: name, Device: name})
 		}
 		start := time.Now()
 		if err := r.site.Import(r.ctx, changed); err != nil {

@@ -7,7 +7,7 @@ import (
 	"path/filepath"
 	"time"
 
-	"pitwall/bench/site"
+	"pitwall/bench/stack"
 )
 
 // rule is something that must not be among the flags, and what is said of it.
@@ -106,7 +106,7 @@ func (c *runCmd) checkTarget(sc scenario) error {
 			rule{len(c.Profile) > 0 && c.Peer != "", "--profile takes Pitwall's profiles: leave --peer out"},
 		)
 	}
-	if _, _, err := site.ParseTarget(c.Target); err != nil {
+	if _, _, err := stack.ParseTarget(c.Target); err != nil {
 		return err
 	}
 	_, err := os.Stat(fmt.Sprintf("/proc/%d", c.PID))

@@ -12,8 +12,8 @@ import (
 	"time"
 
 	"pitwall/bench/gauge"
-	"pitwall/bench/site"
 	"pitwall/bench/spectators"
+	"pitwall/bench/stack"
 )
 
 // perProcess is how many connections a swarm process has at most: the
@@ -49,7 +49,7 @@ type crew struct {
 
 // newFleet starts the processes; nobody connects yet. Connections are spread
 // over the engines.
-func newFleet(c spectators.Config, engines []*site.Engine, watch []int32, slow int) (*fleet, error) {
+func newFleet(c spectators.Config, engines []*stack.Engine, watch []int32, slow int) (*fleet, error) {
 	f := &fleet{latency: spectators.NewHist(), slow: spectators.NewHist(), join: spectators.NewHist(), wait: spectators.NewHist(),
 		second: spectators.NewHist(), phase: spectators.NewHist()}
 	n := crewsFor(len(watch), len(engines))

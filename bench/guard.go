@@ -5,7 +5,7 @@ import (
 	"time"
 
 	"pitwall/bench/attack"
-	"pitwall/bench/site"
+	"pitwall/bench/stack"
 )
 
 // Time-outs of the engine under siege: shorter than its defaults, so that a
@@ -69,13 +69,13 @@ func keepGuard() (g guard, err error) {
 }
 
 // roster are the silent events.
-func (g *guard) roster() (list []site.Entry) {
+func (g *guard) roster() (list []stack.Entry) {
 	if g.tokens == nil {
 		return nil
 	}
 	for i := range silentEvents {
 		name := fmt.Sprintf("silent-%d", i)
-		list = append(list, site.Entry{Event: name, Entry: name, Device: name})
+		list = append(list, stack.Entry{Event: name, Entry: name, Device: name})
 	}
 	return list
 }

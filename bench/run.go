@@ -11,8 +11,8 @@ import (
 	"pitwall/bench/gauge"
 	"pitwall/bench/publish"
 	"pitwall/bench/report"
-	"pitwall/bench/site"
 	"pitwall/bench/spectators"
+	"pitwall/bench/stack"
 )
 
 const (
@@ -36,7 +36,7 @@ type run struct {
 	out   *report.Run
 	ident string // names the files of this run
 
-	site      *site.Site
+	site      *stack.Site
 	fleet     *fleet
 	publisher *publish.Publisher
 	sampler   *sampler
@@ -66,11 +66,11 @@ func (r *run) another(ident, title string) *run {
 func eventName(i int) string { return fmt.Sprintf("%s%d", eventPrefix, i) }
 
 // roster enters every device in its event.
-func (p *plan) roster() (list []site.Entry) {
+func (p *plan) roster() (list []stack.Entry) {
 	for e := range p.Events {
 		for d := p.firstDevice(e); d < p.firstDevice(e+1); d++ {
 			name := publish.Name(namePrefix, d)
-			list = append(list, site.Entry{Event: eventName(e), Entry: name, Device: name})
+			list = append(list, stack.Entry{Event: eventName(e), Entry: name, Device: name})
 		}
 	}
 	return list
@@ -109,9 +109,9 @@ func (r *run) putUp() (err error) {
 		}
 	}
 	if r.opt.Target != "" {
-		r.site, err = site.Running(r.ctx, r.opt.Target, r.opt.Redis, r.opt.Ops, r.opt.PID)
+		r.site, err = stack.Running(r.ctx, r.opt.Target, r.opt.Redis, r.opt.Ops, r.opt.PID)
 	} else {
-		r.site, err = site.Start(r.ctx, site.Options{
+		r.site, err = stack.Start(r.ctx, stack.Options{
 			Postgres: r.plan.Archive || r.sc.postgres, Archive: r.plan.Archive, Engines: r.plan.Engines, Roster: append(r.plan.roster(), r.guard.roster()...),
 			Peer: r.opt.Peer, PeerArgs: r.peerArgs(),
 			Args:  slices.Concat([]string{fmt.Sprintf("--live-flush-ms=%d", r.plan.Window.Milliseconds())}, r.guard.args, r.opt.EngineArg),

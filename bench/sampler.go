@@ -8,14 +8,14 @@ import (
 	"pitwall/bench/gauge"
 	"pitwall/bench/publish"
 	"pitwall/bench/report"
-	"pitwall/bench/site"
 	"pitwall/bench/spectators"
+	"pitwall/bench/stack"
 )
 
 // sampler looks at everything once a second. It belongs to the run's
 // goroutine, but for rss and scrape.
 type sampler struct {
-	site      *site.Site
+	site      *stack.Site
 	fleet     *fleet
 	publisher *publish.Publisher
 
@@ -42,7 +42,7 @@ type moment struct {
 	sent     int64
 }
 
-func newSampler(s *site.Site, f *fleet, p *publish.Publisher) *sampler {
+func newSampler(s *stack.Site, f *fleet, p *publish.Publisher) *sampler {
 	return &sampler{site: s, fleet: f, publisher: p, late: spectators.NewHist(), stored: spectators.NewHist()}
 }
 

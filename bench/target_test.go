@@ -6,13 +6,13 @@ import (
 	"strings"
 	"testing"
 
-	"pitwall/bench/site"
+	"pitwall/bench/stack"
 )
 
 // installation runs until the test ends.
-func installation(t *testing.T, roster []site.Entry) *site.Site {
+func installation(t *testing.T, roster []stack.Entry) *stack.Site {
 	t.Helper()
-	s, err := site.Start(t.Context(), site.Options{Engines: 1, Roster: roster})
+	s, err := stack.Start(t.Context(), stack.Options{Engines: 1, Roster: roster})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -12,7 +12,7 @@ import (
 
 	"golang.org/x/sync/errgroup"
 
-	"pitwall/bench/site"
+	"pitwall/bench/stack"
 	"pitwall/engine/servers"
 )
 
@@ -21,7 +21,7 @@ import (
 type race struct {
 	opt        Options
 	server     server
-	site       *site.Site
+	site       *stack.Site
 	relay      *relay
 	streams    []*stream
 	devices    []*device
@@ -71,12 +71,12 @@ func newRace(o Options, srv server, t *tally) *race {
 
 // open starts the stack. binary is the program, "" to build it.
 func (r *race) open(ctx context.Context, binary string) error {
-	o := site.Options{Postgres: true, Archive: true, Binary: binary}
+	o := stack.Options{Postgres: true, Archive: true, Binary: binary}
 	for _, d := range r.devices {
-		o.Roster = append(o.Roster, site.Entry{Event: event, Entry: d.name, Device: d.name})
+		o.Roster = append(o.Roster, stack.Entry{Event: event, Entry: d.name, Device: d.name})
 	}
 	var err error
-	if r.site, err = site.Start(ctx, o); err != nil {
+	if r.site, err = stack.Start(ctx, o); err != nil {
 		return fmt.Errorf("start the race: %w", err)
 	}
 	if r.relay, err = newRelay(r.site.RedisAddr(), func() time.Duration { return r.off(time.Now()) }); err != nil {
