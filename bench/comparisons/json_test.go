@@ -1,4 +1,4 @@
-package rivals
+package comparisons
 
 import (
 	"encoding/json"
@@ -19,7 +19,7 @@ const (
 	arrival = 1_790_000_000_000
 )
 
-// payload is shape A's payload as a struct. The rivals neither check ranges nor
+// payload is the payload of shape A as a struct. The libraries check neither ranges nor
 // attributes; Number and RawMessage are what comes closest to passing through.
 type payload struct {
 	DeviceID   string          `json:"device_id"`
