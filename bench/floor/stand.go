@@ -7,7 +7,7 @@ import (
 	"syscall"
 	"time"
 
-	"pitwall/bench/follow"
+	"pitwall/bench/internal/streamreader"
 	"pitwall/codec"
 )
 
@@ -18,7 +18,7 @@ var Kinds = []string{"bare", "broadcaster"}
 // until it is told to end.
 type Stand struct {
 	Kind string `enum:"bare,broadcaster" required:""`
-	follow.Options
+	streamreader.Options
 	Window time.Duration `default:"100ms"`
 	Lowat  int           `default:"16384"`
 }
@@ -27,7 +27,7 @@ type Stand struct {
 func (s *Stand) Run() error {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
-	r, err := follow.New(s.Options)
+	r, err := streamreader.New(s.Options)
 	if err != nil {
 		return err
 	}
@@ -46,7 +46,7 @@ func (s *Stand) Run() error {
 		return err
 	}
 	defer end()
-	if err := follow.Ready(addr); err != nil {
+	if err := streamreader.Ready(addr); err != nil {
 		return err
 	}
 	if s.Kind == "bare" {
@@ -59,7 +59,7 @@ func (s *Stand) Run() error {
 }
 
 // follow reads once per window what has come, and sends it. Nothing is cheaper.
-func (b *bare) follow(ctx context.Context, r *follow.Reader, window time.Duration) error {
+func (b *bare) follow(ctx context.Context, r *streamreader.Reader, window time.Duration) error {
 	tick := time.NewTicker(max(window, time.Millisecond))
 	defer tick.Stop()
 	for {

@@ -22,7 +22,7 @@ import (
 	"os/signal"
 	"syscall"
 
-	"pitwall/bench/follow"
+	"pitwall/bench/internal/streamreader"
 	"pitwall/codec"
 )
 
@@ -37,7 +37,7 @@ type peer interface {
 }
 
 func main() {
-	var o follow.Options
+	var o streamreader.Options
 	kind := flag.String("kind", "", "nats, centrifuge or hub")
 	flag.StringVar(&o.RedisURL, "redis-url", "", "where the stream is")
 	flag.StringVar(&o.Stream, "stream", "telemetry:t", "its key")
@@ -52,7 +52,7 @@ func main() {
 	}
 }
 
-func serve(kind string, o follow.Options) error {
+func serve(kind string, o streamreader.Options) error {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
 	start, ok := map[string]func() (peer, error){"nats": newNATS, "centrifuge": newCentrifuge, "hub": newHub}[kind]
@@ -64,12 +64,12 @@ func serve(kind string, o follow.Options) error {
 		return fmt.Errorf("start %s: %w", kind, err)
 	}
 	defer p.Close()
-	r, err := follow.New(o)
+	r, err := streamreader.New(o)
 	if err != nil {
 		return err
 	}
 	defer r.Close()
-	if err := follow.Ready(p.Addr()); err != nil {
+	if err := streamreader.Ready(p.Addr()); err != nil {
 		return err
 	}
 	return r.Run(ctx, func(event int, position *codec.Position) error {

@@ -1,11 +1,11 @@
-// Package follow reads the stream for servers that stand in for Pitwall in a
+// Package streamreader reads the stream for servers that stand in for Pitwall in a
 // run: the peers (bench/peers) and the floor (bench/floor). They get the same
 // records through the same Redis, decoded by the same codec, and are told the
 // event of each, since they know no roster: the harness spreads devices over
 // events in blocks.
 //
 // A Reader is used by one goroutine.
-package follow
+package streamreader
 
 import (
 	"context"

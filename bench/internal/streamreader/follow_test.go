@@ -1,4 +1,4 @@
-package follow
+package streamreader
 
 import (
 	"context"
