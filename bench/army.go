@@ -13,7 +13,7 @@ import (
 	"time"
 
 	"pitwall/bench/attack"
-	"pitwall/bench/gauge"
+	"pitwall/bench/internal/gauge"
 )
 
 // armySize is how many processes attack.

@@ -6,7 +6,7 @@ import (
 	"time"
 
 	"pitwall/bench/attack"
-	"pitwall/bench/gauge"
+	"pitwall/bench/internal/gauge"
 	"pitwall/bench/report"
 )
 

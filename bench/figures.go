@@ -6,7 +6,7 @@ import (
 	"slices"
 	"time"
 
-	"pitwall/bench/gauge"
+	"pitwall/bench/internal/gauge"
 	"pitwall/bench/report"
 	"pitwall/bench/spectators"
 )

@@ -11,7 +11,7 @@ import (
 	"sync"
 	"time"
 
-	"pitwall/bench/gauge"
+	"pitwall/bench/internal/gauge"
 	"pitwall/bench/spectators"
 	"pitwall/bench/stack"
 )

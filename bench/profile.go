@@ -15,7 +15,7 @@ import (
 
 	"github.com/google/pprof/profile"
 
-	"pitwall/bench/gauge"
+	"pitwall/bench/internal/gauge"
 	"pitwall/bench/report"
 )
 

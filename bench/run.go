@@ -8,7 +8,7 @@ import (
 	"time"
 
 	"pitwall/bench/floor"
-	"pitwall/bench/gauge"
+	"pitwall/bench/internal/gauge"
 	"pitwall/bench/publish"
 	"pitwall/bench/report"
 	"pitwall/bench/spectators"

@@ -5,7 +5,7 @@ import (
 	"os"
 	"time"
 
-	"pitwall/bench/gauge"
+	"pitwall/bench/internal/gauge"
 	"pitwall/bench/publish"
 	"pitwall/bench/report"
 	"pitwall/bench/spectators"

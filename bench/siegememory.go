@@ -5,7 +5,7 @@ import (
 	"fmt"
 	"strings"
 
-	"pitwall/bench/gauge"
+	"pitwall/bench/internal/gauge"
 )
 
 // memory is what the engine counts as held for connections, what it holds, and

@@ -15,7 +15,7 @@ import (
 	"time"
 
 	"pitwall/bench/floor"
-	"pitwall/bench/gauge"
+	"pitwall/bench/internal/gauge"
 	"pitwall/engine/servers"
 )
 
