@@ -5,7 +5,7 @@ import (
 	"fmt"
 	"time"
 
-	"pitwall/bench/publish"
+	"pitwall/bench/internal/publish"
 	"pitwall/bench/report"
 	"pitwall/bench/stack"
 )

@@ -9,7 +9,7 @@ import (
 
 	"pitwall/bench/floor"
 	"pitwall/bench/internal/gauge"
-	"pitwall/bench/publish"
+	"pitwall/bench/internal/publish"
 	"pitwall/bench/report"
 	"pitwall/bench/spectators"
 	"pitwall/bench/stack"

@@ -6,7 +6,7 @@ import (
 	"time"
 
 	"pitwall/bench/internal/gauge"
-	"pitwall/bench/publish"
+	"pitwall/bench/internal/publish"
 	"pitwall/bench/report"
 	"pitwall/bench/spectators"
 	"pitwall/bench/stack"
