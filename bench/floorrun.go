@@ -5,7 +5,7 @@ import (
 	"fmt"
 	"strings"
 
-	"pitwall/bench/floor"
+	"pitwall/bench/baseline"
 	"pitwall/bench/report"
 )
 
@@ -31,7 +31,7 @@ func (c *runCmd) canFloor(sc scenario, p *plan) error {
 // they need goes into the figures of r, with the ratios. A run of theirs that
 // may not be believed is left out.
 func (r *run) floor() error {
-	for _, kind := range floor.Kinds {
+	for _, kind := range baseline.Kinds {
 		their, opt := r.another(kind, shortName[kind]), *r.opt
 		opt.Peer, opt.Profile = kind, nil
 		their.opt = &opt

@@ -4,21 +4,21 @@ import (
 	"fmt"
 	"os"
 
-	"pitwall/bench/floor"
+	"pitwall/bench/baseline"
 
 	"github.com/alecthomas/kong"
 )
 
 type cli struct {
-	Run     runCmd     `cmd:"" default:"withargs" help:"Run a scenario and report (the default)."`
-	All     allCmd     `cmd:"" help:"Run the scenarios one after the other, several times each, and print a table: what this machine does."`
-	List    listCmd    `cmd:"" help:"The scenarios, what they stand for, and their sizes."`
-	Compare compareCmd `cmd:"" help:"What has changed between two reports, beyond the noise. Fails when something got worse."`
-	Floor   floor.Cmd  `cmd:"" help:"Fan-out against a bare loop and a plain broadcaster."`
-	Clocks  clocksCmd  `cmd:"" help:"A race in which clocks are ahead, behind, stepping and rolling over. Fails when a screen does not tell the truth."`
-	Role    floor.Role `cmd:"" hidden:"" help:"One of the processes of a measurement."`
+	Run     runCmd        `cmd:"" default:"withargs" help:"Run a scenario and report (the default)."`
+	All     allCmd        `cmd:"" help:"Run the scenarios one after the other, several times each, and print a table: what this machine does."`
+	List    listCmd       `cmd:"" help:"The scenarios, what they stand for, and their sizes."`
+	Compare compareCmd    `cmd:"" help:"What has changed between two reports, beyond the noise. Fails when something got worse."`
+	Floor   baseline.Cmd  `cmd:"" help:"Fan-out against a bare loop and a plain broadcaster."`
+	Clocks  clocksCmd     `cmd:"" help:"A race in which clocks are ahead, behind, stepping and rolling over. Fails when a screen does not tell the truth."`
+	Role    baseline.Role `cmd:"" hidden:"" help:"One of the processes of a measurement."`
 
-	Stand floor.Stand `cmd:"" hidden:"" help:"A server that stands in for Pitwall."`
+	Stand baseline.Stand `cmd:"" hidden:"" help:"A server that stands in for Pitwall."`
 }
 
 // parse parses a command line.

@@ -7,7 +7,7 @@ import (
 	"slices"
 	"time"
 
-	"pitwall/bench/floor"
+	"pitwall/bench/baseline"
 	"pitwall/bench/internal/gauge"
 	"pitwall/bench/internal/publish"
 	"pitwall/bench/report"
@@ -157,7 +157,7 @@ func (r *run) putUp() (err error) {
 func (r *run) peerArgs() []string {
 	args := []string{"--kind=" + r.opt.Peer, fmt.Sprintf("--events=%d", r.plan.Events), fmt.Sprintf("--devices=%d", r.plan.Devices),
 		"--event-prefix=" + eventPrefix, "--device-prefix=" + namePrefix, "--stream=" + r.opt.Stream}
-	if slices.Contains(floor.Kinds, r.opt.Peer) {
+	if slices.Contains(baseline.Kinds, r.opt.Peer) {
 		args = slices.Concat([]string{"stand"}, args, []string{"--window=" + r.plan.Window.String()})
 	}
 	return args

@@ -14,7 +14,7 @@ import (
 	"syscall"
 	"time"
 
-	"pitwall/bench/floor"
+	"pitwall/bench/baseline"
 	"pitwall/bench/internal/gauge"
 	"pitwall/engine/servers"
 )
@@ -33,7 +33,7 @@ type Options struct {
 	Files    map[string][]byte // by name, in the folder that the engines are started in
 
 	// Peer is another server that takes Pitwall's place, with its command line: see
-	// bench/peers, and floor.Kinds. It knows no roster and keeps nothing.
+	// bench/peers, and baseline.Kinds. It knows no roster and keeps nothing.
 	Peer     string
 	PeerArgs []string
 }
@@ -107,7 +107,7 @@ func Start(ctx context.Context, o Options) (_ *Site, err error) {
 func (s *Site) build(ctx context.Context) error {
 	cmd := exec.CommandContext(ctx, "go", "build", "-o", s.bin, "pitwall/cmd/pitwall")
 	switch {
-	case slices.Contains(floor.Kinds, s.opt.Peer):
+	case slices.Contains(baseline.Kinds, s.opt.Peer):
 		cmd = exec.CommandContext(ctx, "go", "build", "-o", s.bin, "pitwall/bench")
 	case s.opt.Peer != "":
 		out, err := exec.CommandContext(ctx, "go", "list", "-m", "-f", "{{.Dir}}", "pitwall").Output()

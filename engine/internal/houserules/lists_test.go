@@ -35,7 +35,7 @@ var atomicFiles = []exception{
 	{"engine/live/examine.go", "a session's questions have answers: set by who asks, read by who is about to rest"},
 	{"engine/live/stretch.go", "how long a writer's sweep takes, read by who sets the window"},
 	{"engine/live/meters.go", "the latency histogram, written by the writers"},
-	{"bench/floor/broadcaster.go", "counters of the rival"},
+	{"bench/baseline/broadcaster.go", "counters of the simple server"},
 }
 
 // unsafeFiles may import unsafe.
@@ -51,7 +51,7 @@ var goFiles = []exception{
 	{"bench/*.go", "the publisher, listeners to swarm processes, what is done beside the steady phase: the run waits; a swarm process' orders end with it"},
 	{"bench/attack/*.go", "one per attacker, and one that reads for some; Run waits"},
 	{"bench/clocks/*.go", "one per spectator, the judge, and one per stream while a leg lasts; run and leg wait"},
-	{"bench/floor/*.go", "the processes of a measurement end with it; their parent waits for the processes"},
+	{"bench/baseline/*.go", "the processes of a measurement end with it; their parent waits for the processes"},
 	{"engine/engine.go", "one per room; stopRoom waits"},
 	{"engine/eventmap/map.go", "the listener; Map.Run waits"},
 	{"engine/live/server.go", "writers, dispatch, heartbeat; Server.Run waits"},

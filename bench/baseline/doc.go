@@ -1,4 +1,4 @@
-// Package floor compares Pitwall's fan-out with what nobody can go below: it
+// Package baseline compares Pitwall's fan-out with what nobody can go below: it
 // sends the same positions to the same number of sockets in four ways,
 // interleaved, each in a process of its own whose CPU time is counted alone. A
 // bare loop writes ready bytes to every socket once per window (the kernel's
@@ -13,4 +13,4 @@
 // woken for each. A loop that does not get round within the window writes more
 // at a time, and its figure per delivery is too low: the time between two
 // writes to a connection stands beside it, and --loops gives it more threads.
-package floor
+package baseline
