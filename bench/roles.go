@@ -22,15 +22,15 @@ const (
 func playRole() (ok bool, err error) {
 	switch {
 	case os.Getenv(swarmRole) != "":
-		return true, spectate()
+		return true, runSpectators()
 	case os.Getenv(siegeRole) != "":
-		return true, attack()
+		return true, runAttackers()
 	}
 	return false, nil
 }
 
-// spectate is what the program does as a swarm process.
-func spectate() error {
+// runSpectators is what the program does as a swarm process.
+func runSpectators() error {
 	c, orders, out, err := instructions[spectators.Config, spectators.Order]()
 	if err != nil {
 		return err
@@ -43,8 +43,8 @@ func spectate() error {
 	return s.Run(orders, func(p spectators.Progress) error { return out.Encode(p) })
 }
 
-// attack is what the program does as an attacking process.
-func attack() error {
+// runAttackers is what the program does as an attacking process.
+func runAttackers() error {
 	c, orders, out, err := instructions[attack.Config, attack.Order]()
 	if err != nil {
 		return err

@@ -35,7 +35,7 @@ type runCmd struct {
 	MaxCPU     float64       `name:"max-cpu" help:"And how many cores the engine may use. 0: all."`
 
 	AgainstNone bool   `help:"Beside each run make one with the archive off, by turns, all else the same, and say what the archive costs the live path."`
-	Peer        string `enum:",nats,centrifuge,hub,bare,broadcaster" default:"" help:"Measure another server in Pitwall's place: nats, centrifuge or hub (see bench/peers), bare or broadcaster (see bench/floor)."`
+	Peer        string `enum:",nats,centrifuge,hub,bare,broadcaster" default:"" help:"Measure another server in Pitwall's place: nats, centrifuge or hub (see bench/peers), bare or broadcaster (see bench/baseline)."`
 	Floor       bool   `help:"After each run the same again with a bare loop, and with gws' Broadcaster, in Pitwall's place; what it costs as ratios to them."`
 
 	Target    string   `placeholder:"URL" help:"An installation that runs: ws://host:port/live. It needs the roster that --roster-csv writes."`
