@@ -1,5 +1,5 @@
 // Package streamreader reads the stream for servers that stand in for Pitwall in a
-// run: the peers (bench/peers) and the floor (bench/floor). They get the same
+// run: the peers (bench/peers) and the floor (bench/baseline). They get the same
 // records through the same Redis, decoded by the same codec, and are told the
 // event of each, since they know no roster: the harness spreads devices over
 // events in blocks.
