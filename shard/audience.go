@@ -157,7 +157,7 @@ func (w *worker) push(a *audience, n int) {
 	for a.left > end {
 		group := max(end, a.left-warmAhead)
 		for _, s := range a.list[group:a.left] {
-			s.conn.ring.warm()
+			s.conn.ring.PrefetchPush()
 		}
 		for a.left > group {
 			a.left--

@@ -1,6 +1,10 @@
 package shard
 
-import "sync/atomic"
+import (
+	"sync/atomic"
+
+	"pitwall/shard/internal/step"
+)
 
 // baton is the right to turn a shard. Whoever has it is the shard's goroutine
 // for as long: the shard's own one while there is more to do than fits a turn,
@@ -33,7 +37,7 @@ func newBaton() baton { return baton{wake: make(chan struct{}, 1)} }
 
 // call has the shard's own goroutine take a turn soon. Anybody may call.
 func (b *baton) call() {
-	step()
+	step.Point()
 	select {
 	case b.wake <- struct{}{}:
 	default:
@@ -43,13 +47,13 @@ func (b *baton) call() {
 // visit takes the baton if nobody has it. Any goroutine but the shard's own may
 // try; after true it has to leave.
 func (b *baton) visit() bool {
-	step()
+	step.Point()
 	return b.state.CompareAndSwap(batonFree, batonHeld)
 }
 
 // leave ends a visit; more says that something is left to do now.
 func (b *baton) leave(more bool) {
-	step()
+	step.Point()
 	if b.state.Swap(batonFree) == batonWanted || more {
 		b.call()
 	}
@@ -78,22 +82,22 @@ func (b *baton) rest(done <-chan struct{}) (on bool) {
 // free gives the baton away. Nobody can have asked for it: only the caller, the
 // shard's own goroutine, ever does.
 func (b *baton) free() {
-	step()
+	step.Point()
 	b.state.Store(batonFree)
 }
 
 // want takes the baton, or has the visitor who has it call when he leaves.
 func (b *baton) want() bool {
 	for {
-		step()
+		step.Point()
 		if b.state.CompareAndSwap(batonFree, batonHeld) {
 			return true
 		}
-		step()
+		step.Point()
 		if b.state.CompareAndSwap(batonHeld, batonWanted) {
 			return false
 		}
-		step()
+		step.Point()
 		if b.state.Load() == batonWanted {
 			return false
 		}

@@ -5,6 +5,8 @@ package shard
 import (
 	"slices"
 	"testing"
+
+	"pitwall/shard/internal/step"
 )
 
 // desk is a shard as the baton sees it: work is left at it or done on a visit,
@@ -28,7 +30,7 @@ func (d *desk) turn(brought int) (more bool) {
 		d.t.Error("two turns at the same time")
 	}
 	d.turned = true
-	step()
+	step.Point()
 	if brought < 0 && len(d.left) > 0 {
 		brought, d.left = d.left[0], d.left[1:]
 	}
@@ -38,7 +40,7 @@ func (d *desk) turn(brought int) (more bool) {
 	if brought == 1 {
 		d.left = append(d.left, deskRest)
 	}
-	step()
+	step.Point()
 	d.turned = false
 	return len(d.left) > 0
 }
@@ -46,14 +48,14 @@ func (d *desk) turn(brought int) (more bool) {
 // bring is Deliver.
 func (d *desk) bring(work int) {
 	if d.baton.visit() {
-		step()
+		step.Point()
 		if len(d.left) == 0 {
 			d.baton.leave(d.turn(work))
 			return
 		}
 		d.baton.leave(true)
 	}
-	step()
+	step.Point()
 	d.left = append(d.left, work)
 	d.baton.call()
 }
@@ -65,7 +67,7 @@ func (d *desk) own(wait func()) {
 		}
 		d.baton.free()
 		for called := false; !called || !d.baton.want(); {
-			if step(); len(d.done) == deskWork {
+			if step.Point(); len(d.done) == deskWork {
 				return
 			}
 			select {
@@ -79,11 +81,11 @@ func (d *desk) own(wait func()) {
 	}
 }
 
-func (d *desk) threads() []*thread {
-	bring := func(first int) *thread {
-		return &thread{run: func(func()) { d.bring(first); d.bring(first + 1) }}
+func (d *desk) threads() []step.Thread {
+	bring := func(first int) step.Thread {
+		return func(func()) { d.bring(first); d.bring(first + 1) }
 	}
-	return []*thread{{run: d.own}, bring(0), bring(2)}
+	return []step.Thread{d.own, bring(0), bring(2)}
 }
 
 // TestBatonModelEveryInterleaving has two bring two pieces of work each to a
@@ -91,17 +93,16 @@ func (d *desk) threads() []*thread {
 // or left, and the order of each kept. A call that is lost leaves the shard's
 // own goroutine waiting, which the player reports.
 func TestBatonModelEveryInterleaving(t *testing.T) {
-	played := explore(t, func() ([]*thread, func()) {
+	played := step.Explore(t, step.Preemptions, func() ([]step.Thread, func()) {
 		d := &desk{t: t, baton: newBaton()}
 		return d.threads(), func() {
-			stepper = nil
 			at := func(n int) int { return slices.Index(d.done, n) }
 			if len(d.done) != deskWork || at(0) < 0 || at(1) < at(0) || at(2) < 0 || at(3) < at(2) || at(deskRest) < 0 {
 				t.Errorf("done %v", d.done)
 			}
 		}
 	})
-	t.Logf("%d schedules of up to %d preemptions", played, maxPreemptions)
+	t.Logf("%d schedules of up to %d preemptions", played, step.Preemptions)
 	if played < 1000 {
 		t.Errorf("only %d schedules played: the model has lost its steps", played)
 	}

@@ -3,6 +3,9 @@ package shard
 import (
 	"sync/atomic"
 	"time"
+
+	"pitwall/shard/internal/step"
+	"pitwall/shard/ring"
 )
 
 // States of a connection towards its writer.
@@ -63,7 +66,7 @@ const (
 type Conn struct {
 	// What a push and a turn of the writer touch: one cache line (see
 	// TestConnIsTwoCacheLines).
-	ring   ring
+	ring   ring.Ring[Chunk]
 	queued atomic.Uint64 // what is in the ring or in the writer's hands; producers add, the writer subtracts
 	state  atomic.Uint32 // connIdle…; producers move idle to queued, the writer does the rest
 	flow   atomic.Uint32 // flowOpen…; shards move open to lagged, the writer back, Close ends it
@@ -116,13 +119,13 @@ func (c *Conn) offer(ch *Chunk, opened uint32) (taken bool) {
 	if c.flow.Load() != opened {
 		return false
 	}
-	step()
+	step.Point()
 	mine := queuedSlot + uint64(ch.Len())
 	after := c.queued.Add(mine)
-	step()
+	step.Point()
 	if c.flow.Load() == opened {
 		if c.fits(after-mine, after) {
-			c.ring.push(ch)
+			c.ring.Push(ch)
 			return true
 		}
 		c.Lag()
@@ -145,10 +148,10 @@ const leastFlush = 2 * time.Millisecond
 // has been there for less than a flush window.
 func (c *Conn) inFlush(before uint64) bool {
 	now := c.core.now()
-	step()
+	step.Point()
 	since := c.over.Load()
 	if since == 0 || !c.full(before) {
-		step()
+		step.Point()
 		c.over.Store(now)
 		return true
 	}
@@ -157,10 +160,10 @@ func (c *Conn) inFlush(before uint64) bool {
 
 // less takes something off what is queued.
 func (c *Conn) less(mine uint64) {
-	step()
+	step.Point()
 	after := c.queued.Add(-mine)
 	if c.full(after+mine) && !c.full(after) {
-		step()
+		step.Point()
 		c.over.Store(0)
 	}
 }
@@ -171,7 +174,7 @@ func (c *Conn) admit(ch *Chunk) {
 	mine := queuedSlot + uint64(ch.Len())
 	after := c.queued.Add(mine)
 	c.fits(after-mine, after) // notes when the bound was reached
-	c.ring.push(ch)
+	c.ring.Push(ch)
 }
 
 // TakeDrawn returns how many bytes of snapshots the connection's subscribes have
@@ -250,7 +253,7 @@ func (c *Conn) full(q uint64) bool {
 
 // Take removes the oldest chunk, nil when there is none now. What was taken
 // still counts as queued until Done.
-func (c *Conn) Take() *Chunk { return c.ring.take() }
+func (c *Conn) Take() *Chunk { return c.ring.Take() }
 
 // Done says that ch is written or dropped. The caller must not look at it
 // afterwards.
@@ -268,14 +271,14 @@ func (c *Conn) Settle(chunks, bytes int) {
 
 // Warm fetches what Take will need into the processor's cache, so that a writer
 // waits for the memory of several connections at once.
-func (c *Conn) Warm() { c.ring.warmTake() }
+func (c *Conn) Warm() { c.ring.PrefetchTake() }
 
 // Rest gives the connection back after a turn. It returns true when there is
 // more to do, in which case the connection stays with the writer.
 func (c *Conn) Rest() bool {
-	c.ring.relax(c.core.now)
+	c.ring.ShrinkIfQuiet(c.core.now)
 	c.state.Store(connIdle)
-	if c.ring.empty() && !c.canRecover() {
+	if c.ring.Empty() && !c.canRecover() {
 		return false // whoever is about to push queues it
 	}
 	return c.state.CompareAndSwap(connIdle, connQueued)
@@ -293,4 +296,4 @@ func (c *Conn) Unpark() {
 
 // Shrink frees the memory that a ring took in a slow phase now; Rest does so in
 // time.
-func (c *Conn) Shrink() { c.ring.shrink() }
+func (c *Conn) Shrink() { c.ring.Shrink() }

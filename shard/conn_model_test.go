@@ -5,6 +5,8 @@ package shard
 import (
 	"testing"
 	"time"
+
+	"pitwall/shard/internal/step"
 )
 
 // flushesModel has two producers push a chunk each to a connection with a bound
@@ -12,21 +14,21 @@ import (
 // has gone by they push again: what the writer does meanwhile is the end of its
 // turn. It reports whether the connection was found slow.
 func flushesModel(t *testing.T, forget bool) (lagged bool, played int) {
-	played = exploreWithin(t, 1, func() ([]*thread, func()) {
+	played = step.Explore(t, 1, func() ([]step.Thread, func()) {
 		now, flush := int64(1), 0
 		c := &Conn{core: &Core{maxSlots: 1, maxBytes: queuedBytes, now: func() int64 { return now }}}
 		c.core.window.Store(int64(100 * time.Millisecond))
-		produce := func() *thread {
-			return &thread{run: func(wait func()) {
+		produce := func() step.Thread {
+			return func(wait func()) {
 				for n := range 2 {
 					for flush < n {
 						wait()
 					}
 					c.offer(&Chunk{body: []byte{1}}, flowOpen)
 				}
-			}}
+			}
 		}
-		write := &thread{run: func(wait func()) {
+		write := func(wait func()) {
 			for n := range 2 {
 				for taken := 0; taken < 2 && !c.Lagged(); {
 					ch := c.Take()
@@ -43,9 +45,8 @@ func flushesModel(t *testing.T, forget bool) (lagged bool, played int) {
 				now += c.core.window.Load()
 				flush = n + 1
 			}
-		}}
-		return []*thread{produce(), produce(), write}, func() {
-			stepper = nil
+		}
+		return []step.Thread{produce(), produce(), write}, func() {
 			lagged = lagged || c.Lagged()
 		}
 	})

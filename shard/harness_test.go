@@ -203,7 +203,7 @@ func (c *client) read() {
 		c.writes++
 	}
 	for c.conn.Rest() {
-		if c.conn.Lagged() && c.conn.ring.empty() {
+		if c.conn.Lagged() && c.conn.ring.Empty() {
 			c.recover()
 			continue
 		}

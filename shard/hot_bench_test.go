@@ -47,21 +47,21 @@ func quietBesideHot(b *testing.B, interval time.Duration, hot bool) {
 		if hot {
 			before := core.Stats().Flushes
 			deliver("h")
-			for interval == 0 && core.Stats().Flushes == before && crowd[0].ring.empty() && crowd[len(crowd)-1].ring.empty() {
+			for interval == 0 && core.Stats().Flushes == before && crowd[0].ring.Empty() && crowd[len(crowd)-1].ring.Empty() {
 			}
-			for interval > 0 && crowd[0].ring.empty() && crowd[len(crowd)-1].ring.empty() {
+			for interval > 0 && crowd[0].ring.Empty() && crowd[len(crowd)-1].ring.Empty() {
 			}
 		}
 		for wait := time.Now().Add(time.Duration(rng.IntN(5000)) * time.Microsecond); time.Now().Before(wait); {
 		}
 		start := time.Now()
 		deliver("q")
-		for quiet.ring.empty() {
+		for quiet.ring.Empty() {
 		}
 		delays = append(delays, time.Since(start))
 		drain(quiet)
 		for _, c := range crowd {
-			for hot && c.ring.empty() {
+			for hot && c.ring.Empty() {
 			}
 			drain(c)
 		}

@@ -225,7 +225,7 @@ func (h *huge) bench(b *testing.B, prepare func(*huge) *client, task func(*huge,
 			h.turn("", "q")
 			most = max(most, cpuTime(thisThread)-used)
 			turns++
-			if h.quiet.conn.ring.empty() {
+			if h.quiet.conn.ring.Empty() {
 				b.Fatal("the quiet event waits for more than a turn")
 			}
 			h.quiet.drain()

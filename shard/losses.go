@@ -1,5 +1,7 @@
 package shard
 
+import "pitwall/shard/internal/step"
+
 // loss is what a writer dropped of one topic's part: everything that changed
 // after since, in a number of updates.
 type loss struct {
@@ -78,7 +80,7 @@ func (c *Conn) Recover(l *Losses) bool {
 	// live until it has carried the command out, which covers what it misses
 	// till then. So nothing newer stands in front of what was lost.
 	opened := c.opened()
-	step()
+	step.Point()
 	if c.flow.CompareAndSwap(opened|flowLagged, opened+flowNext) {
 		opened += flowNext
 	}

@@ -174,7 +174,7 @@ func TestNoDeviceStarvesOnASlowScreen(t *testing.T) {
 func TestRecoverWaitsForAPushUnderWay(t *testing.T) {
 	r := newRig(t, Config{Shards: 1, RingSlots: 4})
 	c := r.client(false)
-	reply := tagged(0, 0)
+	reply := new(Chunk)
 	c.conn.queued.Add(queuedSlot) // as admit
 	c.conn.Lag()
 	if c.conn.Recover(&c.losses) {
@@ -183,7 +183,7 @@ func TestRecoverWaitsForAPushUnderWay(t *testing.T) {
 	if c.conn.Rest() {
 		t.Error("the writer turns until somebody else's push has ended")
 	}
-	c.conn.ring.push(reply)
+	c.conn.ring.Push(reply)
 	c.conn.Schedule()
 	if line := takeAll(r.core.Queue(0)); line.Next() != c.conn {
 		t.Fatal("the end of the push does not bring the writer back")

@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	"pitwall/codec"
+	"pitwall/shard/internal/step"
 )
 
 // recovery is a connection that its writer finds too old, again and again, while
@@ -32,7 +33,7 @@ func (r *recovery) shard(wait func()) {
 			continue
 		}
 		w.turn(nil)
-		step() // a turn that pushes nothing has none, and the writer is to look again
+		step.Point() // a turn that pushes nothing has none, and the writer is to look again
 	}
 }
 
@@ -105,7 +106,7 @@ func TestRecoveryModelEveryInterleaving(t *testing.T) {
 // least schedules.
 func playRecoveries(t *testing.T, lags, least int) {
 	const sent = 2
-	played := explore(t, func() ([]*thread, func()) {
+	played := step.Explore(t, step.Preemptions, func() ([]step.Thread, func()) {
 		r := newRig(t, Config{Shards: 1})
 		r.roster(map[string][]string{"e": {"a"}})
 		r.send("a", base)
@@ -120,8 +121,7 @@ func playRecoveries(t *testing.T, lags, least int) {
 			r.pass(r.core.Window())
 			r.send("a", ts)
 		}
-		return []*thread{{run: c.shard}, {run: c.write}}, func() {
-			stepper = nil
+		return []step.Thread{c.shard, c.write}, func() {
 			updates := uint64(0)
 			for _, f := range c.screen.all[before:] {
 				if f.Type == "position" {
@@ -137,7 +137,7 @@ func playRecoveries(t *testing.T, lags, least int) {
 			}
 		}
 	})
-	t.Logf("%d schedules of up to %d preemptions", played, maxPreemptions)
+	t.Logf("%d schedules of up to %d preemptions", played, step.Preemptions)
 	if played < least {
 		t.Errorf("only %d schedules played: the model has lost its steps", played)
 	}

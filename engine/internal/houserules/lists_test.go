@@ -11,7 +11,7 @@ type exception struct{ files, reason string }
 // atomicFiles may import sync/atomic (tests apart).
 var atomicFiles = []exception{
 	{"shard/baton.go", "whose turn at a shard it is"},
-	{"shard/ring.go", "the ring of a connection"},
+	{"shard/ring/*.go", "the queue of a connection"},
 	{"shard/conn.go", "what shards and the writer say to each other about a connection"},
 	{"shard/runqueue.go", "connections with something to send"},
 	{"shard/inbox.go", "commands to a shard"},
@@ -47,6 +47,7 @@ var unsafeFiles = []exception{
 // goFiles may start goroutines (tests apart). The reason names who waits.
 var goFiles = []exception{
 	{"shard/core.go", "one goroutine per shard; Core.Run waits"},
+	{"shard/internal/step/player.go", "the threads of a model, each ends before the schedule is checked; under the tag ringmodel only"},
 	{"cmd/pitwall/main.go", "the signals, until the process ends; the greeting, which serve waits for"},
 	{"bench/*.go", "the publisher, listeners to swarm processes, what is done beside the steady phase: the run waits; a swarm process' orders end with it"},
 	{"bench/attack/*.go", "one per attacker, and one that reads for some; Run waits"},
@@ -73,6 +74,7 @@ var goFiles = []exception{
 // mutexFiles of shard/ may use a mutex (everywhere else they are free to).
 var mutexFiles = []exception{
 	{"shard/core.go", "guards the table of topics: subscribing and swapping, never the fan-out"},
+	{"shard/ring/locked.go", "the queue to beat, in the ring's place under the tag plainring only"},
 }
 
 // clockFiles of shard/ and codec/ may ask for the time (tests apart).

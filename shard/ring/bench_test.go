@@ -1,4 +1,4 @@
-package shard
+package ring
 
 import (
 	"runtime"
@@ -9,54 +9,27 @@ import (
 	"github.com/puzpuzpuz/xsync/v3"
 )
 
-// tagged makes a chunk that a test can tell from all others.
-func tagged(producer, n int) *Chunk {
-	return &Chunk{arrival: int64(producer), records: uint32(n)}
-}
+// item is what the rings of the tests hold: it can be told from all others.
+type item struct{ producer, n int }
 
-// plainRing is the version to beat: a slice under a mutex.
-type plainRing struct {
-	mu   sync.Mutex
-	list []*Chunk
-	head int
-}
-
-func (r *plainRing) push(c *Chunk) {
-	r.mu.Lock()
-	r.list = append(r.list, c)
-	r.mu.Unlock()
-}
-
-func (r *plainRing) take() *Chunk {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	if r.head == len(r.list) {
-		return nil
-	}
-	c := r.list[r.head]
-	r.list[r.head] = nil
-	if r.head++; r.head == len(r.list) {
-		r.list, r.head = r.list[:0], 0
-	}
-	return c
-}
+func tagged(producer, n int) *item { return &item{producer, n} }
 
 type queue interface {
-	push(*Chunk)
-	take() *Chunk
+	Push(*item)
+	Take() *item
 }
 
 // xsyncRing is the ready-made one. Its size is fixed, and an empty one of 64
 // takes 5 KB.
-type xsyncRing struct{ q *xsync.MPMCQueueOf[*Chunk] }
+type xsyncRing struct{ q *xsync.MPMCQueueOf[*item] }
 
-func (r xsyncRing) push(c *Chunk) {
+func (r xsyncRing) Push(c *item) {
 	for !r.q.TryEnqueue(c) { // false after a lost race as well as when full
 		runtime.Gosched()
 	}
 }
 
-func (r xsyncRing) take() *Chunk {
+func (r xsyncRing) Take() *item {
 	c, _ := r.q.TryDequeue()
 	return c
 }
@@ -79,26 +52,26 @@ func benchRings(b *testing.B, n int, fresh func() queue) {
 	b.ResetTimer()
 	for i := 0; i < b.N; {
 		for _, r := range rings {
-			r.push(c)
-			r.push(c)
+			r.Push(c)
+			r.Push(c)
 		}
 		for _, r := range rings {
-			for r.take() != nil {
+			for r.Take() != nil {
 			}
 			i += 2
 		}
 	}
 }
 
-// ringKinds are the ring and its rivals. SPSC queues are out: a ring has a
-// producer per shard.
-var ringKinds = []struct {
+// kinds are the ring and two others. A queue for one producer would not do: a
+// connection's ring has a producer per shard.
+var kinds = []struct {
 	name  string
 	fresh func() queue
 }{
-	{"lockfree", func() queue { return new(ring) }},
-	{"mutex", func() queue { return new(plainRing) }},
-	{"xsync", func() queue { return xsyncRing{xsync.NewMPMCQueueOf[*Chunk](64)} }},
+	{"lockfree", func() queue { return new(Ring[item]) }},
+	{"mutex", func() queue { return new(locked[item]) }},
+	{"xsync", func() queue { return xsyncRing{xsync.NewMPMCQueueOf[*item](64)} }},
 }
 
 func BenchmarkRing(b *testing.B) {
@@ -106,7 +79,7 @@ func BenchmarkRing(b *testing.B) {
 		name string
 		n    int
 	}{{"hot", 1}, {"cold100k", 100_000}} {
-		for _, k := range ringKinds {
+		for _, k := range kinds {
 			b.Run(n.name+"/"+k.name, func(b *testing.B) { benchRings(b, n.n, k.fresh) })
 		}
 	}
@@ -116,7 +89,7 @@ func BenchmarkRing(b *testing.B) {
 // two processors, push bursts to one ring that a third goroutine empties
 // meanwhile; one operation is one pointer pushed and taken.
 func BenchmarkRingContended(b *testing.B) {
-	for _, k := range ringKinds {
+	for _, k := range kinds {
 		b.Run(k.name, func(b *testing.B) { benchContended(b, k.fresh()) })
 	}
 }
@@ -135,14 +108,14 @@ func benchContended(b *testing.B, q queue) {
 					runtime.Gosched()
 				}
 				for range burst {
-					q.push(c)
+					q.Push(c)
 				}
 			}
 		})
 	}
 	for range bursts {
 		for taken := 0; taken < producers*burst; {
-			if q.take() == nil {
+			if q.Take() == nil {
 				runtime.Gosched()
 				continue
 			}
@@ -158,7 +131,7 @@ func benchContended(b *testing.B, q queue) {
 // instant, while a third goroutine takes what they pushed the time before; one
 // operation is one pointer pushed and taken.
 func BenchmarkRingShared(b *testing.B) {
-	for _, k := range ringKinds {
+	for _, k := range kinds {
 		b.Run(k.name, func(b *testing.B) { benchShared(b, k.fresh) })
 	}
 }
@@ -176,7 +149,7 @@ func benchShared(b *testing.B, fresh func() queue) {
 		wg.Go(func() {
 			for range begin[p] {
 				for _, q := range all {
-					q.push(c)
+					q.Push(c)
 				}
 				pushed <- struct{}{}
 			}
@@ -185,7 +158,7 @@ func benchShared(b *testing.B, fresh func() queue) {
 	drain := func() {
 		for _, q := range all {
 			for range producers {
-				if q.take() == nil {
+				if q.Take() == nil {
 					b.Fatal("a ring is empty")
 				}
 			}
@@ -219,7 +192,7 @@ func benchShared(b *testing.B, fresh func() queue) {
 // writers; they begin each half together. One operation is one pointer pushed
 // and taken, and takes both.
 func BenchmarkRingInStep(b *testing.B) {
-	for _, k := range ringKinds {
+	for _, k := range kinds {
 		b.Run(k.name, func(b *testing.B) { benchInStep(b, k.fresh) })
 	}
 }
@@ -243,12 +216,12 @@ func benchInStep(b *testing.B, fresh func() queue) {
 			mine := all[p*rings/both:][:rings/both]
 			for round := range rounds {
 				for _, q := range all {
-					q.push(c)
+					q.Push(c)
 				}
 				together(2*round + 1)
 				for _, q := range mine {
 					for range both {
-						if q.take() == nil {
+						if q.Take() == nil {
 							lost.Add(1)
 						}
 					}
@@ -266,7 +239,7 @@ func benchInStep(b *testing.B, fresh func() queue) {
 // BenchmarkRingMemory reports what a queue takes before its first chunk and
 // with one in it.
 func BenchmarkRingMemory(b *testing.B) {
-	for _, k := range ringKinds {
+	for _, k := range kinds {
 		b.Run(k.name, func(b *testing.B) {
 			const n = 10_000
 			c := tagged(0, 0)
@@ -278,7 +251,7 @@ func BenchmarkRingMemory(b *testing.B) {
 			})
 			used := grown(func() {
 				for _, r := range rings {
-					r.push(c)
+					r.Push(c)
 				}
 			})
 			for b.Loop() {
@@ -291,7 +264,7 @@ func BenchmarkRingMemory(b *testing.B) {
 	}
 }
 
-// grown is how much more of the heap is in use behind f.
+// grown is how much more of the heap is in use after f.
 func grown(f func()) int64 {
 	var before, after runtime.MemStats
 	runtime.GC()
