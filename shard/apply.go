@@ -145,6 +145,7 @@ func (w *worker) setValue(d *device, next *value, arrival int64) {
 func (w *worker) change(n *node, old *value, arrival int64) {
 	p := n.part
 	p.pin(n, old)
+	w.releaseReplaced(n)
 	if p.watchers > 0 {
 		if old != nil && n.seq > 0 && n.seq <= p.sealed {
 			old.refs++

@@ -185,6 +185,7 @@ func (w *worker) patch(x *patch) {
 	}
 	since := p.seq
 	for _, n := range x.back {
+		w.releaseReplaced(n)
 		p.touch(n)
 		n.fixed = n.seq
 	}

@@ -28,7 +28,7 @@ type node struct {
 	prev, next *node
 	seq        uint64 // number of its last change; 0 = it never had a value here
 	fixed      uint64 // number of its last change that was a correction; those are told as such
-	old        *value // its value at the part's last seal, while a newer one is pending
+	old        *value // its value at the part's last seal, while a newer one is pending; see replaced.go
 	oldSeq     uint64 // the number of the change that old came with
 	built      uint64 // the last build that has it
 }
@@ -71,11 +71,13 @@ func (s *values) release(v *value) {
 func (p *part) touch(n *node) {
 	p.seq++
 	n.seq = p.seq
-	if p.last == n {
-		return
+	if p.last != n {
+		p.unlink(n)
+		p.link(n)
 	}
-	p.unlink(n)
-	p.link(n)
+	if p.replaced == nil {
+		p.replaced = n
+	}
 }
 
 // link appends n at the recent end.
@@ -101,6 +103,9 @@ func (p *part) linkOldest(n *node) {
 }
 
 func (p *part) unlink(n *node) {
+	if p.replaced == n {
+		p.replaced = n.next
+	}
 	if n.prev != nil {
 		n.prev.next = n.next
 	} else if p.oldest == n {

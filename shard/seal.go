@@ -66,7 +66,7 @@ func (w *worker) seal(p *part, due int64) {
 	if p.read > 0 {
 		w.ages.sealed(w.now - p.read)
 	}
-	w.settle(p)
+	w.markSealed(p)
 	p.topic.instant.sealed(due, w.core.window.Load())
 	w.count.flushes++
 	w.ends.takeBack()
@@ -85,15 +85,11 @@ func (w *worker) seal(p *part, due int64) {
 	w.splice(instant)
 }
 
-// settle makes the current state the sealed one.
-func (w *worker) settle(p *part) {
-	for n := p.last; n != nil && n.seq > p.sealed; n = n.prev {
-		if n.old != nil {
-			p.pin(n, nil)
-			w.values.release(n.old)
-			n.old = nil
-		}
-	}
+// markSealed makes the current state the sealed one. It takes the same time
+// however much was pending: the values that were replaced are released by the
+// turns to come.
+func (w *worker) markSealed(p *part) {
+	w.releaseLater(p)
 	if p.sealed != p.seq {
 		p.sealed = p.seq
 		p.bodies.forget()

@@ -126,7 +126,7 @@ func (w *worker) drop(s *sub) {
 	}
 	p := s.part
 	if p.watchers--; p.watchers == 0 {
-		w.settle(p)
+		w.markSealed(p)
 		p.bodies.reset()
 		w.alarms.stop(&p.alarm)
 		p.roster = rosterLog{}

@@ -57,6 +57,8 @@ type part struct {
 	// nodes.
 	seq, sealed  uint64
 	oldest, last *node
+	replaced     *node  // the first that may have a replaced value; see replaced.go
+	releasing    bool   // the part is in worker.releasing
 	left         uint64 // the newest change of a device that has left since; pending while beyond sealed
 
 	watchers int // subscriptions of every kind; 0: only last values are kept

@@ -43,7 +43,9 @@ type worker struct {
 	rounds []*audience // pushes under way, to be gone on with by turns
 	taking takeover    // a map on its way in, likewise
 	builds []*build    // large bodies under way, likewise
-	budget int         // what may still be begun in this turn
+
+	releasing []*part // those with replaced values
+	budget    int     // what may still be begun in this turn
 
 	lastBuild uint64 // the number of the last build
 
@@ -141,7 +143,7 @@ func (w *worker) laden() bool { return !w.inbox.empty() || w.left() }
 
 // left reports whether a turn has left something to be gone on with.
 func (w *worker) left() bool {
-	return w.todo != nil || w.taking.left() || len(w.rounds) > 0 || len(w.builds) > 0
+	return w.todo != nil || w.taking.left() || len(w.rounds) > 0 || len(w.builds) > 0 || len(w.releasing) > 0
 }
 
 // Bounds of a turn, so that a crowd does not keep the others waiting: a slice
@@ -165,6 +167,7 @@ func (w *worker) turn(b *Batch) int64 {
 	w.takeOver()
 	w.proceed()
 	w.construct()
+	w.releaseSlice()
 	w.splice(0)
 	w.publish()
 	next := held

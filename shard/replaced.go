@@ -1,0 +1,59 @@
+package shard
+
+// While a position is pending, its node keeps the value of the last seal in
+// node.old: that is what a snapshot shows. A seal replaces all of them at once.
+// To release each of them within the seal would take a millisecond for 50,000
+// devices, so they are released in slices by the turns after it.
+//
+// A node's old value is replaced when node.seq is no more than part.sealed, and
+// nobody reads it then but a build that began before that seal. The list of
+// nodes is in order of last change, so those with a replaced value follow each
+// other: part.replaced is the first of them, and the first with a value in use
+// ends them.
+
+// releaseLater notes that a seal of p is about to replace what its nodes keep.
+func (w *worker) releaseLater(p *part) {
+	if p.replaced != nil && !p.releasing {
+		p.releasing = true
+		w.releasing = append(w.releasing, p)
+	}
+}
+
+// releaseSlice releases replaced values, one slice in all parts together.
+func (w *worker) releaseSlice() {
+	most, done := w.core.building.devices, 0
+	for _, p := range w.releasing {
+		for ; most > 0 && p.replacing(); most-- {
+			n := p.replaced
+			p.replaced = n.next
+			w.releaseReplaced(n)
+		}
+		if p.replacing() {
+			break
+		}
+		p.releasing = false
+		done++
+	}
+	if done > 0 {
+		kept := copy(w.releasing, w.releasing[done:])
+		clear(w.releasing[kept:])
+		w.releasing = w.releasing[:kept]
+	}
+}
+
+// replacing reports whether p may have a replaced value.
+func (p *part) replacing() bool { return p.replaced != nil && p.replaced.seq <= p.sealed }
+
+// releaseReplaced releases the value that n keeps, if a seal has replaced it. It
+// is called before n changes, too: from then on, what n keeps is in use.
+func (w *worker) releaseReplaced(n *node) {
+	p := n.part
+	if n.old == nil || n.seq > p.sealed {
+		return
+	}
+	if b := p.build; b != nil && n.seq > b.base {
+		p.pin(n, nil)
+	}
+	w.values.release(n.old)
+	n.old = nil
+}
