@@ -52,7 +52,7 @@ fuzz: ## every fuzz target for FUZZTIME (60s); finds go to testdata/fuzz
 	done
 
 crash: deps ## kills the archive KILLS times (20) under load, also on a Cluster, and shows that nothing is lost or doubled
-	go test -count=1 -v -timeout 30m -run '^TestCrash$$' ./engine -args -crash.kills=$(KILLS) -crash.cluster
+	go test -count=1 -v -timeout 30m -run '^TestCrash$$' ./engine/e2e/faults -args -crash.kills=$(KILLS) -crash.cluster
 
 soak: ## the core under random schedules, turned by hand and running, each for SOAKTIME (10m), with the race detector
 	PITWALL_SOAK=$(SOAKTIME) go test -race -timeout 0 -run 'TestRandomSchedule|TestRunningSchedule|TestRandomClocks' -v ./shard

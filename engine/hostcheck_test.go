@@ -1,4 +1,4 @@
-package engine
+package engine_test
 
 import (
 	"bufio"
@@ -11,6 +11,7 @@ import (
 	"testing"
 	"time"
 
+	"pitwall/engine/e2e/e2etest"
 	"pitwall/engine/internal/testenv"
 )
 
@@ -26,7 +27,7 @@ func knock(t *testing.T, addr, path, host string, headers ...string) (int, strin
 		t.Fatal(err)
 	}
 	defer c.Close()
-	_ = c.SetDeadline(time.Now().Add(patience))
+	_ = c.SetDeadline(time.Now().Add(e2etest.Patience))
 	version, rest := "HTTP/1.1", ""
 	for _, h := range headers {
 		if h == "HTTP/1.0" {
@@ -55,7 +56,7 @@ func let(path string, access int) int {
 }
 
 func TestHostIsChecked(t *testing.T) {
-	jwt := []string{"--auth-mode=jwt", "--jwt-secret=" + storySecret}
+	jwt := []string{"--auth-mode=jwt", "--jwt-secret=" + e2etest.JWTSecret}
 	trusted := append([]string{"--trusted-proxies=127.0.0.1"}, jwt...)
 	const forwarded = "X-Forwarded-For: 192.0.2.1"
 	for _, c := range []struct {
@@ -81,13 +82,13 @@ func TestHostIsChecked(t *testing.T) {
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
-			s := running(t, c.flags...)
+			s := e2etest.Start(t, c.flags...)
 			var headers []string
 			if c.header != "" {
 				headers = []string{c.header}
 			}
 			access := http.StatusBadRequest // no handshake
-			if s.engine.cfg.AuthMode == "jwt" {
+			if s.Config.AuthMode == "jwt" {
 				access = http.StatusUnauthorized
 			}
 			for _, path := range paths {
@@ -95,14 +96,11 @@ func TestHostIsChecked(t *testing.T) {
 				if c.ok {
 					want = let(path, access)
 				}
-				if got, body := knock(t, s.engine.HTTPAddr(), path, c.host, headers...); got != want || !c.ok && !strings.HasPrefix(body, "host: ") {
+				if got, body := knock(t, s.HTTP, path, c.host, headers...); got != want || !c.ok && !strings.HasPrefix(body, "host: ") {
 					t.Errorf("%s of %s: %d %.40q, want %d", path, c.host, got, body, want)
 				}
 			}
-			want := map[bool]uint64{false: uint64(len(paths))}[c.ok]
-			if got := s.engine.set.GetOrCreateCounter(`processor_live_refusals_total{reason="host"}`).Get(); got != want {
-				t.Errorf("%d refusals are counted, want %d", got, want)
-			}
+			s.WantMetric(t, `processor_live_refusals_total{reason="host"}`, map[bool]int{false: len(paths)}[c.ok])
 		})
 	}
 }
@@ -110,29 +108,26 @@ func TestHostIsChecked(t *testing.T) {
 // TestProxyThatNobodyAnnounced has each path refuse what comes through one,
 // where everybody may watch.
 func TestProxyThatNobodyAnnounced(t *testing.T) {
-	closed, open := running(t), running(t, "--auth-allow-anonymous")
+	closed, open := e2etest.Start(t), e2etest.Start(t, "--auth-allow-anonymous")
 	marks := []string{"X-Forwarded-For: 192.0.2.1", "X-Forwarded-For:", "Forwarded: for=192.0.2.1", "Via: 1.1 proxy", "X-Real-IP: 192.0.2.1",
 		"CF-Connecting-IP: 192.0.2.1", "True-Client-IP: 192.0.2.1", "X-Envoy-External-Address: 192.0.2.1", "x-original-uri: /", "HTTP/1.0"}
 	for _, mark := range marks {
 		for _, path := range paths {
-			host := closed.engine.HTTPAddr() // as nginx sends it
-			if got, body := knock(t, closed.engine.HTTPAddr(), path, host, mark); got != http.StatusUnauthorized || !strings.HasPrefix(body, "proxy: ") {
+			host := closed.HTTP // as nginx sends it
+			if got, body := knock(t, closed.HTTP, path, host, mark); got != http.StatusUnauthorized || !strings.HasPrefix(body, "proxy: ") {
 				t.Errorf("%s with %q: %d %.40q, want 401", path, mark, got, body)
 			}
-			if got, body := knock(t, open.engine.HTTPAddr(), path, host, mark); got != let(path, http.StatusBadRequest) {
+			if got, body := knock(t, open.HTTP, path, host, mark); got != let(path, http.StatusBadRequest) {
 				t.Errorf("%s with %q, open to everybody: %d %.40q", path, mark, got, body)
 			}
 		}
 	}
-	if got := closed.engine.set.GetOrCreateCounter(`processor_live_refusals_total{reason="proxy"}`).Get(); got != uint64(len(marks)*len(paths)) {
-		t.Errorf("%d refusals are counted", got)
-	}
+	closed.WantMetric(t, `processor_live_refusals_total{reason="proxy"}`, len(marks)*len(paths))
 	for mark, want := range map[string]int{"Accept: */*": 101, "X-Forwarded-Proto: https": 401} {
 		name, value, _ := strings.Cut(mark, ": ")
-		c, status, err := dial(closed.engine.HTTPAddr(), "x", "", http.Header{name: {value}})
+		c, status, err := e2etest.Connect(closed.HTTP, "", http.Header{name: {value}}, nil)
 		if err == nil {
-			status = 101
-			c.end()
+			c.Close()
 		}
 		if status != want {
 			t.Errorf("a handshake with %q: %d, want %d", mark, status, want)
@@ -149,22 +144,22 @@ func TestProxyWithoutTrustIsToldOf(t *testing.T) {
 		start, onRequest bool
 	}{
 		{"open to everybody", []string{"--auth-allow-anonymous"}, true, true},
-		{"tokens", []string{"--auth-mode=jwt", "--jwt-secret=" + storySecret, "--allowed-origins=live.example"}, true, true},
+		{"tokens", []string{"--auth-mode=jwt", "--jwt-secret=" + e2etest.JWTSecret, "--allowed-origins=live.example"}, true, true},
 		{"a proxy that is trusted", []string{"--auth-allow-anonymous", "--trusted-proxies=127.0.0.1"}, false, false},
 		{"direct clients only", nil, false, false},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
-			log := &logs{}
-			s := runningWith(t, log, embeddedParts(t), c.flags...)
+			s := e2etest.Start(t, c.flags...)
+			log := s.Log
 			if got := strings.Contains(log.String(), atStart); got != c.start {
 				t.Errorf("told at start: %v, want %v", got, c.start)
 			}
-			knock(t, s.engine.HTTPAddr(), "/", "live.example")
+			knock(t, s.HTTP, "/", "live.example")
 			if strings.Contains(log.String(), atRequest) {
 				t.Error("told of a proxy without its marks")
 			}
-			knock(t, s.engine.HTTPAddr(), "/", "live.example", "X-Forwarded-For: 192.0.2.1")
+			knock(t, s.HTTP, "/", "live.example", "X-Forwarded-For: 192.0.2.1")
 			if got := strings.Contains(log.String(), atRequest); got != c.onRequest {
 				t.Errorf("told at a request: %v, want %v", got, c.onRequest)
 			}
@@ -177,9 +172,9 @@ func TestProxyWithoutTrustIsToldOf(t *testing.T) {
 func TestOriginOverTLS(t *testing.T) {
 	dir := t.TempDir()
 	client := clientOf(certificate(t, dir, 1))
-	s := running(t, "--tls-cert-file="+dir+"/tls.crt", "--tls-key-file="+dir+"/tls.key", "--tls-hsts-seconds=3600")
-	for origin, want := range map[string]int{"https://" + s.engine.HTTPAddr(): 400, "http://" + s.engine.HTTPAddr(): 403} {
-		req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, "https://"+s.engine.HTTPAddr()+"/live", nil)
+	s := e2etest.Start(t, "--tls-cert-file="+dir+"/tls.crt", "--tls-key-file="+dir+"/tls.key", "--tls-hsts-seconds=3600")
+	for origin, want := range map[string]int{"https://" + s.HTTP: 400, "http://" + s.HTTP: 403} {
+		req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, "https://"+s.HTTP+"/live", nil)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -196,23 +191,23 @@ func TestOriginOverTLS(t *testing.T) {
 			t.Errorf("a page of %s: Strict-Transport-Security %q", origin, got)
 		}
 	}
-	testenv.Eventually(t, patience, "no connection left", func() bool { return s.engine.connections() == 0 })
+	testenv.Eventually(t, e2etest.Patience, "no connection left", func() bool { return s.Metric(t, "processor_live_connections") == 0 })
 }
 
 // TestAnswersVaryByOrigin keeps caches from giving one origin's answer to
 // another.
 func TestAnswersVaryByOrigin(t *testing.T) {
-	s := running(t, "--allowed-origins=https://maps.example")
+	s := e2etest.Start(t, "--allowed-origins=https://maps.example")
 	for origin, want := range map[string]string{"": "", "https://maps.example": "https://maps.example", "http://maps.example": "", "https://evil.example": "", "null": ""} {
 		for _, path := range paths {
-			req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, "http://"+s.engine.HTTPAddr()+path, nil)
+			req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, "http://"+s.HTTP+path, nil)
 			if err != nil {
 				t.Fatal(err)
 			}
 			if origin != "" {
 				req.Header.Set("Origin", origin)
 			}
-			res, err := httpClient.Do(req)
+			res, err := e2etest.HTTP.Do(req)
 			if err != nil {
 				t.Fatal(err)
 			}

@@ -1,4 +1,4 @@
-package engine
+package engine_test
 
 import (
 	"bufio"
@@ -15,7 +15,6 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
-	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -23,34 +22,9 @@ import (
 	"github.com/coder/websocket"
 	"github.com/pires/go-proxyproto"
 
+	"pitwall/engine/e2e/e2etest"
 	"pitwall/engine/internal/testenv"
 )
-
-// running serves on the embedded parts until the test ends.
-func running(t *testing.T, flags ...string) *serving {
-	t.Helper()
-	return runningOn(t, embeddedParts(t), flags...)
-}
-
-// runningOn does so on the parts given.
-func runningOn(t *testing.T, p *parts, flags ...string) *serving {
-	t.Helper()
-	return runningWith(t, &logs{}, p, flags...)
-}
-
-func runningWith(t *testing.T, log *logs, p *parts, flags ...string) *serving {
-	t.Helper()
-	s, err := serve(log, slices.Concat([]string{"--http-addr=127.0.0.1:0", "--ops-addr=127.0.0.1:0", "--live-drain-ms=50"}, p.flags, flags))
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		if err := s.stop(); err != nil {
-			t.Error(err)
-		}
-	})
-	return s
-}
 
 // certificate writes a new pair into dir, and returns a pool that trusts it.
 func certificate(t *testing.T, dir string, serial int64) *x509.CertPool {
@@ -106,10 +80,10 @@ func TestTLS(t *testing.T) {
 	dir := t.TempDir()
 	roots := certificate(t, dir, 1)
 	files := []string{"--tls-cert-file=" + dir + "/tls.crt", "--tls-key-file=" + dir + "/tls.key"}
-	s := running(t, files...)
-	addr := s.engine.HTTPAddr()
+	s := e2etest.Start(t, files...)
+	addr := s.HTTP
 
-	ctx, cancel := context.WithTimeout(t.Context(), patience)
+	ctx, cancel := context.WithTimeout(t.Context(), e2etest.Patience)
 	defer cancel()
 	client := clientOf(roots)
 	ws, res, err := websocket.Dial(ctx, "wss://"+addr+"/live", &websocket.DialOptions{HTTPClient: client})
@@ -135,25 +109,28 @@ func TestTLS(t *testing.T) {
 	if _, err := serialOf(addr, old); err == nil {
 		t.Error("TLS 1.2 is spoken although nobody asked for it")
 	}
-	if _, err := serialOf(running(t, append(files, "--tls-min-version=1.2")...).engine.HTTPAddr(), old); err != nil {
+	if _, err := serialOf(e2etest.Start(t, append(files, "--tls-min-version=1.2")...).HTTP, old); err != nil {
 		t.Errorf("TLS 1.2 is not spoken: %v", err)
 	}
 
 	// A renewal takes effect without a restart; half of one does not.
 	roots = certificate(t, dir, 2)
 	fresh := &tls.Config{RootCAs: roots}
-	testenv.Eventually(t, patience, "the new certificate", func() bool {
+	testenv.Eventually(t, e2etest.Patience, "the new certificate", func() bool {
 		n, err := serialOf(addr, fresh)
 		return err == nil && n == 2
 	})
 	if err := os.WriteFile(filepath.Join(dir, "tls.key"), []byte("half a k"), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	deadline := time.Now().Add(1500 * time.Millisecond) // three looks at the files
-	for time.Now().Before(deadline) {
+	testenv.Eventually(t, e2etest.Patience, "half a key to be found", func() bool {
 		if n, err := serialOf(addr, fresh); err != nil || n != 2 {
 			t.Fatalf("with half a key: certificate %d, %v", n, err)
 		}
+		return len(s.Log.Find("the certificate has changed and cannot be used")) > 0
+	})
+	if n, err := serialOf(addr, fresh); err != nil || n != 2 {
+		t.Errorf("after half a key: certificate %d, %v", n, err)
 	}
 	// Those that are connected do not notice.
 	if err := ws.Ping(ws.CloseRead(ctx)); err != nil {
@@ -168,9 +145,13 @@ func TestTLSFilesThatCannotBe(t *testing.T) {
 		"TLS_KEY_FILE":  {"--tls-cert-file=" + dir + "/tls.crt"},
 		"TLS_CERT_FILE": {"--tls-cert-file=" + dir + "/none", "--tls-key-file=" + dir + "/tls.key"},
 	} {
-		all := slices.Concat([]string{"--http-addr=127.0.0.1:0", "--ops-addr=127.0.0.1:0"}, embeddedParts(t).flags, flags)
-		if s, err := serve(&logs{}, all); err == nil {
-			_ = s.stop()
+		var s *e2etest.Engine
+		cfg, err := e2etest.Settings(e2etest.EmbeddedBackends(t).EngineFlags(flags...)...)
+		if err == nil {
+			s, err = e2etest.LaunchReady(cfg, new(e2etest.Log))
+		}
+		if err == nil {
+			_ = s.Stop()
 			t.Errorf("%q: it starts", flags)
 		} else if !strings.Contains(err.Error(), name) {
 			t.Errorf("%q: %v does not name %s", flags, err, name)
@@ -187,7 +168,7 @@ func upgradeFrom(t *testing.T, addr string, header *proxyproto.Header) int {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = c.Close() })
-	_ = c.SetDeadline(time.Now().Add(patience))
+	_ = c.SetDeadline(time.Now().Add(e2etest.Patience))
 	if header != nil {
 		if _, err := header.WriteTo(c); err != nil {
 			t.Fatal(err)
@@ -204,7 +185,7 @@ func upgradeFrom(t *testing.T, addr string, header *proxyproto.Header) int {
 
 // TestProxyProtocol has clients counted by the address that the proxy tells.
 func TestProxyProtocol(t *testing.T) {
-	s := running(t, "--proxy-protocol", "--trusted-proxies=127.0.0.0/8", "--auth-allow-anonymous", "--live-max-connections-per-address=1")
+	s := e2etest.Start(t, "--proxy-protocol", "--trusted-proxies=127.0.0.0/8", "--auth-allow-anonymous", "--live-max-connections-per-address=1")
 	from := func(ip string) *proxyproto.Header {
 		return proxyproto.HeaderProxyFromAddrs(2, &net.TCPAddr{IP: net.ParseIP(ip), Port: 1}, &net.TCPAddr{IP: net.IPv4(10, 0, 0, 9), Port: 80})
 	}
@@ -218,13 +199,13 @@ func TestProxyProtocol(t *testing.T) {
 		{"the first again", from("192.0.2.1"), 429},
 		{"nobody told", nil, 0},
 	} {
-		got := upgradeFrom(t, s.engine.HTTPAddr(), c.header)
+		got := upgradeFrom(t, s.HTTP, c.header)
 		if got != c.want && (c.want != 0 || got != 400) {
 			t.Errorf("%s: status %d, want %d", c.name, got, c.want)
 		}
 	}
 	// Bytes go out on the plain socket, past the wrapper.
-	if n := s.engine.set.GetOrCreateCounter("processor_live_written_bytes_total").Get(); n == 0 {
+	if s.Metric(t, "processor_live_written_bytes_total") == 0 {
 		t.Error("nothing was written")
 	}
 }
@@ -232,16 +213,16 @@ func TestProxyProtocol(t *testing.T) {
 // TestProxyProtocolAndHost: who is behind the proxy may use the name that it
 // has in the world.
 func TestProxyProtocolAndHost(t *testing.T) {
-	s := running(t, "--proxy-protocol", "--trusted-proxies=127.0.0.1", "--auth-mode=jwt", "--jwt-secret="+storySecret)
+	s := e2etest.Start(t, "--proxy-protocol", "--trusted-proxies=127.0.0.1", "--auth-mode=jwt", "--jwt-secret="+e2etest.JWTSecret)
 	header := proxyproto.HeaderProxyFromAddrs(2, &net.TCPAddr{IP: net.IPv4(192, 0, 2, 1), Port: 1}, &net.TCPAddr{IP: net.IPv4(10, 0, 0, 9), Port: 80})
-	if got := upgradeFrom(t, s.engine.HTTPAddr(), header); got != http.StatusUnauthorized {
+	if got := upgradeFrom(t, s.HTTP, header); got != http.StatusUnauthorized {
 		t.Errorf("status %d, want 401: the host is fine, a token is missing", got)
 	}
 }
 
 // TestForwardedFor has clients counted by the header of a trusted proxy.
 func TestForwardedFor(t *testing.T) {
-	s := running(t, "--trusted-proxies=127.0.0.1", "--auth-allow-anonymous", "--live-max-connections-per-address=1")
+	s := e2etest.Start(t, "--trusted-proxies=127.0.0.1", "--auth-allow-anonymous", "--live-max-connections-per-address=1")
 	for _, c := range []struct {
 		forwarded string
 		want      int
@@ -254,10 +235,9 @@ func TestForwardedFor(t *testing.T) {
 		if c.forwarded != "" {
 			header.Set("X-Forwarded-For", c.forwarded)
 		}
-		cl, status, err := dial(s.engine.HTTPAddr(), "x", "", header)
+		cl, status, err := e2etest.Connect(s.HTTP, "", header, nil)
 		if err == nil {
-			status = 101
-			t.Cleanup(cl.end)
+			t.Cleanup(cl.Close)
 		}
 		if status != c.want {
 			t.Errorf("%q: status %d, want %d", c.forwarded, status, c.want)

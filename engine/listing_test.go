@@ -1,33 +1,31 @@
-package engine
+package engine_test
 
 import (
-	"io"
 	"net/http"
 	"testing"
 
+	"pitwall/engine/e2e/e2etest"
 	"pitwall/engine/internal/testenv"
 )
 
 // TestEventsOfARunningEngineFollowMapAndAccess sees that both changes reach
 // the page.
 func TestEventsOfARunningEngineFollowMapAndAccess(t *testing.T) {
-	p := embeddedParts(t)
-	s := runningOn(t, p, "--authz-mode=public", "--auth-refresh-ms=50")
+	p := e2etest.EmbeddedBackends(t)
+	s := p.Start(t, "--authz-mode=public", "--auth-refresh-ms=50")
 	shows := func(what, want string) {
 		t.Helper()
-		testenv.Eventually(t, patience, what, func() bool {
-			res, err := httpClient.Get("http://" + s.engine.HTTPAddr() + "/events.json")
+		testenv.Eventually(t, e2etest.Patience, what, func() bool {
+			_, got, err := e2etest.Fetch(http.MethodGet, "http://"+s.HTTP+"/events.json")
 			if err != nil {
 				t.Fatal(err)
 			}
-			defer res.Body.Close()
-			got, err := io.ReadAll(res.Body)
-			return err == nil && string(got) == want+"\n"
+			return got == want+"\n"
 		})
 	}
 	change := func(statement string) {
 		t.Helper()
-		if _, err := p.db.ExecContext(t.Context(), statement); err != nil {
+		if _, err := p.DB.ExecContext(t.Context(), statement); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -46,21 +44,20 @@ func TestEventsOfARunningEngineFollowMapAndAccess(t *testing.T) {
 // TestEveryPathIsLimitedByAddress asks for each path until it is one request
 // too many.
 func TestEveryPathIsLimitedByAddress(t *testing.T) {
-	s := running(t, "--http-rate-per-address=1")
+	s := e2etest.Start(t, "--http-rate-per-address=1")
 	for _, path := range []string{"/", "/app.js", "/events.json", "/nothing"} {
-		testenv.Eventually(t, patience, "429 for "+path, func() bool {
-			res, err := httpClient.Get("http://" + s.engine.HTTPAddr() + path)
+		testenv.Eventually(t, e2etest.Patience, "429 for "+path, func() bool {
+			status, _, err := e2etest.Fetch(http.MethodGet, "http://"+s.HTTP+path)
 			if err != nil {
 				t.Fatal(err)
 			}
-			res.Body.Close()
-			return res.StatusCode == http.StatusTooManyRequests
+			return status == http.StatusTooManyRequests
 		})
 	}
 	// /live has limits of its own.
-	c, status, err := dial(s.engine.HTTPAddr(), "x", "", http.Header{})
+	c, status, err := e2etest.Connect(s.HTTP, "", nil, nil)
 	if err != nil {
 		t.Fatalf("status %d, %v", status, err)
 	}
-	c.end()
+	c.Close()
 }

@@ -1,20 +1,10 @@
-package engine
+package engine_test
 
 import (
 	"os"
-	"reflect"
 	"testing"
 
-	"pitwall/engine/internal/testenv"
+	"pitwall/engine/e2e/e2etest"
 )
 
-// TestMain runs without the settings of whoever runs the tests: what a test
-// does not set has its default.
-func TestMain(m *testing.M) {
-	for _, f := range reflect.VisibleFields(reflect.TypeFor[Config]()) {
-		if name := f.Tag.Get("env"); name != "" {
-			os.Unsetenv(name)
-		}
-	}
-	os.Exit(testenv.Main(m))
-}
+func TestMain(m *testing.M) { os.Exit(e2etest.Main(m)) }

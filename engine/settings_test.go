@@ -1,7 +1,6 @@
 package engine
 
 import (
-	"context"
 	"encoding/json"
 	"fmt"
 	"log/slog"
@@ -50,63 +49,6 @@ func TestSecretsAreNotPrinted(t *testing.T) {
 		if strings.Count(out, redacted) < n {
 			t.Errorf("%s says %d times that there is a secret, want %d times", name, strings.Count(out, redacted), n)
 		}
-	}
-}
-
-// TestSecretsAreNotLogged starts engines whose settings are full of secrets,
-// good ones and such as cannot be.
-func TestSecretsAreNotLogged(t *testing.T) {
-	for _, c := range []struct {
-		name   string
-		want   string // a setting that the error names
-		change func(*Config)
-	}{
-		{"settings that do not go together", "AUTH_URL", func(*Config) {}},
-		{"URLs that are none", "JWKS_URL", func(c *Config) {
-			for _, u := range []*SecretURL{&c.RedisURL, &c.DatabaseURL, &c.DatabaseDirectURL, &c.DatabaseArchiveURL, &c.AuthURL, &c.AuthzURL, &c.JWKSURL} {
-				*u = "://" + canary
-			}
-		}},
-		{"a password that ends the host", "REDIS_URL", func(c *Config) {
-			c.AuthMode, c.AuthURL, c.AuthzURL = "jwt", "", ""
-			c.RedisURL, c.DatabaseURL = "redis://:"+canary+"/x@127.0.0.1:1", "postgres://me:"+canary+"/x@127.0.0.1:1/db"
-		}},
-		{"Redis does not answer", "REDIS_URL", func(c *Config) {
-			c.AuthMode, c.AuthURL, c.AuthzURL, c.RedisURL = "jwt", "", "", "redis://:"+canary+"@127.0.0.1:1/0"
-		}},
-		{"no keys", "JWKS_URL", func(c *Config) {
-			c.AuthMode, c.AuthURL, c.AuthzURL, c.RedisURL, c.DatabaseURL, c.DatabaseDirectURL, c.DatabaseArchiveURL = "jwt", "", "", "", "", "", ""
-		}},
-		{"Postgres does not answer", "DATABASE_URL", func(c *Config) {
-			c.AuthMode, c.AuthURL, c.AuthzURL, c.RedisURL = "jwt", "", "", ""
-			c.DatabaseURL = "postgres://me:" + canary + "@127.0.0.1:1/db?sslmode=disable"
-		}},
-		{"a URL for Postgres that is none", "DATABASE_URL", func(c *Config) { c.AuthMode, c.AuthURL, c.AuthzURL, c.RedisURL = "jwt", "", "", "" }},
-	} {
-		t.Run(c.name, func(t *testing.T) {
-			cfg, err := settings(append(embeddedParts(t).flags, "--http-addr=127.0.0.1:0", "--ops-addr=127.0.0.1:0", "--log-level=debug")...)
-			if err != nil {
-				t.Fatal(err)
-			}
-			plant(&cfg)
-			c.change(&cfg)
-			var out logs
-			e, err := New(cfg, slog.New(slog.NewTextHandler(&out, &slog.HandlerOptions{Level: slog.LevelDebug})))
-			if err == nil {
-				ctx, cancel := context.WithTimeout(t.Context(), patience)
-				defer cancel()
-				err = e.Run(ctx)
-			}
-			if err == nil {
-				t.Fatal("started, with nothing that answers")
-			}
-			if !strings.Contains(err.Error(), c.want) {
-				t.Errorf("%v does not name %s", err, c.want)
-			}
-			if all := err.Error() + out.String(); strings.Contains(all, "canary") {
-				t.Errorf("a secret is shown: %s", all)
-			}
-		})
 	}
 }
 

@@ -1,4 +1,4 @@
-package engine
+package engine_test
 
 import (
 	"bufio"
@@ -12,6 +12,8 @@ import (
 	"strconv"
 	"testing"
 	"time"
+
+	"pitwall/engine/e2e/e2etest"
 
 	"github.com/pires/go-proxyproto"
 	"golang.org/x/sys/unix"
@@ -51,8 +53,8 @@ func TestSocketOptionsOnEveryListener(t *testing.T) {
 		{name: "all of them", flags: append(append(overTLS, overProxy...), "--http-max-connections=4", "--live-flush-max-ms=1000"), proxy: true, tls: true},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			s := running(t, append(c.flags, "--live-notsent-lowat=12345")...)
-			local := upgraded(t, s.engine.HTTPAddr(), c.proxy, c.tls, roots)
+			s := e2etest.Start(t, append(c.flags, "--live-notsent-lowat=12345")...)
+			local := upgraded(t, s.HTTP, c.proxy, c.tls, roots)
 			fd := otherEnd(t, local)
 			for _, o := range spectatorOptions {
 				if got, err := unix.GetsockoptInt(fd, o.level, o.option); err != nil || got != o.want {
@@ -72,7 +74,7 @@ func upgraded(t *testing.T, addr string, proxy, secure bool, roots *x509.CertPoo
 	}
 	t.Cleanup(func() { _ = c.Close() })
 	local := netip.MustParseAddrPort(c.LocalAddr().String())
-	_ = c.SetDeadline(time.Now().Add(patience))
+	_ = c.SetDeadline(time.Now().Add(e2etest.Patience))
 	if proxy {
 		header := proxyproto.HeaderProxyFromAddrs(2, &net.TCPAddr{IP: net.IPv4(192, 0, 2, 1), Port: 1}, &net.TCPAddr{IP: net.IPv4(10, 0, 0, 9), Port: 80})
 		if _, err := header.WriteTo(c); err != nil {

@@ -1,9 +1,15 @@
-package engine
+package engine_test
 
 import (
+	"bufio"
+	"context"
+	"io"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
+
+	"pitwall/engine/e2e/e2etest"
 )
 
 // What a process says of its start and of its end is said once, and of what
@@ -30,29 +36,23 @@ func TestStartAndStopTellOfWhatRuns(t *testing.T) {
 			[]string{"msg=ready http=", "out to 0 connections"}, []string{"rows/s", "durable-write"}},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
-			p := embeddedParts(t)
-			var log logs
-			s, err := serve(&log, append(append(p.flags, "--http-addr=127.0.0.1:0", "--ops-addr=127.0.0.1:0"), tt.flags...))
-			if err != nil {
-				t.Fatal(err)
-			}
-			told := s.engine.Banner() + s.engine.status(s.engine.counted(), s.engine.counted())
+			t.Parallel() // each waits for a status line
+			p := e2etest.EmbeddedBackends(t)
+			s := p.Start(t, tt.flags...)
+			told := s.Engine.Banner() + firstStatus(t, s)
 			if slices.Contains(tt.steps, "simulator") {
 				n := 0
-				if err := p.db.QueryRow("SELECT count(*) FROM entries WHERE event_id = 'demo'").Scan(&n); err != nil || n == 0 {
+				if err := p.DB.QueryRow("SELECT count(*) FROM entries WHERE event_id = 'demo'").Scan(&n); err != nil || n == 0 {
 					t.Errorf("%d entries in the event demo, %v", n, err)
 				}
 			}
-			if err := s.stop(); err != nil {
+			if err := s.Stop(); err != nil {
 				t.Fatal(err)
 			}
-			told += log.String()
+			told += s.Log.String()
 			var steps []string
-			for line := range strings.Lines(log.String()) {
-				if _, rest, ok := strings.Cut(line, "msg=stopped step="); ok {
-					step, _, _ := strings.Cut(rest, " took=")
-					steps = append(steps, strings.Trim(step, `"`))
-				}
+			for _, line := range s.Log.Find("stopped") {
+				steps = append(steps, line.Attrs["step"])
 			}
 			if !slices.Equal(steps, tt.steps) {
 				t.Errorf("stopped were %q, want %q", steps, tt.steps)
@@ -72,4 +72,20 @@ func TestStartAndStopTellOfWhatRuns(t *testing.T) {
 			}
 		})
 	}
+}
+
+// firstStatus returns the first status line of an engine.
+func firstStatus(t *testing.T, e *e2etest.Engine) string {
+	t.Helper()
+	r, w := io.Pipe()
+	ctx, cancel := context.WithCancel(t.Context())
+	var ended sync.WaitGroup
+	ended.Go(func() { e.Engine.ShowStatus(ctx, w) })
+	line, err := bufio.NewReader(r).ReadString('\n')
+	cancel()
+	ended.Wait()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return line
 }

@@ -14,6 +14,8 @@ import (
 	"pitwall/engine/internal/db"
 )
 
+const jwtSecret = "0123456789abcdef0123456789abcdef"
+
 // tokens is an embedded database with the events race and late, which has a delay,
 // and the commands on it.
 type tokens struct {
@@ -45,7 +47,7 @@ func (k *tokens) database() db.Database {
 
 func (k *tokens) create(event string, ttl time.Duration) (link, id string, err error) {
 	var out bytes.Buffer
-	err = CreateLink(k.Context(), LinkConfig{JWTSecret: storySecret}, k.cfg, "http://x/", event, ttl, 0, slog.New(slog.DiscardHandler), &out)
+	err = CreateLink(k.Context(), LinkConfig{JWTSecret: jwtSecret}, k.cfg, "http://x/", event, ttl, 0, slog.New(slog.DiscardHandler), &out)
 	link, more, _ := strings.Cut(out.String(), "\n")
 	if fields := strings.Fields(more); len(fields) > 1 {
 		id = fields[1]
@@ -89,7 +91,7 @@ func TestRevocationsLastAsLongAsTheToken(t *testing.T) {
 		t.Errorf("again: %s", said)
 	}
 	// A token of the platform says when it ends; --for only prolongs that.
-	signer, err := jose.NewSigner(jose.SigningKey{Algorithm: jose.HS256, Key: []byte(storySecret)}, nil)
+	signer, err := jose.NewSigner(jose.SigningKey{Algorithm: jose.HS256, Key: []byte(jwtSecret)}, nil)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -1,7 +1,6 @@
 package engine_test
 
 import (
-	"context"
 	"fmt"
 	"io"
 	"log/slog"
@@ -11,9 +10,8 @@ import (
 	"testing"
 	"time"
 
-	"github.com/alecthomas/kong"
-
 	"pitwall/engine"
+	"pitwall/engine/e2e/e2etest"
 	"pitwall/engine/internal/db"
 	"pitwall/engine/internal/testenv"
 )
@@ -154,30 +152,13 @@ func warmLook(b *testing.B, url string, devices []string) {
 // warmEngine starts an engine, until spectators may come.
 func warmEngine(b *testing.B, url string) {
 	b.StopTimer()
-	var cfg engine.Config
-	k, err := kong.New(&cfg)
-	if err == nil {
-		_, err = k.Parse([]string{"--redis-url=" + testenv.Redis(b).URL(), "--database-url=" + url,
-			"--http-addr=127.0.0.1:0", "--ops-addr=127.0.0.1:0", "--live-drain-ms=0"})
-	}
-	if err != nil {
-		b.Fatal(err)
-	}
-	e, err := engine.New(cfg, slog.New(slog.DiscardHandler))
-	if err != nil {
-		b.Fatal(err)
-	}
-	ctx, cancel := context.WithCancel(b.Context())
-	ended := make(chan error, 1)
+	cfg := e2etest.MustSettings(b, "--redis-url="+testenv.Redis(b).URL(), "--database-url="+url,
+		"--http-addr=127.0.0.1:0", "--ops-addr=127.0.0.1:0", "--live-drain-ms=0")
 	b.StartTimer()
-	go func() { ended <- e.Run(ctx) }()
-	select {
-	case <-e.Ready():
-		b.StopTimer()
-		cancel()
-		err = <-ended
-	case err = <-ended:
-		cancel()
+	e, err := e2etest.LaunchReady(cfg, new(e2etest.Log))
+	b.StopTimer()
+	if err == nil {
+		err = e.Stop()
 	}
 	if err != nil {
 		b.Fatal(err)

@@ -1,13 +1,11 @@
-package engine
+package engine_test
 
 import (
-	"context"
-	"encoding/json"
 	"os"
 	"strings"
 	"testing"
 
-	"github.com/coder/websocket"
+	"pitwall/engine/e2e/e2etest"
 )
 
 // TestWelcomeKeepsTheHost: spectators are told a name for the process, and not
@@ -18,21 +16,20 @@ func TestWelcomeKeepsTheHost(t *testing.T) {
 		t.Fatal(err)
 	}
 	instance := func(flags ...string) string {
-		s := running(t, flags...)
-		ctx, cancel := context.WithTimeout(t.Context(), patience)
-		defer cancel()
-		ws, _, err := websocket.Dial(ctx, "ws://"+s.engine.HTTPAddr()+"/live", nil)
+		first := make(chan e2etest.Frame, 1)
+		c, _, err := e2etest.Connect(e2etest.Start(t, flags...).HTTP, "", nil, func(f e2etest.Frame) {
+			select {
+			case first <- f:
+			default:
+			}
+		})
 		if err != nil {
 			t.Fatal(err)
 		}
-		defer ws.CloseNow()
-		_, data, err := ws.Read(ctx)
-		if err != nil {
-			t.Fatal(err)
-		}
-		var welcome struct{ Type, Instance string }
-		if err := json.Unmarshal(data, &welcome); err != nil || welcome.Type != "welcome" {
-			t.Fatalf("first frame %q, %v", data, err)
+		defer c.Close()
+		welcome := <-first
+		if welcome.Err != nil || welcome.Type != "welcome" {
+			t.Fatalf("first frame %q, %v", welcome.Text, welcome.Err)
 		}
 		return welcome.Instance
 	}

@@ -53,6 +53,8 @@ func level(folder string) string {
 		return "servers"
 	case parts[1] == "front":
 		return "front"
+	case parts[1] == "e2e":
+		return "e2e"
 	}
 	return "room"
 }
@@ -66,6 +68,7 @@ var below = map[string][]string{
 	"room":       {"internal", "shard", "codec"},
 	"internal":   {"internal", "shard", "codec", "migrations"},
 	"tests":      {"tests", "servers"},
+	"e2e":        {"engine", "tests"},
 	"servers":    {},
 	"shard":      {"codec"},
 	"codec":      {},
@@ -74,8 +77,10 @@ var below = map[string][]string{
 
 // belowInTests is what tests may import on top of that.
 var belowInTests = map[string][]string{
-	"cmd":   {"room", "internal", "shard", "codec"},
-	"bench": {"cmd"},
+	"cmd":    {"room", "internal", "shard", "codec"},
+	"bench":  {"cmd"},
+	"engine": {"e2e"},
+	"e2e":    {"room", "internal", "shard", "codec"},
 }
 
 func checkArrows(files []*file, r report) {
@@ -105,7 +110,7 @@ func sameRoom(a, b string) bool {
 	room := func(folder string) string {
 		n := 1
 		switch level(folder) {
-		case "room", "front", "servers":
+		case "room", "front", "servers", "e2e":
 			n = 2
 		case "internal", "tests":
 			n = 3

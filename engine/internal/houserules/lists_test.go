@@ -67,6 +67,8 @@ var goFiles = []exception{
 	{"engine/archive/corrections.go", "the listener; Corrections.Run waits"},
 	{"engine/archive/parallel.go", "one insert per part of a batch; insert waits"},
 	{"engine/internal/db/postgres.go", "the end of the pool; Close waits"},
+	{"engine/e2e/e2etest/engine.go", "the engine's Run; Stop waits"},
+	{"engine/e2e/e2etest/client.go", "the reader of a connection; Close and Cut wait"},
 	{"engine/servers/process.go", "one per server, bound to its thread; End waits for done"},
 	{"engine/internal/testenv/proxy.go", "accept loop and relays; the test's cleanup waits"},
 }
@@ -114,7 +116,7 @@ var libraries = []library{
 	{"github.com/google/pprof", []string{"bench"}, false, "profiles are read by the load harness"},
 	{"go.uber.org/goleak", []string{"engine/internal/testenv"}, true, "for tests"},
 	{"github.com/google/go-cmp", nil, true, "for tests"},
-	{"github.com/coder/websocket", []string{"bench"}, true, "for tests: the client that is not the server's library"},
+	{"github.com/coder/websocket", []string{"bench", "engine/e2e"}, true, "for tests: the client that is not the server's library"},
 	{"github.com/chromedp", nil, true, "for tests: the browser"},
 	{"github.com/goccy/go-json", []string{"bench"}, true, "the codec's rival in benchmarks"},
 	{"github.com/puzpuzpuz/xsync", []string{"engine/live", "bench"}, true, "the table of sessions; a rival in benchmarks"},

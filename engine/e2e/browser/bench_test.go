@@ -1,0 +1,46 @@
+package browser
+
+import (
+	"fmt"
+	"testing"
+
+	"github.com/chromedp/chromedp"
+)
+
+// BenchmarkPage draws 5,000 dots that move, each with a new position a second,
+// in a browser that draws with the processor, beside the engine that feeds it.
+// An operation is a frame; a screen asks for one in 16.7 ms.
+//
+//	go test ./engine/e2e/browser -run - -bench Page -benchtime 900x
+func BenchmarkPage(b *testing.B) {
+	tab := openTab(b, "http://"+start(b, "--simulate=5350").HTTP+"/")
+	if _, err := chromedp.Run(tab, chromedp.EmulateViewport(1280, 800)); err != nil {
+		b.Fatal(err)
+	}
+	see(tab, b, "5,000 dots that move", "pitwall.devices >= 5000 && pitwall.counts.moving > 4900 && pitwall.updates > 30000")
+	b.ResetTimer()
+	m, err := chromedp.Run(tab, chromedp.Evaluate[map[string]float64](fmt.Sprintf(framesJS, b.N), chromedp.EvalAwaitPromise))
+	if err != nil {
+		b.Fatal(err)
+	}
+	b.StopTimer()
+	for name, value := range m {
+		b.ReportMetric(value, name)
+	}
+}
+
+// framesJS waits for a number of frames and says how they were.
+const framesJS = `(async () => {
+	const frame = () => new Promise(requestAnimationFrame);
+	const took = [];
+	const drawn = pitwall.drawn;
+	let before = await frame();
+	for (let n = 0; n < %d; n++) {
+		const at = await frame();
+		took.push(at - before);
+		before = at;
+	}
+	took.sort((a, b) => a - b);
+	const part = (p) => took[Math.min(Math.floor(took.length * p), took.length - 1)];
+	return { 'p50-ms': part(0.5), 'p99-ms': part(0.99), 'script-ms': pitwall.costs.frame, 'drawn/frame': (pitwall.drawn - drawn) / took.length, 'updates/s': pitwall.updatesPerSecond };
+})()`

@@ -1,0 +1,59 @@
+package browser
+
+import (
+	"testing"
+
+	"pitwall/engine/e2e/e2etest"
+)
+
+const (
+	messageJS = "document.getElementById('message').innerText"
+	statusJS  = "document.getElementById('status').innerText"
+)
+
+// A server that is full says nothing to browsers but that it does not shake
+// hands. The page finds out, says so, and comes in when there is room.
+func TestFullServerInABrowser(t *testing.T) {
+	s := e2etest.NewStack(t, 1)
+	s.Add(browserRecord(0)...)
+	addr := s.Start("--live-max-connections=1").HTTP
+	first := s.Watch(addr, "first", "", "")
+	tab := openTab(t, "http://"+addr+"/")
+	see(tab, t, "that the server is full", "pitwall.connection === 'busy' && "+messageJS+".includes('The server is full right now') && "+statusJS+".includes('retry in')")
+	first.Close()
+	see(tab, t, "the page come in by itself", "pitwall.connection === 'live' && pitwall.devices === 1 && "+messageJS+" === ''")
+}
+
+// Requests over the rate are not refused for good.
+func TestTooManyRequestsInABrowser(t *testing.T) {
+	s := e2etest.NewStack(t, 1)
+	s.Add(browserRecord(0)...)
+	s.SQL("INSERT INTO events VALUES ('other')")
+	tab := openTab(t, "http://"+s.Start("--live-request-rate=1", "--live-request-burst=2").HTTP+"/#other")
+	see(tab, t, "the event", "pitwall.connection === 'live'")
+	ask[string](tab, t, "(location.hash = 'race')")
+	see(tab, t, "that the server is busy", "pitwall.connection === 'busy' && !"+messageJS+".includes('not available')")
+	see(tab, t, "the other event", "pitwall.connection === 'live' && pitwall.event === 'race' && pitwall.devices === 1")
+}
+
+// Access that is withdrawn takes the dots with it, and the page says why.
+func TestWithdrawnAccessInABrowser(t *testing.T) {
+	s := e2etest.NewStack(t, 3)
+	for i := range 3 {
+		s.Add(browserRecord(i)...)
+	}
+	s.SQL("INSERT INTO pitwall_events (event_id, public) VALUES ('race', true)")
+	tab := openTab(t, "http://"+s.Start("--authz-mode=public").HTTP+"/#race")
+	see(tab, t, "the dots", "pitwall.connection === 'live' && pitwall.devices === 3")
+	findDevice(tab, t, "d-0001")
+	see(tab, t, "a card", "!document.getElementById('card').hidden")
+	s.SQL("UPDATE pitwall_events SET public = false")
+	see(tab, t, "the end, and why", "pitwall.connection === 'refused' && "+messageJS+".includes('withdrawn')")
+	see(tab, t, "no dot and no card", "pitwall.devices === 0 && document.getElementById('card').hidden && document.getElementById('n-stopped').textContent === '0'")
+	s.SQL("UPDATE pitwall_events SET public = true")
+	// It asks again within a minute; a change of event asks at once.
+	ask[string](tab, t, "(location.hash = 'nothing')")
+	see(tab, t, "another event refused", "pitwall.connection === 'refused' && "+messageJS+".includes('not available')")
+	ask[string](tab, t, "(location.hash = 'race')")
+	see(tab, t, "the dots again", "pitwall.connection === 'live' && pitwall.devices === 3 && "+messageJS+" === ''")
+}

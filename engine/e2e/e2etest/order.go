@@ -1,0 +1,93 @@
+package e2etest
+
+import "fmt"
+
+// Order checks the frames of one connection against the rules that hold for
+// every spectator. No frame belongs to a topic that is not subscribed. For one
+// device of a topic, no position is older than one that was seen before; one of
+// the same time and place must add attributes. Only a corrected snapshot may go
+// back. Order is used by one goroutine.
+type Order struct {
+	topics map[string]map[string]sighting // by topic and device
+}
+
+// sighting is the newest position of a device.
+type sighting struct {
+	ts    int64
+	place string
+	attrs map[string]bool // names that were shown for this time
+}
+
+// NewOrder returns a checker for a new connection.
+func NewOrder() *Order { return &Order{topics: map[string]map[string]sighting{}} }
+
+// Check takes the next frame, and returns the rule that it breaks.
+func (o *Order) Check(f *Frame) error {
+	switch f.Type {
+	case "welcome", "pong", "authenticated":
+		return nil
+	case "error", "unsubscribed": // an error that names a topic ends its subscription
+		delete(o.topics, f.Topic)
+		return nil
+	case "subscribed":
+		if o.topics[f.Topic] == nil {
+			o.topics[f.Topic] = map[string]sighting{}
+		}
+		return nil
+	}
+	seen := o.topics[f.Topic]
+	if seen == nil {
+		return fmt.Errorf("a frame of a topic that is not subscribed: %s", f.Text)
+	}
+	switch f.Type {
+	case "position":
+		return move(seen, f.Position, false)
+	case "positions", "snapshot":
+		for _, p := range f.Positions {
+			if f.Reason == "corrected" {
+				delete(seen, p.DeviceID)
+			}
+			if err := move(seen, p, f.Type == "snapshot"); err != nil {
+				return err
+			}
+		}
+		return nil
+	case "roster":
+		// A device that comes back starts anew, with its last known value.
+		for _, d := range f.Removed {
+			delete(seen, d)
+		}
+		for _, d := range f.Added {
+			delete(seen, d)
+		}
+		return nil
+	}
+	return fmt.Errorf("a frame of a type that the protocol does not have: %s", f.Text)
+}
+
+// move takes one position. A snapshot may repeat what was seen.
+func move(seen map[string]sighting, p Position, snapshot bool) error {
+	if p.DeviceID == "" || p.TS == 0 {
+		return fmt.Errorf("a position without device or time: %+v", p)
+	}
+	now := sighting{p.TS, string(p.Lat + " " + p.Lon), map[string]bool{}}
+	last, known := seen[p.DeviceID]
+	if known && now.ts < last.ts {
+		return fmt.Errorf("device %s goes back from %d to %d", p.DeviceID, last.ts, now.ts)
+	}
+	added := snapshot
+	for name := range p.Attributes {
+		now.attrs[name] = true
+		added = added || !last.attrs[name]
+	}
+	if known && now.ts == last.ts {
+		if !snapshot && (now.place != last.place || !added) {
+			return fmt.Errorf("device %s is shown at %d again: %+v", p.DeviceID, now.ts, p)
+		}
+		for name := range last.attrs {
+			now.attrs[name] = true
+		}
+	}
+	seen[p.DeviceID] = now
+	return nil
+}

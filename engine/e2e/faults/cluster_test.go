@@ -1,0 +1,396 @@
+package faults
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"maps"
+	"slices"
+	"strings"
+	"sync"
+	"syscall"
+	"testing"
+	"time"
+
+	"pitwall/engine/e2e/e2etest"
+	"pitwall/engine/internal/redis"
+	"pitwall/engine/internal/testenv"
+)
+
+// clusterStreams are in slots of three masters, and two of them in one slot.
+var clusterStreams = []string{"telemetry:t", "race:{1}", "telemetry:b", "ride:{1}"}
+
+// clusterDevices is how many devices publish on each of them.
+const clusterDevices = 60
+
+// clusterSite is a Cluster of three masters and three replicas, three engines,
+// and a spectator and a publisher of each.
+type clusterSite struct {
+	*stack
+	c       *testenv.RedisClusterServers
+	engines []*e2etest.Engine
+	screens []*e2etest.Screen
+	loads   []*clusterLoad // by stream
+	buried  int
+}
+
+func newClusterSite(t *testing.T, engines int) *clusterSite {
+	s := &clusterSite{stack: newStack(t, len(clusterStreams)*clusterDevices), c: testenv.RedisCluster(t, 3, testenv.AOF())}
+	s.Redis.Stop() // the site's own
+	for i := range engines {
+		s.RedisURL = s.c.Nodes()[i].URL() // any node leads to all
+		e := s.Start(fmt.Sprintf("--instance-id=%d", i), "--telemetry-streams="+strings.Join(clusterStreams, ","),
+			"--live-device-rate=0", "--live-ring-max-age-ms=0", "--live-ring-bytes=16777216", "--live-ring-slots=65536",
+			"--archive-claim-idle-ms=2000", "--archive-claim-interval-ms=500")
+		s.engines = append(s.engines, e)
+		s.screens = append(s.screens, s.Watch(e.HTTP, fmt.Sprintf("spectator of %d", i), "?batch=1", ""))
+	}
+	for i, stream := range clusterStreams {
+		s.loads = append(s.loads, s.publish(stream, i*clusterDevices))
+	}
+	return s
+}
+
+// more waits until n more records of each stream have been acknowledged.
+func (s *clusterSite) more(n int) {
+	s.T.Helper()
+	for _, l := range s.loads {
+		want := l.count() + n
+		s.Eventually(fmt.Sprintf("%d more records on %s", n, l.stream), func() bool { return l.count() >= want })
+	}
+}
+
+// finish ends the load and compares what each stream's present owner has with
+// the table and the screens. It returns the ids, by stream, of entries that were
+// acknowledged to the publisher and that the owner does not have.
+func (s *clusterSite) finish(still ...*testenv.RedisServer) (lost map[string][]string) {
+	s.T.Helper()
+	newest := map[string]int64{}
+	for _, l := range s.loads {
+		l.stop()
+		for device, ts := range l.last {
+			newest[device] = ts
+		}
+	}
+	s.WantScreens(newest, s.screens...)
+	lost = map[string][]string{}
+	for _, l := range s.loads {
+		owner := s.c.Owner(l.stream, still...)
+		s.wantKept(owner, l.stream, slices.Collect(maps.Values(l.acked)), s.screens...)
+		has := map[string]bool{}
+		for _, e := range entriesOf(s.T, owner, l.stream) {
+			has[e.id] = true
+		}
+		for id := range l.acked {
+			if !has[id] { // the replica never had it
+				lost[l.stream] = append(lost[l.stream], id)
+			}
+		}
+		slices.Sort(lost[l.stream])
+		s.T.Logf("%s: %d acknowledged, %d on its owner, %d lost with the old one: %q", l.stream, len(l.acked), len(has), len(lost[l.stream]), lost[l.stream])
+	}
+	rows := s.Number("SELECT count(*) FROM positions")
+	if distinct := s.Number("SELECT count(DISTINCT (device_id, ts)) FROM positions"); distinct != rows {
+		s.T.Errorf("%d rows, %d distinct", rows, distinct)
+	}
+	dead := 0
+	for i, e := range s.engines {
+		var body string
+		s.Eventually("readiness", func() bool {
+			var status int
+			status, body = e.Get(s.T, "/readyz?verbose")
+			return status == 200 && !strings.Contains(body, "degraded")
+		})
+		e.WantMetric(s.T, "processor_archive_lost_total", 0)
+		dead += e.Metric(s.T, "processor_archive_dead_total")
+		if err := e.Stop(); err != nil {
+			s.T.Errorf("stopping engine %d: %v", i, err)
+		}
+		if s.T.Failed() {
+			s.T.Logf("engine %d:\n%s\n%s", i, body, e.Log)
+		}
+	}
+	if dead != s.buried {
+		s.T.Errorf("%d dead letters, want %d", dead, s.buried)
+	}
+	return lost
+}
+
+// A slot that moves under load, with the stream, its dead letters and its leases
+// one after the other, and then once more to a node that owned nothing: nothing is
+// lost, nothing is doubled.
+func TestClusterSlotMoves(t *testing.T) {
+	s := newClusterSite(t, 3)
+	s.more(100)
+	stream := clusterStreams[1]
+	dead := stream + ":dead"
+	s.bury(stream)
+	var keys []string
+	between := func(key string) {
+		if keys = append(keys, key); len(keys) <= 4 {
+			s.more(20) // everybody goes on in the middle of it
+		}
+	}
+	s.c.MoveSlot(stream, s.c.Owner(clusterStreams[0]), between)
+	for _, want := range []string{stream, clusterStreams[3], dead, stream + ":pitwall:lease:0", stream + ":pitwall:lease:1"} {
+		if !slices.Contains(keys, want) {
+			t.Errorf("%s was not moved, but %q", want, keys)
+		}
+	}
+	s.bury(stream)
+	s.more(100)
+	fresh := s.c.AddNode()
+	keys = nil
+	s.c.MoveSlot(stream, fresh, between)
+	s.more(100)
+	s.bury(stream)
+	if s.c.Owner(stream) != fresh {
+		t.Fatal("the slot is not where it was moved to")
+	}
+	if lost := s.finish(); len(lost) > 0 {
+		t.Errorf("lost: %q", lost)
+	}
+}
+
+// A master that is killed, or stands still and comes back, under load. What the
+// promoted replica has is in the table and on the screens; the rest is listed.
+func TestClusterMasterIsLost(t *testing.T) {
+	for _, sig := range []syscall.Signal{syscall.SIGKILL, syscall.SIGSTOP} {
+		t.Run(sig.String(), func(t *testing.T) {
+			s := newClusterSite(t, 3)
+			s.more(100)
+			stream := clusterStreams[1]
+			victim := s.c.Owner(stream)
+			replica := s.replicaOf(victim)
+			replica.Signal(syscall.SIGSTOP) // what comes now it never gets
+			if n := victim.Do("CLIENT", "KILL", "TYPE", "replica"); n != int64(1) {
+				t.Fatalf("%v replicas were cut off, want 1", n)
+			}
+			s.more(50)
+			begin := time.Now()
+			victim.Signal(sig)
+			replica.Signal(syscall.SIGCONT)
+			s.Eventually("a replica to be promoted", func() bool {
+				owner := s.c.Owner(stream, victim)
+				return owner != nil && owner != victim
+			})
+			t.Logf("promoted after %v", time.Since(begin).Round(100*time.Millisecond))
+			s.more(100)
+			t.Logf("publishers go on after %v", time.Since(begin).Round(100*time.Millisecond))
+			if sig == syscall.SIGSTOP {
+				victim.Signal(syscall.SIGCONT)
+				s.Eventually("the old master to follow the new one", func() bool { return victim.Role() == "slave" })
+				s.more(100)
+			}
+			s.bury(stream)
+			lost := s.finish(victim)
+			if len(lost[stream]) < 50 || len(lost[clusterStreams[3]]) < 50 || len(lost) != 2 {
+				t.Errorf("lost: %q, want 50 or more of each stream whose replica was cut off, and no others", lost)
+			}
+		})
+	}
+}
+
+// replicaOf is the replica of one of the first masters.
+func (s *clusterSite) replicaOf(master *testenv.RedisServer) *testenv.RedisServer {
+	return s.c.Nodes()[slices.Index(s.c.Nodes(), master)+3]
+}
+
+// bury publishes a record that has no place in the table, and waits for its
+// letter.
+func (s *clusterSite) bury(stream string) {
+	s.T.Helper()
+	s.buried++
+	l := &clusterLoad{t: s.T, nodes: s.c.Nodes(), stream: stream}
+	defer l.hangUp()
+	if _, err := l.send("device_id", clusterBad, "lat", "none"); err != nil {
+		s.T.Fatal(err)
+	}
+	s.Eventually("the dead letter", func() bool {
+		n := 0
+		for _, e := range s.engines {
+			n += e.Metric(s.T, "processor_archive_dead_total")
+		}
+		return n >= s.buried
+	})
+}
+
+// clusterBad is a device whose records have no place in the table.
+const clusterBad = "d-bad"
+
+// clusterLoad publishes to one stream of a Cluster, past everything of ours, and
+// remembers the id of every record that was acknowledged. One whose outcome is not
+// known is sent again.
+type clusterLoad struct {
+	t      testing.TB
+	nodes  []*testenv.RedisServer
+	stream string
+	cancel context.CancelFunc
+	ended  sync.WaitGroup
+
+	conn *testenv.RedisConn
+	addr string
+	next int // of nodes, to try after a failure
+
+	mu     sync.Mutex        // guards what follows
+	acked  map[string]string // name of the record by id
+	last   map[string]int64
+	broken error
+}
+
+// publish begins to publish, for devices from first on.
+func (s *clusterSite) publish(stream string, first int) *clusterLoad {
+	l := &clusterLoad{t: s.T, nodes: s.c.Nodes(), stream: stream, acked: map[string]string{}, last: map[string]int64{}}
+	var ctx context.Context
+	ctx, l.cancel = context.WithCancel(context.Background())
+	l.ended.Go(func() { l.run(ctx, first) })
+	s.T.Cleanup(l.stop)
+	return l
+}
+
+// stop ends the load once the record in hand is acknowledged. Twice is no error.
+func (l *clusterLoad) stop() {
+	l.t.Helper()
+	l.cancel()
+	l.ended.Wait()
+	l.hangUp()
+	if l.broken != nil {
+		l.t.Errorf("the load on %s ended: %v", l.stream, l.broken)
+	}
+}
+
+func (l *clusterLoad) count() int {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return len(l.acked)
+}
+
+func (l *clusterLoad) run(ctx context.Context, first int) {
+	tick := time.NewTicker(2 * time.Millisecond)
+	defer tick.Stop()
+	for n := 0; ; n++ {
+		select {
+		case <-ctx.Done():
+			return
+		case <-tick.C:
+		}
+		device := e2etest.Device(first + n%clusterDevices)
+		ts := max(l.last[device]+1, time.Now().UnixMilli())
+		id, err := l.send(record(device, ts, n)...)
+		l.mu.Lock()
+		if err != nil {
+			l.broken = err
+			l.mu.Unlock()
+			return
+		}
+		l.acked[id], l.last[device] = recordName(device, ts, n), ts
+		l.mu.Unlock()
+	}
+}
+
+// send publishes one record, again and again until it is acknowledged.
+func (l *clusterLoad) send(fields ...string) (id string, err error) {
+	args := append([]string{"XADD", l.stream, "*"}, fields...)
+	asking := false
+	for end := time.Now().Add(e2etest.Patience); time.Now().Before(end); {
+		var reply any
+		if reply, err = l.try(asking, args); err == nil {
+			return reply.(string), nil
+		}
+		asking = false
+		words := strings.Fields(err.Error())
+		switch {
+		case words[0] == "MOVED" || words[0] == "ASK":
+			l.hangUp()
+			l.addr, asking = words[2], words[0] == "ASK"
+		case words[0] == "CLUSTERDOWN" || words[0] == "TRYAGAIN":
+			<-time.After(20 * time.Millisecond)
+		default: // lost
+			l.hangUp()
+			l.next++
+			l.addr = l.nodes[l.next%len(l.nodes)].Addr()
+		}
+	}
+	return "", err
+}
+
+// try sends a command to where the slot is believed to be, and waits a second.
+func (l *clusterLoad) try(asking bool, args []string) (any, error) {
+	if l.conn == nil {
+		if l.addr == "" {
+			l.addr = l.nodes[0].Addr()
+		}
+		var err error
+		if l.conn, err = testenv.DialRedis(l.addr); err != nil {
+			return nil, err
+		}
+	}
+	late := time.AfterFunc(time.Second, l.conn.Close)
+	defer late.Stop()
+	if asking {
+		if _, err := l.conn.Do("ASKING"); err != nil {
+			return nil, err
+		}
+	}
+	return l.conn.Do(args...)
+}
+
+func (l *clusterLoad) hangUp() {
+	if l.conn != nil {
+		l.conn.Close()
+		l.conn = nil
+	}
+}
+
+// With exactly the rights that are documented for a Cluster, on every node, a
+// process does all that it does, and no part has a fault.
+func TestClusterLeastRights(t *testing.T) {
+	const devices = 100
+	s := newStack(t, devices)
+	c := testenv.RedisCluster(t, 3)
+	login := documentedLogins(t)["pitwall-cluster"]
+	for _, n := range c.Nodes() {
+		n.Do(login...)
+	}
+	client, err := redis.Open(t.Context(), redis.Options{URL: c.URL(), Logger: slog.New(slog.DiscardHandler)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer client.Close()
+	needed, documented := map[string]bool{}, map[string]bool{}
+	for _, r := range neededRights(t, client, true, true) {
+		needed["+"+r.Command] = true
+	}
+	for _, word := range login {
+		if strings.HasPrefix(word, "+") {
+			documented[word] = true
+		}
+	}
+	if !maps.Equal(needed, documented) {
+		t.Errorf("looked for %v\ndocumented %v", slices.Sorted(maps.Keys(needed)), slices.Sorted(maps.Keys(documented)))
+	}
+
+	s.RedisURL = strings.Replace(c.Nodes()[1].URL(), "redis://", "redis://pitwall-cluster:secret@", 1)
+	e := s.Start()
+	screen := s.Watch(e.HTTP, "spectator", "", "")
+	load := s.load(c.URL(), devices)
+	load.more(s, devices)
+	c.MoveSlot(e2etest.Stream, c.Owner("race:{1}"), func(string) { load.more(s, devices) })
+	load.more(s, devices)
+	load.stop()
+	s.Redis = c.Owner(e2etest.Stream)
+	s.Add("device_id", clusterBad, "lat", "none")
+	s.Eventually("the dead letter", func() bool { return s.Redis.Do("XLEN", "{"+e2etest.Stream+"}:dead") == int64(1) })
+	s.WantScreens(load.newest(), screen)
+	s.wantTable(load.names())
+	s.Eventually("every part to be well", func() bool {
+		status, parts := e.Get(t, "/readyz?verbose")
+		return status == 200 && !strings.Contains(parts, "degraded") && !strings.Contains(parts, "failed")
+	})
+	if err := e.Stop(); err != nil {
+		t.Errorf("stopping: %v", err)
+	}
+	if log := e.Log.String(); strings.Contains(log, "NOPERM") || strings.Contains(log, "not all rights") {
+		t.Errorf("the log names a right that is missing:\n%s", log)
+	}
+}

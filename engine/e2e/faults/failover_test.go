@@ -1,0 +1,77 @@
+package faults
+
+import (
+	"maps"
+	"net"
+	"strings"
+	"testing"
+	"time"
+
+	"pitwall/engine/internal/testenv"
+)
+
+// A replica takes over, and the name in REDIS_URL leads to it. What is left of
+// the old server closes no connection: feed, archive and lease have to leave it.
+func TestFailover(t *testing.T) {
+	for _, tt := range []struct {
+		name  string
+		leave func(old, master *testenv.RedisServer)
+		left  func(old *testenv.RedisServer) bool // where it can be asked
+	}{
+		{"the old server is a replica now", func(old, master *testenv.RedisServer) {
+			host, port, _ := net.SplitHostPort(master.Addr())
+			old.Do("REPLICAOF", host, port)
+		}, func(old *testenv.RedisServer) bool {
+			return !strings.Contains(old.Do("CLIENT", "LIST").(string), " name=pitwall")
+		}},
+		{"the old server does not answer any more", func(old, _ *testenv.RedisServer) {
+			old.Do("CLIENT", "PAUSE", "600000", "ALL")
+		}, nil},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			const devices = 100
+			s := newStack(t, devices)
+			old, master := s.Redis, testenv.Redis(t)
+			host, port, _ := net.SplitHostPort(old.Addr())
+			master.Do("REPLICAOF", host, port)
+			proxy := testenv.Proxy(t, old.Addr())
+			s.RedisURL = "redis://" + proxy.Addr()
+			e := s.Start("--instance-id=one")
+			screen := s.Watch(e.HTTP, "spectator", "", "")
+			before := s.load(s.RedisURL, devices)
+			before.more(s, 500)
+			before.stop()
+			old.AwaitReplica()
+
+			begin := time.Now()
+			proxy.Retarget(master.Addr())
+			master.Do("REPLICAOF", "NO", "ONE")
+			tt.leave(old, master)
+			s.Redis = master
+			seen, _ := screen.Counts()
+			after := s.load(s.RedisURL, devices)
+			s.Eventually("the stream to be read again", func() bool { n, _ := screen.Counts(); return n > seen })
+			t.Logf("spectators see new positions %v after the failover", time.Since(begin).Round(100*time.Millisecond))
+			after.more(s, 500)
+			after.stop()
+
+			newest := before.newest()
+			maps.Copy(newest, after.newest())
+			s.WantScreens(newest, screen)
+			s.wantTable(append(before.names(), after.names()...))
+			t.Logf("the archive has everything %v after it", time.Since(begin).Round(100*time.Millisecond))
+			if status, body := e.Get(t, "/readyz"); status != 200 {
+				t.Errorf("/readyz answers %d: %s", status, body)
+			}
+			if tt.left != nil {
+				s.Eventually("everybody to have left the old server", func() bool { return tt.left(old) })
+			}
+			if err := e.Stop(); err != nil {
+				t.Errorf("stopping: %v", err)
+			}
+			if t.Failed() {
+				t.Log(e.Log)
+			}
+		})
+	}
+}

@@ -1,0 +1,57 @@
+package faults
+
+import (
+	"syscall"
+	"testing"
+
+	"pitwall/engine/e2e/e2etest"
+)
+
+// killedUnderLoad: a process that is killed under load, with entries in its hands, loses
+// nothing: the next one writes what it left, also under another name, and the
+// table has every acknowledged record exactly once.
+func killedUnderLoad(t *testing.T, bin string) {
+	const devices = 200
+	s := newStack(t, devices)
+	stalled := s.ProxyDatabase()
+	load := s.load(s.Redis.URL(), devices)
+
+	// Wherever it is: between reading, inserting and acknowledging.
+	p := s.process(bin, "--instance-id=one")
+	load.more(s, 2000)
+	s.Eventually("entries to pend", func() bool { return s.Pending() > 0 })
+	p.kill()
+
+	// In the middle of an insert. The successor has the same name and takes up
+	// what it left itself.
+	p = s.process(bin, "--instance-id=one")
+	load.more(s, 1000)
+	s.Eventually("the successor to catch up", func() bool { return s.Pending() == 0 })
+	stalled.Stall()
+	s.Eventually("an insert to hang", func() bool { return s.Pending() > 0 })
+	p.signal(syscall.SIGKILL)
+	<-p.done
+	if s.Pending() == 0 {
+		t.Error("nothing pends although the database did not answer")
+	}
+	stalled.Resume()
+
+	// One with another name takes over what is left.
+	p = s.process(bin, "--instance-id=two")
+	screen := s.Watch(p.HTTP, "spectator of the last", "?batch=1", "")
+	load.more(s, 500)
+	load.stop()
+
+	s.WantScreens(load.newest(), screen)
+	s.wantTable(load.names())
+	if n := p.Metric(t, "processor_archive_claimed_total"); n == 0 {
+		t.Error("the last process took nothing over from the one before")
+	}
+	for _, lost := range []string{"processor_archive_lost_total", "processor_archive_groups_lost_total", "processor_archive_dead_total"} {
+		p.WantMetric(t, lost, 0)
+	}
+	p.signal(syscall.SIGTERM)
+	if code := p.wait(e2etest.Patience); code != 0 {
+		t.Errorf("exit code %d after SIGTERM:\n%s", code, p.output())
+	}
+}

@@ -1,0 +1,65 @@
+package faults
+
+import (
+	"strconv"
+	"strings"
+	"testing"
+
+	"pitwall/engine/e2e/e2etest"
+)
+
+// The stream fills the memory of Redis while 2,000 records a second want in.
+// What came is shown and archived, a restart under the same instance id comes up
+// as well, and /readyz is right all the time. Once what is archived is trimmed,
+// everything goes on, and nothing is missing.
+func TestRedisAtMaxmemory(t *testing.T) {
+	const devices = 100
+	s := newStack(t, devices)
+	e := s.Start("--instance-id=one")
+	load := s.load(s.Redis.URL(), devices)
+	load.more(s, 500)
+
+	info, _ := s.Redis.Do("INFO", "memory").(string)
+	_, rest, _ := strings.Cut(info, "used_memory:")
+	line, _, _ := strings.Cut(rest, "\r\n")
+	used, err := strconv.Atoi(line)
+	if err != nil {
+		t.Fatalf("INFO memory: %q", line)
+	}
+	s.Redis.Do("CONFIG", "SET", "maxmemory-policy", "noeviction")
+	s.Redis.Do("CONFIG", "SET", "maxmemory", strconv.Itoa(used+512<<10))
+	full := func() bool {
+		_, err := s.Redis.Try("SET", "probe", "x")
+		return err != nil && strings.HasPrefix(err.Error(), "OOM")
+	}
+	s.Eventually("the memory to be full", full)
+	drained := func() bool { return s.Pending() == 0 && s.Delivered() == s.Last() }
+	s.Eventually("the archive to have drained the stream", drained)
+	if status, body := e.Get(t, "/readyz?verbose"); status != 200 || strings.Contains(body, "failed") {
+		t.Errorf("/readyz answers %d: %s", status, body)
+	}
+	if err := e.Stop(); err != nil {
+		t.Errorf("stopping: %v", err)
+	}
+	e = s.Start("--instance-id=one")
+	screen := s.Watch(e.HTTP, "spectator", "", "")
+	s.Eventually("the archive to have drained the stream again", drained)
+	if !full() {
+		t.Error("the memory is not full any more: the start was shown nothing")
+	}
+	s.Redis.CutClients()
+	s.Eventually("readiness after lost connections", func() bool {
+		status, body := e.Get(t, "/readyz?verbose")
+		return status == 200 && !strings.Contains(body, "failed") && !strings.Contains(body, "degraded")
+	})
+
+	s.Redis.Do("XTRIM", e2etest.Stream, "MINID", "=", s.Delivered())
+	load.more(s, 500)
+	s.Redis.Do("CONFIG", "SET", "maxmemory", "0") // for the batch in hand
+	load.stop()
+	s.WantScreens(load.newest(), screen)
+	s.wantTable(load.names())
+	if err := e.Stop(); err != nil {
+		t.Errorf("stopping: %v", err)
+	}
+}

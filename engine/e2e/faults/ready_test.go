@@ -1,0 +1,141 @@
+package faults
+
+import (
+	"slices"
+	"strings"
+	"testing"
+
+	"pitwall/engine/e2e/e2etest"
+	"pitwall/engine/internal/testenv"
+)
+
+// logged returns whether a change of a part was logged.
+func logged(e *e2etest.Engine, text, part string) bool {
+	return slices.ContainsFunc(e.Log.Find(text), func(l e2etest.Line) bool { return l.Attrs["part"] == part })
+}
+
+var (
+	redisParts    = []string{"redis", "lease", "feed " + e2etest.Stream}
+	databaseParts = []string{"database", "event map", "listen pitwall_roster"}
+	allParts      = slices.Concat(redisParts, databaseParts, []string{"rights of the feed", "rights of the archive", "corrections", "listen pitwall_positions",
+		"archive " + e2etest.Stream, "dead letters " + e2etest.Stream})
+)
+
+// Redis goes away, or stands still, for longer than is allowed: the process is
+// not ready, names why, and both lags grow. When Redis is back, so is everything.
+func TestRedisAwayIsTold(t *testing.T) {
+	for _, c := range []struct {
+		name      string
+		away, end func(*stack, *testenv.TCPProxy)
+	}{
+		{"gone", func(s *stack, _ *testenv.TCPProxy) { s.Redis.Stop() }, func(s *stack, _ *testenv.TCPProxy) { s.Redis.Start() }},
+		{"silent", func(_ *stack, p *testenv.TCPProxy) { p.Stall() }, func(_ *stack, p *testenv.TCPProxy) { p.Resume() }},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			s := newStack(t, 1)
+			proxy := testenv.Proxy(t, s.Redis.Addr())
+			s.RedisURL = "redis://" + proxy.Addr()
+			e := s.Start("--ready-redis-away-ms=1")
+			well := func() bool {
+				status, _ := e.Components(t)
+				return status == 200 && e.AllComponents(t, "ok", allParts...)
+			}
+			s.Eventually("all parts to be well", well)
+
+			c.away(s, proxy)
+			s.Eventually("the parts to have failed", func() bool { return e.AllComponents(t, "failed", redisParts...) })
+			status, body := e.Get(t, "/readyz")
+			if status != 503 || !strings.Contains(body, "redis: ping Redis") {
+				t.Errorf("/readyz answers %d: %s", status, body)
+			}
+			lags := []string{"processor_live_stream_lag_ms", "processor_archive_lag_ms"}
+			for _, metric := range lags {
+				last := e.Metric(t, metric)
+				s.Eventually(metric+" to grow", func() bool { return e.Metric(t, metric) > last })
+			}
+
+			c.end(s, proxy)
+			s.Eventually("all parts to be well again", well)
+			for _, part := range append(redisParts, "archive "+e2etest.Stream) {
+				if !logged(e, "part has a fault", part) || !logged(e, "part has recovered", part) {
+					t.Errorf("fault and recovery of %s are not both in the log:\n%s", part, e.Log)
+				}
+			}
+			for _, metric := range lags {
+				s.Eventually(metric+" to be 0", func() bool { return e.Metric(t, metric) == 0 })
+			}
+		})
+	}
+}
+
+// A cut that is shorter than READY_REDIS_AWAY_MS shows in the parts, and does
+// not take the process off its load balancer.
+func TestShortCutOfRedisStaysReady(t *testing.T) {
+	s := newStack(t, 1)
+	e := s.Start("--ready-redis-away-ms=86400000")
+	s.Redis.Stop()
+	s.Eventually("the parts to be degraded", func() bool { return e.AllComponents(t, "degraded", redisParts...) })
+	if status, body := e.Get(t, "/readyz"); status != 200 {
+		t.Errorf("/readyz answers %d: %s", status, body)
+	}
+	s.Redis.Start()
+	s.Eventually("all parts to be well again", func() bool { return e.AllComponents(t, "ok", allParts...) })
+}
+
+// Without its database a process goes on, and says of each part how it is. With
+// the archive the database counts after ARCHIVE_READY_FAULT_MS, without it never.
+func TestDatabaseAwayIsTold(t *testing.T) {
+	for _, c := range []struct {
+		name, flag, database string
+		status               int
+	}{
+		{"with the archive", "--archive-ready-fault-ms=1", "failed", 503},
+		{"live only", "--no-archive", "degraded", 200},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			s := newStack(t, 1)
+			e := s.Start("--live-device-event-refresh-ms=100", c.flag)
+			s.PG.Stop()
+			defer s.PG.Start()
+			s.Eventually("the faults", func() bool {
+				return e.AllComponents(t, c.database, "database") && e.AllComponents(t, "degraded", databaseParts[1:]...)
+			})
+			if status, body := e.Get(t, "/readyz"); status != c.status {
+				t.Errorf("/readyz answers %d: %s", status, body)
+			}
+			s.PG.Start()
+			s.Eventually("the recovery", func() bool {
+				status, _ := e.Components(t)
+				return status == 200 && e.AllComponents(t, "ok", databaseParts...)
+			})
+			for _, part := range databaseParts {
+				if !logged(e, "part has a fault", part) || !logged(e, "part has recovered", part) {
+					t.Errorf("fault and recovery of %s are not both in the log:\n%s", part, e.Log)
+				}
+			}
+		})
+	}
+}
+
+// The live side cannot start without scripts, and says which right it is.
+func TestLiveStartWithoutScripts(t *testing.T) {
+	s := newStack(t, 1)
+	s.Redis.Do(documentedLogins(t)["pitwall-live"]...)
+	s.Redis.Do("ACL", "SETUSER", "pitwall-live", "-eval")
+	s.RedisURL = "redis://pitwall-live:secret@" + s.Redis.Addr()
+	e := s.Launch("--no-archive", "--instance-id=one")
+	s.Eventually("it to end", func() bool {
+		select {
+		case <-e.Done():
+			return true
+		default:
+			return false
+		}
+	})
+	if e.Err() == nil || !strings.Contains(e.Err().Error(), "eval") {
+		t.Errorf("it ended with %v", e.Err())
+	}
+	if !strings.Contains(e.Log.String(), "+eval ~pitwall:lease:one, +eval ~"+e2etest.Stream) {
+		t.Errorf("the log does not name the rights:\n%s", e.Log)
+	}
+}

@@ -1,0 +1,170 @@
+package faults
+
+import (
+	"log/slog"
+	"maps"
+	"os"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/VictoriaMetrics/metrics"
+
+	"pitwall/codec"
+	"pitwall/engine/archive"
+	"pitwall/engine/e2e/e2etest"
+	"pitwall/engine/feed"
+	"pitwall/engine/internal/redis"
+	"pitwall/engine/internal/testenv"
+	"pitwall/shard"
+)
+
+// documentedLogins are the words of the lines ACL SETUSER in the documentation,
+// by user.
+func documentedLogins(t *testing.T) map[string][]string {
+	t.Helper()
+	text, err := os.ReadFile("../../ops/README.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	logins := map[string][]string{}
+	for line := range strings.Lines(string(text)) {
+		if words := strings.Fields(line); strings.HasPrefix(line, "ACL SETUSER ") {
+			logins[words[2]] = words
+		}
+	}
+	return logins
+}
+
+// rightsModes are the modes of a process, by the login that is documented.
+var rightsModes = map[string]struct {
+	live, archive bool
+	flags         []string
+}{
+	"pitwall-live":    {true, false, []string{"--no-archive"}},
+	"pitwall-archive": {false, true, []string{"--no-live"}},
+	"pitwall":         {true, true, nil},
+}
+
+// neededRights are those that a mode looks for, by command.
+func neededRights(t *testing.T, c *redis.Client, live, durable bool) (list []redis.Right) {
+	t.Helper()
+	streams, log, set := []string{e2etest.Stream}, slog.New(slog.DiscardHandler), metrics.NewSet()
+	if live {
+		core, err := shard.New(shard.Config{Shards: 1, Writers: 1, RingBytes: 1 << 20, RingSlots: 64})
+		if err != nil {
+			t.Fatal(err)
+		}
+		f := feed.New(feed.Options{Client: c, Streams: streams, Sink: core, Limits: codec.DefaultLimits(), Logger: log, Metrics: set, InstanceID: "one"})
+		list = append(append(list, f.Rights()...), f.Wishes()...)
+	}
+	if durable {
+		a := archive.New(archive.Options{Client: c, Streams: streams, Consumer: "one", Limits: codec.DefaultLimits(), Logger: log, Metrics: set})
+		list = append(list, a.Rights()...)
+	}
+	return list
+}
+
+// The documented rights are those that a start looks for, no more and no less.
+func TestDocumentedRightsAreThoseThatAreLookedFor(t *testing.T) {
+	s := testenv.Redis(t)
+	c, err := redis.Open(t.Context(), redis.Options{URL: s.URL(), Logger: slog.New(slog.DiscardHandler)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer c.Close()
+	logins := documentedLogins(t)
+	for user, mode := range rightsModes {
+		needed := map[string]bool{}
+		for _, r := range neededRights(t, c, mode.live, mode.archive) {
+			needed["+"+r.Command] = true
+		}
+		documented := map[string]bool{}
+		for _, word := range logins[user] {
+			if strings.HasPrefix(word, "+") {
+				documented[word] = true
+			}
+		}
+		if !maps.Equal(needed, documented) {
+			t.Errorf("%s:\nlooked for %v\ndocumented %v", user, slices.Sorted(maps.Keys(needed)), slices.Sorted(maps.Keys(documented)))
+		}
+	}
+}
+
+// With exactly the documented rights each mode does all that it does: 1,000
+// records and a dead letter go where they belong, and no part has a fault.
+func TestLeastRights(t *testing.T) {
+	const devices = 1000
+	logins := documentedLogins(t)
+	for user, mode := range rightsModes {
+		t.Run(user, func(t *testing.T) {
+			s := newStack(t, devices)
+			s.Redis.Do(logins[user]...)
+			s.RedisURL = "redis://" + user + ":secret@" + s.Redis.Addr()
+			e := s.Start(append(mode.flags, "--instance-id=one")...)
+			var screen *e2etest.Screen
+			if mode.live {
+				screen = s.Watch(e.HTTP, "spectator", "", "")
+			}
+			load := s.load(s.Redis.URL(), devices)
+			load.more(s, devices)
+			load.stop()
+			s.Add("device_id", "d-bad", "lat", "none")
+			if mode.live {
+				s.WantScreens(load.newest(), screen)
+				s.Eventually("the bad record to be refused", func() bool { return e.Metric(t, "processor_live_decode_errors_total") == 1 })
+			}
+			if mode.archive {
+				s.wantTable(load.names())
+				s.Eventually("the dead letter", func() bool { return s.Redis.Do("XLEN", e2etest.Stream+":dead") == int64(1) })
+				s.Eventually("nothing to pend", func() bool { return s.Pending() == 0 })
+			}
+			status, parts := e.Get(t, "/readyz?verbose")
+			if status != 200 || strings.Contains(parts, "degraded") || strings.Contains(parts, "failed") {
+				t.Errorf("%d\n%s", status, parts)
+			}
+			if log := e.Log.String(); strings.Contains(log, "NOPERM") || strings.Contains(log, "not all rights") {
+				t.Errorf("the log names a right that is missing:\n%s", log)
+			}
+			if err := e.Stop(); err != nil {
+				t.Errorf("stopping: %v", err)
+			}
+		})
+	}
+}
+
+// A login without one of the rights starts all the same where it can, is not
+// ready at once, and the missing right is named, in the log and in the answer.
+// Once it is given, everything goes on.
+func TestMissingRight(t *testing.T) {
+	for _, c := range []struct{ name, take, give, want string }{
+		{"scripts", "-eval", "+eval", "+eval ~" + e2etest.Stream},
+		{"transactions", "-multi", "+multi", "+multi"},
+		{"reading", "-xreadgroup", "+xreadgroup", "+xreadgroup ~" + e2etest.Stream},
+		{"the dead letters", "resetkeys", "~" + e2etest.Stream + ":dead", "+xadd ~" + e2etest.Stream + ":dead"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			s := newStack(t, 1)
+			user := "pitwall-archive"
+			s.Redis.Do(documentedLogins(t)[user]...)
+			s.Redis.Do("ACL", "SETUSER", user, c.take, "~"+e2etest.Stream)
+			s.RedisURL = "redis://" + user + ":secret@" + s.Redis.Addr()
+			e := s.Start("--no-live")
+			status, body := e.Get(t, "/readyz")
+			if status != 503 || !strings.Contains(body, c.want) {
+				t.Errorf("%d %s, want %s", status, body, c.want)
+			}
+			named := slices.ContainsFunc(e.Log.Find("part has a fault"), func(l e2etest.Line) bool { return strings.Contains(l.Attrs["reason"], c.want) })
+			if !named {
+				t.Errorf("the log does not name %s:\n%s", c.want, e.Log)
+			}
+			s.Add("device_id", e2etest.Device(0), "lat", "47.5", "lon", "8.5")
+			s.Redis.Do("ACL", "SETUSER", user, c.give)
+			s.Eventually("the row", func() bool { return s.Number("SELECT count(*) FROM positions") == 1 })
+			s.Eventually("readiness", func() bool { status, _ := e.Get(t, "/readyz"); return status == 200 })
+			if err := e.Stop(); err != nil {
+				t.Errorf("stopping: %v", err)
+			}
+		})
+	}
+}

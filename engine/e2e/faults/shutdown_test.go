@@ -1,0 +1,183 @@
+package faults
+
+import (
+	"slices"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"pitwall/engine/e2e/e2etest"
+
+	"github.com/coder/websocket"
+	"go.uber.org/goleak"
+)
+
+// shutdownSteps are the steps of a shutdown in their order, and how long each may
+// take with the settings of stack.flags.
+var shutdownSteps = []struct {
+	name  string
+	bound time.Duration
+}{
+	{"live server", 5200 * time.Millisecond},
+	{"event map and feed", 5 * time.Second},
+	{"archive", 10 * time.Second},
+	{"ops server", 5 * time.Second},
+	{"redis", 5 * time.Second},
+	{"database", 5 * time.Second},
+}
+
+// wantSteps compares what a log says of the shutdown with shutdownSteps. What a
+// busy machine may add to a bound is on top.
+func wantShutdownSteps(t *testing.T, l *e2etest.Log) {
+	t.Helper()
+	const slack = 3 * time.Second
+	var names []string
+	for i, line := range l.Find("stopped") {
+		names = append(names, line.Attrs["step"])
+		took, err := time.ParseDuration(line.Attrs["took"])
+		if err != nil {
+			t.Errorf("step %q took %q", line.Attrs["step"], line.Attrs["took"])
+		}
+		if i < len(shutdownSteps) && took > shutdownSteps[i].bound+slack {
+			t.Errorf("step %q took %v, its bound is %v", line.Attrs["step"], took, shutdownSteps[i].bound)
+		}
+	}
+	var want []string
+	for _, step := range shutdownSteps {
+		want = append(want, step.name)
+	}
+	if !slices.Equal(names, want) {
+		t.Errorf("the steps were %q, want %q", names, want)
+	}
+}
+
+// wantLeft waits for nothing: it compares the table with what the archive was
+// given of the stream, which an engine that has stopped must have written and
+// acknowledged.
+func (s *stack) wantLeft(load *publisher) {
+	s.T.Helper()
+	if n := s.Pending(); n != 0 {
+		s.T.Errorf("%d entries pend after the shutdown", n)
+	}
+	// The stream has no record twice unless the publisher had to repeat.
+	if load.retries > 0 {
+		s.T.Fatalf("the publisher had to repeat %d batches", load.retries)
+	}
+	given := len(s.Redis.Do("XRANGE", e2etest.Stream, "-", s.Delivered()).([]any))
+	if rows := s.Number("SELECT count(*) FROM positions"); rows != given || rows == 0 {
+		s.T.Errorf("%d rows in the table, want the %d that the archive was given", rows, given)
+	}
+}
+
+// Under load and with spectators: the steps come in the design's order, each
+// within its bound; spectators are told 1001; the last batch of the archive is
+// committed and acknowledged; no goroutine is left; and the next start goes on
+// where this one stopped.
+func TestShutdownUnderLoad(t *testing.T) {
+	const devices, spectators = 200, 40
+	s := newStack(t, devices)
+	load := s.load(s.RedisURL, devices)
+	load.more(s, devices)
+	before := goleak.IgnoreCurrent()
+	e := s.Start()
+	var screens []*e2etest.Screen
+	for i := range spectators {
+		screens = append(screens, s.Watch(e.HTTP, "spectator", []string{"", "?batch=1"}[i%2], ""))
+	}
+	load.more(s, 1000)
+
+	if err := e.Stop(); err != nil {
+		t.Errorf("Run returned %v after a stop that was asked for", err)
+	}
+	wantShutdownSteps(t, e.Log)
+	if lines := e.Log.Errors(); len(lines) > 0 {
+		t.Errorf("errors were logged: %v", lines)
+	}
+	s.wantLeft(load)
+	for _, w := range screens {
+		s.Eventually("a spectator to be told", func() bool { return w.Ending() != nil })
+		if code := websocket.CloseStatus(w.Ending()); code != websocket.StatusGoingAway {
+			t.Errorf("%s: %v, want close code 1001", w.Name, w.Ending())
+		}
+		w.Close()
+	}
+	goleak.VerifyNone(t, before)
+
+	next := s.Start()
+	screen := s.Watch(next.HTTP, "spectator of the next", "", "")
+	load.more(s, 200)
+	load.stop()
+	s.WantScreens(load.newest(), screen)
+	s.wantTable(load.names())
+	if err := next.Stop(); err != nil {
+		t.Errorf("stopping: %v", err)
+	}
+}
+
+// A database that does not answer bounds no step and hides no error: what the
+// archive could not write pends, and is written by the next start.
+func TestShutdownWithDatabaseStalled(t *testing.T) {
+	const devices = 100
+	s := newStack(t, devices)
+	proxy := s.ProxyDatabase()
+	load := s.load(s.RedisURL, devices)
+	load.more(s, devices)
+	before := goleak.IgnoreCurrent()
+	e := s.Start("--instance-id=one")
+	load.more(s, 500)
+	proxy.Stall()
+	s.Eventually("an insert to hang", func() bool { return s.Pending() > 0 })
+	load.more(s, 500)
+
+	err := e.Stop()
+	if err == nil || !strings.Contains(err.Error(), "archive") {
+		t.Errorf("Run returned %v, want what the archive could not write", err)
+	}
+	wantShutdownSteps(t, e.Log)
+	if s.Pending() == 0 {
+		t.Error("nothing pends although nothing could be written")
+	}
+	proxy.CutAll()
+	proxy.Resume()
+	goleak.VerifyNone(t, before, goleak.IgnoreAnyFunction("pitwall/engine/internal/testenv.(*TCPProxy).relay"))
+
+	next := s.Start("--instance-id=one")
+	load.stop()
+	s.wantTable(load.names())
+	if err := next.Stop(); err != nil {
+		t.Errorf("stopping: %v", err)
+	}
+}
+
+// secondSignal: the second signal ends a process at once that is slow to stop, here since
+// its archive waits for a database that does not answer.
+func secondSignal(t *testing.T, bin string) {
+	const devices = 100
+	s := newStack(t, devices)
+	proxy := s.ProxyDatabase()
+	load := s.load(s.RedisURL, devices)
+	p := s.process(bin)
+	load.more(s, 500)
+	proxy.Stall()
+	s.Eventually("an insert to hang", func() bool { return s.Pending() > 0 })
+
+	p.signal(syscall.SIGTERM)
+	s.Eventually("the archive to be all that is waited for", func() bool { return len(p.Log.Find("stopped")) >= 2 })
+	select {
+	case <-p.done:
+		t.Fatalf("the process did not wait for its archive:\n%s", p.output())
+	default:
+	}
+	began := time.Now()
+	p.signal(syscall.SIGINT)
+	if code := p.wait(e2etest.Patience); code != 130 {
+		t.Errorf("exit code %d after the second signal, want 130", code)
+	}
+	if took := time.Since(began); took > 2*time.Second {
+		t.Errorf("the process took %v after the second signal", took)
+	}
+	if got := joinAttrs(p.Log.Find("stopped"), "step"); got != "live server, event map and feed" {
+		t.Errorf("the steps taken are %s: it did not end at once", got)
+	}
+}
