@@ -10,7 +10,11 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/alecthomas/kong"
+
 	"pitwall/bench/report"
+	"pitwall/bench/runner"
+	"pitwall/bench/scenario"
 )
 
 // allCmd runs scenarios one after the other.
@@ -21,40 +25,40 @@ type allCmd struct {
 	Floor bool     `help:"With the floor, where a scenario is of fan-out alone."`
 }
 
-// tour is one of the runs of all: a command line of bench run.
-type tour struct {
+// suiteRun is one of the runs of bench all: a command line of bench run.
+type suiteRun struct {
 	name string
 	args []string
 }
 
-// tours are all scenarios, at sizes at which each takes a minute at most.
-func tours() (list []tour) {
+// suite are all scenarios, at sizes at which each takes a minute at most.
+func suite() (list []suiteRun) {
 	short := map[string][]string{"flood": {"--duration=7s"}, "soak": {"--duration=65s"}}
-	for _, s := range scenarios() {
-		list = append(list, tour{s.name, append([]string{s.name}, short[s.name]...)})
-		if s.name == "herd" {
-			list = append(list, tour{"start-line", []string{s.name, "--start-line", "--over=20s", "--duration=25s"}})
+	for _, s := range scenario.All() {
+		list = append(list, suiteRun{s.Name, append([]string{s.Name}, short[s.Name]...)})
+		if s.Name == "herd" {
+			list = append(list, suiteRun{"start-line", []string{s.Name, "--start-line", "--over=20s", "--duration=25s"}})
 		}
 	}
 	return list
 }
 
-// chosen are the tours that were named.
-func (c *allCmd) chosen() ([]tour, error) {
-	list := tours()
+// chosen are the runs of the suite that were named, all when none was.
+func (c *allCmd) chosen() ([]suiteRun, error) {
+	list := suite()
 	if len(c.Names) == 0 {
 		return list, nil
 	}
 	for _, n := range c.Names {
-		if !slices.ContainsFunc(list, func(t tour) bool { return t.name == n }) {
+		if !slices.ContainsFunc(list, func(s suiteRun) bool { return s.name == n }) {
 			return nil, fmt.Errorf("there is no scenario %q: see bench list", n)
 		}
 	}
-	return slices.DeleteFunc(list, func(t tour) bool { return !slices.Contains(c.Names, t.name) }), nil
+	return slices.DeleteFunc(list, func(s suiteRun) bool { return !slices.Contains(c.Names, s.name) }), nil
 }
 
-// Run makes the runs and prints a table. A scenario that fails does not keep
-// the others from being run, but makes the command fail.
+// Run makes the runs and prints a table. After a scenario that fails the others
+// are run all the same, and the command fails.
 func (c *allCmd) Run() error {
 	ctx, stop := untilStopped()
 	defer stop()
@@ -69,7 +73,7 @@ func (c *allCmd) Run() error {
 	return interrupted(ctx, err)
 }
 
-func (c *allCmd) measure(ctx context.Context, list []tour, progress io.Writer) (reports []*report.Report, err error) {
+func (c *allCmd) measure(ctx context.Context, list []suiteRun, progress io.Writer) (reports []*report.Report, err error) {
 	if c.JSON != "" {
 		if err := os.MkdirAll(c.JSON, 0o755); err != nil {
 			return nil, fmt.Errorf("make the folder for reports: %w", err)
@@ -93,8 +97,8 @@ func (c *allCmd) measure(ctx context.Context, list []tour, progress io.Writer) (
 	return reports, errors.Join(errs...)
 }
 
-// names are those of tours.
-func names(list []tour) string {
+// names are those of a list.
+func names(list []suiteRun) string {
 	var all []string
 	for _, t := range list {
 		all = append(all, t.name)
@@ -104,7 +108,7 @@ func names(list []tour) string {
 
 // one runs one scenario and writes its report, after an error that of the runs
 // that were complete.
-func (c *allCmd) one(ctx context.Context, t tour, progress io.Writer) (*report.Report, error) {
+func (c *allCmd) one(ctx context.Context, t suiteRun, progress io.Writer) (*report.Report, error) {
 	run, err := parseRun(append(t.args, fmt.Sprintf("--runs=%d", c.Runs)))
 	if err != nil {
 		return nil, err
@@ -112,23 +116,23 @@ func (c *allCmd) one(ctx context.Context, t tour, progress io.Writer) (*report.R
 	if c.JSON != "" {
 		run.JSON = filepath.Join(c.JSON, t.name+".json")
 	}
-	if sc, err := find(run.Scenario); err == nil && c.Floor {
-		run.Floor = run.canFloor(sc, &sc.plan) == nil
-	}
-	rep, err := run.measure(ctx, progress)
+	run.Floor = c.Floor && run.CanFloor()
+	rep, err := run.Measure(ctx, progress)
 	if rep == nil {
 		return nil, err
 	}
 	rep.Command = "go run ./bench " + strings.Join(t.args, " ") + fmt.Sprintf(" --runs=%d", c.Runs)
 	rep.Name = t.name
-	return rep, errors.Join(err, run.write(rep), rep.Promises())
+	return rep, errors.Join(err, run.Write(rep), rep.Promises())
 }
 
-// parseRun is bench run with its defaults and what a command line says.
-func parseRun(args []string) (*runCmd, error) {
-	c, err := parse(append([]string{"run"}, args...)...)
+// parseRun is bench run with its defaults and the flags of a command line.
+func parseRun(args []string) (*runner.Command, error) {
+	c := new(runner.Command)
+	p, err := kong.New(c)
 	if err != nil {
 		return nil, err
 	}
-	return &c.Run, nil
+	_, err = p.Parse(args)
+	return c, err
 }

@@ -6,17 +6,18 @@ import (
 	"testing"
 
 	"pitwall/bench/report"
+	"pitwall/bench/scenario"
 )
 
-// TestToursAreRunnable: each is a command line that bench run takes.
+// TestSuiteIsRunnable: each is a command line that bench run takes.
 func TestToursAreRunnable(t *testing.T) {
-	for _, x := range tours() {
+	for _, x := range suite() {
 		c, err := parseRun(x.args)
 		if err != nil {
 			t.Errorf("%s: %v", x.name, err)
 			continue
 		}
-		if _, err := find(c.Scenario); err != nil {
+		if _, err := scenario.Find(c.Scenario); err != nil {
 			t.Errorf("%s: %v", x.name, err)
 		}
 	}
@@ -31,7 +32,7 @@ func TestAll(t *testing.T) {
 	dir := t.TempDir()
 	small := []string{"--connections=10", "--duration=1s", "--warmup=200ms", "--connect=50ms"}
 	c := &allCmd{Runs: 1, JSON: dir}
-	reports, err := c.measure(t.Context(), []tour{
+	reports, err := c.measure(t.Context(), []suiteRun{
 		{"wrong", []string{"stadium", "--events=1000"}},
 		{"one", append([]string{"stadium"}, small...)},
 	}, io.Discard)

@@ -8,6 +8,8 @@ import (
 	"time"
 
 	"pitwall/bench/clocks"
+	"pitwall/bench/internal/flagcheck"
+	"pitwall/bench/runner"
 )
 
 // clocksCmd runs a race in which clocks are wrong.
@@ -30,18 +32,18 @@ func (c *clocksCmd) Help() string {
 	return "Kinds of clocks: " + strings.Join(clocks.Names(), ", ") + ". See bench/README.md for what is checked."
 }
 
-// check says which flags cannot be.
+// check names flags that cannot be.
 func (c *clocksCmd) check() error {
-	return firstBroken(
-		rule{c.Duration < 10*time.Second, fmt.Sprintf("--duration is %v, at least is 10s", c.Duration)},
-		rule{c.Every < 10*time.Millisecond, fmt.Sprintf("--every is %v, at least is 10ms", c.Every)},
-		rule{c.Leg < time.Second, fmt.Sprintf("--leg is %v, at least is 1s", c.Leg)},
-		rule{c.Devices < 1, fmt.Sprintf("--devices is %d, at least is 1", c.Devices)},
-		rule{c.Spectators < 1, fmt.Sprintf("--spectators is %d, at least is 1", c.Spectators)},
-		rule{c.Allow < 0, fmt.Sprintf("--allow is %v, at least is 0s", c.Allow)},
-		rule{c.StepsAt < 0 || c.StepsAt > 1, fmt.Sprintf("--steps-at is %v, wanted is a fraction from 0 to 1", c.StepsAt)},
-		rule{!known(c.Kinds, clocks.Names()), fmt.Sprintf("--kinds is %s, wanted are some of %s", strings.Join(c.Kinds, ","), strings.Join(clocks.Names(), ", "))},
-		rule{!known(c.Streams, clocks.StreamNames()), fmt.Sprintf("--streams is %s, wanted are some of %s", strings.Join(c.Streams, ","), strings.Join(clocks.StreamNames(), ", "))},
+	named := func(flag string, names, all []string) flagcheck.Rule {
+		return flagcheck.Rule{Broken: !known(names, all),
+			Text: fmt.Sprintf("--%s is %s, wanted are some of %s", flag, strings.Join(names, ","), strings.Join(all, ", "))}
+	}
+	return flagcheck.First(
+		flagcheck.AtLeast("duration", c.Duration, 10*time.Second), flagcheck.AtLeast("every", c.Every, 10*time.Millisecond),
+		flagcheck.AtLeast("leg", c.Leg, time.Second), flagcheck.AtLeast("devices", c.Devices, 1),
+		flagcheck.AtLeast("spectators", c.Spectators, 1), flagcheck.AtLeast("allow", c.Allow, 0),
+		flagcheck.Rule{Broken: c.StepsAt < 0 || c.StepsAt > 1, Text: fmt.Sprintf("--steps-at is %v, wanted is a fraction from 0 to 1", c.StepsAt)},
+		named("kinds", c.Kinds, clocks.Names()), named("streams", c.Streams, clocks.StreamNames()),
 	)
 }
 
@@ -50,18 +52,17 @@ func known(names, all []string) bool {
 	return !slices.ContainsFunc(names, func(n string) bool { return !slices.Contains(all, n) })
 }
 
-// Run makes the race and prints what was seen. It fails when a dot was anywhere
-// but in its place.
+// Run makes the race and prints what was seen. It fails when any screen showed
+// something wrong.
 func (c *clocksCmd) Run() error {
 	if err := c.check(); err != nil {
 		return err
 	}
 	ctx, stop := untilStopped()
 	defer stop()
-	say := &teller{w: os.Stderr}
 	res, err := clocks.Run(ctx, clocks.Options{
 		Duration: c.Duration, Every: c.Every, Leg: c.Leg, Devices: c.Devices, Spectators: c.Spectators,
-		Allow: c.Allow, Patience: 20 * time.Second, Kinds: c.Kinds, Streams: c.Streams, Steady: c.Steady, StepsAt: c.StepsAt, EngineArgs: c.EngineArg, Say: say.phase,
+		Allow: c.Allow, Patience: 20 * time.Second, Kinds: c.Kinds, Streams: c.Streams, Steady: c.Steady, StepsAt: c.StepsAt, EngineArgs: c.EngineArg, Say: runner.NewProgress(os.Stderr),
 	})
 	if err != nil {
 		return interrupted(ctx, err)

@@ -84,7 +84,7 @@ func TestAllKeepsCompleteRuns(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	defer cancel()
 	c := &allCmd{Runs: 2, JSON: dir}
-	reports, err := c.measure(ctx, []tour{{"one", small}, {"two", small}, {"three", small}},
+	reports, err := c.measure(ctx, []suiteRun{{"one", small}, {"two", small}, {"three", small}},
 		&trigger{word: "run 2 of 2: measuring", do: cancel})
 	if err == nil || !strings.Contains(err.Error(), "not begun: two, three") || len(reports) != 1 {
 		t.Fatalf("%d reports, error %v; want the first, and the names of the others", len(reports), err)

@@ -1,24 +1,28 @@
 // Command bench measures Pitwall: this tree on this machine, or an
 // installation that runs.
 //
-//	go run ./bench list              the scenarios, and what they stand for
+//	go run ./bench list              the scenarios, what they stand for, and their sizes
 //	go run ./bench stadium           run one: Redis, Pitwall, spectators, report
-//	go run ./bench siege             the same under attack: see package attack
+//	go run ./bench siege             the same under attack
 //	go run ./bench all               every scenario in turn, as a table
 //	go run ./bench compare A B       what has changed between two reports
-//	go run ./bench floor             fan-out against the kernel's price
-//	go run ./bench clocks            a race with wrong clocks: see package clocks
+//	go run ./bench floor             fan-out against a bare loop and a simple server
+//	go run ./bench clocks            a race with wrong clocks
 //
-// A run publishes through Redis, in the shapes of real records, to spectators
-// in processes of their own who check every position. It says when its figures
-// may not be believed: when the harness was the bottleneck, or the machine was
-// disturbed. README.md has results, PROFILING.md leads from a bad figure to its
-// cause.
+// This package is the command line. The packages below it, in the order in
+// which to read them:
 //
-// # Goroutines
+//	scenario    the loads: sizes, and what happens
+//	runner      one run: start, warm up, measure, check, work the figures out
+//	stack       Redis, PostgreSQL and Pitwall as processes
+//	spectators  many clients in one process, which check every position
+//	attack      clients that attack
+//	baseline    servers in Pitwall's place: what fan-out costs at least
+//	peers       other servers in Pitwall's place
+//	report      what runs have found, and comparing it
+//	clocks      a race in which clocks are wrong
+//	comparisons benchmarks of the codec beside other libraries
 //
-// A run has one goroutine that goes through its phases; beside it the
-// publisher, one per process of spectators or attackers that listens to it,
-// and in the steady phase what the scenario does and the profiles. The run
-// waits for all of them.
+// README.md has the method and the results; PROFILING.md leads from a bad figure
+// to its cause.
 package main

@@ -4,36 +4,22 @@ import (
 	"fmt"
 	"os"
 
-	"pitwall/bench/baseline"
-
 	"github.com/alecthomas/kong"
+
+	"pitwall/bench/runner"
 )
 
 type cli struct {
-	Run     runCmd        `cmd:"" default:"withargs" help:"Run a scenario and report (the default)."`
-	All     allCmd        `cmd:"" help:"Run the scenarios one after the other, several times each, and print a table: what this machine does."`
-	List    listCmd       `cmd:"" help:"The scenarios, what they stand for, and their sizes."`
-	Compare compareCmd    `cmd:"" help:"What has changed between two reports, beyond the noise. Fails when something got worse."`
-	Floor   baseline.Cmd  `cmd:"" help:"Fan-out against a bare loop and a plain broadcaster."`
-	Clocks  clocksCmd     `cmd:"" help:"A race in which clocks are ahead, behind, stepping and rolling over. Fails when a screen does not tell the truth."`
-	Role    baseline.Role `cmd:"" hidden:"" help:"One of the processes of a measurement."`
-
-	Stand baseline.Stand `cmd:"" hidden:"" help:"A server that stands in for Pitwall."`
-}
-
-// parse parses a command line.
-func parse(args ...string) (*cli, error) {
-	c := new(cli)
-	p, err := kong.New(c)
-	if err != nil {
-		return nil, err
-	}
-	_, err = p.Parse(args)
-	return c, err
+	Run     runCmd     `cmd:"" default:"withargs" help:"Run a scenario and report (the default)."`
+	All     allCmd     `cmd:"" help:"Run the scenarios one after the other, several times each, and print a table: what this machine does."`
+	List    listCmd    `cmd:"" help:"The scenarios, what they stand for, and their sizes."`
+	Compare compareCmd `cmd:"" help:"What has changed between two reports, beyond the noise. Fails when something got worse."`
+	Floor   floorCmd   `cmd:"" help:"Fan-out against a bare loop and a plain broadcaster."`
+	Clocks  clocksCmd  `cmd:"" help:"A race in which clocks are ahead, behind, stepping and rolling over. Fails when a screen does not tell the truth."`
 }
 
 func main() {
-	if ok, err := playRole(); ok {
+	if ok, err := runner.PlayRole(); ok {
 		if err != nil {
 			fmt.Fprintln(os.Stderr, "bench: a process of a run:", err)
 			os.Exit(1)

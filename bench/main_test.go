@@ -6,13 +6,15 @@ import (
 	"testing"
 
 	"go.uber.org/goleak"
+
+	"pitwall/bench/runner"
 )
 
 // asProgram makes the test binary the program itself.
 const asProgram = "PITWALL_BENCH_PROGRAM"
 
 func TestMain(m *testing.M) {
-	if ok, err := playRole(); ok { // what the harness starts is os.Executable
+	if ok, err := runner.PlayRole(); ok { // what the harness starts is os.Executable
 		if err != nil {
 			fmt.Fprintln(os.Stderr, err)
 			os.Exit(1)

@@ -5,7 +5,7 @@
 // without end, tokens that are not good, frames that are none.
 //
 // The harness starts a process with its Config on standard input, then Orders
-// that say which kinds are under way, and reads its Progress twice a second:
+// that say which kinds are under way, and reads its Status twice a second:
 // how many attacks of each kind were made, and what the server answered.
 //
 // # Goroutines

@@ -8,7 +8,7 @@ import (
 	"time"
 )
 
-// tellEvery is the pause between two Progress.
+// tellEvery is the pause between two Status.
 const tellEvery = 500 * time.Millisecond
 
 // Config is what an attacking process is started with.
@@ -26,8 +26,8 @@ type Config struct {
 // Order says which kinds are under way from now on; none: rest.
 type Order struct{ Kinds []string }
 
-// Progress is what the process has done since its start.
-type Progress struct {
+// Status is what the process has done since its start.
+type Status struct {
 	Resting bool // the last order was to rest, and all attackers have ended
 	Made    map[string]int64
 	Answers map[string]Answers
@@ -58,7 +58,7 @@ type siege struct {
 }
 
 // Run carries out orders until their channel is closed.
-func Run(c Config, orders <-chan Order, tell func(Progress) error) error {
+func Run(c Config, orders <-chan Order, tell func(Status) error) error {
 	s := &siege{cfg: c, bomb: bomb(), made: map[string]int64{}, answers: map[string]Answers{}}
 	if len(c.Sources) == 0 {
 		return fmt.Errorf("attackers need an address to come from")
@@ -107,10 +107,10 @@ func (s *siege) begin(kinds []string) (rest func(), err error) {
 	return rest, nil
 }
 
-func (s *siege) progress(resting bool) Progress {
+func (s *siege) progress(resting bool) Status {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	p := Progress{Resting: resting, Made: maps.Clone(s.made), Answers: map[string]Answers{}}
+	p := Status{Resting: resting, Made: maps.Clone(s.made), Answers: map[string]Answers{}}
 	for name, a := range s.answers {
 		p.Answers[name] = maps.Clone(a)
 	}

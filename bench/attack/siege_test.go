@@ -19,20 +19,20 @@ const patienceOfTests = 20 * time.Second
 
 // attack has kinds under way against a server until done says so of what was
 // told, then lets them rest, and returns the last that was told.
-func attack(t *testing.T, addr string, load map[string]float64, done func(Progress) bool) Progress {
+func attack(t *testing.T, addr string, load map[string]float64, done func(Status) bool) Status {
 	t.Helper()
 	tokens, err := NewTokens()
 	if err != nil {
 		t.Fatal(err)
 	}
-	orders, told, ended := make(chan Order, 2), make(chan Progress, 100), make(chan error, 1)
+	orders, told, ended := make(chan Order, 2), make(chan Status, 100), make(chan error, 1)
 	go func() {
 		ended <- Run(Config{Addr: addr, Path: "/live", Sources: []string{"127.0.0.7", "127.0.0.8"}, Good: tokens.Good, Wrong: tokens.Wrong, Event: "e", Load: load},
-			orders, func(p Progress) error { told <- p; return nil })
+			orders, func(p Status) error { told <- p; return nil })
 	}()
 	orders <- Order{Kinds: slices.Collect(maps.Keys(load))}
 	limit := time.After(patienceOfTests)
-	var last Progress
+	var last Status
 	for resting := false; !last.Resting || !resting; {
 		select {
 		case last = <-told:
@@ -64,7 +64,7 @@ func TestServerThatLetsEverybodyIn(t *testing.T) {
 		_ = c.Close()
 	}))
 	defer s.Close()
-	p := attack(t, s.Listener.Addr().String(), map[string]float64{"tokens": 1000}, func(p Progress) bool { return p.Answers["tokens"][LetIn] > 0 })
+	p := attack(t, s.Listener.Addr().String(), map[string]float64{"tokens": 1000}, func(p Status) bool { return p.Answers["tokens"][LetIn] > 0 })
 	if p.Made["tokens"] == 0 {
 		t.Errorf("%+v, want attacks that were made", p)
 	}
@@ -80,7 +80,7 @@ func TestAnswersAreCounted(t *testing.T) {
 		w.WriteHeader(http.StatusUnauthorized)
 	}))
 	defer s.Close()
-	p := attack(t, s.Listener.Addr().String(), map[string]float64{"tokens": 1000, "halfopen": 10}, func(p Progress) bool {
+	p := attack(t, s.Listener.Addr().String(), map[string]float64{"tokens": 1000, "halfopen": 10}, func(p Status) bool {
 		return p.Answers["tokens"]["401"] > 0 && p.Answers["tokens"]["429 upgrade_rate"] > 0 && p.Made["halfopen"] >= 10
 	})
 	if p.Made["halfopen"] != 10 || len(p.Answers["halfopen"]) > 0 {
@@ -105,7 +105,7 @@ func TestServerThatCloses(t *testing.T) {
 			_ = c.Close()
 		}
 	}()
-	p := attack(t, l.Addr().String(), map[string]float64{"halfopen": 2, "slow": 2}, func(p Progress) bool {
+	p := attack(t, l.Addr().String(), map[string]float64{"halfopen": 2, "slow": 2}, func(p Status) bool {
 		return p.Made["halfopen"] > 2 && p.Made["slow"] > 2
 	})
 	if p.Answers["halfopen"]["closed"] == 0 {

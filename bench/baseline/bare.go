@@ -3,24 +3,22 @@ package baseline
 import (
 	"net"
 	"sync"
-	"time"
 
-	"github.com/lxzan/gws"
 	"golang.org/x/sys/unix"
 
 	"pitwall/codec"
 )
 
-// bare is the floor: the frames of a window are made once per event and
-// written to every socket with one system call, on the descriptor, by as many
-// threads as there are loops.
+// bare is the floor: the frames of an event are made once and written to every
+// socket with one system call, on the descriptor, by as many threads as there
+// are loops.
 type bare struct {
 	lowat  int
 	loops  int
 	topics []*codec.Topic
 	number map[string]int // of an event, by its id
 
-	mu    sync.Mutex // guards conns, which clients come to
+	mu    sync.Mutex // guards conns, which clients join
 	conns [][]int    // descriptors by event
 
 	pending [][]byte
@@ -40,8 +38,8 @@ func newBare(events []string, lowat, loops int) *bare {
 	return b
 }
 
-// join takes a connection out of the hands of gws and of the runtime.
-func (b *bare) join(event string, c *gws.Conn) error {
+// join takes a connection away from gws and from the runtime's poller.
+func (b *bare) join(event string, c *client) error {
 	e, ok := b.number[event]
 	if !ok {
 		return nil
@@ -84,8 +82,8 @@ func (b *bare) flush() {
 	b.send()
 }
 
-// detach returns a descriptor of the connection that the runtime knows nothing
-// of.
+// detach returns a descriptor of the connection that the runtime's poller does
+// not know.
 func detach(c net.Conn) (int, error) {
 	f, err := c.(*net.TCPConn).File()
 	if err != nil {
@@ -93,21 +91,4 @@ func detach(c net.Conn) (int, error) {
 	}
 	defer f.Close()
 	return unix.Dup(int(f.Fd()))
-}
-
-// serveBare sends what the process itself makes.
-func serveBare(l *load) error {
-	b := newBare(l.events(), l.Lowat, l.Loops)
-	return serve(b.join, func() tally {
-		next := time.Now().Add(l.Window)
-		l.publish(l.decoded(func(event int, p *codec.Position) {
-			b.add(event, p)
-			if time.Now().After(next) {
-				b.flush()
-				next = next.Add(l.Window)
-			}
-		}))
-		b.flush()
-		return b.sum
-	})
 }

@@ -1,58 +1,59 @@
 package baseline
 
 import (
+	"context"
 	"sync"
-	"sync/atomic"
 
 	"github.com/lxzan/gws"
 
+	"pitwall/bench/internal/streamreader"
 	"pitwall/codec"
 )
 
-// hub is a server as most people would write it first with gws: the
+// broadcaster is a server as most people would write it first with gws: the
 // connections of an event in a map, a Broadcaster per record.
-type hub struct {
-	mu     sync.Mutex
-	events map[string]map[*gws.Conn]struct{}
-	writes atomic.Int64
-	bytes  atomic.Int64
+type broadcaster struct {
+	names []string // of the events
+
+	mu      sync.Mutex // guards clients, which join
+	clients map[string]map[*client]struct{}
+	sum     tally
 }
 
-func newHub() *hub { return &hub{events: make(map[string]map[*gws.Conn]struct{})} }
+func newBroadcaster(events []string) *broadcaster {
+	return &broadcaster{names: events, clients: make(map[string]map[*client]struct{})}
+}
 
-func (h *hub) join(event string, c *gws.Conn) error {
-	h.mu.Lock()
-	defer h.mu.Unlock()
-	if h.events[event] == nil {
-		h.events[event] = make(map[*gws.Conn]struct{})
+// join takes a client in.
+func (b *broadcaster) join(event string, c *client) error {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if b.clients[event] == nil {
+		b.clients[event] = make(map[*client]struct{})
 	}
-	h.events[event][c] = struct{}{}
+	b.clients[event][c] = struct{}{}
 	return c.WriteString("{}")
 }
 
-// broadcast sends a position to everybody who watches an event.
-func (h *hub) broadcast(event string, p *codec.Position) {
-	text := append([]byte(`{"type":"position","topic":"event:`+event+`",`), codec.AppendBody(nil, p, p.TS)[1:]...)
-	b := gws.NewBroadcaster(gws.OpcodeText, text)
-	h.mu.Lock()
-	for c := range h.events[event] {
-		if b.Broadcast(c) == nil {
-			h.writes.Add(1)
-			h.bytes.Add(int64(len(text)))
-		}
-	}
-	h.mu.Unlock()
-	_ = b.Close()
+// serve sends each position as it comes.
+func (b *broadcaster) serve(ctx context.Context, r *streamreader.Reader, n *counters) error {
+	return r.Run(ctx, func(event int, p *codec.Position) error {
+		b.broadcast(b.names[event], p)
+		n.set(b.sum)
+		return nil
+	})
 }
 
-// serveBroadcaster sends what the process itself makes.
-func serveBroadcaster(l *load) error {
-	h := newHub()
-	return serve(h.join, func() tally {
-		l.publish(l.decoded(func(event int, p *codec.Position) {
-			h.broadcast(l.event(event), p)
-		}))
-		n := float64(h.writes.Load())
-		return tally{deliveries: n, writes: n, bytes: float64(h.bytes.Load())}
-	})
+// broadcast sends a position to everybody who watches an event.
+func (b *broadcaster) broadcast(event string, p *codec.Position) {
+	text := append([]byte(`{"type":"position","topic":"event:`+event+`",`), codec.AppendBody(nil, p, p.TS)[1:]...)
+	frame := gws.NewBroadcaster(gws.OpcodeText, text)
+	b.mu.Lock()
+	for c := range b.clients[event] {
+		if frame.Broadcast(c) == nil {
+			b.sum.add(tally{deliveries: 1, writes: 1, bytes: uint64(len(text)), turns: 1})
+		}
+	}
+	b.mu.Unlock()
+	_ = frame.Close()
 }

@@ -1,16 +1,23 @@
-// Package baseline compares Pitwall's fan-out with what nobody can go below: it
-// sends the same positions to the same number of sockets in four ways,
-// interleaved, each in a process of its own whose CPU time is counted alone. A
-// bare loop writes ready bytes to every socket once per window (the kernel's
-// price), the same loop does it at the moments at which Pitwall does (prompt:
-// a quiet event at once), this engine works from the decoding of the record
-// on, and gws' own Broadcaster writes once per record and connection. The
-// clients are one more process that only reads.
+// Package baseline holds servers that stand in for Pitwall in a run, as a
+// measure of what its fan-out costs: they read the same records from the same
+// Redis with the same codec and serve the same spectators, and do nothing else.
 //
-// Absolute figures are the machine's; the ratios to the bare loops are what can
-// be compared. Where events are quiet the two loops differ: the one lets
-// everything wait for up to a window and writes it in one go, the other is
-// woken for each. A loop that does not get round within the window writes more
-// at a time, and its figure per delivery is too low: the time between two
-// writes to a connection stands beside it, and --loops gives it more threads.
+//   - bare writes the frames of a window to every socket once per window. It is
+//     the price of the system calls, below which no server can go.
+//   - prompt is the same loop at the moments at which Pitwall writes: a quiet
+//     event at once.
+//   - broadcaster is what most people would write first: one write per record
+//     and connection, by gws' Broadcaster.
+//
+// The ratio to them can be compared between machines; absolute figures cannot.
+// The bare loops are at an advantage where events are quiet: one lets positions
+// wait for up to a window and writes all of them in one go. A loop that does not
+// get round its sockets within the window writes more at a time, and looks
+// cheaper per delivery; more threads (--loops) help.
+//
+// # Goroutines
+//
+// The goroutine of Serve reads the stream and writes. Each bare loop beyond the
+// first has a goroutine for the length of one flush; the flush waits for it. The
+// listener's goroutines end with the process.
 package baseline

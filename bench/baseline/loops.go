@@ -8,8 +8,8 @@ import (
 
 // tally is what was written, by one thread or by all.
 type tally struct {
-	deliveries, writes, bytes float64
-	turns                     float64 // of a socket; more writes than that where it is full. 0: not known
+	deliveries, writes, bytes uint64
+	turns                     uint64 // of a socket; a full one takes several writes
 }
 
 func (t *tally) add(o tally) {
@@ -19,8 +19,8 @@ func (t *tally) add(o tally) {
 	t.turns += o.turns
 }
 
-// send writes what waits of the due events to those who watch them. b.mu is
-// held.
+// send writes what waits of the due events to those who watch them. The caller
+// holds b.mu.
 func (b *bare) send() {
 	switch {
 	case len(b.due) == 0:
@@ -36,7 +36,7 @@ func (b *bare) send() {
 }
 
 // share runs the loops, one of them itself, and waits for all: no frame may
-// overtake one of the send before.
+// overtake one of the previous send.
 func (b *bare) share() {
 	tallies := make([]tally, b.loops)
 	var others sync.WaitGroup
@@ -50,13 +50,13 @@ func (b *bare) share() {
 	}
 }
 
-// loop writes the due events to its part of their sockets. Which part that is
-// goes round with the events, so that one loop does not get every odd socket.
+// loop writes the due events to its part of their sockets. The parts rotate with
+// the events, so that no loop gets every odd socket.
 func (b *bare) loop(i int) (t tally) {
 	for _, e := range b.due {
 		for _, fd := range part(b.conns[e], (i+e)%b.loops, b.loops) {
 			if t.write(fd, b.pending[e]) {
-				t.deliveries += float64(b.counts[e])
+				t.deliveries += uint64(b.counts[e])
 			}
 		}
 	}
@@ -68,11 +68,11 @@ func part(fds []int, i, n int) []int {
 	return fds[len(fds)*i/n : len(fds)*(i+1)/n]
 }
 
-// fullWait is how long the floor waits for a full socket, in ms.
+// fullWait is how long a loop waits for a full socket, in ms.
 const fullWait = 1000
 
-// write writes all of text to a socket, waiting where that is full: half a
-// frame is none.
+// write writes all of text to a socket. It waits for a full one, as half a frame
+// is none.
 func (t *tally) write(fd int, text []byte) bool {
 	t.turns++
 	for len(text) > 0 {
@@ -80,7 +80,7 @@ func (t *tally) write(fd int, text []byte) bool {
 		t.writes++
 		switch {
 		case err == nil:
-			t.bytes += float64(n)
+			t.bytes += uint64(n)
 			text = text[n:]
 		case err == unix.EAGAIN:
 			if n, _ := unix.Poll([]unix.PollFd{{Fd: int32(fd), Events: unix.POLLOUT}}, fullWait); n == 0 {

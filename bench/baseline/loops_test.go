@@ -38,7 +38,7 @@ func TestFlushByLoops(t *testing.T) {
 				t.Errorf("counted %+v, want %+v and some writes more", b.sum, least)
 			}
 			if b.sum.writes <= least.writes {
-				t.Errorf("%.0f writes, as if no socket had been full", b.sum.writes)
+				t.Errorf("%d writes, as if no socket had been full", b.sum.writes)
 			}
 		})
 	}
@@ -51,14 +51,14 @@ func flushSome(b *bare, watchers []int) (texts [][]byte, least tally) {
 	texts = make([][]byte, len(watchers))
 	for f := range 4 {
 		for e, n := range watchers {
-			if e == f { // this one is quiet now
+			if e == f { // this one is quiet
 				continue
 			}
 			for i := range positions {
 				b.add(e, &codec.Position{DeviceID: fmt.Sprintf("flush-%d-event-%d", f, e), TS: int64(i + 1)})
 			}
 			texts[e] = append(texts[e], b.pending[e]...)
-			least.add(tally{deliveries: positions * float64(n), writes: float64(n), bytes: float64(n * len(b.pending[e]))})
+			least.add(tally{deliveries: uint64(positions * n), writes: uint64(n), bytes: uint64(n * len(b.pending[e]))})
 		}
 		b.flush()
 	}

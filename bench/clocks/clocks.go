@@ -8,6 +8,8 @@ import (
 	"time"
 
 	"golang.org/x/sync/errgroup"
+
+	"pitwall/bench/stack"
 )
 
 // Options say how long the race is and who takes part.
@@ -53,15 +55,16 @@ func StreamNames() (list []string) {
 func Run(ctx context.Context, o Options) (res *Result, err error) {
 	t := newTally()
 	var races []*race
+	binaries := new(stack.Binaries)
 	defer func() {
 		for _, r := range races {
 			err = errors.Join(err, r.close())
 		}
+		err = errors.Join(err, binaries.Close())
 		if err != nil {
 			res = nil
 		}
 	}()
-	binary := ""
 	for _, srv := range allServers(o.StepsAt) {
 		if len(o.Streams) > 0 && !slices.Contains(o.Streams, srv.name) {
 			continue
@@ -69,10 +72,9 @@ func Run(ctx context.Context, o Options) (res *Result, err error) {
 		o.Say("starting the servers of "+srv.name, 0)
 		r := newRace(o, srv, t)
 		races = append(races, r)
-		if err := r.open(ctx, binary); err != nil {
+		if err := r.open(ctx, binaries); err != nil {
 			return nil, fmt.Errorf("%s: %w", srv.name, err)
 		}
-		binary = r.site.Binary()
 	}
 	all, ctx := errgroup.WithContext(ctx)
 	var devices []*device

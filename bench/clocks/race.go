@@ -21,7 +21,7 @@ import (
 type race struct {
 	opt        Options
 	server     server
-	site       *stack.Site
+	stack      *stack.Stack
 	relay      *relay
 	streams    []*stream
 	devices    []*device
@@ -69,28 +69,28 @@ func newRace(o Options, srv server, t *tally) *race {
 	return r
 }
 
-// open starts the stack. binary is the program, "" to build it.
-func (r *race) open(ctx context.Context, binary string) error {
-	o := stack.Options{Postgres: true, Archive: true, Binary: binary}
+// open starts the stack.
+func (r *race) open(ctx context.Context, binaries *stack.Binaries) error {
+	o := stack.Options{Postgres: true, Archive: true, Binaries: binaries}
 	for _, d := range r.devices {
 		o.Roster = append(o.Roster, stack.Entry{Event: event, Entry: d.name, Device: d.name})
 	}
 	var err error
-	if r.site, err = stack.Start(ctx, o); err != nil {
+	if r.stack, err = stack.Start(ctx, o); err != nil {
 		return fmt.Errorf("start the race: %w", err)
 	}
-	if r.relay, err = newRelay(r.site.RedisAddr(), func() time.Duration { return r.off(time.Now()) }); err != nil {
+	if r.relay, err = newRelay(r.stack.RedisAddr(), func() time.Duration { return r.off(time.Now()) }); err != nil {
 		return err
 	}
 	var keys []string
 	for _, s := range r.streams {
 		keys = append(keys, s.key)
-		if s.conn, err = servers.Dial(r.site.RedisAddr()); err != nil {
+		if s.conn, err = servers.Dial(r.stack.RedisAddr()); err != nil {
 			return fmt.Errorf("connect to Redis: %w", err)
 		}
 	}
 	r.begin(time.Now())
-	e, err := r.site.Add(ctx, append([]string{"--redis-url=redis://" + r.relay.addr(), "--telemetry-streams=" + strings.Join(keys, ",")}, r.opt.EngineArgs...)...)
+	e, err := r.stack.Add(ctx, append([]string{"--redis-url=redis://" + r.relay.addr(), "--telemetry-streams=" + strings.Join(keys, ",")}, r.opt.EngineArgs...)...)
 	if err != nil {
 		return fmt.Errorf("start the race: %w", err)
 	}
@@ -176,7 +176,7 @@ func (r *race) leg(ctx context.Context, d time.Duration, with *restart) error {
 func (r *race) restart(ctx context.Context, how syscall.Signal) error {
 	r.opt.Say(fmt.Sprintf("%s: the engine is restarted, %s", r.server.name, how), 0)
 	r.restarting()
-	e, err := r.site.Restart(ctx, 0, how)
+	e, err := r.stack.Restart(ctx, 0, how)
 	if err != nil {
 		return fmt.Errorf("restart the engine: %w", err)
 	}
@@ -234,8 +234,8 @@ func (r *race) close() error {
 		}
 	}
 	var errs []error
-	if r.site != nil {
-		errs = append(errs, r.site.Close())
+	if r.stack != nil {
+		errs = append(errs, r.stack.Close())
 	}
 	if r.relay != nil {
 		errs = append(errs, r.relay.close())

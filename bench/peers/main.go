@@ -69,7 +69,7 @@ func serve(kind string, o streamreader.Options) error {
 		return err
 	}
 	defer r.Close()
-	if err := streamreader.Ready(p.Addr()); err != nil {
+	if err := streamreader.Ready(p.Addr(), ""); err != nil {
 		return err
 	}
 	return r.Run(ctx, func(event int, position *codec.Position) error {

@@ -49,9 +49,9 @@ func TestCompareBrokenPromises(t *testing.T) {
 	}
 }
 
-// TestCompareSieges judges the ratio to the quiet phase everywhere, and
+// TestCompareAttacks judges the ratio to the quiet phase everywhere, and
 // memory on the same machine.
-func TestCompareSieges(t *testing.T) {
+func TestCompareAttacks(t *testing.T) {
 	for key, elsewhere := range map[string]bool{QuietRatio: true, QuietRatio + "_tokens": true, "quiet_p99_ms": false,
 		"rss_peak_mb": false, "heap_after_siege_mb": false} {
 		before, after := reportOf(key, 1, 1.02, 1.01), reportOf(key, 2, 2.1, 2.2)

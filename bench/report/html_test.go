@@ -16,7 +16,7 @@ import (
 func TestHTMLLoadsNothing(t *testing.T) {
 	r := reportOf("latency_p99_ms", 40, 44)
 	r.Runs[0].Why = []string{"<script>alert(1)</script>"}
-	r.Runs[0].Profile = []Profile{{Kind: "cpu", Kernel: 0.7, Top: []Line{{"write", 0.5}}, Rooms: []Line{{"shards", 0.2}}}}
+	r.Runs[0].Profile = []Profile{{Kind: "cpu", Kernel: 0.7, Top: []Line{{"write", 0.5}}, Components: []Line{{"shards", 0.2}}}}
 	r.Runs[0].Ramp, r.Runs[0].Capacity = []Step{{Load: 10, Kept: true}}, "This machine carries 10 spectators."
 	var b bytes.Buffer
 	if err := HTML(&b, r); err != nil {

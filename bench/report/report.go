@@ -51,7 +51,7 @@ type Run struct {
 	Samples   []Sample  // a second each, of the steady phase
 	Notes     []string  `json:",omitempty"` // what the engine logged, what was found out
 	Profile   []Profile `json:",omitempty"`
-	Siege     *Siege    `json:",omitempty"`
+	Attacks   *Attacks  `json:"Siege,omitempty"`
 
 	Ramp     []Step `json:",omitempty"`
 	Capacity string `json:",omitempty"` // of the ramp, in words
@@ -111,10 +111,10 @@ type Profile struct {
 	Samples    int64   `json:",omitempty"` // of a CPU profile: some hundred are the least that says anything
 	Kernel     float64 `json:",omitempty"` // share of the samples inside system calls
 	Top        []Line  `json:",omitempty"`
-	Rooms      []Line  `json:",omitempty"`
+	Components []Line  `json:"Rooms,omitempty"`
 }
 
-// Line is a function, or a room, and its share of a profile.
+// Line is a function, or a component, and its share of a profile.
 type Line struct {
 	Name  string
 	Share float64

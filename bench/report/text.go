@@ -90,7 +90,7 @@ func textRun(w io.Writer, r *Report, i int) {
 	for _, n := range run.Notes {
 		fmt.Fprintln(w, "  note:", n)
 	}
-	textSiege(w, run.Siege)
+	textAttacks(w, run.Attacks)
 	for _, p := range run.Profile {
 		textProfile(w, p)
 	}
@@ -102,8 +102,8 @@ func textProfile(w io.Writer, p Profile) {
 	if len(p.Top) == 0 {
 		return
 	}
-	fmt.Fprintf(w, "    %s, %.1f %% inside system calls; by room:\n", Count(p.Samples, "sample"), 100*p.Kernel)
-	for _, l := range p.Rooms {
+	fmt.Fprintf(w, "    %s, %.1f %% inside system calls; by component:\n", Count(p.Samples, "sample"), 100*p.Kernel)
+	for _, l := range p.Components {
 		fmt.Fprintf(w, "    %5.1f %%  %s\n", 100*l.Share, l.Name)
 	}
 	fmt.Fprintln(w, "    by function:")

@@ -8,12 +8,14 @@ import (
 	"time"
 
 	"golang.org/x/sys/unix"
+
+	"pitwall/bench/internal/latency"
 )
 
-// byHand is a swarm whose loop is turned by the test. All clients have joined
+// byHand is a group whose loop is turned by the test. All clients have joined
 // and the double sends to all of them. What each is told is kept apart.
 type byHand struct {
-	*Swarm
+	*Group
 	t    *testing.T
 	d    *double
 	seen []Counts // by client
@@ -28,7 +30,7 @@ func newByHand(t *testing.T, cfg Config) *byHand {
 		t.Fatal(err)
 	}
 	t.Cleanup(s.close)
-	h := &byHand{Swarm: s, t: t, d: d, seen: make([]Counts, len(cfg.Watch))}
+	h := &byHand{Group: s, t: t, d: d, seen: make([]Counts, len(cfg.Watch))}
 	for _, o := range []Order{{Do: "connect", Clients: len(cfg.Watch)}, {Do: "measure", From: 0, To: 1 << 60}} {
 		if err := s.obey(o); err != nil {
 			t.Fatal(err)
@@ -77,12 +79,12 @@ func (h *byHand) stamps(n int) int {
 			return !slices.ContainsFunc(h.clients, func(k client) bool { return k.last == nil || k.last[0] < uint32(n) })
 		})
 	}
-	h.progress(false)
+	h.status(false)
 	clear(h.seen)
 	return n
 }
 
-// lone is a swarm of one client, whose bytes the kernel stamps. It returns the
+// lone is a group of one client, whose bytes the kernel stamps. It returns the
 // number of the next record, too.
 func lone(t *testing.T) (*byHand, int) {
 	t.Helper()
@@ -147,7 +149,7 @@ func (h *byHand) wantWait(n int, count, least, sent int64) {
 	k := &h.clients[0]
 	h.read(k, len(h.buf))
 	most := time.Now().UnixNano() - sent
-	p := h.progress(false)
+	p := h.status(false)
 	if p.Wait.TotalCount() != count || k.last[0] != uint32(n) {
 		h.t.Fatalf("%d waits, the last position is %d; want %d and %d", p.Wait.TotalCount(), k.last[0], count, n)
 	}
@@ -196,7 +198,7 @@ func TestSampledClientsCountAsOthers(t *testing.T) {
 	if !slices.Equal(h.clients[0].last, h.clients[1].last) {
 		t.Errorf("the sampled client has come to %v, another to %v", h.clients[0].last, h.clients[1].last)
 	}
-	p := h.progress(false)
+	p := h.status(false)
 	if got := p.Wait.TotalCount(); got != doubleRecords || p.Latency.TotalCount() != doubleRecords*doubleClients {
 		t.Errorf("%d waits and %d latencies, want %d and %d", got, p.Latency.TotalCount(), doubleRecords, doubleRecords*doubleClients)
 	}
@@ -223,7 +225,7 @@ func TestNoStamps(t *testing.T) {
 	list, _ := published(time.Now())
 	h.d.send(list)
 	h.until("all positions", func() bool { return h.seen[0].Deliveries == int64(len(list)) })
-	p := h.progress(false)
+	p := h.status(false)
 	if p.Wait.TotalCount() != 0 || p.Odd != 0 || p.Latency.TotalCount() != int64(len(list)) {
 		t.Errorf("%d waits, %d odd, %d latencies; want none, none and %d", p.Wait.TotalCount(), p.Odd, p.Latency.TotalCount(), len(list))
 	}
@@ -232,7 +234,7 @@ func TestNoStamps(t *testing.T) {
 // TestSampled takes fast clients only, and of every event some.
 func TestSampled(t *testing.T) {
 	const slow, clients, events = 20, 2000, 50
-	s := &Swarm{cfg: Config{Slow: slow, Watch: make([]int32, clients)}}
+	s := &Group{cfg: Config{Slow: slow, Watch: make([]int32, clients)}}
 	if err := s.obey(Order{Do: "connect", Clients: clients}); err != nil {
 		t.Fatal(err)
 	}
@@ -266,15 +268,15 @@ func TestClockThatWasSet(t *testing.T) {
 
 // TestWaitsTravel to the harness and are added up there.
 func TestWaitsTravel(t *testing.T) {
-	sum, odd := NewHist(), int64(0)
+	sum, odd := latency.New(), int64(0)
 	for i := range int64(2) {
-		p := Progress{Wait: NewHist(), Odd: i + 3}
-		p.Wait.recordAll(1000*(i+1), 10)
+		p := Status{Wait: latency.New(), Odd: i + 3}
+		p.Wait.RecordN(1000*(i+1), 10)
 		b, err := json.Marshal(p)
 		if err != nil {
 			t.Fatal(err)
 		}
-		var got Progress
+		var got Status
 		if err := json.Unmarshal(b, &got); err != nil {
 			t.Fatal(err)
 		}

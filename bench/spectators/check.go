@@ -1,15 +1,19 @@
 package spectators
 
-import "bytes"
+import (
+	"bytes"
+
+	"pitwall/bench/internal/latency"
+)
 
 // What a client knows of a device, besides the number of the last record seen.
 const (
 	unseen = 0
-	anyone = 1<<32 - 1 // has just joined the event: the next number is the first
-	away   = 1<<32 - 2 // has left the event: nothing may come
+	anyone = 1<<32 - 1 // has just joined the event: any number may be the first
+	away   = 1<<32 - 2 // has left the event: nothing of it may arrive
 )
 
-// checker looks at what clients are sent. It belongs to the loop.
+// checker checks what clients are sent. It belongs to the loop.
 type checker struct {
 	cfg    *Config
 	key    []byte   // "deviceId":" and the prefix of our devices
@@ -17,26 +21,27 @@ type checker struct {
 	counts Counts
 	from   int64 // records due from here
 	to     int64 // to here are measured
-	fast   Hist
-	slow   Hist
+	fast   latency.Histogram
+	slow   latency.Histogram
 }
 
 func newChecker(cfg *Config) *checker {
-	c := &checker{cfg: cfg, key: []byte(`"deviceId":"` + cfg.Prefix), fast: NewHist(), slow: NewHist()}
+	c := &checker{cfg: cfg, key: []byte(`"deviceId":"` + cfg.Prefix), fast: latency.New(), slow: latency.New()}
 	for _, e := range cfg.Events {
 		c.live = append(c.live, []byte(`{"type":"position","topic":"event:`+e.Name+`",`+string(c.key)))
 	}
 	return c
 }
 
-// item is one position of ours.
+// item is one position of the harness.
 type item struct {
 	device int
 	n      int64
 	at     int64
 }
 
-// position is a live position frame, the common case.
+// position checks a frame with one live position, the common case. It is false
+// for any other frame.
 func (c *checker) position(k *client, m []byte, now int64) bool {
 	start := c.live[k.event]
 	if !bytes.HasPrefix(m, start) {
@@ -64,7 +69,7 @@ func (c *checker) slot(k *client, device int) *uint32 {
 	return &k.last[device-e.First]
 }
 
-// one takes a live position.
+// one checks a live position.
 func (c *checker) one(k *client, p item, now int64) {
 	if p.n <= c.cfg.Base {
 		c.counts.Foreign++
@@ -78,7 +83,7 @@ func (c *checker) one(k *client, p item, now int64) {
 		return
 	}
 	switch {
-	case *last == anyone: // the value that it had, as old as it is: no latency
+	case *last == anyone: // its last value, which may be of any age: no latency
 		*last = n
 		return
 	case n == *last+1:
@@ -100,7 +105,7 @@ func (c *checker) one(k *client, p item, now int64) {
 	}
 }
 
-// known takes a position of a snapshot, which may repeat or jump forward.
+// known checks a position of a snapshot, which may repeat or jump forward.
 func (c *checker) known(k *client, p item) {
 	c.counts.SnapshotItems++
 	if p.n <= c.cfg.Base {
@@ -117,8 +122,8 @@ func (c *checker) known(k *client, p item) {
 	}
 }
 
-// moved takes a roster frame: devices that join may begin anywhere, those that
-// leave must be silent.
+// moved takes note of a roster frame: devices that join may begin anywhere, those
+// that leave must be silent.
 func (c *checker) moved(k *client, m []byte) {
 	added, removed, _ := bytes.Cut(m, []byte(`"removed":[`))
 	for _, half := range []struct {
@@ -136,7 +141,7 @@ func (c *checker) moved(k *client, m []byte) {
 	}
 }
 
-// missing is how many of the records published a client has not come to.
+// missing is how many of the records published have not arrived at a client.
 func (c *checker) missing(k *client, published []uint32) (n int64) {
 	e := &c.cfg.Events[k.event]
 	for i := range e.Devices {

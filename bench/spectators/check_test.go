@@ -6,6 +6,8 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+
+	"pitwall/bench/internal/latency"
 )
 
 // frames of the protocol with device d and number n.
@@ -56,7 +58,7 @@ func TestChecks(t *testing.T) {
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
-			s := &Swarm{cfg: Config{Dialect: dialectPitwall, Prefix: "d", Events: []Event{{"e", 0, 4}}, Interval: tt.interval}, joins: NewHist()}
+			s := &Group{cfg: Config{Dialect: dialectPitwall, Prefix: "d", Events: []Event{{"e", 0, 4}}, Interval: tt.interval}, joins: latency.New()}
 			s.check = newChecker(&s.cfg)
 			k := &client{state: stateAsked}
 			for _, f := range append(append([]string(nil), begin...), tt.frames...) {
@@ -83,7 +85,7 @@ func TestForeignEnvelopes(t *testing.T) {
 	}
 	for _, tt := range tests {
 		t.Run(tt.dialect, func(t *testing.T) {
-			s := &Swarm{cfg: Config{Dialect: tt.dialect, Prefix: "d", Events: []Event{{"e", 0, 4}}}, joins: NewHist()}
+			s := &Group{cfg: Config{Dialect: tt.dialect, Prefix: "d", Events: []Event{{"e", 0, 4}}}, joins: latency.New()}
 			s.check = newChecker(&s.cfg)
 			k := &client{state: stateAsked}
 			s.message(k, []byte(tt.subscribed), 2000)
@@ -129,7 +131,7 @@ func TestNextFrame(t *testing.T) {
 
 // TestPositionAllocates nothing: it is done a million times a second.
 func TestPositionAllocates(t *testing.T) {
-	s := &Swarm{cfg: Config{Dialect: dialectPitwall, Prefix: "d", Events: []Event{{"e", 0, 4}}, Interval: 1}, joins: NewHist()}
+	s := &Group{cfg: Config{Dialect: dialectPitwall, Prefix: "d", Events: []Event{{"e", 0, 4}}, Interval: 1}, joins: latency.New()}
 	s.check = newChecker(&s.cfg)
 	s.check.to = 1 << 60
 	k := &client{state: stateJoined}
@@ -141,7 +143,7 @@ func TestPositionAllocates(t *testing.T) {
 }
 
 func BenchmarkPosition(b *testing.B) {
-	s := &Swarm{cfg: Config{Dialect: dialectPitwall, Prefix: "d", Events: []Event{{"e", 0, 4}}, Interval: 1}, joins: NewHist()}
+	s := &Group{cfg: Config{Dialect: dialectPitwall, Prefix: "d", Events: []Event{{"e", 0, 4}}, Interval: 1}, joins: latency.New()}
 	s.check = newChecker(&s.cfg)
 	s.check.to = 1 << 60
 	k := &client{state: stateJoined}

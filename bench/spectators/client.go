@@ -13,11 +13,11 @@ import (
 
 // States of a client.
 const (
-	stateAway       = iota // not connected; comes at due
+	stateAway       = iota // not connected; connects at due
 	stateConnecting        // the socket is not open yet
-	stateShaking           // the upgrade is not answered yet
+	stateShaking           // the upgrade was not answered yet
 	stateAsked             // subscribed, not answered yet
-	stateOpen              // subscribed; parts of the snapshot are to come
+	stateOpen              // subscribed; parts of the snapshot are missing
 	stateJoined            // has its snapshot
 	stateGone              // ended by the server or refused
 )
@@ -27,13 +27,13 @@ type client struct {
 	fd      int
 	state   uint8
 	slow    bool
-	blind   bool // does not look at what it is sent once it has its snapshot
+	blind   bool // does not check what it is sent once it has its snapshot
 	timed   bool // its reads are to be
 	stamped bool // the kernel says when the bytes of its reads arrived
 	event   int32
-	parts   int    // of the snapshot, still to come
+	parts   int    // of the snapshot, still missing
 	due     int64  // when it wanted to connect, µs since the epoch
-	rest    []byte // begun and not whole yet
+	rest    []byte // of a frame that is not whole yet
 	last    []uint32
 }
 
@@ -42,7 +42,7 @@ type client struct {
 const sources = 8
 
 // connect begins to open the client's socket.
-func (s *Swarm) connect(i int) error {
+func (s *Group) connect(i int) error {
 	k := &s.clients[i]
 	family := unix.AF_INET
 	if s.target.Addr().Is6() {
@@ -53,7 +53,7 @@ func (s *Swarm) connect(i int) error {
 		return fmt.Errorf("open a socket: %w", err)
 	}
 	if k.slow {
-		// A small window, or the kernel would read ahead for the slow ones.
+		// With a large window the kernel would read ahead for a slow client.
 		_ = unix.SetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_RCVBUF, 4096)
 	}
 	if s.target.Addr().Is4() && s.target.Addr().IsLoopback() {
@@ -80,7 +80,7 @@ func sockaddr(a netip.AddrPort) unix.Sockaddr {
 	return &unix.SockaddrInet6{Port: int(a.Port()), Addr: a.Addr().As16()}
 }
 
-func (s *Swarm) watch(op, fd int, events uint32) error {
+func (s *Group) watch(op, fd int, events uint32) error {
 	if err := unix.EpollCtl(s.poll, op, fd, &unix.EpollEvent{Events: events, Fd: int32(fd)}); err != nil {
 		return fmt.Errorf("watch a socket: %w", err)
 	}
@@ -88,7 +88,7 @@ func (s *Swarm) watch(op, fd int, events uint32) error {
 }
 
 // connected sends the upgrade once the socket is open.
-func (s *Swarm) connected(k *client) {
+func (s *Group) connected(k *client) {
 	if code, err := unix.GetsockoptInt(k.fd, unix.SOL_SOCKET, unix.SO_ERROR); err != nil || code != 0 {
 		s.lose(k, "connect: "+unix.Errno(code).Error())
 		return
@@ -119,7 +119,7 @@ var headersEnd = []byte("\r\n\r\n")
 
 // shake takes the answer to the upgrade off b and subscribes. It returns what
 // follows the answer.
-func (s *Swarm) shake(k *client, b []byte) (rest []byte, whole bool) {
+func (s *Group) shake(k *client, b []byte) (rest []byte, whole bool) {
 	head, rest, whole := bytes.Cut(b, headersEnd)
 	if !whole {
 		return b, false
@@ -136,16 +136,15 @@ func (s *Swarm) shake(k *client, b []byte) (rest []byte, whole bool) {
 	return rest, true
 }
 
-// send writes one small frame. A socket that has no room for it has long been
-// lost.
-func (s *Swarm) send(k *client, op byte, payload []byte) {
+// send writes one small frame. A socket without room for it counts as lost.
+func (s *Group) send(k *client, op byte, payload []byte) {
 	if _, err := unix.Write(k.fd, appendFrame(nil, op, payload)); err != nil {
 		s.lose(k, "write: "+err.Error())
 	}
 }
 
-// lose takes note of a connection that ended without being asked to.
-func (s *Swarm) lose(k *client, why string) {
+// lose takes note of a connection that the harness did not end.
+func (s *Group) lose(k *client, why string) {
 	if k.state == stateGone || k.state == stateAway {
 		return
 	}
@@ -161,7 +160,7 @@ func (s *Swarm) lose(k *client, why string) {
 }
 
 // leave closes the client's socket.
-func (s *Swarm) leave(k *client, state uint8) {
+func (s *Group) leave(k *client, state uint8) {
 	switch k.state {
 	case stateJoined:
 		s.joined--

@@ -5,7 +5,7 @@ import (
 	"fmt"
 )
 
-// How to subscribe. The positions are found in any envelope.
+// Dialects are how to subscribe. Positions are found in any envelope.
 const (
 	dialectPitwall    = "pitwall"
 	dialectPlain      = "plain"      // Pitwall's subscribe, whatever the answer
@@ -14,7 +14,7 @@ const (
 )
 
 // subscription is what a client sends after the handshake.
-func (s *Swarm) subscription(k *client) (op byte, text string) {
+func (s *Group) subscription(k *client) (op byte, text string) {
 	event := s.cfg.Events[k.event].Name
 	switch s.cfg.Dialect {
 	case dialectCentrifuge:
@@ -29,8 +29,8 @@ func (s *Swarm) subscription(k *client) (op byte, text string) {
 }
 
 // foreign takes a message of a server that is not Pitwall. Its first answer
-// after the subscription says that the client is heard.
-func (s *Swarm) foreign(k *client, m []byte, now int64) {
+// after the subscription confirms that.
+func (s *Group) foreign(k *client, m []byte, now int64) {
 	found := s.check.scan(m, func(p item) { s.check.one(k, p, now) })
 	switch s.cfg.Dialect {
 	case dialectCentrifuge:

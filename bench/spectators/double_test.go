@@ -10,6 +10,7 @@ import (
 
 	"go.uber.org/goleak"
 
+	"pitwall/bench/internal/latency"
 	"pitwall/codec"
 )
 
@@ -125,31 +126,31 @@ func (d *double) send(records []record) {
 	}
 }
 
-// swarming is a swarm on a goroutine of its own.
-type swarming struct {
+// runningGroup is a group on a goroutine of its own.
+type runningGroup struct {
 	t        *testing.T
 	orders   chan Order
-	progress chan Progress
-	last     Progress
-	latency  Hist
+	statuses chan Status
+	last     Status
+	latency  latency.Histogram
 	done     chan error
 }
 
-func startSwarm(t *testing.T, cfg Config) *swarming {
+func startGroup(t *testing.T, cfg Config) *runningGroup {
 	t.Helper()
 	s, err := New(cfg)
 	if err != nil {
 		t.Fatal(err)
 	}
-	r := &swarming{t: t, orders: make(chan Order, 8), progress: make(chan Progress, 1), done: make(chan error, 1), latency: NewHist()}
+	r := &runningGroup{t: t, orders: make(chan Order, 8), statuses: make(chan Status, 1), done: make(chan error, 1), latency: latency.New()}
 	go func() {
-		r.done <- s.Run(r.orders, func(p Progress) error { r.progress <- p; return nil })
+		r.done <- s.Run(r.orders, func(p Status) error { r.statuses <- p; return nil })
 	}()
 	t.Cleanup(func() {
 		close(r.orders)
 		for {
 			select {
-			case <-r.progress:
+			case <-r.statuses:
 			case err := <-r.done:
 				if err != nil {
 					t.Error(err)
@@ -161,20 +162,20 @@ func startSwarm(t *testing.T, cfg Config) *swarming {
 	return r
 }
 
-// until takes progress until cond holds.
-func (r *swarming) until(what string, cond func(Progress) bool) Progress {
+// until takes statuses until cond holds.
+func (r *runningGroup) until(what string, cond func(Status) bool) Status {
 	r.t.Helper()
 	limit := time.NewTimer(patience)
 	defer limit.Stop()
 	for {
 		select {
-		case r.last = <-r.progress:
+		case r.last = <-r.statuses:
 			r.latency.Merge(r.last.Latency)
 			if cond(r.last) {
 				return r.last
 			}
 		case <-limit.C:
-			r.t.Fatalf("waited %v for %s; the last progress was %+v", patience, what, r.last)
+			r.t.Fatalf("waited %v for %s; the last status was %+v", patience, what, r.last)
 		}
 	}
 }

@@ -9,18 +9,20 @@ import (
 	"time"
 
 	"golang.org/x/sys/unix"
+
+	"pitwall/bench/internal/latency"
 )
 
 const (
-	idleWait   = 10 * time.Millisecond // the loop looks at orders and clocks so often
-	tellEvery  = 500 * time.Millisecond
-	checkEvery = 50 * time.Millisecond // of the end: has everything come?
-	slowEvery  = 100 * time.Millisecond
-	readBuffer = 256 << 10
+	idleWait    = 10 * time.Millisecond // the loop reads orders and timers at least so often
+	reportEvery = 500 * time.Millisecond
+	checkEvery  = 50 * time.Millisecond // at the end: has everything arrived?
+	slowEvery   = 100 * time.Millisecond
+	readBuffer  = 256 << 10
 )
 
-// Swarm is the clients of one process. It is used by one goroutine.
-type Swarm struct {
+// Group is the clients of one process. It is used by one goroutine.
+type Group struct {
 	cfg       Config
 	target    netip.AddrPort
 	handshake []byte
@@ -29,33 +31,33 @@ type Swarm struct {
 	byFD      map[int]int32
 	buf       []byte
 	check     *checker
-	joins     Hist
+	joins     latency.Histogram
 	arrivals  arrivals
 	open      int
 	joined    int
 	fault     string
 	waiting   waiting // clients that are to connect
-	stall     int64   // longest turn of the loop, waiting for sockets apart, µs
+	stall     int64   // longest turn of the loop without the wait for sockets, µs
 	slowNext  time.Time
 	came      []int // by event: fast clients so far, when not all check
 	fast      int   // fast clients so far that check
-	heard     int   // the last client that was made to be heard
+	heard     int   // the last client that sent a pong unasked
 	heardAt   time.Time
-	heardIn   time.Duration // each has a turn within
+	heardIn   time.Duration // each sends one within
 
 	published []uint32 // set by a finish order
 	deadline  time.Time
 	checkNext time.Time
 }
 
-// New makes a swarm of which nobody is connected.
-func New(cfg Config) (*Swarm, error) {
+// New makes a group of clients of which none is connected.
+func New(cfg Config) (*Group, error) {
 	addr, err := net.ResolveTCPAddr("tcp", cfg.Addr)
 	if err != nil {
 		return nil, fmt.Errorf("find the live server: %w", err)
 	}
-	s := &Swarm{cfg: cfg, target: addr.AddrPort(), handshake: handshake(cfg.Addr, cfg.Path, cfg.Token),
-		byFD: make(map[int]int32), buf: make([]byte, readBuffer), joins: NewHist(), arrivals: newArrivals(), came: make([]int, len(cfg.Events)), heardIn: unreadEvery}
+	s := &Group{cfg: cfg, target: addr.AddrPort(), handshake: handshake(cfg.Addr, cfg.Path, cfg.Token),
+		byFD: make(map[int]int32), buf: make([]byte, readBuffer), joins: latency.New(), arrivals: newArrivals(), came: make([]int, len(cfg.Events)), heardIn: unreadEvery}
 	s.target = netip.AddrPortFrom(s.target.Addr().Unmap(), s.target.Port())
 	s.check = newChecker(&s.cfg)
 	if s.poll, err = unix.EpollCreate1(unix.EPOLL_CLOEXEC); err != nil {
@@ -64,14 +66,14 @@ func New(cfg Config) (*Swarm, error) {
 	return s, nil
 }
 
-// Run serves the clients until orders is closed, carries out what comes there,
-// and hands a Progress to tell twice a second. After a finish order the next
-// Progress is final, once everything published has come or the time is up.
-func (s *Swarm) Run(orders <-chan Order, tell func(Progress) error) error {
+// Run serves the clients and carries out orders until their channel is closed.
+// It calls report with a Status twice a second. After a finish order the next
+// Status is final, once everything published has arrived or the time is up.
+func (s *Group) Run(orders <-chan Order, report func(Status) error) error {
 	defer s.close()
 	events := make([]unix.EpollEvent, 512)
 	turn := time.Now() // when the last one ended
-	next := turn.Add(tellEvery)
+	next := turn.Add(reportEvery)
 	for {
 		wait := s.wait()
 		n, err := unix.EpollWait(s.poll, events, int(wait.Milliseconds()))
@@ -97,8 +99,8 @@ func (s *Swarm) Run(orders <-chan Order, tell func(Progress) error) error {
 		s.stall = max(s.stall, (now.Sub(turn) - wait).Microseconds())
 		turn = now
 		if final := s.ended(now); final || !now.Before(next) {
-			next = now.Add(tellEvery)
-			if err := tell(s.progress(final)); err != nil {
+			next = now.Add(reportEvery)
+			if err := report(s.status(final)); err != nil {
 				return err
 			}
 		}
@@ -106,7 +108,7 @@ func (s *Swarm) Run(orders <-chan Order, tell func(Progress) error) error {
 }
 
 // wait is how long the loop may sleep, in whole ms.
-func (s *Swarm) wait() time.Duration {
+func (s *Group) wait() time.Duration {
 	if len(s.waiting) == 0 {
 		return idleWait
 	}
@@ -114,7 +116,7 @@ func (s *Swarm) wait() time.Duration {
 	return min(max(due.Truncate(time.Millisecond), 0), idleWait)
 }
 
-func (s *Swarm) close() {
+func (s *Group) close() {
 	for i := range s.clients {
 		if s.clients[i].state != stateAway {
 			s.leave(&s.clients[i], stateGone)
@@ -123,7 +125,7 @@ func (s *Swarm) close() {
 	_ = unix.Close(s.poll)
 }
 
-func (s *Swarm) event(fd int, what uint32) {
+func (s *Group) event(fd int, what uint32) {
 	k := &s.clients[s.byFD[fd]]
 	if k.fd != fd {
 		return // closed earlier in this turn
@@ -137,8 +139,8 @@ func (s *Swarm) event(fd int, what uint32) {
 	}
 }
 
-// read takes what a socket has, at most limit bytes.
-func (s *Swarm) read(k *client, limit int) {
+// read reads what a socket has, at most limit bytes.
+func (s *Group) read(k *client, limit int) {
 	if k.unread() {
 		k.rest = nil // half a frame
 	}
@@ -177,7 +179,7 @@ func (s *Swarm) read(k *client, limit int) {
 }
 
 // frames takes the whole frames of b and keeps the rest.
-func (s *Swarm) frames(k *client, b []byte, now int64) {
+func (s *Group) frames(k *client, b []byte, now int64) {
 	for k.fd >= 0 {
 		op, payload, size, ok, broken := next(b)
 		if broken {
@@ -231,14 +233,14 @@ func (w *waiting) Pop() any {
 	return x
 }
 
-// timers connects who is due and lets the slow clients read.
-func (s *Swarm) timers(now time.Time) {
+// timers connects the clients that are due and lets the slow ones read.
+func (s *Group) timers(now time.Time) {
 	us := now.UnixMicro()
 	for len(s.waiting) > 0 && s.waiting[0].due <= us {
 		w := heap.Pop(&s.waiting).(waiter)
 		k := &s.clients[w.client]
 		if k.due = w.due; k.state != stateAway && k.state != stateGone {
-			s.leave(k, stateAway) // dropped: it comes back at once
+			s.leave(k, stateAway) // dropped: it connects again at once
 		}
 		if err := s.connect(w.client); err != nil {
 			s.refused(err.Error())

@@ -6,7 +6,7 @@ import (
 	"time"
 )
 
-// field returns the number behind a key of m, 0 when it is not there.
+// field returns the number after a key of m, 0 without the key.
 func field(m []byte, key string) int64 {
 	i := bytes.Index(m, []byte(key))
 	if i < 0 {
@@ -17,7 +17,7 @@ func field(m []byte, key string) int64 {
 }
 
 // message takes one message of the server.
-func (s *Swarm) message(k *client, m []byte, now int64) {
+func (s *Group) message(k *client, m []byte, now int64) {
 	if s.check.position(k, m, now) {
 		return
 	}
@@ -32,7 +32,7 @@ func (s *Swarm) message(k *client, m []byte, now int64) {
 	case "positions":
 		s.check.scan(m, func(p item) { s.check.one(k, p, now) })
 	case "position":
-		s.check.counts.Foreign++ // no number in it: not of ours
+		s.check.counts.Foreign++ // without a number: not of the harness
 	case "snapshot":
 		s.snapshot(k, m, now)
 	case "subscribed":
@@ -50,7 +50,7 @@ func (s *Swarm) message(k *client, m []byte, now int64) {
 }
 
 // snapshot takes one part.
-func (s *Swarm) snapshot(k *client, m []byte, now int64) {
+func (s *Group) snapshot(k *client, m []byte, now int64) {
 	s.check.scan(m, func(p item) { s.check.known(k, p) })
 	head := m[:min(len(m), 300)]
 	if bytes.Contains(head, []byte(`"reason":"lagged"`)) {
@@ -66,14 +66,14 @@ func (s *Swarm) snapshot(k *client, m []byte, now int64) {
 }
 
 // join notes that a client has its whole snapshot.
-func (s *Swarm) join(k *client, now int64) {
+func (s *Group) join(k *client, now int64) {
 	k.state = stateJoined
 	s.joined++
 	s.joins.Record(now - k.due)
 	s.watchSlow(k)
 }
 
-func (s *Swarm) refused(what string) {
+func (s *Group) refused(what string) {
 	s.check.counts.Refused++
 	if s.fault == "" {
 		s.fault = what

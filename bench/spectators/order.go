@@ -6,10 +6,12 @@ import (
 	"time"
 
 	"golang.org/x/sys/unix"
+
+	"pitwall/bench/internal/latency"
 )
 
 // obey carries an order out.
-func (s *Swarm) obey(o Order) error {
+func (s *Group) obey(o Order) error {
 	now := time.Now()
 	over := int64(o.OverMS) * 1000
 	switch o.Do {
@@ -42,11 +44,11 @@ func (s *Swarm) obey(o Order) error {
 	return nil
 }
 
-// come has a client connect at due, or come back then.
-func (s *Swarm) come(client int, due int64) { heap.Push(&s.waiting, waiter{due, client}) }
+// come makes a client connect, or connect again, at due.
+func (s *Group) come(client int, due int64) { heap.Push(&s.waiting, waiter{due, client}) }
 
-// ended reports, once, that everything published has come or the time is up.
-func (s *Swarm) ended(now time.Time) bool {
+// ended reports that everything published has arrived or the time is up.
+func (s *Group) ended(now time.Time) bool {
 	if s.published == nil || now.Before(s.checkNext) {
 		return false
 	}
@@ -54,9 +56,10 @@ func (s *Swarm) ended(now time.Time) bool {
 	return !now.Before(s.deadline) || s.missing() == 0
 }
 
-// missing is what the fast clients that are there and check have not come to. A
-// slow one is behind by design; one that has gone is counted as lost.
-func (s *Swarm) missing() (n int64) {
+// missing is how many records have not arrived at the fast clients that are
+// connected and check. A slow one is behind by design; one that has gone is
+// counted as lost.
+func (s *Group) missing() (n int64) {
 	for i := range s.clients {
 		if k := &s.clients[i]; !k.slow && !k.blind && k.state >= stateOpen && k.state != stateGone {
 			n += s.check.missing(k, s.published)
@@ -65,12 +68,12 @@ func (s *Swarm) missing() (n int64) {
 	return n
 }
 
-// progress tells what has happened, and begins new histograms.
-func (s *Swarm) progress(final bool) Progress {
-	p := Progress{Open: s.open, Joined: s.joined, Counts: s.check.counts,
+// status is what has happened so far, with the histograms since the last status.
+func (s *Group) status(final bool) Status {
+	p := Status{Open: s.open, Joined: s.joined, Counts: s.check.counts,
 		Latency: s.check.fast, Slow: s.check.slow, Join: s.joins, Wait: s.arrivals.waits, Odd: s.arrivals.odd, StallUS: s.stall, Fault: s.fault, Final: final}
-	s.check.fast, s.check.slow, s.joins, s.stall = NewHist(), NewHist(), NewHist(), 0
-	s.arrivals.waits, s.arrivals.odd = NewHist(), 0
+	s.check.fast, s.check.slow, s.joins, s.stall = latency.New(), latency.New(), latency.New(), 0
+	s.arrivals.waits, s.arrivals.odd = latency.New(), 0
 	if final {
 		p.Missing = s.missing()
 		s.published = nil
@@ -78,10 +81,10 @@ func (s *Swarm) progress(final bool) Progress {
 	return p
 }
 
-// watchSlow takes a slow client that has joined off epoll, or it would be
-// reported at every turn.
-func (s *Swarm) watchSlow(k *client) {
+// watchSlow takes a slow client that has joined off epoll, which would report it
+// at every turn otherwise.
+func (s *Group) watchSlow(k *client) {
 	if k.slow {
-		_ = s.watch(unix.EPOLL_CTL_MOD, k.fd, 0) // hang-ups are still told
+		_ = s.watch(unix.EPOLL_CTL_MOD, k.fd, 0) // hang-ups are still reported
 	}
 }

@@ -40,8 +40,8 @@ func timeBefore(b []byte) (v int64, begin int) {
 	return numberBefore(b)
 }
 
-// eightDigits reads the first eight bytes of b as a number, all at once: pairs
-// of neighbours are joined three times.
+// eightDigits reads the first eight bytes of b as a number, all at once: three
+// times it joins neighbours in pairs.
 func eightDigits(b []byte) (v int64, ok bool) {
 	const each = 0x0101010101010101
 	x := binary.LittleEndian.Uint64(b) - '0'*each
@@ -79,9 +79,9 @@ func tail(b []byte) (n, at int64, ok bool) {
 // between is what stands between two positions of Pitwall in one message.
 const between = `}},{`
 
-// next is where the next key is in m, behind a position; -1 where there is
-// none. It mostly follows at once, and to look for it would cost more than all
-// else that is done here.
+// next is where the next key is in m, after a position; -1 where there is none.
+// It mostly follows at once. Searching for it would cost more than all the rest
+// of scan.
 func (c *checker) next(m []byte) int {
 	if n := len(between); len(m) > n && string(m[:n]) == between && bytes.HasPrefix(m[n:], c.key) {
 		return n
@@ -89,8 +89,8 @@ func (c *checker) next(m []byte) int {
 	return bytes.Index(m, c.key)
 }
 
-// scan calls f with each position of ours in m. Whoever sent it and in what
-// envelope does not matter, so that other servers can be measured too.
+// scan calls f with each position of the harness in m, in whatever envelope, so
+// that other servers can be measured too.
 func (c *checker) scan(m []byte, f func(item)) (found int) {
 	for {
 		i := c.next(m)

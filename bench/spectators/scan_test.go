@@ -6,6 +6,8 @@ import (
 	"strconv"
 	"strings"
 	"testing"
+
+	"pitwall/bench/internal/latency"
 )
 
 // TestNumbersBefore reads what strconv has written, whatever stands around it.
@@ -69,12 +71,12 @@ func TestScan(t *testing.T) {
 	}
 }
 
-// BenchmarkCrowd is what a swarm does in a window of a busy event: 2,000
-// clients read the same 400 positions. Half of a swarm's time is the kernel's
+// BenchmarkCrowd is what a group does in a window of a busy event: 2,000
+// clients read the same 400 positions. Half of a group's time is the kernel's
 // and not in it.
 func BenchmarkCrowd(b *testing.B) {
 	const clients, devices, run = 2000, 1000, 400
-	s := &Swarm{cfg: Config{Dialect: dialectPitwall, Prefix: "bench-d", Events: []Event{{"bench-0", 0, devices}}}, joins: NewHist()}
+	s := &Group{cfg: Config{Dialect: dialectPitwall, Prefix: "bench-d", Events: []Event{{"bench-0", 0, devices}}}, joins: latency.New()}
 	s.check = newChecker(&s.cfg)
 	s.check.to = 1 << 60
 	crowd := make([]client, clients)

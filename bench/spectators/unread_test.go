@@ -7,7 +7,7 @@ import (
 	"time"
 )
 
-// someCheck is a swarm of which the clients 0, 2 and 4 check what they are sent.
+// someCheck is a group of which the clients 0, 2 and 4 check what they are sent.
 func someCheck(t *testing.T) *byHand {
 	t.Helper()
 	cfg := testConfig("")
@@ -71,7 +71,7 @@ func TestTurnsToBeHeard(t *testing.T) {
 	const clients = 1000
 	for _, heartbeat := range []time.Duration{0, 25 * time.Second, 3 * time.Second} {
 		for _, turn := range []time.Duration{unreadStep, 7 * unreadStep} {
-			s := &Swarm{cfg: Config{CheckEvery: 2}, clients: make([]client, clients), heardIn: unreadEvery, heardAt: time.Now()}
+			s := &Group{cfg: Config{CheckEvery: 2}, clients: make([]client, clients), heardIn: unreadEvery, heardAt: time.Now()}
 			s.welcome(heartbeat)
 			turns, now := 0, s.heardAt
 			for end := now.Add(s.heardIn); now.Before(end); {

@@ -1,9 +1,9 @@
-// Package stack puts up what a load run needs: Redis, PostgreSQL where wanted,
-// and Pitwall itself as processes of their own, built from this source tree.
-// Everything is on free ports of 127.0.0.1 and in a temporary folder, and gone
-// after Close. An installation that runs already is a Site too, of which only
-// the addresses are known.
+// Package stack starts the servers that a run needs: Redis, PostgreSQL where
+// wanted, and Pitwall itself in processes of its own, built from this source
+// tree. They listen on free ports of 127.0.0.1 and keep their files in a
+// temporary folder; after Close all of it is gone. An installation that already
+// runs is a Stack too, of which only the addresses are known.
 //
-// A Site is used by one goroutine; its fields may be read by any once Start
-// has returned.
+// One goroutine uses a Stack. Any goroutine may read its fields once Start has
+// returned.
 package stack

@@ -153,3 +153,8 @@ func parseMachine(line string) (m Machine, err error) {
 	}
 	return m, nil
 }
+
+// Add adds what another process has used.
+func (p *Process) Add(o Process) {
+	p.User, p.Sys, p.RSS = p.User+o.User, p.Sys+o.Sys, p.RSS+o.RSS
+}

@@ -11,7 +11,7 @@ import (
 
 	"github.com/redis/rueidis"
 
-	"pitwall/bench/spectators"
+	"pitwall/bench/internal/latency"
 )
 
 const (
@@ -44,8 +44,8 @@ type Publisher struct {
 	mu     sync.Mutex // guards what follows
 	rate   float64
 	sent   int64
-	late   spectators.Hist // how long after its due time a record was sent
-	stored spectators.Hist // how long after its due time Redis had it
+	late   latency.Histogram // how long after its due time a record was sent
+	stored latency.Histogram // how long after its due time Redis had it
 }
 
 // New connects to Redis. The caller closes the publisher.
@@ -60,7 +60,7 @@ func New(o Options) (*Publisher, error) {
 		return nil, fmt.Errorf("connect to Redis (--redis): %w", err)
 	}
 	// Devices of one event do not send one after the other.
-	p := &Publisher{o: o, client: client, rate: o.Rate, turns: rand.New(rand.NewPCG(1, 2)).Perm(o.Devices), late: spectators.NewHist(), stored: spectators.NewHist()}
+	p := &Publisher{o: o, client: client, rate: o.Rate, turns: rand.New(rand.NewPCG(1, 2)).Perm(o.Devices), late: latency.New(), stored: latency.New()}
 	for i := range o.Devices {
 		p.devices = append(p.devices, newDevice(o.Prefix, i))
 	}
@@ -176,11 +176,11 @@ func (p *Publisher) Sent() int64 {
 // Figures takes the times of the records since the last call: how long after
 // it was due a record was sent, and how long until Redis had it. Any goroutine
 // may call it.
-func (p *Publisher) Figures() (late, stored spectators.Hist) {
+func (p *Publisher) Figures() (late, stored latency.Histogram) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	late, stored = p.late, p.stored
-	p.late, p.stored = spectators.NewHist(), spectators.NewHist()
+	p.late, p.stored = latency.New(), latency.New()
 	return late, stored
 }
 

@@ -90,10 +90,10 @@ func (r *Reader) Run(ctx context.Context, take func(event int, p *codec.Position
 	}
 }
 
-// Ready tells the harness, which looks for the line in the log of what it
-// starts, that a server listens at addr.
-func Ready(addr string) error {
-	return json.NewEncoder(os.Stderr).Encode(map[string]string{"level": "INFO", "msg": "ready", "http": addr})
+// Ready tells the harness where a server listens, which looks for the line in the
+// log of what it starts. ops is where its metrics are, "" for none.
+func Ready(addr, ops string) error {
+	return json.NewEncoder(os.Stderr).Encode(map[string]string{"level": "INFO", "msg": "ready", "http": addr, "ops": ops})
 }
 
 // Read calls take with what has come since the last Read, one position after

@@ -35,7 +35,6 @@ var atomicFiles = []exception{
 	{"engine/live/examine.go", "a session's questions have answers: set by who asks, read by who is about to rest"},
 	{"engine/live/stretch.go", "how long a writer's sweep takes, read by who sets the window"},
 	{"engine/live/meters.go", "the latency histogram, written by the writers"},
-	{"bench/baseline/broadcaster.go", "counters of the simple server"},
 }
 
 // unsafeFiles may import unsafe.
@@ -49,10 +48,11 @@ var goFiles = []exception{
 	{"shard/core.go", "one goroutine per shard; Core.Run waits"},
 	{"shard/internal/step/player.go", "the threads of a model, each ends before the schedule is checked; under the tag ringmodel only"},
 	{"cmd/pitwall/main.go", "the signals, until the process ends; the greeting, which serve waits for"},
-	{"bench/*.go", "the publisher, listeners to swarm processes, what is done beside the steady phase: the run waits; a swarm process' orders end with it"},
+	{"bench/runner/*.go", "the publisher, the platform, the spectator that is withdrawn, and what happens beside the steady phase: the run waits"},
 	{"bench/attack/*.go", "one per attacker, and one that reads for some; Run waits"},
 	{"bench/clocks/*.go", "one per spectator, the judge, and one per stream while a leg lasts; run and leg wait"},
-	{"bench/baseline/*.go", "the processes of a measurement end with it; their parent waits for the processes"},
+	{"bench/baseline/*.go", "one per bare loop, for which the flush waits; the listener, until the process ends"},
+	{"bench/internal/process/*.go", "one that reads what a process writes, for which End waits; one that reads orders, until its process ends"},
 	{"engine/engine.go", "one per room; stopRoom waits"},
 	{"engine/eventmap/map.go", "the listener; Map.Run waits"},
 	{"engine/live/server.go", "writers, dispatch, heartbeat; Server.Run waits"},

@@ -1,0 +1,173 @@
+package runner
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"maps"
+	"sync"
+	"syscall"
+	"time"
+
+	"pitwall/bench/attack"
+	"pitwall/bench/internal/gauge"
+	"pitwall/bench/internal/process"
+)
+
+const (
+	attackProcesses = 2  // that attack
+	attackNice      = 10 // their niceness
+)
+
+// attackers is the attacking processes of a run; nil in a run without attacks.
+// Any goroutine may call its methods; one at a time gives orders.
+type attackers struct {
+	workers []*process.Child
+
+	mu     sync.Mutex // guards what follows
+	last   []attack.Status
+	heard  []int // how many statuses each has sent since the last order
+	failed error
+}
+
+// startAttackers starts the processes; no attack is under way yet.
+func startAttackers(c attack.Config) (*attackers, error) {
+	a := &attackers{last: make([]attack.Status, attackProcesses), heard: make([]int, attackProcesses)}
+	all := c.Load
+	for i := range attackProcesses {
+		c.Load = map[string]float64{}
+		for name, load := range all {
+			c.Load[name] = load / attackProcesses
+		}
+		k, err := process.Start(process.Attackers, c, func(out io.Reader) { a.listen(i, out) })
+		if err != nil {
+			return nil, errors.Join(err, a.close())
+		}
+		a.workers = append(a.workers, k)
+		// Real attackers have machines of their own. Here they get what the engine
+		// and the spectators leave. Each process is a group.
+		if err := syscall.Setpriority(syscall.PRIO_PGRP, k.PID(), attackNice); err != nil {
+			return nil, errors.Join(fmt.Errorf("lower the priority of attackers: %w", err), a.close())
+		}
+	}
+	return a, nil
+}
+
+// listen takes the statuses of a process until it ends.
+func (a *attackers) listen(i int, out io.Reader) {
+	err := process.Listen(out, func(s attack.Status) {
+		a.mu.Lock()
+		defer a.mu.Unlock()
+		a.last[i] = s
+		a.heard[i]++
+	})
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.failed = errors.Join(a.failed, fmt.Errorf("an attacking process has ended: %w", err))
+}
+
+// order has some kinds of attacks under way from now on, and no others. With
+// none it returns when all attackers rest.
+func (a *attackers) order(ctx context.Context, kinds ...string) error {
+	a.mu.Lock()
+	clear(a.heard)
+	a.mu.Unlock()
+	for _, k := range a.workers {
+		if err := k.Order(attack.Order{Kinds: kinds}); err != nil {
+			return err
+		}
+	}
+	limit := time.Now().Add(restWithin)
+	for len(kinds) == 0 {
+		resting, err := a.resting()
+		if resting || err != nil {
+			return err
+		}
+		if time.Now().After(limit) {
+			return errors.New("attackers that were told to rest go on")
+		}
+		if err := pause(ctx, 20*time.Millisecond); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// restWithin bounds the wait for attackers to rest.
+const restWithin = 20 * time.Second
+
+// resting reports whether all rest, by their statuses since the order.
+func (a *attackers) resting() (bool, error) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	for i, s := range a.last {
+		if !s.Resting || a.heard[i] == 0 {
+			return false, a.failed
+		}
+	}
+	return true, a.failed
+}
+
+// tally is what all have done so far.
+func (a *attackers) tally() attack.Status {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	sum := attack.Status{Made: map[string]int64{}, Answers: map[string]attack.Answers{}}
+	for _, s := range a.last {
+		for name, n := range s.Made {
+			sum.Made[name] += n
+		}
+		for name, answers := range s.Answers {
+			if sum.Answers[name] == nil {
+				sum.Answers[name] = attack.Answers{}
+			}
+			sum.Answers[name].Add(answers)
+		}
+	}
+	return sum
+}
+
+// used is the processor time of the processes.
+func (a *attackers) used() (sum gauge.Process, err error) {
+	if a == nil {
+		return sum, nil
+	}
+	for _, k := range a.workers {
+		p, err := gauge.ReadProcess(k.PID())
+		if err != nil {
+			return sum, err
+		}
+		sum.Add(p)
+	}
+	return sum, nil
+}
+
+// close ends the processes and waits for them.
+func (a *attackers) close() error {
+	if a == nil {
+		return nil
+	}
+	var errs []error
+	for _, k := range a.workers {
+		errs = append(errs, k.End())
+	}
+	a.workers = nil
+	return errors.Join(errs...)
+}
+
+// loads are the attacks' sizes: those of the flag, and their own for the kinds
+// that it does not name.
+func loads(flag map[string]float64) (map[string]float64, error) {
+	all := map[string]float64{}
+	for _, k := range attack.Kinds() {
+		all[k.Name] = k.Load
+	}
+	for name := range flag {
+		if _, ok := all[name]; !ok {
+			return nil, fmt.Errorf("--attack names %q, which is no attack", name)
+		}
+	}
+	maps.Copy(all, flag)
+	return all, nil
+}

@@ -1,0 +1,212 @@
+package runner
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"sync"
+	"time"
+
+	"pitwall/bench/internal/gauge"
+	"pitwall/bench/internal/latency"
+	"pitwall/bench/internal/process"
+	"pitwall/bench/spectators"
+	"pitwall/bench/stack"
+)
+
+// clients is the processes of spectators of a run. Any goroutine may call its
+// methods; one at a time gives orders.
+type clients struct {
+	workers []*worker
+
+	mu     sync.Mutex // guards what follows
+	since  histograms // since the last measure
+	join   latency.Histogram
+	second latency.Histogram // latency since the last sample
+	phase  latency.Histogram // latency since the last change of phase
+	odd    int64             // reads of sampled clients that are not in since.wait
+	stall  int64             // longest turn of a process since the last measure, µs
+	failed error
+}
+
+// histograms are what clients have measured, in µs.
+type histograms struct {
+	latency, slow latency.Histogram
+	wait          latency.Histogram // in the sockets of sampled clients
+}
+
+// worker is one process of spectators.
+type worker struct {
+	*process.Child
+	clients   int // those it may have
+	connected int // those it was told to connect
+
+	last  spectators.Status // guarded by clients.mu
+	final bool
+}
+
+// emptyClients has no process yet.
+func emptyClients() *clients {
+	return &clients{since: newHistograms(), join: latency.New(), second: latency.New(), phase: latency.New()}
+}
+
+func newHistograms() histograms {
+	return histograms{latency: latency.New(), slow: latency.New(), wait: latency.New()}
+}
+
+// newClients starts the processes; nobody connects yet. Connections are spread
+// over the engines.
+func newClients(c spectators.Config, engines []*stack.Engine, watch []int32, slow int) (*clients, error) {
+	p := emptyClients()
+	n := workersFor(len(watch), len(engines))
+	for i := range n {
+		e := engines[i%len(engines)]
+		c.Addr, c.Source, c.Watch = e.Addr, i, nil
+		for k := i; k < len(watch); k += n {
+			c.Watch = append(c.Watch, watch[k])
+		}
+		c.Slow = (slow + n - 1 - i) / n
+		if err := p.start(c); err != nil {
+			return nil, errors.Join(err, p.close())
+		}
+	}
+	return p, nil
+}
+
+// workersFor is how many processes so many clients need. Each engine has the
+// same number of them, as one would have more clients than another otherwise.
+func workersFor(clients, engines int) int {
+	each := (clients + engines - 1) / engines
+	return engines * max(1, (each+spectators.MostClients-1)/spectators.MostClients)
+}
+
+func (p *clients) start(c spectators.Config) error {
+	k := &worker{clients: len(c.Watch)}
+	var err error
+	if k.Child, err = process.Start(process.Spectators, c, func(out io.Reader) { p.listen(k, out) }); err != nil {
+		return err
+	}
+	p.workers = append(p.workers, k)
+	return nil
+}
+
+// listen takes the statuses of a process until it ends.
+func (p *clients) listen(k *worker, out io.Reader) {
+	err := process.Listen(out, func(s spectators.Status) {
+		p.mu.Lock()
+		defer p.mu.Unlock()
+		k.last, k.final = s, k.final || s.Final
+		p.since.latency.Merge(s.Latency)
+		p.second.Merge(s.Latency)
+		p.phase.Merge(s.Latency)
+		p.since.slow.Merge(s.Slow)
+		p.join.Merge(s.Join)
+		p.since.wait.Merge(s.Wait)
+		p.odd += s.Odd
+		p.stall = max(p.stall, s.StallUS)
+	})
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.failed == nil {
+		p.failed = fmt.Errorf("a process of spectators has ended: %w", err)
+	}
+}
+
+// close ends the processes and waits for them.
+func (p *clients) close() error {
+	var errs []error
+	for _, k := range p.workers {
+		errs = append(errs, k.End())
+	}
+	p.workers = nil
+	return errors.Join(errs...)
+}
+
+// order gives every process the same order.
+func (p *clients) order(o spectators.Order) error {
+	for _, k := range p.workers {
+		if err := k.Order(o); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// share is the part of n that process i gets.
+func (p *clients) share(n, i int) int { return (n + len(p.workers) - 1 - i) / len(p.workers) }
+
+// connect connects so many more clients, evenly over a time.
+func (p *clients) connect(n int, over time.Duration) error {
+	for i, k := range p.workers {
+		more := min(p.share(n, i), k.clients-k.connected)
+		if more == 0 {
+			continue
+		}
+		k.connected += more
+		if err := k.Order(spectators.Order{Do: "connect", Clients: more, OverMS: int(over.Milliseconds())}); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// drop disconnects the first n clients and connects them again, evenly over a
+// time.
+func (p *clients) drop(n int, over time.Duration) error {
+	for i, k := range p.workers {
+		if err := k.Order(spectators.Order{Do: "drop", Clients: p.share(n, i), OverMS: int(over.Milliseconds())}); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// measure begins anew with the latencies, and counts those of the records that
+// are due in a time.
+func (p *clients) measure(from, to time.Time) error {
+	p.mu.Lock()
+	p.since, p.second, p.phase = newHistograms(), latency.New(), latency.New()
+	p.odd, p.stall = 0, 0
+	p.mu.Unlock()
+	return p.order(spectators.Order{Do: "measure", From: from.UnixMicro(), To: to.UnixMicro()})
+}
+
+// finish makes every process wait for what was published.
+func (p *clients) finish(ctx context.Context, published []uint32, within time.Duration) (tally, error) {
+	if err := p.order(spectators.Order{Do: "finish", Published: published, WithinMS: int(within.Milliseconds())}); err != nil {
+		return tally{}, err
+	}
+	return p.await(ctx, within+10*time.Second, "the last positions", func(t tally) bool { return t.final })
+}
+
+// await waits until what the clients have seen is as wanted.
+func (p *clients) await(ctx context.Context, within time.Duration, what string, wanted func(tally) bool) (tally, error) {
+	limit := time.Now().Add(within)
+	for {
+		t, err := p.tally()
+		switch {
+		case err != nil:
+			return t, err
+		case wanted(t):
+			return t, nil
+		case time.Now().After(limit):
+			return t, fmt.Errorf("waited %v for %s: %d subscribed, %d have their snapshot; %s", within, what, t.open, t.joined, t.fault)
+		}
+		if err := pause(ctx, 20*time.Millisecond); err != nil {
+			return t, err
+		}
+	}
+}
+
+// used is the processor time of each process.
+func (p *clients) used() (list []gauge.Process, err error) {
+	for _, k := range p.workers {
+		u, err := gauge.ReadProcess(k.PID())
+		if err != nil {
+			return nil, err
+		}
+		list = append(list, u)
+	}
+	return list, nil
+}

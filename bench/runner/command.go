@@ -1,0 +1,168 @@
+package runner
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"io"
+	"os"
+	"strings"
+	"time"
+
+	"pitwall/bench/report"
+	"pitwall/bench/scenario"
+	"pitwall/bench/stack"
+)
+
+// Command says which scenario is run, and how. Its fields are flags of bench
+// run.
+type Command struct {
+	Scenario string `arg:"" help:"One of bench list."`
+	scenario.Sizes
+
+	Runs       int           `default:"1" help:"How often, each time with everything new."`
+	JSON       string        `name:"json" placeholder:"FILE" help:"Write the report for machines."`
+	HTML       string        `name:"html" placeholder:"FILE" help:"Write the report as one page with plots."`
+	Profile    []string      `enum:"cpu,heap,mutex,block,goroutine,trace" help:"Profiles of the engine to take in the steady phase: cpu, heap, mutex, block, goroutine, trace."`
+	ProfileDir string        `placeholder:"DIR" help:"Where profiles are saved. Default: beside the JSON report."`
+	Ramp       string        `enum:",connections,rate" default:"" help:"Raise the connections or the rate in steps, up to the scenario's size, until the objective breaks."`
+	From       int           `default:"500" help:"Where a ramp begins."`
+	Grow       float64       `default:"1.5" help:"From one step of a ramp to the next."`
+	Step       time.Duration `default:"4s" help:"How long a step of a ramp is measured."`
+	P99        time.Duration `name:"p99" default:"250ms" help:"The objective of a ramp."`
+	MaxCPU     float64       `name:"max-cpu" help:"And how many cores the engine may use. 0: all."`
+
+	AgainstNone bool   `help:"Beside each run make one with the archive off, by turns, all else the same, and say what the archive costs the live path."`
+	Peer        string `enum:",nats,centrifuge,hub,bare,prompt,broadcaster" default:"" help:"Measure another server in Pitwall's place: nats, centrifuge or hub (see bench/peers), bare, prompt or broadcaster (see bench/baseline)."`
+	Floor       bool   `help:"After each run the same again with a bare loop, and with gws' Broadcaster, in Pitwall's place; what it costs as ratios to them."`
+
+	Target    string   `placeholder:"URL" help:"An installation that runs: ws://host:port/live. It needs the roster that --roster-csv writes."`
+	Redis     string   `default:"redis://127.0.0.1:6379" help:"The Redis of the target."`
+	Ops       string   `placeholder:"HOST:PORT" help:"The target's private listener, for what only it can tell."`
+	PID       int      `name:"pid" help:"The target's process, if it is on this machine."`
+	RosterCSV string   `name:"roster-csv" placeholder:"FILE" help:"Write the roster that the scenario needs, and end."`
+	Stream    string   `default:"telemetry:t" help:"Stream key."`
+	Dialect   string   `enum:"pitwall,plain,centrifuge,nats" default:"pitwall" help:"How clients subscribe at the target: pitwall, plain, centrifuge or nats."`
+	EngineArg []string `placeholder:"FLAG" help:"A further flag of pitwall serve, as --engine-arg=--live-writers=4."`
+
+	baselineArgs []string // further flags of a server of bench/baseline
+}
+
+// Measure makes the runs, and shows on w how they go. After an error the report
+// is that of the runs that were complete, nil for none.
+func (c *Command) Measure(ctx context.Context, w io.Writer) (*report.Report, error) {
+	sc, err := scenario.Find(c.Scenario)
+	if err != nil {
+		return nil, err
+	}
+	p := sc.Plan
+	c.Apply(&p)
+	if err := c.check(sc, &p); err != nil {
+		return nil, err
+	}
+	if c.RosterCSV != "" {
+		return nil, stack.WriteRoster(c.RosterCSV, roster(&p))
+	}
+	if c.Ramp != "" {
+		p.Duration = c.Step
+	}
+	binaries := new(stack.Binaries)
+	rep := &report.Report{Scenario: sc.Name, About: sc.About, Started: time.Now(), Machine: machine(),
+		Command: "go run ./bench " + strings.Join(os.Args[1:], " "), Settings: append(p.Settings(), c.settings()...)}
+	for i := range c.Runs {
+		r := newRun(ctx, c, sc, p, w)
+		r.ident, r.binaries = fmt.Sprintf("%s-%s-%d", sc.Name, rep.Started.Format("20060102-150405"), i+1), binaries
+		if c.Runs > 1 {
+			r.progress.prefix = fmt.Sprintf("run %d of %d: ", i+1, c.Runs)
+		}
+		if err = c.once(r, rep); err != nil {
+			break
+		}
+	}
+	if cerr := binaries.Close(); err == nil {
+		err = cerr
+	}
+	if err != nil {
+		return c.cutShort(rep, err)
+	}
+	return rep, nil
+}
+
+// once makes a run, and those that belong to it. What was measured to its end
+// is in the report even if something went wrong after that.
+func (c *Command) once(r *run, rep *report.Report) error {
+	err := r.do()
+	if r.out.Figures == nil {
+		return fmt.Errorf("run %s: %w", r.scenario.Name, err)
+	}
+	if err != nil {
+		err = fmt.Errorf("end the run of %s: %w", r.scenario.Name, err)
+	}
+	if err == nil && c.Floor {
+		if err = r.floor(); err != nil {
+			err = fmt.Errorf("run the floor of %s: %w", r.scenario.Name, err)
+		}
+	}
+	if err == nil && c.AgainstNone {
+		other, oerr := r.withoutArchive()
+		if other.Figures != nil {
+			rep.Without = append(rep.Without, *other)
+		}
+		if oerr != nil {
+			err = fmt.Errorf("run %s without the archive: %w", r.scenario.Name, oerr)
+		}
+	}
+	rep.Runs = append(rep.Runs, *r.out)
+	return err
+}
+
+// cutShort is what there is to report after an error, and the error with how
+// much that is.
+func (c *Command) cutShort(rep *report.Report, err error) (*report.Report, error) {
+	n := len(rep.Runs)
+	switch {
+	case n == 0 && c.Runs == 1:
+		return nil, err
+	case n == 0:
+		return nil, fmt.Errorf("no run is complete, so there is no report: %w", err)
+	}
+	rep.CutShort = fmt.Sprintf("%d of %s complete", n, report.Count(c.Runs, "run"))
+	reason, _, _ := strings.Cut(err.Error(), "\n")
+	err = fmt.Errorf("%s and reported, then: %w", rep.CutShort, err)
+	rep.CutShort += ": " + reason
+	return rep, err
+}
+
+// settings are what the figures depend on besides the plan.
+func (c *Command) settings() (list []report.Setting) {
+	if c.Ramp != "" {
+		list = append(list, report.Setting{Name: "ramp", Value: fmt.Sprintf("%s from %d, %g times as many each step", c.ramped(), c.From, c.Grow)})
+	}
+	if c.Peer != "" {
+		list = append(list, report.Setting{Name: "peer", Value: c.Peer})
+	}
+	for _, arg := range c.EngineArg {
+		list = append(list, report.Setting{Name: "engine-arg", Value: arg})
+	}
+	return list
+}
+
+// Write writes the files that were asked for.
+func (c *Command) Write(rep *report.Report) error {
+	for _, out := range []struct {
+		file  string
+		write func(io.Writer, *report.Report) error
+	}{{c.JSON, report.Write}, {c.HTML, report.HTML}} {
+		if out.file == "" {
+			continue
+		}
+		var b bytes.Buffer
+		if err := out.write(&b, rep); err != nil {
+			return err
+		}
+		if err := os.WriteFile(out.file, b.Bytes(), 0o644); err != nil {
+			return fmt.Errorf("write the report: %w", err)
+		}
+	}
+	return nil
+}

@@ -1,0 +1,89 @@
+package runner
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"net/http"
+	"strings"
+	"sync"
+	"time"
+
+	"pitwall/bench/attack"
+)
+
+// platformTime is how long the platform takes for an answer: so long that a
+// flood asks more than it can answer.
+const platformTime = time.Second
+
+// platform answers the engine under attack, which asks it who may watch
+// (AUTHZ_URL): yes for the spectators whose access will be withdrawn, until then;
+// no for strangers.
+type platform struct {
+	server *http.Server
+	url    string
+	ended  chan error
+
+	mu        sync.Mutex // guards withdrawn
+	withdrawn bool
+}
+
+// withdraw says whether access is withdrawn from now on.
+func (p *platform) withdraw(now bool) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.withdrawn = now
+}
+
+// allows is the answer about a user.
+func (p *platform) allows(user string) bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return strings.HasPrefix(user, attack.Leaver) && !p.withdrawn
+}
+
+func startPlatform() (*platform, error) {
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		return nil, fmt.Errorf("start the platform: %w", err)
+	}
+	p := &platform{url: "http://" + l.Addr().String() + "/", ended: make(chan error, 1)}
+	p.server = &http.Server{Handler: p, ReadHeaderTimeout: time.Minute}
+	go func() { p.ended <- p.server.Serve(l) }()
+	return p, nil
+}
+
+// ServeHTTP answers a question.
+func (p *platform) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	if pause(r.Context(), platformTime) != nil {
+		return // the engine waits no longer
+	}
+	if p.allows(r.FormValue("user")) {
+		w.WriteHeader(http.StatusNoContent)
+		return
+	}
+	w.WriteHeader(http.StatusForbidden)
+}
+
+// close ends the platform. It is nil in a run without attacks.
+func (p *platform) close() error {
+	if p == nil {
+		return nil
+	}
+	err := p.server.Close()
+	if ended := <-p.ended; !errors.Is(ended, http.ErrServerClosed) {
+		err = errors.Join(err, ended)
+	}
+	return err
+}
+
+// receive waits for a value, and fails when ctx ends before.
+func receive[T any](ctx context.Context, c <-chan T) (v T, err error) {
+	select {
+	case v = <-c:
+		return v, nil
+	case <-ctx.Done():
+		return v, ctx.Err()
+	}
+}

@@ -1,0 +1,205 @@
+package runner
+
+import (
+	"io"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/alecthomas/kong"
+
+	"pitwall/bench/report"
+	"pitwall/bench/scenario"
+)
+
+// command parses a command line of bench run.
+func command(t *testing.T, args ...string) *Command {
+	t.Helper()
+	c := new(Command)
+	p, err := kong.New(c)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := p.Parse(args); err != nil {
+		t.Fatal(err)
+	}
+	return c
+}
+
+// prepare makes a run of a command line that has not begun.
+func prepare(t *testing.T, args ...string) *run {
+	t.Helper()
+	c := command(t, args...)
+	sc, err := scenario.Find(c.Scenario)
+	if err != nil {
+		t.Fatal(err)
+	}
+	c.Apply(&sc.Plan)
+	r := newRun(t.Context(), c, sc, sc.Plan, io.Discard)
+	r.ident = "test"
+	return r
+}
+
+// runWith makes a short run in which something happens.
+func runWith(t *testing.T, during func(*run) error, args ...string) *report.Run {
+	t.Helper()
+	r := prepare(t, append([]string{"stadium", "--connections=20", "--duration=3s", "--warmup=200ms", "--connect=50ms"}, args...)...)
+	r.action = during
+	if err := r.do(); err != nil {
+		t.Fatal(err)
+	}
+	return r.out
+}
+
+// TestStalledHarnessSaysSo stops a process of spectators for a while: nothing is
+// lost, but the latencies are not Pitwall's.
+func TestStalledHarnessSaysSo(t *testing.T) {
+	out := runWith(t, func(r *run) error {
+		pid := r.clients.workers[0].PID()
+		if err := syscall.Kill(pid, syscall.SIGSTOP); err != nil {
+			return err
+		}
+		if err := pause(r.ctx, 2*mostStall); err != nil {
+			return err
+		}
+		return syscall.Kill(pid, syscall.SIGCONT)
+	})
+	if why := strings.Join(out.Why, "; "); out.Valid || !strings.Contains(why, "process of spectators was busy or held up") {
+		t.Errorf("valid %t, %q; want not valid, since a process of spectators was held up", out.Valid, why)
+	}
+	if n := out.Counts.Violations() + out.Missing; n > 0 {
+		t.Errorf("%+v, %d missing: a stopped client loses nothing", out.Counts, out.Missing)
+	}
+}
+
+// TestLatePublisherSaysSo stops Redis for a while, so that records cannot go
+// out when they are due.
+func TestLatePublisherSaysSo(t *testing.T) {
+	out := runWith(t, func(r *run) error {
+		if err := syscall.Kill(r.stack.RedisPID(), syscall.SIGSTOP); err != nil {
+			return err
+		}
+		err := pause(r.ctx, time.Second)
+		if cerr := syscall.Kill(r.stack.RedisPID(), syscall.SIGCONT); cerr != nil {
+			return cerr
+		}
+		return err
+	})
+	if why := strings.Join(out.Why, "; "); out.Valid || !strings.Contains(why, "the publisher was behind") {
+		t.Errorf("valid %t, %q; want not valid, since the publisher was behind", out.Valid, why)
+	}
+	if p99 := out.Figures["latency_max_ms"]; p99 < 800 {
+		t.Errorf("the longest latency is %.0f ms, want that of the records that were due while Redis stood still", p99)
+	}
+}
+
+// TestOtherLoadSaysSo: with half of the records, what the engine needed is not
+// what it would have needed.
+func TestOtherLoadSaysSo(t *testing.T) {
+	out := runWith(t, func(r *run) error {
+		r.publisher.SetRate(r.plan.Rate / 2)
+		return nil
+	})
+	if why := strings.Join(out.Why, "; "); out.Valid || !out.OtherLoad || !strings.Contains(why, "the publisher sent") ||
+		!strings.Contains(out.StillTrue(), "nor rss_mb") {
+		t.Errorf("valid %t, another load %t, %q, %q; want not valid, since too little was sent", out.Valid, out.OtherLoad, why, out.StillTrue())
+	}
+}
+
+// TestArchiveIsCounted compares the table with what was published.
+func TestArchiveIsCounted(t *testing.T) {
+	c := command(t, "archive", "--connections=5", "--rate=500", "--duration=2s", "--warmup=200ms", "--connect=50ms")
+	rep, err := c.Measure(t.Context(), io.Discard)
+	if err != nil {
+		t.Fatal(err)
+	}
+	run := rep.Runs[0]
+	if run.Figures["archive_rows_per_s"] == 0 || len(run.Notes) > 0 || run.Breaches() > 0 {
+		t.Errorf("%.0f rows/s, notes %q, broken %q; want rows, and all of them", run.Figures["archive_rows_per_s"], run.Notes, run.Broken)
+	}
+}
+
+// TestRowsThatAreMissing break a promise, but not where a ramp's objective does.
+func TestRowsThatAreMissing(t *testing.T) {
+	for _, tt := range []struct {
+		ramp          string
+		rows          int64
+		broken, notes int
+	}{{"", 10, 0, 0}, {"", 9, 1, 0}, {"", 11, 1, 0}, {rampRate, 9, 0, 1}} {
+		var out report.Run
+		r := &run{opt: &Command{Ramp: tt.ramp}, out: &out}
+		r.compareRows(tt.rows, 10)
+		if len(out.Broken) != tt.broken || len(out.Notes) != tt.notes || out.Breaches() != int64(tt.broken) {
+			t.Errorf("ramp %q, %d rows of 10: broken %q, notes %q", tt.ramp, tt.rows, out.Broken, out.Notes)
+		}
+	}
+}
+
+// TestRampEndsWithCapacity goes up two steps.
+func TestRampEndsWithCapacity(t *testing.T) {
+	c := command(t, "stadium", "--connections=20", "--warmup=200ms", "--connect=50ms", "--ramp=connections", "--from=10", "--grow=2", "--step=1s", "--p99=2s")
+	rep, err := c.Measure(t.Context(), io.Discard)
+	if err != nil {
+		t.Fatal(err)
+	}
+	r := &rep.Runs[0]
+	if len(r.Ramp) != 2 || r.Ramp[1].Load != 20 || !strings.Contains(r.Capacity, "carries 20 spectators") {
+		t.Errorf("steps %+v, %q; want 10 and 20 spectators, both carried", r.Ramp, r.Capacity)
+	}
+}
+
+// TestRampThatBreaks works its figures out with those who came.
+func TestRampThatBreaks(t *testing.T) {
+	c := command(t, "stadium", "--connections=200", "--rate=100", "--warmup=200ms", "--connect=50ms", "--ramp=connections", "--from=10",
+		"--step=1s", "--p99=500ms", "--max-cpu=0.0001")
+	rep, err := c.Measure(t.Context(), io.Discard)
+	if err != nil {
+		t.Fatal(err)
+	}
+	r := &rep.Runs[0]
+	if n := r.Figures["writes_per_window"]; len(r.Ramp) != 1 || n < 0.2 {
+		t.Errorf("%d steps, %.2f writes per connection and window; want one step, and about one write: of the 10 spectators that there are", len(r.Ramp), n)
+	}
+}
+
+// TestRampOfTheRate publishes what each step says, from the first on, and
+// breaks where the engine may not use what it needs.
+func TestRampOfTheRate(t *testing.T) {
+	c := command(t, "stadium", "--connections=20", "--rate=2000", "--warmup=1s", "--connect=50ms", "--ramp=rate", "--from=200", "--grow=3",
+		"--step=1s", "--p99=2s", "--max-cpu=0.001")
+	rep, err := c.Measure(t.Context(), io.Discard)
+	if err != nil {
+		t.Fatal(err)
+	}
+	r := &rep.Runs[0]
+	if len(r.Ramp) != 1 || r.Ramp[0].Kept || !strings.Contains(r.Capacity, "Not even 200 records/s") {
+		t.Errorf("steps %+v, %q; want the first broken by its processor time", r.Ramp, r.Capacity)
+	}
+	for _, why := range r.Why {
+		if strings.Contains(why, "publisher") {
+			t.Errorf("not valid since %s: the ramp was not meant to come to its end", why)
+		}
+	}
+	if got, want := r.Ramp[0].Deliveries, 20*200.0; got < want/2 || got > 2*want {
+		t.Errorf("%.0f deliveries/s in the first step, want %.0f", got, want)
+	}
+}
+
+// TestEngines spreads spectators over two processes of Pitwall, each of which
+// reads everything.
+func TestEngines(t *testing.T) {
+	c := command(t, "sparse", "--connections=41", "--events=5", "--devices=20", "--rate=50", "--engines=2", "--duration=2s", "--warmup=200ms", "--connect=200ms")
+	rep, err := c.Measure(t.Context(), io.Discard)
+	if err != nil {
+		t.Fatal(err)
+	}
+	r := &rep.Runs[0]
+	if n := r.Breaches() + r.Counts.Refused + r.Counts.Lost; n > 0 || r.Counts.Deliveries < 41*20 {
+		t.Errorf("%+v, %d missing; want every position for 41 spectators", r.Counts, r.Missing)
+	}
+	last := r.Samples[len(r.Samples)-1]
+	if last.Connections != 41 || last.Window != 100 {
+		t.Errorf("%.0f connections, window %.0f ms; want those of both processes together, and 100", last.Connections, last.Window)
+	}
+}

@@ -1,0 +1,90 @@
+package runner
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"net/http"
+	"time"
+
+	"github.com/coder/websocket"
+)
+
+// withdrawnWithin bounds the wait until a withdrawn spectator is cut off.
+const withdrawnWithin = 45 * time.Second
+
+// withdrawn is a spectator who may watch until the platform says otherwise. One
+// goroutine reads, and reports when the server cut it off.
+type withdrawn struct {
+	ws    *websocket.Conn
+	ended chan time.Time // when access ended; closed without a value when the connection failed
+	fault error          // why it failed, to be read after that
+}
+
+// watch connects with a token, subscribes, and returns once the subscription is
+// confirmed.
+func watch(ctx context.Context, url, token, event string) (*withdrawn, error) {
+	limited, cancel := context.WithTimeout(ctx, joinWithin)
+	defer cancel()
+	ws, _, err := websocket.Dial(limited, url, &websocket.DialOptions{HTTPHeader: http.Header{"Authorization": {"Bearer " + token}}})
+	if err != nil {
+		return nil, fmt.Errorf("connect the spectator whose access is to be withdrawn: %w", err)
+	}
+	ws.SetReadLimit(-1)
+	w := &withdrawn{ws: ws, ended: make(chan time.Time, 1)}
+	err = ws.Write(limited, websocket.MessageText, fmt.Appendf(nil, `{"type":"subscribe","id":"1","topic":"event:%s"}`, event))
+	for watching := false; err == nil && !watching; {
+		var frame []byte
+		if _, frame, err = ws.Read(limited); err == nil && bytes.Contains(frame, []byte(`"type":"error"`)) {
+			err = fmt.Errorf("answered with %s", frame)
+		}
+		watching = bytes.Contains(frame, []byte(`"type":"subscribed"`))
+	}
+	if err != nil {
+		_ = ws.CloseNow()
+		return nil, fmt.Errorf("subscribe the spectator whose access is to be withdrawn: %w", err)
+	}
+	go w.read(ctx)
+	return w, nil
+}
+
+// read reads until access has ended: an error without an id, or the end of the
+// session.
+func (w *withdrawn) read(ctx context.Context) {
+	defer close(w.ended)
+	for {
+		_, frame, err := w.ws.Read(ctx)
+		switch {
+		case websocket.CloseStatus(err) == 4401, err == nil && bytes.Contains(frame, []byte(`"type":"error"`)):
+			w.ended <- time.Now()
+			return
+		case err != nil:
+			w.fault = fmt.Errorf("the spectator whose access is to be withdrawn has lost the connection: %w", err)
+			return
+		}
+	}
+}
+
+// watchedOn waits until access has ended, and returns how long that was after
+// since. Without an end in time it returns the time so far.
+func (w *withdrawn) watchedOn(ctx context.Context, since time.Time) (time.Duration, error) {
+	limited, cancel := context.WithDeadline(ctx, since.Add(withdrawnWithin))
+	defer cancel()
+	at, err := receive(limited, w.ended)
+	switch {
+	case ctx.Err() != nil:
+		return 0, ctx.Err()
+	case err != nil:
+		return time.Since(since), nil
+	case at.IsZero():
+		return 0, w.fault
+	}
+	return at.Sub(since), nil
+}
+
+// close ends the connection and waits for the reader.
+func (w *withdrawn) close() {
+	_ = w.ws.CloseNow()
+	for range w.ended {
+	}
+}
