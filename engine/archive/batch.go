@@ -15,7 +15,7 @@ import (
 type batch struct {
 	stream  string
 	decoder *codec.Decoder
-	left    *leftout.Teller
+	left    *leftout.Recorder
 
 	entries []redis.Entry
 	kept    []bool     // of each entry, whether it is held back
@@ -51,7 +51,7 @@ type suspect struct {
 }
 
 // newBatch makes a batch of a number of parts, at least one.
-func newBatch(stream string, limits codec.Limits, parts int, left *leftout.Teller) *batch {
+func newBatch(stream string, limits codec.Limits, parts int, left *leftout.Recorder) *batch {
 	return &batch{stream: stream, decoder: codec.NewDecoder(limits), left: left, parts: make([]part, parts)}
 }
 
@@ -89,7 +89,7 @@ func (b *batch) fill(entries []redis.Entry, bounds bounds) {
 			b.bury(i, reasonOf(err), err.Error())
 			continue
 		}
-		b.left.Tell(e.ID, b.decoder.LeftOut())
+		b.left.Record(e.ID, b.decoder.LeftOut())
 		if bounds.drop(&p) {
 			b.expired++
 			continue

@@ -29,7 +29,7 @@ type Clocks struct {
 	changes  *metrics.Counter
 	failures *metrics.Counter
 	nudge    chan struct{} // something is noted; one is enough
-	fault    pace.Quiet
+	fault    pace.LogLimiter
 
 	mu    sync.Mutex
 	noted map[string][]shard.Clock // by device, oldest first
@@ -46,7 +46,6 @@ const saveTime = 10 * time.Second
 func NewClocks(store ClockStore, log *slog.Logger, set *metrics.Set) *Clocks {
 	return &Clocks{
 		store: store, log: log, nudge: make(chan struct{}, 1), noted: map[string][]shard.Clock{},
-		fault:    pace.Quiet{Every: pace.FaultEvery},
 		changes:  set.GetOrCreateCounter("processor_live_clock_changes_total"),
 		failures: set.GetOrCreateCounter("processor_live_clock_save_failures_total"),
 	}
@@ -82,7 +81,7 @@ func (c *Clocks) Run(ctx context.Context) error {
 		case <-c.nudge:
 			if err := c.save(ctx); err != nil && ctx.Err() == nil {
 				c.failures.Inc()
-				if n, ok := c.fault.Tell(time.Now()); ok {
+				if n, ok := c.fault.Allow(time.Now()); ok {
 					c.log.Warn("what is known of clocks that fell back could not be kept, trying again", "error", err, "times", n)
 				}
 				_ = pace.Sleep(ctx, pause.Delay()) // the loop looks at ctx

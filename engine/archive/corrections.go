@@ -57,7 +57,7 @@ type Corrections struct {
 	looks    *metrics.Counter // devices looked at
 	failures *metrics.Counter
 	nudge    chan struct{} // something is noted; one is enough
-	fault    pace.Quiet
+	fault    pace.LogLimiter
 
 	mu    sync.Mutex
 	noted map[string]bool // devices with changed marks
@@ -78,7 +78,7 @@ const (
 // nothing.
 func NewCorrections(o CorrectionsOptions) *Corrections {
 	return &Corrections{
-		opt: o, nudge: make(chan struct{}, 1), noted: map[string]bool{}, fault: pace.Quiet{Every: pace.FaultEvery},
+		opt: o, nudge: make(chan struct{}, 1), noted: map[string]bool{},
 		looks:    o.Metrics.GetOrCreateCounter("processor_archive_correction_lookups_total"),
 		failures: o.Metrics.GetOrCreateCounter("processor_archive_correction_failures_total"),
 	}
@@ -105,7 +105,7 @@ func (c *Corrections) Run(ctx context.Context) error {
 				continue
 			}
 			c.failures.Inc()
-			if n, ok := c.fault.Tell(time.Now()); ok {
+			if n, ok := c.fault.Allow(time.Now()); ok {
 				c.opt.Logger.Warn("points marked faulty could not be looked up, trying again; they stay on the map meanwhile",
 					"error", err, "devices", len(devices), "times", n)
 			}

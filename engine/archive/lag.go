@@ -79,7 +79,7 @@ func (w *watch) countLetters(ctx context.Context) {
 	if letters*10 < w.maxDead*8 && size*10 < w.maxSize*8 {
 		return
 	}
-	if n, ok := w.full.Tell(time.Now()); ok {
+	if n, ok := w.full.Allow(time.Now()); ok {
 		w.log.Warn("the dead letters come near DEAD_MAXLEN or DEAD_MAXBYTES: beyond them the oldest are thrown away; see pitwall dead list",
 			"dead", w.deadKey, "letters", letters, "dead_maxlen", w.maxDead, "bytes", size, "dead_maxbytes", w.maxSize, "times", n)
 	}
@@ -95,10 +95,7 @@ func (w *watch) boundLetters(ctx context.Context) (size int64) {
 	}
 	w.bytes.Set(float64(size))
 	if gone > 0 {
-		w.mu.Lock()
-		n, ok := w.thrown.Tell(time.Now())
-		w.mu.Unlock()
-		if ok {
+		if n, ok := w.thrown.Allow(time.Now()); ok {
 			w.log.Warn("the oldest dead letters were thrown away, since all of them had more than DEAD_MAXBYTES",
 				"dead", w.deadKey, "letters", gone, "bytes", size, "dead_maxbytes", w.maxSize, "times", n)
 		}

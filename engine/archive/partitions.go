@@ -75,7 +75,7 @@ func (p *partitions) run(ctx context.Context) {
 	if p.table == nil {
 		return
 	}
-	fault := pace.Quiet{Every: partitionsEvery}
+	fault := pace.LogLimiter{Every: partitionsEvery}
 	for {
 		pause := partitionsEvery
 		limited, cancel := context.WithTimeout(ctx, partitionsTime)
@@ -84,7 +84,7 @@ func (p *partitions) run(ctx context.Context) {
 		if err != nil && ctx.Err() == nil {
 			pause = p.again
 			p.meters.partitionFailures.Inc()
-			if n, ok := fault.Tell(time.Now()); ok {
+			if n, ok := fault.Allow(time.Now()); ok {
 				p.log.Warn("the months of positions could not be looked after, trying again", "error", err, "times", n)
 			}
 		}

@@ -38,10 +38,10 @@ type reader struct {
 	lookFirst   bool      // the stream may have been trimmed beyond the group
 
 	pause pace.Backoff
-	fault pace.Quiet // sessions that failed
-	loss  pace.Quiet // pending entries that were trimmed
+	fault pace.LogLimiter // sessions that failed
+	loss  pace.LogLimiter // pending entries that were trimmed
 
-	refused pace.Quiet // steps that the archive goes on without
+	refused pace.LogLimiter // steps that the archive goes on without
 }
 
 func newReader(a *Archive, stream string, w *watch, log *slog.Logger) *reader {
@@ -58,10 +58,6 @@ func newReader(a *Archive, stream string, w *watch, log *slog.Logger) *reader {
 		months: a.months,
 		meters: &a.meters,
 		held:   a.held[stream],
-		fault:  pace.Quiet{Every: pace.FaultEvery},
-		loss:   pace.Quiet{Every: pace.FaultEvery},
-
-		refused: pace.Quiet{Every: pace.FaultEvery},
 	}
 }
 
@@ -77,7 +73,7 @@ func (r *reader) run(ctx, flush context.Context) error {
 		r.size.Failed(err)
 		r.meters.readErrors.Inc()
 		r.watch.health.interrupted(err)
-		if n, ok := r.fault.Tell(time.Now()); ok {
+		if n, ok := r.fault.Allow(time.Now()); ok {
 			r.log.Warn("archiving was interrupted, trying again", "error", err, "times", n)
 		}
 		_ = pace.Sleep(ctx, r.pause.Delay()) // the loop looks at ctx
@@ -153,7 +149,7 @@ func (r *reader) needless(err error) error {
 	if !redis.IsRefused(err) || redis.IsNoGroup(err) {
 		return err
 	}
-	if n, ok := r.refused.Tell(time.Now()); ok {
+	if n, ok := r.refused.Allow(time.Now()); ok {
 		r.log.Warn("Redis refuses what the archive can do without for now", "error", err, "times", n)
 	}
 	return nil
@@ -234,7 +230,7 @@ func (r *reader) lost(trimmed []redis.ID) {
 		return
 	}
 	r.meters.lost.Add(n)
-	if times, ok := r.loss.Tell(time.Now()); ok {
+	if times, ok := r.loss.Allow(time.Now()); ok {
 		r.log.Error("records were trimmed from the stream before they were archived: they are lost; raise the stream's MAXLEN", "records", n, "times", times)
 	}
 }

@@ -33,22 +33,21 @@ type watch struct {
 
 	// The goroutine that measures alone uses these.
 	letters *metrics.Gauge
-	bytes   *metrics.Gauge // of letters
-	full    pace.Quiet     // the dead letters come near their bound
+	bytes   *metrics.Gauge  // of letters
+	full    pace.LogLimiter // the dead letters come near their bound
 
 	mu     sync.Mutex
 	gap    gap
-	nearby pace.Quiet // trimming comes near
-	held   pace.Quiet // pending entries that were trimmed
-	cut    pace.Quiet // loss
-	thrown pace.Quiet // dead letters beyond their bytes
-	unsaid loss       // lost, and not told yet
+	nearby pace.LogLimiter // trimming comes near
+	held   pace.LogLimiter // pending entries that were trimmed
+	cut    pace.LogLimiter // loss
+	thrown pace.LogLimiter // dead letters beyond their bytes
+	unsaid loss            // lost, and not told yet
 }
 
 func newWatch(a *Archive, stream string, log *slog.Logger) *watch {
 	w := &watch{client: a.opt.Client, log: log, stream: stream, deadKey: a.opt.Client.DeadKey(stream), maxDead: a.opt.DeadMaxLen, maxSize: a.opt.DeadMaxBytes,
-		meters: &a.meters, health: newCondition(&a.opt, stream), full: pace.Quiet{Every: deadEvery},
-		nearby: pace.Quiet{Every: pace.FaultEvery}, held: pace.Quiet{Every: pace.FaultEvery}, cut: pace.Quiet{Every: pace.FaultEvery}, thrown: pace.Quiet{Every: pace.FaultEvery}}
+		meters: &a.meters, health: newCondition(&a.opt, stream), full: pace.LogLimiter{Every: deadEvery}}
 	w.lag = health.NewLag(a.meters.gauge("lag_ms", stream))
 	w.letters, w.bytes = a.meters.gauge("dead_letters", stream), a.meters.gauge("dead_bytes", stream)
 	return w
@@ -69,20 +68,20 @@ func (w *watch) look(ctx context.Context) (redis.StreamState, error) {
 		w.unsaid.add(l)
 	}
 	if w.unsaid.most > 0 {
-		if _, ok := w.cut.Tell(now); ok {
+		if _, ok := w.cut.Allow(now); ok {
 			w.log.Error("records were trimmed from the stream before the archive was given them: they are lost; let the stream keep more (MAXLEN, MINID)",
 				"at_least", w.unsaid.least, "at_most", w.unsaid.most, "or_more", w.unsaid.open, "after", s.Delivered.String(), "first", s.First.String())
 			w.unsaid = loss{}
 		}
 	}
 	if s.Pending.Count > 0 && s.Pending.Oldest.Less(floor(s)) {
-		if n, ok := w.held.Tell(now); ok {
+		if n, ok := w.held.Allow(now); ok {
 			w.log.Warn("records that are not archived yet were trimmed from the stream: only the process that holds them can still write them",
 				"oldest", s.Pending.Oldest.String(), "first", s.First.String(), "times", n)
 		}
 	}
 	if near(s) {
-		if n, ok := w.nearby.Tell(now); ok {
+		if n, ok := w.nearby.Allow(now); ok {
 			w.log.Warn("more than half of what the stream keeps is not archived yet: what is trimmed before it is archived is lost",
 				"kept_ms", behind(s.Last, s.First), "lag_ms", lagOf(s), "times", n)
 		}

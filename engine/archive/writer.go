@@ -31,15 +31,16 @@ type writer struct {
 	dose    *dose
 	written map[redis.ID]bool // in the table, but their acknowledgement failed
 
-	mu      sync.Mutex // guards fault and tries
-	fault   pace.Quiet // inserts that failed
+	fault pace.LogLimiter // inserts that failed
+
+	mu      sync.Mutex // guards tries
 	tries   int        // how many refused rows are still looked for, while sparing
 	sparing bool       // what was refused before is looked at again; set between inserts
 
-	refusal   pace.Quiet // batches with rows that are held back
-	unwritten pace.Quiet // dead letters that cannot be written
-	dead      pace.Quiet // batches with dead letters
-	old       pace.Quiet // batches with expired positions
+	refusal   pace.LogLimiter // batches with rows that are held back
+	unwritten pace.LogLimiter // dead letters that cannot be written
+	dead      pace.LogLimiter // batches with dead letters
+	old       pace.LogLimiter // batches with expired positions
 }
 
 func newWriter(a *Archive, stream string, w *watch, log *slog.Logger) *writer {
@@ -59,12 +60,6 @@ func newWriter(a *Archive, stream string, w *watch, log *slog.Logger) *writer {
 		held:    a.held[stream],
 		dose:    newDose(a.opt.BatchSize),
 		written: map[redis.ID]bool{},
-
-		fault:     pace.Quiet{Every: pace.FaultEvery},
-		refusal:   pace.Quiet{Every: pace.FaultEvery},
-		unwritten: pace.Quiet{Every: pace.FaultEvery},
-		dead:      pace.Quiet{Every: pace.FaultEvery},
-		old:       pace.Quiet{Every: pace.FaultEvery},
 	}
 }
 
@@ -117,7 +112,7 @@ func (w *writer) expired(n int) {
 		return
 	}
 	w.meters.expired.Add(n)
-	if batches, ok := w.old.Tell(time.Now()); ok {
+	if batches, ok := w.old.Allow(time.Now()); ok {
 		w.log.Info("positions older than ARCHIVE_RETENTION_MONTHS were left out", "positions", n, "batches", batches)
 	}
 }
@@ -138,7 +133,7 @@ func (w *writer) keepSuspects(b *batch) {
 	}
 	w.meters.failures.Inc()
 	w.held.rowsRefused(cause)
-	if times, ok := w.refusal.Tell(time.Now()); ok {
+	if times, ok := w.refusal.Allow(time.Now()); ok {
 		w.log.Warn("the database does not take rows, and no other was taken since that would show that it is their fault: they wait in the stream",
 			"error", cause, "rows", n, "times", times)
 	}
@@ -152,13 +147,9 @@ func (w *writer) keep(b *batch, at int, refused uint64) {
 
 // failed takes note of an insert that will be tried again.
 func (w *writer) failed(err error, rows int) {
-	now := time.Now()
 	w.meters.failures.Inc()
 	w.health.failed(err)
-	w.mu.Lock()
-	n, ok := w.fault.Tell(now)
-	w.mu.Unlock()
-	if ok {
+	if n, ok := w.fault.Allow(time.Now()); ok {
 		w.log.Warn("positions could not be written, trying again; the stream keeps them", "error", err, "rows", rows, "times", n)
 	}
 }
@@ -184,7 +175,7 @@ func (w *writer) bury(ctx context.Context, b *batch) error {
 			w.meters.refused.Inc()
 		}
 	}
-	if n, ok := w.dead.Tell(time.Now()); ok {
+	if n, ok := w.dead.Allow(time.Now()); ok {
 		last := b.dead[len(b.dead)-1].Fields
 		w.log.Warn("records went to the dead letters instead of the table", "dead", w.deadKey,
 			"batches", n, "last_id", last[7], "reason", last[1], "error", last[3])
@@ -209,7 +200,7 @@ func (w *writer) lettersRefused(b *batch, err error) {
 	for _, at := range b.deadAt {
 		w.keep(b, at, 0)
 	}
-	if n, ok := w.unwritten.Tell(time.Now()); ok {
+	if n, ok := w.unwritten.Allow(time.Now()); ok {
 		w.log.Error("dead letters cannot be written: their records wait in the stream, those after them go on",
 			"dead", w.deadKey, "letters", len(b.dead), "error", err, "times", n)
 	}

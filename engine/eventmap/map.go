@@ -71,14 +71,14 @@ type Map struct {
 	opts   Options
 	meters meters
 	nudge  chan struct{} // a notification came; one is enough
-	fault  pace.Quiet
+	fault  pace.LogLimiter
 
 	leftOut int // rows of the roster in force that were left out
 }
 
 // New makes a Map. Nothing runs until Refresh or Run.
 func New(o Options) *Map {
-	m := &Map{opts: o, nudge: make(chan struct{}, 1), fault: pace.Quiet{Every: pace.FaultEvery}}
+	m := &Map{opts: o, nudge: make(chan struct{}, 1)}
 	m.meters.register(o.Metrics)
 	return m
 }
@@ -131,7 +131,7 @@ func (m *Map) refresh(ctx context.Context) {
 		}
 		if err != nil && ctx.Err() == nil {
 			pause = min(pause, retry.Delay())
-			if n, ok := m.fault.Tell(time.Now()); ok {
+			if n, ok := m.fault.Allow(time.Now()); ok {
 				m.opts.Logger.Warn("the device-event map could not be refreshed; the one before is kept",
 					"error", err, "times", n)
 			}

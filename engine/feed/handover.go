@@ -20,26 +20,22 @@ type handover struct {
 	decoder *codec.Decoder
 	meters  *meters
 	log     *slog.Logger
-	parts   []*shard.Batch // by shard; nil between two reads
-	faults  []pace.Quiet   // by codec.Reason
-	left    *leftout.Teller
+	parts   []*shard.Batch    // by shard; nil between two reads
+	faults  []pace.LogLimiter // by codec.Reason
+	left    *leftout.Recorder
 }
 
 func newHandover(sink Sink, limits codec.Limits, m *meters, log *slog.Logger) *handover {
 	limits.EarlyIsAbsent = true
-	h := &handover{
+	return &handover{
 		sink:    sink,
 		decoder: codec.NewDecoder(limits),
 		meters:  m,
 		log:     log,
 		parts:   make([]*shard.Batch, sink.Shards()),
-		faults:  make([]pace.Quiet, len(m.decode)),
+		faults:  make([]pace.LogLimiter, len(m.decode)),
 		left:    leftout.New(m.set, "processor_live_fields_left_out_total", log),
 	}
-	for i := range h.faults {
-		h.faults[i].Every = pace.FaultEvery
-	}
-	return h
 }
 
 // deliver decodes the entries and hands each shard its part in one hand-off,
@@ -57,7 +53,7 @@ func (h *handover) deliver(ctx context.Context, entries []redis.Entry, differenc
 			continue
 		}
 		if !warm {
-			h.left.Tell(e.ID, h.decoder.LeftOut())
+			h.left.Record(e.ID, h.decoder.LeftOut())
 		}
 		n := h.sink.ShardOf(p.DeviceID)
 		b := h.parts[n]
@@ -93,7 +89,7 @@ func (h *handover) refuse(id redis.ID, err error) {
 		return
 	}
 	h.meters.decode[bad.Reason].Inc()
-	if n, ok := h.faults[bad.Reason].Tell(time.Now()); ok {
+	if n, ok := h.faults[bad.Reason].Allow(time.Now()); ok {
 		h.log.Warn("record refused", "id", id.String(), "reason", bad.Reason.String(), "error", bad.Error(), "times", n)
 	}
 }

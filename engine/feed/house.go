@@ -35,7 +35,7 @@ func (k *keySet) unregister(ctx context.Context) error {
 // groups of those that do not, until ctx ends. A group that nobody reads costs
 // nothing but its name, so a failure waits for the next round.
 func (f *Feed) keepHouse(ctx context.Context) {
-	fault := pace.Quiet{Every: pace.FaultEvery}
+	var fault pace.LogLimiter
 	every := f.opt.ReapAfter / 10
 	for pace.Sleep(ctx, every/2+rand.N(every/2)) == nil {
 		var errs []error
@@ -46,7 +46,7 @@ func (f *Feed) keepHouse(ctx context.Context) {
 			errs = append(errs, k.reap(ctx, f.opt.ReapAfter))
 		}
 		if err := errors.Join(errs...); err != nil && ctx.Err() == nil {
-			if n, ok := fault.Tell(time.Now()); ok {
+			if n, ok := fault.Allow(time.Now()); ok {
 				f.log.Warn("keeping the live groups in order failed", "error", err, "times", n)
 			}
 		}

@@ -245,7 +245,7 @@ func (f *Feed) KeepLease(ctx context.Context) error {
 func (l *lease) keep(ctx context.Context) error {
 	tick := time.NewTicker(l.ttl / 5)
 	defer tick.Stop()
-	fault := pace.Quiet{Every: pace.FaultEvery}
+	var fault pace.LogLimiter
 	for {
 		select {
 		case <-ctx.Done():
@@ -262,7 +262,7 @@ func (l *lease) keep(ctx context.Context) error {
 		case errors.Is(err, ErrLeaseLost):
 			return err
 		case err != nil:
-			if n, ok := fault.Tell(time.Now()); ok {
+			if n, ok := fault.Allow(time.Now()); ok {
 				l.log.Warn("lease not renewed", "lease", l.key, "error", err, "times", n)
 			}
 		}

@@ -31,8 +31,8 @@ type reader struct {
 	shown  *health.Lag // how long the first unread entry waits
 
 	pause   pace.Backoff
-	fault   pace.Quiet // reads that failed
-	resumed pace.Quiet // times that reading went on
+	fault   pace.LogLimiter // reads that failed
+	resumed pace.LogLimiter // times that reading went on
 
 	mu   sync.Mutex // guards last, which the lag reads
 	last redis.ID   // the group's position: what was handed over, or set back to
@@ -54,7 +54,6 @@ func newReader(f *Feed, stream string, l *lease) *reader {
 		clock:  newDifference(o.FutureTolerance, log, meters.clock),
 		check:  readCheck(&f.opt, stream),
 		shown:  health.NewLag(meters.lag),
-		fault:  pace.Quiet{Every: pace.FaultEvery}, resumed: pace.Quiet{Every: pace.FaultEvery},
 		conn: o.Client.NewReader(redis.ReadOptions{
 			Stream: stream, Group: f.group, Consumer: o.InstanceID, From: ">",
 			Count: o.BatchCount, Block: o.Block, NoAck: true, Name: l.key,
@@ -152,7 +151,7 @@ func (r *reader) restore(ctx context.Context, cause error) error {
 	for ctx.Err() == nil {
 		r.meters.failed.Inc()
 		r.check.Fault(cause)
-		if n, ok := r.fault.Tell(time.Now()); ok {
+		if n, ok := r.fault.Allow(time.Now()); ok {
 			r.log.Warn("reading the stream failed, trying again", "error", cause, "times", n)
 		}
 		if pace.Sleep(ctx, r.pause.Delay()) != nil {

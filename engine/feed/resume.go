@@ -53,7 +53,7 @@ func (r *reader) resume(ctx context.Context) error {
 	// must come back here, not to where it was before.
 	r.setPosition(at)
 	r.meters.resumed.Inc()
-	if n, ok := r.resumed.Tell(time.Now()); ok {
+	if n, ok := r.resumed.Allow(time.Now()); ok {
 		r.log.Info("reading the stream again", "after", at.String(), "same_server", sameServer, "times", n)
 	}
 	return nil

@@ -241,12 +241,12 @@ type fault struct {
 	log *slog.Logger
 
 	mu    sync.Mutex
-	quiet pace.Quiet
+	quiet pace.LogLimiter
 }
 
 func (f *fault) report(what string, err error) {
 	f.mu.Lock()
-	n, tell := f.quiet.Tell(time.Now())
+	n, tell := f.quiet.Allow(time.Now())
 	f.mu.Unlock()
 	if tell {
 		f.log.Warn(what, "error", err, "times", n)

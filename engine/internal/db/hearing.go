@@ -60,13 +60,13 @@ type hearing struct {
 
 	deaf    bool
 	lacking string
-	deafs   pace.Quiet
-	lacks   pace.Quiet
+	deafs   pace.LogLimiter
+	lacks   pace.LogLimiter
 }
 
 func newHearing(p *postgres, channels []string) *hearing {
 	return &hearing{p: p, channels: channels, own: "pitwall_check_" + rand.Text(),
-		deafs: pace.Quiet{Every: deafEvery}, lacks: pace.Quiet{Every: deafEvery}}
+		deafs: pace.LogLimiter{Every: deafEvery}, lacks: pace.LogLimiter{Every: deafEvery}}
 }
 
 // begin has the next check done at once.
@@ -122,7 +122,7 @@ func (h *hearing) heard(yes bool) {
 		return
 	}
 	h.deaf = true
-	if n, ok := h.deafs.Tell(time.Now()); ok {
+	if n, ok := h.deafs.Allow(time.Now()); ok {
 		h.p.log.Warn("notifications do not arrive, as through PgBouncer in transaction mode: changes are seen late, at the next refresh; "+
 			"set DATABASE_DIRECT_URL to the same database past the pooler", "setting", "DATABASE_DIRECT_URL", "channels", h.channels, "times", n)
 	}
@@ -155,7 +155,7 @@ func (h *hearing) checkTriggers(ctx context.Context) {
 		}
 		return
 	}
-	if n, ok := h.lacks.Tell(time.Now()); ok {
+	if n, ok := h.lacks.Allow(time.Now()); ok {
 		h.p.log.Warn("triggers that send notifications are missing or switched off: changes are seen late, at the next refresh; "+
 			"make them as 0003_notify.sql (positions), 0006_notify_changes.sql and 0007_roster_changes.sql of the migrations do, or set NOTIFY_TRIGGERS=false where the platform wants none",
 			"setting", "NOTIFY_TRIGGERS", "tables", lacking, "times", n)

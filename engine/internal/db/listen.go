@@ -25,7 +25,7 @@ func (p *postgres) Listen(ctx context.Context, channels []string, ready func(), 
 		return errors.New("listen: no channels given")
 	}
 	var wait pace.Backoff
-	faults := pace.Quiet{Every: pace.FaultEvery}
+	var faults pace.LogLimiter
 	h := newHearing(p, channels)
 	for {
 		err := p.listenOnce(ctx, h, func() { wait.Reset(); p.hears(channels, nil); ready() }, fn)
@@ -33,7 +33,7 @@ func (p *postgres) Listen(ctx context.Context, channels []string, ready func(), 
 			return ctx.Err()
 		}
 		p.hears(channels, err)
-		if n, ok := faults.Tell(time.Now()); ok {
+		if n, ok := faults.Allow(time.Now()); ok {
 			p.log.Warn("connection for notifications lost, connecting again", "setting", "DATABASE_DIRECT_URL",
 				"channels", channels, "times", n, "error", err)
 		}

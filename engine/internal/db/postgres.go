@@ -47,9 +47,8 @@ type postgres struct {
 	noTriggers    bool
 	listening     func(channels []string, err error) // may be nil
 
-	renewal     renewal
-	unawaitedMu sync.Mutex
-	unawaited   pace.Quiet // acknowledged without a wait for standbys
+	renewal   renewal
+	unawaited pace.LogLimiter // acknowledged without a wait for standbys
 
 	lookEvery, lookTimeout, askEvery, lockTimeout, checkEvery time.Duration // the constants; shorter in tests
 }
@@ -60,7 +59,6 @@ const insertConns = 4
 
 func openPostgres(ctx context.Context, o Options) (_ *postgres, err error) {
 	p := &postgres{log: o.Logger, primary: wantsPrimary(o.URL), directPrimary: wantsPrimary(cmp.Or(o.DirectURL, o.URL)), noTriggers: o.NoTriggers, listening: o.Listening, insertsFrom: "DATABASE_URL",
-		renewal: renewal{fault: pace.Quiet{Every: pace.FaultEvery}}, unawaited: pace.Quiet{Every: pace.FaultEvery},
 		lookEvery: lookEvery, lookTimeout: lookTimeout, askEvery: askEvery, lockTimeout: lockTimeout, checkEvery: checkEvery}
 	config, err := poolConfig(o.URL)
 	if err != nil {

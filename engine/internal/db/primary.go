@@ -72,7 +72,7 @@ type renewal struct {
 	mu        sync.Mutex
 	last      time.Time
 	listening map[*context.CancelCauseFunc]struct{}
-	fault     pace.Quiet
+	fault     pace.LogLimiter
 }
 
 // listens adds a session that renew ends, until the returned function is
@@ -99,7 +99,7 @@ func (p *postgres) renew(reason string) {
 	now := time.Now()
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	n, tell := r.fault.Tell(now)
+	n, tell := r.fault.Allow(now)
 	if tell {
 		p.log.Warn("the database can only be read; all sessions are closed and made again",
 			"setting", "DATABASE_URL", "reason", reason, "times", n)

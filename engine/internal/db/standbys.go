@@ -62,10 +62,7 @@ func (p *postgres) awaitStandbys(ctx context.Context, tx pgx.Tx) error {
 		return nil
 	}
 	if !allowed {
-		p.unawaitedMu.Lock()
-		n, tell := p.unawaited.Tell(time.Now())
-		p.unawaitedMu.Unlock()
-		if tell {
+		if n, ok := p.unawaited.Allow(time.Now()); ok {
 			p.log.Warn("rows that were there already are acknowledged without a wait for the synchronous standbys: "+
 				"GRANT EXECUTE ON FUNCTION pg_logical_emit_message(boolean, text, text) to the role", "times", n)
 		}

@@ -17,8 +17,8 @@ type Check struct {
 	bad    bool
 	since  time.Time // of the fault, or of the last recovery
 	reason string
-	tell   pace.Quiet // faults that begin
-	told   bool       // the fault was logged, and so will be its end
+	tell   pace.LogLimiter // faults that begin
+	told   bool            // the fault was logged, and so will be its end
 }
 
 // Report is Fault for an error, and OK for nil.
@@ -45,7 +45,7 @@ func (c *Check) Fault(reason error) {
 	}
 	now := r.now()
 	c.bad, c.since = true, now
-	n, tell := c.tell.Tell(now)
+	n, tell := c.tell.Allow(now)
 	if c.told = tell; tell {
 		r.log.Warn("part has a fault", "part", c.part, "reason", c.reason, "times", n)
 	}

@@ -7,8 +7,6 @@ import (
 	"strings"
 	"sync"
 	"time"
-
-	"pitwall/engine/internal/pace"
 )
 
 // Never is the grace of a check whose fault is shown and does not count against
@@ -50,7 +48,7 @@ func New(log *slog.Logger) *Registry { return &Registry{log: log, now: time.Now}
 // counts against readiness: 0 is not at all, Never is for ever. Several checks
 // of one name are one part.
 func (r *Registry) Check(part string, grace time.Duration) *Check {
-	c := &Check{registry: r, part: part, grace: grace, since: r.now(), tell: pace.Quiet{Every: pace.FaultEvery}}
+	c := &Check{registry: r, part: part, grace: grace, since: r.now()}
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.checks = append(r.checks, c)

@@ -2,7 +2,7 @@
 // out of its records. The readers of a stream share it, each with metrics of
 // its own.
 //
-// A Teller belongs to one goroutine at a time; the package starts none.
+// A Recorder belongs to one goroutine at a time; the package starts none.
 package leftout
 
 import (
@@ -21,42 +21,42 @@ import (
 // send the same wrong value with each record, for good.
 const every = time.Minute
 
-// Teller counts and logs what is left out. Tellers of one metric share their
+// Recorder counts and logs what is left out. Recorders of one metric share their
 // counters.
-type Teller struct {
-	log  *slog.Logger
-	told map[codec.Omission]*telling
+type Recorder struct {
+	log *slog.Logger
+	of  map[codec.Omission]*omission
 }
 
-// telling is one value that can be left out for one reason.
-type telling struct {
+// omission is one value that can be left out for one reason.
+type omission struct {
 	count *metrics.Counter
-	quiet pace.Quiet
+	limit pace.LogLimiter
 }
 
-// New makes a Teller and registers its counters in set: metric, with the labels
+// New makes a Recorder and registers its counters in set: metric, with the labels
 // field and reason.
-func New(set *metrics.Set, metric string, log *slog.Logger) *Teller {
-	t := &Teller{log: log, told: map[codec.Omission]*telling{}}
+func New(set *metrics.Set, metric string, log *slog.Logger) *Recorder {
+	r := &Recorder{log: log, of: map[codec.Omission]*omission{}}
 	for _, o := range codec.Omissions() {
 		name := fmt.Sprintf("%s{field=%q,reason=%q}", metric, o.Value, o.Reason)
-		t.told[o] = &telling{set.GetOrCreateCounter(name), pace.Quiet{Every: every}}
+		r.of[o] = &omission{count: set.GetOrCreateCounter(name), limit: pace.LogLimiter{Every: every}}
 	}
-	return t
+	return r
 }
 
-// Tell counts what was left out of the record of an entry, and logs each value
+// Record counts what was left out of the record of an entry, and logs each value
 // once per interval. It does nothing when list is empty.
-func (t *Teller) Tell(id redis.ID, list []codec.Omission) {
+func (r *Recorder) Record(id redis.ID, list []codec.Omission) {
 	for _, o := range list {
-		told := t.told[o]
-		if told == nil {
-			t.log.Error("a value was left out for a reason that is not known", "id", id.String(), "field", o.Value.String(), "reason", o.Reason.String())
+		of := r.of[o]
+		if of == nil {
+			r.log.Error("a value was left out for a reason that is not known", "id", id.String(), "field", o.Value.String(), "reason", o.Reason.String())
 			continue
 		}
-		told.count.Inc()
-		if n, ok := told.quiet.Tell(time.Now()); ok {
-			t.log.Warn("an optional value is wrong and was left out; its position is kept", "id", id.String(),
+		of.count.Inc()
+		if n, ok := of.limit.Allow(time.Now()); ok {
+			r.log.Warn("an optional value is wrong and was left out; its position is kept", "id", id.String(),
 				"field", o.Value.String(), "reason", o.Reason.String(), "times", n)
 		}
 	}

@@ -12,7 +12,7 @@ import (
 	"pitwall/engine/internal/redis"
 )
 
-func TestTeller(t *testing.T) {
+func TestRecorder(t *testing.T) {
 	set, log := metrics.NewSet(), new(bytes.Buffer)
 	a := New(set, "left_out_total", slog.New(slog.NewTextHandler(log, nil)))
 	b := New(set, "left_out_total", slog.New(slog.DiscardHandler))
@@ -24,11 +24,11 @@ func TestTeller(t *testing.T) {
 	alt := codec.Omission{Value: codec.OptionalAlt, Reason: codec.ReasonNumber}
 	faulty := codec.Omission{Value: codec.OptionalFaulty, Reason: codec.ReasonType}
 	for n := range 10 {
-		a.Tell(redis.ID{Ms: uint64(n)}, []codec.Omission{alt, faulty})
+		a.Record(redis.ID{Ms: uint64(n)}, []codec.Omission{alt, faulty})
 	}
-	b.Tell(redis.ID{Ms: 10}, []codec.Omission{faulty})
-	a.Tell(redis.ID{Ms: 11}, nil)
-	a.Tell(redis.ID{Ms: 12}, []codec.Omission{{Value: codec.OptionalCodec, Reason: codec.ReasonRange}})
+	b.Record(redis.ID{Ms: 10}, []codec.Omission{faulty})
+	a.Record(redis.ID{Ms: 11}, nil)
+	a.Record(redis.ID{Ms: 12}, []codec.Omission{{Value: codec.OptionalCodec, Reason: codec.ReasonRange}})
 	text.Reset()
 	set.WritePrometheus(&text)
 	for _, want := range []string{`left_out_total{field="alt",reason="bad_number"} 10`, `left_out_total{field="faulty",reason="bad_type"} 11`} {

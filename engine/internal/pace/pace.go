@@ -1,13 +1,16 @@
 // Package pace spaces out what is repeated: attempts at a server that is away,
-// and log lines of a fault that goes on. It stands beside the way of a
-// position; the rooms that talk to servers share it.
+// and log lines of a fault that goes on. It is not on the way of a position; the
+// packages that talk to servers share it.
 //
-// A value belongs to one goroutine at a time; the package starts none.
+// It starts no goroutine. A Backoff belongs to one goroutine at a time; a
+// LogLimiter may be used by any.
 package pace
 
 import (
+	"cmp"
 	"context"
 	"math/rand/v2"
+	"sync"
 	"time"
 )
 
@@ -19,7 +22,7 @@ const (
 
 // Backoff is the wait between attempts: it doubles, and half of it is random,
 // so that many processes do not come back to a server at the same moment: 50 ms
-// at first, 5 s at most. The zero value is ready.
+// at first, 5 s at most. The zero value is ready. One goroutine uses it.
 type Backoff struct{ next time.Duration }
 
 // Delay returns how long to wait now.
@@ -32,7 +35,8 @@ func (b *Backoff) Delay() time.Duration {
 // Reset begins anew after a success.
 func (b *Backoff) Reset() { b.next = 0 }
 
-// Sleep waits, or returns why ctx has ended. No time and less is none.
+// Sleep waits for d, or returns why ctx has ended. It returns at once when d is
+// 0 or less.
 func Sleep(ctx context.Context, d time.Duration) error {
 	t := time.NewTimer(d)
 	defer t.Stop()
@@ -44,23 +48,30 @@ func Sleep(ctx context.Context, d time.Duration) error {
 	}
 }
 
-// FaultEvery is the time in which a repeating fault is logged once.
+// FaultEvery is how often a repeating fault is logged.
 const FaultEvery = 10 * time.Second
 
-// Quiet lets a repeating fault be logged once per interval, with its count.
-type Quiet struct {
-	Every time.Duration
-	until time.Time
-	n     int
+// LogLimiter lets a repeating fault be logged once per interval, with its count.
+// The zero value is ready. Any goroutine may use it; it must not be copied after
+// its first use.
+type LogLimiter struct {
+	Every time.Duration // 0: FaultEvery
+
+	mu    sync.Mutex
+	until time.Time // nothing is logged before
+	n     int       // faults since the last one logged
 }
 
-// Tell counts one fault. ok says to log it, as n since the last one logged.
-func (q *Quiet) Tell(now time.Time) (n int, ok bool) {
-	q.n++
-	if now.Before(q.until) {
+// Allow counts one fault. ok says to log it, as n faults since the last one that
+// was logged.
+func (l *LogLimiter) Allow(now time.Time) (n int, ok bool) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.n++
+	if now.Before(l.until) {
 		return 0, false
 	}
-	n, q.n = q.n, 0
-	q.until = now.Add(q.Every)
+	n, l.n = l.n, 0
+	l.until = now.Add(cmp.Or(l.Every, FaultEvery))
 	return n, true
 }

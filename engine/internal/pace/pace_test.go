@@ -40,23 +40,24 @@ func TestSleep(t *testing.T) {
 	})
 }
 
-func TestQuiet(t *testing.T) {
-	q := Quiet{Every: 10 * time.Second}
-	start := time.Unix(1000, 0)
-	for _, tt := range []struct {
-		after time.Duration
-		n     int
-		ok    bool
-	}{
-		{0, 1, true},
-		{time.Second, 0, false},
-		{9 * time.Second, 0, false},
-		{10 * time.Second, 3, true},
-		{11 * time.Second, 0, false},
-		{time.Hour, 2, true},
-	} {
-		if n, ok := q.Tell(start.Add(tt.after)); n != tt.n || ok != tt.ok {
-			t.Errorf("after %v: %d, %t, want %d, %t", tt.after, n, ok, tt.n, tt.ok)
+func TestLogLimiter(t *testing.T) {
+	for name, l := range map[string]*LogLimiter{"zero value": {}, "of 10 s": {Every: 10 * time.Second}} {
+		start := time.Unix(1000, 0)
+		for _, tt := range []struct {
+			after time.Duration
+			n     int
+			ok    bool
+		}{
+			{0, 1, true},
+			{time.Second, 0, false},
+			{9 * time.Second, 0, false},
+			{10 * time.Second, 3, true},
+			{11 * time.Second, 0, false},
+			{time.Hour, 2, true},
+		} {
+			if n, ok := l.Allow(start.Add(tt.after)); n != tt.n || ok != tt.ok {
+				t.Errorf("%s after %v: %d, %t, want %d, %t", name, tt.after, n, ok, tt.n, tt.ok)
+			}
 		}
 	}
 }
