@@ -59,7 +59,7 @@ type buildBounds struct {
 }
 
 // aSlice is the bounds that a core has, but in tests.
-var aSlice = buildBounds{devices: 512, copied: 128 << 10, packed: 64 << 10, moved: 1 << 20, serves: 64}
+var aSlice = buildBounds{devices: 512, copied: 128 << 10, packed: 64 << 10, moved: 128 << 10, serves: 64}
 
 // construct gives the build that waits longest, of those that can go on, one
 // slice.
