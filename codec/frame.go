@@ -6,8 +6,10 @@ import "encoding/binary"
 // byte, then the length in its minimal form, unmasked as a server sends it.
 const (
 	finText = 0x80 | 0x1
-	len16   = 126 // two bytes of length follow
-	len64   = 127 // eight bytes of length follow
+	len16   = 126  // two bytes of length follow
+	len64   = 127  // eight bytes of length follow
+	lenBits = 0x7f // of the second byte: the length, len16 or len64
+	maskBit = 0x80 // of the second byte: four bytes of mask follow the length
 )
 
 // AppendTextFrameHeader appends the header of a text frame with payloadLen

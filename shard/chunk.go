@@ -1,6 +1,10 @@
 package shard
 
-import "sync/atomic"
+import (
+	"sync/atomic"
+
+	"pitwall/codec"
+)
 
 // chunkKind tells what a lagged connection may lose.
 type chunkKind uint8
@@ -88,7 +92,7 @@ func (c *Chunk) FrameEnd(off int) int {
 	}
 	end := 0
 	for end < off {
-		end += frameLen(c.body[end:])
+		end += codec.FrameLen(c.body[end:])
 	}
 	return end
 }
@@ -105,41 +109,13 @@ func (c *Chunk) recordsTo(off int) uint64 {
 		if k.at > off {
 			break
 		}
-		at, n = k.at+frameLen(c.body[k.at:]), k.records
+		at, n = k.at+codec.FrameLen(c.body[k.at:]), k.records
 	}
 	if off == c.Len() {
 		return uint64(c.records)
 	}
-	for ; at < off; at += frameLen(c.body[at:]) {
+	for ; at < off; at += codec.FrameLen(c.body[at:]) {
 		n++
 	}
 	return uint64(n)
-}
-
-// frameLen is the length of the unmasked frame at the start of b, header
-// included (RFC 6455, section 5.2).
-func frameLen(b []byte) int {
-	switch n := int(b[1] & 0x7f); n {
-	case 126:
-		return 4 + int(b[2])<<8 + int(b[3])
-	case 127:
-		n = 0
-		for _, x := range b[2:10] {
-			n = n<<8 | int(x)
-		}
-		return 10 + n
-	default:
-		return 2 + n
-	}
-}
-
-// frameHead is the length of that frame's header.
-func frameHead(b []byte) int {
-	switch b[1] & 0x7f {
-	case 126:
-		return 4
-	case 127:
-		return 10
-	}
-	return 2
 }

@@ -36,7 +36,7 @@ func TestRecordsTo(t *testing.T) {
 			}
 			ch := p.take(frames)
 			var got []uint64
-			for end := 0; ; end += frameLen(ch.body[end:]) {
+			for end := 0; ; end += codec.FrameLen(ch.body[end:]) {
 				got = append(got, ch.recordsTo(end))
 				if end == ch.Len() {
 					break

@@ -88,7 +88,7 @@ func (w *worker) encode(p *part, k bodyKey) *Chunk {
 	case formBatch:
 		buf, mark = t.BeginPositions(buf)
 	case formSnapshot, formLagged:
-		buf = append(buf, `"positions":[`...)
+		buf = t.BeginSnapshotBody(buf)
 	}
 	for n := first; n != nil; n = n.next {
 		b, corrected := n.bodyAt(p.sealed, k.since)
@@ -101,13 +101,8 @@ func (w *worker) encode(p *part, k bodyKey) *Chunk {
 		switch k.form {
 		case formPlain:
 			buf = t.AppendPositionFrame(buf, b)
-		case formBatch:
+		default:
 			buf = t.AppendItem(buf, b)
-		case formSnapshot, formLagged:
-			if ch.records > 0 {
-				buf = append(buf, ',')
-			}
-			buf = append(buf, b...)
 		}
 		ch.records++
 	}
@@ -115,7 +110,7 @@ func (w *worker) encode(p *part, k bodyKey) *Chunk {
 	case formBatch:
 		buf = t.EndPositions(buf, mark)
 	case formSnapshot, formLagged:
-		buf = append(buf, "]}"...)
+		buf = t.EndSnapshotBody(buf)
 	}
 	ch.body = buf
 	if ch.records > 0 {

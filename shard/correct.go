@@ -203,18 +203,16 @@ func (w *worker) patch(x *patch) {
 // corrected returns a snapshot of the devices that were corrected after since,
 // as they were at update upTo: what was shown before may be newer than that.
 func (w *worker) corrected(p *part, since, upTo uint64) *Chunk {
-	body := &Chunk{since: since, body: []byte(`"positions":[`)}
+	t := p.topic.frames
+	body := &Chunk{since: since, body: t.BeginSnapshotBody(nil)}
 	for n, _ := p.firstSince(since); n != nil; n = n.next {
 		b, _ := n.bodyAt(upTo, since)
 		if b == nil || n.fixed <= since {
 			continue
 		}
-		if body.records > 0 {
-			body.body = append(body.body, ',')
-		}
-		body.body = append(body.body, b...)
+		body.body = t.AppendItem(body.body, b)
 		body.records++
 	}
-	body.body = append(body.body, "]}"...)
+	body.body = t.EndSnapshotBody(body.body)
 	return w.headed(p, body, codec.SnapshotCorrected, 0)
 }

@@ -148,7 +148,7 @@ func (w *worker) deflateFrames(z, ch *Chunk) bool {
 			z.seams = append(z.seams, seam{len(z.body), seams[0].records})
 			seams = seams[1:]
 		}
-		n := frameLen(ch.body[at:])
+		n := codec.FrameLen(ch.body[at:])
 		z.body = w.deflateFrame(z.body, ch.body[at:at+n])
 		at += n
 	}
@@ -161,7 +161,7 @@ func (w *worker) deflateFrames(z, ch *Chunk) bool {
 }
 
 func (w *worker) deflateFrame(dst, frame []byte) []byte {
-	payload := frame[frameHead(frame):]
+	payload := frame[codec.FrameHeaderLen(frame):]
 	if len(payload) >= minDeflate {
 		z, mark := codec.BeginDeflated(dst)
 		z = codec.EndDeflated(w.deflate.Append(z, payload), mark)

@@ -50,7 +50,7 @@ func (c *client) plain(frame []byte) []byte {
 	}
 	c.deflated++
 	tail := "\x00\x00\xff\xff\x01\x00\x00\xff\xff"
-	text, err := io.ReadAll(flate.NewReader(io.MultiReader(bytes.NewReader(frame[frameHead(frame):]), strings.NewReader(tail))))
+	text, err := io.ReadAll(flate.NewReader(io.MultiReader(bytes.NewReader(frame[codec.FrameHeaderLen(frame):]), strings.NewReader(tail))))
 	if err != nil {
 		c.r.t.Fatalf("frame % x: %v", frame, err)
 	}
@@ -319,7 +319,7 @@ func TestFrameEndOfCompressedFrames(t *testing.T) {
 	if !w.deflateFrames(z, ch) {
 		t.Fatal("nothing was compressed")
 	}
-	first, all := frameLen(z.body), len(z.body)
+	first, all := codec.FrameLen(z.body), len(z.body)
 	if z.body[0] != 0xc1 || first >= len(long) || z.part != ch.part || z.records != 9 {
 		t.Fatalf("first frame of %d bytes begins with %#x", first, z.body[0])
 	}

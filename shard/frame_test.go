@@ -3,6 +3,8 @@ package shard
 import (
 	"encoding/json"
 	"fmt"
+
+	"pitwall/codec"
 )
 
 // frame is any server frame.
@@ -25,7 +27,7 @@ type point struct {
 
 // parseFrame reads a frame that is not compressed.
 func parseFrame(b []byte) (f frame, err error) {
-	text := b[frameHead(b):]
+	text := b[codec.FrameHeaderLen(b):]
 	if err := json.Unmarshal(text, &f); err != nil {
 		return f, fmt.Errorf("frame %q: %w", text, err)
 	}

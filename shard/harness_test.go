@@ -236,7 +236,7 @@ func (c *client) recover() {
 func (c *client) show(ch *Chunk) {
 	c.r.t.Helper()
 	for b := append(append([]byte(nil), ch.Head()...), ch.Body()...); len(b) > 0; {
-		n := frameLen(b)
+		n := codec.FrameLen(b)
 		c.screen.frame(c.plain(b[:n]))
 		b = b[n:]
 	}

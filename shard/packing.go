@@ -77,8 +77,8 @@ func (w *worker) packFrames(k *packing, src []byte) {
 
 // nextFrame begins the next frame of src. False: there is no room yet.
 func (w *worker) nextFrame(k *packing, src []byte, most *int) bool {
-	frame := src[k.at:][:frameLen(src[k.at:])]
-	head := frameHead(frame)
+	frame := src[k.at:][:codec.FrameLen(src[k.at:])]
+	head := codec.FrameHeaderLen(frame)
 	short := len(frame)-head < minDeflate
 	if !k.room(min(len(frame), minDeflate)+head, len(src)) {
 		return false

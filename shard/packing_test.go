@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"testing"
+
+	"pitwall/codec"
 )
 
 // A flush that is compressed in slices has the frames of one that is compressed at
@@ -36,17 +38,17 @@ func TestPackedFramesAreInTheirPlaces(t *testing.T) {
 		want(t, "seams", len(r.chunk.seams), len(plain.seams))
 		want(t, "records", r.chunk.records, plain.records)
 		frames := func(ch *Chunk) (list []string) {
-			for b := ch.body; len(b) > 0; b = b[frameLen(b):] {
-				text := x.c.plain(b[:frameLen(b)])
-				list = append(list, string(text[frameHead(text):]))
+			for b := ch.body; len(b) > 0; b = b[codec.FrameLen(b):] {
+				text := x.c.plain(b[:codec.FrameLen(b)])
+				list = append(list, string(text[codec.FrameHeaderLen(text):]))
 			}
 			return list
 		}
 		want(t, "frames", frames(r.chunk), frames(plain))
 		for i, s := range r.chunk.seams {
-			at := x.c.plain(r.chunk.body[s.at:][:frameLen(r.chunk.body[s.at:])])
-			was := plain.body[plain.seams[i].at:][:frameLen(plain.body[plain.seams[i].at:])]
-			want(t, "frame at a seam", string(at[frameHead(at):]), string(was[frameHead(was):]))
+			at := x.c.plain(r.chunk.body[s.at:][:codec.FrameLen(r.chunk.body[s.at:])])
+			was := plain.body[plain.seams[i].at:][:codec.FrameLen(plain.body[plain.seams[i].at:])]
+			want(t, "frame at a seam", string(at[codec.FrameHeaderLen(at):]), string(was[codec.FrameHeaderLen(was):]))
 			want(t, "records before a seam", s.records, plain.seams[i].records)
 		}
 	}

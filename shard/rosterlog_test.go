@@ -5,6 +5,8 @@ import (
 	"slices"
 	"testing"
 	"time"
+
+	"pitwall/codec"
 )
 
 func TestRosterLogIsBounded(t *testing.T) {
@@ -189,8 +191,8 @@ func TestRenewalLeavesLaterSubscriptionsAlone(t *testing.T) {
 // kinds takes what is queued, and returns types and reasons of the frames.
 func (c *client) kinds() (list []string) {
 	for ch := c.conn.Take(); ch != nil; ch = c.conn.Take() {
-		for b := slices.Concat(ch.Head(), ch.Body()); len(b) > 0; b = b[frameLen(b):] {
-			f, err := parseFrame(b[:frameLen(b)])
+		for b := slices.Concat(ch.Head(), ch.Body()); len(b) > 0; b = b[codec.FrameLen(b):] {
+			f, err := parseFrame(b[:codec.FrameLen(b)])
 			if err != nil {
 				c.r.t.Fatal(err)
 			}

@@ -5,6 +5,8 @@ import (
 	"math/rand/v2"
 	"sync"
 	"time"
+
+	"pitwall/codec"
 )
 
 // spectator is a connection and what is seen at its other end. It reads frames
@@ -100,8 +102,8 @@ func (s *spectator) read(b []byte) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.part = append(s.part, b...)
-	for len(s.part) >= 2 && len(s.part) >= frameHead(s.part) && len(s.part) >= frameLen(s.part) {
-		n := frameLen(s.part)
+	for len(s.part) >= 2 && len(s.part) >= codec.FrameHeaderLen(s.part) && len(s.part) >= codec.FrameLen(s.part) {
+		n := codec.FrameLen(s.part)
 		f, err := parseFrame(s.plain(s.part[:n]))
 		if err != nil {
 			s.fail("%v", err)

@@ -1,6 +1,10 @@
 package live
 
-import "math/bits"
+import (
+	"math/bits"
+
+	"pitwall/codec"
+)
 
 // Bits and opcodes of a frame's first byte (RFC 6455, section 5.2).
 const (
@@ -136,33 +140,10 @@ func (f *follower) need() int {
 	if f.have < 2 {
 		return 2
 	}
-	n := 2
-	switch f.head[1] & 0x7f {
-	case 126:
-		n = 4
-	case 127:
-		n = 10
-	}
-	if f.head[1]&0x80 != 0 {
-		n += 4
-	}
-	return n
+	return codec.FrameHeaderLen(f.head[:])
 }
 
-func (f *follower) length() uint64 {
-	switch n := uint64(f.head[1] & 0x7f); n {
-	case 126:
-		return uint64(f.head[2])<<8 | uint64(f.head[3])
-	case 127:
-		n = 0
-		for _, b := range f.head[2:10] {
-			n = n<<8 | uint64(b)
-		}
-		return n
-	default:
-		return n
-	}
-}
+func (f *follower) length() uint64 { return codec.FramePayloadLen(f.head[:]) }
 
 // judge says what is wrong with a complete header, "" for nothing.
 func (f *follower) judge() string {
