@@ -15,6 +15,7 @@ import (
 	"pitwall/codec"
 	"pitwall/engine/access"
 	"pitwall/engine/archive"
+	"pitwall/engine/corrections"
 	"pitwall/engine/embedded"
 	"pitwall/engine/eventmap"
 	"pitwall/engine/feed"
@@ -193,16 +194,16 @@ func (e *Engine) ended(name string, err error) {
 
 // What the rooms want of each other, said once.
 var (
-	_ access.Store       = db.Database(nil)
-	_ access.Seats       = (*redis.Client)(nil)
-	_ live.Keeper        = (*access.Guard)(nil)
-	_ archive.Store      = db.Database(nil)
-	_ archive.History    = db.Database(nil)
-	_ archive.Partitions = db.Database(nil)
-	_ archive.Screens    = (*shard.Core)(nil)
-	_ archive.ClockStore = db.Database(nil)
-	_ eventmap.Source    = db.Database(nil)
-	_ eventmap.Notifier  = db.Database(nil)
-	_ eventmap.Target    = (*front.Listing)(nil)
-	_ feed.Sink          = (*shard.Core)(nil)
+	_ access.Store        = db.Database(nil)
+	_ access.Seats        = (*redis.Client)(nil)
+	_ live.Keeper         = (*access.Guard)(nil)
+	_ archive.Store       = db.Database(nil)
+	_ archive.Partitions  = db.Database(nil)
+	_ archive.ClockStore  = db.Database(nil)
+	_ corrections.History = db.Database(nil)
+	_ corrections.Screens = (*shard.Core)(nil)
+	_ eventmap.Source     = db.Database(nil)
+	_ eventmap.Notifier   = db.Database(nil)
+	_ eventmap.Target     = (*front.Listing)(nil)
+	_ feed.Sink           = (*shard.Core)(nil)
 )

@@ -6,7 +6,7 @@ import (
 	"fmt"
 	"time"
 
-	"pitwall/engine/archive"
+	"pitwall/engine/corrections"
 	"pitwall/engine/internal/db"
 	"pitwall/engine/internal/health"
 	"pitwall/shard"
@@ -91,7 +91,7 @@ func (e *Engine) startCorrections() {
 	if e.db.Kind() != "postgres" || !e.cfg.NotifyTriggers {
 		return
 	}
-	c := archive.NewCorrections(archive.CorrectionsOptions{
+	c := corrections.New(corrections.Options{
 		History: e.db, Screens: e.core, Tolerance: ms(e.cfg.FutureToleranceMS),
 		Difference: e.feed.Difference,
 		Devices:    func() []string { return e.core.Snapshot().DeviceIDs() },

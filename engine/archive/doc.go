@@ -52,11 +52,6 @@
 // those beyond the retention. Positions older than that are left out before the
 // insert, acknowledged and counted.
 //
-// # Points marked faulty
-//
-// [Corrections] listens for marks in the table and takes such points off the
-// map. It belongs to the live part and runs without the archive as well.
-//
 // # Goroutines
 //
 // Run has one per stream, and beside its own inserts one per further writer,

@@ -64,7 +64,7 @@ var goFiles = []exception{
 	{"engine/feed/feed.go", "one reader and one for the lag per stream, house; Feed.Run waits"},
 	{"engine/embedded/redis.go", "the accept loop; Redis.Close waits"},
 	{"engine/archive/archive.go", "one reader per stream; Archive.Run waits"},
-	{"engine/archive/corrections.go", "the listener; Corrections.Run waits"},
+	{"engine/corrections/corrections.go", "the listener; Corrector.Run waits"},
 	{"engine/archive/parallel.go", "one insert per part of a batch; insert waits"},
 	{"engine/internal/db/postgres.go", "the end of the pool; Close waits"},
 	{"engine/e2e/e2etest/engine.go", "the engine's Run; Stop waits"},

@@ -1,4 +1,4 @@
-package archive
+package corrections
 
 import (
 	"context"
@@ -16,7 +16,7 @@ import (
 	"pitwall/shard"
 )
 
-// History is what Corrections read, and hear of changes from.
+// History is what a Corrector reads, and hears of changes from.
 type History interface {
 	// LastPositions calls fn with what is known of the newest positions of
 	// devices, newest by rule; Last is lent for the call.
@@ -32,8 +32,8 @@ type Screens interface {
 	Correct(ctx context.Context, list []shard.Correction) error
 }
 
-// CorrectionsOptions are what Corrections need. All but Health are required.
-type CorrectionsOptions struct {
+// Options are what a Corrector needs. All but Health are required.
+type Options struct {
 	History History
 	Screens Screens
 	// Devices lists the devices that are shown: all are looked at when
@@ -50,10 +50,10 @@ type CorrectionsOptions struct {
 	Metrics *metrics.Set
 }
 
-// Corrections takes points off the map that are marked faulty in the table
+// Corrector takes points off the map that are marked faulty in the table
 // after they were shown, and brings back those whose mark was taken back.
-type Corrections struct {
-	opt      CorrectionsOptions
+type Corrector struct {
+	opt      Options
 	looks    *metrics.Counter // devices looked at
 	failures *metrics.Counter
 	nudge    chan struct{} // something is noted; one is enough
@@ -74,10 +74,9 @@ const (
 	correctAtOnce = 1000
 )
 
-// NewCorrections makes Corrections and registers their metrics. It starts
-// nothing.
-func NewCorrections(o CorrectionsOptions) *Corrections {
-	return &Corrections{
+// New makes a Corrector and registers its metrics. It starts nothing.
+func New(o Options) *Corrector {
+	return &Corrector{
 		opt: o, nudge: make(chan struct{}, 1), noted: map[string]bool{},
 		looks:    o.Metrics.GetOrCreateCounter("processor_archive_correction_lookups_total"),
 		failures: o.Metrics.GetOrCreateCounter("processor_archive_correction_failures_total"),
@@ -86,7 +85,7 @@ func NewCorrections(o CorrectionsOptions) *Corrections {
 
 // Run corrects until ctx ends, and returns nil then. Without a database it
 // waits.
-func (c *Corrections) Run(ctx context.Context) error {
+func (c *Corrector) Run(ctx context.Context) error {
 	var own sync.WaitGroup
 	own.Go(func() { c.listen(ctx) })
 	var pause pace.Backoff
@@ -120,7 +119,7 @@ func (c *Corrections) Run(ctx context.Context) error {
 }
 
 // listen notes what notifications name.
-func (c *Corrections) listen(ctx context.Context) {
+func (c *Corrector) listen(ctx context.Context) {
 	err := c.opt.History.Listen(ctx, []string{db.ChannelPositions}, c.noteAll, func(_, device string) { c.note(device) })
 	if err != nil && !errors.Is(err, context.Canceled) {
 		c.opt.Logger.Warn("not listening for points marked faulty any more; they are seen at the next start", "error", err)
@@ -128,7 +127,7 @@ func (c *Corrections) listen(ctx context.Context) {
 }
 
 // note notes one device.
-func (c *Corrections) note(device string) {
+func (c *Corrector) note(device string) {
 	c.mu.Lock()
 	if len(c.noted) < maxNoted {
 		c.noted[device] = true
@@ -140,14 +139,14 @@ func (c *Corrections) note(device string) {
 }
 
 // noteAll notes that any device may have changed.
-func (c *Corrections) noteAll() {
+func (c *Corrector) noteAll() {
 	c.mu.Lock()
 	c.all = true
 	c.mu.Unlock()
 	c.wake()
 }
 
-func (c *Corrections) wake() {
+func (c *Corrector) wake() {
 	select {
 	case c.nudge <- struct{}{}:
 	default:
@@ -155,7 +154,7 @@ func (c *Corrections) wake() {
 }
 
 // take returns the devices to look at, once each.
-func (c *Corrections) take() []string {
+func (c *Corrector) take() []string {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if c.all {
@@ -173,7 +172,7 @@ func (c *Corrections) take() []string {
 }
 
 // correct reads what the table knows of devices, and passes it on.
-func (c *Corrections) correct(ctx context.Context, devices []string) error {
+func (c *Corrector) correct(ctx context.Context, devices []string) error {
 	for len(devices) > 0 {
 		part := devices[:min(len(devices), correctAtOnce)]
 		devices = devices[len(part):]
@@ -190,7 +189,7 @@ func (c *Corrections) correct(ctx context.Context, devices []string) error {
 // lookupTime bounds one look at the table, and what follows from it.
 const lookupTime = 30 * time.Second
 
-func (c *Corrections) correctPart(ctx context.Context, devices []string) error {
+func (c *Corrector) correctPart(ctx context.Context, devices []string) error {
 	list := make([]shard.Correction, 0, len(devices))
 	rule := db.LiveRule{Tolerance: c.opt.Tolerance, Difference: c.opt.Difference()}
 	err := c.opt.History.LastPositions(ctx, devices, rule, func(l *db.Last) error {

@@ -1,4 +1,4 @@
-package archive
+package corrections
 
 import (
 	"context"
@@ -83,7 +83,7 @@ func testCorrections(t *testing.T, r *rig) {
 		t.Fatal(err)
 	}
 	b := &board{last: map[string]shard.Correction{}}
-	c := NewCorrections(CorrectionsOptions{
+	c := New(Options{
 		History: &flaky{Database: r.db, left: 2}, Screens: b, Devices: func() []string { return names[:10] },
 		Tolerance: time.Second, Difference: func() time.Duration { return 0 }, Logger: r.slog(), Metrics: r.set,
 	})

@@ -1,4 +1,4 @@
-package archive
+package corrections
 
 import (
 	"context"
@@ -46,7 +46,7 @@ func TestCorrectionsOfWrongClocks(t *testing.T) {
 			t.Fatal(err)
 		}
 		b := &board{last: map[string]shard.Correction{}}
-		c := NewCorrections(CorrectionsOptions{
+		c := New(Options{
 			History: r.db, Screens: b, Devices: func() []string { return names },
 			Tolerance: time.Second, Difference: func() time.Duration { return 20 * time.Second }, Logger: r.slog(), Metrics: r.set,
 		})
@@ -79,8 +79,8 @@ func TestCorrectionsOfWrongClocks(t *testing.T) {
 		}
 		r.eventually("the marks that were changed", func() bool { return b.known()["ahead"] == correctionOf(changed) })
 	}
-	t.Run("postgres", func(t *testing.T) { run(t, newRig(t, testenv.Redis(t).URL(), testenv.NewDatabase(t))) })
-	t.Run("sqlite", func(t *testing.T) { run(t, newRig(t, testenv.Redis(t).URL(), "")) })
+	t.Run("postgres", func(t *testing.T) { run(t, newRig(t, testenv.NewDatabase(t))) })
+	t.Run("sqlite", func(t *testing.T) { run(t, newRig(t, "")) })
 }
 
 // correctionOf is what a correction must say of positions in order of their arrival.
