@@ -6,6 +6,8 @@ import (
 	"io"
 	"strings"
 	"time"
+
+	"pitwall/engine/internal/plain"
 )
 
 // Banner tells a newcomer what runs and where. It may be called once the
@@ -23,7 +25,7 @@ func (e *Engine) Banner() string {
 		fmt.Fprintf(&b, "  database   embedded SQLite in %s. Set DATABASE_URL for PostgreSQL.\n", e.cfg.DataDir)
 	}
 	if e.cfg.Simulate > 0 {
-		fmt.Fprintf(&b, "  simulator  %s in the event demo\n", count(e.cfg.Simulate, "device", "devices"))
+		fmt.Fprintf(&b, "  simulator  %s in the event demo\n", plain.Count(e.cfg.Simulate, "device", "devices"))
 	}
 	return b.String()
 }
@@ -55,7 +57,7 @@ func (e *Engine) status(before, now counted) string {
 	s := statusEvery.Seconds()
 	if e.cfg.LiveEnabled {
 		parts = append(parts, fmt.Sprintf("%.0f records/s in, %.0f positions/s out to %s",
-			(now.records-before.records)/s, (now.deliveries-before.deliveries)/s, count(e.connections(), "connection", "connections")))
+			(now.records-before.records)/s, (now.deliveries-before.deliveries)/s, plain.Count(e.connections(), "connection", "connections")))
 	}
 	if e.cfg.ArchiveEnabled {
 		parts = append(parts, fmt.Sprintf("%.0f rows/s archived", (now.rows-before.rows)/s))

@@ -24,7 +24,7 @@ func (e *Engine) startSimulator(context.Context) error {
 
 func (e *Engine) simulator() (*embedded.Simulator, error) {
 	return embedded.NewSimulator(embedded.Options{
-		Devices: e.cfg.Simulate, Publisher: e.bulkDoor, Streams: e.cfg.streams(), Seed: 1, Logger: e.log,
+		Devices: e.cfg.Simulate, Publisher: e.bulkDoor, Streams: e.cfg.StreamKeys(), Seed: 1, Logger: e.log,
 	})
 }
 

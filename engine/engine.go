@@ -15,6 +15,7 @@ import (
 	"pitwall/codec"
 	"pitwall/engine/access"
 	"pitwall/engine/archive"
+	"pitwall/engine/config"
 	"pitwall/engine/corrections"
 	"pitwall/engine/embedded"
 	"pitwall/engine/eventmap"
@@ -30,7 +31,7 @@ import (
 
 // Engine is one Pitwall process.
 type Engine struct {
-	cfg Config
+	cfg config.Config
 	log *slog.Logger
 	set *metrics.Set
 
@@ -50,9 +51,10 @@ type Engine struct {
 	front    *front.Server // nil without a live part
 	ops      *ops.Server
 
-	rooms  map[string]*room
-	failed chan error // the first room that ended unasked
-	ready  chan struct{}
+	unnamed bool // INSTANCE_ID was not set; the name is of this process only
+	rooms   map[string]*room
+	failed  chan error // the first room that ended unasked
+	ready   chan struct{}
 
 	mu     sync.Mutex
 	state  string                   // why the engine is not ready, "" when it is
@@ -61,7 +63,7 @@ type Engine struct {
 
 // New makes an engine. Nothing is opened or started before Run. The error
 // names every setting that is wrong.
-func New(cfg Config, log *slog.Logger) (*Engine, error) {
+func New(cfg config.Config, log *slog.Logger) (*Engine, error) {
 	if err := cfg.Validate(); err != nil {
 		return nil, err
 	}

@@ -7,35 +7,34 @@ import (
 	"time"
 
 	"pitwall/engine/access"
+	"pitwall/engine/config"
 	"pitwall/engine/live"
 )
 
 // openGate makes the gate that the settings ask for.
 func (e *Engine) openGate(ctx context.Context) (err error) {
 	c := &e.cfg
-	anybody := c.AuthMode == access.ModeNone && len(c.AuthzMode) == 0
+	anybody := c.AuthMode == config.AuthNone && len(c.AuthzMode) == 0
 	o := access.Options{
-		Mode: c.AuthMode, TokenCookie: c.AuthTokenCookie, URL: string(c.AuthURL), Cookies: trimmed(c.AuthCookies),
-		Decide: c.decisions(), DecideURL: string(c.AuthzURL), SQL: string(c.AuthzSQL),
-		Timeout: ms(c.AuthTimeoutMS), Cache: c.accessCache(), Refresh: ms(c.AuthRefreshMS), Grace: ms(c.AuthGraceMS),
+		Mode: c.AuthMode, TokenCookie: c.AuthTokenCookie, URL: string(c.AuthURL), Cookies: c.Cookies(),
+		Decide: c.Decisions(), DecideURL: string(c.AuthzURL), SQL: string(c.AuthzSQL),
+		Timeout: ms(c.AuthTimeoutMS), Cache: accessCache(c), Refresh: ms(c.AuthRefreshMS), Grace: ms(c.AuthGraceMS),
 		Store: e.db, Sessions: e.db.Sessions(), Seats: e.bulkDoor, Logger: e.log, Metrics: e.set,
 		Changed: func() { e.live.Recheck(); e.listing.Renew() },
 		JWT: access.JWTOptions{
 			KeySetURL: string(c.JWKSURL), Refresh: ms(c.JWKSRefreshMS), Issuer: c.JWTIssuer, Audience: c.JWTAudience, Leeway: ms(c.JWTLeewayMS),
 		},
 	}
-	if o.JWT.Secret, err = c.jwtSecret(); err != nil {
+	if o.JWT.Secret, err = c.TokenKey(); err != nil {
 		return err
 	}
 	if !anybody { // where everybody may watch everything links let nobody in
-		if o.LinkSecret, err = c.linkSecret(); err != nil {
+		if o.LinkSecret, err = c.LinkKey(); err != nil {
 			return err
 		}
 	}
-	if c.JWTPublicKeyFile != "" {
-		if o.JWT.Keys, err = readSetting("JWT_PUBLIC_KEY_FILE", c.JWTPublicKeyFile); err != nil {
-			return err
-		}
+	if o.JWT.Keys, err = c.PublicKeys(); err != nil {
+		return err
 	}
 	if e.guard, err = access.New(o); err != nil {
 		return err
@@ -48,17 +47,16 @@ func (e *Engine) openGate(ctx context.Context) (err error) {
 		return nil
 	}
 	level := slog.LevelInfo
-	if !isLoopback(c.HTTPAddr) {
+	if !c.IsLocal() {
 		level = slog.LevelWarn
 	}
 	e.log.Log(ctx, level, "everybody who reaches HTTP_ADDR may watch every event", "auth_mode", c.AuthMode, "http_addr", c.HTTPAddr)
 	return nil
 }
 
-// accessCache is how long a yes is kept. It is less than what it takes to ask
-// about a session again: a yes of before a withdrawal then outlives one question
-// about a session at most.
-func (c *Config) accessCache() time.Duration {
+// accessCache is how long a yes is kept: half the time between two questions about
+// a session at most. A yes from before a withdrawal then outlives one question.
+func accessCache(c *config.Config) time.Duration {
 	return min(ms(c.AuthCacheMS), ms(c.AuthRecheckMS)/2)
 }
 

@@ -65,7 +65,7 @@ func (e *Engine) watchRedis() {
 	check := e.health.Check("redis", e.awayGrace())
 	e.run("redis watch", func(ctx context.Context) error {
 		for pace.Sleep(ctx, redisEvery) == nil {
-			if err := e.bulkDoor.Ping(ctx, e.cfg.streams()...); ctx.Err() == nil && (err == nil || redis.IsConnection(err)) {
+			if err := e.bulkDoor.Ping(ctx, e.cfg.StreamKeys()...); ctx.Err() == nil && (err == nil || redis.IsConnection(err)) {
 				check.Report(err)
 			}
 		}

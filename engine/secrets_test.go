@@ -5,7 +5,7 @@ import (
 	"strings"
 	"testing"
 
-	"pitwall/engine"
+	"pitwall/engine/config"
 	"pitwall/engine/e2e/e2etest"
 )
 
@@ -13,16 +13,16 @@ import (
 const canary = "canary-0123456789abcdef0123456789abcdef"
 
 // plant puts the canary into every field that is secret by its type.
-func plant(c *engine.Config) {
+func plant(c *config.Config) {
 	all := reflect.ValueOf(c).Elem()
 	for _, f := range reflect.VisibleFields(all.Type()) {
 		if !f.IsExported() {
 			continue
 		}
 		switch v := all.FieldByIndex(f.Index); v.Interface().(type) {
-		case engine.Secret:
+		case config.Secret:
 			v.SetString(canary)
-		case engine.SecretURL:
+		case config.SecretURL:
 			v.SetString("http://me:" + canary + "@127.0.0.1:1/" + canary + "?password=" + canary)
 		}
 	}
@@ -34,29 +34,29 @@ func TestSecretsAreNotLogged(t *testing.T) {
 	for _, c := range []struct {
 		name   string
 		want   string // a setting that the error names
-		change func(*engine.Config)
+		change func(*config.Config)
 	}{
-		{"settings that do not go together", "AUTH_URL", func(*engine.Config) {}},
-		{"URLs that are none", "JWKS_URL", func(c *engine.Config) {
-			for _, u := range []*engine.SecretURL{&c.RedisURL, &c.DatabaseURL, &c.DatabaseDirectURL, &c.DatabaseArchiveURL, &c.AuthURL, &c.AuthzURL, &c.JWKSURL} {
+		{"settings that do not go together", "AUTH_URL", func(*config.Config) {}},
+		{"URLs that are none", "JWKS_URL", func(c *config.Config) {
+			for _, u := range []*config.SecretURL{&c.RedisURL, &c.DatabaseURL, &c.DatabaseDirectURL, &c.DatabaseArchiveURL, &c.AuthURL, &c.AuthzURL, &c.JWKSURL} {
 				*u = "://" + canary
 			}
 		}},
-		{"a password that ends the host", "REDIS_URL", func(c *engine.Config) {
+		{"a password that ends the host", "REDIS_URL", func(c *config.Config) {
 			c.AuthMode, c.AuthURL, c.AuthzURL = "jwt", "", ""
 			c.RedisURL, c.DatabaseURL = "redis://:"+canary+"/x@127.0.0.1:1", "postgres://me:"+canary+"/x@127.0.0.1:1/db"
 		}},
-		{"Redis does not answer", "REDIS_URL", func(c *engine.Config) {
+		{"Redis does not answer", "REDIS_URL", func(c *config.Config) {
 			c.AuthMode, c.AuthURL, c.AuthzURL, c.RedisURL = "jwt", "", "", "redis://:"+canary+"@127.0.0.1:1/0"
 		}},
-		{"no keys", "JWKS_URL", func(c *engine.Config) {
+		{"no keys", "JWKS_URL", func(c *config.Config) {
 			c.AuthMode, c.AuthURL, c.AuthzURL, c.RedisURL, c.DatabaseURL, c.DatabaseDirectURL, c.DatabaseArchiveURL = "jwt", "", "", "", "", "", ""
 		}},
-		{"Postgres does not answer", "DATABASE_URL", func(c *engine.Config) {
+		{"Postgres does not answer", "DATABASE_URL", func(c *config.Config) {
 			c.AuthMode, c.AuthURL, c.AuthzURL, c.RedisURL = "jwt", "", "", ""
 			c.DatabaseURL = "postgres://me:" + canary + "@127.0.0.1:1/db?sslmode=disable"
 		}},
-		{"a URL for Postgres that is none", "DATABASE_URL", func(c *engine.Config) { c.AuthMode, c.AuthURL, c.AuthzURL, c.RedisURL = "jwt", "", "", "" }},
+		{"a URL for Postgres that is none", "DATABASE_URL", func(c *config.Config) { c.AuthMode, c.AuthURL, c.AuthzURL, c.RedisURL = "jwt", "", "", "" }},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			cfg := e2etest.MustSettings(t, e2etest.EmbeddedBackends(t).EngineFlags("--log-level=debug")...)

@@ -60,7 +60,7 @@ func (e *Engine) openRedis(ctx context.Context) error {
 	if e.bulkDoor, err = redis.Open(ctx, redis.Options{URL: url, Logger: e.log}); err != nil {
 		return err
 	}
-	if err := e.bulkDoor.CheckStreams(e.cfg.streams()); err != nil {
+	if err := e.bulkDoor.CheckStreams(e.cfg.StreamKeys()); err != nil {
 		return err
 	}
 	e.watchRedis()
@@ -75,7 +75,7 @@ func (e *Engine) openRedis(ctx context.Context) error {
 // openDatabase opens it and sees to its schema.
 func (e *Engine) openDatabase(ctx context.Context) error {
 	var err error
-	o := e.cfg.dbOptions(e.log)
+	o := e.cfg.DatabaseOptions(e.log)
 	o.Listening = e.listening
 	if e.db, err = db.Open(ctx, o); err != nil {
 		return err
@@ -113,7 +113,7 @@ const warmLeast = 2 * time.Minute
 func (e *Engine) startLive(ctx context.Context) error {
 	if e.cfg.InstanceID == "" {
 		e.cfg.InstanceID = feed.NewInstanceID()
-		e.cfg.ephemeral = true
+		e.unnamed = true
 	}
 	if !e.cfg.LiveEnabled {
 		return nil
@@ -134,8 +134,8 @@ func (e *Engine) startLive(ctx context.Context) error {
 		return err
 	}
 	f := feed.New(feed.Options{
-		Client: e.liveDoor, Streams: e.cfg.streams(), Sink: e.core, Limits: e.limits(),
-		Logger: e.log, Metrics: e.set, InstanceID: e.cfg.InstanceID, Ephemeral: e.cfg.ephemeral,
+		Client: e.liveDoor, Streams: e.cfg.StreamKeys(), Sink: e.core, Limits: e.limits(),
+		Logger: e.log, Metrics: e.set, InstanceID: e.cfg.InstanceID, Ephemeral: e.unnamed,
 		BatchCount: e.cfg.FeedBatch, WarmWindow: ms(e.cfg.WarmWindowMS), WarmLeast: warmLeast, WarmRecords: e.cfg.WarmMax,
 		WarmTime: ms(e.cfg.WarmTimeMS), ArchiveGroup: archive.Group, FutureTolerance: ms(e.cfg.FutureToleranceMS),
 		Health: e.health, ReadyAway: e.awayGrace(),
@@ -179,7 +179,7 @@ func (e *Engine) startArchive(ctx context.Context) error {
 	}
 	a := archive.New(archive.Options{
 		Client: e.bulkDoor, Store: e.db, Partitions: e.db, PartitionAhead: e.cfg.ArchivePartitionAhead,
-		Retention: e.cfg.ArchiveRetentionMonths, Streams: e.cfg.streams(), Consumer: e.cfg.InstanceID,
+		Retention: e.cfg.ArchiveRetentionMonths, Streams: e.cfg.StreamKeys(), Consumer: e.cfg.InstanceID,
 		BatchSize: e.cfg.ArchiveBatch, Writers: writers, Limits: e.limits(), DeadMaxLen: int64(e.cfg.DeadMaxLen), DeadMaxBytes: int64(e.cfg.DeadMaxBytes),
 		ClaimInterval: ms(e.cfg.ArchiveClaimIntervalMS), ClaimIdle: ms(e.cfg.ArchiveClaimIdleMS),
 		ReadyFault: ms(e.cfg.ArchiveReadyFaultMS), ReadyLag: ms(e.cfg.ArchiveReadyLagMS),

@@ -5,7 +5,7 @@ import (
 	"crypto/tls"
 	"time"
 
-	"pitwall/engine/access"
+	"pitwall/engine/config"
 	"pitwall/engine/feed"
 	"pitwall/engine/front"
 	"pitwall/engine/live"
@@ -18,9 +18,9 @@ func (e *Engine) startServer(ctx context.Context) error {
 		return err
 	}
 	if e.live, err = live.New(live.Options{
-		Core: e.core, Writers: e.cfg.Writers, InstanceID: feed.PublicID(e.cfg.InstanceID, e.cfg.ephemeral), Logger: e.log, Metrics: e.set,
-		Access: e.guard, Reauth: e.reauth(), Limits: e.cfg.liveLimits(),
-		Origins: e.cfg.origins(), MaxConnections: e.cfg.MaxConnections, MaxSubscriptions: e.cfg.MaxSubscriptions,
+		Core: e.core, Writers: e.cfg.Writers, InstanceID: feed.PublicID(e.cfg.InstanceID, e.unnamed), Logger: e.log, Metrics: e.set,
+		Access: e.guard, Reauth: e.reauth(), Limits: liveLimits(&e.cfg),
+		Origins: e.cfg.Origins(), MaxConnections: e.cfg.MaxConnections, MaxSubscriptions: e.cfg.MaxSubscriptions,
 		MaxMessageBytes: e.cfg.MaxMessageBytes, RequestRate: float64(e.cfg.RequestRate), RequestBurst: float64(e.cfg.RequestBurst),
 		SnapshotRate: float64(e.cfg.SnapshotRate), SnapshotBurst: float64(e.cfg.SnapshotBurst),
 		Heartbeat: ms(e.cfg.HeartbeatMS), WriteTimeout: ms(e.cfg.WriteTimeoutMS), RingMaxAge: ms(e.cfg.RingMaxAgeMS), NotsentLowat: e.cfg.NotsentLowat, WindowMax: ms(e.cfg.FlushMaxMS),
@@ -47,8 +47,8 @@ func (e *Engine) frontOptions() front.Options {
 	}
 	return front.Options{
 		Addr: c.HTTPAddr, Live: e.live, Listing: e.listing,
-		Anonymous: c.AuthAllowAnonymous, SignIn: c.AuthMode != access.ModeNone,
-		Origins: c.origins(), FrameAncestors: c.embedders(), Proxies: c.proxies(), ProxyProtocol: c.ProxyProtocol,
+		Anonymous: c.AuthAllowAnonymous, SignIn: c.AuthMode != config.AuthNone,
+		Origins: c.Origins(), FrameAncestors: c.Embedders(), Proxies: c.Proxies(), ProxyProtocol: c.ProxyProtocol,
 		TLS: front.TLSOptions{
 			CertFile: c.TLSCertFile, KeyFile: c.TLSKeyFile, MinVersion: version,
 			StrictTransport: time.Duration(c.TLSHSTSSeconds) * time.Second,

@@ -10,7 +10,8 @@ import (
 	"testing"
 	"time"
 
-	"pitwall/engine"
+	"pitwall/engine/admin"
+	"pitwall/engine/config"
 	"pitwall/engine/e2e/e2etest"
 	"pitwall/engine/internal/db"
 	"pitwall/engine/internal/testenv"
@@ -80,8 +81,8 @@ func BenchmarkWarmStart(b *testing.B) {
 // until it is: what is read is the same.
 func warmTable(b *testing.B, rows int) (url string) {
 	url = testenv.NewDatabase(b)
-	c := engine.DatabaseConfig{DatabaseURL: engine.SecretURL(url), NotifyTriggers: true}
-	if err := engine.MigrateUp(b.Context(), c, slog.New(slog.DiscardHandler), io.Discard); err != nil {
+	c := config.Database{DatabaseURL: config.SecretURL(url), NotifyTriggers: true}
+	if err := admin.MigrateUp(b.Context(), c, slog.New(slog.DiscardHandler), io.Discard); err != nil {
 		b.Fatal(err)
 	}
 	pg := testenv.Postgres(b)

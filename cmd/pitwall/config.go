@@ -11,17 +11,18 @@ import (
 	"github.com/alecthomas/kong"
 
 	"pitwall/engine"
+	"pitwall/engine/config"
 )
 
 type configCmd struct {
-	engine.Config
+	config.Config
 	JSON bool `name:"json" help:"For machines: a list of objects with name, flag, value and source."`
 }
 
 // Run prints the settings that serve would have, or says what is wrong with
 // them.
 func (c *configCmd) Run(k *kong.Context) error {
-	if err := c.Examine(); err != nil {
+	if err := engine.Check(&c.Config); err != nil {
 		return err
 	}
 	return printSettings(stdout, k, c.Settings(), c.JSON)
@@ -29,11 +30,11 @@ func (c *configCmd) Run(k *kong.Context) error {
 
 // sourced is a setting and where its value comes from.
 type sourced struct {
-	engine.Setting
+	config.Setting
 	Source string `json:"source"`
 }
 
-func printSettings(w io.Writer, k *kong.Context, list []engine.Setting, asJSON bool) error {
+func printSettings(w io.Writer, k *kong.Context, list []config.Setting, asJSON bool) error {
 	all := make([]sourced, len(list))
 	for i, s := range list {
 		all[i] = sourced{s, sourceOf(k, s)}
@@ -62,7 +63,7 @@ func plain(v string) string {
 }
 
 // sourceOf says where a setting's value comes from. A flag wins.
-func sourceOf(k *kong.Context, s engine.Setting) string {
+func sourceOf(k *kong.Context, s config.Setting) string {
 	for _, p := range k.Path {
 		if p.Flag != nil && p.Flag.Name == s.Flag {
 			return "flag"

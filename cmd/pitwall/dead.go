@@ -4,7 +4,8 @@ import (
 	"context"
 	"errors"
 
-	"pitwall/engine"
+	"pitwall/engine/admin"
+	"pitwall/engine/config"
 )
 
 // deadCmd are the commands on dead letters.
@@ -17,7 +18,7 @@ type deadCmd struct {
 
 // deadFilter is what all of them have.
 type deadFilter struct {
-	engine.StreamConfig
+	config.Streams
 	Stream string `name:"stream" help:"Only those of this stream."`
 	Reason string `name:"reason" help:"Only those of this reason, such as ts_conflict."`
 }
@@ -37,34 +38,34 @@ func (c *deadChoice) Validate() error {
 	return nil
 }
 
-func (c *deadChoice) selection() engine.DeadSelection {
-	return engine.DeadSelection{Stream: c.Stream, Reason: c.Reason, IDs: c.IDs}
+func (c *deadChoice) selection() admin.DeadSelection {
+	return admin.DeadSelection{Stream: c.Stream, Reason: c.Reason, IDs: c.IDs}
 }
 
 type deadListCmd struct{ deadFilter }
 
 // Run lists.
 func (c *deadListCmd) Run(ctx context.Context) error {
-	return engine.DeadList(ctx, c.StreamConfig, engine.DeadSelection{Stream: c.Stream, Reason: c.Reason}, quiet(), stdout)
+	return admin.DeadList(ctx, c.Streams, admin.DeadSelection{Stream: c.Stream, Reason: c.Reason}, quiet(), stdout)
 }
 
 type deadShowCmd struct{ deadChoice }
 
 // Run shows.
 func (c *deadShowCmd) Run(ctx context.Context) error {
-	return engine.DeadShow(ctx, c.StreamConfig, c.selection(), quiet(), stdout)
+	return admin.DeadShow(ctx, c.Streams, c.selection(), quiet(), stdout)
 }
 
 type deadReplayCmd struct{ deadChoice }
 
 // Run replays.
 func (c *deadReplayCmd) Run(ctx context.Context) error {
-	return engine.DeadReplay(ctx, c.StreamConfig, c.selection(), quiet(), stdout)
+	return admin.DeadReplay(ctx, c.Streams, c.selection(), quiet(), stdout)
 }
 
 type deadDropCmd struct{ deadChoice }
 
 // Run drops.
 func (c *deadDropCmd) Run(ctx context.Context) error {
-	return engine.DeadDrop(ctx, c.StreamConfig, c.selection(), quiet(), stdout)
+	return admin.DeadDrop(ctx, c.Streams, c.selection(), quiet(), stdout)
 }

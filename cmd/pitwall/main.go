@@ -24,6 +24,8 @@ import (
 	"github.com/alecthomas/kong"
 
 	"pitwall/engine"
+	"pitwall/engine/admin"
+	"pitwall/engine/config"
 )
 
 // cli is the command line: flags, environment and --help come from here.
@@ -39,7 +41,7 @@ type cli struct {
 }
 
 type serveCmd struct {
-	engine.Config
+	config.Config
 }
 
 type migrateCmd struct {
@@ -47,16 +49,16 @@ type migrateCmd struct {
 	Status migrateStatusCmd `cmd:"" help:"List what is applied and what is pending."`
 }
 
-type migrateUpCmd struct{ engine.DatabaseConfig }
+type migrateUpCmd struct{ config.Database }
 
-type migrateStatusCmd struct{ engine.DatabaseConfig }
+type migrateStatusCmd struct{ config.Database }
 
 type rosterCmd struct {
 	Import rosterImportCmd `cmd:"" help:"Import a CSV file with the columns event_id, entry_id and device_id."`
 }
 
 type rosterImportCmd struct {
-	engine.DatabaseConfig
+	config.Database
 	File   string `arg:"" help:"The file; - for standard input."`
 	DryRun bool   `name:"dry-run" help:"Check everything and write nothing."`
 }
@@ -68,8 +70,8 @@ type tokenCmd struct {
 }
 
 type tokenCreateCmd struct {
-	engine.LinkConfig
-	engine.DatabaseConfig
+	config.Links
+	config.Database
 	Event          string        `name:"event" required:"" help:"The event, which must exist."`
 	TTL            time.Duration `name:"ttl" default:"24h" help:"How long the link is good, such as 6h."`
 	MaxConnections int           `name:"max-connections" default:"0" help:"Connections at the same time, on all instances. 0: any number."`
@@ -77,13 +79,13 @@ type tokenCreateCmd struct {
 }
 
 type tokenRevokeCmd struct {
-	engine.DatabaseConfig
+	config.Database
 	Token string        `arg:"" help:"The id that create has printed, a link, a token, or the jti of a token; - reads it from standard input."`
 	For   time.Duration `name:"for" help:"How long to remember it, such as 720h: as long as the token could be good. Needed for a jti alone; links and tokens say when they end."`
 }
 
 type tokenListCmd struct {
-	engine.DatabaseConfig
+	config.Database
 	All bool `name:"all" help:"Those that have ended as well."`
 }
 
@@ -120,7 +122,7 @@ func (c *serveCmd) Run(ctx context.Context) error {
 		<-signals
 		os.Exit(130)
 	}()
-	e, err := engine.New(c.Config, logger(c.LogConfig))
+	e, err := engine.New(c.Config, logger(c.Log))
 	if err != nil {
 		return err
 	}
@@ -148,12 +150,12 @@ func greet(ctx context.Context, e *engine.Engine) {
 
 // Run applies what is pending.
 func (c *migrateUpCmd) Run(ctx context.Context) error {
-	return engine.MigrateUp(ctx, c.DatabaseConfig, quiet(), stdout)
+	return admin.MigrateUp(ctx, c.Database, quiet(), stdout)
 }
 
 // Run lists the migrations.
 func (c *migrateStatusCmd) Run(ctx context.Context) error {
-	return engine.MigrateStatus(ctx, c.DatabaseConfig, quiet(), stdout)
+	return admin.MigrateStatus(ctx, c.Database, quiet(), stdout)
 }
 
 // Run imports a roster.
@@ -167,12 +169,12 @@ func (c *rosterImportCmd) Run(ctx context.Context) error {
 		defer f.Close()
 		in = f
 	}
-	return engine.ImportRoster(ctx, c.DatabaseConfig, in, c.DryRun, quiet(), stdout)
+	return admin.ImportRoster(ctx, c.Database, in, c.DryRun, quiet(), stdout)
 }
 
 // Run prints a link.
 func (c *tokenCreateCmd) Run(ctx context.Context) error {
-	return engine.CreateLink(ctx, c.LinkConfig, c.DatabaseConfig, c.URL, c.Event, c.TTL, c.MaxConnections, quiet(), stdout)
+	return admin.CreateLink(ctx, c.Links, c.Database, c.URL, c.Event, c.TTL, c.MaxConnections, quiet(), stdout)
 }
 
 // Run revokes a token.
@@ -185,12 +187,12 @@ func (c *tokenRevokeCmd) Run(ctx context.Context) error {
 		}
 		token = strings.TrimSpace(string(b))
 	}
-	return engine.RevokeToken(ctx, c.DatabaseConfig, token, c.For, quiet(), stdout)
+	return admin.RevokeToken(ctx, c.Database, token, c.For, quiet(), stdout)
 }
 
 // Run lists links and revocations.
 func (c *tokenListCmd) Run(ctx context.Context) error {
-	return engine.ListTokens(ctx, c.DatabaseConfig, c.All, quiet(), stdout)
+	return admin.ListTokens(ctx, c.Database, c.All, quiet(), stdout)
 }
 
 // Run prints the version that the binary was built from.

@@ -4,14 +4,15 @@ import (
 	"log/slog"
 	"os"
 
-	"pitwall/engine"
+	"pitwall/engine/admin"
+	"pitwall/engine/config"
 )
 
 // What the commands print goes through these, so that nothing that a record, a
 // server or a client said reaches a terminal as it is.
 var (
-	stdout = engine.Plain(os.Stdout)
-	stderr = engine.Plain(os.Stderr)
+	stdout = admin.Plain(os.Stdout)
+	stderr = admin.Plain(os.Stderr)
 )
 
 // onTerminal reports whether somebody watches standard output.
@@ -20,7 +21,7 @@ func onTerminal() bool {
 	return err == nil && info.Mode()&os.ModeCharDevice != 0
 }
 
-func logger(c engine.LogConfig) *slog.Logger { return c.NewLogger(os.Stderr) }
+func logger(c config.Log) *slog.Logger { return c.NewLogger(os.Stderr) }
 
 // quiet is the logger of the commands that print what they do.
-func quiet() *slog.Logger { return logger(engine.LogConfig{LogLevel: "warn"}) }
+func quiet() *slog.Logger { return logger(config.Log{LogLevel: "warn"}) }

@@ -5,7 +5,8 @@ import (
 	"fmt"
 	"time"
 
-	"pitwall/engine"
+	"pitwall/engine/admin"
+	"pitwall/engine/config"
 )
 
 // partitionCmd are the commands on the months of positions.
@@ -14,15 +15,15 @@ type partitionCmd struct {
 	Ensure partitionEnsureCmd `cmd:"" help:"Make the months that lack, as serve does every hour."`
 }
 
-type partitionEnableCmd struct{ engine.DatabaseConfig }
+type partitionEnableCmd struct{ config.Database }
 
 // Run enables.
 func (c *partitionEnableCmd) Run(ctx context.Context) error {
-	return engine.EnablePartitions(ctx, c.DatabaseConfig, quiet(), stdout)
+	return admin.EnablePartitions(ctx, c.Database, quiet(), stdout)
 }
 
 type partitionEnsureCmd struct {
-	engine.DatabaseConfig
+	config.Database
 	From   string `name:"from" help:"The first month, such as 2026-11. Unset: this month, in UTC."`
 	Months int    `name:"months" default:"2" help:"How many months after it."`
 }
@@ -54,5 +55,5 @@ func (c *partitionEnsureCmd) Run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	return engine.EnsurePartitions(ctx, c.DatabaseConfig, from, c.Months, quiet(), stdout)
+	return admin.EnsurePartitions(ctx, c.Database, from, c.Months, quiet(), stdout)
 }

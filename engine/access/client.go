@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"net"
 	"net/http"
 	"net/url"
 	"time"
@@ -118,21 +117,3 @@ func bare(err error) error {
 }
 
 func (c *client) close() { c.http.CloseIdleConnections() }
-
-// CheckURL accepts http and https URLs without a fragment. With private it
-// also wants the way to be safe: https, or a host that is this machine.
-func CheckURL(text string, private bool) error {
-	u, err := url.Parse(text)
-	if err != nil || u.Host == "" || u.Scheme != "http" && u.Scheme != "https" || u.Fragment != "" {
-		return errors.New("no http or https URL")
-	}
-	if private && u.Scheme != "https" && !isLocal(u.Hostname()) {
-		return errors.New("neither https nor on loopback")
-	}
-	return nil
-}
-
-func isLocal(host string) bool {
-	ip := net.ParseIP(host)
-	return host == "localhost" || ip != nil && ip.IsLoopback()
-}

@@ -12,6 +12,8 @@ import (
 	"time"
 
 	"github.com/VictoriaMetrics/metrics"
+
+	"pitwall/engine/internal/endpoint"
 )
 
 // Ways to know who connects (AUTH_MODE).
@@ -95,7 +97,7 @@ func New(o Options) (*Guard, error) {
 			continue
 		}
 		u, err := url.Parse(o.DecideURL)
-		if err = errors.Join(err, CheckURL(o.DecideURL, false)); err != nil {
+		if err = errors.Join(err, endpoint.Check(o.DecideURL, false)); err != nil {
 			return nil, errors.New("AUTHZ_URL is no http or https URL")
 		}
 		g.judge = &judge{url: u}
@@ -116,7 +118,7 @@ func (g *Guard) setMode() error {
 	case ModeNone:
 	case ModeJWT:
 		if g.o.JWT.KeySetURL != "" {
-			if err := CheckURL(g.o.JWT.KeySetURL, true); err != nil {
+			if err := endpoint.Check(g.o.JWT.KeySetURL, true); err != nil {
 				return fmt.Errorf("JWKS_URL is %w", err)
 			}
 			g.set = newKeySet(g.o.JWT.KeySetURL, g.clients.strangers, g.o.JWT.Refresh, g.o.Logger)
@@ -127,7 +129,7 @@ func (g *Guard) setMode() error {
 		}
 		g.auth = v
 	case ModeHTTP:
-		if err := CheckURL(g.o.URL, false); err != nil {
+		if err := endpoint.Check(g.o.URL, false); err != nil {
 			return fmt.Errorf("AUTH_URL is %w", err)
 		}
 		g.auth = &asker{url: g.o.URL, cache: g.people, keep: g.o.Cache}

@@ -7,7 +7,8 @@ import (
 	"testing"
 	"time"
 
-	"pitwall/engine"
+	"pitwall/engine/admin"
+	"pitwall/engine/config"
 	"pitwall/engine/e2e/e2etest"
 )
 
@@ -16,7 +17,7 @@ import (
 func TestShareLinkInABrowser(t *testing.T) {
 	e := start(t, "--simulate=20", "--auth-mode=jwt", "--jwt-secret="+e2etest.JWTSecret, "--auth-refresh-ms=100")
 	var out bytes.Buffer
-	if err := engine.CreateLink(t.Context(), engine.LinkConfig{JWTSecret: e2etest.JWTSecret}, e.Config.DatabaseConfig, "http://"+e.HTTP+"/", "demo", time.Hour, 3, slog.New(slog.DiscardHandler), &out); err != nil {
+	if err := admin.CreateLink(t.Context(), config.Links{JWTSecret: e2etest.JWTSecret}, e.Config.Database, "http://"+e.HTTP+"/", "demo", time.Hour, 3, slog.New(slog.DiscardHandler), &out); err != nil {
 		t.Fatal(err)
 	}
 	link, more, _ := strings.Cut(out.String(), "\n")
@@ -29,7 +30,7 @@ func TestShareLinkInABrowser(t *testing.T) {
 		t.Errorf("%d events are listed for strangers", n)
 	}
 	id := strings.Fields(more)[1]
-	if err := engine.RevokeToken(t.Context(), e.Config.DatabaseConfig, id, 0, slog.New(slog.DiscardHandler), &out); err != nil {
+	if err := admin.RevokeToken(t.Context(), e.Config.Database, id, 0, slog.New(slog.DiscardHandler), &out); err != nil {
 		t.Fatal(err)
 	}
 	see(tab, t, "the end of the link, and no dots", "pitwall.connection === 'refused' && "+messageJS+".includes('has ended') && pitwall.devices === 0")
@@ -41,7 +42,7 @@ func TestGarbageLinkInABrowser(t *testing.T) {
 	e := start(t, "--simulate=20", "--auth-mode=jwt", "--jwt-secret="+e2etest.JWTSecret)
 	var out bytes.Buffer
 	page := "http://" + e.HTTP + "/"
-	if err := engine.CreateLink(t.Context(), engine.LinkConfig{JWTSecret: e2etest.JWTSecret}, e.Config.DatabaseConfig, page, "demo", time.Hour, 0, slog.New(slog.DiscardHandler), &out); err != nil {
+	if err := admin.CreateLink(t.Context(), config.Links{JWTSecret: e2etest.JWTSecret}, e.Config.Database, page, "demo", time.Hour, 0, slog.New(slog.DiscardHandler), &out); err != nil {
 		t.Fatal(err)
 	}
 	link, _, _ := strings.Cut(out.String(), "\n")

@@ -9,13 +9,14 @@ import (
 	"time"
 
 	"pitwall/engine"
+	"pitwall/engine/config"
 )
 
 // Engine is an engine that runs in this process.
 type Engine struct {
 	Addrs  // set once it is ready
 	Engine *engine.Engine
-	Config engine.Config // as it was given, without the defaults that depend on the machine
+	Config config.Config // as it was given, without the defaults that depend on the machine
 	Log    *Log
 
 	cancel context.CancelFunc
@@ -25,7 +26,7 @@ type Engine struct {
 
 // Launch starts an engine and does not wait for it. Whoever launches it calls
 // Stop. The error is that of settings that are wrong.
-func Launch(cfg engine.Config, log *Log) (*Engine, error) {
+func Launch(cfg config.Config, log *Log) (*Engine, error) {
 	run, err := engine.New(cfg, log.Logger())
 	if err != nil {
 		return nil, err
@@ -84,7 +85,7 @@ func (e *Engine) Stop() error {
 }
 
 // LaunchReady starts an engine and waits until it is ready.
-func LaunchReady(cfg engine.Config, log *Log) (*Engine, error) {
+func LaunchReady(cfg config.Config, log *Log) (*Engine, error) {
 	e, err := Launch(cfg, log)
 	if err != nil {
 		return nil, err

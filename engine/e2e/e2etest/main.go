@@ -9,7 +9,7 @@ import (
 
 	"github.com/alecthomas/kong"
 
-	"pitwall/engine"
+	"pitwall/engine/config"
 	"pitwall/engine/internal/testenv"
 )
 
@@ -26,7 +26,7 @@ var HTTP = &http.Client{Timeout: Patience, Transport: &http.Transport{DisableKee
 // Main is testenv.Main without the settings of whoever runs the tests: what a
 // test does not set has its default.
 func Main(m *testing.M) int {
-	for _, f := range reflect.VisibleFields(reflect.TypeFor[engine.Config]()) {
+	for _, f := range reflect.VisibleFields(reflect.TypeFor[config.Config]()) {
 		if name := f.Tag.Get("env"); name != "" {
 			os.Unsetenv(name)
 		}
@@ -36,8 +36,8 @@ func Main(m *testing.M) int {
 
 // Settings parses flags as pitwall serve does, so that what is not given has
 // its real default.
-func Settings(flags ...string) (engine.Config, error) {
-	var c engine.Config
+func Settings(flags ...string) (config.Config, error) {
+	var c config.Config
 	k, err := kong.New(&c, kong.Name("pitwall serve"), kong.Exit(func(int) {}))
 	if err != nil {
 		return c, err
@@ -47,7 +47,7 @@ func Settings(flags ...string) (engine.Config, error) {
 }
 
 // MustSettings is Settings for flags that are right.
-func MustSettings(t testing.TB, flags ...string) engine.Config {
+func MustSettings(t testing.TB, flags ...string) config.Config {
 	t.Helper()
 	c, err := Settings(flags...)
 	if err != nil {

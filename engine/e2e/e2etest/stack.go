@@ -8,7 +8,8 @@ import (
 	"strconv"
 	"testing"
 
-	"pitwall/engine"
+	"pitwall/engine/admin"
+	"pitwall/engine/config"
 	"pitwall/engine/internal/testenv"
 )
 
@@ -40,8 +41,8 @@ func NewStack(t testing.TB, devices int) *Stack {
 	t.Helper()
 	s := &Stack{T: t, Redis: testenv.Redis(t, testenv.AOF()), PG: testenv.Postgres(t), URL: testenv.NewDatabase(t)}
 	s.RedisURL, s.DatabaseURL = s.Redis.URL(), s.URL
-	c := engine.DatabaseConfig{DatabaseURL: engine.SecretURL(s.URL), NotifyTriggers: true}
-	if err := engine.MigrateUp(t.Context(), c, slog.New(slog.DiscardHandler), io.Discard); err != nil {
+	c := config.Database{DatabaseURL: config.SecretURL(s.URL), NotifyTriggers: true}
+	if err := admin.MigrateUp(t.Context(), c, slog.New(slog.DiscardHandler), io.Discard); err != nil {
 		t.Fatal(err)
 	}
 	s.SQL(fmt.Sprintf(`INSERT INTO events VALUES ('%[1]s');

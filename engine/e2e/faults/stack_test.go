@@ -5,7 +5,8 @@ import (
 	"log/slog"
 	"testing"
 
-	"pitwall/engine"
+	"pitwall/engine/admin"
+	"pitwall/engine/config"
 	"pitwall/engine/e2e/e2etest"
 )
 
@@ -24,8 +25,8 @@ func newStack(t *testing.T, devices int) *stack {
 // yet.
 func (s *stack) partition() {
 	s.T.Helper()
-	c := engine.DatabaseConfig{DatabaseURL: engine.SecretURL(s.URL)}
-	if err := engine.EnablePartitions(s.T.Context(), c, slog.New(slog.DiscardHandler), io.Discard); err != nil {
+	c := config.Database{DatabaseURL: config.SecretURL(s.URL)}
+	if err := admin.EnablePartitions(s.T.Context(), c, slog.New(slog.DiscardHandler), io.Discard); err != nil {
 		s.T.Fatal(err)
 	}
 }

@@ -14,7 +14,8 @@ import (
 	"sync"
 	"time"
 
-	"pitwall/engine"
+	"pitwall/engine/admin"
+	"pitwall/engine/config"
 	"pitwall/engine/e2e/e2etest"
 
 	"github.com/go-jose/go-jose/v4"
@@ -102,7 +103,7 @@ func (r *runner) access(st *step, rest string) error {
 	if err != nil {
 		return err
 	}
-	return engine.RevokeToken(r.context(), cfg.DatabaseConfig, w[0], time.Hour, r.log.Logger(), &bytes.Buffer{})
+	return admin.RevokeToken(r.context(), cfg.Database, w[0], time.Hour, r.log.Logger(), &bytes.Buffer{})
 }
 
 func (p *platform) say(path string, a answer) {
@@ -190,7 +191,7 @@ func (r *runner) link(w []string) error {
 	if err != nil {
 		return err
 	}
-	if err := engine.CreateLink(r.context(), engine.LinkConfig{JWTSecret: e2etest.JWTSecret}, cfg.DatabaseConfig, "http://x/", w[1], ttl, most, r.log.Logger(), &out); err != nil {
+	if err := admin.CreateLink(r.context(), config.Links{JWTSecret: e2etest.JWTSecret}, cfg.Database, "http://x/", w[1], ttl, most, r.log.Logger(), &out); err != nil {
 		return err
 	}
 	url, more, _ := strings.Cut(out.String(), "\n")

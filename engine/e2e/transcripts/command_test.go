@@ -10,7 +10,7 @@ import (
 	"strings"
 	"syscall"
 
-	"pitwall/engine"
+	"pitwall/engine/admin"
 	"pitwall/engine/e2e/e2etest"
 )
 
@@ -55,7 +55,7 @@ func (r *runner) migrate(flags []string, out *bytes.Buffer) error {
 	if err != nil {
 		return err
 	}
-	return engine.MigrateUp(context.Background(), cfg.DatabaseConfig, r.log.Logger(), out)
+	return admin.MigrateUp(context.Background(), cfg.Database, r.log.Logger(), out)
 }
 
 func (r *runner) roster(flags, rows []string, out *bytes.Buffer) error {
@@ -68,7 +68,7 @@ func (r *runner) roster(flags, rows []string, out *bytes.Buffer) error {
 		return err
 	}
 	csv := strings.NewReader("event_id,entry_id,device_id\n" + strings.Join(rows, "\n") + "\n")
-	return engine.ImportRoster(context.Background(), cfg.DatabaseConfig, csv, dry, r.log.Logger(), out)
+	return admin.ImportRoster(context.Background(), cfg.Database, csv, dry, r.log.Logger(), out)
 }
 
 // serve starts the engine on free ports. The shards are as many on every

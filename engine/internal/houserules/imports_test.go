@@ -51,8 +51,8 @@ func level(folder string) string {
 		return "internal"
 	case parts[1] == "servers":
 		return "servers"
-	case parts[1] == "front":
-		return "front"
+	case slices.Contains([]string{"front", "admin", "config"}, parts[1]):
+		return parts[1]
 	case parts[1] == "e2e":
 		return "e2e"
 	}
@@ -61,14 +61,16 @@ func level(folder string) string {
 
 // below lists for each level what its packages may import.
 var below = map[string][]string{
-	"cmd":        {"engine"},
+	"cmd":        {"engine", "admin", "config"},
 	"bench":      {"engine", "room", "servers", "shard", "codec"},
-	"engine":     {"front", "room", "internal", "shard", "codec"},
+	"engine":     {"config", "front", "room", "internal", "shard", "codec"},
 	"front":      {"room", "internal", "shard", "codec"},
+	"admin":      {"config", "room", "internal", "shard", "codec"},
+	"config":     {"internal"},
 	"room":       {"internal", "shard", "codec"},
 	"internal":   {"internal", "shard", "codec", "migrations"},
 	"tests":      {"tests", "servers"},
-	"e2e":        {"engine", "tests"},
+	"e2e":        {"engine", "admin", "config", "tests"},
 	"servers":    {},
 	"shard":      {"codec"},
 	"codec":      {},
@@ -79,7 +81,7 @@ var below = map[string][]string{
 var belowInTests = map[string][]string{
 	"cmd":    {"room", "internal", "shard", "codec"},
 	"bench":  {"cmd"},
-	"engine": {"e2e"},
+	"engine": {"e2e", "admin"},
 	"e2e":    {"room", "internal", "shard", "codec"},
 }
 
@@ -110,7 +112,7 @@ func sameRoom(a, b string) bool {
 	room := func(folder string) string {
 		n := 1
 		switch level(folder) {
-		case "room", "front", "servers", "e2e":
+		case "room", "front", "admin", "config", "servers", "e2e":
 			n = 2
 		case "internal", "tests":
 			n = 3

@@ -1,4 +1,4 @@
-package engine_test
+package admin_test
 
 import (
 	"bytes"
@@ -7,7 +7,8 @@ import (
 	"testing"
 	"unicode"
 
-	"pitwall/engine"
+	"pitwall/engine/admin"
+	"pitwall/engine/config"
 	"pitwall/engine/internal/testenv"
 )
 
@@ -33,13 +34,13 @@ func TestDeadLettersAreSafeToPrint(t *testing.T) {
 	letter := []string{"XADD", "telemetry:t:dead", "*", "reason", hostile, "error", hostile, "source_stream", hostile, "source_id", "1-1",
 		"field:" + hostile, hostile, "field:device_id", hostile}
 	r.Do(letter...)
-	c := engine.StreamConfig{RedisURL: engine.SecretURL(r.URL()), TelemetryStreams: []string{"telemetry:t"}}
+	c := config.Streams{RedisURL: config.SecretURL(r.URL()), TelemetryStreams: []string{"telemetry:t"}}
 	log := slog.New(slog.DiscardHandler)
 	var list, show bytes.Buffer
-	if err := engine.DeadList(t.Context(), c, engine.DeadSelection{}, log, &list); err != nil {
+	if err := admin.DeadList(t.Context(), c, admin.DeadSelection{}, log, &list); err != nil {
 		t.Fatal(err)
 	}
-	if err := engine.DeadShow(t.Context(), c, engine.DeadSelection{}, log, &show); err != nil {
+	if err := admin.DeadShow(t.Context(), c, admin.DeadSelection{}, log, &show); err != nil {
 		t.Fatal(err)
 	}
 	for name, out := range map[string]*bytes.Buffer{"list": &list, "show": &show} {
@@ -56,7 +57,7 @@ func TestDeadLettersAreSafeToPrint(t *testing.T) {
 func TestLogsAreSafeToRead(t *testing.T) {
 	for _, format := range []string{"text", "json"} {
 		var out bytes.Buffer
-		log := engine.LogConfig{LogFormat: format, LogLevel: "debug"}.NewLogger(&out)
+		log := config.Log{LogFormat: format, LogLevel: "debug"}.NewLogger(&out)
 		log.With(hostile, hostile).Error(hostile, "device", hostile, "error", errHostile{}, slog.Group(hostile, "in", []string{hostile}))
 		slog.NewLogLogger(log.Handler(), slog.LevelWarn).Print(hostile)
 		if r, found := unprintable(out.String()); found {

@@ -1,4 +1,4 @@
-package engine
+package admin
 
 import (
 	"context"
@@ -8,20 +8,21 @@ import (
 	"log/slog"
 	"time"
 
+	"pitwall/engine/config"
 	"pitwall/engine/internal/db"
 )
 
 // openPartitions opens a database that can have partitions.
-func openPartitions(ctx context.Context, c DatabaseConfig, log *slog.Logger) (db.Database, error) {
+func openPartitions(ctx context.Context, c config.Database, log *slog.Logger) (db.Database, error) {
 	if c.DatabaseURL == "" {
 		return nil, errors.New("DATABASE_URL is not set, and the embedded database has no partitions: they are PostgreSQL's")
 	}
-	return db.Open(ctx, c.dbOptions(log))
+	return db.Open(ctx, c.DatabaseOptions(log))
 }
 
 // EnablePartitions makes the empty table positions one of monthly partitions,
 // and says on out what was done. It makes no month as yet.
-func EnablePartitions(ctx context.Context, c DatabaseConfig, log *slog.Logger, out io.Writer) error {
+func EnablePartitions(ctx context.Context, c config.Database, log *slog.Logger, out io.Writer) error {
 	d, err := openPartitions(ctx, c, log)
 	if err != nil {
 		return err
@@ -42,7 +43,7 @@ func EnablePartitions(ctx context.Context, c DatabaseConfig, log *slog.Logger, o
 // EnsurePartitions makes what lacks of the month of from and the months after
 // it, as many as ahead says, and lists on out what it has made. The zero time is
 // this month, by the database's clock.
-func EnsurePartitions(ctx context.Context, c DatabaseConfig, from time.Time, ahead int, log *slog.Logger, out io.Writer) error {
+func EnsurePartitions(ctx context.Context, c config.Database, from time.Time, ahead int, log *slog.Logger, out io.Writer) error {
 	d, err := openPartitions(ctx, c, log)
 	if err != nil {
 		return err

@@ -1,4 +1,4 @@
-package engine_test
+package admin_test
 
 import (
 	"bytes"
@@ -11,39 +11,40 @@ import (
 	"testing"
 	"time"
 
-	"pitwall/engine"
+	"pitwall/engine/admin"
+	"pitwall/engine/config"
 	"pitwall/engine/internal/testenv"
 )
 
 // The commands on partitions, in the order in which an operator gives them.
 func TestPartitionCommands(t *testing.T) {
-	pg := engine.DatabaseConfig{DatabaseURL: engine.SecretURL(testenv.NewDatabase(t)), NotifyTriggers: true}
-	embedded := engine.DatabaseConfig{DataDir: filepath.Join(t.TempDir(), "data")}
+	pg := config.Database{DatabaseURL: config.SecretURL(testenv.NewDatabase(t)), NotifyTriggers: true}
+	embedded := config.Database{DataDir: filepath.Join(t.TempDir(), "data")}
 	june := time.Date(2026, time.June, 30, 23, 0, 0, 0, time.UTC)
-	type command func(context.Context, engine.DatabaseConfig, *slog.Logger, io.Writer) error
+	type command func(context.Context, config.Database, *slog.Logger, io.Writer) error
 	ensure := func(ahead int) command {
-		return func(ctx context.Context, c engine.DatabaseConfig, log *slog.Logger, out io.Writer) error {
-			return engine.EnsurePartitions(ctx, c, june, ahead, log, out)
+		return func(ctx context.Context, c config.Database, log *slog.Logger, out io.Writer) error {
+			return admin.EnsurePartitions(ctx, c, june, ahead, log, out)
 		}
 	}
 	for _, tt := range []struct {
 		name string
-		db   engine.DatabaseConfig
+		db   config.Database
 		do   command
 		out  string // "" when it fails
 		err  []string
 	}{
-		{"enable on the embedded database", embedded, engine.EnablePartitions, "", []string{"DATABASE_URL is not set", "no partitions"}},
+		{"enable on the embedded database", embedded, admin.EnablePartitions, "", []string{"DATABASE_URL is not set", "no partitions"}},
 		{"ensure on the embedded database", embedded, ensure(2), "", []string{"DATABASE_URL is not set", "no partitions"}},
-		{"enable on an empty database", pg, engine.EnablePartitions, "", []string{"pitwall migrate"}},
-		{"migrate", pg, engine.MigrateUp, "applied 0001_tables.sql\napplied 0002_positions_faulty.sql\napplied 0003_notify.sql\napplied 0004_access.sql\napplied 0005_clocks_extras.sql\napplied 0006_notify_changes.sql\napplied 0007_roster_changes.sql\napplied 0008_links.sql\n", nil},
+		{"enable on an empty database", pg, admin.EnablePartitions, "", []string{"pitwall migrate"}},
+		{"migrate", pg, admin.MigrateUp, "applied 0001_tables.sql\napplied 0002_positions_faulty.sql\napplied 0003_notify.sql\napplied 0004_access.sql\napplied 0005_clocks_extras.sql\napplied 0006_notify_changes.sql\napplied 0007_roster_changes.sql\napplied 0008_links.sql\n", nil},
 		{"ensure on one table", pg, ensure(2), "", []string{"not partitioned by month", "pitwall partition enable"}},
-		{"enable", pg, engine.EnablePartitions, "positions is partitioned by month now; serve makes the months, or pitwall partition ensure does\n", nil},
-		{"enable again", pg, engine.EnablePartitions, "positions is partitioned by month already\n", nil},
+		{"enable", pg, admin.EnablePartitions, "positions is partitioned by month now; serve makes the months, or pitwall partition ensure does\n", nil},
+		{"enable again", pg, admin.EnablePartitions, "positions is partitioned by month already\n", nil},
 		{"ensure", pg, ensure(1), "made positions_2026_06\nmade positions_2026_07\n", nil},
 		{"ensure more", pg, ensure(2), "made positions_2026_08\n", nil},
 		{"ensure again", pg, ensure(2), "every month up to 2026-08 is there\n", nil},
-		{"migrate again", pg, engine.MigrateUp, "the database is up to date\n", nil},
+		{"migrate again", pg, admin.MigrateUp, "the database is up to date\n", nil},
 	} {
 		var out bytes.Buffer
 		err := tt.do(t.Context(), tt.db, slog.New(slog.DiscardHandler), &out)

@@ -1,4 +1,4 @@
-package engine
+package config
 
 import (
 	"os"
@@ -60,24 +60,12 @@ func TestDefaultDecisions(t *testing.T) {
 		{"jwt", "u", "q", "", "claims sql http"},
 		{"http", "", "", "public,sql", "public sql"},
 	} {
-		a := AccessConfig{AuthMode: c.mode, AuthzURL: SecretURL(c.url), AuthzSQL: Secret(c.sql), AuthzMode: strings.Split(c.set, ",")}
+		a := Access{AuthMode: c.mode, AuthzURL: SecretURL(c.url), AuthzSQL: Secret(c.sql), AuthzMode: strings.Split(c.set, ",")}
 		if c.set == "" {
 			a.AuthzMode = nil
 		}
-		if got := strings.Join(a.decisions(), " "); got != c.want {
+		if got := strings.Join(a.Decisions(), " "); got != c.want {
 			t.Errorf("%+v: %q, want %q", c, got, c.want)
-		}
-	}
-}
-
-// A yes is kept for less than it takes to ask about a session again: a withdrawal is
-// late by one question at most.
-func TestAYesIsNotKeptForLong(t *testing.T) {
-	for _, c := range []struct{ cache, recheck, want int }{{10000, 60000, 10000}, {10000, 1500, 750}, {0, 1500, 0}, {750, 1500, 750}} {
-		var cfg Config
-		cfg.AuthCacheMS, cfg.AuthRecheckMS = c.cache, c.recheck
-		if got := cfg.accessCache(); got != ms(c.want) {
-			t.Errorf("%d ms, asked again after %d ms: kept for %v, want %d ms", c.cache, c.recheck, got, c.want)
 		}
 	}
 }
@@ -94,18 +82,18 @@ func TestSecretFiles(t *testing.T) {
 	const long = "0123456789abcdef0123456789abcdef"
 	for _, c := range []struct {
 		name string
-		c    LinkConfig
+		c    Links
 		want string // the link secret, or "!" and a part of the error
 	}{
-		{"none", LinkConfig{}, ""},
-		{"that of tokens", LinkConfig{JWTSecret: long}, long},
-		{"its own", LinkConfig{JWTSecret: "x" + long, LinkSecret: long}, long},
-		{"a file, with the line's end", LinkConfig{LinkSecretFile: write("a", long+"\n")}, long},
-		{"the tokens' file", LinkConfig{JWTSecretFile: write("b", long)}, long},
-		{"a short file", LinkConfig{LinkSecretFile: write("c", "short\n")}, "!LINK_SECRET_FILE holds 5 bytes"},
-		{"no file", LinkConfig{JWTSecretFile: filepath.Join(dir, "none")}, "!JWT_SECRET_FILE"},
+		{"none", Links{}, ""},
+		{"that of tokens", Links{JWTSecret: long}, long},
+		{"its own", Links{JWTSecret: "x" + long, LinkSecret: long}, long},
+		{"a file, with the line's end", Links{LinkSecretFile: write("a", long+"\n")}, long},
+		{"the tokens' file", Links{JWTSecretFile: write("b", long)}, long},
+		{"a short file", Links{LinkSecretFile: write("c", "short\n")}, "!LINK_SECRET_FILE holds 5 bytes"},
+		{"no file", Links{JWTSecretFile: filepath.Join(dir, "none")}, "!JWT_SECRET_FILE"},
 	} {
-		got, err := c.c.linkSecret()
+		got, err := c.c.LinkKey()
 		if why, bad := strings.CutPrefix(c.want, "!"); bad {
 			if err == nil || !strings.Contains(err.Error(), why) {
 				t.Errorf("%s: error %v, want %q", c.name, err, why)

@@ -1,4 +1,4 @@
-package engine_test
+package admin_test
 
 import (
 	"context"
@@ -7,7 +7,8 @@ import (
 	"strings"
 	"testing"
 
-	"pitwall/engine"
+	"pitwall/engine/admin"
+	"pitwall/engine/config"
 	"pitwall/engine/internal/testenv"
 )
 
@@ -16,13 +17,13 @@ import (
 type deadSite struct {
 	t      *testing.T
 	redis  *testenv.RedisServer
-	config engine.StreamConfig
+	config config.Streams
 }
 
 func newDeadSite(t *testing.T) *deadSite {
 	t.Helper()
 	s := &deadSite{t: t, redis: testenv.Redis(t)}
-	s.config = engine.StreamConfig{RedisURL: engine.SecretURL(s.redis.URL()), TelemetryStreams: []string{"a", "b"}}
+	s.config = config.Streams{RedisURL: config.SecretURL(s.redis.URL()), TelemetryStreams: []string{"a", "b"}}
 	letter := func(stream, id, reason string, fields ...string) {
 		s.redis.Do(append([]string{"XADD", stream + ":dead", "*", "reason", reason, "error", "e", "source_stream", stream, "source_id", id}, fields...)...)
 	}
@@ -41,31 +42,31 @@ func (s *deadSite) left() (counts [4]int64) {
 	return counts
 }
 
-type deadCommand = func(context.Context, engine.StreamConfig, engine.DeadSelection, *slog.Logger, io.Writer) error
+type deadCommand = func(context.Context, config.Streams, admin.DeadSelection, *slog.Logger, io.Writer) error
 
 // TestDeadLettersOfOneIDInTwoStreams: dropping and replaying ask which one is
 // meant, and do nothing until they are told.
 func TestDeadLettersOfOneIDInTwoStreams(t *testing.T) {
-	ids := func(ids ...string) engine.DeadSelection { return engine.DeadSelection{IDs: ids} }
+	ids := func(ids ...string) admin.DeadSelection { return admin.DeadSelection{IDs: ids} }
 	for _, tt := range []struct {
 		name string
 		do   deadCommand
-		say  engine.DeadSelection
+		say  admin.DeadSelection
 		err  []string // what the error names; none without
 		left [4]int64
 	}{
-		{"drop, ambiguous", engine.DeadDrop, ids("2-2", "1-1"), []string{"1-1", "a, b", "--stream"}, [4]int64{2, 2, 0, 0}},
-		{"replay, ambiguous", engine.DeadReplay, ids("2-2", "1-1"), []string{"1-1", "a, b", "--stream"}, [4]int64{2, 2, 0, 0}},
-		{"drop, by name", engine.DeadDrop, ids("b/1-1"), nil, [4]int64{2, 1, 0, 0}},
-		{"replay, by name", engine.DeadReplay, ids("a/1-1"), nil, [4]int64{1, 2, 1, 0}},
-		{"drop, by stream", engine.DeadDrop, engine.DeadSelection{Stream: "b", IDs: []string{"1-1"}}, nil, [4]int64{2, 1, 0, 0}},
-		{"drop, by stream, all", engine.DeadDrop, engine.DeadSelection{Stream: "b"}, nil, [4]int64{2, 0, 0, 0}},
-		{"drop, both by name", engine.DeadDrop, ids("a/1-1", "b/1-1"), nil, [4]int64{1, 1, 0, 0}},
-		{"drop, not ambiguous", engine.DeadDrop, ids("2-2"), nil, [4]int64{2, 1, 0, 0}},
-		{"drop, of another stream", engine.DeadDrop, ids("a/2-2"), []string{"a/2-2"}, [4]int64{2, 2, 0, 0}},
-		{"drop, of no stream", engine.DeadDrop, ids("c/2-2"), []string{`"c"`, "TELEMETRY_STREAMS"}, [4]int64{2, 2, 0, 0}},
-		{"drop, by no stream", engine.DeadDrop, engine.DeadSelection{Stream: "c"}, []string{`"c"`, "a, b"}, [4]int64{2, 2, 0, 0}},
-		{"replay all, one of them without fields", engine.DeadReplay, engine.DeadSelection{}, []string{"3-3", "too large"}, [4]int64{1, 0, 1, 2}},
+		{"drop, ambiguous", admin.DeadDrop, ids("2-2", "1-1"), []string{"1-1", "a, b", "--stream"}, [4]int64{2, 2, 0, 0}},
+		{"replay, ambiguous", admin.DeadReplay, ids("2-2", "1-1"), []string{"1-1", "a, b", "--stream"}, [4]int64{2, 2, 0, 0}},
+		{"drop, by name", admin.DeadDrop, ids("b/1-1"), nil, [4]int64{2, 1, 0, 0}},
+		{"replay, by name", admin.DeadReplay, ids("a/1-1"), nil, [4]int64{1, 2, 1, 0}},
+		{"drop, by stream", admin.DeadDrop, admin.DeadSelection{Stream: "b", IDs: []string{"1-1"}}, nil, [4]int64{2, 1, 0, 0}},
+		{"drop, by stream, all", admin.DeadDrop, admin.DeadSelection{Stream: "b"}, nil, [4]int64{2, 0, 0, 0}},
+		{"drop, both by name", admin.DeadDrop, ids("a/1-1", "b/1-1"), nil, [4]int64{1, 1, 0, 0}},
+		{"drop, not ambiguous", admin.DeadDrop, ids("2-2"), nil, [4]int64{2, 1, 0, 0}},
+		{"drop, of another stream", admin.DeadDrop, ids("a/2-2"), []string{"a/2-2"}, [4]int64{2, 2, 0, 0}},
+		{"drop, of no stream", admin.DeadDrop, ids("c/2-2"), []string{`"c"`, "TELEMETRY_STREAMS"}, [4]int64{2, 2, 0, 0}},
+		{"drop, by no stream", admin.DeadDrop, admin.DeadSelection{Stream: "c"}, []string{`"c"`, "a, b"}, [4]int64{2, 2, 0, 0}},
+		{"replay all, one of them without fields", admin.DeadReplay, admin.DeadSelection{}, []string{"3-3", "too large"}, [4]int64{1, 0, 1, 2}},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			s := newDeadSite(t)
@@ -90,7 +91,7 @@ func TestDeadShowNamesTheStreams(t *testing.T) {
 	s := newDeadSite(t)
 	var out strings.Builder
 	for _, id := range []string{"1-1", "3-3"} {
-		if err := engine.DeadShow(t.Context(), s.config, engine.DeadSelection{IDs: []string{id}}, slog.New(slog.DiscardHandler), &out); err != nil {
+		if err := admin.DeadShow(t.Context(), s.config, admin.DeadSelection{IDs: []string{id}}, slog.New(slog.DiscardHandler), &out); err != nil {
 			t.Fatal(err)
 		}
 	}

@@ -1,4 +1,4 @@
-package engine
+package admin
 
 import (
 	"bytes"
@@ -11,6 +11,7 @@ import (
 	"github.com/go-jose/go-jose/v4"
 	"github.com/go-jose/go-jose/v4/jwt"
 
+	"pitwall/engine/config"
 	"pitwall/engine/internal/db"
 )
 
@@ -20,15 +21,11 @@ const jwtSecret = "0123456789abcdef0123456789abcdef"
 // and the commands on it.
 type tokens struct {
 	*testing.T
-	cfg DatabaseConfig
+	cfg config.Database
 }
 
 func newTokens(t *testing.T) *tokens {
-	cfg, err := settings("--data-dir=" + t.TempDir())
-	if err != nil {
-		t.Fatal(err)
-	}
-	k := &tokens{t, cfg.DatabaseConfig}
+	k := &tokens{t, config.Database{DataDir: t.TempDir(), NotifyTriggers: true}}
 	roster := strings.NewReader("event_id,entry_id,device_id\nrace,1,d1\nlate,2,d2\n")
 	if err := ImportRoster(t.Context(), k.cfg, roster, false, slog.New(slog.DiscardHandler), &bytes.Buffer{}); err != nil {
 		t.Fatal(err)
@@ -38,7 +35,7 @@ func newTokens(t *testing.T) *tokens {
 
 func (k *tokens) database() db.Database {
 	k.Helper()
-	d, err := db.Open(k.Context(), k.cfg.dbOptions(slog.New(slog.DiscardHandler)))
+	d, err := db.Open(k.Context(), k.cfg.DatabaseOptions(slog.New(slog.DiscardHandler)))
 	if err != nil {
 		k.Fatal(err)
 	}
@@ -47,7 +44,7 @@ func (k *tokens) database() db.Database {
 
 func (k *tokens) create(event string, ttl time.Duration) (link, id string, err error) {
 	var out bytes.Buffer
-	err = CreateLink(k.Context(), LinkConfig{JWTSecret: jwtSecret}, k.cfg, "http://x/", event, ttl, 0, slog.New(slog.DiscardHandler), &out)
+	err = CreateLink(k.Context(), config.Links{JWTSecret: jwtSecret}, k.cfg, "http://x/", event, ttl, 0, slog.New(slog.DiscardHandler), &out)
 	link, more, _ := strings.Cut(out.String(), "\n")
 	if fields := strings.Fields(more); len(fields) > 1 {
 		id = fields[1]

@@ -1,73 +1,26 @@
-package engine
+package admin
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"io"
 	"log/slog"
-	"net/url"
 	"strconv"
 	"text/tabwriter"
 	"time"
 
 	"pitwall/engine/access"
+	"pitwall/engine/config"
 	"pitwall/engine/internal/db"
 	"pitwall/engine/internal/plain"
 )
-
-// CreateLink signs a share link for an event, which must exist, takes note of
-// it, and prints it, with its token in the fragment, which no browser sends to
-// a server and no proxy logs. base is where the page is; most bounds the
-// connections at the same time, 0 does not.
-func CreateLink(ctx context.Context, c LinkConfig, at DatabaseConfig, base, event string, ttl time.Duration, most int, log *slog.Logger, out io.Writer) error {
-	if errs := c.validateSecrets(); len(errs) > 0 {
-		return errors.Join(errs...)
-	}
-	key, err := c.linkSecret()
-	if err != nil {
-		return err
-	}
-	if len(key) == 0 {
-		return errors.New("no secret to sign with: set LINK_SECRET or JWT_SECRET, as for serve")
-	}
-	d, err := openReady(ctx, at, log)
-	if err != nil {
-		return err
-	}
-	defer d.Close()
-	exists, delayed, err := d.FindEvent(ctx, event)
-	switch {
-	case err != nil:
-		return err
-	case !exists:
-		return fmt.Errorf("there is no event %q in the table events: `pitwall roster import` makes it, or your platform", event)
-	case delayed:
-		return fmt.Errorf("the event %q has a delay (delay_s in pitwall_events), so that share links let nobody in: positions cannot be held back yet", event)
-	}
-	now := time.Now()
-	l := access.Link{Event: event, Expires: now.Add(ttl).Truncate(time.Second), MaxConnections: most}
-	token, err := l.Sign(key)
-	if err != nil {
-		return fmt.Errorf("sign a share link: %w", err)
-	}
-	if err := d.SaveLink(ctx, db.Token{ID: l.ID, Event: event, Expires: l.Expires, MaxConnections: most, Created: now}); err != nil {
-		return err
-	}
-	fmt.Fprintf(out, "%s#event=%s&token=%s\nid %s until %s; `pitwall token revoke %s` ends it\n",
-		base, url.QueryEscape(event), token, l.ID, instant(l.Expires), l.ID)
-	return nil
-}
-
-// instant is a time as the commands print it.
-func instant(t time.Time) string { return t.UTC().Format(time.RFC3339) }
 
 // RevokeToken makes a token or a share link bad, and ends the sessions that it
 // has opened. what is the id of a link, a link, a token, or the jti of one. The
 // revocation lasts as long as what it is for could be good: that is known of a
 // link that CreateLink has made, and said by a token. For the jti of a token that
 // nobody has shown, length says it; 0 is an error then.
-func RevokeToken(ctx context.Context, c DatabaseConfig, what string, length time.Duration, log *slog.Logger, out io.Writer) error {
+func RevokeToken(ctx context.Context, c config.Database, what string, length time.Duration, log *slog.Logger, out io.Writer) error {
 	if length < 0 {
 		return fmt.Errorf("--for is %s, allowed is a positive time", length)
 	}
@@ -144,7 +97,7 @@ func later(a, b time.Time) time.Time {
 
 // ListTokens prints share links and revocations, the newest first; with all those
 // that have ended as well.
-func ListTokens(ctx context.Context, c DatabaseConfig, all bool, log *slog.Logger, out io.Writer) error {
+func ListTokens(ctx context.Context, c config.Database, all bool, log *slog.Logger, out io.Writer) error {
 	d, err := openReady(ctx, c, log)
 	if err != nil {
 		return err
@@ -178,3 +131,6 @@ func ListTokens(ctx context.Context, c DatabaseConfig, all bool, log *slog.Logge
 	}
 	return w.Flush()
 }
+
+// instant is a time as the commands print it.
+func instant(t time.Time) string { return t.UTC().Format(time.RFC3339) }

@@ -1,4 +1,4 @@
-package engine
+package admin
 
 import (
 	"context"
@@ -10,6 +10,7 @@ import (
 	"strings"
 
 	"pitwall/engine/archive"
+	"pitwall/engine/config"
 	"pitwall/engine/embedded"
 	"pitwall/engine/internal/plain"
 	"pitwall/engine/internal/redis"
@@ -85,8 +86,8 @@ func (s *DeadSelection) choose(letters []archive.DeadLetter, names []letterName,
 // eachDead calls fn with each dead letter of the selection, stream by stream.
 // A source id that is not there is an error, after the others. With one, nothing
 // is done when a source id stands for several letters.
-func eachDead(ctx context.Context, c StreamConfig, s DeadSelection, log *slog.Logger, one bool, fn func(*redis.Client, *archive.DeadLetter) error) error {
-	names, err := s.names(c.streams())
+func eachDead(ctx context.Context, c config.Streams, s DeadSelection, log *slog.Logger, one bool, fn func(*redis.Client, *archive.DeadLetter) error) error {
+	names, err := s.names(c.StreamKeys())
 	if err != nil {
 		return err
 	}
@@ -100,7 +101,7 @@ func eachDead(ctx context.Context, c StreamConfig, s DeadSelection, log *slog.Lo
 	}
 	defer client.Close()
 	var letters []archive.DeadLetter
-	for _, stream := range c.streams() {
+	for _, stream := range c.StreamKeys() {
 		list, err := archive.ListDead(ctx, client, stream)
 		if err != nil {
 			return err
@@ -117,7 +118,7 @@ func eachDead(ctx context.Context, c StreamConfig, s DeadSelection, log *slog.Lo
 }
 
 // DeadList lists dead letters on out, a line each.
-func DeadList(ctx context.Context, c StreamConfig, s DeadSelection, log *slog.Logger, out io.Writer) error {
+func DeadList(ctx context.Context, c config.Streams, s DeadSelection, log *slog.Logger, out io.Writer) error {
 	n := 0
 	err := eachDead(ctx, c, s, log, false, func(_ *redis.Client, l *archive.DeadLetter) error {
 		n++
@@ -125,20 +126,20 @@ func DeadList(ctx context.Context, c StreamConfig, s DeadSelection, log *slog.Lo
 		return nil
 	})
 	if err == nil {
-		fmt.Fprintln(out, count(n, "dead letter", "dead letters"))
+		fmt.Fprintln(out, plain.Count(n, "dead letter", "dead letters"))
 	}
 	return err
 }
 
 // DeadShow shows dead letters whole on out.
-func DeadShow(ctx context.Context, c StreamConfig, s DeadSelection, log *slog.Logger, out io.Writer) error {
+func DeadShow(ctx context.Context, c config.Streams, s DeadSelection, log *slog.Logger, out io.Writer) error {
 	return eachDead(ctx, c, s, log, false, func(client *redis.Client, l *archive.DeadLetter) error {
 		fields, err := l.Original(ctx, client)
 		if err != nil && !errors.Is(err, archive.ErrNoFields) {
 			return err
 		}
 		fmt.Fprintf(out, "stream  %s\nid      %s\nreason  %s\nerror   %s\nwritten %s\n",
-			plain.Text(l.Stream), l.ID, plain.Text(l.Reason), plain.Text(l.Error), count(len(l.At), "time", "times"))
+			plain.Text(l.Stream), l.ID, plain.Text(l.Reason), plain.Text(l.Error), plain.Count(len(l.At), "time", "times"))
 		for i := 0; i+1 < len(fields); i += 2 {
 			fmt.Fprintf(out, "  %q: %q\n", fields[i], fields[i+1])
 		}
@@ -148,7 +149,7 @@ func DeadShow(ctx context.Context, c StreamConfig, s DeadSelection, log *slog.Lo
 
 // DeadReplay adds the records of dead letters to their streams again. A source id
 // that stands for letters of several streams is refused.
-func DeadReplay(ctx context.Context, c StreamConfig, s DeadSelection, log *slog.Logger, out io.Writer) error {
+func DeadReplay(ctx context.Context, c config.Streams, s DeadSelection, log *slog.Logger, out io.Writer) error {
 	var left []error // letters that nobody can replay keep none of the others
 	err := eachDead(ctx, c, s, log, true, func(client *redis.Client, l *archive.DeadLetter) error {
 		id, err := l.Replay(ctx, client)
@@ -165,7 +166,7 @@ func DeadReplay(ctx context.Context, c StreamConfig, s DeadSelection, log *slog.
 }
 
 // DeadDrop deletes dead letters, as DeadReplay chooses them.
-func DeadDrop(ctx context.Context, c StreamConfig, s DeadSelection, log *slog.Logger, out io.Writer) error {
+func DeadDrop(ctx context.Context, c config.Streams, s DeadSelection, log *slog.Logger, out io.Writer) error {
 	return eachDead(ctx, c, s, log, true, func(client *redis.Client, l *archive.DeadLetter) error {
 		err := l.Drop(ctx, client)
 		if err == nil {

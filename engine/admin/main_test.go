@@ -1,0 +1,10 @@
+package admin
+
+import (
+	"os"
+	"testing"
+
+	"pitwall/engine/internal/testenv"
+)
+
+func TestMain(m *testing.M) { os.Exit(testenv.Main(m)) }

@@ -1,0 +1,39 @@
+package admin
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"log/slog"
+
+	"pitwall/engine/config"
+	"pitwall/engine/internal/db"
+	"pitwall/engine/internal/plain"
+)
+
+// ImportRoster reads a CSV file of event_id, entry_id, device_id and upserts
+// it in one transaction. Nothing is written if one row is bad or dryRun is
+// set.
+func ImportRoster(ctx context.Context, c config.Database, file io.Reader, dryRun bool, log *slog.Logger, out io.Writer) error {
+	rows, err := db.ParseRosterCSV(file)
+	if err != nil {
+		return fmt.Errorf("read the roster: %w", err)
+	}
+	d, err := openReady(ctx, c, log)
+	if err != nil {
+		return err
+	}
+	defer d.Close()
+	r, err := d.ImportRoster(ctx, rows, dryRun)
+	if err != nil {
+		return fmt.Errorf("import the roster: %w", err)
+	}
+	did := "imported"
+	if dryRun {
+		did = "nothing written; this would be imported"
+	}
+	fmt.Fprintf(out, "%s: %s; new: %s, %s and %s; moved to another event: %s\n", did,
+		plain.Count(r.Rows, "row", "rows"), plain.Count(r.Events, "event", "events"), plain.Count(r.Entries, "entry", "entries"),
+		plain.Count(r.Devices, "device", "devices"), plain.Count(r.Moved, "entry", "entries"))
+	return nil
+}
