@@ -13,7 +13,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"pitwall/bench/stack"
-	"pitwall/engine/servers"
+	"pitwall/engine/e2e/servers"
 )
 
 // race is a race under way, with a stack of its own: a Redis server whose clock

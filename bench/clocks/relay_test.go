@@ -8,7 +8,7 @@ import (
 	"testing"
 	"time"
 
-	"pitwall/engine/servers"
+	"pitwall/engine/e2e/servers"
 )
 
 // TestRelay: a server reached through it tells a wrong time, and answers everything else

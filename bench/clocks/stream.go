@@ -7,7 +7,7 @@ import (
 	"strconv"
 	"time"
 
-	"pitwall/engine/servers"
+	"pitwall/engine/e2e/servers"
 )
 
 const (

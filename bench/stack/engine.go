@@ -13,7 +13,7 @@ import (
 	"syscall"
 
 	"pitwall/bench/internal/process"
-	"pitwall/engine/servers"
+	"pitwall/engine/e2e/servers"
 )
 
 // Engine is one process of Pitwall.

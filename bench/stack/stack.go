@@ -16,7 +16,7 @@ import (
 
 	"pitwall/bench/baseline"
 	"pitwall/bench/internal/gauge"
-	"pitwall/engine/servers"
+	"pitwall/engine/e2e/servers"
 )
 
 // readyWithin bounds the start of an engine.

@@ -11,7 +11,7 @@ import (
 	"go.uber.org/goleak"
 
 	"pitwall/codec"
-	"pitwall/engine/servers"
+	"pitwall/engine/e2e/servers"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }

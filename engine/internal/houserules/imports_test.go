@@ -49,7 +49,7 @@ func level(folder string) string {
 		return "tests"
 	case parts[1] == "internal":
 		return "internal"
-	case parts[1] == "servers":
+	case parts[1] == "e2e" && len(parts) > 2 && parts[2] == "servers":
 		return "servers"
 	case slices.Contains([]string{"front", "admin", "config"}, parts[1]):
 		return parts[1]
@@ -70,7 +70,7 @@ var below = map[string][]string{
 	"room":       {"internal", "shard", "codec"},
 	"internal":   {"internal", "shard", "codec", "migrations"},
 	"tests":      {"tests", "servers"},
-	"e2e":        {"engine", "admin", "config", "tests"},
+	"e2e":        {"engine", "admin", "config", "tests", "servers"},
 	"servers":    {},
 	"shard":      {"codec"},
 	"codec":      {},
@@ -112,9 +112,9 @@ func sameRoom(a, b string) bool {
 	room := func(folder string) string {
 		n := 1
 		switch level(folder) {
-		case "room", "front", "admin", "config", "servers", "e2e":
+		case "room", "front", "admin", "config", "e2e":
 			n = 2
-		case "internal", "tests":
+		case "internal", "tests", "servers":
 			n = 3
 		}
 		parts := strings.Split(folder, "/")

@@ -69,7 +69,7 @@ var goFiles = []exception{
 	{"engine/internal/db/postgres.go", "the end of the pool; Close waits"},
 	{"engine/e2e/e2etest/engine.go", "the engine's Run; Stop waits"},
 	{"engine/e2e/e2etest/client.go", "the reader of a connection; Close and Cut wait"},
-	{"engine/servers/process.go", "one per server, bound to its thread; End waits for done"},
+	{"engine/e2e/servers/process.go", "one per server, bound to its thread; End waits for done"},
 	{"engine/internal/testenv/proxy.go", "accept loop and relays; the test's cleanup waits"},
 }
 

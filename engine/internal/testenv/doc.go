@@ -4,7 +4,7 @@
 //
 // It is imported by tests only, in any room, and knows nothing of Pitwall
 // itself, so that every test may use it without an import cycle. The servers
-// as such are in engine/servers, which the load harness shares; here they are
+// as such are in engine/e2e/servers, which the load harness shares; here they are
 // tied to tests.
 //
 //	func TestMain(m *testing.M) { os.Exit(testenv.Main(m)) }

@@ -4,7 +4,7 @@ import (
 	"testing"
 	"time"
 
-	"pitwall/engine/servers"
+	"pitwall/engine/e2e/servers"
 )
 
 // Eventually calls cond until it returns true, and fails the test at once

@@ -9,7 +9,7 @@ import (
 
 	"go.uber.org/goleak"
 
-	"pitwall/engine/servers"
+	"pitwall/engine/e2e/servers"
 )
 
 // shared is what lives as long as the test binary. main is set by Main, and

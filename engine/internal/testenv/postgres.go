@@ -5,7 +5,7 @@ import (
 	"syscall"
 	"testing"
 
-	"pitwall/engine/servers"
+	"pitwall/engine/e2e/servers"
 )
 
 // PostgresServer is a test's handle on the PostgreSQL server that the tests of

@@ -5,7 +5,7 @@ import (
 	"syscall"
 	"testing"
 
-	"pitwall/engine/servers"
+	"pitwall/engine/e2e/servers"
 )
 
 // PostgresPair starts a server of the test's own, and one that follows it. Both

@@ -5,7 +5,7 @@ import (
 	"testing"
 	"time"
 
-	"pitwall/engine/servers"
+	"pitwall/engine/e2e/servers"
 )
 
 func TestProxyRelays(t *testing.T) {

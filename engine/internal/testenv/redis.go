@@ -5,7 +5,7 @@ import (
 	"syscall"
 	"testing"
 
-	"pitwall/engine/servers"
+	"pitwall/engine/e2e/servers"
 )
 
 // RedisOption changes how Redis starts its server.

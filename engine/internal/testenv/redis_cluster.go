@@ -8,7 +8,7 @@ import (
 	"syscall"
 	"testing"
 
-	"pitwall/engine/servers"
+	"pitwall/engine/e2e/servers"
 )
 
 // RedisClusterServers is a Redis Cluster of its own. Its methods fail the test

@@ -6,7 +6,7 @@ import (
 	"testing"
 	"time"
 
-	"pitwall/engine/servers"
+	"pitwall/engine/e2e/servers"
 
 	"github.com/google/go-cmp/cmp"
 )

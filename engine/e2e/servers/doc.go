@@ -1,17 +1,16 @@
 // Package servers starts the real servers that tests and the load harness
-// need, redis-server (alone, as a Cluster, or with Sentinels) and PostgreSQL, on
-// free ports of 127.0.0.1. No position
-// passes through it, and nothing that serves spectators imports it.
+// need, on free ports of 127.0.0.1: redis-server (alone, as a Cluster, or with
+// Sentinels), PostgreSQL and PgBouncer. It is test support. Only tests, testenv
+// and bench may import it, and archtest checks that.
 //
 // Tests use it through engine/internal/testenv, which ties a server to a test;
 // bench uses it as it is.
 //
-// # What is left behind
+// # Nothing stays behind
 //
-// Nothing. Who starts a server ends it (Redis.End, RedisCluster.End,
-// Cluster.Remove). The kernel
-// is told to end it when the starting process dies in any other way; the
-// folder of a cluster is then removed by the next NewCluster.
+// Whoever starts a server ends it (Redis.End, RedisCluster.End,
+// Cluster.Remove). If the process dies without doing so, the kernel ends the
+// server, and the next NewCluster removes the folder of the cluster.
 //
 // # Goroutines
 //
