@@ -12,21 +12,21 @@ import (
 	"pitwall/bench/stack"
 )
 
-// Options say how long the race is and who takes part.
+// Options say how long the race is and what takes part.
 type Options struct {
 	Duration   time.Duration // of the publishing
 	Every      time.Duration // between two records of a device
 	Leg        time.Duration // of publishing, after which all screens are compared
 	Devices    int           // of each kind on each stream
 	Spectators int           // of each stream
-	Allow      time.Duration // beyond what the reference devices take to be delivered
-	Patience   time.Duration // for the screens to catch up when all is quiet
+	Allow      time.Duration // on top of the delivery time of the reference devices
+	Patience   time.Duration // for the screens to catch up after a leg
 	Kinds      []string      // those that take part; none: all
 	Streams    []string      // likewise
 	EngineArgs []string      // further flags of pitwall serve
 	Steady     bool          // the engines are not restarted
 	StepsAt    float64       // when the server's clock steps back, as a fraction of the race
-	// Say is told what begins, and how long it takes, 0 where that is not known.
+	// Say shows what begins, and how long it takes; 0 where that is not known.
 	// Several goroutines call it.
 	Say func(what string, d time.Duration)
 }
@@ -51,7 +51,7 @@ func StreamNames() (list []string) {
 }
 
 // Run runs the races of all streams at the same time, each with a stack of its
-// own. The result is nil when there is an error.
+// own. With an error the result is nil.
 func Run(ctx context.Context, o Options) (res *Result, err error) {
 	t := newTally()
 	var races []*race

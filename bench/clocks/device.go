@@ -38,7 +38,7 @@ type device struct {
 
 	n       int64
 	next    time.Time // when the next record is taken
-	pending []record  // of a batch that is not complete
+	pending []record  // of an incomplete batch
 	saved   []record  // taken without a radio
 	outbox  []waiting
 
@@ -84,7 +84,7 @@ func (d *device) take(now time.Time, p float64) {
 	}
 }
 
-// put adds a group to the outbox. It does not overtake those before it.
+// put adds a group to the outbox. Groups keep their order.
 func (d *device) put(due time.Time, group []record) {
 	if last := len(d.outbox) - 1; last >= 0 && d.outbox[last].due.After(due) {
 		due = d.outbox[last].due
@@ -121,14 +121,14 @@ func (d *device) record(m moment) record {
 	return r
 }
 
-// sending notes what is about to be given to Redis.
+// sending notes what is about to be sent to Redis.
 func (d *device) sending(group []record) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	d.sent = max(d.sent, group[len(group)-1].n)
 }
 
-// stored notes what Redis has taken, under the ids that it has got.
+// stored notes what Redis has stored, and under which ids.
 func (d *device) stored(group []record, ids []string, at time.Time) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
@@ -190,18 +190,19 @@ func (d *device) records() int64 {
 	return d.count
 }
 
-// lately is the last records stored, for messages.
+// lately describes the last records stored.
 func (d *device) lately() string {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	return fmt.Sprintf("%q", d.recent)
 }
 
-// excused reports whether the dot may stand, so long after the start of a race
-// of some duration: its own clock has just changed. For one that fell back, a step
-// of its server's clock begins the two minutes again, after the minute in which the
-// difference of the clocks is not known. So does a restart, which forgets what
-// was not found out yet; what was found out is kept.
+// excused reports whether the dot may stand still: its own clock has just
+// changed. elapsed is the time since the start of the race, duration that of the
+// whole race. For a clock that fell back, a step of its server's clock begins the
+// two minutes again, after the minute in which the difference of the clocks is
+// not known. So does a restart before the fall was detected; what was detected
+// is kept over a restart.
 func (d *device) excused(elapsed, duration time.Duration, restarts []time.Duration) bool {
 	type moment struct {
 		at, grace time.Duration
@@ -234,7 +235,7 @@ func (d *device) excused(elapsed, duration time.Duration, restarts []time.Durati
 	return false
 }
 
-// measures is how long it takes until the difference of the clocks is known after a
-// server has stepped: its ids stand still, and the measure is a minimum over a
-// minute.
+// measures is how long it takes until the difference of the clocks is known after
+// a step of the server's clock: ids stand still at first, and the difference is a
+// minimum over a minute.
 const measures = 90 * time.Second

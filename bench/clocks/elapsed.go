@@ -9,23 +9,23 @@ func (r *race) begin(now time.Time) {
 	r.start = now
 }
 
-// rest notes that nothing is published from now on.
-func (r *race) rest(now time.Time) {
+// pause notes that nothing is published from now on.
+func (r *race) pause(now time.Time) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.resting = now
 }
 
-// goOn notes that the race goes on.
-func (r *race) goOn(now time.Time) {
+// resume notes that publishing goes on.
+func (r *race) resume(now time.Time) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.waited += now.Sub(r.resting)
 	r.resting = time.Time{}
 }
 
-// elapsed is for how long the race has been under way at a moment, the waiting
-// between legs left out.
+// elapsed is for how long the race has been under way at a moment, without the
+// waits between legs.
 func (r *race) elapsed(now time.Time) time.Duration {
 	r.mu.Lock()
 	defer r.mu.Unlock()

@@ -43,8 +43,8 @@ type kind struct {
 	fifo    bool          // the old ones go first
 
 	steps []float64     // when its clock changes so that the dot may stand
-	grace time.Duration // for how long
-	slack int64         // records that it may be behind when all is quiet
+	grace time.Duration // for how long it may
+	slack int64         // records that it may be behind after a leg
 	long  bool          // takes part in long races only
 }
 
@@ -53,7 +53,7 @@ func off(d time.Duration) func(moment) time.Time {
 	return func(m moment) time.Time { return m.now.Add(d) }
 }
 
-// until is a clock that is wrong by d from a moment of the race to another.
+// between is a clock that is wrong by d from one moment of the race to another.
 func between(from, to float64, d time.Duration) func(moment) time.Time {
 	return func(m moment) time.Time {
 		if m.p < from || m.p >= to {
@@ -63,8 +63,8 @@ func between(from, to float64, d time.Duration) func(moment) time.Time {
 	}
 }
 
-// battery is a clock that begins again at an epoch. Its first record after that
-// is taken at that very moment.
+// battery is a clock that begins again at an epoch, at the moment of the first
+// record after the battery died.
 func battery(epoch time.Time) func(moment) time.Time {
 	var died time.Time
 	return func(m moment) time.Time {
@@ -98,14 +98,14 @@ func twice(m moment) time.Time {
 	return between(fallsTwice, recoversAt, -rollover)(m)
 }
 
-// reference is the kind that the others are held against, and referenceDevices
-// how many there are to a race.
+// reference is the kind that the others are compared with, and referenceDevices
+// how many of it a race has.
 const (
 	reference        = "reference"
 	referenceDevices = 4
 )
 
-// kinds are all there are. A device has one of its own, since clocks remember.
+// kinds are all there are. Each device needs one of its own, as clocks have state.
 func kinds() []kind {
 	fell := []float64{fallsAt, recoversAt}
 	return []kind{
@@ -157,11 +157,11 @@ type server struct {
 }
 
 const (
-	// StepsAt is when the server's clock steps back, unless Options say otherwise, as
-	// a fraction of the race. Backlogs have come and clocks have been corrected by
-	// then: for a minute after the step nobody can know the difference of the clocks.
+	// StepsAt is when the server's clock steps back by default, as a fraction of the
+	// race. By then backlogs were sent and clocks were corrected: for a minute after
+	// the step nobody can know the difference of the clocks.
 	StepsAt = 0.55
-	// stepsFor is for how long it stays back, likewise.
+	// stepsFor is for how long it stays back, as a fraction of the race.
 	stepsFor = 0.35
 )
 

@@ -22,7 +22,7 @@ type race struct {
 	opt        Options
 	server     server
 	stack      *stack.Stack
-	relay      *relay
+	proxy      *proxy
 	streams    []*stream
 	devices    []*device
 	byName     map[string]*device
@@ -79,7 +79,7 @@ func (r *race) open(ctx context.Context, binaries *stack.Binaries) error {
 	if r.stack, err = stack.Start(ctx, o); err != nil {
 		return fmt.Errorf("start the race: %w", err)
 	}
-	if r.relay, err = newRelay(r.stack.RedisAddr(), func() time.Duration { return r.off(time.Now()) }); err != nil {
+	if r.proxy, err = newProxy(r.stack.RedisAddr(), func() time.Duration { return r.off(time.Now()) }); err != nil {
 		return err
 	}
 	var keys []string
@@ -90,7 +90,7 @@ func (r *race) open(ctx context.Context, binaries *stack.Binaries) error {
 		}
 	}
 	r.begin(time.Now())
-	e, err := r.stack.Add(ctx, append([]string{"--redis-url=redis://" + r.relay.addr(), "--telemetry-streams=" + strings.Join(keys, ",")}, r.opt.EngineArgs...)...)
+	e, err := r.stack.Add(ctx, append([]string{"--redis-url=redis://" + r.proxy.addr(), "--telemetry-streams=" + strings.Join(keys, ",")}, r.opt.EngineArgs...)...)
 	if err != nil {
 		return fmt.Errorf("start the race: %w", err)
 	}
@@ -106,7 +106,7 @@ func (r *race) off(now time.Time) time.Duration {
 	return r.server.wrong(r.progress(now))
 }
 
-// run has everybody take part, in legs, until the race is over.
+// run runs the race, leg by leg.
 func (r *race) run(ctx context.Context) error {
 	watching, stop := context.WithCancel(ctx)
 	var all sync.WaitGroup
@@ -116,7 +116,7 @@ func (r *race) run(ctx context.Context) error {
 	for _, s := range r.screens {
 		all.Go(func() { s.watch(watching) })
 	}
-	all.Go(func() { r.judge(watching) })
+	all.Go(func() { r.watchScreens(watching) })
 	restarts := r.plannedRestarts()
 	for leg := 1; ctx.Err() == nil; leg++ {
 		left := r.opt.Duration - r.elapsed(time.Now())
@@ -128,14 +128,14 @@ func (r *race) run(ctx context.Context) error {
 		if len(restarts) > 0 && r.elapsed(time.Now())+r.opt.Leg/2 >= restarts[0].at {
 			with, restarts = &restarts[0], restarts[1:]
 		}
-		if err := r.leg(ctx, min(left, r.opt.Leg), with); err != nil {
+		if err := r.runLeg(ctx, min(left, r.opt.Leg), with); err != nil {
 			return err
 		}
-		r.rest(time.Now())
+		r.pause(time.Now())
 		if err := r.quiet(ctx); err != nil {
 			return err
 		}
-		r.goOn(time.Now())
+		r.resume(time.Now())
 	}
 	return ctx.Err()
 }
@@ -154,9 +154,9 @@ func (r *race) plannedRestarts() []restart {
 	return []restart{{at(0.4), syscall.SIGTERM}, {at(0.7), syscall.SIGKILL}}
 }
 
-// leg publishes for a while, and restarts the engine meanwhile when it is told
-// to.
-func (r *race) leg(ctx context.Context, d time.Duration, with *restart) error {
+// runLeg publishes for a while, and restarts the engine meanwhile where with is
+// not nil.
+func (r *race) runLeg(ctx context.Context, d time.Duration, with *restart) error {
 	all, ctx := errgroup.WithContext(ctx)
 	publishing, stop := context.WithTimeout(ctx, d)
 	defer stop()
@@ -202,8 +202,8 @@ func (r *race) restartTimes() []time.Duration {
 	return slices.Clone(r.restarts)
 }
 
-// engine is how often the engine was restarted, and whether that is under way: a
-// connection that begins now may be to the one before or to the next.
+// engine is how often the engine was restarted, and whether a restart is under
+// way: a connection that begins then may be to the old or to the new process.
 func (r *race) engine() (starts int, between bool) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -226,7 +226,7 @@ func (r *race) failed() error {
 	return errors.Join(errs...)
 }
 
-// close stops what was started, as far as that has come.
+// close stops everything that was started.
 func (r *race) close() error {
 	for _, s := range r.streams {
 		if s.conn != nil {
@@ -237,8 +237,8 @@ func (r *race) close() error {
 	if r.stack != nil {
 		errs = append(errs, r.stack.Close())
 	}
-	if r.relay != nil {
-		errs = append(errs, r.relay.close())
+	if r.proxy != nil {
+		errs = append(errs, r.proxy.close())
 	}
 	return errors.Join(errs...)
 }

@@ -18,7 +18,7 @@ type Row struct {
 	About   string
 	Devices int
 	Records int64
-	Worst   int64         // most records that a dot was behind, after what delivery takes
+	Worst   int64         // most records that a dot was behind, beyond the delivery
 	Away    time.Duration // for how long dots were more than one record behind, over all screens
 	Faults  map[string]int
 }
@@ -39,7 +39,7 @@ type Result struct {
 	Restarts int
 }
 
-// Violations is how often anything was shown that is not so.
+// Violations is how often a screen showed something wrong.
 func (t *Result) Violations() (n int) {
 	for i := range t.Streams {
 		n += t.Streams[i].violations()
@@ -60,7 +60,7 @@ func newTally() *tally {
 	return &tally{kinds: map[string]*Row{}, streams: map[string]*Row{}, given: map[string]bool{}}
 }
 
-// of are the two rows that a device counts in.
+// of are the two rows that a device belongs to.
 func (t *tally) of(d *device) []*Row {
 	if d == nil {
 		d = &device{kind: kind{name: "?"}, server: &server{name: "?"}}
@@ -105,8 +105,8 @@ func (r *race) measured(d *device, behind int64) {
 	}
 }
 
-// away notes for how much longer a dot was away from its place.
-func (r *race) away(d *device, more time.Duration) {
+// addAway adds to the time for which dots were away from their place.
+func (r *race) addAway(d *device, more time.Duration) {
 	r.tally.mu.Lock()
 	defer r.tally.mu.Unlock()
 	for _, row := range r.tally.of(d) {

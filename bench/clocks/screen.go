@@ -46,12 +46,12 @@ type dot struct {
 	n, ts   int64
 	again   int64     // an earlier time of the same record, since a restart; 0 for none
 	session int       // of the connection that it was last shown on
-	late    time.Time // since when it is behind; zero for not
-	missed  bool      // was behind when all was quiet: not waited for again
+	late    time.Time // when it was last seen behind; zero when it is not
+	missed  bool      // was behind after a leg: not waited for again
 }
 
-// screen is what one spectator is shown, over all of its connections. The
-// spectator writes, the judge and the race read.
+// screen is what one spectator is shown, over all of its connections. Its
+// goroutine writes, those of the race read.
 type screen struct {
 	race *race
 	form form
@@ -65,7 +65,7 @@ type screen struct {
 	err     error      // why the spectator could not go on
 }
 
-// begin is called with each new connection.
+// begin begins a connection.
 func (s *screen) begin() {
 	starts, between := s.race.engine()
 	s.mu.Lock()
@@ -78,14 +78,14 @@ func (s *screen) begin() {
 	s.parts = -1
 }
 
-// end is called when a connection has ended.
+// end ends a connection.
 func (s *screen) end() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.parts = -1
 }
 
-// take takes a text frame in.
+// take processes a text frame.
 func (s *screen) take(text []byte) error {
 	var f frame
 	if err := json.Unmarshal(text, &f); err != nil {
@@ -144,8 +144,8 @@ func (s *screen) show(f *frame, p *place) {
 		was.session = s.session
 		return
 	case p.TS < was.ts && s.fresh && was.session != s.session && f.Reason == "subscribe":
-		// The engine was restarted and has made up another time. After the same
-		// record what comes next has to be newer than both.
+		// The engine was restarted and has made up another time. If it is the same
+		// record, the next one has to be newer than both times.
 		if is == was.n {
 			was.session, was.again = s.session, p.TS
 			return
@@ -160,7 +160,7 @@ func (s *screen) show(f *frame, p *place) {
 	was.known, was.n, was.ts, was.again, was.session = true, is, p.TS, 0, s.session
 }
 
-// whole looks for devices that a new connection's snapshot has left out.
+// whole looks for devices that are missing in the snapshot of a new connection.
 func (s *screen) whole() {
 	for _, d := range s.race.devices {
 		if t := &s.dots[d.index]; t.known && t.session != s.session {
@@ -169,7 +169,7 @@ func (s *screen) whole() {
 	}
 }
 
-// lose takes a device off that was on the screen.
+// lose takes a device off the screen, which is a fault.
 func (s *screen) lose(d *device, why string) {
 	t := &s.dots[d.index]
 	t.known = false

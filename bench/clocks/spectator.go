@@ -35,7 +35,8 @@ const (
 	topic = "event:" + event
 )
 
-// watch connects and reads until ctx ends, again and again: servers end.
+// watch connects and reads until ctx ends. It connects again whenever the
+// connection ends, as engines are restarted.
 func (s *screen) watch(ctx context.Context) {
 	for ctx.Err() == nil {
 		begun := time.Now()
@@ -43,15 +44,15 @@ func (s *screen) watch(ctx context.Context) {
 			s.fail(err)
 			return
 		}
-		// A server that is not there is asked again soon, not without rest.
+		// A server that is down is not asked in a busy loop.
 		if left := 50*time.Millisecond - time.Since(begun); left > 0 {
 			sleep(ctx, left)
 		}
 	}
 }
 
-// once is one connection. That it cannot be had or ends is no error, a server
-// that answers with an error is.
+// once is one connection. It is no error that it cannot be made, or ends; an
+// error that the server answers is.
 func (s *screen) once(ctx context.Context) error {
 	if s.form.stays > 0 {
 		var cancel context.CancelFunc

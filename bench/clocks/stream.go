@@ -37,7 +37,7 @@ func (s *stream) publish(ctx context.Context, r *race) error {
 			if !now.Before(d.next) {
 				d.take(now, r.progress(now))
 				if d.next = d.next.Add(r.opt.Every); d.next.Before(now) {
-					d.next = now.Add(r.opt.Every) // held up: records that nobody took
+					d.next = now.Add(r.opt.Every) // held up: those records are never taken
 				}
 			}
 			if err := s.flush(d, r); err != nil {
@@ -111,7 +111,7 @@ func (s *stream) add(rec record, r *race) []string {
 }
 
 // id is the next entry's id as the stream's server would make it: by its clock,
-// and where that has not moved on, in the same millisecond.
+// or in the same millisecond where that has not advanced.
 func (s *stream) id(now time.Time, r *race) string {
 	if s.own {
 		return "*"

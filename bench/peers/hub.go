@@ -11,7 +11,7 @@ import (
 	"pitwall/codec"
 )
 
-// hubQueue is how many messages wait for a client; more are dropped with him.
+// hubQueue is how many messages wait for a client. With more it is disconnected.
 const hubQueue = 256
 
 // hub is a server as most people would write it first: clients of an event in
@@ -45,7 +45,7 @@ func (h *hub) Addr() string { return h.listener.Addr().String() }
 
 func (h *hub) Close() { _ = h.web.Close() }
 
-// ServeHTTP upgrades, takes one subscribe, and then only looks for the end.
+// ServeHTTP upgrades, takes one subscribe, and then waits for the end.
 func (h *hub) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	conn, err := h.upgrader.Upgrade(w, r, nil)
 	if err != nil {
@@ -82,13 +82,13 @@ func (h *hub) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 func (c *hubClient) write() {
 	for text := range c.send {
 		if c.conn.WriteMessage(websocket.TextMessage, text) != nil {
-			_ = c.conn.Close() // the reader sees it and leaves
+			_ = c.conn.Close() // which ends the reader
 			return
 		}
 	}
 }
 
-// Publish hands a position to everybody's channel.
+// Publish puts a position into the channel of each client.
 func (h *hub) Publish(event string, position []byte) error {
 	h.mu.RLock()
 	defer h.mu.RUnlock()

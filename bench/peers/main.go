@@ -1,15 +1,15 @@
-// Command peers serves the same positions as Pitwall with what else people use
-// for it, so that the load harness can measure them with the same records, the
-// same clients and on the same machine:
+// Command peers serves the same positions as Pitwall with other software that
+// people use for that, so that the load harness can measure it with the same
+// records and clients on the same machine:
 //
 //	go run ./bench stadium --peer=nats        nats-server, embedded, WebSocket
 //	go run ./bench stadium --peer=centrifuge  the library that Centrifugo is made of
 //	go run ./bench stadium --peer=hub         gorilla/websocket and a channel per client
 //
 // Each reads the Redis Stream itself, as Pitwall does, makes the same JSON of a
-// record, and publishes it at once to the topic of the device's event. What
-// Pitwall does beyond that (snapshots, order, conflation, an archive) they do
-// not do here.
+// record, and publishes it at once to the topic of the device's event. Unlike
+// Pitwall they send no snapshots, keep no order, conflate nothing and archive
+// nothing.
 //
 // It is a module of its own, so that Pitwall does not depend on them.
 package main

@@ -19,7 +19,7 @@ type natsPeer struct {
 }
 
 func newNATS() (peer, error) {
-	// The server does not tell which port it took: find a free one first.
+	// The server does not report the port that it took. So a free one is found first.
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		return nil, err

@@ -8,7 +8,7 @@ import (
 	"strings"
 )
 
-// Siege is how spectators and engine fared under attack.
+// Attacks is how spectators and engine fared under attack.
 type Attacks struct {
 	Phases           []Phase // the first is quiet, the last is everything at once
 	Ratio50, Ratio99 float64 // of the latencies, last phase to first
@@ -18,12 +18,12 @@ type Attacks struct {
 	HeapBeforeMB, HeapAfterMB float64
 }
 
-// Phase is a part of a siege.
+// Phase is a part of a run with attacks.
 type Phase struct {
 	Name             string
 	Seconds          float64
 	P50, P99         float64 // of the honest spectators, ms
-	Joined           int64   // spectators who came back meanwhile, if any were to
+	Joined           int64   // spectators that came back meanwhile, if any were dropped
 	JoinP50, JoinP99 float64 // ms until they had their snapshot
 
 	EngineCores   float64
@@ -40,8 +40,8 @@ type Phase struct {
 // least, in seconds, and how long that may be: twice the interval of re-checks.
 type Withdrawn struct{ Seconds, Allowed float64 }
 
-// Weighed is by how much the memory has grown that the engine counts as held for
-// connections, and that which it holds.
+// Weighed is by how much memory has grown: what the engine counts as held for
+// connections, and what it holds.
 type Weighed struct{ CountedMB, HeldMB float64 }
 
 // Ratio is how many times the one is the other, the larger to the smaller.
@@ -58,12 +58,12 @@ type Attack struct {
 	Answers   map[string]int64
 }
 
-// attackGoal is how many times the quiet p99 may be reached under siege.
+// attackGoal is how many times the quiet p99 may be, with all attacks at once.
 const attackGoal = 2
 
-// Goals of single attacks: the quiet p99 while events are listed, memory held
-// to memory counted, and from how many MB on that can be told from the rest of
-// what the engine does.
+// Goals of single attacks: p99 to the quiet p99 while events are listed; memory
+// held to memory counted, from so many MB on, as less cannot be told from the
+// rest of what the engine does.
 const (
 	listingGoal = 1.5
 	weighedGoal = 1.3
@@ -111,7 +111,7 @@ func textAttacks(w io.Writer, s *Attacks) {
 	}
 }
 
-// textProbes writes what was looked at more closely.
+// textProbes writes the measurements of single attacks.
 func textProbes(w io.Writer, s *Attacks) {
 	verdict := func(kept bool) string {
 		if kept {

@@ -13,8 +13,8 @@ import (
 const (
 	resamples  = 4000
 	confidence = 0.95
-	// leastChange is what is told as a change at all: less is no news, even
-	// where it is certain.
+	// leastChange is the least change that is reported, even where a smaller one is
+	// certain.
 	leastChange = 0.03
 )
 
@@ -27,8 +27,8 @@ type Change struct {
 }
 
 // Compare compares the figures that both reports have, from their valid runs,
-// and the promises broken. Two runs on each side are the least that says
-// anything about noise: with fewer every verdict on a figure is unclear.
+// and the promises broken. With fewer than two runs on a side nothing is known
+// about the noise, and every verdict on a figure is unclear.
 func Compare(before, after *Report) (list []Change) {
 	for _, f := range Figures() {
 		a, b := before.Values(f.Key), after.Values(f.Key)
@@ -46,11 +46,11 @@ func Compare(before, after *Report) (list []Change) {
 	return list
 }
 
-// promisesBroken is no figure of a run: it stands in its counts.
+// promisesBroken is no figure of a run; it comes from its counts.
 const promisesBroken = "promises_broken"
 
-// promises compares how many promises were broken per run. There is no noise
-// in it, and no run in which it does not count.
+// promises compares how many promises were broken per run. It has no noise, and
+// counts runs that are not valid too.
 func promises(before, after *Report) Change {
 	perRun := func(r *Report) float64 { return float64(r.broken()) / float64(len(r.Runs)) }
 	c := Change{Figure: Figure{promisesBroken, "", "per run, of all runs", -1}, Before: perRun(before), After: perRun(after), Verdict: "the same"}
@@ -97,9 +97,9 @@ func direction(better, went int) string {
 	return "changed"
 }
 
-// interval is the bootstrap interval of the ratio of the medians: both sides
-// are drawn again and again from their own runs. The seed is fixed, so that
-// the same reports give the same verdict.
+// interval is the bootstrap interval of the ratio of the medians: both sides are
+// resampled from their own runs. The seed is fixed, so that the same reports give
+// the same verdict.
 func interval(a, b []float64) (low, high float64) {
 	rng := rand.New(rand.NewPCG(1, 2))
 	ratios := make([]float64, resamples)

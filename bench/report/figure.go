@@ -88,8 +88,8 @@ var figures = []Figure{
 	{"steal_percent", "%", "processor time that the machine was not given", 0},
 }
 
-// QuietRatio is the p99 under siege to that of the quiet phase, with all attacks
-// at once; with "_" and the name of an attack behind it, under that alone.
+// QuietRatio is the p99 under attack to that of the quiet phase, with all attacks
+// at once; with "_" and the name of an attack appended, under that alone.
 const QuietRatio = "latency_ratio_to_quiet"
 
 // Figures are all there are, in the order of a report.

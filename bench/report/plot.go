@@ -15,7 +15,7 @@ const (
 	marginTop, marginBottom, legendH = 28.0, 40.0, 14.0
 )
 
-// colours of the lines, told apart also by those who do not see red and green.
+// colours of the lines, which can be told apart without seeing red and green.
 var colours = []string{"#0072b2", "#d55e00", "#009e73", "#cc79a7", "#56b4e9", "#e69f00", "#666666"}
 
 type xy struct{ x, y float64 }

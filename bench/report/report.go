@@ -42,14 +42,14 @@ type Setting struct{ Name, Value string }
 type Run struct {
 	Valid     bool
 	Why       []string           // why it is not valid
-	OtherLoad bool               `json:",omitempty"` // the load was another than wanted, which is one of the reasons
-	Broken    []string           `json:",omitempty"` // what else must not be, in words
+	OtherLoad bool               `json:",omitempty"` // the load was not the one wanted, which is one of the reasons
+	Broken    []string           `json:",omitempty"` // other broken promises, in words
 	Figures   map[string]float64 // by the Key of Figures, which say what each is
 	Counts    spectators.Counts
-	Missing   int64     // positions published that clients never came to
+	Missing   int64     // positions published that never arrived
 	Curve     []Point   // latency by percentile
 	Samples   []Sample  // a second each, of the steady phase
-	Notes     []string  `json:",omitempty"` // what the engine logged, what was found out
+	Notes     []string  `json:",omitempty"` // what the engine logged, and what the run noticed
 	Profile   []Profile `json:",omitempty"`
 	Attacks   *Attacks  `json:"Siege,omitempty"`
 
@@ -101,14 +101,14 @@ type Step struct {
 	Deliveries float64 // a second
 	P50, P99   float64 // ms
 	CPU        float64 // cores of the engines
-	Kept       bool    // the objective
-	Why        string  // what broke it
+	Kept       bool    // the objective was met
+	Why        string  // why it was not kept
 }
 
 // Profile is one that was saved.
 type Profile struct {
 	Kind, File string
-	Samples    int64   `json:",omitempty"` // of a CPU profile: some hundred are the least that says anything
+	Samples    int64   `json:",omitempty"` // of a CPU profile: with fewer than some hundred it says little
 	Kernel     float64 `json:",omitempty"` // share of the samples inside system calls
 	Top        []Line  `json:",omitempty"`
 	Components []Line  `json:"Rooms,omitempty"`

@@ -9,9 +9,9 @@ import (
 // how much of the machine a run had.
 var lasting = []string{"rss_", "heap_", "goroutine_"}
 
-// StillTrue says what may be believed of a run that is not valid, "" for a
-// valid one. What disturbs a run makes it slow: that changes times, and not
-// what clients saw in the end, nor what the engine keeps.
+// StillTrue says what may be believed of a run that is not valid, "" for a valid
+// one. A disturbance makes a run slow. That changes times, but neither what
+// clients have seen in the end nor what the engine holds.
 func (r *Run) StillTrue() string {
 	if r.Valid {
 		return ""
@@ -30,8 +30,8 @@ func (r *Run) StillTrue() string {
 	return promises + ", and what the engine keeps: " + strings.Join(keys, ", ") + ". Not " + not
 }
 
-// NotChecked says how much of what spectators were sent nobody has looked at, ""
-// where all of them check.
+// NotChecked says how much of what spectators were sent was not checked, "" where
+// all of them check.
 func (r *Run) NotChecked() string {
 	if r.Counts.Unread == 0 {
 		return ""
@@ -40,7 +40,7 @@ func (r *Run) NotChecked() string {
 		Number(float64(r.Counts.Bytes)/1e6), Number(float64(r.Counts.Unread)/1e6))
 }
 
-// lastingKeys are the figures of the run that are about what lasts.
+// lastingKeys are the figures of the run that hold after a disturbance.
 func (r *Run) lastingKeys() (keys []string) {
 	for _, f := range Figures() {
 		for _, start := range lasting {

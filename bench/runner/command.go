@@ -2,7 +2,9 @@ package runner
 
 import (
 	"bytes"
+	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -45,7 +47,8 @@ type Command struct {
 	Dialect   string   `enum:"pitwall,plain,centrifuge,nats" default:"pitwall" help:"How clients subscribe at the target: pitwall, plain, centrifuge or nats."`
 	EngineArg []string `placeholder:"FLAG" help:"A further flag of pitwall serve, as --engine-arg=--live-writers=4."`
 
-	baselineArgs []string // further flags of a server of bench/baseline
+	baselineArgs []string        // further flags of a server of bench/baseline
+	binaries     *stack.Binaries // that stay after Measure; nil: it has its own
 }
 
 // Measure makes the runs, and shows on w how they go. After an error the report
@@ -66,7 +69,7 @@ func (c *Command) Measure(ctx context.Context, w io.Writer) (*report.Report, err
 	if c.Ramp != "" {
 		p.Duration = c.Step
 	}
-	binaries := new(stack.Binaries)
+	binaries := cmp.Or(c.binaries, new(stack.Binaries))
 	rep := &report.Report{Scenario: sc.Name, About: sc.About, Started: time.Now(), Machine: machine(),
 		Command: "go run ./bench " + strings.Join(os.Args[1:], " "), Settings: append(p.Settings(), c.settings()...)}
 	for i := range c.Runs {
@@ -79,8 +82,8 @@ func (c *Command) Measure(ctx context.Context, w io.Writer) (*report.Report, err
 			break
 		}
 	}
-	if cerr := binaries.Close(); err == nil {
-		err = cerr
+	if c.binaries == nil {
+		err = errors.Join(err, binaries.Close())
 	}
 	if err != nil {
 		return c.cutShort(rep, err)

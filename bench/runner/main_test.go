@@ -6,7 +6,12 @@ import (
 	"testing"
 
 	"go.uber.org/goleak"
+
+	"pitwall/bench/stack"
 )
+
+// binaries are what all tests measure: a build takes longer than most runs.
+var binaries stack.Binaries
 
 func TestMain(m *testing.M) {
 	if ok, err := PlayRole(); ok { // what the harness starts is os.Executable
@@ -16,7 +21,13 @@ func TestMain(m *testing.M) {
 		}
 		return
 	}
-	goleak.VerifyTestMain(m, goleak.IgnoreAnyFunction("net/http.(*persistConn).readLoop"),
+	goleak.VerifyTestMain(m, goleak.Cleanup(func(code int) {
+		if err := binaries.Close(); err != nil && code == 0 {
+			fmt.Fprintln(os.Stderr, err)
+			code = 1
+		}
+		os.Exit(code)
+	}), goleak.IgnoreAnyFunction("net/http.(*persistConn).readLoop"),
 		goleak.IgnoreAnyFunction("net/http.(*persistConn).writeLoop"),              // idle connections to engines that are gone
 		goleak.IgnoreAnyFunction("github.com/redis/rueidis.(*call).DelayDo.func1")) // sleeps for a second at most, and longer than its client
 }

@@ -16,7 +16,7 @@ import (
 // command parses a command line of bench run.
 func command(t *testing.T, args ...string) *Command {
 	t.Helper()
-	c := new(Command)
+	c := &Command{binaries: &binaries}
 	p, err := kong.New(c)
 	if err != nil {
 		t.Fatal(err)
@@ -37,7 +37,7 @@ func prepare(t *testing.T, args ...string) *run {
 	}
 	c.Apply(&sc.Plan)
 	r := newRun(t.Context(), c, sc, sc.Plan, io.Discard)
-	r.ident = "test"
+	r.ident, r.binaries = "test", c.binaries
 	return r
 }
 

@@ -12,7 +12,7 @@ import (
 // installation runs until the test ends.
 func installation(t *testing.T, roster []stack.Entry) *stack.Stack {
 	t.Helper()
-	s, err := stack.Start(t.Context(), stack.Options{Engines: 1, Roster: roster})
+	s, err := stack.Start(t.Context(), stack.Options{Engines: 1, Roster: roster, Binaries: &binaries})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -24,7 +24,7 @@ func Scrape(ctx context.Context, addr string) (Metrics, error) {
 	return parseMetrics(string(b)), nil
 }
 
-// Get reads a page whole. The error says so when it is not answered with 200.
+// Get reads a whole page. An answer other than 200 is an error.
 func Get(ctx context.Context, url string) ([]byte, error) {
 	req, err := http.NewRequestWithContext(ctx, http.MethodGet, url, nil)
 	if err != nil {
@@ -56,7 +56,7 @@ func parseMetrics(text string) Metrics {
 	return m
 }
 
-// Add adds the series of o: several processes as one.
+// Add adds the series of o, so that several processes count as one.
 func (m Metrics) Add(o Metrics) {
 	for name, v := range o {
 		m[name] += v

@@ -8,19 +8,19 @@ import (
 	"time"
 )
 
-// kernelThreads is the process that all threads of the kernel descend from.
+// kernelThreads is the process from which all threads of the kernel descend.
 const kernelThreads = 2
 
-// relative is what tells whose a process is, and what it has used.
+// relative says whose child a process is, and what it has used.
 type relative struct {
 	parent int
-	used   time.Duration // with its children who have ended and been waited for
+	used   time.Duration // with its children that have ended and were waited for
 }
 
 // ReadOthers is the processor time, since their start, of the processes of this
-// machine that do not descend from root, without the kernel's threads. What one
-// of them has used does not leave the sum when it ends, as its parent takes it
-// over. In a container it is what the container can see.
+// machine that do not descend from root, without the kernel's threads. When a
+// process ends, its time stays in the sum, as its parent takes it over. In a
+// container only the processes of the container are seen.
 func ReadOthers(root int) (time.Duration, error) {
 	lines := statLines()
 	if len(lines) == 0 {
@@ -43,7 +43,7 @@ func ReadOthers(root int) (time.Duration, error) {
 
 // descends reports whether a process is root or a descendant of it.
 func descends(all map[int]relative, pid, root int) bool {
-	for range len(all) { // a table read while it changes may have a circle
+	for range len(all) { // a table that was read while it changed may have a cycle
 		if pid == root {
 			return true
 		}

@@ -37,7 +37,7 @@ func ReadProcess(pid int) (Process, error) {
 	return parseStat(string(b))
 }
 
-// ReadTree is a process and its children together: a PostgreSQL.
+// ReadTree reads a process and its children together, such as a PostgreSQL.
 func ReadTree(pid int) (Process, error) {
 	all, err := ReadProcess(pid)
 	if err != nil {
@@ -63,7 +63,7 @@ func statLines() map[int]string {
 	for _, name := range names {
 		b, err := os.ReadFile(name)
 		if err != nil {
-			continue // it has ended meanwhile
+			continue // it has ended
 		}
 		if pid, err := strconv.Atoi(filepath.Base(filepath.Dir(name))); err == nil {
 			lines[pid] = string(b)
@@ -101,11 +101,12 @@ func cutLast(s, sep string) (before, after string, found bool) {
 // Machine is the time of all processors since the start of the machine.
 type Machine struct {
 	Busy, Idle time.Duration
-	// SoftIRQ is the part of Busy that the kernel spent on what interrupts left
-	// to do, as receiving packets. A kernel with CONFIG_IRQ_TIME_ACCOUNTING counts
-	// it for no process, another one for the process that it happened in, too.
+	// SoftIRQ is the part of Busy that the kernel spent on deferred work of
+	// interrupts, such as receiving packets. A kernel with
+	// CONFIG_IRQ_TIME_ACCOUNTING counts it for no process, another one also for the
+	// process in which it happened.
 	SoftIRQ time.Duration
-	Steal   time.Duration // wanted, and given to another machine by the hypervisor
+	Steal   time.Duration // that the hypervisor gave to another machine
 }
 
 // Since is the time since before.
@@ -113,7 +114,7 @@ func (m Machine) Since(before Machine) Machine {
 	return Machine{m.Busy - before.Busy, m.Idle - before.Idle, m.SoftIRQ - before.SoftIRQ, m.Steal - before.Steal}
 }
 
-// All is the time that the processors had.
+// All is the whole time of the processors.
 func (m Machine) All() time.Duration { return m.Busy + m.Idle + m.Steal }
 
 // ReadMachine reads /proc/stat.

@@ -17,8 +17,8 @@ import (
 const (
 	// tick is how often what is due is sent, in one round trip.
 	tick = time.Millisecond
-	// mostAtOnce bounds one round trip, so that a publisher that is behind does
-	// not make Redis stand still.
+	// mostAtOnce bounds one round trip, so that a publisher that is behind its
+	// schedule does not block Redis.
 	mostAtOnce = 2000
 )
 
@@ -26,9 +26,9 @@ const (
 type Options struct {
 	RedisURL string
 	Stream   string
-	MaxLen   int     // entries that the stream keeps at least; older ones may go
+	MaxLen   int     // entries that the stream keeps at least; older ones may be trimmed
 	Prefix   string  // of the devices' names
-	Devices  int     // take turns
+	Devices  int     // they send in turn
 	Base     int64   // their records are numbered from the next number on
 	Rate     float64 // records a second, over all devices
 }
@@ -96,7 +96,7 @@ func (p *Publisher) Run(ctx context.Context) error {
 			if ctx.Err() != nil {
 				return nil
 			}
-			continue // behind: no rest
+			continue // behind its schedule
 		}
 		select {
 		case <-clock.C:
@@ -145,7 +145,7 @@ func (p *Publisher) command(due time.Time) rueidis.Completed {
 	return add.Args(p.devices[i].record(i, p.o.Base, due)...).Build()
 }
 
-// send is one round trip. What was begun is finished, or nobody could tell
+// send is one round trip. It is finished even if ctx ends, so that it is known
 // what was published.
 func (p *Publisher) send(ctx context.Context, batch rueidis.Commands, dues []time.Time) error {
 	sent := time.Now()
@@ -166,7 +166,7 @@ func (p *Publisher) send(ctx context.Context, batch rueidis.Commands, dues []tim
 	return nil
 }
 
-// Sent is how many records were published so far. Any goroutine may call it.
+// Sent is how many records have been published. Any goroutine may call it.
 func (p *Publisher) Sent() int64 {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -184,8 +184,8 @@ func (p *Publisher) Figures() (late, stored latency.Histogram) {
 	return late, stored
 }
 
-// Published is, by device, the number of its last record, less Options.Base. Call it while Run
-// does not run.
+// Published is, by device, the number of its last record, less Options.Base. It
+// must not be called while Run runs.
 func (p *Publisher) Published() []uint32 {
 	n := make([]uint32, len(p.devices))
 	for i := range p.devices {

@@ -9,10 +9,10 @@ import (
 // stamp is RFC 3339 with milliseconds, as ingestion services write it.
 const stamp = "2006-01-02T15:04:05.000Z"
 
-// flatEvery: one device in so many is fed by somebody's own script, in shape B.
+// flatEvery: one device in so many sends flat fields (shape B).
 const flatEvery = 10
 
-// device is a tracker going round.
+// device is a tracker that moves in a circle.
 type device struct {
 	name  string
 	angle float64
@@ -62,7 +62,7 @@ func (d *device) record(i int, base int64, due time.Time) []string {
 	return []string{"device_id", d.name, "ts", ts, "codec", "8E", "payload", string(b)}
 }
 
-// attributes ends with what the swarm checks.
+// attributes ends with what spectators check.
 func (d *device) attributes(b []byte, base int64, due time.Time) []byte {
 	b = append(b, `{"battery":87,"moving":true,"n":`...)
 	b = strconv.AppendInt(b, base+int64(d.n), 10)

@@ -1,5 +1,5 @@
 // Package streamreader reads the stream for servers that stand in for Pitwall in a
-// run: the peers (bench/peers) and the floor (bench/baseline). They get the same
+// run: the peers (bench/peers) and package baseline. They get the same
 // records through the same Redis, decoded by the same codec, and are told the
 // event of each, since they know no roster: the harness spreads devices over
 // events in blocks.
@@ -21,7 +21,7 @@ import (
 	"pitwall/codec"
 )
 
-// most is how many records one read brings at most.
+// most is how many records one XREAD returns at most.
 const most = 4096
 
 // Options say what is read. The tags are the flags of the servers.
@@ -76,7 +76,7 @@ func New(o Options) (*Reader, error) {
 // Close ends the connection.
 func (r *Reader) Close() { r.client.Close() }
 
-// Run calls take with every position as it comes, until ctx ends, which is no
+// Run calls take with every position as it arrives, until ctx ends, which is no
 // error.
 func (r *Reader) Run(ctx context.Context, take func(event int, p *codec.Position) error) error {
 	for {
@@ -96,9 +96,9 @@ func Ready(addr, ops string) error {
 	return json.NewEncoder(os.Stderr).Encode(map[string]string{"level": "INFO", "msg": "ready", "http": addr, "ops": ops})
 }
 
-// Read calls take with what has come since the last Read, one position after
-// the other, and the number of its event. It waits up to block for the first,
-// with 0 not at all. The position is good until take returns.
+// Read calls take with each position since the last Read and the number of its
+// event. It waits up to block for the first one; with 0 it does not wait. The
+// position is valid until take returns.
 func (r *Reader) Read(ctx context.Context, block time.Duration, take func(event int, p *codec.Position) error) error {
 	for {
 		n, err := r.read(ctx, block, take)

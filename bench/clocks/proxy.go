@@ -12,9 +12,9 @@ import (
 	"time"
 )
 
-// relay stands between an engine and its Redis and makes the server tell a wrong
-// time: the reply to TIME is changed, all else is passed on as it is.
-type relay struct {
+// proxy is between an engine and its Redis. It changes the reply to TIME, as if
+// the server's clock were wrong, and passes everything else on as it is.
+type proxy struct {
 	listener net.Listener
 	to       string // host:port of the server
 	wrong    func() time.Duration
@@ -25,21 +25,21 @@ type relay struct {
 	closed bool
 }
 
-// newRelay listens on a free port. The caller closes it.
-func newRelay(to string, wrong func() time.Duration) (*relay, error) {
+// newProxy listens on a free port. The caller closes it.
+func newProxy(to string, wrong func() time.Duration) (*proxy, error) {
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		return nil, fmt.Errorf("listen between the engine and Redis: %w", err)
 	}
-	y := &relay{listener: l, to: to, wrong: wrong, open: map[net.Conn]bool{}}
+	y := &proxy{listener: l, to: to, wrong: wrong, open: map[net.Conn]bool{}}
 	y.all.Go(y.accept)
 	return y, nil
 }
 
-func (y *relay) addr() string { return y.listener.Addr().String() }
+func (y *proxy) addr() string { return y.listener.Addr().String() }
 
-// close ends all connections and waits for those who serve them.
-func (y *relay) close() error {
+// close ends all connections and waits for their goroutines.
+func (y *proxy) close() error {
 	err := y.listener.Close()
 	y.mu.Lock()
 	y.closed = true
@@ -51,7 +51,7 @@ func (y *relay) close() error {
 	return err
 }
 
-func (y *relay) accept() {
+func (y *proxy) accept() {
 	for {
 		c, err := y.listener.Accept()
 		if err != nil {
@@ -61,8 +61,8 @@ func (y *relay) accept() {
 	}
 }
 
-// keep takes note of a connection, or closes it where all are to be closed.
-func (y *relay) keep(c net.Conn) bool {
+// keep registers a connection. It closes it, and is false, after close.
+func (y *proxy) keep(c net.Conn) bool {
 	y.mu.Lock()
 	defer y.mu.Unlock()
 	if y.closed {
@@ -73,15 +73,15 @@ func (y *relay) keep(c net.Conn) bool {
 	return true
 }
 
-func (y *relay) drop(c net.Conn) {
+func (y *proxy) drop(c net.Conn) {
 	y.mu.Lock()
 	defer y.mu.Unlock()
 	delete(y.open, c)
 	c.Close()
 }
 
-// serve passes on what one client says and is answered.
-func (y *relay) serve(client net.Conn) {
+// serve passes on the commands of one client and their replies.
+func (y *proxy) serve(client net.Conn) {
 	if !y.keep(client) {
 		return
 	}
@@ -91,31 +91,31 @@ func (y *relay) serve(client net.Conn) {
 		return
 	}
 	defer y.drop(server)
-	asked := new(questions)
+	asked := new(requests)
 	var back sync.WaitGroup
 	back.Go(func() {
 		defer client.Close()
 		y.answers(bufio.NewReader(server), client, asked)
 	})
-	// A client or server that is gone ends both ways.
+	// When either side is gone, both directions end.
 	_ = commands(bufio.NewReader(client), server, asked)
 	server.Close()
 	back.Wait()
 }
 
-// questions is, for each command that is not answered yet, whether it is TIME.
-type questions struct {
+// requests says for each command without a reply so far whether it is TIME.
+type requests struct {
 	mu   sync.Mutex // guards list
 	list []bool
 }
 
-func (q *questions) put(isTime bool) {
+func (q *requests) put(isTime bool) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	q.list = append(q.list, isTime)
 }
 
-func (q *questions) take() (isTime bool) {
+func (q *requests) take() (isTime bool) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	if len(q.list) > 0 {
@@ -125,7 +125,7 @@ func (q *questions) take() (isTime bool) {
 }
 
 // commands passes commands on until there are no more.
-func commands(from *bufio.Reader, to io.Writer, asked *questions) error {
+func commands(from *bufio.Reader, to io.Writer, asked *requests) error {
 	for {
 		b, err := value(from, nil)
 		if err != nil {
@@ -139,13 +139,13 @@ func commands(from *bufio.Reader, to io.Writer, asked *questions) error {
 }
 
 // answers passes replies on until there are no more.
-func (y *relay) answers(from *bufio.Reader, to io.Writer, asked *questions) {
+func (y *proxy) answers(from *bufio.Reader, to io.Writer, asked *requests) {
 	for {
 		b, err := value(from, nil)
 		if err != nil {
 			return
 		}
-		if b[0] != '>' && asked.take() { // what is pushed is no reply
+		if b[0] != '>' && asked.take() { // a push is no reply
 			b = shift(b, y.wrong())
 		}
 		if _, err := to.Write(b); err != nil {
@@ -197,7 +197,7 @@ func value(from *bufio.Reader, b []byte) ([]byte, error) {
 		return b, err
 	case '%':
 		n *= 2
-	case '|': // pairs, and then the value that they are about
+	case '|': // attributes in pairs, and then the value
 		n = 2*n + 1
 	}
 	for range n {

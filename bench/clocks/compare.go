@@ -6,12 +6,12 @@ import (
 	"time"
 )
 
-// judgeEvery is how often screens are compared with what was published.
-const judgeEvery = 100 * time.Millisecond
+// compareEvery is how often screens are compared with what was published.
+const compareEvery = 100 * time.Millisecond
 
-// judge looks for dots that are behind, until ctx ends.
-func (r *race) judge(ctx context.Context) {
-	clock := time.NewTicker(judgeEvery)
+// watchScreens looks for dots that are behind, until ctx ends.
+func (r *race) watchScreens(ctx context.Context) {
+	clock := time.NewTicker(compareEvery)
 	defer clock.Stop()
 	for {
 		select {
@@ -20,13 +20,13 @@ func (r *race) judge(ctx context.Context) {
 			return
 		}
 		for _, s := range r.screens {
-			s.judge(time.Now())
+			s.compare(time.Now())
 		}
 	}
 }
 
-// judge compares the screen with what it could show by now.
-func (s *screen) judge(now time.Time) {
+// compare compares the screen with what it could show by now.
+func (s *screen) compare(now time.Time) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.parts != 0 {
@@ -56,14 +56,14 @@ func (s *screen) judge(now time.Time) {
 			s.race.found(d, faultBehind, fmt.Sprintf("%s (connection %d): shows record %d at %d, %d behind; last published %s",
 				s.form.name, s.session, t.n, t.ts, behind, d.lately()))
 		default:
-			s.race.away(d, now.Sub(t.late))
+			s.race.addAway(d, now.Sub(t.late))
 		}
 		t.late = now
 	}
 }
 
-// delivered is the moment up to which the screen has got what was published, by
-// the reference devices.
+// delivered is the moment up to which published records have arrived on the
+// screen, by the reference devices.
 func (s *screen) delivered() (at time.Time, ok bool) {
 	for _, d := range s.race.references {
 		t := &s.dots[d.index]
@@ -81,8 +81,9 @@ func (s *screen) delivered() (at time.Time, ok bool) {
 	return at, !at.IsZero()
 }
 
-// quiet waits until every screen shows the newest record of every device. Those
-// that it has waited for in vain once are found and not waited for again.
+// quiet waits until every screen shows the newest record of every device. A dot
+// that is still behind after Options.Patience is counted as a fault, and no later
+// leg waits for it.
 func (r *race) quiet(ctx context.Context) error {
 	limit := time.Now().Add(r.opt.Patience)
 	for {
@@ -96,8 +97,8 @@ func (r *race) quiet(ctx context.Context) error {
 	}
 }
 
-// late counts the dots that are not at their newest record. When it is over,
-// they are found.
+// late counts the dots that are not at their newest record. When time is over
+// they are faults.
 func (r *race) late(now time.Time, over bool) (n int) {
 	for _, s := range r.screens {
 		n += s.unfinished(now, over)

@@ -37,8 +37,8 @@ func TestJudge(t *testing.T) {
 			r, s := staged(t, "right")
 			r.opt.Allow = c.allow
 			shown(t, r, s, map[string]int64{reference: c.reference, "right": c.kind})
-			s.judge(r.at(100))
-			s.judge(r.at(101)) // found once as long as it lasts
+			s.compare(r.at(100))
+			s.compare(r.at(101)) // found once as long as it lasts
 			expect(t, r, c.want)
 			for _, row := range r.tally.result(r.devices).Kinds {
 				if row.Name == "right" && row.Worst != c.worst {
@@ -55,10 +55,10 @@ func TestJudgeWaitsForTheSnapshot(t *testing.T) {
 	r.opt.Allow = 0
 	shown(t, r, s, map[string]int64{reference: 50, "right": 10})
 	s.parts = 1
-	s.judge(r.at(100))
+	s.compare(r.at(100))
 	expect(t, r, nil)
 	s.parts = 0
-	s.judge(r.at(100))
+	s.compare(r.at(100))
 	expect(t, r, map[string]int{faultBehind: 1})
 }
 

@@ -11,15 +11,15 @@ import (
 	"pitwall/engine/e2e/servers"
 )
 
-// TestRelay: a server reached through it tells a wrong time, and answers everything else
+// TestProxy: a server reached through it tells a wrong time, and answers everything else
 // as it is, also what is asked in one go.
-func TestRelay(t *testing.T) {
+func TestProxy(t *testing.T) {
 	redis, err := servers.StartRedis(t.TempDir())
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = redis.End(9) })
-	y, err := newRelay(redis.Addr(), func() time.Duration { return -90 * time.Second })
+	y, err := newProxy(redis.Addr(), func() time.Duration { return -90 * time.Second })
 	if err != nil {
 		t.Fatal(err)
 	}
