@@ -32,7 +32,7 @@ func TestFloorWithLoops(t *testing.T) {
 		}
 	}
 	if !strings.Contains(out, "bare loops of 2;") {
-		t.Errorf("the loops are not told in\n%s", out)
+		t.Errorf("the loops are not named in\n%s", out)
 	}
 }
 

@@ -4,6 +4,8 @@ import (
 	"context"
 	"fmt"
 	"time"
+
+	"pitwall/bench/internal/pause"
 )
 
 // compareEvery is how often screens are compared with what was published.
@@ -91,8 +93,8 @@ func (r *race) quiet(ctx context.Context) error {
 		if err := r.failed(); err != nil || late == 0 || time.Now().After(limit) {
 			return err
 		}
-		if sleep(ctx, 20*time.Millisecond); ctx.Err() != nil {
-			return ctx.Err()
+		if err := pause.For(ctx, 20*time.Millisecond); err != nil {
+			return err
 		}
 	}
 }

@@ -17,9 +17,9 @@ func shown(t *testing.T, r *race, s *screen, n map[string]int64) {
 	}
 }
 
-// TestJudge: a dot is behind when the reference devices have got further, however
+// TestCompare: a dot is behind when the reference devices have got further, however
 // late it is by the clock on the wall.
-func TestJudge(t *testing.T) {
+func TestCompare(t *testing.T) {
 	for _, c := range []struct {
 		name            string
 		reference, kind int64

@@ -11,8 +11,8 @@ import (
 	"pitwall/engine/e2e/servers"
 )
 
-// TestProxy: a server reached through it tells a wrong time, and answers everything else
-// as it is, also what is asked in one go.
+// TestProxy: a server behind it reports a wrong time; all other replies pass as
+// they are, also those to pipelined commands.
 func TestProxy(t *testing.T) {
 	redis, err := servers.StartRedis(t.TempDir())
 	if err != nil {
@@ -43,7 +43,7 @@ func TestProxy(t *testing.T) {
 	for in := bufio.NewReader(c); len(got) < 10; { // nine replies and a push
 		b, err := value(in, nil)
 		if err != nil {
-			t.Fatalf("%v behind %q", err, got)
+			t.Fatalf("%v after %q", err, got)
 		}
 		got = append(got, string(b))
 	}

@@ -12,6 +12,7 @@ import (
 
 	"golang.org/x/sync/errgroup"
 
+	"pitwall/bench/internal/pause"
 	"pitwall/bench/stack"
 	"pitwall/engine/e2e/servers"
 )
@@ -165,7 +166,9 @@ func (r *race) runLeg(ctx context.Context, d time.Duration, with *restart) error
 	}
 	if with != nil {
 		all.Go(func() error {
-			sleep(ctx, d/3)
+			if err := pause.For(ctx, d/3); err != nil {
+				return err
+			}
 			return r.restart(ctx, with.how)
 		})
 	}

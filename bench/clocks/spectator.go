@@ -6,6 +6,9 @@ import (
 	"time"
 
 	"github.com/coder/websocket"
+
+	"pitwall/bench/internal/pause"
+	"pitwall/bench/internal/subscriber"
 )
 
 // form is a way to watch.
@@ -29,11 +32,8 @@ func forms() []form {
 	}
 }
 
-// topic is what all watch.
-const (
-	event = "race"
-	topic = "event:" + event
-)
+// event is what all spectators watch.
+const event = "race"
 
 // watch connects and reads until ctx ends. It connects again whenever the
 // connection ends, as engines are restarted.
@@ -46,7 +46,7 @@ func (s *screen) watch(ctx context.Context) {
 		}
 		// A server that is down is not asked in a busy loop.
 		if left := 50*time.Millisecond - time.Since(begun); left > 0 {
-			sleep(ctx, left)
+			_ = pause.For(ctx, left) // the loop looks at ctx
 		}
 	}
 }
@@ -63,21 +63,13 @@ func (s *screen) once(ctx context.Context) error {
 	if s.form.deflate {
 		o.CompressionMode = websocket.CompressionNoContextTakeover
 	}
-	ws, _, err := websocket.Dial(ctx, "ws://"+s.race.address()+"/live"+s.form.query, o)
+	ws, err := subscriber.Subscribe(ctx, "ws://"+s.race.address()+"/live"+s.form.query, event, s.form.interval, o)
 	if err != nil {
 		return nil
 	}
 	defer ws.CloseNow()
-	ws.SetReadLimit(64 << 20)
 	s.begin()
 	defer s.end()
-	ask := fmt.Sprintf(`{"type":"subscribe","id":"1","topic":%q,"interval":%d}`, topic, s.form.interval.Milliseconds())
-	if s.form.interval == 0 {
-		ask = fmt.Sprintf(`{"type":"subscribe","id":"1","topic":%q}`, topic)
-	}
-	if ws.Write(ctx, websocket.MessageText, []byte(ask)) != nil {
-		return nil
-	}
 	for {
 		_, text, err := ws.Read(ctx)
 		if err != nil {
@@ -86,15 +78,5 @@ func (s *screen) once(ctx context.Context) error {
 		if err := s.take(text); err != nil {
 			return fmt.Errorf("spectator %s: %w", s.form.name, err)
 		}
-	}
-}
-
-// sleep waits; ctx may end it.
-func sleep(ctx context.Context, d time.Duration) {
-	t := time.NewTimer(d)
-	defer t.Stop()
-	select {
-	case <-t.C:
-	case <-ctx.Done():
 	}
 }

@@ -80,11 +80,11 @@ func TestReportSurvivesJSON(t *testing.T) {
 // TestText shows the figures, the reasons and the ramp.
 func TestText(t *testing.T) {
 	r := reportOf("latency_p99_ms", 40, 44, 48)
-	r.Runs[1].Valid, r.Runs[1].Why = false, []string{"a swarm process was held up"}
+	r.Runs[1].Valid, r.Runs[1].Why = false, []string{"a process of spectators was held up"}
 	r.Runs[0].Capacity, r.Runs[0].Ramp = "This machine carries 10 spectators.", []Step{{Load: 10}}
 	var b bytes.Buffer
 	Text(&b, r)
-	for _, want := range []string{"latency_p99_ms", "40 - 48", "NOT VALID: a swarm process was held up", "This machine carries 10 spectators."} {
+	for _, want := range []string{"latency_p99_ms", "40 - 48", "NOT VALID: a process of spectators was held up", "This machine carries 10 spectators."} {
 		if !strings.Contains(b.String(), want) {
 			t.Errorf("the text does not say %q:\n%s", want, b.String())
 		}

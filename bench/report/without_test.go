@@ -16,7 +16,7 @@ func TestCostsOfTheArchive(t *testing.T) {
 	}
 	r.Without = reportOf("latency_p99_ms", 100, 100).Runs
 	r.Without[0].Broken = []string{"the table has 3 records of 4"}
-	r.Without[1].Missing, r.Without[1].Why = 7, []string{"a swarm process was held up"}
+	r.Without[1].Missing, r.Without[1].Why = 7, []string{"a process of spectators was held up"}
 	got := r.Costs()
 	if len(got) != 1 || got[0].Key != "latency_p99_ms" || got[0].On != 115 || got[0].Off != 100 {
 		t.Errorf("the costs are %+v, want 115 and 100 ms", got)
@@ -26,7 +26,7 @@ func TestCostsOfTheArchive(t *testing.T) {
 	if err := HTML(&page, r); err != nil {
 		t.Fatal(err)
 	}
-	for _, want := range []string{"archive off", "1.15", "run 1: 1 promise broken", "run 2: 7 promises", "run 2: NOT VALID: a swarm process was held up"} {
+	for _, want := range []string{"archive off", "1.15", "run 1: 1 promise broken", "run 2: 7 promises", "run 2: NOT VALID: a process of spectators was held up"} {
 		if !strings.Contains(text.String(), want) {
 			t.Errorf("the text does not say %q:\n%s", want, text.String())
 		}

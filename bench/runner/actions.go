@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"time"
 
+	"pitwall/bench/internal/pause"
 	"pitwall/bench/internal/publish"
 	"pitwall/bench/report"
 	"pitwall/bench/scenario"
@@ -34,7 +35,7 @@ const calmBefore = 2 * time.Second
 // herd drops all connections, which come back evenly over plan.Over. With
 // plan.StartLine all connect for the first time instead.
 func (r *run) herd() error {
-	if err := pause(r.ctx, calmBefore); err != nil {
+	if err := pause.For(r.ctx, calmBefore); err != nil {
 		return err
 	}
 	before, err := r.clients.tally()
@@ -91,7 +92,7 @@ func (r *run) moveEntries() error {
 			return err
 		}
 		slowest = max(slowest, time.Since(start))
-		if err := pause(r.ctx, r.plan.Over); err != nil {
+		if err := pause.For(r.ctx, r.plan.Over); err != nil {
 			return err
 		}
 	}

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"time"
 
+	"pitwall/bench/internal/pause"
 	"pitwall/bench/report"
 )
 
@@ -27,7 +28,7 @@ func (r *run) archived(stopped time.Time) (time.Duration, error) {
 			}
 			return took, err
 		}
-		if err := pause(r.ctx, 10*time.Millisecond); err != nil {
+		if err := pause.For(r.ctx, 10*time.Millisecond); err != nil {
 			return 0, err
 		}
 	}

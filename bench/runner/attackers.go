@@ -12,6 +12,7 @@ import (
 
 	"pitwall/bench/attack"
 	"pitwall/bench/internal/gauge"
+	"pitwall/bench/internal/pause"
 	"pitwall/bench/internal/process"
 )
 
@@ -87,7 +88,7 @@ func (a *attackers) order(ctx context.Context, kinds ...string) error {
 		if time.Now().After(limit) {
 			return errors.New("attackers that were told to rest go on")
 		}
-		if err := pause(ctx, 20*time.Millisecond); err != nil {
+		if err := pause.For(ctx, 20*time.Millisecond); err != nil {
 			return err
 		}
 	}
@@ -148,12 +149,9 @@ func (a *attackers) close() error {
 	if a == nil {
 		return nil
 	}
-	var errs []error
-	for _, k := range a.workers {
-		errs = append(errs, k.End())
-	}
+	list := a.workers
 	a.workers = nil
-	return errors.Join(errs...)
+	return process.EndAll(list)
 }
 
 // loads are the attacks' sizes: those of the flag, and their own for the kinds

@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"pitwall/bench/attack"
+	"pitwall/bench/internal/pause"
 	"pitwall/bench/report"
 	"pitwall/bench/scenario"
 )
@@ -45,17 +46,17 @@ func (b *probe) begin() (err error) {
 	ctx := b.run.ctx
 	switch {
 	case len(b.leaving) > 0:
-		err = pause(ctx, gathering)
+		err = pause.For(ctx, gathering)
 		b.run.access.platform.withdraw(true)
 		b.since = time.Now()
 	case b.comparesMemory():
-		if err = pause(ctx, attack.Idle/2); err != nil {
+		if err = pause.For(ctx, attack.Idle/2); err != nil {
 			return err
 		}
 		if b.baseline, err = b.run.memory(); err != nil {
 			return err
 		}
-		err = pause(ctx, silence-attack.Idle/2)
+		err = pause.For(ctx, silence-attack.Idle/2)
 	}
 	return err
 }

@@ -7,6 +7,7 @@ import (
 
 	"pitwall/bench/attack"
 	"pitwall/bench/internal/gauge"
+	"pitwall/bench/internal/pause"
 	"pitwall/bench/report"
 	"pitwall/bench/scenario"
 )
@@ -144,7 +145,7 @@ func (a *attackRun) watchMemory(length time.Duration) (mb float64, err error) {
 	most := int64(0)
 	for end := time.Now().Add(length); time.Now().Before(end); {
 		most = max(most, a.run.sampler.rss())
-		if err := pause(a.run.ctx, min(every, time.Until(end))); err != nil {
+		if err := pause.For(a.run.ctx, min(every, time.Until(end))); err != nil {
 			return 0, err
 		}
 	}
@@ -156,7 +157,7 @@ func (a *attackRun) watchMemory(length time.Duration) (mb float64, err error) {
 // that the slowest are counted too.
 func (a *attackRun) arrived() error {
 	for before := int64(-1); ; {
-		if err := pause(a.run.ctx, stillness); err != nil {
+		if err := pause.For(a.run.ctx, stillness); err != nil {
 			return err
 		}
 		n := a.run.clients.measured().latency.TotalCount()
@@ -202,7 +203,7 @@ func (a *attackRun) account(p *report.Phase, before, after sample, kinds []strin
 func (a *attackRun) conclude(rest time.Duration, heapBefore float64, kinds []string) error {
 	r := a.run
 	r.progress.phase("letting the engine release memory", rest)
-	if err := pause(r.ctx, rest); err != nil {
+	if err := pause.For(r.ctx, rest); err != nil {
 		return err
 	}
 	heapAfter, err := r.heap()

@@ -10,6 +10,7 @@ import (
 
 	"pitwall/bench/internal/gauge"
 	"pitwall/bench/internal/latency"
+	"pitwall/bench/internal/pause"
 	"pitwall/bench/internal/process"
 	"pitwall/bench/spectators"
 	"pitwall/bench/stack"
@@ -115,12 +116,9 @@ func (p *clients) listen(k *worker, out io.Reader) {
 
 // close ends the processes and waits for them.
 func (p *clients) close() error {
-	var errs []error
-	for _, k := range p.workers {
-		errs = append(errs, k.End())
-	}
+	list := p.workers
 	p.workers = nil
-	return errors.Join(errs...)
+	return process.EndAll(list)
 }
 
 // order gives every process the same order.
@@ -193,7 +191,7 @@ func (p *clients) await(ctx context.Context, within time.Duration, what string, 
 		case time.Now().After(limit):
 			return t, fmt.Errorf("waited %v for %s: %d subscribed, %d have their snapshot; %s", within, what, t.open, t.joined, t.fault)
 		}
-		if err := pause(ctx, 20*time.Millisecond); err != nil {
+		if err := pause.For(ctx, 20*time.Millisecond); err != nil {
 			return t, err
 		}
 	}

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"pitwall/bench/attack"
+	"pitwall/bench/internal/pause"
 )
 
 // platformTime is how long the platform takes for an answer: so long that a
@@ -56,7 +57,7 @@ func startPlatform() (*platform, error) {
 
 // ServeHTTP answers a question.
 func (p *platform) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	if pause(r.Context(), platformTime) != nil {
+	if pause.For(r.Context(), platformTime) != nil {
 		return // the engine waits no longer
 	}
 	if p.allows(r.FormValue("user")) {

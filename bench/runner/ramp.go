@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"time"
 
+	"pitwall/bench/internal/pause"
 	"pitwall/bench/report"
 )
 
@@ -44,7 +45,7 @@ func (r *run) ramp() error {
 			return err
 		}
 		load = more
-		if err := pause(r.ctx, time.Second); err != nil { // what the change has caused is no part of the step
+		if err := pause.For(r.ctx, time.Second); err != nil { // what the change has caused is no part of the step
 			return err
 		}
 	}
@@ -76,7 +77,7 @@ func (r *run) step(load float64) (report.Step, error) {
 	if err := r.sampler.run(ctx, r.progress); err != nil {
 		return report.Step{}, err
 	}
-	if err := pause(r.ctx, r.opt.P99+time.Second); err != nil { // for what is late, and for the status that says so
+	if err := pause.For(r.ctx, r.opt.P99+time.Second); err != nil { // for what is late, and for the status that says so
 		return report.Step{}, err
 	}
 	after, err := r.clients.tally()

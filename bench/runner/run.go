@@ -9,6 +9,7 @@ import (
 
 	"pitwall/bench/internal/gauge"
 	"pitwall/bench/internal/latency"
+	"pitwall/bench/internal/pause"
 	"pitwall/bench/internal/publish"
 	"pitwall/bench/report"
 	"pitwall/bench/scenario"
@@ -138,7 +139,7 @@ func (r *run) publish() error {
 	}
 	go func() { r.published <- r.publisher.Run(ctx) }()
 	r.progress.phase("warming up", r.plan.Warmup)
-	return pause(r.ctx, r.plan.Warmup)
+	return pause.For(r.ctx, r.plan.Warmup)
 }
 
 // steady is the phase that is measured.
@@ -187,16 +188,4 @@ func (r *run) finish() error {
 	r.checkHonest(t)
 	r.validate(t)
 	return nil
-}
-
-// pause waits, and fails when ctx ends before.
-func pause(ctx context.Context, d time.Duration) error {
-	t := time.NewTimer(d)
-	defer t.Stop()
-	select {
-	case <-t.C:
-		return nil
-	case <-ctx.Done():
-		return ctx.Err()
-	}
 }

@@ -9,6 +9,7 @@ import (
 
 	"github.com/alecthomas/kong"
 
+	"pitwall/bench/internal/pause"
 	"pitwall/bench/report"
 	"pitwall/bench/scenario"
 )
@@ -60,7 +61,7 @@ func TestStalledHarnessSaysSo(t *testing.T) {
 		if err := syscall.Kill(pid, syscall.SIGSTOP); err != nil {
 			return err
 		}
-		if err := pause(r.ctx, 2*mostStall); err != nil {
+		if err := pause.For(r.ctx, 2*mostStall); err != nil {
 			return err
 		}
 		return syscall.Kill(pid, syscall.SIGCONT)
@@ -80,7 +81,7 @@ func TestLatePublisherSaysSo(t *testing.T) {
 		if err := syscall.Kill(r.stack.RedisPID(), syscall.SIGSTOP); err != nil {
 			return err
 		}
-		err := pause(r.ctx, time.Second)
+		err := pause.For(r.ctx, time.Second)
 		if cerr := syscall.Kill(r.stack.RedisPID(), syscall.SIGCONT); cerr != nil {
 			return cerr
 		}

@@ -8,6 +8,8 @@ import (
 	"time"
 
 	"github.com/coder/websocket"
+
+	"pitwall/bench/internal/subscriber"
 )
 
 // withdrawnWithin bounds the wait until a withdrawn spectator is cut off.
@@ -26,13 +28,11 @@ type withdrawn struct {
 func watch(ctx context.Context, url, token, event string) (*withdrawn, error) {
 	limited, cancel := context.WithTimeout(ctx, joinWithin)
 	defer cancel()
-	ws, _, err := websocket.Dial(limited, url, &websocket.DialOptions{HTTPHeader: http.Header{"Authorization": {"Bearer " + token}}})
+	ws, err := subscriber.Subscribe(limited, url, event, 0, &websocket.DialOptions{HTTPHeader: http.Header{"Authorization": {"Bearer " + token}}})
 	if err != nil {
-		return nil, fmt.Errorf("connect the spectator whose access is to be withdrawn: %w", err)
+		return nil, err
 	}
-	ws.SetReadLimit(-1)
 	w := &withdrawn{ws: ws, ended: make(chan time.Time, 1)}
-	err = ws.Write(limited, websocket.MessageText, fmt.Appendf(nil, `{"type":"subscribe","id":"1","topic":"event:%s"}`, event))
 	for watching := false; err == nil && !watching; {
 		var frame []byte
 		if _, frame, err = ws.Read(limited); err == nil && bytes.Contains(frame, []byte(`"type":"error"`)) {

@@ -18,7 +18,7 @@ type Sizes struct {
 	SlowRate    *int           `help:"Bytes a second that each of them reads."`
 	Interval    *int           `help:"Least time between two updates of a device that clients ask for, in ms."`
 	Batch       *bool          `help:"Clients ask for many positions in a frame."`
-	CheckEvery  *int           `help:"Of so many spectators one checks what it is sent; the others have the kernel throw it away, for loads whose spectators would need more cores than there are. 1: all check."`
+	CheckEvery  *int           `help:"One of so many spectators checks what it is sent; the kernel throws away what the others are sent. For loads that would need more cores to be checked than there are. 1: all check."`
 	Engines     *int           `help:"Processes of Pitwall; connections are spread over them."`
 	Window      *time.Duration `help:"Flush window of the engines."`
 	Connect     *time.Duration `help:"Over which the connections are opened."`

@@ -12,8 +12,8 @@ import (
 	"pitwall/bench/internal/latency"
 )
 
-// byHand is a group whose loop is turned by the test. All clients have joined
-// and the double sends to all of them. What each is told is kept apart.
+// byHand is a group whose loop the test drives. All clients have joined
+// and the double sends to all of them. What each has seen is counted apart.
 type byHand struct {
 	*Group
 	t    *testing.T
@@ -44,7 +44,7 @@ func newByHand(t *testing.T, cfg Config) *byHand {
 	return h
 }
 
-// until turns the loop until cond holds.
+// until runs the loop until cond holds.
 func (h *byHand) until(what string, cond func() bool) {
 	h.t.Helper()
 	events := make([]unix.EpollEvent, 1)
@@ -94,10 +94,10 @@ func lone(t *testing.T) (*byHand, int) {
 	return h, h.stamps(1)
 }
 
-// lies sends record n and waits until it lies in the lone client's socket,
+// arrive sends record n and waits until it is in the lone client's socket,
 // beside what is there already. The times, in ns since the epoch, are before it
 // was sent and after it was seen there.
-func (h *byHand) lies(n int) (sent, there int64) {
+func (h *byHand) arrive(n int) (sent, there int64) {
 	h.t.Helper()
 	held := func() int {
 		size, err := unix.IoctlGetInt(h.clients[0].fd, unix.SIOCINQ)
@@ -117,15 +117,15 @@ func (h *byHand) lies(n int) (sent, there int64) {
 	return sent, time.Now().UnixNano()
 }
 
-// hold is for how long the tests let bytes lie.
+// hold is for how long the tests leave bytes in a socket.
 const hold = 30 * time.Millisecond
 
-// TestWaitOfAHeldReader: what lies in the socket for a time has waited that
+// TestWaitOfAHeldReader: what is in the socket for a time has waited that
 // long, and no longer than since it was sent.
 func TestWaitOfAHeldReader(t *testing.T) {
 	h, n := lone(t)
 	for range 3 {
-		sent, there := h.lies(n)
+		sent, there := h.arrive(n)
 		<-time.After(hold) // is what is measured
 		h.wantWait(n, 1, time.Now().UnixNano()-there, sent)
 		n++
@@ -136,9 +136,9 @@ func TestWaitOfAHeldReader(t *testing.T) {
 // than one segment of it.
 func TestWaitIsThatOfTheNewest(t *testing.T) {
 	h, n := lone(t)
-	h.lies(n)
+	h.arrive(n)
 	<-time.After(hold)
-	sent, there := h.lies(n + 1)
+	sent, there := h.arrive(n + 1)
 	h.wantWait(n+1, 2, time.Now().UnixNano()-there, sent)
 }
 

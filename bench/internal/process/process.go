@@ -84,6 +84,15 @@ func (c *Child) End() error {
 	return errors.Join(err, c.cmd.Wait())
 }
 
+// EndAll ends processes and waits for them.
+func EndAll[C interface{ End() error }](list []C) error {
+	var errs []error
+	for _, c := range list {
+		errs = append(errs, c.End())
+	}
+	return errors.Join(errs...)
+}
+
 // Instructions reads the configuration of this process, and then orders, which
 // end with standard input. The process writes its status to out.
 func Instructions[Config, Order any]() (c Config, orders chan Order, out *json.Encoder, err error) {

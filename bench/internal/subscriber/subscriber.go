@@ -1,0 +1,34 @@
+// Package subscriber is a spectator on a WebSocket library, for the few that are
+// more than many raw sockets: one that is compressed, or shows a token of its
+// own, and whose frames the caller reads. The many are in package spectators.
+//
+// One goroutine reads a connection; any may close it.
+package subscriber
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/coder/websocket"
+)
+
+// Subscribe connects and sends a subscribe to an event, with the least time
+// between two updates of a device (0: every update). The caller reads the
+// answers, and closes the connection.
+func Subscribe(ctx context.Context, url, event string, interval time.Duration, o *websocket.DialOptions) (*websocket.Conn, error) {
+	ws, _, err := websocket.Dial(ctx, url, o)
+	if err != nil {
+		return nil, fmt.Errorf("connect a spectator: %w", err)
+	}
+	ws.SetReadLimit(-1)
+	ask := fmt.Appendf(nil, `{"type":"subscribe","id":"1","topic":"event:%s"`, event)
+	if interval > 0 {
+		ask = fmt.Appendf(ask, `,"interval":%d`, interval.Milliseconds())
+	}
+	if err := ws.Write(ctx, websocket.MessageText, append(ask, '}')); err != nil {
+		_ = ws.CloseNow()
+		return nil, fmt.Errorf("subscribe a spectator: %w", err)
+	}
+	return ws, nil
+}
