@@ -70,7 +70,7 @@ func (w *worker) awaits(p *part, id string) bool {
 	if !t.left() {
 		return false
 	}
-	at, ok := w.snap.places[p]
+	at, ok := w.snap.starts[p]
 	for at = max(at, t.next); ok && at < len(t.pieces) && t.pieces[at].part == p; at++ {
 		if _, is := slices.BinarySearch(t.pieces[at].added, id); is {
 			return true

@@ -94,7 +94,7 @@ func TestVisitAllocatesNothing(t *testing.T) {
 	bring := func() {
 		ts++
 		batch.Positions = append(batch.Positions[:0], codec.Position{DeviceID: "d", TS: ts, Arrival: ts})
-		for !core.workers[0].visit(ctx, batch) {
+		for !core.workers[0].tryTurn(ctx, batch) {
 			runtime.Gosched()
 		}
 	}
@@ -116,8 +116,8 @@ func TestUnwatchedTopicCostsLastValuesOnly(t *testing.T) {
 	}
 	w := r.core.workers[0]
 	for _, d := range w.devices {
-		if p := d.nodes[0].part; p.alarm.pos >= 0 || p.pending != [texts]pending{} || p.topic.instant.next.Load() != 0 {
-			t.Fatalf("device %s: the topic has an alarm at %d, pending %+v, an instant %d; want none", d.id, p.alarm.pos, p.pending, p.topic.instant.next.Load())
+		if p := d.nodes[0].part; p.deadline.pos >= 0 || p.pending != [uncompressedEncodings]pending{} || p.topic.instant.next.Load() != 0 {
+			t.Fatalf("device %s: the topic has an alarm at %d, pending %+v, an instant %d; want none", d.id, p.deadline.pos, p.pending, p.topic.instant.next.Load())
 		}
 		if d.shown.mark != positions[0].TS {
 			t.Errorf("device %s: the last value is of %d, want %d", d.id, d.shown.mark, positions[0].TS)

@@ -17,12 +17,12 @@ type audience struct {
 
 // round is what an audience is being sent.
 type round struct {
-	part    *part    // whose next seal waits for the end; nil for a class
-	chunk   *Chunk   // nil: a tick, each sub gets what changed since its last one
-	packing *packing // of chunk, which is pushed compressed when that is done; nil for none
-	taken   int      // connections that took chunk
-	due     int64    // the shard has not passed this moment before the end
-	instant int64    // told to the writers; 0 for nothing to gather for
+	part        *part            // whose next seal waits for the end; nil for a class
+	chunk       *Chunk           // nil: a tick, each sub gets what changed since its last one
+	compression *liveCompression // of chunk, which is pushed compressed when that is done; nil for none
+	taken       int              // connections that took chunk
+	due         int64            // the shard has not passed this moment before the end
+	instant     int64            // told to the writers; 0 for nothing to gather for
 }
 
 // add puts s at the end, where rounds under way do not come.
@@ -59,7 +59,7 @@ func (a *audience) put(s *sub, pos int) {
 // audience is the list that s is in.
 func (s *sub) audience() *audience {
 	if s.class == classNone {
-		return &s.part.live[s.conn.shape]
+		return &s.part.live[s.conn.encoding]
 	}
 	return &s.part.classes[s.class].audience
 }
@@ -70,7 +70,7 @@ func (s *sub) audience() *audience {
 func (w *worker) begin(a *audience, r round) {
 	w.complete(a)
 	a.round, a.left, a.open = r, len(a.list), true
-	if a.left <= w.core.slice && r.packing == nil {
+	if a.left <= w.core.slice && r.compression == nil {
 		w.budget -= a.left
 		w.complete(a)
 		return
@@ -90,8 +90,8 @@ func (w *worker) proceed() {
 	if !a.open {
 		return // completed by a command
 	}
-	if a.round.packing != nil && a.left > 0 {
-		w.packRound(&a.round)
+	if a.round.compression != nil && a.left > 0 {
+		w.compressLive(&a.round)
 	} else {
 		w.push(a, w.core.slice)
 		w.splice(a.round.instant)
@@ -124,14 +124,14 @@ func (w *worker) completeTicks(p *part) {
 // close ends the round of a, which everybody has had.
 func (w *worker) close(a *audience) {
 	p, ch, taken := a.round.part, a.round.chunk, a.round.taken
-	if k := a.round.packing; k != nil {
+	if k := a.round.compression; k != nil {
 		k.free(false)
 	}
 	a.round, a.open = round{}, false
 	if p == nil {
 		return
 	}
-	ch.home.lent(ch, taken)
+	ch.pool.endPush(ch, taken)
 	if p.rounds--; p.rounds == 0 && p.watchers > 0 && p.seq > p.sealed {
 		w.schedule(p) // what came meanwhile
 	}

@@ -2,74 +2,76 @@ package shard
 
 // build is a body of a part that is too large for one turn: a whole snapshot, or
 // what changed after an update, as a lagged snapshot or in live frames. It is made
-// in slices, one to a turn, while the subscribers for it wait; see arrive for what
-// they get. It is the state at base, the last seal when it began.
+// in slices, one per turn, while the subscribers that need it wait; endWait tells
+// what they get. It shows the state at base, the last seal when the build began.
 //
-// The nodes are copied from the newest to the oldest, while positions and seals
-// go on. Of a node that changes before it is copied, the value at base is pinned:
-// by the change, or, where it was pending when the build began, by the seal that
-// would release it. Pinned values are copied last. So each device of base is in
-// it once. A correction or a change of the part's devices makes base something
-// that must not be shown any more: then the build begins again. One build of a
-// part copies at a time, the others wait.
+// The nodes are copied from the newest to the oldest, while positions and seals go
+// on. If a node changes before it is copied, its value at base is pinned: by the
+// change, or, where the value was pending when the build began, by the seal that
+// would release it. Pinned values are copied last. So each device of base is in the
+// body exactly once, with its value at base. After a correction, or a change of the
+// part's devices, base must not be shown any more: then the build begins again. Only
+// one build of a part copies at a time, because a node has one mark for it; the
+// others wait.
 type build struct {
 	part  *part
-	since uint64 // what changed after this update; 0 for all
-	form  form   // formSnapshot, formLagged, formPlain or formBatch
+	since uint64   // what changed after this update; 0 for all
+	kind  bodyKind // bodySnapshot, bodyLagged, bodyPlain or bodyBatch
 
-	id   uint64 // nodes that are copied or pinned have it; 0: has not begun
-	cuts uint64 // of the part's bodies when it began
+	id   uint64 // the mark on nodes that are copied or pinned; 0: the build has not begun
+	cuts uint64 // invalidations of the part's cache when it began
 	base uint64
 
-	roster *rosterBuild // the frame in front of a lagged snapshot, if it is more than a slice
-	at     *node        // the next one to be copied
-	pinned []pinned
+	roster   *rosterBuild // the roster frame before a lagged snapshot, if it is more than a slice
+	nextNode *node        // the next one to copy
+	pinned   []pinned
 
-	body   section // the end of a snapshot frame, position frames, or the payload of a positions frame
-	fixed  section // of a lagged snapshot: the end of the corrected one that goes with it
-	built  bool    // both are whole
-	packed store   // body compressed; empty for what does not get shorter
-	from   int     // how much of body is in it
-	closed bool    // it is whole
+	body            section // the end of a snapshot frame, position frames, or the payload of a positions frame
+	fixed           section // of a lagged snapshot: the end of the corrected one that goes with it
+	built           bool    // both are whole
+	compressed      store   // body compressed; empty if it does not get shorter by that
+	compressedTo    int     // how much of body is compressed
+	compressionDone bool    // all of body is
 
-	heads [2]*Chunk   // frames for all, plain and compressed; see head
-	waits [2][]waiter // for the one and for the other
-	wants [2]int      // how many of those have not been cancelled
+	frames  [2]*Chunk   // what the waiters get, plain and compressed; see frame
+	waiters [2][]waiter // for the plain frame and for the compressed one
+	waiting [2]int      // how many of them have not been cancelled
 }
 
-// section is a list of positions in the making.
+// section is a list of positions that is being built.
 type section struct {
 	store
 	records uint32
 }
 
-// pinned is a value that a node has no longer.
+// pinned is a value that its node has lost.
 type pinned struct {
 	value *value
 	fixed bool // it belongs to build.fixed
 }
 
-// buildBounds are the bounds of a slice. Each takes 0.1 to 0.3 ms.
+// buildBounds bound one slice of a build, so that a turn stays short however large
+// the body is: each bound is a fraction of a millisecond.
 type buildBounds struct {
-	devices int // looked at
-	copied  int // bytes of values, and one value more at most
-	packed  int // bytes compressed
-	moved   int // bytes brought to larger memory
-	serves  int // subscribers that get a snapshot that is built
+	devices    int // looked at
+	copied     int // bytes of values, and one value more at most
+	compressed int // bytes compressed
+	moved      int // bytes copied to larger memory
+	serves     int // waiters that get their snapshot
 }
 
-// aSlice is the bounds that a core has, but in tests.
-var aSlice = buildBounds{devices: 512, copied: 128 << 10, packed: 64 << 10, moved: 128 << 10, serves: 64}
+// defaultBounds are the bounds of every core; tests set smaller ones.
+var defaultBounds = buildBounds{devices: 512, copied: 128 << 10, compressed: 64 << 10, moved: 128 << 10, serves: 64}
 
-// construct gives the build that waits longest, of those that can go on, one
-// slice.
-func (w *worker) construct() {
+// advanceBuilds gives one slice to the build that has waited longest, of those that
+// can go on.
+func (w *worker) advanceBuilds() {
 	for range len(w.builds) {
 		b := w.builds[0]
 		copy(w.builds, w.builds[1:])
 		w.builds = w.builds[:len(w.builds)-1]
-		worked := b.wanted() && w.goOn(b)
-		if b.wanted() {
+		worked := b.hasWaiters() && w.advanceBuild(b)
+		if b.hasWaiters() {
 			w.builds = append(w.builds, b)
 		} else {
 			w.endBuild(b)
@@ -80,12 +82,12 @@ func (w *worker) construct() {
 	}
 }
 
-// goOn gives b one slice. False: it cannot begin now.
-func (w *worker) goOn(b *build) bool {
+// advanceBuild gives b one slice. It returns false if b cannot begin now.
+func (w *worker) advanceBuild(b *build) bool {
 	p, moved := b.part, w.core.building.moved
 	switch {
-	case b.id == 0 || b.cuts != p.bodies.cuts:
-		if w.taking.left() || p.build != nil && p.build != b { // it would soon begin again, or has to wait
+	case b.id == 0 || b.cuts != p.cache.invalidations:
+		if w.taking.left() || p.build != nil && p.build != b { // it would soon begin again, or another build is copying
 			return false
 		}
 		w.beginBuild(b)
@@ -93,39 +95,39 @@ func (w *worker) goOn(b *build) bool {
 		b.body.move(moved)
 	case b.fixed.moving():
 		b.fixed.move(moved)
-	case b.packed.moving():
-		b.packed.move(moved)
+	case b.compressed.moving():
+		b.compressed.move(moved)
 	case b.roster != nil && !b.roster.done:
-		b.roster.goOn(p, w.core.building.devices)
+		b.roster.advance(p, w.core.building.devices)
 	case !b.built:
 		w.copyNodes(b)
-	case !b.closed && b.wants[1] > 0:
-		w.pack(b)
+	case !b.compressionDone && b.waiting[1] > 0:
+		w.compressSlice(b)
 	}
-	if b.built && b.cuts == p.bodies.cuts {
-		w.serve(b)
+	if b.built && b.cuts == p.cache.invalidations {
+		w.serveWaiters(b)
 	}
 	return true
 }
 
-// beginBuild has b begin, or begin again.
+// beginBuild starts b, or starts it again.
 func (w *worker) beginBuild(b *build) {
 	p := b.part
 	w.abandonBuild(b)
-	if p.bodies.cut && p.seq > p.sealed { // joins and leaves are pending
+	if p.cache.invalidated && p.seq > p.sealed { // joins and leaves are pending
 		w.sealNow(p)
 	}
 	w.count.built++
 	w.lastBuild++
 	*b = build{
-		part: p, since: b.since, form: b.form, waits: b.waits, wants: b.wants,
-		id: w.lastBuild, cuts: p.bodies.cuts, base: p.sealed, at: p.last,
+		part: p, since: b.since, kind: b.kind, waiters: b.waiters, waiting: b.waiting,
+		id: w.lastBuild, cuts: p.cache.invalidations, base: p.sealed, nextNode: p.last,
 	}
 	p.build, b.roster = b, w.newRosterBuild(b)
-	b.body.store = newStore(&w.ends, 2*w.core.building.copied)
-	switch b.form {
-	case formPlain:
-	case formBatch:
+	b.body.store = newStore(&w.bodyPool, 2*w.core.building.copied)
+	switch b.kind {
+	case bodyPlain:
+	case bodyBatch:
 		b.body.ch.body = p.topic.frames.BeginPositionsBody(b.body.ch.body)
 	default:
 		b.body.ch.body = p.topic.frames.BeginSnapshotBody(b.body.ch.body)
@@ -138,20 +140,21 @@ func (w *worker) abandonBuild(b *build) {
 		w.values.release(x.value)
 	}
 	b.pinned = nil
-	for i, h := range b.heads {
+	for i, h := range b.frames {
 		if h != nil && h != b.body.ch {
-			h.retire()
+			h.endRetain()
 		}
-		b.heads[i] = nil
+		b.frames[i] = nil
 	}
 	b.body.free(b.built)
 	b.fixed.free(b.built)
-	b.packed.free(b.closed)
+	b.compressed.free(b.compressionDone)
 }
 
-// valueAt returns the value that n had at base, whose value now is current, and
-// whether that is told as a correction. It is nil where n had none, where it is
-// not for the build, or where the build has it already.
+// valueAt returns the value that n had at base, and whether it belongs to the
+// corrected snapshot. current is n's value now. The result is nil where n had no
+// value then, where the value is not for this build, or where the build has it
+// already.
 func (b *build) valueAt(n *node, current *value) (v *value, fixed bool) {
 	var seq uint64
 	switch {
@@ -164,27 +167,28 @@ func (b *build) valueAt(n *node, current *value) (v *value, fixed bool) {
 	if seq <= b.since {
 		return nil, false
 	}
-	switch b.form {
-	case formSnapshot:
-	case formLagged:
-		fixed = n.fixed > b.since // or newer than one that has not been told
+	switch b.kind {
+	case bodySnapshot:
+	case bodyLagged:
+		fixed = n.fixed > b.since // also if it is newer than a correction that has not been sent
 	default:
 		if seq == n.fixed {
-			return nil, false // it has been told as such
+			return nil, false // it was sent as a correction
 		}
 	}
 	return v, fixed
 }
 
-// pin keeps the value at base of n, which is about to lose it. Before a change,
-// which takes n out of its place, current is the value that it still has.
+// pin keeps the value at base of n, which is about to lose it. current is the value
+// that n still has; nil in a seal, which releases n's old value only. A change moves
+// n to the front of the list, so the build goes on from n's neighbour.
 func (p *part) pin(n *node, current *value) {
 	b := p.build
 	if b == nil {
 		return
 	}
-	if b.at == n {
-		b.at = n.prev
+	if b.nextNode == n {
+		b.nextNode = n.prev
 	}
 	if v, fixed := b.valueAt(n, current); v != nil {
 		n.built = b.id
@@ -200,18 +204,18 @@ func (w *worker) copyNodes(b *build) {
 		if b.size() >= end {
 			return
 		}
-		n, x := b.at, pinned{}
+		n, x := b.nextNode, pinned{}
 		switch {
 		case n != nil:
 			x.value, x.fixed = b.valueAt(n, n.dev.val)
 		case len(b.pinned) > 0:
 			x = b.pinned[len(b.pinned)-1]
 		default:
-			w.closeBody(b)
+			w.finishBody(b)
 			return
 		}
 		if x.value != nil && !w.add(b, x) {
-			return // the store grows first
+			return // the store has to grow first
 		}
 		if n == nil {
 			b.pinned = b.pinned[:len(b.pinned)-1]
@@ -219,10 +223,10 @@ func (w *worker) copyNodes(b *build) {
 			continue
 		}
 		if n.built = b.id; n.seq <= b.since {
-			b.at = nil // so are all that are left
+			b.nextNode = nil // all older nodes are outside the build as well
 			continue
 		}
-		b.at = n.prev
+		b.nextNode = n.prev
 	}
 }
 
@@ -235,15 +239,15 @@ func (b *build) size() int {
 	return n
 }
 
-// add appends a value. False: there is no room yet.
+// add appends a value. It returns false if there is no room yet.
 func (w *worker) add(b *build, x pinned) bool {
 	t, s, around := b.part.topic.frames, &b.body, 3 // a comma, and the end of the list
 	switch {
-	case b.form == formPlain:
+	case b.kind == bodyPlain:
 		around = 64 + 6*len(t.Name())
 	case x.fixed:
 		if s = &b.fixed; s.ch == nil {
-			s.store = newStore(&w.ends, w.core.building.copied)
+			s.store = newStore(&w.bodyPool, w.core.building.copied)
 			s.ch.body = t.BeginSnapshotBody(s.ch.body)
 		}
 	}
@@ -252,7 +256,7 @@ func (w *worker) add(b *build, x pinned) bool {
 		return false
 	}
 	s.records++
-	if b.form == formPlain {
+	if b.kind == bodyPlain {
 		s.ch.body = t.AppendPositionFrame(s.ch.body, x.value.buf)
 	} else {
 		s.ch.body = t.AppendItem(s.ch.body, x.value.buf)
@@ -260,15 +264,15 @@ func (w *worker) add(b *build, x pinned) bool {
 	return true
 }
 
-// devicesOf is about how many devices b has, and some more.
+// devicesOf estimates how many devices b has, on the high side.
 func (w *worker) devicesOf(b *build) int {
 	t := b.part.topic
 	n := w.snap.sizes[t] / len(t.parts)
 	return int(min(uint64(n+n/8), b.base-b.since))
 }
 
-// closeBody ends what is copied.
-func (w *worker) closeBody(b *build) {
+// finishBody ends the body when everything is copied.
+func (w *worker) finishBody(b *build) {
 	p := b.part
 	p.build = nil
 	for _, s := range [...]*section{&b.body, &b.fixed} {
@@ -276,12 +280,12 @@ func (w *worker) closeBody(b *build) {
 			continue
 		}
 		ch := s.ch
-		if b.form != formPlain {
+		if b.kind != bodyPlain {
 			ch.body = p.topic.frames.EndSnapshotBody(ch.body)
 		}
 		ch.part, ch.since, ch.records, ch.sealed = p, b.since, s.records, 0
-		ch.stay()
+		ch.retain()
 	}
-	p.bodies.each = len(b.body.ch.body)/max(1, int(b.body.records)) + 1
+	p.cache.recordBytes = len(b.body.ch.body)/max(1, int(b.body.records)) + 1
 	b.built = true
 }

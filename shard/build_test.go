@@ -16,9 +16,9 @@ import (
 // turns, or none.
 func smallBuilds(rng *rand.Rand) buildBounds {
 	if rng.IntN(3) == 0 {
-		return aSlice
+		return defaultBounds
 	}
-	return buildBounds{devices: 1 + rng.IntN(3), copied: 1 << rng.IntN(9), packed: 1 << (4 + rng.IntN(6)), moved: 1 << (4 + rng.IntN(6)), serves: 1 + rng.IntN(2)}
+	return buildBounds{devices: 1 + rng.IntN(3), copied: 1 << rng.IntN(9), compressed: 1 << (4 + rng.IntN(6)), moved: 1 << (4 + rng.IntN(6)), serves: 1 + rng.IntN(2)}
 }
 
 // sliceWatch watches the build of a part from turn to turn.
@@ -60,7 +60,7 @@ func (s *sliceWatch) turned() {
 		}
 	}
 	moved := 0
-	for _, x := range []*store{&b.body.store, &b.fixed.store, &b.packed} {
+	for _, x := range []*store{&b.body.store, &b.fixed.store, &b.compressed} {
 		if x.larger != nil {
 			moved += len(x.larger.body)
 		}
@@ -73,14 +73,14 @@ func (s *sliceWatch) turned() {
 	}{
 		{"devices", s.looked, looked - len(b.pinned), most.devices},
 		{"bytes copied", s.copied, b.size(), most.copied + s.value + 10},
-		{"bytes compressed", s.packed, b.from, most.packed},
+		{"bytes compressed", s.packed, b.compressedTo, most.compressed},
 		{"bytes moved", s.moved, moved, most.moved},
 	} {
 		if !first && x.after-x.now > x.most {
 			s.t.Fatalf("turn %d: %d %s, want %d at most", s.turns, x.after-x.now, x.what, x.most)
 		}
 	}
-	s.looked, s.copied, s.packed, s.moved = looked-len(b.pinned), b.size(), b.from, moved
+	s.looked, s.copied, s.packed, s.moved = looked-len(b.pinned), b.size(), b.compressedTo, moved
 }
 
 // snapshotOf returns the positions of the one snapshot that c got of event e, and
@@ -109,10 +109,10 @@ func (c *client) snapshotOf(t *testing.T, reason string) map[string]int64 {
 	return got
 }
 
-// A snapshot that is more than a turn's work is built in slices, while positions
-// come and are sealed in each turn. It is the state of the last seal when it
-// began, with each device once; nobody waits for it but those who asked; and what
-// came since follows at once.
+// A snapshot that is more than a turn's work is built in slices, while positions come
+// and are sealed in each turn. It shows the last seal before the build began, with each
+// device once. Only those who asked for it wait, and what came since comes right after
+// it.
 func TestLargeSnapshotIsBuiltInSlices(t *testing.T) {
 	for _, of := range []struct {
 		name          string
@@ -178,8 +178,8 @@ func TestLargeSnapshotIsBuiltInSlices(t *testing.T) {
 				r.pass([]time.Duration{100 * time.Millisecond, time.Millisecond}[n%2]) // sealed each second time
 				for k := range 3 {
 					id := ids[rng.IntN(len(ids))]
-					if b := watched.p.build; k == 0 && b != nil && b.at != nil {
-						id = b.at.dev.id
+					if b := watched.p.build; k == 0 && b != nil && b.nextNode != nil {
+						id = b.nextNode.dev.id
 					}
 					b := r.core.AcquireBatch()
 					b.Positions = append(b.Positions, codec.Position{DeviceID: id, TS: r.wall, Arrival: r.wall, Lat: 1, Lon: 2})
@@ -238,9 +238,9 @@ func TestLargeSnapshotIsBuiltInSlices(t *testing.T) {
 	}
 }
 
-// A device that is corrected or leaves while a snapshot is built is not in it as
-// it was before.
-func TestLargeSnapshotTellsNothingThatIsTakenBack(t *testing.T) {
+// A device that is corrected or leaves while a snapshot is built is not in it with its
+// old position.
+func TestLargeSnapshotHasNothingThatWasCorrected(t *testing.T) {
 	for _, f := range []struct {
 		name   string
 		change func(r *rig, ids []string)
@@ -293,8 +293,7 @@ func TestLargeSnapshotTellsNothingThatIsTakenBack(t *testing.T) {
 	}
 }
 
-// Nor is one shown for a moment that has left before the build began, with a
-// position that was pending.
+// Neither is a device that left before the build began, with a position pending.
 func TestLargeSnapshotAfterALeave(t *testing.T) {
 	r := newRig(t, Config{Shards: 1})
 	w := r.core.workers[0]

@@ -6,46 +6,47 @@ import (
 	"pitwall/codec"
 )
 
-// chunkKind tells what a lagged connection may lose.
+// chunkKind says what a lagged connection may lose.
 type chunkKind uint8
 
 const (
 	chunkLive     chunkKind = iota // positions and roster frames; dropped when the connection lags
-	chunkSnapshot                  // what a subscribe has promised or a recovery brings; never dropped
+	chunkSnapshot                  // the answer to a subscribe, or what a recovery brings; never dropped
 	chunkControl                   // a reply, ping, pong or close frame; never dropped
 )
 
 // Chunk is a run of whole WebSocket frames that many connections share. It is
-// immutable from its first push until the last connection has let go of it
-// (Conn.Done); nobody may look at it after its own Done.
+// immutable from its first push until the last connection has released it
+// (Conn.Done). A caller must not look at it after its own Done: the memory may
+// already hold other frames.
 type Chunk struct {
-	head []byte // may be a connection's own, in front of a shared body
+	head []byte // may belong to one connection, before a shared body
 	body []byte
 
 	part  *part  // the topic's part on the shard that built it; nil for control
-	since uint64 // holds what changed in part after this update
+	since uint64 // it holds what changed in part after this update
 	// arrival is the time the oldest position in it reached Redis, in ms
 	// since the Unix epoch; 0 when there is none to measure.
 	arrival int64
 	sealed  int64  // when it was made for those it is pushed to, ns of the core's clock; 0 for no live chunk
 	records uint32 // positions in it
 	kind    chunkKind
-	// deflated marks a body that is the compressed end of a snapshot frame.
-	deflated bool
+	// compressed marks a body that is the compressed end of a snapshot frame.
+	compressed bool
 
-	seams []seam // where body has frames that hold no positions
+	rosterMarks []rosterMark // the frames of body that hold no positions
 
-	home  *pool        // where its memory goes back to; nil for chunks that are not reused
-	refs  atomic.Int32 // connections that have it, or heads that share its body; see pool
-	taken int32        // those so far, for a chunk that stays (see bodies); the shard's own
-	of    *Chunk       // whose body this one's head is for; nil when body is its own
-	after *Chunk       // link in pool.returned
+	pool         *pool        // gets its memory back; nil for chunks that are not reused
+	refs         atomic.Int32 // who has it: connections, or heads that share its body; see chunk_refs.go
+	takers       int32        // how many took it while it was in the cache or pushed alone; the shard's own
+	shares       *Chunk       // the chunk whose body it shares; nil when the body is its own
+	nextReturned *Chunk       // link in pool.returned
 }
 
-// seam is a frame without positions among those that have some.
-type seam struct {
-	at      int    // where it begins
-	records uint32 // positions in front of it
+// rosterMark is a frame without positions among frames that have some.
+type rosterMark struct {
+	at      int    // where the frame begins
+	records uint32 // positions before it
 }
 
 // NewControl returns a chunk of complete frames that a lagged connection still
@@ -78,12 +79,12 @@ func (c *Chunk) Sealed() int64 { return c.sealed }
 // Live reports whether the chunk is part of the live flow.
 func (c *Chunk) Live() bool { return c.kind == chunkLive }
 
-// FrameEnd returns the offset just behind the frame that the byte before off
-// belongs to: off itself when off stands between two frames. A writer that has
-// written off bytes must finish up to here before anything else.
+// FrameEnd returns the offset of the end of the frame that the byte before off
+// belongs to: off itself when off is between two frames. A writer that has written
+// off bytes must write up to here before anything else.
 func (c *Chunk) FrameEnd(off int) int {
-	// A chunk with an own head is one frame; so is anything else that starts
-	// in head, as control frames are never dropped.
+	// A chunk with a head is one frame. Control chunks may be several, but a
+	// writer always writes them to their end.
 	if len(c.head) > 0 {
 		if off == 0 {
 			return 0
@@ -98,11 +99,11 @@ func (c *Chunk) FrameEnd(off int) int {
 }
 
 // recordsTo returns how many positions are in the first off bytes, at the end
-// of which a frame ends. Between two seams there are frames of one position
+// of which a frame ends. Between two roster marks there are frames of one position
 // each, or one frame with all of them.
 func (c *Chunk) recordsTo(off int) uint64 {
 	at, n := 0, uint32(0)
-	for _, k := range c.seams {
+	for _, k := range c.rosterMarks {
 		if k.at == off {
 			return uint64(k.records)
 		}

@@ -6,24 +6,24 @@ import (
 	"pitwall/codec"
 )
 
-// How many positions stand in front of each end of a frame, roster frames
-// between them, in both shapes.
+// recordsTo at the end of each frame, with roster frames in between, in both
+// encodings.
 func TestRecordsTo(t *testing.T) {
 	frames := codec.NewTopic("event:e")
 	body := codec.AppendBody(nil, &codec.Position{DeviceID: "a", TS: 1}, 1)
 	roster := frames.AppendRosterFrame(nil, []string{"a"}, nil)
 	for _, c := range []struct {
 		name   string
-		shape  shape
+		shape  encoding
 		script string // p: a position, r: a roster frame
 		want   []uint64
 	}{
-		{"positions alone", shapePlain, "ppp", []uint64{0, 1, 2, 3}},
-		{"a roster frame between", shapePlain, "pprp", []uint64{0, 1, 2, 2, 3}},
-		{"roster frames around", shapePlain, "rprrpr", []uint64{0, 0, 1, 1, 1, 2, 2}},
-		{"one batch", shapeBatch, "ppp", []uint64{0, 3}},
-		{"a roster frame between batches", shapeBatch, "pprppp", []uint64{0, 2, 2, 5}},
-		{"roster frames around batches", shapeBatch, "rpprrpr", []uint64{0, 0, 2, 2, 2, 3, 3}},
+		{"positions alone", encodingPlain, "ppp", []uint64{0, 1, 2, 3}},
+		{"a roster frame between", encodingPlain, "pprp", []uint64{0, 1, 2, 2, 3}},
+		{"roster frames around", encodingPlain, "rprrpr", []uint64{0, 0, 1, 1, 1, 2, 2}},
+		{"one batch", encodingBatch, "ppp", []uint64{0, 3}},
+		{"a roster frame between batches", encodingBatch, "pprppp", []uint64{0, 2, 2, 5}},
+		{"roster frames around batches", encodingBatch, "rpprrpr", []uint64{0, 0, 2, 2, 2, 3, 3}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			p := pending{chunk: &Chunk{}}

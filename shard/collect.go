@@ -9,22 +9,22 @@ import (
 // was at the last seal, in a form.
 type bodyKey struct {
 	since uint64
-	form  form
+	kind  bodyKind
 	to    uint64 // the last join or leave of a roster frame
 }
 
-type form uint8
+type bodyKind uint8
 
 const (
-	formPlain    = form(shapePlain)   // position frames
-	formBatch    = form(shapeBatch)   // one positions frame
-	formDeflate  = form(shapeDeflate) // the same, compressed
-	formSnapshot = form(shapes)       // the shared end of a snapshot frame
+	bodyPlain      = bodyKind(encodingPlain)      // position frames
+	bodyBatch      = bodyKind(encodingBatch)      // one positions frame
+	bodyCompressed = bodyKind(encodingCompressed) // the same, compressed
+	bodySnapshot   = bodyKind(encodings)          // the shared end of a snapshot frame
 
-	formDeflatedSnapshot = formSnapshot + 1 // the same, compressed
-	formLagged           = formSnapshot + 2 // without corrections, which are told as such
-	formDeflatedLagged   = formSnapshot + 3 // the same, compressed
-	formRoster           = formSnapshot + 4 // a roster frame
+	bodyCompressedSnapshot = bodySnapshot + 1 // the same, compressed
+	bodyLagged             = bodySnapshot + 2 // without corrections, which are told as such
+	bodyCompressedLagged   = bodySnapshot + 3 // the same, compressed
+	bodyRoster             = bodySnapshot + 4 // a roster frame
 )
 
 // firstSince returns the node that changed first after update since, and how
@@ -53,68 +53,68 @@ func (n *node) bodyAt(upTo, since uint64) (body []byte, corrected bool) {
 
 // body returns the chunk for k, building it if need be. Its frames are whole
 // but for those of a snapshot, which are the end of a frame. It is there until
-// the bodies are reset, which the next call may do.
+// the cache is cleared, which the next call may do.
 func (w *worker) body(p *part, k bodyKey) *Chunk {
-	if ch := p.bodies.byKey[k]; ch != nil {
+	if ch := p.cache.byKey[k]; ch != nil {
 		return ch
 	}
-	p.bodies.room()
+	p.cache.makeRoom()
 	var ch *Chunk
-	switch k.form {
-	case formDeflate:
-		ch = w.deflatedFrames(w.body(p, bodyKey{since: k.since, form: formBatch}))
-	case formDeflatedSnapshot, formDeflatedLagged:
-		plain := w.body(p, bodyKey{since: k.since, form: k.form - 1})
-		if len(plain.body) < minDeflate {
+	switch k.kind {
+	case bodyCompressed:
+		ch = w.compressedFrames(w.body(p, bodyKey{since: k.since, kind: bodyBatch}))
+	case bodyCompressedSnapshot, bodyCompressedLagged:
+		plain := w.body(p, bodyKey{since: k.since, kind: k.kind - 1})
+		if len(plain.body) < minCompress {
 			return plain // kept once
 		}
-		if ch = w.deflatedEnd(plain); ch == plain { // kept by itself, or it would be tried again
+		if ch = w.compressBody(plain); ch == plain { // kept by itself, or it would be tried again
 			ch = &Chunk{body: slices.Clone(plain.body), part: p, since: k.since, records: plain.records}
 		}
 	default:
 		ch = w.encode(p, k)
 	}
-	p.bodies.keep(k, ch)
+	p.cache.put(k, ch)
 	return ch
 }
 
 func (w *worker) encode(p *part, k bodyKey) *Chunk {
 	w.count.built++
 	first, changed := p.firstSince(k.since)
-	ch := w.blank(k.form, changed*p.bodies.each+64)
+	ch := w.newBody(k.kind, changed*p.cache.recordBytes+64)
 	ch.part, ch.since = p, k.since
 	t, buf, mark := p.topic.frames, ch.body, 0
-	switch k.form {
-	case formBatch:
+	switch k.kind {
+	case bodyBatch:
 		buf, mark = t.BeginPositions(buf)
-	case formSnapshot, formLagged:
+	case bodySnapshot, bodyLagged:
 		buf = t.BeginSnapshotBody(buf)
 	}
 	for n := first; n != nil; n = n.next {
 		b, corrected := n.bodyAt(p.sealed, k.since)
-		if k.form == formLagged {
+		if k.kind == bodyLagged {
 			corrected = n.fixed > k.since // or newer than one that has not been told
 		}
-		if b == nil || k.form != formSnapshot && corrected {
+		if b == nil || k.kind != bodySnapshot && corrected {
 			continue // a correction goes back in time, and is told as such
 		}
-		switch k.form {
-		case formPlain:
+		switch k.kind {
+		case bodyPlain:
 			buf = t.AppendPositionFrame(buf, b)
 		default:
 			buf = t.AppendItem(buf, b)
 		}
 		ch.records++
 	}
-	switch k.form {
-	case formBatch:
+	switch k.kind {
+	case bodyBatch:
 		buf = t.EndPositions(buf, mark)
-	case formSnapshot, formLagged:
+	case bodySnapshot, bodyLagged:
 		buf = t.EndSnapshotBody(buf)
 	}
 	ch.body = buf
 	if ch.records > 0 {
-		p.bodies.each = len(buf)/int(ch.records) + 1
+		p.cache.recordBytes = len(buf)/int(ch.records) + 1
 	}
 	return ch
 }
@@ -122,10 +122,10 @@ func (w *worker) encode(p *part, k bodyKey) *Chunk {
 // changes returns live frames with the position at the last seal of each device
 // that changed after since; nil when there is none. It is not ready where that is
 // more than a slice and not encoded yet.
-func (w *worker) changes(p *part, s shape, since uint64) (ch *Chunk, ready bool) {
-	k := bodyKey{since: since, form: form(s)}
-	if ch = p.bodies.byKey[k]; ch == nil {
-		if w.heavy(p, since) {
+func (w *worker) changes(p *part, s encoding, since uint64) (ch *Chunk, ready bool) {
+	k := bodyKey{since: since, kind: bodyKind(s)}
+	if ch = p.cache.byKey[k]; ch == nil {
+		if w.exceedsSlice(p, since) {
 			return nil, false
 		}
 		ch = w.body(p, k)
@@ -135,7 +135,7 @@ func (w *worker) changes(p *part, s shape, since uint64) (ch *Chunk, ready bool)
 	}
 	if ch.sealed != w.now { // encoded for an earlier tick: it is as true now
 		ch = &Chunk{body: ch.body, part: p, since: ch.since, records: ch.records, sealed: w.now}
-		p.bodies.keep(k, ch)
+		p.cache.put(k, ch)
 	}
 	return ch, true
 }

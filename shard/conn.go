@@ -78,8 +78,8 @@ type Conn struct {
 
 	end        *Conn // the last of the chain that this is the first of; see RunQueue
 	writer     uint16
-	shape      shape
-	deflate    bool        // has agreed on compression
+	encoding   encoding
+	compresses bool        // has agreed on compression
 	recovering atomic.Bool // a recover command is with the shards; set by the writer, cleared by the last shard
 	subs       []*sub      // per shard: its own list of this connection's subscriptions
 
@@ -98,7 +98,7 @@ type Conn struct {
 func (c *Core) NewConn(writer int, batch bool, owner any) *Conn {
 	k := &Conn{core: c, writer: uint16(writer), Owner: owner}
 	if batch {
-		k.shape = shapeBatch
+		k.encoding = encodingBatch
 	}
 	return k
 }
@@ -259,12 +259,12 @@ func (c *Conn) Take() *Chunk { return c.ring.Take() }
 // afterwards.
 func (c *Conn) Done(ch *Chunk) {
 	c.Settle(1, ch.Len())
-	ch.LetGo(1)
+	ch.Release(1)
 }
 
 // Settle takes chunks with so many bytes together off what is queued. With
-// Chunk.LetGo for each of them it is what Done does, for a writer that lets go
-// of one chunk for many connections at once.
+// Chunk.Release for each of them it is what Done does, for a writer that releases one
+// chunk for many connections at once.
 func (c *Conn) Settle(chunks, bytes int) {
 	c.less(uint64(chunks)*queuedSlot + uint64(bytes))
 }

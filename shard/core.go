@@ -76,22 +76,22 @@ func (c *Config) defaults() error {
 // Core is the fan-out: worker shards, topics, and the run queues of the
 // writers. Make it with New, then Run it.
 type Core struct {
-	now        func() int64
-	window     atomic.Int64 // ns; written by SetWindow, read by the shards
-	tolerance  int64        // ms
-	maxBytes   uint64
-	maxSlots   uint64
-	maxOrphans int // per shard
-	slice      int // pushes of a round in one turn; slicePushes but in tests
-	building   buildBounds
-	moveBytes  int // of a part's roster log; maxRosterBytes but in tests
+	now         func() int64
+	window      atomic.Int64 // ns; written by SetWindow, read by the shards
+	tolerance   int64        // ms
+	maxBytes    uint64
+	maxSlots    uint64
+	maxOrphans  int // per shard
+	slice       int // pushes of a round in one turn; slicePushes but in tests
+	building    buildBounds
+	rosterBytes int // of a part's roster log; maxRosterBytes but in tests
 
 	recordCost, byteCost int64 // ns of a device's limit that a position and a byte take; 0 for no limit
 	maxAttributes        int   // bytes; 0 for any
 	clockChanged         func(Clock)
 
 	snapshot atomic.Pointer[Snapshot] // written by Swap, read by everybody
-	swapping gate                     // open when no Swap is under way; Swap's own
+	swapping latch                    // open when no Swap is under way; Swap's own
 
 	orders  atomic.Uint32 // numbers subscribes
 	workers []*worker
@@ -118,11 +118,11 @@ func New(cfg Config) (*Core, error) {
 		slice:      slicePushes,
 		recordCost: cost(cfg.DeviceRate), byteCost: cost(cfg.DeviceBytes),
 		maxAttributes: cfg.MaxAttributes, clockChanged: cfg.ClockChanged,
-		building:  aSlice,
-		moveBytes: maxRosterBytes,
-		swapping:  newGate(),
-		ended:     make(chan struct{}),
-		topics:    make(map[string]*Topic),
+		building:    defaultBounds,
+		rosterBytes: maxRosterBytes,
+		swapping:    newLatch(),
+		ended:       make(chan struct{}),
+		topics:      make(map[string]*Topic),
 	}
 	c.window.Store(int64(cfg.Window))
 	c.swapping.open()
@@ -211,12 +211,12 @@ var ErrEnded = errors.New("shard: the core has ended")
 func (c *Core) Deliver(ctx context.Context, shard int, b *Batch) error {
 	b.read = c.now()
 	w := c.workers[shard]
-	if len(b.Positions) <= fewPositions && w.visit(ctx, b) {
+	if len(b.Positions) <= fewPositions && w.tryTurn(ctx, b) {
 		return nil
 	}
 	select {
 	case w.batches <- b:
-		w.baton.call()
+		w.turns.notifyOwner()
 		return nil
 	case <-ctx.Done():
 		return ctx.Err()

@@ -175,11 +175,11 @@ func (w *worker) forgetValue(n *node) {
 // them, and seals: nobody who subscribes from now on starts from before.
 func (w *worker) patch(x *patch) {
 	p := x.part
-	p.bodies.reset()
+	p.cache.invalidate()
 	if len(x.gone) > 0 {
 		p.seq++
 		for _, id := range x.gone { // for those who lag: they left, and may come back
-			w.noteMove(p, move{device: id, added: true, removed: true})
+			w.logChange(p, rosterChange{device: id, added: true, removed: true})
 		}
 		w.announce(p, p.topic.frames.AppendRosterFrame(nil, x.gone, x.gone), p.seq-1)
 	}
@@ -193,7 +193,7 @@ func (w *worker) patch(x *patch) {
 		p.fixed = p.seq
 		ch := w.corrected(p, since, p.seq)
 		w.announce(p, slices.Concat(ch.head, ch.body), since)
-		w.heads.put(ch)
+		w.headPool.put(ch)
 	}
 	if p.watchers > 0 {
 		w.sealNow(p)
@@ -214,5 +214,5 @@ func (w *worker) corrected(p *part, since, upTo uint64) *Chunk {
 		body.records++
 	}
 	body.body = t.EndSnapshotBody(body.body)
-	return w.headed(p, body, codec.SnapshotCorrected, 0)
+	return w.snapshotFrame(p, body, codec.SnapshotCorrected, 0)
 }

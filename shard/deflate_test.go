@@ -45,7 +45,7 @@ func (c *client) plain(frame []byte) []byte {
 	if frame[0]&0x40 == 0 {
 		return frame
 	}
-	if !c.conn.deflate {
+	if !c.conn.compresses {
 		c.r.t.Fatal("a compressed frame for a connection that has not agreed")
 	}
 	c.deflated++
@@ -137,7 +137,7 @@ func TestCompressedOnce(t *testing.T) {
 		if x != y {
 			t.Fatal("two connections of one shape have different chunks")
 		}
-		if x.Len() >= minDeflate {
+		if x.Len() >= minCompress {
 			want(t, "RSV1", x.Body()[0], byte(0xc1))
 		}
 	}
@@ -161,18 +161,18 @@ func TestShortFramesAreNotCompressed(t *testing.T) {
 	want(t, "held at rest", r.core.Stats().Held, int64(0))
 }
 
-// What compression makes longer goes as it is.
+// A frame that compression makes longer is sent uncompressed.
 func TestFramesThatGrowAreNotCompressed(t *testing.T) {
 	w := &worker{core: new(Core)}
 	w.deflate.pool.memory = &w.core.memory
 	w.deflate.Deflater = growing{}
 	frame := codec.AppendTextFrame(nil, bytes.Repeat([]byte("x"), 1000))
 	z, ch := new(Chunk), &Chunk{body: append(frame, frame...)}
-	if w.deflateFrames(z, ch) || !bytes.Equal(z.body, ch.body) {
+	if w.compressFrames(z, ch) || !bytes.Equal(z.body, ch.body) {
 		t.Errorf("%d bytes, want the two frames as they were", len(z.body))
 	}
 	ch = &Chunk{body: frame}
-	if w.deflatedEnd(ch) != ch || w.deflatedFrames(ch) != ch {
+	if w.compressBody(ch) != ch || w.compressedFrames(ch) != ch {
 		t.Error("a body that has grown is used")
 	}
 	want(t, "counted", w.count, counts{})
@@ -190,8 +190,8 @@ func TestSnapshotsThatGrowAreTriedOnce(t *testing.T) {
 	r.settle()
 	w, p := r.core.workers[0], watcher.held["e"].parts[0]
 	for range 3 {
-		ch := w.body(p, bodyKey{form: formDeflatedSnapshot})
-		if ch.deflated || !bytes.Equal(ch.body, w.body(p, bodyKey{form: formSnapshot}).body) {
+		ch := w.body(p, bodyKey{kind: bodyCompressedSnapshot})
+		if ch.compressed || !bytes.Equal(ch.body, w.body(p, bodyKey{kind: bodySnapshot}).body) {
 			t.Error("a body that has grown is used")
 		}
 	}
@@ -219,8 +219,8 @@ func (growing) Append(dst, src []byte) []byte {
 	return append(append(dst, src...), 0)
 }
 
-// Whoever gets position frames has compressed snapshots, and intervals work
-// for both shapes.
+// Connections that get position frames have compressed snapshots, and intervals work
+// for both encodings.
 func TestCompressedSnapshotsAndIntervals(t *testing.T) {
 	r := newRig(t, Config{Shards: 1, Deflate: newFlater})
 	names := herd(40)
@@ -287,7 +287,7 @@ func TestCompressedLaggedSnapshot(t *testing.T) {
 	}
 }
 
-// Where the name is too long for a stored block, the snapshot goes as it is.
+// Where the name is too long for a stored block, the snapshot is sent uncompressed.
 func TestSnapshotOfAVeryLongName(t *testing.T) {
 	r := newRig(t, Config{Shards: 1, Deflate: newFlater})
 	names := herd(40)
@@ -311,12 +311,12 @@ func TestFrameEndOfCompressedFrames(t *testing.T) {
 	w.deflate.Deflater = newFlater()
 	long := codec.AppendTextFrame(nil, []byte(strings.Repeat("position ", 2000)))
 	noise := codec.AppendTextFrame(nil, []byte(strings.Repeat("ab", 200)))
-	ch := &Chunk{part: &part{}, records: 9, seams: []seam{{len(long), 5}}}
+	ch := &Chunk{part: &part{}, records: 9, rosterMarks: []rosterMark{{len(long), 5}}}
 	for _, b := range [][]byte{long, noise, long} {
 		ch.body = append(ch.body, b...)
 	}
 	z := new(Chunk)
-	if !w.deflateFrames(z, ch) {
+	if !w.compressFrames(z, ch) {
 		t.Fatal("nothing was compressed")
 	}
 	first, all := codec.FrameLen(z.body), len(z.body)

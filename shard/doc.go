@@ -28,13 +28,13 @@
 // goroutines is listed here, each in a small file with its memory-ordering
 // argument:
 //
-//   - baton.go: whose turn it is, readers and the shard's own goroutine
-//   - ring.go: the queue of a connection, many shards to one writer
+//   - turn_ownership.go: whose turn it is, readers and the shard's own goroutine
+//   - shard/ring: the queue of a connection, many shards to one writer
 //   - conn.go: the bound of that queue, and idle/queued/parked, open/lagged
 //   - runqueue.go: connections with something to send, shards to writer
 //   - inbox.go: commands, sessions and writers to shards
 //   - instant.go: the moment at which a topic's shards seal
-//   - pool.go: the memory of chunks, writers back to shards
+//   - chunk_refs.go, pool.go: the memory of chunks, from writers back to shards
 //
 // # Turns
 //
@@ -45,7 +45,7 @@
 // does so first. A new map is taken over in slices as well (adopt.go). A body that
 // is large, a snapshot or what somebody has missed, is built and compressed in
 // slices while those who get it wait (build.go, waiter.go), and so is a large flush
-// compressed (packing.go).
+// compressed (live_compression.go).
 // Everything sent is the state of a topic's part at its last seal, whoever gets
 // it.
 //

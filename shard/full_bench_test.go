@@ -48,11 +48,11 @@ func BenchmarkFullHouse(b *testing.B) {
 	for range devices / records {
 		p.deliver(ctx, records)
 	}
-	before := heap()
+	before := heapBytes()
 	start := time.Now()
 	conns := fill(b, core, hot, others, events)
 	subscribing := time.Since(start)
-	bytes := heap() - before
+	bytes := heapBytes() - before
 	var delivered atomic.Int64
 	for i := range core.queues {
 		all.Go(func() { drainAll(ctx, core.Queue(i), &delivered) })
@@ -147,8 +147,8 @@ type turns struct {
 // run is worker.run, with the time each turn takes.
 func (t *turns) run(ctx context.Context, w *worker) {
 	w.labels = ctx
-	w.bell = newBell(w.baton.call)
-	defer w.bell.stop()
+	w.wakeTimer = newWakeTimer(w.turns.notifyOwner)
+	defer w.wakeTimer.stop()
 	runtime.LockOSThread()
 	defer runtime.UnlockOSThread()
 	for on := true; on; {
@@ -161,8 +161,8 @@ func (t *turns) run(ctx context.Context, w *worker) {
 	}
 }
 
-// heap is the memory in use.
-func heap() uint64 {
+// heapBytes is the memory in use.
+func heapBytes() uint64 {
 	runtime.GC()
 	var m runtime.MemStats
 	runtime.ReadMemStats(&m)

@@ -155,7 +155,7 @@ func (h *huge) corrected() *client {
 // forgotten is one that lags while more joins than are remembered are told.
 func (h *huge) forgotten() *client {
 	c := h.changed()
-	h.w.core.workers[0].devices[h.ids[0]].nodes[0].part.roster.whole = 1 << 60
+	h.w.core.workers[0].devices[h.ids[0]].nodes[0].part.roster.completeSince = 1 << 60
 	return c
 }
 
@@ -166,7 +166,7 @@ func (h *huge) moved() *client {
 	p := c.held["huge"].parts[0]
 	for _, id := range h.ids[:min(len(h.ids), 20_000)] {
 		p.seq++
-		p.roster.add(move{device: id, seq: p.seq, added: true}, maxRosterBytes)
+		p.roster.add(rosterChange{device: id, seq: p.seq, added: true}, maxRosterBytes)
 	}
 	h.rig.pass(time.Second)
 	h.turn("", h.ids[0])
@@ -241,7 +241,7 @@ func (h *huge) bench(b *testing.B, prepare func(*huge) *client, task func(*huge,
 		h.others = nil
 		h.settle() // nobody watches: the next builds anew
 		if len(h.ids) > 0 {
-			h.w.devices[h.ids[0]].nodes[0].part.roster.whole = 0
+			h.w.devices[h.ids[0]].nodes[0].part.roster.completeSince = 0
 		}
 	}
 	slices.Sort(longest)

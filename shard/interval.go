@@ -38,18 +38,18 @@ func classOf(d time.Duration) int {
 // class is a part's subscribers of one interval.
 type class struct {
 	audience
-	alarm alarm
+	deadline deadline
 }
 
 func (w *worker) enterClass(s *sub) {
 	p := s.part
 	k := p.classes[s.class]
 	if k == nil {
-		k = &class{alarm: alarm{part: p, class: int(s.class), pos: -1}}
+		k = &class{deadline: deadline{part: p, class: int(s.class), pos: -1}}
 		p.classes[s.class] = k
 	}
 	if len(k.list) == 0 {
-		w.alarms.set(&k.alarm, nextTick(w.now, int(s.class)))
+		w.timers.set(&k.deadline, nextTick(w.now, int(s.class)))
 	}
 	k.add(s)
 }
@@ -58,7 +58,7 @@ func (w *worker) leaveClass(s *sub) {
 	k := s.part.classes[s.class]
 	k.cut(s)
 	if len(k.list) == 0 {
-		w.alarms.stop(&k.alarm)
+		w.timers.stop(&k.deadline)
 		s.part.classes[s.class] = nil
 	}
 }
@@ -76,10 +76,10 @@ func nextTick(now int64, class int) int64 {
 func (w *worker) tick(p *part, class int, at int64) {
 	k := p.classes[class]
 	if k.open {
-		w.alarms.set(&k.alarm, w.now+1) // the next turn
+		w.timers.set(&k.deadline, w.now+1) // the next turn
 		return
 	}
-	w.alarms.set(&k.alarm, nextTick(max(w.now, at), class))
+	w.timers.set(&k.deadline, nextTick(max(w.now, at), class))
 	w.begin(&k.audience, round{due: at, instant: at})
 	w.splice(at)
 }
@@ -89,9 +89,9 @@ func (w *worker) tickTo(s *sub) {
 	if s.since >= p.sealed || s.missed || s.wait != nil {
 		return
 	}
-	ch, ready := w.changes(p, s.conn.shape, s.since)
+	ch, ready := w.changes(p, s.conn.encoding, s.since)
 	if !ready {
-		w.postpone(s, nil, toTick, s.since, form(s.conn.shape.text()))
+		w.awaitBuild(s, nil, toTick, s.since, bodyKind(s.conn.encoding.uncompressed()))
 		return
 	}
 	if ch == nil || w.pushTo(s, ch) { // nil: only the roster has changed

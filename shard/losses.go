@@ -18,15 +18,15 @@ type Losses struct {
 	op   *op // of the last recovery; the next one's, as there is one at a time
 }
 
-// Drop decides about a queued chunk of a lagged connection, of which all that
-// stands behind offset from, where a frame ends, is still to be written. True:
-// that may be dropped and has been noted; the caller still calls Done for the
-// chunk. False: it must be sent (a reply, or the snapshot that a subscribe
-// promised or a recovery brings), or there is nothing behind from.
+// Drop decides about a queued chunk of a lagged connection. Everything after offset
+// from, where a frame ends, is still to be written. True: that may be dropped and was
+// noted; the caller still calls Done for the chunk. False: it must be sent (a reply,
+// the snapshot of a subscribe, or what a recovery brings), or there is nothing after
+// from.
 //
-// What a recovery brings is kept whole although newer is on its way: else a
-// connection that always lags again behind the first part would never come to
-// the others. It is bounded all the same, for Recover waits for the end of it.
+// What a recovery brings is sent whole although newer positions are on their way.
+// Otherwise a connection that always lags again after the first part would never get
+// the others. It is bounded all the same, because Recover waits for its end.
 func (l *Losses) Drop(ch *Chunk, from int) bool {
 	if ch.kind != chunkLive || from == ch.Len() {
 		return false
@@ -43,20 +43,20 @@ func (l *Losses) Drop(ch *Chunk, from int) bool {
 	return true
 }
 
-// canRecover reports whether the connection lags and nothing is on its way to
-// it. It asks for what is counted, not for what the ring shows: a push that is
-// half done hides those behind it, and they are older than what was dropped.
+// canRecover reports whether the connection lags and nothing is on its way to it. It
+// looks at the count, not at the ring: a push that is half done hides the pushes after
+// it, and those are older than what was dropped.
 func (c *Conn) canRecover() bool {
-	// In this order: a recovery that is done has pushed all of its own.
+	// In this order: a recovery that has ended has counted all of its pushes.
 	return c.Lagged() && !c.recovering.Load() && c.queued.Load() == 0
 }
 
 // Recover opens the flow of a lagged connection again and has every shard
 // send what changed since the first position that was lost. The writer calls
-// it when the socket has taken everything that it took off the queue. It returns
-// false, and does nothing, while an earlier recovery is with the shards, which
-// schedules the connection when it is done, or while something is queued: so
-// there is one recovery's at a time.
+// it when the socket has taken everything that the writer took off the queue. It
+// returns false, and does nothing, while something is queued, or while an earlier
+// recovery is with the shards, which schedules the connection at its end. So a
+// connection has at most one recovery under way.
 func (c *Conn) Recover(l *Losses) bool {
 	if !c.canRecover() {
 		return false
@@ -66,7 +66,7 @@ func (c *Conn) Recover(l *Losses) bool {
 		o := &op{kind: opRecover, conn: c, renewals: make([][]renewal, len(c.core.workers))}
 		o.done = func() {
 			clear(o.losses) // a topic may be gone long before the connection
-			if o.next() {
+			if o.nextPhase() {
 				c.core.submit(o)
 				return
 			}
@@ -76,9 +76,9 @@ func (c *Conn) Recover(l *Losses) bool {
 		l.op = o
 	}
 	l.op.losses, l.list = l.list, l.op.losses[:0]
-	// Open before the command, and under another number: a shard pushes nothing
-	// live until it has carried the command out, which covers what it misses
-	// till then. So nothing newer stands in front of what was lost.
+	// Open the flow before the command, and under a new number: a shard pushes
+	// nothing live until it has carried out the command, which covers what the
+	// connection misses until then. So nothing newer comes before what was lost.
 	opened := c.opened()
 	step.Point()
 	if c.flow.CompareAndSwap(opened|flowLagged, opened+flowNext) {

@@ -168,9 +168,9 @@ func TestNoDeviceStarvesOnASlowScreen(t *testing.T) {
 	}
 }
 
-// TestRecoverWaitsForAPushUnderWay has somebody who has counted his chunk and
-// not yet pushed it: what was let in before must come first, and its end brings
-// the writer back, which does not turn in the meantime.
+// TestRecoverWaitsForAPushUnderWay has a producer that has counted its chunk and not
+// pushed it yet. What was admitted before the recovery must come first. The end of the
+// push wakes the writer, which does not spin in the meantime.
 func TestRecoverWaitsForAPushUnderWay(t *testing.T) {
 	r := newRig(t, Config{Shards: 1, RingSlots: 4})
 	c := r.client(false)
@@ -246,11 +246,11 @@ func TestLossesAreForgottenOnceRecovered(t *testing.T) {
 	}
 }
 
-// TestRosterIsToldToWhoEntersTheLiveFlowLagging has a connection change from an
+// TestLaggedEntryToTheLiveFlowGetsTheRoster has a connection change from an
 // interval to the live flow in a shape that nobody else has, while a roster
 // change is pending that it has missed. What is pending is built for it from the
 // positions alone, so its recovery has to tell the roster change.
-func TestRosterIsToldToWhoEntersTheLiveFlowLagging(t *testing.T) {
+func TestLaggedEntryToTheLiveFlowGetsTheRoster(t *testing.T) {
 	r := newRig(t, Config{Shards: 1})
 	r.roster(map[string][]string{"e": {"ghost", "d"}})
 	other, c := r.client(false), r.client(true)
@@ -276,7 +276,7 @@ func TestRosterIsToldToWhoEntersTheLiveFlowLagging(t *testing.T) {
 	c.subscribe("e", 0)
 	r.settle()
 	p := c.held["e"].parts[0]
-	if p.seq == p.sealed || p.pending[shapeBatch].chunk == nil {
+	if p.seq == p.sealed || p.pending[encodingBatch].chunk == nil {
 		t.Fatal("nothing is pending: nothing is shown by this")
 	}
 	for range 3 {

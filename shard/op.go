@@ -32,7 +32,7 @@ type op struct {
 	order       uint32         // of a subscribe: see renewal
 	opened      uint32         // the flow that a recovery has opened
 	renewals    [][]renewal    // of a recovery, by shard: see renewal
-	wanted      []renewal      // those under way
+	renewing    []renewal      // those under way
 	corrections [][]Correction // by shard
 	clocks      [][]Clock      // by shard
 	reply       *Chunk
@@ -51,7 +51,7 @@ func (c *Core) submit(o *op) {
 	for i, w := range c.workers {
 		o.links[i].op = o
 		if w.inbox.put(&o.links[i]) {
-			w.baton.call()
+			w.turns.notifyOwner()
 		}
 	}
 }
@@ -59,7 +59,7 @@ func (c *Core) submit(o *op) {
 // carryOut submits o, which has no done callback, and waits until all shards have
 // carried it out. It fails only when ctx ends before.
 func (c *Core) carryOut(ctx context.Context, o *op, what string) error {
-	done := newGate()
+	done := newLatch()
 	o.done = done.open
 	c.submit(o)
 	if err := done.wait(ctx); err != nil {

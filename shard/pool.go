@@ -2,34 +2,30 @@ package shard
 
 import "sync/atomic"
 
-// pool gives a shard's chunks their memory back once every connection has let go
-// of them, so that neither a flush nor a lagged snapshot allocates anything.
+// pool gives a shard's chunks their memory back once every connection has released
+// them, so that neither a flush nor a lagged snapshot allocates anything. Who has a
+// chunk is counted in chunk_refs.go. The pool belongs to its shard, but for
+// returned, on which writers put the chunks that they were the last to release.
 //
-// A chunk counts its references. While the shard pushes it, the count stands
-// far above what writers can take away; then the shard replaces that by the
-// number of connections that took it. Who brings the count to zero hands the
-// chunk home. A connection that vanishes with chunks in its ring never lets go
-// of them: those are left to the garbage collector, which is always right.
-//
-// Memory ordering: a writer reads a chunk's bytes before its decrement; the
-// decrement that reaches zero sees all others before it (they are one atomic's
-// modification order; who brings a head to zero then decrements its body), and
-// the CAS on returned publishes them to the shard, which takes the list by a swap
-// before it writes the bytes anew.
+// Memory ordering of returned: the compare-and-swap that puts a chunk on the list
+// publishes the chunk, and everything that its readers did before, to the shard.
+// The shard takes the whole list by a swap before it writes the bytes anew. It
+// never takes a single chunk off the list, so a chunk that comes back at once
+// cannot be mistaken for the one that was there before (no ABA).
 type pool struct {
-	memory   *memory
-	returned atomic.Pointer[Chunk] // handed back by writers, linked by Chunk.after
-	back     *Chunk                // taken off returned and not put yet; the shard's own, like what follows
-	spare    []*Chunk
+	memory    *memory
+	returned  atomic.Pointer[Chunk] // handed back by writers, linked by Chunk.after
+	collected *Chunk                // taken off returned and not recycled yet; the shard's own, like what follows
+	spare     []*Chunk
 }
 
-// memory is what the chunks of all pools of a core take. Each chunk is in one of
-// the three sums, or is being filled, or was left to the garbage collector. They
-// change once in the life of a chunk, not with each connection that has it.
+// memory counts the bytes of the chunks of all pools of a core. Each chunk is in one
+// of the three sums, or is being filled, or was left to the garbage collector. The
+// sums change once in the life of a chunk, not with each connection that has it.
 type memory struct {
-	out   atomic.Int64 // connections have these bytes, or are about to get them
-	kept  atomic.Int64 // snapshots that wait for whoever comes, whoever else has them
-	spare atomic.Int64 // nobody has these: they are to be used again
+	outstanding atomic.Int64 // connections have these bytes, or are about to get them
+	retained    atomic.Int64 // snapshots that wait for new subscribers, whoever else has them
+	spare       atomic.Int64 // nobody has these: they are to be used again
 }
 
 // Bounds of what pools keep: beyond them the garbage collector takes over. A
@@ -40,40 +36,38 @@ const (
 	maxSpareChunk  = maxSpareBytes / 4
 )
 
-// HeldBytes is the memory of the chunks that connections have not let go of and
-// of the snapshots kept for those to come, each counted once however many
-// connections share it. Any goroutine may call it, as often as it likes.
-func (c *Core) HeldBytes() int64 { return c.memory.out.Load() + c.memory.kept.Load() }
+// HeldBytes is the memory, in bytes, of the chunks that connections have not
+// released and of the snapshots kept for new subscribers, each counted once however
+// many connections share it. Any goroutine may call it, as often as it likes.
+func (c *Core) HeldBytes() int64 { return c.memory.outstanding.Load() + c.memory.retained.Load() }
 
 // PooledBytes is the memory that is free to be used for new chunks, in bytes.
 // Any goroutine may call it.
 func (c *Core) PooledBytes() int64 { return c.memory.spare.Load() }
 
-// pushing is the bias of the count, for each round of pushes under way.
-const pushing = 1 << 28
-
-// backAtOnce is how many chunks a get puts back: more than the one that it
-// takes, so that they become fewer. They have left the processor's caches, and
-// the thousands that come back from a push of many topics are 1.5 ms together.
-const backAtOnce = 4
+// collectAtOnce is how many returned chunks each get recycles: more than the one
+// that it takes, so that they become fewer. All at once would take too long for one
+// turn: a push of many topics returns thousands of chunks, and each of them has
+// left the processor's caches.
+const collectAtOnce = 4
 
 // get returns a chunk with an empty body, for about the size given, to be sealed
 // soon.
-func (p *pool) get(size int) *Chunk { return p.fit(size, maxSpareBytes, size/4+512) }
+func (p *pool) get(size int) *Chunk { return p.getSized(size, maxSpareBytes, size/4+512) }
 
 // getToKeep is get for a chunk that may stay for hours, one of thousands: it
 // takes four times the size at most.
-func (p *pool) getToKeep(size int) *Chunk { return p.fit(size, 4*size, size/8) }
+func (p *pool) getToKeep(size int) *Chunk { return p.getSized(size, 4*size, size/8) }
 
-// fit returns a chunk whose body has the size and is no larger than most; one
+// getSized returns a chunk whose body has the size and is no larger than most; one
 // that has to be made has some room beyond it.
-func (p *pool) fit(size, most, room int) *Chunk {
-	c := p.again(size, most)
+func (p *pool) getSized(size, most, room int) *Chunk {
+	c := p.reuse(size, most)
 	if c == nil {
-		c = &Chunk{home: p}
+		c = &Chunk{pool: p}
 	}
 	if cap(c.body) < max(size, 1) {
-		c.body = uncleared(size + room)
+		c.body = makeNoZero(size + room)
 	}
 	return c
 }
@@ -84,21 +78,21 @@ const headRoom = 160
 
 // getHead returns a chunk with an empty head, for a body that is not its own.
 func (p *pool) getHead() *Chunk {
-	c := p.again(headRoom, maxSpareBytes)
+	c := p.reuse(headRoom, maxSpareBytes)
 	if c == nil {
-		c = &Chunk{home: p, head: make([]byte, 0, headRoom)}
+		c = &Chunk{pool: p, head: make([]byte, 0, headRoom)}
 	}
 	return c
 }
 
-// again returns a chunk that has come back, of the size given if there is one
-// and not larger than most, or nil.
-func (p *pool) again(size, most int) *Chunk {
-	p.takeBack()
+// reuse returns a spare chunk that is not larger than most, or nil for none. It
+// prefers one of the size given, so that its body need not grow.
+func (p *pool) reuse(size, most int) *Chunk {
+	p.collectReturned()
 	n := len(p.spare)
 	at := -1
-	for i := n - 1; i >= max(0, n-4); i-- { // a few looks for one that need not grow
-		own := p.spare[i].own()
+	for i := n - 1; i >= max(0, n-4); i-- { // a bounded search: any spare chunk will do
+		own := p.spare[i].memoryBytes()
 		if own > most {
 			continue
 		}
@@ -117,95 +111,54 @@ func (p *pool) again(size, most int) *Chunk {
 	p.spare[at] = p.spare[n-1]
 	p.spare[n-1] = nil
 	p.spare = p.spare[:n-1]
-	p.memory.spare.Add(-int64(c.own()))
+	p.memory.spare.Add(-int64(c.memoryBytes()))
 	return c
 }
 
-// takeBack puts a few of those back that writers have handed home. A pool that
-// may have no get for long needs it at times: what waits is not bounded.
-func (p *pool) takeBack() {
-	if p.back == nil {
+// collectReturned recycles a few of the chunks that writers have returned. A pool
+// from which nothing is taken for long needs the call at times: the number of chunks
+// that wait is not bounded.
+func (p *pool) collectReturned() {
+	if p.collected == nil {
 		if p.returned.Load() == nil {
 			return
 		}
-		p.back = p.returned.Swap(nil)
+		p.collected = p.returned.Swap(nil)
 	}
-	for n := 0; n < backAtOnce && p.back != nil; n++ {
-		c := p.back
-		p.back = c.after
-		p.keep(c)
+	for n := 0; n < collectAtOnce && p.collected != nil; n++ {
+		c := p.collected
+		p.collected = c.nextReturned
+		p.recycle(c)
 	}
 }
 
-// own is how many bytes c has for itself: its head, or if it has none its body.
-func (c *Chunk) own() int {
+// memoryBytes is how many bytes c has for itself: its head, or its body if it has
+// no head. A head's body belongs to another chunk.
+func (c *Chunk) memoryBytes() int {
 	if n := cap(c.head); n > 0 {
 		return n
 	}
 	return cap(c.body)
 }
 
-// put takes a chunk that was got and never lent. The shard calls it.
+// put takes a chunk back that was never pushed. The shard calls it.
 func (p *pool) put(c *Chunk) {
-	p.memory.spare.Add(int64(c.own()))
-	p.keep(c)
+	p.memory.spare.Add(int64(c.memoryBytes()))
+	p.recycle(c)
 }
 
-// keep has c, which is counted as spare, wait for its next use, if there is room
-// for it.
-func (p *pool) keep(c *Chunk) {
-	own := c.own()
-	if len(p.spare) >= maxSpareChunks || own > maxSpareChunk || p.memory.spare.Load() > maxSpareBytes {
-		p.memory.spare.Add(-int64(own))
+// recycle keeps c, which is counted as spare, for its next use, if there is room for
+// it. Otherwise the garbage collector gets it.
+func (p *pool) recycle(c *Chunk) {
+	size := c.memoryBytes()
+	if len(p.spare) >= maxSpareChunks || size > maxSpareChunk || p.memory.spare.Load() > maxSpareBytes {
+		p.memory.spare.Add(-int64(size))
 		return
 	}
 	if cap(c.head) > 0 {
-		*c = Chunk{home: p, head: c.head[:0]}
+		*c = Chunk{pool: p, head: c.head[:0]}
 	} else {
-		*c = Chunk{home: p, body: c.body[:0]}
+		*c = Chunk{pool: p, body: c.body[:0]}
 	}
 	p.spare = append(p.spare, c)
-}
-
-// lend starts the count of a chunk that is about to be pushed in some rounds.
-func (p *pool) lend(c *Chunk, rounds int) {
-	c.refs.Store(int32(rounds) * pushing)
-	p.memory.out.Add(int64(c.own()))
-}
-
-// lent ends one round: taken connections have it now.
-func (p *pool) lent(c *Chunk, taken int) {
-	if c.refs.Add(int32(taken)-pushing) == 0 {
-		c.leave()
-		p.keep(c)
-	}
-}
-
-// LetGo is called for each connection that took c, when it needs c's bytes no
-// more, by itself (Conn.Done) or for n at once: the count is one cache line that
-// all writers share. The caller must not look at c afterwards. Any goroutine
-// may call it.
-func (c *Chunk) LetGo(n int) {
-	p := c.home
-	if p == nil || c.refs.Add(int32(-n)) != 0 {
-		return
-	}
-	c.leave()
-	for {
-		old := p.returned.Load()
-		c.after = old
-		if p.returned.CompareAndSwap(old, c) {
-			return
-		}
-	}
-}
-
-// leave notes that nobody has c any more.
-func (c *Chunk) leave() {
-	own := int64(c.own())
-	c.home.memory.out.Add(-own)
-	c.home.memory.spare.Add(own)
-	if c.of != nil {
-		c.of.LetGo(1)
-	}
 }

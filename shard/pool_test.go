@@ -11,22 +11,22 @@ import (
 
 func emptyPool() pool { return pool{memory: new(memory)} }
 
-func TestPoolReusesWhatEverybodyLetGo(t *testing.T) {
+func TestPoolReusesWhatAllReleased(t *testing.T) {
 	p := emptyPool()
 	c := p.get(100)
 	c.body = append(c.body, "frame"...)
-	p.lend(c, 1)
-	c.LetGo(1) // one writer is faster than the shard
-	p.lent(c, 2)
+	p.startPush(c, 1)
+	c.Release(1) // one writer is faster than the shard
+	p.endPush(c, 2)
 	if again := p.get(100); again == c {
 		t.Fatal("a chunk came back that a connection still has")
 	}
-	c.LetGo(1)
+	c.Release(1)
 	again := p.get(100)
 	if again != c || len(again.body) != 0 || again.records != 0 {
 		t.Fatalf("got %+v, want the first chunk, empty", again)
 	}
-	if n := p.memory.out.Load(); n != 0 {
+	if n := p.memory.outstanding.Load(); n != 0 {
 		t.Errorf("%d bytes held at rest", n)
 	}
 }
@@ -34,27 +34,27 @@ func TestPoolReusesWhatEverybodyLetGo(t *testing.T) {
 func TestPoolKeepsWhatNobodyTook(t *testing.T) {
 	p := emptyPool()
 	c := p.get(10)
-	p.lend(c, 1)
-	p.lent(c, 0)
+	p.startPush(c, 1)
+	p.endPush(c, 0)
 	if p.get(10) != c {
 		t.Fatal("a chunk that no connection took was not kept")
 	}
 }
 
-// Thousands of chunks that come back at once are put back a few with each get,
+// Of thousands of chunks that are returned at once, each get recycles a few,
 // so that no get takes long, and all are used again before a new one is made.
-func TestPoolTakesBackAFewAtATime(t *testing.T) {
+func TestPoolCollectsAFewAtATime(t *testing.T) {
 	const n = 1000
 	p := emptyPool()
 	out := map[*Chunk]bool{}
 	for range n {
 		c := p.get(100)
-		p.lend(c, 1)
-		p.lent(c, 1)
+		p.startPush(c, 1)
+		p.endPush(c, 1)
 		out[c] = true
 	}
 	for c := range out {
-		c.LetGo(1)
+		c.Release(1)
 	}
 	for i := range n {
 		before := len(p.spare)
@@ -62,19 +62,19 @@ func TestPoolTakesBackAFewAtATime(t *testing.T) {
 		if !out[c] {
 			t.Fatalf("get %d made a new chunk though %d have come back", i, n)
 		}
-		if delete(out, c); len(p.spare)+1-before > backAtOnce {
-			t.Fatalf("get %d put %d chunks back, want %d at most", i, len(p.spare)+1-before, backAtOnce)
+		if delete(out, c); len(p.spare)+1-before > collectAtOnce {
+			t.Fatalf("get %d put %d chunks back, want %d at most", i, len(p.spare)+1-before, collectAtOnce)
 		}
 	}
-	if p.back != nil || len(p.spare) > 0 {
-		t.Errorf("%d chunks are left and some not put back: %v", len(p.spare), p.back != nil)
+	if p.collected != nil || len(p.spare) > 0 {
+		t.Errorf("%d chunks are left and some not put back: %v", len(p.spare), p.collected != nil)
 	}
 }
 
 func TestPoolBoundsWhatItKeeps(t *testing.T) {
 	p := emptyPool()
 	for range maxSpareChunks + 10 {
-		p.put(&Chunk{home: &p})
+		p.put(&Chunk{pool: &p})
 	}
 	if n := len(p.spare); n != maxSpareChunks {
 		t.Errorf("%d chunks kept, want %d", n, maxSpareChunks)
@@ -89,14 +89,14 @@ func TestPoolsBoundTheirBytesTogether(t *testing.T) {
 	kept := func() (n int) {
 		for i := range pools {
 			for _, c := range pools[i].spare {
-				n += c.own()
+				n += c.memoryBytes()
 			}
 		}
 		return n
 	}
 	for i := range 15 {
 		p := &pools[i%len(pools)]
-		p.put(&Chunk{home: p, body: make([]byte, 0, maxSpareChunk)})
+		p.put(&Chunk{pool: p, body: make([]byte, 0, maxSpareChunk)})
 		if m.spare.Load() != int64(kept()) {
 			t.Fatalf("%d bytes are counted, %d kept", m.spare.Load(), kept())
 		}
@@ -108,7 +108,7 @@ func TestPoolsBoundTheirBytesTogether(t *testing.T) {
 	if n := kept(); n != maxSpareBytes-maxSpareChunk || m.spare.Load() != int64(n) {
 		t.Errorf("%d bytes kept and %d counted after one chunk was taken, want %d", n, m.spare.Load(), maxSpareBytes-maxSpareChunk)
 	}
-	pools[1].put(&Chunk{home: &pools[1], body: make([]byte, maxSpareChunk+1)})
+	pools[1].put(&Chunk{pool: &pools[1], body: make([]byte, maxSpareChunk+1)})
 	if n := kept(); n != maxSpareBytes-maxSpareChunk {
 		t.Errorf("%d bytes kept with one chunk that is too large by itself, want %d", n, maxSpareBytes-maxSpareChunk)
 	}
@@ -128,9 +128,9 @@ func TestPoolKeepsLargeChunksForTheBusy(t *testing.T) {
 	}
 }
 
-// A crowd that has lagged has gone: what it gave back does not wait for the
-// next one.
-func TestSealsTakeBackWhatARecoveryTook(t *testing.T) {
+// After many connections have recovered, the memory that they released does not wait
+// for the next recovery to be recycled.
+func TestSealsCollectWhatARecoveryUsed(t *testing.T) {
 	r, clients, positions := stand(t, 50, 20, true)
 	lost := lostBy(clients)
 	for range 5 {
@@ -144,8 +144,8 @@ func TestSealsTakeBackWhatARecoveryTook(t *testing.T) {
 		lap(r, clients, positions)
 	}
 	w := r.core.workers[0]
-	for name, p := range map[string]*pool{"ends": &w.ends, "heads": &w.heads} {
-		if p.back != nil || p.returned.Load() != nil {
+	for name, p := range map[string]*pool{"ends": &w.bodyPool, "heads": &w.headPool} {
+		if p.collected != nil || p.returned.Load() != nil {
 			t.Errorf("%s have come back and wait", name)
 		}
 		if len(p.spare) == 0 {
@@ -156,15 +156,15 @@ func TestSealsTakeBackWhatARecoveryTook(t *testing.T) {
 
 // headOut is a head for body that one connection has.
 func (w *worker) headOut(p *part, body *Chunk) *Chunk {
-	h := w.headed(p, body, codec.SnapshotLagged, 0)
-	w.heads.lend(h, 1)
-	w.heads.lent(h, 1)
+	h := w.snapshotFrame(p, body, codec.SnapshotLagged, 0)
+	w.headPool.startPush(h, 1)
+	w.headPool.endPush(h, 1)
 	return h
 }
 
-// The end of a snapshot frame is shared: it comes back when it is out of the
-// cache and everybody has let go of every head made for it.
-func TestBodyComesHomeBehindItsHeads(t *testing.T) {
+// The end of a snapshot frame is shared: it is recycled when it is out of the
+// cache and every head made for it is released.
+func TestBodyIsReleasedAfterItsHeads(t *testing.T) {
 	r := newRig(t, Config{Shards: 1})
 	r.roster(map[string][]string{"e": {"d"}})
 	topic, _ := r.core.Watch("e")
@@ -174,60 +174,60 @@ func TestBodyComesHomeBehindItsHeads(t *testing.T) {
 		want(t, "held "+what, r.core.Stats().Held, int64(bytes))
 		want(t, "held and kept "+what, r.core.HeldBytes(), int64(bytes+kept))
 	}
-	body := w.body(p, bodyKey{form: formSnapshot})
+	body := w.body(p, bodyKey{kind: bodySnapshot})
 	var heads []*Chunk
 	for range 3 {
 		heads = append(heads, w.headOut(p, body))
 	}
 	held("of a body that is kept", 3*headRoom, cap(body.body))
-	heads[0].LetGo(1)
-	p.bodies.reset()
+	heads[0].Release(1)
+	p.cache.invalidate()
 	held("after the reset", 2*headRoom+cap(body.body), 0)
-	heads[1].LetGo(1)
-	if w.ends.get(0) == body {
+	heads[1].Release(1)
+	if w.bodyPool.get(0) == body {
 		t.Fatal("the body came back while a head of it was out")
 	}
-	heads[2].LetGo(1)
+	heads[2].Release(1)
 	size := cap(body.body)
 	held("in the end", 0, 0)
 	want(t, "free to be used again", r.core.PooledBytes(), int64(3*headRoom+size))
-	if w.ends.get(0) != body {
+	if w.bodyPool.get(0) != body {
 		t.Error("the body did not come back")
 	}
-	if h := w.heads.getHead(); !slices.Contains(heads, h) || h.of != nil || h.body != nil || len(h.head) != 0 {
+	if h := w.headPool.getHead(); !slices.Contains(heads, h) || h.shares != nil || h.body != nil || len(h.head) != 0 {
 		t.Errorf("got %+v, want one of the heads, empty", h)
 	}
 }
 
-// A part that is never sealed forgets what it has encoded when that becomes too
-// much; heads that are out keep their bodies.
-func TestBodiesAreBounded(t *testing.T) {
+// A part that is never sealed drops what it has encoded when that becomes too much.
+// Heads that connections have keep their bodies.
+func TestSnapshotCacheIsBounded(t *testing.T) {
 	r := newRig(t, Config{Shards: 1, Deflate: newFlater})
 	r.roster(map[string][]string{"e": {"d"}})
 	topic, _ := r.core.Watch("e")
 	w, p := r.core.workers[0], topic.parts[0]
 	bodies := map[*Chunk]bool{}
-	for since := range uint64(5 * maxBodies) {
-		for _, f := range []form{formDeflate, formSnapshot, formDeflatedSnapshot} {
-			body := w.body(p, bodyKey{since: since, form: f})
+	for since := range uint64(5 * maxCached) {
+		for _, f := range []bodyKind{bodyCompressed, bodySnapshot, bodyCompressedSnapshot} {
+			body := w.body(p, bodyKey{since: since, kind: f})
 			if h := w.headOut(p, body); h.since != since {
 				t.Fatalf("asked for what changed after %d, got %d", since, h.since)
 			}
-			if f == formSnapshot {
+			if f == bodySnapshot {
 				if bodies[body] {
 					t.Fatal("a body came back while a head of it was out")
 				}
 				bodies[body] = true
 			}
-			if n := len(p.bodies.byKey); n > maxBodies {
-				t.Fatalf("%d bodies kept, want %d at most", n, maxBodies)
+			if n := len(p.cache.byKey); n > maxCached {
+				t.Fatalf("%d bodies kept, want %d at most", n, maxCached)
 			}
 		}
 	}
 }
 
 // TestPoolStress writes each chunk's number all over its bytes; readers, like
-// writers of connections, check them before they let go. A chunk that is
+// writers of connections, check them before they release it. A chunk that is
 // reused too early shows as a wrong byte, or as a data race.
 func TestPoolStress(t *testing.T) {
 	const readers, rounds = 3, 20000
@@ -244,7 +244,7 @@ func TestPoolStress(t *testing.T) {
 						break
 					}
 				}
-				c.LetGo(1)
+				c.Release(1)
 			}
 		})
 	}
@@ -256,11 +256,11 @@ func TestPoolStress(t *testing.T) {
 		for range 64 {
 			c.body = append(c.body, byte(n))
 		}
-		p.lend(c, 1)
+		p.startPush(c, 1)
 		for _, f := range feeds {
 			f <- c
 		}
-		p.lent(c, readers)
+		p.endPush(c, readers)
 		if n%256 == 0 {
 			runtime.Gosched()
 		}

@@ -98,7 +98,7 @@ func play(t *testing.T, seed uint64) {
 		clocks: map[string]*dial{},
 	}
 	if rng.IntN(3) == 0 {
-		w.core.moveBytes = 1 << (6 + rng.IntN(4))
+		w.core.rosterBytes = 1 << (6 + rng.IntN(4))
 	}
 	w.core.slice = 1 + rng.IntN(4)
 	w.core.building = smallBuilds(rng)
@@ -233,7 +233,7 @@ func (w *world) subscribe(c *client, e string) {
 		delete(w.since[c], e)
 	}
 	c.done = nil
-	if _, live := w.since[c][e]; live && c.held[e] == nil && w.core.building != aSlice {
+	if _, live := w.since[c][e]; live && c.held[e] == nil && w.core.building != defaultBounds {
 		c.done = func() {
 			if owed := w.since[c]; owed != nil { // what came while it was built is in it, conflated
 				owed[e] = len(w.updates)

@@ -1,28 +1,31 @@
 package shard
 
-// What is ready is small enough to be encoded in this turn, or has been already.
+// The functions of this file tell whether a body can be sent in this turn: it was
+// encoded already, or it is small enough to be encoded now. Otherwise the subscription
+// waits for a build.
 
-// readySubscribed reports whether a snapshot for s is.
-func (w *worker) readySubscribed(s *sub) bool {
+// subscribeReady reports whether the first snapshot of s can be sent now.
+func (w *worker) subscribeReady(s *sub) bool {
 	p := s.part
-	f := s.conn.snapshots(p)
-	return p.bodies.subscribed[f-formSnapshot] != nil || p.bodies.byKey[bodyKey{form: f}] != nil || !w.heavy(p, 0)
+	f := s.conn.snapshotKind(p)
+	return p.cache.frames[f-bodySnapshot] != nil || p.cache.byKey[bodyKey{kind: f}] != nil || !w.exceedsSlice(p, 0)
 }
 
-// readyLost reports whether a lagged snapshot for s, and what goes with it, are: a
-// roster frame, and a corrected snapshot.
-func (w *worker) readyLost(s *sub, since uint64) bool {
+// recoveryReady reports whether a lagged snapshot for s, and what goes with it (a
+// roster frame and a corrected snapshot), can be sent now.
+func (w *worker) recoveryReady(s *sub, since uint64) bool {
 	p := s.part
 	start := p.roundDown(since)
-	k := bodyKey{since: start, form: s.conn.snapshots(p)}
-	if w.heavyRoster(p, start) {
+	k := bodyKey{since: start, kind: s.conn.snapshotKind(p)}
+	if w.rosterExceedsSlice(p, start) {
 		return false
 	}
-	return p.fixed <= start && p.bodies.byKey[k] != nil || !w.heavy(p, start)
+	return p.fixed <= start && p.cache.byKey[k] != nil || !w.exceedsSlice(p, start)
 }
 
-// heavy reports whether what changed in p after update since is more than a slice.
-func (w *worker) heavy(p *part, since uint64) bool {
+// exceedsSlice reports whether what changed in p after update since is more than a
+// slice. It looks at no more nodes than that.
+func (w *worker) exceedsSlice(p *part, since uint64) bool {
 	most := &w.core.building
 	devices, size := 0, 0
 	for n := p.last; n != nil && n.seq > since; n = n.prev {

@@ -1,7 +1,7 @@
 package shard
 
-// recover carries out opRecover: every subscription of the connection that
-// lost something gets what changed since.
+// recover carries out opRecover on this shard: every subscription of the connection
+// that lost something gets what changed since.
 func (w *worker) recover(o *op) {
 	c := o.conn
 	if c.subs == nil || c.Closed() {
@@ -9,24 +9,24 @@ func (w *worker) recover(o *op) {
 	}
 	for s := c.subs[w.id]; s != nil; s = s.next {
 		w.catchUp(s)
-		if s.recovering() { // nothing live was pushed to it that could be among the losses
+		if s.recovering() { // nothing live was pushed to it, so the writer has dropped nothing of it
 			continue
 		}
 		if _, _, lost := s.lost(o.losses); lost && s.class == classNone {
-			// A pending position of a device that has left may be older than
-			// what is shown, by a correction that nothing tells any more.
+			// A pending position of a device that has left may be older than what
+			// is shown: after a correction, and the frame that says so is lost.
 			w.sealLeavers(s.part)
 			w.catchUp(s)
 		}
 		since, updates, lost := s.lost(o.losses)
-		if lost && since < s.part.roster.whole {
-			w.stop(s)
+		if lost && since < s.part.roster.completeSince {
+			w.pauseSub(s)
 			o.renewals[w.id] = append(o.renewals[w.id], s.renewal())
 			continue
 		}
 		if lost {
-			s.unwait()
-			if !w.readyLost(s, since) {
+			s.cancelWait()
+			if !w.recoveryReady(s, since) {
 				s.conflated += updates
 				w.awaitLost(s, since, o)
 				continue
@@ -52,13 +52,13 @@ func (w *worker) recoverSub(s *sub, since, updates uint64) {
 		w.send(s.conn, ch)
 	}
 	w.sendLagged(s, since, conflated)
-	if start := s.part.roundDown(since); s.part.fixed > start { // what the lagged one has left out
-		w.sendHeaded(s.conn, w.corrected(s.part, start, s.part.sealed))
+	if start := s.part.roundDown(since); s.part.fixed > start { // the lagged snapshot leaves corrections out
+		w.sendFrame(s.conn, w.corrected(s.part, start, s.part.sealed))
 	}
 }
 
-// lost returns what s has lost, by its own note and by the writer's. A sub of a
-// class is owed everything since its last tick in any case.
+// lost returns what s has lost, by its own note and by the writer's. A subscription of
+// an interval class is owed everything since its last tick in any case.
 func (s *sub) lost(losses []loss) (since, updates uint64, lost bool) {
 	since, lost = s.since, s.missed
 	for i := range losses {

@@ -7,16 +7,14 @@ import (
 	"pitwall/codec"
 )
 
-// renewal names a subscription of a connection that has lost more joins and
-// leaves than a shard remembers. Nobody can say which of the devices on its
-// screen have left, so the subscription begins again there, without being asked:
-// a subscribed frame, then a whole snapshot from every shard. A device that is
-// in none of them has left.
+// renewal names a subscription of a connection that has lost more joins and leaves
+// than a shard remembers. Nobody can say which of the devices on its screen have
+// left, so the server begins the subscription again: a subscribed frame, then a whole
+// snapshot from every shard. A device that is in none of them has left.
 //
-// It is the end of a recovery, in two more commands. With opStop each shard
-// stops what it sends the subscription, so that nothing stands between the
-// subscribed frame and the snapshots; with opRenew each sends its snapshot and
-// goes on.
+// A renewal is the end of a recovery, in two more commands. With opStop each shard
+// pauses the subscription, so that nothing comes between the subscribed frame and the
+// snapshots. With opRenew each shard sends its snapshot and goes on.
 type renewal struct {
 	topic *Topic
 	order uint32 // tells it from a later subscription to the same topic
@@ -30,53 +28,53 @@ func (x renewal) in(list []renewal) bool {
 
 func (s *sub) renewal() renewal { return renewal{s.part.topic, s.order, s.class} }
 
-// unopened is no flow of a connection: nothing live is pushed to a subscription
-// that has it.
-const unopened = flowState
+// flowPaused is a flow that no connection has: nothing live is pushed to a subscription
+// that was opened by it.
+const flowPaused = flowState
 
-// stop ends what is sent to s until it is renewed.
-func (w *worker) stop(s *sub) {
+// pauseSub ends what is sent to s until it is renewed.
+func (w *worker) pauseSub(s *sub) {
 	w.catchUp(s)
-	s.unwait()
+	s.cancelWait()
 	if !s.missed {
 		s.missed, s.since = true, s.part.sealed
 	}
-	s.opened = unopened
+	s.opened = flowPaused
 }
 
-// next turns a recovery's command that all shards have carried out into the one
-// that follows. It returns true if there is one, which the caller submits.
-func (o *op) next() (more bool) {
+// nextPhase turns a recovery's command that all shards have carried out into the one
+// after it. If it returns true, there is one, and the caller submits it.
+func (o *op) nextPhase() (more bool) {
 	switch o.kind {
 	case opRecover:
 		o.kind = opStop
 		for _, x := range slices.Concat(o.renewals...) {
-			if !x.in(o.wanted) {
-				o.wanted = append(o.wanted, x)
+			if !x.in(o.renewing) {
+				o.renewing = append(o.renewing, x)
 			}
 		}
 	case opStop:
 		o.kind = opRenew
-		o.wanted = slices.DeleteFunc(o.wanted, func(x renewal) bool {
+		o.renewing = slices.DeleteFunc(o.renewing, func(x renewal) bool {
 			// A shard that does not have it has carried out an unsubscribe.
 			return slices.ContainsFunc(o.renewals, func(has []renewal) bool { return !x.in(has) })
 		})
-		for _, x := range o.wanted {
+		for _, x := range o.renewing {
 			o.conn.Push(x.subscribed(o.conn.core))
 		}
 	case opRenew:
-		o.wanted = nil
+		o.renewing = nil
 	}
 	clear(o.renewals)
-	if len(o.wanted) == 0 {
+	if len(o.renewing) == 0 {
 		o.kind = opRecover
 	}
-	return len(o.wanted) > 0
+	return len(o.renewing) > 0
 }
 
-// subscribed is the frame with which the subscription begins again. The caller
-// is the last shard to stop it. That one has not carried out an unsubscribe, so
-// the answer to that comes later.
+// subscribed is the frame with which the subscription begins again. The caller is the
+// last shard that paused it. That shard has not carried out an unsubscribe, so the
+// answer to an unsubscribe comes later than this frame.
 func (x renewal) subscribed(c *Core) *Chunk {
 	every := c.Window()
 	if x.class != classNone {
@@ -86,41 +84,41 @@ func (x renewal) subscribed(c *Core) *Chunk {
 	return NewControl(codec.AppendSubscribed(nil, "", x.topic.Name(), c.Devices(x.topic), len(x.topic.parts), ms))
 }
 
-// stopAll carries out opStop on this shard.
-func (w *worker) stopAll(o *op) {
-	for _, x := range o.wanted {
-		w.enrol(o.conn, x)
+// pauseRenewed carries out opStop on this shard.
+func (w *worker) pauseRenewed(o *op) {
+	for _, x := range o.renewing {
+		w.addPaused(o.conn, x)
 	}
 	for s := o.conn.subs[w.id]; s != nil; s = s.next {
-		if x := s.renewal(); x.in(o.wanted) {
-			w.stop(s)
+		if x := s.renewal(); x.in(o.renewing) {
+			w.pauseSub(s)
 			o.renewals[w.id] = append(o.renewals[w.id], x)
 		}
 	}
 }
 
-// enrol has the subscription x of c, if it still waits for its first snapshot here,
-// be one without it. A renewal is about to stop it, and brings it.
-func (w *worker) enrol(c *Conn, x renewal) {
+// addPaused adds the subscription x of c without its first snapshot, if it still waits
+// for that on this shard. The renewal brings the snapshot.
+func (w *worker) addPaused(c *Conn, x renewal) {
 	for _, b := range w.builds {
-		if b.part != x.topic.parts[w.id] || b.form != formSnapshot {
+		if b.part != x.topic.parts[w.id] || b.kind != bodySnapshot {
 			continue
 		}
-		for _, y := range slices.Concat(b.waits[0], b.waits[1]) {
+		for _, y := range slices.Concat(b.waiters[0], b.waiters[1]) {
 			if s := y.sub; y.why == toSubscribe && s.conn == c && s.order == x.order && s.wait == b {
-				s.unwait()
-				s.missed, s.since, s.opened = true, s.part.sealed, unopened
-				w.enter(s)
+				s.cancelWait()
+				s.missed, s.since, s.opened = true, s.part.sealed, flowPaused
+				w.addSub(s)
 				return
 			}
 		}
 	}
 }
 
-// renewAll carries out opRenew on this shard.
-func (w *worker) renewAll(o *op) {
+// renewSubs carries out opRenew on this shard.
+func (w *worker) renewSubs(o *op) {
 	for s := o.conn.subs[w.id]; s != nil; s = s.next {
-		if s.renewal().in(o.wanted) {
+		if s.renewal().in(o.renewing) {
 			w.renew(s, o)
 		}
 	}
@@ -132,14 +130,14 @@ func (w *worker) renew(s *sub, o *op) {
 	if s.class == classNone {
 		w.sealLeavers(p)
 	}
-	w.catchUp(s) // it is stopped, so this pushes nothing
-	if !w.readySubscribed(s) {
-		w.postpone(s, o, toRenew, 0, formSnapshot)
+	w.catchUp(s) // it is paused, so this pushes nothing
+	if !w.subscribeReady(s) {
+		w.awaitBuild(s, o, toRenew, 0, bodySnapshot)
 		return
 	}
 	w.count.recoveries++
 	s.opened, s.missed, s.conflated, s.since = o.opened, false, 0, p.sealed
-	w.send(s.conn, w.subscribed(p, s.conn.snapshots(p)))
+	w.send(s.conn, w.subscribeFrame(p, s.conn.snapshotKind(p)))
 	if s.class == classNone {
 		return
 	}

@@ -90,7 +90,7 @@ func TestReplacedValuesOfChangedDevices(t *testing.T) {
 		"a snapshot is in slices": func(x *sliced) { x.client(true).subscribe("e", 0); x.w.turn(nil); x.report() },
 	} {
 		t.Run(name, func(t *testing.T) {
-			x := newSliced(t, slicedShapes["plain"], buildBounds{devices: 2, copied: 300, packed: 100, moved: 100, serves: 1})
+			x := newSliced(t, slicedShapes["plain"], buildBounds{devices: 2, copied: 300, compressed: 100, moved: 100, serves: 1})
 			x.watch(0)
 			for range 3 {
 				x.report()
@@ -117,7 +117,7 @@ func TestReplacedValuesOfChangedDevices(t *testing.T) {
 // A snapshot that begins after a seal has what was sealed, also of devices whose
 // replaced values are released meanwhile.
 func TestReplacedValuesAreNotInTheSnapshotBegunAfter(t *testing.T) {
-	x := newSliced(t, slicedShapes["plain"], buildBounds{devices: 4, copied: 300, packed: 100, moved: 100, serves: 1})
+	x := newSliced(t, slicedShapes["plain"], buildBounds{devices: 4, copied: 300, compressed: 100, moved: 100, serves: 1})
 	x.report(x.ids[0])
 	x.ts += 10
 	x.sendAll(x.ids, base+x.ts)
@@ -136,7 +136,7 @@ func TestReplacedValuesAreNotInTheSnapshotBegunAfter(t *testing.T) {
 // A snapshot that is built in slices has the state that it began with, also of
 // devices whose pending positions are sealed before it comes to them.
 func TestReplacedValuesAreInTheSnapshotBegunBefore(t *testing.T) {
-	x := newSliced(t, slicedShapes["plain"], buildBounds{devices: 4, copied: 300, packed: 100, moved: 100, serves: 1})
+	x := newSliced(t, slicedShapes["plain"], buildBounds{devices: 4, copied: 300, compressed: 100, moved: 100, serves: 1})
 	x.core.SetWindow(time.Minute)
 	x.report(x.ids[0]) // sent at once, so the rest is not
 	x.ts += 10

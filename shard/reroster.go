@@ -14,9 +14,9 @@ func (w *worker) reroster(c *change) {
 			}
 		}
 	}
-	p.bodies.reset()
+	p.cache.invalidate()
 	p.seq++
-	w.noteRoster(p, c)
+	w.logRoster(p, c)
 	w.announce(p, p.topic.frames.AppendRosterFrame(nil, c.added, c.removed), p.seq-1)
 	for _, id := range c.added {
 		d := w.devices[id]
@@ -42,7 +42,7 @@ func (w *worker) announce(p *part, frame []byte, since uint64) {
 	if p.watchers == 0 {
 		return
 	}
-	for s := range texts {
+	for s := range uncompressedEncodings {
 		if p.wants(s) {
 			w.open(p, s).frame(p.topic.frames, frame)
 		}

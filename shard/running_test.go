@@ -93,7 +93,7 @@ func newCourse(t testing.TB, rng *rand.Rand) *course {
 	}
 	core.slice = 1 + rng.IntN(8)
 	if rng.IntN(3) == 0 {
-		core.moveBytes = 1 << (6 + rng.IntN(5))
+		core.rosterBytes = 1 << (6 + rng.IntN(5))
 	}
 	core.building = smallBuilds(rng)
 	c := &course{t: eachOnItsOwn{t}, core: core, pulse: newPulse(), fleet: newFleet(rng, 6+rng.IntN(30))}

@@ -2,7 +2,7 @@ package shard
 
 // pend puts a position's body into a part's pending bytes.
 func (w *worker) pend(p *part, body []byte, arrival int64) {
-	for s := range texts {
+	for s := range uncompressedEncodings {
 		if p.wants(s) {
 			w.open(p, s).add(p.topic.frames, s, body)
 		}
@@ -16,11 +16,11 @@ func (w *worker) pend(p *part, body []byte, arrival int64) {
 	w.schedule(p)
 }
 
-// open returns a part's pending bytes of one shape, ready to be added to.
-func (w *worker) open(p *part, s shape) *pending {
+// open returns a part's pending bytes of one encoding, ready to be added to.
+func (w *worker) open(p *part, s encoding) *pending {
 	q := &p.pending[s]
 	if q.chunk == nil {
-		q.chunk = w.pool.get(q.size)
+		q.chunk = w.livePool.get(q.size)
 	}
 	return q
 }
@@ -29,12 +29,12 @@ func (w *worker) open(p *part, s shape) *pending {
 // While its last seal is still being pushed nothing is due: the end of that
 // schedules what has come meanwhile.
 func (w *worker) schedule(p *part) {
-	if p.alarm.pos >= 0 || p.rounds > 0 {
+	if p.deadline.pos >= 0 || p.rounds > 0 {
 		return
 	}
 	due, lead := p.topic.instant.join(w.now, w.core.window.Load())
 	p.lead = lead
-	w.alarms.set(&p.alarm, due)
+	w.timers.set(&p.deadline, due)
 }
 
 // sealPushes is what a seal or tick costs by itself, in pushes.
@@ -43,7 +43,7 @@ const sealPushes = 8
 // flush seals and ticks what is due, until that is a slice's worth of pushes.
 func (w *worker) flush() {
 	for w.budget = w.core.slice; w.budget > 0; w.budget -= sealPushes {
-		a := w.alarms.first()
+		a := w.timers.first()
 		if a == nil || a.at > w.now {
 			return
 		}
@@ -51,7 +51,7 @@ func (w *worker) flush() {
 			w.tick(a.part, a.class, a.at)
 			continue
 		}
-		w.alarms.stop(a)
+		w.timers.stop(a)
 		w.seal(a.part, a.at)
 	}
 }
@@ -69,10 +69,10 @@ func (w *worker) seal(p *part, due int64) {
 	w.markSealed(p)
 	p.topic.instant.sealed(due, w.core.window.Load())
 	w.count.flushes++
-	w.ends.takeBack()
-	w.heads.takeBack()
-	w.deflate.pool.takeBack()
-	for s := range texts {
+	w.bodyPool.collectReturned()
+	w.headPool.collectReturned()
+	w.deflate.pool.collectReturned()
+	for s := range uncompressedEncodings {
 		ch := p.pending[s].take(p.topic.frames)
 		if ch == nil {
 			continue
@@ -80,7 +80,7 @@ func (w *worker) seal(p *part, due int64) {
 		ch.part, ch.since, ch.arrival, ch.sealed = p, since, arrival, w.now
 		w.count.chunks++
 		w.count.bytes += uint64(len(ch.body))
-		w.start(p, s, round{part: p, chunk: ch, due: due, instant: instant})
+		w.startBroadcast(p, s, round{part: p, chunk: ch, due: due, instant: instant})
 	}
 	w.splice(instant)
 }
@@ -92,9 +92,9 @@ func (w *worker) markSealed(p *part) {
 	w.releaseLater(p)
 	if p.sealed != p.seq {
 		p.sealed = p.seq
-		p.bodies.forget()
+		p.cache.clear()
 	}
-	p.bodies.cut = false
+	p.cache.invalidated = false
 	p.arrival, p.read, p.lead = 0, 0, false
 }
 
@@ -117,7 +117,7 @@ func (w *worker) send(c *Conn, ch *Chunk) {
 	if c.Closed() {
 		return
 	}
-	ch.taken++
+	ch.takers++
 	c.admit(ch)
 	if c.wants() {
 		w.chains[c.writer].add(c)

@@ -59,12 +59,12 @@ var slicedTasks = map[string]func(x *sliced){
 		x.watch(0)
 		x.c.conn.Lag()
 		x.report()
-		x.p.roster.whole = math.MaxUint64 >> 1
+		x.p.roster.completeSince = math.MaxUint64 >> 1
 		x.lose()
-		for !slices.ContainsFunc(x.w.builds, func(b *build) bool { return b.form == formSnapshot }) && x.c.conn.recovering.Load() {
+		for !slices.ContainsFunc(x.w.builds, func(b *build) bool { return b.kind == bodySnapshot }) && x.c.conn.recovering.Load() {
 			x.w.turn(nil)
 		}
-		x.p.roster.whole = 0
+		x.p.roster.completeSince = 0
 	},
 	"tick": func(x *sliced) {
 		x.watch(time.Second)
@@ -208,14 +208,14 @@ func TestSlicesAreWhatOneTurnMakes(t *testing.T) {
 					x.end()
 					return x.told(), later
 				}
-				whole, later := play(aSlice)
+				whole, later := play(defaultBounds)
 				if later {
 					t.Error("one turn is not enough where it should be")
 				}
 				for _, most := range []buildBounds{
-					{devices: 1, copied: 1, packed: 16, moved: 16, serves: 1},
-					{devices: 3, copied: 300, packed: 100, moved: 50, serves: 1},
-					{devices: 7, copied: 1000, packed: 200, moved: 1000, serves: 2},
+					{devices: 1, copied: 1, compressed: 16, moved: 16, serves: 1},
+					{devices: 3, copied: 300, compressed: 100, moved: 50, serves: 1},
+					{devices: 7, copied: 1000, compressed: 200, moved: 1000, serves: 2},
 				} {
 					got, later := play(most)
 					if !later && (name != "flush" || shape == "deflated") {
@@ -292,7 +292,7 @@ func TestSlicesWithChangesBetween(t *testing.T) {
 			t.Run(name+", "+between, func(t *testing.T) {
 				for _, client := range slicedShapes {
 					for _, turns := range []int{0, 1, 2, 3, 5, 8, 13, 21} {
-						most := buildBounds{devices: 1 + turns%4, copied: 100 << (turns % 4), packed: 64 << (turns % 3), moved: 64, serves: 1}
+						most := buildBounds{devices: 1 + turns%4, copied: 100 << (turns % 4), compressed: 64 << (turns % 3), moved: 64, serves: 1}
 						slicedWithChange(t, task, change, client, most, turns)
 					}
 				}

@@ -6,15 +6,15 @@ import (
 	"slices"
 )
 
-// Snapshot is the map device -> topics at one moment. It is immutable: a new
+// Snapshot is the map from devices to topics at one moment. It is immutable: a new
 // roster makes a new Snapshot, which replaces the old one whole through an
 // atomic.Pointer. Any goroutine may read it.
 type Snapshot struct {
 	devices map[string][]*Topic
 	topics  map[string]*Topic // by event id
 	sizes   map[*Topic]int    // devices of each topic
-	changes [][]change        // per shard: what is different from the snapshot before; see takeover
-	places  map[*part]int     // where a part's changes begin
+	changes [][]change        // per shard: what is different from the snapshot before; see adopt.go
+	starts  map[*part]int     // where a part's changes begin, in changes
 }
 
 // change is what a new snapshot adds to and removes from one topic's part, or a
@@ -65,14 +65,14 @@ func (s *Snapshot) Events() []EventInfo {
 func (c *Core) Snapshot() *Snapshot { return c.snapshot.Load() }
 
 // Swap builds a Snapshot from r, puts it in force and waits until every shard
-// has taken it over, so that at most one is under way. It fails only when ctx
-// ends before that; the new map is then in force all the same. One goroutine
+// has applied it, so that at most one is under way. It fails only when ctx ends before
+// that; the new map is in force all the same. One goroutine
 // at a time may call it.
 func (c *Core) Swap(ctx context.Context, r Roster) error {
 	if err := c.swapping.wait(ctx); err != nil {
 		return fmt.Errorf("wait for the map before this one: %w", err)
 	}
-	c.swapping = newGate()
+	c.swapping = newLatch()
 	c.replace(r)
 	c.submit(&op{kind: opSwap, done: c.swapping.open})
 	if err := c.swapping.wait(ctx); err != nil {
@@ -90,27 +90,6 @@ func (c *Core) replace(r Roster) {
 	c.snapshot.Store(c.build(r, c.snapshot.Load()))
 }
 
-// gate is opened once.
-type gate chan struct{}
-
-func newGate() gate { return make(gate) }
-
-func (g gate) open() { close(g) }
-
-func (g gate) wait(ctx context.Context) error {
-	select {
-	case <-g:
-		return nil
-	default:
-	}
-	select {
-	case <-g:
-		return nil
-	case <-ctx.Done():
-		return ctx.Err()
-	}
-}
-
 // build makes the snapshot for r and works out once, for every shard, what is
 // different from old. c.mu is held.
 func (c *Core) build(r Roster, old *Snapshot) *Snapshot {
@@ -120,10 +99,10 @@ func (c *Core) build(r Roster, old *Snapshot) *Snapshot {
 		sizes:   make(map[*Topic]int, len(r.Events)),
 	}
 	for _, e := range r.Events {
-		c.enlist(s, e)
+		c.addEvent(s, e)
 	}
 	for _, p := range r.Pairs {
-		t := c.enlist(s, p.Event)
+		t := c.addEvent(s, p.Event)
 		if list := s.devices[p.Device]; !slices.Contains(list, t) {
 			s.devices[p.Device] = append(list, t)
 			s.sizes[t]++
@@ -138,7 +117,7 @@ func (c *Core) build(r Roster, old *Snapshot) *Snapshot {
 			d.compare(id, topics, nil)
 		}
 	}
-	s.changes, s.places = d.pieces(c.pieceDevices())
+	s.changes, s.starts = d.pieces(c.pieceDevices())
 	for id, t := range c.topics {
 		if s.topics[id] == nil && t.watchers == 0 {
 			delete(c.topics, id)
@@ -148,7 +127,7 @@ func (c *Core) build(r Roster, old *Snapshot) *Snapshot {
 }
 
 // enlist puts an event into s, with the topic it had before if that lives.
-func (c *Core) enlist(s *Snapshot, event string) *Topic {
+func (c *Core) addEvent(s *Snapshot, event string) *Topic {
 	if t := s.topics[event]; t != nil {
 		return t
 	}
@@ -165,20 +144,20 @@ func (c *Core) enlist(s *Snapshot, event string) *Topic {
 type diff struct {
 	core    *Core
 	changes [][]change
-	at      map[*part]int // place of a part in its shard's changes
+	starts  map[*part]int // place of a part in its shard's changes
 }
 
 func newDiff(c *Core) *diff {
-	return &diff{core: c, changes: make([][]change, len(c.workers)), at: make(map[*part]int)}
+	return &diff{core: c, changes: make([][]change, len(c.workers)), starts: make(map[*part]int)}
 }
 
 func (d *diff) of(t *Topic, device string) *change {
 	i := d.core.ShardOf(device)
 	p := t.parts[i]
-	at, ok := d.at[p]
+	at, ok := d.starts[p]
 	if !ok {
 		at = len(d.changes[i])
-		d.at[p] = at
+		d.starts[p] = at
 		d.changes[i] = append(d.changes[i], change{part: p})
 	}
 	return &d.changes[i][at]
@@ -202,7 +181,7 @@ func (d *diff) compare(device string, before, after []*Topic) {
 // pieces returns the changes with each cut into pieces of at most size joins
 // and leaves, and where those of a part begin.
 func (d *diff) pieces(size int) (changes [][]change, places map[*part]int) {
-	changes, places = make([][]change, len(d.changes)), d.at
+	changes, places = make([][]change, len(d.changes)), d.starts
 	for i, list := range d.changes {
 		for _, c := range list {
 			places[c.part] = len(changes[i])

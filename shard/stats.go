@@ -109,6 +109,6 @@ func (c *Core) Stats() Stats {
 		t.OrphanDevices += s.orphanDevices.Load()
 		t.InboxBatches += len(w.batches)
 	}
-	t.Held = c.memory.out.Load()
+	t.Held = c.memory.outstanding.Load()
 	return t
 }

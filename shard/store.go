@@ -29,13 +29,13 @@ func (s *store) move(most int) {
 	done := len(s.larger.body)
 	s.larger.body = append(s.larger.body, s.ch.body[done:min(done+most, len(s.ch.body))]...)
 	if len(s.larger.body) == len(s.ch.body) {
-		s.larger.seams = s.ch.seams
+		s.larger.rosterMarks = s.ch.rosterMarks
 		s.pool.put(s.ch)
 		s.ch, s.larger = s.larger, nil
 	}
 }
 
-// free gives the memory back. A whole body has been kept for others: see stay.
+// free gives the memory back. A whole body has been kept for others: see Chunk.retain.
 func (s *store) free(whole bool) {
 	if s.larger != nil {
 		s.pool.put(s.larger)
@@ -43,7 +43,7 @@ func (s *store) free(whole bool) {
 	switch {
 	case s.ch == nil:
 	case whole:
-		s.ch.retire()
+		s.ch.endRetain()
 	default:
 		s.pool.put(s.ch)
 	}

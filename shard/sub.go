@@ -11,7 +11,7 @@ type sub struct {
 	missed bool
 	why    purpose // of its wait
 	order  uint32  // of its subscribe: see renewal
-	pos    int32   // its place in part.live[shape] or in the class's list
+	pos    int32   // its place in part.live[encoding] or in the class's list
 	opened uint32  // the flow as the last recovery that was carried out here has left it
 
 	// since is the last update it has, for a sub of a class; for a sub of the
@@ -56,12 +56,12 @@ func (w *worker) subscribe(o *op) {
 		w.sealLeavers(p)
 	}
 	p.watchers++
-	if !w.readySubscribed(s) || o.class == classNone && w.sealLarge(s) {
-		w.postpone(s, o, toSubscribe, 0, formSnapshot)
+	if !w.subscribeReady(s) || o.class == classNone && w.sealLarge(s) {
+		w.awaitBuild(s, o, toSubscribe, 0, bodySnapshot)
 		return
 	}
 	c.subs[w.id] = s
-	w.bring(c, w.subscribed(p, c.snapshots(p)))
+	w.bring(c, w.subscribeFrame(p, c.snapshotKind(p)))
 	if o.class == classNone {
 		w.enterLive(s)
 		return
@@ -74,10 +74,10 @@ func (w *worker) subscribe(o *op) {
 }
 
 // enterLive adds s to the live flow. What is pending is for it too, so where
-// its shape was not kept so far it is built now.
+// its encoding was not kept so far it is built now.
 func (w *worker) enterLive(s *sub) {
-	p, sh := s.part, s.conn.shape
-	if text := sh.text(); !p.wants(text) && p.seq > p.sealed {
+	p, sh := s.part, s.conn.encoding
+	if text := sh.uncompressed(); !p.wants(text) && p.seq > p.sealed {
 		for n, _ := p.firstSince(p.sealed); n != nil; n = n.next {
 			w.open(p, text).add(p.topic.frames, text, n.dev.val.buf)
 		}
@@ -87,11 +87,11 @@ func (w *worker) enterLive(s *sub) {
 }
 
 func (w *worker) leaveLive(s *sub) {
-	p, sh := s.part, s.conn.shape
+	p, sh := s.part, s.conn.encoding
 	p.live[sh].cut(s)
-	if text := sh.text(); !p.wants(text) {
+	if text := sh.uncompressed(); !p.wants(text) {
 		if c := p.pending[text].take(p.topic.frames); c != nil {
-			w.pool.put(c)
+			w.livePool.put(c)
 		}
 	}
 }
@@ -118,7 +118,7 @@ func (w *worker) leave(o *op) {
 }
 
 func (w *worker) drop(s *sub) {
-	s.unwait()
+	s.cancelWait()
 	if s.class == classNone {
 		w.leaveLive(s)
 	} else {
@@ -127,8 +127,8 @@ func (w *worker) drop(s *sub) {
 	p := s.part
 	if p.watchers--; p.watchers == 0 {
 		w.markSealed(p)
-		p.bodies.reset()
-		w.alarms.stop(&p.alarm)
+		p.cache.invalidate()
+		w.timers.stop(&p.deadline)
 		p.roster = rosterLog{}
 	}
 }
@@ -140,7 +140,7 @@ func (w *worker) changeClass(s *sub, class int8) {
 	switch {
 	case s.class == class:
 	case s.class == classNone:
-		if s.part.roster.whole > s.part.sealed { // some joins and leaves are in what is pending only
+		if s.part.roster.completeSince > s.part.sealed { // some joins and leaves are in what is pending only
 			w.sealNow(s.part)
 			w.catchUp(s)
 		}
@@ -149,7 +149,7 @@ func (w *worker) changeClass(s *sub, class int8) {
 		w.sealLeavers(s.part)
 		w.sealLarge(s)
 		if !s.recovering() {
-			s.unwait()
+			s.cancelWait()
 		}
 		w.leaveClass(s)
 		s.class = classNone
@@ -157,8 +157,8 @@ func (w *worker) changeClass(s *sub, class int8) {
 		if s.missed {
 			return // the recovery that is to come brings it, behind the roster
 		}
-		if ch, ready := w.changes(s.part, s.conn.shape, s.since); !ready {
-			w.lag(s)
+		if ch, ready := w.changes(s.part, s.conn.encoding, s.since); !ready {
+			w.markLagged(s)
 		} else if ch != nil {
 			w.pushTo(s, ch)
 		}
@@ -185,7 +185,7 @@ func (w *worker) sealLeavers(p *part) {
 // whether it did.
 func (w *worker) sealLarge(s *sub) bool {
 	p := s.part
-	if p.seq == p.sealed || p.wants(s.conn.shape.text()) || !w.heavy(p, p.sealed) {
+	if p.seq == p.sealed || p.wants(s.conn.encoding.uncompressed()) || !w.exceedsSlice(p, p.sealed) {
 		return false
 	}
 	w.sealNow(p)
@@ -194,7 +194,7 @@ func (w *worker) sealLarge(s *sub) bool {
 
 // sealNow seals p before its next instant.
 func (w *worker) sealNow(p *part) {
-	w.alarms.stop(&p.alarm)
+	w.timers.stop(&p.deadline)
 	w.seal(p, w.now)
 }
 

@@ -2,16 +2,16 @@ package shard
 
 import "pitwall/codec"
 
-// shape is the form in which a connection wants live positions.
-type shape uint8
+// encoding is how a connection wants live positions.
+type encoding uint8
 
 const (
-	shapePlain   shape = iota // one position frame each
-	shapeBatch                // one positions frame per topic, shard and flush
-	shapeDeflate              // the same, compressed; see deflate.go
-	shapes
+	encodingPlain      encoding = iota // one position frame each
+	encodingBatch                      // one positions frame per topic, shard and flush
+	encodingCompressed                 // the same, compressed; see deflate.go
+	encodings
 
-	texts = shapeDeflate // the shapes before it are encoded, the others made of them
+	uncompressedEncodings = encodingCompressed // the encodings before it are written, the others made of them
 )
 
 // Topic is one event's channel. The value is immutable but for its instant;
@@ -30,7 +30,7 @@ func newTopic(c *Core, event string) *Topic {
 	t := &Topic{event: event, frames: codec.NewTopic(name), parts: make([]*part, len(c.workers))}
 	for i := range t.parts {
 		t.parts[i] = &part{topic: t, index: i}
-		t.parts[i].alarm = alarm{part: t.parts[i], class: classNone, pos: -1}
+		t.parts[i].deadline = deadline{part: t.parts[i], class: classNone, pos: -1}
 	}
 	return t
 }
@@ -62,24 +62,24 @@ type part struct {
 	left         uint64 // the newest change of a device that has left since; pending while beyond sealed
 
 	watchers int // subscriptions of every kind; 0: only last values are kept
-	live     [shapes]audience
+	live     [encodings]audience
 	rounds   int // of the live audiences, under way
 
-	pending [texts]pending
-	arrival int64 // of the oldest pending position; 0 when none
-	read    int64 // when the first of them was delivered; 0 when none
-	lead    bool  // pending is sent at once: other shards have nothing to add
-	alarm   alarm // fires at due
+	pending  [uncompressedEncodings]pending
+	arrival  int64    // of the oldest pending position; 0 when none
+	read     int64    // when the first of them was delivered; 0 when none
+	lead     bool     // pending is sent at once: other shards have nothing to add
+	deadline deadline // fires at due
 
 	classes [len(Intervals)]*class
 
-	bodies bodies
+	cache  snapshotCache
 	build  *build // the one that copies its devices; nil for none
 	fixed  uint64 // the last update that was a correction
 	roster rosterLog
 }
 
-// pending is what waits for the next instant in one shape.
+// pending is what waits for the next instant in one encoding.
 type pending struct {
 	chunk   *Chunk // its body is what waits; nil while nothing does
 	mark    int    // where the open positions frame begins
@@ -91,9 +91,9 @@ type pending struct {
 }
 
 // add appends a position's body. The chunk must be there.
-func (p *pending) add(t *codec.Topic, s shape, body []byte) {
+func (p *pending) add(t *codec.Topic, s encoding, body []byte) {
 	c := p.chunk
-	if s == shapePlain {
+	if s == encodingPlain {
 		c.body = t.AppendPositionFrame(c.body, body)
 	} else {
 		if !p.open {
@@ -108,7 +108,7 @@ func (p *pending) add(t *codec.Topic, s shape, body []byte) {
 // frame appends a frame of another kind behind what is pending.
 func (p *pending) frame(t *codec.Topic, frame []byte) {
 	p.finish(t)
-	p.chunk.seams = append(p.chunk.seams, seam{len(p.chunk.body), p.records})
+	p.chunk.rosterMarks = append(p.chunk.rosterMarks, rosterMark{len(p.chunk.body), p.records})
 	p.chunk.body = append(p.chunk.body, frame...)
 }
 

@@ -2,13 +2,13 @@ package shard
 
 import "pitwall/codec"
 
-// waiter is a subscription that waits for a build, and the command that it comes
-// from, which ends when it has it.
+// waiter is a subscription that waits for a build, and the command that it waits
+// for, which ends when the wait does.
 //
-// Until it arrives, a new subscription is not among the connection's: nothing is
-// pushed to it, and no recovery looks at it. One that recovers or is renewed is
-// unopened: what it loses meanwhile is part of what it waits for. One of a class
-// that waits for its tick is left out by the next ones.
+// Until its wait ends, a new subscription is not in the connection's list: nothing is
+// pushed to it, and no recovery looks at it. A subscription that recovers or is
+// renewed has flowPaused: what it loses meanwhile is part of what it waits for. One
+// of an interval class that waits for its tick is skipped by the ticks after that.
 type waiter struct {
 	sub *sub
 	op  *op // nil for a tick
@@ -24,67 +24,68 @@ const (
 	toTick
 )
 
-// finish ends the command's part that the waiter is.
+// finish counts the waiter as done for its command.
 func (x *waiter) finish() {
 	if x.op != nil {
 		x.op.finish()
 	}
 }
 
-// postpone has s wait for a body of its part, what changed after since in form.
-func (w *worker) postpone(s *sub, o *op, why purpose, since uint64, f form) {
+// awaitBuild has s wait for a body of its part: what changed after since, as kind f.
+func (w *worker) awaitBuild(s *sub, o *op, why purpose, since uint64, f bodyKind) {
 	p := s.part
-	b := w.buildFor(p, since, f)
+	b := w.joinableBuild(p, since, f)
 	if b == nil {
-		if f == formLagged {
+		if f == bodyLagged {
 			since = p.roundDown(since)
 		}
-		b = &build{part: p, since: since, form: f}
+		b = &build{part: p, since: since, kind: f}
 		w.builds = append(w.builds, b)
 	}
 	if o != nil {
 		o.left.Add(1)
 	}
 	s.wait, s.why = b, why
-	i := s.packed(f)
-	b.waits[i] = append(b.waits[i], waiter{s, o, why})
-	b.wants[i]++
+	i := s.waitList(f)
+	b.waiters[i] = append(b.waiters[i], waiter{s, o, why})
+	b.waiting[i]++
 }
 
-// buildFor returns the build that who asks now can wait for as well, nil for none.
-// A lagged snapshot may reach back twice as far: see roundDown.
-func (w *worker) buildFor(p *part, since uint64, f form) *build {
+// joinableBuild returns the build under way that a new waiter can wait for as well,
+// nil for none. A lagged snapshot may reach back twice as far as asked for, as with
+// roundDown.
+func (w *worker) joinableBuild(p *part, since uint64, f bodyKind) *build {
 	for _, b := range w.builds {
-		if b.part != p || b.form != f || !b.takes(since) {
+		if b.part != p || b.kind != f || !b.accepts(since) {
 			continue
 		}
-		if b.since == since || f == formLagged && b.since < since && p.sealed-b.since <= 2*(p.sealed-since) {
+		if b.since == since || f == bodyLagged && b.since < since && p.sealed-b.since <= 2*(p.sealed-since) {
 			return b
 		}
 	}
 	return nil
 }
 
-// takes reports whether one who may have seen everything up to since can still
-// join those who wait for b: it must not be older, and not whole already while
-// there are newer seals.
-func (b *build) takes(since uint64) bool {
+// accepts reports whether a subscription that may have seen everything up to since
+// can still join the waiters of b. The state that b shows must not be older than
+// since. A body that is complete is not handed out after a newer seal.
+func (b *build) accepts(since uint64) bool {
 	p := b.part
-	return b.id == 0 || b.cuts != p.bodies.cuts || b.base == p.sealed || b.base > since && !b.whole()
+	return b.id == 0 || b.cuts != p.cache.invalidations || b.base == p.sealed || b.base > since && !b.complete()
 }
 
-// whole reports whether everything is built that somebody waits for.
-func (b *build) whole() bool { return b.built && (b.closed || b.wants[1] == 0) }
+// complete reports whether everything is built that a waiter needs.
+func (b *build) complete() bool { return b.built && (b.compressionDone || b.waiting[1] == 0) }
 
-// wanted reports whether somebody waits for it.
-func (b *build) wanted() bool { return b.wants[0]+b.wants[1] > 0 }
+// hasWaiters reports whether anybody waits for it.
+func (b *build) hasWaiters() bool { return b.waiting[0]+b.waiting[1] > 0 }
 
-// packed is the place among waiters of one that wants a body in form f: 1 for
+// waitList is the index in build.waiters for s and a body of kind f: 1 for
 // compressed.
-func (s *sub) packed(f form) int {
-	packed := s.conn.snapshots(s.part) == formDeflatedSnapshot
-	if f < formSnapshot {
-		packed = s.conn.shape == shapeDeflate
+func (s *sub) waitList(f bodyKind) int {
+	packed := s.conn.snapshotKind(s.part) == bodyCompressedSnapshot
+	if f < bodySnapshot {
+		packed = s.conn.encoding == encodingCompressed
 	}
 	if packed {
 		return 1
@@ -92,32 +93,33 @@ func (s *sub) packed(f form) int {
 	return 0
 }
 
-// unwait has s wait no longer.
-func (s *sub) unwait() {
+// cancelWait ends the wait of s, which gets nothing from it. Its place in the list of
+// waiters stays, and is skipped.
+func (s *sub) cancelWait() {
 	if b := s.wait; b != nil {
 		s.wait = nil
-		b.wants[s.packed(b.form)]--
+		b.waiting[s.waitList(b.kind)]--
 	}
 }
 
-// recovering reports whether s waits for a snapshot that brings all it has lost.
-func (s *sub) recovering() bool { return s.wait != nil && s.opened == unopened }
+// recovering reports whether s waits for a snapshot that brings all that it has lost.
+func (s *sub) recovering() bool { return s.wait != nil && s.opened == flowPaused }
 
-// serve lets some of those arrive whose body is built.
-func (w *worker) serve(b *build) {
+// serveWaiters ends the wait of some of those whose body is built.
+func (w *worker) serveWaiters(b *build) {
 	serves, pushes := w.core.building.serves, w.core.slice
-	for i := range b.waits {
-		if i == 1 && !b.closed {
+	for i := range b.waiters {
+		if i == 1 && !b.compressionDone {
 			return
 		}
-		for len(b.waits[i]) > 0 && serves > 0 && pushes > 0 {
-			x := b.waits[i][0]
-			b.waits[i][0] = waiter{}
-			b.waits[i] = b.waits[i][1:]
+		for len(b.waiters[i]) > 0 && serves > 0 && pushes > 0 {
+			x := b.waiters[i][0]
+			b.waiters[i][0] = waiter{}
+			b.waiters[i] = b.waiters[i][1:]
 			if x.sub.wait != b || x.sub.why != x.why { // cancelled
 				x.finish()
 			} else {
-				w.arrive(x, b)
+				w.endWait(x, b)
 			}
 			if x.why == toTick {
 				pushes--
@@ -128,38 +130,39 @@ func (w *worker) serve(b *build) {
 	}
 }
 
-// arrive gives x what it has waited for, of base, and has it go on from there. No
-// join, leave or correction has been told since base (see build).
-func (w *worker) arrive(x waiter, b *build) {
+// endWait gives x what it has waited for, the state at base, and lets it go on from
+// there. No join, leave or correction was sent since base: after one the build would
+// have begun again.
+func (w *worker) endWait(x waiter, b *build) {
 	s := x.sub
 	if x.why != toSubscribe {
-		w.catchUp(s) // what it is still owed is older
+		w.catchUp(s) // what a push under way still owes it is older
 	}
-	s.unwait()
+	s.cancelWait()
 	switch x.why {
 	case toTick:
-		w.arriveTick(s, b)
+		w.sendTick(s, b)
 	case toRecover:
-		if s.since < s.part.roster.whole {
-			w.lag(s) // and the next recovery renews it
+		if s.since < s.part.roster.completeSince {
+			w.markLagged(s) // and the next recovery renews it
 			break
 		}
-		w.arriveLost(s, b)
-		w.goOnFrom(s, b.base, x.op)
+		w.sendLost(s, b)
+		w.resumeFrom(s, b.base, x.op)
 	case toRenew:
 		w.count.recoveries++
-		w.send(s.conn, w.head(b, s.packed(b.form)))
-		w.goOnFrom(s, b.base, x.op)
+		w.send(s.conn, w.frame(b, s.waitList(b.kind)))
+		w.resumeFrom(s, b.base, x.op)
 	case toSubscribe:
-		w.bring(s.conn, w.head(b, s.packed(b.form)))
-		w.enter(s)
-		w.follow(s, b.base, x.op)
+		w.bring(s.conn, w.frame(b, s.waitList(b.kind)))
+		w.addSub(s)
+		w.resumeNew(s, b.base, x.op)
 	}
 	x.finish()
 }
 
-// enter adds a new subscription to those of its connection and of its part.
-func (w *worker) enter(s *sub) {
+// addSub adds a new subscription to the lists of its connection and of its part.
+func (w *worker) addSub(s *sub) {
 	s.next, s.conn.subs[w.id] = s.conn.subs[w.id], s
 	if s.class != classNone {
 		w.enterClass(s)
@@ -169,58 +172,58 @@ func (w *worker) enter(s *sub) {
 	w.enterLive(s)
 }
 
-// arriveLost sends s, which has lost what came after s.since, what changed since.
-func (w *worker) arriveLost(s *sub, b *build) {
+// sendLost sends s, which has lost what came after s.since, what changed since.
+func (w *worker) sendLost(s *sub, b *build) {
 	w.count.recoveries++
 	if to := b.part.roster.newest(); to <= s.since {
-		// nothing to tell
+		// no joins and leaves to send
 	} else if b.roster != nil {
 		w.send(s.conn, b.roster.frame)
 	} else if ch := w.rosterFrom(b.part, b.since, to); ch != nil {
 		w.send(s.conn, ch)
 	}
-	w.sendHeaded(s.conn, w.headed(b.part, b.bytes(s.packed(b.form)), codec.SnapshotLagged, s.conflated))
+	w.sendFrame(s.conn, w.snapshotFrame(b.part, b.encoded(s.waitList(b.kind)), codec.SnapshotLagged, s.conflated))
 	if b.fixed.ch != nil {
-		w.sendHeaded(s.conn, w.headed(b.part, b.fixed.ch, codec.SnapshotCorrected, 0))
+		w.sendFrame(s.conn, w.snapshotFrame(b.part, b.fixed.ch, codec.SnapshotCorrected, 0))
 	}
 }
 
-// arriveTick pushes what changed since the last tick of s.
-func (w *worker) arriveTick(s *sub, b *build) {
+// sendTick pushes what changed since the last tick of s.
+func (w *worker) sendTick(s *sub, b *build) {
 	if s.missed {
 		return // the recovery that is to come brings it
 	}
 	if b.body.records > 0 {
-		h := w.head(b, s.packed(b.form))
+		h := w.frame(b, s.waitList(b.kind))
 		if !w.pushTo(s, h) {
 			return
 		}
-		h.taken++
+		h.takers++
 	}
 	s.since = b.base
 }
 
-// follow has s, a new subscription that has just been sent the state at base, go on
+// resumeNew lets s, a new subscription that was just sent the state at base, go on
 // from there.
-func (w *worker) follow(s *sub, base uint64, o *op) {
+func (w *worker) resumeNew(s *sub, base uint64, o *op) {
 	s.opened, s.since = s.conn.opened(), base
 	if s.class != classNone || base == s.part.sealed {
 		return
 	}
-	if ch, ready := w.changes(s.part, s.conn.shape, base); !ready {
+	if ch, ready := w.changes(s.part, s.conn.encoding, base); !ready {
 		w.awaitLost(s, base, o)
 	} else if ch != nil {
 		w.pushTo(s, ch)
 	}
 }
 
-// goOnFrom has s, which was not pushed to and has just been sent the state at base,
-// go on from there. What came since is lost to it as well.
-func (w *worker) goOnFrom(s *sub, base uint64, o *op) {
+// resumeFrom lets s, which was paused and was just sent the state at base, go on from
+// there. It has lost what came since base as well.
+func (w *worker) resumeFrom(s *sub, base uint64, o *op) {
 	s.missed, s.since, s.conflated = false, base, 0
 	switch {
 	case s.class != classNone || base == s.part.sealed:
-	case w.readyLost(s, base):
+	case w.recoveryReady(s, base):
 		w.recoverSub(s, base, 0)
 	default:
 		w.awaitLost(s, base, o)
@@ -229,15 +232,15 @@ func (w *worker) goOnFrom(s *sub, base uint64, o *op) {
 	s.opened = s.conn.opened()
 }
 
-// awaitLost has s wait for what changed after since, which it has lost. What it
-// loses meanwhile is part of that.
+// awaitLost has s wait for what changed after since, which it has lost. What it loses
+// meanwhile is part of that.
 func (w *worker) awaitLost(s *sub, since uint64, o *op) {
-	s.missed, s.since, s.opened = true, since, unopened
-	w.postpone(s, o, toRecover, since, formLagged)
+	s.missed, s.since, s.opened = true, since, flowPaused
+	w.awaitBuild(s, o, toRecover, since, bodyLagged)
 }
 
-// lag has the connection of s recover, for s lacks what is too much for one turn.
-func (w *worker) lag(s *sub) {
+// markLagged has the connection of s recover, because s lacks more than fits one turn.
+func (w *worker) markLagged(s *sub) {
 	c := s.conn
 	s.missed = true
 	c.Lag()
@@ -246,35 +249,35 @@ func (w *worker) lag(s *sub) {
 	}
 }
 
-// endBuild keeps what was built for those who come before the next seal.
+// endBuild keeps what was built for those who ask before the next seal.
 func (w *worker) endBuild(b *build) {
 	p := b.part
 	if p.build == b {
 		p.build = nil
 	}
-	for i := range b.waits {
-		for _, x := range b.waits[i] { // cancelled
+	for i := range b.waiters {
+		for _, x := range b.waiters[i] { // cancelled
 			x.finish()
 		}
 	}
-	f := b.form
-	if f == formLagged && p.fixed <= b.since {
-		f = formSnapshot // see sendLagged
+	f := b.kind
+	if f == bodyLagged && p.fixed <= b.since {
+		f = bodySnapshot // see sendLagged
 	}
-	if !b.built || b.cuts != p.bodies.cuts || b.base != p.sealed || f != formSnapshot {
+	if !b.built || b.cuts != p.cache.invalidations || b.base != p.sealed || f != bodySnapshot {
 		w.abandonBuild(b)
 		return
 	}
-	p.bodies.room()
+	p.cache.makeRoom()
 	if b.since == 0 {
-		p.bodies.dropHeads() // of what is replaced
-		p.bodies.subscribed = b.heads
+		p.cache.clearFrames() // they are made of the body that is replaced
+		p.cache.frames = b.frames
 	}
-	p.bodies.replace(bodyKey{since: b.since, form: formSnapshot}, b.body.ch)
+	p.cache.replace(bodyKey{since: b.since, kind: bodySnapshot}, b.body.ch)
 	switch {
-	case b.closed && b.packed.ch != nil:
-		p.bodies.replace(bodyKey{since: b.since, form: formDeflatedSnapshot}, b.packed.ch)
-	case b.packed.ch != nil: // those who waited for it have gone
-		b.packed.free(false)
+	case b.compressionDone && b.compressed.ch != nil:
+		p.cache.replace(bodyKey{since: b.since, kind: bodyCompressedSnapshot}, b.compressed.ch)
+	case b.compressed.ch != nil: // those who waited for it have gone
+		b.compressed.free(false)
 	}
 }

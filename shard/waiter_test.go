@@ -20,10 +20,10 @@ func (x *sliced) reportAtOnce() {
 	x.w.turn(nil)
 }
 
-// Who has seen what is newer than a build that is under way does not get that one,
-// though it reaches back far enough.
+// A subscription that has seen newer positions than a build under way shows does not
+// join it, although the build reaches back far enough.
 func TestNobodyJoinsABuildThatIsOlderThanTheScreen(t *testing.T) {
-	x := newSliced(t, slicedShapes["plain"], buildBounds{devices: 1, copied: 1 << 20, packed: 1 << 20, moved: 1 << 20, serves: 1})
+	x := newSliced(t, slicedShapes["plain"], buildBounds{devices: 1, copied: 1 << 20, compressed: 1 << 20, moved: 1 << 20, serves: 1})
 	x.watch(0)
 	x.c.conn.Lag()
 	x.report()
@@ -41,8 +41,8 @@ func TestNobodyJoinsABuildThatIsOlderThanTheScreen(t *testing.T) {
 	}
 	x.fast.read()
 	x.w.turn(nil)
-	if x.w.oldestBuild(x.p) != first || first.wants != [2]int{1, 0} {
-		t.Fatalf("the first build is at its end, or has another waiting: %v", first.wants)
+	if x.w.oldestBuild(x.p) != first || first.waiting != [2]int{1, 0} {
+		t.Fatalf("the first build is at its end, or has another waiting: %v", first.waiting)
 	}
 	want(t, "builds", len(x.w.builds), 2)
 	x.end()
@@ -82,11 +82,11 @@ func TestRenewalBeforeTheFirstSnapshot(t *testing.T) {
 			r.sendAll(light, base+20)
 			r.pass(2 * time.Second)
 			r.turn(1)
-			p.roster.whole = p.seq
+			p.roster.completeSince = p.seq
 			c.read()
 			r.core.workers[0].turn(nil)
 			r.turn(1)
-			p.roster.whole = 0
+			p.roster.completeSince = 0
 			for range finished {
 				r.core.workers[0].turn(nil)
 			}

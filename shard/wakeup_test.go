@@ -6,8 +6,8 @@ import (
 	"time"
 )
 
-// rings reports whether a wake-up waits, and takes it.
-func rings(wake <-chan struct{}) bool {
+// fired reports whether a wake-up waits, and takes it.
+func fired(wake <-chan struct{}) bool {
 	select {
 	case <-wake:
 		return true
@@ -16,13 +16,13 @@ func rings(wake <-chan struct{}) bool {
 	}
 }
 
-// TestBellIsSetAgainAfterNever: never forgets the moment before, so the same
-// moment set again rings.
-func TestBellIsSetAgainAfterNever(t *testing.T) {
+// TestWakeTimerIsSetAgainAfterNever: a timer that was set to never fires when it is
+// set to the moment that it had before.
+func TestWakeTimerIsSetAgainAfterNever(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		start, wake := time.Now(), make(chan struct{}, 1)
 		now := func() int64 { return int64(time.Since(start)) + 1 }
-		b := newBell(func() { wake <- struct{}{} })
+		b := newWakeTimer(func() { wake <- struct{}{} })
 		defer b.stop()
 		due := now() + int64(time.Second)
 		b.set(due, now())
@@ -30,40 +30,40 @@ func TestBellIsSetAgainAfterNever(t *testing.T) {
 		b.set(due, now())
 		<-time.After(2 * time.Second)
 		synctest.Wait()
-		if !rings(wake) {
-			t.Error("a moment that was set, cleared and set again did not ring")
+		if !fired(wake) {
+			t.Error("a moment that was set, cleared and set again did not fire")
 		}
 	})
 }
 
-// TestVisitorCallsForWhatIsLeft: the shard's own goroutine is called when a
-// visit leaves something to do, or when it asked for the baton meanwhile, and
+// TestReleaseNotifiesTheOwner: the shard's own goroutine is notified when a reader's
+// turn leaves something to do, or when the owner requested the turn meanwhile, and
 // not otherwise.
-func TestVisitorCallsForWhatIsLeft(t *testing.T) {
+func TestReleaseNotifiesTheOwner(t *testing.T) {
 	for _, tt := range []struct {
-		name               string
-		more, wanted, call bool
+		name                      string
+		more, requested, notified bool
 	}{
 		{"nothing is left", false, false, false},
 		{"something is left", true, false, true},
 		{"the owner asked", false, true, true},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
-			b := newBaton()
-			b.free()
-			if !b.visit() {
-				t.Fatal("a free baton was not given")
+			turns := newTurnOwnership()
+			turns.giveUp()
+			if !turns.tryAcquire() {
+				t.Fatal("a free turn was not given")
 			}
-			if b.visit() {
-				t.Fatal("the baton was given twice")
+			if turns.tryAcquire() {
+				t.Fatal("the turn was given twice")
 			}
-			if tt.wanted && b.want() {
-				t.Fatal("the owner took the baton from its visitor")
+			if tt.requested && turns.request() {
+				t.Fatal("the owner took the turn from a reader")
 			}
-			b.leave(tt.more)
-			want(t, "called", rings(b.wake), tt.call)
-			if !b.want() {
-				t.Error("the owner does not get the baton after the visit")
+			turns.release(tt.more)
+			want(t, "notified", fired(turns.wake), tt.notified)
+			if !turns.request() {
+				t.Error("the owner does not get the turn after the release")
 			}
 		})
 	}
@@ -85,14 +85,14 @@ func TestWriterThatGathersIsWoken(t *testing.T) {
 		r.turn(0) // the next seal is due in a window
 		r.pass(r.core.Window())
 		takeAll(q)
-		rings(q.Wakeups())
+		fired(q.Wakeups())
 		q.Gather(gathers)
 		passed := r.core.workers[0].horizon.Load()
 		r.core.workers[0].pass(passed + int64(r.core.Window()))
 		if !r.core.Passed(passed + 1) {
 			t.Fatal("the shard has not come further: nothing is shown by this")
 		}
-		want(t, "woken", rings(q.Wakeups()), gathers)
+		want(t, "woken", fired(q.Wakeups()), gathers)
 		q.Gather(false)
 		r.settle()
 	}

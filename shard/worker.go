@@ -11,16 +11,16 @@ import (
 const inboxBatches = 16
 
 // worker is one shard: the owner of its devices and of its part of every
-// topic. Nobody but who has its baton touches what is not an atomic or a
+// topic. Only the goroutine that has its turn touches what is not an atomic or a
 // channel here.
 type worker struct {
-	id      int
-	core    *Core
-	batches chan *Batch
-	inbox   inbox
-	baton   baton
-	bell    *bell
-	labels  context.Context // of the shard's own goroutine, for profiles
+	id        int
+	core      *Core
+	batches   chan *Batch
+	inbox     inbox
+	turns     turnOwnership
+	wakeTimer *wakeTimer
+	labels    context.Context // of the shard's own goroutine, for profiles
 
 	now  int64 // the core's clock, read once per turn
 	read int64 // when the batch that is taken in was delivered; 0 outside apply
@@ -32,11 +32,11 @@ type worker struct {
 	orphans    orphans
 	holding    []*device // those beyond their limit, with a position that is kept back
 	values     values
-	pool       pool // of live chunks
-	ends       pool // of the ends of snapshot frames
-	heads      pool // of their heads
+	livePool   pool // of live chunks
+	bodyPool   pool // of the ends of snapshot frames
+	headPool   pool // of their heads
 	deflate    compressor
-	alarms     alarms
+	timers     timerHeap
 	chains     []chain // per writer: connections to hand over
 
 	todo   *opLink     // commands taken out of the inbox, not carried out yet
@@ -62,11 +62,11 @@ func newWorker(c *Core, id int, s *Snapshot) *worker {
 	w := &worker{
 		id: id, core: c, snap: s,
 		batches: make(chan *Batch, inboxBatches),
-		baton:   newBaton(),
+		turns:   newTurnOwnership(),
 		devices: make(map[string]*device),
 		chains:  make([]chain, len(c.queues)),
 	}
-	for _, p := range [...]*pool{&w.pool, &w.deflate.pool, &w.ends, &w.heads} {
+	for _, p := range [...]*pool{&w.livePool, &w.deflate.pool, &w.bodyPool, &w.headPool} {
 		p.memory = &c.memory
 	}
 	w.horizon.Store(never)
@@ -76,8 +76,8 @@ func newWorker(c *Core, id int, s *Snapshot) *worker {
 // run is the shard's own goroutine.
 func (w *worker) run(ctx context.Context) {
 	w.labels = ctx
-	w.bell = newBell(w.baton.call)
-	defer w.bell.stop()
+	w.wakeTimer = newWakeTimer(w.turns.notifyOwner)
+	defer w.wakeTimer.stop()
 	for on := true; on; {
 		on = w.wait(ctx.Done(), w.turn(w.batch()))
 	}
@@ -97,7 +97,7 @@ func (w *worker) batch() *Batch {
 // false when done is closed.
 func (w *worker) wait(done <-chan struct{}, next int64) (on bool) {
 	if w.sleeps(next) {
-		return w.baton.rest(done)
+		return w.turns.awaitTurn(done)
 	}
 	select {
 	case <-done:
@@ -107,33 +107,33 @@ func (w *worker) wait(done <-chan struct{}, next int64) (on bool) {
 	}
 }
 
-// sleeps sets the bell after a turn, if there is nothing to do before next.
+// sleeps sets the wake timer after a turn, if there is nothing to do before next.
 func (w *worker) sleeps(next int64) bool {
 	if next <= w.now || len(w.batches) > 0 {
 		return false
 	}
-	w.bell.set(next, w.core.now())
+	w.wakeTimer.set(next, w.core.now())
 	return true
 }
 
-// fewPositions is what a visitor may bring to a turn of his own. It takes no
+// fewPositions is what a reader may bring to a turn of its own. That takes no
 // longer than to wake the shard's goroutine; more is taken in by all shards at
 // the same time.
 const fewPositions = 16
 
-// visit has a turn with b on the caller's goroutine, whose labels ctx has. False
+// tryTurn has a turn with b on the caller's goroutine, whose labels ctx has. False
 // says that the shard is at work, or has other things to do, and b is not taken
 // in.
-func (w *worker) visit(ctx context.Context, b *Batch) bool {
-	if len(w.batches) > 0 || !w.baton.visit() {
+func (w *worker) tryTurn(ctx context.Context, b *Batch) bool {
+	if len(w.batches) > 0 || !w.turns.tryAcquire() {
 		return false
 	}
 	if len(w.batches) > 0 || w.laden() { // that came first, or is not the reader's to carry out
-		w.baton.leave(true)
+		w.turns.release(true)
 		return false
 	}
 	pprof.SetGoroutineLabels(w.labels)
-	w.baton.leave(!w.sleeps(w.turn(b)))
+	w.turns.release(!w.sleeps(w.turn(b)))
 	pprof.SetGoroutineLabels(ctx)
 	return true
 }
@@ -166,12 +166,12 @@ func (w *worker) turn(b *Batch) int64 {
 	w.flush()
 	w.takeOver()
 	w.proceed()
-	w.construct()
+	w.advanceBuilds()
 	w.releaseSlice()
 	w.splice(0)
 	w.publish()
 	next := held
-	if a := w.alarms.first(); a != nil {
+	if a := w.timers.first(); a != nil {
 		next = min(next, a.at)
 	}
 	for _, a := range w.rounds {
@@ -226,9 +226,9 @@ func (w *worker) do(o *op) {
 	case opClocks:
 		w.restoreClocks(o)
 	case opStop:
-		w.stopAll(o)
+		w.pauseRenewed(o)
 	case opRenew:
-		w.renewAll(o)
+		w.renewSubs(o)
 	case opSwap:
 		w.adopt(w.core.snapshot.Load())
 		w.taking.op = o

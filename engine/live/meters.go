@@ -198,7 +198,7 @@ func (t *tally) letGo(ch *shard.Chunk) {
 	}
 	last := len(t.done) - 1
 	if old := &t.done[last]; old.ch != nil {
-		old.ch.LetGo(old.n)
+		old.ch.Release(old.n)
 	}
 	copy(t.done[1:], t.done[:last])
 	t.done[0].ch, t.done[0].n = ch, 1
@@ -229,7 +229,7 @@ func (t *tally) publish(m *meters) {
 	t.waits.addTo(&m.waits)
 	for _, d := range t.done {
 		if d.ch != nil {
-			d.ch.LetGo(d.n)
+			d.ch.Release(d.n)
 		}
 	}
 	*t = tally{}

@@ -10,14 +10,14 @@ type exception struct{ files, reason string }
 
 // atomicFiles may import sync/atomic (tests apart).
 var atomicFiles = []exception{
-	{"shard/baton.go", "whose turn at a shard it is"},
+	{"shard/turn_ownership.go", "who may turn a shard"},
 	{"shard/ring/*.go", "the queue of a connection"},
 	{"shard/conn.go", "what shards and the writer say to each other about a connection"},
 	{"shard/runqueue.go", "connections with something to send"},
 	{"shard/inbox.go", "commands to a shard"},
 	{"shard/op.go", "how many shards have still to carry out a command"},
 	{"shard/instant.go", "the moment a topic's shards have in common"},
-	{"shard/pool.go", "chunks on their way home"},
+	{"shard/pool.go", "chunks that writers return"},
 	{"shard/chunk.go", "the count of a chunk's references"},
 	{"shard/core.go", "the snapshot in force, the window, and the number of subscribes"},
 	{"shard/worker.go", "how far a shard has come, for writers that gather"},
@@ -40,7 +40,7 @@ var atomicFiles = []exception{
 // unsafeFiles may import unsafe.
 var unsafeFiles = []exception{
 	{"codec/alias.go", "a string over a request's bytes, without a copy"},
-	{"shard/uncleared.go", "memory for a large body, without clearing it"},
+	{"shard/make_nozero.go", "memory for a large body, without clearing it"},
 }
 
 // goFiles may start goroutines (tests apart). The reason names who waits.
@@ -82,7 +82,7 @@ var mutexFiles = []exception{
 // clockFiles of shard/ and codec/ may ask for the time (tests apart).
 var clockFiles = []exception{
 	{"shard/core.go", "the default clock, which Options can replace"},
-	{"shard/bell.go", "the timer that wakes a shard at its next instant; when that is comes from the clock"},
+	{"shard/wake_timer.go", "the timer that wakes a shard at its next instant; when that is comes from the clock"},
 }
 
 // skipFiles may skip tests.

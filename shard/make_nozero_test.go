@@ -2,11 +2,11 @@ package shard
 
 import "testing"
 
-// Memory for a body is had in one allocation, without being cleared: what was
-// written before is written over, and the room is all there.
-func TestUncleared(t *testing.T) {
+// The memory is one allocation and has all of its room; what is appended replaces
+// what was there.
+func TestMakeNoZero(t *testing.T) {
 	for _, n := range []int{0, 1, 1000, 1 << 20, 40 << 20} {
-		b := uncleared(n)
+		b := makeNoZero(n)
 		if len(b) != 0 || cap(b) < n {
 			t.Fatalf("room for %d bytes: %d of %d", n, len(b), cap(b))
 		}
@@ -17,7 +17,7 @@ func TestUncleared(t *testing.T) {
 		}
 		want(t, "moved by writing", &b[0] != first, false)
 		if n == 1000 {
-			want(t, "allocations", testing.AllocsPerRun(100, func() { sink = uncleared(n) }), 1.0)
+			want(t, "allocations", testing.AllocsPerRun(100, func() { sink = makeNoZero(n) }), 1.0)
 		}
 	}
 }

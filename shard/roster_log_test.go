@@ -12,20 +12,20 @@ import (
 func TestRosterLogIsBounded(t *testing.T) {
 	l := rosterLog{}
 	for i := range uint64(100_000) {
-		l.add(move{device: fmt.Sprintf("device-%06d", i), seq: i + 1, added: true}, maxRosterBytes)
+		l.add(rosterChange{device: fmt.Sprintf("device-%06d", i), seq: i + 1, added: true}, maxRosterBytes)
 		if l.bytes > maxRosterBytes {
 			t.Fatalf("%d bytes, want at most %d", l.bytes, maxRosterBytes)
 		}
 	}
-	if n := cap(l.moves) * moveBytes; n > 2*maxRosterBytes {
+	if n := cap(l.changes) * changeBytes; n > 2*maxRosterBytes {
 		t.Errorf("room for %d bytes of moves, want at most %d", n, 2*maxRosterBytes)
 	}
 	want(t, "the last move", l.newest(), uint64(100_000))
-	want(t, "complete after", l.whole, l.moves[0].seq-1)
-	if len(l.moves) < 5000 {
-		t.Errorf("remembers %d moves only", len(l.moves))
+	want(t, "complete after", l.completeSince, l.changes[0].seq-1)
+	if len(l.changes) < 5000 {
+		t.Errorf("remembers %d moves only", len(l.changes))
 	}
-	for _, m := range l.moves[len(l.moves):cap(l.moves)] {
+	for _, m := range l.changes[len(l.changes):cap(l.changes)] {
 		if m.device != "" {
 			t.Fatal("keeps the name of a device that it has forgotten")
 		}
@@ -33,7 +33,7 @@ func TestRosterLogIsBounded(t *testing.T) {
 }
 
 func TestRosterBetween(t *testing.T) {
-	l := rosterLog{moves: []move{
+	l := rosterLog{changes: []rosterChange{
 		{"stays", 1, true, false}, {"goes", 2, false, true}, {"returns", 3, false, true}, {"returns", 4, true, false},
 		{"visits", 5, true, false}, {"visits", 6, false, true}, {"loses", 7, true, true}, {"goes", 8, true, false},
 	}}
@@ -106,11 +106,11 @@ func TestNoGhostsWhenTheRosterLogIsOutrun(t *testing.T) {
 	}
 }
 
-// outrun is a lagging connection, subscribed to e, that has lost more moves than
-// a log of a few knows, and has asked for its recovery.
+// outrun is a lagging connection, subscribed to e, that has lost more changes than
+// a short log has, and has asked for its recovery.
 func outrun(t *testing.T) (*rig, *client) {
 	r := newRig(t, Config{Shards: 2})
-	r.core.moveBytes = 200
+	r.core.rosterBytes = 200
 	r.roster(map[string][]string{"e": append(many("ghost", 20), "d")})
 	for _, id := range append(many("ghost", 20), "d") {
 		r.send(id, base)
@@ -177,9 +177,9 @@ func TestRenewalLeavesLaterSubscriptionsAlone(t *testing.T) {
 	r.settle()
 	k := r.core.workers[0]
 	old := renewal{topic: topic, order: c.conn.subOf(topic.parts[0]).order - 1, class: classNone}
-	o := &op{kind: opStop, conn: c.conn, wanted: []renewal{old}, renewals: make([][]renewal, 1)}
-	k.stopAll(o)
-	if o.next() {
+	o := &op{kind: opStop, conn: c.conn, renewing: []renewal{old}, renewals: make([][]renewal, 1)}
+	k.pauseRenewed(o)
+	if o.nextPhase() {
 		t.Error("a subscription that has ended is to be renewed")
 	}
 	r.send("d", base)

@@ -6,34 +6,34 @@ import (
 	"time"
 )
 
-// TestBell: it rings at the moment last set and at no other, again when it is
-// set to the moment at which it has just rung, and not after never.
-func TestBell(t *testing.T) {
+// TestWakeTimer: the timer fires at the moment last set and at no other, again when
+// it is set to the moment at which it has just fired, and not after never.
+func TestWakeTimer(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		start := time.Now()
 		now := func() int64 { return int64(time.Since(start)) + 1 }
-		var rung []int64
-		rings := make(chan int64, 1)
-		b := newBell(func() { rings <- now() })
+		var fired []int64
+		firings := make(chan int64, 1)
+		b := newWakeTimer(func() { firings <- now() })
 		defer b.stop()
 		ms := func(n int64) int64 { return n * int64(time.Millisecond) }
 		to := func(at int64) {
 			<-time.After(time.Duration(at - now()))
 			synctest.Wait()
 			select {
-			case at := <-rings:
-				rung = append(rung, at)
+			case at := <-firings:
+				fired = append(fired, at)
 			default:
 			}
 		}
 		expect := func(want ...int64) {
 			t.Helper()
-			if len(rung) != len(want) {
-				t.Fatalf("rung at %v, want %v", rung, want)
+			if len(fired) != len(want) {
+				t.Fatalf("fired at %v, want %v", fired, want)
 			}
 			for i := range want {
-				if rung[i] != want[i] {
-					t.Fatalf("rung at %v, want %v", rung, want)
+				if fired[i] != want[i] {
+					t.Fatalf("fired at %v, want %v", fired, want)
 				}
 			}
 		}
@@ -45,7 +45,7 @@ func TestBell(t *testing.T) {
 		expect()
 		to(ms(100))
 		expect(ms(100))
-		b.set(ms(100), ms(100)-1) // the core's clock says that it has rung early
+		b.set(ms(100), ms(100)-1) // the core's clock says that it has fired early
 		to(ms(100) + 1)
 		expect(ms(100), ms(100)+1)
 		b.set(ms(300), now())
@@ -63,7 +63,7 @@ func TestBell(t *testing.T) {
 }
 
 // BenchmarkWait is a shard that takes a batch in and waits again for the same
-// moment: with the bell, and with a timer's channel in the select.
+// moment: with the wake timer, and with a timer's channel in the select.
 func BenchmarkWait(b *testing.B) {
 	const due = int64(time.Hour)
 	wait := func(b *testing.B, wait func(batches chan *Batch) *Batch) {
@@ -81,12 +81,12 @@ func BenchmarkWait(b *testing.B) {
 		close(batches)
 		<-taken
 	}
-	b.Run("bell", func(b *testing.B) {
+	b.Run("wakeTimer", func(b *testing.B) {
 		wake := make(chan struct{}, 1)
-		bell := newBell(func() { wake <- struct{}{} })
-		defer bell.stop()
+		timer := newWakeTimer(func() { wake <- struct{}{} })
+		defer timer.stop()
 		wait(b, func(batches chan *Batch) *Batch {
-			bell.set(due, 1)
+			timer.set(due, 1)
 			select {
 			case k := <-batches:
 				return k

@@ -9,15 +9,15 @@ import (
 )
 
 // A flush that is compressed in slices has the frames of one that is compressed at
-// once, and says as well where those without positions are.
-func TestPackedFramesAreInTheirPlaces(t *testing.T) {
+// once, and has its roster marks at the same frames.
+func TestCompressedFramesAreInTheirPlaces(t *testing.T) {
 	rng := rand.New(rand.NewPCG(3, 4))
 	for range 300 {
-		x := newSliced(t, slicedShapes["deflated"], buildBounds{devices: 1 << 20, copied: 1 << 20, packed: 1 + rng.IntN(3000), moved: 1 + rng.IntN(500), serves: 1})
-		topic, q := x.fast.held["e"].frames, pending{chunk: x.w.pool.get(0)}
+		x := newSliced(t, slicedShapes["deflated"], buildBounds{devices: 1 << 20, copied: 1 << 20, compressed: 1 + rng.IntN(3000), moved: 1 + rng.IntN(500), serves: 1})
+		topic, q := x.fast.held["e"].frames, pending{chunk: x.w.livePool.get(0)}
 		for range 1 + rng.IntN(6) {
 			for n := range rng.IntN(60) {
-				q.add(topic, shapeBatch, fmt.Appendf(nil, `{"deviceId":"d%d","ts":%d}`, n, rng.Uint64()))
+				q.add(topic, encodingBatch, fmt.Appendf(nil, `{"deviceId":"d%d","ts":%d}`, n, rng.Uint64()))
 			}
 			if rng.IntN(3) > 0 {
 				q.frame(topic, topic.AppendRosterFrame(nil, herd(rng.IntN(100)), nil))
@@ -27,15 +27,15 @@ func TestPackedFramesAreInTheirPlaces(t *testing.T) {
 			continue
 		}
 		plain := q.take(topic)
-		plain.home.lend(plain, 2) // one for us
-		r := round{chunk: plain, packing: &packing{store: newStore(&x.w.deflate.pool, 10), seams: plain.seams}}
-		for r.packing != nil {
-			x.w.packRound(&r)
+		plain.pool.startPush(plain, 2) // one for us
+		r := round{chunk: plain, compression: &liveCompression{store: newStore(&x.w.deflate.pool, 10), rosterMarks: plain.rosterMarks}}
+		for r.compression != nil {
+			x.w.compressLive(&r)
 		}
 		if r.chunk == plain {
 			continue
 		}
-		want(t, "seams", len(r.chunk.seams), len(plain.seams))
+		want(t, "seams", len(r.chunk.rosterMarks), len(plain.rosterMarks))
 		want(t, "records", r.chunk.records, plain.records)
 		frames := func(ch *Chunk) (list []string) {
 			for b := ch.body; len(b) > 0; b = b[codec.FrameLen(b):] {
@@ -45,11 +45,11 @@ func TestPackedFramesAreInTheirPlaces(t *testing.T) {
 			return list
 		}
 		want(t, "frames", frames(r.chunk), frames(plain))
-		for i, s := range r.chunk.seams {
+		for i, s := range r.chunk.rosterMarks {
 			at := x.c.plain(r.chunk.body[s.at:][:codec.FrameLen(r.chunk.body[s.at:])])
-			was := plain.body[plain.seams[i].at:][:codec.FrameLen(plain.body[plain.seams[i].at:])]
+			was := plain.body[plain.rosterMarks[i].at:][:codec.FrameLen(plain.body[plain.rosterMarks[i].at:])]
 			want(t, "frame at a seam", string(at[codec.FrameHeaderLen(at):]), string(was[codec.FrameHeaderLen(was):]))
-			want(t, "records before a seam", s.records, plain.seams[i].records)
+			want(t, "records before a seam", s.records, plain.rosterMarks[i].records)
 		}
 	}
 }

@@ -1,0 +1,100 @@
+package shard
+
+// A chunk counts the connections that have it, in Chunk.refs, so that its memory can
+// be used again when the last of them has released it.
+//
+// # States
+//
+//	pushed:    refs is pushBias for each push under way, less what was released
+//	           already. The shard counts in its own variable who took the chunk.
+//	shared:    refs is the number of connections that have it.
+//	released:  refs is 0. Who made it 0 puts the chunk back into its pool.
+//
+// A push to thousands of connections would otherwise add to the count once for each
+// of them, on a cache line that the writers take from the shard at the same time.
+// The bias makes it two additions: while it is there, releases cannot bring the
+// count to 0, and at the end the shard replaces it by the number of takers.
+//
+// A chunk in the snapshot cache counts as being pushed until it leaves the cache.
+//
+// A frame of one connection has a head of its own and shares the body of another
+// chunk. That one's takers are the heads made for it, and the last release of a
+// head releases the body once.
+//
+// A connection that vanishes with chunks in its ring never releases them. Those are
+// left to the garbage collector, which is always right; a count that was too low
+// would overwrite bytes that are being sent.
+//
+// # Memory ordering
+//
+// A writer reads a chunk's bytes before its decrement. All decrements are in the
+// modification order of one atomic, so the one that reaches 0 sees all others before
+// it. Whoever brings a head to 0 decrements its body after that. How the bytes come
+// to the shard from there is in pool.go.
+
+// pushBias is added to the count for each push under way. It is above the number of
+// connections that can ever have a chunk.
+const pushBias = 1 << 28
+
+// startPush starts the count of a chunk that is about to go through some pushes. The
+// shard calls it.
+func (p *pool) startPush(c *Chunk, pushes int) {
+	c.refs.Store(int32(pushes) * pushBias)
+	p.memory.outstanding.Add(int64(c.memoryBytes()))
+}
+
+// endPush ends one push: takers connections have the chunk now. The shard calls it.
+func (p *pool) endPush(c *Chunk, takers int) {
+	if c.refs.Add(int32(takers)-pushBias) == 0 {
+		c.noteReleased()
+		p.recycle(c) // the shard's own call: no need to go through returned
+	}
+}
+
+// retain starts the count of a chunk that goes into the snapshot cache. It is not
+// held by connections alone, and so not counted as such.
+func (c *Chunk) retain() {
+	if c.pool != nil {
+		c.refs.Store(pushBias)
+		c.pool.memory.retained.Add(int64(c.memoryBytes()))
+	}
+}
+
+// endRetain is called when c leaves the cache: the connections that still have it
+// hold it alone from here on.
+func (c *Chunk) endRetain() {
+	if c.pool != nil {
+		c.pool.memory.retained.Add(-int64(c.memoryBytes()))
+		c.pool.memory.outstanding.Add(int64(c.memoryBytes()))
+		c.pool.endPush(c, int(c.takers))
+	}
+}
+
+// Release is called for each connection that took c when it does not need c's bytes
+// any more: for one (Conn.Done) or for n at once, as the count is one cache line that
+// all writers share. The caller must not look at c afterwards. Any goroutine may
+// call it.
+func (c *Chunk) Release(n int) {
+	p := c.pool
+	if p == nil || c.refs.Add(int32(-n)) != 0 {
+		return
+	}
+	c.noteReleased()
+	for {
+		old := p.returned.Load()
+		c.nextReturned = old
+		if p.returned.CompareAndSwap(old, c) {
+			return
+		}
+	}
+}
+
+// noteReleased counts c as spare: nobody has it any more.
+func (c *Chunk) noteReleased() {
+	size := int64(c.memoryBytes())
+	c.pool.memory.outstanding.Add(-size)
+	c.pool.memory.spare.Add(size)
+	if c.shares != nil {
+		c.shares.Release(1)
+	}
+}

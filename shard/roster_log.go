@@ -1,0 +1,157 @@
+package shard
+
+// rosterChange is a device that joined or left a part with an update. Both are set
+// for one that left and joined again.
+type rosterChange struct {
+	device         string
+	seq            uint64
+	added, removed bool
+}
+
+// rosterLog is what a part remembers of joins and leaves, oldest first, for
+// those who lag. It remembers nothing while nobody watches.
+type rosterLog struct {
+	changes []rosterChange
+	bytes   int
+	// completeSince is the update after which no join or leave is missing here. A
+	// connection that has lost more gets whole snapshots instead: see renewal.
+	completeSince uint64
+}
+
+// maxRosterBytes bounds the log of one part. changeBytes is the memory of a change
+// without the device's id.
+const (
+	maxRosterBytes = 1 << 20
+	changeBytes    = 40
+)
+
+// newest is the number of the last join or leave.
+func (l *rosterLog) newest() uint64 {
+	if len(l.changes) == 0 {
+		return 0
+	}
+	return l.changes[len(l.changes)-1].seq
+}
+
+// add appends a change. When the log exceeds most bytes, it drops its older half: by
+// halves, so that dropping costs little per change.
+func (l *rosterLog) add(m rosterChange, most int) {
+	l.changes = append(l.changes, m)
+	l.bytes += changeBytes + len(m.device)
+	if l.bytes > most {
+		l.forget(most / 2)
+	}
+}
+
+// forget drops the oldest changes until the log has at most so many bytes.
+func (l *rosterLog) forget(most int) {
+	n := 0
+	for ; n < len(l.changes) && l.bytes > most; n++ {
+		l.bytes -= changeBytes + len(l.changes[n].device)
+		l.completeSince = l.changes[n].seq
+	}
+	kept := copy(l.changes, l.changes[n:])
+	clear(l.changes[kept:])
+	l.changes = l.changes[:kept]
+}
+
+// between returns the devices that joined or left after update since, up to
+// update to. A device that has left and joined again is in both lists: the position
+// that it has now may be older than the one that is shown, so a client must remove the
+// device first.
+func (l *rosterLog) between(since, to uint64) (added, removed []string) {
+	moves := l.changes[l.after(since):]
+	x := mergedChanges{places: make(map[string]int, len(moves)), last: make([]rosterChange, 0, len(moves))}
+	for _, m := range moves {
+		if m.seq > to {
+			break
+		}
+		x.add(m)
+	}
+	for _, m := range x.last {
+		if m.added {
+			added = append(added, m.device)
+		}
+		if m.removed {
+			removed = append(removed, m.device)
+		}
+	}
+	return added, removed
+}
+
+// mergedChanges are changes with one entry per device.
+type mergedChanges struct {
+	places map[string]int // in last
+	last   []rosterChange
+}
+
+func (x *mergedChanges) add(m rosterChange) {
+	if i, ok := x.places[m.device]; ok {
+		x.last[i].added, x.last[i].removed = m.added, m.removed || x.last[i].removed
+		return
+	}
+	x.places[m.device] = len(x.last)
+	x.last = append(x.last, m)
+}
+
+// after is the index of the first change after update since.
+func (l *rosterLog) after(since uint64) int {
+	i := len(l.changes)
+	for i > 0 && l.changes[i-1].seq > since {
+		i--
+	}
+	return i
+}
+
+func (w *worker) logRoster(p *part, c *change) {
+	for _, id := range c.added {
+		w.logChange(p, rosterChange{device: id, added: true})
+	}
+	for _, id := range c.removed {
+		w.logChange(p, rosterChange{device: id, removed: true})
+	}
+}
+
+// logChange remembers that a device has joined or left with the last update.
+func (w *worker) logChange(p *part, m rosterChange) {
+	if p.watchers == 0 {
+		return // later subscribers start from the roster of their time
+	}
+	m.seq = p.seq
+	p.roster.add(m, w.core.rosterBytes)
+}
+
+// rosterSince returns a roster frame for s with at least the joins and leaves
+// after update since, except those that are pending for it: they come after
+// the pending positions. It is nil when there were none.
+func (w *worker) rosterSince(s *sub, since uint64) *Chunk {
+	p := s.part
+	to := p.roster.newest()
+	if s.class == classNone {
+		to = min(to, max(p.sealed, p.pending[s.conn.encoding.uncompressed()].from))
+	}
+	if to <= since {
+		return nil
+	}
+	return w.rosterFrom(p, p.roundDown(since), to)
+}
+
+// rosterFrom returns a roster frame with the joins and leaves after update since
+// up to update to, nil when there were none. The positions that come after it must
+// be of all devices that changed after since: it has those that it names removed.
+func (w *worker) rosterFrom(p *part, since, to uint64) *Chunk {
+	k := bodyKey{since, bodyRoster, to}
+	ch := p.cache.byKey[k]
+	if ch == nil {
+		p.cache.makeRoom()
+		ch = &Chunk{kind: chunkSnapshot}
+		if added, removed := p.roster.between(since, to); len(added)+len(removed) > 0 {
+			ch.body = p.topic.frames.AppendRosterFrame(nil, added, removed)
+		}
+		p.cache.put(k, ch)
+	}
+	if ch.Len() == 0 {
+		return nil
+	}
+	return ch
+}

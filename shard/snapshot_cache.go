@@ -1,0 +1,135 @@
+package shard
+
+import "pitwall/codec"
+
+// snapshotCache has the states of a part that were encoded since the last seal, so
+// that each is built once and shared by all who need the same. Only the part's shard
+// touches it.
+//
+// The ends of snapshot frames, which many lagged connections need anew in every
+// window, are in memory that is used again. A chunk in the cache counts as being
+// pushed (see chunk_refs.go). Its takers are the heads made for it; those of a cached
+// head are the connections.
+type snapshotCache struct {
+	frames      [2]*Chunk // of bodySnapshot and bodyCompressedSnapshot, heads included
+	byKey       map[bodyKey]*Chunk
+	recordBytes int // bytes of a position in the last one: the next one's first guess
+
+	invalidations uint64 // resets so far
+	invalidated   bool   // one since the last seal
+}
+
+// maxCached bounds the cache of a part that is never sealed.
+const maxCached = 64
+
+// makeRoom makes room for a body and what is made of it.
+func (c *snapshotCache) makeRoom() {
+	if len(c.byKey) > maxCached-2 {
+		c.clear()
+	}
+}
+
+// put adds ch under k, for which there must be room.
+func (c *snapshotCache) put(k bodyKey, ch *Chunk) {
+	c.insert(k, ch)
+	ch.retain()
+}
+
+// insert is put for a chunk that is retained already.
+func (c *snapshotCache) insert(k bodyKey, ch *Chunk) {
+	if c.byKey == nil {
+		c.byKey = make(map[bodyKey]*Chunk)
+	}
+	c.byKey[k] = ch
+}
+
+// replace is insert where k may have another chunk.
+func (c *snapshotCache) replace(k bodyKey, ch *Chunk) {
+	if old := c.byKey[k]; old != nil {
+		old.endRetain()
+	}
+	c.insert(k, ch)
+}
+
+// invalidate drops all of them, and has builds begin again: what was true at the last
+// seal must not be shown to anybody any more.
+func (c *snapshotCache) invalidate() {
+	c.invalidations++
+	c.invalidated = true
+	c.clear()
+}
+
+// clear drops all of them.
+func (c *snapshotCache) clear() {
+	c.clearFrames()
+	if len(c.byKey) == 0 {
+		return
+	}
+	for _, ch := range c.byKey {
+		ch.endRetain()
+	}
+	clear(c.byKey)
+}
+
+// clearFrames drops the frames for new subscribers, which are made of the others.
+func (c *snapshotCache) clearFrames() {
+	for i, ch := range c.frames {
+		if ch != nil {
+			ch.endRetain()
+			c.frames[i] = nil
+		}
+	}
+}
+
+// newBody returns a chunk with an empty body for a state of kind f.
+func (w *worker) newBody(f bodyKind, size int) *Chunk {
+	if f == bodySnapshot || f == bodyLagged {
+		return w.bodyPool.getToKeep(size)
+	}
+	return &Chunk{body: make([]byte, 0, size)}
+}
+
+// subscribeFrame returns the snapshot part for new subscribers: the state at the last
+// seal. It is built once per seal and shared.
+func (w *worker) subscribeFrame(p *part, f bodyKind) *Chunk {
+	ch := &p.cache.frames[f-bodySnapshot]
+	if *ch == nil {
+		h := w.snapshotFrame(p, w.body(p, bodyKey{kind: f}), codec.SnapshotSubscribe, 0)
+		h.retain()
+		*ch = h
+	}
+	return *ch
+}
+
+// sendLagged sends s, which has lost what came after since, its snapshot part.
+func (w *worker) sendLagged(s *sub, since, conflated uint64) {
+	p := s.part
+	start, f := p.roundDown(since), s.conn.snapshotKind(p)
+	if p.fixed > start {
+		f += bodyLagged - bodySnapshot
+	}
+	w.sendFrame(s.conn, w.snapshotFrame(p, w.body(p, bodyKey{since: start, kind: f}), codec.SnapshotLagged, conflated))
+}
+
+// snapshotFrame returns a snapshot frame: a head of its own, and the end in body.
+func (w *worker) snapshotFrame(p *part, body *Chunk, reason string, conflated uint64) *Chunk {
+	begin := p.topic.frames.AppendSnapshotHead
+	if body.compressed {
+		begin = p.topic.frames.AppendDeflatedSnapshotHead
+	}
+	h := w.headPool.getHead()
+	h.head = begin(h.head, len(body.body), w.id+1, len(p.topic.parts), reason, conflated)
+	h.body, h.part, h.since, h.records, h.kind = body.body, p, body.since, body.records, chunkSnapshot
+	if body.pool != nil {
+		h.shares = body
+		body.takers++
+	}
+	return h
+}
+
+// sendFrame sends one connection a frame that is for nobody else.
+func (w *worker) sendFrame(c *Conn, h *Chunk) {
+	w.headPool.startPush(h, 1)
+	w.send(c, h)
+	w.headPool.endPush(h, int(h.takers))
+}
