@@ -27,12 +27,12 @@ build: ## bin/pitwall
 test: deps ## every check and every test; installs the servers and the browser that they need
 	@STATICCHECK=$(STATICCHECK) .ci/test
 
-lint: ## gofmt, vet, staticcheck and the house rules
+lint: ## gofmt, vet, staticcheck and the architecture rules
 	@test -z "$$(gofmt -l . | tee /dev/stderr)"
 	go vet ./...
 	go -C bench/peers vet ./...
 	go run $(STATICCHECK) ./...
-	go test ./engine/internal/houserules
+	go test ./engine/internal/archtest
 
 vulncheck: ## known vulnerabilities, by govulncheck; Error 69 where its database cannot be reached (.ci/vulncheck)
 	@GOVULNCHECK=$(GOVULNCHECK) .ci/vulncheck

@@ -1,4 +1,4 @@
-package houserules
+package archtest
 
 import (
 	"bytes"

@@ -1,4 +1,4 @@
-package houserules
+package archtest
 
 import (
 	"fmt"
@@ -100,8 +100,13 @@ func TestLevel(t *testing.T) {
 	for folder, want := range map[string]string{
 		"cmd/pitwall":                     "cmd",
 		"engine":                          "engine",
-		"engine/live":                     "room",
-		"engine/live/wire":                "room",
+		"engine/live":                     "component",
+		"engine/live/wire":                "component",
+		"engine/front":                    "front",
+		"engine/admin":                    "admin",
+		"engine/config":                   "config",
+		"engine/e2e/servers":              "servers",
+		"engine/e2e/faults":               "e2e",
 		"engine/internal/redis":           "internal",
 		"engine/internal/testenv":         "tests",
 		"engine/internal/testenv/summary": "tests",

@@ -1,4 +1,4 @@
-package houserules
+package archtest
 
 import "strings"
 
@@ -10,23 +10,23 @@ func plantedTrees() []planted {
 		{"a known folder", "top folders", one("codec/x.go", ""), nil},
 
 		{"codec looks up", "arrows", one("codec/x.go", imports("pitwall/shard")), []string{"codec (codec) imports shard"}},
-		{"shard looks up", "arrows", one("shard/x.go", imports("pitwall/engine/live")), []string{"imports engine/live (room)"}},
-		{"a room into another", "arrows", one("engine/feed/x.go", imports("pitwall/engine/live")), []string{"engine/feed (room) imports engine/live"}},
-		{"a room's test into another", "arrows", one("engine/feed/x_test.go", imports("pitwall/engine/live")), []string{"engine/live"}},
-		{"a room below into another", "arrows", one("engine/feed/deep/x.go", imports("pitwall/engine/ops/deep")), []string{"engine/ops/deep"}},
-		{"a room into the engine", "arrows", one("engine/ops/x.go", imports("pitwall/engine")), []string{"imports engine (engine)"}},
-		{"a room into the front", "arrows", one("engine/live/x.go", imports("pitwall/engine/front")), []string{"engine/live (room) imports engine/front (front)"}},
+		{"shard looks up", "arrows", one("shard/x.go", imports("pitwall/engine/live")), []string{"imports engine/live (component)"}},
+		{"a component into another", "arrows", one("engine/feed/x.go", imports("pitwall/engine/live")), []string{"engine/feed (component) imports engine/live"}},
+		{"a component's test into another", "arrows", one("engine/feed/x_test.go", imports("pitwall/engine/live")), []string{"engine/live"}},
+		{"a component below into another", "arrows", one("engine/feed/deep/x.go", imports("pitwall/engine/ops/deep")), []string{"engine/ops/deep"}},
+		{"a component into the engine", "arrows", one("engine/ops/x.go", imports("pitwall/engine")), []string{"imports engine (engine)"}},
+		{"a component into the front", "arrows", one("engine/live/x.go", imports("pitwall/engine/front")), []string{"engine/live (component) imports engine/front (front)"}},
 		{"the front into the engine", "arrows", one("engine/front/x.go", imports("pitwall/engine")), []string{"engine/front (front) imports engine (engine)"}},
-		{"the settings into a room", "arrows", one("engine/config/x.go", imports("pitwall/engine/access")), []string{"engine/config (config) imports engine/access (room)"}},
-		{"a room into the settings", "arrows", one("engine/live/x.go", imports("pitwall/engine/config")), []string{"engine/live (room) imports engine/config (config)"}},
+		{"the settings into a component", "arrows", one("engine/config/x.go", imports("pitwall/engine/access")), []string{"engine/config (config) imports engine/access (component)"}},
+		{"a component into the settings", "arrows", one("engine/live/x.go", imports("pitwall/engine/config")), []string{"engine/live (component) imports engine/config (config)"}},
 		{"the front into the settings", "arrows", one("engine/front/x.go", imports("pitwall/engine/config")), []string{"engine/front (front) imports engine/config (config)"}},
 		{"a command into the engine", "arrows", one("engine/admin/x.go", imports("pitwall/engine")), []string{"engine/admin (admin) imports engine (engine)"}},
 		{"the engine into the commands", "arrows", one("engine/x.go", imports("pitwall/engine/admin")), []string{"engine (engine) imports engine/admin (admin)"}},
 		{"cmd into the front", "arrows", one("cmd/pitwall/x.go", imports("pitwall/engine/front")), []string{"imports engine/front (front)"}},
-		{"internal into a room", "arrows", one("engine/internal/db/x.go", imports("pitwall/engine/archive")), []string{"engine/archive"}},
+		{"internal into a component", "arrows", one("engine/internal/db/x.go", imports("pitwall/engine/archive")), []string{"engine/archive"}},
 		{"the engine into cmd", "arrows", one("engine/x.go", imports("pitwall/cmd/pitwall")), []string{"cmd/pitwall"}},
 		{"the engine into bench", "arrows", one("engine/x.go", imports("pitwall/bench")), []string{"bench"}},
-		{"cmd into a room", "arrows", one("cmd/pitwall/x.go", imports("pitwall/engine/live")), []string{"engine/live"}},
+		{"cmd into a component", "arrows", one("cmd/pitwall/x.go", imports("pitwall/engine/live")), []string{"engine/live"}},
 		{"servers outside tests", "arrows", one("engine/feed/x.go", imports("pitwall/engine/e2e/servers")), []string{"imports engine/e2e/servers (servers)"}},
 		{"servers in the engine", "arrows", one("engine/x.go", imports("pitwall/engine/e2e/servers")), []string{"imports engine/e2e/servers (servers)"}},
 		{"servers in cmd", "arrows", one("cmd/pitwall/x.go", imports("pitwall/engine/e2e/servers")), []string{"imports engine/e2e/servers (servers)"}},
@@ -34,7 +34,7 @@ func plantedTrees() []planted {
 		{"servers into the other tests", "arrows", one("engine/e2e/servers/x.go", imports("pitwall/engine/e2e/e2etest")), []string{"imports engine/e2e/e2etest (e2e)"}},
 		{"end-to-end tests in the engine", "arrows", one("engine/x.go", imports("pitwall/engine/e2e/e2etest")), []string{"imports engine/e2e/e2etest (e2e)"}},
 		{"testenv outside tests", "arrows", one("engine/feed/x.go", imports("pitwall/engine/internal/testenv")), []string{"testenv"}},
-		{"testenv into a door", "arrows", one("engine/internal/testenv/x.go", imports("pitwall/engine/internal/redis")), []string{"engine/internal/redis"}},
+		{"testenv into the client of Redis", "arrows", one("engine/internal/testenv/x.go", imports("pitwall/engine/internal/redis")), []string{"engine/internal/redis"}},
 		{"downwards", "arrows", map[string]string{
 			"cmd/pitwall/x.go":               imports("pitwall/engine", "pitwall/engine/admin", "pitwall/engine/config"),
 			"engine/admin/x.go":              imports("pitwall/engine/archive", "pitwall/engine/config", "pitwall/engine/internal/db"),
@@ -52,11 +52,11 @@ func plantedTrees() []planted {
 			"engine/internal/testenv/s/x.go": imports("pitwall/engine/internal/testenv"),
 		}, nil},
 
-		{"the wrong room", "doors", one("engine/feed/x.go", imports("github.com/redis/rueidis")), []string{"belongs to engine/internal/redis"}},
-		{"a part of the library, in a test", "doors", one("engine/feed/x_test.go", imports("github.com/redis/rueidis/rueidislock")), []string{"rueidis"}},
-		{"tests only", "doors", one("engine/viewer/x.go", imports("github.com/chromedp/chromedp")), []string{"belongs to tests"}},
-		{"unknown", "doors", one("engine/feed/x.go", imports("example.com/shiny")), []string{"no door"}},
-		{"its own room", "doors", map[string]string{
+		{"the wrong package", "libraries", one("engine/feed/x.go", imports("github.com/redis/rueidis")), []string{"belongs to engine/internal/redis"}},
+		{"a part of the library, in a test", "libraries", one("engine/feed/x_test.go", imports("github.com/redis/rueidis/rueidislock")), []string{"rueidis"}},
+		{"tests only", "libraries", one("engine/viewer/x.go", imports("github.com/chromedp/chromedp")), []string{"belongs to tests"}},
+		{"unknown", "libraries", one("engine/feed/x.go", imports("example.com/shiny")), []string{"no package is named"}},
+		{"its own package", "libraries", map[string]string{
 			"engine/internal/redis/x.go": imports("github.com/redis/rueidis"),
 			"engine/live/x.go":           imports("github.com/lxzan/gws"),
 			"engine/feed/x_test.go":      imports("github.com/lxzan/gws", "github.com/google/go-cmp/cmp"),

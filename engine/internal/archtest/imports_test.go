@@ -1,4 +1,4 @@
-package houserules
+package archtest
 
 import (
 	"go/ast"
@@ -14,12 +14,12 @@ var topFolders = []string{"engine", "shard", "codec", "bench", "migrations", "cm
 var pureForbidden = []string{"net", "os", "io/fs", "syscall", "database", "log", "net/http"}
 
 var importRules = []rule{
-	{"top folders", "a newcomer finds his way by the rooms of the design; a new one is a decision",
+	{"top folders", "newcomers find their way by the folders of the design; a new one is a decision",
 		checkTopFolders},
-	{"arrows", "arrows point down only (cmd, engine, engine/front, rooms, engine/internal, shard, codec), and rooms never import each other: what is below can be read, tested and lifted out alone",
+	{"arrows", "imports point down only (cmd, engine, engine/front and engine/admin, components such as engine/live, engine/internal, shard, codec), and two packages of one level never import each other: what is below can be read, tested and used alone",
 		checkArrows},
-	{"doors", "one door per library: swapping a library is then one folder's work",
-		checkDoors},
+	{"libraries", "each library is imported by one package: replacing it is then one folder's work",
+		checkLibraries},
 	{"pure core", "shard and codec do no I/O and know no library: they could be lifted out and used elsewhere",
 		checkPure},
 	{"dot imports", "a dot import hides where a name comes from, from readers and from these rules",
@@ -37,7 +37,7 @@ func checkTopFolders(files []*file, r report) {
 	}
 }
 
-// level names the part of the house that a folder belongs to.
+// level names the level of the design that a folder belongs to.
 func level(folder string) string {
 	parts := strings.Split(folder, "/")
 	switch {
@@ -45,7 +45,7 @@ func level(folder string) string {
 		return parts[0]
 	case len(parts) == 1:
 		return "engine"
-	case parts[1] == "internal" && len(parts) > 2 && (parts[2] == "testenv" || parts[2] == "houserules"):
+	case parts[1] == "internal" && len(parts) > 2 && (parts[2] == "testenv" || parts[2] == "archtest"):
 		return "tests"
 	case parts[1] == "internal":
 		return "internal"
@@ -56,18 +56,18 @@ func level(folder string) string {
 	case parts[1] == "e2e":
 		return "e2e"
 	}
-	return "room"
+	return "component"
 }
 
 // below lists for each level what its packages may import.
 var below = map[string][]string{
 	"cmd":        {"engine", "admin", "config"},
-	"bench":      {"engine", "room", "servers", "shard", "codec"},
-	"engine":     {"config", "front", "room", "internal", "shard", "codec"},
-	"front":      {"room", "internal", "shard", "codec"},
-	"admin":      {"config", "room", "internal", "shard", "codec"},
+	"bench":      {"engine", "component", "servers", "shard", "codec"},
+	"engine":     {"config", "front", "component", "internal", "shard", "codec"},
+	"front":      {"component", "internal", "shard", "codec"},
+	"admin":      {"config", "component", "internal", "shard", "codec"},
 	"config":     {"internal"},
-	"room":       {"internal", "shard", "codec"},
+	"component":  {"internal", "shard", "codec"},
 	"internal":   {"internal", "shard", "codec", "migrations"},
 	"tests":      {"tests", "servers"},
 	"e2e":        {"engine", "admin", "config", "tests", "servers"},
@@ -79,10 +79,10 @@ var below = map[string][]string{
 
 // belowInTests is what tests may import on top of that.
 var belowInTests = map[string][]string{
-	"cmd":    {"room", "internal", "shard", "codec"},
+	"cmd":    {"component", "internal", "shard", "codec"},
 	"bench":  {"cmd"},
 	"engine": {"e2e", "admin"},
-	"e2e":    {"room", "internal", "shard", "codec"},
+	"e2e":    {"component", "internal", "shard", "codec"},
 }
 
 func checkArrows(files []*file, r report) {
@@ -91,7 +91,7 @@ func checkArrows(files []*file, r report) {
 		for _, i := range f.imports() {
 			p, spec := i.path, i.spec
 			target, own := strings.CutPrefix(p, module+"/")
-			if !own || target == f.dir() || sameRoom(f.dir(), target) {
+			if !own || target == f.dir() || sameComponent(f.dir(), target) {
 				continue
 			}
 			to := level(target)
@@ -106,13 +106,13 @@ func checkArrows(files []*file, r report) {
 	}
 }
 
-// sameRoom reports whether two folders belong to one part: a package and
-// those below it, which it is made of. engine/ and its rooms are not one.
-func sameRoom(a, b string) bool {
-	room := func(folder string) string {
+// sameComponent reports whether two folders belong to one component: a package
+// and those below it, which it is made of. engine/ and its components are not one.
+func sameComponent(a, b string) bool {
+	top := func(folder string) string {
 		n := 1
 		switch level(folder) {
-		case "room", "front", "admin", "config", "e2e":
+		case "component", "front", "admin", "config", "e2e":
 			n = 2
 		case "internal", "tests", "servers":
 			n = 3
@@ -120,10 +120,10 @@ func sameRoom(a, b string) bool {
 		parts := strings.Split(folder, "/")
 		return strings.Join(parts[:min(n, len(parts))], "/")
 	}
-	return room(a) == room(b)
+	return top(a) == top(b)
 }
 
-func checkDoors(files []*file, r report) {
+func checkLibraries(files []*file, r report) {
 	for _, f := range files {
 		for _, i := range f.imports() {
 			p, spec := i.path, i.spec
@@ -134,7 +134,7 @@ func checkDoors(files []*file, r report) {
 				return p == l.path || strings.HasPrefix(p, l.path+"/")
 			})
 			if n < 0 {
-				r(f, spec.Pos(), "no door is named for %s: add a line to libraries", p)
+				r(f, spec.Pos(), "no package is named for %s: add a line to libraries", p)
 				continue
 			}
 			l := libraries[n]

@@ -1,4 +1,4 @@
-package houserules
+package archtest
 
 import (
 	"slices"
@@ -6,7 +6,7 @@ import (
 	"testing"
 )
 
-// allRules returns every rule of the house, with the lists as they stand.
+// allRules returns every rule, with the lists as they stand.
 func allRules() []rule {
 	rules := slices.Concat(importRules, sizeRules, docRules, []rule{sleepRule})
 	for _, l := range listedRules {
@@ -15,10 +15,10 @@ func allRules() []rule {
 	return rules
 }
 
-func TestHouseRules(t *testing.T) {
+func TestRules(t *testing.T) {
 	files := loadTree(t)
 	if len(files) < 20 {
-		t.Fatalf("only %d files found: the rules look at the wrong place", len(files))
+		t.Fatalf("only %d files found: the rules look in the wrong place", len(files))
 	}
 	for _, rule := range allRules() {
 		t.Run(rule.name, func(t *testing.T) {
@@ -36,8 +36,8 @@ func TestHouseRules(t *testing.T) {
 	}
 }
 
-// TestListsHaveNoDeadLines takes each line out of its list: where the rule
-// then finds nothing more, the line has outlived its reason.
+// TestListsHaveNoDeadLines takes each line out of its list. If the rule then finds
+// nothing more, the line is not needed.
 func TestListsHaveNoDeadLines(t *testing.T) {
 	files := loadTree(t)
 	for _, l := range listedRules {
@@ -46,7 +46,7 @@ func TestListsHaveNoDeadLines(t *testing.T) {
 		for i, line := range l.list {
 			without := slices.Delete(slices.Clone(l.list), i, i+1)
 			if len(l.make(without).run(files)) == found {
-				t.Errorf("rule %q: nothing needs the line for %s any more, remove it", rule.name, line.files)
+				t.Errorf("rule %q: nothing needs the line for %s: remove it", rule.name, line.files)
 			}
 			if line.reason == "" {
 				t.Errorf("rule %q: the line for %s gives no reason", rule.name, line.files)

@@ -1,8 +1,8 @@
-package houserules
+package archtest
 
 // The lists below are the only way to be excepted from a rule. The first word
 // of a line is a file, or a pattern of files as path.Match knows it; the rest
-// is the reason, for the reader. A line that nothing needs any more fails
+// is the reason, for the reader. A line that nothing needs fails
 // TestListsHaveNoDeadLines.
 
 // exception is one line of a list.
@@ -53,7 +53,7 @@ var goFiles = []exception{
 	{"bench/clocks/*.go", "one per spectator, the judge, and one per stream while a leg lasts; run and leg wait"},
 	{"bench/baseline/*.go", "one per bare loop, for which the flush waits; the listener, until the process ends"},
 	{"bench/internal/process/*.go", "one that reads what a process writes, for which End waits; one that reads orders, until its process ends"},
-	{"engine/engine.go", "one per room; stopRoom waits"},
+	{"engine/engine.go", "one per component; stopComponent waits"},
 	{"engine/eventmap/map.go", "the listener; Map.Run waits"},
 	{"engine/live/server.go", "writers, dispatch, heartbeat; Server.Run waits"},
 	{"engine/live/upgrade.go", "one reader per connection; the session's end is counted by the server, which waits"},
@@ -61,7 +61,7 @@ var goFiles = []exception{
 	{"engine/live/output.go", "one goroutine per full socket; Server.Run waits for parked"},
 	{"engine/access/guard.go", "refresh of keys and lists, seats; Guard.Run waits"},
 	{"engine/feed/lease.go", "one renewal for each further stream on a Cluster; Feed.KeepLease waits"},
-	{"engine/feed/feed.go", "one reader and one for the lag per stream, house; Feed.Run waits"},
+	{"engine/feed/feed.go", "one reader and one for the lag per stream, and one that keeps the groups; Feed.Run waits"},
 	{"engine/embedded/redis.go", "the accept loop; Redis.Close waits"},
 	{"engine/archive/archive.go", "one reader per stream; Archive.Run waits"},
 	{"engine/corrections/corrections.go", "the listener; Corrector.Run waits"},
@@ -89,7 +89,7 @@ var clockFiles = []exception{
 var skipFiles = []exception{}
 
 // library is a module from outside and where it may be imported. An import of
-// a module that has no line here is refused: name its door first.
+// a module that has no line here is refused: name the package that may use it first.
 type library struct {
 	path  string   // of the module, a prefix of the import path
 	where []string // folders, with those below them
@@ -98,19 +98,19 @@ type library struct {
 }
 
 var libraries = []library{
-	{"github.com/redis/rueidis", []string{"engine/internal/redis", "bench"}, false, "the one door to Redis"},
-	{"github.com/lxzan/gws", []string{"engine/live", "bench"}, true, "the one door to WebSocket"},
-	{"github.com/jackc/pgx", []string{"engine/internal/db"}, false, "the one door to databases"},
-	{"modernc.org/sqlite", []string{"engine/internal/db"}, false, "the one door to databases"},
-	{"github.com/pressly/goose", []string{"engine/internal/db", "migrations"}, false, "the one door to databases"},
-	{"github.com/alicebob/miniredis", []string{"engine/embedded"}, true, "what stands in for Redis is one room's business"},
+	{"github.com/redis/rueidis", []string{"engine/internal/redis", "bench"}, false, "the only client of Redis"},
+	{"github.com/lxzan/gws", []string{"engine/live", "bench"}, true, "the only WebSocket server"},
+	{"github.com/jackc/pgx", []string{"engine/internal/db"}, false, "the only client of databases"},
+	{"modernc.org/sqlite", []string{"engine/internal/db"}, false, "the only client of databases"},
+	{"github.com/pressly/goose", []string{"engine/internal/db", "migrations"}, false, "the only client of databases"},
+	{"github.com/alicebob/miniredis", []string{"engine/embedded"}, true, "the embedded Redis is one package's business"},
 	{"github.com/alecthomas/kong", []string{"engine", "cmd", "bench"}, false, "flags and environment are read in one struct"},
 	{"github.com/VictoriaMetrics/metrics", []string{"engine", "cmd", "bench"}, true, "the core counts in plain numbers, which ops reads"},
 	{"github.com/mattn/go-isatty", []string{"engine", "cmd"}, false, "only the status line asks for a terminal"},
 	{"golang.org/x/sys", []string{"engine", "bench"}, true, "the core does no I/O"},
 	{"golang.org/x/sync", []string{"engine", "bench", "cmd"}, true, "the core starts its own goroutines"},
 	{"github.com/klauspost/compress", []string{"engine/live", "bench"}, true, "frames are compressed where they are written"},
-	{"github.com/go-jose/go-jose", []string{"engine/access", "bench"}, true, "the one door to signatures of tokens"},
+	{"github.com/go-jose/go-jose", []string{"engine/access", "bench"}, true, "the only place that checks signatures of tokens"},
 	{"github.com/pires/go-proxyproto", []string{"engine/front"}, true, "the PROXY protocol in front of the public listener"},
 	{"github.com/HdrHistogram/hdrhistogram-go", []string{"bench"}, false, "latencies are counted by the load harness"},
 	{"github.com/google/pprof", []string{"bench"}, false, "profiles are read by the load harness"},
@@ -118,6 +118,6 @@ var libraries = []library{
 	{"github.com/google/go-cmp", nil, true, "for tests"},
 	{"github.com/coder/websocket", []string{"bench", "engine/e2e"}, true, "for tests: the client that is not the server's library"},
 	{"github.com/chromedp", nil, true, "for tests: the browser"},
-	{"github.com/goccy/go-json", []string{"bench"}, true, "the codec's rival in benchmarks"},
-	{"github.com/puzpuzpuz/xsync", []string{"engine/live", "bench"}, true, "the table of sessions; a rival in benchmarks"},
+	{"github.com/goccy/go-json", []string{"bench"}, true, "a comparison with the codec in benchmarks"},
+	{"github.com/puzpuzpuz/xsync", []string{"engine/live", "bench"}, true, "the table of sessions; a comparison in benchmarks"},
 }

@@ -1,4 +1,4 @@
-package houserules
+package archtest
 
 import (
 	"go/ast"
@@ -10,7 +10,7 @@ import (
 const minPackageDoc = 5
 
 var docRules = []rule{
-	{"package docs", "the first question of a reader is where he is: place on the way of a position, goroutines, caveats",
+	{"package docs", "the first question of readers is where they are: place on the way of a position, goroutines, caveats",
 		checkPackageDocs},
 	{"documented names", "an exported name is a promise: say units, ranges, errors, and who may call it from where",
 		checkExported},
