@@ -25,7 +25,9 @@ func (c *Client) CloseNamed(ctx context.Context, key, name string) (closed int, 
 		if !strings.Contains(line, mark) || !strings.Contains(line, db) {
 			continue
 		}
-		id, _, _ := strings.Cut(strings.TrimPrefix(line, "id="), " ")
+		// The reply is a verbatim string: "txt:" comes before the first line.
+		_, rest, _ := strings.Cut(line, "id=")
+		id, _, _ := strings.Cut(rest, " ")
 		m, err := c.do(ctx, "close a connection", on{key}, "CLIENT", "KILL", "ID", id)
 		if err != nil {
 			return closed, err

@@ -1,6 +1,7 @@
 package redis
 
 import (
+	"strings"
 	"testing"
 	"time"
 
@@ -40,6 +41,34 @@ func TestCloseNamed(t *testing.T) {
 	}
 	if n := must(c.CloseNamed(ctx, "s", name))(t); n != 0 {
 		t.Errorf("%d connections closed the second time", n)
+	}
+}
+
+// The connection to close may be the oldest of the server, which CLIENT LIST
+// names first.
+func TestCloseNamedClosesTheOldestConnection(t *testing.T) {
+	s := testenv.Redis(t)
+	c := open(t, s.URL())
+	ctx := t.Context()
+	o := readAll
+	o.Name = "oldest"
+	r := c.NewReader(o)
+	defer r.Close()
+	if err := r.Place(ctx, ID{}); err != nil {
+		t.Fatal(err)
+	}
+	for line := range strings.Lines(s.Do("CLIENT", "LIST").(string)) {
+		if !strings.Contains(line, " name="+connName(o.Name)+" ") {
+			id, _, _ := strings.Cut(strings.TrimPrefix(line, "id="), " ")
+			s.Do("CLIENT", "KILL", "ID", id, "SKIPME", "yes")
+		}
+	}
+	testenv.Eventually(t, 20*time.Second, "the client to connect again", func() bool { return c.Ping(ctx, "s") == nil })
+	if list := s.Do("CLIENT", "LIST").(string); !strings.Contains(list[:strings.Index(list, "\n")], connName(o.Name)) {
+		t.Fatalf("another connection is the oldest: %s", list)
+	}
+	if n := must(c.CloseNamed(ctx, "s", o.Name))(t); n != 1 {
+		t.Errorf("%d connections closed, want 1", n)
 	}
 }
 
