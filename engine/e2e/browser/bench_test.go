@@ -29,7 +29,7 @@ func BenchmarkPage(b *testing.B) {
 	}
 }
 
-// framesJS waits for a number of frames and says how they were.
+// framesJS waits for a number of frames and returns how long they took.
 const framesJS = `(async () => {
 	const frame = () => new Promise(requestAnimationFrame);
 	const took = [];

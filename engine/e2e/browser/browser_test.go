@@ -12,17 +12,17 @@ import (
 	"github.com/chromedp/chromedp/kb"
 )
 
-// browserFlags let Chromium run in a sandbox without a network and as root.
-var browserFlags = []chromedp.ExecAllocatorOption{
+// chromiumFlags let Chromium run as root in a sandbox without a network.
+var chromiumFlags = []chromedp.ExecAllocatorOption{
 	chromedp.NoSandbox, chromedp.DisableGPU,
 	chromedp.Flag("disable-quic", true), chromedp.Flag("no-first-run", true),
 	chromedp.Flag("disable-background-networking", true),
 	chromedp.Flag("disable-component-update", true), chromedp.Flag("disable-sync", true),
 }
 
-// TestPageInABrowser starts what a newcomer starts, opens the page in a real
-// browser, and watches the dots move, also over a restart of the engine.
-func TestPageInABrowser(t *testing.T) {
+// TestPage starts what a newcomer starts, opens the page in a real browser, and
+// watches the dots move, before and after a restart of the engine.
+func TestPage(t *testing.T) {
 	data := "--data-dir=" + t.TempDir()
 	e := start(t, "--simulate=50", data)
 	addr := e.HTTP
@@ -36,7 +36,7 @@ func TestPageInABrowser(t *testing.T) {
 	if title := ask[string](tab, t, "document.title"); title == "" {
 		t.Error("the page has no title")
 	}
-	if !ask[bool](tab, t, inkedJS) {
+	if !ask[bool](tab, t, hasColoursJS) {
 		t.Error("the canvas is blank")
 	}
 	if e.Metric(t, "processor_live_deflate_chunks_total") == 0 {
@@ -71,11 +71,11 @@ func start(t testing.TB, more ...string) *e2etest.Engine {
 	return e
 }
 
-// openTab opens a page in a browser of its own, which ends with the test. In it
-// nothing may take longer than the patience of these tests.
+// openTab opens a page in a browser of its own, which ends with the test or
+// after three minutes.
 func openTab(t testing.TB, url string) context.Context {
 	t.Helper()
-	opts := append(append([]chromedp.ExecAllocatorOption{}, chromedp.DefaultExecAllocatorOptions[:]...), browserFlags...)
+	opts := append(append([]chromedp.ExecAllocatorOption{}, chromedp.DefaultExecAllocatorOptions[:]...), chromiumFlags...)
 	alloc, endBrowser := chromedp.NewExecAllocator(context.Background(), append(opts, chromedp.UserDataDir(t.TempDir()))...)
 	t.Cleanup(endBrowser)
 	tab, endTab := chromedp.NewContext(alloc)
@@ -115,13 +115,13 @@ func findDevice(tab context.Context, t testing.TB, name string) {
 	}
 }
 
-// browserRecord is a device at rest that arrives now.
-func browserRecord(n int) []string {
+// record is a device at rest that arrives now.
+func record(n int) []string {
 	return []string{"device_id", e2etest.Device(n), "lat", fmt.Sprintf("48.%04d", n), "lon", "11", "speed", "0"}
 }
 
-// inkedJS is true when the map's canvas shows more than one colour.
-const inkedJS = `(() => {
+// hasColoursJS is true when the map's canvas shows more than one colour.
+const hasColoursJS = `(() => {
 	const c = document.querySelector('canvas');
 	const d = c.getContext('2d').getImageData(0, 0, c.width, c.height).data;
 	const seen = new Set();

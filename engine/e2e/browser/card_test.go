@@ -10,9 +10,9 @@ import (
 	"github.com/chromedp/chromedp"
 )
 
-// Whatever a publisher puts into attributes, the card shows it as text and
-// stays a card.
-func TestCardInABrowser(t *testing.T) {
+// The card shows whatever a publisher puts into attributes as text, and keeps
+// its size.
+func TestCard(t *testing.T) {
 	s := e2etest.NewStack(t, 3)
 	s.Add("device_id", "d-0000", "lat", "48", "lon", "11", "speed", "12", "course", "-90", "attributes",
 		`{"battery":{"__bigint":"87"},"odometer":{"__bigint":"123456789012345678901234567890"},"raw":{"__buffer_b64":"AAECAw=="},"door":false}`)
@@ -36,7 +36,7 @@ func TestCardInABrowser(t *testing.T) {
 	text := ask[string](tab, t, shown)
 	for _, want := range []string{"87 %", "123456789012345678901234567890", "4 bytes", "no"} {
 		if !strings.Contains(text, want) {
-			t.Errorf("the card lacks %q:\n%s", want, text)
+			t.Errorf("the card does not show %q:\n%s", want, text)
 		}
 	}
 
@@ -72,7 +72,7 @@ func TestCardInABrowser(t *testing.T) {
 	}
 
 	findDevice(tab, t, "nobody")
-	see(tab, t, "that nobody has this name", "document.getElementById('find').validationMessage.includes('nobody') && document.getElementById('card-id').textContent === 'd-0001'")
+	see(tab, t, "that no device has this name", "document.getElementById('find').validationMessage.includes('nobody') && document.getElementById('card-id').textContent === 'd-0001'")
 	findDevice(tab, t, "d-0000")
 	see(tab, t, "the first card again", "document.getElementById('find').validationMessage === '' && document.getElementById('card-id').textContent === 'd-0000'")
 }

@@ -21,9 +21,9 @@ func club(t *testing.T, page http.HandlerFunc) *httptest.Server {
 	return s
 }
 
-// TestEmbeddedMapInABrowser has the page of a club embed the map: it is seen
-// where the club is named, and nothing of it where it is not.
-func TestEmbeddedMapInABrowser(t *testing.T) {
+// TestEmbeddedMap embeds the map in the page of a club. It is shown by the
+// engine that allows this site, and not by the other.
+func TestEmbeddedMap(t *testing.T) {
 	var maps [2]string
 	site := club(t, func(w http.ResponseWriter, r *http.Request) {
 		w.Header().Set("Content-Type", "text/html")
@@ -52,8 +52,8 @@ func seeInFrame(tab context.Context, t *testing.T, what, frame, condition string
 	}
 }
 
-// askLiveJS asks /live by a plain GET, as the map page does after a handshake
-// that has failed. It leaves in window.told what the page learns.
+// askLiveJS sends a plain GET to /live, as the map page does after a handshake
+// that failed, and leaves what the page learns in window.told.
 const askLiveJS = `(() => {
 	window.told = undefined;
 	const token = '%[2]s';
@@ -65,9 +65,9 @@ const askLiveJS = `(() => {
 	return true;
 })()`
 
-// TestForeignPageInABrowserLearnsWhy has pages of other origins ask why they
-// were refused: only those that are allowed get to know.
-func TestForeignPageInABrowserLearnsWhy(t *testing.T) {
+// TestForeignPageLearnsWhy has pages of other origins ask why they were
+// refused. Only allowed origins are told.
+func TestForeignPageLearnsWhy(t *testing.T) {
 	blank := func(w http.ResponseWriter, _ *http.Request) { fmt.Fprint(w, "<!doctype html><title>club</title>") }
 	allowed, stranger := club(t, blank), club(t, blank)
 	const secret = "--jwt-secret=" + e2etest.JWTSecret

@@ -9,9 +9,9 @@ import (
 	"github.com/chromedp/chromedp"
 )
 
-// TestFleetInABrowser gives the page's own model the frames of contract 3, in
-// the engine that will run it. Each case returns what is wrong, "" for nothing.
-func TestFleetInABrowser(t *testing.T) {
+// TestFleet gives the frames of contract 3 to the model of the page, in a real
+// browser. Each case returns what is wrong, "" for nothing.
+func TestFleet(t *testing.T) {
 	s := e2etest.NewStack(t, 1)
 	tab := openTab(t, "http://"+s.Start().HTTP+"/")
 	tests := []struct{ name, script string }{
@@ -75,7 +75,7 @@ func TestFleetInABrowser(t *testing.T) {
 	}
 }
 
-// fleetJS begins a script: a fleet f whose time is now.
+// fleetJS is the beginning of a script: a fleet f with a clock that shows now.
 const fleetJS = `(async () => {
 	const { Fleet } = await import('./fleet.js');
 	let now = 100_000;
@@ -86,15 +86,16 @@ const fleetJS = `(async () => {
 	const is = (got, want) => JSON.stringify(got) === JSON.stringify(want) ? '' : 'got ' + JSON.stringify(got) + ' want ' + JSON.stringify(want);
 `
 
-// A canvas without a height, as in a window that is drawn out, is no fault.
-func TestFlatCanvasInABrowser(t *testing.T) {
+// A canvas without a height, as in a window that is being resized, is not a
+// fault.
+func TestFlatCanvas(t *testing.T) {
 	s := e2etest.NewStack(t, 1)
-	s.Add(browserRecord(0)...)
+	s.Add(record(0)...)
 	tab := openTab(t, "http://"+s.Start().HTTP+"/")
 	see(tab, t, "the device", "pitwall.devices === 1")
 	ask[bool](tab, t, `(window.thrown = [], addEventListener('error', (e) => thrown.push(e.message)), document.getElementById('map').style.height = '0', true)`)
 	see(tab, t, "the flat canvas", "document.getElementById('map').height === 0")
-	s.Add(browserRecord(0)...)
+	s.Add(record(0)...)
 	see(tab, t, "the page go on", "pitwall.updates > 0")
 	ask[string](tab, t, "(document.getElementById('map').style.height = '')")
 	drawn := ask[int](tab, t, "pitwall.drawn")

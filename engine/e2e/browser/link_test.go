@@ -12,9 +12,9 @@ import (
 	"pitwall/engine/e2e/e2etest"
 )
 
-// TestShareLinkInABrowser opens a share link in a real browser: the token is in
-// the fragment, and the event shows although strangers do not learn of it.
-func TestShareLinkInABrowser(t *testing.T) {
+// TestShareLink opens a share link. The token is in the fragment, and the event
+// is shown although strangers are not told of it.
+func TestShareLink(t *testing.T) {
 	e := start(t, "--simulate=20", "--auth-mode=jwt", "--jwt-secret="+e2etest.JWTSecret, "--auth-refresh-ms=100")
 	var out bytes.Buffer
 	if err := admin.CreateLink(t.Context(), config.Links{JWTSecret: e2etest.JWTSecret}, e.Config.Database, "http://"+e.HTTP+"/", "demo", time.Hour, 3, slog.New(slog.DiscardHandler), &out); err != nil {
@@ -36,9 +36,9 @@ func TestShareLinkInABrowser(t *testing.T) {
 	see(tab, t, "the end of the link, and no dots", "pitwall.connection === 'refused' && "+messageJS+".includes('has ended') && pitwall.devices === 0")
 }
 
-// TestGarbageLinkInABrowser opens links whose token cannot be one: the page says
-// so, and goes on when the address is put right.
-func TestGarbageLinkInABrowser(t *testing.T) {
+// TestGarbageLink opens links with a token that cannot be valid. The page says
+// so, and goes on when the address is corrected.
+func TestGarbageLink(t *testing.T) {
 	e := start(t, "--simulate=20", "--auth-mode=jwt", "--jwt-secret="+e2etest.JWTSecret)
 	var out bytes.Buffer
 	page := "http://" + e.HTTP + "/"

@@ -11,11 +11,11 @@ const (
 	statusJS  = "document.getElementById('status').innerText"
 )
 
-// A server that is full says nothing to browsers but that it does not shake
-// hands. The page finds out, says so, and comes in when there is room.
-func TestFullServerInABrowser(t *testing.T) {
+// A full server only refuses the handshake of a browser. The page finds out
+// why, says so, and connects when there is room.
+func TestFullServer(t *testing.T) {
 	s := e2etest.NewStack(t, 1)
-	s.Add(browserRecord(0)...)
+	s.Add(record(0)...)
 	addr := s.Start("--live-max-connections=1").HTTP
 	first := s.Watch(addr, "first", "", "")
 	tab := openTab(t, "http://"+addr+"/")
@@ -24,10 +24,10 @@ func TestFullServerInABrowser(t *testing.T) {
 	see(tab, t, "the page come in by itself", "pitwall.connection === 'live' && pitwall.devices === 1 && "+messageJS+" === ''")
 }
 
-// Requests over the rate are not refused for good.
-func TestTooManyRequestsInABrowser(t *testing.T) {
+// Requests over the rate limit are repeated later.
+func TestTooManyRequests(t *testing.T) {
 	s := e2etest.NewStack(t, 1)
-	s.Add(browserRecord(0)...)
+	s.Add(record(0)...)
 	s.SQL("INSERT INTO events VALUES ('other')")
 	tab := openTab(t, "http://"+s.Start("--live-request-rate=1", "--live-request-burst=2").HTTP+"/#other")
 	see(tab, t, "the event", "pitwall.connection === 'live'")
@@ -36,11 +36,11 @@ func TestTooManyRequestsInABrowser(t *testing.T) {
 	see(tab, t, "the other event", "pitwall.connection === 'live' && pitwall.event === 'race' && pitwall.devices === 1")
 }
 
-// Access that is withdrawn takes the dots with it, and the page says why.
-func TestWithdrawnAccessInABrowser(t *testing.T) {
+// When access is withdrawn, the dots disappear and the page says why.
+func TestWithdrawnAccess(t *testing.T) {
 	s := e2etest.NewStack(t, 3)
 	for i := range 3 {
-		s.Add(browserRecord(i)...)
+		s.Add(record(i)...)
 	}
 	s.SQL("INSERT INTO pitwall_events (event_id, public) VALUES ('race', true)")
 	tab := openTab(t, "http://"+s.Start("--authz-mode=public").HTTP+"/#race")
@@ -51,7 +51,7 @@ func TestWithdrawnAccessInABrowser(t *testing.T) {
 	see(tab, t, "the end, and why", "pitwall.connection === 'refused' && "+messageJS+".includes('withdrawn')")
 	see(tab, t, "no dot and no card", "pitwall.devices === 0 && document.getElementById('card').hidden && document.getElementById('n-stopped').textContent === '0'")
 	s.SQL("UPDATE pitwall_events SET public = true")
-	// It asks again within a minute; a change of event asks at once.
+	// The page asks again within a minute; a change of the event asks at once.
 	ask[string](tab, t, "(location.hash = 'nothing')")
 	see(tab, t, "another event refused", "pitwall.connection === 'refused' && "+messageJS+".includes('not available')")
 	ask[string](tab, t, "(location.hash = 'race')")

@@ -8,9 +8,9 @@ import (
 	"pitwall/engine/e2e/e2etest"
 )
 
-// The table may hold rows that no record could have brought, written by others
-// or by an earlier version. Neither a start nor a correction shows them.
-func TestBadRowsOfTheTableReachNoScreen(t *testing.T) {
+// The table may hold rows that no record could have made, written by others or
+// by an earlier version. Neither a start nor a correction shows them.
+func TestInvalidRowsOfTheTableAreNotShown(t *testing.T) {
 	bad := []string{ // time after from in ms, lat, lon
 		"1, 'NaN', 8", "1, 47, 'NaN'", "1, 'Infinity', 8", "1, 47, '-Infinity'", "1, 90.01, 8", "1, 47, -180.01",
 		fmt.Sprint((24*time.Hour + time.Second).Milliseconds(), ", 47, 8"),

@@ -17,26 +17,26 @@ import (
 	"pitwall/engine/internal/testenv"
 )
 
-// clusterStreams are in slots of three masters, and two of them in one slot.
+// clusterStreams are in slots of three masters. Two of them share a slot.
 var clusterStreams = []string{"telemetry:t", "race:{1}", "telemetry:b", "ride:{1}"}
 
 // clusterDevices is how many devices publish on each of them.
 const clusterDevices = 60
 
-// clusterSite is a Cluster of three masters and three replicas, three engines,
+// clusterStack is a Cluster of three masters and three replicas, three engines,
 // and a spectator and a publisher of each.
-type clusterSite struct {
+type clusterStack struct {
 	*stack
 	c       *testenv.RedisClusterServers
 	engines []*e2etest.Engine
 	screens []*e2etest.Screen
-	loads   []*clusterLoad // by stream
-	buried  int
+	loads   []*clusterPublisher // by stream
+	invalid int
 }
 
-func newClusterSite(t *testing.T, engines int) *clusterSite {
-	s := &clusterSite{stack: newStack(t, len(clusterStreams)*clusterDevices), c: testenv.RedisCluster(t, 3, testenv.AOF())}
-	s.Redis.Stop() // the site's own
+func newClusterStack(t *testing.T, engines int) *clusterStack {
+	s := &clusterStack{stack: newStack(t, len(clusterStreams)*clusterDevices), c: testenv.RedisCluster(t, 3, testenv.AOF())}
+	s.Redis.Stop() // the one that every stack has
 	for i := range engines {
 		s.RedisURL = s.c.Nodes()[i].URL() // any node leads to all
 		e := s.Start(fmt.Sprintf("--instance-id=%d", i), "--telemetry-streams="+strings.Join(clusterStreams, ","),
@@ -51,8 +51,8 @@ func newClusterSite(t *testing.T, engines int) *clusterSite {
 	return s
 }
 
-// more waits until n more records of each stream have been acknowledged.
-func (s *clusterSite) more(n int) {
+// more waits until n more records of each stream are acknowledged.
+func (s *clusterStack) more(n int) {
 	s.T.Helper()
 	for _, l := range s.loads {
 		want := l.count() + n
@@ -60,10 +60,10 @@ func (s *clusterSite) more(n int) {
 	}
 }
 
-// finish ends the load and compares what each stream's present owner has with
-// the table and the screens. It returns the ids, by stream, of entries that were
+// finish ends the load and compares what the owner of each stream has with the
+// table and the screens. It returns the ids, by stream, of entries that were
 // acknowledged to the publisher and that the owner does not have.
-func (s *clusterSite) finish(still ...*testenv.RedisServer) (lost map[string][]string) {
+func (s *clusterStack) finish(still ...*testenv.RedisServer) (lost map[string][]string) {
 	s.T.Helper()
 	newest := map[string]int64{}
 	for _, l := range s.loads {
@@ -110,25 +110,25 @@ func (s *clusterSite) finish(still ...*testenv.RedisServer) (lost map[string][]s
 			s.T.Logf("engine %d:\n%s\n%s", i, body, e.Log)
 		}
 	}
-	if dead != s.buried {
-		s.T.Errorf("%d dead letters, want %d", dead, s.buried)
+	if dead != s.invalid {
+		s.T.Errorf("%d dead letters, want %d", dead, s.invalid)
 	}
 	return lost
 }
 
-// A slot that moves under load, with the stream, its dead letters and its leases
-// one after the other, and then once more to a node that owned nothing: nothing is
-// lost, nothing is doubled.
+// A slot moves under load, with the stream, its dead letters and its leases one
+// after the other, and then once more to a node that owned nothing. Nothing is
+// lost and nothing is doubled.
 func TestClusterSlotMoves(t *testing.T) {
-	s := newClusterSite(t, 3)
+	s := newClusterStack(t, 3)
 	s.more(100)
 	stream := clusterStreams[1]
 	dead := stream + ":dead"
-	s.bury(stream)
+	s.addInvalid(stream)
 	var keys []string
 	between := func(key string) {
 		if keys = append(keys, key); len(keys) <= 4 {
-			s.more(20) // everybody goes on in the middle of it
+			s.more(20) // engines and publishers go on during the move
 		}
 	}
 	s.c.MoveSlot(stream, s.c.Owner(clusterStreams[0]), between)
@@ -137,13 +137,13 @@ func TestClusterSlotMoves(t *testing.T) {
 			t.Errorf("%s was not moved, but %q", want, keys)
 		}
 	}
-	s.bury(stream)
+	s.addInvalid(stream)
 	s.more(100)
 	fresh := s.c.AddNode()
 	keys = nil
 	s.c.MoveSlot(stream, fresh, between)
 	s.more(100)
-	s.bury(stream)
+	s.addInvalid(stream)
 	if s.c.Owner(stream) != fresh {
 		t.Fatal("the slot is not where it was moved to")
 	}
@@ -152,12 +152,12 @@ func TestClusterSlotMoves(t *testing.T) {
 	}
 }
 
-// A master that is killed, or stands still and comes back, under load. What the
-// promoted replica has is in the table and on the screens; the rest is listed.
-func TestClusterMasterIsLost(t *testing.T) {
+// A master is killed, or suspended and resumed, under load. What the promoted
+// replica has is in the table and on the screens; the rest is listed.
+func TestClusterMasterFails(t *testing.T) {
 	for _, sig := range []syscall.Signal{syscall.SIGKILL, syscall.SIGSTOP} {
 		t.Run(sig.String(), func(t *testing.T) {
-			s := newClusterSite(t, 3)
+			s := newClusterStack(t, 3)
 			s.more(100)
 			stream := clusterStreams[1]
 			victim := s.c.Owner(stream)
@@ -182,7 +182,7 @@ func TestClusterMasterIsLost(t *testing.T) {
 				s.Eventually("the old master to follow the new one", func() bool { return victim.Role() == "slave" })
 				s.more(100)
 			}
-			s.bury(stream)
+			s.addInvalid(stream)
 			lost := s.finish(victim)
 			if len(lost[stream]) < 50 || len(lost[clusterStreams[3]]) < 50 || len(lost) != 2 {
 				t.Errorf("lost: %q, want 50 or more of each stream whose replica was cut off, and no others", lost)
@@ -191,19 +191,19 @@ func TestClusterMasterIsLost(t *testing.T) {
 	}
 }
 
-// replicaOf is the replica of one of the first masters.
-func (s *clusterSite) replicaOf(master *testenv.RedisServer) *testenv.RedisServer {
+// replicaOf is the replica of one of the original masters.
+func (s *clusterStack) replicaOf(master *testenv.RedisServer) *testenv.RedisServer {
 	return s.c.Nodes()[slices.Index(s.c.Nodes(), master)+3]
 }
 
-// bury publishes a record that has no place in the table, and waits for its
-// letter.
-func (s *clusterSite) bury(stream string) {
+// addInvalid publishes a record that has no place in the table, and waits for
+// its dead letter.
+func (s *clusterStack) addInvalid(stream string) {
 	s.T.Helper()
-	s.buried++
-	l := &clusterLoad{t: s.T, nodes: s.c.Nodes(), stream: stream}
-	defer l.hangUp()
-	if _, err := l.send("device_id", clusterBad, "lat", "none"); err != nil {
+	s.invalid++
+	l := &clusterPublisher{t: s.T, nodes: s.c.Nodes(), stream: stream}
+	defer l.disconnect()
+	if _, err := l.send("device_id", invalidDevice, "lat", "none"); err != nil {
 		s.T.Fatal(err)
 	}
 	s.Eventually("the dead letter", func() bool {
@@ -211,17 +211,17 @@ func (s *clusterSite) bury(stream string) {
 		for _, e := range s.engines {
 			n += e.Metric(s.T, "processor_archive_dead_total")
 		}
-		return n >= s.buried
+		return n >= s.invalid
 	})
 }
 
-// clusterBad is a device whose records have no place in the table.
-const clusterBad = "d-bad"
+// invalidDevice is a device whose records have no place in the table.
+const invalidDevice = "d-bad"
 
-// clusterLoad publishes to one stream of a Cluster, past everything of ours, and
-// remembers the id of every record that was acknowledged. One whose outcome is not
-// known is sent again.
-type clusterLoad struct {
+// clusterPublisher publishes to one stream of a Cluster with a client of its
+// own, and remembers the id of every record that was acknowledged. A record
+// whose outcome is unknown is sent again.
+type clusterPublisher struct {
 	t      testing.TB
 	nodes  []*testenv.RedisServer
 	stream string
@@ -239,8 +239,8 @@ type clusterLoad struct {
 }
 
 // publish begins to publish, for devices from first on.
-func (s *clusterSite) publish(stream string, first int) *clusterLoad {
-	l := &clusterLoad{t: s.T, nodes: s.c.Nodes(), stream: stream, acked: map[string]string{}, last: map[string]int64{}}
+func (s *clusterStack) publish(stream string, first int) *clusterPublisher {
+	l := &clusterPublisher{t: s.T, nodes: s.c.Nodes(), stream: stream, acked: map[string]string{}, last: map[string]int64{}}
 	var ctx context.Context
 	ctx, l.cancel = context.WithCancel(context.Background())
 	l.ended.Go(func() { l.run(ctx, first) })
@@ -248,24 +248,25 @@ func (s *clusterSite) publish(stream string, first int) *clusterLoad {
 	return l
 }
 
-// stop ends the load once the record in hand is acknowledged. Twice is no error.
-func (l *clusterLoad) stop() {
+// stop ends the load once the current record is acknowledged. It may be called
+// again.
+func (l *clusterPublisher) stop() {
 	l.t.Helper()
 	l.cancel()
 	l.ended.Wait()
-	l.hangUp()
+	l.disconnect()
 	if l.broken != nil {
 		l.t.Errorf("the load on %s ended: %v", l.stream, l.broken)
 	}
 }
 
-func (l *clusterLoad) count() int {
+func (l *clusterPublisher) count() int {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	return len(l.acked)
 }
 
-func (l *clusterLoad) run(ctx context.Context, first int) {
+func (l *clusterPublisher) run(ctx context.Context, first int) {
 	tick := time.NewTicker(2 * time.Millisecond)
 	defer tick.Stop()
 	for n := 0; ; n++ {
@@ -288,8 +289,8 @@ func (l *clusterLoad) run(ctx context.Context, first int) {
 	}
 }
 
-// send publishes one record, again and again until it is acknowledged.
-func (l *clusterLoad) send(fields ...string) (id string, err error) {
+// send publishes one record, and repeats it until it is acknowledged.
+func (l *clusterPublisher) send(fields ...string) (id string, err error) {
 	args := append([]string{"XADD", l.stream, "*"}, fields...)
 	asking := false
 	for end := time.Now().Add(e2etest.Patience); time.Now().Before(end); {
@@ -301,12 +302,12 @@ func (l *clusterLoad) send(fields ...string) (id string, err error) {
 		words := strings.Fields(err.Error())
 		switch {
 		case words[0] == "MOVED" || words[0] == "ASK":
-			l.hangUp()
+			l.disconnect()
 			l.addr, asking = words[2], words[0] == "ASK"
 		case words[0] == "CLUSTERDOWN" || words[0] == "TRYAGAIN":
 			<-time.After(20 * time.Millisecond)
 		default: // lost
-			l.hangUp()
+			l.disconnect()
 			l.next++
 			l.addr = l.nodes[l.next%len(l.nodes)].Addr()
 		}
@@ -314,8 +315,9 @@ func (l *clusterLoad) send(fields ...string) (id string, err error) {
 	return "", err
 }
 
-// try sends a command to where the slot is believed to be, and waits a second.
-func (l *clusterLoad) try(asking bool, args []string) (any, error) {
+// try sends a command to the node that the slot is believed to be on, and waits
+// at most a second.
+func (l *clusterPublisher) try(asking bool, args []string) (any, error) {
 	if l.conn == nil {
 		if l.addr == "" {
 			l.addr = l.nodes[0].Addr()
@@ -335,7 +337,7 @@ func (l *clusterLoad) try(asking bool, args []string) (any, error) {
 	return l.conn.Do(args...)
 }
 
-func (l *clusterLoad) hangUp() {
+func (l *clusterPublisher) disconnect() {
 	if l.conn != nil {
 		l.conn.Close()
 		l.conn = nil
@@ -343,7 +345,7 @@ func (l *clusterLoad) hangUp() {
 }
 
 // With exactly the rights that are documented for a Cluster, on every node, a
-// process does all that it does, and no part has a fault.
+// process works completely and no component has a fault.
 func TestClusterLeastRights(t *testing.T) {
 	const devices = 100
 	s := newStack(t, devices)
@@ -379,7 +381,7 @@ func TestClusterLeastRights(t *testing.T) {
 	load.more(s, devices)
 	load.stop()
 	s.Redis = c.Owner(e2etest.Stream)
-	s.Add("device_id", clusterBad, "lat", "none")
+	s.Add("device_id", invalidDevice, "lat", "none")
 	s.Eventually("the dead letter", func() bool { return s.Redis.Do("XLEN", "{"+e2etest.Stream+"}:dead") == int64(1) })
 	s.WantScreens(load.newest(), screen)
 	s.wantTable(load.names())

@@ -20,14 +20,14 @@ var (
 	crashSeed    = flag.Uint64("crash.seed", 0, "what TestCrash draws from; 0 for another one each time")
 )
 
-// TestCrash kills the archiving process again and again, at moments that
-// chance chooses, under a load of numbered records with broken ones among
-// them. In between connections are cut in the middle of replies, Postgres and
-// Redis are restarted, and a second process joins and leaves. In the end the
-// table must hold every number exactly once, and the dead letters, distinct by
-// source id, exactly the broken ones. It does so on one table, and on one of
-// partitions that has no month to begin with. make crash runs it for longer, and on
-// a Redis Cluster as well.
+// TestCrash kills the archiving process again and again at random moments,
+// under a load of numbered records with invalid ones among them. In between,
+// connections are cut in the middle of replies, Postgres and Redis are
+// restarted, and a second process joins and leaves. In the end the table must
+// hold every number exactly once, and the dead letters, distinct by source id,
+// exactly the invalid records. It does so with one table, and with partitions
+// that do not exist yet. make crash runs it for longer, and on a Redis Cluster
+// as well.
 func TestCrash(t *testing.T) {
 	seed := *crashSeed
 	if seed == 0 {
@@ -70,30 +70,29 @@ func newCrash(t *testing.T, seed uint64, partitions, cluster bool) *crash {
 		c.partition()
 	}
 	if c.dead = e2etest.Stream + ":dead"; cluster {
-		// A node that is started again within the time-out stays a master.
+		// A node that restarts within the time-out stays a master.
 		nodes := testenv.RedisCluster(t, 3, testenv.AOF(), testenv.Args("--cluster-node-timeout", "60000"))
 		c.Redis, c.RedisURL, c.dead = nodes.Owner(e2etest.Stream), nodes.URL(), "{"+e2etest.Stream+"}:dead"
 	} else {
-		c.proxy = testenv.Proxy(t, c.Redis.Addr())
-		c.RedisURL = "redis://" + c.proxy.Addr()
+		c.proxy = c.ProxyRedis()
 	}
 	c.load = c.loadEvery(c.Redis.URL(), devices, batchEvery/3) // 6,000 records a second
 	c.first = c.start("one")
 	return c
 }
 
-// start starts an archiving process, soon to take over what others left.
+// start starts an archiving process that soon claims what others left.
 func (c *crash) start(name string) *process {
 	c.T.Helper()
 	return c.process(c.bin, "--no-live", "--instance-id="+name, "--archive-claim-idle-ms=1000", "--archive-claim-interval-ms=200")
 }
 
-// round lets one thing happen that chance does not choose, so that each comes
-// in every run, and ends with a kill.
+// round makes one thing happen, in a fixed order so that each happens in every
+// run, and ends with a kill.
 func (c *crash) round(i int) {
 	c.T.Helper()
 	c.load.more(c.stack, 200+c.random.IntN(2000))
-	c.publishBroken(1 + c.random.IntN(20))
+	c.publishInvalid(1 + c.random.IntN(20))
 	switch i % 5 {
 	case 0: // a reply that is lost with its connection, three times
 		for range 3 {
@@ -121,7 +120,7 @@ func (c *crash) round(i int) {
 		c.load.more(c.stack, c.random.IntN(1000))
 	case 4:
 		if c.second != nil {
-			c.leave()
+			c.stopSecond()
 		}
 	}
 	pause := time.NewTimer(time.Duration(c.random.IntN(100)) * time.Millisecond)
@@ -132,8 +131,8 @@ func (c *crash) round(i int) {
 	c.first = c.start([]string{"one", "three"}[c.random.IntN(2)])
 }
 
-// leave lets the second process end in good order.
-func (c *crash) leave() {
+// stopSecond stops the second process cleanly.
+func (c *crash) stopSecond() {
 	c.T.Helper()
 	c.second.signal(syscall.SIGTERM)
 	if code := c.second.wait(e2etest.Patience); code != 0 {
@@ -142,8 +141,8 @@ func (c *crash) leave() {
 	c.second = nil
 }
 
-// publishBroken adds records that have no place in the table.
-func (c *crash) publishBroken(n int) {
+// publishInvalid adds records that have no place in the table.
+func (c *crash) publishInvalid(n int) {
 	for range n {
 		b := invalidRecords[c.random.IntN(len(invalidRecords))]
 		c.Add(append(b.record(c.broken), "broken", fmt.Sprint(c.broken))...)
@@ -151,14 +150,14 @@ func (c *crash) publishBroken(n int) {
 	}
 }
 
-// finish lets the archive catch up and draws the balance.
+// finish waits until the archive has caught up, and compares everything.
 func (c *crash) finish() {
 	c.T.Helper()
 	c.load.stop()
 	names := c.load.names()
 	c.wantTable(names)
 	entries, broken := c.published()
-	letters := c.buried()
+	letters := c.sourceIDs()
 	distinct := slices.Compact(slices.Sorted(slices.Values(letters)))
 	wantSame(c.T, "the dead letters", distinct, broken)
 	rows := c.Number("SELECT count(*) FROM positions")
@@ -183,7 +182,7 @@ func (c *crash) finish() {
 		rows, c.Number("SELECT count(DISTINCT attributes->>'n') FROM positions"), len(letters), len(distinct))
 }
 
-// published returns how many entries the stream has, and the ids of the broken
+// published returns how many entries the stream has, and the ids of the invalid
 // ones.
 func (c *crash) published() (entries int, broken []string) {
 	c.T.Helper()
@@ -204,8 +203,8 @@ func (c *crash) published() (entries int, broken []string) {
 	}
 }
 
-// buried returns the source id of each dead letter.
-func (c *crash) buried() (ids []string) {
+// sourceIDs returns the source id of each dead letter.
+func (c *crash) sourceIDs() (ids []string) {
 	c.T.Helper()
 	for _, entry := range c.Redis.Do("XRANGE", c.dead, "-", "+").([]any) {
 		id := e2etest.Field(entry.([]any)[1], "source_id")

@@ -7,10 +7,10 @@ import (
 	"pitwall/engine/e2e/e2etest"
 )
 
-// The database goes away for the length of several refreshes: the map is kept,
-// spectators go on seeing and can come and subscribe, each failure is counted
-// and one line is logged. When it is back, roster rows are seen and the
-// archive catches up.
+// The database is down for several refreshes. The roster is kept, spectators
+// still get positions and can connect and subscribe, each failure is counted
+// and one line is logged. After the restart, changes of the roster are seen and
+// the archive catches up.
 func TestDatabaseGone(t *testing.T) {
 	const devices = 200
 	s := newStack(t, devices)
@@ -39,7 +39,7 @@ func TestDatabaseGone(t *testing.T) {
 	if status, body := e.Get(t, "/readyz"); status != 200 {
 		t.Errorf("/readyz answers %d without a database: %s", status, body)
 	}
-	// One line at once, and one more in every ten seconds.
+	// One line at once, and one more every ten seconds.
 	allowed := 1 + int(time.Since(began)/(10*time.Second))
 	for _, text := range []string{"map could not be refreshed", "positions could not be written"} {
 		if n := len(e.Log.Find(text)); n == 0 || n > allowed {
@@ -64,8 +64,8 @@ func TestDatabaseGone(t *testing.T) {
 	}
 }
 
-// The network to the database stands still instead of breaking, which no error
-// tells: spectators notice nothing, and the archive catches up afterwards.
+// The network to the database stalls without an error. Spectators notice
+// nothing, and the archive catches up afterwards.
 func TestDatabaseStalled(t *testing.T) {
 	const devices = 100
 	s := newStack(t, devices)
@@ -92,8 +92,8 @@ func TestDatabaseStalled(t *testing.T) {
 	}
 }
 
-// The platform's events become a view with ids that are NULL or empty. The
-// start and the refreshes go on, for all other events.
+// The events of the platform become a view in which ids may be NULL or empty.
+// The start and the refreshes work for all other events.
 func TestEventsWithoutIds(t *testing.T) {
 	const devices = 10
 	s := newStack(t, devices)

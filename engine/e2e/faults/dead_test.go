@@ -8,8 +8,8 @@ import (
 	"pitwall/engine/e2e/e2etest"
 )
 
-// deadLetters: an operator lists, shows, replays and drops what the
-// database refused, with the program.
+// deadLetters: an operator lists, shows, replays and drops with the program
+// what the database refused.
 func deadLetters(t *testing.T, bin string) {
 	s := newStack(t, 10)
 	s.SQL("ALTER TABLE positions ADD CONSTRAINT guard CHECK (lat < 80)")

@@ -10,21 +10,21 @@ import (
 	"pitwall/engine/internal/testenv"
 )
 
-// A replica takes over, and the name in REDIS_URL leads to it. What is left of
-// the old server closes no connection: feed, archive and lease have to leave it.
+// A replica takes over, and the name in REDIS_URL points to it. The old server
+// closes no connection: feed, archive and lease have to leave it by themselves.
 func TestFailover(t *testing.T) {
 	for _, tt := range []struct {
 		name  string
 		leave func(old, master *testenv.RedisServer)
 		left  func(old *testenv.RedisServer) bool // where it can be asked
 	}{
-		{"the old server is a replica now", func(old, master *testenv.RedisServer) {
+		{"the old server becomes a replica", func(old, master *testenv.RedisServer) {
 			host, port, _ := net.SplitHostPort(master.Addr())
 			old.Do("REPLICAOF", host, port)
 		}, func(old *testenv.RedisServer) bool {
 			return !strings.Contains(old.Do("CLIENT", "LIST").(string), " name=pitwall")
 		}},
-		{"the old server does not answer any more", func(old, _ *testenv.RedisServer) {
+		{"the old server does not answer", func(old, _ *testenv.RedisServer) {
 			old.Do("CLIENT", "PAUSE", "600000", "ALL")
 		}, nil},
 	} {
@@ -64,7 +64,7 @@ func TestFailover(t *testing.T) {
 				t.Errorf("/readyz answers %d: %s", status, body)
 			}
 			if tt.left != nil {
-				s.Eventually("everybody to have left the old server", func() bool { return tt.left(old) })
+				s.Eventually("every connection to leave the old server", func() bool { return tt.left(old) })
 			}
 			if err := e.Stop(); err != nil {
 				t.Errorf("stopping: %v", err)

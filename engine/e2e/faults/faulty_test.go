@@ -8,10 +8,10 @@ import (
 	"pitwall/engine/e2e/e2etest"
 )
 
-// The race office marks points faulty in the table: they leave every screen
-// for the last good one, newer points still come, marks that were taken back
-// come back, and a new process shows the same.
-func TestFaultyPointsLeaveTheMap(t *testing.T) {
+// Positions are marked faulty in the table. Every screen goes back to the last
+// good one, newer positions still come, marks that are removed take effect, and
+// a new process shows the same.
+func TestFaultyPositionsAreTakenBack(t *testing.T) {
 	const devices = 300
 	s := newStack(t, devices)
 	first, second := s.Start("--instance-id=one"), s.Start("--instance-id=two")
@@ -53,7 +53,8 @@ func TestFaultyPointsLeaveTheMap(t *testing.T) {
 	delete(newest, e2etest.Device(8))
 	s.WantScreens(newest, screens...)
 
-	// A burst: one statement, and many of one row each.
+	// A burst: one statement for many rows, and many statements for one row
+	// each.
 	mark(true, fmt.Sprintf("device_id >= '%s' AND ts = to_timestamp(%d / 1000.0)", e2etest.Device(100), from+1))
 	for d := 50; d < 100; d++ {
 		mark(true, at(d, from+1))
@@ -76,7 +77,7 @@ func TestFaultyPointsLeaveTheMap(t *testing.T) {
 	rows(2*devices + 2)
 	s.WantScreens(newest, screens...)
 
-	// What was marked while nobody could be told is seen once somebody can.
+	// A mark made while the database cannot notify is seen once it can.
 	s.PG.Stop()
 	s.PG.Start()
 	mark(true, at(8, from+3))

@@ -12,12 +12,12 @@ import (
 	"github.com/coder/websocket"
 )
 
-// leaseKey is the key that an instance id is leased under.
+// leaseKey is the key of the lease of an instance id.
 func leaseKey(id string) string { return "pitwall:lease:" + id }
 
-// secondInstance: a second process with the id of one that lives refuses to start and says
-// why; the first notices nothing. After the first was killed, with its lease
-// still in force, the next one comes up.
+// secondInstance: a second process with the id of a running one refuses to
+// start and says why; the first is not disturbed. After the first is killed,
+// with its lease still in force, the next one starts.
 func secondInstance(t *testing.T, bin string) {
 	const devices = 100
 	s := newStack(t, devices)
@@ -59,12 +59,12 @@ func secondInstance(t *testing.T, bin string) {
 		t.Errorf("stopping: %v", err)
 	}
 	if s.Redis.Do("EXISTS", leaseKey("one")) != int64(0) {
-		t.Error("a clean stop left the lease behind")
+		t.Error("the lease is still there after a clean stop")
 	}
 }
 
-// A process that was suspended for longer than its lease lasts finds another
-// with its id when it goes on: it takes nothing from the other's spectators,
+// A process that was suspended for longer than its lease finds another one with
+// its id when it resumes. It takes nothing from the spectators of the other,
 // and its live part ends.
 func suspendedInstance(t *testing.T, bin string) {
 	const devices = 100
@@ -97,8 +97,8 @@ func suspendedInstance(t *testing.T, bin string) {
 	s.wantTable(append(before.names(), load.names()...))
 }
 
-// Two processes of different ids each give the whole stream to their own
-// spectators, and write each position once between them.
+// Two processes with different ids each give the whole stream to their own
+// spectators, and together write each position once.
 func TestTwoInstances(t *testing.T) {
 	const devices = 200
 	s := newStack(t, devices)
@@ -136,9 +136,9 @@ func TestTwoInstances(t *testing.T) {
 	}
 }
 
-// Another's token in the lease: the live part ends, its spectators are sent
-// away and /readyz says why; the archive goes on, and nothing of the other
-// process is touched.
+// Another token is in the lease. The live part ends, its spectators are
+// disconnected and /readyz says why. The archive goes on, and nothing of the
+// other process is touched.
 func TestLeaseTaken(t *testing.T) {
 	const devices = 100
 	s := newStack(t, devices)

@@ -7,23 +7,23 @@ import (
 	"pitwall/engine/e2e/e2etest"
 )
 
-// killedUnderLoad: a process that is killed under load, with entries in its hands, loses
-// nothing: the next one writes what it left, also under another name, and the
-// table has every acknowledged record exactly once.
+// killedUnderLoad: a process that is killed under load, with unacknowledged
+// entries, loses nothing. The next one writes what it left, with the same or
+// another id, and the table has every acknowledged record exactly once.
 func killedUnderLoad(t *testing.T, bin string) {
 	const devices = 200
 	s := newStack(t, devices)
 	stalled := s.ProxyDatabase()
 	load := s.load(s.Redis.URL(), devices)
 
-	// Wherever it is: between reading, inserting and acknowledging.
+	// At any point between reading, inserting and acknowledging.
 	p := s.process(bin, "--instance-id=one")
 	load.more(s, 2000)
 	s.Eventually("entries to pend", func() bool { return s.Pending() > 0 })
 	p.kill()
 
-	// In the middle of an insert. The successor has the same name and takes up
-	// what it left itself.
+	// In the middle of an insert. The next process has the same id and
+	// continues with its own entries.
 	p = s.process(bin, "--instance-id=one")
 	load.more(s, 1000)
 	s.Eventually("the successor to catch up", func() bool { return s.Pending() == 0 })
@@ -36,7 +36,7 @@ func killedUnderLoad(t *testing.T, bin string) {
 	}
 	stalled.Resume()
 
-	// One with another name takes over what is left.
+	// A process with another id claims what is left.
 	p = s.process(bin, "--instance-id=two")
 	screen := s.Watch(p.HTTP, "spectator of the last", "?batch=1", "")
 	load.more(s, 500)

@@ -14,16 +14,15 @@ import (
 	"pitwall/engine/internal/redis"
 )
 
-// What a publisher sends: each batch is one pipeline of XADDs, one record per
-// device of the round.
+// A publisher sends batches: each is one pipeline of XADDs.
 const (
 	batchSize  = 100
 	batchEvery = 50 * time.Millisecond
 )
 
-// publisher publishes positions without a pause, 2,000 a second, the times of
-// a device strictly increasing. A batch that fails is sent again until it is
-// acknowledged, as contract 1 allows a publisher that sends ts.
+// publisher publishes 2,000 positions a second, with strictly increasing times
+// for each device. A batch that fails is sent again until it is acknowledged,
+// as contract 1 allows a publisher that sends ts.
 type publisher struct {
 	t       testing.TB
 	client  *redis.Client
@@ -39,13 +38,13 @@ type publisher struct {
 	broken  error // what ended it unasked
 }
 
-// load begins to publish to the Redis at url. It ends with the test.
+// load starts a publisher to the Redis at url. It ends with the test.
 func (s *stack) load(url string, devices int) *publisher {
 	s.T.Helper()
 	return s.loadEvery(url, devices, batchEvery)
 }
 
-// loadEvery is load with a batch in another time.
+// loadEvery is load with another time between batches.
 func (s *stack) loadEvery(url string, devices int, every time.Duration) *publisher {
 	s.T.Helper()
 	c, err := redis.Open(s.T.Context(), redis.Options{URL: url, Logger: slog.New(slog.DiscardHandler)})
@@ -59,8 +58,8 @@ func (s *stack) loadEvery(url string, devices int, every time.Duration) *publish
 	return l
 }
 
-// stop ends the load once the batch in hand is acknowledged. Twice is no
-// error.
+// stop ends the load once the current batch is acknowledged. It may be called
+// again.
 func (l *publisher) stop() {
 	l.t.Helper()
 	l.cancel()
@@ -99,8 +98,8 @@ func (l *publisher) run(ctx context.Context) {
 	}
 }
 
-// next makes the records n to n+batchSize, and their names as acked and the
-// table have them.
+// next makes the records n to n+batchSize, and their names as in acked and the
+// table.
 func (l *publisher) next(n int, sent map[string]int64) (names []string, records [][]string) {
 	for i := range batchSize {
 		device := e2etest.Device((n + i) % l.devices)
@@ -112,10 +111,10 @@ func (l *publisher) next(n int, sent map[string]int64) (names []string, records 
 	return names, records
 }
 
-// recordName names a record as tableNames does.
+// recordName names a record as the query tableNames does.
 func recordName(device string, ts int64, n int) string { return fmt.Sprintf("%s %d %d", device, ts, n) }
 
-// record is a record of one of the two shapes, by turns.
+// record is a record in one of the two shapes, in turn.
 func record(device string, ts int64, n int) []string {
 	lat, lon := 40+float64(n%1000)/1000, 7+float64(n%777)/1000
 	if n%2 == 0 {
@@ -127,7 +126,7 @@ func record(device string, ts int64, n int) []string {
 		device, time.UnixMilli(ts).UTC().Format("2006-01-02T15:04:05.000Z"), lat, lon, n%360, n)}
 }
 
-// send publishes a batch, again and again until all of it is acknowledged.
+// send publishes a batch, and repeats it until all of it is acknowledged.
 func (l *publisher) send(records [][]string) error {
 	ctx, cancel := context.WithTimeout(context.Background(), e2etest.Patience)
 	defer cancel()
@@ -184,12 +183,11 @@ func (l *publisher) names() []string {
 	return names
 }
 
-// tableNames is the statement that names the rows of the table as recordName
-// does.
+// tableNames is the query that names the rows of the table as recordName does.
 const tableNames = `SELECT device_id || ' ' || (extract(epoch FROM ts) * 1000)::bigint || ' ' || (attributes->>'n') FROM positions`
 
 // wantTable waits until the archive has acknowledged the whole stream, and
-// compares the table with the names: each once, and no other.
+// compares the table with the names: each must be there once, and no other.
 func (s *stack) wantTable(names []string) {
 	s.T.Helper()
 	s.Eventually("the archive to acknowledge everything", func() bool {
@@ -204,7 +202,7 @@ func (s *stack) wantTable(names []string) {
 // wantSame fails the test when two sorted lists differ, and says where.
 func wantSame(t testing.TB, what string, got, want []string) {
 	t.Helper()
-	var lacks, surplus []string
+	var missing, surplus []string
 	for len(got) > 0 || len(want) > 0 {
 		switch {
 		case len(got) > 0 && len(want) > 0 && got[0] == want[0]:
@@ -212,11 +210,11 @@ func wantSame(t testing.TB, what string, got, want []string) {
 		case len(want) == 0 || len(got) > 0 && got[0] < want[0]:
 			surplus, got = append(surplus, got[0]), got[1:]
 		default:
-			lacks, want = append(lacks, want[0]), want[1:]
+			missing, want = append(missing, want[0]), want[1:]
 		}
 	}
-	if len(lacks) > 0 {
-		t.Errorf("%s lacks %d, for example %q", what, len(lacks), lacks[:min(3, len(lacks))])
+	if len(missing) > 0 {
+		t.Errorf("%s misses %d, for example %q", what, len(missing), missing[:min(3, len(missing))])
 	}
 	if len(surplus) > 0 {
 		t.Errorf("%s has %d too many, for example %q", what, len(surplus), surplus[:min(3, len(surplus))])

@@ -8,10 +8,10 @@ import (
 	"pitwall/engine/e2e/e2etest"
 )
 
-// The stream fills the memory of Redis while 2,000 records a second want in.
-// What came is shown and archived, a restart under the same instance id comes up
-// as well, and /readyz is right all the time. Once what is archived is trimmed,
-// everything goes on, and nothing is missing.
+// The stream fills the memory of Redis while 2,000 records a second arrive.
+// What was accepted is shown and archived, a restart with the same instance id
+// works, and /readyz is right all the time. Once archived entries are trimmed,
+// everything goes on and nothing is missing.
 func TestRedisAtMaxmemory(t *testing.T) {
 	const devices = 100
 	s := newStack(t, devices)

@@ -16,7 +16,7 @@ import (
 	"pitwall/engine/e2e/e2etest"
 )
 
-// Tests with processes of the real program, which is built once for all.
+// These tests run processes of the real program, which is built once.
 func TestProcess(t *testing.T) {
 	bin := buildProgram(t)
 	for _, tt := range []struct {
@@ -126,7 +126,7 @@ func (p *process) line(text []byte) {
 // output is what it wrote to standard error.
 func (p *process) output() string { return p.Log.String() }
 
-// process starts pitwall serve for the site and waits until it is ready.
+// process starts pitwall serve on the stack and waits until it is ready.
 func (s *stack) process(bin string, more ...string) *process {
 	s.T.Helper()
 	p := runProgram(s.T, bin, append([]string{"serve", "--log-format=json"}, s.Flags(more...)...)...)
@@ -150,13 +150,14 @@ func (p *process) signal(sig syscall.Signal) {
 	}
 }
 
-// kill ends it at once and waits until it is gone. It may have ended before.
+// kill ends the process at once and waits until it is gone. The process may
+// have ended before.
 func (p *process) kill() {
 	_ = p.cmd.Process.Kill()
 	<-p.done
 }
 
-// wait waits for its end and returns its exit code.
+// wait waits for the end of the process and returns its exit code.
 func (p *process) wait(within time.Duration) int {
 	p.t.Helper()
 	limit := time.NewTimer(within)
@@ -169,7 +170,7 @@ func (p *process) wait(within time.Duration) int {
 	return p.cmd.ProcessState.ExitCode()
 }
 
-// joinAttrs shows lines of a log.
+// joinAttrs returns an attribute of each line.
 func joinAttrs(lines []e2etest.Line, attr string) string {
 	var list []string
 	for _, line := range lines {

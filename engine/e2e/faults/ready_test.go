@@ -9,21 +9,21 @@ import (
 	"pitwall/engine/internal/testenv"
 )
 
-// logged returns whether a change of a part was logged.
+// logged reports whether a change of a component was logged.
 func logged(e *e2etest.Engine, text, part string) bool {
 	return slices.ContainsFunc(e.Log.Find(text), func(l e2etest.Line) bool { return l.Attrs["part"] == part })
 }
 
 var (
-	redisParts    = []string{"redis", "lease", "feed " + e2etest.Stream}
-	databaseParts = []string{"database", "event map", "listen pitwall_roster"}
-	allParts      = slices.Concat(redisParts, databaseParts, []string{"rights of the feed", "rights of the archive", "corrections", "listen pitwall_positions",
+	redisComponents    = []string{"redis", "lease", "feed " + e2etest.Stream}
+	databaseComponents = []string{"database", "event map", "listen pitwall_roster"}
+	allComponents      = slices.Concat(redisComponents, databaseComponents, []string{"rights of the feed", "rights of the archive", "corrections", "listen pitwall_positions",
 		"archive " + e2etest.Stream, "dead letters " + e2etest.Stream})
 )
 
-// Redis goes away, or stands still, for longer than is allowed: the process is
-// not ready, names why, and both lags grow. When Redis is back, so is everything.
-func TestRedisAwayIsTold(t *testing.T) {
+// Redis is down, or stalls, for longer than allowed. The process is not ready
+// and says why, and both lags grow. Everything recovers with Redis.
+func TestReadinessWithoutRedis(t *testing.T) {
 	for _, c := range []struct {
 		name      string
 		away, end func(*stack, *testenv.TCPProxy)
@@ -33,17 +33,16 @@ func TestRedisAwayIsTold(t *testing.T) {
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			s := newStack(t, 1)
-			proxy := testenv.Proxy(t, s.Redis.Addr())
-			s.RedisURL = "redis://" + proxy.Addr()
+			proxy := s.ProxyRedis()
 			e := s.Start("--ready-redis-away-ms=1")
 			well := func() bool {
 				status, _ := e.Components(t)
-				return status == 200 && e.AllComponents(t, "ok", allParts...)
+				return status == 200 && e.AllComponents(t, "ok", allComponents...)
 			}
 			s.Eventually("all parts to be well", well)
 
 			c.away(s, proxy)
-			s.Eventually("the parts to have failed", func() bool { return e.AllComponents(t, "failed", redisParts...) })
+			s.Eventually("the parts to have failed", func() bool { return e.AllComponents(t, "failed", redisComponents...) })
 			status, body := e.Get(t, "/readyz")
 			if status != 503 || !strings.Contains(body, "redis: ping Redis") {
 				t.Errorf("/readyz answers %d: %s", status, body)
@@ -56,7 +55,7 @@ func TestRedisAwayIsTold(t *testing.T) {
 
 			c.end(s, proxy)
 			s.Eventually("all parts to be well again", well)
-			for _, part := range append(redisParts, "archive "+e2etest.Stream) {
+			for _, part := range append(redisComponents, "archive "+e2etest.Stream) {
 				if !logged(e, "part has a fault", part) || !logged(e, "part has recovered", part) {
 					t.Errorf("fault and recovery of %s are not both in the log:\n%s", part, e.Log)
 				}
@@ -68,23 +67,24 @@ func TestRedisAwayIsTold(t *testing.T) {
 	}
 }
 
-// A cut that is shorter than READY_REDIS_AWAY_MS shows in the parts, and does
-// not take the process off its load balancer.
-func TestShortCutOfRedisStaysReady(t *testing.T) {
+// An outage that is shorter than READY_REDIS_AWAY_MS shows in the components,
+// and the process stays ready.
+func TestReadinessAfterAShortRedisOutage(t *testing.T) {
 	s := newStack(t, 1)
 	e := s.Start("--ready-redis-away-ms=86400000")
 	s.Redis.Stop()
-	s.Eventually("the parts to be degraded", func() bool { return e.AllComponents(t, "degraded", redisParts...) })
+	s.Eventually("the parts to be degraded", func() bool { return e.AllComponents(t, "degraded", redisComponents...) })
 	if status, body := e.Get(t, "/readyz"); status != 200 {
 		t.Errorf("/readyz answers %d: %s", status, body)
 	}
 	s.Redis.Start()
-	s.Eventually("all parts to be well again", func() bool { return e.AllComponents(t, "ok", allParts...) })
+	s.Eventually("all parts to be well again", func() bool { return e.AllComponents(t, "ok", allComponents...) })
 }
 
-// Without its database a process goes on, and says of each part how it is. With
-// the archive the database counts after ARCHIVE_READY_FAULT_MS, without it never.
-func TestDatabaseAwayIsTold(t *testing.T) {
+// Without its database a process goes on, and reports the state of each
+// component. With the archive the database counts after ARCHIVE_READY_FAULT_MS,
+// without it never.
+func TestReadinessWithoutDatabase(t *testing.T) {
 	for _, c := range []struct {
 		name, flag, database string
 		status               int
@@ -98,7 +98,7 @@ func TestDatabaseAwayIsTold(t *testing.T) {
 			s.PG.Stop()
 			defer s.PG.Start()
 			s.Eventually("the faults", func() bool {
-				return e.AllComponents(t, c.database, "database") && e.AllComponents(t, "degraded", databaseParts[1:]...)
+				return e.AllComponents(t, c.database, "database") && e.AllComponents(t, "degraded", databaseComponents[1:]...)
 			})
 			if status, body := e.Get(t, "/readyz"); status != c.status {
 				t.Errorf("/readyz answers %d: %s", status, body)
@@ -106,9 +106,9 @@ func TestDatabaseAwayIsTold(t *testing.T) {
 			s.PG.Start()
 			s.Eventually("the recovery", func() bool {
 				status, _ := e.Components(t)
-				return status == 200 && e.AllComponents(t, "ok", databaseParts...)
+				return status == 200 && e.AllComponents(t, "ok", databaseComponents...)
 			})
-			for _, part := range databaseParts {
+			for _, part := range databaseComponents {
 				if !logged(e, "part has a fault", part) || !logged(e, "part has recovered", part) {
 					t.Errorf("fault and recovery of %s are not both in the log:\n%s", part, e.Log)
 				}
@@ -117,7 +117,7 @@ func TestDatabaseAwayIsTold(t *testing.T) {
 	}
 }
 
-// The live side cannot start without scripts, and says which right it is.
+// The live part cannot start without scripts, and says which right is missing.
 func TestLiveStartWithoutScripts(t *testing.T) {
 	s := newStack(t, 1)
 	s.Redis.Do(documentedLogins(t)["pitwall-live"]...)

@@ -11,13 +11,13 @@ import (
 )
 
 // invalidRecord is a record that must not get into the table, made from the
-// number n, and the reason that it is refused for.
+// number n, and the reason for its refusal.
 type invalidRecord struct {
 	reason string
 	record func(n int) []string
 }
 
-// invalidRecords are broken in many ways, those of each shape.
+// invalidRecords are invalid in many ways, in both shapes.
 var invalidRecords = []invalidRecord{
 	{"missing_field", func(n int) []string { return []string{"device_id", e2etest.Device(n), "lat", "47"} }},
 	{"missing_field", func(n int) []string { return []string{"nothing", "we", "know", fmt.Sprint(n)} }},
@@ -47,16 +47,15 @@ var invalidRecords = []invalidRecord{
 	}},
 }
 
-// deadLetter is what is known of a broken record: why it lies in the dead
-// letters, and its fields.
+// deadLetter is the reason and the fields that a dead letter must have.
 type deadLetter struct {
 	reason string
 	fields []string
 }
 
-// Broken records of every kind come in between good ones: the good ones all
-// arrive, the others lie in the dead letters once each, and metrics agree.
-func TestBrokenRecords(t *testing.T) {
+// Invalid records of every kind come in between good ones. The good ones all
+// arrive, the others are dead letters once each, and the metrics agree.
+func TestInvalidRecords(t *testing.T) {
 	const devices, rounds = 200, 20
 	s := newStack(t, devices)
 	e := s.Start()
@@ -73,8 +72,8 @@ func TestBrokenRecords(t *testing.T) {
 	load.more(s, devices)
 	load.stop()
 	broken := len(want)
-	// A second position of a device and time is well made, and still has no
-	// place in the table. Live, it is a duplicate.
+	// A second position of a device with the same time is well-formed, and has
+	// no place in the table either. Live, it is a duplicate.
 	const conflicts = 5
 	ts := time.Now().UnixMilli() + 1000
 	names := load.names()
@@ -90,7 +89,7 @@ func TestBrokenRecords(t *testing.T) {
 	slices.Sort(names)
 	s.WantScreens(newest, screen)
 	s.wantTable(names)
-	s.wantBuried(want)
+	s.wantDeadLetters(want)
 	e.WantMetric(t, "processor_live_records_total", len(names)+len(want))
 	e.WantMetric(t, "processor_live_decode_errors_total", broken)
 	e.WantMetric(t, "processor_live_duplicate_records_total", conflicts)
@@ -108,9 +107,9 @@ func TestBrokenRecords(t *testing.T) {
 	}
 }
 
-// wantBuried compares the dead letters with what was broken, by source id:
-// reason, stream and the fields as they were sent, each once.
-func (s *stack) wantBuried(want map[string]deadLetter) {
+// wantDeadLetters compares the dead letters with what is expected, by source
+// id: reason, stream and the fields as they were sent, each once.
+func (s *stack) wantDeadLetters(want map[string]deadLetter) {
 	s.T.Helper()
 	s.Eventually(fmt.Sprintf("%d dead letters", len(want)), func() bool {
 		n, _ := s.Redis.Do("XLEN", e2etest.Stream+":dead").(int64)

@@ -5,18 +5,16 @@ import (
 	"testing"
 
 	"pitwall/engine/e2e/e2etest"
-	"pitwall/engine/internal/testenv"
 )
 
 // Connections are cut in the middle of replies, all at once, and the server is
-// restarted, in good order and not, while 2,000 records a second come in. In
-// the end nothing is missing, on no screen and not in the table, and on the
-// way no dot has moved back.
+// stopped or killed and started again, while 2,000 records a second arrive. In
+// the end nothing is missing on any screen or in the table, and no dot has
+// moved back on the way.
 func TestRedisUnderLoad(t *testing.T) {
 	const devices = 200
 	s := newStack(t, devices)
-	proxy := testenv.Proxy(t, s.Redis.Addr())
-	s.RedisURL = "redis://" + proxy.Addr()
+	proxy := s.ProxyRedis()
 	e := s.Start("--instance-id=one")
 	screens := []*e2etest.Screen{
 		s.Watch(e.HTTP, "plain", "", ""),
@@ -26,7 +24,8 @@ func TestRedisUnderLoad(t *testing.T) {
 	load := s.load(s.Redis.URL(), devices)
 	load.more(s, 500)
 
-	// Whom a cut hits is chance: until both readers were hit more than once.
+	// Chance decides which connection is cut: repeat until both readers were
+	// hit several times.
 	s.Eventually("both readers to lose replies in the middle", func() bool {
 		cuts := proxy.Cuts()
 		proxy.CutAfter(rand.Int64N(40_000))

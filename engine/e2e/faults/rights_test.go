@@ -19,8 +19,8 @@ import (
 	"pitwall/shard"
 )
 
-// documentedLogins are the words of the lines ACL SETUSER in the documentation,
-// by user.
+// documentedLogins returns the words of the lines ACL SETUSER in the
+// documentation, by user.
 func documentedLogins(t *testing.T) map[string][]string {
 	t.Helper()
 	text, err := os.ReadFile("../../ops/README.md")
@@ -36,7 +36,7 @@ func documentedLogins(t *testing.T) map[string][]string {
 	return logins
 }
 
-// rightsModes are the modes of a process, by the login that is documented.
+// rightsModes are the modes of a process, by the documented login.
 var rightsModes = map[string]struct {
 	live, archive bool
 	flags         []string
@@ -46,7 +46,7 @@ var rightsModes = map[string]struct {
 	"pitwall":         {true, true, nil},
 }
 
-// neededRights are those that a mode looks for, by command.
+// neededRights are the rights that a mode checks, by command.
 func neededRights(t *testing.T, c *redis.Client, live, durable bool) (list []redis.Right) {
 	t.Helper()
 	streams, log, set := []string{e2etest.Stream}, slog.New(slog.DiscardHandler), metrics.NewSet()
@@ -65,8 +65,8 @@ func neededRights(t *testing.T, c *redis.Client, live, durable bool) (list []red
 	return list
 }
 
-// The documented rights are those that a start looks for, no more and no less.
-func TestDocumentedRightsAreThoseThatAreLookedFor(t *testing.T) {
+// The documented rights are those that a start checks, no more and no less.
+func TestDocumentedRightsAreThoseChecked(t *testing.T) {
 	s := testenv.Redis(t)
 	c, err := redis.Open(t.Context(), redis.Options{URL: s.URL(), Logger: slog.New(slog.DiscardHandler)})
 	if err != nil {
@@ -91,8 +91,8 @@ func TestDocumentedRightsAreThoseThatAreLookedFor(t *testing.T) {
 	}
 }
 
-// With exactly the documented rights each mode does all that it does: 1,000
-// records and a dead letter go where they belong, and no part has a fault.
+// With exactly the documented rights each mode works completely: 1,000 records
+// and a dead letter arrive where they belong, and no component has a fault.
 func TestLeastRights(t *testing.T) {
 	const devices = 1000
 	logins := documentedLogins(t)
@@ -133,9 +133,9 @@ func TestLeastRights(t *testing.T) {
 	}
 }
 
-// A login without one of the rights starts all the same where it can, is not
-// ready at once, and the missing right is named, in the log and in the answer.
-// Once it is given, everything goes on.
+// With a login that lacks one right, a process starts where it can, is not
+// ready, and names the missing right in the log and in the answer. Once the
+// right is given, everything goes on.
 func TestMissingRight(t *testing.T) {
 	for _, c := range []struct{ name, take, give, want string }{
 		{"scripts", "-eval", "+eval", "+eval ~" + e2etest.Stream},

@@ -48,10 +48,10 @@ func TestSentinel(t *testing.T) {
 	}
 }
 
-// wantKept waits until the archive has acknowledged all that a server has of a
-// stream, and demands that all of it is in the table, once, and was shown.
-// acked are the names of what publishers were told was taken. It returns those
-// that are in neither: they are lost.
+// wantKept waits until the archive has acknowledged everything that a server
+// has of a stream, and checks that all of it is in the table once and was
+// shown. acked are the names of the records that were acknowledged to
+// publishers. Those that are not in the table are returned: they are lost.
 func (s *stack) wantKept(server *testenv.RedisServer, stream string, acked []string, screens ...*e2etest.Screen) (lost []string) {
 	s.T.Helper()
 	s.Eventually("the archive to acknowledge all of "+stream, func() bool { return allAcknowledged(server, stream) })
@@ -116,13 +116,13 @@ func integerField(reply any, name string) int64 {
 	return -1
 }
 
-// entry is an entry of a stream that record made.
+// entry is an entry of a stream that was made by record.
 type entry struct {
 	id, device, name string
 	ts               int64
 }
 
-// entriesOf are all entries of a stream that have a place in the table.
+// entriesOf returns all entries of a stream that have a place in the table.
 func entriesOf(t testing.TB, server *testenv.RedisServer, stream string) (list []entry) {
 	t.Helper()
 	for from := "-"; ; {
@@ -134,7 +134,7 @@ func entriesOf(t testing.TB, server *testenv.RedisServer, stream string) (list [
 			pair := x.([]any)
 			e := entry{id: pair[0].(string), device: e2etest.Field(pair[1], "device_id")}
 			from = "(" + e.id
-			if e.device == clusterBad {
+			if e.device == invalidDevice {
 				continue
 			}
 			e.ts, e.name = readRecord(t, e.device, pair[1])

@@ -13,8 +13,8 @@ import (
 	"go.uber.org/goleak"
 )
 
-// shutdownSteps are the steps of a shutdown in their order, and how long each may
-// take with the settings of stack.flags.
+// shutdownSteps are the steps of a shutdown in order, and how long each may
+// take with the settings of stack.Flags.
 var shutdownSteps = []struct {
 	name  string
 	bound time.Duration
@@ -27,8 +27,8 @@ var shutdownSteps = []struct {
 	{"database", 5 * time.Second},
 }
 
-// wantSteps compares what a log says of the shutdown with shutdownSteps. What a
-// busy machine may add to a bound is on top.
+// wantShutdownSteps compares the steps in a log with shutdownSteps. A busy
+// machine may add some time to each.
 func wantShutdownSteps(t *testing.T, l *e2etest.Log) {
 	t.Helper()
 	const slack = 3 * time.Second
@@ -52,15 +52,15 @@ func wantShutdownSteps(t *testing.T, l *e2etest.Log) {
 	}
 }
 
-// wantLeft waits for nothing: it compares the table with what the archive was
-// given of the stream, which an engine that has stopped must have written and
-// acknowledged.
+// wantLeft does not wait: it compares the table with what the archive was given
+// of the stream. An engine that has stopped must have written and acknowledged
+// it.
 func (s *stack) wantLeft(load *publisher) {
 	s.T.Helper()
 	if n := s.Pending(); n != 0 {
 		s.T.Errorf("%d entries pend after the shutdown", n)
 	}
-	// The stream has no record twice unless the publisher had to repeat.
+	// The stream has each record once unless the publisher had to repeat.
 	if load.retries > 0 {
 		s.T.Fatalf("the publisher had to repeat %d batches", load.retries)
 	}
@@ -70,10 +70,10 @@ func (s *stack) wantLeft(load *publisher) {
 	}
 }
 
-// Under load and with spectators: the steps come in the design's order, each
-// within its bound; spectators are told 1001; the last batch of the archive is
-// committed and acknowledged; no goroutine is left; and the next start goes on
-// where this one stopped.
+// A shutdown under load and with spectators. The steps come in the order of the
+// design, each within its limit. Spectators are told 1001, the last batch of
+// the archive is committed and acknowledged, no goroutine is left, and the next
+// start continues where this one stopped.
 func TestShutdownUnderLoad(t *testing.T) {
 	const devices, spectators = 200, 40
 	s := newStack(t, devices)
@@ -115,8 +115,9 @@ func TestShutdownUnderLoad(t *testing.T) {
 	}
 }
 
-// A database that does not answer bounds no step and hides no error: what the
-// archive could not write pends, and is written by the next start.
+// With a database that does not answer, each step keeps its limit and the error
+// is reported. What the archive could not write stays pending, and is written
+// after the next start.
 func TestShutdownWithDatabaseStalled(t *testing.T) {
 	const devices = 100
 	s := newStack(t, devices)
@@ -150,8 +151,8 @@ func TestShutdownWithDatabaseStalled(t *testing.T) {
 	}
 }
 
-// secondSignal: the second signal ends a process at once that is slow to stop, here since
-// its archive waits for a database that does not answer.
+// secondSignal: a second signal ends a process at once that is slow to stop,
+// here because its archive waits for a database that does not answer.
 func secondSignal(t *testing.T, bin string) {
 	const devices = 100
 	s := newStack(t, devices)

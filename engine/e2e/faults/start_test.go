@@ -10,13 +10,13 @@ import (
 	"pitwall/engine/internal/testenv"
 )
 
-// refusesToStart: serve that cannot work refuses to start, soon, and names the setting to
-// change; it never prints a password.
+// refusesToStart: a process that cannot work refuses to start, soon, names the
+// setting to change, and never prints a password.
 func refusesToStart(t *testing.T, bin string) {
 	good := newStack(t, 1)
-	behind := testenv.NewDatabase(t)
-	lacking := newStack(t, 1)
-	lacking.SQL("ALTER TABLE positions DROP COLUMN faulty CASCADE") // with its trigger
+	notMigrated := testenv.NewDatabase(t)
+	incomplete := newStack(t, 1)
+	incomplete.SQL("ALTER TABLE positions DROP COLUMN faulty CASCADE") // with its trigger
 	locked := testenv.Redis(t)
 	locked.Do("CONFIG", "SET", "requirepass", "opensesame")
 	taken, err := net.Listen("tcp", "127.0.0.1:0")
@@ -31,8 +31,8 @@ func refusesToStart(t *testing.T, bin string) {
 		flags []string
 		want  []string
 	}{
-		{"database behind", []string{"--database-url=" + behind}, []string{"pitwall migrate"}},
-		{"a column lacks", []string{"--database-url=" + lacking.URL}, []string{"pitwall migrate", "positions.faulty", "0002_positions_faulty.sql"}},
+		{"database not migrated", []string{"--database-url=" + notMigrated}, []string{"pitwall migrate"}},
+		{"a column is missing", []string{"--database-url=" + incomplete.URL}, []string{"pitwall migrate", "positions.faulty", "0002_positions_faulty.sql"}},
 		{"database not there", []string{"--database-url=postgres://u:s3cret@127.0.0.1:1/x"}, []string{"DATABASE_URL"}},
 		{"a role that may only read", []string{"--database-url=" + good.URL + "&default_transaction_read_only=on"},
 			[]string{"DATABASE_URL", "default_transaction_read_only"}},
@@ -52,7 +52,7 @@ func refusesToStart(t *testing.T, bin string) {
 		{"number too large", []string{"--live-shards=65"}, []string{"LIVE_SHARDS", "65", "0 to 64"}},
 		{"two wrong at once", []string{"--live-flush-ms=-1", "--archive-batch=0"}, []string{"LIVE_FLUSH_MS", "ARCHIVE_BATCH", "1 to"}},
 		{"stream named twice", []string{"--telemetry-streams=a,a"}, []string{"TELEMETRY_STREAMS", `"a"`}},
-		{"time that is none", []string{"--archive-min-ts=soon"}, []string{"ARCHIVE_MIN_TS", "soon", "RFC 3339"}},
+		{"not a time", []string{"--archive-min-ts=soon"}, []string{"ARCHIVE_MIN_TS", "soon", "RFC 3339"}},
 		{"retention without partitions", []string{"--archive-retention-months=6"}, []string{"ARCHIVE_RETENTION_MONTHS", "6", "pitwall partition enable"}},
 		{"nothing to do", []string{"--no-live", "--no-archive"}, []string{"LIVE_ENABLED", "ARCHIVE_ENABLED"}},
 	} {
@@ -71,8 +71,8 @@ func refusesToStart(t *testing.T, bin string) {
 	}
 }
 
-// refusesEnvironment: the same from the environment, where a name of ours is all that a user has
-// set: no flag may be named instead of it.
+// refusesEnvironment: the same for settings from the environment. The variable
+// is named, not its flag.
 func refusesEnvironment(t *testing.T, bin string) {
 	for _, tt := range []struct {
 		name, value string
@@ -93,8 +93,8 @@ func refusesEnvironment(t *testing.T, bin string) {
 	}
 }
 
-// wantRefusal waits for a process that refuses to start, and looks at
-// what it says.
+// wantRefusal waits for a process that refuses to start, and checks what it
+// prints.
 func wantRefusal(t *testing.T, p *process, want ...string) {
 	t.Helper()
 	code := p.wait(30 * time.Second)
@@ -108,7 +108,7 @@ func wantRefusal(t *testing.T, p *process, want ...string) {
 		}
 	}
 	if n := strings.Count(said, "--"); n > 20 {
-		t.Errorf("the reason stands behind a help of %d flags:\n%s", n, said)
+		t.Errorf("the reason comes after a help text with %d flags:\n%s", n, said)
 	}
 	for _, secret := range []string{"s3cret", "opensesame", "not-to-be-printed"} {
 		if strings.Contains(said, secret) {

@@ -21,8 +21,8 @@ import (
 	"github.com/go-jose/go-jose/v4"
 )
 
-// platform is the other side in the transcripts about access: a real HTTP server
-// that answers what the transcript says, and holder of the keys of tokens.
+// platform is the service that access is checked with: a real HTTP server that
+// answers as the transcript says, and signs tokens.
 type platform struct {
 	server *httptest.Server
 	keys   map[string]*ecdsa.PrivateKey // by kid
@@ -39,8 +39,8 @@ func newPlatform() *platform {
 	return p
 }
 
-// ServeHTTP answers with a status, or does what else servers do: redirect,
-// hang until the client has gone, or send ten megabytes.
+// ServeHTTP answers with a status, or misbehaves as servers can: it redirects,
+// hangs until the client has gone, or sends ten megabytes.
 func (p *platform) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	p.mu.Lock()
 	a, ok := p.answers[r.URL.Path]
@@ -74,18 +74,18 @@ func (p *platform) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 //	token $NAME [KID] CLAIMS        signs a token; "in":n stands for exp in n s
 //	link $NAME EVENT TTL CONNECTIONS    pitwall token create; $NAME-id is its id
 //	revoke ID                       pitwall token revoke
-func (r *runner) access(st *step, rest string) error {
+func (r *runner) accessStep(st *step, rest string) error {
 	if r.platform == nil {
 		r.platform = newPlatform()
 		r.names["$platform"] = r.platform.server.URL
 	}
 	w, err := words(rest)
 	if err != nil || len(w) < 1 {
-		return fmt.Errorf("nothing behind %s: %w", st.verb, err)
+		return fmt.Errorf("nothing after %s: %w", st.verb, err)
 	}
 	switch st.verb {
 	case "platform":
-		r.platform.say(w[0], answer{w[1], strings.Join(w[2:], " ")})
+		r.platform.set(w[0], answer{w[1], strings.Join(w[2:], " ")})
 		return nil
 	case "keys":
 		return r.platform.serveKeys(w[0], w[1:])
@@ -106,13 +106,13 @@ func (r *runner) access(st *step, rest string) error {
 	return admin.RevokeToken(r.context(), cfg.Database, w[0], time.Hour, r.log.Logger(), &bytes.Buffer{})
 }
 
-func (p *platform) say(path string, a answer) {
+func (p *platform) set(path string, a answer) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.answers[path] = a
 }
 
-// key makes keys as they are asked for.
+// key returns the key of a key id, made on first use.
 func (p *platform) key(kid string) (*ecdsa.PrivateKey, error) {
 	if p.keys[kid] == nil {
 		k, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
@@ -134,11 +134,12 @@ func (p *platform) serveKeys(path string, kids []string) error {
 		set.Keys = append(set.Keys, jose.JSONWebKey{Key: k.Public(), KeyID: kid, Use: "sig", Algorithm: "ES256"})
 	}
 	b, err := json.Marshal(set)
-	p.say(path, answer{"200", string(b)})
+	p.set(path, answer{"200", string(b)})
 	return err
 }
 
-// sign makes a token: ES256 with the key kid, HS256 with the secret for "".
+// sign makes a token: ES256 with the key kid, or HS256 with JWTSecret where kid
+// is "".
 func (p *platform) sign(kid, text string) (string, error) {
 	var claims map[string]any
 	if err := json.Unmarshal([]byte(text), &claims); err != nil {
@@ -173,7 +174,8 @@ func (p *platform) sign(kid, text string) (string, error) {
 	return sig.CompactSerialize()
 }
 
-// link makes a share link as the command does, and names its token and its id.
+// link makes a share link as the command does, and binds names to its token and
+// its id.
 func (r *runner) link(w []string) error {
 	if len(w) != 4 {
 		return fmt.Errorf("want $NAME EVENT TTL CONNECTIONS, got %q", w)

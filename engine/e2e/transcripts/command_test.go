@@ -14,7 +14,7 @@ import (
 	"pitwall/engine/e2e/e2etest"
 )
 
-// command carries out a command of pitwall.
+// command runs a command of pitwall.
 func (r *runner) command(st *step, rest string) error {
 	flags, err := words(rest)
 	if err != nil {
@@ -71,13 +71,14 @@ func (r *runner) roster(flags, rows []string, out *bytes.Buffer) error {
 	return admin.ImportRoster(context.Background(), cfg.Database, csv, dry, r.log.Logger(), out)
 }
 
-// serve starts the engine on free ports. The shards are as many on every
-// machine: a transcript shows the parts of a snapshot.
+// serve starts the engine on free ports. The number of shards does not depend
+// on the machine: transcripts show the parts of a snapshot.
 func (r *runner) serve(flags []string) error {
 	if r.server != nil {
 		return errors.New("an engine runs already")
 	}
-	// The window never grows: transcripts tell the interval, which it is part of.
+	// The flush window never grows: it is part of the interval that transcripts
+	// show.
 	own := []string{"--http-addr=127.0.0.1:0", "--ops-addr=127.0.0.1:0", "--live-shards=2", "--live-writers=2", "--live-flush-max-ms=0"}
 	cfg, err := e2etest.Settings(slices.Concat(own, r.backends.Flags, flags)...)
 	if err != nil {
@@ -104,12 +105,12 @@ func (r *runner) stopped() error {
 	s := r.server
 	r.server = nil
 	if r.backends.Redis == "" {
-		r.hangUp() // it goes with the engine
+		r.closeRedis() // it goes with the engine
 	}
 	return s.Stop()
 }
 
-// connect connects a client, or is refused as the transcript says.
+// connect connects a client, or checks that it is refused.
 func (r *runner) connect(rest string) error {
 	who, want, _ := strings.Cut(rest, " => ")
 	w, err := words(who)

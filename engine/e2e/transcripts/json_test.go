@@ -17,8 +17,8 @@ type object struct {
 	m    map[string]any
 }
 
-// parseJSON reads one JSON value strictly: a member that occurs twice, or
-// anything behind the value, is an error. Numbers stay as they are written.
+// parseJSON reads one JSON value strictly: a repeated member, or text after the
+// value, is an error. Numbers stay as they are written.
 func parseJSON(s string) (any, error) {
 	d := json.NewDecoder(strings.NewReader(s))
 	d.UseNumber()
@@ -27,7 +27,7 @@ func parseJSON(s string) (any, error) {
 		return nil, err
 	}
 	if _, err := d.Token(); !errors.Is(err, io.EOF) {
-		return nil, errors.New("text stands behind the value")
+		return nil, errors.New("text follows the value")
 	}
 	return v, nil
 }
@@ -121,13 +121,13 @@ func jsonText(v any) string {
 	return b.String()
 }
 
-// names are the values that a transcript calls by name: "$id" stands for whatever
-// stood there first, and for the same from then on. "$any" is anything at any
-// time, "$ts" any time in ms since the epoch.
+// names are the values that a transcript refers to: "$id" matches any value the
+// first time, and the same value from then on. "$any" always matches; "$ts"
+// matches any time in ms since the epoch.
 type names map[string]string
 
-// match reports why got is not what want says, nil if it is. On success new
-// names are kept.
+// match returns how got differs from want. New names are kept only where it
+// does not differ.
 func (n names) match(want, got any) error {
 	trial := maps.Clone(n)
 	if err := trial.compare("", want, got); err != nil {
@@ -157,7 +157,7 @@ func (n names) compare(path string, want, got any) error {
 		}
 		for _, k := range g.keys {
 			if _, there := w.m[k]; !there {
-				return fmt.Errorf("%s is there, and is not wanted", path+"."+k)
+				return fmt.Errorf("%s is not wanted", path+"."+k)
 			}
 		}
 		return nil
@@ -197,7 +197,7 @@ func (n names) name(path, name string, got any) error {
 	return nil
 }
 
-// accept binds text to name, or says what it should have been.
+// accept binds text to name, or returns what it should have been.
 func (n names) accept(name, text string) error {
 	switch name {
 	case "$any":
@@ -215,7 +215,8 @@ func (n names) accept(name, text string) error {
 	return nil
 }
 
-// replace puts the values of names into a line; the longest name counts.
+// replace puts the values of names into a line. Of two names with the same
+// beginning, the longer one is replaced first.
 func (n names) replace(s string) string {
 	if !strings.Contains(s, "$") {
 		return s
@@ -226,8 +227,8 @@ func (n names) replace(s string) string {
 	return s
 }
 
-// keepNames returns got with the names of want where both have something in
-// the same place, for -update.
+// keepNames returns got with the names of want in place of the values at the
+// same place, for -update.
 func keepNames(want, got any) any {
 	if s, ok := want.(string); ok && strings.HasPrefix(s, "$") {
 		return s

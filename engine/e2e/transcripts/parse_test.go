@@ -9,7 +9,7 @@ import (
 	"strings"
 )
 
-// transcript is a transcript file: a conversation with a running engine.
+// transcript is a file: a conversation with a running engine.
 type transcript struct {
 	path  string
 	lines []string // of the file, as they are
@@ -17,7 +17,7 @@ type transcript struct {
 	edits []edit // of -update
 }
 
-// step is one line of a transcript with those that belong to it.
+// step is one line of a transcript, with the lines that belong to it.
 type step struct {
 	at    int    // index of the line in transcript.lines
 	only  string // "real" or "embedded"; "" for both
@@ -30,7 +30,7 @@ type step struct {
 	result []string // "= " lines: what is expected
 	failed string   // "! " line: the error that is expected
 	from   int      // index of the first of these lines
-	upto   int      // index behind the last
+	upto   int      // index after the last
 }
 
 const (
@@ -116,8 +116,8 @@ func parseStep(l string) (*step, error) {
 	return st, nil
 }
 
-// words splits a line as a shell does: 'single quotes' take everything, in
-// "double quotes" Go's escapes hold.
+// words splits a line as a shell does: 'single quotes' keep everything as it
+// is, and in "double quotes" the escapes of Go apply.
 func words(s string) ([]string, error) {
 	var out []string
 	for {
@@ -146,7 +146,7 @@ func words(s string) ([]string, error) {
 			continue
 		}
 		if s != "" && s[0] != ' ' {
-			return nil, fmt.Errorf("text stands right behind a quote: %s", s)
+			return nil, fmt.Errorf("text follows a quote: %s", s)
 		}
 		out = append(out, w)
 	}

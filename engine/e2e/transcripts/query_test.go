@@ -15,8 +15,8 @@ import (
 	"pitwall/engine/internal/testenv"
 )
 
-// expect holds when what ask returns is like the step's result lines, word
-// for word; without such lines anything is, but an error.
+// expect waits until the result of ask equals the result lines of the step,
+// word for word. Without result lines, any result but an error will do.
 func (r *runner) expect(st *step, ask func() ([]string, error)) error {
 	var got []string
 	err := r.wait(func() error {
@@ -66,8 +66,8 @@ func (r *runner) sameLines(want, got []string) error {
 	return nil
 }
 
-// updateLines writes what came as result lines, with the names that stood in
-// the same places.
+// updateLines writes the result into the transcript, with the names that were
+// in the same places.
 func (r *runner) updateLines(st *step, got []string) {
 	var lines []string
 	for i, g := range got {
@@ -89,10 +89,11 @@ func (r *runner) updateLines(st *step, got []string) {
 	r.transcript.replace(st.from, st.upto, lines...)
 }
 
-// changing are the commands that are sent once, whatever comes out.
-var changing = []string{"XADD", "XTRIM", "XDEL", "DEL", "XGROUP", "SET"}
+// sentOnce are the commands that change something. Others are repeated until
+// they return what is expected.
+var sentOnce = []string{"XADD", "XTRIM", "XDEL", "DEL", "XGROUP", "SET"}
 
-func (r *runner) askRedis(st *step, rest string) error {
+func (r *runner) redisStep(st *step, rest string) error {
 	args, err := words(rest)
 	if err != nil || len(args) == 0 {
 		return fmt.Errorf("no command: %w", err)
@@ -109,7 +110,7 @@ func (r *runner) askRedis(st *step, rest string) error {
 			return err
 		}
 	}
-	if !slices.Contains(changing, args[0]) {
+	if !slices.Contains(sentOnce, args[0]) {
 		return r.expect(st, func() ([]string, error) {
 			reply, err := r.redis.Do(args...)
 			return replyLines(reply), err
@@ -125,15 +126,15 @@ func (r *runner) askRedis(st *step, rest string) error {
 	return r.expect(st, func() ([]string, error) { return replyLines(reply), nil })
 }
 
-// hangUp closes the connection to Redis.
-func (r *runner) hangUp() {
+// closeRedis closes the connection to Redis.
+func (r *runner) closeRedis() {
 	if r.redis != nil {
 		r.redis.Close()
 		r.redis = nil
 	}
 }
 
-func (r *runner) askSQL(st *step, rest string) error {
+func (r *runner) sqlStep(st *step, rest string) error {
 	ctx, cancel := context.WithTimeout(context.Background(), e2etest.Patience)
 	defer cancel()
 	if strings.HasPrefix(rest, "SELECT") {
@@ -143,8 +144,8 @@ func (r *runner) askSQL(st *step, rest string) error {
 	return err
 }
 
-// query returns a line per row. Both databases' times are in ms since the
-// epoch, and their booleans 0 and 1.
+// query returns a line per row. Times of both databases are in ms since the
+// epoch, booleans are 0 and 1.
 func query(ctx context.Context, db *sql.DB, statement string) ([]string, error) {
 	rows, err := db.QueryContext(ctx, statement)
 	if err != nil {
@@ -194,8 +195,8 @@ func sqlWord(v any) string {
 	return fmt.Sprint(v)
 }
 
-// metric holds when the private listener shows NAME with the value, or with at
-// least it: ">=1".
+// metric waits until the private listener shows NAME with the value, or with at
+// least the value for ">=1".
 func (r *runner) metric(rest string) error {
 	name, value, _ := strings.Cut(rest, " ")
 	atLeast := strings.HasPrefix(value, ">=")
@@ -212,8 +213,8 @@ func (r *runner) metric(rest string) error {
 	})
 }
 
-// get holds when a listener answers METHOD path with the status; refused is
-// one that nobody listens on. "= " lines are parts of the body.
+// get waits until a listener answers METHOD path with the status; "refused"
+// means that nobody listens. "= " lines are parts of the body.
 func (r *runner) get(addr string, st *step, rest string) error {
 	w, err := words(rest)
 	if err != nil || len(w) != 3 {

@@ -12,7 +12,7 @@ import (
 	"github.com/coder/websocket"
 )
 
-// receive takes as many frames as the group has lines and compares them.
+// receive takes a frame for each line of the group and compares them.
 func (r *runner) receive(group []*step) error {
 	c, err := r.client(group[0].actor)
 	if err != nil {
@@ -50,7 +50,7 @@ func (r *runner) frame(c *client) (any, error) {
 	return f.json, err
 }
 
-// missing is what -update takes the line away for.
+// missing removes the line of a frame that did not come, under -update.
 func (r *runner) missing(st *step, err error) error {
 	if r.update && errors.Is(err, errNothing) {
 		r.transcript.replace(st.at, st.at+1)
@@ -102,7 +102,7 @@ func (r *runner) receiveAny(c *client, group []*step) error {
 			why = nil
 		}
 		if why != nil {
-			return fmt.Errorf("no line of the group is like the frame\n%s\n%w", jsonText(got), why)
+			return fmt.Errorf("no line of the group matches the frame\n%s\n%w", jsonText(got), why)
 		}
 		left = slices.Delete(left, at, at+1)
 	}
@@ -115,8 +115,8 @@ func isWhole(want any) bool {
 	return ok && o.m["type"] == "snapshot" && o.m["part"] == "$all"
 }
 
-// wholeSnapshot puts the parts of a snapshot together, which come in any
-// order: as one frame with all positions, by device.
+// wholeSnapshot merges the parts of a snapshot, which come in any order, into
+// one frame with all positions by device.
 func (r *runner) wholeSnapshot(c *client) (any, error) {
 	var whole *object
 	var positions []any
@@ -164,8 +164,8 @@ func deviceOf(position any) string {
 	return ""
 }
 
-// closed holds when the server has closed with the code, and nothing came
-// before.
+// closed waits until the server has closed with the code, and checks that no
+// frame came before.
 func (r *runner) closed(c *client, code string, at int) error {
 	var extra []frame
 	for {

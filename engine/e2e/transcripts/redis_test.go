@@ -2,8 +2,8 @@ package transcripts
 
 import "fmt"
 
-// replyLines are a reply as a transcript writes it: an element of a list in each
-// line, and what that holds as words behind one another.
+// replyLines returns a reply as a transcript shows it: a line per element of a
+// list, nested lists as words of the line.
 func replyLines(reply any) []string {
 	list, ok := reply.([]any)
 	if !ok {

@@ -28,7 +28,7 @@ type runner struct {
 	added      int       // records added to streams since the engine started
 }
 
-// run carries out one step, or a group of frames in any order.
+// run runs one step, or a group of frames that come in any order.
 func (r *runner) run(group []*step) error {
 	st := group[0]
 	rest := r.names.replace(st.rest)
@@ -44,13 +44,13 @@ func (r *runner) run(group []*step) error {
 	case "connect":
 		return r.connect(rest)
 	case "silence", "close", "closed":
-		return r.about(st, rest)
+		return r.clientStep(st, rest)
 	case "migrate", "roster", "serve", "stop", "stopping", "stopped":
 		return r.command(st, rest)
 	case "redis":
-		return r.askRedis(st, rest)
+		return r.redisStep(st, rest)
 	case "sql":
-		return r.askSQL(st, rest)
+		return r.sqlStep(st, rest)
 	case "metric":
 		return r.metric(rest)
 	case "ops":
@@ -58,9 +58,9 @@ func (r *runner) run(group []*step) error {
 	case "http":
 		return r.get(r.addrs.HTTP, st, rest)
 	case "platform", "keys", "token", "link", "revoke":
-		return r.access(st, rest)
+		return r.accessStep(st, rest)
 	}
-	return fmt.Errorf("nobody carries out %q", st.verb)
+	return fmt.Errorf("there is no step %q", st.verb)
 }
 
 func (r *runner) client(name string) (*client, error) {
@@ -70,8 +70,8 @@ func (r *runner) client(name string) (*client, error) {
 	return nil, fmt.Errorf("%s is not connected", name)
 }
 
-// about carries out what is said of a client as a whole.
-func (r *runner) about(st *step, rest string) error {
+// clientStep runs a step about a client as a whole.
+func (r *runner) clientStep(st *step, rest string) error {
 	name, code, _ := strings.Cut(rest, " ")
 	c, err := r.client(name)
 	if err != nil {
@@ -93,8 +93,8 @@ func (r *runner) about(st *step, rest string) error {
 	return r.closed(c, code, st.at)
 }
 
-// finish ends the transcript: nobody has a frame left that was not told of, and the
-// engine stops in good order.
+// finish ends the transcript: no client has a frame left, and the engine stops
+// without an error.
 func (r *runner) finish() error {
 	for _, name := range slices.Sorted(maps.Keys(r.clients)) {
 		c := r.clients[name]
@@ -117,7 +117,7 @@ func (r *runner) finish() error {
 	return nil
 }
 
-// cleanUp lets go of what a transcript that failed has left.
+// cleanUp ends what a transcript that failed has left.
 func (r *runner) cleanUp() {
 	for _, c := range r.clients {
 		c.Cut()
@@ -125,7 +125,7 @@ func (r *runner) cleanUp() {
 	if r.server != nil {
 		_ = r.server.Stop() // the transcript has failed already
 	}
-	r.hangUp()
+	r.closeRedis()
 	if r.platform != nil {
 		r.platform.server.CloseClientConnections()
 		r.platform.server.Close()
@@ -135,9 +135,9 @@ func (r *runner) cleanUp() {
 // context is for commands that are carried out at once.
 func (r *runner) context() context.Context { return context.Background() }
 
-// silence holds when nothing comes to c, although everything that was added to
-// the streams has been read, has had its time to be sent, and a ping is
-// answered. extra frames are put in front of line at by -update.
+// silence checks that no frame comes to c: every record that was added is read,
+// had the time to be sent, and a ping is answered. Under -update, frames that
+// came are written before line at.
 func (r *runner) silence(c *client, at int) error {
 	if r.server != nil && r.server.Config.LiveEnabled {
 		read := fmt.Sprintf("processor_live_records_total >=%d", r.added)
@@ -145,8 +145,8 @@ func (r *runner) silence(c *client, at int) error {
 			return err
 		}
 	}
-	// What is pending is sealed within a window; a frame before that ends the
-	// wait at once.
+	// Pending frames are sealed within a window. A frame that comes earlier
+	// ends the wait.
 	var extra []frame
 	window := time.Duration(0)
 	if r.server != nil {
@@ -164,7 +164,7 @@ func (r *runner) silence(c *client, at int) error {
 	return r.unwanted(c, append(extra, more...), at)
 }
 
-// unwanted complains of frames that the transcript does not have.
+// unwanted returns an error for frames that the transcript does not have.
 func (r *runner) unwanted(c *client, frames []frame, at int) error {
 	if len(frames) == 0 {
 		return nil
@@ -180,7 +180,8 @@ func (r *runner) unwanted(c *client, frames []frame, at int) error {
 	return fmt.Errorf("nothing more was to come, and this came:\n%s", strings.Join(lines, "\n"))
 }
 
-// wait polls cond until it returns nil, and returns its last error otherwise.
+// wait calls cond until it returns nil. After too long it returns the last
+// error.
 func (r *runner) wait(cond func() error) error {
 	within := e2etest.Patience
 	if r.update {

@@ -13,10 +13,9 @@ import (
 	"pitwall/engine/e2e/e2etest"
 )
 
-// The transcripts under testdata are conversations with a running
-// engine: real publishers, spectators and databases on one side, Pitwall with
-// its real defaults on the other. Each runs on redis-server and PostgreSQL,
-// and on the embedded parts. A line is one of
+// The transcripts under testdata are conversations of publishers, spectators and
+// databases with a running engine that has its real defaults. Each runs on
+// redis-server and PostgreSQL, and on the embedded backends. A line is one of
 //
 //	migrate                       pitwall migrate
 //	roster import [--dry-run]     pitwall roster import, of the CSV in "| " lines
@@ -27,25 +26,26 @@ import (
 //	NAME> text                    the client sends
 //	NAME< frame                   the next frame that the client receives
 //	NAME<~ frame                  the same; lines in a row come in any order
-//	silence NAME                  nothing (more) comes, although all was read
+//	silence NAME                  no frame comes, although all records were read
 //	close NAME                    the client closes
 //	closed NAME code              the server has closed, and nothing came before
 //	redis COMMAND                 on the real server or the embedded one
 //	sql STATEMENT                 on PostgreSQL or the SQLite file
 //	metric NAME value             becomes true
 //	ops METHOD path status|refused, http …   on the private or public listener
-//	platform …, keys …, token …, link …, revoke …    see runner.access
+//	platform …, keys …, token …, link …, revoke …    see runner.accessStep
 //
-// Behind some stand lines with what comes out, "= ", each word of which may be
-// a name like those of frames, or "! " and a part of the error that is wanted.
-// What is asked of a server is asked again until it is so. A line with
-// [real] or [embedded] in front is for these parts alone, # is a comment.
+// Lines that begin with "= " follow some of these with the expected result, in
+// which names may be used as in frames. A line that begins with "! " has a part
+// of the expected error. A server is asked again until it answers as expected. A
+// line that begins with [real] or [embedded] is for these backends only. # begins
+// a comment.
 //
-// Frames are compared as JSON, number for number. "$any" stands for anything,
-// "$ts" for a time, any other "$name" for the value that was there first. A
-// snapshot with "part":"$all" is all its parts put together. Beside what a
-// transcript says, the rules of watcher hold for every client, no client may get a
-// frame that the transcript does not have, and no engine may log an error.
+// Frames are compared as JSON, with the digits of numbers. "$any" stands for
+// anything, "$ts" for a time, any other "$name" for the value that was there
+// first. A snapshot with "part":"$all" is all its parts merged. In addition, the
+// rules of e2etest.Order hold for every client, no client may get a frame that
+// the transcript does not have, and no engine may log an error.
 //
 // go test ./engine/e2e/transcripts -update writes what was received into the
 // files, to be reviewed in the diff.

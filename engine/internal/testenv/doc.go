@@ -2,8 +2,8 @@
 // PostgreSQL, each started by the test binary that uses it, on free ports,
 // in temporary folders, and gone afterwards.
 //
-// It is imported by tests only, in any room, and knows nothing of Pitwall
-// itself, so that every test may use it without an import cycle. The servers
+// Only tests import it, in any package. It knows nothing of Pitwall itself, so
+// that every test may use it without an import cycle. The servers
 // as such are in engine/e2e/servers, which the load harness shares; here they are
 // tied to tests.
 //
@@ -19,19 +19,19 @@
 // Cluster, if a test asked for them, and then looks
 // for leaked goroutines, so a package that uses it needs no goleak of its own.
 //
-// # What is left behind
+// # Cleaning up
 //
-// Nothing. Servers are stopped at the end of the test that asked for them,
-// the cluster by Main. The kernel is told to end them when the test binary
+// Nothing is left. Servers are stopped at the end of the test that asked for
+// them, the cluster by Main. The kernel is told to end them when the test binary
 // dies in any other way (a panic, a time-out, SIGKILL); the cluster's folder
 // is then removed by the next test binary that starts one.
 //
 // # Faults
 //
-// Every server can be stopped, killed and started again on the same port and
-// with the same data, a Redis stand still (Signal), a slot of a Cluster move
-// (MoveSlot), and replicas are promoted. Proxy stands between a client and a server, and cuts
-// connections in the middle of a reply.
+// Every server can be stopped, killed and started again on the same port with
+// the same data. A Redis can be suspended (Signal), a slot of a Cluster moved
+// (MoveSlot), a replica promoted. Proxy relays between a client and a server, and
+// cuts connections in the middle of a reply.
 //
 // # Caveats
 //

@@ -12,8 +12,8 @@ import (
 	"pitwall/engine/e2e/servers"
 )
 
-// shared is what lives as long as the test binary. main is set by Main, and
-// asked by whatever needs Main to clean up after it.
+// shared lives as long as the test binary. main is set by Main; servers that
+// need Main to stop them check it.
 var shared struct {
 	mu      sync.Mutex
 	main    bool
@@ -30,8 +30,7 @@ var shared struct {
 //	func TestMain(m *testing.M) { os.Exit(testenv.Main(m)) }
 //
 // options are passed to goleak, for goroutines of libraries that cannot be
-// ended. Servers that did not stop and goroutines that leaked make a
-// successful run a failed one.
+// ended. A server that did not stop or a goroutine that leaked fails the run.
 func Main(m interface{ Run() int }, options ...goleak.Option) int {
 	shared.mu.Lock()
 	shared.main = true
@@ -43,7 +42,7 @@ func Main(m interface{ Run() int }, options ...goleak.Option) int {
 		code = max(code, 1)
 	}
 	if code != 0 {
-		return code // a failed test may well have left goroutines: no news
+		return code // a failed test may leave goroutines
 	}
 	if err := goleak.Find(options...); err != nil {
 		fmt.Fprintf(os.Stderr, "testenv: goroutines leaked: %v\n", err)

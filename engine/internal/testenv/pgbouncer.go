@@ -14,9 +14,9 @@ func PgBouncer(t testing.TB, databaseURL string) string {
 }
 
 // Bounce starts a PgBouncer in transaction mode in front of the server, with a
-// number of sessions for each database. Each alias is one more database, with
-// sessions of its own: its value is "host=… port=… dbname=…". It returns what turns the URL of a database into
-// that through PgBouncer.
+// number of sessions for each database. Each alias is one more database with its
+// own sessions: its value is "host=… port=… dbname=…". The result maps the URL of
+// a database to its URL through PgBouncer.
 func (s *PostgresServer) Bounce(sessions int, aliases map[string]string) (through func(databaseURL string) string) {
 	s.t.Helper()
 	b, err := s.c.Bounce(sessions, aliases)

@@ -40,7 +40,7 @@ func Postgres(t testing.TB) *PostgresServer {
 }
 
 // NewDatabase creates an empty database and returns its DATABASE_URL. It is
-// dropped when the test ends, with whoever is still connected.
+// dropped when the test ends, even with clients connected.
 func NewDatabase(t testing.TB) string {
 	t.Helper()
 	s := Postgres(t)
@@ -48,7 +48,7 @@ func NewDatabase(t testing.TB) string {
 	shared.databases++
 	name := fmt.Sprintf("test_%d", shared.databases)
 	shared.mu.Unlock()
-	// Not from template1, which somebody may be connected to.
+	// Not from template1, which a client may be connected to.
 	s.Query(s.URL(), "CREATE DATABASE "+name+" TEMPLATE template0")
 	t.Cleanup(func() {
 		s.Start()
@@ -68,11 +68,11 @@ func (s *PostgresServer) SocketDir() string { return s.c.Dir() }
 // Password returns the password in the URLs, for tests that nothing prints it.
 func (s *PostgresServer) Password() string { return servers.Password }
 
-// Stop ends the server in good order: clients are cut, data is written out.
+// Stop ends the server cleanly: clients are disconnected, data is written out.
 func (s *PostgresServer) Stop() { s.end(syscall.SIGINT) }
 
-// Crash ends the server at once, without writing anything out: the next
-// Start recovers from the log, as after a power cut of the process.
+// Crash ends the server at once, without writing anything out. The next Start
+// recovers from the log, as after a crash.
 func (s *PostgresServer) Crash() { s.end(syscall.SIGQUIT) }
 
 func (s *PostgresServer) end(sig syscall.Signal) {
@@ -87,7 +87,7 @@ func (s *PostgresServer) end(sig syscall.Signal) {
 func (s *PostgresServer) Start() {
 	s.t.Helper()
 	var err error
-	// Somebody else's listener may hold the port for a moment.
+	// Another process may have the port for a moment.
 	servers.Poll(servers.ClusterReadyWithin, func() bool {
 		err = s.c.Start()
 		return !servers.PortTaken(err)
@@ -109,9 +109,9 @@ func (s *PostgresServer) CutClients() int {
 	return n
 }
 
-// Query runs SQL on the database at url, through psql, so that a test looks
-// at a database with other eyes than the code that it tests. It returns one
-// line per row with columns separated by |, and fails the test on an error.
+// Query runs SQL on the database at url, through psql: a test does not use the
+// code that it tests to look at the result. It returns one line per row with
+// columns separated by |, and fails the test on an error.
 func (s *PostgresServer) Query(url, sql string) string {
 	s.t.Helper()
 	out, err := s.c.Query(url, sql)

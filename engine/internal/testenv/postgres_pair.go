@@ -49,8 +49,8 @@ func (s *PostgresServer) Promote() {
 	}
 }
 
-// Freeze stops what a standby receives with, as a network that fell silent
-// does, and returns what lets it go on. It goes on when the test ends.
+// Freeze suspends the receiver of a standby, like a network that fails silently.
+// thaw resumes it; the end of the test does so too.
 func (s *PostgresServer) Freeze() (thaw func()) {
 	s.t.Helper()
 	return s.stopProcess("the standby to receive", "SELECT coalesce(max(pid), 0) FROM pg_stat_wal_receiver WHERE status = 'streaming'")
@@ -63,7 +63,7 @@ func (s *PostgresServer) HoldWAL() {
 	s.stopProcess("the WAL writer to run", "SELECT coalesce(max(pid), 0) FROM pg_stat_activity WHERE backend_type = 'walwriter'")
 }
 
-// stopProcess lets a process of the server stand still, whose id a query tells.
+// stopProcess suspends the process of the server whose id the query returns.
 func (s *PostgresServer) stopProcess(what, query string) (thaw func()) {
 	s.t.Helper()
 	var pid int

@@ -71,8 +71,8 @@ func beTheChild(t *testing.T) {
 	select {}
 }
 
-// alive reports whether a process runs; a zombie, which nobody has reaped
-// yet, does not.
+// alive reports whether a process runs; a zombie, which has not been
+// reaped yet, does not.
 func alive(pid int) bool {
 	if err := syscall.Kill(pid, 0); errors.Is(err, syscall.ESRCH) {
 		return false

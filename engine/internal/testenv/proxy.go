@@ -7,7 +7,7 @@ import (
 	"time"
 )
 
-// TCPProxy relays TCP connections to a server and spoils them on demand. Its
+// TCPProxy relays TCP connections to a server and disturbs them on demand. Its
 // methods may be called from any goroutine.
 type TCPProxy struct {
 	listener net.Listener
@@ -50,17 +50,17 @@ func Proxy(t testing.TB, target string) *TCPProxy {
 // Addr returns the host:port that clients connect to.
 func (p *TCPProxy) Addr() string { return p.listener.Addr().String() }
 
-// Retarget sends the connections from here on to another server, as a name
-// does that is given to a new master. Those that stand stay where they are.
+// Retarget sends new connections to another server, as a name does that is given
+// to a new master. Existing connections stay where they are.
 func (p *TCPProxy) Retarget(target string) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.target = target
 }
 
-// CutAfter arms one cut: n more bytes of replies pass, over all connections
-// together, and the connection that carries the next one is closed there, in
-// the middle of a reply unless n hits its end.
+// CutAfter arms one cut. n more bytes of replies pass, over all connections
+// together; then the connection that carries the next byte is closed, in the
+// middle of a reply unless a reply ends there.
 func (p *TCPProxy) CutAfter(n int64) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -91,8 +91,8 @@ func (p *TCPProxy) CutAll() int {
 	return len(p.pairs)
 }
 
-// Stall stops all traffic without closing anything, as a dead network does,
-// until Resume.
+// Stall stops all traffic until Resume and closes nothing, like a network that
+// fails silently.
 func (p *TCPProxy) Stall() {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -101,7 +101,7 @@ func (p *TCPProxy) Stall() {
 	}
 }
 
-// Resume lets the traffic that Stall held back go on.
+// Resume lets traffic go on after Stall.
 func (p *TCPProxy) Resume() {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -132,7 +132,7 @@ func (p *TCPProxy) accept() {
 		p.mu.Unlock()
 		server, err := net.Dial("tcp", target)
 		if err != nil {
-			client.Close() // a server that is down looks like one that hangs up
+			client.Close() // to the client, a server that is down closes the connection
 			continue
 		}
 		pair := &proxyPair{client: client, server: server}
@@ -175,8 +175,8 @@ func (p *TCPProxy) relay(pair *proxyPair, dst, src net.Conn, reply bool) {
 	}
 }
 
-// Throttle lets each connection carry so many bytes of replies a second from
-// now on, as a narrow link does; 0 is no limit.
+// Throttle limits each connection to a number of reply bytes a second, like a
+// slow link; 0 is no limit.
 func (p *TCPProxy) Throttle(bytesPerSecond int) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -193,8 +193,8 @@ func (p *TCPProxy) pace(n int) time.Duration {
 	return time.Duration(n) * time.Second / time.Duration(p.rate)
 }
 
-// admit waits while the proxy is stalled and says how many of n bytes may
-// pass, and whether the connection is to be cut behind them.
+// admit waits while the proxy is stalled. It returns how many of n bytes may
+// pass, and whether the connection is cut after them.
 func (p *TCPProxy) admit(n int, reply bool) (pass int, cut bool) {
 	p.mu.Lock()
 	for p.gate != nil {

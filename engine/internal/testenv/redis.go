@@ -23,7 +23,7 @@ func Args(args ...string) RedisOption {
 	return func(s *RedisServer) { s.args = append(s.args, args...) }
 }
 
-// RedisConn speaks the Redis protocol with other eyes than Pitwall's client.
+// RedisConn is a connection that does not use Pitwall's client.
 type RedisConn = servers.Conn
 
 // DialRedis connects to any server at host:port, the embedded one included. The
@@ -70,7 +70,7 @@ func (s *RedisServer) URL() string { return s.server.URL() }
 func (s *RedisServer) Start() {
 	s.t.Helper()
 	var err error
-	// Somebody else's listener may hold the port for a moment.
+	// Another process may have the port for a moment.
 	servers.Poll(servers.ReadyWithin, func() bool {
 		err = s.server.Start()
 		return !servers.PortTaken(err)
@@ -80,7 +80,7 @@ func (s *RedisServer) Start() {
 	}
 }
 
-// Stop ends the server in good order (SIGTERM) and waits until it is gone.
+// Stop ends the server cleanly (SIGTERM) and waits until it is gone.
 func (s *RedisServer) Stop() { s.end(syscall.SIGTERM) }
 
 // Kill ends the server at once (SIGKILL), as a crash would.

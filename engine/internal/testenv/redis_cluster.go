@@ -46,7 +46,7 @@ func SharedRedisCluster(t testing.TB) *RedisClusterServers {
 	shared.mu.Lock()
 	defer shared.mu.Unlock()
 	if !shared.main {
-		t.Fatal("testenv.Main does not run the tests: nobody would end the Cluster")
+		t.Fatal("testenv.Main does not run the tests, and has to stop the Cluster")
 	}
 	if shared.redis == nil {
 		dir, err := os.MkdirTemp("", "pitwall-redis-")
@@ -73,7 +73,7 @@ func SharedRedisCluster(t testing.TB) *RedisClusterServers {
 	return c
 }
 
-// tie ties nodes that are new to the test.
+// tie binds new nodes to the test.
 func (c *RedisClusterServers) tie() {
 	for _, n := range c.cluster.Nodes()[len(c.nodes):] {
 		s := &RedisServer{t: c.t, server: n}
@@ -108,8 +108,8 @@ func (c *RedisClusterServers) AllURL() string {
 	return url
 }
 
-// Owner is the node that owns a key's slot, nil while the nodes that answer have
-// none. Those that stand still are not asked.
+// Owner is the node that owns the slot of a key, nil while the nodes that answer
+// know of none. Suspended nodes are left out.
 func (c *RedisClusterServers) Owner(key string, still ...*RedisServer) *RedisServer {
 	c.t.Helper()
 	for _, n := range c.nodes {
@@ -133,8 +133,8 @@ func (c *RedisClusterServers) MoveSlot(key string, to *RedisServer, between func
 	}
 }
 
-// Signal sends a signal to the server and waits for nothing: SIGSTOP lets it
-// stand still, SIGCONT go on.
+// Signal sends a signal to the server and does not wait: SIGSTOP suspends it,
+// SIGCONT resumes it.
 func (s *RedisServer) Signal(sig syscall.Signal) {
 	s.t.Helper()
 	if err := syscall.Kill(s.server.PID(), sig); err != nil {

@@ -1,20 +1,18 @@
-// Summary reads what go test -json writes and prints what a person wants to
-// know: a line per package, everything a failed test said and nothing that a
-// passed one said, and at the end
+// Summary reads the output of go test -json and prints a line per package and
+// the whole output of failed tests, and at the end
 //
 //	N passed, N failed
 //
 // alone on the last line. make test pipes all its steps through one summary.
 //
-// Lines that are no JSON events (of gofmt, vet and staticcheck) are passed
-// on as they are. Three events of make test's own are understood beside
-// those of go test: "section" begins a step named by Package, and "exit"
-// ends it with the exit code in Elapsed; a step that is no test run is a
-// single "check" with the same two fields.
+// Lines that are not JSON events (of gofmt, vet and staticcheck) are passed on
+// unchanged. make test adds three events to those of go test: "section" begins a
+// step named by Package, "exit" ends it with the exit code in Elapsed, and a step
+// that does not run tests is a single "check" with the same two fields.
 //
-// It exits with 1 when anything failed: a test, a package that failed without
-// a failed test (a panic, a leak, a build that broke), a step that ended with
-// an error without saying what failed; and when no test ran at all.
+// It exits with 1 when a test failed, when a package failed without a failed test
+// (a panic, a leak, a broken build), when a step ended with an error but named no
+// failure, and when no test ran at all.
 package main
 
 import (

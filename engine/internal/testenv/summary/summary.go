@@ -27,7 +27,7 @@ type summary struct {
 	out     *bufio.Writer
 	section string
 
-	output map[testName][]string // said so far by what has not ended yet
+	output map[testName][]string // of tests and packages that have not ended yet
 	counts map[string]*count     // per package that has not ended yet
 	failed int
 	passed int
@@ -47,7 +47,7 @@ func newSummary(w io.Writer) *summary {
 	}
 }
 
-// line takes one line of input. A line that is no event is passed on.
+// line takes one line of input. A line that is not an event is passed on.
 func (s *summary) line(text []byte) {
 	var e event
 	if !bytes.HasPrefix(text, []byte("{")) || json.Unmarshal(text, &e) != nil || e.Action == "" {
@@ -55,7 +55,7 @@ func (s *summary) line(text []byte) {
 		return
 	}
 	s.event(e)
-	// A person watches: what a package's end has to say is shown at once.
+	// A person may be watching: the line of a package is shown at once.
 	if e.Test == "" && e.Action != "output" {
 		s.out.Flush()
 	}
@@ -86,7 +86,7 @@ func (s *summary) event(e event) {
 	}
 }
 
-// check counts a step that is no test run.
+// check counts a step that does not run tests.
 func (s *summary) check(e event) {
 	s.section = ""
 	if e.Elapsed != 0 {
@@ -148,7 +148,8 @@ func (s *summary) count(pkg string) *count {
 	return s.counts[pkg]
 }
 
-// say prints what a test said, without the lines go test writes for tools.
+// say prints the output of a test, without the lines that go test writes for
+// tools.
 func (s *summary) say(key testName) {
 	for _, line := range s.output[key] {
 		if strings.HasPrefix(line, "=== ") {
