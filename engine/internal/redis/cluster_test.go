@@ -97,20 +97,23 @@ func TestOpenRefusesAddressesThatLeadNowhere(t *testing.T) {
 	}
 }
 
+// clusterReader returns a Cluster of the test's own, a client of it, and a reader
+// of a stream that waits 20 ms for entries.
+func clusterReader(t *testing.T, stream string) (*testenv.RedisClusterServers, *Client, *Reader) {
+	t.Helper()
+	c := testenv.RedisCluster(t, 3)
+	client := open(t, c.URL())
+	o := readAll
+	o.Stream, o.Block = stream, 20*time.Millisecond
+	return c, client, placedReader(t, client, o)
+}
+
 // A slot moves key by key. What a client and a reader do goes on at every moment;
 // what needs two keys waits until they are together again.
 func TestClusterSlotMoves(t *testing.T) {
-	c := testenv.RedisCluster(t, 3)
 	const stream = "telemetry:t"
-	client := open(t, c.URL())
+	c, client, r := clusterReader(t, stream)
 	ctx := t.Context()
-	o := readAll
-	o.Stream, o.Block = stream, 20*time.Millisecond
-	r := client.NewReader(o)
-	defer r.Close()
-	if err := r.Place(ctx, ID{}); err != nil {
-		t.Fatal(err)
-	}
 	var added, read []string
 	add := func() {
 		t.Helper()
@@ -121,7 +124,7 @@ func TestClusterSlotMoves(t *testing.T) {
 		}
 		all := must(client.Range(ctx, stream, ID{}, MaxID, 1000, nil))(t)
 		added = append(added, all[len(all)-2].ID.String(), all[len(all)-1].ID.String())
-		if s := must(client.State(ctx, stream, o.Group))(t); s.Length != int64(len(added)) || s.Last.String() != added[len(added)-1] || !s.Group {
+		if s := must(client.State(ctx, stream, readAll.Group))(t); s.Length != int64(len(added)) || s.Last.String() != added[len(added)-1] || !s.Group {
 			t.Errorf("state %+v after %d entries", s, len(added))
 		}
 	}
@@ -156,7 +159,7 @@ func TestClusterSlotMoves(t *testing.T) {
 		c.MoveSlot(stream, to, func(key string) {
 			if moved++; moved == 1 { // the others are still there
 				go func() {
-					bury <- client.Bury(ctx, dead, 100, stream, o.Group, []Letter{{Fields: []string{"reason", "split"}}})
+					bury <- client.Bury(ctx, dead, 100, stream, readAll.Group, []Letter{{Fields: []string{"reason", "split"}}})
 				}()
 			}
 			add()
@@ -233,17 +236,9 @@ func TestClusterReaderTakesNoSecondLease(t *testing.T) {
 // A stream that is moved back while its slot still counts as on its way: nobody
 // makes a second one on the other node.
 func TestClusterStreamMovesBack(t *testing.T) {
-	c := testenv.RedisCluster(t, 3)
 	const stream = "telemetry:t"
-	client := open(t, c.URL())
+	c, client, r := clusterReader(t, stream)
 	ctx := t.Context()
-	o := readAll
-	o.Stream, o.Block = stream, 20*time.Millisecond
-	r := client.NewReader(o)
-	defer r.Close()
-	if err := r.Place(ctx, ID{}); err != nil {
-		t.Fatal(err)
-	}
 	first := must(client.Add(ctx, stream, 0, "n", "1"))(t)
 	from, to := c.Owner(stream), c.Owner(spread[1])
 	host, port, _ := net.SplitHostPort(from.Addr())
@@ -284,11 +279,7 @@ func TestClusterOwnerStandsStill(t *testing.T) {
 	stream := spread[1]
 	o := readAll
 	o.Stream = stream
-	r := client.NewReader(o)
-	defer r.Close()
-	if err := r.Place(ctx, ID{}); err != nil {
-		t.Fatal(err)
-	}
+	r := placedReader(t, client, o)
 	must(client.Add(ctx, stream, 0, "a", "1"))(t)
 	victim := c.Owner(stream)
 	before := must(r.RunID(ctx))(t)

@@ -52,11 +52,7 @@ func TestCloseNamedClosesTheOldestConnection(t *testing.T) {
 	ctx := t.Context()
 	o := readAll
 	o.Name = "oldest"
-	r := c.NewReader(o)
-	defer r.Close()
-	if err := r.Place(ctx, ID{}); err != nil {
-		t.Fatal(err)
-	}
+	placedReader(t, c, o)
 	for line := range strings.Lines(s.Do("CLIENT", "LIST").(string)) {
 		if !strings.Contains(line, " name="+connName(o.Name)+" ") {
 			id, _, _ := strings.Cut(strings.TrimPrefix(line, "id="), " ")

@@ -11,6 +11,18 @@ import (
 
 var readAll = ReadOptions{Stream: "s", Group: "g", Consumer: "c", From: ">", Count: 10, NoAck: true}
 
+// placedReader returns a reader whose group is at the beginning of its stream. It
+// is closed with the test.
+func placedReader(t *testing.T, c *Client, o ReadOptions) *Reader {
+	t.Helper()
+	r := c.NewReader(o)
+	t.Cleanup(r.Close)
+	if err := r.Place(t.Context(), ID{}); err != nil {
+		t.Fatal(err)
+	}
+	return r
+}
+
 func TestReadGroupNewAndOwnPending(t *testing.T) {
 	conform(t, func(t *testing.T, c *Client, on target) {
 		ctx := t.Context()

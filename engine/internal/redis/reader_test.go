@@ -79,11 +79,7 @@ func TestPlaceMovesAndMakesGroups(t *testing.T) {
 func TestReaderDropsTheConnectionOfACommandThatFails(t *testing.T) {
 	p, c, _ := spoiled(t)
 	ctx := t.Context()
-	r := c.NewReader(readAll)
-	defer r.Close()
-	if err := r.Place(ctx, ID{}); err != nil {
-		t.Fatal(err)
-	}
+	r := placedReader(t, c, readAll)
 	number := r.id
 	p.CutAfter(0)
 	if _, err := r.LastID(ctx, "s"); !IsConnection(err) {

@@ -13,11 +13,7 @@ func TestSentinel(t *testing.T) {
 	master, _ := testenv.RedisPair(t)
 	sentinels, url := testenv.Sentinels(t, master)
 	c := open(t, url)
-	r := c.NewReader(readAll)
-	defer r.Close()
-	if err := r.Place(t.Context(), ID{}); err != nil {
-		t.Fatal(err)
-	}
+	r := placedReader(t, c, readAll)
 	must(c.Add(t.Context(), "s", 0, "a", "1"))(t)
 	master.AwaitReplica()
 	if got := must(r.Read(t.Context(), nil))(t); len(got) != 1 {
