@@ -39,14 +39,13 @@ func (w *worker) adopt(s *Snapshot) {
 // takeOver applies a slice's worth of pieces.
 func (w *worker) takeOver() {
 	t := &w.taking
-	for w.budget = w.core.slice; w.budget > 0 && t.left(); {
+	for pushes := 0; pushes < w.core.slice && t.left(); {
 		c := &t.pieces[t.next]
 		if c.part.ticking() {
 			return // its frame would have the whole round brought to its end before
 		}
 		t.next++
-		w.budget -= movePushes * (len(c.added) + len(c.removed))
-		w.reroster(c)
+		pushes += movePushes*(len(c.added)+len(c.removed)) + w.reroster(c)
 	}
 	if o := t.op; o != nil && !t.left() {
 		t.op = nil

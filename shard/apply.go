@@ -5,17 +5,23 @@ import "pitwall/codec"
 // apply takes one batch in, in its order.
 func (w *worker) apply(b *Batch) {
 	w.adopt(w.core.snapshot.Load())
-	w.read, w.difference = b.read, b.Difference
+	w.difference = b.Difference
 	for i := range b.Positions {
-		w.position(&b.Positions[i], b.Warm)
+		w.position(&b.Positions[i], b.Warm, b.delivered)
 	}
-	w.read = 0
 	w.core.release(b)
 }
 
+// origin is what is measured of a position on its way.
+type origin struct {
+	arrival   int64 // live arrival, ms since the Unix epoch; 0 for none
+	delivered int64 // when it was delivered, on the core's clock; 0 for a position that no reader has brought
+}
+
 // position takes one position in: the order rule, the device's last value, and
-// the pending bytes of its topics.
-func (w *worker) position(r *codec.Position, warm bool) {
+// the pending bytes of its topics. delivered is as in origin.
+func (w *worker) position(r *codec.Position, warm bool, delivered int64) {
+	from := origin{r.Arrival + w.difference, delivered}
 	if r.Faulty {
 		if !warm {
 			w.count.faulty++
@@ -33,7 +39,7 @@ func (w *worker) position(r *codec.Position, warm bool) {
 		}
 	}
 	if d.same(r) {
-		w.again(d, r, warm)
+		w.again(d, r, from, warm)
 		return
 	}
 	v := w.judge(d, r, warm)
@@ -55,7 +61,7 @@ func (w *worker) position(r *codec.Position, warm bool) {
 	w.show(d, r, v)
 	next := w.values.fresh()
 	next.buf = w.appendBody(next.buf, r, v.live)
-	w.offer(d, next, r.Arrival+w.difference, warm)
+	w.setValue(d, next, from, warm)
 }
 
 // countClock counts records that are not shown under their own time.
@@ -82,12 +88,12 @@ func (w *worker) appendBody(buf []byte, r *codec.Position, ts int64) []byte {
 
 // again takes in a record with the device time of what is shown. It is the same
 // one, as a rule. Attributes that what is shown does not have are added to it.
-func (w *worker) again(d *device, r *codec.Position, warm bool) {
+func (w *worker) again(d *device, r *codec.Position, from origin, warm bool) {
 	if next := w.added(d, r); next != nil {
 		if !warm {
 			w.count.added++
 		}
-		w.offer(d, next, r.Arrival+w.difference, warm)
+		w.setValue(d, next, from, warm)
 	} else if !warm {
 		w.count.duplicates++
 	}
@@ -120,29 +126,26 @@ const (
 	bareBody     = 512      // bytes of a position without attributes, and to spare
 )
 
-// offer makes next the device's last value, now or when its limit allows.
-func (w *worker) offer(d *device, next *value, arrival int64, warm bool) {
-	if !warm && !w.admit(d, len(next.buf)) {
-		w.hold(d, next, arrival)
+// setValue makes next the device's last value and puts it into the pending bytes
+// of its topics. Beyond the limit of the device it is kept back instead; what
+// is unlimited was admitted before, or is no news of the device.
+func (w *worker) setValue(d *device, next *value, from origin, unlimited bool) {
+	if !unlimited && !w.admit(d, len(next.buf)) {
+		w.hold(d, next, from.arrival)
 		return
 	}
 	w.forgetHeld(d)
-	w.setValue(d, next, arrival)
-}
-
-// setValue makes next the device's last value and puts it into the pending bytes
-// of its topics.
-func (w *worker) setValue(d *device, next *value, arrival int64) {
 	old := d.val
 	d.val = next
 	for _, n := range d.nodes {
-		w.change(n, old, arrival)
+		w.update(n, old, from)
 	}
 	w.values.release(old)
 }
 
-// change makes its device's new value n's value; old is the one before.
-func (w *worker) change(n *node, old *value, arrival int64) {
+// update makes its device's new value n's value, and appends it to the pending
+// bytes of the part; old is the value before.
+func (w *worker) update(n *node, old *value, from origin) {
 	p := n.part
 	p.pin(n, old)
 	w.releaseReplaced(n)
@@ -151,7 +154,13 @@ func (w *worker) change(n *node, old *value, arrival int64) {
 			old.refs++
 			n.old, n.oldSeq = old, n.seq
 		}
-		w.pend(p, n.dev.val.buf, arrival)
+		for e := range uncompressedEncodings {
+			if p.wants(e) {
+				w.open(p, e).add(p.topic.frames, e, n.dev.val.buf)
+			}
+		}
+		p.waits(from)
+		w.schedule(p)
 	}
 	p.touch(n)
 }

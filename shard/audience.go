@@ -64,18 +64,30 @@ func (s *sub) audience() *audience {
 	return &s.part.classes[s.class].audience
 }
 
-// begin sends r to everybody in a: at once if they are few, else a slice per
-// turn, so that the shard's other topics and its inbox do not wait. A round
-// that is under way is brought to its end before.
-func (w *worker) begin(a *audience, r round) {
+// broadcast begins the rounds of one live chunk in some audiences, and returns
+// how many pushes it has made by that.
+func (w *worker) broadcast(r round, to ...*audience) (pushes int) {
+	r.chunk.pool.startPush(r.chunk, len(to))
+	r.part.rounds += len(to)
+	for _, a := range to {
+		pushes += w.begin(a, r)
+	}
+	return pushes
+}
+
+// begin sends r to everybody in a: at once if they are few, otherwise a slice per
+// turn, so that the shard's other topics and its inbox do not wait. A round that
+// is under way is finished first. It returns how many pushes it has made of r.
+func (w *worker) begin(a *audience, r round) (pushes int) {
 	w.complete(a)
 	a.round, a.left, a.open = r, len(a.list), true
-	if a.left <= w.core.slice && r.compression == nil {
-		w.budget -= a.left
-		w.complete(a)
-		return
+	if a.left > w.core.slice || r.compression != nil {
+		w.rounds = append(w.rounds, a)
+		return 0
 	}
-	w.rounds = append(w.rounds, a)
+	pushes = a.left
+	w.complete(a)
+	return pushes
 }
 
 // proceed gives the round that waits longest one slice: of pushes, or of
@@ -181,4 +193,18 @@ func (w *worker) catchUp(s *sub) {
 	} else if w.pushTo(s, a.round.chunk) {
 		a.round.taken++
 	}
+}
+
+// pushTo offers a live chunk to one subscriber.
+func (w *worker) pushTo(s *sub, ch *Chunk) bool {
+	c := s.conn
+	ok := c.offer(ch, s.opened)
+	if !ok {
+		s.miss(ch)
+		w.count.overflows++
+	}
+	if c.wants() {
+		w.chains[c.writer].add(c)
+	}
+	return ok
 }

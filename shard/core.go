@@ -9,8 +9,6 @@ import (
 	"sync"
 	"sync/atomic"
 	"time"
-
-	"pitwall/codec"
 )
 
 // Config sizes a Core. The zero value of a field means its default.
@@ -154,20 +152,6 @@ func (c *Core) Run(ctx context.Context) error {
 	return nil
 }
 
-// Batch is the part of one read that one shard gets. The strings of its
-// positions are borrowed until the shard has taken them in.
-type Batch struct {
-	Positions []codec.Position
-	// Warm marks positions read again at start: they fill the last values and
-	// are not counted.
-	Warm bool
-	// Difference is this machine's clock less that of the Redis server, in ms, as
-	// it was when the positions arrived; 0 while the two agree. See livetime.go.
-	Difference int64
-
-	read int64 // when Deliver was called, on the core's clock
-}
-
 // Shards is the number of worker shards.
 func (c *Core) Shards() int { return len(c.workers) }
 
@@ -186,43 +170,6 @@ func (c *Core) ShardOf(device string) int {
 	h = (h ^ h>>33) * 0xff51afd7ed558ccd
 	h = (h ^ h>>33) * 0xc4ceb9fe1a85ec53
 	return int((h >> 32) % uint64(len(c.workers)))
-}
-
-// AcquireBatch returns an empty batch to fill; Deliver takes it back.
-func (c *Core) AcquireBatch() *Batch { return c.batches.Get().(*Batch) }
-
-func (c *Core) release(b *Batch) {
-	clear(b.Positions) // let go of the read's memory
-	b.Positions, b.Warm, b.Difference = b.Positions[:0], false, 0
-	c.batches.Put(b)
-}
-
-// ErrEnded is returned by Deliver after Run has returned.
-var ErrEnded = errors.New("shard: the core has ended")
-
-// Deliver hands a batch to a shard (0 to Shards-1). If it is small and the shard
-// rests, the caller takes it in for the shard, and pushes what is due, as far as
-// a turn goes. Else the shard's own goroutine does, and Deliver blocks while that
-// one's inbox is full, which is what slows the reader of the stream down. The
-// batch belongs to the core from here on, also on error.
-//
-// The caller has nothing that a done callback needs (see Subscribe). Its labels
-// for profiles are those of ctx afterwards.
-func (c *Core) Deliver(ctx context.Context, shard int, b *Batch) error {
-	b.read = c.now()
-	w := c.workers[shard]
-	if len(b.Positions) <= fewPositions && w.tryTurn(ctx, b) {
-		return nil
-	}
-	select {
-	case w.batches <- b:
-		w.turns.notifyOwner()
-		return nil
-	case <-ctx.Done():
-		return ctx.Err()
-	case <-c.ended:
-		return ErrEnded
-	}
 }
 
 // Watch finds the topic of an event that exists and holds on to it, so that

@@ -148,7 +148,7 @@ func (w *worker) fallBack(d *device, x *Correction) bool {
 	}
 	if d.val == nil || !d.bans.has(d.shown.ts, d.shown.mark) {
 		if x.Good != nil {
-			w.position(x.Good, true)
+			w.position(x.Good, true, 0)
 		}
 		return false
 	}

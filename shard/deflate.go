@@ -69,34 +69,19 @@ func (c *Conn) snapshotKind(p *part) bodyKind {
 	return bodySnapshot
 }
 
-// startBroadcast begins to push a sealed chunk to all who get it. Connections that
-// have agreed on compression get it compressed, if it gets shorter.
-func (w *worker) startBroadcast(p *part, s encoding, r round) {
-	packed := &p.live[encodingCompressed]
-	if s != encodingBatch || len(packed.list) == 0 {
-		w.startBroadcastIn(r, &p.live[s])
-		return
-	}
+// broadcastCompressed is broadcast for a chunk of the batch encoding, where some
+// have agreed on compression: they get it compressed, if that pays.
+func (w *worker) broadcastCompressed(r round) (pushes int) {
+	plain, packed := &r.part.live[encodingBatch], &r.part.live[encodingCompressed]
 	if len(r.chunk.body) > w.core.building.compressed {
-		w.startCompression(r, &p.live[s], packed)
-		return
+		return w.startCompression(r, plain, packed)
 	}
 	z := w.compressChunk(r.chunk)
 	if z == nil {
-		w.startBroadcastIn(r, &p.live[s], packed)
-		return
+		return w.broadcast(r, plain, packed)
 	}
-	w.startBroadcastIn(round{part: p, chunk: z, due: r.due, instant: r.instant}, packed)
-	w.startBroadcastIn(r, &p.live[s])
-}
-
-// startBroadcastIn begins to push one chunk to some lists of subscribers.
-func (w *worker) startBroadcastIn(r round, to ...*audience) {
-	r.chunk.pool.startPush(r.chunk, len(to))
-	r.part.rounds += len(to)
-	for _, a := range to {
-		w.begin(a, r)
-	}
+	pushes = w.broadcast(round{part: r.part, chunk: z, due: r.due, instant: r.instant}, packed)
+	return pushes + w.broadcast(r, plain)
 }
 
 // compressChunk returns a chunk from the pool with the frames of ch compressed, nil

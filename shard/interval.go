@@ -73,15 +73,16 @@ func nextTick(now int64, class int) int64 {
 // the part's last seal. Those who have the same get the same bytes: as there
 // are few seals in an interval, there are few such bytes. While they are still
 // being sent something else, the tick waits.
-func (w *worker) tick(p *part, class int, at int64) {
+func (w *worker) tick(p *part, class int, at int64) (pushes int) {
 	k := p.classes[class]
 	if k.open {
 		w.timers.set(&k.deadline, w.now+1) // the next turn
-		return
+		return 0
 	}
 	w.timers.set(&k.deadline, nextTick(max(w.now, at), class))
-	w.begin(&k.audience, round{due: at, instant: at})
+	pushes = w.begin(&k.audience, round{due: at, instant: at})
 	w.splice(at)
+	return pushes
 }
 
 func (w *worker) tickTo(s *sub) {

@@ -71,7 +71,7 @@ func (w *worker) showHeld(d *device) {
 		return
 	}
 	d.held = nil
-	w.setValue(d, held, d.heldArrival)
+	w.setValue(d, held, origin{arrival: d.heldArrival}, true)
 }
 
 // cost is what one of so many per second takes of a limit, in ns.

@@ -16,12 +16,12 @@ type liveCompression struct {
 
 // startCompression begins the pushes of a large chunk, to the subscribers that get it
 // plain and to those that get it compressed.
-func (w *worker) startCompression(r round, plain, packed *audience) {
+func (w *worker) startCompression(r round, plain, packed *audience) (pushes int) {
 	r.chunk.pool.startPush(r.chunk, 2)
 	r.part.rounds += 2
-	w.begin(plain, r)
+	pushes = w.begin(plain, r)
 	r.compression = &liveCompression{store: newStore(&w.deflate.pool, 2*w.core.building.compressed), rosterMarks: r.chunk.rosterMarks}
-	w.begin(packed, r)
+	return pushes + w.begin(packed, r)
 }
 
 // compressLive compresses a slice of a push's chunk. When all of it is compressed,

@@ -4,7 +4,7 @@ package shard
 // frame, then the last value of the devices that joined. One that leaves its
 // last topic and has another by the new map is no orphan in between: it could
 // be forgotten as one.
-func (w *worker) reroster(c *change) {
+func (w *worker) reroster(c *change) (pushes int) {
 	p := c.part
 	for _, id := range c.removed {
 		if d := w.devices[id]; d != nil {
@@ -17,7 +17,7 @@ func (w *worker) reroster(c *change) {
 	p.cache.invalidate()
 	p.seq++
 	w.logRoster(p, c)
-	w.announce(p, p.topic.frames.AppendRosterFrame(nil, c.added, c.removed), p.seq-1)
+	pushes = w.announce(p, p.topic.frames.AppendRosterFrame(nil, c.added, c.removed), p.seq-1)
 	for _, id := range c.added {
 		d := w.devices[id]
 		if d == nil {
@@ -30,17 +30,18 @@ func (w *worker) reroster(c *change) {
 		}
 		n := p.join(d)
 		if d.val != nil {
-			w.change(n, nil, 0)
+			w.update(n, nil, origin{})
 		}
 	}
+	return pushes
 }
 
 // announce puts a frame about the updates after since into the live flow of a
 // part, and sends it at once to those who asked for an interval. If they lose
 // it, they are told of all updates after since again.
-func (w *worker) announce(p *part, frame []byte, since uint64) {
+func (w *worker) announce(p *part, frame []byte, since uint64) (pushes int) {
 	if p.watchers == 0 {
-		return
+		return 0
 	}
 	for s := range uncompressedEncodings {
 		if p.wants(s) {
@@ -51,8 +52,9 @@ func (w *worker) announce(p *part, frame []byte, since uint64) {
 	ch := &Chunk{body: frame, part: p, since: since, sealed: w.now}
 	for _, k := range p.classes {
 		if k != nil {
-			w.begin(&k.audience, round{chunk: ch, due: never})
+			pushes += w.begin(&k.audience, round{chunk: ch, due: never})
 		}
 	}
 	w.splice(0)
+	return pushes
 }

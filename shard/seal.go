@@ -1,21 +1,5 @@
 package shard
 
-// pend puts a position's body into a part's pending bytes.
-func (w *worker) pend(p *part, body []byte, arrival int64) {
-	for s := range uncompressedEncodings {
-		if p.wants(s) {
-			w.open(p, s).add(p.topic.frames, s, body)
-		}
-	}
-	if p.arrival == 0 || arrival < p.arrival {
-		p.arrival = arrival
-	}
-	if p.read == 0 {
-		p.read = w.read
-	}
-	w.schedule(p)
-}
-
 // open returns a part's pending bytes of one encoding, ready to be added to.
 func (w *worker) open(p *part, s encoding) *pending {
 	q := &p.pending[s]
@@ -37,34 +21,45 @@ func (w *worker) schedule(p *part) {
 	w.timers.set(&p.deadline, due)
 }
 
+// waits notes that a position of that origin is pending now.
+func (p *part) waits(from origin) {
+	if p.arrival == 0 || from.arrival < p.arrival {
+		p.arrival = from.arrival
+	}
+	if p.delivered == 0 {
+		p.delivered = from.delivered
+	}
+}
+
 // sealPushes is what a seal or tick costs by itself, in pushes.
 const sealPushes = 8
 
 // flush seals and ticks what is due, until that is a slice's worth of pushes.
 func (w *worker) flush() {
-	for w.budget = w.core.slice; w.budget > 0; w.budget -= sealPushes {
+	for pushes := 0; pushes < w.core.slice; pushes += sealPushes {
 		a := w.timers.first()
 		if a == nil || a.at > w.now {
 			return
 		}
 		if a.class != classNone {
-			w.tick(a.part, a.class, a.at)
+			pushes += w.tick(a.part, a.class, a.at)
 			continue
 		}
 		w.timers.stop(a)
-		w.seal(a.part, a.at)
+		pushes += w.seal(a.part, a.at)
 	}
 }
 
 // seal turns a part's pending bytes into chunks and pushes them to its live
-// subscribers.
-func (w *worker) seal(p *part, due int64) {
+// subscribers: at once, or the first slice of many. It returns how many pushes
+// that was.
+func (w *worker) seal(p *part, due int64) (pushes int) {
 	since, arrival, instant := p.sealed, p.arrival, due
 	if p.lead {
 		instant = 0
 	}
-	if p.read > 0 {
-		w.ages.sealed(w.now - p.read)
+	if p.delivered > 0 {
+		w.ages.sealed(w.now - p.delivered)
 	}
 	w.markSealed(p)
 	p.topic.instant.sealed(due, w.core.window.Load())
@@ -80,9 +75,15 @@ func (w *worker) seal(p *part, due int64) {
 		ch.part, ch.since, ch.arrival, ch.sealed = p, since, arrival, w.now
 		w.count.chunks++
 		w.count.bytes += uint64(len(ch.body))
-		w.startBroadcast(p, s, round{part: p, chunk: ch, due: due, instant: instant})
+		r := round{part: p, chunk: ch, due: due, instant: instant}
+		if s == encodingBatch && len(p.live[encodingCompressed].list) > 0 {
+			pushes += w.broadcastCompressed(r)
+		} else {
+			pushes += w.broadcast(r, &p.live[s])
+		}
 	}
 	w.splice(instant)
+	return pushes
 }
 
 // markSealed makes the current state the sealed one. It takes the same time
@@ -95,21 +96,7 @@ func (w *worker) markSealed(p *part) {
 		p.cache.clear()
 	}
 	p.cache.invalidated = false
-	p.arrival, p.read, p.lead = 0, 0, false
-}
-
-// pushTo offers a live chunk to one subscriber.
-func (w *worker) pushTo(s *sub, ch *Chunk) bool {
-	c := s.conn
-	ok := c.offer(ch, s.opened)
-	if !ok {
-		s.miss(ch)
-		w.count.overflows++
-	}
-	if c.wants() {
-		w.chains[c.writer].add(c)
-	}
-	return ok
+	p.arrival, p.delivered, p.lead = 0, 0, false
 }
 
 // send pushes a chunk that is always admitted.

@@ -65,11 +65,11 @@ type part struct {
 	live     [encodings]audience
 	rounds   int // of the live audiences, under way
 
-	pending  [uncompressedEncodings]pending
-	arrival  int64    // of the oldest pending position; 0 when none
-	read     int64    // when the first of them was delivered; 0 when none
-	lead     bool     // pending is sent at once: other shards have nothing to add
-	deadline deadline // fires at due
+	pending   [uncompressedEncodings]pending
+	arrival   int64    // of the oldest pending position; 0 when none
+	delivered int64    // when the first of them was delivered, on the core's clock; 0 when none
+	lead      bool     // pending is sent at once: other shards have nothing to add
+	deadline  deadline // fires at due
 
 	classes [len(Intervals)]*class
 

@@ -2,7 +2,6 @@ package shard
 
 import (
 	"context"
-	"runtime/pprof"
 	"sync/atomic"
 )
 
@@ -22,8 +21,7 @@ type worker struct {
 	wakeTimer *wakeTimer
 	labels    context.Context // of the shard's own goroutine, for profiles
 
-	now  int64 // the core's clock, read once per turn
-	read int64 // when the batch that is taken in was delivered; 0 outside apply
+	now int64 // the core's clock, read once per turn
 
 	// difference is the last batch's: this machine's clock less the server's, ms.
 	difference int64
@@ -45,7 +43,6 @@ type worker struct {
 	builds []*build    // large bodies under way, likewise
 
 	releasing []*part // those with replaced values
-	budget    int     // what may still be begun in this turn
 
 	lastBuild uint64 // the number of the last build
 
@@ -114,74 +111,6 @@ func (w *worker) sleeps(next int64) bool {
 	}
 	w.wakeTimer.set(next, w.core.now())
 	return true
-}
-
-// fewPositions is what a reader may bring to a turn of its own. That takes no
-// longer than to wake the shard's goroutine; more is taken in by all shards at
-// the same time.
-const fewPositions = 16
-
-// tryTurn has a turn with b on the caller's goroutine, whose labels ctx has. False
-// says that the shard is at work, or has other things to do, and b is not taken
-// in.
-func (w *worker) tryTurn(ctx context.Context, b *Batch) bool {
-	if len(w.batches) > 0 || !w.turns.tryAcquire() {
-		return false
-	}
-	if len(w.batches) > 0 || w.laden() { // that came first, or is not the reader's to carry out
-		w.turns.release(true)
-		return false
-	}
-	pprof.SetGoroutineLabels(w.labels)
-	w.turns.release(!w.sleeps(w.turn(b)))
-	pprof.SetGoroutineLabels(ctx)
-	return true
-}
-
-// laden reports whether commands wait or something long is under way.
-func (w *worker) laden() bool { return !w.inbox.empty() || w.left() }
-
-// left reports whether a turn has left something to be gone on with.
-func (w *worker) left() bool {
-	return w.todo != nil || w.taking.left() || len(w.rounds) > 0 || len(w.builds) > 0 || len(w.releasing) > 0
-}
-
-// Bounds of a turn, so that a crowd does not keep the others waiting: a slice
-// is 0.1 to 0.3 ms, and so are the commands.
-const (
-	slicePushes  = 2048
-	turnCommands = 256
-)
-
-// turn takes a batch in, if there is one, carries out commands that wait,
-// flushes what is due, and goes on with a new map and with one long push. It
-// returns when the next thing is due; now or earlier when something is left.
-func (w *worker) turn(b *Batch) int64 {
-	w.now = w.core.now()
-	if b != nil {
-		w.apply(b)
-	}
-	held := w.releaseHeld()
-	w.commands()
-	w.flush()
-	w.takeOver()
-	w.proceed()
-	w.advanceBuilds()
-	w.releaseSlice()
-	w.splice(0)
-	w.publish()
-	next := held
-	if a := w.timers.first(); a != nil {
-		next = min(next, a.at)
-	}
-	for _, a := range w.rounds {
-		next = min(next, a.round.due)
-	}
-	w.pass(next)
-	if w.left() {
-		return w.now
-	}
-	return next
 }
 
 // commands carries out what waits in the inbox, up to the bound of a turn.
