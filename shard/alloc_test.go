@@ -116,8 +116,8 @@ func TestUnwatchedTopicCostsLastValuesOnly(t *testing.T) {
 	}
 	w := r.core.workers[0]
 	for _, d := range w.devices {
-		if p := d.nodes[0].part; p.deadline.pos >= 0 || p.pending != [uncompressedEncodings]pending{} || p.topic.instant.next.Load() != 0 {
-			t.Fatalf("device %s: the topic has an alarm at %d, pending %+v, an instant %d; want none", d.id, p.deadline.pos, p.pending, p.topic.instant.next.Load())
+		if p := d.memberships[0].shard; p.deadline.pos >= 0 || p.pending != [uncompressedEncodings]pending{} || p.topic.schedule.next.Load() != 0 {
+			t.Fatalf("device %s: the topic has an alarm at %d, pending %+v, an instant %d; want none", d.id, p.deadline.pos, p.pending, p.topic.schedule.next.Load())
 		}
 		if d.shown.mark != positions[0].TS {
 			t.Errorf("device %s: the last value is of %d, want %d", d.id, d.shown.mark, positions[0].TS)

@@ -4,7 +4,7 @@ import "pitwall/codec"
 
 // apply takes one batch in, in its order.
 func (w *worker) apply(b *Batch) {
-	w.adopt(w.core.snapshot.Load())
+	w.beginUpdate(w.core.snapshot.Load())
 	w.difference = b.Difference
 	for i := range b.Positions {
 		w.position(&b.Positions[i], b.Warm, b.delivered)
@@ -30,7 +30,7 @@ func (w *worker) position(r *codec.Position, warm bool, delivered int64) {
 	}
 	d := w.devices[r.DeviceID]
 	if d == nil {
-		d = w.meet(r.DeviceID)
+		d = w.addDevice(r.DeviceID)
 	}
 	if d.orphan {
 		w.orphans.touch(d)
@@ -137,7 +137,7 @@ func (w *worker) setValue(d *device, next *value, from origin, unlimited bool) {
 	w.forgetHeld(d)
 	old := d.val
 	d.val = next
-	for _, n := range d.nodes {
+	for _, n := range d.memberships {
 		w.update(n, old, from)
 	}
 	w.values.release(old)
@@ -145,8 +145,8 @@ func (w *worker) setValue(d *device, next *value, from origin, unlimited bool) {
 
 // update makes its device's new value n's value, and appends it to the pending
 // bytes of the part; old is the value before.
-func (w *worker) update(n *node, old *value, from origin) {
-	p := n.part
+func (w *worker) update(n *membership, old *value, from origin) {
+	p := n.shard
 	p.pin(n, old)
 	w.releaseReplaced(n)
 	if p.watchers > 0 {
@@ -165,25 +165,25 @@ func (w *worker) update(n *node, old *value, from origin) {
 	p.touch(n)
 }
 
-// meet makes the record of a device that was not heard of so far.
-func (w *worker) meet(id string) *device {
+// addDevice makes the record of a device that was not heard of so far.
+func (w *worker) addDevice(id string) *device {
 	d := &device{id: cloneString(id)}
 	topics := w.snap.Topics(id)
 	for _, t := range topics {
-		if p := t.parts[w.id]; !w.awaits(p, id) {
+		if p := t.shards[w.id]; !w.awaits(p, id) {
 			p.join(d)
 		}
 	}
 	w.devices[d.id] = d
 	if len(topics) == 0 {
-		w.abandon(d)
+		w.markOrphan(d)
 	}
 	return d
 }
 
-// abandon makes d an orphan; the one heard of longest ago is forgotten when
+// markOrphan makes d an orphan; the one heard of longest ago is forgotten when
 // there are too many.
-func (w *worker) abandon(d *device) {
+func (w *worker) markOrphan(d *device) {
 	d.orphan = true
 	w.orphans.push(d)
 	if w.orphans.n > w.core.maxOrphans {

@@ -128,7 +128,7 @@ func BenchmarkFlush(b *testing.B) {
 
 // lostBy is a chunk to be dropped of a connection that lags.
 func lostBy(clients []*client) *Chunk {
-	return &Chunk{part: clients[0].conn.subs[0].part, body: []byte{0x81, 0}, records: 1}
+	return &Chunk{shard: clients[0].conn.subs[0].shard, body: []byte{0x81, 0}, records: 1}
 }
 
 // recoverAll has all of them lag, lose a chunk and recover.

@@ -5,25 +5,25 @@ package shard
 // in slices, one per turn, while the subscribers that need it wait; endWait tells
 // what they get. It shows the state at base, the last seal when the build began.
 //
-// The nodes are copied from the newest to the oldest, while positions and seals go
-// on. If a node changes before it is copied, its value at base is pinned: by the
+// The memberships are copied from the newest to the oldest, while positions and seals go
+// on. If a membership changes before it is copied, its value at base is pinned: by the
 // change, or, where the value was pending when the build began, by the seal that
 // would release it. Pinned values are copied last. So each device of base is in the
 // body exactly once, with its value at base. After a correction, or a change of the
 // part's devices, base must not be shown any more: then the build begins again. Only
-// one build of a part copies at a time, because a node has one mark for it; the
+// one build of a part copies at a time, because a membership has one mark for it; the
 // others wait.
 type build struct {
-	part  *part
+	shard *topicShard
 	since uint64   // what changed after this update; 0 for all
 	kind  bodyKind // bodySnapshot, bodyLagged, bodyPlain or bodyBatch
 
-	id   uint64 // the mark on nodes that are copied or pinned; 0: the build has not begun
+	id   uint64 // the mark on memberships that are copied or pinned; 0: the build has not begun
 	cuts uint64 // invalidations of the part's cache when it began
 	base uint64
 
 	roster   *rosterBuild // the roster frame before a lagged snapshot, if it is more than a slice
-	nextNode *node        // the next one to copy
+	nextNode *membership  // the next one to copy
 	pinned   []pinned
 
 	body            section // the end of a snapshot frame, position frames, or the payload of a positions frame
@@ -44,7 +44,7 @@ type section struct {
 	records uint32
 }
 
-// pinned is a value that its node has lost.
+// pinned is a value that its membership has lost.
 type pinned struct {
 	value *value
 	fixed bool // it belongs to build.fixed
@@ -84,10 +84,10 @@ func (w *worker) advanceBuilds() {
 
 // advanceBuild gives b one slice. It returns false if b cannot begin now.
 func (w *worker) advanceBuild(b *build) bool {
-	p, moved := b.part, w.core.building.moved
+	p, moved := b.shard, w.core.building.moved
 	switch {
 	case b.id == 0 || b.cuts != p.cache.invalidations:
-		if w.taking.left() || p.build != nil && p.build != b { // it would soon begin again, or another build is copying
+		if w.updating.unfinished() || p.build != nil && p.build != b { // it would soon begin again, or another build is copying
 			return false
 		}
 		w.beginBuild(b)
@@ -112,7 +112,7 @@ func (w *worker) advanceBuild(b *build) bool {
 
 // beginBuild starts b, or starts it again.
 func (w *worker) beginBuild(b *build) {
-	p := b.part
+	p := b.shard
 	w.abandonBuild(b)
 	if p.cache.invalidated && p.seq > p.sealed { // joins and leaves are pending
 		w.sealNow(p)
@@ -120,7 +120,7 @@ func (w *worker) beginBuild(b *build) {
 	w.count.built++
 	w.lastBuild++
 	*b = build{
-		part: p, since: b.since, kind: b.kind, waiters: b.waiters, waiting: b.waiting,
+		shard: p, since: b.since, kind: b.kind, waiters: b.waiters, waiting: b.waiting,
 		id: w.lastBuild, cuts: p.cache.invalidations, base: p.sealed, nextNode: p.last,
 	}
 	p.build, b.roster = b, w.newRosterBuild(b)
@@ -155,7 +155,7 @@ func (w *worker) abandonBuild(b *build) {
 // corrected snapshot. current is n's value now. The result is nil where n had no
 // value then, where the value is not for this build, or where the build has it
 // already.
-func (b *build) valueAt(n *node, current *value) (v *value, fixed bool) {
+func (b *build) valueAt(n *membership, current *value) (v *value, fixed bool) {
 	var seq uint64
 	switch {
 	case n.built == b.id:
@@ -182,7 +182,7 @@ func (b *build) valueAt(n *node, current *value) (v *value, fixed bool) {
 // pin keeps the value at base of n, which is about to lose it. current is the value
 // that n still has; nil in a seal, which releases n's old value only. A change moves
 // n to the front of the list, so the build goes on from n's neighbour.
-func (p *part) pin(n *node, current *value) {
+func (p *topicShard) pin(n *membership, current *value) {
 	b := p.build
 	if b == nil {
 		return
@@ -223,7 +223,7 @@ func (w *worker) copyNodes(b *build) {
 			continue
 		}
 		if n.built = b.id; n.seq <= b.since {
-			b.nextNode = nil // all older nodes are outside the build as well
+			b.nextNode = nil // all older memberships are outside the build as well
 			continue
 		}
 		b.nextNode = n.prev
@@ -241,7 +241,7 @@ func (b *build) size() int {
 
 // add appends a value. It returns false if there is no room yet.
 func (w *worker) add(b *build, x pinned) bool {
-	t, s, around := b.part.topic.frames, &b.body, 3 // a comma, and the end of the list
+	t, s, around := b.shard.topic.frames, &b.body, 3 // a comma, and the end of the list
 	switch {
 	case b.kind == bodyPlain:
 		around = 64 + 6*len(t.Name())
@@ -266,14 +266,14 @@ func (w *worker) add(b *build, x pinned) bool {
 
 // devicesOf estimates how many devices b has, on the high side.
 func (w *worker) devicesOf(b *build) int {
-	t := b.part.topic
-	n := w.snap.sizes[t] / len(t.parts)
+	t := b.shard.topic
+	n := w.snap.sizes[t] / len(t.shards)
 	return int(min(uint64(n+n/8), b.base-b.since))
 }
 
 // finishBody ends the body when everything is copied.
 func (w *worker) finishBody(b *build) {
-	p := b.part
+	p := b.shard
 	p.build = nil
 	for _, s := range [...]*section{&b.body, &b.fixed} {
 		if s.ch == nil {
@@ -283,7 +283,7 @@ func (w *worker) finishBody(b *build) {
 		if b.kind != bodyPlain {
 			ch.body = p.topic.frames.EndSnapshotBody(ch.body)
 		}
-		ch.part, ch.since, ch.records, ch.sealed = p, b.since, s.records, 0
+		ch.shard, ch.since, ch.records, ch.sealed = p, b.since, s.records, 0
 		ch.retain()
 	}
 	p.cache.recordBytes = len(b.body.ch.body)/max(1, int(b.body.records)) + 1

@@ -41,7 +41,7 @@ func (w *worker) finishCompression(b *build) {
 		return
 	}
 	w.countCompressed(len(plain.body), len(ch.body))
-	ch.part, ch.since, ch.records, ch.compressed = b.part, plain.since, plain.records, true
+	ch.shard, ch.since, ch.records, ch.compressed = b.shard, plain.since, plain.records, true
 	ch.retain()
 }
 
@@ -69,7 +69,7 @@ func (w *worker) frame(b *build, packed int) *Chunk {
 	case bodyBatch:
 		*h = w.positionsFrame(b, body)
 	default:
-		*h = w.snapshotFrame(b.part, body, codec.SnapshotSubscribe, 0)
+		*h = w.snapshotFrame(b.shard, body, codec.SnapshotSubscribe, 0)
 	}
 	(*h).retain()
 	return *h
@@ -84,7 +84,7 @@ func (w *worker) positionsFrame(b *build, body *Chunk) *Chunk {
 	} else {
 		h.head = codec.AppendTextFrameHeader(h.head, len(body.body))
 	}
-	h.body, h.part, h.since, h.records, h.sealed = body.body, b.part, b.since, b.body.records, w.now
+	h.body, h.shard, h.since, h.records, h.sealed = body.body, b.shard, b.since, b.body.records, w.now
 	h.shares = body
 	body.takers++
 	return h

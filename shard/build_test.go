@@ -25,7 +25,7 @@ func smallBuilds(rng *rand.Rand) buildBounds {
 type sliceWatch struct {
 	t     *testing.T
 	w     *worker
-	p     *part
+	p     *topicShard
 	value int // bytes of the largest
 
 	id                            uint64
@@ -34,9 +34,9 @@ type sliceWatch struct {
 }
 
 // oldestBuild is the one of p that began first.
-func (w *worker) oldestBuild(p *part) (oldest *build) {
+func (w *worker) oldestBuild(p *topicShard) (oldest *build) {
 	for _, b := range w.builds {
-		if b.part == p && b.id > 0 && (oldest == nil || b.id < oldest.id) {
+		if b.shard == p && b.id > 0 && (oldest == nil || b.id < oldest.id) {
 			oldest = b
 		}
 	}
@@ -158,7 +158,7 @@ func TestLargeSnapshotIsBuiltInSlices(t *testing.T) {
 			for i, c := range clients {
 				c.subscribe("e", []time.Duration{0, 0, 0, time.Second, time.Second}[i])
 			}
-			watched := sliceWatch{t: t, w: w, p: topic.parts[0], value: of.size + 200}
+			watched := sliceWatch{t: t, w: w, p: topic.shards[0], value: of.size + 200}
 			w.turn(nil)
 			if watched.p.build == nil || watched.p.build.base != watched.p.sealed {
 				t.Fatal("no build has begun")

@@ -23,8 +23,8 @@ type Chunk struct {
 	head []byte // may belong to one connection, before a shared body
 	body []byte
 
-	part  *part  // the topic's part on the shard that built it; nil for control
-	since uint64 // it holds what changed in part after this update
+	shard *topicShard // the topic's part on the shard that built it; nil for control
+	since uint64      // it holds what changed in part after this update
 	// arrival is the time the oldest position in it reached Redis, in ms
 	// since the Unix epoch; 0 when there is none to measure.
 	arrival int64

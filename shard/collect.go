@@ -5,7 +5,7 @@ import (
 	"slices"
 )
 
-// bodyKey names an encoded state of a part: what changed after since, as it
+// bodyKey names an encoded state of a shard: what changed after since, as it
 // was at the last seal, in a form.
 type bodyKey struct {
 	since uint64
@@ -27,9 +27,9 @@ const (
 	bodyRoster             = bodySnapshot + 4 // a roster frame
 )
 
-// firstSince returns the node that changed first after update since, and how
+// firstSince returns the membership that changed first after update since, and how
 // many did.
-func (p *part) firstSince(since uint64) (first *node, changed int) {
+func (p *topicShard) firstSince(since uint64) (first *membership, changed int) {
 	for n := p.last; n != nil && n.seq > since; n = n.prev {
 		first = n
 		changed++
@@ -39,7 +39,7 @@ func (p *part) firstSince(since uint64) (first *node, changed int) {
 
 // bodyAt returns n's body as it was at update upTo, which is the last seal or
 // the last one, if that came after since, and whether it was a correction.
-func (n *node) bodyAt(upTo, since uint64) (body []byte, corrected bool) {
+func (n *membership) bodyAt(upTo, since uint64) (body []byte, corrected bool) {
 	switch {
 	case n.seq <= since:
 		return nil, false
@@ -54,7 +54,7 @@ func (n *node) bodyAt(upTo, since uint64) (body []byte, corrected bool) {
 // body returns the chunk for k, building it if need be. Its frames are whole
 // but for those of a snapshot, which are the end of a frame. It is there until
 // the cache is cleared, which the next call may do.
-func (w *worker) body(p *part, k bodyKey) *Chunk {
+func (w *worker) body(p *topicShard, k bodyKey) *Chunk {
 	if ch := p.cache.byKey[k]; ch != nil {
 		return ch
 	}
@@ -69,7 +69,7 @@ func (w *worker) body(p *part, k bodyKey) *Chunk {
 			return plain // kept once
 		}
 		if ch = w.compressBody(plain); ch == plain { // kept by itself, or it would be tried again
-			ch = &Chunk{body: slices.Clone(plain.body), part: p, since: k.since, records: plain.records}
+			ch = &Chunk{body: slices.Clone(plain.body), shard: p, since: k.since, records: plain.records}
 		}
 	default:
 		ch = w.encode(p, k)
@@ -78,11 +78,11 @@ func (w *worker) body(p *part, k bodyKey) *Chunk {
 	return ch
 }
 
-func (w *worker) encode(p *part, k bodyKey) *Chunk {
+func (w *worker) encode(p *topicShard, k bodyKey) *Chunk {
 	w.count.built++
 	first, changed := p.firstSince(k.since)
 	ch := w.newBody(k.kind, changed*p.cache.recordBytes+64)
-	ch.part, ch.since = p, k.since
+	ch.shard, ch.since = p, k.since
 	t, buf, mark := p.topic.frames, ch.body, 0
 	switch k.kind {
 	case bodyBatch:
@@ -122,7 +122,7 @@ func (w *worker) encode(p *part, k bodyKey) *Chunk {
 // changes returns live frames with the position at the last seal of each device
 // that changed after since; nil when there is none. It is not ready where that is
 // more than a slice and not encoded yet.
-func (w *worker) changes(p *part, s encoding, since uint64) (ch *Chunk, ready bool) {
+func (w *worker) changes(p *topicShard, s encoding, since uint64) (ch *Chunk, ready bool) {
 	k := bodyKey{since: since, kind: bodyKind(s)}
 	if ch = p.cache.byKey[k]; ch == nil {
 		if w.exceedsSlice(p, since) {
@@ -134,7 +134,7 @@ func (w *worker) changes(p *part, s encoding, since uint64) (ch *Chunk, ready bo
 		return nil, true
 	}
 	if ch.sealed != w.now { // encoded for an earlier tick: it is as true now
-		ch = &Chunk{body: ch.body, part: p, since: ch.since, records: ch.records, sealed: w.now}
+		ch = &Chunk{body: ch.body, shard: p, since: ch.since, records: ch.records, sealed: w.now}
 		p.cache.put(k, ch)
 	}
 	return ch, true
@@ -143,7 +143,7 @@ func (w *worker) changes(p *part, s encoding, since uint64) (ch *Chunk, ready bo
 // roundDown returns the start of what is collected for those who have lost
 // what came after since: a power of two of updates before the last seal, so
 // that few bodies are built however many have lagged.
-func (p *part) roundDown(since uint64) uint64 {
+func (p *topicShard) roundDown(since uint64) uint64 {
 	if since >= p.sealed {
 		return p.sealed
 	}

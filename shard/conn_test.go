@@ -104,7 +104,7 @@ func TestLongPushesTakeTurns(t *testing.T) {
 	}
 	r.send("a", base)
 	r.send("b", base)
-	for r.core.workers[0].left() || len(r.core.workers[0].batches) > 0 {
+	for r.core.workers[0].unfinished() || len(r.core.workers[0].batches) > 0 {
 		r.core.workers[0].turn(r.core.workers[0].batch())
 		x, y := served("x"), served("y")
 		if x+y > 8 && x+y < 20 && (x == 0 || y == 0) {

@@ -210,11 +210,11 @@ func (c *Core) Window() time.Duration { return time.Duration(c.window.Load()) }
 // goroutine may call it.
 func (c *Core) SetWindow(d time.Duration) { c.window.Store(int64(d)) }
 
-// Passed reports whether every shard has sealed what was due at instant. It
+// FlushedThrough reports whether every shard has sealed what was due at instant. It
 // is a hint: a shard that is just taking a batch in may still add to it.
-func (c *Core) Passed(instant int64) bool {
+func (c *Core) FlushedThrough(instant int64) bool {
 	for _, w := range c.workers {
-		if w.horizon.Load() < instant {
+		if w.watermark.Load() < instant {
 			return false
 		}
 	}

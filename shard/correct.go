@@ -73,15 +73,15 @@ func correctAtOnce(list []Correction) int {
 
 // patch is what corrections change in one part.
 type patch struct {
-	part *part
-	back []*node  // at an older position now
-	gone []string // without any
+	shard *topicShard
+	back  []*membership // at an older position now
+	gone  []string      // without any
 }
 
 // correct carries out opCorrect on this shard.
 func (w *worker) correct(o *op) {
 	var patches []patch
-	places := map[*part]int{}
+	places := map[*topicShard]int{}
 	for i := range o.corrections[w.id] {
 		x := &o.corrections[w.id][i]
 		d := w.devices[x.Device]
@@ -90,19 +90,19 @@ func (w *worker) correct(o *op) {
 			continue
 		}
 		w.showHeld(d)
-		for _, n := range d.nodes {
-			w.completeTicks(n.part) // or they would tell what comes as if it were new
+		for _, n := range d.memberships {
+			w.completeTicks(n.shard) // or they would tell what comes as if it were new
 		}
 		if !w.fallBack(d, x) {
 			continue
 		}
 		w.count.corrected++
-		for _, n := range d.nodes {
-			at, ok := places[n.part]
+		for _, n := range d.memberships {
+			at, ok := places[n.shard]
 			if !ok {
 				at = len(patches)
-				places[n.part] = at
-				patches = append(patches, patch{part: n.part})
+				places[n.shard] = at
+				patches = append(patches, patch{shard: n.shard})
 			}
 			if d.val != nil {
 				patches[at].back = append(patches[at].back, n)
@@ -123,7 +123,7 @@ func (w *worker) expect(x *Correction) {
 	if len(x.Faulty) == 0 || len(w.snap.Topics(x.Device)) == 0 {
 		return
 	}
-	d := w.meet(x.Device)
+	d := w.addDevice(x.Device)
 	good, _ := w.goodTime(d, x)
 	d.bans = w.bansOf(d, x, good)
 }
@@ -162,9 +162,9 @@ func (w *worker) fallBack(d *device, x *Correction) bool {
 	return true
 }
 
-// forgetValue makes n a node that never had a value.
-func (w *worker) forgetValue(n *node) {
-	p := n.part
+// forgetValue makes n a membership that never had a value.
+func (w *worker) forgetValue(n *membership) {
+	p := n.shard
 	w.values.release(n.old)
 	n.old, n.seq, n.fixed = nil, 0, 0
 	p.unlink(n)
@@ -174,7 +174,7 @@ func (w *worker) forgetValue(n *node) {
 // patch tells the subscribers of a part, behind everything that is pending for
 // them, and seals: nobody who subscribes from now on starts from before.
 func (w *worker) patch(x *patch) {
-	p := x.part
+	p := x.shard
 	p.cache.invalidate()
 	if len(x.gone) > 0 {
 		p.seq++
@@ -202,7 +202,7 @@ func (w *worker) patch(x *patch) {
 
 // corrected returns a snapshot of the devices that were corrected after since,
 // as they were at update upTo: what was shown before may be newer than that.
-func (w *worker) corrected(p *part, since, upTo uint64) *Chunk {
+func (w *worker) corrected(p *topicShard, since, upTo uint64) *Chunk {
 	t := p.topic.frames
 	body := &Chunk{since: since, body: t.BeginSnapshotBody(nil)}
 	for n, _ := p.firstSince(since); n != nil; n = n.next {

@@ -6,7 +6,7 @@ import "container/heap"
 // interval class.
 type deadline struct {
 	at    int64
-	part  *part
+	shard *topicShard
 	class int
 	pos   int // place in the heap, -1 when not set
 }

@@ -3,7 +3,7 @@ package shard
 import "pitwall/codec"
 
 // What is sealed for a topic is compressed once, and the same bytes go to every
-// connection that has agreed on permessage-deflate without context takeover (RFC
+// connection that has agreed on permessage-deflate without context snapshotUpdate (RFC
 // 7692). Only positions frames are compressed: one position alone is too short.
 // Snapshots are the same in all encodings, so connections that get position frames
 // share them compressed.
@@ -57,12 +57,12 @@ func (s encoding) uncompressed() encoding {
 }
 
 // wants reports whether a live subscriber needs what is encoded in s.
-func (p *part) wants(s encoding) bool {
+func (p *topicShard) wants(s encoding) bool {
 	return len(p.live[s].list) > 0 || s == encodingBatch && len(p.live[encodingCompressed].list) > 0
 }
 
 // snapshotKind is the kind of body that c's snapshots of p have.
-func (c *Conn) snapshotKind(p *part) bodyKind {
+func (c *Conn) snapshotKind(p *topicShard) bodyKind {
 	if c.compresses && len(p.topic.frames.Name()) <= codec.MaxDeflatedName {
 		return bodyCompressedSnapshot
 	}
@@ -71,8 +71,8 @@ func (c *Conn) snapshotKind(p *part) bodyKind {
 
 // broadcastCompressed is broadcast for a chunk of the batch encoding, where some
 // have agreed on compression: they get it compressed, if that pays.
-func (w *worker) broadcastCompressed(r round) (pushes int) {
-	plain, packed := &r.part.live[encodingBatch], &r.part.live[encodingCompressed]
+func (w *worker) broadcastCompressed(r broadcast) (pushes int) {
+	plain, packed := &r.shard.live[encodingBatch], &r.shard.live[encodingCompressed]
 	if len(r.chunk.body) > w.core.building.compressed {
 		return w.startCompression(r, plain, packed)
 	}
@@ -80,7 +80,7 @@ func (w *worker) broadcastCompressed(r round) (pushes int) {
 	if z == nil {
 		return w.broadcast(r, plain, packed)
 	}
-	pushes = w.broadcast(round{part: r.part, chunk: z, due: r.due, instant: r.instant}, packed)
+	pushes = w.broadcast(broadcast{shard: r.shard, chunk: z, due: r.due, instant: r.instant}, packed)
 	return pushes + w.broadcast(r, plain)
 }
 
@@ -120,7 +120,7 @@ func (w *worker) compressBody(ch *Chunk) *Chunk {
 		return ch
 	}
 	w.countCompressed(len(ch.body), len(z.body))
-	z.part, z.since, z.records, z.compressed = ch.part, ch.since, ch.records, true
+	z.shard, z.since, z.records, z.compressed = ch.shard, ch.since, ch.records, true
 	return z
 }
 
@@ -140,7 +140,7 @@ func (w *worker) compressFrames(z, ch *Chunk) bool {
 	if len(z.body) == len(ch.body) {
 		return false
 	}
-	z.part, z.since, z.arrival, z.records, z.sealed = ch.part, ch.since, ch.arrival, ch.records, ch.sealed
+	z.shard, z.since, z.arrival, z.records, z.sealed = ch.shard, ch.since, ch.arrival, ch.records, ch.sealed
 	w.countCompressed(len(ch.body), len(z.body))
 	return true
 }

@@ -188,7 +188,7 @@ func TestSnapshotsThatGrowAreTriedOnce(t *testing.T) {
 	watcher := r.client(true)
 	watcher.subscribe("e", 0)
 	r.settle()
-	w, p := r.core.workers[0], watcher.held["e"].parts[0]
+	w, p := r.core.workers[0], watcher.held["e"].shards[0]
 	for range 3 {
 		ch := w.body(p, bodyKey{kind: bodyCompressedSnapshot})
 		if ch.compressed || !bytes.Equal(ch.body, w.body(p, bodyKey{kind: bodySnapshot}).body) {
@@ -311,7 +311,7 @@ func TestFrameEndOfCompressedFrames(t *testing.T) {
 	w.deflate.Deflater = newFlater()
 	long := codec.AppendTextFrame(nil, []byte(strings.Repeat("position ", 2000)))
 	noise := codec.AppendTextFrame(nil, []byte(strings.Repeat("ab", 200)))
-	ch := &Chunk{part: &part{}, records: 9, rosterMarks: []rosterMark{{len(long), 5}}}
+	ch := &Chunk{shard: &topicShard{}, records: 9, rosterMarks: []rosterMark{{len(long), 5}}}
 	for _, b := range [][]byte{long, noise, long} {
 		ch.body = append(ch.body, b...)
 	}
@@ -320,7 +320,7 @@ func TestFrameEndOfCompressedFrames(t *testing.T) {
 		t.Fatal("nothing was compressed")
 	}
 	first, all := codec.FrameLen(z.body), len(z.body)
-	if z.body[0] != 0xc1 || first >= len(long) || z.part != ch.part || z.records != 9 {
+	if z.body[0] != 0xc1 || first >= len(long) || z.shard != ch.shard || z.records != 9 {
 		t.Fatalf("first frame of %d bytes begins with %#x", first, z.body[0])
 	}
 	for off, end := range map[int]int{0: 0, 1: first, first - 1: first, first: first, first + 1: first + len(noise), all - 1: all} {

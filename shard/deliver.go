@@ -82,11 +82,11 @@ func (w *worker) tryTurn(ctx context.Context, b *Batch) bool {
 }
 
 // laden reports whether commands wait or something long is under way.
-func (w *worker) laden() bool { return !w.inbox.empty() || w.left() }
+func (w *worker) laden() bool { return !w.inbox.empty() || w.unfinished() }
 
-// left reports whether a turn has left something to be gone on with.
-func (w *worker) left() bool {
-	return w.todo != nil || w.taking.left() || len(w.rounds) > 0 || len(w.builds) > 0 || len(w.releasing) > 0
+// unfinished reports whether a turn has left something to be gone on with.
+func (w *worker) unfinished() bool {
+	return w.todo != nil || w.updating.unfinished() || len(w.broadcasts) > 0 || len(w.builds) > 0 || len(w.releasing) > 0
 }
 
 // Bounds of a turn, so that a crowd does not keep the others waiting: a slice
@@ -107,7 +107,7 @@ func (w *worker) turn(b *Batch) int64 {
 	held := w.releaseHeld()
 	w.commands()
 	w.flush()
-	w.takeOver()
+	w.continueUpdate()
 	w.proceed()
 	w.advanceBuilds()
 	w.releaseSlice()
@@ -117,11 +117,11 @@ func (w *worker) turn(b *Batch) int64 {
 	if a := w.timers.first(); a != nil {
 		next = min(next, a.at)
 	}
-	for _, a := range w.rounds {
-		next = min(next, a.round.due)
+	for _, a := range w.broadcasts {
+		next = min(next, a.broadcast.due)
 	}
-	w.pass(next)
-	if w.left() {
+	w.advance(next)
+	if w.unfinished() {
 		return w.now
 	}
 	return next

@@ -13,19 +13,19 @@ type device struct {
 	heldArrival int64  // of held
 	holds       bool   // the device is in worker.holding
 
-	nodes []*node
+	memberships []*membership
 
 	// A device in no event is kept in a bounded list, least recent first.
 	orphan       bool
 	newer, older *device
 }
 
-// node is a device's place in a topic's part. The part keeps its nodes in
+// membership is a device's place in a topic's part. The part keeps its memberships in
 // order of last change.
-type node struct {
+type membership struct {
 	dev        *device
-	part       *part
-	prev, next *node
+	shard      *topicShard
+	prev, next *membership
 	seq        uint64 // number of its last change; 0 = it never had a value here
 	fixed      uint64 // number of its last change that was a correction; those are told as such
 	old        *value // its value at the part's last seal, while a newer one is pending; see replaced.go
@@ -67,8 +67,8 @@ func (s *values) release(v *value) {
 	s.free = append(s.free, v)
 }
 
-// touch makes n the most recently changed node of its part.
-func (p *part) touch(n *node) {
+// touch makes n the most recently changed membership of its part.
+func (p *topicShard) touch(n *membership) {
 	p.seq++
 	n.seq = p.seq
 	if p.last != n {
@@ -81,7 +81,7 @@ func (p *part) touch(n *node) {
 }
 
 // link appends n at the recent end.
-func (p *part) link(n *node) {
+func (p *topicShard) link(n *membership) {
 	n.prev = p.last
 	if p.last != nil {
 		p.last.next = n
@@ -92,7 +92,7 @@ func (p *part) link(n *node) {
 }
 
 // linkOldest puts n at the other end.
-func (p *part) linkOldest(n *node) {
+func (p *topicShard) linkOldest(n *membership) {
 	n.next = p.oldest
 	if p.oldest != nil {
 		p.oldest.prev = n
@@ -102,7 +102,7 @@ func (p *part) linkOldest(n *node) {
 	p.oldest = n
 }
 
-func (p *part) unlink(n *node) {
+func (p *topicShard) unlink(n *membership) {
 	if p.replaced == n {
 		p.replaced = n.next
 	}
@@ -120,26 +120,26 @@ func (p *part) unlink(n *node) {
 }
 
 // join gives d a place in p, at the end for those that never changed.
-func (p *part) join(d *device) *node {
-	n := &node{dev: d, part: p}
+func (p *topicShard) join(d *device) *membership {
+	n := &membership{dev: d, shard: p}
 	p.linkOldest(n)
-	d.nodes = append(d.nodes, n)
+	d.memberships = append(d.memberships, n)
 	return n
 }
 
-// leave takes d's place in p away, if it has one.
-func (p *part) leave(d *device, stock *values) {
-	for i, n := range d.nodes {
-		if n.part != p {
+// removeDevice takes d's place in p away, if it has one.
+func (p *topicShard) removeDevice(d *device, stock *values) {
+	for i, n := range d.memberships {
+		if n.shard != p {
 			continue
 		}
-		p.left = max(p.left, n.seq)
+		p.departed = max(p.departed, n.seq)
 		p.unlink(n)
 		stock.release(n.old)
-		last := len(d.nodes) - 1
-		d.nodes[i] = d.nodes[last]
-		d.nodes[last] = nil
-		d.nodes = d.nodes[:last]
+		last := len(d.memberships) - 1
+		d.memberships[i] = d.memberships[last]
+		d.memberships[last] = nil
+		d.memberships = d.memberships[:last]
 		return
 	}
 }

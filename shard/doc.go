@@ -39,7 +39,7 @@
 // # Turns
 //
 // A shard works in turns: a batch, commands, what is due. A push to more
-// connections than a slice (audience.go) is spread over turns, so that an event
+// connections than a slice (subscribers.go) is spread over turns, so that an event
 // with 100,000 subscribers delays nobody else's by more than a fraction of a
 // millisecond; a command about a subscription that has still to be pushed to
 // does so first. A new map is taken over in slices as well (adopt.go). A body that

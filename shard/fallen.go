@@ -112,7 +112,7 @@ func (w *worker) restoreClocks(o *op) {
 	for _, c := range o.clocks[w.id] {
 		d := w.devices[c.Device]
 		if d == nil {
-			d = w.meet(c.Device)
+			d = w.addDevice(c.Device)
 		}
 		d.clock.fallen = &fallen{offset: c.Offset}
 		if c.Offset == 0 {

@@ -155,7 +155,7 @@ func (h *huge) corrected() *client {
 // forgotten is one that lags while more joins than are remembered are told.
 func (h *huge) forgotten() *client {
 	c := h.changed()
-	h.w.core.workers[0].devices[h.ids[0]].nodes[0].part.roster.completeSince = 1 << 60
+	h.w.core.workers[0].devices[h.ids[0]].memberships[0].shard.roster.completeSince = 1 << 60
 	return c
 }
 
@@ -163,7 +163,7 @@ func (h *huge) forgotten() *client {
 func (h *huge) moved() *client {
 	c := h.watching(0)
 	c.conn.Lag()
-	p := c.held["huge"].parts[0]
+	p := c.held["huge"].shards[0]
 	for _, id := range h.ids[:min(len(h.ids), 20_000)] {
 		p.seq++
 		p.roster.add(rosterChange{device: id, seq: p.seq, added: true}, maxRosterBytes)
@@ -219,7 +219,7 @@ func (h *huge) bench(b *testing.B, prepare func(*huge) *client, task func(*huge,
 		runtime.GC()
 		task(h, c)
 		most := time.Duration(0)
-		for more := true; more; more = c.busy || c.conn.recovering.Load() || h.w.left() {
+		for more := true; more; more = c.busy || c.conn.recovering.Load() || h.w.unfinished() {
 			h.rig.pass(10 * time.Millisecond)
 			used := cpuTime(thisThread)
 			h.turn("", "q")
@@ -241,7 +241,7 @@ func (h *huge) bench(b *testing.B, prepare func(*huge) *client, task func(*huge,
 		h.others = nil
 		h.settle() // nobody watches: the next builds anew
 		if len(h.ids) > 0 {
-			h.w.devices[h.ids[0]].nodes[0].part.roster.completeSince = 0
+			h.w.devices[h.ids[0]].memberships[0].shard.roster.completeSince = 0
 		}
 	}
 	slices.Sort(longest)

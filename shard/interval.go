@@ -37,15 +37,15 @@ func classOf(d time.Duration) int {
 
 // class is a part's subscribers of one interval.
 type class struct {
-	audience
+	subscribers
 	deadline deadline
 }
 
 func (w *worker) enterClass(s *sub) {
-	p := s.part
+	p := s.shard
 	k := p.classes[s.class]
 	if k == nil {
-		k = &class{deadline: deadline{part: p, class: int(s.class), pos: -1}}
+		k = &class{deadline: deadline{shard: p, class: int(s.class), pos: -1}}
 		p.classes[s.class] = k
 	}
 	if len(k.list) == 0 {
@@ -55,11 +55,11 @@ func (w *worker) enterClass(s *sub) {
 }
 
 func (w *worker) leaveClass(s *sub) {
-	k := s.part.classes[s.class]
+	k := s.shard.classes[s.class]
 	k.cut(s)
 	if len(k.list) == 0 {
 		w.timers.stop(&k.deadline)
-		s.part.classes[s.class] = nil
+		s.shard.classes[s.class] = nil
 	}
 }
 
@@ -73,20 +73,20 @@ func nextTick(now int64, class int) int64 {
 // the part's last seal. Those who have the same get the same bytes: as there
 // are few seals in an interval, there are few such bytes. While they are still
 // being sent something else, the tick waits.
-func (w *worker) tick(p *part, class int, at int64) (pushes int) {
+func (w *worker) tick(p *topicShard, class int, at int64) (pushes int) {
 	k := p.classes[class]
 	if k.open {
 		w.timers.set(&k.deadline, w.now+1) // the next turn
 		return 0
 	}
 	w.timers.set(&k.deadline, nextTick(max(w.now, at), class))
-	pushes = w.begin(&k.audience, round{due: at, instant: at})
+	pushes = w.begin(&k.subscribers, broadcast{due: at, instant: at})
 	w.splice(at)
 	return pushes
 }
 
 func (w *worker) tickTo(s *sub) {
-	p := s.part
+	p := s.shard
 	if s.since >= p.sealed || s.missed || s.wait != nil {
 		return
 	}

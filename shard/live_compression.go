@@ -16,9 +16,9 @@ type liveCompression struct {
 
 // startCompression begins the pushes of a large chunk, to the subscribers that get it
 // plain and to those that get it compressed.
-func (w *worker) startCompression(r round, plain, packed *audience) (pushes int) {
+func (w *worker) startCompression(r broadcast, plain, packed *subscribers) (pushes int) {
 	r.chunk.pool.startPush(r.chunk, 2)
-	r.part.rounds += 2
+	r.shard.broadcasts += 2
 	pushes = w.begin(plain, r)
 	r.compression = &liveCompression{store: newStore(&w.deflate.pool, 2*w.core.building.compressed), rosterMarks: r.chunk.rosterMarks}
 	return pushes + w.begin(packed, r)
@@ -26,7 +26,7 @@ func (w *worker) startCompression(r round, plain, packed *audience) (pushes int)
 
 // compressLive compresses a slice of a push's chunk. When all of it is compressed,
 // the compressed chunk replaces it, if it is shorter.
-func (w *worker) compressLive(r *round) {
+func (w *worker) compressLive(r *broadcast) {
 	k, plain := r.compression, r.chunk
 	if k.moving() {
 		k.move(w.core.building.moved)
@@ -42,7 +42,7 @@ func (w *worker) compressLive(r *round) {
 		return
 	}
 	w.countCompressed(len(plain.body), len(z.body))
-	z.part, z.since, z.arrival, z.records, z.sealed = plain.part, plain.since, plain.arrival, plain.records, plain.sealed
+	z.shard, z.since, z.arrival, z.records, z.sealed = plain.shard, plain.since, plain.arrival, plain.records, plain.sealed
 	z.pool.startPush(z, 1)
 	plain.pool.endPush(plain, r.taken)
 	r.chunk, r.taken = z, 0

@@ -28,7 +28,7 @@ func TestCompressedFramesAreInTheirPlaces(t *testing.T) {
 		}
 		plain := q.take(topic)
 		plain.pool.startPush(plain, 2) // one for us
-		r := round{chunk: plain, compression: &liveCompression{store: newStore(&x.w.deflate.pool, 10), rosterMarks: plain.rosterMarks}}
+		r := broadcast{chunk: plain, compression: &liveCompression{store: newStore(&x.w.deflate.pool, 10), rosterMarks: plain.rosterMarks}}
 		for r.compression != nil {
 			x.w.compressLive(&r)
 		}

@@ -2,10 +2,10 @@ package shard
 
 import "pitwall/shard/internal/step"
 
-// loss is what a writer dropped of one topic's part: everything that changed
+// loss is what a writer dropped of one topic's shard: everything that changed
 // after since, in a number of updates.
 type loss struct {
-	part    *part
+	shard   *topicShard
 	since   uint64
 	updates uint64
 }
@@ -33,13 +33,13 @@ func (l *Losses) Drop(ch *Chunk, from int) bool {
 	}
 	updates := uint64(ch.records) - ch.recordsTo(from)
 	for i := range l.list {
-		if e := &l.list[i]; e.part == ch.part {
+		if e := &l.list[i]; e.shard == ch.shard {
 			e.since = min(e.since, ch.since)
 			e.updates += updates
 			return true
 		}
 	}
-	l.list = append(l.list, loss{ch.part, ch.since, updates})
+	l.list = append(l.list, loss{ch.shard, ch.since, updates})
 	return true
 }
 

@@ -239,8 +239,8 @@ func TestLossesAreForgottenOnceRecovered(t *testing.T) {
 	o := c.losses.op
 	for _, list := range [][]loss{c.losses.list, o.losses} {
 		for _, l := range list[:cap(list)] {
-			if l.part != nil {
-				t.Errorf("keeps the part of event %s", l.part.topic.event)
+			if l.shard != nil {
+				t.Errorf("keeps the part of event %s", l.shard.topic.event)
 			}
 		}
 	}
@@ -275,7 +275,7 @@ func TestLaggedEntryToTheLiveFlowGetsTheRoster(t *testing.T) {
 	r.settle()
 	c.subscribe("e", 0)
 	r.settle()
-	p := c.held["e"].parts[0]
+	p := c.held["e"].shards[0]
 	if p.seq == p.sealed || p.pending[encodingBatch].chunk == nil {
 		t.Fatal("nothing is pending: nothing is shown by this")
 	}

@@ -37,14 +37,14 @@ type op struct {
 	clocks      [][]Clock      // by shard
 	reply       *Chunk
 	done        func()
-	left        atomic.Int32
+	remaining   atomic.Int32
 	links       []opLink
 }
 
 // submit hands o to every shard. It never blocks. Once o is done nobody looks
 // at it any more, and it may be submitted again.
 func (c *Core) submit(o *op) {
-	o.left.Store(int32(len(c.workers)))
+	o.remaining.Store(int32(len(c.workers)))
 	if o.links == nil {
 		o.links = make([]opLink, len(c.workers))
 	}
@@ -71,7 +71,7 @@ func (c *Core) carryOut(ctx context.Context, o *op, what string) error {
 // finish is called by each shard when it has carried out o. What the others
 // pushed before their own finish stands in the ring before the reply.
 func (o *op) finish() {
-	if o.left.Add(-1) > 0 {
+	if o.remaining.Add(-1) > 0 {
 		return
 	}
 	if o.reply != nil {

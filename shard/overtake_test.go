@@ -61,8 +61,8 @@ func (r *rig) tickBegins(positions ...any) {
 	r.pass(shortly)
 	w := r.core.workers[0]
 	w.turn(nil)
-	if len(w.rounds) != 1 || w.rounds[0].round.chunk != nil {
-		r.t.Fatalf("%d rounds are under way, want that of the tick", len(w.rounds))
+	if len(w.broadcasts) != 1 || w.broadcasts[0].broadcast.chunk != nil {
+		r.t.Fatalf("%d rounds are under way, want that of the tick", len(w.broadcasts))
 	}
 }
 

@@ -155,7 +155,7 @@ func TestSealsCollectWhatARecoveryUsed(t *testing.T) {
 }
 
 // headOut is a head for body that one connection has.
-func (w *worker) headOut(p *part, body *Chunk) *Chunk {
+func (w *worker) headOut(p *topicShard, body *Chunk) *Chunk {
 	h := w.snapshotFrame(p, body, codec.SnapshotLagged, 0)
 	w.headPool.startPush(h, 1)
 	w.headPool.endPush(h, 1)
@@ -168,7 +168,7 @@ func TestBodyIsReleasedAfterItsHeads(t *testing.T) {
 	r := newRig(t, Config{Shards: 1})
 	r.roster(map[string][]string{"e": {"d"}})
 	topic, _ := r.core.Watch("e")
-	w, p := r.core.workers[0], topic.parts[0]
+	w, p := r.core.workers[0], topic.shards[0]
 	held := func(what string, bytes, kept int) {
 		t.Helper()
 		want(t, "held "+what, r.core.Stats().Held, int64(bytes))
@@ -205,7 +205,7 @@ func TestSnapshotCacheIsBounded(t *testing.T) {
 	r := newRig(t, Config{Shards: 1, Deflate: newFlater})
 	r.roster(map[string][]string{"e": {"d"}})
 	topic, _ := r.core.Watch("e")
-	w, p := r.core.workers[0], topic.parts[0]
+	w, p := r.core.workers[0], topic.shards[0]
 	bodies := map[*Chunk]bool{}
 	for since := range uint64(5 * maxCached) {
 		for _, f := range []bodyKind{bodyCompressed, bodySnapshot, bodyCompressedSnapshot} {

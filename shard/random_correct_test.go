@@ -161,8 +161,8 @@ func (w *world) there(e string) map[string]bool {
 	}
 	for _, k := range w.core.workers {
 		for id, d := range k.devices {
-			for _, n := range d.nodes {
-				if n.part.topic.event == e {
+			for _, n := range d.memberships {
+				if n.shard.topic.event == e {
 					m[id] = true
 				}
 			}

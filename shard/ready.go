@@ -6,7 +6,7 @@ package shard
 
 // subscribeReady reports whether the first snapshot of s can be sent now.
 func (w *worker) subscribeReady(s *sub) bool {
-	p := s.part
+	p := s.shard
 	f := s.conn.snapshotKind(p)
 	return p.cache.frames[f-bodySnapshot] != nil || p.cache.byKey[bodyKey{kind: f}] != nil || !w.exceedsSlice(p, 0)
 }
@@ -14,7 +14,7 @@ func (w *worker) subscribeReady(s *sub) bool {
 // recoveryReady reports whether a lagged snapshot for s, and what goes with it (a
 // roster frame and a corrected snapshot), can be sent now.
 func (w *worker) recoveryReady(s *sub, since uint64) bool {
-	p := s.part
+	p := s.shard
 	start := p.roundDown(since)
 	k := bodyKey{since: start, kind: s.conn.snapshotKind(p)}
 	if w.rosterExceedsSlice(p, start) {
@@ -24,8 +24,8 @@ func (w *worker) recoveryReady(s *sub, since uint64) bool {
 }
 
 // exceedsSlice reports whether what changed in p after update since is more than a
-// slice. It looks at no more nodes than that.
-func (w *worker) exceedsSlice(p *part, since uint64) bool {
+// slice. It looks at no more memberships than that.
+func (w *worker) exceedsSlice(p *topicShard, since uint64) bool {
 	most := &w.core.building
 	devices, size := 0, 0
 	for n := p.last; n != nil && n.seq > since; n = n.prev {

@@ -15,11 +15,11 @@ func (w *worker) recover(o *op) {
 		if _, _, lost := s.lost(o.losses); lost && s.class == classNone {
 			// A pending position of a device that has left may be older than what
 			// is shown: after a correction, and the frame that says so is lost.
-			w.sealLeavers(s.part)
+			w.sealLeavers(s.shard)
 			w.catchUp(s)
 		}
 		since, updates, lost := s.lost(o.losses)
-		if lost && since < s.part.roster.completeSince {
+		if lost && since < s.shard.roster.completeSince {
 			w.pauseSub(s)
 			o.renewals[w.id] = append(o.renewals[w.id], s.renewal())
 			continue
@@ -46,14 +46,14 @@ func (w *worker) recoverSub(s *sub, since, updates uint64) {
 	conflated := s.conflated + updates
 	s.missed, s.conflated = false, 0
 	if s.class != classNone {
-		s.since = s.part.sealed
+		s.since = s.shard.sealed
 	}
 	if ch := w.rosterSince(s, since); ch != nil {
 		w.send(s.conn, ch)
 	}
 	w.sendLagged(s, since, conflated)
-	if start := s.part.roundDown(since); s.part.fixed > start { // the lagged snapshot leaves corrections out
-		w.sendFrame(s.conn, w.corrected(s.part, start, s.part.sealed))
+	if start := s.shard.roundDown(since); s.shard.fixed > start { // the lagged snapshot leaves corrections out
+		w.sendFrame(s.conn, w.corrected(s.shard, start, s.shard.sealed))
 	}
 }
 
@@ -63,7 +63,7 @@ func (s *sub) lost(losses []loss) (since, updates uint64, lost bool) {
 	since, lost = s.since, s.missed
 	for i := range losses {
 		l := &losses[i]
-		if l.part != s.part {
+		if l.shard != s.shard {
 			continue
 		}
 		if !lost && s.class == classNone {

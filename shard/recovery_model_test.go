@@ -73,7 +73,7 @@ func (r *recovery) turn() {
 		case ch.Live() && r.owed:
 			r.t.Error("live positions came in front of what was lost before them")
 			r.show(ch)
-		case ch.part == nil:
+		case ch.shard == nil:
 			r.wait--
 		default:
 			r.owed = r.owed && ch.Live()

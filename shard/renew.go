@@ -26,7 +26,7 @@ func (x renewal) in(list []renewal) bool {
 	return slices.ContainsFunc(list, func(y renewal) bool { return x.topic == y.topic && x.order == y.order })
 }
 
-func (s *sub) renewal() renewal { return renewal{s.part.topic, s.order, s.class} }
+func (s *sub) renewal() renewal { return renewal{s.shard.topic, s.order, s.class} }
 
 // flowPaused is a flow that no connection has: nothing live is pushed to a subscription
 // that was opened by it.
@@ -37,7 +37,7 @@ func (w *worker) pauseSub(s *sub) {
 	w.catchUp(s)
 	s.cancelWait()
 	if !s.missed {
-		s.missed, s.since = true, s.part.sealed
+		s.missed, s.since = true, s.shard.sealed
 	}
 	s.opened = flowPaused
 }
@@ -81,7 +81,7 @@ func (x renewal) subscribed(c *Core) *Chunk {
 		every = Intervals[x.class]
 	}
 	ms := int(every / time.Millisecond)
-	return NewControl(codec.AppendSubscribed(nil, "", x.topic.Name(), c.Devices(x.topic), len(x.topic.parts), ms))
+	return NewControl(codec.AppendSubscribed(nil, "", x.topic.Name(), c.Devices(x.topic), len(x.topic.shards), ms))
 }
 
 // pauseRenewed carries out opStop on this shard.
@@ -101,13 +101,13 @@ func (w *worker) pauseRenewed(o *op) {
 // for that on this shard. The renewal brings the snapshot.
 func (w *worker) addPaused(c *Conn, x renewal) {
 	for _, b := range w.builds {
-		if b.part != x.topic.parts[w.id] || b.kind != bodySnapshot {
+		if b.shard != x.topic.shards[w.id] || b.kind != bodySnapshot {
 			continue
 		}
 		for _, y := range slices.Concat(b.waiters[0], b.waiters[1]) {
 			if s := y.sub; y.why == toSubscribe && s.conn == c && s.order == x.order && s.wait == b {
 				s.cancelWait()
-				s.missed, s.since, s.opened = true, s.part.sealed, flowPaused
+				s.missed, s.since, s.opened = true, s.shard.sealed, flowPaused
 				w.addSub(s)
 				return
 			}
@@ -126,7 +126,7 @@ func (w *worker) renewSubs(o *op) {
 
 // renew sends s what a new subscriber gets.
 func (w *worker) renew(s *sub, o *op) {
-	p := s.part
+	p := s.shard
 	if s.class == classNone {
 		w.sealLeavers(p)
 	}

@@ -1,18 +1,18 @@
 package shard
 
-// While a position is pending, its node keeps the value of the last seal in
-// node.old: that is what a snapshot shows. A seal replaces all of them at once.
+// While a position is pending, its membership keeps the value of the last seal in
+// membership.old: that is what a snapshot shows. A seal replaces all of them at once.
 // To release each of them within the seal would take a millisecond for 50,000
 // devices, so they are released in slices by the turns after it.
 //
-// A node's old value is replaced when node.seq is no more than part.sealed, and
+// A membership's old value is replaced when membership.seq is no more than part.sealed, and
 // nobody reads it then but a build that began before that seal. The list of
-// nodes is in order of last change, so those with a replaced value follow each
+// memberships is in order of last change, so those with a replaced value follow each
 // other: part.replaced is the first of them, and the first with a value in use
 // ends them.
 
-// releaseLater notes that a seal of p is about to replace what its nodes keep.
-func (w *worker) releaseLater(p *part) {
+// releaseLater notes that a seal of p is about to replace what its memberships keep.
+func (w *worker) releaseLater(p *topicShard) {
 	if p.replaced != nil && !p.releasing {
 		p.releasing = true
 		w.releasing = append(w.releasing, p)
@@ -42,12 +42,12 @@ func (w *worker) releaseSlice() {
 }
 
 // replacing reports whether p may have a replaced value.
-func (p *part) replacing() bool { return p.replaced != nil && p.replaced.seq <= p.sealed }
+func (p *topicShard) replacing() bool { return p.replaced != nil && p.replaced.seq <= p.sealed }
 
 // releaseReplaced releases the value that n keeps, if a seal has replaced it. It
 // is called before n changes, too: from then on, what n keeps is in use.
-func (w *worker) releaseReplaced(n *node) {
-	p := n.part
+func (w *worker) releaseReplaced(n *membership) {
+	p := n.shard
 	if n.old == nil || n.seq > p.sealed {
 		return
 	}

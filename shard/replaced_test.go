@@ -5,8 +5,8 @@ import (
 	"time"
 )
 
-// keptBy counts the nodes of p that keep an old value.
-func keptBy(p *part) (n int) {
+// keptBy counts the memberships of p that keep an old value.
+func keptBy(p *topicShard) (n int) {
 	for m := p.oldest; m != nil; m = m.next {
 		if m.old != nil {
 			n++
@@ -26,7 +26,7 @@ func TestSealReleasesInSlices(t *testing.T) {
 		r.roster(map[string][]string{"e": ids, "f": ids[:devices/3]})
 		r.sendAll(ids, base)
 		c := r.client(false)
-		p := c.subscribe("e", 0).parts[0]
+		p := c.subscribe("e", 0).shards[0]
 		c.subscribe("f", 0)
 		r.settle()
 		c.read()
@@ -44,7 +44,7 @@ func TestSealReleasesInSlices(t *testing.T) {
 			if kept-now > slice || now > 0 && kept-now != slice {
 				t.Fatalf("turn %d after %d positions: %d values released, want %d", turn, devices, kept-now, slice)
 			}
-			if kept = now; kept > 0 && !w.left() {
+			if kept = now; kept > 0 && !w.unfinished() {
 				t.Fatalf("turn %d: %d values are never released", turn, kept)
 			}
 			for n := p.oldest; n != nil; n = n.next {
@@ -63,10 +63,10 @@ func TestSealReleasesInSlices(t *testing.T) {
 	}
 }
 
-// keptIn counts the old values that the nodes of a shard keep.
+// keptIn counts the old values that the memberships of a shard keep.
 func keptIn(w *worker) (n int) {
 	for _, t := range w.core.topics {
-		n += keptBy(t.parts[w.id])
+		n += keptBy(t.shards[w.id])
 	}
 	return n
 }

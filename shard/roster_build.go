@@ -17,14 +17,14 @@ type rosterBuild struct {
 
 // rosterExceedsSlice reports whether the joins and leaves after update since are more
 // than a slice.
-func (w *worker) rosterExceedsSlice(p *part, since uint64) bool {
+func (w *worker) rosterExceedsSlice(p *topicShard, since uint64) bool {
 	i := len(p.roster.changes) - 1 - w.core.building.devices
 	return i >= 0 && p.roster.changes[i].seq > since
 }
 
 // newRosterBuild returns what b has to make before its snapshot, nil for nothing.
 func (w *worker) newRosterBuild(b *build) *rosterBuild {
-	p := b.part
+	p := b.shard
 	if b.kind != bodyLagged || !w.rosterExceedsSlice(p, b.since) {
 		return nil
 	}
@@ -32,7 +32,7 @@ func (w *worker) newRosterBuild(b *build) *rosterBuild {
 }
 
 // advance does a slice of r.
-func (r *rosterBuild) advance(p *part, most int) {
+func (r *rosterBuild) advance(p *topicShard, most int) {
 	t, ch := p.topic.frames, r.frame
 	for ; most > 0 && !r.done; most-- {
 		switch moves := p.roster.changes; {

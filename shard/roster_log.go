@@ -103,7 +103,7 @@ func (l *rosterLog) after(since uint64) int {
 	return i
 }
 
-func (w *worker) logRoster(p *part, c *change) {
+func (w *worker) logRoster(p *topicShard, c *change) {
 	for _, id := range c.added {
 		w.logChange(p, rosterChange{device: id, added: true})
 	}
@@ -113,7 +113,7 @@ func (w *worker) logRoster(p *part, c *change) {
 }
 
 // logChange remembers that a device has joined or left with the last update.
-func (w *worker) logChange(p *part, m rosterChange) {
+func (w *worker) logChange(p *topicShard, m rosterChange) {
 	if p.watchers == 0 {
 		return // later subscribers start from the roster of their time
 	}
@@ -125,7 +125,7 @@ func (w *worker) logChange(p *part, m rosterChange) {
 // after update since, except those that are pending for it: they come after
 // the pending positions. It is nil when there were none.
 func (w *worker) rosterSince(s *sub, since uint64) *Chunk {
-	p := s.part
+	p := s.shard
 	to := p.roster.newest()
 	if s.class == classNone {
 		to = min(to, max(p.sealed, p.pending[s.conn.encoding.uncompressed()].from))
@@ -139,7 +139,7 @@ func (w *worker) rosterSince(s *sub, since uint64) *Chunk {
 // rosterFrom returns a roster frame with the joins and leaves after update since
 // up to update to, nil when there were none. The positions that come after it must
 // be of all devices that changed after since: it has those that it names removed.
-func (w *worker) rosterFrom(p *part, since, to uint64) *Chunk {
+func (w *worker) rosterFrom(p *topicShard, since, to uint64) *Chunk {
 	k := bodyKey{since, bodyRoster, to}
 	ch := p.cache.byKey[k]
 	if ch == nil {

@@ -176,7 +176,7 @@ func TestRenewalLeavesLaterSubscriptionsAlone(t *testing.T) {
 	topic := c.subscribe("e", 0)
 	r.settle()
 	k := r.core.workers[0]
-	old := renewal{topic: topic, order: c.conn.subOf(topic.parts[0]).order - 1, class: classNone}
+	old := renewal{topic: topic, order: c.conn.subOf(topic.shards[0]).order - 1, class: classNone}
 	o := &op{kind: opStop, conn: c.conn, renewing: []renewal{old}, renewals: make([][]renewal, 1)}
 	k.pauseRenewed(o)
 	if o.nextPhase() {

@@ -142,7 +142,7 @@ func (q *RunQueue) Wake() {
 }
 
 // Gather tells the shards whether the writer waits for them to pass an
-// instant. The writer sets it before it asks Core.Passed, so that a shard which
+// instant. The writer sets it before it asks Core.FlushedThrough, so that a shard which
 // passes in between wakes it.
 func (q *RunQueue) Gather(on bool) { q.gathers.Store(on) }
 

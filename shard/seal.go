@@ -1,7 +1,7 @@
 package shard
 
 // open returns a part's pending bytes of one encoding, ready to be added to.
-func (w *worker) open(p *part, s encoding) *pending {
+func (w *worker) open(p *topicShard, s encoding) *pending {
 	q := &p.pending[s]
 	if q.chunk == nil {
 		q.chunk = w.livePool.get(q.size)
@@ -12,17 +12,17 @@ func (w *worker) open(p *part, s encoding) *pending {
 // schedule has p sealed at the topic's next instant, or now if that is past.
 // While its last seal is still being pushed nothing is due: the end of that
 // schedules what has come meanwhile.
-func (w *worker) schedule(p *part) {
-	if p.deadline.pos >= 0 || p.rounds > 0 {
+func (w *worker) schedule(p *topicShard) {
+	if p.deadline.pos >= 0 || p.broadcasts > 0 {
 		return
 	}
-	due, lead := p.topic.instant.join(w.now, w.core.window.Load())
+	due, lead := p.topic.schedule.join(w.now, w.core.window.Load())
 	p.lead = lead
 	w.timers.set(&p.deadline, due)
 }
 
 // waits notes that a position of that origin is pending now.
-func (p *part) waits(from origin) {
+func (p *topicShard) waits(from origin) {
 	if p.arrival == 0 || from.arrival < p.arrival {
 		p.arrival = from.arrival
 	}
@@ -42,18 +42,18 @@ func (w *worker) flush() {
 			return
 		}
 		if a.class != classNone {
-			pushes += w.tick(a.part, a.class, a.at)
+			pushes += w.tick(a.shard, a.class, a.at)
 			continue
 		}
 		w.timers.stop(a)
-		pushes += w.seal(a.part, a.at)
+		pushes += w.seal(a.shard, a.at)
 	}
 }
 
 // seal turns a part's pending bytes into chunks and pushes them to its live
 // subscribers: at once, or the first slice of many. It returns how many pushes
 // that was.
-func (w *worker) seal(p *part, due int64) (pushes int) {
+func (w *worker) seal(p *topicShard, due int64) (pushes int) {
 	since, arrival, instant := p.sealed, p.arrival, due
 	if p.lead {
 		instant = 0
@@ -62,7 +62,7 @@ func (w *worker) seal(p *part, due int64) (pushes int) {
 		w.ages.sealed(w.now - p.delivered)
 	}
 	w.markSealed(p)
-	p.topic.instant.sealed(due, w.core.window.Load())
+	p.topic.schedule.sealed(due, w.core.window.Load())
 	w.count.flushes++
 	w.bodyPool.collectReturned()
 	w.headPool.collectReturned()
@@ -72,10 +72,10 @@ func (w *worker) seal(p *part, due int64) (pushes int) {
 		if ch == nil {
 			continue
 		}
-		ch.part, ch.since, ch.arrival, ch.sealed = p, since, arrival, w.now
+		ch.shard, ch.since, ch.arrival, ch.sealed = p, since, arrival, w.now
 		w.count.chunks++
 		w.count.bytes += uint64(len(ch.body))
-		r := round{part: p, chunk: ch, due: due, instant: instant}
+		r := broadcast{shard: p, chunk: ch, due: due, instant: instant}
 		if s == encodingBatch && len(p.live[encodingCompressed].list) > 0 {
 			pushes += w.broadcastCompressed(r)
 		} else {
@@ -89,7 +89,7 @@ func (w *worker) seal(p *part, due int64) (pushes int) {
 // markSealed makes the current state the sealed one. It takes the same time
 // however much was pending: the values that were replaced are released by the
 // turns to come.
-func (w *worker) markSealed(p *part) {
+func (w *worker) markSealed(p *topicShard) {
 	w.releaseLater(p)
 	if p.sealed != p.seq {
 		p.sealed = p.seq

@@ -15,7 +15,7 @@ import (
 type sliced struct {
 	*rig
 	w    *worker
-	p    *part
+	p    *topicShard
 	ids  []string
 	c    *client
 	fast *client // reads all the time
@@ -119,7 +119,7 @@ func (x *sliced) lose() {
 
 // watch has c subscribe and read what it gets.
 func (x *sliced) watch(interval time.Duration) {
-	x.p = x.c.subscribe("e", interval).parts[0]
+	x.p = x.c.subscribe("e", interval).shards[0]
 	x.settle()
 	x.c.read()
 }
@@ -201,10 +201,10 @@ func TestSlicesAreWhatOneTurnMakes(t *testing.T) {
 					x := newSliced(t, client, most)
 					task(x)
 					x.turn(0)
-					for n := 0; x.w.left() && n < 3; n++ {
+					for n := 0; x.w.unfinished() && n < 3; n++ {
 						x.w.turn(nil)
 					}
-					later = x.w.left()
+					later = x.w.unfinished()
 					x.end()
 					return x.told(), later
 				}

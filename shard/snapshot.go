@@ -11,16 +11,16 @@ import (
 // atomic.Pointer. Any goroutine may read it.
 type Snapshot struct {
 	devices map[string][]*Topic
-	topics  map[string]*Topic // by event id
-	sizes   map[*Topic]int    // devices of each topic
-	changes [][]change        // per shard: what is different from the snapshot before; see adopt.go
-	starts  map[*part]int     // where a part's changes begin, in changes
+	topics  map[string]*Topic   // by event id
+	sizes   map[*Topic]int      // devices of each topic
+	changes [][]change          // per shard: what is different from the snapshot before; see adopt.go
+	starts  map[*topicShard]int // where a part's changes begin, in changes
 }
 
 // change is what a new snapshot adds to and removes from one topic's part, or a
 // piece of that. Both lists are in order.
 type change struct {
-	part           *part
+	shard          *topicShard
 	added, removed []string
 }
 
@@ -144,21 +144,21 @@ func (c *Core) addEvent(s *Snapshot, event string) *Topic {
 type diff struct {
 	core    *Core
 	changes [][]change
-	starts  map[*part]int // place of a part in its shard's changes
+	starts  map[*topicShard]int // place of a part in its shard's changes
 }
 
 func newDiff(c *Core) *diff {
-	return &diff{core: c, changes: make([][]change, len(c.workers)), starts: make(map[*part]int)}
+	return &diff{core: c, changes: make([][]change, len(c.workers)), starts: make(map[*topicShard]int)}
 }
 
 func (d *diff) of(t *Topic, device string) *change {
 	i := d.core.ShardOf(device)
-	p := t.parts[i]
+	p := t.shards[i]
 	at, ok := d.starts[p]
 	if !ok {
 		at = len(d.changes[i])
 		d.starts[p] = at
-		d.changes[i] = append(d.changes[i], change{part: p})
+		d.changes[i] = append(d.changes[i], change{shard: p})
 	}
 	return &d.changes[i][at]
 }
@@ -180,17 +180,17 @@ func (d *diff) compare(device string, before, after []*Topic) {
 
 // pieces returns the changes with each cut into pieces of at most size joins
 // and leaves, and where those of a part begin.
-func (d *diff) pieces(size int) (changes [][]change, places map[*part]int) {
+func (d *diff) pieces(size int) (changes [][]change, places map[*topicShard]int) {
 	changes, places = make([][]change, len(d.changes)), d.starts
 	for i, list := range d.changes {
 		for _, c := range list {
-			places[c.part] = len(changes[i])
+			places[c.shard] = len(changes[i])
 			slices.Sort(c.removed)
 			slices.Sort(c.added)
 			for len(c.removed)+len(c.added) > 0 {
 				n := min(size, len(c.removed))
 				m := min(size-n, len(c.added))
-				changes[i] = append(changes[i], change{c.part, c.added[:m], c.removed[:n]})
+				changes[i] = append(changes[i], change{c.shard, c.added[:m], c.removed[:n]})
 				c.removed, c.added = c.removed[n:], c.added[m:]
 			}
 		}

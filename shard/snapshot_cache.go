@@ -91,7 +91,7 @@ func (w *worker) newBody(f bodyKind, size int) *Chunk {
 
 // subscribeFrame returns the snapshot part for new subscribers: the state at the last
 // seal. It is built once per seal and shared.
-func (w *worker) subscribeFrame(p *part, f bodyKind) *Chunk {
+func (w *worker) subscribeFrame(p *topicShard, f bodyKind) *Chunk {
 	ch := &p.cache.frames[f-bodySnapshot]
 	if *ch == nil {
 		h := w.snapshotFrame(p, w.body(p, bodyKey{kind: f}), codec.SnapshotSubscribe, 0)
@@ -103,7 +103,7 @@ func (w *worker) subscribeFrame(p *part, f bodyKind) *Chunk {
 
 // sendLagged sends s, which has lost what came after since, its snapshot part.
 func (w *worker) sendLagged(s *sub, since, conflated uint64) {
-	p := s.part
+	p := s.shard
 	start, f := p.roundDown(since), s.conn.snapshotKind(p)
 	if p.fixed > start {
 		f += bodyLagged - bodySnapshot
@@ -112,14 +112,14 @@ func (w *worker) sendLagged(s *sub, since, conflated uint64) {
 }
 
 // snapshotFrame returns a snapshot frame: a head of its own, and the end in body.
-func (w *worker) snapshotFrame(p *part, body *Chunk, reason string, conflated uint64) *Chunk {
+func (w *worker) snapshotFrame(p *topicShard, body *Chunk, reason string, conflated uint64) *Chunk {
 	begin := p.topic.frames.AppendSnapshotHead
 	if body.compressed {
 		begin = p.topic.frames.AppendDeflatedSnapshotHead
 	}
 	h := w.headPool.getHead()
-	h.head = begin(h.head, len(body.body), w.id+1, len(p.topic.parts), reason, conflated)
-	h.body, h.part, h.since, h.records, h.kind = body.body, p, body.since, body.records, chunkSnapshot
+	h.head = begin(h.head, len(body.body), w.id+1, len(p.topic.shards), reason, conflated)
+	h.body, h.shard, h.since, h.records, h.kind = body.body, p, body.since, body.records, chunkSnapshot
 	if body.pool != nil {
 		h.shares = body
 		body.takers++

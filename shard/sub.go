@@ -3,9 +3,9 @@ package shard
 // sub is a connection's subscription to a topic on one shard. Only that shard
 // touches it.
 type sub struct {
-	conn *Conn
-	part *part
-	next *sub // the connection's other subscriptions on this shard
+	conn  *Conn
+	shard *topicShard
+	next  *sub // the connection's other subscriptions on this shard
 
 	class  int8 // interval class, or classNone for the live flow
 	missed bool
@@ -30,9 +30,9 @@ func (s *sub) miss(ch *Chunk) {
 	s.conflated += uint64(ch.records)
 }
 
-func (c *Conn) subOf(p *part) *sub {
+func (c *Conn) subOf(p *topicShard) *sub {
 	for s := c.subs[p.index]; s != nil; s = s.next {
-		if s.part == p {
+		if s.shard == p {
 			return s
 		}
 	}
@@ -41,7 +41,7 @@ func (c *Conn) subOf(p *part) *sub {
 
 // subscribe carries out opSubscribe on this shard.
 func (w *worker) subscribe(o *op) {
-	p, c := o.topic.parts[w.id], o.conn
+	p, c := o.topic.shards[w.id], o.conn
 	if c.Closed() {
 		return
 	}
@@ -49,7 +49,7 @@ func (w *worker) subscribe(o *op) {
 		w.changeClass(s, int8(o.class))
 		return
 	}
-	s := &sub{conn: c, part: p, class: int8(o.class), order: o.order, next: c.subs[w.id], opened: c.opened()}
+	s := &sub{conn: c, shard: p, class: int8(o.class), order: o.order, next: c.subs[w.id], opened: c.opened()}
 	if p.watchers == 0 { // nobody is owed anything
 		p.sealed = p.seq
 	} else if o.class == classNone {
@@ -76,7 +76,7 @@ func (w *worker) subscribe(o *op) {
 // enterLive adds s to the live flow. What is pending is for it too, so where
 // its encoding was not kept so far it is built now.
 func (w *worker) enterLive(s *sub) {
-	p, sh := s.part, s.conn.encoding
+	p, sh := s.shard, s.conn.encoding
 	if text := sh.uncompressed(); !p.wants(text) && p.seq > p.sealed {
 		for n, _ := p.firstSince(p.sealed); n != nil; n = n.next {
 			w.open(p, text).add(p.topic.frames, text, n.dev.val.buf)
@@ -87,7 +87,7 @@ func (w *worker) enterLive(s *sub) {
 }
 
 func (w *worker) leaveLive(s *sub) {
-	p, sh := s.part, s.conn.encoding
+	p, sh := s.shard, s.conn.encoding
 	p.live[sh].cut(s)
 	if text := sh.uncompressed(); !p.wants(text) {
 		if c := p.pending[text].take(p.topic.frames); c != nil {
@@ -98,9 +98,9 @@ func (w *worker) leaveLive(s *sub) {
 
 // unsubscribe carries out opUnsubscribe on this shard.
 func (w *worker) unsubscribe(o *op) {
-	p := o.topic.parts[w.id]
+	p := o.topic.shards[w.id]
 	for at := &o.conn.subs[w.id]; *at != nil; at = &(*at).next {
-		if s := *at; s.part == p {
+		if s := *at; s.shard == p {
 			*at = s.next
 			w.drop(s)
 			return
@@ -124,7 +124,7 @@ func (w *worker) drop(s *sub) {
 	} else {
 		w.leaveClass(s)
 	}
-	p := s.part
+	p := s.shard
 	if p.watchers--; p.watchers == 0 {
 		w.markSealed(p)
 		p.cache.invalidate()
@@ -140,13 +140,13 @@ func (w *worker) changeClass(s *sub, class int8) {
 	switch {
 	case s.class == class:
 	case s.class == classNone:
-		if s.part.roster.completeSince > s.part.sealed { // some joins and leaves are in what is pending only
-			w.sealNow(s.part)
+		if s.shard.roster.completeSince > s.shard.sealed { // some joins and leaves are in what is pending only
+			w.sealNow(s.shard)
 			w.catchUp(s)
 		}
 		w.leaveLiveFor(s, class)
 	case class == classNone:
-		w.sealLeavers(s.part)
+		w.sealLeavers(s.shard)
 		w.sealLarge(s)
 		if !s.recovering() {
 			s.cancelWait()
@@ -157,7 +157,7 @@ func (w *worker) changeClass(s *sub, class int8) {
 		if s.missed {
 			return // the recovery that is to come brings it, behind the roster
 		}
-		if ch, ready := w.changes(s.part, s.conn.encoding, s.since); !ready {
+		if ch, ready := w.changes(s.shard, s.conn.encoding, s.since); !ready {
 			w.markLagged(s)
 		} else if ch != nil {
 			w.pushTo(s, ch)
@@ -174,8 +174,8 @@ func (w *worker) changeClass(s *sub, class int8) {
 // again, would be shown a device that it has been told is gone. It is rare, and
 // at most once for each piece of a map, so it may bring a push of p that is
 // under way to its end.
-func (w *worker) sealLeavers(p *part) {
-	if p.left > p.sealed {
+func (w *worker) sealLeavers(p *topicShard) {
+	if p.departed > p.sealed {
 		w.sealNow(p)
 	}
 }
@@ -184,7 +184,7 @@ func (w *worker) sealLeavers(p *part) {
 // pending would have to be encoded for it and is more than a slice. It reports
 // whether it did.
 func (w *worker) sealLarge(s *sub) bool {
-	p := s.part
+	p := s.shard
 	if p.seq == p.sealed || p.wants(s.conn.encoding.uncompressed()) || !w.exceedsSlice(p, p.sealed) {
 		return false
 	}
@@ -193,7 +193,7 @@ func (w *worker) sealLarge(s *sub) bool {
 }
 
 // sealNow seals p before its next instant.
-func (w *worker) sealNow(p *part) {
+func (w *worker) sealNow(p *topicShard) {
 	w.timers.stop(&p.deadline)
 	w.seal(p, w.now)
 }
@@ -202,7 +202,7 @@ func (w *worker) sealNow(p *part) {
 // seal, or less if it has missed something. The ticks bring the positions that
 // were pending; the roster changes among them are sent now.
 func (w *worker) leaveLiveFor(s *sub, class int8) {
-	since := s.part.sealed
+	since := s.shard.sealed
 	if s.missed {
 		since = min(since, s.since)
 	}

@@ -17,20 +17,20 @@ const (
 // Topic is one event's channel. The value is immutable but for its instant;
 // each part belongs to one shard.
 type Topic struct {
-	event   string
-	frames  *codec.Topic
-	instant instant
-	parts   []*part
+	event    string
+	frames   *codec.Topic
+	schedule flushSchedule
+	shards   []*topicShard
 
 	watchers int // sessions that watch or wait to; guarded by Core.mu
 }
 
 func newTopic(c *Core, event string) *Topic {
 	name := TopicName(event)
-	t := &Topic{event: event, frames: codec.NewTopic(name), parts: make([]*part, len(c.workers))}
-	for i := range t.parts {
-		t.parts[i] = &part{topic: t, index: i}
-		t.parts[i].deadline = deadline{part: t.parts[i], class: classNone, pos: -1}
+	t := &Topic{event: event, frames: codec.NewTopic(name), shards: make([]*topicShard, len(c.workers))}
+	for i := range t.shards {
+		t.shards[i] = &topicShard{topic: t, index: i}
+		t.shards[i].deadline = deadline{shard: t.shards[i], class: classNone, pos: -1}
 	}
 	return t
 }
@@ -44,26 +44,26 @@ func (t *Topic) Event() string { return t.event }
 // Name is the topic's name in the protocol.
 func (t *Topic) Name() string { return TopicName(t.event) }
 
-// part is a topic on one shard: its devices there, in order of last change,
+// topicShard is a topic on one shard: its devices there, in order of last change,
 // its subscribers, and the bytes that wait for the next instant. Only its
 // shard touches it.
-type part struct {
+type topicShard struct {
 	topic *Topic
 	index int // the shard's number
 
 	// Updates are numbered: seq is the last one's number, sealed the last
 	// one that subscribers were sent: the live ones at the seal, the others at
 	// their next tick. What changed since any number is the end of the list of
-	// nodes.
+	// memberships.
 	seq, sealed  uint64
-	oldest, last *node
-	replaced     *node  // the first that may have a replaced value; see replaced.go
-	releasing    bool   // the part is in worker.releasing
-	left         uint64 // the newest change of a device that has left since; pending while beyond sealed
+	oldest, last *membership
+	replaced     *membership // the first that may have a replaced value; see replaced.go
+	releasing    bool        // the part is in worker.releasing
+	departed     uint64      // the newest change of a device that has left since; pending while beyond sealed
 
-	watchers int // subscriptions of every kind; 0: only last values are kept
-	live     [encodings]audience
-	rounds   int // of the live audiences, under way
+	watchers   int // subscriptions of every kind; 0: only last values are kept
+	live       [encodings]subscribers
+	broadcasts int // of the live subscribers, under way
 
 	pending   [uncompressedEncodings]pending
 	arrival   int64    // of the oldest pending position; 0 when none

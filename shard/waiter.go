@@ -31,19 +31,19 @@ func (x *waiter) finish() {
 	}
 }
 
-// awaitBuild has s wait for a body of its part: what changed after since, as kind f.
+// awaitBuild has s wait for a body of its shard: what changed after since, as kind f.
 func (w *worker) awaitBuild(s *sub, o *op, why purpose, since uint64, f bodyKind) {
-	p := s.part
+	p := s.shard
 	b := w.joinableBuild(p, since, f)
 	if b == nil {
 		if f == bodyLagged {
 			since = p.roundDown(since)
 		}
-		b = &build{part: p, since: since, kind: f}
+		b = &build{shard: p, since: since, kind: f}
 		w.builds = append(w.builds, b)
 	}
 	if o != nil {
-		o.left.Add(1)
+		o.remaining.Add(1)
 	}
 	s.wait, s.why = b, why
 	i := s.waitList(f)
@@ -54,9 +54,9 @@ func (w *worker) awaitBuild(s *sub, o *op, why purpose, since uint64, f bodyKind
 // joinableBuild returns the build under way that a new waiter can wait for as well,
 // nil for none. A lagged snapshot may reach back twice as far as asked for, as with
 // roundDown.
-func (w *worker) joinableBuild(p *part, since uint64, f bodyKind) *build {
+func (w *worker) joinableBuild(p *topicShard, since uint64, f bodyKind) *build {
 	for _, b := range w.builds {
-		if b.part != p || b.kind != f || !b.accepts(since) {
+		if b.shard != p || b.kind != f || !b.accepts(since) {
 			continue
 		}
 		if b.since == since || f == bodyLagged && b.since < since && p.sealed-b.since <= 2*(p.sealed-since) {
@@ -70,7 +70,7 @@ func (w *worker) joinableBuild(p *part, since uint64, f bodyKind) *build {
 // can still join the waiters of b. The state that b shows must not be older than
 // since. A body that is complete is not handed out after a newer seal.
 func (b *build) accepts(since uint64) bool {
-	p := b.part
+	p := b.shard
 	return b.id == 0 || b.cuts != p.cache.invalidations || b.base == p.sealed || b.base > since && !b.complete()
 }
 
@@ -83,7 +83,7 @@ func (b *build) hasWaiters() bool { return b.waiting[0]+b.waiting[1] > 0 }
 // waitList is the index in build.waiters for s and a body of kind f: 1 for
 // compressed.
 func (s *sub) waitList(f bodyKind) int {
-	packed := s.conn.snapshotKind(s.part) == bodyCompressedSnapshot
+	packed := s.conn.snapshotKind(s.shard) == bodyCompressedSnapshot
 	if f < bodySnapshot {
 		packed = s.conn.encoding == encodingCompressed
 	}
@@ -143,7 +143,7 @@ func (w *worker) endWait(x waiter, b *build) {
 	case toTick:
 		w.sendTick(s, b)
 	case toRecover:
-		if s.since < s.part.roster.completeSince {
+		if s.since < s.shard.roster.completeSince {
 			w.markLagged(s) // and the next recovery renews it
 			break
 		}
@@ -175,16 +175,16 @@ func (w *worker) addSub(s *sub) {
 // sendLost sends s, which has lost what came after s.since, what changed since.
 func (w *worker) sendLost(s *sub, b *build) {
 	w.count.recoveries++
-	if to := b.part.roster.newest(); to <= s.since {
+	if to := b.shard.roster.newest(); to <= s.since {
 		// no joins and leaves to send
 	} else if b.roster != nil {
 		w.send(s.conn, b.roster.frame)
-	} else if ch := w.rosterFrom(b.part, b.since, to); ch != nil {
+	} else if ch := w.rosterFrom(b.shard, b.since, to); ch != nil {
 		w.send(s.conn, ch)
 	}
-	w.sendFrame(s.conn, w.snapshotFrame(b.part, b.encoded(s.waitList(b.kind)), codec.SnapshotLagged, s.conflated))
+	w.sendFrame(s.conn, w.snapshotFrame(b.shard, b.encoded(s.waitList(b.kind)), codec.SnapshotLagged, s.conflated))
 	if b.fixed.ch != nil {
-		w.sendFrame(s.conn, w.snapshotFrame(b.part, b.fixed.ch, codec.SnapshotCorrected, 0))
+		w.sendFrame(s.conn, w.snapshotFrame(b.shard, b.fixed.ch, codec.SnapshotCorrected, 0))
 	}
 }
 
@@ -207,10 +207,10 @@ func (w *worker) sendTick(s *sub, b *build) {
 // from there.
 func (w *worker) resumeNew(s *sub, base uint64, o *op) {
 	s.opened, s.since = s.conn.opened(), base
-	if s.class != classNone || base == s.part.sealed {
+	if s.class != classNone || base == s.shard.sealed {
 		return
 	}
-	if ch, ready := w.changes(s.part, s.conn.encoding, base); !ready {
+	if ch, ready := w.changes(s.shard, s.conn.encoding, base); !ready {
 		w.awaitLost(s, base, o)
 	} else if ch != nil {
 		w.pushTo(s, ch)
@@ -222,7 +222,7 @@ func (w *worker) resumeNew(s *sub, base uint64, o *op) {
 func (w *worker) resumeFrom(s *sub, base uint64, o *op) {
 	s.missed, s.since, s.conflated = false, base, 0
 	switch {
-	case s.class != classNone || base == s.part.sealed:
+	case s.class != classNone || base == s.shard.sealed:
 	case w.recoveryReady(s, base):
 		w.recoverSub(s, base, 0)
 	default:
@@ -251,7 +251,7 @@ func (w *worker) markLagged(s *sub) {
 
 // endBuild keeps what was built for those who ask before the next seal.
 func (w *worker) endBuild(b *build) {
-	p := b.part
+	p := b.shard
 	if p.build == b {
 		p.build = nil
 	}

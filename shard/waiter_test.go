@@ -69,7 +69,7 @@ func TestRenewalBeforeTheFirstSnapshot(t *testing.T) {
 			r.settle()
 			r.core.building.devices = 5
 			c := r.client(false)
-			p := c.subscribe("e", interval).parts[1]
+			p := c.subscribe("e", interval).shards[1]
 			other := r.client(false) // keeps the build
 			other.subscribe("e", 0)
 			r.core.workers[0].turn(nil)

@@ -87,9 +87,9 @@ func TestWriterThatGathersIsWoken(t *testing.T) {
 		takeAll(q)
 		fired(q.Wakeups())
 		q.Gather(gathers)
-		passed := r.core.workers[0].horizon.Load()
-		r.core.workers[0].pass(passed + int64(r.core.Window()))
-		if !r.core.Passed(passed + 1) {
+		passed := r.core.workers[0].watermark.Load()
+		r.core.workers[0].advance(passed + int64(r.core.Window()))
+		if !r.core.FlushedThrough(passed + 1) {
 			t.Fatal("the shard has not come further: nothing is shown by this")
 		}
 		want(t, "woken", fired(q.Wakeups()), gathers)

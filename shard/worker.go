@@ -37,12 +37,12 @@ type worker struct {
 	timers     timerHeap
 	chains     []chain // per writer: connections to hand over
 
-	todo   *opLink     // commands taken out of the inbox, not carried out yet
-	rounds []*audience // pushes under way, to be gone on with by turns
-	taking takeover    // a map on its way in, likewise
-	builds []*build    // large bodies under way, likewise
+	todo       *opLink        // commands taken out of the inbox, not carried out yet
+	broadcasts []*subscribers // pushes under way, to be gone on with by turns
+	updating   snapshotUpdate // a map on its way in, likewise
+	builds     []*build       // large bodies under way, likewise
 
-	releasing []*part // those with replaced values
+	releasing []*topicShard // those with replaced values
 
 	lastBuild uint64 // the number of the last build
 
@@ -50,9 +50,9 @@ type worker struct {
 	stats stats
 	ages  ages
 
-	// horizon is the instant up to which everything due is in the rings.
+	// watermark is the instant up to which everything due is in the rings.
 	// Written at the end of every turn, read by writers that gather.
-	horizon atomic.Int64
+	watermark atomic.Int64
 }
 
 func newWorker(c *Core, id int, s *Snapshot) *worker {
@@ -66,7 +66,7 @@ func newWorker(c *Core, id int, s *Snapshot) *worker {
 	for _, p := range [...]*pool{&w.livePool, &w.deflate.pool, &w.bodyPool, &w.headPool} {
 		p.memory = &c.memory
 	}
-	w.horizon.Store(never)
+	w.watermark.Store(never)
 	return w
 }
 
@@ -125,15 +125,15 @@ func (w *worker) commands() {
 	}
 }
 
-// pass tells the writers how far this shard has come.
-func (w *worker) pass(next int64) {
+// advance tells the writers how far this shard has come.
+func (w *worker) advance(next int64) {
 	if next != never {
 		next--
 	}
-	if w.horizon.Load() == next {
+	if w.watermark.Load() == next {
 		return
 	}
-	w.horizon.Store(next)
+	w.watermark.Store(next)
 	for _, q := range w.core.queues {
 		q.passed()
 	}
@@ -159,9 +159,9 @@ func (w *worker) do(o *op) {
 	case opRenew:
 		w.renewSubs(o)
 	case opSwap:
-		w.adopt(w.core.snapshot.Load())
-		w.taking.op = o
-		return // takeOver finishes it
+		w.beginUpdate(w.core.snapshot.Load())
+		w.updating.op = o
+		return // continueUpdate finishes it
 	}
 	o.finish()
 }

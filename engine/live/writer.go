@@ -78,7 +78,7 @@ func (w *writer) serve() {
 		if n += got; n >= lookEvery {
 			n = 0
 			w.tally.publish(w.srv.m)
-			if w.srv.core.Passed(w.queue.Instant()) {
+			if w.srv.core.FlushedThrough(w.queue.Instant()) {
 				w.lines.take(w.queue)
 			}
 		}
@@ -121,7 +121,7 @@ func (w *writer) gather(ctx context.Context, timer *time.Timer) {
 	w.queue.Gather(true)
 	defer w.queue.Gather(false)
 	timer.Reset(gatherTime)
-	for !core.Passed(instant) {
+	for !core.FlushedThrough(instant) {
 		select {
 		case <-w.queue.Wakeups():
 		case <-timer.C:

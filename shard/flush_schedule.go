@@ -2,7 +2,7 @@ package shard
 
 import "sync/atomic"
 
-// instant is a topic's next moment of sending, shared by all its shards, in
+// flushSchedule is a topic's next moment of sending, shared by all its shards, in
 // ns of the core's clock. It makes them seal at the same moments, so that a
 // connection is written once per topic and window, and lets a quiet topic
 // send at once.
@@ -11,11 +11,11 @@ import "sync/atomic"
 // reads a moment that lies ahead, which nobody moves before it has come, or
 // moves a moment that has passed and is the only one who leads. sealed may run
 // late or twice; it moves next only if it still stands at or before due.
-type instant struct{ next atomic.Int64 }
+type flushSchedule struct{ next atomic.Int64 }
 
 // join returns the moment at which what becomes pending now is due. lead is
 // true for the one shard that finds the topic quiet: it seals at once.
-func (i *instant) join(now, window int64) (due int64, lead bool) {
+func (i *flushSchedule) join(now, window int64) (due int64, lead bool) {
 	for {
 		n := i.next.Load()
 		if n > now {
@@ -28,7 +28,7 @@ func (i *instant) join(now, window int64) (due int64, lead bool) {
 }
 
 // sealed says that a shard has sealed at due.
-func (i *instant) sealed(due, window int64) {
+func (i *flushSchedule) sealed(due, window int64) {
 	for {
 		n := i.next.Load()
 		if n > due || i.next.CompareAndSwap(n, due+window) {

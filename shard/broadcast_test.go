@@ -15,7 +15,7 @@ import (
 func TestAudienceUnderChange(t *testing.T) {
 	for seed := range uint64(500) {
 		rng := rand.New(rand.NewPCG(seed, 3))
-		var a audience
+		var a subscribers
 		there := []*sub{}
 		add := func() *sub {
 			s := &sub{}
@@ -36,8 +36,8 @@ func TestAudienceUnderChange(t *testing.T) {
 			}
 			delete(owed, s)
 		}
-		a.left = len(a.list)
-		for step := 0; a.left > 0; step++ {
+		a.owed = len(a.list)
+		for step := 0; a.owed > 0; step++ {
 			switch n := rng.IntN(10); {
 			case n < 3:
 				add()
@@ -48,17 +48,17 @@ func TestAudienceUnderChange(t *testing.T) {
 				a.cut(s)
 				delete(owed, s)
 			case n < 8:
-				if s := there[rng.IntN(len(there))]; int(s.pos) < a.left {
+				if s := there[rng.IntN(len(there))]; int(s.pos) < a.owed {
 					a.serve(s)
 					served(s)
 				}
 			default:
-				a.left--
-				served(a.list[a.left])
+				a.owed--
+				served(a.list[a.owed])
 			}
 			for i, s := range a.list {
-				if int(s.pos) != i || owed[s] != (i < a.left) {
-					t.Fatalf("seed %d, step %d: place %d holds one that says %d, owed %v, %d left", seed, step, i, s.pos, owed[s], a.left)
+				if int(s.pos) != i || owed[s] != (i < a.owed) {
+					t.Fatalf("seed %d, step %d: place %d holds one that says %d, owed %v, %d left", seed, step, i, s.pos, owed[s], a.owed)
 				}
 			}
 			if len(there) == 0 {
@@ -129,11 +129,11 @@ func TestInstantIsNotPassedBeforeTheLastPush(t *testing.T) {
 	r.pass(100 * time.Millisecond)
 	due := r.now
 	r.turn(0)
-	if r.core.Passed(due) {
+	if r.core.FlushedThrough(due) {
 		t.Fatal("passed although the push is under way")
 	}
 	r.settle()
-	if !r.core.Passed(due) {
+	if !r.core.FlushedThrough(due) {
 		t.Fatal("not passed although all have been served")
 	}
 }
@@ -242,7 +242,7 @@ func TestIntervalToLiveWhileLagged(t *testing.T) {
 // the round would have brought is in the snapshot, and nothing live before it.
 func TestRoundBesideRecovery(t *testing.T) {
 	r, crowd, _ := hot(t)
-	i := slices.IndexFunc(crowd, func(c *client) bool { return int(c.conn.subs[0].pos) < c.conn.subs[0].audience().left })
+	i := slices.IndexFunc(crowd, func(c *client) bool { return int(c.conn.subs[0].pos) < c.conn.subs[0].subscribers().owed })
 	if i < 0 {
 		t.Fatal("the round has reached everybody in one turn")
 	}

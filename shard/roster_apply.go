@@ -1,16 +1,16 @@
 package shard
 
-// reroster carries out a change of a topic's devices on this shard: the roster
+// applyRoster carries out a change of a topic's devices on this shard: the roster
 // frame, then the last value of the devices that joined. One that leaves its
 // last topic and has another by the new map is no orphan in between: it could
 // be forgotten as one.
-func (w *worker) reroster(c *change) (pushes int) {
-	p := c.part
+func (w *worker) applyRoster(c *change) (pushes int) {
+	p := c.shard
 	for _, id := range c.removed {
 		if d := w.devices[id]; d != nil {
-			p.leave(d, &w.values)
-			if len(d.nodes) == 0 && !d.orphan && len(w.snap.Topics(id)) == 0 {
-				w.abandon(d)
+			p.removeDevice(d, &w.values)
+			if len(d.memberships) == 0 && !d.orphan && len(w.snap.Topics(id)) == 0 {
+				w.markOrphan(d)
 			}
 		}
 	}
@@ -39,7 +39,7 @@ func (w *worker) reroster(c *change) (pushes int) {
 // announce puts a frame about the updates after since into the live flow of a
 // part, and sends it at once to those who asked for an interval. If they lose
 // it, they are told of all updates after since again.
-func (w *worker) announce(p *part, frame []byte, since uint64) (pushes int) {
+func (w *worker) announce(p *topicShard, frame []byte, since uint64) (pushes int) {
 	if p.watchers == 0 {
 		return 0
 	}
@@ -49,10 +49,10 @@ func (w *worker) announce(p *part, frame []byte, since uint64) (pushes int) {
 		}
 	}
 	w.schedule(p)
-	ch := &Chunk{body: frame, part: p, since: since, sealed: w.now}
+	ch := &Chunk{body: frame, shard: p, since: since, sealed: w.now}
 	for _, k := range p.classes {
 		if k != nil {
-			pushes += w.begin(&k.audience, round{chunk: ch, due: never})
+			pushes += w.begin(&k.subscribers, broadcast{chunk: ch, due: never})
 		}
 	}
 	w.splice(0)

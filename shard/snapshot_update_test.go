@@ -118,7 +118,7 @@ func TestFirstRecordDuringASwap(t *testing.T) {
 		r.send("a7", base+1)
 		r.pass(r.core.Window())
 		r.settle()
-		want(t, "places of the device", len(r.core.workers[0].devices["a7"].nodes), 1)
+		want(t, "places of the device", len(r.core.workers[0].devices["a7"].memberships), 1)
 	}
 }
 
@@ -146,8 +146,8 @@ func TestLeaverIsNotShownBehindAChangeToLive(t *testing.T) {
 		if r.turn(0); !r.swapped() {
 			t.Fatal("the map is not taken over in one turn")
 		}
-		if p := all[12].held["a"].parts[0]; p.rounds > 0 != pushing || p.seq == p.sealed {
-			t.Fatalf("%d rounds under way, %d of %d sealed", p.rounds, p.sealed, p.seq)
+		if p := all[12].held["a"].shards[0]; p.broadcasts > 0 != pushing || p.seq == p.sealed {
+			t.Fatalf("%d rounds under way, %d of %d sealed", p.broadcasts, p.sealed, p.seq)
 		}
 		changed := all[12]
 		changed.subscribe("a", 0)

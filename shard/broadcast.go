@@ -1,23 +1,23 @@
 package shard
 
-// audience is a list of subscriptions that are pushed to together: the live
+// subscribers is a list of subscriptions that are pushed to together: the live
 // flow of a part in one shape, or a class. One round at a time goes through
 // it, from the end to the front, and may be interrupted after any push: what
 // the shard does in between may add to the list and cut from it.
 //
-// What holds at every moment: list[:left] are still owed the round, the others
+// What holds at every moment: list[:owed] are still owed the round, the others
 // have had it or came later, and every sub knows its place.
-type audience struct {
+type subscribers struct {
 	list []*sub
-	left int
+	owed int
 
-	round round
-	open  bool // a round is under way; it is in worker.rounds until the shard has closed it
+	broadcast broadcast
+	open      bool // a round is under way; it is in worker.broadcasts until the shard has closed it
 }
 
-// round is what an audience is being sent.
-type round struct {
-	part        *part            // whose next seal waits for the end; nil for a class
+// broadcast is what an subscribers is being sent.
+type broadcast struct {
+	shard       *topicShard      // whose next seal waits for the end; nil for a class
 	chunk       *Chunk           // nil: a tick, each sub gets what changed since its last one
 	compression *liveCompression // of chunk, which is pushed compressed when that is done; nil for none
 	taken       int              // connections that took chunk
@@ -26,15 +26,15 @@ type round struct {
 }
 
 // add puts s at the end, where rounds under way do not come.
-func (a *audience) add(s *sub) {
+func (a *subscribers) add(s *sub) {
 	s.pos = int32(len(a.list))
 	a.list = append(a.list, s)
 }
 
 // cut takes s out. A sub that is still owed is replaced by the last one that
 // is, so that none is skipped and none is served twice.
-func (a *audience) cut(s *sub) {
-	if int(s.pos) < a.left {
+func (a *subscribers) cut(s *sub) {
+	if int(s.pos) < a.owed {
 		a.serve(s)
 	}
 	last := len(a.list) - 1
@@ -44,31 +44,31 @@ func (a *audience) cut(s *sub) {
 }
 
 // serve moves s, which is owed the round, to those who have had it.
-func (a *audience) serve(s *sub) {
-	a.left--
-	at, last := int(s.pos), a.list[a.left]
-	a.put(s, a.left)
+func (a *subscribers) serve(s *sub) {
+	a.owed--
+	at, last := int(s.pos), a.list[a.owed]
+	a.put(s, a.owed)
 	a.put(last, at)
 }
 
-func (a *audience) put(s *sub, pos int) {
+func (a *subscribers) put(s *sub, pos int) {
 	a.list[pos] = s
 	s.pos = int32(pos)
 }
 
-// audience is the list that s is in.
-func (s *sub) audience() *audience {
+// subscribers is the list that s is in.
+func (s *sub) subscribers() *subscribers {
 	if s.class == classNone {
-		return &s.part.live[s.conn.encoding]
+		return &s.shard.live[s.conn.encoding]
 	}
-	return &s.part.classes[s.class].audience
+	return &s.shard.classes[s.class].subscribers
 }
 
-// broadcast begins the rounds of one live chunk in some audiences, and returns
+// broadcast begins the rounds of one live chunk in some subscribers, and returns
 // how many pushes it has made by that.
-func (w *worker) broadcast(r round, to ...*audience) (pushes int) {
+func (w *worker) broadcast(r broadcast, to ...*subscribers) (pushes int) {
 	r.chunk.pool.startPush(r.chunk, len(to))
-	r.part.rounds += len(to)
+	r.shard.broadcasts += len(to)
 	for _, a := range to {
 		pushes += w.begin(a, r)
 	}
@@ -78,14 +78,14 @@ func (w *worker) broadcast(r round, to ...*audience) (pushes int) {
 // begin sends r to everybody in a: at once if they are few, otherwise a slice per
 // turn, so that the shard's other topics and its inbox do not wait. A round that
 // is under way is finished first. It returns how many pushes it has made of r.
-func (w *worker) begin(a *audience, r round) (pushes int) {
+func (w *worker) begin(a *subscribers, r broadcast) (pushes int) {
 	w.complete(a)
-	a.round, a.left, a.open = r, len(a.list), true
-	if a.left > w.core.slice || r.compression != nil {
-		w.rounds = append(w.rounds, a)
+	a.broadcast, a.owed, a.open = r, len(a.list), true
+	if a.owed > w.core.slice || r.compression != nil {
+		w.broadcasts = append(w.broadcasts, a)
 		return 0
 	}
-	pushes = a.left
+	pushes = a.owed
 	w.complete(a)
 	return pushes
 }
@@ -93,23 +93,23 @@ func (w *worker) begin(a *audience, r round) (pushes int) {
 // proceed gives the round that waits longest one slice: of pushes, or of
 // compression before them.
 func (w *worker) proceed() {
-	if len(w.rounds) == 0 {
+	if len(w.broadcasts) == 0 {
 		return
 	}
-	a := w.rounds[0]
-	copy(w.rounds, w.rounds[1:])
-	w.rounds = w.rounds[:len(w.rounds)-1]
+	a := w.broadcasts[0]
+	copy(w.broadcasts, w.broadcasts[1:])
+	w.broadcasts = w.broadcasts[:len(w.broadcasts)-1]
 	if !a.open {
 		return // completed by a command
 	}
-	if a.round.compression != nil && a.left > 0 {
-		w.compressLive(&a.round)
+	if a.broadcast.compression != nil && a.owed > 0 {
+		w.compressLive(&a.broadcast)
 	} else {
 		w.push(a, w.core.slice)
-		w.splice(a.round.instant)
+		w.splice(a.broadcast.instant)
 	}
-	if a.left > 0 {
-		w.rounds = append(w.rounds, a)
+	if a.owed > 0 {
+		w.broadcasts = append(w.broadcasts, a)
 		return
 	}
 	w.close(a)
@@ -117,34 +117,34 @@ func (w *worker) proceed() {
 
 // complete brings the round of a, if there is one, to its end now. What is not
 // compressed yet goes as it is.
-func (w *worker) complete(a *audience) {
+func (w *worker) complete(a *subscribers) {
 	if a.open {
-		w.push(a, a.left)
+		w.push(a, a.owed)
 		w.close(a)
 	}
 }
 
 // completeTicks brings the ticks of p that are under way to their end now.
-func (w *worker) completeTicks(p *part) {
+func (w *worker) completeTicks(p *topicShard) {
 	for _, k := range p.classes {
 		if k != nil {
-			w.complete(&k.audience)
+			w.complete(&k.subscribers)
 		}
 	}
 }
 
 // close ends the round of a, which everybody has had.
-func (w *worker) close(a *audience) {
-	p, ch, taken := a.round.part, a.round.chunk, a.round.taken
-	if k := a.round.compression; k != nil {
+func (w *worker) close(a *subscribers) {
+	p, ch, taken := a.broadcast.shard, a.broadcast.chunk, a.broadcast.taken
+	if k := a.broadcast.compression; k != nil {
 		k.free(false)
 	}
-	a.round, a.open = round{}, false
+	a.broadcast, a.open = broadcast{}, false
 	if p == nil {
 		return
 	}
 	ch.pool.endPush(ch, taken)
-	if p.rounds--; p.rounds == 0 && p.watchers > 0 && p.seq > p.sealed {
+	if p.broadcasts--; p.broadcasts == 0 && p.watchers > 0 && p.seq > p.sealed {
 		w.schedule(p) // what came meanwhile
 	}
 }
@@ -156,42 +156,42 @@ func (w *worker) close(a *audience) {
 const warmAhead = 8
 
 // push serves up to n of those who are owed the round.
-func (w *worker) push(a *audience, n int) {
-	if a.round.chunk == nil {
-		for ; n > 0 && a.left > 0; n-- {
-			a.left--
-			w.tickTo(a.list[a.left])
+func (w *worker) push(a *subscribers, n int) {
+	if a.broadcast.chunk == nil {
+		for ; n > 0 && a.owed > 0; n-- {
+			a.owed--
+			w.tickTo(a.list[a.owed])
 		}
 		return
 	}
-	end := max(0, a.left-n)
-	ch := a.round.chunk
-	for a.left > end {
-		group := max(end, a.left-warmAhead)
-		for _, s := range a.list[group:a.left] {
+	end := max(0, a.owed-n)
+	ch := a.broadcast.chunk
+	for a.owed > end {
+		group := max(end, a.owed-warmAhead)
+		for _, s := range a.list[group:a.owed] {
 			s.conn.ring.PrefetchPush()
 		}
-		for a.left > group {
-			a.left--
-			if w.pushTo(a.list[a.left], ch) {
-				a.round.taken++
+		for a.owed > group {
+			a.owed--
+			if w.pushTo(a.list[a.owed], ch) {
+				a.broadcast.taken++
 			}
 		}
 	}
 }
 
-// catchUp serves s now if it is owed the round of its audience, so that what a
+// catchUp serves s now if it is owed the round of its subscribers, so that what a
 // command does to it comes behind.
 func (w *worker) catchUp(s *sub) {
-	a := s.audience()
-	if int(s.pos) >= a.left {
+	a := s.subscribers()
+	if int(s.pos) >= a.owed {
 		return
 	}
 	a.serve(s)
-	if a.round.chunk == nil {
+	if a.broadcast.chunk == nil {
 		w.tickTo(s)
-	} else if w.pushTo(s, a.round.chunk) {
-		a.round.taken++
+	} else if w.pushTo(s, a.broadcast.chunk) {
+		a.broadcast.taken++
 	}
 }
 
