@@ -9,11 +9,11 @@ import "strings"
 // been checked by a decoder. All are safe for concurrent use.
 
 // AppendAdded appends the body of a position that is shown already, with what p
-// adds to it: body, an object that AppendBody or AppendAdded has written,
-// together with the attributes of p whose names it does not have. It returns
-// true then. dst is unchanged and the answer false if p is at another place or
-// adds nothing. The device and the time are for the caller to compare, and so
-// is the size of what comes out: it can be as long as both together. dst and
+// adds to it: body, an object that AppendBody or AppendAdded has written, and the
+// attributes of p whose names it does not have. It returns true then. If p is at
+// another place or adds nothing, it returns false and leaves dst unchanged. The caller
+// compares the device and the time, and checks the size of the result, which can be as
+// long as both together. dst and
 // body must not overlap. It allocates only to grow dst, and for long attributes
 // as AddedAttributes does.
 func AppendAdded(dst, body []byte, p *Position) ([]byte, bool) {

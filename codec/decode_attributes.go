@@ -3,7 +3,7 @@ package codec
 import "strings"
 
 // attributes checks the object at i, whose members stand in depth objects. end
-// is behind it.
+// is after it.
 func attributes(s string, i, depth int) (end int, why Reason) {
 	if at(s, i) != '{' {
 		return i, ReasonAttribute
@@ -23,7 +23,7 @@ func attributes(s string, i, depth int) (end int, why Reason) {
 		} else if _, i, why = attributeValue(s, i, depth); why != 0 {
 			return i, why
 		}
-		// The usual comma, without white space behind it.
+		// The usual comma, without white space after it.
 		if i+1 < len(s) && s[i] == ',' && s[i+1] == '"' {
 			i++
 			continue

@@ -3,7 +3,7 @@ package codec
 import "strings"
 
 // readFlat reads shape B: each field is one value. A fault of a required value
-// is told with the member and the byte of the field's text.
+// is reported with the member and the byte of the field's text.
 func (v *values) readFlat(r *record) (m member, end int, why Reason) {
 	for m = memberLatitude; m <= memberSatellites; m++ {
 		if !r.holds(field(m)) {

@@ -1,6 +1,6 @@
 package codec
 
-// readPayload reads the JSON of shape A. A fault is told with the member and
+// readPayload reads the JSON of shape A. A fault is reported with the member and
 // the byte.
 func (v *values) readPayload(s string) (m member, end int, why Reason) {
 	i := space(s, 0)
@@ -30,7 +30,7 @@ func (v *values) readPayload(s string) (m member, end int, why Reason) {
 		if why != 0 {
 			return m, i, why
 		}
-		// The usual comma, without white space behind it.
+		// The usual comma, without white space after it.
 		if i+1 < len(s) && s[i] == ',' && s[i+1] == '"' {
 			i++
 			continue
@@ -45,7 +45,7 @@ func (v *values) readPayload(s string) (m member, end int, why Reason) {
 	}
 }
 
-// finish checks that nothing but white space stands behind the object.
+// finish checks that only white space comes after the object.
 func (v *values) finish(s string, i int) Reason {
 	if i != len(s) && space(s, i) != len(s) {
 		return ReasonJSON

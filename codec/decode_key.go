@@ -20,7 +20,7 @@ const (
 )
 
 // payloadMember reads the name of a member, whose opening quote must be at i,
-// and the colon; next is the first byte of the value. Names are told apart by
+// and the colon; next is the first byte of the value. Names are distinguished by
 // their first eight bytes: a switch, since all records of a service have their
 // members in the same order, which the processor learns.
 func payloadMember(s string, i int) (m member, next int, why Reason) {

@@ -5,10 +5,10 @@ import "encoding/binary"
 // rsv1 marks the first frame of a compressed message (RFC 7692, section 6).
 const rsv1 = 0x40
 
-// BeginDeflated opens a text frame whose payload is a compressed message: what
-// the caller appends behind it is DEFLATE (RFC 1951) without the last four
+// BeginDeflated opens a text frame whose payload is a compressed message: what the
+// caller appends is DEFLATE (RFC 1951) without the last four
 // bytes of its flush (RFC 7692, section 7.2.1). mark is where the frame begins
-// in dst. Safe for concurrent use, as all functions of this file.
+// in dst. It is safe for concurrent use, as all functions of this file are.
 func BeginDeflated(dst []byte) (_ []byte, mark int) {
 	dst, mark = beginFrame(dst)
 	dst[mark] |= rsv1
@@ -31,8 +31,8 @@ func WidenDeflated(dst []byte, mark int) []byte { return widenFrame(dst, mark) }
 // EndDeflated closes the frame that BeginDeflated has opened at mark.
 func EndDeflated(dst []byte, mark int) []byte { return endFrame(dst, mark, 0) }
 
-// storedHeader is the length of what stands before the bytes of a stored block
-// that begins on a byte boundary: three bits, padding, LEN and NLEN (RFC 1951,
+// storedHeader is the length of what comes before the bytes of a stored block that
+// begins on a byte boundary: three bits, padding, LEN and NLEN (RFC 1951,
 // section 3.2.4).
 const storedHeader = 5
 
@@ -43,9 +43,9 @@ const MaxDeflatedName = 8 << 10
 
 // AppendDeflatedSnapshotHead is AppendSnapshotHead for a compressed body of
 // bodyLen bytes that any number of frames may share: what BeginSnapshotBody
-// and EndSnapshotBody have built, compressed alone. The head goes before it as
-// a stored block, which ends on a byte boundary; the body refers to nothing
-// before itself, so the two make one DEFLATE stream. The topic's name must not
+// and EndSnapshotBody have built, compressed alone. The head comes before it
+// as a stored block, which ends on a byte boundary. The body refers to nothing before
+// itself, so the two make one DEFLATE stream. The topic's name must not
 // be longer than MaxDeflatedName.
 func (t *Topic) AppendDeflatedSnapshotHead(dst []byte, bodyLen, part, parts int, reason string, conflated uint64) []byte {
 	dst, mark := BeginDeflated(dst)

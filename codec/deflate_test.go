@@ -56,7 +56,7 @@ func TestDeflatedFrame(t *testing.T) {
 	}
 }
 
-// One compressed body stands behind heads of every length, the plain head's
+// One compressed body comes after heads of every length, the plain head's
 // frame says the same.
 func TestDeflatedSnapshotHead(t *testing.T) {
 	for _, name := range []string{"e", "event:4711", strings.Repeat("x", 200), strings.Repeat("\x01", MaxDeflatedName)} {

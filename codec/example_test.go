@@ -6,7 +6,8 @@ import (
 	"pitwall/codec"
 )
 
-// A record comes in and goes out as the frame that every subscriber gets.
+// A stream record is decoded, encoded once, and wrapped as the frame that every
+// subscriber of one topic gets.
 func Example() {
 	decoder := codec.NewDecoder(codec.DefaultLimits())
 	topic := codec.NewTopic("event:42") // kept as long as the topic lives
@@ -29,6 +30,28 @@ func Example() {
 	// {"type":"position","topic":"event:42","deviceId":"350424060000001","ts":1748779200500,"lat":47.1234567,"lon":11.5,"speed":31.2}
 }
 
+// The fields of a record in its flat form. Numbers that the record does not have are
+// not set in Has. A value that is wrong but optional is left out, and LeftOut names
+// it.
+func ExampleDecoder_Decode() {
+	decoder := codec.NewDecoder(codec.DefaultLimits()) // one per goroutine
+	var p codec.Position
+	fields := []string{"device_id", "d1", "ts", "1748779200500", "lat", "47.1", "lon", "11.5", "alt", "820", "speed", "fast"}
+	if err := decoder.Decode(&p, 1748779205000, 0, fields); err != nil {
+		fmt.Println(err)
+		return
+	}
+	fmt.Println(p.DeviceID, p.TS, p.Lat, p.Lon)
+	fmt.Println("altitude:", p.Has&codec.HasAlt != 0, p.Alt)
+	fmt.Println("speed:", p.Has&codec.HasSpeed != 0)
+	// Output:
+	// d1 1748779200500 47.1 11.5
+	// altitude: true 820
+	// speed: false
+}
+
+// A record without a usable required value is an error, which tells the field, the
+// code and the place.
 func ExampleDecoder_Decode_error() {
 	decoder := codec.NewDecoder(codec.DefaultLimits())
 	var p codec.Position
@@ -37,7 +60,7 @@ func ExampleDecoder_Decode_error() {
 	// Output: decode lat: bad_number at byte 4
 }
 
-// A snapshot's body is built once; each receiver gets a head of his own.
+// A snapshot's body is built once. Each receiver gets a head of its own.
 func ExampleTopic_AppendSnapshotHead() {
 	topic := codec.NewTopic("event:42")
 	body := topic.BeginSnapshotBody(nil)
@@ -53,6 +76,20 @@ func ExampleTopic_AppendSnapshotHead() {
 	// {"type":"snapshot","topic":"event:42","part":1,"parts":1,"reason":"lagged","conflated":7,
 	// {"type":"snapshot","topic":"event:42","part":1,"parts":1,"reason":"lagged","conflated":1200,
 	// "positions":[{"deviceId":"d1","ts":1748779200500,"lat":47,"lon":11}]}
+}
+
+// The frames of a positions list: any number of bodies in one frame.
+func ExampleTopic_BeginPositions() {
+	topic := codec.NewTopic("event:42")
+	frame, mark := topic.BeginPositions(nil)
+	for _, id := range []string{"d1", "d2"} {
+		p := codec.Position{DeviceID: id, TS: 1748779200500, Lat: 47, Lon: 11}
+		frame = topic.AppendItem(frame, codec.AppendBody(nil, &p, p.TS))
+	}
+	frame = topic.EndPositions(frame, mark)
+	fmt.Printf("%s\n", frame[codec.FrameHeaderLen(frame):])
+	// Output:
+	// {"type":"positions","topic":"event:42","positions":[{"deviceId":"d1","ts":1748779200500,"lat":47,"lon":11},{"deviceId":"d2","ts":1748779200500,"lat":47,"lon":11}]}
 }
 
 func ExampleAttributes_All() {

@@ -13,8 +13,8 @@ const (
 )
 
 // AppendTextFrameHeader appends the header of a text frame with payloadLen
-// bytes of payload, 0 or more, which the caller has to send behind it. Safe
-// for concurrent use, as all functions of this file.
+// bytes of payload, 0 or more, which the caller has to send after it. It is safe for
+// concurrent use, as all functions of this file are.
 func AppendTextFrameHeader(dst []byte, payloadLen int) []byte {
 	switch {
 	case payloadLen < len16:
@@ -32,8 +32,9 @@ func AppendTextFrame(dst, payload []byte) []byte {
 	return append(dst, payload...)
 }
 
-// reserved is the room that an open frame keeps for its header: that of 126 to
-// 65535 bytes of payload, the usual size of what is not known beforehand.
+// reserved is the room that an open frame keeps for its header: enough for 126 to
+// 65535 bytes of payload, the usual length of a frame whose length is not known
+// beforehand.
 const reserved = 4
 
 // beginFrame opens a frame of unknown length at mark.
@@ -41,13 +42,12 @@ func beginFrame(dst []byte) (_ []byte, mark int) {
 	return append(dst, finText, len16, 0, 0), len(dst)
 }
 
-// reservedLong is the room for the header of more than that.
+// reservedLong is the room for the header of a longer payload.
 const reservedLong = 10
 
-// widenFrame makes the header of the frame at mark, which is still open, long
-// enough for any payload once the payload that it has needs that. Who calls it
-// after each piece has no more than one piece and 64 KiB moved, and nothing at the
-// end.
+// widenFrame makes the header of the open frame at mark long enough for any payload,
+// once the payload so far needs that. A caller that calls it after each piece moves
+// at most one piece and 64 KiB, once, instead of the whole payload at the end.
 func widenFrame(dst []byte, mark int) []byte {
 	own := len(dst) - mark - reserved
 	if own <= 0xffff || dst[mark+1] == len64 {
@@ -61,7 +61,8 @@ func widenFrame(dst []byte, mark int) []byte {
 
 // endFrame closes the frame at mark, whose payload goes on for bodyLen bytes
 // elsewhere. It fills in the length, and moves the payload in the two cases in
-// which the minimal header is not of the size it has: two bytes down or six up.
+// which the minimal header does not have the reserved length: by two bytes down or six
+// up. RFC 6455 asks for the minimal form.
 func endFrame(dst []byte, mark, bodyLen int) []byte {
 	if dst[mark+1] == len64 {
 		binary.BigEndian.PutUint64(dst[mark+2:], uint64(len(dst)-mark-reservedLong+bodyLen))

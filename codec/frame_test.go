@@ -35,7 +35,7 @@ func TestFrameHeaders(t *testing.T) {
 }
 
 // TestFramesOfEveryLength closes open frames around the lengths at which the
-// header changes, behind other bytes, and with the rest elsewhere.
+// header changes, after other bytes, and with the rest elsewhere.
 func TestFramesOfEveryLength(t *testing.T) {
 	var lengths []int
 	for _, edge := range []int{1, 126, 65536} {

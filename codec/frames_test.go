@@ -10,7 +10,7 @@ import (
 )
 
 // unframe reads one frame as RFC 6455 section 5.2 has it and returns its
-// payload and what is behind it. Whatever a server may not send fails the
+// payload and what comes after it. Whatever a server may not send fails the
 // test: a fragment, reserved bits, another opcode than text, a mask, a length
 // that is not minimal.
 func unframe(t testing.TB, b []byte) (payload, rest []byte) {

@@ -1,14 +1,14 @@
 package codec
 
 // The functions of this file read JSON from a text s at byte i. They return
-// where they stopped: behind what they read, or at the fault that the Reason
+// where they stopped: after what they read, or at the fault that the Reason
 // names.
 
 // maxDepth is how deep objects and arrays may be nested, the outermost one
 // included.
 const maxDepth = 32
 
-// at returns s[i], or 0 behind the end: no JSON has that byte.
+// at returns s[i], or 0 after the end: no JSON has that byte.
 func at(s string, i int) byte {
 	if i < len(s) {
 		return s[i]
@@ -53,9 +53,9 @@ func nameAt(s string, i int) (end, next int, why Reason) {
 	return end, i, 0
 }
 
-// separator reads what stands behind a member or an element: a comma, after
+// separator reads what comes after a member or an element: a comma, after
 // which next is the first byte of the following one, or closing, after which
-// next is behind it.
+// next is after it.
 func separator(s string, i int, closing byte) (next int, closed bool, why Reason) {
 	c := at(s, i)
 	if c <= ' ' {

@@ -89,7 +89,7 @@ func shortNumber(s string) (v float64, ok bool) {
 	if byte(w>>(8*uint(whole))) == '.' {
 		point = 1
 	}
-	keep := uint64(1)<<(8*uint(whole)) - 1 | (uint64(point) - 1) // what is not behind a point
+	keep := uint64(1)<<(8*uint(whole)) - 1 | (uint64(point) - 1) // what is not after a point
 	x = x&keep | x>>8&^keep
 	digits := len(s) - point
 	decimals := digits - whole

@@ -119,7 +119,7 @@ func significant(mantissa string) int {
 	return len(mantissa)
 }
 
-// exponentAt reads an exponent behind its letter, held to what an int takes. A
+// exponentAt reads an exponent after its letter, held to what an int takes. A
 // broken one makes end the negative of where it breaks.
 func exponentAt(s string, i int) (exponent, end int) {
 	sign := 1

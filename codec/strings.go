@@ -6,7 +6,7 @@ import (
 	"unicode/utf8"
 )
 
-// quoted reads a JSON string from i, just behind its opening quote, and
+// quoted reads a JSON string from i, just after its opening quote, and
 // returns where its closing quote is. It refuses what not every database
 // takes: NUL, lone surrogates, invalid UTF-8. ReasonText says that it is one of
 // these, ReasonJSON that there is no string.

@@ -4,7 +4,7 @@ import "math/bits"
 
 // Eight bytes of text at a time, in one register: the first byte of the text
 // is the lowest byte of the word. Where a word is searched, only the first hit
-// is exact; borrows and carries may set marks behind it.
+// is exact; borrows and carries may set marks after it.
 
 const (
 	ones  = 0x0101010101010101
@@ -20,7 +20,7 @@ func load64(s string, i int) uint64 {
 }
 
 // lastWord returns the bytes of s from i to its end, eight at most, as a word
-// with zeros behind them.
+// with zeros after them.
 func lastWord(s string, i int) uint64 {
 	n := len(s) - i
 	if len(s) >= 8 {

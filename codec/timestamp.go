@@ -55,7 +55,7 @@ const (
 	check3   = 0x7f_76_76_76_7f_76_76_7f
 )
 
-// usualTime reads a time in usualForm at i, with a quote behind it; false for
+// usualTime reads a time in usualForm at i, with a quote after it; false for
 // everything else.
 func usualTime(s string, i int) (ms int64, ok bool) {
 	if i+len(usualForm) >= len(s) || s[i+len(usualForm)] != '"' {

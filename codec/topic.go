@@ -55,14 +55,14 @@ func (t *Topic) AppendItem(dst, body []byte) []byte {
 	return append(dst, body...)
 }
 
-// WidenPositions is to be called after AppendItem where the frame may become
-// long: it moves what the frame at mark has so far as soon as its header must be
-// longer, which is 64 KiB, rather than all of it at the end.
+// WidenPositions is called after AppendItem where the frame at mark may become long.
+// It moves the payload once, as soon as the header must be longer (at 64 KiB), instead
+// of all of it at the end.
 func (t *Topic) WidenPositions(dst []byte, mark int) []byte { return widenFrame(dst, mark) }
 
-// EndPositions closes the frame that BeginPositions has opened at mark. The
-// header is always the minimal one: it was reserved for 126 to 65535 bytes of
-// payload, and the payload is moved if it turns out shorter or longer.
+// EndPositions closes the frame that BeginPositions opened at mark. The header is
+// always the minimal one: room was reserved for 126 to 65535 bytes of payload, and the
+// payload is moved if it is shorter or longer.
 func (t *Topic) EndPositions(dst []byte, mark int) []byte {
 	return endFrame(append(dst, "]}"...), mark, 0)
 }
@@ -78,12 +78,12 @@ const (
 	SnapshotCorrected = "corrected" // a position shown before was marked faulty
 )
 
-// AppendSnapshotHead appends all of a snapshot frame that is one receiver's
-// own: its header and its members up to "positions". The frame is complete
-// with a body of exactly bodyLen bytes behind it, which BeginSnapshotBody and
-// EndSnapshotBody build and any number of frames may share. part counts from
-// 1 to parts. conflated, the number of updates left out, is told only when
-// reason is SnapshotLagged.
+// AppendSnapshotHead appends the part of a snapshot frame that belongs to one
+// receiver: the header and the members up to "positions". A body of exactly bodyLen
+// bytes after it completes the frame. BeginSnapshotBody, AppendItem and
+// EndSnapshotBody build the body, which any number of frames may share. part counts from
+// 1 to parts. conflated, the number of updates left out, is written only when reason is
+// SnapshotLagged.
 func (t *Topic) AppendSnapshotHead(dst []byte, bodyLen, part, parts int, reason string, conflated uint64) []byte {
 	dst, mark := beginFrame(dst)
 	return endFrame(t.appendSnapshotMembers(dst, part, parts, reason, conflated), mark, bodyLen)
@@ -108,8 +108,7 @@ func (t *Topic) appendSnapshotMembers(dst []byte, part, parts int, reason string
 // fills and EndSnapshotBody closes.
 func (t *Topic) BeginSnapshotBody(dst []byte) []byte { return append(dst, `"positions":[`...) }
 
-// EndSnapshotBody closes what BeginSnapshotBody has opened, and with it the
-// frame.
+// EndSnapshotBody closes what BeginSnapshotBody opened, and with it the frame.
 func (t *Topic) EndSnapshotBody(dst []byte) []byte { return append(dst, "]}"...) }
 
 // AppendRosterFrame appends a roster frame with the devices that joined and
