@@ -81,7 +81,7 @@ func (c *Chunk) Live() bool { return c.kind == chunkLive }
 
 // FrameEnd returns the offset of the end of the frame that the byte before off
 // belongs to: off itself when off is between two frames. A writer that has written
-// off bytes must write up to here before anything else.
+// off bytes must write up to here before it writes anything of another chunk.
 func (c *Chunk) FrameEnd(off int) int {
 	// A chunk with a head is one frame. Control chunks may be several, but a
 	// writer always writes them to their end.

@@ -9,10 +9,9 @@ import (
 	"pitwall/shard/internal/step"
 )
 
-// flushesModel has two producers push a chunk each to a connection with a bound
-// of one chunk while the writer takes them. Once both are written and a window
-// has gone by they push again: what the writer does meanwhile is the end of its
-// turn. It reports whether the connection was found slow.
+// flushesModel has two producers push a chunk each to a connection with a bound of
+// one chunk while the writer takes them. After both are written and a window has
+// passed they push again, while the writer is at the end of its turn. It reports whether the connection was found slow.
 func flushesModel(t *testing.T, forget bool) (lagged bool, played int) {
 	played = step.Explore(t, 1, func() ([]step.Thread, func()) {
 		now, flush := int64(1), 0

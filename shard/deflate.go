@@ -127,17 +127,17 @@ func (w *worker) compressBody(ch *Chunk) *Chunk {
 // compressFrames fills z with ch's frames. It compresses those that are long enough
 // and get shorter by it, and returns false when there are none.
 func (w *worker) compressFrames(z, ch *Chunk) bool {
-	seams := ch.rosterMarks
+	marks := ch.rosterMarks
 	for at := 0; at < len(ch.body); {
-		if len(seams) > 0 && seams[0].at == at {
-			z.rosterMarks = append(z.rosterMarks, rosterMark{len(z.body), seams[0].records})
-			seams = seams[1:]
+		if len(marks) > 0 && marks[0].at == at {
+			z.rosterMarks = append(z.rosterMarks, rosterMark{len(z.body), marks[0].records})
+			marks = marks[1:]
 		}
 		n := codec.FrameLen(ch.body[at:])
 		z.body = w.compressFrame(z.body, ch.body[at:at+n])
 		at += n
 	}
-	if len(z.body) == len(ch.body) {
+	if len(z.body) == len(ch.body) { // every frame was copied: one that is compressed is shorter
 		return false
 	}
 	z.shard, z.since, z.arrival, z.records, z.sealed = ch.shard, ch.since, ch.arrival, ch.records, ch.sealed
@@ -145,6 +145,7 @@ func (w *worker) compressFrames(z, ch *Chunk) bool {
 	return true
 }
 
+// compressFrame appends frame to dst, compressed if it gets shorter by that.
 func (w *worker) compressFrame(dst, frame []byte) []byte {
 	payload := frame[codec.FrameHeaderLen(frame):]
 	if len(payload) >= minCompress {
@@ -153,7 +154,7 @@ func (w *worker) compressFrame(dst, frame []byte) []byte {
 		if len(z)-mark < len(frame) {
 			return z
 		}
-		dst = z[:mark] // it has grown
+		dst = z[:mark] // compression made it longer
 	}
 	return append(dst, frame...)
 }

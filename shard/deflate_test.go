@@ -178,7 +178,7 @@ func TestFramesThatGrowAreNotCompressed(t *testing.T) {
 	want(t, "counted", w.count, counts{})
 }
 
-// A snapshot that compression makes longer is tried once, whoever comes.
+// A snapshot that compression makes longer is tried once, however many subscribe.
 func TestSnapshotsThatGrowAreTriedOnce(t *testing.T) {
 	tries := 0
 	r := newRig(t, Config{Shards: 1, Deflate: func() Deflater { return &counting{tries: &tries} }})

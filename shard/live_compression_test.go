@@ -35,7 +35,7 @@ func TestCompressedFramesAreInTheirPlaces(t *testing.T) {
 		if r.chunk == plain {
 			continue
 		}
-		want(t, "seams", len(r.chunk.rosterMarks), len(plain.rosterMarks))
+		want(t, "roster marks", len(r.chunk.rosterMarks), len(plain.rosterMarks))
 		want(t, "records", r.chunk.records, plain.records)
 		frames := func(ch *Chunk) (list []string) {
 			for b := ch.body; len(b) > 0; b = b[codec.FrameLen(b):] {
@@ -48,8 +48,8 @@ func TestCompressedFramesAreInTheirPlaces(t *testing.T) {
 		for i, s := range r.chunk.rosterMarks {
 			at := x.c.plain(r.chunk.body[s.at:][:codec.FrameLen(r.chunk.body[s.at:])])
 			was := plain.body[plain.rosterMarks[i].at:][:codec.FrameLen(plain.body[plain.rosterMarks[i].at:])]
-			want(t, "frame at a seam", string(at[codec.FrameHeaderLen(at):]), string(was[codec.FrameHeaderLen(was):]))
-			want(t, "records before a seam", s.records, plain.rosterMarks[i].records)
+			want(t, "frame at a roster mark", string(at[codec.FrameHeaderLen(at):]), string(was[codec.FrameHeaderLen(was):]))
+			want(t, "records before a roster mark", s.records, plain.rosterMarks[i].records)
 		}
 	}
 }

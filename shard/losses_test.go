@@ -8,8 +8,8 @@ import (
 )
 
 // TestConflatedCountsEachConnection lets some connections miss different
-// numbers of updates: each is told how many, and with those it was shown they
-// make all that were published.
+// numbers of updates. Each frame says how many, and together with those that were shown
+// they are all that were published.
 func TestConflatedCountsEachConnection(t *testing.T) {
 	const published = 60
 	r := newRig(t, Config{Shards: 2, RingSlots: 4})
@@ -160,7 +160,7 @@ func TestNoDeviceStarvesOnASlowScreen(t *testing.T) {
 		if recoveries < 20 {
 			t.Errorf("batch %v: %d recoveries, nothing is shown by so few", batch, recoveries)
 		}
-		// The ring, and a chunk of each part behind it.
+		// The ring, and a chunk of each part after it.
 		if bound := 4<<10 + len(devices)*120; most > bound {
 			t.Errorf("batch %v: %d bytes unsent, at most %d may be", batch, most, bound)
 		}

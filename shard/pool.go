@@ -24,7 +24,7 @@ type pool struct {
 // sums change once in the life of a chunk, not with each connection that has it.
 type memory struct {
 	outstanding atomic.Int64 // connections have these bytes, or are about to get them
-	retained    atomic.Int64 // snapshots that wait for new subscribers, whoever else has them
+	retained    atomic.Int64 // snapshots in the cache, whether or not connections have them too
 	spare       atomic.Int64 // nobody has these: they are to be used again
 }
 

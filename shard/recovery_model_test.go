@@ -10,20 +10,20 @@ import (
 	"pitwall/shard/internal/step"
 )
 
-// recovery is a connection that its writer finds too old, again and again, while
+// recovery is a connection whose queue its writer finds too old, several times, while
 // a shard pushes to it.
 type recovery struct {
 	*client
 	t    *testing.T
 	last int64 // ts of the last position
-	lags int   // how often the writer still finds it too old
+	lags int   // how often the writer is still to find it too old
 	lost bool  // the writer has dropped something since the last recovery
-	owed bool  // the flow is open again, and the shard has not brought what was dropped
-	wait int   // replies on their way
+	owed bool  // the flow is open again, and what was dropped has not come yet
+	wait int   // replies that have not come yet
 }
 
-// shard takes the last position in and carries out what the writer asks for,
-// until the writer has everything.
+// shard takes in the last position and carries out what the writer asks for, until
+// the writer has everything.
 func (r *recovery) shard(wait func()) {
 	w := r.r.core.workers[0]
 	w.turn(<-w.batches)
@@ -33,17 +33,17 @@ func (r *recovery) shard(wait func()) {
 			continue
 		}
 		w.turn(nil)
-		step.Point() // a turn that pushes nothing has none, and the writer is to look again
+		step.Point() // a turn that pushes nothing has no point of its own, and the writer is to look again
 	}
 }
 
-// level reports whether the writer has nothing to wait for.
+// level reports whether the writer has nothing left to wait for.
 func (r *recovery) level() bool {
 	return r.lags == 0 && r.wait == 0 && !r.conn.Lagged() && r.screen.seen["event:e"]["a"] == r.last
 }
 
-// write is the connection's writer: a turn when it has it, otherwise it waits
-// until it finds it in the run queue.
+// write is the connection's writer. It has a turn while it has the connection, and
+// otherwise waits until the connection is in the run queue.
 func (r *recovery) write(wait func()) {
 	queue := r.r.core.Queue(0)
 	for !r.level() {
@@ -60,7 +60,7 @@ func (r *recovery) write(wait func()) {
 	}
 }
 
-// turn takes everything, as far as the connection may have it, and recovers.
+// turn takes everything that the connection may have, and recovers.
 func (r *recovery) turn() {
 	if r.lags > 0 && r.conn.Lag() {
 		r.lags--
@@ -71,7 +71,7 @@ func (r *recovery) turn() {
 		case lagged && r.losses.Drop(ch, 0):
 			r.lost = true
 		case ch.Live() && r.owed:
-			r.t.Error("live positions came in front of what was lost before them")
+			r.t.Error("live positions came before what was lost earlier")
 			r.show(ch)
 		case ch.shard == nil:
 			r.wait--
@@ -94,7 +94,7 @@ func (r *recovery) turn() {
 // that finds the queue too old and recovers: after a recovery has opened the
 // flow, nothing live comes before what the shard sends for it, the newest
 // position is shown in the end, and every update was shown or is counted as left
-// out. A wake-up that is lost leaves the writer waiting, which the player
+// out. A lost wake-up leaves the writer waiting, which Explore
 // reports.
 func TestRecoveryModelEveryInterleaving(t *testing.T) {
 	for lags, least := range map[int]int{1: 200, 3: 1000} {
@@ -102,8 +102,8 @@ func TestRecoveryModelEveryInterleaving(t *testing.T) {
 	}
 }
 
-// playRecoveries has the writer find the queue too old so many times, and wants
-// least schedules.
+// playRecoveries has the writer find the queue too old so many times. At least least
+// schedules must be played.
 func playRecoveries(t *testing.T, lags, least int) {
 	const sent = 2
 	played := step.Explore(t, step.Preemptions, func() ([]step.Thread, func()) {

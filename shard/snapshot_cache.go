@@ -15,8 +15,8 @@ type snapshotCache struct {
 	byKey       map[bodyKey]*Chunk
 	recordBytes int // bytes of a position in the last one: the next one's first guess
 
-	invalidations uint64 // resets so far
-	invalidated   bool   // one since the last seal
+	invalidations uint64 // how often invalidate was called; builds compare it
+	invalidated   bool   // invalidate was called since the last seal
 }
 
 // maxCached bounds the cache of a part that is never sealed.
@@ -127,7 +127,7 @@ func (w *worker) snapshotFrame(p *topicShard, body *Chunk, reason string, confla
 	return h
 }
 
-// sendFrame sends one connection a frame that is for nobody else.
+// sendFrame sends one connection a frame of its own.
 func (w *worker) sendFrame(c *Conn, h *Chunk) {
 	w.headPool.startPush(h, 1)
 	w.send(c, h)

@@ -24,7 +24,7 @@ func newWakeTimer(f func()) *wakeTimer {
 	return t
 }
 
-// set has the timer fire at a moment of the core's clock, which stands at now;
+// set has the timer fire at a moment of the core's clock, whose time is now;
 // never for not at all. A moment that is within timerSkew is set again even if it
 // is the same: the timer may have fired for it already, and a wait for a timer that
 // has fired would not end.

@@ -9,7 +9,7 @@ import (
 	"github.com/puzpuzpuz/xsync/v3"
 )
 
-// item is what the rings of the tests hold: it can be told from all others.
+// item is what the rings of the tests hold: it can be distinguished from all others.
 type item struct{ producer, n int }
 
 func tagged(producer, n int) *item { return &item{producer, n} }
@@ -186,7 +186,7 @@ func benchShared(b *testing.B, fresh func() queue) {
 	wg.Wait()
 }
 
-// BenchmarkRingInStep has two goroutines that do nothing else push one pointer
+// BenchmarkRingInStep has two goroutines push one pointer
 // each into the same 10,000 rings in the same order, as two shards do on two
 // processors at an instant, and then take from half of the rings each, like two
 // writers; they begin each half together. One operation is one pointer pushed

@@ -18,7 +18,7 @@
 //
 // A slot is free (nil, and within the segment's length of head), reserved (tail
 // has passed it, still nil), or filled. Producers move it from free to reserved
-// to filled, the consumer back to free. Nobody else may write it in between.
+// to filled, the consumer back to free. No other goroutine may write it in between.
 //
 // # Memory ordering
 //
@@ -41,7 +41,7 @@
 //     compare-and-swap moves a closed tail, so it says how many slots were
 //     reserved, and the consumer leaves the segment after it has taken that many:
 //     the order of each producer survives the change of segment. The next segment
-//     is linked before the bit is set, so whoever sees the bit finds it.
+//     is linked before the bit is set, so every goroutine that sees the bit finds it.
 //
 // # Progress
 //

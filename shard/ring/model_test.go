@@ -12,7 +12,7 @@ import (
 // TestModelEveryInterleaving has two producers push two pointers each into a
 // ring that begins with one slot, and the consumer take four, shrinking the ring
 // whenever it looks empty: nothing lost, nothing twice, each producer's order
-// kept, and empty tells the truth when nobody else moves.
+// kept, and Empty is right when no other goroutine moves.
 func TestModelEveryInterleaving(t *testing.T) {
 	played := step.Explore(t, step.Preemptions, func() ([]step.Thread, func()) {
 		var r Ring[item]

@@ -57,8 +57,8 @@ func (r *Ring[T]) PrefetchPush() {
 }
 
 // start makes the ring's first segment, or finds the one that another producer
-// has just made. head is set before tail, so whoever can push has given the
-// consumer something to look at.
+// has just made. head is set before tail, so after the first push the consumer
+// finds a segment.
 func (r *Ring[T]) start() *segment[T] {
 	n := newSegment[T](firstSegment)
 	step.Point()

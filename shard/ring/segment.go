@@ -44,7 +44,7 @@ func (s *segment[T]) close(n int) {
 // own, and not part of each take, because head is a cache line that producers
 // read. The consumer calls it.
 func (s *segment[T]) publishHead() {
-	if s.head.Load() == s.taken { // nobody else writes head
+	if s.head.Load() == s.taken { // only the consumer writes head
 		return
 	}
 	step.Point()
