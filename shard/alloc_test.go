@@ -87,8 +87,8 @@ func TestRecoveryAllocatesNothing(t *testing.T) {
 	}
 }
 
-// A reader's own turn at a shard that rests takes no more than the shard's.
-func TestVisitAllocatesNothing(t *testing.T) {
+// A turn of a reader at an idle shard allocates as little as one of the shard itself.
+func TestReadersTurnAllocatesNothing(t *testing.T) {
 	core, ctx := running(t, Config{Shards: 1, Window: time.Hour, FutureTolerance: time.Hour})
 	batch, ts := new(Batch), int64(base)
 	bring := func() {
@@ -138,6 +138,30 @@ func TestLookupAllocatesNothing(t *testing.T) {
 			}
 		}
 	}); n != 0 {
+		t.Errorf("%v allocations, want 0", n)
+	}
+}
+
+// Deadlines are set and stopped for each flush of a topic.
+func TestTimerHeapAllocatesNothing(t *testing.T) {
+	var h timerHeap
+	all := make([]deadline, 100)
+	round := func() {
+		for i := range all {
+			h.set(&all[i], int64(i*37%101))
+		}
+		for i := range all {
+			h.set(&all[i], int64(i))
+		}
+		for i := range all {
+			h.stop(&all[i])
+		}
+	}
+	for i := range all {
+		all[i].pos = -1
+	}
+	round() // the slice grows
+	if n := testing.AllocsPerRun(100, round); n != 0 {
 		t.Errorf("%v allocations, want 0", n)
 	}
 }
