@@ -9,12 +9,14 @@ import (
 
 // Attributes is the text of a JSON object as it came in, checked by the decoder
 // and otherwise untouched; "" means that there are none. Its values are any
-// JSON, of which {"__bigint":"…"} and {"__buffer_b64":"…"} stand for integers
-// of any size and for bytes.
+// JSON: null, booleans, numbers, strings, lists and objects. Two forms of objects
+// have a kind of their own: {"__bigint":"…"} is an integer of any size, in decimal
+// digits with an optional minus sign, and {"__buffer_b64":"…"} is bytes, in padded
+// base64 of the standard alphabet.
 type Attributes string
 
-// All goes over the attributes in their order. A name that occurs twice is
-// given twice; its last value counts. It allocates only for names with
+// All iterates over the attributes in their order. A name that occurs twice is
+// yielded twice; its last value counts. It allocates only for names with
 // escapes. Text that no decoder has checked ends the walk at its first fault.
 func (a Attributes) All() iter.Seq2[string, AttributeValue] {
 	return func(yield func(string, AttributeValue) bool) {
@@ -60,14 +62,14 @@ const (
 // false for any other.
 type AttributeValue struct {
 	kind AttributeKind
-	text string // as it stands in the object
+	text string // as it is spelled in the object
 }
 
-// Kind tells which of the methods below applies; 0 for the zero AttributeValue.
-// Null, lists and objects have JSON alone.
+// Kind says which of the methods below applies; 0 for the zero AttributeValue. Null,
+// lists and objects have JSON only.
 func (v AttributeValue) Kind() AttributeKind { return v.kind }
 
-// JSON returns the value of any kind as it stands in the object.
+// JSON returns the value of any kind as it is spelled in the object.
 func (v AttributeValue) JSON() string { return v.text }
 
 // Number returns the number.

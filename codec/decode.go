@@ -26,8 +26,8 @@ func DefaultLimits() Limits {
 // and what lies beyond, not every database can store.
 const maxArrival = 253402300799999 // ms since the Unix epoch
 
-// Decoder turns records into positions. It holds its limits and what is to be
-// told of its last call, so it belongs to one goroutine at a time.
+// Decoder turns records into positions. It keeps what its last call left out, or why
+// it failed, so it belongs to one goroutine at a time.
 type Decoder struct {
 	limits   Limits
 	maxAhead int64 // ms
@@ -47,7 +47,7 @@ func NewDecoder(l Limits) *Decoder {
 // shape A, otherwise it is one of shape B. arrival is the entry id's time in
 // ms since the Unix epoch, seq the id's sequence number.
 //
-// Optional values that are wrong are left out; LeftOut tells which. The strings
+// Optional values that are wrong are left out; LeftOut lists them. The strings
 // of p alias those of fields. The error is a *CodecError, belongs to d and is
 // valid until the next call; p is unchanged then. Decode allocates nothing,
 // unless single attributes have to be left out: those that stay are copied.
@@ -106,8 +106,8 @@ func (d *Decoder) Decode(p *Position, arrival int64, seq uint64, fields []string
 	return nil
 }
 
-// time sets the time of a record that its payload does not give, and of one
-// that is too early to count. untimed tells that it is the entry's.
+// time sets the time of a record whose payload has none, or one that is too early to
+// count. untimed says that it is the entry's.
 func (d *Decoder) time(v *values, r *record, arrival int64, seq uint64) (untimed bool, why Reason) {
 	if !v.timed {
 		switch {

@@ -121,7 +121,7 @@ func (v *values) readOther(s string, i int, m member) (int, Reason) {
 		return v.readFaulty(s, i)
 	}
 	end, why := skip(s, i, 1)
-	if why != 0 { // what nobody reads may be anything
+	if why != 0 { // a member that is not read may be anything
 		end, why = skipAny(s, i, 1)
 	}
 	return end, why

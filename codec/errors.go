@@ -39,7 +39,7 @@ var reasonNames = [...]string{
 	"bad_attribute",
 }
 
-// String returns the reason's name, as it stands in metrics and dead letters.
+// String returns the reason's name, as it is spelled in metrics and dead letters.
 func (r Reason) String() string {
 	if int(r) < len(reasonNames) {
 		return reasonNames[r]
@@ -56,7 +56,7 @@ func Reasons() []Reason {
 	return all
 }
 
-// CodecError tells why a record was refused and where. Decode returns one that
+// CodecError says why a record was refused and where. Decode returns one that
 // belongs to the decoder and is overwritten by its next call; copy the value
 // to keep it.
 type CodecError struct {

@@ -34,8 +34,8 @@ func (o Optional) String() string {
 	return "Optional(" + strconv.Itoa(int(o)) + ")"
 }
 
-// Omission is a value of a record that was left out, and why. Of several
-// attributes of one record the first one tells why.
+// Omission is a value of a record that was left out, and why. For several
+// attributes of one record the reason is that of the first.
 type Omission struct {
 	Value  Optional
 	Reason Reason
@@ -54,7 +54,7 @@ var reasonsOf = [optionals][]Reason{
 	OptionalFaulty:     {ReasonTooLarge, ReasonType},
 }
 
-// Omissions lists every Omission that a Decoder can tell of.
+// Omissions lists every Omission that a Decoder can report.
 func Omissions() []Omission {
 	var all []Omission
 	for o, reasons := range reasonsOf {

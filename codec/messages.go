@@ -4,7 +4,7 @@ package codec
 const Protocol = 1
 
 // The functions of this file append one complete text frame each: the answers
-// of contract 3 that are not about positions. They allocate only to grow dst
+// and errors of the protocol, which are not about positions. They allocate only to grow dst
 // and are safe for concurrent use. The id is the one of the request; "" means
 // that the request had none, and is left out.
 
@@ -74,7 +74,7 @@ func AppendTopicError(dst []byte, topic, code, message string) []byte {
 	return endFrame(append(dst, '}'), mark, 0)
 }
 
-// AppendError appends an error frame. code is one of contract 3's, for
+// AppendError appends an error frame. code is one of the protocol's, for
 // programs; message is for people.
 func AppendError(dst []byte, id, code, message string) []byte {
 	dst, mark := beginAnswer(dst, "error", id)

@@ -79,8 +79,8 @@ func wholeNumber(s string) (v float64, end int, why Reason) {
 
 // shortNumber is wholeNumber for the usual texts of at most eight bytes: it
 // takes the point out and reads the digits on both sides as one integer.
-// Whether there is a point, and where, is worked out without branches, since
-// no processor can foresee it.
+// Whether there is a point, and where, is computed without branches, because a
+// processor could not predict them.
 func shortNumber(s string) (v float64, ok bool) {
 	w := shortWord(s)
 	x := w ^ zeros // digits are 0-9 now

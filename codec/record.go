@@ -37,7 +37,7 @@ type record struct {
 	large  uint16            // bits of those whose value is too long
 }
 
-// read takes the fields in and notes which of them are longer than most. It
+// read sorts the fields and notes which of them are longer than most. It
 // reports whether each has a value.
 func (r *record) read(fields []string, most int) bool {
 	r.fields = fields

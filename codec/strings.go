@@ -154,7 +154,7 @@ func unescaped(room []byte, raw string) (text string, ok bool) {
 }
 
 // appendUnquoted appends what the inside of a checked JSON string stands for,
-// which never is longer than raw.
+// which is never longer than raw.
 func appendUnquoted(dst []byte, raw string) []byte {
 	for i := 0; i < len(raw); {
 		r, n := character(raw, i)
