@@ -10,7 +10,7 @@ import (
 )
 
 // TestSuiteIsRunnable: each is a command line that bench run takes.
-func TestToursAreRunnable(t *testing.T) {
+func TestSuiteIsRunnable(t *testing.T) {
 	for _, x := range suite() {
 		c, err := parseRun(x.args)
 		if err != nil {

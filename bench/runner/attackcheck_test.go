@@ -56,8 +56,8 @@ func TestAttacksTooShort(t *testing.T) {
 	}
 }
 
-// TestSiegeThatCanBeJudged is not kept from being made.
-func TestSiegeThatCanBeJudged(t *testing.T) {
+// TestAttacksLongEnough are not refused.
+func TestAttacksLongEnough(t *testing.T) {
 	for _, args := range []string{
 		"", "--connections=300 --attack=tokens=20000;bombs=0 --engine-arg=--live-request-rate=5",
 		"--duration=6s --attack=slow=0;halfopen=0;deaf=0;messages=0;topics=0;bombs=0;headers=0;tokens=0",
@@ -68,7 +68,7 @@ func TestSiegeThatCanBeJudged(t *testing.T) {
 	}
 }
 
-// TestNothingToRefuse: somebody deaf to whom hardly anything is sent, or who asks
+// TestNothingToRefuse: a client that never reads and is sent hardly anything, or asks
 // no more than is allowed, could not be refused in any time.
 func TestNothingToRefuse(t *testing.T) {
 	err := checked(t, "siege", "--rate=1", "--duration=30m")

@@ -9,9 +9,9 @@ import (
 	"pitwall/bench/report"
 )
 
-// TestSiege has all attacks made on a real engine, a little of each, while 200
+// TestAttackRun has all attacks made on a real engine, a little of each, while 200
 // spectators check every position.
-func TestSiege(t *testing.T) {
+func TestAttackRun(t *testing.T) {
 	c := command(t, "siege", "--connections=200", "--duration=30s", "--warmup=500ms", "--connect=500ms",
 		"--attack=slow=40;halfopen=400;deaf=40;messages=4000;topics=2000;bombs=40;headers=40;tokens=1000;frames=60;sessions=2;pings=20;events=200",
 		"--engine-arg=--http-header-timeout-ms=300", "--engine-arg=--live-write-timeout-ms=200",
@@ -35,7 +35,7 @@ func TestSiege(t *testing.T) {
 	}
 	if f := run.Figures; f["quiet_p99_ms"] <= 0 || f[report.QuietRatio] != run.Attacks.Ratio99 || f[report.QuietRatio+"_tokens"] <= 0 ||
 		f["latency_p99_ms"] != last.P99 || f["rss_peak_mb"] != run.Attacks.PeakMB {
-		t.Errorf("figures %v, want those of the siege %+v", f, run.Attacks)
+		t.Errorf("figures %v, want those of the attacks %+v", f, run.Attacks)
 	}
 	withdrawn, weighed := 0, 0
 	for _, p := range run.Attacks.Phases {
