@@ -14,7 +14,6 @@ import (
 
 	"pitwall/bench/internal/pause"
 	"pitwall/bench/stack"
-	"pitwall/engine/e2e/servers"
 )
 
 // race is a race under way, with a stack of its own: a Redis server whose clock
@@ -86,8 +85,8 @@ func (r *race) open(ctx context.Context, binaries *stack.Binaries) error {
 	var keys []string
 	for _, s := range r.streams {
 		keys = append(keys, s.key)
-		if s.conn, err = servers.Dial(r.stack.RedisAddr()); err != nil {
-			return fmt.Errorf("connect to Redis: %w", err)
+		if s.conn, err = r.stack.Dial(); err != nil {
+			return err
 		}
 	}
 	r.begin(time.Now())

@@ -7,7 +7,7 @@ import (
 	"strconv"
 	"time"
 
-	"pitwall/engine/e2e/servers"
+	"pitwall/bench/stack"
 )
 
 const (
@@ -22,7 +22,7 @@ type stream struct {
 	server
 	key     string
 	devices []*device
-	conn    *servers.Conn
+	conn    *stack.RedisConn
 	ms, seq int64 // of the last id that was made here
 }
 
@@ -97,7 +97,7 @@ func (s *stream) send(group []record, r *race) (ids []string, err error) {
 		return nil, fmt.Errorf("EXEC answers %v", reply)
 	}
 	for _, v := range list {
-		if refused, ok := v.(servers.ReplyError); ok {
+		if refused, ok := v.(stack.ReplyError); ok {
 			err = errors.Join(err, refused)
 		}
 		ids = append(ids, fmt.Sprint(v))

@@ -163,6 +163,21 @@ func (s *Stack) Own() bool { return s.redis != nil }
 // RedisAddr is host:port of our own Redis.
 func (s *Stack) RedisAddr() string { return s.redis.Addr() }
 
+// RedisConn is a connection to our own Redis, for commands one by one.
+type RedisConn = servers.Conn
+
+// ReplyError is an error that Redis replies within a transaction.
+type ReplyError = servers.ReplyError
+
+// Dial connects to our own Redis. The caller closes the connection.
+func (s *Stack) Dial() (*RedisConn, error) {
+	c, err := servers.Dial(s.redis.Addr())
+	if err != nil {
+		return nil, fmt.Errorf("connect to Redis: %w", err)
+	}
+	return c, nil
+}
+
 // RedisPID is the process of our own Redis, 0 when it is not ours.
 func (s *Stack) RedisPID() int {
 	if s.redis == nil {
