@@ -12,7 +12,8 @@ const (
 	autoPerAddress     = 2000
 	autoUpgradeRate    = 200
 	autoHTTPPerAddress = 512
-	autoHTTPRate       = 500 // thirty pages a second: a page is some fifteen files
+	autoHTTPRate       = 200 // thirteen pages a second, as many as autoPerAddress people load in three minutes: a page is some fifteen files
+	autoAuthFailures   = 5
 )
 
 // liveLimits are the limits of the live server. One of an address that is set to
@@ -30,7 +31,8 @@ func liveLimits(c *config.Config) live.Limits {
 	return live.Limits{
 		Connections: at(c.PerAddress, autoPerAddress), UpgradeRatePerAddress: at(c.UpgradeRatePerAddress, autoUpgradeRate),
 		UpgradeRate: float64(c.UpgradeRate), QueuedBytes: int64(c.MaxQueuedBytes), TrustedProxies: c.Proxies(),
-		Requests: at(c.HTTPRatePerAddress, autoHTTPRate),
+		Requests: at(c.HTTPRatePerAddress, autoHTTPRate), AllRequests: float64(c.HTTPRate),
+		Failures: at(c.AuthFailures, autoAuthFailures),
 		Pending:  c.HTTPMaxConnections, PendingPerAddress: at(c.HTTPPerAddress, autoHTTPPerAddress),
 	}
 }

@@ -19,7 +19,7 @@ func (e *Engine) startServer(ctx context.Context) error {
 	}
 	if e.live, err = live.New(live.Options{
 		Core: e.core, Writers: e.cfg.Writers, InstanceID: feed.PublicID(e.cfg.InstanceID, e.unnamed), Logger: e.log, Metrics: e.set,
-		Access: e.guard, Reauth: e.reauth(), Limits: liveLimits(&e.cfg),
+		Access: e.guard, Recognize: e.guard.Recognize, Reauth: e.reauth(), Limits: liveLimits(&e.cfg),
 		Origins: e.cfg.Origins(), MaxConnections: e.cfg.MaxConnections, MaxSubscriptions: e.cfg.MaxSubscriptions,
 		MaxMessageBytes: e.cfg.MaxMessageBytes, RequestRate: float64(e.cfg.RequestRate), RequestBurst: float64(e.cfg.RequestBurst),
 		SnapshotRate: float64(e.cfg.SnapshotRate), SnapshotBurst: float64(e.cfg.SnapshotBurst),

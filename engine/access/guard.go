@@ -70,6 +70,7 @@ type Guard struct {
 	lists     *lists
 	judge     *judge
 	people    *cache[*Identity]
+	verified  *cache[*Identity] // tokens with a good signature
 	decisions *cache[bool]
 	faults    pacer
 	closed    []string // delayed events, as last told; belongs to who refreshes
@@ -83,7 +84,7 @@ func New(o Options) (*Guard, error) {
 	life, quit := context.WithCancel(context.Background())
 	g := &Guard{
 		o: o, clients: newClients(o.Timeout, o.Sessions), lists: &lists{store: o.Store}, quit: quit,
-		people: newCache[*Identity](life, o.Timeout), decisions: newCache[bool](life, o.Timeout),
+		people: newCache[*Identity](life, o.Timeout), verified: newCache[*Identity](life, o.Timeout), decisions: newCache[bool](life, o.Timeout),
 		faults: pacer{every: faultEvery}, nudge: make(chan struct{}, 1),
 	}
 	g.o.Decide = slices.Clone(o.Decide)
@@ -121,7 +122,7 @@ func (g *Guard) setMode() error {
 			if err := endpoint.Check(g.o.JWT.KeySetURL, true); err != nil {
 				return fmt.Errorf("JWKS_URL is %w", err)
 			}
-			g.set = newKeySet(g.o.JWT.KeySetURL, g.clients.strangers, g.o.JWT.Refresh, g.o.Logger)
+			g.set = newKeySet(g.o.JWT.KeySetURL, g.clients.strangers, g.o.JWT.Refresh, g.o.Logger, g.verified.flush)
 		}
 		v, err := newVerifier(g.o.JWT, g.set)
 		if err != nil {
@@ -232,10 +233,15 @@ func (g *Guard) known(ctx context.Context, by *client, c credential) (id *Identi
 	switch {
 	case !c.sendable():
 		return nil, refused(reasonUnreadable, "a token or cookie with characters that no header may have, or too long")
-	case g.links != nil && isLink(c.token):
-		id, err = g.links.authenticate(ctx, c)
-	case g.auth == nil:
+	case g.auth == nil && (g.links == nil || !isLink(c.token)):
 		return &Identity{}, nil
+	case g.o.Mode != ModeHTTP && c.token != "" || g.links != nil && isLink(c.token):
+		id, err = g.verifiedOnce(c.token, func(ctx context.Context) (*Identity, error) {
+			if g.links != nil && isLink(c.token) {
+				return g.links.authenticate(ctx, c)
+			}
+			return g.auth.authenticate(ctx, by, c)
+		})
 	default:
 		id, err = g.auth.authenticate(ctx, by, c)
 	}

@@ -1,6 +1,7 @@
 package access
 
 import (
+	"bytes"
 	"context"
 	"fmt"
 	"log/slog"
@@ -30,16 +31,19 @@ type keySet struct {
 	client *client
 	every  time.Duration
 	log    *slog.Logger
-	flight singleflight.Group
+	// changed is called when other keys are in force. It must not block.
+	changed func()
+	flight  singleflight.Group
 
 	mu      sync.RWMutex
 	keys    []key
+	body    []byte  // they were read from
 	credits float64 // fetches that unknown key ids may still cause
 	filled  time.Time
 }
 
-func newKeySet(url string, c *client, every time.Duration, log *slog.Logger) *keySet {
-	return &keySet{url: url, client: c, every: every, log: log, credits: setBurst}
+func newKeySet(url string, c *client, every time.Duration, log *slog.Logger, changed func()) *keySet {
+	return &keySet{url: url, client: c, every: every, log: log, changed: changed, credits: setBurst}
 }
 
 // current returns the keys in force. They are not to be changed.
@@ -63,8 +67,12 @@ func (s *keySet) fetch(ctx context.Context) error {
 		return fmt.Errorf("read the keys of JWKS_URL: %w", err)
 	}
 	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.keys = keys
+	same := bytes.Equal(s.body, body)
+	s.keys, s.body = keys, body
+	s.mu.Unlock()
+	if !same {
+		s.changed() // after the keys are in force: what is verified from then on is by them
+	}
 	return nil
 }
 

@@ -21,7 +21,7 @@ func overSet(t *testing.T, d *double, timeout, every time.Duration) *verifier {
 	t.Helper()
 	c := newClient("test", timeout, 64)
 	t.Cleanup(c.close)
-	set := newKeySet(d.URL+"/jwks.json", c, every, slog.New(slog.DiscardHandler))
+	set := newKeySet(d.URL+"/jwks.json", c, every, slog.New(slog.DiscardHandler), func() {})
 	v, err := newVerifier(JWTOptions{Leeway: time.Second}, set)
 	if err != nil {
 		t.Fatal(err)

@@ -23,13 +23,11 @@ type asker struct {
 // authenticate returns who the platform knows by this credential, errRefused
 // when it knows nobody, and another error when it cannot be asked.
 func (a *asker) authenticate(_ context.Context, by *client, c credential) (*Identity, error) {
-	if c.authorization == "" && c.token != "" {
-		c.authorization = "Bearer " + c.token
-	}
+	c = c.asked()
 	if c.authorization == "" && c.cookies == "" {
 		return nil, refused(reasonNone, "")
 	}
-	id, err := a.cache.get(a.cache.key(c.authorization, c.cookies), by.lane, func(ctx context.Context) (*Identity, time.Duration, error) {
+	id, err := a.cache.get(a.key(c), by.lane, func(ctx context.Context) (*Identity, time.Duration, error) {
 		id, err := a.ask(ctx, by, c)
 		if id == nil {
 			return nil, min(a.keep, deniedFor), err
@@ -40,6 +38,18 @@ func (a *asker) authenticate(_ context.Context, by *client, c credential) (*Iden
 		err = refused(reasonPlatform, "AUTH_URL answers 401 or 403")
 	}
 	return id, err
+}
+
+// key names the answer to the question about a credential.
+func (a *asker) key(c credential) cacheKey { return a.cache.key(c.authorization, c.cookies) }
+
+// asked is the credential as the platform is asked about it: wherever a token
+// stood, it is sent in Authorization.
+func (c credential) asked() credential {
+	if c.authorization == "" && c.token != "" {
+		c.authorization = "Bearer " + c.token
+	}
+	return c
 }
 
 func (a *asker) ask(ctx context.Context, by *client, c credential) (*Identity, error) {

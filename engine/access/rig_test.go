@@ -127,7 +127,7 @@ func jwksOf(keys ...jose.JSONWebKey) string {
 }
 
 // guard makes a Guard on an embedded database of its own; change sets options.
-func guard(t *testing.T, change func(*Options)) (*Guard, store) {
+func guard(t testing.TB, change func(*Options)) (*Guard, store) {
 	t.Helper()
 	dir := t.TempDir()
 	d, err := db.Open(t.Context(), db.Options{DataDir: dir, Logger: slog.New(slog.DiscardHandler)})

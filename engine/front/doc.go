@@ -4,7 +4,7 @@
 //	TCP            the live server's limits on connections (live.Server.Paced)
 //	PROXY protocol the client's own address, from proxies that are trusted
 //	TLS            HTTP/1.1 only, with a certificate that is read again when it changes
-//	every request  Strict-Transport-Security, CORS, then the check of Host
+//	every request  the limit of requests, Strict-Transport-Security, CORS, then the check of Host
 //	routes         /live for WebSockets, the page and its list of events for the rest
 //
 // New opens the port, Serve serves until Shutdown. Listing keeps the list of

@@ -4,6 +4,7 @@ import (
 	"net"
 	"net/http"
 	"net/netip"
+	"strconv"
 
 	"pitwall/engine/internal/origin"
 )
@@ -28,19 +29,36 @@ const (
 // listener to a browser, and could read everything. Let through are hosts in
 // ALLOWED_ORIGINS, and what came through a trusted proxy.
 func (s *Server) checkHost(next http.Handler, at net.Addr) http.Handler {
-	if s.opts.Anonymous {
-		return next
-	}
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		switch {
-		case !s.opts.SignIn && origin.Forwarded(r):
+		switch s.judgeHost(r, at) {
+		case hostProxied:
 			s.opts.Live.RefuseProxy(w, r, notThroughProxy)
-		case isLoopback(at) && !origin.OwnHost(r.Host, at) && !s.opts.Origins.NamesHost(r.Host) && !s.throughProxy(r):
+		case hostForeign:
 			s.opts.Live.RefuseHost(w, notOurName)
 		default:
 			next.ServeHTTP(w, r)
 		}
 	})
+}
+
+// verdict on the host that a request names.
+type verdict int
+
+const (
+	hostFine    verdict = iota
+	hostProxied         // it came through a proxy that may not be there
+	hostForeign         // it was sent to another name
+)
+
+func (s *Server) judgeHost(r *http.Request, at net.Addr) verdict {
+	switch {
+	case s.opts.Anonymous:
+	case !s.opts.SignIn && origin.Forwarded(r):
+		return hostProxied
+	case isLoopback(at) && !origin.OwnHost(r.Host, at) && !s.opts.Origins.NamesHost(r.Host) && !s.throughProxy(r, at):
+		return hostForeign
+	}
+	return hostFine
 }
 
 func isLoopback(at net.Addr) bool {
@@ -53,15 +71,26 @@ func isLoopback(at net.Addr) bool {
 // PROXY header can say so, or from the proxy's address with X-Forwarded-For. The
 // address alone is not enough: other programs of this machine have it, too.
 //
-// A page whose name was pointed here can set that header on what it fetches, but
-// not on a WebSocket. It reads what everybody may read.
-func (s *Server) throughProxy(r *http.Request) bool {
+// A page whose name was pointed here can set that header on what it fetches. It
+// cannot set Host, though, and its URL has to name this listener's port. A proxy is
+// asked on a port of its own. On port 80, which no Host names, the two look the
+// same; the page still cannot open a WebSocket then.
+func (s *Server) throughProxy(r *http.Request, at net.Addr) bool {
 	peer, err := netip.ParseAddrPort(r.RemoteAddr)
 	if err != nil {
 		return false
 	}
-	return !peer.Addr().Unmap().IsLoopback() ||
-		within(peer, s.opts.Proxies) && (s.opts.ProxyProtocol || r.Header.Get("X-Forwarded-For") != "")
+	if !peer.Addr().Unmap().IsLoopback() {
+		return true
+	}
+	return within(peer, s.opts.Proxies) && (s.opts.ProxyProtocol || r.Header.Get("X-Forwarded-For") != "" && !namesPort(r.Host, at))
+}
+
+// namesPort reports whether a host names the port that the listener has.
+func namesPort(host string, at net.Addr) bool {
+	_, port, err := net.SplitHostPort(host)
+	tcp, ok := at.(*net.TCPAddr)
+	return err == nil && ok && port == strconv.Itoa(tcp.Port)
 }
 
 // warnOfProxies says at start what a request may not show: through a proxy on

@@ -82,12 +82,22 @@ func New(o Options) (*Server, error) {
 }
 
 // handler is what the listener at this address serves. What holds for every
-// path is around the mux.
+// path is around the mux. The limit of requests comes first, so that refusals and
+// answers to preflights count, too. What the live server will limit itself passes
+// it.
 func (s *Server) handler(at net.Addr) http.Handler {
 	mux := http.NewServeMux()
 	mux.Handle("/live", s.opts.Live)
-	mux.Handle("/", s.opts.Live.Limited(viewer.Handler(&s.opts.Listing.list, s.opts.FrameAncestors...)))
-	return s.strictTransport(s.shareWithOrigins(s.checkHost(mux, at)))
+	mux.Handle("/", viewer.Handler(&s.opts.Listing.list, s.opts.FrameAncestors...))
+	all := s.shareWithOrigins(s.checkHost(mux, at))
+	limited := s.opts.Live.Limited(all)
+	return s.strictTransport(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.URL.Path == "/live" && r.Method == http.MethodGet && s.judgeHost(r, at) == hostFine {
+			all.ServeHTTP(w, r)
+			return
+		}
+		limited.ServeHTTP(w, r)
+	}))
 }
 
 // strictTransport tells browsers to use nothing but TLS from here on.

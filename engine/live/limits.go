@@ -19,6 +19,8 @@ type Limits struct {
 	Pending               int          // connections that have not upgraded, of all
 	PendingPerAddress     AddressLimit // and of one address
 	Requests              AddressLimit // requests per second for what is no handshake; see Limited
+	AllRequests           float64      // the same of all addresses, beyond a small share of each
+	Failures              AddressLimit // credentials per second that are not good; see failures.go
 	QueuedBytes           int64        // memory held for all connections together, in bytes; see Server.weigh
 
 	// TrustedProxies may say in X-Forwarded-For whom they speak for.
@@ -63,6 +65,7 @@ const (
 	reasonPending   = "http_connections"
 	reasonPendingOf = "http_connections_per_address"
 	reasonHTTPRate  = "http_rate_per_address"
+	reasonFailures  = "auth_failures_per_address"
 	reasonTimeout   = "http_timeout"
 	reasonRequest   = "http_request"
 	reasonHost      = "host"
@@ -75,12 +78,14 @@ const retryAfter = "5"
 var refusalReasons = []string{
 	reasonDraining, reasonHandshake, reasonOrigin, reasonFull, reasonRate, reasonAddress, reasonAddrRate,
 	reasonQueued, reasonAccess, reasonPlatform, reasonLink, reasonNoHijack, reasonPending, reasonPendingOf,
-	reasonHTTPRate, reasonTimeout, reasonRequest, reasonHost, reasonProxy,
+	reasonHTTPRate, reasonFailures, reasonTimeout, reasonRequest, reasonHost, reasonProxy,
 }
 
-// accessReason names a refusal of Access.
+// accessReason names a refusal of Access, "" for status 0, which is none.
 func accessReason(status int) string {
 	switch status {
+	case 0:
+		return ""
 	case http.StatusUnauthorized:
 		return reasonAccess
 	case http.StatusTooManyRequests:
@@ -95,10 +100,11 @@ func accessReason(status int) string {
 type limiter struct {
 	o Limits
 
-	mu    sync.Mutex
-	all   bucket
-	by    map[client]*visitor
-	swept time.Time
+	mu       sync.Mutex
+	all      bucket // handshakes
+	requests bucket // requests that are no handshakes
+	by       map[client]*visitor
+	swept    time.Time
 }
 
 // visitor is what is known of an address. It is forgotten when it has no
@@ -107,6 +113,23 @@ type visitor struct {
 	open     int
 	credits  bucket // of handshakes
 	requests bucket
+	share    bucket // requests that take nothing of what all have together
+	failures bucket // credentials that were not good
+}
+
+// forgetAfter is longer than any of these takes to fill from its lowest: twice
+// the burst of failures.
+const forgetAfter = 3 * failureBurstSeconds * time.Second
+
+// last is when one of them was used last.
+func (v *visitor) last() time.Time {
+	last := v.credits.at
+	for _, b := range []*bucket{&v.requests, &v.share, &v.failures} {
+		if b.at.After(last) {
+			last = b.at
+		}
+	}
+	return last
 }
 
 // enter counts a handshake and a connection. reason is "" unless it is one
@@ -130,19 +153,6 @@ func (l *limiter) enter(from client, now time.Time) (reason string) {
 		v.open++
 	}
 	return ""
-}
-
-// ask counts a request that is no handshake. It reports whether the address
-// may have it answered.
-func (l *limiter) ask(from client, now time.Time) bool {
-	r := float64(l.o.Requests.of(from))
-	if r <= 0 {
-		return true
-	}
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	l.sweep(now)
-	return l.visitor(from).requests.take(r, burstSeconds*r, now)
 }
 
 // visitor returns what is known of an address; of nobody's, nothing is kept.
@@ -179,7 +189,7 @@ func (l *limiter) sweep(now time.Time) {
 	}
 	l.swept = now
 	for a, v := range l.by {
-		if idle := min(now.Sub(v.credits.at), now.Sub(v.requests.at)); v.open == 0 && idle > burstSeconds*time.Second {
+		if v.open == 0 && now.Sub(v.last()) > forgetAfter {
 			delete(l.by, a)
 		}
 	}
@@ -220,20 +230,6 @@ func (srv *Server) count(r *http.Request) (from client, reason string) {
 		srv.open.Add(-1)
 	}
 	return from, reason
-}
-
-// Limited answers 429 to who asks next more often than their address may, and
-// lets the others through. It is for everything but /live, which has limits of
-// its own.
-func (srv *Server) Limited(next http.Handler) http.Handler {
-	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if !srv.limiter.ask(srv.counted(r), time.Now()) {
-			srv.m.refusal(reasonHTTPRate)
-			answer(w, http.StatusTooManyRequests, reasonHTTPRate, "too many requests")
-			return
-		}
-		next.ServeHTTP(w, r)
-	})
 }
 
 func (srv *Server) overloaded() bool {

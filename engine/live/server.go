@@ -61,8 +61,12 @@ type Options struct {
 	RingMaxAge       time.Duration // beyond the window, for which a full socket may keep a chunk; older ones are dropped like a full queue. 0: any
 	NotsentLowat     int           // bytes the kernel may hold unsent; 0 leaves its default
 	Limits           Limits
-	Reauth           Reauth
-	WindowMax        time.Duration // how long the flush window may become under load; at most the core's own: never longer
+	// Recognize reports whether a request shows a credential that was found to be
+	// good lately. It costs next to nothing and may be called from any goroutine.
+	// nil: none is recognized.
+	Recognize func(*http.Request) bool
+	Reauth    Reauth
+	WindowMax time.Duration // how long the flush window may become under load; at most the core's own: never longer
 }
 
 // Server is the live server: an http.Handler for /live and the goroutines
@@ -76,6 +80,7 @@ type Server struct {
 	gws     upgraders
 	limiter limiter
 	pending pending
+	delays  *delays
 	untold  fault // a trusted proxy names no client
 	strange fault // a proxy is not trusted
 	clients *asks // what clients wait for
@@ -120,6 +125,7 @@ func New(o Options) (*Server, error) {
 		clients:      newAsks(maxAsking),
 		reasks:       newAsks(maxReviews),
 		throttleTime: throttleTime,
+		delays:       newDelays(o.Limits.Pending),
 		born:         time.Now(),
 		queue:        dispatchQueue{wake: make(chan struct{}, 1)},
 		sessions:     xsync.NewMapOf[uint64, *session](),
@@ -195,6 +201,7 @@ func (srv *Server) enter() bool {
 // shut keeps everybody out from now on.
 func (srv *Server) shut() {
 	srv.draining.Store(true)
+	srv.delays.end()
 	srv.door.Lock()
 	defer srv.door.Unlock()
 	srv.ended = true
@@ -215,6 +222,7 @@ func (srv *Server) forget(s *session) {
 // at once. It returns when all have gone, or when ctx ends.
 func (srv *Server) Drain(ctx context.Context, over time.Duration) error {
 	srv.draining.Store(true)
+	srv.delays.end()
 	var all []*session
 	srv.sessions.Range(func(_ uint64, s *session) bool {
 		all = append(all, s)

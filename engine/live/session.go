@@ -99,17 +99,33 @@ type bucket struct {
 }
 
 func (b *bucket) take(rate, burst float64, now time.Time) bool {
+	if b.fill(rate, burst, now); b.credits < 1 {
+		return false
+	}
+	b.credits--
+	return true
+}
+
+// reserve takes a credit, if need be one that will be there after wait. ok is
+// false where that is longer than most; nothing is taken then.
+func (b *bucket) reserve(rate, burst float64, most time.Duration, now time.Time) (wait time.Duration, ok bool) {
+	b.fill(rate, burst, now)
+	wait = time.Duration(max(0, 1-b.credits) / rate * float64(time.Second))
+	if wait > most {
+		return 0, false
+	}
+	b.credits--
+	return wait, true
+}
+
+// fill adds what has come since the last time; it begins full.
+func (b *bucket) fill(rate, burst float64, now time.Time) {
 	if b.at.IsZero() {
 		b.credits = burst
 	} else {
 		b.credits = min(burst, b.credits+now.Sub(b.at).Seconds()*rate)
 	}
 	b.at = now
-	if b.credits < 1 {
-		return false
-	}
-	b.credits--
-	return true
 }
 
 // reader is the session's reader goroutine, which reads until the connection

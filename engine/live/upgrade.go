@@ -88,29 +88,24 @@ func (srv *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	defer srv.handshakes.Done()
-	if !asks && !isHandshake(r) {
-		reject(w, http.StatusBadRequest, reasonHandshake, noHandshake)
-		return
-	}
-	if !asks && r.Header.Get("Sec-WebSocket-Version") != "13" {
-		w.Header().Set("Sec-WebSocket-Version", "13") // RFC 6455, section 4.4
-		reject(w, http.StatusUpgradeRequired, reasonHandshake, "WebSocket version 13 is spoken here")
-		return
-	}
-	if !srv.allowedOrigin(r) {
-		reject(w, http.StatusForbidden, reasonOrigin, "origin not allowed")
-		return
-	}
 	from, reason := srv.count(r)
 	if reason != "" {
-		reject(w, http.StatusTooManyRequests, reason, "too many")
+		// Who is refused for their address waits for it; for the others it is no
+		// fault of theirs.
+		late := reason == reasonAddrRate || reason == reasonAddress
+		srv.turnAway(w, r, late, func() { reject(w, http.StatusTooManyRequests, reason, "too many") })
+		return
+	}
+	if status, reason, why := srv.unfit(w, r, asks); status != 0 {
+		srv.unadmit(nil, from)
+		reject(w, status, reason, why)
 		return
 	}
 	generation := srv.generation.Load()
-	who, status := srv.opts.Access.Authenticate(r)
+	who, status, reason := srv.authenticate(r, from)
 	if status != 0 {
 		srv.unadmit(nil, from)
-		reject(w, status, accessReason(status), http.StatusText(status))
+		srv.turnAway(w, r, reason == reasonFailures, func() { reject(w, status, reason, http.StatusText(status)) })
 		return
 	}
 	if asks {
@@ -127,6 +122,30 @@ func (srv *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if generation != srv.generation.Load() && srv.opts.Reauth.Keeper != nil {
 		s.reviewSoon() // access changed after the question, and Recheck may have missed s
 	}
+}
+
+// unfit says what is wrong with a handshake, whoever it is from; status is 0 for
+// nothing. Who only asks need not shake hands.
+func (srv *Server) unfit(w http.ResponseWriter, r *http.Request, asks bool) (status int, reason, why string) {
+	switch {
+	case !asks && !isHandshake(r):
+		return http.StatusBadRequest, reasonHandshake, noHandshake
+	case !asks && r.Header.Get("Sec-WebSocket-Version") != "13":
+		w.Header().Set("Sec-WebSocket-Version", "13") // RFC 6455, section 4.4
+		return http.StatusUpgradeRequired, reasonHandshake, "WebSocket version 13 is spoken here"
+	case !srv.allowedOrigin(r):
+		return http.StatusForbidden, reasonOrigin, "origin not allowed"
+	}
+	return 0, "", ""
+}
+
+// turnAway gives an answer, late where that slows down who is to blame.
+func (srv *Server) turnAway(w http.ResponseWriter, r *http.Request, late bool, answer func()) {
+	if late {
+		srv.refuseLate(w, r, answer)
+		return
+	}
+	answer()
 }
 
 // RefuseHost answers a request, for whatever page, that was sent to a name

@@ -1,0 +1,120 @@
+package front
+
+import (
+	"context"
+	"io"
+	"log/slog"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"net/netip"
+	"testing"
+	"time"
+
+	"github.com/VictoriaMetrics/metrics"
+
+	"pitwall/engine/access"
+	"pitwall/engine/internal/origin"
+	"pitwall/engine/live"
+	"pitwall/shard"
+)
+
+// at is the address of the listener in these tests.
+var at = &net.TCPAddr{IP: net.IPv4(127, 0, 0, 1), Port: 8080}
+
+// listener is a Server with an address at which nobody listens.
+func listener(t *testing.T, o Options, limits live.Limits) http.Handler {
+	t.Helper()
+	log := slog.New(slog.DiscardHandler)
+	core, err := shard.New(shard.Config{Shards: 1, Writers: 1, Window: time.Millisecond, FutureTolerance: time.Second})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if o.Live, err = live.New(live.Options{
+		Core: core, Writers: 1, Access: access.Anonymous{}, Logger: log, Metrics: metrics.NewSet(), Origins: o.Origins,
+		MaxConnections: 10, MaxSubscriptions: 1, MaxMessageBytes: 4096, RequestRate: 1, RequestBurst: 1,
+		Heartbeat: time.Hour, WriteTimeout: time.Hour, Limits: limits,
+	}); err != nil {
+		t.Fatal(err)
+	}
+	o.Listing, o.Logger = NewListing(core, log), log
+	s := &Server{opts: o}
+	return s.handler(at)
+}
+
+func ask(h http.Handler, r *http.Request) (status int, text string) {
+	w := httptest.NewRecorder()
+	h.ServeHTTP(w, r)
+	body, _ := io.ReadAll(w.Body) // of memory
+	return w.Code, string(body)
+}
+
+// Refusals of a host and answers to preflights count as requests do.
+func TestEveryAnswerCountsForTheLimit(t *testing.T) {
+	allowed, err := origin.ParseList([]string{"https://maps.example"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, c := range []struct {
+		name, method, path, host string
+		headers                  []string
+		want                     int
+	}{
+		{"the page", "GET", "/", "127.0.0.1:8080", nil, 200},
+		{"a file that is not there", "GET", "/nothing", "127.0.0.1:8080", nil, 404},
+		{"a foreign host", "GET", "/events.json", "evil.example", nil, 403},
+		{"a foreign host, of a handshake", "GET", "/live", "evil.example", []string{"Upgrade", "websocket"}, 403},
+		{"a proxy, of a handshake", "GET", "/live", "127.0.0.1:8080", []string{"Upgrade", "websocket", "Via", "1.1 x"}, 401},
+		{"a preflight", "OPTIONS", "/events.json", "127.0.0.1:8080", []string{"Origin", "https://maps.example", "Access-Control-Request-Method", "GET"}, 204},
+		{"a preflight of a handshake", "OPTIONS", "/live", "127.0.0.1:8080", []string{"Origin", "https://maps.example", "Access-Control-Request-Method", "GET"}, 204},
+		{"another method", "POST", "/live", "127.0.0.1:8080", nil, 400},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			h := listener(t, Options{Origins: allowed}, live.Limits{Pending: 1, Requests: live.AddressLimit{Most: 1}})
+			for n := range 6 {
+				r := httptest.NewRequest(c.method, c.path, nil)
+				r.Host, r.RemoteAddr = c.host, "127.0.0.1:5"
+				for i := 0; i < len(c.headers); i += 2 {
+					r.Header.Set(c.headers[i], c.headers[i+1])
+				}
+				want := c.want
+				if n == 5 {
+					ctx, leave := context.WithCancel(t.Context())
+					leave() // who has gone is not held back
+					r, want = r.WithContext(ctx), http.StatusTooManyRequests
+				}
+				if status, text := ask(h, r); status != want {
+					t.Fatalf("request %d: %d %q, want %d", n, status, text, want)
+				}
+			}
+		})
+	}
+}
+
+// A page whose name was pointed at this machine cannot pass for a trusted proxy
+// by a header that it sets.
+func TestPageCannotPassForAProxy(t *testing.T) {
+	h := listener(t, Options{SignIn: true, Proxies: []netip.Prefix{netip.MustParsePrefix("127.0.0.1/32")}}, live.Limits{})
+	for _, c := range []struct {
+		name, host, forwarded, peer string
+		want                        int
+	}{
+		{"through the proxy", "live.example", "192.0.2.1", "127.0.0.1:5", 200},
+		{"through the proxy, with its port", "live.example:8443", "192.0.2.1", "127.0.0.1:5", 200},
+		{"a page that was loaded from here", "evil.example:8080", "192.0.2.1", "127.0.0.1:5", 403},
+		{"the same without the header", "evil.example:8080", "", "127.0.0.1:5", 403},
+		{"a proxy that says nothing", "live.example", "", "127.0.0.1:5", 403},
+		{"not from the proxy", "live.example", "192.0.2.1", "127.0.0.2:5", 403},
+		{"an address elsewhere, which only PROXY tells", "live.example:8080", "", "192.0.2.1:5", 200},
+		{"our own name", "127.0.0.1:8080", "192.0.2.1", "127.0.0.1:5", 200},
+	} {
+		r := httptest.NewRequest("GET", "/events.json", nil)
+		r.Host, r.RemoteAddr = c.host, c.peer
+		if c.forwarded != "" {
+			r.Header.Set("X-Forwarded-For", c.forwarded)
+		}
+		if status, text := ask(h, r); status != c.want {
+			t.Errorf("%s: %d %q, want %d", c.name, status, text, c.want)
+		}
+	}
+}

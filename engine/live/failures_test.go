@@ -1,0 +1,171 @@
+package live
+
+import (
+	"net/http"
+	"net/http/httptest"
+	"net/netip"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/VictoriaMetrics/metrics"
+)
+
+// An address with a failure budget of 2 a second.
+func TestFailureBudget(t *testing.T) {
+	const rate, burst = 2, 2 * failureBurstSeconds
+	a, b := clientAt(netip.MustParseAddr("2001:db8::1")), clientAt(netip.MustParseAddr("192.0.2.2"))
+	neighbour := clientAt(netip.MustParseAddr("2001:db8::ffff"))
+	now := time.Now()
+	l := &limiter{o: Limits{Failures: AddressLimit{Most: rate, SpareLoopback: true}}}
+	try := func(from client, good bool) (wait time.Duration, ok bool) {
+		t.Helper()
+		turn, wait, ok := l.tryCredential(from, now)
+		if ok {
+			l.credentialTried(turn, good, now)
+		}
+		return wait, ok
+	}
+	for n := range burst {
+		try(a, true) // costs nothing
+		if wait, ok := try(a, false); wait != 0 || !ok {
+			t.Fatalf("failure %d waits for %v, %v", n, wait, ok)
+		}
+	}
+	for n := range int(rate * delayMost.Seconds()) { // each takes a turn of its own
+		want := time.Duration(n+1) * time.Second / rate
+		if wait, ok := try(neighbour, false); wait != want || !ok {
+			t.Errorf("beyond the budget, attempt %d waits for %v, %v; want %v", n, wait, ok, want)
+		}
+	}
+	for range 100 { // nothing is owed for what was not looked at
+		if _, ok := try(a, false); ok {
+			t.Fatal("an attempt was let in that would wait too long")
+		}
+	}
+	if wait, ok := try(b, false); wait != 0 || !ok {
+		t.Errorf("another address waits for %v, %v", wait, ok)
+	}
+	for range 3 * burst {
+		if wait, ok := try(clientAt(netip.MustParseAddr("127.0.0.1")), false); wait != 0 || !ok {
+			t.Fatal("loopback, which is spared, waits")
+		}
+	}
+	now = now.Add(delayMost)
+	for range 10 { // a good credential gives its turn back
+		if wait, ok := try(a, true); wait > time.Second/rate || !ok {
+			t.Errorf("a good credential waits for %v, %v", wait, ok)
+		}
+	}
+	now = now.Add(time.Hour)
+	try(b, true)
+	if len(l.by) != 1 {
+		t.Errorf("%d addresses are remembered, want b alone", len(l.by))
+	}
+}
+
+// Those that failed at the same time, before the first was known to, owe no more
+// than the burst.
+func TestFailuresAtTheSameTimeHaveABound(t *testing.T) {
+	a, now := clientAt(netip.MustParseAddr("192.0.2.1")), time.Now()
+	l := &limiter{o: Limits{Failures: AddressLimit{Most: 1}}}
+	var turns []turn
+	for range 1000 {
+		turn, _, ok := l.tryCredential(a, now)
+		if !ok || turn.paid {
+			t.Fatal("not let in")
+		}
+		turns = append(turns, turn)
+	}
+	for _, turn := range turns {
+		l.credentialTried(turn, false, now)
+	}
+	now = now.Add(failureBurstSeconds*time.Second + time.Second)
+	if _, wait, ok := l.tryCredential(a, now); wait != 0 || !ok {
+		t.Errorf("after the time of a burst an attempt waits for %v, %v", wait, ok)
+	}
+}
+
+// bare is a server without a core, for what comes before the upgrade.
+func bare(o Options) *Server {
+	srv := &Server{opts: o, delays: newDelays(o.Limits.Pending)}
+	srv.opts.MaxConnections = 1 << 20
+	srv.m = newMeters(metrics.NewSet(), srv)
+	srv.limiter.o = o.Limits
+	return srv
+}
+
+func from(peer, path string, headers ...string) *http.Request {
+	r := httptest.NewRequest("GET", path, nil)
+	r.RemoteAddr = peer
+	for i := 0; i < len(headers); i += 2 {
+		r.Header.Set(headers[i], headers[i+1])
+	}
+	return r
+}
+
+// A flood of wrong tokens from one address is verified as often as the budget
+// says and answered late; who shares the address and was in before comes in at
+// once, and a newcomer after a wait that is bounded.
+func TestWrongTokensBeyondTheBudget(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		verified := 0
+		srv := bare(Options{
+			Limits:    Limits{Failures: AddressLimit{Most: 1}},
+			Recognize: func(r *http.Request) bool { return r.Header.Get("Authorization") == "known" },
+			Access: &doors{who: func(r *http.Request) (any, int) {
+				verified++
+				if a := r.Header.Get("Authorization"); a == "known" || a == "new" {
+					return a, 0
+				}
+				return nil, http.StatusUnauthorized
+			}},
+		})
+		// A plain GET is answered 400 where a handshake would be let in.
+		ask := func(token string) (status int, after time.Duration, w *httptest.ResponseRecorder) {
+			w, begin := httptest.NewRecorder(), time.Now()
+			srv.ServeHTTP(w, from("192.0.2.1:5", "/live", "Authorization", token))
+			return w.Code, time.Since(begin), w
+		}
+		for n := range failureBurstSeconds {
+			if status, after, _ := ask("wrong"); status != 401 || after != 0 {
+				t.Errorf("attempt %d: %d after %v", n, status, after)
+			}
+		}
+		if status, after, _ := ask("wrong"); status != 401 || after != time.Second {
+			t.Errorf("beyond the budget: %d after %v, want 401 after a second", status, after)
+		}
+		flood := make(chan int)
+		for range 100 { // connections that attack at the same time
+			go func() {
+				status, _, _ := ask("wrong")
+				flood <- status
+			}()
+		}
+		synctest.Wait()
+		before := verified
+		if status, after, _ := ask("known"); status != 400 || after != 0 {
+			t.Errorf("who was in before: %d after %v, want 400 at once", status, after)
+		}
+		if status, after, w := ask("new"); status != 429 || after != delayMost || w.Header().Get("Retry-After") == "" ||
+			!strings.HasPrefix(w.Body.String(), reasonFailures+": ") {
+			t.Errorf("while too many wait: %d %q after %v", status, w.Body, after)
+		}
+		late := 0
+		for range 100 {
+			if <-flood == 429 {
+				late++
+			}
+		}
+		if most := 1 + int(delayMost.Seconds()); verified-before > most || late < 100-most {
+			t.Errorf("%d were verified and %d refused without a look, want %d at most and the others", verified-before, late, most)
+		}
+		if status, after, _ := ask("new"); status != 400 || after > time.Second {
+			t.Errorf("a newcomer after the flood: %d after %v", status, after)
+		}
+		if n := srv.delays.count.Load(); n != 0 || srv.Connections() != 0 {
+			t.Errorf("%d requests are held back and %d connections counted at the end", n, srv.Connections())
+		}
+	})
+}

@@ -1,0 +1,55 @@
+package live
+
+import (
+	"net/http"
+	"time"
+)
+
+// What every address may ask for each second, and at once, whatever others ask
+// for: three pages, which are some fifteen files each. Beyond it a request takes
+// of what Limits.AllRequests gives to all, so that no number of addresses takes
+// the machine, and a flood from some of them leaves the others what they need.
+const (
+	requestShare      = 10
+	requestShareBurst = 50
+)
+
+// request counts an HTTP request. wait is how long it has to wait for its turn;
+// ok is false where that is longer than delayMost.
+func (l *limiter) request(from client, now time.Time) (wait time.Duration, ok bool) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.sweep(now)
+	v := l.visitor(from)
+	own := float64(l.o.Requests.of(from))
+	if own > 0 {
+		if wait, ok = v.requests.reserve(own, burstSeconds*own, delayMost, now); !ok {
+			return 0, false
+		}
+	}
+	all := l.o.AllRequests
+	if all <= 0 || from != (client{}) && v.share.take(requestShare, requestShareBurst, now) {
+		return wait, true
+	}
+	shared, ok := l.requests.reserve(all, burstSeconds*all, delayMost, now)
+	if !ok && own > 0 {
+		v.requests.credits++ // it was not used
+	}
+	return max(wait, shared), ok
+}
+
+// Limited lets requests through as often as their address may ask, and as all
+// may together. Those beyond wait for their turn; who would wait too long is
+// answered 429, late. It is for everything but GET /live, which has limits of its
+// own.
+func (srv *Server) Limited(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		wait, ok := srv.limiter.request(srv.counted(r), time.Now())
+		if ok && srv.delays.hold(r.Context(), wait) {
+			next.ServeHTTP(w, r)
+			return
+		}
+		srv.m.refusal(reasonHTTPRate)
+		srv.refuseLate(w, r, func() { answer(w, http.StatusTooManyRequests, reasonHTTPRate, "too many requests") })
+	})
+}
