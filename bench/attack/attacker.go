@@ -149,7 +149,11 @@ func ending(err error) string {
 
 // answer reads one HTTP answer and takes note of it.
 func (a *attacker) answer() (status int, ok bool) {
-	_ = a.conn.SetReadDeadline(time.Now().Add(patience))
+	wait := patience
+	if a.kind.hurry > 0 {
+		wait = a.kind.hurry // a new connection costs the server more than one that it holds back
+	}
+	_ = a.conn.SetReadDeadline(time.Now().Add(wait))
 	res, err := http.ReadResponse(a.conn.r, nil)
 	if err != nil {
 		a.lose(err)

@@ -22,6 +22,7 @@ type Kind struct {
 	stay     time.Duration // how long each connection of a rate stays: as many attackers as are there at the same time
 	pace     time.Duration // of those that are held, between two blows; 0: a second
 	burst    int           // attacks of one blow
+	hurry    time.Duration // longest wait for an answer, after which the attacker connects again; 0: patience
 	requests int           // of them, which count for the limit of a connection
 	strike   func(*attacker)
 }
@@ -43,7 +44,7 @@ func Kinds() []Kind {
 			Met: []string{"close 1009"}},
 		{Name: "headers", About: "headers of 64 KB", Load: 500, most: 32, burst: 1, strike: (*attacker).bloat,
 			Met: []string{"431"}},
-		{Name: "tokens", About: "tokens that are not good", Load: 10_000, most: 64, burst: 16, strike: (*attacker).forge,
+		{Name: "tokens", About: "tokens that are not good", Load: 10_000, most: 512, burst: 16, hurry: time.Second, strike: (*attacker).forge,
 			Met: []string{"401"}},
 		{Name: "frames", About: "frames that break RFC 6455", Load: 200, most: 32, burst: 1, strike: (*attacker).malform,
 			Met: []string{"close 1002", "close 1007", "close 1009"}},
@@ -51,7 +52,7 @@ func Kinds() []Kind {
 			strike: (*attacker).ask60, Met: []string{"error forbidden", "error internal", "429"}},
 		{Name: Pings, About: "thousands of pings of each, whose answers are hardly read", Held: true, Load: 400, Apart: true, pace: 250 * time.Millisecond,
 			strike: (*attacker).dam, Met: []string{"paused", "error rate_limited"}},
-		{Name: "events", About: "/events.json without a token, as fast as they can", Load: 20_000, Apart: true, most: 64, burst: 16, strike: (*attacker).list,
+		{Name: "events", About: "/events.json without a token, as fast as they can", Load: 20_000, Apart: true, most: 512, burst: 16, hurry: time.Second, strike: (*attacker).list,
 			Met: []string{"429", "200"}},
 	}
 }

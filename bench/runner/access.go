@@ -60,6 +60,7 @@ func newAccess() (a access, err error) {
 	a.files = map[string][]byte{keyFile: a.tokens.PublicKey}
 	a.args = []string{"--auth-mode=jwt", "--jwt-public-key-file=" + keyFile,
 		"--live-max-connections-per-address=2000", "--live-upgrade-rate-per-address=200", "--http-max-connections-per-address=512",
+		"--http-rate-per-address=200", "--auth-failures-per-address=5",
 		fmt.Sprintf("--live-request-rate=%d", requestRate), fmt.Sprintf("--live-request-burst=%d", requestBurst),
 		fmt.Sprintf("--http-header-timeout-ms=%d", headerTimeout.Milliseconds()),
 		fmt.Sprintf("--live-write-timeout-ms=%d", writeTimeout.Milliseconds()),
