@@ -197,7 +197,7 @@ func (e *Engine) ended(name string, err error) {
 // What the rooms want of each other, said once.
 var (
 	_ access.Store        = db.Database(nil)
-	_ access.Seats        = (*redis.Client)(nil)
+	_ access.Slots        = (*redis.Client)(nil)
 	_ live.Keeper         = (*access.Guard)(nil)
 	_ archive.Store       = db.Database(nil)
 	_ archive.Partitions  = db.Database(nil)

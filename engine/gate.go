@@ -19,7 +19,7 @@ func (e *Engine) openGate(ctx context.Context) (err error) {
 		Mode: c.AuthMode, TokenCookie: c.AuthTokenCookie, URL: string(c.AuthURL), Cookies: c.Cookies(),
 		Decide: c.Decisions(), DecideURL: string(c.AuthzURL), SQL: string(c.AuthzSQL),
 		Timeout: ms(c.AuthTimeoutMS), Cache: accessCache(c), Refresh: ms(c.AuthRefreshMS), Grace: ms(c.AuthGraceMS),
-		Store: e.db, Sessions: e.db.Sessions(), Seats: e.bulkDoor, Logger: e.log, Metrics: e.set,
+		Store: e.db, Sessions: e.db.Sessions(), Slots: e.bulkDoor, Logger: e.log, Metrics: e.set,
 		Changed: func() { e.live.Recheck(); e.listing.Renew() },
 		JWT: access.JWTOptions{
 			KeySetURL: string(c.JWKSURL), Refresh: ms(c.JWKSRefreshMS), Issuer: c.JWTIssuer, Audience: c.JWTAudience, Leeway: ms(c.JWTLeewayMS),

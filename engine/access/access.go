@@ -8,14 +8,14 @@ import (
 
 // Identity is who a connection belongs to. It does not change once it is made.
 type Identity struct {
-	user    string // "" for those who may watch what is public
-	token   string // the id of the token (jti), for revocations
-	events  grants
-	expires time.Time  // leeway included; zero: never
-	asked   credential // what the platform is asked with again; mode http
-	event   string     // a share link: the one event it is for
-	most    int        // a share link: connections at the same time; 0: any number
-	seat    *seat      // a share link: the connection's place among them
+	user           string // "" for those who may watch what is public
+	token          string // the id of the token (jti), for revocations
+	events         grants
+	expires        time.Time  // leeway included; zero: never
+	asked          credential // what the platform is asked with again; mode http
+	event          string     // a share link: the one event it is for
+	maxConnections int        // a share link: connections at the same time; 0: any number
+	slot           *slot      // a share link: the connection's own; nil where the number has no bound
 }
 
 // grants are the events that a token names: ids, * for all, and prefixes that

@@ -62,12 +62,12 @@ func (c *cache[V]) key(parts ...string) (k cacheKey) {
 // first may go away, and others of the same lane wait with them. Who asks in
 // another lane waits for nobody of this one.
 func (c *cache[V]) get(k cacheKey, lane string, ask func(context.Context) (v V, keep time.Duration, err error)) (V, error) {
-	v, generation, found := c.look(k, time.Now())
+	v, generation, found := c.lookup(k, time.Now())
 	if found {
 		return v, nil
 	}
 	got, err, _ := c.flight.Do(string(k[:])+strconv.FormatUint(generation, 36)+" "+lane, func() (any, error) {
-		if v, _, found := c.look(k, time.Now()); found {
+		if v, _, found := c.lookup(k, time.Now()); found {
 			return v, nil // another flight has landed meanwhile
 		}
 		limited, cancel := context.WithTimeout(c.life, c.timeout)
@@ -85,7 +85,7 @@ func (c *cache[V]) get(k cacheKey, lane string, ask func(context.Context) (v V, 
 	return got.(V), nil
 }
 
-func (c *cache[V]) look(k cacheKey, now time.Time) (v V, generation uint64, found bool) {
+func (c *cache[V]) lookup(k cacheKey, now time.Time) (v V, generation uint64, found bool) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	e, ok := c.entries[k]
@@ -102,12 +102,12 @@ func (c *cache[V]) put(k cacheKey, v V, generation uint64, now time.Time, keep t
 		return
 	}
 	if len(c.entries) >= c.most {
-		c.makeRoom(now)
+		c.evict(now)
 	}
 	c.entries[k] = cached[V]{v, now.Add(keep)}
 }
 
-func (c *cache[V]) makeRoom(now time.Time) {
+func (c *cache[V]) evict(now time.Time) {
 	for k, e := range c.entries {
 		if !e.until.After(now) {
 			delete(c.entries, k)

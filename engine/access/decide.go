@@ -19,8 +19,8 @@ const (
 	ByHTTP   = "http"   // the platform is asked
 )
 
-// cost is the order in which ways are tried: what costs nothing first.
-var cost = []string{ByPublic, ByClaims, BySQL, ByHTTP}
+// byCost is the order in which ways are tried: what costs nothing first.
+var byCost = []string{ByPublic, ByClaims, BySQL, ByHTTP}
 
 // Decide says whether who may watch an event, as far as that is known here.
 // Otherwise key is not "": Ask has the answer, the same for all with that key.
@@ -118,13 +118,13 @@ func (g *Guard) ask(by string, asking *client, user, event string) (bool, error)
 				done()
 			}
 		} else {
-			yes, err = g.judge.allowed(ctx, asking, user, event)
+			yes, err = g.authz.allowed(ctx, asking, user, event)
 		}
 		if err != nil {
 			return false, 0, fmt.Errorf("authorise by %s: %w", by, err)
 		}
 		if !yes {
-			return false, min(g.o.Cache, deniedFor), nil
+			return false, min(g.o.Cache, denialTTL), nil
 		}
 		return true, g.o.Cache, nil
 	})

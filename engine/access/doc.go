@@ -1,10 +1,10 @@
-// Package access decides who may connect and who may watch: a position passes
-// it by, a spectator does not. The live server asks it before every upgrade,
-// at every subscribe, and again while a session lasts; it implements the
-// interfaces that live owns.
+// Package access decides who may connect and who may watch. The live server asks
+// it before every upgrade, at every subscribe, and again while a session lasts. It
+// implements the interfaces that live owns. No position passes through it.
 //
-// Guard decides, also where everybody may watch everything that has no delay.
-// Anonymous is for harnesses.
+// Guard decides. It is used where everybody may watch everything, too, since events
+// with a delay are closed then. Anonymous is for harnesses. README.md explains the
+// rules to operators.
 //
 //	token.go     where a request carries its token
 //	jwt.go       AUTH_MODE=jwt: signatures and claims; keys.go, jwks.go: the keys
@@ -12,8 +12,9 @@
 //	decide.go    AUTHZ_MODE: public, claims, sql, http, or any of them
 //	lists.go     public and delayed events and revoked tokens, as the database
 //	             has them
-//	link.go      share links: tokens of our own for one event; seat.go counts
+//	link.go      share links: tokens of our own for one event; slots.go counts
 //	             their connections
+//	verified.go  tokens are verified once, by half of the processors at most
 //	cache.go     answers kept for a moment, one question at a time per key
 //
 // # Goroutines

@@ -14,6 +14,7 @@ import (
 	"github.com/VictoriaMetrics/metrics"
 
 	"pitwall/engine/internal/endpoint"
+	"pitwall/engine/internal/pace"
 )
 
 // Ways to know who connects (AUTH_MODE).
@@ -46,7 +47,7 @@ type Options struct {
 
 	Store    Store
 	Sessions int    // connections of Store; what clients want takes half of them at most. 0: any number
-	Seats    Seats  // may be nil without LinkSecret
+	Slots    Slots  // may be nil without LinkSecret
 	Changed  func() // called when sessions must be asked about again; it must not block
 	Logger   *slog.Logger
 	Metrics  *metrics.Set
@@ -60,22 +61,22 @@ type authenticator interface {
 
 // Guard decides who may connect and who may watch.
 type Guard struct {
-	o         Options
-	meters    meters
-	clients   clients
-	set       *keySet       // nil without JWKS
-	auth      authenticator // nil in ModeNone
-	links     *links        // nil without links
-	seating   *seating      // nil without links
-	lists     *lists
-	judge     *judge
-	people    *cache[*Identity]
-	verified  *cache[*Identity] // tokens with a good signature
-	decisions *cache[bool]
-	faults    pacer
-	closed    []string // delayed events, as last told; belongs to who refreshes
-	quit      context.CancelFunc
-	nudge     chan struct{}
+	o          Options
+	meters     meters
+	clients    clients
+	set        *keySet       // nil without JWKS
+	auth       authenticator // nil in ModeNone
+	links      *links        // nil without links
+	slots      *slotKeeper   // nil without links
+	lists      *lists
+	authz      *platformAuthz
+	identities *cache[*Identity]
+	verified   *cache[*Identity] // tokens with a good signature
+	decisions  *cache[bool]
+	faults     faultLimiter
+	closed     []string // delayed events, as last told; belongs to who refreshes
+	quit       context.CancelFunc
+	refreshNow chan struct{}
 }
 
 // New makes a Guard; its error names the setting that is wrong. Open must
@@ -84,12 +85,12 @@ func New(o Options) (*Guard, error) {
 	life, quit := context.WithCancel(context.Background())
 	g := &Guard{
 		o: o, clients: newClients(o.Timeout, o.Sessions), lists: &lists{store: o.Store}, quit: quit,
-		people: newCache[*Identity](life, o.Timeout), verified: newCache[*Identity](life, o.Timeout), decisions: newCache[bool](life, o.Timeout),
-		faults: pacer{every: faultEvery}, nudge: make(chan struct{}, 1),
+		identities: newCache[*Identity](life, o.Timeout), verified: newCache[*Identity](life, o.Timeout), decisions: newCache[bool](life, o.Timeout),
+		faults: faultLimiter{quiet: pace.Quiet{Every: pace.FaultEvery}}, refreshNow: make(chan struct{}, 1),
 	}
 	g.o.Decide = slices.Clone(o.Decide)
 	g.meters.register(o.Metrics)
-	slices.SortStableFunc(g.o.Decide, func(a, b string) int { return slices.Index(cost, a) - slices.Index(cost, b) })
+	slices.SortStableFunc(g.o.Decide, func(a, b string) int { return slices.Index(byCost, a) - slices.Index(byCost, b) })
 	if err := g.setMode(); err != nil {
 		return nil, err
 	}
@@ -101,7 +102,7 @@ func New(o Options) (*Guard, error) {
 		if err = errors.Join(err, endpoint.Check(o.DecideURL, false)); err != nil {
 			return nil, errors.New("AUTHZ_URL is no http or https URL")
 		}
-		g.judge = &judge{url: u}
+		g.authz = &platformAuthz{url: u}
 	}
 	if len(o.LinkSecret) > 0 {
 		k, err := linkKey(o.LinkSecret)
@@ -109,7 +110,7 @@ func New(o Options) (*Guard, error) {
 			return nil, fmt.Errorf("LINK_SECRET: %w", err)
 		}
 		g.links = &links{key: k, leeway: o.JWT.Leeway}
-		g.seating = newSeating(o.Seats, o.Logger)
+		g.slots = newSlotKeeper(o.Slots, o.Logger)
 	}
 	return g, nil
 }
@@ -133,7 +134,7 @@ func (g *Guard) setMode() error {
 		if err := endpoint.Check(g.o.URL, false); err != nil {
 			return fmt.Errorf("AUTH_URL is %w", err)
 		}
-		g.auth = &asker{url: g.o.URL, cache: g.people, keep: g.o.Cache}
+		g.auth = &platformAuth{url: g.o.URL, cache: g.identities, keep: g.o.Cache}
 	default:
 		return fmt.Errorf("AUTH_MODE is %q, allowed are none, jwt and http", g.o.Mode)
 	}
@@ -173,8 +174,8 @@ func (g *Guard) Run(ctx context.Context) error {
 	if g.set != nil {
 		own.Go(func() { g.set.run(ctx) })
 	}
-	if g.seating != nil {
-		own.Go(func() { g.seating.run(ctx) })
+	if g.slots != nil {
+		own.Go(func() { g.slots.run(ctx) })
 	}
 	own.Go(func() { g.listen(ctx) })
 	g.watch(ctx)
@@ -194,8 +195,8 @@ func (g *Guard) Quit() { g.quit() }
 // nobody can tell now.
 func (g *Guard) Authenticate(r *http.Request) (who any, status int) {
 	id, err := g.identify(r)
-	if err == nil && id.most > 0 {
-		id, err = g.sit(r.Context(), id)
+	if err == nil && id.maxConnections > 0 {
+		id, err = g.takeSlot(r.Context(), id)
 	}
 	switch {
 	case err == nil:
@@ -203,18 +204,18 @@ func (g *Guard) Authenticate(r *http.Request) (who any, status int) {
 		return id, 0
 	case errors.Is(err, errRefused):
 		g.meters.refused.Inc()
-		g.tell("to connect", err)
+		g.countRefusal("to connect", err)
 		return nil, http.StatusUnauthorized
-	case errors.Is(err, errTaken):
-		g.meters.taken.Inc()
+	case errors.Is(err, errLinkFull):
+		g.meters.linkFull.Inc()
 		return nil, http.StatusTooManyRequests
 	}
 	g.fault("nobody can be let in", err)
 	return nil, http.StatusServiceUnavailable
 }
 
-// errTaken: a link has as many connections as it may.
-var errTaken = errors.New("all connections of the link are taken")
+// errLinkFull: a link has as many connections as it may.
+var errLinkFull = errors.New("all connections of the link are taken")
 
 func (g *Guard) identify(r *http.Request) (*Identity, error) {
 	if !g.Tokens() {
@@ -254,17 +255,17 @@ func (g *Guard) known(ctx context.Context, by *client, c credential) (id *Identi
 	return id, nil
 }
 
-// sit takes one of a link's seats.
-func (g *Guard) sit(ctx context.Context, id *Identity) (*Identity, error) {
-	at, err := g.seating.take(ctx, id.token, id.most)
+// takeSlot takes one of the connection slots of a link.
+func (g *Guard) takeSlot(ctx context.Context, id *Identity) (*Identity, error) {
+	taken, err := g.slots.take(ctx, id.token, id.maxConnections)
 	if err != nil {
 		return nil, err
 	}
-	if at == nil {
-		return nil, errTaken
+	if taken == nil {
+		return nil, errLinkFull
 	}
-	own := *id
-	own.seat = at
+	own := *id // id is shared by all connections of the link
+	own.slot = taken
 	return &own, nil
 }
 

@@ -232,7 +232,7 @@ func TestChangesAreSeenWithoutNotifications(t *testing.T) {
 }
 
 func TestRenewal(t *testing.T) {
-	g, _ := guard(t, func(o *Options) { o.LinkSecret = secret; o.Seats = nil })
+	g, _ := guard(t, func(o *Options) { o.LinkSecret = secret; o.Slots = nil })
 	token := func(more ...any) string { return sign(t, jose.HS256, secret, "", good(more...)) }
 	soon := time.Now().Add(30 * time.Second).Unix()
 	who, status := g.Authenticate(asks("/live?access_token=" + token("exp", soon)))
@@ -330,7 +330,7 @@ func TestLinks(t *testing.T) {
 		t.Fatal(err)
 	}
 	t.Cleanup(door.Close)
-	with := func(o *Options) { o.LinkSecret, o.Seats = secret, door }
+	with := func(o *Options) { o.LinkSecret, o.Slots = secret, door }
 	north, _ := guard(t, with)
 	south, _ := guard(t, with)
 	run(t, north)

@@ -74,7 +74,7 @@ func isLink(token string) bool {
 	return err == nil && len(t.Headers) == 1 && t.Headers[0].KeyID == linkKeyID
 }
 
-// authenticate returns the session of a link, without its seat.
+// authenticate returns the session of a link, without its slot.
 func (l *links) authenticate(_ context.Context, c credential) (*Identity, error) {
 	t, err := jwt.ParseSigned(c.token, []jose.SignatureAlgorithm{jose.HS256})
 	if err != nil {
@@ -96,7 +96,7 @@ func (l *links) authenticate(_ context.Context, c credential) (*Identity, error)
 	if json.Unmarshal(payload, &link) != nil || link.Event == "" || id.token == "" || link.Most < 0 {
 		return nil, refused(reasonClaims, "a share link without an event or an id")
 	}
-	id.user, id.event, id.most = "link:"+id.token, link.Event, link.Most
+	id.user, id.event, id.maxConnections = "link:"+id.token, link.Event, link.Most
 	id.events = nil
 	return id, nil
 }

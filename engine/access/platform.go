@@ -9,12 +9,12 @@ import (
 	"time"
 )
 
-// deniedFor bounds how long a no is kept: less than a yes, since somebody who
+// denialTTL bounds how long a no is kept: less than a yes, since somebody who
 // has just been let in by the platform waits for it.
-const deniedFor = 2 * time.Second
+const denialTTL = 2 * time.Second
 
-// asker is AUTH_MODE=http: the platform says who a credential belongs to.
-type asker struct {
+// platformAuth is AUTH_MODE=http: the platform says who a credential belongs to.
+type platformAuth struct {
 	url   string
 	cache *cache[*Identity] // nil: refused
 	keep  time.Duration
@@ -22,7 +22,7 @@ type asker struct {
 
 // authenticate returns who the platform knows by this credential, errRefused
 // when it knows nobody, and another error when it cannot be asked.
-func (a *asker) authenticate(_ context.Context, by *client, c credential) (*Identity, error) {
+func (a *platformAuth) authenticate(_ context.Context, by *client, c credential) (*Identity, error) {
 	c = c.asked()
 	if c.authorization == "" && c.cookies == "" {
 		return nil, refused(reasonNone, "")
@@ -30,7 +30,7 @@ func (a *asker) authenticate(_ context.Context, by *client, c credential) (*Iden
 	id, err := a.cache.get(a.key(c), by.lane, func(ctx context.Context) (*Identity, time.Duration, error) {
 		id, err := a.ask(ctx, by, c)
 		if id == nil {
-			return nil, min(a.keep, deniedFor), err
+			return nil, min(a.keep, denialTTL), err
 		}
 		return id, a.keep, err
 	})
@@ -41,7 +41,7 @@ func (a *asker) authenticate(_ context.Context, by *client, c credential) (*Iden
 }
 
 // key names the answer to the question about a credential.
-func (a *asker) key(c credential) cacheKey { return a.cache.key(c.authorization, c.cookies) }
+func (a *platformAuth) key(c credential) cacheKey { return a.cache.key(c.authorization, c.cookies) }
 
 // asked is the credential as the platform is asked about it: wherever a token
 // stood, it is sent in Authorization.
@@ -52,7 +52,7 @@ func (c credential) asked() credential {
 	return c
 }
 
-func (a *asker) ask(ctx context.Context, by *client, c credential) (*Identity, error) {
+func (a *platformAuth) ask(ctx context.Context, by *client, c credential) (*Identity, error) {
 	h := http.Header{}
 	if c.authorization != "" {
 		h.Set("Authorization", c.authorization)
@@ -70,7 +70,7 @@ func (a *asker) ask(ctx context.Context, by *client, c credential) (*Identity, e
 	case status < 200 || status > 299:
 		return nil, fmt.Errorf("ask the platform of AUTH_URL: it answers %d", status)
 	}
-	id, ok := readPerson(body)
+	id, ok := readIdentity(body)
 	if !ok {
 		return nil, fmt.Errorf("ask the platform of AUTH_URL: it answers %d without an object that has an id", status)
 	}
@@ -78,8 +78,8 @@ func (a *asker) ask(ctx context.Context, by *client, c credential) (*Identity, e
 	return id, nil
 }
 
-// readPerson reads a JSON object with an id, and perhaps events.
-func readPerson(body []byte) (*Identity, bool) {
+// readIdentity reads a JSON object with an id, and perhaps events.
+func readIdentity(body []byte) (*Identity, bool) {
 	o, ok := readObject(body)
 	if !ok {
 		return nil, false
@@ -97,13 +97,13 @@ func readObject(body []byte) (o map[string]json.RawMessage, ok bool) {
 	return o, json.Unmarshal(body, &o) == nil && o != nil
 }
 
-// judge is AUTHZ_MODE=http: the platform says who may watch what.
-type judge struct{ url *url.URL }
+// platformAuthz is AUTHZ_MODE=http: the platform says who may watch what.
+type platformAuthz struct{ url *url.URL }
 
 // allowed asks with the query user=…&event=…. A yes is 204, or 200 with
 // {"allowed":true}; a no is 401, 403, 404, or 200 with {"allowed":false}.
 // Anything else is an error.
-func (j *judge) allowed(ctx context.Context, by *client, user, event string) (bool, error) {
+func (j *platformAuthz) allowed(ctx context.Context, by *client, user, event string) (bool, error) {
 	u := *j.url
 	q := u.Query()
 	q.Set("user", user)

@@ -303,7 +303,7 @@ func TestAnswersAreKeptForAMoment(t *testing.T) {
 	enter(0, 1)
 	d.say(says(401, ""))
 	enter(0, 0)
-	g.people.flush()
+	g.identities.flush()
 	enter(401, 1)
 	enter(401, 0)
 }

@@ -64,8 +64,8 @@ func invalid(err error) error {
 	return refused(reasonOther, err.Error())
 }
 
-// tell counts and logs why somebody was refused. doing is what they wanted.
-func (g *Guard) tell(doing string, err error) {
+// countRefusal counts and logs why somebody was refused. doing is what they wanted.
+func (g *Guard) countRefusal(doing string, err error) {
 	r, ok := errors.AsType[*refusal](err)
 	if !ok {
 		r = &refusal{reason: reasonOther}

@@ -23,7 +23,7 @@ func (g *Guard) Confirm(ctx context.Context, who any) (any, error) {
 		return nil, nil
 	}
 	if err := g.valid(id, time.Now()); err != nil {
-		g.tell("to stay", err)
+		g.countRefusal("to stay", err)
 		return nil, nil
 	}
 	if id.asked.isZero() {
@@ -39,7 +39,7 @@ func (g *Guard) ConfirmKey(who any) string {
 	if !ok || id.asked.isZero() {
 		return ""
 	}
-	k := g.people.key(id.asked.authorization, id.asked.cookies, id.asked.token, id.user)
+	k := g.identities.key(id.asked.authorization, id.asked.cookies, id.asked.token, id.user)
 	return string(k[:])
 }
 
@@ -61,15 +61,15 @@ func (g *Guard) same(ctx context.Context, by *client, id *Identity, c credential
 	}
 	switch {
 	case errors.Is(err, errRefused):
-		g.tell("to stay", err)
+		g.countRefusal("to stay", err)
 		return nil, nil
 	case err != nil:
 		return nil, err
 	}
-	if id.seat != nil {
-		seated := *now
-		seated.seat = id.seat
-		now = &seated
+	if id.slot != nil {
+		renewed := *now
+		renewed.slot = id.slot
+		now = &renewed
 	}
 	return now, nil
 }
@@ -86,7 +86,7 @@ func (id *Identity) mayBecome(now *Identity) bool {
 // Left is called once for every identity that Authenticate has returned, when
 // its connection has gone. It does not block.
 func (g *Guard) Left(who any) {
-	if id, ok := who.(*Identity); ok && id.seat != nil {
-		g.seating.leave(id.seat)
+	if id, ok := who.(*Identity); ok && id.slot != nil {
+		g.slots.release(id.slot)
 	}
 }

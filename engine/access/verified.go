@@ -7,9 +7,9 @@ import (
 	"time"
 )
 
-// verifiedFor bounds how long a token that was good is not verified again.
+// verifiedTTL bounds how long a token that was good is not verified again.
 // Whether it has expired or was revoked is looked at each time all the same.
-const verifiedFor = time.Hour
+const verifiedTTL = time.Hour
 
 // processors bounds how many signatures are verified at the same time: half of
 // the processors, so that a flood of tokens leaves the other half to those who
@@ -32,7 +32,7 @@ func (g *Guard) verifiedOnce(token string, verify func(context.Context) (*Identi
 		if err != nil {
 			return nil, 0, err
 		}
-		return id, min(time.Until(id.expires), verifiedFor), nil
+		return id, min(time.Until(id.expires), verifiedTTL), nil
 	})
 }
 
@@ -48,12 +48,12 @@ func (g *Guard) Recognize(r *http.Request) bool {
 		return false
 	}
 	if c.token != "" {
-		if _, _, found := g.verified.look(g.verified.key(c.token), time.Now()); found {
+		if _, _, found := g.verified.lookup(g.verified.key(c.token), time.Now()); found {
 			return true
 		}
 	}
-	if a, ok := g.auth.(*asker); ok {
-		id, _, found := g.people.look(a.key(c.asked()), time.Now())
+	if a, ok := g.auth.(*platformAuth); ok {
+		id, _, found := g.identities.lookup(a.key(c.asked()), time.Now())
 		return found && id != nil
 	}
 	return g.auth == nil && !isLink(c.token) // everybody is let in

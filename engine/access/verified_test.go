@@ -23,7 +23,7 @@ func (c *counting) authenticate(ctx context.Context, by *client, cr credential) 
 // A token that was good is recognized and not verified again; one that was not is
 // verified each time. Expiry and revocations are looked at all the same.
 func TestGoodTokensAreVerifiedOnce(t *testing.T) {
-	g, store := guard(t, func(o *Options) { o.LinkSecret = secret; o.Seats = nil })
+	g, store := guard(t, func(o *Options) { o.LinkSecret = secret; o.Slots = nil })
 	count := &counting{authenticator: g.auth}
 	g.auth = count
 	shows := func(token string) *http.Request { return asks("/live", "Authorization", "Bearer "+token) }

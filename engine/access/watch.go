@@ -8,20 +8,19 @@ import (
 	"time"
 
 	"github.com/VictoriaMetrics/metrics"
+
+	"pitwall/engine/internal/pace"
 )
 
-// burstGap is the least time between two refreshes that notifications cause.
-const burstGap = 50 * time.Millisecond
+// refreshGap is the least time between two refreshes that notifications cause.
+const refreshGap = 50 * time.Millisecond
 
-// faultEvery is the time in which a repeating fault is logged once.
-const faultEvery = 10 * time.Second
-
-// listen turns notifications into nudges. The lists are refreshed on their
-// interval all the same.
+// listen has the lists refreshed at once when the database notifies. Notifications may be
+// lost, so the lists are refreshed on their interval all the same.
 func (g *Guard) listen(ctx context.Context) {
 	wake := func() {
 		select {
-		case g.nudge <- struct{}{}:
+		case g.refreshNow <- struct{}{}:
 		default:
 		}
 	}
@@ -31,37 +30,38 @@ func (g *Guard) listen(ctx context.Context) {
 	}
 }
 
-// watch refreshes the lists on their interval, and at every nudge: then what
-// the platform has said before is forgotten too, and everybody asked again.
+// watch refreshes the lists on their interval, and at once when the
+// database notifies. What the platform said before is forgotten then, and everybody
+// is asked about again.
 func (g *Guard) watch(ctx context.Context) {
 	timer := time.NewTimer(spread(g.o.Refresh))
 	defer timer.Stop()
-	wasClosed := false // public events have not been read for longer than Options.Grace
+	wasStale := false // public events have not been read for longer than Options.Grace
 	for {
-		told := false
+		notified := false
 		select {
 		case <-ctx.Done():
 			return
 		case <-timer.C:
-		case <-g.nudge:
-			told = true
+		case <-g.refreshNow:
+			notified = true
 		}
 		changed, err := g.refresh(ctx)
 		if err != nil && ctx.Err() == nil {
 			g.fault("public events and revocations could not be read; those before are kept", err)
 		}
-		if told || changed {
-			g.people.flush()
+		if notified || changed {
+			g.identities.flush()
 			g.decisions.flush()
 		}
-		closed := g.fresh() != nil
-		if told || changed || closed != wasClosed {
+		stale := g.fresh() != nil
+		if notified || changed || stale != wasStale {
 			g.o.Changed()
 		}
-		wasClosed = closed
+		wasStale = stale
 		timer.Reset(spread(g.o.Refresh))
-		if told {
-			rest(ctx, burstGap)
+		if notified {
+			_ = pace.Sleep(ctx, refreshGap) // the loop sees that ctx has ended
 		}
 	}
 }
@@ -70,14 +70,14 @@ func (g *Guard) refresh(ctx context.Context) (changed bool, err error) {
 	limited, cancel := context.WithTimeout(ctx, g.o.Timeout)
 	defer cancel()
 	if changed, err = g.lists.refresh(limited); err == nil {
-		g.tellDelayed()
+		g.logDelayed()
 	}
 	return changed, err
 }
 
-// tellDelayed says which events are closed because of their delay, when that has
+// logDelayed says which events are closed because of their delay, when that has
 // changed.
-func (g *Guard) tellDelayed() {
+func (g *Guard) logDelayed() {
 	delayed := g.lists.allDelayed()
 	if slices.Equal(delayed, g.closed) {
 		return
@@ -91,15 +91,6 @@ func (g *Guard) tellDelayed() {
 		"events", delayed[:min(len(delayed), 20)], "number", len(delayed))
 }
 
-func rest(ctx context.Context, d time.Duration) {
-	gap := time.NewTimer(d)
-	defer gap.Stop()
-	select {
-	case <-gap.C:
-	case <-ctx.Done():
-	}
-}
-
 func (g *Guard) fault(what string, err error) {
 	g.meters.failed.Inc()
 	if n, ok := g.faults.count(time.Now()); ok {
@@ -107,37 +98,29 @@ func (g *Guard) fault(what string, err error) {
 	}
 }
 
-// pacer lets one message through per interval and counts the others.
-type pacer struct {
-	every time.Duration
-
-	mu   sync.Mutex
-	last time.Time
-	n    int
+// faultLimiter is a log limiter for many goroutines.
+type faultLimiter struct {
+	mu    sync.Mutex
+	quiet pace.Quiet
 }
 
-func (p *pacer) count(now time.Time) (n int, ok bool) {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	p.n++
-	if !p.last.IsZero() && now.Sub(p.last) < p.every {
-		return 0, false
-	}
-	n, p.n, p.last = p.n, 0, now
-	return n, true
+func (l *faultLimiter) count(now time.Time) (n int, ok bool) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.quiet.Tell(now)
 }
 
 // meters count what becomes of those who want in.
 type meters struct {
-	admitted, refused, taken, failed *metrics.Counter
-	reasons                          map[string]*metrics.Counter // of refusals, renewals and questions about sessions included
+	admitted, refused, linkFull, failed *metrics.Counter
+	reasons                             map[string]*metrics.Counter // of refusals, renewals and questions about sessions included
 }
 
 func (m *meters) register(set *metrics.Set) {
 	const name = "processor_live_authentications_total"
 	m.admitted = set.NewCounter(name + `{result="admitted"}`)
 	m.refused = set.NewCounter(name + `{result="refused"}`)
-	m.taken = set.NewCounter(name + `{result="link_full"}`)
+	m.linkFull = set.NewCounter(name + `{result="link_full"}`)
 	m.reasons = map[string]*metrics.Counter{}
 	for _, reason := range refusalReasons {
 		m.reasons[reason] = set.NewCounter(`processor_live_refused_authentications_total{reason="` + reason + `"}`)

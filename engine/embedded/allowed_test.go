@@ -124,7 +124,7 @@ func TestLongScriptsAreEnded(t *testing.T) {
 		g.scriptTime = d
 		r.server.Server().SetPreHook(newHook(r.server.Server(), g, MaxStreamLen, MaxStreamBytes).before)
 	}
-	keep := []string{"EVAL", ours(t, "for i = 2, #ARGV do redis.call('ZADD'"), "1", "seats", "60000", "a", "b"}
+	keep := []string{"EVAL", ours(t, "for i = 2, #ARGV do redis.call('ZADD'"), "1", "slots", "60000", "a", "b"}
 	give(-1)
 	if got := say(dial(t, r.Addr()), keep); !strings.Contains(got, errLate) {
 		t.Errorf("a script with no time: %q, want %q", got, errLate)
@@ -134,7 +134,7 @@ func TestLongScriptsAreEnded(t *testing.T) {
 	if got := say(c, keep); got != ":1\r\n" {
 		t.Errorf("a script with time: %q", got)
 	}
-	if got := say(c, words("ZCARD seats")); got != ":2\r\n" {
+	if got := say(c, words("ZCARD slots")); got != ":2\r\n" {
 		t.Errorf("%q members, want 2", got)
 	}
 }

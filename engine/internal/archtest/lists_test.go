@@ -59,7 +59,7 @@ var goFiles = []exception{
 	{"engine/live/upgrade.go", "one reader per connection; the session's end is counted by the server, which waits"},
 	{"engine/live/asks.go", "as many as wait for access decisions, bounded; Server.Run waits"},
 	{"engine/live/output.go", "one goroutine per full socket; Server.Run waits for parked"},
-	{"engine/access/guard.go", "refresh of keys and lists, seats; Guard.Run waits"},
+	{"engine/access/guard.go", "refresh of keys and lists, connection slots; Guard.Run waits"},
 	{"engine/feed/lease.go", "one renewal for each further stream on a Cluster; Feed.KeepLease waits"},
 	{"engine/feed/feed.go", "one reader and one for the lag per stream, and one that keeps the groups; Feed.Run waits"},
 	{"engine/embedded/redis.go", "the accept loop; Redis.Close waits"},

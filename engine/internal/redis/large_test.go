@@ -179,8 +179,8 @@ func TestAtMaxmemory(t *testing.T) {
 	if !must(c.TakeLease(ctx, "other", "one", time.Minute))(t) {
 		t.Error("no new lease")
 	}
-	if !must(c.TakeSeat(ctx, "seats", "a", 1, time.Minute))(t) || must(c.TakeSeat(ctx, "seats", "b", 1, time.Minute))(t) {
-		t.Error("no seat, or more than there are")
+	if !must(c.TakeConnectionSlot(ctx, "slots", "a", 1, time.Minute))(t) || must(c.TakeConnectionSlot(ctx, "slots", "b", 1, time.Minute))(t) {
+		t.Error("no slot, or more than there are")
 	}
 	got := must(r.Read(ctx, nil))(t)
 	if len(got) == 0 {

@@ -36,7 +36,7 @@ func (c *Client) DropLease(ctx context.Context, key, token string) (dropped bool
 }
 
 // allowOOM lets a script write while the server is at maxmemory (Redis 7.0 and
-// Valkey): leases and seats take a few bytes, and without them the work stops
+// Valkey): leases and connection slots take a few bytes, and without them the work stops
 // that would free memory.
 const allowOOM = "#!lua flags=allow-oom\n"
 

@@ -5,6 +5,6 @@ package redis
 func Scripts() []string {
 	return []string{
 		waitingScript, stateScript, lastScript, sizeScript, takeScript, dropScript, buryScript, boundScript,
-		takeSeatScript, keepSeatsScript, removeScript,
+		takeConnectionSlotScript, renewConnectionSlotsScript, removeScript,
 	}
 }
