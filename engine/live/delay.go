@@ -4,7 +4,6 @@ import (
 	"context"
 	"net/http"
 	"sync"
-	"sync/atomic"
 	"time"
 )
 
@@ -21,20 +20,19 @@ const (
 // meanwhile, so their number is bounded. Its methods may be called from any
 // goroutine.
 type delays struct {
-	most  int64
-	count atomic.Int64
-	once  sync.Once
-	ended chan struct{} // closed by end
+	places chan struct{} // has one for each request that is held back
+	once   sync.Once
+	ended  chan struct{} // closed by end
 }
 
 // newDelays bounds the requests to half of the connections that have not
 // upgraded, so that newcomers find room beside those that are held back.
 func newDelays(pending int) *delays {
-	most := int64(delayedMost)
+	most := delayedMost
 	if pending > 0 {
-		most = min(most, int64(max(1, pending/2)))
+		most = min(most, max(1, pending/2))
 	}
-	return &delays{most: most, ended: make(chan struct{})}
+	return &delays{places: make(chan struct{}, most), ended: make(chan struct{})}
 }
 
 // hold waits for d. False means that it has not waited that long: too many
@@ -43,10 +41,12 @@ func (h *delays) hold(ctx context.Context, d time.Duration) bool {
 	if d <= 0 {
 		return true
 	}
-	defer h.count.Add(-1)
-	if h.count.Add(1) > h.most {
+	select {
+	case h.places <- struct{}{}:
+	default:
 		return false
 	}
+	defer func() { <-h.places }()
 	t := time.NewTimer(d)
 	defer t.Stop()
 	select {

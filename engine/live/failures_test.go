@@ -164,7 +164,7 @@ func TestWrongTokensBeyondTheBudget(t *testing.T) {
 		if status, after, _ := ask("new"); status != 400 || after > time.Second {
 			t.Errorf("a newcomer after the flood: %d after %v", status, after)
 		}
-		if n := srv.delays.count.Load(); n != 0 || srv.Connections() != 0 {
+		if n := len(srv.delays.places); n != 0 || srv.Connections() != 0 {
 			t.Errorf("%d requests are held back and %d connections counted at the end", n, srv.Connections())
 		}
 	})
