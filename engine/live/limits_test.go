@@ -129,7 +129,7 @@ func TestRequestsOfOneAddress(t *testing.T) {
 			TrustedProxies: []netip.Prefix{netip.MustParsePrefix("192.0.2.0/24")},
 		}
 	})
-	r.srv.delays = new(delays) // without places: answers come at once
+	r.srv.delays = &delays{ended: make(chan struct{})} // without places: answers come at once
 	answered := 0
 	h := r.srv.Limited(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { answered++ }))
 	ask := func(peer, forwarded string, want int) {
@@ -176,7 +176,7 @@ func TestLimitsAnswerAndCount(t *testing.T) {
 	} {
 		t.Run(c.reason, func(t *testing.T) {
 			r := start(t, nil, func(su *setup) { c.limits(&su.live) })
-			r.srv.delays = new(delays) // without places: answers come at once
+			r.srv.delays = &delays{ended: make(chan struct{})} // without places: answers come at once
 			first := r.wire()
 			for _, ask := range []string{handshake, question} {
 				res := r.open(ask).response()
