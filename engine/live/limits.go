@@ -3,6 +3,7 @@ package live
 import (
 	"errors"
 	"fmt"
+	"math"
 	"net/http"
 	"net/netip"
 	"sync"
@@ -121,15 +122,15 @@ type visitor struct {
 // the burst of failures.
 const forgetAfter = 3 * failureBurstSeconds * time.Second
 
-// last is when one of them was used last.
+// last is when one of them was used last; long ago when none was.
 func (v *visitor) last() time.Time {
-	last := v.credits.at
-	for _, b := range []*bucket{&v.requests, &v.share, &v.failures} {
-		if b.at.After(last) {
-			last = b.at
+	last := int64(math.MinInt64)
+	for _, b := range []*bucket{&v.credits, &v.requests, &v.share, &v.failures} {
+		if b.at != 0 {
+			last = max(last, b.at)
 		}
 	}
-	return last
+	return bucketEpoch.Add(time.Duration(last))
 }
 
 // enter counts a handshake and a connection. reason is "" unless it is one

@@ -92,11 +92,15 @@ type hot struct {
 	pong    atomic.Pointer[shard.Chunk] // the answer to the last ping, not yet taken by the writer
 }
 
-// bucket is a token bucket: rate per second, filled up to burst.
+// bucket is a token bucket: rate per second, filled up to burst. Every session has
+// two, so it is small: with more than 512 bytes a session would not begin with a
+// cache line.
 type bucket struct {
 	credits float64
-	at      time.Time
+	at      int64 // ns since bucketEpoch; 0 for one that was not used
 }
+
+var bucketEpoch = time.Now()
 
 func (b *bucket) take(rate, burst float64, now time.Time) bool {
 	if b.fill(rate, burst, now); b.credits < 1 {
@@ -120,12 +124,13 @@ func (b *bucket) reserve(rate, burst float64, most time.Duration, now time.Time)
 
 // fill adds what has come since the last time; it begins full.
 func (b *bucket) fill(rate, burst float64, now time.Time) {
-	if b.at.IsZero() {
+	at := int64(now.Sub(bucketEpoch))
+	if b.at == 0 {
 		b.credits = burst
 	} else {
-		b.credits = min(burst, b.credits+now.Sub(b.at).Seconds()*rate)
+		b.credits = min(burst, b.credits+time.Duration(at-b.at).Seconds()*rate)
 	}
-	b.at = now
+	b.at = at
 }
 
 // reader is the session's reader goroutine, which reads until the connection
