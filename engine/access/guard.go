@@ -73,7 +73,7 @@ type Guard struct {
 	identities *cache[*Identity]
 	verified   *cache[*Identity] // tokens with a good signature
 	decisions  *cache[bool]
-	faults     faultLimiter
+	faults     pace.LogLimiter
 	closed     []string // delayed events, as last told; belongs to who refreshes
 	quit       context.CancelFunc
 	refreshNow chan struct{}
@@ -86,7 +86,7 @@ func New(o Options) (*Guard, error) {
 	g := &Guard{
 		o: o, clients: newClients(o.Timeout, o.Sessions), lists: &lists{store: o.Store}, quit: quit,
 		identities: newCache[*Identity](life, o.Timeout), verified: newCache[*Identity](life, o.Timeout), decisions: newCache[bool](life, o.Timeout),
-		faults: faultLimiter{quiet: pace.Quiet{Every: pace.FaultEvery}}, refreshNow: make(chan struct{}, 1),
+		refreshNow: make(chan struct{}, 1),
 	}
 	g.o.Decide = slices.Clone(o.Decide)
 	g.meters.register(o.Metrics)

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"slices"
-	"sync"
 	"time"
 
 	"github.com/VictoriaMetrics/metrics"
@@ -93,21 +92,9 @@ func (g *Guard) logDelayed() {
 
 func (g *Guard) fault(what string, err error) {
 	g.meters.failed.Inc()
-	if n, ok := g.faults.count(time.Now()); ok {
+	if n, ok := g.faults.Allow(time.Now()); ok {
 		g.o.Logger.Warn(what, "error", err, "times", n)
 	}
-}
-
-// faultLimiter is a log limiter for many goroutines.
-type faultLimiter struct {
-	mu    sync.Mutex
-	quiet pace.Quiet
-}
-
-func (l *faultLimiter) count(now time.Time) (n int, ok bool) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.quiet.Tell(now)
 }
 
 // meters count what becomes of those who want in.
