@@ -61,12 +61,11 @@ func (h *delays) hold(ctx context.Context, d time.Duration) bool {
 // end lets all go that are held back, and holds nobody from then on.
 func (h *delays) end() { h.once.Do(func() { close(h.ended) }) }
 
-// refuseLate holds a refusal back before answer gives it. Where that is not
-// possible the connection ends with the answer, so that the next request costs the
-// client a connection.
+// refuseLate holds a refusal back before answer gives it, unless too many are held
+// back. The connection ends with the answer: while requests that were sent ahead
+// wait on it, nobody sees that the client has gone, and each would be held back.
 func (srv *Server) refuseLate(w http.ResponseWriter, r *http.Request, answer func()) {
-	if !srv.delays.hold(r.Context(), delayMost) {
-		w.Header().Set("Connection", "close")
-	}
+	srv.delays.hold(r.Context(), delayMost)
+	w.Header().Set("Connection", "close")
 	answer()
 }

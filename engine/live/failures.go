@@ -13,7 +13,7 @@ import (
 // newcomers among them get their share of the turns.
 
 // failureBurstSeconds is how many seconds' worth of failures may come at once.
-const failureBurstSeconds = 10
+const failureBurstSeconds = 4
 
 // turn is the permission to have a credential verified.
 type turn struct {
@@ -60,8 +60,9 @@ func (l *limiter) credentialTried(t turn, good bool, now time.Time) {
 	b.credits = max(-burst, b.credits-1)
 }
 
-// authenticate asks who a request is from. reason is "" when they may come in.
-func (srv *Server) authenticate(r *http.Request, from client) (who any, status int, reason string) {
+// authenticate asks who a request is from. reason is "" when they may come in. A
+// wrong credential that had to wait ends its connection, as a late refusal does.
+func (srv *Server) authenticate(w http.ResponseWriter, r *http.Request, from client) (who any, status int, reason string) {
 	if known := srv.opts.Recognize; known != nil && known(r) {
 		if who, status = srv.opts.Access.Authenticate(r); status != http.StatusUnauthorized {
 			return who, status, accessReason(status)
@@ -74,6 +75,10 @@ func (srv *Server) authenticate(r *http.Request, from client) (who any, status i
 		return nil, http.StatusTooManyRequests, reasonFailures
 	}
 	who, status = srv.opts.Access.Authenticate(r)
-	srv.limiter.credentialTried(t, status != http.StatusUnauthorized, time.Now())
+	good := status != http.StatusUnauthorized
+	srv.limiter.credentialTried(t, good, time.Now())
+	if t.paid && !good {
+		w.Header().Set("Connection", "close")
+	}
 	return who, status, accessReason(status)
 }

@@ -133,8 +133,8 @@ func TestWrongTokensBeyondTheBudget(t *testing.T) {
 				t.Errorf("attempt %d: %d after %v", n, status, after)
 			}
 		}
-		if status, after, _ := ask("wrong"); status != 401 || after != time.Second {
-			t.Errorf("beyond the budget: %d after %v, want 401 after a second", status, after)
+		if status, after, w := ask("wrong"); status != 401 || after != time.Second || w.Header().Get("Connection") != "close" {
+			t.Errorf("beyond the budget: %d after %v, %v; want 401 after a second, and the end of the connection", status, after, w.Header())
 		}
 		flood := make(chan int)
 		for range 100 { // connections that attack at the same time

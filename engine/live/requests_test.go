@@ -47,7 +47,7 @@ func TestRequestsBeyondTheRateAreAnsweredLate(t *testing.T) {
 				t.Errorf("%d times %s, want one: %v", got[one], one, got)
 			}
 		}
-		if late := `429 after 5s, closes ""`; got[late] != n-5 {
+		if late := `429 after 5s, closes "close"`; got[late] != n-5 {
 			t.Errorf("%v, want %d times %s", got, n-5, late)
 		}
 	})

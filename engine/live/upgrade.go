@@ -102,7 +102,7 @@ func (srv *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	generation := srv.generation.Load()
-	who, status, reason := srv.authenticate(r, from)
+	who, status, reason := srv.authenticate(w, r, from)
 	if status != 0 {
 		srv.unadmit(nil, from)
 		srv.turnAway(w, r, reason == reasonFailures, func() { reject(w, status, reason, http.StatusText(status)) })
