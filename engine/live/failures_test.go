@@ -5,6 +5,7 @@ import (
 	"net/http/httptest"
 	"net/netip"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -110,12 +111,12 @@ func from(peer, path string, headers ...string) *http.Request {
 // once, and a newcomer after a wait that is bounded.
 func TestWrongTokensBeyondTheBudget(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		verified := 0
+		var verified atomic.Int64
 		srv := bare(Options{
 			Limits:    Limits{Failures: AddressLimit{Most: 1}},
 			Recognize: func(r *http.Request) bool { return r.Header.Get("Authorization") == "known" },
 			Access: &doors{who: func(r *http.Request) (any, int) {
-				verified++
+				verified.Add(1)
 				if a := r.Header.Get("Authorization"); a == "known" || a == "new" {
 					return a, 0
 				}
@@ -144,7 +145,7 @@ func TestWrongTokensBeyondTheBudget(t *testing.T) {
 			}()
 		}
 		synctest.Wait()
-		before := verified
+		before := verified.Load()
 		if status, after, _ := ask("known"); status != 400 || after != 0 {
 			t.Errorf("who was in before: %d after %v, want 400 at once", status, after)
 		}
@@ -158,8 +159,8 @@ func TestWrongTokensBeyondTheBudget(t *testing.T) {
 				late++
 			}
 		}
-		if most := 1 + int(delayMost.Seconds()); verified-before > most || late < 100-most {
-			t.Errorf("%d were verified and %d refused without a look, want %d at most and the others", verified-before, late, most)
+		if most, n := 1+int(delayMost.Seconds()), int(verified.Load()-before); n > most || late < 100-most {
+			t.Errorf("%d were verified and %d refused without a look, want %d at most and the others", n, late, most)
 		}
 		if status, after, _ := ask("new"); status != 400 || after > time.Second {
 			t.Errorf("a newcomer after the flood: %d after %v", status, after)
