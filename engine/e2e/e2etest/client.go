@@ -41,7 +41,7 @@ type Position struct {
 	DeviceID   string
 	TS         int64
 	Lat, Lon   json.Number
-	Attributes map[string]json.RawMessage
+	Attributes json.RawMessage
 }
 
 // Client is a spectator's connection, made with another library than the

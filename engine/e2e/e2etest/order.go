@@ -1,6 +1,9 @@
 package e2etest
 
-import "fmt"
+import (
+	"encoding/json"
+	"fmt"
+)
 
 // Order checks the frames of one connection against the rules that hold for
 // every spectator. No frame belongs to a topic that is not subscribed. For one
@@ -13,9 +16,25 @@ type Order struct {
 
 // sighting is the newest position of a device.
 type sighting struct {
-	ts    int64
-	place string
-	attrs map[string]bool // names that were shown for this time
+	ts       int64
+	lat, lon json.Number
+	attrs    []json.RawMessage // all that were shown for this time
+}
+
+// shows reports whether an attribute of the name was shown.
+func (s *sighting) shows(name string) bool {
+	for _, attrs := range s.attrs {
+		if _, ok := attributes(attrs)[name]; ok {
+			return true
+		}
+	}
+	return false
+}
+
+// attributes are those of a position, by name.
+func attributes(text json.RawMessage) (list map[string]json.RawMessage) {
+	_ = json.Unmarshal(text, &list) // no attributes, or not an object
+	return list
 }
 
 // NewOrder returns a checker for a new connection.
@@ -65,28 +84,26 @@ func (o *Order) Check(f *Frame) error {
 	return fmt.Errorf("a frame of a type that the protocol does not have: %s", f.Text)
 }
 
-// move takes one position. A snapshot may repeat what was seen.
+// move takes one position. A snapshot may repeat what was seen. Attributes are
+// read only where a time repeats: that is rare, and most of the work.
 func move(seen map[string]sighting, p Position, snapshot bool) error {
 	if p.DeviceID == "" || p.TS == 0 {
 		return fmt.Errorf("a position without device or time: %+v", p)
 	}
-	now := sighting{p.TS, string(p.Lat + " " + p.Lon), map[string]bool{}}
+	now := sighting{p.TS, p.Lat, p.Lon, []json.RawMessage{p.Attributes}}
 	last, known := seen[p.DeviceID]
 	if known && now.ts < last.ts {
 		return fmt.Errorf("device %s goes back from %d to %d", p.DeviceID, last.ts, now.ts)
 	}
-	added := snapshot
-	for name := range p.Attributes {
-		now.attrs[name] = true
-		added = added || !last.attrs[name]
-	}
 	if known && now.ts == last.ts {
-		if !snapshot && (now.place != last.place || !added) {
+		added := false
+		for name := range attributes(p.Attributes) {
+			added = added || !last.shows(name)
+		}
+		if !snapshot && (now.lat != last.lat || now.lon != last.lon || !added) {
 			return fmt.Errorf("device %s is shown at %d again: %+v", p.DeviceID, now.ts, p)
 		}
-		for name := range last.attrs {
-			now.attrs[name] = true
-		}
+		now.attrs = append(now.attrs, last.attrs...)
 	}
 	seen[p.DeviceID] = now
 	return nil
