@@ -12,7 +12,7 @@ var ageBounds = [...]time.Duration{
 	500 * time.Millisecond, time.Second, 2500 * time.Millisecond, 5 * time.Second, 10 * time.Second,
 }
 
-// AgeBounds are the upper bounds of the buckets of Ages; one more has what is
+// AgeBounds are the upper bounds of the buckets of Ages. One more bucket has what is
 // beyond them.
 func AgeBounds() []time.Duration { return ageBounds[:] }
 
@@ -24,8 +24,8 @@ type Ages struct {
 	Sum    time.Duration
 }
 
-// ages is a shard's own. The shard adds once per seal, others read: each field
-// is right by itself, and nobody needs them to agree.
+// ages is the histogram of one shard. The shard adds once per seal, others read. The
+// fields are atomic one by one; nobody needs them to be of the same moment.
 type ages struct {
 	counts [len(ageBounds) + 1]atomic.Uint64
 	sum    atomic.Int64 // ns

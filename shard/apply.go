@@ -2,7 +2,7 @@ package shard
 
 import "pitwall/codec"
 
-// apply takes one batch in, in its order.
+// apply takes in a batch, in its order.
 func (w *worker) apply(b *Batch) {
 	w.beginUpdate(w.core.snapshot.Load())
 	w.difference = b.Difference
@@ -12,14 +12,15 @@ func (w *worker) apply(b *Batch) {
 	w.core.release(b)
 }
 
-// origin is what is measured of a position on its way.
+// origin is when a position came, for what is measured of it.
 type origin struct {
 	arrival   int64 // live arrival, ms since the Unix epoch; 0 for none
-	delivered int64 // when it was delivered, on the core's clock; 0 for a position that no reader has brought
+	delivered int64 // when it was delivered, on the core's clock; 0 if no reader delivered it
 }
 
-// position takes one position in: the order rule, the device's last value, and
-// the pending bytes of its topics. delivered is as in origin.
+// position takes in one position: it applies the order rule, encodes the position
+// once, and makes it the device's last value. A warm one was read again at start; it
+// is not counted. delivered is as in origin.
 func (w *worker) position(r *codec.Position, warm bool, delivered int64) {
 	from := origin{r.Arrival + w.difference, delivered}
 	if r.Faulty {
@@ -39,7 +40,7 @@ func (w *worker) position(r *codec.Position, warm bool, delivered int64) {
 		}
 	}
 	if d.same(r) {
-		w.again(d, r, from, warm)
+		w.repeated(d, r, from, warm)
 		return
 	}
 	v := w.judge(d, r, warm)
@@ -53,7 +54,7 @@ func (w *worker) position(r *codec.Position, warm bool, delivered int64) {
 		return
 	}
 	if !v.news {
-		if !warm { // otherwise read again at start: no news
+		if !warm {
 			w.count.late++
 		}
 		return
@@ -74,8 +75,8 @@ func (w *worker) countClock(v verdict) {
 	}
 }
 
-// appendBody appends r, dated ts, to buf. Attributes beyond the bound are left out:
-// every spectator would pay for them.
+// appendBody appends r, dated ts, to buf. Attributes beyond the bound are left out,
+// since every spectator would pay for them.
 func (w *worker) appendBody(buf []byte, r *codec.Position, ts int64) []byte {
 	if most := w.core.maxAttributes; most > 0 && len(r.Attributes) > most {
 		bare := *r
@@ -86,9 +87,9 @@ func (w *worker) appendBody(buf []byte, r *codec.Position, ts int64) []byte {
 	return codec.AppendBody(buf, r, ts)
 }
 
-// again takes in a record with the device time of what is shown. It is the same
-// one, as a rule. Attributes that what is shown does not have are added to it.
-func (w *worker) again(d *device, r *codec.Position, from origin, warm bool) {
+// repeated takes in a record with the device time of what is shown. Mostly it is the
+// same record again. Attributes that are not shown yet are added.
+func (w *worker) repeated(d *device, r *codec.Position, from origin, warm bool) {
 	if next := w.added(d, r); next != nil {
 		if !warm {
 			w.count.added++
@@ -100,7 +101,7 @@ func (w *worker) again(d *device, r *codec.Position, from origin, warm bool) {
 }
 
 // added returns the newest value of d with the attributes that r adds to it, nil
-// for none. Attributes that come one by one are bounded together as well.
+// for none. The bound holds for all of them together, however many records bring them.
 func (w *worker) added(d *device, r *codec.Position) *value {
 	if r.Attributes == "" {
 		return nil
@@ -126,9 +127,9 @@ const (
 	bareBody     = 512      // bytes of a position without attributes, and to spare
 )
 
-// setValue makes next the device's last value and puts it into the pending bytes
-// of its topics. Beyond the limit of the device it is kept back instead; what
-// is unlimited was admitted before, or is no news of the device.
+// setValue makes next the device's last value and appends it to the pending bytes of
+// its topics. If the device is beyond its limit, next is held back instead, unless
+// it is unlimited: admitted before, or read again at start.
 func (w *worker) setValue(d *device, next *value, from origin, unlimited bool) {
 	if !unlimited && !w.admit(d, len(next.buf)) {
 		w.hold(d, next, from.arrival)
@@ -143,8 +144,9 @@ func (w *worker) setValue(d *device, next *value, from origin, unlimited bool) {
 	w.values.release(old)
 }
 
-// update makes its device's new value n's value, and appends it to the pending
-// bytes of the part; old is the value before.
+// update tells n that its device has a new value, which is appended to the pending
+// bytes of the topic shard. old is the value before. The value of the last seal stays
+// in n.old, since snapshots show the state of that seal.
 func (w *worker) update(n *membership, old *value, from origin) {
 	p := n.shard
 	p.pin(n, old)
@@ -159,13 +161,13 @@ func (w *worker) update(n *membership, old *value, from origin) {
 				w.open(p, e).add(p.topic.frames, e, n.dev.val.buf)
 			}
 		}
-		p.waits(from)
+		p.notePending(from)
 		w.schedule(p)
 	}
 	p.touch(n)
 }
 
-// addDevice makes the record of a device that was not heard of so far.
+// addDevice makes the record of a device that is new to this shard.
 func (w *worker) addDevice(id string) *device {
 	d := &device{id: cloneString(id)}
 	topics := w.snap.Topics(id)
@@ -181,8 +183,8 @@ func (w *worker) addDevice(id string) *device {
 	return d
 }
 
-// markOrphan makes d an orphan; the one heard of longest ago is forgotten when
-// there are too many.
+// markOrphan makes d an orphan: a device in no event. If there are too many, the one
+// that was heard of longest ago is forgotten.
 func (w *worker) markOrphan(d *device) {
 	d.orphan = true
 	w.orphans.push(d)

@@ -6,17 +6,17 @@ import (
 	"pitwall/codec"
 )
 
-// bans are the positions of a device that are faulty by its last correction.
-// Some may still come, or come again when the stream is read again.
+// bans are the positions of a device that its last correction named as faulty. Some
+// may still come, or come again when the stream is read again.
 type bans struct {
 	times []int64 // their own times, ascending
-	// Where there are too many to name, every position newer than above and up
-	// to upTo, in live time, is banned.
+	// If there are too many to name, every position whose live time is after above
+	// and not after upTo is banned.
 	above, upTo int64
 }
 
-// bansOf returns what x, of device d, bans; nil for nothing. good is the live
-// time of its good position.
+// bansOf returns what x bans of device d, nil for nothing. good is the live time of
+// x's good position.
 func (w *worker) bansOf(d *device, x *Correction, good int64) *bans {
 	if len(x.Faulty) == 0 {
 		return nil
@@ -34,8 +34,7 @@ func (w *worker) bansOf(d *device, x *Correction, good int64) *bans {
 	return b
 }
 
-// has reports whether a position is banned: ts is its own time, live the time
-// that it is judged by.
+// has reports whether a position is banned. ts is its device time, live its live time.
 func (b *bans) has(ts, live int64) bool {
 	if b == nil {
 		return false

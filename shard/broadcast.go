@@ -1,41 +1,41 @@
 package shard
 
 // subscribers is a list of subscriptions that are pushed to together: the live
-// flow of a part in one shape, or a class. One round at a time goes through
-// it, from the end to the front, and may be interrupted after any push: what
-// the shard does in between may add to the list and cut from it.
+// flow of a topic shard in one encoding, or an interval class. One broadcast at a
+// time goes through it, from the end to the front. It may be interrupted after any
+// push, and the list may grow and shrink meanwhile.
 //
-// What holds at every moment: list[:owed] are still owed the round, the others
-// have had it or came later, and every sub knows its place.
+// Invariant: list[:owed] are still owed the broadcast, the others have had it or
+// came later, and every sub knows its place.
 type subscribers struct {
 	list []*sub
 	owed int
 
 	broadcast broadcast
-	open      bool // a round is under way; it is in worker.broadcasts until the shard has closed it
+	open      bool // a broadcast is under way; long ones are in worker.broadcasts
 }
 
-// broadcast is what an subscribers is being sent.
+// broadcast is what a list of subscribers is being sent.
 type broadcast struct {
-	shard       *topicShard      // whose next seal waits for the end; nil for a class
+	shard       *topicShard      // whose next seal waits for the end; nil for an interval class
 	chunk       *Chunk           // nil: a tick, each sub gets what changed since its last one
-	compression *liveCompression // of chunk, which is pushed compressed when that is done; nil for none
+	compression *liveCompression // of chunk, which is pushed when that is done; nil for none
 	taken       int              // connections that took chunk
-	due         int64            // the shard has not passed this moment before the end
-	instant     int64            // told to the writers; 0 for nothing to gather for
+	due         int64            // the shard's watermark stays before this moment until the end
+	instant     int64            // told to the writers; 0 if they need not wait for other shards
 }
 
-// add puts s at the end, where rounds under way do not come.
+// add puts s at the end, which a broadcast under way has passed.
 func (a *subscribers) add(s *sub) {
 	s.pos = int32(len(a.list))
 	a.list = append(a.list, s)
 }
 
-// cut takes s out. A sub that is still owed is replaced by the last one that
+// remove takes s out. A sub that is still owed is replaced by the last one that
 // is, so that none is skipped and none is served twice.
-func (a *subscribers) cut(s *sub) {
+func (a *subscribers) remove(s *sub) {
 	if int(s.pos) < a.owed {
-		a.serve(s)
+		a.markServed(s)
 	}
 	last := len(a.list) - 1
 	a.put(a.list[last], int(s.pos))
@@ -43,8 +43,8 @@ func (a *subscribers) cut(s *sub) {
 	a.list = a.list[:last]
 }
 
-// serve moves s, which is owed the round, to those who have had it.
-func (a *subscribers) serve(s *sub) {
+// markServed moves s, which is owed the broadcast, to those that have had it.
+func (a *subscribers) markServed(s *sub) {
 	a.owed--
 	at, last := int(s.pos), a.list[a.owed]
 	a.put(s, a.owed)
@@ -64,35 +64,36 @@ func (s *sub) subscribers() *subscribers {
 	return &s.shard.classes[s.class].subscribers
 }
 
-// broadcast begins the rounds of one live chunk in some subscribers, and returns
-// how many pushes it has made by that.
+// broadcast sends one live chunk to some lists of subscribers: a short list at once,
+// a long one in slices. It returns the number of pushes made at once.
 func (w *worker) broadcast(r broadcast, to ...*subscribers) (pushes int) {
 	r.chunk.pool.startPush(r.chunk, len(to))
 	r.shard.broadcasts += len(to)
 	for _, a := range to {
-		pushes += w.begin(a, r)
+		pushes += w.startBroadcast(a, r)
 	}
 	return pushes
 }
 
-// begin sends r to everybody in a: at once if they are few, otherwise a slice per
-// turn, so that the shard's other topics and its inbox do not wait. A round that
-// is under way is finished first. It returns how many pushes it has made of r.
-func (w *worker) begin(a *subscribers, r broadcast) (pushes int) {
-	w.complete(a)
+// startBroadcast sends r to all of a: at once if they are few, otherwise a slice per
+// turn, so that the shard's other topics and its inbox do not wait. A broadcast to a
+// that is under way is finished first, which keeps the order. It returns the number of
+// pushes made of r.
+func (w *worker) startBroadcast(a *subscribers, r broadcast) (pushes int) {
+	w.finishBroadcast(a)
 	a.broadcast, a.owed, a.open = r, len(a.list), true
 	if a.owed > w.core.slice || r.compression != nil {
 		w.broadcasts = append(w.broadcasts, a)
 		return 0
 	}
 	pushes = a.owed
-	w.complete(a)
+	w.finishBroadcast(a)
 	return pushes
 }
 
-// proceed gives the round that waits longest one slice: of pushes, or of
-// compression before them.
-func (w *worker) proceed() {
+// continueBroadcast gives the broadcast that waits longest one slice: of pushes, or
+// of the compression before them.
+func (w *worker) continueBroadcast() {
 	if len(w.broadcasts) == 0 {
 		return
 	}
@@ -100,7 +101,7 @@ func (w *worker) proceed() {
 	copy(w.broadcasts, w.broadcasts[1:])
 	w.broadcasts = w.broadcasts[:len(w.broadcasts)-1]
 	if !a.open {
-		return // completed by a command
+		return // a command has finished it
 	}
 	if a.broadcast.compression != nil && a.owed > 0 {
 		w.compressLive(&a.broadcast)
@@ -112,29 +113,29 @@ func (w *worker) proceed() {
 		w.broadcasts = append(w.broadcasts, a)
 		return
 	}
-	w.close(a)
+	w.endBroadcast(a)
 }
 
-// complete brings the round of a, if there is one, to its end now. What is not
-// compressed yet goes as it is.
-func (w *worker) complete(a *subscribers) {
+// finishBroadcast sends the rest of the broadcast to a, if one is under way. A chunk
+// that is not compressed yet goes uncompressed.
+func (w *worker) finishBroadcast(a *subscribers) {
 	if a.open {
 		w.push(a, a.owed)
-		w.close(a)
+		w.endBroadcast(a)
 	}
 }
 
-// completeTicks brings the ticks of p that are under way to their end now.
-func (w *worker) completeTicks(p *topicShard) {
+// finishTicks sends the rest of the ticks of p that are under way.
+func (w *worker) finishTicks(p *topicShard) {
 	for _, k := range p.classes {
 		if k != nil {
-			w.complete(&k.subscribers)
+			w.finishBroadcast(&k.subscribers)
 		}
 	}
 }
 
-// close ends the round of a, which everybody has had.
-func (w *worker) close(a *subscribers) {
+// endBroadcast ends the broadcast to a, which all have had.
+func (w *worker) endBroadcast(a *subscribers) {
 	p, ch, taken := a.broadcast.shard, a.broadcast.chunk, a.broadcast.taken
 	if k := a.broadcast.compression; k != nil {
 		k.free(false)
@@ -145,17 +146,17 @@ func (w *worker) close(a *subscribers) {
 	}
 	ch.pool.endPush(ch, taken)
 	if p.broadcasts--; p.broadcasts == 0 && p.watchers > 0 && p.seq > p.sealed {
-		w.schedule(p) // what came meanwhile
+		w.schedule(p) // what became pending meanwhile
 	}
 }
 
-// warmAhead is how many connections are looked at before the first of them is
-// pushed to: as a push ends in an atomic that waits for memory, one that has
-// left the caches would else be waited for alone. 8 makes 63 ns of 87 at
-// 100,000 connections; 32 is more than the processor keeps in flight.
-const warmAhead = 8
+// prefetchAhead is how many connections are read before the first of them is pushed
+// to. A push ends in an atomic, which waits for memory; so without prefetching, each
+// connection that has left the caches is waited for alone. The processor has no more
+// reads than about this many in flight.
+const prefetchAhead = 8
 
-// push serves up to n of those who are owed the round.
+// push serves up to n of those that are owed the broadcast.
 func (w *worker) push(a *subscribers, n int) {
 	if a.broadcast.chunk == nil {
 		for ; n > 0 && a.owed > 0; n-- {
@@ -167,7 +168,7 @@ func (w *worker) push(a *subscribers, n int) {
 	end := max(0, a.owed-n)
 	ch := a.broadcast.chunk
 	for a.owed > end {
-		group := max(end, a.owed-warmAhead)
+		group := max(end, a.owed-prefetchAhead)
 		for _, s := range a.list[group:a.owed] {
 			s.conn.ring.PrefetchPush()
 		}
@@ -180,14 +181,14 @@ func (w *worker) push(a *subscribers, n int) {
 	}
 }
 
-// catchUp serves s now if it is owed the round of its subscribers, so that what a
-// command does to it comes behind.
+// catchUp pushes to s now if it is owed a broadcast, so that what a command sends it
+// comes after.
 func (w *worker) catchUp(s *sub) {
 	a := s.subscribers()
 	if int(s.pos) >= a.owed {
 		return
 	}
-	a.serve(s)
+	a.markServed(s)
 	if a.broadcast.chunk == nil {
 		w.tickTo(s)
 	} else if w.pushTo(s, a.broadcast.chunk) {
@@ -195,7 +196,8 @@ func (w *worker) catchUp(s *sub) {
 	}
 }
 
-// pushTo offers a live chunk to one subscriber.
+// pushTo offers a live chunk to one subscriber, and reports whether it was taken. A
+// connection that had nothing to send joins those that splice hands to the writers.
 func (w *worker) pushTo(s *sub, ch *Chunk) bool {
 	c := s.conn
 	ok := c.offer(ch, s.opened)

@@ -45,11 +45,11 @@ func TestAudienceUnderChange(t *testing.T) {
 				i := rng.IntN(len(there))
 				s := there[i]
 				there = slices.Delete(there, i, i+1)
-				a.cut(s)
+				a.remove(s)
 				delete(owed, s)
 			case n < 8:
 				if s := there[rng.IntN(len(there))]; int(s.pos) < a.owed {
-					a.serve(s)
+					a.markServed(s)
 					served(s)
 				}
 			default:

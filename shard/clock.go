@@ -1,7 +1,7 @@
 package shard
 
-// Clock says how far a device's clock is off, from one arrival on. A shard
-// finds it; the database keeps it, so that a restart does not lose it.
+// Clock says how far a device's clock is wrong, from one arrival on. A shard finds it
+// out; the database keeps it, so that a restart does not lose it.
 type Clock struct {
 	Device string
 	// Since is the arrival of the first record that it holds for, in ms since

@@ -120,8 +120,8 @@ func (w *worker) encode(p *topicShard, k bodyKey) *Chunk {
 }
 
 // changes returns live frames with the position at the last seal of each device
-// that changed after since; nil when there is none. It is not ready where that is
-// more than a slice and not encoded yet.
+// that changed after since; nil if none did. ready is false if that is more than a
+// slice and not encoded yet: then the caller has to wait for a build.
 func (w *worker) changes(p *topicShard, s encoding, since uint64) (ch *Chunk, ready bool) {
 	k := bodyKey{since: since, kind: bodyKind(s)}
 	if ch = p.cache.byKey[k]; ch == nil {
@@ -133,16 +133,16 @@ func (w *worker) changes(p *topicShard, s encoding, since uint64) (ch *Chunk, re
 	if ch.records == 0 {
 		return nil, true
 	}
-	if ch.sealed != w.now { // encoded for an earlier tick: it is as true now
+	if ch.sealed != w.now { // encoded for an earlier tick: it is still the state of the last seal
 		ch = &Chunk{body: ch.body, shard: p, since: ch.since, records: ch.records, sealed: w.now}
 		p.cache.put(k, ch)
 	}
 	return ch, true
 }
 
-// roundDown returns the start of what is collected for those who have lost
-// what came after since: a power of two of updates before the last seal, so
-// that few bodies are built however many have lagged.
+// roundDown returns the update from which on somebody is sent everything who has lost
+// what came after since. It is a power of two of updates before the last seal, so that
+// few bodies are built however many lag.
 func (p *topicShard) roundDown(since uint64) uint64 {
 	if since >= p.sealed {
 		return p.sealed

@@ -21,16 +21,16 @@ type Config struct {
 	RingSlots       int           // and unsent chunks; default 1024
 	MaxOrphans      int           // devices in no event that are remembered; default 10000
 
-	// What a device may have shown per second, on average: positions, and bytes
-	// of positions. Of those beyond that the newest is shown when it is time. 0:
-	// any number.
+	// DeviceRate and DeviceBytes are how many positions, and bytes of positions, of
+	// one device are shown per second on average. Beyond that, only the newest is
+	// shown, as soon as the limit allows. 0: no limit.
 	DeviceRate, DeviceBytes int
-	// MaxAttributes is the longest attributes that are shown, in bytes of JSON;
-	// longer ones are left out of the position. 0: any.
+	// MaxAttributes bounds the attributes of a position that are shown, in bytes of
+	// JSON. Longer ones are left out of the position. 0: no bound.
 	MaxAttributes int
-	// ClockChanged is told when a device's clock is found to have fallen back,
-	// or to be right again. It is called while a shard is at work, from several
-	// goroutines, and must not block. Default: nobody.
+	// ClockChanged is called when a device's clock is found to have fallen back, or
+	// to be right again. Several goroutines call it within turns, so it must not
+	// block. Default: none.
 	ClockChanged func(Clock)
 	// Deflate makes a shard's Deflater. Default: nothing is compressed.
 	Deflate func() Deflater
@@ -80,9 +80,9 @@ type Core struct {
 	maxBytes    uint64
 	maxSlots    uint64
 	maxOrphans  int // per shard
-	slice       int // pushes of a round in one turn; slicePushes but in tests
+	slice       int // pushes of a broadcast in one turn; slicePushes except in tests
 	building    buildBounds
-	rosterBytes int // of a part's roster log; maxRosterBytes but in tests
+	rosterBytes int // of a topic shard's roster log; maxRosterBytes except in tests
 
 	recordCost, byteCost int64 // ns of a device's limit that a position and a byte take; 0 for no limit
 	maxAttributes        int   // bytes; 0 for any
@@ -140,8 +140,8 @@ func New(cfg Config) (*Core, error) {
 	return c, nil
 }
 
-// Run runs the shards until ctx ends, and returns when all have ended. What
-// is in the inboxes then is not carried out.
+// Run runs the shards until ctx ends, and returns nil when all have ended. What is in
+// the inboxes then is not carried out. Call it once.
 func (c *Core) Run(ctx context.Context) error {
 	defer close(c.ended)
 	var all sync.WaitGroup
@@ -159,9 +159,9 @@ func (c *Core) Shards() int { return len(c.workers) }
 // stays there for a flush window.
 func (c *Core) RingSlots() int { return int(c.maxSlots) }
 
-// ShardOf is the shard that owns a device. Any goroutine may call it. It is
-// FNV-1a with the last step of MurmurHash3 behind it: ids that differ in their
-// last digits only would else share most bits, and so a shard.
+// ShardOf is the shard (0 to Shards-1) that owns a device. Any goroutine may call it.
+// It is FNV-1a followed by the last step of MurmurHash3. Without that step, ids that
+// differ in their last digits only would share most bits, and so a shard.
 func (c *Core) ShardOf(device string) int {
 	h := uint64(14695981039346656037)
 	for i := range len(device) {
@@ -172,9 +172,9 @@ func (c *Core) ShardOf(device string) int {
 	return int((h >> 32) % uint64(len(c.workers)))
 }
 
-// Watch finds the topic of an event that exists and holds on to it, so that
-// it stays the same while the map is swapped. Every success needs an Unwatch.
-// Any goroutine may call it.
+// Watch finds the topic of an event and keeps it the same while maps are swapped; ok
+// is false if the event does not exist. Every success needs an Unwatch. Any goroutine
+// may call it.
 func (c *Core) Watch(event string) (t *Topic, ok bool) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -190,7 +190,7 @@ func (c *Core) Watch(event string) (t *Topic, ok bool) {
 // map in force. Any goroutine may call it.
 func (c *Core) Devices(t *Topic) int { return c.snapshot.Load().sizes[t] }
 
-// Unwatch lets a watched topic go.
+// Unwatch ends a Watch. Any goroutine may call it.
 func (c *Core) Unwatch(t *Topic) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -210,8 +210,9 @@ func (c *Core) Window() time.Duration { return time.Duration(c.window.Load()) }
 // goroutine may call it.
 func (c *Core) SetWindow(d time.Duration) { c.window.Store(int64(d)) }
 
-// FlushedThrough reports whether every shard has sealed what was due at instant. It
-// is a hint: a shard that is just taking a batch in may still add to it.
+// FlushedThrough reports whether every shard has pushed what was due up to instant, in
+// ns of the core's clock. It is a hint: a shard that is taking in a batch may still add
+// to it. Any goroutine may call it.
 func (c *Core) FlushedThrough(instant int64) bool {
 	for _, w := range c.workers {
 		if w.watermark.Load() < instant {
@@ -221,8 +222,8 @@ func (c *Core) FlushedThrough(instant int64) bool {
 	return true
 }
 
-// Crowded reports whether a shard's inbox is more than half full: it takes
-// batches in more slowly than they come. Any goroutine may call it.
+// Crowded reports whether a shard's inbox is more than half full: the shard takes in
+// batches more slowly than they come. Any goroutine may call it.
 func (c *Core) Crowded() bool {
 	for _, w := range c.workers {
 		if len(w.batches) > inboxBatches/2 {
@@ -232,7 +233,7 @@ func (c *Core) Crowded() bool {
 	return false
 }
 
-// Now reads the core's clock.
+// Now reads the core's clock, in ns. Any goroutine may call it.
 func (c *Core) Now() int64 { return c.now() }
 
 const never = math.MaxInt64

@@ -15,8 +15,8 @@ type Stamp struct{ TS, Arrival int64 }
 // MaxFaulty is how many faulty positions a Correction names at most.
 const MaxFaulty = 64
 
-// Correction tells that positions of a device were marked faulty, or are not
-// any more, after they may have been shown.
+// Correction tells that positions of a device were marked faulty, or that the mark was
+// removed, after they may have been shown.
 type Correction struct {
 	Device string
 	// Good is the newest good position that is known, nil for none.
@@ -30,12 +30,12 @@ type Correction struct {
 	Faulty []Stamp
 }
 
-// Correct has each shard take its devices back to their last good positions,
-// and returns when all have. Subscribers get them in a snapshot with the
-// reason corrected; a device without any good position leaves the map and
-// comes back with its next one (a roster frame that removes and adds it). Good
-// is borrowed until then. It fails only when ctx ends before; some of the list may
-// have been corrected then. One goroutine at a time may call it.
+// Correct takes devices back to their last good positions, and returns when every
+// shard has done so. Subscribers get the positions in a snapshot with the reason
+// corrected. A device without any good position leaves the map (a roster frame that
+// removes and adds it) and comes back with its next position. The Good positions are
+// borrowed until Correct returns. It fails only if ctx ends before; part of the list
+// may have been corrected then. One goroutine at a time may call it.
 func (c *Core) Correct(ctx context.Context, list []Correction) error {
 	for {
 		n := correctAtOnce(list)
@@ -51,13 +51,13 @@ func (c *Core) Correct(ctx context.Context, list []Correction) error {
 	}
 }
 
-// Bounds of what one command corrects, which a shard carries out in one turn.
+// Bounds of one command, which a shard carries out within one turn.
 const (
 	correctDevices = 128
 	correctBytes   = 64 << 10 // of attributes, and one device's more at most
 )
 
-// correctAtOnce is how many of list one command corrects.
+// correctAtOnce is how many of the list one command corrects.
 func correctAtOnce(list []Correction) int {
 	size := 0
 	for i, x := range list[:min(len(list), correctDevices)] {
@@ -71,7 +71,7 @@ func correctAtOnce(list []Correction) int {
 	return min(len(list), correctDevices)
 }
 
-// patch is what corrections change in one part.
+// patch is what corrections change in one topic shard.
 type patch struct {
 	shard *topicShard
 	back  []*membership // at an older position now
@@ -91,7 +91,7 @@ func (w *worker) correct(o *op) {
 		}
 		w.showHeld(d)
 		for _, n := range d.memberships {
-			w.completeTicks(n.shard) // or they would tell what comes as if it were new
+			w.finishTicks(n.shard) // otherwise they would send the older position as a new one
 		}
 		if !w.fallBack(d, x) {
 			continue
@@ -117,8 +117,8 @@ func (w *worker) correct(o *op) {
 	}
 }
 
-// expect notes the faulty positions of a device that was not heard of, if it is
-// in an event: the archive may be ahead of this shard. Nothing is shown of it.
+// expect notes the faulty positions of a device that is new to this shard, if it is in
+// an event: the archive may be ahead of the shard. Nothing of the device is shown.
 func (w *worker) expect(x *Correction) {
 	if len(x.Faulty) == 0 || len(w.snap.Topics(x.Device)) == 0 {
 		return
@@ -128,8 +128,7 @@ func (w *worker) expect(x *Correction) {
 	d.bans = w.bansOf(d, x, good)
 }
 
-// goodTime is the live time of x's good position, 0 without one, and how it was
-// found.
+// goodTime is the live time of x's good position, and how it was found; 0 without one.
 func (w *worker) goodTime(d *device, x *Correction) (int64, dating) {
 	if x.Good == nil {
 		return 0, datedItself
@@ -137,9 +136,9 @@ func (w *worker) goodTime(d *device, x *Correction) (int64, dating) {
 	return w.date(d, x.Good)
 }
 
-// fallBack sets a device's last value, and its order rule, back to the last
-// good position if what is shown is faulty, and reports whether it did. A good
-// position that is newer than what is shown goes the way of all positions.
+// fallBack takes a device back to its last good position if what is shown is faulty,
+// and reports whether it did. If what is shown is good, a good position that is newer
+// is taken in like any other.
 func (w *worker) fallBack(d *device, x *Correction) bool {
 	good, by := w.goodTime(d, x)
 	d.bans = w.bansOf(d, x, good)
@@ -171,14 +170,14 @@ func (w *worker) forgetValue(n *membership) {
 	p.linkOldest(n)
 }
 
-// patch tells the subscribers of a part, behind everything that is pending for
-// them, and seals: nobody who subscribes from now on starts from before.
+// patch tells the subscribers of a topic shard, after everything that is pending for
+// them. Then it seals, so that no new subscriber starts from the state before.
 func (w *worker) patch(x *patch) {
 	p := x.shard
 	p.cache.invalidate()
 	if len(x.gone) > 0 {
 		p.seq++
-		for _, id := range x.gone { // for those who lag: they left, and may come back
+		for _, id := range x.gone { // for connections that lag: the device left, and may come back
 			w.logChange(p, rosterChange{device: id, added: true, removed: true})
 		}
 		w.announce(p, p.topic.frames.AppendRosterFrame(nil, x.gone, x.gone), p.seq-1)
@@ -200,8 +199,8 @@ func (w *worker) patch(x *patch) {
 	}
 }
 
-// corrected returns a snapshot of the devices that were corrected after since,
-// as they were at update upTo: what was shown before may be newer than that.
+// corrected returns a snapshot of the devices that were corrected after since, as they
+// were at update upTo. It may go back in time, which is why it has a frame of its own.
 func (w *worker) corrected(p *topicShard, since, upTo uint64) *Chunk {
 	t := p.topic.frames
 	body := &Chunk{since: since, body: t.BeginSnapshotBody(nil)}

@@ -34,14 +34,15 @@ func (c *Core) release(b *Batch) {
 // ErrEnded is returned by Deliver after Run has returned.
 var ErrEnded = errors.New("shard: the core has ended")
 
-// Deliver hands a batch to a shard (0 to Shards-1). If it is small and the shard
-// rests, the caller takes it in for the shard, and pushes what is due, as far as
-// a turn goes. Else the shard's own goroutine does, and Deliver blocks while that
-// one's inbox is full, which is what slows the reader of the stream down. The
-// batch belongs to the core from here on, also on error.
+// Deliver hands a batch to a shard (0 to Shards-1). If the batch is small and the
+// shard is idle, the caller runs the shard's turn itself. Otherwise the shard's own
+// goroutine does; then Deliver blocks while that shard's inbox is full, which is what
+// slows the reader of the stream down. The batch belongs to the core from here on,
+// also on error. The error is that of ctx, or ErrEnded.
 //
-// The caller has nothing that a done callback needs (see Subscribe). Its labels
-// for profiles are those of ctx afterwards.
+// Done callbacks can run in the caller's turn, so the caller must not hold anything
+// that they need (see Subscribe). Afterwards the caller has the profile labels of ctx.
+// Any goroutine may call it.
 func (c *Core) Deliver(ctx context.Context, shard int, b *Batch) error {
 	b.delivered = c.now()
 	w := c.workers[shard]
@@ -59,19 +60,19 @@ func (c *Core) Deliver(ctx context.Context, shard int, b *Batch) error {
 	}
 }
 
-// fewPositions is what a reader may bring to a turn of its own. That takes no
-// longer than to wake the shard's goroutine; more is taken in by all shards at
-// the same time.
+// fewPositions is how many positions a reader may take in itself. They take no
+// longer than waking the shard's goroutine. With more, it is better that all shards
+// work at the same time.
 const fewPositions = 16
 
-// tryTurn has a turn with b on the caller's goroutine, whose labels ctx has. False
-// says that the shard is at work, or has other things to do, and b is not taken
-// in.
+// tryTurn runs a turn with b on the goroutine of the reader, whose profile labels
+// ctx has. False: somebody else owns the turn, or older work waits, and b is not
+// taken in.
 func (w *worker) tryTurn(ctx context.Context, b *Batch) bool {
 	if len(w.batches) > 0 || !w.turns.tryAcquire() {
 		return false
 	}
-	if len(w.batches) > 0 || w.laden() { // that came first, or is not the reader's to carry out
+	if len(w.batches) > 0 || w.busy() { // batches came first; the rest would hold the reader up
 		w.turns.release(true)
 		return false
 	}
@@ -81,24 +82,25 @@ func (w *worker) tryTurn(ctx context.Context, b *Batch) bool {
 	return true
 }
 
-// laden reports whether commands wait or something long is under way.
-func (w *worker) laden() bool { return !w.inbox.empty() || w.unfinished() }
+// busy reports whether commands wait or long work is under way.
+func (w *worker) busy() bool { return !w.inbox.empty() || w.unfinished() }
 
-// unfinished reports whether a turn has left something to be gone on with.
+// unfinished reports whether the next turn has work to continue, whatever is due.
 func (w *worker) unfinished() bool {
 	return w.todo != nil || w.updating.unfinished() || len(w.broadcasts) > 0 || len(w.builds) > 0 || len(w.releasing) > 0
 }
 
-// Bounds of a turn, so that a crowd does not keep the others waiting: a slice
-// is 0.1 to 0.3 ms, and so are the commands.
+// Bounds of a turn, so that one topic does not delay the others: a slice takes 0.1
+// to 0.3 ms, and so do the commands.
 const (
 	slicePushes  = 2048
 	turnCommands = 256
 )
 
-// turn takes a batch in, if there is one, carries out commands that wait,
-// flushes what is due, and goes on with a new map and with one long push. It
-// returns when the next thing is due; now or earlier when something is left.
+// turn takes in a batch, if there is one, carries out waiting commands, flushes what
+// is due, and continues long work by a slice each. It returns the moment at which the
+// next turn is due, on the core's clock: now or earlier if work is left. Only the
+// owner of the turn calls it.
 func (w *worker) turn(b *Batch) int64 {
 	w.now = w.core.now()
 	if b != nil {
@@ -108,7 +110,7 @@ func (w *worker) turn(b *Batch) int64 {
 	w.commands()
 	w.flush()
 	w.continueUpdate()
-	w.proceed()
+	w.continueBroadcast()
 	w.advanceBuilds()
 	w.releaseSlice()
 	w.splice(0)

@@ -20,15 +20,15 @@ type device struct {
 	newer, older *device
 }
 
-// membership is a device's place in a topic's part. The part keeps its memberships in
-// order of last change.
+// membership is a device in a topic, on its shard. A topic shard keeps its memberships
+// in order of last change.
 type membership struct {
 	dev        *device
 	shard      *topicShard
 	prev, next *membership
 	seq        uint64 // number of its last change; 0 = it never had a value here
 	fixed      uint64 // number of its last change that was a correction; those are told as such
-	old        *value // its value at the part's last seal, while a newer one is pending; see replaced.go
+	old        *value // its value at the last seal, while a newer one is pending; see replaced.go
 	oldSeq     uint64 // the number of the change that old came with
 	built      uint64 // the last build that has it
 }
@@ -39,11 +39,11 @@ type value struct {
 	refs int32
 }
 
-// values is a shard's stock of free values.
+// values are the free values of a shard.
 type values struct{ free []*value }
 
-// maxSpare bounds what a free value may hold on to: one giant record must not
-// make every value giant.
+// maxSpare bounds the memory of a free value, in bytes: one giant record must not make
+// every value giant.
 const maxSpare = 2 << 10
 
 func (s *values) fresh() *value {
@@ -67,7 +67,7 @@ func (s *values) release(v *value) {
 	s.free = append(s.free, v)
 }
 
-// touch makes n the most recently changed membership of its part.
+// touch makes n the most recently changed membership of p, with a new update number.
 func (p *topicShard) touch(n *membership) {
 	p.seq++
 	n.seq = p.seq
@@ -80,7 +80,7 @@ func (p *topicShard) touch(n *membership) {
 	}
 }
 
-// link appends n at the recent end.
+// link puts n at the end of the newest.
 func (p *topicShard) link(n *membership) {
 	n.prev = p.last
 	if p.last != nil {
@@ -91,7 +91,7 @@ func (p *topicShard) link(n *membership) {
 	p.last = n
 }
 
-// linkOldest puts n at the other end.
+// linkOldest puts n at the end of the oldest.
 func (p *topicShard) linkOldest(n *membership) {
 	n.next = p.oldest
 	if p.oldest != nil {
@@ -119,7 +119,7 @@ func (p *topicShard) unlink(n *membership) {
 	n.prev, n.next = nil, nil
 }
 
-// join gives d a place in p, at the end for those that never changed.
+// join makes d a member of p, at the end of those that never changed.
 func (p *topicShard) join(d *device) *membership {
 	n := &membership{dev: d, shard: p}
 	p.linkOldest(n)
@@ -127,7 +127,7 @@ func (p *topicShard) join(d *device) *membership {
 	return n
 }
 
-// removeDevice takes d's place in p away, if it has one.
+// removeDevice ends the membership of d in p, if it has one.
 func (p *topicShard) removeDevice(d *device, stock *values) {
 	for i, n := range d.memberships {
 		if n.shard != p {

@@ -7,13 +7,12 @@ import (
 	"pitwall/codec"
 )
 
-// A device whose clock falls back (a rollover of the GPS week, an empty battery)
-// sends positions that are all older than what is shown, as a device does that
-// uploads what it could not send before. The rhythm tells the two apart: a clock
-// that fell ticks on, so its times keep their distance from the arrivals, while
-// an upload catches up (contract 1, "A clock that fell back").
+// A device whose clock falls back (a rollover of the GPS week, an empty battery) sends
+// positions that are all older than what is shown. So does a device that uploads what
+// it could not send before. Their rhythm is different: a clock that fell back ticks
+// on, so its times keep their distance from the arrivals, while an upload catches up.
 
-// FallenLeast is how far behind the arrival a clock is at least that has fallen.
+// FallenLeast is the least distance from the arrival of a clock that fell back.
 const FallenLeast = 10 * time.Minute
 
 const (
@@ -22,7 +21,7 @@ const (
 	fallenRecords = 5         // records that must have it
 )
 
-// fallen is what is known of a clock that is, or may be, far behind.
+// fallen is what is known of a clock that has, or may have, fallen back.
 type fallen struct {
 	offset int64 // in force; 0 for none
 
@@ -34,8 +33,8 @@ type fallen struct {
 	}
 }
 
-// offset is what the clock is behind by, below 0; 0 while it is not known to have
-// fallen.
+// offset is the device's time minus the arrival, in ms, of a clock that fell back:
+// below 0. It is 0 for any other clock.
 func (c *clock) offset() int64 {
 	if c.fallen == nil {
 		return 0
@@ -43,7 +42,7 @@ func (c *clock) offset() int64 {
 	return c.fallen.offset
 }
 
-// followClock finds out from r that its device's clock has fallen, or is right
+// followClock finds out from r whether its device's clock has fallen back, or is right
 // again.
 func (w *worker) followClock(d *device, r *codec.Position) {
 	if r.Untimed || d.val == nil {
@@ -63,8 +62,8 @@ func (w *worker) followClock(d *device, r *codec.Position) {
 	}
 }
 
-// extendRun takes r, which is far behind, into the run of its device. When the
-// run is long enough its distance becomes the offset.
+// extendRun adds r, which is much older than its arrival, to the run of its device.
+// When the run is long enough, its distance becomes the offset.
 func (w *worker) extendRun(d *device, r *codec.Position) {
 	if d.clock.fallen == nil {
 		d.clock.fallen = new(fallen)
@@ -83,7 +82,7 @@ func (w *worker) extendRun(d *device, r *codec.Position) {
 	run.records = 0
 }
 
-// clockRecovered ends the offset of a device's clock with r.
+// clockRecovered ends the offset of a device's clock: r has the right time.
 func (w *worker) clockRecovered(d *device, r *codec.Position) {
 	d.clock.fallen = nil
 	w.tellClock(Clock{Device: d.id, Since: r.Arrival})
@@ -95,9 +94,9 @@ func (w *worker) tellClock(c Clock) {
 	}
 }
 
-// RestoreClocks tells the shards which clocks are known to have fallen back, and
-// returns when all know. It is for the start, before positions are delivered. It
-// fails only when ctx ends before. One goroutine at a time may call it.
+// RestoreClocks tells the shards which clocks fell back before this process began, and
+// returns when every shard knows. Call it before positions are delivered. It fails only
+// if ctx ends before. One goroutine at a time may call it.
 func (c *Core) RestoreClocks(ctx context.Context, list []Clock) error {
 	o := &op{kind: opClocks, clocks: make([][]Clock, len(c.workers))}
 	for _, x := range list {
@@ -107,7 +106,7 @@ func (c *Core) RestoreClocks(ctx context.Context, list []Clock) error {
 	return c.carryOut(ctx, o, "take known clocks in")
 }
 
-// restoreClocks carries out opClocks: what was known before this process began.
+// restoreClocks carries out opClocks on this shard.
 func (w *worker) restoreClocks(o *op) {
 	for _, c := range o.clocks[w.id] {
 		d := w.devices[c.Device]

@@ -2,19 +2,19 @@ package shard
 
 import "sync/atomic"
 
-// flushSchedule is a topic's next moment of sending, shared by all its shards, in
-// ns of the core's clock. It makes them seal at the same moments, so that a
-// connection is written once per topic and window, and lets a quiet topic
-// send at once.
+// flushSchedule is the next moment at which a topic is sent, shared by all its shards,
+// in ns of the core's clock. The shards seal at the same moments, so that a
+// connection is written to once per topic and window. A quiet topic is sent at once.
 //
-// Memory ordering: next only moves forward, by CAS. A shard that joins either
-// reads a moment that lies ahead, which nobody moves before it has come, or
-// moves a moment that has passed and is the only one who leads. sealed may run
-// late or twice; it moves next only if it still stands at or before due.
+// Memory ordering: next only moves forward, by compare-and-swap, and it publishes
+// nothing but itself. A shard that joins either reads a moment in the future, which
+// nobody moves before it has come, or moves a moment in the past; only one shard
+// succeeds in that, and leads. sealed may run late or twice: it moves next only if
+// that is still at or before due.
 type flushSchedule struct{ next atomic.Int64 }
 
-// join returns the moment at which what becomes pending now is due. lead is
-// true for the one shard that finds the topic quiet: it seals at once.
+// join returns the moment at which what becomes pending now is due. lead is true for
+// the one shard that finds the topic quiet: it seals at once. Any shard may call it.
 func (i *flushSchedule) join(now, window int64) (due int64, lead bool) {
 	for {
 		n := i.next.Load()
@@ -27,7 +27,7 @@ func (i *flushSchedule) join(now, window int64) (due int64, lead bool) {
 	}
 }
 
-// sealed says that a shard has sealed at due.
+// sealed notes that a shard has sealed at due: nothing is due again for a window.
 func (i *flushSchedule) sealed(due, window int64) {
 	for {
 		n := i.next.Load()

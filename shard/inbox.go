@@ -2,15 +2,15 @@ package shard
 
 import "sync/atomic"
 
-// inbox holds a shard's commands. It is an intrusive list with one push and
-// one swap, so that a session or writer that sends a command never waits for
-// the shard, and a shard never for them: there is no circle to wait in. A
-// command has one link per shard; how many there can be is bounded by its
-// senders (one outstanding per session, one per writer and connection).
+// inbox holds a shard's commands. It is an intrusive lock-free list. A session or
+// writer that sends a command never waits for the shard, and the shard never waits for
+// them, so no cycle of waiting is possible. A command has one link per shard. The
+// senders bound how many there are: one at a time per session, and one per writer and
+// connection.
 //
-// Memory ordering: the CAS publishes the command with everything written to
-// it before; the swap acquires it. The list comes out newest first and is
-// turned round, so the order of each sender is kept.
+// Memory ordering: the compare-and-swap in put publishes the command with everything
+// that was written to it before; the swap in all acquires it. The list is newest
+// first; all reverses it, which keeps the order of each sender.
 type inbox struct{ head atomic.Pointer[opLink] }
 
 type opLink struct {

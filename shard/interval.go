@@ -2,20 +2,20 @@ package shard
 
 import "time"
 
-// Intervals are the paces at which a subscriber can ask for a topic: at most
-// one update per device in that time, the newest wins, at moments common to
-// all who ask for the same.
+// Intervals are the intervals that a subscriber can ask for: it gets at most one
+// update per device in that time, the newest, at moments that are the same for all
+// who ask for the same interval.
 var Intervals = [...]time.Duration{
 	250 * time.Millisecond, 500 * time.Millisecond,
 	time.Second, 2 * time.Second, 5 * time.Second,
 	10 * time.Second, 30 * time.Second, 60 * time.Second,
 }
 
-// classNone is the class of those who get the live flow.
+// classNone is the class of subscriptions to the live flow.
 const classNone = -1
 
-// RoundInterval rounds d up to one of Intervals; 0 and less is 0, what is
-// longer than the longest becomes the longest.
+// RoundInterval rounds d up to one of Intervals. 0 and less is 0; more than the
+// longest is the longest.
 func RoundInterval(d time.Duration) time.Duration {
 	if c := classOf(d); c != classNone {
 		return Intervals[c]
@@ -35,7 +35,7 @@ func classOf(d time.Duration) int {
 	return len(Intervals) - 1
 }
 
-// class is a part's subscribers of one interval.
+// class is the subscribers of a topic shard with one interval.
 type class struct {
 	subscribers
 	deadline deadline
@@ -56,7 +56,7 @@ func (w *worker) enterClass(s *sub) {
 
 func (w *worker) leaveClass(s *sub) {
 	k := s.shard.classes[s.class]
-	k.cut(s)
+	k.remove(s)
 	if len(k.list) == 0 {
 		w.timers.stop(&k.deadline)
 		s.shard.classes[s.class] = nil
@@ -69,10 +69,10 @@ func nextTick(now int64, class int) int64 {
 	return (now/i + 1) * i
 }
 
-// tick sends each subscriber of a class what changed between its last tick and
-// the part's last seal. Those who have the same get the same bytes: as there
-// are few seals in an interval, there are few such bytes. While they are still
-// being sent something else, the tick waits.
+// tick sends each subscriber of a class what changed between its last tick and the
+// last seal. Subscribers that have the same get the same bytes, and few bodies are
+// encoded, since there are few seals in an interval. While another broadcast to the
+// class is under way, the tick waits. It returns the number of pushes made.
 func (w *worker) tick(p *topicShard, class int, at int64) (pushes int) {
 	k := p.classes[class]
 	if k.open {
@@ -80,7 +80,7 @@ func (w *worker) tick(p *topicShard, class int, at int64) (pushes int) {
 		return 0
 	}
 	w.timers.set(&k.deadline, nextTick(max(w.now, at), class))
-	pushes = w.begin(&k.subscribers, broadcast{due: at, instant: at})
+	pushes = w.startBroadcast(&k.subscribers, broadcast{due: at, instant: at})
 	w.splice(at)
 	return pushes
 }

@@ -1,18 +1,18 @@
 package shard
 
-// limit is how much a device may have shown. It is a leaky bucket in one
-// number (GCRA): each position costs the time in which the limits allow one
-// such, and full is the moment at which all that was admitted is paid for.
+// limit bounds how much of a device is shown. It is a leaky bucket in one number (the
+// generic cell rate algorithm): each position costs the time in which the limits allow
+// one such position, and full is the moment at which all that was admitted is paid for.
 type limit struct {
 	full int64 // on the core's clock, ns
 }
 
-// limitBurst is how far ahead of the limits a device may be, in ns.
+// limitBurst is how far ahead of its limit a device may be, in ns.
 const limitBurst = int64(1e9)
 
-// admit reports whether a position of so many bytes may be shown now, and takes
-// it off the device's limit if so. A device beyond its limit does not lose its
-// newest position: see hold.
+// admit reports whether a position of so many bytes may be shown now, and if so charges
+// it to the device. A device beyond its limit does not lose its newest position: see
+// hold.
 func (w *worker) admit(d *device, bytes int) bool {
 	c := w.core
 	cost := max(c.recordCost, c.byteCost*int64(bytes))
@@ -26,8 +26,8 @@ func (w *worker) admit(d *device, bytes int) bool {
 	return true
 }
 
-// hold keeps next, the newest position of a device beyond its limit, until the
-// limit allows it. One that is held already is left out: the newest wins.
+// hold keeps next, the newest position of a device beyond its limit, until the limit
+// allows it. It replaces one that is held already.
 func (w *worker) hold(d *device, next *value, arrival int64) {
 	w.count.limited++
 	if !d.holds {
@@ -38,15 +38,15 @@ func (w *worker) hold(d *device, next *value, arrival int64) {
 	d.held, d.heldArrival = next, arrival
 }
 
-// forgetHeld forgets what d holds back, for something newer. releaseHeld takes d
-// off the list.
+// forgetHeld drops what d holds back, since something newer is shown. releaseHeld takes
+// d off the list later.
 func (w *worker) forgetHeld(d *device) {
 	w.values.release(d.held)
 	d.held = nil
 }
 
-// releaseHeld shows what devices hold back, where their limit allows it now,
-// and returns when the next one is due.
+// releaseHeld shows what devices hold back, if their limit allows it now, and returns
+// when the next one is due; never if none is.
 func (w *worker) releaseHeld() (next int64) {
 	next = never
 	kept := w.holding[:0]
@@ -74,7 +74,7 @@ func (w *worker) showHeld(d *device) {
 	w.setValue(d, held, origin{arrival: d.heldArrival}, true)
 }
 
-// cost is what one of so many per second takes of a limit, in ns.
+// cost is the time, in ns, that one of so many per second takes; 0 for no limit.
 func cost(perSecond int) int64 {
 	if perSecond == 0 {
 		return 0

@@ -19,9 +19,9 @@ type liveCompression struct {
 func (w *worker) startCompression(r broadcast, plain, packed *subscribers) (pushes int) {
 	r.chunk.pool.startPush(r.chunk, 2)
 	r.shard.broadcasts += 2
-	pushes = w.begin(plain, r)
+	pushes = w.startBroadcast(plain, r)
 	r.compression = &liveCompression{store: newStore(&w.deflate.pool, 2*w.core.building.compressed), rosterMarks: r.chunk.rosterMarks}
-	return pushes + w.begin(packed, r)
+	return pushes + w.startBroadcast(packed, r)
 }
 
 // compressLive compresses a slice of a push's chunk. When all of it is compressed,

@@ -6,27 +6,26 @@ import (
 	"pitwall/codec"
 )
 
-// The time that a position is shown under, and judged by, is its live time. It
-// is the device's own time as long as that can be believed. Where it cannot be,
-// a live time is made up from the arrival, so that no clock can freeze a dot or
-// throw it back (contract 1, "Time and arrival" and what follows it).
+// A position is shown under its live time, and the order rule compares live times. It
+// is the device's own time as long as that is credible. Otherwise it is made up from
+// the arrival, so that no clock can freeze a dot or throw it back.
 //
 // Three clocks are compared: the device's (Position.TS), the Redis server's
 // (Position.Arrival) and this machine's. The reader of the stream measures the
 // difference of the last two (Batch.Difference); arrival plus difference is the
 // live arrival.
 
-// sameUpload is how far apart in arrival, in ms, two records are taken as parts
-// of one upload. The newer of the two is then told by the device's time, which
-// may be wrong but goes forward.
+// sameUpload is how far apart in arrival, in ms, two records of one upload can be. Of
+// two records of one upload, the one with the later device time is newer: that time
+// may be wrong but it goes forward.
 const sameUpload = 1000
 
-// followsUp is how much later than the last one, in ms, the time of a record can be
-// that comes next.
+// followsUp bounds by how much, in ms, the device time of the next record can be later
+// than that of the last one.
 const followsUp = 60_000
 
-// goesOn is how long, in ms of arrivals, a device that has just been shown is taken
-// to go on under the same clock.
+// goesOn is how long, in ms of arrivals, the clock of a device that has just been shown
+// is assumed to be the same.
 const goesOn = 2000
 
 // lastShown is what is known of the position that a device's last value holds.
@@ -50,7 +49,7 @@ type clock struct {
 	// By dating, the newest device time shown; at most followsUp after the last one.
 	madeTop [datedNot + 1]int64
 	ownTS   int64   // device time of the last record shown that was dated by itself
-	fallen  *fallen // nil while the device was never far behind
+	fallen  *fallen // nil while no record was much older than its arrival
 }
 
 // dating is how the live time of a record was found.
@@ -82,7 +81,7 @@ func (w *worker) date(d *device, r *codec.Position) (live int64, by dating) {
 	return r.TS, datedItself
 }
 
-// verdict is what the order rule says of a record.
+// verdict is the result of the order rule for a record.
 type verdict struct {
 	live    int64 // the time to show it under
 	by      dating
@@ -91,8 +90,8 @@ type verdict struct {
 	current bool // it was sent when it was taken
 }
 
-// judge works out the live time of r and whether it is news. A warm record is
-// one of several that come in any order, so nothing is concluded from the order.
+// judge finds the live time of r and whether it is news. Warm records come in any
+// order, so nothing is concluded from their order.
 func (w *worker) judge(d *device, r *codec.Position, warm bool) verdict {
 	if !warm {
 		w.followClock(d, r)

@@ -21,7 +21,7 @@ const (
 	opRenew
 )
 
-// op is a command that every shard carries out once, each on its own part.
+// op is a command that every shard carries out once, on what it owns.
 // The last one to do so sends the reply and calls done.
 type op struct {
 	kind        opKind
@@ -41,8 +41,8 @@ type op struct {
 	links       []opLink
 }
 
-// submit hands o to every shard. It never blocks. Once o is done nobody looks
-// at it any more, and it may be submitted again.
+// submit hands o to every shard. It never blocks. Once o is done, no shard reads it, and
+// it may be submitted again.
 func (c *Core) submit(o *op) {
 	o.remaining.Store(int32(len(c.workers)))
 	if o.links == nil {
@@ -57,7 +57,7 @@ func (c *Core) submit(o *op) {
 }
 
 // carryOut submits o, which has no done callback, and waits until all shards have
-// carried it out. It fails only when ctx ends before.
+// carried it out. It fails only if ctx ends before.
 func (c *Core) carryOut(ctx context.Context, o *op, what string) error {
 	done := newLatch()
 	o.done = done.open
@@ -68,8 +68,8 @@ func (c *Core) carryOut(ctx context.Context, o *op, what string) error {
 	return nil
 }
 
-// finish is called by each shard when it has carried out o. What the others
-// pushed before their own finish stands in the ring before the reply.
+// finish is called by each shard when it has carried out o. The last one sends the
+// reply, so everything that the others pushed before is in the ring before it.
 func (o *op) finish() {
 	if o.remaining.Add(-1) > 0 {
 		return
@@ -84,9 +84,9 @@ func (o *op) finish() {
 
 // Subscribe adds conn to t, or changes the interval of a subscription that is
 // there. A new one gets a snapshot part from every shard, then the live flow
-// behind it, without a gap. interval is 0 for every update at the topic's own
-// instants, else one of Intervals. done is called once, by whoever turns a
-// shard then, which may be within Deliver, and must not block.
+// without a gap. interval is 0 for every update at the topic's own instants, otherwise
+// one of Intervals. done is called once, by the goroutine that owns a shard's turn,
+// which may be a caller of Deliver; it must not block.
 //
 // At most one of Subscribe, Unsubscribe and Leave may be under way per
 // connection; the caller waits for done before the next.
@@ -97,8 +97,8 @@ func (c *Core) Subscribe(conn *Conn, t *Topic, interval time.Duration, done func
 	c.submit(&op{kind: opSubscribe, conn: conn, topic: t, class: classOf(interval), order: c.orders.Add(1), done: done})
 }
 
-// Unsubscribe removes conn from t. reply is pushed behind everything of the
-// topic; then done is called as by Subscribe.
+// Unsubscribe removes conn from t. reply is pushed after everything of the topic; then
+// done is called as by Subscribe.
 func (c *Core) Unsubscribe(conn *Conn, t *Topic, reply *Chunk, done func()) {
 	c.submit(&op{kind: opUnsubscribe, conn: conn, topic: t, reply: reply, done: done})
 }

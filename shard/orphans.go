@@ -1,7 +1,7 @@
 package shard
 
-// orphans are the devices of a shard that take part in no event, least
-// recently heard of first.
+// orphans are the devices of a shard that take part in no event, the one that was heard
+// of longest ago first.
 type orphans struct {
 	oldest, newest *device
 	n              int

@@ -1,9 +1,9 @@
 package shard
 
-// applyRoster carries out a change of a topic's devices on this shard: the roster
-// frame, then the last value of the devices that joined. One that leaves its
-// last topic and has another by the new map is no orphan in between: it could
-// be forgotten as one.
+// applyRoster applies a piece of a new map: a roster frame, then the last values of
+// the devices that joined. A device that leaves its last topic here but has another
+// in the new map does not become an orphan meanwhile, since orphans may be forgotten.
+// It returns the number of pushes made.
 func (w *worker) applyRoster(c *change) (pushes int) {
 	p := c.shard
 	for _, id := range c.removed {
@@ -21,7 +21,7 @@ func (w *worker) applyRoster(c *change) (pushes int) {
 	for _, id := range c.added {
 		d := w.devices[id]
 		if d == nil {
-			continue // not heard of: its first record finds the topic
+			continue // its first record finds the topic
 		}
 		if d.orphan {
 			d.orphan = false
@@ -36,9 +36,9 @@ func (w *worker) applyRoster(c *change) (pushes int) {
 	return pushes
 }
 
-// announce puts a frame about the updates after since into the live flow of a
-// part, and sends it at once to those who asked for an interval. If they lose
-// it, they are told of all updates after since again.
+// announce appends a frame about the updates after since to the live flow of p, and
+// sends it at once to the interval classes. Who loses it gets all updates after since
+// again. It returns the number of pushes made.
 func (w *worker) announce(p *topicShard, frame []byte, since uint64) (pushes int) {
 	if p.watchers == 0 {
 		return 0
@@ -52,7 +52,7 @@ func (w *worker) announce(p *topicShard, frame []byte, since uint64) (pushes int
 	ch := &Chunk{body: frame, shard: p, since: since, sealed: w.now}
 	for _, k := range p.classes {
 		if k != nil {
-			pushes += w.begin(&k.subscribers, broadcast{chunk: ch, due: never})
+			pushes += w.startBroadcast(&k.subscribers, broadcast{chunk: ch, due: never})
 		}
 	}
 	w.splice(0)

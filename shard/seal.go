@@ -1,6 +1,6 @@
 package shard
 
-// open returns a part's pending bytes of one encoding, ready to be added to.
+// open returns the pending bytes of p in one encoding, ready for add.
 func (w *worker) open(p *topicShard, s encoding) *pending {
 	q := &p.pending[s]
 	if q.chunk == nil {
@@ -9,9 +9,9 @@ func (w *worker) open(p *topicShard, s encoding) *pending {
 	return q
 }
 
-// schedule has p sealed at the topic's next instant, or now if that is past.
-// While its last seal is still being pushed nothing is due: the end of that
-// schedules what has come meanwhile.
+// schedule has p sealed at the topic's next instant, or now if that is past. While
+// the last seal is still being pushed, nothing is due: endBroadcast schedules what
+// has become pending meanwhile.
 func (w *worker) schedule(p *topicShard) {
 	if p.deadline.pos >= 0 || p.broadcasts > 0 {
 		return
@@ -21,8 +21,8 @@ func (w *worker) schedule(p *topicShard) {
 	w.timers.set(&p.deadline, due)
 }
 
-// waits notes that a position of that origin is pending now.
-func (p *topicShard) waits(from origin) {
+// notePending notes when a position came that is pending now.
+func (p *topicShard) notePending(from origin) {
 	if p.arrival == 0 || from.arrival < p.arrival {
 		p.arrival = from.arrival
 	}
@@ -31,10 +31,10 @@ func (p *topicShard) waits(from origin) {
 	}
 }
 
-// sealPushes is what a seal or tick costs by itself, in pushes.
+// sealPushes is the cost of a seal or tick itself, counted in pushes.
 const sealPushes = 8
 
-// flush seals and ticks what is due, until that is a slice's worth of pushes.
+// flush seals and ticks what is due, up to a slice of pushes.
 func (w *worker) flush() {
 	for pushes := 0; pushes < w.core.slice; pushes += sealPushes {
 		a := w.timers.first()
@@ -50,9 +50,9 @@ func (w *worker) flush() {
 	}
 }
 
-// seal turns a part's pending bytes into chunks and pushes them to its live
-// subscribers: at once, or the first slice of many. It returns how many pushes
-// that was.
+// seal turns the pending bytes of p into chunks, one for each encoding, and
+// broadcasts them to the live subscribers. It returns the number of pushes made at
+// once.
 func (w *worker) seal(p *topicShard, due int64) (pushes int) {
 	since, arrival, instant := p.sealed, p.arrival, due
 	if p.lead {
@@ -86,9 +86,8 @@ func (w *worker) seal(p *topicShard, due int64) (pushes int) {
 	return pushes
 }
 
-// markSealed makes the current state the sealed one. It takes the same time
-// however much was pending: the values that were replaced are released by the
-// turns to come.
+// markSealed makes the current state the sealed one. It takes the same time however
+// much was pending: the turns to come release the replaced values.
 func (w *worker) markSealed(p *topicShard) {
 	w.releaseLater(p)
 	if p.sealed != p.seq {
@@ -99,7 +98,7 @@ func (w *worker) markSealed(p *topicShard) {
 	p.arrival, p.delivered, p.lead = 0, 0, false
 }
 
-// send pushes a chunk that is always admitted.
+// send pushes a chunk that is not bounded by the queue (see Conn.admit).
 func (w *worker) send(c *Conn, ch *Chunk) {
 	if c.Closed() {
 		return
@@ -111,7 +110,7 @@ func (w *worker) send(c *Conn, ch *Chunk) {
 	}
 }
 
-// splice hands the connections collected so far to their writers.
+// splice hands the connections that were pushed to so far to their writers.
 func (w *worker) splice(instant int64) {
 	for i := range w.chains {
 		w.core.queues[i].splice(&w.chains[i], instant)

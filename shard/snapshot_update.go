@@ -2,32 +2,32 @@ package shard
 
 import "slices"
 
-// snapshotUpdate is a new map on its way into a shard. Its difference from the old
-// one comes in pieces of a few devices of one topic, as many to a turn as are a
-// slice, so that neither the other topics nor the inbox wait for the whole.
+// snapshotUpdate is a new map that a shard is applying. The difference from the old
+// map comes in pieces: a few devices of one topic each. A turn applies a slice of
+// pieces, so that neither the other topics nor the inbox wait for the whole.
 //
-// A device belongs to a topic as the old map has it until the piece that says
-// otherwise is applied, and as the new one has it from then on; a piece is one
-// step, so the roster frame stands in front of the last values of those it
-// adds, and nothing of those it removes comes behind it. A device that is heard
-// of for the first time meanwhile goes by the new map, but for topics whose
-// piece with it is still to come: that one takes it in.
+// Until the piece of a device and topic is applied, the old map is valid for them,
+// and the new one from then on. A piece is one step, so its roster frame comes before
+// the last values of the devices that it adds, and nothing of the devices that it
+// removes comes after it. A device that is heard of for the first time meanwhile
+// follows the new map, except for topics whose piece with it is still to come: that
+// piece adds it.
 type snapshotUpdate struct {
 	pieces []change
 	next   int // the first that is not applied
-	op     *op // the command to finish behind the last, once it has come
+	op     *op // the command to finish after the last piece; nil until it has come
 }
 
 func (t *snapshotUpdate) unfinished() bool { return t.next < len(t.pieces) }
 
-// movePushes is what a device that joins or leaves a topic costs, in pushes.
+// movePushes is the cost of a device that joins or leaves a topic, in pushes.
 const movePushes = 16
 
 // pieceDevices is how many joins and leaves a piece has at most: a slice.
 func (c *Core) pieceDevices() int { return max(1, c.slice/movePushes) }
 
-// beginUpdate begins to take over a new snapshot, if there is one. The one before has
-// been taken over: Swap has waited for that.
+// beginUpdate begins to apply a new snapshot, if s is one. The one before has been
+// applied: Swap waits for that.
 func (w *worker) beginUpdate(s *Snapshot) {
 	if s == w.snap {
 		return
@@ -42,7 +42,7 @@ func (w *worker) continueUpdate() {
 	for pushes := 0; pushes < w.core.slice && t.unfinished(); {
 		c := &t.pieces[t.next]
 		if c.shard.ticking() {
-			return // its frame would have the whole round brought to its end before
+			return // its frame would have to finish the whole tick in this turn
 		}
 		t.next++
 		pushes += movePushes*(len(c.added)+len(c.removed)) + w.applyRoster(c)
@@ -53,7 +53,7 @@ func (w *worker) continueUpdate() {
 	}
 }
 
-// ticking reports whether a round of one of the part's classes is under way.
+// ticking reports whether a broadcast to an interval class of p is under way.
 func (p *topicShard) ticking() bool {
 	for _, k := range p.classes {
 		if k != nil && k.open {
@@ -63,7 +63,7 @@ func (p *topicShard) ticking() bool {
 	return false
 }
 
-// awaits reports whether device id joins p with a piece that is still to come.
+// awaits reports whether a piece that is still to come adds device id to p.
 func (w *worker) awaits(p *topicShard, id string) bool {
 	t := &w.updating
 	if !t.unfinished() {

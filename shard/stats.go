@@ -2,7 +2,8 @@ package shard
 
 import "sync/atomic"
 
-// counts are what a shard counts during a turn, without atomics.
+// counts are the counts of one turn. They are no atomics: only the owner of the turn
+// adds to them.
 type counts struct {
 	orphans, duplicates, late, future, faulty uint64
 	flushes, chunks, bytes                    uint64
@@ -11,7 +12,7 @@ type counts struct {
 	fallen, fell, added, limited, bare        uint64
 }
 
-// stats are the same, published once per turn for whoever asks.
+// stats are the same since New, published once per turn for Core.Stats.
 type stats struct {
 	orphans, duplicates, late, future, faulty atomic.Uint64
 	flushes, chunks, bytes                    atomic.Uint64
@@ -33,7 +34,7 @@ type Stats struct {
 	Added      uint64 // records with the time and place of the one before, and new attributes, which were added
 	Limited    uint64 // positions kept back because their device was beyond its limit
 	Bare       uint64 // positions sent without their attributes, which were too long
-	Flushes    uint64 // times a topic's part was sealed
+	Flushes    uint64 // times that a topic was sealed on a shard
 	Chunks     uint64 // chunks built by that
 	Bytes      uint64 // bytes in those chunks
 	Overflows  uint64 // pushes refused by a full or lagging connection
@@ -49,7 +50,7 @@ type Stats struct {
 	Devices       int64 // devices with a last value
 	OrphanDevices int64 // those of them in no event
 	InboxBatches  int   // batches waiting in the inboxes
-	Held          int64 // bytes of chunks that connections have not let go of, without the snapshots kept for whoever comes
+	Held          int64 // bytes of chunks that connections hold, without the snapshots that are cached
 }
 
 // publish adds the turn's counts to the stats.

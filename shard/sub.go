@@ -1,7 +1,7 @@
 package shard
 
-// sub is a connection's subscription to a topic on one shard. Only that shard
-// touches it.
+// sub is a connection's subscription to a topic on one shard. Only the owner of that
+// shard's turn touches it.
 type sub struct {
 	conn  *Conn
 	shard *topicShard
@@ -11,8 +11,8 @@ type sub struct {
 	missed bool
 	why    purpose // of its wait
 	order  uint32  // of its subscribe: see renewal
-	pos    int32   // its place in part.live[encoding] or in the class's list
-	opened uint32  // the flow as the last recovery that was carried out here has left it
+	pos    int32   // its place in its list of subscribers
+	opened uint32  // the stream epoch that the last recovery carried out here has left; see Conn.offer
 
 	// since is the last update it has, for a sub of a class; for a sub of the
 	// live flow that was found full, the last before its first loss.
@@ -50,7 +50,7 @@ func (w *worker) subscribe(o *op) {
 		return
 	}
 	s := &sub{conn: c, shard: p, class: int8(o.class), order: o.order, next: c.subs[w.id], opened: c.opened()}
-	if p.watchers == 0 { // nobody is owed anything
+	if p.watchers == 0 { // nobody waits for the next seal
 		p.sealed = p.seq
 	} else if o.class == classNone {
 		w.sealLeavers(p)
@@ -88,7 +88,7 @@ func (w *worker) enterLive(s *sub) {
 
 func (w *worker) leaveLive(s *sub) {
 	p, sh := s.shard, s.conn.encoding
-	p.live[sh].cut(s)
+	p.live[sh].remove(s)
 	if text := sh.uncompressed(); !p.wants(text) {
 		if c := p.pending[text].take(p.topic.frames); c != nil {
 			w.livePool.put(c)
@@ -155,7 +155,7 @@ func (w *worker) changeClass(s *sub, class int8) {
 		s.class = classNone
 		w.enterLive(s)
 		if s.missed {
-			return // the recovery that is to come brings it, behind the roster
+			return // the coming recovery sends it, after the roster
 		}
 		if ch, ready := w.changes(s.shard, s.conn.encoding, s.since); !ready {
 			w.markLagged(s)
@@ -169,20 +169,18 @@ func (w *worker) changeClass(s *sub, class int8) {
 	}
 }
 
-// sealLeavers seals p now if a position is pending of a device that has left
-// since: a subscription that is about to enter the live flow, or to be opened
-// again, would be shown a device that it has been told is gone. It is rare, and
-// at most once for each piece of a map, so it may bring a push of p that is
-// under way to its end.
+// sealLeavers seals p now if a position of a device is pending that has left since.
+// Otherwise a subscription that is about to enter the live flow, or to recover, would
+// be shown a device that it was told is gone. It may finish a broadcast that is under
+// way: that is rare, at most once for each piece of a map.
 func (w *worker) sealLeavers(p *topicShard) {
 	if p.departed > p.sealed {
 		w.sealNow(p)
 	}
 }
 
-// sealLarge seals the part of s, which is about to enter its live flow, if what is
-// pending would have to be encoded for it and is more than a slice. It reports
-// whether it did.
+// sealLarge is called before s enters the live flow. If the pending positions would
+// have to be encoded for s and are more than a slice, it seals them, and returns true.
 func (w *worker) sealLarge(s *sub) bool {
 	p := s.shard
 	if p.seq == p.sealed || p.wants(s.conn.encoding.uncompressed()) || !w.exceedsSlice(p, p.sealed) {
@@ -198,9 +196,9 @@ func (w *worker) sealNow(p *topicShard) {
 	w.seal(p, w.now)
 }
 
-// leaveLiveFor moves s from the live flow to a class: what it has is the last
-// seal, or less if it has missed something. The ticks bring the positions that
-// were pending; the roster changes among them are sent now.
+// leaveLiveFor moves s from the live flow to an interval class. What s has is the last
+// seal, or less if it has missed something. The ticks bring the positions that are
+// pending; the roster changes among them are sent now.
 func (w *worker) leaveLiveFor(s *sub, class int8) {
 	since := s.shard.sealed
 	if s.missed {
@@ -210,7 +208,7 @@ func (w *worker) leaveLiveFor(s *sub, class int8) {
 	s.class, s.since = class, since
 	w.enterClass(s)
 	if s.missed {
-		return // the recovery that is to come brings it, in front of what it is about
+		return // the coming recovery sends it, before the positions
 	}
 	if ch := w.rosterSince(s, since); ch != nil {
 		w.send(s.conn, ch)

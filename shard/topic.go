@@ -14,8 +14,8 @@ const (
 	uncompressedEncodings = encodingCompressed // the encodings before it are written, the others made of them
 )
 
-// Topic is one event's channel. The value is immutable but for its instant;
-// each part belongs to one shard.
+// Topic is one event's channel. It is immutable except for its schedule, which all
+// shards share, and its watchers. Each topic shard belongs to one worker.
 type Topic struct {
 	event    string
 	frames   *codec.Topic
@@ -45,36 +45,35 @@ func (t *Topic) Event() string { return t.event }
 func (t *Topic) Name() string { return TopicName(t.event) }
 
 // topicShard is a topic on one shard: its devices there, in order of last change,
-// its subscribers, and the bytes that wait for the next instant. Only its
-// shard touches it.
+// its subscribers, and the bytes that wait for the next instant. Only the owner of
+// the shard's turn touches it.
 type topicShard struct {
 	topic *Topic
 	index int // the shard's number
 
-	// Updates are numbered: seq is the last one's number, sealed the last
-	// one that subscribers were sent: the live ones at the seal, the others at
-	// their next tick. What changed since any number is the end of the list of
-	// memberships.
+	// Updates are numbered. seq is the last one, sealed the last one that subscribers
+	// are sent: the live ones at the seal, the others at their next tick. What changed
+	// after any number is the end of the list of memberships.
 	seq, sealed  uint64
 	oldest, last *membership
 	replaced     *membership // the first that may have a replaced value; see replaced.go
-	releasing    bool        // the part is in worker.releasing
-	departed     uint64      // the newest change of a device that has left since; pending while beyond sealed
+	releasing    bool        // it is in worker.releasing
+	departed     uint64      // the newest change of a device that has left since; it is pending while departed > sealed
 
 	watchers   int // subscriptions of every kind; 0: only last values are kept
 	live       [encodings]subscribers
-	broadcasts int // of the live subscribers, under way
+	broadcasts int // to the live subscribers that are under way; the next seal waits for them
 
 	pending   [uncompressedEncodings]pending
 	arrival   int64    // of the oldest pending position; 0 when none
 	delivered int64    // when the first of them was delivered, on the core's clock; 0 when none
 	lead      bool     // pending is sent at once: other shards have nothing to add
-	deadline  deadline // fires at due
+	deadline  deadline // of the next seal
 
 	classes [len(Intervals)]*class
 
 	cache  snapshotCache
-	build  *build // the one that copies its devices; nil for none
+	build  *build // the one that is copying values; nil for none
 	fixed  uint64 // the last update that was a correction
 	roster rosterLog
 }
@@ -90,7 +89,7 @@ type pending struct {
 	from uint64 // joins and leaves up to here are not in it, if that is beyond the last seal
 }
 
-// add appends a position's body. The chunk must be there.
+// add appends a position's body. The chunk must exist: see worker.open.
 func (p *pending) add(t *codec.Topic, s encoding, body []byte) {
 	c := p.chunk
 	if s == encodingPlain {
@@ -105,7 +104,7 @@ func (p *pending) add(t *codec.Topic, s encoding, body []byte) {
 	p.records++
 }
 
-// frame appends a frame of another kind behind what is pending.
+// frame appends a frame of another kind after what is pending.
 func (p *pending) frame(t *codec.Topic, frame []byte) {
 	p.finish(t)
 	p.chunk.rosterMarks = append(p.chunk.rosterMarks, rosterMark{len(p.chunk.body), p.records})
@@ -120,7 +119,7 @@ func (p *pending) finish(t *codec.Topic) {
 	}
 }
 
-// take returns the finished chunk, nil when nothing waits, and starts anew.
+// take returns the finished chunk, nil if nothing waits, and starts anew.
 func (p *pending) take(t *codec.Topic) *Chunk {
 	c := p.chunk
 	if c == nil {

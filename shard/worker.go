@@ -5,8 +5,8 @@ import (
 	"sync/atomic"
 )
 
-// inboxBatches bounds the batches that wait for a shard; a reader that finds
-// them all taken waits.
+// inboxBatches bounds the batches that wait for a shard. A reader that finds that many
+// waits.
 const inboxBatches = 16
 
 // worker is one shard: the owner of its devices and of its part of every
@@ -28,7 +28,7 @@ type worker struct {
 	snap       *Snapshot
 	devices    map[string]*device
 	orphans    orphans
-	holding    []*device // those beyond their limit, with a position that is kept back
+	holding    []*device // those beyond their limit, with a position that is held back
 	values     values
 	livePool   pool // of live chunks
 	bodyPool   pool // of the ends of snapshot frames
@@ -38,11 +38,11 @@ type worker struct {
 	chains     []chain // per writer: connections to hand over
 
 	todo       *opLink        // commands taken out of the inbox, not carried out yet
-	broadcasts []*subscribers // pushes under way, to be gone on with by turns
-	updating   snapshotUpdate // a map on its way in, likewise
+	broadcasts []*subscribers // long broadcasts under way, one slice per turn
+	updating   snapshotUpdate // a map that is being applied, likewise
 	builds     []*build       // large bodies under way, likewise
 
-	releasing []*topicShard // those with replaced values
+	releasing []*topicShard // those with replaced values, likewise
 
 	lastBuild uint64 // the number of the last build
 
@@ -50,8 +50,8 @@ type worker struct {
 	stats stats
 	ages  ages
 
-	// watermark is the instant up to which everything due is in the rings.
-	// Written at the end of every turn, read by writers that gather.
+	// watermark is the moment up to which everything due is in the rings, on the
+	// core's clock. Written at the end of every turn, read by writers that gather.
 	watermark atomic.Int64
 }
 
@@ -66,21 +66,21 @@ func newWorker(c *Core, id int, s *Snapshot) *worker {
 	for _, p := range [...]*pool{&w.livePool, &w.deflate.pool, &w.bodyPool, &w.headPool} {
 		p.memory = &c.memory
 	}
+	w.wakeTimer = newWakeTimer(w.turns.notifyOwner)
 	w.watermark.Store(never)
 	return w
 }
 
-// run is the shard's own goroutine.
+// run is the shard's own goroutine. It owns the turn except while it sleeps in wait.
 func (w *worker) run(ctx context.Context) {
 	w.labels = ctx
-	w.wakeTimer = newWakeTimer(w.turns.notifyOwner)
 	defer w.wakeTimer.stop()
 	for on := true; on; {
 		on = w.wait(ctx.Done(), w.turn(w.batch()))
 	}
 }
 
-// batch takes a batch out of the inbox, nil if there is none.
+// batch takes a batch out of the inbox; nil if there is none.
 func (w *worker) batch() *Batch {
 	select {
 	case b := <-w.batches:
@@ -90,7 +90,7 @@ func (w *worker) batch() *Batch {
 	}
 }
 
-// wait waits for the next turn, which is due at next at the latest. It returns
+// wait sleeps until the next turn, which is due at next at the latest. It returns
 // false when done is closed.
 func (w *worker) wait(done <-chan struct{}, next int64) (on bool) {
 	if w.sleeps(next) {
@@ -104,7 +104,8 @@ func (w *worker) wait(done <-chan struct{}, next int64) (on bool) {
 	}
 }
 
-// sleeps sets the wake timer after a turn, if there is nothing to do before next.
+// sleeps sets the wake timer after a turn and reports whether there is nothing to do
+// before next. The owner of the turn calls it before it gives the turn away.
 func (w *worker) sleeps(next int64) bool {
 	if next <= w.now || len(w.batches) > 0 {
 		return false
@@ -120,12 +121,13 @@ func (w *worker) commands() {
 	}
 	for n := 0; n < turnCommands && w.todo != nil; n++ {
 		o := w.todo.op
-		w.todo = w.todo.next // before the sender may free the command, at finish
+		w.todo = w.todo.next // now: after finish the sender may use the command again
 		w.do(o)
 	}
 }
 
-// advance tells the writers how far this shard has come.
+// advance moves the watermark to just before next and wakes the writers that wait
+// for it.
 func (w *worker) advance(next int64) {
 	if next != never {
 		next--
