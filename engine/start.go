@@ -76,7 +76,7 @@ func (e *Engine) openRedis(ctx context.Context) error {
 func (e *Engine) openDatabase(ctx context.Context) error {
 	var err error
 	o := e.cfg.DatabaseOptions(e.log)
-	o.Listening = e.listening
+	o.OnListening = e.listening
 	if e.db, err = db.Open(ctx, o); err != nil {
 		return err
 	}
@@ -190,7 +190,7 @@ func (e *Engine) startArchive(ctx context.Context) error {
 		grace = 0
 	}
 	e.watchRights(ctx, "archive", grace, a.Rights())
-	a.Examine(ctx)
+	a.CheckDeadLetters(ctx)
 	e.archive = a
 	e.run("archive", a.Run)
 	return nil

@@ -102,7 +102,7 @@ func eachDead(ctx context.Context, c config.Streams, s DeadSelection, log *slog.
 	defer client.Close()
 	var letters []archive.DeadLetter
 	for _, stream := range c.StreamKeys() {
-		list, err := archive.ListDead(ctx, client, stream)
+		list, err := archive.ListDeadLetters(ctx, client, stream)
 		if err != nil {
 			return err
 		}
@@ -139,7 +139,7 @@ func DeadShow(ctx context.Context, c config.Streams, s DeadSelection, log *slog.
 			return err
 		}
 		fmt.Fprintf(out, "stream  %s\nid      %s\nreason  %s\nerror   %s\nwritten %s\n",
-			plain.Text(l.Stream), l.ID, plain.Text(l.Reason), plain.Text(l.Error), plain.Count(len(l.At), "time", "times"))
+			plain.Text(l.Stream), l.ID, plain.Text(l.Reason), plain.Text(l.Error), plain.Count(len(l.Entries), "time", "times"))
 		for i := 0; i+1 < len(fields); i += 2 {
 			fmt.Fprintf(out, "  %q: %q\n", fields[i], fields[i+1])
 		}

@@ -14,23 +14,23 @@ import (
 type Archive struct {
 	opt    Options
 	meters meters
-	months *partitions
+	months *monthKeeper
 
-	witness witness
-	held    map[string]*held // by stream
-	watches []*watch         // one per stream
+	acceptance acceptance
+	held       map[string]*heldBack // by stream
+	monitors   []*monitor           // one per stream
 }
 
 // New makes an archive and registers its metrics. It starts nothing.
 func New(o Options) *Archive {
 	o = o.withDefaults()
-	a := &Archive{opt: o, meters: newMeters(o.Metrics), held: map[string]*held{}}
+	a := &Archive{opt: o, meters: newMeters(o.Metrics), held: map[string]*heldBack{}}
 	for _, stream := range o.Streams {
-		a.held[stream] = newHeld(stream, o.Client.DeadKey(stream), &a.meters)
+		a.held[stream] = newHeldBack(stream, o.Client.DeadKey(stream), &a.meters)
 	}
-	a.months = newPartitions(&a.opt, &a.meters)
+	a.months = newMonthKeeper(&a.opt, &a.meters)
 	for _, stream := range o.Streams {
-		a.watches = append(a.watches, newWatch(a, stream, o.Logger.With("stream", stream, "group", Group)))
+		a.monitors = append(a.monitors, newMonitor(a, stream, o.Logger.With("stream", stream, "group", Group)))
 	}
 	return a
 }
@@ -44,10 +44,10 @@ func (a *Archive) Run(ctx context.Context) error {
 	flush, cancel := context.WithCancelCause(context.WithoutCancel(ctx))
 	var readers, others sync.WaitGroup
 	errs := make([]error, len(a.opt.Streams))
-	for i, w := range a.watches {
+	for i, w := range a.monitors {
 		r := newReader(a, w.stream, w, w.log)
 		readers.Go(func() { errs[i] = r.run(ctx, flush) })
-		others.Go(func() { w.oversee(ctx, a.opt.ConsumerIdle) })
+		others.Go(func() { w.run(ctx, a.opt.ConsumerIdle) })
 	}
 	others.Go(func() { a.months.run(ctx) })
 	others.Go(func() { a.limitFlush(ctx, flush, cancel) })
@@ -66,7 +66,7 @@ func (a *Archive) Ready() error {
 			return err
 		}
 	}
-	if err := a.witness.fault(time.Now(), a.opt.ReadyFault); err != nil {
+	if err := a.acceptance.fault(time.Now(), a.opt.ReadyFault); err != nil {
 		return err
 	}
 	return a.opt.Health.Ready()
@@ -75,10 +75,10 @@ func (a *Archive) Ready() error {
 // Examine tries what a start should say at once: whether the dead letters of
 // each stream can be written. Options.Health takes the answers. Call it before
 // Run.
-func (a *Archive) Examine(ctx context.Context) {
-	for _, w := range a.watches {
+func (a *Archive) CheckDeadLetters(ctx context.Context) {
+	for _, w := range a.monitors {
 		w.countLetters(ctx)
-		w.tryLetters(ctx)
+		w.checkLetterRights(ctx)
 	}
 }
 

@@ -64,7 +64,7 @@ func TestAnotherPositionUnderTheSameKeyIsAConflict(t *testing.T) {
 		r.wantMetric("processor_archive_conflicts_total", 2)
 		r.wantMetric("processor_archive_duplicates_total", 0)
 		var got [][]string
-		for _, letter := range r.dead(stream) {
+		for _, letter := range r.deadLetters(stream) {
 			got = append(got, append([]string{letter[1]}, letter[6:]...))
 		}
 		want := [][]string{
@@ -87,10 +87,10 @@ func TestPoisonGoesToTheDeadLetters(t *testing.T) {
 		r.publish(stream, 0, 3)
 		r.run(r.archive(nil))
 		r.wantRows(3)
-		r.comesTo("processor_archive_dead_total", 3)
+		r.waitMetric("processor_archive_dead_total", 3)
 
 		var got [][]string
-		for _, letter := range r.dead(stream) {
+		for _, letter := range r.deadLetters(stream) {
 			if letter[0] != deadReason || letter[2] != deadError || letter[1] == "unknown" || letter[3] == "" {
 				t.Errorf("a letter begins %q", letter[:4])
 			}
@@ -118,7 +118,7 @@ func TestDeadLettersAreBounded(t *testing.T) {
 	r.run(r.archive(func(o *Options) { o.DeadMaxLen, o.BatchSize = 50, 60 }))
 	r.eventually("the letters", func() bool { return r.metric("processor_archive_dead_total") == 300 })
 	r.wantNothingPends(stream)
-	if n := len(r.dead(stream)); n < 50 || n > 70 {
+	if n := len(r.deadLetters(stream)); n < 50 || n > 70 {
 		t.Errorf("%d dead letters are kept, want about 50", n)
 	}
 }
@@ -135,7 +135,7 @@ func TestDeadLettersAreBoundedInBytes(t *testing.T) {
 	size := func() int64 { return r.server.Do("MEMORY", "USAGE", key, "SAMPLES", "0").(int64) }
 	shown := func() int { return r.metric(`processor_archive_dead_bytes{stream="telemetry:t"}`) }
 	a := r.archive(func(o *Options) { o.DeadMaxBytes, o.BatchSize = most, 10 })
-	a.Examine(t.Context())
+	a.CheckDeadLetters(t.Context())
 	if n := size(); n > most || n < most/2 {
 		t.Errorf("what was there has %d bytes, want about %d", n, most)
 	}
@@ -149,7 +149,7 @@ func TestDeadLettersAreBoundedInBytes(t *testing.T) {
 	if n := size(); n > most || n < most/2 {
 		t.Errorf("the letters have %d bytes, want about %d", n, most)
 	}
-	if letters := r.letters(); letters[len(letters)-1] != last {
+	if letters := r.letterIDs(); letters[len(letters)-1] != last {
 		t.Errorf("the newest letter is %s, want %s", letters[len(letters)-1], last)
 	}
 	r.eventually("the metric", func() bool { return shown() == int(size()) })

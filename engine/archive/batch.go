@@ -13,25 +13,25 @@ import (
 // batch is what one read brought, sorted into what is to be done with it. It
 // is filled again and again; strings alias the memory of the read.
 type batch struct {
-	stream  string
-	decoder *codec.Decoder
-	left    *leftout.Recorder
+	stream    string
+	decoder   *codec.Decoder
+	omissions *leftout.Recorder
 
-	entries []redis.Entry
-	kept    []bool     // of each entry, whether it is held back
-	ids     []redis.ID // what is acknowledged in the end: all others
-	parts   []part     // what decoded, one for each insert under way
-	dead    []redis.Letter
-	deadAt  []int      // of each letter, the index of its entry
-	trimmed []redis.ID // entries without fields: trimmed while pending
-	expired int        // positions too old for the table
+	entries       []redis.Entry
+	held          []bool     // of each entry, whether it is held back
+	ids           []redis.ID // what is acknowledged in the end: all others
+	parts         []part     // what decoded, one for each insert under way
+	letters       []redis.DeadLetter
+	letterEntries []int      // of each letter, the index of its entry
+	trimmed       []redis.ID // entries without fields: trimmed while pending
+	expired       int        // positions too old for the table
 }
 
 // part is a share of a batch: all that the batch has of some devices, in its
 // order, so that of two positions of one key the first stays.
 type part struct {
 	positions []codec.Position
-	origins   []int      // of each position, the index of its entry
+	entryOf   []int      // of each position, the index of its entry
 	ids       []redis.ID // of each position, the id of its entry
 	refused   []refusal  // what goes to the dead letters
 	suspects  []suspect  // what the database refuses for reasons that need not be theirs
@@ -52,12 +52,12 @@ type suspect struct {
 
 // newBatch makes a batch of a number of parts, at least one.
 func newBatch(stream string, limits codec.Limits, parts int, left *leftout.Recorder) *batch {
-	return &batch{stream: stream, decoder: codec.NewDecoder(limits), left: left, parts: make([]part, parts)}
+	return &batch{stream: stream, decoder: codec.NewDecoder(limits), omissions: left, parts: make([]part, parts)}
 }
 
 // splitFrom is how many entries a batch must have to be worth more than one
 // insert: every one is a commit of its own.
-const splitFrom = 256
+const minSplit = 256
 
 // fill sorts entries into the batch, in place of what it held. Positions that
 // are too old are left out.
@@ -65,12 +65,12 @@ func (b *batch) fill(entries []redis.Entry, bounds bounds) {
 	for i := range b.parts {
 		b.parts[i].reset()
 	}
-	clear(b.dead)
+	clear(b.letters)
 	b.entries = entries
-	b.kept = append(b.kept[:0], make([]bool, len(entries))...)
-	b.dead, b.deadAt, b.trimmed, b.expired = b.dead[:0], b.deadAt[:0], b.trimmed[:0], 0
+	b.held = append(b.held[:0], make([]bool, len(entries))...)
+	b.letters, b.letterEntries, b.trimmed, b.expired = b.letters[:0], b.letterEntries[:0], b.trimmed[:0], 0
 	parts := len(b.parts)
-	if len(entries) < splitFrom {
+	if len(entries) < minSplit {
 		parts = 1
 	}
 	var p codec.Position
@@ -81,42 +81,42 @@ func (b *batch) fill(entries []redis.Entry, bounds bounds) {
 			continue
 		}
 		if size := e.Size(); size > redis.MaxEntry {
-			b.buryLarge(i, size)
+			b.addOversized(i, size)
 			continue
 		}
 		arrival := int64(min(e.ID.Ms, math.MaxInt64))
 		if err := b.decoder.Decode(&p, arrival, e.ID.Seq, e.Fields); err != nil {
-			b.bury(i, reasonOf(err), err.Error())
+			b.addLetter(i, reasonOf(err), err.Error())
 			continue
 		}
-		b.left.Record(e.ID, b.decoder.LeftOut())
-		if bounds.drop(&p) {
+		b.omissions.Record(e.ID, b.decoder.LeftOut())
+		if bounds.tooOld(&p) {
 			b.expired++
 			continue
 		}
 		to := &b.parts[partOf(p.DeviceID, parts)]
 		to.positions = append(to.positions, p)
-		to.origins = append(to.origins, i)
+		to.entryOf = append(to.entryOf, i)
 		to.ids = append(to.ids, e.ID)
 	}
 }
 
 // fillLarge makes the batch one entry that was not read because of its size.
-func (b *batch) fillLarge(id redis.ID, size int) {
+func (b *batch) fillOversized(id redis.ID, size int) {
 	b.fill(nil, bounds{})
-	b.entries, b.kept = []redis.Entry{{ID: id}}, append(b.kept, false)
-	b.buryLarge(0, size)
+	b.entries, b.held = []redis.Entry{{ID: id}}, append(b.held, false)
+	b.addOversized(0, size)
 }
 
 // buryLarge adds the dead letter of an entry that is too large: its id alone.
-func (b *batch) buryLarge(at, size int) {
-	b.letter(at, reasonEntry, fmt.Sprintf("the entry has %d bytes, allowed are %d: its fields are left out", size, redis.MaxEntry), nil)
+func (b *batch) addOversized(at, size int) {
+	b.appendLetter(at, reasonEntry, fmt.Sprintf("the entry has %d bytes, allowed are %d: its fields are left out", size, redis.MaxEntry), nil)
 }
 
 // reset empties a part and lets go of the last read's memory.
 func (p *part) reset() {
 	clear(p.positions)
-	p.positions, p.origins, p.ids = p.positions[:0], p.origins[:0], p.ids[:0]
+	p.positions, p.entryOf, p.ids = p.positions[:0], p.entryOf[:0], p.ids[:0]
 	p.refused, p.suspects = p.refused[:0], p.suspects[:0]
 }
 
@@ -150,11 +150,11 @@ func (p *part) conflict(at int) {
 }
 
 // buryRefused makes dead letters of the positions that go there.
-func (b *batch) buryRefused() {
+func (b *batch) addRefused() {
 	for i := range b.parts {
 		p := &b.parts[i]
 		for _, r := range p.refused {
-			b.bury(p.origins[r.at], r.reason, r.cause)
+			b.addLetter(p.entryOf[r.at], r.reason, r.cause)
 		}
 	}
 }
@@ -178,10 +178,10 @@ const (
 )
 
 // done returns the ids of the entries that are not held back.
-func (b *batch) done() []redis.ID {
+func (b *batch) ackIDs() []redis.ID {
 	b.ids = b.ids[:0]
 	for i := range b.entries {
-		if !b.kept[i] {
+		if !b.held[i] {
 			b.ids = append(b.ids, b.entries[i].ID)
 		}
 	}
@@ -189,12 +189,12 @@ func (b *batch) done() []redis.ID {
 }
 
 // bury adds the dead letter of the entry at an index.
-func (b *batch) bury(at int, reason, cause string) {
-	b.letter(at, reason, cause, b.entries[at].Fields)
+func (b *batch) addLetter(at int, reason, cause string) {
+	b.appendLetter(at, reason, cause, b.entries[at].Fields)
 }
 
 // letter adds a dead letter with the given fields of the entry.
-func (b *batch) letter(at int, reason, cause string, fields []string) {
+func (b *batch) appendLetter(at int, reason, cause string, fields []string) {
 	e := &b.entries[at]
 	letter := make([]string, 0, deadOverhead+len(fields))
 	letter = append(letter, deadReason, reason, deadError, cause, deadStream, b.stream, deadID, e.ID.String())
@@ -204,8 +204,8 @@ func (b *batch) letter(at int, reason, cause string, fields []string) {
 		}
 		letter = append(letter, s)
 	}
-	b.dead = append(b.dead, redis.Letter{ID: e.ID, Fields: letter})
-	b.deadAt = append(b.deadAt, at)
+	b.letters = append(b.letters, redis.DeadLetter{ID: e.ID, Fields: letter})
+	b.letterEntries = append(b.letterEntries, at)
 }
 
 // reasonOf names the reason of a record that did not decode.

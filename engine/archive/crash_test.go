@@ -77,7 +77,7 @@ func TestAckThatFails(t *testing.T) {
 	r.wantMetric("processor_archive_duplicates_total", 50)
 	// At least once, and exactly once by source id.
 	seen := map[string]bool{}
-	for _, letter := range r.dead(stream) {
+	for _, letter := range r.deadLetters(stream) {
 		seen[letter[7]] = true
 	}
 	if len(seen) != 1 {

@@ -15,24 +15,24 @@ import (
 
 // DeadLetter is a record that the archive could not bring into the table.
 type DeadLetter struct {
-	Stream string     // where it came from
-	ID     redis.ID   // under which id
-	Reason string     // one of codec.Reasons, ts_conflict, database_refused or entry_too_large
-	Error  string     // the same for people
-	At     []redis.ID // its entries in the stream of dead letters, oldest first
+	Stream  string     // where it came from
+	ID      redis.ID   // under which id
+	Reason  string     // one of codec.Reasons, ts_conflict, database_refused or entry_too_large
+	Error   string     // the same for people
+	Entries []redis.ID // its entries in the stream of dead letters, oldest first
 }
 
 // deadPage is how many dead letters are read at once.
-const deadPage = 500
+const letterPage = 500
 
 // ListDead returns the dead letters of a stream, each source id once however
 // often it was written, in the order of their coming. Entries that are no dead
 // letters are left out. What they hold is read by Original.
-func ListDead(ctx context.Context, c *redis.Client, stream string) ([]DeadLetter, error) {
+func ListDeadLetters(ctx context.Context, c *redis.Client, stream string) ([]DeadLetter, error) {
 	var list []DeadLetter
 	places := map[redis.ID]int{}
 	var page []redis.Entry
-	size := redis.NewPortion(deadPage)
+	size := redis.NewAdaptiveCount(letterPage)
 	for from := (redis.ID{}); ; {
 		var err error
 		count := size.Count()
@@ -44,7 +44,7 @@ func ListDead(ctx context.Context, c *redis.Client, stream string) ([]DeadLetter
 		if err != nil {
 			return nil, fmt.Errorf("list dead letters: %w", err)
 		}
-		size.Took(page)
+		size.Succeeded(page)
 		for i := range page {
 			id, ok := sourceID(page[i].Fields)
 			if !ok {
@@ -57,7 +57,7 @@ func ListDead(ctx context.Context, c *redis.Client, stream string) ([]DeadLetter
 				list = append(list, DeadLetter{Stream: stream, ID: id,
 					Reason: strings.Clone(page[i].Fields[1]), Error: strings.Clone(page[i].Fields[3])})
 			}
-			list[at].At = append(list[at].At, page[i].ID)
+			list[at].Entries = append(list[at].Entries, page[i].ID)
 		}
 		if len(page) < count {
 			return list, nil
@@ -86,7 +86,7 @@ func (l *DeadLetter) Original(ctx context.Context, c *redis.Client) ([]string, e
 	if l.Reason == reasonEntry {
 		return nil, fmt.Errorf("read dead letter %s: %w; the stream %s has the entry until it is trimmed", l.ID, ErrNoFields, l.Stream)
 	}
-	at := l.At[len(l.At)-1] // trimming takes the oldest first
+	at := l.Entries[len(l.Entries)-1] // trimming takes the oldest first
 	got, err := c.Range(ctx, c.DeadKey(l.Stream), at, at, 1, nil)
 	if err != nil {
 		return nil, fmt.Errorf("read dead letter %s: %w", l.ID, err)
@@ -110,7 +110,7 @@ func (l *DeadLetter) Replay(ctx context.Context, c *redis.Client) (redis.ID, err
 	if err != nil {
 		return redis.ID{}, err
 	}
-	if lastOf(fields, "ts") == "" {
+	if lastValue(fields, "ts") == "" {
 		came := codec.EntryTime(int64(min(l.ID.Ms, math.MaxInt64)), l.ID.Seq)
 		fields = append(slices.Clone(fields), "ts", strconv.FormatInt(came, 10))
 	}
@@ -122,7 +122,7 @@ func (l *DeadLetter) Replay(ctx context.Context, c *redis.Client) (redis.ID, err
 }
 
 // lastOf returns the last value of a field, which counts; "" when there is none.
-func lastOf(fields []string, name string) (value string) {
+func lastValue(fields []string, name string) (value string) {
 	for i := 1; i < len(fields); i += 2 {
 		if fields[i-1] == name {
 			value = fields[i]
@@ -133,7 +133,7 @@ func lastOf(fields []string, name string) (value string) {
 
 // Drop deletes the letter.
 func (l *DeadLetter) Drop(ctx context.Context, c *redis.Client) error {
-	if _, err := c.Delete(ctx, c.DeadKey(l.Stream), l.At); err != nil {
+	if _, err := c.Delete(ctx, c.DeadKey(l.Stream), l.Entries); err != nil {
 		return fmt.Errorf("drop dead letter %s: %w", l.ID, err)
 	}
 	return nil

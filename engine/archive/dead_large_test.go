@@ -19,7 +19,7 @@ func TestLargeRecordsBecomeLetters(t *testing.T) {
 		r.run(r.archive(nil))
 		r.wantRows(5)
 		r.wantNothingPends(stream)
-		letters := r.dead(stream)
+		letters := r.deadLetters(stream)
 		if len(letters) != 2 || len(letters[1]) != deadOverhead+2+len(many) {
 			t.Errorf("%d dead letters, want both records whole", len(letters))
 		}

@@ -13,9 +13,9 @@ import (
 )
 
 // listed returns the dead letters of the stream.
-func (r *rig) listed() []DeadLetter {
+func (r *rig) listLetters() []DeadLetter {
 	r.t.Helper()
-	list, err := ListDead(r.t.Context(), r.client, stream)
+	list, err := ListDeadLetters(r.t.Context(), r.client, stream)
 	if err != nil {
 		r.t.Fatal(err)
 	}
@@ -27,18 +27,18 @@ func TestDeadLettersAreFoldedReplayedAndDropped(t *testing.T) {
 		first := r.add(stream, "device_id", "d-000000", "lat", "91", "lon", "1", "note", "x")
 		second := r.add(stream, "device_id", "", "field:odd", "1")
 		r.run(r.archive(nil))
-		r.eventually("two letters", func() bool { return len(r.listed()) == 2 })
+		r.eventually("two letters", func() bool { return len(r.listLetters()) == 2 })
 		// As a crash between letter and acknowledgement leaves it on servers
 		// that have no step for both, and something that is no letter.
-		letters := r.dead(stream)
+		letters := r.deadLetters(stream)
 		r.add(r.client.DeadKey(stream), letters[0]...)
 		r.add(r.client.DeadKey(stream), "by", "hand")
 
-		list := r.listed()
+		list := r.listLetters()
 		if len(list) != 2 || list[0].ID.String() != first || list[1].ID.String() != second {
 			t.Fatalf("letters %+v, want of %s and %s", list, first, second)
 		}
-		if n := len(list[0].At); n != 2 || list[0].Reason != "out_of_range" || list[0].Error == "" {
+		if n := len(list[0].Entries); n != 2 || list[0].Reason != "out_of_range" || list[0].Error == "" {
 			t.Errorf("%d entries of letter %+v, want 2", n, list[0])
 		}
 		got, err := list[1].Original(t.Context(), r.client)
@@ -61,7 +61,7 @@ func TestDeadLettersAreFoldedReplayedAndDropped(t *testing.T) {
 			t.Errorf("replayed record (-want +got):\n%s", diff)
 		}
 		// It is as bad as it was: a new letter, of the new id.
-		r.eventually("its new letter", func() bool { l := r.listed(); return len(l) == 1 && l[0].ID == id })
+		r.eventually("its new letter", func() bool { l := r.listLetters(); return len(l) == 1 && l[0].ID == id })
 	})
 }
 
@@ -72,16 +72,16 @@ func TestReplayKeepsTheTime(t *testing.T) {
 		came := r.add(stream, "device_id", "d-000000", "lat", "1", "lon", "1")
 		own := time.Now().Add(-time.Hour).Truncate(time.Millisecond)
 		r.add(stream, "device_id", "d-000001", "lat", "1", "lon", "1", "ts", own.Format(time.RFC3339Nano))
-		r.eventually("two letters", func() bool { return len(r.listed()) == 2 })
+		r.eventually("two letters", func() bool { return len(r.listLetters()) == 2 })
 		if err := stop(); err != nil {
 			t.Fatal(err)
 		}
-		for _, l := range r.listed() {
+		for _, l := range r.listLetters() {
 			if _, err := l.Replay(t.Context(), r.client); err != nil {
 				t.Fatal(err)
 			}
 		}
-		if n := len(r.listed()); n != 0 {
+		if n := len(r.listLetters()); n != 0 {
 			t.Errorf("%d letters are left", n)
 		}
 		r.run(r.archive(nil))
@@ -102,7 +102,7 @@ func TestReplayKeepsTheTime(t *testing.T) {
 
 func TestListDeadReadsPageByPage(t *testing.T) {
 	everywhere(t, func(t *testing.T, r *rig) {
-		n := 2*deadPage + 1
+		n := 2*letterPage + 1
 		records := make([][]string, n)
 		for i := range records {
 			records[i] = []string{"nonsense", strings.Repeat("x", i%7)}
@@ -111,6 +111,6 @@ func TestListDeadReadsPageByPage(t *testing.T) {
 			t.Fatal(err)
 		}
 		r.run(r.archive(nil))
-		r.eventually("all letters", func() bool { return len(r.listed()) == n })
+		r.eventually("all letters", func() bool { return len(r.listLetters()) == n })
 	})
 }

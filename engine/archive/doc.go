@@ -1,67 +1,80 @@
-// Package archive is the durable path: it takes every record off the streams
-// and writes it to the positions table, exactly once, whatever dies on the way.
+// Package archive is the durable path. It takes every record off the streams
+// and writes it to the table positions exactly once, whatever fails on the way.
 //
-// It stands beside feed, not behind it, and shares nothing with the live path
-// but the database pool: a group of its own (durable-write, one for all
-// processes, each a consumer), goroutines of its own, waiting of its own. With
-// the database gone the archive waits and the stream keeps; no spectator
-// notices.
+// It runs beside package feed and shares only the database with the live path.
+// It has its own consumer group (durable-write, one for all processes, each of
+// which is a consumer), its own goroutines and its own retries. While the
+// database is away the archive waits and the stream keeps the records; no
+// spectator notices.
 //
-// # The way of a batch
+// # From the stream to the acknowledgement
 //
-// One reader per stream takes a batch through the group, decodes it, inserts
-// the positions in a few statements, each with devices of its own, after the
-// commits writes the dead letters (to the stream's key and ":dead"), and only
-// then acknowledges all of it with one XACK. A dead letter is a record that
-// does not decode, a position whose device and time the table holds with other
-// content (ts_conflict), or one that the database refuses, found by halving its
-// batch. The first position of a device and time stays,
-// so that a crash at any step means that the step is repeated, harmlessly:
+// One reader per stream (reader.go) repeats these steps:
 //
-//   - between read and commit: the entries pend, nothing was written;
-//   - between commit and XACK: the entries pend, the rows are there already and
-//     count as duplicates;
-//   - between commit and dead letter: the same; letter and acknowledgement are
-//     one step.
+//	reader.readBatch          XREADGROUP: new entries, a batch at most
+//	  batch.fill              decode, and sort into the parts of the batch
+//	  writer.archive          one batch, in an order that a crash cannot break:
+//	    writer.insertParts    1. commit the positions, each part in a goroutine
+//	      writer.insertRows      a statement; halves of it when it is refused
+//	        writer.insertWithRetry  waits for a database that is away
+//	          db.InsertPositions    BEGIN, INSERT, compare, COMMIT
+//	    writer.writeLetters   2. write the dead letters and acknowledge them
+//	    Client.Ack            3. acknowledge the rest: one XACK
 //
-// What pends on this consumer is taken again at start, after every read,
-// insert or acknowledgement that failed, and before Run returns; what pends
-// on others, when it has been with them for ClaimIdle. A group that was lost is
-// made again at the stream's beginning, never at its end: what is in the table
-// already falls to the keys.
+// A dead letter is a record that does not decode, a position whose device and
+// time the table holds with other content (ts_conflict), or a position that the
+// database refuses. It goes to the stream with the key of its source and
+// ":dead". Of two positions with one device and time the first one stays, so a
+// step that a crash interrupted can be repeated without harm:
 //
-// # What is held back
+//   - between read and commit: the entries are pending, and nothing was written;
+//   - between commit and XACK: the entries are pending, and their rows, which
+//     are there already, count as duplicates;
+//   - between commit and dead letter: the same. The letter and its
+//     acknowledgement are one step on the server.
 //
-// An entry whose row the database refuses, for a reason that may concern every
-// row, is held back: it stays pending while the reader goes on. When another
-// row was inserted after the refusal (witness) and it is refused again, it is
-// the row's fault, and a dead letter. An entry whose letter cannot be written
-// is held back as well. The reader looks at all of them again and again, and at
-// a bound (held) it stops reading until there is room.
+// Entries that are pending on this consumer are read again at the start, after
+// every read, insert or acknowledgement that failed, and before Run returns
+// (pending.go). Entries of other consumers are claimed when they have been
+// pending for ClaimIdle. A group that was lost is made again at the beginning of
+// the stream, never at its end: the keys take care of what is in the table
+// already.
 //
-// # What is lost
+// # Entries that are held back
 //
-// Records that Redis trims or loses before they were archived. Trimmed ones
-// are counted and logged, whether they were pending or never delivered (gap).
-// README.md, beside this file, says it in the operator's words.
+// The database may refuse a row for a reason that concerns every row, such as a
+// broken trigger. So a refused row is not a dead letter at once. Its entry stays
+// pending while the reader goes on (heldback.go). When another row was inserted
+// after the refusal (acceptance.go) and the row is refused again, the row is at
+// fault and becomes a dead letter. Entries whose dead letter cannot be written
+// are held back as well. The reader retries all of them at an interval. At a
+// bound it stops reading the stream until there is room.
 //
-// # Months
+// # What can be lost
 //
-// The table may consist of monthly partitions. Then the archive makes months
-// ahead, one that a position lacks when its insert fails for that, and detaches
-// those beyond the retention. Positions older than that are left out before the
-// insert, acknowledged and counted.
+// Records that Redis trims or loses before they were archived. Trimmed records
+// are counted and logged, whether they were pending or never delivered (gap.go).
+// README.md, beside this file, is the reference for operators.
+//
+// # Monthly partitions
+//
+// The table may consist of monthly partitions. The archive then makes months
+// ahead of time, makes a month that an insert lacks, and detaches months beyond
+// the retention (partitions.go). Positions older than that are left out before
+// the insert, acknowledged and counted (expiry.go).
 //
 // # Goroutines
 //
-// Run has one per stream, and beside its own inserts one per further writer,
-// one that looks after lag, loss, dead letters and idle consumers, and one for
-// all that looks after the months; it returns when all have ended. Every reader holds one batch at
-// most, so memory is bounded by the batch; what waits, waits in Redis.
+// Run starts one reader per stream, one monitor per stream (lag, loss, dead
+// letters, idle consumers) and one goroutine that maintains the months. A reader
+// with several writers adds one goroutine for each further part of a batch, and
+// waits for them. Run returns when all have ended. A reader holds one batch at
+// most, so memory is bounded by the batch size; the backlog stays in Redis.
 //
-// # Caveats
+// # Errors
 //
-// What the reply to an insert means is decided by db.Classify, and in README.md.
-// An error that says nothing about rows is waited out without end. Options.Health
-// takes the fault at once, and it counts against readiness after a while.
+// db.Classify decides what the answer to an insert means; README.md has the
+// table. An error that says nothing about the rows is retried without end.
+// Options.Health takes each fault at once; it counts against readiness after
+// Options.ReadyFault.
 package archive

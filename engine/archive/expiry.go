@@ -18,7 +18,7 @@ const clockTolerance = time.Hour
 
 // reading is what the database's clock said at a moment. Time that has passed
 // since is measured without a clock that can be set.
-type reading struct {
+type clockReading struct {
 	server time.Time
 	at     time.Time // with a monotonic part
 }
@@ -38,7 +38,7 @@ func cutoff(now time.Time, retention int) time.Time {
 }
 
 // readClocks asks all clocks, and takes note of the database's when they agree.
-func (p *partitions) readClocks(ctx context.Context) (time.Time, error) {
+func (p *monthKeeper) readClocks(ctx context.Context) (time.Time, error) {
 	at := time.Now()
 	server, err := p.table.Now(ctx)
 	if err != nil {
@@ -57,17 +57,17 @@ func (p *partitions) readClocks(ctx context.Context) (time.Time, error) {
 	}
 	if slices.MaxFunc(times, time.Time.Compare).Sub(slices.MinFunc(times, time.Time.Compare)) > clockTolerance {
 		err := fmt.Errorf("%w (%s)", errClocks, said)
-		p.read(nil)
+		p.setReading(nil)
 		p.health.Fault(err)
 		return time.Time{}, err
 	}
-	p.read(&reading{server, at})
+	p.setReading(&clockReading{server, at})
 	p.health.OK()
 	return server, nil
 }
 
 // read takes note of a reading, or that there is none.
-func (p *partitions) read(r *reading) {
+func (p *monthKeeper) setReading(r *clockReading) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.reading = r
@@ -77,12 +77,12 @@ func (p *partitions) read(r *reading) {
 type bounds struct {
 	retention int
 	expired   int64 // in ms since the Unix epoch: those from here on are not
-	gone      int64 // the months of older ones are detached
+	detached  int64 // the months of older ones are detached
 }
 
 // bounds returns those of now. Nothing is too old as long as nobody knows what
 // time it is.
-func (p *partitions) bounds() bounds {
+func (p *monthKeeper) bounds() bounds {
 	p.mu.Lock()
 	r := p.reading
 	p.mu.Unlock()
@@ -96,6 +96,6 @@ func (p *partitions) bounds() bounds {
 // drop says whether a position is too old. It was so when it arrived, whoever
 // reads it and when, or its month is gone by now. An arrival that is ahead, by a
 // clock of Redis that was, makes nothing too old that is not so now.
-func (b *bounds) drop(p *codec.Position) bool {
-	return p.TS < b.expired && (p.TS < b.gone || p.TS < cutoff(time.UnixMilli(p.Arrival), b.retention).UnixMilli())
+func (b *bounds) tooOld(p *codec.Position) bool {
+	return p.TS < b.expired && (p.TS < b.detached || p.TS < cutoff(time.UnixMilli(p.Arrival), b.retention).UnixMilli())
 }

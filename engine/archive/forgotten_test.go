@@ -101,7 +101,7 @@ func TestWhatAKilledRedisForgets(t *testing.T) {
 			r.eventually("the rows", func() bool { return r.metric("processor_archive_rows_total") == tt.rows })
 			r.wantNothingPends(stream)
 			r.wantMetric("processor_archive_lost_total", 0)
-			if n := len(r.dead(stream)); n != 0 {
+			if n := len(r.deadLetters(stream)); n != 0 {
 				t.Errorf("%d dead letters", n)
 			}
 		})

@@ -15,14 +15,14 @@ import "pitwall/engine/internal/redis"
 // in all than the two numbers differ by more than they did then, whatever the
 // server. What was told too low is told then.
 type gap struct {
-	skew    int64 // what entries-read lacked when the group had been given everything
-	known   bool  // it is still that
-	based   bool  // there was such a moment
-	counted int64 // told since then, at least
+	skew             int64 // what entries-read lacked when the group had been given everything
+	known            bool  // it is still that
+	hasBase          bool  // there was such a moment
+	sinceBaseCounted int64 // told since then, at least
 
-	last redis.ID // the stream's last id at the look before: it was there
-	at   redis.ID // the last delivered entry at the look before
-	told loss     // what is missing after it and has been told
+	last      redis.ID // the stream's last id at the look before: it was there
+	delivered redis.ID // the last delivered entry at the look before
+	reported  loss     // what is missing after it and has been told
 }
 
 // loss is a number of records that nobody can archive any more.
@@ -38,32 +38,32 @@ func (l *loss) add(m loss) {
 }
 
 // look returns what has been lost since the look before.
-func (g *gap) look(s redis.StreamState) loss {
-	if s.Delivered != g.at {
-		if g.told != (loss{}) {
+func (g *gap) update(s redis.StreamState) loss {
+	if s.Delivered != g.delivered {
+		if g.reported != (loss{}) {
 			g.known = false // the group has passed a gap
 		}
-		g.at, g.told = s.Delivered, loss{}
+		g.delivered, g.reported = s.Delivered, loss{}
 	}
 	all := g.missing(s)
 	g.last = s.Last
-	news := loss{least: max(all.least-g.told.least, 0), most: all.most - g.told.most, open: all.open}
-	if short := g.sinceBase(s) - g.counted - news.least; short > 0 {
+	news := loss{least: max(all.least-g.reported.least, 0), most: all.most - g.reported.most, open: all.open}
+	if short := g.sinceBase(s) - g.sinceBaseCounted - news.least; short > 0 {
 		news.least += short
 		news.most = max(news.most, news.least)
 	}
-	g.counted += news.least
+	g.sinceBaseCounted += news.least
 	switch {
 	case !counts(s):
 	case s.Delivered == s.Last:
-		g.skew, g.known, g.based, g.counted = s.Added-s.Read, true, true, 0
-	case s.Added == s.Length && !g.based: // nothing has ever gone
-		g.known, g.based = true, true
+		g.skew, g.known, g.hasBase, g.sinceBaseCounted = s.Added-s.Read, true, true, 0
+	case s.Added == s.Length && !g.hasBase: // nothing has ever gone
+		g.known, g.hasBase = true, true
 	}
 	if news.least <= 0 && news.most <= 0 {
 		return loss{}
 	}
-	g.told = all
+	g.reported = all
 	return news
 }
 
@@ -74,14 +74,14 @@ func counts(s redis.StreamState) bool {
 // cutOff reports whether the last delivered entry has gone: between it and the
 // first that is left there may have been more.
 func cutOff(s redis.StreamState) bool {
-	return !s.Delivered.IsZero() && s.Delivered.Less(floor(s))
+	return !s.Delivered.IsZero() && s.Delivered.Less(firstKept(s))
 }
 
 // sinceBase is how many have been lost at least since the group had last been
 // given everything.
 func (g *gap) sinceBase(s redis.StreamState) int64 {
 	switch {
-	case !g.based || !counts(s):
+	case !g.hasBase || !counts(s):
 		return 0
 	case s.Delivered == s.Last:
 		return s.Added - s.Read - g.skew
@@ -100,7 +100,7 @@ func (g *gap) missing(s redis.StreamState) loss {
 		return loss{}
 	}
 	// It was there at the look before, is not now, and was given to nobody.
-	certain := s.Length == 0 || s.Delivered.Less(g.last) && g.last.Less(floor(s))
+	certain := s.Length == 0 || s.Delivered.Less(g.last) && g.last.Less(firstKept(s))
 	if !counts(s) {
 		if certain {
 			return loss{least: 1, most: 1, open: true}

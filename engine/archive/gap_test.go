@@ -60,7 +60,7 @@ func TestGap(t *testing.T) {
 		t.Run(tt.name, func(t *testing.T) {
 			var g gap
 			for i, s := range tt.looks {
-				if got := g.look(s); got != tt.want[i] {
+				if got := g.update(s); got != tt.want[i] {
 					t.Errorf("look %d at %+v: lost %+v, want %+v", i, s, got, tt.want[i])
 				}
 			}
@@ -70,10 +70,10 @@ func TestGap(t *testing.T) {
 
 func TestGapOfAnEmptiedStream(t *testing.T) {
 	var g gap
-	g.look(at(1, 10, 10, 10))
+	g.update(at(1, 10, 10, 10))
 	emptied := at(1, 25, 10, 10)
 	emptied.Length, emptied.First = 0, redis.ID{}
-	if got, want := g.look(emptied), (loss{least: 15, most: 15}); got != want {
+	if got, want := g.update(emptied), (loss{least: 15, most: 15}); got != want {
 		t.Errorf("lost %+v, want %+v", got, want)
 	}
 }
@@ -100,7 +100,7 @@ func TestLagAndNearness(t *testing.T) {
 		if got := lagOf(tt.s); got != tt.lag {
 			t.Errorf("%s: lag %d ms, want %d", tt.name, got, tt.lag)
 		}
-		if got := near(tt.s); got != tt.near {
+		if got := trimmingNear(tt.s); got != tt.near {
 			t.Errorf("%s: near %v, want %v", tt.name, got, tt.near)
 		}
 	}

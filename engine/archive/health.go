@@ -8,47 +8,47 @@ import (
 )
 
 // condition is how the archive of one stream is. Any goroutine may use it.
-type condition struct {
-	inserts *health.Check // the database takes what it is given
-	session *health.Check // the stream is read
-	lag     *health.Check // the lag of the table is within its bound
-	letters *health.Check // the dead letters can be read, and so be counted
-	rights  *health.Check // and the login may write them
-	buried  *health.Check // and the server takes them
-	maxLag  time.Duration // 0 for any
+type streamHealth struct {
+	inserts          *health.Check // the database takes what it is given
+	session          *health.Check // the stream is read
+	lag              *health.Check // the lag of the table is within its bound
+	letterKey        *health.Check // the dead letters can be read, and so be counted
+	letterPermission *health.Check // and the login may write them
+	letterWrites     *health.Check // and the server takes them
+	maxLag           time.Duration // 0 for any
 }
 
-func newCondition(o *Options, stream string) *condition {
+func newStreamHealth(o *Options, stream string) *streamHealth {
 	archive, letters := "archive "+stream, "dead letters "+stream
 	grace, atOnce := o.ReadyFault, time.Duration(0)
 	if grace == 0 {
 		grace, atOnce = health.Never, health.Never
 	}
-	return &condition{
-		inserts: o.Health.Check(archive, grace),
-		session: o.Health.Check(archive, grace),
-		lag:     o.Health.Check(archive, 0),
-		letters: o.Health.Check(letters, atOnce),
-		rights:  o.Health.Check(letters, atOnce),
-		buried:  o.Health.Check(letters, atOnce),
-		maxLag:  o.ReadyLag,
+	return &streamHealth{
+		inserts:          o.Health.Check(archive, grace),
+		session:          o.Health.Check(archive, grace),
+		lag:              o.Health.Check(archive, 0),
+		letterKey:        o.Health.Check(letters, atOnce),
+		letterPermission: o.Health.Check(letters, atOnce),
+		letterWrites:     o.Health.Check(letters, atOnce),
+		maxLag:           o.ReadyLag,
 	}
 }
 
 // wrote takes note of a commit.
-func (c *condition) wrote() { c.inserts.OK() }
+func (c *streamHealth) insertSucceeded() { c.inserts.OK() }
 
 // failed takes note of an insert that failed.
-func (c *condition) failed(err error) {
+func (c *streamHealth) insertFailed(err error) {
 	c.inserts.Fault(fmt.Errorf("the database has taken nothing: %w", err))
 }
 
 // interrupted takes note of a session that failed, went of one that goes on.
-func (c *condition) interrupted(err error) { c.session.Fault(err) }
-func (c *condition) went()                 { c.session.OK() }
+func (c *streamHealth) sessionFailed(err error) { c.session.Fault(err) }
+func (c *streamHealth) sessionSucceeded()       { c.session.OK() }
 
 // lags takes note of the lag.
-func (c *condition) lags(lag time.Duration) {
+func (c *streamHealth) setLag(lag time.Duration) {
 	if c.maxLag > 0 && lag > c.maxLag {
 		c.lag.Fault(fmt.Errorf("the lag of the table is %v, allowed is %v (ARCHIVE_READY_LAG_MS)", lag.Round(time.Millisecond), c.maxLag))
 		return

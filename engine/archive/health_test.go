@@ -15,7 +15,7 @@ import (
 )
 
 // part returns how a part of the archive is.
-func (r *rig) part(a *Archive, name string) health.Status {
+func (r *rig) healthPart(a *Archive, name string) health.Status {
 	r.t.Helper()
 	for _, p := range a.opt.Health.Parts() {
 		if p.Part == name {
@@ -68,11 +68,11 @@ func TestAStreamThatFlowsDoesNotHideOneThatIsStuck(t *testing.T) {
 		last = r.lagOfStream("other")
 	}
 	r.eventually("both reasons", func() bool {
-		p := r.part(a, "archive other")
+		p := r.healthPart(a, "archive other")
 		return p.State == health.Failed && strings.Contains(p.Reason, errPicky.Error()) && strings.Contains(p.Reason, "the lag of the table")
 	})
-	r.eventually("the other to be well", func() bool { return r.part(a, "archive "+stream).State == health.OK })
-	if p := r.part(a, "archive other"); p.State != health.Failed {
+	r.eventually("the other to be well", func() bool { return r.healthPart(a, "archive "+stream).State == health.OK })
+	if p := r.healthPart(a, "archive other"); p.State != health.Failed {
 		t.Errorf("the stream that is stuck: %+v", p)
 	}
 }
@@ -108,14 +108,14 @@ func TestLagGrowsWhileTheServerIsAway(t *testing.T) {
 func TestLagIsTheAgeOfTheFirstEntryThatIsNotDone(t *testing.T) {
 	s := testenv.Redis(t)
 	r := newRig(t, s.URL(), "")
-	w := r.archive(nil).watches[0]
+	w := r.archive(nil).monitors[0]
 	since := func(what string, id int64) {
 		t.Helper()
 		before, err := r.client.Time(t.Context(), stream)
 		if err != nil {
 			t.Fatal(err)
 		}
-		lag, err := w.age(t.Context())
+		lag, err := w.lagAge(t.Context())
 		if err != nil {
 			t.Fatalf("%s: %v", what, err)
 		}
@@ -154,7 +154,7 @@ func TestADeadLetterKeyOfAnotherTypeIsTold(t *testing.T) {
 	key := r.client.DeadKey(stream)
 	s.Do("SET", key, "a plain value")
 	a := r.archive(func(o *Options) { o.ReadyFault = time.Hour })
-	a.Examine(t.Context())
+	a.CheckDeadLetters(t.Context())
 	if err := a.Ready(); err == nil || !strings.Contains(err.Error(), key) || !strings.Contains(err.Error(), "WRONGTYPE") {
 		t.Errorf("at the start: %v", err)
 	}
@@ -185,17 +185,17 @@ func TestALoginThatMayNotWriteDeadLettersIsTold(t *testing.T) {
 	s.Do("ACL", "SETUSER", "bob", "on", ">pw", "+@all", "~"+stream)
 	r := newRig(t, "redis://bob:pw@"+s.Addr(), "")
 	a := r.archive(func(o *Options) { o.ReadyFault = time.Hour })
-	a.Examine(t.Context())
+	a.CheckDeadLetters(t.Context())
 	if err := a.Ready(); err == nil || !strings.Contains(err.Error(), "+xadd ~"+key) {
 		t.Errorf("without the key: %v", err)
 	}
 	s.Do("ACL", "SETUSER", "bob", "~"+key, "-xadd")
-	a.Examine(t.Context())
+	a.CheckDeadLetters(t.Context())
 	if err := a.Ready(); err == nil || !strings.Contains(err.Error(), "+xadd ~"+key) || strings.Contains(err.Error(), "+xlen") {
 		t.Errorf("without XADD: %v", err)
 	}
 	s.Do("ACL", "SETUSER", "bob", "+xadd")
-	a.Examine(t.Context())
+	a.CheckDeadLetters(t.Context())
 	if err := a.Ready(); err != nil {
 		t.Errorf("with both: %v", err)
 	}
@@ -214,7 +214,7 @@ func TestAnArchiveThatIsNeverUnreadyShowsItsFaults(t *testing.T) {
 	r.run(a)
 	r.publish(stream, 0, 1)
 	for _, name := range []string{"archive " + stream, "dead letters " + stream} {
-		r.eventually("the fault of "+name, func() bool { return r.part(a, name).State == health.Degraded })
+		r.eventually("the fault of "+name, func() bool { return r.healthPart(a, name).State == health.Degraded })
 	}
 	if err := a.Ready(); err != nil {
 		t.Error(err)

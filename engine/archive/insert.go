@@ -14,10 +14,10 @@ import (
 
 // rows inserts the positions from lo to hi of a part, as many at a time as the
 // dose allows.
-func (w *writer) rows(ctx context.Context, p *part, lo, hi int) error {
+func (w *writer) insertRange(ctx context.Context, p *part, lo, hi int) error {
 	for lo < hi {
-		n := min(hi-lo, w.dose.rows())
-		if err := w.take(ctx, p, lo, lo+n); err != nil {
+		n := min(hi-lo, w.size.rows())
+		if err := w.insertRows(ctx, p, lo, lo+n); err != nil {
 			return err
 		}
 		lo += n
@@ -28,43 +28,43 @@ func (w *writer) rows(ctx context.Context, p *part, lo, hi int) error {
 // take inserts the positions from lo to hi of a part. When the database refuses
 // them, it halves them until those at fault are alone: at most two statements
 // for each position.
-func (w *writer) take(ctx context.Context, p *part, lo, hi int) error {
+func (w *writer) insertRows(ctx context.Context, p *part, lo, hi int) error {
 	if hi-lo == 1 {
-		return w.alone(ctx, p, lo, w.held.refusedAt(p.ids[lo]), 2)
+		return w.insertOne(ctx, p, lo, w.held.refusedAt(p.ids[lo]), 2)
 	}
-	result, kind, err := w.offer(ctx, p.positions[lo:hi])
+	result, kind, err := w.insertWithRetry(ctx, p.positions[lo:hi])
 	switch {
 	case err == nil:
-		w.dose.worked(hi - lo)
-		return w.sort(ctx, p, lo, result)
+		w.size.succeeded(hi - lo)
+		return w.recordOutcome(ctx, p, lo, result)
 	case kind == db.FailureWait:
 		return err
 	case kind == db.FailureRetry:
-		w.dose.failed(hi - lo)
-		return w.rows(ctx, p, lo, hi)
+		w.size.failed(hi - lo)
+		return w.insertRange(ctx, p, lo, hi)
 	}
 	if kind == db.FailureRefused {
-		w.witness.refused(time.Now(), err.Error())
+		w.acceptance.refused(time.Now(), err.Error())
 	}
-	if w.spent() {
+	if w.searchExhausted() {
 		for i := lo; i < hi; i++ {
 			p.suspect(i, w.firstRefusal(p, i), err.Error())
 		}
 		return nil
 	}
-	return w.halves(ctx, p, lo, hi)
+	return w.insertHalves(ctx, p, lo, hi)
 }
 
 // halves takes both halves of a range, in a random order where few are tried,
 // so that in time each position is.
-func (w *writer) halves(ctx context.Context, p *part, lo, hi int) error {
+func (w *writer) insertHalves(ctx context.Context, p *part, lo, hi int) error {
 	mid := lo + (hi-lo)/2
 	halves := [2][2]int{{lo, mid}, {mid, hi}}
-	if w.sparing && rand.N(2) == 0 {
+	if w.limited && rand.N(2) == 0 {
 		halves[0], halves[1] = halves[1], halves[0]
 	}
 	for _, h := range halves {
-		if err := w.take(ctx, p, h[0], h[1]); err != nil {
+		if err := w.insertRows(ctx, p, h[0], h[1]); err != nil {
 			return err
 		}
 	}
@@ -73,14 +73,14 @@ func (w *writer) halves(ctx context.Context, p *part, lo, hi int) error {
 
 // sort takes note of what became of the positions from lo on, and offers those
 // again that are not there.
-func (w *writer) sort(ctx context.Context, p *part, lo int, result db.InsertResult) error {
+func (w *writer) recordOutcome(ctx context.Context, p *part, lo int, result db.InsertResult) error {
 	for _, i := range result.Conflicts {
 		p.conflict(lo + i)
 	}
 	for _, i := range result.Missing {
-		if w.spent() {
+		if w.searchExhausted() {
 			p.suspect(lo+i, w.firstRefusal(p, lo+i), errMissing.Error())
-		} else if err := w.alone(ctx, p, lo+i, w.held.refusedAt(p.ids[lo+i]), 1); err != nil {
+		} else if err := w.insertOne(ctx, p, lo+i, w.held.refusedAt(p.ids[lo+i]), 1); err != nil {
 			return err
 		}
 	}
@@ -98,22 +98,22 @@ var errNoMonth = errors.New("the month could not be made")
 // afterwards. first is when it was refused before, by the witness, 0 for never.
 // One that takes too long even alone is held back and never a letter: another
 // transaction may hold its key.
-func (w *writer) alone(ctx context.Context, p *part, i int, first uint64, times int) error {
+func (w *writer) insertOne(ctx context.Context, p *part, i int, first uint64, times int) error {
 	// Asked before the offer: only a row taken before the second refusal counts.
-	guilty := first > 0 && w.witness.tookSince(first)
+	guilty := first > 0 && w.acceptance.acceptedSince(first)
 	for ; ; times-- {
-		result, kind, err := w.offer(ctx, p.positions[i:i+1])
+		result, kind, err := w.insertWithRetry(ctx, p.positions[i:i+1])
 		switch {
 		case err != nil && kind == db.FailureWait:
 			return err
 		case kind == db.FailureRetry:
-			w.dose.failed(1)
-			w.spend(slowTries)
+			w.size.failed(1)
+			w.spendBudget(slowRowCost)
 			p.suspect(i, w.firstRefusal(p, i), err.Error())
 			return nil
 		case err == nil && len(result.Missing) == 0:
-			w.dose.worked(1)
-			return w.sort(ctx, p, i, result)
+			w.size.succeeded(1)
+			return w.recordOutcome(ctx, p, i, result)
 		case err == nil && times > 1:
 			continue
 		case err == nil:
@@ -121,15 +121,15 @@ func (w *writer) alone(ctx context.Context, p *part, i int, first uint64, times 
 		}
 		if kind == db.FailureContent || guilty && !lacksItsMonth(&p.positions[i], err) {
 			if w.held.lettersFailing() {
-				w.spend(1) // it will be looked at again
+				w.spendBudget(1) // it will be looked at again
 			}
 			p.refuse(i, reasonRefused, err.Error())
 			return nil
 		}
-		w.witness.refused(time.Now(), err.Error())
-		w.spend(1)
+		w.acceptance.refused(time.Now(), err.Error())
+		w.spendBudget(1)
 		if first == 0 {
-			first = w.witness.now()
+			first = w.acceptance.tick()
 		}
 		p.suspect(i, first, err.Error())
 		return nil
@@ -148,18 +148,18 @@ func (w *writer) firstRefusal(p *part, i int) uint64 {
 	if at := w.held.refusedAt(p.ids[i]); at > 0 {
 		return at
 	}
-	return w.witness.now()
+	return w.acceptance.tick()
 }
 
 // again offers suspects again of which it is known now whether they are at
 // fault: another row was taken after their refusal.
-func (w *writer) again(ctx context.Context, p *part) error {
+func (w *writer) retrySuspects(ctx context.Context, p *part) error {
 	suspects := p.suspects
 	p.suspects = nil
 	for _, s := range suspects {
-		if !w.witness.tookSince(s.first) {
+		if !w.acceptance.acceptedSince(s.first) {
 			p.suspects = append(p.suspects, s)
-		} else if err := w.alone(ctx, p, s.at, s.first, 1); err != nil {
+		} else if err := w.insertOne(ctx, p, s.at, s.first, 1); err != nil {
 			return err
 		}
 	}
@@ -170,15 +170,15 @@ func (w *writer) again(ctx context.Context, p *part) error {
 // until they took too long twice: kind says which. Months that lack are
 // made. It waits for everything else without end, until ctx ends; the error is
 // one of db.FailureWait then.
-func (w *writer) offer(ctx context.Context, positions []codec.Position) (result db.InsertResult, kind db.Failure, err error) {
+func (w *writer) insertWithRetry(ctx context.Context, positions []codec.Position) (result db.InsertResult, kind db.Failure, err error) {
 	var pause pace.Backoff
 	made, retried := false, false
 	for {
-		if result, err = w.once(ctx, positions); err == nil {
+		if result, err = w.attempt(ctx, positions); err == nil {
 			return result, 0, nil
 		}
 		kind = db.Classify(err)
-		if !made && db.LacksPartition(err) { // once between pauses: it may be something else
+		if !made && db.IsMissingPartition(err) { // once between pauses: it may be something else
 			lacking := w.makeMonths(ctx, positions)
 			if made = lacking == nil; made {
 				continue
@@ -192,7 +192,7 @@ func (w *writer) offer(ctx context.Context, positions []codec.Position) (result 
 			return db.InsertResult{}, kind, err
 		}
 		made = false
-		w.failed(err, len(positions))
+		w.insertFailed(err, len(positions))
 		if kind == db.FailureRetry && retried {
 			return db.InsertResult{}, kind, err
 		}
@@ -204,17 +204,17 @@ func (w *writer) offer(ctx context.Context, positions []codec.Position) (result 
 }
 
 // once is one attempt of offer.
-func (w *writer) once(ctx context.Context, positions []codec.Position) (db.InsertResult, error) {
-	begin, began := time.Now(), w.witness.now()
+func (w *writer) attempt(ctx context.Context, positions []codec.Position) (db.InsertResult, error) {
+	begin, began := time.Now(), w.acceptance.tick()
 	ctx, cancel := context.WithTimeout(ctx, w.timeout)
 	defer cancel()
 	result, err := w.store.InsertPositions(ctx, positions)
 	if err != nil {
 		return db.InsertResult{}, err
 	}
-	w.health.wrote()
+	w.health.insertSucceeded()
 	w.meters.inserted(result, time.Since(begin))
-	if result.Inserted > 0 && w.witness.took(began) {
+	if result.Inserted > 0 && w.acceptance.accepted(began) {
 		w.log.Info("the database takes rows again")
 	}
 	return result, nil
@@ -226,7 +226,7 @@ func (w *writer) once(ctx context.Context, positions []codec.Position) (db.Inser
 // rest may pass.
 func lackingMonth(err, lacking error) (db.Failure, error) {
 	switch {
-	case errors.Is(lacking, errNotOurs) || db.LacksRight(lacking):
+	case errors.Is(lacking, errMonthsMadeElsewhere) || db.IsPermissionDenied(lacking):
 		return db.FailureRefused, fmt.Errorf("%w; %w: %w", err, errNoMonth, lacking)
 	case errors.Is(lacking, db.ErrNotPartitioned):
 		return db.FailureRefused, err
@@ -238,5 +238,5 @@ func lackingMonth(err, lacking error) (db.Failure, error) {
 func (w *writer) makeMonths(ctx context.Context, positions []codec.Position) error {
 	ctx, cancel := context.WithTimeout(ctx, w.timeout)
 	defer cancel()
-	return w.months.wanted(ctx, positions)
+	return w.months.makeFor(ctx, positions)
 }

@@ -39,7 +39,7 @@ func (s *sizeStore) taken() (n int) {
 
 // inTable counts the rows. The metric counts what was new by its reply, which may
 // come too late for a commit.
-func (r *rig) inTable() int {
+func (r *rig) countRows() int {
 	r.t.Helper()
 	n, err := strconv.Atoi(testenv.Postgres(r.t).Query(r.pgURL, "SELECT count(*) FROM positions"))
 	if err != nil {
@@ -89,13 +89,13 @@ func TestInsertsThatTakeTooLongAreHalved(t *testing.T) {
 			}
 			r.wantMetric("processor_archive_dead_total", 0)
 
-			pg.Query(r.pgURL, calmTrigger)
-			const n = (3 + 3*doseGrows) * batch // enough for it to grow from a small part
+			pg.Query(r.pgURL, dropTrigger)
+			const n = (3 + 3*growAfter) * batch // enough for it to grow from a small part
 			for k := 3 * batch; k < n; k += batch {
 				r.publish(stream, k, batch)
 			}
 			r.eventually("whole batches", func() bool { return store.taken() == batch })
-			r.eventually("all rows", func() bool { return r.inTable() == n })
+			r.eventually("all rows", func() bool { return r.countRows() == n })
 			r.wantNothingPends(stream)
 			r.wantMetric("processor_archive_dead_total", 0)
 		})
@@ -171,10 +171,10 @@ func TestOneLockedKeyStopsNobody(t *testing.T) {
 	r.publish(stream, 0, 5)
 	locked := r.add(stream, "device_id", "d-000005", "ts", ts, "lat", "1", "lon", "2")
 	r.publish(stream, 6, 5)
-	r.run(r.archive(func(o *Options) { quickly(o); o.InsertTimeout = 500 * time.Millisecond }))
-	r.eventually("the others", func() bool { return r.inTable() == 10 })
+	r.run(r.archive(func(o *Options) { retryOften(o); o.InsertTimeout = 500 * time.Millisecond }))
+	r.eventually("the others", func() bool { return r.countRows() == 10 })
 	r.publish(stream, 11, 5)
-	r.eventually("those after it", func() bool { return r.inTable() == 15 })
+	r.eventually("those after it", func() bool { return r.countRows() == 15 })
 	r.eventually("several looks", func() bool { return r.delivered(locked) >= 5 })
 	r.wantMetric("processor_archive_dead_total", 0)
 	pg.Query(r.pgURL, "INSERT INTO done VALUES (1)")
@@ -184,10 +184,10 @@ func TestOneLockedKeyStopsNobody(t *testing.T) {
 }
 
 func TestDose(t *testing.T) {
-	d := newDose(1000)
+	d := newInsertSize(1000)
 	work := func(times, n int) {
 		for range times {
-			d.worked(n)
+			d.succeeded(n)
 		}
 	}
 	want := func(when string, rows int) {
@@ -201,7 +201,7 @@ func TestDose(t *testing.T) {
 	want("after a failure", 500)
 	d.failed(100)
 	want("after a smaller one failed", 50)
-	work(doseGrows-1, 50)
+	work(growAfter-1, 50)
 	want("before it grows", 50)
 	work(100, 20)
 	want("after smaller inserts", 50)
@@ -211,6 +211,6 @@ func TestDose(t *testing.T) {
 		d.failed(d.rows())
 	}
 	want("at the least", 1)
-	work(12*doseGrows, 1000)
+	work(12*growAfter, 1000)
 	want("in the end", 1000)
 }

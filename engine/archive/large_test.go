@@ -36,21 +36,21 @@ func TestEntryTooLarge(t *testing.T) {
 			r.publish(stream, 20, 20)
 			proxy.Throttle(tt.rate)
 			r.run(r.archive(nil))
-			r.eventually("the letter", func() bool { return r.client != nil && len(r.letters()) == 1 })
+			r.eventually("the letter", func() bool { return r.client != nil && len(r.letterIDs()) == 1 })
 			proxy.Throttle(0)
 			r.wantRows(40)
-			l := r.dead(stream)[0]
+			l := r.deadLetters(stream)[0]
 			if l[1] != reasonEntry || l[7] != large || len(l) != deadOverhead {
 				t.Errorf("the letter is %.300v", l)
 			}
-			letters, err := ListDead(t.Context(), r.client, stream)
+			letters, err := ListDeadLetters(t.Context(), r.client, stream)
 			if err != nil || len(letters) != 1 {
 				t.Fatalf("%v, %v", letters, err)
 			}
 			if _, err := letters[0].Replay(t.Context(), r.client); err == nil || !strings.Contains(err.Error(), large) {
 				t.Errorf("replaying it: %v", err)
 			}
-			if n := len(r.letters()); n != 1 {
+			if n := len(r.letterIDs()); n != 1 {
 				t.Errorf("%d letters after that", n)
 			}
 		})
@@ -66,7 +66,7 @@ func TestLargestEntry(t *testing.T) {
 	r.add(stream, fields...)
 	r.run(r.archive(nil))
 	r.wantRows(1)
-	if n := len(r.dead(stream)); n != 0 {
+	if n := len(r.deadLetters(stream)); n != 0 {
 		t.Errorf("%d letters", n)
 	}
 }

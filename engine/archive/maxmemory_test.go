@@ -34,7 +34,7 @@ func newFullRig(t *testing.T, grouped bool) (r *rig, n int, broken string) {
 		n++
 	}
 	server.Do("CONFIG", "SET", "maxmemory", "0")
-	broken = r.broken()                            // the newest, which trimming leaves
+	broken = r.addUndecodable()                    // the newest, which trimming leaves
 	server.Do("CONFIG", "SET", "maxmemory", "4mb") // connections come and go
 	return r, n, broken
 }
@@ -43,26 +43,26 @@ func newFullRig(t *testing.T, grouped bool) (r *rig, n int, broken string) {
 // What it cannot write waits, readiness says so, and all goes on after trimming.
 func TestMaxmemory(t *testing.T) {
 	r, n, broken := newFullRig(t, true)
-	a := r.archive(quickly)
-	a.Examine(t.Context())
+	a := r.archive(retryOften)
+	a.CheckDeadLetters(t.Context())
 	r.run(a)
 	r.eventually("all rows", func() bool { return len(r.rows(n+100)) == n && r.pending(stream).Count == 1 })
 	r.eventually("readiness to say that dead letters cannot be written", func() bool {
-		p := r.part(a, "dead letters "+stream)
+		p := r.healthPart(a, "dead letters "+stream)
 		return p.State != health.OK && strings.Contains(p.Reason, "maxmemory")
 	})
 	r.eventually("several attempts", func() bool { return r.delivered(broken) >= 3 })
 	if n := r.server.CutClients(); n == 0 {
 		t.Error("no connection was closed")
 	}
-	r.eventually("the archive to be well after a lost connection", func() bool { return r.part(a, "archive "+stream).State == health.OK })
+	r.eventually("the archive to be well after a lost connection", func() bool { return r.healthPart(a, "archive "+stream).State == health.OK })
 	r.server.Do("XTRIM", stream, "MINID", "=", broken)
 	r.wantNothingPends(stream) // the client's own connection was closed, too
-	r.eventually("the letter", func() bool { got := r.letters(); return len(got) == 1 && got[0] == broken })
+	r.eventually("the letter", func() bool { got := r.letterIDs(); return len(got) == 1 && got[0] == broken })
 	r.wantNothingPends(stream)
 	r.publish(stream, n, 50)
 	r.wantRows(n + 50)
-	r.eventually("the dead letters to be well", func() bool { return r.part(a, "dead letters "+stream).State == health.OK })
+	r.eventually("the dead letters to be well", func() bool { return r.healthPart(a, "dead letters "+stream).State == health.OK })
 	r.wantMetric("processor_archive_lost_total", 0)
 }
 
@@ -73,16 +73,16 @@ func TestRefusalsOfWhatIsNotNeeded(t *testing.T) {
 		t.Run(right, func(t *testing.T) {
 			r := newServerRig(t, "")
 			r.server.Do("ACL", "SETUSER", "default", "-"+right)
-			a := r.archive(quickly)
+			a := r.archive(retryOften)
 			r.run(a)
 			r.publish(stream, 0, 50)
 			r.wantRows(50)
-			id := r.broken()
-			r.eventually("the letter", func() bool { return r.pending(stream).Count == 0 && len(r.letters()) == 1 && r.letters()[0] == id })
+			id := r.addUndecodable()
+			r.eventually("the letter", func() bool { return r.pending(stream).Count == 0 && len(r.letterIDs()) == 1 && r.letterIDs()[0] == id })
 			r.publish(stream, 50, 50)
 			r.wantRows(100)
 			r.wantMetric("processor_archive_read_errors_total", 0)
-			r.eventually("the archive to be well", func() bool { return r.part(a, "archive "+stream).State == health.OK })
+			r.eventually("the archive to be well", func() bool { return r.healthPart(a, "archive "+stream).State == health.OK })
 		})
 	}
 }
@@ -91,9 +91,9 @@ func TestRefusalsOfWhatIsNotNeeded(t *testing.T) {
 // fault any more, although no letter can be written.
 func TestADeletedEntryEndsTheFaultOfItsLetter(t *testing.T) {
 	r, _, broken := newFullRig(t, true)
-	a := r.archive(quickly)
+	a := r.archive(retryOften)
 	r.run(a)
-	letters := func() health.State { return r.part(a, "dead letters "+stream).State }
+	letters := func() health.State { return r.healthPart(a, "dead letters "+stream).State }
 	r.eventually("the letter to be refused", func() bool { return letters() != health.OK })
 	r.server.Do("XDEL", stream, broken)
 	r.wantNothingPends(stream)
@@ -107,14 +107,14 @@ func TestADeletedEntryEndsTheFaultOfItsLetter(t *testing.T) {
 // with what to do; then all goes on.
 func TestMaxmemoryWithoutAGroup(t *testing.T) {
 	r, n, _ := newFullRig(t, false)
-	a := r.archive(quickly)
+	a := r.archive(retryOften)
 	r.run(a)
 	r.eventually("readiness to say what to do", func() bool {
-		p := r.part(a, "archive "+stream)
+		p := r.healthPart(a, "archive "+stream)
 		return p.State != health.OK && strings.Contains(p.Reason, "create group") && strings.Contains(p.Reason, "trim the streams (XTRIM) or raise it")
 	})
 	r.server.Do("CONFIG", "SET", "maxmemory", "0")
 	r.wantRows(n)
-	r.eventually("the letter", func() bool { return len(r.letters()) == 1 })
-	r.eventually("the archive to be well", func() bool { return r.part(a, "archive "+stream).State == health.OK })
+	r.eventually("the letter", func() bool { return len(r.letterIDs()) == 1 })
+	r.eventually("the archive to be well", func() bool { return r.healthPart(a, "archive "+stream).State == health.OK })
 }

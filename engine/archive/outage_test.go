@@ -43,7 +43,7 @@ func (r *rig) publisher() (stop func() int) {
 }
 
 // archived waits until n more rows were committed than there were.
-func (r *rig) archived(n int) {
+func (r *rig) waitForRows(n int) {
 	r.t.Helper()
 	const rows = "processor_archive_rows_total"
 	from := r.metric(rows)
@@ -63,11 +63,11 @@ func TestDatabaseAwayInTheMiddle(t *testing.T) {
 			pg := testenv.Postgres(t)
 			r.run(r.archive(nil))
 			stop := r.publisher()
-			r.archived(100)
+			r.waitForRows(100)
 			tt.end(pg)
 			r.eventually("failures", func() bool { return r.metric("processor_archive_failures_total") >= 3 })
 			pg.Start()
-			r.archived(100)
+			r.waitForRows(100)
 			r.wantRows(stop())
 			if n := r.log.count("could not be written"); n < 1 || n > 2 {
 				t.Errorf("%d log lines about the outage, want 1, or 2 if it took long", n)
@@ -92,7 +92,7 @@ func TestRedisAwayInTheMiddle(t *testing.T) {
 			r.run(r.archive(nil))
 			stop := r.publisher()
 			for range 3 {
-				r.archived(50)
+				r.waitForRows(50)
 				before := r.metric("processor_archive_read_errors_total")
 				tt.end(server)
 				r.eventually("the interruption", func() bool {
@@ -103,7 +103,7 @@ func TestRedisAwayInTheMiddle(t *testing.T) {
 				})
 				server.Start()
 			}
-			r.archived(50)
+			r.waitForRows(50)
 			r.wantRows(stop())
 		})
 	}
@@ -118,11 +118,11 @@ func TestRepliesCutInTheMiddle(t *testing.T) {
 	r.run(r.archive(func(o *Options) { o.ClaimIdle = time.Hour }))
 	stop := direct.publisher()
 	for cut := range 8 {
-		r.archived(40)
+		r.waitForRows(40)
 		proxy.CutAfter(int64(cut * 397))
 		r.eventually("the cut", func() bool { return proxy.Cuts() == cut+1 })
 	}
-	r.archived(40)
+	r.waitForRows(40)
 	r.wantRows(stop())
 	r.wantMetric("processor_archive_claimed_total", 0)
 }

@@ -8,16 +8,16 @@ import (
 
 // insert writes all parts of a batch, each in statements of its own, at the
 // same time.
-func (w *writer) insert(ctx context.Context, b *batch) error {
+func (w *writer) insertParts(ctx context.Context, b *batch) error {
 	var all sync.WaitGroup
 	errs := make([]error, len(b.parts))
 	for i := range b.parts {
 		p := &b.parts[i]
 		if i > 0 && len(p.positions) > 0 {
-			all.Go(func() { errs[i] = w.rows(ctx, p, 0, len(p.positions)) })
+			all.Go(func() { errs[i] = w.insertRange(ctx, p, 0, len(p.positions)) })
 		}
 	}
-	errs[0] = w.rows(ctx, &b.parts[0], 0, len(b.parts[0].positions)) // on the caller's own goroutine
+	errs[0] = w.insertRange(ctx, &b.parts[0], 0, len(b.parts[0].positions)) // on the caller's own goroutine
 	all.Wait()
 	return errors.Join(errs...)
 }

@@ -32,10 +32,10 @@ const (
 	// partitionsEvery is how often months are made ahead and detached, and
 	// partitionsAgain how soon after a failure.
 	partitionsEvery = time.Hour
-	partitionsAgain = time.Minute
+	partitionsRetry = time.Minute
 
 	// partitionsTime bounds one look, however many months it detaches.
-	partitionsTime = 10 * time.Minute
+	partitionsTimeout = 10 * time.Minute
 
 	// detachGrace is for how long the positions of a month have been expired
 	// when it is detached, so that those that arrived before find it there.
@@ -43,27 +43,27 @@ const (
 )
 
 // errNotOurs says that this process makes no months.
-var errNotOurs = errors.New("ARCHIVE_PARTITION_AHEAD is 0: months are made by others")
+var errMonthsMadeElsewhere = errors.New("ARCHIVE_PARTITION_AHEAD is 0: months are made by others")
 
 // partitions looks after the months of the table. Any goroutine may use it.
-type partitions struct {
+type monthKeeper struct {
 	table            Partitions // nil: nothing is made or detached
 	streams          []string
 	redis            func(ctx context.Context, stream string) (time.Time, error) // the clock of the server that has a stream
 	ahead, retention int                                                         // months
 	now              func() time.Time                                            // this machine's clock
-	again            time.Duration                                               // partitionsAgain; shorter in tests
+	retryEvery       time.Duration                                               // partitionsAgain; shorter in tests
 	log              *slog.Logger
 	meters           *meters
 	health           *health.Check // whether the clocks agree; nil without a retention
 
 	mu      sync.Mutex
-	reading *reading // nil as long as nobody knows what time it is; guarded by mu
+	reading *clockReading // nil as long as nobody knows what time it is; guarded by mu
 }
 
-func newPartitions(o *Options, m *meters) *partitions {
-	p := &partitions{table: o.Partitions, streams: o.Streams, redis: o.Client.Time, ahead: o.PartitionAhead, retention: o.Retention, now: time.Now,
-		again: partitionsAgain, log: o.Logger, meters: m}
+func newMonthKeeper(o *Options, m *meters) *monthKeeper {
+	p := &monthKeeper{table: o.Partitions, streams: o.Streams, redis: o.Client.Time, ahead: o.PartitionAhead, retention: o.Retention, now: time.Now,
+		retryEvery: partitionsRetry, log: o.Logger, meters: m}
 	if p.retention > 0 {
 		p.health = o.Health.Check("retention", health.Never)
 	}
@@ -71,18 +71,18 @@ func newPartitions(o *Options, m *meters) *partitions {
 }
 
 // run makes months ahead and detaches old ones, until ctx ends.
-func (p *partitions) run(ctx context.Context) {
+func (p *monthKeeper) run(ctx context.Context) {
 	if p.table == nil {
 		return
 	}
 	fault := pace.LogLimiter{Every: partitionsEvery}
 	for {
 		pause := partitionsEvery
-		limited, cancel := context.WithTimeout(ctx, partitionsTime)
-		err := p.keep(limited)
+		limited, cancel := context.WithTimeout(ctx, partitionsTimeout)
+		err := p.maintain(limited)
 		cancel()
 		if err != nil && ctx.Err() == nil {
-			pause = p.again
+			pause = p.retryEvery
 			p.meters.partitionFailures.Inc()
 			if n, ok := fault.Allow(time.Now()); ok {
 				p.log.Warn("the months of positions could not be looked after, trying again", "error", err, "times", n)
@@ -95,7 +95,7 @@ func (p *partitions) run(ctx context.Context) {
 }
 
 // keep makes what lacks ahead, and detaches what is too old.
-func (p *partitions) keep(ctx context.Context) error {
+func (p *monthKeeper) maintain(ctx context.Context) error {
 	var errs []error
 	if p.ahead > 0 {
 		errs = append(errs, p.makeAhead(ctx))
@@ -111,7 +111,7 @@ func (p *partitions) keep(ctx context.Context) error {
 }
 
 // makeAhead makes the months from the database's on.
-func (p *partitions) makeAhead(ctx context.Context) error {
+func (p *monthKeeper) makeAhead(ctx context.Context) error {
 	now, err := p.table.Now(ctx)
 	if err != nil {
 		return fmt.Errorf("ask the database for the time: %w", err)
@@ -120,7 +120,7 @@ func (p *partitions) makeAhead(ctx context.Context) error {
 }
 
 // detach takes the months that are too old off the table, if that is known.
-func (p *partitions) detach(ctx context.Context) error {
+func (p *monthKeeper) detach(ctx context.Context) error {
 	now, err := p.readClocks(ctx)
 	if err != nil {
 		return err
@@ -134,7 +134,7 @@ func (p *partitions) detach(ctx context.Context) error {
 }
 
 // make makes months that lack.
-func (p *partitions) make(ctx context.Context, months []time.Time) error {
+func (p *monthKeeper) make(ctx context.Context, months []time.Time) error {
 	names, err := p.table.MakePartitions(ctx, months)
 	p.meters.partitionsMade.Add(len(names))
 	if len(names) > 0 {
@@ -146,7 +146,7 @@ func (p *partitions) make(ctx context.Context, months []time.Time) error {
 // wanted makes the months of positions for one of which there was none. It
 // fails with errExpired when one of them is too old by now: the batch is to be
 // sorted again.
-func (p *partitions) wanted(ctx context.Context, positions []codec.Position) error {
+func (p *monthKeeper) makeFor(ctx context.Context, positions []codec.Position) error {
 	if p.retention > 0 && p.table != nil {
 		_, _ = p.readClocks(ctx) // where a server does not answer, what was known before counts
 	}
@@ -154,7 +154,7 @@ func (p *partitions) wanted(ctx context.Context, positions []codec.Position) err
 	seen := map[time.Time]bool{}
 	var months []time.Time
 	for i := range positions {
-		if bounds.drop(&positions[i]) {
+		if bounds.tooOld(&positions[i]) {
 			return errExpired
 		}
 		if m := db.Month(time.UnixMilli(positions[i].TS)); !seen[m] {
@@ -163,7 +163,7 @@ func (p *partitions) wanted(ctx context.Context, positions []codec.Position) err
 		}
 	}
 	if p.table == nil || p.ahead == 0 {
-		return errNotOurs
+		return errMonthsMadeElsewhere
 	}
 	if err := p.make(ctx, months); err != nil {
 		return fmt.Errorf("for positions without a month: %w", err)

@@ -23,7 +23,7 @@ func (r *rig) publishAt(n int, at time.Time) {
 }
 
 // months lists the partitions of the table.
-func (r *rig) months() []string {
+func (r *rig) partitionNames() []string {
 	r.t.Helper()
 	text := testenv.Postgres(r.t).Query(r.pgURL, `SELECT c.relname FROM pg_inherits i JOIN pg_class c ON c.oid = i.inhrelid
 		WHERE i.inhparent = 'positions'::regclass ORDER BY 1`)
@@ -32,7 +32,7 @@ func (r *rig) months() []string {
 
 // tables names the partitions of the months from first on, up to ahead months
 // beyond this one.
-func tables(first time.Time, ahead int) (names []string) {
+func partitionsSince(first time.Time, ahead int) (names []string) {
 	last := db.Month(time.Now()).AddDate(0, ahead, 0)
 	for m := db.Month(first); !m.After(last); m = m.AddDate(0, 1, 0) {
 		names = append(names, "positions_"+m.Format("2006_01"))
@@ -65,8 +65,8 @@ func TestManyMonths(t *testing.T) {
 	r.wantMetric("processor_archive_failures_total", 0)
 	r.wantMetric("processor_archive_dead_total", 0)
 	r.wantMetric("processor_archive_expired_total", 0)
-	want := tables(monthAgo(months-1), 2)
-	r.eventually("the months ahead", func() bool { return slices.Equal(r.months(), want) })
+	want := partitionsSince(monthAgo(months-1), 2)
+	r.eventually("the months ahead", func() bool { return slices.Equal(r.partitionNames(), want) })
 	r.eventually("them to be counted", func() bool { return r.metric("processor_archive_partitions_made_total") == len(want) })
 	r.wantMetric("processor_archive_partition_failures_total", 0)
 }
@@ -91,11 +91,11 @@ func TestRetention(t *testing.T) {
 		last = monthAgo(kept + 1) // on the first of a month it is not detached yet
 	}
 	stop = r.run(r.archive(func(o *Options) { o.Retention = kept }))
-	want := tables(last, 2)
-	r.eventually("old months to go", func() bool { return slices.Equal(r.months(), want) })
-	gone := len(tables(monthAgo(5), 2)) - len(want) // counted when the last has gone, a moment later
+	want := partitionsSince(last, 2)
+	r.eventually("old months to go", func() bool { return slices.Equal(r.partitionNames(), want) })
+	gone := len(partitionsSince(monthAgo(5), 2)) - len(want) // counted when the last has gone, a moment later
 	r.eventually("them to be counted", func() bool { return r.metric("processor_archive_partitions_detached_total") == gone })
-	if got := testenv.Postgres(t).Query(r.pgURL, "SELECT count(*) FROM "+tables(monthAgo(5), 0)[0]); got != "1" {
+	if got := testenv.Postgres(t).Query(r.pgURL, "SELECT count(*) FROM "+partitionsSince(monthAgo(5), 0)[0]); got != "1" {
 		t.Errorf("the detached month has %s rows, want 1", got)
 	}
 
@@ -108,12 +108,12 @@ func TestRetention(t *testing.T) {
 	r.eventually("the one that is kept", func() bool { return r.metric("processor_archive_rows_total") == rows+1 })
 	r.wantNothingPends(stream)
 	r.eventually("those that are not", func() bool { return r.metric("processor_archive_expired_total") == 2 })
-	r.comesTo("processor_archive_dead_total", 1) // the broken one
+	r.waitMetric("processor_archive_dead_total", 1) // the broken one
 	r.wantMetric("processor_archive_duplicates_total", 0)
 	if err := stop(); err != nil {
 		t.Error(err)
 	}
-	if got := r.months(); !slices.Equal(got, want) {
+	if got := r.partitionNames(); !slices.Equal(got, want) {
 		t.Errorf("months %v, want %v", got, want)
 	}
 }
@@ -144,8 +144,8 @@ func testExpiredWhileWaiting(t *testing.T, ahead int) {
 	r.eventually("both to expire", func() bool { return r.metric("processor_archive_expired_total") == 2 })
 	r.wantNothingPends(stream)
 	r.wantMetric("processor_archive_dead_total", 0)
-	for _, name := range r.months() {
-		if name == tables(monthAgo(1), 0)[0] {
+	for _, name := range r.partitionNames() {
+		if name == partitionsSince(monthAgo(1), 0)[0] {
 			t.Errorf("%s was made for positions that are too old", name)
 		}
 	}
@@ -159,7 +159,7 @@ func TestMonthsOfOthers(t *testing.T) {
 	r.run(r.archive(func(o *Options) { o.PartitionAhead = 0 }))
 	r.publishAt(0, monthAgo(0))
 	r.eventually("failures", func() bool { return r.metric("processor_archive_failures_total") >= 2 })
-	if got := r.months(); len(got) != 0 {
+	if got := r.partitionNames(); len(got) != 0 {
 		t.Errorf("months %v were made", got)
 	}
 	if r.log.count("ARCHIVE_PARTITION_AHEAD is 0") == 0 {
@@ -249,8 +249,8 @@ func TestAClockThatIsWrongExpiresNothing(t *testing.T) {
 			wrong.set(year)
 			a := r.archive(func(o *Options) { o.Retention, o.PartitionAhead, o.ReadyFault = 2, 0, time.Minute })
 			wrong.of(a, name)
-			a.months.again = time.Millisecond
-			months := r.months()
+			a.months.retryEvery = time.Millisecond
+			months := r.partitionNames()
 			r.run(a)
 			r.eventually("it to be told", func() bool { return retentionPart(a.opt).State == health.Degraded })
 			if reason := retentionPart(a.opt).Reason; !strings.Contains(reason, "ARCHIVE_RETENTION_MONTHS") || !strings.Contains(reason, name) {
@@ -269,7 +269,7 @@ func TestAClockThatIsWrongExpiresNothing(t *testing.T) {
 			}
 			r.wantMetric("processor_archive_expired_total", 0)
 			r.wantMetric("processor_archive_partitions_detached_total", 0)
-			if got := r.months(); !slices.Equal(got, months) {
+			if got := r.partitionNames(); !slices.Equal(got, months) {
 				t.Errorf("months %v, want %v", got, months)
 			}
 
@@ -293,8 +293,8 @@ func TestMonthsAreMadeByTheDatabasesClock(t *testing.T) {
 	a := r.archive(nil)
 	wrong.of(a, "this machine", "Redis")
 	r.run(a)
-	want := tables(time.Now(), 2)
-	r.eventually("the months ahead", func() bool { return slices.Equal(r.months(), want) })
+	want := partitionsSince(time.Now(), 2)
+	r.eventually("the months ahead", func() bool { return slices.Equal(r.partitionNames(), want) })
 }
 
 // A position is too old when it was so at its arrival, whenever it is read, or
@@ -321,14 +321,14 @@ func TestWhatIsTooOld(t *testing.T) {
 		{"arrived in a year, by a clock that was wrong", "2026-11-15T00:00:00Z", "2026-11-14T00:00:00Z", "2027-11-14T00:00:00Z", false},
 		{"and is too old all the same", "2026-11-15T00:00:00Z", "2026-08-14T00:00:00Z", "2027-11-14T00:00:00Z", true},
 	} {
-		p := partitions{retention: 2, reading: &reading{at(tt.now), time.Now()}}
+		p := monthKeeper{retention: 2, reading: &clockReading{at(tt.now), time.Now()}}
 		b := p.bounds()
-		if got := b.drop(&codec.Position{TS: at(tt.ts).UnixMilli(), Arrival: at(tt.arrival).UnixMilli()}); got != tt.want {
+		if got := b.tooOld(&codec.Position{TS: at(tt.ts).UnixMilli(), Arrival: at(tt.arrival).UnixMilli()}); got != tt.want {
 			t.Errorf("%s: too old is %v, want %v", tt.name, got, tt.want)
 		}
 	}
-	for name, p := range map[string]*partitions{"without a retention": {}, "as long as the time is not known": {retention: 2}} {
-		if b := p.bounds(); b.drop(&codec.Position{}) {
+	for name, p := range map[string]*monthKeeper{"without a retention": {}, "as long as the time is not known": {retention: 2}} {
+		if b := p.bounds(); b.tooOld(&codec.Position{}) {
 			t.Errorf("a position of 1970 is too old %s", name)
 		}
 	}

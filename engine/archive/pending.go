@@ -11,31 +11,31 @@ import (
 // recover archives what pends on this consumer: delivered once, and then not
 // acknowledged. What is held back is part of it, and stays pending if it cannot
 // be written now either.
-func (r *reader) recover(ctx, flush context.Context) error {
-	r.held.begin()
-	r.write.spare(!r.held.empty())
-	defer r.write.spare(false)
+func (r *reader) processPending(ctx, flush context.Context) error {
+	r.held.beginPass()
+	r.writer.limitSearch(!r.held.empty())
+	defer r.writer.limitSearch(false)
 	var from redis.ID
 	for ctx.Err() == nil {
-		if err := r.passLarge(ctx, flush, &from); err != nil {
+		if err := r.skipOversized(ctx, flush, &from); err != nil {
 			return err
 		}
-		entries, err := r.conn.ReadGroup(ctx, r.read(from.String(), r.size.Count(), 0), r.first)
+		entries, err := r.conn.ReadGroup(ctx, r.readOptions(from.String(), r.count.Count(), 0), r.first)
 		r.first = entries
-		r.size.Took(entries)
+		r.count.Succeeded(entries)
 		if err != nil {
 			return err
 		}
 		if len(entries) == 0 {
-			if r.held.end() {
-				r.write.witness.calm()
+			if r.held.endPass() {
+				r.writer.acceptance.clear()
 			}
-			clear(r.write.written)
+			clear(r.writer.written)
 			if r.held.empty() {
-				r.write.lettersWork()
+				r.writer.lettersWritable()
 			}
-			r.nextAgain = time.Now().Add(r.againEvery())
-			r.lookFirst = true // the stream may have been trimmed meanwhile
+			r.nextRetry = time.Now().Add(r.retryEvery())
+			r.checkFirst = true // the stream may have been trimmed meanwhile
 			return nil
 		}
 		from = entries[len(entries)-1].ID
@@ -49,14 +49,14 @@ func (r *reader) recover(ctx, flush context.Context) error {
 // passLarge makes dead letters of the entries that pend on this consumer after
 // an id, as long as they are too large, and moves the id past them. It looks for
 // them only after the read of a single entry has failed.
-func (r *reader) passLarge(ctx, flush context.Context, from *redis.ID) error {
-	for r.size.Exhausted() {
+func (r *reader) skipOversized(ctx, flush context.Context, from *redis.ID) error {
+	for r.count.Exhausted() {
 		id, size, large, err := r.client.LargePending(ctx, r.stream, Group, r.opt.Consumer, from.Next())
 		if err != nil || !large {
 			return err
 		}
-		r.batch.fillLarge(id, size)
-		if err := r.write.all(flush, r.batch); err != nil {
+		r.batch.fillOversized(id, size)
+		if err := r.writer.archive(flush, r.batch); err != nil {
 			return err
 		}
 		*from = id
@@ -67,28 +67,28 @@ func (r *reader) passLarge(ctx, flush context.Context, from *redis.ID) error {
 // againEvery is how often entries that are held back are tried again. To read
 // them again is what keeps other processes from claiming them, so it is well
 // within ClaimIdle.
-func (r *reader) againEvery() time.Duration {
-	return max(min(r.opt.ClaimInterval, r.opt.ClaimIdle/2), againLeast)
+func (r *reader) retryEvery() time.Duration {
+	return max(min(r.opt.ClaimInterval, r.opt.ClaimIdle/2), minRetryEvery)
 }
 
 // againLeast bounds againEvery from below.
-const againLeast = 10 * time.Millisecond
+const minRetryEvery = 10 * time.Millisecond
 
 // again tries entries that are held back again, when it is time. While there is
 // no room for more of them, it waits until there is.
-func (r *reader) again(ctx, flush context.Context) error {
+func (r *reader) retryHeld(ctx, flush context.Context) error {
 	for ctx.Err() == nil {
 		if r.held.empty() {
 			return nil
 		}
 		full := r.held.room() == 0
-		if pause := time.Until(r.nextAgain); full && pause > 0 {
+		if pause := time.Until(r.nextRetry); full && pause > 0 {
 			_ = pace.Sleep(ctx, pause) // the loop looks at ctx
 			continue
 		} else if pause > 0 {
 			return nil
 		}
-		if err := r.recover(ctx, flush); err != nil {
+		if err := r.processPending(ctx, flush); err != nil {
 			return err
 		}
 	}
@@ -104,10 +104,10 @@ func (r *reader) claim(ctx, flush context.Context) error {
 		return nil
 	}
 	r.nextClaim = now.Add(r.opt.ClaimInterval)
-	r.write.spare(!r.held.empty()) // it may claim what it holds back itself
-	defer r.write.spare(false)
+	r.writer.limitSearch(!r.held.empty()) // it may claim what it holds back itself
+	defer r.writer.limitSearch(false)
 	for ctx.Err() == nil {
-		room := r.portion()
+		room := r.readCount()
 		if room == 0 {
 			return nil
 		}
@@ -117,12 +117,12 @@ func (r *reader) claim(ctx, flush context.Context) error {
 		}, r.first)
 		r.first = entries
 		if err != nil {
-			return r.needless(err) // all that this consumer was given goes on
+			return r.tolerate(err) // all that this consumer was given goes on
 		}
-		r.size.Took(entries)
-		r.lost(deleted)
+		r.count.Succeeded(entries)
+		r.countLost(deleted)
 		r.meters.claimed.Add(len(entries))
-		r.lookFirst = r.lookFirst || len(entries) > 0
+		r.checkFirst = r.checkFirst || len(entries) > 0
 		if err := r.process(flush, entries); err != nil {
 			return err
 		}

@@ -16,48 +16,48 @@ const newEntries = ">"
 
 // reader archives one stream. One goroutine uses it.
 type reader struct {
-	opt    *Options
-	client *redis.Client
-	conn   *redis.Reader // reads what this consumer is given
-	log    *slog.Logger
-	stream string
-	batch  *batch
-	write  *writer
-	watch  *watch
-	months *partitions
-	meters *meters
-	held   *held
+	opt     *Options
+	client  *redis.Client
+	conn    *redis.Reader // reads what this consumer is given
+	log     *slog.Logger
+	stream  string
+	batch   *batch
+	writer  *writer
+	monitor *monitor
+	months  *monthKeeper
+	meters  *meters
+	held    *heldBack
 
-	first, more []redis.Entry // lent to reads, by turns
-	both        []redis.Entry // the two of gather together
-	size        redis.Portion // entries of a read
+	first, more []redis.Entry       // lent to reads, by turns
+	joined      []redis.Entry       // the two of gather together
+	count       redis.AdaptiveCount // entries of a read
 	nextClaim   time.Time
 	claimFrom   redis.ID  // where the next look at others' entries begins
-	nextAgain   time.Time // when what is held back is tried again
+	nextRetry   time.Time // when what is held back is tried again
 	hadGroup    bool      // it has been there before: a missing one was lost
-	lookFirst   bool      // the stream may have been trimmed beyond the group
+	checkFirst  bool      // the stream may have been trimmed beyond the group
 
-	pause pace.Backoff
-	fault pace.LogLimiter // sessions that failed
-	loss  pace.LogLimiter // pending entries that were trimmed
+	pause      pace.Backoff
+	sessionLog pace.LogLimiter // sessions that failed
+	lossLog    pace.LogLimiter // pending entries that were trimmed
 
-	refused pace.LogLimiter // steps that the archive goes on without
+	refusalLog pace.LogLimiter // steps that the archive goes on without
 }
 
-func newReader(a *Archive, stream string, w *watch, log *slog.Logger) *reader {
+func newReader(a *Archive, stream string, w *monitor, log *slog.Logger) *reader {
 	return &reader{
-		opt:    &a.opt,
-		client: a.opt.Client,
-		conn:   a.opt.Client.NewReader(redis.ReadOptions{Stream: stream}),
-		log:    log,
-		stream: stream,
-		size:   redis.NewPortion(a.opt.BatchSize),
-		batch:  newBatch(stream, a.opt.Limits, a.opt.Writers, leftout.New(a.opt.Metrics, "processor_archive_fields_left_out_total", log)),
-		write:  newWriter(a, stream, w, log),
-		watch:  w,
-		months: a.months,
-		meters: &a.meters,
-		held:   a.held[stream],
+		opt:     &a.opt,
+		client:  a.opt.Client,
+		conn:    a.opt.Client.NewReader(redis.ReadOptions{Stream: stream}),
+		log:     log,
+		stream:  stream,
+		count:   redis.NewAdaptiveCount(a.opt.BatchSize),
+		batch:   newBatch(stream, a.opt.Limits, a.opt.Writers, leftout.New(a.opt.Metrics, "processor_archive_fields_left_out_total", log)),
+		writer:  newWriter(a, stream, w, log),
+		monitor: w,
+		months:  a.months,
+		meters:  &a.meters,
+		held:    a.held[stream],
 	}
 }
 
@@ -70,17 +70,17 @@ func (r *reader) run(ctx, flush context.Context) error {
 		if ctx.Err() != nil || err == nil {
 			break
 		}
-		r.size.Failed(err)
+		r.count.Failed(err)
 		r.meters.readErrors.Inc()
-		r.watch.health.interrupted(err)
-		if n, ok := r.fault.Allow(time.Now()); ok {
+		r.monitor.health.sessionFailed(err)
+		if n, ok := r.sessionLog.Allow(time.Now()); ok {
 			r.log.Warn("archiving was interrupted, trying again", "error", err, "times", n)
 		}
 		_ = pace.Sleep(ctx, r.pause.Delay()) // the loop looks at ctx
 	}
 	// A reply that was cut off by the end of ctx pends, as a batch does that
 	// could not be acknowledged: one last look.
-	err := r.recover(flush, flush)
+	err := r.processPending(flush, flush)
 	if flush.Err() != nil {
 		err = context.Cause(flush)
 	}
@@ -96,60 +96,60 @@ func (r *reader) session(ctx, flush context.Context) error {
 	if err := r.ensureGroup(ctx); err != nil {
 		return err
 	}
-	if err := r.recover(ctx, flush); err != nil {
+	if err := r.processPending(ctx, flush); err != nil {
 		return err
 	}
 	for ctx.Err() == nil {
-		if err := r.again(ctx, flush); err != nil { // before they are old enough to be claimed
+		if err := r.retryHeld(ctx, flush); err != nil { // before they are old enough to be claimed
 			return err
 		}
 		if err := r.claim(ctx, flush); err != nil {
 			return err
 		}
-		if err := r.mindTheGap(ctx); err != nil {
+		if err := r.checkTrimmed(ctx); err != nil {
 			return err
 		}
-		full := r.portion()
+		full := r.readCount()
 		if full == 0 {
 			continue // until there is room for what may have to be held back
 		}
-		entries, readErr := r.gather(ctx, full)
+		entries, readErr := r.readBatch(ctx, full)
 		begin := time.Now()
 		if err := r.process(flush, entries); err != nil {
 			return err
 		}
-		r.lookFirst = len(entries) >= full || time.Since(begin) > lookAfter
+		r.checkFirst = len(entries) >= full || time.Since(begin) > checkAfter
 		if readErr != nil {
 			return readErr
 		}
 		r.pause.Reset()
-		r.watch.health.went()
+		r.monitor.health.sessionSucceeded()
 	}
 	return nil
 }
 
 // lookAfter is after what time of not reading the stream is looked at first.
-const lookAfter = 100 * time.Millisecond
+const checkAfter = 100 * time.Millisecond
 
 // mindTheGap looks for records that were trimmed before anybody was given
 // them, when that may be: once the group reads on, nothing tells. A reader that
 // keeps up need not look.
-func (r *reader) mindTheGap(ctx context.Context) error {
-	if !r.lookFirst {
+func (r *reader) checkTrimmed(ctx context.Context) error {
+	if !r.checkFirst {
 		return nil
 	}
-	_, err := r.watch.look(ctx)
-	return r.needless(err)
+	_, err := r.monitor.checkTrimmed(ctx)
+	return r.tolerate(err)
 }
 
 // needless takes an error of a step without which the archive goes on. What the
 // server refuses is told, and nil is returned. The rest ends the session: a
 // connection that failed, a group that has gone.
-func (r *reader) needless(err error) error {
+func (r *reader) tolerate(err error) error {
 	if !redis.IsRefused(err) || redis.IsNoGroup(err) {
 		return err
 	}
-	if n, ok := r.refused.Allow(time.Now()); ok {
+	if n, ok := r.refusalLog.Allow(time.Now()); ok {
 		r.log.Warn("Redis refuses what the archive can do without for now", "error", err, "times", n)
 	}
 	return nil
@@ -173,14 +173,14 @@ func (r *reader) ensureGroup(ctx context.Context) error {
 
 // portion is how many entries the next read may bring: all of them may have to
 // be held back.
-func (r *reader) portion() int { return min(r.size.Count(), r.held.room()) }
+func (r *reader) readCount() int { return min(r.count.Count(), r.held.room()) }
 
 // gather waits for new entries, full of them, and, when there are less, a little
 // for more. It may return entries together with an error.
-func (r *reader) gather(ctx context.Context, full int) ([]redis.Entry, error) {
-	entries, err := r.conn.ReadGroup(ctx, r.read(newEntries, full, r.opt.Block), r.first)
+func (r *reader) readBatch(ctx context.Context, full int) ([]redis.Entry, error) {
+	entries, err := r.conn.ReadGroup(ctx, r.readOptions(newEntries, full, r.opt.Block), r.first)
 	r.first = entries
-	r.size.Took(entries)
+	r.count.Succeeded(entries)
 	missing := full - len(entries)
 	if err != nil || len(entries) == 0 || missing <= 0 || r.opt.BatchWait < 0 {
 		return entries, err
@@ -188,12 +188,12 @@ func (r *reader) gather(ctx context.Context, full int) ([]redis.Entry, error) {
 	if pace.Sleep(ctx, r.opt.BatchWait) != nil {
 		return entries, nil
 	}
-	r.more, err = r.conn.ReadGroup(ctx, r.read(newEntries, missing, 0), r.more)
-	r.both = append(append(r.both[:0], entries...), r.more...)
-	return r.both, err
+	r.more, err = r.conn.ReadGroup(ctx, r.readOptions(newEntries, missing, 0), r.more)
+	r.joined = append(append(r.joined[:0], entries...), r.more...)
+	return r.joined, err
 }
 
-func (r *reader) read(from string, count int, block time.Duration) redis.ReadOptions {
+func (r *reader) readOptions(from string, count int, block time.Duration) redis.ReadOptions {
 	return redis.ReadOptions{
 		Stream: r.stream, Group: Group, Consumer: r.opt.Consumer,
 		From: from, Count: count, Block: block,
@@ -207,22 +207,22 @@ func (r *reader) process(flush context.Context, entries []redis.Entry) error {
 		part := entries[:min(len(entries), r.opt.BatchSize)]
 		entries = entries[len(part):]
 		r.batch.fill(part, r.months.bounds())
-		r.lost(r.batch.trimmed)
-		if err := r.write.all(flush, r.batch); err != nil {
+		r.countLost(r.batch.trimmed)
+		if err := r.writer.archive(flush, r.batch); err != nil {
 			return err
 		}
 		r.pause.Reset() // what was pending counts as progress, too
-		r.watch.health.went()
+		r.monitor.health.sessionSucceeded()
 	}
 	return nil
 }
 
 // lost counts and logs entries that were trimmed while they were pending, and
 // that this process has not written.
-func (r *reader) lost(trimmed []redis.ID) {
+func (r *reader) countLost(trimmed []redis.ID) {
 	n := 0
 	for _, id := range trimmed {
-		if !r.write.written[id] {
+		if !r.writer.written[id] {
 			n++
 		}
 	}
@@ -230,7 +230,7 @@ func (r *reader) lost(trimmed []redis.ID) {
 		return
 	}
 	r.meters.lost.Add(n)
-	if times, ok := r.loss.Allow(time.Now()); ok {
+	if times, ok := r.lossLog.Allow(time.Now()); ok {
 		r.log.Error("records were trimmed from the stream before they were archived: they are lost; raise the stream's MAXLEN", "records", n, "times", times)
 	}
 }

@@ -23,7 +23,7 @@ func TestTheStreamIsLookedAtAfterRecovering(t *testing.T) {
 	// The reader alone: what measures the lag once a second looks as well.
 	a := r.archive(nil)
 	log := r.slog()
-	reader := newReader(a, stream, newWatch(a, stream, log), log)
+	reader := newReader(a, stream, newMonitor(a, stream, log), log)
 	ctx, cancel := context.WithCancel(t.Context())
 	ended := make(chan error, 1)
 	go func() { ended <- reader.session(ctx, context.WithoutCancel(ctx)) }()
@@ -44,12 +44,12 @@ func TestAMonthThatGoesAwayIsMadeAgain(t *testing.T) {
 		t.Fatal(err)
 	}
 	pg := testenv.Postgres(t)
-	month := tables(monthAgo(3), 0)[0]
+	month := partitionsSince(monthAgo(3), 0)[0]
 	store := &faultyStore{Store: r.db, before: func(_ context.Context, n int, _ []codec.Position) error {
 		if n != 2 {
 			return nil
 		}
-		if got := fmt.Sprint(r.months()); got != fmt.Sprint(append([]string{month}, tables(time.Now(), 2)...)) {
+		if got := fmt.Sprint(r.partitionNames()); got != fmt.Sprint(append([]string{month}, partitionsSince(time.Now(), 2)...)) {
 			t.Errorf("months before the second attempt: %s", got)
 		}
 		pg.Query(r.pgURL, "DROP TABLE "+month)

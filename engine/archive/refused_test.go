@@ -35,7 +35,7 @@ func testRefusedRows(t *testing.T, r *rig) {
 	r.run(r.archive(func(o *Options) { o.Store = store }))
 	r.wantRows(n)
 	var got []string
-	for _, letter := range r.dead(stream) {
+	for _, letter := range r.deadLetters(stream) {
 		got = append(got, letter[7])
 		if letter[1] != reasonRefused {
 			t.Errorf("letter %s has reason %q", letter[7], letter[1])
@@ -46,7 +46,7 @@ func testRefusedRows(t *testing.T, r *rig) {
 	if !slices.Equal(got, want) {
 		t.Errorf("dead letters of %v, want of %v", got, want)
 	}
-	r.comesTo("processor_archive_refused_total", len(bad))
+	r.waitMetric("processor_archive_refused_total", len(bad))
 	r.wantMetric("processor_archive_failures_total", 0)
 	if calls := store.calls(); calls > 2*(n+len(bad)) {
 		t.Errorf("%d statements for %d rows", calls, n+len(bad))
@@ -82,7 +82,7 @@ func TestFaultsOfTheServerDeadLetterNothing(t *testing.T) {
 			r := newRig(t, testenv.Redis(t).URL(), testenv.NewDatabase(t))
 			pg := testenv.Postgres(t)
 			states := &stateStore{Store: r.db}
-			a := r.archive(func(o *Options) { quickly(o); o.Store = states })
+			a := r.archive(func(o *Options) { retryOften(o); o.Store = states })
 			r.run(a)
 			r.publish(stream, 0, 10)
 			r.wantRows(10)

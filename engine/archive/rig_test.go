@@ -255,7 +255,7 @@ func (r *rig) wantNothingPends(key string) {
 }
 
 // dead returns the dead letters of a stream.
-func (r *rig) dead(key string) [][]string {
+func (r *rig) deadLetters(key string) [][]string {
 	r.t.Helper()
 	entries, err := r.client.Range(r.t.Context(), r.client.DeadKey(key), redis.ID{}, redis.MaxID, 1000, nil)
 	if err != nil {
@@ -295,7 +295,7 @@ func (r *rig) wantMetric(name string, want int) {
 }
 
 // comesTo waits for a metric: what is counted after the step that shows.
-func (r *rig) comesTo(name string, want int) {
+func (r *rig) waitMetric(name string, want int) {
 	r.t.Helper()
 	r.eventually(fmt.Sprintf("%s to be %d", name, want), func() bool { return r.metric(name) == want })
 }

@@ -5,7 +5,7 @@ import "pitwall/engine/internal/redis"
 // Rights are what the login needs for the archive, the dead letters included.
 func (a *Archive) Rights() []redis.Right {
 	list := append(redis.Rights("", "multi", "ping", "time"), a.opt.Client.ClusterRights()...)
-	for _, w := range a.watches {
+	for _, w := range a.monitors {
 		list = append(list, redis.Rights(w.stream, "xreadgroup", "xack", "xautoclaim", "xpending", "xrange", "eval",
 			"xgroup|create", "xgroup|delconsumer", "xinfo|stream", "xinfo|groups", "xinfo|consumers")...)
 		list = append(list, letterRights(w.deadKey)...)

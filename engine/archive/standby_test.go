@@ -42,7 +42,7 @@ func TestNothingIsAcknowledgedThatTheStandbyLacks(t *testing.T) {
 	if err := stop(); err != nil {
 		t.Error(err)
 	}
-	if dead := r.dead(stream); len(dead) != 0 {
+	if dead := r.deadLetters(stream); len(dead) != 0 {
 		t.Errorf("%d dead letters", len(dead))
 	}
 }

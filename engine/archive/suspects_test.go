@@ -18,10 +18,10 @@ func rowTrigger(body string) string {
 }
 
 // calmTrigger takes away what rowTrigger made.
-const calmTrigger = "DROP TRIGGER refuse ON positions; DROP FUNCTION refuse()"
+const dropTrigger = "DROP TRIGGER refuse ON positions; DROP FUNCTION refuse()"
 
 // quickly makes an archive look again soon at what is held back.
-func quickly(o *Options) { o.ClaimInterval, o.ReadyFault = 20*time.Millisecond, time.Nanosecond }
+func retryOften(o *Options) { o.ClaimInterval, o.ReadyFault = 20*time.Millisecond, time.Nanosecond }
 
 // TestOneRowsOwnRefusal: a row that the database refuses for reasons that are
 // no content class stops nobody. It becomes a letter once another row was taken
@@ -40,7 +40,7 @@ func TestOneRowsOwnRefusal(t *testing.T) {
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			onPostgres(t, func(t *testing.T, r *rig) {
-				if tt.ts != "" && len(r.months()) == 0 {
+				if tt.ts != "" && len(r.partitionNames()) == 0 {
 					r.partition() // the one table has room for 2007
 					if _, err := r.db.MakePartitions(t.Context(), db.Months(time.Now(), 1)); err != nil {
 						t.Fatal(err)
@@ -53,7 +53,7 @@ func TestOneRowsOwnRefusal(t *testing.T) {
 				r.publish(stream, 0, 50)
 				first := refused()
 				r.publish(stream, 50, 49)
-				a := r.archive(func(o *Options) { quickly(o); o.PartitionAhead = 0 })
+				a := r.archive(func(o *Options) { retryOften(o); o.PartitionAhead = 0 })
 				r.run(a)
 				r.eventually("the others", func() bool { return r.metric("processor_archive_rows_total") == 99 })
 				r.publish(stream, 99, 1) // NULL is noticed when the others are in already
@@ -82,7 +82,7 @@ func TestOneRowsOwnRefusal(t *testing.T) {
 func (r *rig) wantRefused(words string, ids ...string) {
 	r.t.Helper()
 	var got []string
-	for _, l := range r.dead(stream) {
+	for _, l := range r.deadLetters(stream) {
 		got = append(got, l[7])
 		if l[1] != reasonRefused || !strings.Contains(l[3], words) {
 			r.t.Errorf("letter %s: %s, %q; want %s, and words with %q", l[7], l[1], l[3], reasonRefused, words)
@@ -112,8 +112,8 @@ func (r *rig) delivered(id string) int64 {
 // written afterwards.
 func TestADatabaseThatRefusesEveryRow(t *testing.T) {
 	for _, tt := range []struct{ name, begin, end string }{
-		{"a trigger that raises", rowTrigger("RAISE 'broken';"), calmTrigger},
-		{"a trigger that returns NULL", rowTrigger("RETURN NULL;"), calmTrigger},
+		{"a trigger that raises", rowTrigger("RAISE 'broken';"), dropTrigger},
+		{"a trigger that returns NULL", rowTrigger("RETURN NULL;"), dropTrigger},
 		{"a table of trackers without rows", "CREATE TABLE trackers (id text PRIMARY KEY); ALTER TABLE positions ADD FOREIGN KEY (device_id) REFERENCES trackers",
 			"INSERT INTO trackers SELECT 'd-' || lpad(n::text, 6, '0') FROM generate_series(0, 999) n"},
 	} {
@@ -121,7 +121,7 @@ func TestADatabaseThatRefusesEveryRow(t *testing.T) {
 			r := newServerRig(t, testenv.NewDatabase(t))
 			pg := testenv.Postgres(t)
 			pg.Query(r.pgURL, tt.begin)
-			a := r.archive(quickly)
+			a := r.archive(retryOften)
 			stop := r.run(a)
 			const n, times = 120, 3
 			for k := range times { // read while it lasts
@@ -137,7 +137,7 @@ func TestADatabaseThatRefusesEveryRow(t *testing.T) {
 			if err := stop(); err != nil { // a restart knows nothing of it
 				t.Fatal(err)
 			}
-			a = r.archive(quickly)
+			a = r.archive(retryOften)
 			r.run(a)
 			r.eventually("several looks again", func() bool { return r.delivered(first) >= 10 })
 			pg.Query(r.pgURL, tt.end)
@@ -164,17 +164,17 @@ func TestLooksAtRefusedRowsAreCheap(t *testing.T) {
 	r.leavePending("one", n)
 	store := &faultyStore{Store: r.db}
 	a := r.archive(func(o *Options) { o.Store = store })
-	reader := newReader(a, stream, newWatch(a, stream, r.slog()), r.slog())
+	reader := newReader(a, stream, newMonitor(a, stream, r.slog()), r.slog())
 	for look, most := range []int{2 * n, n, n} {
 		before := store.calls()
-		if err := reader.recover(t.Context(), t.Context()); err != nil {
+		if err := reader.processPending(t.Context(), t.Context()); err != nil {
 			t.Fatal(err)
 		}
 		if calls := store.calls() - before; calls > most {
 			t.Errorf("look %d: %d statements for %d rows, want %d at most", look, calls, n, most)
 		}
 	}
-	if got := heldMost - a.held[stream].room(); got != n {
+	if got := maxHeldEntries - a.held[stream].room(); got != n {
 		t.Errorf("%d entries are held back, want %d", got, n)
 	}
 }
@@ -187,7 +187,7 @@ func TestTheMonthOfTodayIsWaitedFor(t *testing.T) {
 	if _, err := r.db.MakePartitions(t.Context(), []time.Time{monthAgo(1)}); err != nil {
 		t.Fatal(err)
 	}
-	r.run(r.archive(func(o *Options) { quickly(o); o.PartitionAhead = 0 }))
+	r.run(r.archive(func(o *Options) { retryOften(o); o.PartitionAhead = 0 }))
 	var today string
 	for n := range 20 {
 		r.publishAt(2*n, monthAgo(1))
@@ -206,17 +206,17 @@ func TestTheMonthOfTodayIsWaitedFor(t *testing.T) {
 // An insert that began before a refusal proves nothing, however late it ends:
 // the cause of the refusal may have come between.
 func TestWitnessCountsInsertsByTheirBeginning(t *testing.T) {
-	var w witness
-	began := w.now()
-	refused := w.now()
+	var w acceptance
+	began := w.tick()
+	refused := w.tick()
 	w.refused(time.Unix(10, 0), "no")
-	if ended := w.took(began); !ended || w.tookSince(refused) {
-		t.Errorf("an insert that began before: ended %v, counts %v; want true, false", ended, w.tookSince(refused))
+	if ended := w.accepted(began); !ended || w.acceptedSince(refused) {
+		t.Errorf("an insert that began before: ended %v, counts %v; want true, false", ended, w.acceptedSince(refused))
 	}
-	if w.took(w.now()); !w.tookSince(refused) {
+	if w.accepted(w.tick()); !w.acceptedSince(refused) {
 		t.Error("an insert that began after the refusal does not count")
 	}
-	if w.took(began); !w.tookSince(refused) {
+	if w.accepted(began); !w.acceptedSince(refused) {
 		t.Error("an older insert takes the newer one back")
 	}
 	w.refused(time.Unix(20, 0), "no")
@@ -230,7 +230,7 @@ func TestWitnessCountsInsertsByTheirBeginning(t *testing.T) {
 			t.Errorf("at %d s with limit %d s: %v, want an error: %v", tt.now, tt.limit, err, tt.want)
 		}
 	}
-	if w.calm(); w.fault(time.Unix(1000, 0), 1) != nil {
+	if w.clear(); w.fault(time.Unix(1000, 0), 1) != nil {
 		t.Error("a fault when no row waits any more")
 	}
 }

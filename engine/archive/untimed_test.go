@@ -47,11 +47,11 @@ func TestRecordsWithoutATimeInOneMillisecond(t *testing.T) {
 			for n := range letters {
 				server.Do("XADD", stream, fmt.Sprintf("%d-%d", ms+count, n), "device_id", "d-000001", "lat", "46", "lon", fmt.Sprint(n), "ts", "")
 			}
-			r.eventually("the letters", func() bool { return len(r.listed()) == letters })
+			r.eventually("the letters", func() bool { return len(r.listLetters()) == letters })
 			if err := stop(); err != nil {
 				t.Fatal(err)
 			}
-			for _, l := range r.listed() {
+			for _, l := range r.listLetters() {
 				if _, err := l.Replay(t.Context(), r.client); err != nil {
 					t.Fatal(err)
 				}

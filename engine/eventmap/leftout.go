@@ -8,12 +8,12 @@ import (
 )
 
 // subscribable says whether a spectator can name an event. A platform's table
-// may be a view, whose ids may be NULL, which reads as "".
+// may be a view with ids that are NULL; these read as "".
 func subscribable(event string) bool { return event != "" && utf8.ValidString(event) }
 
-// leaveOut takes off r what nobody can subscribe to, and counts it. It is
-// logged when it begins and when it ends.
-func (m *Map) leaveOut(r *shard.Roster) {
+// dropUnnamed removes from r what nobody can subscribe to, and counts it. It
+// logs when such rows first appear and when they are gone.
+func (m *Map) dropUnnamed(r *shard.Roster) {
 	n := len(r.Events) + len(r.Pairs)
 	r.Events = slices.DeleteFunc(r.Events, func(e string) bool { return !subscribable(e) })
 	r.Pairs = slices.DeleteFunc(r.Pairs, func(p shard.Pair) bool { return !subscribable(p.Event) })

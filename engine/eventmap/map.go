@@ -20,18 +20,18 @@ import (
 // (contract 2).
 const Channel = "pitwall_roster"
 
-// refreshTime bounds one refresh: a connection that has stalled must not stop
-// the map for good.
-const refreshTime = 30 * time.Second
+// refreshTimeout bounds one refresh: a connection that stalls must not stop the
+// map for good.
+const refreshTimeout = 30 * time.Second
 
-// Between the end of a refresh and the next one that a notification causes are
-// restPerCost times what it took, so that refreshes take a tenth of the time at
-// most however many changes there are: at least leastGap, and at most mostGap or
-// the interval.
+// A gap separates the end of a refresh from the next one that a notification
+// causes. It is gapFactor times the duration of the refresh, so that refreshes
+// take a tenth of the time at most, however many changes there are. It is at
+// least minGap, and at most maxGap or the interval.
 const (
-	restPerCost = 9
-	leastGap    = 100 * time.Millisecond
-	mostGap     = 10 * time.Second
+	gapFactor = 9
+	minGap    = 100 * time.Millisecond
+	maxGap    = 10 * time.Second
 )
 
 // Source reads the roster.
@@ -40,18 +40,17 @@ type Source interface {
 	LoadRoster(ctx context.Context) (shard.Roster, error)
 }
 
-// Notifier listens for changes. Listen blocks until ctx ends; it calls ready
-// whenever it has begun to listen anew, since something may have been missed
-// before, and fn at every notification.
+// Notifier listens for changes.
 type Notifier interface {
-	// Listen calls ready and fn on its own goroutine; neither blocks.
+	// Listen blocks until ctx ends. It calls ready each time it begins to listen,
+	// because notifications may have been missed before, and fn for each
+	// notification. Both run on its own goroutine and must not block.
 	Listen(ctx context.Context, channels []string, ready func(), fn func(channel, payload string)) error
 }
 
 // Target puts a roster in force: *shard.Core.
 type Target interface {
-	// Swap returns when r is in force everywhere. It is not called twice at
-	// the same time.
+	// Swap returns when r is in force everywhere. Calls never overlap.
 	Swap(ctx context.Context, r shard.Roster) error
 }
 
@@ -70,28 +69,28 @@ type Options struct {
 type Map struct {
 	opts   Options
 	meters meters
-	nudge  chan struct{} // a notification came; one is enough
-	fault  pace.LogLimiter
+	wake   chan struct{} // holds one: a notification arrived
+	limit  pace.LogLimiter
 
-	leftOut int // rows of the roster in force that were left out
+	leftOut int // rows that were left out of the roster in force
 }
 
 // New makes a Map. Nothing runs until Refresh or Run.
 func New(o Options) *Map {
-	m := &Map{opts: o, nudge: make(chan struct{}, 1)}
+	m := &Map{opts: o, wake: make(chan struct{}, 1)}
 	m.meters.register(o.Metrics)
 	return m
 }
 
-// Refresh reads the roster and puts it in force. On error the map in force
+// Refresh reads the roster and puts it in force. After an error the map in force
 // stays.
 func (m *Map) Refresh(ctx context.Context) error {
 	start := time.Now()
-	ctx, cancel := context.WithTimeout(ctx, refreshTime)
+	ctx, cancel := context.WithTimeout(ctx, refreshTimeout)
 	defer cancel()
 	r, err := m.opts.Source.LoadRoster(ctx)
 	if err == nil {
-		m.leaveOut(&r)
+		m.dropUnnamed(&r)
 		err = m.opts.Target.Swap(ctx, r)
 	}
 	if err != nil {
@@ -120,7 +119,7 @@ func (m *Map) refresh(ctx context.Context) {
 		case <-ctx.Done():
 			return
 		case <-timer.C:
-		case <-m.nudge:
+		case <-m.wake:
 		}
 		pause := m.pause()
 		start := time.Now()
@@ -131,7 +130,7 @@ func (m *Map) refresh(ctx context.Context) {
 		}
 		if err != nil && ctx.Err() == nil {
 			pause = min(pause, retry.Delay())
-			if n, ok := m.fault.Allow(time.Now()); ok {
+			if n, ok := m.limit.Allow(time.Now()); ok {
 				m.opts.Logger.Warn("the device-event map could not be refreshed; the one before is kept",
 					"error", err, "times", n)
 			}
@@ -139,19 +138,19 @@ func (m *Map) refresh(ctx context.Context) {
 			retry.Reset()
 		}
 		timer.Reset(pause)
-		if pace.Sleep(ctx, gap) != nil { // lets a burst of notifications pass
+		if pace.Sleep(ctx, gap) != nil { // a burst of notifications causes one refresh
 			return
 		}
 	}
 }
 
-// gap is the pause after a refresh that took a time.
+// gap is the pause after a refresh, given its duration.
 func (m *Map) gap(took time.Duration) time.Duration {
-	return min(max(restPerCost*took, leastGap), mostGap, m.opts.Every)
+	return min(max(gapFactor*took, minGap), maxGap, m.opts.Every)
 }
 
-// pause is the time to the next refresh. The tenth keeps many instances from
-// asking the database in step.
+// pause is the time until the next refresh. It varies by a tenth, so that many
+// instances do not ask the database at the same moment.
 func (m *Map) pause() time.Duration {
 	tenth := int64(m.opts.Every / 10)
 	if tenth == 0 {
@@ -160,12 +159,12 @@ func (m *Map) pause() time.Duration {
 	return m.opts.Every - time.Duration(tenth) + time.Duration(rand.Int64N(2*tenth))
 }
 
-// listen turns notifications into nudges. The map is refreshed on its
-// interval all the same, so a listener that ends is a loss of speed only.
+// listen wakes the refresh for each notification. The map is refreshed at its
+// interval in any case, so without notifications changes are only seen later.
 func (m *Map) listen(ctx context.Context) {
 	wake := func() {
 		select {
-		case m.nudge <- struct{}{}:
+		case m.wake <- struct{}{}:
 		default:
 		}
 	}

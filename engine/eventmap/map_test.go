@@ -165,10 +165,10 @@ func TestRefreshesAtOnceOnNotificationAndTakesBurstsTogether(t *testing.T) {
 // one takes, up to a bound. The first change after a pause is seen at once.
 func TestRefreshesTakeATenthOfTheTime(t *testing.T) {
 	for _, tt := range []struct{ every, takes, gap time.Duration }{
-		{time.Hour, 0, leastGap},
-		{time.Hour, 10 * time.Millisecond, leastGap},
+		{time.Hour, 0, minGap},
+		{time.Hour, 10 * time.Millisecond, minGap},
 		{time.Hour, 200 * time.Millisecond, 1800 * time.Millisecond},
-		{time.Hour, 3 * time.Second, mostGap},
+		{time.Hour, 3 * time.Second, maxGap},
 		{5 * time.Second, 3 * time.Second, 5 * time.Second}, // never longer than the interval
 	} {
 		t.Run(fmt.Sprint(tt.takes, " every ", tt.every), func(t *testing.T) {
@@ -188,7 +188,7 @@ func TestRefreshesTakeATenthOfTheTime(t *testing.T) {
 				if tt.every < time.Hour {
 					return // it refreshes by itself meanwhile
 				}
-				pass(3 * mostGap)
+				pass(3 * maxGap)
 				p.wake <- struct{}{}
 				synctest.Wait()
 				if last := slices.MaxFunc(p.begun(), time.Time.Compare); !last.Equal(time.Now()) {

@@ -9,8 +9,8 @@ import (
 	"pitwall/shard"
 )
 
-// meters are the room's metrics. The first two keep the names they had in the
-// original; both are observed on a refresh that succeeded.
+// meters are the metrics of the map. Latency and entries are observed when a
+// refresh succeeds.
 type meters struct {
 	latency  *metrics.PrometheusHistogram
 	entries  *metrics.Gauge
@@ -46,7 +46,7 @@ func (m *meters) succeeded(start time.Time, r shard.Roster) {
 }
 
 // age is the time since the map in force was read, in seconds; -1 before the
-// first.
+// first refresh.
 func (m *meters) age() float64 {
 	m.mu.Lock()
 	defer m.mu.Unlock()

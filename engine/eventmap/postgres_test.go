@@ -123,7 +123,7 @@ func TestAFloodOfChangesKeepsItsDistance(t *testing.T) {
 	loads := w.read()[before-1:]
 	for i := 1; i < len(loads); i++ {
 		took, rest := loads[i-1].end.Sub(loads[i-1].begin), loads[i].begin.Sub(loads[i-1].end)
-		if want := min(restPerCost*took, mostGap); rest < want {
+		if want := min(gapFactor*took, maxGap); rest < want {
 			t.Errorf("refresh %d began %v after the end of one that took %v, want %v at least", i, rest, took, want)
 		}
 	}

@@ -51,7 +51,7 @@ func (f *Feed) warm(ctx context.Context, r *reader) (records int, err error) {
 		from = least
 	}
 	var page []redis.Entry
-	size := redis.NewPortion(f.opt.BatchCount)
+	size := redis.NewAdaptiveCount(f.opt.BatchCount)
 	for to := r.tail; records < f.opt.WarmRecords && !to.Less(from); {
 		count := min(size.Count(), f.opt.WarmRecords-records)
 		page, err = f.opt.Client.RangeBack(ctx, r.stream, from, to, count, page)
@@ -68,7 +68,7 @@ func (f *Feed) warm(ctx context.Context, r *reader) (records int, err error) {
 		if err != nil || len(page) == 0 {
 			return records, err
 		}
-		size.Took(page)
+		size.Succeeded(page)
 		if err := r.handed.deliver(ctx, page, r.clock.inForce(), true); err != nil {
 			return records, fmt.Errorf("hand positions to the shards: %w", err)
 		}

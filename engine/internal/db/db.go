@@ -34,7 +34,7 @@ type Options struct {
 	// Listening takes whether a call of Listen hears notifications on its
 	// channels now: nil, or why not. It is called on the goroutine of Listen. May
 	// be nil.
-	Listening func(channels []string, err error)
+	OnListening func(channels []string, err error)
 }
 
 // Channels of notifications (contract 2).

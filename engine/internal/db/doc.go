@@ -1,46 +1,69 @@
-// Package db is the one door to databases: PostgreSQL 13 or later, or the
-// embedded SQLite file. It alone imports pgx, the SQLite driver and goose;
-// the rooms above see its own types, and Database behaves alike on both.
+// Package db gives access to the databases: PostgreSQL 13 or later, or the
+// embedded SQLite file. It alone imports pgx, the SQLite driver and goose. Other
+// packages see only its own types; a Database behaves alike on both.
 //
-// On the way of a position it stands at the end, and once at the beginning:
-// the archive hands batches to InsertPositions, which writes each
-// (device, time) once whatever is repeated, and at start LastPositions gives
-// the position of each device back that is the newest in live time, so that
-// maps are not empty and show what they showed before. Beside
-// the way it reads the roster (which device takes part in which event), tells
-// of changes to it, imports one from CSV, and brings the schema up to date.
+// A position passes through it twice. The archive gives batches to
+// InsertPositions, which writes each (device, time) once, whatever is repeated.
+// At the start LastPositions returns the newest position of each device in live
+// time, so that maps show what they showed before. Apart from that the package
+// reads the roster (which device takes part in which event), notifies of its
+// changes, imports one from CSV, and migrates the schema.
 //
-// A position's content is what contract 1 lists. received_at is the arrival
-// on the stream, not the time of the insert, so that a repeat of a batch
-// writes the same row. Two positions are the same when all but received_at
-// and faulty are equal; attributes are compared, stored and given back as the
-// text that they came as. Attributes that a second position of the same time
-// and place adds are rows of pitwall_extras.
+// # Reading order
 //
-// On PostgreSQL positions may consist of monthly partitions ([Partitions]), by
-// an operator's choice; nothing else of Database differs for that.
+// Most files come as a pair: NAME_postgres.go and NAME_sqlite.go implement what
+// NAME.go declares.
 //
-// Connections. PostgreSQL: two small pools, one to DATABASE_URL, and one for
-// inserts and months (DATABASE_ARCHIVE_URL), so that inserts that wait for a
-// lock stop nobody else; and single connections to DATABASE_DIRECT_URL for
-// migrations (session advisory lock), for each Listen, and for turning the
-// table into partitions and detaching them. Both pools work through PgBouncer
-// in transaction mode: no statement is prepared, and settings that statements
-// rely on are those that PgBouncer carries along, or are set for a transaction.
-// SQLite: the file pitwall.db in write-ahead mode, one connection that writes
-// and a few that read. A commit is on disk when InsertPositions returns, on
-// both, and on the synchronous standbys where there are any.
+//	db.go              Database: every method, with its promises
+//	postgres.go        the two pools; session.go: settings of a transaction;
+//	                   primary.go: a server that became a standby; sockets.go
+//	sqlite.go          the file, one writer and a few readers
+//	positions*.go      InsertPositions; extras.go: added attributes;
+//	                   standbys.go: synchronous standbys; failure.go: Classify
+//	last*.go           LastPositions; live.go: the rule of live time;
+//	                   stored.go: rows that may be shown; clocks.go
+//	partitions*.go     monthly partitions: make, detach, enable
+//	roster.go          LoadRoster; csv.go and import*.go: ImportRoster
+//	access*.go         public events, members, share links, revocations
+//	listen.go          LISTEN; hearing.go: whether notifications arrive;
+//	                   hub.go: notifications within the process, for SQLite
+//	migrate.go         migrations; schema*.go: CheckSchema
 //
-// Servers change. A session that is refused a write, outside transactions that
-// are read only on purpose, or whose server answers that it is a standby, has
-// every session closed and made again, the listening ones included. A session
-// is asked before it is used, when it was last asked 5 s ago or more. New ones
-// are refused by a standby, unless the URL has target_session_attrs=any.
+// # Content of a position
 //
-// Goroutines: none of its own, but for those of pgxpool and database/sql,
-// which Close ends. All methods of a Database may be called from any number of
-// goroutines; functions given to them run on the caller's goroutine.
+// Contract 1 lists it. received_at is the arrival on the stream, not the time of
+// the insert, so that a repeated batch writes the same row. Two positions are the
+// same when everything but received_at and faulty is equal. Attributes are
+// compared, stored and returned as the text that arrived. Attributes that a
+// second position of the same time and place adds are rows of pitwall_extras.
 //
-// Errors name the setting to change (DATABASE_URL, DATABASE_DIRECT_URL,
-// DATA_DIR) and never hold a URL or a password.
+// # Connections
+//
+// PostgreSQL has two small pools: one to DATABASE_URL, and one for inserts and
+// months (DATABASE_ARCHIVE_URL), so that inserts that wait for a lock block
+// nothing else. Single connections to DATABASE_DIRECT_URL are for migrations
+// (session advisory lock), for each Listen, and for changing and detaching
+// partitions. Both pools work through PgBouncer in transaction mode: no statement
+// is prepared, and the settings that statements rely on are those that PgBouncer
+// passes on, or are set for one transaction.
+//
+// SQLite has the file pitwall.db in write-ahead mode, with one connection that
+// writes and a few that read. When InsertPositions returns, the commit is on
+// disk, and on the synchronous standbys where there are any.
+//
+// # Failover
+//
+// All sessions, including those that listen, are closed and opened again when a
+// session is refused a write outside of read-only transactions, or when its
+// server answers that it is a standby. A pooled session that was last asked 5 s
+// ago or more is asked before it is used. New sessions to a standby are refused,
+// unless the URL has target_session_attrs=any.
+//
+// # Goroutines and errors
+//
+// The package starts no goroutines apart from those of pgxpool and database/sql,
+// which Close ends. All methods of a Database may be called from any goroutine;
+// functions given to them run on the caller's goroutine. Errors name the setting
+// to change (DATABASE_URL, DATABASE_DIRECT_URL, DATA_DIR) and never contain a URL
+// or a password.
 package db

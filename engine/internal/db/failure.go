@@ -82,7 +82,7 @@ func classifyState(e *pgconn.PgError) Failure {
 		return FailureRetry
 	case waitClasses[class], class == classOperator && e.Code[2] == 'P':
 		return FailureWait
-	case class == classData, e.Code == notNullMissing, e.Code == checkFailed && !lacksPartition(e):
+	case class == classData, e.Code == notNullMissing, e.Code == checkFailed && !isMissingPartition(e):
 		return FailureContent
 	}
 	return FailureRefused
@@ -106,16 +106,16 @@ func classifySQLite(code int) Failure {
 // no partition for a row's time: it fails the check of no constraint, and it is
 // no RAISE of a trigger. Where MakePartitions finds nothing to make it is
 // something else.
-func LacksPartition(err error) bool {
+func IsMissingPartition(err error) bool {
 	e, ok := errors.AsType[*pgconn.PgError](err)
-	return ok && lacksPartition(e)
+	return ok && isMissingPartition(e)
 }
 
-func lacksPartition(e *pgconn.PgError) bool {
+func isMissingPartition(e *pgconn.PgError) bool {
 	const raise = "exec_stmt_raise" // the function in the server that PL/pgSQL's RAISE ends in
 	return e.Code == checkFailed && e.ConstraintName == "" && e.Routine != raise
 }
 
 // LacksRight says whether err is the database's word that the role may not do
 // what was asked.
-func LacksRight(err error) bool { return sqlState(err) == missingPrivilege }
+func IsPermissionDenied(err error) bool { return sqlState(err) == missingPrivilege }

@@ -58,7 +58,7 @@ type postgres struct {
 const insertConns = 4
 
 func openPostgres(ctx context.Context, o Options) (_ *postgres, err error) {
-	p := &postgres{log: o.Logger, primary: wantsPrimary(o.URL), directPrimary: wantsPrimary(cmp.Or(o.DirectURL, o.URL)), noTriggers: o.NoTriggers, listening: o.Listening, insertsFrom: "DATABASE_URL",
+	p := &postgres{log: o.Logger, primary: wantsPrimary(o.URL), directPrimary: wantsPrimary(cmp.Or(o.DirectURL, o.URL)), noTriggers: o.NoTriggers, listening: o.OnListening, insertsFrom: "DATABASE_URL",
 		lookEvery: lookEvery, lookTimeout: lookTimeout, askEvery: askEvery, lockTimeout: lockTimeout, checkEvery: checkEvery}
 	config, err := poolConfig(o.URL)
 	if err != nil {

@@ -159,7 +159,7 @@ func TestClusterSlotMoves(t *testing.T) {
 		c.MoveSlot(stream, to, func(key string) {
 			if moved++; moved == 1 { // the others are still there
 				go func() {
-					bury <- client.Bury(ctx, dead, 100, stream, readAll.Group, []Letter{{Fields: []string{"reason", "split"}}})
+					bury <- client.AddDeadLetters(ctx, dead, 100, stream, readAll.Group, []DeadLetter{{Fields: []string{"reason", "split"}}})
 				}()
 			}
 			add()

@@ -16,7 +16,7 @@ type Reader struct {
 	commands // on the connection of its own
 	c        *Client
 	opt      ReadOptions
-	size     Portion                 // entries of a read, opt.Count at most
+	size     AdaptiveCount           // entries of a read, opt.Count at most
 	conn     rueidis.DedicatedClient // nil until the next command or Read
 	on       *link                   // under conn, nil where unknown
 	at, next place                   // on a Cluster: where conn leads, and the next one if that is known
@@ -35,7 +35,7 @@ type lostConn struct {
 // NewReader returns a reader that connects when it is first used, on a Cluster to
 // the node that owns the stream's slot then. Close ends it.
 func (c *Client) NewReader(o ReadOptions) *Reader {
-	r := &Reader{c: c, opt: o, size: NewPortion(o.Count)}
+	r := &Reader{c: c, opt: o, size: NewAdaptiveCount(o.Count)}
 	r.do, r.only = r.own, c.only
 	if c.nodes != nil {
 		r.with = o.Stream
@@ -63,7 +63,7 @@ func (r *Reader) Read(ctx context.Context, dst []Entry) ([]Entry, error) {
 	if IsConnection(err) && !isElsewhere(err) {
 		r.size.Failed(err)
 	}
-	r.size.Took(dst)
+	r.size.Succeeded(dst)
 	r.dropAfter(err)
 	return dst, err
 }

@@ -4,7 +4,7 @@ package redis
 // that runs no others, as the embedded one, needs to know them.
 func Scripts() []string {
 	return []string{
-		waitingScript, stateScript, lastScript, sizeScript, takeScript, dropScript, buryScript, boundScript,
+		waitingScript, stateScript, lastScript, sizeScript, takeScript, dropScript, deadLetterScript, boundScript,
 		takeConnectionSlotScript, renewConnectionSlotsScript, removeScript,
 	}
 }

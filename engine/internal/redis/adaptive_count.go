@@ -12,26 +12,26 @@ const heavyRead = 16 << 20
 // single entries, and reads that succeed bring it back. A [Reader] has one; who
 // reads with [Client.ReadGroup] or [Client.Claim] keeps one. It is used by one
 // goroutine.
-type Portion struct {
+type AdaptiveCount struct {
 	most, now int
 	alone     int // so many entries are read one by one: one of them may be too large
 }
 
 // NewPortion begins with most, at least 1, which is never exceeded.
-func NewPortion(most int) Portion {
+func NewAdaptiveCount(most int) AdaptiveCount {
 	most = max(most, 1)
-	return Portion{most: most, now: most}
+	return AdaptiveCount{most: most, now: most}
 }
 
 // Count is how many entries the next read asks for, at least 1.
-func (p *Portion) Count() int { return p.now }
+func (p *AdaptiveCount) Count() int { return p.now }
 
 // Exhausted says that asking for less does not help: even a single entry did not
 // come, or one of those that come next may be too much for a reply alone.
-func (p *Portion) Exhausted() bool { return p.alone > 0 }
+func (p *AdaptiveCount) Exhausted() bool { return p.alone > 0 }
 
 // Failed takes note of a read, or of what follows one, that failed, and why.
-func (p *Portion) Failed(err error) {
+func (p *AdaptiveCount) Failed(err error) {
 	if errors.Is(err, errHeavy) { // each further try may take a minute
 		p.alone, p.now = max(p.alone, p.now), 1
 	} else if p.now == 1 {
@@ -41,7 +41,7 @@ func (p *Portion) Failed(err error) {
 }
 
 // Took takes note of entries that were read.
-func (p *Portion) Took(entries []Entry) {
+func (p *AdaptiveCount) Succeeded(entries []Entry) {
 	if len(entries) == 0 {
 		return
 	}

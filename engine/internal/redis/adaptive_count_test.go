@@ -13,20 +13,20 @@ func TestPortion(t *testing.T) {
 		}
 		return list
 	}
-	p := NewPortion(1000)
+	p := NewAdaptiveCount(1000)
 	for _, step := range []struct {
 		name string
 		do   func()
 		want int
 	}{
-		{"light", func() { p.Took(entries(1000, 1000)) }, 1000},
-		{"nothing came", func() { p.Took(nil) }, 1000},
+		{"light", func() { p.Succeeded(entries(1000, 1000)) }, 1000},
+		{"nothing came", func() { p.Succeeded(nil) }, 1000},
 		{"failed", func() { p.Failed(errNoReply) }, 500},
 		{"failed again", func() { p.Failed(errNoReply) }, 250},
-		{"nothing came then", func() { p.Took(nil) }, 250},
-		{"light again", func() { p.Took(entries(250, 250)) }, 500},
-		{"heavy", func() { p.Took(entries(10, heavyRead+10)) }, 250},
-		{"neither light nor heavy", func() { p.Took(entries(10, heavyRead*3/4)) }, 250},
+		{"nothing came then", func() { p.Succeeded(nil) }, 250},
+		{"light again", func() { p.Succeeded(entries(250, 250)) }, 500},
+		{"heavy", func() { p.Succeeded(entries(10, heavyRead+10)) }, 250},
+		{"neither light nor heavy", func() { p.Succeeded(entries(10, heavyRead*3/4)) }, 250},
 		{"failed for long", func() {
 			for range 20 {
 				p.Failed(errNoReply)
@@ -34,7 +34,7 @@ func TestPortion(t *testing.T) {
 		}, 1},
 		{"light for long", func() {
 			for range 20 {
-				p.Took(entries(1, 1))
+				p.Succeeded(entries(1, 1))
 			}
 		}, 1000},
 	} {
@@ -48,7 +48,7 @@ func TestPortion(t *testing.T) {
 // by one; after a single one that failed, that one.
 func TestPortionOfWhatIsTooMuch(t *testing.T) {
 	one := []Entry{{Fields: []string{"a", "b"}}}
-	p := NewPortion(100)
+	p := NewAdaptiveCount(100)
 	if p.Failed(errNoReply); p.Exhausted() || p.Count() != 50 {
 		t.Errorf("after a read that failed: %+v", p)
 	}
@@ -57,8 +57,8 @@ func TestPortionOfWhatIsTooMuch(t *testing.T) {
 		if !p.Exhausted() || p.Count() != 1 {
 			t.Fatalf("after %d entries: %+v", n, p)
 		}
-		p.Took(nil)
-		p.Took(one)
+		p.Succeeded(nil)
+		p.Succeeded(one)
 	}
 	if p.Exhausted() || p.Count() != 2 {
 		t.Errorf("after all of them: %+v", p)
@@ -67,7 +67,7 @@ func TestPortionOfWhatIsTooMuch(t *testing.T) {
 	if p.Failed(errNoReply); !p.Exhausted() || p.Count() != 1 {
 		t.Errorf("after a single one that failed: %+v", p)
 	}
-	if p.Took(one); p.Exhausted() || p.Count() != 2 {
+	if p.Succeeded(one); p.Exhausted() || p.Count() != 2 {
 		t.Errorf("after one that came: %+v", p)
 	}
 }

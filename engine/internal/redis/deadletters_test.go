@@ -11,12 +11,12 @@ import (
 
 // letters reads n entries of stream "s" through group "g" and returns a letter
 // for each.
-func letters(t *testing.T, c *Client, n int) []Letter {
+func letters(t *testing.T, c *Client, n int) []DeadLetter {
 	t.Helper()
 	got := must(c.ReadGroup(t.Context(), ReadOptions{Stream: "s", Group: "g", Consumer: "c", From: ">", Count: n}, nil))(t)
-	list := make([]Letter, len(got))
+	list := make([]DeadLetter, len(got))
 	for i, e := range got {
-		list[i] = Letter{ID: e.ID, Fields: []string{"id", e.ID.String(), "big", strings.Repeat("x", i)}}
+		list[i] = DeadLetter{ID: e.ID, Fields: []string{"id", e.ID.String(), "big", strings.Repeat("x", i)}}
 	}
 	return list
 }
@@ -30,12 +30,12 @@ func TestBury(t *testing.T) {
 		}
 		must(c.CreateGroup(ctx, "s", "g", ID{}))(t)
 		list := letters(t, c, n)
-		wide := make([]string, 0, 2*buryFields)
-		for i := range buryFields {
+		wide := make([]string, 0, 2*maxScriptFields)
+		for i := range maxScriptFields {
 			wide = append(wide, fmt.Sprint("f", i), "v")
 		}
 		list[120].Fields = wide
-		if err := c.Bury(ctx, c.DeadKey("s"), 10000, "s", "g", list); err != nil {
+		if err := c.AddDeadLetters(ctx, c.DeadKey("s"), 10000, "s", "g", list); err != nil {
 			t.Fatal(err)
 		}
 		got := must(c.Range(ctx, c.DeadKey("s"), ID{}, MaxID, 1000, nil))(t)
@@ -60,7 +60,7 @@ func TestBuryKeepsWhatItCannotAdd(t *testing.T) {
 		filled(t, c)
 		list := letters(t, c, 3)
 		raw(t, c, "SET", c.DeadKey("s"), "not a stream")
-		if err := c.Bury(ctx, c.DeadKey("s"), 100, "s", "g", list); err == nil {
+		if err := c.AddDeadLetters(ctx, c.DeadKey("s"), 100, "s", "g", list); err == nil {
 			t.Error("no error from a key of another type")
 		}
 		if p := must(c.PendingSummary(ctx, "s", "g"))(t); p.Count != 3 {

@@ -9,14 +9,14 @@ import (
 
 // Letter is a record for a stream of dead letters, and the entry that it
 // stands for.
-type Letter struct {
+type DeadLetter struct {
 	ID     ID       // of the entry, which is acknowledged
 	Fields []string // alternating name and value
 }
 
 // buryScript adds each letter and acknowledges its entry, which is one step: a
 // letter that cannot be added ends the script before its acknowledgement.
-const buryScript = `local i = 3
+const deadLetterScript = `local i = 3
 while i <= #ARGV do
   local n = tonumber(ARGV[i + 1])
   redis.call('XADD', KEYS[1], 'MAXLEN', '~', ARGV[2], '*', unpack(ARGV, i + 2, i + 1 + n))
@@ -28,9 +28,9 @@ return 1`
 // Bounds of one call of buryScript: the stack of the server's Lua, and the
 // length of a request.
 const (
-	buryMost   = 100
-	buryBytes  = 1 << 20
-	buryFields = 1000
+	maxScriptLetters = 100
+	maxScriptBytes   = 1 << 20
+	maxScriptFields  = 1000
 )
 
 // Bury adds letters to the stream dead, kept near maxLen entries (at least 1),
@@ -38,9 +38,9 @@ const (
 // in one step, so that each entry leaves one letter. Only one of more than
 // 1,000 strings is added first and acknowledged then. Both keys must be in one
 // slot, see [Client.DeadKey]. After an error any part of it may have been done.
-func (c *Client) Bury(ctx context.Context, dead string, maxLen int64, stream, group string, letters []Letter) error {
+func (c *Client) AddDeadLetters(ctx context.Context, dead string, maxLen int64, stream, group string, letters []DeadLetter) error {
 	for len(letters) > 0 {
-		if len(letters[0].Fields) > buryFields {
+		if len(letters[0].Fields) > maxScriptFields {
 			if _, err := c.Add(ctx, dead, maxLen, letters[0].Fields...); err != nil {
 				return err
 			}
@@ -50,9 +50,9 @@ func (c *Client) Bury(ctx context.Context, dead string, maxLen int64, stream, gr
 			letters = letters[1:]
 			continue
 		}
-		args := []string{"EVAL", buryScript, "2", dead, stream, group, strconv.FormatInt(max(maxLen, 1), 10)}
+		args := []string{"EVAL", deadLetterScript, "2", dead, stream, group, strconv.FormatInt(max(maxLen, 1), 10)}
 		n, size := 0, 0
-		for n < len(letters) && n < buryMost && (n == 0 || size < buryBytes) && len(letters[n].Fields) <= buryFields {
+		for n < len(letters) && n < maxScriptLetters && (n == 0 || size < maxScriptBytes) && len(letters[n].Fields) <= maxScriptFields {
 			l := &letters[n]
 			args = append(args, l.ID.String(), strconv.Itoa(len(l.Fields)))
 			for _, s := range l.Fields {

@@ -9,17 +9,17 @@ import (
 // witness knows whether the database takes any row while it refuses others.
 // That is the difference between a row at fault and a database at fault. All
 // streams share it, as they share the table. Any goroutine may use it.
-type witness struct {
-	mu    sync.Mutex
-	clock uint64 // counts calls of now
-	taken uint64 // when the newest insert began that brought a new row
+type acceptance struct {
+	mu           sync.Mutex
+	clock        uint64 // counts calls of now
+	lastAccepted uint64 // when the newest insert began that brought a new row
 
 	since time.Time // of the first refusal since a new row was taken; zero for none
 	cause string    // of the latest refusal
 }
 
 // now returns a moment that is later than all returned before, and never 0.
-func (w *witness) now() uint64 {
+func (w *acceptance) tick() uint64 {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.clock++
@@ -28,10 +28,10 @@ func (w *witness) now() uint64 {
 
 // took takes note of new rows in the table, by an insert that began at a moment
 // of now. ended says that the database refused every row until then.
-func (w *witness) took(began uint64) (ended bool) {
+func (w *acceptance) accepted(began uint64) (ended bool) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	w.taken = max(w.taken, began)
+	w.lastAccepted = max(w.lastAccepted, began)
 	ended = !w.since.IsZero()
 	w.since, w.cause = time.Time{}, ""
 	return ended
@@ -40,14 +40,14 @@ func (w *witness) took(began uint64) (ended bool) {
 // tookSince says whether an insert brought new rows that began after a moment
 // of now. It counts inserts by their beginning: one that ends late may have
 // passed before the cause of a refusal was there.
-func (w *witness) tookSince(at uint64) bool {
+func (w *acceptance) acceptedSince(at uint64) bool {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	return w.taken > at
+	return w.lastAccepted > at
 }
 
 // refused takes note of a refusal that may concern every row.
-func (w *witness) refused(now time.Time, cause string) {
+func (w *acceptance) refused(now time.Time, cause string) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	if w.since.IsZero() {
@@ -57,7 +57,7 @@ func (w *witness) refused(now time.Time, cause string) {
 }
 
 // calm takes note that no refused row waits any more.
-func (w *witness) calm() {
+func (w *acceptance) clear() {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.since, w.cause = time.Time{}, ""
@@ -65,7 +65,7 @@ func (w *witness) calm() {
 
 // fault returns an error when the database has refused every row for as long as
 // limit or longer. No limit is none.
-func (w *witness) fault(now time.Time, limit time.Duration) error {
+func (w *acceptance) fault(now time.Time, limit time.Duration) error {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	if limit <= 0 || w.since.IsZero() {

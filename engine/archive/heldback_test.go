@@ -15,14 +15,14 @@ import (
 )
 
 // broken adds a record that does not decode.
-func (r *rig) broken() (id string) {
+func (r *rig) addUndecodable() (id string) {
 	r.t.Helper()
 	return r.add(stream, "device_id", "d", "lat", "91", "lon", "0")
 }
 
 // letters returns the source ids of the dead letters, sorted as text.
-func (r *rig) letters() (ids []string) {
-	for _, l := range r.dead(stream) {
+func (r *rig) letterIDs() (ids []string) {
+	for _, l := range r.deadLetters(stream) {
 		ids = append(ids, l[7])
 	}
 	slices.Sort(ids)
@@ -42,11 +42,11 @@ func TestDeadLettersThatCannotBeWritten(t *testing.T) {
 		t.Run(tt.name, func(t *testing.T) {
 			r := newServerRig(t, "")
 			r.server.Do(tt.begin...)
-			a := r.archive(quickly)
+			a := r.archive(retryOften)
 			r.run(a)
-			first := r.broken()
+			first := r.addUndecodable()
 			r.publish(stream, 0, 50)
-			second := r.broken()
+			second := r.addUndecodable()
 			r.publish(stream, 50, 50)
 			r.eventually("the good rows", func() bool { return len(r.rows(200)) == 100 && r.pending(stream).Count == 2 })
 			r.eventually("the metrics of what waits", func() bool {
@@ -69,10 +69,10 @@ func TestDeadLettersThatCannotBeWritten(t *testing.T) {
 			}
 			r.server.Do(tt.end...)
 			r.wantNothingPends(stream)
-			if got := r.letters(); fmt.Sprint(got) != fmt.Sprint([]string{first, second}) {
+			if got := r.letterIDs(); fmt.Sprint(got) != fmt.Sprint([]string{first, second}) {
 				t.Errorf("letters of %v, want of %s and %s", got, first, second)
 			}
-			r.comesTo("processor_archive_dead_total", 2)
+			r.waitMetric("processor_archive_dead_total", 2)
 			r.eventually("the metrics of what waits to be 0", func() bool {
 				return r.metric(`processor_archive_held_entries{stream="telemetry:t"}`) == 0 && r.metric(`processor_archive_held_bytes{stream="telemetry:t"}`) == 0
 			})
@@ -89,20 +89,20 @@ func TestHeldEntriesAreBounded(t *testing.T) {
 	const most, n = 20, 50
 	for _, tt := range []struct {
 		name  string
-		bound func(*held)
+		bound func(*heldBack)
 	}{
-		{"entries", func(h *held) { h.most = most }},
-		{"bytes", func(h *held) { h.mostBytes = 10 * most }},
+		{"entries", func(h *heldBack) { h.maxEntries = most }},
+		{"bytes", func(h *heldBack) { h.maxBytes = 10 * most }},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			r := newServerRig(t, "")
 			key := r.client.DeadKey(stream)
 			r.server.Do("SET", key, "x")
-			a := r.archive(func(o *Options) { quickly(o); o.BatchSize = 7 })
+			a := r.archive(func(o *Options) { retryOften(o); o.BatchSize = 7 })
 			tt.bound(a.held[stream])
 			var want []string
 			for range n {
-				want = append(want, r.broken())
+				want = append(want, r.addUndecodable())
 			}
 			r.publish(stream, 0, 10)
 			r.run(a)
@@ -120,7 +120,7 @@ func TestHeldEntriesAreBounded(t *testing.T) {
 			r.server.Do("DEL", key)
 			r.wantRows(10)
 			slices.Sort(want)
-			if got := r.letters(); fmt.Sprint(got) != fmt.Sprint(want) {
+			if got := r.letterIDs(); fmt.Sprint(got) != fmt.Sprint(want) {
 				t.Errorf("letters of %v, want of %v", got, want)
 			}
 			r.eventually("readiness", func() bool { return a.Ready() == nil })
@@ -133,8 +133,8 @@ func TestRefusedRowsAreBounded(t *testing.T) {
 	r := newServerRig(t, testenv.NewDatabase(t))
 	pg := testenv.Postgres(t)
 	pg.Query(r.pgURL, rowTrigger("RAISE 'broken';"))
-	a := r.archive(func(o *Options) { quickly(o); o.ReadyFault, o.BatchSize = 0, 30 })
-	a.held[stream].most = 100
+	a := r.archive(func(o *Options) { retryOften(o); o.ReadyFault, o.BatchSize = 0, 30 })
+	a.held[stream].maxEntries = 100
 	r.publish(stream, 0, 250)
 	r.run(a)
 	r.eventually("readiness to say so", func() bool {
@@ -145,7 +145,7 @@ func TestRefusedRowsAreBounded(t *testing.T) {
 	if p := r.pending(stream).Count; p != 100 {
 		t.Errorf("%d entries pend, want 100", p)
 	}
-	pg.Query(r.pgURL, calmTrigger)
+	pg.Query(r.pgURL, dropTrigger)
 	r.wantRows(250)
 	r.wantMetric("processor_archive_dead_total", 0)
 	r.eventually("readiness", func() bool { return a.Ready() == nil })
@@ -157,9 +157,9 @@ func TestARestartKeepsWhatIsHeld(t *testing.T) {
 	r := newServerRig(t, "")
 	key := r.client.DeadKey(stream)
 	r.server.Do("SET", key, "x")
-	id := r.broken()
+	id := r.addUndecodable()
 	for range 3 {
-		stop := r.run(r.archive(quickly))
+		stop := r.run(r.archive(retryOften))
 		before := r.delivered(id)
 		r.eventually("an attempt", func() bool { return r.delivered(id) > before })
 		if err := stop(); err != nil {
@@ -167,17 +167,17 @@ func TestARestartKeepsWhatIsHeld(t *testing.T) {
 		}
 	}
 	r.server.Do("DEL", key)
-	r.run(r.archive(quickly))
+	r.run(r.archive(retryOften))
 	r.wantNothingPends(stream)
-	if got := r.letters(); len(got) != 1 || got[0] != id {
+	if got := r.letterIDs(); len(got) != 1 || got[0] != id {
 		t.Errorf("letters of %v, want of %s", got, id)
 	}
 }
 
 func TestHeld(t *testing.T) {
 	m := newMeters(metrics.NewSet())
-	h := newHeld("s", "s:dead", &m)
-	h.most, h.mostBytes = 3, 100
+	h := newHeldBack("s", "s:dead", &m)
+	h.maxEntries, h.maxBytes = 3, 100
 	entry := func(ms uint64, size int) *redis.Entry {
 		return &redis.Entry{ID: redis.ID{Ms: ms}, Fields: []string{"name", strings.Repeat("x", size-4)}}
 	}
@@ -188,30 +188,30 @@ func TestHeld(t *testing.T) {
 		}
 	}
 	want("at first", 3, 0, false)
-	h.begin()
-	h.keep(entry(1, 10), 0)
-	h.keep(entry(2, 20), 7)
+	h.beginPass()
+	h.add(entry(1, 10), 0)
+	h.add(entry(2, 20), 7)
 	want("with two", 1, 30, false)
-	h.keep(entry(2, 20), 7)
+	h.add(entry(2, 20), 7)
 	want("with one of them again", 1, 30, false)
-	h.keep(entry(3, 20), 0)
+	h.add(entry(3, 20), 0)
 	want("at the bound of entries", 0, 50, true)
 	if h.refusedAt(redis.ID{Ms: 2}) != 7 || h.refusedAt(redis.ID{Ms: 1}) != 0 || h.refusedAt(redis.ID{Ms: 9}) != 0 {
 		t.Error("when a row was refused is not known")
 	}
-	h.begin()
-	h.keep(entry(3, 20), 0)
-	if want("during the next look", 0, 50, true); !h.end() {
+	h.beginPass()
+	h.add(entry(3, 20), 0)
+	if want("during the next look", 0, 50, true); !h.endPass() {
 		t.Error("no refused row waits any more, and end does not say so")
 	}
 	want("after it", 2, 20, false)
-	h.keep(entry(4, 90), 0)
+	h.add(entry(4, 90), 0)
 	want("at the bound of bytes", 0, 110, true)
-	if h.lettersFail(errors.New("x")) || !h.lettersFail(nil) || h.lettersFail(nil) {
+	if h.setLettersError(errors.New("x")) || !h.setLettersError(nil) || h.setLettersError(nil) {
 		t.Error("lettersFail does not say how it was before")
 	}
-	h.begin()
-	if h.end() {
+	h.beginPass()
+	if h.endPass() {
 		t.Error("end speaks of refused rows where there were none")
 	}
 	want("when all is done", 3, 0, false)
@@ -224,10 +224,10 @@ func TestHeldEntriesAreTriedInTime(t *testing.T) {
 		{5 * time.Second, 10 * time.Second, 5 * time.Second},
 		{time.Second, 10 * time.Second, time.Second},
 		{time.Hour, 10 * time.Second, 5 * time.Second},
-		{time.Hour, time.Millisecond, againLeast},
+		{time.Hour, time.Millisecond, minRetryEvery},
 	} {
 		r := &reader{opt: &Options{ClaimInterval: tt.interval, ClaimIdle: tt.idle}}
-		if got := r.againEvery(); got != tt.want {
+		if got := r.retryEvery(); got != tt.want {
 			t.Errorf("interval %v, idle %v: tried every %v, want %v", tt.interval, tt.idle, got, tt.want)
 		}
 	}
@@ -236,7 +236,7 @@ func TestHeldEntriesAreTriedInTime(t *testing.T) {
 	key := r.client.DeadKey(stream)
 	r.server.Do("SET", key, "x")
 	r.run(r.archive(func(o *Options) { o.ClaimInterval, o.ClaimIdle = time.Hour, 200*time.Millisecond }))
-	id := r.broken()
+	id := r.addUndecodable()
 	r.eventually("attempts", func() bool { return r.delivered(id) >= 3 })
 	r.server.Do("DEL", key)
 	r.wantNothingPends(stream)

@@ -11,8 +11,8 @@ import (
 
 // Bounds of what a stream holds back. The bytes may be exceeded by one read.
 const (
-	heldMost  = 10_000
-	heldBytes = 64 << 20
+	maxHeldEntries = 10_000
+	maxHeldBytes   = 64 << 20
 )
 
 // held are the entries of a stream that stay pending on purpose while those
@@ -20,96 +20,96 @@ const (
 // refuses their row and it is not known yet whether that is the row's fault.
 // Redis keeps the entries, this keeps their ids. Any goroutine may use it; the
 // stream's reader alone changes it.
-type held struct {
+type heldBack struct {
 	stream, deadKey string
-	most            int   // entries
-	mostBytes       int64 // of names and values
+	maxEntries      int   // entries
+	maxBytes        int64 // of names and values
 
-	shown, shownBytes *metrics.Gauge
+	entriesGauge, bytesGauge *metrics.Gauge
 
-	mu      sync.Mutex
-	entries map[redis.ID]heldEntry
-	bytes   int64
-	round   int   // counts the looks at all of them
-	letters error // why letters cannot be written, nil when they can
-	cause   string
+	mu         sync.Mutex
+	entries    map[redis.ID]heldEntry
+	bytes      int64
+	pass       int   // counts the looks at all of them
+	lettersErr error // why letters cannot be written, nil when they can
+	cause      string
 }
 
 // heldEntry is one entry that is held back.
 type heldEntry struct {
 	refused uint64 // when its row was refused first, by the witness; 0: it waits for its letter
 	bytes   int64
-	round   int // in which it was held back last
+	pass    int // in which it was held back last
 }
 
-func newHeld(stream, deadKey string, m *meters) *held {
-	return &held{stream: stream, deadKey: deadKey, most: heldMost, mostBytes: heldBytes, entries: map[redis.ID]heldEntry{},
-		shown: m.gauge("held_entries", stream), shownBytes: m.gauge("held_bytes", stream)}
+func newHeldBack(stream, deadKey string, m *meters) *heldBack {
+	return &heldBack{stream: stream, deadKey: deadKey, maxEntries: maxHeldEntries, maxBytes: maxHeldBytes, entries: map[redis.ID]heldEntry{},
+		entriesGauge: m.gauge("held_entries", stream), bytesGauge: m.gauge("held_bytes", stream)}
 }
 
 // show sets the gauges. h.mu is held.
-func (h *held) show() {
-	h.shown.Set(float64(len(h.entries)))
-	h.shownBytes.Set(float64(h.bytes))
+func (h *heldBack) updateGauges() {
+	h.entriesGauge.Set(float64(len(h.entries)))
+	h.bytesGauge.Set(float64(h.bytes))
 }
 
 // begin begins a look at all that pends: what is not held back again until the
 // end is forgotten.
-func (h *held) begin() {
+func (h *heldBack) beginPass() {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	h.round++
+	h.pass++
 }
 
 // end ends a look that saw all that pends. calm says that rows were refused
 // before, and none waits any more.
-func (h *held) end() (calm bool) {
+func (h *heldBack) endPass() (calm bool) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	had, have := false, false
 	for id, e := range h.entries {
 		had = had || e.refused > 0
-		if e.round == h.round {
+		if e.pass == h.pass {
 			have = have || e.refused > 0
 			continue
 		}
 		h.bytes -= e.bytes
 		delete(h.entries, id)
 	}
-	h.show()
+	h.updateGauges()
 	return had && !have
 }
 
 // keep holds an entry back. refused is when its row was refused first, 0 when
 // it waits for its letter.
-func (h *held) keep(e *redis.Entry, refused uint64) {
+func (h *heldBack) add(e *redis.Entry, refused uint64) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	entry := heldEntry{refused: refused, round: h.round, bytes: int64(e.Size())}
+	entry := heldEntry{refused: refused, pass: h.pass, bytes: int64(e.Size())}
 	h.bytes += entry.bytes - h.entries[e.ID].bytes
 	h.entries[e.ID] = entry
-	h.show()
+	h.updateGauges()
 }
 
 // refusedAt returns when an entry's row was refused first, 0 when it was not.
-func (h *held) refusedAt(id redis.ID) uint64 {
+func (h *heldBack) refusedAt(id redis.ID) uint64 {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	return h.entries[id].refused
 }
 
 // room returns how many more entries may be held back, at least 0.
-func (h *held) room() int {
+func (h *heldBack) room() int {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	if h.bytes >= h.mostBytes {
+	if h.bytes >= h.maxBytes {
 		return 0
 	}
-	return max(h.most-len(h.entries), 0)
+	return max(h.maxEntries-len(h.entries), 0)
 }
 
 // empty says that nothing is held back.
-func (h *held) empty() bool {
+func (h *heldBack) empty() bool {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	return len(h.entries) == 0
@@ -117,23 +117,23 @@ func (h *held) empty() bool {
 
 // lettersFail takes note of why letters cannot be written, nil when they can.
 // It returns whether they could not before.
-func (h *held) lettersFail(err error) (failed bool) {
+func (h *heldBack) setLettersError(err error) (failed bool) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	failed = h.letters != nil
-	h.letters = err
+	failed = h.lettersErr != nil
+	h.lettersErr = err
 	return failed
 }
 
 // lettersFailing says whether letters cannot be written.
-func (h *held) lettersFailing() bool {
+func (h *heldBack) lettersFailing() bool {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	return h.letters != nil
+	return h.lettersErr != nil
 }
 
 // rowsRefused takes note of why rows are held back.
-func (h *held) rowsRefused(cause string) {
+func (h *heldBack) setCause(cause string) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	h.cause = cause
@@ -141,16 +141,16 @@ func (h *held) rowsRefused(cause string) {
 
 // fault returns an error when so much is held back that the stream is not read
 // any further.
-func (h *held) fault() error {
+func (h *heldBack) fault() error {
 	room := h.room()
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	switch {
 	case room > 0:
 		return nil
-	case h.letters != nil:
+	case h.lettersErr != nil:
 		return fmt.Errorf("archive: stream %s is not read any further: dead letters cannot be written to %s, and %d entries of %d bytes wait for it: %w",
-			h.stream, h.deadKey, len(h.entries), h.bytes, h.letters)
+			h.stream, h.deadKey, len(h.entries), h.bytes, h.lettersErr)
 	}
 	return fmt.Errorf("archive: stream %s is not read any further: the database refuses %d entries of %d bytes, which wait for it: %s",
 		h.stream, len(h.entries), h.bytes, h.cause)
