@@ -6,74 +6,75 @@ import (
 	"time"
 )
 
-// witness knows whether the database takes any row while it refuses others.
-// That is the difference between a row at fault and a database at fault. All
-// streams share it, as they share the table. Any goroutine may use it.
+// acceptance records whether the database accepts any row while it refuses
+// others. That is the difference between a row at fault and a database at fault.
+// All streams share it, as they share the table. It orders events by ticks of a
+// logical clock. Any goroutine may use it.
 type acceptance struct {
 	mu           sync.Mutex
-	clock        uint64 // counts calls of now
-	lastAccepted uint64 // when the newest insert began that brought a new row
+	clock        uint64 // the last tick
+	lastAccepted uint64 // tick at which the newest insert of a new row began
 
-	since time.Time // of the first refusal since a new row was taken; zero for none
+	since time.Time // first refusal since a new row was accepted; zero for none
 	cause string    // of the latest refusal
 }
 
-// now returns a moment that is later than all returned before, and never 0.
-func (w *acceptance) tick() uint64 {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	w.clock++
-	return w.clock
+// tick returns a new tick, greater than all before, and never 0.
+func (a *acceptance) tick() uint64 {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.clock++
+	return a.clock
 }
 
-// took takes note of new rows in the table, by an insert that began at a moment
-// of now. ended says that the database refused every row until then.
-func (w *acceptance) accepted(began uint64) (ended bool) {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	w.lastAccepted = max(w.lastAccepted, began)
-	ended = !w.since.IsZero()
-	w.since, w.cause = time.Time{}, ""
+// accepted records that an insert which began at a tick brought new rows. ended
+// says that the database refused every row until now.
+func (a *acceptance) accepted(began uint64) (ended bool) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.lastAccepted = max(a.lastAccepted, began)
+	ended = !a.since.IsZero()
+	a.since, a.cause = time.Time{}, ""
 	return ended
 }
 
-// tookSince says whether an insert brought new rows that began after a moment
-// of now. It counts inserts by their beginning: one that ends late may have
-// passed before the cause of a refusal was there.
-func (w *acceptance) acceptedSince(at uint64) bool {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	return w.lastAccepted > at
+// acceptedSince says whether an insert that began after a tick brought new rows.
+// The beginning counts, not the end: an insert that ends late may have passed
+// before the cause of a refusal appeared.
+func (a *acceptance) acceptedSince(at uint64) bool {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	return a.lastAccepted > at
 }
 
-// refused takes note of a refusal that may concern every row.
-func (w *acceptance) refused(now time.Time, cause string) {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	if w.since.IsZero() {
-		w.since = now
+// refused records a refusal that may concern every row.
+func (a *acceptance) refused(now time.Time, cause string) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if a.since.IsZero() {
+		a.since = now
 	}
-	w.cause = cause
+	a.cause = cause
 }
 
-// calm takes note that no refused row waits any more.
-func (w *acceptance) clear() {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	w.since, w.cause = time.Time{}, ""
+// clear records that no refused row is held back any more.
+func (a *acceptance) clear() {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.since, a.cause = time.Time{}, ""
 }
 
-// fault returns an error when the database has refused every row for as long as
-// limit or longer. No limit is none.
-func (w *acceptance) fault(now time.Time, limit time.Duration) error {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	if limit <= 0 || w.since.IsZero() {
+// fault returns an error when the database has refused every row for limit or
+// longer. A limit of 0 means never.
+func (a *acceptance) fault(now time.Time, limit time.Duration) error {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if limit <= 0 || a.since.IsZero() {
 		return nil
 	}
-	lasts := now.Sub(w.since)
+	lasts := now.Sub(a.since)
 	if lasts < limit {
 		return nil
 	}
-	return fmt.Errorf("archive: the database refuses every row, for %v now; they wait in the stream: %s", lasts.Round(time.Second), w.cause)
+	return fmt.Errorf("archive: the database refuses every row, for %v now; they wait in the stream: %s", lasts.Round(time.Second), a.cause)
 }

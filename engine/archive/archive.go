@@ -9,8 +9,8 @@ import (
 	"pitwall/engine/internal/pace"
 )
 
-// Archive writes what its streams carry to its store. See the package's
-// documentation for what is promised.
+// Archive writes the records of its streams to its store. The package documentation
+// says what it guarantees.
 type Archive struct {
 	opt    Options
 	meters meters
@@ -21,7 +21,7 @@ type Archive struct {
 	monitors   []*monitor           // one per stream
 }
 
-// New makes an archive and registers its metrics. It starts nothing.
+// New makes an Archive and registers its metrics. It starts no goroutine.
 func New(o Options) *Archive {
 	o = o.withDefaults()
 	a := &Archive{opt: o, meters: newMeters(o.Metrics), held: map[string]*heldBack{}}
@@ -35,11 +35,11 @@ func New(o Options) *Archive {
 	return a
 }
 
-// Run archives until ctx ends, and is called once. It waits for servers that
-// are away, also at its start. After ctx has ended each reader writes and
-// acknowledges what it holds, within FlushTimeout; the error says where that
-// did not succeed. What was not acknowledged, or is held back, stays pending and
-// is written by the next start, or by another process.
+// Run archives until ctx ends. It is called once. It waits for servers that are
+// away, also at its start. After ctx has ended each reader writes and acknowledges
+// its current batch, within FlushTimeout; the error names the streams where that
+// failed. Entries that were not acknowledged, or are held back, stay pending: the
+// next start or another process writes them.
 func (a *Archive) Run(ctx context.Context) error {
 	flush, cancel := context.WithCancelCause(context.WithoutCancel(ctx))
 	var readers, others sync.WaitGroup
@@ -57,9 +57,9 @@ func (a *Archive) Run(ctx context.Context) error {
 	return errors.Join(errs...)
 }
 
-// Ready returns nil, or which part of the process has failed, and why: also that
-// the database refuses every row, or that what cannot be written keeps a stream
-// from being read. Any goroutine may call it.
+// Ready returns nil, or why the process is not ready: a part of Options.Health has
+// failed, the database refuses every row, or a stream is no longer read because too
+// much is held back. Any goroutine may call it.
 func (a *Archive) Ready() error {
 	for _, stream := range a.opt.Streams {
 		if err := a.held[stream].fault(); err != nil {
@@ -72,9 +72,9 @@ func (a *Archive) Ready() error {
 	return a.opt.Health.Ready()
 }
 
-// Examine tries what a start should say at once: whether the dead letters of
-// each stream can be written. Options.Health takes the answers. Call it before
-// Run.
+// CheckDeadLetters reports to Options.Health whether the dead letters of each stream
+// can be written, so that a fault is known before the first letter. It is called
+// before Run.
 func (a *Archive) CheckDeadLetters(ctx context.Context) {
 	for _, w := range a.monitors {
 		w.countLetters(ctx)
@@ -82,10 +82,10 @@ func (a *Archive) CheckDeadLetters(ctx context.Context) {
 	}
 }
 
-// errFlushTimeout ends the writing of the last batches.
+// errFlushTimeout ends the writing of the last batches when it takes too long.
 var errFlushTimeout = errors.New("the time to finish ran out")
 
-// limitFlush ends flush when FlushTimeout has passed since the end of ctx.
+// limitFlush cancels flush FlushTimeout after the end of ctx.
 func (a *Archive) limitFlush(ctx, flush context.Context, cancel context.CancelCauseFunc) {
 	select {
 	case <-ctx.Done():

@@ -123,13 +123,13 @@ func TestDeadLettersAreBounded(t *testing.T) {
 	}
 }
 
-// TestDeadLettersAreBoundedInBytes: letters of 20 KiB are thrown away beyond the
-// bytes, and so are those that came otherwise.
+// TestDeadLettersAreBoundedInBytes: the oldest letters beyond the bytes are deleted,
+// including those that were added otherwise.
 func TestDeadLettersAreBoundedInBytes(t *testing.T) {
 	const most = 1 << 20
 	r := newServerRig(t, "")
 	key := r.client.DeadKey(stream)
-	for range 150 { // by hand, or of a process that died before it looked
+	for range 150 { // by hand, or by a process that died before it trimmed
 		r.server.Do("XADD", key, "*", "by", strings.Repeat("x", 20<<10))
 	}
 	size := func() int64 { return r.server.Do("MEMORY", "USAGE", key, "SAMPLES", "0").(int64) }
@@ -200,8 +200,8 @@ func TestBatchesFillForAWhile(t *testing.T) {
 	r.publish(stream, 0, 1)
 	r.publish(stream, 1, 100)
 	r.wantRows(101)
-	// What came while the first batch was open fills it to the brim; what is
-	// left over comes in full batches and a last one.
+	// Records that arrive while the first batch waits fill it. The rest arrives in
+	// full batches and a last one.
 	var got []int
 	for range r.metric("processor_archive_insert_duration_seconds_count") {
 		got = append(got, <-sizes)
@@ -254,7 +254,7 @@ func TestBehind(t *testing.T) {
 		want         int64
 	}{
 		{"up to date", at(5), at(5), 0},
-		{"behind", at(1005), at(5), 1000},
+		{"late", at(1005), at(5), 1000},
 		{"a stream that went back", at(5), at(1005), 0},
 		{"nothing at all", redis.ID{}, redis.ID{}, 0},
 	} {

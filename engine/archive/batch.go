@@ -10,8 +10,8 @@ import (
 	"pitwall/engine/internal/redis"
 )
 
-// batch is what one read brought, sorted into what is to be done with it. It
-// is filled again and again; strings alias the memory of the read.
+// batch holds the entries of one read, sorted by what is to be done with them. It
+// is reused for each read. Its strings point into the memory of the read.
 type batch struct {
 	stream    string
 	decoder   *codec.Decoder
@@ -19,34 +19,36 @@ type batch struct {
 
 	entries       []redis.Entry
 	held          []bool     // of each entry, whether it is held back
-	ids           []redis.ID // what is acknowledged in the end: all others
-	parts         []part     // what decoded, one for each insert under way
+	ids           []redis.ID // of the entries to acknowledge: all that are not held back
+	parts         []part     // decoded positions, one part per concurrent insert
 	letters       []redis.DeadLetter
 	letterEntries []int      // of each letter, the index of its entry
 	trimmed       []redis.ID // entries without fields: trimmed while pending
 	expired       int        // positions too old for the table
 }
 
-// part is a share of a batch: all that the batch has of some devices, in its
-// order, so that of two positions of one key the first stays.
+// part is a share of a batch: all positions of some devices, in the order of the
+// batch. A device is never in two parts, so of two positions with one key the
+// first one stays.
 type part struct {
 	positions []codec.Position
 	entryOf   []int      // of each position, the index of its entry
 	ids       []redis.ID // of each position, the id of its entry
-	refused   []refusal  // what goes to the dead letters
-	suspects  []suspect  // what the database refuses for reasons that need not be theirs
+	refused   []refusal  // these become dead letters
+	suspects  []suspect  // refused, perhaps not for a reason of their own
 }
 
-// refusal is a position that goes to the dead letters.
+// refusal is a position that becomes a dead letter.
 type refusal struct {
 	at            int // index in part.positions
 	reason, cause string
 }
 
-// suspect is a position that the database refused, maybe as it would any other.
+// suspect is a position that the database refused, perhaps as it would refuse any
+// other. Its entry is held back.
 type suspect struct {
 	at    int    // index in part.positions
-	first uint64 // when it was refused first, by the witness
+	first uint64 // tick of acceptance at its first refusal
 	cause string
 }
 
@@ -55,12 +57,12 @@ func newBatch(stream string, limits codec.Limits, parts int, left *leftout.Recor
 	return &batch{stream: stream, decoder: codec.NewDecoder(limits), omissions: left, parts: make([]part, parts)}
 }
 
-// splitFrom is how many entries a batch must have to be worth more than one
-// insert: every one is a commit of its own.
+// minSplit is the least number of entries that are inserted in parts. Each part
+// is a commit of its own, which smaller batches do not repay.
 const minSplit = 256
 
-// fill sorts entries into the batch, in place of what it held. Positions that
-// are too old are left out.
+// fill replaces the content of the batch by entries. Positions that are too old
+// are left out.
 func (b *batch) fill(entries []redis.Entry, bounds bounds) {
 	for i := range b.parts {
 		b.parts[i].reset()
@@ -101,26 +103,26 @@ func (b *batch) fill(entries []redis.Entry, bounds bounds) {
 	}
 }
 
-// fillLarge makes the batch one entry that was not read because of its size.
+// fillOversized makes the batch one entry that was not read because of its size.
 func (b *batch) fillOversized(id redis.ID, size int) {
 	b.fill(nil, bounds{})
 	b.entries, b.held = []redis.Entry{{ID: id}}, append(b.held, false)
 	b.addOversized(0, size)
 }
 
-// buryLarge adds the dead letter of an entry that is too large: its id alone.
+// addOversized adds the dead letter of an entry that is too large: only its id.
 func (b *batch) addOversized(at, size int) {
 	b.appendLetter(at, reasonEntry, fmt.Sprintf("the entry has %d bytes, allowed are %d: its fields are left out", size, redis.MaxEntry), nil)
 }
 
-// reset empties a part and lets go of the last read's memory.
+// reset empties a part and releases the memory of the last read.
 func (p *part) reset() {
 	clear(p.positions)
 	p.positions, p.entryOf, p.ids = p.positions[:0], p.entryOf[:0], p.ids[:0]
 	p.refused, p.suspects = p.refused[:0], p.suspects[:0]
 }
 
-// partOf chooses a device's part, by FNV-1a.
+// partOf chooses the part of a device, by its FNV-1a hash.
 func partOf(device string, parts int) int {
 	if parts == 1 {
 		return 0
@@ -132,24 +134,24 @@ func partOf(device string, parts int) int {
 	return int(h>>16) % parts
 }
 
-// refuse notes a position that goes to the dead letters.
+// refuse notes that a position becomes a dead letter.
 func (p *part) refuse(at int, reason, cause string) {
 	p.refused = append(p.refused, refusal{at, reason, cause})
 }
 
-// suspect notes a position that the database refused and that is held back.
+// suspect notes that the database refused a position, which is held back.
 func (p *part) suspect(at int, first uint64, cause string) {
 	p.suspects = append(p.suspects, suspect{at, first, cause})
 }
 
-// conflict notes that the table holds another position of the same device and
-// time, which stays.
+// conflict notes that the table holds a different position with the same device
+// and time, which stays.
 func (p *part) conflict(at int) {
 	q := &p.positions[at]
 	p.refuse(at, reasonConflict, fmt.Sprintf("the table holds another position of device %s at %d", q.DeviceID, q.TS))
 }
 
-// buryRefused makes dead letters of the positions that go there.
+// addRefused adds the dead letters of all refused positions.
 func (b *batch) addRefused() {
 	for i := range b.parts {
 		p := &b.parts[i]
@@ -159,25 +161,25 @@ func (b *batch) addRefused() {
 	}
 }
 
-// Fields of a dead letter. The original's fields follow, each name after
-// fieldPrefix, in their order.
+// Fields of a dead letter. The fields of the record follow in their order, each
+// name with fieldPrefix in front.
 const (
 	deadReason   = "reason"        // one of codec.Reasons, or one of those below
 	deadError    = "error"         // for people
-	deadStream   = "source_stream" // where it came from, and under which id:
-	deadID       = "source_id"     // letters of one source id are one letter
+	deadStream   = "source_stream" // key of the source stream
+	deadID       = "source_id"     // letters with the same source id are one letter
 	fieldPrefix  = "field:"
-	deadOverhead = 8 // names and values in front of the original's
+	deadOverhead = 8 // names and values before those of the record
 )
 
 // Reasons of dead letters that the codec does not know.
 const (
-	reasonConflict = "ts_conflict"      // the table holds another position under the key
-	reasonRefused  = "database_refused" // the database does not take what the row holds
+	reasonConflict = "ts_conflict"      // the table holds another position with the same key
+	reasonRefused  = "database_refused" // the database refuses the row
 	reasonEntry    = "entry_too_large"  // longer than redis.MaxEntry; the letter has no fields
 )
 
-// done returns the ids of the entries that are not held back.
+// ackIDs returns the ids of the entries that are not held back.
 func (b *batch) ackIDs() []redis.ID {
 	b.ids = b.ids[:0]
 	for i := range b.entries {
@@ -188,12 +190,12 @@ func (b *batch) ackIDs() []redis.ID {
 	return b.ids
 }
 
-// bury adds the dead letter of the entry at an index.
+// addLetter adds the dead letter of the entry at an index.
 func (b *batch) addLetter(at int, reason, cause string) {
 	b.appendLetter(at, reason, cause, b.entries[at].Fields)
 }
 
-// letter adds a dead letter with the given fields of the entry.
+// appendLetter adds a dead letter with the given fields of the entry.
 func (b *batch) appendLetter(at int, reason, cause string, fields []string) {
 	e := &b.entries[at]
 	letter := make([]string, 0, deadOverhead+len(fields))
@@ -208,7 +210,7 @@ func (b *batch) appendLetter(at int, reason, cause string, fields []string) {
 	b.letterEntries = append(b.letterEntries, at)
 }
 
-// reasonOf names the reason of a record that did not decode.
+// reasonOf names the reason why a record did not decode.
 func reasonOf(err error) string {
 	var ce *codec.CodecError
 	if errors.As(err, &ce) {

@@ -16,9 +16,9 @@ import (
 	"pitwall/engine/internal/testenv"
 )
 
-// BenchmarkArchive brings b.N records from a real redis-server into a real
-// PostgreSQL with fsync on, all of it on this machine, and reports rows per
-// second and bytes per row. Run it with a fixed count: -benchtime 300000x.
+// BenchmarkArchive archives b.N records from a real redis-server to a real PostgreSQL
+// with fsync on, all on this machine. It reports rows per second and bytes per row. Run
+// it with a fixed count: -benchtime 300000x.
 func BenchmarkArchive(b *testing.B) {
 	for _, batch := range []int{1000, 2000} {
 		for _, writers := range []int{1, 2, 4} {

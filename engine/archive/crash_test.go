@@ -11,8 +11,8 @@ import (
 	"pitwall/engine/internal/testenv"
 )
 
-// TestCrashBetweenCommitAndAck lets an archive die, as far as anybody can
-// tell, right after its first commit: no acknowledgement leaves it.
+// TestCrashBetweenCommitAndAck ends an archive right after its first commit, before
+// any acknowledgement.
 func TestCrashBetweenCommitAndAck(t *testing.T) {
 	everywhere(t, func(t *testing.T, r *rig) {
 		r.publish(stream, 0, 300)
@@ -41,8 +41,8 @@ func TestCrashBetweenCommitAndAck(t *testing.T) {
 	})
 }
 
-// TestCommitThatLooksLikeAFailure is the reply of a COMMIT that was lost: the
-// batch is in the table, and offered again.
+// TestCommitThatLooksLikeAFailure loses the reply of a COMMIT: the batch is in the
+// table and is inserted again.
 func TestCommitThatLooksLikeAFailure(t *testing.T) {
 	everywhere(t, func(t *testing.T, r *rig) {
 		r.publish(stream, 0, 100)
@@ -85,13 +85,11 @@ func TestAckThatFails(t *testing.T) {
 	}
 }
 
-// TestTrimmedAfterItsCommitIsNotLost: the acknowledgement fails, and what pends
-// is trimmed before it is looked at again. It is in the table.
+// TestTrimmedAfterItsCommitIsNotLost: the acknowledgement fails, and the pending
+// entries are trimmed before they are read again. They are in the table.
 func TestTrimmedAfterItsCommitIsNotLost(t *testing.T) {
-	server := testenv.Redis(t)
-	proxy := testenv.Proxy(t, server.Addr())
-	r := newRig(t, "redis://"+proxy.Addr(), "")
-	r.server = server
+	r, proxy := newProxiedRig(t)
+	server := r.server
 	for n := range 50 { // past the proxy
 		server.Do(append([]string{"XADD", stream, "*"}, numbered(n, 1)[0]...)...)
 	}
@@ -115,20 +113,20 @@ func TestTrimmedAfterItsCommitIsNotLost(t *testing.T) {
 	}
 }
 
-// TestOwnPendingAtStart leaves entries with a consumer whose process is gone,
-// and starts it again under the same name.
+// TestOwnPendingAtStart leaves entries pending on a consumer whose process is gone,
+// and starts a process with the same name.
 func TestOwnPendingAtStart(t *testing.T) {
 	everywhere(t, func(t *testing.T, r *rig) {
 		r.publish(stream, 0, 250)
 		r.leavePending("one", 120)
-		// Nothing is claimed: what pends has been idle for no time at all.
+		// Nothing is claimed: the pending entries have not been idle for long enough.
 		r.run(r.archive(func(o *Options) { o.BatchSize, o.ClaimIdle = 50, time.Hour }))
 		r.wantRows(250)
 		r.wantMetric("processor_archive_claimed_total", 0)
 	})
 }
 
-// TestPendingOfACrashedProcessIsClaimed does so under another name.
+// TestPendingOfACrashedProcessIsClaimed starts a process with another name.
 func TestPendingOfACrashedProcessIsClaimed(t *testing.T) {
 	everywhere(t, func(t *testing.T, r *rig) {
 		r.publish(stream, 0, 250)

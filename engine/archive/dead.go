@@ -13,21 +13,21 @@ import (
 	"pitwall/engine/internal/redis"
 )
 
-// DeadLetter is a record that the archive could not bring into the table.
+// DeadLetter is a record that the archive could not write to the table.
 type DeadLetter struct {
-	Stream  string     // where it came from
-	ID      redis.ID   // under which id
+	Stream  string     // key of the source stream
+	ID      redis.ID   // id in the source stream
 	Reason  string     // one of codec.Reasons, ts_conflict, database_refused or entry_too_large
-	Error   string     // the same for people
+	Error   string     // the reason in words
 	Entries []redis.ID // its entries in the stream of dead letters, oldest first
 }
 
-// deadPage is how many dead letters are read at once.
+// letterPage is how many dead letters are read at once.
 const letterPage = 500
 
-// ListDead returns the dead letters of a stream, each source id once however
-// often it was written, in the order of their coming. Entries that are no dead
-// letters are left out. What they hold is read by Original.
+// ListDeadLetters returns the dead letters of a stream in the order in which they
+// were first written, one for each source id, however often it was written. Other
+// entries are left out. Original reads the record of a letter.
 func ListDeadLetters(ctx context.Context, c *redis.Client, stream string) ([]DeadLetter, error) {
 	var list []DeadLetter
 	places := map[redis.ID]int{}
@@ -38,7 +38,7 @@ func ListDeadLetters(ctx context.Context, c *redis.Client, stream string) ([]Dea
 		count := size.Count()
 		page, err = c.Range(ctx, c.DeadKey(stream), from, redis.MaxID, count, page)
 		if redis.IsConnection(err) && count > 1 {
-			size.Failed(err) // too heavy, it may be; without a server a few tries tell
+			size.Failed(err) // perhaps the page is too large; without a server this ends after a few tries
 			continue
 		}
 		if err != nil {
@@ -66,7 +66,7 @@ func ListDeadLetters(ctx context.Context, c *redis.Client, stream string) ([]Dea
 	}
 }
 
-// sourceID reads the head of a dead letter.
+// sourceID reads the source id of a dead letter; ok is false for other entries.
 func sourceID(fields []string) (id redis.ID, ok bool) {
 	if len(fields) < deadOverhead || fields[0] != deadReason || fields[2] != deadError ||
 		fields[4] != deadStream || fields[6] != deadID {
@@ -76,12 +76,11 @@ func sourceID(fields []string) (id redis.ID, ok bool) {
 	return id, err == nil
 }
 
-// ErrNoFields is what a letter is asked for in vain that has the id alone: the
-// entry was too large.
+// ErrNoFields says that a letter has no record, only an id: the entry was too large.
 var ErrNoFields = errors.New("the entry was too large, and the dead letter has its id alone")
 
-// Original returns the fields of the record as it came, alternating name and
-// value, or ErrNoFields.
+// Original returns the fields of the record as it arrived, names and values in
+// turn, or ErrNoFields.
 func (l *DeadLetter) Original(ctx context.Context, c *redis.Client) ([]string, error) {
 	if l.Reason == reasonEntry {
 		return nil, fmt.Errorf("read dead letter %s: %w; the stream %s has the entry until it is trimmed", l.ID, ErrNoFields, l.Stream)
@@ -101,10 +100,10 @@ func (l *DeadLetter) Original(ctx context.Context, c *redis.Client) ([]string, e
 	return fields, nil
 }
 
-// Replay adds the record to its stream again, as if it had just come, and
-// drops the letter. A record without a time of its own gets that of the id
-// under which it first came. It returns the new id. When it is interrupted between the two
-// steps, the letter is still there, and a second replay writes nothing new.
+// Replay adds the record to its stream again, drops the letter, and returns the new
+// id. A record without a time gets the time of its first id, so that a second
+// replay writes the same row. If Replay is interrupted between the two steps, the
+// letter is still there and can be replayed again.
 func (l *DeadLetter) Replay(ctx context.Context, c *redis.Client) (redis.ID, error) {
 	fields, err := l.Original(ctx, c)
 	if err != nil {
@@ -121,7 +120,8 @@ func (l *DeadLetter) Replay(ctx context.Context, c *redis.Client) (redis.ID, err
 	return id, l.Drop(ctx, c)
 }
 
-// lastOf returns the last value of a field, which counts; "" when there is none.
+// lastValue returns the last value of a field, which is the one that counts; "" for
+// none.
 func lastValue(fields []string, name string) (value string) {
 	for i := 1; i < len(fields); i += 2 {
 		if fields[i-1] == name {

@@ -5,10 +5,10 @@ import (
 	"testing"
 )
 
-// TestLargeRecordsBecomeLetters: what a server let into a stream it lets into
-// the dead letters, where it is larger by what is said of it.
+// TestLargeRecordsBecomeLetters: a record that a server accepts in a stream is accepted
+// as a dead letter, which is larger.
 func TestLargeRecordsBecomeLetters(t *testing.T) {
-	many := make([]string, 900) // empty names: the prefix is all there is
+	many := make([]string, 900) // empty names: only the prefix is left
 	for i := 1; i < len(many); i += 2 {
 		many[i] = strings.Repeat("y", 90)
 	}

@@ -12,7 +12,7 @@ import (
 	"pitwall/engine/internal/redis"
 )
 
-// listed returns the dead letters of the stream.
+// listLetters returns the dead letters of the stream.
 func (r *rig) listLetters() []DeadLetter {
 	r.t.Helper()
 	list, err := ListDeadLetters(r.t.Context(), r.client, stream)
@@ -28,8 +28,8 @@ func TestDeadLettersAreFoldedReplayedAndDropped(t *testing.T) {
 		second := r.add(stream, "device_id", "", "field:odd", "1")
 		r.run(r.archive(nil))
 		r.eventually("two letters", func() bool { return len(r.listLetters()) == 2 })
-		// As a crash between letter and acknowledgement leaves it on servers
-		// that have no step for both, and something that is no letter.
+		// A repeated letter, as a crash between letter and acknowledgement leaves
+		// it, and an entry that is no letter.
 		letters := r.deadLetters(stream)
 		r.add(r.client.DeadKey(stream), letters[0]...)
 		r.add(r.client.DeadKey(stream), "by", "hand")
@@ -60,12 +60,12 @@ func TestDeadLettersAreFoldedReplayedAndDropped(t *testing.T) {
 		if diff := cmp.Diff(want, replayed[0].Fields); diff != "" {
 			t.Errorf("replayed record (-want +got):\n%s", diff)
 		}
-		// It is as bad as it was: a new letter, of the new id.
+		// The record is still broken: a new letter, with the new id.
 		r.eventually("its new letter", func() bool { l := r.listLetters(); return len(l) == 1 && l[0].ID == id })
 	})
 }
 
-// TestReplayKeepsTheTime replays records that have become good since.
+// TestReplayKeepsTheTime replays records that have become valid.
 func TestReplayKeepsTheTime(t *testing.T) {
 	everywhere(t, func(t *testing.T, r *rig) {
 		stop := r.run(r.archive(func(o *Options) { o.Limits.MinTS = time.Now().Add(time.Hour).UnixMilli() }))
@@ -100,7 +100,7 @@ func TestReplayKeepsTheTime(t *testing.T) {
 	})
 }
 
-func TestListDeadReadsPageByPage(t *testing.T) {
+func TestListDeadLettersReadsPageByPage(t *testing.T) {
 	everywhere(t, func(t *testing.T, r *rig) {
 		n := 2*letterPage + 1
 		records := make([][]string, n)

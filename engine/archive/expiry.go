@@ -12,32 +12,32 @@ import (
 	"pitwall/engine/internal/db"
 )
 
-// clockTolerance is how far the clocks of the database, of Redis and of this
-// machine may be apart for anything to be taken as too old.
+// clockTolerance is how far the clocks of the database, of Redis and of this machine
+// may differ. Beyond that nothing counts as too old, because one wrong clock could
+// detach every month.
 const clockTolerance = time.Hour
 
-// reading is what the database's clock said at a moment. Time that has passed
-// since is measured without a clock that can be set.
+// clockReading is a reading of the database's clock. The time since then is
+// measured with the monotonic clock, which nobody can set.
 type clockReading struct {
 	server time.Time
 	at     time.Time // with a monotonic part
 }
 
-// errExpired says that positions have become too old for the table while they
-// waited for it.
+// errExpired says that positions became too old for the table while they waited.
 var errExpired = errors.New("positions have expired while they waited")
 
-// errClocks says that nobody knows which positions are too old.
+// errClocks says that it is not known which positions are too old.
 var errClocks = errors.New("the clocks of the database, of Redis and of this machine are more than an hour apart: " +
 	"nothing is detached or left out as too old (ARCHIVE_RETENTION_MONTHS) until the wrong one is set")
 
-// cutoff is the time before which positions are not kept any more: the
-// beginning of the month retention months back.
+// cutoff is the time before which positions are no longer kept: the beginning of
+// the month that is retention months before now.
 func cutoff(now time.Time, retention int) time.Time {
 	return db.Month(now).AddDate(0, -retention, 0)
 }
 
-// readClocks asks all clocks, and takes note of the database's when they agree.
+// readClocks reads all clocks, and records that of the database when they agree.
 func (p *monthKeeper) readClocks(ctx context.Context) (time.Time, error) {
 	at := time.Now()
 	server, err := p.table.Now(ctx)
@@ -66,22 +66,22 @@ func (p *monthKeeper) readClocks(ctx context.Context) (time.Time, error) {
 	return server, nil
 }
 
-// read takes note of a reading, or that there is none.
+// setReading records a reading, or with nil that there is none.
 func (p *monthKeeper) setReading(r *clockReading) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.reading = r
 }
 
-// bounds say which positions are too old for the table.
+// bounds decide which positions are too old for the table.
 type bounds struct {
 	retention int
-	expired   int64 // in ms since the Unix epoch: those from here on are not
-	detached  int64 // the months of older ones are detached
+	expired   int64 // ms since the Unix epoch: positions from here on are kept
+	detached  int64 // ms since the Unix epoch: the months before are detached
 }
 
-// bounds returns those of now. Nothing is too old as long as nobody knows what
-// time it is.
+// bounds returns the current bounds. While the time is not known, nothing is too
+// old.
 func (p *monthKeeper) bounds() bounds {
 	p.mu.Lock()
 	r := p.reading
@@ -93,9 +93,9 @@ func (p *monthKeeper) bounds() bounds {
 	return bounds{p.retention, cutoff(now, p.retention).UnixMilli(), cutoff(now.Add(-detachGrace), p.retention).UnixMilli()}
 }
 
-// drop says whether a position is too old. It was so when it arrived, whoever
-// reads it and when, or its month is gone by now. An arrival that is ahead, by a
-// clock of Redis that was, makes nothing too old that is not so now.
+// tooOld says whether a position is too old: it was when it arrived, which does not
+// depend on when it is read, or its month is detached. An arrival in the future,
+// from a wrong clock of Redis, makes nothing too old that is not too old now.
 func (b *bounds) tooOld(p *codec.Position) bool {
 	return p.TS < b.expired && (p.TS < b.detached || p.TS < cutoff(time.UnixMilli(p.Arrival), b.retention).UnixMilli())
 }

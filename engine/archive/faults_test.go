@@ -9,12 +9,11 @@ import (
 	"pitwall/engine/internal/db"
 )
 
-// errInjected is what a faulty store fails with.
+// errInjected is the error of a faulty store.
 var errInjected = errors.New("injected")
 
-// faultyStore stands in front of a real store. before and after are asked for
-// an error ahead of each insert and behind its commit; n counts the inserts
-// from 1.
+// faultyStore wraps a real store. before and after are called before each insert and
+// after its commit, and may return an error; n counts the inserts from 1.
 type faultyStore struct {
 	Store
 	before, after func(ctx context.Context, n int, batch []codec.Position) error
@@ -47,7 +46,7 @@ func (s *faultyStore) calls() int {
 	return s.n
 }
 
-// failing fails its first n calls and lets the others pass.
+// failing fails the first calls and lets the others pass.
 func failing(first int) func(context.Context, int, []codec.Position) error {
 	return func(_ context.Context, n int, _ []codec.Position) error {
 		if n <= first {

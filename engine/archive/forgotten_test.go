@@ -6,8 +6,8 @@ import (
 	"pitwall/engine/internal/testenv"
 )
 
-// What is acknowledged is lost with the primary where no commit waits for the
-// standby, and nothing tells. The README says so.
+// Where commits do not wait for the standby, acknowledged rows can be lost with the
+// primary, and nothing reports it. The README says so.
 func TestACommitThatWaitsForNobodyIsLostWithThePrimary(t *testing.T) {
 	for _, tt := range []struct{ name, standbys, commit string }{
 		{"an asynchronous standby", "", "on"},
@@ -28,7 +28,7 @@ func TestACommitThatWaitsForNobodyIsLostWithThePrimary(t *testing.T) {
 			primary.Query(r.pgURL, "ALTER SYSTEM SET synchronous_standby_names = '"+tt.standbys+"'")
 			primary.Query(r.pgURL, "ALTER SYSTEM SET synchronous_commit = '"+tt.commit+"'")
 			primary.Query(r.pgURL, "SELECT pg_reload_conf()")
-			r.reopen() // a session sees the settings when it begins
+			r.reopen() // the settings apply to new sessions
 			const n = 50
 			r.publish(stream, 0, n)
 			a := r.archive(nil)
@@ -48,8 +48,8 @@ func TestACommitThatWaitsForNobodyIsLostWithThePrimary(t *testing.T) {
 	}
 }
 
-// With synchronous_commit=off commits that were acknowledged are lost with the
-// server's process alone, and nothing tells. With on none is.
+// With synchronous_commit=off, acknowledged commits are lost when the server's process
+// dies, and nothing reports it. With on none is lost.
 func TestWhatAKilledPostgresForgets(t *testing.T) {
 	const n = 50
 	for commit, want := range map[string]string{"off": "0", "on": "50"} {
@@ -58,7 +58,7 @@ func TestWhatAKilledPostgresForgets(t *testing.T) {
 			r := newRig(t, testenv.Redis(t).URL(), server.URL())
 			server.Query(r.pgURL, "ALTER SYSTEM SET synchronous_commit = '"+commit+"'")
 			server.Query(r.pgURL, "SELECT pg_reload_conf()")
-			r.reopen() // a session sees the settings when it begins
+			r.reopen() // the settings apply to new sessions
 			server.HoldWAL()
 			r.publish(stream, 0, n)
 			stop := r.run(r.archive(nil))
@@ -76,9 +76,9 @@ func TestWhatAKilledPostgresForgets(t *testing.T) {
 	}
 }
 
-// A server without AOF that is killed forgets what was not archived. One with
-// AOF keeps what it has acknowledged, everysec included, as long as the machine
-// runs: only a power cut takes the last second.
+// A killed Redis without AOF loses what was not archived. With AOF, everysec included, it
+// keeps everything that it acknowledged while the machine runs; only a power cut can
+// take the last second.
 func TestWhatAKilledRedisForgets(t *testing.T) {
 	for _, tt := range []struct {
 		name    string

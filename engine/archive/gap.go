@@ -2,30 +2,33 @@ package archive
 
 import "pitwall/engine/internal/redis"
 
-// gap counts what a stream's trimming has cut off beyond the group's last
-// delivered entry. No figure of Redis shows it: after a gap the group goes on
-// at the first entry that is left, as if nothing had been between.
+// gap counts the entries that trimming removed after the group's last delivered
+// entry. Redis reports no such number: the group continues at the first entry that
+// is left, as if there had been nothing in between.
 //
-// How many entries have gone, less how many of these the group was given, is
-// the number; but servers before 7.4 leave what a gap swallowed out of the
-// latter (entries-read) for ever. So it is corrected whenever the group has
-// been given everything, when it must equal entries-added. Before the first
-// such moment after a start or a gap, there is a range only; but since the last
-// one, or since a stream that nothing had been cut off, no less have been lost
-// in all than the two numbers differ by more than they did then, whatever the
-// server. What was told too low is told then.
+// The number is the entries removed from the stream less those of them that were
+// delivered to the group. Redis reports both: entries-added less the length, and
+// entries-read. But servers before 7.4 never add the entries of a gap to
+// entries-read. The error (skew) is measured whenever the group has been given
+// everything, because entries-read must then equal entries-added. Before the first
+// such moment after a start or a gap, only a range is known.
+//
+// There is also a lower bound, whatever the server. Since the last such moment
+// (base), or since a stream of which nothing was ever removed, at least as many
+// entries were lost as the difference of the two numbers has grown. A loss that was
+// reported too low is corrected by it.
 type gap struct {
-	skew             int64 // what entries-read lacked when the group had been given everything
-	known            bool  // it is still that
-	hasBase          bool  // there was such a moment
-	sinceBaseCounted int64 // told since then, at least
+	skew             int64 // entries missing from entries-read when the group had been given everything
+	known            bool  // skew is still valid
+	hasBase          bool  // there was a base
+	sinceBaseCounted int64 // lower bound that was reported since the base
 
-	last      redis.ID // the stream's last id at the look before: it was there
-	delivered redis.ID // the last delivered entry at the look before
-	reported  loss     // what is missing after it and has been told
+	last      redis.ID // the stream's last id at the previous update
+	delivered redis.ID // the last delivered entry at the previous update
+	reported  loss     // loss after delivered that was reported already
 }
 
-// loss is a number of records that nobody can archive any more.
+// loss is a range of how many records can no longer be archived.
 type loss struct {
 	least, most int64
 	open        bool // there may be more than most
@@ -37,7 +40,7 @@ func (l *loss) add(m loss) {
 	l.open = l.open || m.open
 }
 
-// look returns what has been lost since the look before.
+// update returns what has been lost since the previous update.
 func (g *gap) update(s redis.StreamState) loss {
 	if s.Delivered != g.delivered {
 		if g.reported != (loss{}) {
@@ -57,7 +60,7 @@ func (g *gap) update(s redis.StreamState) loss {
 	case !counts(s):
 	case s.Delivered == s.Last:
 		g.skew, g.known, g.hasBase, g.sinceBaseCounted = s.Added-s.Read, true, true, 0
-	case s.Added == s.Length && !g.hasBase: // nothing has ever gone
+	case s.Added == s.Length && !g.hasBase: // nothing was ever removed
 		g.known, g.hasBase = true, true
 	}
 	if news.least <= 0 && news.most <= 0 {
@@ -71,14 +74,13 @@ func counts(s redis.StreamState) bool {
 	return s.Read != redis.Unknown && s.Added != redis.Unknown
 }
 
-// cutOff reports whether the last delivered entry has gone: between it and the
-// first that is left there may have been more.
+// cutOff reports whether the last delivered entry was removed. Others may have been
+// removed between it and the first that is left.
 func cutOff(s redis.StreamState) bool {
 	return !s.Delivered.IsZero() && s.Delivered.Less(firstKept(s))
 }
 
-// sinceBase is how many have been lost at least since the group had last been
-// given everything.
+// sinceBase is the lower bound of what has been lost since the base.
 func (g *gap) sinceBase(s redis.StreamState) int64 {
 	switch {
 	case !g.hasBase || !counts(s):
@@ -86,12 +88,12 @@ func (g *gap) sinceBase(s redis.StreamState) int64 {
 	case s.Delivered == s.Last:
 		return s.Added - s.Read - g.skew
 	case !cutOff(s):
-		return 0 // what the group has still to be given is not told from what it was not
+		return 0 // entries still to be delivered cannot be told from those that are lost
 	}
 	return s.Added - s.Length - s.Read - g.skew
 }
 
-// missing says what is missing after the last delivered entry, now.
+// missing returns what is missing after the last delivered entry.
 func (g *gap) missing(s redis.StreamState) loss {
 	if s.Delivered == s.Last {
 		return loss{}
@@ -99,7 +101,7 @@ func (g *gap) missing(s redis.StreamState) loss {
 	if !cutOff(s) {
 		return loss{}
 	}
-	// It was there at the look before, is not now, and was given to nobody.
+	// The last entry of the previous update was removed and never delivered.
 	certain := s.Length == 0 || s.Delivered.Less(g.last) && g.last.Less(firstKept(s))
 	if !counts(s) {
 		if certain {

@@ -6,9 +6,9 @@ import (
 	"pitwall/engine/internal/redis"
 )
 
-// at makes a state from counts of whole milliseconds: entries 1 to last were
-// added, those before first have gone, the group was given those up to
-// delivered and read is what the server says of that.
+// at makes the state of a stream whose ids count from 1: entries 1 to last were added,
+// those before first were removed, and those up to delivered were delivered to the
+// group. read is the entries-read that the server reports.
 func at(first, last, delivered, read int64) redis.StreamState {
 	return redis.StreamState{
 		Length: last - first + 1, First: redis.ID{Ms: uint64(first)}, Last: redis.ID{Ms: uint64(last)},
@@ -37,12 +37,12 @@ func TestGap(t *testing.T) {
 			at(15, 30, 30, 26), // caught up, and 4 short
 			at(41, 60, 30, 26), // 31-40
 		}, []loss{{}, {least: 4, most: 4}, {}, {least: 10, most: 10}}},
-		{"behind a gap, before all was delivered", []redis.StreamState{
+		{"after a gap, before all was delivered", []redis.StreamState{
 			at(1, 10, 10, 10), at(15, 30, 10, 10), at(15, 40, 20, 16), at(31, 50, 20, 16), // 11-14, 21-30
 			at(31, 60, 55, 41), at(61, 80, 55, 41), // 56-60
 			at(61, 80, 80, 61), at(61, 80, 80, 61), at(85, 90, 80, 61), // 81-84
 		}, []loss{{}, {least: 4, most: 4}, {}, {least: 10, most: 14}, {}, {least: 5, most: 19}, {}, {}, {least: 4, most: 4}}},
-		{"from a stream that was never trimmed on, always behind", []redis.StreamState{
+		{"from a stream that was never trimmed on, never caught up", []redis.StreamState{
 			at(1, 10, 8, 8), at(15, 30, 10, 10), at(31, 50, 20, 16), // 11-14, 21-30
 			at(31, 50, 50, 36),
 		}, []loss{{}, {least: 4, most: 4}, {least: 10, most: 14}, {}}},

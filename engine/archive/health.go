@@ -7,14 +7,15 @@ import (
 	"pitwall/engine/internal/health"
 )
 
-// condition is how the archive of one stream is. Any goroutine may use it.
+// streamHealth reports the health of one stream's archive. Any goroutine may use
+// it.
 type streamHealth struct {
-	inserts          *health.Check // the database takes what it is given
+	inserts          *health.Check // the database accepts inserts
 	session          *health.Check // the stream is read
 	lag              *health.Check // the lag of the table is within its bound
-	letterKey        *health.Check // the dead letters can be read, and so be counted
-	letterPermission *health.Check // and the login may write them
-	letterWrites     *health.Check // and the server takes them
+	letterKey        *health.Check // the key of the dead letters is a stream
+	letterPermission *health.Check // the login may write dead letters
+	letterWrites     *health.Check // the server accepts dead letters
 	maxLag           time.Duration // 0 for any
 }
 
@@ -35,19 +36,19 @@ func newStreamHealth(o *Options, stream string) *streamHealth {
 	}
 }
 
-// wrote takes note of a commit.
+// insertSucceeded records a commit.
 func (c *streamHealth) insertSucceeded() { c.inserts.OK() }
 
-// failed takes note of an insert that failed.
+// insertFailed records a failed insert.
 func (c *streamHealth) insertFailed(err error) {
 	c.inserts.Fault(fmt.Errorf("the database has taken nothing: %w", err))
 }
 
-// interrupted takes note of a session that failed, went of one that goes on.
+// sessionFailed and sessionSucceeded record whether the stream is read.
 func (c *streamHealth) sessionFailed(err error) { c.session.Fault(err) }
 func (c *streamHealth) sessionSucceeded()       { c.session.OK() }
 
-// lags takes note of the lag.
+// setLag compares the lag with its bound.
 func (c *streamHealth) setLag(lag time.Duration) {
 	if c.maxLag > 0 && lag > c.maxLag {
 		c.lag.Fault(fmt.Errorf("the lag of the table is %v, allowed is %v (ARCHIVE_READY_LAG_MS)", lag.Round(time.Millisecond), c.maxLag))

@@ -14,7 +14,7 @@ import (
 	"pitwall/engine/internal/testenv"
 )
 
-// part returns how a part of the archive is.
+// healthPart returns the health of a part of the archive.
 func (r *rig) healthPart(a *Archive, name string) health.Status {
 	r.t.Helper()
 	for _, p := range a.opt.Health.Parts() {
@@ -31,8 +31,7 @@ func (r *rig) lagOfStream(stream string) int {
 	return r.metric(`processor_archive_lag_ms{stream="` + stream + `"}`)
 }
 
-// pickyStore takes nothing from devices of a name, as a table does whose rows
-// are locked.
+// pickyStore refuses devices with a prefix, as a table does whose rows are locked.
 type pickyStore struct {
 	Store
 	refuse string
@@ -49,8 +48,7 @@ func (s *pickyStore) InsertPositions(ctx context.Context, batch []codec.Position
 	return s.Store.InsertPositions(ctx, batch)
 }
 
-// One stream that is stuck stays a fault, and its lag grows, while the other
-// flows.
+// A stream that is stuck stays a fault, and its lag grows, while another one flows.
 func TestAStreamThatFlowsDoesNotHideOneThatIsStuck(t *testing.T) {
 	r := newRig(t, testenv.Redis(t).URL(), "")
 	a := r.archive(func(o *Options) {
@@ -77,8 +75,8 @@ func TestAStreamThatFlowsDoesNotHideOneThatIsStuck(t *testing.T) {
 	}
 }
 
-// Without a server the lag of a stream with nothing to do grows as well: nobody
-// knows what waits.
+// Without a server the lag of an idle stream grows as well, because it is not known
+// whether entries are waiting.
 func TestLagGrowsWhileTheServerIsAway(t *testing.T) {
 	s := testenv.Redis(t, testenv.AOF())
 	r := newRig(t, s.URL(), "")
@@ -103,8 +101,8 @@ func TestLagGrowsWhileTheServerIsAway(t *testing.T) {
 	}
 }
 
-// Lag is reckoned from the oldest entry that is not in the table: one that pends
-// on any process, otherwise the first that nobody was given.
+// The lag counts from the oldest entry that is not in the table: one that is pending on
+// any process, otherwise the first that was not delivered.
 func TestLagIsTheAgeOfTheFirstEntryThatIsNotDone(t *testing.T) {
 	s := testenv.Redis(t)
 	r := newRig(t, s.URL(), "")
@@ -146,8 +144,8 @@ func TestLagIsTheAgeOfTheFirstEntryThatIsNotDone(t *testing.T) {
 	since("it was deleted", 0)
 }
 
-// A key of another type under the dead letters' name is told at once, before any
-// record is bad, and named. Trying leaves nothing behind.
+// A key of another type under the name of the dead letters is reported by name, before
+// any record is broken. The check leaves nothing behind.
 func TestADeadLetterKeyOfAnotherTypeIsTold(t *testing.T) {
 	s := testenv.Redis(t)
 	r := newRig(t, s.URL(), "")
@@ -176,8 +174,7 @@ func TestADeadLetterKeyOfAnotherTypeIsTold(t *testing.T) {
 	}
 }
 
-// A login that may not write the dead letters is told at once, with the right
-// that is missing.
+// A login that may not write dead letters is reported at once, with the missing right.
 func TestALoginThatMayNotWriteDeadLettersIsTold(t *testing.T) {
 	s := testenv.Redis(t)
 	admin := newRig(t, s.URL(), "")
@@ -204,8 +201,8 @@ func TestALoginThatMayNotWriteDeadLettersIsTold(t *testing.T) {
 	}
 }
 
-// With ARCHIVE_READY_FAULT_MS=0 no fault of the archive takes a process off a
-// load balancer, and each is shown all the same.
+// With ARCHIVE_READY_FAULT_MS=0 faults of the archive are shown, but none makes the
+// process unready.
 func TestAnArchiveThatIsNeverUnreadyShowsItsFaults(t *testing.T) {
 	s := testenv.Redis(t)
 	r := newRig(t, s.URL(), "")
@@ -221,8 +218,7 @@ func TestAnArchiveThatIsNeverUnreadyShowsItsFaults(t *testing.T) {
 	}
 }
 
-// A process that is stopped before its group was made, or after it was lost, has
-// nothing that pends: that is no error.
+// A process that stops before its group was created has nothing pending: no error.
 func TestStoppingWithoutAGroupIsNoError(t *testing.T) {
 	everywhere(t, func(t *testing.T, r *rig) {
 		ended, cancel := context.WithCancel(t.Context())

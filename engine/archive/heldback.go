@@ -9,17 +9,17 @@ import (
 	"pitwall/engine/internal/redis"
 )
 
-// Bounds of what a stream holds back. The bytes may be exceeded by one read.
+// Bounds of what is held back per stream. One read may exceed the bytes.
 const (
 	maxHeldEntries = 10_000
 	maxHeldBytes   = 64 << 20
 )
 
-// held are the entries of a stream that stay pending on purpose while those
-// after them are archived: their letter cannot be written, or the database
-// refuses their row and it is not known yet whether that is the row's fault.
-// Redis keeps the entries, this keeps their ids. Any goroutine may use it; the
-// stream's reader alone changes it.
+// heldBack lists the entries of a stream that stay pending on purpose while later
+// ones are archived: their letter cannot be written, or the database refuses
+// their row and it is not known yet whether the row is at fault. Redis keeps the
+// entries; this keeps their ids. Any goroutine may use it, but only the reader of
+// the stream changes it.
 type heldBack struct {
 	stream, deadKey string
 	maxEntries      int   // entries
@@ -30,16 +30,16 @@ type heldBack struct {
 	mu         sync.Mutex
 	entries    map[redis.ID]heldEntry
 	bytes      int64
-	pass       int   // counts the looks at all of them
-	lettersErr error // why letters cannot be written, nil when they can
+	pass       int   // counts the passes over all pending entries
+	lettersErr error // why letters cannot be written; nil when they can
 	cause      string
 }
 
 // heldEntry is one entry that is held back.
 type heldEntry struct {
-	refused uint64 // when its row was refused first, by the witness; 0: it waits for its letter
+	refused uint64 // tick of the first refusal of its row; 0: it waits for its letter
 	bytes   int64
-	pass    int // in which it was held back last
+	pass    int // in which it was last held back
 }
 
 func newHeldBack(stream, deadKey string, m *meters) *heldBack {
@@ -47,23 +47,23 @@ func newHeldBack(stream, deadKey string, m *meters) *heldBack {
 		entriesGauge: m.gauge("held_entries", stream), bytesGauge: m.gauge("held_bytes", stream)}
 }
 
-// show sets the gauges. h.mu is held.
+// updateGauges sets the gauges. The caller holds h.mu.
 func (h *heldBack) updateGauges() {
 	h.entriesGauge.Set(float64(len(h.entries)))
 	h.bytesGauge.Set(float64(h.bytes))
 }
 
-// begin begins a look at all that pends: what is not held back again until the
-// end is forgotten.
+// beginPass begins a pass over all pending entries. endPass removes the entries
+// that were not held back again during the pass.
 func (h *heldBack) beginPass() {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	h.pass++
 }
 
-// end ends a look that saw all that pends. calm says that rows were refused
-// before, and none waits any more.
-func (h *heldBack) endPass() (calm bool) {
+// endPass ends a pass that saw all pending entries. cleared says that refused rows
+// were held back before, and none is any more.
+func (h *heldBack) endPass() (cleared bool) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	had, have := false, false
@@ -80,8 +80,8 @@ func (h *heldBack) endPass() (calm bool) {
 	return had && !have
 }
 
-// keep holds an entry back. refused is when its row was refused first, 0 when
-// it waits for its letter.
+// add holds an entry back. refused is the tick of the first refusal of its row, 0
+// when it waits for its letter.
 func (h *heldBack) add(e *redis.Entry, refused uint64) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
@@ -91,7 +91,7 @@ func (h *heldBack) add(e *redis.Entry, refused uint64) {
 	h.updateGauges()
 }
 
-// refusedAt returns when an entry's row was refused first, 0 when it was not.
+// refusedAt returns the tick of the first refusal of an entry's row, 0 for none.
 func (h *heldBack) refusedAt(id redis.ID) uint64 {
 	h.mu.Lock()
 	defer h.mu.Unlock()
@@ -108,15 +108,15 @@ func (h *heldBack) room() int {
 	return max(h.maxEntries-len(h.entries), 0)
 }
 
-// empty says that nothing is held back.
+// empty says whether nothing is held back.
 func (h *heldBack) empty() bool {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	return len(h.entries) == 0
 }
 
-// lettersFail takes note of why letters cannot be written, nil when they can.
-// It returns whether they could not before.
+// setLettersError records why letters cannot be written, nil when they can. It
+// returns whether they could not be written before.
 func (h *heldBack) setLettersError(err error) (failed bool) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
@@ -132,15 +132,15 @@ func (h *heldBack) lettersFailing() bool {
 	return h.lettersErr != nil
 }
 
-// rowsRefused takes note of why rows are held back.
+// setCause records why rows are held back.
 func (h *heldBack) setCause(cause string) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	h.cause = cause
 }
 
-// fault returns an error when so much is held back that the stream is not read
-// any further.
+// fault returns an error when so much is held back that reading the stream has
+// stopped.
 func (h *heldBack) fault() error {
 	room := h.room()
 	h.mu.Lock()

@@ -14,13 +14,13 @@ import (
 	"pitwall/engine/internal/testenv"
 )
 
-// broken adds a record that does not decode.
+// addUndecodable adds a record that does not decode.
 func (r *rig) addUndecodable() (id string) {
 	r.t.Helper()
 	return r.add(stream, "device_id", "d", "lat", "91", "lon", "0")
 }
 
-// letters returns the source ids of the dead letters, sorted as text.
+// letterIDs returns the source ids of the dead letters, sorted as text.
 func (r *rig) letterIDs() (ids []string) {
 	for _, l := range r.deadLetters(stream) {
 		ids = append(ids, l[7])
@@ -29,8 +29,8 @@ func (r *rig) letterIDs() (ids []string) {
 	return ids
 }
 
-// TestDeadLettersThatCannotBeWritten: good records go on, the broken ones wait,
-// with their owner, and become letters when the key is in order.
+// TestDeadLettersThatCannotBeWritten: good records are archived. Broken ones stay
+// pending on their consumer and become letters when the key can be written.
 func TestDeadLettersThatCannotBeWritten(t *testing.T) {
 	for _, tt := range []struct {
 		name       string
@@ -83,8 +83,8 @@ func TestDeadLettersThatCannotBeWritten(t *testing.T) {
 	}
 }
 
-// TestHeldEntriesAreBounded: at the bound the stream is not read any further,
-// which readiness says, with the key. Nothing is dropped.
+// TestHeldEntriesAreBounded: at the bound reading the stream stops, and readiness
+// names the key. Nothing is dropped.
 func TestHeldEntriesAreBounded(t *testing.T) {
 	const most, n = 20, 50
 	for _, tt := range []struct {
@@ -151,8 +151,8 @@ func TestRefusedRowsAreBounded(t *testing.T) {
 	r.eventually("readiness", func() bool { return a.Ready() == nil })
 }
 
-// TestARestartKeepsWhatIsHeld: what was held back is still there for the next
-// start, and nothing of it is an error.
+// TestARestartKeepsWhatIsHeld: entries that were held back are still there after a
+// restart, and cause no error.
 func TestARestartKeepsWhatIsHeld(t *testing.T) {
 	r := newServerRig(t, "")
 	key := r.client.DeadKey(stream)
@@ -174,7 +174,7 @@ func TestARestartKeepsWhatIsHeld(t *testing.T) {
 	}
 }
 
-func TestHeld(t *testing.T) {
+func TestHeldBack(t *testing.T) {
 	m := newMeters(metrics.NewSet())
 	h := newHeldBack("s", "s:dead", &m)
 	h.maxEntries, h.maxBytes = 3, 100
@@ -201,24 +201,24 @@ func TestHeld(t *testing.T) {
 	}
 	h.beginPass()
 	h.add(entry(3, 20), 0)
-	if want("during the next look", 0, 50, true); !h.endPass() {
-		t.Error("no refused row waits any more, and end does not say so")
+	if want("during the next pass", 0, 50, true); !h.endPass() {
+		t.Error("no refused row is held back any more, and endPass does not say so")
 	}
 	want("after it", 2, 20, false)
 	h.add(entry(4, 90), 0)
 	want("at the bound of bytes", 0, 110, true)
 	if h.setLettersError(errors.New("x")) || !h.setLettersError(nil) || h.setLettersError(nil) {
-		t.Error("lettersFail does not say how it was before")
+		t.Error("setLettersError does not return the previous state")
 	}
 	h.beginPass()
 	if h.endPass() {
-		t.Error("end speaks of refused rows where there were none")
+		t.Error("endPass speaks of refused rows where there were none")
 	}
 	want("when all is done", 3, 0, false)
 }
 
-// TestHeldEntriesAreTriedInTime: at the interval, and soon enough that nobody
-// else may claim them, however long the interval is.
+// TestHeldEntriesAreTriedInTime: entries are retried at the interval, and soon enough
+// that no other process may claim them, however long the interval is.
 func TestHeldEntriesAreTriedInTime(t *testing.T) {
 	for _, tt := range []struct{ interval, idle, want time.Duration }{
 		{5 * time.Second, 10 * time.Second, 5 * time.Second},

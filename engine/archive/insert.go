@@ -12,8 +12,8 @@ import (
 	"pitwall/engine/internal/pace"
 )
 
-// rows inserts the positions from lo to hi of a part, as many at a time as the
-// dose allows.
+// insertRange inserts the positions lo to hi of a part, at most as many per
+// statement as the insert size allows.
 func (w *writer) insertRange(ctx context.Context, p *part, lo, hi int) error {
 	for lo < hi {
 		n := min(hi-lo, w.size.rows())
@@ -25,9 +25,9 @@ func (w *writer) insertRange(ctx context.Context, p *part, lo, hi int) error {
 	return nil
 }
 
-// take inserts the positions from lo to hi of a part. When the database refuses
-// them, it halves them until those at fault are alone: at most two statements
-// for each position.
+// insertRows inserts the positions lo to hi of a part. When the database refuses
+// them, it halves the range until it has found the rows at fault: at most two
+// statements per position.
 func (w *writer) insertRows(ctx context.Context, p *part, lo, hi int) error {
 	if hi-lo == 1 {
 		return w.insertOne(ctx, p, lo, w.held.refusedAt(p.ids[lo]), 2)
@@ -55,8 +55,8 @@ func (w *writer) insertRows(ctx context.Context, p *part, lo, hi int) error {
 	return w.insertHalves(ctx, p, lo, hi)
 }
 
-// halves takes both halves of a range, in a random order where few are tried,
-// so that in time each position is.
+// insertHalves inserts both halves of a range. When the search is limited, their
+// order is random, so that repeated searches reach every position.
 func (w *writer) insertHalves(ctx context.Context, p *part, lo, hi int) error {
 	mid := lo + (hi-lo)/2
 	halves := [2][2]int{{lo, mid}, {mid, hi}}
@@ -71,8 +71,8 @@ func (w *writer) insertHalves(ctx context.Context, p *part, lo, hi int) error {
 	return nil
 }
 
-// sort takes note of what became of the positions from lo on, and offers those
-// again that are not there.
+// recordOutcome evaluates the result of an insert of the positions from lo on. It
+// inserts those again that are missing from the table.
 func (w *writer) recordOutcome(ctx context.Context, p *part, lo int, result db.InsertResult) error {
 	for _, i := range result.Conflicts {
 		p.conflict(lo + i)
@@ -87,19 +87,20 @@ func (w *writer) recordOutcome(ctx context.Context, p *part, lo int, result db.I
 	return nil
 }
 
-// errMissing is a refusal for which the database has no word.
+// errMissing is a refusal for which the database reports no error.
 var errMissing = errors.New("the database neither inserts the position nor has it: a trigger leaves it out")
 
-// errNoMonth says that the month of a position is not there, and that it is not
-// for this process to make it.
+// errNoMonth says that the month of a position does not exist and cannot be made
+// by this process.
 var errNoMonth = errors.New("the month could not be made")
 
-// alone offers one position, and the given number of times when it is not there
-// afterwards. first is when it was refused before, by the witness, 0 for never.
-// One that takes too long even alone is held back and never a letter: another
-// transaction may hold its key.
+// insertOne inserts one position, and tries the given number of times when it is
+// missing afterwards. first is the tick of its first refusal, 0 for none. A
+// position that takes too long even alone is held back and never becomes a dead
+// letter: another transaction may hold a lock on its key.
 func (w *writer) insertOne(ctx context.Context, p *part, i int, first uint64, times int) error {
-	// Asked before the offer: only a row taken before the second refusal counts.
+	// Evaluated before the insert: only a row that was accepted between the two
+	// refusals shows that this row is at fault.
 	guilty := first > 0 && w.acceptance.acceptedSince(first)
 	for ; ; times-- {
 		result, kind, err := w.insertWithRetry(ctx, p.positions[i:i+1])
@@ -121,7 +122,7 @@ func (w *writer) insertOne(ctx context.Context, p *part, i int, first uint64, ti
 		}
 		if kind == db.FailureContent || guilty && !lacksItsMonth(&p.positions[i], err) {
 			if w.held.lettersFailing() {
-				w.spendBudget(1) // it will be looked at again
+				w.spendBudget(1) // its letter cannot be written, so it will be retried
 			}
 			p.refuse(i, reasonRefused, err.Error())
 			return nil
@@ -136,14 +137,15 @@ func (w *writer) insertOne(ctx context.Context, p *part, i int, first uint64, ti
 	}
 }
 
-// lacksItsMonth says whether a position was refused because the month in which
-// it arrived is not there. All rows of today then fail, while late ones pass.
+// lacksItsMonth says whether a position was refused because the month of its
+// arrival does not exist. All current rows fail then, although late rows of other
+// months are accepted, so the row is not at fault.
 func lacksItsMonth(p *codec.Position, err error) bool {
 	return errors.Is(err, errNoMonth) && db.Month(time.UnixMilli(p.TS)).Equal(db.Month(time.UnixMilli(p.Arrival)))
 }
 
-// firstRefusal returns when a position was refused first, which is now when it
-// was not before.
+// firstRefusal returns the tick of the first refusal of a position: a new tick
+// when this is the first.
 func (w *writer) firstRefusal(p *part, i int) uint64 {
 	if at := w.held.refusedAt(p.ids[i]); at > 0 {
 		return at
@@ -151,8 +153,8 @@ func (w *writer) firstRefusal(p *part, i int) uint64 {
 	return w.acceptance.tick()
 }
 
-// again offers suspects again of which it is known now whether they are at
-// fault: another row was taken after their refusal.
+// retrySuspects inserts those suspects again for which another row was accepted
+// since their refusal: a second refusal shows that they are at fault.
 func (w *writer) retrySuspects(ctx context.Context, p *part) error {
 	suspects := p.suspects
 	p.suspects = nil
@@ -166,10 +168,10 @@ func (w *writer) retrySuspects(ctx context.Context, p *part) error {
 	return nil
 }
 
-// offer offers positions to the store until it takes them or refuses them, or
-// until they took too long twice: kind says which. Months that lack are
-// made. It waits for everything else without end, until ctx ends; the error is
-// one of db.FailureWait then.
+// insertWithRetry inserts positions until the store accepts or refuses them, or
+// until the insert took too long twice; kind says which. It makes months that
+// are missing. Any other failure is retried until ctx ends; the error is then of
+// the kind db.FailureWait.
 func (w *writer) insertWithRetry(ctx context.Context, positions []codec.Position) (result db.InsertResult, kind db.Failure, err error) {
 	var pause pace.Backoff
 	made, retried := false, false
@@ -178,7 +180,7 @@ func (w *writer) insertWithRetry(ctx context.Context, positions []codec.Position
 			return result, 0, nil
 		}
 		kind = db.Classify(err)
-		if !made && db.IsMissingPartition(err) { // once between pauses: it may be something else
+		if !made && db.IsMissingPartition(err) { // once per attempt: the cause may be something else
 			lacking := w.makeMonths(ctx, positions)
 			if made = lacking == nil; made {
 				continue
@@ -203,7 +205,7 @@ func (w *writer) insertWithRetry(ctx context.Context, positions []codec.Position
 	}
 }
 
-// once is one attempt of offer.
+// attempt is one attempt of insertWithRetry.
 func (w *writer) attempt(ctx context.Context, positions []codec.Position) (db.InsertResult, error) {
 	begin, began := time.Now(), w.acceptance.tick()
 	ctx, cancel := context.WithTimeout(ctx, w.timeout)
@@ -220,10 +222,10 @@ func (w *writer) attempt(ctx context.Context, positions []codec.Position) (db.In
 	return result, nil
 }
 
-// lackingMonth says what to do with positions that were refused with err, and
-// whose months could not be made. A role that may not make months, or shall
-// not, will not later; a table without months refused for another reason; the
-// rest may pass.
+// lackingMonth classifies positions that were refused with err and whose months
+// could not be made. A role without the permission, or a process that is not to
+// make months, would fail again later. A table without partitions refused for
+// another reason. Other failures may pass.
 func lackingMonth(err, lacking error) (db.Failure, error) {
 	switch {
 	case errors.Is(lacking, errMonthsMadeElsewhere) || db.IsPermissionDenied(lacking):
@@ -234,7 +236,7 @@ func lackingMonth(err, lacking error) (db.Failure, error) {
 	return db.FailureWait, errors.Join(err, lacking)
 }
 
-// makeMonths makes the months of positions, within the time of an insert.
+// makeMonths makes the months of positions, within the timeout of an insert.
 func (w *writer) makeMonths(ctx context.Context, positions []codec.Position) error {
 	ctx, cancel := context.WithTimeout(ctx, w.timeout)
 	defer cancel()

@@ -2,45 +2,45 @@ package archive
 
 import "sync"
 
-// dose is how many rows one insert offers. An insert that takes too long takes
-// too long at every attempt, so it is halved, down to single rows; inserts that
-// succeed bring it back. The parts of a batch share it. Any goroutine may use
-// it.
+// insertSize is the adaptive number of rows per insert. An insert that takes too
+// long would take too long again, so the size is halved, down to single rows.
+// Inserts that succeed double it again. The parts of a batch share it; any
+// goroutine may use it.
 type insertSize struct {
 	mu        sync.Mutex
 	most      int
 	now       int
-	successes int // inserts of the present size that succeeded since it changed
+	successes int // successful inserts of this size since it last changed
 }
 
-// doseGrows is after how many inserts of a reduced size the next are larger.
-// A size that is too large again costs a time-out, so it is not tried soon.
+// growAfter is the number of successful inserts after which a reduced size grows.
+// A size that is too large costs a timeout, so growing is slow.
 const growAfter = 16
 
 func newInsertSize(most int) *insertSize { return &insertSize{most: most, now: most} }
 
-// rows is how many rows the next insert offers at most, at least 1.
-func (d *insertSize) rows() int {
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	return d.now
+// rows is the most rows of the next insert, at least 1.
+func (s *insertSize) rows() int {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.now
 }
 
 // failed takes note that an insert of n rows did not come through.
-func (d *insertSize) failed(n int) {
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	d.now, d.successes = max(1, min(d.now, n/2)), 0
+func (s *insertSize) failed(n int) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.now, s.successes = max(1, min(s.now, n/2)), 0
 }
 
-// worked takes note of an insert of n rows that succeeded.
-func (d *insertSize) succeeded(n int) {
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	if n < d.now || d.now == d.most {
+// succeeded records an insert of n rows.
+func (s *insertSize) succeeded(n int) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if n < s.now || s.now == s.most {
 		return
 	}
-	if d.successes++; d.successes >= growAfter {
-		d.now, d.successes = min(d.most, 2*d.now), 0
+	if s.successes++; s.successes >= growAfter {
+		s.now, s.successes = min(s.most, 2*s.now), 0
 	}
 }

@@ -12,7 +12,7 @@ import (
 	"pitwall/engine/internal/testenv"
 )
 
-// sizeStore remembers the sizes of inserts that a real store took.
+// sizeStore records the sizes of inserts that a real store accepted.
 type sizeStore struct {
 	Store
 	mu      sync.Mutex
@@ -37,8 +37,8 @@ func (s *sizeStore) taken() (n int) {
 	return n
 }
 
-// inTable counts the rows. The metric counts what was new by its reply, which may
-// come too late for a commit.
+// countRows counts the rows of the table. The metric may count fewer: it counts by the
+// replies, and the reply of a commit may come too late.
 func (r *rig) countRows() int {
 	r.t.Helper()
 	n, err := strconv.Atoi(testenv.Postgres(r.t).Query(r.pgURL, "SELECT count(*) FROM positions"))
@@ -48,9 +48,8 @@ func (r *rig) countRows() int {
 	return n
 }
 
-// TestInsertsThatTakeTooLongAreHalved: a database that takes a hundred rows in
-// time, and never more of them, gets all rows, across restarts; whole batches
-// come back when it is fast again.
+// TestInsertsThatTakeTooLongAreHalved: a database that can insert only a hundred rows
+// in time gets all rows, across restarts. Whole batches return when it is fast again.
 func TestInsertsThatTakeTooLongAreHalved(t *testing.T) {
 	const slow = `CREATE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql AS $$
 		BEGIN IF (SELECT count(*) FROM new) > 100 THEN PERFORM pg_sleep(600); END IF; RETURN NULL; END $$;
@@ -102,10 +101,10 @@ func TestInsertsThatTakeTooLongAreHalved(t *testing.T) {
 	}
 }
 
-// TestFaultsOfOneAttempt: what hits one attempt to insert, and not the next, is
+// TestFaultsOfOneAttempt: a failure of one attempt to insert, but not of the next, is
 // no row's fault.
 func TestFaultsOfOneAttempt(t *testing.T) {
-	// A sequence is not rolled back, so that the trigger knows the first attempt.
+	// A sequence is not rolled back, so the trigger can recognize the first attempt.
 	first := func(body string) string {
 		return "CREATE SEQUENCE attempts; CREATE TABLE counter (n int); INSERT INTO counter VALUES (0);" +
 			"CREATE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN IF nextval('attempts') = 1 THEN " + body + " END IF; RETURN NULL; END $$;" +
@@ -114,8 +113,8 @@ func TestFaultsOfOneAttempt(t *testing.T) {
 	const waits = "EXISTS (SELECT FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND datname = current_database() AND pid <> pg_backend_pid())"
 	const until = " LOOP PERFORM pg_stat_clear_snapshot(); EXIT WHEN "
 	for _, tt := range []struct{ name, state, sql, other string }{
-		// The other transaction waits for the first lock of the trigger's before
-		// the trigger asks for the other's, and does not look for deadlocks.
+		// The other transaction waits for the trigger's first lock before the
+		// trigger requests the other's lock, and does not detect deadlocks itself.
 		{"a deadlock", "40P01", first("PERFORM pg_advisory_xact_lock(2);" + until + waits + "; END LOOP; PERFORM pg_advisory_xact_lock(1);"),
 			`BEGIN; SET LOCAL deadlock_timeout = '1h'; SELECT pg_advisory_xact_lock(1); DO $$ BEGIN` + until +
 				`EXISTS (SELECT FROM pg_locks WHERE locktype = 'advisory' AND objid = 2 AND granted); END LOOP; END $$;
@@ -153,8 +152,8 @@ func TestFaultsOfOneAttempt(t *testing.T) {
 	}
 }
 
-// TestOneLockedKeyStopsNobody: another transaction holds the key of one record
-// for long. The others go on, and that record is no dead letter.
+// TestOneLockedKeyStopsNobody: another transaction locks the key of one record for a
+// long time. The other records are archived, and that record is no dead letter.
 func TestOneLockedKeyStopsNobody(t *testing.T) {
 	r := newServerRig(t, testenv.NewDatabase(t))
 	pg := testenv.Postgres(t)
@@ -183,7 +182,7 @@ func TestOneLockedKeyStopsNobody(t *testing.T) {
 	r.wantMetric("processor_archive_dead_total", 0)
 }
 
-func TestDose(t *testing.T) {
+func TestInsertSize(t *testing.T) {
 	d := newInsertSize(1000)
 	work := func(times, n int) {
 		for range times {

@@ -1,17 +1,15 @@
 package archive
 
 import (
-	"net/url"
 	"strings"
 	"testing"
 
 	"pitwall/engine/internal/redis"
-	"pitwall/engine/internal/testenv"
 )
 
-// TestEntryTooLarge: an entry that takes longer than any fixed deadline, and one
-// that is longer than a reply may be, stop nobody. Both leave a letter with their
-// id and no fields.
+// TestEntryTooLarge: an entry that takes longer than any fixed deadline, and one that
+// is larger than a reply may be, do not block the stream. Each leaves a dead letter
+// with its id and no fields.
 func TestEntryTooLarge(t *testing.T) {
 	for _, tt := range []struct {
 		name  string
@@ -22,17 +20,9 @@ func TestEntryTooLarge(t *testing.T) {
 		{"more than a reply may be", 66 << 20, 0},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
-			server := testenv.Redis(t)
-			u, err := url.Parse(server.URL())
-			if err != nil {
-				t.Fatal(err)
-			}
-			proxy := testenv.Proxy(t, u.Host)
-			u.Host = proxy.Addr()
-			r := newRig(t, u.String(), "")
-			r.server = server
+			r, proxy := newProxiedRig(t)
 			r.publish(stream, 0, 20)
-			large, _ := server.Do("XADD", stream, "*", "device_id", "d-large", "lat", "1", "lon", "1", "attributes", strings.Repeat("x", tt.bytes)).(string)
+			large, _ := r.server.Do("XADD", stream, "*", "device_id", "d-large", "lat", "1", "lon", "1", "attributes", strings.Repeat("x", tt.bytes)).(string)
 			r.publish(stream, 20, 20)
 			proxy.Throttle(tt.rate)
 			r.run(r.archive(nil))
@@ -57,7 +47,7 @@ func TestEntryTooLarge(t *testing.T) {
 	}
 }
 
-// TestLargestEntry: the bound itself passes, as what it is.
+// TestLargestEntry: an entry of the largest allowed size is archived.
 func TestLargestEntry(t *testing.T) {
 	r := newServerRig(t, "")
 	fields := []string{"device_id", "d-000000", "lat", "1", "lon", "1", "fill", ""}

@@ -9,8 +9,8 @@ import (
 	"pitwall/codec"
 )
 
-// oddRecords are what devices and forwarders send with one odd optional value,
-// or with what only some readers know. Every position is kept.
+// oddRecords are records of devices and forwarders with an odd optional value. Every
+// position is kept.
 var oddRecords = [][]string{
 	{"alt", ""}, {"alt", "nan"}, {"alt", "1e999"}, {"speed", "abc"}, {"course", "1,5"}, {"sats", "-1"}, {"sats", "3.7"}, {"ts", ""}, {"faulty", "False"}, {"faulty", ""},
 	{"attributes", ""}, {"attributes", "a=1"}, {"attributes", "[1]"}, {"attributes", `{"battery":null}`}, {"attributes", `{"inregions":["Home"],"io":{"239":{"v":[1,null]}}}`},
@@ -22,7 +22,7 @@ var oddRecords = [][]string{
 	{"payload", `{"latitude":46,"longitude":7,"attributes":{"a":1,"a":{"b":["\ud83d\ude00"]},"\ud83d":2}}`, "codec", "8E"},
 }
 
-// What the codec takes, every database takes, and gives back unchanged.
+// Every database accepts what the codec accepts, and returns it unchanged.
 func TestOddOptionalValuesAreArchived(t *testing.T) {
 	everywhere(t, func(t *testing.T, r *rig) {
 		want := make([]codec.Position, len(oddRecords))

@@ -10,17 +10,17 @@ import (
 	"pitwall/engine/internal/testenv"
 )
 
-// TestTrimmedBeforeDeliveryIsCounted trims a stream beyond what a stalled
-// archive was given, once and again: the loss is counted to the record, and
-// what the archive holds in its hands is written all the same.
+// TestTrimmedBeforeDeliveryIsCounted trims a stream twice beyond the entries that were
+// delivered to a stalled archive. The loss is counted exactly, and the entries in its
+// memory are written.
 func TestTrimmedBeforeDeliveryIsCounted(t *testing.T) {
 	server := testenv.Redis(t)
 	r := newRig(t, server.URL(), "")
 	var stall atomic.Pointer[chan struct{}] // inserts wait for it to be closed
 	hold := func() (release func()) {
-		gate := make(chan struct{})
-		stall.Store(&gate)
-		return func() { close(gate) }
+		released := make(chan struct{})
+		stall.Store(&released)
+		return func() { close(released) }
 	}
 	store := &faultyStore{Store: r.db, before: func(ctx context.Context, _ int, batch []codec.Position) error {
 		select {
@@ -75,8 +75,8 @@ func TestConsumersOfProcessesThatAreGone(t *testing.T) {
 		return server.Do("XINFO", "CONSUMERS", stream, Group).([]any)[i].([]any)[5].(int64)
 	}
 	r.eventually("both to be idle", func() bool { return idle(0) > 0 && idle(1) > 0 })
-	// Its own consumer is idle as well while it waits for entries: to be
-	// removed must not hurt it.
+	// The archive's own consumer is idle as well while it waits for entries. Its
+	// removal must do no harm.
 	r.run(r.archive(func(o *Options) {
 		o.ConsumerIdle, o.ClaimIdle, o.ClaimInterval = time.Millisecond, time.Hour, 20*time.Millisecond
 	}))

@@ -9,9 +9,8 @@ import (
 	"pitwall/engine/internal/testenv"
 )
 
-// newFullRig has a server whose stream has filled its memory, with n numbered
-// records and a broken one. grouped says whether the archive's group was there
-// before.
+// newFullRig has a server whose stream fills its memory, with n numbered records and a
+// broken one. grouped says whether the archive's group exists.
 func newFullRig(t *testing.T, grouped bool) (r *rig, n int, broken string) {
 	t.Helper()
 	server := testenv.Redis(t, testenv.Args("--maxmemory", "6mb", "--maxmemory-policy", "noeviction"))
@@ -23,7 +22,7 @@ func newFullRig(t *testing.T, grouped bool) (r *rig, n int, broken string) {
 		}
 	}
 	for {
-		record := append(numbered(n, 1)[0], "fill", strings.Repeat("x", 8<<10)) // what the codec does not know
+		record := append(numbered(n, 1)[0], "fill", strings.Repeat("x", 8<<10)) // the codec ignores it
 		_, err := r.client.Add(t.Context(), stream, 0, record...)
 		if redis.IsOutOfMemory(err) {
 			break
@@ -34,13 +33,13 @@ func newFullRig(t *testing.T, grouped bool) (r *rig, n int, broken string) {
 		n++
 	}
 	server.Do("CONFIG", "SET", "maxmemory", "0")
-	broken = r.addUndecodable()                    // the newest, which trimming leaves
-	server.Do("CONFIG", "SET", "maxmemory", "4mb") // connections come and go
+	broken = r.addUndecodable()                    // the newest, so trimming leaves it
+	server.Do("CONFIG", "SET", "maxmemory", "4mb") // room for connections
 	return r, n, broken
 }
 
-// TestMaxmemory: the archive starts, and drains a stream that fills the memory.
-// What it cannot write waits, readiness says so, and all goes on after trimming.
+// TestMaxmemory: the archive starts and drains a stream that fills the memory. The dead
+// letter that it cannot write waits, readiness says so, and trimming resolves it.
 func TestMaxmemory(t *testing.T) {
 	r, n, broken := newFullRig(t, true)
 	a := r.archive(retryOften)
@@ -57,7 +56,7 @@ func TestMaxmemory(t *testing.T) {
 	}
 	r.eventually("the archive to be well after a lost connection", func() bool { return r.healthPart(a, "archive "+stream).State == health.OK })
 	r.server.Do("XTRIM", stream, "MINID", "=", broken)
-	r.wantNothingPends(stream) // the client's own connection was closed, too
+	r.wantNothingPends(stream) // the test's own connection was closed, too
 	r.eventually("the letter", func() bool { got := r.letterIDs(); return len(got) == 1 && got[0] == broken })
 	r.wantNothingPends(stream)
 	r.publish(stream, n, 50)
@@ -66,8 +65,8 @@ func TestMaxmemory(t *testing.T) {
 	r.wantMetric("processor_archive_lost_total", 0)
 }
 
-// TestRefusalsOfWhatIsNotNeeded: steps that only look, or that look after others,
-// stop nothing when they are refused.
+// TestRefusalsOfWhatIsNotNeeded: refused steps that only observe, or that help other
+// processes, do not stop the archive.
 func TestRefusalsOfWhatIsNotNeeded(t *testing.T) {
 	for _, right := range []string{"xinfo|stream", "xautoclaim", "xinfo|consumers", "xgroup|delconsumer", "time", "memory|usage", "xtrim"} {
 		t.Run(right, func(t *testing.T) {
@@ -87,8 +86,8 @@ func TestRefusalsOfWhatIsNotNeeded(t *testing.T) {
 	}
 }
 
-// A letter that nobody waits for any more, since its entry was deleted, is no
-// fault any more, although no letter can be written.
+// When the entry of a refused letter is deleted, the fault ends, although letters still
+// cannot be written.
 func TestADeletedEntryEndsTheFaultOfItsLetter(t *testing.T) {
 	r, _, broken := newFullRig(t, true)
 	a := r.archive(retryOften)
@@ -103,8 +102,8 @@ func TestADeletedEntryEndsTheFaultOfItsLetter(t *testing.T) {
 	}
 }
 
-// TestMaxmemoryWithoutAGroup: there is no room for the group, which is said
-// with what to do; then all goes on.
+// TestMaxmemoryWithoutAGroup: there is no room for the group. Readiness says what to do,
+// and archiving starts when there is room.
 func TestMaxmemoryWithoutAGroup(t *testing.T) {
 	r, n, _ := newFullRig(t, false)
 	a := r.archive(retryOften)

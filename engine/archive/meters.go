@@ -9,27 +9,27 @@ import (
 	"pitwall/engine/internal/db"
 )
 
-// meters are the metrics of the room, registered once so that each is there
-// with 0 from the start.
+// meters are the metrics of the archive. All are registered at the start, so that
+// each is shown as 0 before its first event.
 type meters struct {
 	set *metrics.Set
 
 	rows       *metrics.Counter // new in the table
-	duplicates *metrics.Counter // were in the table already
+	duplicates *metrics.Counter // already in the table
 	extras     *metrics.Counter // added attributes to a row
-	conflicts  *metrics.Counter // another position was, under their key
+	conflicts  *metrics.Counter // another position has their key
 	dead       *metrics.Counter // dead letters written, repeats included
-	refused    *metrics.Counter // not taken by the database for their content
+	refused    *metrics.Counter // rows that the database refused
 	lost       *metrics.Counter // trimmed before they were archived
 	claimed    *metrics.Counter // taken over from other consumers
-	failures   *metrics.Counter // inserts that failed
-	readErrors *metrics.Counter // readings of a stream that were interrupted
-	groupsLost *metrics.Counter // groups made again
+	failures   *metrics.Counter // failed inserts
+	readErrors *metrics.Counter // failed sessions of a stream
+	groupsLost *metrics.Counter // lost groups that were created again
 	expired    *metrics.Counter // too old for the table, acknowledged
 
 	partitionsMade     *metrics.Counter
 	partitionsDetached *metrics.Counter
-	partitionFailures  *metrics.Counter // looks after the months that failed
+	partitionFailures  *metrics.Counter // failed passes over the months
 
 	duration *metrics.PrometheusHistogram
 	perBatch *metrics.PrometheusHistogram
@@ -61,7 +61,7 @@ func newMeters(set *metrics.Set) meters {
 	}
 }
 
-// inserted counts a batch that was committed.
+// inserted counts a committed insert.
 func (m *meters) inserted(r db.InsertResult, took time.Duration) {
 	m.rows.Add(r.Inserted)
 	m.duplicates.Add(r.Duplicates)
@@ -71,7 +71,7 @@ func (m *meters) inserted(r db.InsertResult, took time.Duration) {
 	m.perBatch.Update(float64(r.Inserted + r.Extras + r.Duplicates + len(r.Conflicts)))
 }
 
-// gauge returns one of a stream.
+// gauge returns a gauge of a stream.
 func (m *meters) gauge(name, stream string) *metrics.Gauge {
 	return m.set.GetOrCreateGauge(fmt.Sprintf("processor_archive_%s{stream=%q}", name, stream), nil)
 }

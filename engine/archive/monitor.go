@@ -2,23 +2,63 @@ package archive
 
 import (
 	"context"
-	"fmt"
+	"log/slog"
+	"sync"
 	"time"
 
+	"github.com/VictoriaMetrics/metrics"
+
+	"pitwall/engine/internal/health"
 	"pitwall/engine/internal/pace"
 	"pitwall/engine/internal/redis"
 )
 
-// lagEvery is how often the lag is measured.
+// monitor observes one stream: the lag of the table, its dead letters, and whether
+// trimming has removed records that are not archived, or soon will. The goroutine
+// of run uses it, and the reader of the stream.
+type monitor struct {
+	client         *redis.Client
+	log            *slog.Logger
+	stream         string
+	deadKey        string
+	maxLetters     int64 // letters
+	maxLetterBytes int64 // bytes of them
+	meters         *meters
+	health         *streamHealth
+	lag            *health.Lag
+
+	// Only the goroutine of run uses these.
+	lettersGauge *metrics.Gauge
+	bytesGauge   *metrics.Gauge  // of letters
+	fullLog      pace.LogLimiter // the dead letters come near their bound
+
+	mu         sync.Mutex
+	gap        gap
+	nearLog    pace.LogLimiter // trimming comes near
+	pendingLog pace.LogLimiter // pending entries that were trimmed
+	lossLog    pace.LogLimiter // loss
+	trimLog    pace.LogLimiter // dead letters beyond their bytes
+	unreported loss            // lost, and not told yet
+}
+
+func newMonitor(a *Archive, stream string, log *slog.Logger) *monitor {
+	w := &monitor{client: a.opt.Client, log: log, stream: stream, deadKey: a.opt.Client.DeadKey(stream), maxLetters: a.opt.DeadMaxLen, maxLetterBytes: a.opt.DeadMaxBytes,
+		meters: &a.meters, health: newStreamHealth(&a.opt, stream), fullLog: pace.LogLimiter{Every: fullLogEvery}}
+	w.lag = health.NewLag(a.meters.gauge("lag_ms", stream))
+	w.lettersGauge, w.bytesGauge = a.meters.gauge("dead_letters", stream), a.meters.gauge("dead_bytes", stream)
+	return w
+}
+
+// lagEvery is the interval at which the lag is measured.
 const lagEvery = time.Second
 
-// houseEvery is how often consumers of processes that are gone are looked for.
+// reapEvery is the interval at which idle consumers are removed.
 const reapEvery = time.Minute
 
-// oversee measures the stream's lag, looks after its dead letters and keeps the
-// group's house until ctx ends.
+// run measures the lag, checks the dead letters and removes idle consumers until
+// ctx ends.
 func (w *monitor) run(ctx context.Context, idle time.Duration) {
-	var nextHouse, nextRights time.Time
+	var nextReap, nextRights time.Time
 	for {
 		w.updateLag(ctx)
 		now := time.Now()
@@ -26,8 +66,8 @@ func (w *monitor) run(ctx context.Context, idle time.Duration) {
 			nextRights = now.Add(redis.RightsEvery)
 			w.checkLetterRights(ctx)
 		}
-		if !now.Before(nextHouse) {
-			nextHouse = now.Add(reapEvery)
+		if !now.Before(nextReap) {
+			nextReap = now.Add(reapEvery)
 			w.reapConsumers(ctx, idle)
 		}
 		if pace.Sleep(ctx, lagEvery) != nil {
@@ -36,8 +76,8 @@ func (w *monitor) run(ctx context.Context, idle time.Duration) {
 	}
 }
 
-// measure sets the gauges of the stream. A lag that cannot be measured is the
-// last one plus the time since.
+// updateLag sets the gauges of the stream. When the lag cannot be measured, it is
+// the last one plus the time since then.
 func (w *monitor) updateLag(ctx context.Context) {
 	lag, err := w.lagAge(ctx)
 	switch {
@@ -50,9 +90,9 @@ func (w *monitor) updateLag(ctx context.Context) {
 	w.countLetters(ctx)
 }
 
-// age is how long the first entry that is not known to be in the table has been
-// in the stream, by the server's clock, and 0 when there is none. It speaks of
-// the whole group, other processes included.
+// lagAge returns for how long the oldest entry that is not known to be in the
+// table has been in the stream, by the server's clock; 0 when there is none. It
+// concerns the whole group, including other processes.
 func (w *monitor) lagAge(ctx context.Context) (time.Duration, error) {
 	s, err := w.checkTrimmed(ctx)
 	if err != nil {
@@ -64,58 +104,8 @@ func (w *monitor) lagAge(ctx context.Context) (time.Duration, error) {
 	return w.client.Waiting(ctx, w.stream, s.Delivered)
 }
 
-// countLetters counts the dead letters. A key of another type shows here.
-func (w *monitor) countLetters(ctx context.Context) {
-	letters, err := w.client.Length(ctx, w.deadKey)
-	if err != nil {
-		if ctx.Err() == nil && redis.IsRefused(err) { // a server that is away is a fault of its own
-			w.health.letterKey.Fault(fmt.Errorf("the key %s cannot hold dead letters: %w", w.deadKey, err))
-		}
-		return
-	}
-	w.health.letterKey.OK()
-	w.lettersGauge.Set(float64(letters))
-	size := w.trimLetters(ctx)
-	if letters*10 < w.maxLetters*8 && size*10 < w.maxLetterBytes*8 {
-		return
-	}
-	if n, ok := w.fullLog.Allow(time.Now()); ok {
-		w.log.Warn("the dead letters come near DEAD_MAXLEN or DEAD_MAXBYTES: beyond them the oldest are thrown away; see pitwall dead list",
-			"dead", w.deadKey, "letters", letters, "dead_maxlen", w.maxLetters, "bytes", size, "dead_maxbytes", w.maxLetterBytes, "times", n)
-	}
-}
-
-// boundLetters throws away the oldest dead letters beyond DEAD_MAXBYTES, and
-// returns how many bytes there are, 0 when nobody knows. Their number is bounded
-// where they are written; bytes change by hand as well.
-func (w *monitor) trimLetters(ctx context.Context) (size int64) {
-	size, gone, err := w.client.BoundBytes(ctx, w.deadKey, w.maxLetterBytes)
-	if err != nil || size == redis.Unknown {
-		return 0 // the rights are looked at elsewhere; the embedded server has a bound of its own
-	}
-	w.bytesGauge.Set(float64(size))
-	if gone > 0 {
-		if n, ok := w.trimLog.Allow(time.Now()); ok {
-			w.log.Warn("the oldest dead letters were thrown away, since all of them had more than DEAD_MAXBYTES",
-				"dead", w.deadKey, "letters", gone, "bytes", size, "dead_maxbytes", w.maxLetterBytes, "times", n)
-		}
-	}
-	return size
-}
-
-// tryLetters asks whether the login may write the dead letters, without writing
-// one.
-func (w *monitor) checkLetterRights(ctx context.Context) {
-	err := w.client.CheckRights(ctx, letterRights(w.deadKey))
-	if err == nil {
-		w.health.letterPermission.OK()
-	} else if ctx.Err() == nil && !redis.IsConnection(err) {
-		w.health.letterPermission.Fault(fmt.Errorf("dead letters cannot be written to %s: %w", w.deadKey, err))
-	}
-}
-
-// removeConsumers takes the consumers of processes that are long gone off the
-// group, if nothing pends on them.
+// reapConsumers removes the consumers of processes that are gone from the group,
+// if nothing is pending on them.
 func (w *monitor) reapConsumers(ctx context.Context, idle time.Duration) {
 	n, err := w.client.RemoveIdleConsumers(ctx, w.stream, Group, idle)
 	if err == nil && n > 0 {

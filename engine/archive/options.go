@@ -16,33 +16,32 @@ import (
 // Group is the consumer group that all archiving processes share.
 const Group = "durable-write"
 
-// Store is where positions are kept. It is called by as many goroutines at a
-// time as there are streams and writers to each.
+// Store keeps positions. Up to Writers goroutines per stream call it at the same
+// time.
 type Store interface {
-	// InsertPositions writes a batch in one transaction. A position whose
-	// device and time are in the table already is no error: it is a duplicate,
-	// or adds attributes to the row, or, with other content, is a conflict. After an error nothing was written,
-	// or nobody knows: db.Classify says whether the same batch is offered again,
-	// or in halves. The positions and
-	// their strings are lent for the call.
+	// InsertPositions writes a batch in one transaction. A position whose device
+	// and time are in the table already is no error: it is a duplicate, it adds
+	// attributes to the row, or, with other content, it is a conflict. After an
+	// error the batch may or may not have been written; db.Classify says whether
+	// to insert it again, or its halves. InsertPositions must not keep the
+	// positions or their strings after it returns.
 	InsertPositions(ctx context.Context, batch []codec.Position) (db.InsertResult, error)
 }
 
-// Options say what an Archive reads and where it writes. Client, Store,
-// Streams, Consumer, Logger and Metrics are required; zero takes the default
-// elsewhere.
+// Options say what an Archive reads and where it writes. Client, Store, Streams,
+// Consumer, Logger and Metrics are required. For the others zero means the default.
 type Options struct {
 	Client *redis.Client
 	Store  Store
-	// Partitions make and detach months of the table. Nil: nobody does, and the
-	// table consists of none.
+	// Partitions makes and detaches months of the table. Nil: the table has no
+	// partitions.
 	Partitions Partitions
-	// PartitionAhead is how many months are made ahead of this one. 0: none is
-	// made at all, not even one that a position lacks.
+	// PartitionAhead is how many months are made ahead of the current one. 0: no
+	// month is made, not even one that a position lacks.
 	PartitionAhead int
-	// Retention is how many whole months before this one are kept: older ones
-	// are detached, and older positions acknowledged, counted and left out. 0
-	// keeps everything.
+	// Retention is how many whole months before the current one are kept. Older
+	// months are detached; older positions are acknowledged and counted but not
+	// inserted. 0 keeps everything.
 	Retention int
 	// Streams are the stream keys to archive.
 	Streams []string
@@ -50,45 +49,46 @@ type Options struct {
 	Consumer string
 	// BatchSize is the most entries per read and rows per insert. Default 1000.
 	BatchSize int
-	// BatchWait is how long a batch that is not full is waited for. It delays
-	// the table, never the screens. Default 50 ms; negative means not at all.
+	// BatchWait is how long a batch that is not full waits for more entries. It
+	// delays the table, never the screens. Default 50 ms; negative: no wait.
 	BatchWait time.Duration
-	// Block is how long one read waits for a first entry. Default 1 s.
+	// Block is how long a read waits for its first entry. Default 1 s.
 	Block time.Duration
-	// Writers is how many inserts of a stream run at the same time, each with
-	// devices of its own. Default 1.
+	// Writers is how many inserts of a stream run at the same time, each for
+	// different devices. Default 1.
 	Writers int
-	// Limits bound what counts as a position.
+	// Limits are the bounds of a valid position.
 	Limits codec.Limits
-	// DeadMaxLen is about how many dead letters a stream keeps. Default 100,000.
+	// DeadMaxLen is the approximate number of dead letters kept per stream. Default
+	// 100,000.
 	DeadMaxLen int64
-	// DeadMaxBytes is about how many bytes of the server's memory the dead letters
-	// of a stream take. Default 256 MiB.
+	// DeadMaxBytes is the approximate memory, in bytes, of the dead letters of a
+	// stream on the server. Default 256 MiB.
 	DeadMaxBytes int64
-	// ClaimInterval is how often pending entries of other consumers are looked
-	// for, and ClaimIdle how long they must have been pending. The defaults,
-	// 5 s and 10 s, catch up a crashed process within 15 s.
+	// ClaimInterval is the interval at which pending entries of other consumers are
+	// claimed, and ClaimIdle how long they must have been pending. With the
+	// defaults, 5 s and 10 s, the entries of a crashed process are claimed within
+	// 15 s.
 	ClaimInterval, ClaimIdle time.Duration
-	// ConsumerIdle is after what time a consumer on which nothing pends is
-	// taken off the group. Default 1 h.
+	// ConsumerIdle is the idle time after which a consumer with nothing pending is
+	// removed from the group. Default 1 h.
 	ConsumerIdle time.Duration
-	// Health takes what the archive says of itself. Default one of its own.
+	// Health takes the health of the archive. Default: a registry of its own.
 	Health *health.Registry
-	// ReadyFault is for how long inserts or the reading of a stream may fail
-	// before that counts against readiness, and ReadyLag how far behind a stream
-	// the table may be. Default 0: for ever. With ReadyFault, dead letters that
-	// cannot be written count at once.
+	// ReadyFault is how long inserts or reads may fail before the process is not
+	// ready, and ReadyLag the allowed lag of the table. Default 0: no limit. With
+	// ReadyFault set, dead letters that cannot be written count at once.
 	ReadyFault, ReadyLag time.Duration
 	// InsertTimeout bounds one attempt to insert a batch. Default 30 s.
 	InsertTimeout time.Duration
-	// FlushTimeout bounds what Run still does after its context has ended.
+	// FlushTimeout bounds what Run does after its context has ended.
 	// Default 5 s.
 	FlushTimeout time.Duration
 	Logger       *slog.Logger
 	Metrics      *metrics.Set
 }
 
-// withDefaults fills what is zero.
+// withDefaults replaces zero values by the defaults.
 func (o Options) withDefaults() Options {
 	def := func(d *time.Duration, v time.Duration) {
 		if *d == 0 {

@@ -12,10 +12,9 @@ import (
 	"pitwall/engine/internal/testenv"
 )
 
-// publisher adds numbered records, one batch after the other, until stop,
-// which returns how many there are. It tries again for as long as Redis is
-// away; a record that it does not know the fate of is added again under the
-// same number and time, as contract 1 asks of a publisher that retries.
+// publisher adds batches of numbered records until stop, which returns how many there
+// are. It retries while Redis is away. A record whose fate is unknown is added again
+// with the same number and time, as contract 1 requires of a publisher.
 func (r *rig) publisher() (stop func() int) {
 	ctx, cancel := context.WithCancel(context.Background())
 	total := make(chan int, 1)
@@ -42,7 +41,7 @@ func (r *rig) publisher() (stop func() int) {
 	return stop
 }
 
-// archived waits until n more rows were committed than there were.
+// waitForRows waits until n more rows are committed.
 func (r *rig) waitForRows(n int) {
 	r.t.Helper()
 	const rows = "processor_archive_rows_total"
@@ -111,10 +110,8 @@ func TestRedisAwayInTheMiddle(t *testing.T) {
 
 // TestRepliesCutInTheMiddle loses replies that have moved the group.
 func TestRepliesCutInTheMiddle(t *testing.T) {
-	server := testenv.Redis(t)
-	proxy := testenv.Proxy(t, server.Addr())
-	direct := newRig(t, server.URL(), "") // publishes past the proxy
-	r := newRig(t, "redis://"+proxy.Addr(), "")
+	r, proxy := newProxiedRig(t)
+	direct := newRig(t, r.server.URL(), "") // publishes past the proxy
 	r.run(r.archive(func(o *Options) { o.ClaimIdle = time.Hour }))
 	stop := direct.publisher()
 	for cut := range 8 {
@@ -154,12 +151,12 @@ func TestShutdownFinishesTheBatchInHand(t *testing.T) {
 				close(begun)
 				<-release
 			}
-			return ctx.Err() // the end of Run's context must not reach it
+			return ctx.Err() // the end of Run's context must not cancel it
 		}}
 		a := r.archive(func(o *Options) { o.Store = store })
 		ctx, cancel := context.WithCancel(t.Context())
 		ended := make(chan error, 1)
-		r.publish(stream, 0, 100) // before the first read, which takes them all
+		r.publish(stream, 0, 100) // before the first read, which brings them all
 		go func() { ended <- a.Run(ctx) }()
 		<-begun
 		cancel()
@@ -167,7 +164,7 @@ func TestShutdownFinishesTheBatchInHand(t *testing.T) {
 		if err := <-ended; err != nil {
 			t.Fatalf("Run: %v", err)
 		}
-		// At once, nobody is left to wait for.
+		// No waiting: nothing may be left to do.
 		if rows, p := len(r.rows(200)), r.pending(stream); rows != 100 || p.Count != 0 {
 			t.Errorf("%d rows and %d pending after the shutdown, want 100 and 0", rows, p.Count)
 		}

@@ -6,8 +6,8 @@ import (
 	"sync"
 )
 
-// insert writes all parts of a batch, each in statements of its own, at the
-// same time.
+// insertParts inserts all parts of a batch at the same time, each in its own
+// transactions.
 func (w *writer) insertParts(ctx context.Context, b *batch) error {
 	var all sync.WaitGroup
 	errs := make([]error, len(b.parts))
@@ -17,7 +17,7 @@ func (w *writer) insertParts(ctx context.Context, b *batch) error {
 			all.Go(func() { errs[i] = w.insertRange(ctx, p, 0, len(p.positions)) })
 		}
 	}
-	errs[0] = w.insertRange(ctx, &b.parts[0], 0, len(b.parts[0].positions)) // on the caller's own goroutine
+	errs[0] = w.insertRange(ctx, &b.parts[0], 0, len(b.parts[0].positions)) // on the calling goroutine
 	all.Wait()
 	return errors.Join(errs...)
 }

@@ -14,51 +14,51 @@ import (
 	"pitwall/engine/internal/pace"
 )
 
-// Partitions make and detach the months that the table consists of. Where it
-// does not, they fail with db.ErrNotPartitioned. Any goroutine calls them, and
-// other processes do the same at the same time.
+// Partitions makes and detaches the months of the table. Its methods fail with
+// db.ErrNotPartitioned when the table has no partitions. Any goroutine may call
+// them, and other processes may do the same at the same time.
 type Partitions interface {
 	// Now returns the time of the database's clock.
 	Now(ctx context.Context) (time.Time, error)
-	// MakePartitions makes what lacks of months and returns the names of what
-	// it has made.
+	// MakePartitions makes those months that are missing, and returns the names of
+	// the new tables.
 	MakePartitions(ctx context.Context, months []time.Time) ([]string, error)
-	// DetachPartitions takes the months that end at before, or earlier, off the
-	// table and returns their names.
+	// DetachPartitions detaches the months that end at before, or earlier, and
+	// returns their names.
 	DetachPartitions(ctx context.Context, before time.Time) ([]string, error)
 }
 
 const (
-	// partitionsEvery is how often months are made ahead and detached, and
-	// partitionsAgain how soon after a failure.
+	// partitionsEvery is the interval at which months are made ahead and detached,
+	// partitionsRetry the interval after a failure.
 	partitionsEvery = time.Hour
 	partitionsRetry = time.Minute
 
-	// partitionsTime bounds one look, however many months it detaches.
+	// partitionsTimeout bounds one pass, however many months it detaches.
 	partitionsTimeout = 10 * time.Minute
 
-	// detachGrace is for how long the positions of a month have been expired
-	// when it is detached, so that those that arrived before find it there.
+	// detachGrace is how long after its expiry a month is detached, so that
+	// positions that arrived in time are still inserted.
 	detachGrace = 24 * time.Hour
 )
 
-// errNotOurs says that this process makes no months.
+// errMonthsMadeElsewhere says that this process makes no months.
 var errMonthsMadeElsewhere = errors.New("ARCHIVE_PARTITION_AHEAD is 0: months are made by others")
 
-// partitions looks after the months of the table. Any goroutine may use it.
+// monthKeeper makes and detaches the months of the table. Any goroutine may use it.
 type monthKeeper struct {
 	table            Partitions // nil: nothing is made or detached
 	streams          []string
-	redis            func(ctx context.Context, stream string) (time.Time, error) // the clock of the server that has a stream
+	redis            func(ctx context.Context, stream string) (time.Time, error) // clock of the server of a stream
 	ahead, retention int                                                         // months
 	now              func() time.Time                                            // this machine's clock
-	retryEvery       time.Duration                                               // partitionsAgain; shorter in tests
+	retryEvery       time.Duration                                               // partitionsRetry; shorter in tests
 	log              *slog.Logger
 	meters           *meters
 	health           *health.Check // whether the clocks agree; nil without a retention
 
 	mu      sync.Mutex
-	reading *clockReading // nil as long as nobody knows what time it is; guarded by mu
+	reading *clockReading // nil while the time is not known; guarded by mu
 }
 
 func newMonthKeeper(o *Options, m *meters) *monthKeeper {
@@ -94,7 +94,7 @@ func (p *monthKeeper) run(ctx context.Context) {
 	}
 }
 
-// keep makes what lacks ahead, and detaches what is too old.
+// maintain makes months ahead, and detaches those that are too old.
 func (p *monthKeeper) maintain(ctx context.Context) error {
 	var errs []error
 	if p.ahead > 0 {
@@ -105,12 +105,12 @@ func (p *monthKeeper) maintain(ctx context.Context) error {
 	}
 	err := errors.Join(errs...)
 	if errors.Is(err, db.ErrNotPartitioned) {
-		return nil // one table, as most are
+		return nil // a single table: nothing to maintain
 	}
 	return err
 }
 
-// makeAhead makes the months from the database's on.
+// makeAhead makes the current month, by the database's clock, and those ahead.
 func (p *monthKeeper) makeAhead(ctx context.Context) error {
 	now, err := p.table.Now(ctx)
 	if err != nil {
@@ -119,7 +119,7 @@ func (p *monthKeeper) makeAhead(ctx context.Context) error {
 	return p.make(ctx, db.Months(now, p.ahead))
 }
 
-// detach takes the months that are too old off the table, if that is known.
+// detach detaches the months that are too old, unless the clocks disagree.
 func (p *monthKeeper) detach(ctx context.Context) error {
 	now, err := p.readClocks(ctx)
 	if err != nil {
@@ -133,7 +133,7 @@ func (p *monthKeeper) detach(ctx context.Context) error {
 	return err
 }
 
-// make makes months that lack.
+// make makes those months that are missing.
 func (p *monthKeeper) make(ctx context.Context, months []time.Time) error {
 	names, err := p.table.MakePartitions(ctx, months)
 	p.meters.partitionsMade.Add(len(names))
@@ -143,12 +143,12 @@ func (p *monthKeeper) make(ctx context.Context, months []time.Time) error {
 	return err
 }
 
-// wanted makes the months of positions for one of which there was none. It
-// fails with errExpired when one of them is too old by now: the batch is to be
-// sorted again.
+// makeFor makes the months of positions, one of which has none. It fails with
+// errExpired when one of the positions has become too old: the batch must then be
+// filled again.
 func (p *monthKeeper) makeFor(ctx context.Context, positions []codec.Position) error {
 	if p.retention > 0 && p.table != nil {
-		_, _ = p.readClocks(ctx) // where a server does not answer, what was known before counts
+		_, _ = p.readClocks(ctx) // if a server does not answer, the previous reading counts
 	}
 	bounds := p.bounds()
 	seen := map[time.Time]bool{}

@@ -16,7 +16,24 @@ import (
 	"pitwall/engine/internal/testenv"
 )
 
-// publishAt adds the numbered record n with a time of its own.
+// newSixMonthsRig has a table of partitions with one archived row in each of the last
+// six months.
+func newSixMonthsRig(t *testing.T) *rig {
+	t.Helper()
+	r := newRig(t, testenv.Redis(t).URL(), testenv.NewDatabase(t))
+	r.partition()
+	for n := range 6 {
+		r.publishAt(n, monthAgo(n))
+	}
+	stop := r.run(r.archive(nil))
+	r.wantRows(6)
+	if err := stop(); err != nil {
+		t.Fatal(err)
+	}
+	return r
+}
+
+// publishAt adds the numbered record n with its own time.
 func (r *rig) publishAt(n int, at time.Time) {
 	r.t.Helper()
 	r.add(stream, "device_id", fmt.Sprintf("d-%06d", n), "ts", strconv.FormatInt(at.UnixMilli(), 10), "lat", "47.5", "lon", "8")
@@ -30,8 +47,8 @@ func (r *rig) partitionNames() []string {
 	return strings.Fields(text)
 }
 
-// tables names the partitions of the months from first on, up to ahead months
-// beyond this one.
+// partitionsSince names the partitions from the month of first until ahead months
+// after the current one.
 func partitionsSince(first time.Time, ahead int) (names []string) {
 	last := db.Month(time.Now()).AddDate(0, ahead, 0)
 	for m := db.Month(first); !m.After(last); m = m.AddDate(0, 1, 0) {
@@ -40,15 +57,14 @@ func partitionsSince(first time.Time, ahead int) (names []string) {
 	return names
 }
 
-// monthAgo returns a time in the month n months back: its beginning, and a
-// little.
+// monthAgo returns a time shortly after the beginning of the month n months ago.
 func monthAgo(n int) time.Time {
 	return db.Month(time.Now()).AddDate(0, -n, 0).Add(time.Duration(n) * time.Hour)
 }
 
-// Two processes bring records of many months in any order into a table without
-// a month, through a pooler: each month is made once, no insert counts as
-// failed, and every row is there once.
+// Two processes archive records of many months, in mixed order and through a pooler,
+// into a table without a month: each month is made once, no insert counts as failed,
+// and every row is there once.
 func TestManyMonths(t *testing.T) {
 	pgURL := testenv.NewDatabase(t)
 	r := newPooledRig(t, testenv.Redis(t).URL(), testenv.PgBouncer(t, pgURL), pgURL)
@@ -71,26 +87,16 @@ func TestManyMonths(t *testing.T) {
 	r.wantMetric("processor_archive_partition_failures_total", 0)
 }
 
-// With a retention older months are detached and kept, and older positions
-// are acknowledged and left out, without a month or a dead letter for them.
+// With a retention, older months are detached and kept as tables. Older positions are
+// acknowledged and not inserted; they cause no month and no dead letter.
 func TestRetention(t *testing.T) {
-	r := newRig(t, testenv.Redis(t).URL(), testenv.NewDatabase(t))
-	r.partition()
-	for n := range 6 {
-		r.publishAt(n, monthAgo(n))
-	}
-	stop := r.run(r.archive(nil))
-	r.wantRows(6)
-	if err := stop(); err != nil {
-		t.Fatal(err)
-	}
-
+	r := newSixMonthsRig(t)
 	const kept = 2
 	last := monthAgo(kept)
 	if time.Now().UTC().Add(-detachGrace).Month() != time.Now().UTC().Month() {
 		last = monthAgo(kept + 1) // on the first of a month it is not detached yet
 	}
-	stop = r.run(r.archive(func(o *Options) { o.Retention = kept }))
+	stop := r.run(r.archive(func(o *Options) { o.Retention = kept }))
 	want := partitionsSince(last, 2)
 	r.eventually("old months to go", func() bool { return slices.Equal(r.partitionNames(), want) })
 	gone := len(partitionsSince(monthAgo(5), 2)) - len(want) // counted when the last has gone, a moment later
@@ -118,10 +124,10 @@ func TestRetention(t *testing.T) {
 	}
 }
 
-// Positions may become too old while they wait for a database that is away:
-// their month, gone by then, is not made again for them.
+// Positions may become too old while they wait for a database that is away. Their
+// month, which is detached by then, is not made again.
 func TestExpiredWhileWaiting(t *testing.T) {
-	for _, ahead := range []int{2, 0} { // 0: months are others' business, expiry is not
+	for _, ahead := range []int{2, 0} { // 0: others make the months, but positions expire all the same
 		t.Run(fmt.Sprint("ahead ", ahead), func(t *testing.T) { testExpiredWhileWaiting(t, ahead) })
 	}
 }
@@ -151,8 +157,7 @@ func testExpiredWhileWaiting(t *testing.T, ahead int) {
 	}
 }
 
-// Where somebody else makes the months, Pitwall makes none, waits, and says
-// whose business it is.
+// Where others make the months, Pitwall makes none, waits, and names the setting.
 func TestMonthsOfOthers(t *testing.T) {
 	r := newRig(t, testenv.Redis(t).URL(), testenv.NewDatabase(t))
 	r.partition()
@@ -172,7 +177,7 @@ func TestMonthsOfOthers(t *testing.T) {
 	r.wantMetric("processor_archive_dead_total", 0)
 }
 
-// A table that becomes one of partitions while the archive runs is found so.
+// The archive notices that a table becomes one of partitions while it runs.
 func TestEnabledWhileRunning(t *testing.T) {
 	r := newRig(t, testenv.Redis(t).URL(), testenv.NewDatabase(t))
 	r.run(r.archive(nil))
@@ -182,7 +187,7 @@ func TestEnabledWhileRunning(t *testing.T) {
 	r.wantMetric("processor_archive_failures_total", 0)
 }
 
-// clocks are ahead of what they really show.
+// clocks are ahead of the real time.
 type clocks struct{ ahead atomic.Int64 }
 
 func (c *clocks) set(ahead time.Duration) { c.ahead.Store(int64(ahead)) }
@@ -200,7 +205,7 @@ func (d aheadDatabase) Now(ctx context.Context) (time.Time, error) {
 	return d.shift(now), err
 }
 
-// of has an archive read these clocks in place of the named ones.
+// of lets an archive read these clocks in place of the named ones.
 func (c *clocks) of(a *Archive, names ...string) {
 	for _, name := range names {
 		switch name {
@@ -228,23 +233,13 @@ func retentionPart(o Options) (s health.Status) {
 	return s
 }
 
-// Whichever clock is a year ahead, nothing is left out and nothing detached. It
-// is told, and over once the clock is right.
+// Whichever clock is a year ahead, nothing is left out and nothing is detached. The
+// fault is reported, and ends when the clock is right.
 func TestAClockThatIsWrongExpiresNothing(t *testing.T) {
 	const year = 365 * 24 * time.Hour
 	for _, name := range []string{"database", "Redis", "this machine"} {
 		t.Run(name, func(t *testing.T) {
-			r := newRig(t, testenv.Redis(t).URL(), testenv.NewDatabase(t))
-			r.partition()
-			for n := range 6 {
-				r.publishAt(n, monthAgo(n))
-			}
-			stop := r.run(r.archive(nil))
-			r.wantRows(6)
-			if err := stop(); err != nil {
-				t.Fatal(err)
-			}
-
+			r := newSixMonthsRig(t)
 			var wrong clocks
 			wrong.set(year)
 			a := r.archive(func(o *Options) { o.Retention, o.PartitionAhead, o.ReadyFault = 2, 0, time.Minute })
@@ -297,8 +292,8 @@ func TestMonthsAreMadeByTheDatabasesClock(t *testing.T) {
 	r.eventually("the months ahead", func() bool { return slices.Equal(r.partitionNames(), want) })
 }
 
-// A position is too old when it was so at its arrival, whenever it is read, or
-// when its month is gone.
+// A position is too old when it was too old at its arrival, whenever it is read, or
+// when its month is detached.
 func TestWhatIsTooOld(t *testing.T) {
 	at := func(text string) time.Time {
 		t.Helper()

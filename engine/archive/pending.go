@@ -8,9 +8,9 @@ import (
 	"pitwall/engine/internal/redis"
 )
 
-// recover archives what pends on this consumer: delivered once, and then not
-// acknowledged. What is held back is part of it, and stays pending if it cannot
-// be written now either.
+// processPending archives the entries that are pending on this consumer: they were
+// delivered once and never acknowledged. Entries that are held back are among
+// them; they stay pending if they cannot be written this time either.
 func (r *reader) processPending(ctx, flush context.Context) error {
 	r.held.beginPass()
 	r.writer.limitSearch(!r.held.empty())
@@ -35,7 +35,7 @@ func (r *reader) processPending(ctx, flush context.Context) error {
 				r.writer.lettersWritable()
 			}
 			r.nextRetry = time.Now().Add(r.retryEvery())
-			r.checkFirst = true // the stream may have been trimmed meanwhile
+			r.checkFirst = true // the stream may have been trimmed in the meantime
 			return nil
 		}
 		from = entries[len(entries)-1].ID
@@ -46,9 +46,9 @@ func (r *reader) processPending(ctx, flush context.Context) error {
 	return nil
 }
 
-// passLarge makes dead letters of the entries that pend on this consumer after
-// an id, as long as they are too large, and moves the id past them. It looks for
-// them only after the read of a single entry has failed.
+// skipOversized writes dead letters for pending entries after an id that are too
+// large to read, and moves the id past them. It looks for them only after the
+// read of a single entry has failed.
 func (r *reader) skipOversized(ctx, flush context.Context, from *redis.ID) error {
 	for r.count.Exhausted() {
 		id, size, large, err := r.client.LargePending(ctx, r.stream, Group, r.opt.Consumer, from.Next())
@@ -64,18 +64,18 @@ func (r *reader) skipOversized(ctx, flush context.Context, from *redis.ID) error
 	return nil
 }
 
-// againEvery is how often entries that are held back are tried again. To read
-// them again is what keeps other processes from claiming them, so it is well
-// within ClaimIdle.
+// retryEvery is the interval at which entries that are held back are retried.
+// Reading them resets their idle time, so that no other process claims them: the
+// interval must be well below ClaimIdle.
 func (r *reader) retryEvery() time.Duration {
 	return max(min(r.opt.ClaimInterval, r.opt.ClaimIdle/2), minRetryEvery)
 }
 
-// againLeast bounds againEvery from below.
+// minRetryEvery bounds retryEvery from below.
 const minRetryEvery = 10 * time.Millisecond
 
-// again tries entries that are held back again, when it is time. While there is
-// no room for more of them, it waits until there is.
+// retryHeld retries the entries that are held back, when it is time. While there
+// is no room for more of them, it keeps retrying until there is.
 func (r *reader) retryHeld(ctx, flush context.Context) error {
 	for ctx.Err() == nil {
 		if r.held.empty() {
@@ -95,16 +95,16 @@ func (r *reader) retryHeld(ctx, flush context.Context) error {
 	return nil
 }
 
-// claim takes over and archives what has been pending for too long on any
-// consumer, when it is time to look. The look goes on from where the last one
-// stopped, and ends at the end of the list.
+// claim takes over and archives entries that have been pending for too long on
+// any consumer, when it is time. It continues where the last claim stopped, and
+// ends at the end of the list.
 func (r *reader) claim(ctx, flush context.Context) error {
 	now := time.Now()
 	if now.Before(r.nextClaim) {
 		return nil
 	}
 	r.nextClaim = now.Add(r.opt.ClaimInterval)
-	r.writer.limitSearch(!r.held.empty()) // it may claim what it holds back itself
+	r.writer.limitSearch(!r.held.empty()) // it may claim entries that it holds back itself
 	defer r.writer.limitSearch(false)
 	for ctx.Err() == nil {
 		room := r.readCount()
@@ -117,7 +117,7 @@ func (r *reader) claim(ctx, flush context.Context) error {
 		}, r.first)
 		r.first = entries
 		if err != nil {
-			return r.tolerate(err) // all that this consumer was given goes on
+			return r.tolerate(err) // this consumer's own entries need no claim
 		}
 		r.count.Succeeded(entries)
 		r.countLost(deleted)
@@ -126,8 +126,8 @@ func (r *reader) claim(ctx, flush context.Context) error {
 		if err := r.process(flush, entries); err != nil {
 			return err
 		}
-		// Zero at the end of the list. A server that does not move on would
-		// keep us here for ever.
+		// next is zero at the end of the list. The comparison also ends the loop
+		// for a server that does not advance.
 		if !r.claimFrom.Less(next) {
 			r.claimFrom = redis.ID{}
 			return nil

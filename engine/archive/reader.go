@@ -11,7 +11,7 @@ import (
 	"pitwall/engine/internal/redis"
 )
 
-// newEntries asks a group for what none of its consumers was given.
+// newEntries asks a group for entries that no consumer was given yet.
 const newEntries = ">"
 
 // reader archives one stream. One goroutine uses it.
@@ -28,20 +28,20 @@ type reader struct {
 	meters  *meters
 	held    *heldBack
 
-	first, more []redis.Entry       // lent to reads, by turns
-	joined      []redis.Entry       // the two of gather together
-	count       redis.AdaptiveCount // entries of a read
+	first, more []redis.Entry       // memory of the two reads of readBatch, reused
+	joined      []redis.Entry       // both of them
+	count       redis.AdaptiveCount // how many entries the next read asks for
 	nextClaim   time.Time
-	claimFrom   redis.ID  // where the next look at others' entries begins
-	nextRetry   time.Time // when what is held back is tried again
-	hadGroup    bool      // it has been there before: a missing one was lost
-	checkFirst  bool      // the stream may have been trimmed beyond the group
+	claimFrom   redis.ID  // where the next claim begins
+	nextRetry   time.Time // when entries that are held back are retried
+	hadGroup    bool      // the group existed before: if it is missing, it was lost
+	checkFirst  bool      // the stream may have been trimmed beyond the group's last entry
 
 	pause      pace.Backoff
-	sessionLog pace.LogLimiter // sessions that failed
+	sessionLog pace.LogLimiter // failed sessions
 	lossLog    pace.LogLimiter // pending entries that were trimmed
 
-	refusalLog pace.LogLimiter // steps that the archive goes on without
+	refusalLog pace.LogLimiter // refused steps that the archive can do without
 }
 
 func newReader(a *Archive, stream string, w *monitor, log *slog.Logger) *reader {
@@ -61,8 +61,8 @@ func newReader(a *Archive, stream string, w *monitor, log *slog.Logger) *reader 
 	}
 }
 
-// run archives until ctx ends. flush outlives ctx for as long as writing the
-// batch in hand may take.
+// run archives until ctx ends. flush outlives ctx by the time that the current
+// batch may still take.
 func (r *reader) run(ctx, flush context.Context) error {
 	defer r.conn.Close()
 	for ctx.Err() == nil {
@@ -78,20 +78,20 @@ func (r *reader) run(ctx, flush context.Context) error {
 		}
 		_ = pace.Sleep(ctx, r.pause.Delay()) // the loop looks at ctx
 	}
-	// A reply that was cut off by the end of ctx pends, as a batch does that
-	// could not be acknowledged: one last look.
+	// The end of ctx may have cut off a reply, and an acknowledgement may have
+	// failed. The entries of both are pending: process them one last time.
 	err := r.processPending(flush, flush)
 	if flush.Err() != nil {
 		err = context.Cause(flush)
 	}
 	if err != nil && !redis.IsNoGroup(err) {
-		return fmt.Errorf("archive of stream %s: what pends stays for the next start: %w", r.stream, err)
+		return fmt.Errorf("archive of stream %s: pending entries stay for the next start: %w", r.stream, err)
 	}
 	return nil
 }
 
-// session makes sure of the group, takes this consumer's pending entries
-// again, and then archives what comes until something fails or ctx ends.
+// session creates the group if necessary, processes what is pending on this
+// consumer, and then archives new entries until something fails or ctx ends.
 func (r *reader) session(ctx, flush context.Context) error {
 	if err := r.ensureGroup(ctx); err != nil {
 		return err
@@ -100,7 +100,7 @@ func (r *reader) session(ctx, flush context.Context) error {
 		return err
 	}
 	for ctx.Err() == nil {
-		if err := r.retryHeld(ctx, flush); err != nil { // before they are old enough to be claimed
+		if err := r.retryHeld(ctx, flush); err != nil { // before other processes may claim them
 			return err
 		}
 		if err := r.claim(ctx, flush); err != nil {
@@ -111,7 +111,7 @@ func (r *reader) session(ctx, flush context.Context) error {
 		}
 		full := r.readCount()
 		if full == 0 {
-			continue // until there is room for what may have to be held back
+			continue // until there is room: each entry may have to be held back
 		}
 		entries, readErr := r.readBatch(ctx, full)
 		begin := time.Now()
@@ -128,12 +128,12 @@ func (r *reader) session(ctx, flush context.Context) error {
 	return nil
 }
 
-// lookAfter is after what time of not reading the stream is looked at first.
+// checkAfter is the time without a read after which the stream is checked first.
 const checkAfter = 100 * time.Millisecond
 
-// mindTheGap looks for records that were trimmed before anybody was given
-// them, when that may be: once the group reads on, nothing tells. A reader that
-// keeps up need not look.
+// checkTrimmed looks for records that were trimmed before any consumer was given
+// them. It must run before the next read, because reading on hides the gap. A
+// reader that keeps up need not look: it saw the end of the stream just now.
 func (r *reader) checkTrimmed(ctx context.Context) error {
 	if !r.checkFirst {
 		return nil
@@ -142,9 +142,9 @@ func (r *reader) checkTrimmed(ctx context.Context) error {
 	return r.tolerate(err)
 }
 
-// needless takes an error of a step without which the archive goes on. What the
-// server refuses is told, and nil is returned. The rest ends the session: a
-// connection that failed, a group that has gone.
+// tolerate handles an error of a step that the archive can do without. A refusal
+// by the server is logged, and nil is returned. Anything else ends the session,
+// such as a failed connection or a lost group.
 func (r *reader) tolerate(err error) error {
 	if !redis.IsRefused(err) || redis.IsNoGroup(err) {
 		return err
@@ -155,7 +155,8 @@ func (r *reader) tolerate(err error) error {
 	return nil
 }
 
-// ensureGroup makes the group at the stream's beginning where it is missing.
+// ensureGroup creates the group at the beginning of the stream if it is missing,
+// so that nothing in the stream is skipped.
 func (r *reader) ensureGroup(ctx context.Context) error {
 	created, err := r.client.CreateGroup(ctx, r.stream, Group, redis.ID{})
 	if err != nil {
@@ -171,12 +172,12 @@ func (r *reader) ensureGroup(ctx context.Context) error {
 	return nil
 }
 
-// portion is how many entries the next read may bring: all of them may have to
-// be held back.
+// readCount is how many entries the next read may bring. There must be room to
+// hold all of them back.
 func (r *reader) readCount() int { return min(r.count.Count(), r.held.room()) }
 
-// gather waits for new entries, full of them, and, when there are less, a little
-// for more. It may return entries together with an error.
+// readBatch waits for new entries, at most full of them. When fewer arrive it
+// waits BatchWait for more. It may return entries together with an error.
 func (r *reader) readBatch(ctx context.Context, full int) ([]redis.Entry, error) {
 	entries, err := r.conn.ReadGroup(ctx, r.readOptions(newEntries, full, r.opt.Block), r.first)
 	r.first = entries
@@ -200,8 +201,8 @@ func (r *reader) readOptions(from string, count int, block time.Duration) redis.
 	}
 }
 
-// process archives entries and acknowledges them, in parts of a batch each.
-// flush bounds it, not the end of the reading.
+// process archives and acknowledges entries, one batch after the other. It is
+// bounded by flush alone: the end of the reading does not interrupt a batch.
 func (r *reader) process(flush context.Context, entries []redis.Entry) error {
 	for len(entries) > 0 {
 		part := entries[:min(len(entries), r.opt.BatchSize)]
@@ -211,14 +212,14 @@ func (r *reader) process(flush context.Context, entries []redis.Entry) error {
 		if err := r.writer.archive(flush, r.batch); err != nil {
 			return err
 		}
-		r.pause.Reset() // what was pending counts as progress, too
+		r.pause.Reset() // pending entries are progress, too
 		r.monitor.health.sessionSucceeded()
 	}
 	return nil
 }
 
-// lost counts and logs entries that were trimmed while they were pending, and
-// that this process has not written.
+// countLost counts and logs entries that were trimmed while they were pending,
+// except those that this process has written.
 func (r *reader) countLost(trimmed []redis.ID) {
 	n := 0
 	for _, id := range trimmed {

@@ -9,8 +9,7 @@ import (
 	"testing"
 )
 
-// The tests that the README names as evidence are there, and so are those of the
-// README of ops, which tells of Sentinels and Clusters.
+// Every test that this README or that of package ops names exists.
 func TestTheReadmeNamesTestsThatExist(t *testing.T) {
 	there := map[string]bool{}
 	declared := regexp.MustCompile(`(?m)^func (Test\w+)\(`)
@@ -39,7 +38,7 @@ func TestTheReadmeNamesTestsThatExist(t *testing.T) {
 			}
 		}
 		if len(named) < least {
-			t.Errorf("%s names %d tests: is it still written as it was?", path, len(named))
+			t.Errorf("%s names %d tests: are the tests still written as before?", path, len(named))
 		}
 	}
 }

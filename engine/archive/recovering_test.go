@@ -11,16 +11,15 @@ import (
 	"pitwall/engine/internal/testenv"
 )
 
-// TestTheStreamIsLookedAtAfterRecovering: a stream may have been trimmed beyond
-// the group while nobody read it. Once the group reads on, nothing tells, so
-// the reader looks before.
+// TestTheStreamIsLookedAtAfterRecovering: a stream may have been trimmed beyond the
+// group while nobody read it. Reading on would hide that, so the reader checks first.
 func TestTheStreamIsLookedAtAfterRecovering(t *testing.T) {
 	r := newServerRig(t, "")
 	r.publish(stream, 0, 10)
 	r.leavePending("one", 10)
 	r.publish(stream, 10, 50)
 	r.server.Do("XTRIM", stream, "MAXLEN", "=", "20")
-	// The reader alone: what measures the lag once a second looks as well.
+	// Only the reader runs, because the monitor would find the loss as well.
 	a := r.archive(nil)
 	log := r.slog()
 	reader := newReader(a, stream, newMonitor(a, stream, log), log)
@@ -35,8 +34,8 @@ func TestTheStreamIsLookedAtAfterRecovering(t *testing.T) {
 	}
 }
 
-// TestAMonthThatGoesAwayIsMadeAgain: a month was made for an insert, which then
-// failed for another reason; when it lacks again, it is made again.
+// TestAMonthThatGoesAwayIsMadeAgain: a month was made for an insert, which then failed
+// for another reason. When the month is missing again, it is made again.
 func TestAMonthThatGoesAwayIsMadeAgain(t *testing.T) {
 	r := newServerRig(t, testenv.NewDatabase(t))
 	r.partition()

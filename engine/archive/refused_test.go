@@ -13,8 +13,8 @@ import (
 	"pitwall/engine/internal/testenv"
 )
 
-// TestRefusedRowsAreFoundInTheirBatch has a check of the operator's that some
-// rows fail: they alone go to the dead letters, wherever they stand.
+// TestRefusedRowsAreFoundInTheirBatch: some rows fail a check constraint. Only they
+// become dead letters, wherever they are in the batch.
 func TestRefusedRowsAreFoundInTheirBatch(t *testing.T) { onPostgres(t, testRefusedRows) }
 
 func testRefusedRows(t *testing.T, r *rig) {
@@ -53,9 +53,9 @@ func testRefusedRows(t *testing.T, r *rig) {
 	}
 }
 
-// TestFaultsOfTheServerDeadLetterNothing has a real server refuse everything,
-// for reasons that are no row's own: the archive waits, says that it is not
-// ready, and writes everything once the reason is gone.
+// TestFaultsOfTheServerDeadLetterNothing: a real server refuses everything, for reasons
+// that are no row's fault. The archive waits, reports that it is not ready, and writes
+// everything when the reason is gone.
 func TestFaultsOfTheServerDeadLetterNothing(t *testing.T) {
 	raise := func(state string) string {
 		return `CREATE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql AS $$
@@ -73,7 +73,7 @@ func TestFaultsOfTheServerDeadLetterNothing(t *testing.T) {
 			CREATE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN PERFORM pg_sleep(5); RETURN NULL; END $$;
 			CREATE TRIGGER refuse BEFORE INSERT ON positions FOR EACH STATEMENT EXECUTE FUNCTION refuse()`,
 			"SET statement_timeout = 0; " + calm + "; ALTER DATABASE %s RESET statement_timeout"},
-		// A disk cannot be filled without the rights of root: the server itself says so all the same.
+		// Filling a disk needs root. A trigger raises the same error instead.
 		{"disk full", "53100", raise("53100"), calm},
 		{"rights", "42501", raise("42501"), calm},
 		{"an error of a trigger", "P0001", raise("P0001"), calm},
@@ -87,7 +87,7 @@ func TestFaultsOfTheServerDeadLetterNothing(t *testing.T) {
 			r.publish(stream, 0, 10)
 			r.wantRows(10)
 
-			// Settings of a database count from the next session on.
+			// Settings of a database apply to new sessions only.
 			setting := strings.Contains(tt.begin, "DATABASE")
 			pg.Query(r.pgURL, r.named(tt.begin))
 			if setting {
@@ -112,7 +112,7 @@ func TestFaultsOfTheServerDeadLetterNothing(t *testing.T) {
 	}
 }
 
-// stateStore remembers what a real store failed with.
+// stateStore records the errors of a real store.
 type stateStore struct {
 	Store
 	mu   sync.Mutex

@@ -26,12 +26,11 @@ func TestMain(m *testing.M) { os.Exit(testenv.Main(m)) }
 
 const stream = "telemetry:t"
 
-// rig is a Redis server, a database, and what the archives of a test are made
-// of.
+// rig is a Redis server and a database, from which a test makes its archives.
 type rig struct {
 	t      *testing.T
-	server *testenv.RedisServer // nil with the embedded one
-	url    string               // of Redis, the way the archive goes
+	server *testenv.RedisServer // nil for the embedded one
+	url    string               // of Redis, as the archive connects to it
 	client *redis.Client
 	db     db.Database
 	pgURL  string // "" on SQLite
@@ -84,6 +83,16 @@ func newRig(t *testing.T, redisURL, pgURL string) *rig {
 	return newPooledRig(t, redisURL, pgURL, pgURL)
 }
 
+// newProxiedRig has a Redis server that the archive reaches through a proxy.
+func newProxiedRig(t *testing.T) (*rig, *testenv.TCPProxy) {
+	t.Helper()
+	server := testenv.Redis(t)
+	proxy := testenv.Proxy(t, server.Addr())
+	r := newRig(t, "redis://"+proxy.Addr(), "")
+	r.server = server
+	return r, proxy
+}
+
 // newPooledRig is newRig with a pooler in front of the database.
 func newPooledRig(t *testing.T, redisURL, pooledURL, pgURL string) *rig {
 	t.Helper()
@@ -104,8 +113,8 @@ func newPooledRig(t *testing.T, redisURL, pooledURL, pgURL string) *rig {
 	return &rig{t: t, url: redisURL, client: client, db: store, pgURL: pgURL, set: metrics.NewSet(), log: new(logBuffer)}
 }
 
-// reopen opens the database again: settings of a database or a role count from
-// the next session on.
+// reopen opens the database again, because settings of a database or a role apply
+// to new sessions only.
 func (r *rig) reopen() {
 	r.t.Helper()
 	store, err := db.Open(r.t.Context(), db.Options{URL: r.pgURL, Logger: slog.New(slog.DiscardHandler)})
@@ -116,7 +125,7 @@ func (r *rig) reopen() {
 	r.db = store
 }
 
-// partition makes the table one of partitions, without a month as yet.
+// partition turns the table into one of partitions, which has no month yet.
 func (r *rig) partition() {
 	r.t.Helper()
 	if done, err := r.db.EnablePartitions(r.t.Context()); err != nil || !done {
@@ -124,8 +133,8 @@ func (r *rig) partition() {
 	}
 }
 
-// archive makes an archive for the consumer "one", quick to look again.
-// change, if not nil, adjusts the options.
+// archive makes an archive for the consumer "one". change, if not nil, adjusts the
+// options.
 func (r *rig) archive(change func(*Options)) *Archive {
 	o := Options{
 		Client: r.client, Store: r.db, Partitions: r.db, PartitionAhead: 2, Streams: []string{stream}, Consumer: "one",
@@ -140,8 +149,8 @@ func (r *rig) archive(change func(*Options)) *Archive {
 
 func (r *rig) slog() *slog.Logger { return slog.New(slog.NewTextHandler(r.log, nil)) }
 
-// run runs an archive until the test ends. stop ends it before and returns
-// what Run returned.
+// run runs an archive until the test ends. stop ends it earlier and returns the
+// result of Run.
 func (r *rig) run(a *Archive) (stop func() error) {
 	ctx, cancel := context.WithCancel(context.Background())
 	ended := make(chan error, 1)
@@ -164,15 +173,15 @@ func (r *rig) add(key string, fields ...string) string {
 	return id.String()
 }
 
-// numbered returns records from number from on, count of them, each of a
-// device of its own, so that every row of the table can be told.
+// numbered returns count records, numbered from from on, each of a different device,
+// so that every row of the table can be identified.
 func numbered(from, count int) [][]string {
 	records := make([][]string, count)
 	for i := range records {
 		n := from + i
 		records[i] = []string{"device_id", fmt.Sprintf("d-%06d", n), "lat", "47.5",
 			"lon", strconv.Itoa(n % 180), "attributes", fmt.Sprintf(`{"n":%d}`, n)}
-		if n%10 == 7 { // some of the other shape
+		if n%10 == 7 { // some with a payload
 			records[i] = []string{"device_id", fmt.Sprintf("d-%06d", n), "codec", "8E", "payload",
 				fmt.Sprintf(`{"device_id":"x","timestamp":%d,"latitude":47.5,"longitude":8,"faulty":false}`, time.Now().UnixMilli())}
 		}
@@ -180,7 +189,7 @@ func numbered(from, count int) [][]string {
 	return records
 }
 
-// publish adds numbered records in one go.
+// publish adds numbered records in one command.
 func (r *rig) publish(key string, from, count int) {
 	r.t.Helper()
 	if err := r.client.AddAll(r.t.Context(), key, 0, numbered(from, count)); err != nil {
@@ -188,15 +197,15 @@ func (r *rig) publish(key string, from, count int) {
 	}
 }
 
-// rows returns the last position of each of the numbered devices below n that
-// is in the table, in their order.
+// rows returns the last positions in the table of the numbered devices below n, in
+// their order.
 func (r *rig) rows(n int) (list []codec.Position) {
 	r.t.Helper()
 	names := make([]string, n)
 	for i := range names {
 		names[i] = fmt.Sprintf("d-%06d", i)
 	}
-	const sessions = 8 // that a server which was stopped may have left in the pool
+	const sessions = 8 // broken ones that a stopped server may have left in the pool
 	for try := 0; ; try++ {
 		list = list[:0]
 		err := r.db.LastPositions(r.t.Context(), names, db.LiveRule{Tolerance: time.Hour}, func(l *db.Last) error {
@@ -216,11 +225,11 @@ func (r *rig) rows(n int) (list []codec.Position) {
 	return list
 }
 
-// wantRows waits until the table holds exactly the numbered records 0 to n-1
-// and nothing pends.
+// wantRows waits until the table holds exactly the numbered records 0 to n-1 and
+// nothing is pending.
 func (r *rig) wantRows(n int) {
 	r.t.Helper()
-	const beyond = 100 // nothing may be there
+	const beyond = 100 // these must not exist
 	r.eventually(fmt.Sprintf("%d rows", n), func() bool { return len(r.rows(n+beyond)) >= n })
 	got := r.rows(n + beyond)
 	for i := range n {
@@ -231,7 +240,7 @@ func (r *rig) wantRows(n int) {
 	if len(got) > n {
 		r.t.Fatalf("%d rows, want %d: %v", len(got), n, got[n:])
 	}
-	if r.pgURL != "" { // rows, not devices
+	if r.pgURL != "" { // counts rows, not devices
 		rows := testenv.Postgres(r.t).Query(r.pgURL, "SELECT count(*) FROM positions")
 		if rows != strconv.Itoa(n) {
 			r.t.Fatalf("positions has %s rows, want %d", rows, n)
@@ -240,7 +249,7 @@ func (r *rig) wantRows(n int) {
 	r.wantNothingPends(stream)
 }
 
-// pending returns what pends on the group.
+// pending returns what is pending in the group.
 func (r *rig) pending(key string) redis.Pending {
 	p, err := r.client.PendingSummary(r.t.Context(), key, Group)
 	if err != nil && !redis.IsNoGroup(err) && !redis.IsConnection(err) {
@@ -268,8 +277,7 @@ func (r *rig) deadLetters(key string) [][]string {
 	return letters
 }
 
-// metric returns the value of a metric as /metrics shows it, -1 when there is
-// none.
+// metric returns the value of a metric as /metrics shows it, -1 for none.
 func (r *rig) metric(name string) int {
 	r.t.Helper()
 	var text bytes.Buffer
@@ -294,25 +302,26 @@ func (r *rig) wantMetric(name string, want int) {
 	}
 }
 
-// comesTo waits for a metric: what is counted after the step that shows.
+// waitMetric waits for a metric that is counted after the step that the test waited
+// for.
 func (r *rig) waitMetric(name string, want int) {
 	r.t.Helper()
 	r.eventually(fmt.Sprintf("%s to be %d", name, want), func() bool { return r.metric(name) == want })
 }
 
-// eventually waits for a condition with the usual patience.
+// eventually waits for a condition.
 func (r *rig) eventually(what string, cond func() bool) {
 	r.t.Helper()
 	testenv.Eventually(r.t, 30*time.Second, what, cond)
 }
 
-// named puts the database's name into SQL.
+// named replaces %s in SQL by the name of the database.
 func (r *rig) named(sql string) string {
 	name, _, _ := strings.Cut(r.pgURL[strings.LastIndexByte(r.pgURL, '/')+1:], "?")
 	return strings.ReplaceAll(sql, "%s", name)
 }
 
-// logBuffer keeps the log.
+// logBuffer collects the log.
 type logBuffer struct {
 	mu  sync.Mutex
 	buf bytes.Buffer

@@ -2,7 +2,7 @@ package archive
 
 import "pitwall/engine/internal/redis"
 
-// Rights are what the login needs for the archive, the dead letters included.
+// Rights are what the Redis login needs for the archive, including dead letters.
 func (a *Archive) Rights() []redis.Right {
 	list := append(redis.Rights("", "multi", "ping", "time"), a.opt.Client.ClusterRights()...)
 	for _, w := range a.monitors {
@@ -14,5 +14,5 @@ func (a *Archive) Rights() []redis.Right {
 	return list
 }
 
-// letterRights are what writing and counting dead letters takes.
+// letterRights are what writing and counting dead letters needs.
 func letterRights(key string) []redis.Right { return redis.Rights(key, "eval", "xadd", "xlen") }

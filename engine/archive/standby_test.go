@@ -8,10 +8,9 @@ import (
 	"pitwall/engine/internal/testenv"
 )
 
-// The synchronous standby falls silent and inserts pass their deadline: the
-// rows are on the primary, and nothing is acknowledged, however often they are
-// offered again. What is acknowledged once the standby is back is on it when
-// the primary dies.
+// The synchronous standby stops answering, and inserts exceed their deadline. The rows
+// are on the primary, but nothing is acknowledged, however often they are inserted
+// again. Rows that are acknowledged when the standby is back survive the primary.
 func TestNothingIsAcknowledgedThatTheStandbyLacks(t *testing.T) {
 	primary, standby := testenv.PostgresPair(t)
 	r := newRig(t, testenv.Redis(t).URL(), primary.URL())

@@ -11,20 +11,20 @@ import (
 	"pitwall/engine/internal/testenv"
 )
 
-// rowTrigger is a trigger on each row that runs PL/pgSQL and then takes it.
+// rowTrigger is a trigger that runs PL/pgSQL for each row and then accepts the row.
 func rowTrigger(body string) string {
 	return "CREATE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN " + body + " RETURN NEW; END $$;" +
 		"CREATE TRIGGER refuse BEFORE INSERT ON positions FOR EACH ROW EXECUTE FUNCTION refuse()"
 }
 
-// calmTrigger takes away what rowTrigger made.
+// dropTrigger removes what rowTrigger created.
 const dropTrigger = "DROP TRIGGER refuse ON positions; DROP FUNCTION refuse()"
 
-// quickly makes an archive look again soon at what is held back.
+// retryOften makes an archive retry entries that are held back at short intervals.
 func retryOften(o *Options) { o.ClaimInterval, o.ReadyFault = 20*time.Millisecond, time.Nanosecond }
 
-// TestOneRowsOwnRefusal: a row that the database refuses for reasons that are
-// no content class stops nobody. It becomes a letter once another row was taken
+// TestOneRowsOwnRefusal: a row that the database refuses for a reason that may concern
+// every row does not block others. It becomes a letter when another row was accepted
 // after its refusal, and not before.
 func TestOneRowsOwnRefusal(t *testing.T) {
 	const bad = "d-000999"
@@ -41,7 +41,7 @@ func TestOneRowsOwnRefusal(t *testing.T) {
 		t.Run(tt.name, func(t *testing.T) {
 			onPostgres(t, func(t *testing.T, r *rig) {
 				if tt.ts != "" && len(r.partitionNames()) == 0 {
-					r.partition() // the one table has room for 2007
+					r.partition() // a single table would accept 2007
 					if _, err := r.db.MakePartitions(t.Context(), db.Months(time.Now(), 1)); err != nil {
 						t.Fatal(err)
 					}
@@ -56,7 +56,7 @@ func TestOneRowsOwnRefusal(t *testing.T) {
 				a := r.archive(func(o *Options) { retryOften(o); o.PartitionAhead = 0 })
 				r.run(a)
 				r.eventually("the others", func() bool { return r.metric("processor_archive_rows_total") == 99 })
-				r.publish(stream, 99, 1) // NULL is noticed when the others are in already
+				r.publish(stream, 99, 1) // NULL is noticed only after the others were inserted
 				r.wantRows(100)
 				r.wantRefused(tt.words, first)
 
@@ -77,8 +77,8 @@ func TestOneRowsOwnRefusal(t *testing.T) {
 	}
 }
 
-// wantRefused compares the source ids of the dead letters, all of which are to
-// be of rows that the database refused with the words.
+// wantRefused compares the source ids of the dead letters. All of them must be of rows
+// that the database refused with the words.
 func (r *rig) wantRefused(words string, ids ...string) {
 	r.t.Helper()
 	var got []string
@@ -93,7 +93,7 @@ func (r *rig) wantRefused(words string, ids ...string) {
 	}
 }
 
-// delivered returns how often an entry that pends was given to consumer "one".
+// delivered returns how often a pending entry was delivered to consumer "one".
 func (r *rig) delivered(id string) int64 {
 	r.t.Helper()
 	if r.pending(stream).Count == 0 { // there may be no group as yet
@@ -107,9 +107,8 @@ func (r *rig) delivered(id string) int64 {
 	return 0
 }
 
-// TestADatabaseThatRefusesEveryRow: one broken trigger, or a table of trackers
-// that was emptied, makes no letters of what comes meanwhile. All of it is
-// written afterwards.
+// TestADatabaseThatRefusesEveryRow: a broken trigger, or an empty table of trackers,
+// causes no letters. All records are written when it is repaired.
 func TestADatabaseThatRefusesEveryRow(t *testing.T) {
 	for _, tt := range []struct{ name, begin, end string }{
 		{"a trigger that raises", rowTrigger("RAISE 'broken';"), dropTrigger},
@@ -124,7 +123,7 @@ func TestADatabaseThatRefusesEveryRow(t *testing.T) {
 			a := r.archive(retryOften)
 			stop := r.run(a)
 			const n, times = 120, 3
-			for k := range times { // read while it lasts
+			for k := range times { // read while every row is refused
 				r.publish(stream, k*n, n)
 				r.eventually("the records to wait", func() bool { return r.pending(stream).Count == int64((k+1)*n) })
 			}
@@ -134,7 +133,7 @@ func TestADatabaseThatRefusesEveryRow(t *testing.T) {
 				return err != nil && strings.Contains(err.Error(), "refuses every row")
 			})
 			r.eventually("several looks", func() bool { return r.delivered(first) >= 5 })
-			if err := stop(); err != nil { // a restart knows nothing of it
+			if err := stop(); err != nil { // a new process knows nothing of the refusals
 				t.Fatal(err)
 			}
 			a = r.archive(retryOften)
@@ -151,11 +150,11 @@ func TestADatabaseThatRefusesEveryRow(t *testing.T) {
 	}
 }
 
-// firstPending returns the oldest entry that pends.
+// firstPending returns the oldest pending entry.
 func (r *rig) firstPending() string { return r.pending(stream).Oldest.String() }
 
-// TestLooksAtRefusedRowsAreCheap: while the database refuses every row, a look
-// at a thousand of them does not ask about each.
+// TestLooksAtRefusedRowsAreCheap: while the database refuses every row, a pass over a
+// thousand rows does not insert each of them alone.
 func TestLooksAtRefusedRowsAreCheap(t *testing.T) {
 	r := newServerRig(t, testenv.NewDatabase(t))
 	testenv.Postgres(t).Query(r.pgURL, rowTrigger("RAISE 'broken';"))
@@ -179,8 +178,8 @@ func TestLooksAtRefusedRowsAreCheap(t *testing.T) {
 	}
 }
 
-// TestTheMonthOfTodayIsWaitedFor: where nobody has made the month, rows of
-// today are held back although late ones of other months are taken.
+// TestTheMonthOfTodayIsWaitedFor: when the current month is missing, current rows are
+// held back, although late rows of other months are accepted.
 func TestTheMonthOfTodayIsWaitedFor(t *testing.T) {
 	r := newServerRig(t, testenv.NewDatabase(t))
 	r.partition()
@@ -203,40 +202,39 @@ func TestTheMonthOfTodayIsWaitedFor(t *testing.T) {
 	r.wantMetric("processor_archive_dead_total", 0)
 }
 
-// An insert that began before a refusal proves nothing, however late it ends:
-// the cause of the refusal may have come between.
-func TestWitnessCountsInsertsByTheirBeginning(t *testing.T) {
-	var w acceptance
-	began := w.tick()
-	refused := w.tick()
-	w.refused(time.Unix(10, 0), "no")
-	if ended := w.accepted(began); !ended || w.acceptedSince(refused) {
-		t.Errorf("an insert that began before: ended %v, counts %v; want true, false", ended, w.acceptedSince(refused))
+// An insert that began before a refusal proves nothing, however late it ends: the cause
+// of the refusal may have appeared after it began.
+func TestAcceptanceCountsInsertsByTheirBeginning(t *testing.T) {
+	var a acceptance
+	began := a.tick()
+	refused := a.tick()
+	a.refused(time.Unix(10, 0), "no")
+	if ended := a.accepted(began); !ended || a.acceptedSince(refused) {
+		t.Errorf("an insert that began before: ended %v, counts %v; want true, false", ended, a.acceptedSince(refused))
 	}
-	if w.accepted(w.tick()); !w.acceptedSince(refused) {
+	if a.accepted(a.tick()); !a.acceptedSince(refused) {
 		t.Error("an insert that began after the refusal does not count")
 	}
-	if w.accepted(began); !w.acceptedSince(refused) {
+	if a.accepted(began); !a.acceptedSince(refused) {
 		t.Error("an older insert takes the newer one back")
 	}
-	w.refused(time.Unix(20, 0), "no")
-	w.refused(time.Unix(25, 0), "not at all")
+	a.refused(time.Unix(20, 0), "no")
+	a.refused(time.Unix(25, 0), "not at all")
 	for _, tt := range []struct {
 		now, limit time.Duration
 		want       bool
 	}{{29, 10, false}, {30, 10, true}, {1000, 0, false}} {
-		err := w.fault(time.Unix(int64(tt.now), 0), tt.limit*time.Second)
+		err := a.fault(time.Unix(int64(tt.now), 0), tt.limit*time.Second)
 		if got := err != nil && strings.Contains(err.Error(), "not at all"); got != tt.want {
 			t.Errorf("at %d s with limit %d s: %v, want an error: %v", tt.now, tt.limit, err, tt.want)
 		}
 	}
-	if w.clear(); w.fault(time.Unix(1000, 0), 1) != nil {
+	if a.clear(); a.fault(time.Unix(1000, 0), 1) != nil {
 		t.Error("a fault when no row waits any more")
 	}
 }
 
-// A position is refused for its month only where the month is that of its
-// arrival.
+// Only a position of the month of its arrival counts as lacking its month.
 func TestLacksItsMonth(t *testing.T) {
 	at := func(s string) int64 {
 		v, err := time.Parse(time.RFC3339, s)

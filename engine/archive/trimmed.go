@@ -2,59 +2,14 @@ package archive
 
 import (
 	"context"
-	"log/slog"
-	"sync"
 	"time"
 
-	"github.com/VictoriaMetrics/metrics"
-
-	"pitwall/engine/internal/health"
-	"pitwall/engine/internal/pace"
 	"pitwall/engine/internal/redis"
 )
 
-// deadEvery is how often it is told that the dead letters come near their
-// bound.
-const fullLogEvery = 10 * time.Minute
-
-// watch looks at one stream: how far behind the table is, whether the stream's
-// trimming comes near what is not archived yet, and what it has cut off. The
-// stream's reader and the goroutine that measures the lag use it.
-type monitor struct {
-	client         *redis.Client
-	log            *slog.Logger
-	stream         string
-	deadKey        string
-	maxLetters     int64 // letters
-	maxLetterBytes int64 // bytes of them
-	meters         *meters
-	health         *streamHealth
-	lag            *health.Lag
-
-	// The goroutine that measures alone uses these.
-	lettersGauge *metrics.Gauge
-	bytesGauge   *metrics.Gauge  // of letters
-	fullLog      pace.LogLimiter // the dead letters come near their bound
-
-	mu         sync.Mutex
-	gap        gap
-	nearLog    pace.LogLimiter // trimming comes near
-	pendingLog pace.LogLimiter // pending entries that were trimmed
-	lossLog    pace.LogLimiter // loss
-	trimLog    pace.LogLimiter // dead letters beyond their bytes
-	unreported loss            // lost, and not told yet
-}
-
-func newMonitor(a *Archive, stream string, log *slog.Logger) *monitor {
-	w := &monitor{client: a.opt.Client, log: log, stream: stream, deadKey: a.opt.Client.DeadKey(stream), maxLetters: a.opt.DeadMaxLen, maxLetterBytes: a.opt.DeadMaxBytes,
-		meters: &a.meters, health: newStreamHealth(&a.opt, stream), fullLog: pace.LogLimiter{Every: fullLogEvery}}
-	w.lag = health.NewLag(a.meters.gauge("lag_ms", stream))
-	w.lettersGauge, w.bytesGauge = a.meters.gauge("dead_letters", stream), a.meters.gauge("dead_bytes", stream)
-	return w
-}
-
-// look takes the stream's state and tells what there is to tell. The looks of
-// both users follow each other, so that no loss is counted twice.
+// checkTrimmed reads the state of the stream, and counts and logs what trimming has
+// removed. The lock is held during the read, so that the states of both callers are
+// compared in the order in which they were read, and no loss is counted twice.
 func (w *monitor) checkTrimmed(ctx context.Context) (redis.StreamState, error) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -89,7 +44,7 @@ func (w *monitor) checkTrimmed(ctx context.Context) (redis.StreamState, error) {
 	return s, nil
 }
 
-// floor is the id before which the stream holds nothing.
+// firstKept is the id before which the stream has no entries.
 func firstKept(s redis.StreamState) redis.ID {
 	if s.Length == 0 {
 		return s.Last.Next()
@@ -97,19 +52,19 @@ func firstKept(s redis.StreamState) redis.ID {
 	return s.First
 }
 
-// nearLag is the lag from which a stream's trimming is worth a warning.
+// nearLag is the least lag for which the log warns of trimming.
 const nearLag = 2 * time.Second
 
-// near reports whether a stream that is being trimmed holds more that is not
-// archived than that is.
+// trimmingNear reports whether more than half of what a trimmed stream keeps is not
+// archived yet.
 func trimmingNear(s redis.StreamState) bool {
 	lag := lagOf(s)
 	return s.Added > s.Length && lag > nearLag.Milliseconds() && 2*lag > behind(s.Last, s.First)
 }
 
-// lagOf returns how much of the stream, in milliseconds of its own time, is not
-// known to be in the table: what trimming can take. The lag that is shown is
-// [watch.age], which grows while nothing new is added.
+// lagOf returns how many milliseconds of the stream, by the times in its ids, are
+// not known to be in the table: what trimming could remove. The lag of the metric
+// is [monitor.lagAge], which also grows while nothing new is added.
 func lagOf(s redis.StreamState) int64 {
 	done := s.Delivered
 	if s.Pending.Count > 0 {

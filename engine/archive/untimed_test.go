@@ -8,9 +8,9 @@ import (
 	"pitwall/engine/internal/testenv"
 )
 
-// A server whose clock stands still gives all its entries one millisecond and
-// counts on. Records without a time are told apart all the same, also those
-// that were dead letters first.
+// A server whose clock stands still gives all entries the same millisecond and counts
+// the sequence number. Records without a time still get different times, also those that
+// were dead letters first.
 func TestRecordsWithoutATimeInOneMillisecond(t *testing.T) {
 	for name, url := range map[string]func() string{
 		"PostgreSQL": func() string { return testenv.NewDatabase(t) },

@@ -11,8 +11,8 @@ import (
 	"pitwall/engine/internal/redis"
 )
 
-// writer brings batches to where they are kept. One goroutine uses it; it
-// inserts the parts of a batch at the same time and waits for them.
+// writer writes batches to the table and to the dead letters. One goroutine uses
+// it; it inserts the parts of a batch at the same time and waits for them.
 type writer struct {
 	client     *redis.Client
 	store      Store
@@ -20,7 +20,7 @@ type writer struct {
 	stream     string
 	deadKey    string
 	maxLetters int64
-	timeout    time.Duration // of one insert
+	timeout    time.Duration // of one attempt to insert
 	months     *monthKeeper
 	meters     *meters
 	health     *streamHealth
@@ -29,15 +29,15 @@ type writer struct {
 	acceptance *acceptance
 	held       *heldBack
 	size       *insertSize
-	written    map[redis.ID]bool // in the table, but their acknowledgement failed
+	written    map[redis.ID]bool // committed, but the acknowledgement failed
 
-	insertLog pace.LogLimiter // inserts that failed
+	insertLog pace.LogLimiter // failed inserts
 
-	mu      sync.Mutex // guards tries
-	budget  int        // how many refused rows are still looked for, while sparing
-	limited bool       // what was refused before is looked at again; set between inserts
+	mu      sync.Mutex // guards what follows: the parts of a batch share it
+	budget  int        // how many refused rows may still be found, while limited
+	limited bool       // rows that were refused before are retried; set between batches
 
-	refusalLog   pace.LogLimiter // batches with rows that are held back
+	refusalLog   pace.LogLimiter // batches with rows held back
 	unwrittenLog pace.LogLimiter // dead letters that cannot be written
 	letterLog    pace.LogLimiter // batches with dead letters
 	expiredLog   pace.LogLimiter // batches with expired positions
@@ -63,11 +63,11 @@ func newWriter(a *Archive, stream string, w *monitor, log *slog.Logger) *writer 
 	}
 }
 
-// all inserts the positions, writes the dead letters, and then acknowledges
-// every entry of the batch that is not held back: in this order, so that
-// whatever interrupts it leaves entries pending that are kept nowhere, never the
-// reverse. It waits for the database without end, until ctx ends. After an error
-// the batch is read again from what pends.
+// archive inserts the positions, writes the dead letters, and then acknowledges
+// every entry of the batch that is not held back. The order matters: an entry is
+// acknowledged only after it is stored, so an interruption can cause a repeat but
+// never a loss. It waits for the database until ctx ends. After an error the
+// batch is read again from the pending entries.
 func (w *writer) archive(ctx context.Context, b *batch) error {
 	if err := w.insertParts(ctx, b); err != nil {
 		return err
@@ -91,9 +91,9 @@ func (w *writer) archive(ctx context.Context, b *batch) error {
 	return nil
 }
 
-// keepWritten notes what is in the table although it may still pend: should it
-// be trimmed now, it is not lost. It is forgotten with the next look at all that
-// pends.
+// rememberWritten notes entries that are stored although they may still be
+// pending. If they are trimmed now, they are not lost. processPending clears the
+// notes when it has seen all pending entries.
 func (w *writer) rememberWritten(b *batch) {
 	for i := range b.parts {
 		p := &b.parts[i]
@@ -106,7 +106,7 @@ func (w *writer) rememberWritten(b *batch) {
 	}
 }
 
-// expired takes note of positions that were acknowledged and left out.
+// countExpired counts positions that were too old: acknowledged but not inserted.
 func (w *writer) countExpired(n int) {
 	if n == 0 {
 		return
@@ -117,8 +117,7 @@ func (w *writer) countExpired(n int) {
 	}
 }
 
-// keepSuspects holds back the entries whose rows the database does not take, for
-// reasons that need not be theirs.
+// holdSuspects holds back the entries of refused rows that may not be at fault.
 func (w *writer) holdSuspects(b *batch) {
 	n, cause := 0, ""
 	for i := range b.parts {
@@ -139,13 +138,13 @@ func (w *writer) holdSuspects(b *batch) {
 	}
 }
 
-// keep holds an entry of the batch back.
+// hold holds an entry of the batch back.
 func (w *writer) hold(b *batch, at int, refused uint64) {
 	b.held[at] = true
 	w.held.add(&b.entries[at], refused)
 }
 
-// failed takes note of an insert that will be tried again.
+// insertFailed records a failed insert that will be retried.
 func (w *writer) insertFailed(err error, rows int) {
 	w.meters.failures.Inc()
 	w.health.insertFailed(err)
@@ -154,8 +153,8 @@ func (w *writer) insertFailed(err error, rows int) {
 	}
 }
 
-// bury writes the dead letters and acknowledges their entries. Those that Redis
-// refuses are held back.
+// writeLetters writes the dead letters and acknowledges their entries. Entries
+// whose letters Redis refuses are held back.
 func (w *writer) writeLetters(ctx context.Context, b *batch) error {
 	if len(b.letters) == 0 {
 		return nil
@@ -184,7 +183,7 @@ func (w *writer) writeLetters(ctx context.Context, b *batch) error {
 	return nil
 }
 
-// lettersWork takes note that letters can be written, or that none waits.
+// lettersWritable records that letters can be written, or that none is waiting.
 func (w *writer) lettersWritable() {
 	w.health.letterWrites.OK()
 	if w.held.setLettersError(nil) {
@@ -192,8 +191,8 @@ func (w *writer) lettersWritable() {
 	}
 }
 
-// lettersRefused holds back the entries of letters that Redis does not take.
-// Some of them may have been written.
+// lettersRefused holds back the entries of letters that Redis refuses. Some of the
+// letters may have been written.
 func (w *writer) lettersRefused(b *batch, err error) {
 	w.held.setLettersError(err)
 	w.health.letterWrites.Fault(fmt.Errorf("%d dead letters cannot be written to %s, their records wait: %w", len(b.letters), w.deadKey, err))
@@ -206,30 +205,30 @@ func (w *writer) lettersRefused(b *batch, err error) {
 	}
 }
 
-// spareTries is how many rows are found refused in a look at what was refused
-// before, until the rest is left for the next look.
+// searchBudget is how many refused rows a limited search finds before it leaves
+// the rest for the next pass. It keeps a pass cheap while the database refuses
+// every row.
 const searchBudget = 100
 
-// spare begins a look at what was refused before, or ends it. Not between
-// inserts of a batch.
+// limitSearch begins or ends a limited search, for a pass over rows that were
+// refused before. It must not be called while a batch is being inserted.
 func (w *writer) limitSearch(on bool) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.limited, w.budget = on, searchBudget
 }
 
-// slowTries is what a row counts for that takes too long alone.
+// slowRowCost is what a row that takes too long alone costs of the budget.
 const slowRowCost = 25
 
-// spend takes note of a row that was found refused, or of one that counts for
-// more.
-func (w *writer) spendBudget(tries int) {
+// spendBudget charges the budget for a row that was found refused.
+func (w *writer) spendBudget(cost int) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	w.budget -= tries
+	w.budget -= cost
 }
 
-// spent says that rows are not looked for one by one any more.
+// searchExhausted says that refused rows are no longer searched one by one.
 func (w *writer) searchExhausted() bool {
 	w.mu.Lock()
 	defer w.mu.Unlock()

@@ -78,15 +78,15 @@ func TestNoPartitionIsNotContent(t *testing.T) {
 	d, pg := byMonth(t, Options{URL: testenv.NewDatabase(t), Logger: discard})
 	err := insertOf(d, full("d", epoch))
 	if state := sqlState(err); state != checkFailed || Classify(err) != FailureRefused || !IsMissingPartition(err) {
-		t.Errorf("%v has SQLSTATE %q, is of kind %d, LacksPartition %v; want %s, %d, true", err, state, Classify(err), IsMissingPartition(err), checkFailed, FailureRefused)
+		t.Errorf("%v has SQLSTATE %q, is of kind %d, IsMissingPartition %v; want %s, %d, true", err, state, Classify(err), IsMissingPartition(err), checkFailed, FailureRefused)
 	}
 	pg.Query(d.pool.Config().ConnString(), "ALTER TABLE positions ADD CONSTRAINT no_pole CHECK (lat < 40)")
 	made(t, d, "2025-06")
 	if err := insertOf(d, full("d", epoch)); Classify(err) != FailureContent || IsMissingPartition(err) {
-		t.Errorf("%v of a check is of kind %d, LacksPartition %v; want %d, false", err, Classify(err), IsMissingPartition(err), FailureContent)
+		t.Errorf("%v of a check is of kind %d, IsMissingPartition %v; want %d, false", err, Classify(err), IsMissingPartition(err), FailureContent)
 	}
 	pg.Query(d.pool.Config().ConnString(), "ALTER TABLE positions DROP CONSTRAINT no_pole;"+raising("23514"))
 	if err := insertOf(d, full("d", epoch)); Classify(err) != FailureContent || IsMissingPartition(err) {
-		t.Errorf("%v of a trigger is of kind %d, LacksPartition %v; want %d, false", err, Classify(err), IsMissingPartition(err), FailureContent)
+		t.Errorf("%v of a trigger is of kind %d, IsMissingPartition %v; want %d, false", err, Classify(err), IsMissingPartition(err), FailureContent)
 	}
 }

@@ -5,7 +5,7 @@ import (
 	"testing"
 )
 
-func TestPortion(t *testing.T) {
+func TestAdaptiveCount(t *testing.T) {
 	entries := func(n, bytes int) []Entry {
 		list := make([]Entry, n)
 		for i := range list {
@@ -46,7 +46,7 @@ func TestPortion(t *testing.T) {
 
 // After a reply that was too much, as many entries as were asked for are read one
 // by one; after a single one that failed, that one.
-func TestPortionOfWhatIsTooMuch(t *testing.T) {
+func TestAdaptiveCountOfTooLargeEntries(t *testing.T) {
 	one := []Entry{{Fields: []string{"a", "b"}}}
 	p := NewAdaptiveCount(100)
 	if p.Failed(errNoReply); p.Exhausted() || p.Count() != 50 {

@@ -153,19 +153,19 @@ func TestClusterSlotMoves(t *testing.T) {
 	add()
 	drain()
 
-	bury := make(chan error, 1)
+	written := make(chan error, 1)
 	for i, to := range []*testenv.RedisServer{c.Owner(spread[1]), c.AddNode()} {
 		moved := 0
 		c.MoveSlot(stream, to, func(key string) {
 			if moved++; moved == 1 { // the others are still there
 				go func() {
-					bury <- client.AddDeadLetters(ctx, dead, 100, stream, readAll.Group, []DeadLetter{{Fields: []string{"reason", "split"}}})
+					written <- client.AddDeadLetters(ctx, dead, 100, stream, readAll.Group, []DeadLetter{{Fields: []string{"reason", "split"}}})
 				}()
 			}
 			add()
 			drain()
 		})
-		if err := <-bury; err != nil {
+		if err := <-written; err != nil {
 			t.Errorf("two keys, once they are together: %v", err)
 		}
 		add()

@@ -7,15 +7,15 @@ import (
 	"strings"
 )
 
-// Letter is a record for a stream of dead letters, and the entry that it
-// stands for.
+// DeadLetter is a record for a stream of dead letters, and the id of its entry in
+// the source stream.
 type DeadLetter struct {
 	ID     ID       // of the entry, which is acknowledged
 	Fields []string // alternating name and value
 }
 
-// buryScript adds each letter and acknowledges its entry, which is one step: a
-// letter that cannot be added ends the script before its acknowledgement.
+// deadLetterScript adds each letter and acknowledges its entry. If a letter cannot
+// be added, the script ends before the acknowledgement of its entry.
 const deadLetterScript = `local i = 3
 while i <= #ARGV do
   local n = tonumber(ARGV[i + 1])
@@ -25,19 +25,20 @@ while i <= #ARGV do
 end
 return 1`
 
-// Bounds of one call of buryScript: the stack of the server's Lua, and the
-// length of a request.
+// Bounds of one call of deadLetterScript: the stack of the server's Lua limits
+// the letters and fields, and the bytes keep requests short.
 const (
 	maxScriptLetters = 100
 	maxScriptBytes   = 1 << 20
 	maxScriptFields  = 1000
 )
 
-// Bury adds letters to the stream dead, kept near maxLen entries (at least 1),
-// and acknowledges the entries that they stand for: letter and acknowledgement
-// in one step, so that each entry leaves one letter. Only one of more than
-// 1,000 strings is added first and acknowledged then. Both keys must be in one
-// slot, see [Client.DeadKey]. After an error any part of it may have been done.
+// AddDeadLetters adds letters to the stream dead, which keeps about maxLen entries
+// (at least 1), and acknowledges their entries. A letter and its acknowledgement
+// are one step, so that each entry leaves one letter. The exception are letters of
+// more than 1,000 strings: they are added first and acknowledged after that. Both
+// keys must be in one slot, see [Client.DeadKey]. After an error some of the letters
+// may have been added.
 func (c *Client) AddDeadLetters(ctx context.Context, dead string, maxLen int64, stream, group string, letters []DeadLetter) error {
 	for len(letters) > 0 {
 		if len(letters[0].Fields) > maxScriptFields {
@@ -62,7 +63,7 @@ func (c *Client) AddDeadLetters(ctx context.Context, dead string, maxLen int64, 
 			n++
 		}
 		letters = letters[n:]
-		if _, err := c.do(ctx, "bury entries of stream "+stream+" in "+dead, on{stream}, args...); err != nil {
+		if _, err := c.do(ctx, "add dead letters of stream "+stream+" to "+dead, on{stream}, args...); err != nil {
 			return err
 		}
 	}

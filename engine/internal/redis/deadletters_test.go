@@ -21,7 +21,7 @@ func letters(t *testing.T, c *Client, n int) []DeadLetter {
 	return list
 }
 
-func TestBury(t *testing.T) {
+func TestAddDeadLetters(t *testing.T) {
 	conform(t, func(t *testing.T, c *Client, _ target) {
 		ctx := t.Context()
 		const n = 250 // more than one call of the script
@@ -54,7 +54,7 @@ func TestBury(t *testing.T) {
 }
 
 // A letter that cannot be added must leave its entry pending.
-func TestBuryKeepsWhatItCannotAdd(t *testing.T) {
+func TestDeadLettersThatCannotBeAddedStayPending(t *testing.T) {
 	conform(t, func(t *testing.T, c *Client, _ target) {
 		ctx := t.Context()
 		filled(t, c)

@@ -46,7 +46,7 @@ func (c *Client) NewReader(o ReadOptions) *Reader {
 // Read waits for entries and returns them in dst's memory, see [Entry]. It
 // returns dst[:0] and no error when nothing came in time. It returns soon after
 // ctx ends. After a read that did not come it asks for fewer entries, see
-// [Portion].
+// [AdaptiveCount].
 //
 // After an error other than an error reply, after the refusal of a server that
 // became a replica, and when the stream's slot is elsewhere, the connection is
@@ -69,7 +69,7 @@ func (r *Reader) Read(ctx context.Context, dst []Entry) ([]Entry, error) {
 }
 
 // ReadGroup is [Client.ReadGroup] on the connection of r, with a deadline that
-// grows while the reply comes. Who uses it keeps a [Portion].
+// grows while the reply comes. Who uses it keeps a [AdaptiveCount].
 func (r *Reader) ReadGroup(ctx context.Context, o ReadOptions, dst []Entry) ([]Entry, error) {
 	if err := r.connect(ctx); err != nil {
 		return forget(dst), err
