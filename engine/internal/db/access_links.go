@@ -8,15 +8,15 @@ import (
 	"github.com/jackc/pgx/v5"
 )
 
-// Token is what is known of a share link, or of a token that was revoked.
+// Token is a share link, or a token that was revoked.
 type Token struct {
 	ID             string
-	Link           bool      // a share link; what follows up to Created is known of links only
-	Event          string    // that it is for
-	Expires        time.Time // when it ends by itself
-	MaxConnections int       // at the same time; 0: any number
+	Link           bool      // it is a share link; the fields up to Created are set for links only
+	Event          string    // what the link shows
+	Expires        time.Time // end of its validity
+	MaxConnections int       // at the same time; 0: no limit
 	Created        time.Time
-	Revoked        time.Time // until when the revocation is in force; zero: it was not revoked
+	Revoked        time.Time // end of the revocation; zero: not revoked
 }
 
 const (
@@ -30,24 +30,12 @@ const (
 )
 
 func (p *postgres) Tokens(ctx context.Context, id string) ([]Token, error) {
-	var list []Token
-	err := p.inTx(ctx, func(tx pgx.Tx) error {
-		rows, err := tx.Query(ctx, tokensQuery, id)
-		if err != nil {
-			return err
-		}
-		list, err = pgx.CollectRows(rows, func(row pgx.CollectableRow) (Token, error) {
-			return scanToken(row, func(t *time.Time) time.Time { return *t })
-		})
-		return err
-	})
-	if err != nil {
-		return nil, fmt.Errorf("read the share links and revocations: %w", err)
-	}
-	return list, nil
+	return collect(ctx, p, "read the share links and revocations", func(row pgx.CollectableRow) (Token, error) {
+		return scanToken(row, func(t *time.Time) time.Time { return *t })
+	}, tokensQuery, id)
 }
 
-// scanToken reads a row of tokensQuery, with times as the driver has them.
+// scanToken reads a row of tokensQuery. instant converts the driver's type of times.
 func scanToken[T any](row interface{ Scan(...any) error }, instant func(*T) time.Time) (t Token, err error) {
 	var event *string
 	var expires, created, revoked *T
@@ -66,22 +54,12 @@ func scanToken[T any](row interface{ Scan(...any) error }, instant func(*T) time
 }
 
 func (p *postgres) SaveLink(ctx context.Context, t Token) error {
-	err := p.inTx(ctx, func(tx pgx.Tx) error {
-		_, err := tx.Exec(ctx, saveLink, t.ID, t.Event, t.Expires, t.MaxConnections, t.Created)
-		return err
-	})
-	if err != nil {
-		return fmt.Errorf("save a share link: %w", err)
-	}
-	return nil
+	return p.exec(ctx, "save a share link", saveLink, t.ID, t.Event, t.Expires, t.MaxConnections, t.Created)
 }
 
 func (p *postgres) FindEvent(ctx context.Context, id string) (exists, delayed bool, err error) {
-	err = p.inTx(ctx, func(tx pgx.Tx) error { return tx.QueryRow(ctx, eventQuery, id).Scan(&exists, &delayed) })
-	if err != nil {
-		return false, false, fmt.Errorf("look for an event: %w", err)
-	}
-	return exists, delayed, nil
+	err = p.do(ctx, "look for an event", func(tx pgx.Tx) error { return tx.QueryRow(ctx, eventQuery, id).Scan(&exists, &delayed) })
+	return exists, delayed, err
 }
 
 func (s *sqlite) Tokens(ctx context.Context, id string) ([]Token, error) {

@@ -17,15 +17,15 @@ import (
 const (
 	memberQuery = "SELECT 1 FROM pitwall_members WHERE user_id = $1 AND event_id = $2"
 
-	// readOnlyTransaction is the SQLSTATE of a write where none may be.
+	// readOnlyTransaction is the SQLSTATE of a write in a read-only transaction.
 	readOnlyTransaction = "25006"
 )
 
-// errNaN: a number that is none says neither yes nor no.
+// errNaN says that NaN is neither yes nor no.
 var errNaN = errors.New("the first column is NaN, which is no answer")
 
-// wrongType says that a column cannot be a yes. Text is one: nobody can tell
-// whether 'false' and '0' are.
+// wrongType is the error for a column that is not a yes or no. Text is refused,
+// because 'false' and '0' would be ambiguous.
 func wrongType(name string) error {
 	return fmt.Errorf("the first column is %s, want a boolean or a number; a query of which each row is a yes begins with SELECT true", name)
 }
@@ -34,7 +34,7 @@ func (p *postgres) Sessions() int { return int(p.pool.Config().MaxConns) }
 
 func (s *sqlite) Sessions() int { return s.read.Stats().MaxOpenConnections }
 
-// MayWatch asks in a transaction that can only read, in one round trip.
+// MayWatch asks in a read-only transaction, with one round trip.
 func (p *postgres) MayWatch(ctx context.Context, query, user, event string) (yes bool, err error) {
 	if query == "" {
 		query = memberQuery
@@ -46,15 +46,15 @@ func (p *postgres) MayWatch(ctx context.Context, query, user, event string) (yes
 		b.Queue(setLocal)
 		b.Queue(query, user, event).Query(func(rows pgx.Rows) error {
 			yes, answer = readAnswer(c.Conn().TypeMap(), rows)
-			return nil // the transaction is to be ended
+			return nil // an error would skip the COMMIT
 		})
 		b.Queue("COMMIT")
 		noted := c.Conn().PgConn().CustomData()
-		noted[readOnly] = true // a query that would write says nothing about the server
+		noted[readOnly] = true // the error of a query that writes does not mean that the server is read only
 		defer delete(noted, readOnly)
 		err := c.SendBatch(ctx, &b).Close()
 		if err != nil && c.Conn().PgConn().TxStatus() != 'I' {
-			_, _ = c.Exec(ctx, "ROLLBACK") // where it fails, the pool closes the connection
+			_, _ = c.Exec(ctx, "ROLLBACK") // if it fails, the pool closes the connection
 		}
 		return err
 	})
@@ -70,8 +70,8 @@ func (p *postgres) MayWatch(ctx context.Context, query, user, event string) (yes
 	return yes, nil
 }
 
-// readAnswer judges the first column of the first row: true or a number other
-// than 0 is a yes. It is judged by its type even if no row comes.
+// readAnswer reads the first column of the first row: true or a number other than 0
+// is a yes. A wrong type is an error even if there is no row.
 func readAnswer(types *pgtype.Map, rows pgx.Rows) (yes bool, err error) {
 	defer rows.Close()
 	if !rows.Next() && rows.Err() != nil {
@@ -108,7 +108,7 @@ func readAnswer(types *pgtype.Map, rows pgx.Rows) (yes bool, err error) {
 	return v.Int64 != 0, err
 }
 
-// numberAnswer judges a number.
+// numberAnswer converts a number.
 func numberAnswer(v float64, err error) (bool, error) {
 	if err == nil && math.IsNaN(v) {
 		err = errNaN
@@ -116,7 +116,7 @@ func numberAnswer(v float64, err error) (bool, error) {
 	return err == nil && v != 0, err
 }
 
-// checkAnswer returns an error when the first column can never be a yes.
+// checkAnswer returns an error when the first column has a wrong type.
 func checkAnswer(types *pgtype.Map, fields []pgconn.FieldDescription) error {
 	if len(fields) == 0 {
 		return wrongType("missing")
@@ -132,8 +132,9 @@ func checkAnswer(types *pgtype.Map, fields []pgconn.FieldDescription) error {
 	}
 }
 
-// CheckQuery has the server describe the query, past a pooler, which need not
-// keep two messages together. Parameters are text, as MayWatch sends them.
+// CheckQuery lets the server describe the query. It uses a direct connection, because
+// a pooler may send the two messages to different sessions. Parameters are text, as
+// MayWatch sends them.
 func (p *postgres) CheckQuery(ctx context.Context, query string) error {
 	if query == "" {
 		return nil
@@ -152,7 +153,7 @@ func (p *postgres) CheckQuery(ctx context.Context, query string) error {
 	return wrong
 }
 
-// numbered turns PostgreSQL's parameters into SQLite's, which binds $1 by name.
+// numbered turns PostgreSQL's parameters into SQLite's, which would bind $1 by name.
 var numbered = strings.NewReplacer("$1", "?1", "$2", "?2")
 
 func (s *sqlite) MayWatch(ctx context.Context, query, user, event string) (bool, error) {
@@ -174,7 +175,7 @@ func (s *sqlite) MayWatch(ctx context.Context, query, user, event string) (bool,
 	return yes, nil
 }
 
-// valueAnswer judges a value: SQLite has no types but those of values.
+// valueAnswer converts a value. In SQLite values have types, columns do not.
 func valueAnswer(v any) (bool, error) {
 	switch v := v.(type) {
 	case nil:
@@ -193,8 +194,8 @@ func valueAnswer(v any) (bool, error) {
 	return false, wrongType("a time")
 }
 
-// CheckQuery looks at the type that the first column was declared with. That of
-// an expression is known with its value only.
+// CheckQuery checks the declared type of the first column. The type of an expression is
+// not known before its value.
 func (s *sqlite) CheckQuery(ctx context.Context, query string) error {
 	if query == "" {
 		return nil

@@ -82,12 +82,12 @@ func TestRevoke(t *testing.T) {
 		}()
 		<-ready
 		end := time.Now().Add(time.Hour)
-		for token, at := range map[string]time.Time{"a": end, "long ago": time.Now().Add(-2 * revocationSlack), "just now": time.Now()} {
+		for token, at := range map[string]time.Time{"a": end, "long ago": time.Now().Add(-2 * revocationMargin), "just now": time.Now()} {
 			if err := d.Revoke(t.Context(), token, at); err != nil {
 				t.Error(err)
 			}
 		}
-		if err := d.Revoke(t.Context(), "a", time.Now().Add(-3*revocationSlack)); err != nil {
+		if err := d.Revoke(t.Context(), "a", time.Now().Add(-3*revocationMargin)); err != nil {
 			t.Errorf("revoke again: %v", err)
 		}
 		testenv.Eventually(t, 20*time.Second, "word of it", func() bool { return len(told) > 0 })

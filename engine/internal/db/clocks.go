@@ -14,12 +14,12 @@ import (
 	"pitwall/shard"
 )
 
-// clockSlack is how far two offsets of one clock may differ, in ms. It hides
-// the delay between a device and the stream.
+// clockSlack is how far two offsets of one clock may differ to count as equal, in ms.
+// It covers the varying delay between a device and the stream.
 const clockSlack = 5000
 
-// saveClock adds a row unless the newest one at or before it says the same. No
-// row at all says 0.
+// saveClock adds a row unless the newest row at or before it says the same. No row
+// means offset 0.
 const saveClock = `INSERT INTO pitwall_clocks (device_id, since_arrival, offset_ms)
 	SELECT g.device_id, g.since_arrival, g.offset_ms FROM (%s) AS g
 	WHERE NOT EXISTS (
@@ -36,7 +36,8 @@ var (
 	saveClockSQLite   = fmt.Sprintf(saveClock, "SELECT ?1 AS device_id, ?2 AS since_arrival, ?3 AS offset_ms", clockSlack)
 )
 
-// clocksInForce reads the newest row of each device, along the primary key.
+// clocksInForce reads the newest row of each device. LATERAL makes the server use the
+// primary key once per device, instead of reading all rows.
 const clocksInForce = `SELECT d.device_id, floor(extract(epoch FROM c.since_arrival) * 1000)::bigint, c.offset_ms
 	FROM unnest($1::text[]) AS d(device_id)
 	CROSS JOIN LATERAL (
@@ -48,8 +49,8 @@ const clockInForceSQLite = `SELECT since_arrival, offset_ms FROM (
 	    SELECT since_arrival, offset_ms FROM pitwall_clocks WHERE device_id = ?1 ORDER BY since_arrival DESC LIMIT 1
 	) WHERE offset_ms <> 0`
 
-// inClockOrder returns list by device and arrival. Each row then sees the ones
-// before it, and two processes lock the same keys in the same order.
+// inClockOrder returns list sorted by device and arrival. Each insert then sees the
+// rows before it, and processes lock the same keys in the same order.
 func inClockOrder(list []shard.Clock) []shard.Clock {
 	list = slices.Clone(list)
 	slices.SortStableFunc(list, func(a, b shard.Clock) int {
@@ -59,22 +60,10 @@ func inClockOrder(list []shard.Clock) []shard.Clock {
 }
 
 func (p *postgres) Clocks(ctx context.Context, devices []string) ([]shard.Clock, error) {
-	var list []shard.Clock
-	err := p.inTx(ctx, func(tx pgx.Tx) error {
-		rows, err := tx.Query(ctx, clocksInForce, devices)
-		if err != nil {
-			return err
-		}
-		list, err = pgx.CollectRows(rows, func(row pgx.CollectableRow) (c shard.Clock, err error) {
-			err = row.Scan(&c.Device, &c.Since, &c.Offset)
-			return c, err
-		})
-		return err
-	})
-	if err != nil {
-		return nil, fmt.Errorf("read the clocks: %w", err)
-	}
-	return list, nil
+	return collect(ctx, p, "read the clocks", func(row pgx.CollectableRow) (c shard.Clock, err error) {
+		err = row.Scan(&c.Device, &c.Since, &c.Offset)
+		return c, err
+	}, clocksInForce, devices)
 }
 
 func (p *postgres) SaveClocks(ctx context.Context, list []shard.Clock) error {

@@ -10,8 +10,8 @@ import (
 	"unicode/utf8"
 )
 
-// RosterRow says that a device takes part in an event as an entry. Line is
-// where it stands in its file, for messages.
+// RosterRow says that a device takes part in an event as an entry. Line is its line in
+// the file, for messages.
 type RosterRow struct {
 	Line                       int
 	EventID, EntryID, DeviceID string
@@ -30,7 +30,7 @@ const maxBadRows = 100
 // longestID is the longest event or entry id, in bytes.
 const longestID = 200
 
-// badRows collects what is wrong with rows, up to maxBadRows.
+// badRows collects the errors of rows, up to maxBadRows.
 type badRows struct {
 	errs []error
 	more int
@@ -48,7 +48,7 @@ func (b *badRows) add(line int, column string, format string, args ...any) {
 	b.errs = append(b.errs, errors.New(where+fmt.Sprintf(format, args...)))
 }
 
-// err joins all, one per line, or is nil.
+// err joins all errors, one per line, or returns nil.
 func (b *badRows) err() error {
 	if b.more > 0 {
 		return errors.Join(append(b.errs, fmt.Errorf("and %d more", b.more))...)
@@ -57,10 +57,9 @@ func (b *badRows) err() error {
 }
 
 // ParseRosterCSV reads a roster: a header with the columns event_id, entry_id
-// and device_id in any order, others ignored, then one row per device of an
-// entry. Space around a value is dropped, empty lines are skipped, a repeated
-// row is harmless. The error names every bad row with its line and column, one
-// per line, the first 100 of them.
+// and device_id in any order (others are ignored), and then one row per device of an
+// entry. Spaces around a value and empty lines are ignored; rows may repeat. The error
+// names the first 100 bad rows, one per line, with line and column.
 func ParseRosterCSV(r io.Reader) ([]RosterRow, error) {
 	c := csv.NewReader(r)
 	c.FieldsPerRecord = -1
@@ -94,7 +93,7 @@ func ParseRosterCSV(r io.Reader) ([]RosterRow, error) {
 	return rows, nil
 }
 
-// readHeader returns the place of each of rosterColumns.
+// readHeader returns the position of each of rosterColumns.
 func readHeader(c *csv.Reader) ([3]int, error) {
 	places := [3]int{-1, -1, -1}
 	record, err := c.Read()
@@ -107,7 +106,7 @@ func readHeader(c *csv.Reader) ([3]int, error) {
 	var bad badRows
 	for i, name := range record {
 		if i == 0 {
-			name = strings.TrimPrefix(name, "\ufeff") // spreadsheets mark UTF-8 so
+			name = strings.TrimPrefix(name, "\ufeff") // spreadsheets mark UTF-8 with it
 		}
 		for k, want := range rosterColumns {
 			if !strings.EqualFold(strings.TrimSpace(name), want) {
@@ -137,7 +136,7 @@ func parseRow(line int, record []string, places [3]int, bad *badRows) (RosterRow
 			continue
 		}
 		v := strings.Clone(strings.TrimSpace(record[at]))
-		if reason := wrongID(v, k == 2); reason != "" {
+		if reason := invalidID(v, k == 2); reason != "" {
 			bad.add(line, rosterColumns[k], "%s", reason)
 			ok = false
 		}
@@ -146,9 +145,9 @@ func parseRow(line int, record []string, places [3]int, bad *badRows) (RosterRow
 	return row, ok
 }
 
-// wrongID says why v cannot be an id, or "". Devices are held to contract 1:
-// no record with another id would be taken.
-func wrongID(v string, device bool) string {
+// invalidID says why v cannot be an id, or returns "". Ids of devices follow contract
+// 1, because the decoder refuses records with other ids.
+func invalidID(v string, device bool) string {
 	switch {
 	case v == "":
 		return "empty"
@@ -167,8 +166,7 @@ func wrongID(v string, device bool) string {
 	return ""
 }
 
-// checkEntries names rows that put an entry into another event than an earlier
-// row does.
+// checkEntries reports rows that assign an entry to another event than an earlier row.
 func checkEntries(rows []RosterRow, bad *badRows) {
 	first := make(map[string]*RosterRow, len(rows))
 	for i := range rows {

@@ -8,18 +8,17 @@ import (
 	"pitwall/codec"
 )
 
-// extra is what a record adds to a row that was there before it: a row of
+// extra holds the attributes that a record adds to an existing row: a row of
 // pitwall_extras.
 type extra struct {
 	device     string
 	ts         int64 // ms since the Unix epoch
 	hash       int64
-	attributes string // only the names that the row does not have
+	attributes string // only names that the row does not have
 }
 
-// extraOf returns what p adds to a row with the attributes have, whose place,
-// device and time are p's. ok is false when it adds no name, or is faulty and
-// so not to be shown.
+// extraOf returns what p adds to a row with the attributes have and the same device,
+// time and place. ok is false when p adds no name, or is faulty and so never shown.
 func extraOf(p *codec.Position, have codec.Attributes) (x extra, ok bool) {
 	if p.Faulty {
 		return extra{}, false
@@ -31,9 +30,9 @@ func extraOf(p *codec.Position, have codec.Attributes) (x extra, ok bool) {
 	return extra{device: p.DeviceID, ts: p.TS, hash: contentHash(p), attributes: string(added)}, true
 }
 
-// contentHash is the same for every copy of a record, on any instance and
-// version: it is part of a key. Like the comparison of positions, it leaves
-// arrival and faulty out.
+// contentHash is part of a key, so it must be the same for every copy of a record, on
+// any instance and version. Like the comparison of positions, it leaves out arrival
+// and faulty.
 func contentHash(p *codec.Position) int64 {
 	b := make([]byte, 0, 128+len(p.DeviceID)+len(p.Codec)+len(p.Attributes))
 	for _, s := range []string{p.DeviceID, p.Codec, string(p.Attributes)} {
@@ -43,7 +42,7 @@ func contentHash(p *codec.Position) int64 {
 	b = binary.BigEndian.AppendUint64(b, uint64(p.TS))
 	b = binary.BigEndian.AppendUint64(b, uint64(p.Has))
 	for _, f := range []float64{p.Lat, p.Lon, p.Alt, p.Speed, p.Course} {
-		b = binary.BigEndian.AppendUint64(b, math.Float64bits(f+0)) // -0 and 0 are one
+		b = binary.BigEndian.AppendUint64(b, math.Float64bits(f+0)) // -0 and 0 are equal
 	}
 	b = binary.BigEndian.AppendUint64(b, uint64(p.Sats))
 	b = binary.BigEndian.AppendUint64(b, uint64(p.Priority))

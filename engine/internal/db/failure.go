@@ -10,27 +10,25 @@ import (
 	sqlite3 "modernc.org/sqlite/lib"
 )
 
-// Failure says what the caller of InsertPositions does after an error.
+// Failure says what the caller of InsertPositions should do after an error.
 type Failure int
 
 const (
-	// FailureWait: the database or the way to it is not fit for work. The same
-	// batch is offered again later, for as long as it takes.
+	// FailureWait: the database or the connection does not work. Insert the same
+	// batch again later, for as long as it takes.
 	FailureWait Failure = iota
 	// FailureRetry: the attempt took too long or collided with another
-	// transaction. The same batch is offered again, then less at a time. It is
-	// never a row's fault.
+	// transaction. Insert the same batch again, then fewer rows at a time. It is
+	// never the fault of a row.
 	FailureRetry
-	// FailureRefused: the database answered and does not take the batch. The
-	// cause may be one row, or something that concerns every row, such as a
-	// trigger. Of a batch it does not say which row is meant.
+	// FailureRefused: the database refused the batch. The cause may be one row,
+	// which is not named, or something that concerns every row, such as a trigger.
 	FailureRefused
-	// FailureContent: as FailureRefused, and the cause is what a row holds.
+	// FailureContent: as FailureRefused, and the cause is the content of a row.
 	FailureContent
 )
 
-// SQLSTATE codes that Classify treats apart from their class: PostgreSQL's
-// appendix A.
+// SQLSTATE classes and codes (appendix A of the PostgreSQL manual).
 const (
 	classData        = "22"
 	classRollback    = "40"
@@ -49,9 +47,8 @@ var waitClasses = map[string]bool{
 	"08": true, "25": true, "28": true, "3D": true, "3F": true, "42": true, "53": true, "58": true, "XX": true,
 }
 
-// Classify tells what kind of failure err is. It decides for PostgreSQL by the
-// SQLSTATE of the reply, and counts what has none as FailureWait, except the
-// end of the caller's own deadline.
+// Classify returns the kind of failure of err. For PostgreSQL the SQLSTATE decides.
+// Errors without one are FailureWait, except that the caller's deadline passed.
 func Classify(err error) Failure {
 	if e, ok := errors.AsType[*driver.Error](err); ok {
 		return classifySQLite(e.Code())
@@ -67,12 +64,12 @@ func Classify(err error) Failure {
 		return FailureWait
 	}
 	if severity := cmp.Or(e.SeverityUnlocalized, e.Severity); severity == "FATAL" || severity == "PANIC" {
-		return FailureWait // the session ended, whatever the code says
+		return FailureWait // the session ended, whatever the code is
 	}
 	return classifyState(e)
 }
 
-// classifyState is Classify for a reply in a session that goes on.
+// classifyState is Classify for an error that did not end the session.
 func classifyState(e *pgconn.PgError) Failure {
 	if len(e.Code) != 5 {
 		return FailureWait
@@ -102,20 +99,19 @@ func classifySQLite(code int) Failure {
 	return FailureWait
 }
 
-// LacksPartition says whether err may be the database's word that positions has
-// no partition for a row's time: it fails the check of no constraint, and it is
-// no RAISE of a trigger. Where MakePartitions finds nothing to make it is
-// something else.
+// IsMissingPartition says whether err may mean that positions has no partition for the
+// time of a row. PostgreSQL reports that as a failed check without a constraint; a
+// RAISE of a trigger looks alike but has another routine. If MakePartitions then has
+// nothing to make, the cause is a different one.
 func IsMissingPartition(err error) bool {
 	e, ok := errors.AsType[*pgconn.PgError](err)
 	return ok && isMissingPartition(e)
 }
 
 func isMissingPartition(e *pgconn.PgError) bool {
-	const raise = "exec_stmt_raise" // the function in the server that PL/pgSQL's RAISE ends in
+	const raise = "exec_stmt_raise" // the server's function for RAISE of PL/pgSQL
 	return e.Code == checkFailed && e.ConstraintName == "" && e.Routine != raise
 }
 
-// LacksRight says whether err is the database's word that the role may not do
-// what was asked.
+// IsPermissionDenied says whether err means that the role lacks a permission.
 func IsPermissionDenied(err error) bool { return sqlState(err) == missingPrivilege }

@@ -7,14 +7,14 @@ import (
 	"sync"
 )
 
-// hub passes notifications within the process.
+// hub forwards notifications within the process.
 type hub struct {
 	mu        sync.Mutex
 	listeners map[*listener]bool
 }
 
-// listener is one call of Listen. A channel's notification that is not yet
-// taken stands for those that follow: the payload is always empty.
+// listener is one call of Listen. Notifications of a channel are folded until they are
+// taken, because their payload is always empty.
 type listener struct {
 	channels []string
 	pending  map[string]bool // guarded by hub.mu
@@ -38,7 +38,7 @@ func (h *hub) remove(l *listener) {
 	delete(h.listeners, l)
 }
 
-// notify tells every listener of channel, and never waits.
+// notify notifies every listener of channel. It never blocks.
 func (h *hub) notify(channel string) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
@@ -54,7 +54,7 @@ func (h *hub) notify(channel string) {
 	}
 }
 
-// take returns the channels with something pending.
+// take returns the channels with a pending notification, and clears them.
 func (h *hub) take(l *listener) []string {
 	h.mu.Lock()
 	defer h.mu.Unlock()

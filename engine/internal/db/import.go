@@ -16,22 +16,21 @@ type ImportResult struct {
 	Devices int // devices added to entries
 }
 
-// changed says whether the import made a difference.
+// changed says whether the import changed anything.
 func (r ImportResult) changed() bool { return r.Events+r.Entries+r.Moved+r.Devices > 0 }
 
-// checkRows holds rows that come from elsewhere than ParseRosterCSV to the
-// same rules.
+// checkRows checks rows that may not come from ParseRosterCSV by the same rules.
 func checkRows(rows []RosterRow, bad *badRows) {
 	for i := range rows {
 		for k, name := range rosterColumns {
-			if reason := wrongID(*rows[i].field(k), k == 2); reason != "" {
+			if reason := invalidID(*rows[i].field(k), k == 2); reason != "" {
 				bad.add(rows[i].Line, name, "%s", reason)
 			}
 		}
 	}
 }
 
-// errDryRun rolls a transaction back that went well.
+// errDryRun rolls back a successful transaction.
 var errDryRun = errors.New("dry run")
 
 func (s *sqlite) ImportRoster(ctx context.Context, rows []RosterRow, dryRun bool) (ImportResult, error) {
@@ -62,7 +61,7 @@ func (s *sqlite) ImportRoster(ctx context.Context, rows []RosterRow, dryRun bool
 	return result, nil
 }
 
-// importRow adds what lacks of one row.
+// importRow adds what is missing of one row.
 func importRow(ctx context.Context, tx *sql.Tx, r *RosterRow, result *ImportResult) error {
 	steps := []struct {
 		count *int

@@ -11,8 +11,9 @@ import (
 	"github.com/jackc/pgx/v5/pgconn"
 )
 
-// importLock makes imports wait for one another: until the end of the
-// transaction, so that it works through a pooler.
+// importLock makes imports wait for each other: the tables need no unique constraint,
+// so two imports could add a row twice. It is held until the end of the transaction,
+// and so works through a pooler.
 const importLock = "SELECT pg_advisory_xact_lock(hashtext('pitwall roster import'))"
 
 func (p *postgres) ImportRoster(ctx context.Context, rows []RosterRow, dryRun bool) (ImportResult, error) {
@@ -42,8 +43,8 @@ func (p *postgres) ImportRoster(ctx context.Context, rows []RosterRow, dryRun bo
 	return result, nil
 }
 
-// importer is one import. Values travel as text and are cast to the types of
-// the platform's columns.
+// importer is one import. Values are sent as text and cast to the types of the
+// platform's columns.
 type importer struct {
 	tx      pgx.Tx
 	columns map[string]map[string]column
@@ -54,28 +55,28 @@ func (im *importer) run(ctx context.Context) (ImportResult, error) {
 	if _, err := im.tx.Exec(ctx, importLock); err != nil {
 		return ImportResult{}, err
 	}
-	if err := im.fit(ctx); err != nil {
+	if err := im.normalize(ctx); err != nil {
 		return ImportResult{}, err
 	}
 	result, err := im.upsert(ctx)
 	if err == nil && result.changed() {
-		// Said here as well, for databases without the triggers.
+		// Also notified here, for databases without the triggers.
 		_, err = im.tx.Exec(ctx, "SELECT pg_notify($1, '')", ChannelRoster)
 	}
 	return result, err
 }
 
-// targets are the columns of the database that a column of the file goes to.
-// The first is the one whose spelling of a value counts.
+// targets are the columns of the database for each column of the file. The spelling of
+// the first one counts.
 var targets = [3][][2]string{
 	{{"events", "id"}, {"entries", "event_id"}},
 	{{"entries", "id"}, {"entry_devices", "entry_id"}},
 	{{"entry_devices", "device_id"}},
 }
 
-// fit checks that every value is one of its columns' types, and spells it as
-// the database does: two spellings of one uuid are one id.
-func (im *importer) fit(ctx context.Context) error {
+// normalize checks that every value fits the types of its columns, and spells it as the
+// database does: two spellings of one uuid are one id.
+func (im *importer) normalize(ctx context.Context) error {
 	var bad badRows
 	for k, name := range rosterColumns {
 		var spelt map[string]string
@@ -118,8 +119,8 @@ func (c column) name() string {
 	return c.kind
 }
 
-// cast returns the values of a column of the file that c takes, each with the
-// spelling that c gives it.
+// cast returns the values of a column of the file that fit c, each with the spelling
+// of the database.
 func (im *importer) cast(ctx context.Context, k int, c column) (map[string]string, error) {
 	good := map[string]string{}
 	var values []string
@@ -139,14 +140,13 @@ func (im *importer) cast(ctx context.Context, k int, c column) (map[string]strin
 		return good, nil
 	}
 	clear(good)
-	return good, im.castSome(ctx, values, c.kind, good)
+	return good, im.castHalving(ctx, values, c.kind, good)
 }
 
-// castSome casts values at once, and halves them to find those that fail. It
-// gives up naming bad ones when there are many: the rest stays unknown, which
-// counts as bad.
-func (im *importer) castSome(ctx context.Context, values []string, kind string, good map[string]string) error {
-	budget := 2 * maxBadRows * 20 // queries: each bad one takes some 20 of a million values
+// castHalving casts values together, and halves them to find those that fail. When
+// there are too many bad ones it stops, and the rest counts as bad.
+func (im *importer) castHalving(ctx context.Context, values []string, kind string, good map[string]string) error {
+	budget := 2 * maxBadRows * 20 // queries: finding one bad value among a million takes about 20
 	var try func([]string) error
 	try = func(values []string) error {
 		if len(values) == 0 || budget == 0 {
@@ -169,15 +169,15 @@ func (im *importer) castSome(ctx context.Context, values []string, kind string, 
 	return try(values)
 }
 
-// isDataFault says that a value was refused, rather than the statement.
+// isDataFault says whether a value was refused, rather than the statement.
 func isDataFault(err error) bool {
 	const dataException, integrityViolation = "22", "23"
 	state := sqlState(err)
 	return strings.HasPrefix(state, dataException) || strings.HasPrefix(state, integrityViolation)
 }
 
-// castAll casts all or none, under a savepoint. kind comes from the catalogue,
-// which quotes it.
+// castAll casts all values or none. The savepoint keeps the transaction usable after an
+// error. kind comes from the catalogue, which has quoted it.
 func (im *importer) castAll(ctx context.Context, values []string, kind string, good map[string]string) error {
 	return pgx.BeginFunc(ctx, im.tx, func(tx pgx.Tx) error {
 		rows, err := tx.Query(ctx, "SELECT v::"+kind+"::text FROM unnest($1::text[]) WITH ORDINALITY AS g(v, n) ORDER BY n", values)
@@ -195,7 +195,7 @@ func (im *importer) castAll(ctx context.Context, values []string, kind string, g
 	})
 }
 
-// upsert adds what lacks. It asks for no unique constraint on the platform's
+// upsert adds what is missing. It requires no unique constraint on the platform's
 // tables.
 func (im *importer) upsert(ctx context.Context) (ImportResult, error) {
 	result := ImportResult{Rows: len(im.rows)}
@@ -236,7 +236,7 @@ func (im *importer) upsert(ctx context.Context) (ImportResult, error) {
 	return result, nil
 }
 
-// needsMore explains a row of the platform that ids alone do not make.
+// needsMore explains that a row of the platform needs more than ids.
 func needsMore(err error) string {
 	const notNull, generatedAlways = "23502", "428C9"
 	if state := sqlState(err); state != notNull && state != generatedAlways {

@@ -10,7 +10,7 @@ import (
 	"pitwall/shard"
 )
 
-// Last is what the table knows of the newest positions of a device.
+// Last holds the newest positions of a device in the table.
 type Last struct {
 	Device string
 	// Good is the position with the newest live time that may be shown, with
@@ -21,8 +21,7 @@ type Last struct {
 	Faulty []shard.Stamp
 }
 
-// Correction is the same for the shards. It may be kept after the call for which
-// l is lent.
+// Correction converts l for the shards. It may be kept after l is no longer valid.
 func (l *Last) Correction() shard.Correction {
 	c := shard.Correction{Device: l.Device, Faulty: l.Faulty}
 	if l.Good != nil {
@@ -32,12 +31,11 @@ func (l *Last) Correction() shard.Correction {
 	return c
 }
 
-// The look for the last positions asks for lastAtOnce devices at a time. Most
-// of them have said it all with their newest row. The others (odd ones) are
-// asked for pages: those of topPages from the newest row down, until nothing
-// below can be newer, and one of pageRows for each time that the clock was
-// wrong, of which clockRows are read. Faulty rows are looked for among the
-// newest faultyWindow.
+// The last positions are queried for lastAtOnce devices at a time. For most devices the
+// newest row is the answer. The others (unresolved ones) are read in pages: those of
+// topPages from the newest row down, until no older row can be newer in live time, and
+// one of pageRows for each period in which the clock was wrong, of which clockRows are
+// read. Faulty rows are searched among the newest faultyWindow rows.
 const (
 	lastAtOnce   = 1000
 	pageRows     = 200
@@ -46,58 +44,58 @@ const (
 	mostExtras   = 64 // of one position
 )
 
-// topPages are the sizes of the pages from the newest row down. Where a few
-// rows are faulty and the clock is right, the first says it all.
+// topPages are the sizes of the pages from the newest row down. The first is small: it
+// is enough when the clock is right and only a few rows are faulty.
 var topPages = [...]int{8, pageRows, pageRows}
 
-// madeUpSlack is how much later, in ms, a position shown under its arrival must
-// arrive than another one to be newer whatever its own time: as on the live
-// path, of a batch the newest device time wins.
-const madeUpSlack = 1000
+// arrivalSlack is how much later, in ms, a position that is shown under its arrival must
+// arrive than another one to be newer whatever its device time. Within it the newest
+// device time wins, as in a batch on the live path.
+const arrivalSlack = 1000
 
-// ask is one probe of the index: the newest rows of a device with a time
-// between low and high, exclusive, in ms. The extremes of int64 are infinite.
-type ask struct {
+// probe is one search in the index: the newest rows of a device with a time between low
+// and high, both exclusive, in ms. The extremes of int64 mean infinity.
+type probe struct {
 	device    string
 	low, high int64
 }
 
-// probes are the statements that the look consists of. Each calls fn for what
-// it finds, with the place of what it was asked for in the list.
-type probes interface {
-	// clocks gives the newest clockRows of each device, in any order.
+// lastStatements are the statements of the query. Each calls fn for the rows that it
+// finds, with the index of their device or probe in the list.
+type lastStatements interface {
+	// clocks reads the newest clockRows of each device, in any order.
 	clocks(ctx context.Context, devices []string, fn func(i int, c shard.Clock)) error
-	// newest gives the newest row of each device, whatever it holds.
+	// newest reads the newest row of each device, whatever it holds.
 	newest(ctx context.Context, devices []string, fn func(i int, r *stored)) error
 	// good gives at most rows of those rows that may be shown, and faulty at
-	// most pageRows of those that are faulty.
-	good(ctx context.Context, asks []ask, rows int, fn func(i int, m mark)) error
-	faulty(ctx context.Context, asks []ask, fn func(i int, m mark)) error
-	// row gives the newest row that may be shown.
-	row(ctx context.Context, asks []ask, fn func(i int, r *stored)) error
-	// extras gives what was added to the row of one time: low of each ask.
-	extras(ctx context.Context, asks []ask, fn func(i int, attributes string)) error
+	// most pageRows faulty rows.
+	good(ctx context.Context, asks []probe, rows int, fn func(i int, m rowTime)) error
+	faulty(ctx context.Context, asks []probe, fn func(i int, m rowTime)) error
+	// row reads the newest row that may be shown.
+	row(ctx context.Context, asks []probe, fn func(i int, r *stored)) error
+	// extras reads the attributes that were added to the row at low of each probe.
+	extras(ctx context.Context, asks []probe, fn func(i int, attributes string)) error
 }
 
-// eachLast does what LastPositions promises. A device that no record can name
-// is none, whatever the table holds of it.
-func eachLast(ctx context.Context, q probes, devices []string, rule LiveRule, fn func(*Last) error) error {
-	devices = slices.DeleteFunc(slices.Clone(devices), func(d string) bool { return wrongID(d, true) != "" })
+// eachLast implements LastPositions. Devices with an id that no record can have are left
+// out, whatever the table holds.
+func eachLast(ctx context.Context, q lastStatements, devices []string, rule LiveRule, fn func(*Last) error) error {
+	devices = slices.DeleteFunc(slices.Clone(devices), func(d string) bool { return invalidID(d, true) != "" })
 	for part := range slices.Chunk(devices, lastAtOnce) {
-		look := newLook(q, part, rule.at(time.Now()))
-		for _, step := range []func(context.Context) error{look.readClocks, look.readNewest, look.readFallen, look.readTop, look.readFaulty,
+		look := newLastQuery(q, part, rule.at(time.Now()))
+		for _, step := range []func(context.Context) error{look.readClocks, look.readNewest, look.readOffsets, look.readTop, look.readFaulty,
 			look.readRows, look.readExtras} {
 			if err := step(ctx); err != nil {
 				return fmt.Errorf("last positions: %w", err)
 			}
 		}
-		for i := range look.of {
-			d := &look.of[i]
-			if d.row == nil && len(d.stamps) == 0 {
+		for i := range look.devices {
+			d := &look.devices[i]
+			if d.shown == nil && len(d.faulty) == 0 {
 				continue
 			}
-			l := Last{Device: d.device, Faulty: d.stamps}
-			if d.row != nil {
+			l := Last{Device: d.device, Faulty: d.faulty}
+			if d.shown != nil {
 				l.Good = &d.position
 			}
 			if err := fn(&l); err != nil {

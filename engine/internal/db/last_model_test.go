@@ -17,13 +17,13 @@ import (
 // knownFrom is what is known of a device by all of its rows.
 func knownFrom(rule LiveRule, rows []codec.Position, clocks []shard.Clock) (k known) {
 	type lit struct {
-		dated
+		datedRow
 		faulty bool
 	}
 	j := rule.at(time.Now())
 	var all []lit
 	for _, p := range rows {
-		if d, ok := j.date(mark{p.TS, &p.Arrival}, clocks); ok {
+		if d, ok := j.dateRow(rowTime{p.TS, &p.Arrival}, clocks); ok {
 			all = append(all, lit{d, p.Faulty})
 		}
 	}
@@ -33,23 +33,23 @@ func knownFrom(rule LiveRule, rows []codec.Position, clocks []shard.Clock) (k kn
 	for i := range all {
 		switch x := &all[i]; {
 		case x.faulty:
-		case !x.made && own == nil:
+		case !x.byArrival && own == nil:
 			own = x
-		case x.made && made == nil:
+		case x.byArrival && made == nil:
 			made, last = x, *x.received
-		case x.made && *x.received >= last-madeUpSlack && x.ts > made.ts:
+		case x.byArrival && *x.received >= last-arrivalSlack && x.ts > made.ts:
 			made = x
 		}
 	}
 	good := own
-	if own == nil || made != nil && !(own.current && *own.received > *made.received || !own.current && own.live > made.live) {
+	if own == nil || made != nil && !(own.sentLive && *own.received > *made.received || !own.sentLive && own.live > made.live) {
 		good = made
 	}
 	if good != nil {
 		k.Good = good.ts - epoch
 	}
 	for _, x := range all {
-		if x.faulty && (good == nil || x.live > good.live || x.live == good.live && x.ts > good.ts || x.current && *x.received >= *good.received && x.ts != good.ts) {
+		if x.faulty && (good == nil || x.live > good.live || x.live == good.live && x.ts > good.ts || x.sentLive && *x.received >= *good.received && x.ts != good.ts) {
 			k.Faulty = append(k.Faulty, x.ts-epoch)
 		}
 	}

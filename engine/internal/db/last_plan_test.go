@@ -13,16 +13,16 @@ import (
 func TestLastPositionsWalksTheIndex(t *testing.T) {
 	conformPositions(t, func(t *testing.T, d Database) {
 		insert(t, d, full("a", epoch), full("b", epoch))
-		asks := []ask{{"a", math.MinInt64, math.MaxInt64}, {"b", epoch - 1, epoch + 1}}
+		asks := []probe{{"a", math.MinInt64, math.MaxInt64}, {"b", epoch - 1, epoch + 1}}
 		plans := map[string]string{}
 		switch d := d.(type) {
 		case *postgres:
 			for name, query := range map[string]string{"newest": newestRow, "shown": shownRow, "faulty": faultyRows} {
-				plans[name] = lastPlan(t, d, query, askArrays(asks)...)
+				plans[name] = lastPlan(t, d, query, probeArrays(asks)...)
 			}
-			plans["good"] = lastPlan(t, d, goodRows, append(askArrays(asks), pageRows)...)
+			plans["good"] = lastPlan(t, d, goodRows, append(probeArrays(asks), pageRows)...)
 			plans["clocks"] = lastPlan(t, d, clockHistory, []string{"a"})
-			plans["extras"] = lastPlan(t, d, extrasOfRow, askArrays(asks)[:2]...)
+			plans["extras"] = lastPlan(t, d, extrasOfRow, probeArrays(asks)[:2]...)
 		case *sqlite:
 			for name, query := range map[string]string{"newest": newestRowSQLite, "shown": shownRowSQLite, "faulty": faultyRowsSQLite} {
 				plans[name] = planSQLite(t, d, query, "a", int64(0), epoch)

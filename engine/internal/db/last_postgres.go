@@ -12,16 +12,16 @@ import (
 	"pitwall/shard"
 )
 
-// The statements go down an index from the newest row of each device that is
-// asked for. No row has an infinite time.
+// The statements read an index downwards from the newest row of each probe. The bounds
+// are exclusive and may be infinite, because no row has an infinite time.
 const (
-	asked = `FROM unnest($1::text[], $2::timestamptz[], $3::timestamptz[]) WITH ORDINALITY AS a(device_id, low, high, n)
+	probeJoin = `FROM unnest($1::text[], $2::timestamptz[], $3::timestamptz[]) WITH ORDINALITY AS a(device_id, low, high, n)
 	CROSS JOIN LATERAL `
 	between = `FROM positions p WHERE p.device_id = a.device_id AND p.ts > a.low AND p.ts < a.high`
 	times   = `a.n, floor(extract(epoch FROM p.ts) * 1000)::bigint,
 	       CASE WHEN isfinite(p.received_at) THEN floor(extract(epoch FROM p.received_at) * 1000)::bigint END`
-	wholeRow = `SELECT ` + times + `, p.attributes::text, ` + storedColumns + ` ` + asked
-	itsTimes = `SELECT ` + times + ` ` + asked
+	wholeRow = `SELECT ` + times + `, p.attributes::text, ` + storedColumns + ` ` + probeJoin
+	itsTimes = `SELECT ` + times + ` ` + probeJoin
 	downFrom = ` ORDER BY p.ts DESC LIMIT `
 )
 
@@ -50,12 +50,12 @@ var (
 	    WHERE x.device_id = a.device_id AND x.ts = a.ts ORDER BY x.content_hash LIMIT ` + fmt.Sprint(mostExtras) + `) x`
 )
 
-// alongTheIndex leaves the planner one way, for the transaction. On a table
-// that was never analysed it would rather fetch and sort all rows of each
-// device, or compile the statement.
+// alongTheIndex leaves the planner only the index, for the transaction. On a table that
+// was never analysed it would otherwise read and sort all rows of each device, or
+// compile the statement.
 const alongTheIndex = `SET LOCAL jit = off; SET LOCAL enable_seqscan = off; SET LOCAL enable_bitmapscan = off; SET LOCAL enable_sort = off`
 
-// LastPositions reads in one transaction, so that all statements see the same.
+// LastPositions reads in one transaction, so that all statements see one snapshot.
 func (p *postgres) LastPositions(ctx context.Context, devices []string, rule LiveRule, fn func(*Last) error) error {
 	tx, err := p.pool.BeginTx(ctx, pgx.TxOptions{BeginQuery: beginLast})
 	if err != nil {
@@ -65,11 +65,10 @@ func (p *postgres) LastPositions(ctx context.Context, devices []string, rule Liv
 	return eachLast(ctx, postgresProbes{tx}, devices, rule, fn)
 }
 
-// postgresProbes are the probes of one transaction.
+// postgresProbes runs the statements in one transaction.
 type postgresProbes struct{ tx pgx.Tx }
 
-// each runs a statement whose first column is the place of what was asked for,
-// from 1 on.
+// each runs a statement whose first column is the index of the probe, from 1 on.
 func (q postgresProbes) each(ctx context.Context, dest []any, found func(i int), query string, args ...any) error {
 	rows, err := q.tx.Query(ctx, query, args...)
 	if err != nil {
@@ -92,46 +91,46 @@ func (q postgresProbes) clocks(ctx context.Context, devices []string, fn func(i 
 }
 
 func (q postgresProbes) newest(ctx context.Context, devices []string, fn func(i int, r *stored)) error {
-	asks := make([]ask, len(devices))
+	asks := make([]probe, len(devices))
 	for i, d := range devices {
-		asks[i] = ask{d, math.MinInt64, math.MaxInt64}
+		asks[i] = probe{d, math.MinInt64, math.MaxInt64}
 	}
 	return q.rows(ctx, newestRow, asks, fn)
 }
 
-func (q postgresProbes) row(ctx context.Context, asks []ask, fn func(i int, r *stored)) error {
+func (q postgresProbes) row(ctx context.Context, asks []probe, fn func(i int, r *stored)) error {
 	return q.rows(ctx, shownRow, asks, fn)
 }
 
-func (q postgresProbes) rows(ctx context.Context, query string, asks []ask, fn func(i int, r *stored)) error {
+func (q postgresProbes) rows(ctx context.Context, query string, asks []probe, fn func(i int, r *stored)) error {
 	var r stored
 	return q.each(ctx, r.dest(), func(i int) {
-		row := r // what the pointers point to is new for each row
+		row := r // the driver allocates the values for each row
 		fn(i, &row)
-	}, query, askArrays(asks)...)
+	}, query, probeArrays(asks)...)
 }
 
-func (q postgresProbes) good(ctx context.Context, asks []ask, rows int, fn func(i int, m mark)) error {
-	return q.marks(ctx, fn, goodRows, append(askArrays(asks), rows)...)
+func (q postgresProbes) good(ctx context.Context, asks []probe, rows int, fn func(i int, m rowTime)) error {
+	return q.marks(ctx, fn, goodRows, append(probeArrays(asks), rows)...)
 }
 
-func (q postgresProbes) faulty(ctx context.Context, asks []ask, fn func(i int, m mark)) error {
-	return q.marks(ctx, fn, faultyRows, askArrays(asks)...)
+func (q postgresProbes) faulty(ctx context.Context, asks []probe, fn func(i int, m rowTime)) error {
+	return q.marks(ctx, fn, faultyRows, probeArrays(asks)...)
 }
 
-func (q postgresProbes) marks(ctx context.Context, fn func(i int, m mark), query string, args ...any) error {
-	var m mark
+func (q postgresProbes) marks(ctx context.Context, fn func(i int, m rowTime), query string, args ...any) error {
+	var m rowTime
 	return q.each(ctx, []any{&m.ts, &m.received}, func(i int) { fn(i, m) }, query, args...)
 }
 
-func (q postgresProbes) extras(ctx context.Context, asks []ask, fn func(i int, attributes string)) error {
+func (q postgresProbes) extras(ctx context.Context, asks []probe, fn func(i int, attributes string)) error {
 	var attributes string
-	args := askArrays(asks)
+	args := probeArrays(asks)
 	return q.each(ctx, []any{&attributes}, func(i int) { fn(i, attributes) }, extrasOfRow, args[0], args[1])
 }
 
-// askArrays turns asks into one array per member.
-func askArrays(asks []ask) []any {
+// probeArrays turns probes into one array per field.
+func probeArrays(asks []probe) []any {
 	device, low, high := make([]string, len(asks)), make([]pgtype.Timestamptz, len(asks)), make([]pgtype.Timestamptz, len(asks))
 	for i, a := range asks {
 		device[i], low[i], high[i] = a.device, instantAt(a.low), instantAt(a.high)

@@ -9,8 +9,8 @@ import (
 	"pitwall/shard"
 )
 
-// The statements of last_postgres.go for one device each: ?1, between the times
-// ?2 and ?3.
+// The statements of last_postgres.go, each for one device ?1 between the times ?2 and
+// ?3.
 const (
 	betweenSQLite = ` FROM positions p WHERE p.device_id = ?1 AND p.ts > ?2 AND p.ts < ?3`
 	wholeSQLite   = `SELECT p.ts, p.received_at, p.attributes, ` + storedColumns + betweenSQLite
@@ -33,7 +33,7 @@ var (
 	ORDER BY content_hash LIMIT ` + fmt.Sprint(mostExtras)
 )
 
-// LastPositions reads in one transaction, so that all statements see the same.
+// LastPositions reads in one transaction, so that all statements see one snapshot.
 func (s *sqlite) LastPositions(ctx context.Context, devices []string, rule LiveRule, fn func(*Last) error) error {
 	tx, err := s.read.BeginTx(ctx, nil)
 	if err != nil {
@@ -43,7 +43,7 @@ func (s *sqlite) LastPositions(ctx context.Context, devices []string, rule LiveR
 	return eachLast(ctx, sqliteProbes{tx}, devices, rule, fn)
 }
 
-// sqliteProbes are the probes of one transaction.
+// sqliteProbes runs the statements in one transaction.
 type sqliteProbes struct{ tx *sql.Tx }
 
 // each runs a statement for each of n lists of arguments.
@@ -90,38 +90,38 @@ func (q sqliteProbes) newest(ctx context.Context, devices []string, fn func(i in
 	}, fn)
 }
 
-func (q sqliteProbes) row(ctx context.Context, asks []ask, fn func(i int, r *stored)) error {
-	return q.rows(ctx, shownRowSQLite, len(asks), askOf(asks), fn)
+func (q sqliteProbes) row(ctx context.Context, asks []probe, fn func(i int, r *stored)) error {
+	return q.rows(ctx, shownRowSQLite, len(asks), probeArgs(asks), fn)
 }
 
 func (q sqliteProbes) rows(ctx context.Context, query string, n int, args func(i int) []any, fn func(i int, r *stored)) error {
 	var r stored
 	return q.each(ctx, r.dest(), func(i int) {
-		row := r // what the pointers point to is new for each row
+		row := r // the driver allocates the values for each row
 		fn(i, &row)
 	}, query, n, args)
 }
 
-func (q sqliteProbes) good(ctx context.Context, asks []ask, rows int, fn func(i int, m mark)) error {
-	return q.marks(ctx, goodRowsSQLite, len(asks), func(i int) []any { return append(askOf(asks)(i), rows) }, fn)
+func (q sqliteProbes) good(ctx context.Context, asks []probe, rows int, fn func(i int, m rowTime)) error {
+	return q.marks(ctx, goodRowsSQLite, len(asks), func(i int) []any { return append(probeArgs(asks)(i), rows) }, fn)
 }
 
-func (q sqliteProbes) faulty(ctx context.Context, asks []ask, fn func(i int, m mark)) error {
-	return q.marks(ctx, faultyRowsSQLite, len(asks), askOf(asks), fn)
+func (q sqliteProbes) faulty(ctx context.Context, asks []probe, fn func(i int, m rowTime)) error {
+	return q.marks(ctx, faultyRowsSQLite, len(asks), probeArgs(asks), fn)
 }
 
-func (q sqliteProbes) marks(ctx context.Context, query string, n int, args func(i int) []any, fn func(i int, m mark)) error {
-	var m mark
+func (q sqliteProbes) marks(ctx context.Context, query string, n int, args func(i int) []any, fn func(i int, m rowTime)) error {
+	var m rowTime
 	return q.each(ctx, []any{&m.ts, &m.received}, func(i int) { fn(i, m) }, query, n, args)
 }
 
-func (q sqliteProbes) extras(ctx context.Context, asks []ask, fn func(i int, attributes string)) error {
+func (q sqliteProbes) extras(ctx context.Context, asks []probe, fn func(i int, attributes string)) error {
 	var attributes string
 	return q.each(ctx, []any{&attributes}, func(i int) { fn(i, attributes) }, extrasOfRowSQLite, len(asks),
 		func(i int) []any { return []any{asks[i].device, asks[i].low} })
 }
 
-// askOf gives the arguments of each ask.
-func askOf(asks []ask) func(i int) []any {
+// probeArgs returns the arguments of each probe.
+func probeArgs(asks []probe) func(i int) []any {
 	return func(i int) []any { return []any{asks[i].device, asks[i].low, asks[i].high} }
 }

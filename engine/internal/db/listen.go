@@ -12,12 +12,12 @@ import (
 )
 
 const (
-	// lookEvery is how long a listening connection may be silent before it is
-	// asked whether its server is alive, and is no standby.
-	lookEvery = askEvery
+	// idleCheckEvery is how long a listening connection may be silent before it is
+	// checked: is the server alive, and not a standby?
+	idleCheckEvery = standbyCheckEvery
 
-	// lookTimeout is how long the answer may take.
-	lookTimeout = 5 * time.Second
+	// checkTimeout is how long the answer may take.
+	checkTimeout = 5 * time.Second
 )
 
 func (p *postgres) Listen(ctx context.Context, channels []string, ready func(), fn func(channel, payload string)) error {
@@ -26,13 +26,13 @@ func (p *postgres) Listen(ctx context.Context, channels []string, ready func(), 
 	}
 	var wait pace.Backoff
 	var faults pace.LogLimiter
-	h := newHearing(p, channels)
+	h := newListenMonitor(p, channels)
 	for {
-		err := p.listenOnce(ctx, h, func() { wait.Reset(); p.hears(channels, nil); ready() }, fn)
+		err := p.listenOnce(ctx, h, func() { wait.Reset(); p.reportListening(channels, nil); ready() }, fn)
 		if ctx.Err() != nil {
 			return ctx.Err()
 		}
-		p.hears(channels, err)
+		p.reportListening(channels, err)
 		if n, ok := faults.Allow(time.Now()); ok {
 			p.log.Warn("connection for notifications lost, connecting again", "setting", "DATABASE_DIRECT_URL",
 				"channels", channels, "times", n, "error", err)
@@ -45,30 +45,30 @@ func (p *postgres) Listen(ctx context.Context, channels []string, ready func(), 
 	}
 }
 
-// hears passes on whether notifications on the channels arrive.
-func (p *postgres) hears(channels []string, err error) {
+// reportListening reports whether notifications on the channels arrive.
+func (p *postgres) reportListening(channels []string, err error) {
 	if p.listening != nil {
 		p.listening(channels, err)
 	}
 }
 
-// listenOnce listens until the connection fails, all sessions are renewed or
-// ctx ends.
-func (p *postgres) listenOnce(ctx context.Context, h *hearing, ready func(), fn func(channel, payload string)) error {
+// listenOnce listens until the connection fails, all sessions are replaced, or ctx
+// ends.
+func (p *postgres) listenOnce(ctx context.Context, h *listenMonitor, ready func(), fn func(channel, payload string)) error {
 	ctx, end := context.WithCancelCause(ctx)
 	defer end(nil)
-	defer p.renewal.listens(end)()
+	defer p.renewal.addListener(end)()
 	err := p.withDirect(ctx, func(conn *pgx.Conn) error {
 		if _, err := conn.Exec(ctx, neverIdle); err != nil {
 			return fmt.Errorf("set up the session: %w", err)
 		}
-		for _, channel := range append(h.channels[:len(h.channels):len(h.channels)], h.own) {
+		for _, channel := range append(h.channels[:len(h.channels):len(h.channels)], h.ownChannel) {
 			if _, err := conn.Exec(ctx, "LISTEN "+pgx.Identifier{channel}.Sanitize()); err != nil {
 				return fmt.Errorf("listen on %s: %w", channel, err)
 			}
 		}
 		ready()
-		h.begin()
+		h.checkNow()
 		for {
 			if err := h.check(ctx, conn, fn); err != nil {
 				return err
@@ -78,7 +78,7 @@ func (p *postgres) listenOnce(ctx context.Context, h *hearing, ready func(), fn 
 				return err
 			}
 			if n != nil {
-				h.pass(n, fn)
+				h.forward(n, fn)
 			}
 		}
 	})
@@ -88,16 +88,15 @@ func (p *postgres) listenOnce(ctx context.Context, h *hearing, ready func(), fn 
 	return err
 }
 
-// neverIdle lets a session be silent for as long as there is nothing to tell,
-// on servers that know the setting.
+// neverIdle switches off the timeout for idle sessions, on servers that have one.
 const neverIdle = "SELECT set_config(name, '0', false) FROM pg_settings WHERE name = 'idle_session_timeout'"
 
 type notification struct{ channel, payload string }
 
-// nextNotification returns nil when the connection was silent for a while and
-// is alive.
+// nextNotification returns nil when the connection was silent for a while and is
+// alive.
 func (p *postgres) nextNotification(ctx context.Context, conn *pgx.Conn) (*notification, error) {
-	wait, cancel := context.WithTimeout(ctx, p.lookEvery)
+	wait, cancel := context.WithTimeout(ctx, p.idleCheckEvery)
 	defer cancel()
 	n, err := conn.WaitForNotification(wait)
 	if err == nil {
@@ -106,7 +105,7 @@ func (p *postgres) nextNotification(ctx context.Context, conn *pgx.Conn) (*notif
 	if ctx.Err() != nil || wait.Err() == nil || conn.IsClosed() {
 		return nil, fmt.Errorf("wait for a notification: %w", err)
 	}
-	look, cancel := context.WithTimeout(ctx, p.lookTimeout)
+	look, cancel := context.WithTimeout(ctx, p.checkTimeout)
 	defer cancel()
 	var standby bool
 	if err := conn.QueryRow(look, inRecovery).Scan(&standby); err != nil {

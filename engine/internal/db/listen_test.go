@@ -178,7 +178,7 @@ func TestListenFindsADeadConnection(t *testing.T) {
 		return len(p), nil
 	}), nil))
 	d := migrated(t, Options{URL: raw, DirectURL: direct, Logger: log}).(*postgres)
-	d.lookEvery, d.lookTimeout = 20*time.Millisecond, time.Second
+	d.idleCheckEvery, d.checkTimeout = 20*time.Millisecond, time.Second
 	e := listen(t, d, ChannelRoster)
 
 	replies := proxy.Replies()

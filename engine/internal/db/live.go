@@ -6,53 +6,53 @@ import (
 	"pitwall/shard"
 )
 
-// LiveRule is what the live time of a row depends on, apart from the row and
-// the clock of its device.
+// LiveRule determines the live time of a row, together with the row and the clock of
+// its device.
 type LiveRule struct {
-	// Tolerance is how far a device's time may be off its arrival.
+	// Tolerance is how far the time of a device may differ from its arrival.
 	Tolerance time.Duration
-	// Difference is the clock of this process minus that of the Redis server.
-	// received_at is of the latter.
+	// Difference is the clock of this process minus that of the Redis server, which
+	// sets received_at.
 	Difference time.Duration
 }
 
-// judge is a LiveRule at one moment. All times are in ms, since the Unix epoch
-// where they are moments.
-type judge struct {
+// ruleAt is a LiveRule at one moment. All values are in ms, moments since the Unix
+// epoch.
+type ruleAt struct {
 	tolerance, difference, now int64
 }
 
-func (r LiveRule) at(now time.Time) judge {
-	return judge{tolerance: r.Tolerance.Milliseconds(), difference: r.Difference.Milliseconds(), now: now.UnixMilli()}
+func (r LiveRule) at(now time.Time) ruleAt {
+	return ruleAt{tolerance: r.Tolerance.Milliseconds(), difference: r.Difference.Milliseconds(), now: now.UnixMilli()}
 }
 
-// mark is what says when a row counts.
-type mark struct {
+// rowTime holds the times of a row.
+type rowTime struct {
 	ts       int64
-	received *int64 // nil: nobody knows
+	received *int64 // nil: not known
 }
 
-// stamp is m as others see it: what has no arrival arrived at its own time.
-func (m mark) stamp() shard.Stamp {
+// stamp converts m. A row without an arrival arrived at its own time.
+func (m rowTime) stamp() shard.Stamp {
 	if m.received == nil {
 		return shard.Stamp{TS: m.ts, Arrival: m.ts}
 	}
 	return shard.Stamp{TS: m.ts, Arrival: *m.received}
 }
 
-// dated is a row that may be shown, with what the rule says of it.
-type dated struct {
-	mark
-	live    int64 // the time under which it is shown
-	made    bool  // that is its arrival, because its own time is wrong or missing
-	current bool  // it was sent when it was taken
-	untimed bool  // it has no time of its own
+// datedRow is a row that may be shown, with the result of the rule.
+type datedRow struct {
+	rowTime
+	live      int64 // the time under which it is shown
+	byArrival bool  // live is its arrival, because its own time is wrong or missing
+	sentLive  bool  // it was sent when it was measured
+	untimed   bool  // it has no time of its own
 }
 
-// date applies the rule to a row. ok is false for a row that is not shown at all.
-// clocks are those of its device, by arrival.
-func (j *judge) date(m mark, clocks []shard.Clock) (d dated, ok bool) {
-	d.mark = m
+// dateRow applies the rule to a row. ok is false for a row that is never shown. clocks
+// are those of its device, by arrival.
+func (j *ruleAt) dateRow(m rowTime, clocks []shard.Clock) (d datedRow, ok bool) {
+	d.rowTime = m
 	if m.received == nil {
 		d.live = m.ts
 		return d, m.ts <= j.now+j.tolerance
@@ -61,16 +61,16 @@ func (j *judge) date(m mark, clocks []shard.Clock) (d dated, ok bool) {
 	near := func(t int64) bool {
 		return abs(t-arrival) <= j.tolerance || abs(t-*m.received) <= j.tolerance
 	}
-	d.live, d.current = m.ts, near(m.ts)
-	byArrival := func() (dated, bool) {
-		d.live, d.made, d.current = arrival, true, true
+	d.live, d.sentLive = m.ts, near(m.ts)
+	byArrival := func() (datedRow, bool) {
+		d.live, d.byArrival, d.sentLive = arrival, true, true
 		return d, true
 	}
 	if after := m.ts - *m.received; j.difference != 0 && after >= 0 && after < untimedSlack {
 		d.untimed = true // its time is that of its entry, by the server's clock
 		return byArrival()
 	}
-	if o := offsetAt(clocks, *m.received); o != 0 && !d.current {
+	if o := offsetAt(clocks, *m.received); o != 0 && !d.sentLive {
 		switch t := m.ts - o; {
 		case near(t), m.ts < arrival-shard.FallenLeast.Milliseconds() && t > arrival:
 			return byArrival()
@@ -79,7 +79,7 @@ func (j *judge) date(m mark, clocks []shard.Clock) (d dated, ok bool) {
 			return d, true
 		}
 	}
-	if m.ts <= arrival+j.tolerance || d.current {
+	if m.ts <= arrival+j.tolerance || d.sentLive {
 		return d, true
 	}
 	return byArrival()
@@ -89,16 +89,16 @@ func (j *judge) date(m mark, clocks []shard.Clock) (d dated, ok bool) {
 // have no time.
 const untimedSlack = 1000
 
-// newestOf returns the row to show. Rows under their own time are in its order.
-// Rows under their arrival are in that of the arrivals; of those that came
-// together it is the newest own time. Of the two that are left the one that
-// arrived later is newer, unless the other kind was sent late.
-func newestOf(list []dated) (best dated, ok bool) {
-	var own, made dated
+// newestOf returns the row to show. It finds the newest row of each kind. Rows under
+// their own time are ordered by it. Rows under their arrival are ordered by it; among
+// those that arrived together the newest own time wins. Of the two, the one that
+// arrived later is newer, unless the one under its own time was sent late.
+func newestOf(list []datedRow) (best datedRow, ok bool) {
+	var own, made datedRow
 	var hasOwn, hasMade bool
 	for _, d := range list {
 		switch {
-		case !d.made:
+		case !d.byArrival:
 			if !hasOwn || d.live > own.live || d.live == own.live && d.ts > own.ts {
 				own, hasOwn = d, true
 			}
@@ -111,19 +111,20 @@ func newestOf(list []dated) (best dated, ok bool) {
 	}
 	last := *made.received
 	for _, d := range list {
-		if d.made && *d.received >= last-madeUpSlack && d.ts > made.ts {
+		if d.byArrival && *d.received >= last-arrivalSlack && d.ts > made.ts {
 			made = d
 		}
 	}
-	if hasOwn && own.after(made) {
+	if hasOwn && own.newerThanArrival(made) {
 		return own, true
 	}
 	return made, true
 }
 
-// after reports whether d, under its own time, is newer than made, which is not.
-func (d dated) after(made dated) bool {
-	if d.current {
+// newerThanArrival reports whether d, under its own time, is newer than made, which is
+// under its arrival.
+func (d datedRow) newerThanArrival(made datedRow) bool {
+	if d.sentLive {
 		return *d.received > *made.received
 	}
 	return d.live > made.live
@@ -140,9 +141,9 @@ func offsetAt(clocks []shard.Clock, arrival int64) (offset int64) {
 	return offset
 }
 
-// fallen calls fn with each offset of clocks, and the newest device time that
-// rows can have while it was in force.
-func (j *judge) fallen(clocks []shard.Clock, fn func(offset, newest int64)) {
+// eachOffset calls fn with each offset of clocks, and the newest device time of rows in
+// its period.
+func (j *ruleAt) eachOffset(clocks []shard.Clock, fn func(offset, newest int64)) {
 	for i, c := range clocks {
 		if c.Offset == 0 {
 			continue

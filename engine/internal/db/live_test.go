@@ -42,13 +42,13 @@ func TestLiveTime(t *testing.T) {
 		{"no arrival", rule, now + 5*second, 0, nil, now + 5*second, false},
 		{"no arrival, and still to come", rule, now + 5*second + 1, 0, nil, 0, false},
 	} {
-		m := mark{ts: tt.ts, received: &tt.arrival}
+		m := rowTime{ts: tt.ts, received: &tt.arrival}
 		if tt.arrival == 0 {
 			m.received = nil
 		}
 		j := tt.rule.at(time.UnixMilli(now))
-		got, ok := j.date(m, tt.clocks)
-		if ok != (tt.want != 0) || ok && (got.live != tt.want || got.made != tt.made) {
+		got, ok := j.dateRow(m, tt.clocks)
+		if ok != (tt.want != 0) || ok && (got.live != tt.want || got.byArrival != tt.made) {
 			t.Errorf("%s: %+v, %v; want %d, %v", tt.name, got, ok, tt.want, tt.made)
 		}
 	}
@@ -56,28 +56,28 @@ func TestLiveTime(t *testing.T) {
 
 // What a restart shows of a device is what the screens showed before it.
 func TestNewestOf(t *testing.T) {
-	row := func(ts, arrival, live int64, made, current bool) dated {
-		return dated{mark: mark{ts, &arrival}, live: live, made: made, current: current}
+	row := func(ts, arrival, live int64, made, current bool) datedRow {
+		return datedRow{rowTime: rowTime{ts, &arrival}, live: live, byArrival: made, sentLive: current}
 	}
 	for _, tt := range []struct {
 		name string
-		rows []dated
+		rows []datedRow
 		want int64 // the device time of the row to show
 	}{
-		{"under their own time", []dated{row(5, 9, 5, false, true), row(6, 8, 6, false, true)}, 6},
-		{"ahead, and one on the edge of the tolerance before them", []dated{
+		{"under their own time", []datedRow{row(5, 9, 5, false, true), row(6, 8, 6, false, true)}, 6},
+		{"ahead, and one on the edge of the tolerance before them", []datedRow{
 			row(14_700, 10_000, 14_700, false, true), row(16_000, 10_500, 10_500, true, true), row(16_500, 11_000, 11_000, true, true),
 		}, 16_500},
-		{"ahead, then right, under a difference that is wrong", []dated{
+		{"ahead, then right, under a difference that is wrong", []datedRow{
 			row(3_600_000, 10_000, 30_000, true, true), row(12_000, 12_000, 12_000, false, true),
 		}, 12_000},
-		{"right, then ahead", []dated{
+		{"right, then ahead", []datedRow{
 			row(12_000, 12_000, 12_000, false, true), row(3_600_000, 13_000, 13_000, true, true),
 		}, 3_600_000},
-		{"ahead, then what it had stored", []dated{
+		{"ahead, then what it had stored", []datedRow{
 			row(3_600_000, 100_000, 100_000, true, true), row(50_000, 101_000, 50_000, false, false),
 		}, 3_600_000},
-		{"an upload of one that is ahead, newest first", []dated{
+		{"an upload of one that is ahead, newest first", []datedRow{
 			row(3_603_000, 100_000, 100_000, true, true), row(3_602_000, 100_400, 100_400, true, true),
 		}, 3_603_000},
 	} {

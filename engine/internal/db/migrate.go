@@ -19,22 +19,21 @@ import (
 	"pitwall/migrations"
 )
 
-// versionTable is where goose notes what was applied.
+// versionTable is where goose records the applied migrations.
 const versionTable = "pitwall_schema"
 
-// Migrations that NoTriggers leaves out: they put triggers on the platform's
-// tables.
+// Migrations that NoTriggers leaves out: they add triggers to the platform's tables.
 var (
 	triggersVersions = []int64{3, 7}
 	triggersFiles    = []string{"0003_notify.sql", "0007_roster_changes.sql"}
 )
 
-// A starter looks every second whether another has finished migrating, for up
-// to ten minutes: the index of a filled table takes a while.
+// A process waits up to ten minutes for another one that migrates, and tries the lock
+// every second: building the index of a large table takes time.
 const lockPeriod, lockAttempts = 1, 600
 
-// newProvider reads the migrations in folder. Out of order is allowed because
-// the triggers may be applied after later ones.
+// newProvider reads the migrations in folder. They may be applied out of order, because
+// an operator may allow the triggers later.
 func newProvider(dialect goose.Dialect, db *sql.DB, files embed.FS, folder string, options ...goose.ProviderOption) (*goose.Provider, error) {
 	sub, err := fs.Sub(files, folder)
 	if err != nil {
@@ -46,7 +45,7 @@ func newProvider(dialect goose.Dialect, db *sql.DB, files embed.FS, folder strin
 		goose.WithDisableGlobalRegistry(true))...)
 }
 
-// up applies what is pending and returns the names of the files applied.
+// up applies the pending migrations and returns the names of the applied files.
 func up(ctx context.Context, p *goose.Provider) ([]string, error) {
 	results, err := p.Up(ctx)
 	if partial, ok := errors.AsType[*goose.PartialError](err); ok {
@@ -60,8 +59,8 @@ func up(ctx context.Context, p *goose.Provider) ([]string, error) {
 	return names, err
 }
 
-// plain takes a message that a migration itself raised out of the wrapping,
-// which quotes the whole statement.
+// plain removes goose's wrapping from an error, because it quotes the whole statement.
+// Of a message that a migration raised it keeps only the text.
 func plain(err error) error {
 	const raised = "P0001"
 	if e, ok := errors.AsType[*pgconn.PgError](err); ok {
@@ -73,8 +72,8 @@ func plain(err error) error {
 	return err
 }
 
-// status lists what the provider knows. done is false when the version table
-// does not exist, which goose would otherwise create.
+// status lists the migrations. done is false when the version table does not exist:
+// goose would create it, but status must not change anything.
 func status(ctx context.Context, p *goose.Provider, done bool) ([]MigrationStatus, error) {
 	var out []MigrationStatus
 	if !done {
@@ -100,7 +99,7 @@ func (p *postgres) withProvider(fn func(*goose.Provider, *sql.DB) error) error {
 	if err != nil {
 		return err
 	}
-	db := stdlib.OpenDB(*p.direct, stdlib.OptionAfterConnect(settle))
+	db := stdlib.OpenDB(*p.direct, stdlib.OptionAfterConnect(prepareSession))
 	defer db.Close()
 	options := []goose.ProviderOption{goose.WithSessionLocker(locker)}
 	if p.noTriggers {
@@ -121,10 +120,10 @@ func (p *postgres) Migrate(ctx context.Context) (applied []string, err error) {
 	if err != nil {
 		return applied, fmt.Errorf("migrate the database of DATABASE_URL: %w%s", err, p.hint(err))
 	}
-	return applied, p.stillLacking(ctx)
+	return applied, p.checkMigrated(ctx)
 }
 
-// hint says what to do about errors that an operator is likely to meet.
+// hint says what to do about likely errors.
 func (p *postgres) hint(err error) string {
 	const insufficientPrivilege, wrongObjectType = "42501", "42809"
 	switch state := sqlState(err); {
@@ -137,15 +136,14 @@ func (p *postgres) hint(err error) string {
 	return ""
 }
 
-// stillLacking is CheckSchema after a migration, which is not to be told to
-// migrate: what lacks now was changed by hand after it had been migrated, or
-// is of a kind that no migration changes.
-func (p *postgres) stillLacking(ctx context.Context) error {
-	lacks, err := p.lacks(ctx)
+// checkMigrated is CheckSchema after a migration. It does not advise to migrate: what is
+// missing now was changed by hand, or no migration changes it.
+func (p *postgres) checkMigrated(ctx context.Context) error {
+	lacks, err := p.missingSchema(ctx)
 	if err != nil {
 		return err
 	}
-	if err := lackError(lacks, "migrated, and yet the schema does not fit"); err != nil {
+	if err := missingError(lacks, "migrated, and yet the schema does not fit"); err != nil {
 		return err
 	}
 	return p.checkArchive(ctx)
@@ -176,8 +174,8 @@ func (s *sqlite) Migrate(ctx context.Context) ([]string, error) {
 	}
 	applied, err := up(ctx, provider)
 	if err != nil && ctx.Err() == nil {
-		// Another process may have applied the same one in between: then the
-		// second try finds nothing left to do, or fails with the true reason.
+		// Another process may have applied the same migration at the same time. Then
+		// the second try has nothing to do, or fails with the real reason.
 		var more []string
 		more, err = up(ctx, provider)
 		applied = append(applied, more...)
@@ -185,11 +183,11 @@ func (s *sqlite) Migrate(ctx context.Context) ([]string, error) {
 	if err != nil {
 		return applied, fmt.Errorf("migrate the database in DATA_DIR: %w", err)
 	}
-	lacks, err := s.lacks(ctx)
+	lacks, err := s.missingSchema(ctx)
 	if err != nil {
 		return applied, err
 	}
-	return applied, lackError(lacks, "migrated, and yet the schema does not fit")
+	return applied, missingError(lacks, "migrated, and yet the schema does not fit")
 }
 
 func (s *sqlite) Status(ctx context.Context) ([]MigrationStatus, error) {

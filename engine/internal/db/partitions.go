@@ -8,33 +8,32 @@ import (
 	"time"
 )
 
-// Partitions are the monthly RANGE partitions on ts that positions may consist
-// of, on PostgreSQL. Months are those of UTC, and there is no default
-// partition: it would rule out detaching without a long lock, and a last value
-// would be looked for in every month.
+// Partitions manages the monthly RANGE partitions by ts that positions may have on
+// PostgreSQL. Months are in UTC. There is no default partition: with one, months could
+// not be detached without a long lock, and every month would be searched for a last
+// value.
 type Partitions interface {
-	// EnablePartitions makes the empty table positions one that consists of
-	// partitions, with its columns, constraints, indexes, triggers, privileges
-	// and owner, and without a partition as yet. It returns false when that had
-	// been done before, and refuses a table that holds rows or on which
-	// something hangs that would be lost.
+	// EnablePartitions replaces the empty table positions by a partitioned one with
+	// the same columns, constraints, indexes, triggers, privileges and owner, and
+	// without partitions. It returns false when the table is partitioned already. It
+	// refuses a table that holds rows or has something that would be lost.
 	EnablePartitions(ctx context.Context) (bool, error)
 
-	// MakePartitions makes what lacks of months, which may be any times in
-	// them, and returns the names of the tables that it has made. What another
-	// partition covers stays with that. Processes may do it at the same time,
-	// and writers go on meanwhile. It fails with ErrNotPartitioned when
-	// positions is no table of partitions by ts.
+	// MakePartitions makes those months that are missing, and returns the names of
+	// the new tables. A month is given by any time in it. Times that another
+	// partition covers stay there. Several processes may call it at the same time,
+	// and it does not block writers. It fails with ErrNotPartitioned when positions
+	// is not partitioned by ts.
 	MakePartitions(ctx context.Context, months []time.Time) ([]string, error)
 
-	// DetachPartitions takes the partitions that end at before, or earlier, off
-	// positions, without a lock that readers or writers would wait for. They
-	// stay as tables, whose names it returns, also when a later one failed. It
-	// finishes what was interrupted, and does nothing while another process is
-	// at it. It fails with ErrNotPartitioned as MakePartitions does.
+	// DetachPartitions detaches the partitions that end at before, or earlier,
+	// without blocking readers or writers. They stay as tables. It returns their
+	// names, also when a later one failed. It finishes an interrupted detach, and
+	// does nothing while another process detaches. It fails with ErrNotPartitioned as
+	// MakePartitions does.
 	DetachPartitions(ctx context.Context, before time.Time) ([]string, error)
 
-	// Now returns the time of the server's clock; on SQLite, of this machine's.
+	// Now returns the time of the server; on SQLite, of this machine.
 	Now(ctx context.Context) (time.Time, error)
 
 	// CheckRetention returns nil when DetachPartitions can work, otherwise why it
@@ -42,10 +41,10 @@ type Partitions interface {
 	CheckRetention(ctx context.Context) error
 }
 
-// ErrNotPartitioned says that positions does not consist of partitions by ts.
+// ErrNotPartitioned says that positions is not partitioned by ts.
 var ErrNotPartitioned = errors.New("positions is not partitioned by month")
 
-// Month returns the beginning of t's month.
+// Month returns the beginning of the month of t, in UTC.
 func Month(t time.Time) time.Time {
 	t = t.UTC()
 	return time.Date(t.Year(), t.Month(), 1, 0, 0, 0, 0, time.UTC)
@@ -60,10 +59,10 @@ func Months(t time.Time, n int) []time.Time {
 	return out
 }
 
-// span is a time from from on, to excluded.
+// span is the time from from until to, to excluded.
 type span struct{ from, to time.Time }
 
-// free returns what taken leave of s, in order.
+// free returns the parts of s that taken do not cover, in order.
 func (s span) free(taken []span) []span {
 	slices.SortFunc(taken, func(a, b span) int { return a.from.Compare(b.from) })
 	var out []span
@@ -88,7 +87,7 @@ func earlier(a, b time.Time) time.Time {
 	return b
 }
 
-// errNoPartitions is the embedded database's word on all of it.
+// errNoPartitions is the answer of the embedded database.
 var errNoPartitions = fmt.Errorf("%w: the embedded database has no partitions, PostgreSQL has (DATABASE_URL)", ErrNotPartitioned)
 
 func (s *sqlite) EnablePartitions(context.Context) (bool, error) { return false, errNoPartitions }

@@ -19,19 +19,20 @@ func (p *postgres) DetachPartitions(ctx context.Context, before time.Time) (deta
 	return detached, nil
 }
 
-// detachPartitions does it on a session of its own: the server detaches
-// concurrently in several transactions, none of which may be the caller's.
+// detachPartitions needs its own session: DETACH CONCURRENTLY uses several transactions
+// and must not run inside one. The advisory lock is tried, not awaited, because
+// whoever holds it does the same work.
 func detachPartitions(ctx context.Context, conn *pgx.Conn, before time.Time) (detached []string, err error) {
-	if err := settle(ctx, conn); err != nil {
+	if err := prepareSession(ctx, conn); err != nil {
 		return nil, err
 	}
-	if _, err := conn.Exec(ctx, readably(""), pgx.QueryExecModeSimpleProtocol); err != nil {
+	if _, err := conn.Exec(ctx, catalogueSettings(""), pgx.QueryExecModeSimpleProtocol); err != nil {
 		return nil, err
 	}
-	if err := wantPartitions(ctx, conn); err != nil {
+	if err := requirePartitions(ctx, conn); err != nil {
 		return nil, err
 	}
-	var alone bool // until the connection ends
+	var alone bool // held until the connection ends
 	if err := conn.QueryRow(ctx, "SELECT pg_try_advisory_lock($1, $2)", partitionLock, lockDetach).Scan(&alone); err != nil || !alone {
 		return nil, err
 	}
@@ -39,8 +40,8 @@ func detachPartitions(ctx context.Context, conn *pgx.Conn, before time.Time) (de
 	if err != nil {
 		return nil, err
 	}
-	// The server has one detaching under way at a time: what was interrupted
-	// comes first.
+	// The server allows one pending detach at a time, so an interrupted one is
+	// finished first.
 	for _, pending := range []bool{true, false} {
 		for _, h := range have {
 			if h.pending != pending || !pending && h.to.After(before) {
@@ -59,7 +60,7 @@ func detachPartitions(ctx context.Context, conn *pgx.Conn, before time.Time) (de
 	return detached, nil
 }
 
-// busyHint says what a detaching waits for.
+// busyHint says what a detach is waiting for.
 func busyHint(err error) string {
 	const lockNotAvailable = "55P03"
 	if sqlState(err) == lockNotAvailable {

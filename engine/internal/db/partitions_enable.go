@@ -25,9 +25,10 @@ func (p *postgres) EnablePartitions(ctx context.Context) (done bool, err error) 
 	return done, nil
 }
 
-// enablePartitions does it within a transaction.
+// enablePartitions is EnablePartitions within a transaction. The table is checked again
+// after it is locked, because a row may have been inserted in between.
 func enablePartitions(ctx context.Context, tx pgx.Tx) (bool, error) {
-	if _, err := tx.Exec(ctx, readably("LOCAL "), pgx.QueryExecModeSimpleProtocol); err != nil {
+	if _, err := tx.Exec(ctx, catalogueSettings("LOCAL "), pgx.QueryExecModeSimpleProtocol); err != nil {
 		return false, err
 	}
 	if _, err := tx.Exec(ctx, "SELECT pg_advisory_xact_lock($1, $2)", partitionLock, lockMake); err != nil {
@@ -39,15 +40,15 @@ func enablePartitions(ctx context.Context, tx pgx.Tx) (bool, error) {
 	case as == asPartitions:
 		return false, nil
 	case as != asTable:
-		return false, wantPartitions(ctx, tx)
+		return false, requirePartitions(ctx, tx)
 	}
-	if err := wantEmpty(ctx, tx); err != nil { // before anybody is made to wait
+	if err := requireEmpty(ctx, tx); err != nil { // before the lock makes others wait
 		return false, err
 	}
 	if _, err := tx.Exec(ctx, "LOCK TABLE positions IN ACCESS EXCLUSIVE MODE"); err != nil {
 		return false, err
 	}
-	if err := wantEmpty(ctx, tx); err != nil {
+	if err := requireEmpty(ctx, tx); err != nil {
 		return false, err
 	}
 	var lost *string
@@ -61,8 +62,8 @@ func enablePartitions(ctx context.Context, tx pgx.Tx) (bool, error) {
 	return err == nil, err
 }
 
-// wantEmpty fails when positions holds a row.
-func wantEmpty(ctx context.Context, q querier) error {
+// requireEmpty fails when positions holds a row.
+func requireEmpty(ctx context.Context, q querier) error {
 	var filled bool
 	if err := q.QueryRow(ctx, "SELECT EXISTS (SELECT FROM positions)").Scan(&filled); err != nil || !filled {
 		return err
@@ -71,7 +72,7 @@ func wantEmpty(ctx context.Context, q querier) error {
 		"set it aside under another name, which becomes the first partition (\"A table that holds rows\" in engine/archive/README.md says how)")
 }
 
-// dependents names what stands in the way of replacing the table.
+// dependents names the objects that prevent replacing the table.
 func dependents(err error) string {
 	const dependentObjectsStillExist = "2BP01"
 	if e, ok := errors.AsType[*pgconn.PgError](err); ok && e.Code == dependentObjectsStillExist {
@@ -80,7 +81,7 @@ func dependents(err error) string {
 	return ""
 }
 
-// wouldBeLost names what intoPartitions does not carry over.
+// wouldBeLost names what intoPartitions does not copy.
 const wouldBeLost = `
 	SELECT string_agg(what, ', ') FROM (
 	    SELECT format('the rule %I', rulename) FROM pg_rewrite WHERE ev_class = 'positions'::regclass
@@ -96,9 +97,9 @@ const wouldBeLost = `
 	    UNION ALL SELECT format('the child %s', inhrelid::regclass) FROM pg_inherits WHERE inhparent = 'positions'::regclass
 	) AS lost(what)`
 
-// intoPartitions replaces the empty table by one that consists of partitions,
-// and puts on it what hung on the other, by its definition and under its name.
-// A view or a foreign key that points to the table makes it fail.
+// intoPartitions replaces the empty table by a partitioned one, and creates its
+// constraints, indexes, triggers and privileges again by their definitions and names.
+// It fails when a view or a foreign key refers to the table.
 const intoPartitions = `DO $$
 DECLARE
     old    oid := 'positions'::regclass;

@@ -21,18 +21,19 @@ func (p *postgres) MakePartitions(ctx context.Context, months []time.Time) ([]st
 	return made, nil
 }
 
-// makeMonth makes what lacks of a month, in a transaction of its own: a
-// partition, or several where others cover parts of it, or none.
+// makeMonth makes what is missing of a month, in its own transaction: one partition, or
+// several if others cover parts of it, or none. The advisory lock is taken before the
+// partitions are read, so that two processes do not make the same one.
 func (p *postgres) makeMonth(ctx context.Context, month time.Time) (made []string, err error) {
 	tx, err := p.inserts.BeginTx(ctx, pgx.TxOptions{BeginQuery: begin})
 	if err != nil {
 		return nil, err
 	}
 	defer tx.Rollback(context.WithoutCancel(ctx))
-	if _, err := tx.Exec(ctx, readably("LOCAL "), pgx.QueryExecModeSimpleProtocol); err != nil {
+	if _, err := tx.Exec(ctx, catalogueSettings("LOCAL "), pgx.QueryExecModeSimpleProtocol); err != nil {
 		return nil, err
 	}
-	if err := wantPartitions(ctx, tx); err != nil {
+	if err := requirePartitions(ctx, tx); err != nil {
 		return nil, err
 	}
 	if _, err := tx.Exec(ctx, "SELECT pg_advisory_xact_lock($1, $2)", partitionLock, lockMake); err != nil {
@@ -56,9 +57,9 @@ func (p *postgres) makeMonth(ctx context.Context, month time.Time) (made []strin
 	return made, tx.Commit(ctx)
 }
 
-// makePartition makes a table like positions and attaches it, which takes no
-// lock that a writer would wait for, as CREATE TABLE … PARTITION OF does.
-// Attaching gives it the row triggers that positions has, and no others.
+// makePartition makes a table like positions and attaches it. Attaching does not block
+// writers, while CREATE TABLE … PARTITION OF would. It also gives the table the row
+// triggers of positions.
 func (p *postgres) makePartition(ctx context.Context, tx pgx.Tx, s span) (string, error) {
 	var schema, owner string
 	var own bool
@@ -75,7 +76,7 @@ func (p *postgres) makePartition(ctx context.Context, tx pgx.Tx, s span) (string
 	}
 	table := pgx.Identifier{schema, name}.Sanitize()
 	parent := pgx.Identifier{schema, "positions"}.Sanitize()
-	// Identity columns are the parent's business.
+	// A partition cannot have identity columns of its own.
 	sql := []string{"CREATE TABLE " + table + " (LIKE " + parent + " INCLUDING ALL EXCLUDING IDENTITY)"}
 	if !own {
 		sql = append(sql, "ALTER TABLE "+table+" OWNER TO "+pgx.Identifier{owner}.Sanitize())
@@ -90,8 +91,8 @@ func (p *postgres) makePartition(ctx context.Context, tx pgx.Tx, s span) (string
 	return name, nil
 }
 
-// freeName returns a name that no table has. A month that was detached, and is
-// made anew because it is wanted again, finds its name taken.
+// freeName returns a name that no table has. The name of a month is taken when the month
+// was detached and is needed again.
 func (p *postgres) freeName(ctx context.Context, tx pgx.Tx, schema, base string) (string, error) {
 	for name, n := base, 2; ; n++ {
 		var taken bool
@@ -105,7 +106,7 @@ func (p *postgres) freeName(ctx context.Context, tx pgx.Tx, schema, base string)
 	}
 }
 
-// ownerHint says what to do about rights that lack.
+// ownerHint says what to do about a missing permission.
 func ownerHint(err error) string {
 	const insufficientPrivilege = "42501"
 	if sqlState(err) == insufficientPrivilege {

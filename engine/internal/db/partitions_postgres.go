@@ -14,15 +14,15 @@ type querier interface {
 	QueryRow(ctx context.Context, sql string, args ...any) pgx.Row
 }
 
-// How positions is kept.
+// Kinds of the table positions.
 const (
 	asTable      = "table"
 	asPartitions = "partitions"            // by range of ts
 	asOther      = "partitions, otherwise" // by another key, or several
-	asHypertable = "hypertable"            // TimescaleDB's, which divides itself
+	asHypertable = "hypertable"            // of TimescaleDB, which manages its own chunks
 )
 
-// layout says how positions is kept.
+// layout returns the kind of the table positions.
 func layout(ctx context.Context, q querier) (string, error) {
 	var timescale bool
 	var as string
@@ -50,8 +50,8 @@ func layout(ctx context.Context, q querier) (string, error) {
 	return as, err
 }
 
-// wantPartitions fails unless positions consists of partitions by ts.
-func wantPartitions(ctx context.Context, q querier) error {
+// requirePartitions fails unless positions is partitioned by ts.
+func requirePartitions(ctx context.Context, q querier) error {
 	as, err := layout(ctx, q)
 	switch {
 	case err != nil:
@@ -73,7 +73,7 @@ func (p *postgres) Now(ctx context.Context) (now time.Time, err error) {
 	return now, nil
 }
 
-// concurrently is the first version that detaches without a long lock.
+// concurrently is the first version that can detach without a long lock.
 const concurrently = 140000
 
 func (p *postgres) CheckRetention(ctx context.Context) error {
@@ -81,7 +81,7 @@ func (p *postgres) CheckRetention(ctx context.Context) error {
 }
 
 func checkRetention(ctx context.Context, q querier) error {
-	if err := wantPartitions(ctx, q); err != nil {
+	if err := requirePartitions(ctx, q); err != nil {
 		return err
 	}
 	var version int
@@ -101,22 +101,22 @@ func checkRetention(ctx context.Context, q querier) error {
 	return nil
 }
 
-// partition is one of positions as the catalogue has it.
+// partition is a partition of positions in the catalogue.
 type partition struct {
 	span
-	name    string // as it is written in SQL
-	pending bool   // detaching it was interrupted
+	name    string // quoted for SQL
+	pending bool   // its detach was interrupted
 }
 
-// readably are the settings under which partitions reads the catalogue's
-// bounds, for the session or, with "LOCAL ", the transaction. Waiting for a lock
-// ends before others have waited behind it for long.
-func readably(local string) string {
+// catalogueSettings are the settings that partitions needs to read the bounds from the
+// catalogue as text, for the session or, with "LOCAL ", the transaction. The lock
+// timeout is short, because others queue after a session that waits for a lock.
+func catalogueSettings(local string) string {
 	return fmt.Sprintf("SET %[1]sdatestyle = 'ISO, YMD'; SET %[1]stimezone = 'UTC'; SET %[1]slock_timeout = '5s'", local)
 }
 
-// partitions reads those of positions, by their times. The session must be set
-// to readably. A bound without end is one in the year 1 or 9999.
+// partitions reads the partitions of positions in the order of their times. The session
+// must have catalogueSettings. An infinite bound becomes one in the year 1 or 9999.
 func partitions(ctx context.Context, q querier) ([]partition, error) {
 	rows, err := q.Query(ctx, `
 		SELECT c.oid::regclass::text, coalesce((to_jsonb(i) ->> 'inhdetachpending')::boolean, false),
@@ -138,13 +138,13 @@ func partitions(ctx context.Context, q querier) ([]partition, error) {
 	})
 }
 
-// partitionLock are the advisory locks under which the table is partitioned and
-// months are made, and under which they are detached: a number that nobody else uses, and which of the two.
+// Keys of the advisory locks: partitionLock is unlikely to be used by others, and the
+// second number says what is locked. Enabling partitions and making months share one.
 const (
 	partitionLock = 0x70697477 // "pitw"
 	lockMake      = 1
 	lockDetach    = 2
 )
 
-// tableName is what a month's partition is called.
+// tableName is the name of the partition of a month.
 func tableName(month time.Time) string { return "positions_" + month.UTC().Format("2006_01") }

@@ -167,7 +167,7 @@ func TestLastPositionsStopsAtTheNewestMonth(t *testing.T) {
 		insert(t, d, full("a", m.UnixMilli()))
 	}
 	for name, query := range map[string]string{"newest": newestRow, "shown": shownRow} {
-		plan := lastPlan(t, d, query, askArrays([]ask{{"a", math.MinInt64, math.MaxInt64}})...)
+		plan := lastPlan(t, d, query, probeArrays([]probe{{"a", math.MinInt64, math.MaxInt64}})...)
 		if n := strings.Count(plan, "(never executed)"); n != 10 {
 			t.Errorf("%s: %d months of thirteen were left out, want 10:\n%s", name, n, plan)
 		}
@@ -177,7 +177,7 @@ func TestLastPositionsStopsAtTheNewestMonth(t *testing.T) {
 	}
 	// Between two times only the months in between are looked at.
 	from := instantOf(t, "2025-03").UnixMilli()
-	args := askArrays([]ask{{"a", from, from + 1}})
+	args := probeArrays([]probe{{"a", from, from + 1}})
 	for name, plan := range map[string]string{"good": lastPlan(t, d, goodRows, append(args, pageRows)...), "faulty": lastPlan(t, d, faultyRows, args...)} {
 		if n := strings.Count(plan, "(never executed)"); n != 12 {
 			t.Errorf("%s: %d months of thirteen were left out, want 12:\n%s", name, n, plan)

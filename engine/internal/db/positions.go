@@ -7,16 +7,15 @@ import (
 	"pitwall/codec"
 )
 
-// tally adds the duplicates to the result of n positions: they are what is
-// left.
-func (r InsertResult) tally(n int) InsertResult {
+// countDuplicates sets Duplicates: the positions of n that are not counted otherwise.
+func (r InsertResult) countDuplicates(n int) InsertResult {
 	r.Duplicates = n - r.Inserted - r.Extras - len(r.Conflicts) - len(r.Missing)
 	return r
 }
 
-// inKeyOrder returns the indexes of batch by device and time, equal keys in
-// the order given. Two processes that insert the same keys in one order wait
-// for one another instead of in a circle, and the index is walked along.
+// inKeyOrder returns the indexes of batch sorted by device and time, equal keys in
+// their given order. Processes that insert the same keys in the same order wait for
+// each other but cannot deadlock, and neighbours in the index are written together.
 func inKeyOrder(batch []codec.Position) []int {
 	order := make([]int, len(batch))
 	for i := range order {
@@ -29,7 +28,7 @@ func inKeyOrder(batch []codec.Position) []int {
 	return order
 }
 
-// optional returns v when p has it, nil otherwise, which is NULL.
+// optional returns v when p has it, otherwise nil, which becomes NULL.
 func optional[T any](p *codec.Position, has codec.Fields, v *T) *T {
 	if p.Has&has == 0 {
 		return nil
@@ -37,7 +36,7 @@ func optional[T any](p *codec.Position, has codec.Fields, v *T) *T {
 	return v
 }
 
-// textOrNull returns s, or nil when it is empty.
+// textOrNull returns s, or nil when *s is empty.
 func textOrNull(s *string) *string {
 	if *s == "" {
 		return nil

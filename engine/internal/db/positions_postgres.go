@@ -13,24 +13,25 @@ import (
 	"pitwall/codec"
 )
 
-// given is the batch as a table, whose columns are in the order of arrays.
-// json goes over as text and is cast, so that it is stored as it is spelt.
-const given = `unnest($1::text[], $2::timestamptz[], $3::float8[], $4::float8[], $5::float8[], $6::float8[], $7::float8[],
+// batchTable is the batch as a table, with columns in the order of arrays. Attributes
+// are sent as text and cast to json, because json keeps the text unchanged and the
+// driver would encode it again.
+const batchTable = `unnest($1::text[], $2::timestamptz[], $3::float8[], $4::float8[], $5::float8[], $6::float8[], $7::float8[],
 	$8::int[], $9::int[], $10::text[], $11::text[], $12::timestamptz[], $13::bool[])`
 
-const givenColumns = `device_id, ts, lat, lon, alt, speed, course, sats, priority, codec, attributes, received_at, faulty`
+const batchColumns = `device_id, ts, lat, lon, alt, speed, course, sats, priority, codec, attributes, received_at, faulty`
 
-const insertPositions = `INSERT INTO positions (` + givenColumns + `)
+const insertPositions = `INSERT INTO positions (` + batchColumns + `)
 	SELECT device_id, ts, lat, lon, alt, speed, course, sats, priority, codec, attributes::json, received_at, faulty
-	FROM ` + given + ` AS g(` + givenColumns + `)
+	FROM ` + batchTable + ` AS g(` + batchColumns + `)
 	ON CONFLICT (device_id, ts) DO NOTHING`
 
-// differing returns the places of those that are not stored as given, whether
-// anything is stored under their key at all, and whether it is the same place,
-// with its attributes then.
-const differing = `SELECT g.n, p.device_id IS NOT NULL, p.lat IS NOT DISTINCT FROM g.lat AND p.lon IS NOT DISTINCT FROM g.lon,
+// compareBatch returns the positions whose row is missing or different: their place in
+// the batch, whether a row exists, whether it has the same place, and its attributes
+// if it has. Attributes are compared as text, because json has no equality.
+const compareBatch = `SELECT g.n, p.device_id IS NOT NULL, p.lat IS NOT DISTINCT FROM g.lat AND p.lon IS NOT DISTINCT FROM g.lon,
 	       CASE WHEN p.lat = g.lat AND p.lon = g.lon AND json_typeof(p.attributes) = 'object' THEN p.attributes::text ELSE '' END
-	FROM ` + given + ` WITH ORDINALITY AS g(` + givenColumns + `, n)
+	FROM ` + batchTable + ` WITH ORDINALITY AS g(` + batchColumns + `, n)
 	LEFT JOIN positions p ON p.device_id = g.device_id AND p.ts = g.ts
 	WHERE p.device_id IS NULL
 	   OR (p.lat, p.lon, p.alt, p.speed, p.course, p.sats, p.priority, p.codec, p.attributes::text)
@@ -43,19 +44,19 @@ const insertExtras = `INSERT INTO pitwall_extras (device_id, ts, content_hash, a
 	FROM unnest($1::text[], $2::timestamptz[], $3::bigint[], $4::text[]) AS g(device_id, ts, content_hash, attributes)
 	ON CONFLICT (device_id, ts, content_hash) DO NOTHING`
 
-// session is what a batch goes through: a transaction.
+// session is the transaction of a batch.
 type session interface {
 	Exec(ctx context.Context, sql string, args ...any) (pgconn.CommandTag, error)
 	Query(ctx context.Context, sql string, args ...any) (pgx.Rows, error)
 }
 
-// InsertPositions does all in one transaction: what a later position of the
-// batch adds goes in together with the row of the first.
+// InsertPositions uses one transaction, so that extras are committed together with the
+// row that they belong to.
 func (p *postgres) InsertPositions(ctx context.Context, batch []codec.Position) (InsertResult, error) {
 	if len(batch) == 0 {
 		return InsertResult{}, nil
 	}
-	result, err := p.inserting(ctx, func(in session) (InsertResult, error) {
+	result, err := p.inInsertTx(ctx, func(in session) (InsertResult, error) {
 		return p.insertIn(ctx, in, batch, inKeyOrder(batch))
 	})
 	if err != nil {
@@ -64,7 +65,7 @@ func (p *postgres) InsertPositions(ctx context.Context, batch []codec.Position) 
 	return result, nil
 }
 
-// insertIn inserts the positions, and then looks at those that did not go in.
+// insertIn inserts the positions, and then compares those that were not inserted.
 func (p *postgres) insertIn(ctx context.Context, in session, batch []codec.Position, order []int) (InsertResult, error) {
 	args := append([]any{p.bulk}, arrays(batch, order)...)
 	tag, err := in.Exec(ctx, insertPositions, args...)
@@ -84,14 +85,13 @@ func (p *postgres) insertIn(ctx context.Context, in session, batch []codec.Posit
 		return InsertResult{}, fmt.Errorf("add attributes: %w", err)
 	}
 	result.Inserted, result.Extras = inserted, added
-	return result.tally(len(batch)), nil
+	return result.countDuplicates(len(batch)), nil
 }
 
-// compare looks at the positions that are not stored as given: what they add
-// to the row, and in result the indexes of those that add nothing, and of those
-// under whose key there is no row.
+// compare reads the rows of the positions that were not inserted. It returns what they
+// add to their rows, and in result the indexes of conflicts and of missing rows.
 func compare(ctx context.Context, in session, batch []codec.Position, order []int, args []any) (extras []extra, result InsertResult, err error) {
-	rows, err := in.Query(ctx, differing, args...)
+	rows, err := in.Query(ctx, compareBatch, args...)
 	if err != nil {
 		return nil, InsertResult{}, err
 	}
@@ -117,8 +117,8 @@ func compare(ctx context.Context, in session, batch []codec.Position, order []in
 	return extras, result, rows.Err()
 }
 
-// addExtras returns how many were not there yet. They are in the order of the
-// batch's keys, so that processes wait for one another instead of in a circle.
+// addExtras inserts extras and returns how many were new. They are sorted by key, so
+// that processes with the same extras cannot deadlock.
 func addExtras(ctx context.Context, in session, extras []extra) (int, error) {
 	if len(extras) == 0 {
 		return 0, nil
@@ -135,8 +135,8 @@ func addExtras(ctx context.Context, in session, extras []extra) (int, error) {
 	return int(tag.RowsAffected()), err
 }
 
-// arrays turns a batch into one array per column of given. Pointers go into
-// the batch itself: nothing is copied but numbers and string headers.
+// arrays turns a batch into one array per column of batchTable. Pointers refer to the
+// batch itself, so only numbers and string headers are copied.
 func arrays(batch []codec.Position, order []int) []any {
 	n := len(batch)
 	var (

@@ -66,11 +66,11 @@ func insertEach(ctx context.Context, tx *sql.Tx, batch []codec.Position) (Insert
 		}
 		result.Extras += n
 	}
-	return result.tally(len(batch)), nil
+	return result.countDuplicates(len(batch)), nil
 }
 
-// compareSQLite looks at a position whose key is taken. It returns 1 when
-// attributes were added to the row, and sql.ErrNoRows when there is none.
+// compareSQLite compares a position with the row that has its key. extras is 1 when it
+// added attributes; the error is sql.ErrNoRows when there is no such row.
 func compareSQLite(ctx context.Context, tx *sql.Tx, p *codec.Position, args []any) (extras int, conflict bool, err error) {
 	var same, samePlace bool
 	var have codec.Attributes
@@ -98,7 +98,8 @@ func affected(result sql.Result, err error) (int, error) {
 	return int(n), err
 }
 
-// values lists p as the statements number it, its content first.
+// values lists the columns of p in the order of the statements' numbers, content
+// first.
 func values(p *codec.Position) []any {
 	return []any{p.DeviceID, p.TS, p.Lat, p.Lon,
 		optional(p, codec.HasAlt, &p.Alt), optional(p, codec.HasSpeed, &p.Speed), optional(p, codec.HasCourse, &p.Course),
@@ -106,7 +107,7 @@ func values(p *codec.Position) []any {
 		textOrNull(&p.Codec), textOrNull((*string)(&p.Attributes)), p.Faulty, p.Arrival}
 }
 
-// inTx runs fn in a transaction that holds the write lock from its begin.
+// inTx runs fn in a transaction that holds the write lock from its beginning.
 func (s *sqlite) inTx(ctx context.Context, fn func(*sql.Tx) error) error {
 	tx, err := s.write.BeginTx(ctx, nil)
 	if err != nil {

@@ -25,21 +25,21 @@ const minVersion = 130000
 // connectTimeout bounds one attempt to connect unless the URL says otherwise.
 const connectTimeout = 5 * time.Second
 
-// errURL replaces the parser's own words, which quote parts of the URL, and
-// with a misplaced character that part is a piece of the password.
+// errURL replaces the error of the parser, which quotes parts of the URL: with a
+// misplaced character that is a part of the password.
 var errURL = errors.New("not a PostgreSQL URL: want postgres://[user:password@]host[:port]/database[?sslmode=…], " +
 	"with special characters in the password percent-encoded")
 
 // postgres is the Database on a PostgreSQL server.
 type postgres struct {
-	pool    *pgxpool.Pool // of the live part and the commands
-	sockets *sockets      // below the pool
-	primary bool          // no standby will do
+	pool    *pgxpool.Pool // for the live part and the commands
+	sockets *sockets      // of pool
+	primary bool          // a standby is refused
 
-	inserts       *pgxpool.Pool // of the archive, so that its waits stop nobody else
+	inserts       *pgxpool.Pool // for the archive, so that inserts that wait block nothing else
 	insertSockets *sockets
-	insertsFrom   string            // the setting that names its server
-	bulk          pgx.QueryExecMode // for batches: see bulkMode
+	insertsFrom   string            // name of the setting with its URL
+	bulk          pgx.QueryExecMode // for batches, see bulkMode
 
 	direct        *pgx.ConnConfig
 	directPrimary bool
@@ -47,19 +47,18 @@ type postgres struct {
 	noTriggers    bool
 	listening     func(channels []string, err error) // may be nil
 
-	renewal   renewal
-	unawaited pace.LogLimiter // acknowledged without a wait for standbys
+	renewal      renewal
+	unawaitedLog pace.LogLimiter // acknowledged without a wait for standbys
 
-	lookEvery, lookTimeout, askEvery, lockTimeout, checkEvery time.Duration // the constants; shorter in tests
+	idleCheckEvery, checkTimeout, standbyCheckEvery, lockTimeout, checkEvery time.Duration // the constants; shorter in tests
 }
 
-// insertConns is the size of the archive's pool unless a setting or the URL
-// says otherwise.
+// insertConns is the default size of the pool of the archive.
 const insertConns = 4
 
 func openPostgres(ctx context.Context, o Options) (_ *postgres, err error) {
 	p := &postgres{log: o.Logger, primary: wantsPrimary(o.URL), directPrimary: wantsPrimary(cmp.Or(o.DirectURL, o.URL)), noTriggers: o.NoTriggers, listening: o.OnListening, insertsFrom: "DATABASE_URL",
-		lookEvery: lookEvery, lookTimeout: lookTimeout, askEvery: askEvery, lockTimeout: lockTimeout, checkEvery: checkEvery}
+		idleCheckEvery: idleCheckEvery, checkTimeout: checkTimeout, standbyCheckEvery: standbyCheckEvery, lockTimeout: lockTimeout, checkEvery: checkEvery}
 	config, err := poolConfig(o.URL)
 	if err != nil {
 		return nil, fmt.Errorf("DATABASE_URL is %w", err)
@@ -89,7 +88,7 @@ func openPostgres(ctx context.Context, o Options) (_ *postgres, err error) {
 	case !strings.Contains(from, "pool_max_conns"):
 		inserts.MaxConns = insertConns
 	}
-	inserts.ConnConfig.OnNotice = noticed
+	inserts.ConnConfig.OnNotice = onNotice
 	p.bulk = bulkMode(inserts.ConnConfig)
 	if p.pool, p.sockets, err = p.openPool(ctx, config, p.primary); err != nil {
 		return nil, fmt.Errorf("open the database of DATABASE_URL: %w", err)
@@ -110,7 +109,7 @@ func openPostgres(ctx context.Context, o Options) (_ *postgres, err error) {
 	return p, nil
 }
 
-// openPool opens a pool over sockets that can be cut. It connects later.
+// openPool makes a pool whose sockets can be closed. It connects when it is used.
 func (p *postgres) openPool(ctx context.Context, config *pgxpool.Config, primary bool) (*pgxpool.Pool, *sockets, error) {
 	below := &sockets{dialer: config.ConnConfig.DialFunc}
 	config.ConnConfig.DialFunc = below.dial
@@ -121,14 +120,13 @@ func (p *postgres) openPool(ctx context.Context, config *pgxpool.Config, primary
 	return pool, below, err
 }
 
-// pools lists the pools: first that of DATABASE_URL.
+// pools lists the pools, that of DATABASE_URL first.
 func (p *postgres) pools() []*pgxpool.Pool { return []*pgxpool.Pool{p.pool, p.inserts} }
 
-// poolConfig reads a URL. Nothing is prepared on the server unless the URL
-// asks for it, so that any two statements may go to different sessions, which
-// is what PgBouncer in transaction mode does. The pool holds the larger of 4
-// and the number of CPUs, or pool_max_conns of the URL. A server that is a
-// standby is refused unless the URL asks for it.
+// poolConfig reads a URL. No statement is prepared on the server unless the URL asks
+// for it, because PgBouncer in transaction mode may send two statements to different
+// sessions. The pool has pool_max_conns of the URL, or the larger of 4 and the number
+// of CPUs. A standby is refused unless the URL allows it.
 func poolConfig(raw string) (*pgxpool.Config, error) {
 	if strings.Contains(raw, "://") {
 		if _, err := url.Parse(raw); err != nil {
@@ -149,7 +147,7 @@ func poolConfig(raw string) (*pgxpool.Config, error) {
 	if _, given := c.RuntimeParams["application_name"]; !given {
 		c.RuntimeParams["application_name"] = "pitwall"
 	}
-	for name, value := range opening {
+	for name, value := range startupSettings {
 		maps.DeleteFunc(c.RuntimeParams, func(given, _ string) bool { return strings.EqualFold(given, name) })
 		c.RuntimeParams[name] = value
 	}
@@ -159,11 +157,10 @@ func poolConfig(raw string) (*pgxpool.Config, error) {
 	return config, nil
 }
 
-// bulkMode is how statements with whole batches go over. The mode of poolConfig
-// writes arrays as text, which costs twice the allocations here and a quarter of
-// an insert's time on both sides; so the types of the parameters are asked for
-// once per connection, and the arrays go in binary. Still nothing stays prepared on the server, as PgBouncer wants it.
-// A mode of the URL's own is kept.
+// bulkMode is the query mode of statements with whole batches. The mode of poolConfig
+// sends arrays as text, which is slow on both sides. This mode reads the types of the
+// parameters once per connection and sends the arrays in binary. Nothing stays
+// prepared on the server, as PgBouncer requires. A mode that the URL sets is kept.
 func bulkMode(c *pgx.ConnConfig) pgx.QueryExecMode {
 	if c.DefaultQueryExecMode == pgx.QueryExecModeExec && c.DescriptionCacheCapacity > 0 {
 		return pgx.QueryExecModeCacheDescribe
@@ -171,7 +168,7 @@ func bulkMode(c *pgx.ConnConfig) pgx.QueryExecMode {
 	return c.DefaultQueryExecMode
 }
 
-// checkVersion connects, which shows that the URL works.
+// checkVersion connects, and so also shows that the URL works.
 func checkVersion(ctx context.Context, pool *pgxpool.Pool, setting string) error {
 	var num int
 	var version string
@@ -193,10 +190,10 @@ func (p *postgres) withDirect(ctx context.Context, fn func(*pgx.Conn) error) err
 		return fmt.Errorf("connect: %w", err)
 	}
 	defer func() {
-		// A goodbye, unless the server does not take it at once.
-		bye, cancel := context.WithTimeout(context.WithoutCancel(ctx), time.Second)
+		// An orderly close, but no long wait for a server that does not answer.
+		closing, cancel := context.WithTimeout(context.WithoutCancel(ctx), time.Second)
 		defer cancel()
-		conn.Close(bye)
+		conn.Close(closing)
 	}()
 	return fn(conn)
 }
@@ -210,7 +207,7 @@ func (p *postgres) Ping(ctx context.Context) error {
 	return nil
 }
 
-// closeTime is how long connections have for their goodbye.
+// closeTime is how long Close waits for the connections to end.
 const closeTime = 2 * time.Second
 
 func (p *postgres) Close() {
@@ -231,13 +228,12 @@ func (p *postgres) Close() {
 	case <-limit.C:
 	}
 	p.log.Warn("connections to the database did not end in time and were cut", "after", closeTime)
-	p.sockets.cut()
-	p.insertSockets.cut()
+	p.sockets.closeAll()
+	p.insertSockets.closeAll()
 	<-closed
 }
 
-// sqlState returns the five characters by which PostgreSQL names an error, or
-// "" when err did not come from the server.
+// sqlState returns the SQLSTATE of err, "" when err did not come from the server.
 func sqlState(err error) string {
 	if e, ok := errors.AsType[*pgconn.PgError](err); ok {
 		return e.Code

@@ -16,35 +16,35 @@ import (
 	"pitwall/engine/internal/pace"
 )
 
-// askEvery is after what time a session is asked again whether its server is a
-// standby. Reads would never find out.
-const askEvery = 5 * time.Second
+// standbyCheckEvery is the time after which a session is checked again before use:
+// is its server a standby? Reads alone would never notice.
+const standbyCheckEvery = 5 * time.Second
 
 // renewGap is the least time between two renewals. One renewal replaces every
-// session, and each new one is asked when it is made.
+// session, and each new session is checked when it opens.
 const renewGap = time.Second
 
 const inRecovery = "SELECT pg_is_in_recovery()"
 
-// errStandby says that a server only follows another one.
+// errStandby says that a server is a standby.
 var errStandby = errors.New("the server is a standby, which can only be read: the primary is wanted " +
 	"(target_session_attrs=any in the URL takes any server)")
 
-// errRenewed ends a session that listens, together with those of the pools.
+// errRenewed ends a listening session when the sessions of the pools are replaced.
 var errRenewed = errors.New("all sessions are made again")
 
-// Keys of what is noted at a connection.
+// Keys of the custom data of a connection.
 const (
-	askedAt  = "pitwall asked"        // when it was last asked, a time.Time
-	readOnly = "pitwall reads"        // it is in a transaction that we made read only
-	lonely   = "pitwall unreplicated" // a commit did not wait for the standbys
+	checkedAt    = "pitwall asked"        // time.Time of the last check for a standby
+	readOnly     = "pitwall reads"        // it is in a transaction that is read only on purpose
+	unreplicated = "pitwall unreplicated" // a commit did not wait for the standbys
 )
 
-// attrs is the parameter by which a URL says which servers it may lead to.
+// attrs is the parameter of a URL that says which servers it may lead to.
 var attrs = regexp.MustCompile(`target_session_attrs\s*=\s*'?([a-z-]*)`)
 
-// wantsPrimary says whether the servers of a URL must be primaries. They must
-// unless the operator has said otherwise.
+// wantsPrimary says whether the servers of a URL must be primaries: yes, unless the
+// operator has said otherwise.
 func wantsPrimary(raw string) bool {
 	target := os.Getenv("PGTARGETSESSIONATTRS")
 	if m := attrs.FindStringSubmatch(raw); m != nil {
@@ -53,8 +53,8 @@ func wantsPrimary(raw string) bool {
 	return target == "" || target == "read-write" || target == "primary"
 }
 
-// refuseStandby is a pgconn.ValidateConnectFunc. Of several hosts in a URL the
-// next is then tried.
+// refuseStandby is a pgconn.ValidateConnectFunc. After its error the next host of the
+// URL is tried.
 func refuseStandby(ctx context.Context, c *pgconn.PgConn) error {
 	results, err := c.Exec(ctx, inRecovery).ReadAll()
 	if err != nil {
@@ -63,21 +63,21 @@ func refuseStandby(ctx context.Context, c *pgconn.PgConn) error {
 	if len(results) == 1 && len(results[0].Rows) == 1 && string(results[0].Rows[0][0]) == "t" {
 		return errStandby
 	}
-	c.CustomData()[askedAt] = time.Now()
+	c.CustomData()[checkedAt] = time.Now()
 	return nil
 }
 
-// renewal replaces the sessions of all pools, and those that listen.
+// renewal replaces the sessions of all pools and the listening sessions.
 type renewal struct {
 	mu        sync.Mutex
 	last      time.Time
 	listening map[*context.CancelCauseFunc]struct{}
-	fault     pace.LogLimiter
+	log       pace.LogLimiter
 }
 
-// listens adds a session that renew ends, until the returned function is
-// called.
-func (r *renewal) listens(end context.CancelCauseFunc) (forget func()) {
+// addListener registers a listening session that renew ends. The returned function
+// removes it.
+func (r *renewal) addListener(end context.CancelCauseFunc) (forget func()) {
 	key := &end
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -92,14 +92,14 @@ func (r *renewal) listens(end context.CancelCauseFunc) (forget func()) {
 	}
 }
 
-// renew has every session replaced: idle ones now, others once they are
-// released. It may be called while a session is in use.
+// renew replaces every session: idle ones now, others when they are released. It may
+// be called while a session is in use.
 func (p *postgres) renew(reason string) {
 	r := &p.renewal
 	now := time.Now()
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	n, tell := r.fault.Allow(now)
+	n, tell := r.log.Allow(now)
 	if tell {
 		p.log.Warn("the database can only be read; all sessions are closed and made again",
 			"setting", "DATABASE_URL", "reason", reason, "times", n)
@@ -116,7 +116,7 @@ func (p *postgres) renew(reason string) {
 	}
 }
 
-// followPrimary makes a pool leave servers that turned read only.
+// followPrimary makes a pool replace its sessions when a server turned read only.
 func (p *postgres) followPrimary(config *pgxpool.Config) {
 	c := config.ConnConfig
 	before := c.OnPgError
@@ -129,7 +129,7 @@ func (p *postgres) followPrimary(config *pgxpool.Config) {
 	}
 	config.PrepareConn = func(ctx context.Context, conn *pgx.Conn) (bool, error) {
 		noted := conn.PgConn().CustomData()
-		if at, ok := noted[askedAt].(time.Time); ok && time.Since(at) < p.askEvery {
+		if at, ok := noted[checkedAt].(time.Time); ok && time.Since(at) < p.standbyCheckEvery {
 			return true, nil
 		}
 		var standby bool
@@ -140,12 +140,12 @@ func (p *postgres) followPrimary(config *pgxpool.Config) {
 			p.renew(errStandby.Error())
 			return false, nil
 		}
-		noted[askedAt] = time.Now()
+		noted[checkedAt] = time.Now()
 		return true, nil
 	}
 }
 
-// CheckWritable looks at the pools: a role may be read only on a primary, too.
+// CheckWritable checks the pools. A role may be read only on a primary, too.
 func (p *postgres) CheckWritable(ctx context.Context, archive bool) error {
 	if p.primary {
 		if err := checkWritable(ctx, p.pool, "DATABASE_URL"); err != nil {
@@ -164,7 +164,7 @@ func checkWritable(ctx context.Context, pool *pgxpool.Pool, from string) error {
 	err := pool.QueryRow(ctx, "SELECT pg_is_in_recovery(), current_setting('default_transaction_read_only')").Scan(&standby, &setting)
 	switch {
 	case err != nil:
-		return fmt.Errorf("look whether the role of %s may write: %w", from, err)
+		return fmt.Errorf("check whether the role of %s may write: %w", from, err)
 	case standby:
 		return fmt.Errorf("%s: %w", from, errStandby)
 	case setting != "off":
@@ -174,15 +174,15 @@ func checkWritable(ctx context.Context, pool *pgxpool.Pool, from string) error {
 	return nil
 }
 
-// checkArchive fails when the archive would write to another table than the
-// one that everything else reads.
+// checkArchive fails when the archive would write to another table than the one that
+// everything else reads.
 func (p *postgres) checkArchive(ctx context.Context) error {
 	var tables [2]string
 	for i, pool := range p.pools() {
 		err := pool.QueryRow(ctx, `SELECT oid || '/' || coalesce(to_regclass('positions')::oid, 0) FROM pg_database
 			WHERE datname = current_database()`).Scan(&tables[i])
 		if err != nil {
-			return fmt.Errorf("look where positions is: %w", err)
+			return fmt.Errorf("read which table positions is: %w", err)
 		}
 	}
 	if tables[0] != tables[1] {
@@ -191,6 +191,5 @@ func (p *postgres) checkArchive(ctx context.Context) error {
 	return nil
 }
 
-// CheckWritable finds nothing: a folder that cannot be written to has failed
-// Open.
+// CheckWritable returns nil: Open fails when the folder is not writable.
 func (s *sqlite) CheckWritable(context.Context, bool) error { return nil }

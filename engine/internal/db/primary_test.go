@@ -93,9 +93,9 @@ func TestSessionsFollowThePrimary(t *testing.T) {
 			d := migrated(t, Options{URL: s.url, DirectURL: s.primary.URL(), Logger: log.logger()}).(*postgres)
 			imports(t, d, false, RosterRow{2, "E1", "n1", "d1"})
 			insert(t, d, full("a", epoch))
-			d.askEvery = time.Hour
+			d.standbyCheckEvery = time.Hour
 			if found == "by a read" {
-				d.askEvery = 0 // every use asks
+				d.standbyCheckEvery = 0 // every use asks
 			}
 			e := listen(t, d, ChannelRoster)
 			s.turn(t)

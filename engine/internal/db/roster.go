@@ -10,8 +10,9 @@ import (
 	"pitwall/shard"
 )
 
-// One statement is one snapshot of the database, so that no pair names an
-// event that was not there yet. The casts make ids of any type meet.
+// rosterQuery is a single statement, so that it sees one snapshot: no pair names an
+// event that is missing from the list of events. The casts compare ids of different
+// types, which a platform's tables may have.
 const rosterQuery = `
 	SELECT CAST(id AS text), NULL FROM events
 	UNION ALL
@@ -19,23 +20,23 @@ const rosterQuery = `
 	FROM entry_devices ed JOIN entries e ON CAST(e.id AS text) = CAST(ed.entry_id AS text)
 	WHERE e.event_id IS NOT NULL AND ed.device_id IS NOT NULL`
 
-// rosterQuerySQLite is the same for the embedded database, whose ids are always
-// text. Without the casts the join goes along the primary key; with them every
-// pair of rows is looked at, which takes seconds for 20,000 entries.
+// rosterQuerySQLite is the same for the embedded database, whose ids are always text.
+// It must not cast: a cast would hide the primary key from the join, which would then
+// compare every pair of rows.
 const rosterQuerySQLite = `
 	SELECT id, NULL FROM events
 	UNION ALL
 	SELECT e.event_id, ed.device_id FROM entry_devices ed JOIN entries e ON e.id = ed.entry_id`
 
-// rowSource is what rosters are read from: rows of pgx or database/sql.
+// rowSource is a result of pgx or database/sql.
 type rowSource interface {
 	Next() bool
 	Scan(dest ...any) error
 	Err() error
 }
 
-// readRoster reads the rows of rosterQuery. An event without an id is given
-// back as "", for the caller to count.
+// readRoster reads the rows of rosterQuery. The id of an event that is NULL becomes "",
+// for the caller to count.
 func readRoster(rows rowSource) (shard.Roster, error) {
 	var r shard.Roster
 	for rows.Next() {
@@ -54,7 +55,7 @@ func readRoster(rows rowSource) (shard.Roster, error) {
 
 func (p *postgres) LoadRoster(ctx context.Context) (shard.Roster, error) {
 	var r shard.Roster
-	err := p.inTx(ctx, func(tx pgx.Tx) error {
+	err := p.do(ctx, "load roster", func(tx pgx.Tx) error {
 		rows, err := tx.Query(ctx, rosterQuery)
 		if err != nil {
 			return err
@@ -63,10 +64,7 @@ func (p *postgres) LoadRoster(ctx context.Context) (shard.Roster, error) {
 		r, err = readRoster(rows)
 		return err
 	})
-	if err != nil {
-		return shard.Roster{}, fmt.Errorf("load roster: %w", err)
-	}
-	return r, nil
+	return r, err
 }
 
 func (s *sqlite) LoadRoster(ctx context.Context) (shard.Roster, error) {

@@ -9,8 +9,8 @@ import (
 	"github.com/jackc/pgx/v5"
 )
 
-// column is a column as the catalogue has it. Types are named as format_type
-// does; length is that of varchar(n), or 0.
+// column is a column in the catalogue. Types are named as by format_type; length is that
+// of varchar(n), or 0.
 type column struct {
 	kind       string
 	length     int
@@ -18,7 +18,7 @@ type column struct {
 	hasDefault bool
 }
 
-// want is what Pitwall needs of a column: one of kinds, or any when empty.
+// want is a column that Pitwall needs, of one of kinds, or of any kind when empty.
 type want struct {
 	table, column string
 	kinds         []string
@@ -32,8 +32,8 @@ var (
 	instant   = []string{"timestamp with time zone"}
 )
 
-// wanted lists every column that Pitwall reads or writes. Ids of the roster
-// may be of any type, since they are cast to text.
+// wanted lists every column that Pitwall reads or writes. Ids of the roster may be of
+// any type, because they are cast to text.
 var wanted = []want{
 	{table: "events", column: "id"},
 	{table: "entries", column: "id"},
@@ -85,50 +85,50 @@ func wantedTables() []string {
 	return names
 }
 
-// longestDevice is the length of a device id that positions must hold.
+// longestDevice is the longest device id, in characters, that positions must hold.
 const longestDevice = 64
 
-// lackError makes one error of a list, nil of an empty one.
-func lackError(lacks []string, what string) error {
+// missingError makes an error of a list, nil of an empty one.
+func missingError(lacks []string, what string) error {
 	if len(lacks) == 0 {
 		return nil
 	}
 	return fmt.Errorf("%s: %s", what, strings.Join(lacks, "; "))
 }
 
-// behind is what CheckSchema says.
-const behind = "the database is behind, run `pitwall migrate`: what lacks"
+// outdated begins the error of CheckSchema.
+const outdated = "the database is behind, run `pitwall migrate`: what lacks"
 
 func (p *postgres) CheckSchema(ctx context.Context) error {
-	lacks, err := p.lacks(ctx)
+	lacks, err := p.missingSchema(ctx)
 	if err != nil {
 		return err
 	}
-	if err := lackError(lacks, behind); err != nil {
+	if err := missingError(lacks, outdated); err != nil {
 		return err
 	}
 	return p.checkArchive(ctx)
 }
 
-// lacks compares the catalogue with what is wanted.
-func (p *postgres) lacks(ctx context.Context) (lacks []string, err error) {
+// missingSchema compares the catalogue with wanted.
+func (p *postgres) missingSchema(ctx context.Context) (lacks []string, err error) {
 	err = p.inTx(ctx, func(tx pgx.Tx) error {
-		lacks, err = lacksIn(ctx, tx)
+		lacks, err = missingSchemaIn(ctx, tx)
 		return err
 	})
 	return lacks, err
 }
 
-func lacksIn(ctx context.Context, q querier) ([]string, error) {
+func missingSchemaIn(ctx context.Context, q querier) ([]string, error) {
 	columns, err := columnsOf(ctx, q)
 	if err != nil {
 		return nil, fmt.Errorf("read the schema: %w", err)
 	}
-	lacks := lackingColumns(columns)
+	lacks := missingColumns(columns)
 	if columns["positions"] == nil {
 		return lacks, nil
 	}
-	lacks = append(lacks, unfilled(columns["positions"])...)
+	lacks = append(lacks, unfilledColumns(columns["positions"])...)
 	index, err := indexState(ctx, q)
 	if err != nil {
 		return nil, fmt.Errorf("read the schema: %w", err)
@@ -139,9 +139,8 @@ func lacksIn(ctx context.Context, q querier) ([]string, error) {
 	return lacks, nil
 }
 
-// lackingColumns names tables and columns that are missing or of a kind that
-// does not fit.
-func lackingColumns(columns map[string]map[string]column) []string {
+// missingColumns names tables and columns that are missing or have a wrong kind.
+func missingColumns(columns map[string]map[string]column) []string {
 	var lacks []string
 	missing := map[string]bool{}
 	for _, w := range wanted {
@@ -186,9 +185,9 @@ func migrationOf(w want) string {
 	return "0001_tables.sql"
 }
 
-// unfilled names columns of positions that Pitwall does not know and that an
-// insert without them would fail on.
-func unfilled(have map[string]column) []string {
+// unfilledColumns names columns of positions that Pitwall does not know and without
+// which an insert would fail.
+func unfilledColumns(have map[string]column) []string {
 	var lacks []string
 	for name, c := range have {
 		known := slices.ContainsFunc(wanted, func(w want) bool { return w.table == "positions" && w.column == name })
@@ -201,8 +200,8 @@ func unfilled(have map[string]column) []string {
 	return lacks
 }
 
-// columnsOf reads the columns of the wanted tables, by table and name. Tables
-// are found as statements find them, through the search path.
+// columnsOf reads the columns of the wanted tables, by table and name. to_regclass finds
+// the tables through the search path, as statements do.
 func columnsOf(ctx context.Context, q querier) (map[string]map[string]column, error) {
 	rows, err := q.Query(ctx, `
 		SELECT c.relname, a.attname, format_type(a.atttypid, NULL), a.attnotnull,

@@ -7,22 +7,22 @@ import (
 )
 
 func (s *sqlite) CheckSchema(ctx context.Context) error {
-	lacks, err := s.lacks(ctx)
+	lacks, err := s.missingSchema(ctx)
 	if err != nil {
 		return err
 	}
-	return lackError(lacks, behind)
+	return missingError(lacks, outdated)
 }
 
-func (s *sqlite) lacks(ctx context.Context) ([]string, error) {
+func (s *sqlite) missingSchema(ctx context.Context) ([]string, error) {
 	columns := map[string]map[string]column{}
 	for _, w := range wanted {
 		if columns[w.table] != nil {
 			continue
 		}
-		names, err := s.strings(ctx, "SELECT name FROM pragma_table_info(?)", w.table)
+		names, err := s.column(ctx, "read the schema", "SELECT name FROM pragma_table_info(?)", w.table)
 		if err != nil {
-			return nil, fmt.Errorf("read the schema: %w", err)
+			return nil, err
 		}
 		for _, name := range names {
 			if columns[w.table] == nil {
@@ -36,13 +36,13 @@ func (s *sqlite) lacks(ctx context.Context) ([]string, error) {
 			columns[w.table][name] = column{kind: kind}
 		}
 	}
-	lacks := lackingColumns(columns)
-	indexes, err := s.strings(ctx, `
+	lacks := missingColumns(columns)
+	indexes, err := s.column(ctx, "read the schema", `
 		SELECT l.name FROM pragma_index_list('positions') l
 		WHERE l."unique" AND NOT l.partial
 		  AND (SELECT group_concat(i.name) FROM (SELECT name FROM pragma_index_info(l.name) ORDER BY seqno) i) = 'device_id,ts'`)
 	if err != nil {
-		return nil, fmt.Errorf("read the schema: %w", err)
+		return nil, err
 	}
 	if len(indexes) == 0 && columns["positions"] != nil {
 		lacks = append(lacks, "a UNIQUE index on positions (device_id, ts)")
@@ -51,14 +51,19 @@ func (s *sqlite) lacks(ctx context.Context) ([]string, error) {
 }
 
 func (s *sqlite) tables(ctx context.Context) ([]string, error) {
-	names, err := s.strings(ctx, "SELECT name FROM sqlite_schema WHERE type = 'table'")
-	if err != nil {
-		return nil, fmt.Errorf("read the schema: %w", err)
-	}
-	return names, nil
+	return s.column(ctx, "read the schema", "SELECT name FROM sqlite_schema WHERE type = 'table'")
 }
 
-// strings runs a query whose rows are one string each.
+// column returns the only column of a query, which is text.
+func (s *sqlite) column(ctx context.Context, what, query string, args ...any) ([]string, error) {
+	list, err := s.strings(ctx, query, args...)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", what, err)
+	}
+	return list, nil
+}
+
+// strings runs a query with one column of text.
 func (s *sqlite) strings(ctx context.Context, query string, args ...any) ([]string, error) {
 	rows, err := s.read.QueryContext(ctx, query, args...)
 	if err != nil {

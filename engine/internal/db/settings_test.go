@@ -143,7 +143,7 @@ func accessOperations(t *testing.T, d Database) {
 	if err := d.Revoke(ctx, "t1", time.Now().Add(time.Hour)); err != nil {
 		t.Error(err)
 	}
-	if err := d.Revoke(ctx, "t2", time.Now().Add(-2*revocationSlack)); err != nil {
+	if err := d.Revoke(ctx, "t2", time.Now().Add(-2*revocationMargin)); err != nil {
 		t.Error(err)
 	}
 	if ids, err := d.Revocations(ctx); err != nil || strings.Join(ids, " ") != "t1" {

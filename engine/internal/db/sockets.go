@@ -9,19 +9,19 @@ import (
 	"github.com/jackc/pgx/v5/pgconn"
 )
 
-// errCut is what dialling returns once the sockets are cut.
-var errCut = errors.New("the database is being closed")
+// errClosed is returned by dial after closeAll.
+var errClosed = errors.New("the database is being closed")
 
-// sockets are the open connections of a pool, below the driver. The driver
-// gives a connection whose query was given up fifteen seconds for its goodbye;
-// a server that does not answer would hold up the end of the process for as
-// long. Cutting the socket ends that at once.
+// sockets lists the open connections of a pool, below the driver. The driver waits
+// fifteen seconds for the server when it closes a connection with a cancelled query,
+// so a server that does not answer would delay the end of the process. Closing the
+// socket ends that wait.
 type sockets struct {
 	dialer pgconn.DialFunc
 
-	mu   sync.Mutex
-	open map[*socket]struct{}
-	gone bool
+	mu     sync.Mutex
+	open   map[*socket]struct{}
+	closed bool
 }
 
 // dial is the pool's DialFunc.
@@ -30,11 +30,11 @@ func (s *sockets) dial(ctx context.Context, network, addr string) (net.Conn, err
 	if err != nil {
 		return nil, err
 	}
-	k := &socket{Conn: c, of: s}
+	k := &socket{Conn: c, list: s}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.gone {
-		return nil, errors.Join(errCut, c.Close())
+	if s.closed {
+		return nil, errors.Join(errClosed, c.Close())
 	}
 	if s.open == nil {
 		s.open = make(map[*socket]struct{})
@@ -43,28 +43,28 @@ func (s *sockets) dial(ctx context.Context, network, addr string) (net.Conn, err
 	return k, nil
 }
 
-// cut closes every socket, and those that are dialled from now on.
-func (s *sockets) cut() {
+// closeAll closes every socket, and refuses to dial others.
+func (s *sockets) closeAll() {
 	s.mu.Lock()
-	s.gone = true
+	s.closed = true
 	open := s.open
 	s.open = nil
 	s.mu.Unlock()
 	for k := range open {
-		_ = k.Conn.Close() // whoever uses it gets the error
+		_ = k.Conn.Close() // the user of the connection gets the error
 	}
 }
 
-// socket is a connection that is listed while it is open.
+// socket is a connection that its list contains while it is open.
 type socket struct {
 	net.Conn
-	of *sockets
+	list *sockets
 }
 
 // Close implements net.Conn.
 func (k *socket) Close() error {
-	k.of.mu.Lock()
-	delete(k.of.open, k)
-	k.of.mu.Unlock()
+	k.list.mu.Lock()
+	delete(k.list.open, k)
+	k.list.mu.Unlock()
 	return k.Conn.Close()
 }

@@ -66,7 +66,7 @@ func TestDialAfterTheCut(t *testing.T) {
 	}
 	defer d.Close()
 	p := d.(*postgres)
-	p.sockets.cut()
+	p.sockets.closeAll()
 	if err := d.Ping(context.Background()); err == nil {
 		t.Error("a ping succeeded although every socket is cut")
 	}

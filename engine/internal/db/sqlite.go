@@ -18,16 +18,16 @@ import (
 // fileName is the embedded database within DATA_DIR.
 const fileName = "pitwall.db"
 
-// readers is how many connections read beside the one that writes.
+// readers is the number of connections that only read.
 const readers = 4
 
-// sqlite is the Database in a file of its own.
+// sqlite is the Database in the embedded file.
 type sqlite struct {
-	write *sql.DB // one connection; every transaction takes the lock at its begin
-	read  *sql.DB // cannot write: the operator's own query runs here, too
+	write *sql.DB // one connection; each transaction takes the write lock when it begins
+	read  *sql.DB // read only, because the operator's own query runs here, too
 	hub   hub
 
-	migrating sync.Mutex // goose has no session lock for SQLite
+	migrating sync.Mutex // goose has no lock of its own for SQLite
 }
 
 func openSQLite(ctx context.Context, o Options) (*sqlite, error) {
@@ -42,7 +42,7 @@ func openSQLite(ctx context.Context, o Options) (*sqlite, error) {
 		return nil, fmt.Errorf("create the folder of DATA_DIR: %w", err)
 	}
 	path := filepath.Join(dir, fileName)
-	if err := keepPrivate(path, o.Logger); err != nil {
+	if err := restrictFile(path, o.Logger); err != nil {
 		return nil, fmt.Errorf("open the database in DATA_DIR: %w", err)
 	}
 	s := &sqlite{}
@@ -53,7 +53,7 @@ func openSQLite(ctx context.Context, o Options) (*sqlite, error) {
 		s.write.Close()
 		return nil, fmt.Errorf("open the database in DATA_DIR: %w", err)
 	}
-	// The writer goes first, since it creates the file.
+	// Ping uses the writer first: it creates the file.
 	if err := s.Ping(ctx); err != nil {
 		s.Close()
 		return nil, fmt.Errorf("open the database in DATA_DIR: %w", err)
@@ -61,11 +61,10 @@ func openSQLite(ctx context.Context, o Options) (*sqlite, error) {
 	return s, nil
 }
 
-// keepPrivate makes the file of the database for its owner alone, whatever the
-// folder and the umask allow; SQLite makes the files beside it alike. Files that
-// everybody may read or write, as earlier versions made them, become private;
-// one that was given to a group stays so.
-func keepPrivate(path string, log *slog.Logger) error {
+// restrictFile creates the file of the database for its owner only, whatever the
+// folder and the umask allow; SQLite gives the files beside it the same mode. Existing
+// files that everybody may open become private. Access of a group is kept.
+func restrictFile(path string, log *slog.Logger) error {
 	f, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
 	if err == nil {
 		return f.Close()
@@ -85,8 +84,8 @@ func keepPrivate(path string, log *slog.Logger) error {
 	return nil
 }
 
-// openFile opens a pool of conns connections. synchronous is FULL: what is
-// committed is acknowledged to the stream, and so must survive a power cut.
+// openFile opens a pool of conns connections. synchronous is FULL, because a commit is
+// acknowledged to the stream and must survive a power cut.
 func openFile(path string, params url.Values, conns int) (*sql.DB, error) {
 	for _, p := range []string{"busy_timeout(10000)", "journal_mode(WAL)", "synchronous(FULL)"} {
 		params.Add("_pragma", p)

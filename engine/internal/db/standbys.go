@@ -11,25 +11,25 @@ import (
 	"github.com/jackc/pgx/v5/pgxpool"
 )
 
-// errUnreplicated says that a commit is on the primary, and nobody knows
-// whether on a standby. The batch is offered again, and waits then.
+// errUnreplicated says that a commit is on the primary but perhaps on no standby. The
+// batch is inserted again, and that commit waits for the standby.
 var errUnreplicated = errors.New("the wait for a synchronous standby was cancelled: the rows may be on the primary alone")
 
-// noticed notes the warning that a commit did not wait for its standbys. The
-// name of the server's function is in every language the same.
-func noticed(c *pgconn.PgConn, n *pgconn.Notice) {
+// onNotice records the warning that a commit did not wait for its standbys. It
+// compares the name of the server's function, because the text is translated.
+func onNotice(c *pgconn.PgConn, n *pgconn.Notice) {
 	if n.Routine == "SyncRepWaitForLSN" {
-		c.CustomData()[lonely] = true
+		c.CustomData()[unreplicated] = true
 	}
 }
 
-// inserting runs fn in a transaction of the pool for inserts. When it returns
-// nil, all rows of the batch have been committed as synchronous_commit wants
-// it, those that were there before included.
-func (p *postgres) inserting(ctx context.Context, fn func(session) (InsertResult, error)) (result InsertResult, err error) {
+// inInsertTx runs fn in a transaction of the pool for inserts. When it returns nil,
+// all rows of the batch are committed as synchronous_commit requires, including rows
+// that were there before.
+func (p *postgres) inInsertTx(ctx context.Context, fn func(session) (InsertResult, error)) (result InsertResult, err error) {
 	err = p.inserts.AcquireFunc(ctx, func(c *pgxpool.Conn) error {
 		noted := c.Conn().PgConn().CustomData()
-		delete(noted, lonely)
+		delete(noted, unreplicated)
 		err := pgx.BeginTxFunc(ctx, c, pgx.TxOptions{BeginQuery: beginInsert(p.lockTimeout)}, func(tx pgx.Tx) (err error) {
 			if result, err = fn(tx); err != nil {
 				return err
@@ -39,7 +39,7 @@ func (p *postgres) inserting(ctx context.Context, fn func(session) (InsertResult
 			}
 			return nil
 		})
-		if err == nil && noted[lonely] != nil {
+		if err == nil && noted[unreplicated] != nil {
 			return errUnreplicated
 		}
 		return err
@@ -47,22 +47,22 @@ func (p *postgres) inserting(ctx context.Context, fn func(session) (InsertResult
 	return result, err
 }
 
-// awaitStandbys makes the commit of a transaction that has written nothing
-// wait for the synchronous standbys. The rows that it found may come from a
-// transaction whose wait was cancelled, and a standby that has this commit has
-// theirs.
+// awaitStandbys makes the commit of a transaction that wrote nothing wait for the
+// synchronous standbys. The rows that it found may come from a transaction whose wait
+// was cancelled. The message that it writes comes later in the log than those rows,
+// so a standby that has the message has the rows.
 func (p *postgres) awaitStandbys(ctx context.Context, tx pgx.Tx) error {
 	var wanted, allowed bool
 	err := tx.QueryRow(ctx, `SELECT current_setting('synchronous_standby_names') <> '' AND current_setting('synchronous_commit') NOT IN ('off', 'local'),
 		has_function_privilege('pg_catalog.pg_logical_emit_message(boolean, text, text)', 'EXECUTE')`).Scan(&wanted, &allowed)
 	if err != nil {
-		return fmt.Errorf("look for synchronous standbys: %w", err)
+		return fmt.Errorf("check for synchronous standbys: %w", err)
 	}
 	if !wanted {
 		return nil
 	}
 	if !allowed {
-		if n, ok := p.unawaited.Allow(time.Now()); ok {
+		if n, ok := p.unawaitedLog.Allow(time.Now()); ok {
 			p.log.Warn("rows that were there already are acknowledged without a wait for the synchronous standbys: "+
 				"GRANT EXECUTE ON FUNCTION pg_logical_emit_message(boolean, text, text) to the role", "times", n)
 		}

@@ -30,7 +30,7 @@ func TestDeafnessIsTold(t *testing.T) {
 			d := open(t, tt.o).(*postgres)
 			d.checkEvery = 0 // after every look and every notification
 			if tt.deaf {
-				d.lookEvery, d.lookTimeout = time.Millisecond, 200*time.Millisecond // what never comes is waited for
+				d.idleCheckEvery, d.checkTimeout = time.Millisecond, 200*time.Millisecond // what never comes is waited for
 			}
 			e := listen(t, d, ChannelRoster, ChannelPositions)
 			if tt.deaf {
