@@ -228,7 +228,7 @@ func TestLagIsTheAgeOfTheOldestThatWaits(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			return behind(last, r.pending(stream).Oldest) >= 100
+			return msBetween(last, r.pending(stream).Oldest) >= 100
 		})
 		r.eventually("the lag to show", func() bool { return r.metric(lag) >= 100 })
 		close(release)
@@ -246,7 +246,7 @@ func TestMetricsAreThereFromTheStart(t *testing.T) {
 	}
 }
 
-func TestBehind(t *testing.T) {
+func TestMsBetween(t *testing.T) {
 	at := func(ms uint64) redis.ID { return redis.ID{Ms: ms, Seq: 3} }
 	for _, tt := range []struct {
 		name         string
@@ -258,7 +258,7 @@ func TestBehind(t *testing.T) {
 		{"a stream that went back", at(5), at(1005), 0},
 		{"nothing at all", redis.ID{}, redis.ID{}, 0},
 	} {
-		if got := behind(tt.newest, tt.done); got != tt.want {
+		if got := msBetween(tt.newest, tt.done); got != tt.want {
 			t.Errorf("%s: %d, want %d", tt.name, got, tt.want)
 		}
 	}

@@ -26,7 +26,7 @@ func (s *insertSize) rows() int {
 	return s.now
 }
 
-// failed takes note that an insert of n rows did not come through.
+// failed records that an insert of n rows took too long.
 func (s *insertSize) failed(n int) {
 	s.mu.Lock()
 	defer s.mu.Unlock()

@@ -21,24 +21,23 @@ type monitor struct {
 	log            *slog.Logger
 	stream         string
 	deadKey        string
-	maxLetters     int64 // letters
-	maxLetterBytes int64 // bytes of them
+	maxLetters     int64
+	maxLetterBytes int64
 	meters         *meters
 	health         *streamHealth
 	lag            *health.Lag
 
-	// Only the goroutine of run uses these.
 	lettersGauge *metrics.Gauge
 	bytesGauge   *metrics.Gauge  // of letters
-	fullLog      pace.LogLimiter // the dead letters come near their bound
+	fullLog      pace.LogLimiter // dead letters near their bound
+	trimLog      pace.LogLimiter // dead letters deleted for their bytes
+	nearLog      pace.LogLimiter // trimming is near
+	pendingLog   pace.LogLimiter // pending entries that were trimmed
+	lossLog      pace.LogLimiter // lost records
 
-	mu         sync.Mutex
+	mu         sync.Mutex // guards gap and unreported, and orders the reads of the state
 	gap        gap
-	nearLog    pace.LogLimiter // trimming comes near
-	pendingLog pace.LogLimiter // pending entries that were trimmed
-	lossLog    pace.LogLimiter // loss
-	trimLog    pace.LogLimiter // dead letters beyond their bytes
-	unreported loss            // lost, and not told yet
+	unreported loss // counted, but not logged yet
 }
 
 func newMonitor(a *Archive, stream string, log *slog.Logger) *monitor {

@@ -38,7 +38,7 @@ func (w *monitor) checkTrimmed(ctx context.Context) (redis.StreamState, error) {
 	if trimmingNear(s) {
 		if n, ok := w.nearLog.Allow(now); ok {
 			w.log.Warn("more than half of what the stream keeps is not archived yet: what is trimmed before it is archived is lost",
-				"kept_ms", behind(s.Last, s.First), "lag_ms", lagOf(s), "times", n)
+				"kept_ms", msBetween(s.Last, s.First), "lag_ms", lagOf(s), "times", n)
 		}
 	}
 	return s, nil
@@ -59,7 +59,7 @@ const nearLag = 2 * time.Second
 // archived yet.
 func trimmingNear(s redis.StreamState) bool {
 	lag := lagOf(s)
-	return s.Added > s.Length && lag > nearLag.Milliseconds() && 2*lag > behind(s.Last, s.First)
+	return s.Added > s.Length && lag > nearLag.Milliseconds() && 2*lag > msBetween(s.Last, s.First)
 }
 
 // lagOf returns how many milliseconds of the stream, by the times in its ids, are
@@ -75,11 +75,11 @@ func lagOf(s redis.StreamState) int64 {
 	if s.Length == 0 && s.Pending.Count == 0 {
 		return 0
 	}
-	return behind(s.Last, done)
+	return msBetween(s.Last, done)
 }
 
-// behind returns the milliseconds from done to newest, at least 0.
-func behind(newest, done redis.ID) int64 {
+// msBetween returns the milliseconds from done to newest, at least 0.
+func msBetween(newest, done redis.ID) int64 {
 	if newest.Ms <= done.Ms {
 		return 0
 	}

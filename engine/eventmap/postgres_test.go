@@ -16,7 +16,7 @@ import (
 	"pitwall/shard"
 )
 
-// witness takes note of what a Map reads from a real database, and of what it
+// witness records what a Map reads from a real database, and of what it
 // puts in force.
 type witness struct {
 	db.Database

@@ -7,7 +7,7 @@ import (
 	"pitwall/engine/internal/testenv"
 )
 
-// TestOnlyTrueAndNumbersAreAYes: everything else is a no, or an error and a no.
+// TestOnlyTrueAndNumbersAreAYes: everything else is a no, or an error.
 func TestOnlyTrueAndNumbersAreAYes(t *testing.T) {
 	conform(t, func(t *testing.T, d Database) {
 		_, pg := d.(*postgres)
@@ -50,7 +50,7 @@ func TestOnlyTrueAndNumbersAreAYes(t *testing.T) {
 	})
 }
 
-// TestCheckQuery: what cannot be a yes is found without an answer.
+// TestCheckQuery: a wrong type of the first column is found without running the query.
 func TestCheckQuery(t *testing.T) {
 	conform(t, func(t *testing.T, d Database) {
 		for query, want := range map[string]string{
@@ -83,8 +83,8 @@ func TestCheckQuery(t *testing.T) {
 	})
 }
 
-// The check goes past a pooler, where what one message prepares another may not
-// find, and says so where it cannot.
+// The check uses the direct connection, because behind a pooler a prepared statement
+// may be on another session. It says so when it cannot connect.
 func TestCheckQueryGoesPastThePooler(t *testing.T) {
 	direct := testenv.NewDatabase(t)
 	pooled := testenv.PgBouncer(t, direct)

@@ -101,8 +101,8 @@ func TestRevoke(t *testing.T) {
 	})
 }
 
-// TestRevokingAgainTellsNobody when the revocation is there already: whoever
-// listens asks about every session again.
+// TestRevokingAgainTellsNobody: repeating a revocation sends no notification, because
+// each one makes listeners check every session.
 func TestRevokingAgainTellsNobody(t *testing.T) {
 	conform(t, func(t *testing.T, d Database) {
 		e := listen(t, d, ChannelAccess, ChannelRoster)
@@ -128,8 +128,8 @@ func TestRevokingAgainTellsNobody(t *testing.T) {
 	})
 }
 
-// TestAccessTablesNotify is for PostgreSQL: whoever writes the tables, the
-// platform included, is heard.
+// TestAccessTablesNotify: on PostgreSQL every write to the tables notifies, also that
+// of the platform.
 func TestAccessTablesNotify(t *testing.T) {
 	d := migrated(t, Options{URL: testenv.NewDatabase(t), Logger: discard})
 	ctx, cancel := context.WithCancel(t.Context())

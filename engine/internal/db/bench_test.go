@@ -9,8 +9,8 @@ import (
 	"pitwall/engine/internal/testenv"
 )
 
-// BenchmarkInsertPositions inserts batches of several sizes, positions of 1000
-// devices in turn, as a stream brings them.
+// BenchmarkInsertPositions inserts batches of several sizes, with positions of 1000
+// devices in turn.
 func BenchmarkInsertPositions(b *testing.B) {
 	databases := []struct {
 		name string

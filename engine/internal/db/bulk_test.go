@@ -8,8 +8,8 @@ import (
 	"pitwall/engine/internal/testenv"
 )
 
-// TestBatchesGoOverInEveryMode that the URL may ask for, with what is there
-// already told apart, and a connection that has to ask for the types anew.
+// TestBatchesGoOverInEveryMode: in every query mode that the URL may set, existing
+// rows are compared correctly, also on a connection that must read the types again.
 func TestBatchesGoOverInEveryMode(t *testing.T) {
 	for _, option := range []string{"", "&default_query_exec_mode=exec", "&default_query_exec_mode=simple_protocol",
 		"&default_query_exec_mode=cache_statement", "&default_query_exec_mode=cache_describe", "&description_cache_capacity=0"} {

@@ -70,8 +70,8 @@ func TestClassifyOfInsertsThatFail(t *testing.T) {
 	}
 }
 
-// What comes without an SQLSTATE, and what ends a session or keeps it from
-// beginning, says nothing about rows.
+// Errors without an SQLSTATE, and errors that end or prevent a session, say nothing
+// about rows.
 func TestClassifyOfSessionsThatFail(t *testing.T) {
 	url := testenv.NewDatabase(t)
 	pg := testenv.Postgres(t)
@@ -140,7 +140,8 @@ func TestClassifyOnSQLite(t *testing.T) {
 	}
 }
 
-// A position that a trigger leaves out is named, and the others go in.
+// A position that a trigger leaves out is reported as missing, and the others are
+// inserted.
 func TestPositionsThatATriggerLeavesOut(t *testing.T) {
 	both(t, func(t *testing.T, d Database, url string) {
 		alter(t, d, url, `CREATE FUNCTION leave() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RETURN NULL; END $$;

@@ -126,7 +126,7 @@ func TestClocksAreKeptOnce(t *testing.T) {
 	})
 }
 
-// Instances that find the same at the same moment all succeed.
+// Instances that save the same clocks at the same time all succeed.
 func TestClocksOfSeveralInstances(t *testing.T) {
 	conform(t, func(t *testing.T, d Database) {
 		var wg sync.WaitGroup

@@ -48,7 +48,7 @@ func extrasOf(t *testing.T, d Database) (list []string) {
 	return list
 }
 
-// with is a bare position with attributes.
+// with is a minimal position with attributes.
 func with(device string, ts int64, attributes string) codec.Position {
 	return change(bare(device, ts), func(p *codec.Position) { p.Attributes = codec.Attributes(attributes) })
 }
@@ -107,8 +107,8 @@ func TestAttributesOfEqualTimeAndPlace(t *testing.T) {
 	})
 }
 
-// A record's key in pitwall_extras must never change: an older version may have
-// written the row.
+// The hash of a record must never change, because an older version may have written
+// the row.
 func TestContentHashStays(t *testing.T) {
 	p := full("a", epoch)
 	const want = int64(862101164640130884)
@@ -133,14 +133,14 @@ func TestContentHashStays(t *testing.T) {
 	}
 }
 
-// ledger is the model of TestAnyDelivery: what a database holds after records
-// in this order.
+// ledger is the model of TestAnyDelivery: the content of a database after records in
+// this order.
 type ledger struct {
 	rows   map[string]codec.Position
 	extras map[string]bool
 }
 
-// put says what becomes of a record.
+// put adds a record and returns its result.
 func (l *ledger) put(p codec.Position) (r InsertResult) {
 	p.Arrival, p.Faulty = 0, false
 	row, ok := l.rows[p.DeviceID]
@@ -163,9 +163,9 @@ func (l *ledger) put(p codec.Position) (r InsertResult) {
 	return InsertResult{Extras: 1}
 }
 
-// TestAnyDelivery offers random batches of few records, most of them again and
-// again: each is counted as a database that has seen the same order must, and
-// a record that was delivered before is never new.
+// TestAnyDelivery inserts random batches of a few records, most of them repeatedly.
+// The results must be those of the model, and a record that was delivered before is
+// never new.
 func TestAnyDelivery(t *testing.T) {
 	attributes := []codec.Attributes{"", "{}", `{"a":1}`, `{"a":2}`, `{"b":1}`, `{"a":1,"b":1}`, `{"b":1,"a":1}`}
 	seed := rand.Uint64()

@@ -8,7 +8,7 @@ import (
 	"pitwall/engine/internal/testenv"
 )
 
-// alter changes the schema behind Pitwall's back, as an operator may.
+// alter changes the schema as an operator may, unknown to Pitwall.
 func alter(t *testing.T, d Database, url, postgres, sqliteText string) {
 	t.Helper()
 	if s, ok := d.(*sqlite); ok {
@@ -72,8 +72,8 @@ func insertOf(d Database, p codec.Position) error {
 	return err
 }
 
-// A row for which there is no partition lacks a table, not content. A trigger
-// may raise the same SQLSTATE.
+// A missing partition is not the fault of a row. A trigger may raise the same
+// SQLSTATE.
 func TestNoPartitionIsNotContent(t *testing.T) {
 	d, pg := byMonth(t, Options{URL: testenv.NewDatabase(t), Logger: discard})
 	err := insertOf(d, full("d", epoch))

@@ -14,7 +14,7 @@ import (
 	"pitwall/shard"
 )
 
-// knownFrom is what is known of a device by all of its rows.
+// knownFrom is the expected result for a device, from all of its rows.
 func knownFrom(rule LiveRule, rows []codec.Position, clocks []shard.Clock) (k known) {
 	type lit struct {
 		datedRow
@@ -56,8 +56,8 @@ func knownFrom(rule LiveRule, rows []codec.Position, clocks []shard.Clock) (k kn
 	return k
 }
 
-// TestLastPositionsOfAnyClock compares with the rule applied to every row, for
-// devices whose clock is set at random.
+// TestLastPositionsOfAnyClock compares with the rule applied to every row, for devices
+// whose clocks are set at random.
 func TestLastPositionsOfAnyClock(t *testing.T) {
 	seed := rand.Uint64()
 	conform(t, func(t *testing.T, d Database) {

@@ -9,7 +9,7 @@ import (
 	"github.com/jackc/pgx/v5"
 )
 
-// The newest rows are found through the index, however many there are.
+// The newest rows are found through the index, however many rows there are.
 func TestLastPositionsWalksTheIndex(t *testing.T) {
 	conformPositions(t, func(t *testing.T, d Database) {
 		insert(t, d, full("a", epoch), full("b", epoch))
@@ -44,7 +44,7 @@ func TestLastPositionsWalksTheIndex(t *testing.T) {
 	})
 }
 
-// lastPlan is how PostgreSQL carried out a statement of LastPositions.
+// lastPlan is the plan of a statement of LastPositions.
 func lastPlan(t *testing.T, d *postgres, query string, args ...any) string {
 	t.Helper()
 	tx, err := d.pool.Begin(t.Context())

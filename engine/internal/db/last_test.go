@@ -21,14 +21,14 @@ const (
 	hour   = 60 * minute
 )
 
-// known is what LastPositions says of a device: the time of Good, 0 for none,
-// and those of Faulty.
+// known is the result of LastPositions for a device: the time of Good, 0 for none, and
+// the times of Faulty.
 type known struct {
 	Good   int64
 	Faulty []int64
 }
 
-// knownOf asks for what is known of devices, with times relative to epoch.
+// knownOf calls LastPositions, with times relative to epoch.
 func knownOf(t *testing.T, d Database, rule LiveRule) map[string]known {
 	t.Helper()
 	got := map[string]known{}
@@ -52,7 +52,7 @@ func knownOf(t *testing.T, d Database, rule LiveRule) map[string]known {
 	return got
 }
 
-// came is a bare position with a time and an arrival relative to epoch.
+// came is a minimal position with a time and an arrival relative to epoch.
 func came(device string, ts, arrival int64) codec.Position {
 	return change(bare(device, epoch+ts), func(p *codec.Position) { p.Arrival = epoch + arrival })
 }
@@ -62,8 +62,8 @@ func wrong(p codec.Position) codec.Position {
 	return p
 }
 
-// each makes n positions one second apart, the first at from, whose clock is
-// off by offset.
+// each makes n positions one second apart, the first at from, of a clock that is off
+// by offset.
 func each(device string, from, n, offset int64) (list []codec.Position) {
 	for i := range n {
 		list = append(list, came(device, from+i*second+offset, from+i*second))
@@ -71,7 +71,7 @@ func each(device string, from, n, offset int64) (list []codec.Position) {
 	return list
 }
 
-// months makes partitions where the table consists of such.
+// months makes partitions if the table is partitioned.
 func months(t *testing.T, d Database, names ...string) {
 	t.Helper()
 	var at []time.Time
@@ -160,8 +160,9 @@ func TestLastPositions(t *testing.T) {
 	})
 }
 
-// The clock of the Redis server is not that of the devices: what came at the
-// same moment is not ahead, nor from a clock that fell.
+// The clock of the Redis server differs from those of the devices: a position that
+// arrived at the moment it was measured is neither ahead nor from a clock that fell
+// back.
 func TestLastPositionsBesideAServerThatLags(t *testing.T) {
 	rule := LiveRule{Tolerance: 5 * time.Second, Difference: time.Minute} // the server is a minute late
 	conform(t, func(t *testing.T, d Database) {
@@ -195,8 +196,8 @@ func TestMoreFaultyRowsThanAreNamed(t *testing.T) {
 	})
 }
 
-// The table may hold what no decoder takes: a required value costs the row, an
-// optional one only itself.
+// The table may hold values that the decoder refuses: a bad required value excludes
+// the row, a bad optional value only itself.
 func TestRowsThatNoDecoderTakes(t *testing.T) {
 	conform(t, func(t *testing.T, d Database) {
 		_, embedded := d.(*sqlite)
@@ -245,8 +246,7 @@ func TestRowsThatNoDecoderTakes(t *testing.T) {
 	})
 }
 
-// A row whose arrival nobody knows counts by its own time, unless that is still
-// to come.
+// A row without an arrival counts by its own time, unless that is in the future.
 func TestLastPositionsWithoutAnArrival(t *testing.T) {
 	conform(t, func(t *testing.T, d Database) {
 		to := time.Now().Add(time.Hour).UnixMilli()

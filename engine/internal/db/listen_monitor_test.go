@@ -8,8 +8,8 @@ import (
 	"pitwall/engine/internal/testenv"
 )
 
-// LISTEN through PgBouncer in transaction mode is taken and hears nothing. That
-// is said, with the setting to change; past the pooler nothing is said.
+// LISTEN through PgBouncer in transaction mode is accepted but receives nothing. The
+// log says so, with the setting to change; past the pooler it says nothing.
 func TestDeafnessIsTold(t *testing.T) {
 	pg, direct := testenv.Postgres(t), testenv.NewDatabase(t)
 	migrated(t, Options{URL: direct, Logger: discard})
@@ -52,8 +52,8 @@ func TestDeafnessIsTold(t *testing.T) {
 	}
 }
 
-// Triggers that are gone, or switched off, are named, unless they are not
-// wanted. It is said when they are there again.
+// Triggers that are missing or switched off are named, unless none are wanted. The log
+// says when they are there again.
 func TestMissingTriggersAreTold(t *testing.T) {
 	pg, url := testenv.Postgres(t), testenv.NewDatabase(t)
 	log, quiet := &sharedLog{}, &sharedLog{}

@@ -16,7 +16,7 @@ import (
 // within bounds what a test waits for.
 const within = 30 * time.Second
 
-// ear is a running Listen whose calls are put into channels.
+// ear is a running Listen whose calls are sent to channels.
 type ear struct {
 	t     *testing.T
 	ready chan struct{}
@@ -162,8 +162,8 @@ type writerFunc func([]byte) (int, error)
 
 func (f writerFunc) Write(p []byte) (int, error) { return f(p) }
 
-// A connection that goes silent, as behind a firewall that forgot it, is given
-// up; one that is merely quiet is kept.
+// A connection that is dead, as behind a firewall that dropped it, is replaced; one
+// that is only idle is kept.
 func TestListenFindsADeadConnection(t *testing.T) {
 	raw := testenv.NewDatabase(t)
 	u, err := url.Parse(raw)

@@ -54,7 +54,7 @@ func TestLiveTime(t *testing.T) {
 	}
 }
 
-// What a restart shows of a device is what the screens showed before it.
+// After a restart a device is shown as it was before.
 func TestNewestOf(t *testing.T) {
 	row := func(ts, arrival, live int64, made, current bool) datedRow {
 		return datedRow{rowTime: rowTime{ts, &arrival}, live: live, byArrival: made, sentLive: current}

@@ -14,11 +14,11 @@ import (
 
 func TestMain(m *testing.M) { os.Exit(testenv.Main(m)) }
 
-// discard is a logger for tests that look at no log.
+// discard is a logger for tests that do not check the log.
 var discard = slog.New(slog.DiscardHandler)
 
-// conform runs fn on each kind of database, migrated and empty: what rooms see
-// must be the same on both.
+// conform runs fn on each kind of database, migrated and empty. Both must behave
+// alike.
 func conform(t *testing.T, fn func(t *testing.T, d Database)) {
 	t.Helper()
 	t.Run("postgres", func(t *testing.T) {
@@ -29,8 +29,8 @@ func conform(t *testing.T, fn func(t *testing.T, d Database)) {
 	})
 }
 
-// conformPositions is conform, and once more where positions consists of
-// partitions, two of which meet behind epoch.
+// conformPositions is conform, and also on a partitioned table, where two partitions
+// meet shortly after epoch.
 func conformPositions(t *testing.T, fn func(t *testing.T, d Database)) {
 	t.Helper()
 	conform(t, fn)
@@ -44,7 +44,7 @@ func conformPositions(t *testing.T, fn func(t *testing.T, d Database)) {
 	})
 }
 
-// open opens a database that is closed with the test.
+// open opens a database and closes it at the end of the test.
 func open(t testing.TB, o Options) Database {
 	t.Helper()
 	d, err := Open(context.Background(), o)
@@ -64,7 +64,7 @@ func migrated(t testing.TB, o Options) Database {
 	return d
 }
 
-// full is a position with all that a record can carry.
+// full is a position with every field.
 func full(device string, ts int64) codec.Position {
 	return codec.Position{
 		DeviceID: device, TS: ts, Arrival: ts + 250, Lat: 46.123456789012345, Lon: -7.1, Alt: 1203.5, Speed: 33.333333333333336,
@@ -74,7 +74,7 @@ func full(device string, ts int64) codec.Position {
 	}
 }
 
-// bare is a position with nothing but what must be there.
+// bare is a position with only the required fields.
 func bare(device string, ts int64) codec.Position {
 	return codec.Position{DeviceID: device, TS: ts, Arrival: ts, Lat: 1, Lon: 2}
 }

@@ -93,7 +93,7 @@ func TestSQLiteFolders(t *testing.T) {
 	}
 }
 
-// What a commit promises: it is on disk.
+// A commit is on disk.
 func TestSQLiteIsDurable(t *testing.T) {
 	d := open(t, Options{DataDir: t.TempDir(), Logger: discard}).(*sqlite)
 	for pragma, want := range map[string]string{"journal_mode": "wal", "synchronous": "2", "busy_timeout": "10000"} {
@@ -104,8 +104,8 @@ func TestSQLiteIsDurable(t *testing.T) {
 	}
 }
 
-// Nothing may stay behind on a session: a pooler in transaction mode gives the
-// next statement another one.
+// No state may stay on a session: a pooler in transaction mode may give the next
+// statement another one.
 func TestNoSessionStateIsLeft(t *testing.T) {
 	d := migrated(t, Options{URL: testenv.NewDatabase(t) + "&pool_max_conns=1", Logger: discard}).(*postgres)
 	query := func(sql string) (out string) {

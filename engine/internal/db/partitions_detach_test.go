@@ -48,9 +48,8 @@ func TestDetachPartitions(t *testing.T) {
 	}
 }
 
-// A transaction that has read positions holds up the end of a detaching, but
-// neither writers nor those who make months, and what was interrupted is
-// finished later.
+// A transaction that has read positions delays the end of a detach, but blocks neither
+// writers nor the making of months. An interrupted detach is finished later.
 func TestDetachIsFinishedWhenItWasInterrupted(t *testing.T) {
 	url := testenv.NewDatabase(t)
 	d, pg := byMonth(t, Options{URL: url, Logger: discard})
@@ -89,7 +88,7 @@ func TestDetachIsFinishedWhenItWasInterrupted(t *testing.T) {
 	}
 }
 
-// Only one process detaches at a time; the other has nothing to do.
+// Only one process detaches at a time; others do nothing.
 func TestDetachLeavesItToAnother(t *testing.T) {
 	url := testenv.NewDatabase(t)
 	d, _ := byMonth(t, Options{URL: url, Logger: discard})

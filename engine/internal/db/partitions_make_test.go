@@ -53,8 +53,8 @@ func TestMakePartitions(t *testing.T) {
 	}
 }
 
-// Several processes make the same months while others write: each month is
-// there once, nobody fails, and no writer waits for a lock.
+// Several processes make the same months while others write: each month exists once,
+// no call fails, and no writer waits for a lock.
 func TestMakePartitionsTogether(t *testing.T) {
 	url := testenv.NewDatabase(t)
 	d, pg := byMonth(t, Options{URL: url, Logger: discard})
@@ -100,8 +100,8 @@ func TestMakePartitionsTogether(t *testing.T) {
 	}
 }
 
-// The role that writes need not own the table; then another makes the months,
-// and the error says so.
+// The role that writes need not own the table. Then another role makes the months, and
+// the error says so.
 func TestMakePartitionsWithoutTheRight(t *testing.T) {
 	url := testenv.NewDatabase(t)
 	_, pg := byMonth(t, Options{URL: url, Logger: discard})

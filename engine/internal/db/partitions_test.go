@@ -14,7 +14,7 @@ import (
 	"pitwall/engine/internal/testenv"
 )
 
-// byMonth is a migrated and partitioned database, without a partition as yet.
+// byMonth is a migrated database with a partitioned table and no partitions.
 func byMonth(t testing.TB, o Options) (*postgres, *testenv.PostgresServer) {
 	t.Helper()
 	d := migrated(t, o)
@@ -37,7 +37,7 @@ func made(t testing.TB, d Database, months ...string) []string {
 	return names
 }
 
-// instantOf reads a month, or a time in it.
+// instantOf parses a month, or a time in it.
 func instantOf(t testing.TB, s string) time.Time {
 	t.Helper()
 	if len(s) == len("2025-06") {
@@ -121,8 +121,7 @@ func TestNoPartitionsOnSQLite(t *testing.T) {
 	}
 }
 
-// A row triggers the notification whichever way it is reached, and none does
-// where the triggers are left out.
+// A row notifies on whichever table it is changed, and never without the triggers.
 func TestPartitionsHaveTheTriggers(t *testing.T) {
 	const triggers = `SELECT string_agg(c.relname || ' ' || tgname, ', ' ORDER BY c.relname)
 		FROM pg_trigger g JOIN pg_class c ON c.oid = g.tgrelid WHERE c.relname LIKE 'positions%'`
@@ -156,8 +155,8 @@ func TestRetentionNamesTheDefaultPartition(t *testing.T) {
 	made(t, d, "2025-06") // an empty one is in nobody's way
 }
 
-// The newest rows of a device are looked for from the newest month backwards,
-// and in no month behind the one that has them, however many there are.
+// The newest rows of a device are searched from the newest month backwards, and not in
+// months before the one that has them, however many there are.
 func TestLastPositionsStopsAtTheNewestMonth(t *testing.T) {
 	d, _ := byMonth(t, Options{URL: testenv.NewDatabase(t), Logger: discard})
 	if _, err := d.MakePartitions(t.Context(), Months(instantOf(t, "2024-08"), 12)); err != nil {

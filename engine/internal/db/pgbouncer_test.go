@@ -11,9 +11,9 @@ import (
 	"pitwall/engine/internal/testenv"
 )
 
-// Everything works through a real PgBouncer in transaction mode, whose few
-// sessions are shared by more connections of ours than there are: nothing is
-// prepared and no session keeps a state. LISTEN and migrations go past it.
+// Everything works through a real PgBouncer in transaction mode with fewer sessions
+// than our connections: nothing is prepared, and no session keeps state. LISTEN and
+// migrations use the direct connection.
 func TestThroughPgBouncer(t *testing.T) {
 	direct := testenv.NewDatabase(t)
 	pooled := testenv.PgBouncer(t, direct)

@@ -15,8 +15,8 @@ import (
 	"pitwall/engine/internal/testenv"
 )
 
-// All connections of the archive wait for a lock on positions; roster, access
-// and revocations go on, also where both share the sessions of one PgBouncer
+// All connections of the archive wait for a lock on positions. Roster, access and
+// revocations still work, also when both pools share the sessions of one PgBouncer
 // user, or have an alias each.
 func TestInsertsThatWaitStopNobodyElse(t *testing.T) {
 	for _, way := range []string{"direct", "one pool of PgBouncer", "an alias of PgBouncer for the archive"} {
@@ -75,8 +75,8 @@ func TestInsertsThatWaitStopNobodyElse(t *testing.T) {
 	}
 }
 
-// lockPositions locks the table as CREATE INDEX does, until the returned
-// function is called.
+// lockPositions locks the table as CREATE INDEX does, until the returned function is
+// called.
 func lockPositions(t *testing.T, url string) (unlock func()) {
 	t.Helper()
 	conn, err := pgx.Connect(t.Context(), url)
@@ -91,8 +91,8 @@ func lockPositions(t *testing.T, url string) (unlock func()) {
 	return once
 }
 
-// An insert gives up its wait for a lock, so that its session is free for
-// others, and says so in a way that is tried again.
+// An insert stops waiting for a lock, so that its session is free for others, with an
+// error that is retried.
 func TestInsertGivesUpWaitingForALock(t *testing.T) {
 	raw := testenv.NewDatabase(t)
 	for _, role := range []string{"", "&lock_timeout=1h"} { // ours wins
@@ -108,7 +108,7 @@ func TestInsertGivesUpWaitingForALock(t *testing.T) {
 	}
 }
 
-// The pools have the sizes that are set.
+// The pools have the configured sizes.
 func TestPoolSizes(t *testing.T) {
 	raw := testenv.NewDatabase(t)
 	for _, tt := range []struct {
@@ -128,7 +128,7 @@ func TestPoolSizes(t *testing.T) {
 	}
 }
 
-// The archive must not write where nobody reads.
+// The archive must write to the table that is read.
 func TestArchiveURLOfAnotherTable(t *testing.T) {
 	raw, other := testenv.NewDatabase(t), testenv.NewDatabase(t)
 	migrated(t, Options{URL: other, Logger: discard})

@@ -16,7 +16,7 @@ import (
 	"pitwall/codec"
 )
 
-// change returns p with fn done to it.
+// change returns p after fn.
 func change(p codec.Position, fn func(*codec.Position)) codec.Position {
 	fn(&p)
 	return p
@@ -152,7 +152,7 @@ func TestInsertSaysWhatBecameOfEach(t *testing.T) {
 	})
 }
 
-// contentChanges change a full position, one part of its content each.
+// contentChanges each change one part of the content of a full position.
 var contentChanges = map[string]func(*codec.Position){
 	"lat":        func(p *codec.Position) { p.Lat += 1e-9 },
 	"lon":        func(p *codec.Position) { p.Lon += 1e-9 },
@@ -184,8 +184,8 @@ func TestEveryFieldMakesAConflict(t *testing.T) {
 	})
 }
 
-// Several writers with overlapping batches, each in an order of its own:
-// nobody waits in a circle, and each key goes in once.
+// Several writers with overlapping batches in different orders: none deadlocks, and
+// each key is inserted once.
 func TestConcurrentInserts(t *testing.T) {
 	const writers, keys, rounds = 4, 300, 5
 	conformPositions(t, func(t *testing.T, d Database) {

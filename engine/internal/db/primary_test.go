@@ -39,8 +39,8 @@ func (l *sharedLog) count(text string) int {
 
 func (l *sharedLog) logger() *slog.Logger { return slog.New(slog.NewTextHandler(l, nil)) }
 
-// switchover is a primary and its standby behind a PgBouncer whose one address
-// for them can be given from one to the other: the sessions of its clients stay.
+// switchover is a primary and its standby behind a PgBouncer. Its one address can be
+// moved from one to the other, while the sessions of its clients stay.
 type switchover struct {
 	primary, standby *testenv.PostgresServer
 	at               *testenv.TCPProxy
@@ -61,7 +61,7 @@ func newSwitchover(t *testing.T) *switchover {
 	return s
 }
 
-// turn gives the address to the standby.
+// turn moves the address to the standby.
 func (s *switchover) turn(t *testing.T) {
 	t.Helper()
 	want := s.primary.Query(s.primary.URL(), "SELECT pg_current_wal_lsn()")
@@ -82,9 +82,9 @@ func (s *switchover) turn(t *testing.T) {
 	})
 }
 
-// A pooler's address is given to a standby while sessions stay. Reads find out
-// by asking, writes by the refusal; both replace all sessions of both pools,
-// and those that listen, and go on once the standby is promoted.
+// The address of a pooler moves to a standby while sessions stay. Reads find out by
+// the check, writes by the refusal. Both replace all sessions of both pools and the
+// listening sessions, and work again when the standby is promoted.
 func TestSessionsFollowThePrimary(t *testing.T) {
 	for _, found := range []string{"by a read", "by a write"} {
 		t.Run(found, func(t *testing.T) {
@@ -130,8 +130,8 @@ func TestSessionsFollowThePrimary(t *testing.T) {
 	}
 }
 
-// A standby is refused at the start, unless the URL asks for one. Of several
-// hosts the primary is taken.
+// A standby is refused at the start, unless the URL allows one. Of several hosts the
+// primary is used.
 func TestStandbyIsRefusedAtTheStart(t *testing.T) {
 	primary, standby := testenv.PostgresPair(t)
 	_, err := Open(t.Context(), Options{URL: standby.URL(), Logger: discard})
@@ -154,9 +154,9 @@ func TestStandbyIsRefusedAtTheStart(t *testing.T) {
 	}
 }
 
-// A role that may only read is named at the start. A server that is made read
-// only for a while refuses writes and is used again afterwards, and a query of
-// the operator's that writes says nothing about the server.
+// A role that may only read is named at the start. A server that is read only for a
+// while refuses writes and is used again afterwards. A query of the operator that
+// writes says nothing about the server.
 func TestReadOnlyRolesAndServers(t *testing.T) {
 	pg, raw := testenv.Postgres(t), testenv.NewDatabase(t)
 	log := &sharedLog{}

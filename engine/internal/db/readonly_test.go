@@ -5,8 +5,8 @@ import (
 	"testing"
 )
 
-// TestAskingCannotWrite: the query that an operator gives for who may watch
-// runs where nothing can be written.
+// TestAskingCannotWrite: the query of an operator for who may watch runs on a read-
+// only connection.
 func TestAskingCannotWrite(t *testing.T) {
 	conform(t, func(t *testing.T, d Database) {
 		exec(t, d, "INSERT INTO pitwall_members (user_id, event_id) VALUES ('u', 'e')")

@@ -14,7 +14,7 @@ import (
 	"pitwall/engine/internal/testenv"
 )
 
-// What the archive's README tells an operator to type is what these tests run.
+// These tests run the SQL that the README of the archive tells an operator to type.
 
 // recipes returns the blocks of SQL in a section of the README.
 func recipes(t *testing.T, heading string) (blocks []string) {
@@ -36,8 +36,7 @@ func recipes(t *testing.T, heading string) (blocks []string) {
 	return blocks
 }
 
-// psql runs a script, one statement after the other, and does for \gexec what
-// psql does.
+// psql runs a script statement by statement, and implements \gexec.
 func psql(pg *testenv.PostgresServer, url, script string) {
 	for script = strings.TrimSpace(script); script != ""; script = strings.TrimSpace(script) {
 		end, gexec := strings.Index(script, ";"), strings.Index(script, `\gexec`)

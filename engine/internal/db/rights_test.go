@@ -9,8 +9,8 @@ import (
 	"pitwall/shard"
 )
 
-// A role that may only read the platform's tables is told how to do without
-// triggers, and everything but an import works for it.
+// A role that may only read the tables of the platform is told how to work without
+// triggers. Everything except an import works for it.
 func TestWithoutRightsOnThePlatformsTables(t *testing.T) {
 	pg, url := testenv.Postgres(t), testenv.NewDatabase(t)
 	pg.Query(url, `
@@ -44,8 +44,8 @@ func TestWithoutRightsOnThePlatformsTables(t *testing.T) {
 	}
 }
 
-// These are all the rights that a process without migrations, roster imports
-// and months of its own needs; the archive's README lists them.
+// These are all rights that a process needs which does not migrate, import rosters or
+// make months. The README of the archive lists them.
 func TestLeastRights(t *testing.T) {
 	pg, url := testenv.Postgres(t), testenv.NewDatabase(t)
 	migrated(t, Options{URL: url, Logger: discard})

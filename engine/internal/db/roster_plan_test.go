@@ -5,8 +5,8 @@ import (
 	"testing"
 )
 
-// TestEmbeddedRosterGoesAlongTheKey: a roster of n entries is read in n steps,
-// not in n times n.
+// TestEmbeddedRosterGoesAlongTheKey: the time to read a roster is linear, not
+// quadratic.
 func TestEmbeddedRosterGoesAlongTheKey(t *testing.T) {
 	d := open(t, Options{DataDir: t.TempDir(), Logger: discard}).(*sqlite)
 	if _, err := d.Migrate(t.Context()); err != nil {

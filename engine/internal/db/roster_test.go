@@ -96,8 +96,8 @@ func TestImportRosterWritesNothingWhenARowIsBad(t *testing.T) {
 	})
 }
 
-// platform creates roster tables whose ids are of the types given, none of
-// them with a unique constraint on entry_devices.
+// platform creates roster tables with ids of the given types, without a unique
+// constraint on entry_devices.
 func platform(t *testing.T, id, device string) (Database, *testenv.PostgresServer, string) {
 	t.Helper()
 	pg, url := testenv.Postgres(t), testenv.NewDatabase(t)
@@ -185,8 +185,8 @@ func TestImportIntoTablesThatWantMore(t *testing.T) {
 	}
 }
 
-// A platform's events may be a view, with ids that are NULL: they are given
-// back as "", and stop nobody.
+// The events of a platform may be a view with ids that are NULL. They become "" and
+// block nothing.
 func TestRosterWithoutIds(t *testing.T) {
 	pg, url := testenv.Postgres(t), testenv.NewDatabase(t)
 	d := migrated(t, Options{URL: url, Logger: discard})
@@ -203,8 +203,8 @@ func TestRosterWithoutIds(t *testing.T) {
 	}
 }
 
-// An entry without an event, one without an id and a device that is NULL make no
-// pair and no event. Nor need the types of the platform's columns agree.
+// An entry without an event, an entry without an id and a device that is NULL add no
+// pair and no event. The types of the platform's columns may differ.
 func TestRosterWithoutWhatIsNull(t *testing.T) {
 	pg, url := testenv.Postgres(t), testenv.NewDatabase(t)
 	pg.Query(url, `CREATE TABLE events (id int PRIMARY KEY); CREATE TABLE entries (id int, event_id text);

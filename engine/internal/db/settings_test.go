@@ -14,8 +14,8 @@ import (
 	"pitwall/shard"
 )
 
-// oddSettings are settings of a role that change what statements mean, how
-// values are written, or when a session ends.
+// oddSettings are settings of a role that change the meaning of statements, the format
+// of values, or when a session ends.
 var oddSettings = []string{
 	"DateStyle = 'SQL, DMY'", "TimeZone = 'Asia/Kathmandu'", "IntervalStyle = 'sql_standard'", "extra_float_digits = -15",
 	"client_encoding = 'LATIN1'", "standard_conforming_strings = off", "escape_string_warning = on", "quote_all_identifiers = on",
@@ -25,7 +25,7 @@ var oddSettings = []string{
 	"lc_messages = 'C'", "row_security = on", "search_path = public, pg_catalog",
 }
 
-// Whatever a role has set, every operation gives the same, straight and
+// Whatever the settings of a role, every operation has the same result, directly and
 // through PgBouncer.
 func TestOddSettingsOfTheRole(t *testing.T) {
 	for _, way := range []string{"direct", "direct, arrays as text", "through PgBouncer"} {
@@ -50,8 +50,8 @@ func TestOddSettingsOfTheRole(t *testing.T) {
 	}
 }
 
-// A time limit of the role's that no statement can keep to does not apply to
-// what reads, migrates or is asked for by an operator.
+// A short statement_timeout of the role does not apply to reads, migrations and
+// commands of an operator.
 func TestTimeLimitOfTheRole(t *testing.T) {
 	pg, raw := testenv.Postgres(t), testenv.NewDatabase(t)
 	pg.Query(raw, "CREATE ROLE hurried LOGIN SUPERUSER; ALTER ROLE hurried SET statement_timeout = '100ms'")
@@ -70,7 +70,7 @@ func TestTimeLimitOfTheRole(t *testing.T) {
 	}
 }
 
-// operations does everything that there is to do, and compares.
+// operations runs every operation and compares the results.
 func operations(t *testing.T, o Options) {
 	t.Helper()
 	begin := time.Now()

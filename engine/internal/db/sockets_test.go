@@ -10,7 +10,7 @@ import (
 	"pitwall/engine/internal/testenv"
 )
 
-// stallable returns a database that is reached through a relay.
+// stallable returns a database behind a proxy.
 func stallable(t *testing.T) (string, *testenv.TCPProxy) {
 	t.Helper()
 	u, err := url.Parse(testenv.NewDatabase(t))
@@ -22,8 +22,8 @@ func stallable(t *testing.T) (string, *testenv.TCPProxy) {
 	return u.String(), proxy
 }
 
-// A server that stalls with a statement under way does not hold up Close, and
-// nothing is left of the pool afterwards (goleak looks at the end).
+// A server that stalls during a statement does not delay Close, and the pool leaves no
+// goroutines (goleak checks at the end).
 func TestCloseWhileTheServerStalls(t *testing.T) {
 	t.Parallel()
 	url, proxy := stallable(t)
@@ -56,7 +56,7 @@ func TestCloseWhileTheServerStalls(t *testing.T) {
 	}
 }
 
-// What is dialled after the cut is refused.
+// dial fails after closeAll.
 func TestDialAfterTheCut(t *testing.T) {
 	t.Parallel()
 	url, _ := stallable(t)

@@ -26,9 +26,9 @@ func synchronous(t *testing.T, log *slog.Logger) (d *postgres, primary, standby 
 	return d, primary, standby
 }
 
-// An insert whose wait for the standby was cut off is offered again, finds its
-// rows there, and must not be reported as done before the standby has them:
-// then a failover loses nothing that was acknowledged.
+// An insert whose wait for the standby was cancelled is repeated and finds its rows.
+// It must not succeed before the standby has them, so that a failover loses nothing
+// that was acknowledged.
 func TestRowsThatAreThereWaitForTheStandby(t *testing.T) {
 	d, primary, standby := synchronous(t, discard)
 	batch := []codec.Position{full("a", epoch), bare("b", epoch)}
@@ -64,8 +64,8 @@ func TestRowsThatAreThereWaitForTheStandby(t *testing.T) {
 	}
 }
 
-// The server's warning that a wait was cancelled makes a commit one of unknown
-// outcome, whatever the language, and also for a role that hides warnings.
+// The warning that a wait was cancelled makes a commit fail, in any language, and also
+// for a role that hides warnings.
 func TestCancelledWaitForTheStandbyIsNoSuccess(t *testing.T) {
 	d, primary, standby := synchronous(t, discard)
 	primary.Query(primary.URL(), "SET synchronous_commit = local; ALTER ROLE pitwall SET client_min_messages = 'error'")
@@ -89,8 +89,8 @@ func TestCancelledWaitForTheStandbyIsNoSuccess(t *testing.T) {
 	}
 }
 
-// Nothing is asked of a server that has no synchronous standby, or of a role
-// that does not wait for it; where the function is not allowed, it is said.
+// A server without a synchronous standby, or a role that does not wait for it, is not
+// asked to wait. The log says when the function is not allowed.
 func TestNoWaitWhereNoneIsWanted(t *testing.T) {
 	log := &sharedLog{}
 	d, primary, standby := synchronous(t, log.logger())
@@ -117,7 +117,7 @@ func TestNoWaitWhereNoneIsWanted(t *testing.T) {
 	}
 }
 
-// answer is what an insert gave.
+// answer is the result of an insert.
 type answer struct {
 	result InsertResult
 	err    error

@@ -11,8 +11,8 @@ import (
 	"pitwall/engine/internal/testenv"
 )
 
-// original is a positions table as an earlier version left it, filled: no
-// faulty, no unique index.
+// original is a filled positions table without the column faulty and without the
+// unique index.
 const original = `
 	CREATE TABLE positions (device_id text, ts timestamptz, lat double precision, lon double precision, alt double precision,
 		speed double precision, course double precision, sats integer, priority integer, codec text, attributes json,
@@ -20,7 +20,7 @@ const original = `
 	INSERT INTO positions SELECT 'd' || n % 50, '2025-06-01T10:00:00Z'::timestamptz + n * interval '1 s', 46, 7, NULL, 10, 90, 8,
 		0, '8E', ('{"in": ' || n || '}')::json, '2025-06-01T10:00:00Z'::timestamptz + n * interval '1 s' FROM generate_series(1, 500) n;`
 
-// left creates a database with SQL of the test's.
+// left creates a database with the given SQL.
 func left(t *testing.T, sql ...string) (Database, *testenv.PostgresServer, string) {
 	t.Helper()
 	url := testenv.NewDatabase(t)
@@ -28,7 +28,7 @@ func left(t *testing.T, sql ...string) (Database, *testenv.PostgresServer, strin
 	return d, pg, url
 }
 
-// leftIn is left in a database that other tests used before.
+// leftIn is left in an existing database.
 func leftIn(t *testing.T, url string, sql ...string) (Database, *testenv.PostgresServer) {
 	t.Helper()
 	pg := testenv.Postgres(t)
@@ -158,7 +158,7 @@ func TestMigrateRefuses(t *testing.T) {
 	}
 }
 
-// What the operator is told to do about duplicates is enough.
+// The advice for duplicates is sufficient.
 func TestMigrateAfterDuplicatesAreGone(t *testing.T) {
 	d, pg, url := left(t, original, "INSERT INTO positions SELECT * FROM positions WHERE device_id = 'd1'")
 	if applied, err := d.Migrate(t.Context()); err == nil || len(applied) != 1 {
@@ -173,8 +173,8 @@ func TestMigrateAfterDuplicatesAreGone(t *testing.T) {
 	}
 }
 
-// What was changed by hand after it had been migrated is found, and the error
-// says more than to migrate again.
+// Manual changes after a migration are found, and the error says more than to migrate
+// again.
 func TestMigrateAfterTheIndexWasDropped(t *testing.T) {
 	d, pg, url := left(t)
 	if _, err := d.Migrate(t.Context()); err != nil {
@@ -188,7 +188,7 @@ func TestMigrateAfterTheIndexWasDropped(t *testing.T) {
 	}
 }
 
-// The platform's tables are never altered, triggers apart.
+// The tables of the platform are never altered, apart from triggers.
 func TestThePlatformsTablesStayAsTheyAre(t *testing.T) {
 	const shape = `SELECT string_agg(c.relname || '.' || a.attname || ' ' || format_type(a.atttypid, a.atttypmod), ', ' ORDER BY c.relname, a.attnum)
 		|| (SELECT string_agg(indexdef, ', ' ORDER BY indexdef) FROM pg_indexes WHERE tablename IN ('events', 'entries', 'entry_devices'))

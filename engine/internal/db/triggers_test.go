@@ -12,8 +12,8 @@ import (
 	"pitwall/engine/internal/testenv"
 )
 
-// hearsOnly wants the next notification of e to be one that is sent now: what
-// was done before has sent none.
+// hearsOnly checks that the next notification of e is the one sent now, so the steps
+// before sent none.
 func (e *ear) hearsOnly(pg *testenv.PostgresServer, url, what string) {
 	e.t.Helper()
 	pg.Query(url, "NOTIFY pitwall_roster, 'after "+what+"'")
@@ -22,7 +22,7 @@ func (e *ear) hearsOnly(pg *testenv.PostgresServer, url, what string) {
 	}
 }
 
-// What changes nothing that is read is not told; what does is.
+// Updates that change nothing relevant do not notify; others do.
 func TestTriggersTellOnlyChanges(t *testing.T) {
 	pg, url := testenv.Postgres(t), testenv.NewDatabase(t)
 	pg.Query(url, `CREATE COLLATION nocase (provider = icu, locale = 'und-u-ks-level2', deterministic = false);
@@ -86,9 +86,8 @@ func TestTriggersTellOnlyChanges(t *testing.T) {
 	}
 }
 
-// The triggers stop nothing that the platform does to its own tables: neither
-// another type of a column, nor another name. What they cannot compare any more
-// they tell.
+// The triggers allow the platform to change its own tables: a type or a name of a
+// column. They notify of whatever they can no longer compare.
 func TestTriggersStopNobody(t *testing.T) {
 	pg, url := testenv.Postgres(t), testenv.NewDatabase(t)
 	e := listen(t, migrated(t, Options{URL: url, Logger: discard}), ChannelRoster)
@@ -110,7 +109,7 @@ func TestTriggersStopNobody(t *testing.T) {
 	e.hears("pitwall_roster ")
 }
 
-// migrateTo goes up, or down, to a version.
+// migrateTo migrates up or down to a version.
 func migrateTo(t *testing.T, d Database, to func(p *goose.Provider, ctx context.Context, version int64) ([]*goose.MigrationResult, error), version int64) {
 	t.Helper()
 	err := d.(*postgres).withProvider(func(p *goose.Provider, _ *sql.DB) error {
@@ -122,15 +121,14 @@ func migrateTo(t *testing.T, d Database, to func(p *goose.Provider, ctx context.
 	}
 }
 
-// triggersOn lists Pitwall's triggers, as table and name.
+// triggersOn lists Pitwall's triggers with their tables.
 func triggersOn(pg *testenv.PostgresServer, url string) string {
 	return pg.Query(url, `SELECT string_agg(tgrelid::regclass || '.' || tgname, ' ' ORDER BY tgrelid::regclass::text, tgname)
 		FROM pg_trigger WHERE tgname LIKE 'pitwall%' AND NOT tgisinternal`)
 }
 
-// A database that has the triggers of an earlier version gets the new ones in
-// their place, and a step back gives the old ones back. A table that became a
-// view meanwhile is left as it is.
+// A database with older triggers gets the new ones instead, and migrating down
+// restores the old ones. A table that became a view is left alone.
 func TestTriggersAreUpgraded(t *testing.T) {
 	pg, url := testenv.Postgres(t), testenv.NewDatabase(t)
 	log := &sharedLog{}
@@ -162,8 +160,8 @@ func TestTriggersAreUpgraded(t *testing.T) {
 	e.hears("pitwall_roster ")
 }
 
-// NOTIFY_TRIGGERS=false puts none on the platform's tables, those of access
-// excepted, which are Pitwall's own.
+// NOTIFY_TRIGGERS=false adds no triggers to the tables of the platform, but to those
+// of access, which are Pitwall's own.
 func TestWithoutTriggersThereAreNone(t *testing.T) {
 	pg, url := testenv.Postgres(t), testenv.NewDatabase(t)
 	migrated(t, Options{URL: url, Logger: discard, NoTriggers: true})
