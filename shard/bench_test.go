@@ -42,10 +42,10 @@ func (c *client) drain() { drain(c.conn) }
 // the run queue first, since only who has a connection may put it to rest.
 func drain(c *Conn) {
 	takeAll(c.core.queues[c.writer])
-	for ch := c.Take(); ch != nil; ch = c.Take() {
-		c.Done(ch)
+	for ch := c.consumer().Take(); ch != nil; ch = c.consumer().Take() {
+		c.consumer().Release(ch)
 	}
-	c.Rest()
+	c.active().Rest()
 }
 
 // lap sends every device's next position through the shard, flushes, and
@@ -134,9 +134,9 @@ func lostBy(clients []*client) *Chunk {
 // recoverAll has all of them lag, lose a chunk and recover.
 func recoverAll(r *rig, clients []*client, lost *Chunk) {
 	for _, c := range clients {
-		c.conn.Lag()
+		c.conn.markLagged()
 		c.losses.Drop(lost, 0)
-		if !c.conn.Recover(&c.losses) {
+		if !c.conn.consumer().Recover(&c.losses) {
 			r.t.Fatal("no recovery")
 		}
 	}

@@ -200,12 +200,12 @@ func (w *worker) catchUp(s *sub) {
 // connection that had nothing to send joins those that splice hands to the writers.
 func (w *worker) pushTo(s *sub, ch *Chunk) bool {
 	c := s.conn
-	ok := c.offer(ch, s.opened)
+	ok := c.offer(ch, s.epoch)
 	if !ok {
 		s.miss(ch)
 		w.count.overflows++
 	}
-	if c.wants() {
+	if c.claim() {
 		w.chains[c.writer].add(c)
 	}
 	return ok

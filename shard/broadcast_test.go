@@ -248,23 +248,23 @@ func TestRoundBesideRecovery(t *testing.T) {
 	}
 	c := crowd[i].conn
 	drain(c)
-	if !c.Lag() || !c.Recover(&crowd[i].losses) {
+	if !c.markLagged() || !c.consumer().Recover(&crowd[i].losses) {
 		t.Fatal("not lagged, or not recovered")
 	}
 	r.turn(0)
-	ch := c.Take()
+	ch := c.consumer().Take()
 	if ch == nil || ch.Live() {
 		t.Fatalf("the first chunk behind a recovery is %+v, want the lagged snapshot", ch)
 	}
 	if body := string(ch.Head()) + string(ch.Body()); !strings.Contains(body, `"conflated":1`) || !strings.Contains(body, fmt.Sprint(base+1)) {
 		t.Errorf("got %s, want a snapshot with position %d and one update left out", body, base+1)
 	}
-	c.Done(ch)
+	c.consumer().Release(ch)
 	r.settle()
 	r.send("h", base+2)
 	r.pass(r.core.Window())
 	r.settle()
-	if ch := c.Take(); ch == nil || !ch.Live() {
+	if ch := c.consumer().Take(); ch == nil || !ch.Live() {
 		t.Errorf("got %+v, want the live flow behind the snapshot", ch)
 	}
 }

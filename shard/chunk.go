@@ -17,7 +17,7 @@ const (
 
 // Chunk is a run of whole WebSocket frames that many connections share. It is
 // immutable from its first push until the last connection has released it
-// (Conn.Done). A caller must not look at it after its own Done: the memory may
+// (Consumer.Release). A caller must not look at it after that: the memory may
 // already hold other frames.
 type Chunk struct {
 	head []byte // may belong to one connection, before a shared body

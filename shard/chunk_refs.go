@@ -71,7 +71,7 @@ func (c *Chunk) endRetain() {
 }
 
 // Release is called for each connection that took c when it does not need c's bytes
-// any more: for one (Conn.Done) or for n at once, as the count is one cache line that
+// any more: for one (Consumer.Release) or for n at once, as the count is one cache line that
 // all writers share. The caller must not look at c afterwards. Any goroutine may
 // call it.
 func (c *Chunk) Release(n int) {

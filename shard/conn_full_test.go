@@ -225,7 +225,7 @@ func TestFlushesStress(t *testing.T) {
 		for range producers {
 			pushed.Go(func() {
 				for range perFlush {
-					c.offer(&Chunk{body: make([]byte, 10)}, c.opened())
+					c.offer(&Chunk{body: make([]byte, 10)}, c.epoch())
 				}
 			})
 		}
@@ -234,14 +234,14 @@ func TestFlushesStress(t *testing.T) {
 	for n := range flushes {
 		pushed := flush()
 		for taken := 0; taken < producers*perFlush; {
-			ch := c.Take()
+			ch := c.consumer().Take()
 			if ch == nil {
 				if c.Lagged() {
 					t.Fatalf("flush %d: found slow with %d chunks taken", n, taken)
 				}
 				continue
 			}
-			c.Done(ch)
+			c.consumer().Release(ch)
 			taken++
 		}
 		pushed.Wait()

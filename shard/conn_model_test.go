@@ -23,14 +23,14 @@ func flushesModel(t *testing.T, forget bool) (lagged bool, played int) {
 					for flush < n {
 						wait()
 					}
-					c.offer(&Chunk{body: []byte{1}}, flowOpen)
+					c.offer(&Chunk{body: []byte{1}}, streamOpen)
 				}
 			}
 		}
 		write := func(wait func()) {
 			for n := range 2 {
 				for taken := 0; taken < 2 && !c.Lagged(); {
-					ch := c.Take()
+					ch := c.consumer().Take()
 					if ch == nil {
 						wait()
 						continue
@@ -38,7 +38,7 @@ func flushesModel(t *testing.T, forget bool) (lagged bool, played int) {
 					if taken++; forget {
 						c.queued.Add(^uint64(queuedSlot))
 					} else {
-						c.Done(ch)
+						c.consumer().Release(ch)
 					}
 				}
 				now += c.core.window.Load()

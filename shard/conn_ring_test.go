@@ -18,13 +18,13 @@ func TestRestShrinksTheRing(t *testing.T) {
 		for range n {
 			c.conn.admit(new(Chunk))
 		}
-		if !c.conn.wants() {
+		if !c.conn.claim() {
 			t.Fatal("the connection is not idle")
 		}
-		for ch := c.conn.Take(); ch != nil; ch = c.conn.Take() {
-			c.conn.Done(ch)
+		for ch := c.conn.consumer().Take(); ch != nil; ch = c.conn.consumer().Take() {
+			c.conn.consumer().Release(ch)
 		}
-		if c.conn.Rest() {
+		if c.conn.active().Rest() {
 			t.Fatal("something is left")
 		}
 		return c.conn.ring.Slots()

@@ -15,7 +15,7 @@ func TestConnIsTwoCacheLines(t *testing.T) {
 	if k.Size() != 2*line {
 		t.Errorf("a Conn takes %d bytes, want %d", k.Size(), 2*line)
 	}
-	for _, name := range []string{"ring", "queued", "state", "flow", "next", "core", "Owner"} {
+	for _, name := range []string{"ring", "queued", "state", "stream", "next", "core", "Owner"} {
 		if f, ok := k.FieldByName(name); !ok || f.Offset+f.Type.Size() > line {
 			t.Errorf("%s ends at %d, beyond the first cache line", name, f.Offset+f.Type.Size())
 		}

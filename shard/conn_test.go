@@ -21,10 +21,10 @@ func TestClosedConnectionTakesNothing(t *testing.T) {
 	c.conn.Push(NewControl(codec.AppendUnsubscribed(nil, "", TopicName("e"))))
 	r.send("a", base)
 	r.settle()
-	if chunks, bytes := c.conn.Queued(); chunks != 0 || bytes != 0 || c.conn.Take() != nil {
+	if chunks, bytes := c.conn.Queued(); chunks != 0 || bytes != 0 || c.conn.consumer().Take() != nil {
 		t.Errorf("%d chunks of %d bytes are queued for a closed connection", chunks, bytes)
 	}
-	if c.conn.Lag() || c.conn.Lagged() || !c.conn.Closed() {
+	if c.conn.markLagged() || c.conn.Lagged() || !c.conn.Closed() {
 		t.Error("a closed connection lags")
 	}
 	want(t, "bytes held", r.core.Stats().Held, int64(0))
@@ -51,18 +51,18 @@ func TestDropBeginsWhereAFrameEnds(t *testing.T) {
 			}
 			r.core.workers[0].turn(b)
 			r.settle()
-			ch := c.conn.Take()
-			if ch == nil || ch.Records() != devices || c.conn.Take() != nil {
+			ch := c.conn.consumer().Take()
+			if ch == nil || ch.Records() != devices || c.conn.consumer().Take() != nil {
 				t.Fatalf("got %+v, want one chunk of %d positions", ch, devices)
 			}
 			end := 0
 			for range written {
 				end = ch.FrameEnd(end + 1)
 			}
-			c.conn.Lag()
+			c.conn.markLagged()
 			want(t, "dropped", c.losses.Drop(ch, end), written < devices)
-			c.conn.Done(ch)
-			if !c.conn.Recover(&c.losses) {
+			c.conn.consumer().Release(ch)
+			if !c.conn.consumer().Recover(&c.losses) {
 				t.Fatal("not recovered")
 			}
 			r.settle()

@@ -32,7 +32,7 @@ func TestCorrectionsOfSeveralDevicesAreAllToldAgain(t *testing.T) {
 		r.correctAll(fall("a", 1000, 2000), b, fall("c", 1000, 2000))
 		r.pass(time.Second) // a tick, which has nothing to send
 		r.settle()
-		c.conn.Lag()
+		c.conn.markLagged()
 		for range 3 {
 			c.read()
 			r.pass(time.Second)

@@ -133,7 +133,7 @@ func TestCompressedOnce(t *testing.T) {
 	r.settle()
 	r.pass(time.Second)
 	r.settle()
-	for x, y := a.conn.Take(), b.conn.Take(); x != nil || y != nil; x, y = a.conn.Take(), b.conn.Take() {
+	for x, y := a.conn.consumer().Take(), b.conn.consumer().Take(); x != nil || y != nil; x, y = a.conn.consumer().Take(), b.conn.consumer().Take() {
 		if x != y {
 			t.Fatal("two connections of one shape have different chunks")
 		}

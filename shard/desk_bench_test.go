@@ -57,7 +57,7 @@ func benchDesk(b *testing.B, connections, events int) {
 		want += shards * events * connections
 		for taken < want {
 			<-core.Queue(0).Wakeups()
-			taken += drainLine(takeAll(core.Queue(0)))
+			taken += drainList(takeAll(core.Queue(0)))
 		}
 	}
 	b.ReportMetric(float64(cpuTime(wholeProcess)-begin)/float64(want), "cpu-ns/delivery")

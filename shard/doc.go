@@ -97,5 +97,5 @@
 // Deliver blocks while a shard's inbox is full: that is the back-pressure on
 // the reader. Everything else never blocks. The strings of a Batch are borrowed
 // until the shard has taken them in. A Chunk must not be looked at after
-// Conn.Done.
+// Consumer.Release.
 package shard

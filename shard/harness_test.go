@@ -194,29 +194,29 @@ func (c *client) read() {
 	if c.conn.Lagged() {
 		c.recover()
 	}
-	for ch := c.conn.Take(); ch != nil; ch = c.conn.Take() {
+	for ch := c.conn.consumer().Take(); ch != nil; ch = c.conn.consumer().Take() {
 		c.show(ch)
-		c.conn.Done(ch)
+		c.conn.consumer().Release(ch)
 		any = true
 	}
 	if any {
 		c.writes++
 	}
-	for c.conn.Rest() {
+	for c.conn.active().Rest() {
 		if c.conn.Lagged() && c.conn.ring.Empty() {
 			c.recover()
 			continue
 		}
-		for ch := c.conn.Take(); ch != nil; ch = c.conn.Take() {
+		for ch := c.conn.consumer().Take(); ch != nil; ch = c.conn.consumer().Take() {
 			c.show(ch)
-			c.conn.Done(ch)
+			c.conn.consumer().Release(ch)
 		}
 	}
 	takeAll(c.r.core.Queue(0))
 }
 
 // takeAll takes everybody off a run queue, as a writer does.
-func takeAll(q *RunQueue) (l Line) {
+func takeAll(q *RunQueue) (l ConnList) {
 	q.TakeInto(&l, &l, 0)
 	return l
 }
@@ -224,13 +224,13 @@ func takeAll(q *RunQueue) (l Line) {
 // recover drops what a lagged connection may lose and asks for the rest.
 func (c *client) recover() {
 	c.lagged = true
-	for ch := c.conn.Take(); ch != nil; ch = c.conn.Take() {
+	for ch := c.conn.consumer().Take(); ch != nil; ch = c.conn.consumer().Take() {
 		if !c.losses.Drop(ch, 0) {
 			c.show(ch)
 		}
-		c.conn.Done(ch)
+		c.conn.consumer().Release(ch)
 	}
-	c.conn.Recover(&c.losses)
+	c.conn.consumer().Recover(&c.losses)
 }
 
 func (c *client) show(ch *Chunk) {

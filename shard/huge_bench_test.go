@@ -128,7 +128,7 @@ func (h *huge) watching(interval time.Duration) *client {
 // changed is one that lags while every device reports.
 func (h *huge) changed() *client {
 	c := h.watching(0)
-	c.conn.Lag()
+	c.conn.markLagged()
 	h.publish()
 	h.rig.pass(time.Second)
 	h.settle()
@@ -162,7 +162,7 @@ func (h *huge) forgotten() *client {
 // moved is one that lags while half of what is remembered of joins is told.
 func (h *huge) moved() *client {
 	c := h.watching(0)
-	c.conn.Lag()
+	c.conn.markLagged()
 	p := c.held["huge"].shards[0]
 	for _, id := range h.ids[:min(len(h.ids), 20_000)] {
 		p.seq++

@@ -77,16 +77,16 @@ func benchSlowReaders(b *testing.B, slow int) {
 func sip(c *Conn, l *Losses) (conflated uint64) {
 	takeAll(c.core.queues[c.writer])
 	if c.Lagged() {
-		for ch := c.Take(); ch != nil; ch = c.Take() {
+		for ch := c.consumer().Take(); ch != nil; ch = c.consumer().Take() {
 			if l.Drop(ch, 0) {
 				conflated += uint64(ch.records)
 			}
-			c.Done(ch)
+			c.consumer().Release(ch)
 		}
-		c.Recover(l)
-	} else if ch := c.Take(); ch != nil {
-		c.Done(ch)
+		c.consumer().Recover(l)
+	} else if ch := c.consumer().Take(); ch != nil {
+		c.consumer().Release(ch)
 	}
-	c.Rest()
+	c.active().Rest()
 	return conflated
 }

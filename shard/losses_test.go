@@ -77,13 +77,13 @@ func (s *straw) sip(n int) {
 		if s.conn.Lagged() {
 			s.forget()
 		}
-		for ch := s.conn.Take(); ch != nil; ch = s.conn.Take() {
+		for ch := s.conn.consumer().Take(); ch != nil; ch = s.conn.consumer().Take() {
 			s.line = append(s.line, ch)
 		}
 		for len(s.line) > 0 && n >= s.line[0].Len()-s.off {
 			n -= s.line[0].Len() - s.off
 			s.show(s.line[0])
-			s.conn.Done(s.line[0])
+			s.conn.consumer().Release(s.line[0])
 			s.line, s.off = s.line[1:], 0
 		}
 		if len(s.line) > 0 {
@@ -92,9 +92,9 @@ func (s *straw) sip(n int) {
 		}
 		if s.conn.Lagged() {
 			s.at()
-			s.conn.Recover(&s.losses)
+			s.conn.consumer().Recover(&s.losses)
 		}
-		if !s.conn.Rest() {
+		if !s.conn.active().Rest() {
 			takeAll(s.r.core.Queue(0))
 			return
 		}
@@ -102,7 +102,7 @@ func (s *straw) sip(n int) {
 }
 
 func (s *straw) forget() {
-	for ch := s.conn.Take(); ch != nil; ch = s.conn.Take() {
+	for ch := s.conn.consumer().Take(); ch != nil; ch = s.conn.consumer().Take() {
 		s.line = append(s.line, ch)
 	}
 	kept := s.line[:0]
@@ -111,7 +111,7 @@ func (s *straw) forget() {
 			kept = append(kept, ch)
 			continue
 		}
-		s.conn.Done(ch)
+		s.conn.consumer().Release(ch)
 	}
 	s.line = kept
 }
@@ -176,23 +176,24 @@ func TestRecoverWaitsForAPushUnderWay(t *testing.T) {
 	c := r.client(false)
 	reply := new(Chunk)
 	c.conn.queued.Add(queuedSlot) // as admit
-	c.conn.Lag()
-	if c.conn.Recover(&c.losses) {
+	c.conn.markLagged()
+	if c.conn.consumer().Recover(&c.losses) {
 		t.Error("recovered in front of a push")
 	}
-	if c.conn.Rest() {
+	if c.conn.active().Rest() {
 		t.Error("the writer turns until somebody else's push has ended")
 	}
 	c.conn.ring.Push(reply)
 	c.conn.Schedule()
-	if line := takeAll(r.core.Queue(0)); line.Next() != c.conn {
+	list := takeAll(r.core.Queue(0))
+	if next, _ := list.Next(); next.conn != c.conn {
 		t.Fatal("the end of the push does not bring the writer back")
 	}
-	if got := c.conn.Take(); got != reply {
+	if got := c.conn.consumer().Take(); got != reply {
 		t.Fatalf("took %v", got)
 	}
-	c.conn.queued.Add(^uint64(queuedSlot - 1)) // as Settle
-	if !c.conn.Recover(&c.losses) {
+	c.conn.queued.Add(^uint64(queuedSlot - 1)) // as Uncount
+	if !c.conn.consumer().Recover(&c.losses) {
 		t.Error("not recovered when all had come")
 	}
 }
@@ -214,7 +215,7 @@ func TestLossesAreForgottenOnceRecovered(t *testing.T) {
 		}
 		r.pass(r.core.Window())
 		r.settle()
-		c.conn.Lag()
+		c.conn.markLagged()
 		c.read()
 		r.settle()
 		before := len(c.screen.all)
@@ -267,7 +268,7 @@ func TestLaggedEntryToTheLiveFlowGetsTheRoster(t *testing.T) {
 	r.settle()
 	c.read()
 	want(t, "the screen before", len(c.screen.seen["event:e"]), 2)
-	c.conn.Lag()
+	c.conn.markLagged()
 	r.send("d", base+2) // the window begins
 	r.settle()
 	r.roster(map[string][]string{"e": {"d"}})

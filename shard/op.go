@@ -30,7 +30,7 @@ type op struct {
 	class       int // interval class, or classNone
 	losses      []loss
 	order       uint32         // of a subscribe: see renewal
-	opened      uint32         // the flow that a recovery has opened
+	epoch       uint32         // that a recovery has opened
 	renewals    [][]renewal    // of a recovery, by shard: see renewal
 	renewing    []renewal      // those under way
 	corrections [][]Correction // by shard

@@ -167,7 +167,7 @@ func (w *world) step() {
 	case n < 86:
 		w.rest()
 	case n < 87: // the writer finds what is queued too old
-		c.conn.Lag()
+		c.conn.markLagged()
 	default:
 		c.read()
 	}

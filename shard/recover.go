@@ -32,7 +32,7 @@ func (w *worker) recover(o *op) {
 				continue
 			}
 		}
-		s.opened = o.opened
+		s.epoch = o.epoch
 		if lost {
 			w.recoverSub(s, since, updates)
 		}

@@ -47,13 +47,14 @@ func (r *recovery) level() bool {
 func (r *recovery) write(wait func()) {
 	queue := r.r.core.Queue(0)
 	for !r.level() {
-		if line := takeAll(queue); line.Next() == nil {
+		list := takeAll(queue)
+		if _, ok := list.Next(); !ok {
 			wait()
 			continue
 		}
 		for more := true; more; {
 			r.turn()
-			if more = r.conn.Rest(); more && r.conn.next != nil {
+			if more = r.conn.active().Rest(); more && r.conn.next != nil {
 				r.t.Error("the connection is in the run queue and with its writer")
 			}
 		}
@@ -62,11 +63,11 @@ func (r *recovery) write(wait func()) {
 
 // turn takes everything that the connection may have, and recovers.
 func (r *recovery) turn() {
-	if r.lags > 0 && r.conn.Lag() {
+	if r.lags > 0 && r.conn.markLagged() {
 		r.lags--
 	}
 	lagged := r.conn.Lagged()
-	for ch := r.conn.Take(); ch != nil; ch = r.conn.Take() {
+	for ch := r.conn.consumer().Take(); ch != nil; ch = r.conn.consumer().Take() {
 		switch {
 		case lagged && r.losses.Drop(ch, 0):
 			r.lost = true
@@ -79,9 +80,9 @@ func (r *recovery) turn() {
 			r.owed = r.owed && ch.Live()
 			r.show(ch)
 		}
-		r.conn.Done(ch)
+		r.conn.consumer().Release(ch)
 	}
-	if lagged && r.conn.Recover(&r.losses) {
+	if lagged && r.conn.consumer().Recover(&r.losses) {
 		r.owed, r.lost = r.lost, false
 		// A reply gives the writer one more turn while the recovery is with the
 		// shard.

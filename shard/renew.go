@@ -28,9 +28,9 @@ func (x renewal) in(list []renewal) bool {
 
 func (s *sub) renewal() renewal { return renewal{s.shard.topic, s.order, s.class} }
 
-// flowPaused is a flow that no connection has: nothing live is pushed to a subscription
-// that was opened by it.
-const flowPaused = flowState
+// streamPaused is an epoch that no connection is in: nothing live is pushed to a subscription
+// that has it.
+const streamPaused = streamState
 
 // pauseSub ends what is sent to s until it is renewed.
 func (w *worker) pauseSub(s *sub) {
@@ -39,7 +39,7 @@ func (w *worker) pauseSub(s *sub) {
 	if !s.missed {
 		s.missed, s.since = true, s.shard.sealed
 	}
-	s.opened = flowPaused
+	s.epoch = streamPaused
 }
 
 // nextPhase turns a recovery's command that all shards have carried out into the one
@@ -107,7 +107,7 @@ func (w *worker) addPaused(c *Conn, x renewal) {
 		for _, y := range slices.Concat(b.waiters[0], b.waiters[1]) {
 			if s := y.sub; y.why == toSubscribe && s.conn == c && s.order == x.order && s.wait == b {
 				s.cancelWait()
-				s.missed, s.since, s.opened = true, s.shard.sealed, flowPaused
+				s.missed, s.since, s.epoch = true, s.shard.sealed, streamPaused
 				w.addSub(s)
 				return
 			}
@@ -136,7 +136,7 @@ func (w *worker) renew(s *sub, o *op) {
 		return
 	}
 	w.count.recoveries++
-	s.opened, s.missed, s.conflated, s.since = o.opened, false, 0, p.sealed
+	s.epoch, s.missed, s.conflated, s.since = o.epoch, false, 0, p.sealed
 	w.send(s.conn, w.subscribeFrame(p, s.conn.snapshotKind(p)))
 	if s.class == classNone {
 		return

@@ -80,7 +80,7 @@ func TestNoGhostsWhenTheRosterLogIsOutrun(t *testing.T) {
 			r.settle()
 			c.read()
 			want(t, "devices shown at first", len(c.screen.seen["event:e"]), len(ghosts)+1)
-			c.conn.Lag()
+			c.conn.markLagged()
 			r.roster(map[string][]string{"e": append(many("x", 40_000*shards), "d")})
 			r.pass(time.Second)
 			r.settle()
@@ -120,7 +120,7 @@ func outrun(t *testing.T) (*rig, *client) {
 	c.subscribe("e", 0)
 	r.settle()
 	c.read()
-	c.conn.Lag()
+	c.conn.markLagged()
 	r.roster(map[string][]string{"e": append(many("x", 20), "d")})
 	r.pass(time.Second)
 	r.settle()
@@ -190,7 +190,7 @@ func TestRenewalLeavesLaterSubscriptionsAlone(t *testing.T) {
 
 // kinds takes what is queued, and returns types and reasons of the frames.
 func (c *client) kinds() (list []string) {
-	for ch := c.conn.Take(); ch != nil; ch = c.conn.Take() {
+	for ch := c.conn.consumer().Take(); ch != nil; ch = c.conn.consumer().Take() {
 		for b := slices.Concat(ch.Head(), ch.Body()); len(b) > 0; b = b[codec.FrameLen(b):] {
 			f, err := parseFrame(b[:codec.FrameLen(b)])
 			if err != nil {
@@ -198,7 +198,7 @@ func (c *client) kinds() (list []string) {
 			}
 			list = append(list, f.Type+f.Reason)
 		}
-		c.conn.Done(ch)
+		c.conn.consumer().Release(ch)
 	}
 	return list
 }

@@ -75,20 +75,20 @@ func drainAll(ctx context.Context, q *RunQueue, delivered *atomic.Int64) {
 		case <-ctx.Done():
 			return
 		}
-		delivered.Add(int64(drainLine(takeAll(q))))
+		delivered.Add(int64(drainList(takeAll(q))))
 	}
 }
 
-// drainLine takes everything that the connections of l have, and returns how
+// drainList takes everything that the connections of l have, and returns how
 // many positions of the live flow that was.
-func drainLine(l Line) (n int) {
-	for c := l.Next(); c != nil; c = l.Next() {
+func drainList(l ConnList) (n int) {
+	for c, ok := l.Next(); ok; c, ok = l.Next() {
 		for more := true; more; {
 			for ch := c.Take(); ch != nil; ch = c.Take() {
 				if ch.Live() {
 					n += ch.Records()
 				}
-				c.Done(ch)
+				c.Release(ch)
 			}
 			more = c.Rest()
 		}

@@ -88,9 +88,9 @@ func eachTurn(ctx context.Context, q *RunQueue, turn func(*Conn)) {
 		case <-ctx.Done():
 			return
 		}
-		for line := takeAll(q); !line.Empty(); line = takeAll(q) {
-			for c := line.Next(); c != nil; c = line.Next() {
-				turn(c)
+		for list := takeAll(q); !list.Empty(); list = takeAll(q) {
+			for c, ok := list.Next(); ok; c, ok = list.Next() {
+				turn(c.conn)
 			}
 		}
 	}
@@ -100,27 +100,26 @@ func eachTurn(ctx context.Context, q *RunQueue, turn func(*Conn)) {
 // later, and it tells once when the screen shows the last positions.
 func (c *client) turn(rng *rand.Rand, last int64, shown chan<- struct{}) {
 	if rng.IntN(4) == 0 { // as one whose socket is full
-		c.conn.Park()
-		c.conn.Unpark()
+		c.conn.active().Park().Unpark()
 		return
 	}
 	if c.conn.Lagged() {
 		c.recover()
 	}
 	for n := rng.IntN(8); n > 0; n-- {
-		ch := c.conn.Take()
+		ch := c.conn.consumer().Take()
 		if ch == nil {
 			break
 		}
 		c.show(ch)
-		c.conn.Done(ch)
+		c.conn.consumer().Release(ch)
 	}
 	if !c.told && c.complete(last) {
 		c.told = true
 		shown <- struct{}{}
 	}
-	if c.conn.Rest() {
-		c.conn.Unpark()
+	if c.conn.active().Rest() {
+		c.conn.active().Requeue()
 	}
 }
 

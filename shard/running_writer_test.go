@@ -17,26 +17,26 @@ type piece struct {
 func (s *spectator) turn(rng *rand.Rand) {
 	if !s.conn.Closed() && s.fill(rng) && !s.take(s.gulp(rng)) {
 		own := rand.New(rand.NewPCG(rng.Uint64(), 1))
-		s.conn.Park()
-		s.c.parked.Go(func() { s.drain(own) })
+		parked := s.conn.active().Park()
+		s.c.parked.Go(func() { s.drain(own, parked) })
 		return
 	}
 	if s.rest() {
-		s.conn.Unpark()
+		s.conn.active().Requeue()
 	}
 }
 
 // drain is a parked connection's goroutine: the socket takes a little at a time.
-func (s *spectator) drain(rng *rand.Rand) {
+func (s *spectator) drain(rng *rand.Rand, parked Parked) {
 	for !s.conn.Closed() && s.fill(rng) {
-		if s.outdated() && s.conn.Lag() {
+		if s.outdated() && parked.MarkLagged() {
 			s.c.tally.expiries.Add(1)
 			continue // fill drops it
 		}
 		s.c.pulse.wait(rng.IntN(1 + s.stalls))
 		s.take(s.gulp(rng))
 	}
-	s.conn.Unpark()
+	parked.Unpark()
 }
 
 // gulp is how many bytes the socket takes now.
@@ -68,7 +68,7 @@ func (s *spectator) fill(rng *rand.Rand) bool {
 		s.forget()
 	}
 	for most := 1 + rng.IntN(8); len(s.front) < most; {
-		ch := s.conn.Take()
+		ch := s.conn.consumer().Take()
 		if ch == nil {
 			break
 		}
@@ -80,7 +80,7 @@ func (s *spectator) fill(rng *rand.Rand) bool {
 func (s *spectator) forget() {
 	s.blur()
 	queued := s.front
-	for ch := s.conn.Take(); ch != nil; ch = s.conn.Take() {
+	for ch := s.conn.consumer().Take(); ch != nil; ch = s.conn.consumer().Take() {
 		queued = append(queued, piece{ch, 0, ch.Len()})
 	}
 	s.front = nil
@@ -93,7 +93,7 @@ func (s *spectator) forget() {
 		if it.off < it.end {
 			s.front = append(s.front, it)
 		} else {
-			s.conn.Done(it.ch)
+			s.conn.consumer().Release(it.ch)
 		}
 	}
 }
@@ -107,7 +107,7 @@ func (s *spectator) take(n int) bool {
 		s.read(bytes[it.off : it.off+some])
 		n -= some
 		if it.off += some; it.off == it.end {
-			s.conn.Done(it.ch)
+			s.conn.consumer().Release(it.ch)
 			s.front = s.front[1:]
 		}
 	}
@@ -119,22 +119,22 @@ func (s *spectator) take(n int) bool {
 func (s *spectator) rest() bool {
 	if s.conn.Closed() {
 		for _, it := range s.front {
-			s.conn.Done(it.ch)
+			s.conn.consumer().Release(it.ch)
 		}
 		s.front = nil
-		for ch := s.conn.Take(); ch != nil; ch = s.conn.Take() {
-			s.conn.Done(ch)
+		for ch := s.conn.consumer().Take(); ch != nil; ch = s.conn.consumer().Take() {
+			s.conn.consumer().Release(ch)
 		}
-		return s.conn.Rest()
+		return s.conn.active().Rest()
 	}
 	if s.conn.Lagged() {
 		s.blur()
-		s.conn.Shrink()
-		if s.conn.Recover(&s.losses) {
+		s.conn.consumer().Shrink()
+		if s.conn.consumer().Recover(&s.losses) {
 			s.c.tally.lags.Add(1)
 		}
 	}
-	return s.conn.Rest()
+	return s.conn.active().Rest()
 }
 
 // habits are how a spectator reads.

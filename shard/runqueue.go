@@ -3,32 +3,34 @@ package shard
 import "sync/atomic"
 
 // RunQueue holds the connections of one writer that have something to send.
-// Shards and sessions add, the writer takes all at once. It is intrusive: a
-// connection is in the queue at most once, so it is never longer than the
-// number of connections, and adding neither allocates nor waits.
+// Shards and other goroutines add, the writer takes all at once. It is
+// intrusive: a connection is in the queue at most once, so the queue is never
+// longer than the number of connections, and adding neither allocates nor waits.
 //
-// Memory ordering: who moves a connection's state from idle to queued owns its
-// next field until the connection is in the queue; the CAS that publishes the
-// chain publishes its links and its end, and TakeInto's swap acquires them. A
-// connection returns to idle by the writer alone, which looks into the ring once
-// more afterwards (see Conn.Rest), so a push that saw "queued" is not lost.
+// Memory ordering: the goroutine that moves a connection's state from idle to
+// queued owns its next field until the connection is in the queue. The
+// compare-and-swap that publishes a chain publishes its links and its end, and
+// TakeInto's swap acquires them. Only the writer returns a connection to idle, and
+// it looks into the ring once more afterwards (see Active.Rest), so a push that
+// saw "queued" is not lost.
 type RunQueue struct {
 	head atomic.Pointer[Conn]
-	// instant is the newest instant that a sealed chunk behind this queue
-	// belongs to, in ns of the core's clock; a hint for gathering.
-	instant atomic.Int64
-	// gathers is set by the writer while it waits for the shards to pass an
-	// instant, so that they wake it only then.
-	gathers atomic.Bool
-	wake    chan struct{}
+	// newestFlush is the newest flush time of a chunk that its connections have, in
+	// ns of the core's clock. It is a hint.
+	newestFlush atomic.Int64
+	// awaitsFlush is set by the writer while it waits for the shards to come to a
+	// flush time, so that they wake it only then.
+	awaitsFlush atomic.Bool
+	wake        chan struct{}
 }
 
 func newRunQueue() *RunQueue { return &RunQueue{wake: make(chan struct{}, 1)} }
 
 // chain collects connections on the shard's side, so that a topic's
-// subscribers enter the queue with one CAS.
+// subscribers enter the queue with one compare-and-swap.
 type chain struct{ first, last *Conn }
 
+// add appends a connection that the caller has claimed.
 func (ch *chain) add(c *Conn) {
 	if ch.first == nil {
 		ch.first = c
@@ -38,13 +40,15 @@ func (ch *chain) add(c *Conn) {
 	ch.last = c
 }
 
-// splice puts the chain in the queue and wakes the writer if that was empty.
-func (q *RunQueue) splice(ch *chain, instant int64) {
+// splice empties the chain into the queue, and wakes the writer if the queue was
+// empty. flush is the flush time of what its connections have; 0 for none. Any
+// goroutine may call it.
+func (q *RunQueue) splice(ch *chain, flush int64) {
 	if ch.first == nil {
 		return
 	}
-	if instant > q.instant.Load() {
-		q.instant.Store(instant) // a lost update costs one write more, no frame
+	if flush > q.newestFlush.Load() {
+		q.newestFlush.Store(flush) // a lost update costs one write more, no frame
 	}
 	ch.first.end = ch.last
 	for {
@@ -60,30 +64,28 @@ func (q *RunQueue) splice(ch *chain, instant int64) {
 	*ch = chain{}
 }
 
-// Line is a list of connections in a writer's hands, longest waiting first. It
-// belongs to the writer.
-type Line struct{ first, last *Conn }
+// ConnList is a list of connections that a writer has taken off its run queue,
+// longest waiting first. It belongs to the writer.
+type ConnList struct{ first, last *Conn }
 
-// Next takes the first connection off the line; nil when there is none. It is
-// to be called before that connection's turn, after which it may be queued
-// again.
-func (l *Line) Next() *Conn {
+// Next takes the first connection off the list; false when there is none.
+func (l *ConnList) Next() (a Active, ok bool) {
 	c := l.first
 	if c == nil {
-		return nil
+		return Active{}, false
 	}
 	if l.first = c.next; l.first == nil {
 		l.last = nil
 	}
-	c.next = nil
-	return c
+	c.next = nil // before its turn, after which it may be queued again
+	return c.active(), true
 }
 
-// Empty reports whether nobody is in the line.
-func (l *Line) Empty() bool { return l.first == nil }
+// Empty reports whether nothing is in the list.
+func (l *ConnList) Empty() bool { return l.first == nil }
 
 // put appends a chain.
-func (l *Line) put(first, last *Conn) {
+func (l *ConnList) put(first, last *Conn) {
 	if last.next = nil; l.first == nil {
 		l.first = first
 	} else {
@@ -92,16 +94,16 @@ func (l *Line) put(first, last *Conn) {
 	l.last = last
 }
 
-// TakeInto moves all connections into lines, behind those who wait there: what
-// came together and is no more than most of them into few, larger crowds into
-// crowds. The two may be the same. Only the writer calls it. It looks at the
-// ends of chains alone, so that a crowd's connections are not fetched from
-// memory before their turns.
-func (q *RunQueue) TakeInto(few, crowds *Line, most int) {
+// TakeInto moves all connections to the ends of two lists: chains of at most
+// limit connections to small, longer ones to bulk. The two may be the same. Only
+// the writer calls it.
+func (q *RunQueue) TakeInto(small, bulk *ConnList, limit int) {
 	if q.head.Load() == nil {
 		return
 	}
-	var oldest *Conn // the chains, turned round
+	// The queue has the newest chain first. Only the ends of chains are looked at,
+	// so that the connections are not fetched from memory long before their turns.
+	var oldest *Conn
 	for c := q.head.Swap(nil); c != nil; {
 		end := c.end
 		older := end.next
@@ -111,17 +113,17 @@ func (q *RunQueue) TakeInto(few, crowds *Line, most int) {
 	for c := oldest; c != nil; {
 		end := c.end
 		newer := end.next
-		l := crowds
-		if few != crowds && within(c, end, most) {
-			l = few
+		l := bulk
+		if small != bulk && atMost(c, end, limit) {
+			l = small
 		}
 		l.put(c, end)
 		c = newer
 	}
 }
 
-// within reports whether the chain from c to end has at most n connections.
-func within(c, end *Conn, n int) bool {
+// atMost reports whether the chain from c to end has at most n connections.
+func atMost(c, end *Conn, n int) bool {
 	for ; c != end; c = c.next {
 		if n--; n <= 0 {
 			return false
@@ -130,10 +132,12 @@ func within(c, end *Conn, n int) bool {
 	return n > 0
 }
 
-// Instant is the newest instant whose chunks were announced; 0 for none.
-func (q *RunQueue) Instant() int64 { return q.instant.Load() }
+// NewestFlush is the newest flush time whose chunks the queue's connections have,
+// in ns of the core's clock; 0 for none.
+func (q *RunQueue) NewestFlush() int64 { return q.newestFlush.Load() }
 
-// Wake lets a writer that waits on Wakeups go on. It never blocks.
+// Wake has a writer go on that waits on Wakeups. It never blocks. Any goroutine
+// may call it.
 func (q *RunQueue) Wake() {
 	select {
 	case q.wake <- struct{}{}:
@@ -141,18 +145,18 @@ func (q *RunQueue) Wake() {
 	}
 }
 
-// Gather tells the shards whether the writer waits for them to pass an
-// instant. The writer sets it before it asks Core.FlushedThrough, so that a shard which
-// passes in between wakes it.
-func (q *RunQueue) Gather(on bool) { q.gathers.Store(on) }
+// AwaitFlush tells the shards whether the writer waits for them to come to a flush
+// time. The writer calls it before it asks how far they are, so that a shard which
+// comes there in between wakes it.
+func (q *RunQueue) AwaitFlush(on bool) { q.awaitsFlush.Store(on) }
 
-// passed is called by a shard that has come further.
-func (q *RunQueue) passed() {
-	if q.gathers.Load() {
+// advanced is called by a shard that has come further.
+func (q *RunQueue) advanced() {
+	if q.awaitsFlush.Load() {
 		q.Wake()
 	}
 }
 
-// Wakeups delivers a value when the queue may have become non-empty, or when
-// a shard has passed an instant.
+// Wakeups delivers a value when the queue may have become non-empty, or when a
+// shard has come further while AwaitFlush is on.
 func (q *RunQueue) Wakeups() <-chan struct{} { return q.wake }

@@ -5,8 +5,8 @@ import (
 	"testing"
 )
 
-// What came together stays together and in its order, and goes to the line that
-// its number says; the queue is empty behind it.
+// TestTakeInto: what came together stays together and in its order, and goes to
+// the list that its number says. The queue is empty afterwards.
 func TestTakeInto(t *testing.T) {
 	q := newRunQueue()
 	next := 0
@@ -20,41 +20,41 @@ func TestTakeInto(t *testing.T) {
 		q.splice(&ch, 0)
 		return ids
 	}
-	var few, crowds Line
-	var wantFew, wantCrowds []int
-	for range 2 { // the second lot goes behind the first
+	var small, bulk ConnList
+	var wantSmall, wantBulk []int
+	for range 2 { // the second lot goes after the first
 		for _, n := range []int{1, 5, 3, 4, 1, 4, 0, 9} {
 			if ids := come(n); n > 4 {
-				wantCrowds = append(wantCrowds, ids...)
+				wantBulk = append(wantBulk, ids...)
 			} else {
-				wantFew = append(wantFew, ids...)
+				wantSmall = append(wantSmall, ids...)
 			}
 		}
-		q.TakeInto(&few, &crowds, 4)
-		q.TakeInto(&few, &crowds, 4)
+		q.TakeInto(&small, &bulk, 4)
+		q.TakeInto(&small, &bulk, 4)
 	}
-	drain := func(l *Line) (ids []int) {
-		for c := l.Next(); c != nil; c = l.Next() {
-			if c.next != nil {
-				t.Errorf("%v is still linked", c.Owner)
+	drain := func(l *ConnList) (ids []int) {
+		for c, ok := l.Next(); ok; c, ok = l.Next() {
+			if c.conn.next != nil {
+				t.Errorf("%v is still linked", c.Owner())
 			}
-			ids = append(ids, c.Owner.(int))
+			ids = append(ids, c.Owner().(int))
 		}
 		return ids
 	}
-	if got := drain(&few); !slices.Equal(got, wantFew) {
-		t.Errorf("few: got %v, want %v", got, wantFew)
+	if got := drain(&small); !slices.Equal(got, wantSmall) {
+		t.Errorf("small: got %v, want %v", got, wantSmall)
 	}
-	if got := drain(&crowds); !slices.Equal(got, wantCrowds) {
-		t.Errorf("crowds: got %v, want %v", got, wantCrowds)
+	if got := drain(&bulk); !slices.Equal(got, wantBulk) {
+		t.Errorf("bulk: got %v, want %v", got, wantBulk)
 	}
-	if !few.Empty() || !crowds.Empty() {
-		t.Error("a drained line is not empty")
+	if !small.Empty() || !bulk.Empty() {
+		t.Error("a drained list is not empty")
 	}
 	all := append(come(3), come(7)...)
 	l := takeAll(q)
 	got := drain(&l)
 	if !slices.Equal(got, all) {
-		t.Errorf("into one line: got %v, want %v", got, all)
+		t.Errorf("into one list: got %v, want %v", got, all)
 	}
 }

@@ -105,7 +105,7 @@ func (w *worker) send(c *Conn, ch *Chunk) {
 	}
 	ch.takers++
 	c.admit(ch)
-	if c.wants() {
+	if c.claim() {
 		w.chains[c.writer].add(c)
 	}
 }

@@ -34,13 +34,13 @@ var slicedShapes = map[string]func(*rig) *client{
 var slicedTasks = map[string]func(x *sliced){
 	"lagged": func(x *sliced) {
 		x.watch(0)
-		x.c.conn.Lag()
+		x.c.conn.markLagged()
 		x.report()
 		x.lose()
 	},
 	"lagged and corrected": func(x *sliced) {
 		x.watch(0)
-		x.c.conn.Lag()
+		x.c.conn.markLagged()
 		x.report()
 		x.correct(x.ids[2:9]...)
 		x.report(x.ids[5:7]...)
@@ -48,7 +48,7 @@ var slicedTasks = map[string]func(x *sliced){
 	},
 	"joins and leaves": func(x *sliced) {
 		x.watch(0)
-		x.c.conn.Lag()
+		x.c.conn.markLagged()
 		x.roster(map[string][]string{"e": x.ids[:4]})
 		x.roster(map[string][]string{"e": x.ids})
 		x.roster(map[string][]string{"e": slices.Concat(x.ids[:6], x.ids[9:])})
@@ -57,7 +57,7 @@ var slicedTasks = map[string]func(x *sliced){
 	},
 	"renewal": func(x *sliced) {
 		x.watch(0)
-		x.c.conn.Lag()
+		x.c.conn.markLagged()
 		x.report()
 		x.p.roster.completeSince = math.MaxUint64 >> 1
 		x.lose()
@@ -262,7 +262,7 @@ var slicedChanges = map[string]func(x *sliced){
 		}
 	},
 	"a lag": func(x *sliced) {
-		x.c.conn.Lag()
+		x.c.conn.markLagged()
 		x.report()
 		x.c.read()
 	},
@@ -277,7 +277,7 @@ var slicedChanges = map[string]func(x *sliced){
 		another := x.client(true)
 		another.subscribe("e", 0)
 		x.turn(0)
-		another.conn.Lag()
+		another.conn.markLagged()
 		x.report()
 		another.read()
 		x.more = append(x.more, another)
@@ -324,8 +324,8 @@ func slicedWithChange(t *testing.T, task, change func(*sliced), client func(*rig
 	if n, _ := x.c.conn.Queued(); n > 0 && !x.c.conn.Closed() || x.c.conn.recovering.Load() {
 		t.Fatalf("after %d turns: %d chunks to come", turns, n)
 	}
-	for c := x.c.conn.Take(); c != nil; c = x.c.conn.Take() {
-		x.c.conn.Done(c)
+	for c := x.c.conn.consumer().Take(); c != nil; c = x.c.conn.consumer().Take() {
+		x.c.conn.consumer().Release(c)
 	}
 	x.fast.unsubscribe("e")
 	for _, c := range append(x.more, x.c) {

@@ -12,7 +12,7 @@ type sub struct {
 	why    purpose // of its wait
 	order  uint32  // of its subscribe: see renewal
 	pos    int32   // its place in its list of subscribers
-	opened uint32  // the stream epoch that the last recovery carried out here has left; see Conn.offer
+	epoch  uint32  // the stream epoch that the last recovery carried out here has left; see Conn.offer
 
 	// since is the last update it has, for a sub of a class; for a sub of the
 	// live flow that was found full, the last before its first loss.
@@ -49,7 +49,7 @@ func (w *worker) subscribe(o *op) {
 		w.changeClass(s, int8(o.class))
 		return
 	}
-	s := &sub{conn: c, shard: p, class: int8(o.class), order: o.order, next: c.subs[w.id], opened: c.opened()}
+	s := &sub{conn: c, shard: p, class: int8(o.class), order: o.order, next: c.subs[w.id], epoch: c.epoch()}
 	if p.watchers == 0 { // nobody waits for the next seal
 		p.sealed = p.seq
 	} else if o.class == classNone {
@@ -61,7 +61,7 @@ func (w *worker) subscribe(o *op) {
 		return
 	}
 	c.subs[w.id] = s
-	w.bring(c, w.subscribeFrame(p, c.snapshotKind(p)))
+	w.sendSnapshot(c, w.subscribeFrame(p, c.snapshotKind(p)))
 	if o.class == classNone {
 		w.enterLive(s)
 		return

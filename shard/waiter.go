@@ -7,7 +7,7 @@ import "pitwall/codec"
 //
 // Until its wait ends, a new subscription is not in the connection's list: nothing is
 // pushed to it, and no recovery looks at it. A subscription that recovers or is
-// renewed has flowPaused: what it loses meanwhile is part of what it waits for. One
+// renewed has streamPaused: what it loses meanwhile is part of what it waits for. One
 // of an interval class that waits for its tick is skipped by the ticks after that.
 type waiter struct {
 	sub *sub
@@ -103,7 +103,7 @@ func (s *sub) cancelWait() {
 }
 
 // recovering reports whether s waits for a snapshot that brings all that it has lost.
-func (s *sub) recovering() bool { return s.wait != nil && s.opened == flowPaused }
+func (s *sub) recovering() bool { return s.wait != nil && s.epoch == streamPaused }
 
 // serveWaiters ends the wait of some of those whose body is built.
 func (w *worker) serveWaiters(b *build) {
@@ -154,7 +154,7 @@ func (w *worker) endWait(x waiter, b *build) {
 		w.send(s.conn, w.frame(b, s.waitList(b.kind)))
 		w.resumeFrom(s, b.base, x.op)
 	case toSubscribe:
-		w.bring(s.conn, w.frame(b, s.waitList(b.kind)))
+		w.sendSnapshot(s.conn, w.frame(b, s.waitList(b.kind)))
 		w.addSub(s)
 		w.resumeNew(s, b.base, x.op)
 	}
@@ -206,7 +206,7 @@ func (w *worker) sendTick(s *sub, b *build) {
 // resumeNew lets s, a new subscription that was just sent the state at base, go on
 // from there.
 func (w *worker) resumeNew(s *sub, base uint64, o *op) {
-	s.opened, s.since = s.conn.opened(), base
+	s.epoch, s.since = s.conn.epoch(), base
 	if s.class != classNone || base == s.shard.sealed {
 		return
 	}
@@ -229,13 +229,13 @@ func (w *worker) resumeFrom(s *sub, base uint64, o *op) {
 		w.awaitLost(s, base, o)
 		return
 	}
-	s.opened = s.conn.opened()
+	s.epoch = s.conn.epoch()
 }
 
 // awaitLost has s wait for what changed after since, which it has lost. What it loses
 // meanwhile is part of that.
 func (w *worker) awaitLost(s *sub, since uint64, o *op) {
-	s.missed, s.since, s.opened = true, since, flowPaused
+	s.missed, s.since, s.epoch = true, since, streamPaused
 	w.awaitBuild(s, o, toRecover, since, bodyLagged)
 }
 
@@ -243,8 +243,8 @@ func (w *worker) awaitLost(s *sub, since uint64, o *op) {
 func (w *worker) markLagged(s *sub) {
 	c := s.conn
 	s.missed = true
-	c.Lag()
-	if c.wants() {
+	c.markLagged()
+	if c.claim() {
 		w.chains[c.writer].add(c)
 	}
 }

@@ -25,7 +25,7 @@ func (x *sliced) reportAtOnce() {
 func TestNobodyJoinsABuildThatIsOlderThanTheScreen(t *testing.T) {
 	x := newSliced(t, slicedShapes["plain"], buildBounds{devices: 1, copied: 1 << 20, compressed: 1 << 20, moved: 1 << 20, serves: 1})
 	x.watch(0)
-	x.c.conn.Lag()
+	x.c.conn.markLagged()
 	x.report()
 	x.lose()
 	x.w.turn(nil)
@@ -35,7 +35,7 @@ func TestNobodyJoinsABuildThatIsOlderThanTheScreen(t *testing.T) {
 	}
 	x.reportAtOnce()
 	x.fast.read()
-	x.fast.conn.Lag()
+	x.fast.conn.markLagged()
 	for range 4 {
 		x.reportAtOnce()
 	}
@@ -78,7 +78,7 @@ func TestRenewalBeforeTheFirstSnapshot(t *testing.T) {
 				t.Fatal("no shard waits, or both do")
 			}
 			c.read()
-			c.conn.Lag()
+			c.conn.markLagged()
 			r.sendAll(light, base+20)
 			r.pass(2 * time.Second)
 			r.turn(1)

@@ -86,20 +86,20 @@ func TestWriterThatGathersIsWoken(t *testing.T) {
 		r.pass(r.core.Window())
 		takeAll(q)
 		fired(q.Wakeups())
-		q.Gather(gathers)
+		q.AwaitFlush(gathers)
 		passed := r.core.workers[0].watermark.Load()
 		r.core.workers[0].advance(passed + int64(r.core.Window()))
 		if !r.core.FlushedThrough(passed + 1) {
 			t.Fatal("the shard has not come further: nothing is shown by this")
 		}
 		want(t, "woken", fired(q.Wakeups()), gathers)
-		q.Gather(false)
+		q.AwaitFlush(false)
 		r.settle()
 	}
 }
 
-// TestQueueKeepsTheNewestInstant: chains come from several shards in any order.
-func TestQueueKeepsTheNewestInstant(t *testing.T) {
+// TestQueueKeepsTheNewestFlush: chains come from several shards in any order.
+func TestQueueKeepsTheNewestFlush(t *testing.T) {
 	r := newRig(t, Config{Shards: 1})
 	q := r.core.Queue(0)
 	for _, instant := range []int64{7, 9, 8, 0} {
@@ -107,18 +107,18 @@ func TestQueueKeepsTheNewestInstant(t *testing.T) {
 		one.add(r.client(false).conn)
 		q.splice(&one, instant)
 	}
-	want(t, "instant", q.Instant(), int64(9))
+	want(t, "flush", q.NewestFlush(), int64(9))
 }
 
-// TestLineOfFewCanBeOff: a most of zero sends everybody to the crowds.
-func TestLineOfFewCanBeOff(t *testing.T) {
+// TestSmallListCanBeOff: a limit of zero sends every connection to the bulk list.
+func TestSmallListCanBeOff(t *testing.T) {
 	r := newRig(t, Config{Shards: 1})
 	q := r.core.Queue(0)
-	for most, inFew := range []bool{false, true} {
+	for limit, inSmall := range []bool{false, true} {
 		r.client(false).conn.Schedule()
-		var few, crowds Line
-		q.TakeInto(&few, &crowds, most)
-		want(t, "in the line of few", !few.Empty(), inFew)
-		want(t, "in the line of crowds", !crowds.Empty(), !inFew)
+		var small, bulk ConnList
+		q.TakeInto(&small, &bulk, limit)
+		want(t, "in the small list", !small.Empty(), inSmall)
+		want(t, "in the bulk list", !bulk.Empty(), !inSmall)
 	}
 }

@@ -137,7 +137,7 @@ func (w *worker) advance(next int64) {
 	}
 	w.watermark.Store(next)
 	for _, q := range w.core.queues {
-		q.passed()
+		q.advanced()
 	}
 }
 

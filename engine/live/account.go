@@ -6,29 +6,29 @@ import (
 	"pitwall/shard"
 )
 
-// replyMost is how many bytes the frames may take that were made for one
+// maxReplyBytes is how many bytes the frames may take that were made for one
 // connection alone and are not written. Beyond it no request is carried out
 // until the client has read. One reply may come on top, and an error for each
 // topic that is withdrawn.
-const replyMost = 32 << 10
+const maxReplyBytes = 32 << 10
 
 // account is the memory that is held for one connection alone, on top of
 // what every connection takes. What connections share is counted by the core, once.
 //
-// Memory ordering: each field is a sum of its own; a reader needs no
-// more than a recent value. Replies are the exception, see session.crowded.
+// Memory ordering: each field is a sum of its own, and a reader needs no more than
+// a recent value. Replies are the exception: see session.awaitDrain.
 type account struct {
 	replies  atomic.Int64 // control frames from their making to their writing
 	arriving atomic.Int64 // what was read of messages that are not whole
-	waiting  atomic.Int64 // the goroutine that waits for a full socket
+	waiting  atomic.Int64 // the goroutine of a parked session
 	watches  atomic.Int64 // subscriptions; the dispatchers add
 	asking   atomic.Int64 // questions about access under way; the dispatchers add
 }
 
 // Sizes of what is held, in bytes.
 const (
-	slotBytes = 48      // one place in the queue: in the ring, or with the writer
-	waitBytes = 4 << 10 // a goroutine that waits for a full socket, and its list of what to write
+	slotBytes = 48      // one place in the queue: in the ring, or in flight
+	waitBytes = 4 << 10 // the goroutine of a parked session, and its list of what is in flight
 	watchSize = 64 + 16 // a watch, and its place in the list
 
 	// The same inside of TLS: its stack is larger, and it has the record that it
@@ -43,8 +43,8 @@ const (
 
 // waitCost is what a goroutine takes that writes n bytes to TLS, in bytes. The
 // buffer that records are encrypted to is as long as the longest so far: buffers
-// are used again, by other connections as well. The one that writes calls it, once
-// for each write.
+// are used again, by other connections as well. The consumer calls it, once for each
+// write.
 func (k *socket) waitCost(n int) int64 {
 	for n > 0 {
 		k.records++
@@ -59,8 +59,8 @@ func (k *socket) waitCost(n int) int64 {
 	return waitTLS + int64(k.longest+k.longest/8) // what is allocated is rounded up
 }
 
-// owe counts a control frame made for s alone. Every one is counted before it is
-// queued, and repaid when it is written or dropped.
+// owe counts a control frame made for s alone. Each is counted before it is queued,
+// and repaid when it is written or dropped. Any goroutine may call it.
 func (s *session) owe(ch *shard.Chunk) *shard.Chunk {
 	s.replies.Add(int64(ch.Cost()))
 	return ch
@@ -69,7 +69,7 @@ func (s *session) owe(ch *shard.Chunk) *shard.Chunk {
 // repay counts a control frame out.
 func (s *session) repay(ch *shard.Chunk) { s.replies.Add(-int64(ch.Cost())) }
 
-// push queues a control frame.
+// push queues a control frame. Any goroutine may call it.
 func (s *session) push(ch *shard.Chunk) { s.conn.Push(s.owe(ch)) }
 
 // watchCost is the memory of a subscription, in bytes.

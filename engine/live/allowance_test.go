@@ -23,8 +23,8 @@ func TestSnapshotsBeyondTheAllowanceWait(t *testing.T) {
 			s := r.spectator("")
 			s.subscribe("e")
 			session := r.newest()
-			testenv.Eventually(t, patience, "the snapshot to be charged", func() bool { return session.paid.Load() > 0 })
-			left := time.Duration(session.paid.Load() - r.core.Now())
+			testenv.Eventually(t, patience, "the snapshot to be charged", func() bool { return session.paidUntil.Load() > 0 })
+			left := time.Duration(session.paidUntil.Load() - r.core.Now())
 			if least := time.Duration(size*len(`{"deviceId":"d","ts":1,"lat":1,"lon":5}`))*time.Second - patience; left < least {
 				t.Errorf("%v are to be paid for, want %v or more", left, least)
 			}

@@ -12,9 +12,8 @@ import (
 	"pitwall/shard"
 )
 
-// deflateLevel is the fastest level with matches. On positions frames of 8 and
-// 80 KB it takes 14 and 113 us and leaves 24 and 22 %; level 6 takes two to
-// three times as long and leaves 21 and 18 %, levels beyond ten times.
+// deflateLevel is the fastest level with matches. Higher levels take several times
+// as long and save little more of what positions frames take (BenchmarkDeflater).
 const deflateLevel = 1
 
 // deflater is a shard's compressor. Its memory (some hundred KiB) comes with
@@ -30,7 +29,7 @@ func NewDeflater() shard.Deflater { return new(deflater) }
 // Append implements shard.Deflater.
 func (d *deflater) Append(dst, src []byte) []byte {
 	if d.z == nil {
-		d.z, _ = flate.NewWriter(d, deflateLevel) // fails for an unknown level only
+		d.z, _ = flate.NewWriter(d, deflateLevel) // fails only for an unknown level
 	}
 	d.out = dst
 	d.z.Reset(d)
@@ -47,7 +46,7 @@ func (d *deflater) Write(p []byte) (int, error) {
 }
 
 // flushEnd is what a flush ends with and a compressed message goes without
-// (RFC 7692, section 7.2.1); an empty last block ends the stream behind it.
+// (RFC 7692, section 7.2.1); an empty last block ends the stream after it.
 const (
 	flushEnd  = "\x00\x00\xff\xff"
 	lastBlock = "\x01\x00\x00\xff\xff"
@@ -90,14 +89,14 @@ func inflate(message []byte, limit int) ([]byte, error) {
 	return text, nil
 }
 
-// text returns a message's text, inflated if it has to be. What cannot be
-// ends the connection.
+// text returns a message's text, inflated if it has to be. What cannot be inflated
+// ends the connection. The dispatchers call it.
 func (s *session) text(m *message) (text []byte, ok bool) {
-	if !m.deflated {
+	if !m.compressed {
 		return m.data, true
 	}
 	text, err := inflate(m.data, s.srv.opts.MaxMessageBytes)
-	s.inbox.unfolds(cap(text))
+	s.inbox.inflated(cap(text))
 	switch err {
 	case nil:
 		return text, true

@@ -5,14 +5,22 @@ import (
 	"sync/atomic"
 )
 
-// States of a session towards the dispatchers.
+// dispatchers is how many goroutines carry out requests. They share one queue.
+// Neither ever waits, for the shards or for a decision about access: what follows
+// a wait is kept in the session (afterCommand, authWait.then), and the session is
+// queued again when the wait is over. In a pool whose workers waited, only as many
+// sessions as it has workers could wait for a snapshot at a time, where all that
+// come back after a restart share one, and a slow platform could hold every worker.
+const dispatchers = 2
+
+// Values of session.dispatching; see session.
 const (
-	sessionIdle = iota
-	sessionQueued
+	dispatchIdle = iota
+	dispatchQueued
 )
 
-// dispatchQueue holds the sessions that have requests to carry out. Readers
-// add, and shards when a command is done; neither may ever wait, so it is an
+// dispatchQueue holds the sessions that have something to carry out. Readers
+// add, and shards when a command is done. Neither may ever wait, so it is an
 // intrusive list like the shards' inboxes, and a session is in it at most once.
 //
 // Memory ordering: as in shard.RunQueue. A session returns to idle before it
@@ -22,6 +30,7 @@ type dispatchQueue struct {
 	wake chan struct{}
 }
 
+// put adds a session that is queued by its state. Any goroutine may call it.
 func (q *dispatchQueue) put(s *session) {
 	for {
 		old := q.head.Load()
@@ -36,8 +45,8 @@ func (q *dispatchQueue) put(s *session) {
 	}
 }
 
-// all takes every session, longest waiting first.
-func (q *dispatchQueue) all() *session {
+// takeAll takes every session, longest waiting first.
+func (q *dispatchQueue) takeAll() *session {
 	var first *session
 	for s := q.head.Swap(nil); s != nil; {
 		next := s.next
@@ -49,7 +58,7 @@ func (q *dispatchQueue) all() *session {
 
 // schedule has a dispatcher look at s. Any goroutine may call it.
 func (s *session) schedule() {
-	if s.state.CompareAndSwap(sessionIdle, sessionQueued) {
+	if s.dispatching.CompareAndSwap(dispatchIdle, dispatchQueued) {
 		s.srv.queue.put(s)
 	}
 }
@@ -62,7 +71,7 @@ func (srv *Server) dispatch(ctx context.Context) {
 		case <-ctx.Done():
 			return
 		}
-		for s := srv.queue.all(); s != nil; {
+		for s := srv.queue.takeAll(); s != nil; {
 			next := s.next
 			s.next = nil
 			s.work()
@@ -88,35 +97,35 @@ func (s *session) work() {
 // and whatever it may wait for changes before it calls schedule. So one of the
 // two sees the other.
 func (s *session) idle() bool {
-	s.state.Store(sessionIdle)
-	return s.task() == taskNone || !s.state.CompareAndSwap(sessionIdle, sessionQueued)
+	s.dispatching.Store(dispatchIdle)
+	return s.task() == taskNone || !s.dispatching.CompareAndSwap(dispatchIdle, dispatchQueued)
 }
 
 // step does one thing; false when there is nothing to do now.
 func (s *session) step() bool {
 	switch s.task() {
 	case taskNone:
-		if s.command.Load() == commandNone && s.inquiry.Load() == nil {
+		if s.command.Load() == commandNone && s.authWait.Load() == nil {
 			s.inbox.done()
 		}
 		return false
-	case taskFollow:
+	case taskAfterCommand:
 		s.command.Store(commandNone)
-		if then := s.then; then != nil {
-			s.then = nil
-			then() // which may begin the next command
+		if after := s.afterCommand; after != nil {
+			s.afterCommand = nil
+			after() // which may begin the next command
 		}
 	case taskLeave:
-		s.left.Store(true)
+		s.life.Store(lifeLeft)
 		s.leave()
-	case taskJudge:
-		s.learn(s.exam.Load())
-	case taskLapse:
-		s.lapse()
-	case taskHear:
-		s.hear(s.inquiry.Load())
-	case taskReview:
-		s.attend()
+	case taskDecision:
+		s.takeDecision(s.check.Load())
+	case taskGrace:
+		s.endGrace()
+	case taskAnswer:
+		s.takeAnswer(s.authWait.Load())
+	case taskReauthorize:
+		s.reauthorize()
 	case taskRequest:
 		m := s.inbox.take()
 		if text, ok := s.text(m); ok {
@@ -126,30 +135,33 @@ func (s *session) step() bool {
 	return true
 }
 
-// States of a session's command with the shards.
+// Values of session.command; see session.
 const (
 	commandNone     = iota
 	commandUnderWay // nothing else is carried out until it is done
-	commandDone     // done; then is still to be called
+	commandDone     // afterCommand is still to be called
 )
 
 // begin marks a command as under way and returns what its last shard calls.
-// then, if not nil, is called by a dispatcher afterwards: it may take locks,
+// after, if not nil, is called by a dispatcher afterwards: it may take locks,
 // which a shard must not.
-func (s *session) begin(then func()) (done func()) {
-	s.then = then
+func (s *session) begin(after func()) (done func()) {
+	s.afterCommand = after
 	s.command.Store(commandUnderWay)
-	return func() {
-		s.command.Store(commandDone)
-		s.schedule()
-	}
+	return s.commandDone
+}
+
+// commandDone is called by the last shard that has carried out the command.
+func (s *session) commandDone() {
+	s.command.Store(commandDone)
+	s.schedule()
 }
 
 // leave takes the session out of everything. It is its last command.
 func (s *session) leave() {
-	s.abandon()
-	if in := s.inquiry.Swap(nil); in != nil {
-		s.srv.clients.drop(&in.waiter)
+	s.dropCheck()
+	if w := s.authWait.Swap(nil); w != nil {
+		s.srv.requestAuth.drop(&w.waiter)
 	}
 	topics := s.topics
 	s.topics = nil

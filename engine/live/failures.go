@@ -17,13 +17,13 @@ const failureBurstSeconds = 4
 
 // turn is the permission to have a credential verified.
 type turn struct {
-	from client
+	from addrKey
 	paid bool // a failure was charged in advance
 }
 
 // tryCredential gives a turn. wait is how long the request has to wait for it;
 // ok is false where that is longer than delayMost.
-func (l *limiter) tryCredential(from client, now time.Time) (t turn, wait time.Duration, ok bool) {
+func (l *limiter) tryCredential(from addrKey, now time.Time) (t turn, wait time.Duration, ok bool) {
 	t.from = from
 	rate := float64(l.o.Failures.of(from))
 	if rate <= 0 {
@@ -31,9 +31,9 @@ func (l *limiter) tryCredential(from client, now time.Time) (t turn, wait time.D
 	}
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	l.sweep(now)
-	b := &l.visitor(from).failures
-	if b.fill(rate, failureBurstSeconds*rate, now); b.credits >= 1 {
+	l.forgetIdle(now)
+	b := &l.state(from).failures
+	if b.fill(rate, failureBurstSeconds*rate, now); b.tokens >= 1 {
 		return t, 0, true // only a failure costs something
 	}
 	wait, ok = b.reserve(rate, failureBurstSeconds*rate, delayMost, now)
@@ -49,20 +49,20 @@ func (l *limiter) credentialTried(t turn, good bool, now time.Time) {
 	}
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	b, burst := &l.visitor(t.from).failures, failureBurstSeconds*rate
+	b, burst := &l.state(t.from).failures, failureBurstSeconds*rate
 	b.fill(rate, burst, now)
 	if good {
-		b.credits = min(burst, b.credits+1)
+		b.tokens = min(burst, b.tokens+1)
 		return
 	}
 	// Those that came at the same time, before the first had failed, may be many:
 	// what they owe has a bound.
-	b.credits = max(-burst, b.credits-1)
+	b.tokens = max(-burst, b.tokens-1)
 }
 
 // authenticate asks who a request is from. reason is "" when they may come in. A
 // wrong credential that had to wait ends its connection, as a late refusal does.
-func (srv *Server) authenticate(w http.ResponseWriter, r *http.Request, from client) (who any, status int, reason string) {
+func (srv *Server) authenticate(w http.ResponseWriter, r *http.Request, from addrKey) (who any, status int, reason string) {
 	if known := srv.opts.Recognize; known != nil && known(r) {
 		if who, status = srv.opts.Access.Authenticate(r); status != http.StatusUnauthorized {
 			return who, status, accessReason(status)

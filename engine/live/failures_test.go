@@ -16,11 +16,11 @@ import (
 // An address with a failure budget of 2 a second.
 func TestFailureBudget(t *testing.T) {
 	const rate, burst = 2, 2 * failureBurstSeconds
-	a, b := clientAt(netip.MustParseAddr("2001:db8::1")), clientAt(netip.MustParseAddr("192.0.2.2"))
-	neighbour := clientAt(netip.MustParseAddr("2001:db8::ffff"))
+	a, b := addrKeyOf(netip.MustParseAddr("2001:db8::1")), addrKeyOf(netip.MustParseAddr("192.0.2.2"))
+	neighbour := addrKeyOf(netip.MustParseAddr("2001:db8::ffff"))
 	now := time.Now()
 	l := &limiter{o: Limits{Failures: AddressLimit{Most: rate, SpareLoopback: true}}}
-	try := func(from client, good bool) (wait time.Duration, ok bool) {
+	try := func(from addrKey, good bool) (wait time.Duration, ok bool) {
 		t.Helper()
 		turn, wait, ok := l.tryCredential(from, now)
 		if ok {
@@ -49,7 +49,7 @@ func TestFailureBudget(t *testing.T) {
 		t.Errorf("another address waits for %v, %v", wait, ok)
 	}
 	for range 3 * burst {
-		if wait, ok := try(clientAt(netip.MustParseAddr("127.0.0.1")), false); wait != 0 || !ok {
+		if wait, ok := try(addrKeyOf(netip.MustParseAddr("127.0.0.1")), false); wait != 0 || !ok {
 			t.Fatal("loopback, which is spared, waits")
 		}
 	}
@@ -69,7 +69,7 @@ func TestFailureBudget(t *testing.T) {
 // Those that failed at the same time, before the first was known to, owe no more
 // than the burst.
 func TestFailuresAtTheSameTimeHaveABound(t *testing.T) {
-	a, now := clientAt(netip.MustParseAddr("192.0.2.1")), time.Now()
+	a, now := addrKeyOf(netip.MustParseAddr("192.0.2.1")), time.Now()
 	l := &limiter{o: Limits{Failures: AddressLimit{Most: 1}}}
 	var turns []turn
 	for range 1000 {

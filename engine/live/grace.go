@@ -7,85 +7,89 @@ import (
 	"pitwall/shard"
 )
 
-// trust says how long a session, or one of its topics, may stay. The dispatchers
-// own it.
-type trust struct {
-	confirmed time.Time // the last yes
-	until     time.Time // asked about, and no yes since: the clock ends it then; zero otherwise
+// confirmation says how long a session, or one of its topics, may stay without
+// another yes. The dispatchers own it.
+type confirmation struct {
+	at       time.Time // the last yes
+	deadline time.Time // asked about, and no yes since: the end of the grace; zero otherwise
 }
 
-// yes confirms.
-func (t *trust) yes(now time.Time) { *t = trust{confirmed: now} }
+// confirm notes a yes.
+func (c *confirmation) confirm(now time.Time) { *c = confirmation{at: now} }
 
-// ask begins the doubt: without an answer for the grace since the last yes, and
-// for an interval, it is over.
-func (t *trust) ask(now time.Time, r *Reauth) {
-	if t.until.IsZero() {
-		t.until = t.confirmed.Add(r.Grace)
-		if least := now.Add(r.Every); t.until.Before(least) {
-			t.until = least
+// startGrace begins the doubt. It ends when there was no yes for the grace, and no
+// answer for an interval.
+func (c *confirmation) startGrace(now time.Time, r *Reauth) {
+	if c.deadline.IsZero() {
+		c.deadline = c.at.Add(r.Grace)
+		if least := now.Add(r.Every); c.deadline.Before(least) {
+			c.deadline = least
 		}
 	}
 }
 
-// unclear is an answer that is neither yes nor no. over: the grace has ended.
-func (t *trust) unclear(now time.Time, r *Reauth) (over bool) {
-	t.until = t.confirmed.Add(r.Grace)
-	return t.over(now)
+// unclear notes an answer that is neither yes nor no. over: the grace has ended.
+func (c *confirmation) unclear(now time.Time, r *Reauth) (over bool) {
+	c.deadline = c.at.Add(r.Grace)
+	return c.over(now)
 }
 
-func (t *trust) over(now time.Time) bool { return !t.until.IsZero() && now.After(t.until) }
+func (c *confirmation) over(now time.Time) bool {
+	return !c.deadline.IsZero() && now.After(c.deadline)
+}
 
-// watchClock has the clock end what is in doubt: it tells the sweep when to look
-// at s again.
-func (s *session) watchClock() {
+// watchGrace has the goroutine of rechecks schedule s at the first end of a grace.
+// The dispatchers call it.
+func (s *session) watchGrace() {
 	var first time.Time
-	look := func(t *trust) {
-		if !t.until.IsZero() && (first.IsZero() || t.until.Before(first)) {
-			first = t.until
+	look := func(c *confirmation) {
+		if !c.deadline.IsZero() && (first.IsZero() || c.deadline.Before(first)) {
+			first = c.deadline
 		}
 	}
-	look(&s.trust)
+	look(&s.confirmation)
 	for _, w := range s.topics {
-		look(&w.trust)
+		look(&w.confirmation)
 	}
 	if first.IsZero() {
-		s.lapses.Store(0)
+		s.graceEnds.Store(0)
 		return
 	}
-	s.lapses.Store(max(1, int64(first.Sub(s.srv.born))))
+	s.graceEnds.Store(max(1, int64(first.Sub(s.srv.born))))
 }
 
-// lapse ends what the clock has ended, although nobody has said anything.
-func (s *session) lapse() {
-	s.lapsed.Store(false)
+// endGrace ends what is in doubt beyond its grace, although nobody has said no. The
+// dispatchers call it.
+func (s *session) endGrace() {
+	s.graceOver.Store(false)
 	now := time.Now()
-	if s.trust.over(now) {
+	if s.confirmation.over(now) {
 		s.close(4401, "access could not be confirmed")
 		return
 	}
-	var dropping []dropped
+	var list []withdrawal
 	for _, w := range s.topics {
-		if w.trust.over(now) {
-			dropping = append(dropping, dropped{w.topic.Event(), "internal", "access could not be confirmed"})
+		if w.confirmation.over(now) {
+			list = append(list, withdrawal{w.topic.Event(), "internal", "access could not be confirmed"})
 		}
 	}
-	s.withdraw(dropping)
-	s.watchClock()
+	s.withdraw(list)
+	s.watchGrace()
 }
 
-// dropped is a topic that a session may not watch any more.
-type dropped struct{ event, code, message string }
+// withdrawal is a topic that a session may not watch any more.
+type withdrawal struct{ event, code, message string }
 
 // withdraw takes topics away, one command after the other, each with an error
-// frame after the topic's last. A session that leaves needs no more of it.
-func (s *session) withdraw(list []dropped) {
-	if len(list) == 0 || s.ending.Load() {
+// frame after the topic's last. A session that leaves needs no more of it. The
+// dispatchers call it.
+func (s *session) withdraw(list []withdrawal) {
+	if len(list) == 0 || s.life.Load() != lifeReading {
 		return
 	}
 	d, rest := list[0], list[1:]
 	w := s.watchOf(d.event) // there: no request was carried out meanwhile
-	s.unwatch(w)
+	s.removeWatch(w)
 	s.srv.m.refused(d.code)
 	frame := codec.AppendTopicError(nil, w.topic.Name(), d.code, d.message)
 	s.srv.core.Unsubscribe(s.conn, w.topic, s.owe(shard.NewControl(frame)), s.begin(func() {

@@ -7,13 +7,14 @@ import (
 	"pitwall/shard"
 )
 
-// heartbeatSlots is over how many moments of an interval the pings are spread.
+// heartbeatSlots is over how many ticks of an interval the pings are spread, so that the answers do
+// not come all at once.
 const heartbeatSlots = 50
 
 // heartbeat pings every session once per interval, and closes those that have
-// not answered two pings. A session with unsent bytes is left alone: whether
-// it is alive is for the write time-out to judge. So is one that is not read
-// now: its answers are not seen.
+// not answered two pings. A session with unsent bytes is left alone: the write
+// timeout decides whether it is alive. So is one whose reader is paused: its
+// answers are not seen.
 func (srv *Server) heartbeat(ctx context.Context) {
 	tick := time.NewTicker(max(srv.opts.Heartbeat/heartbeatSlots, time.Millisecond))
 	defer tick.Stop()
@@ -26,21 +27,22 @@ func (srv *Server) heartbeat(ctx context.Context) {
 		}
 		srv.sessions.Range(func(id uint64, s *session) bool {
 			if id%heartbeatSlots == slot%heartbeatSlots {
-				s.beat(ping)
+				s.ping(ping)
 			}
 			return true
 		})
 	}
 }
 
-func (s *session) beat(ping *shard.Chunk) {
+// ping pings s, or closes it. The heartbeat goroutine calls it.
+func (s *session) ping(frame *shard.Chunk) {
 	if n, _ := s.conn.Queued(); n > 0 || s.inbox.paused() {
-		s.missed.Store(0) // it may not even have seen the pings before; counted anew once it has drained
+		s.missedPongs.Store(0) // it may not have seen the last pings; counted anew when it has drained
 		return
 	}
-	if s.missed.Add(1) > 2 {
+	if s.missedPongs.Add(1) > 2 {
 		s.close(1008, "no answer to pings")
 		return
 	}
-	s.push(ping)
+	s.push(frame)
 }

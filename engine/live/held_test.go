@@ -40,13 +40,13 @@ var attacks = []struct {
 	{
 		name:  "pings",
 		flood: func(int) []byte { return text(`{"type":"ping","id":"x"}`) },
-		full:  func(s *session) bool { return s.inbox.paused() && s.stalled.Load() },
+		full:  func(s *session) bool { return s.inbox.paused() && s.resume.Load() },
 	},
 	{
 		name:  "pings over TLS",
 		tls:   true,
 		flood: func(int) []byte { return text(`{"type":"ping","id":"x"}`) },
-		full:  func(s *session) bool { return s.inbox.paused() && s.stalled.Load() },
+		full:  func(s *session) bool { return s.inbox.paused() && s.resume.Load() },
 	},
 	{
 		name:  "requests that are refused",
@@ -62,7 +62,7 @@ var attacks = []struct {
 			topic := fmt.Sprintf(`"id":"x","topic":"event:e%d"}`, k%8)
 			return append(text(`{"type":"subscribe",`+topic), text(`{"type":"unsubscribe",`+topic)...)
 		},
-		full: func(s *session) bool { return s.inbox.paused() && s.stalled.Load() },
+		full: func(s *session) bool { return s.inbox.paused() && s.resume.Load() },
 	},
 	{
 		name: "many topics",
@@ -80,7 +80,7 @@ var attacks = []struct {
 		flood: func(int) []byte {
 			return text(`{"type":"subscribe","id":"x","topic":"event:e1"` + strings.Repeat(" ", 3500) + `}`)
 		},
-		full: func(s *session) bool { return s.inbox.paused() && s.stalled.Load() },
+		full: func(s *session) bool { return s.inbox.paused() && s.resume.Load() },
 	},
 	{
 		name:  "messages that are begun",
@@ -101,7 +101,7 @@ var attacks = []struct {
 		flood: func(int) []byte {
 			return append(text(`{"type":"subscribe","id":"x","topic":"event:e1"}`), bytes.Repeat(masked(fin|opPing, strings.Repeat("x", 125)), 10)...)
 		},
-		full: func(s *session) bool { return s.inbox.paused() && s.stalled.Load() },
+		full: func(s *session) bool { return s.inbox.paused() && s.resume.Load() },
 	},
 	{
 		name:  "a flow over TLS that is not read",
@@ -116,7 +116,7 @@ var attacks = []struct {
 		flood: func(int) []byte {
 			return text(`{"type":"subscribe","id":"x","topic":"event:slow"` + strings.Repeat(" ", 3500) + `}`)
 		},
-		full: func(s *session) bool { return s.inbox.paused() && s.inquiry.Load() != nil },
+		full: func(s *session) bool { return s.inbox.paused() && s.authWait.Load() != nil },
 	},
 	{
 		name:    "compressed requests that wait for an access decision",
@@ -124,7 +124,7 @@ var attacks = []struct {
 		flood: func(int) []byte {
 			return zipped(`{"type":"subscribe","id":"x","topic":"event:slow"` + strings.Repeat(" ", 4000) + `}`)
 		},
-		full: func(s *session) bool { return s.inbox.paused() && s.inquiry.Load() != nil },
+		full: func(s *session) bool { return s.inbox.paused() && s.authWait.Load() != nil },
 	},
 }
 
@@ -221,11 +221,11 @@ func TestWhatIsHeldIsCounted(t *testing.T) {
 				t.Errorf("%d bytes are in use for each client, %d are counted: more than 30 %% apart", before/clients, counted/clients)
 			}
 			r.srv.sessions.Range(func(_ uint64, s *session) bool {
-				if n := s.replies.Load(); n > replyMost+4096 {
-					t.Errorf("%d bytes of replies are not read, %d may be", n, replyMost)
+				if n := s.replies.Load(); n > maxReplyBytes+4096 {
+					t.Errorf("%d bytes of replies are not read, %d may be", n, maxReplyBytes)
 				}
-				if n := s.inbox.held(); n > inboundMost+8192 {
-					t.Errorf("%d bytes of requests wait, %d may", n, inboundMost)
+				if n := s.inbox.held(); n > maxInboxBytes+8192 {
+					t.Errorf("%d bytes of requests wait, %d may", n, maxInboxBytes)
 				}
 				return true
 			})

@@ -7,17 +7,17 @@ import (
 
 // Bounds of what a session's requests may take while they wait. Beyond either
 // its socket is not read, so that the client's window fills and the client has
-// to wait; one message that has begun may come on top.
+// to wait. One message that has begun may come on top.
 const (
-	maxInbound  = 64       // messages
-	inboundMost = 16 << 10 // bytes
+	maxInboxMessages = 64
+	maxInboxBytes    = 16 << 10
 )
 
 // message is one message of a client.
 type message struct {
-	data     []byte // nil for what is no text
-	deflated bool
-	next     *message
+	data       []byte // nil for what is no text
+	compressed bool
+	next       *message
 }
 
 var messageBytes = int(reflect.TypeFor[message]().Size())
@@ -33,7 +33,7 @@ type inbox struct {
 	waiting     int           // messages
 	bytes       int           // of those that wait, and of the one that is carried out
 	current     int           // of the latter
-	room        chan struct{} // the reader waits for it to be closed; nil while it does not wait
+	room        chan struct{} // closed when the reader may go on; nil while it does not wait
 	throttled   bool          // the client has sent too many pings: nothing is read
 	ended       bool          // the connection ends: the reader waits no more
 }
@@ -52,8 +52,8 @@ func (q *inbox) put(m *message) {
 	q.bytes += m.cost()
 }
 
-// await waits until there is room. The reader calls it before it reads.
-func (q *inbox) await() {
+// waitForRoom waits until there is room. The reader calls it before it reads.
+func (q *inbox) waitForRoom() {
 	q.mu.Lock()
 	for q.full() && !q.ended {
 		room := make(chan struct{})
@@ -65,7 +65,10 @@ func (q *inbox) await() {
 	q.mu.Unlock()
 }
 
-func (q *inbox) full() bool { return q.throttled || q.waiting >= maxInbound || q.bytes >= inboundMost }
+// full is called with mu held.
+func (q *inbox) full() bool {
+	return q.throttled || q.waiting >= maxInboxMessages || q.bytes >= maxInboxBytes
+}
 
 // wake lets the reader go on, if it waits and there is room. mu is held.
 func (q *inbox) wake() {
@@ -98,11 +101,12 @@ func (q *inbox) empty() bool {
 	return q.first == nil
 }
 
-// brings reports whether the next message may ask for a snapshot.
-func (q *inbox) brings() bool {
+// nextSubscribes reports whether the next message may ask for a snapshot. Any
+// goroutine may call it.
+func (q *inbox) nextSubscribes() bool {
 	q.mu.Lock()
 	defer q.mu.Unlock()
-	return q.first != nil && q.first.brings()
+	return q.first != nil && q.first.subscribes()
 }
 
 // take removes the next message, which must be there. It counts until the next
@@ -116,12 +120,12 @@ func (q *inbox) take() *message {
 	}
 	m.next = nil
 	q.waiting--
-	q.finish(m.cost())
+	q.replaceCurrent(m.cost())
 	return m
 }
 
-// unfolds notes that the message taken takes so many bytes more.
-func (q *inbox) unfolds(n int) {
+// inflated notes that the message taken takes so many bytes more.
+func (q *inbox) inflated(n int) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	q.current += n
@@ -132,14 +136,14 @@ func (q *inbox) unfolds(n int) {
 func (q *inbox) done() {
 	q.mu.Lock()
 	defer q.mu.Unlock()
-	q.finish(0)
+	q.replaceCurrent(0)
 }
 
-// finish replaces the message that is carried out by one of so many bytes, which
-// counts already. mu is held.
-func (q *inbox) finish(next int) {
+// replaceCurrent puts a message of so many bytes, which counts already, in the
+// place of the one that is carried out. mu is held.
+func (q *inbox) replaceCurrent(bytes int) {
 	q.bytes -= q.current
-	q.current = next
+	q.current = bytes
 	q.wake()
 }
 

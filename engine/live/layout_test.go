@@ -7,12 +7,12 @@ import (
 
 // What a turn looks at of a session is the first cache line of it: the session's
 // size, and where the allocator puts it, keep it so.
-func TestHotIsOneCacheLine(t *testing.T) {
+func TestOutboxIsOneCacheLine(t *testing.T) {
 	const line = 64
-	if n := reflect.TypeFor[hot]().Size(); n > line {
+	if n := reflect.TypeFor[outbox]().Size(); n > line {
 		t.Errorf("hot takes %d bytes, want %d at most", n, line)
 	}
-	if f, _ := reflect.TypeFor[session]().FieldByName("hot"); f.Offset != 0 {
+	if f, _ := reflect.TypeFor[session]().FieldByName("outbox"); f.Offset != 0 {
 		t.Errorf("hot begins at %d", f.Offset)
 	}
 	for range 100 {

@@ -22,9 +22,9 @@ type Limits struct {
 	Requests              AddressLimit // requests per second for what is no handshake; see Limited
 	AllRequests           float64      // the same of all addresses, beyond a small share of each
 	Failures              AddressLimit // credentials per second that are not good; see failures.go
-	QueuedBytes           int64        // memory held for all connections together, in bytes; see Server.weigh
+	QueuedBytes           int64        // memory held for all connections together, in bytes; see Server.enforceMemory
 
-	// TrustedProxies may say in X-Forwarded-For whom they speak for.
+	// TrustedProxies may say in X-Forwarded-For whose request they forward.
 	TrustedProxies []netip.Prefix
 }
 
@@ -35,9 +35,9 @@ type AddressLimit struct {
 	SpareLoopback bool // loopback addresses have no limit
 }
 
-// of is the limit of a client, 0 for none.
-func (a AddressLimit) of(c client) int {
-	if c == (client{}) || a.SpareLoopback && c.prefix.Addr().IsLoopback() {
+// of is the limit of an address, 0 for none.
+func (a AddressLimit) of(k addrKey) int {
+	if k == (addrKey{}) || a.SpareLoopback && k.prefix.Addr().IsLoopback() {
 		return 0
 	}
 	return a.Most
@@ -73,7 +73,8 @@ const (
 	reasonProxy     = "proxy"
 )
 
-// retryAfter is what clients that were refused for now are told to wait, in s.
+// retryAfter is how long clients that were refused for the moment are told to
+// wait, in s.
 const retryAfter = "5"
 
 var refusalReasons = []string{
@@ -97,22 +98,23 @@ func accessReason(status int) string {
 	return reasonForbidden
 }
 
-// limiter counts handshakes, connections and requests by address.
+// limiter counts handshakes, connections and requests by address. Any goroutine
+// may use it.
 type limiter struct {
 	o Limits
 
 	mu       sync.Mutex
-	all      bucket // handshakes
-	requests bucket // requests that are no handshakes
-	by       map[client]*visitor
+	upgrades bucket // of all
+	requests bucket // that are no handshakes, of all
+	by       map[addrKey]*addrState
 	swept    time.Time
 }
 
-// visitor is what is known of an address. It is forgotten when it has no
-// connection and could begin anew.
-type visitor struct {
-	open     int
-	credits  bucket // of handshakes
+// addrState is what is known of an address. It is forgotten when it has no
+// connection and its buckets are full.
+type addrState struct {
+	open     int // connections
+	upgrades bucket
 	requests bucket
 	share    bucket // requests that take nothing of what all have together
 	failures bucket // credentials that were not good
@@ -122,10 +124,10 @@ type visitor struct {
 // the burst of failures.
 const forgetAfter = 3 * failureBurstSeconds * time.Second
 
-// last is when one of them was used last; long ago when none was.
-func (v *visitor) last() time.Time {
+// lastUsed is when one of them was used last; long ago when none was.
+func (a *addrState) lastUsed() time.Time {
 	last := int64(math.MinInt64)
-	for _, b := range []*bucket{&v.credits, &v.requests, &v.share, &v.failures} {
+	for _, b := range []*bucket{&a.upgrades, &a.requests, &a.share, &a.failures} {
 		if b.at != 0 {
 			last = max(last, b.at)
 		}
@@ -133,82 +135,84 @@ func (v *visitor) last() time.Time {
 	return bucketEpoch.Add(time.Duration(last))
 }
 
-// enter counts a handshake and a connection. reason is "" unless it is one
+// admit counts a handshake and a connection. reason is "" unless it is one
 // too many; then no connection is held. Addresses come before the rate of all:
-// who is refused for their own takes nothing of the others'.
-func (l *limiter) enter(from client, now time.Time) (reason string) {
+// a client that is refused for its own address takes nothing of the others'.
+func (l *limiter) admit(from addrKey, now time.Time) (reason string) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	l.sweep(now)
-	v := l.visitor(from)
-	if r := float64(l.o.UpgradeRatePerAddress.of(from)); r > 0 && !v.credits.take(r, burstSeconds*r, now) {
+	l.forgetIdle(now)
+	a := l.state(from)
+	if r := float64(l.o.UpgradeRatePerAddress.of(from)); r > 0 && !a.upgrades.take(r, burstSeconds*r, now) {
 		return reasonAddrRate
 	}
-	if most := l.o.Connections.of(from); most > 0 && v.open >= most {
+	if most := l.o.Connections.of(from); most > 0 && a.open >= most {
 		return reasonAddress
 	}
-	if r := l.o.UpgradeRate; r > 0 && !l.all.take(r, burstSeconds*r, now) {
+	if r := l.o.UpgradeRate; r > 0 && !l.upgrades.take(r, burstSeconds*r, now) {
 		return reasonRate
 	}
-	if from != (client{}) {
-		v.open++
+	if from != (addrKey{}) {
+		a.open++
 	}
 	return ""
 }
 
-// visitor returns what is known of an address; of nobody's, nothing is kept.
-func (l *limiter) visitor(from client) *visitor {
-	v := l.by[from]
-	if v == nil {
-		v = &visitor{}
+// state returns what is known of an address; of an unknown one nothing is kept. mu
+// is held.
+func (l *limiter) state(from addrKey) *addrState {
+	a := l.by[from]
+	if a == nil {
+		a = &addrState{}
 		if l.by == nil {
-			l.by = map[client]*visitor{}
+			l.by = map[addrKey]*addrState{}
 		}
-		if from != (client{}) {
-			l.by[from] = v
+		if from != (addrKey{}) {
+			l.by[from] = a
 		}
 	}
-	return v
+	return a
 }
 
-func (l *limiter) leave(from client) {
-	if from == (client{}) {
+// release takes off a connection that admit has counted.
+func (l *limiter) release(from addrKey) {
+	if from == (addrKey{}) {
 		return
 	}
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if v := l.by[from]; v != nil && v.open > 0 {
-		v.open--
+	if a := l.by[from]; a != nil && a.open > 0 {
+		a.open--
 	}
 }
 
-// sweep forgets addresses now and then. One without a connection, for as long
-// as it takes to fill its buckets, is as good as new.
-func (l *limiter) sweep(now time.Time) {
+// forgetIdle forgets addresses now and then, so that their number stays bounded. One
+// without a connection, for as long as it takes to fill its buckets, is as good as
+// new. mu is held.
+func (l *limiter) forgetIdle(now time.Time) {
 	if now.Sub(l.swept) < time.Second {
 		return
 	}
 	l.swept = now
-	for a, v := range l.by {
-		if v.open == 0 && now.Sub(v.last()) > forgetAfter {
-			delete(l.by, a)
+	for k, a := range l.by {
+		if a.open == 0 && now.Sub(a.lastUsed()) > forgetAfter {
+			delete(l.by, k)
 		}
 	}
 }
 
-// counted returns the address that a request is counted under, the zero value
-// when it is not.
-func (srv *Server) counted(r *http.Request) client {
-	at, told := clientOf(r, srv.opts.Limits.TrustedProxies)
+// addrOf returns the key that a request is counted under.
+func (srv *Server) addrOf(r *http.Request) addrKey {
+	at, told := clientAddr(r, srv.opts.Limits.TrustedProxies)
 	if !told {
-		srv.untold.report("a trusted proxy names no client; its requests are not limited by address", errNoClient)
-		return client{}
+		srv.unnamedClients.warn("a trusted proxy names no client; its requests are not limited by address", errNoClient)
+		return addrKey{}
 	}
 	if fromNearby(at) && !srv.trusted(r) && origin.Forwarded(r) {
-		srv.strange.report("requests come through a proxy that is not in TRUSTED_PROXIES; limits of an address cannot tell its clients apart",
+		srv.unknownProxies.warn("requests come through a proxy that is not in TRUSTED_PROXIES; limits of an address cannot tell its clients apart",
 			fmt.Errorf("%s has sent the marks of a proxy", at))
 	}
-	return clientAt(at)
+	return addrKeyOf(at)
 }
 
 var errNoClient = errors.New("X-Forwarded-For is missing or no list of addresses (TRUSTED_PROXIES)")
@@ -217,17 +221,17 @@ var errNoClient = errors.New("X-Forwarded-For is missing or no list of addresses
 // a proxy may be. Any stranger can send the headers of one.
 func fromNearby(a netip.Addr) bool { return a.IsLoopback() || a.IsPrivate() || a.IsLinkLocalUnicast() }
 
-// count counts a handshake in, unless a limit is reached.
-func (srv *Server) count(r *http.Request) (from client, reason string) {
+// admit counts a handshake in, unless a limit is reached.
+func (srv *Server) admit(r *http.Request) (from addrKey, reason string) {
 	if srv.overloaded() {
-		return client{}, reasonQueued
+		return addrKey{}, reasonQueued
 	}
 	if srv.open.Add(1) > int64(srv.opts.MaxConnections) {
 		srv.open.Add(-1)
-		return client{}, reasonFull
+		return addrKey{}, reasonFull
 	}
-	from = srv.counted(r)
-	if reason = srv.limiter.enter(from, time.Now()); reason != "" {
+	from = srv.addrOf(r)
+	if reason = srv.limiter.admit(from, time.Now()); reason != "" {
 		srv.open.Add(-1)
 	}
 	return from, reason

@@ -44,7 +44,7 @@ func TestClientAddress(t *testing.T) {
 			for _, f := range c.forwarded {
 				r.Header.Add("X-Forwarded-For", f)
 			}
-			at, told := clientOf(r, trusted)
+			at, told := clientAddr(r, trusted)
 			got := ""
 			if told {
 				got = at.String()
@@ -57,7 +57,7 @@ func TestClientAddress(t *testing.T) {
 }
 
 func TestAddressesAreCountedByNetwork(t *testing.T) {
-	at := func(s string) client { return clientAt(netip.MustParseAddr(s)) }
+	at := func(s string) addrKey { return addrKeyOf(netip.MustParseAddr(s)) }
 	for _, c := range []struct {
 		a, b string
 		same bool
@@ -73,25 +73,25 @@ func TestAddressesAreCountedByNetwork(t *testing.T) {
 
 func TestLimiter(t *testing.T) {
 	now := time.Now()
-	a, b := clientAt(netip.MustParseAddr("192.0.2.1")), clientAt(netip.MustParseAddr("192.0.2.2"))
-	c := clientAt(netip.MustParseAddr("192.0.2.3"))
-	local := clientAt(netip.MustParseAddr("127.0.0.1"))
-	enter := func(l *limiter, from client, want string) {
+	a, b := addrKeyOf(netip.MustParseAddr("192.0.2.1")), addrKeyOf(netip.MustParseAddr("192.0.2.2"))
+	c := addrKeyOf(netip.MustParseAddr("192.0.2.3"))
+	local := addrKeyOf(netip.MustParseAddr("127.0.0.1"))
+	enter := func(l *limiter, from addrKey, want string) {
 		t.Helper()
-		if got := l.enter(from, now); got != want {
+		if got := l.admit(from, now); got != want {
 			t.Errorf("%v: %q, want %q", from, got, want)
 		}
 	}
 	l := &limiter{o: Limits{Connections: AddressLimit{Most: 2, SpareLoopback: true}}}
 	for range 3 {
 		enter(l, local, "")
-		enter(l, client{}, "")
+		enter(l, addrKey{}, "")
 	}
 	enter(l, a, "")
 	enter(l, a, "")
 	enter(l, a, reasonAddress)
 	enter(l, b, "")
-	l.leave(a)
+	l.release(a)
 	enter(l, a, "")
 
 	l = &limiter{o: Limits{UpgradeRate: 2, UpgradeRatePerAddress: AddressLimit{Most: 1}}}
@@ -105,13 +105,13 @@ func TestLimiter(t *testing.T) {
 		enter(l, b, "")
 	}
 	enter(l, c, reasonRate)
-	enter(l, client{}, reasonRate)
+	enter(l, addrKey{}, reasonRate)
 	now = now.Add(time.Second)
 	enter(l, b, "")
 	enter(l, a, "")
 	enter(l, c, reasonRate)
 	for range burstSeconds + 1 {
-		l.leave(a)
+		l.release(a)
 	}
 	now = now.Add(time.Hour)
 	enter(l, b, "")
@@ -159,7 +159,7 @@ func TestRequestsOfOneAddress(t *testing.T) {
 		t.Errorf("%d answered, and %d refusals counted", answered, r.set.GetOrCreateCounter(refusalName(reasonHTTPRate)).Get())
 	}
 	// Handshakes have credits of their own.
-	if reason := r.srv.limiter.enter(clientAt(netip.MustParseAddr("198.51.100.1")), time.Now()); reason != "" {
+	if reason := r.srv.limiter.admit(addrKeyOf(netip.MustParseAddr("198.51.100.1")), time.Now()); reason != "" {
 		t.Errorf("a handshake is refused: %s", reason)
 	}
 }
@@ -178,7 +178,7 @@ func TestLimitsAnswerAndCount(t *testing.T) {
 			r := start(t, nil, func(su *setup) { c.limits(&su.live) })
 			r.srv.delays = &delays{ended: make(chan struct{})} // without places: answers come at once
 			first := r.wire()
-			for _, ask := range []string{handshake, question} {
+			for _, ask := range []string{handshake, probe} {
 				res := r.open(ask).response()
 				var body [100]byte
 				n, _ := res.Body.Read(body[:])
@@ -281,9 +281,9 @@ func TestConnectionsWithoutARequestAreCounted(t *testing.T) {
 			}
 			_ = conn.Close()
 			testenv.Eventually(t, patience, "the connection to be forgotten", func() bool {
-				r.srv.pending.mu.Lock()
-				defer r.srv.pending.mu.Unlock()
-				return r.srv.pending.all == 0 && len(r.srv.pending.silent) == 0
+				r.srv.httpConns.mu.Lock()
+				defer r.srv.httpConns.mu.Unlock()
+				return r.srv.httpConns.all == 0 && len(r.srv.httpConns.silent) == 0
 			})
 			for _, reason := range []string{reasonTimeout, reasonRequest} {
 				want := uint64(0)

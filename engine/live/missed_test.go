@@ -25,12 +25,12 @@ func TestUnansweredPingsAreForgottenWhileBytesAreUnsent(t *testing.T) {
 	beat := func() { // to a client that has everything, and does not answer
 		t.Helper()
 		drained()
-		s.beat(ping)
+		s.ping(ping)
 	}
 	beat()
 	beat()
 	f.untilLagged(s)
-	s.beat(ping)
+	s.ping(ping)
 	f.level(w)
 	beat()
 	beat()

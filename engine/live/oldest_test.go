@@ -34,8 +34,17 @@ func chunksOf(t *testing.T, clock *atomic.Int64, window time.Duration) (core *sh
 	subscribed := make(chan struct{})
 	core.Subscribe(conn, topic, 0, func() { close(subscribed) })
 	<-subscribed
+	var list shard.ConnList
 	take := func() (ch *shard.Chunk) {
-		testenv.Eventually(t, patience, "a chunk", func() bool { ch = conn.Take(); return ch != nil })
+		testenv.Eventually(t, patience, "a chunk", func() bool {
+			core.Queue(0).TakeInto(&list, &list, 0)
+			for a, ok := list.Next(); ok; a, ok = list.Next() {
+				if ch = a.Take(); a.Rest() {
+					a.Requeue()
+				}
+			}
+			return ch != nil
+		})
 		return ch
 	}
 	snapshot = take()
@@ -57,53 +66,53 @@ func chunksOf(t *testing.T, clock *atomic.Int64, window time.Duration) (core *sh
 // Whether what is to be written is too old goes by the first live chunk that can
 // still be dropped: a snapshot or reply that has begun is finished, and hides
 // nothing of what stands after it, and one that has not begun must come first.
-func TestOldest(t *testing.T) {
+func TestNextSealed(t *testing.T) {
 	var clock atomic.Int64
 	clock.Store(1)
 	_, snapshot, first, second := chunksOf(t, &clock, time.Second)
 	reply := shard.NewControl([]byte{0x81, 2, '{', '}'})
-	pong := item{ch: shard.NewControl([]byte{0x8a, 0}), end: 2, free: true}
-	whole := func(ch *shard.Chunk) item { return item{ch: ch, end: ch.Len()} }
-	begun := func(ch *shard.Chunk) item { return item{ch: ch, off: 1, end: ch.Len()} }
+	pong := piece{ch: shard.NewControl([]byte{0x8a, 0}), end: 2, direct: true}
+	whole := func(ch *shard.Chunk) piece { return piece{ch: ch, end: ch.Len()} }
+	begun := func(ch *shard.Chunk) piece { return piece{ch: ch, off: 1, end: ch.Len()} }
 	for _, c := range []struct {
-		name  string
-		front []item
-		want  int64
+		name     string
+		inFlight []piece
+		want     int64
 	}{
 		{"nothing", nil, 0},
-		{"a live chunk", []item{whole(first), whole(second)}, first.Sealed()},
-		{"a live chunk that has begun", []item{begun(first), whole(second)}, first.Sealed()},
-		{"a snapshot", []item{whole(snapshot), whole(first)}, 0},
-		{"a snapshot that has begun", []item{begun(snapshot), whole(first), whole(second)}, first.Sealed()},
-		{"a snapshot that has begun, alone", []item{begun(snapshot)}, 0},
-		{"a reply that has begun, and a snapshot", []item{begun(reply), whole(snapshot), whole(first)}, 0},
-		{"a pong", []item{pong, whole(first)}, first.Sealed()},
-		{"a snapshot that has begun, and a pong", []item{begun(snapshot), pong, whole(second)}, second.Sealed()},
+		{"a live chunk", []piece{whole(first), whole(second)}, first.Sealed()},
+		{"a live chunk that has begun", []piece{begun(first), whole(second)}, first.Sealed()},
+		{"a snapshot", []piece{whole(snapshot), whole(first)}, 0},
+		{"a snapshot that has begun", []piece{begun(snapshot), whole(first), whole(second)}, first.Sealed()},
+		{"a snapshot that has begun, alone", []piece{begun(snapshot)}, 0},
+		{"a reply that has begun, and a snapshot", []piece{begun(reply), whole(snapshot), whole(first)}, 0},
+		{"a pong", []piece{pong, whole(first)}, first.Sealed()},
+		{"a snapshot that has begun, and a pong", []piece{begun(snapshot), pong, whole(second)}, second.Sealed()},
 	} {
-		if got := (&session{hot: hot{front: c.front}}).oldest(); got != c.want {
+		if got := (&session{outbox: outbox{inFlight: c.inFlight}}).nextSealed(); got != c.want {
 			t.Errorf("%s: sealed at %d, want %d", c.name, got, c.want)
 		}
 	}
 }
 
 // The window in force comes on top of the bound of age, to the nanosecond.
-func TestOutdatedAllowsForTheWindow(t *testing.T) {
+func TestTooOldAllowsForTheWindow(t *testing.T) {
 	const bound, window = time.Second, 3 * time.Second
 	var clock atomic.Int64
 	clock.Store(1)
 	core, _, first, _ := chunksOf(t, &clock, window)
-	s := &session{srv: &Server{core: core, opts: Options{RingMaxAge: bound}}, hot: hot{front: []item{{ch: first, end: first.Len()}}}}
+	s := &session{srv: &Server{core: core, opts: Options{RingMaxAge: bound}}, outbox: outbox{inFlight: []piece{{ch: first, end: first.Len()}}}}
 	for _, c := range []struct {
 		age  time.Duration
 		want bool
 	}{{0, false}, {bound + window, false}, {bound + window + 1, true}} {
 		clock.Store(first.Sealed() + int64(c.age))
-		if got := s.outdated(); got != c.want {
-			t.Errorf("after %v: outdated is %v, want %v", c.age, got, c.want)
+		if got := s.tooOld(); got != c.want {
+			t.Errorf("after %v: too old is %v, want %v", c.age, got, c.want)
 		}
 	}
 	s.srv.opts.RingMaxAge = 0
-	if s.outdated() {
-		t.Error("outdated although no age is too old")
+	if s.tooOld() {
+		t.Error("too old although there is no bound")
 	}
 }

@@ -238,7 +238,7 @@ func TestStuckDecisionsHoldNobodyUp(t *testing.T) {
 	stuck := make(chan struct{})
 	k.set(func() { k.stuck = stuck })
 	var waiting []*wire
-	for i := range maxAsking + 20 {
+	for i := range maxRequestAuth + 20 {
 		w := r.open(strings.Replace(handshake, "/live", fmt.Sprintf("/live?user=eve%d", i), 1))
 		w.upgraded()
 		w.welcome()
@@ -246,21 +246,21 @@ func TestStuckDecisionsHoldNobodyUp(t *testing.T) {
 		waiting = append(waiting, w)
 	}
 	testenv.Eventually(t, patience, "all questions to be under way", func() bool {
-		a := r.srv.clients
+		a := r.srv.requestAuth
 		a.mu.Lock()
 		defer a.mu.Unlock()
-		return a.running == maxAsking && a.waiting() == 20
+		return a.running == maxRequestAuth && a.waiting() == 20
 	})
 	if f := ada.answer(ada.ask("ping", "")); f.Type != "pong" {
 		t.Errorf("ping answered with %+v", f)
 	}
 	ada.sees("e", "a", r.publish("a"))
-	for _, w := range waiting[:maxAsking] {
+	for _, w := range waiting[:maxRequestAuth] {
 		_ = w.conn.Close()
 	}
 	r.gone(21)
 	close(stuck)
-	waiting[maxAsking].until(`"type":"subscribed"`)
+	waiting[maxRequestAuth].until(`"type":"subscribed"`)
 }
 
 func TestSessionsAreAskedAboutAgain(t *testing.T) {

@@ -20,10 +20,10 @@ func TestClientsDoNotPostponeReviews(t *testing.T) {
 	t.Parallel()
 	r, k := kept(t, time.Hour, seldom)
 	ada, bob := r.as("ada", "e", "f"), r.as("bob", "e")
-	goOn := stall(r.srv.clients)
+	goOn := occupy(r.srv.requestAuth)
 	id := ada.ask("subscribe", `,"topic":"event:other"`)
 	testenv.Eventually(t, patience, "the question", func() bool {
-		a := r.srv.clients
+		a := r.srv.requestAuth
 		a.mu.Lock()
 		defer a.mu.Unlock()
 		return a.waiting() == 1
@@ -103,26 +103,34 @@ func TestTrust(t *testing.T) {
 	for _, c := range []struct {
 		name  string
 		grace int
-		does  func(*trust, *Reauth)
+		does  func(*confirmation, *Reauth)
 		ends  int // 0: never
 	}{
-		{"nobody asked", 300, func(*trust, *Reauth) {}, 0},
-		{"no answer", 300, func(tr *trust, r *Reauth) { tr.ask(at(60), r); tr.ask(at(120), r) }, 300},
-		{"no answer, and no grace", 0, func(tr *trust, r *Reauth) { tr.ask(at(60), r); tr.ask(at(70), r) }, 120},
-		{"an error", 300, func(tr *trust, r *Reauth) { tr.ask(at(60), r); tr.unclear(at(61), r) }, 300},
-		{"an error soon after a yes", 30, func(tr *trust, r *Reauth) { tr.ask(at(5), r); tr.unclear(at(6), r); tr.ask(at(10), r) }, 30},
-		{"a yes after an error", 300, func(tr *trust, r *Reauth) {
-			tr.ask(at(60), r)
+		{"nobody asked", 300, func(*confirmation, *Reauth) {}, 0},
+		{"no answer", 300, func(tr *confirmation, r *Reauth) { tr.startGrace(at(60), r); tr.startGrace(at(120), r) }, 300},
+		{"no answer, and no grace", 0, func(tr *confirmation, r *Reauth) { tr.startGrace(at(60), r); tr.startGrace(at(70), r) }, 120},
+		{"an error", 300, func(tr *confirmation, r *Reauth) { tr.startGrace(at(60), r); tr.unclear(at(61), r) }, 300},
+		{"an error soon after a yes", 30, func(tr *confirmation, r *Reauth) {
+			tr.startGrace(at(5), r)
+			tr.unclear(at(6), r)
+			tr.startGrace(at(10), r)
+		}, 30},
+		{"a yes after an error", 300, func(tr *confirmation, r *Reauth) {
+			tr.startGrace(at(60), r)
 			tr.unclear(at(61), r)
-			tr.ask(at(120), r)
-			tr.yes(at(121))
+			tr.startGrace(at(120), r)
+			tr.confirm(at(121))
 		}, 0},
-		{"an error after a later yes", 300, func(tr *trust, r *Reauth) { tr.yes(at(100)); tr.ask(at(160), r); tr.unclear(at(161), r) }, 400},
+		{"an error after a later yes", 300, func(tr *confirmation, r *Reauth) {
+			tr.confirm(at(100))
+			tr.startGrace(at(160), r)
+			tr.unclear(at(161), r)
+		}, 400},
 	} {
-		tr := trust{confirmed: begin}
+		tr := confirmation{at: begin}
 		c.does(&tr, &Reauth{Every: time.Minute, Grace: time.Duration(c.grace) * time.Second})
-		if tr.until.IsZero() != (c.ends == 0) || c.ends > 0 && !tr.until.Equal(at(c.ends)) {
-			t.Errorf("%s: ends after %v, want %d s", c.name, tr.until.Sub(begin), c.ends)
+		if tr.deadline.IsZero() != (c.ends == 0) || c.ends > 0 && !tr.deadline.Equal(at(c.ends)) {
+			t.Errorf("%s: ends after %v, want %d s", c.name, tr.deadline.Sub(begin), c.ends)
 		}
 		if c.ends > 0 && (tr.over(at(c.ends)) || !tr.over(at(c.ends+1))) {
 			t.Errorf("%s: over too early, or not at all", c.name)
@@ -268,7 +276,7 @@ func TestAChangeOfAccessDoesNotWaitForQuestions(t *testing.T) {
 	k.set(func() { k.stuck = stuck })
 	r.srv.Recheck()
 	s := r.newest()
-	testenv.Eventually(t, patience, "the question", func() bool { return s.exam.Load() != nil })
+	testenv.Eventually(t, patience, "the question", func() bool { return s.check.Load() != nil })
 	k.set(func() { k.out["ada"] = true })
 	r.srv.Recheck()
 	ada.closed(4401)
@@ -283,19 +291,19 @@ func TestRenewalEndsTheQuestionOfBefore(t *testing.T) {
 	k.set(func() { k.stuck = stuck; k.broken["e"] = errors.New("away") })
 	r.srv.Recheck()
 	s := r.newest()
-	testenv.Eventually(t, patience, "the question", func() bool { return s.exam.Load() != nil })
-	before := s.exam.Load()
+	testenv.Eventually(t, patience, "the question", func() bool { return s.check.Load() != nil })
+	before := s.check.Load()
 	if f := ada.answer(ada.ask("auth", `,"token":"1h"`)); f.Type != "authenticated" {
 		t.Fatalf("renewal answered with %+v", f)
 	}
-	testenv.Eventually(t, patience, "another question", func() bool { e := s.exam.Load(); return e != nil && e != before })
-	if before.mu.Lock(); !before.over {
+	testenv.Eventually(t, patience, "another question", func() bool { e := s.check.Load(); return e != nil && e != before })
+	if before.mu.Lock(); !before.dropped {
 		t.Error("the question of before goes on")
 	}
 	before.mu.Unlock()
 	k.set(func() { k.broken["e"] = nil })
 	close(stuck)
-	testenv.Eventually(t, patience, "the answer", func() bool { return s.exam.Load() == nil })
+	testenv.Eventually(t, patience, "the answer", func() bool { return s.check.Load() == nil })
 	if n := s.asking.Load(); n != 0 {
 		t.Errorf("%d bytes count for questions that are answered", n)
 	}
@@ -315,10 +323,10 @@ func TestAnAnswerAboutASessionThatIsOutrun(t *testing.T) {
 	r.srv.Recheck()
 	<-k.begun
 	s := r.newest()
-	before := s.exam.Load().generation.Load()
+	before := s.check.Load().generation.Load()
 	r.srv.Recheck()
 	testenv.Eventually(t, patience, "the session to be asked about anew", func() bool {
-		return s.exam.Load().generation.Load() != before
+		return s.check.Load().generation.Load() != before
 	})
 	k.answer <- true
 	<-k.begun

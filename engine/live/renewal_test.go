@@ -141,21 +141,21 @@ func TestGraceBeginsWithTheLastAnswer(t *testing.T) {
 	}
 	defer r.core.Unwatch(topic)
 	long := time.Now().Add(-2 * time.Hour)
-	s.trust, s.topics = trust{confirmed: long}, []*watch{{topic: topic, trust: trust{confirmed: long}}}
+	s.confirmation, s.topics = confirmation{at: long}, []*watch{{topic: topic, confirmation: confirmation{at: long}}}
 	defer func() { s.topics = nil }() // it was never subscribed
 	away := errors.New("away")
-	s.judge(verdict{session: true, who: s.who, events: map[string]error{"e": nil}})
-	s.judge(verdict{session: true, who: s.who, events: map[string]error{"e": away}})
+	s.apply(decision{session: true, who: s.who, events: map[string]error{"e": nil}})
+	s.apply(decision{session: true, who: s.who, events: map[string]error{"e": away}})
 	if s.watchOf("e") == nil {
 		t.Error("a topic that has just been confirmed has no grace")
 	}
-	s.judge(verdict{session: true, err: away})
-	if s.last.Load() != nil {
+	s.apply(decision{session: true, err: away})
+	if s.closeFrame.Load() != nil {
 		t.Error("a session that has just been confirmed has no grace")
 	}
-	s.trust = trust{confirmed: long}
-	s.judge(verdict{session: true, err: away})
-	if s.last.Load() == nil {
+	s.confirmation = confirmation{at: long}
+	s.apply(decision{session: true, err: away})
+	if s.closeFrame.Load() == nil {
 		t.Error("a session stays beyond its grace")
 	}
 }

@@ -11,17 +11,19 @@ import (
 
 const topicPrefix = "event:"
 
+// The methods of session below are called by the dispatchers.
+
 // request carries out one message of a client.
 func (s *session) request(data []byte) {
 	var r codec.Request
-	if !s.credits.take(s.srv.opts.RequestRate, s.srv.opts.RequestBurst, time.Now()) {
+	if !s.requests.take(s.srv.opts.RequestRate, s.srv.opts.RequestBurst, time.Now()) {
 		_ = codec.ParseRequest(&r, data) // for its id
-		s.fail(r.ID, "rate_limited", "too many requests")
+		s.replyError(r.ID, "rate_limited", "too many requests")
 		s.throttle()
 		return
 	}
 	if err := codec.ParseRequest(&r, data); err != nil {
-		s.fail(r.ID, "bad_request", err.Error())
+		s.replyError(r.ID, "bad_request", err.Error())
 		return
 	}
 	switch r.Type {
@@ -36,12 +38,12 @@ func (s *session) request(data []byte) {
 	}
 }
 
-// eventOf is the event that a request's topic names; what names none is
-// answered with an error.
+// eventOf is the event that a request's topic names. What names none is answered
+// with an error.
 func (s *session) eventOf(r *codec.Request) (event string, ok bool) {
 	event, ok = strings.CutPrefix(r.Topic, topicPrefix)
 	if !ok || event == "" {
-		s.fail(r.ID, "bad_request", "topic must be event:<event id>")
+		s.replyError(r.ID, "bad_request", "topic must be event:<event id>")
 		return "", false
 	}
 	return event, true
@@ -56,64 +58,66 @@ func (s *session) subscribe(r *codec.Request) {
 	interval := shard.RoundInterval(time.Duration(r.Interval) * time.Millisecond)
 	if w := s.watchOf(event); w != nil {
 		w.interval = interval
-		s.confirm(r, w, 0)
+		s.replySubscribed(r, w, 0)
 		s.srv.core.Subscribe(s.conn, w.topic, interval, s.begin(nil))
 		return
 	}
 	if len(s.topics) >= s.srv.opts.MaxSubscriptions {
-		s.fail(r.ID, "too_many_subscriptions", "unsubscribe from a topic first")
+		s.replyError(r.ID, "too_many_subscriptions", "unsubscribe from a topic first")
 		return
 	}
-	then := func(said response) {
+	then := func(said answer) {
 		if said.err != nil {
-			s.srv.faults.report("authorisation failed", said.err)
-			s.fail(r.ID, "internal", "try again later")
+			s.srv.faults.warn("authorisation failed", said.err)
+			s.replyError(r.ID, "internal", "try again later")
 			return
 		}
-		s.admit(r, event, interval, said.allowed)
+		s.addTopic(r, event, interval, said.allowed)
 	}
 	who, access := s.who, s.srv.opts.Access
 	allowed, key, err := access.Decide(who, event)
 	if key == "" {
-		then(response{allowed: allowed, err: err})
+		then(answer{allowed: allowed, err: err})
 		return
 	}
-	asked := strings.Clone(event) // others may share the question
-	s.ask("event "+key, func(ctx context.Context) (said response) {
+	asked := strings.Clone(event) // the question may outlive the message: others share it
+	s.awaitAuth("event "+key, func(ctx context.Context) (said answer) {
 		said.allowed, said.err = access.Ask(ctx, who, asked, false)
 		return said
 	}, then)
 }
 
-// admit adds a topic, if that is allowed and there is one.
-func (s *session) admit(r *codec.Request, event string, interval time.Duration, allowed bool) {
+// addTopic adds a topic, if that is allowed and there is one.
+func (s *session) addTopic(r *codec.Request, event string, interval time.Duration, allowed bool) {
 	topic, exists := s.srv.core.Watch(strings.Clone(event))
 	if !allowed || !exists {
 		if exists {
 			s.srv.core.Unwatch(topic)
 		}
-		s.deny(r, allowed)
+		s.refuseTopic(r, allowed)
 		return
 	}
-	w := &watch{topic: topic, interval: interval, trust: trust{confirmed: time.Now()}}
+	w := &watch{topic: topic, interval: interval, confirmation: confirmation{at: time.Now()}}
 	s.topics = append(s.topics, w)
 	s.watches.Add(s.srv.watchCost())
 	s.srv.m.subscriptions.Inc()
-	s.confirm(r, w, s.srv.core.Shards())
-	s.srv.core.Subscribe(s.conn, topic, interval, s.begin(s.charge))
+	s.replySubscribed(r, w, s.srv.core.Shards())
+	s.srv.core.Subscribe(s.conn, topic, interval, s.begin(s.chargeSnapshot))
 }
 
-// deny answers for an event that is unknown or refused; the two look the same
-// unless all events are public anyway.
-func (s *session) deny(r *codec.Request, allowed bool) {
+// refuseTopic answers for an event that is unknown or refused. The two look the
+// same unless all events are public anyway: otherwise a stranger could find out
+// which events exist.
+func (s *session) refuseTopic(r *codec.Request, allowed bool) {
 	if allowed && s.srv.opts.Access.AllPublic() {
-		s.fail(r.ID, "unknown_topic", "there is no such event")
+		s.replyError(r.ID, "unknown_topic", "there is no such event")
 		return
 	}
-	s.fail(r.ID, "forbidden", "you may not watch this event")
+	s.replyError(r.ID, "forbidden", "you may not watch this event")
 }
 
-func (s *session) confirm(r *codec.Request, w *watch, parts int) {
+// replySubscribed announces so many snapshot parts.
+func (s *session) replySubscribed(r *codec.Request, w *watch, parts int) {
 	every := w.interval
 	if every == 0 {
 		every = s.srv.core.Window()
@@ -121,20 +125,20 @@ func (s *session) confirm(r *codec.Request, w *watch, parts int) {
 	s.reply(codec.AppendSubscribed(nil, r.ID, w.topic.Name(), s.srv.core.Devices(w.topic), parts, int(every.Milliseconds())))
 }
 
-// unsubscribe removes a topic. Its answer comes behind the topic's last frame.
+// unsubscribe removes a topic. Its answer comes after the topic's last frame.
 func (s *session) unsubscribe(r *codec.Request) {
 	event, ok := s.eventOf(r)
 	if !ok {
 		return
 	}
-	answer := codec.AppendUnsubscribed(nil, r.ID, r.Topic)
+	frame := codec.AppendUnsubscribed(nil, r.ID, r.Topic)
 	w := s.watchOf(event)
 	if w == nil {
-		s.reply(answer) // it is not subscribed, which is what was asked for
+		s.reply(frame) // it is not subscribed, which is what was asked for
 		return
 	}
-	s.unwatch(w)
-	s.srv.core.Unsubscribe(s.conn, w.topic, s.owe(shard.NewControl(answer)), s.begin(func() {
+	s.removeWatch(w)
+	s.srv.core.Unsubscribe(s.conn, w.topic, s.owe(shard.NewControl(frame)), s.begin(func() {
 		s.srv.core.Unwatch(w.topic)
 	}))
 }

@@ -16,11 +16,11 @@ const (
 
 // request counts an HTTP request. wait is how long it has to wait for its turn;
 // ok is false where that is longer than delayMost.
-func (l *limiter) request(from client, now time.Time) (wait time.Duration, ok bool) {
+func (l *limiter) request(from addrKey, now time.Time) (wait time.Duration, ok bool) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	l.sweep(now)
-	v := l.visitor(from)
+	l.forgetIdle(now)
+	v := l.state(from)
 	own := float64(l.o.Requests.of(from))
 	if own > 0 {
 		if wait, ok = v.requests.reserve(own, burstSeconds*own, delayMost, now); !ok {
@@ -28,12 +28,12 @@ func (l *limiter) request(from client, now time.Time) (wait time.Duration, ok bo
 		}
 	}
 	all := l.o.AllRequests
-	if all <= 0 || from != (client{}) && v.share.take(requestShare, requestShareBurst, now) {
+	if all <= 0 || from != (addrKey{}) && v.share.take(requestShare, requestShareBurst, now) {
 		return wait, true
 	}
 	shared, ok := l.requests.reserve(all, burstSeconds*all, delayMost, now)
 	if !ok && own > 0 {
-		v.requests.credits++ // it was not used
+		v.requests.tokens++ // it was not used
 	}
 	return max(wait, shared), ok
 }
@@ -44,12 +44,12 @@ func (l *limiter) request(from client, now time.Time) (wait time.Duration, ok bo
 // own.
 func (srv *Server) Limited(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		wait, ok := srv.limiter.request(srv.counted(r), time.Now())
+		wait, ok := srv.limiter.request(srv.addrOf(r), time.Now())
 		if ok && srv.delays.hold(r.Context(), wait) {
 			next.ServeHTTP(w, r)
 			return
 		}
 		srv.m.refusal(reasonHTTPRate)
-		srv.refuseLate(w, r, func() { answer(w, http.StatusTooManyRequests, reasonHTTPRate, "too many requests") })
+		srv.refuseLate(w, r, func() { respond(w, http.StatusTooManyRequests, reasonHTTPRate, "too many requests") })
 	})
 }

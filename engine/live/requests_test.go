@@ -53,7 +53,7 @@ func TestRequestsBeyondTheRateAreAnsweredLate(t *testing.T) {
 	})
 }
 
-// What is held back has a bound, and ends with the client or with the server.
+// What is held back has a bound, and ends with the addrKey or with the server.
 // Beyond the bound the answer comes at once and ends the connection.
 func TestDelaysHaveABound(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
@@ -108,7 +108,7 @@ func TestFloodFromManyAddressesLeavesTheOthersTheirShare(t *testing.T) {
 	const all = 20
 	now := time.Now()
 	l := &limiter{o: Limits{Requests: AddressLimit{Most: 1000}, AllRequests: all}}
-	at := func(n int) client { return clientAt(netip.AddrFrom4([4]byte{192, 0, 2, byte(n)})) }
+	at := func(n int) addrKey { return addrKeyOf(netip.AddrFrom4([4]byte{192, 0, 2, byte(n)})) }
 	answered, waited, refused := 0, 0, 0
 	for n := range 10 {
 		for range 200 {
@@ -130,12 +130,12 @@ func TestFloodFromManyAddressesLeavesTheOthersTheirShare(t *testing.T) {
 			t.Errorf("request %d of another address waits for %v, %v", n, wait, ok)
 		}
 	}
-	if _, ok := l.request(client{}, now); ok {
+	if _, ok := l.request(addrKey{}, now); ok {
 		t.Error("of nobody's address, a request has a share of its own")
 	}
 	// What was refused for all was not taken from the address.
-	if v := l.by[at(0)]; v.requests.credits < 1000*burstSeconds-200 {
-		t.Errorf("%v credits are left", v.requests.credits)
+	if v := l.by[at(0)]; v.requests.tokens < 1000*burstSeconds-200 {
+		t.Errorf("%v credits are left", v.requests.tokens)
 	}
 	now = now.Add(time.Second)
 	if wait, ok := l.request(at(0), now); wait != 0 || !ok {

@@ -141,7 +141,7 @@ func (r *rig) run(su setup) {
 	r.srv.Attend(r.http)
 	for _, w := range r.srv.writers {
 		if su.plainOrder {
-			w.lines.most = 0
+			w.order.limit = 0
 		}
 	}
 	coreCtx, endCore := context.WithCancel(context.Background())

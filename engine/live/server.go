@@ -15,7 +15,6 @@ import (
 	"github.com/puzpuzpuz/xsync/v3"
 
 	"pitwall/engine/internal/origin"
-	"pitwall/engine/internal/pace"
 	"pitwall/shard"
 )
 
@@ -29,10 +28,10 @@ type Access interface {
 	// at every subscribe, before it is known whether the event exists, and
 	// again while a topic is watched. Where somebody has to be asked, key is
 	// not "", and Ask has the answer, the same for all with that key. An error
-	// means that the answer could not be had.
+	// means that there is no answer.
 	Decide(who any, event string) (allowed bool, key string, err error)
-	// Ask asks whether who may watch an event. It may wait. again says that it
-	// is about somebody who watches, and must not wait for those who do not.
+	// Ask asks whether who may watch an event. It may wait. again says that who
+	// watches it already, and must not wait for those who do not.
 	Ask(ctx context.Context, who any, event string, again bool) (allowed bool, err error)
 	// AllPublic reports whether everybody may watch every event, so that
 	// saying which exist gives nothing away.
@@ -54,11 +53,11 @@ type Options struct {
 	MaxMessageBytes  int           // longest message of a client
 	RequestRate      float64       // requests per second and connection
 	RequestBurst     float64       // how many may come at once
-	SnapshotRate     float64       // bytes per second of the snapshots that a connection's subscribes may draw; 0: any
+	SnapshotRate     float64       // bytes per second of the snapshots that a connection's subscribes may bring; 0: any
 	SnapshotBurst    float64       // how many of these bytes may come at once, with one snapshot on top
 	Heartbeat        time.Duration // between pings; two without an answer end the connection
 	WriteTimeout     time.Duration // no byte taken by the socket for so long ends the connection
-	RingMaxAge       time.Duration // beyond the window, for which a full socket may keep a chunk; older ones are dropped like a full queue. 0: any
+	RingMaxAge       time.Duration // beyond the window: how long a chunk may wait for a full socket. If it is older, the queue is dropped. 0: any
 	NotsentLowat     int           // bytes the kernel may hold unsent; 0 leaves its default
 	Limits           Limits
 	// Recognize reports whether a request shows a credential that was found to be
@@ -66,47 +65,49 @@ type Options struct {
 	// nil: none is recognized.
 	Recognize func(*http.Request) bool
 	Reauth    Reauth
-	WindowMax time.Duration // how long the flush window may become under load; at most the core's own: never longer
+	WindowMax time.Duration // how long the flush window may become under load. At most the core's own: it never becomes longer
 }
 
-// Server is the live server: an http.Handler for /live and the goroutines
-// behind it.
+// Server is the live server: an http.Handler for /live, and the goroutines that serve
+// its connections.
 type Server struct {
-	opts    Options
-	core    *shard.Core
-	log     *slog.Logger
-	m       *meters
-	faults  fault
-	gws     upgraders
-	limiter limiter
-	pending pending
-	delays  *delays
-	untold  fault // a trusted proxy names no client
-	strange fault // a proxy is not trusted
-	clients *asks // what clients wait for
-	reasks  *asks // what is asked again
-	rounds  rounds
+	opts      Options
+	core      *shard.Core
+	log       *slog.Logger
+	m         *meters
+	faults    faultLog
+	upgraders upgraders
+	limiter   limiter
+	httpConns httpConns
+	delays    *delays
 
-	throttleTime time.Duration // throttleTime; less in tests
+	unnamedClients faultLog // a trusted proxy names no client
+	unknownProxies faultLog // a proxy is not trusted
+
+	requestAuth   *authPool // what requests wait for
+	checks        *authPool // about sessions that are in
+	recheckRounds recheckRounds
+
+	throttleTime time.Duration // the constant of that name; less in tests
 	born         time.Time
 	generation   atomic.Uint64 // counts changes of access, see Recheck
 
 	writers  []*writer
-	sweeps   []*sweep // one per writer
+	passes   []*passTimer // one per writer
 	queue    dispatchQueue
 	sessions *xsync.MapOf[uint64, *session]
 	lastID   atomic.Uint64
 	open     atomic.Int64 // connections, those in the handshake included
 	draining atomic.Bool
-	queued   atomic.Int64 // unsent bytes of all connections, at the last look
+	queued   atomic.Int64 // memory held for all connections, at the last look; see enforceMemory
 
-	door       sync.Mutex     // guards ended, so that no handshake begins behind the end
+	endMu      sync.Mutex     // guards ended, so that no handshake begins after Run has looked for them
 	ended      bool           // Run has begun to end
 	handshakes sync.WaitGroup // requests under way
 
-	readers sync.WaitGroup // read goroutines
-	parked  sync.WaitGroup // goroutines that wait for a full socket
-	members sync.WaitGroup // sessions that have not left the core yet
+	readers sync.WaitGroup // reader goroutines
+	parked  sync.WaitGroup // goroutines of parked sessions
+	joined  sync.WaitGroup // sessions that have not left the core yet
 }
 
 // New makes a server. Nothing runs until Run.
@@ -121,9 +122,9 @@ func New(o Options) (*Server, error) {
 		opts:         o,
 		core:         o.Core,
 		log:          o.Logger,
-		gws:          newUpgraders(o.MaxMessageBytes),
-		clients:      newAsks(maxAsking),
-		reasks:       newAsks(maxReviews),
+		upgraders:    newUpgraders(o.MaxMessageBytes),
+		requestAuth:  newAuthPool(maxRequestAuth),
+		checks:       newAuthPool(maxChecks),
 		throttleTime: throttleTime,
 		delays:       newDelays(o.Limits.Pending),
 		born:         time.Now(),
@@ -131,66 +132,62 @@ func New(o Options) (*Server, error) {
 		sessions:     xsync.NewMapOf[uint64, *session](),
 	}
 	for i := range o.Writers {
-		s := new(sweep)
-		srv.sweeps = append(srv.sweeps, s)
-		srv.writers = append(srv.writers, newWriter(srv, o.Core.Queue(i), s))
+		p := new(passTimer)
+		srv.passes = append(srv.passes, p)
+		srv.writers = append(srv.writers, newWriter(srv, o.Core.Queue(i), p))
 	}
 	srv.m = newMeters(o.Metrics, srv)
-	srv.rounds.log, srv.rounds.late = o.Logger, srv.m.lateRounds
-	for _, f := range []*fault{&srv.faults, &srv.untold, &srv.strange, &srv.rounds.fault} {
-		f.log, f.quiet.Every = o.Logger, pace.FaultEvery
+	srv.recheckRounds.log, srv.recheckRounds.late = o.Logger, srv.m.lateRounds
+	for _, l := range []*faultLog{&srv.faults, &srv.unnamedClients, &srv.unknownProxies, &srv.recheckRounds.faults} {
+		l.log = o.Logger
 	}
 	srv.limiter.o = o.Limits
-	srv.pending.by, srv.pending.silent = map[client]int{}, map[net.Conn]silence{}
+	srv.httpConns.by, srv.httpConns.silent = map[addrKey]int{}, map[net.Conn]silence{}
 	return srv, nil
 }
 
-// dispatchers is how many goroutines carry out requests. They share one queue;
-// a second one keeps a slow authorisation from holding up everybody.
-const dispatchers = 2
-
 // Run serves until ctx ends and every goroutine of the server has ended. Drain
-// first for a clean goodbye; connections still open then are cut, new ones are
-// refused. The core must run until Run has returned.
+// first, so that clients get close frames. Connections that are open when ctx ends
+// are cut, new ones are refused. The core must run until Run has returned.
 func (srv *Server) Run(ctx context.Context) error {
 	var own sync.WaitGroup
 	inner, stop := context.WithCancel(context.WithoutCancel(ctx))
 	defer stop()
-	srv.clients.begin(ctx)
-	srv.reasks.begin(ctx)
+	srv.requestAuth.start(ctx)
+	srv.checks.start(ctx)
 	for _, w := range srv.writers {
 		own.Go(func() { pprof.Do(inner, pprof.Labels("task", "write"), w.run) })
 	}
-	own.Go(func() { srv.stretch(inner) })
+	own.Go(func() { srv.adaptWindow(inner) })
 	for range dispatchers {
 		own.Go(func() { pprof.Do(inner, pprof.Labels("task", "dispatch"), srv.dispatch) })
 	}
 	own.Go(func() { srv.heartbeat(inner) })
-	own.Go(func() { srv.reviews(inner) })
-	own.Go(func() { srv.weigh(inner) })
+	own.Go(func() { srv.recheckLoop(inner) })
+	own.Go(func() { srv.enforceMemory(inner) })
 
 	<-ctx.Done()
-	srv.shut()
+	srv.refuseRequests()
 	srv.sessions.Range(func(_ uint64, s *session) bool {
 		s.cut()
 		return true
 	})
-	srv.handshakes.Wait() // whoever still comes out of one is sent away
+	srv.handshakes.Wait() // a session that still comes out of one is closed by upgrade
 	srv.readers.Wait()
 	srv.parked.Wait()
-	srv.members.Wait()
-	srv.clients.own.Wait()
-	srv.reasks.own.Wait()
+	srv.joined.Wait()
+	srv.requestAuth.workers.Wait()
+	srv.checks.workers.Wait()
 	stop()
 	own.Wait()
 	return nil
 }
 
-// enter lets a request in, unless Run is ending. The HTTP server does not wait
+// beginRequest lets a request in, unless Run is ending. The HTTP server does not wait
 // for requests whose connection was taken from it, so Run does.
-func (srv *Server) enter() bool {
-	srv.door.Lock()
-	defer srv.door.Unlock()
+func (srv *Server) beginRequest() bool {
+	srv.endMu.Lock()
+	defer srv.endMu.Unlock()
 	if srv.ended {
 		return false
 	}
@@ -198,23 +195,23 @@ func (srv *Server) enter() bool {
 	return true
 }
 
-// shut keeps everybody out from now on.
-func (srv *Server) shut() {
+// refuseRequests lets no request in any more.
+func (srv *Server) refuseRequests() {
 	srv.draining.Store(true)
 	srv.delays.end()
-	srv.door.Lock()
-	defer srv.door.Unlock()
+	srv.endMu.Lock()
+	defer srv.endMu.Unlock()
 	srv.ended = true
 }
 
 // Connections is the number of open connections.
 func (srv *Server) Connections() int { return int(srv.open.Load()) }
 
-// forget removes a session that has left everything.
+// forget removes a session that has left everything. A dispatcher calls it.
 func (srv *Server) forget(s *session) {
 	srv.sessions.Delete(s.id)
-	s.gone()
-	srv.members.Done()
+	s.releaseIdentity()
+	srv.joined.Done()
 }
 
 // Drain refuses new connections with 503, then closes those that are open with

@@ -62,10 +62,10 @@ func TestFloodWaitsForItsReader(t *testing.T) {
 		_, err := w.conn.Write(all)
 		sent <- err
 	}()
-	testenv.Eventually(t, patience, "the client to be held back", func() bool { return s.inbox.paused() && s.stalled.Load() })
+	testenv.Eventually(t, patience, "the client to be held back", func() bool { return s.inbox.paused() && s.resume.Load() })
 	for range 100 {
 		by.sees("e", "a", r.publish("a"))
-		if replies, waiting := s.replies.Load(), s.inbox.held(); replies > replyMost+1024 || waiting > inboundMost+4096 {
+		if replies, waiting := s.replies.Load(), s.inbox.held(); replies > maxReplyBytes+1024 || waiting > maxInboxBytes+4096 {
 			t.Fatalf("%d bytes of replies are not read, %d bytes of requests wait", replies, waiting)
 		}
 	}
@@ -116,12 +116,12 @@ func TestClientThatIsNotReadIsLeftAlone(t *testing.T) {
 	} {
 		w := r.wire()
 		s := r.newest()
-		w.send(bytes.Repeat(text(`{"type":"subscribe","id":"s","topic":"event:e"}`), 2*maxInbound))
+		w.send(bytes.Repeat(text(`{"type":"subscribe","id":"s","topic":"event:e"}`), 2*maxInboxMessages))
 		testenv.Eventually(t, patience, "the client not to be read", s.inbox.paused)
 		ping := shard.NewControl([]byte{0x80 | 0x9, 0})
 		for range 5 {
 			testenv.Eventually(t, patience, "everything to be written", func() bool { n, _ := s.conn.Queued(); return n == 0 })
-			s.beat(ping)
+			s.ping(ping)
 		}
 		if s.closing() {
 			t.Error("closed for pings that it cannot answer")

@@ -19,64 +19,68 @@ import (
 var errClosed = errors.New("connection closed")
 
 // socket is the net.Conn that gws is given. Reading goes to the client's
-// socket, with the frame headers followed on the way. Writing only queues: the
-// session's writer is the one owner of the socket.
+// socket, and frame headers are validated on the way. Writing only queues: the
+// session's consumer is the one that writes to the socket.
+//
+// During the handshake there is no session. What gws writes then is kept in answer.
 type socket struct {
 	net.Conn
 	raw    syscall.RawConn // nil for what is not a plain socket (TLS)
-	sess   *session
-	early  []byte // what the HTTP server had read already
-	follow follower
-	pull   pull
+	sess   *session        // set by newSession, before reading begins
+	answer *shard.Chunk    // to the handshake
+	early  []byte          // what the HTTP server had read already
+	frames frameValidator
+	plain  rawReader
 	gauge  *gauged // what TLS reads into; nil without TLS
 	begun  int64   // what has come of messages that are not whole, as counted last
 
-	sent, records, longest int // bytes and records written to TLS, and the longest record; of the goroutine that writes
+	sent, records, longest int // bytes and records written to TLS, and the longest record; the consumer's own
 
 	state atomic.Uint32 // socketOpen…
-	gone  atomic.Bool   // the peer has gone: nothing more can be sent
 }
 
-// States of reading.
+// Values of socket.state; see session.
 const (
 	socketOpen    = iota
-	socketClosing // Close is under way: a read that fails now has been ended by us
-	socketClosed  // nothing is read any more, and no deadline is set but by the reader
+	socketClosing // Close is under way: a read that fails now was ended by us
+	socketClosed  // nothing is read any more, and nobody sets a deadline but the reader
+	socketGone    // the same, and nothing can be sent either
 )
 
 func newSocket(c net.Conn, early []byte) *socket {
 	k := &socket{Conn: c, early: append([]byte(nil), early...), gauge: gaugeUnder(c)}
-	if sc := plain(c); sc != nil {
-		k.raw, _ = sc.SyscallConn() // fails for an invalid conn only, which cannot have been accepted
-		if net.Conn(sc) == c {
-			k.pull.attempt = k.pull.once
+	if tcp := plainTCP(c); tcp != nil {
+		k.raw, _ = tcp.SyscallConn() // fails for an invalid conn only, which cannot have been accepted
+		if net.Conn(tcp) == c {
+			k.plain.attempt = k.plain.attemptOnce
 		}
 	}
 	return k
 }
 
-// pull reads from a plain socket. It waits as net.Conn's Read does, with 150
+// rawReader reads from a plain socket. It waits as net.Conn's Read does, with 150
 // bytes of stack less: the reader's then stays at 2 KiB.
-type pull struct {
-	attempt func(fd uintptr) bool // once; nil where reading must go through the net.Conn
+type rawReader struct {
+	attempt func(fd uintptr) (done bool) // nil where reading must go through the net.Conn
 	into    []byte
 	n       int // 0 or less: nothing more comes
 }
 
-// once makes one attempt. False says that there is nothing yet.
-func (p *pull) once(fd uintptr) bool {
+// attemptOnce is what the network poller calls. False says that there is nothing
+// to read yet.
+func (r *rawReader) attemptOnce(fd uintptr) (done bool) {
 	for {
 		var err error
-		if p.n, err = unix.Read(int(fd), p.into); err != unix.EINTR {
+		if r.n, err = unix.Read(int(fd), r.into); err != unix.EINTR {
 			return err != unix.EAGAIN
 		}
 	}
 }
 
-// plain returns the TCP connection that c's bytes go to as they are, nil when
+// plainTCP returns the TCP connection that c's bytes go to as they are, nil when
 // there is none (TLS). Behind a PROXY header reading must go through c, which
 // may hold bytes; writing need not.
-func plain(c net.Conn) *net.TCPConn {
+func plainTCP(c net.Conn) *net.TCPConn {
 	switch c := c.(type) {
 	case *net.TCPConn:
 		return c
@@ -89,14 +93,14 @@ func plain(c net.Conn) *net.TCPConn {
 
 // closeWrite tells the client that nothing more comes.
 func (k *socket) closeWrite() {
-	if tcp := plain(k.Conn); tcp != nil {
+	if tcp := plainTCP(k.Conn); tcp != nil {
 		_ = tcp.CloseWrite() // it may have ended
 	} else if half, ok := k.Conn.(interface{ CloseWrite() error }); ok {
 		_ = half.CloseWrite()
 	}
 }
 
-// descriptor is that of a plain socket, for the session's gate.
+// descriptor is that of a plain socket, for the session's fdGuard.
 func (k *socket) descriptor() int32 {
 	fd := int32(noDescriptor)
 	if k.raw != nil {
@@ -129,14 +133,14 @@ func (k *socket) tune(lowat int) error {
 	return nil
 }
 
-// Read reads from the client. gws calls it from the session's reader.
+// Read reads from the client. gws calls it on the session's reader.
 func (k *socket) Read(p []byte) (int, error) {
-	k.sess.inbox.await()
-	if k.state.Load() == socketClosed {
+	k.sess.inbox.waitForRoom()
+	if k.state.Load() >= socketClosed {
 		return 0, errClosed
 	}
-	if k.follow.bad != "" {
-		k.sess.refuse(k.follow.bad)
+	if k.frames.refusal != "" {
+		k.sess.close(1002, k.frames.refusal)
 		return 0, errClosed
 	}
 	var n int
@@ -145,54 +149,55 @@ func (k *socket) Read(p []byte) (int, error) {
 		if k.early = k.early[n:]; len(k.early) == 0 {
 			k.early = nil
 		}
-	} else if k.pull.attempt == nil {
+	} else if k.plain.attempt == nil {
 		var err error
 		if n, err = k.Conn.Read(p); err != nil {
-			k.leave()
+			k.peerGone()
 			return 0, errClosed
 		}
 	} else {
-		k.pull.into = p
-		if k.raw.Read(k.pull.attempt) != nil || k.pull.n <= 0 {
-			k.leave()
+		k.plain.into = p
+		if k.raw.Read(k.plain.attempt) != nil || k.plain.n <= 0 {
+			k.peerGone()
 			return 0, errClosed
 		}
-		n = k.pull.n
+		n = k.plain.n
 	}
-	if n = k.follow.follow(p[:n]); n == 0 {
-		k.sess.refuse(k.follow.bad)
+	if n = k.frames.validate(p[:n]); n == 0 {
+		k.sess.close(1002, k.frames.refusal)
 		return 0, errClosed
 	}
-	if held := k.follow.held(k.sess.srv.opts.MaxMessageBytes) + int64(cap(k.early)); held != k.begun {
+	if held := k.frames.held(k.sess.srv.opts.MaxMessageBytes) + int64(cap(k.early)); held != k.begun {
 		k.begun = held
 		k.sess.arriving.Store(held)
 	}
 	return n, nil
 }
 
-// leave notes that nothing more comes from the client; unless we have closed
-// first, it has gone without a close frame and gets none either.
-func (k *socket) leave() {
-	if k.state.CompareAndSwap(socketOpen, socketClosed) {
-		k.gone.Store(true)
-	}
-}
+// peerGone notes that nothing more comes from the client. Unless we have closed
+// first, it has gone without a close frame and gets none either. The reader calls it.
+func (k *socket) peerGone() { k.state.CompareAndSwap(socketOpen, socketGone) }
 
 // Write queues what gws wants to send: the answer to the handshake, or a close
-// frame. It never blocks and keeps no reference to p.
+// frame. It never blocks and keeps no reference to p. gws calls it, on any
+// goroutine.
 func (k *socket) Write(p []byte) (int, error) {
-	if k.gone.Load() {
+	if k.sess != nil && k.state.Load() == socketGone {
 		return 0, errClosed
 	}
 	ch := shard.NewControl(append([]byte(nil), p...))
+	if k.sess == nil {
+		k.answer = ch
+		return len(p), nil
+	}
 	if len(p) == 0 || p[0] != 0x80|0x8 {
 		k.sess.push(ch)
 		return len(p), nil
 	}
-	if k.sess.last.CompareAndSwap(nil, ch) {
+	if k.sess.closeFrame.CompareAndSwap(nil, ch) {
 		k.sess.owe(ch)
 		if len(p) >= 4 {
-			if code := binary.BigEndian.Uint16(p[2:]); code > 1000 && code < ownCodes { // not the answer to a client's goodbye
+			if code := binary.BigEndian.Uint16(p[2:]); code > 1000 && code < ownCodes { // not the answer to a client's own close frame
 				k.sess.srv.m.closed(code)
 			}
 		}
@@ -201,19 +206,22 @@ func (k *socket) Write(p []byte) (int, error) {
 	return len(p), nil
 }
 
-// Close ends reading. gws calls it right behind its close frame; the session's
-// reader then waits for the writer and closes the socket itself. The deadline is
-// set before the reader can be through with reading, or it would cut short its
-// wait for the client's answer.
+// Close ends reading. gws calls it right after its close frame, on any goroutine.
+// The session's reader then waits for the consumer and closes the socket itself.
+// The deadline is set before the reader can be through with reading; otherwise it
+// could cut short the reader's wait for the client's answer.
 func (k *socket) Close() error {
+	if k.sess == nil {
+		return k.Conn.Close() // the handshake has failed
+	}
 	if !k.state.CompareAndSwap(socketOpen, socketClosing) {
 		return nil
 	}
 	defer k.sess.inbox.end()
-	defer k.state.Store(socketClosed)
+	defer k.state.CompareAndSwap(socketClosing, socketClosed) // cut may have come in between
 	return k.Conn.SetReadDeadline(time.Unix(1, 0))
 }
 
-// SetDeadline does nothing: gws sets one around its handshake, which only
-// queues.
+// SetDeadline does nothing: gws sets one around its handshake, in which nothing
+// is written to the socket.
 func (k *socket) SetDeadline(time.Time) error { return nil }

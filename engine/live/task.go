@@ -6,79 +6,80 @@ import "pitwall/codec"
 type task uint8
 
 const (
-	taskNone   task = iota
-	taskFollow      // the command is done: what follows it
+	taskNone         task = iota
+	taskAfterCommand      // the command is done: what follows it
 	taskLeave
-	taskJudge   // something was said about the session
-	taskLapse   // look what the clock has ended
-	taskHear    // what the client waits for is answered
-	taskReview  // ask about the session again
-	taskRequest // carry out the next request
+	taskDecision    // something was decided about the session
+	taskGrace       // look which grace has ended
+	taskAnswer      // the decision that a request waits for is there
+	taskReauthorize // have the session checked again
+	taskRequest     // carry out the next request
 )
 
-// task is what s can do next. It is the only place that decides so, for who
-// carries it out and for who is about to rest. Where the answer is nothing, it
-// names who ends the wait, and each of those calls schedule. It reads only what is
-// shared: the session may be another dispatcher's by now.
+// task is what s can do next. It is the only place that decides so, for the
+// dispatcher that carries it out and for the one that is about to rest. Where the
+// answer is nothing, a comment names who ends the wait, and each of those calls
+// schedule. It reads only what is shared: the session may be another dispatcher's by
+// now.
 func (s *session) task() task {
 	switch s.command.Load() {
 	case commandUnderWay:
 		return taskNone // the last shard
 	case commandDone:
-		return taskFollow
+		return taskAfterCommand
 	}
-	exam, inquiry := s.exam.Load(), s.inquiry.Load()
+	check, wait := s.check.Load(), s.authWait.Load()
+	life := s.life.Load()
 	switch {
-	case s.ending.Load():
-		if s.left.Load() {
-			return taskNone // nobody: it has left
-		}
+	case life == lifeLeft:
+		return taskNone // nobody
+	case life == lifeReadEnded:
 		return taskLeave
-	case exam != nil && exam.news.Load():
-		return taskJudge
-	case s.lapsed.Load():
-		return taskLapse
-	case inquiry != nil && inquiry.done.Load():
-		return taskHear
-	case s.review.Load() && (exam == nil || exam.generation.Load() != s.srv.generation.Load()):
-		return taskReview
-	case inquiry != nil:
+	case check != nil && check.unread.Load():
+		return taskDecision
+	case s.graceOver.Load():
+		return taskGrace
+	case wait != nil && wait.answered.Load():
+		return taskAnswer
+	case s.checkWanted.Load() && (check == nil || check.generation.Load() != s.srv.generation.Load()):
+		return taskReauthorize
+	case wait != nil:
 		return taskNone // the answer
 	case s.inbox.empty():
 		return taskNone // the reader
 	case s.throttled.Load():
 		return taskNone // the timer of throttle
-	case s.crowded():
-		s.stall()
+	case s.mustDrain():
+		s.awaitDrain()
 		return taskNone // the writer
-	case s.overdrawn():
+	case s.overAllowance():
 		return taskNone // the timer
 	}
 	return taskRequest
 }
 
-// crowded reports whether the client has to read before its next request is
+// mustDrain reports whether the client has to read before its next request is
 // carried out: too many replies are not written, or the request brings a snapshot
-// and the queue is full. The ring bounds neither.
-func (s *session) crowded() bool {
-	return s.replies.Load() > replyMost || s.conn.Full() && s.inbox.brings()
+// and the queue is full. The queue's own bound holds for neither.
+func (s *session) mustDrain() bool {
+	return s.replies.Load() > maxReplyBytes || s.conn.Full() && s.inbox.nextSubscribes()
 }
 
-// stall has the writer schedule s when it has written all. A connection that is
-// idle has a turn at once: its writer would not come otherwise.
+// awaitDrain has the writer schedule s when it has written all. A connection that
+// is idle has a turn at once: its writer would not come otherwise.
 //
-// Memory ordering: stalled is set before the connection's state is looked at; the
-// writer sets the state to idle before it looks at stalled (see
-// session.lookAgain). One of the two sees the other.
-func (s *session) stall() {
-	s.stalled.Store(true)
+// Memory ordering: resume is set before the connection's state is looked at. The
+// writer sets the state to idle before it looks at resume (see session.lookAgain).
+// One of the two sees the other.
+func (s *session) awaitDrain() {
+	s.resume.Store(true)
 	s.conn.Schedule()
 }
 
-// brings reports whether a message asks for a topic. A compressed one may: it
-// is not inflated just to be looked at.
-func (m *message) brings() bool {
-	if m.deflated {
+// subscribes reports whether a message asks for a topic, and so for a snapshot. A
+// compressed one may: it is not inflated just to be looked at.
+func (m *message) subscribes() bool {
+	if m.compressed {
 		return true
 	}
 	var r codec.Request

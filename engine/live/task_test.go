@@ -28,34 +28,46 @@ func newBench(t *testing.T) *bench {
 	if err != nil {
 		t.Fatal(err)
 	}
-	srv := &Server{core: core, queue: dispatchQueue{wake: make(chan struct{}, 1)}, clients: newAsks(1), sessions: xsync.NewMapOf[uint64, *session]()}
+	srv := &Server{core: core, queue: dispatchQueue{wake: make(chan struct{}, 1)}, requestAuth: newAuthPool(1), sessions: xsync.NewMapOf[uint64, *session]()}
 	s := &session{srv: srv}
 	s.conn = core.NewConn(0, false, s)
-	s.state.Store(sessionQueued) // a dispatcher has it
+	s.dispatching.Store(dispatchQueued) // a dispatcher has it
 	return &bench{s, t, core}
 }
 
 // fill pushes more than the queue may hold.
 func (b *bench) fill() { b.push(shard.NewControl(make([]byte, 2000))) }
 
-// write writes everything and rests, as the writer does.
-func (b *bench) write() {
-	b.drain()
-	b.rest()
+// active takes the connection off its run queue, as its writer does.
+func (b *bench) active() shard.Active {
+	b.t.Helper()
+	var list shard.ConnList
+	b.core.Queue(0).TakeInto(&list, &list, 0)
+	a, ok := list.Next()
+	if !ok {
+		b.t.Fatal("the connection is not in its run queue")
+	}
+	return a
 }
 
-func (b *bench) drain() {
-	for ch := b.conn.Take(); ch != nil; ch = b.conn.Take() {
-		b.letGo(item{ch: ch})
+// write writes everything and rests, as the writer does.
+func (b *bench) write(a shard.Active) {
+	b.drain(a)
+	b.rest(a)
+}
+
+func (b *bench) drain(a shard.Active) {
+	for ch := a.Take(); ch != nil; ch = a.Take() {
+		b.release(a.Consumer, piece{ch: ch})
 	}
 }
 
-// turns gives those connections a turn that the writer was asked for.
+// turns gives the connection the turn that the writer was asked for, if it was.
 func (b *bench) turns() {
-	var line shard.Line
-	b.core.Queue(0).TakeInto(&line, &line, 0)
-	for line.Next() != nil {
-		b.write()
+	var list shard.ConnList
+	b.core.Queue(0).TakeInto(&list, &list, 0)
+	for a, ok := list.Next(); ok; a, ok = list.Next() {
+		b.write(a)
 	}
 }
 
@@ -87,7 +99,7 @@ func TestHeldBackRequestIsWoken(t *testing.T) {
 		{"the writer is done before the dispatcher rests, and more has come", func(b *bench) {
 			b.fill()
 			b.step()
-			b.write()
+			b.write(b.active())
 			b.fill()
 			b.idles()
 			b.turns()
@@ -106,20 +118,21 @@ func TestHeldBackRequestIsWoken(t *testing.T) {
 		}},
 		{"the writer is done between the look and the note", func(b *bench) {
 			b.fill()
-			if !b.crowded() {
+			if !b.mustDrain() {
 				b.t.Fatal("not held back")
 			}
 			b.turns()
-			b.stall()
+			b.awaitDrain()
 			b.idles()
 			b.turns()
 		}},
 		{"the note is made while the writer has everything written and does not rest yet", func(b *bench) {
 			b.fill()
-			crowded := b.crowded()
-			b.drain()
-			b.stall()
-			b.rest()
+			crowded := b.mustDrain()
+			a := b.active()
+			b.drain(a)
+			b.awaitDrain()
+			b.rest(a)
 			b.idles()
 			if !crowded {
 				b.t.Fatal("not held back")
@@ -127,15 +140,14 @@ func TestHeldBackRequestIsWoken(t *testing.T) {
 		}},
 		{"the queue counts as full, and the connection is idle", func(b *bench) {
 			b.fill()
-			var line shard.Line
-			b.core.Queue(0).TakeInto(&line, &line, 0)
-			ch := line.Next().Take()
-			if b.conn.Rest() {
+			a := b.active()
+			ch := a.Take()
+			if a.Rest() {
 				b.t.Fatal("there is more to write")
 			}
 			b.step()
 			b.idles()
-			b.letGo(item{ch: ch}) // what was counted for a moment
+			b.release(a.Consumer, piece{ch: ch}) // what was counted for a moment
 			b.turns()
 		}},
 	} {
@@ -153,7 +165,7 @@ func TestHeldBackRequestIsWoken(t *testing.T) {
 func TestHeldBackRequestIsWokenBesideTheWriter(t *testing.T) {
 	b := newBench(t)
 	b.inbox.put(&message{data: []byte(aSubscribe)})
-	b.state.Store(sessionIdle)
+	b.dispatching.Store(dispatchIdle)
 	const rounds = 150_000
 	var begun, noted atomic.Int64
 	var other sync.WaitGroup
@@ -163,34 +175,32 @@ func TestHeldBackRequestIsWokenBesideTheWriter(t *testing.T) {
 				runtime.Gosched()
 			}
 			for range n % 40 { // the two meet at another point each time
-				_ = b.crowded()
+				_ = b.mustDrain()
 			}
-			b.stall()
+			b.awaitDrain()
 			noted.Store(n)
 		}
 	})
 	defer other.Wait()
-	var line shard.Line
 	for n := int64(1); n <= rounds; n++ {
 		b.conn.Schedule()
-		b.core.Queue(0).TakeInto(&line, &line, 0)
-		line.Next() // its writer has it
+		a := b.active()
 		begun.Store(n)
 		for range n % 41 {
-			b.drain()
+			b.drain(a)
 		}
-		b.rest()
+		b.rest(a)
 		for noted.Load() < n {
 			runtime.Gosched()
 		}
 		b.turns()
-		if b.srv.queue.all() == nil {
+		if b.srv.queue.takeAll() == nil {
 			t.Errorf("round %d: the request waits, and nobody will look at it", n)
 			begun.Store(rounds)
 			return
 		}
 		b.next = nil
-		b.state.Store(sessionIdle)
+		b.dispatching.Store(dispatchIdle)
 	}
 }
 
@@ -199,7 +209,7 @@ func TestHeldBackRequestIsWokenBesideTheWriter(t *testing.T) {
 func TestRepliesHaveABudget(t *testing.T) {
 	b := newBench(t)
 	for n := 0; b.task() != taskNone || n == 0; n++ {
-		if b.replies.Load() > replyMost {
+		if b.replies.Load() > maxReplyBytes {
 			t.Fatalf("%d bytes of replies are not read, and the next request is carried out", b.replies.Load())
 		}
 		b.inbox.put(&message{data: []byte(`{"type":"ping"}`)})
@@ -215,12 +225,12 @@ func TestRepliesHaveABudget(t *testing.T) {
 	}
 }
 
-// asks has a client's question carried out until the function it returns.
-func (b *bench) asks() (end func()) {
-	answer := make(chan struct{})
-	b.srv.clients.begin(context.Background())
-	b.ask("", func(context.Context) response { <-answer; return response{} }, func(response) {})
-	return func() { close(answer); b.srv.clients.own.Wait() }
+// waits has a request wait for an answer until end is called.
+func (b *bench) waits() (end func()) {
+	answered := make(chan struct{})
+	b.srv.requestAuth.start(context.Background())
+	b.awaitAuth("", func(context.Context) answer { <-answered; return answer{} }, func(answer) {})
+	return func() { close(answered); b.srv.requestAuth.workers.Wait() }
 }
 
 // Whatever a session waits for, its coming is seen: by the dispatcher that is
@@ -234,38 +244,38 @@ func TestEveryWaitIsEnded(t *testing.T) {
 		{"a request", func(b *bench) func() {
 			return func() { b.inbox.put(&message{data: []byte(aSubscribe)}); b.schedule() }
 		}, taskRequest},
-		{"a command with the shards", func(b *bench) func() { return b.begin(nil) }, taskFollow},
+		{"a command with the shards", func(b *bench) func() { return b.begin(nil) }, taskAfterCommand},
 		{"the answer to a question", func(b *bench) func() {
-			return b.asks()
-		}, taskHear},
+			return b.waits()
+		}, taskAnswer},
 		{"the answer about the session", func(b *bench) func() {
-			e := &examination{srv: b.srv, s: b.session}
-			b.exam.Store(e)
-			b.review.Store(true) // one at a time
-			return e.tell
-		}, taskJudge},
+			c := &sessionCheck{srv: b.srv, s: b.session}
+			b.check.Store(c)
+			b.checkWanted.Store(true) // one at a time
+			return c.notify
+		}, taskDecision},
 		{"the clock", func(b *bench) func() {
 			b.srv.sessions.Store(b.id, b.session)
-			b.lapses.Store(1)
-			return b.srv.sweepGrace
-		}, taskLapse},
+			b.graceEnds.Store(1)
+			return b.srv.findEndedGraces
+		}, taskGrace},
 		{"the next question about the session, while the client's is not answered", func(b *bench) func() {
-			b.t.Cleanup(b.asks())
-			return b.reviewSoon
-		}, taskReview},
+			b.t.Cleanup(b.waits())
+			return b.requestCheck
+		}, taskReauthorize},
 		{"the end of reading, while a question is not answered", func(b *bench) func() {
-			b.t.Cleanup(b.asks())
-			return func() { b.ending.Store(true); b.schedule() }
+			b.t.Cleanup(b.waits())
+			return func() { b.life.Store(lifeReadEnded); b.schedule() }
 		}, taskLeave},
 		{"the end of reading", func(b *bench) func() {
-			return func() { b.ending.Store(true); b.schedule() }
+			return func() { b.life.Store(lifeReadEnded); b.schedule() }
 		}, taskLeave},
 		{"the end of reading, while a request is held back", func(b *bench) func() {
 			b.fill()
 			b.inbox.put(&message{data: []byte(aSubscribe)})
-			return func() { b.ending.Store(true); b.schedule() }
+			return func() { b.life.Store(lifeReadEnded); b.schedule() }
 		}, taskLeave},
-		{"the next question about the session", func(b *bench) func() { return b.reviewSoon }, taskReview},
+		{"the next question about the session", func(b *bench) func() { return b.requestCheck }, taskReauthorize},
 		{"the writer", func(b *bench) func() {
 			b.fill()
 			b.inbox.put(&message{data: []byte(aSubscribe)})

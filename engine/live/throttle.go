@@ -2,10 +2,10 @@ package live
 
 import "time"
 
-// A client that sends more than it may is told so once, and then not listened to
-// for throttleTime: its requests wait, the inbox fills, the reader stops, and TCP slows
-// the client down. Refusing each request would let a flood cost a read, a parse
-// and a reply for each of its messages.
+// A client that sends more than it may is told so once, and is then not served for
+// throttleTime: its requests wait, the inbox fills, the reader stops, and TCP slows
+// the client down. If each request were refused, each message of a flood would cost
+// a read, a parse and a reply.
 
 // throttleTime is how long a connection is not served after it has exceeded its rate.
 const throttleTime = time.Second
@@ -17,33 +17,39 @@ const throttleTime = time.Second
 func (s *session) throttle() {
 	s.throttled.Store(true)
 	s.srv.m.throttles.Inc()
-	time.AfterFunc(s.srv.throttleTime, func() {
-		s.throttled.Store(false)
-		s.schedule()
-	})
+	time.AfterFunc(s.srv.throttleTime, s.throttleTimer)
 }
 
-// pinged counts a ping frame, which no dispatcher sees. Beyond the rate of
+// throttleTimer runs on the timer's goroutine.
+func (s *session) throttleTimer() {
+	s.throttled.Store(false)
+	s.schedule()
+}
+
+// countPing counts a ping frame, which no dispatcher sees. Beyond the rate of
 // requests the reader stops. The reader calls it.
-func (s *session) pinged() {
+func (s *session) countPing() {
 	if o := &s.srv.opts; !s.pings.take(o.RequestRate, o.RequestBurst, time.Now()) {
 		s.srv.m.throttles.Inc()
-		s.inbox.throttle(s.srv.throttleTime)
+		s.inbox.pause(s.srv.throttleTime)
 	}
 }
 
-// throttle has the reader stop for d, before it reads on.
-func (q *inbox) throttle(d time.Duration) {
+// pause has the reader stop for d, before it reads on.
+func (q *inbox) pause(d time.Duration) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	if q.throttled {
 		return
 	}
 	q.throttled = true
-	time.AfterFunc(d, func() {
-		q.mu.Lock()
-		defer q.mu.Unlock()
-		q.throttled = false
-		q.wake()
-	})
+	time.AfterFunc(d, q.resume)
+}
+
+// resume runs on the timer's goroutine.
+func (q *inbox) resume() {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	q.throttled = false
+	q.wake()
 }

@@ -86,12 +86,17 @@ func (r *rig) arrives(raw string) (*wire, *session) {
 	return w, r.newest()
 }
 
-// takes has the test take the one connection off its run queue, as its writer
-// does. False: it is not there.
-func (r *rig) takes() bool {
-	var line shard.Line
-	r.core.Queue(0).TakeInto(&line, &line, 0)
-	return line.Next() != nil
+// active takes the one connection off its run queue, as its writer does, or fails
+// with otherwise.
+func (r *rig) active(otherwise string) shard.Active {
+	r.t.Helper()
+	var list shard.ConnList
+	r.core.Queue(0).TakeInto(&list, &list, 0)
+	a, ok := list.Next()
+	if !ok {
+		r.t.Fatal(otherwise)
+	}
+	return a
 }
 
 // A ping that is read before the answer to the handshake is written does not
@@ -129,21 +134,14 @@ func TestTheEndOfATurnLooksAgain(t *testing.T) {
 			r := unserved(t)
 			writer := r.srv.writers[0]
 			w, s := r.arrives(handshake)
-			if !r.takes() {
-				t.Fatal("the answer to the handshake does not bring the connection to its writer")
-			}
-			writer.turn(s)
+			writer.turn(r.active("the answer to the handshake does not bring the connection to its writer"))
 			w.upgraded()
 			w.welcome()
 			s.conn.Schedule()
-			if !r.takes() {
-				t.Fatal("the connection is not idle after its turn")
-			}
+			a := r.active("the connection is not idle after its turn")
 			c.bring(s) // the turn under way has found nothing
-			if !s.rest() && !r.takes() {
-				t.Fatal("the connection is idle, and nobody writes what has come")
-			}
-			writer.turn(s)
+			s.rest(a)
+			writer.turn(r.active("the connection is idle, and nobody writes what has come"))
 			c.read(w)
 		})
 	}
@@ -165,11 +163,9 @@ func TestHungUpConnectionLetsGoOfItsChunks(t *testing.T) {
 	<-subscribed
 	r.publish("a")
 	testenv.Eventually(t, patience, "a chunk of the live flow", func() bool { return r.core.Stats().Held > 0 })
-	if !r.takes() {
-		t.Fatal("the connection is not in its run queue")
-	}
+	a := r.active("the connection is not in its run queue")
 	s.cut()
-	r.srv.writers[0].turn(s)
+	r.srv.writers[0].turn(a)
 	r.held(0)
 }
 
@@ -180,44 +176,43 @@ func TestTaskSeesAllWork(t *testing.T) {
 	t.Parallel()
 	r := unserved(t)
 	_, s := r.arrives(handshake)
-	answered, examined := &inquiry{}, &examination{}
-	answered.done.Store(true)
-	examined.news.Store(true)
+	answered, examined := &authWait{}, &sessionCheck{}
+	answered.answered.Store(true)
+	examined.unread.Store(true)
 	for _, c := range []struct {
-		name         string
-		command      uint32
-		inquiry      *inquiry
-		exam         *examination
-		review       bool
-		lapsed       bool
-		request      bool
-		ending, left bool
-		want         bool
+		name      string
+		command   uint32
+		wait      *authWait
+		check     *sessionCheck
+		recheck   bool
+		graceOver bool
+		request   bool
+		life      uint32
+		want      bool
 	}{
 		{name: "nothing"},
 		{name: "a request", request: true, want: true},
-		{name: "a review", review: true, want: true},
-		{name: "the end", ending: true, want: true},
-		{name: "the end, which is under way", ending: true, left: true},
-		{name: "a command under way", command: commandUnderWay, review: true, request: true, ending: true},
+		{name: "a review", recheck: true, want: true},
+		{name: "the end", life: lifeReadEnded, want: true},
+		{name: "the end, which is under way", life: lifeLeft},
+		{name: "a command under way", command: commandUnderWay, recheck: true, request: true, life: lifeReadEnded},
 		{name: "a command that is done", command: commandDone, want: true},
-		{name: "a question", inquiry: &inquiry{}, request: true},
-		{name: "a question, and a review", inquiry: &inquiry{}, review: true, request: true, want: true},
-		{name: "a question that is answered", inquiry: answered, want: true},
-		{name: "a question, and the end", inquiry: &inquiry{}, ending: true, want: true},
-		{name: "a question, and the end under way", inquiry: &inquiry{}, ending: true, left: true},
-		{name: "a review under way, and another", exam: &examination{}, review: true},
-		{name: "a review under way, and a request", exam: &examination{}, request: true, want: true},
-		{name: "a review that is answered, and a question", exam: examined, inquiry: &inquiry{}, want: true},
-		{name: "the clock, and a question", inquiry: &inquiry{}, lapsed: true, want: true},
+		{name: "a question", wait: &authWait{}, request: true},
+		{name: "a question, and a review", wait: &authWait{}, recheck: true, request: true, want: true},
+		{name: "a question that is answered", wait: answered, want: true},
+		{name: "a question, and the end", wait: &authWait{}, life: lifeReadEnded, want: true},
+		{name: "a question, and the end under way", wait: &authWait{}, life: lifeLeft},
+		{name: "a review under way, and another", check: &sessionCheck{}, recheck: true},
+		{name: "a review under way, and a request", check: &sessionCheck{}, request: true, want: true},
+		{name: "a review that is answered, and a question", check: examined, wait: &authWait{}, want: true},
+		{name: "the clock, and a question", wait: &authWait{}, graceOver: true, want: true},
 	} {
 		s.command.Store(c.command)
-		s.inquiry.Store(c.inquiry)
-		s.exam.Store(c.exam)
-		s.review.Store(c.review)
-		s.lapsed.Store(c.lapsed)
-		s.ending.Store(c.ending)
-		s.left.Store(c.left)
+		s.authWait.Store(c.wait)
+		s.check.Store(c.check)
+		s.checkWanted.Store(c.recheck)
+		s.graceOver.Store(c.graceOver)
+		s.life.Store(c.life)
 		if c.request {
 			s.inbox.put(&message{data: []byte(`{"type":"ping"}`)})
 		}
@@ -229,9 +224,8 @@ func TestTaskSeesAllWork(t *testing.T) {
 		}
 	}
 	s.command.Store(commandNone)
-	s.inquiry.Store(nil)
-	s.exam.Store(nil)
-	s.lapsed.Store(false)
-	s.ending.Store(false)
-	s.left.Store(false)
+	s.authWait.Store(nil)
+	s.check.Store(nil)
+	s.graceOver.Store(false)
+	s.life.Store(lifeReading)
 }

@@ -3,7 +3,6 @@ package live
 import (
 	"bufio"
 	"encoding/base64"
-	"net"
 	"net/http"
 	"slices"
 	"strings"
@@ -33,8 +32,8 @@ func newUpgraders(maxMessage int) upgraders {
 			CheckUtf8Enabled:   true,
 			Recovery:           nil, // our reader goroutine recovers
 			NewSession:         func() gws.SessionStorage { return nil },
-			// It is only to answer: it is never given a compressed message,
-			// see follower, and has none to send.
+			// It is only for the answer to the handshake: gws is never given a
+			// compressed message (see frameValidator), and has none to send.
 			PermessageDeflate: gws.PermessageDeflate{Enabled: a.deflate, PoolSize: 1},
 		}
 		if a.named {
@@ -53,9 +52,9 @@ func (srv *Server) agree(h http.Header) agreement {
 	}
 }
 
-// shown is the request that gws is shown: no more than was agreed on, since it
-// looks at the first value of each header only.
-func (a agreement) shown(r *http.Request) *http.Request {
+// request is the request that gws is given: no more than was agreed on, since it
+// looks only at the first value of each header.
+func (a agreement) request(r *http.Request) *http.Request {
 	h := http.Header{
 		"Connection":            {"Upgrade"},
 		"Upgrade":               {"websocket"},
@@ -73,22 +72,24 @@ func (a agreement) shown(r *http.Request) *http.Request {
 
 // ServeHTTP upgrades a request to a live connection, or refuses it: 400 for no
 // handshake, 401 unauthorised, 403 origin, 426 for another version of the
-// protocol, 429 limit, 503 draining. A request that does not ask for an upgrade
-// is answered as one that does would be, and with 400 where that would be let
-// in: browsers keep the answer to a handshake to themselves, and this is how a
-// page finds out. It costs what a handshake costs, since it is as much work, and
-// its refusals are not counted: nobody was turned away.
+// protocol, 429 limit, 503 draining.
+//
+// A request that does not ask for an upgrade is a probe. It is refused as a
+// handshake would be, and with 400 where a handshake would be let in. Browsers do
+// not show pages the answer to a handshake, and this is how a page finds out. A
+// probe costs what a handshake costs, since it is as much work. Its refusals are
+// not counted, as no client was refused.
 func (srv *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	reject, asks := srv.reject, isQuestion(r)
-	if asks {
-		reject = answer
+	reject, probe := srv.reject, isProbe(r)
+	if probe {
+		reject = respond
 	}
-	if srv.draining.Load() || !srv.enter() {
+	if srv.draining.Load() || !srv.beginRequest() {
 		reject(w, http.StatusServiceUnavailable, reasonDraining, "come back after a pause")
 		return
 	}
 	defer srv.handshakes.Done()
-	from, reason := srv.count(r)
+	from, reason := srv.admit(r)
 	if reason != "" {
 		// Who is refused for their address waits for it; for the others it is no
 		// fault of theirs.
@@ -96,41 +97,41 @@ func (srv *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		srv.turnAway(w, r, late, func() { reject(w, http.StatusTooManyRequests, reason, "too many") })
 		return
 	}
-	if status, reason, why := srv.unfit(w, r, asks); status != 0 {
-		srv.unadmit(nil, from)
+	if status, reason, why := srv.unfit(w, r, probe); status != 0 {
+		srv.releaseClient(nil, from)
 		reject(w, status, reason, why)
 		return
 	}
 	generation := srv.generation.Load()
 	who, status, reason := srv.authenticate(w, r, from)
 	if status != 0 {
-		srv.unadmit(nil, from)
+		srv.releaseClient(nil, from)
 		srv.turnAway(w, r, reason == reasonFailures, func() { reject(w, status, reason, http.StatusText(status)) })
 		return
 	}
-	if asks {
-		srv.unadmit(who, from)
+	if probe {
+		srv.releaseClient(who, from)
 		srv.reject(w, http.StatusBadRequest, reasonHandshake, noHandshake)
 		return
 	}
 	s, err := srv.upgrade(w, r, who, from)
 	if err != nil {
-		srv.unadmit(who, from)
-		srv.faults.report("upgrading a connection failed", err)
+		srv.releaseClient(who, from)
+		srv.faults.warn("upgrading a connection failed", err)
 		return
 	}
 	if generation != srv.generation.Load() && srv.opts.Reauth.Keeper != nil {
-		s.reviewSoon() // access changed after the question, and Recheck may have missed s
+		s.requestCheck() // access changed after the question, and Recheck may have missed s
 	}
 }
 
 // unfit says what is wrong with a handshake, whoever it is from; status is 0 for
-// nothing. Who only asks need not shake hands.
-func (srv *Server) unfit(w http.ResponseWriter, r *http.Request, asks bool) (status int, reason, why string) {
+// nothing. A probe need not shake hands.
+func (srv *Server) unfit(w http.ResponseWriter, r *http.Request, probe bool) (status int, reason, why string) {
 	switch {
-	case !asks && !isHandshake(r):
+	case !probe && !isHandshake(r):
 		return http.StatusBadRequest, reasonHandshake, noHandshake
-	case !asks && r.Header.Get("Sec-WebSocket-Version") != "13":
+	case !probe && r.Header.Get("Sec-WebSocket-Version") != "13":
 		w.Header().Set("Sec-WebSocket-Version", "13") // RFC 6455, section 4.4
 		return http.StatusUpgradeRequired, reasonHandshake, "WebSocket version 13 is spoken here"
 	case !srv.allowedOrigin(r):
@@ -148,8 +149,8 @@ func (srv *Server) turnAway(w http.ResponseWriter, r *http.Request, late bool, a
 	answer()
 }
 
-// RefuseHost answers a request, for whatever page, that was sent to a name
-// that is not ours.
+// RefuseHost answers a request, for whatever page, that was sent to a host name
+// that is not served.
 func (srv *Server) RefuseHost(w http.ResponseWriter, why string) {
 	srv.m.refusal(reasonHost)
 	http.Error(w, reasonHost+": "+why, http.StatusForbidden)
@@ -163,17 +164,17 @@ func (srv *Server) RefuseProxy(w http.ResponseWriter, r *http.Request, why strin
 		return
 	}
 	srv.m.refusal(reasonProxy)
-	answer(w, http.StatusUnauthorized, reasonProxy, why)
+	respond(w, http.StatusUnauthorized, reasonProxy, why)
 }
 
 // reject refuses an upgrade.
 func (srv *Server) reject(w http.ResponseWriter, status int, reason, why string) {
 	srv.m.rejected(status, reason)
-	answer(w, status, reason, why)
+	respond(w, status, reason, why)
 }
 
-// answer says why there is no upgrade.
-func answer(w http.ResponseWriter, status int, reason, why string) {
+// respond says why a request is refused.
+func respond(w http.ResponseWriter, status int, reason, why string) {
 	if status == http.StatusUnauthorized {
 		w.Header().Set("WWW-Authenticate", "Bearer") // RFC 9110, section 15.5.2
 	}
@@ -185,8 +186,8 @@ func answer(w http.ResponseWriter, status int, reason, why string) {
 
 const noHandshake = "not a WebSocket handshake"
 
-// isQuestion reports whether a request does not ask for an upgrade at all.
-func isQuestion(r *http.Request) bool {
+// isProbe reports whether a request does not ask for an upgrade at all.
+func isProbe(r *http.Request) bool {
 	return r.Method == http.MethodGet && len(r.Header.Values("Upgrade")) == 0
 }
 
@@ -200,8 +201,8 @@ func isHandshake(r *http.Request) bool {
 		err == nil && len(key) == 16
 }
 
-// headerHas reports whether one of the values of a header, or of a list in
-// one of them, is what is looked for.
+// headerHas reports whether one of the values of a header, or of a list in one of
+// them, is as is says.
 func headerHas(h http.Header, name string, is func(string) bool) bool {
 	return slices.ContainsFunc(h.Values(name), func(v string) bool {
 		for part := range strings.SplitSeq(v, ",") {
@@ -213,8 +214,8 @@ func headerHas(h http.Header, name string, is func(string) bool) bool {
 	})
 }
 
-// allowedOrigin lets in what no page has sent (no Origin), pages of the same
-// origin, and those that are allowed.
+// allowedOrigin reports whether a request comes from no page (it has no Origin), from
+// a page of the same origin, or from one that is allowed.
 func (srv *Server) allowedOrigin(r *http.Request) bool {
 	if srv.opts.Origins.Any() {
 		return true
@@ -226,9 +227,9 @@ func (srv *Server) allowedOrigin(r *http.Request) bool {
 	return err == nil && (srv.opts.Origins.Names(from) || from.Own(r.Host, origin.Secure(r, srv.trusted(r))))
 }
 
-// upgrade takes the connection from the HTTP server, lets gws shake hands, and
-// starts the reader.
-func (srv *Server) upgrade(w http.ResponseWriter, r *http.Request, who any, from client) (*session, error) {
+// upgrade takes the connection from the HTTP server, lets gws do the handshake, and
+// starts the session's reader.
+func (srv *Server) upgrade(w http.ResponseWriter, r *http.Request, who any, from addrKey) (*session, error) {
 	raw, buffered, err := http.NewResponseController(w).Hijack()
 	if err != nil {
 		srv.reject(w, http.StatusInternalServerError, reasonNoHijack, "cannot upgrade")
@@ -236,21 +237,19 @@ func (srv *Server) upgrade(w http.ResponseWriter, r *http.Request, who any, from
 	}
 	early, _ := buffered.Reader.Peek(buffered.Reader.Buffered())
 	agreed := srv.agree(r.Header)
-	s := srv.newSession(raw, early, r)
-	if agreed.deflate {
-		s.sock.follow.deflate = true
-		s.conn.AcceptDeflate()
-	}
-	s.ws, err = srv.gws[agreed].UpgradeFromConn(s.sock, bufio.NewReaderSize(s.sock, readBuffer), agreed.shown(r))
+	sock := newSocket(raw, early)
+	ws, err := srv.upgraders[agreed].UpgradeFromConn(sock, bufio.NewReaderSize(sock, readBuffer), agreed.request(r))
 	if err != nil {
-		s.cut()
-		return nil, err
+		return nil, err // gws has closed the socket
 	}
-	s.from = from
-	s.settle(who)
+	s := srv.newSession(sock, ws, r.URL.Query().Get("batch") == "1", agreed.deflate)
+	s.addr = from
+	s.identify(who)
+	s.push(sock.answer)
+	sock.answer = nil
 	s.reply(codec.AppendWelcome(nil, srv.opts.InstanceID, int(srv.opts.Heartbeat.Milliseconds())))
 	srv.sessions.Store(s.id, s)
-	srv.members.Add(1)
+	srv.joined.Add(1)
 	srv.readers.Add(1)
 	go s.reader()()
 	if srv.draining.Load() { // Drain may have listed the sessions just before
@@ -259,14 +258,18 @@ func (srv *Server) upgrade(w http.ResponseWriter, r *http.Request, who any, from
 	return s, nil
 }
 
-func (srv *Server) newSession(c net.Conn, early []byte, r *http.Request) *session {
-	s := &session{srv: srv, sock: newSocket(c, early), id: srv.lastID.Add(1), flushed: make(chan struct{})}
-	s.sock.sess, s.gate.fd = s, s.sock.descriptor()
-	if err := s.sock.tune(srv.opts.NotsentLowat); err != nil {
-		// It costs freshness for the slow, no more.
-		srv.faults.report("the options of a socket could not be set", err)
+// newSession makes a session of a connection whose handshake is done.
+func (srv *Server) newSession(sock *socket, ws *gws.Conn, batch, deflate bool) *session {
+	s := &session{srv: srv, sock: sock, ws: ws, id: srv.lastID.Add(1), flushed: make(chan struct{})}
+	sock.sess, s.fd.fd = s, sock.descriptor()
+	if err := sock.tune(srv.opts.NotsentLowat); err != nil {
+		// It costs freshness for slow clients, no more.
+		srv.faults.warn("the options of a socket could not be set", err)
 	}
-	batch := r.URL.Query().Get("batch") == "1"
 	s.conn = srv.core.NewConn(int(s.id%uint64(srv.opts.Writers)), batch, s)
+	if deflate {
+		sock.frames.deflate = true
+		s.conn.AcceptDeflate()
+	}
 	return s
 }

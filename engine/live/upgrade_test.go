@@ -184,7 +184,7 @@ func TestUpgradeAsksWhoItIs(t *testing.T) {
 }
 
 // question asks as a page does that was not let in.
-var question = asked("/live", "-Upgrade", "-Connection", "-Sec-WebSocket-Key", "-Sec-WebSocket-Version", "+Sec-Fetch-Mode: cors")
+var probe = asked("/live", "-Upgrade", "-Connection", "-Sec-WebSocket-Key", "-Sec-WebSocket-Version", "+Sec-Fetch-Mode: cors")
 
 // A question is answered as a handshake would be, and counts as no refusal
 // unless there is nothing to refuse it for.
@@ -192,7 +192,7 @@ func TestQuestionIsAnsweredAsAHandshake(t *testing.T) {
 	r := start(t, map[string][]string{"e": {"a"}}, func(su *setup) { su.live.MaxConnections = 2 })
 	want := func(when string, status int, reason string) {
 		t.Helper()
-		resp := r.open(question).response()
+		resp := r.open(probe).response()
 		body := make([]byte, len(reason))
 		if _, err := io.ReadFull(resp.Body, body); err != nil || resp.StatusCode != status || string(body) != reason {
 			t.Errorf("%s: answered with %s %q (%v), want %d %s", when, resp.Status, body, err, status, reason)

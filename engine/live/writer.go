@@ -11,35 +11,38 @@ import (
 
 // Bounds of one turn: what one system call is given at most.
 const (
-	turnItems = 64
-	turnBytes = 1 << 20
+	turnPieces = 64
+	turnBytes  = 1 << 20
 )
 
-// gatherTime bounds how long a writer waits after an instant for the shards
-// that have not passed it yet, so that a connection gets their chunks in one
-// write.
+// gatherTime bounds how long a writer waits after a flush time for the shards that
+// have not come to it, so that a connection gets their chunks in one write.
 const gatherTime = 3 * time.Millisecond
 
-// writer drains one run queue.
+// writer is one writer goroutine. It drains one run queue.
 type writer struct {
-	srv   *Server
-	queue *shard.RunQueue
-	lines lines
-	out   output
-	tally tally
-	sweep *sweep
-	seen  int64  // the newest instant gathered for
-	lent  []item // front of the connection that has its turn
-	group [warmAhead]*session
+	srv      *Server
+	queue    *shard.RunQueue
+	order    fairQueue
+	out      *output
+	tally    tally
+	pass     *passTimer
+	gathered int64   // the newest flush time that was waited for
+	scratch  []piece // what is in flight for the connection that has its turn
+	group    [prefetchAhead]shard.Active
 }
 
-func newWriter(srv *Server, queue *shard.RunQueue, sweep *sweep) *writer {
-	w := &writer{srv: srv, queue: queue, sweep: sweep, lines: lines{most: fewMost}, lent: make([]item, 0, turnItems)}
-	w.out.joined = make([]byte, joinMost)
-	w.out.init()
-	return w
+func newWriter(srv *Server, queue *shard.RunQueue, pass *passTimer) *writer {
+	return &writer{
+		srv: srv, queue: queue, pass: pass,
+		order:   fairQueue{limit: smallBatch},
+		out:     newOutput(make([]byte, joinMost)),
+		scratch: make([]piece, 0, turnPieces),
+	}
 }
 
+// run is the goroutine. Each time it is woken it makes a drain pass: it serves
+// until nobody waits.
 func (w *writer) run(ctx context.Context) {
 	timer := time.NewTimer(time.Hour)
 	defer timer.Stop()
@@ -49,37 +52,35 @@ func (w *writer) run(ctx context.Context) {
 		case <-ctx.Done():
 			return
 		}
-		w.sweep.begin(w.srv.core.Now())
-		for w.look(ctx, timer) {
+		w.pass.begin(w.srv.core.Now())
+		for {
+			w.gather(ctx, timer)
+			w.order.takeFrom(w.queue)
+			if w.order.empty() {
+				break
+			}
 			w.serve()
 		}
-		w.sweep.end(w.srv.core.Now())
+		w.pass.end(w.srv.core.Now())
 	}
 }
 
-// look takes in everybody who waits, once every shard has passed the newest
-// instant. False says that nobody does.
-func (w *writer) look(ctx context.Context, timer *time.Timer) bool {
-	w.gather(ctx, timer)
-	w.lines.take(w.queue)
-	return !w.lines.empty()
-}
-
-// serve gives turns until nobody waits, looking at times for newcomers.
+// serve gives turns until nobody waits. At times it looks for newcomers, so that
+// those of a small batch go ahead.
 func (w *writer) serve() {
-	for n := 0; ; {
-		got := w.next()
-		if got == 0 {
+	for turns := 0; ; {
+		n := w.takeGroup()
+		if n == 0 {
 			break
 		}
-		for _, s := range w.group[:got] {
-			w.turn(s)
+		for _, a := range w.group[:n] {
+			w.turn(a)
 		}
-		if n += got; n >= lookEvery {
-			n = 0
+		if turns += n; turns >= retakeEvery {
+			turns = 0
 			w.tally.publish(w.srv.m)
-			if w.srv.core.FlushedThrough(w.queue.Instant()) {
-				w.lines.take(w.queue)
+			if w.srv.core.FlushedThrough(w.queue.NewestFlush()) {
+				w.order.takeFrom(w.queue)
 			}
 		}
 	}
@@ -87,41 +88,66 @@ func (w *writer) serve() {
 	w.tally.publish(w.srv.m)
 }
 
-// warmAhead is how many connections are fetched from memory before the first
-// of them has its turn. What a turn needs has left the processor's caches since
-// the last one, and the writer would else wait for each piece alone.
-const warmAhead = 8
+// turn writes what a connection has queued, with one system call. Most turns leave
+// nothing, so the list of what is in flight is the writer's own until they do.
+func (w *writer) turn(a shard.Active) {
+	s := a.Owner().(*session)
+	if s.inFlight == nil {
+		s.inFlight = w.scratch[:0]
+	}
+	if s.phase != sendEnded && s.fill(a.Consumer) {
+		n, err := w.out.writeNow(s)
+		switch {
+		case err == nil:
+			w.tally.wrote(n, w.srv.core)
+			s.written(n, a.Consumer, &w.tally)
+		case err != unix.EAGAIN:
+			s.socketFailed()
+		}
+		if s.phase != sendEnded && len(s.inFlight) > 0 {
+			s.inFlight = append([]piece(nil), s.inFlight...)
+			w.park(s, a.Park())
+			return
+		}
+	}
+	s.rest(a)
+}
 
-// next takes some connections off the lines.
-func (w *writer) next() (n int) {
-	for ; n < warmAhead; n++ {
-		c := w.lines.next()
-		if c == nil {
+// prefetchAhead is how many connections are fetched from memory before the first
+// of them has its turn. What a turn needs has left the processor's caches since
+// the last one. Fetched one by one, the writer would wait for memory each time.
+const prefetchAhead = 8
+
+// takeGroup takes the next connections in order, and fetches what their turns need.
+func (w *writer) takeGroup() (n int) {
+	for ; n < prefetchAhead; n++ {
+		a, ok := w.order.next()
+		if !ok {
 			break
 		}
-		w.group[n] = c.Owner.(*session)
+		w.group[n] = a
 	}
-	for _, s := range w.group[:n] {
-		_ = s.last.Load()
+	for _, a := range w.group[:n] {
+		_ = a.Owner().(*session).closeFrame.Load()
 	}
-	for _, s := range w.group[:n] {
-		s.conn.Warm()
+	for _, a := range w.group[:n] {
+		a.Prefetch()
 	}
 	return n
 }
 
-// gather waits until every shard has passed the newest instant.
+// gather waits until every shard has come to the newest flush time, for a moment
+// at most.
 func (w *writer) gather(ctx context.Context, timer *time.Timer) {
-	instant := w.queue.Instant()
-	if instant <= w.seen {
+	flush := w.queue.NewestFlush()
+	if flush <= w.gathered {
 		return
 	}
-	w.seen = instant
-	core := w.srv.core
-	w.queue.Gather(true)
-	defer w.queue.Gather(false)
+	w.gathered = flush
+	w.queue.AwaitFlush(true)
+	defer w.queue.AwaitFlush(false)
 	timer.Reset(gatherTime)
-	for !core.FlushedThrough(instant) {
+	for !w.srv.core.FlushedThrough(flush) {
 		select {
 		case <-w.queue.Wakeups():
 		case <-timer.C:
@@ -130,82 +156,4 @@ func (w *writer) gather(ctx context.Context, timer *time.Timer) {
 			return
 		}
 	}
-}
-
-// turn writes what a connection has queued, with one system call. Most turns
-// leave nothing, so the list of what to write is the writer's own.
-func (w *writer) turn(s *session) {
-	if s.front == nil {
-		s.front = w.lent[:0]
-	}
-	if !s.over && s.fill() && !w.write(s) {
-		s.front = append([]item(nil), s.front...)
-		w.park(s)
-		return
-	}
-	if s.rest() {
-		s.conn.Unpark()
-	}
-}
-
-// write reports false when the socket has no room for all of it.
-func (w *writer) write(s *session) bool {
-	if s.gate.fd == noDescriptor {
-		return false
-	}
-	if !s.gate.enter() {
-		s.drop()
-		return true
-	}
-	n, err := w.out.now(s)
-	if s.gate.leave() {
-		_ = s.sock.Conn.Close()
-	}
-	if err == unix.EAGAIN {
-		return false
-	}
-	if err != nil {
-		s.drop()
-		return true
-	}
-	w.tally.wrote(n, w.srv.core)
-	s.advance(n, &w.tally)
-	return s.over || len(s.front) == 0
-}
-
-// rest ends a turn with nothing left to write. It returns true when there is
-// more to do.
-func (s *session) rest() bool {
-	if s.over {
-		s.discard()
-		return s.conn.Rest()
-	}
-	s.front = nil
-	if s.conn.Lagged() {
-		s.conn.Shrink()
-		s.conn.Recover(&s.losses)
-	}
-	if s.conn.Rest() {
-		return true
-	}
-	s.lookAgain()
-	return false
-}
-
-// lookAgain looks at what does not go through the ring, now that the connection
-// is idle: the pong, the close frame, and requests that wait for the writer.
-// Whatever adds one looks at the connection's state afterwards.
-func (s *session) lookAgain() {
-	if s.pong.Load() != nil || s.last.Load() != nil {
-		s.conn.Schedule()
-	}
-	if s.stalled.Load() && s.stalled.CompareAndSwap(true, false) {
-		s.schedule()
-	}
-}
-
-// drop ends a connection whose socket has failed.
-func (s *session) drop() {
-	s.over = true
-	s.cut()
 }

@@ -141,10 +141,10 @@ func TestWaitForTheSocketIsMeasured(t *testing.T) {
 }
 
 // beyond is how many observations are in buckets that begin at d or above.
-func (a *ages) beyond(d time.Duration) (n uint64) {
-	for i := range a.counts {
+func (h *histogram) beyond(d time.Duration) (n uint64) {
+	for i := range h.counts {
 		if i > 0 && bounds[i-1] >= d {
-			n += a.counts[i].Load()
+			n += h.counts[i].Load()
 		}
 	}
 	return n

@@ -19,8 +19,8 @@ func TestPacedListener(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	writer := new(sweep)
-	srv := &Server{core: core, sweeps: []*sweep{writer}, m: &meters{pauses: metrics.NewSet().NewCounter("pauses")}}
+	writer := new(passTimer)
+	srv := &Server{core: core, passes: []*passTimer{writer}, m: &meters{pauses: metrics.NewSet().NewCounter("pauses")}}
 	inner, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)

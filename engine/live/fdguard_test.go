@@ -8,11 +8,11 @@ import (
 
 // Every order of the steps of a writer's turn and of two that hang up: the
 // socket is closed once, and never while the writer is inside.
-func TestGateInEveryOrder(t *testing.T) {
+func TestFDGuardInEveryOrder(t *testing.T) {
 	for _, order := range [][]int{
 		{0, 0, 1, 2}, {0, 1, 0, 2}, {0, 1, 2, 0}, {1, 0, 0, 2}, {1, 0, 2, 0}, {1, 2, 0, 0},
 	} {
-		var g gate
+		var g fdGuard
 		closes, inside, tried := 0, false, false
 		shut := func() {
 			if g.shut() {
@@ -43,9 +43,9 @@ func TestGateInEveryOrder(t *testing.T) {
 }
 
 // The same with goroutines that do not know of each other.
-func TestGateUnderStress(t *testing.T) {
+func TestFDGuardUnderStress(t *testing.T) {
 	for range 2000 {
-		var g gate
+		var g fdGuard
 		var closed atomic.Int32
 		var all sync.WaitGroup
 		all.Go(func() {

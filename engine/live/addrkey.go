@@ -6,11 +6,12 @@ import (
 	"strings"
 )
 
-// client is the address that a connection is counted under: one IPv4 address,
-// or an IPv6 /64, which is what a household gets. The zero value is nobody's.
-type client struct{ prefix netip.Prefix }
+// addrKey is what a connection is counted under: one IPv4 address, or an IPv6 /64,
+// which is what a household gets. The zero value stands for an unknown address, which
+// has no limits.
+type addrKey struct{ prefix netip.Prefix }
 
-func clientAt(a netip.Addr) client {
+func addrKeyOf(a netip.Addr) addrKey {
 	a = a.Unmap().WithZone("")
 	bits := 32
 	if a.Is6() {
@@ -18,16 +19,16 @@ func clientAt(a netip.Addr) client {
 	}
 	p, err := a.Prefix(bits)
 	if err != nil {
-		return client{}
+		return addrKey{}
 	}
-	return client{p}
+	return addrKey{p}
 }
 
-// clientOf returns where a request comes from. Behind trusted proxies that is
-// what they say in X-Forwarded-For, read from the right, since everything to
-// the left of the first address that is not a trusted proxy's may be made up.
-// told is false when a trusted proxy names no client.
-func clientOf(r *http.Request, trusted []netip.Prefix) (at netip.Addr, told bool) {
+// clientAddr returns where a request comes from. Behind trusted proxies that is
+// what they say in X-Forwarded-For. It is read from the right: everything to the
+// left of the first address that is not a trusted proxy's may be made up. told is
+// false when a trusted proxy names no client.
+func clientAddr(r *http.Request, trusted []netip.Prefix) (at netip.Addr, told bool) {
 	at, told = peerOf(r)
 	if !told || !within(at, trusted) {
 		return at, told

@@ -14,25 +14,26 @@ func TestOrderOfTurns(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	q := core.Queue(0)
+	queue := core.Queue(0)
 	arrive := func(from, to int) {
 		for i := from; i < to; i++ {
 			core.NewConn(0, false, i).Schedule()
 		}
 	}
-	l := lines{most: fewMost}
+	q := fairQueue{limit: smallBatch}
 	arrive(0, 300)
-	q.TakeInto(&l.crowds, &l.crowds, 0)
+	queue.TakeInto(&q.bulk, &q.bulk, 0)
 	arrive(1000, 1100)
-	l.take(q)
+	q.takeFrom(queue)
 	var got []int
 	for len(got) < 200 {
-		got = append(got, l.next().Owner.(int))
+		a, _ := q.next()
+		got = append(got, a.Owner().(int))
 	}
 	arrive(1100, 1110)
-	l.take(q)
-	for c := l.next(); c != nil; c = l.next() {
-		got = append(got, c.Owner.(int))
+	q.takeFrom(queue)
+	for a, ok := q.next(); ok; a, ok = q.next() {
+		got = append(got, a.Owner().(int))
 	}
 	var want []int
 	run := func(from, to int) {
@@ -54,7 +55,7 @@ func TestOrderOfTurns(t *testing.T) {
 			t.Fatalf("turn %d is of %d, want %d:\n%v", i, got[i], want[i], got)
 		}
 	}
-	if !l.empty() {
+	if !q.empty() {
 		t.Error("somebody is left")
 	}
 }

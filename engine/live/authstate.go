@@ -9,9 +9,8 @@ import (
 	"pitwall/codec"
 )
 
-// Keeper decides how long those who are in may stay. Its methods are called
-// from many goroutines; they get what Access.Authenticate, Confirm or Renew has
-// returned.
+// Keeper decides how long those who are in may stay. Its methods are called from
+// many goroutines. They get what Access.Authenticate, Confirm or Renew has returned.
 type Keeper interface {
 	// Deadline is when the session of who ends unless it is renewed; zero for
 	// never.
@@ -19,7 +18,7 @@ type Keeper interface {
 	// Confirm asks again whether who may stay. It returns nil when not,
 	// otherwise who they are now. An error means that nobody can tell.
 	Confirm(ctx context.Context, who any) (any, error)
-	// ConfirmKey names the question that Confirm has to ask somebody: those
+	// ConfirmKey names the question that Confirm has to ask somebody. Those
 	// with the same key get the same answer. "" says that Confirm asks nobody
 	// and does not wait.
 	ConfirmKey(who any) string
@@ -40,25 +39,26 @@ type Reauth struct {
 	Grace  time.Duration // how long a session stays although nobody can tell
 }
 
-// standing is what a session's stay depends on. What is not atomic belongs to
+// authState is what a session's stay depends on. What is not atomic belongs to
 // the dispatchers.
-type standing struct {
-	expiry *time.Timer // closes the session at its deadline
-	trust  trust
+type authState struct {
+	expiry       *time.Timer // closes the session at its deadline; nil for none
+	confirmation confirmation
 
-	review     atomic.Bool  // set by any goroutine: ask again
-	unanswered atomic.Bool  // asked about by the interval, and not answered
-	lapses     atomic.Int64 // when the clock ends something, in ns since the server was made; 0: never
-	lapsed     atomic.Bool  // set by the sweep: that is now
+	checkWanted atomic.Bool  // set by any goroutine: check the session again
+	unanswered  atomic.Bool  // its check of the last interval has not come to its end
+	graceEnds   atomic.Int64 // when the first grace ends, in ns since the server was made; 0: never
+	graceOver   atomic.Bool  // set by the goroutine of rechecks: one has ended
 
-	inquiry atomic.Pointer[inquiry]     // what the client waits for
-	exam    atomic.Pointer[examination] // what is asked about the session
+	authWait atomic.Pointer[authWait]     // what a request waits for; nil for nothing
+	check    atomic.Pointer[sessionCheck] // the check under way; nil for none
 }
 
-// settle notes who the session belongs to, and until when.
-func (s *session) settle(who any) {
+// identify notes who the session belongs to, and until when. It is called before
+// the session's reader starts, then by the dispatchers.
+func (s *session) identify(who any) {
 	s.who = who
-	s.trust.yes(time.Now())
+	s.confirmation.confirm(time.Now())
 	k := s.srv.opts.Reauth.Keeper
 	if k == nil {
 		return
@@ -79,50 +79,52 @@ func (s *session) settle(who any) {
 // expire runs on the timer's goroutine.
 func (s *session) expire() { s.close(4401, "session expired") }
 
-// gone ends what settle began. It is called when the session has left.
-func (s *session) gone() {
+// releaseIdentity gives back what the session counts for, when it has left. A dispatcher
+// calls it.
+func (s *session) releaseIdentity() {
 	if s.expiry != nil {
 		s.expiry.Stop()
 	}
-	s.srv.unadmit(s.who, s.from)
+	s.srv.releaseClient(s.who, s.addr)
 }
 
-// unadmit gives back what a client was counted by.
-func (srv *Server) unadmit(who any, from client) {
-	srv.limiter.leave(from)
+// releaseClient gives back what a client was counted by. Any goroutine may call it.
+func (srv *Server) releaseClient(who any, addr addrKey) {
+	srv.limiter.release(addr)
 	srv.open.Add(-1)
 	if k := srv.opts.Reauth.Keeper; k != nil && who != nil {
 		k.Left(who)
 	}
 }
 
-// renew takes a new token for the session.
+// renew takes a new token for the session. The dispatchers call it.
 func (s *session) renew(r *codec.Request) {
 	k := s.srv.opts.Reauth.Keeper
 	if k == nil || !s.srv.opts.Reauth.Tokens {
-		s.fail(r.ID, "bad_request", "this type is not served")
+		s.replyError(r.ID, "bad_request", "this type is not served")
 		return
 	}
 	id, token, who := strings.Clone(r.ID), strings.Clone(r.Token), s.who
-	s.ask("", func(ctx context.Context) (said response) {
+	s.awaitAuth("", func(ctx context.Context) (said answer) {
 		said.who, said.err = k.Renew(ctx, who, token)
 		return said
-	}, func(said response) {
+	}, func(said answer) {
 		switch {
 		case said.err != nil:
-			s.srv.faults.report("renewing a session failed", said.err)
-			s.fail(id, "internal", "try again later")
+			s.srv.faults.warn("renewing a session failed", said.err)
+			s.replyError(id, "internal", "try again later")
 		case said.who == nil:
-			s.fail(id, "forbidden", "the token is not good for this session")
+			s.replyError(id, "forbidden", "the token is not good for this session")
 		default:
-			s.settle(said.who)
-			s.abandon()          // what is being asked is about the old token
-			s.review.Store(true) // the new one may name other events
+			s.identify(said.who)
+			s.dropCheck()             // it asks about the old token
+			s.checkWanted.Store(true) // the new one may name other events
 			s.reply(codec.AppendAuthenticated(nil, id, expiryOf(k.Deadline(said.who))))
 		}
 	})
 }
 
+// expiryOf is a deadline as frames have it: ms since the Unix epoch, 0 for never.
 func expiryOf(t time.Time) int64 {
 	if t.IsZero() {
 		return 0

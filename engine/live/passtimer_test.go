@@ -8,10 +8,10 @@ import (
 // The length of a sweep is that of the longest since it was asked for, the one
 // under way included, and is told once: a window that was stretched comes back.
 func TestSweepLength(t *testing.T) {
-	var s sweep
+	var s passTimer
 	length := func(now, want time.Duration) {
 		t.Helper()
-		if got := s.length(int64(now)); got != want {
+		if got := s.takeLongest(int64(now)); got != want {
 			t.Errorf("at %d: the longest sweep took %d, want %d", now, got, want)
 		}
 	}

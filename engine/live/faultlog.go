@@ -1,0 +1,21 @@
+package live
+
+import (
+	"log/slog"
+	"time"
+
+	"pitwall/engine/internal/pace"
+)
+
+// faultLog logs a repeating fault once per interval, with its count. Any goroutine
+// may use it.
+type faultLog struct {
+	log   *slog.Logger
+	limit pace.LogLimiter
+}
+
+func (l *faultLog) warn(what string, err error) {
+	if n, ok := l.limit.Allow(time.Now()); ok {
+		l.log.Warn(what, "error", err, "times", n)
+	}
+}

@@ -1,0 +1,110 @@
+package live
+
+import (
+	"errors"
+	"sync"
+	"time"
+
+	"pitwall/shard"
+)
+
+// park takes a session off its writer, and has a goroutine of its own write to the
+// socket until that has taken everything.
+func (w *writer) park(s *session, p shard.Parked) {
+	s.waiting.Store(waitBytes)
+	w.srv.m.parked.Inc()
+	w.srv.parked.Go(func() {
+		defer w.srv.m.parked.Dec()
+		w.srv.writeParked(s, p)
+	})
+}
+
+// writeParked is the goroutine of a parked session. It gives the session back to
+// its writer in the end. The socket has to take something within each write
+// timeout.
+func (srv *Server) writeParked(s *session, p shard.Parked) {
+	o := newOutput(nil)
+	var t tally
+	for s.phase != sendEnded && s.fill(p.Consumer) {
+		if s.tooOld() && p.MarkLagged() {
+			srv.m.expiries.Inc()
+			continue // fill drops it
+		}
+		_ = s.sock.Conn.SetWriteDeadline(time.Now().Add(srv.opts.WriteTimeout))
+		n, err := o.writeWaiting(s)
+		if err != nil {
+			if isTimeout(err) {
+				s.close(4408, "write timed out")
+			}
+			s.socketFailed()
+			break
+		}
+		t.wrote(n, srv.core)
+		s.written(n, p.Consumer, &t)
+		t.publish(srv.m) // the next write may have to wait long
+	}
+	if s.phase != sendEnded {
+		_ = s.sock.Conn.SetWriteDeadline(time.Time{})
+	}
+	s.waiting.Store(0)
+	p.Unpark()
+}
+
+// tooOld reports whether what is to be written next has waited for the socket
+// for so long that newer positions are worth more. The window in force comes on
+// top, so that nobody loses positions for what made the window longer. A snapshot
+// is never too old: a client that takes it slowly must come to its end.
+func (s *session) tooOld() bool {
+	limit := s.srv.opts.RingMaxAge
+	if limit <= 0 {
+		return false
+	}
+	sealed := s.nextSealed()
+	return sealed != 0 && s.srv.core.Now()-sealed > int64(limit+s.srv.core.Window())
+}
+
+// nextSealed is when the first chunk was sealed of which no byte is written, in ns
+// of the core's clock; 0 when that is no live chunk. Of one that has begun only the
+// frame that has begun is sent, so it does not count unless it is live itself.
+func (s *session) nextSealed() int64 {
+	for i := range s.inFlight {
+		if p := &s.inFlight[i]; !p.direct && (p.off == 0 || p.ch.Live()) {
+			return p.ch.Sealed()
+		}
+	}
+	return 0
+}
+
+// writeWaiting waits until the socket has taken something, or has room to.
+func (o *output) writeWaiting(s *session) (int, error) {
+	if s.sock.raw != nil {
+		return o.writeWhenReady(s)
+	}
+	return o.writeTLS(s)
+}
+
+// tlsRecord is the longest plaintext of a TLS record (RFC 8446, section 5.1).
+const tlsRecord = 16 << 10
+
+var records = sync.Pool{New: func() any { return new([tlsRecord]byte) }}
+
+// writeTLS writes one record. It is written whole or the connection is lost, so
+// one at a time leaves as much as possible to drop when the client is slow.
+func (o *output) writeTLS(s *session) (int, error) {
+	o.load(s.inFlight)
+	record := records.Get().(*[tlsRecord]byte)
+	defer records.Put(record)
+	n := 0
+	for _, b := range o.vector {
+		n += copy(record[n:], b)
+	}
+	clear(o.vector)
+	s.waiting.Store(s.sock.waitCost(n))
+	defer s.waiting.Store(waitBytes)
+	return s.sock.Conn.Write(record[:n])
+}
+
+func isTimeout(err error) bool {
+	var t interface{ Timeout() bool }
+	return errors.As(err, &t) && t.Timeout()
+}
