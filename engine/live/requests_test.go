@@ -53,7 +53,7 @@ func TestRequestsBeyondTheRateAreAnsweredLate(t *testing.T) {
 	})
 }
 
-// What is held back has a bound, and ends with the addrKey or with the server.
+// What is held back has a bound, and ends with the client or with the server.
 // Beyond the bound the answer comes at once and ends the connection.
 func TestDelaysHaveABound(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
