@@ -58,16 +58,16 @@ func Example() {
 	// {"type":"position","topic":"event:42","deviceId":"kayak-7","ts":1748779200500,"lat":57.1,"lon":11.9}
 }
 
-// write is a writer's round: every connection that has something to send gets a
+// write is a writer's drain pass: every connection that has something to send gets a
 // turn. It prints the frames instead of writing them to a socket.
 func write(queue *shard.RunQueue) (frames int) {
-	var line shard.Line
-	queue.TakeInto(&line, &line, 0)
-	for conn := line.Next(); conn != nil; conn = line.Next() {
+	var list shard.ConnList
+	queue.TakeInto(&list, &list, 0)
+	for conn, ok := list.Next(); ok; conn, ok = list.Next() {
 		for more := true; more; more = conn.Rest() {
 			for chunk := conn.Take(); chunk != nil; chunk = conn.Take() {
 				b := append(append([]byte{}, chunk.Head()...), chunk.Body()...)
-				conn.Done(chunk) // the chunk must not be looked at from here on
+				conn.Release(chunk) // the chunk must not be looked at from here on
 				for ; len(b) > 0; frames++ {
 					n := codec.FrameLen(b)
 					fmt.Printf("%s\n", b[codec.FrameHeaderLen(b):n])
