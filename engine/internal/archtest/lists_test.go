@@ -16,7 +16,7 @@ var atomicFiles = []exception{
 	{"shard/runqueue.go", "connections with something to send"},
 	{"shard/inbox.go", "commands to a shard"},
 	{"shard/op.go", "how many shards have still to carry out a command"},
-	{"shard/instant.go", "the moment a topic's shards have in common"},
+	{"shard/flush_schedule.go", "the moment a topic's shards have in common"},
 	{"shard/pool.go", "chunks that writers return"},
 	{"shard/chunk.go", "the count of a chunk's references"},
 	{"shard/core.go", "the snapshot in force, the window, and the number of subscribes"},
