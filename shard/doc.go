@@ -18,15 +18,18 @@
 //	worker.seal       seal.go       pending bytes become one immutable Chunk
 //	worker.broadcast  broadcast.go  who gets it: all at once, or a slice per turn
 //	worker.pushTo     broadcast.go  one subscriber
-//	Conn.offer        conn.go       the bound of a queue; then ring.Ring.Push
+//	Conn.offer        conn_bound.go the bound of a queue; then ring.Ring.Push
+//
+// In package live it goes on: writer.run, serve and turn (writer.go), session.fill
+// (outbox.go), output.writeNow (output.go), which is write(2).
 //
 // The owner of the turn is the shard's own goroutine (worker.run). While that
 // sleeps, a reader who brings few positions owns the turn instead, since a turn
 // costs less than waking a goroutine. After each flush worker.splice hands the
 // connections that were pushed to to their writers (runqueue.go). A writer, which
-// is the caller's, calls Conn.Take until the ring is empty, writes all of it with
-// one system call, and calls Conn.Done for each chunk, which returns the memory to
-// the shard (chunk_refs.go, pool.go).
+// is the caller's, takes an Active off its run queue, calls Take until the ring is
+// empty, writes all of it with one system call, and calls Release for each chunk,
+// which returns the memory to the shard (chunk_refs.go, pool.go).
 //
 // A device belongs to one shard, chosen by its id (ShardOf). Bytes are encoded
 // once per topic and encoding (topic.go) and compressed once per topic and flush
@@ -44,7 +47,8 @@
 //
 //   - turn_ownership.go: who owns the turn, readers or the shard's own goroutine
 //   - shard/ring: the queue of a connection, from many shards to one writer
-//   - conn.go: the bound of that queue, and idle/queued/parked, open/lagged
+//   - conn_bound.go: the bound of that queue
+//   - conn.go: idle/queued/parked, open/lagged
 //   - runqueue.go: connections with something to send, from shards to writers
 //   - inbox.go: commands, from sessions and writers to shards
 //   - flush_schedule.go: the moment at which the shards of a topic seal
