@@ -14,33 +14,33 @@ import (
 	"time"
 )
 
-// patience is how long an attacker waits for a connection or an answer.
-const patience = 5 * time.Second
+// waitLimit bounds an attacker's wait for a connection or an answer.
+const waitLimit = 5 * time.Second
 
 // attacker is one of a kind, with one connection at a time. It belongs to its
 // goroutine.
 type attacker struct {
-	s      *siege
-	kind   *Kind
-	number int
-	ctx    context.Context
-	blows  int // so far
+	s        *process
+	kind     *Kind
+	number   int
+	ctx      context.Context
+	attempts int // so far
 
 	conn    *conn
-	reading sync.WaitGroup // the goroutine that reads of conn, where there is one
+	reading sync.WaitGroup // the goroutine that reads from conn, where there is one
 }
 
 // conn is a connection of an attacker. It ends with the kind's order.
 type conn struct {
 	net.Conn
-	r      *bufio.Reader
-	since  time.Time
-	letGo  func() bool
-	sent   int           // bytes of the header so far, or of a frame of many
-	closed chan struct{} // by the reader, at the end
+	r       *bufio.Reader
+	since   time.Time
+	unwatch func() bool
+	sent    int           // bytes of the header so far, or of a frame of many
+	closed  chan struct{} // by the reader, at the end
 }
 
-// run strikes at first, and then again and again, until ctx ends.
+// run makes the first attempt after first, and the next ones every, until ctx ends.
 func (a *attacker) run(ctx context.Context, first, every time.Duration) {
 	a.ctx = ctx
 	defer a.hangUp()
@@ -53,9 +53,9 @@ func (a *attacker) run(ctx context.Context, first, every time.Duration) {
 		case <-ctx.Done():
 			return
 		}
-		a.kind.strike(a)
-		a.blows++
-		// Who was held up does not catch up: a rate is a wish.
+		a.kind.attempt(a)
+		a.attempts++
+		// An attacker that was held up does not catch up.
 		if next = next.Add(every); time.Until(next) < -time.Second {
 			next = time.Now()
 		}
@@ -63,9 +63,9 @@ func (a *attacker) run(ctx context.Context, first, every time.Duration) {
 	}
 }
 
-// source is where an attacker comes from. Every second one of a kind that
-// holds connections comes from the first address, so that the limits of one
-// address are reached.
+// source is the attacker's address. Every second one of a kind that holds
+// connections uses the first address, so that the limits of one address are
+// reached.
 func (a *attacker) source() string {
 	if a.kind.Held && a.number%2 == 0 {
 		return a.s.cfg.Sources[0]
@@ -73,11 +73,11 @@ func (a *attacker) source() string {
 	return a.s.cfg.Sources[a.number%len(a.s.cfg.Sources)]
 }
 
-// dial opens the connection; false when it was not let in. small has the
-// kernel read ahead as little as it can.
+// dial opens the connection; false when that failed. small asks the kernel for
+// the smallest receive buffer.
 func (a *attacker) dial(small bool) bool {
 	a.hangUp()
-	d := net.Dialer{Timeout: patience, LocalAddr: &net.TCPAddr{IP: net.ParseIP(a.source())}}
+	d := net.Dialer{Timeout: waitLimit, LocalAddr: &net.TCPAddr{IP: net.ParseIP(a.source())}}
 	if small {
 		d.Control = func(_, _ string, c syscall.RawConn) error {
 			return c.Control(func(fd uintptr) {
@@ -91,35 +91,34 @@ func (a *attacker) dial(small bool) bool {
 		return false
 	}
 	a.conn = &conn{Conn: c, r: bufio.NewReaderSize(c, 4096), since: time.Now(), closed: make(chan struct{})}
-	a.conn.letGo = context.AfterFunc(a.ctx, func() { _ = c.Close() })
+	a.conn.unwatch = context.AfterFunc(a.ctx, func() { _ = c.Close() })
 	return true
 }
 
-// hangUp closes the connection and waits for who reads of it.
+// hangUp closes the connection and waits for the goroutine that reads of it.
 func (a *attacker) hangUp() {
 	if a.conn == nil {
 		return
 	}
-	a.conn.letGo()
+	a.conn.unwatch()
 	_ = a.conn.Close()
 	a.reading.Wait()
 	a.conn = nil
 }
 
-// note counts an answer, but for those that come of the order to end.
+// note counts an answer, except for those that the order to end has caused.
 func (a *attacker) note(text string) {
 	if a.ctx.Err() == nil {
-		a.s.answered(a.kind.Name, text)
+		a.s.countAnswer(a.kind.Name, text)
 	}
 }
 
 // made counts attacks.
-func (a *attacker) made(n int) { a.s.count(a.kind.Name, n) }
+func (a *attacker) made(n int) { a.s.countMade(a.kind.Name, n) }
 
-// write sends, within the patience of an attacker; false when the connection
-// has ended.
+// write sends, within waitLimit; false when the connection has ended.
 func (a *attacker) write(b []byte) bool {
-	_ = a.conn.SetDeadline(time.Now().Add(patience))
+	_ = a.conn.SetDeadline(time.Now().Add(waitLimit))
 	if _, err := a.conn.Write(b); err != nil {
 		a.lose(err)
 		return false
@@ -149,9 +148,9 @@ func ending(err error) string {
 
 // answer reads one HTTP answer and takes note of it.
 func (a *attacker) answer() (status int, ok bool) {
-	wait := patience
-	if a.kind.hurry > 0 {
-		wait = a.kind.hurry // a new connection costs the server more than one that it holds back
+	wait := waitLimit
+	if a.kind.answerWithin > 0 {
+		wait = a.kind.answerWithin // a new connection costs the server more than one that it holds back
 	}
 	_ = a.conn.SetReadDeadline(time.Now().Add(wait))
 	res, err := http.ReadResponse(a.conn.r, nil)

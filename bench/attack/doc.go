@@ -1,23 +1,23 @@
-// Package attack is the attackers of the load harness: clients that mean harm,
-// in processes of their own. They stand beside the swarm at the far end of a
-// position's way, and what they do is listed by Kinds: slow handshakes,
-// connections that say nothing or never read, floods, storms, bombs, headers
-// without end, tokens that are not good, frames that are none.
+// Package attack is clients that attack, many in one process. The kinds of
+// attacks are listed by Kinds: slow handshakes, connections that say nothing or
+// never read, floods of requests, compression bombs, endless headers, wrong
+// tokens, malformed frames.
 //
-// The harness starts a process with its Config on standard input, then Orders
-// that say which kinds are under way, and reads its Status twice a second:
-// how many attacks of each kind were made, and what the server answered.
+// The harness starts a process with its Config on standard input, then sends
+// Orders that say which kinds are under way. The process reports its Status
+// twice a second: how many attacks of each kind were made, and how the server
+// answered.
 //
 // # Goroutines
 //
-// Run has one goroutine per connection that attacks, and for those that do not
-// wait for their answers another one that reads. All end with the order that
-// ends their kind; Run waits for them.
+// Run has one goroutine per attacker, which has one connection at a time. An
+// attacker that does not wait for its answers has another goroutine that reads
+// them. All end with the order that ends their kind; Run waits for them.
 //
 // # Caveats
 //
-// Attackers of floods, storms and bombs have a good token: what they do is
-// behind the door. They come from loopback addresses; limits of one address
-// hold there only where they are set to a number. A rate is a wish: what the
-// machine and the server let through is counted and told.
+// Attackers that flood, or send bombs and malformed frames, have a good token.
+// All use loopback addresses; limits per address apply to these only where they
+// are configured. The rate of a kind is a target: the status says what was
+// reached.
 package attack

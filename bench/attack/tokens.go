@@ -15,7 +15,7 @@ import (
 	"github.com/go-jose/go-jose/v4/jwt"
 )
 
-// Tokens are what a platform of the harness' own signs.
+// Tokens are signed by the harness, in the place of a platform.
 type Tokens struct {
 	PublicKey []byte   // PEM, for JWT_PUBLIC_KEY_FILE
 	Good      string   // may watch every event, for a day
@@ -30,8 +30,8 @@ const (
 	Leaver   = "leaver-"
 )
 
-// leavers is how many there are. Each is asked about at a moment of its own, and
-// what counts is the slowest.
+// leavers is how many users with such names there are. The engine asks about each
+// at another moment, and the slowest counts.
 const leavers = 10
 
 // NewTokens makes a key and signs with it (ES256).

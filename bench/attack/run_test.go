@@ -14,30 +14,30 @@ import (
 	"time"
 )
 
-// patienceOfTests is how long a test waits for what must come.
-const patienceOfTests = 20 * time.Second
+// testLimit bounds the waits of a test.
+const testLimit = 20 * time.Second
 
-// attack has kinds under way against a server until done says so of what was
-// told, then lets them rest, and returns the last that was told.
+// attack has kinds under way against a server until done holds for a status, then
+// lets them rest, and returns the last status.
 func attack(t *testing.T, addr string, load map[string]float64, done func(Status) bool) Status {
 	t.Helper()
 	tokens, err := NewTokens()
 	if err != nil {
 		t.Fatal(err)
 	}
-	orders, told, ended := make(chan Order, 2), make(chan Status, 100), make(chan error, 1)
+	orders, statuses, ended := make(chan Order, 2), make(chan Status, 100), make(chan error, 1)
 	go func() {
 		ended <- Run(Config{Addr: addr, Path: "/live", Sources: []string{"127.0.0.7", "127.0.0.8"}, Good: tokens.Good, Wrong: tokens.Wrong, Event: "e", Load: load},
-			orders, func(p Status) error { told <- p; return nil })
+			orders, func(p Status) error { statuses <- p; return nil })
 	}()
 	orders <- Order{Kinds: slices.Collect(maps.Keys(load))}
-	limit := time.After(patienceOfTests)
+	limit := time.After(testLimit)
 	var last Status
 	for resting := false; !last.Resting || !resting; {
 		select {
-		case last = <-told:
+		case last = <-statuses:
 		case <-limit:
-			t.Fatalf("after %v the attackers have told %+v", patienceOfTests, last)
+			t.Fatalf("after %v the last status is %+v", testLimit, last)
 		}
 		if !resting && done(last) {
 			resting = true
@@ -115,7 +115,7 @@ func TestServerThatCloses(t *testing.T) {
 	<-done
 }
 
-func TestCrowd(t *testing.T) {
+func TestAttackers(t *testing.T) {
 	for _, c := range []struct {
 		kind  Kind
 		load  float64
@@ -130,8 +130,8 @@ func TestCrowd(t *testing.T) {
 		{Kind{burst: 1, stay: 10 * time.Second}, 25, 250, 10 * time.Second},
 		{Kind{Held: true, pace: time.Minute}, 3, 3, time.Minute},
 	} {
-		if n, every := c.kind.crowd(c.load); n != c.n || every != c.every {
-			t.Errorf("a load of %v: %d that strike every %v, want %d and %v", c.load, n, every, c.n, c.every)
+		if n, every := c.kind.attackers(c.load); n != c.n || every != c.every {
+			t.Errorf("a load of %v: %d that attempt every %v, want %d and %v", c.load, n, every, c.n, c.every)
 		}
 	}
 }

@@ -10,7 +10,7 @@ import (
 	"time"
 )
 
-// What is done behind the door, by somebody who may be there.
+// Attacks after the upgrade, with a good token.
 
 // Opcodes and flags of frames (RFC 6455, section 5.2; RFC 7692).
 const (
@@ -53,11 +53,11 @@ func bomb() []byte {
 	return frame(final|compressed|opText, bytes.TrimSuffix(b.Bytes(), []byte("\x00\x00\xff\xff")))
 }
 
-// DeafStay is how long one that never reads stays, if it may.
+// DeafStay is how long a client that never reads stays, if the server allows it.
 const DeafStay = 5 * time.Second
 
-// deafen subscribes and never reads.
-func (a *attacker) deafen() {
+// neverRead subscribes and never reads.
+func (a *attacker) neverRead() {
 	if a.conn != nil && time.Since(a.conn.since) < DeafStay {
 		return
 	}
@@ -69,8 +69,8 @@ func (a *attacker) deafen() {
 	}
 }
 
-// flood sends pings, of the protocol and of frames, and what is no request,
-// whatever is answered.
+// flood sends pings, of the protocol and of frames, and requests of an unknown
+// type, whatever is answered.
 func (a *attacker) flood() {
 	a.pour(func(i int) []byte {
 		switch i % 4 {
@@ -83,18 +83,18 @@ func (a *attacker) flood() {
 	})
 }
 
-// storm subscribes and unsubscribes, whatever is answered.
-func (a *attacker) storm() {
+// subscribeAgain subscribes and unsubscribes, whatever is answered.
+func (a *attacker) subscribeAgain() {
 	verbs := [...]string{"subscribe", "unsubscribe"}
 	a.pour(func(i int) []byte {
 		return text(`{"type":"%s","id":"%d","topic":"event:%s"}`, verbs[i%2], i, a.s.cfg.Event)
 	})
 }
 
-// ask60 opens a session and subscribes to 60 events that nobody else asks for,
-// so that each is a question of its own to whoever decides. The session stays
+// openSession opens a session and subscribes to 60 events that nobody else asks
+// for, so that each is a question of its own to the platform. The session stays
 // until the attacker opens its next one.
-func (a *attacker) ask60() {
+func (a *attacker) openSession() {
 	const events = 60
 	if !a.enterWith(false, a.s.cfg.Asked) {
 		return
@@ -105,7 +105,7 @@ func (a *attacker) ask60() {
 	for i := range events {
 		batch = append(batch, text(`{"type":"subscribe","id":"%d","topic":"event:none-%s-%d"}`, i, c.LocalAddr(), i)...)
 	}
-	_ = c.SetWriteDeadline(time.Now().Add(patience))
+	_ = c.SetWriteDeadline(time.Now().Add(waitLimit))
 	if _, err := c.Write(batch); err == nil {
 		a.made(1)
 	}
@@ -114,9 +114,9 @@ func (a *attacker) ask60() {
 // ping is one of many, all of the same length.
 var ping = text(`{"type":"ping","id":"0123456789"}`)
 
-// dam sends pings for as long as they are taken, and reads just enough of the
-// answers to count as somebody who reads.
-func (a *attacker) dam() {
+// pingUnread sends pings for as long as they are taken, and reads just enough of
+// the answers not to count as a client that never reads.
+func (a *attacker) pingUnread() {
 	const pings, read = 2000, 4096
 	if a.conn == nil {
 		a.enter(true)
@@ -144,8 +144,8 @@ func (a *attacker) dam() {
 	a.stopped(err)
 }
 
-// stopped reports whether the connection has ended, other than by the patience
-// of the attacker.
+// stopped reports whether the connection has ended. A time-out of the attacker's
+// own is no end.
 func (a *attacker) stopped(err error) bool {
 	var t interface{ Timeout() bool }
 	if err == nil || errors.As(err, &t) && t.Timeout() {
@@ -178,23 +178,23 @@ func (a *attacker) pour(request func(i int) []byte) {
 	for i := range a.kind.burst {
 		batch = append(batch, request(i)...)
 	}
-	_ = a.conn.SetWriteDeadline(time.Now().Add(patience))
+	_ = a.conn.SetWriteDeadline(time.Now().Add(waitLimit))
 	if _, err := a.conn.Write(batch); err == nil {
 		a.made(a.kind.burst)
 	}
 }
 
-// explode sends a bomb.
-func (a *attacker) explode() {
+// sendBomb sends a bomb.
+func (a *attacker) sendBomb() {
 	if a.enter(false) && a.write(a.s.bomb) {
 		a.made(1)
 		a.await()
 	}
 }
 
-// malform sends one of the frames that are none.
-func (a *attacker) malform() {
-	if a.enter(false) && a.write(malformed[(a.blows+a.number)%len(malformed)]) {
+// sendMalformed sends one of the malformed frames.
+func (a *attacker) sendMalformed() {
+	if a.enter(false) && a.write(malformed[(a.attempts+a.number)%len(malformed)]) {
 		a.made(1)
 		a.await()
 	}
@@ -214,65 +214,4 @@ var malformed = [][]byte{
 	frame(final|opClose, []byte{3}),                                       // half a close code
 	{final | opText, masked | 126, 0, 1, 0, 0, 0, 0, 'a'},                 // a length that is not minimal
 	{final | opText, masked | 127, 0xff, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0}, // a negative length
-}
-
-// await reads until the connection ends.
-func (a *attacker) await() {
-	_ = a.conn.SetDeadline(time.Now().Add(patience))
-	a.listen(a.conn)
-	a.hangUp()
-}
-
-// listen takes note of what comes: close codes, and answers to requests. What
-// is sent to an event is none of its business.
-func (a *attacker) listen(c *conn) {
-	for {
-		head, err := c.r.Peek(2)
-		if err != nil {
-			a.note(ending(err))
-			return
-		}
-		op, n, skip := head[0]&0xf, int(head[1]&0x7f), 2
-		if n >= 126 {
-			skip = map[int]int{126: 4, 127: 10}[n]
-			if head, err = c.r.Peek(skip); err != nil {
-				a.note(ending(err))
-				return
-			}
-			n = 0
-			for _, b := range head[2:skip] {
-				n = n<<8 | int(b)
-			}
-		}
-		_, _ = c.r.Discard(skip) // was peeked
-		begin, _ := c.r.Peek(min(n, 160))
-		switch {
-		case op == opClose && len(begin) >= 2:
-			a.note(fmt.Sprintf("close %d", binary.BigEndian.Uint16(begin)))
-			return
-		case op == opText:
-			a.hear(begin)
-		case op == opPong:
-			a.note("pong of a frame")
-		}
-		if _, err := io.CopyN(io.Discard, c.r, int64(n)); err != nil {
-			a.note(ending(err))
-			return
-		}
-	}
-}
-
-// hear takes note of the answer to a request.
-func (a *attacker) hear(m []byte) {
-	word := func(key string) string {
-		_, rest, _ := bytes.Cut(m, []byte(key))
-		w, _, _ := bytes.Cut(rest, []byte(`"`))
-		return string(w)
-	}
-	switch kind := word(`"type":"`); kind {
-	case "error":
-		a.note("error " + word(`"code":"`))
-	case "pong", "subscribed", "unsubscribed":
-		a.note(kind)
-	}
 }

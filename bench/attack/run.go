@@ -8,19 +8,19 @@ import (
 	"time"
 )
 
-// tellEvery is the pause between two Status.
-const tellEvery = 500 * time.Millisecond
+// reportEvery is the pause between two Status.
+const reportEvery = 500 * time.Millisecond
 
 // Config is what an attacking process is started with.
 type Config struct {
 	Addr    string             // host:port of the public listener
 	Path    string             // of the upgrade
-	Sources []string           // IPv4 addresses that it comes from
-	Good    string             // a token that opens the door
-	Wrong   []string           // tokens that do not
-	Asked   string             // a token that opens the door; the platform is asked what it may watch, and says no
+	Sources []string           // IPv4 addresses that attackers use
+	Good    string             // a token that is accepted
+	Wrong   []string           // tokens that are not
+	Asked   string             // a token that is accepted; the platform is asked what it may watch, and says no
 	Event   string             // which Good may watch
-	Load    map[string]float64 // this process' part of each kind, in its unit
+	Load    map[string]float64 // this process' part of each kind, in the kind's unit
 }
 
 // Order says which kinds are under way from now on; none: rest.
@@ -47,8 +47,8 @@ func (a Answers) Add(o Answers) {
 	}
 }
 
-// siege is one process. made and answers belong to whoever holds mu.
-type siege struct {
+// process is one process of attackers. made and answers belong to whoever holds mu.
+type process struct {
 	cfg  Config
 	bomb []byte
 
@@ -57,13 +57,14 @@ type siege struct {
 	answers map[string]Answers
 }
 
-// Run carries out orders until their channel is closed.
-func Run(c Config, orders <-chan Order, tell func(Status) error) error {
-	s := &siege{cfg: c, bomb: bomb(), made: map[string]int64{}, answers: map[string]Answers{}}
+// Run carries out orders until their channel is closed. It calls report with a
+// Status twice a second.
+func Run(c Config, orders <-chan Order, report func(Status) error) error {
+	s := &process{cfg: c, bomb: bomb(), made: map[string]int64{}, answers: map[string]Answers{}}
 	if len(c.Sources) == 0 {
 		return fmt.Errorf("attackers need an address to come from")
 	}
-	tick := time.NewTicker(tellEvery)
+	tick := time.NewTicker(reportEvery)
 	defer tick.Stop()
 	rest := func() {}
 	defer func() { rest() }()
@@ -82,14 +83,14 @@ func Run(c Config, orders <-chan Order, tell func(Status) error) error {
 			resting = len(o.Kinds) == 0
 		case <-tick.C:
 		}
-		if err := tell(s.progress(resting)); err != nil {
+		if err := report(s.status(resting)); err != nil {
 			return err
 		}
 	}
 }
 
 // begin starts the attackers of some kinds. rest ends them and waits.
-func (s *siege) begin(kinds []string) (rest func(), err error) {
+func (s *process) begin(kinds []string) (rest func(), err error) {
 	ctx, cancel := context.WithCancel(context.Background())
 	var own sync.WaitGroup
 	rest = func() { cancel(); own.Wait() }
@@ -98,7 +99,7 @@ func (s *siege) begin(kinds []string) (rest func(), err error) {
 		if k == nil {
 			return rest, fmt.Errorf("there is no attack %q", name)
 		}
-		n, every := k.crowd(s.cfg.Load[name])
+		n, every := k.attackers(s.cfg.Load[name])
 		for i := range n {
 			a := &attacker{s: s, kind: k, number: i}
 			own.Go(func() { a.run(ctx, every*time.Duration(i)/time.Duration(n), every) })
@@ -107,7 +108,7 @@ func (s *siege) begin(kinds []string) (rest func(), err error) {
 	return rest, nil
 }
 
-func (s *siege) progress(resting bool) Status {
+func (s *process) status(resting bool) Status {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	p := Status{Resting: resting, Made: maps.Clone(s.made), Answers: map[string]Answers{}}
@@ -117,15 +118,15 @@ func (s *siege) progress(resting bool) Status {
 	return p
 }
 
-// count takes note of attacks made.
-func (s *siege) count(kind string, n int) {
+// countMade takes note of attacks made.
+func (s *process) countMade(kind string, n int) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.made[kind] += int64(n)
 }
 
-// answered takes note of an answer.
-func (s *siege) answered(kind, text string) {
+// countAnswer takes note of an answer.
+func (s *process) countAnswer(kind, text string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.answers[kind] == nil {

@@ -8,7 +8,7 @@ import (
 	"time"
 )
 
-// What is done in front of the door: before the upgrade.
+// Attacks before the upgrade.
 
 // watchEnd has a goroutine wait for the end of the connection.
 func (a *attacker) watchEnd() {
@@ -45,8 +45,8 @@ func (a *attacker) hold() {
 	}
 }
 
-// drip sends the next byte of a request.
-func (a *attacker) drip() {
+// dripHandshake sends the next byte of a request.
+func (a *attacker) dripHandshake() {
 	if a.ended() {
 		if !a.dial(false) {
 			return
@@ -55,31 +55,31 @@ func (a *attacker) drip() {
 		a.watchEnd()
 	}
 	request := a.handshake(a.s.cfg.Good)
-	_ = a.conn.SetWriteDeadline(time.Now().Add(patience))
+	_ = a.conn.SetWriteDeadline(time.Now().Add(waitLimit))
 	if _, err := a.conn.Write(request[a.conn.sent : a.conn.sent+1]); err == nil {
 		a.conn.sent = min(a.conn.sent+1, len(request)-2) // it never ends
 	}
 }
 
-// bloated is a header far beyond any limit.
-var bloated = append([]byte("GET /live HTTP/1.1\r\nHost: 127.0.0.1\r\nCookie: "), bytes.Repeat([]byte("a"), 64<<10)...)
+// longHeader is a request whose header is far beyond any limit.
+var longHeader = append([]byte("GET /live HTTP/1.1\r\nHost: 127.0.0.1\r\nCookie: "), bytes.Repeat([]byte("a"), 64<<10)...)
 
-// bloat sends a header without end and waits for the answer.
-func (a *attacker) bloat() {
+// sendLongHeader sends a header that is too long and waits for the answer.
+func (a *attacker) sendLongHeader() {
 	if !a.dial(false) {
 		return
 	}
 	a.made(1)
-	_ = a.conn.SetWriteDeadline(time.Now().Add(patience))
-	_, _ = a.conn.Write(bloated) // it may be cut off; the answer counts
+	_ = a.conn.SetWriteDeadline(time.Now().Add(waitLimit))
+	_, _ = a.conn.Write(longHeader) // it may be cut off; the answer counts
 	if _, ok := a.answer(); ok {
 		a.hangUp()
 	}
 }
 
-// list asks for the events, as a stranger, many times in a row on one
+// listEvents asks for the events without a token, many times in a row on one
 // connection.
-func (a *attacker) list() {
+func (a *attacker) listEvents() {
 	if a.conn == nil && !a.dial(false) {
 		return
 	}
@@ -95,15 +95,15 @@ func (a *attacker) list() {
 	}
 }
 
-// forge asks to be let in with tokens that are not good, many times in a row
-// on one connection.
-func (a *attacker) forge() {
+// useWrongTokens asks to upgrade with wrong tokens, many times in a row on one
+// connection.
+func (a *attacker) useWrongTokens() {
 	if a.conn == nil && !a.dial(false) {
 		return
 	}
 	var batch []byte
 	for i := range a.kind.burst {
-		wrong := a.s.cfg.Wrong[(a.blows*a.kind.burst+i)%len(a.s.cfg.Wrong)]
+		wrong := a.s.cfg.Wrong[(a.attempts*a.kind.burst+i)%len(a.s.cfg.Wrong)]
 		batch = append(batch, a.handshake(wrong)...)
 	}
 	if !a.write(batch) {
