@@ -203,7 +203,7 @@ var (
 	_ archive.Partitions  = db.Database(nil)
 	_ archive.ClockStore  = db.Database(nil)
 	_ corrections.History = db.Database(nil)
-	_ corrections.Screens = (*shard.Core)(nil)
+	_ corrections.Target  = (*shard.Core)(nil)
 	_ eventmap.Source     = db.Database(nil)
 	_ eventmap.Notifier   = db.Database(nil)
 	_ eventmap.Target     = (*front.Listing)(nil)

@@ -92,7 +92,7 @@ func (e *Engine) startCorrections() {
 		return
 	}
 	c := corrections.New(corrections.Options{
-		History: e.db, Screens: e.core, Tolerance: ms(e.cfg.FutureToleranceMS),
+		History: e.db, Target: e.core, Tolerance: ms(e.cfg.FutureToleranceMS),
 		Difference: e.feed.Difference,
 		Devices:    func() []string { return e.core.Snapshot().DeviceIDs() },
 		Health:     e.health.Check("corrections", health.Never),

@@ -44,10 +44,10 @@ func (a *Archive) Run(ctx context.Context) error {
 	flush, cancel := context.WithCancelCause(context.WithoutCancel(ctx))
 	var readers, others sync.WaitGroup
 	errs := make([]error, len(a.opt.Streams))
-	for i, w := range a.monitors {
-		r := newReader(a, w.stream, w, w.log)
+	for i, m := range a.monitors {
+		r := newReader(a, m.stream, m, m.log)
 		readers.Go(func() { errs[i] = r.run(ctx, flush) })
-		others.Go(func() { w.run(ctx, a.opt.ConsumerIdle) })
+		others.Go(func() { m.run(ctx, a.opt.ConsumerIdle) })
 	}
 	others.Go(func() { a.months.run(ctx) })
 	others.Go(func() { a.limitFlush(ctx, flush, cancel) })
@@ -76,9 +76,9 @@ func (a *Archive) Ready() error {
 // can be written, so that a fault is known before the first letter. It is called
 // before Run.
 func (a *Archive) CheckDeadLetters(ctx context.Context) {
-	for _, w := range a.monitors {
-		w.countLetters(ctx)
-		w.checkLetterRights(ctx)
+	for _, m := range a.monitors {
+		m.countLetters(ctx)
+		m.checkLetterRights(ctx)
 	}
 }
 

@@ -15,7 +15,7 @@ import (
 )
 
 func TestEveryPositionIsArchivedOnce(t *testing.T) {
-	everywhere(t, func(t *testing.T, r *rig) {
+	onAllServers(t, func(t *testing.T, r *rig) {
 		r.publish(stream, 0, 1500) // before the group is there
 		r.run(r.archive(func(o *Options) { o.BatchSize = 400 }))
 		r.eventually("the group", func() bool { return r.metric("processor_archive_rows_total") > 0 })
@@ -30,7 +30,7 @@ func TestEveryPositionIsArchivedOnce(t *testing.T) {
 }
 
 func TestTheSamePositionTwiceIsADuplicate(t *testing.T) {
-	everywhere(t, func(t *testing.T, r *rig) {
+	onAllServers(t, func(t *testing.T, r *rig) {
 		record := []string{"device_id", "d-000000", "ts", fmt.Sprint(time.Now().UnixMilli()), "lat", "1", "lon", "2"}
 		for range 3 { // in one batch
 			r.add(stream, record...)
@@ -48,7 +48,7 @@ func TestTheSamePositionTwiceIsADuplicate(t *testing.T) {
 }
 
 func TestAnotherPositionUnderTheSameKeyIsAConflict(t *testing.T) {
-	everywhere(t, func(t *testing.T, r *rig) {
+	onAllServers(t, func(t *testing.T, r *rig) {
 		ts := fmt.Sprint(time.Now().UnixMilli())
 		r.add(stream, "device_id", "d-000000", "ts", ts, "lat", "1", "lon", "2")
 		inBatch := r.add(stream, "device_id", "d-000000", "ts", ts, "lat", "1", "lon", "2.5")
@@ -77,8 +77,8 @@ func TestAnotherPositionUnderTheSameKeyIsAConflict(t *testing.T) {
 	})
 }
 
-func TestPoisonGoesToTheDeadLetters(t *testing.T) {
-	everywhere(t, func(t *testing.T, r *rig) {
+func TestInvalidRecordsBecomeDeadLetters(t *testing.T) {
+	onAllServers(t, func(t *testing.T, r *rig) {
 		ids := []string{
 			r.add(stream, "device_id", "d", "lat", "91", "lon", "0"),
 			r.add(stream, "nonsense", "", "reason", "mine", "nonsense", "again"),
@@ -161,7 +161,7 @@ func TestDeadLettersAreBoundedInBytes(t *testing.T) {
 }
 
 func TestStreamsAreSeparate(t *testing.T) {
-	everywhere(t, func(t *testing.T, r *rig) {
+	onAllServers(t, func(t *testing.T, r *rig) {
 		stuck := &faultyStore{Store: r.db, before: func(ctx context.Context, _ int, batch []codec.Position) error {
 			if batch[0].DeviceID < "d-000010" {
 				<-ctx.Done() // the first stream's batch never ends
@@ -183,7 +183,7 @@ func TestStreamsAreSeparate(t *testing.T) {
 	})
 }
 
-func TestBatchesFillForAWhile(t *testing.T) {
+func TestBatchesWaitForMoreEntries(t *testing.T) {
 	r := newRig(t, testenv.Redis(t).URL(), "")
 	sizes := make(chan int, 100)
 	store := &faultyStore{Store: r.db, before: func(_ context.Context, _ int, batch []codec.Position) error {
@@ -211,8 +211,8 @@ func TestBatchesFillForAWhile(t *testing.T) {
 	}
 }
 
-func TestLagIsTheAgeOfTheOldestThatWaits(t *testing.T) {
-	everywhere(t, func(t *testing.T, r *rig) {
+func TestLagIsTheAgeOfTheOldestWaitingEntry(t *testing.T) {
+	onAllServers(t, func(t *testing.T, r *rig) {
 		const lag = `processor_archive_lag_ms{stream="telemetry:t"}`
 		release := make(chan struct{})
 		store := &faultyStore{Store: r.db, before: func(context.Context, int, []codec.Position) error {

@@ -28,11 +28,11 @@ type Clocks struct {
 	log      *slog.Logger
 	changes  *metrics.Counter
 	failures *metrics.Counter
-	nudge    chan struct{} // something is noted; one is enough
+	wakeup   chan struct{} // something is pending; one is enough
 	fault    pace.LogLimiter
 
-	mu    sync.Mutex
-	noted map[string][]shard.Clock // by device, oldest first
+	mu      sync.Mutex
+	pending map[string][]shard.Clock // by device, oldest first
 }
 
 // maxClockChanges is how many changes of one device wait for the database at
@@ -45,7 +45,7 @@ const saveTime = 10 * time.Second
 // NewClocks makes Clocks and registers their metrics. It starts nothing.
 func NewClocks(store ClockStore, log *slog.Logger, set *metrics.Set) *Clocks {
 	return &Clocks{
-		store: store, log: log, nudge: make(chan struct{}, 1), noted: map[string][]shard.Clock{},
+		store: store, log: log, wakeup: make(chan struct{}, 1), pending: map[string][]shard.Clock{},
 		changes:  set.GetOrCreateCounter("processor_live_clock_changes_total"),
 		failures: set.GetOrCreateCounter("processor_live_clock_save_failures_total"),
 	}
@@ -62,23 +62,23 @@ func (c *Clocks) Note(x shard.Clock) {
 			"by", time.Duration(-x.Offset)*time.Millisecond)
 	}
 	c.mu.Lock()
-	list := append(c.noted[x.Device], x)
+	list := append(c.pending[x.Device], x)
 	if len(list) > maxClockChanges {
 		list = slices.Delete(list, 0, 1)
 	}
-	c.noted[x.Device] = list
+	c.pending[x.Device] = list
 	c.mu.Unlock()
 	c.wake()
 }
 
-// Run writes what is noted until ctx ends, and then what is left, if the
+// Run writes what is pending until ctx ends, and then what is left, if the
 // database takes it at once. It returns nil.
 func (c *Clocks) Run(ctx context.Context) error {
 	var pause pace.Backoff
 	for ctx.Err() == nil {
 		select {
 		case <-ctx.Done():
-		case <-c.nudge:
+		case <-c.wakeup:
 			if err := c.save(ctx); err != nil && ctx.Err() == nil {
 				c.failures.Inc()
 				if n, ok := c.fault.Allow(time.Now()); ok {
@@ -99,7 +99,7 @@ func (c *Clocks) Run(ctx context.Context) error {
 	return nil
 }
 
-// save writes what is noted. What could not be written stays noted.
+// save writes what is pending. What could not be written stays pending.
 func (c *Clocks) save(ctx context.Context) error {
 	list := c.take()
 	if len(list) == 0 {
@@ -108,7 +108,7 @@ func (c *Clocks) save(ctx context.Context) error {
 	limited, cancel := context.WithTimeout(ctx, saveTime)
 	defer cancel()
 	if err := c.store.SaveClocks(limited, list); err != nil {
-		c.giveBack(list)
+		c.restore(list)
 		return fmt.Errorf("keep the clocks of %d devices: %w", len(list), err)
 	}
 	return nil
@@ -117,31 +117,31 @@ func (c *Clocks) save(ctx context.Context) error {
 func (c *Clocks) take() (list []shard.Clock) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	for _, changes := range c.noted {
+	for _, changes := range c.pending {
 		list = append(list, changes...)
 	}
-	clear(c.noted)
+	clear(c.pending)
 	return list
 }
 
-// giveBack notes list again, before what has come since.
-func (c *Clocks) giveBack(list []shard.Clock) {
+// restore notes list again, before what has come since.
+func (c *Clocks) restore(list []shard.Clock) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	since := c.noted
-	c.noted = map[string][]shard.Clock{}
+	since := c.pending
+	c.pending = map[string][]shard.Clock{}
 	for _, x := range list {
-		c.noted[x.Device] = append(c.noted[x.Device], x)
+		c.pending[x.Device] = append(c.pending[x.Device], x)
 	}
 	for device, changes := range since {
-		all := append(c.noted[device], changes...)
-		c.noted[device] = all[max(0, len(all)-maxClockChanges):]
+		all := append(c.pending[device], changes...)
+		c.pending[device] = all[max(0, len(all)-maxClockChanges):]
 	}
 }
 
 func (c *Clocks) wake() {
 	select {
-	case c.nudge <- struct{}{}:
+	case c.wakeup <- struct{}{}:
 	default:
 	}
 }

@@ -11,13 +11,13 @@ import (
 	"pitwall/shard"
 )
 
-// forgetful refuses the first writes of clocks.
-type forgetful struct {
+// failingClockStore refuses the first writes of clocks.
+type failingClockStore struct {
 	db.Database
 	refuse atomic.Int64
 }
 
-func (f *forgetful) SaveClocks(ctx context.Context, list []shard.Clock) error {
+func (f *failingClockStore) SaveClocks(ctx context.Context, list []shard.Clock) error {
 	if f.refuse.Add(-1) >= 0 {
 		return errors.New("no")
 	}
@@ -27,8 +27,8 @@ func (f *forgetful) SaveClocks(ctx context.Context, list []shard.Clock) error {
 // What the shards find out is in the database soon, whatever failed before, in the
 // order in which it was found, and at the latest when the process ends.
 func TestClocksAreKept(t *testing.T) {
-	everywhere(t, func(t *testing.T, r *rig) {
-		store := &forgetful{Database: r.db}
+	onAllServers(t, func(t *testing.T, r *rig) {
+		store := &failingClockStore{Database: r.db}
 		store.refuse.Store(3)
 		c := NewClocks(store, r.slog(), r.set)
 		ctx, cancel := context.WithCancel(t.Context())
@@ -68,8 +68,8 @@ func TestClocksAreKept(t *testing.T) {
 
 // While the database is away only the last changes of each device wait for it.
 func TestClockChangesThatWaitAreBounded(t *testing.T) {
-	everywhere(t, func(t *testing.T, r *rig) {
-		store := &forgetful{Database: r.db}
+	onAllServers(t, func(t *testing.T, r *rig) {
+		store := &failingClockStore{Database: r.db}
 		store.refuse.Store(1)
 		c := NewClocks(store, r.slog(), r.set)
 		for i := range int64(100) {

@@ -14,7 +14,7 @@ import (
 // TestCrashBetweenCommitAndAck ends an archive right after its first commit, before
 // any acknowledgement.
 func TestCrashBetweenCommitAndAck(t *testing.T) {
-	everywhere(t, func(t *testing.T, r *rig) {
+	onAllServers(t, func(t *testing.T, r *rig) {
 		r.publish(stream, 0, 300)
 		ctx, die := context.WithCancel(t.Context())
 		store := &faultyStore{Store: r.db, after: func(context.Context, int, []codec.Position) error {
@@ -44,7 +44,7 @@ func TestCrashBetweenCommitAndAck(t *testing.T) {
 // TestCommitThatLooksLikeAFailure loses the reply of a COMMIT: the batch is in the
 // table and is inserted again.
 func TestCommitThatLooksLikeAFailure(t *testing.T) {
-	everywhere(t, func(t *testing.T, r *rig) {
+	onAllServers(t, func(t *testing.T, r *rig) {
 		r.publish(stream, 0, 100)
 		store := &faultyStore{Store: r.db, after: failing(2)}
 		r.run(r.archive(func(o *Options) { o.Store = store }))
@@ -116,7 +116,7 @@ func TestTrimmedAfterItsCommitIsNotLost(t *testing.T) {
 // TestOwnPendingAtStart leaves entries pending on a consumer whose process is gone,
 // and starts a process with the same name.
 func TestOwnPendingAtStart(t *testing.T) {
-	everywhere(t, func(t *testing.T, r *rig) {
+	onAllServers(t, func(t *testing.T, r *rig) {
 		r.publish(stream, 0, 250)
 		r.leavePending("one", 120)
 		// Nothing is claimed: the pending entries have not been idle for long enough.
@@ -128,7 +128,7 @@ func TestOwnPendingAtStart(t *testing.T) {
 
 // TestPendingOfACrashedProcessIsClaimed starts a process with another name.
 func TestPendingOfACrashedProcessIsClaimed(t *testing.T) {
-	everywhere(t, func(t *testing.T, r *rig) {
+	onAllServers(t, func(t *testing.T, r *rig) {
 		r.publish(stream, 0, 250)
 		r.leavePending("gone", 120)
 		r.run(r.archive(func(o *Options) {

@@ -12,7 +12,7 @@ func TestLargeRecordsBecomeLetters(t *testing.T) {
 	for i := 1; i < len(many); i += 2 {
 		many[i] = strings.Repeat("y", 90)
 	}
-	everywhere(t, func(t *testing.T, r *rig) {
+	onAllServers(t, func(t *testing.T, r *rig) {
 		r.add(stream, "device_id", "large", "payload", strings.Repeat("x", 65_000))
 		r.add(stream, append([]string{"device_id", "many"}, many...)...)
 		r.publish(stream, 0, 5)

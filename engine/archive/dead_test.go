@@ -23,7 +23,7 @@ func (r *rig) listLetters() []DeadLetter {
 }
 
 func TestDeadLettersAreFoldedReplayedAndDropped(t *testing.T) {
-	everywhere(t, func(t *testing.T, r *rig) {
+	onAllServers(t, func(t *testing.T, r *rig) {
 		first := r.add(stream, "device_id", "d-000000", "lat", "91", "lon", "1", "note", "x")
 		second := r.add(stream, "device_id", "", "field:odd", "1")
 		r.run(r.archive(nil))
@@ -67,7 +67,7 @@ func TestDeadLettersAreFoldedReplayedAndDropped(t *testing.T) {
 
 // TestReplayKeepsTheTime replays records that have become valid.
 func TestReplayKeepsTheTime(t *testing.T) {
-	everywhere(t, func(t *testing.T, r *rig) {
+	onAllServers(t, func(t *testing.T, r *rig) {
 		stop := r.run(r.archive(func(o *Options) { o.Limits.MinTS = time.Now().Add(time.Hour).UnixMilli() }))
 		came := r.add(stream, "device_id", "d-000000", "lat", "1", "lon", "1")
 		own := time.Now().Add(-time.Hour).Truncate(time.Millisecond)
@@ -101,7 +101,7 @@ func TestReplayKeepsTheTime(t *testing.T) {
 }
 
 func TestListDeadLettersReadsPageByPage(t *testing.T) {
-	everywhere(t, func(t *testing.T, r *rig) {
+	onAllServers(t, func(t *testing.T, r *rig) {
 		n := 2*letterPage + 1
 		records := make([][]string, n)
 		for i := range records {

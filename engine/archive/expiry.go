@@ -38,17 +38,17 @@ func cutoff(now time.Time, retention int) time.Time {
 }
 
 // readClocks reads all clocks, and records that of the database when they agree.
-func (p *monthKeeper) readClocks(ctx context.Context) (time.Time, error) {
+func (k *monthKeeper) readClocks(ctx context.Context) (time.Time, error) {
 	at := time.Now()
-	server, err := p.table.Now(ctx)
+	server, err := k.table.Now(ctx)
 	if err != nil {
 		return time.Time{}, fmt.Errorf("ask the database for the time: %w", err)
 	}
-	own := p.now()
+	own := k.now()
 	times := []time.Time{server, own}
 	said := "database " + server.UTC().Format(time.RFC3339) + ", this machine " + own.UTC().Format(time.RFC3339)
-	for _, stream := range p.streams {
-		redis, err := p.redis(ctx, stream)
+	for _, stream := range k.streams {
+		redis, err := k.redis(ctx, stream)
 		if err != nil {
 			return time.Time{}, fmt.Errorf("ask Redis for the time: %w", err)
 		}
@@ -57,20 +57,20 @@ func (p *monthKeeper) readClocks(ctx context.Context) (time.Time, error) {
 	}
 	if slices.MaxFunc(times, time.Time.Compare).Sub(slices.MinFunc(times, time.Time.Compare)) > clockTolerance {
 		err := fmt.Errorf("%w (%s)", errClocks, said)
-		p.setReading(nil)
-		p.health.Fault(err)
+		k.setReading(nil)
+		k.health.Fault(err)
 		return time.Time{}, err
 	}
-	p.setReading(&clockReading{server, at})
-	p.health.OK()
+	k.setReading(&clockReading{server, at})
+	k.health.OK()
 	return server, nil
 }
 
 // setReading records a reading, or with nil that there is none.
-func (p *monthKeeper) setReading(r *clockReading) {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	p.reading = r
+func (k *monthKeeper) setReading(r *clockReading) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	k.reading = r
 }
 
 // bounds decide which positions are too old for the table.
@@ -82,15 +82,15 @@ type bounds struct {
 
 // bounds returns the current bounds. While the time is not known, nothing is too
 // old.
-func (p *monthKeeper) bounds() bounds {
-	p.mu.Lock()
-	r := p.reading
-	p.mu.Unlock()
-	if p.retention == 0 || r == nil {
+func (k *monthKeeper) bounds() bounds {
+	k.mu.Lock()
+	r := k.reading
+	k.mu.Unlock()
+	if k.retention == 0 || r == nil {
 		return bounds{expired: math.MinInt64}
 	}
 	now := r.server.Add(time.Since(r.at))
-	return bounds{p.retention, cutoff(now, p.retention).UnixMilli(), cutoff(now.Add(-detachGrace), p.retention).UnixMilli()}
+	return bounds{k.retention, cutoff(now, k.retention).UnixMilli(), cutoff(now.Add(-detachGrace), k.retention).UnixMilli()}
 }
 
 // tooOld says whether a position is too old: it was when it arrived, which does not

@@ -31,28 +31,28 @@ func (r *rig) lagOfStream(stream string) int {
 	return r.metric(`processor_archive_lag_ms{stream="` + stream + `"}`)
 }
 
-// pickyStore refuses devices with a prefix, as a table does whose rows are locked.
-type pickyStore struct {
+// refusingStore refuses devices with a prefix, as a table does whose rows are locked.
+type refusingStore struct {
 	Store
 	refuse string
 }
 
-var errPicky = errors.New("these rows are locked")
+var errRowsLocked = errors.New("these rows are locked")
 
-func (s *pickyStore) InsertPositions(ctx context.Context, batch []codec.Position) (db.InsertResult, error) {
+func (s *refusingStore) InsertPositions(ctx context.Context, batch []codec.Position) (db.InsertResult, error) {
 	for i := range batch {
 		if strings.HasPrefix(batch[i].DeviceID, s.refuse) {
-			return db.InsertResult{}, errPicky
+			return db.InsertResult{}, errRowsLocked
 		}
 	}
 	return s.Store.InsertPositions(ctx, batch)
 }
 
 // A stream that is stuck stays a fault, and its lag grows, while another one flows.
-func TestAStreamThatFlowsDoesNotHideOneThatIsStuck(t *testing.T) {
+func TestAHealthyStreamDoesNotHideAStuckOne(t *testing.T) {
 	r := newRig(t, testenv.Redis(t).URL(), "")
 	a := r.archive(func(o *Options) {
-		o.Store, o.Streams = &pickyStore{r.db, "stuck"}, []string{stream, "other"}
+		o.Store, o.Streams = &refusingStore{r.db, "stuck"}, []string{stream, "other"}
 		o.ReadyFault, o.ReadyLag = time.Nanosecond, time.Nanosecond
 	})
 	r.run(a)
@@ -67,7 +67,7 @@ func TestAStreamThatFlowsDoesNotHideOneThatIsStuck(t *testing.T) {
 	}
 	r.eventually("both reasons", func() bool {
 		p := r.healthPart(a, "archive other")
-		return p.State == health.Failed && strings.Contains(p.Reason, errPicky.Error()) && strings.Contains(p.Reason, "the lag of the table")
+		return p.State == health.Failed && strings.Contains(p.Reason, errRowsLocked.Error()) && strings.Contains(p.Reason, "the lag of the table")
 	})
 	r.eventually("the other to be well", func() bool { return r.healthPart(a, "archive "+stream).State == health.OK })
 	if p := r.healthPart(a, "archive other"); p.State != health.Failed {
@@ -103,17 +103,17 @@ func TestLagGrowsWhileTheServerIsAway(t *testing.T) {
 
 // The lag counts from the oldest entry that is not in the table: one that is pending on
 // any process, otherwise the first that was not delivered.
-func TestLagIsTheAgeOfTheFirstEntryThatIsNotDone(t *testing.T) {
+func TestLagIsMeasuredFromTheOldestUnarchivedEntry(t *testing.T) {
 	s := testenv.Redis(t)
 	r := newRig(t, s.URL(), "")
-	w := r.archive(nil).monitors[0]
+	m := r.archive(nil).monitors[0]
 	since := func(what string, id int64) {
 		t.Helper()
 		before, err := r.client.Time(t.Context(), stream)
 		if err != nil {
 			t.Fatal(err)
 		}
-		lag, err := w.lagAge(t.Context())
+		lag, err := m.lagAge(t.Context())
 		if err != nil {
 			t.Fatalf("%s: %v", what, err)
 		}
@@ -146,7 +146,7 @@ func TestLagIsTheAgeOfTheFirstEntryThatIsNotDone(t *testing.T) {
 
 // A key of another type under the name of the dead letters is reported by name, before
 // any record is broken. The check leaves nothing behind.
-func TestADeadLetterKeyOfAnotherTypeIsTold(t *testing.T) {
+func TestADeadLetterKeyOfAnotherTypeIsReported(t *testing.T) {
 	s := testenv.Redis(t)
 	r := newRig(t, s.URL(), "")
 	key := r.client.DeadKey(stream)
@@ -175,7 +175,7 @@ func TestADeadLetterKeyOfAnotherTypeIsTold(t *testing.T) {
 }
 
 // A login that may not write dead letters is reported at once, with the missing right.
-func TestALoginThatMayNotWriteDeadLettersIsTold(t *testing.T) {
+func TestALoginThatMayNotWriteDeadLettersIsReported(t *testing.T) {
 	s := testenv.Redis(t)
 	admin := newRig(t, s.URL(), "")
 	key := admin.client.DeadKey(stream)
@@ -203,11 +203,11 @@ func TestALoginThatMayNotWriteDeadLettersIsTold(t *testing.T) {
 
 // With ARCHIVE_READY_FAULT_MS=0 faults of the archive are shown, but none makes the
 // process unready.
-func TestAnArchiveThatIsNeverUnreadyShowsItsFaults(t *testing.T) {
+func TestFaultsAreShownWhenReadinessIgnoresThem(t *testing.T) {
 	s := testenv.Redis(t)
 	r := newRig(t, s.URL(), "")
 	s.Do("SET", r.client.DeadKey(stream), "a plain value")
-	a := r.archive(func(o *Options) { o.Store = &pickyStore{r.db, "d"} })
+	a := r.archive(func(o *Options) { o.Store = &refusingStore{r.db, "d"} })
 	r.run(a)
 	r.publish(stream, 0, 1)
 	for _, name := range []string{"archive " + stream, "dead letters " + stream} {
@@ -220,7 +220,7 @@ func TestAnArchiveThatIsNeverUnreadyShowsItsFaults(t *testing.T) {
 
 // A process that stops before its group was created has nothing pending: no error.
 func TestStoppingWithoutAGroupIsNoError(t *testing.T) {
-	everywhere(t, func(t *testing.T, r *rig) {
+	onAllServers(t, func(t *testing.T, r *rig) {
 		ended, cancel := context.WithCancel(t.Context())
 		cancel()
 		if err := r.archive(nil).Run(ended); err != nil {

@@ -151,9 +151,9 @@ func TestRefusedRowsAreBounded(t *testing.T) {
 	r.eventually("readiness", func() bool { return a.Ready() == nil })
 }
 
-// TestARestartKeepsWhatIsHeld: entries that were held back are still there after a
+// TestARestartKeepsHeldEntries: entries that were held back are still there after a
 // restart, and cause no error.
-func TestARestartKeepsWhatIsHeld(t *testing.T) {
+func TestARestartKeepsHeldEntries(t *testing.T) {
 	r := newServerRig(t, "")
 	key := r.client.DeadKey(stream)
 	r.server.Do("SET", key, "x")
@@ -217,9 +217,9 @@ func TestHeldBack(t *testing.T) {
 	want("when all is done", 3, 0, false)
 }
 
-// TestHeldEntriesAreTriedInTime: entries are retried at the interval, and soon enough
+// TestHeldEntriesAreRetriedInTime: entries are retried at the interval, and soon enough
 // that no other process may claim them, however long the interval is.
-func TestHeldEntriesAreTriedInTime(t *testing.T) {
+func TestHeldEntriesAreRetriedInTime(t *testing.T) {
 	for _, tt := range []struct{ interval, idle, want time.Duration }{
 		{5 * time.Second, 10 * time.Second, 5 * time.Second},
 		{time.Second, 10 * time.Second, time.Second},

@@ -12,14 +12,14 @@ import (
 	"pitwall/engine/internal/testenv"
 )
 
-// sizeStore records the sizes of inserts that a real store accepted.
-type sizeStore struct {
+// sizeRecorder records the sizes of inserts that a real store accepted.
+type sizeRecorder struct {
 	Store
 	mu      sync.Mutex
 	largest int
 }
 
-func (s *sizeStore) InsertPositions(ctx context.Context, batch []codec.Position) (result db.InsertResult, err error) {
+func (s *sizeRecorder) InsertPositions(ctx context.Context, batch []codec.Position) (result db.InsertResult, err error) {
 	result, err = s.Store.InsertPositions(ctx, batch)
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -29,8 +29,8 @@ func (s *sizeStore) InsertPositions(ctx context.Context, batch []codec.Position)
 	return result, err
 }
 
-// taken returns the size of the largest insert since the last call.
-func (s *sizeStore) taken() (n int) {
+// largestInsert returns the size of the largest insert since the last call.
+func (s *sizeRecorder) largestInsert() (n int) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	n, s.largest = s.largest, 0
@@ -69,7 +69,7 @@ func TestInsertsThatTakeTooLongAreHalved(t *testing.T) {
 				pg.Query(r.pgURL, r.named(tt.setting))
 				r.reopen()
 			}
-			store := &sizeStore{Store: r.db}
+			store := &sizeRecorder{Store: r.db}
 			const batch = 400
 			start := func() (stop func() error) {
 				return r.run(r.archive(func(o *Options) { o.Store, o.Writers, o.BatchSize, o.InsertTimeout = store, 1, batch, tt.timeout }))
@@ -83,7 +83,7 @@ func TestInsertsThatTakeTooLongAreHalved(t *testing.T) {
 			r.publish(stream, 2*batch, batch)
 			start()
 			r.wantRows(3 * batch)
-			if n := store.taken(); n > 100 {
+			if n := store.largestInsert(); n > 100 {
 				t.Errorf("an insert of %d rows was taken: the database was not slow, and nothing was shown", n)
 			}
 			r.wantMetric("processor_archive_dead_total", 0)
@@ -93,7 +93,7 @@ func TestInsertsThatTakeTooLongAreHalved(t *testing.T) {
 			for k := 3 * batch; k < n; k += batch {
 				r.publish(stream, k, batch)
 			}
-			r.eventually("whole batches", func() bool { return store.taken() == batch })
+			r.eventually("whole batches", func() bool { return store.largestInsert() == batch })
 			r.eventually("all rows", func() bool { return r.countRows() == n })
 			r.wantNothingPends(stream)
 			r.wantMetric("processor_archive_dead_total", 0)
@@ -137,7 +137,7 @@ func TestFaultsOfOneAttempt(t *testing.T) {
 					return pg.Query(r.pgURL, "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' OR relation = 'counter'::regclass") != "0"
 				})
 			}
-			states := &stateStore{Store: r.db}
+			states := &errorRecorder{Store: r.db}
 			r.publish(stream, 0, 100)
 			r.run(r.archive(func(o *Options) { o.Store, o.Writers = states, 1 }))
 			r.wantRows(100)
@@ -152,9 +152,9 @@ func TestFaultsOfOneAttempt(t *testing.T) {
 	}
 }
 
-// TestOneLockedKeyStopsNobody: another transaction locks the key of one record for a
+// TestALockedKeyBlocksNoOtherRow: another transaction locks the key of one record for a
 // long time. The other records are archived, and that record is no dead letter.
-func TestOneLockedKeyStopsNobody(t *testing.T) {
+func TestALockedKeyBlocksNoOtherRow(t *testing.T) {
 	r := newServerRig(t, testenv.NewDatabase(t))
 	pg := testenv.Postgres(t)
 	ts := time.Now().UTC().Format(time.RFC3339)

@@ -24,7 +24,7 @@ var oddRecords = [][]string{
 
 // Every database accepts what the codec accepts, and returns it unchanged.
 func TestOddOptionalValuesAreArchived(t *testing.T) {
-	everywhere(t, func(t *testing.T, r *rig) {
+	onAllServers(t, func(t *testing.T, r *rig) {
 		want := make([]codec.Position, len(oddRecords))
 		d := codec.NewDecoder(codec.DefaultLimits())
 		left := map[codec.Omission]int{}

@@ -45,16 +45,16 @@ func TestTrimmedBeforeDeliveryIsCounted(t *testing.T) {
 	release = hold()
 	r.publish(stream, n, 130)
 	r.eventually("entries in hand", func() bool { return r.pending(stream).Count > 0 })
-	inHand := int(r.pending(stream).Count)
+	delivered := int(r.pending(stream).Count)
 	server.Do("XTRIM", stream, "MAXLEN", "=", "80")
 	lost := func(n int) func() bool {
 		return func() bool { return r.metric("processor_archive_lost_total") == n }
 	}
-	r.eventually("the loss", lost(130-inHand-80))
+	r.eventually("the loss", lost(130-delivered-80))
 	server.Do("XTRIM", stream, "MAXLEN", "=", "40")
-	r.eventually("more loss", lost(130-inHand-40))
+	r.eventually("more loss", lost(130-delivered-40))
 	release()
-	r.eventually("the rest", func() bool { return r.metric("processor_archive_rows_total") == n+inHand+40 })
+	r.eventually("the rest", func() bool { return r.metric("processor_archive_rows_total") == n+delivered+40 })
 	r.wantNothingPends(stream)
 	if n := r.log.count("they are lost"); n != 1 {
 		t.Errorf("%d log lines about the loss, want 1", n)
@@ -62,10 +62,10 @@ func TestTrimmedBeforeDeliveryIsCounted(t *testing.T) {
 	if n := r.log.count("only the process that holds them"); n != 1 {
 		t.Errorf("%d log lines about the trimmed entries in hand, want 1", n)
 	}
-	r.wantMetric("processor_archive_lost_total", 130-inHand-40)
+	r.wantMetric("processor_archive_lost_total", 130-delivered-40)
 }
 
-func TestConsumersOfProcessesThatAreGone(t *testing.T) {
+func TestIdleConsumersAreRemoved(t *testing.T) {
 	server := testenv.Redis(t)
 	r := newRig(t, server.URL(), "")
 	r.publish(stream, 0, 10)
@@ -95,8 +95,8 @@ func TestConsumersOfProcessesThatAreGone(t *testing.T) {
 	r.eventually("new rows", func() bool { return r.metric("processor_archive_rows_total") == 10 })
 }
 
-func TestDeadLettersNearTheirBoundAreTold(t *testing.T) {
-	everywhere(t, func(t *testing.T, r *rig) {
+func TestDeadLettersNearTheirBoundAreLogged(t *testing.T) {
+	onAllServers(t, func(t *testing.T, r *rig) {
 		for range 8 {
 			r.add(stream, "nonsense", "1")
 		}

@@ -65,9 +65,9 @@ func TestMaxmemory(t *testing.T) {
 	r.wantMetric("processor_archive_lost_total", 0)
 }
 
-// TestRefusalsOfWhatIsNotNeeded: refused steps that only observe, or that help other
+// TestRefusalsOfOptionalSteps: refused steps that only observe, or that help other
 // processes, do not stop the archive.
-func TestRefusalsOfWhatIsNotNeeded(t *testing.T) {
+func TestRefusalsOfOptionalSteps(t *testing.T) {
 	for _, right := range []string{"xinfo|stream", "xautoclaim", "xinfo|consumers", "xgroup|delconsumer", "time", "memory|usage", "xtrim"} {
 		t.Run(right, func(t *testing.T) {
 			r := newServerRig(t, "")

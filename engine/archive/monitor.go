@@ -41,11 +41,11 @@ type monitor struct {
 }
 
 func newMonitor(a *Archive, stream string, log *slog.Logger) *monitor {
-	w := &monitor{client: a.opt.Client, log: log, stream: stream, deadKey: a.opt.Client.DeadKey(stream), maxLetters: a.opt.DeadMaxLen, maxLetterBytes: a.opt.DeadMaxBytes,
+	m := &monitor{client: a.opt.Client, log: log, stream: stream, deadKey: a.opt.Client.DeadKey(stream), maxLetters: a.opt.DeadMaxLen, maxLetterBytes: a.opt.DeadMaxBytes,
 		meters: &a.meters, health: newStreamHealth(&a.opt, stream), fullLog: pace.LogLimiter{Every: fullLogEvery}}
-	w.lag = health.NewLag(a.meters.gauge("lag_ms", stream))
-	w.lettersGauge, w.bytesGauge = a.meters.gauge("dead_letters", stream), a.meters.gauge("dead_bytes", stream)
-	return w
+	m.lag = health.NewLag(a.meters.gauge("lag_ms", stream))
+	m.lettersGauge, m.bytesGauge = a.meters.gauge("dead_letters", stream), a.meters.gauge("dead_bytes", stream)
+	return m
 }
 
 // lagEvery is the interval at which the lag is measured.
@@ -56,18 +56,18 @@ const reapEvery = time.Minute
 
 // run measures the lag, checks the dead letters and removes idle consumers until
 // ctx ends.
-func (w *monitor) run(ctx context.Context, idle time.Duration) {
+func (m *monitor) run(ctx context.Context, idle time.Duration) {
 	var nextReap, nextRights time.Time
 	for {
-		w.updateLag(ctx)
+		m.updateLag(ctx)
 		now := time.Now()
 		if !now.Before(nextRights) {
 			nextRights = now.Add(redis.RightsEvery)
-			w.checkLetterRights(ctx)
+			m.checkLetterRights(ctx)
 		}
 		if !now.Before(nextReap) {
 			nextReap = now.Add(reapEvery)
-			w.reapConsumers(ctx, idle)
+			m.reapConsumers(ctx, idle)
 		}
 		if pace.Sleep(ctx, lagEvery) != nil {
 			return
@@ -77,37 +77,37 @@ func (w *monitor) run(ctx context.Context, idle time.Duration) {
 
 // updateLag sets the gauges of the stream. When the lag cannot be measured, it is
 // the last one plus the time since then.
-func (w *monitor) updateLag(ctx context.Context) {
-	lag, err := w.lagAge(ctx)
+func (m *monitor) updateLag(ctx context.Context) {
+	lag, err := m.lagAge(ctx)
 	switch {
 	case err == nil:
-		w.lag.Measured(lag)
-		w.health.setLag(lag)
+		m.lag.Measured(lag)
+		m.health.setLag(lag)
 	case ctx.Err() == nil:
-		w.health.setLag(w.lag.Missed())
+		m.health.setLag(m.lag.Missed())
 	}
-	w.countLetters(ctx)
+	m.countLetters(ctx)
 }
 
 // lagAge returns for how long the oldest entry that is not known to be in the
 // table has been in the stream, by the server's clock; 0 when there is none. It
 // concerns the whole group, including other processes.
-func (w *monitor) lagAge(ctx context.Context) (time.Duration, error) {
-	s, err := w.checkTrimmed(ctx)
+func (m *monitor) lagAge(ctx context.Context) (time.Duration, error) {
+	s, err := m.checkTrimmed(ctx)
 	if err != nil {
 		return 0, err
 	}
 	if s.Pending.Count > 0 {
-		return w.client.Age(ctx, w.stream, s.Pending.Oldest)
+		return m.client.Age(ctx, m.stream, s.Pending.Oldest)
 	}
-	return w.client.Waiting(ctx, w.stream, s.Delivered)
+	return m.client.Waiting(ctx, m.stream, s.Delivered)
 }
 
 // reapConsumers removes the consumers of processes that are gone from the group,
 // if nothing is pending on them.
-func (w *monitor) reapConsumers(ctx context.Context, idle time.Duration) {
-	n, err := w.client.RemoveIdleConsumers(ctx, w.stream, Group, idle)
+func (m *monitor) reapConsumers(ctx context.Context, idle time.Duration) {
+	n, err := m.client.RemoveIdleConsumers(ctx, m.stream, Group, idle)
 	if err == nil && n > 0 {
-		w.log.Info("consumers that were idle for long and had nothing pending were removed", "consumers", n, "idle", idle)
+		m.log.Info("consumers that were idle for long and had nothing pending were removed", "consumers", n, "idle", idle)
 	}
 }

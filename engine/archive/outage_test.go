@@ -125,7 +125,7 @@ func TestRepliesCutInTheMiddle(t *testing.T) {
 }
 
 func TestGroupDestroyed(t *testing.T) {
-	everywhere(t, func(t *testing.T, r *rig) {
+	onAllServers(t, func(t *testing.T, r *rig) {
 		r.run(r.archive(nil))
 		r.publish(stream, 0, 100)
 		r.wantRows(100)
@@ -143,8 +143,8 @@ func TestGroupDestroyed(t *testing.T) {
 	})
 }
 
-func TestShutdownFinishesTheBatchInHand(t *testing.T) {
-	everywhere(t, func(t *testing.T, r *rig) {
+func TestShutdownFinishesTheCurrentBatch(t *testing.T) {
+	onAllServers(t, func(t *testing.T, r *rig) {
 		begun, release := make(chan struct{}), make(chan struct{})
 		store := &faultyStore{Store: r.db, before: func(ctx context.Context, n int, _ []codec.Position) error {
 			if n == 1 {
@@ -172,7 +172,7 @@ func TestShutdownFinishesTheBatchInHand(t *testing.T) {
 }
 
 func TestShutdownWithoutADatabaseIsBounded(t *testing.T) {
-	everywhere(t, func(t *testing.T, r *rig) {
+	onAllServers(t, func(t *testing.T, r *rig) {
 		store := &faultyStore{Store: r.db, before: failing(1 << 30)}
 		r.publish(stream, 0, 100)
 		stop := r.run(r.archive(func(o *Options) { o.Store, o.FlushTimeout = store, 50*time.Millisecond }))

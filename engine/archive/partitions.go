@@ -62,30 +62,30 @@ type monthKeeper struct {
 }
 
 func newMonthKeeper(o *Options, m *meters) *monthKeeper {
-	p := &monthKeeper{table: o.Partitions, streams: o.Streams, redis: o.Client.Time, ahead: o.PartitionAhead, retention: o.Retention, now: time.Now,
+	k := &monthKeeper{table: o.Partitions, streams: o.Streams, redis: o.Client.Time, ahead: o.PartitionAhead, retention: o.Retention, now: time.Now,
 		retryEvery: partitionsRetry, log: o.Logger, meters: m}
-	if p.retention > 0 {
-		p.health = o.Health.Check("retention", health.Never)
+	if k.retention > 0 {
+		k.health = o.Health.Check("retention", health.Never)
 	}
-	return p
+	return k
 }
 
 // run makes months ahead and detaches old ones, until ctx ends.
-func (p *monthKeeper) run(ctx context.Context) {
-	if p.table == nil {
+func (k *monthKeeper) run(ctx context.Context) {
+	if k.table == nil {
 		return
 	}
 	fault := pace.LogLimiter{Every: partitionsEvery}
 	for {
 		pause := partitionsEvery
 		limited, cancel := context.WithTimeout(ctx, partitionsTimeout)
-		err := p.maintain(limited)
+		err := k.maintain(limited)
 		cancel()
 		if err != nil && ctx.Err() == nil {
-			pause = p.retryEvery
-			p.meters.partitionFailures.Inc()
+			pause = k.retryEvery
+			k.meters.partitionFailures.Inc()
 			if n, ok := fault.Allow(time.Now()); ok {
-				p.log.Warn("the months of positions could not be looked after, trying again", "error", err, "times", n)
+				k.log.Warn("the months of positions could not be looked after, trying again", "error", err, "times", n)
 			}
 		}
 		if pace.Sleep(ctx, pause) != nil {
@@ -95,13 +95,13 @@ func (p *monthKeeper) run(ctx context.Context) {
 }
 
 // maintain makes months ahead, and detaches those that are too old.
-func (p *monthKeeper) maintain(ctx context.Context) error {
+func (k *monthKeeper) maintain(ctx context.Context) error {
 	var errs []error
-	if p.ahead > 0 {
-		errs = append(errs, p.makeAhead(ctx))
+	if k.ahead > 0 {
+		errs = append(errs, k.makeAhead(ctx))
 	}
-	if p.retention > 0 {
-		errs = append(errs, p.detach(ctx))
+	if k.retention > 0 {
+		errs = append(errs, k.detach(ctx))
 	}
 	err := errors.Join(errs...)
 	if errors.Is(err, db.ErrNotPartitioned) {
@@ -111,34 +111,34 @@ func (p *monthKeeper) maintain(ctx context.Context) error {
 }
 
 // makeAhead makes the current month, by the database's clock, and those ahead.
-func (p *monthKeeper) makeAhead(ctx context.Context) error {
-	now, err := p.table.Now(ctx)
+func (k *monthKeeper) makeAhead(ctx context.Context) error {
+	now, err := k.table.Now(ctx)
 	if err != nil {
 		return fmt.Errorf("ask the database for the time: %w", err)
 	}
-	return p.make(ctx, db.Months(now, p.ahead))
+	return k.make(ctx, db.Months(now, k.ahead))
 }
 
 // detach detaches the months that are too old, unless the clocks disagree.
-func (p *monthKeeper) detach(ctx context.Context) error {
-	now, err := p.readClocks(ctx)
+func (k *monthKeeper) detach(ctx context.Context) error {
+	now, err := k.readClocks(ctx)
 	if err != nil {
 		return err
 	}
-	names, err := p.table.DetachPartitions(ctx, cutoff(now.Add(-detachGrace), p.retention))
-	p.meters.partitionsDetached.Add(len(names))
+	names, err := k.table.DetachPartitions(ctx, cutoff(now.Add(-detachGrace), k.retention))
+	k.meters.partitionsDetached.Add(len(names))
 	if len(names) > 0 {
-		p.log.Info("months older than ARCHIVE_RETENTION_MONTHS were detached from positions; they are tables of their own now", "tables", names)
+		k.log.Info("months older than ARCHIVE_RETENTION_MONTHS were detached from positions; they are tables of their own now", "tables", names)
 	}
 	return err
 }
 
 // make makes those months that are missing.
-func (p *monthKeeper) make(ctx context.Context, months []time.Time) error {
-	names, err := p.table.MakePartitions(ctx, months)
-	p.meters.partitionsMade.Add(len(names))
+func (k *monthKeeper) make(ctx context.Context, months []time.Time) error {
+	names, err := k.table.MakePartitions(ctx, months)
+	k.meters.partitionsMade.Add(len(names))
 	if len(names) > 0 {
-		p.log.Info("months of positions made", "tables", names)
+		k.log.Info("months of positions made", "tables", names)
 	}
 	return err
 }
@@ -146,11 +146,11 @@ func (p *monthKeeper) make(ctx context.Context, months []time.Time) error {
 // makeFor makes the months of positions, one of which has none. It fails with
 // errExpired when one of the positions has become too old: the batch must then be
 // filled again.
-func (p *monthKeeper) makeFor(ctx context.Context, positions []codec.Position) error {
-	if p.retention > 0 && p.table != nil {
-		_, _ = p.readClocks(ctx) // if a server does not answer, the previous reading counts
+func (k *monthKeeper) makeFor(ctx context.Context, positions []codec.Position) error {
+	if k.retention > 0 && k.table != nil {
+		_, _ = k.readClocks(ctx) // if a server does not answer, the previous reading counts
 	}
-	bounds := p.bounds()
+	bounds := k.bounds()
 	seen := map[time.Time]bool{}
 	var months []time.Time
 	for i := range positions {
@@ -162,10 +162,10 @@ func (p *monthKeeper) makeFor(ctx context.Context, positions []codec.Position) e
 			months = append(months, m)
 		}
 	}
-	if p.table == nil || p.ahead == 0 {
+	if k.table == nil || k.ahead == 0 {
 		return errMonthsMadeElsewhere
 	}
-	if err := p.make(ctx, months); err != nil {
+	if err := k.make(ctx, months); err != nil {
 		return fmt.Errorf("for positions without a month: %w", err)
 	}
 	return nil

@@ -39,7 +39,7 @@ func (r *rig) publishAt(n int, at time.Time) {
 	r.add(stream, "device_id", fmt.Sprintf("d-%06d", n), "ts", strconv.FormatInt(at.UnixMilli(), 10), "lat", "47.5", "lon", "8")
 }
 
-// months lists the partitions of the table.
+// partitionNames lists the partitions of the table.
 func (r *rig) partitionNames() []string {
 	r.t.Helper()
 	text := testenv.Postgres(r.t).Query(r.pgURL, `SELECT c.relname FROM pg_inherits i JOIN pg_class c ON c.oid = i.inhrelid
@@ -158,7 +158,7 @@ func testExpiredWhileWaiting(t *testing.T, ahead int) {
 }
 
 // Where others make the months, Pitwall makes none, waits, and names the setting.
-func TestMonthsOfOthers(t *testing.T) {
+func TestMonthsMadeByOthers(t *testing.T) {
 	r := newRig(t, testenv.Redis(t).URL(), testenv.NewDatabase(t))
 	r.partition()
 	r.run(r.archive(func(o *Options) { o.PartitionAhead = 0 }))
@@ -235,7 +235,7 @@ func retentionPart(o Options) (s health.Status) {
 
 // Whichever clock is a year ahead, nothing is left out and nothing is detached. The
 // fault is reported, and ends when the clock is right.
-func TestAClockThatIsWrongExpiresNothing(t *testing.T) {
+func TestAWrongClockExpiresNothing(t *testing.T) {
 	const year = 365 * 24 * time.Hour
 	for _, name := range []string{"database", "Redis", "this machine"} {
 		t.Run(name, func(t *testing.T) {
@@ -316,14 +316,14 @@ func TestWhatIsTooOld(t *testing.T) {
 		{"arrived in a year, by a clock that was wrong", "2026-11-15T00:00:00Z", "2026-11-14T00:00:00Z", "2027-11-14T00:00:00Z", false},
 		{"and is too old all the same", "2026-11-15T00:00:00Z", "2026-08-14T00:00:00Z", "2027-11-14T00:00:00Z", true},
 	} {
-		p := monthKeeper{retention: 2, reading: &clockReading{at(tt.now), time.Now()}}
-		b := p.bounds()
+		k := monthKeeper{retention: 2, reading: &clockReading{at(tt.now), time.Now()}}
+		b := k.bounds()
 		if got := b.tooOld(&codec.Position{TS: at(tt.ts).UnixMilli(), Arrival: at(tt.arrival).UnixMilli()}); got != tt.want {
 			t.Errorf("%s: too old is %v, want %v", tt.name, got, tt.want)
 		}
 	}
-	for name, p := range map[string]*monthKeeper{"without a retention": {}, "as long as the time is not known": {retention: 2}} {
-		if b := p.bounds(); b.tooOld(&codec.Position{}) {
+	for name, k := range map[string]*monthKeeper{"without a retention": {}, "as long as the time is not known": {retention: 2}} {
+		if b := k.bounds(); b.tooOld(&codec.Position{}) {
 			t.Errorf("a position of 1970 is too old %s", name)
 		}
 	}

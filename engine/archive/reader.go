@@ -44,7 +44,7 @@ type reader struct {
 	refusalLog pace.LogLimiter // refused steps that the archive can do without
 }
 
-func newReader(a *Archive, stream string, w *monitor, log *slog.Logger) *reader {
+func newReader(a *Archive, stream string, m *monitor, log *slog.Logger) *reader {
 	return &reader{
 		opt:     &a.opt,
 		client:  a.opt.Client,
@@ -53,8 +53,8 @@ func newReader(a *Archive, stream string, w *monitor, log *slog.Logger) *reader 
 		stream:  stream,
 		count:   redis.NewAdaptiveCount(a.opt.BatchSize),
 		batch:   newBatch(stream, a.opt.Limits, a.opt.Writers, leftout.New(a.opt.Metrics, "processor_archive_fields_left_out_total", log)),
-		writer:  newWriter(a, stream, w, log),
-		monitor: w,
+		writer:  newWriter(a, stream, m, log),
+		monitor: m,
 		months:  a.months,
 		meters:  &a.meters,
 		held:    a.held[stream],

@@ -10,7 +10,7 @@ import (
 )
 
 // Every test that this README or that of package ops names exists.
-func TestTheReadmeNamesTestsThatExist(t *testing.T) {
+func TestReadmesNameExistingTests(t *testing.T) {
 	there := map[string]bool{}
 	declared := regexp.MustCompile(`(?m)^func (Test\w+)\(`)
 	err := filepath.WalkDir("..", func(path string, _ fs.DirEntry, err error) error {

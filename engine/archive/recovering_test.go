@@ -11,9 +11,9 @@ import (
 	"pitwall/engine/internal/testenv"
 )
 
-// TestTheStreamIsLookedAtAfterRecovering: a stream may have been trimmed beyond the
+// TestTheStreamIsCheckedAfterARecovery: a stream may have been trimmed beyond the
 // group while nobody read it. Reading on would hide that, so the reader checks first.
-func TestTheStreamIsLookedAtAfterRecovering(t *testing.T) {
+func TestTheStreamIsCheckedAfterARecovery(t *testing.T) {
 	r := newServerRig(t, "")
 	r.publish(stream, 0, 10)
 	r.leavePending("one", 10)
@@ -34,9 +34,9 @@ func TestTheStreamIsLookedAtAfterRecovering(t *testing.T) {
 	}
 }
 
-// TestAMonthThatGoesAwayIsMadeAgain: a month was made for an insert, which then failed
+// TestADroppedMonthIsMadeAgain: a month was made for an insert, which then failed
 // for another reason. When the month is missing again, it is made again.
-func TestAMonthThatGoesAwayIsMadeAgain(t *testing.T) {
+func TestADroppedMonthIsMadeAgain(t *testing.T) {
 	r := newServerRig(t, testenv.NewDatabase(t))
 	r.partition()
 	if _, err := r.db.MakePartitions(t.Context(), db.Months(time.Now(), 2)); err != nil {

@@ -53,10 +53,10 @@ func testRefusedRows(t *testing.T, r *rig) {
 	}
 }
 
-// TestFaultsOfTheServerDeadLetterNothing: a real server refuses everything, for reasons
+// TestServerFaultsCauseNoDeadLetters: a real server refuses everything, for reasons
 // that are no row's fault. The archive waits, reports that it is not ready, and writes
 // everything when the reason is gone.
-func TestFaultsOfTheServerDeadLetterNothing(t *testing.T) {
+func TestServerFaultsCauseNoDeadLetters(t *testing.T) {
 	raise := func(state string) string {
 		return `CREATE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql AS $$
 			BEGIN RAISE EXCEPTION 'no' USING ERRCODE = '` + state + `'; END $$;
@@ -81,7 +81,7 @@ func TestFaultsOfTheServerDeadLetterNothing(t *testing.T) {
 		t.Run(tt.name, func(t *testing.T) {
 			r := newRig(t, testenv.Redis(t).URL(), testenv.NewDatabase(t))
 			pg := testenv.Postgres(t)
-			states := &stateStore{Store: r.db}
+			states := &errorRecorder{Store: r.db}
 			a := r.archive(func(o *Options) { retryOften(o); o.Store = states })
 			r.run(a)
 			r.publish(stream, 0, 10)
@@ -112,14 +112,14 @@ func TestFaultsOfTheServerDeadLetterNothing(t *testing.T) {
 	}
 }
 
-// stateStore records the errors of a real store.
-type stateStore struct {
+// errorRecorder records the errors of a real store.
+type errorRecorder struct {
 	Store
 	mu   sync.Mutex
 	errs []string
 }
 
-func (s *stateStore) InsertPositions(ctx context.Context, batch []codec.Position) (db.InsertResult, error) {
+func (s *errorRecorder) InsertPositions(ctx context.Context, batch []codec.Position) (db.InsertResult, error) {
 	result, err := s.Store.InsertPositions(ctx, batch)
 	if err != nil {
 		s.mu.Lock()
@@ -130,7 +130,7 @@ func (s *stateStore) InsertPositions(ctx context.Context, batch []codec.Position
 }
 
 // count returns how many errors had a SQLSTATE.
-func (s *stateStore) count(state string) (n int) {
+func (s *errorRecorder) count(state string) (n int) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	for _, e := range s.errs {

@@ -38,8 +38,8 @@ type rig struct {
 	log    *logBuffer
 }
 
-// everywhere runs fn with each kind of server that Pitwall runs on.
-func everywhere(t *testing.T, fn func(t *testing.T, r *rig)) {
+// onAllServers runs fn with each kind of server that Pitwall runs on.
+func onAllServers(t *testing.T, fn func(t *testing.T, r *rig)) {
 	t.Helper()
 	t.Run("redis-server, PostgreSQL", func(t *testing.T) {
 		fn(t, newRig(t, testenv.Redis(t).URL(), testenv.NewDatabase(t)))
@@ -263,7 +263,7 @@ func (r *rig) wantNothingPends(key string) {
 	r.eventually("everything to be acknowledged", func() bool { return r.pending(key).Count == 0 })
 }
 
-// dead returns the dead letters of a stream.
+// deadLetters returns the dead letters of a stream.
 func (r *rig) deadLetters(key string) [][]string {
 	r.t.Helper()
 	entries, err := r.client.Range(r.t.Context(), r.client.DeadKey(key), redis.ID{}, redis.MaxID, 1000, nil)

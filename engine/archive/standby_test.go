@@ -11,7 +11,7 @@ import (
 // The synchronous standby stops answering, and inserts exceed their deadline. The rows
 // are on the primary, but nothing is acknowledged, however often they are inserted
 // again. Rows that are acknowledged when the standby is back survive the primary.
-func TestNothingIsAcknowledgedThatTheStandbyLacks(t *testing.T) {
+func TestNothingIsAcknowledgedBeforeTheStandbyHasIt(t *testing.T) {
 	primary, standby := testenv.PostgresPair(t)
 	r := newRig(t, testenv.Redis(t).URL(), primary.URL())
 	primary.Query(r.pgURL, "ALTER SYSTEM SET synchronous_standby_names = 'standby'")
@@ -20,7 +20,7 @@ func TestNothingIsAcknowledgedThatTheStandbyLacks(t *testing.T) {
 		return primary.Query(r.pgURL, "SELECT count(*) FROM pg_stat_replication WHERE sync_state = 'sync'") == "1"
 	})
 	const n = 50
-	thaw := standby.Freeze()
+	unfreeze := standby.Freeze()
 	r.publish(stream, 0, n)
 	stop := r.run(r.archive(func(o *Options) { o.InsertTimeout = 200 * time.Millisecond }))
 	r.eventually("inserts to be offered again and again", func() bool { return r.metric("processor_archive_failures_total") >= 5 })
@@ -31,7 +31,7 @@ func TestNothingIsAcknowledgedThatTheStandbyLacks(t *testing.T) {
 		t.Errorf("%d entries pend of %d that no standby has", p.Count, n)
 	}
 	r.wantMetric("processor_archive_rows_total", 0)
-	thaw()
+	unfreeze()
 	r.wantNothingPends(stream)
 	primary.Crash()
 	standby.Promote()

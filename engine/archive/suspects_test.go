@@ -23,10 +23,10 @@ const dropTrigger = "DROP TRIGGER refuse ON positions; DROP FUNCTION refuse()"
 // retryOften makes an archive retry entries that are held back at short intervals.
 func retryOften(o *Options) { o.ClaimInterval, o.ReadyFault = 20*time.Millisecond, time.Nanosecond }
 
-// TestOneRowsOwnRefusal: a row that the database refuses for a reason that may concern
+// TestOneRefusedRowBecomesADeadLetter: a row that the database refuses for a reason that may concern
 // every row does not block others. It becomes a letter when another row was accepted
 // after its refusal, and not before.
-func TestOneRowsOwnRefusal(t *testing.T) {
+func TestOneRefusedRowBecomesADeadLetter(t *testing.T) {
 	const bad = "d-000999"
 	for _, tt := range []struct{ name, sql, ts, words string }{
 		{"a foreign key on an unknown tracker", `CREATE TABLE trackers (id text PRIMARY KEY);
@@ -153,9 +153,9 @@ func TestADatabaseThatRefusesEveryRow(t *testing.T) {
 // firstPending returns the oldest pending entry.
 func (r *rig) firstPending() string { return r.pending(stream).Oldest.String() }
 
-// TestLooksAtRefusedRowsAreCheap: while the database refuses every row, a pass over a
+// TestRetriesOfRefusedRowsAreCheap: while the database refuses every row, a pass over a
 // thousand rows does not insert each of them alone.
-func TestLooksAtRefusedRowsAreCheap(t *testing.T) {
+func TestRetriesOfRefusedRowsAreCheap(t *testing.T) {
 	r := newServerRig(t, testenv.NewDatabase(t))
 	testenv.Postgres(t).Query(r.pgURL, rowTrigger("RAISE 'broken';"))
 	const n = 1000
@@ -178,9 +178,9 @@ func TestLooksAtRefusedRowsAreCheap(t *testing.T) {
 	}
 }
 
-// TestTheMonthOfTodayIsWaitedFor: when the current month is missing, current rows are
+// TestRowsWaitForTheCurrentMonth: when the current month is missing, current rows are
 // held back, although late rows of other months are accepted.
-func TestTheMonthOfTodayIsWaitedFor(t *testing.T) {
+func TestRowsWaitForTheCurrentMonth(t *testing.T) {
 	r := newServerRig(t, testenv.NewDatabase(t))
 	r.partition()
 	if _, err := r.db.MakePartitions(t.Context(), []time.Time{monthAgo(1)}); err != nil {
@@ -204,7 +204,7 @@ func TestTheMonthOfTodayIsWaitedFor(t *testing.T) {
 
 // An insert that began before a refusal proves nothing, however late it ends: the cause
 // of the refusal may have appeared after it began.
-func TestAcceptanceCountsInsertsByTheirBeginning(t *testing.T) {
+func TestAcceptanceCountsInsertsByTheirStart(t *testing.T) {
 	var a acceptance
 	began := a.tick()
 	refused := a.tick()

@@ -10,34 +10,34 @@ import (
 // checkTrimmed reads the state of the stream, and counts and logs what trimming has
 // removed. The lock is held during the read, so that the states of both callers are
 // compared in the order in which they were read, and no loss is counted twice.
-func (w *monitor) checkTrimmed(ctx context.Context) (redis.StreamState, error) {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	s, err := w.client.State(ctx, w.stream, Group)
+func (m *monitor) checkTrimmed(ctx context.Context) (redis.StreamState, error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	s, err := m.client.State(ctx, m.stream, Group)
 	if err != nil || !s.Group {
 		return s, err
 	}
 	now := time.Now()
-	if l := w.gap.update(s); l.most > 0 {
-		w.meters.lost.Add(int(l.least))
-		w.unreported.add(l)
+	if l := m.gap.update(s); l.most > 0 {
+		m.meters.lost.Add(int(l.least))
+		m.unreported.add(l)
 	}
-	if w.unreported.most > 0 {
-		if _, ok := w.lossLog.Allow(now); ok {
-			w.log.Error("records were trimmed from the stream before the archive was given them: they are lost; let the stream keep more (MAXLEN, MINID)",
-				"at_least", w.unreported.least, "at_most", w.unreported.most, "or_more", w.unreported.open, "after", s.Delivered.String(), "first", s.First.String())
-			w.unreported = loss{}
+	if m.unreported.most > 0 {
+		if _, ok := m.lossLog.Allow(now); ok {
+			m.log.Error("records were trimmed from the stream before the archive was given them: they are lost; let the stream keep more (MAXLEN, MINID)",
+				"at_least", m.unreported.least, "at_most", m.unreported.most, "or_more", m.unreported.open, "after", s.Delivered.String(), "first", s.First.String())
+			m.unreported = loss{}
 		}
 	}
 	if s.Pending.Count > 0 && s.Pending.Oldest.Less(firstKept(s)) {
-		if n, ok := w.pendingLog.Allow(now); ok {
-			w.log.Warn("records that are not archived yet were trimmed from the stream: only the process that holds them can still write them",
+		if n, ok := m.pendingLog.Allow(now); ok {
+			m.log.Warn("records that are not archived yet were trimmed from the stream: only the process that holds them can still write them",
 				"oldest", s.Pending.Oldest.String(), "first", s.First.String(), "times", n)
 		}
 	}
 	if trimmingNear(s) {
-		if n, ok := w.nearLog.Allow(now); ok {
-			w.log.Warn("more than half of what the stream keeps is not archived yet: what is trimmed before it is archived is lost",
+		if n, ok := m.nearLog.Allow(now); ok {
+			m.log.Warn("more than half of what the stream keeps is not archived yet: what is trimmed before it is archived is lost",
 				"kept_ms", msBetween(s.Last, s.First), "lag_ms", lagOf(s), "times", n)
 		}
 	}

@@ -43,7 +43,7 @@ type writer struct {
 	expiredLog   pace.LogLimiter // batches with expired positions
 }
 
-func newWriter(a *Archive, stream string, w *monitor, log *slog.Logger) *writer {
+func newWriter(a *Archive, stream string, m *monitor, log *slog.Logger) *writer {
 	return &writer{
 		client:     a.opt.Client,
 		store:      a.opt.Store,
@@ -54,8 +54,8 @@ func newWriter(a *Archive, stream string, w *monitor, log *slog.Logger) *writer 
 		timeout:    a.opt.InsertTimeout,
 		months:     a.months,
 		meters:     &a.meters,
-		health:     w.health,
-		monitor:    w,
+		health:     m.health,
+		monitor:    m,
 		acceptance: &a.acceptance,
 		held:       a.held[stream],
 		size:       newInsertSize(a.opt.BatchSize),

@@ -45,9 +45,9 @@ func TestCorrectionsOfWrongClocks(t *testing.T) {
 		if err := r.db.SaveClocks(t.Context(), []shard.Clock{{Device: "fell", Since: from, Offset: offsets["fell"].Milliseconds() - 20_000}}); err != nil {
 			t.Fatal(err)
 		}
-		b := &board{last: map[string]shard.Correction{}}
+		b := &recorder{last: map[string]shard.Correction{}}
 		c := New(Options{
-			History: r.db, Screens: b, Devices: func() []string { return names },
+			History: r.db, Target: b, Devices: func() []string { return names },
 			Tolerance: time.Second, Difference: func() time.Duration { return 20 * time.Second }, Logger: r.slog(), Metrics: r.set,
 		})
 		ctx, cancel := context.WithCancel(t.Context())
@@ -97,7 +97,7 @@ func correctionOf(list []codec.Position) string {
 }
 
 // known returns all corrections, the last of each device, as correctionOf makes them.
-func (b *board) known() map[string]string {
+func (b *recorder) known() map[string]string {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	all := map[string]string{}

@@ -26,8 +26,8 @@ type History interface {
 	Listen(ctx context.Context, channels []string, ready func(), fn func(channel, payload string)) error
 }
 
-// Screens is where last positions are shown from: *shard.Core.
-type Screens interface {
+// Target is where last positions are shown from: *shard.Core.
+type Target interface {
 	// Correct returns when all devices of the list have fallen back.
 	Correct(ctx context.Context, list []shard.Correction) error
 }
@@ -35,7 +35,7 @@ type Screens interface {
 // Options are what a Corrector needs. All but Health are required.
 type Options struct {
 	History History
-	Screens Screens
+	Target  Target
 	// Devices lists the devices that are shown: all are looked at when
 	// notifications may have been missed.
 	Devices func() []string
@@ -54,18 +54,18 @@ type Options struct {
 // after they were shown, and brings back those whose mark was taken back.
 type Corrector struct {
 	opt      Options
-	looks    *metrics.Counter // devices looked at
+	lookups  *metrics.Counter // devices looked at
 	failures *metrics.Counter
-	nudge    chan struct{} // something is noted; one is enough
+	wakeup   chan struct{} // something is noted; one is enough
 	fault    pace.LogLimiter
 
-	mu    sync.Mutex
-	noted map[string]bool // devices with changed marks
-	all   bool            // some may have been missed, or are too many to note
+	mu      sync.Mutex
+	pending map[string]bool // devices with changed marks
+	all     bool            // some may have been missed, or are too many to note
 }
 
-// maxNoted bounds the devices that are noted one by one.
-const maxNoted = 100_000
+// maxPending bounds the devices that are noted one by one.
+const maxPending = 100_000
 
 // burstGap is the time in which marks of a burst are gathered, and
 // correctAtOnce how many devices are looked at in one query.
@@ -77,8 +77,8 @@ const (
 // New makes a Corrector and registers its metrics. It starts nothing.
 func New(o Options) *Corrector {
 	return &Corrector{
-		opt: o, nudge: make(chan struct{}, 1), noted: map[string]bool{},
-		looks:    o.Metrics.GetOrCreateCounter("processor_archive_correction_lookups_total"),
+		opt: o, wakeup: make(chan struct{}, 1), pending: map[string]bool{},
+		lookups:  o.Metrics.GetOrCreateCounter("processor_archive_correction_lookups_total"),
 		failures: o.Metrics.GetOrCreateCounter("processor_archive_correction_failures_total"),
 	}
 }
@@ -92,7 +92,7 @@ func (c *Corrector) Run(ctx context.Context) error {
 	for ctx.Err() == nil {
 		select {
 		case <-ctx.Done():
-		case <-c.nudge:
+		case <-c.wakeup:
 			_ = pace.Sleep(ctx, burstGap) // the loop looks at ctx
 			devices := c.take()
 			err := c.correct(ctx, devices)
@@ -109,7 +109,7 @@ func (c *Corrector) Run(ctx context.Context) error {
 					"error", err, "devices", len(devices), "times", n)
 			}
 			for _, d := range devices {
-				c.note(d)
+				c.add(d)
 			}
 			_ = pace.Sleep(ctx, pause.Delay())
 		}
@@ -120,17 +120,17 @@ func (c *Corrector) Run(ctx context.Context) error {
 
 // listen notes what notifications name.
 func (c *Corrector) listen(ctx context.Context) {
-	err := c.opt.History.Listen(ctx, []string{db.ChannelPositions}, c.noteAll, func(_, device string) { c.note(device) })
+	err := c.opt.History.Listen(ctx, []string{db.ChannelPositions}, c.addAll, func(_, device string) { c.add(device) })
 	if err != nil && !errors.Is(err, context.Canceled) {
 		c.opt.Logger.Warn("not listening for points marked faulty any more; they are seen at the next start", "error", err)
 	}
 }
 
-// note notes one device.
-func (c *Corrector) note(device string) {
+// add records one device.
+func (c *Corrector) add(device string) {
 	c.mu.Lock()
-	if len(c.noted) < maxNoted {
-		c.noted[device] = true
+	if len(c.pending) < maxPending {
+		c.pending[device] = true
 	} else {
 		c.all = true
 	}
@@ -138,8 +138,8 @@ func (c *Corrector) note(device string) {
 	c.wake()
 }
 
-// noteAll notes that any device may have changed.
-func (c *Corrector) noteAll() {
+// addAll records that any device may have changed.
+func (c *Corrector) addAll() {
 	c.mu.Lock()
 	c.all = true
 	c.mu.Unlock()
@@ -148,7 +148,7 @@ func (c *Corrector) noteAll() {
 
 func (c *Corrector) wake() {
 	select {
-	case c.nudge <- struct{}{}:
+	case c.wakeup <- struct{}{}:
 	default:
 	}
 }
@@ -159,14 +159,14 @@ func (c *Corrector) take() []string {
 	defer c.mu.Unlock()
 	if c.all {
 		for _, d := range c.opt.Devices() {
-			c.noted[d] = true
+			c.pending[d] = true
 		}
 	}
-	list := make([]string, 0, len(c.noted))
-	for d := range c.noted {
+	list := make([]string, 0, len(c.pending))
+	for d := range c.pending {
 		list = append(list, d)
 	}
-	clear(c.noted)
+	clear(c.pending)
 	c.all = false
 	return list
 }
@@ -199,6 +199,6 @@ func (c *Corrector) correctPart(ctx context.Context, devices []string) error {
 	if err != nil {
 		return fmt.Errorf("look up faulty points: %w", err)
 	}
-	c.looks.Add(len(devices))
-	return c.opt.Screens.Correct(ctx, list)
+	c.lookups.Add(len(devices))
+	return c.opt.Target.Correct(ctx, list)
 }

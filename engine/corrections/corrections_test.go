@@ -15,14 +15,14 @@ import (
 	"pitwall/shard"
 )
 
-// board keeps the corrections that it is given.
-type board struct {
+// recorder keeps the corrections that it is given.
+type recorder struct {
 	mu    sync.Mutex
 	calls int
 	last  map[string]shard.Correction
 }
 
-func (b *board) Correct(_ context.Context, list []shard.Correction) error {
+func (b *recorder) Correct(_ context.Context, list []shard.Correction) error {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	b.calls++
@@ -33,7 +33,7 @@ func (b *board) Correct(_ context.Context, list []shard.Correction) error {
 }
 
 // of returns a device's times of the last good and the newest faulty point.
-func (b *board) of(device string) (good, upTo int64) {
+func (b *recorder) of(device string) (good, upTo int64) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	x := b.last[device]
@@ -46,14 +46,14 @@ func (b *board) of(device string) (good, upTo int64) {
 	return good, upTo
 }
 
-// flaky fails its first lookups.
-type flaky struct {
+// flakyHistory fails its first lookups.
+type flakyHistory struct {
 	db.Database
 	mu   sync.Mutex
 	left int
 }
 
-func (f *flaky) LastPositions(ctx context.Context, devices []string, rule db.LiveRule, fn func(*db.Last) error) error {
+func (f *flakyHistory) LastPositions(ctx context.Context, devices []string, rule db.LiveRule, fn func(*db.Last) error) error {
 	f.mu.Lock()
 	f.left--
 	left := f.left
@@ -82,9 +82,9 @@ func testCorrections(t *testing.T, r *rig) {
 	if _, err := r.db.InsertPositions(t.Context(), batch); err != nil {
 		t.Fatal(err)
 	}
-	b := &board{last: map[string]shard.Correction{}}
+	b := &recorder{last: map[string]shard.Correction{}}
 	c := New(Options{
-		History: &flaky{Database: r.db, left: 2}, Screens: b, Devices: func() []string { return names[:10] },
+		History: &flakyHistory{Database: r.db, left: 2}, Target: b, Devices: func() []string { return names[:10] },
 		Tolerance: time.Second, Difference: func() time.Duration { return 0 }, Logger: r.slog(), Metrics: r.set,
 	})
 	ctx, cancel := context.WithCancel(t.Context())

@@ -105,12 +105,12 @@ func (m *Map) Refresh(ctx context.Context) error {
 func (m *Map) Run(ctx context.Context) error {
 	var own sync.WaitGroup
 	own.Go(func() { m.listen(ctx) })
-	m.refresh(ctx)
+	m.refreshLoop(ctx)
 	own.Wait()
 	return nil
 }
 
-func (m *Map) refresh(ctx context.Context) {
+func (m *Map) refreshLoop(ctx context.Context) {
 	var retry pace.Backoff
 	timer := time.NewTimer(m.pause())
 	defer timer.Stop()

@@ -24,9 +24,9 @@ import (
 
 func TestMain(m *testing.M) { os.Exit(testenv.Main(m)) }
 
-// platform stands for the database on the other side of the package's own
+// fakeDatabase stands for the database on the other side of the package's own
 // interfaces, where time is the test's. The real one is in postgres_test.go.
-type platform struct {
+type fakeDatabase struct {
 	mu      sync.Mutex
 	roster  shard.Roster
 	err     error
@@ -36,23 +36,23 @@ type platform struct {
 	wake    chan struct{}
 }
 
-func (p *platform) LoadRoster(context.Context) (shard.Roster, error) {
+func (p *fakeDatabase) LoadRoster(context.Context) (shard.Roster, error) {
 	p.mu.Lock()
 	p.loads = append(p.loads, time.Now())
 	r, err, takes := p.roster, p.err, p.takes
 	p.mu.Unlock()
-	pass(takes)
+	advance(takes)
 	return r, err
 }
 
-func (p *platform) Swap(_ context.Context, r shard.Roster) error {
+func (p *fakeDatabase) Swap(_ context.Context, r shard.Roster) error {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.swapped = append(p.swapped, r)
 	return nil
 }
 
-func (p *platform) Listen(ctx context.Context, channels []string, ready func(), fn func(channel, payload string)) error {
+func (p *fakeDatabase) Listen(ctx context.Context, channels []string, ready func(), fn func(channel, payload string)) error {
 	for {
 		select {
 		case <-p.wake:
@@ -63,34 +63,34 @@ func (p *platform) Listen(ctx context.Context, channels []string, ready func(), 
 	}
 }
 
-func (p *platform) set(r shard.Roster, err error) {
+func (p *fakeDatabase) set(r shard.Roster, err error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.roster, p.err = r, err
 }
 
-func (p *platform) counts() (loads, swaps int) {
+func (p *fakeDatabase) counts() (loads, swaps int) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	return len(p.loads), len(p.swapped)
 }
 
 // begun is when each refresh began.
-func (p *platform) begun() []time.Time {
+func (p *fakeDatabase) begun() []time.Time {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	return slices.Clone(p.loads)
 }
 
 // inBubble runs f with a Map that refreshes every 30 s, in a bubble of time.
-func inBubble(t *testing.T, f func(t *testing.T, p *platform, m *Map, log *bytes.Buffer)) {
+func inBubble(t *testing.T, f func(t *testing.T, p *fakeDatabase, m *Map, log *bytes.Buffer)) {
 	inBubbleEvery(t, 30*time.Second, f)
 }
 
-func inBubbleEvery(t *testing.T, every time.Duration, f func(t *testing.T, p *platform, m *Map, log *bytes.Buffer)) {
+func inBubbleEvery(t *testing.T, every time.Duration, f func(t *testing.T, p *fakeDatabase, m *Map, log *bytes.Buffer)) {
 	synctest.Test(t, func(t *testing.T) {
 		var log bytes.Buffer
-		p := &platform{wake: make(chan struct{})}
+		p := &fakeDatabase{wake: make(chan struct{})}
 		m := New(Options{Source: p, Notifier: p, Target: p, Every: every,
 			Logger: slog.New(slog.NewTextHandler(&log, nil)), Metrics: metrics.NewSet()})
 		ctx, stop := context.WithCancel(context.Background())
@@ -107,12 +107,12 @@ func inBubbleEvery(t *testing.T, every time.Duration, f func(t *testing.T, p *pl
 	})
 }
 
-// pass lets the bubble's time go by.
-func pass(d time.Duration) { <-time.After(d) }
+// advance lets the bubble's time go by.
+func advance(d time.Duration) { <-time.After(d) }
 
 func TestRefreshesOnTheInterval(t *testing.T) {
-	inBubble(t, func(t *testing.T, p *platform, _ *Map, _ *bytes.Buffer) {
-		pass(10 * time.Minute)
+	inBubble(t, func(t *testing.T, p *fakeDatabase, _ *Map, _ *bytes.Buffer) {
+		advance(10 * time.Minute)
 		synctest.Wait()
 		if loads, _ := p.counts(); loads < 18 || loads > 22 {
 			t.Errorf("%d refreshes in ten minutes, want about 20", loads)
@@ -126,11 +126,11 @@ func TestRefreshesOnTheInterval(t *testing.T) {
 }
 
 // A pause after failures grows, and is never longer than the interval.
-func TestFailedRefreshesAreRepeatedOnTheInterval(t *testing.T) {
+func TestBackOffIsBoundedByTheInterval(t *testing.T) {
 	const every = time.Second // less than what the pause grows to
-	inBubbleEvery(t, every, func(t *testing.T, p *platform, _ *Map, _ *bytes.Buffer) {
+	inBubbleEvery(t, every, func(t *testing.T, p *fakeDatabase, _ *Map, _ *bytes.Buffer) {
 		p.set(shard.Roster{}, errors.New("away"))
-		pass(time.Minute)
+		advance(time.Minute)
 		synctest.Wait()
 		for i := 1; i < len(p.loads); i++ {
 			if d := p.loads[i].Sub(p.loads[i-1]); d > every+every/10 {
@@ -143,8 +143,8 @@ func TestFailedRefreshesAreRepeatedOnTheInterval(t *testing.T) {
 	})
 }
 
-func TestRefreshesAtOnceOnNotificationAndTakesBurstsTogether(t *testing.T) {
-	inBubble(t, func(t *testing.T, p *platform, _ *Map, _ *bytes.Buffer) {
+func TestNotificationsRefreshAtOnceAndBurstsOnce(t *testing.T) {
+	inBubble(t, func(t *testing.T, p *fakeDatabase, _ *Map, _ *bytes.Buffer) {
 		p.wake <- struct{}{}
 		synctest.Wait()
 		if loads, _ := p.counts(); loads != 1 {
@@ -153,7 +153,7 @@ func TestRefreshesAtOnceOnNotificationAndTakesBurstsTogether(t *testing.T) {
 		for range 100 {
 			p.wake <- struct{}{}
 		}
-		pass(time.Second)
+		advance(time.Second)
 		synctest.Wait()
 		if loads, _ := p.counts(); loads != 2 {
 			t.Errorf("%d refreshes after a burst, want 2", loads)
@@ -163,7 +163,7 @@ func TestRefreshesAtOnceOnNotificationAndTakesBurstsTogether(t *testing.T) {
 
 // However many changes there are, the pause between refreshes grows with what
 // one takes, up to a bound. The first change after a pause is seen at once.
-func TestRefreshesTakeATenthOfTheTime(t *testing.T) {
+func TestRefreshesTakeAtMostATenthOfTheTime(t *testing.T) {
 	for _, tt := range []struct{ every, takes, gap time.Duration }{
 		{time.Hour, 0, minGap},
 		{time.Hour, 10 * time.Millisecond, minGap},
@@ -172,12 +172,12 @@ func TestRefreshesTakeATenthOfTheTime(t *testing.T) {
 		{5 * time.Second, 3 * time.Second, 5 * time.Second}, // never longer than the interval
 	} {
 		t.Run(fmt.Sprint(tt.takes, " every ", tt.every), func(t *testing.T) {
-			inBubbleEvery(t, tt.every, func(t *testing.T, p *platform, _ *Map, _ *bytes.Buffer) {
+			inBubbleEvery(t, tt.every, func(t *testing.T, p *fakeDatabase, _ *Map, _ *bytes.Buffer) {
 				p.takes = tt.takes
-				flood := time.Now()
-				for time.Since(flood) < time.Minute {
+				start := time.Now()
+				for time.Since(start) < time.Minute {
 					p.wake <- struct{}{}
-					pass(time.Millisecond)
+					advance(time.Millisecond)
 				}
 				loads := p.begun()
 				for i := 1; i < len(loads); i++ {
@@ -188,7 +188,7 @@ func TestRefreshesTakeATenthOfTheTime(t *testing.T) {
 				if tt.every < time.Hour {
 					return // it refreshes by itself meanwhile
 				}
-				pass(3 * maxGap)
+				advance(3 * maxGap)
 				p.wake <- struct{}{}
 				synctest.Wait()
 				if last := slices.MaxFunc(p.begun(), time.Time.Compare); !last.Equal(time.Now()) {
@@ -200,11 +200,11 @@ func TestRefreshesTakeATenthOfTheTime(t *testing.T) {
 }
 
 func TestFailedRefreshKeepsTheMapAndIsLoggedOncePerInterval(t *testing.T) {
-	inBubble(t, func(t *testing.T, p *platform, m *Map, log *bytes.Buffer) {
+	inBubble(t, func(t *testing.T, p *fakeDatabase, m *Map, log *bytes.Buffer) {
 		p.set(shard.Roster{}, errors.New("no route to database"))
 		for range 50 {
 			p.wake <- struct{}{}
-			pass(150 * time.Millisecond)
+			advance(150 * time.Millisecond)
 		}
 		synctest.Wait()
 		if _, swaps := p.counts(); swaps != 0 {
@@ -232,11 +232,11 @@ func TestFailedRefreshKeepsTheMapAndIsLoggedOncePerInterval(t *testing.T) {
 // A database that is back is asked soon, and one that stays away is left in
 // peace: by each process in its own time, so that all of them do not come back
 // to it at once.
-func TestFailedRefreshIsTriedAgainLessAndLessOften(t *testing.T) {
-	inBubble(t, func(t *testing.T, p *platform, _ *Map, _ *bytes.Buffer) {
+func TestFailedRefreshesBackOff(t *testing.T) {
+	inBubble(t, func(t *testing.T, p *fakeDatabase, _ *Map, _ *bytes.Buffer) {
 		p.set(shard.Roster{}, errors.New("no route to database"))
 		p.wake <- struct{}{}
-		pass(2 * time.Minute)
+		advance(2 * time.Minute)
 		synctest.Wait()
 		var waits []time.Duration
 		for i := 1; i < len(p.loads); i++ {
@@ -257,13 +257,13 @@ func TestFailedRefreshIsTriedAgainLessAndLessOften(t *testing.T) {
 			t.Errorf("late attempts after %v: in step", late)
 		}
 		p.set(shard.Roster{}, nil)
-		pass(2 * pace.LastDelay)
+		advance(2 * pace.LastDelay)
 		synctest.Wait()
 		before, swaps := p.counts()
 		if swaps != 1 {
 			t.Fatalf("%d swaps after the recovery, want 1", swaps)
 		}
-		pass(15 * time.Second)
+		advance(15 * time.Second)
 		synctest.Wait()
 		if loads, _ := p.counts(); loads != before {
 			t.Errorf("%d refreshes within 15 s of one that succeeded", loads-before)
@@ -272,13 +272,13 @@ func TestFailedRefreshIsTriedAgainLessAndLessOften(t *testing.T) {
 }
 
 func TestMapAge(t *testing.T) {
-	inBubble(t, func(t *testing.T, p *platform, m *Map, _ *bytes.Buffer) {
+	inBubble(t, func(t *testing.T, p *fakeDatabase, m *Map, _ *bytes.Buffer) {
 		if got := m.meters.age(); got != -1 {
 			t.Errorf("age before the first refresh is %v, want -1", got)
 		}
 		p.wake <- struct{}{}
 		synctest.Wait()
-		pass(5 * time.Second)
+		advance(5 * time.Second)
 		if got := m.meters.age(); got != 5 {
 			t.Errorf("age is %v, want 5", got)
 		}
@@ -287,13 +287,13 @@ func TestMapAge(t *testing.T) {
 
 // An event without an id, or with one that no client can name, costs the others
 // nothing. It is counted, and logged once.
-func TestEventsThatNobodyCanNameAreLeftOut(t *testing.T) {
-	inBubble(t, func(t *testing.T, p *platform, m *Map, log *bytes.Buffer) {
+func TestEventsWithInvalidIDsAreLeftOut(t *testing.T) {
+	inBubble(t, func(t *testing.T, p *fakeDatabase, m *Map, log *bytes.Buffer) {
 		good := shard.Roster{Events: []string{"e"}, Pairs: []shard.Pair{{Device: "d", Event: "e"}}}
 		p.set(shard.Roster{Events: []string{"", "e", "\xff"}, Pairs: []shard.Pair{{Device: "d"}, {Device: "d", Event: "e"}}}, nil)
 		for range 3 {
 			p.wake <- struct{}{}
-			pass(time.Second)
+			advance(time.Second)
 			// The source reads it again each time.
 			p.set(shard.Roster{Events: []string{"", "e", "\xff"}, Pairs: []shard.Pair{{Device: "d"}, {Device: "d", Event: "e"}}}, nil)
 		}

@@ -16,9 +16,9 @@ import (
 	"pitwall/shard"
 )
 
-// witness records what a Map reads from a real database, and of what it
+// recordingDatabase records what a Map reads from a real database, and of what it
 // puts in force.
-type witness struct {
+type recordingDatabase struct {
 	db.Database
 
 	mu     sync.Mutex
@@ -29,7 +29,7 @@ type witness struct {
 // span is one reading of the roster.
 type span struct{ begin, end time.Time }
 
-func (w *witness) LoadRoster(ctx context.Context) (shard.Roster, error) {
+func (w *recordingDatabase) LoadRoster(ctx context.Context) (shard.Roster, error) {
 	begin := time.Now()
 	r, err := w.Database.LoadRoster(ctx)
 	w.mu.Lock()
@@ -38,15 +38,15 @@ func (w *witness) LoadRoster(ctx context.Context) (shard.Roster, error) {
 	return r, err
 }
 
-func (w *witness) Swap(_ context.Context, r shard.Roster) error {
+func (w *recordingDatabase) Swap(_ context.Context, r shard.Roster) error {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.events = r.Events
 	return nil
 }
 
-// shows waits until an event is in force.
-func (w *witness) shows(t *testing.T, event string) {
+// waitForEvent waits until an event is in force.
+func (w *recordingDatabase) waitForEvent(t *testing.T, event string) {
 	t.Helper()
 	testenv.Eventually(t, 30*time.Second, event+" in the map", func() bool {
 		w.mu.Lock()
@@ -55,8 +55,8 @@ func (w *witness) shows(t *testing.T, event string) {
 	})
 }
 
-// read lists the readings of the roster up to now.
-func (w *witness) read() []span {
+// readings lists the readings of the roster up to now.
+func (w *recordingDatabase) readings() []span {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	return slices.Clone(w.loads)
@@ -64,7 +64,7 @@ func (w *witness) read() []span {
 
 // onPostgres runs a Map, which looks by itself once an hour, on a roster of many
 // devices, and returns once it listens.
-func onPostgres(t *testing.T) (w *witness, pg *testenv.PostgresServer, url string) {
+func onPostgres(t *testing.T) (w *recordingDatabase, pg *testenv.PostgresServer, url string) {
 	t.Helper()
 	pg, url = testenv.Postgres(t), testenv.NewDatabase(t)
 	quiet := slog.New(slog.DiscardHandler)
@@ -79,7 +79,7 @@ func onPostgres(t *testing.T) (w *witness, pg *testenv.PostgresServer, url strin
 	pg.Query(url, `INSERT INTO events VALUES ('first');
 		INSERT INTO entries SELECT n, 'first' FROM generate_series(1, 20000) n;
 		INSERT INTO entry_devices SELECT n, n FROM generate_series(1, 20000) n`)
-	w = &witness{Database: store}
+	w = &recordingDatabase{Database: store}
 	m := New(Options{Source: w, Notifier: store, Target: w, Every: time.Hour, Logger: quiet, Metrics: metrics.NewSet()})
 	ctx, stop := context.WithCancel(context.Background())
 	ended := make(chan error, 1)
@@ -90,7 +90,7 @@ func onPostgres(t *testing.T) (w *witness, pg *testenv.PostgresServer, url strin
 			t.Error(err)
 		}
 	})
-	w.shows(t, "first")
+	w.waitForEvent(t, "first")
 	return w, pg, url
 }
 
@@ -98,29 +98,29 @@ func onPostgres(t *testing.T) (w *witness, pg *testenv.PostgresServer, url strin
 // change after them does.
 func TestUpdatesThatChangeNothingCauseNoRefresh(t *testing.T) {
 	w, pg, url := onPostgres(t)
-	before := len(w.read())
+	before := len(w.readings())
 	for range 20 {
 		pg.Query(url, "UPDATE events SET id = id")
 		pg.Query(url, "INSERT INTO entries VALUES ('1', 'first') ON CONFLICT (id) DO UPDATE SET event_id = excluded.event_id")
 	}
 	pg.Query(url, "INSERT INTO events VALUES ('second')")
-	w.shows(t, "second")
-	if n := len(w.read()) - before; n != 1 {
+	w.waitForEvent(t, "second")
+	if n := len(w.readings()) - before; n != 1 {
 		t.Errorf("%d refreshes, want the one for the change", n)
 	}
 }
 
 // A flood of changes is read at a pace that leaves the database and the engine
 // most of their time. The last of them is seen, too.
-func TestAFloodOfChangesKeepsItsDistance(t *testing.T) {
+func TestManyChangesAreReadWithGaps(t *testing.T) {
 	w, pg, url := onPostgres(t)
-	before, last := len(w.read()), ""
-	for i := 0; len(w.read()) < before+3; i++ {
+	before, last := len(w.readings()), ""
+	for i := 0; len(w.readings()) < before+3; i++ {
 		last = fmt.Sprint("flood", i)
 		pg.Query(url, fmt.Sprintf("INSERT INTO events VALUES ('%s')", last))
 	}
-	w.shows(t, last)
-	loads := w.read()[before-1:]
+	w.waitForEvent(t, last)
+	loads := w.readings()[before-1:]
 	for i := 1; i < len(loads); i++ {
 		took, rest := loads[i-1].end.Sub(loads[i-1].begin), loads[i].begin.Sub(loads[i-1].end)
 		if want := min(gapFactor*took, maxGap); rest < want {

@@ -47,7 +47,7 @@ func TestTokensAndTheirEvents(t *testing.T) {
 			t.Errorf("all: %+v, %v", got, err)
 		}
 
-		imports(t, d, false, RosterRow{2, "rally", "n1", "d1"})
+		importRows(t, d, false, RosterRow{2, "rally", "n1", "d1"})
 		exec(t, d, "INSERT INTO pitwall_events (event_id, delay_s) VALUES ('rally', 60), ('nowhere', 0)")
 		for id, want := range map[string][2]bool{"rally": {true, true}, "nowhere": {}, "other": {}} {
 			if exists, delayed, err := d.FindEvent(t.Context(), id); err != nil || [2]bool{exists, delayed} != want {

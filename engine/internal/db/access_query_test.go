@@ -7,8 +7,8 @@ import (
 	"pitwall/engine/internal/testenv"
 )
 
-// TestOnlyTrueAndNumbersAreAYes: everything else is a no, or an error.
-func TestOnlyTrueAndNumbersAreAYes(t *testing.T) {
+// TestOnlyTrueAndNonzeroNumbersAllow: everything else is a no, or an error.
+func TestOnlyTrueAndNonzeroNumbersAllow(t *testing.T) {
 	conform(t, func(t *testing.T, d Database) {
 		_, pg := d.(*postgres)
 		for _, c := range []struct {
@@ -85,7 +85,7 @@ func TestCheckQuery(t *testing.T) {
 
 // The check uses the direct connection, because behind a pooler a prepared statement
 // may be on another session. It says so when it cannot connect.
-func TestCheckQueryGoesPastThePooler(t *testing.T) {
+func TestCheckQueryUsesTheDirectConnection(t *testing.T) {
 	direct := testenv.NewDatabase(t)
 	pooled := testenv.PgBouncer(t, direct)
 	d := migrated(t, Options{URL: pooled, DirectURL: direct, Logger: discard})

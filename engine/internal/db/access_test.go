@@ -101,9 +101,9 @@ func TestRevoke(t *testing.T) {
 	})
 }
 
-// TestRevokingAgainTellsNobody: repeating a revocation sends no notification, because
+// TestRepeatedRevocationsDoNotNotify: repeating a revocation sends no notification, because
 // each one makes listeners check every session.
-func TestRevokingAgainTellsNobody(t *testing.T) {
+func TestRepeatedRevocationsDoNotNotify(t *testing.T) {
 	conform(t, func(t *testing.T, d Database) {
 		e := listen(t, d, ChannelAccess, ChannelRoster)
 		end := time.Now().Add(time.Hour)
@@ -114,16 +114,16 @@ func TestRevokingAgainTellsNobody(t *testing.T) {
 			}
 		}
 		revoke(end)
-		e.hears(ChannelAccess + " ")
+		e.wantNotification(ChannelAccess + " ")
 		revoke(end)
 		revoke(end.Add(-time.Minute))
-		imports(t, d, false, RosterRow{2, "E1", "n1", "d1"})
-		e.hears(ChannelRoster + " ")
+		importRows(t, d, false, RosterRow{2, "E1", "n1", "d1"})
+		e.wantNotification(ChannelRoster + " ")
 		revoke(end.Add(time.Minute))
-		e.hears(ChannelAccess + " ")
+		e.wantNotification(ChannelAccess + " ")
 		e.end()
-		if n := len(e.heard); n > 0 {
-			t.Errorf("heard %d notifications too many", n)
+		if n := len(e.received); n > 0 {
+			t.Errorf("received %d notifications too many", n)
 		}
 	})
 }

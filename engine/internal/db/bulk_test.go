@@ -8,9 +8,9 @@ import (
 	"pitwall/engine/internal/testenv"
 )
 
-// TestBatchesGoOverInEveryMode: in every query mode that the URL may set, existing
+// TestBatchesInEveryQueryMode: in every query mode that the URL may set, existing
 // rows are compared correctly, also on a connection that must read the types again.
-func TestBatchesGoOverInEveryMode(t *testing.T) {
+func TestBatchesInEveryQueryMode(t *testing.T) {
 	for _, option := range []string{"", "&default_query_exec_mode=exec", "&default_query_exec_mode=simple_protocol",
 		"&default_query_exec_mode=cache_statement", "&default_query_exec_mode=cache_describe", "&description_cache_capacity=0"} {
 		t.Run(option, func(t *testing.T) {

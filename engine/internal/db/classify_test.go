@@ -143,7 +143,7 @@ func TestClassifyOnSQLite(t *testing.T) {
 // A position that a trigger leaves out is reported as missing, and the others are
 // inserted.
 func TestPositionsThatATriggerLeavesOut(t *testing.T) {
-	both(t, func(t *testing.T, d Database, url string) {
+	onBoth(t, func(t *testing.T, d Database, url string) {
 		alter(t, d, url, `CREATE FUNCTION leave() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RETURN NULL; END $$;
 			CREATE TRIGGER leave BEFORE INSERT ON positions FOR EACH ROW WHEN (NEW.device_id < 'd1') EXECUTE FUNCTION leave()`,
 			"CREATE TRIGGER leave BEFORE INSERT ON positions WHEN NEW.device_id < 'd1' BEGIN SELECT RAISE(IGNORE); END")

@@ -25,7 +25,7 @@
 //	partitions*.go     monthly partitions: make, detach, enable
 //	roster.go          LoadRoster; csv.go and import*.go: ImportRoster
 //	access*.go         public events, members, share links, revocations
-//	listen.go          LISTEN; hearing.go: whether notifications arrive;
+//	listen.go          LISTEN; listen_monitor.go: whether they arrive;
 //	                   hub.go: notifications within the process, for SQLite
 //	migrate.go         migrations; schema*.go: CheckSchema
 //

@@ -48,14 +48,14 @@ func extrasOf(t *testing.T, d Database) (list []string) {
 	return list
 }
 
-// with is a minimal position with attributes.
-func with(device string, ts int64, attributes string) codec.Position {
+// withAttributes is a minimal position with attributes.
+func withAttributes(device string, ts int64, attributes string) codec.Position {
 	return change(bare(device, ts), func(p *codec.Position) { p.Attributes = codec.Attributes(attributes) })
 }
 
 func TestAttributesOfEqualTimeAndPlace(t *testing.T) {
-	row := with("a", epoch, `{"x":1,"y":"z"}`)
-	sos := with("a", epoch, `{"alarm":"sos"}`)
+	row := withAttributes("a", epoch, `{"x":1,"y":"z"}`)
+	sos := withAttributes("a", epoch, `{"alarm":"sos"}`)
 	type batches [][]codec.Position
 	tests := []struct {
 		name   string
@@ -68,19 +68,19 @@ func TestAttributesOfEqualTimeAndPlace(t *testing.T) {
 		{"in one batch, the other way round", batches{{sos, row}}, InsertResult{Inserted: 1, Extras: 1}, []string{`a 0 {"x":1,"y":"z"}`}},
 		{"again", batches{{row, sos}, {sos, row, sos}}, InsertResult{Duplicates: 3}, []string{`a 0 {"alarm":"sos"}`}},
 		{"twice in a batch", batches{{row}, {sos, sos}}, InsertResult{Extras: 1, Duplicates: 1}, []string{`a 0 {"alarm":"sos"}`}},
-		{"only what is new, as it is spelt", batches{{row}, {with("a", epoch, `{"x":1, "b":1.0, "y":2,"c":{"__bigint":"7"}}`)}},
+		{"only what is new, as it is spelt", batches{{row}, {withAttributes("a", epoch, `{"x":1, "b":1.0, "y":2,"c":{"__bigint":"7"}}`)}},
 			InsertResult{Extras: 1}, []string{`a 0 {"b":1.0,"c":{"__bigint":"7"}}`}},
 		{"a row without attributes", batches{{bare("a", epoch)}, {sos}}, InsertResult{Extras: 1}, []string{`a 0 {"alarm":"sos"}`}},
-		{"two that add the same name", batches{{row}, {sos, with("a", epoch, `{"alarm":"low"}`)}}, InsertResult{Extras: 2},
+		{"two that add the same name", batches{{row}, {sos, withAttributes("a", epoch, `{"alarm":"low"}`)}}, InsertResult{Extras: 2},
 			[]string{`a 0 {"alarm":"low"}`, `a 0 {"alarm":"sos"}`}},
-		{"other values of the same names", batches{{row}, {with("a", epoch, `{"x":2,"y":"z"}`)}}, InsertResult{Conflicts: []int{0}}, nil},
+		{"other values of the same names", batches{{row}, {withAttributes("a", epoch, `{"x":2,"y":"z"}`)}}, InsertResult{Conflicts: []int{0}}, nil},
 		{"fewer names", batches{{row}, {bare("a", epoch)}}, InsertResult{Conflicts: []int{0}}, nil},
 		{"another place", batches{{row}, {change(sos, func(p *codec.Position) { p.Lat++ })}}, InsertResult{Conflicts: []int{0}}, nil},
 		{"another place, not far away", batches{{row}, {change(sos, func(p *codec.Position) { p.Lon += 1e-9 })}}, InsertResult{Conflicts: []int{0}}, nil},
-		{"another time", batches{{row}, {with("a", epoch+1, `{"alarm":"sos"}`)}}, InsertResult{Inserted: 1}, nil},
+		{"another time", batches{{row}, {withAttributes("a", epoch+1, `{"alarm":"sos"}`)}}, InsertResult{Inserted: 1}, nil},
 		{"a faulty one", batches{{row}, {change(sos, func(p *codec.Position) { p.Faulty = true })}}, InsertResult{Conflicts: []int{0}}, nil},
 		{"to a faulty row", batches{{change(row, func(p *codec.Position) { p.Faulty = true })}, {sos}}, InsertResult{Extras: 1}, []string{`a 0 {"alarm":"sos"}`}},
-		{"among others", batches{{row, with("b", epoch, "")}, {with("b", epoch+1, ""), sos, row, change(row, func(p *codec.Position) { p.Speed, p.Has = 1, codec.HasSpeed })}},
+		{"among others", batches{{row, withAttributes("b", epoch, "")}, {withAttributes("b", epoch+1, ""), sos, row, change(row, func(p *codec.Position) { p.Speed, p.Has = 1, codec.HasSpeed })}},
 			InsertResult{Inserted: 1, Extras: 1, Duplicates: 1, Conflicts: []int{3}}, []string{`a 0 {"alarm":"sos"}`}},
 	}
 	conformPositions(t, func(t *testing.T, d Database) {
@@ -133,15 +133,15 @@ func TestContentHashStays(t *testing.T) {
 	}
 }
 
-// ledger is the model of TestAnyDelivery: the content of a database after records in
+// deliveryModel is the model of TestAnyDelivery: the content of a database after records in
 // this order.
-type ledger struct {
+type deliveryModel struct {
 	rows   map[string]codec.Position
 	extras map[string]bool
 }
 
 // put adds a record and returns its result.
-func (l *ledger) put(p codec.Position) (r InsertResult) {
+func (l *deliveryModel) put(p codec.Position) (r InsertResult) {
 	p.Arrival, p.Faulty = 0, false
 	row, ok := l.rows[p.DeviceID]
 	if !ok {
@@ -171,13 +171,13 @@ func TestAnyDelivery(t *testing.T) {
 	seed := rand.Uint64()
 	conform(t, func(t *testing.T, d Database) {
 		rng := rand.New(rand.NewPCG(seed, 0))
-		model := ledger{rows: map[string]codec.Position{}, extras: map[string]bool{}}
+		model := deliveryModel{rows: map[string]codec.Position{}, extras: map[string]bool{}}
 		outcome := map[string]string{} // of the first delivery
 		for range 150 {
 			batch := make([]codec.Position, 1+rng.IntN(8))
 			var want InsertResult
 			for i := range batch {
-				p := with(fmt.Sprint("d", rng.IntN(40)), epoch, string(attributes[rng.IntN(len(attributes))]))
+				p := withAttributes(fmt.Sprint("d", rng.IntN(40)), epoch, string(attributes[rng.IntN(len(attributes))]))
 				p.Arrival += rng.Int64N(3)
 				p.Faulty = rng.IntN(20) == 0 && p.Attributes == ""
 				p.Lat += float64(rng.IntN(5) / 4)

@@ -79,7 +79,7 @@ func classifyState(e *pgconn.PgError) Failure {
 		return FailureRetry
 	case waitClasses[class], class == classOperator && e.Code[2] == 'P':
 		return FailureWait
-	case class == classData, e.Code == notNullMissing, e.Code == checkFailed && !isMissingPartition(e):
+	case class == classData, e.Code == notNullMissing, e.Code == checkFailed && !lacksPartition(e):
 		return FailureContent
 	}
 	return FailureRefused
@@ -105,10 +105,10 @@ func classifySQLite(code int) Failure {
 // nothing to make, the cause is a different one.
 func IsMissingPartition(err error) bool {
 	e, ok := errors.AsType[*pgconn.PgError](err)
-	return ok && isMissingPartition(e)
+	return ok && lacksPartition(e)
 }
 
-func isMissingPartition(e *pgconn.PgError) bool {
+func lacksPartition(e *pgconn.PgError) bool {
 	const raise = "exec_stmt_raise" // the server's function for RAISE of PL/pgSQL
 	return e.Code == checkFailed && e.ConstraintName == "" && e.Routine != raise
 }

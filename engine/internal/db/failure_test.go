@@ -20,8 +20,8 @@ func alter(t *testing.T, d Database, url, postgres, sqliteText string) {
 	testenv.Postgres(t).Query(url, postgres)
 }
 
-// both runs fn on each kind of database, with the URL of PostgreSQL.
-func both(t *testing.T, fn func(t *testing.T, d Database, url string)) {
+// onBoth runs fn on each kind of database, with the URL of PostgreSQL.
+func onBoth(t *testing.T, fn func(t *testing.T, d Database, url string)) {
 	t.Helper()
 	t.Run("postgres", func(t *testing.T) {
 		url := testenv.NewDatabase(t)
@@ -30,7 +30,7 @@ func both(t *testing.T, fn func(t *testing.T, d Database, url string)) {
 	t.Run("sqlite", func(t *testing.T) { fn(t, migrated(t, Options{DataDir: t.TempDir(), Logger: discard}), "") })
 }
 
-func TestWhatARowHoldsIsContent(t *testing.T) {
+func TestContentFailuresAreClassified(t *testing.T) {
 	const guard = "ALTER TABLE positions ADD COLUMN guard INTEGER CHECK (speed IS NULL OR speed < 500)"
 	for _, tt := range []struct {
 		name, postgres, sqlite string
@@ -46,7 +46,7 @@ func TestWhatARowHoldsIsContent(t *testing.T) {
 		{"a table that is missing", "DROP TABLE positions", "DROP TABLE positions", full("any", epoch), false},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
-			both(t, func(t *testing.T, d Database, url string) {
+			onBoth(t, func(t *testing.T, d Database, url string) {
 				alter(t, d, url, tt.postgres, tt.sqlite)
 				_, err := d.InsertPositions(t.Context(), []codec.Position{tt.p})
 				if err == nil || (Classify(err) == FailureContent) != tt.want {
@@ -81,7 +81,7 @@ func TestNoPartitionIsNotContent(t *testing.T) {
 		t.Errorf("%v has SQLSTATE %q, is of kind %d, IsMissingPartition %v; want %s, %d, true", err, state, Classify(err), IsMissingPartition(err), checkFailed, FailureRefused)
 	}
 	pg.Query(d.pool.Config().ConnString(), "ALTER TABLE positions ADD CONSTRAINT no_pole CHECK (lat < 40)")
-	made(t, d, "2025-06")
+	makeMonths(t, d, "2025-06")
 	if err := insertOf(d, full("d", epoch)); Classify(err) != FailureContent || IsMissingPartition(err) {
 		t.Errorf("%v of a check is of kind %d, IsMissingPartition %v; want %d, false", err, Classify(err), IsMissingPartition(err), FailureContent)
 	}

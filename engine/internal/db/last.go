@@ -41,7 +41,7 @@ const (
 	pageRows     = 200
 	clockRows    = 16
 	faultyWindow = 1000
-	mostExtras   = 64 // of one position
+	maxExtras    = 64 // of one position
 )
 
 // topPages are the sizes of the pages from the newest row down. The first is small: it
@@ -69,12 +69,12 @@ type lastStatements interface {
 	newest(ctx context.Context, devices []string, fn func(i int, r *stored)) error
 	// good gives at most rows of those rows that may be shown, and faulty at
 	// most pageRows faulty rows.
-	good(ctx context.Context, asks []probe, rows int, fn func(i int, m rowTime)) error
-	faulty(ctx context.Context, asks []probe, fn func(i int, m rowTime)) error
+	good(ctx context.Context, probes []probe, rows int, fn func(i int, m rowTime)) error
+	faulty(ctx context.Context, probes []probe, fn func(i int, m rowTime)) error
 	// row reads the newest row that may be shown.
-	row(ctx context.Context, asks []probe, fn func(i int, r *stored)) error
+	row(ctx context.Context, probes []probe, fn func(i int, r *stored)) error
 	// extras reads the attributes that were added to the row at low of each probe.
-	extras(ctx context.Context, asks []probe, fn func(i int, attributes string)) error
+	extras(ctx context.Context, probes []probe, fn func(i int, attributes string)) error
 }
 
 // eachLast implements LastPositions. Devices with an id that no record can have are left

@@ -16,19 +16,19 @@ import (
 
 // knownFrom is the expected result for a device, from all of its rows.
 func knownFrom(rule LiveRule, rows []codec.Position, clocks []shard.Clock) (k known) {
-	type lit struct {
+	type modelRow struct {
 		datedRow
 		faulty bool
 	}
-	j := rule.at(time.Now())
-	var all []lit
+	at := rule.at(time.Now())
+	var all []modelRow
 	for _, p := range rows {
-		if d, ok := j.dateRow(rowTime{p.TS, &p.Arrival}, clocks); ok {
-			all = append(all, lit{d, p.Faulty})
+		if d, ok := at.dateRow(rowTime{p.TS, &p.Arrival}, clocks); ok {
+			all = append(all, modelRow{d, p.Faulty})
 		}
 	}
-	slices.SortFunc(all, func(a, b lit) int { return cmp.Or(cmp.Compare(b.live, a.live), cmp.Compare(b.ts, a.ts)) })
-	var own, made *lit
+	slices.SortFunc(all, func(a, b modelRow) int { return cmp.Or(cmp.Compare(b.live, a.live), cmp.Compare(b.ts, a.ts)) })
+	var own, made *modelRow
 	var last int64 // the newest arrival of those dated by it
 	for i := range all {
 		switch x := &all[i]; {
@@ -75,7 +75,7 @@ func TestLastPositionsOfAnyClock(t *testing.T) {
 					offset = []int64{0, 0, 6 * second, minute, hour, -hour, -2 * hour, -1024 * week}[rng.IntN(8)]
 					clocks = append(clocks, shard.Clock{Device: device, Since: epoch + arrival, Offset: min(offset, 0)})
 				}
-				p := came(device, arrival+offset+rng.Int64N(3)*rule.Difference.Milliseconds()/2, arrival)
+				p := positionAt(device, arrival+offset+rng.Int64N(3)*rule.Difference.Milliseconds()/2, arrival)
 				if rng.IntN(20) == 0 { // late
 					p.TS -= rng.Int64N(minute)
 				}

@@ -10,19 +10,19 @@ import (
 )
 
 // The newest rows are found through the index, however many rows there are.
-func TestLastPositionsWalksTheIndex(t *testing.T) {
+func TestLastPositionsUsesTheIndex(t *testing.T) {
 	conformPositions(t, func(t *testing.T, d Database) {
 		insert(t, d, full("a", epoch), full("b", epoch))
-		asks := []probe{{"a", math.MinInt64, math.MaxInt64}, {"b", epoch - 1, epoch + 1}}
+		probes := []probe{{"a", math.MinInt64, math.MaxInt64}, {"b", epoch - 1, epoch + 1}}
 		plans := map[string]string{}
 		switch d := d.(type) {
 		case *postgres:
 			for name, query := range map[string]string{"newest": newestRow, "shown": shownRow, "faulty": faultyRows} {
-				plans[name] = lastPlan(t, d, query, probeArrays(asks)...)
+				plans[name] = lastPlan(t, d, query, probeArrays(probes)...)
 			}
-			plans["good"] = lastPlan(t, d, goodRows, append(probeArrays(asks), pageRows)...)
+			plans["good"] = lastPlan(t, d, goodRows, append(probeArrays(probes), pageRows)...)
 			plans["clocks"] = lastPlan(t, d, clockHistory, []string{"a"})
-			plans["extras"] = lastPlan(t, d, extrasOfRow, probeArrays(asks)[:2]...)
+			plans["extras"] = lastPlan(t, d, extrasOfRow, probeArrays(probes)[:2]...)
 		case *sqlite:
 			for name, query := range map[string]string{"newest": newestRowSQLite, "shown": shownRowSQLite, "faulty": faultyRowsSQLite} {
 				plans[name] = planSQLite(t, d, query, "a", int64(0), epoch)

@@ -47,7 +47,7 @@ var (
 	FROM unnest($1::text[], $2::timestamptz[]) WITH ORDINALITY AS a(device_id, ts, n)
 	CROSS JOIN LATERAL (
 	    SELECT x.attributes, x.content_hash FROM pitwall_extras x
-	    WHERE x.device_id = a.device_id AND x.ts = a.ts ORDER BY x.content_hash LIMIT ` + fmt.Sprint(mostExtras) + `) x`
+	    WHERE x.device_id = a.device_id AND x.ts = a.ts ORDER BY x.content_hash LIMIT ` + fmt.Sprint(maxExtras) + `) x`
 )
 
 // alongTheIndex leaves the planner only the index, for the transaction. On a table that
@@ -91,48 +91,48 @@ func (q postgresProbes) clocks(ctx context.Context, devices []string, fn func(i 
 }
 
 func (q postgresProbes) newest(ctx context.Context, devices []string, fn func(i int, r *stored)) error {
-	asks := make([]probe, len(devices))
+	probes := make([]probe, len(devices))
 	for i, d := range devices {
-		asks[i] = probe{d, math.MinInt64, math.MaxInt64}
+		probes[i] = probe{d, math.MinInt64, math.MaxInt64}
 	}
-	return q.rows(ctx, newestRow, asks, fn)
+	return q.rows(ctx, newestRow, probes, fn)
 }
 
-func (q postgresProbes) row(ctx context.Context, asks []probe, fn func(i int, r *stored)) error {
-	return q.rows(ctx, shownRow, asks, fn)
+func (q postgresProbes) row(ctx context.Context, probes []probe, fn func(i int, r *stored)) error {
+	return q.rows(ctx, shownRow, probes, fn)
 }
 
-func (q postgresProbes) rows(ctx context.Context, query string, asks []probe, fn func(i int, r *stored)) error {
+func (q postgresProbes) rows(ctx context.Context, query string, probes []probe, fn func(i int, r *stored)) error {
 	var r stored
 	return q.each(ctx, r.dest(), func(i int) {
 		row := r // the driver allocates the values for each row
 		fn(i, &row)
-	}, query, probeArrays(asks)...)
+	}, query, probeArrays(probes)...)
 }
 
-func (q postgresProbes) good(ctx context.Context, asks []probe, rows int, fn func(i int, m rowTime)) error {
-	return q.marks(ctx, fn, goodRows, append(probeArrays(asks), rows)...)
+func (q postgresProbes) good(ctx context.Context, probes []probe, rows int, fn func(i int, m rowTime)) error {
+	return q.rowTimes(ctx, fn, goodRows, append(probeArrays(probes), rows)...)
 }
 
-func (q postgresProbes) faulty(ctx context.Context, asks []probe, fn func(i int, m rowTime)) error {
-	return q.marks(ctx, fn, faultyRows, probeArrays(asks)...)
+func (q postgresProbes) faulty(ctx context.Context, probes []probe, fn func(i int, m rowTime)) error {
+	return q.rowTimes(ctx, fn, faultyRows, probeArrays(probes)...)
 }
 
-func (q postgresProbes) marks(ctx context.Context, fn func(i int, m rowTime), query string, args ...any) error {
+func (q postgresProbes) rowTimes(ctx context.Context, fn func(i int, m rowTime), query string, args ...any) error {
 	var m rowTime
 	return q.each(ctx, []any{&m.ts, &m.received}, func(i int) { fn(i, m) }, query, args...)
 }
 
-func (q postgresProbes) extras(ctx context.Context, asks []probe, fn func(i int, attributes string)) error {
+func (q postgresProbes) extras(ctx context.Context, probes []probe, fn func(i int, attributes string)) error {
 	var attributes string
-	args := probeArrays(asks)
+	args := probeArrays(probes)
 	return q.each(ctx, []any{&attributes}, func(i int) { fn(i, attributes) }, extrasOfRow, args[0], args[1])
 }
 
 // probeArrays turns probes into one array per field.
-func probeArrays(asks []probe) []any {
-	device, low, high := make([]string, len(asks)), make([]pgtype.Timestamptz, len(asks)), make([]pgtype.Timestamptz, len(asks))
-	for i, a := range asks {
+func probeArrays(probes []probe) []any {
+	device, low, high := make([]string, len(probes)), make([]pgtype.Timestamptz, len(probes)), make([]pgtype.Timestamptz, len(probes))
+	for i, a := range probes {
 		device[i], low[i], high[i] = a.device, instantAt(a.low), instantAt(a.high)
 	}
 	return []any{device, low, high}

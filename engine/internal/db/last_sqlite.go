@@ -30,7 +30,7 @@ var (
 	clockHistorySQLite = `SELECT since_arrival, offset_ms FROM pitwall_clocks WHERE device_id = ?1
 	ORDER BY since_arrival DESC LIMIT ` + fmt.Sprint(clockRows)
 	extrasOfRowSQLite = `SELECT attributes FROM pitwall_extras WHERE device_id = ?1 AND ts = ?2
-	ORDER BY content_hash LIMIT ` + fmt.Sprint(mostExtras)
+	ORDER BY content_hash LIMIT ` + fmt.Sprint(maxExtras)
 )
 
 // LastPositions reads in one transaction, so that all statements see one snapshot.
@@ -90,8 +90,8 @@ func (q sqliteProbes) newest(ctx context.Context, devices []string, fn func(i in
 	}, fn)
 }
 
-func (q sqliteProbes) row(ctx context.Context, asks []probe, fn func(i int, r *stored)) error {
-	return q.rows(ctx, shownRowSQLite, len(asks), probeArgs(asks), fn)
+func (q sqliteProbes) row(ctx context.Context, probes []probe, fn func(i int, r *stored)) error {
+	return q.rows(ctx, shownRowSQLite, len(probes), probeArgs(probes), fn)
 }
 
 func (q sqliteProbes) rows(ctx context.Context, query string, n int, args func(i int) []any, fn func(i int, r *stored)) error {
@@ -102,26 +102,26 @@ func (q sqliteProbes) rows(ctx context.Context, query string, n int, args func(i
 	}, query, n, args)
 }
 
-func (q sqliteProbes) good(ctx context.Context, asks []probe, rows int, fn func(i int, m rowTime)) error {
-	return q.marks(ctx, goodRowsSQLite, len(asks), func(i int) []any { return append(probeArgs(asks)(i), rows) }, fn)
+func (q sqliteProbes) good(ctx context.Context, probes []probe, rows int, fn func(i int, m rowTime)) error {
+	return q.rowTimes(ctx, goodRowsSQLite, len(probes), func(i int) []any { return append(probeArgs(probes)(i), rows) }, fn)
 }
 
-func (q sqliteProbes) faulty(ctx context.Context, asks []probe, fn func(i int, m rowTime)) error {
-	return q.marks(ctx, faultyRowsSQLite, len(asks), probeArgs(asks), fn)
+func (q sqliteProbes) faulty(ctx context.Context, probes []probe, fn func(i int, m rowTime)) error {
+	return q.rowTimes(ctx, faultyRowsSQLite, len(probes), probeArgs(probes), fn)
 }
 
-func (q sqliteProbes) marks(ctx context.Context, query string, n int, args func(i int) []any, fn func(i int, m rowTime)) error {
+func (q sqliteProbes) rowTimes(ctx context.Context, query string, n int, args func(i int) []any, fn func(i int, m rowTime)) error {
 	var m rowTime
 	return q.each(ctx, []any{&m.ts, &m.received}, func(i int) { fn(i, m) }, query, n, args)
 }
 
-func (q sqliteProbes) extras(ctx context.Context, asks []probe, fn func(i int, attributes string)) error {
+func (q sqliteProbes) extras(ctx context.Context, probes []probe, fn func(i int, attributes string)) error {
 	var attributes string
-	return q.each(ctx, []any{&attributes}, func(i int) { fn(i, attributes) }, extrasOfRowSQLite, len(asks),
-		func(i int) []any { return []any{asks[i].device, asks[i].low} })
+	return q.each(ctx, []any{&attributes}, func(i int) { fn(i, attributes) }, extrasOfRowSQLite, len(probes),
+		func(i int) []any { return []any{probes[i].device, probes[i].low} })
 }
 
 // probeArgs returns the arguments of each probe.
-func probeArgs(asks []probe) func(i int) []any {
-	return func(i int) []any { return []any{asks[i].device, asks[i].low, asks[i].high} }
+func probeArgs(probes []probe) func(i int) []any {
+	return func(i int) []any { return []any{probes[i].device, probes[i].low, probes[i].high} }
 }

@@ -52,27 +52,27 @@ func knownOf(t *testing.T, d Database, rule LiveRule) map[string]known {
 	return got
 }
 
-// came is a minimal position with a time and an arrival relative to epoch.
-func came(device string, ts, arrival int64) codec.Position {
+// positionAt is a minimal position with a time and an arrival relative to epoch.
+func positionAt(device string, ts, arrival int64) codec.Position {
 	return change(bare(device, epoch+ts), func(p *codec.Position) { p.Arrival = epoch + arrival })
 }
 
-func wrong(p codec.Position) codec.Position {
+func asFaulty(p codec.Position) codec.Position {
 	p.Faulty = true
 	return p
 }
 
-// each makes n positions one second apart, the first at from, of a clock that is off
+// everySecond makes n positions one second apart, the first at from, of a clock that is off
 // by offset.
-func each(device string, from, n, offset int64) (list []codec.Position) {
+func everySecond(device string, from, n, offset int64) (list []codec.Position) {
 	for i := range n {
-		list = append(list, came(device, from+i*second+offset, from+i*second))
+		list = append(list, positionAt(device, from+i*second+offset, from+i*second))
 	}
 	return list
 }
 
-// months makes partitions if the table is partitioned.
-func months(t *testing.T, d Database, names ...string) {
+// makeMonthsIfAny makes partitions if the table is partitioned.
+func makeMonthsIfAny(t *testing.T, d Database, names ...string) {
 	t.Helper()
 	var at []time.Time
 	for _, m := range names {
@@ -90,49 +90,49 @@ func TestLastPositions(t *testing.T) {
 		clocks []shard.Clock // Since relative to epoch
 		want   known
 	}{
-		{"the newest", []codec.Position{came("", 1, 1), came("", 3, 3), came("", 2, 2)}, nil, known{Good: 3}},
-		{"faulty rows after a good one", []codec.Position{came("", 1, 1), wrong(came("", 2, 2)), wrong(came("", 3, 3))}, nil,
+		{"the newest", []codec.Position{positionAt("", 1, 1), positionAt("", 3, 3), positionAt("", 2, 2)}, nil, known{Good: 3}},
+		{"faulty rows after a good one", []codec.Position{positionAt("", 1, 1), asFaulty(positionAt("", 2, 2)), asFaulty(positionAt("", 3, 3))}, nil,
 			known{Good: 1, Faulty: []int64{3, 2}}},
-		{"faulty rows before a good one", []codec.Position{wrong(came("", 1, 1)), came("", 2, 2)}, nil, known{Good: 2}},
-		{"nothing but faulty rows", []codec.Position{wrong(came("", 1, 1)), wrong(came("", 2, 2))}, nil, known{Faulty: []int64{2, 1}}},
-		{"as far ahead as allowed", []codec.Position{came("", 0, 0), came("", 5*second, 0)}, nil, known{Good: 5 * second}},
-		{"as far ahead as allowed, then more", []codec.Position{came("", 5*second, 0), came("", 9*second, 4*second-1)}, nil, known{Good: 9 * second}},
-		{"always ahead", each("", 1, 10, hour), nil, known{Good: 1 + 9*second + hour}},
-		{"always ahead, for longer than a page", each("", 1, 700, hour), nil, known{Good: 1 + 699*second + hour}},
-		{"ahead, then right", append(each("", 0, 60, hour), each("", 60*second, 5, 0)...), nil, known{Good: 64 * second}},
-		{"ahead for longer than a page, then right", append(each("", 0, 300, 23*hour), each("", 300*second, 5, 0)...), nil,
+		{"faulty rows before a good one", []codec.Position{asFaulty(positionAt("", 1, 1)), positionAt("", 2, 2)}, nil, known{Good: 2}},
+		{"nothing but faulty rows", []codec.Position{asFaulty(positionAt("", 1, 1)), asFaulty(positionAt("", 2, 2))}, nil, known{Faulty: []int64{2, 1}}},
+		{"as far ahead as allowed", []codec.Position{positionAt("", 0, 0), positionAt("", 5*second, 0)}, nil, known{Good: 5 * second}},
+		{"as far ahead as allowed, then more", []codec.Position{positionAt("", 5*second, 0), positionAt("", 9*second, 4*second-1)}, nil, known{Good: 9 * second}},
+		{"always ahead", everySecond("", 1, 10, hour), nil, known{Good: 1 + 9*second + hour}},
+		{"always ahead, for longer than a page", everySecond("", 1, 700, hour), nil, known{Good: 1 + 699*second + hour}},
+		{"ahead, then right", append(everySecond("", 0, 60, hour), everySecond("", 60*second, 5, 0)...), nil, known{Good: 64 * second}},
+		{"ahead for longer than a page, then right", append(everySecond("", 0, 300, 23*hour), everySecond("", 300*second, 5, 0)...), nil,
 			known{Good: 304 * second}},
-		{"right, then ahead", append(each("", 0, 5, 0), each("", 5*second, 60, hour)...), nil, known{Good: 64*second + hour}},
-		{"ahead by less than it is silent", append(each("", 0, 60, 20*second), came("", 70*second+1, 70*second)), nil, known{Good: 70*second + 1}},
-		{"a batch of a clock ahead, the newest first", []codec.Position{came("", hour+3, 1), came("", hour+2, 1), came("", hour+1, 2)}, nil, known{Good: hour + 3}},
-		{"a faulty row ahead of a good one that came later", []codec.Position{wrong(came("", hour, 1)), came("", 2, 2)}, nil, known{Good: 2}},
-		{"a faulty row ahead of a good one that came before", []codec.Position{wrong(came("", hour, 2)), came("", 1, 1)}, nil,
+		{"right, then ahead", append(everySecond("", 0, 5, 0), everySecond("", 5*second, 60, hour)...), nil, known{Good: 64*second + hour}},
+		{"ahead by less than it is silent", append(everySecond("", 0, 60, 20*second), positionAt("", 70*second+1, 70*second)), nil, known{Good: 70*second + 1}},
+		{"a batch of a clock ahead, the newest first", []codec.Position{positionAt("", hour+3, 1), positionAt("", hour+2, 1), positionAt("", hour+1, 2)}, nil, known{Good: hour + 3}},
+		{"a faulty row ahead of a good one that came later", []codec.Position{asFaulty(positionAt("", hour, 1)), positionAt("", 2, 2)}, nil, known{Good: 2}},
+		{"a faulty row ahead of a good one that came before", []codec.Position{asFaulty(positionAt("", hour, 2)), positionAt("", 1, 1)}, nil,
 			known{Good: 1, Faulty: []int64{hour}}},
-		{"a buffered upload", append(each("", 10*minute, 5, 0), each("", 10*minute+5*second, 5, -9*minute)...), nil, known{Good: 10*minute + 4*second}},
-		{"a clock that fell", append(each("", 0, 5, 0), each("", 5*second, 60, -hour)...), []shard.Clock{{Since: 5 * second, Offset: -hour}},
+		{"a buffered upload", append(everySecond("", 10*minute, 5, 0), everySecond("", 10*minute+5*second, 5, -9*minute)...), nil, known{Good: 10*minute + 4*second}},
+		{"a clock that fell", append(everySecond("", 0, 5, 0), everySecond("", 5*second, 60, -hour)...), []shard.Clock{{Since: 5 * second, Offset: -hour}},
 			known{Good: 64*second - hour}},
-		{"a clock that fell by 1024 weeks", append(each("", 0, 5, 0), each("", 5*second, 60, -1024*week)...), []shard.Clock{{Since: 5 * second, Offset: -1024 * week}},
+		{"a clock that fell by 1024 weeks", append(everySecond("", 0, 5, 0), everySecond("", 5*second, 60, -1024*week)...), []shard.Clock{{Since: 5 * second, Offset: -1024 * week}},
 			known{Good: 64*second - 1024*week}},
-		{"a fall that is not known", append(each("", 0, 5, 0), each("", 5*second, 60, -hour)...), nil, known{Good: 4 * second}},
-		{"late data of a clock that fell", append(each("", 5*second, 60, -hour), came("", 7*second-hour-minute, 66*second)),
+		{"a fall that is not known", append(everySecond("", 0, 5, 0), everySecond("", 5*second, 60, -hour)...), nil, known{Good: 4 * second}},
+		{"late data of a clock that fell", append(everySecond("", 5*second, 60, -hour), positionAt("", 7*second-hour-minute, 66*second)),
 			[]shard.Clock{{Since: 5 * second, Offset: -hour}}, known{Good: 64*second - hour}},
-		{"a clock that fell and recovered", append(append(each("", 0, 5, 0), each("", 5*second, 60, -hour)...), each("", 65*second, 3, 0)...),
+		{"a clock that fell and recovered", append(append(everySecond("", 0, 5, 0), everySecond("", 5*second, 60, -hour)...), everySecond("", 65*second, 3, 0)...),
 			[]shard.Clock{{Since: 5 * second, Offset: -hour}, {Since: 65 * second}}, known{Good: 67 * second}},
-		{"recovered, the end is not kept yet", append(each("", 5*second, 60, -hour), each("", 65*second, 3, 0)...),
+		{"recovered, the end is not kept yet", append(everySecond("", 5*second, 60, -hour), everySecond("", 65*second, 3, 0)...),
 			[]shard.Clock{{Since: 5 * second, Offset: -hour}}, known{Good: 67 * second}},
-		{"fell, and the last row before the end", append(each("", 0, 5, 0), each("", 5*second, 60, -hour)...),
+		{"fell, and the last row before the end", append(everySecond("", 0, 5, 0), everySecond("", 5*second, 60, -hour)...),
 			[]shard.Clock{{Since: 5 * second, Offset: -hour}, {Since: 65 * second}}, known{Good: 64*second - hour}},
-		{"fell twice", append(each("", 0, 60, -hour), each("", minute, 60, -2*hour)...),
+		{"fell twice", append(everySecond("", 0, 60, -hour), everySecond("", minute, 60, -2*hour)...),
 			[]shard.Clock{{Offset: -hour}, {Since: minute, Offset: -2 * hour}}, known{Good: 119*second - 2*hour}},
 		{"faulty rows of a clock that fell, older by their own time",
-			append(each("", 0, 5, 0), came("", 5*second-hour, 5*second), wrong(came("", 6*second-hour, 6*second)), wrong(came("", 7*second-hour, 7*second))),
+			append(everySecond("", 0, 5, 0), positionAt("", 5*second-hour, 5*second), asFaulty(positionAt("", 6*second-hour, 6*second)), asFaulty(positionAt("", 7*second-hour, 7*second))),
 			[]shard.Clock{{Since: 5 * second, Offset: -hour}}, known{Good: 5*second - hour, Faulty: []int64{7*second - hour, 6*second - hour}}},
 		{"faulty rows before and after a fall",
-			append(each("", 0, 2, 0), wrong(came("", 3*second, 3*second)), wrong(came("", 5*second-hour, 5*second))),
+			append(everySecond("", 0, 2, 0), asFaulty(positionAt("", 3*second, 3*second)), asFaulty(positionAt("", 5*second-hour, 5*second))),
 			[]shard.Clock{{Since: 5 * second, Offset: -hour}}, known{Good: second, Faulty: []int64{5*second - hour, 3 * second}}},
 	}
 	conformPositions(t, func(t *testing.T, d Database) {
-		months(t, d, "2005-10")
+		makeMonthsIfAny(t, d, "2005-10")
 		if got := knownOf(t, d, LiveRule{Tolerance: 5 * time.Second}); len(got) != 0 {
 			t.Errorf("an empty table gives %v", got)
 		}
@@ -163,12 +163,12 @@ func TestLastPositions(t *testing.T) {
 // The clock of the Redis server differs from those of the devices: a position that
 // arrived at the moment it was measured is neither ahead nor from a clock that fell
 // back.
-func TestLastPositionsBesideAServerThatLags(t *testing.T) {
+func TestLastPositionsWithALateRedisClock(t *testing.T) {
 	rule := LiveRule{Tolerance: 5 * time.Second, Difference: time.Minute} // the server is a minute late
 	conform(t, func(t *testing.T, d Database) {
-		insert(t, d, each("right", 0, 10, minute)...)
-		insert(t, d, append(each("ahead", 0, 10, minute+hour), came("ahead", 90*second, 30*second))...)
-		insert(t, d, append(each("fell", 0, 10, -hour), came("fell", 65*second, 4*second))...)
+		insert(t, d, everySecond("right", 0, 10, minute)...)
+		insert(t, d, append(everySecond("ahead", 0, 10, minute+hour), positionAt("ahead", 90*second, 30*second))...)
+		insert(t, d, append(everySecond("fell", 0, 10, -hour), positionAt("fell", 65*second, 4*second))...)
 		if err := d.SaveClocks(t.Context(), []shard.Clock{{Device: "fell", Since: epoch + 5*second, Offset: -hour - minute}}); err != nil {
 			t.Fatal(err)
 		}
@@ -179,13 +179,13 @@ func TestLastPositionsBesideAServerThatLags(t *testing.T) {
 	})
 }
 
-func TestMoreFaultyRowsThanAreNamed(t *testing.T) {
+func TestFaultyRowsAreBounded(t *testing.T) {
 	conform(t, func(t *testing.T, d Database) {
 		var batch []codec.Position
 		for i := range int64(1500) {
-			batch = append(batch, wrong(came("a", i*second, i*second)))
+			batch = append(batch, asFaulty(positionAt("a", i*second, i*second)))
 		}
-		insert(t, d, append(batch, came("a", -second, -second))...)
+		insert(t, d, append(batch, positionAt("a", -second, -second))...)
 		var want []int64
 		for i := range int64(shard.MaxFaulty) {
 			want = append(want, (1499-i)*second)
@@ -198,7 +198,7 @@ func TestMoreFaultyRowsThanAreNamed(t *testing.T) {
 
 // The table may hold values that the decoder refuses: a bad required value excludes
 // the row, a bad optional value only itself.
-func TestRowsThatNoDecoderTakes(t *testing.T) {
+func TestInvalidRowsAreNotShown(t *testing.T) {
 	conform(t, func(t *testing.T, d Database) {
 		_, embedded := d.(*sqlite)
 		at := func(ms int64) string {
@@ -240,7 +240,7 @@ func TestRowsThatNoDecoderTakes(t *testing.T) {
 			t.Errorf("known (-want +got):\n%s", diff)
 		}
 		good := change(bare("optional", epoch), func(p *codec.Position) { p.Lat, p.Lon = 46, 7 })
-		if diff := cmp.Diff(good, last(t, d, time.Second)["optional"]); diff != "" {
+		if diff := cmp.Diff(good, lastGood(t, d, time.Second)["optional"]); diff != "" {
 			t.Errorf("position (-want +got):\n%s", diff)
 		}
 	})
@@ -250,7 +250,7 @@ func TestRowsThatNoDecoderTakes(t *testing.T) {
 func TestLastPositionsWithoutAnArrival(t *testing.T) {
 	conform(t, func(t *testing.T, d Database) {
 		to := time.Now().Add(time.Hour).UnixMilli()
-		insert(t, d, came("a", 1, 1), came("a", 2, 2), bare("a", to), wrong(bare("a", to+1)), bare("b", to))
+		insert(t, d, positionAt("a", 1, 1), positionAt("a", 2, 2), bare("a", to), asFaulty(bare("a", to+1)), bare("b", to))
 		exec(t, d, "UPDATE positions SET received_at = NULL")
 		if p, ok := d.(*postgres); ok {
 			exec(t, p, `INSERT INTO positions (device_id, ts, lat, lon, received_at) VALUES ('a', 'infinity', 1, 2, 'infinity'), ('a', '-infinity', 1, 2, NULL)`)
@@ -268,11 +268,11 @@ func TestLastPositionsWithoutAnArrival(t *testing.T) {
 func TestExtrasAreShown(t *testing.T) {
 	conform(t, func(t *testing.T, d Database) {
 		ahead := func(attributes string) codec.Position {
-			return change(came("ahead", hour, 1), func(p *codec.Position) { p.Attributes = codec.Attributes(attributes) })
+			return change(positionAt("ahead", hour, 1), func(p *codec.Position) { p.Attributes = codec.Attributes(attributes) })
 		}
-		insert(t, d, with("a", epoch-1, ""), with("a", epoch-1, `{"old":1}`), with("a", epoch, `{"x":1}`), with("a", epoch, `{"alarm":"sos","x":2}`),
-			with("a", epoch, `{"y":true}`), with("none", epoch, ""), with("none", epoch, `{"alarm":"sos"}`), ahead(""), ahead(`{"alarm":"low"}`))
-		got := last(t, d, time.Second)
+		insert(t, d, withAttributes("a", epoch-1, ""), withAttributes("a", epoch-1, `{"old":1}`), withAttributes("a", epoch, `{"x":1}`), withAttributes("a", epoch, `{"alarm":"sos","x":2}`),
+			withAttributes("a", epoch, `{"y":true}`), withAttributes("none", epoch, ""), withAttributes("none", epoch, `{"alarm":"sos"}`), ahead(""), ahead(`{"alarm":"low"}`))
+		got := lastGood(t, d, time.Second)
 		for device, want := range map[string][]string{
 			"a":    {`{"x":1,"alarm":"sos","y":true}`, `{"x":1,"y":true,"alarm":"sos"}`},
 			"none": {`{"alarm":"sos"}`}, "ahead": {`{"alarm":"low"}`},
@@ -284,9 +284,9 @@ func TestExtrasAreShown(t *testing.T) {
 	})
 }
 
-func TestLastPositionsPassesTheErrorOn(t *testing.T) {
+func TestLastPositionsReturnsTheErrorOfFn(t *testing.T) {
 	conform(t, func(t *testing.T, d Database) {
-		insert(t, d, came("a", 1, 1), came("b", 1, 1))
+		insert(t, d, positionAt("a", 1, 1), positionAt("b", 1, 1))
 		stop := errors.New("enough")
 		calls := 0
 		err := d.LastPositions(t.Context(), []string{"a", "b"}, LiveRule{}, func(*Last) error { calls++; return stop })

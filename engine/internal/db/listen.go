@@ -26,9 +26,9 @@ func (p *postgres) Listen(ctx context.Context, channels []string, ready func(), 
 	}
 	var wait pace.Backoff
 	var faults pace.LogLimiter
-	h := newListenMonitor(p, channels)
+	m := newListenMonitor(p, channels)
 	for {
-		err := p.listenOnce(ctx, h, func() { wait.Reset(); p.reportListening(channels, nil); ready() }, fn)
+		err := p.listenOnce(ctx, m, func() { wait.Reset(); p.reportListening(channels, nil); ready() }, fn)
 		if ctx.Err() != nil {
 			return ctx.Err()
 		}
@@ -54,7 +54,7 @@ func (p *postgres) reportListening(channels []string, err error) {
 
 // listenOnce listens until the connection fails, all sessions are replaced, or ctx
 // ends.
-func (p *postgres) listenOnce(ctx context.Context, h *listenMonitor, ready func(), fn func(channel, payload string)) error {
+func (p *postgres) listenOnce(ctx context.Context, m *listenMonitor, ready func(), fn func(channel, payload string)) error {
 	ctx, end := context.WithCancelCause(ctx)
 	defer end(nil)
 	defer p.renewal.addListener(end)()
@@ -62,15 +62,15 @@ func (p *postgres) listenOnce(ctx context.Context, h *listenMonitor, ready func(
 		if _, err := conn.Exec(ctx, neverIdle); err != nil {
 			return fmt.Errorf("set up the session: %w", err)
 		}
-		for _, channel := range append(h.channels[:len(h.channels):len(h.channels)], h.ownChannel) {
+		for _, channel := range append(m.channels[:len(m.channels):len(m.channels)], m.ownChannel) {
 			if _, err := conn.Exec(ctx, "LISTEN "+pgx.Identifier{channel}.Sanitize()); err != nil {
 				return fmt.Errorf("listen on %s: %w", channel, err)
 			}
 		}
 		ready()
-		h.checkNow()
+		m.checkNow()
 		for {
-			if err := h.check(ctx, conn, fn); err != nil {
+			if err := m.check(ctx, conn, fn); err != nil {
 				return err
 			}
 			n, err := p.nextNotification(ctx, conn)
@@ -78,7 +78,7 @@ func (p *postgres) listenOnce(ctx context.Context, h *listenMonitor, ready func(
 				return err
 			}
 			if n != nil {
-				h.forward(n, fn)
+				m.forward(n, fn)
 			}
 		}
 	})

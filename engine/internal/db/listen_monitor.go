@@ -70,11 +70,11 @@ func newListenMonitor(p *postgres, channels []string) *listenMonitor {
 }
 
 // checkNow makes the next check due.
-func (h *listenMonitor) checkNow() { h.nextCheck = time.Time{} }
+func (m *listenMonitor) checkNow() { m.nextCheck = time.Time{} }
 
 // forward calls fn with a notification, unless it is a late one of a check.
-func (h *listenMonitor) forward(n *notification, fn func(channel, payload string)) {
-	if n.channel != h.ownChannel {
+func (m *listenMonitor) forward(n *notification, fn func(channel, payload string)) {
+	if n.channel != m.ownChannel {
 		fn(n.channel, n.payload)
 	}
 }
@@ -82,59 +82,59 @@ func (h *listenMonitor) forward(n *notification, fn func(channel, payload string
 // check checks whether the triggers exist and whether a notification arrives, when it
 // is due. Its error is that of the connection. A check that is not possible is done
 // the next time.
-func (h *listenMonitor) check(ctx context.Context, conn *pgx.Conn, fn func(channel, payload string)) error {
+func (m *listenMonitor) check(ctx context.Context, conn *pgx.Conn, fn func(channel, payload string)) error {
 	now := time.Now()
-	if now.Before(h.nextCheck) {
+	if now.Before(m.nextCheck) {
 		return nil
 	}
-	h.nextCheck = now.Add(h.p.checkEvery)
-	limited, cancel := context.WithTimeout(ctx, h.p.checkTimeout)
+	m.nextCheck = now.Add(m.p.checkEvery)
+	limited, cancel := context.WithTimeout(ctx, m.p.checkTimeout)
 	defer cancel()
-	h.checkTriggers(limited)
-	if _, err := h.p.pool.Exec(limited, "SELECT pg_notify($1, '')", h.ownChannel); err != nil {
+	m.checkTriggers(limited)
+	if _, err := m.p.pool.Exec(limited, "SELECT pg_notify($1, '')", m.ownChannel); err != nil {
 		return nil
 	}
-	wait, cancel := context.WithTimeout(ctx, h.p.checkTimeout)
+	wait, cancel := context.WithTimeout(ctx, m.p.checkTimeout)
 	defer cancel()
 	for {
 		n, err := conn.WaitForNotification(wait)
 		switch {
-		case err == nil && n.Channel == h.ownChannel:
-			h.recordArrival(true)
+		case err == nil && n.Channel == m.ownChannel:
+			m.recordArrival(true)
 			return nil
 		case err == nil:
 			fn(n.Channel, n.Payload)
 		case ctx.Err() != nil || wait.Err() == nil || conn.IsClosed():
 			return fmt.Errorf("wait for a notification: %w", err)
 		default:
-			h.recordArrival(false)
+			m.recordArrival(false)
 			return nil
 		}
 	}
 }
 
 // recordArrival logs whether the notification of a check has arrived.
-func (h *listenMonitor) recordArrival(yes bool) {
+func (m *listenMonitor) recordArrival(yes bool) {
 	if yes {
-		if h.silent {
-			h.p.log.Info("notifications arrive again", "channels", h.channels)
+		if m.silent {
+			m.p.log.Info("notifications arrive again", "channels", m.channels)
 		}
-		h.silent = false
+		m.silent = false
 		return
 	}
-	h.silent = true
-	if n, ok := h.silentLog.Allow(time.Now()); ok {
-		h.p.log.Warn("notifications do not arrive, as through PgBouncer in transaction mode: changes are seen late, at the next refresh; "+
-			"set DATABASE_DIRECT_URL to the same database past the pooler", "setting", "DATABASE_DIRECT_URL", "channels", h.channels, "times", n)
+	m.silent = true
+	if n, ok := m.silentLog.Allow(time.Now()); ok {
+		m.p.log.Warn("notifications do not arrive, as through PgBouncer in transaction mode: changes are seen late, at the next refresh; "+
+			"set DATABASE_DIRECT_URL to the same database past the pooler", "setting", "DATABASE_DIRECT_URL", "channels", m.channels, "times", n)
 	}
 }
 
 // checkTriggers logs which triggers that send notifications are missing.
-func (h *listenMonitor) checkTriggers(ctx context.Context) {
+func (m *listenMonitor) checkTriggers(ctx context.Context) {
 	var tables, names []string
 	var events []int
-	for _, channel := range h.channels {
-		if h.p.noTriggers && channel != ChannelAccess {
+	for _, channel := range m.channels {
+		if m.p.noTriggers && channel != ChannelAccess {
 			continue
 		}
 		for _, s := range senders[channel] {
@@ -145,19 +145,19 @@ func (h *listenMonitor) checkTriggers(ctx context.Context) {
 		return
 	}
 	var lacking string
-	if err := h.p.pool.QueryRow(ctx, missingTriggersQuery, tables, names, events).Scan(&lacking); err != nil {
+	if err := m.p.pool.QueryRow(ctx, missingTriggersQuery, tables, names, events).Scan(&lacking); err != nil {
 		return // the next check will tell
 	}
-	before := h.missingTriggers
-	h.missingTriggers = lacking
+	before := m.missingTriggers
+	m.missingTriggers = lacking
 	if lacking == "" {
 		if before != "" {
-			h.p.log.Info("the triggers that send notifications are there again", "tables", before)
+			m.p.log.Info("the triggers that send notifications are there again", "tables", before)
 		}
 		return
 	}
-	if n, ok := h.triggersLog.Allow(time.Now()); ok {
-		h.p.log.Warn("triggers that send notifications are missing or switched off: changes are seen late, at the next refresh; "+
+	if n, ok := m.triggersLog.Allow(time.Now()); ok {
+		m.p.log.Warn("triggers that send notifications are missing or switched off: changes are seen late, at the next refresh; "+
 			"make them as 0003_notify.sql (positions), 0006_notify_changes.sql and 0007_roster_changes.sql of the migrations do, or set NOTIFY_TRIGGERS=false where the platform wants none",
 			"setting", "NOTIFY_TRIGGERS", "tables", lacking, "times", n)
 	}

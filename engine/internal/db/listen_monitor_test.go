@@ -10,7 +10,7 @@ import (
 
 // LISTEN through PgBouncer in transaction mode is accepted but receives nothing. The
 // log says so, with the setting to change; past the pooler it says nothing.
-func TestDeafnessIsTold(t *testing.T) {
+func TestSilentNotificationsAreLogged(t *testing.T) {
 	pg, direct := testenv.Postgres(t), testenv.NewDatabase(t)
 	migrated(t, Options{URL: direct, Logger: discard})
 	pooled := testenv.PgBouncer(t, direct)
@@ -42,7 +42,7 @@ func TestDeafnessIsTold(t *testing.T) {
 			}
 			for i := range 5 {
 				pg.Query(direct, fmt.Sprintf("NOTIFY pitwall_roster, '%d'", i))
-				e.hears(fmt.Sprintf("pitwall_roster %d", i)) // and nothing of the checks
+				e.wantNotification(fmt.Sprintf("pitwall_roster %d", i)) // and nothing of the checks
 			}
 			e.end()
 			if n := log.count("level="); n != 0 {
@@ -54,26 +54,26 @@ func TestDeafnessIsTold(t *testing.T) {
 
 // Triggers that are missing or switched off are named, unless none are wanted. The log
 // says when they are there again.
-func TestMissingTriggersAreTold(t *testing.T) {
+func TestMissingTriggersAreLogged(t *testing.T) {
 	pg, url := testenv.Postgres(t), testenv.NewDatabase(t)
 	log, quiet := &sharedLog{}, &sharedLog{}
 	d := migrated(t, Options{URL: url, Logger: log.logger()}).(*postgres)
 	without := open(t, Options{URL: url, Logger: quiet.logger(), NoTriggers: true}).(*postgres)
 	pg.Query(url, "DROP TRIGGER pitwall_notify_roster_delete ON entries; ALTER TABLE events DISABLE TRIGGER pitwall_notify_roster_truncate")
-	var ears []*ear
+	var calls []*listenCall
 	for _, d := range []*postgres{d, without} {
 		d.checkEvery = 0
-		ears = append(ears, listen(t, d, ChannelRoster, ChannelPositions, ChannelAccess))
+		calls = append(calls, listen(t, d, ChannelRoster, ChannelPositions, ChannelAccess))
 	}
 	testenv.Eventually(t, within, "a warning", func() bool { return log.count(`tables="entries, events"`) == 1 })
 	pg.Query(url, `ALTER TABLE events ENABLE TRIGGER pitwall_notify_roster_truncate; CREATE TRIGGER pitwall_notify_roster_old
 		AFTER INSERT OR UPDATE OR DELETE OR TRUNCATE ON entries FOR EACH STATEMENT EXECUTE FUNCTION pitwall_notify_roster()`)
 	pg.Query(url, "NOTIFY pitwall_roster, 'end'") // which has the next check done
-	for _, e := range ears {
-		e.hears("pitwall_roster end")
+	for _, e := range calls {
+		e.wantNotification("pitwall_roster end")
 	}
 	testenv.Eventually(t, within, "word that they are there again", func() bool { return log.count("there again") == 1 })
-	for _, e := range ears {
+	for _, e := range calls {
 		e.end()
 	}
 	if n := quiet.count("level="); n != 0 {

@@ -16,22 +16,22 @@ import (
 // within bounds what a test waits for.
 const within = 30 * time.Second
 
-// ear is a running Listen whose calls are sent to channels.
-type ear struct {
-	t     *testing.T
-	ready chan struct{}
-	heard chan string
-	stop  context.CancelFunc
-	ended chan error
+// listenCall is a running Listen whose calls are sent to channels.
+type listenCall struct {
+	t        *testing.T
+	ready    chan struct{}
+	received chan string
+	stop     context.CancelFunc
+	ended    chan error
 }
 
-func listen(t *testing.T, d Database, channels ...string) *ear {
+func listen(t *testing.T, d Database, channels ...string) *listenCall {
 	t.Helper()
 	ctx, cancel := context.WithCancel(context.Background())
-	e := &ear{t: t, ready: make(chan struct{}, 100), heard: make(chan string, 100), stop: cancel, ended: make(chan error, 1)}
+	e := &listenCall{t: t, ready: make(chan struct{}, 100), received: make(chan string, 100), stop: cancel, ended: make(chan error, 1)}
 	go func() {
 		e.ended <- d.Listen(ctx, channels, func() { e.ready <- struct{}{} }, func(channel, payload string) {
-			e.heard <- channel + " " + payload
+			e.received <- channel + " " + payload
 		})
 	}()
 	t.Cleanup(e.end)
@@ -40,7 +40,7 @@ func listen(t *testing.T, d Database, channels ...string) *ear {
 }
 
 // end stops Listen and checks what it returns.
-func (e *ear) end() {
+func (e *listenCall) end() {
 	if e.stop == nil {
 		return
 	}
@@ -51,7 +51,7 @@ func (e *ear) end() {
 	}
 }
 
-func (e *ear) wait(what string, c <-chan struct{}) {
+func (e *listenCall) wait(what string, c <-chan struct{}) {
 	e.t.Helper()
 	select {
 	case <-c:
@@ -60,33 +60,33 @@ func (e *ear) wait(what string, c <-chan struct{}) {
 	}
 }
 
-func (e *ear) hears(want string) {
+func (e *listenCall) wantNotification(want string) {
 	e.t.Helper()
 	select {
-	case got := <-e.heard:
+	case got := <-e.received:
 		if got != want {
-			e.t.Errorf("heard %q, want %q", got, want)
+			e.t.Errorf("received %q, want %q", got, want)
 		}
 	case <-time.After(within):
-		e.t.Fatalf("did not hear %q in time", want)
+		e.t.Fatalf("%q was not received in time", want)
 	}
 }
 
-func TestListenHearsImports(t *testing.T) {
+func TestListenReceivesImports(t *testing.T) {
 	conform(t, func(t *testing.T, d Database) {
 		a, b := listen(t, d, ChannelRoster, "pitwall_access"), listen(t, d, ChannelRoster)
 		other := listen(t, d, "pitwall_access")
-		imports(t, d, true, RosterRow{2, "E1", "n1", "d1"}) // must not be heard
-		imports(t, d, false, RosterRow{2, "E2", "n2", "d2"})
-		a.hears("pitwall_roster ")
-		b.hears("pitwall_roster ")
-		imports(t, d, false, RosterRow{2, "E3", "n3", "d3"})
-		a.hears("pitwall_roster ")
+		importRows(t, d, true, RosterRow{2, "E1", "n1", "d1"}) // sends no notification
+		importRows(t, d, false, RosterRow{2, "E2", "n2", "d2"})
+		a.wantNotification("pitwall_roster ")
+		b.wantNotification("pitwall_roster ")
+		importRows(t, d, false, RosterRow{2, "E3", "n3", "d3"})
+		a.wantNotification("pitwall_roster ")
 		a.end()
 		b.end()
 		other.end()
-		if len(a.heard)+len(other.heard) > 0 {
-			t.Errorf("heard too much: %d and %d", len(a.heard), len(other.heard))
+		if len(a.received)+len(other.received) > 0 {
+			t.Errorf("%d and %d notifications too many", len(a.received), len(other.received))
 		}
 		if err := d.Listen(t.Context(), nil, func() {}, nil); err == nil {
 			t.Error("no channels are no error")
@@ -106,10 +106,10 @@ func TestTriggersNotify(t *testing.T) {
 		"TRUNCATE entry_devices",
 	} {
 		pg.Query(url, statement)
-		e.hears("pitwall_roster ")
+		e.wantNotification("pitwall_roster ")
 	}
 	pg.Query(url, "INSERT INTO positions (device_id, ts, lat, lon) VALUES ('d', now(), 1, 1); NOTIFY pitwall_roster, 'end'")
-	e.hears("pitwall_roster end")
+	e.wantNotification("pitwall_roster end")
 }
 
 func TestWithoutTriggers(t *testing.T) {
@@ -120,9 +120,9 @@ func TestWithoutTriggers(t *testing.T) {
 	}
 	e := listen(t, d, ChannelRoster)
 	pg.Query(url, "INSERT INTO events VALUES ('E1'); NOTIFY pitwall_roster, 'end'")
-	e.hears("pitwall_roster end")
-	imports(t, d, false, RosterRow{2, "E1", "n1", "d1"})
-	e.hears("pitwall_roster ")
+	e.wantNotification("pitwall_roster end")
+	importRows(t, d, false, RosterRow{2, "E1", "n1", "d1"})
+	e.wantNotification("pitwall_roster ")
 
 	with := open(t, Options{URL: url, Logger: discard})
 	if err := with.CheckSchema(t.Context()); err != nil {
@@ -132,10 +132,10 @@ func TestWithoutTriggers(t *testing.T) {
 		t.Errorf("applied %v, %v; want the triggers only", applied, err)
 	}
 	pg.Query(url, "INSERT INTO events VALUES ('E2')")
-	e.hears("pitwall_roster ")
+	e.wantNotification("pitwall_roster ")
 }
 
-func TestListenComesBack(t *testing.T) {
+func TestListenReconnects(t *testing.T) {
 	pg, url := testenv.Postgres(t), testenv.NewDatabase(t)
 	d := migrated(t, Options{URL: url, Logger: discard})
 	e := listen(t, d, ChannelRoster)
@@ -150,7 +150,7 @@ func TestListenComesBack(t *testing.T) {
 		fault.do()
 		e.wait("ready after a "+fault.name, e.ready)
 		pg.Query(url, "NOTIFY pitwall_roster, '"+fault.name+"'")
-		e.hears("pitwall_roster " + fault.name)
+		e.wantNotification("pitwall_roster " + fault.name)
 	}
 	testenv.Eventually(t, within, "the pool to come back", func() bool { return d.Ping(t.Context()) == nil })
 	if d.Kind() == "postgres" && len(roster(t, d).Pairs) != 0 {
@@ -164,7 +164,7 @@ func (f writerFunc) Write(p []byte) (int, error) { return f(p) }
 
 // A connection that is dead, as behind a firewall that dropped it, is replaced; one
 // that is only idle is kept.
-func TestListenFindsADeadConnection(t *testing.T) {
+func TestListenReplacesADeadConnection(t *testing.T) {
 	raw := testenv.NewDatabase(t)
 	u, err := url.Parse(raw)
 	if err != nil {
@@ -191,5 +191,5 @@ func TestListenFindsADeadConnection(t *testing.T) {
 	proxy.Resume()
 	e.wait("ready again", e.ready)
 	testenv.Postgres(t).Query(raw, "NOTIFY pitwall_roster, 'again'")
-	e.hears("pitwall_roster again")
+	e.wantNotification("pitwall_roster again")
 }

@@ -51,22 +51,22 @@ type datedRow struct {
 
 // dateRow applies the rule to a row. ok is false for a row that is never shown. clocks
 // are those of its device, by arrival.
-func (j *ruleAt) dateRow(m rowTime, clocks []shard.Clock) (d datedRow, ok bool) {
+func (r *ruleAt) dateRow(m rowTime, clocks []shard.Clock) (d datedRow, ok bool) {
 	d.rowTime = m
 	if m.received == nil {
 		d.live = m.ts
-		return d, m.ts <= j.now+j.tolerance
+		return d, m.ts <= r.now+r.tolerance
 	}
-	arrival := *m.received + j.difference
+	arrival := *m.received + r.difference
 	near := func(t int64) bool {
-		return abs(t-arrival) <= j.tolerance || abs(t-*m.received) <= j.tolerance
+		return abs(t-arrival) <= r.tolerance || abs(t-*m.received) <= r.tolerance
 	}
 	d.live, d.sentLive = m.ts, near(m.ts)
 	byArrival := func() (datedRow, bool) {
 		d.live, d.byArrival, d.sentLive = arrival, true, true
 		return d, true
 	}
-	if after := m.ts - *m.received; j.difference != 0 && after >= 0 && after < untimedSlack {
+	if after := m.ts - *m.received; r.difference != 0 && after >= 0 && after < untimedSlack {
 		d.untimed = true // its time is that of its entry, by the server's clock
 		return byArrival()
 	}
@@ -79,7 +79,7 @@ func (j *ruleAt) dateRow(m rowTime, clocks []shard.Clock) (d datedRow, ok bool) 
 			return d, true
 		}
 	}
-	if m.ts <= arrival+j.tolerance || d.sentLive {
+	if m.ts <= arrival+r.tolerance || d.sentLive {
 		return d, true
 	}
 	return byArrival()
@@ -143,16 +143,16 @@ func offsetAt(clocks []shard.Clock, arrival int64) (offset int64) {
 
 // eachOffset calls fn with each offset of clocks, and the newest device time of rows in
 // its period.
-func (j *ruleAt) eachOffset(clocks []shard.Clock, fn func(offset, newest int64)) {
+func (r *ruleAt) eachOffset(clocks []shard.Clock, fn func(offset, newest int64)) {
 	for i, c := range clocks {
 		if c.Offset == 0 {
 			continue
 		}
-		end := j.now
+		end := r.now
 		if i+1 < len(clocks) {
 			end = clocks[i+1].Since
 		}
-		fn(c.Offset, end+max(j.difference, -j.difference)+c.Offset+j.tolerance)
+		fn(c.Offset, end+max(r.difference, -r.difference)+c.Offset+r.tolerance)
 	}
 }
 

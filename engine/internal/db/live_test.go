@@ -46,8 +46,8 @@ func TestLiveTime(t *testing.T) {
 		if tt.arrival == 0 {
 			m.received = nil
 		}
-		j := tt.rule.at(time.UnixMilli(now))
-		got, ok := j.dateRow(m, tt.clocks)
+		at := tt.rule.at(time.UnixMilli(now))
+		got, ok := at.dateRow(m, tt.clocks)
 		if ok != (tt.want != 0) || ok && (got.live != tt.want || got.byArrival != tt.made) {
 			t.Errorf("%s: %+v, %v; want %d, %v", tt.name, got, ok, tt.want, tt.made)
 		}

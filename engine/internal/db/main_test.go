@@ -39,7 +39,7 @@ func conformPositions(t *testing.T, fn func(t *testing.T, d Database)) {
 		d, pg := byMonth(t, Options{URL: url, Logger: discard})
 		pg.Query(url, fmt.Sprintf("CREATE TABLE until PARTITION OF positions FOR VALUES FROM ('2025-05-20T00:00:00Z') TO ('%s')",
 			time.UnixMilli(epoch+1).UTC().Format(time.RFC3339Nano)))
-		made(t, d, "2000-01", "2025-06", "2025-07")
+		makeMonths(t, d, "2000-01", "2025-06", "2025-07")
 		fn(t, d)
 	})
 }

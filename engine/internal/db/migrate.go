@@ -72,9 +72,9 @@ func plain(err error) error {
 	return err
 }
 
-// status lists the migrations. done is false when the version table does not exist:
-// goose would create it, but status must not change anything.
-func status(ctx context.Context, p *goose.Provider, done bool) ([]MigrationStatus, error) {
+// listMigrations is Status. done is false when the version table does not exist:
+// goose would create it, but Status must not change anything.
+func listMigrations(ctx context.Context, p *goose.Provider, done bool) ([]MigrationStatus, error) {
 	var out []MigrationStatus
 	if !done {
 		for _, s := range p.ListSources() {
@@ -156,7 +156,7 @@ func (p *postgres) Status(ctx context.Context) (list []MigrationStatus, err erro
 		if err != nil {
 			return err
 		}
-		list, err = status(ctx, provider, done)
+		list, err = listMigrations(ctx, provider, done)
 		return err
 	})
 	if err != nil {
@@ -199,7 +199,7 @@ func (s *sqlite) Status(ctx context.Context) ([]MigrationStatus, error) {
 	if err != nil {
 		return nil, err
 	}
-	list, err := status(ctx, provider, slices.Contains(tables, versionTable))
+	list, err := listMigrations(ctx, provider, slices.Contains(tables, versionTable))
 	if err != nil {
 		return nil, fmt.Errorf("read the state of migrations: %w", err)
 	}

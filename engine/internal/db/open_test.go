@@ -86,7 +86,7 @@ func TestSQLiteFolders(t *testing.T) {
 			if _, err := os.Stat(filepath.Join(dir, "pitwall.db")); err != nil {
 				t.Error(err)
 			}
-			if got := last(t, open(t, Options{DataDir: dir, Logger: discard}), time.Hour); len(got) != 1 {
+			if got := lastGood(t, open(t, Options{DataDir: dir, Logger: discard}), time.Hour); len(got) != 1 {
 				t.Errorf("%d positions after opening again, want 1", len(got))
 			}
 		})
@@ -123,8 +123,8 @@ func TestNoSessionStateIsLeft(t *testing.T) {
 	p := full("a", epoch)
 	insert(t, d, p)
 	insert(t, d, p, change(p, func(p *codec.Position) { p.Lat++ }))
-	last(t, d, 0)
-	imports(t, d, false, RosterRow{2, "E1", "n1", "d1"})
+	lastGood(t, d, 0)
+	importRows(t, d, false, RosterRow{2, "E1", "n1", "d1"})
 	roster(t, d)
 	if err := errors.Join(d.CheckSchema(t.Context()), d.Ping(t.Context())); err != nil {
 		t.Error(err)

@@ -10,7 +10,7 @@ import (
 
 func (p *postgres) DetachPartitions(ctx context.Context, before time.Time) (detached []string, err error) {
 	err = p.withDirect(ctx, func(conn *pgx.Conn) error {
-		detached, err = detachPartitions(ctx, conn, before)
+		detached, err = detachPartitionsOn(ctx, conn, before)
 		return err
 	})
 	if err != nil {
@@ -19,10 +19,10 @@ func (p *postgres) DetachPartitions(ctx context.Context, before time.Time) (deta
 	return detached, nil
 }
 
-// detachPartitions needs its own session: DETACH CONCURRENTLY uses several transactions
+// detachPartitionsOn needs its own session: DETACH CONCURRENTLY uses several transactions
 // and must not run inside one. The advisory lock is tried, not awaited, because
 // whoever holds it does the same work.
-func detachPartitions(ctx context.Context, conn *pgx.Conn, before time.Time) (detached []string, err error) {
+func detachPartitionsOn(ctx context.Context, conn *pgx.Conn, before time.Time) (detached []string, err error) {
 	if err := prepareSession(ctx, conn); err != nil {
 		return nil, err
 	}
@@ -36,7 +36,7 @@ func detachPartitions(ctx context.Context, conn *pgx.Conn, before time.Time) (de
 	if err := conn.QueryRow(ctx, "SELECT pg_try_advisory_lock($1, $2)", partitionLock, lockDetach).Scan(&alone); err != nil || !alone {
 		return nil, err
 	}
-	have, err := partitions(ctx, conn)
+	have, err := listPartitions(ctx, conn)
 	if err != nil {
 		return nil, err
 	}

@@ -15,7 +15,7 @@ import (
 func TestDetachPartitions(t *testing.T) {
 	url := testenv.NewDatabase(t)
 	d, pg := byMonth(t, Options{URL: url, Logger: discard})
-	made(t, d, "2025-04", "2025-05", "2025-06", "2025-07")
+	makeMonths(t, d, "2025-04", "2025-05", "2025-06", "2025-07")
 	may, june := instantOf(t, "2025-05-31T23:59:59Z").UnixMilli(), instantOf(t, "2025-06").UnixMilli()
 	insert(t, d, full("a", may), full("a", june))
 	detach := func(before string, want ...string) {
@@ -31,13 +31,13 @@ func TestDetachPartitions(t *testing.T) {
 	if got := pg.Query(url, "SELECT (SELECT count(*) FROM positions), (SELECT count(*) FROM positions_2025_05)"); got != "1|1" {
 		t.Errorf("rows in positions and in the month detached: %s", got)
 	}
-	if diff := cmp.Diff(full("a", june), last(t, d, time.Hour)["a"]); diff != "" {
+	if diff := cmp.Diff(full("a", june), lastGood(t, d, time.Hour)["a"]); diff != "" {
 		t.Errorf("last position (-want +got):\n%s", diff)
 	}
 	pg.Query(url, "UPDATE positions_2025_05 SET faulty = true") // nobody is told, and nothing fails
 
 	// The month is wanted again: under another name, and what was detached stays.
-	if got := made(t, d, "2025-05"); len(got) != 1 || got[0] != "positions_2025_05_2" {
+	if got := makeMonths(t, d, "2025-05"); len(got) != 1 || got[0] != "positions_2025_05_2" {
 		t.Errorf("made %v", got)
 	}
 	// It comes back without a look at its rows, once the new one makes room.
@@ -50,10 +50,10 @@ func TestDetachPartitions(t *testing.T) {
 
 // A transaction that has read positions delays the end of a detach, but blocks neither
 // writers nor the making of months. An interrupted detach is finished later.
-func TestDetachIsFinishedWhenItWasInterrupted(t *testing.T) {
+func TestAnInterruptedDetachIsFinished(t *testing.T) {
 	url := testenv.NewDatabase(t)
 	d, pg := byMonth(t, Options{URL: url, Logger: discard})
-	made(t, d, "2025-04", "2025-05", "2025-06")
+	makeMonths(t, d, "2025-04", "2025-05", "2025-06")
 	insert(t, d, full("a", instantOf(t, "2025-05").UnixMilli()))
 	reader, err := d.pool.Begin(t.Context())
 	if err != nil {
@@ -75,7 +75,7 @@ func TestDetachIsFinishedWhenItWasInterrupted(t *testing.T) {
 	if r := insert(t, d, full("b", epoch)); r.Inserted != 1 {
 		t.Errorf("insert meanwhile: %+v", r)
 	}
-	made(t, d, "2025-07")
+	makeMonths(t, d, "2025-07")
 	if err := reader.Rollback(t.Context()); err != nil {
 		t.Fatal(err)
 	}
@@ -89,10 +89,10 @@ func TestDetachIsFinishedWhenItWasInterrupted(t *testing.T) {
 }
 
 // Only one process detaches at a time; others do nothing.
-func TestDetachLeavesItToAnother(t *testing.T) {
+func TestOnlyOneProcessDetaches(t *testing.T) {
 	url := testenv.NewDatabase(t)
 	d, _ := byMonth(t, Options{URL: url, Logger: discard})
-	made(t, d, "2025-04")
+	makeMonths(t, d, "2025-04")
 	other, err := d.pool.Acquire(t.Context())
 	if err != nil {
 		t.Fatal(err)

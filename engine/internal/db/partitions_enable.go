@@ -15,7 +15,7 @@ func (p *postgres) EnablePartitions(ctx context.Context) (done bool, err error) 
 	}
 	err = p.withDirect(ctx, func(conn *pgx.Conn) error {
 		return pgx.BeginTxFunc(ctx, conn, pgx.TxOptions{BeginQuery: begin}, func(tx pgx.Tx) error {
-			done, err = enablePartitions(ctx, tx)
+			done, err = enablePartitionsIn(ctx, tx)
 			return err
 		})
 	})
@@ -25,9 +25,9 @@ func (p *postgres) EnablePartitions(ctx context.Context) (done bool, err error) 
 	return done, nil
 }
 
-// enablePartitions is EnablePartitions within a transaction. The table is checked again
+// enablePartitionsIn is EnablePartitions within a transaction. The table is checked again
 // after it is locked, because a row may have been inserted in between.
-func enablePartitions(ctx context.Context, tx pgx.Tx) (bool, error) {
+func enablePartitionsIn(ctx context.Context, tx pgx.Tx) (bool, error) {
 	if _, err := tx.Exec(ctx, catalogueSettings("LOCAL "), pgx.QueryExecModeSimpleProtocol); err != nil {
 		return false, err
 	}

@@ -11,7 +11,7 @@ import (
 	"pitwall/engine/internal/testenv"
 )
 
-func TestEnableKeepsWhatHangsOnTheTable(t *testing.T) {
+func TestEnableKeepsDependentObjects(t *testing.T) {
 	url := testenv.NewDatabase(t)
 	d := migrated(t, Options{URL: url, Logger: discard})
 	pg := testenv.Postgres(t)
@@ -45,7 +45,7 @@ func TestEnableKeepsWhatHangsOnTheTable(t *testing.T) {
 	if applied, err := d.Migrate(t.Context()); err != nil || len(applied) > 0 {
 		t.Errorf("migrate: %v, %v", applied, err)
 	}
-	made(t, d, "2025-06")
+	makeMonths(t, d, "2025-06")
 	if r := insert(t, d, full("a", epoch)); r.Inserted != 1 {
 		t.Errorf("insert: %+v", r)
 	}

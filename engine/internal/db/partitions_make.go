@@ -39,7 +39,7 @@ func (p *postgres) makeMonth(ctx context.Context, month time.Time) (made []strin
 	if _, err := tx.Exec(ctx, "SELECT pg_advisory_xact_lock($1, $2)", partitionLock, lockMake); err != nil {
 		return nil, err
 	}
-	have, err := partitions(ctx, tx)
+	have, err := listPartitions(ctx, tx)
 	if err != nil {
 		return nil, err
 	}

@@ -19,16 +19,16 @@ func TestMakePartitions(t *testing.T) {
 	url := testenv.NewDatabase(t) + "&timezone=Europe/Vienna&datestyle=SQL,DMY"
 	d, pg := byMonth(t, Options{URL: url, Logger: discard})
 	url, _, _ = strings.Cut(url, "&")
-	if diff := cmp.Diff([]string{"positions_2025_06", "positions_2025_12"}, made(t, d, "2025-06-30T23:59:59Z", "2025-12")); diff != "" {
+	if diff := cmp.Diff([]string{"positions_2025_06", "positions_2025_12"}, makeMonths(t, d, "2025-06-30T23:59:59Z", "2025-12")); diff != "" {
 		t.Errorf("made (-want +got):\n%s", diff)
 	}
-	if diff := cmp.Diff([]string{"positions_2025_07"}, made(t, d, "2025-06", "2025-07-01T00:00:00Z", "2025-12-31T23:00:00Z")); diff != "" {
+	if diff := cmp.Diff([]string{"positions_2025_07"}, makeMonths(t, d, "2025-06", "2025-07-01T00:00:00Z", "2025-12-31T23:00:00Z")); diff != "" {
 		t.Errorf("made the second time (-want +got):\n%s", diff)
 	}
 	// Partitions of others: a part of a month, and all that was before.
 	pg.Query(url, `CREATE TABLE before PARTITION OF positions FOR VALUES FROM (MINVALUE) TO ('2024-11-24T10:00:00Z');
 		CREATE TABLE days PARTITION OF positions FOR VALUES FROM ('2024-12-05T00:00:00Z') TO ('2024-12-07T00:00:00Z')`)
-	got := made(t, d, "2023-01", "2024-11", "2024-12")
+	got := makeMonths(t, d, "2023-01", "2024-11", "2024-12")
 	if diff := cmp.Diff([]string{"positions_2024_11", "positions_2024_12", "positions_2024_12_2"}, got); diff != "" {
 		t.Errorf("made beside others (-want +got):\n%s", diff)
 	}
@@ -42,7 +42,7 @@ func TestMakePartitions(t *testing.T) {
 		"positions_2025_07 FOR VALUES FROM ('2025-07-01 00:00:00+00') TO ('2025-08-01 00:00:00+00')",
 		"positions_2025_12 FOR VALUES FROM ('2025-12-01 00:00:00+00') TO ('2026-01-01 00:00:00+00')",
 	}
-	if diff := cmp.Diff(want, bounds(pg, url)); diff != "" {
+	if diff := cmp.Diff(want, partitionBounds(pg, url)); diff != "" {
 		t.Errorf("partitions (-want +got):\n%s", diff)
 	}
 	if err := d.CheckSchema(t.Context()); err != nil {
@@ -55,10 +55,10 @@ func TestMakePartitions(t *testing.T) {
 
 // Several processes make the same months while others write: each month exists once,
 // no call fails, and no writer waits for a lock.
-func TestMakePartitionsTogether(t *testing.T) {
+func TestConcurrentMakePartitions(t *testing.T) {
 	url := testenv.NewDatabase(t)
 	d, pg := byMonth(t, Options{URL: url, Logger: discard})
-	made(t, d, "2025-06")
+	makeMonths(t, d, "2025-06")
 	writer, err := d.pool.Begin(t.Context()) // has written, and stays open
 	if err != nil {
 		t.Fatal(err)
@@ -95,7 +95,7 @@ func TestMakePartitionsTogether(t *testing.T) {
 	if diff := cmp.Diff(want, names); diff != "" {
 		t.Errorf("made by all (-want +got):\n%s", diff)
 	}
-	if n := len(bounds(pg, url)); n != 13 {
+	if n := len(partitionBounds(pg, url)); n != 13 {
 		t.Errorf("%d partitions, want 13", n)
 	}
 }
@@ -111,7 +111,7 @@ func TestMakePartitionsWithoutTheRight(t *testing.T) {
 	if _, err := d.MakePartitions(t.Context(), Months(time.Now(), 0)); err == nil || !strings.Contains(err.Error(), "pitwall partition ensure") {
 		t.Errorf("the error is %v", err)
 	}
-	made(t, open(t, Options{URL: url, Logger: discard}), "2025-06")
+	makeMonths(t, open(t, Options{URL: url, Logger: discard}), "2025-06")
 	if r := insert(t, d, full("a", epoch)); r.Inserted != 1 {
 		t.Errorf("insert: %+v", r)
 	}

@@ -77,10 +77,10 @@ func (p *postgres) Now(ctx context.Context) (now time.Time, err error) {
 const concurrently = 140000
 
 func (p *postgres) CheckRetention(ctx context.Context) error {
-	return p.inTx(ctx, func(tx pgx.Tx) error { return checkRetention(ctx, tx) })
+	return p.inTx(ctx, func(tx pgx.Tx) error { return checkRetentionIn(ctx, tx) })
 }
 
-func checkRetention(ctx context.Context, q querier) error {
+func checkRetentionIn(ctx context.Context, q querier) error {
 	if err := requirePartitions(ctx, q); err != nil {
 		return err
 	}
@@ -108,16 +108,16 @@ type partition struct {
 	pending bool   // its detach was interrupted
 }
 
-// catalogueSettings are the settings that partitions needs to read the bounds from the
+// catalogueSettings are the settings that listPartitions needs to read the bounds from the
 // catalogue as text, for the session or, with "LOCAL ", the transaction. The lock
 // timeout is short, because others queue after a session that waits for a lock.
 func catalogueSettings(local string) string {
 	return fmt.Sprintf("SET %[1]sdatestyle = 'ISO, YMD'; SET %[1]stimezone = 'UTC'; SET %[1]slock_timeout = '5s'", local)
 }
 
-// partitions reads the partitions of positions in the order of their times. The session
+// listPartitions reads the partitions of positions in the order of their times. The session
 // must have catalogueSettings. An infinite bound becomes one in the year 1 or 9999.
-func partitions(ctx context.Context, q querier) ([]partition, error) {
+func listPartitions(ctx context.Context, q querier) ([]partition, error) {
 	rows, err := q.Query(ctx, `
 		SELECT c.oid::regclass::text, coalesce((to_jsonb(i) ->> 'inhdetachpending')::boolean, false),
 		       greatest(CASE b.bound[1] WHEN 'MINVALUE' THEN '-infinity' ELSE trim('''' FROM b.bound[1])::timestamptz END,

@@ -24,7 +24,7 @@ func byMonth(t testing.TB, o Options) (*postgres, *testenv.PostgresServer) {
 	return d.(*postgres), testenv.Postgres(t)
 }
 
-func made(t testing.TB, d Database, months ...string) []string {
+func makeMonths(t testing.TB, d Database, months ...string) []string {
 	t.Helper()
 	var at []time.Time
 	for _, m := range months {
@@ -50,8 +50,8 @@ func instantOf(t testing.TB, s string) time.Time {
 	return at
 }
 
-// bounds lists the partitions of positions as psql shows them in UTC.
-func bounds(pg *testenv.PostgresServer, url string) []string {
+// partitionBounds lists the partitions of positions as psql shows them in UTC.
+func partitionBounds(pg *testenv.PostgresServer, url string) []string {
 	text := pg.Query(url, `SET timezone = 'UTC'; SELECT c.relname || ' ' || pg_get_expr(c.relpartbound, c.oid)
 		FROM pg_inherits i JOIN pg_class c ON c.oid = i.inhrelid WHERE i.inhparent = 'positions'::regclass ORDER BY 1`)
 	if text == "" {
@@ -129,7 +129,7 @@ func TestPartitionsHaveTheTriggers(t *testing.T) {
 		t.Run(fmt.Sprint("NoTriggers ", without), func(t *testing.T) {
 			url := testenv.NewDatabase(t)
 			d, pg := byMonth(t, Options{URL: url, Logger: discard, NoTriggers: without})
-			made(t, d, "2025-06", "2025-07")
+			makeMonths(t, d, "2025-06", "2025-07")
 			want := "positions pitwall_notify_faulty, positions_2025_06 pitwall_notify_faulty, positions_2025_07 pitwall_notify_faulty"
 			if without {
 				if got := pg.Query(url, triggers); got != "" {
@@ -152,7 +152,7 @@ func TestRetentionNamesTheDefaultPartition(t *testing.T) {
 	if err := d.CheckRetention(t.Context()); err == nil || !strings.Contains(err.Error(), "DETACH PARTITION rest") {
 		t.Errorf("the check says %v", err)
 	}
-	made(t, d, "2025-06") // an empty one is in nobody's way
+	makeMonths(t, d, "2025-06") // an empty one is in nobody's way
 }
 
 // The newest rows of a device are searched from the newest month backwards, and not in

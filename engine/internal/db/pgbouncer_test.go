@@ -20,13 +20,13 @@ func TestThroughPgBouncer(t *testing.T) {
 	d := migrated(t, Options{URL: pooled + "&pool_max_conns=8", DirectURL: direct, Logger: discard})
 	ctx := t.Context()
 
-	heard := make(chan string, 1000)
+	received := make(chan string, 1000)
 	listening := make(chan struct{}, 1)
 	listen, cancel := context.WithCancel(ctx)
 	ended := make(chan error, 1)
 	go func() {
 		ended <- d.Listen(listen, []string{ChannelPositions}, func() { listening <- struct{}{} },
-			func(_, device string) { heard <- device })
+			func(_, device string) { received <- device })
 	}()
 	<-listening
 
@@ -71,13 +71,13 @@ func TestThroughPgBouncer(t *testing.T) {
 	if got, want := pg.Query(direct, "SELECT count(*) FROM positions"), fmt.Sprint(writers*batches*size); got != want {
 		t.Errorf("%s rows, want %s", got, want)
 	}
-	imports(t, d, false, RosterRow{2, "E1", "n1", "d1"})
+	importRows(t, d, false, RosterRow{2, "E1", "n1", "d1"})
 	if r := roster(t, d); len(r.Pairs) != 1 {
 		t.Errorf("roster %+v, want one pair", r)
 	}
 	pg.Query(direct, "UPDATE positions SET faulty = true WHERE device_id = 'd-3-7'")
-	if device := <-heard; device != "d-3-7" {
-		t.Errorf("heard of %q, want d-3-7", device)
+	if device := <-received; device != "d-3-7" {
+		t.Errorf("a notification of %q arrived, want d-3-7", device)
 	}
 	cancel()
 	<-ended

@@ -18,7 +18,7 @@ import (
 // All connections of the archive wait for a lock on positions. Roster, access and
 // revocations still work, also when both pools share the sessions of one PgBouncer
 // user, or have an alias each.
-func TestInsertsThatWaitStopNobodyElse(t *testing.T) {
+func TestWaitingInsertsBlockNothingElse(t *testing.T) {
 	for _, way := range []string{"direct", "one pool of PgBouncer", "an alias of PgBouncer for the archive"} {
 		t.Run(way, func(t *testing.T) {
 			pg, raw := testenv.Postgres(t), testenv.NewDatabase(t)

@@ -43,8 +43,8 @@ func devices(t testing.TB, d Database) []string {
 	return names
 }
 
-// last returns the last good positions by device.
-func last(t *testing.T, d Database, tolerance time.Duration) map[string]codec.Position {
+// lastGood returns the last good positions by device.
+func lastGood(t *testing.T, d Database, tolerance time.Duration) map[string]codec.Position {
 	t.Helper()
 	got := map[string]codec.Position{}
 	seen := map[string]bool{}
@@ -77,7 +77,7 @@ func insert(t *testing.T, d Database, batch ...codec.Position) InsertResult {
 	return r
 }
 
-func TestPositionsComeBackAsTheyWere(t *testing.T) {
+func TestPositionsAreReadBackUnchanged(t *testing.T) {
 	conformPositions(t, func(t *testing.T, d Database) {
 		want := map[string]codec.Position{}
 		var batch []codec.Position
@@ -101,13 +101,13 @@ func TestPositionsComeBackAsTheyWere(t *testing.T) {
 		if diff := cmp.Diff(InsertResult{Inserted: len(batch)}, insert(t, d, batch...)); diff != "" {
 			t.Errorf("result (-want +got):\n%s", diff)
 		}
-		if diff := cmp.Diff(want, last(t, d, time.Hour)); diff != "" {
+		if diff := cmp.Diff(want, lastGood(t, d, time.Hour)); diff != "" {
 			t.Errorf("positions (-want +got):\n%s", diff)
 		}
 	})
 }
 
-func TestInsertSaysWhatBecameOfEach(t *testing.T) {
+func TestInsertReportsTheOutcomeOfEachPosition(t *testing.T) {
 	a := full("a", epoch)
 	later := full("a", epoch+1000)
 	tests := []struct {
@@ -178,7 +178,7 @@ func TestEveryFieldMakesAConflict(t *testing.T) {
 				t.Errorf("%s: result (-want +got):\n%s", name, diff)
 			}
 		}
-		if diff := cmp.Diff(map[string]codec.Position{"a": full("a", epoch)}, last(t, d, time.Hour)); diff != "" {
+		if diff := cmp.Diff(map[string]codec.Position{"a": full("a", epoch)}, lastGood(t, d, time.Hour)); diff != "" {
 			t.Errorf("what is stored changed (-want +got):\n%s", diff)
 		}
 	})
@@ -225,7 +225,7 @@ func TestInsertHonoursItsContext(t *testing.T) {
 		if _, err := d.InsertPositions(ctx, []codec.Position{bare("a", epoch)}); !errors.Is(err, context.Canceled) {
 			t.Errorf("error %v, want canceled", err)
 		}
-		if got := last(t, d, time.Hour); len(got) != 0 {
+		if got := lastGood(t, d, time.Hour); len(got) != 0 {
 			t.Errorf("written all the same: %v", got)
 		}
 	})

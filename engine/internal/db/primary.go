@@ -148,17 +148,17 @@ func (p *postgres) followPrimary(config *pgxpool.Config) {
 // CheckWritable checks the pools. A role may be read only on a primary, too.
 func (p *postgres) CheckWritable(ctx context.Context, archive bool) error {
 	if p.primary {
-		if err := checkWritable(ctx, p.pool, "DATABASE_URL"); err != nil {
+		if err := checkPoolWritable(ctx, p.pool, "DATABASE_URL"); err != nil {
 			return err
 		}
 	}
 	if !archive {
 		return nil
 	}
-	return checkWritable(ctx, p.inserts, p.insertsFrom)
+	return checkPoolWritable(ctx, p.inserts, p.insertsFrom)
 }
 
-func checkWritable(ctx context.Context, pool *pgxpool.Pool, from string) error {
+func checkPoolWritable(ctx context.Context, pool *pgxpool.Pool, from string) error {
 	var standby bool
 	var setting string
 	err := pool.QueryRow(ctx, "SELECT pg_is_in_recovery(), current_setting('default_transaction_read_only')").Scan(&standby, &setting)

@@ -61,8 +61,8 @@ func newSwitchover(t *testing.T) *switchover {
 	return s
 }
 
-// turn moves the address to the standby.
-func (s *switchover) turn(t *testing.T) {
+// failOver moves the address to the standby.
+func (s *switchover) failOver(t *testing.T) {
 	t.Helper()
 	want := s.primary.Query(s.primary.URL(), "SELECT pg_current_wal_lsn()")
 	testenv.Eventually(t, within, "the standby to have everything", func() bool {
@@ -91,14 +91,14 @@ func TestSessionsFollowThePrimary(t *testing.T) {
 			s := newSwitchover(t)
 			log := &sharedLog{}
 			d := migrated(t, Options{URL: s.url, DirectURL: s.primary.URL(), Logger: log.logger()}).(*postgres)
-			imports(t, d, false, RosterRow{2, "E1", "n1", "d1"})
+			importRows(t, d, false, RosterRow{2, "E1", "n1", "d1"})
 			insert(t, d, full("a", epoch))
 			d.standbyCheckEvery = time.Hour
 			if found == "by a read" {
 				d.standbyCheckEvery = 0 // every use asks
 			}
 			e := listen(t, d, ChannelRoster)
-			s.turn(t)
+			s.failOver(t)
 			if found == "by a read" {
 				testenv.Eventually(t, within, "a read to be refused", func() bool {
 					_, err := d.LoadRoster(t.Context())

@@ -5,9 +5,9 @@ import (
 	"testing"
 )
 
-// TestAskingCannotWrite: the query of an operator for who may watch runs on a read-
+// TestAccessQueriesCannotWrite: the query of an operator for who may watch runs on a read-
 // only connection.
-func TestAskingCannotWrite(t *testing.T) {
+func TestAccessQueriesCannotWrite(t *testing.T) {
 	conform(t, func(t *testing.T, d Database) {
 		exec(t, d, "INSERT INTO pitwall_members (user_id, event_id) VALUES ('u', 'e')")
 		for range 3 { // and leaves no connection behind that is in a transaction

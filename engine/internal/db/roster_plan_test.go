@@ -5,9 +5,9 @@ import (
 	"testing"
 )
 
-// TestEmbeddedRosterGoesAlongTheKey: the time to read a roster is linear, not
+// TestEmbeddedRosterUsesThePrimaryKey: the time to read a roster is linear, not
 // quadratic.
-func TestEmbeddedRosterGoesAlongTheKey(t *testing.T) {
+func TestEmbeddedRosterUsesThePrimaryKey(t *testing.T) {
 	d := open(t, Options{DataDir: t.TempDir(), Logger: discard}).(*sqlite)
 	if _, err := d.Migrate(t.Context()); err != nil {
 		t.Fatal(err)

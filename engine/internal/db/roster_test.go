@@ -36,7 +36,7 @@ func pairs(ids ...string) []shard.Pair {
 	return out
 }
 
-func imports(t *testing.T, d Database, dryRun bool, rows ...RosterRow) ImportResult {
+func importRows(t *testing.T, d Database, dryRun bool, rows ...RosterRow) ImportResult {
 	t.Helper()
 	r, err := d.ImportRoster(t.Context(), rows, dryRun)
 	if err != nil {
@@ -69,7 +69,7 @@ func TestImportRoster(t *testing.T) {
 				Pairs: pairs("d1", "E2", "d1", "E3", "d2", "E3", "d3", "E3")}},
 		}
 		for _, s := range steps {
-			if got := diff.Diff(s.want, imports(t, d, s.dryRun, s.rows...)); got != "" {
+			if got := diff.Diff(s.want, importRows(t, d, s.dryRun, s.rows...)); got != "" {
 				t.Errorf("%s: result (-want +got):\n%s", s.name, got)
 			}
 			if got := diff.Diff(s.roster, roster(t, d)); got != "" {
@@ -96,9 +96,9 @@ func TestImportRosterWritesNothingWhenARowIsBad(t *testing.T) {
 	})
 }
 
-// platform creates roster tables with ids of the given types, without a unique
+// platformTables creates roster tables with ids of the given types, without a unique
 // constraint on entry_devices.
-func platform(t *testing.T, id, device string) (Database, *testenv.PostgresServer, string) {
+func platformTables(t *testing.T, id, device string) (Database, *testenv.PostgresServer, string) {
 	t.Helper()
 	pg, url := testenv.Postgres(t), testenv.NewDatabase(t)
 	pg.Query(url, fmt.Sprintf(`
@@ -127,9 +127,9 @@ func TestRosterWithIDsOfOtherTypes(t *testing.T) {
 	}
 	for _, tt := range tests {
 		t.Run(tt.id+" "+tt.device, func(t *testing.T) {
-			d, _, _ := platform(t, tt.id, tt.device)
-			imports(t, d, false, tt.rows...)
-			if r := imports(t, d, false, tt.rows...); r.changed() {
+			d, _, _ := platformTables(t, tt.id, tt.device)
+			importRows(t, d, false, tt.rows...)
+			if r := importRows(t, d, false, tt.rows...); r.changed() {
 				t.Errorf("a second import changed something: %+v", r)
 			}
 			if got := diff.Diff(tt.want, roster(t, d)); got != "" {
@@ -148,7 +148,7 @@ func TestImportNamesEveryRowThatDoesNotFitTheTypes(t *testing.T) {
 	rows[55].EntryID = "99999999999"
 	rows[120].EntryID = "5x"
 	rows[121].DeviceID = "much too long"
-	d, _, _ := platform(t, "integer", "varchar(4)")
+	d, _, _ := platformTables(t, "integer", "varchar(4)")
 	_, err := d.ImportRoster(t.Context(), rows, false)
 	if err == nil {
 		t.Fatal("no error")
@@ -172,10 +172,10 @@ func TestImportNamesEveryRowThatDoesNotFitTheTypes(t *testing.T) {
 	}
 }
 
-func TestImportIntoTablesThatWantMore(t *testing.T) {
-	d, pg, url := platform(t, "text", "text")
+func TestImportIntoTablesWithMoreRequiredColumns(t *testing.T) {
+	d, pg, url := platformTables(t, "text", "text")
 	pg.Query(url, "INSERT INTO events VALUES ('E1', 'Rally'); ALTER TABLE events ALTER COLUMN name SET NOT NULL")
-	imports(t, d, false, RosterRow{2, "E1", "n1", "d1"})
+	importRows(t, d, false, RosterRow{2, "E1", "n1", "d1"})
 	_, err := d.ImportRoster(t.Context(), []RosterRow{{2, "E1", "n2", "d2"}, {3, "E9", "n3", "d3"}}, false)
 	if err == nil || !strings.Contains(err.Error(), "create the row there first") || !strings.Contains(err.Error(), "E9") {
 		t.Errorf("an event that cannot be created: %v", err)
@@ -187,7 +187,7 @@ func TestImportIntoTablesThatWantMore(t *testing.T) {
 
 // The events of a platform may be a view with ids that are NULL. They become "" and
 // block nothing.
-func TestRosterWithoutIds(t *testing.T) {
+func TestRosterReturnsNullIDsAsEmpty(t *testing.T) {
 	pg, url := testenv.Postgres(t), testenv.NewDatabase(t)
 	d := migrated(t, Options{URL: url, Logger: discard})
 	pg.Query(url, `DROP TABLE events; CREATE VIEW events AS SELECT * FROM (VALUES ('E'), (NULL), ('')) AS e(id);
@@ -205,7 +205,7 @@ func TestRosterWithoutIds(t *testing.T) {
 
 // An entry without an event, an entry without an id and a device that is NULL add no
 // pair and no event. The types of the platform's columns may differ.
-func TestRosterWithoutWhatIsNull(t *testing.T) {
+func TestRosterIgnoresNullPairs(t *testing.T) {
 	pg, url := testenv.Postgres(t), testenv.NewDatabase(t)
 	pg.Query(url, `CREATE TABLE events (id int PRIMARY KEY); CREATE TABLE entries (id int, event_id text);
 		CREATE TABLE entry_devices (entry_id text, device_id text);

@@ -10,8 +10,8 @@ import (
 	"pitwall/engine/internal/testenv"
 )
 
-// stallable returns a database behind a proxy.
-func stallable(t *testing.T) (string, *testenv.TCPProxy) {
+// proxied returns a database behind a proxy.
+func proxied(t *testing.T) (string, *testenv.TCPProxy) {
 	t.Helper()
 	u, err := url.Parse(testenv.NewDatabase(t))
 	if err != nil {
@@ -26,7 +26,7 @@ func stallable(t *testing.T) (string, *testenv.TCPProxy) {
 // goroutines (goleak checks at the end).
 func TestCloseWhileTheServerStalls(t *testing.T) {
 	t.Parallel()
-	url, proxy := stallable(t)
+	url, proxy := proxied(t)
 	d, err := Open(context.Background(), Options{URL: url, Logger: slog.New(slog.DiscardHandler)})
 	if err != nil {
 		t.Fatal(err)
@@ -39,14 +39,14 @@ func TestCloseWhileTheServerStalls(t *testing.T) {
 	testenv.Eventually(t, 20*time.Second, "a statement under way", func() bool { return p.pool.Stat().AcquiredConns() == 1 })
 	cancel()
 	if err := <-asked; err == nil {
-		t.Error("a ping of a server that does not answer succeeded")
+		t.Error("a ping of a server that does not insertOutcome succeeded")
 	}
 	closed := make(chan struct{})
 	go func() { defer close(closed); d.Close() }()
 	select {
 	case <-closed:
 	case <-time.After(10 * time.Second): // the driver's own goodbye takes 15
-		t.Error("Close waits for a server that does not answer")
+		t.Error("Close waits for a server that does not insertOutcome")
 		<-closed
 	}
 	p.sockets.mu.Lock()
@@ -57,9 +57,9 @@ func TestCloseWhileTheServerStalls(t *testing.T) {
 }
 
 // dial fails after closeAll.
-func TestDialAfterTheCut(t *testing.T) {
+func TestDialFailsAfterCloseAll(t *testing.T) {
 	t.Parallel()
-	url, _ := stallable(t)
+	url, _ := proxied(t)
 	d, err := Open(context.Background(), Options{URL: url, Logger: slog.New(slog.DiscardHandler)})
 	if err != nil {
 		t.Fatal(err)

@@ -29,10 +29,10 @@ func synchronous(t *testing.T, log *slog.Logger) (d *postgres, primary, standby 
 // An insert whose wait for the standby was cancelled is repeated and finds its rows.
 // It must not succeed before the standby has them, so that a failover loses nothing
 // that was acknowledged.
-func TestRowsThatAreThereWaitForTheStandby(t *testing.T) {
+func TestRepeatedRowsWaitForTheStandby(t *testing.T) {
 	d, primary, standby := synchronous(t, discard)
 	batch := []codec.Position{full("a", epoch), bare("b", epoch)}
-	thaw := standby.Freeze()
+	unfreeze := standby.Freeze()
 
 	// Given up once it waits: the rows are on the primary, and nowhere else.
 	giveUp, cancel := context.WithCancel(t.Context())
@@ -53,7 +53,7 @@ func TestRowsThatAreThereWaitForTheStandby(t *testing.T) {
 		t.Fatalf("rows that are on the primary alone were reported as done: %+v, %v", a.result, a.err)
 	default:
 	}
-	thaw()
+	unfreeze()
 	if a := <-again; a.err != nil || a.result.Duplicates != len(batch) {
 		t.Errorf("once the standby is back: %+v, %v", a.result, a.err)
 	}
@@ -66,11 +66,11 @@ func TestRowsThatAreThereWaitForTheStandby(t *testing.T) {
 
 // The warning that a wait was cancelled makes a commit fail, in any language, and also
 // for a role that hides warnings.
-func TestCancelledWaitForTheStandbyIsNoSuccess(t *testing.T) {
+func TestCancelledStandbyWaitIsNotASuccess(t *testing.T) {
 	d, primary, standby := synchronous(t, discard)
 	primary.Query(primary.URL(), "SET synchronous_commit = local; ALTER ROLE pitwall SET client_min_messages = 'error'")
 	d.inserts.Reset()
-	thaw := standby.Freeze()
+	unfreeze := standby.Freeze()
 	batch := []codec.Position{full("a", epoch)}
 	for _, who := range []string{"the first", "a repeat"} {
 		got := insertAsync(t.Context(), d, batch)
@@ -80,7 +80,7 @@ func TestCancelledWaitForTheStandbyIsNoSuccess(t *testing.T) {
 			t.Errorf("%s whose wait was cancelled: %+v, %v", who, a.result, a.err)
 		}
 	}
-	thaw()
+	unfreeze()
 	if r := insert(t, d, batch...); r.Duplicates != 1 {
 		t.Errorf("once the standby is back: %+v", r)
 	}
@@ -91,7 +91,7 @@ func TestCancelledWaitForTheStandbyIsNoSuccess(t *testing.T) {
 
 // A server without a synchronous standby, or a role that does not wait for it, is not
 // asked to wait. The log says when the function is not allowed.
-func TestNoWaitWhereNoneIsWanted(t *testing.T) {
+func TestNoWaitWithoutSynchronousCommit(t *testing.T) {
 	log := &sharedLog{}
 	d, primary, standby := synchronous(t, log.logger())
 	insert(t, d, full("a", epoch))
@@ -117,17 +117,17 @@ func TestNoWaitWhereNoneIsWanted(t *testing.T) {
 	}
 }
 
-// answer is the result of an insert.
-type answer struct {
+// insertOutcome is the result of an insert.
+type insertOutcome struct {
 	result InsertResult
 	err    error
 }
 
-func insertAsync(ctx context.Context, d Database, batch []codec.Position) <-chan answer {
-	c := make(chan answer, 1)
+func insertAsync(ctx context.Context, d Database, batch []codec.Position) <-chan insertOutcome {
+	c := make(chan insertOutcome, 1)
 	go func() {
 		r, err := d.InsertPositions(ctx, batch)
-		c <- answer{r, err}
+		c <- insertOutcome{r, err}
 	}()
 	return c
 }

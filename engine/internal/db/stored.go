@@ -55,8 +55,8 @@ func (r *stored) position(device string, p *codec.Position) {
 	setFloat(p, codec.HasCourse, r.course, &p.Course)
 	setInt(p, codec.HasSats, r.sats, &p.Sats)
 	setInt(p, codec.HasPriority, r.priority, &p.Priority)
-	const longestTag = 64
-	if r.codec != nil && len(*r.codec) <= longestTag && utf8.ValidString(*r.codec) && !strings.ContainsRune(*r.codec, 0) {
+	const maxCodec = 64
+	if r.codec != nil && len(*r.codec) <= maxCodec && utf8.ValidString(*r.codec) && !strings.ContainsRune(*r.codec, 0) {
 		p.Codec = *r.codec
 	}
 	if r.attributes != nil {

@@ -12,18 +12,18 @@ import (
 	"pitwall/engine/internal/testenv"
 )
 
-// hearsOnly checks that the next notification of e is the one sent now, so the steps
+// wantNoneBefore checks that the next notification of e is the one sent now, so the steps
 // before sent none.
-func (e *ear) hearsOnly(pg *testenv.PostgresServer, url, what string) {
+func (e *listenCall) wantNoneBefore(pg *testenv.PostgresServer, url, what string) {
 	e.t.Helper()
 	pg.Query(url, "NOTIFY pitwall_roster, 'after "+what+"'")
-	if got := <-e.heard; got != "pitwall_roster after "+what {
-		e.t.Errorf("%s: heard %q, want nothing", what, got)
+	if got := <-e.received; got != "pitwall_roster after "+what {
+		e.t.Errorf("%s: received %q, want nothing", what, got)
 	}
 }
 
 // Updates that change nothing relevant do not notify; others do.
-func TestTriggersTellOnlyChanges(t *testing.T) {
+func TestTriggersNotifyOnlyChanges(t *testing.T) {
 	pg, url := testenv.Postgres(t), testenv.NewDatabase(t)
 	pg.Query(url, `CREATE COLLATION nocase (provider = icu, locale = 'und-u-ks-level2', deterministic = false);
 		CREATE TABLE events (id text COLLATE nocase PRIMARY KEY, name text, more json);
@@ -48,7 +48,7 @@ func TestTriggersTellOnlyChanges(t *testing.T) {
 	} {
 		pg.Query(url, statement)
 	}
-	e.hearsOnly(pg, url, "the roster")
+	e.wantNoneBefore(pg, url, "the roster")
 	for _, statement := range []string{
 		"UPDATE events SET id = 'e' WHERE id = 'E'", // equal to the collation
 		"UPDATE entries SET event_id = 'F' WHERE event_id IS NULL",
@@ -60,11 +60,11 @@ func TestTriggersTellOnlyChanges(t *testing.T) {
 		"TRUNCATE entry_devices",
 	} {
 		pg.Query(url, statement)
-		e.hears("pitwall_roster ")
+		e.wantNotification("pitwall_roster ")
 	}
 
 	pg.Query(url, `INSERT INTO pitwall_events (event_id, public) VALUES ('E', true)`)
-	e.hears("pitwall_access ")
+	e.wantNotification("pitwall_access ")
 	for _, statement := range []string{
 		"UPDATE pitwall_events SET public = true",
 		"INSERT INTO pitwall_events (event_id, public) VALUES ('E', true) ON CONFLICT (event_id) DO UPDATE SET public = excluded.public",
@@ -73,7 +73,7 @@ func TestTriggersTellOnlyChanges(t *testing.T) {
 	} {
 		pg.Query(url, statement)
 	}
-	e.hearsOnly(pg, url, "access")
+	e.wantNoneBefore(pg, url, "access")
 	for _, statement := range []string{
 		"UPDATE pitwall_events SET public = false",
 		"INSERT INTO pitwall_members VALUES ('u', 'E')",
@@ -82,31 +82,31 @@ func TestTriggersTellOnlyChanges(t *testing.T) {
 		"TRUNCATE pitwall_members",
 	} {
 		pg.Query(url, statement)
-		e.hears("pitwall_access ")
+		e.wantNotification("pitwall_access ")
 	}
 }
 
 // The triggers allow the platform to change its own tables: a type or a name of a
 // column. They notify of whatever they can no longer compare.
-func TestTriggersStopNobody(t *testing.T) {
+func TestTriggersDoNotBlockSchemaChanges(t *testing.T) {
 	pg, url := testenv.Postgres(t), testenv.NewDatabase(t)
 	e := listen(t, migrated(t, Options{URL: url, Logger: discard}), ChannelRoster)
 	pg.Query(url, `ALTER TABLE entries ALTER COLUMN event_id TYPE bigint USING 7; ALTER TABLE entries ADD COLUMN bib int`)
 	pg.Query(url, "INSERT INTO entries VALUES ('n', 7)")
-	e.hears("pitwall_roster ")
+	e.wantNotification("pitwall_roster ")
 	pg.Query(url, "UPDATE entries SET bib = 1")
-	e.hearsOnly(pg, url, "another type")
+	e.wantNoneBefore(pg, url, "another type")
 	pg.Query(url, "UPDATE entries SET event_id = 8")
-	e.hears("pitwall_roster ")
+	e.wantNotification("pitwall_roster ")
 	pg.Query(url, "UPDATE entries SET bib = 1; ALTER TABLE entries ALTER COLUMN event_id TYPE text; UPDATE entries SET bib = 2")
-	e.hearsOnly(pg, url, "another type in the session of the first")
+	e.wantNoneBefore(pg, url, "another type in the session of the first")
 	pg.Query(url, "UPDATE entries SET bib = 1; ALTER TABLE entries DROP COLUMN bib, ADD COLUMN bib int; UPDATE entries SET event_id = 'x'")
-	e.hears("pitwall_roster ")
+	e.wantNotification("pitwall_roster ")
 	pg.Query(url, "ALTER TABLE entries RENAME COLUMN event_id TO race")
 	if got := pg.Query(url, "UPDATE entries SET bib = 2 RETURNING bib"); got != "2" {
 		t.Errorf("an UPDATE after a column was renamed gives %q", got)
 	}
-	e.hears("pitwall_roster ")
+	e.wantNotification("pitwall_roster ")
 }
 
 // migrateTo migrates up or down to a version.
@@ -138,18 +138,18 @@ func TestTriggersAreUpgraded(t *testing.T) {
 	before := triggersOn(pg, url)
 	e := listen(t, d, ChannelRoster, ChannelAccess)
 	pg.Query(url, "INSERT INTO entries VALUES ('n', 'E')")
-	e.hears("pitwall_roster ")
+	e.wantNotification("pitwall_roster ")
 	pg.Query(url, "UPDATE entries SET id = id")
-	e.hears("pitwall_roster ") // as those of 0003 do
+	e.wantNotification("pitwall_roster ") // as those of 0003 do
 
 	pg.Query(url, "DROP TABLE events; CREATE VIEW events AS SELECT 'E'::text AS id")
 	if applied, err := d.Migrate(t.Context()); err != nil || !slices.Equal(applied, allFiles[5:]) {
 		t.Fatalf("applied %v, %v; want %v", applied, err, allFiles[5:])
 	}
 	pg.Query(url, "UPDATE entries SET id = id; INSERT INTO pitwall_members SELECT 'u', 'E' WHERE false")
-	e.hearsOnly(pg, url, "the upgrade")
+	e.wantNoneBefore(pg, url, "the upgrade")
 	pg.Query(url, "UPDATE entries SET id = 'm'")
-	e.hears("pitwall_roster ")
+	e.wantNotification("pitwall_roster ")
 
 	pg.Query(url, "DROP VIEW events; CREATE TABLE events (id text PRIMARY KEY)")
 	migrateTo(t, d, (*goose.Provider).DownTo, 5)
@@ -157,12 +157,12 @@ func TestTriggersAreUpgraded(t *testing.T) {
 		t.Errorf("after a step back there are\n%s\nwant\n%s", after, before)
 	}
 	pg.Query(url, "UPDATE entries SET id = id")
-	e.hears("pitwall_roster ")
+	e.wantNotification("pitwall_roster ")
 }
 
 // NOTIFY_TRIGGERS=false adds no triggers to the tables of the platform, but to those
 // of access, which are Pitwall's own.
-func TestWithoutTriggersThereAreNone(t *testing.T) {
+func TestNoTriggersOnPlatformTables(t *testing.T) {
 	pg, url := testenv.Postgres(t), testenv.NewDatabase(t)
 	migrated(t, Options{URL: url, Logger: discard, NoTriggers: true})
 	const platform = `SELECT count(*) FROM pg_trigger WHERE tgrelid IN ('events'::regclass, 'entries'::regclass, 'entry_devices'::regclass, 'positions'::regclass)`

@@ -6,9 +6,9 @@ import (
 	"testing"
 )
 
-// TestBatchTooHeavyForTheLink: a full read takes longer than its deadline, and would
+// TestBatchTooLargeForTheLink: a full read takes longer than its deadline, and would
 // do so at every attempt.
-func TestBatchTooHeavyForTheLink(t *testing.T) {
+func TestBatchTooLargeForTheLink(t *testing.T) {
 	r, proxy := newProxiedRig(t)
 	const count = 64
 	for n := range count {

@@ -33,8 +33,8 @@ type deviceState struct {
 	faulty   []shard.Stamp  // faulty
 }
 
-func newLastQuery(q lastStatements, devices []string, j ruleAt) *lastQuery {
-	l := &lastQuery{lastStatements: q, ruleAt: j, devices: make([]deviceState, len(devices))}
+func newLastQuery(q lastStatements, devices []string, rule ruleAt) *lastQuery {
+	l := &lastQuery{lastStatements: q, ruleAt: rule, devices: make([]deviceState, len(devices))}
 	for i, d := range devices {
 		l.devices[i] = deviceState{device: d, live: math.MinInt64}
 	}

@@ -11,32 +11,32 @@ import (
 	"pitwall/engine/internal/testenv"
 )
 
-// original is a filled positions table without the column faulty and without the
+// existingTable is a filled positions table without the column faulty and without the
 // unique index.
-const original = `
+const existingTable = `
 	CREATE TABLE positions (device_id text, ts timestamptz, lat double precision, lon double precision, alt double precision,
 		speed double precision, course double precision, sats integer, priority integer, codec text, attributes json,
 		received_at timestamptz);
 	INSERT INTO positions SELECT 'd' || n % 50, '2025-06-01T10:00:00Z'::timestamptz + n * interval '1 s', 46, 7, NULL, 10, 90, 8,
 		0, '8E', ('{"in": ' || n || '}')::json, '2025-06-01T10:00:00Z'::timestamptz + n * interval '1 s' FROM generate_series(1, 500) n;`
 
-// left creates a database with the given SQL.
-func left(t *testing.T, sql ...string) (Database, *testenv.PostgresServer, string) {
+// databaseWith creates a database with the given SQL.
+func databaseWith(t *testing.T, sql ...string) (Database, *testenv.PostgresServer, string) {
 	t.Helper()
 	url := testenv.NewDatabase(t)
-	d, pg := leftIn(t, url, sql...)
+	d, pg := databaseIn(t, url, sql...)
 	return d, pg, url
 }
 
-// leftIn is left in an existing database.
-func leftIn(t *testing.T, url string, sql ...string) (Database, *testenv.PostgresServer) {
+// databaseIn is databaseWith in an existing database.
+func databaseIn(t *testing.T, url string, sql ...string) (Database, *testenv.PostgresServer) {
 	t.Helper()
 	pg := testenv.Postgres(t)
 	pg.Query(url, strings.Join(append([]string{"DROP SCHEMA public CASCADE; CREATE SCHEMA public"}, sql...), ";"))
 	return open(t, Options{URL: url, Logger: discard}), pg
 }
 
-func TestATableOfTheOriginalIsTakenOver(t *testing.T) {
+func TestAnExistingTableIsMigrated(t *testing.T) {
 	const index = `CREATE UNIQUE INDEX own_name ON positions (device_id, ts); `
 	tests := []struct {
 		name    string
@@ -59,7 +59,7 @@ func TestATableOfTheOriginalIsTakenOver(t *testing.T) {
 	url := testenv.NewDatabase(t)
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
-			d, pg := leftIn(t, url, original, tt.sql)
+			d, pg := databaseIn(t, url, existingTable, tt.sql)
 			if err := d.CheckSchema(t.Context()); err == nil || !strings.Contains(err.Error(), "pitwall migrate") {
 				t.Errorf("check before: %v", err)
 			}
@@ -76,30 +76,30 @@ func TestATableOfTheOriginalIsTakenOver(t *testing.T) {
 			if got := pg.Query(url, "SELECT count(*), count(*) FILTER (WHERE faulty) FROM positions"); got != "500|0" {
 				t.Errorf("rows, faulty: %s", got)
 			}
-			if got := len(last(t, d, 0)); got != 50 {
+			if got := len(lastGood(t, d, 0)); got != 50 {
 				t.Errorf("%d last positions, want 50", got)
 			}
 			p := full("new", epoch)
 			if r := insert(t, d, p, p); r.Inserted != 1 || r.Duplicates != 1 {
 				t.Errorf("insert: %+v", r)
 			}
-			if diff := cmp.Diff(map[string]codec.Position{"new": p}, only(last(t, d, 0), "new")); diff != "" {
+			if diff := cmp.Diff(map[string]codec.Position{"new": p}, pick(lastGood(t, d, 0), "new")); diff != "" {
 				t.Errorf("position (-want +got):\n%s", diff)
 			}
 		})
 	}
 }
 
-func only(all map[string]codec.Position, device string) map[string]codec.Position {
+func pick(all map[string]codec.Position, device string) map[string]codec.Position {
 	return map[string]codec.Position{device: all[device]}
 }
 
-func TestARowOfTheOriginalIsADuplicate(t *testing.T) {
-	d, _, _ := left(t, original)
+func TestARowOfAnExistingTableIsADuplicate(t *testing.T) {
+	d, _, _ := databaseWith(t, existingTable)
 	if _, err := d.Migrate(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	p := last(t, d, 0)["d7"]
+	p := lastGood(t, d, 0)["d7"]
 	if p.Attributes != `{"in": 457}` || p.Codec != "8E" || p.Has != codec.HasSpeed|codec.HasCourse|codec.HasSats|codec.HasPriority {
 		t.Errorf("read as %+v", p)
 	}
@@ -137,7 +137,7 @@ func TestMigrateRefuses(t *testing.T) {
 	url := testenv.NewDatabase(t)
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
-			d, pg := leftIn(t, url, original, tt.sql)
+			d, pg := databaseIn(t, url, existingTable, tt.sql)
 			count := pg.Query(url, "SELECT count(*) FROM positions")
 			_, err := d.Migrate(t.Context())
 			if err == nil {
@@ -160,7 +160,7 @@ func TestMigrateRefuses(t *testing.T) {
 
 // The advice for duplicates is sufficient.
 func TestMigrateAfterDuplicatesAreGone(t *testing.T) {
-	d, pg, url := left(t, original, "INSERT INTO positions SELECT * FROM positions WHERE device_id = 'd1'")
+	d, pg, url := databaseWith(t, existingTable, "INSERT INTO positions SELECT * FROM positions WHERE device_id = 'd1'")
 	if applied, err := d.Migrate(t.Context()); err == nil || len(applied) != 1 {
 		t.Fatalf("applied %v, %v; want the tables and an error", applied, err)
 	}
@@ -176,7 +176,7 @@ func TestMigrateAfterDuplicatesAreGone(t *testing.T) {
 // Manual changes after a migration are found, and the error says more than to migrate
 // again.
 func TestMigrateAfterTheIndexWasDropped(t *testing.T) {
-	d, pg, url := left(t)
+	d, pg, url := databaseWith(t)
 	if _, err := d.Migrate(t.Context()); err != nil {
 		t.Fatal(err)
 	}
@@ -189,12 +189,12 @@ func TestMigrateAfterTheIndexWasDropped(t *testing.T) {
 }
 
 // The tables of the platform are never altered, apart from triggers.
-func TestThePlatformsTablesStayAsTheyAre(t *testing.T) {
+func TestPlatformTablesAreNotAltered(t *testing.T) {
 	const shape = `SELECT string_agg(c.relname || '.' || a.attname || ' ' || format_type(a.atttypid, a.atttypmod), ', ' ORDER BY c.relname, a.attnum)
 		|| (SELECT string_agg(indexdef, ', ' ORDER BY indexdef) FROM pg_indexes WHERE tablename IN ('events', 'entries', 'entry_devices'))
 		FROM pg_attribute a JOIN pg_class c ON c.oid = a.attrelid
 		WHERE c.relname IN ('events', 'entries', 'entry_devices') AND a.attnum > 0`
-	d, pg, url := left(t, `
+	d, pg, url := databaseWith(t, `
 		CREATE TABLE events (id uuid PRIMARY KEY, name text NOT NULL);
 		CREATE TABLE entries (number int, id uuid PRIMARY KEY, event_id uuid REFERENCES events);
 		CREATE TABLE entry_devices (device_id bigint, entry_id uuid REFERENCES entries)`)

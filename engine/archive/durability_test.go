@@ -8,7 +8,7 @@ import (
 
 // Where commits do not wait for the standby, acknowledged rows can be lost with the
 // primary, and nothing reports it. The README says so.
-func TestACommitThatWaitsForNobodyIsLostWithThePrimary(t *testing.T) {
+func TestUnreplicatedCommitsAreLostWithThePrimary(t *testing.T) {
 	for _, tt := range []struct{ name, standbys, commit string }{
 		{"an asynchronous standby", "", "on"},
 		{"synchronous_commit=local", "standby", "local"},
@@ -50,7 +50,7 @@ func TestACommitThatWaitsForNobodyIsLostWithThePrimary(t *testing.T) {
 
 // With synchronous_commit=off, acknowledged commits are lost when the server's process
 // dies, and nothing reports it. With on none is lost.
-func TestWhatAKilledPostgresForgets(t *testing.T) {
+func TestCommitsLostByAKilledPostgres(t *testing.T) {
 	const n = 50
 	for commit, want := range map[string]string{"off": "0", "on": "50"} {
 		t.Run("synchronous_commit="+commit, func(t *testing.T) {
@@ -79,7 +79,7 @@ func TestWhatAKilledPostgresForgets(t *testing.T) {
 // A killed Redis without AOF loses what was not archived. With AOF, everysec included, it
 // keeps everything that it acknowledged while the machine runs; only a power cut can
 // take the last second.
-func TestWhatAKilledRedisForgets(t *testing.T) {
+func TestRecordsLostByAKilledRedis(t *testing.T) {
 	for _, tt := range []struct {
 		name    string
 		options []testenv.RedisOption
