@@ -14,11 +14,11 @@ import (
 
 func TestFanOutAllocatesNothing(t *testing.T) {
 	for _, batch := range []bool{false, true} {
-		r, clients, positions := stand(t, 200, 50, batch)
+		r, clients, positions := oneEvent(t, 200, 50, batch)
 		for range 10 {
-			lap(r, clients, positions)
+			cycle(r, clients, positions)
 		}
-		if n := testing.AllocsPerRun(100, func() { lap(r, clients, positions) }); n != 0 {
+		if n := testing.AllocsPerRun(100, func() { cycle(r, clients, positions) }); n != 0 {
 			t.Errorf("batch %v: %v allocations for 200 positions to 50 connections, want 0", batch, n)
 		}
 	}
@@ -27,7 +27,7 @@ func TestFanOutAllocatesNothing(t *testing.T) {
 // What is compressed at seal comes from memory that is used again; here all
 // three shapes watch.
 func TestCompressedFanOutAllocatesNothing(t *testing.T) {
-	r, clients, positions := stand(t, 200, 50, true)
+	r, clients, positions := oneEvent(t, 200, 50, true)
 	for i, c := range clients[:40] {
 		c = r.client(i%2 == 0)
 		c.conn.AcceptDeflate()
@@ -36,10 +36,10 @@ func TestCompressedFanOutAllocatesNothing(t *testing.T) {
 	}
 	r.settle()
 	for range 10 {
-		lap(r, clients, positions)
+		cycle(r, clients, positions)
 	}
 	before := r.core.Stats().Deflated
-	if n := testing.AllocsPerRun(100, func() { lap(r, clients, positions) }); n != 0 {
+	if n := testing.AllocsPerRun(100, func() { cycle(r, clients, positions) }); n != 0 {
 		t.Errorf("%v allocations for 200 positions to 90 connections, want 0", n)
 	}
 	if n := r.core.Stats().Deflated - before; n != 101 {
@@ -52,7 +52,7 @@ func TestCompressedFanOutAllocatesNothing(t *testing.T) {
 // again.
 func TestRecoveryAllocatesNothing(t *testing.T) {
 	for _, deflate := range []bool{false, true} {
-		r, clients, positions := stand(t, 50, 0, true)
+		r, clients, positions := oneEvent(t, 50, 0, true)
 		for range 20 {
 			c := r.client(true)
 			if deflate {
@@ -64,7 +64,7 @@ func TestRecoveryAllocatesNothing(t *testing.T) {
 		r.settle()
 		lost := lostBy(clients)
 		window := func() {
-			lap(r, clients, positions)
+			cycle(r, clients, positions)
 			recoverAll(r, clients, lost)
 			for _, c := range clients {
 				c.drain()
@@ -109,9 +109,9 @@ func TestReadersTurnAllocatesNothing(t *testing.T) {
 // A topic without subscribers costs the last values of its devices and nothing
 // else: no bytes wait, no instant is due, nothing is sealed.
 func TestUnwatchedTopicCostsLastValuesOnly(t *testing.T) {
-	r, _, positions := stand(t, 200, 0, false)
-	lap(r, nil, positions)
-	if n := testing.AllocsPerRun(100, func() { lap(r, nil, positions) }); n != 0 {
+	r, _, positions := oneEvent(t, 200, 0, false)
+	cycle(r, nil, positions)
+	if n := testing.AllocsPerRun(100, func() { cycle(r, nil, positions) }); n != 0 {
 		t.Errorf("%v allocations for 200 positions that nobody watches, want 0", n)
 	}
 	w := r.core.workers[0]
@@ -129,7 +129,7 @@ func TestUnwatchedTopicCostsLastValuesOnly(t *testing.T) {
 }
 
 func TestLookupAllocatesNothing(t *testing.T) {
-	r, _, positions := stand(t, 100, 0, false)
+	r, _, positions := oneEvent(t, 100, 0, false)
 	s := r.core.Snapshot()
 	if n := testing.AllocsPerRun(100, func() {
 		for i := range positions {

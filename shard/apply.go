@@ -43,7 +43,7 @@ func (w *worker) position(r *codec.Position, warm bool, delivered int64) {
 		w.repeated(d, r, from, warm)
 		return
 	}
-	v := w.judge(d, r, warm)
+	v := w.applyOrderRule(d, r, warm)
 	if !warm {
 		w.countClock(v)
 	}
@@ -53,7 +53,7 @@ func (w *worker) position(r *codec.Position, warm bool, delivered int64) {
 		}
 		return
 	}
-	if !v.news {
+	if !v.newer {
 		if !warm {
 			w.count.late++
 		}
@@ -66,7 +66,7 @@ func (w *worker) position(r *codec.Position, warm bool, delivered int64) {
 }
 
 // countClock counts records that are not shown under their own time.
-func (w *worker) countClock(v verdict) {
+func (w *worker) countClock(v decision) {
 	switch v.by {
 	case datedAhead:
 		w.count.future++

@@ -9,9 +9,9 @@ import (
 	"pitwall/codec"
 )
 
-// stand is a core with one event, a number of devices in it and of
+// oneEvent is a core with one event, a number of devices in it and of
 // subscribers to it, driven by hand.
-func stand(tb testing.TB, devices, subscribers int, batch bool) (*rig, []*client, []codec.Position) {
+func oneEvent(tb testing.TB, devices, subscribers int, batch bool) (*rig, []*client, []codec.Position) {
 	r := newRig(tb, Config{Shards: 1, Window: 100 * time.Millisecond, Deflate: newFlater})
 	names := make([]string, devices)
 	positions := make([]codec.Position, devices)
@@ -48,9 +48,9 @@ func drain(c *Conn) {
 	c.active().Rest()
 }
 
-// lap sends every device's next position through the shard, flushes, and
+// cycle sends every device's next position through the shard, flushes, and
 // has every subscriber take it.
-func lap(r *rig, clients []*client, positions []codec.Position) {
+func cycle(r *rig, clients []*client, positions []codec.Position) {
 	b := r.core.AcquireBatch()
 	for i := range positions {
 		positions[i].TS += 1000
@@ -68,7 +68,7 @@ func lap(r *rig, clients []*client, positions []codec.Position) {
 
 // BenchmarkLookup asks the snapshot for one device's topics.
 func BenchmarkLookup(b *testing.B) {
-	r, _, positions := stand(b, 5000, 0, false)
+	r, _, positions := oneEvent(b, 5000, 0, false)
 	s := r.core.Snapshot()
 	b.ReportAllocs()
 	for i := 0; b.Loop(); i++ {
@@ -91,7 +91,7 @@ func BenchmarkHandOff(b *testing.B) {
 		defer close(ended)
 		_ = core.Run(ctx)
 	}()
-	_, _, positions := stand(b, 256, 0, false)
+	_, _, positions := oneEvent(b, 256, 0, false)
 	b.ReportAllocs()
 	b.ResetTimer()
 	for n := 0; n < b.N; n += len(positions) {
@@ -114,12 +114,12 @@ func BenchmarkHandOff(b *testing.B) {
 func BenchmarkFlush(b *testing.B) {
 	for _, batch := range []bool{false, true} {
 		b.Run(fmt.Sprintf("batch=%v", batch), func(b *testing.B) {
-			r, clients, positions := stand(b, 200, 2000, batch)
-			lap(r, clients, positions)
+			r, clients, positions := oneEvent(b, 200, 2000, batch)
+			cycle(r, clients, positions)
 			b.ReportAllocs()
 			b.ResetTimer()
 			for range b.N {
-				lap(r, clients, positions)
+				cycle(r, clients, positions)
 			}
 			b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N)/2000, "ns/connection")
 		})

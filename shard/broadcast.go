@@ -64,22 +64,19 @@ func (s *sub) subscribers() *subscribers {
 	return &s.shard.classes[s.class].subscribers
 }
 
-// broadcast sends one live chunk to some lists of subscribers: a short list at once,
-// a long one in slices. It returns the number of pushes made at once.
-func (w *worker) broadcast(r broadcast, to ...*subscribers) (pushes int) {
-	r.chunk.pool.startPush(r.chunk, len(to))
-	r.shard.broadcasts += len(to)
-	for _, a := range to {
-		pushes += w.startBroadcast(a, r)
-	}
-	return pushes
+// start prepares the broadcast of a sealed chunk to so many lists. It comes before the
+// first of them: a list that ends early must not release the chunk that the others
+// still need, nor let the next seal begin.
+func (r *broadcast) start(lists int) {
+	r.chunk.pool.startPush(r.chunk, lists)
+	r.shard.broadcasts += lists
 }
 
-// startBroadcast sends r to all of a: at once if they are few, otherwise a slice per
-// turn, so that the shard's other topics and its inbox do not wait. A broadcast to a
-// that is under way is finished first, which keeps the order. It returns the number of
-// pushes made of r.
-func (w *worker) startBroadcast(a *subscribers, r broadcast) (pushes int) {
+// broadcast sends r to all of a: at once if they are few, otherwise a slice per turn,
+// so that the shard's other topics and its inbox do not wait. A broadcast to a that is
+// under way is finished first, which keeps the order. It returns the number of pushes
+// made of r.
+func (w *worker) broadcast(a *subscribers, r broadcast) (pushes int) {
 	w.finishBroadcast(a)
 	a.broadcast, a.owed, a.open = r, len(a.list), true
 	if a.owed > w.core.slice || r.compression != nil {
@@ -87,7 +84,8 @@ func (w *worker) startBroadcast(a *subscribers, r broadcast) (pushes int) {
 		return 0
 	}
 	pushes = a.owed
-	w.finishBroadcast(a)
+	w.push(a, pushes)
+	w.endBroadcast(a)
 	return pushes
 }
 
@@ -151,9 +149,9 @@ func (w *worker) endBroadcast(a *subscribers) {
 }
 
 // prefetchAhead is how many connections are read before the first of them is pushed
-// to. A push ends in an atomic, which waits for memory; so without prefetching, each
-// connection that has left the caches is waited for alone. The processor has no more
-// reads than about this many in flight.
+// to. A push ends in an atomic operation, which waits for memory. Prefetching overlaps
+// these waits for the connections that are not in the processor's caches. The processor
+// keeps no more than about this many reads in flight.
 const prefetchAhead = 8
 
 // push serves up to n of those that are owed the broadcast.

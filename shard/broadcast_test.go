@@ -9,10 +9,10 @@ import (
 	"time"
 )
 
-// TestAudienceUnderChange adds to and cuts from a list whose round is under way
+// TestSubscribersChangeDuringABroadcast adds to and cuts from a list whose round is under way
 // and compares with a plain set: who was there at the beginning and stays is
 // served once, who comes later never.
-func TestAudienceUnderChange(t *testing.T) {
+func TestSubscribersChangeDuringABroadcast(t *testing.T) {
 	for seed := range uint64(500) {
 		rng := rand.New(rand.NewPCG(seed, 3))
 		var a subscribers
@@ -238,9 +238,9 @@ func TestIntervalToLiveWhileLagged(t *testing.T) {
 	want(t, "screen", c.screen.seen["event:e"], map[string]int64{"a": base, "b": base + 3})
 }
 
-// TestRoundBesideRecovery recovers a connection that is still owed a round: what
+// TestRecoveryDuringABroadcast recovers a connection that is still owed a round: what
 // the round would have brought is in the snapshot, and nothing live before it.
-func TestRoundBesideRecovery(t *testing.T) {
+func TestRecoveryDuringABroadcast(t *testing.T) {
 	r, crowd, _ := hot(t)
 	i := slices.IndexFunc(crowd, func(c *client) bool { return int(c.conn.subs[0].pos) < c.conn.subs[0].subscribers().owed })
 	if i < 0 {

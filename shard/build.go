@@ -1,7 +1,7 @@
 package shard
 
-// build is a body of a part that is too large for one turn: a whole snapshot, or
-// what changed after an update, as a lagged snapshot or in live frames. It is made
+// build is a state of a topic shard that is too large to be encoded in one turn: all, or
+// what changed after an update, as a lagged snapshot or as live frames. It is made
 // in slices, one per turn, while the subscribers that need it wait; endWait tells
 // what they get. It shows the state at base, the last seal when the build began.
 //
@@ -9,22 +9,22 @@ package shard
 // on. If a membership changes before it is copied, its value at base is pinned: by the
 // change, or, where the value was pending when the build began, by the seal that
 // would release it. Pinned values are copied last. So each device of base is in the
-// body exactly once, with its value at base. After a correction, or a change of the
-// part's devices, base must not be shown any more: then the build begins again. Only
-// one build of a part copies at a time, because a membership has one mark for it; the
-// others wait.
+// result exactly once, with its value at base. After a correction, or a change of the
+// topic's devices, base must not be shown any more: then the build begins again. Only
+// one build of a topic shard copies at a time, because a membership has one mark for
+// it; the others wait.
 type build struct {
 	shard *topicShard
 	since uint64   // what changed after this update; 0 for all
 	kind  bodyKind // bodySnapshot, bodyLagged, bodyPlain or bodyBatch
 
 	id   uint64 // the mark on memberships that are copied or pinned; 0: the build has not begun
-	cuts uint64 // invalidations of the part's cache when it began
+	cuts uint64 // invalidations of the topic shard's cache when it began
 	base uint64
 
-	roster   *rosterBuild // the roster frame before a lagged snapshot, if it is more than a slice
-	nextNode *membership  // the next one to copy
-	pinned   []pinned
+	roster     *rosterBuild // the roster frame before a lagged snapshot, if it is more than a slice
+	nextToCopy *membership  // the next one to copy
+	pinned     []pinned
 
 	body            section // the end of a snapshot frame, position frames, or the payload of a positions frame
 	fixed           section // of a lagged snapshot: the end of the corrected one that goes with it
@@ -51,7 +51,7 @@ type pinned struct {
 }
 
 // buildBounds bound one slice of a build, so that a turn stays short however large
-// the body is: each bound is a fraction of a millisecond.
+// the state is: each bound is a fraction of a millisecond.
 type buildBounds struct {
 	devices    int // looked at
 	copied     int // bytes of values, and one value more at most
@@ -100,7 +100,7 @@ func (w *worker) advanceBuild(b *build) bool {
 	case b.roster != nil && !b.roster.done:
 		b.roster.advance(p, w.core.building.devices)
 	case !b.built:
-		w.copyNodes(b)
+		w.copyMemberships(b)
 	case !b.compressionDone && b.waiting[1] > 0:
 		w.compressSlice(b)
 	}
@@ -113,7 +113,7 @@ func (w *worker) advanceBuild(b *build) bool {
 // beginBuild starts b, or starts it again.
 func (w *worker) beginBuild(b *build) {
 	p := b.shard
-	w.abandonBuild(b)
+	w.discardBuild(b)
 	if p.cache.invalidated && p.seq > p.sealed { // joins and leaves are pending
 		w.sealNow(p)
 	}
@@ -121,7 +121,7 @@ func (w *worker) beginBuild(b *build) {
 	w.lastBuild++
 	*b = build{
 		shard: p, since: b.since, kind: b.kind, waiters: b.waiters, waiting: b.waiting,
-		id: w.lastBuild, cuts: p.cache.invalidations, base: p.sealed, nextNode: p.last,
+		id: w.lastBuild, cuts: p.cache.invalidations, base: p.sealed, nextToCopy: p.last,
 	}
 	p.build, b.roster = b, w.newRosterBuild(b)
 	b.body.store = newStore(&w.bodyPool, 2*w.core.building.copied)
@@ -134,8 +134,8 @@ func (w *worker) beginBuild(b *build) {
 	}
 }
 
-// abandonBuild frees what has been built so far.
-func (w *worker) abandonBuild(b *build) {
+// discardBuild frees what has been built so far.
+func (w *worker) discardBuild(b *build) {
 	for _, x := range b.pinned {
 		w.values.release(x.value)
 	}
@@ -187,8 +187,8 @@ func (p *topicShard) pin(n *membership, current *value) {
 	if b == nil {
 		return
 	}
-	if b.nextNode == n {
-		b.nextNode = n.prev
+	if b.nextToCopy == n {
+		b.nextToCopy = n.prev
 	}
 	if v, fixed := b.valueAt(n, current); v != nil {
 		n.built = b.id
@@ -197,14 +197,14 @@ func (p *topicShard) pin(n *membership, current *value) {
 	}
 }
 
-// copyNodes copies a slice of values.
-func (w *worker) copyNodes(b *build) {
+// copyMemberships copies a slice of values.
+func (w *worker) copyMemberships(b *build) {
 	end := b.size() + w.core.building.copied
 	for range w.core.building.devices {
 		if b.size() >= end {
 			return
 		}
-		n, x := b.nextNode, pinned{}
+		n, x := b.nextToCopy, pinned{}
 		switch {
 		case n != nil:
 			x.value, x.fixed = b.valueAt(n, n.dev.val)
@@ -223,10 +223,10 @@ func (w *worker) copyNodes(b *build) {
 			continue
 		}
 		if n.built = b.id; n.seq <= b.since {
-			b.nextNode = nil // all older memberships are outside the build as well
+			b.nextToCopy = nil // all older memberships are outside the build as well
 			continue
 		}
-		b.nextNode = n.prev
+		b.nextToCopy = n.prev
 	}
 }
 

@@ -178,8 +178,8 @@ func TestLargeSnapshotIsBuiltInSlices(t *testing.T) {
 				r.pass([]time.Duration{100 * time.Millisecond, time.Millisecond}[n%2]) // sealed each second time
 				for k := range 3 {
 					id := ids[rng.IntN(len(ids))]
-					if b := watched.p.build; k == 0 && b != nil && b.nextNode != nil {
-						id = b.nextNode.dev.id
+					if b := watched.p.build; k == 0 && b != nil && b.nextToCopy != nil {
+						id = b.nextToCopy.dev.id
 					}
 					b := r.core.AcquireBatch()
 					b.Positions = append(b.Positions, codec.Position{DeviceID: id, TS: r.wall, Arrival: r.wall, Lat: 1, Lon: 2})

@@ -23,8 +23,8 @@ type Chunk struct {
 	head []byte // may belong to one connection, before a shared body
 	body []byte
 
-	shard *topicShard // the topic's part on the shard that built it; nil for control
-	since uint64      // it holds what changed in part after this update
+	shard *topicShard // the topic shard that made it; nil for control
+	since uint64      // it holds what changed in shard after this update
 	// arrival is the time the oldest position in it reached Redis, in ms
 	// since the Unix epoch; 0 when there is none to measure.
 	arrival int64
@@ -76,7 +76,7 @@ func (c *Chunk) Arrival() int64 { return c.arrival }
 // other chunk, whose age is no reason to drop it.
 func (c *Chunk) Sealed() int64 { return c.sealed }
 
-// Live reports whether the chunk is part of the live flow.
+// Live reports whether the chunk belongs to the live flow.
 func (c *Chunk) Live() bool { return c.kind == chunkLive }
 
 // FrameEnd returns the offset of the end of the frame that the byte before off

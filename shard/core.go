@@ -206,7 +206,7 @@ func (c *Core) Queue(writer int) *RunQueue { return c.queues[writer] }
 // Window is the least time between two flushes of a topic in force.
 func (c *Core) Window() time.Duration { return time.Duration(c.window.Load()) }
 
-// SetWindow changes it, for all topics from their next instant on. Any
+// SetWindow changes it, for all topics from their next flush on. Any
 // goroutine may call it.
 func (c *Core) SetWindow(d time.Duration) { c.window.Store(int64(d)) }
 

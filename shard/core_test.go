@@ -329,7 +329,7 @@ func TestRecoveryDoesNotTellTheRosterThatIsPending(t *testing.T) {
 	r.pass(100 * time.Millisecond)
 	r.settle()
 	c.read()
-	want(t, "shown after it had left", len(c.screen.ghosts), 0)
+	want(t, "shown after it had left", len(c.screen.shownAfterLeave), 0)
 	want(t, "screen", c.screen.seen["event:e"], map[string]int64{"a": base + 4})
 }
 

@@ -34,7 +34,7 @@ type Correction struct {
 // shard has done so. Subscribers get the positions in a snapshot with the reason
 // corrected. A device without any good position leaves the map (a roster frame that
 // removes and adds it) and comes back with its next position. The Good positions are
-// borrowed until Correct returns. It fails only if ctx ends before; part of the list
+// borrowed until Correct returns. It fails only if ctx ends before; some of the list
 // may have been corrected then. One goroutine at a time may call it.
 func (c *Core) Correct(ctx context.Context, list []Correction) error {
 	for {
@@ -154,7 +154,7 @@ func (w *worker) fallBack(d *device, x *Correction) bool {
 	w.values.release(d.val)
 	d.val, d.shown = nil, lastShown{mark: good}
 	if x.Good != nil {
-		w.show(d, x.Good, verdict{live: good, by: by, made: by != datedItself, current: w.isCurrent(x.Good)})
+		w.show(d, x.Good, decision{live: good, by: by, adjusted: by != datedItself, current: w.isCurrent(x.Good)})
 		d.val = w.values.fresh()
 		d.val.buf = w.appendBody(d.val.buf, x.Good, good)
 	}

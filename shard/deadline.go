@@ -2,7 +2,7 @@ package shard
 
 import "container/heap"
 
-// deadline is when something of a part is due: its pending bytes, or the tick of an
+// deadline is when something of a topic shard is due: its pending bytes, or the tick of an
 // interval class.
 type deadline struct {
 	at    int64
@@ -12,7 +12,7 @@ type deadline struct {
 }
 
 // timerHeap is the shard's deadlines, earliest first. Only the goroutine that has
-// the shard's turn touches it. It stores pointers that live as long as their part
+// the shard's turn touches it. It stores pointers that live as long as their topic shard
 // or class, so setting and stopping allocate nothing once the slice has grown.
 type timerHeap struct{ list deadlines }
 
@@ -63,7 +63,7 @@ func (l *deadlines) Push(x any) {
 func (l *deadlines) Pop() any {
 	last := len(*l) - 1
 	d := (*l)[last]
-	(*l)[last] = nil // so that a part that is gone can be collected
+	(*l)[last] = nil // so that a topic shard that is gone can be collected
 	*l = (*l)[:last]
 	d.pos = -1
 	return d

@@ -78,10 +78,14 @@ func (w *worker) broadcastCompressed(r broadcast) (pushes int) {
 	}
 	z := w.compressChunk(r.chunk)
 	if z == nil {
-		return w.broadcast(r, plain, packed)
+		r.start(2)
+		return w.broadcast(plain, r) + w.broadcast(packed, r)
 	}
-	pushes = w.broadcast(broadcast{shard: r.shard, chunk: z, due: r.due, instant: r.instant}, packed)
-	return pushes + w.broadcast(r, plain)
+	c := broadcast{shard: r.shard, chunk: z, due: r.due, instant: r.instant}
+	c.start(1)
+	pushes = w.broadcast(packed, c)
+	r.start(1)
+	return pushes + w.broadcast(plain, r)
 }
 
 // compressChunk returns a chunk from the pool with the frames of ch compressed, nil

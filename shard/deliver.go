@@ -8,7 +8,7 @@ import (
 	"pitwall/codec"
 )
 
-// Batch is the part of one read that one shard gets. The strings of its
+// Batch is what one shard gets of one read from the stream. The strings of its
 // positions are borrowed until the shard has taken them in.
 type Batch struct {
 	Positions []codec.Position
@@ -16,7 +16,7 @@ type Batch struct {
 	// are not counted.
 	Warm bool
 	// Difference is this machine's clock less that of the Redis server, in ms, as
-	// it was when the positions arrived; 0 while the two agree. See livetime.go.
+	// it was when the positions arrived; 0 while the two agree. See live_time.go.
 	Difference int64
 
 	delivered int64 // when Deliver was called, on the core's clock

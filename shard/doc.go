@@ -5,23 +5,35 @@
 //
 // # The way of a position
 //
-// Functions in the order in which a position meets them, with the goroutine
-// that runs them:
+// Every function that a position goes through. Each calls the one below it, but for
+// the gap: a turn first takes positions in, then flushes what is due, which may have
+// been taken in by an earlier turn.
 //
-//	Core.Deliver      deliver.go    reader: picks the shard's goroutine or its own
-//	worker.turn       deliver.go    owner of the turn, from here to offer
+//	Core.Deliver      deliver.go    reader: runs a turn itself, or fills the inbox
+//	worker.tryTurn    deliver.go    reader: becomes the owner of the turn, if it can
+//	worker.turn       deliver.go    owner of the turn, from here on
+//
 //	worker.apply      apply.go      each position of the batch
 //	worker.position   apply.go      order rule, clocks; encodes the position once
 //	worker.setValue   apply.go      the device's last value; its limit
-//	worker.update     apply.go      appends the bytes to each topic of the device
-//	                                ... until the topic's flush is due ...
+//	worker.update     apply.go      appends the bytes to one topic of the device
+//
+//	worker.flush      seal.go       each topic whose flush is due
 //	worker.seal       seal.go       pending bytes become one immutable Chunk
-//	worker.broadcast  broadcast.go  who gets it: all at once, or a slice per turn
-//	worker.pushTo     broadcast.go  one subscriber
-//	Conn.offer        conn_bound.go the bound of a queue; then ring.Ring.Push
+//	worker.broadcast  broadcast.go  to a list of subscribers: all, or a slice per turn
+//	worker.push       broadcast.go  each subscriber of the slice
+//	worker.pushTo     broadcast.go  one subscriber: counts what it misses
+//	Conn.offer        conn_bound.go the bound of one queue; then ring.Ring.Push
 //
 // In package live it goes on: writer.run, serve and turn (writer.go), session.fill
 // (outbox.go), output.writeNow (output.go), which is write(2).
+//
+// What these call besides are primitives, which can be taken at their word here:
+// turnOwnership, Batch's pool, the order rule (worker.applyOrderRule), pending.add,
+// worker.schedule and its timer heap, the pools of chunks, ring.Ring. Where
+// subscribers have agreed on compression, worker.broadcastCompressed (deflate.go) is
+// between seal and broadcast. A slice after the first is pushed by
+// worker.continueBroadcast in place of flush, seal and broadcast.
 //
 // The owner of the turn is the shard's own goroutine (worker.run). While that
 // sleeps, a reader who brings few positions owns the turn instead, since a turn
@@ -35,15 +47,15 @@
 // once per topic and encoding (topic.go) and compressed once per topic and flush
 // (deflate.go). When a topic is due is agreed among its shards (flush_schedule.go).
 //
-// The devices of an event are in an immutable Snapshot behind an atomic.Pointer.
-// Swap replaces it whole. Each shard loads it once per batch and applies the
-// differences, which are computed once for all shards.
+// The devices of an event are in an immutable Snapshot. Swap replaces it whole, by an
+// atomic.Pointer. Each shard loads it once per batch and applies the differences, which
+// are computed once for all shards.
 //
 // # Goroutines
 //
-// Whoever owns a shard's turn owns its devices and its part of every topic: no
-// locks. What crosses goroutines is listed here, each in a small file with its
-// memory-ordering argument:
+// Whoever owns a shard's turn owns its devices and its topic shards: no locks. What
+// crosses goroutines is listed here, each in a small file with its memory-ordering
+// argument:
 //
 //   - turn_ownership.go: who owns the turn, readers or the shard's own goroutine
 //   - shard/ring: the queue of a connection, from many shards to one writer
@@ -63,7 +75,7 @@
 //   - a push to more connections than a slice has (broadcast.go). A command about a
 //     subscription that is still owed such a push pushes to it first
 //   - a new map (snapshot_update.go)
-//   - a large body: a snapshot, or what somebody has missed. Whoever gets it waits
+//   - a large snapshot, or much that somebody has missed. Whoever gets it waits
 //     (build.go, waiter.go)
 //   - the compression of a large flush (live_compression.go)
 //   - the release of the values that a seal has replaced (replaced.go)
@@ -88,11 +100,10 @@
 // goes back to its last good position. None of the named rows is shown until a
 // later correction leaves it out (bans.go).
 //
-// What depends on the map in force is done under the same lock as the change of
-// the map: Watch, Unwatch and Swap.
+// Watch, Unwatch and Swap read and change the map in force under one lock.
 //
 // A position is shown under the device's own time while that is credible, and
-// otherwise under its arrival, always later than what is shown (livetime.go,
+// otherwise under its arrival, always later than what is shown (live_time.go,
 // fallen.go). A device beyond its limit is shown at the rate of the limit
 // (limit.go).
 //

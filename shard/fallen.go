@@ -49,15 +49,15 @@ func (w *worker) followClock(d *device, r *codec.Position) {
 		return
 	}
 	at, tolerance := r.Arrival+w.difference, w.core.tolerance
-	f, news := d.clock.fallen, r.TS > d.shown.mark
-	if f != nil && news { // nothing is frozen
+	f, newer := d.clock.fallen, r.TS > d.shown.mark
+	if f != nil && newer { // nothing is frozen
 		f.run.records = 0
 	}
 	offset := d.clock.offset()
 	switch {
 	case offset != 0 && distance(r.TS, at) <= tolerance:
 		w.clockRecovered(d, r)
-	case !news && r.TS < at-fallenLeast && (offset == 0 || distance(r.TS-at, offset) > tolerance):
+	case !newer && r.TS < at-fallenLeast && (offset == 0 || distance(r.TS-at, offset) > tolerance):
 		w.extendRun(d, r)
 	}
 }
@@ -68,9 +68,9 @@ func (w *worker) extendRun(d *device, r *codec.Position) {
 	if d.clock.fallen == nil {
 		d.clock.fallen = new(fallen)
 	}
-	run, behind := &d.clock.fallen.run, r.TS-r.Arrival-w.difference
-	if run.records == 0 || distance(behind, run.offset) > w.core.tolerance {
-		run.offset, run.since, run.records = behind, r.Arrival, 0
+	run, offset := &d.clock.fallen.run, r.TS-r.Arrival-w.difference
+	if run.records == 0 || distance(offset, run.offset) > w.core.tolerance {
+		run.offset, run.since, run.records = offset, r.Arrival, 0
 	}
 	run.records++
 	if run.records < fallenRecords || r.Arrival-run.since < fallenTime {

@@ -254,16 +254,16 @@ type screen struct {
 	// known are the devices that may be shown, for each subscription to a topic
 	// whose end has not been read: those that were there at the subscribe, and
 	// those that a roster frame has announced since. None, or nil: any.
-	known   map[string][]map[string]bool
-	renewed map[string]bool     // topics of which subscribed came again
-	ghosts  map[string][]string // topic -> device@ts shown after it had left
-	log     []string
-	all     []frame
+	known           map[string][]map[string]bool
+	renewed         map[string]bool     // topics of which subscribed came again
+	shownAfterLeave map[string][]string // topic -> device@ts shown after it had left
+	log             []string
+	all             []frame
 }
 
 func newScreen(t testing.TB) *screen {
 	return &screen{t: t, seen: map[string]map[string]int64{}, ever: map[string]map[string]bool{}, parts: map[string]int{},
-		comes: map[string]bool{}, gone: map[string]bool{}, ghosts: map[string][]string{},
+		comes: map[string]bool{}, gone: map[string]bool{}, shownAfterLeave: map[string][]string{},
 		known: map[string][]map[string]bool{}, renewed: map[string]bool{}}
 }
 
@@ -319,7 +319,7 @@ func (s *screen) frame(b []byte) {
 		s.log = append(s.log, f.Topic+" subscribed")
 	case "unsubscribed":
 		s.forget(f.Topic)
-		delete(s.ghosts, f.Topic)
+		delete(s.shownAfterLeave, f.Topic)
 		delete(s.renewed, f.Topic)
 		if known := s.known[f.Topic]; len(known) > 0 {
 			s.known[f.Topic] = known[1:]
@@ -366,7 +366,7 @@ func (s *screen) position(topic string, p point, strict bool) {
 	s.ever[topic][fmt.Sprintf("%s@%d", device, ts)] = true
 	name := topic + " " + device
 	if s.gone[name] {
-		s.ghosts[topic] = append(s.ghosts[topic], fmt.Sprintf("%s@%d", device, ts))
+		s.shownAfterLeave[topic] = append(s.shownAfterLeave[topic], fmt.Sprintf("%s@%d", device, ts))
 	}
 	strict = strict && !s.comes[name]
 	delete(s.comes, name)

@@ -80,7 +80,7 @@ func (w *worker) tick(p *topicShard, class int, at int64) (pushes int) {
 		return 0
 	}
 	w.timers.set(&k.deadline, nextTick(max(w.now, at), class))
-	pushes = w.startBroadcast(&k.subscribers, broadcast{due: at, instant: at})
+	pushes = w.broadcast(&k.subscribers, broadcast{due: at, instant: at})
 	w.splice(at)
 	return pushes
 }

@@ -17,11 +17,10 @@ type liveCompression struct {
 // startCompression begins the pushes of a large chunk, to the subscribers that get it
 // plain and to those that get it compressed.
 func (w *worker) startCompression(r broadcast, plain, packed *subscribers) (pushes int) {
-	r.chunk.pool.startPush(r.chunk, 2)
-	r.shard.broadcasts += 2
-	pushes = w.startBroadcast(plain, r)
+	r.start(2)
+	pushes = w.broadcast(plain, r)
 	r.compression = &liveCompression{store: newStore(&w.deflate.pool, 2*w.core.building.compressed), rosterMarks: r.chunk.rosterMarks}
-	return pushes + w.startBroadcast(packed, r)
+	return pushes + w.broadcast(packed, r)
 }
 
 // compressLive compresses a slice of a push's chunk. When all of it is compressed,

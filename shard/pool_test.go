@@ -131,17 +131,17 @@ func TestPoolKeepsLargeChunksForTheBusy(t *testing.T) {
 // After many connections have recovered, the memory that they released does not wait
 // for the next recovery to be recycled.
 func TestSealsCollectWhatARecoveryUsed(t *testing.T) {
-	r, clients, positions := stand(t, 50, 20, true)
+	r, clients, positions := oneEvent(t, 50, 20, true)
 	lost := lostBy(clients)
 	for range 5 {
-		lap(r, clients, positions)
+		cycle(r, clients, positions)
 		recoverAll(r, clients, lost)
 	}
 	for _, c := range clients {
 		c.drain()
 	}
 	for range 200 {
-		lap(r, clients, positions)
+		cycle(r, clients, positions)
 	}
 	w := r.core.workers[0]
 	for name, p := range map[string]*pool{"ends": &w.bodyPool, "heads": &w.headPool} {

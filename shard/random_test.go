@@ -331,8 +331,8 @@ func (w *world) compare(i int, c *client, e string) {
 		w.t.Errorf("client %d, %s: %d snapshot parts from %d shards", i, e, n, w.core.Shards())
 	}
 	from, live := w.since[c][e]
-	if (live || !c.lagged) && len(c.screen.ghosts[TopicName(e)]) > 0 {
-		w.t.Errorf("client %d, %s: shown after they had left: %v\nlog: %v", i, e, c.screen.ghosts[TopicName(e)], c.screen.log)
+	if (live || !c.lagged) && len(c.screen.shownAfterLeave[TopicName(e)]) > 0 {
+		w.t.Errorf("client %d, %s: shown after they had left: %v\nlog: %v", i, e, c.screen.shownAfterLeave[TopicName(e)], c.screen.log)
 	}
 	if c.lagged || !live {
 		return

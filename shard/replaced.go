@@ -5,10 +5,10 @@ package shard
 // To release each of them within the seal would take a millisecond for 50,000
 // devices, so they are released in slices by the turns after it.
 //
-// A membership's old value is replaced when membership.seq is no more than part.sealed, and
-// nobody reads it then but a build that began before that seal. The list of
-// memberships is in order of last change, so those with a replaced value follow each
-// other: part.replaced is the first of them, and the first with a value in use
+// A membership's old value is replaced once membership.seq is at most
+// topicShard.sealed. Then only a build that began before that seal reads it. The list
+// of memberships is in order of last change, so those with a replaced value follow each
+// other: topicShard.replaced is the first of them, and the first whose value is in use
 // ends them.
 
 // releaseLater notes that a seal of p is about to replace what its memberships keep.
@@ -19,7 +19,7 @@ func (w *worker) releaseLater(p *topicShard) {
 	}
 }
 
-// releaseSlice releases replaced values, one slice in all parts together.
+// releaseSlice releases replaced values, one slice in all topics together.
 func (w *worker) releaseSlice() {
 	most, done := w.core.building.devices, 0
 	for _, p := range w.releasing {

@@ -6,9 +6,9 @@ type Pair struct {
 	Event  string
 }
 
-// Roster is what the database knows at one moment: every event id, with or
-// without devices, and every pairing. Duplicates are harmless; an event named
-// only by a pair counts as existing.
+// Roster is what the database has at one moment: the ids of all events, with or
+// without devices, and all pairs. Duplicates are harmless. An event that only a pair
+// names exists as well.
 type Roster struct {
 	Events []string
 	Pairs  []Pair

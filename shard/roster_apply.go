@@ -52,7 +52,7 @@ func (w *worker) announce(p *topicShard, frame []byte, since uint64) (pushes int
 	ch := &Chunk{body: frame, shard: p, since: since, sealed: w.now}
 	for _, k := range p.classes {
 		if k != nil {
-			pushes += w.startBroadcast(&k.subscribers, broadcast{chunk: ch, due: never})
+			pushes += w.broadcast(&k.subscribers, broadcast{chunk: ch, due: never})
 		}
 	}
 	w.splice(0)

@@ -1,6 +1,6 @@
 package shard
 
-// rosterChange is a device that joined or left a part with an update. Both are set
+// rosterChange is a device that joined or left a topic with an update. Both are set
 // for one that left and joined again.
 type rosterChange struct {
 	device         string
@@ -8,7 +8,7 @@ type rosterChange struct {
 	added, removed bool
 }
 
-// rosterLog is what a part remembers of joins and leaves, oldest first, for
+// rosterLog is what a topic shard remembers of joins and leaves, oldest first, for
 // those who lag. It remembers nothing while nobody watches.
 type rosterLog struct {
 	changes []rosterChange
@@ -18,7 +18,7 @@ type rosterLog struct {
 	completeSince uint64
 }
 
-// maxRosterBytes bounds the log of one part. changeBytes is the memory of a change
+// maxRosterBytes bounds the log of one topic shard. changeBytes is the memory of a change
 // without the device's id.
 const (
 	maxRosterBytes = 1 << 20

@@ -26,11 +26,11 @@ import (
 //   - nothing of a topic comes behind unsubscribed.
 type spectator struct {
 	habits
-	*client // its connection, and how it reads what is compressed
-	c       *course
-	id      int
-	front   []piece // the writer's
-	part    []byte  // of a frame that has not come whole
+	*client   // its connection, and how it reads what is compressed
+	c         *course
+	id        int
+	unwritten []piece // the writer's
+	part      []byte  // of a frame that has not come whole
 
 	mu    sync.Mutex
 	views map[string]*view // by topic; there from subscribed to unsubscribed

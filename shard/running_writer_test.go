@@ -52,7 +52,7 @@ func (s *spectator) outdated() bool {
 	if s.maxAge == 0 {
 		return false
 	}
-	for _, it := range s.front {
+	for _, it := range s.unwritten {
 		if it.off == 0 || it.ch.Live() {
 			sealed := it.ch.Sealed()
 			return sealed != 0 && s.c.core.Now()-sealed > int64(s.maxAge+s.c.core.Window())
@@ -67,23 +67,23 @@ func (s *spectator) fill(rng *rand.Rand) bool {
 	if s.conn.Lagged() {
 		s.forget()
 	}
-	for most := 1 + rng.IntN(8); len(s.front) < most; {
+	for most := 1 + rng.IntN(8); len(s.unwritten) < most; {
 		ch := s.conn.consumer().Take()
 		if ch == nil {
 			break
 		}
-		s.front = append(s.front, piece{ch, 0, ch.Len()})
+		s.unwritten = append(s.unwritten, piece{ch, 0, ch.Len()})
 	}
-	return len(s.front) > 0
+	return len(s.unwritten) > 0
 }
 
 func (s *spectator) forget() {
 	s.blur()
-	queued := s.front
+	queued := s.unwritten
 	for ch := s.conn.consumer().Take(); ch != nil; ch = s.conn.consumer().Take() {
 		queued = append(queued, piece{ch, 0, ch.Len()})
 	}
-	s.front = nil
+	s.unwritten = nil
 	for _, it := range queued {
 		end := it.ch.FrameEnd(it.off)
 		if it.end > end && s.losses.Drop(it.ch, end) {
@@ -91,7 +91,7 @@ func (s *spectator) forget() {
 			s.c.tally.dropped.Add(1)
 		}
 		if it.off < it.end {
-			s.front = append(s.front, it)
+			s.unwritten = append(s.unwritten, it)
 		} else {
 			s.conn.consumer().Release(it.ch)
 		}
@@ -100,28 +100,28 @@ func (s *spectator) forget() {
 
 // take has the spectator read up to n bytes; false when some are left.
 func (s *spectator) take(n int) bool {
-	for len(s.front) > 0 && n > 0 {
-		it := &s.front[0]
+	for len(s.unwritten) > 0 && n > 0 {
+		it := &s.unwritten[0]
 		bytes := append(append([]byte(nil), it.ch.Head()...), it.ch.Body()...)
 		some := min(n, it.end-it.off)
 		s.read(bytes[it.off : it.off+some])
 		n -= some
 		if it.off += some; it.off == it.end {
 			s.conn.consumer().Release(it.ch)
-			s.front = s.front[1:]
+			s.unwritten = s.unwritten[1:]
 		}
 	}
-	return len(s.front) == 0
+	return len(s.unwritten) == 0
 }
 
 // rest ends a turn with nothing left to write. It returns true when there is
 // more to do.
 func (s *spectator) rest() bool {
 	if s.conn.Closed() {
-		for _, it := range s.front {
+		for _, it := range s.unwritten {
 			s.conn.consumer().Release(it.ch)
 		}
-		s.front = nil
+		s.unwritten = nil
 		for ch := s.conn.consumer().Take(); ch != nil; ch = s.conn.consumer().Take() {
 			s.conn.consumer().Release(ch)
 		}

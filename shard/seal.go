@@ -79,7 +79,8 @@ func (w *worker) seal(p *topicShard, due int64) (pushes int) {
 		if s == encodingBatch && len(p.live[encodingCompressed].list) > 0 {
 			pushes += w.broadcastCompressed(r)
 		} else {
-			pushes += w.broadcast(r, &p.live[s])
+			r.start(1)
+			pushes += w.broadcast(&p.live[s], r)
 		}
 	}
 	w.splice(instant)

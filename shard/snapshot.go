@@ -13,12 +13,12 @@ type Snapshot struct {
 	devices map[string][]*Topic
 	topics  map[string]*Topic   // by event id
 	sizes   map[*Topic]int      // devices of each topic
-	changes [][]change          // per shard: what is different from the snapshot before; see adopt.go
-	starts  map[*topicShard]int // where a part's changes begin, in changes
+	changes [][]change          // per shard: what is different from the snapshot before; see snapshot_update.go
+	starts  map[*topicShard]int // where a topic shard's changes begin, in changes
 }
 
-// change is what a new snapshot adds to and removes from one topic's part, or a
-// piece of that. Both lists are in order.
+// change is what a new snapshot adds to and removes from one topic shard, or a piece
+// of that. Both lists are sorted.
 type change struct {
 	shard          *topicShard
 	added, removed []string
@@ -64,10 +64,10 @@ func (s *Snapshot) Events() []EventInfo {
 // Snapshot returns the map in force. Any goroutine may call it.
 func (c *Core) Snapshot() *Snapshot { return c.snapshot.Load() }
 
-// Swap builds a Snapshot from r, puts it in force and waits until every shard
-// has applied it, so that at most one is under way. It fails only when ctx ends before
-// that; the new map is in force all the same. One goroutine
-// at a time may call it.
+// Swap builds a Snapshot from r, puts it in force and waits until every shard has
+// applied it. It first waits for the one before, so that at most one is under way. It
+// fails only if ctx ends before. If that is during the second wait, the new map is in
+// force all the same. One goroutine at a time may call it.
 func (c *Core) Swap(ctx context.Context, r Roster) error {
 	if err := c.swapping.wait(ctx); err != nil {
 		return fmt.Errorf("wait for the map before this one: %w", err)
@@ -81,9 +81,8 @@ func (c *Core) Swap(ctx context.Context, r Roster) error {
 	return nil
 }
 
-// replace builds a Snapshot from r and puts it in force. Both happen under one
-// lock: Watch and Unwatch decide by the map in force, and build by what they
-// have decided.
+// replace builds a Snapshot from r and puts it in force. Both happen under one lock:
+// Watch and Unwatch read the map in force, and build reads which topics are watched.
 func (c *Core) replace(r Roster) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -126,7 +125,7 @@ func (c *Core) build(r Roster, old *Snapshot) *Snapshot {
 	return s
 }
 
-// enlist puts an event into s, with the topic it had before if that lives.
+// addEvent puts an event into s, with its topic of before if that still exists.
 func (c *Core) addEvent(s *Snapshot, event string) *Topic {
 	if t := s.topics[event]; t != nil {
 		return t
@@ -140,17 +139,18 @@ func (c *Core) addEvent(s *Snapshot, event string) *Topic {
 	return t
 }
 
-// diff collects the changes of a snapshot, per shard and topic.
+// diff collects the changes of a snapshot, by shard and topic.
 type diff struct {
 	core    *Core
 	changes [][]change
-	starts  map[*topicShard]int // place of a part in its shard's changes
+	starts  map[*topicShard]int // place of a topic shard in its shard's changes
 }
 
 func newDiff(c *Core) *diff {
 	return &diff{core: c, changes: make([][]change, len(c.workers)), starts: make(map[*topicShard]int)}
 }
 
+// of returns the change of t on the shard that owns device.
 func (d *diff) of(t *Topic, device string) *change {
 	i := d.core.ShardOf(device)
 	p := t.shards[i]
@@ -163,6 +163,7 @@ func (d *diff) of(t *Topic, device string) *change {
 	return &d.changes[i][at]
 }
 
+// compare notes the topics that a device joins and leaves.
 func (d *diff) compare(device string, before, after []*Topic) {
 	for _, t := range after {
 		if !slices.Contains(before, t) {
@@ -178,8 +179,8 @@ func (d *diff) compare(device string, before, after []*Topic) {
 	}
 }
 
-// pieces returns the changes with each cut into pieces of at most size joins
-// and leaves, and where those of a part begin.
+// pieces returns the changes, each cut into pieces of at most size joins and leaves,
+// and where those of a topic shard begin.
 func (d *diff) pieces(size int) (changes [][]change, places map[*topicShard]int) {
 	changes, places = make([][]change, len(d.changes)), d.starts
 	for i, list := range d.changes {

@@ -2,8 +2,8 @@ package shard
 
 import "pitwall/codec"
 
-// snapshotCache has the states of a part that were encoded since the last seal, so
-// that each is built once and shared by all who need the same. Only the part's shard
+// snapshotCache has the states of a topic shard that were encoded since the last seal, so
+// that each is built once and shared by all who need the same. Only the owner of the shard's turn
 // touches it.
 //
 // The ends of snapshot frames, which many lagged connections need anew in every
@@ -19,7 +19,7 @@ type snapshotCache struct {
 	invalidated   bool   // invalidate was called since the last seal
 }
 
-// maxCached bounds the cache of a part that is never sealed.
+// maxCached bounds the cache of a topic shard that is never sealed.
 const maxCached = 64
 
 // makeRoom makes room for a body and what is made of it.

@@ -6,9 +6,9 @@ import (
 	"time"
 )
 
-// taking is a rig with one shard that takes maps over a device at a time, with
+// updatingRig is a rig with one shard that takes maps over a device at a time, with
 // a map in which devices "a0" to "a9" take part in event a, and b is empty.
-func taking(t *testing.T, cfg Config) (r *rig, names []string) {
+func updatingRig(t *testing.T, cfg Config) (r *rig, names []string) {
 	cfg.Shards = 1
 	r = newRig(t, cfg)
 	r.core.slice = 1
@@ -20,7 +20,7 @@ func taking(t *testing.T, cfg Config) (r *rig, names []string) {
 }
 
 func TestSwapLetsOthersThrough(t *testing.T) {
-	r, names := taking(t, Config{})
+	r, names := updatingRig(t, Config{})
 	r.send("q", base)
 	r.roster(map[string][]string{"a": names, "b": nil, "quiet": {"q"}})
 	quiet := r.client(false)
@@ -49,7 +49,7 @@ func TestSwapLetsOthersThrough(t *testing.T) {
 // left, in the new one from its other piece on, and shown there with the newest
 // that came in between.
 func TestRecordsDuringASwap(t *testing.T) {
-	r, names := taking(t, Config{MaxOrphans: 1}) // in between it is none, or it would be forgotten
+	r, names := updatingRig(t, Config{MaxOrphans: 1}) // in between it is none, or it would be forgotten
 	for _, d := range names {
 		r.send(d, base)
 	}
@@ -79,8 +79,8 @@ func TestRecordsDuringASwap(t *testing.T) {
 	want(t, "the old event's screen", len(a.screen.seen["event:a"]), 0)
 	want(t, "the new event's screen", b.screen.seen["event:b"], all)
 	for _, c := range []*client{a, b} {
-		if len(c.screen.ghosts) > 0 {
-			t.Errorf("shown of devices that had left: %v", c.screen.ghosts)
+		if len(c.screen.shownAfterLeave) > 0 {
+			t.Errorf("shown of devices that had left: %v", c.screen.shownAfterLeave)
 		}
 	}
 	if s := r.core.Stats(); s.Orphans > 0 {
@@ -92,7 +92,7 @@ func TestRecordsDuringASwap(t *testing.T) {
 // over is announced before it is shown.
 func TestFirstRecordDuringASwap(t *testing.T) {
 	for turns := range 12 {
-		r, names := taking(t, Config{})
+		r, names := updatingRig(t, Config{})
 		c := r.client(false)
 		c.subscribe("b", 0)
 		r.settle()
@@ -126,9 +126,9 @@ func TestFirstRecordDuringASwap(t *testing.T) {
 // interval are told at once; one of them then changes to the live flow. He must
 // not be shown the position, whether the seal before is still being pushed or
 // not, and must miss nothing of those that stay.
-func TestLeaverIsNotShownBehindAChangeToLive(t *testing.T) {
+func TestLeaverIsNotShownAfterAChangeToLive(t *testing.T) {
 	for _, pushing := range []bool{false, true} {
-		r, names := taking(t, Config{})
+		r, names := updatingRig(t, Config{})
 		var all []*client
 		for i := range 13 { // the live ones are some slices
 			c := r.client(i%2 == 0)
@@ -158,15 +158,15 @@ func TestLeaverIsNotShownBehindAChangeToLive(t *testing.T) {
 		for i, c := range all {
 			c.read()
 			want(t, fmt.Sprintf("screen %d", i), c.screen.seen["event:a"], map[string]int64{"a1": base + 1, "a2": base + 2})
-			want(t, fmt.Sprintf("shown to %d of devices that had left", i), len(c.screen.ghosts["event:a"]), 0)
+			want(t, fmt.Sprintf("shown to %d of devices that had left", i), len(c.screen.shownAfterLeave["event:a"]), 0)
 		}
 	}
 }
 
 // A tick, and a piece for a topic whose roster frame is still being sent to
 // those with an interval, wait for the end of that instead of bringing it about.
-func TestSwapAndTicksOfACrowdTakeTurns(t *testing.T) {
-	r, names := taking(t, Config{})
+func TestSwapAndLargeTicksTakeTurns(t *testing.T) {
+	r, names := updatingRig(t, Config{})
 	for _, d := range names {
 		r.send(d, base)
 	}

@@ -7,15 +7,15 @@ type sub struct {
 	shard *topicShard
 	next  *sub // the connection's other subscriptions on this shard
 
-	class  int8 // interval class, or classNone for the live flow
-	missed bool
+	class  int8    // interval class, or classNone for the live flow
+	missed bool    // a push to it was refused, and no recovery has come since
 	why    purpose // of its wait
 	order  uint32  // of its subscribe: see renewal
 	pos    int32   // its place in its list of subscribers
 	epoch  uint32  // the stream epoch that the last recovery carried out here has left; see Conn.offer
 
-	// since is the last update it has, for a sub of a class; for a sub of the
-	// live flow that was found full, the last before its first loss.
+	// since is the last update that a sub of a class has. For a sub of the live flow
+	// that has missed something, it is the last update before that.
 	since     uint64
 	conflated uint64 // updates it was not sent one by one since it was found full
 	wait      *build // what it waits for; nil for nothing
@@ -73,8 +73,8 @@ func (w *worker) subscribe(o *op) {
 	}
 }
 
-// enterLive adds s to the live flow. What is pending is for it too, so where
-// its encoding was not kept so far it is built now.
+// enterLive adds s to the live flow. What is pending is for s as well. If nobody had
+// its encoding until now, the pending bytes of that encoding are made here.
 func (w *worker) enterLive(s *sub) {
 	p, sh := s.shard, s.conn.encoding
 	if text := sh.uncompressed(); !p.wants(text) && p.seq > p.sealed {
@@ -133,7 +133,7 @@ func (w *worker) drop(s *sub) {
 	}
 }
 
-// changeClass moves a subscription between the live flow and the intervals.
+// changeClass moves a subscription between the live flow and the interval classes.
 // Nothing is sent twice and nothing is left out.
 func (w *worker) changeClass(s *sub, class int8) {
 	w.catchUp(s)
@@ -169,7 +169,7 @@ func (w *worker) changeClass(s *sub, class int8) {
 	}
 }
 
-// sealLeavers seals p now if a position of a device is pending that has left since.
+// sealLeavers seals p now if a position is pending whose device has left since.
 // Otherwise a subscription that is about to enter the live flow, or to recover, would
 // be shown a device that it was told is gone. It may finish a broadcast that is under
 // way: that is rare, at most once for each piece of a map.

@@ -45,7 +45,7 @@ func (t *Topic) Event() string { return t.event }
 func (t *Topic) Name() string { return TopicName(t.event) }
 
 // topicShard is a topic on one shard: its devices there, in order of last change,
-// its subscribers, and the bytes that wait for the next instant. Only the owner of
+// its subscribers, and the bytes that wait for the next flush. Only the owner of
 // the shard's turn touches it.
 type topicShard struct {
 	topic *Topic
@@ -78,13 +78,13 @@ type topicShard struct {
 	roster rosterLog
 }
 
-// pending is what waits for the next instant in one encoding.
+// pending is what waits for the next flush in one encoding.
 type pending struct {
 	chunk   *Chunk // its body is what waits; nil while nothing does
 	mark    int    // where the open positions frame begins
 	open    bool   // a positions frame is open
 	records uint32
-	size    int // bytes at the last seal: the next chunk's first guess
+	size    int // bytes at the last seal: the size for which the next chunk is made
 
 	from uint64 // joins and leaves up to here are not in it, if that is beyond the last seal
 }

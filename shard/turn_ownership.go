@@ -100,7 +100,7 @@ func (t *turnOwnership) giveUp() {
 }
 
 // request takes the turn for the owner, or has the reader that holds it notify the
-// owner on release. It goes round only when a reader took or released the turn
+// owner on release. It repeats only when a reader took or released the turn
 // between two of its steps.
 func (t *turnOwnership) request() bool {
 	for {

@@ -7,7 +7,7 @@ import "pitwall/codec"
 //
 // Until its wait ends, a new subscription is not in the connection's list: nothing is
 // pushed to it, and no recovery looks at it. A subscription that recovers or is
-// renewed has streamPaused: what it loses meanwhile is part of what it waits for. One
+// renewed has streamPaused: what it loses meanwhile is in what it waits for. One
 // of an interval class that waits for its tick is skipped by the ticks after that.
 type waiter struct {
 	sub *sub
@@ -161,7 +161,7 @@ func (w *worker) endWait(x waiter, b *build) {
 	x.finish()
 }
 
-// addSub adds a new subscription to the lists of its connection and of its part.
+// addSub adds a new subscription to the lists of its connection and of its topic shard.
 func (w *worker) addSub(s *sub) {
 	s.next, s.conn.subs[w.id] = s.conn.subs[w.id], s
 	if s.class != classNone {
@@ -265,7 +265,7 @@ func (w *worker) endBuild(b *build) {
 		f = bodySnapshot // see sendLagged
 	}
 	if !b.built || b.cuts != p.cache.invalidations || b.base != p.sealed || f != bodySnapshot {
-		w.abandonBuild(b)
+		w.discardBuild(b)
 		return
 	}
 	p.cache.makeRoom()

@@ -9,8 +9,7 @@ import (
 // waits.
 const inboxBatches = 16
 
-// worker is one shard: the owner of its devices and of its part of every
-// topic. Only the goroutine that has its turn touches what is not an atomic or a
+// worker is one shard: it owns its devices and one topic shard of every topic. Only the goroutine that has its turn touches what is not an atomic or a
 // channel here.
 type worker struct {
 	id        int

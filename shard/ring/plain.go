@@ -5,7 +5,7 @@ package ring
 // Ring is the locked queue in the place of the lock-free one: what the ring is
 // worth shows in the whole core.
 //
-//	go test -tags plainring -run - -bench 'Desk|Shards|BenchmarkPush' ./shard
+//	go test -tags plainring -run - -bench 'ManyTopics|Shards|BenchmarkPush' ./shard
 type Ring[T any] struct{ locked[T] }
 
 // Empty reports whether Take would return nil.

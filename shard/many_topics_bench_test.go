@@ -8,37 +8,37 @@ import (
 	"pitwall/codec"
 )
 
-// BenchmarkDesk is the longest burst that two shards send to one connection at
+// BenchmarkManyTopics is the longest burst that two shards send to one connection at
 // the same time: it watches as many quiet events as one may, and all of them
 // have a position on each shard at every instant. One operation is one of those
 // positions at one of the connections. It is for the rings: see ring_plain_test.go.
-func BenchmarkDesk(b *testing.B) {
+func BenchmarkManyTopics(b *testing.B) {
 	for _, n := range []int{1, 20} {
-		b.Run(fmt.Sprintf("connections=%d", n), func(b *testing.B) { benchDesk(b, n, 64) })
+		b.Run(fmt.Sprintf("connections=%d", n), func(b *testing.B) { benchConns(b, n, 64) })
 	}
 }
 
-// BenchmarkStand is what two shards send to the many spectators of one event at
-// the same time, one position each at every instant; see BenchmarkDesk.
-func BenchmarkStand(b *testing.B) {
+// BenchmarkManySubscribers is what two shards send to the many spectators of one event at
+// the same time, one position each at every instant; see BenchmarkManyTopics.
+func BenchmarkManySubscribers(b *testing.B) {
 	for _, n := range []int{2_000, 10_000} {
-		b.Run(fmt.Sprintf("connections=%d", n), func(b *testing.B) { benchDesk(b, n, 1) })
+		b.Run(fmt.Sprintf("connections=%d", n), func(b *testing.B) { benchConns(b, n, 1) })
 	}
 }
 
-func benchDesk(b *testing.B, connections, events int) {
+func benchConns(b *testing.B, connections, events int) {
 	const shards = 2
 	core, ctx := running(b, Config{Shards: shards, Writers: 1, Window: time.Millisecond, RingBytes: 1 << 24})
-	ro, devices := deskPairs(core, events)
+	ro, devices := onePerShard(core, events)
 	if err := core.Swap(ctx, ro); err != nil {
 		b.Fatal(err)
 	}
-	desks := make([]*Conn, connections)
-	for i := range desks {
-		desks[i] = core.NewConn(0, false, nil)
+	conns := make([]*Conn, connections)
+	for i := range conns {
+		conns[i] = core.NewConn(0, false, nil)
 	}
 	for e := range events {
-		enter(b, core, fmt.Sprintf("event-%05d", e), 0, desks)
+		enter(b, core, fmt.Sprintf("event-%05d", e), 0, conns)
 	}
 	ts, want, taken := int64(base), 0, 0
 	b.ResetTimer()
@@ -64,9 +64,9 @@ func benchDesk(b *testing.B, connections, events int) {
 	b.ReportMetric(0, "ns/op") // mostly the wait for the instant
 }
 
-// deskPairs gives each event one device on each shard, and returns the devices
+// onePerShard gives each event one device on each shard, and returns the devices
 // by shard.
-func deskPairs(core *Core, events int) (ro Roster, devices [][]string) {
+func onePerShard(core *Core, events int) (ro Roster, devices [][]string) {
 	devices = make([][]string, core.Shards())
 	for n := 0; len(ro.Pairs) < events*core.Shards(); n++ {
 		d := fmt.Sprintf("86012345%07d", n)

@@ -11,7 +11,7 @@ var (
 // SubscriptionBytes is the memory that one subscription takes on all shards, in
 // bytes. Any goroutine may call it.
 func (c *Core) SubscriptionBytes() int {
-	const listed = 2 * 8 // its place in a list of the part, which grows by doubling
+	const listed = 2 * 8 // its pointer in a list of subscribers, twice: the list grows by doubling
 	return len(c.workers) * (subBytes + listed)
 }
 

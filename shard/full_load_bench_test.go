@@ -16,7 +16,7 @@ import (
 	"pitwall/codec"
 )
 
-// BenchmarkFullHouse has all at once: 100,000 connections, of which 10,000
+// BenchmarkFullLoad has all at once: 100,000 connections, of which 10,000
 // watch one event and the others nine each of 9,999 more, 50,000 devices, five
 // to an event, that report once a second, two shards, and two writers that take
 // what comes. Every operation is 10 ms of that, 500 records.
@@ -26,7 +26,7 @@ import (
 // measured in its thread's CPU time, for there are more goroutines than
 // processors. behind is how late the last records were delivered to the shards;
 // where it is more than a moment, the rate was not kept.
-func BenchmarkFullHouse(b *testing.B) {
+func BenchmarkFullLoad(b *testing.B) {
 	const devices, events, hot, others = 50_000, 10_000, 10_000, 90_000
 	const tick, records = 10 * time.Millisecond, 500
 	core, err := New(Config{Window: 100 * time.Millisecond})
@@ -44,7 +44,7 @@ func BenchmarkFullHouse(b *testing.B) {
 	if err := core.Swap(ctx, ro); err != nil {
 		b.Fatal(err)
 	}
-	p := &press{b: b, core: core, names: names}
+	p := &steadyLoad{b: b, core: core, names: names}
 	for range devices / records {
 		p.deliver(ctx, records)
 	}
@@ -112,15 +112,15 @@ func fill(b *testing.B, core *Core, hot, others, events int) []*Conn {
 	return conns
 }
 
-// press delivers the devices' positions, one device after the other.
-type press struct {
+// steadyLoad delivers the devices' positions, one device after the other.
+type steadyLoad struct {
 	b     *testing.B
 	core  *Core
 	names []string
 	next  int
 }
 
-func (p *press) deliver(ctx context.Context, n int) {
+func (p *steadyLoad) deliver(ctx context.Context, n int) {
 	batches := make([]*Batch, p.core.Shards())
 	for i := range batches {
 		batches[i] = p.core.AcquireBatch()
