@@ -10,8 +10,8 @@ import (
 	"pitwall/engine/internal/plain"
 )
 
-// Banner tells a newcomer what runs and where. It may be called once the
-// engine is ready.
+// Banner says what runs and where, for somebody who starts it by hand. It may be
+// called once the engine is ready.
 func (e *Engine) Banner() string {
 	var b strings.Builder
 	if addr := e.HTTPAddr(); addr != "" {
@@ -51,7 +51,7 @@ func (e *Engine) ShowStatus(ctx context.Context, w io.Writer) {
 	}
 }
 
-// status tells what was done between two counts, of the parts that run.
+// status says what was done between two counts, for the parts that run.
 func (e *Engine) status(before, now counted) string {
 	var parts []string
 	s := statusEvery.Seconds()
@@ -67,7 +67,7 @@ func (e *Engine) status(before, now counted) string {
 
 type counted struct{ records, deliveries, rows float64 }
 
-// counted reads the counters that the status line is made of.
+// counted reads the counters of the status line.
 func (e *Engine) counted() counted {
 	read := func(name string) float64 {
 		return float64(e.set.GetOrCreateCounter(name).Get())

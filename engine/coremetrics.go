@@ -8,7 +8,8 @@ import (
 	"pitwall/shard"
 )
 
-// writeCore writes what the shards count in plain atomics, in Prometheus text.
+// writeCore writes what the shards count, as Prometheus text. They count in plain
+// atomics, since package shard imports no library.
 func (e *Engine) writeCore(w io.Writer) {
 	if e.core == nil {
 		return

@@ -8,8 +8,8 @@ import (
 	"pitwall/engine/internal/db"
 )
 
-// startSimulator lets the simulated devices send, by XADD like any ingestion
-// service.
+// startSimulator starts the simulated devices. They send by XADD, as any publisher
+// does.
 func (e *Engine) startSimulator(context.Context) error {
 	if e.cfg.Simulate == 0 {
 		return nil
@@ -24,7 +24,7 @@ func (e *Engine) startSimulator(context.Context) error {
 
 func (e *Engine) simulator() (*embedded.Simulator, error) {
 	return embedded.NewSimulator(embedded.Options{
-		Devices: e.cfg.Simulate, Publisher: e.bulkDoor, Streams: e.cfg.StreamKeys(), Seed: 1, Logger: e.log,
+		Devices: e.cfg.Simulate, Publisher: e.redis, Streams: e.cfg.StreamKeys(), Seed: 1, Logger: e.log,
 	})
 }
 

@@ -1,21 +1,30 @@
-// Package engine puts the rooms together: it is what cmd/pitwall runs, and what
-// tests and the bench start. A position enters through feed, is fanned out by
-// shard and leaves through live; beside that, archive writes it to the
-// database; eventmap tells the shards which events a device takes part in.
+// Package engine wires the components together. It is what cmd/pitwall runs, and
+// what tests and bench start. It holds no logic of its own: which component gets
+// what, in which order they start and stop, and what makes the process ready.
 //
-// An Engine is made with New and run with Run, which starts the rooms in an
-// order that lets nothing slip through (the stream's end is noted before the
-// map and the last values are read) and stops them in a fixed one: live
-// server, event map and feed, archive, ops server, Redis, Postgres.
+//	Redis -> feed -> shard -> live -> spectators
+//	Redis -> archive -> database
+//
+// A position enters through feed, is fanned out by shard and leaves through live,
+// behind front's listener. Independently, archive writes it to the database.
+// eventmap tells the shards which events a device takes part in, access decides
+// who may watch, corrections takes back what was marked faulty, ops shows all of
+// it to the operator.
+//
+// New checks the settings, Run starts everything, serves, and stops everything.
+// The start lets nothing slip through: the end of the stream is noted before the
+// map and the last values are read, and the feed goes on from there. The order of
+// the stop is fixed: live server, event map and feed, archive, ops server, Redis,
+// Postgres.
 //
 // # Goroutines
 //
-// Each room's Run has a goroutine of the engine's, which Run waits for. If one
-// ends before it was told to, the engine stops, with that room's error. The one
-// exception is a lost lease: then the live part ends and the archive goes on.
+// The Run of each component has a goroutine that the stop waits for. When one ends
+// before it was asked to, the engine stops with its error. The exception is a lost
+// lease: then the live part ends and the archive goes on.
 //
 // # Caveats
 //
-// The connection pool of the database is the only thing that the live part and
-// the archive share. Each has its own connections to Redis.
+// The pool of connections to the database is all that the live part and the
+// archive share. Each has its own connections to Redis.
 package engine

@@ -35,26 +35,26 @@ type Engine struct {
 	log *slog.Logger
 	set *metrics.Set
 
-	health   *health.Registry // what the parts say of themselves
-	embedded *embedded.Redis
-	liveDoor *redis.Client // the feed's; nil when the live part is off
-	bulkDoor *redis.Client // the archive's and the simulator's
-	db       db.Database
-	core     *shard.Core
-	feed     *feed.Feed
-	events   *eventmap.Map
-	clocks   *archive.Clocks
-	guard    *access.Guard // who decides about spectators; nil without a live part
-	listing  *front.Listing
-	live     *live.Server
-	archive  *archive.Archive
-	front    *front.Server // nil without a live part
-	ops      *ops.Server
+	health    *health.Registry // what the components report about themselves
+	embedded  *embedded.Redis
+	feedRedis *redis.Client // of the feed alone; nil without a live part
+	redis     *redis.Client // of all others
+	db        db.Database
+	core      *shard.Core // nil without a live part, as the next ones
+	feed      *feed.Feed
+	events    *eventmap.Map
+	clocks    *archive.Clocks
+	guard     *access.Guard // who decides about spectators; nil without a live part
+	listing   *front.Listing
+	live      *live.Server
+	archive   *archive.Archive
+	front     *front.Server // nil without a live part
+	ops       *ops.Server
 
-	unnamed bool // INSTANCE_ID was not set; the name is of this process only
-	rooms   map[string]*room
-	failed  chan error // the first room that ended unasked
-	ready   chan struct{}
+	unnamed    bool                  // INSTANCE_ID was not set; the name is of this process only
+	components map[string]*component // by name; written by start only, read by stop after it
+	failed     chan error            // the first component that ended unasked
+	ready      chan struct{}
 
 	mu     sync.Mutex
 	state  string                   // why the engine is not ready, "" when it is
@@ -68,10 +68,9 @@ func New(cfg config.Config, log *slog.Logger) (*Engine, error) {
 		return nil, err
 	}
 	cpus := runtime.GOMAXPROCS(0)
-	// One shard per CPU: on two, BenchmarkShards takes in 6.8 M positions a
-	// second with one shard, 10.3 M with two and 10.5 M with four, while each
-	// doubling costs a delivery 6 % more CPU for pushing the same bytes in more
-	// chunks (bench floor, fifty events: 0.95, 1.01 and 1.06 us).
+	// One shard per CPU. More shards take in no more positions, and make each
+	// delivery dearer: the same bytes are pushed in more chunks (BenchmarkShards,
+	// bench floor).
 	if cfg.Shards == 0 {
 		cfg.Shards = min(cpus, 64)
 	}
@@ -80,15 +79,15 @@ func New(cfg config.Config, log *slog.Logger) (*Engine, error) {
 	}
 	return &Engine{
 		cfg: cfg, log: log, set: metrics.NewSet(), health: health.New(log),
-		rooms:  make(map[string]*room),
-		failed: make(chan error, 1),
-		ready:  make(chan struct{}),
-		state:  "starting",
-		listen: make(map[string]*health.Check),
+		components: make(map[string]*component),
+		failed:     make(chan error, 1),
+		ready:      make(chan struct{}),
+		state:      "starting",
+		listen:     make(map[string]*health.Check),
 	}, nil
 }
 
-// Run starts everything, serves until ctx ends or a room fails, and stops
+// Run starts everything, serves until ctx ends or a component fails, and stops
 // everything in order. It returns nil after a stop that was asked for. Call it
 // once.
 func (e *Engine) Run(ctx context.Context) error {
@@ -141,7 +140,8 @@ func (e *Engine) RedisAddr() string {
 	return e.embedded.Addr()
 }
 
-// limits are the bounds of the codec.
+// limits are the bounds that feed and archive decode with. They must be the same:
+// what one refuses the other must not show.
 func (e *Engine) limits() codec.Limits {
 	l := codec.DefaultLimits()
 	t, err := time.Parse(time.RFC3339, e.cfg.ArchiveMinTS)
@@ -153,37 +153,39 @@ func (e *Engine) limits() codec.Limits {
 	return l
 }
 
-// room is a part of the engine that runs.
-type room struct {
+// component is a part of the engine that runs.
+type component struct {
 	name   string
 	cancel context.CancelFunc
 	done   chan struct{}
 	err    error // why it failed while it was being stopped; valid once done is closed
 }
 
-// run starts a room's Run on a goroutine that stopRoom waits for. Profiles show
-// its name as the label room, of whatever the room starts as well.
+// run starts a component's Run on a goroutine that stopComponent waits for.
+// Profiles show its name as the label component, on the goroutines that it starts
+// as well.
 func (e *Engine) run(name string, f func(ctx context.Context) error) {
 	ctx, cancel := context.WithCancel(context.Background())
-	r := &room{name: name, cancel: cancel, done: make(chan struct{})}
-	e.rooms[name] = r
+	r := &component{name: name, cancel: cancel, done: make(chan struct{})}
+	e.components[name] = r
 	go func() {
 		defer close(r.done)
 		var err error
-		pprof.Do(ctx, pprof.Labels("room", name), func(ctx context.Context) { err = f(ctx) })
+		pprof.Do(ctx, pprof.Labels("component", name), func(ctx context.Context) { err = f(ctx) })
 		if ctx.Err() == nil {
-			e.ended(name, err) // told by Run
+			e.ended(name, err) // Run returns it
 			return
 		}
 		r.err = err
 	}()
 }
 
-// ended takes note of a room that ended unasked.
+// ended notes a component that ended unasked. Only the first one counts: the
+// others may have ended because of it.
 func (e *Engine) ended(name string, err error) {
 	if errors.Is(err, feed.ErrLeaseLost) {
 		e.setState("lease lost")
-		return // leaseLost ends the live part; the archive goes on
+		return // watchLease ends the live part; the archive goes on
 	}
 	if err == nil {
 		err = errors.New("it ended unasked")
@@ -194,7 +196,8 @@ func (e *Engine) ended(name string, err error) {
 	}
 }
 
-// What the rooms want of each other, said once.
+// What the components want of each other. The compiler checks it here, since none
+// of them imports another.
 var (
 	_ access.Store        = db.Database(nil)
 	_ access.Slots        = (*redis.Client)(nil)

@@ -12,21 +12,23 @@ import (
 )
 
 // How often the servers are asked for a sign of life, and how long the database
-// may take to give one. The door to Redis has a bound of its own.
+// may take to give one. The client of Redis has a bound of its own.
 const (
 	redisEvery    = time.Second
 	databaseEvery = 5 * time.Second
 	databaseLook  = 5 * time.Second
 )
 
-// setState says why the engine is not ready as a whole, "" when it is.
+// setState says why the engine is not ready as a whole, "" when it is. Any
+// goroutine may call it.
 func (e *Engine) setState(s string) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	e.state = s
 }
 
-// readiness is what /readyz answers.
+// readiness is what /readyz answers: the state of the engine first, then the first
+// component that is not ready.
 func (e *Engine) readiness() (ready bool, reason string) {
 	e.mu.Lock()
 	state := e.state
@@ -65,7 +67,7 @@ func (e *Engine) watchRedis() {
 	check := e.health.Check("redis", e.awayGrace())
 	e.run("redis watch", func(ctx context.Context) error {
 		for pace.Sleep(ctx, redisEvery) == nil {
-			if err := e.bulkDoor.Ping(ctx, e.cfg.StreamKeys()...); ctx.Err() == nil && (err == nil || redis.IsConnection(err)) {
+			if err := e.redis.Ping(ctx, e.cfg.StreamKeys()...); ctx.Err() == nil && (err == nil || redis.IsConnection(err)) {
 				check.Report(err)
 			}
 		}
@@ -73,8 +75,8 @@ func (e *Engine) watchRedis() {
 	})
 }
 
-// watchDatabase starts the same for the database. Without the archive nothing
-// that spectators see waits for it, so it is only shown.
+// watchDatabase does the same for the database. Without the archive nothing that
+// spectators see waits for it, so it does not count against readiness.
 func (e *Engine) watchDatabase() {
 	grace := health.Never
 	if e.cfg.ArchiveEnabled {
@@ -94,8 +96,8 @@ func (e *Engine) watchDatabase() {
 	})
 }
 
-// listening takes whether notifications of the database arrive. Without them
-// changes are seen later, so that is only shown.
+// listening reports whether notifications of the database arrive. Without them
+// changes are seen later, so it does not count against readiness.
 func (e *Engine) listening(channels []string, err error) {
 	for _, channel := range channels {
 		e.mu.Lock()
@@ -109,18 +111,18 @@ func (e *Engine) listening(channels []string, err error) {
 	}
 }
 
-// watchRights looks whether the login in REDIS_URL has the rights of a part, now
-// and from time to time: they can be taken away and given.
-func (e *Engine) watchRights(ctx context.Context, part string, grace time.Duration, rights []redis.Right) {
-	check := e.health.Check("rights of the "+part, grace)
+// watchRights checks whether the login in REDIS_URL has the rights that a component
+// needs, at once and then from time to time: an operator can take and give them.
+func (e *Engine) watchRights(ctx context.Context, component string, grace time.Duration, rights []redis.Right) {
+	check := e.health.Check("rights of the "+component, grace)
 	look := func(ctx context.Context) {
-		// A server that is away is another part's fault.
-		if err := e.bulkDoor.CheckRights(ctx, rights); ctx.Err() == nil && !redis.IsConnection(err) {
+		// A server that is away is reported by watchRedis.
+		if err := e.redis.CheckRights(ctx, rights); ctx.Err() == nil && !redis.IsConnection(err) {
 			check.Report(err)
 		}
 	}
 	look(ctx)
-	e.run("rights of the "+part, func(ctx context.Context) error {
+	e.run("rights of the "+component, func(ctx context.Context) error {
 		for pace.Sleep(ctx, redis.RightsEvery) == nil {
 			look(ctx)
 		}
@@ -128,8 +130,9 @@ func (e *Engine) watchRights(ctx context.Context, part string, grace time.Durati
 	})
 }
 
-// linkRights are what counting the connections of share links takes. Where links
-// are signed with JWT_SECRET, nobody knows whether there will be any.
+// linkRights are those that counting the connections of share links takes. They are
+// checked only with a LINK_SECRET: where links are signed with JWT_SECRET, nobody
+// knows whether there will be any.
 func (e *Engine) linkRights() []redis.Right {
 	if e.cfg.LinkSecret == "" && e.cfg.LinkSecretFile == "" {
 		return nil
@@ -137,18 +140,18 @@ func (e *Engine) linkRights() []redis.Right {
 	return redis.Rights("pitwall:link:any", "eval", "zadd", "zcard", "zrem", "zremrangebyscore", "pexpire")
 }
 
-// wish says once which rights are missed that the feed does without.
-func (e *Engine) wish(ctx context.Context, rights []redis.Right) {
-	if err := e.bulkDoor.CheckRights(ctx, rights); err != nil && !redis.IsConnection(err) {
+// warnOfRights logs once which rights are missing that the feed can do without.
+func (e *Engine) warnOfRights(ctx context.Context, rights []redis.Right) {
+	if err := e.redis.CheckRights(ctx, rights); err != nil && !redis.IsConnection(err) {
 		e.log.Warn("a process that stood still may not be shut out, and more may be read twice after a lost connection", "reason", err)
 	}
 }
 
-// stopWatches ends what looks after the servers.
+// stopWatches ends what watches the servers.
 func (e *Engine) stopWatches(ctx context.Context) error {
 	var errs []error
 	for _, name := range []string{"redis watch", "database watch", "rights of the feed", "rights of the archive"} {
-		if err := e.stopRoom(ctx, name); err != nil {
+		if err := e.stopComponent(ctx, name); err != nil {
 			errs = append(errs, fmt.Errorf("stop the %s: %w", name, err))
 		}
 	}

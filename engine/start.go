@@ -19,8 +19,8 @@ import (
 	"pitwall/shard"
 )
 
-// start brings the rooms up, one after the other. What was started before an
-// error is stopped by stop.
+// start starts the components, one after the other. What was started before an error
+// is stopped by stop.
 func (e *Engine) start(ctx context.Context) error {
 	for _, step := range []func(context.Context) error{
 		e.startOps, e.openRedis, e.openDatabase, e.importDemo, e.startLive, e.startArchive, e.startSimulator,
@@ -44,8 +44,9 @@ func (e *Engine) startOps(context.Context) error {
 	return nil
 }
 
-// openRedis starts the embedded Redis if there is no real one, and opens a
-// door each for the live part and for the bulk of the rest.
+// openRedis starts the embedded Redis if there is no real one. It opens one client
+// for the feed and one for all others, so that bulk reads of the archive never
+// delay a live one.
 func (e *Engine) openRedis(ctx context.Context) error {
 	url := string(e.cfg.RedisURL)
 	if url == "" {
@@ -57,22 +58,22 @@ func (e *Engine) openRedis(ctx context.Context) error {
 		url = r.URL()
 	}
 	var err error
-	if e.bulkDoor, err = redis.Open(ctx, redis.Options{URL: url, Logger: e.log}); err != nil {
+	if e.redis, err = redis.Open(ctx, redis.Options{URL: url, Logger: e.log}); err != nil {
 		return err
 	}
-	if err := e.bulkDoor.CheckStreams(e.cfg.StreamKeys()); err != nil {
+	if err := e.redis.CheckStreams(e.cfg.StreamKeys()); err != nil {
 		return err
 	}
 	e.watchRedis()
 	if !e.cfg.LiveEnabled {
 		return nil
 	}
-	// The same server: there is no more to say.
-	e.liveDoor, err = redis.Open(ctx, redis.Options{URL: url, Logger: slog.New(slog.DiscardHandler)})
+	// The same server as above, so nothing new is worth logging.
+	e.feedRedis, err = redis.Open(ctx, redis.Options{URL: url, Logger: slog.New(slog.DiscardHandler)})
 	return err
 }
 
-// openDatabase opens it and sees to its schema.
+// openDatabase opens it, and migrates it or checks its schema.
 func (e *Engine) openDatabase(ctx context.Context) error {
 	var err error
 	o := e.cfg.DatabaseOptions(e.log)
@@ -103,13 +104,14 @@ func (e *Engine) openDatabase(ctx context.Context) error {
 	return nil
 }
 
-// warmLeast is how far back the streams are read at start in any case. Records of a
-// clock before ARCHIVE_MIN_TS are on the screens and not in the table.
-const warmLeast = 2 * time.Minute
+// replayLeast is how far back the streams are read at start in any case: records of a
+// clock before ARCHIVE_MIN_TS were shown, but are not in the table.
+const replayLeast = 2 * time.Minute
 
-// startLive brings the live part up: the end of the stream is noted first,
-// then the map and the last values are read, then the stream from there, and
-// only then may spectators come.
+// startLive starts the live part. The groups are created first, which notes the end
+// of the stream. Then the map and the last values are read, then the stream from
+// that end on. In another order a position could slip through in between.
+// Spectators come last.
 func (e *Engine) startLive(ctx context.Context) error {
 	if e.cfg.InstanceID == "" {
 		e.cfg.InstanceID = feed.NewInstanceID()
@@ -134,14 +136,14 @@ func (e *Engine) startLive(ctx context.Context) error {
 		return err
 	}
 	f := feed.New(feed.Options{
-		Client: e.liveDoor, Streams: e.cfg.StreamKeys(), Sink: e.core, Limits: e.limits(),
+		Client: e.feedRedis, Streams: e.cfg.StreamKeys(), Sink: e.core, Limits: e.limits(),
 		Logger: e.log, Metrics: e.set, InstanceID: e.cfg.InstanceID, Ephemeral: e.unnamed,
-		BatchCount: e.cfg.FeedBatch, WarmWindow: ms(e.cfg.WarmWindowMS), WarmLeast: warmLeast, WarmRecords: e.cfg.WarmMax,
+		BatchCount: e.cfg.FeedBatch, WarmWindow: ms(e.cfg.WarmWindowMS), WarmLeast: replayLeast, WarmRecords: e.cfg.WarmMax,
 		WarmTime: ms(e.cfg.WarmTimeMS), ArchiveGroup: archive.Group, FutureTolerance: ms(e.cfg.FutureToleranceMS),
 		Health: e.health, ReadyAway: e.awayGrace(),
 	})
 	e.watchRights(ctx, "feed", 0, append(f.Rights(), e.linkRights()...))
-	e.wish(ctx, f.Wishes())
+	e.warnOfRights(ctx, f.Wishes())
 	if err := f.AcquireLease(ctx); err != nil {
 		return err
 	}
@@ -159,14 +161,14 @@ func (e *Engine) startLive(ctx context.Context) error {
 	if err := e.events.Refresh(ctx); err != nil {
 		return err
 	}
-	if err := e.warm(ctx); err != nil {
+	if err := e.loadLastValues(ctx); err != nil {
 		return err
 	}
 	e.run("clocks", e.clocks.Run)
 	e.run("event map", e.events.Run)
 	e.startCorrections()
 	e.run("feed", f.Run)
-	return e.startServer(ctx)
+	return e.startFront(ctx)
 }
 
 func (e *Engine) startArchive(ctx context.Context) error {
@@ -178,7 +180,7 @@ func (e *Engine) startArchive(ctx context.Context) error {
 		writers = 1 // SQLite has one writer: more would be more commits only
 	}
 	a := archive.New(archive.Options{
-		Client: e.bulkDoor, Store: e.db, Partitions: e.db, PartitionAhead: e.cfg.ArchivePartitionAhead,
+		Client: e.redis, Store: e.db, Partitions: e.db, PartitionAhead: e.cfg.ArchivePartitionAhead,
 		Retention: e.cfg.ArchiveRetentionMonths, Streams: e.cfg.StreamKeys(), Consumer: e.cfg.InstanceID,
 		BatchSize: e.cfg.ArchiveBatch, Writers: writers, Limits: e.limits(), DeadMaxLen: int64(e.cfg.DeadMaxLen), DeadMaxBytes: int64(e.cfg.DeadMaxBytes),
 		ClaimInterval: ms(e.cfg.ArchiveClaimIntervalMS), ClaimIdle: ms(e.cfg.ArchiveClaimIdleMS),

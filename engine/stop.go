@@ -7,13 +7,13 @@ import (
 	"time"
 )
 
-// stepTime bounds each step of the shutdown, beside what is set for draining.
+// stepTime bounds each step of the shutdown, on top of LIVE_DRAIN_MS.
 const stepTime = 5 * time.Second
 
 // stop ends everything that was started, in the order of the design: the live
 // server, the event map and the feed, the archive, the ops server, Redis,
-// Postgres. Each step is bounded; one that fails does not keep the next from
-// being taken, and one that finds nothing to end is not spoken of.
+// Postgres. Each step is bounded. One that fails does not keep the next from being
+// taken, and one that has nothing to end is not logged.
 func (e *Engine) stop(ctx context.Context) error {
 	var errs []error
 	for _, s := range []struct {
@@ -22,14 +22,14 @@ func (e *Engine) stop(ctx context.Context) error {
 		bound time.Duration
 		do    func(context.Context) error
 	}{
-		// The simulator is nobody's input any more once the spectators go.
-		{"simulator", e.rooms["simulator"] != nil, stepTime, e.stopSimulator},
+		// First: once the spectators go, nobody needs what it sends.
+		{"simulator", e.components["simulator"] != nil, stepTime, e.stopSimulator},
 		{"live server", e.live != nil, ms(e.cfg.DrainMS) + stepTime, e.stopLive},
 		{"event map and feed", e.feed != nil, stepTime, e.stopFeed},
 		{"archive", e.archive != nil, 2 * stepTime, e.stopArchive},
-		{"ops server", e.rooms["ops server"] != nil, stepTime, e.stopOps},
+		{"ops server", e.components["ops server"] != nil, stepTime, e.stopOps},
 		{"watches", false, stepTime, e.stopWatches},
-		{"redis", e.bulkDoor != nil, stepTime, e.stopRedis},
+		{"redis", e.redis != nil, stepTime, e.stopRedis},
 		{"database", e.db != nil, stepTime, e.stopDatabase},
 	} {
 		begin := time.Now()
@@ -49,10 +49,10 @@ func (e *Engine) stop(ctx context.Context) error {
 	return errors.Join(errs...)
 }
 
-// stopRoom ends a room and waits for it, or for ctx. It returns what went wrong
-// while it ended. A room that was never started is no error.
-func (e *Engine) stopRoom(ctx context.Context, name string) error {
-	r := e.rooms[name]
+// stopComponent ends a component and waits for it, or for ctx. It returns what went
+// wrong while it ended. A component that was never started is no error.
+func (e *Engine) stopComponent(ctx context.Context, name string) error {
+	r := e.components[name]
 	if r == nil {
 		return nil
 	}
@@ -68,10 +68,10 @@ func (e *Engine) stopRoom(ctx context.Context, name string) error {
 	}
 }
 
-func (e *Engine) stopSimulator(ctx context.Context) error { return e.stopRoom(ctx, "simulator") }
+func (e *Engine) stopSimulator(ctx context.Context) error { return e.stopComponent(ctx, "simulator") }
 
 func (e *Engine) stopLive(ctx context.Context) error {
-	errs := []error{e.stopRoom(ctx, "lease watch")}
+	errs := []error{e.stopComponent(ctx, "lease watch")}
 	if e.live != nil {
 		errs = append(errs, e.live.Drain(ctx, ms(e.cfg.DrainMS)))
 	}
@@ -81,14 +81,14 @@ func (e *Engine) stopLive(ctx context.Context) error {
 	if e.front != nil {
 		errs = append(errs, e.front.Shutdown(ctx))
 	}
-	errs = append(errs, e.stopRoom(ctx, "http server"), e.stopRoom(ctx, "live server"))
-	return errors.Join(append(errs, e.stopRoom(ctx, "access control"))...)
+	errs = append(errs, e.stopComponent(ctx, "http server"), e.stopComponent(ctx, "live server"))
+	return errors.Join(append(errs, e.stopComponent(ctx, "access control"))...)
 }
 
 func (e *Engine) stopFeed(ctx context.Context) error {
 	errs := []error{
-		e.stopRoom(ctx, "event map"), e.stopRoom(ctx, "corrections"), e.stopRoom(ctx, "feed"),
-		e.stopRoom(ctx, "shards"), e.stopRoom(ctx, "clocks"), e.stopRoom(ctx, "lease"),
+		e.stopComponent(ctx, "event map"), e.stopComponent(ctx, "corrections"), e.stopComponent(ctx, "feed"),
+		e.stopComponent(ctx, "shards"), e.stopComponent(ctx, "clocks"), e.stopComponent(ctx, "lease"),
 	}
 	if e.feed != nil {
 		errs = append(errs, e.feed.Close(ctx))
@@ -96,21 +96,21 @@ func (e *Engine) stopFeed(ctx context.Context) error {
 	return errors.Join(errs...)
 }
 
-func (e *Engine) stopArchive(ctx context.Context) error { return e.stopRoom(ctx, "archive") }
+func (e *Engine) stopArchive(ctx context.Context) error { return e.stopComponent(ctx, "archive") }
 
 func (e *Engine) stopOps(ctx context.Context) error {
 	if e.ops == nil {
 		return nil
 	}
-	return errors.Join(e.ops.Shutdown(ctx), e.stopRoom(ctx, "ops server"))
+	return errors.Join(e.ops.Shutdown(ctx), e.stopComponent(ctx, "ops server"))
 }
 
 func (e *Engine) stopRedis(context.Context) error {
-	if e.liveDoor != nil {
-		e.liveDoor.Close()
+	if e.feedRedis != nil {
+		e.feedRedis.Close()
 	}
-	if e.bulkDoor != nil {
-		e.bulkDoor.Close()
+	if e.redis != nil {
+		e.redis.Close()
 	}
 	if e.embedded != nil {
 		return e.embedded.Close()

@@ -110,7 +110,7 @@ func byComponent(prof *profile.Profile) (components map[string]float64, total fl
 	components = map[string]float64{}
 	for _, s := range prof.Sample {
 		name := "runtime and others"
-		if l := s.Label["room"]; len(l) > 0 {
+		if l := s.Label["component"]; len(l) > 0 {
 			name = l[0]
 			if t := s.Label["task"]; len(t) > 0 {
 				name += "/" + t[0]

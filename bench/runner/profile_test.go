@@ -21,8 +21,8 @@ func TestReadCPU(t *testing.T) {
 	write := []*profile.Location{locations[0], locations[4], locations[1], locations[2]}
 	p := &profile.Profile{SampleType: []*profile.ValueType{{Type: "samples", Unit: "count"}, {Type: "cpu", Unit: "nanoseconds"}},
 		Function: functions, Location: locations, Sample: []*profile.Sample{
-			{Location: write, Value: []int64{6, 60}, Label: map[string][]string{"room": {"live server"}, "task": {"write"}}},
-			{Location: locations[3:4], Value: []int64{3, 30}, Label: map[string][]string{"room": {"shards"}}},
+			{Location: write, Value: []int64{6, 60}, Label: map[string][]string{"component": {"live server"}, "task": {"write"}}},
+			{Location: locations[3:4], Value: []int64{3, 30}, Label: map[string][]string{"component": {"shards"}}},
 			{Location: locations[2:3], Value: []int64{1, 10}},
 		}}
 	var b bytes.Buffer

@@ -12,9 +12,9 @@ import (
 	"pitwall/shard"
 )
 
-// warm fills the shards' last values: from the table, then from what of the
-// stream may not be in the table yet.
-func (e *Engine) warm(ctx context.Context) error {
+// loadLastValues fills the shards' last values at start: from the table, then from
+// the part of the stream that may not be in the table yet.
+func (e *Engine) loadLastValues(ctx context.Context) error {
 	begin := time.Now()
 	batches := make([]*shard.Batch, e.core.Shards())
 	send := func(i int) error {
@@ -31,10 +31,10 @@ func (e *Engine) warm(ctx context.Context) error {
 	limited, cancel := context.WithTimeout(ctx, ms(e.cfg.WarmTimeMS))
 	defer cancel()
 	if err := e.restoreClocks(limited, devices); err != nil && (ctx.Err() != nil || limited.Err() == nil) {
-		return err // otherwise what follows says that it took too long
+		return err // if it took too long, the next step fails as well, and says so
 	}
 	rule := db.LiveRule{Tolerance: ms(e.cfg.FutureToleranceMS), Difference: e.feed.Difference()}
-	var faulty []shard.Correction // points that the streams may bring again
+	var faulty []shard.Correction // points that the stream may bring again
 	err := e.db.LastPositions(limited, devices, rule, func(l *db.Last) error {
 		if len(l.Faulty) > 0 {
 			faulty = append(faulty, l.Correction())
@@ -54,8 +54,8 @@ func (e *Engine) warm(ctx context.Context) error {
 		return nil
 	})
 	if err != nil && ctx.Err() == nil && limited.Err() != nil {
-		// A dot that is missing until its device sends again beats a start that
-		// takes for ever.
+		// Better a start in time with dots that are missing until their devices
+		// send again.
 		e.log.Warn("reading the last positions from the database took too long and was left off (LIVE_WARM_TIME_MS)",
 			"devices", len(devices), "read", n, "after", ms(e.cfg.WarmTimeMS))
 		err = nil
@@ -73,7 +73,8 @@ func (e *Engine) warm(ctx context.Context) error {
 	return e.feed.Warm(ctx)
 }
 
-// restoreClocks tells the shards which clocks are known to have fallen back.
+// restoreClocks tells the shards which clocks are known to have fallen back, before
+// any position of theirs: the order rule depends on it.
 func (e *Engine) restoreClocks(ctx context.Context, devices []string) error {
 	list, err := e.db.Clocks(ctx, devices)
 	if err != nil {
@@ -85,8 +86,8 @@ func (e *Engine) restoreClocks(ctx context.Context, devices []string) error {
 	return e.core.RestoreClocks(ctx, list)
 }
 
-// startCorrections lets the race office take points off the map. SQLite tells
-// nobody of changes: there they are seen at the next start.
+// startCorrections starts what takes points off the map that were marked faulty.
+// SQLite sends no notifications: there marks are seen at the next start.
 func (e *Engine) startCorrections() {
 	if e.db.Kind() != "postgres" || !e.cfg.NotifyTriggers {
 		return

@@ -11,15 +11,15 @@ import (
 	"pitwall/engine/live"
 )
 
-// openGate makes the gate that the settings ask for.
-func (e *Engine) openGate(ctx context.Context) (err error) {
+// openAccess makes the guard that the settings ask for.
+func (e *Engine) openAccess(ctx context.Context) (err error) {
 	c := &e.cfg
 	anybody := c.AuthMode == config.AuthNone && len(c.AuthzMode) == 0
 	o := access.Options{
 		Mode: c.AuthMode, TokenCookie: c.AuthTokenCookie, URL: string(c.AuthURL), Cookies: c.Cookies(),
 		Decide: c.Decisions(), DecideURL: string(c.AuthzURL), SQL: string(c.AuthzSQL),
 		Timeout: ms(c.AuthTimeoutMS), Cache: accessCache(c), Refresh: ms(c.AuthRefreshMS), Grace: ms(c.AuthGraceMS),
-		Store: e.db, Sessions: e.db.Sessions(), Slots: e.bulkDoor, Logger: e.log, Metrics: e.set,
+		Store: e.db, Sessions: e.db.Sessions(), Slots: e.redis, Logger: e.log, Metrics: e.set,
 		Changed: func() { e.live.Recheck(); e.listing.Renew() },
 		JWT: access.JWTOptions{
 			KeySetURL: string(c.JWKSURL), Refresh: ms(c.JWKSRefreshMS), Issuer: c.JWTIssuer, Audience: c.JWTAudience, Leeway: ms(c.JWTLeewayMS),
@@ -28,7 +28,7 @@ func (e *Engine) openGate(ctx context.Context) (err error) {
 	if o.JWT.Secret, err = c.TokenKey(); err != nil {
 		return err
 	}
-	if !anybody { // where everybody may watch everything links let nobody in
+	if !anybody { // where everybody may watch everything, a link permits nothing more
 		if o.LinkSecret, err = c.LinkKey(); err != nil {
 			return err
 		}
@@ -60,7 +60,7 @@ func accessCache(c *config.Config) time.Duration {
 	return min(ms(c.AuthCacheMS), ms(c.AuthRecheckMS)/2)
 }
 
-// reauth is what the live server asks about sessions again with.
+// reauth is how the live server asks about its sessions again.
 func (e *Engine) reauth() live.Reauth {
 	return live.Reauth{Keeper: e.guard, Tokens: e.guard.Tokens(), Every: ms(e.cfg.AuthRecheckMS), Grace: ms(e.cfg.AuthGraceMS)}
 }

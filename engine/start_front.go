@@ -11,9 +11,9 @@ import (
 	"pitwall/engine/live"
 )
 
-// startServer opens the public listener.
-func (e *Engine) startServer(ctx context.Context) error {
-	err := e.openGate(ctx)
+// startFront starts the live server and opens the public listener.
+func (e *Engine) startFront(ctx context.Context) error {
+	err := e.openAccess(ctx)
 	if err != nil {
 		return err
 	}
@@ -57,8 +57,9 @@ func (e *Engine) frontOptions() front.Options {
 	}
 }
 
-// watchLease ends the live part when another process has taken the instance
-// id; the archive, which needs no lease, goes on.
+// watchLease ends the live part when another process has taken the instance id: both
+// would read the same group, and each would miss what the other got. The archive,
+// which needs no lease, goes on.
 func (e *Engine) watchLease(ctx context.Context) error {
 	select {
 	case <-ctx.Done():
