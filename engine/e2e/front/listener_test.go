@@ -1,4 +1,4 @@
-package engine_test
+package front
 
 import (
 	"bufio"
@@ -159,8 +159,8 @@ func TestTLSFilesThatCannotBe(t *testing.T) {
 	}
 }
 
-// upgradeFrom sends a handshake, behind what the proxy says, and returns the
-// status, 0 when the connection was closed.
+// upgradeFrom sends a handshake, after the PROXY header if there is one, and returns
+// the status, 0 when the connection was closed.
 func upgradeFrom(t *testing.T, addr string, header *proxyproto.Header) int {
 	t.Helper()
 	c, err := net.Dial("tcp", addr)
@@ -210,8 +210,7 @@ func TestProxyProtocol(t *testing.T) {
 	}
 }
 
-// TestProxyProtocolAndHost: who is behind the proxy may use the name that it
-// has in the world.
+// TestProxyProtocolAndHost: clients of the proxy may use its public name as Host.
 func TestProxyProtocolAndHost(t *testing.T) {
 	s := e2etest.Start(t, "--proxy-protocol", "--trusted-proxies=127.0.0.1", "--auth-mode=jwt", "--jwt-secret="+e2etest.JWTSecret)
 	header := proxyproto.HeaderProxyFromAddrs(2, &net.TCPAddr{IP: net.IPv4(192, 0, 2, 1), Port: 1}, &net.TCPAddr{IP: net.IPv4(10, 0, 0, 9), Port: 80})

@@ -1,4 +1,4 @@
-package engine_test
+package front
 
 import (
 	"bufio"
@@ -18,9 +18,9 @@ import (
 // paths are one of each kind that the public listener serves.
 var paths = []string{"/", "/app.js", "/events.json", "/live", "/nothing"}
 
-// knock sends a plain request with the headers given, "Name: value" each, and
+// sendGet sends a plain request with the headers given, "Name: value" each, and
 // returns status and body. HTTP/1.0 stands for itself.
-func knock(t *testing.T, addr, path, host string, headers ...string) (int, string) {
+func sendGet(t *testing.T, addr, path, host string, headers ...string) (int, string) {
 	t.Helper()
 	c, err := net.Dial("tcp", addr)
 	if err != nil {
@@ -49,9 +49,9 @@ func knock(t *testing.T, addr, path, host string, headers ...string) (int, strin
 	return res.StatusCode, string(body)
 }
 
-// let is what a path answers to those who are let through to it without a
-// credential.
-func let(path string, access int) int {
+// openStatus is what a path answers a request that the checks let through. It has no
+// credential; access is the answer of /live to that.
+func openStatus(path string, access int) int {
 	return map[string]int{"/": 200, "/app.js": 200, "/events.json": 200, "/live": access, "/nothing": 404}[path]
 }
 
@@ -74,7 +74,7 @@ func TestHostIsChecked(t *testing.T) {
 		{"a trusted proxy", "live.example", forwarded, trusted, true},
 		{"the address of a trusted proxy, from which others connect as well", "evil.example", "", trusted, false},
 		{"a proxy that is not trusted", "live.example", forwarded, append([]string{"--trusted-proxies=10.0.0.1"}, jwt...), false},
-		{"a proxy that nobody has announced", "live.example", forwarded, jwt, false},
+		{"a proxy that no setting names", "live.example", forwarded, jwt, false},
 		{"a host that is allowed", "live.example", "", []string{"--allowed-origins=https://live.example"}, true},
 		{"a host that is allowed, in a list with spaces", "live.example", "", []string{"--allowed-origins=other.example, Live.example"}, true},
 		{"a host that is not among all origins", "live.example", "", []string{"--allowed-origins=*"}, false},
@@ -94,9 +94,9 @@ func TestHostIsChecked(t *testing.T) {
 			for _, path := range paths {
 				want := http.StatusForbidden
 				if c.ok {
-					want = let(path, access)
+					want = openStatus(path, access)
 				}
-				if got, body := knock(t, s.HTTP, path, c.host, headers...); got != want || !c.ok && !strings.HasPrefix(body, "host: ") {
+				if got, body := sendGet(t, s.HTTP, path, c.host, headers...); got != want || !c.ok && !strings.HasPrefix(body, "host: ") {
 					t.Errorf("%s of %s: %d %.40q, want %d", path, c.host, got, body, want)
 				}
 			}
@@ -105,19 +105,19 @@ func TestHostIsChecked(t *testing.T) {
 	}
 }
 
-// TestProxyThatNobodyAnnounced has each path refuse what comes through one,
+// TestUnannouncedProxyIsRefused has each path refuse what comes through one,
 // where everybody may watch.
-func TestProxyThatNobodyAnnounced(t *testing.T) {
+func TestUnannouncedProxyIsRefused(t *testing.T) {
 	closed, open := e2etest.Start(t), e2etest.Start(t, "--auth-allow-anonymous")
 	marks := []string{"X-Forwarded-For: 192.0.2.1", "X-Forwarded-For:", "Forwarded: for=192.0.2.1", "Via: 1.1 proxy", "X-Real-IP: 192.0.2.1",
 		"CF-Connecting-IP: 192.0.2.1", "True-Client-IP: 192.0.2.1", "X-Envoy-External-Address: 192.0.2.1", "x-original-uri: /", "HTTP/1.0"}
 	for _, mark := range marks {
 		for _, path := range paths {
 			host := closed.HTTP // as nginx sends it
-			if got, body := knock(t, closed.HTTP, path, host, mark); got != http.StatusUnauthorized || !strings.HasPrefix(body, "proxy: ") {
+			if got, body := sendGet(t, closed.HTTP, path, host, mark); got != http.StatusUnauthorized || !strings.HasPrefix(body, "proxy: ") {
 				t.Errorf("%s with %q: %d %.40q, want 401", path, mark, got, body)
 			}
-			if got, body := knock(t, open.HTTP, path, host, mark); got != let(path, http.StatusBadRequest) {
+			if got, body := sendGet(t, open.HTTP, path, host, mark); got != openStatus(path, http.StatusBadRequest) {
 				t.Errorf("%s with %q, open to everybody: %d %.40q", path, mark, got, body)
 			}
 		}
@@ -135,8 +135,9 @@ func TestProxyThatNobodyAnnounced(t *testing.T) {
 	}
 }
 
-// TestProxyWithoutTrustIsToldOf finds in the log what the limits do not do.
-func TestProxyWithoutTrustIsToldOf(t *testing.T) {
+// TestUntrustedProxyIsLogged: behind a proxy that is not trusted the limits of an
+// address count nobody, so the log says it.
+func TestUntrustedProxyIsLogged(t *testing.T) {
 	const atStart, atRequest = "HTTP_ADDR is a loopback address and TRUSTED_PROXIES is not set", "a proxy that is not in TRUSTED_PROXIES"
 	for _, c := range []struct {
 		name             string
@@ -153,15 +154,15 @@ func TestProxyWithoutTrustIsToldOf(t *testing.T) {
 			s := e2etest.Start(t, c.flags...)
 			log := s.Log
 			if got := strings.Contains(log.String(), atStart); got != c.start {
-				t.Errorf("told at start: %v, want %v", got, c.start)
+				t.Errorf("logged at start: %v, want %v", got, c.start)
 			}
-			knock(t, s.HTTP, "/", "live.example")
+			sendGet(t, s.HTTP, "/", "live.example")
 			if strings.Contains(log.String(), atRequest) {
-				t.Error("told of a proxy without its marks")
+				t.Error("a proxy is logged for a request without its marks")
 			}
-			knock(t, s.HTTP, "/", "live.example", "X-Forwarded-For: 192.0.2.1")
+			sendGet(t, s.HTTP, "/", "live.example", "X-Forwarded-For: 192.0.2.1")
 			if got := strings.Contains(log.String(), atRequest); got != c.onRequest {
-				t.Errorf("told at a request: %v, want %v", got, c.onRequest)
+				t.Errorf("logged at a request: %v, want %v", got, c.onRequest)
 			}
 		})
 	}
