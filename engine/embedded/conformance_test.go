@@ -13,7 +13,7 @@ import (
 // one, and compares the replies byte by byte. What the engine uses is here;
 // what differs is in TestKnownGaps.
 func TestSameAnswers(t *testing.T) {
-	take, drop := ours(t, "'SET'"), ours(t, "'DEL'")
+	take, drop := pitwallScript(t, "'SET'"), pitwallScript(t, "'DEL'")
 	conversations := []struct {
 		name     string
 		commands [][]string
@@ -142,8 +142,8 @@ func TestKnownGaps(t *testing.T) {
 	}
 }
 
-// ours is the script of Pitwall that contains a word.
-func ours(t *testing.T, word string) string {
+// pitwallScript is the script of Pitwall that contains a word.
+func pitwallScript(t *testing.T, word string) string {
 	t.Helper()
 	for _, s := range redis.Scripts() {
 		if strings.Contains(s, word) {

@@ -43,7 +43,7 @@ type device struct {
 	battery float64 // percent
 	drain   float64 // percent a second
 
-	heard     bool // its first fix comes through wherever it is: everybody is on the map from the start
+	everHeard bool // its first fix comes through wherever it is: everybody is on the map from the start
 	silent    int  // seconds still without a signal
 	off       int  // seconds still switched off
 	stored    []fix
@@ -147,14 +147,14 @@ func (d *device) report(ts int64, dst []fix) []fix {
 	} else if d.rnd.IntN(3000) == 0 {
 		d.silent = 8 + d.rnd.IntN(50)
 	}
-	if d.heard && (d.silent > 0 || !d.course.covered(d.metres)) {
+	if d.everHeard && (d.silent > 0 || !d.course.covered(d.metres)) {
 		if len(d.stored) == maxStored {
 			d.stored = append(d.stored[:0], d.stored[1:]...)
 		}
 		d.stored = append(d.stored, f)
 		return dst
 	}
-	d.heard = true
+	d.everHeard = true
 	if d.liveFirst {
 		dst = append(append(dst, f), d.stored...)
 	} else {

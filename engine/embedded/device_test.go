@@ -73,7 +73,7 @@ func TestEffort(t *testing.T) {
 	}
 }
 
-func TestStoredFixesComeLate(t *testing.T) {
+func TestStoredFixesArriveLate(t *testing.T) {
 	c := loadTestCourse(t)
 	for _, liveFirst := range []bool{false, true} {
 		d := newDevice("d", 1, 7, c)
@@ -112,7 +112,7 @@ func TestStoredFixesComeLate(t *testing.T) {
 
 func TestStoredFixesAreBounded(t *testing.T) {
 	d := newDevice("d", 1, 7, loadTestCourse(t))
-	d.heard, d.silent = true, 2*maxStored
+	d.everHeard, d.silent = true, 2*maxStored
 	for s := range int64(2*maxStored - 1) {
 		if got := d.report(s*1000, nil); len(got) != 0 {
 			t.Fatalf("second %d: reported without a signal", s)

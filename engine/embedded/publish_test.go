@@ -84,7 +84,7 @@ func TestFailuresAreLoggedOncePerInterval(t *testing.T) {
 	}
 }
 
-func TestStoppedWhilePublishingIsNoFault(t *testing.T) {
+func TestStoppedWhilePublishingIsNoError(t *testing.T) {
 	var out bytes.Buffer
 	ctx, cancel := context.WithCancel(t.Context())
 	s, err := NewSimulator(Options{

@@ -24,11 +24,11 @@ func (d *device) flatRecord(f fix) []string {
 	r := []string{
 		"device_id", d.id,
 		"ts", strconv.FormatInt(f.ts, 10),
-		"lat", number(f.at.lat, 7),
-		"lon", number(f.at.lon, 7),
-		"alt", number(f.at.alt, 1),
-		"course", number(f.course, 1),
-		"speed", number(f.speed, 1),
+		"lat", formatDecimal(f.at.lat, 7),
+		"lon", formatDecimal(f.at.lon, 7),
+		"alt", formatDecimal(f.at.alt, 1),
+		"course", formatDecimal(f.course, 1),
+		"speed", formatDecimal(f.speed, 1),
 		"sats", strconv.Itoa(f.sats),
 		"attributes", string(d.appendAttributes(nil, f)),
 	}
@@ -89,7 +89,7 @@ func (d *device) appendAttributes(b []byte, f fix) []byte {
 	return append(b, '}')
 }
 
-func number(v float64, decimals int) string { return strconv.FormatFloat(v, 'f', decimals, 64) }
+func formatDecimal(v float64, decimals int) string { return strconv.FormatFloat(v, 'f', decimals, 64) }
 
 // broken is a record that no decoder should take, as they come from a device
 // with a fault or from a colleague's script.
@@ -102,10 +102,10 @@ func (d *device) broken(f fix, r *rand.Rand) []string {
 		f.at.lat = 91
 		return d.flatRecord(f)
 	case 2: // one coordinate only
-		return []string{"device_id", d.id, "lat", number(f.at.lat, 7)}
+		return []string{"device_id", d.id, "lat", formatDecimal(f.at.lat, 7)}
 	case 3: // nobody's
-		return []string{"lat", number(f.at.lat, 7), "lon", number(f.at.lon, 7)}
+		return []string{"lat", formatDecimal(f.at.lat, 7), "lon", formatDecimal(f.at.lon, 7)}
 	default: // a date that is none
-		return []string{"device_id", d.id, "ts", "yesterday", "lat", number(f.at.lat, 7), "lon", number(f.at.lon, 7)}
+		return []string{"device_id", d.id, "ts", "yesterday", "lat", formatDecimal(f.at.lat, 7), "lon", formatDecimal(f.at.lon, 7)}
 	}
 }

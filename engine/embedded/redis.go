@@ -60,7 +60,7 @@ func StartRedis(o RedisOptions) (*Redis, error) {
 	if err != nil {
 		return nil, fmt.Errorf("start the embedded Redis (EMBEDDED_REDIS_ADDR): %w", err)
 	}
-	server, err := startServer(newGate(redis.Scripts(), o.Password))
+	server, err := startServer(newAuthorizer(redis.Scripts(), o.Password))
 	if err != nil {
 		return nil, errors.Join(fmt.Errorf("start the embedded Redis: %w", err), listener.Close())
 	}
@@ -71,7 +71,7 @@ func StartRedis(o RedisOptions) (*Redis, error) {
 
 // startServer starts a miniredis without a listener of its own: ours hands it
 // guarded connections.
-func startServer(g *gate) (*miniredis.Miniredis, error) {
+func startServer(g *authorizer) (*miniredis.Miniredis, error) {
 	server := miniredis.NewMiniRedis()
 	conn, err := server.Dial()
 	if err != nil {
@@ -84,7 +84,7 @@ func startServer(g *gate) (*miniredis.Miniredis, error) {
 	// Time to live runs out by the clock, as on a real server, and not only
 	// when a test says so.
 	server.ClockTTL(true)
-	server.Server().SetPreHook(newHook(server.Server(), g, MaxStreamLen, MaxStreamBytes).before)
+	server.Server().SetPreHook(newCommandFilter(server.Server(), g, MaxStreamLen, MaxStreamBytes).apply)
 	return server, nil
 }
 

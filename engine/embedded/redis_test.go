@@ -110,7 +110,7 @@ func TestStreamsAreBounded(t *testing.T) {
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			r := startRedis(t)
-			r.server.Server().SetPreHook(newHook(r.server.Server(), newGate(redis.Scripts(), ""), 5, MaxStreamBytes).before)
+			r.server.Server().SetPreHook(newCommandFilter(r.server.Server(), newAuthorizer(redis.Scripts(), ""), 5, MaxStreamBytes).apply)
 			c := dial(t, r.Addr())
 			for range 20 {
 				if reply := say(c, words(tt.xadd)); reply[0] != '$' {
@@ -126,9 +126,9 @@ func TestStreamsAreBounded(t *testing.T) {
 
 func TestScriptsAndTransactionsAreBoundedToo(t *testing.T) {
 	r := startRedis(t)
-	r.server.Server().SetPreHook(newHook(r.server.Server(), newGate(redis.Scripts(), ""), 5, MaxStreamBytes).before)
+	r.server.Server().SetPreHook(newCommandFilter(r.server.Server(), newAuthorizer(redis.Scripts(), ""), 5, MaxStreamBytes).apply)
 	c := dial(t, r.Addr())
-	bury := []string{"EVAL", ours(t, "XACK"), "2", "s", "from", "group", "100"}
+	bury := []string{"EVAL", pitwallScript(t, "XACK"), "2", "s", "from", "group", "100"}
 	for range 20 {
 		bury = append(bury, "1-1", "2", "a", "b")
 	}
@@ -152,7 +152,7 @@ func TestScriptsAndTransactionsAreBoundedToo(t *testing.T) {
 // and light ones again as many as before.
 func TestStreamsAreBoundedInBytes(t *testing.T) {
 	r := startRedis(t)
-	r.server.Server().SetPreHook(newHook(r.server.Server(), newGate(redis.Scripts(), ""), 20, 1100).before)
+	r.server.Server().SetPreHook(newCommandFilter(r.server.Server(), newAuthorizer(redis.Scripts(), ""), 20, 1100).apply)
 	c := dial(t, r.Addr())
 	heavy, light := strings.Repeat("x", 300), "x"
 	for _, step := range []struct {

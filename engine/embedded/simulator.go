@@ -26,7 +26,7 @@ const (
 	maxBehind = 10 * time.Second
 	// brokenEvery is the mean number of records between two broken ones.
 	brokenEvery = 4000
-	complainGap = 10 * time.Second
+	logInterval = 10 * time.Second
 )
 
 // Publisher takes records, each given as alternating name and value, and
@@ -75,7 +75,7 @@ type Simulator struct {
 	batch map[string][][]string
 
 	dropped   int // records since the last complaint
-	complain  time.Time
+	loggedAt  time.Time
 	lastError error
 }
 
@@ -187,13 +187,13 @@ func (s *Simulator) publish(ctx context.Context) {
 		clear(records) // the strings, not the memory
 		s.batch[key] = records[:0]
 	}
-	s.complainOnce(time.Now())
+	s.logDropped(time.Now())
 }
 
-func (s *Simulator) complainOnce(now time.Time) {
-	if s.dropped == 0 || now.Sub(s.complain) < complainGap {
+func (s *Simulator) logDropped(now time.Time) {
+	if s.dropped == 0 || now.Sub(s.loggedAt) < logInterval {
 		return
 	}
 	s.o.Logger.Warn("simulated records dropped", "records", s.dropped, "error", s.lastError)
-	s.dropped, s.complain = 0, now
+	s.dropped, s.loggedAt = 0, now
 }

@@ -71,12 +71,12 @@ func TestEveryDeviceIsHeardFromTheStart(t *testing.T) {
 		const devices = 2000
 		r := &recorder{}
 		simulate(t, Options{Devices: devices, Publisher: r, Streams: []string{"s"}, Seed: 1}, period)
-		heard := map[string]bool{}
+		everHeard := map[string]bool{}
 		for _, rec := range r.sent {
-			heard[rec.fields["device_id"]] = true
+			everHeard[rec.fields["device_id"]] = true
 		}
 		for i := range devices {
-			if id := deviceID(i); !heard[id] {
+			if id := deviceID(i); !everHeard[id] {
 				t.Errorf("%s has sent nothing in %v", id, period)
 			}
 		}
@@ -246,9 +246,9 @@ func TestSameSeedSameRecords(t *testing.T) {
 	}
 }
 
-// TestGoesOnFromNowWhenTheClockJumps lets a laptop sleep for eight hours, and
+// TestScheduleRestartsWhenTheClockJumps lets a laptop sleep for eight hours, and
 // sets a clock back by one.
-func TestGoesOnFromNowWhenTheClockJumps(t *testing.T) {
+func TestScheduleRestartsWhenTheClockJumps(t *testing.T) {
 	for name, jump := range map[string]time.Duration{"sleep": 8 * time.Hour, "set back": -time.Hour} {
 		t.Run(name, func(t *testing.T) {
 			var rec recorder

@@ -22,7 +22,7 @@
 //
 // Order: entries of a stream reach their shard in the stream's order. Nothing
 // missing: after a failed read the group is set back to the last id that was
-// handed over, so that a reply lost with its connection is read again. Repeats
+// batcher over, so that a reply lost with its connection is read again. Repeats
 // are possible then, and fall to the order rule of the shards. What Redis itself
 // loses, or trims before it was read, is gone.
 //

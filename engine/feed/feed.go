@@ -150,7 +150,7 @@ func (f *Feed) CreateGroups(ctx context.Context) error {
 		}
 	}
 	for _, r := range f.readers {
-		if err := r.create(ctx); err != nil {
+		if err := r.createGroup(ctx); err != nil {
 			return fmt.Errorf("create the live group: %w", err)
 		}
 	}
@@ -170,7 +170,7 @@ func (f *Feed) Run(ctx context.Context) error {
 	var all sync.WaitGroup
 	for _, r := range f.readers {
 		all.Go(func() {
-			if err := r.run(ctx); err != nil {
+			if err := r.loop(ctx); err != nil {
 				cancel(err)
 			}
 		})
@@ -178,10 +178,10 @@ func (f *Feed) Run(ctx context.Context) error {
 	for _, r := range f.readers {
 		all.Go(func() { r.measureLag(ctx, f.opt.LagEvery) })
 	}
-	all.Go(func() { f.keepHouse(ctx) })
+	all.Go(func() { f.reapLoop(ctx) })
 	select {
 	case <-ctx.Done():
-	case <-f.id.lost:
+	case <-f.id.lostSignal:
 		cancel(ErrLeaseLost)
 	}
 	all.Wait()
@@ -208,7 +208,7 @@ func (f *Feed) Close(ctx context.Context) error {
 		if f.opt.Ephemeral {
 			errs = append(errs, k.unregister(ctx))
 		}
-		errs = append(errs, k.lease.drop(ctx))
+		errs = append(errs, k.lease.release(ctx))
 	}
 	if err := errors.Join(errs...); err != nil {
 		return fmt.Errorf("leave Redis: %w", err)
@@ -244,9 +244,9 @@ func (f *Feed) Ready() error {
 // with; 0 while they agree. Of several streams it is the smallest. Any goroutine
 // may call it, from CreateGroups on.
 func (f *Feed) Difference() time.Duration {
-	smallest := f.readers[0].clock.inForce()
+	smallest := f.readers[0].clock.effective()
 	for _, r := range f.readers[1:] {
-		if d := r.clock.inForce(); max(d, -d) < max(smallest, -smallest) {
+		if d := r.clock.effective(); max(d, -d) < max(smallest, -smallest) {
 			smallest = d
 		}
 	}
@@ -254,4 +254,4 @@ func (f *Feed) Difference() time.Duration {
 }
 
 // Lost is closed when another process has taken the instance id.
-func (f *Feed) Lost() <-chan struct{} { return f.id.lost }
+func (f *Feed) Lost() <-chan struct{} { return f.id.lostSignal }

@@ -135,7 +135,7 @@ func TestBrokenRecordsAreCountedAndSkipped(t *testing.T) {
 	})
 }
 
-func TestAFullShardHoldsTheReaderAndLosesNothing(t *testing.T) {
+func TestFullShardBlocksTheReader(t *testing.T) {
 	onBoth(t, func(t *testing.T, b *bench) {
 		unblock := b.sink.block()
 		f := b.feed(func(o *Options) { o.BatchCount = 10 })

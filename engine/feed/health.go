@@ -2,9 +2,9 @@ package feed
 
 import "pitwall/engine/internal/health"
 
-// leasePart is the part that leases belong to; on a Cluster, those of one stream
+// leaseCheck is the part that leases belong to; on a Cluster, those of one stream
 // have its key after that.
-const leasePart = "lease"
+const leaseCheck = "lease"
 
 // readCheck is about the reading of one stream.
 func readCheck(o *Options, stream string) *health.Check {

@@ -23,7 +23,7 @@ func part(t *testing.T, f *Feed, name string) health.Status {
 
 // One stream that cannot be read is told as long as it lasts, whatever the other
 // does, and so is its recovery.
-func TestEachStreamTellsHowItIs(t *testing.T) {
+func TestHealthOfEachStream(t *testing.T) {
 	s := testenv.Redis(t)
 	b := newBench(t, s.URL())
 	f := b.feed(func(o *Options) { o.Streams, o.Block = []string{"s", "odd"}, 50*time.Millisecond })
@@ -50,7 +50,7 @@ func TestEachStreamTellsHowItIs(t *testing.T) {
 
 // A server that is away for less than the grace leaves the parts degraded, and
 // the process ready.
-func TestAShortCutIsNoReasonToTurnSpectatorsAway(t *testing.T) {
+func TestShortOutageKeepsReadiness(t *testing.T) {
 	s := testenv.Redis(t, testenv.AOF())
 	b := newBench(t, s.URL())
 	f := b.feed(func(o *Options) { o.Block, o.ReadyAway = 50*time.Millisecond, time.Hour })
@@ -68,7 +68,7 @@ func TestAShortCutIsNoReasonToTurnSpectatorsAway(t *testing.T) {
 	}
 }
 
-func TestALostLeaseCountsAtOnce(t *testing.T) {
+func TestLostLeaseFailsReadinessAtOnce(t *testing.T) {
 	s := testenv.Redis(t)
 	b := newBench(t, s.URL())
 	f := b.feed(func(o *Options) { o.ReadyAway = health.Never })

@@ -20,12 +20,12 @@ type keySet struct {
 // newKeySets makes those of the streams.
 func newKeySets(o *Options, id *identity) []*keySet {
 	if !o.Client.IsCluster() {
-		return []*keySet{newKeySet(o, id, o.Streams, leasePart)}
+		return []*keySet{newKeySet(o, id, o.Streams, leaseCheck)}
 	}
 	var list []*keySet
 	// In one order everywhere: two that take leases by turns would both be refused.
 	for _, stream := range slices.Sorted(slices.Values(o.Streams)) {
-		list = append(list, newKeySet(o, id, []string{stream}, leasePart+" "+stream))
+		list = append(list, newKeySet(o, id, []string{stream}, leaseCheck+" "+stream))
 	}
 	return list
 }
@@ -40,7 +40,7 @@ func newKeySet(o *Options, id *identity, streams []string, part string) *keySet 
 }
 
 // key is the name of a key of the set.
-func (k *keySet) key(name string) string { return k.client.Beside(k.streams[0], name) }
+func (k *keySet) key(name string) string { return k.client.ColocatedKey(k.streams[0], name) }
 
 // registry is the key of the registry.
 func (k *keySet) registry() string { return k.key(registryKey) }

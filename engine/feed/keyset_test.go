@@ -66,7 +66,7 @@ func TestKeySets(t *testing.T) {
 
 // An instance holds its id while it holds all leases: one that is another's is
 // enough to be refused, without a trace in the other places, and to lose it.
-func TestAnIDIsHeldWithAllOfItsLeases(t *testing.T) {
+func TestIDIsHeldOnlyWithAllLeases(t *testing.T) {
 	c := testenv.SharedRedisCluster(t)
 	streams := []string{"telemetry:t", "telemetry:b", "race:{1}"}
 	const last = "{telemetry:t}:pitwall:lease:one" // in the order in which they are taken

@@ -12,9 +12,9 @@ func (r *reader) measureLag(ctx context.Context, every time.Duration) {
 	defer tick.Stop()
 	for {
 		if lag, err := r.lag(ctx); err == nil {
-			r.shown.Measured(lag)
+			r.lagGauge.Measured(lag)
 		} else if ctx.Err() == nil {
-			r.shown.Missed()
+			r.lagGauge.Missed()
 		}
 		select {
 		case <-ctx.Done():

@@ -21,21 +21,21 @@ type identity struct {
 	id    string
 	token string
 	log   *slog.Logger
-	ours  *health.Check // no other process has it
+	check *health.Check // no other process has it
 
-	lost chan struct{} // closed when another's token was found
+	lostSignal chan struct{} // closed when another's token was found
 
 	mu   sync.Mutex
 	gone bool // lost is closed
 }
 
 func newIdentity(o *Options, log *slog.Logger) *identity {
-	return &identity{id: o.InstanceID, token: rand.Text(), log: log, ours: o.Health.Check(leasePart, 0), lost: make(chan struct{})}
+	return &identity{id: o.InstanceID, token: rand.Text(), log: log, check: o.Health.Check(leaseCheck, 0), lostSignal: make(chan struct{})}
 }
 
 func (i *identity) isLost() bool {
 	select {
-	case <-i.lost:
+	case <-i.lostSignal:
 		return true
 	default:
 		return false
@@ -50,9 +50,9 @@ func (i *identity) lose() {
 		return
 	}
 	i.gone = true
-	i.ours.Fault(ErrLeaseLost)
+	i.check.Fault(ErrLeaseLost)
 	i.log.Error("another live process has taken the instance id, live part ends", "INSTANCE_ID", i.id)
-	close(i.lost)
+	close(i.lostSignal)
 }
 
 // lease is the right to an instance id: a key in Redis that carries a random
@@ -125,8 +125,8 @@ func past(t time.Time) bool {
 	return now.After(t) || now.Round(0).After(t.Round(0))
 }
 
-// drop gives the lease up. One that is not there any more is no error.
-func (l *lease) drop(ctx context.Context) error {
+// release gives the lease up. One that is not there any more is no error.
+func (l *lease) release(ctx context.Context) error {
 	l.mu.Lock()
 	l.until = time.Time{}
 	l.mu.Unlock()
@@ -151,7 +151,7 @@ func (f *Feed) AcquireLease(ctx context.Context) error {
 			return fmt.Errorf("take the lease of INSTANCE_ID %q: %w", l.id, err)
 		}
 		if held {
-			return f.shutOut(ctx)
+			return f.killStaleReaders(ctx)
 		}
 		if last {
 			return fmt.Errorf("INSTANCE_ID %q is used by another live process: "+
@@ -183,28 +183,28 @@ func (f *Feed) takeLeases(ctx context.Context) (held bool, err error) {
 			continue
 		}
 		for _, taken := range f.keySets[:i] {
-			err = errors.Join(err, taken.lease.drop(ctx))
+			err = errors.Join(err, taken.lease.release(ctx))
 		}
 		return false, err
 	}
 	return true, nil
 }
 
-// shutOut closes the connections on which another process reads under this id.
+// killStaleReaders closes the connections on which another process reads under this id.
 // Whoever finds theirs closed looks the lease up before they read on. Where the
 // server or the login has no CLIENT LIST and CLIENT KILL, a holder that stood
 // still is kept off by its own clocks alone: what it had sent by then is served.
-func (f *Feed) shutOut(ctx context.Context) error {
+func (f *Feed) killStaleReaders(ctx context.Context) error {
 	for _, k := range f.keySets {
-		if err := k.lease.shutOut(ctx); err != nil {
+		if err := k.lease.killStaleReaders(ctx); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-// shutOut is that of one server.
-func (l *lease) shutOut(ctx context.Context) error {
+// killStaleReaders is that of one server.
+func (l *lease) killStaleReaders(ctx context.Context) error {
 	n, err := l.client.CloseNamed(ctx, l.key, l.key)
 	if err != nil && !redis.IsRefused(err) {
 		return fmt.Errorf("take the lease of INSTANCE_ID %q: %w", l.id, err)

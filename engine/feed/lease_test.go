@@ -78,7 +78,7 @@ func TestLeaseIsTakenAgainWhenItIsGone(t *testing.T) {
 	}
 }
 
-func TestTheLivePartEndsWhenAnotherHoldsTheLease(t *testing.T) {
+func TestRunEndsWhenAnotherHoldsTheLease(t *testing.T) {
 	s := testenv.Redis(t)
 	b := newBench(t, s.URL())
 	f := b.feed(func(o *Options) { o.Ephemeral = true })
@@ -125,7 +125,7 @@ func TestTheLivePartEndsWhenAnotherHoldsTheLease(t *testing.T) {
 // A process that stood still for longer than its lease lasts, wherever it stood,
 // takes nothing from the one that holds the id now. Nobody renews its lease in
 // these tests: it is its readers that must find out.
-func TestAProcessThatStoodStillTakesNothingFromTheNextOne(t *testing.T) {
+func TestPausedProcessTakesNothingFromItsSuccessor(t *testing.T) {
 	for _, tt := range []struct {
 		name  string
 		stand func(b *bench, p *testenv.TCPProxy) (goOn func())
@@ -181,7 +181,7 @@ func TestAProcessThatStoodStillTakesNothingFromTheNextOne(t *testing.T) {
 	}
 }
 
-func TestCloseGivesTheLeaseUp(t *testing.T) {
+func TestCloseReleasesTheLease(t *testing.T) {
 	onBoth(t, func(t *testing.T, b *bench) {
 		f := b.feed(nil)
 		if err := f.Close(t.Context()); err != nil {
@@ -211,7 +211,7 @@ func TestCloseGivesTheLeaseUp(t *testing.T) {
 }
 
 // A starter that waits comes up as soon as the lease is free.
-func TestAWaitingStarterTakesAFreedLease(t *testing.T) {
+func TestWaitingProcessTakesAReleasedLease(t *testing.T) {
 	onBoth(t, func(t *testing.T, b *bench) {
 		first := b.feed(func(o *Options) { o.LeaseTTL = 20 * time.Second })
 		if err := first.AcquireLease(t.Context()); err != nil {
@@ -251,7 +251,7 @@ func TestAcquireLeaseEndsWithItsContext(t *testing.T) {
 
 // A lease that ran out may have been another's meanwhile: taking it again is a
 // new term, in which nothing is read before the group is back in place.
-func TestALeaseThatIsTakenTooLateIsANewTerm(t *testing.T) {
+func TestLeaseRenewedTooLateIsANewTerm(t *testing.T) {
 	onBoth(t, func(t *testing.T, b *bench) {
 		f := b.feed(func(o *Options) { o.LeaseTTL = time.Minute })
 		if err := f.AcquireLease(t.Context()); err != nil {
@@ -282,13 +282,13 @@ func TestALeaseThatIsTakenTooLateIsANewTerm(t *testing.T) {
 			t.Errorf("taken too late it is term %d after %d", l.current(), first)
 		}
 		publish(t, b.client, "s", 0, 1, "a")
-		if got, err := r.read(t.Context(), nil); !errors.Is(err, errLapsed) {
+		if got, err := r.readNext(t.Context(), nil); !errors.Is(err, errLapsed) {
 			t.Errorf("read %d entries, %v, before the group was back in place", len(got), err)
 		}
 		if err := r.resume(t.Context()); err != nil {
 			t.Fatal(err)
 		}
-		if got, err := r.read(t.Context(), nil); err != nil || len(got) != 1 {
+		if got, err := r.readNext(t.Context(), nil); err != nil || len(got) != 1 {
 			t.Errorf("read %d entries, %v, afterwards", len(got), err)
 		}
 	})

@@ -25,13 +25,13 @@ func (k *keeper) Deliver(_ context.Context, _ int, b *shard.Batch) error {
 
 // An odd optional value is counted and does not cost the position. A record
 // without a time that counts says so: it has that of its entry.
-func TestOddValuesAreCountedAndTheirPositionsKept(t *testing.T) {
+func TestLeftOutValuesAreCountedAndTheirPositionsKept(t *testing.T) {
 	onBoth(t, func(t *testing.T, b *bench) {
 		m := newMeters(b.set)
 		k := &keeper{sink: b.sink}
 		limits := codec.DefaultLimits()
 		limits.RejectNullIsland = true
-		h := newHandover(k, limits, &m, slog.New(slog.NewTextHandler(b.log, nil)))
+		h := newBatcher(k, limits, &m, slog.New(slog.NewTextHandler(b.log, nil)))
 		for _, o := range codec.Omissions() {
 			if name := leftOut(o); b.metric(name) != "0" {
 				t.Errorf("%s is %q before the first record, want 0", name, b.metric(name))
@@ -48,7 +48,7 @@ func TestOddValuesAreCountedAndTheirPositionsKept(t *testing.T) {
 		}
 		for _, warm := range []bool{true, false} {
 			k.got = nil
-			if err := h.deliver(t.Context(), entries, 0, warm); err != nil || len(k.got) != len(odd) {
+			if err := h.decodeAndDeliver(t.Context(), entries, 0, warm); err != nil || len(k.got) != len(odd) {
 				t.Fatalf("%d positions of %d records: %v", len(k.got), len(odd), err)
 			}
 			for n, p := range k.got {

@@ -22,10 +22,10 @@ type meters struct {
 // readBounds are the buckets of the read latency, in s.
 var readBounds = []float64{.001, .002, .005, .01, .025, .05, .1, .15, .2, .25, .5, 1, 2.5, 5, 10}
 
-// read notes how old the oldest entry of a read was, from its arrival in Redis
+// observeAge notes how old the oldest entry of a read was, from its arrival in Redis
 // on. difference is that of the clocks, in ms. What is left of it may make the
 // age negative, which counts as nothing.
-func (m *meters) read(oldest redis.ID, now time.Time, difference int64) {
+func (m *meters) observeAge(oldest redis.ID, now time.Time, difference int64) {
 	m.latency.Update(max(0, float64(now.UnixMilli()-int64(oldest.Ms)-difference)/1000))
 }
 

@@ -16,19 +16,19 @@ import (
 // reader reads one stream. Its methods are called by one goroutine at a time,
 // apart from position.
 type reader struct {
-	client *redis.Client
-	log    *slog.Logger
-	stream string
-	group  string
-	handed *handover
-	meters streamMeters
-	clock  *difference
-	conn   *redis.Reader
-	lease  *lease
-	term   int    // of the lease when the group was last placed
-	runID  string // the server process that it was placed on
-	check  *health.Check
-	shown  *health.Lag // how long the first unread entry waits
+	client   *redis.Client
+	log      *slog.Logger
+	stream   string
+	group    string
+	batcher  *batcher
+	meters   streamMeters
+	clock    *clockDifference
+	conn     *redis.Reader
+	lease    *lease
+	term     int    // of the lease when the group was last placed
+	runID    string // the server process that it was placed on
+	check    *health.Check
+	lagGauge *health.Lag // how long the first unread entry waits
 
 	pause   pace.Backoff
 	fault   pace.LogLimiter // reads that failed
@@ -44,16 +44,16 @@ func newReader(f *Feed, stream string, l *lease) *reader {
 	log := f.log.With("stream", stream)
 	meters := f.meters.stream(stream)
 	return &reader{
-		client: o.Client,
-		log:    log,
-		stream: stream,
-		group:  f.group,
-		lease:  l,
-		handed: newHandover(o.Sink, o.Limits, &f.meters, log),
-		meters: meters,
-		clock:  newDifference(o.FutureTolerance, log, meters.clock),
-		check:  readCheck(&f.opt, stream),
-		shown:  health.NewLag(meters.lag),
+		client:   o.Client,
+		log:      log,
+		stream:   stream,
+		group:    f.group,
+		lease:    l,
+		batcher:  newBatcher(o.Sink, o.Limits, &f.meters, log),
+		meters:   meters,
+		clock:    newClockDifference(o.FutureTolerance, log, meters.clock),
+		check:    readCheck(&f.opt, stream),
+		lagGauge: health.NewLag(meters.lag),
 		conn: o.Client.NewReader(redis.ReadOptions{
 			Stream: stream, Group: f.group, Consumer: o.InstanceID, From: ">",
 			Count: o.BatchCount, Block: o.Block, NoAck: true, Name: l.key,
@@ -74,8 +74,8 @@ func (r *reader) setPosition(id redis.ID) {
 	r.last = id
 }
 
-// create makes the group at the stream's last id.
-func (r *reader) create(ctx context.Context) error {
+// createGroup makes the group at the stream's last id.
+func (r *reader) createGroup(ctx context.Context) error {
 	var err error
 	if r.runID, err = r.conn.RunID(ctx); err != nil {
 		return err
@@ -86,20 +86,20 @@ func (r *reader) create(ctx context.Context) error {
 	if err := r.conn.Place(ctx, r.tail); err != nil {
 		return err
 	}
-	r.clock.ask(ctx, r.client, r.stream, r.tail)
+	r.clock.askServer(ctx, r.client, r.stream, r.tail)
 	r.term = r.lease.current()
 	r.setPosition(r.tail)
 	return nil
 }
 
-// run reads until ctx ends, which is no error, the lease is lost (ErrLeaseLost),
+// loop reads until ctx ends, which is no error, the lease is lost (ErrLeaseLost),
 // or the sink fails.
-func (r *reader) run(ctx context.Context) error {
+func (r *reader) loop(ctx context.Context) error {
 	defer r.conn.Close()
 	var entries []redis.Entry
 	var err error
 	for ctx.Err() == nil {
-		if entries, err = r.read(ctx, entries); err != nil {
+		if entries, err = r.readNext(ctx, entries); err != nil {
 			if err := r.restore(ctx, err); err != nil {
 				return err
 			}
@@ -111,7 +111,7 @@ func (r *reader) run(ctx context.Context) error {
 		if len(entries) == 0 {
 			continue
 		}
-		if err := r.handed.deliver(ctx, entries, r.clock.inForce(), false); err != nil {
+		if err := r.batcher.decodeAndDeliver(ctx, entries, r.clock.effective(), false); err != nil {
 			if ctx.Err() != nil {
 				return nil
 			}
@@ -128,15 +128,15 @@ func (r *reader) noteClock(entries []redis.Entry) {
 	if n := len(entries); n > 0 {
 		last = entries[n-1].ID
 	}
-	r.clock.read(time.Now(), last, r.conn.Emptied())
+	r.clock.observe(time.Now(), last, r.conn.Emptied())
 }
 
 // errLapsed is what a read fails with that is not begun.
 var errLapsed = errors.New("the lease of the instance id was not renewed in time")
 
-// read takes the next entries off the stream, but not while the group may be
+// readNext takes the next entries off the stream, but not while the group may be
 // another's.
-func (r *reader) read(ctx context.Context, dst []redis.Entry) ([]redis.Entry, error) {
+func (r *reader) readNext(ctx context.Context, dst []redis.Entry) ([]redis.Entry, error) {
 	if now := r.lease.current(); now == lapsed || now != r.term {
 		return dst, errLapsed
 	}

@@ -38,7 +38,7 @@ func (r *reader) resume(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("resume: %w", err)
 	}
-	at, err := r.passLarge(ctx, resumeAt(r.position(), last, sameServer))
+	at, err := r.skipLarge(ctx, resumeAt(r.position(), last, sameServer))
 	if err != nil {
 		return fmt.Errorf("resume: %w", err)
 	}
@@ -59,10 +59,10 @@ func (r *reader) resume(ctx context.Context) error {
 	return nil
 }
 
-// passLarge passes over entries that cannot be read because of their size, and
+// skipLarge passes over entries that cannot be read because of their size, and
 // are no positions.
-func (r *reader) passLarge(ctx context.Context, at redis.ID) (redis.ID, error) {
-	last, n, err := r.conn.PassLarge(ctx, at)
+func (r *reader) skipLarge(ctx context.Context, at redis.ID) (redis.ID, error) {
+	last, n, err := r.conn.SkipLarge(ctx, at)
 	if n > 0 {
 		r.meters.skipped.Add(n)
 		r.log.Warn("entries were skipped that are too large to be read", "entries", n, "last_id", last.String(), "largest_allowed_bytes", redis.MaxEntry)
@@ -72,8 +72,8 @@ func (r *reader) passLarge(ctx context.Context, at redis.ID) (redis.ID, error) {
 
 // resumeAt is where a group is set back to. handed is the last id handed over,
 // last the stream's own, which is lower when a failover went back.
-func resumeAt(handed, last redis.ID, sameServer bool) redis.ID {
-	at := handed
+func resumeAt(batcher, last redis.ID, sameServer bool) redis.ID {
+	at := batcher
 	if last.Less(at) {
 		at = last
 	}

@@ -17,10 +17,10 @@ import (
 func TestResumeAt(t *testing.T) {
 	id := func(ms uint64) redis.ID { return redis.ID{Ms: ms, Seq: 3} }
 	for _, tt := range []struct {
-		name         string
-		handed, last redis.ID
-		same         bool
-		want         redis.ID
+		name          string
+		batcher, last redis.ID
+		same          bool
+		want          redis.ID
 	}{
 		{"same server, entries behind", id(50_000), id(90_000), true, id(50_000)},
 		{"same server, all read", id(50_000), id(50_000), true, id(50_000)},
@@ -31,7 +31,7 @@ func TestResumeAt(t *testing.T) {
 		{"other server soon after the epoch", id(5_000), id(6_000), false, redis.ID{}},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
-			if got := resumeAt(tt.handed, tt.last, tt.same); got != tt.want {
+			if got := resumeAt(tt.batcher, tt.last, tt.same); got != tt.want {
 				t.Errorf("got %v, want %v", got, tt.want)
 			}
 		})
@@ -89,7 +89,7 @@ func TestNothingIsMissingAfterCutsInMidReply(t *testing.T) {
 	for i := range cuts {
 		proxy.CutAfter(rand.Int64N(4000))
 		b.eventually("a cut", func() bool { return proxy.Cuts() > i })
-		b.goesOn()
+		b.resumes()
 	}
 	b.complete(stop(), four)
 	if got := b.metric(`processor_live_stream_resumes_total{stream="s"}`); got == "0" {
@@ -97,8 +97,8 @@ func TestNothingIsMissingAfterCutsInMidReply(t *testing.T) {
 	}
 }
 
-// goesOn waits until some more batches have come.
-func (b *bench) goesOn() {
+// resumes waits until some more batches have come.
+func (b *bench) resumes() {
 	b.t.Helper()
 	before, _, _ := b.sink.counts()
 	b.eventually("more batches", func() bool {
@@ -141,7 +141,7 @@ func TestNothingIsMissingAfterServerRestarts(t *testing.T) {
 	}
 }
 
-func TestReadingGoesOnAfterTheServerLostEverything(t *testing.T) {
+func TestReadingResumesAfterTheServerLostEverything(t *testing.T) {
 	s := testenv.Redis(t)
 	b := newBench(t, s.URL())
 	b.running(b.feed(nil))
@@ -156,7 +156,7 @@ func TestReadingGoesOnAfterTheServerLostEverything(t *testing.T) {
 
 // A replica that takes over may be behind, and its clock too: its new entries
 // have ids below those that were read from the old server.
-func TestFailoverThatGoesBack(t *testing.T) {
+func TestFailoverToAnOlderReplica(t *testing.T) {
 	s := testenv.Redis(t)
 	b := newBench(t, s.URL())
 	f := b.feed(nil)
@@ -190,7 +190,7 @@ func TestFailoverThatGoesBack(t *testing.T) {
 
 // A failover that only some connections notice: the reader's leads to the new
 // server, the one that all share stays on the old, which lives on and answers.
-func TestFailoverThatTheSharedConnectionMisses(t *testing.T) {
+func TestFailoverUnseenByTheSharedConnection(t *testing.T) {
 	old, master := testenv.Redis(t), testenv.Redis(t)
 	p := testenv.Proxy(t, old.Addr())
 	b := newBench(t, "redis://"+p.Addr())
@@ -243,7 +243,7 @@ func TestStreamDeletedWhileReading(t *testing.T) {
 
 // A stream key that holds something else fails every read. That must cost
 // little, say so once, and heal when the key is put right.
-func TestAReadThatAlwaysFailsRestsAndHeals(t *testing.T) {
+func TestPersistentReadFailureBacksOffAndRecovers(t *testing.T) {
 	s := testenv.Redis(t)
 	b := newBench(t, s.URL())
 	b.running(b.feed(func(o *Options) { o.Block = 50 * time.Millisecond }))
@@ -257,8 +257,8 @@ func TestAReadThatAlwaysFailsRestsAndHeals(t *testing.T) {
 	begin, before := time.Now(), failed()
 	b.eventually("a few failures", func() bool { return failed() >= before+6 })
 	// Five waits at the least, each half as long as it may be.
-	if d, least := time.Since(begin), (1+2+4+8+16)*pace.FirstDelay/2; d < least {
-		t.Errorf("six failures in %v, want at least %v", d, least)
+	if d, minimum := time.Since(begin), (1+2+4+8+16)*pace.FirstDelay/2; d < minimum {
+		t.Errorf("six failures in %v, want at least %v", d, minimum)
 	}
 	if n := b.log.count("level=WARN", "reading the stream failed"); n != 1 {
 		t.Errorf("%d warnings, want 1", n)

@@ -26,7 +26,7 @@ func (f *Feed) Warm(ctx context.Context) error {
 		begin := time.Now()
 		share := time.Until(end) / time.Duration(len(f.readers)-i)
 		limited, cancel := context.WithTimeout(ctx, share)
-		n, err := f.warm(limited, r)
+		n, err := f.warmStream(limited, r)
 		late := limited.Err() != nil && ctx.Err() == nil
 		cancel()
 		if err != nil && late {
@@ -41,14 +41,14 @@ func (f *Feed) Warm(ctx context.Context) error {
 	return nil
 }
 
-// warm reads one stream and returns how many records it handed over.
-func (f *Feed) warm(ctx context.Context, r *reader) (records int, err error) {
-	from, err := f.floor(ctx, r)
+// warmStream reads one stream and returns how many records it handed over.
+func (f *Feed) warmStream(ctx context.Context, r *reader) (records int, err error) {
+	from, err := f.firstUnarchived(ctx, r)
 	if err != nil {
 		return 0, err
 	}
-	if least := r.tail.Sub(f.opt.WarmLeast); f.opt.WarmLeast > 0 && least.Less(from) {
-		from = least
+	if minimum := r.tail.Sub(f.opt.WarmLeast); f.opt.WarmLeast > 0 && minimum.Less(from) {
+		from = minimum
 	}
 	var page []redis.Entry
 	size := redis.NewAdaptiveCount(f.opt.BatchCount)
@@ -60,7 +60,7 @@ func (f *Feed) warm(ctx context.Context, r *reader) (records int, err error) {
 			continue
 		}
 		if redis.IsConnection(err) {
-			if last, ok := f.passLargeBack(ctx, r.stream, to); ok {
+			if last, ok := f.skipLargeBack(ctx, r.stream, to); ok {
 				to = last.Prev()
 				continue
 			}
@@ -69,7 +69,7 @@ func (f *Feed) warm(ctx context.Context, r *reader) (records int, err error) {
 			return records, err
 		}
 		size.Succeeded(page)
-		if err := r.handed.deliver(ctx, page, r.clock.inForce(), true); err != nil {
+		if err := r.batcher.decodeAndDeliver(ctx, page, r.clock.effective(), true); err != nil {
 			return records, fmt.Errorf("hand positions to the shards: %w", err)
 		}
 		records += len(page)
@@ -78,12 +78,12 @@ func (f *Feed) warm(ctx context.Context, r *reader) (records int, err error) {
 	return records, nil
 }
 
-// passLargeBack returns the oldest of the entries from to on, backwards, that are
+// skipLargeBack returns the oldest of the entries from to on, backwards, that are
 // too large to be read. The connection may be busy with one of them, or just be
 // closed for it, so it asks more than once.
-func (f *Feed) passLargeBack(ctx context.Context, stream string, to redis.ID) (last redis.ID, ok bool) {
+func (f *Feed) skipLargeBack(ctx context.Context, stream string, to redis.ID) (last redis.ID, ok bool) {
 	for range 3 {
-		last, n, err := f.opt.Client.PassLargeBack(ctx, stream, to)
+		last, n, err := f.opt.Client.SkipLargeBack(ctx, stream, to)
 		if err == nil {
 			return last, n > 0
 		}
@@ -91,8 +91,8 @@ func (f *Feed) passLargeBack(ctx context.Context, stream string, to redis.ID) (l
 	return redis.ID{}, false
 }
 
-// floor is the id of the first entry that the archive may not have written.
-func (f *Feed) floor(ctx context.Context, r *reader) (redis.ID, error) {
+// firstUnarchived is the id of the first entry that the archive may not have written.
+func (f *Feed) firstUnarchived(ctx context.Context, r *reader) (redis.ID, error) {
 	pending, err := f.opt.Client.PendingSummary(ctx, r.stream, f.opt.ArchiveGroup)
 	switch {
 	case redis.IsNoGroup(err):

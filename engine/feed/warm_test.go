@@ -121,7 +121,7 @@ func TestWarmBeginsWhereTheArchiveIs(t *testing.T) {
 	}
 }
 
-func TestWarmLeavesOffWhenItsTimeIsOver(t *testing.T) {
+func TestWarmStopsAtItsTimeLimit(t *testing.T) {
 	onBoth(t, func(t *testing.T, b *bench) {
 		b.seed(20)
 		b.sink.block()
@@ -143,7 +143,7 @@ func TestWarmLeavesOffWhenItsTimeIsOver(t *testing.T) {
 
 // However much there is and however slowly it comes, the newest positions are
 // there when the time is over.
-func TestWarmHandsTheNewestOverInTime(t *testing.T) {
+func TestWarmDeliversTheNewestInTime(t *testing.T) {
 	onBoth(t, func(t *testing.T, b *bench) {
 		const n, page, pages = 300, 7, 3
 		ids := b.seed(n)

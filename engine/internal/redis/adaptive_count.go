@@ -2,9 +2,9 @@ package redis
 
 import "errors"
 
-// heavyRead is how many bytes of names and values a read may bring before the
+// halveAboveBytes is how many bytes of names and values a read may bring before the
 // next one asks for less.
-const heavyRead = 16 << 20
+const halveAboveBytes = 16 << 20
 
 // AdaptiveCount is how many entries a read asks for. Every read has a deadline, and
 // its reply is in memory as a whole. A count that is too large for either would
@@ -31,7 +31,7 @@ func (a *AdaptiveCount) Exhausted() bool { return a.alone > 0 }
 
 // Failed records that a read, or a step after it, failed with err.
 func (a *AdaptiveCount) Failed(err error) {
-	if errors.Is(err, errHeavy) { // each further try may take a minute
+	if errors.Is(err, errReplyTooLarge) { // each further try may take a minute
 		a.alone, a.now = max(a.alone, a.now), 1
 	} else if a.now == 1 {
 		a.alone = max(a.alone, 1)
@@ -52,9 +52,9 @@ func (a *AdaptiveCount) Succeeded(entries []Entry) {
 		bytes += entries[i].Size()
 	}
 	switch {
-	case bytes > heavyRead:
+	case bytes > halveAboveBytes:
 		a.now = max(1, a.now/2)
-	case 2*bytes < heavyRead: // twice as many would do
+	case 2*bytes < halveAboveBytes: // twice as many would do
 		a.now = min(a.most, 2*a.now)
 	}
 }

@@ -25,8 +25,8 @@ func TestAdaptiveCount(t *testing.T) {
 		{"failed again", func() { p.Failed(errNoReply) }, 250},
 		{"nothing came then", func() { p.Succeeded(nil) }, 250},
 		{"light again", func() { p.Succeeded(entries(250, 250)) }, 500},
-		{"heavy", func() { p.Succeeded(entries(10, heavyRead+10)) }, 250},
-		{"neither light nor heavy", func() { p.Succeeded(entries(10, heavyRead*3/4)) }, 250},
+		{"heavy", func() { p.Succeeded(entries(10, halveAboveBytes+10)) }, 250},
+		{"neither light nor heavy", func() { p.Succeeded(entries(10, halveAboveBytes*3/4)) }, 250},
 		{"failed for long", func() {
 			for range 20 {
 				p.Failed(errNoReply)
@@ -52,7 +52,7 @@ func TestAdaptiveCountOfTooLargeEntries(t *testing.T) {
 	if p.Failed(errNoReply); p.Exhausted() || p.Count() != 50 {
 		t.Errorf("after a read that failed: %+v", p)
 	}
-	p.Failed(errHeavy)
+	p.Failed(errReplyTooLarge)
 	for n := range 50 {
 		if !p.Exhausted() || p.Count() != 1 {
 			t.Fatalf("after %d entries: %+v", n, p)

@@ -38,13 +38,13 @@ type Options struct {
 // Cluster. It reconnects by itself: a command fails while its server is away and
 // works again when it is back. Safe for use by any number of goroutines.
 type Client struct {
-	commands // on the connection that all share
-	rdb      rueidis.Client
-	links    *links   // of rdb
-	nodes    *cluster // nil for a single server; rdb is one of its nodes
-	log      *slog.Logger
-	db       int        // number of the database
-	leaving  sync.Mutex // held by whoever leaves a replica
+	commands   // on the connection that all share
+	rdb        rueidis.Client
+	connFinder *connFinder // of rdb
+	nodes      *cluster    // nil for a single server; rdb is one of its nodes
+	log        *slog.Logger
+	db         int        // number of the database
+	quitting   sync.Mutex // held by whoever leaves a replica
 }
 
 // Open connects, and fails when the server is not there, refuses the login, or
@@ -61,7 +61,7 @@ func Open(ctx context.Context, o Options) (*Client, error) {
 	var errs []error
 	for _, addr := range opt.InitAddress {
 		c := &Client{log: o.Logger, db: opt.SelectDB}
-		c.do = c.shared
+		c.do = c.doShared
 		server, err := c.connect(ctx, opt, addr, o.Patience)
 		if err == nil {
 			c.log.Info("redis connected", "addr", addr, "db", opt.SelectDB, "tls", opt.TLSConfig != nil, "server", server)
@@ -83,7 +83,7 @@ func (c *Client) connect(ctx context.Context, opt rueidis.ClientOption, addr str
 	if !byName {
 		one = newNode(opt, addr).opt
 	}
-	c.links = watchLinks(&one)
+	c.connFinder = newConnFinder(&one)
 	if c.rdb, err = rueidis.NewClient(one); err != nil {
 		if byName {
 			err = fmt.Errorf("ask the Sentinels for the master of parameter master_set: %w", err)
@@ -107,7 +107,7 @@ func (c *Client) connect(ctx context.Context, opt rueidis.ClientOption, addr str
 	if mode != "cluster" {
 		return server, nil
 	}
-	c.nodes = newCluster(opt, addr, c.rdb, c.links, c.log)
+	c.nodes = newCluster(opt, addr, c.rdb, c.connFinder, c.log)
 	limited, cancel := context.WithTimeout(ctx, commandTimeout)
 	defer cancel()
 	return server + ", node of a Cluster", c.nodes.refresh(limited)
@@ -117,7 +117,7 @@ func (c *Client) connect(ctx context.Context, opt rueidis.ClientOption, addr str
 // those who made them, before.
 func (c *Client) Close() {
 	if c.nodes != nil {
-		c.nodes.close()
+		c.nodes.closeAll()
 	} else if c.rdb != nil {
 		c.rdb.Close()
 	}
@@ -138,15 +138,15 @@ func (c *Client) target(key string) doer {
 	return route{c.nodes, slotOf(key)}
 }
 
-// shared runs one command that does not block.
-func (c *Client) shared(ctx context.Context, what string, to on, args ...string) (rueidis.RedisMessage, error) {
+// doShared runs one command that does not block.
+func (c *Client) doShared(ctx context.Context, what string, to onKey, args ...string) (rueidis.RedisMessage, error) {
 	limited, cancel := context.WithTimeout(ctx, commandTimeout)
 	defer cancel()
 	target := c.target(to.key)
 	m, err := target.Do(limited, target.B().Arbitrary(args...).Build()).ToMessage()
 	if err != nil && !rueidis.IsRedisNil(err) {
 		c.leaveReplica(ctx, err, false)
-		return m, failure(ctx, commandTimeout, what, err)
+		return m, wrapError(ctx, commandTimeout, what, err)
 	}
 	return m, nil
 }
@@ -157,10 +157,10 @@ func (c *Client) shared(ctx context.Context, what string, to on, args ...string)
 // this one for ever. pooled says that the command took one from the pool for
 // blocking commands.
 func (c *Client) leaveReplica(ctx context.Context, err error, pooled bool) {
-	if !isReadOnly(err) || c.nodes != nil || !c.leaving.TryLock() { // one goodbye is enough for all who failed
+	if !isReadOnly(err) || c.nodes != nil || !c.quitting.TryLock() { // one goodbye is enough for all who failed
 		return
 	}
-	defer c.leaving.Unlock()
+	defer c.quitting.Unlock()
 	limited, cancel := context.WithTimeout(ctx, commandTimeout)
 	defer cancel()
 	quit := c.rdb.B().Arbitrary("QUIT")
@@ -175,7 +175,7 @@ func (c *Client) leaveReplica(ctx context.Context, err error, pooled bool) {
 // of the keys.
 func (c *Client) Ping(ctx context.Context, keys ...string) error {
 	if c.nodes == nil {
-		_, err := c.do(ctx, "ping Redis", on{}, "PING")
+		_, err := c.do(ctx, "ping Redis", onKey{}, "PING")
 		return err
 	}
 	var errs []error
@@ -186,7 +186,7 @@ func (c *Client) Ping(ctx context.Context, keys ...string) error {
 			continue
 		}
 		asked[addr] = true
-		if _, err := c.do(ctx, "ping Redis, the owner of "+key+" at "+addr, on{key}, "PING"); err != nil {
+		if _, err := c.do(ctx, "ping Redis, the owner of "+key+" at "+addr, onKey{key}, "PING"); err != nil {
 			errs = append(errs, err)
 		}
 	}
@@ -198,7 +198,7 @@ func (c *Client) Ping(ctx context.Context, keys ...string) error {
 // all everywhere, the embedded server included, and needs no right that a
 // restricted login may lack.
 func (c *Client) checkVersion(ctx context.Context) (server, mode string, err error) {
-	m, err := c.do(ctx, "ask for the version", on{}, "HELLO", "3")
+	m, err := c.do(ctx, "ask for the version", onKey{}, "HELLO", "3")
 	if err != nil {
 		if replyHas(err, "unknown command") {
 			return "", "", errors.New("the server is older than Redis 7.0")
@@ -209,10 +209,10 @@ func (c *Client) checkVersion(ctx context.Context) (server, mode string, err err
 	if err != nil {
 		return "", "", fmt.Errorf("ask for the version: %w", errBadReply)
 	}
-	mode = text(fields["mode"])
-	name, version := text(fields["server"]), text(fields["version"])
+	mode = messageString(fields["mode"])
+	name, version := messageString(fields["server"]), messageString(fields["version"])
 	if name == embeddedServer {
-		c.only = embeddedServer
+		c.fixedRunID = embeddedServer
 	}
 	major, err := strconv.Atoi(version[:max(strings.IndexByte(version, '.'), 0)])
 	if err != nil {
@@ -227,7 +227,7 @@ func (c *Client) checkVersion(ctx context.Context) (server, mode string, err err
 // Time returns the clock of the server that has the key.
 func (c *Client) Time(ctx context.Context, key string) (time.Time, error) {
 	const what = "ask for the time"
-	m, err := c.do(ctx, what, on{key}, "TIME")
+	m, err := c.do(ctx, what, onKey{key}, "TIME")
 	if err != nil {
 		return time.Time{}, err
 	}
@@ -238,8 +238,8 @@ func (c *Client) Time(ctx context.Context, key string) (time.Time, error) {
 	return time.Unix(parts[0], parts[1]*1000), nil
 }
 
-// text returns the string of m, "" when it is none.
-func text(m rueidis.RedisMessage) string {
+// messageString returns the string of m, "" when it is none.
+func messageString(m rueidis.RedisMessage) string {
 	s, err := m.ToString()
 	if err != nil {
 		return ""

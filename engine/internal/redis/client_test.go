@@ -55,7 +55,7 @@ func TestClientOptions(t *testing.T) {
 
 // What would be left out silently is refused, and the error says what is
 // allowed.
-func TestClientOptionsRefuseWhatTheyDoNotUnderstand(t *testing.T) {
+func TestClientOptionsRefuseUnknownParameters(t *testing.T) {
 	for _, tt := range []struct{ query, want string }{
 		{"dial_timout=3s", `"dial_timout"`},
 		{"Master_Set=x", `"Master_Set"`},
@@ -223,7 +223,7 @@ func TestPingTimeAndRunID(t *testing.T) {
 	})
 }
 
-func TestClientComesBackAfterARestart(t *testing.T) {
+func TestClientReconnectsAfterARestart(t *testing.T) {
 	s := testenv.Redis(t)
 	c := open(t, s.URL())
 	before := must(c.RunID(t.Context()))(t)

@@ -20,10 +20,10 @@ import (
 // but its connections for one reader bind to a node by their first command and
 // follow nothing, and its others retry on their own. Any goroutine may use it.
 type cluster struct {
-	opt     rueidis.ClientOption // of every node, but for the address
-	log     *slog.Logger
-	builder rueidis.Builder
-	looking chan struct{} // held by whoever asks for the slots
+	opt        rueidis.ClientOption // of every node, but for the address
+	log        *slog.Logger
+	builder    rueidis.Builder
+	refreshing chan struct{} // held by whoever asks for the slots
 
 	mu     sync.Mutex // guards what follows
 	nodes  map[string]*node
@@ -42,33 +42,33 @@ type slotRange struct {
 
 // Bounds of asking for the slots.
 const (
-	askTimeout = time.Second      // for each node
-	idleNode   = 10 * time.Minute // after which the client of a node that left is closed
+	slotsTimeout   = time.Second      // for each node
+	closeIdleAfter = 10 * time.Minute // after which the client of a node that left is closed
 )
 
 // newCluster begins with a node that is open, and the addresses that the URL
 // names.
-func newCluster(opt rueidis.ClientOption, at string, rdb rueidis.Client, of *links, log *slog.Logger) *cluster {
+func newCluster(opt rueidis.ClientOption, at string, rdb rueidis.Client, of *connFinder, log *slog.Logger) *cluster {
 	c := &cluster{
-		opt: opt, log: log, builder: rdb.B(), looking: make(chan struct{}, 1),
+		opt: opt, log: log, builder: rdb.B(), refreshing: make(chan struct{}, 1),
 		nodes: map[string]*node{}, moved: map[uint16]string{}, stale: true,
 	}
 	for _, addr := range opt.InitAddress {
 		c.nodes[addr] = newNode(opt, addr)
 		c.nodes[addr].named = true
 	}
-	c.nodes[at].rdb, c.nodes[at].links = rdb, of
+	c.nodes[at].rdb, c.nodes[at].connFinder = rdb, of
 	c.opt.DialCtxFn = nil // that of a socket leads to no other node
 	return c
 }
 
-func (c *cluster) close() {
+func (c *cluster) closeAll() {
 	c.mu.Lock()
 	c.closed = true
 	nodes := slices.Collect(maps.Values(c.nodes))
 	c.mu.Unlock()
 	for _, n := range nodes {
-		n.close()
+		n.closeClient()
 	}
 }
 
@@ -96,7 +96,7 @@ func (c *cluster) owner(ctx context.Context, slot uint16) (*node, error) {
 	}
 	addr := c.ownerAddr(slot)
 	if addr == "" {
-		c.doubt(nil)
+		c.markStale(nil)
 		return nil, errNoOwner
 	}
 	return c.node(addr), nil
@@ -117,26 +117,26 @@ func (c *cluster) ownerAddr(slot uint16) string {
 	return ""
 }
 
-// learn takes note of the owner that a node names for a slot.
-func (c *cluster) learn(slot uint16, addr string) {
+// setMoved takes note of the owner that a node names for a slot.
+func (c *cluster) setMoved(slot uint16, addr string) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.moved[slot] = addr
 }
 
-// doubt takes note that a node, if not nil, did not serve as it should: slots are
+// markStale takes note that a node, if not nil, did not serve as it should: slots are
 // asked for before the next command, and that node comes last.
-func (c *cluster) doubt(n *node) {
+func (c *cluster) markStale(n *node) {
 	if n != nil {
-		c.failed(n)
+		c.markFailed(n)
 	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.stale = true
 }
 
-// failed takes note that a node did not serve as it should.
-func (c *cluster) failed(n *node) {
+// markFailed takes note that a node did not serve as it should.
+func (c *cluster) markFailed(n *node) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	n.failed = time.Now()
@@ -149,8 +149,8 @@ func (c *cluster) refresh(ctx context.Context) error {
 		return nil
 	}
 	select {
-	case c.looking <- struct{}{}:
-		defer func() { <-c.looking }()
+	case c.refreshing <- struct{}{}:
+		defer func() { <-c.refreshing }()
 	case <-ctx.Done():
 		return fmt.Errorf("find the nodes of the Redis Cluster: %w", ctx.Err())
 	}
@@ -164,16 +164,16 @@ func (c *cluster) refresh(ctx context.Context) error {
 	for _, n := range c.candidates() {
 		ranges, known, err := n.slots(ctx)
 		if err == nil {
-			c.adopt(ranges, known)
+			c.updateSlots(ranges, known)
 			return nil
 		}
-		c.failed(n)
+		c.markFailed(n)
 		errs = append(errs, fmt.Errorf("%s: %w", n.addr, err))
 		if ctx.Err() != nil {
 			break
 		}
 	}
-	c.doubt(nil)
+	c.markStale(nil)
 	return fmt.Errorf("find the nodes of the Redis Cluster: %w", errors.Join(errs...))
 }
 
@@ -184,7 +184,7 @@ func (c *cluster) isStale() bool {
 }
 
 // candidates are the nodes to ask for the slots: those that were used, beginning
-// with the one that failed longest ago, and then those that are only known.
+// streamKey the one that failed longest ago, and then those that are only known.
 func (c *cluster) candidates() []*node {
 	c.mu.Lock()
 	used := slices.SortedFunc(maps.Values(c.nodes), func(a, b *node) int { return a.failed.Compare(b.failed) })
@@ -198,8 +198,8 @@ func (c *cluster) candidates() []*node {
 	return used
 }
 
-// adopt takes over who owns what, and closes the clients of nodes that left long ago.
-func (c *cluster) adopt(ranges []slotRange, known []string) {
+// updateSlots takes over who owns what, and closes the clients of nodes that left long ago.
+func (c *cluster) updateSlots(ranges []slotRange, known []string) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if c.ranges != nil && !slices.Equal(c.ranges, ranges) {
@@ -208,16 +208,16 @@ func (c *cluster) adopt(ranges []slotRange, known []string) {
 	c.ranges, c.known = ranges, known
 	clear(c.moved)
 	for addr, n := range c.nodes {
-		if !n.named && !slices.Contains(known, addr) && n.idle() > idleNode {
-			n.close()
+		if !n.named && !slices.Contains(known, addr) && n.idle() > closeIdleAfter {
+			n.closeClient()
 			delete(c.nodes, addr)
 		}
 	}
 }
 
-// readSlots reads a reply to CLUSTER SLOTS of the node at an address: the owner
+// parseSlots reads a reply to CLUSTER SLOTS of the node at an address: the owner
 // of each range, in order, and all nodes.
-func readSlots(m *rueidis.RedisMessage, asked string) (ranges []slotRange, known []string, err error) {
+func parseSlots(m *rueidis.RedisMessage, asked string) (ranges []slotRange, known []string, err error) {
 	list, err := m.ToArray()
 	if err != nil {
 		return nil, nil, err
@@ -270,7 +270,7 @@ func nodeAddr(m *rueidis.RedisMessage, asked string) (string, error) {
 	if err != nil {
 		return "", errBadReply
 	}
-	host := text(fields[0])
+	host := messageString(fields[0])
 	switch host {
 	case unknownHost:
 		if len(fields) < 4 {

@@ -67,7 +67,7 @@ func TestClusterByAnyNode(t *testing.T) {
 	}
 }
 
-func TestOpenRefusesAddressesThatLeadNowhere(t *testing.T) {
+func TestOpenRefusesUselessAddresses(t *testing.T) {
 	c := testenv.SharedRedisCluster(t)
 	single := testenv.Redis(t)
 	single.Do("ACL", "SETUSER", "bob", "on", ">pw", "~*", "+@all", "-cluster")
@@ -149,7 +149,7 @@ func TestClusterSlotMoves(t *testing.T) {
 	}
 	dead := client.DeadKey(stream)
 	must(client.Add(ctx, dead, 0, "reason", "first"))(t)
-	must(client.TakeLease(ctx, client.Beside(stream, "lease"), "t", time.Hour))(t)
+	must(client.TakeLease(ctx, client.ColocatedKey(stream, "lease"), "t", time.Hour))(t)
 	add()
 	drain()
 
@@ -177,7 +177,7 @@ func TestClusterSlotMoves(t *testing.T) {
 	if !slices.Equal(read, added) {
 		t.Errorf("read %v,\nadded %v", read, added)
 	}
-	if held, err := client.TakeLease(ctx, client.Beside(stream, "lease"), "t", time.Hour); err != nil || !held {
+	if held, err := client.TakeLease(ctx, client.ColocatedKey(stream, "lease"), "t", time.Hour); err != nil || !held {
 		t.Errorf("the lease afterwards: %v, %v", held, err)
 	}
 }
@@ -193,7 +193,7 @@ func TestClusterReaderTakesNoSecondLease(t *testing.T) {
 		o.Stream = stream
 		r := client.NewReader(o)
 		defer r.Close()
-		lease := client.Beside(stream, "lease")
+		lease := client.ColocatedKey(stream, "lease")
 		take := func() { must(client.TakeLease(ctx, lease, "another's", time.Hour))(t) }
 		if i == 0 { // the server moves keys in the order in which they were made
 			take()
@@ -272,7 +272,7 @@ func TestClusterStreamMovesBack(t *testing.T) {
 
 // The owner of a slot stands still: its replica takes over, and both a client and
 // a reader find it. Other slots are served again once the Cluster is well.
-func TestClusterOwnerStandsStill(t *testing.T) {
+func TestClusterOwnerStopsAnswering(t *testing.T) {
 	c := testenv.RedisCluster(t, 3)
 	client := open(t, c.AllURL())
 	ctx := t.Context()
@@ -351,7 +351,7 @@ func TestClusterMissingRightOfOneNode(t *testing.T) {
 	for _, key := range spread {
 		rights = append(rights, Rights(key, "xadd", "xlen")...)
 	}
-	got := must(client.Missing(t.Context(), append(rights, client.ClusterRights()...)))(t)
+	got := must(client.MissingRights(t.Context(), append(rights, client.ClusterRights()...)))(t)
 	if want := []Right{{"xadd", spread[1]}, {"asking", ""}}; !slices.Equal(got, want) {
 		t.Errorf("%v is missing, want %v", got, want)
 	}

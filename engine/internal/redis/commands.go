@@ -12,21 +12,21 @@ import (
 // failover goes on; what must come from one server goes over one connection.
 type commands struct {
 	// do runs one command that does not block, and wraps its error with what.
-	do func(ctx context.Context, what string, to on, args ...string) (rueidis.RedisMessage, error)
-	// only is the run id of a server that is the only one of its kind, "" for any
+	do func(ctx context.Context, what string, to onKey, args ...string) (rueidis.RedisMessage, error)
+	// fixedRunID is the run id of a server that is the only one of its kind, "" for any
 	// other; see RunID.
-	only string
-	// with is a key that TakeLease names beside the lease's, "" for none: a Reader
+	fixedRunID string
+	// streamKey is a key that TakeLease names beside the lease's, "" for none: a Reader
 	// on a Cluster names its stream. While their slot moves, the lease may be on
 	// another node than the stream; naming both keeps the Reader from making a
 	// second one.
-	with string
+	streamKey string
 }
 
-// on says which server of a Cluster a command goes to: the one that has the key,
+// onKey says which server of a Cluster a command goes to: the one that has the key,
 // also for commands without one. It has a type of its own so that nobody takes it
 // for a word of the command. A single server has every key.
-type on struct{ key string }
+type onKey struct{ key string }
 
 // embeddedServer is what the embedded server calls itself.
 const embeddedServer = "miniredis"
@@ -37,17 +37,17 @@ const embeddedServer = "miniredis"
 // tell either, but nothing takes its place: it has no replicas, and when it is
 // started again its streams are empty.
 func (c *commands) RunID(ctx context.Context) (string, error) {
-	if c.only != "" {
-		return c.only, nil
+	if c.fixedRunID != "" {
+		return c.fixedRunID, nil
 	}
-	m, err := c.do(ctx, "ask for the run id", on{}, "INFO", "server")
+	m, err := c.do(ctx, "ask for the run id", onKey{}, "INFO", "server")
 	if err != nil {
-		if _, ok := reply(err); ok {
+		if _, ok := errorReply(err); ok {
 			return "", nil
 		}
 		return "", err
 	}
-	for line := range strings.SplitSeq(text(m), "\n") {
+	for line := range strings.SplitSeq(messageString(m), "\n") {
 		if id, ok := strings.CutPrefix(line, "run_id:"); ok {
 			return strings.TrimSpace(id), nil
 		}

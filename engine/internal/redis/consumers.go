@@ -7,11 +7,11 @@ import (
 	"time"
 )
 
-// removeScript deletes the consumers of a group on which nothing pends and that
+// removeConsumersScript deletes the consumers of a group on which nothing pends and that
 // have done nothing for long. To delete a consumer throws away what pends on
 // it, so the look and the deletion are one step. A negative idle time stands
 // for one that is not known.
-const removeScript = `local gone = 0
+const removeConsumersScript = `local gone = 0
 for _, c in ipairs(redis.call('XINFO', 'CONSUMERS', KEYS[1], ARGV[1])) do
   local f = {}
   for i = 1, #c, 2 do f[c[i]] = c[i + 1] end
@@ -29,7 +29,7 @@ return gone`
 // error for which IsNoGroup holds says that there is no such group or stream.
 func (c *Client) RemoveIdleConsumers(ctx context.Context, stream, group string, idle time.Duration) (int64, error) {
 	what := "remove idle consumers of group " + group + " on stream " + stream
-	m, err := c.do(ctx, what, on{stream}, "EVAL", removeScript, "1", stream, group, strconv.FormatInt(max(idle.Milliseconds(), 1), 10))
+	m, err := c.do(ctx, what, onKey{stream}, "EVAL", removeConsumersScript, "1", stream, group, strconv.FormatInt(max(idle.Milliseconds(), 1), 10))
 	if err != nil {
 		return 0, err
 	}

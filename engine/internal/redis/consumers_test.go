@@ -11,14 +11,14 @@ import (
 // consumers lists the consumers of group "g" on stream "s".
 func consumers(t *testing.T, c *Client) []string {
 	t.Helper()
-	m, err := c.do(t.Context(), "test", on{"s"}, "XINFO", "CONSUMERS", "s", "g")
+	m, err := c.do(t.Context(), "test", onKey{"s"}, "XINFO", "CONSUMERS", "s", "g")
 	if err != nil {
 		t.Fatal(err)
 	}
 	list := must(m.ToArray())(t)
 	names := []string{}
 	for i := range list {
-		names = append(names, text(must(list[i].AsMap())(t)["name"]))
+		names = append(names, messageString(must(list[i].AsMap())(t)["name"]))
 	}
 	slices.Sort(names)
 	return names

@@ -24,7 +24,7 @@ type Entry struct {
 func appendEntries(dst []Entry, m *rueidis.RedisMessage) ([]Entry, error) {
 	list, err := m.ToArray()
 	if err != nil {
-		return forget(dst), errBadReply
+		return clearEntries(dst), errBadReply
 	}
 	if cap(dst) < len(list) {
 		grown := make([]Entry, len(list))
@@ -33,17 +33,17 @@ func appendEntries(dst []Entry, m *rueidis.RedisMessage) ([]Entry, error) {
 	}
 	used := dst[:len(list)]
 	for i := range list {
-		if err := used[i].read(&list[i]); err != nil {
-			return forget(dst), err
+		if err := used[i].parse(&list[i]); err != nil {
+			return clearEntries(dst), err
 		}
 	}
-	forget(dst[:cap(dst)][len(list):])
+	clearEntries(dst[:cap(dst)][len(list):])
 	return used, nil
 }
 
-// forget drops the strings in the unused room of dst, so that an idle reader
+// clearEntries drops the strings in the unused room of dst, so that an idle reader
 // does not keep its largest reply alive, and returns it empty.
-func forget(dst []Entry) []Entry {
+func clearEntries(dst []Entry) []Entry {
 	all := dst[:cap(dst)]
 	for i := range all {
 		if len(all[i].Fields) == 0 {
@@ -55,8 +55,8 @@ func forget(dst []Entry) []Entry {
 	return dst[:0]
 }
 
-// read fills e from one [id, [name, value, …]].
-func (e *Entry) read(m *rueidis.RedisMessage) error {
+// parse fills e from one [id, [name, value, …]].
+func (e *Entry) parse(m *rueidis.RedisMessage) error {
 	pair, err := m.ToArray()
 	if err != nil || len(pair) != 2 {
 		return errBadReply
@@ -101,16 +101,16 @@ func messageID(m *rueidis.RedisMessage) (ID, error) {
 	return id, nil
 }
 
-// readReply returns the entries of a reply to XREADGROUP on one stream: nil, a
+// parseReadReply returns the entries of a reply to XREADGROUP on one stream: nil, a
 // map of one (RESP3), or an array of one pair (the embedded server).
-func readReply(dst []Entry, m *rueidis.RedisMessage) ([]Entry, error) {
+func parseReadReply(dst []Entry, m *rueidis.RedisMessage) ([]Entry, error) {
 	switch {
 	case m.IsNil():
-		return forget(dst), nil
+		return clearEntries(dst), nil
 	case m.IsMap():
 		streams, err := m.ToMap()
 		if err != nil || len(streams) != 1 {
-			return forget(dst), errBadReply
+			return clearEntries(dst), errBadReply
 		}
 		for _, entries := range streams {
 			return appendEntries(dst, &entries)
@@ -118,11 +118,11 @@ func readReply(dst []Entry, m *rueidis.RedisMessage) ([]Entry, error) {
 	}
 	streams, err := m.ToArray()
 	if err != nil || len(streams) != 1 {
-		return forget(dst), errBadReply
+		return clearEntries(dst), errBadReply
 	}
 	pair, err := streams[0].ToArray()
 	if err != nil || len(pair) != 2 {
-		return forget(dst), errBadReply
+		return clearEntries(dst), errBadReply
 	}
 	return appendEntries(dst, &pair[1])
 }

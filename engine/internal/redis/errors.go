@@ -14,9 +14,9 @@ import (
 // connection has been closed.
 var errNoReply = errors.New("no reply in time, connection closed")
 
-// reply returns the error reply of the server within err. That a slot of a
+// errorReply returns the error reply of the server within err. That a slot of a
 // Cluster is elsewhere, or not served just now, is none.
-func reply(err error) (*rueidis.RedisError, bool) {
+func errorReply(err error) (*rueidis.RedisError, bool) {
 	var re *rueidis.RedisError
 	if errors.As(err, &re) && !re.IsNil() && !isRedirection(re) {
 		return re, true
@@ -26,7 +26,7 @@ func reply(err error) (*rueidis.RedisError, bool) {
 
 // replyHas says whether err is an error reply that contains one of the words.
 func replyHas(err error, words ...string) bool {
-	re, ok := reply(err)
+	re, ok := errorReply(err)
 	if !ok {
 		return false
 	}
@@ -48,7 +48,7 @@ func IsNoGroup(err error) bool {
 // IsRefused says whether err is an answer of the server: it has been asked, and
 // does not do it.
 func IsRefused(err error) bool {
-	_, isReply := reply(err)
+	_, isReply := errorReply(err)
 	return isReply
 }
 
@@ -67,23 +67,23 @@ func IsConnection(err error) bool {
 	if err == nil || errors.Is(err, context.Canceled) {
 		return false
 	}
-	if errors.Is(err, errNoReply) || errors.Is(err, errHeavy) {
+	if errors.Is(err, errNoReply) || errors.Is(err, errReplyTooLarge) {
 		return true
 	}
 	if errors.Is(err, context.DeadlineExceeded) || errors.Is(err, errBadReply) || errors.Is(err, errRights) {
 		return false
 	}
-	_, isReply := reply(err)
+	_, isReply := errorReply(err)
 	return !isReply
 }
 
 // errBadReply is what a reply of an unexpected shape fails with.
 var errBadReply = errors.New("reply of an unexpected shape")
 
-// failure wraps err with what was attempted. ctx is the caller's context and
+// wrapError wraps err with what was attempted. ctx is the caller's context and
 // limit the time that the command was given: an end of the caller's context
 // is reported as such, our own deadline as errNoReply.
-func failure(ctx context.Context, limit time.Duration, what string, err error) error {
+func wrapError(ctx context.Context, limit time.Duration, what string, err error) error {
 	if cause := ctx.Err(); cause != nil {
 		return fmt.Errorf("%s: %w", what, cause)
 	}

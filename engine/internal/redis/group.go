@@ -15,7 +15,7 @@ import (
 // already; it is left as it was, and found also by a server at maxmemory, which
 // makes none.
 func (c *commands) CreateGroup(ctx context.Context, stream, group string, at ID) (created bool, err error) {
-	_, err = c.do(ctx, "create group "+group+" on stream "+stream, on{stream},
+	_, err = c.do(ctx, "create group "+group+" on stream "+stream, onKey{stream},
 		"XGROUP", "CREATE", stream, group, at.String(), "MKSTREAM")
 	if replyHas(err, "BUSYGROUP") {
 		return false, nil
@@ -35,7 +35,7 @@ func (c *commands) CreateGroup(ctx context.Context, stream, group string, at ID)
 // there is no such group.
 func (c *commands) SetGroupID(ctx context.Context, stream, group string, at ID) error {
 	what := "set back group " + group + " on stream " + stream
-	_, err := c.do(ctx, what, on{stream}, "XGROUP", "SETID", stream, group, at.String())
+	_, err := c.do(ctx, what, onKey{stream}, "XGROUP", "SETID", stream, group, at.String())
 	if !replyHas(err, "not supported", "unknown subcommand", "Unknown subcommand") {
 		return err
 	}
@@ -51,7 +51,7 @@ func (c *commands) SetGroupID(ctx context.Context, stream, group string, at ID) 
 // DestroyGroup removes the group with all that pends on it. destroyed is false
 // when there was none.
 func (c *commands) DestroyGroup(ctx context.Context, stream, group string) (destroyed bool, err error) {
-	m, err := c.do(ctx, "destroy group "+group+" on stream "+stream, on{stream}, "XGROUP", "DESTROY", stream, group)
+	m, err := c.do(ctx, "destroy group "+group+" on stream "+stream, onKey{stream}, "XGROUP", "DESTROY", stream, group)
 	if IsNoGroup(err) {
 		return false, nil
 	}
@@ -66,7 +66,7 @@ func (c *commands) DestroyGroup(ctx context.Context, stream, group string) (dest
 // stream. ok is false when there is no such group.
 func (c *commands) GroupLastDelivered(ctx context.Context, stream, group string) (last ID, ok bool, err error) {
 	what := "groups of stream " + stream
-	m, err := c.do(ctx, what, on{stream}, "XINFO", "GROUPS", stream)
+	m, err := c.do(ctx, what, onKey{stream}, "XINFO", "GROUPS", stream)
 	if replyHas(err, "no such key") {
 		return ID{}, false, nil
 	}
@@ -80,7 +80,7 @@ func (c *commands) GroupLastDelivered(ctx context.Context, stream, group string)
 	if info == nil {
 		return ID{}, false, nil
 	}
-	if last, err = ParseID(text(info["last-delivered-id"])); err != nil {
+	if last, err = ParseID(messageString(info["last-delivered-id"])); err != nil {
 		return ID{}, false, fmt.Errorf("%s: %w", what, err)
 	}
 	return last, true, nil
@@ -103,19 +103,19 @@ type Pending struct {
 // IsNoGroup holds says that there is no such group or stream.
 func (c *Client) PendingSummary(ctx context.Context, stream, group string) (Pending, error) {
 	what := "pending entries of group " + group + " on stream " + stream
-	m, err := c.do(ctx, what, on{stream}, "XPENDING", stream, group)
+	m, err := c.do(ctx, what, onKey{stream}, "XPENDING", stream, group)
 	if err != nil {
 		return Pending{}, err
 	}
-	p, err := readPending(&m)
+	p, err := parsePending(&m)
 	if err != nil {
 		return Pending{}, fmt.Errorf("%s: %w", what, err)
 	}
 	return p, nil
 }
 
-// readPending reads a reply to XPENDING without a range.
-func readPending(m *rueidis.RedisMessage) (p Pending, err error) {
+// parsePending reads a reply to XPENDING without a range.
+func parsePending(m *rueidis.RedisMessage) (p Pending, err error) {
 	parts, err := m.ToArray()
 	if err != nil || len(parts) < 3 {
 		return Pending{}, errBadReply
@@ -155,17 +155,17 @@ type ClaimOptions struct {
 // embedded server names none). dst lends its memory: see [Entry].
 func (c *Client) Claim(ctx context.Context, o ClaimOptions, dst []Entry) (entries []Entry, next ID, deleted []ID, err error) {
 	what := "claim entries of group " + o.Group + " on stream " + o.Stream
-	m, err := c.do(ctx, what, on{o.Stream}, "XAUTOCLAIM", o.Stream, o.Group, o.Consumer,
+	m, err := c.do(ctx, what, onKey{o.Stream}, "XAUTOCLAIM", o.Stream, o.Group, o.Consumer,
 		strconv.FormatInt(o.MinIdle.Milliseconds(), 10), o.From.String(), "COUNT", strconv.Itoa(max(o.Count, 1)))
 	if err != nil {
-		return forget(dst), ID{}, nil, err
+		return clearEntries(dst), ID{}, nil, err
 	}
 	parts, err := m.ToArray()
 	if err != nil || len(parts) < 2 {
-		return forget(dst), ID{}, nil, fmt.Errorf("%s: %w", what, errBadReply)
+		return clearEntries(dst), ID{}, nil, fmt.Errorf("%s: %w", what, errBadReply)
 	}
 	if next, err = messageID(&parts[0]); err != nil {
-		return forget(dst), ID{}, nil, fmt.Errorf("%s: %w", what, err)
+		return clearEntries(dst), ID{}, nil, fmt.Errorf("%s: %w", what, err)
 	}
 	if dst, err = appendEntries(dst, &parts[1]); err != nil {
 		return dst, ID{}, nil, fmt.Errorf("%s: %w", what, err)
@@ -173,12 +173,12 @@ func (c *Client) Claim(ctx context.Context, o ClaimOptions, dst []Entry) (entrie
 	if len(parts) > 2 {
 		gone, err := parts[2].ToArray()
 		if err != nil {
-			return forget(dst), ID{}, nil, fmt.Errorf("%s: %w", what, errBadReply)
+			return clearEntries(dst), ID{}, nil, fmt.Errorf("%s: %w", what, errBadReply)
 		}
 		for i := range gone {
 			id, err := messageID(&gone[i])
 			if err != nil {
-				return forget(dst), ID{}, nil, fmt.Errorf("%s: %w", what, err)
+				return clearEntries(dst), ID{}, nil, fmt.Errorf("%s: %w", what, err)
 			}
 			deleted = append(deleted, id)
 		}

@@ -150,7 +150,7 @@ func TestAckInBatches(t *testing.T) {
 	})
 }
 
-func TestGroupThatIsNotThere(t *testing.T) {
+func TestMissingGroup(t *testing.T) {
 	conform(t, func(t *testing.T, c *Client, _ target) {
 		ctx := t.Context()
 		for _, stream := range []string{"nosuch", "s"} {

@@ -7,32 +7,32 @@ import (
 	"time"
 )
 
-// takeScript gives the key to the token when it is free or the token's own.
+// takeLeaseScript gives the key to the token when it is free or the token's own.
 // One script takes and renews: a holder whose lease ran out takes it again in
 // the same step in which they would have found it gone.
-const takeScript = `local v = redis.call('GET', KEYS[1])
+const takeLeaseScript = `local v = redis.call('GET', KEYS[1])
 if v and v ~= ARGV[1] then return 0 end
 redis.call('SET', KEYS[1], ARGV[1], 'PX', ARGV[2])
 return 1`
 
-// dropScript removes the key when it is the token's own.
-const dropScript = `if redis.call('GET', KEYS[1]) == ARGV[1] then return redis.call('DEL', KEYS[1]) end
+// dropLeaseScript removes the key when it is the token's own.
+const dropLeaseScript = `if redis.call('GET', KEYS[1]) == ARGV[1] then return redis.call('DEL', KEYS[1]) end
 return 0`
 
 // TakeLease takes or renews the lease key for ttl (at least 1 ms). held is
 // false when it carries another's token.
 func (c *commands) TakeLease(ctx context.Context, key, token string, ttl time.Duration) (held bool, err error) {
 	keys := []string{key}
-	if c.with != "" {
-		keys = append(keys, c.with)
+	if c.streamKey != "" {
+		keys = append(keys, c.streamKey)
 	}
-	return c.evalOn(ctx, "take lease "+key, takeScript, keys, token, millis(ttl))
+	return c.evalOn(ctx, "take lease "+key, takeLeaseScript, keys, token, millis(ttl))
 }
 
 // DropLease gives the lease key up. dropped is false when it was not held with
 // this token (any more).
 func (c *Client) DropLease(ctx context.Context, key, token string) (dropped bool, err error) {
-	return c.eval(ctx, "drop lease "+key, dropScript, key, token)
+	return c.eval(ctx, "drop lease "+key, dropLeaseScript, key, token)
 }
 
 // allowOOM lets a script write while the server is at maxmemory (Redis 7.0 and
@@ -47,11 +47,11 @@ func (c *commands) eval(ctx context.Context, what, script, key string, args ...s
 
 // evalOn is eval for keys of one slot.
 func (c *commands) evalOn(ctx context.Context, what, script string, keys []string, args ...string) (bool, error) {
-	if c.only != embeddedServer { // which knows neither the flag nor maxmemory
+	if c.fixedRunID != embeddedServer { // which knows neither the flag nor maxmemory
 		script = allowOOM + script
 	}
 	words := append([]string{"EVAL", script, strconv.Itoa(len(keys))}, keys...)
-	m, err := c.do(ctx, what, on{keys[0]}, append(words, args...)...)
+	m, err := c.do(ctx, what, onKey{keys[0]}, append(words, args...)...)
 	if err != nil {
 		return false, err
 	}
@@ -64,7 +64,7 @@ func (c *commands) evalOn(ctx context.Context, what, script string, keys []strin
 
 // Exists says whether the key is there.
 func (c *Client) Exists(ctx context.Context, key string) (bool, error) {
-	m, err := c.do(ctx, "look for key "+key, on{key}, "EXISTS", key)
+	m, err := c.do(ctx, "look for key "+key, onKey{key}, "EXISTS", key)
 	if err != nil {
 		return false, err
 	}
@@ -77,20 +77,20 @@ func (c *Client) Exists(ctx context.Context, key string) (bool, error) {
 
 // HashSet sets one field of a hash.
 func (c *Client) HashSet(ctx context.Context, key, field, value string) error {
-	_, err := c.do(ctx, "set a field of "+key, on{key}, "HSET", key, field, value)
+	_, err := c.do(ctx, "set a field of "+key, onKey{key}, "HSET", key, field, value)
 	return err
 }
 
 // HashDelete removes one field of a hash. One that is not there is no error.
 func (c *Client) HashDelete(ctx context.Context, key, field string) error {
-	_, err := c.do(ctx, "delete a field of "+key, on{key}, "HDEL", key, field)
+	_, err := c.do(ctx, "delete a field of "+key, onKey{key}, "HDEL", key, field)
 	return err
 }
 
 // Hash returns all fields of a hash, empty when there is none. It suits small
 // hashes.
 func (c *Client) Hash(ctx context.Context, key string) (map[string]string, error) {
-	m, err := c.do(ctx, "read "+key, on{key}, "HGETALL", key)
+	m, err := c.do(ctx, "read "+key, onKey{key}, "HGETALL", key)
 	if err != nil {
 		return nil, err
 	}

@@ -59,7 +59,7 @@ func (l *lines) count(part string) int {
 	return strings.Count(l.buf.String(), part)
 }
 
-func TestOpenWaitsForAServerThatLoadsItsData(t *testing.T) {
+func TestOpenWaitsWhileTheServerLoads(t *testing.T) {
 	s, ready := loading(t)
 	var log lines
 	opened := make(chan error, 1)
@@ -87,7 +87,7 @@ func TestOpenWaitsForAServerThatLoadsItsData(t *testing.T) {
 	}
 }
 
-func TestOpenGivesUpOnAServerThatLoadsForTooLong(t *testing.T) {
+func TestOpenFailsAfterPatience(t *testing.T) {
 	s, _ := loading(t)
 	for _, tt := range []struct {
 		name     string

@@ -61,7 +61,7 @@ func open(t *testing.T, url string) *Client {
 // method for.
 func raw(t *testing.T, c *Client, args ...string) {
 	t.Helper()
-	if _, err := c.do(t.Context(), "test", on{args[1]}, args...); err != nil {
+	if _, err := c.do(t.Context(), "test", onKey{args[1]}, args...); err != nil {
 		t.Fatalf("%q: %v", args, err)
 	}
 }

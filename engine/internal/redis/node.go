@@ -17,10 +17,10 @@ type node struct {
 	named  bool      // in the URL, which is kept for ever
 	failed time.Time // when it did not serve last; guarded by the cluster
 
-	mu     sync.Mutex // guards what follows; held while it is connected to
-	rdb    rueidis.Client
-	links  *links // of rdb
-	closed bool
+	mu         sync.Mutex // guards what follows; held while it is connected to
+	rdb        rueidis.Client
+	connFinder *connFinder // of rdb
+	closed     bool
 
 	usedMu sync.Mutex
 	used   time.Time
@@ -41,19 +41,19 @@ func newNode(opt rueidis.ClientOption, addr string) *node {
 
 // dedicate takes a connection of its own to the node, and says which it is.
 func (n *node) dedicate(ctx context.Context) (rueidis.DedicatedClient, *link, error) {
-	rdb, err := n.client()
+	rdb, err := n.connectedClient()
 	if err != nil {
 		return nil, nil, err
 	}
 	n.mu.Lock()
-	of := n.links
+	of := n.connFinder
 	n.mu.Unlock()
 	return of.dedicate(ctx, rdb)
 }
 
-// client returns the client of the node. While the node cannot be reached, its
+// connectedClient returns the client of the node. While the node cannot be reached, its
 // commands fail.
-func (n *node) client() (rueidis.Client, error) {
+func (n *node) connectedClient() (rueidis.Client, error) {
 	n.usedMu.Lock()
 	n.used = time.Now()
 	n.usedMu.Unlock()
@@ -64,12 +64,12 @@ func (n *node) client() (rueidis.Client, error) {
 	}
 	if n.rdb == nil {
 		opt := n.opt
-		of := watchLinks(&opt)
+		of := newConnFinder(&opt)
 		rdb, err := rueidis.NewClient(opt)
 		if rdb == nil {
 			return nil, err
 		}
-		n.rdb, n.links = rdb, of // it connects with its next command if it could not now
+		n.rdb, n.connFinder = rdb, of // it connects with its next command if it could not now
 	}
 	return n.rdb, nil
 }
@@ -81,7 +81,7 @@ func (n *node) idle() time.Duration {
 	return time.Since(n.used)
 }
 
-func (n *node) close() {
+func (n *node) closeClient() {
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	n.closed = true
@@ -92,15 +92,15 @@ func (n *node) close() {
 
 // slots asks the node who owns which slots.
 func (n *node) slots(ctx context.Context) ([]slotRange, []string, error) {
-	rdb, err := n.client()
+	rdb, err := n.connectedClient()
 	if err != nil {
 		return nil, nil, err
 	}
-	limited, cancel := context.WithTimeout(ctx, askTimeout)
+	limited, cancel := context.WithTimeout(ctx, slotsTimeout)
 	defer cancel()
 	m, err := rdb.Do(limited, rdb.B().Arbitrary("CLUSTER", "SLOTS").Build()).ToMessage()
 	if err != nil {
 		return nil, nil, err
 	}
-	return readSlots(&m, n.addr)
+	return parseSlots(&m, n.addr)
 }

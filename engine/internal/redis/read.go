@@ -41,10 +41,10 @@ func (o *ReadOptions) args() []string {
 	return append(a, "STREAMS", o.Stream, o.From)
 }
 
-// read runs one read on d with a deadline of its own: that of a link, which
+// runRead runs one read on d with a deadline of its own: that of a link, which
 // grows while the reply comes, or a fixed one where on is nil.
-func read(ctx context.Context, d doer, on *link, o *ReadOptions, dst []Entry) ([]Entry, error) {
-	limit := o.Block + replySlack
+func runRead(ctx context.Context, d doer, on *link, o *ReadOptions, dst []Entry) ([]Entry, error) {
+	limit := o.Block + replyMaxSilence
 	var limited context.Context
 	var end func()
 	if on != nil {
@@ -56,14 +56,14 @@ func read(ctx context.Context, d doer, on *link, o *ReadOptions, dst []Entry) ([
 	what := "read stream " + o.Stream
 	m, err := d.Do(limited, d.B().Arbitrary(o.args()...).Blocking()).ToMessage()
 	if err != nil && !rueidis.IsRedisNil(err) {
-		if cause := context.Cause(limited); cause == errNoReply || cause == errHeavy {
+		if cause := context.Cause(limited); cause == errNoReply || cause == errReplyTooLarge {
 			err = cause
 		}
-		return forget(dst), failure(ctx, limit, what, err)
+		return clearEntries(dst), wrapError(ctx, limit, what, err)
 	}
-	dst, err = readReply(dst, &m)
+	dst, err = parseReadReply(dst, &m)
 	if err != nil {
-		return dst, failure(ctx, limit, what, err)
+		return dst, wrapError(ctx, limit, what, err)
 	}
 	return dst, nil
 }
@@ -75,7 +75,7 @@ func read(ctx context.Context, d doer, on *link, o *ReadOptions, dst []Entry) ([
 //
 // It suits a single read. Who reads again and again takes a [Reader].
 func (c *Client) ReadGroup(ctx context.Context, o ReadOptions, dst []Entry) ([]Entry, error) {
-	dst, err := read(ctx, c.target(o.Stream), nil, &o, dst)
+	dst, err := runRead(ctx, c.target(o.Stream), nil, &o, dst)
 	c.leaveReplica(ctx, err, true)
 	return dst, err
 }

@@ -69,7 +69,7 @@ func TestNoAckLeavesNothingPending(t *testing.T) {
 	})
 }
 
-func TestReadComesBackEmptyAfterBlock(t *testing.T) {
+func TestReadReturnsEmptyAfterBlock(t *testing.T) {
 	conform(t, func(t *testing.T, c *Client, _ target) {
 		must(c.CreateGroup(t.Context(), "s", "g", ID{}))(t)
 		o := readAll
@@ -161,7 +161,7 @@ func TestReadReusesTheSliceAndKeepsTheStrings(t *testing.T) {
 		if got := must(c.Range(ctx, "s", ID{Ms: 2}, ID{Ms: 3}, 3, second))(t); len(got) != 2 || &got[0] != &first[0] {
 			t.Errorf("read %v, or not in the memory lent", ids(got))
 		}
-		if n := testing.AllocsPerRun(10, func() { forget(second) }); n != 0 {
+		if n := testing.AllocsPerRun(10, func() { clearEntries(second) }); n != 0 {
 			t.Errorf("forgetting allocates %v times", n)
 		}
 	})

@@ -16,13 +16,13 @@ type Reader struct {
 	commands // on the connection of its own
 	c        *Client
 	opt      ReadOptions
-	size     AdaptiveCount           // entries of a read, opt.Count at most
+	count    AdaptiveCount           // entries of a read, opt.Count at most
 	conn     rueidis.DedicatedClient // nil until the next command or Read
-	on       *link                   // under conn, nil where unknown
-	at, next place                   // on a Cluster: where conn leads, and the next one if that is known
+	link     *link                   // under conn, nil where unknown
+	at, next destination             // on a Cluster: where conn leads, and the next one if that is known
 	id       int64                   // the server's number for conn, 0 where unknown
 	lost     []lostConn              // connections given up, not yet killed on the server
-	emptied  bool                    // see Emptied
+	gotAll   bool                    // see Emptied
 }
 
 // lostConn is the number of a connection that was given up, and on a Cluster the
@@ -35,10 +35,10 @@ type lostConn struct {
 // NewReader returns a reader that connects when it is first used, on a Cluster to
 // the node that owns the stream's slot then. Close ends it.
 func (c *Client) NewReader(o ReadOptions) *Reader {
-	r := &Reader{c: c, opt: o, size: NewAdaptiveCount(o.Count)}
-	r.do, r.only = r.own, c.only
+	r := &Reader{c: c, opt: o, count: NewAdaptiveCount(o.Count)}
+	r.do, r.fixedRunID = r.doOwn, c.fixedRunID
 	if c.nodes != nil {
-		r.with = o.Stream
+		r.streamKey = o.Stream
 	}
 	return r
 }
@@ -54,16 +54,16 @@ func (c *Client) NewReader(o ReadOptions) *Reader {
 // and Place, and read on.
 func (r *Reader) Read(ctx context.Context, dst []Entry) ([]Entry, error) {
 	if err := r.connect(ctx); err != nil {
-		return forget(dst), err
+		return clearEntries(dst), err
 	}
-	r.opt.Count = r.size.Count()
-	r.emptied = false
-	dst, err := read(ctx, r.conn, r.on, &r.opt, dst)
-	r.emptied = err == nil && len(dst) < r.opt.Count
-	if IsConnection(err) && !isElsewhere(err) {
-		r.size.Failed(err)
+	r.opt.Count = r.count.Count()
+	r.gotAll = false
+	dst, err := runRead(ctx, r.conn, r.link, &r.opt, dst)
+	r.gotAll = err == nil && len(dst) < r.opt.Count
+	if IsConnection(err) && !isRedirected(err) {
+		r.count.Failed(err)
 	}
-	r.size.Succeeded(dst)
+	r.count.Succeeded(dst)
 	r.dropAfter(err)
 	return dst, err
 }
@@ -72,20 +72,20 @@ func (r *Reader) Read(ctx context.Context, dst []Entry) ([]Entry, error) {
 // grows while the reply comes. Who uses it keeps a [AdaptiveCount].
 func (r *Reader) ReadGroup(ctx context.Context, o ReadOptions, dst []Entry) ([]Entry, error) {
 	if err := r.connect(ctx); err != nil {
-		return forget(dst), err
+		return clearEntries(dst), err
 	}
-	dst, err := read(ctx, r.conn, r.on, &o, dst)
+	dst, err := runRead(ctx, r.conn, r.link, &o, dst)
 	r.dropAfter(err)
 	return dst, err
 }
 
 // Emptied reports whether the last Read brought everything that the stream held
 // then.
-func (r *Reader) Emptied() bool { return r.emptied }
+func (r *Reader) Emptied() bool { return r.gotAll }
 
-// own runs one command that does not block on the connection of r, which leads to
+// doOwn runs one command that does not block on the connection of r, which leads to
 // the server that has the key if it is in the slot of the stream.
-func (r *Reader) own(ctx context.Context, what string, _ on, args ...string) (rueidis.RedisMessage, error) {
+func (r *Reader) doOwn(ctx context.Context, what string, _ onKey, args ...string) (rueidis.RedisMessage, error) {
 	if err := r.connect(ctx); err != nil {
 		return rueidis.RedisMessage{}, err
 	}
@@ -93,12 +93,12 @@ func (r *Reader) own(ctx context.Context, what string, _ on, args ...string) (ru
 	defer cancel()
 	m, err := r.conn.Do(limited, r.conn.B().Arbitrary(args...).Build()).ToMessage()
 	if err != nil && !rueidis.IsRedisNil(err) {
-		lacks := r.lacks(err)
+		missingDuringMove := r.missingDuringMove(err)
 		r.dropAfter(err)
-		if lacks {
-			err = errLacks
+		if missingDuringMove {
+			err = errMissingDuringMove
 		}
-		return m, failure(ctx, commandTimeout, what, err)
+		return m, wrapError(ctx, commandTimeout, what, err)
 	}
 	return m, nil
 }
@@ -127,12 +127,12 @@ func (r *Reader) connect(ctx context.Context) error {
 	limited, cancel := context.WithTimeout(ctx, commandTimeout)
 	defer cancel()
 	if err := r.dedicate(limited); err != nil {
-		return failure(ctx, commandTimeout, "connect to read stream "+r.opt.Stream, err)
+		return wrapError(ctx, commandTimeout, "connect to read stream "+r.opt.Stream, err)
 	}
 	r.id = 0
 	if r.opt.Name != "" {
 		err := r.conn.Do(limited, r.conn.B().Arbitrary("CLIENT", "SETNAME", connName(r.opt.Name)).Build()).Error()
-		if err := r.connected(ctx, err); err != nil {
+		if err := r.checkSetup(ctx, err); err != nil {
 			return err
 		}
 	}
@@ -143,17 +143,17 @@ func (r *Reader) connect(ctx context.Context) error {
 	if err == nil {
 		r.id = id
 	}
-	return r.connected(ctx, err)
+	return r.checkSetup(ctx, err)
 }
 
 // dedicate takes a connection to the server that has the stream.
 func (r *Reader) dedicate(ctx context.Context) (err error) {
 	if r.c.nodes == nil {
-		r.conn, r.on, err = r.c.links.dedicate(ctx, r.c.rdb)
+		r.conn, r.link, err = r.c.connFinder.dedicate(ctx, r.c.rdb)
 		return err
 	}
 	at := r.next
-	r.next = place{}
+	r.next = destination{}
 	if at.node == nil {
 		n, err := r.c.nodes.owner(ctx, slotOf(r.opt.Stream))
 		if err != nil {
@@ -165,20 +165,20 @@ func (r *Reader) dedicate(ctx context.Context) (err error) {
 	if err != nil {
 		return err
 	}
-	r.at, r.conn, r.on = at, conn, on
+	r.at, r.conn, r.link = at, conn, on
 	if at.asking {
 		r.conn = asking{r.conn}
 	}
 	return nil
 }
 
-// connected drops the connection after an error that is no answer.
-func (r *Reader) connected(ctx context.Context, err error) error {
+// checkSetup drops the connection after an error that is no answer.
+func (r *Reader) checkSetup(ctx context.Context, err error) error {
 	if err == nil || IsRefused(err) {
 		return nil
 	}
 	r.dropAfter(err)
-	return failure(ctx, commandTimeout, "connect to read stream "+r.opt.Stream, err)
+	return wrapError(ctx, commandTimeout, "connect to read stream "+r.opt.Stream, err)
 }
 
 // maxLost bounds the connections that are remembered for Fence. Beyond it the
@@ -189,7 +189,7 @@ const maxLost = 16
 // but an error reply, and of these the refusal of a replica. On a Cluster it notes
 // where the stream is then.
 func (r *Reader) dropAfter(err error) {
-	if err == nil || IsRefused(err) && !isReadOnly(err) && !r.lacks(err) {
+	if err == nil || IsRefused(err) && !isReadOnly(err) && !r.missingDuringMove(err) {
 		return
 	}
 	if r.c.nodes != nil && r.conn != nil {
@@ -198,13 +198,13 @@ func (r *Reader) dropAfter(err error) {
 	r.drop()
 }
 
-// errLacks is what a command fails with for which lacks holds.
-var errLacks = errors.New("the stream is not on the node that its slot is being moved to")
+// errMissingDuringMove is what a command fails with for which lacks holds.
+var errMissingDuringMove = errors.New("the stream is not on the node that its slot is being moved to")
 
-// lacks reports whether err says that there is no stream, or no group, where the
+// missingDuringMove reports whether err says that there is no stream, or no group, where the
 // slot is still being moved to: the stream may have been moved back. Its owner is
 // asked again, otherwise a second one would be made.
-func (r *Reader) lacks(err error) bool { return r.at.asking && IsNoGroup(err) }
+func (r *Reader) missingDuringMove(err error) bool { return r.at.asking && IsNoGroup(err) }
 
 // drop closes the connection and remembers its number.
 func (r *Reader) drop() {
@@ -213,7 +213,7 @@ func (r *Reader) drop() {
 	}
 	gone := lostConn{r.id, r.at.node}
 	r.conn.Close()
-	r.conn, r.at, r.id = nil, place{}, 0
+	r.conn, r.at, r.id = nil, destination{}, 0
 	if gone.id == 0 {
 		return
 	}
@@ -240,7 +240,7 @@ func (r *Reader) Fence(ctx context.Context, sameServer bool) error {
 			return err
 		}
 		if gone := r.lost[0]; gone.node == r.at.node {
-			_, err := r.do(ctx, "close a lost connection", on{r.opt.Stream}, "CLIENT", "KILL", "ID", strconv.FormatInt(gone.id, 10))
+			_, err := r.do(ctx, "close a lost connection", onKey{r.opt.Stream}, "CLIENT", "KILL", "ID", strconv.FormatInt(gone.id, 10))
 			if err != nil && !IsRefused(err) {
 				return err
 			}

@@ -8,7 +8,7 @@ import (
 
 // What a reader asks, it asks the server that it reads from, also when the
 // connection that all share leads to another one.
-func TestReaderAsksTheServerThatItReads(t *testing.T) {
+func TestReaderCommandsGoToItsServer(t *testing.T) {
 	old, master := testenv.Redis(t), testenv.Redis(t)
 	p := testenv.Proxy(t, old.Addr())
 	c := open(t, "redis://"+p.Addr())
@@ -76,8 +76,8 @@ func TestPlaceMovesAndMakesGroups(t *testing.T) {
 
 // A command whose answer does not come takes the connection with it, as a read
 // does: what is answered late must not be taken for the next answer.
-func TestReaderDropsTheConnectionOfACommandThatFails(t *testing.T) {
-	p, c, _ := spoiled(t)
+func TestReaderDropsTheConnectionOfAFailedCommand(t *testing.T) {
+	p, c, _ := proxied(t)
 	ctx := t.Context()
 	r := placedReader(t, c, readAll)
 	number := r.id
@@ -94,7 +94,7 @@ func TestReaderDropsTheConnectionOfACommandThatFails(t *testing.T) {
 	}
 	// An error that the server answered leaves it.
 	number = r.id
-	if _, err := r.do(ctx, "test", on{}, "NOSUCHCOMMAND"); !IsRefused(err) {
+	if _, err := r.do(ctx, "test", onKey{}, "NOSUCHCOMMAND"); !IsRefused(err) {
 		t.Errorf("got %v, want a refusal", err)
 	}
 	if must(r.LastID(ctx, "s"))(t); r.id != number {

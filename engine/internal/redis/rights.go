@@ -49,12 +49,12 @@ var trials = map[string]string{
 	"xgroup|destroy": "XGROUP DESTROY K g", "xgroup|delconsumer": "XGROUP DELCONSUMER K g c",
 }
 
-// Missing returns which of the rights the login lacks. Nothing is run or
+// MissingRights returns which of the rights the login lacks. Nothing is run or
 // written: the commands are queued in a transaction, where the server checks
 // rights, and go with the connection. That takes the right to MULTI: without it
 // the answer names that, and no other. On a Cluster each node that owns one of the
 // keys is asked: every node has a list of logins of its own.
-func (c *Client) Missing(ctx context.Context, rights []Right) (missing []Right, err error) {
+func (c *Client) MissingRights(ctx context.Context, rights []Right) (missing []Right, err error) {
 	limited, cancel := context.WithTimeout(ctx, commandTimeout)
 	defer cancel()
 	if c.nodes == nil {
@@ -63,7 +63,7 @@ func (c *Client) Missing(ctx context.Context, rights []Right) (missing []Right, 
 	for _, key := range distinctKeys(rights) {
 		rdb, n, err := c.owner(limited, key)
 		if err != nil {
-			return nil, failure(ctx, commandTimeout, askRights, err)
+			return nil, wrapError(ctx, commandTimeout, askRights, err)
 		}
 		there, err := missingOn(ctx, limited, rdb, slices.DeleteFunc(slices.Clone(rights), func(r Right) bool {
 			return r.Key != "" && slotOf(r.Key) != slotOf(key)
@@ -109,9 +109,9 @@ func missingOn(ctx, limited context.Context, rdb rueidis.Client, rights []Right)
 		if err == nil || IsRefused(err) {
 			return err
 		}
-		return failure(ctx, commandTimeout, askRights, err)
+		return wrapError(ctx, commandTimeout, askRights, err)
 	}
-	if err := run([]string{"MULTI"}); refused(err) {
+	if err := run([]string{"MULTI"}); isNoPermission(err) {
 		return Rights("", "multi"), nil
 	} else if err != nil {
 		return nil, err
@@ -125,9 +125,9 @@ func missingOn(ctx, limited context.Context, rdb rueidis.Client, rights []Right)
 			words[i] = r.Key
 		}
 		switch err := run(words); {
-		case refused(err):
+		case isNoPermission(err):
 			missing = append(missing, r)
-		case isElsewhere(err): // rights are looked at before that
+		case isRedirected(err): // rights are looked at before that
 		case err != nil && !IsRefused(err):
 			return nil, err
 		}
@@ -144,8 +144,8 @@ func (c *Client) ClusterRights() []Right {
 	return Rights("", "cluster|slots", "asking")
 }
 
-// refused says whether err means that the login may not do it.
-func refused(err error) bool { return replyHas(err, "NOPERM ") }
+// isNoPermission says whether err means that the login may not do it.
+func isNoPermission(err error) bool { return replyHas(err, "NOPERM ") }
 
 // errRights is what CheckRights wraps.
 var errRights = errors.New("the login in REDIS_URL has not all rights it needs (Redis ACL)")
@@ -154,7 +154,7 @@ var errRights = errors.New("the login in REDIS_URL has not all rights it needs (
 // login lacks, as ACL SETUSER grants them. A server that did not answer is
 // reported as such, see [IsConnection].
 func (c *Client) CheckRights(ctx context.Context, rights []Right) error {
-	missing, err := c.Missing(ctx, rights)
+	missing, err := c.MissingRights(ctx, rights)
 	if err != nil || len(missing) == 0 {
 		return err
 	}

@@ -21,7 +21,7 @@ func everyRight() (list []Right) {
 	return list
 }
 
-func TestMissingNamesEachRightAndWritesNothing(t *testing.T) {
+func TestMissingRightsNamesEachAndWritesNothing(t *testing.T) {
 	s := testenv.Redis(t)
 	admit := func(rules ...string) {
 		s.Do(append([]string{"ACL", "SETUSER", "bob", "reset", "on", ">pw", "~k"}, rules...)...)
@@ -35,7 +35,7 @@ func TestMissingNamesEachRightAndWritesNothing(t *testing.T) {
 	c := open(t, "redis://bob:pw@"+s.Addr())
 	missing := func() []Right {
 		t.Helper()
-		list, err := c.Missing(t.Context(), all)
+		list, err := c.MissingRights(t.Context(), all)
 		if err != nil {
 			t.Fatal(err)
 		}

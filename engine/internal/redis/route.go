@@ -13,9 +13,9 @@ import (
 	"pitwall/engine/internal/pace"
 )
 
-// place is where the commands on a slot go: a node, and whether the slot is still
+// destination is where the commands on a slot go: a node, and whether the slot is still
 // being moved to it.
-type place struct {
+type destination struct {
 	node   *node
 	asking bool
 }
@@ -35,7 +35,7 @@ func (r route) B() rueidis.Builder { return r.c.builder }
 func (r route) Do(ctx context.Context, cmd rueidis.Completed) rueidis.RedisResult {
 	cmd = cmd.Pin() // it may be sent again
 	var pause pace.Backoff
-	var at place
+	var at destination
 	for hops := 0; ; hops++ {
 		if at.node == nil {
 			var err error
@@ -45,7 +45,7 @@ func (r route) Do(ctx context.Context, cmd rueidis.Completed) rueidis.RedisResul
 			}
 		}
 		result := rueidis.NewResult(rueidis.RedisMessage{}, errNoOwner)
-		next := place{}
+		next := destination{}
 		if at.node != nil {
 			result = at.do(ctx, cmd)
 			var elsewhere bool
@@ -62,8 +62,8 @@ func (r route) Do(ctx context.Context, cmd rueidis.Completed) rueidis.RedisResul
 }
 
 // do runs one command there.
-func (p place) do(ctx context.Context, cmd rueidis.Completed) rueidis.RedisResult {
-	rdb, err := p.node.client()
+func (p destination) do(ctx context.Context, cmd rueidis.Completed) rueidis.RedisResult {
+	rdb, err := p.node.connectedClient()
 	if err != nil {
 		return rueidis.NewResult(rueidis.RedisMessage{}, err)
 	}
@@ -93,10 +93,10 @@ func (a asking) Do(ctx context.Context, cmd rueidis.Completed) rueidis.RedisResu
 // IsCluster says whether the server is a node of a Redis Cluster.
 func (c *Client) IsCluster() bool { return c.nodes != nil }
 
-// Beside names a key that is on the same server as the stream: the name itself on
+// ColocatedKey names a key that is on the same server as the stream: the name itself on
 // a single one. On a Cluster it is put after the stream's key, in whose slot it
 // then is.
-func (c *Client) Beside(stream, name string) string {
+func (c *Client) ColocatedKey(stream, name string) string {
 	switch {
 	case c.nodes == nil:
 		return name
@@ -127,60 +127,60 @@ func (c *Client) owner(ctx context.Context, key string) (rueidis.Client, *node, 
 	if err != nil {
 		return nil, nil, err
 	}
-	rdb, err := n.client()
+	rdb, err := n.connectedClient()
 	return rdb, n, err
 }
 
 // redirect is cluster.redirect for a command that went to the owner of a key.
-func (c *Client) redirect(key string, at *node, err error) (next place, elsewhere bool) {
+func (c *Client) redirect(key string, at *node, err error) (next destination, elsewhere bool) {
 	if c.nodes == nil {
-		return place{}, false
+		return destination{}, false
 	}
-	return c.nodes.redirect(slotOf(key), place{node: at}, err)
+	return c.nodes.redirect(slotOf(key), destination{node: at}, err)
 }
 
 // redirect reads what the end of a command says about where its slot is. next
 // is where the command belongs now, the same place when that is a matter of time,
 // and no node when the owner has to be looked up. elsewhere is false when the
 // command has ended there, for better or worse.
-func (c *cluster) redirect(slot uint16, at place, err error) (next place, elsewhere bool) {
+func (c *cluster) redirect(slot uint16, at destination, err error) (next destination, elsewhere bool) {
 	if err == nil || rueidis.IsRedisNil(err) {
-		return place{}, false
+		return destination{}, false
 	}
 	var re *rueidis.RedisError
 	if !errors.As(err, &re) {
 		if !errors.Is(err, context.Canceled) {
-			c.doubt(at.node)
+			c.markStale(at.node)
 		}
-		return place{}, false
+		return destination{}, false
 	}
 	if addr, ok := re.IsMoved(); ok {
-		if addr = whole(addr, at.node.addr); addr == "" {
-			c.doubt(nil)
-			return place{}, true
+		if addr = completeAddr(addr, at.node.addr); addr == "" {
+			c.markStale(nil)
+			return destination{}, true
 		}
-		c.learn(slot, addr)
-		return place{c.node(addr), false}, true
+		c.setMoved(slot, addr)
+		return destination{c.node(addr), false}, true
 	}
 	switch text := re.Error(); {
 	case strings.HasPrefix(text, "ASK "):
 		addr, _ := re.IsAsk()
-		if addr = whole(addr, at.node.addr); addr == "" {
+		if addr = completeAddr(addr, at.node.addr); addr == "" {
 			return at, true // until its name is known
 		}
-		return place{c.node(addr), true}, true
+		return destination{c.node(addr), true}, true
 	case re.IsTryAgain():
 		return at, true
 	case re.IsClusterDown():
-		c.doubt(at.node)
-		return place{}, true
+		c.markStale(at.node)
+		return destination{}, true
 	}
-	return place{}, false
+	return destination{}, false
 }
 
-// whole puts the host of the node that was asked before an address without one.
+// completeAddr puts the host of the node that was asked before an address without one.
 // It returns "" where the host is not known.
-func whole(addr, asked string) string {
+func completeAddr(addr, asked string) string {
 	host, port, err := net.SplitHostPort(addr)
 	switch {
 	case err != nil:
@@ -193,8 +193,8 @@ func whole(addr, asked string) string {
 	return addr
 }
 
-// isElsewhere says whether err ended a command with isRedirection.
-func isElsewhere(err error) bool {
+// isRedirected says whether err ended a command with isRedirection.
+func isRedirected(err error) bool {
 	var re *rueidis.RedisError
 	return errors.As(err, &re) && isRedirection(re)
 }

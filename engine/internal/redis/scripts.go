@@ -4,7 +4,7 @@ package redis
 // that runs no others, as the embedded one, needs to know them.
 func Scripts() []string {
 	return []string{
-		waitingScript, stateScript, lastScript, sizeScript, takeScript, dropScript, deadLetterScript, boundScript,
-		takeConnectionSlotScript, renewConnectionSlotsScript, removeScript,
+		waitingScript, stateScript, lastIDScript, entrySizeScript, takeLeaseScript, dropLeaseScript, deadLetterScript, boundBytesScript,
+		takeConnectionSlotScript, renewConnectionSlotsScript, removeConsumersScript,
 	}
 }

@@ -10,9 +10,9 @@ import (
 	"testing"
 )
 
-// TestScriptsAreAllOfThem looks for constants that are scripts in the source of
+// TestScriptsListsAllScripts looks for constants that are scripts in the source of
 // the package.
-func TestScriptsAreAllOfThem(t *testing.T) {
+func TestScriptsListsAllScripts(t *testing.T) {
 	source, err := parser.ParseFile(token.NewFileSet(), "scripts.go", nil, 0)
 	if err != nil {
 		t.Fatal(err)

@@ -29,7 +29,7 @@ type StreamState struct {
 	Pending Pending
 }
 
-// stateScript answers what State asks for as words, in the order of readState;
+// stateScript answers what State asks for as words, in the order of parseState;
 // nothing where there is no stream, and only the first four where there is no
 // group. The content of entries, which may be long, stays on the server.
 const stateScript = `local function fields(list)
@@ -64,7 +64,7 @@ return answer`
 // not there is an empty one. It works at maxmemory, where MULTI is refused.
 func (c *Client) State(ctx context.Context, stream, group string) (StreamState, error) {
 	what := "state of stream " + stream
-	m, err := c.do(ctx, what, on{stream}, "EVAL", stateScript, "1", stream, group)
+	m, err := c.do(ctx, what, onKey{stream}, "EVAL", stateScript, "1", stream, group)
 	if err != nil {
 		return StreamState{}, err
 	}
@@ -72,15 +72,15 @@ func (c *Client) State(ctx context.Context, stream, group string) (StreamState, 
 	if err != nil {
 		return StreamState{}, fmt.Errorf("%s: %w", what, errBadReply)
 	}
-	s, err := readState(words)
+	s, err := parseState(words)
 	if err != nil {
 		return StreamState{}, fmt.Errorf("%s: %w", what, err)
 	}
 	return s, nil
 }
 
-// readState reads the words of stateScript.
-func readState(words []string) (s StreamState, err error) {
+// parseState reads the words of stateScript.
+func parseState(words []string) (s StreamState, err error) {
 	s = StreamState{Added: Unknown, Read: Unknown}
 	switch len(words) {
 	case 0:
@@ -89,10 +89,10 @@ func readState(words []string) (s StreamState, err error) {
 	default:
 		return s, errBadReply
 	}
-	s.Length, s.Added = count(words[0]), count(words[1])
+	s.Length, s.Added = parseCount(words[0]), parseCount(words[1])
 	ids := map[int]*ID{2: &s.Last, 3: &s.First}
 	if len(words) == 9 {
-		s.Group, s.Read, s.Pending.Count = true, count(words[5]), count(words[6])
+		s.Group, s.Read, s.Pending.Count = true, parseCount(words[5]), parseCount(words[6])
 		ids[4], ids[7], ids[8] = &s.Delivered, &s.Pending.Oldest, &s.Pending.Newest
 	}
 	for i, id := range ids {
@@ -106,8 +106,8 @@ func readState(words []string) (s StreamState, err error) {
 	return s, nil
 }
 
-// count reads a number, Unknown where there is none.
-func count(word string) int64 {
+// parseCount reads a number, Unknown where there is none.
+func parseCount(word string) int64 {
 	n, err := strconv.ParseInt(word, 10, 64)
 	if err != nil {
 		return Unknown
@@ -127,7 +127,7 @@ func findGroup(m *rueidis.RedisMessage, group string) (map[string]rueidis.RedisM
 		if err != nil {
 			return nil, errBadReply
 		}
-		if text(info["name"]) == group {
+		if messageString(info["name"]) == group {
 			return info, nil
 		}
 	}

@@ -8,9 +8,9 @@ import (
 	"github.com/redis/rueidis"
 )
 
-// lastScript answers the last id of a stream, and keeps the content of its first
+// lastIDScript answers the last id of a stream, and keeps the content of its first
 // and last entry, which XINFO tells as well, on the server.
-const lastScript = `local info = redis.call('XINFO', 'STREAM', KEYS[1])
+const lastIDScript = `local info = redis.call('XINFO', 'STREAM', KEYS[1])
 for i = 1, #info, 2 do
   if info[i] == 'last-generated-id' then return info[i + 1] end
 end
@@ -20,14 +20,14 @@ return ''`
 // been deleted since: 0-0 when there is no stream.
 func (c *commands) LastID(ctx context.Context, stream string) (ID, error) {
 	what := "last id of stream " + stream
-	m, err := c.do(ctx, what, on{stream}, "EVAL", lastScript, "1", stream)
+	m, err := c.do(ctx, what, onKey{stream}, "EVAL", lastIDScript, "1", stream)
 	if err != nil {
 		if replyHas(err, "no such key") {
 			return ID{}, nil
 		}
 		return ID{}, err
 	}
-	last := text(m)
+	last := messageString(m)
 	if last == "" { // the embedded server, before the first entry
 		return ID{}, nil
 	}
@@ -63,9 +63,9 @@ func (c *Client) RangeBack(ctx context.Context, stream string, from, to ID, coun
 // entries runs XRANGE or XREVRANGE.
 func (c *Client) entries(ctx context.Context, dst []Entry, count int, command, stream, begin, end string) ([]Entry, error) {
 	what := "range of stream " + stream
-	m, err := c.do(ctx, what, on{stream}, command, stream, begin, end, "COUNT", strconv.Itoa(max(count, 1)))
+	m, err := c.do(ctx, what, onKey{stream}, command, stream, begin, end, "COUNT", strconv.Itoa(max(count, 1)))
 	if err != nil {
-		return forget(dst), err
+		return clearEntries(dst), err
 	}
 	dst, err = appendEntries(dst, &m)
 	if err != nil {
@@ -77,7 +77,7 @@ func (c *Client) entries(ctx context.Context, dst []Entry, count int, command, s
 // Length returns how many entries the stream holds, 0 when there is none.
 func (c *Client) Length(ctx context.Context, stream string) (int64, error) {
 	what := "length of stream " + stream
-	m, err := c.do(ctx, what, on{stream}, "XLEN", stream)
+	m, err := c.do(ctx, what, onKey{stream}, "XLEN", stream)
 	if err != nil {
 		return 0, err
 	}
@@ -92,7 +92,7 @@ func (c *Client) Length(ctx context.Context, stream string) (int64, error) {
 // id. The stream is kept near maxLen entries (XADD MAXLEN ~); 0 leaves it
 // unbounded.
 func (c *Client) Add(ctx context.Context, stream string, maxLen int64, fields ...string) (ID, error) {
-	m, err := c.do(ctx, "add to stream "+stream, on{stream}, addArgs(stream, maxLen, fields)...)
+	m, err := c.do(ctx, "add to stream "+stream, onKey{stream}, addArgs(stream, maxLen, fields)...)
 	if err != nil {
 		return ID{}, err
 	}
@@ -114,7 +114,7 @@ func (c *Client) AddAll(ctx context.Context, stream string, maxLen int64, record
 	defer cancel()
 	rdb, at, err := c.owner(limited, stream)
 	if err != nil {
-		return failure(ctx, commandTimeout, "add to stream "+stream, err)
+		return wrapError(ctx, commandTimeout, "add to stream "+stream, err)
 	}
 	cmds := make([]rueidis.Completed, len(records))
 	for i, fields := range records {
@@ -126,13 +126,13 @@ func (c *Client) AddAll(ctx context.Context, stream string, maxLen int64, record
 			continue
 		}
 		if _, elsewhere := c.redirect(stream, at, err); elsewhere {
-			if _, err := c.do(ctx, "add to stream "+stream, on{stream}, addArgs(stream, maxLen, records[i])...); err != nil {
+			if _, err := c.do(ctx, "add to stream "+stream, onKey{stream}, addArgs(stream, maxLen, records[i])...); err != nil {
 				return err
 			}
 			continue
 		}
 		c.leaveReplica(ctx, err, false)
-		return failure(ctx, commandTimeout, "add to stream "+stream, err)
+		return wrapError(ctx, commandTimeout, "add to stream "+stream, err)
 	}
 	return nil
 }
@@ -164,7 +164,7 @@ func (c *Client) eachThousand(ctx context.Context, what string, command []string
 		for _, id := range part {
 			args = append(args, id.String())
 		}
-		m, err := c.do(ctx, what, on{command[1]}, args...)
+		m, err := c.do(ctx, what, onKey{command[1]}, args...)
 		if err != nil {
 			return total, err
 		}

@@ -32,7 +32,7 @@ const (
 )
 
 // errURL replaces the parser's own words, which quote parts of the URL, and
-// with a misplaced character that part is a piece of the password.
+// streamKey a misplaced character that part is a piece of the password.
 var errURL = errors.New("not a Redis URL: want redis://[user:password@]host:port[/db], rediss://… for TLS " +
 	"or unix://[user:password@]/path/to/socket[?db=n], with special characters in the password percent-encoded")
 

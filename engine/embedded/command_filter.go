@@ -7,16 +7,16 @@ import (
 	"github.com/alicebob/miniredis/v2/server"
 )
 
-// hook looks at every command before miniredis does. Any goroutine may use it.
-type hook struct {
-	server *server.Server
-	gate   *gate
-	maxLen int // entries a stream may hold
-	weigh  scales
+// commandFilter looks at every command before miniredis does. Any goroutine may use it.
+type commandFilter struct {
+	server     *server.Server
+	authorizer *authorizer
+	maxLen     int // entries a stream may hold
+	sizes      streamSizes
 }
 
-func newHook(s *server.Server, g *gate, maxLen, maxBytes int) *hook {
-	return &hook{server: s, gate: g, maxLen: maxLen, weigh: newScales(maxLen, maxBytes)}
+func newCommandFilter(s *server.Server, g *authorizer, maxLen, maxBytes int) *commandFilter {
+	return &commandFilter{server: s, authorizer: g, maxLen: maxLen, sizes: newStreamSizes(maxLen, maxBytes)}
 }
 
 const (
@@ -25,23 +25,23 @@ const (
 	errLarge  = "ERR the entry is larger than an entry may be"
 )
 
-// before refuses what the gate does not let through, bounds what an XADD leaves
+// apply refuses what the gate does not let through, bounds what an XADD leaves
 // in its stream, whoever publishes, and refuses the forms that miniredis would
 // panic at. It reports whether the command is dealt with.
-func (h *hook) before(c *server.Peer, cmd string, args ...string) bool {
-	if h.gate.refuses(c, cmd, args) {
+func (h *commandFilter) apply(c *server.Peer, cmd string, args ...string) bool {
+	if h.authorizer.refuses(c, cmd, args) {
 		return true
 	}
 	switch cmd {
 	case "HELLO":
-		rest, refused := h.gate.hello(c, args)
+		rest, refused := h.authorizer.hello(c, args)
 		if !refused && len(rest) < len(args) {
 			h.server.Dispatch(c, append([]string{cmd}, rest...))
 			return true
 		}
 		return refused
 	case "XADD":
-		return h.beforeXadd(c, args)
+		return h.rewriteXadd(c, args)
 	case "XTRIM":
 		// XTRIM key MAXLEN ~, and nothing behind it.
 		if len(args) == 3 && isTrimMark(args[2]) {
@@ -61,12 +61,12 @@ func (h *hook) before(c *server.Peer, cmd string, args ...string) bool {
 	return false
 }
 
-// beforeXadd rewrites an XADD into one with our bound, or its own where that is
+// rewriteXadd rewrites an XADD into one with our bound, or its own where that is
 // lower, and has that carried out instead:
 //
 //	XADD key [NOMKSTREAM] [MAXLEN|MINID [=|~] threshold [LIMIT n]] id field value …
-func (h *hook) beforeXadd(c *server.Peer, args []string) bool {
-	if len(args) < 4 || h.weigh.ours(c) {
+func (h *commandFilter) rewriteXadd(c *server.Peer, args []string) bool {
+	if len(args) < 4 || h.sizes.isRewritten(c) {
 		return false // miniredis says what is wrong with it; or it is what xadd dispatches
 	}
 	head, rest := args[:1:1], args[1:]
@@ -80,7 +80,7 @@ func (h *hook) beforeXadd(c *server.Peer, args []string) bool {
 			c.WriteError(errMaxLen)
 			return true
 		}
-		return h.xadd(c, head, n, after)
+		return h.dispatchXadd(c, head, n, after)
 	case "MINID":
 		// A trim by id does not bound the length. It is left out: the bound
 		// holds instead.
@@ -89,14 +89,14 @@ func (h *hook) beforeXadd(c *server.Peer, args []string) bool {
 			c.WriteError(errSyntax)
 			return true
 		}
-		return h.xadd(c, head, h.maxLen, after)
+		return h.dispatchXadd(c, head, h.maxLen, after)
 	}
-	return h.xadd(c, head, h.maxLen, rest)
+	return h.dispatchXadd(c, head, h.maxLen, rest)
 }
 
-// xadd dispatches "XADD head MAXLEN n rest", with n such that the stream stays
+// dispatchXadd dispatches "XADD head MAXLEN n rest", with n such that the stream stays
 // within our bounds. It comes through before again and passes.
-func (h *hook) xadd(c *server.Peer, head []string, n int, rest []string) bool {
+func (h *commandFilter) dispatchXadd(c *server.Peer, head []string, n int, rest []string) bool {
 	size, most := 0, MaxEntryBytes
 	for _, s := range rest {
 		size += len(s) + stringBytes
@@ -108,8 +108,8 @@ func (h *hook) xadd(c *server.Peer, head []string, n int, rest []string) bool {
 		c.WriteError(errLarge)
 		return true
 	}
-	n = min(n, h.weigh.begin(c, head[0], size))
-	defer h.weigh.end(c)
+	n = min(n, h.sizes.begin(c, head[0], size))
+	defer h.sizes.end(c)
 	cmd := make([]string, 0, len(head)+len(rest)+3)
 	cmd = append(cmd, "XADD")
 	cmd = append(cmd, head...)

@@ -16,10 +16,10 @@ const (
 )
 
 // Replies are written while every other client waits. A client that does not
-// take them may keep the server waiting for stallMost, and earns one part in
+// take them may keep the server waiting for maxStall, and earns one part in
 // stallRefill of the time that passes back. Then its connection is closed.
 const (
-	stallMost   = 2 * time.Second
+	maxStall    = 2 * time.Second
 	stallRefill = 10
 )
 
@@ -64,7 +64,7 @@ func (c *guardedConn) Read(p []byte) (int, error) {
 		return 0, c.err
 	}
 	n, err := c.Conn.Read(p)
-	if bad := c.follow(p[:n]); bad != nil {
+	if bad := c.validate(p[:n]); bad != nil {
 		// Nothing of this read is passed on: half a request cannot be
 		// carried out anyway.
 		c.err = bad
@@ -78,7 +78,7 @@ func (c *guardedConn) Read(p []byte) (int, error) {
 func (c *guardedConn) Write(p []byte) (int, error) {
 	began := time.Now()
 	c.stalled = max(0, c.stalled-began.Sub(c.wrote)/stallRefill)
-	if err := c.Conn.SetWriteDeadline(began.Add(stallMost - c.stalled)); err != nil {
+	if err := c.Conn.SetWriteDeadline(began.Add(maxStall - c.stalled)); err != nil {
 		return 0, err
 	}
 	n, err := c.Conn.Write(p)
@@ -90,7 +90,7 @@ func (c *guardedConn) Write(p []byte) (int, error) {
 	return n, nil
 }
 
-func (c *guardedConn) follow(p []byte) error {
+func (c *guardedConn) validate(p []byte) error {
 	for len(p) > 0 {
 		if c.state == inBulk {
 			n := min(len(p), c.bytes)

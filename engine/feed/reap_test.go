@@ -24,7 +24,7 @@ func (b *bench) groups(stream string, instances ...string) (there []string) {
 	return there
 }
 
-func TestEphemeralGroupGoesWithItsProcess(t *testing.T) {
+func TestCloseDestroysTheEphemeralGroup(t *testing.T) {
 	onBoth(t, func(t *testing.T, b *bench) {
 		f := b.feed(func(o *Options) { o.Ephemeral = true; o.Streams = []string{"s", "t"} })
 		stop := b.running(f)
@@ -42,7 +42,7 @@ func TestEphemeralGroupGoesWithItsProcess(t *testing.T) {
 		if got := append(b.groups("s", "one"), b.groups("t", "one")...); len(got) != 0 {
 			t.Errorf("groups left on %d streams", len(got))
 		}
-		if h, err := b.client.Hash(t.Context(), b.client.Beside("s", registryKey)); err != nil || len(h) != 0 {
+		if h, err := b.client.Hash(t.Context(), b.client.ColocatedKey("s", registryKey)); err != nil || len(h) != 0 {
 			t.Errorf("left in the registry: %v, %v", h, err)
 		}
 	})
@@ -60,13 +60,13 @@ func TestGroupOfASetInstanceIDStays(t *testing.T) {
 		if got := b.groups("s", "one"); len(got) != 1 {
 			t.Error("the group is gone")
 		}
-		if h, err := b.client.Hash(t.Context(), b.client.Beside("s", registryKey)); err != nil || len(h) != 0 {
+		if h, err := b.client.Hash(t.Context(), b.client.ColocatedKey("s", registryKey)); err != nil || len(h) != 0 {
 			t.Errorf("in the registry: %v, %v", h, err)
 		}
 	})
 }
 
-func TestReapDestroysOnlyWhatIsLongGone(t *testing.T) {
+func TestReapDestroysOnlyGroupsOfDeadProcesses(t *testing.T) {
 	onBoth(t, func(t *testing.T, b *bench) {
 		ctx := t.Context()
 		now, err := b.client.Time(ctx, "s")
@@ -80,20 +80,20 @@ func TestReapDestroysOnlyWhatIsLongGone(t *testing.T) {
 				t.Fatal(err)
 			}
 		}
-		longAgo := record(now.Add(-time.Hour), []string{"s", "nosuch"})
+		longAgo := registryValue(now.Add(-time.Hour), []string{"s", "nosuch"})
 		for id, v := range map[string]string{
 			"gone": longAgo, "silent-but-leased": longAgo, "one": longAgo,
-			"seen-lately": record(now.Add(-time.Minute), []string{"s"}),
+			"seen-lately": registryValue(now.Add(-time.Minute), []string{"s"}),
 			"unreadable":  "x,s",
 		} {
-			if err := b.client.HashSet(ctx, b.client.Beside("s", registryKey), id, v); err != nil {
+			if err := b.client.HashSet(ctx, b.client.ColocatedKey("s", registryKey), id, v); err != nil {
 				t.Fatal(err)
 			}
 		}
-		if err := b.client.HashDelete(ctx, b.client.Beside("s", registryKey), "set-by-hand"); err != nil {
+		if err := b.client.HashDelete(ctx, b.client.ColocatedKey("s", registryKey), "set-by-hand"); err != nil {
 			t.Fatal(err)
 		}
-		if _, err := b.client.TakeLease(ctx, b.client.Beside("s", leaseKey("silent-but-leased")), "t", time.Minute); err != nil {
+		if _, err := b.client.TakeLease(ctx, b.client.ColocatedKey("s", leaseKey("silent-but-leased")), "t", time.Minute); err != nil {
 			t.Fatal(err)
 		}
 		f := b.feed(func(o *Options) { o.Ephemeral = true })
@@ -106,14 +106,14 @@ func TestReapDestroysOnlyWhatIsLongGone(t *testing.T) {
 		if d := cmp.Diff(want, b.groups("s", all...)); d != "" {
 			t.Errorf("groups left (-want +got):\n%s", d)
 		}
-		h, err := b.client.Hash(ctx, b.client.Beside("s", registryKey))
+		h, err := b.client.Hash(ctx, b.client.ColocatedKey("s", registryKey))
 		if err != nil || len(h) != 3 || h["gone"] != "" || h["unreadable"] != "" {
 			t.Errorf("registry: %v, %v", h, err)
 		}
 	})
 }
 
-func TestARunningFeedReapsAndStaysKnown(t *testing.T) {
+func TestRunningFeedReapsAndStaysRegistered(t *testing.T) {
 	onBoth(t, func(t *testing.T, b *bench) {
 		dead := b.feed(func(o *Options) { o.InstanceID = "dead"; o.Ephemeral = true })
 		if err := dead.CreateGroups(t.Context()); err != nil {
@@ -121,13 +121,13 @@ func TestARunningFeedReapsAndStaysKnown(t *testing.T) {
 		}
 		f := b.feed(func(o *Options) { o.Ephemeral = true; o.ReapAfter = 300 * time.Millisecond })
 		b.running(f)
-		first, err := b.client.Hash(t.Context(), b.client.Beside("s", registryKey))
+		first, err := b.client.Hash(t.Context(), b.client.ColocatedKey("s", registryKey))
 		if err != nil {
 			t.Fatal(err)
 		}
 		b.eventually("the dead process' group is destroyed", func() bool { return len(b.groups("s", "dead")) == 0 })
 		b.eventually("the living one to be noted again", func() bool {
-			h, err := b.client.Hash(t.Context(), b.client.Beside("s", registryKey))
+			h, err := b.client.Hash(t.Context(), b.client.ColocatedKey("s", registryKey))
 			return err == nil && h["one"] > first["one"] && h["dead"] == ""
 		})
 		if got := b.groups("s", "one"); len(got) != 1 {
@@ -136,16 +136,16 @@ func TestARunningFeedReapsAndStaysKnown(t *testing.T) {
 	})
 }
 
-func TestRegistryRecord(t *testing.T) {
+func TestRegistryValue(t *testing.T) {
 	at := time.UnixMilli(1_700_000_000_123)
 	for _, streams := range [][]string{nil, {"s"}, {"telemetry:t", "telemetry:u"}} {
-		seen, got := parseRecord(record(at, streams))
+		seen, got := parseRegistryValue(registryValue(at, streams))
 		if !seen.Equal(at) || len(got) != len(streams) || strings.Join(got, ",") != strings.Join(streams, ",") {
-			t.Errorf("%q reads back as %v, %q", record(at, streams), seen, got)
+			t.Errorf("%q reads back as %v, %q", registryValue(at, streams), seen, got)
 		}
 	}
 	for _, v := range []string{"", "x", "x,s", ",s"} {
-		if seen, streams := parseRecord(v); seen.UnixMilli() != 0 || len(streams) != 0 {
+		if seen, streams := parseRegistryValue(v); seen.UnixMilli() != 0 || len(streams) != 0 {
 			t.Errorf("%q reads as %v, %q", v, seen, streams)
 		}
 	}

@@ -23,7 +23,7 @@ func (k *keySet) register(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	return k.client.HashSet(ctx, k.registry(), k.lease.id, record(now, k.streams))
+	return k.client.HashSet(ctx, k.registry(), k.lease.id, registryValue(now, k.streams))
 }
 
 // unregister destroys the groups of this process and forgets them.
@@ -31,10 +31,10 @@ func (k *keySet) unregister(ctx context.Context) error {
 	return k.destroyGroups(ctx, k.lease.id, k.streams)
 }
 
-// keepHouse notes every so often that this process lives, and destroys the
+// reapLoop notes every so often that this process lives, and destroys the
 // groups of those that do not, until ctx ends. A group that nobody reads costs
 // nothing but its name, so a failure waits for the next round.
-func (f *Feed) keepHouse(ctx context.Context) {
+func (f *Feed) reapLoop(ctx context.Context) {
 	var fault pace.LogLimiter
 	every := f.opt.ReapAfter / 10
 	for pace.Sleep(ctx, every/2+rand.N(every/2)) == nil {
@@ -67,7 +67,7 @@ func (k *keySet) reap(ctx context.Context, after time.Duration) error {
 		return err
 	}
 	for id, v := range instances {
-		seen, streams := parseRecord(v)
+		seen, streams := parseRegistryValue(v)
 		if id == k.lease.id || now.Sub(seen) < after {
 			continue
 		}
@@ -97,14 +97,14 @@ func (k *keySet) destroyGroups(ctx context.Context, id string, streams []string)
 	return k.client.HashDelete(ctx, k.registry(), id)
 }
 
-// record writes an entry of the registry.
-func record(seen time.Time, streams []string) string {
+// registryValue writes an entry of the registry.
+func registryValue(seen time.Time, streams []string) string {
 	return strconv.FormatInt(seen.UnixMilli(), 10) + "," + strings.Join(streams, ",")
 }
 
-// parseRecord reads one. What cannot be read was last seen at the epoch and
+// parseRegistryValue reads one. What cannot be read was last seen at the epoch and
 // has no streams, so that it is forgotten.
-func parseRecord(v string) (seen time.Time, streams []string) {
+func parseRegistryValue(v string) (seen time.Time, streams []string) {
 	first, rest, _ := strings.Cut(v, ",")
 	ms, err := strconv.ParseInt(first, 10, 64)
 	if err != nil {

@@ -18,10 +18,10 @@ func (e *Entry) Size() (bytes int) {
 	return bytes
 }
 
-// sizeScript answers id and size of the first entry of a range, backwards where
+// entrySizeScript answers id and size of the first entry of a range, backwards where
 // ARGV[1] is back. What the entry holds stays on the server.
-const sizeScript = `local e
-if ARGV[1] == 'back' then
+const entrySizeScript = `local e
+if ARGV[1] == 'backward' then
   e = redis.call('XREVRANGE', KEYS[1], ARGV[2], ARGV[3], 'COUNT', 1)[1]
 else
   e = redis.call('XRANGE', KEYS[1], ARGV[2], ARGV[3], 'COUNT', 1)[1]
@@ -33,15 +33,15 @@ return {e[1], size}`
 
 // Directions of size.
 const (
-	forth = "forth"
-	back  = "back"
+	forward  = "forth"
+	backward = "backward"
 )
 
-// size returns id and size of the first entry of a range, 0-0 when it is empty.
+// entrySize returns id and size of the first entry of a range, 0-0 when it is empty.
 // Back begins at the newer end.
-func (c *commands) size(ctx context.Context, direction, stream, begin, end string) (ID, int, error) {
+func (c *commands) entrySize(ctx context.Context, direction, stream, begin, end string) (ID, int, error) {
 	what := "size of an entry of stream " + stream
-	m, err := c.do(ctx, what, on{stream}, "EVAL", sizeScript, "1", stream, direction, begin, end)
+	m, err := c.do(ctx, what, onKey{stream}, "EVAL", entrySizeScript, "1", stream, direction, begin, end)
 	if err != nil {
 		return ID{}, 0, err
 	}
@@ -53,19 +53,19 @@ func (c *commands) size(ctx context.Context, direction, stream, begin, end strin
 	if err != nil {
 		return ID{}, 0, fmt.Errorf("%s: %w", what, errBadReply)
 	}
-	if text(parts[0]) == "" {
+	if messageString(parts[0]) == "" {
 		return ID{}, 0, nil
 	}
 	id, err := messageID(&parts[0])
 	return id, int(size), err
 }
 
-// PassLargeBack returns the last of the entries from to on, backwards, that are
+// SkipLargeBack returns the last of the entries from to onKey, backwards, that are
 // larger than MaxEntry and follow each other, and how many they are. Without any
 // it returns the zero ID.
-func (c *Client) PassLargeBack(ctx context.Context, stream string, to ID) (last ID, n int, err error) {
+func (c *Client) SkipLargeBack(ctx context.Context, stream string, to ID) (last ID, n int, err error) {
 	for {
-		id, size, err := c.size(ctx, back, stream, to.String(), "-")
+		id, size, err := c.entrySize(ctx, backward, stream, to.String(), "-")
 		if err != nil || size <= MaxEntry {
 			return last, n, err
 		}
@@ -74,12 +74,12 @@ func (c *Client) PassLargeBack(ctx context.Context, stream string, to ID) (last 
 	}
 }
 
-// PassLarge returns the last of the entries after at that are larger than
+// SkipLarge returns the last of the entries after at that are larger than
 // MaxEntry and follow each other, and how many they are; at and 0 without any. It
 // looks for them only after the read of a single entry has failed.
-func (r *Reader) PassLarge(ctx context.Context, at ID) (last ID, n int, err error) {
-	for last = at; r.size.Exhausted(); n++ {
-		id, size, err := r.commands.size(ctx, forth, r.opt.Stream, last.Next().String(), "+")
+func (r *Reader) SkipLarge(ctx context.Context, at ID) (last ID, n int, err error) {
+	for last = at; r.count.Exhausted(); n++ {
+		id, size, err := r.entrySize(ctx, forward, r.opt.Stream, last.Next().String(), "+")
 		if err != nil {
 			return at, 0, err
 		}
@@ -95,7 +95,7 @@ func (r *Reader) PassLarge(ctx context.Context, at ID) (last ID, n int, err erro
 // whether it is larger than MaxEntry, and how large.
 func (c *Client) LargePending(ctx context.Context, stream, group, consumer string, from ID) (id ID, size int, large bool, err error) {
 	what := "pending entries of consumer " + consumer + " on stream " + stream
-	m, err := c.do(ctx, what, on{stream}, "XPENDING", stream, group, from.String(), "+", strconv.Itoa(1), consumer)
+	m, err := c.do(ctx, what, onKey{stream}, "XPENDING", stream, group, from.String(), "+", strconv.Itoa(1), consumer)
 	if err != nil {
 		return ID{}, 0, false, err
 	}
@@ -114,6 +114,6 @@ func (c *Client) LargePending(ctx context.Context, stream, group, consumer strin
 		return ID{}, 0, false, fmt.Errorf("%s: %w", what, err)
 	}
 	at := id.String()
-	_, size, err = c.size(ctx, forth, stream, at, at)
+	_, size, err = c.entrySize(ctx, forward, stream, at, at)
 	return id, size, size > MaxEntry, err
 }

@@ -14,17 +14,17 @@ import (
 // Bounds of one reply to a read. While it comes, it is waited for; one beyond
 // them ends its connection.
 const (
-	// replySlack is how long the server may send nothing, from the end of BLOCK
+	// replyMaxSilence is how long the server may send nothing, from the end of BLOCK
 	// on, before the connection is given up.
-	replySlack = 2 * time.Second
-	// replyMost is how long a reply may take in all, from the same moment on.
-	replyMost = time.Minute
-	// replyBytes is how much a reply may bring.
-	replyBytes = 64 << 20
+	replyMaxSilence = 2 * time.Second
+	// replyMaxTime is how long a reply may take in all, from the same moment on.
+	replyMaxTime = time.Minute
+	// replyMaxBytes is how much a reply may bring.
+	replyMaxBytes = 64 << 20
 )
 
-// errHeavy is what a read fails with whose reply came, but was too much.
-var errHeavy = errors.New("the reply is longer than 64 MiB or takes longer than a minute, connection closed")
+// errReplyTooLarge is what a read fails with whose reply came, but was too much.
+var errReplyTooLarge = errors.New("the reply is longer than 64 MiB or takes longer than a minute, connection closed")
 
 // link is a connection that counts what comes over it.
 type link struct {
@@ -37,16 +37,16 @@ type link struct {
 
 // Read reads, unless what came is beyond the limit.
 func (l *link) Read(p []byte) (int, error) {
-	if came, limit := l.count(0); limit > 0 && came > limit {
-		return 0, errHeavy
+	if came, limit := l.add(0); limit > 0 && came > limit {
+		return 0, errReplyTooLarge
 	}
 	n, err := l.Conn.Read(p)
-	l.count(n)
+	l.add(n)
 	return n, err
 }
 
-// count counts n more bytes, and returns all of them and the limit.
-func (l *link) count(n int) (came, limit int64) {
+// add counts n more bytes, and returns all of them and the limit.
+func (l *link) add(n int) (came, limit int64) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.came += int64(n)
@@ -63,9 +63,9 @@ func (l *link) allow(n int64) int64 {
 	return l.came
 }
 
-// links finds the connection of one client that a reader was given: the library
+// connFinder finds the connection of one client that a reader was given: the library
 // does not tell.
-type links struct {
+type connFinder struct {
 	one chan struct{} // held while a reader gets its connection
 
 	mu    sync.Mutex
@@ -78,9 +78,9 @@ type links struct {
 // that was dialed meanwhile.
 const dedicateTries = 3
 
-// watchLinks makes all connections of a client with these options count.
-func watchLinks(o *rueidis.ClientOption) *links {
-	l := &links{one: make(chan struct{}, 1)}
+// newConnFinder makes all connections of a client with these options count.
+func newConnFinder(o *rueidis.ClientOption) *connFinder {
+	l := &connFinder{one: make(chan struct{}, 1)}
 	dial := o.DialCtxFn
 	if dial == nil {
 		dial = func(ctx context.Context, addr string, d *net.Dialer, t *tls.Config) (net.Conn, error) {
@@ -107,7 +107,7 @@ func watchLinks(o *rueidis.ClientOption) *links {
 }
 
 // begin takes note of a dial, and returns its round.
-func (l *links) begin(mayBe bool) (round int) {
+func (l *connFinder) begin(mayBe bool) (round int) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if mayBe {
@@ -117,7 +117,7 @@ func (l *links) begin(mayBe bool) (round int) {
 }
 
 // made takes note of the connection of a dial.
-func (l *links) made(k *link, round int) {
+func (l *connFinder) made(k *link, round int) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if round == l.round {
@@ -128,7 +128,7 @@ func (l *links) made(k *link, round int) {
 // dedicate takes a connection of its own from a client, and says which it is:
 // nil when that is not known. The library dials for itself as well, after a
 // failover: while it does, a connection is thrown away and asked for again.
-func (l *links) dedicate(ctx context.Context, from rueidis.Client) (rueidis.DedicatedClient, *link, error) {
+func (l *connFinder) dedicate(ctx context.Context, from rueidis.Client) (rueidis.DedicatedClient, *link, error) {
 	select {
 	case l.one <- struct{}{}:
 		defer func() { <-l.one }()
@@ -147,7 +147,7 @@ func (l *links) dedicate(ctx context.Context, from rueidis.Client) (rueidis.Dedi
 }
 
 // next begins a round.
-func (l *links) next() {
+func (l *connFinder) next() {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.round, l.begun, l.last = l.round+1, 0, nil
@@ -155,7 +155,7 @@ func (l *links) next() {
 
 // dialed returns the connection of this round, if one at most was dialed: nil
 // where it was not dialed now.
-func (l *links) dialed() (on *link, alone bool) {
+func (l *connFinder) dialed() (on *link, alone bool) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if l.begun > 1 {
@@ -164,9 +164,9 @@ func (l *links) dialed() (on *link, alone bool) {
 	return l.last, true
 }
 
-// reading bounds one read on a link.
-type reading struct {
-	on     *link
+// replyTimer bounds one read on a link.
+type replyTimer struct {
+	link   *link
 	cancel context.CancelCauseFunc
 	until  time.Time // when it is over in any case
 
@@ -176,13 +176,13 @@ type reading struct {
 }
 
 // await returns a context that ends when the reply to a read does not come, with
-// errNoReply, or is too much, with errHeavy. It is told the end of the read.
+// errNoReply, or is too much, with errReplyTooLarge. It is told the end of the read.
 func (l *link) await(ctx context.Context, block time.Duration) (context.Context, func()) {
 	ctx, cancel := context.WithCancelCause(ctx)
-	r := &reading{on: l, cancel: cancel, until: time.Now().Add(block + replyMost), seen: l.allow(replyBytes)}
+	r := &replyTimer{link: l, cancel: cancel, until: time.Now().Add(block + replyMaxTime), seen: l.allow(replyMaxBytes)}
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	r.timer = time.AfterFunc(block+replySlack, r.look)
+	r.timer = time.AfterFunc(block+replyMaxSilence, r.look)
 	return ctx, func() {
 		r.timer.Stop()
 		l.allow(0)
@@ -191,16 +191,16 @@ func (l *link) await(ctx context.Context, block time.Duration) (context.Context,
 }
 
 // look goes on waiting if something has come since the last look.
-func (r *reading) look() {
+func (r *replyTimer) look() {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	switch came, _ := r.on.count(0); {
+	switch came, _ := r.link.add(0); {
 	case came == r.seen:
 		r.cancel(errNoReply)
 	case time.Now().After(r.until):
-		r.cancel(errHeavy)
+		r.cancel(errReplyTooLarge)
 	default:
 		r.seen = came
-		r.timer.Reset(replySlack)
+		r.timer.Reset(replyMaxSilence)
 	}
 }

@@ -47,27 +47,27 @@ func TestDeadlineGrowsWithTheReply(t *testing.T) {
 }
 
 // A reply that is too much ends, and the entries at fault are passed over.
-func TestReplyThatIsTooMuch(t *testing.T) {
+func TestReplyTooLarge(t *testing.T) {
 	s, _, r := narrow(t)
 	s.Do("XADD", "s", "1-0", "f", "small")
-	s.Do("XADD", "s", "2-0", "f", strings.Repeat("x", replyBytes+1<<20))
+	s.Do("XADD", "s", "2-0", "f", strings.Repeat("x", replyMaxBytes+1<<20))
 	s.Do("XADD", "s", "3-0", "f", strings.Repeat("x", MaxEntry))
 	s.Do("XADD", "s", "4-0", "f", "small")
 
-	if at, n, err := r.PassLarge(t.Context(), ID{}); err != nil || n != 0 || at != (ID{}) {
+	if at, n, err := r.SkipLarge(t.Context(), ID{}); err != nil || n != 0 || at != (ID{}) {
 		t.Errorf("before any read failed: %v, %d, %v", at, n, err)
 	}
 	_, err := r.Read(t.Context(), nil)
-	if !errors.Is(err, errHeavy) || !IsConnection(err) {
+	if !errors.Is(err, errReplyTooLarge) || !IsConnection(err) {
 		t.Fatalf("read of more than a reply may bring: %v", err)
 	}
-	if r.size.Count() != 1 || !r.size.Exhausted() {
-		t.Errorf("the next read asks for %d entries", r.size.Count())
+	if r.count.Count() != 1 || !r.count.Exhausted() {
+		t.Errorf("the next read asks for %d entries", r.count.Count())
 	}
 	if err := r.Place(t.Context(), ID{Ms: 1}); err != nil {
 		t.Fatal(err)
 	}
-	at, n, err := r.PassLarge(t.Context(), ID{Ms: 1})
+	at, n, err := r.SkipLarge(t.Context(), ID{Ms: 1})
 	if err != nil || n != 2 || at != (ID{Ms: 3}) {
 		t.Fatalf("passed %d entries up to %v: %v", n, at, err)
 	}
@@ -81,20 +81,20 @@ func TestReplyThatIsTooMuch(t *testing.T) {
 		s.Do("XADD", "s", "*", "f", "small")
 		must(r.Read(t.Context(), nil))(t)
 	}
-	if _, n, err := r.PassLarge(t.Context(), ID{Ms: 1}); err != nil || n != 0 {
+	if _, n, err := r.SkipLarge(t.Context(), ID{Ms: 1}); err != nil || n != 0 {
 		t.Errorf("after reads that succeeded %d are passed: %v", n, err)
 	}
 }
 
-func TestPassLargeBack(t *testing.T) {
+func TestSkipLargeBack(t *testing.T) {
 	conform(t, func(t *testing.T, c *Client, _ target) {
 		addID(t, c, "s", "1-0", "f", "small")
 		addID(t, c, "s", "2-0", "f", strings.Repeat("x", MaxEntry))
 		addID(t, c, "s", "3-0", "f", strings.Repeat("x", MaxEntry))
-		if at, n, err := c.PassLargeBack(t.Context(), "s", MaxID); err != nil || n != 2 || at != (ID{Ms: 2}) {
+		if at, n, err := c.SkipLargeBack(t.Context(), "s", MaxID); err != nil || n != 2 || at != (ID{Ms: 2}) {
 			t.Errorf("%v, %d, %v", at, n, err)
 		}
-		if at, n, err := c.PassLargeBack(t.Context(), "s", ID{Ms: 1}); err != nil || n != 0 || at != (ID{}) {
+		if at, n, err := c.SkipLargeBack(t.Context(), "s", ID{Ms: 1}); err != nil || n != 0 || at != (ID{}) {
 			t.Errorf("without any: %v, %d, %v", at, n, err)
 		}
 	})
@@ -121,7 +121,7 @@ func TestLargePending(t *testing.T) {
 }
 
 // What is asked of a stream does not bring its content along.
-func TestLongEntriesStayOnTheServer(t *testing.T) {
+func TestQueriesDoNotTransferEntries(t *testing.T) {
 	s, p, r := narrow(t)
 	for _, id := range []string{"1-0", "2-0"} {
 		s.Do("XADD", "s", id, "f", strings.Repeat("x", 8<<20))
@@ -189,7 +189,7 @@ func TestAtMaxmemory(t *testing.T) {
 	if n := must(c.Ack(ctx, "s", "g", []ID{got[0].ID}))(t); n != 1 {
 		t.Errorf("%d acknowledged", n)
 	}
-	if missing := must(c.Missing(ctx, Rights("s", "xadd", "eval")))(t); len(missing) > 0 {
+	if missing := must(c.MissingRights(ctx, Rights("s", "xadd", "eval")))(t); len(missing) > 0 {
 		t.Errorf("rights missing: %v", missing)
 	}
 }

@@ -63,18 +63,18 @@ func (c *Client) AddDeadLetters(ctx context.Context, dead string, maxLen int64, 
 			n++
 		}
 		letters = letters[n:]
-		if _, err := c.do(ctx, "add dead letters of stream "+stream+" to "+dead, on{stream}, args...); err != nil {
+		if _, err := c.do(ctx, "add dead letters of stream "+stream+" to "+dead, onKey{stream}, args...); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-// boundScript deletes the oldest entries of a stream, in steps, until it takes
+// boundBytesScript deletes the oldest entries of a stream, in steps, until it takes
 // no more memory than allowed, and answers how much it takes and how many were
 // deleted. The server's own figure is right whoever wrote or deleted what. One
 // that has none (the embedded server) answers -1.
-const boundScript = `local function used()
+const boundBytesScript = `local function used()
   local n = redis.pcall('MEMORY', 'USAGE', KEYS[1], 'SAMPLES', 0)
   if type(n) == 'table' then return -1 end
   return n or 0
@@ -96,7 +96,7 @@ return {now, gone}`
 // were deleted.
 func (c *Client) BoundBytes(ctx context.Context, stream string, most int64) (bytes, deleted int64, err error) {
 	what := "bound the bytes of stream " + stream
-	m, err := c.do(ctx, what, on{stream}, "EVAL", boundScript, "1", stream, strconv.FormatInt(most, 10))
+	m, err := c.do(ctx, what, onKey{stream}, "EVAL", boundBytesScript, "1", stream, strconv.FormatInt(most, 10))
 	if err != nil {
 		return Unknown, 0, err
 	}

@@ -19,7 +19,7 @@ return {t[1] * 1000 + math.floor(t[2] / 1000), id}`
 // by the server's own clock: at least 1 ms, and 0 when there is none.
 func (c *Client) Waiting(ctx context.Context, stream string, after ID) (time.Duration, error) {
 	what := "look for what waits in stream " + stream
-	m, err := c.do(ctx, what, on{stream}, "EVAL", waitingScript, "1", stream, after.Next().String())
+	m, err := c.do(ctx, what, onKey{stream}, "EVAL", waitingScript, "1", stream, after.Next().String())
 	if err != nil {
 		return 0, err
 	}
@@ -31,7 +31,7 @@ func (c *Client) Waiting(ctx context.Context, stream string, after ID) (time.Dur
 	if err != nil {
 		return 0, fmt.Errorf("%s: %w", what, errBadReply)
 	}
-	first := text(parts[1])
+	first := messageString(parts[1])
 	if first == "" {
 		return 0, nil
 	}
@@ -39,7 +39,7 @@ func (c *Client) Waiting(ctx context.Context, stream string, after ID) (time.Dur
 	if err != nil {
 		return 0, fmt.Errorf("%s: %w", what, err)
 	}
-	return age(id, now), nil
+	return ageOf(id, now), nil
 }
 
 // Age returns how long ago an entry of a stream was added, by the server's own
@@ -49,12 +49,12 @@ func (c *Client) Age(ctx context.Context, stream string, id ID) (time.Duration, 
 	if err != nil {
 		return 0, err
 	}
-	return age(id, now.UnixMilli()), nil
+	return ageOf(id, now.UnixMilli()), nil
 }
 
-// age is at least 1 ms, also for an id that is ahead of the clock. One that is
+// ageOf is at least 1 ms, also for an id that is ahead of the clock. One that is
 // too long for a Duration is cut.
-func age(id ID, now int64) time.Duration {
+func ageOf(id ID, now int64) time.Duration {
 	const most = math.MaxInt64 / int64(time.Millisecond)
 	if id.Ms >= uint64(max(now, 0)) {
 		return time.Millisecond

@@ -28,7 +28,7 @@ func (c *firstWrite) Write(p []byte) (int, error) {
 
 // The library may dial for itself while a reader gets its connection: the link is
 // that of the reader all the same.
-func TestLinkIsThatOfTheConnection(t *testing.T) {
+func TestDedicateFindsTheConnection(t *testing.T) {
 	s := testenv.Redis(t)
 	opt := must(clientOptions(s.URL()))(t)
 	var all sync.WaitGroup
@@ -52,7 +52,7 @@ func TestLinkIsThatOfTheConnection(t *testing.T) {
 			all.Wait()
 		}}, nil
 	}
-	of := watchLinks(&opt)
+	of := newConnFinder(&opt)
 	client := must(rueidis.NewClient(opt))(t)
 	defer client.Close()
 
@@ -68,18 +68,18 @@ func TestLinkIsThatOfTheConnection(t *testing.T) {
 	if len(others) != 1 {
 		t.Fatalf("%d connections beside that of the reader", len(others))
 	}
-	before, _ := on.count(0)
+	before, _ := on.add(0)
 	if err := conn.Do(t.Context(), conn.B().Ping().Build()).Error(); err != nil {
 		t.Fatal(err)
 	}
-	if after, _ := on.count(0); after == before {
+	if after, _ := on.add(0); after == before {
 		t.Error("a reply came over another link")
 	}
 }
 
 // Whoever waits for others to connect goes when its context ends.
 func TestDedicateEndsWithItsContext(t *testing.T) {
-	of := watchLinks(&rueidis.ClientOption{})
+	of := newConnFinder(&rueidis.ClientOption{})
 	of.one <- struct{}{} // somebody else connects
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
@@ -89,19 +89,19 @@ func TestDedicateEndsWithItsContext(t *testing.T) {
 }
 
 // A reply of which something always comes is given up all the same, in the end.
-func TestAReplyWithoutEndIsGivenUp(t *testing.T) {
+func TestEndlessReplyIsAborted(t *testing.T) {
 	for name, tt := range map[string]struct {
 		left, came int64
 		want       error
 	}{
 		"it comes":          {left: 1, came: 1, want: nil},
 		"it does not":       {left: 1, came: 0, want: errNoReply},
-		"it comes for ever": {left: -1, came: 1, want: errHeavy},
+		"it comes for ever": {left: -1, came: 1, want: errReplyTooLarge},
 		"and does not":      {left: -1, came: 0, want: errNoReply},
 	} {
 		ctx, cancel := context.WithCancelCause(t.Context())
 		on := &link{came: tt.came}
-		r := &reading{on: on, cancel: cancel, until: time.Now().Add(time.Duration(tt.left) * time.Hour), timer: time.NewTimer(time.Hour)}
+		r := &replyTimer{link: on, cancel: cancel, until: time.Now().Add(time.Duration(tt.left) * time.Hour), timer: time.NewTimer(time.Hour)}
 		r.look()
 		if got := context.Cause(ctx); !errors.Is(got, tt.want) {
 			t.Errorf("%s: %v, want %v", name, got, tt.want)

@@ -14,32 +14,32 @@ import (
 // serverTime drives a difference by hand.
 type serverTime struct {
 	t   *testing.T
-	d   *difference
+	d   *clockDifference
 	log *logBuffer
 	now time.Time
 }
 
 func newServerTime(t *testing.T) *serverTime {
 	log := new(logBuffer)
-	d := newDifference(5*time.Second, slog.New(slog.NewTextHandler(log, nil)), metrics.NewSet().GetOrCreateGauge("g", nil))
+	d := newClockDifference(5*time.Second, slog.New(slog.NewTextHandler(log, nil)), metrics.NewSet().GetOrCreateGauge("g", nil))
 	return &serverTime{t: t, d: d, log: log, now: time.Now()}
 }
 
 // read is a read after so long. Its last entry is so old by this machine's
 // clock.
-func (s *serverTime) read(after, age time.Duration, emptied bool) {
+func (s *serverTime) read(after, age time.Duration, emptiedAt bool) {
 	s.now = s.now.Add(after)
-	s.d.read(s.now, redis.ID{Ms: uint64(s.now.Add(-age).UnixMilli())}, emptied)
+	s.d.observe(s.now, redis.ID{Ms: uint64(s.now.Add(-age).UnixMilli())}, emptiedAt)
 }
 
 func (s *serverTime) want(what string, d time.Duration) {
 	s.t.Helper()
-	if got := time.Duration(s.d.inForce()) * time.Millisecond; got != d {
+	if got := time.Duration(s.d.effective()) * time.Millisecond; got != d {
 		s.t.Errorf("%s: the difference is %v, want %v", what, got, d)
 	}
 }
 
-func TestDifferenceOfTheClocks(t *testing.T) {
+func TestClockDifference(t *testing.T) {
 	s := newServerTime(t)
 	for range 10 {
 		s.read(time.Second, 20*time.Millisecond, true)
@@ -77,7 +77,7 @@ func TestDifferenceOfTheClocks(t *testing.T) {
 
 // Only reads that emptied the stream, one after the other, say how old an entry
 // is. A reader that catches up keeps the difference that it has.
-func TestDifferenceIsNotMeasuredByOldEntries(t *testing.T) {
+func TestClockDifferenceIgnoresOldEntries(t *testing.T) {
 	s := newServerTime(t)
 	s.read(time.Second, time.Hour, true)
 	s.want("the first read: its entry may be of any age", 0)
@@ -101,7 +101,7 @@ func TestDifferenceIsNotMeasuredByOldEntries(t *testing.T) {
 
 // The ids say that the server's clock lags by a minute. Each batch carries the
 // difference, once it is measured.
-func TestBatchesCarryTheDifference(t *testing.T) {
+func TestBatchesCarryTheClockDifference(t *testing.T) {
 	onBoth(t, func(t *testing.T, b *bench) {
 		f := b.feed(func(o *Options) { o.FutureTolerance = 5 * time.Second })
 		b.running(f)
@@ -122,10 +122,10 @@ func TestBatchesCarryTheDifference(t *testing.T) {
 }
 
 // A server is asked for its time at start, before the first entry.
-func TestDifferenceAtStart(t *testing.T) {
+func TestClockDifferenceAtStart(t *testing.T) {
 	onBoth(t, func(t *testing.T, b *bench) {
 		f := b.feed(func(o *Options) { o.FutureTolerance = time.Nanosecond })
-		f.readers[0].clock.use(12345)
+		f.readers[0].clock.set(12345)
 		b.created(f)
 		if d := f.Difference(); d == 12345*time.Millisecond || d.Abs() > 10*time.Second {
 			t.Errorf("the difference to a server on this machine is %v", d)
@@ -135,7 +135,7 @@ func TestDifferenceAtStart(t *testing.T) {
 
 // The ids of a server whose clock was put back stand still. At start they are what
 // counts, not the clock.
-func TestDifferenceAtStartWhileIDsStandStill(t *testing.T) {
+func TestClockDifferenceAtStartWithStuckIDs(t *testing.T) {
 	onBoth(t, func(t *testing.T, b *bench) {
 		ahead := time.Now().Add(time.Minute)
 		b.addAt("s", fmt.Sprintf("%d-0", ahead.UnixMilli()), fix("d", 0))

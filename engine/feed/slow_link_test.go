@@ -10,16 +10,16 @@ import (
 
 const heavyCount = 64
 
-// heavy returns a bench whose server can be reached over a narrow link, and the
+// slowLink returns a bench whose server can be reached over a narrow link, and the
 // link.
-func heavy(t *testing.T) (*bench, *testenv.TCPProxy, *testenv.RedisServer) {
+func slowLink(t *testing.T) (*bench, *testenv.TCPProxy, *testenv.RedisServer) {
 	s := testenv.Redis(t)
 	p := testenv.Proxy(t, s.Addr())
 	return newBench(t, "redis://"+p.Addr()), p, s
 }
 
-// addHeavy adds records of 64 KiB, past the link.
-func addHeavy(s *testenv.RedisServer) {
+// addLarge adds records of 64 KiB, past the link.
+func addLarge(s *testenv.RedisServer) {
 	fill := strings.Repeat("x", 64<<10)
 	for n := range heavyCount {
 		s.Do(append([]string{"XADD", "s", "*", "fill", fill}, fix("a", n)...)...)
@@ -28,20 +28,20 @@ func addHeavy(s *testenv.RedisServer) {
 
 // A full read takes longer than the server may be silent, and would at every
 // attempt.
-func TestReadTooHeavyForTheLink(t *testing.T) {
-	b, link, s := heavy(t)
+func TestReadTooLargeForTheLink(t *testing.T) {
+	b, link, s := slowLink(t)
 	f := b.feed(func(o *Options) { o.BatchCount, o.Block = heavyCount, 50*time.Millisecond })
 	b.created(f)
-	addHeavy(s)
+	addLarge(s)
 	link.Throttle(1 << 20) // a second: four of them for all
 	b.background(f.Run)
 	b.complete(heavyCount, []string{"a"})
 }
 
 // The same at the start, where a page that does not come would end it.
-func TestWarmStartTooHeavyForTheLink(t *testing.T) {
-	b, link, s := heavy(t)
-	addHeavy(s)
+func TestWarmStartTooLargeForTheLink(t *testing.T) {
+	b, link, s := slowLink(t)
+	addLarge(s)
 	f := b.feed(func(o *Options) { o.BatchCount, o.WarmTime = heavyCount, time.Minute })
 	b.created(f)
 	link.Throttle(700 << 10) // a second: six of them for all, five for a page
@@ -71,7 +71,7 @@ func TestEntryTooLarge(t *testing.T) {
 		{"more than a reply may be", 66 << 20, 0, "1"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
-			b, link, s := heavy(t)
+			b, link, s := slowLink(t)
 			f := b.feed(nil)
 			b.created(f)
 			publish(t, b.client, "s", 0, 5, "a")
@@ -88,9 +88,9 @@ func TestEntryTooLarge(t *testing.T) {
 	}
 }
 
-// TestWarmStartPassesAnEntryTooLarge: the records before it are shown as well.
-func TestWarmStartPassesAnEntryTooLarge(t *testing.T) {
-	b, link, s := heavy(t)
+// TestWarmStartSkipsAnEntryTooLarge: the records before it are shown as well.
+func TestWarmStartSkipsAnEntryTooLarge(t *testing.T) {
+	b, link, s := slowLink(t)
 	publish(t, b.client, "s", 0, 5, "a")
 	s.Do("XADD", "s", "*", "fill", strings.Repeat("x", 8<<20))
 	f := b.feed(func(o *Options) { o.BatchCount, o.WarmTime = 1, time.Minute })

@@ -16,19 +16,19 @@ func connName(name string) string { return "pitwall:" + url.QueryEscape(name) }
 // many there were. A server without CLIENT LIST and CLIENT KILL, and a login that may not
 // use them, answer with an error for which IsRefused holds.
 func (c *Client) CloseNamed(ctx context.Context, key, name string) (closed int, err error) {
-	m, err := c.do(ctx, "list connections", on{key}, "CLIENT", "LIST", "TYPE", "normal")
+	m, err := c.do(ctx, "list connections", onKey{key}, "CLIENT", "LIST", "TYPE", "normal")
 	if err != nil {
 		return 0, err
 	}
 	mark, db := " name="+connName(name)+" ", " db="+strconv.Itoa(c.db)+" "
-	for line := range strings.Lines(text(m)) {
+	for line := range strings.Lines(messageString(m)) {
 		if !strings.Contains(line, mark) || !strings.Contains(line, db) {
 			continue
 		}
 		// The reply is a verbatim string: "txt:" comes before the first line.
 		_, rest, _ := strings.Cut(line, "id=")
 		id, _, _ := strings.Cut(rest, " ")
-		m, err := c.do(ctx, "close a connection", on{key}, "CLIENT", "KILL", "ID", id)
+		m, err := c.do(ctx, "close a connection", onKey{key}, "CLIENT", "KILL", "ID", id)
 		if err != nil {
 			return closed, err
 		}

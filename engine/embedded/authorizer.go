@@ -10,11 +10,11 @@ import (
 	"github.com/alicebob/miniredis/v2/server"
 )
 
-// allowed are the commands that are carried out: what Pitwall and its
+// allowedCommands are the commands that are carried out: what Pitwall and its
 // publishers use, and what helps to look at it. miniredis has others of which
 // one call takes all memory (SRANDMEMBER with a large negative count, SETBIT),
 // and a stand-in for one machine needs none of them.
-var allowed = set(`
+var allowedCommands = wordSet(`
 	AUTH CLIENT ECHO HELLO INFO PING QUIT SELECT TIME
 	DBSIZE DEL EXISTS EXPIRE FLUSHALL FLUSHDB KEYS PERSIST PEXPIRE PTTL SCAN TTL TYPE UNLINK
 	DECR GET GETDEL INCR MGET MSET SET STRLEN
@@ -25,7 +25,7 @@ var allowed = set(`
 	EVAL EVAL_RO EVALSHA EVALSHA_RO SCRIPT
 `)
 
-func set(words string) map[string]bool {
+func wordSet(words string) map[string]bool {
 	m := map[string]bool{}
 	for _, w := range strings.Fields(words) {
 		m[w] = true
@@ -45,12 +45,12 @@ const (
 // scriptTime is how long a script may take. Every other command waits for it.
 const scriptTime = 2 * time.Second
 
-// gate says who may send commands, and which. Any goroutine may use it.
+// authorizer says who may send commands, and which. Any goroutine may use it.
 //
 // A script's commands come through as well. They are told apart by the state
 // that miniredis gives a client: a connection has none before its first
 // command, and all commands of one script have the same, from the start.
-type gate struct {
+type authorizer struct {
 	scripts    map[string]bool // that may be run, by their text
 	password   []byte          // SHA-256 of it, nil for none
 	scriptTime time.Duration
@@ -61,8 +61,8 @@ type gate struct {
 	began   time.Time
 }
 
-func newGate(scripts []string, password string) *gate {
-	g := &gate{scripts: map[string]bool{}, scriptTime: scriptTime, clients: map[*server.Peer]bool{}}
+func newAuthorizer(scripts []string, password string) *authorizer {
+	g := &authorizer{scripts: map[string]bool{}, scriptTime: scriptTime, clients: map[*server.Peer]bool{}}
 	for _, s := range scripts {
 		g.scripts[s] = true
 	}
@@ -79,9 +79,9 @@ func digest(s string) []byte {
 
 // refuses answers a command that is not carried out with the reason, and
 // reports whether it has. AUTH is answered here, too.
-func (g *gate) refuses(c *server.Peer, cmd string, args []string) bool {
-	if g.password != nil && cmd == "AUTH" && g.connection(c) {
-		if len(args) == 0 || !g.admit(c, args[len(args)-1]) {
+func (g *authorizer) refuses(c *server.Peer, cmd string, args []string) bool {
+	if g.password != nil && cmd == "AUTH" && g.isClient(c) {
+		if len(args) == 0 || !g.authenticate(c, args[len(args)-1]) {
 			c.WriteError(errPassword)
 		} else {
 			c.WriteOK()
@@ -98,18 +98,18 @@ func (g *gate) refuses(c *server.Peer, cmd string, args []string) bool {
 }
 
 // reason is why a command is not carried out, or "".
-func (g *gate) reason(c *server.Peer, cmd string, args []string) string {
+func (g *authorizer) reason(c *server.Peer, cmd string, args []string) string {
 	switch {
-	case !g.connection(c):
-		if g.late(c) {
+	case !g.isClient(c):
+		if g.scriptTimedOut(c) {
 			return errLate
 		}
 		return ""
-	case !g.admitted(c) && cmd != "HELLO" && cmd != "QUIT":
+	case !g.authenticated(c) && cmd != "HELLO" && cmd != "QUIT":
 		return errNoAuth
 	case cmd == "CLUSTER":
 		return errCluster // miniredis would name a node that listens nowhere
-	case !allowed[cmd]:
+	case !allowedCommands[cmd]:
 		return errCommand
 	case (cmd == "EVAL" || cmd == "EVAL_RO") && len(args) > 0 && !g.scripts[args[0]]:
 		return errScript
@@ -119,9 +119,9 @@ func (g *gate) reason(c *server.Peer, cmd string, args []string) string {
 	return "" // EVALSHA finds only what EVAL and SCRIPT LOAD were given
 }
 
-// connection reports whether a command comes from a client and not from a
+// isClient reports whether a command comes from a client and not from a
 // script.
-func (g *gate) connection(c *server.Peer) bool {
+func (g *authorizer) isClient(c *server.Peer) bool {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	if _, known := g.clients[c]; known {
@@ -139,9 +139,9 @@ func (g *gate) connection(c *server.Peer) bool {
 	return true
 }
 
-// late reports whether the script that sends this command has run for too long.
+// scriptTimedOut reports whether the script that sends this command has run for too long.
 // One script runs at a time.
-func (g *gate) late(c *server.Peer) bool {
+func (g *authorizer) scriptTimedOut(c *server.Peer) bool {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	if g.script != c.Ctx {
@@ -150,14 +150,14 @@ func (g *gate) late(c *server.Peer) bool {
 	return time.Since(g.began) > g.scriptTime
 }
 
-func (g *gate) admitted(c *server.Peer) bool {
+func (g *authorizer) authenticated(c *server.Peer) bool {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	return g.password == nil || g.clients[c]
 }
 
-// admit lets a client in who knows the password.
-func (g *gate) admit(c *server.Peer, password string) bool {
+// authenticate lets a client in who knows the password.
+func (g *authorizer) authenticate(c *server.Peer, password string) bool {
 	if subtle.ConstantTimeCompare(digest(password), g.password) == 0 {
 		return false
 	}
@@ -170,13 +170,13 @@ func (g *gate) admit(c *server.Peer, password string) bool {
 // hello takes the password out of a HELLO, which may carry it as
 // "AUTH user password", and reports what is left of it. refused says that the
 // client is not let in.
-func (g *gate) hello(c *server.Peer, args []string) (rest []string, refused bool) {
+func (g *authorizer) hello(c *server.Peer, args []string) (rest []string, refused bool) {
 	if g.password == nil {
 		return args, false
 	}
 	for i := 1; i+2 < len(args); i++ {
 		if strings.EqualFold(args[i], "AUTH") {
-			if !g.admit(c, args[i+2]) {
+			if !g.authenticate(c, args[i+2]) {
 				c.WriteError(errPassword)
 				return nil, true
 			}
@@ -184,7 +184,7 @@ func (g *gate) hello(c *server.Peer, args []string) (rest []string, refused bool
 			break
 		}
 	}
-	if !g.admitted(c) {
+	if !g.authenticated(c) {
 		c.WriteError(errNoAuth)
 		return nil, true
 	}

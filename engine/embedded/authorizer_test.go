@@ -57,7 +57,7 @@ func TestForeignScriptsAreRefused(t *testing.T) {
 		{"EVAL", "while true do end", "0"},
 		{"eval", "return loadfile('" + secret + "')()", "0"},
 		{"EVAL_RO", "while true do end", "0"},
-		{"EVAL", ours(t, "'DEL'") + " ", "1", "k", "v"}, // not word for word
+		{"EVAL", pitwallScript(t, "'DEL'") + " ", "1", "k", "v"}, // not word for word
 		{"SCRIPT", "LOAD", "while true do end"},
 		{"script", "load", "while true do end"},
 		{"EVALSHA", "cc0f1bb4a4b9d3d4ea3d9ea0ea1e0d0bbbb15ea1", "0"}, // nothing but ours can have been loaded
@@ -95,7 +95,7 @@ func TestOwnScriptsRun(t *testing.T) {
 			t.Errorf("EVALSHA: %q", got)
 		}
 	}
-	drop := ours(t, "'DEL'")
+	drop := pitwallScript(t, "'DEL'")
 	say(c, words("SET k v"))
 	if got := say(c, []string{"EVAL", drop, "1", "k", "v"}); got != ":1\r\n" {
 		t.Errorf("EVAL: %q, want 1", got)
@@ -120,11 +120,11 @@ func TestOwnScriptsRunNoCommandOfTheCallers(t *testing.T) {
 func TestLongScriptsAreEnded(t *testing.T) {
 	r := startRedis(t)
 	give := func(d time.Duration) {
-		g := newGate(redis.Scripts(), "")
+		g := newAuthorizer(redis.Scripts(), "")
 		g.scriptTime = d
-		r.server.Server().SetPreHook(newHook(r.server.Server(), g, MaxStreamLen, MaxStreamBytes).before)
+		r.server.Server().SetPreHook(newCommandFilter(r.server.Server(), g, MaxStreamLen, MaxStreamBytes).apply)
 	}
-	keep := []string{"EVAL", ours(t, "for i = 2, #ARGV do redis.call('ZADD'"), "1", "slots", "60000", "a", "b"}
+	keep := []string{"EVAL", pitwallScript(t, "for i = 2, #ARGV do redis.call('ZADD'"), "1", "slots", "60000", "a", "b"}
 	give(-1)
 	if got := say(dial(t, r.Addr()), keep); !strings.Contains(got, errLate) {
 		t.Errorf("a script with no time: %q, want %q", got, errLate)
@@ -139,9 +139,9 @@ func TestLongScriptsAreEnded(t *testing.T) {
 	}
 }
 
-// TestCommandsBesideTheListAreRefused has some of which one call takes all
+// TestCommandsNotOnTheListAreRefused has some of which one call takes all
 // memory.
-func TestCommandsBesideTheListAreRefused(t *testing.T) {
+func TestCommandsNotOnTheListAreRefused(t *testing.T) {
 	c := dial(t, startRedis(t).Addr())
 	for _, cmd := range []string{
 		"SADD s a", "SRANDMEMBER s -2000000000", "SETBIT k 4294967295 1", "HRANDFIELD h -2000000000", "ZRANDMEMBER z -2000000000",
@@ -187,7 +187,7 @@ func TestPassword(t *testing.T) {
 			if got := say(client, c.login); strings.HasPrefix(got, "-") == c.welcome {
 				t.Errorf("login: %q", got)
 			}
-			for _, cmd := range [][]string{words("XADD s * a b"), words("GET k"), {"EVAL", ours(t, "'DEL'"), "1", "k", "v"}, words("SCRIPT FLUSH")} {
+			for _, cmd := range [][]string{words("XADD s * a b"), words("GET k"), {"EVAL", pitwallScript(t, "'DEL'"), "1", "k", "v"}, words("SCRIPT FLUSH")} {
 				got := say(client, cmd)
 				if refused := strings.HasPrefix(got, "-"); refused == c.welcome || refused && !strings.HasPrefix(got, "-NOAUTH") {
 					t.Errorf("%q: %q", cmd, got)
@@ -206,9 +206,9 @@ func TestPassword(t *testing.T) {
 	}
 }
 
-// TestReplyThatIsNotRead belongs to a client that asks for much and never
+// TestClientThatDoesNotReadReplies belongs to a client that asks for much and never
 // reads. The others are served again once its connection is closed.
-func TestReplyThatIsNotRead(t *testing.T) {
+func TestClientThatDoesNotReadReplies(t *testing.T) {
 	r := startRedis(t)
 	c := dial(t, r.Addr())
 	value := strings.Repeat("x", 32<<10)

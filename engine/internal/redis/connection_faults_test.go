@@ -10,15 +10,15 @@ import (
 )
 
 // A server, a proxy before it, a client through the proxy, and one past it.
-func spoiled(t *testing.T) (p *testenv.TCPProxy, through, past *Client) {
+func proxied(t *testing.T) (p *testenv.TCPProxy, through, past *Client) {
 	t.Helper()
 	s := testenv.Redis(t)
 	p = testenv.Proxy(t, s.Addr())
 	return p, open(t, "redis://"+p.Addr()), open(t, s.URL())
 }
 
-func TestReadThatIsCutInMidReply(t *testing.T) {
-	p, c, past := spoiled(t)
+func TestReadCutInMidReply(t *testing.T) {
+	p, c, past := proxied(t)
 	must(c.CreateGroup(t.Context(), "s", "g", ID{}))(t)
 	r := c.NewReader(readAll)
 	defer r.Close()
@@ -44,8 +44,8 @@ func TestReadThatIsCutInMidReply(t *testing.T) {
 	}
 }
 
-func TestReadWhoseReplyDoesNotCome(t *testing.T) {
-	p, c, past := spoiled(t)
+func TestReadWithoutAReply(t *testing.T) {
+	p, c, past := proxied(t)
 	must(c.CreateGroup(t.Context(), "s", "g", ID{}))(t)
 	o := readAll
 	o.Block = 10 * time.Millisecond
@@ -58,7 +58,7 @@ func TestReadWhoseReplyDoesNotCome(t *testing.T) {
 	if !IsConnection(err) {
 		t.Errorf("got %v, want a lost connection", err)
 	}
-	if d := time.Since(begin); d < o.Block || d > replySlack+5*time.Second {
+	if d := time.Since(begin); d < o.Block || d > replyMaxSilence+5*time.Second {
 		t.Errorf("gave up after %v", d)
 	}
 	// The command that was held up reaches the server now, and would take the
@@ -79,7 +79,7 @@ func TestReadWhoseReplyDoesNotCome(t *testing.T) {
 }
 
 // A read that was given up here but still waits on the server would be served
-// with the next entry: the fence ends it there.
+// streamKey the next entry: the fence ends it there.
 func TestFenceEndsALostRead(t *testing.T) {
 	s := testenv.Redis(t)
 	c := open(t, s.URL())
@@ -124,7 +124,7 @@ func TestFenceSparesOtherServers(t *testing.T) {
 	s := testenv.Redis(t)
 	c := open(t, s.URL())
 	victim := open(t, s.URL())
-	m, err := victim.do(t.Context(), "test", on{}, "CLIENT", "ID")
+	m, err := victim.do(t.Context(), "test", onKey{}, "CLIENT", "ID")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -135,7 +135,7 @@ func TestFenceSparesOtherServers(t *testing.T) {
 		t.Fatal(err)
 	}
 	list, _ := s.Do("CLIENT", "LIST").(string)
-	m, err = victim.do(t.Context(), "test", on{}, "CLIENT", "ID")
+	m, err = victim.do(t.Context(), "test", onKey{}, "CLIENT", "ID")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -163,7 +163,7 @@ func TestReaderRemembersAFewLostConnections(t *testing.T) {
 
 // A failover by name: new connections lead to the new master, while the old
 // one lives on as a replica and closes nothing.
-func TestAServerThatBecameAReplicaIsLeft(t *testing.T) {
+func TestConnectionToAReplicaIsClosed(t *testing.T) {
 	old, master := testenv.Redis(t), testenv.Redis(t)
 	p := testenv.Proxy(t, old.Addr())
 	ctx := t.Context()
