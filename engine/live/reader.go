@@ -10,10 +10,18 @@ import (
 	"pitwall/shard"
 )
 
-// lingerTime bounds how long a closing connection waits for the close frame to
-// be written and for the client's answer. Closing with unread input would send
-// RST and lose the code.
-const lingerTime = time.Second
+// Bounds of the end of a connection that the server closes. Together they are
+// less than what a shutdown allows beyond the drain time, so that the last
+// connection of a drain is told its code, too.
+const (
+	// sendCloseTime bounds how long the socket may take to accept the close frame
+	// and the rest of the frame before it. A slow client has to read for that, and
+	// a busy machine has to run the consumer.
+	sendCloseTime = 3 * time.Second
+	// lingerTime bounds how long the client's answer is waited for. Closing with
+	// unread input would send RST and lose the code.
+	lingerTime = time.Second
+)
 
 // reader is the session's reader goroutine, which reads until the connection
 // ends. Every stack frame counts: the runtime keeps 928 bytes of a stack of 2 KiB
@@ -42,12 +50,13 @@ func (s *session) readEnded() {
 }
 
 // linger lets the consumer send the close frame, then waits for the client to
-// close its side.
+// close its side. Each wait has a bound of its own: a client that is slow to read
+// may still be quick to answer.
 func (s *session) linger() {
 	if s.sock.state.Load() == socketGone || s.closeFrame.Load() == nil {
 		return
 	}
-	limit := time.NewTimer(lingerTime)
+	limit := time.NewTimer(s.srv.sendCloseTime)
 	defer limit.Stop()
 	select {
 	case <-s.flushed:

@@ -88,9 +88,10 @@ type Server struct {
 	checks        *authPool // about sessions that are in
 	recheckRounds recheckRounds
 
-	throttleTime time.Duration // the constant of that name; less in tests
-	born         time.Time
-	generation   atomic.Uint64 // counts changes of access, see Recheck
+	throttleTime  time.Duration // the constant of that name; less in tests
+	sendCloseTime time.Duration // the same; more or less in tests
+	born          time.Time
+	generation    atomic.Uint64 // counts changes of access, see Recheck
 
 	writers  []*writer
 	passes   []*passTimer // one per writer
@@ -130,6 +131,8 @@ func New(o Options) (*Server, error) {
 		born:         time.Now(),
 		queue:        dispatchQueue{wake: make(chan struct{}, 1)},
 		sessions:     xsync.NewMapOf[uint64, *session](),
+
+		sendCloseTime: sendCloseTime,
 	}
 	for i := range o.Writers {
 		p := new(passTimer)
@@ -216,7 +219,8 @@ func (srv *Server) forget(s *session) {
 
 // Drain refuses new connections with 503, then closes those that are open with
 // 1001, spread evenly over the time given, so that they do not all come back
-// at once. It returns when all have gone, or when ctx ends.
+// at once. A connection is cut without the code when its socket does not take it
+// within three seconds. Drain returns when all have gone, or when ctx ends.
 func (srv *Server) Drain(ctx context.Context, over time.Duration) error {
 	srv.draining.Store(true)
 	srv.delays.end()
