@@ -24,15 +24,29 @@ func TestFullServer(t *testing.T) {
 	see(tab, t, "the page come in by itself", "pitwall.connection === 'live' && pitwall.devices === 1 && "+messageJS+" === ''")
 }
 
+// overRateJS changes the event from other to race while the bucket of requests is
+// full, until the page says that this was too much: a change is two requests at
+// once. A server that is so slow that the bucket fills between the two lets it
+// pass; then the page goes back, and the change is tried again.
+const overRateJS = `(() => {
+	if (pitwall.connection === 'busy') return pitwall.event === 'race' && !` + messageJS + `.includes('not available');
+	const now = performance.now();
+	window.changed ??= now;
+	if (pitwall.connection === 'live' && now - window.changed > 1500) {
+		window.changed = now;
+		location.hash = pitwall.event === 'other' ? 'race' : 'other';
+	}
+	return false;
+})()`
+
 // Requests over the rate limit are repeated later.
 func TestTooManyRequests(t *testing.T) {
 	s := e2etest.NewStack(t, 1)
 	s.Add(record(0)...)
 	s.SQL("INSERT INTO events VALUES ('other')")
-	tab := openTab(t, "http://"+s.Start("--live-request-rate=1", "--live-request-burst=2").HTTP+"/#other")
-	see(tab, t, "the event", "pitwall.connection === 'live'")
-	ask[string](tab, t, "(location.hash = 'race')")
-	see(tab, t, "that the server is busy", "pitwall.connection === 'busy' && !"+messageJS+".includes('not available')")
+	tab := openTab(t, "http://"+s.Start("--live-request-rate=1", "--live-request-burst=1").HTTP+"/#other")
+	see(tab, t, "the event", "pitwall.connection === 'live' && pitwall.event === 'other'")
+	see(tab, t, "that the server is busy", overRateJS)
 	see(tab, t, "the other event", "pitwall.connection === 'live' && pitwall.event === 'race' && pitwall.devices === 1")
 }
 
