@@ -15,7 +15,7 @@ func TestAttributesThatAreTaken(t *testing.T) {
 		"none in white space":          "{ \t\r\n}",
 		"every kind":                   `{"a":1,"b":"x","c":true,"d":false,"e":{"__bigint":"1"},"f":{"__buffer_b64":"QUJD"}}`,
 		"white space everywhere":       `{ "a" : 1 , "b" : { "__bigint" : "1" } , "c" : true }`,
-		"white space behind a name":    `{"a": 1,"b": true}`,
+		"white space after a name":     `{"a": 1,"b": true}`,
 		"numbers":                      `{"a":0,"b":-0,"c":1234567,"d":12345678,"e":-1.5e-3,"f":0.1,"g":123456789012345678901234567890,"h":1e308}`,
 		"names of many lengths":        `{"":1,"1234567":1,"12345678":1,"123456789":1,"123456789012345":1,"1234567890123456":1,"12345678901234567":1,"123456789012345678901234567890":1}`,
 		"names with escapes":           `{"\u0061":1,"\"":2,"ü":3,"12345678\n":4}`,
@@ -28,7 +28,7 @@ func TestAttributesThatAreTaken(t *testing.T) {
 		"a tag with escapes":           `{"a":{"\u005f_bigin\u0074":"12"}}`,
 		"an empty buffer":              `{"a":{"__buffer_b64":""}}`,
 		"padded buffers":               `{"a":{"__buffer_b64":"QQ=="},"b":{"__buffer_b64":"QUI="}}`,
-		"bits behind a buffer's end":   `{"a":{"__buffer_b64":"QR=="}}`,
+		"bits after a buffer's end":    `{"a":{"__buffer_b64":"QR=="}}`,
 		"slashes of PHP":               `{"a":{"__buffer_b64":"\/\/\/\/"}}`,
 		"null":                         `{"a":null,"b": null }`,
 		"lists":                        `{"a":[],"inregions":["Home"],"b":[1,[null,{"c":"x"}]]}`,
@@ -44,8 +44,8 @@ func TestAttributesThatAreTaken(t *testing.T) {
 		"nested as deep as allowed":    `{"a":` + strings.Repeat("[", 31) + strings.Repeat("]", 31) + `}`,
 	} {
 		t.Run(name, func(t *testing.T) {
-			for _, behind := range []string{"", ",", strings.Repeat(" ", 20)} {
-				if end, why := attributes(text+behind, 0, 1); why != 0 || end != len(text) {
+			for _, after := range []string{"", ",", strings.Repeat(" ", 20)} {
+				if end, why := attributes(text+after, 0, 1); why != 0 || end != len(text) {
 					t.Errorf("%s: byte %d, %v", text, end, why)
 				}
 			}
@@ -90,8 +90,8 @@ func TestAttributesThatAreRefused(t *testing.T) {
 		"nothing":                     {`{"a":}`, ReasonAttribute},
 		"nothing but a string":        {`"a"`, ReasonAttribute},
 		"the end":                     {`{`, ReasonJSON},
-		"the end behind a name":       {`{"a"`, ReasonJSON},
-		"the end behind a comma":      {`{"a":1,`, ReasonJSON},
+		"the end after a name":        {`{"a"`, ReasonJSON},
+		"the end after a comma":       {`{"a":1,`, ReasonJSON},
 		"the end in a tagged form":    {`{"a":{"__bigint":"1"`, ReasonJSON},
 		"a comma too many":            {`{"a":1,}`, ReasonJSON},
 		"a number with a zero":        {`{"a":01,"b":1234567}`, ReasonNumber},

@@ -19,7 +19,7 @@ func TestPayloadsThatAreTaken(t *testing.T) {
 		want          Position
 	}{
 		{"white space everywhere", " \t\r\n{ \"latitude\" : 1 ,\n\"longitude\"\t:\r2 } \n", at12},
-		{"white space behind colons alone", `{"latitude": 1,"longitude": 2}`, at12},
+		{"white space after colons alone", `{"latitude": 1,"longitude": 2}`, at12},
 		{"names with escapes", `{"\u006Catitude":1,"longitud\u0065":2}`, at12},
 		{"names that only begin right", minimal(`"latitudes":9,"longitudinal":9,"timestamps":9,"satellite":-9,"attribute":9,"speeds":"","anglers":"","faulty2":""`), at12},
 		{"names that only end right", minimal(`"xlatitude":91,"Latitude":91,"LATITUDE":91,"":91`), at12},

@@ -109,7 +109,7 @@ func TestTimeOfTheRecord(t *testing.T) {
 		})
 	}
 	for name, ts := range map[string]string{
-		"a ms before the first": "946684799999", "a ms behind the last": "1748865605001", "epoch seconds": "1748779200",
+		"a ms before the first": "946684799999", "a ms after the last": "1748865605001", "epoch seconds": "1748779200",
 		"far future": "1e300", "far past": "-1e300", "beyond an int64": "9223372036854775808", "year 0": "0000-01-01T00:00:00Z",
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -177,7 +177,7 @@ func TestTheErrorIsTheDecoders(t *testing.T) {
 	}
 	kept := *bad
 	if err := d.Decode(&p, testArrival, 0, shapeA(plainPayload)); err != nil {
-		t.Fatalf("a good record behind a bad one: %v", err)
+		t.Fatalf("a good record after a bad one: %v", err)
 	}
 	second := d.Decode(&p, testArrival, 0, nil)
 	if first != second {

@@ -48,7 +48,7 @@ func onlyFrame(t testing.TB, b []byte) []byte {
 	t.Helper()
 	payload, rest := unframe(t, b)
 	if len(rest) != 0 {
-		t.Fatalf("%d bytes behind the frame", len(rest))
+		t.Fatalf("%d bytes after the frame", len(rest))
 	}
 	return payload
 }

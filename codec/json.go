@@ -89,7 +89,7 @@ func skip(s string, i, depth int) (int, Reason) {
 		if depth == maxDepth {
 			return i, ReasonJSON
 		}
-		return skipInside(s, i, depth+1)
+		return skipInside(s, i, depth+1, false)
 	case hasAt(s, i, "true"), null(s, i):
 		return i + 4, 0
 	case hasAt(s, i, "false"):
@@ -98,8 +98,9 @@ func skip(s string, i, depth int) (int, Reason) {
 	return i, ReasonJSON
 }
 
-// skipInside reads the object or array at i.
-func skipInside(s string, i, depth int) (_ int, why Reason) {
+// skipInside reads the object or array at i. With anything, its names and values are
+// read without the rules on strings and numbers: see skipAny.
+func skipInside(s string, i, depth int, anything bool) (_ int, why Reason) {
 	object, closing := s[i] == '{', s[i]+2 // the code points of brackets are so
 	i = space(s, i+1)
 	if at(s, i) == closing {
@@ -107,11 +108,16 @@ func skipInside(s string, i, depth int) (_ int, why Reason) {
 	}
 	for closed := false; !closed; {
 		if object {
-			if _, i, why = nameAt(s, i); why != 0 {
+			if i, why = skipName(s, i, anything); why != 0 {
 				return i, why
 			}
 		}
-		if i, why = skip(s, i, depth); why != 0 {
+		if anything {
+			i, why = skipAny(s, i, depth)
+		} else {
+			i, why = skip(s, i, depth)
+		}
+		if why != 0 {
 			return i, why
 		}
 		if i, closed, why = separator(s, i, closing); why != 0 {
@@ -119,4 +125,14 @@ func skipInside(s string, i, depth int) (_ int, why Reason) {
 		}
 	}
 	return i, 0
+}
+
+// skipName reads the name of a member and the colon.
+func skipName(s string, i int, anything bool) (next int, why Reason) {
+	if anything {
+		_, next, _, why = anyName(s, i)
+	} else {
+		_, next, why = nameAt(s, i)
+	}
+	return next, why
 }

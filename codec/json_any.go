@@ -18,32 +18,9 @@ func skipAny(s string, i, depth int) (end int, why Reason) {
 		if depth == maxDepth {
 			return i, ReasonJSON
 		}
-		return skipAnyInside(s, i, depth+1)
+		return skipInside(s, i, depth+1, true)
 	}
 	return skip(s, i, depth)
-}
-
-// skipAnyInside reads the object or array at i.
-func skipAnyInside(s string, i, depth int) (_ int, why Reason) {
-	object, closing := s[i] == '{', s[i]+2 // the code points of brackets are so
-	i = space(s, i+1)
-	if at(s, i) == closing {
-		return i + 1, 0
-	}
-	for closed := false; !closed; {
-		if object {
-			if _, i, _, why = anyName(s, i); why != 0 {
-				return i, why
-			}
-		}
-		if i, why = skipAny(s, i, depth); why != 0 {
-			return i, why
-		}
-		if i, closed, why = separator(s, i, closing); why != 0 {
-			return i, why
-		}
-	}
-	return i, 0
 }
 
 // anyName is nameAt without the rules on strings; text is false where they are

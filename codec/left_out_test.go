@@ -52,8 +52,8 @@ func TestFlatValuesThatAreLeftOut(t *testing.T) {
 		{"attributes as a number too large", flatWith("attributes", `1e999`), Omission{OptionalAttributes, ReasonAttribute}},
 		{"attributes that are no JSON", flatWith("attributes", "a=1"), Omission{OptionalAttributes, ReasonJSON}},
 		{"attributes cut short", flatWith("attributes", `{"a":1`), Omission{OptionalAttributes, ReasonJSON}},
-		{"something behind attributes", flatWith("attributes", `{"a":1}x`), Omission{OptionalAttributes, ReasonJSON}},
-		{"something behind a single attribute left out", flatWith("attributes", `{"a":"\u0000"}x`), Omission{OptionalAttributes, ReasonJSON}},
+		{"something after attributes", flatWith("attributes", `{"a":1}x`), Omission{OptionalAttributes, ReasonJSON}},
+		{"something after a single attribute left out", flatWith("attributes", `{"a":"\u0000"}x`), Omission{OptionalAttributes, ReasonJSON}},
 		{"attributes nested too deep", flatWith("attributes", `{"a":`+strings.Repeat("[", 32)+strings.Repeat("]", 32)+`}`), Omission{OptionalAttributes, ReasonJSON}},
 		{"attributes of more than 16 KiB", flatWith("attributes", "{"+big+"}"), Omission{OptionalAttributes, ReasonTooLarge}},
 	}

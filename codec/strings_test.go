@@ -27,13 +27,13 @@ func checkQuoted(t *testing.T, inside string) {
 	whole := `"` + inside + `"`
 	err := json.Unmarshal([]byte(whole), &want)
 	ok := err == nil && oracleText(whole)
-	for _, behind := range []string{"", ":", strings.Repeat(" ", 8)} {
-		end, why := quoted(whole+behind, 1)
+	for _, after := range []string{"", ":", strings.Repeat(" ", 8)} {
+		end, why := quoted(whole+after, 1)
 		if ok && (why != 0 || end != len(whole)-1) {
-			t.Fatalf("%q: refused at byte %d with %v", whole+behind, end, why)
+			t.Fatalf("%q: refused at byte %d with %v", whole+after, end, why)
 		}
 		if !ok && why == 0 && end == len(whole)-1 {
-			t.Fatalf("%q: taken", whole+behind)
+			t.Fatalf("%q: taken", whole+after)
 		}
 	}
 	if ok && unquoted(inside) != want {

@@ -18,7 +18,7 @@ func AgeBounds() []time.Duration { return ageBounds[:] }
 
 // Ages is a histogram of how old positions were, from their Deliver on, when
 // the bytes they waited in were sealed: the wait in the inbox and for the
-// topic's instant. It has one observation per seal, of the oldest position.
+// topic's flush. It has one observation per seal, of the oldest position.
 type Ages struct {
 	Counts [len(ageBounds) + 1]uint64 // by bucket, each without those below
 	Sum    time.Duration

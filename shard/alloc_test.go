@@ -107,7 +107,7 @@ func TestReadersTurnAllocatesNothing(t *testing.T) {
 }
 
 // A topic without subscribers costs the last values of its devices and nothing
-// else: no bytes wait, no instant is due, nothing is sealed.
+// else: no bytes wait, no flush is due, nothing is sealed.
 func TestUnwatchedTopicCostsLastValuesOnly(t *testing.T) {
 	r, _, positions := oneEvent(t, 200, 0, false)
 	cycle(r, nil, positions)
@@ -117,7 +117,7 @@ func TestUnwatchedTopicCostsLastValuesOnly(t *testing.T) {
 	w := r.core.workers[0]
 	for _, d := range w.devices {
 		if p := d.memberships[0].shard; p.deadline.pos >= 0 || p.pending != [uncompressedEncodings]pending{} || p.topic.schedule.next.Load() != 0 {
-			t.Fatalf("device %s: the topic has an alarm at %d, pending %+v, an instant %d; want none", d.id, p.deadline.pos, p.pending, p.topic.schedule.next.Load())
+			t.Fatalf("device %s: the topic has a deadline at %d, pending %+v, a flush at %d; want none", d.id, p.deadline.pos, p.pending, p.topic.schedule.next.Load())
 		}
 		if d.shown.mark != positions[0].TS {
 			t.Errorf("device %s: the last value is of %d, want %d", d.id, d.shown.mark, positions[0].TS)
@@ -146,7 +146,7 @@ func TestLookupAllocatesNothing(t *testing.T) {
 func TestTimerHeapAllocatesNothing(t *testing.T) {
 	var h timerHeap
 	all := make([]deadline, 100)
-	round := func() {
+	setAndStop := func() {
 		for i := range all {
 			h.set(&all[i], int64(i*37%101))
 		}
@@ -160,8 +160,8 @@ func TestTimerHeapAllocatesNothing(t *testing.T) {
 	for i := range all {
 		all[i].pos = -1
 	}
-	round() // the slice grows
-	if n := testing.AllocsPerRun(100, round); n != 0 {
+	setAndStop() // the slice grows
+	if n := testing.AllocsPerRun(100, setAndStop); n != 0 {
 		t.Errorf("%v allocations, want 0", n)
 	}
 }

@@ -9,9 +9,9 @@ import (
 	"time"
 )
 
-// TestSubscribersChangeDuringABroadcast adds to and cuts from a list whose round is under way
-// and compares with a plain set: who was there at the beginning and stays is
-// served once, who comes later never.
+// TestSubscribersChangeDuringABroadcast adds to and removes from a list while a
+// broadcast is under way, and compares with a plain set: a subscriber that was in the
+// list at the beginning and stays is served once, one that is added later never.
 func TestSubscribersChangeDuringABroadcast(t *testing.T) {
 	for seed := range uint64(500) {
 		rng := rand.New(rand.NewPCG(seed, 3))
@@ -199,7 +199,7 @@ func TestChangesUnderALongPush(t *testing.T) {
 			r.settle()
 			newest := r.core.workers[0].devices["h"].shown.mark
 			want(t, "served", shown(crowd, newest), len(crowd))
-			shown(all, 0) // who has gone reads what is left
+			shown(all, 0) // those that have left read the rest
 			if held := r.core.Stats().Held; held != 0 {
 				t.Errorf("%d bytes of chunks held at rest", held)
 			}
@@ -209,7 +209,7 @@ func TestChangesUnderALongPush(t *testing.T) {
 
 // TestIntervalToLiveWhileLagged takes the live flow again between the moment
 // at which the writer has opened it and the recovery: a device that has left and
-// joined meanwhile is shown behind the roster frame that was lost.
+// joined meanwhile is shown after the roster frame that was lost.
 func TestIntervalToLiveWhileLagged(t *testing.T) {
 	r := newRig(t, Config{Shards: 1, RingSlots: 2})
 	with, without := map[string][]string{"e": {"a", "b"}}, map[string][]string{"e": {"b"}}
@@ -238,13 +238,13 @@ func TestIntervalToLiveWhileLagged(t *testing.T) {
 	want(t, "screen", c.screen.seen["event:e"], map[string]int64{"a": base, "b": base + 3})
 }
 
-// TestRecoveryDuringABroadcast recovers a connection that is still owed a round: what
-// the round would have brought is in the snapshot, and nothing live before it.
+// TestRecoveryDuringABroadcast recovers a connection that is still owed a broadcast: the
+// positions of the broadcast are in the snapshot, and nothing live comes before it.
 func TestRecoveryDuringABroadcast(t *testing.T) {
 	r, crowd, _ := hot(t)
 	i := slices.IndexFunc(crowd, func(c *client) bool { return int(c.conn.subs[0].pos) < c.conn.subs[0].subscribers().owed })
 	if i < 0 {
-		t.Fatal("the round has reached everybody in one turn")
+		t.Fatal("the broadcast has reached everybody in one turn")
 	}
 	c := crowd[i].conn
 	drain(c)
@@ -254,7 +254,7 @@ func TestRecoveryDuringABroadcast(t *testing.T) {
 	r.turn(0)
 	ch := c.consumer().Take()
 	if ch == nil || ch.Live() {
-		t.Fatalf("the first chunk behind a recovery is %+v, want the lagged snapshot", ch)
+		t.Fatalf("the first chunk after a recovery is %+v, want the lagged snapshot", ch)
 	}
 	if body := string(ch.Head()) + string(ch.Body()); !strings.Contains(body, `"conflated":1`) || !strings.Contains(body, fmt.Sprint(base+1)) {
 		t.Errorf("got %s, want a snapshot with position %d and one update left out", body, base+1)
@@ -265,6 +265,6 @@ func TestRecoveryDuringABroadcast(t *testing.T) {
 	r.pass(r.core.Window())
 	r.settle()
 	if ch := c.consumer().Take(); ch == nil || !ch.Live() {
-		t.Errorf("got %+v, want the live flow behind the snapshot", ch)
+		t.Errorf("got %+v, want the live flow after the snapshot", ch)
 	}
 }

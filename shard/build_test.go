@@ -21,7 +21,7 @@ func smallBuilds(rng *rand.Rand) buildBounds {
 	return buildBounds{devices: 1 + rng.IntN(3), copied: 1 << rng.IntN(9), compressed: 1 << (4 + rng.IntN(6)), moved: 1 << (4 + rng.IntN(6)), serves: 1 + rng.IntN(2)}
 }
 
-// sliceWatch watches the build of a part from turn to turn.
+// sliceWatch watches the build of a topic shard from turn to turn.
 type sliceWatch struct {
 	t     *testing.T
 	w     *worker
@@ -259,13 +259,7 @@ func TestLargeSnapshotHasNothingThatWasCorrected(t *testing.T) {
 		{"has left", func(r *rig, ids []string) { r.swap(map[string][]string{"e": ids[1:]}) }, 0},
 	} {
 		t.Run(f.name, func(t *testing.T) {
-			r := newRig(t, Config{Shards: 1})
-			w := r.core.workers[0]
-			w.core.building.devices = 4
-			ids := numbered("d", 40)
-			r.roster(map[string][]string{"e": ids})
-			r.sendAll(ids, base+10)
-			r.settle()
+			r, w, ids := slicedSnapshot(t)
 			c := r.client(false)
 			c.subscribe("e", 0)
 			for range 11 { // d0 is copied last, or just has been
@@ -293,15 +287,22 @@ func TestLargeSnapshotHasNothingThatWasCorrected(t *testing.T) {
 	}
 }
 
-// Neither is a device that left before the build began, with a position pending.
-func TestLargeSnapshotAfterALeave(t *testing.T) {
-	r := newRig(t, Config{Shards: 1})
-	w := r.core.workers[0]
+// slicedSnapshot is a shard with an event of 40 devices, whose snapshot takes ten turns
+// and more.
+func slicedSnapshot(t *testing.T) (r *rig, w *worker, ids []string) {
+	r = newRig(t, Config{Shards: 1})
+	w = r.core.workers[0]
 	w.core.building.devices = 4
-	ids := numbered("d", 40)
+	ids = numbered("d", 40)
 	r.roster(map[string][]string{"e": ids})
 	r.sendAll(ids, base+10)
 	r.settle()
+	return r, w, ids
+}
+
+// Neither is a device that left before the build began, with a position pending.
+func TestLargeSnapshotAfterALeave(t *testing.T) {
+	r, w, ids := slicedSnapshot(t)
 	live, c, ticks := r.client(false), r.client(false), r.client(false)
 	live.subscribe("e", 0)
 	r.settle()

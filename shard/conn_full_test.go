@@ -194,12 +194,7 @@ func TestReaderThatStopsHoldsTwoFlushes(t *testing.T) {
 		}
 	}
 	want(t, "the other was found slow", fast.lagged, false)
-	c.read()
-	r.settle()
-	c.read()
-	r.pass(100 * time.Millisecond)
-	r.settle()
-	c.read()
+	r.readUntilRecovered(c)
 	fast.read()
 	want(t, "devices on the screen", len(c.screen.seen["event:e"]), len(ids))
 	if held := r.core.Stats().Held; held != 0 {

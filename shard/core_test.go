@@ -258,12 +258,7 @@ func TestLaggedConnectionGetsWhatChanged(t *testing.T) {
 	if !slow.conn.Lagged() {
 		t.Fatal("the slow connection is not lagged")
 	}
-	slow.read()
-	r.settle()
-	slow.read()
-	r.pass(100 * time.Millisecond)
-	r.settle()
-	slow.read()
+	r.readUntilRecovered(slow)
 	fast.read()
 	want(t, "slow screen", slow.screen.seen, fast.screen.seen)
 	f := slow.screen.all[len(slow.screen.all)-2]
@@ -305,6 +300,17 @@ func lagging(t *testing.T) (*rig, *client) {
 	return r, c
 }
 
+// readUntilRecovered has c, which has lagged, read its queue, then what the recovery
+// sends, then what was pending meanwhile.
+func (r *rig) readUntilRecovered(c *client) {
+	c.read()
+	r.settle()
+	c.read()
+	r.pass(100 * time.Millisecond)
+	r.settle()
+	c.read()
+}
+
 func TestLaggedConnectionLearnsOfTheRoster(t *testing.T) {
 	r, c := lagging(t)
 	r.roster(map[string][]string{"e": {"a"}})
@@ -316,19 +322,14 @@ func TestLaggedConnectionLearnsOfTheRoster(t *testing.T) {
 	want(t, "screen", c.screen.seen["event:e"], map[string]int64{"a": base + 4})
 }
 
-// What is pending when a connection recovers has a device's last position in
-// front of its removal: the roster frame of the recovery leaves that to it.
+// When a connection recovers, a device's last position and then its removal are
+// pending. The roster frame of the recovery does not include that removal.
 func TestRecoveryDoesNotTellTheRosterThatIsPending(t *testing.T) {
 	r, c := lagging(t)
 	r.send("b", base+10)
 	r.settle()
 	r.roster(map[string][]string{"e": {"a"}})
-	c.read()
-	r.settle()
-	c.read()
-	r.pass(100 * time.Millisecond)
-	r.settle()
-	c.read()
+	r.readUntilRecovered(c)
 	want(t, "shown after it had left", len(c.screen.shownAfterLeave), 0)
 	want(t, "screen", c.screen.seen["event:e"], map[string]int64{"a": base + 4})
 }

@@ -126,7 +126,7 @@ func TestCorrectFallsBackAndGoesOn(t *testing.T) {
 // The archive may be ahead: a trigger that judges positions as they are stored
 // marks one that the shard has still to take in.
 func TestCorrectionAheadOfItsPosition(t *testing.T) {
-	for name, good := range map[string]int64{"behind a good one": 1000, "of a device without any": 0} {
+	for name, good := range map[string]int64{"after a good one": 1000, "of a device without any": 0} {
 		t.Run(name, func(t *testing.T) {
 			r := correctRig(t, Config{})
 			c := r.client(false)
@@ -189,7 +189,7 @@ func TestCorrectLeavesNewerPointsAlone(t *testing.T) {
 	r.correct("d", 1000, 2000)     // 3000 is good, the table has not heard of it
 	r.correct("d", 3000)           // all is as it was
 	r.correct("unknown", 1000, 10) // of no device of ours
-	c.shows("a good point behind the faulty one", 3000)
+	c.shows("a good point after the faulty one", 3000)
 	r.correct("d", 4000) // a mark was taken back
 	r.pass(time.Second)
 	r.settle()

@@ -63,12 +63,22 @@ func (r *rig) deflating() *client {
 	return c
 }
 
-// herd is enough devices for frames that are worth compressing.
-func herd(n int) (names []string) {
+// trackers returns n ids of devices.
+func trackers(n int) (names []string) {
 	for i := range n {
 		names = append(names, fmt.Sprintf("tracker-%04d", i))
 	}
 	return names
+}
+
+// compressing is a core that compresses, with an event of n devices that are shown.
+func compressing(t *testing.T, shards, n int) (r *rig, names []string) {
+	r = newRig(t, Config{Shards: shards, Deflate: newFlater})
+	names = trackers(n)
+	r.roster(map[string][]string{"e": names})
+	r.sendAll(names, base)
+	r.settle()
+	return r, names
 }
 
 // sendAll takes in one position of each device.
@@ -81,11 +91,7 @@ func (r *rig) sendAll(names []string, ts int64) {
 }
 
 func TestCompressedSpectatorsSeeTheSame(t *testing.T) {
-	r := newRig(t, Config{Shards: 2, Deflate: newFlater})
-	names := herd(60)
-	r.roster(map[string][]string{"e": names})
-	r.sendAll(names, base)
-	r.settle()
+	r, names := compressing(t, 2, 60)
 	clients := []*client{r.client(false), r.client(true), r.deflating()}
 	for _, c := range clients {
 		c.subscribe("e", 0)
@@ -120,7 +126,7 @@ func TestCompressedSpectatorsSeeTheSame(t *testing.T) {
 // Two connections that have agreed get the same bytes, compressed once.
 func TestCompressedOnce(t *testing.T) {
 	r := newRig(t, Config{Shards: 1, Deflate: newFlater})
-	names := herd(30)
+	names := trackers(30)
 	r.roster(map[string][]string{"e": names})
 	a, b := r.deflating(), r.deflating()
 	a.subscribe("e", 0)
@@ -145,7 +151,7 @@ func TestCompressedOnce(t *testing.T) {
 
 func TestShortFramesAreNotCompressed(t *testing.T) {
 	r := newRig(t, Config{Shards: 1, Deflate: newFlater})
-	names := herd(2)
+	names := trackers(2)
 	r.roster(map[string][]string{"e": names})
 	c, other := r.deflating(), r.client(true)
 	c.subscribe("e", 0)
@@ -182,7 +188,7 @@ func TestFramesThatGrowAreNotCompressed(t *testing.T) {
 func TestSnapshotsThatGrowAreTriedOnce(t *testing.T) {
 	tries := 0
 	r := newRig(t, Config{Shards: 1, Deflate: func() Deflater { return &counting{tries: &tries} }})
-	names := herd(40)
+	names := trackers(40)
 	r.roster(map[string][]string{"e": names})
 	r.sendAll(names, base)
 	watcher := r.client(true)
@@ -222,11 +228,7 @@ func (growing) Append(dst, src []byte) []byte {
 // Connections that get position frames have compressed snapshots, and intervals work
 // for both encodings.
 func TestCompressedSnapshotsAndIntervals(t *testing.T) {
-	r := newRig(t, Config{Shards: 1, Deflate: newFlater})
-	names := herd(40)
-	r.roster(map[string][]string{"e": names})
-	r.sendAll(names, base)
-	r.settle()
+	r, names := compressing(t, 1, 40)
 	plain, batch, witness := r.client(false), r.deflating(), r.client(true)
 	plain.conn.AcceptDeflate()
 	for _, c := range []*client{plain, batch, witness} {
@@ -248,7 +250,7 @@ func TestCompressedSnapshotsAndIntervals(t *testing.T) {
 
 func TestCompressedLaggedSnapshot(t *testing.T) {
 	r := newRig(t, Config{Shards: 2, RingSlots: 4, Deflate: newFlater})
-	names := herd(80)
+	names := trackers(80)
 	r.roster(map[string][]string{"e": names})
 	slow, fast := r.deflating(), r.client(true)
 	slow.subscribe("e", 0)
@@ -265,12 +267,7 @@ func TestCompressedLaggedSnapshot(t *testing.T) {
 		t.Fatal("the slow connection is not lagged")
 	}
 	before := slow.deflated
-	slow.read()
-	r.settle()
-	slow.read()
-	r.pass(100 * time.Millisecond)
-	r.settle()
-	slow.read()
+	r.readUntilRecovered(slow)
 	fast.read()
 	want(t, "screen", slow.screen.seen, fast.screen.seen)
 	if n := slow.deflated - before; n < 2 {
@@ -290,7 +287,7 @@ func TestCompressedLaggedSnapshot(t *testing.T) {
 // Where the name is too long for a stored block, the snapshot is sent uncompressed.
 func TestSnapshotOfAVeryLongName(t *testing.T) {
 	r := newRig(t, Config{Shards: 1, Deflate: newFlater})
-	names := herd(40)
+	names := trackers(40)
 	for _, n := range []int{codec.MaxDeflatedName - len("event:"), codec.MaxDeflatedName, 70000} {
 		event := strings.Repeat("\x01", n)
 		r.roster(map[string][]string{event: names})
@@ -324,7 +321,7 @@ func TestFrameEndOfCompressedFrames(t *testing.T) {
 		t.Fatalf("first frame of %d bytes begins with %#x", first, z.body[0])
 	}
 	for off, end := range map[int]int{0: 0, 1: first, first - 1: first, first: first, first + 1: first + len(noise), all - 1: all} {
-		want(t, fmt.Sprintf("end behind %d", off), z.FrameEnd(off), end)
+		want(t, fmt.Sprintf("end after %d", off), z.FrameEnd(off), end)
 	}
 	for off, records := range map[int]uint64{0: 0, first: 5, first + len(noise): 5, all: 9} {
 		want(t, fmt.Sprintf("records up to %d", off), z.recordsTo(off), records)

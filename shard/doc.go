@@ -25,15 +25,15 @@
 //	worker.pushTo     broadcast.go  one subscriber: counts what it misses
 //	Conn.offer        conn_bound.go the bound of one queue; then ring.Ring.Push
 //
-// In package live it goes on: writer.run, serve and turn (writer.go), session.fill
-// (outbox.go), output.writeNow (output.go), which is write(2).
-//
 // What these call besides are primitives, which can be taken at their word here:
 // turnOwnership, Batch's pool, the order rule (worker.applyOrderRule), pending.add,
 // worker.schedule and its timer heap, the pools of chunks, ring.Ring. Where
 // subscribers have agreed on compression, worker.broadcastCompressed (deflate.go) is
 // between seal and broadcast. A slice after the first is pushed by
 // worker.continueBroadcast in place of flush, seal and broadcast.
+//
+// In package live it goes on: writer.run, serve and turn (writer.go), session.fill
+// (outbox.go), output.writeNow (output.go), which is write(2).
 //
 // The owner of the turn is the shard's own goroutine (worker.run). While that
 // sleeps, a reader who brings few positions owns the turn instead, since a turn

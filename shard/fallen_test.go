@@ -169,20 +169,9 @@ func TestFallenClockIsRestored(t *testing.T) {
 // Random clocks: whatever the device's clock and the server's do, the dot never
 // goes back to an earlier place, its times go up, and it is never more than a few
 // seconds behind, two minutes after a fall apart.
-func TestRandomClocks(t *testing.T) {
-	seed, until := soak(t, 1)
-	played := 0
-	for ; played < 40 || time.Now().Before(until); played++ {
-		playClocks(t, seed)
-		seed++
-	}
-	for _, seed := range clockSeeds {
-		playClocks(t, seed)
-	}
-	t.Logf("%d schedules", played)
-}
+func TestRandomClocks(t *testing.T) { playSeeds(t, 1, 40, clockSeeds, playClocks) }
 
-// clockSeeds are of clocks that have failed: what was read again was taken for news
+// clockSeeds are of clocks that have failed: what was read again was taken for newer
 // after the device's clock had gone back, and times of the server were compared with
 // those of the device.
 var clockSeeds = []uint64{2664613646234914531, 1096352295670609511, 13182627619173579579}

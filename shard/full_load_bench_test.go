@@ -16,16 +16,16 @@ import (
 	"pitwall/codec"
 )
 
-// BenchmarkFullLoad has all at once: 100,000 connections, of which 10,000
-// watch one event and the others nine each of 9,999 more, 50,000 devices, five
-// to an event, that report once a second, two shards, and two writers that take
-// what comes. Every operation is 10 ms of that, 500 records.
+// BenchmarkFullLoad has all at once: 100,000 connections, of which 10,000 watch one
+// event and each of the others nine of 9,999 more; 50,000 devices, five to an event,
+// that report once a second; two shards, and two writers that take everything. One
+// operation is 10 ms of that, 500 records.
 //
-// The CPU time is the whole process', the one who publishes included; it is
-// given per delivery (a position for one connection) and per record. A turn is
-// measured in its thread's CPU time, for there are more goroutines than
-// processors. behind is how late the last records were delivered to the shards;
-// where it is more than a moment, the rate was not kept.
+// The CPU time is that of the whole process, with the goroutine that publishes. It is
+// given per delivery (a position for one connection) and per record. A turn is measured
+// in the CPU time of its thread, because there are more goroutines than processors.
+// behind-ms is how late the last records were delivered to the shards; if it is more
+// than a few ms, the rate was not kept.
 func BenchmarkFullLoad(b *testing.B) {
 	const devices, events, hot, others = 50_000, 10_000, 10_000, 90_000
 	const tick, records = 10 * time.Millisecond, 500

@@ -20,7 +20,7 @@ func TestCompressedFramesAreInTheirPlaces(t *testing.T) {
 				q.add(topic, encodingBatch, fmt.Appendf(nil, `{"deviceId":"d%d","ts":%d}`, n, rng.Uint64()))
 			}
 			if rng.IntN(3) > 0 {
-				q.frame(topic, topic.AppendRosterFrame(nil, herd(rng.IntN(100)), nil))
+				q.frame(topic, topic.AppendRosterFrame(nil, trackers(rng.IntN(100)), nil))
 			}
 		}
 		if len(q.chunk.body) == 0 {

@@ -261,7 +261,7 @@ func TestWarmStartOfClocksAhead(t *testing.T) {
 	)
 	number, _ = x.last()
 	want(t, "shown", number, 9.0)
-	// An upload, of which a part is in the table. The difference of the clocks was
+	// An upload, of which some records are in the table. The difference of the clocks was
 	// not known yet when that was judged.
 	x = newTracked(t, Config{})
 	at = x.wall - 60_000
@@ -317,7 +317,7 @@ func TestAheadAfterRecordsWithoutTime(t *testing.T) {
 }
 
 // A clock that is ahead goes back by half a minute. What is read again then has times
-// that would come next, but was shown before. What a server that has taken over gives
+// that would come next, but was shown before. What the new server gives after a failover
 // earlier ids has not.
 func TestReadAgainAfterAClockWentBack(t *testing.T) {
 	for name, off := range map[string][3]int64{
@@ -346,7 +346,7 @@ func TestReadAgainAfterAClockWentBack(t *testing.T) {
 				x.arrive(x.wall+off[1], x.wall-minute)
 				x.wait(time.Second)
 			}
-			want(t, "behind after the take-over", x.behind(), 0)
+			want(t, "behind after the failover", x.behind(), 0)
 		})
 	}
 }

@@ -160,7 +160,7 @@ func TestNoDeviceStarvesOnASlowScreen(t *testing.T) {
 		if recoveries < 20 {
 			t.Errorf("batch %v: %d recoveries, nothing is shown by so few", batch, recoveries)
 		}
-		// The ring, and a chunk of each part after it.
+		// The ring, and a chunk of each topic shard after it.
 		if bound := 4<<10 + len(devices)*120; most > bound {
 			t.Errorf("batch %v: %d bytes unsent, at most %d may be", batch, most, bound)
 		}
@@ -178,7 +178,7 @@ func TestRecoverWaitsForAPushUnderWay(t *testing.T) {
 	c.conn.queued.Add(queuedSlot) // as admit
 	c.conn.markLagged()
 	if c.conn.consumer().Recover(&c.losses) {
-		t.Error("recovered in front of a push")
+		t.Error("recovered before the end of a push")
 	}
 	if c.conn.active().Rest() {
 		t.Error("the writer turns until somebody else's push has ended")

@@ -9,9 +9,9 @@ import (
 )
 
 // BenchmarkManyTopics is the longest burst that two shards send to one connection at
-// the same time: it watches as many quiet events as one may, and all of them
-// have a position on each shard at every instant. One operation is one of those
-// positions at one of the connections. It is for the rings: see ring_plain_test.go.
+// the same time: it watches as many quiet events as a connection may, and each of them
+// has a position on each shard at every flush. One operation is one of those positions
+// for one of the connections. It compares the rings: see ring/plain.go.
 func BenchmarkManyTopics(b *testing.B) {
 	for _, n := range []int{1, 20} {
 		b.Run(fmt.Sprintf("connections=%d", n), func(b *testing.B) { benchConns(b, n, 64) })
@@ -19,7 +19,7 @@ func BenchmarkManyTopics(b *testing.B) {
 }
 
 // BenchmarkManySubscribers is what two shards send to the many spectators of one event at
-// the same time, one position each at every instant; see BenchmarkManyTopics.
+// the same time, one position each at every flush; see BenchmarkManyTopics.
 func BenchmarkManySubscribers(b *testing.B) {
 	for _, n := range []int{2_000, 10_000} {
 		b.Run(fmt.Sprintf("connections=%d", n), func(b *testing.B) { benchConns(b, n, 1) })
@@ -61,7 +61,7 @@ func benchConns(b *testing.B, connections, events int) {
 		}
 	}
 	b.ReportMetric(float64(cpuTime(wholeProcess)-begin)/float64(want), "cpu-ns/delivery")
-	b.ReportMetric(0, "ns/op") // mostly the wait for the instant
+	b.ReportMetric(0, "ns/op") // mostly the wait for the flush
 }
 
 // onePerShard gives each event one device on each shard, and returns the devices

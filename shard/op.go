@@ -84,7 +84,7 @@ func (o *op) finish() {
 
 // Subscribe adds conn to t, or changes the interval of a subscription that is
 // there. A new one gets a snapshot part from every shard, then the live flow
-// without a gap. interval is 0 for every update at the topic's own instants, otherwise
+// without a gap. interval is 0 for every update at the topic's own flushes, otherwise
 // one of Intervals. done is called once, by the goroutine that owns a shard's turn,
 // which may be a caller of Deliver; it must not block.
 //

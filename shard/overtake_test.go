@@ -5,13 +5,13 @@ import (
 	"time"
 )
 
-// Nothing live may come in front of what makes it true: a recovery, or a tick
-// that is under way.
+// Nothing live may come before what it depends on: a recovery, or a tick that is under
+// way.
 
 // TestNothingLiveOvertakesARecovery has the writer ask for the recovery in the
-// middle of a shard's turn: behind its look at the inbox, before the first point
-// after a correction is sealed. The spectator still shows the faulty one, which
-// is newer, and would be shown the new one before he is told.
+// middle of a shard's turn: after the shard has read its inbox, before the first point
+// after a correction is sealed. The spectator still shows the faulty point, which is
+// newer, and without the order would be shown the new one before the correction.
 func TestNothingLiveOvertakesARecovery(t *testing.T) {
 	r := correctRig(t, Config{Shards: 1, RingSlots: 4})
 	c := r.lagging()
@@ -35,8 +35,8 @@ func TestNothingLiveOvertakesARecovery(t *testing.T) {
 	c.recovers(4000)
 }
 
-// crowdOf has three spectators with an interval and one without watch event e
-// of a rig whose shard pushes to one of them per turn.
+// crowdOf returns four spectators of event e, three of them with an interval. The shard
+// pushes to one of them per turn.
 func (r *rig) crowdOf() (all []*client) {
 	r.core.slice = 1
 	for i := range 4 {
@@ -48,8 +48,8 @@ func (r *rig) crowdOf() (all []*client) {
 	return all
 }
 
-// tickBegins lets time go by up to the crowd's next tick, and begins it. Shortly
-// before, positions come, device and time by turns: the first is sealed at once.
+// tickBegins lets time go by up to the next tick, and begins it. Shortly before, it
+// sends positions, given as device, time, device, time...: the first is sealed at once.
 func (r *rig) tickBegins(positions ...any) {
 	r.t.Helper()
 	const shortly = 20 * time.Millisecond // less than a window
@@ -62,14 +62,14 @@ func (r *rig) tickBegins(positions ...any) {
 	w := r.core.workers[0]
 	w.turn(nil)
 	if len(w.broadcasts) != 1 || w.broadcasts[0].broadcast.chunk != nil {
-		r.t.Fatalf("%d rounds are under way, want that of the tick", len(w.broadcasts))
+		r.t.Fatalf("%d broadcasts are under way, want that of the tick", len(w.broadcasts))
 	}
 }
 
-// TestCorrectionsDuringATick has a correction come while only some have had a
-// tick. The others' must tell nothing of it: neither the good position of one
-// device, when another has none and is told of first, nor again one that an
-// earlier correction has told.
+// TestCorrectionsDuringATick sends a correction while only some subscribers have had a
+// tick. The tick of the others must not include it: neither the good position of one
+// device before the removal of another that has none, nor a good position that an
+// earlier correction has already sent.
 func TestCorrectionsDuringATick(t *testing.T) {
 	t.Run("of two devices", func(t *testing.T) {
 		r := correctRig(t, Config{Shards: 1})

@@ -154,7 +154,7 @@ func TestSealsCollectWhatARecoveryUsed(t *testing.T) {
 	}
 }
 
-// headOut is a head for body that one connection has.
+// headOut returns a head for body that one connection has.
 func (w *worker) headOut(p *topicShard, body *Chunk) *Chunk {
 	h := w.snapshotFrame(p, body, codec.SnapshotLagged, 0)
 	w.headPool.startPush(h, 1)
@@ -199,8 +199,8 @@ func TestBodyIsReleasedAfterItsHeads(t *testing.T) {
 	}
 }
 
-// A part that is never sealed drops what it has encoded when that becomes too much.
-// Heads that connections have keep their bodies.
+// A topic shard that is never sealed drops the states that it has encoded when they
+// become too large. Heads that connections have keep their bodies.
 func TestSnapshotCacheIsBounded(t *testing.T) {
 	r := newRig(t, Config{Shards: 1, Deflate: newFlater})
 	r.roster(map[string][]string{"e": {"d"}})

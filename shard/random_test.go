@@ -19,22 +19,26 @@ import (
 // never slow must have been shown every single update since it subscribed.
 //
 // PITWALL_SOAK, a duration, plays new schedules for that long: see make soak.
-func TestRandomSchedule(t *testing.T) {
-	seed, until := soak(t, 0)
-	played := 0
-	for ; played < 800 || time.Now().Before(until); played++ {
-		play(t, seed)
-		seed++
-	}
-	for _, seed := range scheduleSeeds {
-		play(t, seed)
-	}
-	t.Logf("%d schedules", played)
-}
+func TestRandomSchedule(t *testing.T) { playSeeds(t, 0, 800, scheduleSeeds, play) }
 
 // scheduleSeeds are of schedules that have failed: a late record after one of a wrong
 // time, and corrections of devices that had sent such.
 var scheduleSeeds = []uint64{4900201196296387363, 14523604719591638282, 4900201196296387381, 14523604719591638284}
+
+// playSeeds plays at least so many seeds from first on, then those that have failed
+// before.
+func playSeeds(t *testing.T, first uint64, least int, failed []uint64, play func(*testing.T, uint64)) {
+	seed, until := soak(t, first)
+	played := 0
+	for ; played < least || time.Now().Before(until); played++ {
+		play(t, seed)
+		seed++
+	}
+	for _, seed := range failed {
+		play(t, seed)
+	}
+	t.Logf("%d schedules", played)
+}
 
 // soak returns the first seed and how long to go on with new ones, as the
 // environment has it. Without PITWALL_SOAK the first seed is the one given.
@@ -260,7 +264,7 @@ func (w *world) stretch() {
 }
 
 // change moves these and some other devices in or out and puts the new map in force; the shards
-// take it over in the turns to come. The map before is taken over first, and
+// apply it in the turns to come. The map before is applied first, and
 // what was sent before is taken in, for the model knows one map at a time.
 func (w *world) change(movers ...string) {
 	w.settle()

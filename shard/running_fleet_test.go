@@ -68,7 +68,7 @@ func (d *tracker) story() string {
 	return fmt.Sprintf("%s corrected %v; ", d.id, d.told)
 }
 
-// mark says that all behind good up to the newest are faulty.
+// mark says that all after good up to the newest are faulty.
 func (d *tracker) mark(good, newest int64) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
@@ -198,7 +198,7 @@ func (c *course) advance(d *tracker) codec.Position {
 }
 
 // takenIn waits until shard i has taken in what was delivered to it so far: a
-// device that it has not heard of comes behind that.
+// device that it has not heard of comes after that.
 func (c *course) takenIn(i int) {
 	id := ""
 	for id == "" || c.core.ShardOf(id) != i {

@@ -18,12 +18,12 @@ import (
 //     that was published after the subscribe was carried out, unless the
 //     connection has lagged since the device was last shown, or the position
 //     was marked faulty;
-//   - the live flow of a shard comes behind its part of the snapshot, of which
+//   - the live flow of a shard comes after its part of the snapshot, of which
 //     there is one each;
 //   - nothing is shown of a device that a roster frame has removed, unless the
 //     connection has lagged: then the roster of now has come before what is
 //     pending;
-//   - nothing of a topic comes behind unsubscribed.
+//   - nothing of a topic comes after unsubscribed.
 type spectator struct {
 	habits
 	*client   // its connection, and how it reads what is compressed

@@ -126,7 +126,7 @@ func runCourse(t *testing.T, seed uint64, seen *tally) {
 	c.audit()
 }
 
-// play has everybody act until the publishers have done their rounds.
+// play runs all actors until the publishers have published their share.
 func (c *course) play(seed uint64, rng *rand.Rand, r *rostering) {
 	var publishers, others sync.WaitGroup
 	rounds := 100 + rng.IntN(200)
@@ -237,7 +237,7 @@ func eventually(holds func() bool) bool {
 	return true
 }
 
-// pulse is how the parts of a course see time go by: in rounds of publishing.
+// pulse is how the actors of a course measure time: in batches published.
 type pulse struct {
 	mu   sync.Mutex
 	cond *sync.Cond

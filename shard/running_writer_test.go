@@ -140,7 +140,7 @@ func (s *spectator) rest() bool {
 // habits are how a spectator reads.
 type habits struct {
 	reads  int           // bytes at a time; 0 for all there is
-	stalls int           // rounds of publishing that it may not read for
+	stalls int           // batches published during which it may not read
 	maxAge time.Duration // what waits longer is not worth writing; 0 for no such bound
 }
 

@@ -121,7 +121,7 @@ func swapped(tb testing.TB, r *rig, ro Roster) {
 
 // BenchmarkTake takes in positions of 50,000 devices in 10,000 events, which
 // nobody watches or which have one subscriber each; one operation is one
-// position, with its part of the seals and of the drains.
+// position, with its share of the seals and of the drains.
 func BenchmarkTake(b *testing.B) {
 	const devices, events = 50_000, 10_000
 	for _, watched := range []bool{false, true} {
@@ -164,7 +164,7 @@ func BenchmarkTake(b *testing.B) {
 
 // BenchmarkSwap replaces a map of 50,000 devices in 10,000 events by one in
 // which a number of them have moved to another; one operation is the whole
-// swap, the shards' part included. The longest turn, in CPU time, is what
+// swap, with the work of the shards. The longest turn, in CPU time, is what
 // everything else has to wait at worst, as a median of the swaps. Watched, every
 // event has one subscriber, and one in ten of them an interval.
 func BenchmarkSwap(b *testing.B) {

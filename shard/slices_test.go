@@ -98,7 +98,7 @@ var slicedFlater = newFlater() // one for all, as it takes a megabyte
 const toLive = "change to the live flow"
 
 func newSliced(t *testing.T, client func(*rig) *client, most buildBounds) *sliced {
-	x := &sliced{rig: newRig(t, Config{Shards: 1, Deflate: func() Deflater { return slicedFlater }}), ids: herd(30), ts: 10}
+	x := &sliced{rig: newRig(t, Config{Shards: 1, Deflate: func() Deflater { return slicedFlater }}), ids: trackers(30), ts: 10}
 	x.w = x.core.workers[0]
 	x.w.core.building = most
 	x.roster(map[string][]string{"e": x.ids})

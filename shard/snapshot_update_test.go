@@ -122,10 +122,10 @@ func TestFirstRecordDuringASwap(t *testing.T) {
 	}
 }
 
-// A device leaves while a position of it is pending, of which those with an
-// interval are told at once; one of them then changes to the live flow. He must
-// not be shown the position, whether the seal before is still being pushed or
-// not, and must miss nothing of those that stay.
+// A device leaves while a position of it is pending. The subscribers with an interval
+// get the roster frame at once, and one of them then changes to the live flow. It must
+// not be shown the position, whether the seal before is still being pushed or not, and
+// must miss nothing of the devices that stay.
 func TestLeaverIsNotShownAfterAChangeToLive(t *testing.T) {
 	for _, pushing := range []bool{false, true} {
 		r, names := updatingRig(t, Config{})
@@ -144,10 +144,10 @@ func TestLeaverIsNotShownAfterAChangeToLive(t *testing.T) {
 		r.send("a1", base+1)
 		r.swap(map[string][]string{"a": names[1:], "b": nil})
 		if r.turn(0); !r.swapped() {
-			t.Fatal("the map is not taken over in one turn")
+			t.Fatal("the map is not applied in one turn")
 		}
 		if p := all[12].held["a"].shards[0]; p.broadcasts > 0 != pushing || p.seq == p.sealed {
-			t.Fatalf("%d rounds under way, %d of %d sealed", p.broadcasts, p.sealed, p.seq)
+			t.Fatalf("%d broadcasts under way, %d of %d sealed", p.broadcasts, p.sealed, p.seq)
 		}
 		changed := all[12]
 		changed.subscribe("a", 0)
@@ -163,8 +163,9 @@ func TestLeaverIsNotShownAfterAChangeToLive(t *testing.T) {
 	}
 }
 
-// A tick, and a piece for a topic whose roster frame is still being sent to
-// those with an interval, wait for the end of that instead of bringing it about.
+// A tick waits for the end of a roster frame that is still being sent to the interval
+// class, and so does the next piece of the map for that topic. Neither forces that end
+// within its own turn.
 func TestSwapAndLargeTicksTakeTurns(t *testing.T) {
 	r, names := updatingRig(t, Config{})
 	for _, d := range names {
@@ -191,7 +192,7 @@ func TestSwapAndLargeTicksTakeTurns(t *testing.T) {
 			n, _ := c.conn.Queued()
 			pushed += uint64(n)
 		}
-		if pushed > 2 { // one of a round, one of the frame that begins
+		if pushed > 2 { // one of a broadcast under way, one of the frame that begins
 			t.Fatalf("%d pushes in one turn", pushed)
 		}
 		pushed = 0

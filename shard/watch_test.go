@@ -55,6 +55,6 @@ func TestWatchedTopicsOutliveEveryMap(t *testing.T) {
 	over.Store(true)
 	sessions.Wait()
 	if n := orphaned.Load(); n > 0 {
-		t.Errorf("%d times a topic was watched, or in force, that is no longer in the table, in %d swaps", n, swaps)
+		t.Errorf("%d times a topic was watched, or in force, that is not in the table any more, in %d swaps", n, swaps)
 	}
 }
