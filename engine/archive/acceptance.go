@@ -6,9 +6,9 @@ import (
 	"time"
 )
 
-// acceptance records whether the database accepts any row while it refuses
-// others. That is the difference between a row at fault and a database at fault.
-// All streams share it, as they share the table. It orders events by ticks of a
+// acceptance records whether the database accepts some rows while it refuses
+// others. If it does, the refused row is at fault; otherwise the database is. All
+// streams share it, because they share the table. It orders events by ticks of a
 // logical clock. Any goroutine may use it.
 type acceptance struct {
 	mu           sync.Mutex
@@ -27,8 +27,8 @@ func (a *acceptance) tick() uint64 {
 	return a.clock
 }
 
-// accepted records that an insert which began at a tick brought new rows. ended
-// says that the database refused every row until now.
+// accepted records that an insert which began at a tick added new rows. ended
+// reports whether the database had refused every row before.
 func (a *acceptance) accepted(began uint64) (ended bool) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
@@ -38,9 +38,9 @@ func (a *acceptance) accepted(began uint64) (ended bool) {
 	return ended
 }
 
-// acceptedSince says whether an insert that began after a tick brought new rows.
-// The beginning counts, not the end: an insert that ends late may have passed
-// before the cause of a refusal appeared.
+// acceptedSince reports whether an insert that began after a tick added new rows.
+// The start of the insert counts, not its end: the cause of a refusal may have
+// appeared while the insert was running.
 func (a *acceptance) acceptedSince(at uint64) bool {
 	a.mu.Lock()
 	defer a.mu.Unlock()
@@ -57,7 +57,7 @@ func (a *acceptance) refused(now time.Time, cause string) {
 	a.cause = cause
 }
 
-// clear records that no refused row is held back any more.
+// clear records that all refused rows have left the held-back entries.
 func (a *acceptance) clear() {
 	a.mu.Lock()
 	defer a.mu.Unlock()
@@ -76,5 +76,5 @@ func (a *acceptance) fault(now time.Time, limit time.Duration) error {
 	if lasts < limit {
 		return nil
 	}
-	return fmt.Errorf("archive: the database refuses every row, for %v now; they wait in the stream: %s", lasts.Round(time.Second), a.cause)
+	return fmt.Errorf("archive: the database refuses every row, for %v so far; the rows wait in the stream: %s", lasts.Round(time.Second), a.cause)
 }

@@ -36,10 +36,10 @@ func New(o Options) *Archive {
 }
 
 // Run archives until ctx ends. It is called once. It waits for servers that are
-// away, also at its start. After ctx has ended each reader writes and acknowledges
-// its current batch, within FlushTimeout; the error names the streams where that
-// failed. Entries that were not acknowledged, or are held back, stay pending: the
-// next start or another process writes them.
+// unreachable, also at its start. After ctx has ended, each reader writes and
+// acknowledges its current batch within FlushTimeout. The error names the streams
+// for which that failed. Entries that were not acknowledged, or are held back, stay
+// pending: the next start or another process writes them.
 func (a *Archive) Run(ctx context.Context) error {
 	flush, cancel := context.WithCancelCause(context.WithoutCancel(ctx))
 	var readers, others sync.WaitGroup
@@ -58,8 +58,8 @@ func (a *Archive) Run(ctx context.Context) error {
 }
 
 // Ready returns nil, or why the process is not ready: a part of Options.Health has
-// failed, the database refuses every row, or a stream is no longer read because too
-// much is held back. Any goroutine may call it.
+// failed, the database refuses every row, or reading a stream has stopped because
+// too much is held back. Any goroutine may call it.
 func (a *Archive) Ready() error {
 	for _, stream := range a.opt.Streams {
 		if err := a.held[stream].fault(); err != nil {
@@ -73,8 +73,8 @@ func (a *Archive) Ready() error {
 }
 
 // CheckDeadLetters reports to Options.Health whether the dead letters of each stream
-// can be written, so that a fault is known before the first letter. It is called
-// before Run.
+// can be written, so that a fault is known before the first letter. Call it before
+// Run.
 func (a *Archive) CheckDeadLetters(ctx context.Context) {
 	for _, m := range a.monitors {
 		m.countLetters(ctx)

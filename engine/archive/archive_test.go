@@ -16,7 +16,7 @@ import (
 
 func TestEveryPositionIsArchivedOnce(t *testing.T) {
 	onAllServers(t, func(t *testing.T, r *rig) {
-		r.publish(stream, 0, 1500) // before the group is there
+		r.publish(stream, 0, 1500) // before the group exists
 		r.run(r.archive(func(o *Options) { o.BatchSize = 400 }))
 		r.eventually("the group", func() bool { return r.metric("processor_archive_rows_total") > 0 })
 		r.publish(stream, 1500, 500)
@@ -38,7 +38,7 @@ func TestTheSamePositionTwiceIsADuplicate(t *testing.T) {
 		stop := r.run(r.archive(nil))
 		r.wantRows(1)
 		r.add(stream, record...) // and in the next
-		r.eventually("the fourth", func() bool { return r.metric("processor_archive_duplicates_total") == 3 })
+		r.eventually("the third duplicate", func() bool { return r.metric("processor_archive_duplicates_total") == 3 })
 		if err := stop(); err != nil {
 			t.Error(err)
 		}
@@ -123,8 +123,8 @@ func TestDeadLettersAreBounded(t *testing.T) {
 	}
 }
 
-// TestDeadLettersAreBoundedInBytes: the oldest letters beyond the bytes are deleted,
-// including those that were added otherwise.
+// TestDeadLettersAreBoundedInBytes: the oldest letters beyond the bound are deleted,
+// including those that were added by hand.
 func TestDeadLettersAreBoundedInBytes(t *testing.T) {
 	const most = 1 << 20
 	r := newServerRig(t, "")
@@ -137,7 +137,7 @@ func TestDeadLettersAreBoundedInBytes(t *testing.T) {
 	a := r.archive(func(o *Options) { o.DeadMaxBytes, o.BatchSize = most, 10 })
 	a.CheckDeadLetters(t.Context())
 	if n := size(); n > most || n < most/2 {
-		t.Errorf("what was there has %d bytes, want about %d", n, most)
+		t.Errorf("the letters that existed before have %d bytes, want about %d", n, most)
 	}
 	r.run(a)
 	var last string
@@ -153,11 +153,11 @@ func TestDeadLettersAreBoundedInBytes(t *testing.T) {
 		t.Errorf("the newest letter is %s, want %s", letters[len(letters)-1], last)
 	}
 	r.eventually("the metric", func() bool { return shown() == int(size()) })
-	if r.log.count("were thrown away") == 0 || r.log.count("come near DEAD_MAXLEN or DEAD_MAXBYTES") != 1 {
-		t.Error("the log does not tell")
+	if r.log.count("dead letters were deleted") == 0 || r.log.count("are near DEAD_MAXLEN or DEAD_MAXBYTES") != 1 {
+		t.Error("the log does not report the deleted letters, or does not warn exactly once")
 	}
 	r.server.Do("DEL", key)
-	r.eventually("the metric of none", func() bool { return shown() == 0 })
+	r.eventually("the metric to be 0", func() bool { return shown() == 0 })
 }
 
 func TestStreamsAreSeparate(t *testing.T) {
@@ -176,7 +176,7 @@ func TestStreamsAreSeparate(t *testing.T) {
 		r.publish("other", 10, 10)
 		r.eventually("the second stream's rows", func() bool { return len(r.rows(100)) == 10 })
 		r.wantNothingPends("other")
-		r.eventually("the first stream's to pend", func() bool { return r.pending(stream).Count == 10 })
+		r.eventually("the first stream's entries to be pending", func() bool { return r.pending(stream).Count == 10 })
 		if err := stop(); err == nil || !strings.Contains(err.Error(), stream) || strings.Contains(err.Error(), "other") {
 			t.Errorf("Run returned %v, want an error about %s alone", err, stream)
 		}
@@ -254,9 +254,9 @@ func TestMsBetween(t *testing.T) {
 		want         int64
 	}{
 		{"up to date", at(5), at(5), 0},
-		{"late", at(1005), at(5), 1000},
+		{"behind by a second", at(1005), at(5), 1000},
 		{"a stream that went back", at(5), at(1005), 0},
-		{"nothing at all", redis.ID{}, redis.ID{}, 0},
+		{"an empty stream", redis.ID{}, redis.ID{}, 0},
 	} {
 		if got := msBetween(tt.newest, tt.done); got != tt.want {
 			t.Errorf("%s: %d, want %d", tt.name, got, tt.want)

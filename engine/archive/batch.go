@@ -34,8 +34,8 @@ type part struct {
 	positions []codec.Position
 	entryOf   []int      // of each position, the index of its entry
 	ids       []redis.ID // of each position, the id of its entry
-	refused   []refusal  // these become dead letters
-	suspects  []suspect  // refused, perhaps not for a reason of their own
+	refused   []refusal  // positions that become dead letters
+	suspects  []suspect  // refused positions that may not be at fault
 }
 
 // refusal is a position that becomes a dead letter.
@@ -44,8 +44,8 @@ type refusal struct {
 	reason, cause string
 }
 
-// suspect is a position that the database refused, perhaps as it would refuse any
-// other. Its entry is held back.
+// suspect is a position that the database refused, perhaps for a reason that
+// concerns every row. Its entry is held back.
 type suspect struct {
 	at    int    // index in part.positions
 	first uint64 // tick of acceptance at its first refusal
@@ -58,7 +58,7 @@ func newBatch(stream string, limits codec.Limits, parts int, left *leftout.Recor
 }
 
 // minSplit is the least number of entries that are inserted in parts. Each part
-// is a commit of its own, which smaller batches do not repay.
+// costs a commit, which is too much for a smaller batch.
 const minSplit = 256
 
 // fill replaces the content of the batch by entries. Positions that are too old
@@ -103,7 +103,8 @@ func (b *batch) fill(entries []redis.Entry, bounds bounds) {
 	}
 }
 
-// fillOversized makes the batch one entry that was not read because of its size.
+// fillOversized replaces the content of the batch by one entry that was not read
+// because of its size.
 func (b *batch) fillOversized(id redis.ID, size int) {
 	b.fill(nil, bounds{})
 	b.entries, b.held = []redis.Entry{{ID: id}}, append(b.held, false)
@@ -145,7 +146,7 @@ func (p *part) suspect(at int, first uint64, cause string) {
 }
 
 // conflict notes that the table holds a different position with the same device
-// and time, which stays.
+// and time. The row of the table stays.
 func (p *part) conflict(at int) {
 	q := &p.positions[at]
 	p.refuse(at, reasonConflict, fmt.Sprintf("the table holds another position of device %s at %d", q.DeviceID, q.TS))

@@ -14,35 +14,34 @@ import (
 	"pitwall/shard"
 )
 
-// ClockStore keeps what is known of clocks that fell back.
+// ClockStore saves the offsets of device clocks that fell back.
 type ClockStore interface {
-	// SaveClocks writes a list; writing it again changes nothing.
+	// SaveClocks writes a list. Writing the same list again changes nothing.
 	SaveClocks(ctx context.Context, list []shard.Clock) error
 }
 
-// Clocks writes what the shards find out about the clocks of devices to the
-// database, so that a restart does not lose it. It waits for a database that is
-// away.
+// Clocks writes the clock offsets that the shards detect to the database, so that
+// they survive a restart. It waits while the database is unreachable.
 type Clocks struct {
 	store    ClockStore
 	log      *slog.Logger
 	changes  *metrics.Counter
 	failures *metrics.Counter
-	wakeup   chan struct{} // something is pending; one is enough
+	wakeup   chan struct{} // holds one value while changes are pending
 	fault    pace.LogLimiter
 
 	mu      sync.Mutex
 	pending map[string][]shard.Clock // by device, oldest first
 }
 
-// maxClockChanges is how many changes of one device wait for the database at
-// most. The oldest one gives way: what holds now is what matters after a restart.
+// maxClockChanges bounds the changes of one device that wait for the database. The
+// oldest is dropped, because a restart needs only the newest.
 const maxClockChanges = 8
 
 // saveTime bounds one write.
 const saveTime = 10 * time.Second
 
-// NewClocks makes Clocks and registers their metrics. It starts nothing.
+// NewClocks makes Clocks and registers their metrics. It starts no goroutine.
 func NewClocks(store ClockStore, log *slog.Logger, set *metrics.Set) *Clocks {
 	return &Clocks{
 		store: store, log: log, wakeup: make(chan struct{}, 1), pending: map[string][]shard.Clock{},
@@ -51,14 +50,14 @@ func NewClocks(store ClockStore, log *slog.Logger, set *metrics.Set) *Clocks {
 	}
 }
 
-// Note notes a change. It never waits for the database. Any goroutine may call
+// Note records a change. It never waits for the database. Any goroutine may call
 // it.
 func (c *Clocks) Note(x shard.Clock) {
 	c.changes.Inc()
 	if x.Offset == 0 {
 		c.log.Info("a device's clock is right again", "device", x.Device)
 	} else {
-		c.log.Warn("a device's clock has fallen back; it is shown under its arrival", "device", x.Device,
+		c.log.Warn("a device's clock has fallen back; its positions are shown under their time of arrival", "device", x.Device,
 			"by", time.Duration(-x.Offset)*time.Millisecond)
 	}
 	c.mu.Lock()
@@ -71,8 +70,8 @@ func (c *Clocks) Note(x shard.Clock) {
 	c.wake()
 }
 
-// Run writes what is pending until ctx ends, and then what is left, if the
-// database takes it at once. It returns nil.
+// Run writes the pending changes until ctx ends. Then it tries once more to write
+// what is left. It returns nil.
 func (c *Clocks) Run(ctx context.Context) error {
 	var pause pace.Backoff
 	for ctx.Err() == nil {
@@ -82,7 +81,7 @@ func (c *Clocks) Run(ctx context.Context) error {
 			if err := c.save(ctx); err != nil && ctx.Err() == nil {
 				c.failures.Inc()
 				if n, ok := c.fault.Allow(time.Now()); ok {
-					c.log.Warn("what is known of clocks that fell back could not be kept, trying again", "error", err, "times", n)
+					c.log.Warn("the offsets of device clocks could not be saved, trying again", "error", err, "times", n)
 				}
 				_ = pace.Sleep(ctx, pause.Delay()) // the loop looks at ctx
 				c.wake()
@@ -94,12 +93,12 @@ func (c *Clocks) Run(ctx context.Context) error {
 	last, cancel := context.WithTimeout(context.WithoutCancel(ctx), time.Second)
 	defer cancel()
 	if err := c.save(last); err != nil {
-		c.log.Warn("what is known of clocks that fell back could not be kept", "error", err)
+		c.log.Warn("the offsets of device clocks could not be saved", "error", err)
 	}
 	return nil
 }
 
-// save writes what is pending. What could not be written stays pending.
+// save writes the pending changes. Those that could not be written stay pending.
 func (c *Clocks) save(ctx context.Context) error {
 	list := c.take()
 	if len(list) == 0 {
@@ -109,11 +108,12 @@ func (c *Clocks) save(ctx context.Context) error {
 	defer cancel()
 	if err := c.store.SaveClocks(limited, list); err != nil {
 		c.restore(list)
-		return fmt.Errorf("keep the clocks of %d devices: %w", len(list), err)
+		return fmt.Errorf("save %d changes of device clocks: %w", len(list), err)
 	}
 	return nil
 }
 
+// take empties the pending changes and returns them.
 func (c *Clocks) take() (list []shard.Clock) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -124,7 +124,7 @@ func (c *Clocks) take() (list []shard.Clock) {
 	return list
 }
 
-// restore notes list again, before what has come since.
+// restore puts list back in front of the changes that have come since.
 func (c *Clocks) restore(list []shard.Clock) {
 	c.mu.Lock()
 	defer c.mu.Unlock()

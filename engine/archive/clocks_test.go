@@ -11,7 +11,7 @@ import (
 	"pitwall/shard"
 )
 
-// failingClockStore refuses the first writes of clocks.
+// failingClockStore fails the first writes of clocks.
 type failingClockStore struct {
 	db.Database
 	refuse atomic.Int64
@@ -24,8 +24,8 @@ func (f *failingClockStore) SaveClocks(ctx context.Context, list []shard.Clock) 
 	return f.Database.SaveClocks(ctx, list)
 }
 
-// What the shards find out is in the database soon, whatever failed before, in the
-// order in which it was found, and at the latest when the process ends.
+// Clock changes are written to the database in the order in which they were found,
+// after failed attempts too, and at the latest when the process ends.
 func TestClocksAreKept(t *testing.T) {
 	onAllServers(t, func(t *testing.T, r *rig) {
 		store := &failingClockStore{Database: r.db}
@@ -57,16 +57,16 @@ func TestClocksAreKept(t *testing.T) {
 		}
 		last := shard.Clock{Device: "c", Since: since, Offset: -3_600_000}
 		c.Note(last)
-		if err := c.Run(ctx); err != nil { // ended already: it writes what is left
+		if err := c.Run(ctx); err != nil { // ctx has ended: it only writes what is left
 			t.Errorf("Run: %v", err)
 		}
 		if got := known(); !reflect.DeepEqual(got, []shard.Clock{fell, last}) {
-			t.Errorf("kept is %v", got)
+			t.Errorf("the database has %v", got)
 		}
 	})
 }
 
-// While the database is away only the last changes of each device wait for it.
+// While the database is unreachable, only the last changes of each device wait.
 func TestClockChangesThatWaitAreBounded(t *testing.T) {
 	onAllServers(t, func(t *testing.T, r *rig) {
 		store := &failingClockStore{Database: r.db}
@@ -76,7 +76,7 @@ func TestClockChangesThatWaitAreBounded(t *testing.T) {
 			c.Note(shard.Clock{Device: "a", Since: i, Offset: -3_600_000 - 60_000*i})
 		}
 		if err := c.save(t.Context()); err == nil {
-			t.Fatal("the database took it")
+			t.Fatal("save succeeded although the store fails")
 		}
 		c.Note(shard.Clock{Device: "a", Since: 100, Offset: -60_000_000})
 		if n := len(c.take()); n != maxClockChanges {

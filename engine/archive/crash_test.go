@@ -86,7 +86,8 @@ func TestAckThatFails(t *testing.T) {
 }
 
 // TestTrimmedAfterItsCommitIsNotLost: the acknowledgement fails, and the pending
-// entries are trimmed before they are read again. They are in the table.
+// entries are trimmed before they are read again. They are not lost, because they are
+// in the table.
 func TestTrimmedAfterItsCommitIsNotLost(t *testing.T) {
 	r, proxy := newProxiedRig(t)
 	server := r.server

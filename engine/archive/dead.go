@@ -26,8 +26,8 @@ type DeadLetter struct {
 const letterPage = 500
 
 // ListDeadLetters returns the dead letters of a stream in the order in which they
-// were first written, one for each source id, however often it was written. Other
-// entries are left out. Original reads the record of a letter.
+// were first written, one for each source id, even if it was written several times.
+// Other entries of the stream are left out. Original reads the record of a letter.
 func ListDeadLetters(ctx context.Context, c *redis.Client, stream string) ([]DeadLetter, error) {
 	var list []DeadLetter
 	places := map[redis.ID]int{}
@@ -38,7 +38,7 @@ func ListDeadLetters(ctx context.Context, c *redis.Client, stream string) ([]Dea
 		count := size.Count()
 		page, err = c.Range(ctx, c.DeadKey(stream), from, redis.MaxID, count, page)
 		if redis.IsConnection(err) && count > 1 {
-			size.Failed(err) // perhaps the page is too large; without a server this ends after a few tries
+			size.Failed(err) // the page may be too large; without a server this ends after a few tries
 			continue
 		}
 		if err != nil {
@@ -77,7 +77,7 @@ func sourceID(fields []string) (id redis.ID, ok bool) {
 }
 
 // ErrNoFields says that a letter has no record, only an id: the entry was too large.
-var ErrNoFields = errors.New("the entry was too large, and the dead letter has its id alone")
+var ErrNoFields = errors.New("the entry was too large, so the dead letter has only its id")
 
 // Original returns the fields of the record as it arrived, names and values in
 // turn, or ErrNoFields.
@@ -91,7 +91,7 @@ func (l *DeadLetter) Original(ctx context.Context, c *redis.Client) ([]string, e
 		return nil, fmt.Errorf("read dead letter %s: %w", l.ID, err)
 	}
 	if len(got) == 0 {
-		return nil, fmt.Errorf("read dead letter %s: it is not there any more", l.ID)
+		return nil, fmt.Errorf("read dead letter %s: it was deleted", l.ID)
 	}
 	fields := got[0].Fields[deadOverhead:]
 	for i := 0; i < len(fields); i += 2 {

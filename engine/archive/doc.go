@@ -2,10 +2,10 @@
 // and writes it to the table positions exactly once, whatever fails on the way.
 //
 // It runs beside package feed and shares only the database with the live path.
-// It has its own consumer group (durable-write, one for all processes, each of
-// which is a consumer), its own goroutines and its own retries. While the
-// database is away the archive waits and the stream keeps the records; no
-// spectator notices.
+// It has its own goroutines, its own retries and its own consumer group,
+// durable-write, in which each process is one consumer. While the database is
+// unreachable, the archive waits and the stream keeps the records; spectators are
+// not affected.
 //
 // # From the stream to the acknowledgement
 //
@@ -13,32 +13,32 @@
 //
 //	reader.readBatch          XREADGROUP: new entries, a batch at most
 //	  batch.fill              decode, and sort into the parts of the batch
-//	  writer.archive          one batch, in an order that a crash cannot break:
+//	  writer.archive          three steps; a crash between two of them loses nothing:
 //	    writer.insertParts    1. commit the positions, each part in a goroutine
-//	      writer.insertRows      a statement; halves of it when it is refused
-//	        writer.insertWithRetry  waits for a database that is away
+//	      writer.insertRows      one statement; its halves when it is refused
+//	        writer.insertWithRetry  waits while the database is unreachable
 //	          db.InsertPositions    BEGIN, INSERT, compare, COMMIT
 //	    writer.writeLetters   2. write the dead letters and acknowledge them
 //	    Client.Ack            3. acknowledge the rest: one XACK
 //
 // A dead letter is a record that does not decode, a position whose device and
 // time the table holds with other content (ts_conflict), or a position that the
-// database refuses. It goes to the stream with the key of its source and
+// database refuses. It goes to the stream whose key is that of its source plus
 // ":dead". Of two positions with one device and time the first one stays, so a
-// step that a crash interrupted can be repeated without harm:
+// step that a crash interrupted can be repeated:
 //
 //   - between read and commit: the entries are pending, and nothing was written;
 //   - between commit and XACK: the entries are pending, and their rows, which
 //     are there already, count as duplicates;
-//   - between commit and dead letter: the same. The letter and its
-//     acknowledgement are one step on the server.
+//   - between commit and dead letter: the same. The server writes the letter and
+//     acknowledges its entry in one step.
 //
 // Entries that are pending on this consumer are read again at the start, after
 // every read, insert or acknowledgement that failed, and before Run returns
 // (pending.go). Entries of other consumers are claimed when they have been
-// pending for ClaimIdle. A group that was lost is made again at the beginning of
-// the stream, never at its end: the keys take care of what is in the table
-// already.
+// pending for ClaimIdle. A group that was lost is created again at the beginning of
+// the stream, so that nothing is skipped: rows that are in the table already count
+// as duplicates.
 //
 // # Entries that are held back
 //
@@ -52,16 +52,16 @@
 //
 // # What can be lost
 //
-// Records that Redis trims or loses before they were archived. Trimmed records
-// are counted and logged, whether they were pending or never delivered (gap.go).
-// README.md, beside this file, is the reference for operators.
+// Records are lost that Redis trims or loses before they are archived. Trimmed
+// records are counted and logged, whether they were pending or never delivered
+// (gap.go). README.md, beside this file, is the reference for operators.
 //
 // # Monthly partitions
 //
 // The table may consist of monthly partitions. The archive then makes months
-// ahead of time, makes a month that an insert lacks, and detaches months beyond
-// the retention (partitions.go). Positions older than that are left out before
-// the insert, acknowledged and counted (expiry.go).
+// ahead of time, makes the month of a position when it is missing, and detaches
+// months that are older than the retention (partitions.go). Older positions are
+// not inserted, but acknowledged and counted (expiry.go).
 //
 // # Goroutines
 //
@@ -73,8 +73,8 @@
 //
 // # Errors
 //
-// db.Classify decides what the answer to an insert means; README.md has the
-// table. An error that says nothing about the rows is retried without end.
-// Options.Health takes each fault at once; it counts against readiness after
-// Options.ReadyFault.
+// db.Classify decides what the archive does after a failed insert; README.md has
+// the table. An error that is not about the rows is retried without limit.
+// Options.Health is told of each fault at once. The fault counts against readiness
+// after Options.ReadyFault.
 package archive

@@ -6,8 +6,8 @@ import (
 	"pitwall/engine/internal/testenv"
 )
 
-// Where commits do not wait for the standby, acknowledged rows can be lost with the
-// primary, and nothing reports it. The README says so.
+// When commits do not wait for the standby, acknowledged rows can be lost with the
+// primary, and nothing reports it. The README documents that.
 func TestUnreplicatedCommitsAreLostWithThePrimary(t *testing.T) {
 	for _, tt := range []struct{ name, standbys, commit string }{
 		{"an asynchronous standby", "", "on"},
@@ -49,7 +49,7 @@ func TestUnreplicatedCommitsAreLostWithThePrimary(t *testing.T) {
 }
 
 // With synchronous_commit=off, acknowledged commits are lost when the server's process
-// dies, and nothing reports it. With on none is lost.
+// dies, and nothing reports it. With "on", none is lost.
 func TestCommitsLostByAKilledPostgres(t *testing.T) {
 	const n = 50
 	for commit, want := range map[string]string{"off": "0", "on": "50"} {
@@ -76,9 +76,8 @@ func TestCommitsLostByAKilledPostgres(t *testing.T) {
 	}
 }
 
-// A killed Redis without AOF loses what was not archived. With AOF, everysec included, it
-// keeps everything that it acknowledged while the machine runs; only a power cut can
-// take the last second.
+// A killed Redis without AOF loses what was not archived. With AOF it keeps everything
+// that it acknowledged. With everysec, only a power cut can lose the last second.
 func TestRecordsLostByAKilledRedis(t *testing.T) {
 	for _, tt := range []struct {
 		name    string

@@ -13,12 +13,12 @@ import (
 )
 
 // clockTolerance is how far the clocks of the database, of Redis and of this machine
-// may differ. Beyond that nothing counts as too old, because one wrong clock could
-// detach every month.
+// may differ. If they differ by more, nothing counts as too old, because one wrong
+// clock could detach every month.
 const clockTolerance = time.Hour
 
 // clockReading is a reading of the database's clock. The time since then is
-// measured with the monotonic clock, which nobody can set.
+// measured with the monotonic clock, which cannot be set.
 type clockReading struct {
 	server time.Time
 	at     time.Time // with a monotonic part
@@ -29,7 +29,7 @@ var errExpired = errors.New("positions have expired while they waited")
 
 // errClocks says that it is not known which positions are too old.
 var errClocks = errors.New("the clocks of the database, of Redis and of this machine are more than an hour apart: " +
-	"nothing is detached or left out as too old (ARCHIVE_RETENTION_MONTHS) until the wrong one is set")
+	"nothing is detached or left out as too old (ARCHIVE_RETENTION_MONTHS) until they agree; set the wrong one")
 
 // cutoff is the time before which positions are no longer kept: the beginning of
 // the month that is retention months before now.
@@ -37,7 +37,7 @@ func cutoff(now time.Time, retention int) time.Time {
 	return db.Month(now).AddDate(0, -retention, 0)
 }
 
-// readClocks reads all clocks, and records that of the database when they agree.
+// readClocks reads all clocks. It records the database's time if they agree.
 func (k *monthKeeper) readClocks(ctx context.Context) (time.Time, error) {
 	at := time.Now()
 	server, err := k.table.Now(ctx)
@@ -93,9 +93,10 @@ func (k *monthKeeper) bounds() bounds {
 	return bounds{k.retention, cutoff(now, k.retention).UnixMilli(), cutoff(now.Add(-detachGrace), k.retention).UnixMilli()}
 }
 
-// tooOld says whether a position is too old: it was when it arrived, which does not
-// depend on when it is read, or its month is detached. An arrival in the future,
-// from a wrong clock of Redis, makes nothing too old that is not too old now.
+// tooOld reports whether a position is too old: it was too old when it arrived, so
+// that a late read does not expire it, or its month is detached. It must also be too
+// old at the current time, in case Redis had a wrong clock and the arrival is in the
+// future.
 func (b *bounds) tooOld(p *codec.Position) bool {
 	return p.TS < b.expired && (p.TS < b.detached || p.TS < cutoff(time.UnixMilli(p.Arrival), b.retention).UnixMilli())
 }

@@ -6,19 +6,18 @@ import "pitwall/engine/internal/redis"
 // entry. Redis reports no such number: the group continues at the first entry that
 // is left, as if there had been nothing in between.
 //
-// The number is the entries removed from the stream less those of them that were
-// delivered to the group. Redis reports both: entries-added less the length, and
-// entries-read. But servers before 7.4 never add the entries of a gap to
-// entries-read. The error (skew) is measured whenever the group has been given
-// everything, because entries-read must then equal entries-added. Before the first
-// such moment after a start or a gap, only a range is known.
+// The number is: entries removed from the stream, minus entries delivered to the
+// group. Redis reports both: entries-added minus the length, and entries-read. But
+// servers before 7.4 never add the entries of a gap to entries-read. This error
+// (skew) is measured whenever everything has been delivered to the group, because
+// entries-read must equal entries-added then. Until the first such moment after a
+// start or a gap, only a range is known.
 //
-// There is also a lower bound, whatever the server. Since the last such moment
-// (base), or since a stream of which nothing was ever removed, at least as many
-// entries were lost as the difference of the two numbers has grown. A loss that was
-// reported too low is corrected by it.
+// There is also a lower bound, for any server: the growth of the difference of the
+// two numbers since the last such moment (base), or since a time when nothing had
+// been removed from the stream. It corrects a loss that was reported too low.
 type gap struct {
-	skew             int64 // entries missing from entries-read when the group had been given everything
+	skew             int64 // entries missing from entries-read when everything had been delivered
 	known            bool  // skew is still valid
 	hasBase          bool  // there was a base
 	sinceBaseCounted int64 // lower bound that was reported since the base
@@ -31,7 +30,7 @@ type gap struct {
 // loss is a range of how many records can no longer be archived.
 type loss struct {
 	least, most int64
-	open        bool // there may be more than most
+	open        bool // most is no upper bound
 }
 
 func (l *loss) add(m loss) {
@@ -70,12 +69,13 @@ func (g *gap) update(s redis.StreamState) loss {
 	return news
 }
 
+// counts reports whether the server reports both numbers.
 func counts(s redis.StreamState) bool {
 	return s.Read != redis.Unknown && s.Added != redis.Unknown
 }
 
-// cutOff reports whether the last delivered entry was removed. Others may have been
-// removed between it and the first that is left.
+// cutOff reports whether the last delivered entry was removed. Undelivered entries
+// after it may have been removed as well.
 func cutOff(s redis.StreamState) bool {
 	return !s.Delivered.IsZero() && s.Delivered.Less(firstKept(s))
 }
@@ -88,7 +88,7 @@ func (g *gap) sinceBase(s redis.StreamState) int64 {
 	case s.Delivered == s.Last:
 		return s.Added - s.Read - g.skew
 	case !cutOff(s):
-		return 0 // entries still to be delivered cannot be told from those that are lost
+		return 0 // entries that wait for delivery cannot be told apart from lost ones
 	}
 	return s.Added - s.Length - s.Read - g.skew
 }

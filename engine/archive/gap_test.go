@@ -23,18 +23,18 @@ func TestGap(t *testing.T) {
 		return s
 	}
 	for _, tt := range []struct {
-		name  string
-		looks []redis.StreamState
-		want  []loss
+		name   string
+		states []redis.StreamState
+		want   []loss
 	}{
 		{"keeps up", []redis.StreamState{at(1, 10, 10, 10), at(5, 20, 12, 12)}, []loss{{}, {}}},
-		{"everything delivered has gone", []redis.StreamState{at(1, 10, 10, 10), at(11, 20, 10, 10)}, []loss{{}, {}}},
+		{"everything delivered was removed", []redis.StreamState{at(1, 10, 10, 10), at(11, 20, 10, 10)}, []loss{{}, {}}},
 		{"a gap, and a larger one", []redis.StreamState{at(1, 10, 10, 10), at(15, 30, 10, 10), at(15, 31, 10, 10), at(22, 40, 10, 10)},
 			[]loss{{}, {least: 4, most: 4}, {}, {least: 7, most: 7}}},
-		{"a group that was given nothing yet", []redis.StreamState{at(15, 30, 0, no)}, []loss{{}}},
-		{"a server that forgets gaps", []redis.StreamState{
+		{"a group without deliveries", []redis.StreamState{at(15, 30, 0, no)}, []loss{{}}},
+		{"a server that does not count gaps", []redis.StreamState{
 			at(1, 10, 10, 10), at(15, 30, 10, 10), // 11-14 are lost
-			at(15, 30, 30, 26), // caught up, and 4 short
+			at(15, 30, 30, 26), // caught up; the count is 4 too low
 			at(41, 60, 30, 26), // 31-40
 		}, []loss{{}, {least: 4, most: 4}, {}, {least: 10, most: 10}}},
 		{"after a gap, before all was delivered", []redis.StreamState{
@@ -42,26 +42,26 @@ func TestGap(t *testing.T) {
 			at(31, 60, 55, 41), at(61, 80, 55, 41), // 56-60
 			at(61, 80, 80, 61), at(61, 80, 80, 61), at(85, 90, 80, 61), // 81-84
 		}, []loss{{}, {least: 4, most: 4}, {}, {least: 10, most: 14}, {}, {least: 5, most: 19}, {}, {}, {least: 4, most: 4}}},
-		{"from a stream that was never trimmed on, never caught up", []redis.StreamState{
+		{"never trimmed at first, never caught up", []redis.StreamState{
 			at(1, 10, 8, 8), at(15, 30, 10, 10), at(31, 50, 20, 16), // 11-14, 21-30
 			at(31, 50, 50, 36),
 		}, []loss{{}, {least: 4, most: 4}, {least: 10, most: 14}, {}}},
-		{"gaps that nobody looked at", []redis.StreamState{at(1, 10, 10, 10), at(60, 80, 70, 33), at(60, 80, 80, 43), at(60, 81, 81, 44)},
+		{"gaps that no update saw", []redis.StreamState{at(1, 10, 10, 10), at(60, 80, 70, 33), at(60, 80, 80, 43), at(60, 81, 81, 44)},
 			[]loss{{}, {}, {least: 37, most: 37}, {}}},
-		{"a server that passes gaps on, before all was delivered", []redis.StreamState{
+		{"a server that counts gaps, before all was delivered", []redis.StreamState{
 			at(1, 10, 10, 10), at(15, 30, 10, 10), at(15, 40, 20, 20), at(31, 50, 20, 20), // 11-14, 21-30
 			at(31, 50, 50, 50),
 		}, []loss{{}, {least: 4, most: 4}, {}, {least: 6, most: 10}, {}}},
-		{"first look at a gap", []redis.StreamState{at(15, 30, 10, 10)}, []loss{{most: 4}}},
+		{"a gap at the first update", []redis.StreamState{at(15, 30, 10, 10)}, []loss{{most: 4}}},
 		{"a server that does not count", []redis.StreamState{
 			unknown(at(1, 20, 10, no)), unknown(at(15, 30, 10, no)), unknown(at(35, 40, 10, no)), unknown(at(36, 41, 10, no)),
 		}, []loss{{}, {}, {least: 1, most: 1, open: true}, {}}},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			var g gap
-			for i, s := range tt.looks {
+			for i, s := range tt.states {
 				if got := g.update(s); got != tt.want[i] {
-					t.Errorf("look %d at %+v: lost %+v, want %+v", i, s, got, tt.want[i])
+					t.Errorf("update %d with %+v: lost %+v, want %+v", i, s, got, tt.want[i])
 				}
 			}
 		})
@@ -88,14 +88,14 @@ func TestLagAndNearness(t *testing.T) {
 		lag  int64
 		near bool
 	}{
-		{"nothing at all", redis.StreamState{}, 0, false},
+		{"an empty state", redis.StreamState{}, 0, false},
 		{"all delivered", at(1, 10000, 10000, 10000), 0, false},
 		{"nothing delivered", at(100, 10000, 0, 0), 9900, true},
-		{"not trimmed, however late", at(1, 10000, 10, 10), 9990, false},
+		{"not trimmed, and far behind", at(1, 10000, 10, 10), 9990, false},
 		{"the oldest pending counts", pending, 9900, false},
 		{"trimmed, and most of what is kept waits", trimmed, 12000, true},
 		{"trimmed, with room", at(5000, 20000, 17000, 17000), 3000, false},
-		{"trimmed, and hardly late", at(19000, 20000, 19001, 19001), 999, false},
+		{"trimmed, and hardly behind", at(19000, 20000, 19001, 19001), 999, false},
 	} {
 		if got := lagOf(tt.s); got != tt.lag {
 			t.Errorf("%s: lag %d ms, want %d", tt.name, got, tt.lag)

@@ -16,7 +16,7 @@ type streamHealth struct {
 	letterKey        *health.Check // the key of the dead letters is a stream
 	letterPermission *health.Check // the login may write dead letters
 	letterWrites     *health.Check // the server accepts dead letters
-	maxLag           time.Duration // 0 for any
+	maxLag           time.Duration // 0: no limit
 }
 
 func newStreamHealth(o *Options, stream string) *streamHealth {
@@ -41,7 +41,7 @@ func (c *streamHealth) insertSucceeded() { c.inserts.OK() }
 
 // insertFailed records a failed insert.
 func (c *streamHealth) insertFailed(err error) {
-	c.inserts.Fault(fmt.Errorf("the database has taken nothing: %w", err))
+	c.inserts.Fault(fmt.Errorf("the database has not accepted an insert: %w", err))
 }
 
 // sessionFailed and sessionSucceeded record whether the stream is read.

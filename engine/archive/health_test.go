@@ -26,12 +26,13 @@ func (r *rig) healthPart(a *Archive, name string) health.Status {
 	return health.Status{}
 }
 
-// lagOfStream is the metric.
+// lagOfStream returns the lag metric of a stream.
 func (r *rig) lagOfStream(stream string) int {
 	return r.metric(`processor_archive_lag_ms{stream="` + stream + `"}`)
 }
 
-// refusingStore refuses devices with a prefix, as a table does whose rows are locked.
+// refusingStore fails batches that contain a device with the prefix, like a table whose
+// rows are locked.
 type refusingStore struct {
 	Store
 	refuse string
@@ -48,7 +49,8 @@ func (s *refusingStore) InsertPositions(ctx context.Context, batch []codec.Posit
 	return s.Store.InsertPositions(ctx, batch)
 }
 
-// A stream that is stuck stays a fault, and its lag grows, while another one flows.
+// The fault of a stuck stream stays, and its lag grows, while another stream is
+// archived.
 func TestAHealthyStreamDoesNotHideAStuckOne(t *testing.T) {
 	r := newRig(t, testenv.Redis(t).URL(), "")
 	a := r.archive(func(o *Options) {
@@ -69,9 +71,9 @@ func TestAHealthyStreamDoesNotHideAStuckOne(t *testing.T) {
 		p := r.healthPart(a, "archive other")
 		return p.State == health.Failed && strings.Contains(p.Reason, errRowsLocked.Error()) && strings.Contains(p.Reason, "the lag of the table")
 	})
-	r.eventually("the other to be well", func() bool { return r.healthPart(a, "archive "+stream).State == health.OK })
+	r.eventually("the other stream to be healthy", func() bool { return r.healthPart(a, "archive "+stream).State == health.OK })
 	if p := r.healthPart(a, "archive other"); p.State != health.Failed {
-		t.Errorf("the stream that is stuck: %+v", p)
+		t.Errorf("the health of the stuck stream is %+v, want %v", p, health.Failed)
 	}
 }
 
@@ -101,8 +103,8 @@ func TestLagGrowsWhileTheServerIsAway(t *testing.T) {
 	}
 }
 
-// The lag counts from the oldest entry that is not in the table: one that is pending on
-// any process, otherwise the first that was not delivered.
+// The lag is the age of the oldest entry that is not in the table: one that is pending
+// on any process, otherwise the first that was not delivered.
 func TestLagIsMeasuredFromTheOldestUnarchivedEntry(t *testing.T) {
 	s := testenv.Redis(t)
 	r := newRig(t, s.URL(), "")
@@ -135,11 +137,11 @@ func TestLagIsMeasuredFromTheOldestUnarchivedEntry(t *testing.T) {
 	s.Do("XADD", stream, "3000-0", "a", "1")
 	since("nothing was delivered", 1000)
 	s.Do("XREADGROUP", "GROUP", Group, "another", "COUNT", "2", "STREAMS", stream, ">")
-	since("two pend on another process", 1000)
+	since("two are pending on another process", 1000)
 	s.Do("XACK", stream, Group, "1000-0")
-	since("one pends", 2000)
+	since("one is pending", 2000)
 	s.Do("XACK", stream, Group, "2000-0")
-	since("the last was given to nobody", 3000)
+	since("the last was not delivered", 3000)
 	s.Do("XDEL", stream, "3000-0")
 	since("it was deleted", 0)
 }
@@ -165,7 +167,7 @@ func TestADeadLetterKeyOfAnotherTypeIsReported(t *testing.T) {
 	s.Do("DEL", key)
 	r.eventually("the recovery", func() bool { return a.Ready() == nil })
 	if n := s.Do("EXISTS", key); n != int64(0) {
-		t.Error("the trial left a key")
+		t.Error("the check left a key")
 	}
 	for _, text := range []string{"part has a fault", "part has recovered"} {
 		if n := r.log.count(text); n != 1 {
@@ -197,7 +199,7 @@ func TestALoginThatMayNotWriteDeadLettersIsReported(t *testing.T) {
 		t.Errorf("with both: %v", err)
 	}
 	if n := s.Do("EXISTS", key); n != int64(0) {
-		t.Error("the trials left a key")
+		t.Error("the checks left a key")
 	}
 }
 

@@ -9,16 +9,16 @@ import (
 	"pitwall/engine/internal/redis"
 )
 
-// Bounds of what is held back per stream. One read may exceed the bytes.
+// Bounds of what is held back per stream. The bytes may be exceeded by one read.
 const (
 	maxHeldEntries = 10_000
 	maxHeldBytes   = 64 << 20
 )
 
-// heldBack lists the entries of a stream that stay pending on purpose while later
-// ones are archived: their letter cannot be written, or the database refuses
-// their row and it is not known yet whether the row is at fault. Redis keeps the
-// entries; this keeps their ids. Any goroutine may use it, but only the reader of
+// heldBack lists the entries of a stream that stay pending while later ones are
+// archived: their letter cannot be written, or the database refuses their row and
+// it is not known yet whether the row is at fault. Redis keeps the entries; this
+// list has only their ids. Any goroutine may use it, but only the reader of
 // the stream changes it.
 type heldBack struct {
 	stream, deadKey string
@@ -61,8 +61,8 @@ func (h *heldBack) beginPass() {
 	h.pass++
 }
 
-// endPass ends a pass that saw all pending entries. cleared says that refused rows
-// were held back before, and none is any more.
+// endPass ends a pass that saw all pending entries. cleared reports that refused
+// rows were held back before the pass and none is held back after it.
 func (h *heldBack) endPass() (cleared bool) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
@@ -139,8 +139,8 @@ func (h *heldBack) setCause(cause string) {
 	h.cause = cause
 }
 
-// fault returns an error when so much is held back that reading the stream has
-// stopped.
+// fault returns an error when reading the stream has stopped because too much is
+// held back.
 func (h *heldBack) fault() error {
 	room := h.room()
 	h.mu.Lock()
@@ -149,9 +149,9 @@ func (h *heldBack) fault() error {
 	case room > 0:
 		return nil
 	case h.lettersErr != nil:
-		return fmt.Errorf("archive: stream %s is not read any further: dead letters cannot be written to %s, and %d entries of %d bytes wait for it: %w",
+		return fmt.Errorf("archive: stream %s is not read any further: dead letters cannot be written to %s, and %d entries of %d bytes wait for that: %w",
 			h.stream, h.deadKey, len(h.entries), h.bytes, h.lettersErr)
 	}
-	return fmt.Errorf("archive: stream %s is not read any further: the database refuses %d entries of %d bytes, which wait for it: %s",
+	return fmt.Errorf("archive: stream %s is not read any further: the database refuses %d entries of %d bytes, which stay pending: %s",
 		h.stream, len(h.entries), h.bytes, h.cause)
 }

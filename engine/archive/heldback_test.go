@@ -49,7 +49,7 @@ func TestDeadLettersThatCannotBeWritten(t *testing.T) {
 			second := r.addUndecodable()
 			r.publish(stream, 50, 50)
 			r.eventually("the good rows", func() bool { return len(r.rows(200)) == 100 && r.pending(stream).Count == 2 })
-			r.eventually("the metrics of what waits", func() bool {
+			r.eventually("the metrics of the held entries", func() bool {
 				return r.metric(`processor_archive_held_entries{stream="telemetry:t"}`) == 2 && r.metric(`processor_archive_held_bytes{stream="telemetry:t"}`) == 2*len("device_iddlat91lon0")
 			})
 			other := r.run(r.archive(func(o *Options) { o.Consumer, o.ClaimInterval = "two", 20*time.Millisecond }))
@@ -62,7 +62,7 @@ func TestDeadLettersThatCannotBeWritten(t *testing.T) {
 				return err != nil && strings.Contains(err.Error(), stream+":dead")
 			})
 			if n := r.log.count("dead letters cannot be written"); n == 0 {
-				t.Error("the log does not tell")
+				t.Error("the log does not report it")
 			}
 			if err := other(); err != nil {
 				t.Error(err)
@@ -73,11 +73,11 @@ func TestDeadLettersThatCannotBeWritten(t *testing.T) {
 				t.Errorf("letters of %v, want of %s and %s", got, first, second)
 			}
 			r.waitMetric("processor_archive_dead_total", 2)
-			r.eventually("the metrics of what waits to be 0", func() bool {
+			r.eventually("the metrics of the held entries to be 0", func() bool {
 				return r.metric(`processor_archive_held_entries{stream="telemetry:t"}`) == 0 && r.metric(`processor_archive_held_bytes{stream="telemetry:t"}`) == 0
 			})
 			if n := r.log.count("dead letters can be written again"); n != 1 {
-				t.Errorf("%d log lines about the end of it, want 1", n)
+				t.Errorf("%d log lines about the recovery, want 1", n)
 			}
 		})
 	}
@@ -112,10 +112,10 @@ func TestHeldEntriesAreBounded(t *testing.T) {
 			})
 			r.eventually("several attempts", func() bool { return r.delivered(want[0]) >= 5 })
 			if p := r.pending(stream).Count; p > most || p == 0 {
-				t.Errorf("%d entries pend, want %d at most", p, most)
+				t.Errorf("%d entries are pending, want at most %d", p, most)
 			}
 			if rows := len(r.rows(20)); rows != 0 {
-				t.Errorf("%d rows of what comes after the bound", rows)
+				t.Errorf("%d rows of entries after the bound, want none", rows)
 			}
 			r.server.Do("DEL", key)
 			r.wantRows(10)
@@ -141,9 +141,9 @@ func TestRefusedRowsAreBounded(t *testing.T) {
 		err := a.Ready()
 		return err != nil && strings.Contains(err.Error(), "refuses 100 entries") && strings.Contains(err.Error(), "broken")
 	})
-	r.eventually("several looks", func() bool { return r.delivered(r.firstPending()) >= 5 })
+	r.eventually("several retries", func() bool { return r.delivered(r.firstPending()) >= 5 })
 	if p := r.pending(stream).Count; p != 100 {
-		t.Errorf("%d entries pend, want 100", p)
+		t.Errorf("%d entries are pending, want 100", p)
 	}
 	pg.Query(r.pgURL, dropTrigger)
 	r.wantRows(250)
@@ -197,12 +197,12 @@ func TestHeldBack(t *testing.T) {
 	h.add(entry(3, 20), 0)
 	want("at the bound of entries", 0, 50, true)
 	if h.refusedAt(redis.ID{Ms: 2}) != 7 || h.refusedAt(redis.ID{Ms: 1}) != 0 || h.refusedAt(redis.ID{Ms: 9}) != 0 {
-		t.Error("when a row was refused is not known")
+		t.Error("refusedAt returns wrong ticks")
 	}
 	h.beginPass()
 	h.add(entry(3, 20), 0)
 	if want("during the next pass", 0, 50, true); !h.endPass() {
-		t.Error("no refused row is held back any more, and endPass does not say so")
+		t.Error("endPass does not report that the last refused row is gone")
 	}
 	want("after it", 2, 20, false)
 	h.add(entry(4, 90), 0)
@@ -212,13 +212,13 @@ func TestHeldBack(t *testing.T) {
 	}
 	h.beginPass()
 	if h.endPass() {
-		t.Error("endPass speaks of refused rows where there were none")
+		t.Error("endPass reports refused rows, but there were none")
 	}
 	want("when all is done", 3, 0, false)
 }
 
-// TestHeldEntriesAreRetriedInTime: entries are retried at the interval, and soon enough
-// that no other process may claim them, however long the interval is.
+// TestHeldEntriesAreRetriedInTime: entries are retried at the interval, and always
+// before another process may claim them.
 func TestHeldEntriesAreRetriedInTime(t *testing.T) {
 	for _, tt := range []struct{ interval, idle, want time.Duration }{
 		{5 * time.Second, 10 * time.Second, 5 * time.Second},
@@ -228,7 +228,7 @@ func TestHeldEntriesAreRetriedInTime(t *testing.T) {
 	} {
 		r := &reader{opt: &Options{ClaimInterval: tt.interval, ClaimIdle: tt.idle}}
 		if got := r.retryEvery(); got != tt.want {
-			t.Errorf("interval %v, idle %v: tried every %v, want %v", tt.interval, tt.idle, got, tt.want)
+			t.Errorf("interval %v, idle %v: retried every %v, want %v", tt.interval, tt.idle, got, tt.want)
 		}
 	}
 

@@ -71,8 +71,8 @@ func (w *writer) insertHalves(ctx context.Context, p *part, lo, hi int) error {
 	return nil
 }
 
-// recordOutcome evaluates the result of an insert of the positions from lo on. It
-// inserts those again that are missing from the table.
+// recordOutcome evaluates the result of an insert of the positions from lo on.
+// Positions that are missing from the table are inserted again, one by one.
 func (w *writer) recordOutcome(ctx context.Context, p *part, lo int, result db.InsertResult) error {
 	for _, i := range result.Conflicts {
 		p.conflict(lo + i)
@@ -87,17 +87,17 @@ func (w *writer) recordOutcome(ctx context.Context, p *part, lo int, result db.I
 	return nil
 }
 
-// errMissing is a refusal for which the database reports no error.
-var errMissing = errors.New("the database neither inserts the position nor has it: a trigger leaves it out")
+// errMissing is the cause of a refusal for which the database reports no error.
+var errMissing = errors.New("the position is missing after its insert, which reported no error: a trigger leaves it out")
 
 // errNoMonth says that the month of a position does not exist and cannot be made
 // by this process.
 var errNoMonth = errors.New("the month could not be made")
 
-// insertOne inserts one position, and tries the given number of times when it is
-// missing afterwards. first is the tick of its first refusal, 0 for none. A
-// position that takes too long even alone is held back and never becomes a dead
-// letter: another transaction may hold a lock on its key.
+// insertOne inserts one position. It makes up to the given number of attempts while
+// the position is missing afterwards. first is the tick of its first refusal, 0 for
+// none. A position that takes too long even alone is held back and never becomes a
+// dead letter, because another transaction may hold a lock on its key.
 func (w *writer) insertOne(ctx context.Context, p *part, i int, first uint64, times int) error {
 	// Evaluated before the insert: only a row that was accepted between the two
 	// refusals shows that this row is at fault.
@@ -137,9 +137,9 @@ func (w *writer) insertOne(ctx context.Context, p *part, i int, first uint64, ti
 	}
 }
 
-// lacksItsMonth says whether a position was refused because the month of its
-// arrival does not exist. All current rows fail then, although late rows of other
-// months are accepted, so the row is not at fault.
+// lacksItsMonth reports whether a position was refused because the month of its
+// arrival does not exist. Then all current rows fail while late rows of other months
+// are accepted, so an accepted row does not show that this one is at fault.
 func lacksItsMonth(p *codec.Position, err error) bool {
 	return errors.Is(err, errNoMonth) && db.Month(time.UnixMilli(p.TS)).Equal(db.Month(time.UnixMilli(p.Arrival)))
 }
@@ -170,8 +170,8 @@ func (w *writer) retrySuspects(ctx context.Context, p *part) error {
 
 // insertWithRetry inserts positions until the store accepts or refuses them, or
 // until the insert took too long twice; kind says which. It makes months that
-// are missing. Any other failure is retried until ctx ends; the error is then of
-// the kind db.FailureWait.
+// are missing. It retries any other failure until ctx ends, and then returns the
+// kind db.FailureWait.
 func (w *writer) insertWithRetry(ctx context.Context, positions []codec.Position) (result db.InsertResult, kind db.Failure, err error) {
 	var pause pace.Backoff
 	made, retried := false, false
@@ -217,15 +217,15 @@ func (w *writer) attempt(ctx context.Context, positions []codec.Position) (db.In
 	w.health.insertSucceeded()
 	w.meters.inserted(result, time.Since(begin))
 	if result.Inserted > 0 && w.acceptance.accepted(began) {
-		w.log.Info("the database takes rows again")
+		w.log.Info("the database accepts rows again")
 	}
 	return result, nil
 }
 
 // lackingMonth classifies positions that were refused with err and whose months
-// could not be made. A role without the permission, or a process that is not to
-// make months, would fail again later. A table without partitions refused for
-// another reason. Other failures may pass.
+// could not be made. Waiting does not help when the role lacks the permission, when
+// this process must not make months, or when the table has no partitions and refused
+// for another reason. Other failures may be temporary.
 func lackingMonth(err, lacking error) (db.Failure, error) {
 	switch {
 	case errors.Is(lacking, errMonthsMadeElsewhere) || db.IsPermissionDenied(lacking):

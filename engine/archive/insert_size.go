@@ -2,10 +2,9 @@ package archive
 
 import "sync"
 
-// insertSize is the adaptive number of rows per insert. An insert that takes too
-// long would take too long again, so the size is halved, down to single rows.
-// Inserts that succeed double it again. The parts of a batch share it; any
-// goroutine may use it.
+// insertSize is the adaptive number of rows per insert. When an insert takes too
+// long, the size is halved, down to single rows. Successful inserts double it again.
+// The parts of a batch share it. Any goroutine may use it.
 type insertSize struct {
 	mu        sync.Mutex
 	most      int
@@ -13,8 +12,8 @@ type insertSize struct {
 	successes int // successful inserts of this size since it last changed
 }
 
-// growAfter is the number of successful inserts after which a reduced size grows.
-// A size that is too large costs a timeout, so growing is slow.
+// growAfter is the number of successful inserts after which a reduced size is
+// doubled. It is large, because each attempt with too large a size costs a timeout.
 const growAfter = 16
 
 func newInsertSize(most int) *insertSize { return &insertSize{most: most, now: most} }

@@ -37,7 +37,7 @@ func (s *sizeRecorder) largestInsert() (n int) {
 	return n
 }
 
-// countRows counts the rows of the table. The metric may count fewer: it counts by the
+// countRows counts the rows of the table. The metric may be lower, because it counts
 // replies, and the reply of a commit may come too late.
 func (r *rig) countRows() int {
 	r.t.Helper()
@@ -84,12 +84,12 @@ func TestInsertsThatTakeTooLongAreHalved(t *testing.T) {
 			start()
 			r.wantRows(3 * batch)
 			if n := store.largestInsert(); n > 100 {
-				t.Errorf("an insert of %d rows was taken: the database was not slow, and nothing was shown", n)
+				t.Errorf("an insert of %d rows succeeded, so the database was not slow and the test shows nothing", n)
 			}
 			r.wantMetric("processor_archive_dead_total", 0)
 
 			pg.Query(r.pgURL, dropTrigger)
-			const n = (3 + 3*growAfter) * batch // enough for it to grow from a small part
+			const n = (3 + 3*growAfter) * batch // enough to grow from a small size
 			for k := 3 * batch; k < n; k += batch {
 				r.publish(stream, k, batch)
 			}
@@ -101,8 +101,8 @@ func TestInsertsThatTakeTooLongAreHalved(t *testing.T) {
 	}
 }
 
-// TestFaultsOfOneAttempt: a failure of one attempt to insert, but not of the next, is
-// no row's fault.
+// TestFaultsOfOneAttempt: when an insert fails once and then succeeds, no row is at
+// fault.
 func TestFaultsOfOneAttempt(t *testing.T) {
 	// A sequence is not rolled back, so the trigger can recognize the first attempt.
 	first := func(body string) string {
@@ -119,12 +119,12 @@ func TestFaultsOfOneAttempt(t *testing.T) {
 			`BEGIN; SET LOCAL deadlock_timeout = '1h'; SELECT pg_advisory_xact_lock(1); DO $$ BEGIN` + until +
 				`EXISTS (SELECT FROM pg_locks WHERE locktype = 'advisory' AND objid = 2 AND granted); END LOOP; END $$;
 				SELECT pg_advisory_xact_lock(2); COMMIT`},
-		// Inserts run read committed, whatever the role says, so it takes a trigger.
+		// Inserts always run at READ COMMITTED, so a trigger raises the error.
 		{"a serialization failure", "40001", first("RAISE serialization_failure;"), ""},
-		{"a backend that is killed", "57P01", first("PERFORM pg_terminate_backend(pg_backend_pid());"), ""},
-		{"a lock that is not to be had", "55P03", first("PERFORM set_config('lock_timeout', '50ms', true); UPDATE counter SET n = n + 1;"),
+		{"a killed backend", "57P01", first("PERFORM pg_terminate_backend(pg_backend_pid());"), ""},
+		{"an unavailable lock", "55P03", first("PERFORM set_config('lock_timeout', '50ms', true); UPDATE counter SET n = n + 1;"),
 			`BEGIN; UPDATE counter SET n = n + 1; DO $$ BEGIN` + until + `(SELECT last_value FROM attempts) > 1; END LOOP; END $$; COMMIT`},
-		{"a disk that is full", "53100", first("RAISE disk_full;"), ""},
+		{"a full disk", "53100", first("RAISE disk_full;"), ""},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			r := newServerRig(t, testenv.NewDatabase(t))
@@ -173,8 +173,8 @@ func TestALockedKeyBlocksNoOtherRow(t *testing.T) {
 	r.run(r.archive(func(o *Options) { retryOften(o); o.InsertTimeout = 500 * time.Millisecond }))
 	r.eventually("the others", func() bool { return r.countRows() == 10 })
 	r.publish(stream, 11, 5)
-	r.eventually("those after it", func() bool { return r.countRows() == 15 })
-	r.eventually("several looks", func() bool { return r.delivered(locked) >= 5 })
+	r.eventually("the later records", func() bool { return r.countRows() == 15 })
+	r.eventually("several retries", func() bool { return r.delivered(locked) >= 5 })
 	r.wantMetric("processor_archive_dead_total", 0)
 	pg.Query(r.pgURL, "INSERT INTO done VALUES (1)")
 	other.Wait()
@@ -195,7 +195,7 @@ func TestInsertSize(t *testing.T) {
 			t.Errorf("%s: %d rows, want %d", when, got, rows)
 		}
 	}
-	want("at first", 1000)
+	want("initially", 1000)
 	d.failed(1000)
 	want("after a failure", 500)
 	d.failed(100)
@@ -205,11 +205,11 @@ func TestInsertSize(t *testing.T) {
 	work(100, 20)
 	want("after smaller inserts", 50)
 	work(1, 50)
-	want("when it grows", 100)
+	want("after it has grown", 100)
 	for range 10 {
 		d.failed(d.rows())
 	}
-	want("at the least", 1)
+	want("at the minimum", 1)
 	work(12*growAfter, 1000)
-	want("in the end", 1000)
+	want("after many successes", 1000)
 }

@@ -7,8 +7,8 @@ import (
 	"pitwall/engine/internal/redis"
 )
 
-// TestEntryTooLarge: an entry that takes longer than any fixed deadline, and one that
-// is larger than a reply may be, do not block the stream. Each leaves a dead letter
+// TestEntryTooLarge: an entry that takes longer than any fixed deadline, and an entry
+// that exceeds the bound of a reply, do not block the stream. Each becomes a dead letter
 // with its id and no fields.
 func TestEntryTooLarge(t *testing.T) {
 	for _, tt := range []struct {
@@ -17,7 +17,7 @@ func TestEntryTooLarge(t *testing.T) {
 		rate  int // of the link, in bytes a second
 	}{
 		{"8 MiB over 1.5 MiB/s", 8 << 20, 1500 << 10},
-		{"more than a reply may be", 66 << 20, 0},
+		{"more than the bound of a reply", 66 << 20, 0},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			r, proxy := newProxiedRig(t)
@@ -26,22 +26,22 @@ func TestEntryTooLarge(t *testing.T) {
 			r.publish(stream, 20, 20)
 			proxy.Throttle(tt.rate)
 			r.run(r.archive(nil))
-			r.eventually("the letter", func() bool { return r.client != nil && len(r.letterIDs()) == 1 })
+			r.eventually("the letter", func() bool { return len(r.letterIDs()) == 1 })
 			proxy.Throttle(0)
 			r.wantRows(40)
 			l := r.deadLetters(stream)[0]
 			if l[1] != reasonEntry || l[7] != large || len(l) != deadOverhead {
-				t.Errorf("the letter is %.300v", l)
+				t.Errorf("the letter is %.300v, want only the id and the reason", l)
 			}
 			letters, err := ListDeadLetters(t.Context(), r.client, stream)
 			if err != nil || len(letters) != 1 {
 				t.Fatalf("%v, %v", letters, err)
 			}
 			if _, err := letters[0].Replay(t.Context(), r.client); err == nil || !strings.Contains(err.Error(), large) {
-				t.Errorf("replaying it: %v", err)
+				t.Errorf("Replay: %v, want an error with the id", err)
 			}
 			if n := len(r.letterIDs()); n != 1 {
-				t.Errorf("%d letters after that", n)
+				t.Errorf("%d letters after the failed replay, want 1", n)
 			}
 		})
 	}

@@ -60,7 +60,7 @@ func TestOddOptionalValuesAreArchived(t *testing.T) {
 			r.wantMetric(fmt.Sprintf("processor_archive_fields_left_out_total{field=%q,reason=%q}", o.Value, o.Reason), left[o])
 		}
 		if n := r.log.count("an optional value is wrong"); n != len(left) {
-			t.Errorf("%d lines for %d kinds of omission", n, len(left))
+			t.Errorf("%d log lines for %d kinds of omission", n, len(left))
 		}
 	})
 }

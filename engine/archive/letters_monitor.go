@@ -8,15 +8,15 @@ import (
 	"pitwall/engine/internal/redis"
 )
 
-// fullLogEvery is the interval at which the log says that the dead letters are near
-// their bound.
+// fullLogEvery is the interval of the warning that the dead letters are near their
+// bound.
 const fullLogEvery = 10 * time.Minute
 
-// countLetters counts the dead letters. A key of another type is found here.
+// countLetters counts the dead letters, and reports a key of another type.
 func (m *monitor) countLetters(ctx context.Context) {
 	letters, err := m.client.Length(ctx, m.deadKey)
 	if err != nil {
-		if ctx.Err() == nil && redis.IsRefused(err) { // a server that is away is reported elsewhere
+		if ctx.Err() == nil && redis.IsRefused(err) { // the lag shows an unreachable server
 			m.health.letterKey.Fault(fmt.Errorf("the key %s cannot hold dead letters: %w", m.deadKey, err))
 		}
 		return
@@ -28,7 +28,7 @@ func (m *monitor) countLetters(ctx context.Context) {
 		return
 	}
 	if n, ok := m.fullLog.Allow(time.Now()); ok {
-		m.log.Warn("the dead letters come near DEAD_MAXLEN or DEAD_MAXBYTES: beyond them the oldest are thrown away; see pitwall dead list",
+		m.log.Warn("the dead letters are near DEAD_MAXLEN or DEAD_MAXBYTES: beyond these bounds the oldest are deleted; see pitwall dead list",
 			"dead", m.deadKey, "letters", letters, "dead_maxlen", m.maxLetters, "bytes", size, "dead_maxbytes", m.maxLetterBytes, "times", n)
 	}
 }
@@ -45,7 +45,7 @@ func (m *monitor) trimLetters(ctx context.Context) (size int64) {
 	m.bytesGauge.Set(float64(size))
 	if gone > 0 {
 		if n, ok := m.trimLog.Allow(time.Now()); ok {
-			m.log.Warn("the oldest dead letters were thrown away, since all of them had more than DEAD_MAXBYTES",
+			m.log.Warn("the oldest dead letters were deleted, because all of them together exceeded DEAD_MAXBYTES",
 				"dead", m.deadKey, "letters", gone, "bytes", size, "dead_maxbytes", m.maxLetterBytes, "times", n)
 		}
 	}

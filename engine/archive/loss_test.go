@@ -40,11 +40,11 @@ func TestTrimmedBeforeDeliveryIsCounted(t *testing.T) {
 	})
 	release()
 	r.wantRows(n)
-	r.eventually("a look at a group that was given everything", func() bool { return r.metric(lag) == 0 })
+	r.eventually("a measurement after everything was delivered", func() bool { return r.metric(lag) == 0 })
 
 	release = hold()
 	r.publish(stream, n, 130)
-	r.eventually("entries in hand", func() bool { return r.pending(stream).Count > 0 })
+	r.eventually("pending entries", func() bool { return r.pending(stream).Count > 0 })
 	delivered := int(r.pending(stream).Count)
 	server.Do("XTRIM", stream, "MAXLEN", "=", "80")
 	lost := func(n int) func() bool {
@@ -60,7 +60,7 @@ func TestTrimmedBeforeDeliveryIsCounted(t *testing.T) {
 		t.Errorf("%d log lines about the loss, want 1", n)
 	}
 	if n := r.log.count("only the process that holds them"); n != 1 {
-		t.Errorf("%d log lines about the trimmed entries in hand, want 1", n)
+		t.Errorf("%d log lines about the trimmed pending entries, want 1", n)
 	}
 	r.wantMetric("processor_archive_lost_total", 130-delivered-40)
 }
@@ -75,8 +75,8 @@ func TestIdleConsumersAreRemoved(t *testing.T) {
 		return server.Do("XINFO", "CONSUMERS", stream, Group).([]any)[i].([]any)[5].(int64)
 	}
 	r.eventually("both to be idle", func() bool { return idle(0) > 0 && idle(1) > 0 })
-	// The archive's own consumer is idle as well while it waits for entries. Its
-	// removal must do no harm.
+	// The archive's own consumer is idle as well while it waits for entries, and may
+	// be removed. That must lose nothing.
 	r.run(r.archive(func(o *Options) {
 		o.ConsumerIdle, o.ClaimIdle, o.ClaimInterval = time.Millisecond, time.Hour, 20*time.Millisecond
 	}))
@@ -101,7 +101,7 @@ func TestDeadLettersNearTheirBoundAreLogged(t *testing.T) {
 			r.add(stream, "nonsense", "1")
 		}
 		r.run(r.archive(func(o *Options) { o.DeadMaxLen = 10 }))
-		r.eventually("a warning", func() bool { return r.log.count("come near DEAD_MAXLEN or DEAD_MAXBYTES") == 1 })
+		r.eventually("a warning", func() bool { return r.log.count("are near DEAD_MAXLEN or DEAD_MAXBYTES") == 1 })
 		if n := r.metric(`processor_archive_dead_letters{stream="telemetry:t"}`); n != 8 {
 			t.Errorf("the gauge says %d letters, want 8", n)
 		}

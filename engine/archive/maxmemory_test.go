@@ -54,19 +54,19 @@ func TestMaxmemory(t *testing.T) {
 	if n := r.server.CutClients(); n == 0 {
 		t.Error("no connection was closed")
 	}
-	r.eventually("the archive to be well after a lost connection", func() bool { return r.healthPart(a, "archive "+stream).State == health.OK })
+	r.eventually("the archive to be healthy after a lost connection", func() bool { return r.healthPart(a, "archive "+stream).State == health.OK })
 	r.server.Do("XTRIM", stream, "MINID", "=", broken)
 	r.wantNothingPends(stream) // the test's own connection was closed, too
 	r.eventually("the letter", func() bool { got := r.letterIDs(); return len(got) == 1 && got[0] == broken })
 	r.wantNothingPends(stream)
 	r.publish(stream, n, 50)
 	r.wantRows(n + 50)
-	r.eventually("the dead letters to be well", func() bool { return r.healthPart(a, "dead letters "+stream).State == health.OK })
+	r.eventually("the dead letters to be healthy", func() bool { return r.healthPart(a, "dead letters "+stream).State == health.OK })
 	r.wantMetric("processor_archive_lost_total", 0)
 }
 
-// TestRefusalsOfOptionalSteps: refused steps that only observe, or that help other
-// processes, do not stop the archive.
+// TestRefusalsOfOptionalSteps: when Redis refuses steps that only observe, or that
+// help other processes, the archive goes on.
 func TestRefusalsOfOptionalSteps(t *testing.T) {
 	for _, right := range []string{"xinfo|stream", "xautoclaim", "xinfo|consumers", "xgroup|delconsumer", "time", "memory|usage", "xtrim"} {
 		t.Run(right, func(t *testing.T) {
@@ -81,7 +81,7 @@ func TestRefusalsOfOptionalSteps(t *testing.T) {
 			r.publish(stream, 50, 50)
 			r.wantRows(100)
 			r.wantMetric("processor_archive_read_errors_total", 0)
-			r.eventually("the archive to be well", func() bool { return r.healthPart(a, "archive "+stream).State == health.OK })
+			r.eventually("the archive to be healthy", func() bool { return r.healthPart(a, "archive "+stream).State == health.OK })
 		})
 	}
 }
@@ -115,5 +115,5 @@ func TestMaxmemoryWithoutAGroup(t *testing.T) {
 	r.server.Do("CONFIG", "SET", "maxmemory", "0")
 	r.wantRows(n)
 	r.eventually("the letter", func() bool { return len(r.letterIDs()) == 1 })
-	r.eventually("the archive to be well", func() bool { return r.healthPart(a, "archive "+stream).State == health.OK })
+	r.eventually("the archive to be healthy", func() bool { return r.healthPart(a, "archive "+stream).State == health.OK })
 }

@@ -13,9 +13,9 @@ import (
 	"pitwall/engine/internal/redis"
 )
 
-// monitor observes one stream: the lag of the table, its dead letters, and whether
-// trimming has removed records that are not archived, or soon will. The goroutine
-// of run uses it, and the reader of the stream.
+// monitor observes one stream: the lag of the table, the dead letters, and whether
+// trimming has removed unarchived records or soon will. It is used by the goroutine
+// of run and by the reader of the stream.
 type monitor struct {
 	client         *redis.Client
 	log            *slog.Logger
@@ -76,7 +76,7 @@ func (m *monitor) run(ctx context.Context, idle time.Duration) {
 }
 
 // updateLag sets the gauges of the stream. When the lag cannot be measured, it is
-// the last one plus the time since then.
+// the last measured lag plus the time since then.
 func (m *monitor) updateLag(ctx context.Context) {
 	lag, err := m.lagAge(ctx)
 	switch {
@@ -89,9 +89,9 @@ func (m *monitor) updateLag(ctx context.Context) {
 	m.countLetters(ctx)
 }
 
-// lagAge returns for how long the oldest entry that is not known to be in the
-// table has been in the stream, by the server's clock; 0 when there is none. It
-// concerns the whole group, including other processes.
+// lagAge returns the age of the oldest entry that is not known to be in the table,
+// by the server's clock, or 0 when there is none. It covers the whole group,
+// including other processes.
 func (m *monitor) lagAge(ctx context.Context) (time.Duration, error) {
 	s, err := m.checkTrimmed(ctx)
 	if err != nil {
@@ -103,11 +103,11 @@ func (m *monitor) lagAge(ctx context.Context) (time.Duration, error) {
 	return m.client.Waiting(ctx, m.stream, s.Delivered)
 }
 
-// reapConsumers removes the consumers of processes that are gone from the group,
+// reapConsumers removes from the group the consumers of processes that have ended,
 // if nothing is pending on them.
 func (m *monitor) reapConsumers(ctx context.Context, idle time.Duration) {
 	n, err := m.client.RemoveIdleConsumers(ctx, m.stream, Group, idle)
 	if err == nil && n > 0 {
-		m.log.Info("consumers that were idle for long and had nothing pending were removed", "consumers", n, "idle", idle)
+		m.log.Info("idle consumers with nothing pending were removed", "consumers", n, "idle", idle)
 	}
 }

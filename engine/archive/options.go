@@ -36,8 +36,8 @@ type Options struct {
 	// Partitions makes and detaches months of the table. Nil: the table has no
 	// partitions.
 	Partitions Partitions
-	// PartitionAhead is how many months are made ahead of the current one. 0: no
-	// month is made, not even one that a position lacks.
+	// PartitionAhead is how many months are made ahead of the current one. 0: this
+	// process makes no month, not even the missing month of a position.
 	PartitionAhead int
 	// Retention is how many whole months before the current one are kept. Older
 	// months are detached; older positions are acknowledged and counted but not
@@ -50,7 +50,7 @@ type Options struct {
 	// BatchSize is the most entries per read and rows per insert. Default 1000.
 	BatchSize int
 	// BatchWait is how long a batch that is not full waits for more entries. It
-	// delays the table, never the screens. Default 50 ms; negative: no wait.
+	// does not delay the live path. Default 50 ms; negative: no wait.
 	BatchWait time.Duration
 	// Block is how long a read waits for its first entry. Default 1 s.
 	Block time.Duration
@@ -73,7 +73,7 @@ type Options struct {
 	// ConsumerIdle is the idle time after which a consumer with nothing pending is
 	// removed from the group. Default 1 h.
 	ConsumerIdle time.Duration
-	// Health takes the health of the archive. Default: a registry of its own.
+	// Health is told the health of the archive. Default: a new registry.
 	Health *health.Registry
 	// ReadyFault is how long inserts or reads may fail before the process is not
 	// ready, and ReadyLag the allowed lag of the table. Default 0: no limit. With
@@ -81,7 +81,7 @@ type Options struct {
 	ReadyFault, ReadyLag time.Duration
 	// InsertTimeout bounds one attempt to insert a batch. Default 30 s.
 	InsertTimeout time.Duration
-	// FlushTimeout bounds what Run does after its context has ended.
+	// FlushTimeout bounds how long Run continues after its context has ended.
 	// Default 5 s.
 	FlushTimeout time.Duration
 	Logger       *slog.Logger

@@ -96,7 +96,7 @@ func TestRedisAwayInTheMiddle(t *testing.T) {
 				tt.end(server)
 				r.eventually("the interruption", func() bool {
 					if tt.name == "clients cut" && r.metric("processor_archive_read_errors_total") == before {
-						server.CutClients() // it was between two commands
+						server.CutClients() // the first cut came between two commands
 					}
 					return r.metric("processor_archive_read_errors_total") > before
 				})
@@ -108,7 +108,7 @@ func TestRedisAwayInTheMiddle(t *testing.T) {
 	}
 }
 
-// TestRepliesCutInTheMiddle loses replies that have moved the group.
+// TestRepliesCutInTheMiddle loses replies after the group has advanced.
 func TestRepliesCutInTheMiddle(t *testing.T) {
 	r, proxy := newProxiedRig(t)
 	direct := newRig(t, r.server.URL(), "") // publishes past the proxy
@@ -134,7 +134,7 @@ func TestGroupDestroyed(t *testing.T) {
 		}
 		r.publish(stream, 100, 100)
 		r.wantRows(200)
-		r.eventually("the first hundred again", func() bool { return r.metric("processor_archive_duplicates_total") == 100 })
+		r.eventually("the first hundred as duplicates", func() bool { return r.metric("processor_archive_duplicates_total") == 100 })
 		r.wantMetric("processor_archive_rows_total", 200)
 		r.wantMetric("processor_archive_groups_lost_total", 1)
 		if n := r.log.count("group was lost"); n != 1 {
@@ -164,7 +164,7 @@ func TestShutdownFinishesTheCurrentBatch(t *testing.T) {
 		if err := <-ended; err != nil {
 			t.Fatalf("Run: %v", err)
 		}
-		// No waiting: nothing may be left to do.
+		// No waiting: the shutdown must have finished everything.
 		if rows, p := len(r.rows(200)), r.pending(stream); rows != 100 || p.Count != 0 {
 			t.Errorf("%d rows and %d pending after the shutdown, want 100 and 0", rows, p.Count)
 		}

@@ -6,7 +6,7 @@ import (
 	"sync"
 )
 
-// insertParts inserts all parts of a batch at the same time, each in its own
+// insertParts inserts all parts of a batch concurrently, each in its own
 // transactions.
 func (w *writer) insertParts(ctx context.Context, b *batch) error {
 	var all sync.WaitGroup

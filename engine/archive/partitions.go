@@ -43,7 +43,7 @@ const (
 )
 
 // errMonthsMadeElsewhere says that this process makes no months.
-var errMonthsMadeElsewhere = errors.New("ARCHIVE_PARTITION_AHEAD is 0: months are made by others")
+var errMonthsMadeElsewhere = errors.New("ARCHIVE_PARTITION_AHEAD is 0, so this process makes no months")
 
 // monthKeeper makes and detaches the months of the table. Any goroutine may use it.
 type monthKeeper struct {
@@ -85,7 +85,7 @@ func (k *monthKeeper) run(ctx context.Context) {
 			pause = k.retryEvery
 			k.meters.partitionFailures.Inc()
 			if n, ok := fault.Allow(time.Now()); ok {
-				k.log.Warn("the months of positions could not be looked after, trying again", "error", err, "times", n)
+				k.log.Warn("the months of positions could not be maintained, trying again", "error", err, "times", n)
 			}
 		}
 		if pace.Sleep(ctx, pause) != nil {
@@ -128,7 +128,7 @@ func (k *monthKeeper) detach(ctx context.Context) error {
 	names, err := k.table.DetachPartitions(ctx, cutoff(now.Add(-detachGrace), k.retention))
 	k.meters.partitionsDetached.Add(len(names))
 	if len(names) > 0 {
-		k.log.Info("months older than ARCHIVE_RETENTION_MONTHS were detached from positions; they are tables of their own now", "tables", names)
+		k.log.Info("months older than ARCHIVE_RETENTION_MONTHS were detached from positions; each stays as a separate table", "tables", names)
 	}
 	return err
 }
@@ -143,9 +143,9 @@ func (k *monthKeeper) make(ctx context.Context, months []time.Time) error {
 	return err
 }
 
-// makeFor makes the months of positions, one of which has none. It fails with
-// errExpired when one of the positions has become too old: the batch must then be
-// filled again.
+// makeFor makes the months of positions, at least one of which is missing. It fails
+// with errExpired when one of the positions has become too old: the batch must then
+// be filled again.
 func (k *monthKeeper) makeFor(ctx context.Context, positions []codec.Position) error {
 	if k.retention > 0 && k.table != nil {
 		_, _ = k.readClocks(ctx) // if a server does not answer, the previous reading counts
@@ -166,7 +166,7 @@ func (k *monthKeeper) makeFor(ctx context.Context, positions []codec.Position) e
 		return errMonthsMadeElsewhere
 	}
 	if err := k.make(ctx, months); err != nil {
-		return fmt.Errorf("for positions without a month: %w", err)
+		return fmt.Errorf("make the missing months: %w", err)
 	}
 	return nil
 }

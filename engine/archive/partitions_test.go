@@ -83,7 +83,7 @@ func TestManyMonths(t *testing.T) {
 	r.wantMetric("processor_archive_expired_total", 0)
 	want := partitionsSince(monthAgo(months-1), 2)
 	r.eventually("the months ahead", func() bool { return slices.Equal(r.partitionNames(), want) })
-	r.eventually("them to be counted", func() bool { return r.metric("processor_archive_partitions_made_total") == len(want) })
+	r.eventually("the metric", func() bool { return r.metric("processor_archive_partitions_made_total") == len(want) })
 	r.wantMetric("processor_archive_partition_failures_total", 0)
 }
 
@@ -99,8 +99,8 @@ func TestRetention(t *testing.T) {
 	stop := r.run(r.archive(func(o *Options) { o.Retention = kept }))
 	want := partitionsSince(last, 2)
 	r.eventually("old months to go", func() bool { return slices.Equal(r.partitionNames(), want) })
-	gone := len(partitionsSince(monthAgo(5), 2)) - len(want) // counted when the last has gone, a moment later
-	r.eventually("them to be counted", func() bool { return r.metric("processor_archive_partitions_detached_total") == gone })
+	gone := len(partitionsSince(monthAgo(5), 2)) - len(want) // counted a moment after the last is detached
+	r.eventually("the metric", func() bool { return r.metric("processor_archive_partitions_detached_total") == gone })
 	if got := testenv.Postgres(t).Query(r.pgURL, "SELECT count(*) FROM "+partitionsSince(monthAgo(5), 0)[0]); got != "1" {
 		t.Errorf("the detached month has %s rows, want 1", got)
 	}
@@ -111,9 +111,9 @@ func TestRetention(t *testing.T) {
 	r.publishAt(5, monthAgo(5)) // a repeat of what is detached
 	r.add(stream, "device_id", "d", "ts", "1", "lat", "91", "lon", "0")
 	r.publishAt(11, oldest)
-	r.eventually("the one that is kept", func() bool { return r.metric("processor_archive_rows_total") == rows+1 })
+	r.eventually("the row that is kept", func() bool { return r.metric("processor_archive_rows_total") == rows+1 })
 	r.wantNothingPends(stream)
-	r.eventually("those that are not", func() bool { return r.metric("processor_archive_expired_total") == 2 })
+	r.eventually("the expired positions", func() bool { return r.metric("processor_archive_expired_total") == 2 })
 	r.waitMetric("processor_archive_dead_total", 1) // the broken one
 	r.wantMetric("processor_archive_duplicates_total", 0)
 	if err := stop(); err != nil {
@@ -124,10 +124,10 @@ func TestRetention(t *testing.T) {
 	}
 }
 
-// Positions may become too old while they wait for a database that is away. Their
-// month, which is detached by then, is not made again.
+// Positions may become too old while they wait for the database. Their month, which is
+// detached by then, is not made again.
 func TestExpiredWhileWaiting(t *testing.T) {
-	for _, ahead := range []int{2, 0} { // 0: others make the months, but positions expire all the same
+	for _, ahead := range []int{2, 0} { // 0: others make the months; positions still expire
 		t.Run(fmt.Sprint("ahead ", ahead), func(t *testing.T) { testExpiredWhileWaiting(t, ahead) })
 	}
 }
@@ -157,7 +157,7 @@ func testExpiredWhileWaiting(t *testing.T, ahead int) {
 	}
 }
 
-// Where others make the months, Pitwall makes none, waits, and names the setting.
+// When others make the months, Pitwall waits for them and the log names the setting.
 func TestMonthsMadeByOthers(t *testing.T) {
 	r := newRig(t, testenv.Redis(t).URL(), testenv.NewDatabase(t))
 	r.partition()
@@ -177,7 +177,7 @@ func TestMonthsMadeByOthers(t *testing.T) {
 	r.wantMetric("processor_archive_dead_total", 0)
 }
 
-// The archive notices that a table becomes one of partitions while it runs.
+// The archive notices that the table becomes partitioned while it runs.
 func TestEnabledWhileRunning(t *testing.T) {
 	r := newRig(t, testenv.Redis(t).URL(), testenv.NewDatabase(t))
 	r.run(r.archive(nil))
@@ -187,14 +187,14 @@ func TestEnabledWhileRunning(t *testing.T) {
 	r.wantMetric("processor_archive_failures_total", 0)
 }
 
-// clocks are ahead of the real time.
+// clocks shifts clocks into the future.
 type clocks struct{ ahead atomic.Int64 }
 
 func (c *clocks) set(ahead time.Duration) { c.ahead.Store(int64(ahead)) }
 
 func (c *clocks) shift(t time.Time) time.Time { return t.Add(time.Duration(c.ahead.Load())) }
 
-// aheadDatabase is a database with such a clock.
+// aheadDatabase is a database whose clock is shifted.
 type aheadDatabase struct {
 	Partitions
 	*clocks
@@ -205,7 +205,7 @@ func (d aheadDatabase) Now(ctx context.Context) (time.Time, error) {
 	return d.shift(now), err
 }
 
-// of lets an archive read these clocks in place of the named ones.
+// of shifts the named clocks of an archive.
 func (c *clocks) of(a *Archive, names ...string) {
 	for _, name := range names {
 		switch name {
@@ -223,7 +223,7 @@ func (c *clocks) of(a *Archive, names ...string) {
 	}
 }
 
-// retentionPart is what /readyz says of the retention.
+// retentionPart returns the health of the retention, as /readyz shows it.
 func retentionPart(o Options) (s health.Status) {
 	for _, part := range o.Health.Parts() {
 		if part.Part == "retention" {
@@ -247,7 +247,7 @@ func TestAWrongClockExpiresNothing(t *testing.T) {
 			a.months.retryEvery = time.Millisecond
 			months := r.partitionNames()
 			r.run(a)
-			r.eventually("it to be told", func() bool { return retentionPart(a.opt).State == health.Degraded })
+			r.eventually("the fault to be reported", func() bool { return retentionPart(a.opt).State == health.Degraded })
 			if reason := retentionPart(a.opt).Reason; !strings.Contains(reason, "ARCHIVE_RETENTION_MONTHS") || !strings.Contains(reason, name) {
 				t.Errorf("the reason is %q", reason)
 			}
@@ -255,11 +255,11 @@ func TestAWrongClockExpiresNothing(t *testing.T) {
 			r.publishAt(10, monthAgo(1))
 			r.publishAt(11, monthAgo(5)) // too old by the right time
 			r.eventually("both rows", func() bool { return r.metric("processor_archive_rows_total") == rows+2 })
-			r.eventually("several looks", func() bool { return r.metric("processor_archive_partition_failures_total") > 3 })
+			r.eventually("several checks", func() bool { return r.metric("processor_archive_partition_failures_total") > 3 })
 			if err := a.Ready(); err != nil {
 				t.Errorf("not ready: %v", err)
 			}
-			if n := r.log.count("the months of positions could not be looked after"); n != 1 {
+			if n := r.log.count("the months of positions could not be maintained"); n != 1 {
 				t.Errorf("%d lines in the log, want 1", n)
 			}
 			r.wantMetric("processor_archive_expired_total", 0)
@@ -271,9 +271,9 @@ func TestAWrongClockExpiresNothing(t *testing.T) {
 			wrong.set(0)
 			r.eventually("old months to go", func() bool { return r.metric("processor_archive_partitions_detached_total") > 0 })
 			r.publishAt(12, monthAgo(5))
-			r.eventually("one that is too old", func() bool { return r.metric("processor_archive_expired_total") == 1 })
+			r.eventually("the expired position", func() bool { return r.metric("processor_archive_expired_total") == 1 })
 			if s := retentionPart(a.opt); s.State != health.OK {
-				t.Errorf("the part is %+v at the end", s)
+				t.Errorf("the health of the retention is %+v at the end", s)
 			}
 		})
 	}
@@ -292,8 +292,8 @@ func TestMonthsAreMadeByTheDatabasesClock(t *testing.T) {
 	r.eventually("the months ahead", func() bool { return slices.Equal(r.partitionNames(), want) })
 }
 
-// A position is too old when it was too old at its arrival, whenever it is read, or
-// when its month is detached.
+// A position is too old when it was too old at its arrival, or when its month is
+// detached. When it is read makes no difference.
 func TestWhatIsTooOld(t *testing.T) {
 	at := func(text string) time.Time {
 		t.Helper()
@@ -310,11 +310,11 @@ func TestWhatIsTooOld(t *testing.T) {
 		{"new", "2026-11-15T00:00:00Z", "2026-11-14T00:00:00Z", "2026-11-14T00:00:00Z", false},
 		{"the oldest that is kept", "2026-11-15T00:00:00Z", "2026-09-01T00:00:00Z", "2026-11-14T00:00:00Z", false},
 		{"older", "2026-11-15T00:00:00Z", "2026-08-31T23:59:59Z", "2026-11-14T00:00:00Z", true},
-		{"arrived before the month began, and is read after", "2026-12-01T10:00:00Z", "2026-09-01T00:00:00Z", "2026-11-30T23:59:59Z", false},
-		{"arrived since", "2026-12-01T10:00:00Z", "2026-09-01T00:00:00Z", "2026-12-01T00:00:00Z", true},
-		{"arrived before, and its month is gone", "2026-12-02T00:00:00Z", "2026-09-01T00:00:00Z", "2026-11-30T23:59:59Z", true},
-		{"arrived in a year, by a clock that was wrong", "2026-11-15T00:00:00Z", "2026-11-14T00:00:00Z", "2027-11-14T00:00:00Z", false},
-		{"and is too old all the same", "2026-11-15T00:00:00Z", "2026-08-14T00:00:00Z", "2027-11-14T00:00:00Z", true},
+		{"arrived before it expired, and is read after", "2026-12-01T10:00:00Z", "2026-09-01T00:00:00Z", "2026-11-30T23:59:59Z", false},
+		{"arrived after it expired", "2026-12-01T10:00:00Z", "2026-09-01T00:00:00Z", "2026-12-01T00:00:00Z", true},
+		{"arrived before it expired, and its month is detached", "2026-12-02T00:00:00Z", "2026-09-01T00:00:00Z", "2026-11-30T23:59:59Z", true},
+		{"arrived in the future, by a wrong clock", "2026-11-15T00:00:00Z", "2026-11-14T00:00:00Z", "2027-11-14T00:00:00Z", false},
+		{"arrived in the future, and is too old now", "2026-11-15T00:00:00Z", "2026-08-14T00:00:00Z", "2027-11-14T00:00:00Z", true},
 	} {
 		k := monthKeeper{retention: 2, reading: &clockReading{at(tt.now), time.Now()}}
 		b := k.bounds()
@@ -322,7 +322,7 @@ func TestWhatIsTooOld(t *testing.T) {
 			t.Errorf("%s: too old is %v, want %v", tt.name, got, tt.want)
 		}
 	}
-	for name, k := range map[string]*monthKeeper{"without a retention": {}, "as long as the time is not known": {retention: 2}} {
+	for name, k := range map[string]*monthKeeper{"without a retention": {}, "while the time is not known": {retention: 2}} {
 		if b := k.bounds(); b.tooOld(&codec.Position{}) {
 			t.Errorf("a position of 1970 is too old %s", name)
 		}

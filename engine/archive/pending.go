@@ -8,9 +8,9 @@ import (
 	"pitwall/engine/internal/redis"
 )
 
-// processPending archives the entries that are pending on this consumer: they were
-// delivered once and never acknowledged. Entries that are held back are among
-// them; they stay pending if they cannot be written this time either.
+// processPending archives the entries that are pending on this consumer: those that
+// were delivered to it and not acknowledged. Entries that are held back are among
+// them. They stay pending if they still cannot be written.
 func (r *reader) processPending(ctx, flush context.Context) error {
 	r.held.beginPass()
 	r.writer.limitSearch(!r.held.empty())
@@ -46,9 +46,9 @@ func (r *reader) processPending(ctx, flush context.Context) error {
 	return nil
 }
 
-// skipOversized writes dead letters for pending entries after an id that are too
-// large to read, and moves the id past them. It looks for them only after the
-// read of a single entry has failed.
+// skipOversized writes dead letters for the pending entries after from that are too
+// large to read, and moves from past them. It asks the server only after the read of
+// a single entry has failed.
 func (r *reader) skipOversized(ctx, flush context.Context, from *redis.ID) error {
 	for r.count.Exhausted() {
 		id, size, large, err := r.client.LargePending(ctx, r.stream, Group, r.opt.Consumer, from.Next())
@@ -74,8 +74,8 @@ func (r *reader) retryEvery() time.Duration {
 // minRetryEvery bounds retryEvery from below.
 const minRetryEvery = 10 * time.Millisecond
 
-// retryHeld retries the entries that are held back, when it is time. While there
-// is no room for more of them, it keeps retrying until there is.
+// retryHeld retries the entries that are held back, when the retry is due. While
+// there is no room for more of them, it repeats that and does not return.
 func (r *reader) retryHeld(ctx, flush context.Context) error {
 	for ctx.Err() == nil {
 		if r.held.empty() {
@@ -96,8 +96,8 @@ func (r *reader) retryHeld(ctx, flush context.Context) error {
 }
 
 // claim takes over and archives entries that have been pending for too long on
-// any consumer, when it is time. It continues where the last claim stopped, and
-// ends at the end of the list.
+// any consumer, when the next claim is due. It continues where the last claim
+// stopped and ends at the end of the list.
 func (r *reader) claim(ctx, flush context.Context) error {
 	now := time.Now()
 	if now.Before(r.nextClaim) {
@@ -117,7 +117,7 @@ func (r *reader) claim(ctx, flush context.Context) error {
 		}, r.first)
 		r.first = entries
 		if err != nil {
-			return r.tolerate(err) // this consumer's own entries need no claim
+			return r.tolerate(err) // this consumer can go on without claims
 		}
 		r.count.Succeeded(entries)
 		r.countLost(deleted)

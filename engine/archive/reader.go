@@ -11,7 +11,7 @@ import (
 	"pitwall/engine/internal/redis"
 )
 
-// newEntries asks a group for entries that no consumer was given yet.
+// newEntries asks for entries that were not delivered to any consumer of the group.
 const newEntries = ">"
 
 // reader archives one stream. One goroutine uses it.
@@ -34,14 +34,14 @@ type reader struct {
 	nextClaim   time.Time
 	claimFrom   redis.ID  // where the next claim begins
 	nextRetry   time.Time // when entries that are held back are retried
-	hadGroup    bool      // the group existed before: if it is missing, it was lost
+	hadGroup    bool      // the group existed before, so a missing group was lost
 	checkFirst  bool      // the stream may have been trimmed beyond the group's last entry
 
 	pause      pace.Backoff
 	sessionLog pace.LogLimiter // failed sessions
 	lossLog    pace.LogLimiter // pending entries that were trimmed
 
-	refusalLog pace.LogLimiter // refused steps that the archive can do without
+	refusalLog pace.LogLimiter // refused steps that are not essential
 }
 
 func newReader(a *Archive, stream string, m *monitor, log *slog.Logger) *reader {
@@ -128,12 +128,13 @@ func (r *reader) session(ctx, flush context.Context) error {
 	return nil
 }
 
-// checkAfter is the time without a read after which the stream is checked first.
+// checkAfter is the time without a read after which the stream is checked before
+// the next read.
 const checkAfter = 100 * time.Millisecond
 
-// checkTrimmed looks for records that were trimmed before any consumer was given
-// them. It must run before the next read, because reading on hides the gap. A
-// reader that keeps up need not look: it saw the end of the stream just now.
+// checkTrimmed looks for records that were trimmed before their delivery. It must
+// run before the next read, which would hide the gap. It is skipped when the last
+// read reached the end of the stream a moment ago.
 func (r *reader) checkTrimmed(ctx context.Context) error {
 	if !r.checkFirst {
 		return nil
@@ -142,15 +143,15 @@ func (r *reader) checkTrimmed(ctx context.Context) error {
 	return r.tolerate(err)
 }
 
-// tolerate handles an error of a step that the archive can do without. A refusal
-// by the server is logged, and nil is returned. Anything else ends the session,
-// such as a failed connection or a lost group.
+// tolerate handles the error of a step that is not essential. It logs a refusal by
+// the server and returns nil. Any other error, such as a failed connection or a lost
+// group, is returned and ends the session.
 func (r *reader) tolerate(err error) error {
 	if !redis.IsRefused(err) || redis.IsNoGroup(err) {
 		return err
 	}
 	if n, ok := r.refusalLog.Allow(time.Now()); ok {
-		r.log.Warn("Redis refuses what the archive can do without for now", "error", err, "times", n)
+		r.log.Warn("Redis refuses a step that is not essential", "error", err, "times", n)
 	}
 	return nil
 }
@@ -164,9 +165,9 @@ func (r *reader) ensureGroup(ctx context.Context) error {
 	}
 	if created && r.hadGroup {
 		r.meters.groupsLost.Inc()
-		r.log.Warn("the consumer group was lost and is made again at the stream's beginning: rows that are in the table already will be counted as duplicates")
+		r.log.Warn("the consumer group was lost and is created again at the beginning of the stream: rows that are in the table already count as duplicates")
 	} else if created {
-		r.log.Info("consumer group made at the stream's beginning")
+		r.log.Info("consumer group created at the beginning of the stream")
 	}
 	r.hadGroup = true
 	return nil
@@ -201,8 +202,8 @@ func (r *reader) readOptions(from string, count int, block time.Duration) redis.
 	}
 }
 
-// process archives and acknowledges entries, one batch after the other. It is
-// bounded by flush alone: the end of the reading does not interrupt a batch.
+// process archives and acknowledges entries, one batch after the other. Only the
+// end of flush interrupts a batch, not the end of the reader's context.
 func (r *reader) process(flush context.Context, entries []redis.Entry) error {
 	for len(entries) > 0 {
 		part := entries[:min(len(entries), r.opt.BatchSize)]
@@ -232,6 +233,6 @@ func (r *reader) countLost(trimmed []redis.ID) {
 	}
 	r.meters.lost.Add(n)
 	if times, ok := r.lossLog.Allow(time.Now()); ok {
-		r.log.Error("records were trimmed from the stream before they were archived: they are lost; raise the stream's MAXLEN", "records", n, "times", times)
+		r.log.Error("records were trimmed from the stream before they were archived: they are lost; let the stream keep more (MAXLEN, MINID)", "records", n, "times", times)
 	}
 }

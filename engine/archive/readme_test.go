@@ -9,7 +9,7 @@ import (
 	"testing"
 )
 
-// Every test that this README or that of package ops names exists.
+// Every test that the READMEs of archive and ops name exists.
 func TestReadmesNameExistingTests(t *testing.T) {
 	there := map[string]bool{}
 	declared := regexp.MustCompile(`(?m)^func (Test\w+)\(`)
@@ -38,7 +38,7 @@ func TestReadmesNameExistingTests(t *testing.T) {
 			}
 		}
 		if len(named) < least {
-			t.Errorf("%s names %d tests: are the tests still written as before?", path, len(named))
+			t.Errorf("%s names %d tests, want at least %d: has the notation of tests changed?", path, len(named), least)
 		}
 	}
 }

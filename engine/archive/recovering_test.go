@@ -11,8 +11,9 @@ import (
 	"pitwall/engine/internal/testenv"
 )
 
-// TestTheStreamIsCheckedAfterARecovery: a stream may have been trimmed beyond the
-// group while nobody read it. Reading on would hide that, so the reader checks first.
+// TestTheStreamIsCheckedAfterARecovery: while no process read the stream, it may have
+// been trimmed beyond the last delivered entry. The next read would hide that, so the
+// reader checks first.
 func TestTheStreamIsCheckedAfterARecovery(t *testing.T) {
 	r := newServerRig(t, "")
 	r.publish(stream, 0, 10)
@@ -29,7 +30,7 @@ func TestTheStreamIsCheckedAfterARecovery(t *testing.T) {
 	r.eventually("the rows", func() bool { return r.metric("processor_archive_rows_total") == 20 })
 	cancel()
 	<-ended
-	if n := r.log.count("before the archive was given them"); n != 1 {
+	if n := r.log.count("before they were delivered"); n != 1 {
 		t.Errorf("%d log lines about what was trimmed, want 1", n)
 	}
 }

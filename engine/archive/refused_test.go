@@ -53,16 +53,16 @@ func testRefusedRows(t *testing.T, r *rig) {
 	}
 }
 
-// TestServerFaultsCauseNoDeadLetters: a real server refuses everything, for reasons
-// that are no row's fault. The archive waits, reports that it is not ready, and writes
-// everything when the reason is gone.
+// TestServerFaultsCauseNoDeadLetters: a real server refuses every row, and no row is at
+// fault. The archive waits, reports that it is not ready, and writes everything after
+// the repair.
 func TestServerFaultsCauseNoDeadLetters(t *testing.T) {
 	raise := func(state string) string {
 		return `CREATE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql AS $$
 			BEGIN RAISE EXCEPTION 'no' USING ERRCODE = '` + state + `'; END $$;
 			CREATE TRIGGER refuse BEFORE INSERT ON positions FOR EACH STATEMENT EXECUTE FUNCTION refuse()`
 	}
-	const calm = "DROP TRIGGER refuse ON positions; DROP FUNCTION refuse()"
+	const repair = "DROP TRIGGER refuse ON positions; DROP FUNCTION refuse()"
 	for _, tt := range []struct{ name, state, begin, end string }{
 		{"a column is missing", "42703", "ALTER TABLE positions RENAME COLUMN speed TO spede",
 			"ALTER TABLE positions RENAME COLUMN spede TO speed"},
@@ -72,11 +72,11 @@ func TestServerFaultsCauseNoDeadLetters(t *testing.T) {
 		{"statement timeout", "57014", `ALTER DATABASE %s SET statement_timeout = '50ms';
 			CREATE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN PERFORM pg_sleep(5); RETURN NULL; END $$;
 			CREATE TRIGGER refuse BEFORE INSERT ON positions FOR EACH STATEMENT EXECUTE FUNCTION refuse()`,
-			"SET statement_timeout = 0; " + calm + "; ALTER DATABASE %s RESET statement_timeout"},
+			"SET statement_timeout = 0; " + repair + "; ALTER DATABASE %s RESET statement_timeout"},
 		// Filling a disk needs root. A trigger raises the same error instead.
-		{"disk full", "53100", raise("53100"), calm},
-		{"rights", "42501", raise("42501"), calm},
-		{"an error of a trigger", "P0001", raise("P0001"), calm},
+		{"disk full", "53100", raise("53100"), repair},
+		{"rights", "42501", raise("42501"), repair},
+		{"an error of a trigger", "P0001", raise("P0001"), repair},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			r := newRig(t, testenv.Redis(t).URL(), testenv.NewDatabase(t))
@@ -106,7 +106,7 @@ func TestServerFaultsCauseNoDeadLetters(t *testing.T) {
 			r.wantNothingPends(stream)
 			r.wantMetric("processor_archive_dead_total", 0)
 			if err := a.Ready(); err != nil {
-				t.Errorf("afterwards: %v", err)
+				t.Errorf("not ready after the repair: %v", err)
 			}
 		})
 	}

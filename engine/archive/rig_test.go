@@ -51,14 +51,14 @@ func onAllServers(t *testing.T, fn func(t *testing.T, r *rig)) {
 	})
 }
 
-// onPostgres runs fn with both kinds of table that PostgreSQL may have.
+// onPostgres runs fn with a single table and with a partitioned one.
 func onPostgres(t *testing.T, fn func(t *testing.T, r *rig)) {
 	t.Helper()
 	t.Run("one table", func(t *testing.T) { fn(t, newServerRig(t, testenv.NewDatabase(t))) })
 	t.Run("partitions", func(t *testing.T) { fn(t, newPartitionedRig(t)) })
 }
 
-// newPartitionedRig has a table of partitions with the month of these days.
+// newPartitionedRig has a partitioned table with the months of yesterday and after.
 func newPartitionedRig(t *testing.T) *rig {
 	t.Helper()
 	r := newServerRig(t, testenv.NewDatabase(t))
@@ -125,7 +125,7 @@ func (r *rig) reopen() {
 	r.db = store
 }
 
-// partition turns the table into one of partitions, which has no month yet.
+// partition makes the table partitioned, without any month.
 func (r *rig) partition() {
 	r.t.Helper()
 	if done, err := r.db.EnablePartitions(r.t.Context()); err != nil || !done {
@@ -229,7 +229,7 @@ func (r *rig) rows(n int) (list []codec.Position) {
 // nothing is pending.
 func (r *rig) wantRows(n int) {
 	r.t.Helper()
-	const beyond = 100 // these must not exist
+	const beyond = 100 // further devices, which must not exist
 	r.eventually(fmt.Sprintf("%d rows", n), func() bool { return len(r.rows(n+beyond)) >= n })
 	got := r.rows(n + beyond)
 	for i := range n {

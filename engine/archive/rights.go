@@ -14,5 +14,5 @@ func (a *Archive) Rights() []redis.Right {
 	return list
 }
 
-// letterRights are what writing and counting dead letters needs.
+// letterRights are the rights that are needed to write and count dead letters.
 func letterRights(key string) []redis.Right { return redis.Rights(key, "eval", "xadd", "xlen") }

@@ -6,8 +6,8 @@ import (
 	"testing"
 )
 
-// TestBatchTooLargeForTheLink: a full read takes longer than its deadline, and would
-// do so at every attempt.
+// TestBatchTooLargeForTheLink: a full read exceeds its deadline at every attempt, so
+// smaller reads are needed.
 func TestBatchTooLargeForTheLink(t *testing.T) {
 	r, proxy := newProxiedRig(t)
 	const count = 64
@@ -15,7 +15,7 @@ func TestBatchTooLargeForTheLink(t *testing.T) {
 		r.server.Do("XADD", stream, "*", "device_id", fmt.Sprintf("d-%d", n), "ts", "1748772000000", "lat", "46", "lon", "7",
 			"attributes", `{"fill":"`+strings.Repeat("x", 15<<10)+`"}`)
 	}
-	proxy.Throttle(250 << 10) // a second: four of them for all
+	proxy.Throttle(250 << 10) // bytes a second, so a full batch takes four seconds
 	r.run(r.archive(func(o *Options) { o.BatchSize = count }))
 	r.eventually("all rows", func() bool { return r.metric("processor_archive_rows_total") >= count })
 	proxy.Throttle(0)

@@ -9,8 +9,8 @@ import (
 )
 
 // The synchronous standby stops answering, and inserts exceed their deadline. The rows
-// are on the primary, but nothing is acknowledged, however often they are inserted
-// again. Rows that are acknowledged when the standby is back survive the primary.
+// are on the primary, but repeated inserts acknowledge nothing. The rows that are
+// acknowledged after the standby is back survive the loss of the primary.
 func TestNothingIsAcknowledgedBeforeTheStandbyHasIt(t *testing.T) {
 	primary, standby := testenv.PostgresPair(t)
 	r := newRig(t, testenv.Redis(t).URL(), primary.URL())
@@ -23,12 +23,12 @@ func TestNothingIsAcknowledgedBeforeTheStandbyHasIt(t *testing.T) {
 	unfreeze := standby.Freeze()
 	r.publish(stream, 0, n)
 	stop := r.run(r.archive(func(o *Options) { o.InsertTimeout = 200 * time.Millisecond }))
-	r.eventually("inserts to be offered again and again", func() bool { return r.metric("processor_archive_failures_total") >= 5 })
+	r.eventually("several attempts to insert", func() bool { return r.metric("processor_archive_failures_total") >= 5 })
 	if rows := primary.Query(r.pgURL, "SELECT count(*) FROM positions"); rows != strconv.Itoa(n) {
 		t.Errorf("%s rows are seen on the primary, want %d", rows, n)
 	}
 	if p := r.pending(stream); p.Count != n {
-		t.Errorf("%d entries pend of %d that no standby has", p.Count, n)
+		t.Errorf("%d entries are pending, want %d: no standby has them", p.Count, n)
 	}
 	r.wantMetric("processor_archive_rows_total", 0)
 	unfreeze()

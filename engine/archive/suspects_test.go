@@ -23,9 +23,9 @@ const dropTrigger = "DROP TRIGGER refuse ON positions; DROP FUNCTION refuse()"
 // retryOften makes an archive retry entries that are held back at short intervals.
 func retryOften(o *Options) { o.ClaimInterval, o.ReadyFault = 20*time.Millisecond, time.Nanosecond }
 
-// TestOneRefusedRowBecomesADeadLetter: a row that the database refuses for a reason that may concern
-// every row does not block others. It becomes a letter when another row was accepted
-// after its refusal, and not before.
+// TestOneRefusedRowBecomesADeadLetter: the database refuses one row for a reason that
+// may concern every row. The row does not block others. It becomes a letter after
+// another row was accepted, and not before.
 func TestOneRefusedRowBecomesADeadLetter(t *testing.T) {
 	const bad = "d-000999"
 	for _, tt := range []struct{ name, sql, ts, words string }{
@@ -36,7 +36,7 @@ func TestOneRefusedRowBecomesADeadLetter(t *testing.T) {
 			rowTrigger("IF NEW.device_id = '"+bad+"' THEN INSERT INTO other VALUES (1); END IF;"), "", "other_n_key"},
 		{"a trigger that raises", rowTrigger("IF NEW.device_id = '" + bad + "' THEN RAISE 'no such tracker'; END IF;"), "", "no such tracker"},
 		{"a trigger that returns NULL", rowTrigger("IF NEW.device_id = '" + bad + "' THEN RETURN NULL; END IF;"), "", "a trigger leaves it out"},
-		{"a position of 2007 where months are made by others", "", "2007-05-01T00:00:00Z", "ARCHIVE_PARTITION_AHEAD"},
+		{"a position of 2007 where others make the months", "", "2007-05-01T00:00:00Z", "ARCHIVE_PARTITION_AHEAD"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			onPostgres(t, func(t *testing.T, r *rig) {
@@ -66,7 +66,7 @@ func TestOneRefusedRowBecomesADeadLetter(t *testing.T) {
 					err := a.Ready()
 					return err != nil && strings.Contains(err.Error(), "refuses every row") && strings.Contains(err.Error(), tt.words)
 				})
-				r.eventually("some looks at it", func() bool { return r.delivered(last) >= 5 })
+				r.eventually("several retries", func() bool { return r.delivered(last) >= 5 })
 				r.wantRefused(tt.words, first)
 				r.publish(stream, 100, 1)
 				r.wantRows(101)
@@ -96,7 +96,7 @@ func (r *rig) wantRefused(words string, ids ...string) {
 // delivered returns how often a pending entry was delivered to consumer "one".
 func (r *rig) delivered(id string) int64 {
 	r.t.Helper()
-	if r.pending(stream).Count == 0 { // there may be no group as yet
+	if r.pending(stream).Count == 0 { // there may be no group yet
 		return 0
 	}
 	for _, e := range r.server.Do("XPENDING", stream, Group, id, id, "1").([]any) {
@@ -132,19 +132,19 @@ func TestADatabaseThatRefusesEveryRow(t *testing.T) {
 				err := a.Ready()
 				return err != nil && strings.Contains(err.Error(), "refuses every row")
 			})
-			r.eventually("several looks", func() bool { return r.delivered(first) >= 5 })
-			if err := stop(); err != nil { // a new process knows nothing of the refusals
+			r.eventually("several retries", func() bool { return r.delivered(first) >= 5 })
+			if err := stop(); err != nil { // a new process does not know about the refusals
 				t.Fatal(err)
 			}
 			a = r.archive(retryOften)
 			r.run(a)
-			r.eventually("several looks again", func() bool { return r.delivered(first) >= 10 })
+			r.eventually("several retries again", func() bool { return r.delivered(first) >= 10 })
 			pg.Query(r.pgURL, tt.end)
 			r.wantRows(times * n)
 			r.eventually("readiness", func() bool { return a.Ready() == nil })
 			r.wantMetric("processor_archive_dead_total", 0)
-			if r.log.count("the database takes rows again") == 0 {
-				t.Error("the end of it is not logged")
+			if r.log.count("the database accepts rows again") == 0 {
+				t.Error("the recovery is not logged")
 			}
 		})
 	}
@@ -164,13 +164,13 @@ func TestRetriesOfRefusedRowsAreCheap(t *testing.T) {
 	store := &faultyStore{Store: r.db}
 	a := r.archive(func(o *Options) { o.Store = store })
 	reader := newReader(a, stream, newMonitor(a, stream, r.slog()), r.slog())
-	for look, most := range []int{2 * n, n, n} {
+	for pass, most := range []int{2 * n, n, n} {
 		before := store.calls()
 		if err := reader.processPending(t.Context(), t.Context()); err != nil {
 			t.Fatal(err)
 		}
 		if calls := store.calls() - before; calls > most {
-			t.Errorf("look %d: %d statements for %d rows, want %d at most", look, calls, n, most)
+			t.Errorf("pass %d: %d statements for %d rows, want at most %d", pass, calls, n, most)
 		}
 	}
 	if got := maxHeldEntries - a.held[stream].room(); got != n {
@@ -193,7 +193,7 @@ func TestRowsWaitForTheCurrentMonth(t *testing.T) {
 		today = r.add(stream, "device_id", fmt.Sprintf("d-%06d", 2*n+1), "lat", "1", "lon", "1")
 		r.eventually("the late one", func() bool { return r.metric("processor_archive_rows_total") == n+1 })
 	}
-	r.eventually("looks at the others", func() bool { return r.delivered(today) >= 5 })
+	r.eventually("retries of the others", func() bool { return r.delivered(today) >= 5 })
 	r.wantMetric("processor_archive_dead_total", 0)
 	if _, err := r.db.MakePartitions(t.Context(), db.Months(time.Now(), 0)); err != nil {
 		t.Fatal(err)
@@ -202,8 +202,8 @@ func TestRowsWaitForTheCurrentMonth(t *testing.T) {
 	r.wantMetric("processor_archive_dead_total", 0)
 }
 
-// An insert that began before a refusal proves nothing, however late it ends: the cause
-// of the refusal may have appeared after it began.
+// An insert that began before a refusal proves nothing, even if it ends after it: the
+// cause of the refusal may have appeared after the insert began.
 func TestAcceptanceCountsInsertsByTheirStart(t *testing.T) {
 	var a acceptance
 	began := a.tick()
@@ -216,7 +216,7 @@ func TestAcceptanceCountsInsertsByTheirStart(t *testing.T) {
 		t.Error("an insert that began after the refusal does not count")
 	}
 	if a.accepted(began); !a.acceptedSince(refused) {
-		t.Error("an older insert takes the newer one back")
+		t.Error("an older insert replaces the newer one")
 	}
 	a.refused(time.Unix(20, 0), "no")
 	a.refused(time.Unix(25, 0), "not at all")
@@ -230,7 +230,7 @@ func TestAcceptanceCountsInsertsByTheirStart(t *testing.T) {
 		}
 	}
 	if a.clear(); a.fault(time.Unix(1000, 0), 1) != nil {
-		t.Error("a fault when no row waits any more")
+		t.Error("a fault although no row waits")
 	}
 }
 

@@ -8,8 +8,8 @@ import (
 )
 
 // checkTrimmed reads the state of the stream, and counts and logs what trimming has
-// removed. The lock is held during the read, so that the states of both callers are
-// compared in the order in which they were read, and no loss is counted twice.
+// removed. The lock is held during the read, so that the states that both callers
+// read are compared in order, and no loss is counted twice.
 func (m *monitor) checkTrimmed(ctx context.Context) (redis.StreamState, error) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
@@ -24,7 +24,7 @@ func (m *monitor) checkTrimmed(ctx context.Context) (redis.StreamState, error) {
 	}
 	if m.unreported.most > 0 {
 		if _, ok := m.lossLog.Allow(now); ok {
-			m.log.Error("records were trimmed from the stream before the archive was given them: they are lost; let the stream keep more (MAXLEN, MINID)",
+			m.log.Error("records were trimmed from the stream before they were delivered to the archive: they are lost; let the stream keep more (MAXLEN, MINID)",
 				"at_least", m.unreported.least, "at_most", m.unreported.most, "or_more", m.unreported.open, "after", s.Delivered.String(), "first", s.First.String())
 			m.unreported = loss{}
 		}
@@ -37,14 +37,15 @@ func (m *monitor) checkTrimmed(ctx context.Context) (redis.StreamState, error) {
 	}
 	if trimmingNear(s) {
 		if n, ok := m.nearLog.Allow(now); ok {
-			m.log.Warn("more than half of what the stream keeps is not archived yet: what is trimmed before it is archived is lost",
+			m.log.Warn("more than half of what the stream keeps is not archived yet: records that are trimmed before they are archived are lost",
 				"kept_ms", msBetween(s.Last, s.First), "lag_ms", lagOf(s), "times", n)
 		}
 	}
 	return s, nil
 }
 
-// firstKept is the id before which the stream has no entries.
+// firstKept returns the id of the first entry of the stream; of an empty stream, the
+// id after the last one.
 func firstKept(s redis.StreamState) redis.ID {
 	if s.Length == 0 {
 		return s.Last.Next()
@@ -62,15 +63,15 @@ func trimmingNear(s redis.StreamState) bool {
 	return s.Added > s.Length && lag > nearLag.Milliseconds() && 2*lag > msBetween(s.Last, s.First)
 }
 
-// lagOf returns how many milliseconds of the stream, by the times in its ids, are
-// not known to be in the table: what trimming could remove. The lag of the metric
-// is [monitor.lagAge], which also grows while nothing new is added.
+// lagOf returns the length, in ms by the times in its ids, of the part of the stream
+// that is not known to be in the table and that trimming could remove. The metric
+// shows [monitor.lagAge] instead, which also grows while nothing is added.
 func lagOf(s redis.StreamState) int64 {
 	done := s.Delivered
 	if s.Pending.Count > 0 {
 		done = s.Pending.Oldest
 	} else if done.IsZero() {
-		done = s.First // nothing was delivered: the first entry waits, if there is one
+		done = s.First // nothing was delivered
 	}
 	if s.Length == 0 && s.Pending.Count == 0 {
 		return 0

@@ -8,9 +8,9 @@ import (
 	"pitwall/engine/internal/testenv"
 )
 
-// A server whose clock stands still gives all entries the same millisecond and counts
-// the sequence number. Records without a time still get different times, also those that
-// were dead letters first.
+// A server whose clock stands still gives all entries the same millisecond and only
+// increments the sequence number. Records without a time still get different times, also
+// those that were dead letters first.
 func TestRecordsWithoutATimeInOneMillisecond(t *testing.T) {
 	for name, url := range map[string]func() string{
 		"PostgreSQL": func() string { return testenv.NewDatabase(t) },
@@ -61,7 +61,7 @@ func TestRecordsWithoutATimeInOneMillisecond(t *testing.T) {
 			r.wantMetric("processor_archive_conflicts_total", 0)
 			for _, p := range r.rows(2) {
 				if p.DeviceID == "d-000001" && p.TS != ms+count+letters-1 {
-					t.Errorf("the last one replayed has time %d, want that of its first id, %d", p.TS, ms+count+letters-1)
+					t.Errorf("the letter that was replayed last has time %d, want that of its first id, %d", p.TS, ms+count+letters-1)
 				}
 			}
 		})

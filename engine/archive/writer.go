@@ -12,7 +12,7 @@ import (
 )
 
 // writer writes batches to the table and to the dead letters. One goroutine uses
-// it; it inserts the parts of a batch at the same time and waits for them.
+// it. It inserts the parts of a batch concurrently and waits for them.
 type writer struct {
 	client     *redis.Client
 	store      Store
@@ -33,9 +33,9 @@ type writer struct {
 
 	insertLog pace.LogLimiter // failed inserts
 
-	mu      sync.Mutex // guards what follows: the parts of a batch share it
-	budget  int        // how many refused rows may still be found, while limited
-	limited bool       // rows that were refused before are retried; set between batches
+	mu      sync.Mutex // guards budget and limited, which the parts of a batch share
+	budget  int        // how many more refused rows a limited search may find
+	limited bool       // the search is limited; set between batches
 
 	refusalLog   pace.LogLimiter // batches with rows held back
 	unwrittenLog pace.LogLimiter // dead letters that cannot be written
@@ -64,10 +64,10 @@ func newWriter(a *Archive, stream string, m *monitor, log *slog.Logger) *writer 
 }
 
 // archive inserts the positions, writes the dead letters, and then acknowledges
-// every entry of the batch that is not held back. The order matters: an entry is
-// acknowledged only after it is stored, so an interruption can cause a repeat but
-// never a loss. It waits for the database until ctx ends. After an error the
-// batch is read again from the pending entries.
+// every entry of the batch that is not held back. An entry is acknowledged only
+// after it is stored, so an interruption can cause a repeat but never a loss. It
+// waits for the database until ctx ends. After an error the caller reads the entries
+// again, which are still pending.
 func (w *writer) archive(ctx context.Context, b *batch) error {
 	if err := w.insertParts(ctx, b); err != nil {
 		return err
@@ -91,9 +91,9 @@ func (w *writer) archive(ctx context.Context, b *batch) error {
 	return nil
 }
 
-// rememberWritten notes entries that are stored although they may still be
-// pending. If they are trimmed now, they are not lost. processPending clears the
-// notes when it has seen all pending entries.
+// rememberWritten records entries that are stored but may still be pending, so that
+// they are not counted as lost if they are trimmed. processPending clears the record
+// when it has seen all pending entries.
 func (w *writer) rememberWritten(b *batch) {
 	for i := range b.parts {
 		p := &b.parts[i]
@@ -133,7 +133,7 @@ func (w *writer) holdSuspects(b *batch) {
 	w.meters.failures.Inc()
 	w.held.setCause(cause)
 	if times, ok := w.refusalLog.Allow(time.Now()); ok {
-		w.log.Warn("the database does not take rows, and no other was taken since that would show that it is their fault: they wait in the stream",
+		w.log.Warn("the database refuses rows and has accepted no other row since, so they may not be at fault: they wait in the stream",
 			"error", cause, "rows", n, "times", times)
 	}
 }
@@ -195,40 +195,40 @@ func (w *writer) lettersWritable() {
 // letters may have been written.
 func (w *writer) lettersRefused(b *batch, err error) {
 	w.held.setLettersError(err)
-	w.health.letterWrites.Fault(fmt.Errorf("%d dead letters cannot be written to %s, their records wait: %w", len(b.letters), w.deadKey, err))
+	w.health.letterWrites.Fault(fmt.Errorf("%d dead letters cannot be written to %s, and their records wait: %w", len(b.letters), w.deadKey, err))
 	for _, at := range b.letterEntries {
 		w.hold(b, at, 0)
 	}
 	if n, ok := w.unwrittenLog.Allow(time.Now()); ok {
-		w.log.Error("dead letters cannot be written: their records wait in the stream, those after them go on",
+		w.log.Error("dead letters cannot be written: their records wait in the stream, later records are archived",
 			"dead", w.deadKey, "letters", len(b.letters), "error", err, "times", n)
 	}
 }
 
-// searchBudget is how many refused rows a limited search finds before it leaves
-// the rest for the next pass. It keeps a pass cheap while the database refuses
-// every row.
+// searchBudget is how many refused rows a limited search finds. It leaves the rest
+// for the next pass, so that a pass is cheap while the database refuses every row.
 const searchBudget = 100
 
-// limitSearch begins or ends a limited search, for a pass over rows that were
-// refused before. It must not be called while a batch is being inserted.
+// limitSearch begins or ends a limited search: a pass over rows that were refused
+// before. It must not be called while a batch is being inserted.
 func (w *writer) limitSearch(on bool) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.limited, w.budget = on, searchBudget
 }
 
-// slowRowCost is what a row that takes too long alone costs of the budget.
+// slowRowCost is what a single row that takes too long costs of the budget. It is
+// high, because such a row costs a timeout.
 const slowRowCost = 25
 
-// spendBudget charges the budget for a row that was found refused.
+// spendBudget charges the budget for a refused row.
 func (w *writer) spendBudget(cost int) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.budget -= cost
 }
 
-// searchExhausted says that refused rows are no longer searched one by one.
+// searchExhausted reports whether a limited search has used up its budget.
 func (w *writer) searchExhausted() bool {
 	w.mu.Lock()
 	defer w.mu.Unlock()
