@@ -148,9 +148,11 @@ func (r *rig) leavePending(consumer string, count int) {
 	if _, err := r.client.CreateGroup(r.t.Context(), stream, Group, redis.ID{}); err != nil {
 		r.t.Fatal(err)
 	}
-	got, err := r.client.ReadGroup(r.t.Context(), redis.ReadOptions{
+	reader := r.client.NewReader(redis.ReadOptions{
 		Stream: stream, Group: Group, Consumer: consumer, From: newEntries, Count: count,
-	}, nil)
+	})
+	defer reader.Close()
+	got, err := reader.Read(r.t.Context(), nil)
 	if err != nil || len(got) != count {
 		r.t.Fatalf("read %d entries, want %d: %v", len(got), count, err)
 	}

@@ -31,7 +31,9 @@ func TestWarmBeginsWhereTheArchiveIs(t *testing.T) {
 		}
 		o := archive
 		o.Count = count
-		got, err := b.client.ReadGroup(t.Context(), o, nil)
+		r := b.client.NewReader(o)
+		defer r.Close()
+		got, err := r.Read(t.Context(), nil)
 		if err != nil || len(got) != count {
 			t.Fatalf("the archive read %d: %v", len(got), err)
 		}

@@ -2,15 +2,15 @@ package redis
 
 import "errors"
 
-// halveAboveBytes is how many bytes of names and values a read may bring before the
-// next one asks for less.
+// halveAboveBytes is how many bytes of names and values one read may return before
+// the next one asks for fewer entries.
 const halveAboveBytes = 16 << 20
 
 // AdaptiveCount is how many entries a read asks for. Every read has a deadline, and
 // its reply is in memory as a whole. A count that is too large for either would
 // fail at every attempt, so a failure halves it, down to single entries, and reads
-// that succeed double it again. A [Reader] has one; callers of [Client.ReadGroup]
-// and [Client.Claim] keep their own. One goroutine uses it.
+// that succeed double it again. [Reader.Read] has one; callers of
+// [Reader.ReadGroup] and [Client.Claim] keep their own. One goroutine uses it.
 type AdaptiveCount struct {
 	most, now int
 	alone     int // how many entries are still read one by one: one of them may be too large

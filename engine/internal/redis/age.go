@@ -7,16 +7,16 @@ import (
 	"time"
 )
 
-// waitingScript answers the server's time in ms and the id of the first entry
-// from ARGV[1] on. Its content, which may be long, stays on the server.
+// waitingScript returns the server's time in ms and the id of the first entry from
+// ARGV[1] on. The content of the entry stays on the server.
 const waitingScript = `local t = redis.call('TIME')
 local e = redis.call('XRANGE', KEYS[1], ARGV[1], '+', 'COUNT', 1)
 local id = ''
 if e[1] then id = e[1][1] end
 return {t[1] * 1000 + math.floor(t[2] / 1000), id}`
 
-// Waiting returns how long the first entry after an id has been in the stream,
-// by the server's own clock: at least 1 ms, and 0 when there is none.
+// Waiting returns how long the first entry after an id has been in the stream, by
+// the server's clock: at least 1 ms, or 0 when there is none.
 func (c *Client) Waiting(ctx context.Context, stream string, after ID) (time.Duration, error) {
 	what := "look for what waits in stream " + stream
 	m, err := c.do(ctx, what, onKey{stream}, "EVAL", waitingScript, "1", stream, after.Next().String())
@@ -42,8 +42,8 @@ func (c *Client) Waiting(ctx context.Context, stream string, after ID) (time.Dur
 	return ageOf(id, now), nil
 }
 
-// Age returns how long ago an entry of a stream was added, by the server's own
-// clock, at least 1 ms.
+// Age returns how long ago an entry of a stream was added, by the server's clock:
+// at least 1 ms.
 func (c *Client) Age(ctx context.Context, stream string, id ID) (time.Duration, error) {
 	now, err := c.Time(ctx, stream)
 	if err != nil {
@@ -52,8 +52,8 @@ func (c *Client) Age(ctx context.Context, stream string, id ID) (time.Duration, 
 	return ageOf(id, now.UnixMilli()), nil
 }
 
-// ageOf is at least 1 ms, also for an id that is ahead of the clock. One that is
-// too long for a Duration is cut.
+// ageOf is at least 1 ms, also for an id that is ahead of the clock, and at most
+// the longest Duration.
 func ageOf(id ID, now int64) time.Duration {
 	const most = math.MaxInt64 / int64(time.Millisecond)
 	if id.Ms >= uint64(max(now, 0)) {

@@ -13,43 +13,44 @@ import (
 	"github.com/redis/rueidis"
 )
 
-// commandTimeout bounds every command that does not block, whatever the
-// caller's context says.
+// commandTimeout is the deadline of every command that does not block. It applies
+// in addition to the caller's context.
 const commandTimeout = 5 * time.Second
 
-// minMajor is the oldest major version of Redis that is served.
+// minMajor is the oldest major version of Redis that is supported.
 const minMajor = 7
 
-// Options say which server to open.
+// Options say which server to connect to.
 type Options struct {
-	// URL is redis://[user:password@]host:port[/db], rediss:// for TLS, or
-	// unix:// with the path of a socket. Any node of a Cluster leads to all, and
-	// ?master_set=name makes the hosts Sentinels. See engine/ops/README.md.
+	// URL is redis://[user:password@]host:port[/db], rediss:// for TLS, or unix://
+	// with the path of a socket. One node of a Cluster is enough to find the
+	// others. With ?master_set=name the hosts are Sentinels. See
+	// engine/ops/README.md.
 	URL string
-	// Logger receives one line when the connection stands, and one before when
-	// that has to be waited for. Required.
+	// Logger receives one line when the connection is established, and one before
+	// it when the server is still loading its data. Required.
 	Logger *slog.Logger
-	// Patience is how long a server that loads its data is waited for; default
-	// 1 min.
+	// Patience is how long Open waits for a server that is loading its data;
+	// default 1 min.
 	Patience time.Duration
 }
 
-// Client is a connection to one Redis server, or to the nodes of a Redis
-// Cluster. It reconnects by itself: a command fails while its server is away and
-// works again when it is back. Safe for use by any number of goroutines.
+// Client is a connection to one Redis server, or to the nodes of a Redis Cluster.
+// It reconnects by itself: a command fails while its server is away and works again
+// when the server is back. Any number of goroutines may use it.
 type Client struct {
-	commands   // on the connection that all share
+	commands   // on the connection that all goroutines share
 	rdb        rueidis.Client
 	connFinder *connFinder // of rdb
 	nodes      *cluster    // nil for a single server; rdb is one of its nodes
 	log        *slog.Logger
 	db         int        // number of the database
-	quitting   sync.Mutex // held by whoever leaves a replica
+	quitting   sync.Mutex // held during leaveReplica
 }
 
-// Open connects, and fails when the server is not there, refuses the login, or
-// is older than Redis 7.0. The error names REDIS_URL and never its content.
-// Close ends what Open began.
+// Open connects. It fails when the server cannot be reached, refuses the login, or
+// is older than Redis 7.0. The error names REDIS_URL but never contains it. The
+// caller calls Close.
 func Open(ctx context.Context, o Options) (*Client, error) {
 	opt, err := clientOptions(o.URL)
 	if err != nil {
@@ -76,8 +77,7 @@ func Open(ctx context.Context, o Options) (*Client, error) {
 	return nil, errors.Join(errs...)
 }
 
-// connect connects to one of the addresses, and returns what server
-// is there.
+// connect connects to one address and returns the name and version of its server.
 func (c *Client) connect(ctx context.Context, opt rueidis.ClientOption, addr string, patience time.Duration) (server string, err error) {
 	one, byName := opt, opt.Sentinel.MasterSet != ""
 	if !byName {
@@ -113,8 +113,8 @@ func (c *Client) connect(ctx context.Context, opt rueidis.ClientOption, addr str
 	return server + ", node of a Cluster", c.nodes.refresh(limited)
 }
 
-// Close ends all connections. Commands in flight fail. Readers are closed by
-// those who made them, before.
+// Close closes all connections. Commands in flight fail. Callers close their
+// Readers before it.
 func (c *Client) Close() {
 	if c.nodes != nil {
 		c.nodes.closeAll()
@@ -123,14 +123,14 @@ func (c *Client) Close() {
 	}
 }
 
-// doer is what runs a command: the client, a connection of one's own, or a route
-// to the owner of a slot.
+// doer runs a command: a client, a Reader's connection, or a route to the owner of
+// a slot.
 type doer interface {
 	B() rueidis.Builder
 	Do(ctx context.Context, cmd rueidis.Completed) rueidis.RedisResult
 }
 
-// target is where the commands on a key go.
+// target returns where the commands on a key go.
 func (c *Client) target(key string) doer {
 	if c.nodes == nil {
 		return c.rdb
@@ -138,41 +138,35 @@ func (c *Client) target(key string) doer {
 	return route{c.nodes, slotOf(key)}
 }
 
-// doShared runs one command that does not block.
+// doShared runs one command that does not block, on the shared connection.
 func (c *Client) doShared(ctx context.Context, what string, to onKey, args ...string) (rueidis.RedisMessage, error) {
 	limited, cancel := context.WithTimeout(ctx, commandTimeout)
 	defer cancel()
 	target := c.target(to.key)
 	m, err := target.Do(limited, target.B().Arbitrary(args...).Build()).ToMessage()
 	if err != nil && !rueidis.IsRedisNil(err) {
-		c.leaveReplica(ctx, err, false)
+		c.leaveReplica(ctx, err)
 		return m, wrapError(ctx, commandTimeout, what, err)
 	}
 	return m, nil
 }
 
-// leaveReplica gives the connection up on which err came if it says that the
-// server is a replica now. The name in REDIS_URL may lead to the new master,
-// but it is looked up only for a new connection, and the old server would keep
-// this one for ever. pooled says that the command took one from the pool for
-// blocking commands.
-func (c *Client) leaveReplica(ctx context.Context, err error, pooled bool) {
-	if !isReadOnly(err) || c.nodes != nil || !c.quitting.TryLock() { // one goodbye is enough for all who failed
+// leaveReplica closes the shared connection if err says that its server has become
+// a replica. The name in REDIS_URL may already resolve to the new master, but it is
+// resolved only for a new connection, and the old server would keep this one open
+// for ever.
+func (c *Client) leaveReplica(ctx context.Context, err error) {
+	if !isReadOnly(err) || c.nodes != nil || !c.quitting.TryLock() { // one QUIT serves all commands that failed
 		return
 	}
 	defer c.quitting.Unlock()
 	limited, cancel := context.WithTimeout(ctx, commandTimeout)
 	defer cancel()
-	quit := c.rdb.B().Arbitrary("QUIT")
-	if pooled {
-		_ = c.rdb.Do(limited, quit.Blocking()).Error() // what counts is that the server closes
-		return
-	}
-	_ = c.rdb.Do(limited, quit.Build()).Error()
+	_ = c.rdb.Do(limited, c.rdb.B().Arbitrary("QUIT").Build()).Error() // the server closes the connection in any case
 }
 
-// Ping asks the server for a sign of life; on a Cluster, each node that owns one
-// of the keys.
+// Ping sends PING to the server; on a Cluster, to each node that owns one of the
+// keys.
 func (c *Client) Ping(ctx context.Context, keys ...string) error {
 	if c.nodes == nil {
 		_, err := c.do(ctx, "ping Redis", onKey{}, "PING")
@@ -193,9 +187,9 @@ func (c *Client) Ping(ctx context.Context, keys ...string) error {
 	return errors.Join(errs...)
 }
 
-// checkVersion refuses servers that are too old and returns name and version,
-// and whether the server is alone, a Sentinel, or a node of a Cluster. HELLO tells
-// all everywhere, the embedded server included, and needs no right that a
+// checkVersion refuses servers that are too old. It returns name and version, and
+// whether the server is alone, a Sentinel, or a node of a Cluster. HELLO tells all
+// of this on every server, the embedded one included, and needs no right that a
 // restricted login may lack.
 func (c *Client) checkVersion(ctx context.Context) (server, mode string, err error) {
 	m, err := c.do(ctx, "ask for the version", onKey{}, "HELLO", "3")
@@ -224,7 +218,7 @@ func (c *Client) checkVersion(ctx context.Context) (server, mode string, err err
 	return name + " " + version, mode, nil
 }
 
-// Time returns the clock of the server that has the key.
+// Time returns the clock of the server that holds the key.
 func (c *Client) Time(ctx context.Context, key string) (time.Time, error) {
 	const what = "ask for the time"
 	m, err := c.do(ctx, what, onKey{key}, "TIME")
@@ -238,7 +232,7 @@ func (c *Client) Time(ctx context.Context, key string) (time.Time, error) {
 	return time.Unix(parts[0], parts[1]*1000), nil
 }
 
-// messageString returns the string of m, "" when it is none.
+// messageString returns the string in m, "" when m is not a string.
 func messageString(m rueidis.RedisMessage) string {
 	s, err := m.ToString()
 	if err != nil {

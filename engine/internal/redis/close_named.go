@@ -7,14 +7,15 @@ import (
 	"strings"
 )
 
-// connName is a name as CLIENT SETNAME takes it: printable, without spaces.
+// connName encodes a name for CLIENT SETNAME, which takes printable characters
+// without spaces.
 func connName(name string) string { return "pitwall:" + url.QueryEscape(name) }
 
-// CloseNamed closes the connections of all Readers of that name in the same
-// database of the server that has the key, whoever has them: what they have asked
-// for is not served any more, and what they ask for next fails. It returns how
-// many there were. A server without CLIENT LIST and CLIENT KILL, and a login that may not
-// use them, answer with an error for which IsRefused holds.
+// CloseNamed closes the connections of all Readers with that name, of any process,
+// in the same database of the server that holds the key. Their outstanding reads
+// are not served, and their next command fails. It returns how many it closed. If
+// the server has no CLIENT LIST or CLIENT KILL, or the login may not use them,
+// IsRefused holds for the error.
 func (c *Client) CloseNamed(ctx context.Context, key, name string) (closed int, err error) {
 	m, err := c.do(ctx, "list connections", onKey{key}, "CLIENT", "LIST", "TYPE", "normal")
 	if err != nil {

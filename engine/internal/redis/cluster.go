@@ -15,17 +15,19 @@ import (
 	"github.com/redis/rueidis"
 )
 
-// cluster is what a Client knows of a Redis Cluster: which node owns which slot,
-// and a client of each node that was needed. The client library has one as well,
-// but its connections for one reader bind to a node by their first command and
-// follow nothing, and its others retry on their own. Any goroutine may use it.
+// cluster knows which node of a Redis Cluster owns which slot, and has a client for
+// each node that has been needed. Any goroutine may use it.
+//
+// The cluster client of the library is not used: its dedicated connections bind to
+// a node with their first command and follow no redirection, and its shared ones
+// retry by themselves.
 type cluster struct {
 	opt        rueidis.ClientOption // of every node, but for the address
 	log        *slog.Logger
 	builder    rueidis.Builder
-	refreshing chan struct{} // held by whoever asks for the slots
+	refreshing chan struct{} // a lock: held during CLUSTER SLOTS
 
-	mu     sync.Mutex // guards what follows
+	mu     sync.Mutex // guards the fields below
 	nodes  map[string]*node
 	ranges []slotRange
 	known  []string          // the nodes of ranges, replicas included
@@ -34,7 +36,7 @@ type cluster struct {
 	closed bool
 }
 
-// slotRange says who owns the slots from first to last.
+// slotRange says which node owns the slots from first to last, both included.
 type slotRange struct {
 	first, last uint16
 	owner       string // host:port
@@ -46,8 +48,8 @@ const (
 	closeIdleAfter = 10 * time.Minute // after which the client of a node that left is closed
 )
 
-// newCluster begins with a node that is open, and the addresses that the URL
-// names.
+// newCluster starts with one node that is connected already, and the addresses in
+// the URL.
 func newCluster(opt rueidis.ClientOption, at string, rdb rueidis.Client, of *connFinder, log *slog.Logger) *cluster {
 	c := &cluster{
 		opt: opt, log: log, builder: rdb.B(), refreshing: make(chan struct{}, 1),
@@ -58,7 +60,7 @@ func newCluster(opt rueidis.ClientOption, at string, rdb rueidis.Client, of *con
 		c.nodes[addr].named = true
 	}
 	c.nodes[at].rdb, c.nodes[at].connFinder = rdb, of
-	c.opt.DialCtxFn = nil // that of a socket leads to no other node
+	c.opt.DialCtxFn = nil // the dialer of a unix socket reaches no other node
 	return c
 }
 
@@ -85,11 +87,11 @@ func (c *cluster) node(addr string) *node {
 	return n
 }
 
-// errNoOwner is what a command fails with whose slot no node owns.
+// errNoOwner is the error of a command on a slot that no node owns.
 var errNoOwner = errors.New("no node of the Redis Cluster serves the slot")
 
-// owner returns the node that owns a slot. It asks for the slots first when what
-// is known may be wrong.
+// owner returns the node that owns a slot. It refreshes the slot map first if that
+// may be outdated.
 func (c *cluster) owner(ctx context.Context, slot uint16) (*node, error) {
 	if err := c.refresh(ctx); err != nil {
 		return nil, err
@@ -102,7 +104,7 @@ func (c *cluster) owner(ctx context.Context, slot uint16) (*node, error) {
 	return c.node(addr), nil
 }
 
-// ownerAddr is where the owner of a slot is believed to be, "" when there is none.
+// ownerAddr returns the known owner of a slot, "" when there is none.
 func (c *cluster) ownerAddr(slot uint16) string {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -117,15 +119,15 @@ func (c *cluster) ownerAddr(slot uint16) string {
 	return ""
 }
 
-// setMoved takes note of the owner that a node names for a slot.
+// setMoved records the owner that a MOVED reply names for a slot.
 func (c *cluster) setMoved(slot uint16, addr string) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.moved[slot] = addr
 }
 
-// markStale takes note that a node, if not nil, did not serve as it should: slots are
-// asked for before the next command, and that node comes last.
+// markStale has the slot map refreshed before the next command. n is the node that
+// failed, nil for none; it is asked last.
 func (c *cluster) markStale(n *node) {
 	if n != nil {
 		c.markFailed(n)
@@ -135,15 +137,15 @@ func (c *cluster) markStale(n *node) {
 	c.stale = true
 }
 
-// markFailed takes note that a node did not serve as it should.
+// markFailed records that a node failed just now.
 func (c *cluster) markFailed(n *node) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	n.failed = time.Now()
 }
 
-// refresh asks for the slots if what is known may be wrong. One asks, the others
-// wait for the answer.
+// refresh updates the slot map if it may be outdated. One goroutine asks a node,
+// the others wait for its answer.
 func (c *cluster) refresh(ctx context.Context) error {
 	if !c.isStale() {
 		return nil
@@ -158,7 +160,7 @@ func (c *cluster) refresh(ctx context.Context) error {
 		return nil
 	}
 	c.mu.Lock()
-	c.stale = false // what is doubted from here on is asked for again
+	c.stale = false // cleared before the question, so that a later markStale is not lost
 	c.mu.Unlock()
 	var errs []error
 	for _, n := range c.candidates() {
@@ -183,8 +185,9 @@ func (c *cluster) isStale() bool {
 	return c.stale
 }
 
-// candidates are the nodes to ask for the slots: those that were used, beginning
-// streamKey the one that failed longest ago, and then those that are only known.
+// candidates are the nodes to ask for the slots: first those that have been used,
+// the one that failed longest ago first, and then those that are only known by
+// address.
 func (c *cluster) candidates() []*node {
 	c.mu.Lock()
 	used := slices.SortedFunc(maps.Values(c.nodes), func(a, b *node) int { return a.failed.Compare(b.failed) })
@@ -198,12 +201,13 @@ func (c *cluster) candidates() []*node {
 	return used
 }
 
-// updateSlots takes over who owns what, and closes the clients of nodes that left long ago.
+// updateSlots stores a new slot map, and closes the clients of nodes that left the
+// Cluster and have not been used for closeIdleAfter.
 func (c *cluster) updateSlots(ranges []slotRange, known []string) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if c.ranges != nil && !slices.Equal(c.ranges, ranges) {
-		c.log.Info("slots of the Redis Cluster have other owners now", "nodes", len(known))
+		c.log.Info("slots of the Redis Cluster have changed owners", "nodes", len(known))
 	}
 	c.ranges, c.known = ranges, known
 	clear(c.moved)
@@ -215,8 +219,9 @@ func (c *cluster) updateSlots(ranges []slotRange, known []string) {
 	}
 }
 
-// parseSlots reads a reply to CLUSTER SLOTS of the node at an address: the owner
-// of each range, in order, and all nodes.
+// parseSlots parses a reply to CLUSTER SLOTS from the node at address asked. It
+// returns the owner of each range, in order of slots, and the addresses of all
+// nodes.
 func parseSlots(m *rueidis.RedisMessage, asked string) (ranges []slotRange, known []string, err error) {
 	list, err := m.ToArray()
 	if err != nil {
@@ -247,20 +252,20 @@ func parseSlots(m *rueidis.RedisMessage, asked string) (ranges []slotRange, know
 		}
 	}
 	if len(ranges) == 0 {
-		return nil, nil, errors.New("it knows of no slots")
+		return nil, nil, errors.New("it knows no slots")
 	}
 	slices.SortFunc(ranges, func(a, b slotRange) int { return int(a.first) - int(b.first) })
 	slices.Sort(known)
 	return ranges, slices.Compact(known), nil
 }
 
-// unknownHost stands for the name of a node that another does not know as yet.
+// unknownHost stands for the name of a node that another node does not know yet.
 const unknownHost = "?"
 
-// nodeAddr reads [host, port, id, [name, value, …]]. A node that does not know its
-// own host leaves it out: then it is the one that was asked. One whose name is not
-// known as yet has its address among the further values; without it, "" is
-// returned.
+// nodeAddr parses [host, port, id, [name, value, …]]. A node that does not know its
+// own host leaves it empty: then it is the host that was asked. A node whose name
+// is not known yet may have its IP address among the further values; otherwise
+// nodeAddr returns "".
 func nodeAddr(m *rueidis.RedisMessage, asked string) (string, error) {
 	fields, err := m.ToArray()
 	if err != nil || len(fields) < 2 {
@@ -287,7 +292,8 @@ func nodeAddr(m *rueidis.RedisMessage, asked string) (string, error) {
 	return net.JoinHostPort(host, strconv.FormatInt(port, 10)), nil
 }
 
-// hostOf is the host of an address; of a socket it is this machine.
+// hostOf returns the host of an address. For the path of a socket it is this
+// machine.
 func hostOf(addr string) string {
 	host, _, err := net.SplitHostPort(addr)
 	if err != nil {

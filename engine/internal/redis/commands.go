@@ -7,35 +7,36 @@ import (
 	"github.com/redis/rueidis"
 )
 
-// commands are those that a [Client] sends on the connection that all share,
-// and a [Reader] on its own. Two connections may lead to two servers, while a
-// failover goes on; what must come from one server goes over one connection.
+// commands are the commands of both a [Client], on the shared connection, and a
+// [Reader], on its own. During a failover two connections may lead to two servers,
+// so commands that must reach the same server go over the same connection.
 type commands struct {
 	// do runs one command that does not block, and wraps its error with what.
 	do func(ctx context.Context, what string, to onKey, args ...string) (rueidis.RedisMessage, error)
-	// fixedRunID is the run id of a server that is the only one of its kind, "" for any
-	// other; see RunID.
+	// fixedRunID is the answer of RunID for the embedded server, "" for any other.
 	fixedRunID string
-	// streamKey is a key that TakeLease names beside the lease's, "" for none: a Reader
-	// on a Cluster names its stream. While their slot moves, the lease may be on
-	// another node than the stream; naming both keeps the Reader from making a
-	// second one.
+	// streamKey is a second key that TakeLease names, "" for none. A Reader on a
+	// Cluster names its stream: while their slot is moved, the lease may be on
+	// another node than the stream. Naming both makes the command wait for the
+	// move. Otherwise the Reader would create a second lease.
 	streamKey string
 }
 
-// onKey says which server of a Cluster a command goes to: the one that has the key,
-// also for commands without one. It has a type of its own so that nobody takes it
-// for a word of the command. A single server has every key.
+// onKey says which server of a Cluster a command goes to: the one that holds the
+// key. Commands without a key need it as well. It has a type of its own so that it
+// cannot be mistaken for an argument of the command. A single server holds every
+// key.
 type onKey struct{ key string }
 
-// embeddedServer is what the embedded server calls itself.
+// embeddedServer is the name that the embedded server reports.
 const embeddedServer = "miniredis"
 
-// RunID names the running server process: it changes when the server is
-// restarted and when another one takes its place. It is "" where the server
-// does not tell. On a Cluster only a Reader may ask. The embedded server does not
-// tell either, but nothing takes its place: it has no replicas, and when it is
-// started again its streams are empty.
+// RunID identifies the running server process: it changes when the server restarts
+// and when another server takes its place. It is "" where the server does not tell.
+// On a Cluster only a Reader may ask.
+//
+// The embedded server does not tell, but a constant is enough: it has no replicas,
+// and after a restart its streams are empty.
 func (c *commands) RunID(ctx context.Context) (string, error) {
 	if c.fixedRunID != "" {
 		return c.fixedRunID, nil

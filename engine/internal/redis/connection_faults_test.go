@@ -178,7 +178,6 @@ func TestConnectionToAReplicaIsClosed(t *testing.T) {
 	}{
 		{"a command", func(c *Client, _ *Reader) error { _, err := c.Add(ctx, "s", 0, "a", "1"); return err }},
 		{"several commands", func(c *Client, _ *Reader) error { return c.AddAll(ctx, "s", 0, [][]string{{"a", "1"}}) }},
-		{"a read from the pool", func(c *Client, _ *Reader) error { _, err := c.ReadGroup(ctx, o, nil); return err }},
 		{"a read of a reader", func(_ *Client, r *Reader) error { _, err := r.Read(ctx, nil); return err }},
 	} {
 		t.Run(tt.name, func(t *testing.T) {

@@ -7,10 +7,10 @@ import (
 	"time"
 )
 
-// removeConsumersScript deletes the consumers of a group on which nothing pends and that
-// have done nothing for long. To delete a consumer throws away what pends on
-// it, so the look and the deletion are one step. A negative idle time stands
-// for one that is not known.
+// removeConsumersScript deletes the consumers of a group that have no pending
+// entries and have been idle for long. Deleting a consumer discards its pending
+// entries, so check and deletion are one step. A negative idle time means that it
+// is unknown.
 const removeConsumersScript = `local gone = 0
 for _, c in ipairs(redis.call('XINFO', 'CONSUMERS', KEYS[1], ARGV[1])) do
   local f = {}
@@ -22,11 +22,11 @@ for _, c in ipairs(redis.call('XINFO', 'CONSUMERS', KEYS[1], ARGV[1])) do
 end
 return gone`
 
-// RemoveIdleConsumers deletes the consumers of a group on which nothing pends
-// and which have not asked for anything for idle (at least 1 ms), and returns
-// how many. A consumer that comes back afterwards is simply there again. The
-// embedded server does not tell idle times, so that none is removed there. An
-// error for which IsNoGroup holds says that there is no such group or stream.
+// RemoveIdleConsumers deletes the consumers of a group that have no pending entries
+// and have read nothing for idle (at least 1 ms). It returns how many it deleted. A
+// deleted consumer that reads again is created again. The embedded server reports
+// no idle times, so nothing is deleted there. If the group or stream does not
+// exist, IsNoGroup holds for the error.
 func (c *Client) RemoveIdleConsumers(ctx context.Context, stream, group string, idle time.Duration) (int64, error) {
 	what := "remove idle consumers of group " + group + " on stream " + stream
 	m, err := c.do(ctx, what, onKey{stream}, "EVAL", removeConsumersScript, "1", stream, group, strconv.FormatInt(max(idle.Milliseconds(), 1), 10))

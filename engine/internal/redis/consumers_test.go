@@ -30,7 +30,7 @@ func TestRemoveIdleConsumers(t *testing.T) {
 		filled(t, c)
 		for _, name := range []string{"pends", "idle"} {
 			o := ReadOptions{Stream: "s", Group: "g", Consumer: name, From: ">", Count: 1}
-			if got := must(c.ReadGroup(ctx, o, nil))(t); name == "idle" {
+			if got := must(readOnce(ctx, c, o))(t); name == "idle" {
 				must(c.Ack(ctx, "s", "g", []ID{got[0].ID}))(t)
 			}
 		}

@@ -13,7 +13,7 @@ import (
 // for each.
 func letters(t *testing.T, c *Client, n int) []DeadLetter {
 	t.Helper()
-	got := must(c.ReadGroup(t.Context(), ReadOptions{Stream: "s", Group: "g", Consumer: "c", From: ">", Count: n}, nil))(t)
+	got := must(readOnce(t.Context(), c, ReadOptions{Stream: "s", Group: "g", Consumer: "c", From: ">", Count: n}))(t)
 	list := make([]DeadLetter, len(got))
 	for i, e := range got {
 		list[i] = DeadLetter{ID: e.ID, Fields: []string{"id", e.ID.String(), "big", strings.Repeat("x", i)}}

@@ -1,43 +1,66 @@
-// Package redis is the one door to Redis: the only package that imports the
-// client library, and the only one that knows how a command is spelled. The
-// rooms feed, archive and embedded see the types of this package.
+// Package redis is the only package that imports the Redis client library and
+// knows how a command is spelled. Feed, archive, access and embedded use its types.
 //
-// On the way of a position it is the first step: [Reader.Read] takes a batch
-// off a stream through a consumer group and returns it as [Entry] values whose
-// strings alias the memory of the reply. Nothing is copied and no map is built
-// per record; the strings stay valid for as long as somebody holds them.
+// A position enters Pitwall here: [Reader.Read] reads a batch from a stream through
+// a consumer group and returns it as [Entry] values. Their strings alias the memory
+// of the reply. Nothing is copied and no map is built per record; the strings stay
+// valid for as long as somebody holds them.
 //
-// Goroutines: Open and the methods start none that they do not wait for, apart
-// from those of the library, two per connection, which end with [Client.Close].
-// A [Client] may be used by any number of goroutines at once, a [Reader] by one.
+// # Reading order
+//
+//   - id.go, entry.go: what a stream holds
+//   - url.go, client.go, loading.go: from REDIS_URL to a connected [Client]
+//   - commands.go, errors.go: how every command is run, and what its error says
+//   - read.go, reader.go: one XREADGROUP, and the [Reader] that repeats it
+//   - reply_limits.go, adaptive_count.go, large_entries.go: replies that are slow
+//     or too large
+//   - close_named.go: closing the connections of another process
+//   - stream.go, group.go, consumers.go, state.go, age.go: commands on streams and
+//     their groups
+//   - lease.go, connection_slots.go, dead_letters.go, scripts.go: keys with a
+//     purpose, and their Lua scripts
+//   - rights.go: what the login may do
+//   - cluster.go, node.go, route.go: Redis Cluster; nothing above needs them on a
+//     single server
+//
+// # Goroutines
+//
+// Open and the methods start no goroutine that they do not wait for. The library
+// has two per connection, which end with [Client.Close]. Any number of goroutines
+// may use a [Client], one at a time a [Reader].
+//
+// # Cluster
 //
 // A [Client] finds out by itself whether its server is a node of a Redis Cluster.
-// Each command then goes to the node that owns the slot of its key: where nodes
-// redirect it, the client follows, and where a slot is not served just now, it
-// waits within the time that a command has. Commands without a key are asked of
-// the owner of the key they are about. A [Reader] has a connection to the owner
-// of its stream; when that moves, the command fails like one whose connection was
-// lost, and the next one goes where the stream is. [Client.Beside] and
-// [Client.DeadKey] name keys that are where a stream is.
+// Each command then goes to the node that owns the slot of its key. The client
+// follows redirections. Where a slot is not served at the moment, it waits until
+// the deadline of the command. Commands without a key go to the owner of the key
+// that they are about.
 //
-// Caveats:
-//   - A blocking read has a connection to itself and a deadline a little beyond
-//     its BLOCK time, which grows while the reply comes, within bounds (link).
-//     After it the connection is closed: the library has no such deadline, and
-//     sends no ping meanwhile.
-//   - Entries may be as long as the server lets them be. What only asks about a
-//     stream leaves them on the server; MaxEntry is where one counts as too large.
-//   - At maxmemory the server refuses what takes memory, MULTI and the creation of
-//     groups among it. Reading, acknowledging, leases and questions still work.
-//   - A reply that is lost with its connection has moved the consumer group all
-//     the same. Who reads without acknowledgement sets the group back
-//     ([Reader.Place]) after every failed read; Reader first makes sure that
-//     the read which was given up cannot be served late.
-//   - Nothing is retried here but what a Cluster has redirected, which it did not
-//     run. The loops of the callers decide, with a back-off.
-//   - Redis 7.0 or later, Valkey, and the embedded server, which lacks some
-//     commands (XGROUP SETID, CLIENT KILL) and figures (entries-read, lag, idle
-//     times). One conformance suite runs every method against a server of its
-//     own, a Cluster, and the embedded one.
-//   - No error and no log line carries the URL, since it may hold a password.
+// A [Reader] has a connection to the owner of its stream. When the stream moves,
+// the command fails as if the connection were lost, and the next one goes to the
+// new owner. [Client.ColocatedKey] and [Client.DeadKey] name keys in the slot of a
+// stream.
+//
+// # Caveats
+//
+//   - A blocking read has a connection of its own and a deadline a little after its
+//     BLOCK time. The deadline grows while the reply arrives, within limits
+//     (reply_limits.go). After the deadline the connection is closed: the library
+//     has no such deadline and sends no pings meanwhile.
+//   - Entries may be as long as the server allows. Queries about a stream leave
+//     their content on the server. An entry beyond [MaxEntry] is too large.
+//   - At maxmemory the server refuses commands that take memory, among them MULTI
+//     and the creation of groups. Reading, acknowledging, leases and queries work.
+//   - A reply that is lost with its connection has moved the consumer group all the
+//     same. A caller that reads without acknowledgement sets the group back
+//     ([Reader.Place]) after every failed read. Before that, [Reader.Fence] makes
+//     sure that the failed read cannot be served late.
+//   - Nothing is retried here except redirected commands, which were not run.
+//     Callers retry with their own back-off.
+//   - The servers are Redis 7.0 or later, Valkey, and the embedded server, which
+//     lacks some commands (XGROUP SETID, CLIENT KILL) and numbers (entries-read,
+//     lag, idle times). One conformance suite runs every method against a single
+//     server, a Cluster, and the embedded server.
+//   - No error and no log line contains the URL, since it may hold a password.
 package redis

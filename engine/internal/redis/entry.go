@@ -8,19 +8,18 @@ import (
 
 // Entry is one record of a stream.
 //
-// The strings alias the memory of the reply they came with and stay valid for
-// as long as they are held; one that is held keeps its own bytes alive and
-// those of no other. The slice Fields itself is borrowed: it is used again when
-// the slice of entries that it came in is handed to the next read.
+// The strings alias the memory of the reply and stay valid for as long as they are
+// held. A held string keeps only its own bytes alive. The slice Fields is borrowed:
+// the next read into the same slice of entries overwrites it.
 type Entry struct {
 	ID ID
-	// Fields alternates name and value. Nil means that the entry still pends
-	// but has been deleted or trimmed from the stream.
+	// Fields alternates name and value. Nil means that the entry is pending but
+	// has been deleted or trimmed from the stream.
 	Fields []string
 }
 
-// appendEntries walks the array of entries in m and appends them to dst[:0],
-// making use of the Fields slices that dst held before.
+// appendEntries parses the array of entries in m into dst[:0] and reuses the Fields
+// slices in dst.
 func appendEntries(dst []Entry, m *rueidis.RedisMessage) ([]Entry, error) {
 	list, err := m.ToArray()
 	if err != nil {
@@ -41,8 +40,8 @@ func appendEntries(dst []Entry, m *rueidis.RedisMessage) ([]Entry, error) {
 	return used, nil
 }
 
-// clearEntries drops the strings in the unused room of dst, so that an idle reader
-// does not keep its largest reply alive, and returns it empty.
+// clearEntries clears the strings in the capacity of dst, so that an idle reader
+// does not keep its largest reply alive. It returns dst[:0].
 func clearEntries(dst []Entry) []Entry {
 	all := dst[:cap(dst)]
 	for i := range all {
@@ -101,8 +100,9 @@ func messageID(m *rueidis.RedisMessage) (ID, error) {
 	return id, nil
 }
 
-// parseReadReply returns the entries of a reply to XREADGROUP on one stream: nil, a
-// map of one (RESP3), or an array of one pair (the embedded server).
+// parseReadReply returns the entries in a reply to XREADGROUP on one stream. The
+// reply is nil, a map with one key (RESP3), or an array with one pair (the embedded
+// server).
 func parseReadReply(dst []Entry, m *rueidis.RedisMessage) ([]Entry, error) {
 	switch {
 	case m.IsNil():

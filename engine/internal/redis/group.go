@@ -9,11 +9,11 @@ import (
 	"github.com/redis/rueidis"
 )
 
-// CreateGroup makes the consumer group, and the stream with it if there is
-// none (MKSTREAM). The group's first entry will be the first after at: the
-// zero ID gives it the whole stream. created is false when the group was there
-// already; it is left as it was, and found also by a server at maxmemory, which
-// makes none.
+// CreateGroup creates the consumer group, and the stream if there is none
+// (MKSTREAM). The first entry that the group is given is the first one after at:
+// the zero ID gives it the whole stream. created is false when the group exists; it
+// is left unchanged. At maxmemory an existing group is still found, but none is
+// created.
 func (c *commands) CreateGroup(ctx context.Context, stream, group string, at ID) (created bool, err error) {
 	_, err = c.do(ctx, "create group "+group+" on stream "+stream, onKey{stream},
 		"XGROUP", "CREATE", stream, group, at.String(), "MKSTREAM")
@@ -28,11 +28,10 @@ func (c *commands) CreateGroup(ctx context.Context, stream, group string, at ID)
 	return err == nil, err
 }
 
-// SetGroupID moves the group so that its next entry is the first after at.
-// What pends stays pending, except on a server without XGROUP SETID (the
-// embedded one), where the group is destroyed and made again: there it suits
-// groups on which nothing pends. An error for which IsNoGroup holds says that
-// there is no such group.
+// SetGroupID moves the group so that its next entry is the first one after at.
+// Pending entries stay pending, except on a server without XGROUP SETID (the
+// embedded one): there the group is destroyed and created again, so it must have no
+// pending entries. If there is no such group, IsNoGroup holds for the error.
 func (c *commands) SetGroupID(ctx context.Context, stream, group string, at ID) error {
 	what := "set back group " + group + " on stream " + stream
 	_, err := c.do(ctx, what, onKey{stream}, "XGROUP", "SETID", stream, group, at.String())
@@ -48,8 +47,8 @@ func (c *commands) SetGroupID(ctx context.Context, stream, group string, at ID) 
 	return nil
 }
 
-// DestroyGroup removes the group with all that pends on it. destroyed is false
-// when there was none.
+// DestroyGroup deletes the group with its pending entries. destroyed is false when
+// there was none.
 func (c *commands) DestroyGroup(ctx context.Context, stream, group string) (destroyed bool, err error) {
 	m, err := c.do(ctx, "destroy group "+group+" on stream "+stream, onKey{stream}, "XGROUP", "DESTROY", stream, group)
 	if IsNoGroup(err) {
@@ -62,8 +61,8 @@ func (c *commands) DestroyGroup(ctx context.Context, stream, group string) (dest
 	return n == 1, nil
 }
 
-// GroupLastDelivered returns the id up to which the group has been given the
-// stream. ok is false when there is no such group.
+// GroupLastDelivered returns the last id that was delivered to the group. ok is
+// false when there is no such group.
 func (c *commands) GroupLastDelivered(ctx context.Context, stream, group string) (last ID, ok bool, err error) {
 	what := "groups of stream " + stream
 	m, err := c.do(ctx, what, onKey{stream}, "XINFO", "GROUPS", stream)
@@ -86,21 +85,22 @@ func (c *commands) GroupLastDelivered(ctx context.Context, stream, group string)
 	return last, true, nil
 }
 
-// Ack acknowledges entries, in one command per 1,000, and returns how many of
-// them were pending. Entries that do not pend, and a group that is not there,
-// count as 0 and are no error.
+// Ack acknowledges entries, 1,000 per command, and returns how many of them were
+// pending. Entries that are not pending, and a group that does not exist, count as
+// 0 and are no error.
 func (c *Client) Ack(ctx context.Context, stream, group string, ids []ID) (int64, error) {
 	return c.eachThousand(ctx, "acknowledge to group "+group+" on stream "+stream, []string{"XACK", stream, group}, ids)
 }
 
-// Pending tells what a group has been given and not acknowledged.
+// Pending describes the entries that were delivered to a group and not
+// acknowledged.
 type Pending struct {
 	Count          int64
 	Oldest, Newest ID // both zero when Count is 0
 }
 
-// PendingSummary returns what pends on the group. An error for which
-// IsNoGroup holds says that there is no such group or stream.
+// PendingSummary returns the pending entries of the group. If there is no such
+// group or stream, IsNoGroup holds for the error.
 func (c *Client) PendingSummary(ctx context.Context, stream, group string) (Pending, error) {
 	what := "pending entries of group " + group + " on stream " + stream
 	m, err := c.do(ctx, what, onKey{stream}, "XPENDING", stream, group)
@@ -114,7 +114,7 @@ func (c *Client) PendingSummary(ctx context.Context, stream, group string) (Pend
 	return p, nil
 }
 
-// parsePending reads a reply to XPENDING without a range.
+// parsePending parses a reply to XPENDING without a range.
 func parsePending(m *rueidis.RedisMessage) (p Pending, err error) {
 	parts, err := m.ToArray()
 	if err != nil || len(parts) < 3 {
@@ -140,19 +140,19 @@ type ClaimOptions struct {
 	Stream   string
 	Group    string
 	Consumer string
-	// MinIdle is how long an entry must have been with its consumer.
+	// MinIdle is how long an entry must have been pending on its consumer.
 	MinIdle time.Duration
-	// From is where in the list of pending entries to begin.
+	// From is the id at which to start in the list of pending entries.
 	From ID
 	// Count is the most entries to take, at least 1.
 	Count int
 }
 
-// Claim takes pending entries over from whoever holds them (XAUTOCLAIM). next
-// is where to go on, zero when the list has been walked to its end. Entries
-// that have been deleted from the stream meanwhile are dropped from the list
-// of pending ones by the server, and their ids returned in deleted (the
-// embedded server names none). dst lends its memory: see [Entry].
+// Claim takes over pending entries from other consumers (XAUTOCLAIM). next is where
+// to continue; it is zero at the end of the list. Entries that have been deleted
+// from the stream meanwhile are removed from the list of pending ones by the
+// server, and returned as deleted (the embedded server names none). dst lends its
+// memory: see [Entry].
 func (c *Client) Claim(ctx context.Context, o ClaimOptions, dst []Entry) (entries []Entry, next ID, deleted []ID, err error) {
 	what := "claim entries of group " + o.Group + " on stream " + o.Stream
 	m, err := c.do(ctx, what, onKey{o.Stream}, "XAUTOCLAIM", o.Stream, o.Group, o.Consumer,

@@ -41,7 +41,7 @@ func TestCreateGroupAtAnID(t *testing.T) {
 	conform(t, func(t *testing.T, c *Client, _ target) {
 		filled(t, c)
 		must(c.CreateGroup(t.Context(), "s", "tail", ID{Ms: 3}))(t)
-		got := must(c.ReadGroup(t.Context(), ReadOptions{Stream: "s", Group: "tail", Consumer: "c", From: ">", Count: 10}, nil))(t)
+		got := must(readOnce(t.Context(), c, ReadOptions{Stream: "s", Group: "tail", Consumer: "c", From: ">", Count: 10}))(t)
 		if d := cmp.Diff([]string{"4-0", "5-0"}, ids(got)); d != "" {
 			t.Errorf("entries after 3-0 (-want +got):\n%s", d)
 		}
@@ -53,7 +53,7 @@ func TestSetGroupIDGoesBackAndForth(t *testing.T) {
 		ctx := t.Context()
 		filled(t, c)
 		o := ReadOptions{Stream: "s", Group: "g", Consumer: "c", From: ">", Count: 10, NoAck: true}
-		if n := len(must(c.ReadGroup(ctx, o, nil))(t)); n != 5 {
+		if n := len(must(readOnce(ctx, c, o))(t)); n != 5 {
 			t.Fatalf("first read gives %d entries, want 5", n)
 		}
 		for _, step := range []struct {
@@ -67,7 +67,7 @@ func TestSetGroupIDGoesBackAndForth(t *testing.T) {
 			if err := c.SetGroupID(ctx, "s", "g", step.at); err != nil {
 				t.Fatal(err)
 			}
-			if d := cmp.Diff(step.want, ids(must(c.ReadGroup(ctx, o, nil))(t))); d != "" {
+			if d := cmp.Diff(step.want, ids(must(readOnce(ctx, c, o))(t))); d != "" {
 				t.Errorf("group at %v (-want +got):\n%s", step.at, d)
 			}
 		}
@@ -113,7 +113,7 @@ func TestPendingLastDeliveredAndAck(t *testing.T) {
 		}
 		check("before any read", Pending{}, ID{})
 		o := ReadOptions{Stream: "s", Group: "g", Consumer: "c", From: ">", Count: 4}
-		must(c.ReadGroup(ctx, o, nil))(t)
+		must(readOnce(ctx, c, o))(t)
 		check("after a read of four", Pending{4, ID{Ms: 1}, ID{Ms: 4}}, ID{Ms: 4})
 		if n := must(c.Ack(ctx, "s", "g", []ID{{Ms: 1}, {Ms: 2}, {Ms: 77}}))(t); n != 2 {
 			t.Errorf("acknowledged %d, want 2", n)
@@ -136,7 +136,7 @@ func TestAckInBatches(t *testing.T) {
 			t.Fatal(err)
 		}
 		must(c.CreateGroup(ctx, "s", "g", ID{}))(t)
-		got := must(c.ReadGroup(ctx, ReadOptions{Stream: "s", Group: "g", Consumer: "c", From: ">", Count: 5000}, nil))(t)
+		got := must(readOnce(ctx, c, ReadOptions{Stream: "s", Group: "g", Consumer: "c", From: ">", Count: 5000}))(t)
 		all := make([]ID, len(got))
 		for i := range got {
 			all[i] = got[i].ID
@@ -164,7 +164,7 @@ func TestMissingGroup(t *testing.T) {
 			if !IsNoGroup(err) {
 				t.Errorf("claim on %s: %v, want no group", stream, err)
 			}
-			_, err = c.ReadGroup(ctx, ReadOptions{Stream: stream, Group: "g", Consumer: "c", From: ">", Count: 1, Block: time.Second}, nil)
+			_, err = readOnce(ctx, c, ReadOptions{Stream: stream, Group: "g", Consumer: "c", From: ">", Count: 1, Block: time.Second})
 			if !IsNoGroup(err) || IsConnection(err) {
 				t.Errorf("read on %s: %v, want no group", stream, err)
 			}
@@ -177,7 +177,7 @@ func TestClaim(t *testing.T) {
 	conform(t, func(t *testing.T, c *Client, on target) {
 		ctx := t.Context()
 		filled(t, c)
-		must(c.ReadGroup(ctx, ReadOptions{Stream: "s", Group: "g", Consumer: "dead", From: ">", Count: 5}, nil))(t)
+		must(readOnce(ctx, c, ReadOptions{Stream: "s", Group: "g", Consumer: "dead", From: ">", Count: 5}))(t)
 		raw(t, c, "XDEL", "s", "2-0")
 
 		o := ClaimOptions{Stream: "s", Group: "g", Consumer: "heir", MinIdle: time.Hour, Count: 2}
@@ -213,7 +213,7 @@ func TestClaim(t *testing.T) {
 			t.Errorf("deleted (-want +got):\n%s", d)
 		}
 		own := ReadOptions{Stream: "s", Group: "g", Consumer: "heir", From: "0", Count: 10}
-		if d := cmp.Diff(claimed, ids(must(c.ReadGroup(ctx, own, nil))(t))); d != "" {
+		if d := cmp.Diff(claimed, ids(must(readOnce(ctx, c, own))(t))); d != "" {
 			t.Errorf("own pending entries afterwards (-want +got):\n%s", d)
 		}
 	})

@@ -8,21 +8,22 @@ import (
 	"time"
 )
 
-// ID is the id of a stream entry: milliseconds since the Unix epoch by the
-// clock of the server that took the entry in, and a sequence number within the
-// millisecond. The zero value is 0-0, which lies before every entry.
+// ID is the id of a stream entry: milliseconds since the Unix epoch by the clock of
+// the server that added the entry, and a sequence number within the millisecond.
+// The zero value is 0-0, which is less than the id of every entry.
 type ID struct {
 	Ms  uint64
 	Seq uint64
 }
 
-// MaxID lies after every entry.
+// MaxID is greater than the id of every entry.
 var MaxID = ID{Ms: math.MaxUint64, Seq: math.MaxUint64}
 
-// errID is static, so that a hostile reply cannot make errors large.
+// errID is constant and does not quote the input, so that a hostile reply cannot
+// make errors large.
 var errID = errors.New("not a stream id of the form milliseconds-sequence")
 
-// ParseID reads "ms-seq" or "ms" (sequence 0). It allocates nothing.
+// ParseID parses "ms-seq" or "ms" (sequence 0). It allocates nothing.
 func ParseID(s string) (ID, error) {
 	ms, n := digits(s)
 	if n == 0 {
@@ -38,8 +39,8 @@ func ParseID(s string) (ID, error) {
 	return ID{Ms: ms, Seq: seq}, nil
 }
 
-// digits reads the decimal number that s begins with and says how many bytes
-// it takes: 0 when there is none or it does not fit.
+// digits parses the decimal number at the start of s and returns how many bytes it
+// takes: 0 when there is none or it does not fit into v.
 func digits(s string) (v uint64, n int) {
 	for n < len(s) && s[n] >= '0' && s[n] <= '9' {
 		d := uint64(s[n] - '0')
@@ -65,7 +66,7 @@ func (id ID) Append(dst []byte) []byte {
 	return strconv.AppendUint(dst, id.Seq, 10)
 }
 
-// Compare is negative when id lies before o, 0 when they are equal.
+// Compare is negative when id is less than o, and 0 when they are equal.
 func (id ID) Compare(o ID) int {
 	if c := cmp.Compare(id.Ms, o.Ms); c != 0 {
 		return c
@@ -73,14 +74,13 @@ func (id ID) Compare(o ID) int {
 	return cmp.Compare(id.Seq, o.Seq)
 }
 
-// Less says whether id lies before o.
+// Less reports whether id is less than o.
 func (id ID) Less(o ID) bool { return id.Compare(o) < 0 }
 
-// IsZero says whether id is 0-0.
+// IsZero reports whether id is 0-0.
 func (id ID) IsZero() bool { return id == ID{} }
 
-// Next returns the smallest id after id: the start of a range that leaves id
-// itself out.
+// Next returns the smallest id after id. It starts a range that excludes id.
 func (id ID) Next() ID {
 	if id.Seq < math.MaxUint64 {
 		return ID{id.Ms, id.Seq + 1}
@@ -91,8 +91,8 @@ func (id ID) Next() ID {
 	return id
 }
 
-// Prev returns the largest id before id: the end of a range that leaves id
-// itself out. Before 0-0 there is none; it returns 0-0.
+// Prev returns the largest id before id. It ends a range that excludes id. Prev of
+// 0-0 is 0-0.
 func (id ID) Prev() ID {
 	if id.Seq > 0 {
 		return ID{id.Ms, id.Seq - 1}
@@ -103,8 +103,8 @@ func (id ID) Prev() ID {
 	return id
 }
 
-// Sub returns the id d earlier, with sequence 0, and 0-0 when that would lie
-// before the epoch. d counts in whole milliseconds; zero and less return id.
+// Sub returns the id d earlier, with sequence 0, or 0-0 when that would be before
+// the epoch. d is counted in whole milliseconds; for zero and less Sub returns id.
 func (id ID) Sub(d time.Duration) ID {
 	ms := d.Milliseconds()
 	if ms <= 0 {

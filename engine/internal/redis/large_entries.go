@@ -6,8 +6,8 @@ import (
 	"strconv"
 )
 
-// MaxEntry is how many bytes of names and values an entry may have. What is
-// longer is no position; it is passed over by its id where it cannot be read.
+// MaxEntry is how many bytes of names and values an entry may have. A longer entry
+// is no position. Where it cannot be read it is skipped by its id.
 const MaxEntry = 1 << 20
 
 // Size is how many bytes of names and values the entry has.
@@ -18,8 +18,8 @@ func (e *Entry) Size() (bytes int) {
 	return bytes
 }
 
-// entrySizeScript answers id and size of the first entry of a range, backwards where
-// ARGV[1] is back. What the entry holds stays on the server.
+// entrySizeScript returns id and size of the first entry of a range, or of the last
+// one where ARGV[1] is backward. The content of the entry stays on the server.
 const entrySizeScript = `local e
 if ARGV[1] == 'backward' then
   e = redis.call('XREVRANGE', KEYS[1], ARGV[2], ARGV[3], 'COUNT', 1)[1]
@@ -31,14 +31,14 @@ local size = 0
 for _, s in ipairs(e[2]) do size = size + string.len(s) end
 return {e[1], size}`
 
-// Directions of size.
+// Directions of entrySize.
 const (
 	forward  = "forth"
 	backward = "backward"
 )
 
-// entrySize returns id and size of the first entry of a range, 0-0 when it is empty.
-// Back begins at the newer end.
+// entrySize returns id and size of the first entry of a range, 0-0 when it is
+// empty. backward starts at the newer end.
 func (c *commands) entrySize(ctx context.Context, direction, stream, begin, end string) (ID, int, error) {
 	what := "size of an entry of stream " + stream
 	m, err := c.do(ctx, what, onKey{stream}, "EVAL", entrySizeScript, "1", stream, direction, begin, end)
@@ -60,9 +60,9 @@ func (c *commands) entrySize(ctx context.Context, direction, stream, begin, end 
 	return id, int(size), err
 }
 
-// SkipLargeBack returns the last of the entries from to onKey, backwards, that are
-// larger than MaxEntry and follow each other, and how many they are. Without any
-// it returns the zero ID.
+// SkipLargeBack walks backwards from to over consecutive entries that are larger
+// than MaxEntry. It returns the last of them and how many there are; the zero ID
+// when there is none.
 func (c *Client) SkipLargeBack(ctx context.Context, stream string, to ID) (last ID, n int, err error) {
 	for {
 		id, size, err := c.entrySize(ctx, backward, stream, to.String(), "-")
@@ -74,9 +74,9 @@ func (c *Client) SkipLargeBack(ctx context.Context, stream string, to ID) (last 
 	}
 }
 
-// SkipLarge returns the last of the entries after at that are larger than
-// MaxEntry and follow each other, and how many they are; at and 0 without any. It
-// looks for them only after the read of a single entry has failed.
+// SkipLarge walks from at over consecutive entries that are larger than MaxEntry.
+// It returns the last of them and how many there are; at and 0 when there is none.
+// It looks for them only after the read of a single entry has failed.
 func (r *Reader) SkipLarge(ctx context.Context, at ID) (last ID, n int, err error) {
 	for last = at; r.count.Exhausted(); n++ {
 		id, size, err := r.entrySize(ctx, forward, r.opt.Stream, last.Next().String(), "+")
@@ -91,8 +91,8 @@ func (r *Reader) SkipLarge(ctx context.Context, at ID) (last ID, n int, err erro
 	return last, n, nil
 }
 
-// LargePending looks at the first entry from an id on that pends on a consumer:
-// whether it is larger than MaxEntry, and how large.
+// LargePending looks at the first pending entry of a consumer from an id on. It
+// returns its size, and whether that is more than MaxEntry.
 func (c *Client) LargePending(ctx context.Context, stream, group, consumer string, from ID) (id ID, size int, large bool, err error) {
 	what := "pending entries of consumer " + consumer + " on stream " + stream
 	m, err := c.do(ctx, what, onKey{stream}, "XPENDING", stream, group, from.String(), "+", strconv.Itoa(1), consumer)

@@ -107,7 +107,7 @@ func TestLargePending(t *testing.T) {
 		addID(t, c, "s", "2-0", "f", strings.Repeat("x", MaxEntry))
 		o := readAll
 		o.NoAck = false
-		must(c.ReadGroup(t.Context(), o, nil))(t)
+		must(readOnce(t.Context(), c, o))(t)
 		for _, step := range []struct {
 			from, id ID
 			large    bool

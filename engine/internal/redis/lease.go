@@ -7,20 +7,20 @@ import (
 	"time"
 )
 
-// takeLeaseScript gives the key to the token when it is free or the token's own.
-// One script takes and renews: a holder whose lease ran out takes it again in
-// the same step in which they would have found it gone.
+// takeLeaseScript gives the key to the token when it is free or has this token
+// already. One script takes and renews: a holder whose lease has expired takes it
+// again in the same step in which it finds it gone.
 const takeLeaseScript = `local v = redis.call('GET', KEYS[1])
 if v and v ~= ARGV[1] then return 0 end
 redis.call('SET', KEYS[1], ARGV[1], 'PX', ARGV[2])
 return 1`
 
-// dropLeaseScript removes the key when it is the token's own.
+// dropLeaseScript deletes the key when it has this token.
 const dropLeaseScript = `if redis.call('GET', KEYS[1]) == ARGV[1] then return redis.call('DEL', KEYS[1]) end
 return 0`
 
-// TakeLease takes or renews the lease key for ttl (at least 1 ms). held is
-// false when it carries another's token.
+// TakeLease takes or renews the lease key for ttl (at least 1 ms). held is false
+// when the key has another token.
 func (c *commands) TakeLease(ctx context.Context, key, token string, ttl time.Duration) (held bool, err error) {
 	keys := []string{key}
 	if c.streamKey != "" {
@@ -29,25 +29,26 @@ func (c *commands) TakeLease(ctx context.Context, key, token string, ttl time.Du
 	return c.evalOn(ctx, "take lease "+key, takeLeaseScript, keys, token, millis(ttl))
 }
 
-// DropLease gives the lease key up. dropped is false when it was not held with
-// this token (any more).
+// DropLease releases the lease key. dropped is false when it did not have this
+// token.
 func (c *Client) DropLease(ctx context.Context, key, token string) (dropped bool, err error) {
 	return c.eval(ctx, "drop lease "+key, dropLeaseScript, key, token)
 }
 
 // allowOOM lets a script write while the server is at maxmemory (Redis 7.0 and
-// Valkey): leases and connection slots take a few bytes, and without them the work stops
-// that would free memory.
+// Valkey). Leases and connection slots take a few bytes. Without them the work that
+// frees memory would stop.
 const allowOOM = "#!lua flags=allow-oom\n"
 
-// eval runs a script on one key that answers 1 for yes, also at maxmemory.
+// eval runs a script on one key, also at maxmemory. It reports whether the script
+// returned 1.
 func (c *commands) eval(ctx context.Context, what, script, key string, args ...string) (bool, error) {
 	return c.evalOn(ctx, what, script, []string{key}, args...)
 }
 
-// evalOn is eval for keys of one slot.
+// evalOn is eval for several keys in one slot.
 func (c *commands) evalOn(ctx context.Context, what, script string, keys []string, args ...string) (bool, error) {
-	if c.fixedRunID != embeddedServer { // which knows neither the flag nor maxmemory
+	if c.fixedRunID != embeddedServer { // it has neither the flag nor maxmemory
 		script = allowOOM + script
 	}
 	words := append([]string{"EVAL", script, strconv.Itoa(len(keys))}, keys...)
@@ -62,7 +63,7 @@ func (c *commands) evalOn(ctx context.Context, what, script string, keys []strin
 	return n == 1, nil
 }
 
-// Exists says whether the key is there.
+// Exists reports whether the key exists.
 func (c *Client) Exists(ctx context.Context, key string) (bool, error) {
 	m, err := c.do(ctx, "look for key "+key, onKey{key}, "EXISTS", key)
 	if err != nil {
@@ -81,14 +82,14 @@ func (c *Client) HashSet(ctx context.Context, key, field, value string) error {
 	return err
 }
 
-// HashDelete removes one field of a hash. One that is not there is no error.
+// HashDelete deletes one field of a hash. A field that does not exist is no error.
 func (c *Client) HashDelete(ctx context.Context, key, field string) error {
 	_, err := c.do(ctx, "delete a field of "+key, onKey{key}, "HDEL", key, field)
 	return err
 }
 
 // Hash returns all fields of a hash, empty when there is none. It suits small
-// hashes.
+// hashes only.
 func (c *Client) Hash(ctx context.Context, key string) (map[string]string, error) {
 	m, err := c.do(ctx, "read "+key, onKey{key}, "HGETALL", key)
 	if err != nil {

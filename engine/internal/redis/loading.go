@@ -8,8 +8,8 @@ import (
 	"pitwall/engine/internal/pace"
 )
 
-// awaitData waits for a server that was started a short while ago and loads its
-// data: until then it knows who it is and refuses everything else.
+// awaitData waits while the server loads its data after a start. Such a server
+// answers HELLO and refuses everything else.
 func (c *Client) awaitData(ctx context.Context, patience time.Duration) error {
 	if patience <= 0 {
 		patience = time.Minute
@@ -24,7 +24,7 @@ func (c *Client) awaitData(ctx context.Context, patience time.Duration) error {
 			return fmt.Errorf("%w (%w)", loading, ended)
 		}
 		if !replyHas(err, "LOADING ") {
-			if IsRefused(err) { // it is there, whatever this login may ask for
+			if IsRefused(err) { // the server has answered; rights are checked later
 				return nil
 			}
 			return err
@@ -33,6 +33,6 @@ func (c *Client) awaitData(ctx context.Context, patience time.Duration) error {
 			c.log.Info("redis is loading its data, waiting", "at_most", patience)
 		}
 		loading = err
-		_ = pace.Sleep(limited, pause.Delay()) // its end is seen above
+		_ = pace.Sleep(limited, pause.Delay()) // the end of limited is checked above
 	}
 }

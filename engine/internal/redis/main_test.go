@@ -91,3 +91,10 @@ func ids(entries []Entry) []string {
 	}
 	return out
 }
+
+// readOnce reads once on a Reader of its own.
+func readOnce(ctx context.Context, c *Client, o ReadOptions) ([]Entry, error) {
+	r := c.NewReader(o)
+	defer r.Close()
+	return r.Read(ctx, nil)
+}

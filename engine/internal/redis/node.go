@@ -9,15 +9,15 @@ import (
 	"github.com/redis/rueidis"
 )
 
-// node is one server of a Cluster. It is connected to when it is first needed, and
-// comes back by itself after a failure.
+// node is one server of a Cluster. It is connected when it is first needed, and
+// reconnects by itself after a failure.
 type node struct {
 	opt    rueidis.ClientOption
 	addr   string
-	named  bool      // in the URL, which is kept for ever
-	failed time.Time // when it did not serve last; guarded by the cluster
+	named  bool      // its address is in the URL; such a node is kept for ever
+	failed time.Time // of the last failure; guarded by cluster.mu
 
-	mu         sync.Mutex // guards what follows; held while it is connected to
+	mu         sync.Mutex // guards the fields down to closed; held while connecting
 	rdb        rueidis.Client
 	connFinder *connFinder // of rdb
 	closed     bool
@@ -26,11 +26,11 @@ type node struct {
 	used   time.Time
 }
 
-// newNode makes the node at an address, without a connection.
+// newNode makes the node of an address, without a connection.
 func newNode(opt rueidis.ClientOption, addr string) *node {
 	n := &node{opt: opt, addr: addr, used: time.Now()}
 	n.opt.InitAddress = []string{addr}
-	// A certificate is checked against the name by which a node is known. Those
+	// A certificate is checked against the name by which a node is known. Nodes
 	// known by a bare address share the name in the URL.
 	if host := hostOf(addr); opt.TLSConfig != nil && net.ParseIP(host) == nil {
 		n.opt.TLSConfig = opt.TLSConfig.Clone()
@@ -39,7 +39,8 @@ func newNode(opt rueidis.ClientOption, addr string) *node {
 	return n
 }
 
-// dedicate takes a connection of its own to the node, and says which it is.
+// dedicate opens a connection of its own to the node, and returns the link under
+// it.
 func (n *node) dedicate(ctx context.Context) (rueidis.DedicatedClient, *link, error) {
 	rdb, err := n.connectedClient()
 	if err != nil {
@@ -51,8 +52,8 @@ func (n *node) dedicate(ctx context.Context) (rueidis.DedicatedClient, *link, er
 	return of.dedicate(ctx, rdb)
 }
 
-// connectedClient returns the client of the node. While the node cannot be reached, its
-// commands fail.
+// connectedClient returns the client of the node. Its commands fail while the node
+// cannot be reached.
 func (n *node) connectedClient() (rueidis.Client, error) {
 	n.usedMu.Lock()
 	n.used = time.Now()
@@ -69,12 +70,12 @@ func (n *node) connectedClient() (rueidis.Client, error) {
 		if rdb == nil {
 			return nil, err
 		}
-		n.rdb, n.connFinder = rdb, of // it connects with its next command if it could not now
+		n.rdb, n.connFinder = rdb, of // after an error it connects with its next command
 	}
 	return n.rdb, nil
 }
 
-// idle is how long nobody has used the node.
+// idle returns how long nobody has used the node.
 func (n *node) idle() time.Duration {
 	n.usedMu.Lock()
 	defer n.usedMu.Unlock()
@@ -90,7 +91,7 @@ func (n *node) closeClient() {
 	}
 }
 
-// slots asks the node who owns which slots.
+// slots asks the node which node owns which slots.
 func (n *node) slots(ctx context.Context) ([]slotRange, []string, error) {
 	rdb, err := n.connectedClient()
 	if err != nil {

@@ -13,8 +13,8 @@ type ReadOptions struct {
 	Stream   string
 	Group    string
 	Consumer string
-	// From is ">" for entries never delivered to the group, or an id ("0" for
-	// all): then the consumer's own pending entries after it are read again,
+	// From is ">" for entries that were never delivered to the group. With an id
+	// ("0" for all) the consumer's own pending entries after it are read again,
 	// and nothing blocks.
 	From string
 	// Count is the most entries of one reply, at least 1.
@@ -22,13 +22,14 @@ type ReadOptions struct {
 	// Block is how long the server waits for a first entry, in whole
 	// milliseconds; 0 does not wait.
 	Block time.Duration
-	// NoAck lets nothing pend: an entry counts as done when it is sent.
+	// NoAck leaves nothing pending: an entry counts as acknowledged when it is
+	// sent.
 	NoAck bool
-	// Name is the name of a Reader's connection, for CloseNamed. Any text.
+	// Name names the Reader's connection for CloseNamed. Any text.
 	Name string
 }
 
-// args spells the command.
+// args returns the words of the command.
 func (o *ReadOptions) args() []string {
 	a := make([]string, 0, 12)
 	a = append(a, "XREADGROUP", "GROUP", o.Group, o.Consumer, "COUNT", strconv.Itoa(max(o.Count, 1)))
@@ -41,14 +42,14 @@ func (o *ReadOptions) args() []string {
 	return append(a, "STREAMS", o.Stream, o.From)
 }
 
-// runRead runs one read on d with a deadline of its own: that of a link, which
-// grows while the reply comes, or a fixed one where on is nil.
-func runRead(ctx context.Context, d doer, on *link, o *ReadOptions, dst []Entry) ([]Entry, error) {
+// runRead runs one read on d with a deadline. With a link the deadline grows while
+// the reply arrives; with nil it is fixed.
+func runRead(ctx context.Context, d doer, l *link, o *ReadOptions, dst []Entry) ([]Entry, error) {
 	limit := o.Block + replyMaxSilence
 	var limited context.Context
 	var end func()
-	if on != nil {
-		limited, end = on.await(ctx, o.Block)
+	if l != nil {
+		limited, end = l.await(ctx, o.Block)
 	} else {
 		limited, end = context.WithTimeout(ctx, limit)
 	}
@@ -66,16 +67,4 @@ func runRead(ctx context.Context, d doer, on *link, o *ReadOptions, dst []Entry)
 		return dst, wrapError(ctx, limit, what, err)
 	}
 	return dst, nil
-}
-
-// ReadGroup runs one XREADGROUP on a connection that is its own meanwhile. It
-// returns dst[:0] and no error when nothing came in time. dst lends its memory:
-// see [Entry]. After an error other than an error reply the connection is
-// closed; what the group was given meanwhile pends, unless NoAck was set.
-//
-// It suits a single read. Who reads again and again takes a [Reader].
-func (c *Client) ReadGroup(ctx context.Context, o ReadOptions, dst []Entry) ([]Entry, error) {
-	dst, err := runRead(ctx, c.target(o.Stream), nil, &o, dst)
-	c.leaveReplica(ctx, err, true)
-	return dst, err
 }

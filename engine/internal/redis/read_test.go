@@ -23,32 +23,32 @@ func placedReader(t *testing.T, c *Client, o ReadOptions) *Reader {
 	return r
 }
 
-func TestReadGroupNewAndOwnPending(t *testing.T) {
+func TestReadNewAndOwnPending(t *testing.T) {
 	conform(t, func(t *testing.T, c *Client, on target) {
 		ctx := t.Context()
 		filled(t, c)
 		o := readAll
 		o.NoAck, o.Count = false, 3
-		got := must(c.ReadGroup(ctx, o, nil))(t)
+		got := must(readOnce(ctx, c, o))(t)
 		want := []Entry{{ID{Ms: 1}, []string{"n", "1-0"}}, {ID{Ms: 2}, []string{"n", "2-0"}}, {ID{Ms: 3}, []string{"n", "3-0"}}}
 		if d := cmp.Diff(want, got); d != "" {
 			t.Errorf("new entries (-want +got):\n%s", d)
 		}
 		o.From = "0"
-		if d := cmp.Diff(want, must(c.ReadGroup(ctx, o, nil))(t)); d != "" {
+		if d := cmp.Diff(want, must(readOnce(ctx, c, o))(t)); d != "" {
 			t.Errorf("own pending entries (-want +got):\n%s", d)
 		}
 		o.From = "2-0"
-		if d := cmp.Diff(want[2:], must(c.ReadGroup(ctx, o, nil))(t)); d != "" {
+		if d := cmp.Diff(want[2:], must(readOnce(ctx, c, o))(t)); d != "" {
 			t.Errorf("own pending entries after 2-0 (-want +got):\n%s", d)
 		}
 		o.From, o.Consumer = "0", "other"
-		if got := must(c.ReadGroup(ctx, o, nil))(t); len(got) != 0 {
+		if got := must(readOnce(ctx, c, o))(t); len(got) != 0 {
 			t.Errorf("another consumer's pending entries: %v", ids(got))
 		}
 		raw(t, c, "XDEL", "s", "2-0")
 		o.Consumer = "c"
-		got = must(c.ReadGroup(ctx, o, nil))(t)
+		got = must(readOnce(ctx, c, o))(t)
 		if on.real { // the embedded server leaves such an entry out
 			if d := cmp.Diff([]Entry{want[0], {ID{Ms: 2}, nil}, want[2]}, got); d != "" {
 				t.Errorf("a pending entry that was deleted (-want +got):\n%s", d)
@@ -60,7 +60,7 @@ func TestReadGroupNewAndOwnPending(t *testing.T) {
 func TestNoAckLeavesNothingPending(t *testing.T) {
 	conform(t, func(t *testing.T, c *Client, _ target) {
 		filled(t, c)
-		if n := len(must(c.ReadGroup(t.Context(), readAll, nil))(t)); n != 5 {
+		if n := len(must(readOnce(t.Context(), c, readAll))(t)); n != 5 {
 			t.Fatalf("read %d entries, want 5", n)
 		}
 		if p := must(c.PendingSummary(t.Context(), "s", "g"))(t); p.Count != 0 {
@@ -86,7 +86,7 @@ func TestReadReturnsEmptyAfterBlock(t *testing.T) {
 			}
 		}
 		o.Block = 0
-		if got := must(c.ReadGroup(t.Context(), o, nil))(t); len(got) != 0 {
+		if got := must(readOnce(t.Context(), c, o))(t); len(got) != 0 {
 			t.Errorf("got %v from an empty stream without waiting", ids(got))
 		}
 	})
@@ -122,7 +122,7 @@ func TestReadEndsWithItsContext(t *testing.T) {
 		defer r.Close()
 		for _, read := range []func(context.Context) error{
 			func(ctx context.Context) error { _, err := r.Read(ctx, nil); return err },
-			func(ctx context.Context) error { _, err := c.ReadGroup(ctx, o, nil); return err },
+			func(ctx context.Context) error { _, err := readOnce(ctx, c, o); return err },
 		} {
 			ctx, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
 			begin := time.Now()

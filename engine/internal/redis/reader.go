@@ -9,31 +9,31 @@ import (
 	"github.com/redis/rueidis"
 )
 
-// Reader reads one stream for one consumer on a connection of its own, on
-// which its commands go as well: they reach the server that it reads from. It
-// is used by one goroutine at a time.
+// Reader reads one stream for one consumer on a connection of its own. Its commands
+// use that connection too, so they reach the server that it reads from. One
+// goroutine at a time uses it.
 type Reader struct {
-	commands // on the connection of its own
+	commands // on conn
 	c        *Client
 	opt      ReadOptions
 	count    AdaptiveCount           // entries of a read, opt.Count at most
 	conn     rueidis.DedicatedClient // nil until the next command or Read
 	link     *link                   // under conn, nil where unknown
-	at, next destination             // on a Cluster: where conn leads, and the next one if that is known
+	at, next destination             // on a Cluster: where conn leads, and where the next conn leads if that is known
 	id       int64                   // the server's number for conn, 0 where unknown
-	lost     []lostConn              // connections given up, not yet killed on the server
+	lost     []lostConn              // connections closed on our side, not yet killed on the server
 	gotAll   bool                    // see Emptied
 }
 
-// lostConn is the number of a connection that was given up, and on a Cluster the
-// node that gave it out.
+// lostConn is the server's number of a connection that was closed after an error,
+// and on a Cluster its node.
 type lostConn struct {
 	id   int64
 	node *node
 }
 
-// NewReader returns a reader that connects when it is first used, on a Cluster to
-// the node that owns the stream's slot then. Close ends it.
+// NewReader returns a reader. It connects when it is first used, on a Cluster to
+// the node that then owns the stream's slot. The caller calls Close.
 func (c *Client) NewReader(o ReadOptions) *Reader {
 	r := &Reader{c: c, opt: o, count: NewAdaptiveCount(o.Count)}
 	r.do, r.fixedRunID = r.doOwn, c.fixedRunID
@@ -43,15 +43,15 @@ func (c *Client) NewReader(o ReadOptions) *Reader {
 	return r
 }
 
-// Read waits for entries and returns them in dst's memory, see [Entry]. It
-// returns dst[:0] and no error when nothing came in time. It returns soon after
-// ctx ends. After a read that did not come it asks for fewer entries, see
+// Read waits for entries and returns them in the memory of dst, see [Entry]. It
+// returns dst[:0] and no error when nothing came in time. It returns soon after ctx
+// ends. After a read whose reply did not come it asks for fewer entries, see
 // [AdaptiveCount].
 //
-// After an error other than an error reply, after the refusal of a server that
-// became a replica, and when the stream's slot is elsewhere, the connection is
-// gone and the group may have moved past entries that nobody received: call Fence
-// and Place, and read on.
+// The connection is closed after an error other than an error reply, after the
+// refusal of a server that became a replica, and when the stream's slot has moved.
+// The group may then have moved past entries that nobody received: call Fence and
+// Place before the next Read.
 func (r *Reader) Read(ctx context.Context, dst []Entry) ([]Entry, error) {
 	if err := r.connect(ctx); err != nil {
 		return clearEntries(dst), err
@@ -68,8 +68,8 @@ func (r *Reader) Read(ctx context.Context, dst []Entry) ([]Entry, error) {
 	return dst, err
 }
 
-// ReadGroup is [Client.ReadGroup] on the connection of r, with a deadline that
-// grows while the reply comes. Who uses it keeps a [AdaptiveCount].
+// ReadGroup runs one XREADGROUP with options o on the connection of r. Callers keep
+// an [AdaptiveCount] of their own.
 func (r *Reader) ReadGroup(ctx context.Context, o ReadOptions, dst []Entry) ([]Entry, error) {
 	if err := r.connect(ctx); err != nil {
 		return clearEntries(dst), err
@@ -79,12 +79,11 @@ func (r *Reader) ReadGroup(ctx context.Context, o ReadOptions, dst []Entry) ([]E
 	return dst, err
 }
 
-// Emptied reports whether the last Read brought everything that the stream held
-// then.
+// Emptied reports whether the last Read returned everything that the stream held.
 func (r *Reader) Emptied() bool { return r.gotAll }
 
-// doOwn runs one command that does not block on the connection of r, which leads to
-// the server that has the key if it is in the slot of the stream.
+// doOwn runs one command that does not block on the connection of r. On a Cluster
+// the key must be in the slot of the stream.
 func (r *Reader) doOwn(ctx context.Context, what string, _ onKey, args ...string) (rueidis.RedisMessage, error) {
 	if err := r.connect(ctx); err != nil {
 		return rueidis.RedisMessage{}, err
@@ -103,8 +102,8 @@ func (r *Reader) doOwn(ctx context.Context, what string, _ onKey, args ...string
 	return m, nil
 }
 
-// Place moves the group so that its next entry is the first after at, and makes
-// it there, with the stream if there is none, when it is not there.
+// Place moves the group so that its next entry is the first one after at. It
+// creates group and stream when they do not exist.
 func (r *Reader) Place(ctx context.Context, at ID) error {
 	err := r.SetGroupID(ctx, r.opt.Stream, r.opt.Group, at)
 	if !IsNoGroup(err) {
@@ -112,14 +111,13 @@ func (r *Reader) Place(ctx context.Context, at ID) error {
 	}
 	created, err := r.CreateGroup(ctx, r.opt.Stream, r.opt.Group, at)
 	if err == nil && !created {
-		err = fmt.Errorf("group %s on stream %s came and went", r.opt.Group, r.opt.Stream)
+		err = fmt.Errorf("group %s on stream %s was created and destroyed meanwhile", r.opt.Group, r.opt.Stream)
 	}
 	return err
 }
 
-// connect takes a connection unless there is one, gives it its name, if it has
-// one, and asks for its number where Fence will need it. A server that does
-// without either is served all the same.
+// connect opens a connection unless there is one, sets its name, and asks for its
+// number where Fence will need it. A server that refuses either is used without it.
 func (r *Reader) connect(ctx context.Context) error {
 	if r.conn != nil {
 		return nil
@@ -146,7 +144,7 @@ func (r *Reader) connect(ctx context.Context) error {
 	return r.checkSetup(ctx, err)
 }
 
-// dedicate takes a connection to the server that has the stream.
+// dedicate opens a connection to the server that holds the stream.
 func (r *Reader) dedicate(ctx context.Context) (err error) {
 	if r.c.nodes == nil {
 		r.conn, r.link, err = r.c.connFinder.dedicate(ctx, r.c.rdb)
@@ -172,7 +170,7 @@ func (r *Reader) dedicate(ctx context.Context) (err error) {
 	return nil
 }
 
-// checkSetup drops the connection after an error that is no answer.
+// checkSetup closes the connection after an error other than an error reply.
 func (r *Reader) checkSetup(ctx context.Context, err error) error {
 	if err == nil || IsRefused(err) {
 		return nil
@@ -182,12 +180,12 @@ func (r *Reader) checkSetup(ctx context.Context, err error) error {
 }
 
 // maxLost bounds the connections that are remembered for Fence. Beyond it the
-// oldest is forgotten: its socket has long been closed on our side.
+// oldest is forgotten: its socket on our side has been closed for long.
 const maxLost = 16
 
-// dropAfter drops the connection after an error that leaves it of no use: all
-// but an error reply, and of these the refusal of a replica. On a Cluster it notes
-// where the stream is then.
+// dropAfter closes the connection after an error that makes it unusable: all but
+// error replies, and of these the refusal of a replica. On a Cluster it records
+// where the stream has moved to.
 func (r *Reader) dropAfter(err error) {
 	if err == nil || IsRefused(err) && !isReadOnly(err) && !r.missingDuringMove(err) {
 		return
@@ -198,15 +196,15 @@ func (r *Reader) dropAfter(err error) {
 	r.drop()
 }
 
-// errMissingDuringMove is what a command fails with for which lacks holds.
+// errMissingDuringMove is the error of a command for which missingDuringMove holds.
 var errMissingDuringMove = errors.New("the stream is not on the node that its slot is being moved to")
 
-// missingDuringMove reports whether err says that there is no stream, or no group, where the
-// slot is still being moved to: the stream may have been moved back. Its owner is
-// asked again, otherwise a second one would be made.
+// missingDuringMove reports whether err says that there is no stream or group on
+// the node that the slot is being moved to. The slot may have been moved back, so
+// its owner is looked up again. Otherwise a second stream would be created.
 func (r *Reader) missingDuringMove(err error) bool { return r.at.asking && IsNoGroup(err) }
 
-// drop closes the connection and remembers its number.
+// drop closes the connection and remembers its number for Fence.
 func (r *Reader) drop() {
 	if r.conn == nil {
 		return
@@ -223,14 +221,15 @@ func (r *Reader) drop() {
 	r.lost = append(r.lost, gone)
 }
 
-// Fence makes sure that no read of a connection given up can still be served:
-// a server that stood still, or a network that lost our goodbye, would move the
-// group with a reply that goes nowhere. Numbers are never used twice by one
-// server process; on another process the number may name somebody else's
-// connection, so Fence forgets them when sameServer is false, together with the
-// old server's reads. A node of a Cluster that does not own the slot any more
-// serves none of them: its numbers are forgotten as well. Where the server has no
-// CLIENT KILL there is no fence.
+// Fence makes sure that no read on a closed connection can still be served. The
+// server may not have noticed the close, because it was stopped or the network lost
+// it. It would then move the group with a reply that nobody receives.
+//
+// A server process never uses a number twice. On another process the number may
+// name somebody else's connection, so Fence forgets all numbers when sameServer is
+// false; the old reads ended with the old process. A node of a Cluster that lost
+// the slot serves no reads on it: its numbers are forgotten as well. A server
+// without CLIENT KILL has no fence.
 func (r *Reader) Fence(ctx context.Context, sameServer bool) error {
 	if !sameServer {
 		r.lost = r.lost[:0]
@@ -250,6 +249,6 @@ func (r *Reader) Fence(ctx context.Context, sameServer bool) error {
 	return nil
 }
 
-// Close ends the connection. It is called by the goroutine that reads, or
-// after it has ended.
+// Close closes the connection. The goroutine that reads calls it, or another one
+// after that has ended.
 func (r *Reader) Close() { r.drop() }

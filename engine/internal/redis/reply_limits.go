@@ -11,31 +11,32 @@ import (
 	"github.com/redis/rueidis"
 )
 
-// Bounds of one reply to a read. While it comes, it is waited for; one beyond
-// them ends its connection.
+// Limits of one reply to a read. A read whose reply exceeds one of them fails, and
+// its connection is closed.
 const (
-	// replyMaxSilence is how long the server may send nothing, from the end of BLOCK
-	// on, before the connection is given up.
+	// replyMaxSilence is how long the server may send nothing, from the end of
+	// BLOCK on.
 	replyMaxSilence = 2 * time.Second
-	// replyMaxTime is how long a reply may take in all, from the same moment on.
+	// replyMaxTime is how long a whole reply may take, from the end of BLOCK on.
 	replyMaxTime = time.Minute
-	// replyMaxBytes is how much a reply may bring.
+	// replyMaxBytes is how many bytes a reply may have.
 	replyMaxBytes = 64 << 20
 )
 
-// errReplyTooLarge is what a read fails with whose reply came, but was too much.
+// errReplyTooLarge is the error of a read whose reply arrived but exceeded
+// replyMaxTime or replyMaxBytes.
 var errReplyTooLarge = errors.New("the reply is longer than 64 MiB or takes longer than a minute, connection closed")
 
-// link is a connection that counts what comes over it.
+// link is a connection that counts the bytes it receives.
 type link struct {
 	net.Conn
 
 	mu    sync.Mutex
-	came  int64 // bytes
-	limit int64 // of came; 0 for none
+	came  int64 // bytes received
+	limit int64 // highest allowed came; 0 for no limit
 }
 
-// Read reads, unless what came is beyond the limit.
+// Read reads, unless more than the limit has been received.
 func (l *link) Read(p []byte) (int, error) {
 	if came, limit := l.add(0); limit > 0 && came > limit {
 		return 0, errReplyTooLarge
@@ -45,7 +46,7 @@ func (l *link) Read(p []byte) (int, error) {
 	return n, err
 }
 
-// add counts n more bytes, and returns all of them and the limit.
+// add adds n received bytes, and returns the total and its limit.
 func (l *link) add(n int) (came, limit int64) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -53,7 +54,7 @@ func (l *link) add(n int) (came, limit int64) {
 	return l.came, l.limit
 }
 
-// allow lets n more bytes come; 0 is any number. It returns how much came.
+// allow sets the limit n bytes above the total; 0 removes it. It returns the total.
 func (l *link) allow(n int64) int64 {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -63,22 +64,22 @@ func (l *link) allow(n int64) int64 {
 	return l.came
 }
 
-// connFinder finds the connection of one client that a reader was given: the library
-// does not tell.
+// connFinder finds the link under a dedicated connection. The library does not say
+// which connection it hands out, so connFinder watches its dials.
 type connFinder struct {
-	one chan struct{} // held while a reader gets its connection
+	one chan struct{} // a lock: held while a reader gets its connection
 
 	mu    sync.Mutex
-	round int   // counts connections for readers
-	begun int   // dials of this round that may be the reader's
-	last  *link // that one of them made
+	round int   // counts calls of Dedicate
+	begun int   // dials of this round that may be for the reader
+	last  *link // the result of one of them
 }
 
-// dedicateTries is how often a connection is asked for until it is the only one
-// that was dialed meanwhile.
+// dedicateTries is how often dedicate tries until only one connection was dialed
+// meanwhile.
 const dedicateTries = 3
 
-// newConnFinder makes all connections of a client with these options count.
+// newConnFinder makes all connections of a client with these options links.
 func newConnFinder(o *rueidis.ClientOption) *connFinder {
 	l := &connFinder{one: make(chan struct{}, 1)}
 	dial := o.DialCtxFn
@@ -91,7 +92,7 @@ func newConnFinder(o *rueidis.ClientOption) *connFinder {
 		}
 	}
 	o.DialCtxFn = func(ctx context.Context, addr string, d *net.Dialer, t *tls.Config) (net.Conn, error) {
-		mayBe := ctx.Done() == nil // as of Dedicate: every command of ours has a deadline
+		mayBe := ctx.Done() == nil // Dedicate dials without a deadline, all our commands have one
 		round := l.begin(mayBe)
 		conn, err := dial(ctx, addr, d, t)
 		if err != nil {
@@ -106,7 +107,7 @@ func newConnFinder(o *rueidis.ClientOption) *connFinder {
 	return l
 }
 
-// begin takes note of a dial, and returns its round.
+// begin records the start of a dial and returns its round.
 func (l *connFinder) begin(mayBe bool) (round int) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -116,7 +117,7 @@ func (l *connFinder) begin(mayBe bool) (round int) {
 	return l.round
 }
 
-// made takes note of the connection of a dial.
+// made records the connection of a dial.
 func (l *connFinder) made(k *link, round int) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -125,9 +126,9 @@ func (l *connFinder) made(k *link, round int) {
 	}
 }
 
-// dedicate takes a connection of its own from a client, and says which it is:
-// nil when that is not known. The library dials for itself as well, after a
-// failover: while it does, a connection is thrown away and asked for again.
+// dedicate gets a dedicated connection from a client, and the link under it: nil
+// when that is unknown. After a failover the library dials for itself as well. If
+// two dials overlap, the connection is thrown away and another one is requested.
 func (l *connFinder) dedicate(ctx context.Context, from rueidis.Client) (rueidis.DedicatedClient, *link, error) {
 	select {
 	case l.one <- struct{}{}:
@@ -146,15 +147,15 @@ func (l *connFinder) dedicate(ctx context.Context, from rueidis.Client) (rueidis
 	}
 }
 
-// next begins a round.
+// next starts a round.
 func (l *connFinder) next() {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.round, l.begun, l.last = l.round+1, 0, nil
 }
 
-// dialed returns the connection of this round, if one at most was dialed: nil
-// where it was not dialed now.
+// dialed returns the link of this round. It is nil when nothing was dialed. alone
+// is false when there was more than one dial.
 func (l *connFinder) dialed() (on *link, alone bool) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -164,19 +165,20 @@ func (l *connFinder) dialed() (on *link, alone bool) {
 	return l.last, true
 }
 
-// replyTimer bounds one read on a link.
+// replyTimer enforces the limits on one read.
 type replyTimer struct {
 	link   *link
 	cancel context.CancelCauseFunc
-	until  time.Time // when it is over in any case
+	until  time.Time // deadline of the whole reply
 
 	mu    sync.Mutex
 	timer *time.Timer
-	seen  int64 // of what came
+	seen  int64 // bytes received at the last check
 }
 
-// await returns a context that ends when the reply to a read does not come, with
-// errNoReply, or is too much, with errReplyTooLarge. It is told the end of the read.
+// await returns a context for one read. It ends with errNoReply when the server
+// sends nothing for too long, and with errReplyTooLarge when the reply exceeds its
+// limits. The caller calls the function at the end of the read.
 func (l *link) await(ctx context.Context, block time.Duration) (context.Context, func()) {
 	ctx, cancel := context.WithCancelCause(ctx)
 	r := &replyTimer{link: l, cancel: cancel, until: time.Now().Add(block + replyMaxTime), seen: l.allow(replyMaxBytes)}
@@ -190,7 +192,8 @@ func (l *link) await(ctx context.Context, block time.Duration) (context.Context,
 	}
 }
 
-// look goes on waiting if something has come since the last look.
+// look is called by the timer. It waits on if bytes have arrived since the last
+// call.
 func (r *replyTimer) look() {
 	r.mu.Lock()
 	defer r.mu.Unlock()

@@ -11,11 +11,11 @@ import (
 	"github.com/redis/rueidis"
 )
 
-// Right is what a login needs: a command, named as ACL SETUSER names it (such as
-// xgroup|create), and the key it is used on, "" for commands without one.
+// Right is one permission that a login needs: a command, named as in ACL SETUSER
+// (such as xgroup|create), and the key it is used on, "" for commands without one.
 type Right struct{ Command, Key string }
 
-// String is the right as ACL SETUSER grants it.
+// String returns the right as ACL SETUSER grants it.
 func (r Right) String() string {
 	if r.Key == "" {
 		return "+" + r.Command
@@ -23,7 +23,7 @@ func (r Right) String() string {
 	return "+" + r.Command + " ~" + r.Key
 }
 
-// Rights lists a right to each of the commands on a key.
+// Rights returns a right for each of the commands on a key.
 func Rights(key string, commands ...string) []Right {
 	list := make([]Right, len(commands))
 	for i, c := range commands {
@@ -32,8 +32,8 @@ func Rights(key string, commands ...string) []Right {
 	return list
 }
 
-// trials are calls of the commands that Missing knows: just long enough for the
-// server to see which key they use. K stands for the key.
+// trials are calls of the commands that MissingRights knows, just long enough for
+// the server to see which key they use. K stands for the key.
 var trials = map[string]string{
 	"cluster|slots": "CLUSTER SLOTS", "asking": "ASKING",
 	"multi": "MULTI", "ping": "PING", "time": "TIME", "info": "INFO server", "client|id": "CLIENT ID", "client|list": "CLIENT LIST",
@@ -49,11 +49,11 @@ var trials = map[string]string{
 	"xgroup|destroy": "XGROUP DESTROY K g", "xgroup|delconsumer": "XGROUP DELCONSUMER K g c",
 }
 
-// MissingRights returns which of the rights the login lacks. Nothing is run or
-// written: the commands are queued in a transaction, where the server checks
-// rights, and go with the connection. That takes the right to MULTI: without it
-// the answer names that, and no other. On a Cluster each node that owns one of the
-// keys is asked: every node has a list of logins of its own.
+// MissingRights returns which of the rights the login lacks. It runs and writes
+// nothing: it queues the commands in a transaction, where the server checks rights,
+// and closes the connection. That needs the right to MULTI; without it only that
+// right is returned. On a Cluster each node that owns one of the keys is asked,
+// since every node has its own list of logins.
 func (c *Client) MissingRights(ctx context.Context, rights []Right) (missing []Right, err error) {
 	limited, cancel := context.WithTimeout(ctx, commandTimeout)
 	defer cancel()
@@ -81,7 +81,8 @@ func (c *Client) MissingRights(ctx context.Context, rights []Right) (missing []R
 	return missing, nil
 }
 
-// distinctKeys returns a key of each slot that rights name, "" when they name none.
+// distinctKeys returns one key of each slot that rights name, "" when they name
+// none.
 func distinctKeys(rights []Right) (keys []string) {
 	seen := map[uint16]bool{}
 	for _, r := range rights {
@@ -96,12 +97,12 @@ func distinctKeys(rights []Right) (keys []string) {
 	return keys
 }
 
-// askRights is what Missing attempts.
+// askRights describes MissingRights in errors.
 const askRights = "ask for the rights of the login"
 
-// missingOn is Missing for one server. limited is ctx with a deadline.
+// missingOn is MissingRights for one server. limited is ctx with a deadline.
 func missingOn(ctx, limited context.Context, rdb rueidis.Client, rights []Right) (missing []Right, err error) {
-	// The library panics over a connection that comes back in a transaction.
+	// A pooled connection must not be returned in a transaction: the library would panic.
 	conn, _ := rdb.Dedicate()
 	defer conn.Close()
 	run := func(words []string) error {
@@ -119,7 +120,7 @@ func missingOn(ctx, limited context.Context, rdb rueidis.Client, rights []Right)
 	for _, r := range rights {
 		words := strings.Fields(trials[r.Command])
 		if len(words) == 0 {
-			return nil, fmt.Errorf("%s: %s cannot be tried", askRights, r.Command)
+			return nil, fmt.Errorf("%s: no trial for command %s", askRights, r.Command)
 		}
 		if i := slices.Index(words, "K"); i >= 0 {
 			words[i] = r.Key
@@ -127,7 +128,7 @@ func missingOn(ctx, limited context.Context, rdb rueidis.Client, rights []Right)
 		switch err := run(words); {
 		case isNoPermission(err):
 			missing = append(missing, r)
-		case isRedirected(err): // rights are looked at before that
+		case isRedirected(err): // the server checks rights before the slot
 		case err != nil && !IsRefused(err):
 			return nil, err
 		}
@@ -135,8 +136,8 @@ func missingOn(ctx, limited context.Context, rdb rueidis.Client, rights []Right)
 	return missing, nil
 }
 
-// ClusterRights are needed where the server is a node of a Cluster, none
-// elsewhere.
+// ClusterRights returns the additional rights on a Redis Cluster, none on a single
+// server.
 func (c *Client) ClusterRights() []Right {
 	if c.nodes == nil {
 		return nil
@@ -144,15 +145,15 @@ func (c *Client) ClusterRights() []Right {
 	return Rights("", "cluster|slots", "asking")
 }
 
-// isNoPermission says whether err means that the login may not do it.
+// isNoPermission reports whether err says that the login lacks the right.
 func isNoPermission(err error) bool { return replyHas(err, "NOPERM ") }
 
-// errRights is what CheckRights wraps.
-var errRights = errors.New("the login in REDIS_URL has not all rights it needs (Redis ACL)")
+// errRights is wrapped by the error of CheckRights.
+var errRights = errors.New("the login in REDIS_URL lacks rights (Redis ACL)")
 
-// CheckRights returns nil, or an error that names each of the rights that the
-// login lacks, as ACL SETUSER grants them. A server that did not answer is
-// reported as such, see [IsConnection].
+// CheckRights returns nil, or an error that names each right that the login lacks,
+// as ACL SETUSER grants it. When the server does not answer, [IsConnection] holds
+// for the error.
 func (c *Client) CheckRights(ctx context.Context, rights []Right) error {
 	missing, err := c.MissingRights(ctx, rights)
 	if err != nil || len(missing) == 0 {
@@ -165,5 +166,5 @@ func (c *Client) CheckRights(ctx context.Context, rights []Right) error {
 	return fmt.Errorf("%w: %s", errRights, strings.Join(names, ", "))
 }
 
-// RightsEvery is how often parts ask again whether they have their rights.
+// RightsEvery is how often a component checks its rights again.
 const RightsEvery = 10 * time.Second

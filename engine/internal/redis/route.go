@@ -13,25 +13,25 @@ import (
 	"pitwall/engine/internal/pace"
 )
 
-// destination is where the commands on a slot go: a node, and whether the slot is still
-// being moved to it.
+// destination is where the commands on a slot go: a node, and whether the slot is
+// still being moved to it.
 type destination struct {
 	node   *node
 	asking bool
 }
 
-// route sends commands to the node that owns a slot, wherever that is: it
-// follows MOVED and ASK, and waits until TRYAGAIN and CLUSTERDOWN are over. A
-// command whose connection is lost fails, as on a single server.
+// route sends commands to the node that owns a slot. It follows MOVED and ASK, and
+// waits while the answer is TRYAGAIN or CLUSTERDOWN. A command whose connection is
+// lost fails, as on a single server.
 type route struct {
 	c    *cluster
 	slot uint16
 }
 
-// B builds commands, for any node.
+// B returns the command builder, the same for any node.
 func (r route) B() rueidis.Builder { return r.c.builder }
 
-// Do runs one command. What ended the last try is returned when ctx ends.
+// Do runs one command. When ctx ends it returns the result of the last attempt.
 func (r route) Do(ctx context.Context, cmd rueidis.Completed) rueidis.RedisResult {
 	cmd = cmd.Pin() // it may be sent again
 	var pause pace.Backoff
@@ -53,7 +53,7 @@ func (r route) Do(ctx context.Context, cmd rueidis.Completed) rueidis.RedisResul
 				return result
 			}
 		}
-		// Nodes that do not agree as yet would send it to and fro.
+		// Nodes that do not agree yet may redirect to each other: pause after two hops.
 		if wait := next == at || next.node == nil || hops >= 2; wait && pace.Sleep(ctx, pause.Delay()) != nil {
 			return result
 		}
@@ -61,7 +61,7 @@ func (r route) Do(ctx context.Context, cmd rueidis.Completed) rueidis.RedisResul
 	}
 }
 
-// do runs one command there.
+// do runs one command at the destination.
 func (p destination) do(ctx context.Context, cmd rueidis.Completed) rueidis.RedisResult {
 	rdb, err := p.node.connectedClient()
 	if err != nil {
@@ -73,7 +73,8 @@ func (p destination) do(ctx context.Context, cmd rueidis.Completed) rueidis.Redi
 	return ask(ctx, rdb, cmd)
 }
 
-// ask runs one command on a slot that is still being moved to the node.
+// ask runs one command, after ASKING, on a slot that is still being moved to the
+// node.
 func ask(ctx context.Context, d interface {
 	B() rueidis.Builder
 	DoMulti(ctx context.Context, multi ...rueidis.Completed) []rueidis.RedisResult
@@ -81,8 +82,8 @@ func ask(ctx context.Context, d interface {
 	return d.DoMulti(ctx, d.B().Arbitrary("ASKING").Build(), cmd)[1]
 }
 
-// asking is a connection on which every command is about a slot that is still
-// being moved to the node.
+// asking is a connection whose commands are all about a slot that is still being
+// moved to the node.
 type asking struct{ rueidis.DedicatedClient }
 
 // Do runs one command after ASKING.
@@ -90,12 +91,12 @@ func (a asking) Do(ctx context.Context, cmd rueidis.Completed) rueidis.RedisResu
 	return ask(ctx, a.DedicatedClient, cmd)
 }
 
-// IsCluster says whether the server is a node of a Redis Cluster.
+// IsCluster reports whether the server is a node of a Redis Cluster.
 func (c *Client) IsCluster() bool { return c.nodes != nil }
 
-// ColocatedKey names a key that is on the same server as the stream: the name itself on
-// a single one. On a Cluster it is put after the stream's key, in whose slot it
-// then is.
+// ColocatedKey returns the key for name on the server that holds the stream. On a
+// single server that is name itself. On a Cluster it is {stream}:name, or
+// stream:name when the stream has a hash tag: both keys are then in one slot.
 func (c *Client) ColocatedKey(stream, name string) string {
 	switch {
 	case c.nodes == nil:
@@ -106,8 +107,8 @@ func (c *Client) ColocatedKey(stream, name string) string {
 	return stream + ":" + name
 }
 
-// CheckStreams refuses keys that have no place on a Cluster: braces are what puts
-// other keys into their slots.
+// CheckStreams refuses keys that cannot be used on a Cluster: ColocatedKey needs
+// the braces of the hash tag.
 func (c *Client) CheckStreams(streams []string) error {
 	for _, s := range streams {
 		if c.nodes != nil && hashTag(s) == "" && strings.Contains(s, "}") {
@@ -117,8 +118,8 @@ func (c *Client) CheckStreams(streams []string) error {
 	return nil
 }
 
-// owner returns the client of the server that has a key, and on a Cluster which
-// node that is.
+// owner returns the client of the server that holds a key, and on a Cluster its
+// node.
 func (c *Client) owner(ctx context.Context, key string) (rueidis.Client, *node, error) {
 	if c.nodes == nil {
 		return c.rdb, nil, nil
@@ -139,10 +140,10 @@ func (c *Client) redirect(key string, at *node, err error) (next destination, el
 	return c.nodes.redirect(slotOf(key), destination{node: at}, err)
 }
 
-// redirect reads what the end of a command says about where its slot is. next
-// is where the command belongs now, the same place when that is a matter of time,
-// and no node when the owner has to be looked up. elsewhere is false when the
-// command has ended there, for better or worse.
+// redirect reads from the error of a command where its slot is. next is where to
+// send the command: the same destination when the server asks to try again, no node
+// when the owner has to be looked up. elsewhere is false when the command ended
+// here, with success or failure.
 func (c *cluster) redirect(slot uint16, at destination, err error) (next destination, elsewhere bool) {
 	if err == nil || rueidis.IsRedisNil(err) {
 		return destination{}, false
@@ -166,7 +167,7 @@ func (c *cluster) redirect(slot uint16, at destination, err error) (next destina
 	case strings.HasPrefix(text, "ASK "):
 		addr, _ := re.IsAsk()
 		if addr = completeAddr(addr, at.node.addr); addr == "" {
-			return at, true // until its name is known
+			return at, true // try again until the name is known
 		}
 		return destination{c.node(addr), true}, true
 	case re.IsTryAgain():
@@ -178,8 +179,8 @@ func (c *cluster) redirect(slot uint16, at destination, err error) (next destina
 	return destination{}, false
 }
 
-// completeAddr puts the host of the node that was asked before an address without one.
-// It returns "" where the host is not known.
+// completeAddr adds the host of the node that was asked to an address without one.
+// It returns "" when the host is unknown.
 func completeAddr(addr, asked string) string {
 	host, port, err := net.SplitHostPort(addr)
 	switch {
@@ -193,24 +194,24 @@ func completeAddr(addr, asked string) string {
 	return addr
 }
 
-// isRedirected says whether err ended a command with isRedirection.
+// isRedirected reports whether err is an error reply for which isRedirection holds.
 func isRedirected(err error) bool {
 	var re *rueidis.RedisError
 	return errors.As(err, &re) && isRedirection(re)
 }
 
-// isRedirection says whether an error reply of a Cluster is about where a slot is:
-// the command was not looked at.
+// isRedirection reports whether an error reply of a Cluster is about the location
+// of a slot. The command has not been run.
 func isRedirection(re *rueidis.RedisError) bool {
 	text := re.Error()
 	return slices.ContainsFunc([]string{"MOVED ", "ASK ", "TRYAGAIN ", "CLUSTERDOWN "}, func(p string) bool { return strings.HasPrefix(text, p) })
 }
 
-// slots is how many slots a Cluster has.
+// slots is the number of slots of a Cluster.
 const slots = 16384
 
-// slotOf returns the slot of a key (Redis Cluster specification): CRC16 in the
-// variant XMODEM, of the hash tag or of all of it.
+// slotOf returns the slot of a key (Redis Cluster specification): CRC16, variant
+// XMODEM, of the hash tag, or of the whole key when it has none.
 func slotOf(key string) uint16 {
 	if tag := hashTag(key); tag != "" {
 		key = tag

@@ -1,7 +1,7 @@
 package redis
 
-// Scripts are the Lua scripts that this package runs, word for word. A server
-// that runs no others, as the embedded one, needs to know them.
+// Scripts returns the Lua scripts of this package, word for word. The embedded
+// server runs these and no others.
 func Scripts() []string {
 	return []string{
 		waitingScript, stateScript, lastIDScript, entrySizeScript, takeLeaseScript, dropLeaseScript, deadLetterScript, boundBytesScript,

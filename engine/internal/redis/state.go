@@ -8,30 +8,29 @@ import (
 	"github.com/redis/rueidis"
 )
 
-// Unknown stands for a number that the server does not tell.
+// Unknown stands for a number that the server does not report.
 const Unknown = -1
 
-// StreamState is a stream and one of its groups, as of one moment.
+// StreamState describes a stream and one of its groups at one moment.
 type StreamState struct {
 	Length int64
-	First  ID // the oldest entry that is there; zero when there is none
-	Last   ID // the id given out last, also if that entry has gone
-	// Added counts the entries ever added, or is Unknown (the embedded
-	// server). Added less Length is how many have gone.
+	First  ID // the oldest entry; zero when there is none
+	Last   ID // the last id assigned, even if that entry has been deleted
+	// Added counts the entries ever added, or is Unknown (the embedded server).
+	// Added minus Length is how many have been deleted.
 	Added int64
 
-	Group     bool // whether the group is there; what follows is zero otherwise
-	Delivered ID   // up to here the group has been given the stream
-	// Read counts the entries up to Delivered that were ever there, or is
-	// Unknown. Servers before 7.4 leave out those that the group never got
-	// because they had gone.
+	Group     bool // whether the group exists; the fields below are zero otherwise
+	Delivered ID   // the last id delivered to the group
+	// Read counts the entries ever added up to Delivered, or is Unknown. Servers
+	// before 7.4 leave out entries that were deleted before the group got them.
 	Read    int64
 	Pending Pending
 }
 
-// stateScript answers what State asks for as words, in the order of parseState;
-// nothing where there is no stream, and only the first four where there is no
-// group. The content of entries, which may be long, stays on the server.
+// stateScript returns the words that parseState parses: none when there is no
+// stream, and only the first four when there is no group. The content of entries
+// stays on the server.
 const stateScript = `local function fields(list)
   local f = {}
   for i = 1, #list, 2 do f[list[i]] = list[i + 1] end
@@ -60,8 +59,8 @@ for _, group in ipairs(redis.call('XINFO', 'GROUPS', KEYS[1])) do
 end
 return answer`
 
-// State asks for a stream and one of its groups in one step. A stream that is
-// not there is an empty one. It works at maxmemory, where MULTI is refused.
+// State returns a stream and one of its groups in one step. A stream that does not
+// exist counts as empty. It works at maxmemory, where MULTI is refused.
 func (c *Client) State(ctx context.Context, stream, group string) (StreamState, error) {
 	what := "state of stream " + stream
 	m, err := c.do(ctx, what, onKey{stream}, "EVAL", stateScript, "1", stream, group)
@@ -79,7 +78,7 @@ func (c *Client) State(ctx context.Context, stream, group string) (StreamState, 
 	return s, nil
 }
 
-// parseState reads the words of stateScript.
+// parseState parses the words of stateScript.
 func parseState(words []string) (s StreamState, err error) {
 	s = StreamState{Added: Unknown, Read: Unknown}
 	switch len(words) {
@@ -96,7 +95,7 @@ func parseState(words []string) (s StreamState, err error) {
 		ids[4], ids[7], ids[8] = &s.Delivered, &s.Pending.Oldest, &s.Pending.Newest
 	}
 	for i, id := range ids {
-		if words[i] == "" { // nothing is there, or the embedded server does not tell
+		if words[i] == "" { // there is none, or the embedded server does not tell
 			continue
 		}
 		if *id, err = ParseID(words[i]); err != nil {
@@ -106,7 +105,7 @@ func parseState(words []string) (s StreamState, err error) {
 	return s, nil
 }
 
-// parseCount reads a number, Unknown where there is none.
+// parseCount parses a number; it is Unknown where there is none.
 func parseCount(word string) int64 {
 	n, err := strconv.ParseInt(word, 10, 64)
 	if err != nil {
@@ -116,7 +115,7 @@ func parseCount(word string) int64 {
 }
 
 // findGroup returns the fields of a group in a reply to XINFO GROUPS, nil when
-// it is not there.
+// there is no such group.
 func findGroup(m *rueidis.RedisMessage, group string) (map[string]rueidis.RedisMessage, error) {
 	groups, err := m.ToArray()
 	if err != nil {

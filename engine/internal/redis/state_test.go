@@ -24,7 +24,7 @@ func TestState(t *testing.T) {
 		raw(t, c, "DEL", "s")
 
 		filled(t, c)
-		must(c.ReadGroup(ctx, ReadOptions{Stream: "s", Group: "g", Consumer: "c", From: ">", Count: 3}, nil))(t)
+		must(readOnce(ctx, c, ReadOptions{Stream: "s", Group: "g", Consumer: "c", From: ">", Count: 3}))(t)
 		want := StreamState{Length: 5, First: ID{Ms: 1}, Last: ID{Ms: 5}, Added: 5,
 			Group: true, Delivered: ID{Ms: 3}, Read: 3, Pending: Pending{3, ID{Ms: 1}, ID{Ms: 3}}}
 		check("after a read of three", want)

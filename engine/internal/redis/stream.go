@@ -8,15 +8,15 @@ import (
 	"github.com/redis/rueidis"
 )
 
-// lastIDScript answers the last id of a stream, and keeps the content of its first
-// and last entry, which XINFO tells as well, on the server.
+// lastIDScript returns the last id of a stream. XINFO STREAM also returns the
+// content of the first and last entry; the script keeps it on the server.
 const lastIDScript = `local info = redis.call('XINFO', 'STREAM', KEYS[1])
 for i = 1, #info, 2 do
   if info[i] == 'last-generated-id' then return info[i + 1] end
 end
 return ''`
 
-// LastID returns the id that the stream gave out last, even if that entry has
+// LastID returns the last id that the stream has assigned, even if that entry has
 // been deleted since: 0-0 when there is no stream.
 func (c *commands) LastID(ctx context.Context, stream string) (ID, error) {
 	what := "last id of stream " + stream
@@ -38,8 +38,7 @@ func (c *commands) LastID(ctx context.Context, stream string) (ID, error) {
 	return id, nil
 }
 
-// FirstID returns the id of the oldest entry that the stream still holds: 0-0
-// when it holds none.
+// FirstID returns the id of the oldest entry in the stream: 0-0 when there is none.
 func (c *Client) FirstID(ctx context.Context, stream string) (ID, error) {
 	entries, err := c.Range(ctx, stream, ID{}, MaxID, 1, nil)
 	if err != nil || len(entries) == 0 {
@@ -48,14 +47,13 @@ func (c *Client) FirstID(ctx context.Context, stream string) (ID, error) {
 	return entries[0].ID, nil
 }
 
-// Range returns up to count entries from the ids from to to, both included,
+// Range returns up to count entries with ids between from and to, both included,
 // oldest first. dst lends its memory: see [Entry].
 func (c *Client) Range(ctx context.Context, stream string, from, to ID, count int, dst []Entry) ([]Entry, error) {
 	return c.entries(ctx, dst, count, "XRANGE", stream, from.String(), to.String())
 }
 
-// RangeBack is Range from the other end: newest first, from the ids to down to
-// from, both included.
+// RangeBack is Range in reverse: newest first, from to down to from, both included.
 func (c *Client) RangeBack(ctx context.Context, stream string, from, to ID, count int, dst []Entry) ([]Entry, error) {
 	return c.entries(ctx, dst, count, "XREVRANGE", stream, to.String(), from.String())
 }
@@ -88,9 +86,8 @@ func (c *Client) Length(ctx context.Context, stream string) (int64, error) {
 	return n, nil
 }
 
-// Add appends one record, given as alternating name and value, and returns its
-// id. The stream is kept near maxLen entries (XADD MAXLEN ~); 0 leaves it
-// unbounded.
+// Add appends one record, given as alternating name and value, and returns its id.
+// The stream is trimmed to about maxLen entries (XADD MAXLEN ~); 0 trims nothing.
 func (c *Client) Add(ctx context.Context, stream string, maxLen int64, fields ...string) (ID, error) {
 	m, err := c.do(ctx, "add to stream "+stream, onKey{stream}, addArgs(stream, maxLen, fields)...)
 	if err != nil {
@@ -103,9 +100,9 @@ func (c *Client) Add(ctx context.Context, stream string, maxLen int64, fields ..
 	return id, nil
 }
 
-// AddAll appends many records in one round trip, in their order, each given
-// as alternating name and value. After an error any part of them may have been
-// added; the error of the first that failed is returned.
+// AddAll appends records in one round trip, in order, each given as alternating
+// name and value. It returns the first error; after it any part of the records may
+// have been added.
 func (c *Client) AddAll(ctx context.Context, stream string, maxLen int64, records [][]string) error {
 	if len(records) == 0 {
 		return nil
@@ -131,13 +128,13 @@ func (c *Client) AddAll(ctx context.Context, stream string, maxLen int64, record
 			}
 			continue
 		}
-		c.leaveReplica(ctx, err, false)
+		c.leaveReplica(ctx, err)
 		return wrapError(ctx, commandTimeout, "add to stream "+stream, err)
 	}
 	return nil
 }
 
-// addArgs spells XADD.
+// addArgs returns the words of XADD.
 func addArgs(stream string, maxLen int64, fields []string) []string {
 	a := make([]string, 0, len(fields)+6)
 	a = append(a, "XADD", stream)
@@ -147,13 +144,13 @@ func addArgs(stream string, maxLen int64, fields []string) []string {
 	return append(append(a, "*"), fields...)
 }
 
-// Delete removes entries from a stream and returns how many were there.
+// Delete removes entries from a stream and returns how many existed.
 func (c *Client) Delete(ctx context.Context, stream string, ids []ID) (int64, error) {
 	return c.eachThousand(ctx, "delete from stream "+stream, []string{"XDEL", stream}, ids)
 }
 
 // eachThousand runs a command, whose second word is the key, on ids, a thousand at
-// a time, and adds up the numbers that it answers.
+// a time, and adds up the numbers in the replies.
 func (c *Client) eachThousand(ctx context.Context, what string, command []string, ids []ID) (total int64, err error) {
 	const most = 1000
 	args := make([]string, 0, len(command)+min(len(ids), most))

@@ -15,28 +15,29 @@ import (
 )
 
 const (
-	// dialTimeout bounds one attempt to connect, TLS and login included.
+	// dialTimeout is the deadline of one attempt to connect, TLS and login
+	// included.
 	dialTimeout = 3 * time.Second
 
-	// writeTimeout is how long an idle connection may take to answer a ping
-	// before it is given up.
+	// writeTimeout is how long an idle connection may take to answer a ping before
+	// it is closed.
 	writeTimeout = 5 * time.Second
 
-	// pingEvery is the gap after which an idle connection is asked for a sign
-	// of life; it is the interval of TCP keep-alive as well.
+	// pingEvery is how long a connection may be idle before it is pinged. It is
+	// also the interval of TCP keep-alive.
 	pingEvery = 2 * time.Second
 
-	// sentinelEvery is how often Sentinels are asked for the master, beside
-	// listening to them.
+	// sentinelEvery is how often Sentinels are asked for the master. Their
+	// messages about it may be lost.
 	sentinelEvery = 5 * time.Second
 )
 
-// errURL replaces the parser's own words, which quote parts of the URL, and
-// streamKey a misplaced character that part is a piece of the password.
+// errURL replaces the parser's errors, which quote parts of the URL. After a
+// misplaced character such a part may be a piece of the password.
 var errURL = errors.New("not a Redis URL: want redis://[user:password@]host:port[/db], rediss://… for TLS " +
 	"or unix://[user:password@]/path/to/socket[?db=n], with special characters in the password percent-encoded")
 
-// parameters are those that a URL may have, and what a value of each must be.
+// parameters are the parameters that a URL may have, with a check of their values.
 var parameters = map[string]func(v string) bool{
 	"addr": func(v string) bool { return v != "" },
 	"client_name": func(v string) bool {
@@ -60,8 +61,8 @@ func isDuration(v string) bool {
 	return err == nil && d > 0
 }
 
-// checkParameters refuses what would be left out silently, or mean nothing in
-// this URL. Values are not shown.
+// checkParameters refuses parameters that are unknown or have no effect in this
+// URL. Its errors do not show values.
 func checkParameters(u *url.URL, q url.Values) error {
 	tls := u.Scheme == "rediss" || u.Scheme == "valkeys"
 	for _, name := range slices.Sorted(maps.Keys(q)) {
@@ -87,14 +88,14 @@ func checkParameters(u *url.URL, q url.Values) error {
 	return nil
 }
 
-// clientOptions turns a URL into the options of the library.
+// clientOptions converts a URL to options of the library.
 func clientOptions(raw string) (rueidis.ClientOption, error) {
 	u, err := url.Parse(raw)
 	if err != nil {
 		return rueidis.ClientOption{}, errURL
 	}
-	// A '/', '?' or '#' in a password ends the host early, and what stands
-	// before it would be taken for the host's name, and shown.
+	// A '/', '?' or '#' in a password ends the host early. The part before
+	// it would be taken for the host name, and be shown in errors.
 	if u.Scheme != "unix" && (u.Fragment != "" || strings.Contains(u.Path+u.RawQuery, "@")) {
 		return rueidis.ClientOption{}, errURL
 	}
@@ -131,11 +132,11 @@ func clientOptions(raw string) (rueidis.ClientOption, error) {
 	// A message about a failover may be lost with its connection.
 	o.Sentinel.TopologyRefreshInterval = sentinelEvery
 
-	// Each client is for one server: this package keeps the map of a Cluster.
+	// Each client is for one server: this package has the slot map of a Cluster.
 	o.ForceSingleClient = true
-	// Servers without client tracking refuse to be cached.
+	// Servers without client tracking refuse client-side caching.
 	o.DisableCache = true
-	// The callers' loops retry, with their own back-off and their own order.
+	// The callers retry, with their own back-off and in their own order.
 	o.DisableRetry = true
 	// Without it a command with a deadline does not notice that its context
 	// has been cancelled.
