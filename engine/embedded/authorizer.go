@@ -10,10 +10,10 @@ import (
 	"github.com/alicebob/miniredis/v2/server"
 )
 
-// allowedCommands are the commands that are carried out: what Pitwall and its
-// publishers use, and what helps to look at it. miniredis has others of which
-// one call takes all memory (SRANDMEMBER with a large negative count, SETBIT),
-// and a stand-in for one machine needs none of them.
+// allowedCommands are the commands that the server runs: those of Pitwall and its
+// publishers, and some for looking at the data. miniredis has others of which one
+// call takes all memory (SRANDMEMBER with a large negative count, SETBIT). A
+// stand-in for one machine needs none of them.
 var allowedCommands = wordSet(`
 	AUTH CLIENT ECHO HELLO INFO PING QUIT SELECT TIME
 	DBSIZE DEL EXISTS EXPIRE FLUSHALL FLUSHDB KEYS PERSIST PEXPIRE PTTL SCAN TTL TYPE UNLINK
@@ -45,20 +45,20 @@ const (
 // scriptTime is how long a script may take. Every other command waits for it.
 const scriptTime = 2 * time.Second
 
-// authorizer says who may send commands, and which. Any goroutine may use it.
+// authorizer decides who may send commands, and which. Any goroutine may use it.
 //
-// A script's commands come through as well. They are told apart by the state
-// that miniredis gives a client: a connection has none before its first
-// command, and all commands of one script have the same, from the start.
+// Commands of a script pass through it as well. The state that miniredis gives a
+// client tells them apart: a connection has none before its first command, and all
+// commands of one script share one from the start.
 type authorizer struct {
-	scripts    map[string]bool // that may be run, by their text
+	scripts    map[string]bool // the scripts that may run, by their text
 	password   []byte          // SHA-256 of it, nil for none
 	scriptTime time.Duration
 
 	mu      sync.Mutex
-	clients map[*server.Peer]bool // connections, and whether they have given the password
-	script  any                   // state of the script that runs, or ran last
-	began   time.Time
+	clients map[*server.Peer]bool // connections, and whether they have authenticated
+	script  any                   // state of the script that runs or ran last
+	began   time.Time             // start of that script
 }
 
 func newAuthorizer(scripts []string, password string) *authorizer {
@@ -77,8 +77,8 @@ func digest(s string) []byte {
 	return sum[:]
 }
 
-// refuses answers a command that is not carried out with the reason, and
-// reports whether it has. AUTH is answered here, too.
+// refuses reports whether a command is not to be run, and has then answered it. It
+// handles AUTH as well.
 func (g *authorizer) refuses(c *server.Peer, cmd string, args []string) bool {
 	if g.password != nil && cmd == "AUTH" && g.isClient(c) {
 		if len(args) == 0 || !g.authenticate(c, args[len(args)-1]) {
@@ -97,7 +97,7 @@ func (g *authorizer) refuses(c *server.Peer, cmd string, args []string) bool {
 	}
 }
 
-// reason is why a command is not carried out, or "".
+// reason returns why a command is not run, "" for one that is.
 func (g *authorizer) reason(c *server.Peer, cmd string, args []string) string {
 	switch {
 	case !g.isClient(c):
@@ -108,7 +108,7 @@ func (g *authorizer) reason(c *server.Peer, cmd string, args []string) string {
 	case !g.authenticated(c) && cmd != "HELLO" && cmd != "QUIT":
 		return errNoAuth
 	case cmd == "CLUSTER":
-		return errCluster // miniredis would name a node that listens nowhere
+		return errCluster // miniredis would return a node that does not exist
 	case !allowedCommands[cmd]:
 		return errCommand
 	case (cmd == "EVAL" || cmd == "EVAL_RO") && len(args) > 0 && !g.scripts[args[0]]:
@@ -119,8 +119,7 @@ func (g *authorizer) reason(c *server.Peer, cmd string, args []string) string {
 	return "" // EVALSHA finds only what EVAL and SCRIPT LOAD were given
 }
 
-// isClient reports whether a command comes from a client and not from a
-// script.
+// isClient reports whether a command comes from a connection and not from a script.
 func (g *authorizer) isClient(c *server.Peer) bool {
 	g.mu.Lock()
 	defer g.mu.Unlock()
@@ -139,8 +138,8 @@ func (g *authorizer) isClient(c *server.Peer) bool {
 	return true
 }
 
-// scriptTimedOut reports whether the script that sends this command has run for too long.
-// One script runs at a time.
+// scriptTimedOut reports whether the script that sends this command has run for too
+// long. Only one script runs at a time.
 func (g *authorizer) scriptTimedOut(c *server.Peer) bool {
 	g.mu.Lock()
 	defer g.mu.Unlock()
@@ -156,7 +155,8 @@ func (g *authorizer) authenticated(c *server.Peer) bool {
 	return g.password == nil || g.clients[c]
 }
 
-// authenticate lets a client in who knows the password.
+// authenticate checks the password, in constant time, and admits the client if it
+// is right.
 func (g *authorizer) authenticate(c *server.Peer, password string) bool {
 	if subtle.ConstantTimeCompare(digest(password), g.password) == 0 {
 		return false
@@ -167,9 +167,9 @@ func (g *authorizer) authenticate(c *server.Peer, password string) bool {
 	return true
 }
 
-// hello takes the password out of a HELLO, which may carry it as
-// "AUTH user password", and reports what is left of it. refused says that the
-// client is not let in.
+// hello removes the credentials from a HELLO, which may contain "AUTH user
+// password", and checks them. rest is the remaining arguments. refused says that
+// the client was refused and has been answered.
 func (g *authorizer) hello(c *server.Peer, args []string) (rest []string, refused bool) {
 	if g.password == nil {
 		return args, false

@@ -7,7 +7,8 @@ import (
 	"github.com/alicebob/miniredis/v2/server"
 )
 
-// commandFilter looks at every command before miniredis does. Any goroutine may use it.
+// commandFilter is the hook that miniredis calls before every command. Any
+// goroutine may use it.
 type commandFilter struct {
 	server     *server.Server
 	authorizer *authorizer
@@ -25,9 +26,9 @@ const (
 	errLarge  = "ERR the entry is larger than an entry may be"
 )
 
-// apply refuses what the gate does not let through, bounds what an XADD leaves
-// in its stream, whoever publishes, and refuses the forms that miniredis would
-// panic at. It reports whether the command is dealt with.
+// apply answers commands that are refused, and forms of commands that miniredis
+// would panic on. It rewrites XADD so that every stream stays bounded, whoever
+// publishes. It reports whether the command has been handled.
 func (h *commandFilter) apply(c *server.Peer, cmd string, args ...string) bool {
 	if h.authorizer.refuses(c, cmd, args) {
 		return true
@@ -43,13 +44,13 @@ func (h *commandFilter) apply(c *server.Peer, cmd string, args ...string) bool {
 	case "XADD":
 		return h.rewriteXadd(c, args)
 	case "XTRIM":
-		// XTRIM key MAXLEN ~, and nothing behind it.
+		// XTRIM key MAXLEN ~ without a threshold.
 		if len(args) == 3 && isTrimMark(args[2]) {
 			c.WriteError(errSyntax)
 			return true
 		}
 	case "XCLAIM":
-		// An option with its value missing.
+		// An option without its value.
 		if len(args) > 5 {
 			switch strings.ToUpper(args[len(args)-1]) {
 			case "IDLE", "TIME", "RETRYCOUNT":
@@ -61,13 +62,13 @@ func (h *commandFilter) apply(c *server.Peer, cmd string, args ...string) bool {
 	return false
 }
 
-// rewriteXadd rewrites an XADD into one with our bound, or its own where that is
-// lower, and has that carried out instead:
+// rewriteXadd replaces the bound of an XADD by ours, or keeps its own if that is
+// lower, and dispatches the result instead:
 //
 //	XADD key [NOMKSTREAM] [MAXLEN|MINID [=|~] threshold [LIMIT n]] id field value …
 func (h *commandFilter) rewriteXadd(c *server.Peer, args []string) bool {
 	if len(args) < 4 || h.sizes.isRewritten(c) {
-		return false // miniredis says what is wrong with it; or it is what xadd dispatches
+		return false // invalid, miniredis answers the error; or the command of dispatchXadd
 	}
 	head, rest := args[:1:1], args[1:]
 	if strings.EqualFold(rest[0], "NOMKSTREAM") {
@@ -82,8 +83,8 @@ func (h *commandFilter) rewriteXadd(c *server.Peer, args []string) bool {
 		}
 		return h.dispatchXadd(c, head, n, after)
 	case "MINID":
-		// A trim by id does not bound the length. It is left out: the bound
-		// holds instead.
+		// A trim by id does not bound the length. Our bound
+		// replaces it.
 		_, after, ok := parseThreshold(rest[1:])
 		if !ok {
 			c.WriteError(errSyntax)
@@ -94,15 +95,15 @@ func (h *commandFilter) rewriteXadd(c *server.Peer, args []string) bool {
 	return h.dispatchXadd(c, head, h.maxLen, rest)
 }
 
-// dispatchXadd dispatches "XADD head MAXLEN n rest", with n such that the stream stays
-// within our bounds. It comes through before again and passes.
+// dispatchXadd dispatches "XADD head MAXLEN n rest", with n such that the stream
+// stays within our bounds. The dispatched command passes through apply again.
 func (h *commandFilter) dispatchXadd(c *server.Peer, head []string, n int, rest []string) bool {
 	size, most := 0, MaxEntryBytes
 	for _, s := range rest {
 		size += len(s) + stringBytes
 	}
 	if strings.HasSuffix(head[0], ":dead") {
-		most *= 2 // whatever was let in can become a dead letter, which says more
+		most *= 2 // a dead letter contains the entry and more
 	}
 	if size > most {
 		c.WriteError(errLarge)
@@ -128,8 +129,8 @@ func parseMaxLen(args []string) (n int, after []string, ok bool) {
 	return n, after, err == nil && n >= 0
 }
 
-// parseThreshold reads [=|~] threshold [LIMIT n] and returns what follows.
-// LIMIT, which only spreads the work of a real server, is left out.
+// parseThreshold parses [=|~] threshold [LIMIT n] and returns what follows. LIMIT
+// is dropped: it only spreads the work of a real server.
 func parseThreshold(args []string) (threshold string, after []string, ok bool) {
 	if len(args) > 0 && isTrimMark(args[0]) {
 		args = args[1:]

@@ -17,29 +17,29 @@ const (
 	metresPerDegree = earthRadius * math.Pi / 180
 )
 
-// course is a closed loop that the simulated devices go round. Distances are
-// metres along it from the start; any distance will do, laps are taken off.
+// course is a closed loop that the simulated devices ride. Distances are metres
+// along it from the start; whole laps are subtracted from any distance.
 type course struct {
 	points []coursePoint // the last is the first again
 	from   []float64     // distance of each point
 	head   []float64     // bearing at each point, halfway between its two legs
 	length float64
 	aid    []float64 // distances where devices like to stop
-	dead   []span    // stretches without radio coverage
+	dead   []span    // sections without radio coverage
 }
 
 type coursePoint struct{ lat, lon, alt float64 }
 
 type span struct{ from, to float64 }
 
-// place is one spot of the course.
+// place is a point of the course with its direction and slope.
 type place struct {
 	coursePoint
 	bearing float64 // degrees clockwise from north, [0, 360)
 	grade   float64 // rise over run, positive uphill
 }
 
-// loadCourse reads a GeoJSON Feature with a LineString of [lon, lat, alt].
+// loadCourse parses a GeoJSON Feature with a LineString of [lon, lat, alt].
 func loadCourse(raw []byte) (*course, error) {
 	var f struct {
 		Properties struct {
@@ -82,7 +82,7 @@ func loadCourse(raw []byte) (*course, error) {
 	return c, nil
 }
 
-// lap takes whole laps off a distance.
+// lap subtracts whole laps from a distance.
 func (c *course) lap(metres float64) float64 {
 	d := math.Mod(metres, c.length)
 	if d < 0 {
@@ -91,7 +91,7 @@ func (c *course) lap(metres float64) float64 {
 	return d
 }
 
-// place finds the spot at a distance.
+// place returns the place at a distance.
 func (c *course) place(metres float64) place {
 	d := c.lap(metres)
 	i := sort.SearchFloat64s(c.from, d)
@@ -110,7 +110,7 @@ func (c *course) place(metres float64) place {
 	}
 }
 
-// covered says whether a device has radio coverage there.
+// covered reports whether a device has radio coverage at a distance.
 func (c *course) covered(metres float64) bool {
 	d := c.lap(metres)
 	for _, s := range c.dead {
@@ -121,8 +121,8 @@ func (c *course) covered(metres float64) bool {
 	return true
 }
 
-// passesAid says whether an aid station lies between two distances, the second
-// included.
+// passesAid reports whether there is an aid station between two distances, the
+// second included.
 func (c *course) passesAid(from, to float64) bool {
 	a, b := c.lap(from), c.lap(to)
 	for _, s := range c.aid {
@@ -133,8 +133,8 @@ func (c *course) passesAid(from, to float64) bool {
 	return false
 }
 
-// moved is p shifted by metres in a direction. Both this and distance treat
-// the ground as flat, which over some tens of metres it is.
+// moved returns p shifted by metres in a direction. Both this and distance treat
+// the ground as flat, which is precise enough over some tens of metres.
 func (p coursePoint) moved(metres, direction float64) coursePoint {
 	sin, cos := math.Sincos(direction * math.Pi / 180)
 	p.lat += metres * cos / metresPerDegree
@@ -149,15 +149,15 @@ func bearing(a, b coursePoint) float64 {
 	return turn(math.Atan2(east, north) * 180 / math.Pi)
 }
 
-// offset is the way from a to b in metres east and north.
+// offset returns the vector from a to b in metres east and north.
 func offset(a, b coursePoint) (east, north float64) {
 	return (b.lon - a.lon) * metresPerDegree * math.Cos((a.lat+b.lat)/2*math.Pi/180), (b.lat - a.lat) * metresPerDegree
 }
 
-// between is the bearing at t in [0, 1] of the shorter turn from a to b.
+// between returns the bearing at t in [0, 1] of the shorter turn from a to b.
 func between(a, b, t float64) float64 { return turn(a + (turn(b-a+180)-180)*t) }
 
-// turn brings an angle into [0, 360).
+// turn normalises an angle to [0, 360).
 func turn(degrees float64) float64 {
 	d := math.Mod(degrees, 360)
 	if d < 0 {

@@ -5,8 +5,8 @@ import (
 	"math/rand/v2"
 )
 
-// maxStored is how many fixes a device keeps while it has no coverage: a
-// quarter of an hour. The oldest go first.
+// maxStored is how many fixes a device stores while it has no coverage: a quarter
+// of an hour. The oldest are dropped first.
 const maxStored = 900
 
 // fix is what a device measures once a second.
@@ -21,11 +21,11 @@ type fix struct {
 	faulty   bool
 }
 
-// device is one rider's tracker, somewhere on the course. It draws from its
-// own random source, so what it does depends on the seed and its number only.
+// device is the tracker of one rider on the course. It has a random source of its
+// own, so its behaviour depends only on the seed and its number.
 type device struct {
 	id     string
-	flat   bool // publishes records of shape B
+	flat   bool // publishes flat records (shape B)
 	number int
 	rnd    *rand.Rand
 	course *course
@@ -35,7 +35,7 @@ type device struct {
 	metres float64 // along the course, from its start
 	begin  float64 // metres at the beginning
 	speed  float64 // m/s
-	rest   int     // seconds still to stand
+	rest   int     // seconds left at rest
 	side   float64 // metres right of the course's line
 	head   float64 // course over ground, degrees
 
@@ -43,9 +43,11 @@ type device struct {
 	battery float64 // percent
 	drain   float64 // percent a second
 
-	everHeard bool // its first fix comes through wherever it is: everybody is on the map from the start
-	silent    int  // seconds still without a signal
-	off       int  // seconds still switched off
+	// everHeard is set by the first fix, which is sent even without coverage, so that
+	// every device is on the map from the start.
+	everHeard bool
+	silent    int // seconds left without a signal
+	off       int // seconds left switched off
 	stored    []fix
 	liveFirst bool // sends the newest fix before the stored ones
 }
@@ -73,7 +75,7 @@ func newDevice(id string, number int, seed uint64, c *course) *device {
 	return d
 }
 
-// second lets one second pass and returns what the device measures at its end.
+// second advances the device by one second and returns what it measures at the end.
 func (d *device) second(ts int64) fix {
 	here := d.course.place(d.metres)
 	d.ride(here)
@@ -89,7 +91,7 @@ func (d *device) second(ts int64) fix {
 		battery: int(math.Ceil(d.battery)), odometer: (d.metres - d.begin) / 1000,
 	}
 	if d.rnd.IntN(1500) == 0 {
-		// A fix gone wrong, and marked so by the device: hundreds of metres
+		// A wrong fix that the device marks as faulty: hundreds of metres
 		// off, with few satellites.
 		f.faulty, f.sats = true, 3
 		f.at = f.at.moved(400+2000*d.rnd.Float64(), 360*d.rnd.Float64())
@@ -97,7 +99,7 @@ func (d *device) second(ts int64) fix {
 	return f
 }
 
-// ride moves the device by one second's way.
+// ride moves the device by the distance of one second.
 func (d *device) ride(here place) {
 	if d.rest > 0 {
 		d.rest--
@@ -120,7 +122,7 @@ func (d *device) ride(here place) {
 	}
 }
 
-// effort is how a slope changes the pace.
+// effort returns how a slope changes the pace.
 func effort(grade float64) float64 {
 	if grade > 0 {
 		return max(1/(1+11*grade), 0.3)
@@ -128,8 +130,9 @@ func effort(grade float64) float64 {
 	return min(1-5*grade, 1.7)
 }
 
-// report lets one second pass and appends the fixes that reach the ingestion
-// service in it: one, none, or all that were stored while there was no signal.
+// report advances the device by one second and appends the fixes that reach the
+// ingestion service in it: one, none, or all that were stored while there was no
+// signal.
 func (d *device) report(ts int64, dst []fix) []fix {
 	f := d.second(ts)
 	if d.off > 0 {

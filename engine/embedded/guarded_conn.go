@@ -7,17 +7,17 @@ import (
 	"time"
 )
 
-// Bounds of one request to the embedded Redis. A real server allows more; a
-// record of 16 KiB with every field fits a hundred times over.
+// Limits of one request to the embedded Redis. A real server allows more. A record
+// of 16 KiB with every field fits a hundred times.
 const (
 	maxRequestArgs  = 100_000
 	maxRequestBytes = 8 << 20
 	maxHeaderDigits = 9
 )
 
-// Replies are written while every other client waits. A client that does not
-// take them may keep the server waiting for maxStall, and earns one part in
-// stallRefill of the time that passes back. Then its connection is closed.
+// Every other client waits while a reply is written. A client that does not read
+// may block the server for maxStall in all. The allowance recovers by one part in
+// stallRefill of the time that passes. Without allowance its connection is closed.
 const (
 	maxStall    = 2 * time.Second
 	stallRefill = 10
@@ -25,13 +25,13 @@ const (
 
 var errProtocol = errors.New("embedded redis: protocol error")
 
-// guardedConn follows the requests (RESP arrays of bulk strings) in what a
-// client sends and fails the read at the first byte that is out of form.
-// Without it an empty array or an oversized length, a dozen bytes from anyone,
-// is a panic in a goroutine that nobody can recover.
+// guardedConn checks what a client sends against the protocol (RESP arrays of bulk
+// strings) and fails the read at the first invalid byte. Without it an empty array
+// or a too large length, a dozen bytes from any client, would be a panic in a
+// goroutine of miniredis that nothing can recover.
 //
-// Read is called by one goroutine, miniredis' reader of this connection; Write
-// by one at a time.
+// One goroutine calls Read, miniredis' reader of this connection; one at a time
+// calls Write.
 type guardedConn struct {
 	net.Conn
 	state  guardState
@@ -42,7 +42,7 @@ type guardedConn struct {
 	total  int // bytes of bulk strings in this request
 	err    error
 
-	stalled time.Duration // for which the client has kept the server waiting
+	stalled time.Duration // how long the client has blocked the server, less what has recovered
 	wrote   time.Time     // end of the last write
 }
 
@@ -58,23 +58,23 @@ const (
 	inBulk
 )
 
-// Read reads from the connection; an error is for good.
+// Read reads from the connection. An error is final.
 func (c *guardedConn) Read(p []byte) (int, error) {
 	if c.err != nil {
 		return 0, c.err
 	}
 	n, err := c.Conn.Read(p)
 	if bad := c.validate(p[:n]); bad != nil {
-		// Nothing of this read is passed on: half a request cannot be
-		// carried out anyway.
+		// Nothing of this read is passed on: half a request cannot be run
+		// in any case.
 		c.err = bad
 		return 0, bad
 	}
 	return n, err
 }
 
-// Write writes all of p, or closes the connection of a client that has kept the
-// server waiting for too long.
+// Write writes all of p, or closes the connection of a client that has blocked the
+// server for too long.
 func (c *guardedConn) Write(p []byte) (int, error) {
 	began := time.Now()
 	c.stalled = max(0, c.stalled-began.Sub(c.wrote)/stallRefill)
@@ -109,7 +109,7 @@ func (c *guardedConn) validate(p []byte) error {
 	return nil
 }
 
-// header takes one byte outside a bulk string's content.
+// header processes one byte outside the content of a bulk string.
 func (c *guardedConn) header(b byte) error {
 	switch c.state {
 	case wantArray:
@@ -135,7 +135,7 @@ func (c *guardedConn) header(b byte) error {
 
 func (c *guardedConn) begin(b, want byte, next guardState) error {
 	if b != want {
-		return fmt.Errorf("%w: %q where %q belongs", errProtocol, b, want)
+		return fmt.Errorf("%w: got %q, want %q", errProtocol, b, want)
 	}
 	c.number, c.digits, c.state = 0, 0, next
 	return nil

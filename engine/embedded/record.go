@@ -6,11 +6,11 @@ import (
 	"time"
 )
 
-// stamp is RFC 3339 with milliseconds, as ingestion services write it.
+// stamp is RFC 3339 with milliseconds, the format of ingestion services.
 const stamp = "2006-01-02T15:04:05.000Z"
 
-// record gives the fields of a fix, alternating name and value, in the shape
-// that the device's ingestion uses.
+// record returns the fields of a fix, alternating name and value, in the shape that
+// the device's ingestion service uses.
 func (d *device) record(f fix) []string {
 	if d.flat {
 		return d.flatRecord(f)
@@ -19,7 +19,7 @@ func (d *device) record(f fix) []string {
 	return []string{"device_id", d.id, "ts", ts, "codec", "8E", "payload", string(d.appendPayload(nil, f, ts))}
 }
 
-// flatRecord is shape B, which anyone can type into redis-cli.
+// flatRecord returns shape B, which can be typed into redis-cli.
 func (d *device) flatRecord(f fix) []string {
 	r := []string{
 		"device_id", d.id,
@@ -69,8 +69,8 @@ func (d *device) appendPayload(b []byte, f fix, ts string) []byte {
 	return append(b, '}')
 }
 
-// appendAttributes appends the attributes as a JSON object: numbers and
-// booleans for all, the two tagged forms for some.
+// appendAttributes appends the attributes as a JSON object: numbers and booleans
+// for every device, the two tagged forms for some.
 func (d *device) appendAttributes(b []byte, f fix) []byte {
 	b = append(b, `{"battery":`...)
 	b = strconv.AppendInt(b, int64(f.battery), 10)
@@ -91,8 +91,8 @@ func (d *device) appendAttributes(b []byte, f fix) []byte {
 
 func formatDecimal(v float64, decimals int) string { return strconv.FormatFloat(v, 'f', decimals, 64) }
 
-// broken is a record that no decoder should take, as they come from a device
-// with a fault or from a colleague's script.
+// broken returns a record that no decoder accepts, as it comes from a faulty device
+// or script.
 func (d *device) broken(f fix, r *rand.Rand) []string {
 	switch r.IntN(5) {
 	case 0: // JSON cut short
@@ -103,9 +103,9 @@ func (d *device) broken(f fix, r *rand.Rand) []string {
 		return d.flatRecord(f)
 	case 2: // one coordinate only
 		return []string{"device_id", d.id, "lat", formatDecimal(f.at.lat, 7)}
-	case 3: // nobody's
+	case 3: // without a device
 		return []string{"lat", formatDecimal(f.at.lat, 7), "lon", formatDecimal(f.at.lon, 7)}
-	default: // a date that is none
+	default: // an invalid date
 		return []string{"device_id", d.id, "ts", "yesterday", "lat", formatDecimal(f.at.lat, 7), "lon", formatDecimal(f.at.lon, 7)}
 	}
 }

@@ -16,9 +16,9 @@ import (
 // DefaultRedisAddr is where StartRedis listens when no address is given.
 const DefaultRedisAddr = "127.0.0.1:6390"
 
-// MaxStreamLen is how many entries a stream of the embedded Redis holds at
-// most; the oldest make room for the newest. At 200 records a second that is
-// four minutes and some 50 MB, the same after a week as after an hour.
+// MaxStreamLen is how many entries a stream of the embedded Redis holds; the oldest
+// are trimmed. At 200 records a second that is four minutes and some 50 MB, however
+// long it runs.
 const MaxStreamLen = 50_000
 
 // MaxStreamBytes is how many bytes of ids, names and values, and 16 for each of
@@ -29,7 +29,7 @@ const (
 	MaxStreamBytes = 64 << 20
 	MaxEntryBytes  = 64 << 10
 
-	stringBytes = 16 // what a string takes beside its bytes
+	stringBytes = 16 // overhead of a string
 )
 
 // Redis is a Redis protocol server inside this process. Its methods may be
@@ -43,15 +43,15 @@ type Redis struct {
 	closing  chan struct{} // closed by Close
 }
 
-// RedisOptions say where the embedded Redis listens and who may use it.
+// RedisOptions say where the embedded Redis listens and what password it requires.
 type RedisOptions struct {
 	Addr     string // host:port, port 0 for a free one, "" for DefaultRedisAddr
-	Password string // that every client has to give, "" for none
+	Password string // required of every client, "" for none
 }
 
-// StartRedis starts the embedded Redis. The caller closes it. Whether the
-// address suits is the caller's business: without a password whoever reaches it
-// may read and write everything. An error names the setting EMBEDDED_REDIS_ADDR.
+// StartRedis starts the embedded Redis. The caller closes it, and decides whether
+// the address is safe: without a password everyone who reaches it may read and
+// write everything. An error names the setting EMBEDDED_REDIS_ADDR.
 func StartRedis(o RedisOptions) (*Redis, error) {
 	if o.Addr == "" {
 		o.Addr = DefaultRedisAddr
@@ -69,7 +69,7 @@ func StartRedis(o RedisOptions) (*Redis, error) {
 	return r, nil
 }
 
-// startServer starts a miniredis without a listener of its own: ours hands it
+// startServer starts a miniredis without a listener of its own. serve passes it
 // guarded connections.
 func startServer(g *authorizer) (*miniredis.Miniredis, error) {
 	server := miniredis.NewMiniRedis()
@@ -81,15 +81,15 @@ func startServer(g *authorizer) (*miniredis.Miniredis, error) {
 		server.Close()
 		return nil, err
 	}
-	// Time to live runs out by the clock, as on a real server, and not only
-	// when a test says so.
+	// Keys expire by the clock, as on a real server. By default miniredis
+	// leaves that to tests.
 	server.ClockTTL(true)
 	server.Server().SetPreHook(newCommandFilter(server.Server(), g, MaxStreamLen, MaxStreamBytes).apply)
 	return server, nil
 }
 
-// serve accepts until the listener is closed. Accept may also fail for want of
-// file descriptors, which passes.
+// serve accepts connections until the listener is closed. Accept may also fail for
+// lack of file descriptors, so other errors are retried.
 func (r *Redis) serve() {
 	for {
 		conn, err := r.listener.Accept()
@@ -114,14 +114,14 @@ func (r *Redis) pause(d time.Duration) {
 	}
 }
 
-// Addr returns the address it listens on, host:port.
+// Addr returns the address that it listens on, host:port.
 func (r *Redis) Addr() string { return r.listener.Addr().String() }
 
 // URL returns the REDIS_URL of this server, with its password.
 func (r *Redis) URL() string { return RedisURL(r.Addr(), r.password) }
 
-// RedisURL is the REDIS_URL of an embedded Redis at addr, of this process or of
-// another one.
+// RedisURL returns the REDIS_URL of an embedded Redis at addr, in this process or
+// another.
 func RedisURL(addr, password string) string {
 	u := url.URL{Scheme: "redis", Host: addr}
 	if password != "" {
@@ -130,14 +130,14 @@ func RedisURL(addr, password string) string {
 	return u.String()
 }
 
-// Close ends the server, cuts its clients and waits until all its goroutines
-// have ended. What it held is gone. Further calls do nothing.
+// Close stops the server, closes its connections and waits until all its goroutines
+// have ended. Its data is lost. Further calls do nothing.
 func (r *Redis) Close() error {
 	var err error
 	r.close.Do(func() {
 		close(r.closing)
 		err = r.listener.Close()
-		r.accept.Wait() // no connection is handed over after this
+		r.accept.Wait() // no connection reaches the server after this
 		r.server.Close()
 	})
 	if err != nil {

@@ -20,40 +20,40 @@ const (
 	orphans  = 3 // devices in no event
 	period   = time.Second
 	tickTime = 25 * time.Millisecond
-	// maxBehind is how far the clock may be off the schedule. After more (the
-	// machine slept, the clock was set) it goes on from now, and devices have a
-	// gap or repeat themselves.
+	// maxBehind is how far the clock may deviate from the schedule. Beyond it (the
+	// machine slept, the clock was set) the schedule restarts at the current time,
+	// and devices have a gap or repeat themselves.
 	maxBehind = 10 * time.Second
 	// brokenEvery is the mean number of records between two broken ones.
 	brokenEvery = 4000
 	logInterval = 10 * time.Second
 )
 
-// Publisher takes records, each given as alternating name and value, and
-// appends them to a stream in their order (XADD). maxLen keeps the stream near
-// that many entries, 0 leaves it unbounded.
+// Publisher appends records to a stream (XADD). *redis.Client is one.
 type Publisher interface {
-	// AddAll returns when the server has taken all records, or an error.
+	// AddAll appends records in order, each given as alternating name and value.
+	// The stream is trimmed to about maxLen entries; 0 trims nothing. It returns
+	// when the server has added all records, or an error.
 	AddAll(ctx context.Context, stream string, maxLen int64, records [][]string) error
 }
 
-// Options say what to simulate.
+// Options configure a simulation.
 type Options struct {
-	// Devices is how many devices of the demo event send a fix a second, from
-	// 1 to MaxDevices. Three more send too, but belong to no event.
+	// Devices is how many devices of the demo event send a fix a second, from 1 to
+	// MaxDevices. Three more send too, but belong to no event.
 	Devices int
-	// Publisher is where records go. Required.
+	// Publisher receives the records. Required.
 	Publisher Publisher
 	// Streams are the stream keys; all records of one device go to the same.
 	// At least one.
 	Streams []string
 	// MaxLen bounds each stream, in entries. 0 leaves that to the server: the
-	// embedded Redis bounds its streams by itself, and on a server shared with
-	// others trimming is their decision.
+	// embedded Redis bounds its streams by itself, and on a shared server its
+	// owner decides about trimming.
 	MaxLen int64
 	// Seed makes runs repeatable: the same seed and start give the same records.
 	Seed uint64
-	// Logger receives at most a line in ten seconds while publishing fails.
+	// Logger receives at most one line in ten seconds while publishing fails.
 	// Required.
 	Logger *slog.Logger
 }
@@ -61,8 +61,8 @@ type Options struct {
 // RosterRow says that a device belongs to an entry of an event.
 type RosterRow struct{ Event, Entry, Device string }
 
-// Simulator is a field of devices riding round a course. Make it with
-// NewSimulator, then let Run run.
+// Simulator is a group of devices that ride round a course. Make it with
+// NewSimulator, then call Run.
 type Simulator struct {
 	o       Options
 	devices []*device // the orphans last
@@ -74,13 +74,13 @@ type Simulator struct {
 	fixes []fix     // reused
 	batch map[string][][]string
 
-	dropped   int // records since the last complaint
+	dropped   int // records since the last log line
 	loggedAt  time.Time
 	lastError error
 }
 
 // NewSimulator checks the options and places the devices. An error names the
-// setting SIMULATE or TELEMETRY_STREAMS where that is what to change.
+// setting SIMULATE or TELEMETRY_STREAMS if that is the cause.
 func NewSimulator(o Options) (*Simulator, error) {
 	switch {
 	case o.Devices < 1 || o.Devices > MaxDevices:
@@ -113,8 +113,8 @@ func (s *Simulator) add(id string, c *course) {
 	s.streams = append(s.streams, s.o.Streams[int(h.Sum32()%uint32(len(s.o.Streams)))])
 }
 
-// Roster returns the entries of the demo event, one device each, for the
-// database. The orphans are not among them.
+// Roster returns the entries of the demo event, one device each, for the database.
+// Devices without an event are not included.
 func (s *Simulator) Roster() []RosterRow {
 	rows := make([]RosterRow, s.o.Devices)
 	for i := range rows {
@@ -123,12 +123,11 @@ func (s *Simulator) Roster() []RosterRow {
 	return rows
 }
 
-// Run publishes until ctx ends, and returns nil then. Each device sends a fix
-// a second, all of them spread evenly over it. Records that cannot be
-// published are dropped and counted. Run starts no goroutine; it is called
-// once.
+// Run publishes until ctx ends, and then returns nil. Each device sends a fix a
+// second; the devices are spread evenly over the second. Records that cannot be
+// published are dropped and counted. Run starts no goroutine. Call it once.
 func (s *Simulator) Run(ctx context.Context) error {
-	s.start = time.Now().Round(0) // by the wall clock: the other one sleeps with the machine
+	s.start = time.Now().Round(0) // wall clock only: the monotonic clock stops while the machine sleeps
 	tick := time.NewTicker(tickTime)
 	defer tick.Stop()
 	for {
@@ -142,14 +141,14 @@ func (s *Simulator) Run(ctx context.Context) error {
 	}
 }
 
-// due is when the next fix is to be sent, by the schedule.
+// due returns when the next fix is scheduled.
 func (s *Simulator) due() time.Time {
 	n := len(s.devices)
 	round, device := s.next/n, s.next%n
 	return s.start.Add(time.Duration(round)*period + time.Duration(device)*period/time.Duration(n))
 }
 
-// collect puts the records that are due by now into the batch.
+// collect adds the records that are due by now to the batch.
 func (s *Simulator) collect(now time.Time) {
 	if behind := now.Sub(s.due()); behind.Abs() > maxBehind {
 		s.start = s.start.Add(behind.Truncate(period))
@@ -173,7 +172,7 @@ func (s *Simulator) put(device int, record []string) {
 	s.batch[key] = append(s.batch[key], record)
 }
 
-// publish sends the batch, a round trip per stream.
+// publish sends the batch, one round trip per stream.
 func (s *Simulator) publish(ctx context.Context) {
 	for _, key := range s.o.Streams {
 		records := s.batch[key]
@@ -184,7 +183,7 @@ func (s *Simulator) publish(ctx context.Context) {
 			s.dropped += len(records)
 			s.lastError = err
 		}
-		clear(records) // the strings, not the memory
+		clear(records) // drops the strings and keeps the memory
 		s.batch[key] = records[:0]
 	}
 	s.logDropped(time.Now())

@@ -6,16 +6,16 @@ import (
 	"github.com/alicebob/miniredis/v2/server"
 )
 
-// streamSizes know how many of the newest entries of a stream fit into its bound in
-// bytes. miniredis bounds streams by number alone. What they count is what is
-// added; entries that were deleted, or were refused for their id, make room
-// for others only once newer ones have come in their place.
+// streamSizes computes how many of the newest entries of a stream fit into its
+// bound in bytes; miniredis bounds streams by number alone. It counts what is
+// added. Entries that were deleted, or refused because of their id, count until
+// newer ones have displaced them.
 type streamSizes struct {
 	maxLen, maxBytes int
 
 	mu        sync.Mutex
 	streams   map[string]*entrySizes
-	rewriting map[*server.Peer]bool // clients whose XADD is being carried out, rewritten
+	rewriting map[*server.Peer]bool // clients whose rewritten XADD is running
 }
 
 // entrySizes are the sizes of a stream's newest entries, oldest first.
@@ -28,8 +28,8 @@ func newStreamSizes(maxLen, maxBytes int) streamSizes {
 	return streamSizes{maxLen: maxLen, maxBytes: maxBytes, streams: map[string]*entrySizes{}, rewriting: map[*server.Peer]bool{}}
 }
 
-// begin puts an entry on the scales and returns how many entries the stream may
-// hold with it, at least that one. Until end, ours is true for the client.
+// begin adds an entry and returns how many entries the stream may hold with it, at
+// least 1. Until end, isRewritten is true for the client.
 func (s *streamSizes) begin(c *server.Peer, stream string, size int) int {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -48,14 +48,14 @@ func (s *streamSizes) begin(c *server.Peer, stream string, size int) int {
 	return len(w.sizes)
 }
 
-// end ends what begin has begun.
+// end ends what begin began.
 func (s *streamSizes) end(c *server.Peer) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	delete(s.rewriting, c)
 }
 
-// pitwallScript reports whether the client's command is one that we have rewritten.
+// isRewritten reports whether the client's command is an XADD that was rewritten.
 func (s *streamSizes) isRewritten(c *server.Peer) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()

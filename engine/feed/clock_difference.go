@@ -12,30 +12,30 @@ import (
 	"pitwall/engine/internal/redis"
 )
 
-// clockDifference is what this machine's clock shows less what the Redis server's
-// does, as contract 1 has it. An entry's id is the server's time at its arrival,
-// so the age of an entry that was just added is the difference, plus the time on
-// the way. The minimum over a minute leaves the latter out.
+// clockDifference measures this machine's clock minus the Redis server's clock
+// (contract 1). An entry's id is the server's time at its arrival, so the age of an
+// entry that was just added is the difference plus the time until it was read. The
+// minimum over a minute removes that time.
 //
-// It belongs to the goroutine that reads; effective may be asked by any.
+// The goroutine that reads owns it; any goroutine may call effective.
 type clockDifference struct {
-	tolerance int64 // ms up to which the clocks count as the same
+	tolerance int64 // ms up to which the clocks count as equal
 	log       *slog.Logger
 	gauge     *metrics.Gauge
 
 	begin     time.Time              // origin of the seconds below, on the monotonic clock
 	minimum   [minimumWindow]minimum // by second
-	emptiedAt time.Duration          // when a read last emptied the stream, since begin; 0 for not yet
+	emptiedAt time.Duration          // when a read last emptied the stream, since begin; 0 for never
 
 	mu   sync.Mutex // guards used
 	used int64      // ms; 0 while it is within the tolerance
 }
 
-// minimumWindow is over how many seconds the minimum is taken.
+// minimumWindow is how many seconds the minimum covers.
 const minimumWindow = 60
 
-// freshness is how long before its read an entry can have been added for its age
-// to say something: the reads before it emptied the stream within this time.
+// freshness is how recently a read must have emptied the stream for the age of the
+// next entry to be used. An entry that waited longer may be old.
 const freshness = 5 * time.Second
 
 // minimum is the smallest sample of one second.
@@ -48,16 +48,18 @@ func newClockDifference(tolerance time.Duration, log *slog.Logger, gauge *metric
 	return &clockDifference{tolerance: tolerance.Milliseconds(), log: log, gauge: gauge, begin: time.Now().Add(-time.Second)}
 }
 
-// effective is the difference to reckon with, in ms; 0 while the clocks agree.
+// effective returns the difference that positions are corrected by, in ms; 0 while
+// the clocks agree.
 func (d *clockDifference) effective() int64 {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	return d.used
 }
 
-// askServer takes the server's own word for it, until the first entries are read. Its
-// ids may be ahead of that: they stand still after its clock was put back. A server
-// that does not tell is taken at its entries' word.
+// askServer sets the difference from the server's TIME, until the first entries are
+// read. After the server's clock was set back its ids stay ahead of TIME until the
+// clock has caught up, so the later of TIME and the last id is used. If the server
+// does not tell its time, the difference stays 0 until entries are read.
 func (d *clockDifference) askServer(ctx context.Context, c *redis.Client, stream string, last redis.ID) {
 	before := time.Now()
 	server, err := c.Time(ctx, stream)
@@ -69,15 +71,15 @@ func (d *clockDifference) askServer(ctx context.Context, c *redis.Client, stream
 	d.set(now - max(server.UnixMilli(), int64(min(last.Ms, math.MaxInt64))))
 }
 
-// forget drops what was measured with another server. What is in force stays
-// until the first entries of this one.
+// forget drops the samples of the previous server. The effective difference stays
+// until the first entries of the new server.
 func (d *clockDifference) forget() {
 	d.minimum = [minimumWindow]minimum{}
 	d.emptiedAt = 0
 }
 
-// observe takes note of a read that ended at now. Its last entry has the id last;
-// emptiedAt says that the stream held no more. Only what was added after an
+// observe records a read that ended at now. last is the id of its last entry;
+// emptied says that the stream held no more. Only an entry that was added after an
 // earlier read had emptied the stream is certain to be new.
 func (d *clockDifference) observe(now time.Time, last redis.ID, emptiedAt bool) {
 	if !emptiedAt {
@@ -102,8 +104,7 @@ func (d *clockDifference) observe(now time.Time, last redis.ID, emptiedAt bool) 
 	d.set(sample)
 }
 
-// set puts a difference in force, and tells when the clocks begin and cease to
-// disagree.
+// set sets the difference, and logs when the clocks begin or cease to disagree.
 func (d *clockDifference) set(ms int64) {
 	d.gauge.Set(float64(ms))
 	used := ms
@@ -116,7 +117,7 @@ func (d *clockDifference) set(ms int64) {
 	d.mu.Unlock()
 	switch {
 	case before == 0 && used != 0:
-		d.log.Warn("the clock of the Redis server differs from this machine's; arrivals are corrected by that on screens (LIVE_FUTURE_TOLERANCE_MS)",
+		d.log.Warn("the clock of the Redis server differs from this machine's; the arrival times shown to clients are corrected (LIVE_FUTURE_TOLERANCE_MS)",
 			"difference", time.Duration(ms)*time.Millisecond)
 	case before != 0 && used == 0:
 		d.log.Info("the clock of the Redis server agrees with this machine's again", "difference", time.Duration(ms)*time.Millisecond)

@@ -1,54 +1,72 @@
-// Package feed takes positions off Redis Streams and hands them to the shards:
-// the first room on the way of a position.
+// Package feed reads positions from Redis Streams and delivers them to the shards:
+// the first step of a position.
 //
-// Each process reads the whole of every stream through a consumer group of its
-// own, live-broadcast-{instance id}, with NOACK: nothing pends, so that a live
-// process never holds a stream back. One reader per stream key takes a batch,
-// decodes it, and hands each shard its part in one hand-off. A full shard makes
-// its reader wait; the rest stays in Redis.
+// Each process reads the whole of every stream through a consumer group of its own,
+// live-broadcast-{instance id}, with NOACK. Nothing is pending, so a live process
+// never keeps a stream from being trimmed. A full shard blocks its reader; the rest
+// stays in Redis.
 //
 // The engine calls, in this order:
 //
 //	f := feed.New(options)
-//	f.AcquireLease(ctx)  // nobody else lives under this instance id
-//	go f.KeepLease(ctx)  // renews it, from here to the end
+//	f.AcquireLease(ctx)  // no other process has this instance id
+//	go f.KeepLease(ctx)  // renews the lease until the end
 //	f.CreateGroups(ctx)  // the live groups, at the stream's last id T
 //	                     // (map and table are loaded meanwhile)
 //	f.Warm(ctx)          // last values from the stream, up to T
 //	f.Run(ctx)           // everything after T, until ctx ends
 //	f.Close(ctx)         // after Run and KeepLease have returned
 //
-// # What is promised
+// # From XREADGROUP to Deliver
 //
-// Order: entries of a stream reach their shard in the stream's order. Nothing
-// missing: after a failed read the group is set back to the last id that was
-// batcher over, so that a reply lost with its connection is read again. Repeats
-// are possible then, and fall to the order rule of the shards. What Redis itself
-// loses, or trims before it was read, is gone.
+// Run starts one goroutine per stream, which does all of this:
 //
-// Alone: only the holder of the instance id's lease reads its group. Who takes
-// the lease closes the connections that another reads on. After any failed read,
-// and when the lease has run out by this machine's clocks, the lease is looked up
-// before the group is touched, over the connection that is read on next. So a
-// process that was suspended finds out that the id is another's.
+//   - reader.loop (reader.go) repeats the steps below until ctx ends.
+//   - reader.readNext checks that the lease is still held, and reads.
+//   - redis.Reader.Read sends XREADGROUP and returns entries whose strings alias
+//     the memory of the reply.
+//   - reader.noteClock feeds clockDifference (clock_difference.go).
+//   - batcher.decodeAndDeliver (batcher.go) decodes each entry with codec.Decoder
+//     and appends it to the batch of its shard.
+//   - Sink.Deliver (*shard.Core) takes each batch, one call per shard and read.
+//   - reader.setPosition records the last id, from which a failed read resumes.
 //
-// On a Cluster each stream has a lease of its own, in its slot: the reader looks up
-// that one. A stream whose server is away stops no other.
+// A failed read goes to reader.restore, which backs off and calls reader.resume
+// (resume.go) until the group is back in place.
+//
+// # Guarantees
+//
+// Order: entries of a stream reach their shard in the stream's order.
+//
+// No loss: after a failed read the group is set back to the last id that was
+// delivered, so a reply that was lost with its connection is read again. That may
+// repeat entries, which the order rule of the shards drops. Entries that Redis
+// itself loses, or trims before they are read, are lost.
+//
+// One reader: only the holder of the instance id's lease reads its group. The
+// process that takes the lease closes the connections of the previous holder. The
+// lease is checked before the group is changed, after any failed read and when it
+// has expired by this machine's clocks. The check uses the connection of the next
+// read. So a process that was suspended learns that another one has its id.
+//
+// On a Cluster each stream has a lease of its own, in the stream's slot, and its
+// reader checks that one. A stream whose server is away stops no other.
 //
 // # Goroutines
 //
-// Run has two per stream, which read it and measure its lag, and one that keeps
-// the house; KeepLease has its caller's, and on a Cluster one for each further
-// stream. Both return when all of theirs have ended. Nothing is started elsewhere.
+// Run has two per stream, one that reads it and one that measures its lag, and one
+// that reaps the groups of dead processes. KeepLease uses its caller's, and on a
+// Cluster one more for each further stream. Both return when all of theirs have
+// ended. Nothing else starts a goroutine.
 //
 // # Caveats
 //
-// A read that does not come within its deadline, since its records are large or
-// the link is narrow, is followed by one for half as many; so at the warm start.
+// A read that fails at its deadline, because its records are large or the network
+// is slow, is repeated for half as many entries. The warm start does the same.
 //
-// A record that does not decode is counted by its reason and skipped. Optional
-// values that are wrong are left out of their positions and counted by field
-// and reason. A time before the first one allowed counts as none. Faulty,
-// late and repeated positions are the shards' business. A batch's strings alias
-// the memory of the reply; the garbage collector frees it after the shards.
+// A record that does not decode is counted by its reason and skipped. Invalid
+// optional values are left out of their positions and counted by field and reason.
+// A time before the earliest one allowed counts as missing. The shards handle
+// faulty, late and repeated positions. The strings of a batch alias the memory of
+// the reply, which the garbage collector frees after the shards.
 package feed

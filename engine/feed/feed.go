@@ -20,16 +20,16 @@ import (
 type Sink interface {
 	// Shards is the number of shards, the same for the life of the sink.
 	Shards() int
-	// ShardOf says which shard owns a device.
+	// ShardOf returns the shard that owns a device.
 	ShardOf(device string) int
 	// AcquireBatch returns an empty batch.
 	AcquireBatch() *shard.Batch
-	// Deliver hands a batch over for good, also when it fails, and blocks
-	// while that shard is full. It may do the shard's work within the call.
+	// Deliver takes ownership of a batch, also when it fails, and blocks while the
+	// shard is full. It may do the shard's work within the call.
 	Deliver(ctx context.Context, shard int, b *shard.Batch) error
 }
 
-// Options of a Feed. Fields without a default are required.
+// Options configure a Feed. Fields without a default are required.
 type Options struct {
 	Client  *redis.Client
 	Streams []string // stream keys, one reader each
@@ -38,40 +38,41 @@ type Options struct {
 	Logger  *slog.Logger
 	Metrics *metrics.Set
 
-	// InstanceID names group, consumer and lease. Two processes must not
-	// share one.
+	// InstanceID names group, consumer and lease. No two processes may share one.
 	InstanceID string
-	// Ephemeral says that the id is this process's alone (NewInstanceID): the
-	// group is destroyed by Close, or by other processes when this one dies.
+	// Ephemeral says that the id belongs to this process alone (NewInstanceID).
+	// Its group is destroyed by Close, or by other processes after this one has
+	// died.
 	Ephemeral bool
 
-	BatchCount int           // most entries of one read; default 512
+	BatchCount int           // entries of one read at most; default 512
 	Block      time.Duration // how long a read waits for a first entry; default 1 s
 
-	ArchiveGroup string        // whose progress Warm begins at; default "durable-write"
+	ArchiveGroup string        // Warm starts at its progress; default "durable-write"
 	WarmWindow   time.Duration // how far back Warm reads without such a group; default 10 min
-	WarmLeast    time.Duration // how far back Warm reads in any case; default: not at all
-	WarmRecords  int           // most records that Warm reads per stream; default 200,000
-	WarmTime     time.Duration // the time that Warm takes at most, shared by the streams; default 10 s
+	WarmLeast    time.Duration // how far back Warm reads at least; default 0
+	WarmRecords  int           // records that Warm reads per stream at most; default 200,000
+	WarmTime     time.Duration // duration of Warm at most, shared by the streams; default 10 s
 
-	// FutureTolerance is up to which difference the clocks of this machine and of
-	// the Redis server count as the same. Default: none.
+	// FutureTolerance is the difference up to which the clocks of this machine and
+	// the Redis server count as equal. Default 0.
 	FutureTolerance time.Duration
 
-	// Health takes what the feed says of itself; default one of its own.
+	// Health receives the state of the feed's streams and leases; default a
+	// registry of its own.
 	Health *health.Registry
 	// ReadyAway is how long a stream may go unread, or the lease unrenewed, before
-	// that counts against readiness; 0 is not at all, health.Never for ever.
+	// readiness fails: 0 for at once, health.Never for never.
 	ReadyAway time.Duration
 
-	LeaseTTL time.Duration // renewed five times in it; default 5 s
+	LeaseTTL time.Duration // it is renewed five times as often; default 5 s
 	LagEvery time.Duration // between two measurements of the lag; default 2 s
-	// ReapAfter is how long a process must have been silent before others
+	// ReapAfter is how long a process must have been silent before other processes
 	// destroy its ephemeral group; default 10 min.
 	ReapAfter time.Duration
 }
 
-// defaults fills in what was left out.
+// defaults sets the fields that were left out.
 func (o *Options) defaults() {
 	orInt := func(v *int, d int) {
 		if *v <= 0 {
@@ -99,12 +100,13 @@ func (o *Options) defaults() {
 	}
 }
 
-// ErrLeaseLost is what KeepLease and Run end with when another process holds
-// this one's instance id. The live part must end; the id is not ours any more.
+// ErrLeaseLost is the error of KeepLease and Run when another process holds this
+// instance id. The live part must end, because the id belongs to that process.
 var ErrLeaseLost = errors.New("another live process has taken this INSTANCE_ID")
 
-// Feed is the reading side of one live process. The methods are called by one
-// goroutine in the order of the package's description; Ready and Lost by any.
+// Feed reads the streams for one live process. One goroutine calls the methods, in
+// the order of the package documentation; any goroutine may call Ready, Difference
+// and Lost.
 type Feed struct {
 	opt     Options
 	log     *slog.Logger
@@ -118,7 +120,7 @@ type Feed struct {
 	running bool
 }
 
-// New returns a feed that has not touched Redis yet.
+// New returns a feed. It does not use Redis yet.
 func New(o Options) *Feed {
 	o.defaults()
 	f := &Feed{
@@ -137,9 +139,9 @@ func New(o Options) *Feed {
 	return f
 }
 
-// CreateGroups notes the last id T of each stream and makes the live group
-// there, with the stream if there is none. A group of an earlier process with
-// the same id is moved to T.
+// CreateGroups records the last id T of each stream and creates the live group
+// there, with the stream if there is none. A group that an earlier process with the
+// same id left is moved to T.
 func (f *Feed) CreateGroups(ctx context.Context) error {
 	for _, k := range f.keySets {
 		if !f.opt.Ephemeral {
@@ -157,9 +159,9 @@ func (f *Feed) CreateGroups(ctx context.Context) error {
 	return nil
 }
 
-// Run reads everything after T until ctx ends, which is no error, or until the
-// lease is lost (ErrLeaseLost) or the sink has ended. While Redis is away it
-// tries again for ever.
+// Run reads everything after T until ctx ends, which is no error, until the lease
+// is lost (ErrLeaseLost), or until the sink fails. While Redis is away it retries
+// without limit.
 func (f *Feed) Run(ctx context.Context) error {
 	parent := ctx
 	ctx, cancel := context.WithCancelCause(parent)
@@ -191,17 +193,17 @@ func (f *Feed) Run(ctx context.Context) error {
 	return context.Cause(ctx)
 }
 
-// Close gives up what the process holds in Redis: the ephemeral groups, and
-// the lease. It is called after Run and KeepLease have returned, also when the
-// start failed half way. Calling it twice is no error.
+// Close releases the lease and destroys the ephemeral groups. Call it after Run and
+// KeepLease have returned, also after a start that failed half-way. A second call
+// is no error.
 func (f *Feed) Close(ctx context.Context) error {
-	if !f.isRunning() { // as it may be when it was not waited for any longer
+	if !f.isRunning() { // Run may still be running if the caller stopped waiting for it
 		for _, r := range f.readers {
 			r.conn.Close()
 		}
 	}
 	if f.id.isLost() {
-		return nil // group and lease are another's
+		return nil // group and lease belong to the other process
 	}
 	var errs []error
 	for _, k := range f.keySets {
@@ -228,8 +230,8 @@ func (f *Feed) isRunning() bool {
 	return f.running
 }
 
-// Ready is nil while the feed runs, and says otherwise why it does not. How its
-// streams and its lease are is told by Options.Health.
+// Ready returns nil while the feed runs, and otherwise why it does not.
+// Options.Health has the state of streams and leases.
 func (f *Feed) Ready() error {
 	if f.id.isLost() {
 		return ErrLeaseLost
@@ -240,9 +242,9 @@ func (f *Feed) Ready() error {
 	return nil
 }
 
-// Difference is this machine's clock less the Redis server's, as it is reckoned
-// with; 0 while they agree. Of several streams it is the smallest. Any goroutine
-// may call it, from CreateGroups on.
+// Difference returns this machine's clock minus the Redis server's clock, 0 while
+// they agree. With several streams it is the smallest. Any goroutine may call it
+// after CreateGroups.
 func (f *Feed) Difference() time.Duration {
 	smallest := f.readers[0].clock.effective()
 	for _, r := range f.readers[1:] {

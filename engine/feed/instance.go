@@ -6,8 +6,8 @@ import (
 	"strings"
 )
 
-// NewInstanceID returns an id for a process that was given none: the host name
-// and a random part. It is good for this process only, see Options.Ephemeral.
+// NewInstanceID returns an id for a process that has none configured: the host name
+// and a random part. It is valid for this process only, see Options.Ephemeral.
 func NewInstanceID() string {
 	host, err := os.Hostname()
 	if err != nil || host == "" {
@@ -16,8 +16,8 @@ func NewInstanceID() string {
 	return instanceID(host)
 }
 
-// PublicID is the part of an instance id that spectators may see: of one that
-// NewInstanceID has made not the name of the host.
+// PublicID returns the part of an instance id that clients may see. It hides the
+// host name in an ephemeral id.
 func PublicID(instance string, ephemeral bool) string {
 	if !ephemeral {
 		return instance
@@ -25,8 +25,8 @@ func PublicID(instance string, ephemeral bool) string {
 	return instance[strings.LastIndexByte(instance, '-')+1:]
 }
 
-// instanceID joins host and a random part, and keeps what is in every name
-// that Redis or a shell may show: letters, digits, dot, dash.
+// instanceID joins host and a random part. It keeps only characters that are safe
+// in names of Redis and in a shell: letters, digits, dot, dash.
 func instanceID(host string) string {
 	const longest = 40
 	host = strings.Map(func(r rune) rune {
@@ -39,8 +39,8 @@ func instanceID(host string) string {
 	return host[:min(len(host), longest)] + "-" + strings.ToLower(rand.Text()[:8])
 }
 
-// GroupName is the live consumer group of an instance.
+// GroupName returns the live consumer group of an instance.
 func GroupName(instance string) string { return "live-broadcast-" + instance }
 
-// leaseKey names the lease of an instance in each key set.
+// leaseKey returns the lease key of an instance within a key set.
 func leaseKey(instance string) string { return "pitwall:lease:" + instance }

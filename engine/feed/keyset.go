@@ -6,24 +6,24 @@ import (
 	"pitwall/engine/internal/redis"
 )
 
-// keySet is what a live process keeps in Redis beside some streams: a lease of its
+// keySet is what a live process keeps in Redis for some streams: a lease of its
 // instance id, and its entry in the registry of ephemeral instances. On a single
-// server all streams share one. On a Cluster each stream has one of its own, with
-// keys in its slot: what must come from one server, or happen in one step, then
-// does.
+// server all streams share one. On a Cluster each stream has its own, with keys in
+// the stream's slot, because reads and lease must be on one server and scripts work
+// on one slot only.
 type keySet struct {
 	client  *redis.Client
 	streams []string
 	lease   *lease
 }
 
-// newKeySets makes those of the streams.
+// newKeySets returns the key sets of the streams.
 func newKeySets(o *Options, id *identity) []*keySet {
 	if !o.Client.IsCluster() {
 		return []*keySet{newKeySet(o, id, o.Streams, leaseCheck)}
 	}
 	var list []*keySet
-	// In one order everywhere: two that take leases by turns would both be refused.
+	// Every process uses the same order. Otherwise two starting processes could each take one lease, and both be refused.
 	for _, stream := range slices.Sorted(slices.Values(o.Streams)) {
 		list = append(list, newKeySet(o, id, []string{stream}, leaseCheck+" "+stream))
 	}
@@ -39,8 +39,8 @@ func newKeySet(o *Options, id *identity, streams []string, part string) *keySet 
 	return k
 }
 
-// key is the name of a key of the set.
+// key returns a key of the set.
 func (k *keySet) key(name string) string { return k.client.ColocatedKey(k.streams[0], name) }
 
-// registry is the key of the registry.
+// registry returns the key of the registry.
 func (k *keySet) registry() string { return k.key(registryKey) }

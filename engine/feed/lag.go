@@ -5,8 +5,8 @@ import (
 	"time"
 )
 
-// measureLag keeps the reader's lag gauge up to date until ctx ends. While the
-// server cannot be asked, the lag is the last one plus the time since.
+// measureLag updates the lag gauge every so often until ctx ends. While the server
+// cannot be asked, the lag grows by the time that passes.
 func (r *reader) measureLag(ctx context.Context, every time.Duration) {
 	tick := time.NewTicker(every)
 	defer tick.Stop()
@@ -24,9 +24,10 @@ func (r *reader) measureLag(ctx context.Context, every time.Duration) {
 	}
 }
 
-// lag is how long the first entry that was not read has been in the stream, by
-// the server's clock, and 0 when all is read. XINFO's lag counts entries, is
-// unknown after deletions, and the embedded server makes it up.
+// lag returns how long the first unread entry has been in the stream, by the
+// server's clock, and 0 when all entries have been read. XINFO's own lag is not
+// used: it counts entries, is unknown after deletions, and is wrong on the embedded
+// server.
 func (r *reader) lag(ctx context.Context) (time.Duration, error) {
 	return r.client.Waiting(ctx, r.stream, r.position())
 }

@@ -14,19 +14,18 @@ import (
 	"pitwall/engine/internal/redis"
 )
 
-// identity is what a live process has of an instance id. On a Cluster the id is
-// leased beside each stream, and the process holds it while it holds all
-// of these leases.
+// identity is an instance id as this process holds it. On a Cluster there is one
+// lease per stream, and the process holds the id while it holds all of them.
 type identity struct {
 	id    string
 	token string
 	log   *slog.Logger
-	check *health.Check // no other process has it
+	check *health.Check // fails when another process has the id
 
-	lostSignal chan struct{} // closed when another's token was found
+	lostSignal chan struct{} // closed when another process's token was found
 
 	mu   sync.Mutex
-	gone bool // lost is closed
+	gone bool // lostSignal is closed
 }
 
 func newIdentity(o *Options, log *slog.Logger) *identity {
@@ -42,7 +41,7 @@ func (i *identity) isLost() bool {
 	}
 }
 
-// lose takes note that another process has the id.
+// lose records that another process has the id.
 func (i *identity) lose() {
 	i.mu.Lock()
 	defer i.mu.Unlock()
@@ -51,23 +50,23 @@ func (i *identity) lose() {
 	}
 	i.gone = true
 	i.check.Fault(ErrLeaseLost)
-	i.log.Error("another live process has taken the instance id, live part ends", "INSTANCE_ID", i.id)
+	i.log.Error("another live process has taken the instance id, the live part ends", "INSTANCE_ID", i.id)
 	close(i.lostSignal)
 }
 
-// lease is the right to an instance id: a key in Redis that carries a random
-// token and runs out unless it is renewed. Without it two processes with one id
-// would share a consumer group, and each would see half the stream.
+// lease is the exclusive right to an instance id: a key in Redis with a random
+// token that expires unless it is renewed. Without it two processes with one id
+// would share a consumer group, and each would receive half of the stream.
 type lease struct {
 	*identity
 	client  *redis.Client
 	key     string
 	ttl     time.Duration
-	renewed *health.Check // it is renewed
+	renewed *health.Check // fails while it is not renewed
 
 	mu    sync.Mutex
-	until time.Time // until when it is ours for sure, by this machine's clocks
-	term  int       // goes up when it was taken too late, so that another may have had it meanwhile
+	until time.Time // certainly held until then, by this machine's clocks
+	term  int       // incremented when it was renewed too late, so that another process may have had it meanwhile
 }
 
 // taker takes a lease: a client, or a reader on its own connection.
@@ -93,8 +92,8 @@ func (l *lease) take(ctx context.Context, by taker) (held bool, err error) {
 	return true, nil
 }
 
-// renew takes the lease once more for one that had it. When another process has
-// it now, it closes lost and returns ErrLeaseLost.
+// renew takes again a lease that was held. When another process holds it, renew
+// closes lostSignal and returns ErrLeaseLost.
 func (l *lease) renew(ctx context.Context, by taker) error {
 	held, err := l.take(ctx, by)
 	if err != nil || held {
@@ -104,11 +103,11 @@ func (l *lease) renew(ctx context.Context, by taker) error {
 	return ErrLeaseLost
 }
 
-// lapsed is the term of a lease that has run out. No term of one that holds is.
+// lapsed is the term of an expired lease. Terms of held leases are greater.
 const lapsed = 0
 
-// current is the term of the lease, lapsed when it has run out. While it stays
-// the same nobody else has had the lease.
+// current returns the term of the lease, lapsed when it has expired. While the term
+// is the same, no other process has held the lease.
 func (l *lease) current() int {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -118,14 +117,14 @@ func (l *lease) current() int {
 	return l.term
 }
 
-// past says whether t has gone by, on either of the two clocks: the monotonic
-// one stands still while a machine is suspended, the other can be set back.
+// past reports whether t has passed on either of two clocks. The monotonic clock
+// stops while a machine is suspended, and the wall clock can be set back.
 func past(t time.Time) bool {
 	now := time.Now()
 	return now.After(t) || now.Round(0).After(t.Round(0))
 }
 
-// release gives the lease up. One that is not there any more is no error.
+// release gives up the lease. A lease that does not exist is no error.
 func (l *lease) release(ctx context.Context) error {
 	l.mu.Lock()
 	l.until = time.Time{}
@@ -134,13 +133,13 @@ func (l *lease) release(ctx context.Context) error {
 	return err
 }
 
-// AcquireLease takes the lease of the instance id. When another process holds
-// it, it waits as long as a lease lasts and a little more: a holder that died
-// lets it run out, one that lives has renewed it by then, and AcquireLease
-// fails with an error that names INSTANCE_ID. Keep it with KeepLease.
+// AcquireLease takes the lease of the instance id. When another process holds it,
+// AcquireLease waits a little longer than a lease lasts: a dead holder lets it
+// expire. A live one renews it, and AcquireLease fails with an error that names
+// INSTANCE_ID. Renew the lease with KeepLease.
 //
-// A holder that stands still lets it run out as well, and may go on in the
-// middle of a read: AcquireLease closes the connections that it read on.
+// A suspended holder lets the lease expire too, and may resume in the middle of a
+// read. AcquireLease therefore closes the connections that it reads on.
 func (f *Feed) AcquireLease(ctx context.Context) error {
 	l := f.keySets[0].lease
 	deadline := time.Now().Add(l.ttl + l.ttl/5)
@@ -158,7 +157,7 @@ func (f *Feed) AcquireLease(ctx context.Context) error {
 				"give each process an id of its own, or none", l.id)
 		}
 		if first {
-			l.log.Info("instance id is leased, waiting to see whether its holder lives", "wait", l.ttl+l.ttl/5)
+			l.log.Info("instance id is leased, waiting to see whether its holder is alive", "wait", l.ttl+l.ttl/5)
 		}
 		if err := pace.Sleep(ctx, min(l.ttl/5, time.Until(deadline))); err != nil {
 			return fmt.Errorf("wait for the lease of INSTANCE_ID %q: %w", l.id, err)
@@ -166,9 +165,9 @@ func (f *Feed) AcquireLease(ctx context.Context) error {
 	}
 }
 
-// takeLeases takes the leases of all key sets, or none of them. Of several, one that
-// is another's shows before any is taken: the holder may have been kept from
-// renewing the others, by a failover of their servers.
+// takeLeases takes the leases of all key sets, or none. With several it first
+// checks that none exists: a live holder may have failed to renew some of them
+// because of a failover of their servers.
 func (f *Feed) takeLeases(ctx context.Context) (held bool, err error) {
 	for _, k := range f.keySets {
 		if len(f.keySets) == 1 {
@@ -190,10 +189,10 @@ func (f *Feed) takeLeases(ctx context.Context) (held bool, err error) {
 	return true, nil
 }
 
-// killStaleReaders closes the connections on which another process reads under this id.
-// Whoever finds theirs closed looks the lease up before they read on. Where the
-// server or the login has no CLIENT LIST and CLIENT KILL, a holder that stood
-// still is kept off by its own clocks alone: what it had sent by then is served.
+// killStaleReaders closes the connections on which another process reads under this
+// id. That process checks the lease before it reads on. Where the server or the
+// login has no CLIENT LIST and CLIENT KILL, only the clocks of a suspended holder
+// stop it: what it had sent before is served.
 func (f *Feed) killStaleReaders(ctx context.Context) error {
 	for _, k := range f.keySets {
 		if err := k.lease.killStaleReaders(ctx); err != nil {
@@ -203,21 +202,21 @@ func (f *Feed) killStaleReaders(ctx context.Context) error {
 	return nil
 }
 
-// killStaleReaders is that of one server.
+// killStaleReaders closes those on one server.
 func (l *lease) killStaleReaders(ctx context.Context) error {
 	n, err := l.client.CloseNamed(ctx, l.key, l.key)
 	if err != nil && !redis.IsRefused(err) {
 		return fmt.Errorf("take the lease of INSTANCE_ID %q: %w", l.id, err)
 	}
 	if n > 0 {
-		l.log.Warn("the process that had this instance id before stood still and was shut out", "INSTANCE_ID", l.id, "connections", n)
+		l.log.Warn("the previous process with this instance id was suspended, its connections have been closed", "INSTANCE_ID", l.id, "connections", n)
 	}
 	return nil
 }
 
-// KeepLease renews the lease until ctx ends, which is no error. A lease that ran
-// out meanwhile is taken again. When another process has taken it, KeepLease
-// closes Lost and returns ErrLeaseLost. While Redis is away it goes on trying.
+// KeepLease renews the lease until ctx ends, which is no error. It takes an expired
+// lease again. When another process has taken it, KeepLease closes Lost and returns
+// ErrLeaseLost. While Redis is away it retries.
 func (f *Feed) KeepLease(ctx context.Context) error {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
@@ -228,7 +227,7 @@ func (f *Feed) KeepLease(ctx context.Context) error {
 			cancel()
 		}
 	}
-	for i := range f.keySets[1:] { // a server that is away must not hold up the others
+	for i := range f.keySets[1:] { // one goroutine each: a server that is away must not delay the others
 		all.Go(func() { keep(i + 1) })
 	}
 	keep(0)
@@ -241,7 +240,7 @@ func (f *Feed) KeepLease(ctx context.Context) error {
 	return nil
 }
 
-// keep renews one lease until ctx ends or the id is another's.
+// keep renews one lease until ctx ends or another process has the id.
 func (l *lease) keep(ctx context.Context) error {
 	tick := time.NewTicker(l.ttl / 5)
 	defer tick.Stop()

@@ -10,7 +10,7 @@ import (
 	"pitwall/engine/internal/redis"
 )
 
-// meters are the metrics of the room, registered once so that each is there
+// meters are the metrics of the feed. They are registered once, so that each exists
 // with 0 from the start.
 type meters struct {
 	set     *metrics.Set
@@ -19,12 +19,12 @@ type meters struct {
 	latency *metrics.PrometheusHistogram
 }
 
-// readBounds are the buckets of the read latency, in s.
+// readBounds are the bucket bounds of the read latency, in seconds.
 var readBounds = []float64{.001, .002, .005, .01, .025, .05, .1, .15, .2, .25, .5, 1, 2.5, 5, 10}
 
-// observeAge notes how old the oldest entry of a read was, from its arrival in Redis
-// on. difference is that of the clocks, in ms. What is left of it may make the
-// age negative, which counts as nothing.
+// observeAge records the age of the oldest entry of a read, from its arrival in
+// Redis. difference is the clock difference in ms. An error in it may make the age
+// negative, which counts as 0.
 func (m *meters) observeAge(oldest redis.ID, now time.Time, difference int64) {
 	m.latency.Update(max(0, float64(now.UnixMilli()-int64(oldest.Ms)-difference)/1000))
 }
@@ -49,7 +49,7 @@ type streamMeters struct {
 	lag     *metrics.Gauge   // ms
 	clock   *metrics.Gauge   // difference, ms
 	failed  *metrics.Counter // reads that failed
-	resumed *metrics.Counter // times that the group was set back
+	resumed *metrics.Counter // how often the group was set back
 	skipped *metrics.Counter // entries that were too large to be read
 }
 

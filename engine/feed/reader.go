@@ -13,8 +13,8 @@ import (
 	"pitwall/engine/internal/redis"
 )
 
-// reader reads one stream. Its methods are called by one goroutine at a time,
-// apart from position.
+// reader reads one stream. One goroutine at a time calls its methods; any goroutine
+// may call position.
 type reader struct {
 	client   *redis.Client
 	log      *slog.Logger
@@ -25,17 +25,17 @@ type reader struct {
 	clock    *clockDifference
 	conn     *redis.Reader
 	lease    *lease
-	term     int    // of the lease when the group was last placed
-	runID    string // the server process that it was placed on
+	term     int    // the lease's term when the group was last placed
+	runID    string // the server process on which it was placed
 	check    *health.Check
-	lagGauge *health.Lag // how long the first unread entry waits
+	lagGauge *health.Lag // how long the first unread entry has waited
 
 	pause   pace.Backoff
-	fault   pace.LogLimiter // reads that failed
-	resumed pace.LogLimiter // times that reading went on
+	fault   pace.LogLimiter // failed reads
+	resumed pace.LogLimiter // resumed reads
 
-	mu   sync.Mutex // guards last, which the lag reads
-	last redis.ID   // the group's position: what was handed over, or set back to
+	mu   sync.Mutex // guards last, which measureLag reads
+	last redis.ID   // the group's position: the last id delivered to the shards, or set back to
 	tail redis.ID   // T: the stream's last id when the group was made
 }
 
@@ -61,7 +61,7 @@ func newReader(f *Feed, stream string, l *lease) *reader {
 	}
 }
 
-// position is the id after which the next entry is read.
+// position returns the id after which the next entry is read.
 func (r *reader) position() redis.ID {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -74,7 +74,7 @@ func (r *reader) setPosition(id redis.ID) {
 	r.last = id
 }
 
-// createGroup makes the group at the stream's last id.
+// createGroup creates the group at the stream's last id.
 func (r *reader) createGroup(ctx context.Context) error {
 	var err error
 	if r.runID, err = r.conn.RunID(ctx); err != nil {
@@ -115,14 +115,14 @@ func (r *reader) loop(ctx context.Context) error {
 			if ctx.Err() != nil {
 				return nil
 			}
-			return fmt.Errorf("hand positions of stream %s to the shards: %w", r.stream, err)
+			return fmt.Errorf("deliver positions of stream %s to the shards: %w", r.stream, err)
 		}
 		r.setPosition(entries[len(entries)-1].ID)
 	}
 	return nil
 }
 
-// noteClock measures the server's clock by what was read.
+// noteClock measures the clock difference with the entries of a read.
 func (r *reader) noteClock(entries []redis.Entry) {
 	var last redis.ID
 	if n := len(entries); n > 0 {
@@ -131,11 +131,12 @@ func (r *reader) noteClock(entries []redis.Entry) {
 	r.clock.observe(time.Now(), last, r.conn.Emptied())
 }
 
-// errLapsed is what a read fails with that is not begun.
+// errLapsed is the error of a read that was not started because the lease has
+// expired.
 var errLapsed = errors.New("the lease of the instance id was not renewed in time")
 
-// readNext takes the next entries off the stream, but not while the group may be
-// another's.
+// readNext reads the next entries of the stream. It does not read while another
+// process may own the group.
 func (r *reader) readNext(ctx context.Context, dst []redis.Entry) ([]redis.Entry, error) {
 	if now := r.lease.current(); now == lapsed || now != r.term {
 		return dst, errLapsed
@@ -143,10 +144,10 @@ func (r *reader) readNext(ctx context.Context, dst []redis.Entry) ([]redis.Entry
 	return r.conn.Read(ctx, dst)
 }
 
-// restore brings the group back in place after a failed read. It returns when
-// that is done, when ctx has ended, or with ErrLeaseLost. The wait grows until a
-// read succeeds, not until the group is placed, so that a read that always fails
-// does not become a loop without rest.
+// restore resumes reading after a failed read. It returns when the group is back in
+// place, when ctx has ended, or with ErrLeaseLost. Its back-off is reset by a
+// successful read and not by a successful resume, so that reads that always fail do
+// not become a busy loop.
 func (r *reader) restore(ctx context.Context, cause error) error {
 	for ctx.Err() == nil {
 		r.meters.failed.Inc()

@@ -12,12 +12,14 @@ import (
 	"pitwall/engine/internal/pace"
 )
 
-// registryKey names, in each key set, a hash of the ephemeral instances: id -> when
-// it was last seen, in ms by the server's clock, and the streams it has groups on,
-// all separated by commas (which no stream key of ours contains).
+// registryKey names, in each key set, a hash of the ephemeral instances. A field is
+// an instance id. Its value is when the instance was last seen, in ms by the
+// server's clock, and the streams it has groups on, separated by commas. No stream
+// key contains a comma.
 const registryKey = "pitwall:groups"
 
-// register notes that this process lives and has groups.
+// register records in the registry that this process is alive and which groups it
+// has.
 func (k *keySet) register(ctx context.Context) error {
 	now, err := k.client.Time(ctx, k.registry())
 	if err != nil {
@@ -26,14 +28,14 @@ func (k *keySet) register(ctx context.Context) error {
 	return k.client.HashSet(ctx, k.registry(), k.lease.id, registryValue(now, k.streams))
 }
 
-// unregister destroys the groups of this process and forgets them.
+// unregister destroys the groups of this process and removes it from the registry.
 func (k *keySet) unregister(ctx context.Context) error {
 	return k.destroyGroups(ctx, k.lease.id, k.streams)
 }
 
-// reapLoop notes every so often that this process lives, and destroys the
-// groups of those that do not, until ctx ends. A group that nobody reads costs
-// nothing but its name, so a failure waits for the next round.
+// reapLoop registers this process at intervals, and destroys the groups of dead
+// processes, until ctx ends. An unread group costs only a little memory, so after a
+// failure the next round is early enough.
 func (f *Feed) reapLoop(ctx context.Context) {
 	var fault pace.LogLimiter
 	every := f.opt.ReapAfter / 10
@@ -47,16 +49,16 @@ func (f *Feed) reapLoop(ctx context.Context) {
 		}
 		if err := errors.Join(errs...); err != nil && ctx.Err() == nil {
 			if n, ok := fault.Allow(time.Now()); ok {
-				f.log.Warn("keeping the live groups in order failed", "error", err, "times", n)
+				f.log.Warn("reaping live groups failed", "error", err, "times", n)
 			}
 		}
 	}
 }
 
-// reap destroys the groups of ephemeral instances that have no lease and were
-// not seen for a time. Any number of processes may do so at once: each step
-// may be repeated. One that stood still for so long and wakes up finds no group
-// and makes it again.
+// reap destroys the groups of ephemeral instances that have no lease and were last
+// seen more than after ago. Several processes may do so at once, because each step
+// can be repeated. A process that was suspended for that long finds no group when
+// it resumes, and creates it again.
 func (k *keySet) reap(ctx context.Context, after time.Duration) error {
 	instances, err := k.client.Hash(ctx, k.registry())
 	if err != nil || len(instances) == 0 {
@@ -81,13 +83,13 @@ func (k *keySet) reap(ctx context.Context, after time.Duration) error {
 		if err := k.destroyGroups(ctx, id, streams); err != nil {
 			return err
 		}
-		k.lease.log.Info("groups of a process that is gone destroyed", "gone", id, "streams", streams, "silent", now.Sub(seen).Round(time.Second))
+		k.lease.log.Info("destroyed the groups of a dead process", "gone", id, "streams", streams, "silent", now.Sub(seen).Round(time.Second))
 	}
 	return nil
 }
 
-// destroyGroups removes an instance's groups, and then its entry in the
-// registry, so that a failure half way is made good by the next round.
+// destroyGroups destroys an instance's groups, and removes it from the registry
+// last, so that the next round repeats what failed.
 func (k *keySet) destroyGroups(ctx context.Context, id string, streams []string) error {
 	for _, s := range streams {
 		if _, err := k.client.DestroyGroup(ctx, s, GroupName(id)); err != nil {
@@ -97,13 +99,13 @@ func (k *keySet) destroyGroups(ctx context.Context, id string, streams []string)
 	return k.client.HashDelete(ctx, k.registry(), id)
 }
 
-// registryValue writes an entry of the registry.
+// registryValue formats the value of an instance in the registry.
 func registryValue(seen time.Time, streams []string) string {
 	return strconv.FormatInt(seen.UnixMilli(), 10) + "," + strings.Join(streams, ",")
 }
 
-// parseRegistryValue reads one. What cannot be read was last seen at the epoch and
-// has no streams, so that it is forgotten.
+// parseRegistryValue parses it. An invalid value counts as last seen at the epoch
+// and without streams, so it is removed.
 func parseRegistryValue(v string) (seen time.Time, streams []string) {
 	first, rest, _ := strings.Cut(v, ",")
 	ms, err := strconv.ParseInt(first, 10, 64)

@@ -8,18 +8,18 @@ import (
 	"pitwall/engine/internal/redis"
 )
 
-// failoverMargin is how far the group goes back when the server is not the one
-// it was: ids are made by the server's clock, a replica may be behind in
-// entries, and its clock may be behind as well.
+// failoverMargin is how far the group is set back when the server has changed. A
+// replica may lack the latest entries, and new ids are made by its clock, which may
+// be slower.
 const failoverMargin = 10 * time.Second
 
-// resume sets the group back to the last id that was handed over, or makes it
-// again there. A reply that was lost with its connection has moved the group
-// all the same, whatever the reason of the failure was.
+// resume sets the group back to the last id that was delivered to the shards, or
+// creates it there. This is needed after any failure: a reply that was lost with
+// its connection has moved the group.
 //
-// All of it goes over the connection that is read on afterwards. So the run id
-// is that of the server that is read, and whoever takes the lease between these
-// steps closes the connection with them.
+// All steps use the connection that the next read uses. So the run id is that of
+// the server that is read, and a process that takes the lease between the steps
+// closes this connection.
 func (r *reader) resume(ctx context.Context) error {
 	runID, err := r.conn.RunID(ctx)
 	if err != nil {
@@ -29,8 +29,8 @@ func (r *reader) resume(ctx context.Context) error {
 		return fmt.Errorf("resume: %w", err)
 	}
 	term := r.lease.current()
-	sameServer := runID != "" && runID == r.runID // "": the server does not tell
-	// No read that was given up may be served after the group is back in place.
+	sameServer := runID != "" && runID == r.runID // "" if the server does not tell
+	// A failed read must not be served after the group is back in place.
 	if err := r.conn.Fence(ctx, sameServer); err != nil {
 		return fmt.Errorf("resume: %w", err)
 	}
@@ -49,8 +49,8 @@ func (r *reader) resume(ctx context.Context) error {
 		r.clock.forget()
 	}
 	r.term, r.runID = term, runID
-	// Before anything is handed over the next failure may come: then the group
-	// must come back here, not to where it was before.
+	// The next failure may come before anything is delivered. The group must then
+	// be set back to here, and not to where it was before.
 	r.setPosition(at)
 	r.meters.resumed.Inc()
 	if n, ok := r.resumed.Allow(time.Now()); ok {
@@ -59,19 +59,19 @@ func (r *reader) resume(ctx context.Context) error {
 	return nil
 }
 
-// skipLarge passes over entries that cannot be read because of their size, and
-// are no positions.
+// skipLarge skips entries that are too large to be read. They are no positions.
 func (r *reader) skipLarge(ctx context.Context, at redis.ID) (redis.ID, error) {
 	last, n, err := r.conn.SkipLarge(ctx, at)
 	if n > 0 {
 		r.meters.skipped.Add(n)
-		r.log.Warn("entries were skipped that are too large to be read", "entries", n, "last_id", last.String(), "largest_allowed_bytes", redis.MaxEntry)
+		r.log.Warn("skipped entries that are too large to be read", "entries", n, "last_id", last.String(), "largest_allowed_bytes", redis.MaxEntry)
 	}
 	return last, err
 }
 
-// resumeAt is where a group is set back to. handed is the last id handed over,
-// last the stream's own, which is lower when a failover went back.
+// resumeAt returns where to set a group back to. handed is the last id delivered to
+// the shards. last is the stream's last id, which is lower when a failover lost
+// entries.
 func resumeAt(batcher, last redis.ID, sameServer bool) redis.ID {
 	at := batcher
 	if last.Less(at) {

@@ -2,8 +2,8 @@ package feed
 
 import "pitwall/engine/internal/redis"
 
-// Rights are what the login needs for the feed: without one of them positions
-// are not read, or groups of processes that are gone stay.
+// Rights are the rights that the login needs for the feed. Without them positions
+// are not read, or the groups of dead processes are not destroyed.
 func (f *Feed) Rights() []redis.Right {
 	list := append(redis.Rights("", "multi", "ping", "time"), f.opt.Client.ClusterRights()...)
 	for _, k := range f.keySets {
@@ -17,9 +17,9 @@ func (f *Feed) Rights() []redis.Right {
 	return list
 }
 
-// Wishes are rights that the feed does without, at a price: a holder of the
-// instance id that stood still is not shut out, and each lost connection counts
-// as another server.
+// Wishes are rights that the feed can do without. Without them a stale reader of
+// the instance id is not killed, and each lost connection counts as a change of
+// server.
 func (f *Feed) Wishes() []redis.Right {
 	return redis.Rights("", "info", "client|id", "client|setname", "client|list", "client|kill")
 }

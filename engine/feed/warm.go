@@ -8,18 +8,18 @@ import (
 	"pitwall/engine/internal/redis"
 )
 
-// Warm reads what the streams hold up to T and the archive may not have yet,
-// and hands it to the shards as Warm batches: down to the archive group's oldest
-// pending entry, else to its last delivered one; without such a group WarmWindow
-// back. WarmLeast is read in any case, for the records that the archive does not
-// write to the table although they are shown.
+// Warm reads what the streams hold up to T and the archive may not have written
+// yet, and delivers it to the shards in Warm batches. It starts at the archive
+// group's oldest pending entry, otherwise at its last delivered one. Without an
+// archive group it starts WarmWindow before T. WarmLeast is read in any case, for
+// records that are shown although the archive does not write them to the table.
 //
-// It reads from T backwards, since the shards keep the newest position of a device
-// in whatever order they come. It leaves off after WarmRecords, and when a stream's
-// share of WarmTime is over: what is missing then is the oldest, and a start that
-// takes too long is worse than a dot that comes with the next record of its device.
+// It reads backwards from T: the shards keep the newest position of a device in any
+// order of arrival. It stops after WarmRecords, and when a stream's share of
+// WarmTime is over. Then only the oldest positions are missing. A slow start would
+// be worse than devices that appear with their next record.
 //
-// It is called after CreateGroups and before Run.
+// Call it after CreateGroups and before Run.
 func (f *Feed) Warm(ctx context.Context) error {
 	end := time.Now().Add(f.opt.WarmTime)
 	for i, r := range f.readers {
@@ -30,7 +30,7 @@ func (f *Feed) Warm(ctx context.Context) error {
 		late := limited.Err() != nil && ctx.Err() == nil
 		cancel()
 		if err != nil && late {
-			r.log.Warn("warm start left off, the oldest positions are missing (LIVE_WARM_TIME_MS)", "records", n, "after", share.Round(time.Millisecond))
+			r.log.Warn("warm start ran out of time, the oldest positions are missing (LIVE_WARM_TIME_MS)", "records", n, "after", share.Round(time.Millisecond))
 			continue
 		}
 		if err != nil {
@@ -41,7 +41,7 @@ func (f *Feed) Warm(ctx context.Context) error {
 	return nil
 }
 
-// warmStream reads one stream and returns how many records it handed over.
+// warmStream reads one stream and returns how many records it delivered.
 func (f *Feed) warmStream(ctx context.Context, r *reader) (records int, err error) {
 	from, err := f.firstUnarchived(ctx, r)
 	if err != nil {
@@ -56,7 +56,7 @@ func (f *Feed) warmStream(ctx context.Context, r *reader) (records int, err erro
 		count := min(size.Count(), f.opt.WarmRecords-records)
 		page, err = f.opt.Client.RangeBack(ctx, r.stream, from, to, count, page)
 		if redis.IsConnection(err) && count > 1 {
-			size.Failed(err) // too heavy, it may be; without a server a few tries tell
+			size.Failed(err) // the reply may be too large; if the server is away, a few more tries show it
 			continue
 		}
 		if redis.IsConnection(err) {
@@ -70,7 +70,7 @@ func (f *Feed) warmStream(ctx context.Context, r *reader) (records int, err erro
 		}
 		size.Succeeded(page)
 		if err := r.batcher.decodeAndDeliver(ctx, page, r.clock.effective(), true); err != nil {
-			return records, fmt.Errorf("hand positions to the shards: %w", err)
+			return records, fmt.Errorf("deliver positions to the shards: %w", err)
 		}
 		records += len(page)
 		to = page[len(page)-1].ID.Prev()
@@ -78,9 +78,9 @@ func (f *Feed) warmStream(ctx context.Context, r *reader) (records int, err erro
 	return records, nil
 }
 
-// skipLargeBack returns the oldest of the entries from to on, backwards, that are
-// too large to be read. The connection may be busy with one of them, or just be
-// closed for it, so it asks more than once.
+// skipLargeBack returns the oldest of consecutive entries, backwards from to, that
+// are too large to be read. It tries several times: the connection may still be
+// busy with one of them, or be closed because of it.
 func (f *Feed) skipLargeBack(ctx context.Context, stream string, to redis.ID) (last redis.ID, ok bool) {
 	for range 3 {
 		last, n, err := f.opt.Client.SkipLargeBack(ctx, stream, to)
@@ -91,7 +91,8 @@ func (f *Feed) skipLargeBack(ctx context.Context, stream string, to redis.ID) (l
 	return redis.ID{}, false
 }
 
-// firstUnarchived is the id of the first entry that the archive may not have written.
+// firstUnarchived returns the id of the first entry that the archive may not have
+// written.
 func (f *Feed) firstUnarchived(ctx context.Context, r *reader) (redis.ID, error) {
 	pending, err := f.opt.Client.PendingSummary(ctx, r.stream, f.opt.ArchiveGroup)
 	switch {
@@ -106,7 +107,7 @@ func (f *Feed) firstUnarchived(ctx context.Context, r *reader) (redis.ID, error)
 	if err != nil {
 		return redis.ID{}, err
 	}
-	if !ok { // destroyed between the two questions
+	if !ok { // destroyed between the two commands
 		return r.tail.Sub(f.opt.WarmWindow), nil
 	}
 	return last.Next(), nil

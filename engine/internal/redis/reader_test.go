@@ -6,8 +6,8 @@ import (
 	"pitwall/engine/internal/testenv"
 )
 
-// What a reader asks, it asks the server that it reads from, also when the
-// connection that all share leads to another one.
+// The commands of a reader go to the server that it reads from, even if the shared
+// connection leads to another one.
 func TestReaderCommandsGoToItsServer(t *testing.T) {
 	old, master := testenv.Redis(t), testenv.Redis(t)
 	p := testenv.Proxy(t, old.Addr())
@@ -74,8 +74,8 @@ func TestPlaceMovesAndMakesGroups(t *testing.T) {
 	})
 }
 
-// A command whose answer does not come takes the connection with it, as a read
-// does: what is answered late must not be taken for the next answer.
+// A command without a reply closes the connection, as a read does: a late reply must
+// not be taken for the next one.
 func TestReaderDropsTheConnectionOfAFailedCommand(t *testing.T) {
 	p, c, _ := proxied(t)
 	ctx := t.Context()
@@ -92,7 +92,7 @@ func TestReaderDropsTheConnectionOfAFailedCommand(t *testing.T) {
 	if err := r.Fence(ctx, true); err != nil || len(r.lost) != 0 {
 		t.Errorf("fence: %v, %d left", err, len(r.lost))
 	}
-	// An error that the server answered leaves it.
+	// An error reply leaves the connection open.
 	number = r.id
 	if _, err := r.do(ctx, "test", onKey{}, "NOSUCHCOMMAND"); !IsRefused(err) {
 		t.Errorf("got %v, want a refusal", err)
