@@ -14,8 +14,8 @@ import (
 	"pitwall/engine/internal/redis"
 )
 
-// redis-cli with commands from its input asks for a table of commands first, and
-// stops at one that it cannot read. It goes on without any.
+// redis-cli with commands from its input first asks for a table of commands, and
+// stops at one that it cannot parse. It continues without any.
 func TestRedisCliReadsItsInput(t *testing.T) {
 	host, port, err := net.SplitHostPort(startRedis(t).Addr())
 	if err != nil {
@@ -28,8 +28,8 @@ func TestRedisCliReadsItsInput(t *testing.T) {
 	}
 }
 
-// Client libraries ask for the nodes of a Cluster first. The answer is that of a
-// single server, so that they go on with the address they were given.
+// Client libraries first ask for the nodes of a Cluster. The answer is that of a
+// single server, so that they keep the configured address.
 func TestEmbeddedRedisIsNoCluster(t *testing.T) {
 	r := startRedis(t)
 	const want = "-ERR This instance has cluster support disabled\r\n"
@@ -40,9 +40,8 @@ func TestEmbeddedRedisIsNoCluster(t *testing.T) {
 	}
 }
 
-// TestForeignScriptsAreRefused in every way that a script can come, with
-// redis-cli and with a plain client. A script that went on for ever would stop
-// the process.
+// TestForeignScriptsAreRefused sends scripts in every way, with redis-cli and with
+// a plain client. An endless script would block the process.
 func TestForeignScriptsAreRefused(t *testing.T) {
 	r := startRedis(t)
 	host, port, err := net.SplitHostPort(r.Addr())
@@ -83,7 +82,7 @@ func TestForeignScriptsAreRefused(t *testing.T) {
 	}
 }
 
-// TestOwnScriptsRun in every way that a script can come.
+// TestOwnScriptsRun sends Pitwall's scripts in every way.
 func TestOwnScriptsRun(t *testing.T) {
 	c := dial(t, startRedis(t).Addr())
 	for _, script := range redis.Scripts() {
@@ -102,8 +101,7 @@ func TestOwnScriptsRun(t *testing.T) {
 	}
 }
 
-// TestOwnScriptsRunNoCommandOfTheCallers: with one of them whoever may send
-// scripts would run commands that are not on the list.
+// A script that ran a command from its arguments would bypass the list of commands.
 func TestOwnScriptsRunNoCommandOfTheCallers(t *testing.T) {
 	c := dial(t, startRedis(t).Addr())
 	for _, script := range redis.Scripts() {
@@ -115,8 +113,8 @@ func TestOwnScriptsRunNoCommandOfTheCallers(t *testing.T) {
 	}
 }
 
-// TestLongScriptsAreEnded gives a script no time, so that it is late at its
-// first command, and then all the time there is.
+// TestLongScriptsAreEnded gives a script no time, so that it is late at its first
+// command, and then unlimited time.
 func TestLongScriptsAreEnded(t *testing.T) {
 	r := startRedis(t)
 	give := func(d time.Duration) {
@@ -139,8 +137,8 @@ func TestLongScriptsAreEnded(t *testing.T) {
 	}
 }
 
-// TestCommandsNotOnTheListAreRefused has some of which one call takes all
-// memory.
+// TestCommandsNotOnTheListAreRefused tries some commands of which one call takes
+// all memory.
 func TestCommandsNotOnTheListAreRefused(t *testing.T) {
 	c := dial(t, startRedis(t).Addr())
 	for _, cmd := range []string{
@@ -156,7 +154,8 @@ func TestCommandsNotOnTheListAreRefused(t *testing.T) {
 	}
 }
 
-// TestPassword is asked of every command, and of scripts once.
+// TestPassword checks that every command needs the password, and a script only
+// once.
 func TestPassword(t *testing.T) {
 	const password = "of sixteen bytes or more"
 	r, err := StartRedis(RedisOptions{Addr: "127.0.0.1:0", Password: password})
@@ -195,7 +194,7 @@ func TestPassword(t *testing.T) {
 			}
 		})
 	}
-	// The way of the engine itself: the password is in the URL.
+	// As the engine does it: the password is in the URL.
 	client, err := redis.Open(t.Context(), redis.Options{URL: r.URL(), Logger: slog.New(slog.DiscardHandler)})
 	if err != nil {
 		t.Fatal(err)
@@ -206,8 +205,8 @@ func TestPassword(t *testing.T) {
 	}
 }
 
-// TestClientThatDoesNotReadReplies belongs to a client that asks for much and never
-// reads. The others are served again once its connection is closed.
+// A client requests much and never reads. The others are served again once its
+// connection is closed.
 func TestClientThatDoesNotReadReplies(t *testing.T) {
 	r := startRedis(t)
 	c := dial(t, r.Addr())

@@ -9,9 +9,9 @@ import (
 	"pitwall/engine/internal/testenv"
 )
 
-// TestSameAnswers says the same commands to the embedded Redis and to a real
-// one, and compares the replies byte by byte. What the engine uses is here;
-// what differs is in TestKnownGaps.
+// TestSameAnswers sends the same commands to the embedded Redis and to a real one,
+// and compares the replies byte by byte. It has what the engine uses; TestKnownGaps
+// has what differs.
 func TestSameAnswers(t *testing.T) {
 	take, drop := pitwallScript(t, "'SET'"), pitwallScript(t, "'DEL'")
 	conversations := []struct {
@@ -110,8 +110,8 @@ func TestSameAnswers(t *testing.T) {
 	}
 }
 
-// TestKnownGaps fails when a gap that the package doc names has been closed,
-// so that the doc stays true.
+// TestKnownGaps fails when a gap in the package documentation has been closed, so
+// that the documentation stays true.
 func TestKnownGaps(t *testing.T) {
 	embedded := dial(t, startRedis(t).Addr())
 	steps := []struct {
@@ -142,7 +142,7 @@ func TestKnownGaps(t *testing.T) {
 	}
 }
 
-// pitwallScript is the script of Pitwall that contains a word.
+// pitwallScript returns the script of Pitwall that contains word.
 func pitwallScript(t *testing.T, word string) string {
 	t.Helper()
 	for _, s := range redis.Scripts() {
@@ -180,8 +180,8 @@ func dial(t *testing.T, addr string) *proto.Client {
 	return c
 }
 
-// say returns the raw reply; an error's text is cut to its first word, the
-// code that clients go by.
+// say returns the raw reply. The text of an error is cut to its first word, the
+// code that clients check.
 func say(c *proto.Client, cmd []string) string {
 	reply, err := c.Do(cmd...)
 	if err != nil {

@@ -5,8 +5,7 @@ import (
 	"testing"
 )
 
-// TestDevicesRidePlausibly lets a field ride for two hours and looks at
-// every fix that is measured.
+// TestDevicesRidePlausibly runs many devices for two hours and checks every fix.
 func TestDevicesRidePlausibly(t *testing.T) {
 	c := loadTestCourse(t)
 	var faulty, stopped, total, astray int
@@ -39,7 +38,7 @@ func TestDevicesRidePlausibly(t *testing.T) {
 	if slowest < 6 || fastest > 45 || fastest < 1.5*slowest {
 		t.Errorf("mean speeds from %.1f to %.1f km/h", slowest, fastest)
 	}
-	if astray > total/1000 { // a hairpin cut short does that now and then
+	if astray > total/1000 { // a hairpin causes it now and then
 		t.Errorf("%d of %d moves disagree with speed or course", astray, total)
 	}
 	if share := float64(faulty) / float64(total); share < 1.0/3000 || share > 1.0/700 {
@@ -50,8 +49,8 @@ func TestDevicesRidePlausibly(t *testing.T) {
 	}
 }
 
-// agree compares two fixes a second apart with the speed and course that the
-// second one claims.
+// agree compares two fixes a second apart with the speed and course of the second
+// one.
 func agree(a, b fix) bool {
 	moved := distance(a.at, b.at)
 	if math.Abs(moved-b.speed/3.6) > 3 {

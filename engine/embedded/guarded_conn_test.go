@@ -17,9 +17,8 @@ type readerConn struct {
 
 func (c readerConn) Read(p []byte) (int, error) { return c.r.Read(p) }
 
-// FuzzGuard checks the guard against a plain reading of the protocol: it lets
-// through exactly the requests in form that come before the first fault, and
-// it does so however the bytes are cut.
+// FuzzGuard compares guardedConn with a simple parser of the protocol: it passes
+// exactly the valid requests before the first fault, however the bytes are split.
 func FuzzGuard(f *testing.F) {
 	for _, seed := range []string{
 		"*1\r\n$4\r\nPING\r\n", "*2\r\n$3\r\nGET\r\n$0\r\n\r\n*1\r\n$4\r\nPING\r\n",
@@ -45,9 +44,9 @@ func FuzzGuard(f *testing.F) {
 	})
 }
 
-// firstFault is the position of the first byte out of form, or -1. What
-// follows a bulk string (CR LF on a real client) is not looked at: miniredis
-// skips two bytes, whatever they are.
+// firstFault returns the position of the first invalid byte, or -1. The two bytes
+// after a bulk string (CR LF from a real client) are not checked: miniredis skips
+// them, whatever they are.
 func firstFault(in []byte) int {
 	pos := 0
 	header := func(mark byte, lo, hi int) (n, fault int, done bool) {

@@ -15,8 +15,8 @@ import (
 	"pitwall/engine/internal/testenv"
 )
 
-// TestOverTheWire lets the simulator publish through the door to Redis, to
-// either server, and reads what arrived.
+// TestOverTheWire lets the simulator publish with redis.Client to either server,
+// and checks what arrived.
 func TestOverTheWire(t *testing.T) {
 	servers := []struct {
 		name string
@@ -56,8 +56,8 @@ func TestOverTheWire(t *testing.T) {
 				for i := 0; i+1 < len(e.Fields); i += 2 {
 					fields[e.Fields[i]] = e.Fields[i+1]
 				}
-				// The entry's time is the server's: the same clock, so no
-				// fix is older than what a device may have stored by now.
+				// The server uses the same clock, so no fix is older
+				// than what a device may have stored.
 				if p, ok := parse(fields); ok && p.ts.After(time.UnixMilli(int64(e.ID.Ms)+1)) {
 					t.Errorf("fix of %v arrived before it was measured: %v", p.ts, e.ID)
 				}
@@ -66,7 +66,7 @@ func TestOverTheWire(t *testing.T) {
 	}
 }
 
-// TestFailuresAreLoggedOncePerInterval publishes into nowhere for a minute.
+// TestFailuresAreLoggedOncePerInterval publishes for a minute without success.
 func TestFailuresAreLoggedOncePerInterval(t *testing.T) {
 	var out bytes.Buffer
 	rec := recorder{err: errors.New("connection refused")}

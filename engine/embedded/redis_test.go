@@ -73,7 +73,7 @@ func TestCloseEndsBlockedReads(t *testing.T) {
 	if err := r.Close(); err != nil {
 		t.Error(err)
 	}
-	wg.Wait() // hangs, and the test with it, if the connection was left open
+	wg.Wait() // never returns if the connection is left open
 	if _, err := net.Dial("tcp", r.Addr()); err == nil {
 		t.Error("still listening after Close")
 	}
@@ -89,8 +89,8 @@ func TestStartErrorNamesTheSetting(t *testing.T) {
 	}
 }
 
-// TestStreamsAreBounded publishes in every form of XADD and looks at the
-// length. The server under test has a bound of 5.
+// TestStreamsAreBounded publishes in every form of XADD and checks the length. The
+// server has a bound of 5.
 func TestStreamsAreBounded(t *testing.T) {
 	tests := []struct {
 		name, xadd string
@@ -148,8 +148,8 @@ func TestScriptsAndTransactionsAreBoundedToo(t *testing.T) {
 	}
 }
 
-// TestStreamsAreBoundedInBytes: the newest entries stay, whatever they weigh,
-// and light ones again as many as before.
+// The newest entries stay, whatever their size. After large entries, as many small
+// ones fit as before.
 func TestStreamsAreBoundedInBytes(t *testing.T) {
 	r := startRedis(t)
 	r.server.Server().SetPreHook(newCommandFilter(r.server.Server(), newAuthorizer(redis.Scripts(), ""), 20, 1100).apply)
@@ -163,7 +163,7 @@ func TestStreamsAreBoundedInBytes(t *testing.T) {
 		{light, 30, 20}, {heavy, 1, 9}, {heavy, 4, 3}, {strings.Repeat("x", 2000), 1, 1}, {light, 40, 20},
 	} {
 		for range step.adds {
-			for _, bound := range [][]string{{}, {"MAXLEN", "20"}}[:1+step.adds%2] { // both ways through the hook
+			for _, bound := range [][]string{{}, {"MAXLEN", "20"}}[:1+step.adds%2] { // both paths through commandFilter
 				cmd := append(append([]string{"XADD", "s"}, bound...), "*", "a", step.value)
 				if reply := say(c, cmd); reply[0] != '$' {
 					t.Fatalf("%.60q: %q", cmd, reply)
@@ -180,7 +180,7 @@ func TestStreamsAreBoundedInBytes(t *testing.T) {
 	}
 }
 
-// TestLargeEntriesAreRefused and what is there stays.
+// Large entries are refused, and the existing entries stay.
 func TestLargeEntriesAreRefused(t *testing.T) {
 	c := dial(t, startRedis(t).Addr())
 	say(c, words("XADD s * a b"))
@@ -195,8 +195,8 @@ func TestLargeEntriesAreRefused(t *testing.T) {
 	}
 }
 
-// TestHostileRequests sends what miniredis alone would panic at, which ends
-// the process, and then checks that others are served.
+// TestHostileRequests sends what would make miniredis panic and end the process,
+// and then checks that other clients are served.
 func TestHostileRequests(t *testing.T) {
 	r := startRedis(t)
 	raw := []struct{ name, bytes string }{

@@ -46,8 +46,8 @@ func (r *recorder) AddAll(_ context.Context, stream string, _ int64, records [][
 	return nil
 }
 
-// simulate runs a simulator for some time of the bubble's clock, the tick at
-// its end included: half a tick more, or which of the two comes first is luck.
+// simulate runs a simulator for some time of the bubble's clock. It adds half a
+// tick, so that the tick at the end is included for certain.
 func simulate(t *testing.T, o Options, d time.Duration) *Simulator {
 	t.Helper()
 	if o.Logger == nil {
@@ -65,7 +65,7 @@ func simulate(t *testing.T, o Options, d time.Duration) *Simulator {
 	return s
 }
 
-// Who starts where there is no coverage is on the map all the same.
+// A device that starts without coverage is on the map all the same.
 func TestEveryDeviceIsHeardFromTheStart(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		const devices = 2000
@@ -98,7 +98,7 @@ type payloadA struct {
 	Faulty     *bool          `json:"faulty"`
 }
 
-// parsed is what the test makes of a record in either shape.
+// parsed is what the test parses from a record in either shape.
 type parsed struct {
 	device string
 	ts     time.Time
@@ -129,7 +129,7 @@ func parse(f map[string]string) (p parsed, ok bool) {
 	return p, p.device != "" && math.Abs(lat) <= 90 && math.Abs(lon) <= 180
 }
 
-// TestQuarterOfAnHour looks at everything that 40 devices send in that time.
+// TestQuarterOfAnHour checks everything that 40 devices send in that time.
 func TestQuarterOfAnHour(t *testing.T) {
 	const devices, minutes = 40, 15
 	var rec recorder
@@ -246,8 +246,8 @@ func TestSameSeedSameRecords(t *testing.T) {
 	}
 }
 
-// TestScheduleRestartsWhenTheClockJumps lets a laptop sleep for eight hours, and
-// sets a clock back by one.
+// TestScheduleRestartsWhenTheClockJumps simulates a laptop that sleeps for eight
+// hours, and a clock that is set back by one.
 func TestScheduleRestartsWhenTheClockJumps(t *testing.T) {
 	for name, jump := range map[string]time.Duration{"sleep": 8 * time.Hour, "set back": -time.Hour} {
 		t.Run(name, func(t *testing.T) {
@@ -282,8 +282,8 @@ func TestScheduleRestartsWhenTheClockJumps(t *testing.T) {
 	}
 }
 
-// The monotonic clock stands still while a machine sleeps: a schedule by it
-// would be behind the wall clock ever after.
+// The monotonic clock stops while a machine sleeps. A schedule by it would stay
+// behind the wall clock.
 func TestScheduleFollowsTheWallClock(t *testing.T) {
 	s := simulate(t, Options{Devices: 1, Publisher: &recorder{}, Streams: []string{"s"}}, 0)
 	if s.start != s.start.Round(0) {

@@ -19,7 +19,7 @@ import (
 	"pitwall/shard"
 )
 
-// counter is a sink that counts and recycles, and does nothing else.
+// counter is a sink that only counts and recycles.
 type counter struct {
 	pool sync.Pool
 	mu   sync.Mutex
@@ -48,7 +48,7 @@ func (c *counter) Deliver(_ context.Context, _ int, b *shard.Batch) error {
 	return nil
 }
 
-// expect returns a channel that is closed when n more positions have come.
+// expect returns a channel that is closed after n more positions.
 func (c *counter) expect(n int) <-chan struct{} {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -57,7 +57,7 @@ func (c *counter) expect(n int) <-chan struct{} {
 	return done
 }
 
-// cpu returns the processor time that this process has taken.
+// cpu returns the processor time that this process has used.
 func cpu() time.Duration {
 	var u syscall.Rusage
 	if err := syscall.Getrusage(syscall.RUSAGE_SELF, &u); err != nil {
@@ -66,7 +66,7 @@ func cpu() time.Duration {
 	return time.Duration(u.Utime.Nano() + u.Stime.Nano())
 }
 
-// fill puts n records into stream "s".
+// fill adds n records to stream "s".
 func fill(b *testing.B, c *redis.Client, n int, fields func(i int) []string) {
 	for i := 0; i < n; i += 1000 {
 		records := make([][]string, 1000)
@@ -79,8 +79,7 @@ func fill(b *testing.B, c *redis.Client, n int, fields func(i int) []string) {
 	}
 }
 
-// BenchmarkWarm reads what a start may read of a longer stream: the newest
-// million of two.
+// BenchmarkWarm reads the newest million records of a stream of two million.
 func BenchmarkWarm(b *testing.B) {
 	const n, devices = 2_000_000, 10_000
 	c := open(b, testenv.Redis(b).URL())
@@ -109,8 +108,8 @@ func BenchmarkWarm(b *testing.B) {
 	}
 }
 
-// BenchmarkFeed reads a long stream from redis-server into a sink that counts:
-// client, decoding and hand-off, as fast as they go.
+// BenchmarkFeed reads a long stream from redis-server into a counting sink: client,
+// decoder and delivery at full speed.
 func BenchmarkFeed(b *testing.B) {
 	const n, devices = 200_000, 1000
 	now := strconv.FormatInt(time.Now().UnixMilli(), 10)

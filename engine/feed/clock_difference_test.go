@@ -11,7 +11,7 @@ import (
 	"pitwall/engine/internal/redis"
 )
 
-// serverTime drives a difference by hand.
+// serverTime feeds a clockDifference with chosen times.
 type serverTime struct {
 	t   *testing.T
 	d   *clockDifference
@@ -25,8 +25,8 @@ func newServerTime(t *testing.T) *serverTime {
 	return &serverTime{t: t, d: d, log: log, now: time.Now()}
 }
 
-// read is a read after so long. Its last entry is so old by this machine's
-// clock.
+// read simulates a read some time after the last one. Its last entry has the given
+// age by this machine's clock.
 func (s *serverTime) read(after, age time.Duration, emptiedAt bool) {
 	s.now = s.now.Add(after)
 	s.d.observe(s.now, redis.ID{Ms: uint64(s.now.Add(-age).UnixMilli())}, emptiedAt)
@@ -63,20 +63,20 @@ func TestClockDifference(t *testing.T) {
 		t.Errorf("%d warnings", n)
 	}
 
-	// It is set right: a smaller difference counts at once.
+	// The clock is corrected: a smaller difference counts at once.
 	s.read(time.Second, 10*time.Millisecond, true)
 	s.want("set right", 0)
 	if n := s.log.count("level=INFO", "agrees"); n != 1 {
 		t.Errorf("%d lines that tell the end", n)
 	}
 
-	// It runs ahead.
+	// The server is ahead.
 	s.read(time.Second, -time.Minute, true)
 	s.want("ahead", -time.Minute)
 }
 
-// Only reads that emptied the stream, one after the other, say how old an entry
-// is. A reader that catches up keeps the difference that it has.
+// Only consecutive reads that empty the stream tell how old an entry is. A reader
+// that is catching up keeps its difference.
 func TestClockDifferenceIgnoresOldEntries(t *testing.T) {
 	s := newServerTime(t)
 	s.read(time.Second, time.Hour, true)
@@ -99,8 +99,8 @@ func TestClockDifferenceIgnoresOldEntries(t *testing.T) {
 	s.want("another server", 0)
 }
 
-// The ids say that the server's clock lags by a minute. Each batch carries the
-// difference, once it is measured.
+// The ids say that the server's clock is a minute slow. Each batch carries the
+// difference once it has been measured.
 func TestBatchesCarryTheClockDifference(t *testing.T) {
 	onBoth(t, func(t *testing.T, b *bench) {
 		f := b.feed(func(o *Options) { o.FutureTolerance = 5 * time.Second })
@@ -121,7 +121,7 @@ func TestBatchesCarryTheClockDifference(t *testing.T) {
 	})
 }
 
-// A server is asked for its time at start, before the first entry.
+// The server is asked for its time at start, before the first entry.
 func TestClockDifferenceAtStart(t *testing.T) {
 	onBoth(t, func(t *testing.T, b *bench) {
 		f := b.feed(func(o *Options) { o.FutureTolerance = time.Nanosecond })
@@ -133,8 +133,8 @@ func TestClockDifferenceAtStart(t *testing.T) {
 	})
 }
 
-// The ids of a server whose clock was put back stand still. At start they are what
-// counts, not the clock.
+// After a server's clock was set back its ids stay ahead of it. At start the ids
+// count, not the clock.
 func TestClockDifferenceAtStartWithStuckIDs(t *testing.T) {
 	onBoth(t, func(t *testing.T, b *bench) {
 		ahead := time.Now().Add(time.Minute)

@@ -12,7 +12,7 @@ import (
 	"pitwall/engine/internal/redis"
 )
 
-// publish adds records from to to-1 of each device, in turn.
+// publish adds the records from to to-1 of each device, in turn.
 func publish(t *testing.T, c *redis.Client, stream string, from, to int, devices ...string) {
 	t.Helper()
 	for n := from; n < to; n += 200 {
@@ -70,7 +70,7 @@ func TestRunDeliversEverythingInOrder(t *testing.T) {
 	})
 }
 
-// One hand-off per shard and read, not one per record.
+// There is one delivery per shard and read, not one per record.
 func TestOneBatchPerShardAndRead(t *testing.T) {
 	onBoth(t, func(t *testing.T, b *bench) {
 		f := b.feed(nil)
@@ -193,8 +193,8 @@ func TestRunEndsWithItsSink(t *testing.T) {
 	})
 }
 
-// A process that comes back under its own id begins at the stream's end of
-// that moment, wherever its group stood.
+// A restarted process with the same id begins at the stream's current end, wherever
+// its group was.
 func TestRestartBeginsAtTheTail(t *testing.T) {
 	onBoth(t, func(t *testing.T, b *bench) {
 		first := b.feed(nil)

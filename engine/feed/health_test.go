@@ -9,7 +9,7 @@ import (
 	"pitwall/engine/internal/testenv"
 )
 
-// part returns the state of a part of f.
+// part returns the health of one component of f.
 func part(t *testing.T, f *Feed, name string) health.Status {
 	t.Helper()
 	for _, p := range f.opt.Health.Parts() {
@@ -21,8 +21,8 @@ func part(t *testing.T, f *Feed, name string) health.Status {
 	return health.Status{}
 }
 
-// One stream that cannot be read is told as long as it lasts, whatever the other
-// does, and so is its recovery.
+// A stream that cannot be read is reported for as long as it lasts, whatever the
+// other stream does, and so is its recovery.
 func TestHealthOfEachStream(t *testing.T) {
 	s := testenv.Redis(t)
 	b := newBench(t, s.URL())
@@ -48,8 +48,8 @@ func TestHealthOfEachStream(t *testing.T) {
 	}
 }
 
-// A server that is away for less than the grace leaves the parts degraded, and
-// the process ready.
+// A server that is away for less than the grace period degrades the components, and
+// the process stays ready.
 func TestShortOutageKeepsReadiness(t *testing.T) {
 	s := testenv.Redis(t, testenv.AOF())
 	b := newBench(t, s.URL())

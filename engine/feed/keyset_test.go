@@ -9,9 +9,9 @@ import (
 	"pitwall/engine/internal/testenv"
 )
 
-// Three streams in slots of three masters: each has its own lease and registry
-// there, and all of it goes with the process. On a single server nothing has a
-// new name.
+// Three streams are in slots of three masters. Each has its own lease and registry
+// there, and all of them are deleted with the process. On a single server the keys
+// have no prefix.
 func TestKeySets(t *testing.T) {
 	c := testenv.SharedRedisCluster(t)
 	streams := []string{"telemetry:t", "telemetry:b", "race:{1}"}
@@ -64,8 +64,8 @@ func TestKeySets(t *testing.T) {
 	}
 }
 
-// An instance holds its id while it holds all leases: one that is another's is
-// enough to be refused, without a trace in the other places, and to lose it.
+// An instance holds its id while it holds all leases. One lease of another process
+// is enough to be refused, without changing the other keys, and to lose the id.
 func TestIDIsHeldOnlyWithAllLeases(t *testing.T) {
 	c := testenv.SharedRedisCluster(t)
 	streams := []string{"telemetry:t", "telemetry:b", "race:{1}"}
@@ -122,7 +122,7 @@ func TestIDIsHeldOnlyWithAllLeases(t *testing.T) {
 	}
 }
 
-// setCalls says how often the server has run SET, also in scripts.
+// setCalls returns how often the server has run SET, also in scripts.
 func setCalls(s *testenv.RedisServer) string {
 	_, rest, _ := strings.Cut(s.Do("INFO", "commandstats").(string), "cmdstat_set:calls=")
 	calls, _, _ := strings.Cut(rest, ",")

@@ -10,8 +10,8 @@ import (
 	"pitwall/engine/internal/testenv"
 )
 
-// The lag is the age of the first entry that was not read, by the server's own
-// clock: it grows while nothing new comes.
+// The lag is the age of the first unread entry by the server's clock. It grows
+// while nothing new arrives.
 func TestLag(t *testing.T) {
 	s := testenv.Redis(t)
 	b := newBench(t, s.URL())
@@ -60,8 +60,8 @@ func serverMS(t *testing.T, c *redis.Client) int64 {
 	return now.UnixMilli()
 }
 
-// Each stream has a lag of its own: one that is stuck grows while the other
-// flows, and each grows while the server is away.
+// Each stream has its own lag. One that is not read grows while the other stays
+// low, and both grow while the server is away.
 func TestLagIsPerStreamAndGrowsWhileTheServerIsAway(t *testing.T) {
 	s := testenv.Redis(t, testenv.AOF())
 	b := newBench(t, s.URL())
@@ -100,8 +100,8 @@ func TestLagIsPerStreamAndGrowsWhileTheServerIsAway(t *testing.T) {
 	b.eventually("no lag", func() bool { return lag("s") == 0 })
 }
 
-// The gauge follows a reader that is held up and catches up again, and an
-// entry after a long silence is no lag.
+// The gauge follows a reader that is blocked and catches up. An entry after a long
+// silence is no lag.
 func TestLagGauge(t *testing.T) {
 	onBoth(t, func(t *testing.T, b *bench) {
 		const name = `processor_live_stream_lag_ms{stream="s"}`

@@ -11,8 +11,8 @@ import (
 	"pitwall/engine/internal/testenv"
 )
 
-// other makes a second feed with the same instance id, as another process
-// would: with a client, a token and metrics of its own.
+// other makes a second feed with the same instance id, like another process: with
+// its own client, token and metrics.
 func (b *bench) other() (*bench, *Feed) {
 	o := newBench(b.t, b.url)
 	return o, o.feed(nil)
@@ -110,7 +110,7 @@ func TestRunEndsWhenAnotherHoldsTheLease(t *testing.T) {
 	if n := b.log.count("level=ERROR", "INSTANCE_ID=one"); n != 1 {
 		t.Errorf("%d log lines name the id, want 1", n)
 	}
-	// What lies in Redis under the id is the other's now.
+	// The keys of the id belong to the other process.
 	if err := f.Close(t.Context()); err != nil {
 		t.Error(err)
 	}
@@ -122,9 +122,9 @@ func TestRunEndsWhenAnotherHoldsTheLease(t *testing.T) {
 	}
 }
 
-// A process that stood still for longer than its lease lasts, wherever it stood,
-// takes nothing from the one that holds the id now. Nobody renews its lease in
-// these tests: it is its readers that must find out.
+// A process that was suspended for longer than its lease lasts, at any point, takes
+// nothing from the process that holds the id. Its lease is not renewed in these
+// tests, so its readers must find out.
 func TestPausedProcessTakesNothingFromItsSuccessor(t *testing.T) {
 	for _, tt := range []struct {
 		name  string
@@ -210,7 +210,7 @@ func TestCloseReleasesTheLease(t *testing.T) {
 	})
 }
 
-// A starter that waits comes up as soon as the lease is free.
+// A waiting process starts as soon as the lease is released.
 func TestWaitingProcessTakesAReleasedLease(t *testing.T) {
 	onBoth(t, func(t *testing.T, b *bench) {
 		first := b.feed(func(o *Options) { o.LeaseTTL = 20 * time.Second })
@@ -249,7 +249,7 @@ func TestAcquireLeaseEndsWithItsContext(t *testing.T) {
 	})
 }
 
-// A lease that ran out may have been another's meanwhile: taking it again is a
+// Another process may have held an expired lease meanwhile. Taking it again is a
 // new term, in which nothing is read before the group is back in place.
 func TestLeaseRenewedTooLateIsANewTerm(t *testing.T) {
 	onBoth(t, func(t *testing.T, b *bench) {

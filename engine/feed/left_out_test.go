@@ -12,7 +12,7 @@ import (
 	"pitwall/shard"
 )
 
-// keeper is a sink that keeps what it is given.
+// keeper is a sink that keeps its batches.
 type keeper struct {
 	*sink
 	got []codec.Position
@@ -23,8 +23,8 @@ func (k *keeper) Deliver(_ context.Context, _ int, b *shard.Batch) error {
 	return nil
 }
 
-// An odd optional value is counted and does not cost the position. A record
-// without a time that counts says so: it has that of its entry.
+// An invalid optional value is counted, and its position is kept. A record without
+// a valid time is marked and has the time of its entry.
 func TestLeftOutValuesAreCountedAndTheirPositionsKept(t *testing.T) {
 	onBoth(t, func(t *testing.T, b *bench) {
 		m := newMeters(b.set)
@@ -75,7 +75,7 @@ func TestLeftOutValuesAreCountedAndTheirPositionsKept(t *testing.T) {
 	})
 }
 
-// leftOut names the counter of an omission.
+// leftOut returns the counter of an omission.
 func leftOut(o codec.Omission) string {
 	return fmt.Sprintf("processor_live_fields_left_out_total{field=%q,reason=%q}", o.Value, o.Reason)
 }

@@ -21,8 +21,8 @@ import (
 
 func TestMain(m *testing.M) { os.Exit(testenv.Main(m)) }
 
-// bench is a server, a client on it that belongs to the test, and what the
-// feeds of the test are made of.
+// bench is a server, the test's own client, and what the feeds of a test have in
+// common.
 type bench struct {
 	t      *testing.T
 	url    string
@@ -31,7 +31,7 @@ type bench struct {
 	set    *metrics.Set
 	log    *logBuffer
 
-	// addAt adds a record with an id of the test's choice.
+	// addAt adds a record with the given id.
 	addAt func(stream, id string, fields []string)
 }
 
@@ -48,7 +48,7 @@ func onBoth(t *testing.T, fn func(t *testing.T, b *bench)) {
 	})
 	t.Run("embedded", func(t *testing.T) {
 		m := miniredis.RunT(t)
-		m.ClockTTL(true) // as the room embedded runs it
+		m.ClockTTL(true) // as package embedded runs it
 		b := newBench(t, "redis://"+m.Addr())
 		b.addAt = func(stream, id string, fields []string) {
 			if _, err := m.XAdd(stream, id, fields); err != nil {
@@ -97,8 +97,8 @@ func (b *bench) feed(change func(*Options)) *Feed {
 	return New(o)
 }
 
-// created makes the groups of f under its lease, which is kept until the test
-// ends or lapse, which it returns, is called.
+// created takes the lease of f and creates its groups. The lease is kept until the
+// test ends or lapse is called.
 func (b *bench) created(f *Feed) (lapse func() error) {
 	b.t.Helper()
 	if err := f.AcquireLease(b.t.Context()); err != nil {
@@ -111,8 +111,8 @@ func (b *bench) created(f *Feed) (lapse func() error) {
 	return lapse
 }
 
-// running runs f, created, until the test ends. stop ends it before and
-// returns the errors of Run and KeepLease.
+// running runs f, which has been created, until the test ends. stop ends it earlier
+// and returns the errors of Run and KeepLease.
 func (b *bench) running(f *Feed) (stop func() error) {
 	b.t.Helper()
 	lapse := b.created(f)
@@ -120,7 +120,7 @@ func (b *bench) running(f *Feed) (stop func() error) {
 	return func() error { return errors.Join(run(), lapse()) }
 }
 
-// background runs fn until the test ends. stop ends it before and returns its
+// background runs fn until the test ends. stop ends it earlier and returns its
 // error.
 func (b *bench) background(fn func(context.Context) error) (stop func() error) {
 	ctx, cancel := context.WithCancel(context.Background())
@@ -134,8 +134,7 @@ func (b *bench) background(fn func(context.Context) error) (stop func() error) {
 	return stop
 }
 
-// metric returns the value of a metric as /metrics shows it, "" when there is
-// none.
+// metric returns the value of a metric as in /metrics, "" when there is none.
 func (b *bench) metric(name string) string {
 	var text bytes.Buffer
 	b.set.WritePrometheus(&text)
@@ -147,7 +146,7 @@ func (b *bench) metric(name string) string {
 	return ""
 }
 
-// eventually waits for a condition with the usual patience.
+// eventually waits for a condition, with the usual timeout.
 func (b *bench) eventually(what string, cond func() bool) {
 	b.t.Helper()
 	testenv.Eventually(b.t, 30*time.Second, what, cond)

@@ -8,13 +8,13 @@ import (
 	"pitwall/engine/internal/testenv"
 )
 
-// fullBench has a server whose memory is full, with the groups of the instance
-// id "one" on it and no records. more adds records all the same.
+// fullBench has a server at maxmemory, with the groups of the instance id "one" and
+// no records. more adds records all the same.
 func fullBench(t *testing.T) (b *bench, s *testenv.RedisServer, more func(from, count int)) {
 	t.Helper()
 	s = testenv.Redis(t, testenv.Args("--maxmemory", "6mb", "--maxmemory-policy", "noeviction"))
 	b = newBench(t, s.URL())
-	before := b.feed(nil) // a process that died
+	before := b.feed(nil) // a dead process
 	if err := before.AcquireLease(t.Context()); err != nil {
 		t.Fatal(err)
 	}
@@ -40,8 +40,8 @@ func fullBench(t *testing.T) (b *bench, s *testenv.RedisServer, more func(from, 
 	}
 }
 
-// TestMaxmemory: without a byte of memory left an instance whose groups are
-// there starts, keeps its lease, reads, and comes back after a lost connection.
+// At maxmemory an instance whose groups exist starts, keeps its lease, reads, and
+// recovers from a lost connection.
 func TestMaxmemory(t *testing.T) {
 	b, s, more := fullBench(t)
 	f := b.feed(nil)
@@ -69,7 +69,7 @@ func TestMaxmemory(t *testing.T) {
 	}
 }
 
-// TestMaxmemoryWithoutAGroup: a start that needs a new group says what to do.
+// A start that needs a new group fails with an error that says what to do.
 func TestMaxmemoryWithoutAGroup(t *testing.T) {
 	b, s, _ := fullBench(t)
 	for _, ephemeral := range []bool{false, true} {

@@ -38,9 +38,9 @@ func TestResumeAt(t *testing.T) {
 	}
 }
 
-// load publishes records of a few devices without pause until stop is called,
-// which returns how many of each there are. A publisher whose XADD failed sends
-// the record again, as the contract asks of it.
+// load publishes records of a few devices continuously until stop is called, which
+// returns how many of each there are. It repeats a record whose XADD failed, as the
+// contract requires of a publisher.
 func load(t *testing.T, c *redis.Client, devices []string) (stop func() int) {
 	t.Helper()
 	ctx, cancel := context.WithCancel(context.Background())
@@ -67,7 +67,7 @@ func load(t *testing.T, c *redis.Client, devices []string) (stop func() int) {
 	return stop
 }
 
-// complete waits until n records of each device have come, without a gap.
+// complete waits until n records of each device have arrived, without a gap.
 func (b *bench) complete(n int, devices []string) {
 	b.t.Helper()
 	for _, d := range devices {
@@ -97,7 +97,7 @@ func TestNothingIsMissingAfterCutsInMidReply(t *testing.T) {
 	}
 }
 
-// resumes waits until some more batches have come.
+// resumes waits for some more batches.
 func (b *bench) resumes() {
 	b.t.Helper()
 	before, _, _ := b.sink.counts()
@@ -154,8 +154,8 @@ func TestReadingResumesAfterTheServerLostEverything(t *testing.T) {
 	b.complete(20, []string{"b"})
 }
 
-// A replica that takes over may be behind, and its clock too: its new entries
-// have ids below those that were read from the old server.
+// A promoted replica may lack entries, and its clock may be slow: its new entries
+// have lower ids than those that were read from the old server.
 func TestFailoverToAnOlderReplica(t *testing.T) {
 	s := testenv.Redis(t)
 	b := newBench(t, s.URL())
@@ -167,7 +167,7 @@ func TestFailoverToAnOlderReplica(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	// On the old server everything was read, up to five seconds further on.
+	// On the old server everything was read, five seconds further.
 	r.setPosition(redis.ID{Ms: last.Ms + 5000})
 	r.runID = "the server that went down"
 	s.Do("XGROUP", "SETID", "s", f.group, fmt.Sprintf("%d-0", last.Ms+5000))
@@ -180,7 +180,7 @@ func TestFailoverToAnOlderReplica(t *testing.T) {
 	if r.runID == "the server that went down" {
 		t.Error("the new server was not noted")
 	}
-	// A second failure before anything was read leaves it there.
+	// A second failure before the first read does not move it.
 	if err := r.resume(t.Context()); err != nil || r.position() != last.Sub(failoverMargin) {
 		t.Errorf("the second time it goes on after %v: %v", r.position(), err)
 	}
@@ -188,8 +188,8 @@ func TestFailoverToAnOlderReplica(t *testing.T) {
 	b.complete(5, []string{"a"})
 }
 
-// A failover that only some connections notice: the reader's leads to the new
-// server, the one that all share stays on the old, which lives on and answers.
+// Only some connections see the failover: the reader's leads to the new server, the
+// shared one stays on the old server, which keeps answering.
 func TestFailoverUnseenByTheSharedConnection(t *testing.T) {
 	old, master := testenv.Redis(t), testenv.Redis(t)
 	p := testenv.Proxy(t, old.Addr())
@@ -241,8 +241,8 @@ func TestStreamDeletedWhileReading(t *testing.T) {
 	b.complete(400, []string{"a"})
 }
 
-// A stream key that holds something else fails every read. That must cost
-// little, say so once, and heal when the key is put right.
+// A stream key of another type fails every read. That must cost little, be logged
+// once, and recover when the key is corrected.
 func TestPersistentReadFailureBacksOffAndRecovers(t *testing.T) {
 	s := testenv.Redis(t)
 	b := newBench(t, s.URL())
@@ -256,7 +256,7 @@ func TestPersistentReadFailureBacksOffAndRecovers(t *testing.T) {
 	}
 	begin, before := time.Now(), failed()
 	b.eventually("a few failures", func() bool { return failed() >= before+6 })
-	// Five waits at the least, each half as long as it may be.
+	// At least five pauses, each at half of its maximum.
 	if d, minimum := time.Since(begin), (1+2+4+8+16)*pace.FirstDelay/2; d < minimum {
 		t.Errorf("six failures in %v, want at least %v", d, minimum)
 	}

@@ -18,7 +18,7 @@ import (
 // later.
 var baseTS = time.Now().Add(-time.Hour).UnixMilli()
 
-// fix is record n of a device, as anyone would send it.
+// fix is record n of a device.
 func fix(device string, n int) []string {
 	return []string{
 		"device_id", device, "lat", "48.5", "lon", "9.25",
@@ -26,11 +26,11 @@ func fix(device string, n int) []string {
 	}
 }
 
-// errSinkEnded is what a sink fails with that was told to.
+// errSinkEnded is the error of a sink after end.
 var errSinkEnded = errors.New("the sink has ended")
 
-// sink stands where the shards are. It applies their order rule and notes
-// what a spectator would miss.
+// sink replaces the shards. It applies their order rule and records what a client
+// would miss.
 type sink struct {
 	mu      sync.Mutex
 	next    map[string]int // device -> the record it waits for
@@ -43,8 +43,8 @@ type sink struct {
 	diff    int64    // of the last batch
 	ended   bool
 
-	gate  chan struct{} // not nil: Deliver waits until it is closed
-	after int           // it does so once this many batches have come
+	blocked chan struct{} // not nil: Deliver waits until it is closed
+	after   int           // it does so once this many batches have come
 }
 
 const sinkShards = 4
@@ -63,11 +63,11 @@ func (s *sink) AcquireBatch() *shard.Batch { return new(shard.Batch) }
 
 func (s *sink) Deliver(ctx context.Context, n int, b *shard.Batch) error {
 	s.mu.Lock()
-	gate, early := s.gate, s.batches < s.after
+	released, early := s.blocked, s.batches < s.after
 	s.mu.Unlock()
-	if gate != nil && !early {
+	if released != nil && !early {
 		select {
-		case <-gate:
+		case <-released:
 		case <-ctx.Done():
 			return ctx.Err()
 		}
@@ -123,17 +123,17 @@ func (s *sink) fault(format string, args ...any) {
 	}
 }
 
-// block makes Deliver wait until the function it returns is called.
+// block makes Deliver wait until the returned function is called.
 func (s *sink) block() (unblock func()) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	gate := make(chan struct{})
-	s.gate = gate
+	released := make(chan struct{})
+	s.blocked = released
 	return func() {
 		s.mu.Lock()
 		defer s.mu.Unlock()
-		s.gate = nil
-		close(gate)
+		s.blocked = nil
+		close(released)
 	}
 }
 
@@ -143,21 +143,21 @@ func (s *sink) end() {
 	s.ended = true
 }
 
-// has says whether n records of the device have come.
+// has reports whether n records of the device have arrived.
 func (s *sink) has(device string, n int) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return s.next[device] >= n
 }
 
-// counts returns how many batches, repeated records and warm records came.
+// counts returns how many batches, repeated records and warm records arrived.
 func (s *sink) counts() (batches, repeats, warm int) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return s.batches, s.repeats, s.warm
 }
 
-// difference is that of the last batch, in ms.
+// difference returns the difference of the last batch, in ms.
 func (s *sink) difference() int64 {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -171,7 +171,7 @@ func (s *sink) warmSpan() (oldest, newest int64) {
 	return s.first, s.newest
 }
 
-// check fails the test when something came that must not have come.
+// check fails the test when something arrived that must not have.
 func (s *sink) check(t *testing.T) {
 	t.Helper()
 	s.mu.Lock()

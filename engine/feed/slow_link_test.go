@@ -10,15 +10,15 @@ import (
 
 const heavyCount = 64
 
-// slowLink returns a bench whose server can be reached over a narrow link, and the
-// link.
+// slowLink returns a bench whose server is behind a proxy that can be throttled,
+// the proxy, and the server.
 func slowLink(t *testing.T) (*bench, *testenv.TCPProxy, *testenv.RedisServer) {
 	s := testenv.Redis(t)
 	p := testenv.Proxy(t, s.Addr())
 	return newBench(t, "redis://"+p.Addr()), p, s
 }
 
-// addLarge adds records of 64 KiB, past the link.
+// addLarge adds records of 64 KiB, past the proxy.
 func addLarge(s *testenv.RedisServer) {
 	fill := strings.Repeat("x", 64<<10)
 	for n := range heavyCount {
@@ -26,8 +26,7 @@ func addLarge(s *testenv.RedisServer) {
 	}
 }
 
-// A full read takes longer than the server may be silent, and would at every
-// attempt.
+// A full read would take longer than the server may be silent, at every attempt.
 func TestReadTooLargeForTheLink(t *testing.T) {
 	b, link, s := slowLink(t)
 	f := b.feed(func(o *Options) { o.BatchCount, o.Block = heavyCount, 50*time.Millisecond })
@@ -38,7 +37,7 @@ func TestReadTooLargeForTheLink(t *testing.T) {
 	b.complete(heavyCount, []string{"a"})
 }
 
-// The same at the start, where a page that does not come would end it.
+// The same during the warm start, where a page that never comes would end it.
 func TestWarmStartTooLargeForTheLink(t *testing.T) {
 	b, link, s := slowLink(t)
 	addLarge(s)
@@ -58,8 +57,8 @@ func TestWarmStartTooLargeForTheLink(t *testing.T) {
 	b.sink.check(t)
 }
 
-// TestEntryTooLarge: an entry that takes longer than any fixed deadline, and one
-// that is longer than a reply may be, stop nobody, at the start neither.
+// An entry that takes longer than any fixed deadline, and one that is longer than a
+// reply may be, stop neither the reader nor the warm start.
 func TestEntryTooLarge(t *testing.T) {
 	for _, tt := range []struct {
 		name    string
@@ -88,7 +87,7 @@ func TestEntryTooLarge(t *testing.T) {
 	}
 }
 
-// TestWarmStartSkipsAnEntryTooLarge: the records before it are shown as well.
+// The records before the large entry are delivered as well.
 func TestWarmStartSkipsAnEntryTooLarge(t *testing.T) {
 	b, link, s := slowLink(t)
 	publish(t, b.client, "s", 0, 5, "a")

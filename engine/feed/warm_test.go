@@ -9,7 +9,7 @@ import (
 	"pitwall/engine/internal/redis"
 )
 
-// seed puts n records of device "w" into stream "s", one a second until now,
+// seed adds n records of device "w" to stream "s", one a second up to the present,
 // and returns their ids.
 func (b *bench) seed(n int) []redis.ID {
 	now := time.Now().UnixMilli()
@@ -143,8 +143,8 @@ func TestWarmStopsAtItsTimeLimit(t *testing.T) {
 	})
 }
 
-// However much there is and however slowly it comes, the newest positions are
-// there when the time is over.
+// The newest positions arrive within the time limit, however many there are and
+// however slow the link is.
 func TestWarmDeliversTheNewestInTime(t *testing.T) {
 	onBoth(t, func(t *testing.T, b *bench) {
 		const n, page, pages = 300, 7, 3

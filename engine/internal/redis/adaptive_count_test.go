@@ -44,8 +44,8 @@ func TestAdaptiveCount(t *testing.T) {
 	}
 }
 
-// After a reply that was too much, as many entries as were asked for are read one
-// by one; after a single one that failed, that one.
+// After a reply that was too large, as many entries as were requested are read one
+// by one. After the failure of a single entry, only that one is.
 func TestAdaptiveCountOfTooLargeEntries(t *testing.T) {
 	one := []Entry{{Fields: []string{"a", "b"}}}
 	p := NewAdaptiveCount(100)

@@ -53,7 +53,7 @@ func TestClientOptions(t *testing.T) {
 	}
 }
 
-// What would be left out silently is refused, and the error says what is
+// Parameters that would be ignored silently are refused, and the error says what is
 // allowed.
 func TestClientOptionsRefuseUnknownParameters(t *testing.T) {
 	for _, tt := range []struct{ query, want string }{
@@ -106,8 +106,8 @@ func TestClientOptionsForSentinel(t *testing.T) {
 	}
 }
 
-// Each URL carries the password "sesame" or a piece of it where the parser
-// would quote it.
+// Each URL contains the password "sesame", or a piece of it in a place that the
+// parser would quote.
 func TestErrorsHidePasswords(t *testing.T) {
 	s := testenv.Redis(t)
 	s.Do("CONFIG", "SET", "requirepass", "other")
@@ -229,7 +229,7 @@ func TestClientReconnectsAfterARestart(t *testing.T) {
 	before := must(c.RunID(t.Context()))(t)
 	s.Kill()
 	if err := c.Ping(t.Context()); !IsConnection(err) {
-		t.Errorf("ping of a server that is gone: %v", err)
+		t.Errorf("ping of a stopped server: %v", err)
 	}
 	s.Start()
 	testenv.Eventually(t, 10*time.Second, "ping after the restart", func() bool { return c.Ping(t.Context()) == nil })
@@ -251,7 +251,7 @@ func TestCommandsEndWithTheirContext(t *testing.T) {
 		t.Errorf("got %v, want the end of the context", err)
 	}
 	if d := time.Since(begin); d > 3*time.Second {
-		t.Errorf("came back after %v", d)
+		t.Errorf("returned after %v", d)
 	}
 }
 

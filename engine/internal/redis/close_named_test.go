@@ -44,8 +44,8 @@ func TestCloseNamed(t *testing.T) {
 	}
 }
 
-// The connection to close may be the oldest of the server, which CLIENT LIST
-// names first.
+// The connection to close may be the oldest of the server, which CLIENT LIST lists
+// first.
 func TestCloseNamedClosesTheOldestConnection(t *testing.T) {
 	s := testenv.Redis(t)
 	c := open(t, s.URL())

@@ -24,10 +24,11 @@ func TestSlotOf(t *testing.T) {
 	}
 }
 
-// spread are keys of three masters.
+// spread are keys on three masters.
 var spread = []string{"telemetry:t", "race:{1}", "telemetry:b"}
 
-// Whatever way nodes are named to clients, all are found by way of one.
+// One node is enough to find all others, in every way that nodes announce their
+// names.
 func TestClusterByAnyNode(t *testing.T) {
 	c := testenv.SharedRedisCluster(t)
 	set := func(name, value string) {
@@ -97,8 +98,8 @@ func TestOpenRefusesUselessAddresses(t *testing.T) {
 	}
 }
 
-// clusterReader returns a Cluster of the test's own, a client of it, and a reader
-// of a stream that waits 20 ms for entries.
+// clusterReader returns a Cluster for this test, a client of it, and a reader of a
+// stream that waits 20 ms for entries.
 func clusterReader(t *testing.T, stream string) (*testenv.RedisClusterServers, *Client, *Reader) {
 	t.Helper()
 	c := testenv.RedisCluster(t, 3)
@@ -108,8 +109,8 @@ func clusterReader(t *testing.T, stream string) (*testenv.RedisClusterServers, *
 	return c, client, placedReader(t, client, o)
 }
 
-// A slot moves key by key. What a client and a reader do goes on at every moment;
-// what needs two keys waits until they are together again.
+// A slot moves key by key. Commands of a client and a reader succeed at every
+// moment; commands on two keys wait until both are on one node again.
 func TestClusterSlotMoves(t *testing.T) {
 	const stream = "telemetry:t"
 	c, client, r := clusterReader(t, stream)
@@ -233,8 +234,8 @@ func TestClusterReaderTakesNoSecondLease(t *testing.T) {
 	}
 }
 
-// A stream that is moved back while its slot still counts as on its way: nobody
-// makes a second one on the other node.
+// A stream is moved back while its slot is still being moved. No second stream is
+// created on the other node.
 func TestClusterStreamMovesBack(t *testing.T) {
 	const stream = "telemetry:t"
 	c, client, r := clusterReader(t, stream)
@@ -270,8 +271,8 @@ func TestClusterStreamMovesBack(t *testing.T) {
 	})
 }
 
-// The owner of a slot stands still: its replica takes over, and both a client and
-// a reader find it. Other slots are served again once the Cluster is well.
+// The owner of a slot is suspended and its replica is promoted. Both a client and a
+// reader find it. Other slots are served again once the Cluster has recovered.
 func TestClusterOwnerStopsAnswering(t *testing.T) {
 	c := testenv.RedisCluster(t, 3)
 	client := open(t, c.AllURL())
@@ -312,7 +313,7 @@ func TestClusterOwnerStopsAnswering(t *testing.T) {
 	}
 }
 
-// A slot that no node serves is waited for, and not reported as a failure.
+// Commands on a slot that no node serves wait, and do not fail.
 func TestClusterSlotWithoutAnOwner(t *testing.T) {
 	c := testenv.RedisCluster(t, 3)
 	client := open(t, c.URL())
@@ -335,7 +336,7 @@ func TestClusterSlotWithoutAnOwner(t *testing.T) {
 	}
 }
 
-// Each node has logins of its own: a right that one of them lacks is missing.
+// Each node has its own logins: a right that one of them lacks is reported.
 func TestClusterMissingRightOfOneNode(t *testing.T) {
 	c := testenv.SharedRedisCluster(t)
 	admit := func(n *testenv.RedisServer, rules ...string) {
@@ -357,8 +358,8 @@ func TestClusterMissingRightOfOneNode(t *testing.T) {
 	}
 }
 
-// The numbers of connections are those of one node: on another they may be
-// somebody else's.
+// Numbers of connections belong to one node. On another node they may be somebody
+// else's.
 func TestClusterFenceSparesOtherNodes(t *testing.T) {
 	c := testenv.SharedRedisCluster(t)
 	client := open(t, c.URL())

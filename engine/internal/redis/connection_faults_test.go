@@ -9,7 +9,8 @@ import (
 	"pitwall/engine/internal/testenv"
 )
 
-// A server, a proxy before it, a client through the proxy, and one past it.
+// proxied returns a proxy before a server, a client through the proxy, and a client
+// that connects directly.
 func proxied(t *testing.T) (p *testenv.TCPProxy, through, past *Client) {
 	t.Helper()
 	s := testenv.Redis(t)
@@ -32,7 +33,7 @@ func TestReadCutInMidReply(t *testing.T) {
 	if p.Cuts() != 1 {
 		t.Fatalf("%d cuts, want 1", p.Cuts())
 	}
-	// The reply is gone, and the group has moved past it.
+	// The reply is lost, and the group has moved past it.
 	if got := must(r.Read(t.Context(), nil))(t); len(got) != 0 {
 		t.Errorf("read %v again without setting the group back", ids(got))
 	}
@@ -61,8 +62,8 @@ func TestReadWithoutAReply(t *testing.T) {
 	if d := time.Since(begin); d < o.Block || d > replyMaxSilence+5*time.Second {
 		t.Errorf("gave up after %v", d)
 	}
-	// The command that was held up reaches the server now, and would take the
-	// entry to a connection that is closed here.
+	// The delayed command reaches the server. It would deliver the entry to a
+	// connection that is closed on our side.
 	first := must(past.Add(t.Context(), "s", 0, "a", "1"))(t)
 	p.Resume()
 	if err := r.Fence(t.Context(), true); err != nil {
@@ -78,8 +79,8 @@ func TestReadWithoutAReply(t *testing.T) {
 	}
 }
 
-// A read that was given up here but still waits on the server would be served
-// streamKey the next entry: the fence ends it there.
+// A read that failed here but still waits on the server would receive the next
+// entry. The fence ends it.
 func TestFenceEndsALostRead(t *testing.T) {
 	s := testenv.Redis(t)
 	c := open(t, s.URL())
@@ -161,8 +162,8 @@ func TestReaderRemembersAFewLostConnections(t *testing.T) {
 	}
 }
 
-// A failover by name: new connections lead to the new master, while the old
-// one lives on as a replica and closes nothing.
+// A failover by DNS name: new connections lead to the new master, while the old one
+// continues as a replica and closes no connection.
 func TestConnectionToAReplicaIsClosed(t *testing.T) {
 	old, master := testenv.Redis(t), testenv.Redis(t)
 	p := testenv.Proxy(t, old.Addr())

@@ -24,8 +24,8 @@ func TestConnectionSlots(t *testing.T) {
 		}
 		take("c", true)
 		take("a", false)
-		// What was lost comes back with a renewal, although it is too many: its
-		// connection is there.
+		// A renewal restores a lost slot even beyond the limit: its connection
+		// exists.
 		if err := c.RenewConnectionSlots(ctx, "k", []string{"a", "b", "c"}, time.Minute); err != nil {
 			t.Error(err)
 		}

@@ -9,7 +9,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 )
 
-// letters reads n entries of stream "s" through group "g" and returns a letter
+// letters reads n entries of stream "s" through group "g" and returns a dead letter
 // for each.
 func letters(t *testing.T, c *Client, n int) []DeadLetter {
 	t.Helper()

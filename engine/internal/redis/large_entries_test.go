@@ -9,7 +9,8 @@ import (
 	"pitwall/engine/internal/testenv"
 )
 
-// narrow returns a server, a link to it, and a reader over the link.
+// narrow returns a server, a throttled proxy before it, and a reader through the
+// proxy.
 func narrow(t *testing.T) (*testenv.RedisServer, *testenv.TCPProxy, *Reader) {
 	s := testenv.Redis(t)
 	p := testenv.Proxy(t, s.Addr())
@@ -22,7 +23,7 @@ func narrow(t *testing.T) (*testenv.RedisServer, *testenv.TCPProxy, *Reader) {
 	return s, p, r
 }
 
-// A reply that comes slowly is waited for, and not one that does not come on.
+// A read waits for a slow reply, but not for one that stops.
 func TestDeadlineGrowsWithTheReply(t *testing.T) {
 	s, p, r := narrow(t)
 	s.Do("XADD", "s", "1-0", "f", strings.Repeat("x", 8<<20))
@@ -46,7 +47,7 @@ func TestDeadlineGrowsWithTheReply(t *testing.T) {
 	}
 }
 
-// A reply that is too much ends, and the entries at fault are passed over.
+// A reply that is too large ends the read, and its entries are skipped.
 func TestReplyTooLarge(t *testing.T) {
 	s, _, r := narrow(t)
 	s.Do("XADD", "s", "1-0", "f", "small")
@@ -120,7 +121,7 @@ func TestLargePending(t *testing.T) {
 	})
 }
 
-// What is asked of a stream does not bring its content along.
+// Queries about a stream do not transfer its content.
 func TestQueriesDoNotTransferEntries(t *testing.T) {
 	s, p, r := narrow(t)
 	for _, id := range []string{"1-0", "2-0"} {
@@ -139,7 +140,7 @@ func TestQueriesDoNotTransferEntries(t *testing.T) {
 	}
 }
 
-// At maxmemory everything works that is needed to read on.
+// At maxmemory every command works that reading needs.
 func TestAtMaxmemory(t *testing.T) {
 	s := testenv.Redis(t, testenv.Args("--maxmemory", "4mb", "--maxmemory-policy", "noeviction"))
 	c := open(t, s.URL())

@@ -14,8 +14,7 @@ import (
 	"pitwall/engine/internal/testenv"
 )
 
-// loading restarts a server that takes its time to load its data, until ready
-// is called.
+// loading restarts a server that keeps loading its data until ready is called.
 func loading(t *testing.T) (s *testenv.RedisServer, ready func()) {
 	t.Helper()
 	s = testenv.Redis(t, testenv.Args("--key-load-delay", "100000", "--loading-process-events-interval-bytes", "1024"))

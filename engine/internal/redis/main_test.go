@@ -17,19 +17,19 @@ func TestMain(m *testing.M) { os.Exit(testenv.Main(m)) }
 type target struct {
 	name  string
 	start func(t *testing.T) (url string)
-	// real says that the server has all commands, XGROUP SETID and CLIENT
-	// KILL among them.
+	// real says that the server has all commands, including XGROUP SETID and CLIENT
+	// KILL.
 	real bool
 }
 
-// targets are all servers that Pitwall runs on: every method of the door is
-// tried on each of them.
+// targets are all servers that Pitwall runs on. The conformance suite runs each
+// method on each of them.
 func targets() []target {
 	return []target{
 		{"redis-server", func(t *testing.T) string { return testenv.Redis(t).URL() }, true},
 		{"embedded", func(t *testing.T) string {
 			m := miniredis.RunT(t)
-			m.ClockTTL(true) // as the room embedded runs it
+			m.ClockTTL(true) // as package embedded runs it
 			return "redis://" + m.Addr()
 		}, false},
 		{"cluster", func(t *testing.T) string { return testenv.SharedRedisCluster(t).Nodes()[1].URL() }, true},
@@ -57,8 +57,7 @@ func open(t *testing.T, url string) *Client {
 	return c
 }
 
-// raw sends a command whose second word is the key, and that the door has no
-// method for.
+// raw sends a command for which Client has no method. Its second word is the key.
 func raw(t *testing.T, c *Client, args ...string) {
 	t.Helper()
 	if _, err := c.do(t.Context(), "test", onKey{args[1]}, args...); err != nil {
@@ -66,7 +65,7 @@ func raw(t *testing.T, c *Client, args ...string) {
 	}
 }
 
-// addID adds an entry with an id of the test's choice.
+// addID adds an entry with the given id.
 func addID(t *testing.T, c *Client, stream, id string, fields ...string) {
 	t.Helper()
 	raw(t, c, append([]string{"XADD", stream, id}, fields...)...)

@@ -11,8 +11,8 @@ import (
 
 var readAll = ReadOptions{Stream: "s", Group: "g", Consumer: "c", From: ">", Count: 10, NoAck: true}
 
-// placedReader returns a reader whose group is at the beginning of its stream. It
-// is closed with the test.
+// placedReader returns a reader whose group is at the start of its stream. It is
+// closed with the test.
 func placedReader(t *testing.T, c *Client, o ReadOptions) *Reader {
 	t.Helper()
 	r := c.NewReader(o)
@@ -82,7 +82,7 @@ func TestReadReturnsEmptyAfterBlock(t *testing.T) {
 				t.Errorf("got %v from an empty stream", ids(got))
 			}
 			if d := time.Since(begin); d < 20*time.Millisecond {
-				t.Errorf("came back after %v, before its time", d)
+				t.Errorf("returned after %v, before BLOCK was over", d)
 			}
 		}
 		o.Block = 0
@@ -132,13 +132,13 @@ func TestReadEndsWithItsContext(t *testing.T) {
 				t.Errorf("got %v, want the end of the context", err)
 			}
 			if d := time.Since(begin); d > 5*time.Second {
-				t.Errorf("came back after %v", d)
+				t.Errorf("returned after %v", d)
 			}
 		}
 	})
 }
 
-// The memory of the entries is used again, the strings are not.
+// The memory of the entries is reused, that of the strings is not.
 func TestReadReusesTheSliceAndKeepsTheStrings(t *testing.T) {
 	conform(t, func(t *testing.T, c *Client, _ target) {
 		ctx := t.Context()
@@ -147,22 +147,22 @@ func TestReadReusesTheSliceAndKeepsTheStrings(t *testing.T) {
 		kept := first[0].Fields[1]
 		second := must(c.Range(ctx, "s", ID{Ms: 4}, ID{Ms: 4}, 3, first))(t)
 		if &second[0] != &first[0] || &second[0].Fields[0] != &first[0].Fields[0] {
-			t.Error("the memory lent was not used")
+			t.Error("the memory of dst was not used")
 		}
 		if kept != "1-0" || second[0].Fields[1] != "4-0" {
 			t.Errorf("kept %q and read %q, want 1-0 and 4-0", kept, second[0].Fields[1])
 		}
 		for _, e := range second[1:3] {
 			if len(e.Fields) != 0 || e.Fields[:1][0] != "" {
-				t.Errorf("the unused room still holds %q", e.Fields[:1])
+				t.Errorf("the unused capacity still holds %q", e.Fields[:1])
 			}
 		}
-		// More than the slice holds now, less than it has room for.
+		// More than the length of the slice, less than its capacity.
 		if got := must(c.Range(ctx, "s", ID{Ms: 2}, ID{Ms: 3}, 3, second))(t); len(got) != 2 || &got[0] != &first[0] {
-			t.Errorf("read %v, or not in the memory lent", ids(got))
+			t.Errorf("read %v, or not in the memory of dst", ids(got))
 		}
 		if n := testing.AllocsPerRun(10, func() { clearEntries(second) }); n != 0 {
-			t.Errorf("forgetting allocates %v times", n)
+			t.Errorf("clearing allocates %v times", n)
 		}
 	})
 }

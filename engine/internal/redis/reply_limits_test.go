@@ -14,7 +14,7 @@ import (
 	"pitwall/engine/internal/testenv"
 )
 
-// firstWrite calls a function before anything is written.
+// firstWrite calls a function before the first write.
 type firstWrite struct {
 	net.Conn
 	once sync.Once
@@ -26,8 +26,8 @@ func (c *firstWrite) Write(p []byte) (int, error) {
 	return c.Conn.Write(p)
 }
 
-// The library may dial for itself while a reader gets its connection: the link is
-// that of the reader all the same.
+// The library may dial for itself while a reader gets its connection. The link is
+// the reader's all the same.
 func TestDedicateFindsTheConnection(t *testing.T) {
 	s := testenv.Redis(t)
 	opt := must(clientOptions(s.URL()))(t)
@@ -77,7 +77,7 @@ func TestDedicateFindsTheConnection(t *testing.T) {
 	}
 }
 
-// Whoever waits for others to connect goes when its context ends.
+// A goroutine that waits for others to connect returns when its context ends.
 func TestDedicateEndsWithItsContext(t *testing.T) {
 	of := newConnFinder(&rueidis.ClientOption{})
 	of.one <- struct{}{} // somebody else connects
@@ -88,7 +88,7 @@ func TestDedicateEndsWithItsContext(t *testing.T) {
 	}
 }
 
-// A reply of which something always comes is given up all the same, in the end.
+// A reply that keeps arriving is aborted at replyMaxTime.
 func TestEndlessReplyIsAborted(t *testing.T) {
 	for name, tt := range map[string]struct {
 		left, came int64

@@ -9,7 +9,7 @@ import (
 	"pitwall/engine/internal/testenv"
 )
 
-// everyRight is each command that can be tried, with a key where it has one.
+// everyRight returns each right that can be tried, with a key where it has one.
 func everyRight() (list []Right) {
 	for _, name := range slices.Sorted(maps.Keys(trials)) {
 		key := ""

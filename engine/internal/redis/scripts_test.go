@@ -10,8 +10,8 @@ import (
 	"testing"
 )
 
-// TestScriptsListsAllScripts looks for constants that are scripts in the source of
-// the package.
+// TestScriptsListsAllScripts looks for script constants in the source of the
+// package.
 func TestScriptsListsAllScripts(t *testing.T) {
 	source, err := parser.ParseFile(token.NewFileSet(), "scripts.go", nil, 0)
 	if err != nil {
@@ -38,7 +38,7 @@ func TestScriptsListsAllScripts(t *testing.T) {
 	}
 }
 
-// constants are the string constants of the package by name.
+// constants returns the string constants of the package by name.
 func constants(t *testing.T) map[string]string {
 	t.Helper()
 	found := map[string]string{}
