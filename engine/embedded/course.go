@@ -20,12 +20,12 @@ const (
 // course is a closed loop that the simulated devices ride. Distances are metres
 // along it from the start; whole laps are subtracted from any distance.
 type course struct {
-	points []coursePoint // the last is the first again
-	from   []float64     // distance of each point
-	head   []float64     // bearing at each point, halfway between its two legs
-	length float64
-	aid    []float64 // distances where devices like to stop
-	dead   []span    // sections without radio coverage
+	points      []coursePoint // the last is the first again
+	starts      []float64     // distance of each point
+	bearings    []float64     // bearing at each point, halfway between its two legs
+	length      float64
+	aidStations []float64 // distances where devices like to stop
+	deadZones   []span    // sections without radio coverage
 }
 
 type coursePoint struct{ lat, lon, alt float64 }
@@ -64,20 +64,20 @@ func loadCourse(raw []byte) (*course, error) {
 		if i > 0 {
 			c.length += distance(c.points[i-1], c.points[i])
 		}
-		c.from = append(c.from, c.length)
+		c.starts = append(c.starts, c.length)
 	}
 	for i := range c.points {
 		legs := len(c.points) - 1
 		in, out := (i+legs-1)%legs, i%legs
 		a := bearing(c.points[in], c.points[in+1])
 		b := bearing(c.points[out], c.points[out+1])
-		c.head = append(c.head, between(a, b, 0.5))
+		c.bearings = append(c.bearings, between(a, b, 0.5))
 	}
 	for _, km := range f.Properties.Aid {
-		c.aid = append(c.aid, km*1000)
+		c.aidStations = append(c.aidStations, km*1000)
 	}
 	for _, km := range f.Properties.Dead {
-		c.dead = append(c.dead, span{km[0] * 1000, km[1] * 1000})
+		c.deadZones = append(c.deadZones, span{km[0] * 1000, km[1] * 1000})
 	}
 	return c, nil
 }
@@ -94,18 +94,18 @@ func (c *course) lap(metres float64) float64 {
 // place returns the place at a distance.
 func (c *course) place(metres float64) place {
 	d := c.lap(metres)
-	i := sort.SearchFloat64s(c.from, d)
+	i := sort.SearchFloat64s(c.starts, d)
 	i = min(max(i, 1), len(c.points)-1)
 	a, b := c.points[i-1], c.points[i]
-	run := c.from[i] - c.from[i-1]
-	t := (d - c.from[i-1]) / run
+	run := c.starts[i] - c.starts[i-1]
+	t := (d - c.starts[i-1]) / run
 	return place{
 		coursePoint: coursePoint{
 			lat: a.lat + (b.lat-a.lat)*t,
 			lon: a.lon + (b.lon-a.lon)*t,
 			alt: a.alt + (b.alt-a.alt)*t,
 		},
-		bearing: between(c.head[i-1], c.head[i], t),
+		bearing: between(c.bearings[i-1], c.bearings[i], t),
 		grade:   (b.alt - a.alt) / run,
 	}
 }
@@ -113,7 +113,7 @@ func (c *course) place(metres float64) place {
 // covered reports whether a device has radio coverage at a distance.
 func (c *course) covered(metres float64) bool {
 	d := c.lap(metres)
-	for _, s := range c.dead {
+	for _, s := range c.deadZones {
 		if d >= s.from && d < s.to {
 			return false
 		}
@@ -125,7 +125,7 @@ func (c *course) covered(metres float64) bool {
 // second included.
 func (c *course) passesAid(from, to float64) bool {
 	a, b := c.lap(from), c.lap(to)
-	for _, s := range c.aid {
+	for _, s := range c.aidStations {
 		if a < s && s <= b || b < a && (s <= b || s > a) {
 			return true
 		}

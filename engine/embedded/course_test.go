@@ -30,10 +30,10 @@ func TestCourseIsPlausible(t *testing.T) {
 			t.Errorf("slope of %.0f %% at point %d", grade*100, i)
 		}
 	}
-	if len(c.aid) == 0 || len(c.dead) == 0 {
+	if len(c.aidStations) == 0 || len(c.deadZones) == 0 {
 		t.Error("no aid station or no dead zone")
 	}
-	for _, s := range c.dead {
+	for _, s := range c.deadZones {
 		if s.from >= s.to || s.to > c.length {
 			t.Errorf("dead zone %v on a course of %.0f m", s, c.length)
 		}
@@ -85,7 +85,7 @@ func TestGeometry(t *testing.T) {
 }
 
 func TestAidStationsAndDeadZones(t *testing.T) {
-	c := &course{length: 1000, aid: []float64{0, 400}, dead: []span{{100, 200}}}
+	c := &course{length: 1000, aidStations: []float64{0, 400}, deadZones: []span{{100, 200}}}
 	passes := []struct {
 		name     string
 		from, to float64

@@ -14,7 +14,7 @@ type fix struct {
 	ts       int64 // ms since the Unix epoch
 	at       coursePoint
 	speed    float64 // km/h
-	course   float64 // over ground, degrees
+	heading  float64 // over ground, degrees
 	sats     int
 	battery  int     // percent
 	odometer float64 // km
@@ -30,14 +30,14 @@ type device struct {
 	rnd    *rand.Rand
 	course *course
 
-	pace   float64 // m/s on level ground
-	form   float64 // factor around 1 that drifts slowly
-	metres float64 // along the course, from its start
-	begin  float64 // metres at the beginning
-	speed  float64 // m/s
-	rest   int     // seconds left at rest
-	side   float64 // metres right of the course's line
-	head   float64 // course over ground, degrees
+	pace    float64 // m/s on level ground
+	form    float64 // factor around 1 that drifts slowly
+	metres  float64 // along the course, from its start
+	begin   float64 // metres at the beginning
+	speed   float64 // m/s
+	rest    int     // seconds left at rest
+	side    float64 // metres right of the course's line
+	heading float64 // course over ground, degrees
 
 	sats    int
 	battery float64 // percent
@@ -87,7 +87,7 @@ func (d *device) second(ts int64) fix {
 	at := here.moved(d.side, here.bearing+90).moved(0.4*d.rnd.NormFloat64(), here.bearing)
 	at.alt += 0.8 * d.rnd.NormFloat64()
 	f := fix{
-		ts: ts, at: at, speed: d.speed * 3.6, course: d.head, sats: d.sats,
+		ts: ts, at: at, speed: d.speed * 3.6, heading: d.heading, sats: d.sats,
 		battery: int(math.Ceil(d.battery)), odometer: (d.metres - d.begin) / 1000,
 	}
 	if d.rnd.IntN(1500) == 0 {
@@ -112,7 +112,7 @@ func (d *device) ride(here place) {
 	d.speed = min(max(d.speed, 1), 19)
 	from := d.metres
 	d.metres += d.speed
-	d.head = turn(here.bearing + 2*d.rnd.NormFloat64())
+	d.heading = turn(here.bearing + 2*d.rnd.NormFloat64())
 
 	switch {
 	case d.course.passesAid(from, d.metres) && d.rnd.IntN(3) > 0:

@@ -16,7 +16,7 @@ func TestDevicesRidePlausibly(t *testing.T) {
 		for s := range int64(2 * 3600) {
 			f := d.second(s * 1000)
 			total++
-			if f.battery < 0 || f.battery > 100 || f.sats < 3 || f.sats > 17 || f.speed < 0 || f.speed > 70 || f.course < 0 || f.course >= 360 {
+			if f.battery < 0 || f.battery > 100 || f.sats < 3 || f.sats > 17 || f.speed < 0 || f.speed > 70 || f.heading < 0 || f.heading >= 360 {
 				t.Fatalf("device %d, second %d: implausible %+v", n, s, f)
 			}
 			if f.faulty {
@@ -56,7 +56,7 @@ func agree(a, b fix) bool {
 	if math.Abs(moved-b.speed/3.6) > 3 {
 		return false
 	}
-	return moved < 4 || math.Abs(turn(bearing(a.at, b.at)-b.course+180)-180) < 40
+	return moved < 4 || math.Abs(turn(bearing(a.at, b.at)-b.heading+180)-180) < 40
 }
 
 func TestEffort(t *testing.T) {
@@ -77,7 +77,7 @@ func TestStoredFixesArriveLate(t *testing.T) {
 	for _, liveFirst := range []bool{false, true} {
 		d := newDevice("d", 1, 7, c)
 		d.liveFirst = liveFirst
-		d.metres = c.dead[0].from - 100
+		d.metres = c.deadZones[0].from - 100
 		var gap int64
 		var burst []fix
 		for s := int64(1); s < 3600 && burst == nil; s++ {
@@ -127,7 +127,7 @@ func TestStoredFixesAreBounded(t *testing.T) {
 
 func TestEmptyBattery(t *testing.T) {
 	c := loadTestCourse(t)
-	c.dead = nil
+	c.deadZones = nil
 	d := newDevice("d", 1, 7, c)
 	d.battery = d.drain * 10
 	var sent, silent int

@@ -27,7 +27,7 @@ func (d *device) flatRecord(f fix) []string {
 		"lat", formatDecimal(f.at.lat, 7),
 		"lon", formatDecimal(f.at.lon, 7),
 		"alt", formatDecimal(f.at.alt, 1),
-		"course", formatDecimal(f.course, 1),
+		"course", formatDecimal(f.heading, 1),
 		"speed", formatDecimal(f.speed, 1),
 		"sats", strconv.Itoa(f.sats),
 		"attributes", string(d.appendAttributes(nil, f)),
@@ -51,7 +51,7 @@ func (d *device) appendPayload(b []byte, f fix, ts string) []byte {
 	b = append(b, `,"altitude":`...)
 	b = strconv.AppendFloat(b, f.at.alt, 'f', 1, 64)
 	b = append(b, `,"angle":`...)
-	b = strconv.AppendFloat(b, f.course, 'f', 1, 64)
+	b = strconv.AppendFloat(b, f.heading, 'f', 1, 64)
 	b = append(b, `,"speed":`...)
 	b = strconv.AppendFloat(b, f.speed, 'f', 1, 64)
 	b = append(b, `,"satellites":`...)

@@ -35,12 +35,12 @@ const (
 // Redis is a Redis protocol server inside this process. Its methods may be
 // called from any goroutine.
 type Redis struct {
-	server   *miniredis.Miniredis
-	listener net.Listener
-	password string
-	accept   sync.WaitGroup // the accept loop
-	close    sync.Once
-	closing  chan struct{} // closed by Close
+	server    *miniredis.Miniredis
+	listener  net.Listener
+	password  string
+	accept    sync.WaitGroup // the accept loop
+	closeOnce sync.Once
+	closing   chan struct{} // closed by Close
 }
 
 // RedisOptions say where the embedded Redis listens and what password it requires.
@@ -134,7 +134,7 @@ func RedisURL(addr, password string) string {
 // have ended. Its data is lost. Further calls do nothing.
 func (r *Redis) Close() error {
 	var err error
-	r.close.Do(func() {
+	r.closeOnce.Do(func() {
 		close(r.closing)
 		err = r.listener.Close()
 		r.accept.Wait() // no connection reaches the server after this

@@ -132,7 +132,7 @@ func TestWarmStopsAtItsTimeLimit(t *testing.T) {
 		if err := f.Warm(t.Context()); err != nil {
 			t.Errorf("Warm failed with %v", err)
 		}
-		if n := b.log.count("level=WARN", "warm start left off"); n != 1 {
+		if n := b.log.count("level=WARN", "warm start ran out of time"); n != 1 {
 			t.Errorf("%d warnings, want 1", n)
 		}
 		ctx, cancel := context.WithCancel(t.Context())
@@ -161,7 +161,7 @@ func TestWarmDeliversTheNewestInTime(t *testing.T) {
 			t.Fatal(err)
 		}
 		if d := time.Since(begin); d < time.Second/2 {
-			t.Errorf("left off after %v of 2 s", d)
+			t.Errorf("stopped after %v of 2 s", d)
 		}
 		if _, _, warm := b.sink.counts(); warm != pages*page {
 			t.Errorf("%d warm records, want %d", warm, pages*page)
@@ -170,8 +170,8 @@ func TestWarmDeliversTheNewestInTime(t *testing.T) {
 		if want := [2]uint64{ids[n-pages*page].Ms, ids[n-1].Ms}; oldest != int64(want[0]) || newest != int64(want[1]) {
 			t.Errorf("they arrived from %d to %d, want %v: the newest", oldest, newest, want)
 		}
-		if left, done := b.log.count("warm start left off", "stream=s"), b.log.count("msg=\"warm start\"", "stream=t"); left != 1 || done != 1 {
-			t.Errorf("%d lines say that stream s was left off, %d that t was read, want one each", left, done)
+		if stopped, done := b.log.count("warm start ran out of time", "stream=s"), b.log.count("msg=\"warm start\"", "stream=t"); stopped != 1 || done != 1 {
+			t.Errorf("%d lines say that stream s ran out of time, %d that t was read, want one each", stopped, done)
 		}
 	})
 }

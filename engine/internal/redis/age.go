@@ -19,7 +19,7 @@ return {t[1] * 1000 + math.floor(t[2] / 1000), id}`
 // the server's clock: at least 1 ms, or 0 when there is none.
 func (c *Client) Waiting(ctx context.Context, stream string, after ID) (time.Duration, error) {
 	what := "look for what waits in stream " + stream
-	m, err := c.do(ctx, what, onKey{stream}, "EVAL", waitingScript, "1", stream, after.Next().String())
+	m, err := c.run(ctx, what, onKey{stream}, "EVAL", waitingScript, "1", stream, after.Next().String())
 	if err != nil {
 		return 0, err
 	}

@@ -62,7 +62,7 @@ func Open(ctx context.Context, o Options) (*Client, error) {
 	var errs []error
 	for _, addr := range opt.InitAddress {
 		c := &Client{log: o.Logger, db: opt.SelectDB}
-		c.do = c.doShared
+		c.run = c.doShared
 		server, err := c.connect(ctx, opt, addr, o.Patience)
 		if err == nil {
 			c.log.Info("redis connected", "addr", addr, "db", opt.SelectDB, "tls", opt.TLSConfig != nil, "server", server)
@@ -169,7 +169,7 @@ func (c *Client) leaveReplica(ctx context.Context, err error) {
 // keys.
 func (c *Client) Ping(ctx context.Context, keys ...string) error {
 	if c.nodes == nil {
-		_, err := c.do(ctx, "ping Redis", onKey{}, "PING")
+		_, err := c.run(ctx, "ping Redis", onKey{}, "PING")
 		return err
 	}
 	var errs []error
@@ -180,7 +180,7 @@ func (c *Client) Ping(ctx context.Context, keys ...string) error {
 			continue
 		}
 		asked[addr] = true
-		if _, err := c.do(ctx, "ping Redis, the owner of "+key+" at "+addr, onKey{key}, "PING"); err != nil {
+		if _, err := c.run(ctx, "ping Redis, the owner of "+key+" at "+addr, onKey{key}, "PING"); err != nil {
 			errs = append(errs, err)
 		}
 	}
@@ -192,7 +192,7 @@ func (c *Client) Ping(ctx context.Context, keys ...string) error {
 // of this on every server, the embedded one included, and needs no right that a
 // restricted login may lack.
 func (c *Client) checkVersion(ctx context.Context) (server, mode string, err error) {
-	m, err := c.do(ctx, "ask for the version", onKey{}, "HELLO", "3")
+	m, err := c.run(ctx, "ask for the version", onKey{}, "HELLO", "3")
 	if err != nil {
 		if replyHas(err, "unknown command") {
 			return "", "", errors.New("the server is older than Redis 7.0")
@@ -221,7 +221,7 @@ func (c *Client) checkVersion(ctx context.Context) (server, mode string, err err
 // Time returns the clock of the server that holds the key.
 func (c *Client) Time(ctx context.Context, key string) (time.Time, error) {
 	const what = "ask for the time"
-	m, err := c.do(ctx, what, onKey{key}, "TIME")
+	m, err := c.run(ctx, what, onKey{key}, "TIME")
 	if err != nil {
 		return time.Time{}, err
 	}

@@ -17,7 +17,7 @@ func connName(name string) string { return "pitwall:" + url.QueryEscape(name) }
 // the server has no CLIENT LIST or CLIENT KILL, or the login may not use them,
 // IsRefused holds for the error.
 func (c *Client) CloseNamed(ctx context.Context, key, name string) (closed int, err error) {
-	m, err := c.do(ctx, "list connections", onKey{key}, "CLIENT", "LIST", "TYPE", "normal")
+	m, err := c.run(ctx, "list connections", onKey{key}, "CLIENT", "LIST", "TYPE", "normal")
 	if err != nil {
 		return 0, err
 	}
@@ -29,7 +29,7 @@ func (c *Client) CloseNamed(ctx context.Context, key, name string) (closed int, 
 		// The reply is a verbatim string: "txt:" comes before the first line.
 		_, rest, _ := strings.Cut(line, "id=")
 		id, _, _ := strings.Cut(rest, " ")
-		m, err := c.do(ctx, "close a connection", onKey{key}, "CLIENT", "KILL", "ID", id)
+		m, err := c.run(ctx, "close a connection", onKey{key}, "CLIENT", "KILL", "ID", id)
 		if err != nil {
 			return closed, err
 		}

@@ -141,7 +141,7 @@ func (c *cluster) markStale(n *node) {
 func (c *cluster) markFailed(n *node) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	n.failed = time.Now()
+	n.failedAt = time.Now()
 }
 
 // refresh updates the slot map if it may be outdated. One goroutine asks a node,
@@ -190,7 +190,7 @@ func (c *cluster) isStale() bool {
 // address.
 func (c *cluster) candidates() []*node {
 	c.mu.Lock()
-	used := slices.SortedFunc(maps.Values(c.nodes), func(a, b *node) int { return a.failed.Compare(b.failed) })
+	used := slices.SortedFunc(maps.Values(c.nodes), func(a, b *node) int { return a.failedAt.Compare(b.failedAt) })
 	known := c.known
 	c.mu.Unlock()
 	for _, addr := range known {

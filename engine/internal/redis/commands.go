@@ -11,8 +11,8 @@ import (
 // [Reader], on its own. During a failover two connections may lead to two servers,
 // so commands that must reach the same server go over the same connection.
 type commands struct {
-	// do runs one command that does not block, and wraps its error with what.
-	do func(ctx context.Context, what string, to onKey, args ...string) (rueidis.RedisMessage, error)
+	// run runs one command that does not block, and wraps its error with what.
+	run func(ctx context.Context, what string, to onKey, args ...string) (rueidis.RedisMessage, error)
 	// fixedRunID is the answer of RunID for the embedded server, "" for any other.
 	fixedRunID string
 	// streamKey is a second key that TakeLease names, "" for none. A Reader on a
@@ -41,7 +41,7 @@ func (c *commands) RunID(ctx context.Context) (string, error) {
 	if c.fixedRunID != "" {
 		return c.fixedRunID, nil
 	}
-	m, err := c.do(ctx, "ask for the run id", onKey{}, "INFO", "server")
+	m, err := c.run(ctx, "ask for the run id", onKey{}, "INFO", "server")
 	if err != nil {
 		if _, ok := errorReply(err); ok {
 			return "", nil

@@ -125,7 +125,7 @@ func TestFenceSparesOtherServers(t *testing.T) {
 	s := testenv.Redis(t)
 	c := open(t, s.URL())
 	victim := open(t, s.URL())
-	m, err := victim.do(t.Context(), "test", onKey{}, "CLIENT", "ID")
+	m, err := victim.run(t.Context(), "test", onKey{}, "CLIENT", "ID")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -136,7 +136,7 @@ func TestFenceSparesOtherServers(t *testing.T) {
 		t.Fatal(err)
 	}
 	list, _ := s.Do("CLIENT", "LIST").(string)
-	m, err = victim.do(t.Context(), "test", onKey{}, "CLIENT", "ID")
+	m, err = victim.run(t.Context(), "test", onKey{}, "CLIENT", "ID")
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -49,7 +49,7 @@ func (c *Client) ReleaseConnectionSlots(ctx context.Context, key string, members
 	if len(members) == 0 {
 		return nil
 	}
-	_, err := c.do(ctx, "release connection slots", onKey{key}, append([]string{"ZREM", key}, members...)...)
+	_, err := c.run(ctx, "release connection slots", onKey{key}, append([]string{"ZREM", key}, members...)...)
 	return err
 }
 

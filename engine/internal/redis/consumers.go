@@ -29,7 +29,7 @@ return gone`
 // exist, IsNoGroup holds for the error.
 func (c *Client) RemoveIdleConsumers(ctx context.Context, stream, group string, idle time.Duration) (int64, error) {
 	what := "remove idle consumers of group " + group + " on stream " + stream
-	m, err := c.do(ctx, what, onKey{stream}, "EVAL", removeConsumersScript, "1", stream, group, strconv.FormatInt(max(idle.Milliseconds(), 1), 10))
+	m, err := c.run(ctx, what, onKey{stream}, "EVAL", removeConsumersScript, "1", stream, group, strconv.FormatInt(max(idle.Milliseconds(), 1), 10))
 	if err != nil {
 		return 0, err
 	}

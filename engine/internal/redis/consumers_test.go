@@ -11,7 +11,7 @@ import (
 // consumers lists the consumers of group "g" on stream "s".
 func consumers(t *testing.T, c *Client) []string {
 	t.Helper()
-	m, err := c.do(t.Context(), "test", onKey{"s"}, "XINFO", "CONSUMERS", "s", "g")
+	m, err := c.run(t.Context(), "test", onKey{"s"}, "XINFO", "CONSUMERS", "s", "g")
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -63,7 +63,7 @@ func (c *Client) AddDeadLetters(ctx context.Context, dead string, maxLen int64, 
 			n++
 		}
 		letters = letters[n:]
-		if _, err := c.do(ctx, "add dead letters of stream "+stream+" to "+dead, onKey{stream}, args...); err != nil {
+		if _, err := c.run(ctx, "add dead letters of stream "+stream+" to "+dead, onKey{stream}, args...); err != nil {
 			return err
 		}
 	}
@@ -96,7 +96,7 @@ return {now, gone}`
 // were deleted.
 func (c *Client) BoundBytes(ctx context.Context, stream string, most int64) (bytes, deleted int64, err error) {
 	what := "bound the bytes of stream " + stream
-	m, err := c.do(ctx, what, onKey{stream}, "EVAL", boundBytesScript, "1", stream, strconv.FormatInt(most, 10))
+	m, err := c.run(ctx, what, onKey{stream}, "EVAL", boundBytesScript, "1", stream, strconv.FormatInt(most, 10))
 	if err != nil {
 		return Unknown, 0, err
 	}

@@ -15,7 +15,7 @@ import (
 // is left unchanged. At maxmemory an existing group is still found, but none is
 // created.
 func (c *commands) CreateGroup(ctx context.Context, stream, group string, at ID) (created bool, err error) {
-	_, err = c.do(ctx, "create group "+group+" on stream "+stream, onKey{stream},
+	_, err = c.run(ctx, "create group "+group+" on stream "+stream, onKey{stream},
 		"XGROUP", "CREATE", stream, group, at.String(), "MKSTREAM")
 	if replyHas(err, "BUSYGROUP") {
 		return false, nil
@@ -34,7 +34,7 @@ func (c *commands) CreateGroup(ctx context.Context, stream, group string, at ID)
 // pending entries. If there is no such group, IsNoGroup holds for the error.
 func (c *commands) SetGroupID(ctx context.Context, stream, group string, at ID) error {
 	what := "set back group " + group + " on stream " + stream
-	_, err := c.do(ctx, what, onKey{stream}, "XGROUP", "SETID", stream, group, at.String())
+	_, err := c.run(ctx, what, onKey{stream}, "XGROUP", "SETID", stream, group, at.String())
 	if !replyHas(err, "not supported", "unknown subcommand", "Unknown subcommand") {
 		return err
 	}
@@ -50,7 +50,7 @@ func (c *commands) SetGroupID(ctx context.Context, stream, group string, at ID) 
 // DestroyGroup deletes the group with its pending entries. destroyed is false when
 // there was none.
 func (c *commands) DestroyGroup(ctx context.Context, stream, group string) (destroyed bool, err error) {
-	m, err := c.do(ctx, "destroy group "+group+" on stream "+stream, onKey{stream}, "XGROUP", "DESTROY", stream, group)
+	m, err := c.run(ctx, "destroy group "+group+" on stream "+stream, onKey{stream}, "XGROUP", "DESTROY", stream, group)
 	if IsNoGroup(err) {
 		return false, nil
 	}
@@ -65,7 +65,7 @@ func (c *commands) DestroyGroup(ctx context.Context, stream, group string) (dest
 // false when there is no such group.
 func (c *commands) GroupLastDelivered(ctx context.Context, stream, group string) (last ID, ok bool, err error) {
 	what := "groups of stream " + stream
-	m, err := c.do(ctx, what, onKey{stream}, "XINFO", "GROUPS", stream)
+	m, err := c.run(ctx, what, onKey{stream}, "XINFO", "GROUPS", stream)
 	if replyHas(err, "no such key") {
 		return ID{}, false, nil
 	}
@@ -103,7 +103,7 @@ type Pending struct {
 // group or stream, IsNoGroup holds for the error.
 func (c *Client) PendingSummary(ctx context.Context, stream, group string) (Pending, error) {
 	what := "pending entries of group " + group + " on stream " + stream
-	m, err := c.do(ctx, what, onKey{stream}, "XPENDING", stream, group)
+	m, err := c.run(ctx, what, onKey{stream}, "XPENDING", stream, group)
 	if err != nil {
 		return Pending{}, err
 	}
@@ -155,7 +155,7 @@ type ClaimOptions struct {
 // memory: see [Entry].
 func (c *Client) Claim(ctx context.Context, o ClaimOptions, dst []Entry) (entries []Entry, next ID, deleted []ID, err error) {
 	what := "claim entries of group " + o.Group + " on stream " + o.Stream
-	m, err := c.do(ctx, what, onKey{o.Stream}, "XAUTOCLAIM", o.Stream, o.Group, o.Consumer,
+	m, err := c.run(ctx, what, onKey{o.Stream}, "XAUTOCLAIM", o.Stream, o.Group, o.Consumer,
 		strconv.FormatInt(o.MinIdle.Milliseconds(), 10), o.From.String(), "COUNT", strconv.Itoa(max(o.Count, 1)))
 	if err != nil {
 		return clearEntries(dst), ID{}, nil, err

@@ -41,7 +41,7 @@ const (
 // empty. backward starts at the newer end.
 func (c *commands) entrySize(ctx context.Context, direction, stream, begin, end string) (ID, int, error) {
 	what := "size of an entry of stream " + stream
-	m, err := c.do(ctx, what, onKey{stream}, "EVAL", entrySizeScript, "1", stream, direction, begin, end)
+	m, err := c.run(ctx, what, onKey{stream}, "EVAL", entrySizeScript, "1", stream, direction, begin, end)
 	if err != nil {
 		return ID{}, 0, err
 	}
@@ -95,7 +95,7 @@ func (r *Reader) SkipLarge(ctx context.Context, at ID) (last ID, n int, err erro
 // returns its size, and whether that is more than MaxEntry.
 func (c *Client) LargePending(ctx context.Context, stream, group, consumer string, from ID) (id ID, size int, large bool, err error) {
 	what := "pending entries of consumer " + consumer + " on stream " + stream
-	m, err := c.do(ctx, what, onKey{stream}, "XPENDING", stream, group, from.String(), "+", strconv.Itoa(1), consumer)
+	m, err := c.run(ctx, what, onKey{stream}, "XPENDING", stream, group, from.String(), "+", strconv.Itoa(1), consumer)
 	if err != nil {
 		return ID{}, 0, false, err
 	}

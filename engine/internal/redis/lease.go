@@ -52,7 +52,7 @@ func (c *commands) evalOn(ctx context.Context, what, script string, keys []strin
 		script = allowOOM + script
 	}
 	words := append([]string{"EVAL", script, strconv.Itoa(len(keys))}, keys...)
-	m, err := c.do(ctx, what, onKey{keys[0]}, append(words, args...)...)
+	m, err := c.run(ctx, what, onKey{keys[0]}, append(words, args...)...)
 	if err != nil {
 		return false, err
 	}
@@ -65,7 +65,7 @@ func (c *commands) evalOn(ctx context.Context, what, script string, keys []strin
 
 // Exists reports whether the key exists.
 func (c *Client) Exists(ctx context.Context, key string) (bool, error) {
-	m, err := c.do(ctx, "look for key "+key, onKey{key}, "EXISTS", key)
+	m, err := c.run(ctx, "look for key "+key, onKey{key}, "EXISTS", key)
 	if err != nil {
 		return false, err
 	}
@@ -78,20 +78,20 @@ func (c *Client) Exists(ctx context.Context, key string) (bool, error) {
 
 // HashSet sets one field of a hash.
 func (c *Client) HashSet(ctx context.Context, key, field, value string) error {
-	_, err := c.do(ctx, "set a field of "+key, onKey{key}, "HSET", key, field, value)
+	_, err := c.run(ctx, "set a field of "+key, onKey{key}, "HSET", key, field, value)
 	return err
 }
 
 // HashDelete deletes one field of a hash. A field that does not exist is no error.
 func (c *Client) HashDelete(ctx context.Context, key, field string) error {
-	_, err := c.do(ctx, "delete a field of "+key, onKey{key}, "HDEL", key, field)
+	_, err := c.run(ctx, "delete a field of "+key, onKey{key}, "HDEL", key, field)
 	return err
 }
 
 // Hash returns all fields of a hash, empty when there is none. It suits small
 // hashes only.
 func (c *Client) Hash(ctx context.Context, key string) (map[string]string, error) {
-	m, err := c.do(ctx, "read "+key, onKey{key}, "HGETALL", key)
+	m, err := c.run(ctx, "read "+key, onKey{key}, "HGETALL", key)
 	if err != nil {
 		return nil, err
 	}

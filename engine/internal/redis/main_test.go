@@ -60,7 +60,7 @@ func open(t *testing.T, url string) *Client {
 // raw sends a command for which Client has no method. Its second word is the key.
 func raw(t *testing.T, c *Client, args ...string) {
 	t.Helper()
-	if _, err := c.do(t.Context(), "test", onKey{args[1]}, args...); err != nil {
+	if _, err := c.run(t.Context(), "test", onKey{args[1]}, args...); err != nil {
 		t.Fatalf("%q: %v", args, err)
 	}
 }

@@ -12,10 +12,10 @@ import (
 // node is one server of a Cluster. It is connected when it is first needed, and
 // reconnects by itself after a failure.
 type node struct {
-	opt    rueidis.ClientOption
-	addr   string
-	named  bool      // its address is in the URL; such a node is kept for ever
-	failed time.Time // of the last failure; guarded by cluster.mu
+	opt      rueidis.ClientOption
+	addr     string
+	named    bool      // its address is in the URL; such a node is kept for ever
+	failedAt time.Time // of the last failure; guarded by cluster.mu
 
 	mu         sync.Mutex // guards the fields down to closed; held while connecting
 	rdb        rueidis.Client

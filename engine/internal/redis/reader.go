@@ -13,16 +13,16 @@ import (
 // use that connection too, so they reach the server that it reads from. One
 // goroutine at a time uses it.
 type Reader struct {
-	commands // on conn
-	c        *Client
-	opt      ReadOptions
-	count    AdaptiveCount           // entries of a read, opt.Count at most
-	conn     rueidis.DedicatedClient // nil until the next command or Read
-	link     *link                   // under conn, nil where unknown
-	at, next destination             // on a Cluster: where conn leads, and where the next conn leads if that is known
-	id       int64                   // the server's number for conn, 0 where unknown
-	lost     []lostConn              // connections closed on our side, not yet killed on the server
-	gotAll   bool                    // see Emptied
+	commands   // on conn
+	c          *Client
+	opt        ReadOptions
+	count      AdaptiveCount           // entries of a read, opt.Count at most
+	conn       rueidis.DedicatedClient // nil until the next command or Read
+	link       *link                   // under conn, nil where unknown
+	at, nextAt destination             // on a Cluster: where conn leads, and where the next conn leads if that is known
+	id         int64                   // the server's number for conn, 0 where unknown
+	lost       []lostConn              // connections closed on our side, not yet killed on the server
+	gotAll     bool                    // see Emptied
 }
 
 // lostConn is the server's number of a connection that was closed after an error,
@@ -36,7 +36,7 @@ type lostConn struct {
 // the node that then owns the stream's slot. The caller calls Close.
 func (c *Client) NewReader(o ReadOptions) *Reader {
 	r := &Reader{c: c, opt: o, count: NewAdaptiveCount(o.Count)}
-	r.do, r.fixedRunID = r.doOwn, c.fixedRunID
+	r.run, r.fixedRunID = r.doOwn, c.fixedRunID
 	if c.nodes != nil {
 		r.streamKey = o.Stream
 	}
@@ -150,8 +150,8 @@ func (r *Reader) dedicate(ctx context.Context) (err error) {
 		r.conn, r.link, err = r.c.connFinder.dedicate(ctx, r.c.rdb)
 		return err
 	}
-	at := r.next
-	r.next = destination{}
+	at := r.nextAt
+	r.nextAt = destination{}
 	if at.node == nil {
 		n, err := r.c.nodes.owner(ctx, slotOf(r.opt.Stream))
 		if err != nil {
@@ -191,7 +191,7 @@ func (r *Reader) dropAfter(err error) {
 		return
 	}
 	if r.c.nodes != nil && r.conn != nil {
-		r.next, _ = r.c.nodes.redirect(slotOf(r.opt.Stream), r.at, err)
+		r.nextAt, _ = r.c.nodes.redirect(slotOf(r.opt.Stream), r.at, err)
 	}
 	r.drop()
 }
@@ -239,7 +239,7 @@ func (r *Reader) Fence(ctx context.Context, sameServer bool) error {
 			return err
 		}
 		if gone := r.lost[0]; gone.node == r.at.node {
-			_, err := r.do(ctx, "close a lost connection", onKey{r.opt.Stream}, "CLIENT", "KILL", "ID", strconv.FormatInt(gone.id, 10))
+			_, err := r.run(ctx, "close a lost connection", onKey{r.opt.Stream}, "CLIENT", "KILL", "ID", strconv.FormatInt(gone.id, 10))
 			if err != nil && !IsRefused(err) {
 				return err
 			}

@@ -94,7 +94,7 @@ func TestReaderDropsTheConnectionOfAFailedCommand(t *testing.T) {
 	}
 	// An error reply leaves the connection open.
 	number = r.id
-	if _, err := r.do(ctx, "test", onKey{}, "NOSUCHCOMMAND"); !IsRefused(err) {
+	if _, err := r.run(ctx, "test", onKey{}, "NOSUCHCOMMAND"); !IsRefused(err) {
 		t.Errorf("got %v, want a refusal", err)
 	}
 	if must(r.LastID(ctx, "s"))(t); r.id != number {

@@ -38,16 +38,16 @@ type link struct {
 
 // Read reads, unless more than the limit has been received.
 func (l *link) Read(p []byte) (int, error) {
-	if came, limit := l.add(0); limit > 0 && came > limit {
+	if came, limit := l.count(0); limit > 0 && came > limit {
 		return 0, errReplyTooLarge
 	}
 	n, err := l.Conn.Read(p)
-	l.add(n)
+	l.count(n)
 	return n, err
 }
 
-// add adds n received bytes, and returns the total and its limit.
-func (l *link) add(n int) (came, limit int64) {
+// count adds n received bytes, and returns the total and its limit.
+func (l *link) count(n int) (came, limit int64) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.came += int64(n)
@@ -137,7 +137,7 @@ func (l *connFinder) dedicate(ctx context.Context, from rueidis.Client) (rueidis
 		return nil, nil, ctx.Err()
 	}
 	for try := 1; ; try++ {
-		l.next()
+		l.beginRound()
 		conn, _ := from.Dedicate()
 		on, alone := l.dialed()
 		if alone || try == dedicateTries || ctx.Err() != nil {
@@ -147,8 +147,8 @@ func (l *connFinder) dedicate(ctx context.Context, from rueidis.Client) (rueidis
 	}
 }
 
-// next starts a round.
-func (l *connFinder) next() {
+// beginRound starts a round.
+func (l *connFinder) beginRound() {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.round, l.begun, l.last = l.round+1, 0, nil
@@ -197,7 +197,7 @@ func (l *link) await(ctx context.Context, block time.Duration) (context.Context,
 func (r *replyTimer) look() {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	switch came, _ := r.link.add(0); {
+	switch came, _ := r.link.count(0); {
 	case came == r.seen:
 		r.cancel(errNoReply)
 	case time.Now().After(r.until):

@@ -68,11 +68,11 @@ func TestDedicateFindsTheConnection(t *testing.T) {
 	if len(others) != 1 {
 		t.Fatalf("%d connections beside that of the reader", len(others))
 	}
-	before, _ := on.add(0)
+	before, _ := on.count(0)
 	if err := conn.Do(t.Context(), conn.B().Ping().Build()).Error(); err != nil {
 		t.Fatal(err)
 	}
-	if after, _ := on.add(0); after == before {
+	if after, _ := on.count(0); after == before {
 		t.Error("a reply came over another link")
 	}
 }

@@ -71,7 +71,7 @@ func TestCheckRights(t *testing.T) {
 			t.Errorf("a login that may do all: %v", err)
 		}
 		if err := c.CheckRights(t.Context(), []Right{{"nonsense", ""}}); err == nil {
-			t.Error("a command that cannot be tried is no error")
+			t.Error("a command without a trial is no error")
 		}
 	})
 	s := testenv.Redis(t)

@@ -47,7 +47,7 @@ func (r route) Do(ctx context.Context, cmd rueidis.Completed) rueidis.RedisResul
 		result := rueidis.NewResult(rueidis.RedisMessage{}, errNoOwner)
 		next := destination{}
 		if at.node != nil {
-			result = at.do(ctx, cmd)
+			result = at.run(ctx, cmd)
 			var elsewhere bool
 			if next, elsewhere = r.c.redirect(r.slot, at, result.Error()); !elsewhere {
 				return result
@@ -61,8 +61,8 @@ func (r route) Do(ctx context.Context, cmd rueidis.Completed) rueidis.RedisResul
 	}
 }
 
-// do runs one command at the destination.
-func (p destination) do(ctx context.Context, cmd rueidis.Completed) rueidis.RedisResult {
+// run runs one command at the destination.
+func (p destination) run(ctx context.Context, cmd rueidis.Completed) rueidis.RedisResult {
 	rdb, err := p.node.connectedClient()
 	if err != nil {
 		return rueidis.NewResult(rueidis.RedisMessage{}, err)

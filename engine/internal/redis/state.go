@@ -63,7 +63,7 @@ return answer`
 // exist counts as empty. It works at maxmemory, where MULTI is refused.
 func (c *Client) State(ctx context.Context, stream, group string) (StreamState, error) {
 	what := "state of stream " + stream
-	m, err := c.do(ctx, what, onKey{stream}, "EVAL", stateScript, "1", stream, group)
+	m, err := c.run(ctx, what, onKey{stream}, "EVAL", stateScript, "1", stream, group)
 	if err != nil {
 		return StreamState{}, err
 	}

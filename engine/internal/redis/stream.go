@@ -20,7 +20,7 @@ return ''`
 // been deleted since: 0-0 when there is no stream.
 func (c *commands) LastID(ctx context.Context, stream string) (ID, error) {
 	what := "last id of stream " + stream
-	m, err := c.do(ctx, what, onKey{stream}, "EVAL", lastIDScript, "1", stream)
+	m, err := c.run(ctx, what, onKey{stream}, "EVAL", lastIDScript, "1", stream)
 	if err != nil {
 		if replyHas(err, "no such key") {
 			return ID{}, nil
@@ -61,7 +61,7 @@ func (c *Client) RangeBack(ctx context.Context, stream string, from, to ID, coun
 // entries runs XRANGE or XREVRANGE.
 func (c *Client) entries(ctx context.Context, dst []Entry, count int, command, stream, begin, end string) ([]Entry, error) {
 	what := "range of stream " + stream
-	m, err := c.do(ctx, what, onKey{stream}, command, stream, begin, end, "COUNT", strconv.Itoa(max(count, 1)))
+	m, err := c.run(ctx, what, onKey{stream}, command, stream, begin, end, "COUNT", strconv.Itoa(max(count, 1)))
 	if err != nil {
 		return clearEntries(dst), err
 	}
@@ -75,7 +75,7 @@ func (c *Client) entries(ctx context.Context, dst []Entry, count int, command, s
 // Length returns how many entries the stream holds, 0 when there is none.
 func (c *Client) Length(ctx context.Context, stream string) (int64, error) {
 	what := "length of stream " + stream
-	m, err := c.do(ctx, what, onKey{stream}, "XLEN", stream)
+	m, err := c.run(ctx, what, onKey{stream}, "XLEN", stream)
 	if err != nil {
 		return 0, err
 	}
@@ -89,7 +89,7 @@ func (c *Client) Length(ctx context.Context, stream string) (int64, error) {
 // Add appends one record, given as alternating name and value, and returns its id.
 // The stream is trimmed to about maxLen entries (XADD MAXLEN ~); 0 trims nothing.
 func (c *Client) Add(ctx context.Context, stream string, maxLen int64, fields ...string) (ID, error) {
-	m, err := c.do(ctx, "add to stream "+stream, onKey{stream}, addArgs(stream, maxLen, fields)...)
+	m, err := c.run(ctx, "add to stream "+stream, onKey{stream}, addArgs(stream, maxLen, fields)...)
 	if err != nil {
 		return ID{}, err
 	}
@@ -123,7 +123,7 @@ func (c *Client) AddAll(ctx context.Context, stream string, maxLen int64, record
 			continue
 		}
 		if _, elsewhere := c.redirect(stream, at, err); elsewhere {
-			if _, err := c.do(ctx, "add to stream "+stream, onKey{stream}, addArgs(stream, maxLen, records[i])...); err != nil {
+			if _, err := c.run(ctx, "add to stream "+stream, onKey{stream}, addArgs(stream, maxLen, records[i])...); err != nil {
 				return err
 			}
 			continue
@@ -161,7 +161,7 @@ func (c *Client) eachThousand(ctx context.Context, what string, command []string
 		for _, id := range part {
 			args = append(args, id.String())
 		}
-		m, err := c.do(ctx, what, onKey{command[1]}, args...)
+		m, err := c.run(ctx, what, onKey{command[1]}, args...)
 		if err != nil {
 			return total, err
 		}
