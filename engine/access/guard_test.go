@@ -356,7 +356,7 @@ func TestLinks(t *testing.T) {
 	if err != nil || renewed == nil {
 		t.Fatalf("renew: %v, %v", renewed, err)
 	}
-	south.Left(renewed)
+	south.Disconnected(renewed)
 	eventually(t, "the place to be free", func() bool {
 		_, status := north.Authenticate(r)
 		return status == 0

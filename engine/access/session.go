@@ -83,9 +83,9 @@ func (id *Identity) mayBecome(now *Identity) bool {
 	return now.user == id.user && now.event == id.event
 }
 
-// Left is called once for every identity that Authenticate has returned, when
+// Disconnected is called once for every identity that Authenticate has returned, when
 // its connection has gone. It does not block.
-func (g *Guard) Left(who any) {
+func (g *Guard) Disconnected(who any) {
 	if id, ok := who.(*Identity); ok && id.slot != nil {
 		g.slots.release(id.slot)
 	}

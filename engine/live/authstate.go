@@ -25,9 +25,9 @@ type Keeper interface {
 	// Renew takes a new token for the session of who. It returns nil when the
 	// token is not good for it.
 	Renew(ctx context.Context, who any, token string) (any, error)
-	// Left is called once for everybody who was let in, when the connection
+	// Disconnected is called once for everybody who was let in, when the connection
 	// has gone. It must not wait.
-	Left(who any)
+	Disconnected(who any)
 }
 
 // Reauth says who is asked about sessions again, and when. The zero value asks
@@ -93,7 +93,7 @@ func (srv *Server) releaseClient(who any, addr addrKey) {
 	srv.limiter.release(addr)
 	srv.open.Add(-1)
 	if k := srv.opts.Reauth.Keeper; k != nil && who != nil {
-		k.Left(who)
+		k.Disconnected(who)
 	}
 }
 

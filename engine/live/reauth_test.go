@@ -106,7 +106,7 @@ func (k *keeper) Renew(_ context.Context, who any, token string) (any, error) {
 	return &person{who.(*person).name, time.Now().Add(d)}, nil
 }
 
-func (k *keeper) Left(who any) {
+func (k *keeper) Disconnected(who any) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	k.left[who.(*person).name]++
