@@ -17,9 +17,9 @@ func (s *Server) shareWithOrigins(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		h := w.Header()
 		h.Add("Vary", "Origin") // a cache must not give one origin's answer to another
-		from, present, err := origin.Of(r)
+		from, present, err := origin.FromRequest(r)
 		switch {
-		case present && err == nil && allowed.Names(from):
+		case present && err == nil && allowed.Contains(from):
 			h.Set("Access-Control-Allow-Origin", r.Header.Get("Origin"))
 			h.Set("Access-Control-Allow-Credentials", "true")
 		case present && allowed.Any():

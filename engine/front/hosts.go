@@ -55,7 +55,7 @@ func (s *Server) judgeHost(r *http.Request, at net.Addr) verdict {
 	case s.opts.Anonymous:
 	case !s.opts.SignIn && origin.Forwarded(r):
 		return hostProxied
-	case isLoopback(at) && !origin.OwnHost(r.Host, at) && !s.opts.Origins.NamesHost(r.Host) && !s.throughProxy(r, at):
+	case isLoopback(at) && !origin.OwnHost(r.Host, at) && !s.opts.Origins.ContainsHost(r.Host) && !s.throughProxy(r, at):
 		return hostForeign
 	}
 	return hostFine

@@ -220,11 +220,11 @@ func (srv *Server) allowedOrigin(r *http.Request) bool {
 	if srv.opts.Origins.Any() {
 		return true
 	}
-	from, present, err := origin.Of(r)
+	from, present, err := origin.FromRequest(r)
 	if !present {
 		return true
 	}
-	return err == nil && (srv.opts.Origins.Names(from) || from.Own(r.Host, origin.Secure(r, srv.trusted(r))))
+	return err == nil && (srv.opts.Origins.Contains(from) || from.Matches(r.Host, origin.Secure(r, srv.trusted(r))))
 }
 
 // upgrade takes the connection from the HTTP server, lets gws do the handshake, and

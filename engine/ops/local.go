@@ -40,8 +40,8 @@ func fromOtherSite(r *http.Request) bool {
 			return true
 		}
 	}
-	from, present, err := origin.Of(r)
-	return present && (err != nil || !from.Own(r.Host, false))
+	from, present, err := origin.FromRequest(r)
+	return present && (err != nil || !from.Matches(r.Host, false))
 }
 
 // isLoopback says whether only this machine can connect to the address.

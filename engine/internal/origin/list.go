@@ -55,12 +55,12 @@ func (l List) Any() bool { return l.any }
 // Empty reports whether none is.
 func (l List) Empty() bool { return !l.any && len(l.all) == 0 }
 
-// Names reports whether an origin is in the list by name; Any does not count.
-func (l List) Names(o Origin) bool { return slices.Contains(l.all, o) }
+// Contains reports whether an origin is in the list by name; Any does not count.
+func (l List) Contains(o Origin) bool { return slices.Contains(l.all, o) }
 
-// NamesHost reports whether the host of a Host header is that of an origin in
+// ContainsHost reports whether the host of a Host header is that of an origin in
 // the list, whatever its scheme and port. Any does not count.
-func (l List) NamesHost(host string) bool {
+func (l List) ContainsHost(host string) bool {
 	name, _, err := splitHost(host, "")
 	return err == nil && slices.ContainsFunc(l.all, func(o Origin) bool { return o.host == name })
 }

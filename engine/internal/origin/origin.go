@@ -52,11 +52,11 @@ func (o Origin) String() string {
 	return o.scheme + "://" + host
 }
 
-// Own reports whether a page of this origin comes from where its request was
+// Matches reports whether a page of this origin comes from where its request was
 // sent: host is the Host header. secure says that the request is known to have
 // come over TLS; a page that did not is another origin then. One over TLS is
 // always taken for the same: a proxy that ends TLS need not say so.
-func (o Origin) Own(host string, secure bool) bool {
+func (o Origin) Matches(host string, secure bool) bool {
 	if o.scheme != "https" && (o.scheme != "http" || secure) {
 		return false
 	}

@@ -32,7 +32,7 @@ func TestParse(t *testing.T) {
 	}
 }
 
-func TestOwn(t *testing.T) {
+func TestMatches(t *testing.T) {
 	for _, c := range []struct {
 		origin, host string
 		secure, want bool
@@ -65,7 +65,7 @@ func TestOwn(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if got := o.Own(c.host, c.secure); got != c.want {
+		if got := o.Matches(c.host, c.secure); got != c.want {
 			t.Errorf("a page of %s, sent to %q, over TLS %v: own %v, want %v", c.origin, c.host, c.secure, got, c.want)
 		}
 	}
@@ -87,7 +87,7 @@ func TestList(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if got := l.Names(o); got != want {
+		if got := l.Contains(o); got != want {
 			t.Errorf("%s is allowed: %v, want %v", text, got, want)
 		}
 	}
@@ -95,7 +95,7 @@ func TestList(t *testing.T) {
 		"maps.example": true, "Maps.Example.:80": true, "club.example": true, "localhost:1": true, "[::1]": true,
 		"evil.example": false, "maps.example.evil.example": false, "": false, "maps.example:x": false,
 	} {
-		if got := l.NamesHost(host); got != want {
+		if got := l.ContainsHost(host); got != want {
 			t.Errorf("host %q is named: %v, want %v", host, got, want)
 		}
 	}

@@ -81,10 +81,10 @@ func Secure(r *http.Request, trusted bool) bool {
 	return false
 }
 
-// Of returns the origin of the page that a request comes from. present is
+// FromRequest returns the origin of the page that a request comes from. present is
 // false when it names none, as requests that no page has made; an error is one
 // that cannot be compared, such as null.
-func Of(r *http.Request) (o Origin, present bool, err error) {
+func FromRequest(r *http.Request) (o Origin, present bool, err error) {
 	values := r.Header.Values("Origin")
 	if len(values) == 0 {
 		return Origin{}, false, nil

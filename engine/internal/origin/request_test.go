@@ -86,7 +86,7 @@ func TestSecure(t *testing.T) {
 	}
 }
 
-func TestOf(t *testing.T) {
+func TestFromRequest(t *testing.T) {
 	for _, c := range []struct {
 		values  []string
 		present bool
@@ -99,7 +99,7 @@ func TestOf(t *testing.T) {
 		for _, v := range c.values {
 			r.Header.Add("Origin", v)
 		}
-		o, present, err := Of(r)
+		o, present, err := FromRequest(r)
 		if present != c.present || (err == nil && present) != (c.want != "") || c.want != "" && o.String() != c.want {
 			t.Errorf("%q: %v, %v, %v", c.values, o, present, err)
 		}
