@@ -20,7 +20,7 @@ func (e *Engine) openAccess(ctx context.Context) (err error) {
 		Decide: c.Decisions(), DecideURL: string(c.AuthzURL), SQL: string(c.AuthzSQL),
 		Timeout: ms(c.AuthTimeoutMS), Cache: accessCache(c), Refresh: ms(c.AuthRefreshMS), Grace: ms(c.AuthGraceMS),
 		Store: e.db, Sessions: e.db.Sessions(), Slots: e.redis, Logger: e.log, Metrics: e.set,
-		Changed: func() { e.live.Recheck(); e.listing.Renew() },
+		Changed: func() { e.live.Recheck(); e.listing.Rebuild() },
 		JWT: access.JWTOptions{
 			KeySetURL: string(c.JWKSURL), Refresh: ms(c.JWKSRefreshMS), Issuer: c.JWTIssuer, Audience: c.JWTAudience, Leeway: ms(c.JWTLeewayMS),
 		},

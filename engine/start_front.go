@@ -30,7 +30,7 @@ func (e *Engine) startFront(ctx context.Context) error {
 	if e.front, err = front.New(e.frontOptions()); err != nil {
 		return err
 	}
-	e.listing.Open(e.guard)
+	e.listing.Enable(e.guard)
 	e.run("live server", e.live.Run)
 	e.run("access control", e.guard.Run)
 	e.run("http server", func(context.Context) error { return e.front.Serve() })

@@ -25,29 +25,29 @@ type Listing struct {
 	list viewer.List
 
 	mu     sync.Mutex // held while a list is made: the last one is of the newest map and permissions
-	lister Lister     // nil until Open: nothing is listed
+	lister Lister     // nil until Enable: nothing is listed
 }
 
-// NewListing makes a list of the core's events. It is empty until Open.
+// NewListing makes a list of the core's events. It is empty until Enable.
 func NewListing(core *shard.Core, log *slog.Logger) *Listing { return &Listing{core: core, log: log} }
 
 // Swap implements eventmap.Target. The new map is in force even on an error.
 func (l *Listing) Swap(ctx context.Context, r shard.Roster) error {
 	err := l.core.Swap(ctx, r)
-	l.Renew()
+	l.Rebuild()
 	return err
 }
 
-// Open lists what the lister permits from here on.
-func (l *Listing) Open(permits Lister) {
+// Enable lists what the lister permits from here on.
+func (l *Listing) Enable(permits Lister) {
 	l.mu.Lock()
 	l.lister = permits
 	l.mu.Unlock()
-	l.Renew()
+	l.Rebuild()
 }
 
-// Renew makes the list again. Any goroutine may call it.
-func (l *Listing) Renew() {
+// Rebuild makes the list again. Any goroutine may call it.
+func (l *Listing) Rebuild() {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if l.lister == nil {

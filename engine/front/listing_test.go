@@ -78,7 +78,7 @@ func TestListingIsMadeOffTheRequests(t *testing.T) {
 		t.Errorf("the lister was asked %d times by 100 requests", p.asked-before)
 	}
 	p.publish("e007")
-	l.Renew()
+	l.Rebuild()
 	shows(`[{"id":"e007","devices":0}]`)
 	roster.Pairs = []shard.Pair{{Device: "d", Event: "e007"}}
 	swap()
