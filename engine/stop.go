@@ -76,7 +76,7 @@ func (e *Engine) stopLive(ctx context.Context) error {
 		errs = append(errs, e.live.Drain(ctx, ms(e.cfg.DrainMS)))
 	}
 	if e.guard != nil {
-		e.guard.Quit()
+		e.guard.Close()
 	}
 	if e.front != nil {
 		errs = append(errs, e.front.Shutdown(ctx))

@@ -186,9 +186,9 @@ func (g *Guard) Run(ctx context.Context) error {
 // Tokens reports whether anybody can be known by a token.
 func (g *Guard) Tokens() bool { return g.auth != nil || g.links != nil }
 
-// Quit ends the questions under way; those that follow fail. Nobody is let in
+// Close ends the questions under way; those that follow fail. Nobody is let in
 // after it.
-func (g *Guard) Quit() { g.quit() }
+func (g *Guard) Close() { g.quit() }
 
 // Authenticate says who a request is from: 0 and an *Identity, or 401 for all
 // that is not good, 429 for a link whose connections are all taken, 503 when
