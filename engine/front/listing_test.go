@@ -69,7 +69,7 @@ func TestListingIsMadeOffTheRequests(t *testing.T) {
 	swap()
 	shows("[]") // not open yet
 	p := &countingLister{public: map[string]bool{}}
-	l.Open(p)
+	l.Enable(p)
 	before := p.asked
 	for range 100 {
 		shows("[]")
