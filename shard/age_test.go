@@ -5,8 +5,8 @@ import (
 	"time"
 )
 
-// TestAgesAreTheWaitForTheSeal: in the inbox and for the instant, of the
-// oldest position, and none for what nobody watches.
+// TestAgesAreTheWaitForTheSeal: in the inbox and for the flush, of the
+// oldest position, and none for topics that nobody watches.
 func TestAgesAreTheWaitForTheSeal(t *testing.T) {
 	r := newRig(t, Config{Shards: 1})
 	r.roster(map[string][]string{"e": {"a", "b"}, "unwatched": {"c"}})

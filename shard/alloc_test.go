@@ -24,8 +24,8 @@ func TestFanOutAllocatesNothing(t *testing.T) {
 	}
 }
 
-// What is compressed at seal comes from memory that is used again; here all
-// three shapes watch.
+// Chunks that are compressed at the seal reuse memory. Here subscribers of all three
+// encodings watch.
 func TestCompressedFanOutAllocatesNothing(t *testing.T) {
 	r, clients, positions := oneEvent(t, 200, 50, true)
 	for i, c := range clients[:40] {
@@ -47,9 +47,8 @@ func TestCompressedFanOutAllocatesNothing(t *testing.T) {
 	}
 }
 
-// A crowd that lags again and again is no work for the collector: the frames
-// that recoveries bring, own heads and shared ends, are in memory that is used
-// again.
+// Many connections that lag again and again make no work for the garbage collector: the
+// frames of recoveries, with their own heads and shared ends, reuse memory.
 func TestRecoveryAllocatesNothing(t *testing.T) {
 	for _, deflate := range []bool{false, true} {
 		r, clients, positions := oneEvent(t, 50, 0, true)

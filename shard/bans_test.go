@@ -6,8 +6,8 @@ import (
 	"pitwall/codec"
 )
 
-// Every position that a correction names stays away, whichever of them comes
-// again and in whatever order, also after the next correction.
+// No position that a correction names is shown again, whichever of them is read again
+// and in whatever order, also after the next correction.
 func TestFaultyPositionsStayAway(t *testing.T) {
 	r := correctRig(t, Config{})
 	c := r.client(false)

@@ -38,8 +38,8 @@ func oneEvent(tb testing.TB, devices, subscribers int, batch bool) (*rig, []*cli
 
 func (c *client) drain() { drain(c.conn) }
 
-// drain takes everything without looking at it, as a healthy writer does: off
-// the run queue first, since only who has a connection may put it to rest.
+// drain takes everything without looking at it, as a healthy writer does. It takes the
+// connections off the run queue first, since only their writer may end their turn.
 func drain(c *Conn) {
 	takeAll(c.core.queues[c.writer])
 	for ch := c.consumer().Take(); ch != nil; ch = c.consumer().Take() {

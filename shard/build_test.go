@@ -111,8 +111,7 @@ func (c *client) snapshotOf(t *testing.T, reason string) map[string]int64 {
 
 // A snapshot that is more than a turn's work is built in slices, while positions come
 // and are sealed in each turn. It shows the last seal before the build began, with each
-// device once. Only those who asked for it wait, and what came since comes right after
-// it.
+// device once. Only those who asked for it wait. What has changed since comes right after it.
 func TestLargeSnapshotIsBuiltInSlices(t *testing.T) {
 	for _, of := range []struct {
 		name          string

@@ -22,7 +22,7 @@ const (
 	bodySnapshot   = bodyKind(encodings)          // the shared end of a snapshot frame
 
 	bodyCompressedSnapshot = bodySnapshot + 1 // the same, compressed
-	bodyLagged             = bodySnapshot + 2 // without corrections, which are told as such
+	bodyLagged             = bodySnapshot + 2 // without corrections, which are sent as such
 	bodyCompressedLagged   = bodySnapshot + 3 // the same, compressed
 	bodyRoster             = bodySnapshot + 4 // a roster frame
 )
@@ -93,10 +93,10 @@ func (w *worker) encode(p *topicShard, k bodyKey) *Chunk {
 	for n := first; n != nil; n = n.next {
 		b, corrected := n.bodyAt(p.sealed, k.since)
 		if k.kind == bodyLagged {
-			corrected = n.fixed > k.since // or newer than one that has not been told
+			corrected = n.fixed > k.since // or newer than one that has not been sent
 		}
 		if b == nil || k.kind != bodySnapshot && corrected {
-			continue // a correction goes back in time, and is told as such
+			continue // a correction goes back in time, and is sent as such
 		}
 		switch k.kind {
 		case bodyPlain:

@@ -30,6 +30,7 @@ func (r *rig) report(devices []string) {
 	}
 }
 
+// numbered returns n ids of devices.
 func numbered(prefix string, n int) (ids []string) {
 	for i := range n {
 		ids = append(ids, fmt.Sprintf("%s%d", prefix, i))

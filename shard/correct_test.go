@@ -211,8 +211,8 @@ func TestCorrectWithNobodyWatching(t *testing.T) {
 	}
 }
 
-// TestCorrectReachesThoseWhoLag corrects while a connection is full: what it
-// gets afterwards has the correction, marked as such.
+// TestCorrectReachesThoseWhoLag corrects while a connection is full: what it gets
+// afterwards includes the correction, marked as such.
 func TestCorrectReachesThoseWhoLag(t *testing.T) {
 	for _, interval := range []time.Duration{0, 250 * time.Millisecond} {
 		for _, good := range []int64{0, 1000} {
@@ -249,8 +249,8 @@ func TestCorrectEndsWithTheContext(t *testing.T) {
 	}
 }
 
-// TestTickTellsNoCorrectionTwice has an interval's tick find a newer point
-// pending on top of one that was told as a correction.
+// TestTickTellsNoCorrectionTwice: a newer point is pending when an interval ticks. The
+// point before it was sent as a correction already.
 func TestTickTellsNoCorrectionTwice(t *testing.T) {
 	for _, batch := range []bool{false, true} {
 		r := correctRig(t, Config{})
@@ -271,7 +271,8 @@ func TestTickTellsNoCorrectionTwice(t *testing.T) {
 	}
 }
 
-// lagging is a spectator who shows d's faulty point of 5000 and reads no more.
+// lagging returns a spectator that shows d's faulty point of 5000 and reads nothing
+// after it.
 func (r *rig) lagging() *client {
 	r.t.Helper()
 	c := r.client(false)

@@ -62,8 +62,8 @@ func TestMissedCorrectionOfALeaver(t *testing.T) {
 	}
 }
 
-// A device leaves while a position of it is pending. Somebody who subscribes
-// then must not be shown it, and must miss nothing of the others.
+// A device leaves while a position of it is pending. A new subscriber must not be shown
+// that position, and must miss nothing of the other devices.
 func TestNewSubscriberIsNotShownALeaver(t *testing.T) {
 	for _, batch := range []bool{false, true} {
 		r := newRig(t, Config{Shards: 1})

@@ -108,7 +108,7 @@ func TestBufferedUploadIsNoFallenClock(t *testing.T) {
 	}
 }
 
-// The least that the contract asks for: a minute and five records.
+// A clock is taken for fallen after a minute and five records, not before.
 func TestFallenClockNeedsAMinuteAndFiveRecords(t *testing.T) {
 	x := newTracked(t, Config{})
 	x.run(3, 0)
@@ -131,7 +131,7 @@ func TestFallenClockNeedsAMinuteAndFiveRecords(t *testing.T) {
 	want(t, "the fifth", x.behind(), 0)
 }
 
-// A process that starts knows of fallen clocks what was kept.
+// A new process knows the fallen clocks that were stored.
 func TestFallenClockIsRestored(t *testing.T) {
 	x := newTracked(t, Config{})
 	const off = -5 * hour
@@ -168,7 +168,7 @@ func TestFallenClockIsRestored(t *testing.T) {
 
 // Random clocks: whatever the device's clock and the server's do, the dot never
 // goes back to an earlier place, its times go up, and it is never more than a few
-// seconds behind, two minutes after a fall apart.
+// seconds behind, except for two minutes after a clock has fallen back.
 func TestRandomClocks(t *testing.T) { playSeeds(t, 1, 40, clockSeeds, playClocks) }
 
 // clockSeeds are of clocks that have failed: what was read again was taken for newer

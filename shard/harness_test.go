@@ -91,7 +91,7 @@ func (r *rig) roster(m map[string][]string) {
 	r.settle()
 }
 
-// swap does the same and leaves taking it over to the turns to come.
+// swap does the same, but leaves applying the map to the turns to come.
 func (r *rig) swap(m map[string][]string) {
 	r.t.Helper()
 	var ro Roster
@@ -110,7 +110,7 @@ func (r *rig) swap(m map[string][]string) {
 	}
 }
 
-// swapped reports whether every shard has taken the last map over.
+// swapped reports whether every shard has applied the last map.
 func (r *rig) swapped() bool {
 	select {
 	case <-r.core.swapping:
@@ -215,7 +215,7 @@ func (c *client) read() {
 	takeAll(c.r.core.Queue(0))
 }
 
-// takeAll takes everybody off a run queue, as a writer does.
+// takeAll takes all connections off a run queue, as a writer does.
 func takeAll(q *RunQueue) (l ConnList) {
 	q.TakeInto(&l, &l, 0)
 	return l

@@ -52,7 +52,7 @@ func benchSlowReaders(b *testing.B, slow int) {
 			if i >= slow {
 				drain(c)
 			} else if (i+n)%10 == 0 {
-				conflated += sip(c, &losses[i])
+				conflated += readSome(c, &losses[i])
 			}
 		}
 	}
@@ -72,9 +72,9 @@ func benchSlowReaders(b *testing.B, slow int) {
 	b.ReportMetric(0, "ns/op")
 }
 
-// sip is a slow reader's turn: one window's worth of bytes, and when it has
-// lagged, what is left and then the recovery.
-func sip(c *Conn, l *Losses) (conflated uint64) {
+// readSome is a slow reader's turn: it takes the bytes of one window. When the connection
+// has lagged, it takes the rest and then recovers.
+func readSome(c *Conn, l *Losses) (conflated uint64) {
 	takeAll(c.core.queues[c.writer])
 	if c.Lagged() {
 		for ch := c.consumer().Take(); ch != nil; ch = c.consumer().Take() {

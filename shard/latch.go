@@ -2,7 +2,7 @@ package shard
 
 import "context"
 
-// latch is opened once, and lets everybody pass from then on.
+// latch is opened once, and no wait blocks from then on.
 type latch chan struct{}
 
 func newLatch() latch { return make(latch) }

@@ -62,17 +62,17 @@ func TestConflatedCountsEachConnection(t *testing.T) {
 	}
 }
 
-// straw is a writer whose socket takes a few bytes at a time.
-type straw struct {
+// slowSocket is a writer whose socket takes a few bytes at a time.
+type slowSocket struct {
 	*client
 	line []*Chunk // taken, not written whole
 	off  int      // bytes of the first that are written
 	at   func()   // called before each recovery
 }
 
-// sip writes up to n bytes, as a writer does: of a lagged connection only what
-// is begun and what must not be dropped; then it recovers.
-func (s *straw) sip(n int) {
+// accept writes up to n bytes, as a writer does. Of a lagged connection it writes only
+// what is begun and what must not be dropped. Then the connection recovers.
+func (s *slowSocket) accept(n int) {
 	for {
 		if s.conn.Lagged() {
 			s.forget()
@@ -101,7 +101,7 @@ func (s *straw) sip(n int) {
 	}
 }
 
-func (s *straw) forget() {
+func (s *slowSocket) forget() {
 	for ch := s.conn.consumer().Take(); ch != nil; ch = s.conn.consumer().Take() {
 		s.line = append(s.line, ch)
 	}
@@ -129,7 +129,7 @@ func TestNoDeviceStarvesOnASlowScreen(t *testing.T) {
 			devices, events[e] = append(devices, d), append(events[e], d)
 		}
 		r.roster(events)
-		s := &straw{client: r.client(batch)}
+		s := &slowSocket{client: r.client(batch)}
 		for e := range events {
 			s.subscribe(e, 0)
 		}
@@ -155,7 +155,7 @@ func TestNoDeviceStarvesOnASlowScreen(t *testing.T) {
 			r.settle()
 			_, n := s.conn.Queued()
 			most = max(most, n)
-			s.sip(200)
+			s.accept(200)
 		}
 		if recoveries < 20 {
 			t.Errorf("batch %v: %d recoveries, nothing is shown by so few", batch, recoveries)
@@ -203,7 +203,7 @@ func TestRecoverWaitsForAPushUnderWay(t *testing.T) {
 // the first, and no more; and a recovery that is done keeps no topic alive.
 func TestLossesAreForgottenOnceRecovered(t *testing.T) {
 	r := newRig(t, Config{Shards: 1})
-	r.roster(map[string][]string{"e": many("d", 40)})
+	r.roster(map[string][]string{"e": numbered("d", 40)})
 	c := r.client(false)
 	c.subscribe("e", 0)
 	r.settle()
@@ -230,7 +230,7 @@ func TestLossesAreForgottenOnceRecovered(t *testing.T) {
 		}
 		return told
 	}
-	first := lose(many("d", 40), base)
+	first := lose(numbered("d", 40), base)
 	want(t, "told by the first recovery", []int{int(first.Conflated), len(first.Positions)}, []int{40, 40})
 	for i := range 3 {
 		next := lose([]string{"d7"}, base+1+int64(i))

@@ -78,7 +78,7 @@ type world struct {
 	last    map[string]int64           // live time
 	updates []update
 	since   map[*client]map[string]int // event -> updates there were at the end of the subscribe to the live flow
-	clocks  map[string]*dial
+	clocks  map[string]*clockModel
 	faults  map[string]*faults // by device
 }
 
@@ -99,17 +99,17 @@ func play(t *testing.T, seed uint64) {
 		}),
 		rng: rng, members: map[string]map[string]bool{}, moved: map[string]map[string]int{}, last: map[string]int64{},
 		since: map[*client]map[string]int{}, faults: map[string]*faults{},
-		clocks: map[string]*dial{},
+		clocks: map[string]*clockModel{},
 	}
 	if rng.IntN(3) == 0 {
 		w.core.rosterBytes = 1 << (6 + rng.IntN(4))
 	}
 	w.core.slice = 1 + rng.IntN(4)
 	w.core.building = smallBuilds(rng)
-	w.stretch()
+	w.changeWindow()
 	for i := range 1 + rng.IntN(12) {
 		w.devices = append(w.devices, fmt.Sprintf("d%d", i))
-		w.clocks[w.devices[i]] = &dial{}
+		w.clocks[w.devices[i]] = &clockModel{}
 		w.faults[w.devices[i]] = &faults{}
 	}
 	for i := range 1 + rng.IntN(3) {
@@ -167,7 +167,7 @@ func (w *world) step() {
 	case n < 83:
 		w.change()
 	case n < 84:
-		w.stretch()
+		w.changeWindow()
 	case n < 86:
 		w.rest()
 	case n < 87: // the writer finds what is queued too old
@@ -199,7 +199,7 @@ func (w *world) sendAt(d string, ts int64) {
 	if f.has(ts) {
 		return // turned away
 	}
-	if live, news := w.clocks[d].takes(ts, w.wall); news {
+	if live, newer := w.clocks[d].takes(ts, w.wall); newer {
 		w.last[d] = live
 		w.updates = append(w.updates, update{d, live})
 	}
@@ -258,8 +258,8 @@ func (w *world) replace(c *client) *client {
 	return w.client(w.rng.IntN(2) == 0)
 }
 
-// stretch changes the window.
-func (w *world) stretch() {
+// changeWindow sets another flush window.
+func (w *world) changeWindow() {
 	w.core.SetWindow([]time.Duration{0, 10 * time.Millisecond, 100 * time.Millisecond, 300 * time.Millisecond}[w.rng.IntN(4)])
 }
 

@@ -55,21 +55,13 @@ func TestRosterBetween(t *testing.T) {
 	}
 }
 
-// many are n devices.
-func many(prefix string, n int) (list []string) {
-	for i := range n {
-		list = append(list, fmt.Sprintf("%s%d", prefix, i))
-	}
-	return list
-}
-
 // More devices come and go while a connection lags than the log remembers: none
 // of them stays on its screen, and its subscription goes on.
 func TestNoGhostsWhenTheRosterLogIsOutrun(t *testing.T) {
 	for _, shards := range []int{1, 3} {
 		for _, interval := range []time.Duration{0, Intervals[0]} {
 			r := newRig(t, Config{Shards: shards})
-			ghosts := many("ghost", 3*shards)
+			ghosts := numbered("ghost", 3*shards)
 			r.roster(map[string][]string{"e": append(ghosts, "d")})
 			for _, id := range append(ghosts, "d") {
 				r.send(id, base)
@@ -81,7 +73,7 @@ func TestNoGhostsWhenTheRosterLogIsOutrun(t *testing.T) {
 			c.read()
 			want(t, "devices shown at first", len(c.screen.seen["event:e"]), len(ghosts)+1)
 			c.conn.markLagged()
-			r.roster(map[string][]string{"e": append(many("x", 40_000*shards), "d")})
+			r.roster(map[string][]string{"e": append(numbered("x", 40_000*shards), "d")})
 			r.pass(time.Second)
 			r.settle()
 			r.send("d", base+1)
@@ -111,8 +103,8 @@ func TestNoGhostsWhenTheRosterLogIsOutrun(t *testing.T) {
 func outrun(t *testing.T) (*rig, *client) {
 	r := newRig(t, Config{Shards: 2})
 	r.core.rosterBytes = 200
-	r.roster(map[string][]string{"e": append(many("ghost", 20), "d")})
-	for _, id := range append(many("ghost", 20), "d") {
+	r.roster(map[string][]string{"e": append(numbered("ghost", 20), "d")})
+	for _, id := range append(numbered("ghost", 20), "d") {
 		r.send(id, base)
 	}
 	r.settle()
@@ -121,7 +113,7 @@ func outrun(t *testing.T) (*rig, *client) {
 	r.settle()
 	c.read()
 	c.conn.markLagged()
-	r.roster(map[string][]string{"e": append(many("x", 20), "d")})
+	r.roster(map[string][]string{"e": append(numbered("x", 20), "d")})
 	r.pass(time.Second)
 	r.settle()
 	c.read()

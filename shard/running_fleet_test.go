@@ -11,9 +11,9 @@ import (
 	"pitwall/codec"
 )
 
-// tracker is a device of a course. Its positions are numbered from 1, and the
-// number can be read off the time: see timeOf. So what must follow what is seen
-// by whoever gets them, without a model of what runs at the same time.
+// tracker is a device of a course. Its positions are numbered from 1, and the number
+// can be computed from the time: see timeOf. So a spectator can check the order and the
+// gaps of what it gets, without a model of what runs at the same time.
 type tracker struct {
 	id     string
 	moves  bool         // the map may move it
@@ -33,7 +33,7 @@ type tracker struct {
 	told   [][3]int64     // corrections: the newest then, the good one, how many were named
 }
 
-// stamp is how a number stands in the table. p.mu is held.
+// stamp is the row of a number in the table. The publisher's mu is held.
 func (d *tracker) stamp(number int64) Stamp {
 	s := Stamp{TS: timeOf(number), Arrival: timeOf(number)}
 	if d.ahead[number] {
@@ -119,7 +119,7 @@ func (f *fleet) numbers() map[string]int64 {
 }
 
 // publish delivers batches of a few positions, at times of more than a reader
-// takes in himself.
+// takes in itself.
 func (p *publisher) publish(c *course, rng *rand.Rand, rounds int) {
 	for range rounds {
 		p.mu.Lock()
@@ -136,7 +136,7 @@ func (p *publisher) publish(c *course, rng *rand.Rand, rounds int) {
 		}
 		c.deliver(batches)
 		p.mu.Unlock()
-		c.pulse.beat()
+		c.progress.advance()
 	}
 }
 

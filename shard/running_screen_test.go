@@ -10,7 +10,7 @@ import (
 )
 
 // spectator is a connection and what is seen at its other end. It reads frames
-// as contract 3 has it, and checks with each of them:
+// as a client does, and checks with each of them:
 //
 //   - no device goes back in time but by a corrected snapshot, and nothing
 //     comes twice in the live flow;
@@ -21,7 +21,7 @@ import (
 //   - the live flow of a shard comes after its part of the snapshot, of which
 //     there is one each;
 //   - nothing is shown of a device that a roster frame has removed, unless the
-//     connection has lagged: then the roster of now has come before what is
+//     connection has lagged: then the current roster comes before what is
 //     pending;
 //   - nothing of a topic comes after unsubscribed.
 type spectator struct {
@@ -88,8 +88,8 @@ func (s *spectator) served(topic string) {
 	a.pending, a.before = false, before
 }
 
-// blur says that something may be dropped.
-func (s *spectator) blur() {
+// noteLoss notes that frames may be dropped.
+func (s *spectator) noteLoss() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	for _, v := range s.views {
@@ -124,7 +124,7 @@ func (s *spectator) fail(format string, args ...any) {
 	s.c.t.Errorf("spectator %d: %s\n%s", s.id, fmt.Sprintf(format, args...), s.story(s.log[len(s.log)-1].Topic))
 }
 
-// story is what the spectator does, and has last read of a topic.
+// story describes the spectator and what it has last read of a topic, for a failure.
 func (s *spectator) story(topic string) string {
 	b := ""
 	for _, d := range s.c.fleet.flawed {

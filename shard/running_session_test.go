@@ -9,14 +9,14 @@ import (
 	"pitwall/codec"
 )
 
-// rostering is who changes the map of a course.
-type rostering struct {
+// mapChanges changes the map of a course.
+type mapChanges struct {
 	c       *course
 	members map[string]map[string]bool // event -> devices; nil while there is no such event
 }
 
-func newRostering(c *course, rng *rand.Rand) *rostering {
-	r := &rostering{c, map[string]map[string]bool{}}
+func newMapChanges(c *course, rng *rand.Rand) *mapChanges {
+	r := &mapChanges{c, map[string]map[string]bool{}}
 	for _, e := range c.events {
 		r.members[e] = map[string]bool{}
 		for id := range c.fleet.byID {
@@ -29,7 +29,7 @@ func newRostering(c *course, rng *rand.Rand) *rostering {
 }
 
 // change moves some devices in and out, and at times has an event end or begin.
-func (r *rostering) change(rng *rand.Rand) {
+func (r *mapChanges) change(rng *rand.Rand) {
 	e := r.c.events[rng.IntN(len(r.c.events))]
 	if r.members[e] == nil {
 		r.members[e] = map[string]bool{}
@@ -49,7 +49,7 @@ func (r *rostering) change(rng *rand.Rand) {
 	r.swap()
 }
 
-func (r *rostering) swap() {
+func (r *mapChanges) swap() {
 	var ro Roster
 	for e, devices := range r.members {
 		if devices != nil {
@@ -64,7 +64,7 @@ func (r *rostering) swap() {
 	}
 }
 
-// session gives the orders of one spectator after the other.
+// session sends the commands of one spectator after the other.
 type session struct {
 	c    *course
 	s    *spectator

@@ -14,9 +14,9 @@ import (
 // publishers, a map that is swapped, points that are marked faulty, windows
 // that change, sessions that subscribe, change the interval, unsubscribe and
 // leave, and writers whose sockets take everything, a little, or nothing for a
-// while, and who find what waits too old. Every frame is checked as it comes
+// while, and that find their queues too old. Every frame is checked as it comes
 // (see spectator); in the end each screen must equal the last-value table, and
-// the memory that was out must be back.
+// all chunks must have been released.
 //
 // PITWALL_SOAK and PITWALL_SEED are as for TestRandomSchedule, but a seed does
 // not play the same twice.
@@ -38,7 +38,7 @@ func TestRunningSchedule(t *testing.T) {
 	}
 }
 
-// tally counts what spectators came by, over all schedules.
+// tally counts what spectators have met with, over all schedules.
 type tally struct{ lags, expiries, dropped, lagged, corrected, renewed, paced, follows atomic.Int64 }
 
 func (n *tally) all() map[string]int64 {
@@ -54,12 +54,12 @@ const patience = 20 * time.Second
 
 // course is one core with everything going on at once.
 type course struct {
-	t      testing.TB
-	core   *Core
-	pulse  *pulse
-	events []string
-	fleet  *fleet
-	tally  *tally
+	t        testing.TB
+	core     *Core
+	progress *progress
+	events   []string
+	fleet    *fleet
+	tally    *tally
 
 	parked sync.WaitGroup // goroutines that wait for a socket
 	mu     sync.Mutex
@@ -67,8 +67,8 @@ type course struct {
 	gone   []*spectator
 }
 
-// eachOnItsOwn makes t usable by other goroutines than the test's: none of them
-// may end it.
+// eachOnItsOwn makes t usable by goroutines other than the test's, which must not end
+// the test.
 type eachOnItsOwn struct{ testing.TB }
 
 func (t eachOnItsOwn) Fatalf(format string, args ...any) { t.Errorf(format, args...) }
@@ -96,7 +96,7 @@ func newCourse(t testing.TB, rng *rand.Rand) *course {
 		core.rosterBytes = 1 << (6 + rng.IntN(5))
 	}
 	core.building = smallBuilds(rng)
-	c := &course{t: eachOnItsOwn{t}, core: core, pulse: newPulse(), fleet: newFleet(rng, 6+rng.IntN(30))}
+	c := &course{t: eachOnItsOwn{t}, core: core, progress: newProgress(), fleet: newFleet(rng, 6+rng.IntN(30))}
 	for i := range 1 + rng.IntN(4) {
 		c.events = append(c.events, fmt.Sprintf("e%d", i))
 	}
@@ -116,7 +116,7 @@ func runCourse(t *testing.T, seed uint64, seen *tally) {
 		rng := own(seed, 100+uint64(i))
 		all.Go(func() { eachTurn(ctx, c.core.Queue(i), func(k *Conn) { k.Owner.(*spectator).turn(rng) }) })
 	}
-	r := newRostering(c, rng)
+	r := newMapChanges(c, rng)
 	r.swap()
 	c.play(seed, rng, r)
 	c.fleet.finish(c)
@@ -127,15 +127,15 @@ func runCourse(t *testing.T, seed uint64, seen *tally) {
 }
 
 // play runs all actors until the publishers have published their share.
-func (c *course) play(seed uint64, rng *rand.Rand, r *rostering) {
+func (c *course) play(seed uint64, rng *rand.Rand, r *mapChanges) {
 	var publishers, others sync.WaitGroup
 	rounds := 100 + rng.IntN(200)
 	for i, p := range c.fleet.publishers {
 		publishers.Go(func() { p.publish(c, own(seed, 200+uint64(i)), rounds) })
 	}
-	act := func(stream uint64, beats int, act func(*rand.Rand)) {
+	act := func(stream uint64, batches int, act func(*rand.Rand)) {
 		others.Go(func() {
-			for rng := own(seed, stream); !c.pulse.wait(rng.IntN(beats)); {
+			for rng := own(seed, stream); !c.progress.wait(rng.IntN(batches)); {
 				act(rng)
 			}
 		})
@@ -150,11 +150,11 @@ func (c *course) play(seed uint64, rng *rand.Rand, r *rostering) {
 		act(400+uint64(i), 16, s.act)
 	}
 	publishers.Wait()
-	c.pulse.finish()
+	c.progress.finish()
 	others.Wait()
 }
 
-// own is the randomness of one of those who act.
+// own returns the random numbers of one actor.
 func own(seed, stream uint64) *rand.Rand { return rand.New(rand.NewPCG(seed, stream)) }
 
 // table is what each event's screens must show: device -> number of its
@@ -173,7 +173,7 @@ func (c *course) table(members map[string]map[string]bool) map[string]map[string
 	return want
 }
 
-// settled waits until every screen shows that, and until all chunks are back.
+// settled waits until every screen shows that, and until all chunks are released.
 func (c *course) settled(want map[string]map[string]int64) {
 	wrong := func() string {
 		for _, s := range c.here {
@@ -237,21 +237,21 @@ func eventually(holds func() bool) bool {
 	return true
 }
 
-// pulse is how the actors of a course measure time: in batches published.
-type pulse struct {
+// progress is how the actors of a course measure time: in batches published.
+type progress struct {
 	mu   sync.Mutex
 	cond *sync.Cond
 	n    int
 	over bool
 }
 
-func newPulse() *pulse {
-	p := &pulse{}
+func newProgress() *progress {
+	p := &progress{}
 	p.cond = sync.NewCond(&p.mu)
 	return p
 }
 
-func (p *pulse) beat() {
+func (p *progress) advance() {
 	p.mu.Lock()
 	p.n++
 	p.mu.Unlock()
@@ -259,18 +259,18 @@ func (p *pulse) beat() {
 }
 
 // finish ends all waiting.
-func (p *pulse) finish() {
+func (p *progress) finish() {
 	p.mu.Lock()
 	p.over = true
 	p.mu.Unlock()
 	p.cond.Broadcast()
 }
 
-// wait waits for so many beats; it reports whether the course is over.
-func (p *pulse) wait(beats int) (over bool) {
+// wait waits for so many batches; it reports whether the course is over.
+func (p *progress) wait(batches int) (over bool) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	for until := p.n + beats; p.n < until && !p.over; {
+	for until := p.n + batches; p.n < until && !p.over; {
 		p.cond.Wait()
 	}
 	return p.over

@@ -15,7 +15,7 @@ type piece struct {
 // turn is what engine/live does with a connection, over a socket that takes what
 // the spectator reads.
 func (s *spectator) turn(rng *rand.Rand) {
-	if !s.conn.Closed() && s.fill(rng) && !s.take(s.gulp(rng)) {
+	if !s.conn.Closed() && s.fill(rng) && !s.take(s.accepts(rng)) {
 		own := rand.New(rand.NewPCG(rng.Uint64(), 1))
 		parked := s.conn.active().Park()
 		s.c.parked.Go(func() { s.drain(own, parked) })
@@ -33,14 +33,14 @@ func (s *spectator) drain(rng *rand.Rand, parked Parked) {
 			s.c.tally.expiries.Add(1)
 			continue // fill drops it
 		}
-		s.c.pulse.wait(rng.IntN(1 + s.stalls))
-		s.take(s.gulp(rng))
+		s.c.progress.wait(rng.IntN(1 + s.stalls))
+		s.take(s.accepts(rng))
 	}
 	parked.Unpark()
 }
 
-// gulp is how many bytes the socket takes now.
-func (s *spectator) gulp(rng *rand.Rand) int {
+// accepts returns how many bytes the socket takes in this turn.
+func (s *spectator) accepts(rng *rand.Rand) int {
 	if s.reads == 0 || rng.IntN(4) == 0 {
 		return 1 << 30
 	}
@@ -78,7 +78,7 @@ func (s *spectator) fill(rng *rand.Rand) bool {
 }
 
 func (s *spectator) forget() {
-	s.blur()
+	s.noteLoss()
 	queued := s.unwritten
 	for ch := s.conn.consumer().Take(); ch != nil; ch = s.conn.consumer().Take() {
 		queued = append(queued, piece{ch, 0, ch.Len()})
@@ -128,7 +128,7 @@ func (s *spectator) rest() bool {
 		return s.conn.active().Rest()
 	}
 	if s.conn.Lagged() {
-		s.blur()
+		s.noteLoss()
 		s.conn.consumer().Shrink()
 		if s.conn.consumer().Recover(&s.losses) {
 			s.c.tally.lags.Add(1)

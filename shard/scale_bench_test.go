@@ -22,8 +22,8 @@ func crowded(tb testing.TB, n int, interval time.Duration) (*rig, []*Conn) {
 	for i := range conns {
 		conns[i] = r.core.NewConn(0, false, nil)
 	}
-	// In memory they do not lie in the order of the list, as in a process that
-	// people come to and go from.
+	// Their memory is not in the order of the list, as in a process in which connections
+	// come and go.
 	rand.New(rand.NewPCG(1, 2)).Shuffle(n, func(i, j int) { conns[i], conns[j] = conns[j], conns[i] })
 	for _, c := range conns {
 		r.core.Subscribe(c, t, interval, func() {})

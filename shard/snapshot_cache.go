@@ -2,9 +2,9 @@ package shard
 
 import "pitwall/codec"
 
-// snapshotCache has the states of a topic shard that were encoded since the last seal, so
-// that each is built once and shared by all who need the same. Only the owner of the shard's turn
-// touches it.
+// snapshotCache has the states of a topic shard that were encoded since the last seal,
+// so that each is built once and shared by all who need the same. Only the owner of the
+// shard's turn touches it.
 //
 // The ends of snapshot frames, which many lagged connections need anew in every
 // window, are in memory that is used again. A chunk in the cache counts as being

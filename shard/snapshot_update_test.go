@@ -6,8 +6,7 @@ import (
 	"time"
 )
 
-// updatingRig is a rig with one shard that takes maps over a device at a time, with
-// a map in which devices "a0" to "a9" take part in event a, and b is empty.
+// updatingRig is a rig with one shard that applies maps a device at a time, with a map in which devices "a0" to "a9" take part in event a, and b is empty.
 func updatingRig(t *testing.T, cfg Config) (r *rig, names []string) {
 	cfg.Shards = 1
 	r = newRig(t, cfg)
@@ -45,8 +44,8 @@ func TestSwapLetsOthersThrough(t *testing.T) {
 	}
 }
 
-// A device that moves is in the old event until its piece says that it has
-// left, in the new one from its other piece on, and shown there with the newest
+// A device that moves is in the old event until the piece of the map that
+// removes it there, in the new one from the piece that adds it on, and shown there with the newest
 // that came in between.
 func TestRecordsDuringASwap(t *testing.T) {
 	r, names := updatingRig(t, Config{MaxOrphans: 1}) // in between it is none, or it would be forgotten
@@ -88,8 +87,8 @@ func TestRecordsDuringASwap(t *testing.T) {
 	}
 }
 
-// A device that is heard of for the first time while the map with it is taken
-// over is announced before it is shown.
+// A device that is heard of for the first time while the map with it is being applied
+// is announced before it is shown.
 func TestFirstRecordDuringASwap(t *testing.T) {
 	for turns := range 12 {
 		r, names := updatingRig(t, Config{})

@@ -9,8 +9,8 @@ import (
 
 // Sessions watch and unwatch an event while maps with and without it are put in
 // force by turns. A topic that is watched is the one that the map in force, or
-// the next one with the event, has: otherwise the session would hear nothing
-// ever again.
+// the next one with the event, has. Otherwise the session would never get anything
+// again.
 func TestWatchedTopicsOutliveEveryMap(t *testing.T) {
 	core, ctx := running(t, Config{Shards: 1}, Pair{"a", "e"})
 	var pairs []Pair

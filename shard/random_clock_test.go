@@ -2,16 +2,16 @@ package shard
 
 import "slices"
 
-// dial is the model of a device's clock: what is shown of it.
-type dial struct {
+// clockModel is the model of a device's clock: what is shown of it.
+type clockModel struct {
 	mark, ts, arrival int64 // of what is shown
-	made              bool  // mark is not ts
+	adjusted          bool  // mark is not ts
 	own               int64 // the newest device time shown that could be believed
 	aheadTS, aheadAt  int64 // of the newest that was dated by its arrival
 }
 
-// takes returns the live time of the next record, and whether it is news.
-func (d *dial) takes(ts, arrival int64) (live int64, news bool) {
+// takes returns the live time of the next record, and whether it is newer than what is shown.
+func (d *clockModel) takes(ts, arrival int64) (live int64, newer bool) {
 	s := Stamp{ts, arrival}
 	switch {
 	case ts == d.ts:
@@ -23,11 +23,11 @@ func (d *dial) takes(ts, arrival int64) (live int64, news bool) {
 		live = max(arrival, d.mark+1)
 	case ts <= d.own:
 		return 0, false // older than one that was believed
-	case d.made && ts < d.ts && d.ts-ts < 600_000 && arrival-d.arrival < 2000:
+	case d.adjusted && ts < d.ts && d.ts-ts < 600_000 && arrival-d.arrival < 2000:
 		return 0, false // older by the same clock
 	case ts > d.mark:
 		live = ts
-	case d.made: // late only by a time that was made up
+	case d.adjusted: // late only by an adjusted time
 		live = d.mark + 1
 	default:
 		return 0, false
@@ -37,8 +37,8 @@ func (d *dial) takes(ts, arrival int64) (live int64, news bool) {
 }
 
 // show notes what is shown, and under which time.
-func (d *dial) show(s Stamp, live int64) {
-	d.mark, d.ts, d.arrival, d.made = live, s.TS, s.Arrival, live != s.TS
+func (d *clockModel) show(s Stamp, live int64) {
+	d.mark, d.ts, d.arrival, d.adjusted = live, s.TS, s.Arrival, live != s.TS
 	if s.ahead() {
 		d.aheadTS, d.aheadAt = s.TS, s.Arrival
 	} else {
@@ -48,7 +48,7 @@ func (d *dial) show(s Stamp, live int64) {
 
 // corrected is what is shown after x: the good position if what was shown is faulty,
 // or if it is newer.
-func (d *dial) corrected(x Correction) {
+func (d *clockModel) corrected(x Correction) {
 	named := func(ts int64) bool {
 		return slices.ContainsFunc(x.Faulty, func(s Stamp) bool { return s.TS == ts })
 	}
@@ -57,7 +57,7 @@ func (d *dial) corrected(x Correction) {
 	}
 	switch {
 	case named(d.ts):
-		*d = dial{own: d.own, aheadTS: d.aheadTS, aheadAt: d.aheadAt}
+		*d = clockModel{own: d.own, aheadTS: d.aheadTS, aheadAt: d.aheadAt}
 		if x.Good != nil {
 			good := Stamp{x.Good.TS, x.Good.Arrival}
 			d.show(good, good.liveTime())
@@ -70,7 +70,7 @@ func (d *dial) corrected(x Correction) {
 }
 
 // before reports whether s, read from the table, is newer than what is shown.
-func (d *dial) before(s Stamp) bool {
+func (d *clockModel) before(s Stamp) bool {
 	shown := Stamp{d.ts, d.arrival}
 	switch {
 	case !s.ahead() && !shown.ahead(), s.late(), shown.late():
