@@ -83,8 +83,7 @@ func (h *commandFilter) rewriteXadd(c *server.Peer, args []string) bool {
 		}
 		return h.dispatchXadd(c, head, n, after)
 	case "MINID":
-		// A trim by id does not bound the length. Our bound
-		// replaces it.
+		// A trim by id does not bound the length. Our bound replaces it.
 		_, after, ok := parseThreshold(rest[1:])
 		if !ok {
 			c.WriteError(errSyntax)

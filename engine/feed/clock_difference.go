@@ -24,7 +24,7 @@ type clockDifference struct {
 	gauge     *metrics.Gauge
 
 	begin     time.Time              // origin of the seconds below, on the monotonic clock
-	minimum   [minimumWindow]minimum // by second
+	minima    [minimumWindow]minimum // by second
 	emptiedAt time.Duration          // when a read last emptied the stream, since begin; 0 for never
 
 	mu   sync.Mutex // guards used
@@ -74,7 +74,7 @@ func (d *clockDifference) askServer(ctx context.Context, c *redis.Client, stream
 // forget drops the samples of the previous server. The effective difference stays
 // until the first entries of the new server.
 func (d *clockDifference) forget() {
-	d.minimum = [minimumWindow]minimum{}
+	d.minima = [minimumWindow]minimum{}
 	d.emptiedAt = 0
 }
 
@@ -93,10 +93,10 @@ func (d *clockDifference) observe(now time.Time, last redis.ID, emptiedAt bool) 
 		return
 	}
 	sample, second := now.UnixMilli()-int64(last.Ms), int64(at/time.Second)
-	if slot := &d.minimum[second%minimumWindow]; slot.second != second || sample < slot.ms {
+	if slot := &d.minima[second%minimumWindow]; slot.second != second || sample < slot.ms {
 		*slot = minimum{second, sample}
 	}
-	for _, x := range d.minimum {
+	for _, x := range d.minima {
 		if x.second > max(0, second-minimumWindow) {
 			sample = min(sample, x.ms)
 		}

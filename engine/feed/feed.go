@@ -65,7 +65,7 @@ type Options struct {
 	// readiness fails: 0 for at once, health.Never for never.
 	ReadyAway time.Duration
 
-	LeaseTTL time.Duration // it is renewed five times as often; default 5 s
+	LeaseTTL time.Duration // lifetime of the lease, which is renewed five times in it; default 5 s
 	LagEvery time.Duration // between two measurements of the lag; default 2 s
 	// ReapAfter is how long a process must have been silent before other processes
 	// destroy its ephemeral group; default 10 min.

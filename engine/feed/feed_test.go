@@ -143,7 +143,7 @@ func TestFullShardBlocksTheReader(t *testing.T) {
 		publish(t, b.client, "s", 0, 1000, "d")
 		r := f.readers[0]
 		if got := r.position(); got != r.tail {
-			t.Errorf("position moved to %v with nothing handed over", got)
+			t.Errorf("position moved to %v with nothing delivered", got)
 		}
 		unblock()
 		b.eventually("all records", func() bool { return b.sink.has("d", 1000) })

@@ -23,7 +23,8 @@ func newKeySets(o *Options, id *identity) []*keySet {
 		return []*keySet{newKeySet(o, id, o.Streams, leaseCheck)}
 	}
 	var list []*keySet
-	// Every process uses the same order. Otherwise two starting processes could each take one lease, and both be refused.
+	// Every process uses the same order. Otherwise two starting processes could each
+	// take one lease, and both be refused.
 	for _, stream := range slices.Sorted(slices.Values(o.Streams)) {
 		list = append(list, newKeySet(o, id, []string{stream}, leaseCheck+" "+stream))
 	}

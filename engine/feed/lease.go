@@ -24,8 +24,8 @@ type identity struct {
 
 	lostSignal chan struct{} // closed when another process's token was found
 
-	mu   sync.Mutex
-	gone bool // lostSignal is closed
+	mu     sync.Mutex
+	closed bool // lostSignal is closed
 }
 
 func newIdentity(o *Options, log *slog.Logger) *identity {
@@ -45,10 +45,10 @@ func (i *identity) isLost() bool {
 func (i *identity) lose() {
 	i.mu.Lock()
 	defer i.mu.Unlock()
-	if i.gone {
+	if i.closed {
 		return
 	}
-	i.gone = true
+	i.closed = true
 	i.check.Fault(ErrLeaseLost)
 	i.log.Error("another live process has taken the instance id, the live part ends", "INSTANCE_ID", i.id)
 	close(i.lostSignal)

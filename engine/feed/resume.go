@@ -69,7 +69,7 @@ func (r *reader) skipLarge(ctx context.Context, at redis.ID) (redis.ID, error) {
 	return last, err
 }
 
-// resumeAt returns where to set a group back to. handed is the last id delivered to
+// resumeAt returns where to set a group back to. delivered is the last id delivered to
 // the shards. last is the stream's last id, which is lower when a failover lost
 // entries.
 func resumeAt(batcher, last redis.ID, sameServer bool) redis.ID {

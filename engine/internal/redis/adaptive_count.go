@@ -12,31 +12,31 @@ const halveAboveBytes = 16 << 20
 // that succeed double it again. [Reader.Read] has one; callers of
 // [Reader.ReadGroup] and [Client.Claim] keep their own. One goroutine uses it.
 type AdaptiveCount struct {
-	most, now int
-	alone     int // how many entries are still read one by one: one of them may be too large
+	limit, current int
+	singles        int // how many entries are still read one by one: one of them may be too large
 }
 
-// NewAdaptiveCount begins with most, at least 1, which it never exceeds.
-func NewAdaptiveCount(most int) AdaptiveCount {
-	most = max(most, 1)
-	return AdaptiveCount{most: most, now: most}
+// NewAdaptiveCount starts at limit, at least 1, and never exceeds it.
+func NewAdaptiveCount(limit int) AdaptiveCount {
+	limit = max(limit, 1)
+	return AdaptiveCount{limit: limit, current: limit}
 }
 
 // Count is how many entries the next read asks for, at least 1.
-func (a *AdaptiveCount) Count() int { return a.now }
+func (a *AdaptiveCount) Count() int { return a.current }
 
 // Exhausted says that asking for fewer does not help: even a single entry could not
 // be read, or one of the next entries may be too large for a reply.
-func (a *AdaptiveCount) Exhausted() bool { return a.alone > 0 }
+func (a *AdaptiveCount) Exhausted() bool { return a.singles > 0 }
 
 // Failed records that a read, or a step after it, failed with err.
 func (a *AdaptiveCount) Failed(err error) {
 	if errors.Is(err, errReplyTooLarge) { // each further try may take a minute
-		a.alone, a.now = max(a.alone, a.now), 1
-	} else if a.now == 1 {
-		a.alone = max(a.alone, 1)
+		a.singles, a.current = max(a.singles, a.current), 1
+	} else if a.current == 1 {
+		a.singles = max(a.singles, 1)
 	}
-	a.now = max(1, a.now/2)
+	a.current = max(1, a.current/2)
 }
 
 // Succeeded records the entries of a successful read.
@@ -44,7 +44,7 @@ func (a *AdaptiveCount) Succeeded(entries []Entry) {
 	if len(entries) == 0 {
 		return
 	}
-	if a.alone = max(0, a.alone-len(entries)); a.alone > 0 {
+	if a.singles = max(0, a.singles-len(entries)); a.singles > 0 {
 		return
 	}
 	bytes := 0
@@ -53,8 +53,8 @@ func (a *AdaptiveCount) Succeeded(entries []Entry) {
 	}
 	switch {
 	case bytes > halveAboveBytes:
-		a.now = max(1, a.now/2)
-	case 2*bytes < halveAboveBytes: // twice as many would do
-		a.now = min(a.most, 2*a.now)
+		a.current = max(1, a.current/2)
+	case 2*bytes < halveAboveBytes: // twice as many would fit as well
+		a.current = min(a.limit, 2*a.current)
 	}
 }

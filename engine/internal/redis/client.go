@@ -162,7 +162,7 @@ func (c *Client) leaveReplica(ctx context.Context, err error) {
 	defer c.quitting.Unlock()
 	limited, cancel := context.WithTimeout(ctx, commandTimeout)
 	defer cancel()
-	_ = c.rdb.Do(limited, c.rdb.B().Arbitrary("QUIT").Build()).Error() // the server closes the connection in any case
+	_ = c.rdb.Do(limited, c.rdb.B().Arbitrary("QUIT").Build()).Error() // only the close by the server matters
 }
 
 // Ping sends PING to the server; on a Cluster, to each node that owns one of the

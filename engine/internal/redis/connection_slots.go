@@ -28,9 +28,9 @@ redis.call('PEXPIRE', KEYS[1], 2 * ARGV[1])
 return 1`
 
 // TakeConnectionSlot adds a member to the set key for ttl (at least 1 ms), unless
-// the set has most other members already.
-func (c *Client) TakeConnectionSlot(ctx context.Context, key, member string, most int, ttl time.Duration) (taken bool, err error) {
-	return c.eval(ctx, "take a connection slot", takeConnectionSlotScript, key, member, strconv.Itoa(most), millis(ttl))
+// the set has limit other members already.
+func (c *Client) TakeConnectionSlot(ctx context.Context, key, member string, limit int, ttl time.Duration) (taken bool, err error) {
+	return c.eval(ctx, "take a connection slot", takeConnectionSlotScript, key, member, strconv.Itoa(limit), millis(ttl))
 }
 
 // RenewConnectionSlots extends members of the set key for ttl, and adds those that

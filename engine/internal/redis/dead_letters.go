@@ -71,9 +71,9 @@ func (c *Client) AddDeadLetters(ctx context.Context, dead string, maxLen int64, 
 }
 
 // boundBytesScript deletes the oldest entries of a stream, in steps, until it takes
-// no more memory than allowed, and answers how much it takes and how many were
-// deleted. The server's own figure is right whoever wrote or deleted what. One
-// that has none (the embedded server) answers -1.
+// no more memory than allowed. It returns how much memory it takes, and how many
+// entries were deleted. MEMORY USAGE is right whoever added or deleted entries. A
+// server without it (the embedded one) gives -1.
 const boundBytesScript = `local function used()
   local n = redis.pcall('MEMORY', 'USAGE', KEYS[1], 'SAMPLES', 0)
   if type(n) == 'table' then return -1 end
@@ -90,13 +90,12 @@ for _ = 1, 20 do
 end
 return {now, gone}`
 
-// BoundBytes deletes the oldest entries of a stream until it takes about most
-// bytes of the server's memory, as MEMORY USAGE tells them. It returns how many
-// it takes then, Unknown where the server does not tell, and how many entries
-// were deleted.
-func (c *Client) BoundBytes(ctx context.Context, stream string, most int64) (bytes, deleted int64, err error) {
+// BoundBytes deletes the oldest entries of a stream until it takes about limit
+// bytes of the server's memory, by MEMORY USAGE. It returns the bytes after that,
+// Unknown where the server does not tell, and how many entries were deleted.
+func (c *Client) BoundBytes(ctx context.Context, stream string, limit int64) (bytes, deleted int64, err error) {
 	what := "bound the bytes of stream " + stream
-	m, err := c.run(ctx, what, onKey{stream}, "EVAL", boundBytesScript, "1", stream, strconv.FormatInt(most, 10))
+	m, err := c.run(ctx, what, onKey{stream}, "EVAL", boundBytesScript, "1", stream, strconv.FormatInt(limit, 10))
 	if err != nil {
 		return Unknown, 0, err
 	}
@@ -107,12 +106,12 @@ func (c *Client) BoundBytes(ctx context.Context, stream string, most int64) (byt
 	return answer[0], answer[1], nil
 }
 
-// deadSuffix after a stream's key names the stream of its dead letters.
+// deadSuffix is appended to a stream's key for the stream of its dead letters.
 const deadSuffix = ":dead"
 
-// DeadKey names the stream of the dead letters of a stream: the key and
-// ":dead". On a Cluster a key without a hash tag gets braces ({key}:dead),
-// which puts both into the same slot.
+// DeadKey returns the key of the dead letters of a stream: its key and ":dead". On
+// a Cluster a key without a hash tag gets braces ({key}:dead), which puts both keys
+// into one slot.
 func (c *Client) DeadKey(stream string) string {
 	if c.nodes != nil && hashTag(stream) == "" {
 		return "{" + stream + "}" + deadSuffix
@@ -120,14 +119,14 @@ func (c *Client) DeadKey(stream string) string {
 	return stream + deadSuffix
 }
 
-// IsDeadKey reports whether the key may be that of the dead letters of a stream,
-// on a Cluster or elsewhere.
+// IsDeadKey reports whether key is the key of a stream's dead letters, on a Cluster
+// or a single server.
 func IsDeadKey(key, stream string) bool {
 	return key == stream+deadSuffix || key == "{"+stream+"}"+deadSuffix
 }
 
-// hashTag returns the part of a key that alone decides about its slot, "" when
-// the whole key does (Redis Cluster specification, hash tags).
+// hashTag returns the part of a key that determines its slot, "" when the whole key
+// does (Redis Cluster specification, hash tags).
 func hashTag(key string) string {
 	_, rest, ok := strings.Cut(key, "{")
 	if !ok {

@@ -9,9 +9,9 @@ import (
 	"pitwall/engine/internal/testenv"
 )
 
-// narrow returns a server, a throttled proxy before it, and a reader through the
-// proxy.
-func narrow(t *testing.T) (*testenv.RedisServer, *testenv.TCPProxy, *Reader) {
+// throttled returns a server, a proxy before it that can be throttled, and a reader
+// through the proxy.
+func throttled(t *testing.T) (*testenv.RedisServer, *testenv.TCPProxy, *Reader) {
 	s := testenv.Redis(t)
 	p := testenv.Proxy(t, s.Addr())
 	c := open(t, "redis://"+p.Addr())
@@ -25,7 +25,7 @@ func narrow(t *testing.T) (*testenv.RedisServer, *testenv.TCPProxy, *Reader) {
 
 // A read waits for a slow reply, but not for one that stops.
 func TestDeadlineGrowsWithTheReply(t *testing.T) {
-	s, p, r := narrow(t)
+	s, p, r := throttled(t)
 	s.Do("XADD", "s", "1-0", "f", strings.Repeat("x", 8<<20))
 	p.Throttle(1500 << 10) // five seconds and more, two are the deadline
 	if got := must(r.Read(t.Context(), nil))(t); len(got) != 1 || got[0].Size() != 8<<20+1 {
@@ -49,7 +49,7 @@ func TestDeadlineGrowsWithTheReply(t *testing.T) {
 
 // A reply that is too large ends the read, and its entries are skipped.
 func TestReplyTooLarge(t *testing.T) {
-	s, _, r := narrow(t)
+	s, _, r := throttled(t)
 	s.Do("XADD", "s", "1-0", "f", "small")
 	s.Do("XADD", "s", "2-0", "f", strings.Repeat("x", replyMaxBytes+1<<20))
 	s.Do("XADD", "s", "3-0", "f", strings.Repeat("x", MaxEntry))
@@ -123,7 +123,7 @@ func TestLargePending(t *testing.T) {
 
 // Queries about a stream do not transfer its content.
 func TestQueriesDoNotTransferEntries(t *testing.T) {
-	s, p, r := narrow(t)
+	s, p, r := throttled(t)
 	for _, id := range []string{"1-0", "2-0"} {
 		s.Do("XADD", "s", id, "f", strings.Repeat("x", 8<<20))
 	}

@@ -102,7 +102,8 @@ const askRights = "ask for the rights of the login"
 
 // missingOn is MissingRights for one server. limited is ctx with a deadline.
 func missingOn(ctx, limited context.Context, rdb rueidis.Client, rights []Right) (missing []Right, err error) {
-	// A pooled connection must not be returned in a transaction: the library would panic.
+	// A dedicated connection that is not closed would return to the pool within the
+	// transaction, and the library would panic.
 	conn, _ := rdb.Dedicate()
 	defer conn.Close()
 	run := func(words []string) error {
