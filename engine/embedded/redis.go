@@ -21,10 +21,10 @@ const DefaultRedisAddr = "127.0.0.1:6390"
 // long it runs.
 const MaxStreamLen = 50_000
 
-// MaxStreamBytes is how many bytes of ids, names and values, and 16 for each of
-// them, a stream holds at most; the oldest make room here as well.
-// MaxEntryBytes bounds one entry, at four times the largest payload of contract
-// 1, and a dead letter at twice that. A larger one is refused.
+// MaxStreamBytes is how many bytes of ids, names and values a stream holds, with 16
+// for each of them; the oldest entries are trimmed. MaxEntryBytes bounds one entry,
+// at four times the largest payload of contract 1, and a dead letter at twice that.
+// A larger one is refused.
 const (
 	MaxStreamBytes = 64 << 20
 	MaxEntryBytes  = 64 << 10

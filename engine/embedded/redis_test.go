@@ -128,11 +128,11 @@ func TestScriptsAndTransactionsAreBoundedToo(t *testing.T) {
 	r := startRedis(t)
 	r.server.Server().SetPreHook(newCommandFilter(r.server.Server(), newAuthorizer(redis.Scripts(), ""), 5, MaxStreamBytes).apply)
 	c := dial(t, r.Addr())
-	bury := []string{"EVAL", pitwallScript(t, "XACK"), "2", "s", "from", "group", "100"}
+	addLetters := []string{"EVAL", pitwallScript(t, "XACK"), "2", "s", "from", "group", "100"}
 	for range 20 {
-		bury = append(bury, "1-1", "2", "a", "b")
+		addLetters = append(addLetters, "1-1", "2", "a", "b")
 	}
-	say(c, bury)
+	say(c, addLetters)
 	if got := say(c, words("XLEN s")); got != ":5\r\n" {
 		t.Errorf("after a script: %q", got)
 	}
