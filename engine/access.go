@@ -51,6 +51,9 @@ func (e *Engine) openAccess(ctx context.Context) (err error) {
 		level = slog.LevelWarn
 	}
 	e.log.Log(ctx, level, "everybody who reaches HTTP_ADDR may watch every event", "auth_mode", c.AuthMode, "http_addr", c.HTTPAddr)
+	if c.LinkSecret != "" || c.LinkSecretFile != "" {
+		e.log.Warn("share links restrict nothing while everybody may watch every event; AUTHZ_MODE=public restricts all other events to those with a link")
+	}
 	return nil
 }
 

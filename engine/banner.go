@@ -17,7 +17,7 @@ func (e *Engine) Banner() string {
 	if addr := e.HTTPAddr(); addr != "" {
 		fmt.Fprintf(&b, "  map        http://%s/\n  live       ws://%s/live\n", addr, addr)
 	}
-	fmt.Fprintf(&b, "  metrics    http://%s/metrics\n", e.OpsAddr())
+	fmt.Fprintf(&b, "  health     http://%s/readyz?verbose\n  metrics    http://%s/metrics\n", e.OpsAddr(), e.OpsAddr())
 	if e.embedded != nil {
 		fmt.Fprintf(&b, "  redis      embedded, on %s; what it holds is lost with the process. Set REDIS_URL for a real one.\n", e.RedisAddr())
 	}

@@ -215,7 +215,7 @@ func (srv *Server) addrOf(r *http.Request) addrKey {
 	return addrKeyOf(at)
 }
 
-var errNoClient = errors.New("X-Forwarded-For is missing or no list of addresses (TRUSTED_PROXIES)")
+var errNoClient = errors.New("X-Forwarded-For is missing, no list of addresses, or names trusted proxies only (TRUSTED_PROXIES)")
 
 // fromNearby reports whether an address is of this machine or its network, where
 // a proxy may be. Any stranger can send the headers of one.

@@ -231,7 +231,7 @@ function describe() {
   if (connection.title) return panel.message(fleet.devices.size ? null : connection.title, connection.more);
   if (event === null) {
     if (!events) return panel.message(listTimer ? 'The server does not answer' : null, 'Trying again.');
-    return panel.message('No events yet', 'Import a roster, and they show up here.');
+    return panel.message('No event to show', 'If you were given a link, open it. Otherwise there is no event here yet.');
   }
   if (fleet.devices.size || fleet.sweep || connection.name !== 'live') return panel.message(null);
   if (fleet.expected === 0) return panel.message('No devices yet', 'Nobody takes part in this event so far.');
