@@ -8,18 +8,17 @@ import (
 	"github.com/jackc/pgx/v5"
 )
 
-// ChannelAccess is the channel of notifications that what somebody may watch has
-// changed.
+// ChannelAccess is the channel of notifications that access to events has changed.
 const ChannelAccess = "pitwall_access"
 
 const (
 	publicQuery  = "SELECT CAST(event_id AS text) FROM pitwall_events WHERE public AND delay_s = 0 AND event_id IS NOT NULL"
 	delayedQuery = "SELECT CAST(event_id AS text) FROM pitwall_events WHERE (delay_s = 0) IS NOT TRUE AND event_id IS NOT NULL"
 
-	// revocationMargin keeps a revocation in force a little beyond the token's
-	// end, for the leeway that tokens are given. Both ends are judged by the clock
-	// of this process: by another one, which may be ahead, a revocation could end
-	// before its token.
+	// revocationMargin is how long a revocation outlives its token, because tokens
+	// are accepted for a short time after their end. Both ends are compared with the
+	// clock of this process: by another clock, which may be ahead, a revocation could
+	// end before its token.
 	revocationMargin = time.Hour
 )
 

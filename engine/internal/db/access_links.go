@@ -11,7 +11,7 @@ import (
 // Token is a share link, or a token that was revoked.
 type Token struct {
 	ID             string
-	Link           bool      // it is a share link; the fields up to Created are set for links only
+	Link           bool      // a share link; Event to Created are set only for links
 	Event          string    // what the link shows
 	Expires        time.Time // end of its validity
 	MaxConnections int       // at the same time; 0: no limit

@@ -24,10 +24,10 @@ const (
 // errNaN says that NaN is neither yes nor no.
 var errNaN = errors.New("the first column is NaN, which is no answer")
 
-// wrongType is the error for a column that is not a yes or no. Text is refused,
-// because 'false' and '0' would be ambiguous.
+// wrongType is the error for a column that is not a boolean or a number. Text is
+// refused, because 'false' and '0' would be ambiguous.
 func wrongType(name string) error {
-	return fmt.Errorf("the first column is %s, want a boolean or a number; a query of which each row is a yes begins with SELECT true", name)
+	return fmt.Errorf("the first column is %s, want a boolean or a number; if each row means yes, begin the query with SELECT true", name)
 }
 
 func (p *postgres) Sessions() int { return int(p.pool.Config().MaxConns) }
@@ -50,7 +50,7 @@ func (p *postgres) MayWatch(ctx context.Context, query, user, event string) (yes
 		})
 		b.Queue("COMMIT")
 		noted := c.Conn().PgConn().CustomData()
-		noted[readOnly] = true // the error of a query that writes does not mean that the server is read only
+		noted[readOnly] = true // a refused write of this query does not mean that the server is read-only
 		defer delete(noted, readOnly)
 		err := c.SendBatch(ctx, &b).Close()
 		if err != nil && c.Conn().PgConn().TxStatus() != 'I' {
@@ -62,7 +62,7 @@ func (p *postgres) MayWatch(ctx context.Context, query, user, event string) (yes
 		err = answer
 	}
 	if sqlState(err) == readOnlyTransaction {
-		return false, fmt.Errorf("ask who may watch: the query wants to write, which it may not: %w", err)
+		return false, fmt.Errorf("ask who may watch: the query tries to write, which is not allowed: %w", err)
 	}
 	if err != nil {
 		return false, fmt.Errorf("ask who may watch: %w", err)

@@ -18,8 +18,8 @@ import (
 // It covers the varying delay between a device and the stream.
 const clockSlack = 5000
 
-// saveClock adds a row unless the newest row at or before it says the same. No row
-// means offset 0.
+// saveClock adds a row unless the newest row at or before it has the same offset. No
+// row means offset 0.
 const saveClock = `INSERT INTO pitwall_clocks (device_id, since_arrival, offset_ms)
 	SELECT g.device_id, g.since_arrival, g.offset_ms FROM (%s) AS g
 	WHERE NOT EXISTS (

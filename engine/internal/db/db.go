@@ -63,8 +63,8 @@ type Database interface {
 	CheckSchema(ctx context.Context) error
 
 	// CheckWritable returns nil when the server and the role can write, otherwise an
-	// error that says what to change. With archive it also checks those of the
-	// archive. DATABASE_URL is not checked when it allows a standby.
+	// error that says what to change. It checks DATABASE_URL, unless that allows a
+	// standby, and with archive also the URL of the archive.
 	CheckWritable(ctx context.Context, archive bool) error
 
 	// LoadRoster returns the roster of one moment. Ids are text; NULL becomes "".
@@ -79,7 +79,7 @@ type Database interface {
 	// Listen calls fn for each notification on channels until ctx ends, and then
 	// returns ctx's error. It connects again whenever the connection is lost. It
 	// calls ready each time it begins to listen, because notifications sent before
-	// are missed. Equal notifications may be folded into one. Both functions run on
+	// are missed. Equal notifications may be merged into one. Both functions run on
 	// the goroutine of Listen. On SQLite only changes through this Database notify.
 	// Listen fails at once when the settings cannot work.
 	Listen(ctx context.Context, channels []string, ready func(), fn func(channel, payload string)) error
@@ -90,13 +90,13 @@ type Database interface {
 	// pitwall_extras. After an error it is not known what was written, and the same
 	// batch may be inserted again: nothing is written twice. Classify returns the
 	// kind of the error. The positions and their strings are not kept. A batch may
-	// have any size; 500 to 2000 positions are a good one.
+	// have any size; 500 to 2000 positions are efficient.
 	InsertPositions(ctx context.Context, batch []codec.Position) (InsertResult, error)
 
 	// LastPositions calls fn with the newest positions of each device, in no
-	// particular order; devices without any are left out. Newest means in live time,
-	// by rule and by pitwall_clocks: what a screen would show if all rows had arrived
-	// live. Rows that the decoder would refuse are left out. The cost grows with the
+	// particular order; devices without any are left out. The newest position is that
+	// with the newest live time by rule and pitwall_clocks, which a spectator would
+	// see if all rows had arrived live. Rows that the decoder would refuse are left out. The cost grows with the
 	// number of devices, not of rows, except that faulty rows newer than a good one
 	// are read one by one. fn must not keep the Last, but may keep its strings and
 	// Faulty. An error of fn ends the call and is returned unchanged.
@@ -106,10 +106,10 @@ type Database interface {
 	// order. Devices whose offset has ended are left out.
 	Clocks(ctx context.Context, devices []string) ([]shard.Clock, error)
 
-	// SaveClocks saves list in one transaction. It skips what the table says already:
-	// the newest row at or before Since has an offset within 5 s, or there is no row
-	// and Offset is 0. So several instances may save the same, and a call may be
-	// repeated after an error.
+	// SaveClocks saves list in one transaction. It skips a clock that the table has
+	// already: the newest row at or before Since has an offset within 5 s, or there is
+	// no row and Offset is 0. So several instances may save the same clock, and a call
+	// may be repeated after an error.
 	SaveClocks(ctx context.Context, list []shard.Clock) error
 
 	Partitions
@@ -121,21 +121,21 @@ type Database interface {
 	// DelayedEvents returns the ids of the events whose delay_s is not 0.
 	DelayedEvents(ctx context.Context) ([]string, error)
 
-	// Revocations returns the ids of revoked tokens that would otherwise be valid, or
-	// were valid an hour ago.
+	// Revocations returns the ids of revoked tokens that have not expired, or expired
+	// less than an hour ago.
 	Revocations(ctx context.Context) ([]string, error)
 
 	// MayWatch runs query with the user as $1 and the event as $2, both text; "" reads
 	// pitwall_members. A row whose first column is true or a number other than 0 is a
 	// yes. NULL, false, 0 and no row are a no. A column of another type, NaN, and a
-	// query that writes are an error, even without a row (SQLite knows the type of an
-	// expression only by its value).
+	// query that writes are an error, even without a row (on SQLite a type error needs
+	// a row, because only values have types).
 	MayWatch(ctx context.Context, query, user, event string) (bool, error)
 
 	// Sessions is the greatest number of connections for MayWatch.
 	Sessions() int
-	// CheckQuery returns nil when MayWatch can run query, as far as the server can
-	// tell without running it, otherwise what is wrong. It uses a new connection to
+	// CheckQuery checks without running query whether MayWatch can run it, as far as
+	// the server can tell. It returns nil or what is wrong. It uses a new connection to
 	// DATABASE_DIRECT_URL.
 	CheckQuery(ctx context.Context, query string) error
 
@@ -149,7 +149,7 @@ type Database interface {
 	// SaveLink saves a share link. Its ID must be new.
 	SaveLink(ctx context.Context, t Token) error
 
-	// FindEvent says whether there is an event, and whether its delay is not 0.
+	// FindEvent reports whether an event exists, and whether its delay is not 0.
 	FindEvent(ctx context.Context, id string) (exists, delayed bool, err error)
 
 	// Ping checks that the database answers.
@@ -183,7 +183,7 @@ type InsertResult struct {
 }
 
 // Open connects to the database of o. PostgreSQL must answer and be version 13 or
-// later. DirectURL is not used yet, and the schema is not checked.
+// later. Open does not connect to DirectURL and does not check the schema.
 func Open(ctx context.Context, o Options) (Database, error) {
 	if o.URL != "" {
 		p, err := openPostgres(ctx, o)

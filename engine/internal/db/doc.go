@@ -1,13 +1,12 @@
 // Package db gives access to the databases: PostgreSQL 13 or later, or the
-// embedded SQLite file. It alone imports pgx, the SQLite driver and goose. Other
-// packages see only its own types; a Database behaves alike on both.
+// embedded SQLite file. It is the only package that imports pgx, the SQLite driver
+// and goose. A Database behaves alike on both.
 //
-// A position passes through it twice. The archive gives batches to
-// InsertPositions, which writes each (device, time) once, whatever is repeated.
-// At the start LastPositions returns the newest position of each device in live
-// time, so that maps show what they showed before. Apart from that the package
-// reads the roster (which device takes part in which event), notifies of its
-// changes, imports one from CSV, and migrates the schema.
+// The archive gives batches to InsertPositions, which writes each (device, time)
+// once, however often it is repeated. At the start LastPositions returns the newest
+// position of each device in live time, so that maps show the same as before. The
+// package also reads the roster (which device takes part in which event), notifies
+// of its changes, imports a roster from CSV, and migrates the schema.
 //
 // # Reading order
 //
@@ -44,20 +43,22 @@
 // nothing else. Single connections to DATABASE_DIRECT_URL are for migrations
 // (session advisory lock), for each Listen, and for changing and detaching
 // partitions. Both pools work through PgBouncer in transaction mode: no statement
-// is prepared, and the settings that statements rely on are those that PgBouncer
-// passes on, or are set for one transaction.
+// is prepared, and each setting that statements rely on is either one that PgBouncer
+// tracks or is set for one transaction.
 //
 // SQLite has the file pitwall.db in write-ahead mode, with one connection that
-// writes and a few that read. When InsertPositions returns, the commit is on
-// disk, and on the synchronous standbys where there are any.
+// writes and a few that read.
+//
+// When InsertPositions returns, the commit is on disk, and on the synchronous
+// standbys if there are any.
 //
 // # Failover
 //
 // All sessions, including those that listen, are closed and opened again when a
-// session is refused a write outside of read-only transactions, or when its
-// server answers that it is a standby. A pooled session that was last asked 5 s
-// ago or more is asked before it is used. New sessions to a standby are refused,
-// unless the URL has target_session_attrs=any.
+// session is refused a write outside of a read-only transaction, or when a server
+// turns out to be a standby. A pooled session is checked for that before use when
+// the last check is 5 s old. New sessions to a standby are refused, unless the URL
+// has target_session_attrs=any.
 //
 // # Goroutines and errors
 //

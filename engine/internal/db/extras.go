@@ -18,7 +18,7 @@ type extra struct {
 }
 
 // extraOf returns what p adds to a row with the attributes have and the same device,
-// time and place. ok is false when p adds no name, or is faulty and so never shown.
+// time and place. ok is false when p adds no name, or is faulty and thus never shown.
 func extraOf(p *codec.Position, have codec.Attributes) (x extra, ok bool) {
 	if p.Faulty {
 		return extra{}, false
@@ -30,8 +30,8 @@ func extraOf(p *codec.Position, have codec.Attributes) (x extra, ok bool) {
 	return extra{device: p.DeviceID, ts: p.TS, hash: contentHash(p), attributes: string(added)}, true
 }
 
-// contentHash is part of a key, so it must be the same for every copy of a record, on
-// any instance and version. Like the comparison of positions, it leaves out arrival
+// contentHash is part of a key, so it must be the same for every copy of a record in
+// all instances and versions. Like the comparison of positions, it leaves out arrival
 // and faulty.
 func contentHash(p *codec.Position) int64 {
 	b := make([]byte, 0, 128+len(p.DeviceID)+len(p.Codec)+len(p.Attributes))

@@ -18,11 +18,11 @@ const (
 	// batch again later, for as long as it takes.
 	FailureWait Failure = iota
 	// FailureRetry: the attempt took too long or collided with another
-	// transaction. Insert the same batch again, then fewer rows at a time. It is
-	// never the fault of a row.
+	// transaction. Insert the same batch again, then fewer rows at a time. No row is
+	// at fault.
 	FailureRetry
-	// FailureRefused: the database refused the batch. The cause may be one row,
-	// which is not named, or something that concerns every row, such as a trigger.
+	// FailureRefused: the database refused the batch. The cause may be one unnamed
+	// row, or something that concerns every row, such as a trigger.
 	FailureRefused
 	// FailureContent: as FailureRefused, and the cause is the content of a row.
 	FailureContent
@@ -40,7 +40,7 @@ const (
 	missingPrivilege = "42501"
 )
 
-// waitClasses are classes of SQLSTATE that say nothing about a row: connection,
+// waitClasses are classes of SQLSTATE that are not about a row: connection,
 // transaction state, authorization, catalog, schema, syntax and access rules,
 // resources, system and internal errors.
 var waitClasses = map[string]bool{
@@ -48,7 +48,8 @@ var waitClasses = map[string]bool{
 }
 
 // Classify returns the kind of failure of err. For PostgreSQL the SQLSTATE decides.
-// Errors without one are FailureWait, except that the caller's deadline passed.
+// An error without one is FailureRetry if the caller's deadline passed, otherwise
+// FailureWait.
 func Classify(err error) Failure {
 	if e, ok := errors.AsType[*driver.Error](err); ok {
 		return classifySQLite(e.Code())
@@ -99,10 +100,10 @@ func classifySQLite(code int) Failure {
 	return FailureWait
 }
 
-// IsMissingPartition says whether err may mean that positions has no partition for the
-// time of a row. PostgreSQL reports that as a failed check without a constraint; a
-// RAISE of a trigger looks alike but has another routine. If MakePartitions then has
-// nothing to make, the cause is a different one.
+// IsMissingPartition reports whether err may mean that positions has no partition for
+// the time of a row. PostgreSQL reports that as a failed check without a constraint. A
+// RAISE of a trigger looks the same except for the routine. If MakePartitions then
+// makes nothing, the error has another cause.
 func IsMissingPartition(err error) bool {
 	e, ok := errors.AsType[*pgconn.PgError](err)
 	return ok && lacksPartition(e)

@@ -13,12 +13,12 @@ type hub struct {
 	listeners map[*listener]bool
 }
 
-// listener is one call of Listen. Notifications of a channel are folded until they are
+// listener is one call of Listen. Notifications of a channel are merged until they are
 // taken, because their payload is always empty.
 type listener struct {
 	channels []string
 	pending  map[string]bool // guarded by hub.mu
-	wake     chan struct{}   // holds one
+	wake     chan struct{}   // holds one value while something is pending
 }
 
 func (h *hub) add(channels []string) *listener {

@@ -11,9 +11,9 @@ import (
 	"github.com/jackc/pgx/v5/pgconn"
 )
 
-// importLock makes imports wait for each other: the tables need no unique constraint,
+// importLock makes imports wait for each other: the tables may lack unique constraints,
 // so two imports could add a row twice. It is held until the end of the transaction,
-// and so works through a pooler.
+// which also works through a pooler.
 const importLock = "SELECT pg_advisory_xact_lock(hashtext('pitwall roster import'))"
 
 func (p *postgres) ImportRoster(ctx context.Context, rows []RosterRow, dryRun bool) (ImportResult, error) {
@@ -60,14 +60,14 @@ func (im *importer) run(ctx context.Context) (ImportResult, error) {
 	}
 	result, err := im.upsert(ctx)
 	if err == nil && result.changed() {
-		// Also notified here, for databases without the triggers.
+		// Without the triggers nothing else notifies.
 		_, err = im.tx.Exec(ctx, "SELECT pg_notify($1, '')", ChannelRoster)
 	}
 	return result, err
 }
 
-// targets are the columns of the database for each column of the file. The spelling of
-// the first one counts.
+// targets are the columns of the database for each column of the file. The first one
+// decides how an id is spelt.
 var targets = [3][][2]string{
 	{{"events", "id"}, {"entries", "event_id"}},
 	{{"entries", "id"}, {"entry_devices", "entry_id"}},
@@ -143,8 +143,8 @@ func (im *importer) cast(ctx context.Context, k int, c column) (map[string]strin
 	return good, im.castHalving(ctx, values, c.kind, good)
 }
 
-// castHalving casts values together, and halves them to find those that fail. When
-// there are too many bad ones it stops, and the rest counts as bad.
+// castHalving casts values together, and halves them to find those that fail. It stops
+// when there are too many bad values; the rest then counts as bad.
 func (im *importer) castHalving(ctx context.Context, values []string, kind string, good map[string]string) error {
 	budget := 2 * maxBadRows * 20 // queries: finding one bad value among a million takes about 20
 	var try func([]string) error
@@ -169,7 +169,7 @@ func (im *importer) castHalving(ctx context.Context, values []string, kind strin
 	return try(values)
 }
 
-// isDataFault says whether a value was refused, rather than the statement.
+// isDataFault reports whether the server refused a value and not the statement.
 func isDataFault(err error) bool {
 	const dataException, integrityViolation = "22", "23"
 	state := sqlState(err)
@@ -177,7 +177,7 @@ func isDataFault(err error) bool {
 }
 
 // castAll casts all values or none. The savepoint keeps the transaction usable after an
-// error. kind comes from the catalogue, which has quoted it.
+// error. kind needs no quoting, because format_type has quoted it.
 func (im *importer) castAll(ctx context.Context, values []string, kind string, good map[string]string) error {
 	return pgx.BeginFunc(ctx, im.tx, func(tx pgx.Tx) error {
 		rows, err := tx.Query(ctx, "SELECT v::"+kind+"::text FROM unnest($1::text[]) WITH ORDINALITY AS g(v, n) ORDER BY n", values)
@@ -246,5 +246,5 @@ func needsMore(err error) string {
 	if e, ok := errors.AsType[*pgconn.PgError](err); ok && e.Detail != "" {
 		detail = ", " + e.Detail
 	}
-	return " (the platform's table wants more than ids" + detail + ": create the row there first, then import)"
+	return " (the platform's table requires more columns than ids" + detail + ": create the row there first, then import)"
 }

@@ -32,10 +32,10 @@ func (l *Last) Correction() shard.Correction {
 }
 
 // The last positions are queried for lastAtOnce devices at a time. For most devices the
-// newest row is the answer. The others (unresolved ones) are read in pages: those of
+// newest row is the answer. For the others (the unresolved ones) pages of rows are read:
 // topPages from the newest row down, until no older row can be newer in live time, and
-// one of pageRows for each period in which the clock was wrong, of which clockRows are
-// read. Faulty rows are searched among the newest faultyWindow rows.
+// one page of pageRows for each of the last clockRows periods with a wrong clock. Faulty
+// rows are searched among the newest faultyWindow rows.
 const (
 	lastAtOnce   = 1000
 	pageRows     = 200
@@ -44,13 +44,13 @@ const (
 	maxExtras    = 64 // of one position
 )
 
-// topPages are the sizes of the pages from the newest row down. The first is small: it
-// is enough when the clock is right and only a few rows are faulty.
+// topPages are the sizes of the pages from the newest row down. The first is small,
+// because it suffices when the clock is right and few rows are faulty.
 var topPages = [...]int{8, pageRows, pageRows}
 
-// arrivalSlack is how much later, in ms, a position that is shown under its arrival must
-// arrive than another one to be newer whatever its device time. Within it the newest
-// device time wins, as in a batch on the live path.
+// arrivalSlack bounds, in ms, how far apart positions of one burst arrive. Of positions
+// that are shown under their arrival, the one with the newest device time wins if they
+// arrived within it, as in a batch on the live path; otherwise the later arrival wins.
 const arrivalSlack = 1000
 
 // probe is one search in the index: the newest rows of a device with a time between low
@@ -77,8 +77,8 @@ type lastStatements interface {
 	extras(ctx context.Context, probes []probe, fn func(i int, attributes string)) error
 }
 
-// eachLast implements LastPositions. Devices with an id that no record can have are left
-// out, whatever the table holds.
+// eachLast implements LastPositions. Devices with an id that the decoder refuses are
+// left out.
 func eachLast(ctx context.Context, q lastStatements, devices []string, rule LiveRule, fn func(*Last) error) error {
 	devices = slices.DeleteFunc(slices.Clone(devices), func(d string) bool { return invalidID(d, true) != "" })
 	for part := range slices.Chunk(devices, lastAtOnce) {

@@ -50,9 +50,9 @@ var (
 	    WHERE x.device_id = a.device_id AND x.ts = a.ts ORDER BY x.content_hash LIMIT ` + fmt.Sprint(maxExtras) + `) x`
 )
 
-// alongTheIndex leaves the planner only the index, for the transaction. On a table that
-// was never analysed it would otherwise read and sort all rows of each device, or
-// compile the statement.
+// alongTheIndex makes the planner use the index, for the transaction. Otherwise, on a
+// table that was never analysed, it may read and sort all rows of each device, or spend
+// time on JIT compilation.
 const alongTheIndex = `SET LOCAL jit = off; SET LOCAL enable_seqscan = off; SET LOCAL enable_bitmapscan = off; SET LOCAL enable_sort = off`
 
 // LastPositions reads in one transaction, so that all statements see one snapshot.

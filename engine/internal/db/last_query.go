@@ -25,12 +25,12 @@ type deviceState struct {
 	device   string
 	clocks   []shard.Clock // by arrival
 	newest   *stored
-	rows     []datedRow // rows that may be shown
-	live     int64      // newest live time of rows; the least int64 for none
-	best     datedRow   // the row to show, set by readTop
-	shown    *stored
-	position codec.Position // of row
-	faulty   []shard.Stamp  // faulty
+	rows     []datedRow     // rows that may be shown
+	live     int64          // newest live time of rows; the least int64 for none
+	best     datedRow       // the row to show, set by readTop
+	shown    *stored        // all of that row; nil for none
+	position codec.Position // of shown
+	faulty   []shard.Stamp  // faulty rows that are newer, newest first
 }
 
 func newLastQuery(q lastStatements, devices []string, rule ruleAt) *lastQuery {
@@ -66,9 +66,9 @@ func (l *lastQuery) readClocks(ctx context.Context) error {
 	return err
 }
 
-// readNewest reads the newest row of each device. A row that is shown under its own
-// time is the answer, unless the clock of the device or the server was ever wrong: no
-// live time is later than the device's own time, so no other row can be newer.
+// readNewest reads the newest row of each device. If it is shown under its own time and
+// no clock was ever wrong, it is the answer: no live time is later than the row's own
+// time, so no other row can be newer.
 func (l *lastQuery) readNewest(ctx context.Context) error {
 	return l.newest(ctx, l.deviceIDs(), func(i int, r *stored) {
 		d := &l.devices[i]
@@ -104,8 +104,8 @@ func (l *lastQuery) readOffsets(ctx context.Context) error {
 	return l.readGood(ctx, pageRows, func(int, int64) {})
 }
 
-// readGood adds the rows of all probes, at most size each. For each probe that found so
-// many it calls full with the device and the least time.
+// readGood adds the rows of all probes, at most size each. For each probe that found
+// size rows it calls full with the device and the least time of them.
 func (l *lastQuery) readGood(ctx context.Context, size int, full func(i int, least int64)) error {
 	if len(l.probes) == 0 {
 		return nil
@@ -126,8 +126,8 @@ func (l *lastQuery) readGood(ctx context.Context, size int, full func(i int, lea
 }
 
 // readTop reads from the newest row down, as long as older rows may be newer in live
-// time. The last page begins at now: if all rows above are of a clock that was ahead,
-// the rows of the right clock are found there.
+// time. The last page begins at the current time, because all rows above it may be of a
+// clock that was ahead.
 func (l *lastQuery) readTop(ctx context.Context) error {
 	next := map[int]int64{} // device to the time at which its next page begins
 	for _, i := range l.unresolved {
@@ -158,8 +158,8 @@ func (l *lastQuery) readTop(ctx context.Context) error {
 }
 
 // floor returns a time such that no row at or before it can be the one to show. The
-// tolerance counts twice, because either row may be off by it; the difference of the
-// clocks may make a later arrival look earlier.
+// tolerance counts twice, because each of two rows may be off by it. The difference of
+// the clocks counts, because it may make a later arrival look earlier.
 func (l *lastQuery) floor(d *deviceState) int64 {
 	if d.live == math.MinInt64 {
 		return math.MinInt64
@@ -192,8 +192,8 @@ func (l *lastQuery) readFaulty(ctx context.Context) error {
 	return err
 }
 
-// newerThan reports whether d is newer than best: in live time, or because it was sent
-// live and did not arrive before it.
+// newerThan reports whether d is newer than best: its live time is newer, or it was sent
+// live and did not arrive before best.
 func (d datedRow) newerThan(best datedRow) bool {
 	if best == (datedRow{}) || d.live > best.live || d.live == best.live && d.ts > best.ts {
 		return true
@@ -234,7 +234,7 @@ func (l *lastQuery) readRows(ctx context.Context) error {
 	return l.row(ctx, l.probes, func(at int, r *stored) { l.devices[l.deviceOf[at]].shown = r })
 }
 
-// readExtras makes the positions, with the attributes that later records added.
+// readExtras fills in the positions, with the attributes that later records added.
 func (l *lastQuery) readExtras(ctx context.Context) error {
 	l.reset()
 	for i := range l.devices {

@@ -12,11 +12,11 @@ import (
 )
 
 const (
-	// idleCheckEvery is how long a listening connection may be silent before it is
-	// checked: is the server alive, and not a standby?
+	// idleCheckEvery is how long a listening connection may be silent before the
+	// server is asked whether it is a standby, which also shows that it is alive.
 	idleCheckEvery = standbyCheckEvery
 
-	// checkTimeout is how long the answer may take.
+	// checkTimeout bounds one check.
 	checkTimeout = 5 * time.Second
 )
 
@@ -93,8 +93,8 @@ const neverIdle = "SELECT set_config(name, '0', false) FROM pg_settings WHERE na
 
 type notification struct{ channel, payload string }
 
-// nextNotification returns nil when the connection was silent for a while and is
-// alive.
+// nextNotification waits for a notification. It returns nil when the connection was
+// silent for idleCheckEvery and is alive.
 func (p *postgres) nextNotification(ctx context.Context, conn *pgx.Conn) (*notification, error) {
 	wait, cancel := context.WithTimeout(ctx, p.idleCheckEvery)
 	defer cancel()
@@ -109,7 +109,7 @@ func (p *postgres) nextNotification(ctx context.Context, conn *pgx.Conn) (*notif
 	defer cancel()
 	var standby bool
 	if err := conn.QueryRow(look, inRecovery).Scan(&standby); err != nil {
-		return nil, fmt.Errorf("ask for a sign of life: %w", err)
+		return nil, fmt.Errorf("check the silent connection: %w", err)
 	}
 	if standby && p.directPrimary {
 		p.renew(errStandby.Error())

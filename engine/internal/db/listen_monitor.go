@@ -27,8 +27,8 @@ const (
 	onAny = onInsert | onDelete | onUpdate | onTruncate
 )
 
-// sender is a table whose triggers send notifications: the prefix of their names, and
-// the events that they must cover together.
+// sender is a table whose triggers send notifications. trigger is the prefix of their
+// names, and events are what they must cover together.
 type sender struct {
 	table, trigger string
 	events         int
@@ -72,16 +72,16 @@ func newListenMonitor(p *postgres, channels []string) *listenMonitor {
 // checkNow makes the next check due.
 func (m *listenMonitor) checkNow() { m.nextCheck = time.Time{} }
 
-// forward calls fn with a notification, unless it is a late one of a check.
+// forward calls fn with a notification, unless a check sent it and it came late.
 func (m *listenMonitor) forward(n *notification, fn func(channel, payload string)) {
 	if n.channel != m.ownChannel {
 		fn(n.channel, n.payload)
 	}
 }
 
-// check checks whether the triggers exist and whether a notification arrives, when it
-// is due. Its error is that of the connection. A check that is not possible is done
-// the next time.
+// check checks, when it is due, whether the triggers exist and whether a notification
+// arrives. It returns an error when the connection fails. If it cannot send the
+// notification, it waits for the next check.
 func (m *listenMonitor) check(ctx context.Context, conn *pgx.Conn, fn func(channel, payload string)) error {
 	now := time.Now()
 	if now.Before(m.nextCheck) {
@@ -146,19 +146,19 @@ func (m *listenMonitor) checkTriggers(ctx context.Context) {
 	}
 	var lacking string
 	if err := m.p.pool.QueryRow(ctx, missingTriggersQuery, tables, names, events).Scan(&lacking); err != nil {
-		return // the next check will tell
+		return // the next check tries again
 	}
 	before := m.missingTriggers
 	m.missingTriggers = lacking
 	if lacking == "" {
 		if before != "" {
-			m.p.log.Info("the triggers that send notifications are there again", "tables", before)
+			m.p.log.Info("the triggers that send notifications exist again", "tables", before)
 		}
 		return
 	}
 	if n, ok := m.triggersLog.Allow(time.Now()); ok {
 		m.p.log.Warn("triggers that send notifications are missing or switched off: changes are seen late, at the next refresh; "+
-			"make them as 0003_notify.sql (positions), 0006_notify_changes.sql and 0007_roster_changes.sql of the migrations do, or set NOTIFY_TRIGGERS=false where the platform wants none",
+			"create them as the migrations 0003_notify.sql (positions), 0006_notify_changes.sql and 0007_roster_changes.sql do, or set NOTIFY_TRIGGERS=false if the platform wants none",
 			"setting", "NOTIFY_TRIGGERS", "tables", lacking, "times", n)
 	}
 }

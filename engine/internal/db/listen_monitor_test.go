@@ -72,7 +72,7 @@ func TestMissingTriggersAreLogged(t *testing.T) {
 	for _, e := range calls {
 		e.wantNotification("pitwall_roster end")
 	}
-	testenv.Eventually(t, within, "word that they are there again", func() bool { return log.count("there again") == 1 })
+	testenv.Eventually(t, within, "the log line that they exist again", func() bool { return log.count("exist again") == 1 })
 	for _, e := range calls {
 		e.end()
 	}

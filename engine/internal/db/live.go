@@ -45,7 +45,7 @@ type datedRow struct {
 	rowTime
 	live      int64 // the time under which it is shown
 	byArrival bool  // live is its arrival, because its own time is wrong or missing
-	sentLive  bool  // it was sent when it was measured
+	sentLive  bool  // it was sent as soon as it was measured
 	untimed   bool  // it has no time of its own
 }
 
@@ -89,10 +89,11 @@ func (r *ruleAt) dateRow(m rowTime, clocks []shard.Clock) (d datedRow, ok bool) 
 // have no time.
 const untimedSlack = 1000
 
-// newestOf returns the row to show. It finds the newest row of each kind. Rows under
-// their own time are ordered by it. Rows under their arrival are ordered by it; among
-// those that arrived together the newest own time wins. Of the two, the one that
-// arrived later is newer, unless the one under its own time was sent late.
+// newestOf returns the row to show. It finds the newest row of each of two kinds. Rows
+// that are shown under their own time are ordered by that. Rows that are shown under
+// their arrival are ordered by that; among those that arrived together, the newest own
+// time wins. Of these two rows the one that arrived later wins, unless the one under its
+// own time was sent late: then the newer live time wins.
 func newestOf(list []datedRow) (best datedRow, ok bool) {
 	var own, made datedRow
 	var hasOwn, hasMade bool

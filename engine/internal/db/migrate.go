@@ -28,8 +28,8 @@ var (
 	triggersFiles    = []string{"0003_notify.sql", "0007_roster_changes.sql"}
 )
 
-// A process waits up to ten minutes for another one that migrates, and tries the lock
-// every second: building the index of a large table takes time.
+// lockPeriod, in seconds, and lockAttempts make a process wait for another one that
+// migrates, because building the index of a large table takes time.
 const lockPeriod, lockAttempts = 1, 600
 
 // newProvider reads the migrations in folder. They may be applied out of order, because
@@ -60,7 +60,7 @@ func up(ctx context.Context, p *goose.Provider) ([]string, error) {
 }
 
 // plain removes goose's wrapping from an error, because it quotes the whole statement.
-// Of a message that a migration raised it keeps only the text.
+// Of an error that a migration raised it keeps only the message.
 func plain(err error) error {
 	const raised = "P0001"
 	if e, ok := errors.AsType[*pgconn.PgError](err); ok {
@@ -123,7 +123,7 @@ func (p *postgres) Migrate(ctx context.Context) (applied []string, err error) {
 	return applied, p.checkMigrated(ctx)
 }
 
-// hint says what to do about likely errors.
+// hint suggests what to do about likely errors.
 func (p *postgres) hint(err error) string {
 	const insufficientPrivilege, wrongObjectType = "42501", "42809"
 	switch state := sqlState(err); {
@@ -136,14 +136,14 @@ func (p *postgres) hint(err error) string {
 	return ""
 }
 
-// checkMigrated is CheckSchema after a migration. It does not advise to migrate: what is
-// missing now was changed by hand, or no migration changes it.
+// checkMigrated is CheckSchema after a migration. Its error does not advise to migrate:
+// what is still missing was changed by hand, or no migration changes it.
 func (p *postgres) checkMigrated(ctx context.Context) error {
 	lacks, err := p.missingSchema(ctx)
 	if err != nil {
 		return err
 	}
-	if err := missingError(lacks, "migrated, and yet the schema does not fit"); err != nil {
+	if err := missingError(lacks, "the migrations are applied, but the schema does not fit"); err != nil {
 		return err
 	}
 	return p.checkArchive(ctx)
@@ -187,7 +187,7 @@ func (s *sqlite) Migrate(ctx context.Context) ([]string, error) {
 	if err != nil {
 		return applied, err
 	}
-	return applied, missingError(lacks, "migrated, and yet the schema does not fit")
+	return applied, missingError(lacks, "the migrations are applied, but the schema does not fit")
 }
 
 func (s *sqlite) Status(ctx context.Context) ([]MigrationStatus, error) {

@@ -11,7 +11,7 @@ import (
 // Partitions manages the monthly RANGE partitions by ts that positions may have on
 // PostgreSQL. Months are in UTC. There is no default partition: with one, months could
 // not be detached without a long lock, and every month would be searched for a last
-// value.
+// position.
 type Partitions interface {
 	// EnablePartitions replaces the empty table positions by a partitioned one with
 	// the same columns, constraints, indexes, triggers, privileges and owner, and
@@ -87,7 +87,7 @@ func earlier(a, b time.Time) time.Time {
 	return b
 }
 
-// errNoPartitions is the answer of the embedded database.
+// errNoPartitions is the error of the embedded database.
 var errNoPartitions = fmt.Errorf("%w: the embedded database has no partitions, PostgreSQL has (DATABASE_URL)", ErrNotPartitioned)
 
 func (s *sqlite) EnablePartitions(context.Context) (bool, error) { return false, errNoPartitions }

@@ -60,11 +60,11 @@ func detachPartitionsOn(ctx context.Context, conn *pgx.Conn, before time.Time) (
 	return detached, nil
 }
 
-// busyHint says what a detach is waiting for.
+// busyHint explains what a detach was waiting for.
 func busyHint(err error) string {
 	const lockNotAvailable = "55P03"
 	if sqlState(err) == lockNotAvailable {
-		return " (a transaction that is older is still open, see pg_stat_activity; it is finished at the next look)"
+		return " (an older transaction is still open, see pg_stat_activity; the detach is finished at the next check)"
 	}
 	return ""
 }

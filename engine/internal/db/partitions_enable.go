@@ -56,7 +56,7 @@ func enablePartitionsIn(ctx context.Context, tx pgx.Tx) (bool, error) {
 		return false, err
 	}
 	if lost != nil {
-		return false, fmt.Errorf("it has %s, which would be lost: take that off, enable partitions, and put it on again", *lost)
+		return false, fmt.Errorf("it has %s, which would be lost: remove that, enable partitions, and create it again", *lost)
 	}
 	_, err := tx.Exec(ctx, intoPartitions, pgx.QueryExecModeSimpleProtocol)
 	return err == nil, err
@@ -69,14 +69,14 @@ func requireEmpty(ctx context.Context, q querier) error {
 		return err
 	}
 	return errors.New("it holds rows, and only an empty table is turned into partitions: " +
-		"set it aside under another name, which becomes the first partition (\"A table that holds rows\" in engine/archive/README.md says how)")
+		"rename it, so that it becomes the first partition (\"A table that holds rows\" in engine/archive/README.md says how)")
 }
 
 // dependents names the objects that prevent replacing the table.
 func dependents(err error) string {
 	const dependentObjectsStillExist = "2BP01"
 	if e, ok := errors.AsType[*pgconn.PgError](err); ok && e.Code == dependentObjectsStillExist {
-		return " (" + e.Detail + "; drop that, enable partitions, and make it again)"
+		return " (" + e.Detail + "; drop that, enable partitions, and create it again)"
 	}
 	return ""
 }

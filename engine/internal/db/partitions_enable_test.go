@@ -61,7 +61,7 @@ func TestEnableRefuses(t *testing.T) {
 		want      []string
 	}{
 		{"rows", `INSERT INTO positions (device_id, ts, lat, lon) VALUES ('a', now(), 1, 1)`, []string{"it holds rows", "A table that holds rows", "engine/archive/README.md"}},
-		{"a view", "CREATE VIEW newest AS SELECT * FROM positions", []string{"view newest depends on table", "make it again"}},
+		{"a view", "CREATE VIEW newest AS SELECT * FROM positions", []string{"view newest depends on table", "create it again"}},
 		{"a policy", "CREATE POLICY mine ON positions; ALTER TABLE positions ENABLE ROW LEVEL SECURITY", []string{"the policy mine", "row level security"}},
 		{"column privileges", "GRANT SELECT (ts) ON positions TO PUBLIC", []string{"privileges on the column ts"}},
 		{"a publication", publication, []string{"the publication news"}},
@@ -72,9 +72,9 @@ func TestEnableRefuses(t *testing.T) {
 			lon float8 NOT NULL, alt float8, speed float8, course float8, sats int, priority int, codec text, attributes json, received_at timestamptz,
 			faulty boolean NOT NULL DEFAULT false) PARTITION BY HASH (device_id); CREATE UNIQUE INDEX ON positions (device_id, ts DESC)`,
 			[]string{"by another key than ts"}},
-		// TimescaleDB is not among the tests' servers; this is the view by which it tells.
+		// The test servers have no TimescaleDB; this is the view by which it is detected.
 		{"a hypertable", `CREATE SCHEMA timescaledb_information; CREATE VIEW timescaledb_information.hypertables AS
-			SELECT 'public'::name AS hypertable_schema, 'positions'::name AS hypertable_name`, []string{"TimescaleDB hypertable", "policies of its own"}},
+			SELECT 'public'::name AS hypertable_schema, 'positions'::name AS hypertable_name`, []string{"TimescaleDB hypertable", "retention policies"}},
 		{"a database that is behind", "ALTER TABLE positions DROP faulty CASCADE", []string{"pitwall migrate"}},
 	} {
 		t.Run(tt.name, func(t *testing.T) {

@@ -21,8 +21,8 @@ func (p *postgres) MakePartitions(ctx context.Context, months []time.Time) ([]st
 	return made, nil
 }
 
-// makeMonth makes what is missing of a month, in its own transaction: one partition, or
-// several if others cover parts of it, or none. The advisory lock is taken before the
+// makeMonth makes what is missing of a month, in its own transaction: no partition, one,
+// or several if existing ones cover parts of it. The advisory lock is taken before the
 // partitions are read, so that two processes do not make the same one.
 func (p *postgres) makeMonth(ctx context.Context, month time.Time) (made []string, err error) {
 	tx, err := p.inserts.BeginTx(ctx, pgx.TxOptions{BeginQuery: begin})
@@ -91,8 +91,8 @@ func (p *postgres) makePartition(ctx context.Context, tx pgx.Tx, s span) (string
 	return name, nil
 }
 
-// freeName returns a name that no table has. The name of a month is taken when the month
-// was detached and is needed again.
+// freeName returns a name that no table has. The plain name is taken if the month was
+// detached before.
 func (p *postgres) freeName(ctx context.Context, tx pgx.Tx, schema, base string) (string, error) {
 	for name, n := base, 2; ; n++ {
 		var taken bool
@@ -100,7 +100,7 @@ func (p *postgres) freeName(ctx context.Context, tx pgx.Tx, schema, base string)
 		if err != nil || !taken {
 			return name, err
 		}
-		p.log.Warn("a table has the name of the month that is to be made, and is not its partition: another name is taken",
+		p.log.Warn("the name of the new month belongs to a table that is no partition: the month gets another name",
 			"table", name)
 		name = base + "_" + strconv.Itoa(n)
 	}

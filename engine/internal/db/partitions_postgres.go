@@ -55,13 +55,13 @@ func requirePartitions(ctx context.Context, q querier) error {
 	as, err := layout(ctx, q)
 	switch {
 	case err != nil:
-		return fmt.Errorf("look how positions is kept: %w", err)
+		return fmt.Errorf("read how positions is partitioned: %w", err)
 	case as == asHypertable:
-		return fmt.Errorf("%w: it is a TimescaleDB hypertable, which divides itself and has policies of its own", ErrNotPartitioned)
+		return fmt.Errorf("%w: it is a TimescaleDB hypertable, which has its own chunks and retention policies", ErrNotPartitioned)
 	case as == asOther:
-		return fmt.Errorf("%w but by another key than ts", ErrNotPartitioned)
+		return fmt.Errorf("%w: it is partitioned by another key than ts", ErrNotPartitioned)
 	case as == asTable:
-		return fmt.Errorf("%w (pitwall partition enable, as long as it is empty)", ErrNotPartitioned)
+		return fmt.Errorf("%w (run `pitwall partition enable` while it is empty)", ErrNotPartitioned)
 	}
 	return nil
 }
@@ -91,9 +91,9 @@ func checkRetentionIn(ctx context.Context, q querier) error {
 		FROM pg_partitioned_table WHERE partrelid = to_regclass('positions')`).Scan(&version, &fallback)
 	switch {
 	case err != nil:
-		return fmt.Errorf("look how positions is kept: %w", err)
+		return fmt.Errorf("read how positions is partitioned: %w", err)
 	case version < concurrently:
-		return fmt.Errorf("the server is PostgreSQL %d, and detaching months without a long lock takes 14 or later", version/10000)
+		return fmt.Errorf("the server is PostgreSQL %d, and detaching months without a long lock needs 14 or later", version/10000)
 	case fallback != nil:
 		return fmt.Errorf("positions has the default partition %s, with which months cannot be detached without a long lock: "+
 			"detach it (ALTER TABLE positions DETACH PARTITION %[1]s)", *fallback)

@@ -7,7 +7,8 @@ import (
 	"pitwall/codec"
 )
 
-// countDuplicates sets Duplicates: the positions of n that are not counted otherwise.
+// countDuplicates sets Duplicates to the number of the n positions that no other field
+// counts.
 func (r InsertResult) countDuplicates(n int) InsertResult {
 	r.Duplicates = n - r.Inserted - r.Extras - len(r.Conflicts) - len(r.Missing)
 	return r
@@ -15,7 +16,8 @@ func (r InsertResult) countDuplicates(n int) InsertResult {
 
 // inKeyOrder returns the indexes of batch sorted by device and time, equal keys in
 // their given order. Processes that insert the same keys in the same order wait for
-// each other but cannot deadlock, and neighbours in the index are written together.
+// each other but cannot deadlock, and rows that are adjacent in the index are written
+// together.
 func inKeyOrder(batch []codec.Position) []int {
 	order := make([]int, len(batch))
 	for i := range order {

@@ -26,9 +26,9 @@ const insertPositions = `INSERT INTO positions (` + batchColumns + `)
 	FROM ` + batchTable + ` AS g(` + batchColumns + `)
 	ON CONFLICT (device_id, ts) DO NOTHING`
 
-// compareBatch returns the positions whose row is missing or different: their place in
-// the batch, whether a row exists, whether it has the same place, and its attributes
-// if it has. Attributes are compared as text, because json has no equality.
+// compareBatch returns the positions whose row is missing or different: their number in
+// the batch, whether a row exists, whether it has the same lat and lon, and if so its
+// attributes. Attributes are compared as text, because json has no equality.
 const compareBatch = `SELECT g.n, p.device_id IS NOT NULL, p.lat IS NOT DISTINCT FROM g.lat AND p.lon IS NOT DISTINCT FROM g.lon,
 	       CASE WHEN p.lat = g.lat AND p.lon = g.lon AND json_typeof(p.attributes) = 'object' THEN p.attributes::text ELSE '' END
 	FROM ` + batchTable + ` WITH ORDINALITY AS g(` + batchColumns + `, n)
@@ -78,7 +78,7 @@ func (p *postgres) insertIn(ctx context.Context, in session, batch []codec.Posit
 	}
 	extras, result, err := compare(ctx, in, batch, order, args)
 	if err != nil {
-		return InsertResult{}, fmt.Errorf("compare with the rows that are there: %w", err)
+		return InsertResult{}, fmt.Errorf("compare with the existing rows: %w", err)
 	}
 	added, err := addExtras(ctx, in, extras)
 	if err != nil {

@@ -25,8 +25,8 @@ const minVersion = 130000
 // connectTimeout bounds one attempt to connect unless the URL says otherwise.
 const connectTimeout = 5 * time.Second
 
-// errURL replaces the error of the parser, which quotes parts of the URL: with a
-// misplaced character that is a part of the password.
+// errURL replaces the error of the parser, which quotes parts of the URL. If a character
+// is misplaced, that may be a part of the password.
 var errURL = errors.New("not a PostgreSQL URL: want postgres://[user:password@]host[:port]/database[?sslmode=…], " +
 	"with special characters in the password percent-encoded")
 
@@ -34,7 +34,7 @@ var errURL = errors.New("not a PostgreSQL URL: want postgres://[user:password@]h
 type postgres struct {
 	pool    *pgxpool.Pool // for the live part and the commands
 	sockets *sockets      // of pool
-	primary bool          // a standby is refused
+	primary bool          // pool refuses standbys
 
 	inserts       *pgxpool.Pool // for the archive, so that inserts that wait block nothing else
 	insertSockets *sockets
@@ -48,7 +48,7 @@ type postgres struct {
 	listening     func(channels []string, err error) // may be nil
 
 	renewal      renewal
-	unawaitedLog pace.LogLimiter // acknowledged without a wait for standbys
+	unawaitedLog pace.LogLimiter // rows acknowledged without a wait for standbys
 
 	idleCheckEvery, checkTimeout, standbyCheckEvery, lockTimeout, checkEvery time.Duration // the constants; shorter in tests
 }
@@ -109,7 +109,7 @@ func openPostgres(ctx context.Context, o Options) (_ *postgres, err error) {
 	return p, nil
 }
 
-// openPool makes a pool whose sockets can be closed. It connects when it is used.
+// openPool makes a pool whose sockets can be closed. The pool connects on first use.
 func (p *postgres) openPool(ctx context.Context, config *pgxpool.Config, primary bool) (*pgxpool.Pool, *sockets, error) {
 	below := &sockets{dialer: config.ConnConfig.DialFunc}
 	config.ConnConfig.DialFunc = below.dial
@@ -168,7 +168,7 @@ func bulkMode(c *pgx.ConnConfig) pgx.QueryExecMode {
 	return c.DefaultQueryExecMode
 }
 
-// checkVersion connects, and so also shows that the URL works.
+// checkVersion checks the server's version, and thereby that the URL works.
 func checkVersion(ctx context.Context, pool *pgxpool.Pool, setting string) error {
 	var num int
 	var version string
@@ -190,7 +190,7 @@ func (p *postgres) withDirect(ctx context.Context, fn func(*pgx.Conn) error) err
 		return fmt.Errorf("connect: %w", err)
 	}
 	defer func() {
-		// An orderly close, but no long wait for a server that does not answer.
+		// Close properly, but do not wait long for a server that does not answer.
 		closing, cancel := context.WithTimeout(context.WithoutCancel(ctx), time.Second)
 		defer cancel()
 		conn.Close(closing)

@@ -16,8 +16,8 @@ import (
 	"pitwall/engine/internal/pace"
 )
 
-// standbyCheckEvery is the time after which a session is checked again before use:
-// is its server a standby? Reads alone would never notice.
+// standbyCheckEvery is the time after which a session is checked again before use for
+// a server that has become a standby. Reads alone would not notice that.
 const standbyCheckEvery = 5 * time.Second
 
 // renewGap is the least time between two renewals. One renewal replaces every
@@ -27,15 +27,15 @@ const renewGap = time.Second
 const inRecovery = "SELECT pg_is_in_recovery()"
 
 // errStandby says that a server is a standby.
-var errStandby = errors.New("the server is a standby, which can only be read: the primary is wanted " +
-	"(target_session_attrs=any in the URL takes any server)")
+var errStandby = errors.New("the server is a standby, which can only be read: Pitwall needs the primary " +
+	"(target_session_attrs=any in the URL allows any server)")
 
 // errRenewed ends a listening session when the sessions of the pools are replaced.
-var errRenewed = errors.New("all sessions are made again")
+var errRenewed = errors.New("all sessions are being replaced")
 
 // Keys of the custom data of a connection.
 const (
-	checkedAt    = "pitwall asked"        // time.Time of the last check for a standby
+	checkedAt    = "pitwall asked"        // time.Time of the last standby check
 	readOnly     = "pitwall reads"        // it is in a transaction that is read only on purpose
 	unreplicated = "pitwall unreplicated" // a commit did not wait for the standbys
 )
@@ -43,8 +43,8 @@ const (
 // attrs is the parameter of a URL that says which servers it may lead to.
 var attrs = regexp.MustCompile(`target_session_attrs\s*=\s*'?([a-z-]*)`)
 
-// wantsPrimary says whether the servers of a URL must be primaries: yes, unless the
-// operator has said otherwise.
+// wantsPrimary reports whether the servers of a URL must be primaries: yes, unless
+// target_session_attrs in the URL or the environment says otherwise.
 func wantsPrimary(raw string) bool {
 	target := os.Getenv("PGTARGETSESSIONATTRS")
 	if m := attrs.FindStringSubmatch(raw); m != nil {
@@ -101,7 +101,7 @@ func (p *postgres) renew(reason string) {
 	defer r.mu.Unlock()
 	n, tell := r.log.Allow(now)
 	if tell {
-		p.log.Warn("the database can only be read; all sessions are closed and made again",
+		p.log.Warn("the database can only be read; all sessions are closed and opened again",
 			"setting", "DATABASE_URL", "reason", reason, "times", n)
 	}
 	if now.Sub(r.last) < renewGap {
@@ -116,7 +116,7 @@ func (p *postgres) renew(reason string) {
 	}
 }
 
-// followPrimary makes a pool replace its sessions when a server turned read only.
+// followPrimary makes a pool replace its sessions when a server has become read-only.
 func (p *postgres) followPrimary(config *pgxpool.Config) {
 	c := config.ConnConfig
 	before := c.OnPgError
@@ -145,7 +145,7 @@ func (p *postgres) followPrimary(config *pgxpool.Config) {
 	}
 }
 
-// CheckWritable checks the pools. A role may be read only on a primary, too.
+// CheckWritable checks the pools. Even on a primary a role may be read-only.
 func (p *postgres) CheckWritable(ctx context.Context, archive bool) error {
 	if p.primary {
 		if err := checkPoolWritable(ctx, p.pool, "DATABASE_URL"); err != nil {

@@ -10,9 +10,8 @@ import (
 	"pitwall/shard"
 )
 
-// rosterQuery is a single statement, so that it sees one snapshot: no pair names an
-// event that is missing from the list of events. The casts compare ids of different
-// types, which a platform's tables may have.
+// rosterQuery is a single statement, so that it sees one snapshot of the tables. The
+// casts allow ids of different types, which a platform's tables may have.
 const rosterQuery = `
 	SELECT CAST(id AS text), NULL FROM events
 	UNION ALL
@@ -21,7 +20,7 @@ const rosterQuery = `
 	WHERE e.event_id IS NOT NULL AND ed.device_id IS NOT NULL`
 
 // rosterQuerySQLite is the same for the embedded database, whose ids are always text.
-// It must not cast: a cast would hide the primary key from the join, which would then
+// It must not cast: with a cast the join could not use the primary key and would
 // compare every pair of rows.
 const rosterQuerySQLite = `
 	SELECT id, NULL FROM events

@@ -97,7 +97,7 @@ func missingError(lacks []string, what string) error {
 }
 
 // outdated begins the error of CheckSchema.
-const outdated = "the database is behind, run `pitwall migrate`: what lacks"
+const outdated = "the database is behind, run `pitwall migrate`; missing or wrong"
 
 func (p *postgres) CheckSchema(ctx context.Context) error {
 	lacks, err := p.missingSchema(ctx)
@@ -139,7 +139,7 @@ func missingSchemaIn(ctx context.Context, q querier) ([]string, error) {
 	return lacks, nil
 }
 
-// missingColumns names tables and columns that are missing or have a wrong kind.
+// missingColumns names tables and columns that are missing or of a wrong type.
 func missingColumns(columns map[string]map[string]column) []string {
 	var lacks []string
 	missing := map[string]bool{}
@@ -185,8 +185,8 @@ func migrationOf(w want) string {
 	return "0001_tables.sql"
 }
 
-// unfilledColumns names columns of positions that Pitwall does not know and without
-// which an insert would fail.
+// unfilledColumns names columns of positions that require a value and that Pitwall does
+// not fill.
 func unfilledColumns(have map[string]column) []string {
 	var lacks []string
 	for name, c := range have {

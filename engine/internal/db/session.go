@@ -19,9 +19,9 @@ var startupSettings = map[string]string{
 	"standard_conforming_strings": "on",
 }
 
-// requiredSettings are the other settings that statements rely on. Behind a pooler
-// a transaction may run on any session, so each transaction sets them itself.
-// client_min_messages lets the warning through that a commit did not wait for a
+// requiredSettings are the other settings that statements rely on. With a pooler a
+// transaction may run on any session, so each transaction sets them itself.
+// client_min_messages is needed for the warning that a commit did not wait for a
 // standby.
 var requiredSettings = []struct{ name, value string }{
 	{"IntervalStyle", "postgres"},

@@ -12,10 +12,9 @@ import (
 // errClosed is returned by dial after closeAll.
 var errClosed = errors.New("the database is being closed")
 
-// sockets lists the open connections of a pool, below the driver. The driver waits
-// fifteen seconds for the server when it closes a connection with a cancelled query,
-// so a server that does not answer would delay the end of the process. Closing the
-// socket ends that wait.
+// sockets lists the open sockets of a pool. When the driver closes a connection with a
+// cancelled query, it waits up to fifteen seconds for the server, which would delay the
+// end of the process. Closing the socket ends that wait.
 type sockets struct {
 	dialer pgconn.DialFunc
 

@@ -24,7 +24,7 @@ const readers = 4
 // sqlite is the Database in the embedded file.
 type sqlite struct {
 	write *sql.DB // one connection; each transaction takes the write lock when it begins
-	read  *sql.DB // read only, because the operator's own query runs here, too
+	read  *sql.DB // read-only, because the operator's access query also runs here
 	hub   hub
 
 	migrating sync.Mutex // goose has no lock of its own for SQLite
@@ -61,9 +61,9 @@ func openSQLite(ctx context.Context, o Options) (*sqlite, error) {
 	return s, nil
 }
 
-// restrictFile creates the file of the database for its owner only, whatever the
-// folder and the umask allow; SQLite gives the files beside it the same mode. Existing
-// files that everybody may open become private. Access of a group is kept.
+// restrictFile creates the database file with access for its owner only, whatever the
+// umask is; SQLite gives its other files the same mode. It makes existing files private
+// if everybody may open them, and leaves files alone that only a group may open.
 func restrictFile(path string, log *slog.Logger) error {
 	f, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
 	if err == nil {
@@ -84,8 +84,8 @@ func restrictFile(path string, log *slog.Logger) error {
 	return nil
 }
 
-// openFile opens a pool of conns connections. synchronous is FULL, because a commit is
-// acknowledged to the stream and must survive a power cut.
+// openFile opens a pool of conns connections. synchronous is FULL, because records are
+// acknowledged after the commit, which must therefore survive a power cut.
 func openFile(path string, params url.Values, conns int) (*sql.DB, error) {
 	for _, p := range []string{"busy_timeout(10000)", "journal_mode(WAL)", "synchronous(FULL)"} {
 		params.Add("_pragma", p)

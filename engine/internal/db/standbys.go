@@ -48,9 +48,9 @@ func (p *postgres) inInsertTx(ctx context.Context, fn func(session) (InsertResul
 }
 
 // awaitStandbys makes the commit of a transaction that wrote nothing wait for the
-// synchronous standbys. The rows that it found may come from a transaction whose wait
-// was cancelled. The message that it writes comes later in the log than those rows,
-// so a standby that has the message has the rows.
+// synchronous standbys: the rows that it found may come from a transaction whose wait
+// was cancelled. It writes a message, which comes after those rows in the write-ahead
+// log, so a standby that has the message has the rows.
 func (p *postgres) awaitStandbys(ctx context.Context, tx pgx.Tx) error {
 	var wanted, allowed bool
 	err := tx.QueryRow(ctx, `SELECT current_setting('synchronous_standby_names') <> '' AND current_setting('synchronous_commit') NOT IN ('off', 'local'),
@@ -63,7 +63,7 @@ func (p *postgres) awaitStandbys(ctx context.Context, tx pgx.Tx) error {
 	}
 	if !allowed {
 		if n, ok := p.unawaitedLog.Allow(time.Now()); ok {
-			p.log.Warn("rows that were there already are acknowledged without a wait for the synchronous standbys: "+
+			p.log.Warn("existing rows are acknowledged without a wait for the synchronous standbys: "+
 				"GRANT EXECUTE ON FUNCTION pg_logical_emit_message(boolean, text, text) to the role", "times", n)
 		}
 		return nil

@@ -9,8 +9,8 @@ import (
 	"pitwall/codec"
 )
 
-// stored is a row of positions as it is scanned. Others may have written it, so no
-// value is trusted.
+// stored is a row of positions as it is scanned. Other programs may have written it, so
+// no value is trusted.
 type stored struct {
 	ts, received       *int64
 	lat, lon           *float64
@@ -35,8 +35,8 @@ var maxAhead = codec.DefaultLimits().MaxAhead.Milliseconds()
 // dialect. BETWEEN excludes NaN.
 const goodRow = `p.faulty IS NOT TRUE AND p.lat BETWEEN -90 AND 90 AND p.lon BETWEEN -180 AND 180 AND `
 
-// showable says whether a row may be on a screen, by the rules of the decoder: it is not
-// faulty, and its required values are valid. Every position that is read for a screen
+// showable reports whether a row may be shown, by the rules of the decoder: it is not
+// faulty, and its required values are valid. Every position that is read to be shown
 // passes this function or goodRow.
 func (r *stored) showable() bool {
 	return (r.faulty == nil || !*r.faulty) && r.lat != nil && r.lon != nil && *r.lat >= -90 && *r.lat <= 90 && *r.lon >= -180 && *r.lon <= 180 &&
@@ -45,8 +45,8 @@ func (r *stored) showable() bool {
 
 func (r *stored) rowTime() rowTime { return rowTime{ts: *r.ts, received: r.received} }
 
-// position fills p; its strings are those of the driver. Optional values that the
-// decoder would refuse are left out.
+// position fills p, without copying strings. Optional values that the decoder would
+// refuse are left out.
 func (r *stored) position(device string, p *codec.Position) {
 	stamp := r.rowTime().stamp()
 	*p = codec.Position{DeviceID: device, TS: stamp.TS, Arrival: stamp.Arrival, Lat: *r.lat, Lon: *r.lon}
@@ -64,8 +64,8 @@ func (r *stored) position(device string, p *codec.Position) {
 	}
 }
 
-// jsonObject returns text when it is a JSON object, otherwise "": the text goes into
-// frames unchanged.
+// jsonObject returns text when it is a valid JSON object, otherwise "". It must be
+// valid, because frames contain it unchanged.
 func jsonObject(text string) codec.Attributes {
 	if !strings.HasPrefix(strings.TrimLeft(text, " \t\r\n"), "{") || !utf8.ValidString(text) || !json.Valid([]byte(text)) {
 		return ""
