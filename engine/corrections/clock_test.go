@@ -13,8 +13,8 @@ import (
 	"pitwall/shard"
 )
 
-// offClock makes n positions, one a second, of a clock that is off by offset.
-// The last faulty of them are faulty.
+// offClock makes n positions, one a second, of a clock that is off by offset. The
+// last ones, as many as faulty says, are marked faulty.
 func offClock(device string, from int64, n, faulty int, offset time.Duration) (list []codec.Position) {
 	for i := range n {
 		arrival := from + int64(i)*1000
@@ -23,8 +23,8 @@ func offClock(device string, from int64, n, faulty int, offset time.Duration) (l
 	return list
 }
 
-// TestCorrectionsOfWrongClocks: a device whose clock is wrong falls back to
-// what it showed before, by arrival, and the faulty points are named.
+// TestCorrectionsOfWrongClocks: a device whose clock is wrong falls back to the last
+// good position by arrival, and the correction lists the faulty points.
 func TestCorrectionsOfWrongClocks(t *testing.T) {
 	const n = 10
 	run := func(t *testing.T, r *rig) {
@@ -59,7 +59,7 @@ func TestCorrectionsOfWrongClocks(t *testing.T) {
 				t.Errorf("Run: %v", err)
 			}
 		}()
-		r.eventually("the look at all", func() bool { return len(b.known()) == len(names) })
+		r.eventually("the lookup of all devices", func() bool { return len(b.known()) == len(names) })
 		want := map[string]string{}
 		for device, offset := range offsets {
 			want[device] = correctionOf(offClock(device, from, n, faulty[device], offset))
@@ -70,20 +70,21 @@ func TestCorrectionsOfWrongClocks(t *testing.T) {
 			t.Errorf("corrections (-want +got):\n%s", diff)
 		}
 		if r.pgURL == "" {
-			return // nobody tells of marks
+			return // SQLite does not notify of marks
 		}
 		testenv.Postgres(t).Query(r.pgURL, "UPDATE positions SET faulty = NOT faulty WHERE device_id = 'ahead'")
 		changed := offClock("ahead", from, n, 3, time.Hour)
 		for i := range changed {
 			changed[i].Faulty = !changed[i].Faulty
 		}
-		r.eventually("the marks that were changed", func() bool { return b.known()["ahead"] == correctionOf(changed) })
+		r.eventually("the correction of the changed marks", func() bool { return b.known()["ahead"] == correctionOf(changed) })
 	}
 	t.Run("postgres", func(t *testing.T) { run(t, newRig(t, testenv.NewDatabase(t))) })
 	t.Run("sqlite", func(t *testing.T) { run(t, newRig(t, "")) })
 }
 
-// correctionOf is what a correction must say of positions in order of their arrival.
+// correctionOf returns the expected correction of positions that are ordered by
+// arrival.
 func correctionOf(list []codec.Position) string {
 	good, stamps := int64(0), []shard.Stamp(nil)
 	for i := len(list) - 1; i >= 0 && good == 0; i-- {
@@ -96,7 +97,7 @@ func correctionOf(list []codec.Position) string {
 	return fmt.Sprintln(good, stamps)
 }
 
-// known returns all corrections, the last of each device, as correctionOf makes them.
+// known returns the last correction of each device, in the form of correctionOf.
 func (b *recorder) known() map[string]string {
 	b.mu.Lock()
 	defer b.mu.Unlock()

@@ -16,19 +16,19 @@ import (
 	"pitwall/shard"
 )
 
-// History is what a Corrector reads, and hears of changes from.
+// History is the table that a Corrector reads, with its notifications.
 type History interface {
-	// LastPositions calls fn with what is known of the newest positions of
-	// devices, newest by rule; Last is lent for the call.
+	// LastPositions calls fn with the newest positions of each device, by rule.
+	// fn must not keep the Last.
 	LastPositions(ctx context.Context, devices []string, rule db.LiveRule, fn func(*db.Last) error) error
-	// Listen blocks until ctx ends. It calls ready whenever it has begun to
-	// listen anew and fn at every notification, on its own goroutine.
+	// Listen blocks until ctx ends. It calls ready each time it begins to listen,
+	// and fn for each notification, both on its own goroutine.
 	Listen(ctx context.Context, channels []string, ready func(), fn func(channel, payload string)) error
 }
 
-// Target is where last positions are shown from: *shard.Core.
+// Target shows the last positions: *shard.Core.
 type Target interface {
-	// Correct returns when all devices of the list have fallen back.
+	// Correct returns when the corrections of all devices are applied.
 	Correct(ctx context.Context, list []shard.Correction) error
 }
 
@@ -36,45 +36,45 @@ type Target interface {
 type Options struct {
 	History History
 	Target  Target
-	// Devices lists the devices that are shown: all are looked at when
+	// Devices lists the devices that are shown. All of them are looked up when
 	// notifications may have been missed.
 	Devices func() []string
-	// Tolerance is how far a device's time may be off its arrival.
+	// Tolerance is how far a device's time may differ from its arrival.
 	Tolerance time.Duration
-	// Difference is how far this process's clock is now ahead of the Redis
-	// server's, called on the goroutine of Run.
+	// Difference returns how far the clock of this process is ahead of that of the
+	// Redis server. It is called on the goroutine of Run.
 	Difference func() time.Duration
-	// Health takes whether points can be looked up; may be nil.
+	// Health is told whether points can be looked up. It may be nil.
 	Health  *health.Check
 	Logger  *slog.Logger
 	Metrics *metrics.Set
 }
 
-// Corrector takes points off the map that are marked faulty in the table
-// after they were shown, and brings back those whose mark was taken back.
+// Corrector removes points from the map that were marked faulty after they were
+// shown, and brings back points whose mark was removed.
 type Corrector struct {
 	opt      Options
-	lookups  *metrics.Counter // devices looked at
+	lookups  *metrics.Counter // devices looked up
 	failures *metrics.Counter
-	wakeup   chan struct{} // something is noted; one is enough
+	wakeup   chan struct{} // holds one value while devices are pending
 	fault    pace.LogLimiter
 
 	mu      sync.Mutex
-	pending map[string]bool // devices with changed marks
-	all     bool            // some may have been missed, or are too many to note
+	pending map[string]bool // devices whose marks may have changed
+	all     bool            // look up all devices: notifications were missed, or pending is full
 }
 
-// maxPending bounds the devices that are noted one by one.
+// maxPending bounds pending. Beyond it all devices are looked up.
 const maxPending = 100_000
 
-// burstGap is the time in which marks of a burst are gathered, and
-// correctAtOnce how many devices are looked at in one query.
+// burstGap is the time in which the marks of a burst are collected, and
+// correctAtOnce how many devices one query looks up.
 const (
 	burstGap      = 100 * time.Millisecond
 	correctAtOnce = 1000
 )
 
-// New makes a Corrector and registers its metrics. It starts nothing.
+// New makes a Corrector and registers its metrics. It starts no goroutine.
 func New(o Options) *Corrector {
 	return &Corrector{
 		opt: o, wakeup: make(chan struct{}, 1), pending: map[string]bool{},
@@ -83,8 +83,8 @@ func New(o Options) *Corrector {
 	}
 }
 
-// Run corrects until ctx ends, and returns nil then. Without a database it
-// waits.
+// Run corrects until ctx ends, and then returns nil. It waits while the database is
+// unreachable.
 func (c *Corrector) Run(ctx context.Context) error {
 	var own sync.WaitGroup
 	own.Go(func() { c.listen(ctx) })
@@ -105,7 +105,7 @@ func (c *Corrector) Run(ctx context.Context) error {
 			}
 			c.failures.Inc()
 			if n, ok := c.fault.Allow(time.Now()); ok {
-				c.opt.Logger.Warn("points marked faulty could not be looked up, trying again; they stay on the map meanwhile",
+				c.opt.Logger.Warn("points marked faulty could not be looked up, trying again; until then they stay on the map",
 					"error", err, "devices", len(devices), "times", n)
 			}
 			for _, d := range devices {
@@ -118,11 +118,11 @@ func (c *Corrector) Run(ctx context.Context) error {
 	return nil
 }
 
-// listen notes what notifications name.
+// listen adds the devices that notifications name.
 func (c *Corrector) listen(ctx context.Context) {
 	err := c.opt.History.Listen(ctx, []string{db.ChannelPositions}, c.addAll, func(_, device string) { c.add(device) })
 	if err != nil && !errors.Is(err, context.Canceled) {
-		c.opt.Logger.Warn("not listening for points marked faulty any more; they are seen at the next start", "error", err)
+		c.opt.Logger.Warn("listening for points marked faulty has ended; they are seen at the next start", "error", err)
 	}
 }
 
@@ -146,6 +146,7 @@ func (c *Corrector) addAll() {
 	c.wake()
 }
 
+// wake makes Run take the pending devices.
 func (c *Corrector) wake() {
 	select {
 	case c.wakeup <- struct{}{}:
@@ -153,7 +154,7 @@ func (c *Corrector) wake() {
 	}
 }
 
-// take returns the devices to look at, once each.
+// take empties pending and returns the devices to look up, once each.
 func (c *Corrector) take() []string {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -171,7 +172,7 @@ func (c *Corrector) take() []string {
 	return list
 }
 
-// correct reads what the table knows of devices, and passes it on.
+// correct looks up devices in the table and passes the corrections to the target.
 func (c *Corrector) correct(ctx context.Context, devices []string) error {
 	for len(devices) > 0 {
 		part := devices[:min(len(devices), correctAtOnce)]
@@ -186,7 +187,7 @@ func (c *Corrector) correct(ctx context.Context, devices []string) error {
 	return nil
 }
 
-// lookupTime bounds one look at the table, and what follows from it.
+// lookupTime bounds one lookup, with its corrections.
 const lookupTime = 30 * time.Second
 
 func (c *Corrector) correctPart(ctx context.Context, devices []string) error {

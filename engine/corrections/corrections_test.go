@@ -15,7 +15,7 @@ import (
 	"pitwall/shard"
 )
 
-// recorder keeps the corrections that it is given.
+// recorder records the corrections that it gets.
 type recorder struct {
 	mu    sync.Mutex
 	calls int
@@ -32,7 +32,7 @@ func (b *recorder) Correct(_ context.Context, list []shard.Correction) error {
 	return nil
 }
 
-// of returns a device's times of the last good and the newest faulty point.
+// of returns the times of the last good and the newest faulty point of a device.
 func (b *recorder) of(device string) (good, upTo int64) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -90,8 +90,8 @@ func testCorrections(t *testing.T, r *rig) {
 	ctx, cancel := context.WithCancel(t.Context())
 	ended := make(chan error, 1)
 	go func() { ended <- c.Run(ctx) }()
-	// All that are shown are looked at once it listens, whatever failed before.
-	r.eventually("the first look", func() bool { good, _ := b.of(names[9]); return good == from+1 })
+	// All shown devices are looked up when it listens, after failed lookups too.
+	r.eventually("the first lookup", func() bool { good, _ := b.of(names[9]); return good == from+1 })
 	r.wantMetric("processor_archive_correction_failures_total", 2)
 
 	pg.Query(r.pgURL, fmt.Sprintf("UPDATE positions SET faulty = true WHERE ts = to_timestamp(%d / 1000.0)", from+1))
@@ -104,7 +104,7 @@ func testCorrections(t *testing.T, r *rig) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	if b.calls > 20 {
-		t.Errorf("%d devices of one burst took %d calls", devices, b.calls)
+		t.Errorf("%d devices of one burst took %d calls, want at most 20", devices, b.calls)
 	}
 	cancel()
 	if err := <-ended; err != nil {

@@ -1,20 +1,21 @@
-// Package corrections takes positions that were marked faulty off the screens.
-// People mark them in the table while the race runs, after spectators have seen
-// them; a mark that is taken back brings the position back.
+// Package corrections removes positions from the map that were marked faulty in
+// the table. People mark them while the race runs, after spectators have seen
+// them. Removing the mark brings the position back.
 //
-// A Corrector listens for notifications of the table. It gathers a burst of them,
-// reads the last good position of each device and the faulty ones after it, and
-// hands both to the shards. They show the good one and refuse the faulty ones
-// should a stream bring them again.
+// A Corrector listens for notifications of the table and collects those of a
+// burst. It reads the last good position of each device and the faulty ones after
+// it, and passes both to the shards. They show the good position, and refuse the
+// faulty ones if a stream delivers them again.
 //
-// It belongs to the live part and runs without the archive as well.
+// It belongs to the live part and also runs without the archive.
 //
 // # Goroutines
 //
-// Run has one that listens and blocks its caller. Both end with its context.
+// Run blocks its caller and starts one goroutine that listens. Both end with the
+// context.
 //
 // # Caveats
 //
-// SQLite sends no notifications: there marks are seen at the next start. When
+// SQLite sends no notifications, so marks are seen at the next start. When
 // notifications may have been missed, all devices that are shown are looked up.
 package corrections

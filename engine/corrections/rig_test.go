@@ -16,7 +16,7 @@ func TestMain(m *testing.M) { os.Exit(testenv.Main(m)) }
 
 const patience = 30 * time.Second
 
-// rig is a database, and what the correctors of a test are made of.
+// rig is a database with the parts from which a test makes its correctors.
 type rig struct {
 	t     *testing.T
 	db    db.Database
@@ -37,7 +37,7 @@ func newRig(t *testing.T, pgURL string) *rig {
 	return &rig{t: t, db: d, pgURL: pgURL, set: metrics.NewSet()}
 }
 
-// newPartitionedRig has a table of partitions with the months of these days.
+// newPartitionedRig has a partitioned table with the months of yesterday and after.
 func newPartitionedRig(t *testing.T) *rig {
 	t.Helper()
 	r := newRig(t, testenv.NewDatabase(t))
@@ -50,7 +50,7 @@ func newPartitionedRig(t *testing.T) *rig {
 	return r
 }
 
-// onPostgres runs fn with both kinds of table that PostgreSQL may have.
+// onPostgres runs fn with a single table and with a partitioned one.
 func onPostgres(t *testing.T, fn func(t *testing.T, r *rig)) {
 	t.Helper()
 	t.Run("one table", func(t *testing.T) { fn(t, newRig(t, testenv.NewDatabase(t))) })

@@ -7,13 +7,13 @@ import (
 	"pitwall/shard"
 )
 
-// subscribable says whether a spectator can name an event. A platform's table
-// may be a view with ids that are NULL; these read as "".
+// subscribable reports whether a client can subscribe to an event. A platform's
+// table may be a view with ids that are NULL; these are read as "".
 func subscribable(event string) bool { return event != "" && utf8.ValidString(event) }
 
-// dropUnnamed removes from r what nobody can subscribe to, and counts it. It
-// logs when such rows first appear and when they are gone.
-func (m *Map) dropUnnamed(r *shard.Roster) {
+// dropUnsubscribable removes from r the events and pairs that nobody can subscribe
+// to, and counts them. It logs when such rows first appear and when they are gone.
+func (m *Map) dropUnsubscribable(r *shard.Roster) {
 	n := len(r.Events) + len(r.Pairs)
 	r.Events = slices.DeleteFunc(r.Events, func(e string) bool { return !subscribable(e) })
 	r.Pairs = slices.DeleteFunc(r.Pairs, func(p shard.Pair) bool { return !subscribable(p.Event) })

@@ -20,14 +20,14 @@ import (
 // (contract 2).
 const Channel = "pitwall_roster"
 
-// refreshTimeout bounds one refresh: a connection that stalls must not stop the
-// map for good.
+// refreshTimeout bounds one refresh, so that a stalled connection does not stop
+// all later refreshes.
 const refreshTimeout = 30 * time.Second
 
-// A gap separates the end of a refresh from the next one that a notification
+// A gap separates the end of a refresh from the next refresh that a notification
 // causes. It is gapFactor times the duration of the refresh, so that refreshes
-// take a tenth of the time at most, however many changes there are. It is at
-// least minGap, and at most maxGap or the interval.
+// take at most a tenth of the time, even if changes are frequent. It is at least
+// minGap, and at most maxGap or the interval.
 const (
 	gapFactor = 9
 	minGap    = 100 * time.Millisecond
@@ -48,9 +48,9 @@ type Notifier interface {
 	Listen(ctx context.Context, channels []string, ready func(), fn func(channel, payload string)) error
 }
 
-// Target puts a roster in force: *shard.Core.
+// Target makes the shards use a roster: *shard.Core.
 type Target interface {
-	// Swap returns when r is in force everywhere. Calls never overlap.
+	// Swap returns when every shard uses r. Calls never overlap.
 	Swap(ctx context.Context, r shard.Roster) error
 }
 
@@ -59,7 +59,7 @@ type Options struct {
 	Source   Source
 	Notifier Notifier
 	Target   Target
-	Every    time.Duration // between two refreshes, give or take a tenth
+	Every    time.Duration // between two refreshes; varies by a tenth
 	Health   *health.Check // whether refreshes succeed; may be nil
 	Logger   *slog.Logger
 	Metrics  *metrics.Set
@@ -69,10 +69,10 @@ type Options struct {
 type Map struct {
 	opts   Options
 	meters meters
-	wake   chan struct{} // holds one: a notification arrived
+	wake   chan struct{} // holds one value while a notification waits for its refresh
 	limit  pace.LogLimiter
 
-	leftOut int // rows that were left out of the roster in force
+	leftOut int // rows that were left out of the current roster
 }
 
 // New makes a Map. Nothing runs until Refresh or Run.
@@ -82,15 +82,15 @@ func New(o Options) *Map {
 	return m
 }
 
-// Refresh reads the roster and puts it in force. After an error the map in force
-// stays.
+// Refresh reads the roster and passes it to the Target. After an error the current
+// map stays.
 func (m *Map) Refresh(ctx context.Context) error {
 	start := time.Now()
 	ctx, cancel := context.WithTimeout(ctx, refreshTimeout)
 	defer cancel()
 	r, err := m.opts.Source.LoadRoster(ctx)
 	if err == nil {
-		m.dropUnnamed(&r)
+		m.dropUnsubscribable(&r)
 		err = m.opts.Target.Swap(ctx, r)
 	}
 	if err != nil {
@@ -110,6 +110,7 @@ func (m *Map) Run(ctx context.Context) error {
 	return nil
 }
 
+// refreshLoop refreshes at the interval and after notifications, until ctx ends.
 func (m *Map) refreshLoop(ctx context.Context) {
 	var retry pace.Backoff
 	timer := time.NewTimer(m.pause())
@@ -131,7 +132,7 @@ func (m *Map) refreshLoop(ctx context.Context) {
 		if err != nil && ctx.Err() == nil {
 			pause = min(pause, retry.Delay())
 			if n, ok := m.limit.Allow(time.Now()); ok {
-				m.opts.Logger.Warn("the device-event map could not be refreshed; the one before is kept",
+				m.opts.Logger.Warn("the device-event map could not be refreshed; the previous map stays",
 					"error", err, "times", n)
 			}
 		} else {
@@ -144,13 +145,13 @@ func (m *Map) refreshLoop(ctx context.Context) {
 	}
 }
 
-// gap is the pause after a refresh, given its duration.
+// gap returns the gap after a refresh of the given duration.
 func (m *Map) gap(took time.Duration) time.Duration {
 	return min(max(gapFactor*took, minGap), maxGap, m.opts.Every)
 }
 
-// pause is the time until the next refresh. It varies by a tenth, so that many
-// instances do not ask the database at the same moment.
+// pause returns the time until the next refresh. It varies by a tenth, so that
+// instances do not query the database at the same moment.
 func (m *Map) pause() time.Duration {
 	tenth := int64(m.opts.Every / 10)
 	if tenth == 0 {
@@ -159,8 +160,8 @@ func (m *Map) pause() time.Duration {
 	return m.opts.Every - time.Duration(tenth) + time.Duration(rand.Int64N(2*tenth))
 }
 
-// listen wakes the refresh for each notification. The map is refreshed at its
-// interval in any case, so without notifications changes are only seen later.
+// listen wakes refreshLoop for each notification. The map is also refreshed at its
+// interval, so without notifications changes are only seen later.
 func (m *Map) listen(ctx context.Context) {
 	wake := func() {
 		select {
@@ -170,6 +171,6 @@ func (m *Map) listen(ctx context.Context) {
 	}
 	err := m.opts.Notifier.Listen(ctx, []string{Channel}, wake, func(string, string) { wake() })
 	if err != nil && !errors.Is(err, context.Canceled) {
-		m.opts.Logger.Warn("not listening for roster changes any more; they are seen at the next refresh", "error", err)
+		m.opts.Logger.Warn("listening for roster changes has ended; changes are seen at the next refresh", "error", err)
 	}
 }

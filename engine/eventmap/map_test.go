@@ -24,8 +24,8 @@ import (
 
 func TestMain(m *testing.M) { os.Exit(testenv.Main(m)) }
 
-// fakeDatabase stands for the database on the other side of the package's own
-// interfaces, where time is the test's. The real one is in postgres_test.go.
+// fakeDatabase implements Source, Target and Notifier for tests with synthetic
+// time. postgres_test.go uses a real database.
 type fakeDatabase struct {
 	mu      sync.Mutex
 	roster  shard.Roster
@@ -75,14 +75,14 @@ func (p *fakeDatabase) counts() (loads, swaps int) {
 	return len(p.loads), len(p.swapped)
 }
 
-// begun is when each refresh began.
+// begun returns when each refresh began.
 func (p *fakeDatabase) begun() []time.Time {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	return slices.Clone(p.loads)
 }
 
-// inBubble runs f with a Map that refreshes every 30 s, in a bubble of time.
+// inBubble runs f with a Map that refreshes every 30 s, in a synctest bubble.
 func inBubble(t *testing.T, f func(t *testing.T, p *fakeDatabase, m *Map, log *bytes.Buffer)) {
 	inBubbleEvery(t, 30*time.Second, f)
 }
@@ -107,7 +107,7 @@ func inBubbleEvery(t *testing.T, every time.Duration, f func(t *testing.T, p *fa
 	})
 }
 
-// advance lets the bubble's time go by.
+// advance lets the synthetic time of the bubble pass.
 func advance(d time.Duration) { <-time.After(d) }
 
 func TestRefreshesOnTheInterval(t *testing.T) {
@@ -119,22 +119,22 @@ func TestRefreshesOnTheInterval(t *testing.T) {
 		}
 		for i := 1; i < len(p.loads); i++ {
 			if d := p.loads[i].Sub(p.loads[i-1]); d < 27*time.Second || d > 34*time.Second {
-				t.Errorf("refresh %d came after %v, want 30 s give or take a tenth", i, d)
+				t.Errorf("refresh %d came after %v, want 30 s plus or minus a tenth", i, d)
 			}
 		}
 	})
 }
 
-// A pause after failures grows, and is never longer than the interval.
+// The pause after failures grows, but never beyond the interval.
 func TestBackOffIsBoundedByTheInterval(t *testing.T) {
-	const every = time.Second // less than what the pause grows to
+	const every = time.Second // less than the longest back-off
 	inBubbleEvery(t, every, func(t *testing.T, p *fakeDatabase, _ *Map, _ *bytes.Buffer) {
-		p.set(shard.Roster{}, errors.New("away"))
+		p.set(shard.Roster{}, errors.New("unreachable"))
 		advance(time.Minute)
 		synctest.Wait()
 		for i := 1; i < len(p.loads); i++ {
 			if d := p.loads[i].Sub(p.loads[i-1]); d > every+every/10 {
-				t.Fatalf("refresh %d came after %v, want %v and a tenth at most", i, d, every)
+				t.Fatalf("refresh %d came after %v, want at most %v and a tenth", i, d, every)
 			}
 		}
 		if loads, _ := p.counts(); loads < 50 {
@@ -161,8 +161,8 @@ func TestNotificationsRefreshAtOnceAndBurstsOnce(t *testing.T) {
 	})
 }
 
-// However many changes there are, the pause between refreshes grows with what
-// one takes, up to a bound. The first change after a pause is seen at once.
+// With frequent changes, the gap between refreshes grows with their duration, up to
+// a bound. The first change after a quiet time is seen at once.
 func TestRefreshesTakeAtMostATenthOfTheTime(t *testing.T) {
 	for _, tt := range []struct{ every, takes, gap time.Duration }{
 		{time.Hour, 0, minGap},
@@ -186,13 +186,13 @@ func TestRefreshesTakeAtMostATenthOfTheTime(t *testing.T) {
 					}
 				}
 				if tt.every < time.Hour {
-					return // it refreshes by itself meanwhile
+					return // the interval is too short for a quiet time
 				}
 				advance(3 * maxGap)
 				p.wake <- struct{}{}
 				synctest.Wait()
 				if last := slices.MaxFunc(p.begun(), time.Time.Compare); !last.Equal(time.Now()) {
-					t.Errorf("a change in quiet times was seen %v ago, want at once", time.Since(last))
+					t.Errorf("the last refresh began %v before the change, want at the change", time.Since(last))
 				}
 			})
 		})
@@ -208,14 +208,14 @@ func TestFailedRefreshKeepsTheMapAndIsLoggedOncePerInterval(t *testing.T) {
 		}
 		synctest.Wait()
 		if _, swaps := p.counts(); swaps != 0 {
-			t.Errorf("%d swaps although nothing could be read", swaps)
+			t.Errorf("%d swaps although the roster could not be read", swaps)
 		}
 		if n := strings.Count(log.String(), "could not be refreshed"); n != 1 {
 			t.Errorf("%d lines in the log, want 1:\n%s", n, log)
 		}
 		loads, _ := p.counts()
 		if got := m.meters.failures.Get(); got != uint64(loads) || got < 50 {
-			t.Errorf("%d failures counted at %d attempts, want all, and 50 at least", got, loads)
+			t.Errorf("%d failures counted in %d attempts, want all of them, and at least 50", got, loads)
 		}
 		p.set(shard.Roster{Pairs: []shard.Pair{{Device: "d", Event: "e"}, {Device: "d", Event: "f"}}}, nil)
 		p.wake <- struct{}{}
@@ -229,9 +229,8 @@ func TestFailedRefreshKeepsTheMapAndIsLoggedOncePerInterval(t *testing.T) {
 	})
 }
 
-// A database that is back is asked soon, and one that stays away is left in
-// peace: by each process in its own time, so that all of them do not come back
-// to it at once.
+// After a failure the refresh is retried soon, then less and less often. The
+// delays are random, so that the processes do not all retry at the same moment.
 func TestFailedRefreshesBackOff(t *testing.T) {
 	inBubble(t, func(t *testing.T, p *fakeDatabase, _ *Map, _ *bytes.Buffer) {
 		p.set(shard.Roster{}, errors.New("no route to database"))
@@ -254,7 +253,7 @@ func TestFailedRefreshesBackOff(t *testing.T) {
 			}
 		}
 		if len(different) < len(late)/2 {
-			t.Errorf("late attempts after %v: in step", late)
+			t.Errorf("late attempts after %v: the delays are not random", late)
 		}
 		p.set(shard.Roster{}, nil)
 		advance(2 * pace.LastDelay)
@@ -285,8 +284,8 @@ func TestMapAge(t *testing.T) {
 	})
 }
 
-// An event without an id, or with one that no client can name, costs the others
-// nothing. It is counted, and logged once.
+// An event without a valid id is left out, counted and logged once. It does not
+// affect the other events.
 func TestEventsWithInvalidIDsAreLeftOut(t *testing.T) {
 	inBubble(t, func(t *testing.T, p *fakeDatabase, m *Map, log *bytes.Buffer) {
 		good := shard.Roster{Events: []string{"e"}, Pairs: []shard.Pair{{Device: "d", Event: "e"}}}
@@ -299,7 +298,7 @@ func TestEventsWithInvalidIDsAreLeftOut(t *testing.T) {
 		}
 		synctest.Wait()
 		if len(p.swapped) != 3 || !reflect.DeepEqual(p.swapped[2], good) {
-			t.Errorf("%d rosters were put in force, the last is %+v, want %+v", len(p.swapped), p.swapped, good)
+			t.Errorf("%d rosters were swapped in, %+v; want 3, the last of them %+v", len(p.swapped), p.swapped, good)
 		}
 		if got := m.meters.leftOut.Get(); got != 3 {
 			t.Errorf("%v rows are counted, want 3", got)
@@ -311,7 +310,7 @@ func TestEventsWithInvalidIDsAreLeftOut(t *testing.T) {
 		p.wake <- struct{}{}
 		synctest.Wait()
 		if got := m.meters.leftOut.Get(); got != 0 || strings.Count(log.String(), "again") != 1 {
-			t.Errorf("%v rows are counted after it was mended, want 0, and one line:\n%s", got, log)
+			t.Errorf("%v rows are counted after the repair, want 0, and one line:\n%s", got, log)
 		}
 	})
 }

@@ -45,8 +45,8 @@ func (m *meters) succeeded(start time.Time, r shard.Roster) {
 	m.mu.Unlock()
 }
 
-// age is the time since the map in force was read, in seconds; -1 before the
-// first refresh.
+// age is the time since the last successful refresh, in seconds; -1 before the
+// first one.
 func (m *meters) age() float64 {
 	m.mu.Lock()
 	defer m.mu.Unlock()

@@ -16,14 +16,14 @@ import (
 	"pitwall/shard"
 )
 
-// recordingDatabase records what a Map reads from a real database, and of what it
-// puts in force.
+// recordingDatabase records the readings of the roster from a real database, and the
+// events that the Map swapped in.
 type recordingDatabase struct {
 	db.Database
 
 	mu     sync.Mutex
 	loads  []span
-	events []string // of the roster in force
+	events []string // of the current roster
 }
 
 // span is one reading of the roster.
@@ -45,7 +45,7 @@ func (w *recordingDatabase) Swap(_ context.Context, r shard.Roster) error {
 	return nil
 }
 
-// waitForEvent waits until an event is in force.
+// waitForEvent waits until an event is in the map.
 func (w *recordingDatabase) waitForEvent(t *testing.T, event string) {
 	t.Helper()
 	testenv.Eventually(t, 30*time.Second, event+" in the map", func() bool {
@@ -55,15 +55,15 @@ func (w *recordingDatabase) waitForEvent(t *testing.T, event string) {
 	})
 }
 
-// readings lists the readings of the roster up to now.
+// readings lists the readings of the roster so far.
 func (w *recordingDatabase) readings() []span {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	return slices.Clone(w.loads)
 }
 
-// onPostgres runs a Map, which looks by itself once an hour, on a roster of many
-// devices, and returns once it listens.
+// onPostgres runs a Map, whose interval is an hour, on a roster of many devices. It
+// returns after the first refresh, when the Map listens.
 func onPostgres(t *testing.T) (w *recordingDatabase, pg *testenv.PostgresServer, url string) {
 	t.Helper()
 	pg, url = testenv.Postgres(t), testenv.NewDatabase(t)
@@ -94,8 +94,7 @@ func onPostgres(t *testing.T) (w *recordingDatabase, pg *testenv.PostgresServer,
 	return w, pg, url
 }
 
-// Updates that change nothing cause no refresh, however many there are, and a
-// change after them does.
+// Updates that change nothing cause no refresh. A change after them causes one.
 func TestUpdatesThatChangeNothingCauseNoRefresh(t *testing.T) {
 	w, pg, url := onPostgres(t)
 	before := len(w.readings())
@@ -110,8 +109,8 @@ func TestUpdatesThatChangeNothingCauseNoRefresh(t *testing.T) {
 	}
 }
 
-// A flood of changes is read at a pace that leaves the database and the engine
-// most of their time. The last of them is seen, too.
+// When changes are frequent, refreshes keep their gap, so that the database and the
+// engine have time for other work. The last change is seen, too.
 func TestManyChangesAreReadWithGaps(t *testing.T) {
 	w, pg, url := onPostgres(t)
 	before, last := len(w.readings()), ""
@@ -124,7 +123,7 @@ func TestManyChangesAreReadWithGaps(t *testing.T) {
 	for i := 1; i < len(loads); i++ {
 		took, rest := loads[i-1].end.Sub(loads[i-1].begin), loads[i].begin.Sub(loads[i-1].end)
 		if want := min(gapFactor*took, maxGap); rest < want {
-			t.Errorf("refresh %d began %v after the end of one that took %v, want %v at least", i, rest, took, want)
+			t.Errorf("refresh %d began %v after the end of one that took %v, want at least %v", i, rest, took, want)
 		}
 	}
 }
