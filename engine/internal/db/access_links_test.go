@@ -21,7 +21,7 @@ func TestTokensAndTheirEvents(t *testing.T) {
 			}
 		}
 		if err := d.SaveLink(t.Context(), links[0]); err == nil {
-			t.Error("the same link twice")
+			t.Error("the same link was saved twice")
 		}
 		end := now.Add(time.Hour)
 		for _, id := range []string{"new", "jti of the platform"} {

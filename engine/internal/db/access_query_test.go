@@ -7,7 +7,7 @@ import (
 	"pitwall/engine/internal/testenv"
 )
 
-// TestOnlyTrueAndNonzeroNumbersAllow: everything else is a no, or an error.
+// TestOnlyTrueAndNonzeroNumbersAllow: every other value is a no, or an error.
 func TestOnlyTrueAndNonzeroNumbersAllow(t *testing.T) {
 	conform(t, func(t *testing.T, d Database) {
 		_, pg := d.(*postgres)
@@ -26,7 +26,7 @@ func TestOnlyTrueAndNonzeroNumbersAllow(t *testing.T) {
 			{"'\\x00'::bytea", false, true}, {"ARRAY[true]", false, true}, {"interval '1 day'", false, true},
 		} {
 			if !pg && strings.ContainsAny(c.column, ":(A") || !pg && strings.HasPrefix(c.column, "interval") {
-				continue // words of PostgreSQL
+				continue // syntax of PostgreSQL
 			}
 			query := "SELECT " + c.column + " WHERE $1 <> $2"
 			if yes, err := d.MayWatch(t.Context(), query, "u", "e"); yes != c.want || (err != nil) != c.bad {
@@ -75,7 +75,7 @@ func TestCheckQuery(t *testing.T) {
 			}
 		}
 		for _, query := range []string{"SELECT $1", "SELECT FROM events WHERE $1 = $2", "SELECT now() WHERE $1 = $2",
-			"SELECT 1 WHERE $1 = 5 AND $2 = ''"} { // the user is text, as when it is asked
+			"SELECT 1 WHERE $1 = 5 AND $2 = ''"} { // the user is text, as for MayWatch
 			if err := d.CheckQuery(t.Context(), query); err == nil {
 				t.Errorf("%q: no error", query)
 			}
@@ -83,8 +83,8 @@ func TestCheckQuery(t *testing.T) {
 	})
 }
 
-// The check uses the direct connection, because behind a pooler a prepared statement
-// may be on another session. It says so when it cannot connect.
+// The check uses the direct connection, because with a pooler a prepared statement may
+// be on another session. When it cannot connect, the error names the setting.
 func TestCheckQueryUsesTheDirectConnection(t *testing.T) {
 	direct := testenv.NewDatabase(t)
 	pooled := testenv.PgBouncer(t, direct)
@@ -96,8 +96,8 @@ func TestCheckQueryUsesTheDirectConnection(t *testing.T) {
 	if yes, err := d.MayWatch(t.Context(), text, "u", "e"); yes || err == nil {
 		t.Errorf("a text column through the pooler: %t, %v", yes, err)
 	}
-	astray := open(t, Options{URL: pooled, DirectURL: "postgres://127.0.0.1:1/none", Logger: discard})
-	if err := astray.CheckQuery(t.Context(), text); err == nil || !strings.Contains(err.Error(), "DATABASE_DIRECT_URL") {
-		t.Errorf("nobody at the direct URL: %v", err)
+	unreachable := open(t, Options{URL: pooled, DirectURL: "postgres://127.0.0.1:1/none", Logger: discard})
+	if err := unreachable.CheckQuery(t.Context(), text); err == nil || !strings.Contains(err.Error(), "DATABASE_DIRECT_URL") {
+		t.Errorf("no server at the direct URL: %v", err)
 	}
 }

@@ -55,18 +55,18 @@ func TestMayWatch(t *testing.T) {
 			{"ids are compared as text", "", "42", "7", true},
 			{"case counts", "", "Ada", "rally", false},
 			{"no injection", "", "x' OR '1'='1", "rally", false},
-			{"a query of one's own", "SELECT true FROM pitwall_members WHERE event_id = $2 AND user_id = $1", "ada", "rally", true},
+			{"a query of the operator", "SELECT true FROM pitwall_members WHERE event_id = $2 AND user_id = $1", "ada", "rally", true},
 			{"a parameter twice", "SELECT 1 FROM pitwall_members WHERE user_id = $1 AND user_id = $1 AND event_id = $2", "ada", "rally", true},
 			{"a row that says no", "SELECT count(*) FROM pitwall_members WHERE user_id = $1 AND event_id = $2", "bob", "rally", false},
 			{"a row that says yes", "SELECT count(*) FROM pitwall_members WHERE user_id = $1 AND event_id = $2", "ada", "rally", true},
-			{"a row of nothing", "SELECT max(1) FROM pitwall_members WHERE user_id = $1 AND event_id = $2", "bob", "rally", false},
+			{"a row with NULL", "SELECT max(1) FROM pitwall_members WHERE user_id = $1 AND event_id = $2", "bob", "rally", false},
 		} {
 			if got, err := d.MayWatch(t.Context(), c.query, c.user, c.event); err != nil || got != c.want {
 				t.Errorf("%s: %v, %v, want %v", c.name, got, err, c.want)
 			}
 		}
 		if yes, err := d.MayWatch(t.Context(), "SELECT 1 FROM nowhere WHERE $1 = $2", "ada", "rally"); err == nil || yes {
-			t.Errorf("a query that cannot be: %v, %v", yes, err)
+			t.Errorf("a query that fails: %v, %v; want an error", yes, err)
 		}
 	})
 }
@@ -75,10 +75,10 @@ func TestRevoke(t *testing.T) {
 	conform(t, func(t *testing.T, d Database) {
 		ctx, cancel := context.WithCancel(t.Context())
 		defer cancel()
-		ready, told, ended := make(chan struct{}, 1), make(chan struct{}, 10), make(chan struct{})
+		ready, notified, ended := make(chan struct{}, 1), make(chan struct{}, 10), make(chan struct{})
 		go func() {
 			defer close(ended)
-			_ = d.Listen(ctx, []string{ChannelAccess}, func() { ready <- struct{}{} }, func(string, string) { told <- struct{}{} })
+			_ = d.Listen(ctx, []string{ChannelAccess}, func() { ready <- struct{}{} }, func(string, string) { notified <- struct{}{} })
 		}()
 		<-ready
 		end := time.Now().Add(time.Hour)
@@ -90,19 +90,19 @@ func TestRevoke(t *testing.T) {
 		if err := d.Revoke(t.Context(), "a", time.Now().Add(-3*revocationMargin)); err != nil {
 			t.Errorf("revoke again: %v", err)
 		}
-		testenv.Eventually(t, 20*time.Second, "word of it", func() bool { return len(told) > 0 })
+		testenv.Eventually(t, 20*time.Second, "a notification", func() bool { return len(notified) > 0 })
 		got, err := d.Revocations(t.Context())
 		slices.Sort(got)
 		if err != nil || !slices.Equal(got, []string{"a", "just now"}) {
-			t.Errorf("got %q, %v, want those that would be good", got, err)
+			t.Errorf("got %q, %v, want [a, just now]", got, err)
 		}
 		cancel()
 		<-ended
 	})
 }
 
-// TestRepeatedRevocationsDoNotNotify: repeating a revocation sends no notification, because
-// each one makes listeners check every session.
+// TestRepeatedRevocationsDoNotNotify: repeating a revocation sends no notification,
+// because each one makes listeners check every session.
 func TestRepeatedRevocationsDoNotNotify(t *testing.T) {
 	conform(t, func(t *testing.T, d Database) {
 		e := listen(t, d, ChannelAccess, ChannelRoster)
@@ -128,15 +128,15 @@ func TestRepeatedRevocationsDoNotNotify(t *testing.T) {
 	})
 }
 
-// TestAccessTablesNotify: on PostgreSQL every write to the tables notifies, also that
-// of the platform.
+// TestAccessTablesNotify: on PostgreSQL every write to the tables notifies, also a
+// write by the platform.
 func TestAccessTablesNotify(t *testing.T) {
 	d := migrated(t, Options{URL: testenv.NewDatabase(t), Logger: discard})
 	ctx, cancel := context.WithCancel(t.Context())
-	ready, told, ended := make(chan struct{}, 1), make(chan struct{}, 10), make(chan struct{})
+	ready, notified, ended := make(chan struct{}, 1), make(chan struct{}, 10), make(chan struct{})
 	go func() {
 		defer close(ended)
-		_ = d.Listen(ctx, []string{ChannelAccess}, func() { ready <- struct{}{} }, func(string, string) { told <- struct{}{} })
+		_ = d.Listen(ctx, []string{ChannelAccess}, func() { ready <- struct{}{} }, func(string, string) { notified <- struct{}{} })
 	}()
 	<-ready
 	for _, statement := range []string{
@@ -149,9 +149,9 @@ func TestAccessTablesNotify(t *testing.T) {
 	} {
 		exec(t, d, statement)
 		select {
-		case <-told:
+		case <-notified:
 		case <-time.After(20 * time.Second):
-			t.Errorf("%s: nobody was told", statement)
+			t.Errorf("%s: no notification", statement)
 		}
 	}
 	cancel()

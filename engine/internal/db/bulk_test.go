@@ -9,7 +9,7 @@ import (
 )
 
 // TestBatchesInEveryQueryMode: in every query mode that the URL may set, existing
-// rows are compared correctly, also on a connection that must read the types again.
+// rows are compared correctly, also on a new connection, which reads the types again.
 func TestBatchesInEveryQueryMode(t *testing.T) {
 	for _, option := range []string{"", "&default_query_exec_mode=exec", "&default_query_exec_mode=simple_protocol",
 		"&default_query_exec_mode=cache_statement", "&default_query_exec_mode=cache_describe", "&description_cache_capacity=0"} {
@@ -38,7 +38,7 @@ func TestBatchesInEveryQueryMode(t *testing.T) {
 			var last codec.Position
 			err := d.LastPositions(t.Context(), []string{"a"}, LiveRule{}, func(l *Last) error { last = *l.Good; return nil })
 			if want := full("a", epoch+1); err != nil || last != want {
-				t.Errorf("the row comes back as %+v, %v; want %+v", last, err, want)
+				t.Errorf("the row is read as %+v, %v; want %+v", last, err, want)
 			}
 		})
 	}

@@ -31,35 +31,35 @@ func TestClassifyOfInsertsThatFail(t *testing.T) {
 			row("NEW.x := (SELECT string_agg(md5(n::text), '') FROM generate_series(1, 500) n);"), "54000", FailureRefused},
 		{"a trigger's own exception", row("RAISE EXCEPTION 'no';"), "P0001", FailureRefused},
 		{"a trigger whose assertion fails", row("ASSERT false;"), "P0004", FailureRefused},
-		{"a feature that is not there", row("RAISE feature_not_supported;"), "0A000", FailureRefused},
+		{"an unsupported feature", row("RAISE feature_not_supported;"), "0A000", FailureRefused},
 		{"a value out of range", row("NEW.sats := 9999999999;"), "22003", FailureContent},
 		{"a division by zero", row("NEW.lat := 1 / (NEW.sats - 9);"), "22012", FailureContent},
-		{"a column that must be filled", "ALTER TABLE positions ADD must text NOT NULL", "23502", FailureContent},
+		{"a column that is NOT NULL", "ALTER TABLE positions ADD must text NOT NULL", "23502", FailureContent},
 		{"a check", "ALTER TABLE positions ADD CHECK (lat < 40)", "23514", FailureContent},
 		{"a check in a trigger", row("RAISE check_violation;"), "23514", FailureContent},
 		{"a statement that takes too long", row("PERFORM set_config('statement_timeout', '10', true); PERFORM pg_sleep(60);") +
 			"; ALTER DATABASE %s SET statement_timeout = '50ms'", "57014", FailureRetry},
-		{"a lock that is not to be had", row("RAISE lock_not_available;"), "55P03", FailureRetry},
+		{"an unavailable lock", row("RAISE lock_not_available;"), "55P03", FailureRetry},
 		{"a deadlock", row("RAISE deadlock_detected;"), "40P01", FailureRetry},
 		{"a serialization failure", row("RAISE serialization_failure;"), "40001", FailureRetry},
 		{"a full disk", row("RAISE disk_full;"), "53100", FailureWait},
-		{"memory", row("RAISE out_of_memory;"), "53200", FailureWait},
-		{"a file that is not there", row("RAISE undefined_file;"), "58P01", FailureWait},
+		{"lack of memory", row("RAISE out_of_memory;"), "53200", FailureWait},
+		{"a missing file", row("RAISE undefined_file;"), "58P01", FailureWait},
 		{"an internal error", row("RAISE internal_error;"), "XX000", FailureWait},
-		{"a backend that is ended", row("PERFORM pg_terminate_backend(pg_backend_pid());"), "57P01", FailureWait},
-		{"a database that is going down", row("RAISE cannot_connect_now;"), "57P03", FailureWait},
+		{"a terminated backend", row("PERFORM pg_terminate_backend(pg_backend_pid());"), "57P01", FailureWait},
+		{"a database that shuts down", row("RAISE cannot_connect_now;"), "57P03", FailureWait},
 		{"a connection that failed", row("RAISE connection_failure;"), "08006", FailureWait},
-		{"a column that is not there", "ALTER TABLE positions DROP lat", "42703", FailureWait},
-		{"a right that is missing", row("RAISE insufficient_privilege;"), "42501", FailureWait},
-		{"a schema that is not there", row("RAISE invalid_schema_name;"), "3F000", FailureWait},
-		{"a server that is read only", "ALTER DATABASE %s SET default_transaction_read_only = on", "25006", FailureWait},
+		{"a missing column", "ALTER TABLE positions DROP lat", "42703", FailureWait},
+		{"a missing right", row("RAISE insufficient_privilege;"), "42501", FailureWait},
+		{"a missing schema", row("RAISE invalid_schema_name;"), "3F000", FailureWait},
+		{"a read-only server", "ALTER DATABASE %s SET default_transaction_read_only = on", "25006", FailureWait},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			url := testenv.NewDatabase(t)
 			migrated(t, Options{URL: url, Logger: discard})
 			name, _, _ := strings.Cut(url[strings.LastIndexByte(url, '/')+1:], "?")
 			testenv.Postgres(t).Query(url, strings.ReplaceAll(tt.sql, "%s", name))
-			d := open(t, Options{URL: url, Logger: discard}) // new sessions: settings of a database count from their begin
+			d := open(t, Options{URL: url, Logger: discard}) // settings of a database apply to new sessions
 			p := full("d", epoch)
 			p.Lat = 46.123456789012345
 			_, err := d.InsertPositions(t.Context(), []codec.Position{p})
@@ -70,8 +70,8 @@ func TestClassifyOfInsertsThatFail(t *testing.T) {
 	}
 }
 
-// Errors without an SQLSTATE, and errors that end or prevent a session, say nothing
-// about rows.
+// Errors without an SQLSTATE, and errors that end or prevent a session, are not about
+// rows.
 func TestClassifyOfSessionsThatFail(t *testing.T) {
 	url := testenv.NewDatabase(t)
 	pg := testenv.Postgres(t)
@@ -103,15 +103,15 @@ func TestClassifyOfSessionsThatFail(t *testing.T) {
 		err  error
 		want Failure
 	}{
-		{"a setting that a session cannot begin with, of class 22", connect(func(c *pgx.ConnConfig) { c.RuntimeParams["timezone"] = "nowhere" }), FailureWait},
+		{"an invalid startup setting, of class 22", connect(func(c *pgx.ConnConfig) { c.RuntimeParams["timezone"] = "nowhere" }), FailureWait},
 		{"a session that ends with a code of class 22", fatal, FailureWait},
-		{"a database that is not there", connect(func(c *pgx.ConnConfig) { c.Database = "nosuch" }), FailureWait},
-		{"a password that is wrong", connect(func(c *pgx.ConnConfig) { c.User, c.Password = "nobody", "x" }), FailureWait},
+		{"a missing database", connect(func(c *pgx.ConnConfig) { c.Database = "nosuch" }), FailureWait},
+		{"a wrong password", connect(func(c *pgx.ConnConfig) { c.User, c.Password = "nobody", "x" }), FailureWait},
 		{"a connection that takes too long", connect(func(c *pgx.ConnConfig) { c.ConnectTimeout = 1 }), FailureWait},
-		{"a server that is gone", gone, FailureWait},
-		{"the end of the caller", canceled, FailureWait},
+		{"a stopped server", gone, FailureWait},
+		{"the caller's cancellation", canceled, FailureWait},
 		{"a reply without a code", &pgconn.PgError{Severity: "ERROR"}, FailureWait},
-		{"an error of other origin", errors.New("x"), FailureWait},
+		{"an error of another origin", errors.New("x"), FailureWait},
 		{"the caller's deadline", late, FailureRetry},
 	} {
 		if tt.err == nil || Classify(tt.err) != tt.want {
@@ -130,7 +130,7 @@ func TestClassifyOnSQLite(t *testing.T) {
 	}{
 		{"a trigger", refuse("RAISE(ABORT, 'no')"), FailureRefused},
 		{"another unique index", "CREATE UNIQUE INDEX x ON positions (codec); INSERT INTO positions (device_id, ts, lat, lon, codec) VALUES ('x', 1, 1, 1, '8E')", FailureRefused},
-		{"a table that is not there", "DROP TABLE positions", FailureWait},
+		{"a missing table", "DROP TABLE positions", FailureWait},
 	} {
 		d := migrated(t, Options{DataDir: t.TempDir(), Logger: discard})
 		exec(t, d, tt.sql)

@@ -71,11 +71,11 @@ func TestClocksAreKeptOnce(t *testing.T) {
 		{"found earlier by another instance", calls{{of(9000, fell)}, {of(0, fell)}}, []shard.Clock{of(0, fell), of(9000, fell)}, fell},
 		{"another offset", calls{{of(0, fell)}, {of(9000, fell+5001)}}, []shard.Clock{of(0, fell), of(9000, fell+5001)}, fell + 5001},
 		{"another offset at the same arrival", calls{{of(0, fell)}, {of(0, fell/2)}}, []shard.Clock{of(0, fell)}, fell},
-		{"an end", calls{{of(0, fell)}, {of(1, 0)}, {of(2, 0)}}, []shard.Clock{of(0, fell), of(1, 0)}, 0},
+		{"an end, saved twice", calls{{of(0, fell)}, {of(1, 0)}, {of(2, 0)}}, []shard.Clock{of(0, fell), of(1, 0)}, 0},
 		{"the end of an offset near 0", calls{{of(0, -4000)}, {of(1, 0)}}, []shard.Clock{of(0, -4000), of(1, 0)}, 0},
-		{"told late, after the end", calls{{of(0, fell)}, {of(10, 0)}, {of(5, fell)}}, []shard.Clock{of(0, fell), of(10, 0)}, 0},
+		{"saved late, after the end", calls{{of(0, fell)}, {of(10, 0)}, {of(5, fell)}}, []shard.Clock{of(0, fell), of(10, 0)}, 0},
 		{"a second fall", calls{{of(0, fell)}, {of(10, 0)}, {of(20, fell)}}, []shard.Clock{of(0, fell), of(10, 0), of(20, fell)}, fell},
-		{"all at once, in disorder", calls{{of(20, fell), of(10, 0), of(15, 0), of(0, fell)}},
+		{"all in one call, unsorted", calls{{of(20, fell), of(10, 0), of(15, 0), of(0, fell)}},
 			[]shard.Clock{of(0, fell), of(10, 0), of(20, fell)}, fell},
 	}
 	conform(t, func(t *testing.T, d Database) {

@@ -15,7 +15,7 @@ func TestParseRosterCSV(t *testing.T) {
 	}{
 		{"plain", "event_id,entry_id,device_id\nE1,n1,d1\nE1,n2,d2\n",
 			[]RosterRow{{2, "E1", "n1", "d1"}, {3, "E1", "n2", "d2"}}},
-		{"any order, other columns, mark, space, line ends", "\ufeffdevice_id , Name,Entry_ID,EVENT_ID\r\n d1,Ana, n1 ,E1\r\n\r\nd2,,n2,E1",
+		{"any order, other columns, byte order mark, spaces, line ends", "\ufeffdevice_id , Name,Entry_ID,EVENT_ID\r\n d1,Ana, n1 ,E1\r\n\r\nd2,,n2,E1",
 			[]RosterRow{{2, "E1", "n1", "d1"}, {4, "E1", "n2", "d2"}}},
 		{"quotes", "event_id,entry_id,device_id,note\n\"E,1\",\"n \"\"1\"\"\",d1,\"two\nlines\"\nE2,n2,d2,\n",
 			[]RosterRow{{2, "E,1", `n "1"`, "d1"}, {4, "E2", "n2", "d2"}}},
@@ -58,7 +58,7 @@ func TestParseRosterCSVNamesEveryBadRow(t *testing.T) {
 			`line 7, column event_id: "E\x01" has a character that is not printable`,
 			"line 8, column entry_id: not UTF-8"}},
 		{"short row", header + "E1,n1\nE1,n2,d2\n", []string{"line 2, column device_id: missing, the row has 2 columns"}},
-		{"syntax, and on", header + "E1,n\"1,d1\nE1,,d2\n", []string{
+		{"a syntax error and a later row", header + "E1,n\"1,d1\nE1,,d2\n", []string{
 			`line 2, column 5: bare " in non-quoted-field`,
 			"line 3, column entry_id: empty"}},
 	}

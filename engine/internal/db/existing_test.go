@@ -11,8 +11,8 @@ import (
 	"pitwall/engine/internal/testenv"
 )
 
-// existingTable is a filled positions table without the column faulty and without the
-// unique index.
+// existingTable creates a filled table positions without the column faulty and without
+// the unique index.
 const existingTable = `
 	CREATE TABLE positions (device_id text, ts timestamptz, lat double precision, lon double precision, alt double precision,
 		speed double precision, course double precision, sats integer, priority integer, codec text, attributes json,
@@ -47,14 +47,14 @@ func TestAnExistingTableIsMigrated(t *testing.T) {
 		{"index of our name", "CREATE UNIQUE INDEX positions_device_ts_idx ON positions (device_id, ts DESC)", "positions_device_ts_idx"},
 		{"index of another name", index, "own_name"},
 		{"primary key", "ALTER TABLE positions ADD PRIMARY KEY (device_id, ts)", "positions_pkey"},
-		{"partial index is none", index + "DROP INDEX own_name; CREATE UNIQUE INDEX partial ON positions (device_id, ts) WHERE lat > 0",
+		{"a partial index does not count", index + "DROP INDEX own_name; CREATE UNIQUE INDEX partial ON positions (device_id, ts) WHERE lat > 0",
 			"partial positions_device_ts_idx"},
-		{"index on more columns is none", "CREATE UNIQUE INDEX wide ON positions (device_id, ts, lat)", "positions_device_ts_idx wide"},
-		{"index the other way round is none", "CREATE UNIQUE INDEX round ON positions (ts, device_id)", "positions_device_ts_idx round"},
+		{"an index on more columns does not count", "CREATE UNIQUE INDEX wide ON positions (device_id, ts, lat)", "positions_device_ts_idx wide"},
+		{"an index in the other order does not count", "CREATE UNIQUE INDEX round ON positions (ts, device_id)", "positions_device_ts_idx round"},
 		{"jsonb, varchar, defaults, own id", `ALTER TABLE positions ALTER attributes TYPE jsonb USING attributes::jsonb,
 			ALTER device_id TYPE varchar(64), ADD id bigserial NOT NULL, ALTER received_at SET DEFAULT now()`, "positions_device_ts_idx"},
-		{"columns lack", "ALTER TABLE positions DROP alt, DROP sats, DROP priority, DROP attributes, DROP received_at", "positions_device_ts_idx"},
-		{"faulty is there", "ALTER TABLE positions ADD faulty boolean NOT NULL DEFAULT false", "positions_device_ts_idx"},
+		{"missing columns", "ALTER TABLE positions DROP alt, DROP sats, DROP priority, DROP attributes, DROP received_at", "positions_device_ts_idx"},
+		{"with the column faulty", "ALTER TABLE positions ADD faulty boolean NOT NULL DEFAULT false", "positions_device_ts_idx"},
 	}
 	url := testenv.NewDatabase(t)
 	for _, tt := range tests {
@@ -149,7 +149,7 @@ func TestMigrateRefuses(t *testing.T) {
 				}
 			}
 			if err := d.CheckSchema(t.Context()); err == nil {
-				t.Error("the check passes all the same")
+				t.Error("CheckSchema passes despite the failed migration")
 			}
 			if got := pg.Query(url, "SELECT count(*) FROM positions"); got != count {
 				t.Errorf("%s rows, before %s", got, count)
@@ -173,8 +173,8 @@ func TestMigrateAfterDuplicatesAreGone(t *testing.T) {
 	}
 }
 
-// Manual changes after a migration are found, and the error says more than to migrate
-// again.
+// Manual changes after a migration are detected, and the error names the statement that
+// repairs them.
 func TestMigrateAfterTheIndexWasDropped(t *testing.T) {
 	d, pg, url := databaseWith(t)
 	if _, err := d.Migrate(t.Context()); err != nil {

@@ -65,10 +65,10 @@ func TestAttributesOfEqualTimeAndPlace(t *testing.T) {
 	}{
 		{"a name that the row does not have", batches{{row}, {sos}}, InsertResult{Extras: 1}, []string{`a 0 {"alarm":"sos"}`}},
 		{"in one batch", batches{{row, sos}}, InsertResult{Inserted: 1, Extras: 1}, []string{`a 0 {"alarm":"sos"}`}},
-		{"in one batch, the other way round", batches{{sos, row}}, InsertResult{Inserted: 1, Extras: 1}, []string{`a 0 {"x":1,"y":"z"}`}},
+		{"in one batch, in the other order", batches{{sos, row}}, InsertResult{Inserted: 1, Extras: 1}, []string{`a 0 {"x":1,"y":"z"}`}},
 		{"again", batches{{row, sos}, {sos, row, sos}}, InsertResult{Duplicates: 3}, []string{`a 0 {"alarm":"sos"}`}},
 		{"twice in a batch", batches{{row}, {sos, sos}}, InsertResult{Extras: 1, Duplicates: 1}, []string{`a 0 {"alarm":"sos"}`}},
-		{"only what is new, as it is spelt", batches{{row}, {withAttributes("a", epoch, `{"x":1, "b":1.0, "y":2,"c":{"__bigint":"7"}}`)}},
+		{"only new names, with their spelling", batches{{row}, {withAttributes("a", epoch, `{"x":1, "b":1.0, "y":2,"c":{"__bigint":"7"}}`)}},
 			InsertResult{Extras: 1}, []string{`a 0 {"b":1.0,"c":{"__bigint":"7"}}`}},
 		{"a row without attributes", batches{{bare("a", epoch)}, {sos}}, InsertResult{Extras: 1}, []string{`a 0 {"alarm":"sos"}`}},
 		{"two that add the same name", batches{{row}, {sos, withAttributes("a", epoch, `{"alarm":"low"}`)}}, InsertResult{Extras: 2},
@@ -133,8 +133,7 @@ func TestContentHashStays(t *testing.T) {
 	}
 }
 
-// deliveryModel is the model of TestAnyDelivery: the content of a database after records in
-// this order.
+// deliveryModel is the model of TestAnyDelivery: the expected content of the database.
 type deliveryModel struct {
 	rows   map[string]codec.Position
 	extras map[string]bool
@@ -190,7 +189,7 @@ func TestAnyDelivery(t *testing.T) {
 				p.Arrival, p.Faulty = 0, false
 				key := fmt.Sprintf("%+v", p)
 				if first, ok := outcome[key]; ok && (r.Inserted > 0 || r.Extras > 0) {
-					t.Fatalf("the model takes %s again, which was %s", key, first)
+					t.Fatalf("the model accepts %s again, which was %s", key, first)
 				}
 				outcome[key] = fmt.Sprintf("%+v", r)
 			}

@@ -8,7 +8,7 @@ import (
 	"pitwall/engine/internal/testenv"
 )
 
-// alter changes the schema as an operator may, unknown to Pitwall.
+// alter changes the schema without a migration, as an operator may.
 func alter(t *testing.T, d Database, url, postgres, sqliteText string) {
 	t.Helper()
 	if s, ok := d.(*sqlite); ok {
@@ -39,7 +39,7 @@ func TestContentFailuresAreClassified(t *testing.T) {
 	}{
 		{"a check that an operator added", guard, guard,
 			change(full("fast", epoch), func(p *codec.Position) { p.Speed = 501 }), true},
-		{"a column that must be filled", "ALTER TABLE positions ALTER COLUMN codec SET NOT NULL",
+		{"a column that is NOT NULL", "ALTER TABLE positions ALTER COLUMN codec SET NOT NULL",
 			"ALTER TABLE positions ADD COLUMN must TEXT NOT NULL DEFAULT 'x' CHECK (codec IS NOT NULL)", bare("bare", epoch), true},
 		{"a column that is missing", "ALTER TABLE positions DROP COLUMN speed",
 			"ALTER TABLE positions DROP COLUMN speed", full("any", epoch), false},
@@ -50,10 +50,10 @@ func TestContentFailuresAreClassified(t *testing.T) {
 				alter(t, d, url, tt.postgres, tt.sqlite)
 				_, err := d.InsertPositions(t.Context(), []codec.Position{tt.p})
 				if err == nil || (Classify(err) == FailureContent) != tt.want {
-					t.Errorf("%v is of kind %d; content: %v", err, Classify(err), tt.want)
+					t.Errorf("%v is of kind %d; want content: %v", err, Classify(err), tt.want)
 				}
 				if r := insertOf(d, full("slow", epoch)); tt.want && r != nil {
-					t.Errorf("a good row after it: %v", r)
+					t.Errorf("a good row after the refusal: %v", r)
 				}
 			})
 		})

@@ -14,7 +14,7 @@ import (
 	"pitwall/shard"
 )
 
-// knownFrom is the expected result for a device, from all of its rows.
+// knownFrom returns the expected result for a device, computed from all of its rows.
 func knownFrom(rule LiveRule, rows []codec.Position, clocks []shard.Clock) (k known) {
 	type modelRow struct {
 		datedRow
@@ -29,7 +29,7 @@ func knownFrom(rule LiveRule, rows []codec.Position, clocks []shard.Clock) (k kn
 	}
 	slices.SortFunc(all, func(a, b modelRow) int { return cmp.Or(cmp.Compare(b.live, a.live), cmp.Compare(b.ts, a.ts)) })
 	var own, made *modelRow
-	var last int64 // the newest arrival of those dated by it
+	var last int64 // the newest arrival of the rows that are shown under their arrival
 	for i := range all {
 		switch x := &all[i]; {
 		case x.faulty:
@@ -56,8 +56,8 @@ func knownFrom(rule LiveRule, rows []codec.Position, clocks []shard.Clock) (k kn
 	return k
 }
 
-// TestLastPositionsOfAnyClock compares with the rule applied to every row, for devices
-// whose clocks are set at random.
+// TestLastPositionsOfAnyClock compares LastPositions with the rule applied to every row,
+// for devices with random clocks.
 func TestLastPositionsOfAnyClock(t *testing.T) {
 	seed := rand.Uint64()
 	conform(t, func(t *testing.T, d Database) {

@@ -9,7 +9,8 @@ import (
 	"github.com/jackc/pgx/v5"
 )
 
-// The newest rows are found through the index, however many rows there are.
+// The newest rows are found through the index, so that the cost does not grow with the
+// number of rows.
 func TestLastPositionsUsesTheIndex(t *testing.T) {
 	conformPositions(t, func(t *testing.T, d Database) {
 		insert(t, d, full("a", epoch), full("b", epoch))
@@ -38,7 +39,7 @@ func TestLastPositionsUsesTheIndex(t *testing.T) {
 				}
 			}
 			if !strings.Contains(plan, "_idx") && !strings.Contains(plan, "_pkey") && !strings.Contains(plan, "sqlite_autoindex") {
-				t.Errorf("the plan of %s goes through no index:\n%s", name, plan)
+				t.Errorf("the plan of %s uses no index:\n%s", name, plan)
 			}
 		}
 	})

@@ -41,7 +41,7 @@ func knownOf(t *testing.T, d Database, rule LiveRule) map[string]known {
 			k.Faulty = append(k.Faulty, s.TS-epoch)
 		}
 		if _, ok := got[l.Device]; ok {
-			t.Errorf("device %s came twice", l.Device)
+			t.Errorf("device %s was returned twice", l.Device)
 		}
 		got[l.Device] = k
 		return nil
@@ -52,7 +52,7 @@ func knownOf(t *testing.T, d Database, rule LiveRule) map[string]known {
 	return got
 }
 
-// positionAt is a minimal position with a time and an arrival relative to epoch.
+// positionAt returns a minimal position with a time and an arrival relative to epoch.
 func positionAt(device string, ts, arrival int64) codec.Position {
 	return change(bare(device, epoch+ts), func(p *codec.Position) { p.Arrival = epoch + arrival })
 }
@@ -103,22 +103,22 @@ func TestLastPositions(t *testing.T) {
 		{"ahead for longer than a page, then right", append(everySecond("", 0, 300, 23*hour), everySecond("", 300*second, 5, 0)...), nil,
 			known{Good: 304 * second}},
 		{"right, then ahead", append(everySecond("", 0, 5, 0), everySecond("", 5*second, 60, hour)...), nil, known{Good: 64*second + hour}},
-		{"ahead by less than it is silent", append(everySecond("", 0, 60, 20*second), positionAt("", 70*second+1, 70*second)), nil, known{Good: 70*second + 1}},
+		{"ahead by less than its silence", append(everySecond("", 0, 60, 20*second), positionAt("", 70*second+1, 70*second)), nil, known{Good: 70*second + 1}},
 		{"a batch of a clock ahead, the newest first", []codec.Position{positionAt("", hour+3, 1), positionAt("", hour+2, 1), positionAt("", hour+1, 2)}, nil, known{Good: hour + 3}},
-		{"a faulty row ahead of a good one that came later", []codec.Position{asFaulty(positionAt("", hour, 1)), positionAt("", 2, 2)}, nil, known{Good: 2}},
-		{"a faulty row ahead of a good one that came before", []codec.Position{asFaulty(positionAt("", hour, 2)), positionAt("", 1, 1)}, nil,
+		{"a faulty row of a clock ahead, then a good one", []codec.Position{asFaulty(positionAt("", hour, 1)), positionAt("", 2, 2)}, nil, known{Good: 2}},
+		{"a good row, then a faulty one of a clock ahead", []codec.Position{asFaulty(positionAt("", hour, 2)), positionAt("", 1, 1)}, nil,
 			known{Good: 1, Faulty: []int64{hour}}},
 		{"a buffered upload", append(everySecond("", 10*minute, 5, 0), everySecond("", 10*minute+5*second, 5, -9*minute)...), nil, known{Good: 10*minute + 4*second}},
 		{"a clock that fell", append(everySecond("", 0, 5, 0), everySecond("", 5*second, 60, -hour)...), []shard.Clock{{Since: 5 * second, Offset: -hour}},
 			known{Good: 64*second - hour}},
 		{"a clock that fell by 1024 weeks", append(everySecond("", 0, 5, 0), everySecond("", 5*second, 60, -1024*week)...), []shard.Clock{{Since: 5 * second, Offset: -1024 * week}},
 			known{Good: 64*second - 1024*week}},
-		{"a fall that is not known", append(everySecond("", 0, 5, 0), everySecond("", 5*second, 60, -hour)...), nil, known{Good: 4 * second}},
+		{"an unknown fall", append(everySecond("", 0, 5, 0), everySecond("", 5*second, 60, -hour)...), nil, known{Good: 4 * second}},
 		{"late data of a clock that fell", append(everySecond("", 5*second, 60, -hour), positionAt("", 7*second-hour-minute, 66*second)),
 			[]shard.Clock{{Since: 5 * second, Offset: -hour}}, known{Good: 64*second - hour}},
 		{"a clock that fell and recovered", append(append(everySecond("", 0, 5, 0), everySecond("", 5*second, 60, -hour)...), everySecond("", 65*second, 3, 0)...),
 			[]shard.Clock{{Since: 5 * second, Offset: -hour}, {Since: 65 * second}}, known{Good: 67 * second}},
-		{"recovered, the end is not kept yet", append(everySecond("", 5*second, 60, -hour), everySecond("", 65*second, 3, 0)...),
+		{"recovered, the end is not saved yet", append(everySecond("", 5*second, 60, -hour), everySecond("", 65*second, 3, 0)...),
 			[]shard.Clock{{Since: 5 * second, Offset: -hour}}, known{Good: 67 * second}},
 		{"fell, and the last row before the end", append(everySecond("", 0, 5, 0), everySecond("", 5*second, 60, -hour)...),
 			[]shard.Clock{{Since: 5 * second, Offset: -hour}, {Since: 65 * second}}, known{Good: 64*second - hour}},
@@ -160,11 +160,10 @@ func TestLastPositions(t *testing.T) {
 	})
 }
 
-// The clock of the Redis server differs from those of the devices: a position that
-// arrived at the moment it was measured is neither ahead nor from a clock that fell
-// back.
+// The clock of the Redis server is late. A position that arrived when it was measured
+// counts neither as ahead nor as from a clock that fell back.
 func TestLastPositionsWithALateRedisClock(t *testing.T) {
-	rule := LiveRule{Tolerance: 5 * time.Second, Difference: time.Minute} // the server is a minute late
+	rule := LiveRule{Tolerance: 5 * time.Second, Difference: time.Minute} // the clock of the server is a minute late
 	conform(t, func(t *testing.T, d Database) {
 		insert(t, d, everySecond("right", 0, 10, minute)...)
 		insert(t, d, append(everySecond("ahead", 0, 10, minute+hour), positionAt("ahead", 90*second, 30*second))...)
@@ -196,8 +195,8 @@ func TestFaultyRowsAreBounded(t *testing.T) {
 	})
 }
 
-// The table may hold values that the decoder refuses: a bad required value excludes
-// the row, a bad optional value only itself.
+// The table may hold values that the decoder refuses. A row with a bad required value is
+// not shown. A bad optional value is left out of its row.
 func TestInvalidRowsAreNotShown(t *testing.T) {
 	conform(t, func(t *testing.T, d Database) {
 		_, embedded := d.(*sqlite)
@@ -246,7 +245,7 @@ func TestInvalidRowsAreNotShown(t *testing.T) {
 	})
 }
 
-// A row without an arrival counts by its own time, unless that is in the future.
+// A row without an arrival is ordered by its own time, unless that is in the future.
 func TestLastPositionsWithoutAnArrival(t *testing.T) {
 	conform(t, func(t *testing.T, d Database) {
 		to := time.Now().Add(time.Hour).UnixMilli()
@@ -291,7 +290,7 @@ func TestLastPositionsReturnsTheErrorOfFn(t *testing.T) {
 		calls := 0
 		err := d.LastPositions(t.Context(), []string{"a", "b"}, LiveRule{}, func(*Last) error { calls++; return stop })
 		if err != stop || calls != 1 {
-			t.Errorf("error %v after %d calls, want the callee's after 1", err, calls)
+			t.Errorf("error %v after %d calls, want that of fn after 1", err, calls)
 		}
 	})
 }

@@ -8,16 +8,16 @@ import (
 	"pitwall/engine/internal/testenv"
 )
 
-// LISTEN through PgBouncer in transaction mode is accepted but receives nothing. The
-// log says so, with the setting to change; past the pooler it says nothing.
+// LISTEN through PgBouncer in transaction mode is accepted but receives nothing. The log
+// says so and names the setting to change. Without the pooler nothing is logged.
 func TestSilentNotificationsAreLogged(t *testing.T) {
 	pg, direct := testenv.Postgres(t), testenv.NewDatabase(t)
 	migrated(t, Options{URL: direct, Logger: discard})
 	pooled := testenv.PgBouncer(t, direct)
 	for _, tt := range []struct {
-		name string
-		o    Options
-		deaf bool
+		name   string
+		o      Options
+		silent bool
 	}{
 		{"through the pooler", Options{URL: pooled}, true},
 		{"past the pooler", Options{URL: pooled, DirectURL: direct}, false},
@@ -28,12 +28,12 @@ func TestSilentNotificationsAreLogged(t *testing.T) {
 			log := &sharedLog{}
 			tt.o.Logger = log.logger()
 			d := open(t, tt.o).(*postgres)
-			d.checkEvery = 0 // after every look and every notification
-			if tt.deaf {
-				d.idleCheckEvery, d.checkTimeout = time.Millisecond, 200*time.Millisecond // what never comes is waited for
+			d.checkEvery = 0 // check after every wait and every notification
+			if tt.silent {
+				d.idleCheckEvery, d.checkTimeout = time.Millisecond, 200*time.Millisecond // the whole timeout passes
 			}
 			e := listen(t, d, ChannelRoster, ChannelPositions)
-			if tt.deaf {
+			if tt.silent {
 				testenv.Eventually(t, within, "a warning", func() bool { return log.count("notifications do not arrive") > 0 })
 				if log.count("DATABASE_DIRECT_URL") == 0 {
 					t.Error("the setting to change is not named")
@@ -42,18 +42,18 @@ func TestSilentNotificationsAreLogged(t *testing.T) {
 			}
 			for i := range 5 {
 				pg.Query(direct, fmt.Sprintf("NOTIFY pitwall_roster, '%d'", i))
-				e.wantNotification(fmt.Sprintf("pitwall_roster %d", i)) // and nothing of the checks
+				e.wantNotification(fmt.Sprintf("pitwall_roster %d", i)) // and no notification of the checks
 			}
 			e.end()
 			if n := log.count("level="); n != 0 {
-				t.Errorf("%d lines in the log where everything arrives", n)
+				t.Errorf("%d lines in the log although everything arrives", n)
 			}
 		})
 	}
 }
 
-// Triggers that are missing or switched off are named, unless none are wanted. The log
-// says when they are there again.
+// The log names triggers that are missing or switched off, unless none are wanted, and
+// says when they exist again.
 func TestMissingTriggersAreLogged(t *testing.T) {
 	pg, url := testenv.Postgres(t), testenv.NewDatabase(t)
 	log, quiet := &sharedLog{}, &sharedLog{}
@@ -68,7 +68,7 @@ func TestMissingTriggersAreLogged(t *testing.T) {
 	testenv.Eventually(t, within, "a warning", func() bool { return log.count(`tables="entries, events"`) == 1 })
 	pg.Query(url, `ALTER TABLE events ENABLE TRIGGER pitwall_notify_roster_truncate; CREATE TRIGGER pitwall_notify_roster_old
 		AFTER INSERT OR UPDATE OR DELETE OR TRUNCATE ON entries FOR EACH STATEMENT EXECUTE FUNCTION pitwall_notify_roster()`)
-	pg.Query(url, "NOTIFY pitwall_roster, 'end'") // which has the next check done
+	pg.Query(url, "NOTIFY pitwall_roster, 'end'") // makes the next check run
 	for _, e := range calls {
 		e.wantNotification("pitwall_roster end")
 	}
@@ -77,6 +77,6 @@ func TestMissingTriggersAreLogged(t *testing.T) {
 		e.end()
 	}
 	if n := quiet.count("level="); n != 0 {
-		t.Errorf("%d lines in the log where no triggers are wanted", n)
+		t.Errorf("%d lines in the log although no triggers are wanted", n)
 	}
 }

@@ -56,7 +56,7 @@ func (e *listenCall) wait(what string, c <-chan struct{}) {
 	select {
 	case <-c:
 	case <-time.After(within):
-		e.t.Fatalf("not %s in time", what)
+		e.t.Fatalf("%s: timed out", what)
 	}
 }
 
@@ -89,7 +89,7 @@ func TestListenReceivesImports(t *testing.T) {
 			t.Errorf("%d and %d notifications too many", len(a.received), len(other.received))
 		}
 		if err := d.Listen(t.Context(), nil, func() {}, nil); err == nil {
-			t.Error("no channels are no error")
+			t.Error("Listen without channels returned no error")
 		}
 	})
 }
@@ -116,7 +116,7 @@ func TestWithoutTriggers(t *testing.T) {
 	pg, url := testenv.Postgres(t), testenv.NewDatabase(t)
 	d := migrated(t, Options{URL: url, Logger: discard, NoTriggers: true})
 	if err := d.CheckSchema(t.Context()); err != nil {
-		t.Errorf("the check insists on triggers: %v", err)
+		t.Errorf("CheckSchema requires the triggers: %v", err)
 	}
 	e := listen(t, d, ChannelRoster)
 	pg.Query(url, "INSERT INTO events VALUES ('E1'); NOTIFY pitwall_roster, 'end'")
@@ -126,7 +126,7 @@ func TestWithoutTriggers(t *testing.T) {
 
 	with := open(t, Options{URL: url, Logger: discard})
 	if err := with.CheckSchema(t.Context()); err != nil {
-		t.Errorf("the check insists on triggers: %v", err)
+		t.Errorf("CheckSchema requires the triggers: %v", err)
 	}
 	if applied, err := with.Migrate(t.Context()); err != nil || !slices.Equal(applied, triggersFiles) {
 		t.Errorf("applied %v, %v; want the triggers only", applied, err)
@@ -162,8 +162,8 @@ type writerFunc func([]byte) (int, error)
 
 func (f writerFunc) Write(p []byte) (int, error) { return f(p) }
 
-// A connection that is dead, as behind a firewall that dropped it, is replaced; one
-// that is only idle is kept.
+// A dead connection, for example one that a firewall has dropped, is replaced. An idle
+// one is kept.
 func TestListenReplacesADeadConnection(t *testing.T) {
 	raw := testenv.NewDatabase(t)
 	u, err := url.Parse(raw)
@@ -182,12 +182,12 @@ func TestListenReplacesADeadConnection(t *testing.T) {
 	e := listen(t, d, ChannelRoster)
 
 	replies := proxy.Replies()
-	testenv.Eventually(t, within, "a few signs of life", func() bool { return proxy.Replies() > replies+100 })
+	testenv.Eventually(t, within, "several checks of the idle connection", func() bool { return proxy.Replies() > replies+100 })
 	if len(e.ready) > 0 {
-		t.Error("a quiet connection was given up")
+		t.Error("an idle connection was replaced")
 	}
 	proxy.Stall()
-	e.wait("given up", lost)
+	e.wait("the connection is replaced", lost)
 	proxy.Resume()
 	e.wait("ready again", e.ready)
 	testenv.Postgres(t).Query(raw, "NOTIFY pitwall_roster, 'again'")

@@ -16,7 +16,7 @@ func TestLiveTime(t *testing.T) {
 	for _, tt := range []struct {
 		name        string
 		rule        LiveRule
-		ts, arrival int64 // arrival 0: nobody knows
+		ts, arrival int64 // arrival 0: not known
 		clocks      []shard.Clock
 		want        int64 // 0: not shown
 		made        bool
@@ -35,12 +35,12 @@ func TestLiveTime(t *testing.T) {
 		{"right again, and known", rule, 20 * hour, 20 * hour, over, 20 * hour, false},
 		{"late, after the end", rule, 19 * hour, 20 * hour, over, 19 * hour, false},
 		{"before the fall", rule, 9 * hour, 9 * hour, fell, 9 * hour, false},
-		{"between fallen and right", rule, 11*hour - 30*minute, 11 * hour, fell, 11 * hour, true},
-		{"a little behind, of a clock that fell", rule, 11*hour - 5*minute, 11 * hour, fell, 11*hour - 5*minute, false},
+		{"between the wrong and the right time", rule, 11*hour - 30*minute, 11 * hour, fell, 11 * hour, true},
+		{"a little late, of a clock that fell", rule, 11*hour - 5*minute, 11 * hour, fell, 11*hour - 5*minute, false},
 		{"no time of its own, and the server is late", late, 11*hour + 2, 11 * hour, nil, 11*hour + 20*second, true},
 		{"ahead, of a clock that fell", rule, 12 * hour, 11 * hour, fell, 11 * hour, true},
 		{"no arrival", rule, now + 5*second, 0, nil, now + 5*second, false},
-		{"no arrival, and still to come", rule, now + 5*second + 1, 0, nil, 0, false},
+		{"no arrival, and in the future", rule, now + 5*second + 1, 0, nil, 0, false},
 	} {
 		m := rowTime{ts: tt.ts, received: &tt.arrival}
 		if tt.arrival == 0 {
@@ -65,19 +65,19 @@ func TestNewestOf(t *testing.T) {
 		want int64 // the device time of the row to show
 	}{
 		{"under their own time", []datedRow{row(5, 9, 5, false, true), row(6, 8, 6, false, true)}, 6},
-		{"ahead, and one on the edge of the tolerance before them", []datedRow{
+		{"ahead, after one at the bound of the tolerance", []datedRow{
 			row(14_700, 10_000, 14_700, false, true), row(16_000, 10_500, 10_500, true, true), row(16_500, 11_000, 11_000, true, true),
 		}, 16_500},
-		{"ahead, then right, under a difference that is wrong", []datedRow{
+		{"ahead, then right, with a wrong difference", []datedRow{
 			row(3_600_000, 10_000, 30_000, true, true), row(12_000, 12_000, 12_000, false, true),
 		}, 12_000},
 		{"right, then ahead", []datedRow{
 			row(12_000, 12_000, 12_000, false, true), row(3_600_000, 13_000, 13_000, true, true),
 		}, 3_600_000},
-		{"ahead, then what it had stored", []datedRow{
+		{"ahead, then buffered rows", []datedRow{
 			row(3_600_000, 100_000, 100_000, true, true), row(50_000, 101_000, 50_000, false, false),
 		}, 3_600_000},
-		{"an upload of one that is ahead, newest first", []datedRow{
+		{"an upload of a clock ahead, newest first", []datedRow{
 			row(3_603_000, 100_000, 100_000, true, true), row(3_602_000, 100_400, 100_400, true, true),
 		}, 3_603_000},
 	} {
@@ -86,6 +86,6 @@ func TestNewestOf(t *testing.T) {
 		}
 	}
 	if _, ok := newestOf(nil); ok {
-		t.Error("no row is shown")
+		t.Error("newestOf returns a row of an empty list")
 	}
 }

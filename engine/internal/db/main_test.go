@@ -29,8 +29,8 @@ func conform(t *testing.T, fn func(t *testing.T, d Database)) {
 	})
 }
 
-// conformPositions is conform, and also on a partitioned table, where two partitions
-// meet shortly after epoch.
+// conformPositions is conform, and also runs fn with a partitioned table that has a
+// partition boundary shortly after epoch.
 func conformPositions(t *testing.T, fn func(t *testing.T, d Database)) {
 	t.Helper()
 	conform(t, fn)

@@ -37,14 +37,14 @@ func TestOpenNamesTheSettingAndNoPassword(t *testing.T) {
 		{"port not a number", Options{URL: "postgres://u:12@127.0.0.1:" + secret + "/x"}, "DATABASE_URL is not a PostgreSQL URL"},
 		{"another database", Options{URL: "mysql://u:" + secret + "@127.0.0.1/x"}, "DATABASE_URL"},
 		{"unknown option", Options{URL: "postgres://127.0.0.1/x?sslmode=" + secret[:4]}, "DATABASE_URL is not a PostgreSQL URL"},
-		{"nobody there", Options{URL: "postgres://u:s3cr@127.0.0.1:1/x"}, "DATABASE_URL"},
+		{"no server", Options{URL: "postgres://u:s3cr@127.0.0.1:1/x"}, "DATABASE_URL"},
 		{"unknown role", Options{URL: asRole(t, good, "nobody", "s3cr")}, "DATABASE_URL"},
 		{"no such database", Options{URL: strings.Replace(good, "/test_", "/s3none_", 1)}, "DATABASE_URL"},
 		{"direct URL", Options{URL: good, DirectURL: "postgres://u:" + secret + "@127.0.0.1/x"}, "DATABASE_DIRECT_URL is not a PostgreSQL URL"},
 		{"direct URL alone", Options{DirectURL: good}, "DATABASE_DIRECT_URL is set and DATABASE_URL is not"},
 		{"nothing", Options{}, "DATA_DIR is empty"},
-		{"a file for a folder", Options{DataDir: file}, "DATA_DIR"},
-		{"a folder for a file", Options{DataDir: folder}, "DATA_DIR"},
+		{"a file instead of a folder", Options{DataDir: file}, "DATA_DIR"},
+		{"a folder instead of a file", Options{DataDir: folder}, "DATA_DIR"},
 		{"a file that is no database", Options{DataDir: text}, "DATA_DIR"},
 	}
 	for _, tt := range tests {
@@ -93,7 +93,7 @@ func TestSQLiteFolders(t *testing.T) {
 	}
 }
 
-// A commit is on disk.
+// The settings make a commit survive a power cut.
 func TestSQLiteIsDurable(t *testing.T) {
 	d := open(t, Options{DataDir: t.TempDir(), Logger: discard}).(*sqlite)
 	for pragma, want := range map[string]string{"journal_mode": "wal", "synchronous": "2", "busy_timeout": "10000"} {
@@ -130,7 +130,7 @@ func TestNoSessionStateIsLeft(t *testing.T) {
 		t.Error(err)
 	}
 	if got := query("SELECT pg_backend_pid()::text"); got != session {
-		t.Errorf("session %s, before %s: the test looked at another one", got, session)
+		t.Errorf("session %s, before %s: the pool used another session, so the test shows nothing", got, session)
 	}
 	if after := query(state); after != before {
 		t.Errorf("session state %q, before %q", after, before)

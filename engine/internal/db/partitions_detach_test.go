@@ -34,13 +34,13 @@ func TestDetachPartitions(t *testing.T) {
 	if diff := cmp.Diff(full("a", june), lastGood(t, d, time.Hour)["a"]); diff != "" {
 		t.Errorf("last position (-want +got):\n%s", diff)
 	}
-	pg.Query(url, "UPDATE positions_2025_05 SET faulty = true") // nobody is told, and nothing fails
+	pg.Query(url, "UPDATE positions_2025_05 SET faulty = true") // notifies nobody, and does not fail
 
-	// The month is wanted again: under another name, and what was detached stays.
+	// The month is made again, under another name. The detached table stays.
 	if got := makeMonths(t, d, "2025-05"); len(got) != 1 || got[0] != "positions_2025_05_2" {
 		t.Errorf("made %v", got)
 	}
-	// It comes back without a look at its rows, once the new one makes room.
+	// After the new one is detached, the old one is attached without a scan.
 	detach("2025-06", "positions_2025_05_2")
 	pg.Query(url, "ALTER TABLE positions ATTACH PARTITION positions_2025_05 FOR VALUES FROM ('2025-05-01T00:00:00Z') TO ('2025-06-01T00:00:00Z')")
 	if r := insert(t, d, change(full("a", may), func(p *codec.Position) { p.Faulty = true })); r.Duplicates != 1 {
@@ -73,7 +73,7 @@ func TestAnInterruptedDetachIsFinished(t *testing.T) {
 		t.Fatalf("%s partitions are pending, want 1", got)
 	}
 	if r := insert(t, d, full("b", epoch)); r.Inserted != 1 {
-		t.Errorf("insert meanwhile: %+v", r)
+		t.Errorf("insert during the detach: %+v", r)
 	}
 	makeMonths(t, d, "2025-07")
 	if err := reader.Rollback(t.Context()); err != nil {
@@ -81,7 +81,7 @@ func TestAnInterruptedDetachIsFinished(t *testing.T) {
 	}
 	names, err = d.DetachPartitions(t.Context(), before)
 	if diff := cmp.Diff([]string{"positions_2025_04", "positions_2025_05"}, names); diff != "" || err != nil {
-		t.Errorf("afterwards: %v (-want +got):\n%s", err, diff)
+		t.Errorf("after the reader has ended: %v (-want +got):\n%s", err, diff)
 	}
 	if got := pg.Query(url, pending); got != "0" {
 		t.Errorf("%s partitions are pending", got)
@@ -102,12 +102,12 @@ func TestOnlyOneProcessDetaches(t *testing.T) {
 		t.Fatal(err)
 	}
 	if names, err := d.DetachPartitions(t.Context(), time.Now()); len(names) != 0 || err != nil {
-		t.Errorf("beside another: %v, %v", names, err)
+		t.Errorf("while another process detaches: %v, %v", names, err)
 	}
 	if _, err := other.Exec(t.Context(), "SELECT pg_advisory_unlock($1, $2)", partitionLock, lockDetach); err != nil {
 		t.Fatal(err)
 	}
 	if names, err := d.DetachPartitions(t.Context(), time.Now()); len(names) != 1 || err != nil {
-		t.Errorf("alone: %v, %v", names, err)
+		t.Errorf("afterwards: %v, %v", names, err)
 	}
 }

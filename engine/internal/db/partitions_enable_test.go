@@ -75,7 +75,7 @@ func TestEnableRefuses(t *testing.T) {
 		// The test servers have no TimescaleDB; this is the view by which it is detected.
 		{"a hypertable", `CREATE SCHEMA timescaledb_information; CREATE VIEW timescaledb_information.hypertables AS
 			SELECT 'public'::name AS hypertable_schema, 'positions'::name AS hypertable_name`, []string{"TimescaleDB hypertable", "retention policies"}},
-		{"a database that is behind", "ALTER TABLE positions DROP faulty CASCADE", []string{"pitwall migrate"}},
+		{"a database without the last migrations", "ALTER TABLE positions DROP faulty CASCADE", []string{"pitwall migrate"}},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			url := testenv.NewDatabase(t)

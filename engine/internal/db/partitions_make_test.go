@@ -15,7 +15,7 @@ import (
 )
 
 func TestMakePartitions(t *testing.T) {
-	// The catalogue writes bounds as the session likes times to be written.
+	// The catalogue shows bounds in the time format of the session.
 	url := testenv.NewDatabase(t) + "&timezone=Europe/Vienna&datestyle=SQL,DMY"
 	d, pg := byMonth(t, Options{URL: url, Logger: discard})
 	url, _, _ = strings.Cut(url, "&")
@@ -25,12 +25,12 @@ func TestMakePartitions(t *testing.T) {
 	if diff := cmp.Diff([]string{"positions_2025_07"}, makeMonths(t, d, "2025-06", "2025-07-01T00:00:00Z", "2025-12-31T23:00:00Z")); diff != "" {
 		t.Errorf("made the second time (-want +got):\n%s", diff)
 	}
-	// Partitions of others: a part of a month, and all that was before.
+	// Existing partitions cover a part of a month, and everything before a time.
 	pg.Query(url, `CREATE TABLE before PARTITION OF positions FOR VALUES FROM (MINVALUE) TO ('2024-11-24T10:00:00Z');
 		CREATE TABLE days PARTITION OF positions FOR VALUES FROM ('2024-12-05T00:00:00Z') TO ('2024-12-07T00:00:00Z')`)
 	got := makeMonths(t, d, "2023-01", "2024-11", "2024-12")
 	if diff := cmp.Diff([]string{"positions_2024_11", "positions_2024_12", "positions_2024_12_2"}, got); diff != "" {
-		t.Errorf("made beside others (-want +got):\n%s", diff)
+		t.Errorf("made between existing partitions (-want +got):\n%s", diff)
 	}
 	want := []string{
 		"before FOR VALUES FROM (MINVALUE) TO ('2024-11-24 10:00:00+00')",
@@ -59,7 +59,7 @@ func TestConcurrentMakePartitions(t *testing.T) {
 	url := testenv.NewDatabase(t)
 	d, pg := byMonth(t, Options{URL: url, Logger: discard})
 	makeMonths(t, d, "2025-06")
-	writer, err := d.pool.Begin(t.Context()) // has written, and stays open
+	writer, err := d.pool.Begin(t.Context()) // writes, and stays open
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -100,8 +100,8 @@ func TestConcurrentMakePartitions(t *testing.T) {
 	}
 }
 
-// The role that writes need not own the table. Then another role makes the months, and
-// the error says so.
+// The role that writes need not own the table. The error says that the owner must then
+// make the months.
 func TestMakePartitionsWithoutTheRight(t *testing.T) {
 	url := testenv.NewDatabase(t)
 	_, pg := byMonth(t, Options{URL: url, Logger: discard})

@@ -50,7 +50,7 @@ func instantOf(t testing.TB, s string) time.Time {
 	return at
 }
 
-// partitionBounds lists the partitions of positions as psql shows them in UTC.
+// partitionBounds lists the partitions of positions with their bounds in UTC.
 func partitionBounds(pg *testenv.PostgresServer, url string) []string {
 	text := pg.Query(url, `SET timezone = 'UTC'; SELECT c.relname || ' ' || pg_get_expr(c.relpartbound, c.oid)
 		FROM pg_inherits i JOIN pg_class c ON c.oid = i.inhrelid WHERE i.inhparent = 'positions'::regclass ORDER BY 1`)
@@ -94,13 +94,13 @@ func TestFree(t *testing.T) {
 		taken, want []span
 	}{
 		{"nothing taken", nil, of(10, 20)},
-		{"others beside it", of(0, 10, 20, 30), of(10, 20)},
+		{"neighbours only", of(0, 10, 20, 30), of(10, 20)},
 		{"all of it", of(10, 20), nil},
 		{"more than it", of(0, 100), nil},
 		{"its beginning", of(0, 12), of(12, 20)},
 		{"its end", of(18, 100), of(10, 18)},
 		{"its middle", of(12, 18), of(10, 12, 18, 20)},
-		{"in disorder", of(18, 19, 12, 13, 0, 11), of(11, 12, 13, 18, 19, 20)},
+		{"unsorted", of(18, 19, 12, 13, 0, 11), of(11, 12, 13, 18, 19, 20)},
 		{"all of it, in parts", of(15, 25, 5, 15), nil},
 	} {
 		if diff := cmp.Diff(tt.want, (span{at(10), at(20)}).free(tt.taken), cmp.AllowUnexported(span{})); diff != "" {
@@ -121,7 +121,7 @@ func TestNoPartitionsOnSQLite(t *testing.T) {
 	}
 }
 
-// A row notifies on whichever table it is changed, and never without the triggers.
+// Every partition has the triggers, and none has them with NoTriggers.
 func TestPartitionsHaveTheTriggers(t *testing.T) {
 	const triggers = `SELECT string_agg(c.relname || ' ' || tgname, ', ' ORDER BY c.relname)
 		FROM pg_trigger g JOIN pg_class c ON c.oid = g.tgrelid WHERE c.relname LIKE 'positions%'`
@@ -135,7 +135,7 @@ func TestPartitionsHaveTheTriggers(t *testing.T) {
 				if got := pg.Query(url, triggers); got != "" {
 					t.Errorf("triggers %q, want none", got)
 				}
-				// Wanted later on, they come to the months that are there.
+				// If they are enabled later, the existing months get them.
 				migrated(t, Options{URL: url, Logger: discard})
 			}
 			if got := pg.Query(url, triggers); got != want {
@@ -152,11 +152,11 @@ func TestRetentionNamesTheDefaultPartition(t *testing.T) {
 	if err := d.CheckRetention(t.Context()); err == nil || !strings.Contains(err.Error(), "DETACH PARTITION rest") {
 		t.Errorf("the check says %v", err)
 	}
-	makeMonths(t, d, "2025-06") // an empty one is in nobody's way
+	makeMonths(t, d, "2025-06") // an empty default partition does not prevent it
 }
 
-// The newest rows of a device are searched from the newest month backwards, and not in
-// months before the one that has them, however many there are.
+// The newest rows of a device are searched from the newest month backwards. Months
+// before the one that has them are not read.
 func TestLastPositionsStopsAtTheNewestMonth(t *testing.T) {
 	d, _ := byMonth(t, Options{URL: testenv.NewDatabase(t), Logger: discard})
 	if _, err := d.MakePartitions(t.Context(), Months(instantOf(t, "2024-08"), 12)); err != nil {
@@ -168,18 +168,18 @@ func TestLastPositionsStopsAtTheNewestMonth(t *testing.T) {
 	for name, query := range map[string]string{"newest": newestRow, "shown": shownRow} {
 		plan := lastPlan(t, d, query, probeArrays([]probe{{"a", math.MinInt64, math.MaxInt64}})...)
 		if n := strings.Count(plan, "(never executed)"); n != 10 {
-			t.Errorf("%s: %d months of thirteen were left out, want 10:\n%s", name, n, plan)
+			t.Errorf("%s: %d of thirteen months were not read, want 10:\n%s", name, n, plan)
 		}
 		if strings.Contains(plan, "Sort") || strings.Contains(plan, "Merge Append") {
-			t.Errorf("%s: months are looked at to be sorted:\n%s", name, plan)
+			t.Errorf("%s: the plan sorts or merges the months:\n%s", name, plan)
 		}
 	}
-	// Between two times only the months in between are looked at.
+	// A search between two times reads only the months in between.
 	from := instantOf(t, "2025-03").UnixMilli()
 	args := probeArrays([]probe{{"a", from, from + 1}})
 	for name, plan := range map[string]string{"good": lastPlan(t, d, goodRows, append(args, pageRows)...), "faulty": lastPlan(t, d, faultyRows, args...)} {
 		if n := strings.Count(plan, "(never executed)"); n != 12 {
-			t.Errorf("%s: %d months of thirteen were left out, want 12:\n%s", name, n, plan)
+			t.Errorf("%s: %d of thirteen months were not read, want 12:\n%s", name, n, plan)
 		}
 	}
 }

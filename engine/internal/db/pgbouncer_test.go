@@ -11,9 +11,9 @@ import (
 	"pitwall/engine/internal/testenv"
 )
 
-// Everything works through a real PgBouncer in transaction mode with fewer sessions
-// than our connections: nothing is prepared, and no session keeps state. LISTEN and
-// migrations use the direct connection.
+// Everything works through a real PgBouncer in transaction mode that has fewer sessions
+// than the pools have connections: nothing is prepared, and no session keeps state.
+// LISTEN and migrations use the direct connection.
 func TestThroughPgBouncer(t *testing.T) {
 	direct := testenv.NewDatabase(t)
 	pooled := testenv.PgBouncer(t, direct)
@@ -50,7 +50,7 @@ func TestThroughPgBouncer(t *testing.T) {
 					t.Errorf("a conflict gives %+v, %v", r, err)
 				}
 				if _, err := d.MayWatch(ctx, "DELETE FROM pitwall_members WHERE user_id = $1 AND event_id = $2", "u", "e"); sqlState(err) != readOnlyTransaction {
-					t.Errorf("ask with a query that deletes: %v", err)
+					t.Errorf("an access query that deletes: %v, want SQLSTATE 25006", err)
 				}
 				if _, err := d.MayWatch(ctx, "", "u", "e"); err != nil {
 					t.Errorf("ask who may watch: %v", err)

@@ -91,17 +91,17 @@ func lockPositions(t *testing.T, url string) (unlock func()) {
 	return once
 }
 
-// An insert stops waiting for a lock, so that its session is free for others, with an
-// error that is retried.
+// An insert gives up waiting for a lock, so that its session is free for others. Its
+// error is of the kind that is retried.
 func TestInsertGivesUpWaitingForALock(t *testing.T) {
 	raw := testenv.NewDatabase(t)
-	for _, role := range []string{"", "&lock_timeout=1h"} { // ours wins
+	for _, role := range []string{"", "&lock_timeout=1h"} { // the setting of the transaction has precedence
 		d := migrated(t, Options{URL: raw + role, Logger: discard}).(*postgres)
 		d.lockTimeout = time.Millisecond
 		unlock := lockPositions(t, raw)
 		_, err := d.InsertPositions(t.Context(), []codec.Position{full("a", epoch)})
 		if sqlState(err) != "55P03" || Classify(err) != FailureRetry {
-			t.Errorf("with %q an insert that waits gives %v", role, err)
+			t.Errorf("with %q an insert that waits for a lock returns %v, want SQLSTATE 55P03", role, err)
 		}
 		unlock()
 		d.Close()

@@ -50,7 +50,7 @@ func lastGood(t *testing.T, d Database, tolerance time.Duration) map[string]code
 	seen := map[string]bool{}
 	err := d.LastPositions(t.Context(), append(devices(t, d), "nosuch"), LiveRule{Tolerance: tolerance}, func(l *Last) error {
 		if seen[l.Device] {
-			t.Errorf("device %s came twice", l.Device)
+			t.Errorf("device %s was returned twice", l.Device)
 		}
 		seen[l.Device] = true
 		if l.Good != nil {
@@ -124,13 +124,13 @@ func TestInsertReportsTheOutcomeOfEachPosition(t *testing.T) {
 		{"other content", []codec.Position{a, full("b", epoch)},
 			[]codec.Position{later, change(full("b", epoch), func(p *codec.Position) { p.Lat++ }), a, change(a, func(p *codec.Position) { p.Speed++ })},
 			InsertResult{Inserted: 1, Duplicates: 1, Conflicts: []int{1, 3}}},
-		{"a repeat that is faulty, and one that is not any more", []codec.Position{a, change(full("b", epoch), func(p *codec.Position) { p.Faulty = true })},
+		{"a repeat with a faulty mark, and one without it", []codec.Position{a, change(full("b", epoch), func(p *codec.Position) { p.Faulty = true })},
 			[]codec.Position{change(a, func(p *codec.Position) { p.Faulty = true }), full("b", epoch)}, InsertResult{Duplicates: 2}},
 		{"twice in a batch", nil, []codec.Position{a, a}, InsertResult{Inserted: 1, Duplicates: 1}},
 		{"the first in a batch stays", nil,
 			[]codec.Position{full("z", epoch), a, change(a, func(p *codec.Position) { p.Lon-- }), a},
 			InsertResult{Inserted: 2, Duplicates: 1, Conflicts: []int{2}}},
-		{"what is stored comes before the first in a batch", []codec.Position{a},
+		{"the stored row wins over the first in a batch", []codec.Position{a},
 			[]codec.Position{change(a, func(p *codec.Position) { p.Lon-- }), a}, InsertResult{Duplicates: 1, Conflicts: []int{0}}},
 	}
 	conformPositions(t, func(t *testing.T, d Database) {
@@ -179,7 +179,7 @@ func TestEveryFieldMakesAConflict(t *testing.T) {
 			}
 		}
 		if diff := cmp.Diff(map[string]codec.Position{"a": full("a", epoch)}, lastGood(t, d, time.Hour)); diff != "" {
-			t.Errorf("what is stored changed (-want +got):\n%s", diff)
+			t.Errorf("the stored row has changed (-want +got):\n%s", diff)
 		}
 	})
 }
@@ -226,7 +226,7 @@ func TestInsertHonoursItsContext(t *testing.T) {
 			t.Errorf("error %v, want canceled", err)
 		}
 		if got := lastGood(t, d, time.Hour); len(got) != 0 {
-			t.Errorf("written all the same: %v", got)
+			t.Errorf("rows were written despite the error: %v", got)
 		}
 	})
 }

@@ -39,8 +39,9 @@ func (l *sharedLog) count(text string) int {
 
 func (l *sharedLog) logger() *slog.Logger { return slog.New(slog.NewTextHandler(l, nil)) }
 
-// switchover is a primary and its standby behind a PgBouncer. Its one address can be
-// moved from one to the other, while the sessions of its clients stay.
+// switchover is a primary and its standby with a PgBouncer in front. The address that
+// PgBouncer connects to can be moved to the standby while the sessions of its clients
+// stay open.
 type switchover struct {
 	primary, standby *testenv.PostgresServer
 	at               *testenv.TCPProxy
@@ -70,8 +71,8 @@ func (s *switchover) failOver(t *testing.T) {
 	})
 	s.at.Retarget(s.standby.Addr())
 	s.at.CutAll()
-	// Only then do the sessions of its clients stay.
-	testenv.Eventually(t, within, "PgBouncer to be at the standby", func() bool {
+	// PgBouncer must be connected before its clients use their sessions again.
+	testenv.Eventually(t, within, "PgBouncer to be connected to the standby", func() bool {
 		conn, err := pgx.Connect(t.Context(), s.url+"&default_query_exec_mode=exec")
 		if err != nil {
 			return false
@@ -82,9 +83,9 @@ func (s *switchover) failOver(t *testing.T) {
 	})
 }
 
-// The address of a pooler moves to a standby while sessions stay. Reads find out by
-// the check, writes by the refusal. Both replace all sessions of both pools and the
-// listening sessions, and work again when the standby is promoted.
+// The address of a pooler moves to a standby while the sessions stay. A read detects
+// that by the check, a write by the refusal. Either replaces all sessions of both pools
+// and the listening sessions. Everything works again when the standby is promoted.
 func TestSessionsFollowThePrimary(t *testing.T) {
 	for _, found := range []string{"by a read", "by a write"} {
 		t.Run(found, func(t *testing.T) {
@@ -95,7 +96,7 @@ func TestSessionsFollowThePrimary(t *testing.T) {
 			insert(t, d, full("a", epoch))
 			d.standbyCheckEvery = time.Hour
 			if found == "by a read" {
-				d.standbyCheckEvery = 0 // every use asks
+				d.standbyCheckEvery = 0 // check at every use
 			}
 			e := listen(t, d, ChannelRoster)
 			s.failOver(t)
@@ -110,12 +111,12 @@ func TestSessionsFollowThePrimary(t *testing.T) {
 					return sqlState(err) == readOnlyTransaction
 				})
 				if _, err := d.LoadRoster(t.Context()); !errors.Is(err, errStandby) {
-					t.Errorf("after the refusal of a write a read gives %v, want %v", err, errStandby)
+					t.Errorf("after the refusal of a write a read returns %v, want %v", err, errStandby)
 				}
 			}
 			e.wait("ready again", e.ready)
 			if log.count("can only be read") == 0 {
-				t.Error("nobody said that the database can only be read")
+				t.Error("the log does not say that the database can only be read")
 			}
 			s.standby.Promote()
 			testenv.Eventually(t, within, "reads and inserts to go on", func() bool {
@@ -136,27 +137,27 @@ func TestStandbyIsRefusedAtTheStart(t *testing.T) {
 	primary, standby := testenv.PostgresPair(t)
 	_, err := Open(t.Context(), Options{URL: standby.URL(), Logger: discard})
 	if !errors.Is(err, errStandby) {
-		t.Errorf("a standby at the start gives %v, want %v", err, errStandby)
+		t.Errorf("Open of a standby returns %v, want %v", err, errStandby)
 	}
 	d := open(t, Options{URL: standby.URL() + "&target_session_attrs=any", Logger: discard})
 	if err := d.Ping(t.Context()); err != nil {
 		t.Error(err)
 	}
 	if err := d.CheckWritable(t.Context(), true); !errors.Is(err, errStandby) {
-		t.Errorf("the check of a standby gives %v, want %v", err, errStandby)
+		t.Errorf("CheckWritable of a standby returns %v, want %v", err, errStandby)
 	}
 	if err := d.CheckWritable(t.Context(), false); err != nil {
-		t.Errorf("without an archive the standby that was asked for is refused: %v", err)
+		t.Errorf("without an archive the allowed standby is refused: %v", err)
 	}
 	both := strings.Replace(primary.URL(), primary.Addr(), standby.Addr()+","+primary.Addr(), 1)
 	if err := open(t, Options{URL: both, Logger: discard}).CheckWritable(t.Context(), true); err != nil {
-		t.Errorf("of a standby and its primary the primary is not taken: %v", err)
+		t.Errorf("with two hosts the primary is not used: %v", err)
 	}
 }
 
-// A role that may only read is named at the start. A server that is read only for a
-// while refuses writes and is used again afterwards. A query of the operator that
-// writes says nothing about the server.
+// A role that may only read is reported at the start. A server that is read-only for a
+// while refuses writes and is used again afterwards. A refused write of the operator's
+// access query does not count as a read-only server.
 func TestReadOnlyRolesAndServers(t *testing.T) {
 	pg, raw := testenv.Postgres(t), testenv.NewDatabase(t)
 	log := &sharedLog{}
@@ -168,7 +169,7 @@ func TestReadOnlyRolesAndServers(t *testing.T) {
 		o.Logger = discard
 		err := open(t, o).CheckWritable(t.Context(), true)
 		if err == nil || !strings.Contains(err.Error(), "role of "+setting) || !strings.Contains(err.Error(), "ALTER ROLE") {
-			t.Errorf("a read-only role in %s gives %v", setting, err)
+			t.Errorf("a read-only role in %s: %v", setting, err)
 		}
 	}
 	if err := d.CheckWritable(t.Context(), true); err != nil {
@@ -176,10 +177,10 @@ func TestReadOnlyRolesAndServers(t *testing.T) {
 	}
 	const writes = "DELETE FROM pitwall_members WHERE user_id = $1 AND event_id = $2"
 	if _, err := d.MayWatch(t.Context(), writes, "u", "e"); sqlState(err) != readOnlyTransaction {
-		t.Errorf("a query that writes gives %v", err)
+		t.Errorf("a query that writes returns %v", err)
 	}
 	if log.count("can only be read") != 0 {
-		t.Error("a query that writes was taken for a server that can only be read")
+		t.Error("a query that writes counts as a read-only server")
 	}
 	u, err := url.Parse(raw)
 	if err != nil {
@@ -191,13 +192,13 @@ func TestReadOnlyRolesAndServers(t *testing.T) {
 	d.pool.Reset()
 	d.inserts.Reset()
 	if _, err := d.InsertPositions(t.Context(), []codec.Position{full("b", epoch)}); sqlState(err) != readOnlyTransaction {
-		t.Errorf("an insert into a database that can only be read gives %v", err)
+		t.Errorf("an insert into a read-only database returns %v", err)
 	}
 	if log.count("can only be read") != 1 {
-		t.Error("nobody said that the database can only be read")
+		t.Error("the log does not say that the database can only be read")
 	}
 	pg.Query(pg.URL(), fmt.Sprintf("ALTER DATABASE %s RESET default_transaction_read_only", name))
-	if r := insert(t, d, full("b", epoch)); r.Inserted != 1 { // with no session from before
+	if r := insert(t, d, full("b", epoch)); r.Inserted != 1 { // all old sessions are gone
 		t.Errorf("insert: %+v", r)
 	}
 }

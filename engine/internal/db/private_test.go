@@ -7,8 +7,8 @@ import (
 	"testing"
 )
 
-// TestFileIsPrivate opens databases in a folder that everybody may enter: new files,
-// and existing ones with a wider mode.
+// TestFileIsPrivate opens databases in a folder that everybody may enter, with new files
+// and with existing files of a wider mode.
 func TestFileIsPrivate(t *testing.T) {
 	for _, c := range []struct {
 		name      string

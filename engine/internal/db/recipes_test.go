@@ -69,7 +69,7 @@ func TestRecipeForATableThatHoldsRows(t *testing.T) {
 		t.Error(err)
 	}
 	if got := makeMonths(t, d, "2024-01", "2025-06", "2026-11", "2026-12"); len(got) != 1 || got[0] != "positions_2026_12" {
-		t.Errorf("made %v, want what the table does not cover", got)
+		t.Errorf("made %v, want the month that the old table does not cover", got)
 	}
 	later := instantOf(t, "2026-12").UnixMilli()
 	if diff := cmp.Diff(InsertResult{Inserted: 1, Duplicates: 1}, insert(t, d, full("a", epoch), full("a", later))); diff != "" {

@@ -9,8 +9,8 @@ import (
 	"pitwall/shard"
 )
 
-// A role that may only read the tables of the platform is told how to work without
-// triggers. Everything except an import works for it.
+// If the role may only read the tables of the platform, the error of the migration says
+// how to work without triggers. Then everything except an import works.
 func TestWithoutRightsOnPlatformTables(t *testing.T) {
 	pg, url := testenv.Postgres(t), testenv.NewDatabase(t)
 	pg.Query(url, `
@@ -44,8 +44,8 @@ func TestWithoutRightsOnPlatformTables(t *testing.T) {
 	}
 }
 
-// These are all rights that a process needs which does not migrate, import rosters or
-// make months. The README of the archive lists them.
+// These rights suffice for a process that does not migrate, import rosters or make
+// months. The README of the archive lists them.
 func TestLeastRights(t *testing.T) {
 	pg, url := testenv.Postgres(t), testenv.NewDatabase(t)
 	migrated(t, Options{URL: url, Logger: discard})

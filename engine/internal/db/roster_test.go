@@ -91,7 +91,7 @@ func TestImportRosterWritesNothingWhenARowIsBad(t *testing.T) {
 			}
 		}
 		if got := roster(t, d); len(got.Events)+len(got.Pairs) > 0 {
-			t.Errorf("written all the same: %v", got)
+			t.Errorf("rows were written despite the error: %v", got)
 		}
 	})
 }
@@ -163,7 +163,7 @@ func TestImportNamesEveryRowThatDoesNotFitTheTypes(t *testing.T) {
 		t.Errorf("error (-want +got):\n%s", got)
 	}
 	if got := roster(t, d); len(got.Events)+len(got.Pairs) > 0 {
-		t.Errorf("written all the same: %v", got)
+		t.Errorf("rows were written despite the error: %v", got)
 	}
 	// Two spellings of one entry are one entry.
 	_, err = d.ImportRoster(t.Context(), []RosterRow{{2, "1", "7", "d1"}, {3, "2", "07", "d2"}}, false)
@@ -185,8 +185,8 @@ func TestImportIntoTablesWithMoreRequiredColumns(t *testing.T) {
 	}
 }
 
-// The events of a platform may be a view with ids that are NULL. They become "" and
-// block nothing.
+// The events of a platform may be a view with ids that are NULL. They become "" and do
+// not affect other events.
 func TestRosterReturnsNullIDsAsEmpty(t *testing.T) {
 	pg, url := testenv.Postgres(t), testenv.NewDatabase(t)
 	d := migrated(t, Options{URL: url, Logger: discard})

@@ -25,8 +25,8 @@ var oddSettings = []string{
 	"lc_messages = 'C'", "row_security = on", "search_path = public, pg_catalog",
 }
 
-// Whatever the settings of a role, every operation has the same result, directly and
-// through PgBouncer.
+// Odd settings of the role change the result of no operation, directly and through
+// PgBouncer.
 func TestOddSettingsOfTheRole(t *testing.T) {
 	for _, way := range []string{"direct", "direct, arrays as text", "through PgBouncer"} {
 		t.Run(way, func(t *testing.T) {

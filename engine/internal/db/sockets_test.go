@@ -10,7 +10,7 @@ import (
 	"pitwall/engine/internal/testenv"
 )
 
-// proxied returns a database behind a proxy.
+// proxied returns the URL of a database through a proxy.
 func proxied(t *testing.T) (string, *testenv.TCPProxy) {
 	t.Helper()
 	u, err := url.Parse(testenv.NewDatabase(t))
@@ -45,7 +45,7 @@ func TestCloseWhileTheServerStalls(t *testing.T) {
 	go func() { defer close(closed); d.Close() }()
 	select {
 	case <-closed:
-	case <-time.After(10 * time.Second): // the driver's own goodbye takes 15
+	case <-time.After(10 * time.Second): // the driver would wait 15 s
 		t.Error("Close waits for a server that does not insertOutcome")
 		<-closed
 	}
@@ -68,6 +68,6 @@ func TestDialFailsAfterCloseAll(t *testing.T) {
 	p := d.(*postgres)
 	p.sockets.closeAll()
 	if err := d.Ping(context.Background()); err == nil {
-		t.Error("a ping succeeded although every socket is cut")
+		t.Error("a ping succeeded although every socket is closed")
 	}
 }

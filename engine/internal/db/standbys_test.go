@@ -34,13 +34,13 @@ func TestRepeatedRowsWaitForTheStandby(t *testing.T) {
 	batch := []codec.Position{full("a", epoch), bare("b", epoch)}
 	unfreeze := standby.Freeze()
 
-	// Given up once it waits: the rows are on the primary, and nowhere else.
+	// The insert is cancelled while it waits: the rows are only on the primary.
 	giveUp, cancel := context.WithCancel(t.Context())
 	first := insertAsync(giveUp, d, batch)
 	awaitSyncRep(t, primary)
 	cancel()
 	if a := <-first; !errors.Is(a.err, context.Canceled) {
-		t.Fatalf("an insert that was given up: %+v, %v", a.result, a.err)
+		t.Fatalf("the cancelled insert returned %+v, %v", a.result, a.err)
 	}
 	testenv.Eventually(t, within, "the rows to be seen on the primary", func() bool {
 		return primary.Query(primary.URL(), "SELECT count(*) FROM positions") == "2"
@@ -50,7 +50,7 @@ func TestRepeatedRowsWaitForTheStandby(t *testing.T) {
 	awaitSyncRep(t, primary)
 	select {
 	case a := <-again:
-		t.Fatalf("rows that are on the primary alone were reported as done: %+v, %v", a.result, a.err)
+		t.Fatalf("the insert succeeded while the rows are only on the primary: %+v, %v", a.result, a.err)
 	default:
 	}
 	unfreeze()
@@ -60,7 +60,7 @@ func TestRepeatedRowsWaitForTheStandby(t *testing.T) {
 	primary.Crash()
 	standby.Promote()
 	if got := standby.Query(standby.URL(), "SELECT count(*) FROM positions"); got != "2" {
-		t.Errorf("the promoted standby has %s rows of 2 that were reported as done", got)
+		t.Errorf("the promoted standby has %s of the 2 acknowledged rows", got)
 	}
 }
 
@@ -72,7 +72,7 @@ func TestCancelledStandbyWaitIsNotASuccess(t *testing.T) {
 	d.inserts.Reset()
 	unfreeze := standby.Freeze()
 	batch := []codec.Position{full("a", epoch)}
-	for _, who := range []string{"the first", "a repeat"} {
+	for _, who := range []string{"the first insert", "a repeated insert"} {
 		got := insertAsync(t.Context(), d, batch)
 		awaitSyncRep(t, primary)
 		primary.Query(primary.URL(), "SELECT count(pg_cancel_backend(pid)) FROM pg_stat_activity WHERE wait_event = 'SyncRep'")
@@ -85,12 +85,12 @@ func TestCancelledStandbyWaitIsNotASuccess(t *testing.T) {
 		t.Errorf("once the standby is back: %+v", r)
 	}
 	if r := insert(t, d, full("b", epoch)); r.Inserted != 1 {
-		t.Errorf("the session is good again: %+v", r)
+		t.Errorf("an insert after the cancelled ones: %+v", r)
 	}
 }
 
-// A server without a synchronous standby, or a role that does not wait for it, is not
-// asked to wait. The log says when the function is not allowed.
+// An insert does not wait when synchronous_commit does not require it. The log says when
+// the role may not call the function that makes it wait.
 func TestNoWaitWithoutSynchronousCommit(t *testing.T) {
 	log := &sharedLog{}
 	d, primary, standby := synchronous(t, log.logger())
@@ -103,7 +103,7 @@ func TestNoWaitWithoutSynchronousCommit(t *testing.T) {
 		}
 	}
 	if log.count("GRANT EXECUTE") != 0 {
-		t.Error("a warning without reason")
+		t.Error("the log has a warning without a reason")
 	}
 	primary.Query(primary.URL(), `SET synchronous_commit = local;
 		REVOKE EXECUTE ON FUNCTION pg_logical_emit_message(boolean, text, text) FROM public;
@@ -113,7 +113,7 @@ func TestNoWaitWithoutSynchronousCommit(t *testing.T) {
 		t.Errorf("without the function: %+v", r)
 	}
 	if log.count("GRANT EXECUTE") != 1 {
-		t.Error("nobody said that the function is not allowed")
+		t.Error("the log does not say that the function is not allowed")
 	}
 }
 

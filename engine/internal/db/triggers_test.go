@@ -12,8 +12,8 @@ import (
 	"pitwall/engine/internal/testenv"
 )
 
-// wantNoneBefore checks that the next notification of e is the one sent now, so the steps
-// before sent none.
+// wantNoneBefore checks that the next notification is the one that it sends itself, so
+// earlier steps sent none.
 func (e *listenCall) wantNoneBefore(pg *testenv.PostgresServer, url, what string) {
 	e.t.Helper()
 	pg.Query(url, "NOTIFY pitwall_roster, 'after "+what+"'")
@@ -86,8 +86,8 @@ func TestTriggersNotifyOnlyChanges(t *testing.T) {
 	}
 }
 
-// The triggers allow the platform to change its own tables: a type or a name of a
-// column. They notify of whatever they can no longer compare.
+// The platform can change the type or the name of a column in its own tables. The
+// triggers then notify of every change that they cannot compare.
 func TestTriggersDoNotBlockSchemaChanges(t *testing.T) {
 	pg, url := testenv.Postgres(t), testenv.NewDatabase(t)
 	e := listen(t, migrated(t, Options{URL: url, Logger: discard}), ChannelRoster)
@@ -104,7 +104,7 @@ func TestTriggersDoNotBlockSchemaChanges(t *testing.T) {
 	e.wantNotification("pitwall_roster ")
 	pg.Query(url, "ALTER TABLE entries RENAME COLUMN event_id TO race")
 	if got := pg.Query(url, "UPDATE entries SET bib = 2 RETURNING bib"); got != "2" {
-		t.Errorf("an UPDATE after a column was renamed gives %q", got)
+		t.Errorf("an UPDATE after a column was renamed returns %q", got)
 	}
 	e.wantNotification("pitwall_roster ")
 }
@@ -154,7 +154,7 @@ func TestTriggersAreUpgraded(t *testing.T) {
 	pg.Query(url, "DROP VIEW events; CREATE TABLE events (id text PRIMARY KEY)")
 	migrateTo(t, d, (*goose.Provider).DownTo, 5)
 	if after := triggersOn(pg, url); after != before {
-		t.Errorf("after a step back there are\n%s\nwant\n%s", after, before)
+		t.Errorf("after migrating down the triggers are\n%s\nwant\n%s", after, before)
 	}
 	pg.Query(url, "UPDATE entries SET id = id")
 	e.wantNotification("pitwall_roster ")
