@@ -83,7 +83,7 @@ func (c *Clocks) Run(ctx context.Context) error {
 				if n, ok := c.fault.Allow(time.Now()); ok {
 					c.log.Warn("the offsets of device clocks could not be saved, trying again", "error", err, "times", n)
 				}
-				_ = pace.Sleep(ctx, pause.Delay()) // the loop looks at ctx
+				_ = pace.Sleep(ctx, pause.Delay()) // the loop checks ctx
 				c.wake()
 				continue
 			}

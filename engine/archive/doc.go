@@ -1,4 +1,4 @@
-// Package archive is the durable path. It takes every record off the streams
+// Package archive is the durable path. It reads every record from the streams
 // and writes it to the table positions exactly once, whatever fails on the way.
 //
 // It runs beside package feed and shares only the database with the live path.

@@ -108,7 +108,7 @@ func (h *heldBack) room() int {
 	return max(h.maxEntries-len(h.entries), 0)
 }
 
-// empty says whether nothing is held back.
+// empty reports whether nothing is held back.
 func (h *heldBack) empty() bool {
 	h.mu.Lock()
 	defer h.mu.Unlock()
@@ -125,7 +125,7 @@ func (h *heldBack) setLettersError(err error) (failed bool) {
 	return failed
 }
 
-// lettersFailing says whether letters cannot be written.
+// lettersFailing reports whether letters cannot be written.
 func (h *heldBack) lettersFailing() bool {
 	h.mu.Lock()
 	defer h.mu.Unlock()

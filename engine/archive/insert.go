@@ -181,14 +181,14 @@ func (w *writer) insertWithRetry(ctx context.Context, positions []codec.Position
 		}
 		kind = db.Classify(err)
 		if !made && db.IsMissingPartition(err) { // once per attempt: the cause may be something else
-			lacking := w.makeMonths(ctx, positions)
-			if made = lacking == nil; made {
+			monthErr := w.makeMonths(ctx, positions)
+			if made = monthErr == nil; made {
 				continue
 			}
-			if errors.Is(lacking, errExpired) {
-				return db.InsertResult{}, db.FailureWait, lacking
+			if errors.Is(monthErr, errExpired) {
+				return db.InsertResult{}, db.FailureWait, monthErr
 			}
-			kind, err = lackingMonth(err, lacking)
+			kind, err = classifyMonthError(err, monthErr)
 		}
 		if kind == db.FailureRefused || kind == db.FailureContent {
 			return db.InsertResult{}, kind, err
@@ -222,18 +222,18 @@ func (w *writer) attempt(ctx context.Context, positions []codec.Position) (db.In
 	return result, nil
 }
 
-// lackingMonth classifies positions that were refused with err and whose months
+// classifyMonthError classifies positions that were refused with err and whose months
 // could not be made. Waiting does not help when the role lacks the permission, when
 // this process must not make months, or when the table has no partitions and refused
 // for another reason. Other failures may be temporary.
-func lackingMonth(err, lacking error) (db.Failure, error) {
+func classifyMonthError(err, monthErr error) (db.Failure, error) {
 	switch {
-	case errors.Is(lacking, errMonthsMadeElsewhere) || db.IsPermissionDenied(lacking):
-		return db.FailureRefused, fmt.Errorf("%w; %w: %w", err, errNoMonth, lacking)
-	case errors.Is(lacking, db.ErrNotPartitioned):
+	case errors.Is(monthErr, errMonthsMadeElsewhere) || db.IsPermissionDenied(monthErr):
+		return db.FailureRefused, fmt.Errorf("%w; %w: %w", err, errNoMonth, monthErr)
+	case errors.Is(monthErr, db.ErrNotPartitioned):
 		return db.FailureRefused, err
 	}
-	return db.FailureWait, errors.Join(err, lacking)
+	return db.FailureWait, errors.Join(err, monthErr)
 }
 
 // makeMonths makes the months of positions, within the timeout of an insert.

@@ -10,7 +10,7 @@ import (
 )
 
 // newFullRig has a server whose stream fills its memory, with n numbered records and a
-// broken one. grouped says whether the archive's group exists.
+// broken one. grouped reports whether the archive's group exists.
 func newFullRig(t *testing.T, grouped bool) (r *rig, n int, broken string) {
 	t.Helper()
 	server := testenv.Redis(t, testenv.Args("--maxmemory", "6mb", "--maxmemory-policy", "noeviction"))

@@ -22,7 +22,7 @@ type Store interface {
 	// InsertPositions writes a batch in one transaction. A position whose device
 	// and time are in the table already is no error: it is a duplicate, it adds
 	// attributes to the row, or, with other content, it is a conflict. After an
-	// error the batch may or may not have been written; db.Classify says whether
+	// error the batch may or may not have been written; db.Classify reports whether
 	// to insert it again, or its halves. InsertPositions must not keep the
 	// positions or their strings after it returns.
 	InsertPositions(ctx context.Context, batch []codec.Position) (db.InsertResult, error)

@@ -83,7 +83,7 @@ func (r *reader) retryHeld(ctx, flush context.Context) error {
 		}
 		full := r.held.room() == 0
 		if pause := time.Until(r.nextRetry); full && pause > 0 {
-			_ = pace.Sleep(ctx, pause) // the loop looks at ctx
+			_ = pace.Sleep(ctx, pause) // the loop checks ctx
 			continue
 		} else if pause > 0 {
 			return nil

@@ -76,7 +76,7 @@ func (r *reader) run(ctx, flush context.Context) error {
 		if n, ok := r.sessionLog.Allow(time.Now()); ok {
 			r.log.Warn("archiving was interrupted, trying again", "error", err, "times", n)
 		}
-		_ = pace.Sleep(ctx, r.pause.Delay()) // the loop looks at ctx
+		_ = pace.Sleep(ctx, r.pause.Delay()) // the loop checks ctx
 	}
 	// The end of ctx may have cut off a reply, and an acknowledgement may have
 	// failed. The entries of both are pending: process them one last time.

@@ -93,7 +93,7 @@ func (c *Corrector) Run(ctx context.Context) error {
 		select {
 		case <-ctx.Done():
 		case <-c.wakeup:
-			_ = pace.Sleep(ctx, burstGap) // the loop looks at ctx
+			_ = pace.Sleep(ctx, burstGap) // the loop checks ctx
 			devices := c.take()
 			err := c.correct(ctx, devices)
 			if ctx.Err() == nil {

@@ -114,5 +114,5 @@ func lacksPartition(e *pgconn.PgError) bool {
 	return e.Code == checkFailed && e.ConstraintName == "" && e.Routine != raise
 }
 
-// IsPermissionDenied says whether err means that the role lacks a permission.
+// IsPermissionDenied reports whether err means that the role lacks a permission.
 func IsPermissionDenied(err error) bool { return sqlState(err) == missingPrivilege }

@@ -16,7 +16,7 @@ type ImportResult struct {
 	Devices int // devices added to entries
 }
 
-// changed says whether the import changed anything.
+// changed reports whether the import changed anything.
 func (r ImportResult) changed() bool { return r.Events+r.Entries+r.Moved+r.Devices > 0 }
 
 // checkRows checks rows that may not come from ParseRosterCSV by the same rules.

@@ -144,13 +144,13 @@ func (m *listenMonitor) checkTriggers(ctx context.Context) {
 	if len(tables) == 0 {
 		return
 	}
-	var lacking string
-	if err := m.p.pool.QueryRow(ctx, missingTriggersQuery, tables, names, events).Scan(&lacking); err != nil {
+	var monthErr string
+	if err := m.p.pool.QueryRow(ctx, missingTriggersQuery, tables, names, events).Scan(&monthErr); err != nil {
 		return // the next check tries again
 	}
 	before := m.missingTriggers
-	m.missingTriggers = lacking
-	if lacking == "" {
+	m.missingTriggers = monthErr
+	if monthErr == "" {
 		if before != "" {
 			m.p.log.Info("the triggers that send notifications exist again", "tables", before)
 		}
@@ -159,6 +159,6 @@ func (m *listenMonitor) checkTriggers(ctx context.Context) {
 	if n, ok := m.triggersLog.Allow(time.Now()); ok {
 		m.p.log.Warn("triggers that send notifications are missing or switched off: changes are seen late, at the next refresh; "+
 			"create them as the migrations 0003_notify.sql (positions), 0006_notify_changes.sql and 0007_roster_changes.sql do, or set NOTIFY_TRIGGERS=false if the platform wants none",
-			"setting", "NOTIFY_TRIGGERS", "tables", lacking, "times", n)
+			"setting", "NOTIFY_TRIGGERS", "tables", monthErr, "times", n)
 	}
 }

@@ -139,11 +139,11 @@ func (p *postgres) hint(err error) string {
 // checkMigrated is CheckSchema after a migration. Its error does not advise to migrate:
 // what is still missing was changed by hand, or no migration changes it.
 func (p *postgres) checkMigrated(ctx context.Context) error {
-	lacks, err := p.missingSchema(ctx)
+	problems, err := p.missingSchema(ctx)
 	if err != nil {
 		return err
 	}
-	if err := missingError(lacks, "the migrations are applied, but the schema does not fit"); err != nil {
+	if err := missingError(problems, "the migrations are applied, but the schema does not fit"); err != nil {
 		return err
 	}
 	return p.checkArchive(ctx)
@@ -183,11 +183,11 @@ func (s *sqlite) Migrate(ctx context.Context) ([]string, error) {
 	if err != nil {
 		return applied, fmt.Errorf("migrate the database in DATA_DIR: %w", err)
 	}
-	lacks, err := s.missingSchema(ctx)
+	problems, err := s.missingSchema(ctx)
 	if err != nil {
 		return applied, err
 	}
-	return applied, missingError(lacks, "the migrations are applied, but the schema does not fit")
+	return applied, missingError(problems, "the migrations are applied, but the schema does not fit")
 }
 
 func (s *sqlite) Status(ctx context.Context) ([]MigrationStatus, error) {

@@ -89,34 +89,34 @@ func wantedTables() []string {
 const longestDevice = 64
 
 // missingError makes an error of a list, nil of an empty one.
-func missingError(lacks []string, what string) error {
-	if len(lacks) == 0 {
+func missingError(problems []string, what string) error {
+	if len(problems) == 0 {
 		return nil
 	}
-	return fmt.Errorf("%s: %s", what, strings.Join(lacks, "; "))
+	return fmt.Errorf("%s: %s", what, strings.Join(problems, "; "))
 }
 
 // outdated begins the error of CheckSchema.
 const outdated = "the database is behind, run `pitwall migrate`; missing or wrong"
 
 func (p *postgres) CheckSchema(ctx context.Context) error {
-	lacks, err := p.missingSchema(ctx)
+	problems, err := p.missingSchema(ctx)
 	if err != nil {
 		return err
 	}
-	if err := missingError(lacks, outdated); err != nil {
+	if err := missingError(problems, outdated); err != nil {
 		return err
 	}
 	return p.checkArchive(ctx)
 }
 
 // missingSchema compares the catalogue with wanted.
-func (p *postgres) missingSchema(ctx context.Context) (lacks []string, err error) {
+func (p *postgres) missingSchema(ctx context.Context) (problems []string, err error) {
 	err = p.inTx(ctx, func(tx pgx.Tx) error {
-		lacks, err = missingSchemaIn(ctx, tx)
+		problems, err = missingSchemaIn(ctx, tx)
 		return err
 	})
-	return lacks, err
+	return problems, err
 }
 
 func missingSchemaIn(ctx context.Context, q querier) ([]string, error) {
@@ -124,30 +124,30 @@ func missingSchemaIn(ctx context.Context, q querier) ([]string, error) {
 	if err != nil {
 		return nil, fmt.Errorf("read the schema: %w", err)
 	}
-	lacks := missingColumns(columns)
+	problems := missingColumns(columns)
 	if columns["positions"] == nil {
-		return lacks, nil
+		return problems, nil
 	}
-	lacks = append(lacks, unfilledColumns(columns["positions"])...)
+	problems = append(problems, unfilledColumns(columns["positions"])...)
 	index, err := indexState(ctx, q)
 	if err != nil {
 		return nil, fmt.Errorf("read the schema: %w", err)
 	}
 	if index != "" {
-		lacks = append(lacks, index)
+		problems = append(problems, index)
 	}
-	return lacks, nil
+	return problems, nil
 }
 
 // missingColumns names tables and columns that are missing or of a wrong type.
 func missingColumns(columns map[string]map[string]column) []string {
-	var lacks []string
+	var problems []string
 	missing := map[string]bool{}
 	for _, w := range wanted {
 		if columns[w.table] == nil {
 			if !missing[w.table] {
 				missing[w.table] = true
-				lacks = append(lacks, "table "+w.table)
+				problems = append(problems, "table "+w.table)
 			}
 			continue
 		}
@@ -155,19 +155,19 @@ func missingColumns(columns map[string]map[string]column) []string {
 		c, ok := columns[w.table][w.column]
 		switch {
 		case !ok:
-			lacks = append(lacks, "column "+name+" (migration "+migrationOf(w)+")")
+			problems = append(problems, "column "+name+" (migration "+migrationOf(w)+")")
 		case len(w.kinds) > 0 && !slices.Contains(w.kinds, c.kind):
-			lacks = append(lacks, fmt.Sprintf("%s is %s, want %s (ALTER TABLE %s ALTER COLUMN %s TYPE %[3]s)",
+			problems = append(problems, fmt.Sprintf("%s is %s, want %s (ALTER TABLE %s ALTER COLUMN %s TYPE %[3]s)",
 				name, c.kind, w.kinds[0], w.table, w.column))
 		case name == "positions.device_id" && c.length > 0 && c.length < longestDevice:
-			lacks = append(lacks, fmt.Sprintf("%s holds %d characters, want %d (ALTER TABLE positions ALTER COLUMN device_id TYPE text)",
+			problems = append(problems, fmt.Sprintf("%s holds %d characters, want %d (ALTER TABLE positions ALTER COLUMN device_id TYPE text)",
 				name, c.length, longestDevice))
 		case w.nullable && c.notNull:
-			lacks = append(lacks, fmt.Sprintf("%s is NOT NULL (ALTER TABLE %s ALTER COLUMN %s DROP NOT NULL)",
+			problems = append(problems, fmt.Sprintf("%s is NOT NULL (ALTER TABLE %s ALTER COLUMN %s DROP NOT NULL)",
 				name, w.table, w.column))
 		}
 	}
-	return lacks
+	return problems
 }
 
 // migrationOf names the file that makes a column.
@@ -188,16 +188,16 @@ func migrationOf(w want) string {
 // unfilledColumns names columns of positions that require a value and that Pitwall does
 // not fill.
 func unfilledColumns(have map[string]column) []string {
-	var lacks []string
+	var problems []string
 	for name, c := range have {
 		known := slices.ContainsFunc(wanted, func(w want) bool { return w.table == "positions" && w.column == name })
 		if !known && c.notNull && !c.hasDefault {
-			lacks = append(lacks, fmt.Sprintf("positions.%s is NOT NULL without a default, and Pitwall does not fill it "+
+			problems = append(problems, fmt.Sprintf("positions.%s is NOT NULL without a default, and Pitwall does not fill it "+
 				"(ALTER TABLE positions ALTER COLUMN %[1]s DROP NOT NULL)", name))
 		}
 	}
-	slices.Sort(lacks)
-	return lacks
+	slices.Sort(problems)
+	return problems
 }
 
 // columnsOf reads the columns of the wanted tables, by table and name. to_regclass finds

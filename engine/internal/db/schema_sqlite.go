@@ -7,11 +7,11 @@ import (
 )
 
 func (s *sqlite) CheckSchema(ctx context.Context) error {
-	lacks, err := s.missingSchema(ctx)
+	problems, err := s.missingSchema(ctx)
 	if err != nil {
 		return err
 	}
-	return missingError(lacks, outdated)
+	return missingError(problems, outdated)
 }
 
 func (s *sqlite) missingSchema(ctx context.Context) ([]string, error) {
@@ -36,7 +36,7 @@ func (s *sqlite) missingSchema(ctx context.Context) ([]string, error) {
 			columns[w.table][name] = column{kind: kind}
 		}
 	}
-	lacks := missingColumns(columns)
+	problems := missingColumns(columns)
 	indexes, err := s.column(ctx, "read the schema", `
 		SELECT l.name FROM pragma_index_list('positions') l
 		WHERE l."unique" AND NOT l.partial
@@ -45,9 +45,9 @@ func (s *sqlite) missingSchema(ctx context.Context) ([]string, error) {
 		return nil, err
 	}
 	if len(indexes) == 0 && columns["positions"] != nil {
-		lacks = append(lacks, "a UNIQUE index on positions (device_id, ts)")
+		problems = append(problems, "a UNIQUE index on positions (device_id, ts)")
 	}
-	return lacks, nil
+	return problems, nil
 }
 
 func (s *sqlite) tables(ctx context.Context) ([]string, error) {
