@@ -159,6 +159,10 @@ func (s *session) commandDone() {
 
 // leave takes the session out of everything. It is its last command.
 func (s *session) leave() {
+	s.inbox.clear()
+	if s.throttleTimer != nil {
+		s.throttleTimer.Stop()
+	}
 	s.dropCheck()
 	if w := s.authWait.Swap(nil); w != nil {
 		s.srv.requestAuth.drop(&w.waiter)

@@ -139,6 +139,16 @@ func (q *inbox) done() {
 	q.replaceCurrent(0)
 }
 
+// clear drops all messages, also the one that is carried out. A dispatcher calls it
+// when the reader has ended: a timer or the shards may keep the session for a moment
+// longer, and should not keep what the client has sent.
+func (q *inbox) clear() {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	q.first, q.last, q.waiting = nil, nil, 0
+	q.bytes, q.current = 0, 0
+}
+
 // replaceCurrent puts a message of so many bytes, which counts already, in the
 // place of the one that is carried out. mu is held.
 func (q *inbox) replaceCurrent(bytes int) {

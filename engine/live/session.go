@@ -67,6 +67,8 @@ type session struct {
 	requests     bucket
 	throttled    atomic.Bool // the next request waits; see throttle
 
+	throttleTimer *time.Timer // ends the newest throttle; nil for none
+
 	losses        shard.Losses  // the consumer's, as outbox
 	pings         bucket        // of ping frames; the reader's
 	missedPongs   atomic.Int32  // pings without an answer

@@ -13,15 +13,16 @@ const throttleTime = time.Second
 // throttle has the session's next request wait. The dispatchers call it.
 //
 // Memory ordering: throttled is cleared before schedule, so a dispatcher that found
-// it set is followed by another look at the session.
+// it set is followed by another look at the session. leave stops the timer, which
+// would otherwise keep a client that has gone in memory, where nothing counts it.
 func (s *session) throttle() {
 	s.throttled.Store(true)
 	s.srv.m.throttles.Inc()
-	time.AfterFunc(s.srv.throttleTime, s.throttleTimer)
+	s.throttleTimer = time.AfterFunc(s.srv.throttleTime, s.endThrottle)
 }
 
-// throttleTimer runs on the timer's goroutine.
-func (s *session) throttleTimer() {
+// endThrottle runs on the timer's goroutine.
+func (s *session) endThrottle() {
 	s.throttled.Store(false)
 	s.schedule()
 }

@@ -45,6 +45,12 @@ func TestFloodIsNotReadWhileItIsThrottled(t *testing.T) {
 			if leaves {
 				s.cut()
 				r.gone(1)
+				if n := s.inbox.held(); n != 0 || !s.inbox.empty() {
+					t.Errorf("a session that has left keeps %d bytes of requests", n)
+				}
+				if s.throttleTimer.Stop() {
+					t.Error("a session that has left is kept by its timer")
+				}
 				return
 			}
 			r.srv.throttleTime = time.Millisecond
