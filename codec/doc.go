@@ -26,7 +26,7 @@
 // # Whose bytes
 //
 // A decoded Position and a parsed Request alias the memory they were read from
-// and live as long as that; Position.Clone cuts the tie. The exception is an
+// and live as long as that; Position.Clone makes a copy with memory of its own. The exception is an
 // object of attributes of which some were left out: the rest is copied into memory
 // of its own, the only thing for which Decode allocates. The error of Decode and the
 // answer of LeftOut are valid until the decoder's next call.
@@ -38,9 +38,10 @@
 // A Decoder belongs to one goroutine at a time; everything else may be called from
 // any. Attributes are passed through as text: they are checked and not rewritten,
 // so white space and escapes come out as they came in. Nesting beyond 32 levels is
-// refused, except in the attributes of a flat record, which are left out instead. The second 60 of a leap second, which Unix time does not have, is
-// the last ms before the next minute. An epoch time with a fraction and an RFC
-// 3339 time with more than three decimals are cut to the millisecond they lie
-// in. AppendBody trusts its Position: what does not come from a Decoder must
-// keep the same rules, above all that Attributes is a JSON object.
+// refused, except in the attributes of a flat record, which are left out instead. The
+// second 60 of a leap second, which Unix time does not have, is the last ms before the
+// next minute. An epoch time with a fraction and an RFC 3339 time with more than three
+// decimals are truncated to the millisecond. AppendBody trusts its Position: one that
+// does not come from a Decoder must keep the same rules, above all that Attributes is a
+// JSON object.
 package codec

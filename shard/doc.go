@@ -72,11 +72,11 @@
 // is cut into slices of a fraction of a millisecond, one to a turn, so that no
 // topic waits long for another:
 //
-//   - a push to more connections than a slice has (broadcast.go). A command about a
-//     subscription that is still owed such a push pushes to it first
+//   - a broadcast to more connections than a slice has (broadcast.go). A command about
+//     a subscription that is still owed the broadcast pushes it to that one first
 //   - a new map (snapshot_update.go)
-//   - a large snapshot, or much that somebody has missed. Whoever gets it waits
-//     (build.go, waiter.go)
+//   - a large snapshot, or a large part that a subscriber has missed. Only those who
+//     need it wait (build.go, waiter.go)
 //   - the compression of a large flush (live_compression.go)
 //   - the release of the values that a seal has replaced (replaced.go)
 //

@@ -14,7 +14,7 @@ import (
 )
 
 // BenchmarkQuietBesideHuge measures how long an event with one subscriber waits
-// for the shard that is busy with a huge event: with a snapshot for somebody who
+// for the shard that is busy with a huge event: with a snapshot for a client that
 // has just subscribed, with what a connection has lost, with ticks, with a flush
 // that is compressed. It is no longer than one turn, and each turn here takes a
 // position of the quiet event to its subscriber as well. Turns are measured in

@@ -78,8 +78,8 @@ func (x *tracked) wantNewest(what string, ts int64) {
 	}
 }
 
-// Of an upload of a device whose clock is ahead the newest is shown, whatever
-// the order in which its records come, and again read they change nothing.
+// Of an upload of a device whose clock is ahead, the newest record is shown, whatever the
+// order in which the records come. Read again, they change nothing.
 func TestUploadOfAClockAhead(t *testing.T) {
 	const hour = 3_600_000
 	x := newTracked(t, Config{})
@@ -153,8 +153,8 @@ func TestServerClockStepsBack(t *testing.T) {
 	}
 }
 
-// A server whose clock is wrong for good is no reason to call a right clock
-// wrong, or a wrong one right.
+// A server clock that stays wrong does not make a right device clock count as wrong, nor
+// a wrong one as right.
 func TestServerClockIsWrong(t *testing.T) {
 	for name, wrong := range map[string]int64{"behind": -60_000, "ahead": 60_000} {
 		t.Run(name, func(t *testing.T) {
@@ -211,7 +211,7 @@ func TestClockPutRight(t *testing.T) {
 	}
 }
 
-// A mark that this machine's own clock has set too far ahead freezes nothing.
+// If this machine's own clock has set a mark too far ahead, the dot still moves.
 func TestMarkFromAWrongDifference(t *testing.T) {
 	x := newTracked(t, Config{})
 	x.diff = 3_600_000
