@@ -27,7 +27,7 @@ func (s *Server) overTLS(l net.Listener) (net.Listener, error) {
 	if err := pair.load(); err != nil {
 		return nil, err
 	}
-	return tls.NewListener(live.Gauged(l), &tls.Config{
+	return tls.NewListener(live.MeasureReads(l), &tls.Config{
 		GetCertificate: pair.get, MinVersion: o.MinVersion, NextProtos: []string{"http/1.1"},
 	}), nil
 }

@@ -1,7 +1,7 @@
 // Package front is the public HTTP listener. Every request of a spectator
 // enters here, before the live server or the page sees it:
 //
-//	TCP            the live server's limits on connections (live.Server.Paced)
+//	TCP            the live server's limits on connections (live.Server.PaceListener)
 //	PROXY protocol the client's own address, from proxies that are trusted
 //	TLS            HTTP/1.1 only, with a certificate that is read again when it changes
 //	every request  the limit of requests, Strict-Transport-Security, CORS, then the check of Host

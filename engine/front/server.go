@@ -58,7 +58,7 @@ func New(o Options) (*Server, error) {
 	if err != nil {
 		return nil, fmt.Errorf("listen for spectators (HTTP_ADDR): %w", err)
 	}
-	s := &Server{opts: o, listener: o.Live.Paced(l)}
+	s := &Server{opts: o, listener: o.Live.PaceListener(l)}
 	s.warnOfProxies(l.Addr())
 	s.server = &http.Server{
 		Handler:           s.handler(l.Addr()),
@@ -69,7 +69,7 @@ func New(o Options) (*Server, error) {
 		MaxHeaderBytes:    o.MaxHeaderBytes,
 		ErrorLog:          slog.NewLogLogger(o.Logger.Handler(), slog.LevelDebug), // what scanners send is not worth more
 	}
-	o.Live.Attend(s.server)
+	o.Live.TrackConnections(s.server)
 	if o.ProxyProtocol {
 		s.listener = s.readProxyHeaders(s.listener)
 	}
@@ -90,7 +90,7 @@ func (s *Server) handler(at net.Addr) http.Handler {
 	mux.Handle("/live", s.opts.Live)
 	mux.Handle("/", viewer.Handler(&s.opts.Listing.list, s.opts.FrameAncestors...))
 	all := s.shareWithOrigins(s.checkHost(mux, at))
-	limited := s.opts.Live.Limited(all)
+	limited := s.opts.Live.LimitRequests(all)
 	return s.strictTransport(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if r.URL.Path == "/live" && r.Method == http.MethodGet && s.judgeHost(r, at) == hostFine {
 			all.ServeHTTP(w, r)

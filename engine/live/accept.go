@@ -17,7 +17,7 @@ const (
 	pauseMost = 4 * time.Millisecond
 )
 
-// Paced returns l with an Accept that takes new connections as fast as the server
+// PaceListener returns l with an Accept that takes new connections as fast as the server
 // can serve them beside those that are there. While the flush window is longer than
 // configured (see adaptWindow), or a writer's drain pass lasts longer than the window
 // that was configured, each new connection waits a moment, the longer the later
@@ -28,8 +28,8 @@ const (
 //
 // The window in force says best how late positions are: it follows the drain passes
 // of all writers, and comes back slowly, so that many newcomers are let in evenly.
-// Call Paced before Run.
-func (srv *Server) Paced(l net.Listener) net.Listener {
+// Call PaceListener before Run.
+func (srv *Server) PaceListener(l net.Listener) net.Listener {
 	return &pacedListener{l, srv, max(srv.core.Window(), lateLeast)}
 }
 

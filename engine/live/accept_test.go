@@ -25,7 +25,7 @@ func TestPacedListener(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	l := srv.Paced(inner)
+	l := srv.PaceListener(inner)
 	defer l.Close()
 	arrive := func(newcomers int, want uint64) {
 		t.Helper()

@@ -79,8 +79,8 @@ func (srv *Server) watchCost() int64 { return int64(watchSize + srv.core.Subscri
 func (s *session) private() int64 {
 	slots, _ := s.conn.Queued()
 	n := int64(slots)*slotBytes + int64(s.inbox.held())
-	if s.sock.gauge != nil {
-		n += s.sock.gauge.room.Load()
+	if s.sock.measured != nil {
+		n += s.sock.measured.room.Load()
 	}
 	return n + s.replies.Load() + s.arriving.Load() + s.waiting.Load() + s.watches.Load() + s.asking.Load()
 }

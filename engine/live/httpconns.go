@@ -28,10 +28,10 @@ type silence struct {
 // connKey is the key of a request's connection in its context.
 type connKey struct{}
 
-// Attend has an http.Server count the connections that have not upgraded, and
+// TrackConnections has an http.Server count the connections that have not upgraded, and
 // those that end without a request. Call it once, before Serve, with all other
 // fields set.
-func (srv *Server) Attend(h *http.Server) {
+func (srv *Server) TrackConnections(h *http.Server) {
 	next := h.Handler
 	h.ConnContext = func(ctx context.Context, c net.Conn) context.Context {
 		return context.WithValue(ctx, connKey{}, c)

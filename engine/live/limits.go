@@ -19,7 +19,7 @@ type Limits struct {
 	UpgradeRatePerAddress AddressLimit // handshakes per second
 	Pending               int          // connections that have not upgraded, of all
 	PendingPerAddress     AddressLimit // and of one address
-	Requests              AddressLimit // requests per second for what is no handshake; see Limited
+	Requests              AddressLimit // requests per second for what is no handshake; see LimitRequests
 	AllRequests           float64      // the same of all addresses, beyond a small share of each
 	Failures              AddressLimit // credentials per second that are not good; see failures.go
 	QueuedBytes           int64        // memory held for all connections together, in bytes; see Server.enforceMemory

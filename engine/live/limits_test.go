@@ -131,7 +131,7 @@ func TestRequestsOfOneAddress(t *testing.T) {
 	})
 	r.srv.delays = &delays{ended: make(chan struct{})} // without places: answers come at once
 	answered := 0
-	h := r.srv.Limited(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { answered++ }))
+	h := r.srv.LimitRequests(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { answered++ }))
 	ask := func(peer, forwarded string, want int) {
 		t.Helper()
 		q, w := httptest.NewRequest("GET", "/events.json", nil), httptest.NewRecorder()

@@ -38,11 +38,11 @@ func (l *limiter) request(from addrKey, now time.Time) (wait time.Duration, ok b
 	return max(wait, shared), ok
 }
 
-// Limited lets requests through as often as their address may ask, and as all
+// LimitRequests lets requests through as often as their address may ask, and as all
 // may together. Those beyond wait for their turn; who would wait too long is
 // answered 429, late. It is for everything but GET /live, which has limits of its
 // own.
-func (srv *Server) Limited(next http.Handler) http.Handler {
+func (srv *Server) LimitRequests(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		wait, ok := srv.limiter.request(srv.addrOf(r), time.Now())
 		if ok && srv.delays.hold(r.Context(), wait) {

@@ -16,7 +16,7 @@ import (
 func TestRequestsBeyondTheRateAreAnsweredLate(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		srv := bare(Options{Limits: Limits{Requests: AddressLimit{Most: 1}}})
-		h := srv.Limited(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {}))
+		h := srv.LimitRequests(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {}))
 		ask := func() (w *httptest.ResponseRecorder, after time.Duration) {
 			w, begin := httptest.NewRecorder(), time.Now()
 			h.ServeHTTP(w, from("192.0.2.1:5", "/"))
@@ -58,7 +58,7 @@ func TestRequestsBeyondTheRateAreAnsweredLate(t *testing.T) {
 func TestDelaysHaveABound(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		srv := bare(Options{Limits: Limits{Pending: 4, Requests: AddressLimit{Most: 1}}})
-		h := srv.Limited(http.HandlerFunc(func(http.ResponseWriter, *http.Request) {}))
+		h := srv.LimitRequests(http.HandlerFunc(func(http.ResponseWriter, *http.Request) {}))
 		ctx, leave := context.WithCancel(t.Context())
 		ask := func() (w *httptest.ResponseRecorder, after time.Duration) {
 			w, begin := httptest.NewRecorder(), time.Now()

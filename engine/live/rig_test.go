@@ -138,7 +138,7 @@ func (r *rig) run(su setup) {
 	mux.Handle("/live", r.srv)
 	r.http = &http.Server{Handler: mux, ReadHeaderTimeout: su.headerTimeout, MaxHeaderBytes: 16 << 10,
 		ErrorLog: slog.NewLogLogger(slog.DiscardHandler, slog.LevelError)}
-	r.srv.Attend(r.http)
+	r.srv.TrackConnections(r.http)
 	for _, w := range r.srv.writers {
 		if su.plainOrder {
 			w.order.limit = 0

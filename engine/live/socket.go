@@ -25,14 +25,14 @@ var errClosed = errors.New("connection closed")
 // During the handshake there is no session. What gws writes then is kept in answer.
 type socket struct {
 	net.Conn
-	raw    syscall.RawConn // nil for what is not a plain socket (TLS)
-	sess   *session        // set by newSession, before reading begins
-	answer *shard.Chunk    // to the handshake
-	early  []byte          // what the HTTP server had read already
-	frames frameValidator
-	plain  rawReader
-	gauge  *gauged // what TLS reads into; nil without TLS
-	begun  int64   // what has come of messages that are not whole, as counted last
+	raw      syscall.RawConn // nil for what is not a plain socket (TLS)
+	sess     *session        // set by newSession, before reading begins
+	answer   *shard.Chunk    // to the handshake
+	early    []byte          // what the HTTP server had read already
+	frames   frameValidator
+	plain    rawReader
+	measured *measuredConn // what TLS reads into; nil without TLS
+	begun    int64         // what has come of messages that are not whole, as counted last
 
 	sent, records, longest int // bytes and records written to TLS, and the longest record; the consumer's own
 
@@ -48,7 +48,7 @@ const (
 )
 
 func newSocket(c net.Conn, early []byte) *socket {
-	k := &socket{Conn: c, early: append([]byte(nil), early...), gauge: gaugeUnder(c)}
+	k := &socket{Conn: c, early: append([]byte(nil), early...), measured: measuredConnOf(c)}
 	if tcp := plainTCP(c); tcp != nil {
 		k.raw, _ = tcp.SyscallConn() // fails for an invalid conn only, which cannot have been accepted
 		if net.Conn(tcp) == c {

@@ -52,7 +52,7 @@ func (r *rig) secure() *secure {
 	if err != nil {
 		r.t.Fatal(err)
 	}
-	l := tls.NewListener(Gauged(smallSends{plain}), &tls.Config{Certificates: []tls.Certificate{{Certificate: [][]byte{der}, PrivateKey: key}}})
+	l := tls.NewListener(MeasureReads(smallSends{plain}), &tls.Config{Certificates: []tls.Certificate{{Certificate: [][]byte{der}, PrivateKey: key}}})
 	var web sync.WaitGroup
 	web.Go(func() { _ = r.http.Serve(l) }) // it ends with the listener
 	r.t.Cleanup(func() {
@@ -151,7 +151,7 @@ func TestTLSReadBufferIsCounted(t *testing.T) {
 	sec.client.DynamicRecordSizingDisabled = true
 	w := sec.wire("")
 	s := r.newest()
-	if n := s.sock.gauge.room.Load(); n == 0 || n >= tlsRecord {
+	if n := s.sock.measured.room.Load(); n == 0 || n >= tlsRecord {
 		t.Errorf("%d bytes to read into for a client that has said nothing", n)
 	}
 	w.send(bytes.Repeat(masked(fin|opPong, ""), tlsRecord/minFrame)) // one record
