@@ -17,7 +17,7 @@ import (
 func TestEveryPositionIsArchivedOnce(t *testing.T) {
 	onAllServers(t, func(t *testing.T, r *rig) {
 		r.publish(stream, 0, 1500) // before the group exists
-		r.run(r.archive(func(o *Options) { o.BatchSize = 400 }))
+		r.run(r.newArchive(func(o *Options) { o.BatchSize = 400 }))
 		r.eventually("the group", func() bool { return r.metric("processor_archive_rows_total") > 0 })
 		r.publish(stream, 1500, 500)
 		r.wantRows(2000)
@@ -35,7 +35,7 @@ func TestTheSamePositionTwiceIsADuplicate(t *testing.T) {
 		for range 3 { // in one batch
 			r.add(stream, record...)
 		}
-		stop := r.run(r.archive(nil))
+		stop := r.run(r.newArchive(nil))
 		r.wantRows(1)
 		r.add(stream, record...) // and in the next
 		r.eventually("the third duplicate", func() bool { return r.metric("processor_archive_duplicates_total") == 3 })
@@ -53,7 +53,7 @@ func TestAnotherPositionUnderTheSameKeyIsAConflict(t *testing.T) {
 		r.add(stream, "device_id", "d-000000", "ts", ts, "lat", "1", "lon", "2")
 		inBatch := r.add(stream, "device_id", "d-000000", "ts", ts, "lat", "1", "lon", "2.5")
 		r.add(stream, "device_id", "d-000001", "lat", "1", "lon", "2")
-		stop := r.run(r.archive(nil))
+		stop := r.run(r.newArchive(nil))
 		r.wantRows(2)
 		later := r.add(stream, "device_id", "d-000000", "ts", ts, "lat", "1.5", "lon", "2", "note", "unknown")
 		r.eventually("the second conflict", func() bool { return r.metric("processor_archive_dead_total") == 2 })
@@ -85,7 +85,7 @@ func TestInvalidRecordsBecomeDeadLetters(t *testing.T) {
 			r.add(stream, "device_id", "d", "payload", `{"latitude":`),
 		}
 		r.publish(stream, 0, 3)
-		r.run(r.archive(nil))
+		r.run(r.newArchive(nil))
 		r.wantRows(3)
 		r.waitMetric("processor_archive_dead_total", 3)
 
@@ -115,7 +115,7 @@ func TestDeadLettersAreBounded(t *testing.T) {
 	for range 300 {
 		r.add(stream, "nonsense", "")
 	}
-	r.run(r.archive(func(o *Options) { o.DeadMaxLen, o.BatchSize = 50, 60 }))
+	r.run(r.newArchive(func(o *Options) { o.DeadMaxLen, o.BatchSize = 50, 60 }))
 	r.eventually("the letters", func() bool { return r.metric("processor_archive_dead_total") == 300 })
 	r.wantNothingPends(stream)
 	if n := len(r.deadLetters(stream)); n < 50 || n > 70 {
@@ -134,7 +134,7 @@ func TestDeadLettersAreBoundedInBytes(t *testing.T) {
 	}
 	size := func() int64 { return r.server.Do("MEMORY", "USAGE", key, "SAMPLES", "0").(int64) }
 	shown := func() int { return r.metric(`processor_archive_dead_bytes{stream="telemetry:t"}`) }
-	a := r.archive(func(o *Options) { o.DeadMaxBytes, o.BatchSize = most, 10 })
+	a := r.newArchive(func(o *Options) { o.DeadMaxBytes, o.BatchSize = most, 10 })
 	a.CheckDeadLetters(t.Context())
 	if n := size(); n > most || n < most/2 {
 		t.Errorf("the letters that existed before have %d bytes, want about %d", n, most)
@@ -169,7 +169,7 @@ func TestStreamsAreSeparate(t *testing.T) {
 			}
 			return nil
 		}}
-		stop := r.run(r.archive(func(o *Options) {
+		stop := r.run(r.newArchive(func(o *Options) {
 			o.Streams, o.Store, o.FlushTimeout = []string{stream, "other"}, stuck, time.Second
 		}))
 		r.publish(stream, 0, 10)
@@ -190,7 +190,7 @@ func TestBatchesWaitForMoreEntries(t *testing.T) {
 		sizes <- len(batch)
 		return nil
 	}}
-	r.run(r.archive(func(o *Options) {
+	r.run(r.newArchive(func(o *Options) {
 		o.Store, o.BatchSize, o.BatchWait, o.Block = store, 40, 500*time.Millisecond, 10*time.Second
 	}))
 	r.eventually("a reader that waits", func() bool {
@@ -219,7 +219,7 @@ func TestLagIsTheAgeOfTheOldestWaitingEntry(t *testing.T) {
 			<-release
 			return nil
 		}}
-		r.run(r.archive(func(o *Options) { o.Store = store }))
+		r.run(r.newArchive(func(o *Options) { o.Store = store }))
 		r.publish(stream, 0, 1)
 		r.eventually("the first insert", func() bool { return store.calls() == 1 })
 		r.eventually("a newer entry", func() bool {
@@ -239,7 +239,7 @@ func TestLagIsTheAgeOfTheOldestWaitingEntry(t *testing.T) {
 
 func TestMetricsAreThereFromTheStart(t *testing.T) {
 	r := newRig(t, testenv.Redis(t).URL(), "")
-	r.archive(nil)
+	r.newArchive(nil)
 	for _, name := range []string{"rows_total", "duplicates_total", "conflicts_total", "dead_total", "lost_total",
 		"claimed_total", "failures_total", "read_errors_total", "groups_lost_total"} {
 		r.wantMetric("processor_archive_"+name, 0)

@@ -21,7 +21,7 @@ func TestCrashBetweenCommitAndAck(t *testing.T) {
 			die()
 			return errInjected
 		}}
-		err := r.archive(func(o *Options) {
+		err := r.newArchive(func(o *Options) {
 			o.Store, o.BatchSize, o.FlushTimeout = store, 200, time.Nanosecond
 		}).Run(ctx)
 		if !errors.Is(err, errFlushTimeout) {
@@ -31,7 +31,7 @@ func TestCrashBetweenCommitAndAck(t *testing.T) {
 			t.Fatalf("after the crash %d rows and %d pending, want 200 of both", rows, p.Count)
 		}
 
-		stop := r.run(r.archive(nil)) // same consumer: its own pending first
+		stop := r.run(r.newArchive(nil)) // same consumer: its own pending first
 		r.wantRows(300)
 		r.wantMetric("processor_archive_duplicates_total", 200)
 		r.wantMetric("processor_archive_rows_total", 100)
@@ -47,7 +47,7 @@ func TestCommitThatLooksLikeAFailure(t *testing.T) {
 	onAllServers(t, func(t *testing.T, r *rig) {
 		r.publish(stream, 0, 100)
 		store := &faultyStore{Store: r.db, after: failing(2)}
-		r.run(r.archive(func(o *Options) { o.Store = store }))
+		r.run(r.newArchive(func(o *Options) { o.Store = store }))
 		r.wantRows(100)
 		r.wantMetric("processor_archive_rows_total", 0)
 		r.wantMetric("processor_archive_duplicates_total", 100)
@@ -70,7 +70,7 @@ func TestAckThatFails(t *testing.T) {
 		}
 		return nil
 	}}
-	r.run(r.archive(func(o *Options) { o.Store = store }))
+	r.run(r.newArchive(func(o *Options) { o.Store = store }))
 	r.eventually("the interruption", func() bool { return r.metric("processor_archive_read_errors_total") > 0 })
 	server.Start()
 	r.wantRows(50)
@@ -101,7 +101,7 @@ func TestTrimmedAfterItsCommitIsNotLost(t *testing.T) {
 		}
 		return nil
 	}}
-	r.run(r.archive(func(o *Options) { o.Store, o.Writers = store, 1 }))
+	r.run(r.newArchive(func(o *Options) { o.Store, o.Writers = store, 1 }))
 	r.eventually("the acknowledgement to fail", func() bool { return r.metric("processor_archive_read_errors_total") > 0 })
 	server.Do("XTRIM", stream, "MAXLEN", "0")
 	server.Do(append([]string{"XADD", stream, "*"}, numbered(50, 1)[0]...)...)
@@ -121,7 +121,7 @@ func TestOwnPendingAtStart(t *testing.T) {
 		r.publish(stream, 0, 250)
 		r.leavePending("one", 120)
 		// Nothing is claimed: the pending entries have not been idle for long enough.
-		r.run(r.archive(func(o *Options) { o.BatchSize, o.ClaimIdle = 50, time.Hour }))
+		r.run(r.newArchive(func(o *Options) { o.BatchSize, o.ClaimIdle = 50, time.Hour }))
 		r.wantRows(250)
 		r.wantMetric("processor_archive_claimed_total", 0)
 	})
@@ -132,7 +132,7 @@ func TestPendingOfACrashedProcessIsClaimed(t *testing.T) {
 	onAllServers(t, func(t *testing.T, r *rig) {
 		r.publish(stream, 0, 250)
 		r.leavePending("gone", 120)
-		r.run(r.archive(func(o *Options) {
+		r.run(r.newArchive(func(o *Options) {
 			o.BatchSize, o.ClaimIdle, o.ClaimInterval = 50, time.Millisecond, 20*time.Millisecond
 		}))
 		r.wantRows(250)
@@ -170,7 +170,7 @@ func TestTrimmedWhilePendingIsCountedAsLost(t *testing.T) {
 			r.leavePending(tt.consumer, 30)
 			server.Do("XTRIM", stream, "MAXLEN", "=", "0")
 			r.publish(stream, 0, 20)
-			r.run(r.archive(func(o *Options) {
+			r.run(r.newArchive(func(o *Options) {
 				o.ClaimIdle, o.ClaimInterval = time.Millisecond, 20*time.Millisecond
 			}))
 			r.wantRows(20)

@@ -16,7 +16,7 @@ func TestLargeRecordsBecomeLetters(t *testing.T) {
 		r.add(stream, "device_id", "large", "payload", strings.Repeat("x", 65_000))
 		r.add(stream, append([]string{"device_id", "many"}, many...)...)
 		r.publish(stream, 0, 5)
-		r.run(r.archive(nil))
+		r.run(r.newArchive(nil))
 		r.wantRows(5)
 		r.wantNothingPends(stream)
 		letters := r.deadLetters(stream)

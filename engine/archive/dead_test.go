@@ -26,7 +26,7 @@ func TestDeadLettersAreFoldedReplayedAndDropped(t *testing.T) {
 	onAllServers(t, func(t *testing.T, r *rig) {
 		first := r.add(stream, "device_id", "d-000000", "lat", "91", "lon", "1", "note", "x")
 		second := r.add(stream, "device_id", "", "field:odd", "1")
-		r.run(r.archive(nil))
+		r.run(r.newArchive(nil))
 		r.eventually("two letters", func() bool { return len(r.listLetters()) == 2 })
 		// A repeated letter, as a crash between letter and acknowledgement leaves
 		// it, and an entry that is no letter.
@@ -68,7 +68,7 @@ func TestDeadLettersAreFoldedReplayedAndDropped(t *testing.T) {
 // TestReplayKeepsTheTime replays records that have become valid.
 func TestReplayKeepsTheTime(t *testing.T) {
 	onAllServers(t, func(t *testing.T, r *rig) {
-		stop := r.run(r.archive(func(o *Options) { o.Limits.MinTS = time.Now().Add(time.Hour).UnixMilli() }))
+		stop := r.run(r.newArchive(func(o *Options) { o.Limits.MinTS = time.Now().Add(time.Hour).UnixMilli() }))
 		came := r.add(stream, "device_id", "d-000000", "lat", "1", "lon", "1")
 		own := time.Now().Add(-time.Hour).Truncate(time.Millisecond)
 		r.add(stream, "device_id", "d-000001", "lat", "1", "lon", "1", "ts", own.Format(time.RFC3339Nano))
@@ -84,7 +84,7 @@ func TestReplayKeepsTheTime(t *testing.T) {
 		if n := len(r.listLetters()); n != 0 {
 			t.Errorf("%d letters are left", n)
 		}
-		r.run(r.archive(nil))
+		r.run(r.newArchive(nil))
 		r.wantRows(2)
 		ms, err := redis.ParseID(came)
 		if err != nil {
@@ -110,7 +110,7 @@ func TestListDeadLettersReadsPageByPage(t *testing.T) {
 		if err := r.client.AddAll(t.Context(), stream, 0, records); err != nil {
 			t.Fatal(err)
 		}
-		r.run(r.archive(nil))
+		r.run(r.newArchive(nil))
 		r.eventually("all letters", func() bool { return len(r.listLetters()) == n })
 	})
 }

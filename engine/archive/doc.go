@@ -13,7 +13,7 @@
 //
 //	reader.readBatch          XREADGROUP: new entries, a batch at most
 //	  batch.fill              decode, and sort into the parts of the batch
-//	  writer.archive          three steps; a crash between two of them loses nothing:
+//	  writer.writeBatch       three steps; a crash between two of them loses nothing:
 //	    writer.insertParts    1. commit the positions, each part in a goroutine
 //	      writer.insertRows      one statement; its halves when it is refused
 //	        writer.insertWithRetry  waits while the database is unreachable

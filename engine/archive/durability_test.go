@@ -31,7 +31,7 @@ func TestUnreplicatedCommitsAreLostWithThePrimary(t *testing.T) {
 			r.reopen() // the settings apply to new sessions
 			const n = 50
 			r.publish(stream, 0, n)
-			a := r.archive(nil)
+			a := r.newArchive(nil)
 			r.run(a)
 			r.eventually("every row", func() bool { return r.metric("processor_archive_rows_total") == n })
 			r.wantNothingPends(stream)
@@ -61,7 +61,7 @@ func TestCommitsLostByAKilledPostgres(t *testing.T) {
 			r.reopen() // the settings apply to new sessions
 			server.HoldWAL()
 			r.publish(stream, 0, n)
-			stop := r.run(r.archive(nil))
+			stop := r.run(r.newArchive(nil))
 			r.eventually("every row", func() bool { return r.metric("processor_archive_rows_total") == n })
 			r.wantNothingPends(stream)
 			if err := stop(); err != nil {
@@ -96,7 +96,7 @@ func TestRecordsLostByAKilledRedis(t *testing.T) {
 			server.Start()
 			r.eventually("the client to come back", func() bool { return r.client.Ping(t.Context()) == nil })
 			r.publish(stream, 50, 10)
-			r.run(r.archive(nil))
+			r.run(r.newArchive(nil))
 			r.eventually("the rows", func() bool { return r.metric("processor_archive_rows_total") == tt.rows })
 			r.wantNothingPends(stream)
 			r.wantMetric("processor_archive_lost_total", 0)

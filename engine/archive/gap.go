@@ -74,9 +74,9 @@ func counts(s redis.StreamState) bool {
 	return s.Read != redis.Unknown && s.Added != redis.Unknown
 }
 
-// cutOff reports whether the last delivered entry was removed. Undelivered entries
+// lastDeliveredRemoved reports whether the last delivered entry was removed. Undelivered entries
 // after it may have been removed as well.
-func cutOff(s redis.StreamState) bool {
+func lastDeliveredRemoved(s redis.StreamState) bool {
 	return !s.Delivered.IsZero() && s.Delivered.Less(firstKept(s))
 }
 
@@ -87,7 +87,7 @@ func (g *gap) sinceBase(s redis.StreamState) int64 {
 		return 0
 	case s.Delivered == s.Last:
 		return s.Added - s.Read - g.skew
-	case !cutOff(s):
+	case !lastDeliveredRemoved(s):
 		return 0 // entries that wait for delivery cannot be told apart from lost ones
 	}
 	return s.Added - s.Length - s.Read - g.skew
@@ -98,7 +98,7 @@ func (g *gap) missing(s redis.StreamState) loss {
 	if s.Delivered == s.Last {
 		return loss{}
 	}
-	if !cutOff(s) {
+	if !lastDeliveredRemoved(s) {
 		return loss{}
 	}
 	// The last entry of the previous update was removed and never delivered.

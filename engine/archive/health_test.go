@@ -53,7 +53,7 @@ func (s *refusingStore) InsertPositions(ctx context.Context, batch []codec.Posit
 // archived.
 func TestAHealthyStreamDoesNotHideAStuckOne(t *testing.T) {
 	r := newRig(t, testenv.Redis(t).URL(), "")
-	a := r.archive(func(o *Options) {
+	a := r.newArchive(func(o *Options) {
 		o.Store, o.Streams = &refusingStore{r.db, "stuck"}, []string{stream, "other"}
 		o.ReadyFault, o.ReadyLag = time.Nanosecond, time.Nanosecond
 	})
@@ -82,7 +82,7 @@ func TestAHealthyStreamDoesNotHideAStuckOne(t *testing.T) {
 func TestLagGrowsWhileTheServerIsAway(t *testing.T) {
 	s := testenv.Redis(t, testenv.AOF())
 	r := newRig(t, s.URL(), "")
-	a := r.archive(func(o *Options) { o.ReadyFault, o.ReadyLag = time.Nanosecond, time.Nanosecond })
+	a := r.newArchive(func(o *Options) { o.ReadyFault, o.ReadyLag = time.Nanosecond, time.Nanosecond })
 	r.run(a)
 	r.publish(stream, 0, 10)
 	r.wantRows(10)
@@ -108,7 +108,7 @@ func TestLagGrowsWhileTheServerIsAway(t *testing.T) {
 func TestLagIsMeasuredFromTheOldestUnarchivedEntry(t *testing.T) {
 	s := testenv.Redis(t)
 	r := newRig(t, s.URL(), "")
-	m := r.archive(nil).monitors[0]
+	m := r.newArchive(nil).monitors[0]
 	since := func(what string, id int64) {
 		t.Helper()
 		before, err := r.client.Time(t.Context(), stream)
@@ -153,7 +153,7 @@ func TestADeadLetterKeyOfAnotherTypeIsReported(t *testing.T) {
 	r := newRig(t, s.URL(), "")
 	key := r.client.DeadKey(stream)
 	s.Do("SET", key, "a plain value")
-	a := r.archive(func(o *Options) { o.ReadyFault = time.Hour })
+	a := r.newArchive(func(o *Options) { o.ReadyFault = time.Hour })
 	a.CheckDeadLetters(t.Context())
 	if err := a.Ready(); err == nil || !strings.Contains(err.Error(), key) || !strings.Contains(err.Error(), "WRONGTYPE") {
 		t.Errorf("at the start: %v", err)
@@ -183,7 +183,7 @@ func TestALoginThatMayNotWriteDeadLettersIsReported(t *testing.T) {
 	key := admin.client.DeadKey(stream)
 	s.Do("ACL", "SETUSER", "bob", "on", ">pw", "+@all", "~"+stream)
 	r := newRig(t, "redis://bob:pw@"+s.Addr(), "")
-	a := r.archive(func(o *Options) { o.ReadyFault = time.Hour })
+	a := r.newArchive(func(o *Options) { o.ReadyFault = time.Hour })
 	a.CheckDeadLetters(t.Context())
 	if err := a.Ready(); err == nil || !strings.Contains(err.Error(), "+xadd ~"+key) {
 		t.Errorf("without the key: %v", err)
@@ -209,7 +209,7 @@ func TestFaultsAreShownWhenReadinessIgnoresThem(t *testing.T) {
 	s := testenv.Redis(t)
 	r := newRig(t, s.URL(), "")
 	s.Do("SET", r.client.DeadKey(stream), "a plain value")
-	a := r.archive(func(o *Options) { o.Store = &refusingStore{r.db, "d"} })
+	a := r.newArchive(func(o *Options) { o.Store = &refusingStore{r.db, "d"} })
 	r.run(a)
 	r.publish(stream, 0, 1)
 	for _, name := range []string{"archive " + stream, "dead letters " + stream} {
@@ -225,11 +225,11 @@ func TestStoppingWithoutAGroupIsNoError(t *testing.T) {
 	onAllServers(t, func(t *testing.T, r *rig) {
 		ended, cancel := context.WithCancel(t.Context())
 		cancel()
-		if err := r.archive(nil).Run(ended); err != nil {
+		if err := r.newArchive(nil).Run(ended); err != nil {
 			t.Errorf("without a stream: %v", err)
 		}
 		r.publish(stream, 0, 1)
-		if err := r.archive(nil).Run(ended); err != nil {
+		if err := r.newArchive(nil).Run(ended); err != nil {
 			t.Errorf("without a group: %v", err)
 		}
 		if _, err := r.client.PendingSummary(t.Context(), stream, Group); !redis.IsNoGroup(err) {

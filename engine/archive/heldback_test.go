@@ -42,7 +42,7 @@ func TestDeadLettersThatCannotBeWritten(t *testing.T) {
 		t.Run(tt.name, func(t *testing.T) {
 			r := newServerRig(t, "")
 			r.server.Do(tt.begin...)
-			a := r.archive(retryOften)
+			a := r.newArchive(retryOften)
 			r.run(a)
 			first := r.addUndecodable()
 			r.publish(stream, 0, 50)
@@ -52,7 +52,7 @@ func TestDeadLettersThatCannotBeWritten(t *testing.T) {
 			r.eventually("the metrics of the held entries", func() bool {
 				return r.metric(`processor_archive_held_entries{stream="telemetry:t"}`) == 2 && r.metric(`processor_archive_held_bytes{stream="telemetry:t"}`) == 2*len("device_iddlat91lon0")
 			})
-			other := r.run(r.archive(func(o *Options) { o.Consumer, o.ClaimInterval = "two", 20*time.Millisecond }))
+			other := r.run(r.newArchive(func(o *Options) { o.Consumer, o.ClaimInterval = "two", 20*time.Millisecond }))
 			r.eventually("several attempts of the owner", func() bool { return r.delivered(first) >= 5 && r.delivered(second) >= 5 })
 			r.publish(stream, 100, 50)
 			r.eventually("more rows", func() bool { return len(r.rows(200)) == 150 && r.pending(stream).Count == 2 })
@@ -98,7 +98,7 @@ func TestHeldEntriesAreBounded(t *testing.T) {
 			r := newServerRig(t, "")
 			key := r.client.DeadKey(stream)
 			r.server.Do("SET", key, "x")
-			a := r.archive(func(o *Options) { retryOften(o); o.BatchSize = 7 })
+			a := r.newArchive(func(o *Options) { retryOften(o); o.BatchSize = 7 })
 			tt.bound(a.held[stream])
 			var want []string
 			for range n {
@@ -133,7 +133,7 @@ func TestRefusedRowsAreBounded(t *testing.T) {
 	r := newServerRig(t, testenv.NewDatabase(t))
 	pg := testenv.Postgres(t)
 	pg.Query(r.pgURL, rowTrigger("RAISE 'broken';"))
-	a := r.archive(func(o *Options) { retryOften(o); o.ReadyFault, o.BatchSize = 0, 30 })
+	a := r.newArchive(func(o *Options) { retryOften(o); o.ReadyFault, o.BatchSize = 0, 30 })
 	a.held[stream].maxEntries = 100
 	r.publish(stream, 0, 250)
 	r.run(a)
@@ -159,7 +159,7 @@ func TestARestartKeepsHeldEntries(t *testing.T) {
 	r.server.Do("SET", key, "x")
 	id := r.addUndecodable()
 	for range 3 {
-		stop := r.run(r.archive(retryOften))
+		stop := r.run(r.newArchive(retryOften))
 		before := r.delivered(id)
 		r.eventually("an attempt", func() bool { return r.delivered(id) > before })
 		if err := stop(); err != nil {
@@ -167,7 +167,7 @@ func TestARestartKeepsHeldEntries(t *testing.T) {
 		}
 	}
 	r.server.Do("DEL", key)
-	r.run(r.archive(retryOften))
+	r.run(r.newArchive(retryOften))
 	r.wantNothingPends(stream)
 	if got := r.letterIDs(); len(got) != 1 || got[0] != id {
 		t.Errorf("letters of %v, want of %s", got, id)
@@ -235,7 +235,7 @@ func TestHeldEntriesAreRetriedInTime(t *testing.T) {
 	r := newServerRig(t, "")
 	key := r.client.DeadKey(stream)
 	r.server.Do("SET", key, "x")
-	r.run(r.archive(func(o *Options) { o.ClaimInterval, o.ClaimIdle = time.Hour, 200*time.Millisecond }))
+	r.run(r.newArchive(func(o *Options) { o.ClaimInterval, o.ClaimIdle = time.Hour, 200*time.Millisecond }))
 	id := r.addUndecodable()
 	r.eventually("attempts", func() bool { return r.delivered(id) >= 3 })
 	r.server.Do("DEL", key)

@@ -72,7 +72,7 @@ func TestInsertsThatTakeTooLongAreHalved(t *testing.T) {
 			store := &sizeRecorder{Store: r.db}
 			const batch = 400
 			start := func() (stop func() error) {
-				return r.run(r.archive(func(o *Options) { o.Store, o.Writers, o.BatchSize, o.InsertTimeout = store, 1, batch, tt.timeout }))
+				return r.run(r.newArchive(func(o *Options) { o.Store, o.Writers, o.BatchSize, o.InsertTimeout = store, 1, batch, tt.timeout }))
 			}
 			r.publish(stream, 0, 2*batch)
 			stop := start()
@@ -139,7 +139,7 @@ func TestFaultsOfOneAttempt(t *testing.T) {
 			}
 			states := &errorRecorder{Store: r.db}
 			r.publish(stream, 0, 100)
-			r.run(r.archive(func(o *Options) { o.Store, o.Writers = states, 1 }))
+			r.run(r.newArchive(func(o *Options) { o.Store, o.Writers = states, 1 }))
 			r.wantRows(100)
 			other.Wait()
 			if n := states.count(tt.state); n != 1 {
@@ -170,7 +170,7 @@ func TestALockedKeyBlocksNoOtherRow(t *testing.T) {
 	r.publish(stream, 0, 5)
 	locked := r.add(stream, "device_id", "d-000005", "ts", ts, "lat", "1", "lon", "2")
 	r.publish(stream, 6, 5)
-	r.run(r.archive(func(o *Options) { retryOften(o); o.InsertTimeout = 500 * time.Millisecond }))
+	r.run(r.newArchive(func(o *Options) { retryOften(o); o.InsertTimeout = 500 * time.Millisecond }))
 	r.eventually("the others", func() bool { return r.countRows() == 10 })
 	r.publish(stream, 11, 5)
 	r.eventually("the later records", func() bool { return r.countRows() == 15 })

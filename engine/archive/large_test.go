@@ -25,7 +25,7 @@ func TestEntryTooLarge(t *testing.T) {
 			large, _ := r.server.Do("XADD", stream, "*", "device_id", "d-large", "lat", "1", "lon", "1", "attributes", strings.Repeat("x", tt.bytes)).(string)
 			r.publish(stream, 20, 20)
 			proxy.Throttle(tt.rate)
-			r.run(r.archive(nil))
+			r.run(r.newArchive(nil))
 			r.eventually("the letter", func() bool { return len(r.letterIDs()) == 1 })
 			proxy.Throttle(0)
 			r.wantRows(40)
@@ -54,7 +54,7 @@ func TestLargestEntry(t *testing.T) {
 	e := redis.Entry{Fields: fields}
 	fields[len(fields)-1] = strings.Repeat("x", redis.MaxEntry-e.Size())
 	r.add(stream, fields...)
-	r.run(r.archive(nil))
+	r.run(r.newArchive(nil))
 	r.wantRows(1)
 	if n := len(r.deadLetters(stream)); n != 0 {
 		t.Errorf("%d letters", n)

@@ -40,7 +40,7 @@ func TestOddOptionalValuesAreArchived(t *testing.T) {
 		}
 		r.add(stream, "device_id", "d-000000", "lat", "46", "lon", "7", "faulty", "maybe")
 		left[codec.Omission{Value: codec.OptionalFaulty, Reason: codec.ReasonType}]++
-		r.run(r.archive(nil))
+		r.run(r.newArchive(nil))
 		r.eventually("all rows", func() bool { return r.metric("processor_archive_rows_total") == len(oddRecords)+1 })
 		r.wantNothingPends(stream)
 		r.wantMetric("processor_archive_dead_total", 0)

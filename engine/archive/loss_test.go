@@ -30,7 +30,7 @@ func TestTrimmedBeforeDeliveryIsCounted(t *testing.T) {
 		return ctx.Err()
 	}}
 	release := hold()
-	r.run(r.archive(func(o *Options) { o.Store = store }))
+	r.run(r.newArchive(func(o *Options) { o.Store = store }))
 	const lag = `processor_archive_lag_ms{stream="telemetry:t"}`
 	n := 0
 	r.eventually("a lag", func() bool {
@@ -77,7 +77,7 @@ func TestIdleConsumersAreRemoved(t *testing.T) {
 	r.eventually("both to be idle", func() bool { return idle(0) > 0 && idle(1) > 0 })
 	// The archive's own consumer is idle as well while it waits for entries, and may
 	// be removed. That must lose nothing.
-	r.run(r.archive(func(o *Options) {
+	r.run(r.newArchive(func(o *Options) {
 		o.ConsumerIdle, o.ClaimIdle, o.ClaimInterval = time.Millisecond, time.Hour, 20*time.Millisecond
 	}))
 	names := func() map[string]bool {
@@ -100,7 +100,7 @@ func TestDeadLettersNearTheirBoundAreLogged(t *testing.T) {
 		for range 8 {
 			r.add(stream, "nonsense", "1")
 		}
-		r.run(r.archive(func(o *Options) { o.DeadMaxLen = 10 }))
+		r.run(r.newArchive(func(o *Options) { o.DeadMaxLen = 10 }))
 		r.eventually("a warning", func() bool { return r.log.count("are near DEAD_MAXLEN or DEAD_MAXBYTES") == 1 })
 		if n := r.metric(`processor_archive_dead_letters{stream="telemetry:t"}`); n != 8 {
 			t.Errorf("the gauge says %d letters, want 8", n)

@@ -42,7 +42,7 @@ func newFullRig(t *testing.T, grouped bool) (r *rig, n int, broken string) {
 // letter that it cannot write waits, readiness says so, and trimming resolves it.
 func TestMaxmemory(t *testing.T) {
 	r, n, broken := newFullRig(t, true)
-	a := r.archive(retryOften)
+	a := r.newArchive(retryOften)
 	a.CheckDeadLetters(t.Context())
 	r.run(a)
 	r.eventually("all rows", func() bool { return len(r.rows(n+100)) == n && r.pending(stream).Count == 1 })
@@ -72,7 +72,7 @@ func TestRefusalsOfOptionalSteps(t *testing.T) {
 		t.Run(right, func(t *testing.T) {
 			r := newServerRig(t, "")
 			r.server.Do("ACL", "SETUSER", "default", "-"+right)
-			a := r.archive(retryOften)
+			a := r.newArchive(retryOften)
 			r.run(a)
 			r.publish(stream, 0, 50)
 			r.wantRows(50)
@@ -90,7 +90,7 @@ func TestRefusalsOfOptionalSteps(t *testing.T) {
 // cannot be written.
 func TestADeletedEntryEndsTheFaultOfItsLetter(t *testing.T) {
 	r, _, broken := newFullRig(t, true)
-	a := r.archive(retryOften)
+	a := r.newArchive(retryOften)
 	r.run(a)
 	letters := func() health.State { return r.healthPart(a, "dead letters "+stream).State }
 	r.eventually("the letter to be refused", func() bool { return letters() != health.OK })
@@ -106,7 +106,7 @@ func TestADeletedEntryEndsTheFaultOfItsLetter(t *testing.T) {
 // and archiving starts when there is room.
 func TestMaxmemoryWithoutAGroup(t *testing.T) {
 	r, n, _ := newFullRig(t, false)
-	a := r.archive(retryOften)
+	a := r.newArchive(retryOften)
 	r.run(a)
 	r.eventually("readiness to say what to do", func() bool {
 		p := r.healthPart(a, "archive "+stream)

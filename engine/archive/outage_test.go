@@ -60,7 +60,7 @@ func TestDatabaseAwayInTheMiddle(t *testing.T) {
 		t.Run(tt.name, func(t *testing.T) {
 			r := newRig(t, testenv.Redis(t).URL(), testenv.NewDatabase(t))
 			pg := testenv.Postgres(t)
-			r.run(r.archive(nil))
+			r.run(r.newArchive(nil))
 			stop := r.publisher()
 			r.waitForRows(100)
 			tt.end(pg)
@@ -88,7 +88,7 @@ func TestRedisAwayInTheMiddle(t *testing.T) {
 		t.Run(tt.name, func(t *testing.T) {
 			server := testenv.Redis(t, testenv.AOF())
 			r := newRig(t, server.URL(), "")
-			r.run(r.archive(nil))
+			r.run(r.newArchive(nil))
 			stop := r.publisher()
 			for range 3 {
 				r.waitForRows(50)
@@ -112,7 +112,7 @@ func TestRedisAwayInTheMiddle(t *testing.T) {
 func TestRepliesCutInTheMiddle(t *testing.T) {
 	r, proxy := newProxiedRig(t)
 	direct := newRig(t, r.server.URL(), "") // publishes past the proxy
-	r.run(r.archive(func(o *Options) { o.ClaimIdle = time.Hour }))
+	r.run(r.newArchive(func(o *Options) { o.ClaimIdle = time.Hour }))
 	stop := direct.publisher()
 	for cut := range 8 {
 		r.waitForRows(40)
@@ -126,7 +126,7 @@ func TestRepliesCutInTheMiddle(t *testing.T) {
 
 func TestGroupDestroyed(t *testing.T) {
 	onAllServers(t, func(t *testing.T, r *rig) {
-		r.run(r.archive(nil))
+		r.run(r.newArchive(nil))
 		r.publish(stream, 0, 100)
 		r.wantRows(100)
 		if _, err := r.client.DestroyGroup(t.Context(), stream, Group); err != nil {
@@ -153,7 +153,7 @@ func TestShutdownFinishesTheCurrentBatch(t *testing.T) {
 			}
 			return ctx.Err() // the end of Run's context must not cancel it
 		}}
-		a := r.archive(func(o *Options) { o.Store = store })
+		a := r.newArchive(func(o *Options) { o.Store = store })
 		ctx, cancel := context.WithCancel(t.Context())
 		ended := make(chan error, 1)
 		r.publish(stream, 0, 100) // before the first read, which brings them all
@@ -175,7 +175,7 @@ func TestShutdownWithoutADatabaseIsBounded(t *testing.T) {
 	onAllServers(t, func(t *testing.T, r *rig) {
 		store := &faultyStore{Store: r.db, before: failing(1 << 30)}
 		r.publish(stream, 0, 100)
-		stop := r.run(r.archive(func(o *Options) { o.Store, o.FlushTimeout = store, 50*time.Millisecond }))
+		stop := r.run(r.newArchive(func(o *Options) { o.Store, o.FlushTimeout = store, 50*time.Millisecond }))
 		r.eventually("failures", func() bool { return store.calls() > 1 })
 		if err := stop(); !errors.Is(err, errFlushTimeout) {
 			t.Errorf("Run returned %v", err)
@@ -190,7 +190,7 @@ func TestStartWithoutServers(t *testing.T) {
 	server := testenv.Redis(t)
 	r := newRig(t, server.URL(), "")
 	server.Stop()
-	stop := r.run(r.archive(nil))
+	stop := r.run(r.newArchive(nil))
 	r.eventually("failures", func() bool { return r.metric("processor_archive_read_errors_total") >= 2 })
 	server.Start()
 	r.eventually("the server", func() bool { return r.client.Ping(t.Context()) == nil })

@@ -25,7 +25,7 @@ func newSixMonthsRig(t *testing.T) *rig {
 	for n := range 6 {
 		r.publishAt(n, monthAgo(n))
 	}
-	stop := r.run(r.archive(nil))
+	stop := r.run(r.newArchive(nil))
 	r.wantRows(6)
 	if err := stop(); err != nil {
 		t.Fatal(err)
@@ -74,7 +74,7 @@ func TestManyMonths(t *testing.T) {
 		r.publishAt(n, monthAgo(n*5%months).Add(time.Duration(n)*time.Second))
 	}
 	for _, consumer := range []string{"one", "two"} {
-		r.run(r.archive(func(o *Options) { o.Consumer, o.BatchSize = consumer, 300 }))
+		r.run(r.newArchive(func(o *Options) { o.Consumer, o.BatchSize = consumer, 300 }))
 	}
 	r.wantRows(records)
 	r.wantMetric("processor_archive_rows_total", records)
@@ -96,7 +96,7 @@ func TestRetention(t *testing.T) {
 	if time.Now().UTC().Add(-detachGrace).Month() != time.Now().UTC().Month() {
 		last = monthAgo(kept + 1) // on the first of a month it is not detached yet
 	}
-	stop := r.run(r.archive(func(o *Options) { o.Retention = kept }))
+	stop := r.run(r.newArchive(func(o *Options) { o.Retention = kept }))
 	want := partitionsSince(last, 2)
 	r.eventually("old months to go", func() bool { return slices.Equal(r.partitionNames(), want) })
 	gone := len(partitionsSince(monthAgo(5), 2)) - len(want) // counted a moment after the last is detached
@@ -128,21 +128,21 @@ func TestRetention(t *testing.T) {
 // detached by then, is not made again.
 func TestExpiredWhileWaiting(t *testing.T) {
 	for _, ahead := range []int{2, 0} { // 0: others make the months; positions still expire
-		t.Run(fmt.Sprint("ahead ", ahead), func(t *testing.T) { testExpiredWhileWaiting(t, ahead) })
+		t.Run(fmt.Sprint("ahead ", ahead), func(t *testing.T) { checkExpiredWhileWaiting(t, ahead) })
 	}
 }
 
-func testExpiredWhileWaiting(t *testing.T, ahead int) {
+func checkExpiredWhileWaiting(t *testing.T, ahead int) {
 	r := newRig(t, testenv.Redis(t).URL(), testenv.NewDatabase(t))
 	r.partition()
-	var later clocks
+	var later shiftedClocks
 	store := &faultyStore{Store: r.db, before: func(_ context.Context, n int, _ []codec.Position) error {
 		if n == 1 {
 			later.set(time.Until(time.Now().AddDate(0, 2, 0)))
 		}
 		return nil
 	}}
-	a := r.archive(func(o *Options) { o.Store, o.Retention, o.PartitionAhead = store, 1, ahead })
+	a := r.newArchive(func(o *Options) { o.Store, o.Retention, o.PartitionAhead = store, 1, ahead })
 	later.of(a, "database", "Redis", "this machine")
 	r.publishAt(0, monthAgo(1))
 	r.publishAt(1, time.Now().AddDate(0, 0, -1))
@@ -161,7 +161,7 @@ func testExpiredWhileWaiting(t *testing.T, ahead int) {
 func TestMonthsMadeByOthers(t *testing.T) {
 	r := newRig(t, testenv.Redis(t).URL(), testenv.NewDatabase(t))
 	r.partition()
-	r.run(r.archive(func(o *Options) { o.PartitionAhead = 0 }))
+	r.run(r.newArchive(func(o *Options) { o.PartitionAhead = 0 }))
 	r.publishAt(0, monthAgo(0))
 	r.eventually("failures", func() bool { return r.metric("processor_archive_failures_total") >= 2 })
 	if got := r.partitionNames(); len(got) != 0 {
@@ -180,24 +180,24 @@ func TestMonthsMadeByOthers(t *testing.T) {
 // The archive notices that the table becomes partitioned while it runs.
 func TestEnabledWhileRunning(t *testing.T) {
 	r := newRig(t, testenv.Redis(t).URL(), testenv.NewDatabase(t))
-	r.run(r.archive(nil))
+	r.run(r.newArchive(nil))
 	r.partition()
 	r.publish(stream, 0, 100)
 	r.wantRows(100)
 	r.wantMetric("processor_archive_failures_total", 0)
 }
 
-// clocks shifts clocks into the future.
-type clocks struct{ ahead atomic.Int64 }
+// shiftedClocks shifts clocks into the future.
+type shiftedClocks struct{ ahead atomic.Int64 }
 
-func (c *clocks) set(ahead time.Duration) { c.ahead.Store(int64(ahead)) }
+func (c *shiftedClocks) set(ahead time.Duration) { c.ahead.Store(int64(ahead)) }
 
-func (c *clocks) shift(t time.Time) time.Time { return t.Add(time.Duration(c.ahead.Load())) }
+func (c *shiftedClocks) shift(t time.Time) time.Time { return t.Add(time.Duration(c.ahead.Load())) }
 
 // aheadDatabase is a database whose clock is shifted.
 type aheadDatabase struct {
 	Partitions
-	*clocks
+	*shiftedClocks
 }
 
 func (d aheadDatabase) Now(ctx context.Context) (time.Time, error) {
@@ -206,7 +206,7 @@ func (d aheadDatabase) Now(ctx context.Context) (time.Time, error) {
 }
 
 // of shifts the named clocks of an archive.
-func (c *clocks) of(a *Archive, names ...string) {
+func (c *shiftedClocks) of(a *Archive, names ...string) {
 	for _, name := range names {
 		switch name {
 		case "database":
@@ -240,9 +240,9 @@ func TestAWrongClockExpiresNothing(t *testing.T) {
 	for _, name := range []string{"database", "Redis", "this machine"} {
 		t.Run(name, func(t *testing.T) {
 			r := newSixMonthsRig(t)
-			var wrong clocks
+			var wrong shiftedClocks
 			wrong.set(year)
-			a := r.archive(func(o *Options) { o.Retention, o.PartitionAhead, o.ReadyFault = 2, 0, time.Minute })
+			a := r.newArchive(func(o *Options) { o.Retention, o.PartitionAhead, o.ReadyFault = 2, 0, time.Minute })
 			wrong.of(a, name)
 			a.months.retryEvery = time.Millisecond
 			months := r.partitionNames()
@@ -283,9 +283,9 @@ func TestAWrongClockExpiresNothing(t *testing.T) {
 func TestMonthsAreMadeByTheDatabasesClock(t *testing.T) {
 	r := newRig(t, testenv.Redis(t).URL(), testenv.NewDatabase(t))
 	r.partition()
-	var wrong clocks
+	var wrong shiftedClocks
 	wrong.set(365 * 24 * time.Hour)
-	a := r.archive(nil)
+	a := r.newArchive(nil)
 	wrong.of(a, "this machine", "Redis")
 	r.run(a)
 	want := partitionsSince(time.Now(), 2)

@@ -56,7 +56,7 @@ func (r *reader) skipOversized(ctx, flush context.Context, from *redis.ID) error
 			return err
 		}
 		r.batch.fillOversized(id, size)
-		if err := r.writer.archive(flush, r.batch); err != nil {
+		if err := r.writer.writeBatch(flush, r.batch); err != nil {
 			return err
 		}
 		*from = id

@@ -210,7 +210,7 @@ func (r *reader) process(flush context.Context, entries []redis.Entry) error {
 		entries = entries[len(part):]
 		r.batch.fill(part, r.months.bounds())
 		r.countLost(r.batch.trimmed)
-		if err := r.writer.archive(flush, r.batch); err != nil {
+		if err := r.writer.writeBatch(flush, r.batch); err != nil {
 			return err
 		}
 		r.pause.Reset() // pending entries are progress, too

@@ -21,7 +21,7 @@ func TestTheStreamIsCheckedAfterARecovery(t *testing.T) {
 	r.publish(stream, 10, 50)
 	r.server.Do("XTRIM", stream, "MAXLEN", "=", "20")
 	// Only the reader runs, because the monitor would find the loss as well.
-	a := r.archive(nil)
+	a := r.newArchive(nil)
 	log := r.slog()
 	reader := newReader(a, stream, newMonitor(a, stream, log), log)
 	ctx, cancel := context.WithCancel(t.Context())
@@ -56,7 +56,7 @@ func TestADroppedMonthIsMadeAgain(t *testing.T) {
 		return errInjected
 	}}
 	r.publishAt(0, monthAgo(3))
-	r.run(r.archive(func(o *Options) { o.Store = store }))
+	r.run(r.newArchive(func(o *Options) { o.Store = store }))
 	r.wantRows(1)
 	if calls := store.calls(); calls != 4 {
 		t.Errorf("%d inserts, want 4: without the month, with it and failing, without it, with it", calls)

@@ -32,7 +32,7 @@ func testRefusedRows(t *testing.T, r *rig) {
 		k++
 	}
 	store := &faultyStore{Store: r.db}
-	r.run(r.archive(func(o *Options) { o.Store = store }))
+	r.run(r.newArchive(func(o *Options) { o.Store = store }))
 	r.wantRows(n)
 	var got []string
 	for _, letter := range r.deadLetters(stream) {
@@ -82,7 +82,7 @@ func TestServerFaultsCauseNoDeadLetters(t *testing.T) {
 			r := newRig(t, testenv.Redis(t).URL(), testenv.NewDatabase(t))
 			pg := testenv.Postgres(t)
 			states := &errorRecorder{Store: r.db}
-			a := r.archive(func(o *Options) { retryOften(o); o.Store = states })
+			a := r.newArchive(func(o *Options) { retryOften(o); o.Store = states })
 			r.run(a)
 			r.publish(stream, 0, 10)
 			r.wantRows(10)

@@ -133,9 +133,9 @@ func (r *rig) partition() {
 	}
 }
 
-// archive makes an archive for the consumer "one". change, if not nil, adjusts the
+// newArchive makes an archive for the consumer "one". change, if not nil, adjusts the
 // options.
-func (r *rig) archive(change func(*Options)) *Archive {
+func (r *rig) newArchive(change func(*Options)) *Archive {
 	o := Options{
 		Client: r.client, Store: r.db, Partitions: r.db, PartitionAhead: 2, Streams: []string{stream}, Consumer: "one",
 		Limits: codec.DefaultLimits(), Writers: 3, Block: 100 * time.Millisecond, BatchWait: -1,

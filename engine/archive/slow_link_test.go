@@ -16,7 +16,7 @@ func TestBatchTooLargeForTheLink(t *testing.T) {
 			"attributes", `{"fill":"`+strings.Repeat("x", 15<<10)+`"}`)
 	}
 	proxy.Throttle(250 << 10) // bytes a second, so a full batch takes four seconds
-	r.run(r.archive(func(o *Options) { o.BatchSize = count }))
+	r.run(r.newArchive(func(o *Options) { o.BatchSize = count }))
 	r.eventually("all rows", func() bool { return r.metric("processor_archive_rows_total") >= count })
 	proxy.Throttle(0)
 	r.eventually("all acknowledged", func() bool { return r.pending(stream).Count == 0 })

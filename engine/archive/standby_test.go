@@ -22,7 +22,7 @@ func TestNothingIsAcknowledgedBeforeTheStandbyHasIt(t *testing.T) {
 	const n = 50
 	unfreeze := standby.Freeze()
 	r.publish(stream, 0, n)
-	stop := r.run(r.archive(func(o *Options) { o.InsertTimeout = 200 * time.Millisecond }))
+	stop := r.run(r.newArchive(func(o *Options) { o.InsertTimeout = 200 * time.Millisecond }))
 	r.eventually("several attempts to insert", func() bool { return r.metric("processor_archive_failures_total") >= 5 })
 	if rows := primary.Query(r.pgURL, "SELECT count(*) FROM positions"); rows != strconv.Itoa(n) {
 		t.Errorf("%s rows are seen on the primary, want %d", rows, n)

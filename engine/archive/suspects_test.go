@@ -53,7 +53,7 @@ func TestOneRefusedRowBecomesADeadLetter(t *testing.T) {
 				r.publish(stream, 0, 50)
 				first := refused()
 				r.publish(stream, 50, 49)
-				a := r.archive(func(o *Options) { retryOften(o); o.PartitionAhead = 0 })
+				a := r.newArchive(func(o *Options) { retryOften(o); o.PartitionAhead = 0 })
 				r.run(a)
 				r.eventually("the others", func() bool { return r.metric("processor_archive_rows_total") == 99 })
 				r.publish(stream, 99, 1) // NULL is noticed only after the others were inserted
@@ -120,7 +120,7 @@ func TestADatabaseThatRefusesEveryRow(t *testing.T) {
 			r := newServerRig(t, testenv.NewDatabase(t))
 			pg := testenv.Postgres(t)
 			pg.Query(r.pgURL, tt.begin)
-			a := r.archive(retryOften)
+			a := r.newArchive(retryOften)
 			stop := r.run(a)
 			const n, times = 120, 3
 			for k := range times { // read while every row is refused
@@ -136,7 +136,7 @@ func TestADatabaseThatRefusesEveryRow(t *testing.T) {
 			if err := stop(); err != nil { // a new process does not know about the refusals
 				t.Fatal(err)
 			}
-			a = r.archive(retryOften)
+			a = r.newArchive(retryOften)
 			r.run(a)
 			r.eventually("several retries again", func() bool { return r.delivered(first) >= 10 })
 			pg.Query(r.pgURL, tt.end)
@@ -162,7 +162,7 @@ func TestRetriesOfRefusedRowsAreCheap(t *testing.T) {
 	r.publish(stream, 0, n)
 	r.leavePending("one", n)
 	store := &faultyStore{Store: r.db}
-	a := r.archive(func(o *Options) { o.Store = store })
+	a := r.newArchive(func(o *Options) { o.Store = store })
 	reader := newReader(a, stream, newMonitor(a, stream, r.slog()), r.slog())
 	for pass, most := range []int{2 * n, n, n} {
 		before := store.calls()
@@ -186,7 +186,7 @@ func TestRowsWaitForTheCurrentMonth(t *testing.T) {
 	if _, err := r.db.MakePartitions(t.Context(), []time.Time{monthAgo(1)}); err != nil {
 		t.Fatal(err)
 	}
-	r.run(r.archive(func(o *Options) { retryOften(o); o.PartitionAhead = 0 }))
+	r.run(r.newArchive(func(o *Options) { retryOften(o); o.PartitionAhead = 0 }))
 	var today string
 	for n := range 20 {
 		r.publishAt(2*n, monthAgo(1))

@@ -28,7 +28,7 @@ func TestRecordsWithoutATimeInOneMillisecond(t *testing.T) {
 				}
 				server.Do(record...)
 			}
-			stop := r.run(r.archive(nil))
+			stop := r.run(r.newArchive(nil))
 			r.eventually("all rows", func() bool { return r.metric("processor_archive_rows_total") == count })
 			if err := stop(); err != nil {
 				t.Fatal(err)
@@ -43,7 +43,7 @@ func TestRecordsWithoutATimeInOneMillisecond(t *testing.T) {
 			}
 
 			ms++
-			stop = r.run(r.archive(func(o *Options) { o.Limits.MinTS = time.Now().Add(time.Hour).UnixMilli() }))
+			stop = r.run(r.newArchive(func(o *Options) { o.Limits.MinTS = time.Now().Add(time.Hour).UnixMilli() }))
 			for n := range letters {
 				server.Do("XADD", stream, fmt.Sprintf("%d-%d", ms+count, n), "device_id", "d-000001", "lat", "46", "lon", fmt.Sprint(n), "ts", "")
 			}
@@ -56,7 +56,7 @@ func TestRecordsWithoutATimeInOneMillisecond(t *testing.T) {
 					t.Fatal(err)
 				}
 			}
-			r.run(r.archive(nil))
+			r.run(r.newArchive(nil))
 			r.eventually("the rows of the letters", func() bool { return r.metric("processor_archive_rows_total") == count+letters })
 			r.wantMetric("processor_archive_conflicts_total", 0)
 			for _, p := range r.rows(2) {

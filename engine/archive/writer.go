@@ -63,12 +63,12 @@ func newWriter(a *Archive, stream string, m *monitor, log *slog.Logger) *writer 
 	}
 }
 
-// archive inserts the positions, writes the dead letters, and then acknowledges
+// writeBatch inserts the positions, writes the dead letters, and then acknowledges
 // every entry of the batch that is not held back. An entry is acknowledged only
 // after it is stored, so an interruption can cause a repeat but never a loss. It
 // waits for the database until ctx ends. After an error the caller reads the entries
 // again, which are still pending.
-func (w *writer) archive(ctx context.Context, b *batch) error {
+func (w *writer) writeBatch(ctx context.Context, b *batch) error {
 	if err := w.insertParts(ctx, b); err != nil {
 		return err
 	}

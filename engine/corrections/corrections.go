@@ -87,7 +87,7 @@ func New(o Options) *Corrector {
 // unreachable.
 func (c *Corrector) Run(ctx context.Context) error {
 	var own sync.WaitGroup
-	own.Go(func() { c.listen(ctx) })
+	own.Go(func() { c.followMarks(ctx) })
 	var pause pace.Backoff
 	for ctx.Err() == nil {
 		select {
@@ -95,7 +95,7 @@ func (c *Corrector) Run(ctx context.Context) error {
 		case <-c.wakeup:
 			_ = pace.Sleep(ctx, burstGap) // the loop checks ctx
 			devices := c.take()
-			err := c.correct(ctx, devices)
+			err := c.lookUp(ctx, devices)
 			if ctx.Err() == nil {
 				c.opt.Health.Report(err)
 			}
@@ -118,8 +118,8 @@ func (c *Corrector) Run(ctx context.Context) error {
 	return nil
 }
 
-// listen adds the devices that notifications name.
-func (c *Corrector) listen(ctx context.Context) {
+// followMarks adds the devices that notifications name.
+func (c *Corrector) followMarks(ctx context.Context) {
 	err := c.opt.History.Listen(ctx, []string{db.ChannelPositions}, c.addAll, func(_, device string) { c.add(device) })
 	if err != nil && !errors.Is(err, context.Canceled) {
 		c.opt.Logger.Warn("listening for points marked faulty has ended; they are seen at the next start", "error", err)
@@ -172,13 +172,13 @@ func (c *Corrector) take() []string {
 	return list
 }
 
-// correct looks up devices in the table and passes the corrections to the target.
-func (c *Corrector) correct(ctx context.Context, devices []string) error {
+// lookUp looks up devices in the table and passes the corrections to the target.
+func (c *Corrector) lookUp(ctx context.Context, devices []string) error {
 	for len(devices) > 0 {
 		part := devices[:min(len(devices), correctAtOnce)]
 		devices = devices[len(part):]
 		limited, cancel := context.WithTimeout(ctx, lookupTime)
-		err := c.correctPart(limited, part)
+		err := c.lookUpPart(limited, part)
 		cancel()
 		if err != nil {
 			return err
@@ -190,7 +190,7 @@ func (c *Corrector) correct(ctx context.Context, devices []string) error {
 // lookupTime bounds one lookup, with its corrections.
 const lookupTime = 30 * time.Second
 
-func (c *Corrector) correctPart(ctx context.Context, devices []string) error {
+func (c *Corrector) lookUpPart(ctx context.Context, devices []string) error {
 	list := make([]shard.Correction, 0, len(devices))
 	rule := db.LiveRule{Tolerance: c.opt.Tolerance, Difference: c.opt.Difference()}
 	err := c.opt.History.LastPositions(ctx, devices, rule, func(l *db.Last) error {

@@ -64,9 +64,9 @@ func (f *flakyHistory) LastPositions(ctx context.Context, devices []string, rule
 	return f.Database.LastPositions(ctx, devices, rule, fn)
 }
 
-func TestCorrections(t *testing.T) { onPostgres(t, testCorrections) }
+func TestCorrections(t *testing.T) { onPostgres(t, checkCorrections) }
 
-func testCorrections(t *testing.T, r *rig) {
+func checkCorrections(t *testing.T, r *rig) {
 	pg := testenv.Postgres(t)
 	from := time.Now().Add(-time.Hour).UnixMilli()
 	const devices = 2500 // more than one lookup

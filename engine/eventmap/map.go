@@ -104,7 +104,7 @@ func (m *Map) Refresh(ctx context.Context) error {
 // Run refreshes until ctx ends.
 func (m *Map) Run(ctx context.Context) error {
 	var own sync.WaitGroup
-	own.Go(func() { m.listen(ctx) })
+	own.Go(func() { m.followNotifications(ctx) })
 	m.refreshLoop(ctx)
 	own.Wait()
 	return nil
@@ -160,9 +160,9 @@ func (m *Map) pause() time.Duration {
 	return m.opts.Every - time.Duration(tenth) + time.Duration(rand.Int64N(2*tenth))
 }
 
-// listen wakes refreshLoop for each notification. The map is also refreshed at its
+// followNotifications wakes refreshLoop for each notification. The map is also refreshed at its
 // interval, so without notifications changes are only seen later.
-func (m *Map) listen(ctx context.Context) {
+func (m *Map) followNotifications(ctx context.Context) {
 	wake := func() {
 		select {
 		case m.wake <- struct{}{}:

@@ -23,7 +23,7 @@ const (
 	tokensQuery = `SELECT coalesce(l.link_id, r.token_id), l.event_id, l.expires_at, l.max_connections, l.created_at, r.expires_at
 		FROM pitwall_links l FULL JOIN pitwall_revocations r ON r.token_id = l.link_id
 		WHERE $1 IN ('', coalesce(l.link_id, r.token_id)) ORDER BY l.created_at DESC, 1`
-	saveLink = `INSERT INTO pitwall_links (link_id, event_id, expires_at, max_connections, created_at) VALUES ($1, $2, $3, $4, $5)`
+	saveLinkQuery = `INSERT INTO pitwall_links (link_id, event_id, expires_at, max_connections, created_at) VALUES ($1, $2, $3, $4, $5)`
 
 	eventQuery = `SELECT EXISTS (SELECT 1 FROM events WHERE CAST(id AS text) = $1),
 		EXISTS (SELECT 1 FROM pitwall_events WHERE CAST(event_id AS text) = $1 AND (delay_s = 0) IS NOT TRUE)`
@@ -54,7 +54,7 @@ func scanToken[T any](row interface{ Scan(...any) error }, instant func(*T) time
 }
 
 func (p *postgres) SaveLink(ctx context.Context, t Token) error {
-	return p.exec(ctx, "save a share link", saveLink, t.ID, t.Event, t.Expires, t.MaxConnections, t.Created)
+	return p.exec(ctx, "save a share link", saveLinkQuery, t.ID, t.Event, t.Expires, t.MaxConnections, t.Created)
 }
 
 func (p *postgres) FindEvent(ctx context.Context, id string) (exists, delayed bool, err error) {
@@ -83,7 +83,7 @@ func (s *sqlite) Tokens(ctx context.Context, id string) ([]Token, error) {
 }
 
 func (s *sqlite) SaveLink(ctx context.Context, t Token) error {
-	_, err := s.write.ExecContext(ctx, saveLink, t.ID, t.Event, t.Expires.UnixMilli(), t.MaxConnections, t.Created.UnixMilli())
+	_, err := s.write.ExecContext(ctx, saveLinkQuery, t.ID, t.Event, t.Expires.UnixMilli(), t.MaxConnections, t.Created.UnixMilli())
 	if err != nil {
 		return fmt.Errorf("save a share link: %w", err)
 	}

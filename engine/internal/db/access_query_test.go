@@ -96,7 +96,7 @@ func TestCheckQueryUsesTheDirectConnection(t *testing.T) {
 	if yes, err := d.MayWatch(t.Context(), text, "u", "e"); yes || err == nil {
 		t.Errorf("a text column through the pooler: %t, %v", yes, err)
 	}
-	unreachable := open(t, Options{URL: pooled, DirectURL: "postgres://127.0.0.1:1/none", Logger: discard})
+	unreachable := openDatabase(t, Options{URL: pooled, DirectURL: "postgres://127.0.0.1:1/none", Logger: discard})
 	if err := unreachable.CheckQuery(t.Context(), text); err == nil || !strings.Contains(err.Error(), "DATABASE_DIRECT_URL") {
 		t.Errorf("no server at the direct URL: %v", err)
 	}

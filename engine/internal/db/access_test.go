@@ -105,7 +105,7 @@ func TestRevoke(t *testing.T) {
 // because each one makes listeners check every session.
 func TestRepeatedRevocationsDoNotNotify(t *testing.T) {
 	conform(t, func(t *testing.T, d Database) {
-		e := listen(t, d, ChannelAccess, ChannelRoster)
+		e := startListen(t, d, ChannelAccess, ChannelRoster)
 		end := time.Now().Add(time.Hour)
 		revoke := func(at time.Time) {
 			t.Helper()

@@ -59,7 +59,7 @@ func TestClassifyOfInsertsThatFail(t *testing.T) {
 			migrated(t, Options{URL: url, Logger: discard})
 			name, _, _ := strings.Cut(url[strings.LastIndexByte(url, '/')+1:], "?")
 			testenv.Postgres(t).Query(url, strings.ReplaceAll(tt.sql, "%s", name))
-			d := open(t, Options{URL: url, Logger: discard}) // settings of a database apply to new sessions
+			d := openDatabase(t, Options{URL: url, Logger: discard}) // settings of a database apply to new sessions
 			p := full("d", epoch)
 			p.Lat = 46.123456789012345
 			_, err := d.InsertPositions(t.Context(), []codec.Position{p})

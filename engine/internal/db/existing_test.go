@@ -33,7 +33,7 @@ func databaseIn(t *testing.T, url string, sql ...string) (Database, *testenv.Pos
 	t.Helper()
 	pg := testenv.Postgres(t)
 	pg.Query(url, strings.Join(append([]string{"DROP SCHEMA public CASCADE; CREATE SCHEMA public"}, sql...), ";"))
-	return open(t, Options{URL: url, Logger: discard}), pg
+	return openDatabase(t, Options{URL: url, Logger: discard}), pg
 }
 
 func TestAnExistingTableIsMigrated(t *testing.T) {

@@ -63,8 +63,8 @@ type probe struct {
 // lastStatements are the statements of the query. Each calls fn for the rows that it
 // finds, with the index of their device or probe in the list.
 type lastStatements interface {
-	// clocks reads the newest clockRows of each device, in any order.
-	clocks(ctx context.Context, devices []string, fn func(i int, c shard.Clock)) error
+	// clockPeriods reads the newest clockRows of each device, in any order.
+	clockPeriods(ctx context.Context, devices []string, fn func(i int, c shard.Clock)) error
 	// newest reads the newest row of each device, whatever it holds.
 	newest(ctx context.Context, devices []string, fn func(i int, r *stored)) error
 	// good gives at most rows of those rows that may be shown, and faulty at

@@ -82,7 +82,7 @@ func (q postgresProbes) each(ctx context.Context, dest []any, found func(i int),
 	return err
 }
 
-func (q postgresProbes) clocks(ctx context.Context, devices []string, fn func(i int, c shard.Clock)) error {
+func (q postgresProbes) clockPeriods(ctx context.Context, devices []string, fn func(i int, c shard.Clock)) error {
 	var c shard.Clock
 	return q.each(ctx, []any{&c.Since, &c.Offset}, func(i int) {
 		c.Device = devices[i]

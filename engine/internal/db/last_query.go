@@ -59,7 +59,7 @@ func (l *lastQuery) deviceIDs() []string {
 }
 
 func (l *lastQuery) readClocks(ctx context.Context) error {
-	err := l.clocks(ctx, l.deviceIDs(), func(i int, c shard.Clock) { l.devices[i].clocks = append(l.devices[i].clocks, c) })
+	err := l.clockPeriods(ctx, l.deviceIDs(), func(i int, c shard.Clock) { l.devices[i].clocks = append(l.devices[i].clocks, c) })
 	for i := range l.devices {
 		slices.SortFunc(l.devices[i].clocks, func(a, b shard.Clock) int { return cmp.Compare(a.Since, b.Since) })
 	}

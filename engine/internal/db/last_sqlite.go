@@ -76,7 +76,7 @@ func eachRow(ctx context.Context, statement *sql.Stmt, args, dest []any, found f
 	return rows.Err()
 }
 
-func (q sqliteProbes) clocks(ctx context.Context, devices []string, fn func(i int, c shard.Clock)) error {
+func (q sqliteProbes) clockPeriods(ctx context.Context, devices []string, fn func(i int, c shard.Clock)) error {
 	var c shard.Clock
 	return q.each(ctx, []any{&c.Since, &c.Offset}, func(i int) {
 		c.Device = devices[i]

@@ -27,12 +27,12 @@ func TestSilentNotificationsAreLogged(t *testing.T) {
 		t.Run(tt.name, func(t *testing.T) {
 			log := &sharedLog{}
 			tt.o.Logger = log.logger()
-			d := open(t, tt.o).(*postgres)
+			d := openDatabase(t, tt.o).(*postgres)
 			d.checkEvery = 0 // check after every wait and every notification
 			if tt.silent {
 				d.idleCheckEvery, d.checkTimeout = time.Millisecond, 200*time.Millisecond // the whole timeout passes
 			}
-			e := listen(t, d, ChannelRoster, ChannelPositions)
+			e := startListen(t, d, ChannelRoster, ChannelPositions)
 			if tt.silent {
 				testenv.Eventually(t, within, "a warning", func() bool { return log.count("notifications do not arrive") > 0 })
 				if log.count("DATABASE_DIRECT_URL") == 0 {
@@ -58,12 +58,12 @@ func TestMissingTriggersAreLogged(t *testing.T) {
 	pg, url := testenv.Postgres(t), testenv.NewDatabase(t)
 	log, quiet := &sharedLog{}, &sharedLog{}
 	d := migrated(t, Options{URL: url, Logger: log.logger()}).(*postgres)
-	without := open(t, Options{URL: url, Logger: quiet.logger(), NoTriggers: true}).(*postgres)
+	without := openDatabase(t, Options{URL: url, Logger: quiet.logger(), NoTriggers: true}).(*postgres)
 	pg.Query(url, "DROP TRIGGER pitwall_notify_roster_delete ON entries; ALTER TABLE events DISABLE TRIGGER pitwall_notify_roster_truncate")
 	var calls []*listenCall
 	for _, d := range []*postgres{d, without} {
 		d.checkEvery = 0
-		calls = append(calls, listen(t, d, ChannelRoster, ChannelPositions, ChannelAccess))
+		calls = append(calls, startListen(t, d, ChannelRoster, ChannelPositions, ChannelAccess))
 	}
 	testenv.Eventually(t, within, "a warning", func() bool { return log.count(`tables="entries, events"`) == 1 })
 	pg.Query(url, `ALTER TABLE events ENABLE TRIGGER pitwall_notify_roster_truncate; CREATE TRIGGER pitwall_notify_roster_old

@@ -25,7 +25,7 @@ type listenCall struct {
 	ended    chan error
 }
 
-func listen(t *testing.T, d Database, channels ...string) *listenCall {
+func startListen(t *testing.T, d Database, channels ...string) *listenCall {
 	t.Helper()
 	ctx, cancel := context.WithCancel(context.Background())
 	e := &listenCall{t: t, ready: make(chan struct{}, 100), received: make(chan string, 100), stop: cancel, ended: make(chan error, 1)}
@@ -74,8 +74,8 @@ func (e *listenCall) wantNotification(want string) {
 
 func TestListenReceivesImports(t *testing.T) {
 	conform(t, func(t *testing.T, d Database) {
-		a, b := listen(t, d, ChannelRoster, "pitwall_access"), listen(t, d, ChannelRoster)
-		other := listen(t, d, "pitwall_access")
+		a, b := startListen(t, d, ChannelRoster, "pitwall_access"), startListen(t, d, ChannelRoster)
+		other := startListen(t, d, "pitwall_access")
 		importRows(t, d, true, RosterRow{2, "E1", "n1", "d1"}) // sends no notification
 		importRows(t, d, false, RosterRow{2, "E2", "n2", "d2"})
 		a.wantNotification("pitwall_roster ")
@@ -96,7 +96,7 @@ func TestListenReceivesImports(t *testing.T) {
 
 func TestTriggersNotify(t *testing.T) {
 	pg, url := testenv.Postgres(t), testenv.NewDatabase(t)
-	e := listen(t, migrated(t, Options{URL: url, Logger: discard}), ChannelRoster)
+	e := startListen(t, migrated(t, Options{URL: url, Logger: discard}), ChannelRoster)
 	for _, statement := range []string{
 		"INSERT INTO events SELECT 'E' || n FROM generate_series(1, 1000) n",
 		"UPDATE events SET id = 'E0' WHERE id = 'E1000'",
@@ -118,13 +118,13 @@ func TestWithoutTriggers(t *testing.T) {
 	if err := d.CheckSchema(t.Context()); err != nil {
 		t.Errorf("CheckSchema requires the triggers: %v", err)
 	}
-	e := listen(t, d, ChannelRoster)
+	e := startListen(t, d, ChannelRoster)
 	pg.Query(url, "INSERT INTO events VALUES ('E1'); NOTIFY pitwall_roster, 'end'")
 	e.wantNotification("pitwall_roster end")
 	importRows(t, d, false, RosterRow{2, "E1", "n1", "d1"})
 	e.wantNotification("pitwall_roster ")
 
-	with := open(t, Options{URL: url, Logger: discard})
+	with := openDatabase(t, Options{URL: url, Logger: discard})
 	if err := with.CheckSchema(t.Context()); err != nil {
 		t.Errorf("CheckSchema requires the triggers: %v", err)
 	}
@@ -138,7 +138,7 @@ func TestWithoutTriggers(t *testing.T) {
 func TestListenReconnects(t *testing.T) {
 	pg, url := testenv.Postgres(t), testenv.NewDatabase(t)
 	d := migrated(t, Options{URL: url, Logger: discard})
-	e := listen(t, d, ChannelRoster)
+	e := startListen(t, d, ChannelRoster)
 	for _, fault := range []struct {
 		name string
 		do   func()
@@ -179,7 +179,7 @@ func TestListenReplacesADeadConnection(t *testing.T) {
 	}), nil))
 	d := migrated(t, Options{URL: raw, DirectURL: direct, Logger: log}).(*postgres)
 	d.idleCheckEvery, d.checkTimeout = 20*time.Millisecond, time.Second
-	e := listen(t, d, ChannelRoster)
+	e := startListen(t, d, ChannelRoster)
 
 	replies := proxy.Replies()
 	testenv.Eventually(t, within, "several checks of the idle connection", func() bool { return proxy.Replies() > replies+100 })

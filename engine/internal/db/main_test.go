@@ -44,8 +44,8 @@ func conformPositions(t *testing.T, fn func(t *testing.T, d Database)) {
 	})
 }
 
-// open opens a database and closes it at the end of the test.
-func open(t testing.TB, o Options) Database {
+// openDatabase opens a database and closes it at the end of the test.
+func openDatabase(t testing.TB, o Options) Database {
 	t.Helper()
 	d, err := Open(context.Background(), o)
 	if err != nil {
@@ -57,7 +57,7 @@ func open(t testing.TB, o Options) Database {
 
 func migrated(t testing.TB, o Options) Database {
 	t.Helper()
-	d := open(t, o)
+	d := openDatabase(t, o)
 	if _, err := d.Migrate(context.Background()); err != nil {
 		t.Fatal(err)
 	}

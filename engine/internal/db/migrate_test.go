@@ -48,8 +48,8 @@ func TestMigrateAnEmptyDatabase(t *testing.T) {
 			t.Errorf("a second time: %v, %v", applied, err)
 		}
 	}
-	t.Run("postgres", func(t *testing.T) { empty(t, open(t, Options{URL: testenv.NewDatabase(t), Logger: discard})) })
-	t.Run("sqlite", func(t *testing.T) { empty(t, open(t, Options{DataDir: t.TempDir(), Logger: discard})) })
+	t.Run("postgres", func(t *testing.T) { empty(t, openDatabase(t, Options{URL: testenv.NewDatabase(t), Logger: discard})) })
+	t.Run("sqlite", func(t *testing.T) { empty(t, openDatabase(t, Options{DataDir: t.TempDir(), Logger: discard})) })
 }
 
 // states returns which migrations are applied, in order.
@@ -76,7 +76,7 @@ func TestConcurrentMigrate(t *testing.T) {
 		var applied [starters][]string
 		var errs [starters]error
 		for i := range starters {
-			d := open(t, o)
+			d := openDatabase(t, o)
 			wg.Go(func() { applied[i], errs[i] = d.Migrate(t.Context()) })
 		}
 		wg.Wait()
@@ -90,7 +90,7 @@ func TestConcurrentMigrate(t *testing.T) {
 		if total < len(allFiles) {
 			t.Errorf("%d migrations applied by all, want %d", total, len(allFiles))
 		}
-		if err := open(t, o).CheckSchema(t.Context()); err != nil {
+		if err := openDatabase(t, o).CheckSchema(t.Context()); err != nil {
 			t.Error(err)
 		}
 	}

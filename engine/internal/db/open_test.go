@@ -86,7 +86,7 @@ func TestSQLiteFolders(t *testing.T) {
 			if _, err := os.Stat(filepath.Join(dir, "pitwall.db")); err != nil {
 				t.Error(err)
 			}
-			if got := lastGood(t, open(t, Options{DataDir: dir, Logger: discard}), time.Hour); len(got) != 1 {
+			if got := lastGood(t, openDatabase(t, Options{DataDir: dir, Logger: discard}), time.Hour); len(got) != 1 {
 				t.Errorf("%d positions after opening again, want 1", len(got))
 			}
 		})
@@ -95,7 +95,7 @@ func TestSQLiteFolders(t *testing.T) {
 
 // The settings make a commit survive a power cut.
 func TestSQLiteIsDurable(t *testing.T) {
-	d := open(t, Options{DataDir: t.TempDir(), Logger: discard}).(*sqlite)
+	d := openDatabase(t, Options{DataDir: t.TempDir(), Logger: discard}).(*sqlite)
 	for pragma, want := range map[string]string{"journal_mode": "wal", "synchronous": "2", "busy_timeout": "10000"} {
 		var got string
 		if err := d.write.QueryRow("PRAGMA " + pragma).Scan(&got); err != nil || got != want {

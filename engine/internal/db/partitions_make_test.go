@@ -64,7 +64,7 @@ func TestConcurrentMakePartitions(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer writer.Rollback(context.Background())
-	if _, err := writer.Exec(t.Context(), insertPositions, arrays([]codec.Position{full("a", epoch)}, []int{0})...); err != nil {
+	if _, err := writer.Exec(t.Context(), insertPositionsQuery, arrays([]codec.Position{full("a", epoch)}, []int{0})...); err != nil {
 		t.Fatal(err)
 	}
 	months := Months(instantOf(t, "2025-06"), 12)
@@ -72,7 +72,7 @@ func TestConcurrentMakePartitions(t *testing.T) {
 	var mu sync.Mutex
 	var names []string
 	for range 4 {
-		other := open(t, Options{URL: url, Logger: discard})
+		other := openDatabase(t, Options{URL: url, Logger: discard})
 		all.Go(func() {
 			made, err := other.MakePartitions(t.Context(), months)
 			if err != nil {
@@ -107,11 +107,11 @@ func TestMakePartitionsWithoutTheRight(t *testing.T) {
 	_, pg := byMonth(t, Options{URL: url, Logger: discard})
 	pg.Query(url, "CREATE ROLE scribe LOGIN PASSWORD 'scribe'; GRANT SELECT, INSERT ON positions TO scribe")
 	t.Cleanup(func() { pg.Query(url, "DROP OWNED BY scribe; DROP ROLE scribe") })
-	d := open(t, Options{URL: asRole(t, url, "scribe", "scribe"), Logger: discard})
+	d := openDatabase(t, Options{URL: asRole(t, url, "scribe", "scribe"), Logger: discard})
 	if _, err := d.MakePartitions(t.Context(), Months(time.Now(), 0)); err == nil || !strings.Contains(err.Error(), "pitwall partition ensure") {
 		t.Errorf("the error is %v", err)
 	}
-	makeMonths(t, open(t, Options{URL: url, Logger: discard}), "2025-06")
+	makeMonths(t, openDatabase(t, Options{URL: url, Logger: discard}), "2025-06")
 	if r := insert(t, d, full("a", epoch)); r.Inserted != 1 {
 		t.Errorf("insert: %+v", r)
 	}

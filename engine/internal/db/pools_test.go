@@ -121,7 +121,7 @@ func TestPoolSizes(t *testing.T) {
 		{Options{URL: raw, Conns: 2, ArchiveConns: 9}, 2, 9},
 	} {
 		tt.o.Logger = discard
-		d := open(t, tt.o).(*postgres)
+		d := openDatabase(t, tt.o).(*postgres)
 		if live, archive := d.pool.Config().MaxConns, d.inserts.Config().MaxConns; live != tt.live || archive != tt.archive {
 			t.Errorf("%+v: pools of %d and %d, want %d and %d", tt.o, live, archive, tt.live, tt.archive)
 		}
@@ -135,7 +135,7 @@ func TestArchiveURLOfAnotherTable(t *testing.T) {
 	migrated(t, Options{URL: raw, Logger: discard})
 	testenv.Postgres(t).Query(raw, "CREATE SCHEMA elsewhere; CREATE TABLE elsewhere.positions (LIKE positions INCLUDING ALL)")
 	for archive, good := range map[string]bool{raw: true, other: false, raw + "&search_path=elsewhere,public": false} {
-		err := open(t, Options{URL: raw, ArchiveURL: archive, Logger: discard}).CheckSchema(t.Context())
+		err := openDatabase(t, Options{URL: raw, ArchiveURL: archive, Logger: discard}).CheckSchema(t.Context())
 		if (err == nil) != good || !good && !strings.Contains(err.Error(), "DATABASE_ARCHIVE_URL") {
 			t.Errorf("%s: %v", archive, err)
 		}

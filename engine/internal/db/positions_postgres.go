@@ -21,7 +21,7 @@ const batchTable = `unnest($1::text[], $2::timestamptz[], $3::float8[], $4::floa
 
 const batchColumns = `device_id, ts, lat, lon, alt, speed, course, sats, priority, codec, attributes, received_at, faulty`
 
-const insertPositions = `INSERT INTO positions (` + batchColumns + `)
+const insertPositionsQuery = `INSERT INTO positions (` + batchColumns + `)
 	SELECT device_id, ts, lat, lon, alt, speed, course, sats, priority, codec, attributes::json, received_at, faulty
 	FROM ` + batchTable + ` AS g(` + batchColumns + `)
 	ON CONFLICT (device_id, ts) DO NOTHING`
@@ -68,7 +68,7 @@ func (p *postgres) InsertPositions(ctx context.Context, batch []codec.Position) 
 // insertIn inserts the positions, and then compares those that were not inserted.
 func (p *postgres) insertIn(ctx context.Context, in session, batch []codec.Position, order []int) (InsertResult, error) {
 	args := append([]any{p.bulk}, arrays(batch, order)...)
-	tag, err := in.Exec(ctx, insertPositions, args...)
+	tag, err := in.Exec(ctx, insertPositionsQuery, args...)
 	if err != nil {
 		return InsertResult{}, err
 	}

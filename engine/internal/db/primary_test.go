@@ -98,7 +98,7 @@ func TestSessionsFollowThePrimary(t *testing.T) {
 			if found == "by a read" {
 				d.standbyCheckEvery = 0 // check at every use
 			}
-			e := listen(t, d, ChannelRoster)
+			e := startListen(t, d, ChannelRoster)
 			s.failOver(t)
 			if found == "by a read" {
 				testenv.Eventually(t, within, "a read to be refused", func() bool {
@@ -139,7 +139,7 @@ func TestStandbyIsRefusedAtTheStart(t *testing.T) {
 	if !errors.Is(err, errStandby) {
 		t.Errorf("Open of a standby returns %v, want %v", err, errStandby)
 	}
-	d := open(t, Options{URL: standby.URL() + "&target_session_attrs=any", Logger: discard})
+	d := openDatabase(t, Options{URL: standby.URL() + "&target_session_attrs=any", Logger: discard})
 	if err := d.Ping(t.Context()); err != nil {
 		t.Error(err)
 	}
@@ -150,7 +150,7 @@ func TestStandbyIsRefusedAtTheStart(t *testing.T) {
 		t.Errorf("without an archive the allowed standby is refused: %v", err)
 	}
 	both := strings.Replace(primary.URL(), primary.Addr(), standby.Addr()+","+primary.Addr(), 1)
-	if err := open(t, Options{URL: both, Logger: discard}).CheckWritable(t.Context(), true); err != nil {
+	if err := openDatabase(t, Options{URL: both, Logger: discard}).CheckWritable(t.Context(), true); err != nil {
 		t.Errorf("with two hosts the primary is not used: %v", err)
 	}
 }
@@ -167,7 +167,7 @@ func TestReadOnlyRolesAndServers(t *testing.T) {
 		"DATABASE_ARCHIVE_URL": {URL: raw, ArchiveURL: raw + "&default_transaction_read_only=on"},
 	} {
 		o.Logger = discard
-		err := open(t, o).CheckWritable(t.Context(), true)
+		err := openDatabase(t, o).CheckWritable(t.Context(), true)
 		if err == nil || !strings.Contains(err.Error(), "role of "+setting) || !strings.Contains(err.Error(), "ALTER ROLE") {
 			t.Errorf("a read-only role in %s: %v", setting, err)
 		}

@@ -24,7 +24,7 @@ func TestWithoutRightsOnPlatformTables(t *testing.T) {
 	t.Cleanup(func() { pg.Query(url, "DROP OWNED BY reader CASCADE; DROP ROLE reader") })
 	as := asRole(t, url, "reader", "reader")
 
-	_, err := open(t, Options{URL: as, Logger: discard}).Migrate(t.Context())
+	_, err := openDatabase(t, Options{URL: as, Logger: discard}).Migrate(t.Context())
 	if err == nil || !strings.Contains(err.Error(), "0003_notify.sql") || !strings.Contains(err.Error(), "NOTIFY_TRIGGERS=false") {
 		t.Errorf("with triggers: %v", err)
 	}
@@ -53,7 +53,7 @@ func TestLeastRights(t *testing.T) {
 		GRANT SELECT ON events, entries, entry_devices, pitwall_events, pitwall_members, pitwall_revocations TO least;
 		GRANT SELECT, INSERT ON positions, pitwall_extras, pitwall_clocks TO least`)
 	t.Cleanup(func() { pg.Query(url, "DROP OWNED BY least CASCADE; DROP ROLE least") })
-	d := open(t, Options{URL: asRole(t, url, "least", "least"), Logger: discard})
+	d := openDatabase(t, Options{URL: asRole(t, url, "least", "least"), Logger: discard})
 	if err := d.CheckSchema(t.Context()); err != nil {
 		t.Error(err)
 	}

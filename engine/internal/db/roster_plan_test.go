@@ -8,7 +8,7 @@ import (
 // TestEmbeddedRosterUsesThePrimaryKey: the time to read a roster is linear, not
 // quadratic.
 func TestEmbeddedRosterUsesThePrimaryKey(t *testing.T) {
-	d := open(t, Options{DataDir: t.TempDir(), Logger: discard}).(*sqlite)
+	d := openDatabase(t, Options{DataDir: t.TempDir(), Logger: discard}).(*sqlite)
 	if _, err := d.Migrate(t.Context()); err != nil {
 		t.Fatal(err)
 	}

@@ -97,7 +97,7 @@ func operations(t *testing.T, o Options) {
 	if err := d.CheckRetention(ctx); err != nil {
 		t.Error(err)
 	}
-	e := listen(t, d, ChannelRoster)
+	e := startListen(t, d, ChannelRoster)
 	importRows(t, d, false, RosterRow{2, "Grüße", "n1", "\\x 'e'"})
 	e.wantNotification("pitwall_roster ")
 	want := shard.Roster{Events: []string{"Grüße"}, Pairs: []shard.Pair{{Device: "\\x 'e'", Event: "Grüße"}}}

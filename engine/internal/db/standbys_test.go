@@ -97,7 +97,7 @@ func TestNoWaitWithoutSynchronousCommit(t *testing.T) {
 	insert(t, d, full("a", epoch))
 	standby.Freeze()
 	for _, commit := range []string{"off", "local"} {
-		o := open(t, Options{URL: primary.URL() + "&synchronous_commit=" + commit, Logger: discard})
+		o := openDatabase(t, Options{URL: primary.URL() + "&synchronous_commit=" + commit, Logger: discard})
 		if r := insert(t, o, full("a", epoch)); r.Duplicates != 1 {
 			t.Errorf("with synchronous_commit=%s: %+v", commit, r)
 		}
@@ -108,7 +108,7 @@ func TestNoWaitWithoutSynchronousCommit(t *testing.T) {
 	primary.Query(primary.URL(), `SET synchronous_commit = local;
 		REVOKE EXECUTE ON FUNCTION pg_logical_emit_message(boolean, text, text) FROM public;
 		CREATE ROLE least LOGIN; GRANT SELECT, INSERT ON positions, pitwall_extras TO least`)
-	least := open(t, Options{URL: asRole(t, primary.URL(), "least", "x"), Logger: log.logger()})
+	least := openDatabase(t, Options{URL: asRole(t, primary.URL(), "least", "x"), Logger: log.logger()})
 	if r := insert(t, least, full("a", epoch)); r.Duplicates != 1 {
 		t.Errorf("without the function: %+v", r)
 	}

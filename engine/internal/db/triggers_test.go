@@ -34,7 +34,7 @@ func TestTriggersNotifyOnlyChanges(t *testing.T) {
 		INSERT INTO events (id, name, more) VALUES ('E', 'Rally', '{}'), ('F', NULL, NULL);
 		INSERT INTO entries VALUES (1, 'E'), (2, NULL);
 		INSERT INTO entry_devices SELECT n, '00000000-0000-4000-8000-000000000001' FROM generate_series(1, 9) n`)
-	e := listen(t, migrated(t, Options{URL: url, Logger: discard}), ChannelRoster, ChannelAccess)
+	e := startListen(t, migrated(t, Options{URL: url, Logger: discard}), ChannelRoster, ChannelAccess)
 	for _, statement := range []string{
 		"UPDATE events SET id = id, name = 'Stage', more = '[]'",
 		"UPDATE entries SET seen = now(), id = id, event_id = event_id",
@@ -90,7 +90,7 @@ func TestTriggersNotifyOnlyChanges(t *testing.T) {
 // triggers then notify of every change that they cannot compare.
 func TestTriggersDoNotBlockSchemaChanges(t *testing.T) {
 	pg, url := testenv.Postgres(t), testenv.NewDatabase(t)
-	e := listen(t, migrated(t, Options{URL: url, Logger: discard}), ChannelRoster)
+	e := startListen(t, migrated(t, Options{URL: url, Logger: discard}), ChannelRoster)
 	pg.Query(url, `ALTER TABLE entries ALTER COLUMN event_id TYPE bigint USING 7; ALTER TABLE entries ADD COLUMN bib int`)
 	pg.Query(url, "INSERT INTO entries VALUES ('n', 7)")
 	e.wantNotification("pitwall_roster ")
@@ -132,11 +132,11 @@ func triggersOn(pg *testenv.PostgresServer, url string) string {
 func TestTriggersAreUpgraded(t *testing.T) {
 	pg, url := testenv.Postgres(t), testenv.NewDatabase(t)
 	log := &sharedLog{}
-	d := open(t, Options{URL: url, Logger: log.logger()}).(*postgres)
+	d := openDatabase(t, Options{URL: url, Logger: log.logger()}).(*postgres)
 	d.checkEvery = 0
 	migrateTo(t, d, (*goose.Provider).UpTo, 5)
 	before := triggersOn(pg, url)
-	e := listen(t, d, ChannelRoster, ChannelAccess)
+	e := startListen(t, d, ChannelRoster, ChannelAccess)
 	pg.Query(url, "INSERT INTO entries VALUES ('n', 'E')")
 	e.wantNotification("pitwall_roster ")
 	pg.Query(url, "UPDATE entries SET id = id")
