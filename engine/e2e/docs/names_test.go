@@ -9,8 +9,8 @@ import (
 )
 
 // foreignNames look like settings and are none: names of the kernel, and the
-// environment of a benchmark.
-var foreignNames = []string{"CONFIG_IRQ_TIME_ACCOUNTING", "MSG_TRUNC", "SO_TIMESTAMPNS", "PITWALL_WARM_ROWS"}
+// environment of a benchmark and of pitwall token create.
+var foreignNames = []string{"CONFIG_IRQ_TIME_ACCOUNTING", "MSG_TRUNC", "SO_TIMESTAMPNS", "PITWALL_WARM_ROWS", "PUBLIC_URL"}
 
 var (
 	settingRow  = regexp.MustCompile("(?m)^\\| `([A-Z0-9_]+)` \\|")
