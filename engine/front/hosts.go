@@ -36,6 +36,9 @@ func (s *Server) checkHost(next http.Handler, at net.Addr) http.Handler {
 		case hostForeign:
 			s.opts.Live.RefuseHost(w, notOurName)
 		default:
+			if r.URL.Path != "/live" { // which notes it for itself
+				s.opts.Live.NoteProxy(r)
+			}
 			next.ServeHTTP(w, r)
 		}
 	})

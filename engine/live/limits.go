@@ -205,14 +205,24 @@ func (l *limiter) forgetIdle(now time.Time) {
 func (srv *Server) addrOf(r *http.Request) addrKey {
 	at, told := clientAddr(r, srv.opts.Limits.TrustedProxies)
 	if !told {
-		srv.unnamedClients.warn("a trusted proxy names no client; its requests are not limited by address", errNoClient)
 		return addrKey{}
+	}
+	return addrKeyOf(at)
+}
+
+// NoteProxy logs, once per interval, that a proxy hides whose request this is, so
+// that limits of an address count nobody. It is for requests that are served: of
+// those that are refused nothing follows. Any goroutine may call it.
+func (srv *Server) NoteProxy(r *http.Request) {
+	at, told := clientAddr(r, srv.opts.Limits.TrustedProxies)
+	if !told {
+		srv.unnamedClients.warn("a trusted proxy names no client; its requests are not limited by address", errNoClient)
+		return
 	}
 	if fromNearby(at) && !srv.trusted(r) && origin.Forwarded(r) {
 		srv.unknownProxies.warn("requests come through a proxy that is not in TRUSTED_PROXIES; limits of an address cannot tell its clients apart",
 			fmt.Errorf("%s has sent the marks of a proxy", at))
 	}
-	return addrKeyOf(at)
 }
 
 var errNoClient = errors.New("X-Forwarded-For is missing, no list of addresses, or names trusted proxies only (TRUSTED_PROXIES)")
@@ -230,6 +240,7 @@ func (srv *Server) admit(r *http.Request) (from addrKey, reason string) {
 		srv.open.Add(-1)
 		return addrKey{}, reasonFull
 	}
+	srv.NoteProxy(r)
 	from = srv.addrOf(r)
 	if reason = srv.limiter.admit(from, time.Now()); reason != "" {
 		srv.open.Add(-1)
