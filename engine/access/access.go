@@ -12,7 +12,7 @@ type Identity struct {
 	token          string // the id of the token (jti), for revocations
 	events         grants
 	expires        time.Time  // leeway included; zero: never
-	asked          credential // what the platform is asked with again; mode http
+	platform       credential // sent to the platform at each recheck; mode http only
 	event          string     // a share link: the one event it is for
 	maxConnections int        // a share link: connections at the same time; 0: any number
 	slot           *slot      // a share link: the connection's own; nil where the number has no bound
@@ -32,8 +32,8 @@ func (g grants) has(event string) bool {
 	return false
 }
 
-// Anonymous lets everybody in, to watch every event, without a look at a
-// database: for harnesses, which have none. Its methods may be called from any
+// Anonymous lets everybody in, to watch every event, without a
+// database: for test harnesses. Its methods may be called from any
 // goroutine.
 type Anonymous struct{}
 
@@ -43,7 +43,7 @@ func (Anonymous) Authenticate(*http.Request) (who any, status int) { return nil,
 // Decide lets everybody watch everything.
 func (Anonymous) Decide(any, string) (allowed bool, key string, err error) { return true, "", nil }
 
-// Ask is not needed after Decide.
+// Ask is never needed, because Decide always decides.
 func (Anonymous) Ask(context.Context, any, string, bool) (allowed bool, err error) { return true, nil }
 
 // AllPublic is true.

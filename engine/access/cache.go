@@ -13,26 +13,26 @@ import (
 	"golang.org/x/sync/singleflight"
 )
 
-// maxCached bounds the answers that a cache keeps. When it is full, those that
-// have run out go, and if none has, an eighth of the others, whichever: strangers
-// with made-up credentials cost a question more, and no memory.
+// maxCached bounds the entries of a cache. A full cache evicts expired entries, and
+// if there are none, an eighth of the others at random. Made-up credentials can
+// therefore cause extra requests, but use no more memory.
 const maxCached = 1 << 16
 
-// cacheKey is a keyed hash of what was asked.
+// cacheKey is a keyed hash of a request.
 type cacheKey [sha256.Size]byte
 
-// cache keeps answers for a moment. Equal questions at the same time are asked
-// once per lane. Errors are not kept.
+// cache keeps answers for a short time. Equal requests at the same time are sent
+// once per pool. Errors are not kept. Any goroutine may use it.
 type cache[V any] struct {
-	secret  [32]byte
-	timeout time.Duration   // of a question
-	life    context.Context // ends all questions
-	most    int             // maxCached; less in tests
-	flight  singleflight.Group
+	secret     [32]byte
+	timeout    time.Duration   // of a request
+	life       context.Context // cancels all requests when it ends
+	maxEntries int             // maxCached; less in tests
+	flight     singleflight.Group
 
 	mu         sync.Mutex
 	entries    map[cacheKey]cached[V]
-	generation uint64 // answers to questions asked before a flush are not kept
+	generation uint64 // flushes so far: an answer to a request from before a flush is not kept
 }
 
 type cached[V any] struct {
@@ -41,12 +41,13 @@ type cached[V any] struct {
 }
 
 func newCache[V any](life context.Context, timeout time.Duration) *cache[V] {
-	c := &cache[V]{life: life, timeout: timeout, most: maxCached, entries: map[cacheKey]cached[V]{}}
+	c := &cache[V]{life: life, timeout: timeout, maxEntries: maxCached, entries: map[cacheKey]cached[V]{}}
 	_, _ = rand.Read(c.secret[:]) // it never fails (crypto/rand)
 	return c
 }
 
-// key hashes the parts of a question.
+// key hashes the parts of a request. The length before each part keeps ("a", "bc")
+// and ("ab", "c") apart.
 func (c *cache[V]) key(parts ...string) (k cacheKey) {
 	h := hmac.New(sha256.New, c.secret[:])
 	for _, p := range parts {
@@ -58,17 +59,17 @@ func (c *cache[V]) key(parts ...string) (k cacheKey) {
 }
 
 // get returns the answer kept under k, or what ask returns, which is kept for
-// the time it says. ask runs under a time-out of its own: the one who asks
-// first may go away, and others of the same lane wait with them. Who asks in
-// another lane waits for nobody of this one.
-func (c *cache[V]) get(k cacheKey, lane string, ask func(context.Context) (v V, keep time.Duration, err error)) (V, error) {
+// the time it says. ask has its own time-out and not the caller's context: the first
+// caller may go away while others of the same pool wait for the same answer. Callers
+// of another pool send their own request and do not wait for this one.
+func (c *cache[V]) get(k cacheKey, pool string, ask func(context.Context) (v V, keep time.Duration, err error)) (V, error) {
 	v, generation, found := c.lookup(k, time.Now())
 	if found {
 		return v, nil
 	}
-	got, err, _ := c.flight.Do(string(k[:])+strconv.FormatUint(generation, 36)+" "+lane, func() (any, error) {
+	got, err, _ := c.flight.Do(string(k[:])+strconv.FormatUint(generation, 36)+" "+pool, func() (any, error) {
 		if v, _, found := c.lookup(k, time.Now()); found {
-			return v, nil // another flight has landed meanwhile
+			return v, nil // another request has just been answered
 		}
 		limited, cancel := context.WithTimeout(c.life, c.timeout)
 		defer cancel()
@@ -101,7 +102,7 @@ func (c *cache[V]) put(k cacheKey, v V, generation uint64, now time.Time, keep t
 	if generation != c.generation {
 		return
 	}
-	if len(c.entries) >= c.most {
+	if len(c.entries) >= c.maxEntries {
 		c.evict(now)
 	}
 	c.entries[k] = cached[V]{v, now.Add(keep)}
@@ -113,19 +114,19 @@ func (c *cache[V]) evict(now time.Time) {
 			delete(c.entries, k)
 		}
 	}
-	if len(c.entries) < c.most {
+	if len(c.entries) < c.maxEntries {
 		return
 	}
-	left := max(1, c.most/8)
+	excess := max(1, c.maxEntries/8)
 	for k := range c.entries {
-		if delete(c.entries, k); left == 1 {
+		if delete(c.entries, k); excess == 1 {
 			return
 		}
-		left--
+		excess--
 	}
 }
 
-// flush forgets all answers, those under way included.
+// flush drops all answers, including those of requests under way.
 func (c *cache[V]) flush() {
 	c.mu.Lock()
 	defer c.mu.Unlock()

@@ -16,55 +16,55 @@ const (
 	maxSet    = 1 << 20  // bytes of a key set
 )
 
-// client asks one server. It follows no redirect: the credentials are for the
-// server that was named, and a redirect to a login page is no answer.
+// client sends requests to one server. It follows no redirect: the credentials are
+// for the configured server only, and a login page is not an answer.
 type client struct {
-	lane  string // questions of one lane do not wait for those of another
-	http  *http.Client
-	share chan struct{} // questions to the database that are under way; nil: any number
+	pool    string // part of the key under which equal requests are merged
+	http    *http.Client
+	queries chan struct{} // a semaphore of database queries; nil: no limit
 }
 
-// turn waits until one more question may be put to the database. done must follow.
-func (c *client) turn(ctx context.Context) (done func(), err error) {
-	if c.share == nil {
+// acquire waits for a database query slot. The caller must call done.
+func (c *client) acquire(ctx context.Context) (done func(), err error) {
+	if c.queries == nil {
 		return func() {}, nil
 	}
 	select {
-	case c.share <- struct{}{}:
-		return func() { <-c.share }, nil
+	case c.queries <- struct{}{}:
+		return func() { <-c.queries }, nil
 	case <-ctx.Done():
 		return nil, fmt.Errorf("wait for a connection to the database: %w", ctx.Err())
 	}
 }
 
-// clients have connections of their own, so that those of one kind do not wait
-// for those of another.
+// clients are separate connection pools. A flood of new connections or subscribes
+// then delays no recheck, and access can be withdrawn in time.
 type clients struct {
-	strangers *client // who connects, and the keys
-	members   *client // what those who are in want
-	reviews   *client // whether they may stay
+	connect   *client // authentication of new connections; key sets
+	subscribe *client // requests of connected clients: subscribe, renew
+	recheck   *client // whether sessions may stay
 }
 
-// newClients makes them, for so many connections to the database, of which the
-// questions of members take half; 0 is any number.
+// newClients makes the pools. sessions is how many connections the database has;
+// subscribes use at most half of them. 0 is no limit.
 func newClients(timeout time.Duration, sessions int) clients {
-	c := clients{newClient("strangers", timeout, 64), newClient("members", timeout, 64), newClient("reviews", timeout, 32)}
+	c := clients{newClient("connect", timeout, 64), newClient("subscribe", timeout, 64), newClient("recheck", timeout, 32)}
 	if sessions > 0 {
-		c.members.share = make(chan struct{}, max(1, sessions/2))
+		c.subscribe.queries = make(chan struct{}, max(1, sessions/2))
 	}
 	return c
 }
 
 func (c *clients) close() {
-	for _, one := range []*client{c.strangers, c.members, c.reviews} {
+	for _, one := range []*client{c.connect, c.subscribe, c.recheck} {
 		one.close()
 	}
 }
 
-// newClient makes a client whose questions take timeout at most, the wait for
-// one of its conns connections included.
-func newClient(lane string, timeout time.Duration, conns int) *client {
-	return &client{lane: lane, http: &http.Client{
+// newClient makes a client with at most conns connections. A request takes at most
+// timeout, which includes the wait for a connection.
+func newClient(pool string, timeout time.Duration, conns int) *client {
+	return &client{pool: pool, http: &http.Client{
 		Timeout:       timeout,
 		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
 		Transport: &http.Transport{
@@ -80,8 +80,8 @@ func newClient(lane string, timeout time.Duration, conns int) *client {
 	}}
 }
 
-// get asks. The answer's body has limit bytes at most; a longer one is an
-// error. No error names the URL.
+// get sends a request. A body of more than limit bytes is an error. No error
+// contains the URL, which may hold a secret.
 func (c *client) get(ctx context.Context, address string, header http.Header, limit int64) (status int, body []byte, err error) {
 	req, err := http.NewRequestWithContext(ctx, http.MethodGet, address, nil)
 	if err != nil {
@@ -94,12 +94,12 @@ func (c *client) get(ctx context.Context, address string, header http.Header, li
 	req.Header.Set("User-Agent", "pitwall")
 	res, err := c.http.Do(req)
 	if err != nil {
-		return 0, nil, bare(err)
+		return 0, nil, withoutURL(err)
 	}
 	defer res.Body.Close()
 	body, err = io.ReadAll(io.LimitReader(res.Body, limit+1))
 	if err != nil {
-		return 0, nil, fmt.Errorf("read the answer: %w", bare(err))
+		return 0, nil, fmt.Errorf("read the answer: %w", withoutURL(err))
 	}
 	if int64(len(body)) > limit {
 		return 0, nil, fmt.Errorf("the answer is longer than %d bytes", limit)
@@ -107,8 +107,8 @@ func (c *client) get(ctx context.Context, address string, header http.Header, li
 	return res.StatusCode, body, nil
 }
 
-// bare takes an error out of the wrapping that quotes the URL.
-func bare(err error) error {
+// withoutURL unwraps an error that quotes the URL.
+func withoutURL(err error) error {
 	var u *url.Error
 	if errors.As(err, &u) {
 		return u.Err

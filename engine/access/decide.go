@@ -22,9 +22,10 @@ const (
 // byCost is the order in which ways are tried: what costs nothing first.
 var byCost = []string{ByPublic, ByClaims, BySQL, ByHTTP}
 
-// Decide says whether who may watch an event, as far as that is known here.
-// Otherwise key is not "": Ask has the answer, the same for all with that key.
-// An error means that nobody has said yes, and somebody could not be asked.
+// Decide reports whether who may watch an event, without waiting. If that cannot be
+// decided here, key is not "" and the caller must use Ask; its answer is the same for
+// all callers with that key. An error means that nothing allowed it and a source
+// could not be read.
 func (g *Guard) Decide(who any, event string) (allowed bool, key string, err error) {
 	id, ok := who.(*Identity)
 	if !ok || g.valid(id, time.Now()) != nil {
@@ -36,7 +37,7 @@ func (g *Guard) Decide(who any, event string) (allowed bool, key string, err err
 	for _, by := range g.o.Decide {
 		switch by {
 		case ByPublic:
-			if err = g.fresh(); err == nil && g.lists.isPublic(event) {
+			if err = g.checkFresh(); err == nil && g.lists.isPublic(event) {
 				return true, "", nil
 			}
 		case ByClaims:
@@ -44,7 +45,7 @@ func (g *Guard) Decide(who any, event string) (allowed bool, key string, err err
 				return true, "", nil
 			}
 		default:
-			if askable(id, event) {
+			if isQueryable(id, event) {
 				key = strconv.Itoa(len(id.user)) + " " + id.user + event
 			}
 		}
@@ -55,22 +56,23 @@ func (g *Guard) Decide(who any, event string) (allowed bool, key string, err err
 	return false, "", err
 }
 
-// Ask asks the database or the platform, which may take Options.Timeout each.
-// The answer is the same for all sessions of a user. again says that it is about
-// somebody who watches: then others who ask do not take the connections.
+// Ask queries the database or the platform, for at most Options.Timeout each. The
+// answer is the same for all sessions of a user. again marks the recheck of somebody
+// who already watches: it has its own connections, so that new subscribes cannot
+// delay it.
 func (g *Guard) Ask(_ context.Context, who any, event string, again bool) (allowed bool, err error) {
 	id, ok := who.(*Identity)
-	if !ok || !askable(id, event) {
+	if !ok || !isQueryable(id, event) {
 		return false, nil
 	}
-	asking := g.clients.members
+	asking := g.clients.subscribe
 	if again {
-		asking = g.clients.reviews
+		asking = g.clients.recheck
 	}
 	for _, by := range g.o.Decide {
 		switch by {
-		case ByPublic: // it has not said yes; if it could not, that is no no
-			err = errors.Join(err, g.fresh())
+		case ByPublic: // Decide found no yes; if the list was stale, that is not a no
+			err = errors.Join(err, g.checkFresh())
 		case BySQL, ByHTTP:
 			yes, failed := g.ask(by, asking, id.user, event)
 			if yes {
@@ -82,10 +84,10 @@ func (g *Guard) Ask(_ context.Context, who any, event string, again bool) (allow
 	return false, err
 }
 
-// askable reports whether a database or a platform can know the two. Share
-// links are nobody there, and PostgreSQL's text holds neither NUL nor what is no
-// UTF-8.
-func askable(id *Identity, event string) bool {
+// isQueryable reports whether a database or a platform can know the user and the
+// event. Share links are unknown there, and PostgreSQL's text type holds neither NUL
+// nor invalid UTF-8.
+func isQueryable(id *Identity, event string) bool {
 	for _, s := range []string{id.user, event} {
 		if s == "" || strings.ContainsRune(s, 0) || !utf8.ValidString(s) {
 			return false
@@ -94,26 +96,26 @@ func askable(id *Identity, event string) bool {
 	return id.event == ""
 }
 
-// fresh is an error when the public events have not been read for too long.
-func (g *Guard) fresh() error { return g.lists.stale(time.Now(), g.o.Grace) }
+// checkFresh is an error when the public events have not been read for too long.
+func (g *Guard) checkFresh() error { return g.lists.checkFresh(time.Now(), g.o.Grace) }
 
 // AllPublic reports whether everybody may watch everything that is not delayed.
 func (g *Guard) AllPublic() bool { return len(g.o.Decide) == 0 }
 
-// MayList reports whether an event may be named to strangers. Options.Changed is
-// called when that changes.
+// MayList reports whether an event may be shown to everybody. Options.Changed is
+// called when the result may have changed.
 func (g *Guard) MayList(event string) bool {
 	if g.AllPublic() {
 		return !g.lists.isDelayed(event)
 	}
-	return slices.Contains(g.o.Decide, ByPublic) && g.fresh() == nil && g.lists.isPublic(event)
+	return slices.Contains(g.o.Decide, ByPublic) && g.checkFresh() == nil && g.lists.isPublic(event)
 }
 
 func (g *Guard) ask(by string, asking *client, user, event string) (bool, error) {
-	return g.decisions.get(g.decisions.key(by, user, event), asking.lane, func(ctx context.Context) (yes bool, keep time.Duration, err error) {
+	return g.decisions.get(g.decisions.key(by, user, event), asking.pool, func(ctx context.Context) (yes bool, keep time.Duration, err error) {
 		if by == BySQL {
 			var done func()
-			if done, err = asking.turn(ctx); err == nil {
+			if done, err = asking.acquire(ctx); err == nil {
 				yes, err = g.o.Store.MayWatch(ctx, g.o.SQL, user, event)
 				done()
 			}

@@ -2,9 +2,9 @@
 // it before every upgrade, at every subscribe, and again while a session lasts. It
 // implements the interfaces that live owns. No position passes through it.
 //
-// Guard decides. It is used where everybody may watch everything, too, since events
-// with a delay are closed then. Anonymous is for harnesses. README.md explains the
-// rules to operators.
+// Guard decides. It is used even where everybody may watch everything, because it
+// closes events with a delay. Anonymous is for test harnesses. README.md explains
+// the rules to operators.
 //
 //	token.go     where a request carries its token
 //	jwt.go       AUTH_MODE=jwt: signatures and claims; keys.go, jwks.go: the keys
@@ -14,30 +14,29 @@
 //	             has them
 //	link.go      share links: tokens of our own for one event; slots.go counts
 //	             their connections
-//	verified.go  tokens are verified once, by half of the processors at most
-//	cache.go     answers kept for a moment, one question at a time per key
+//	verified.go  a good token is verified once; at most half of the processors verify
+//	cache.go     short-lived answers, one request at a time per key
 //
 // # Goroutines
 //
-// Guard.Run refreshes keys and lists until its context ends, and owns all that
-// it starts. The other methods are called from many goroutines at once:
-// those of the HTTP server and those that live asks on. They may wait for the
-// platform or the database, each for Options.Timeout at most, and are never
-// called on the way of a position. Decide and ConfirmKey do not wait, nor does
-// Confirm where ConfirmKey is "". Strangers, those who are in, and questions about
-// whether they may stay have connections to the platform of their own (client.go).
+// Guard.Run refreshes keys and lists until its context ends, and waits for every
+// goroutine it has started. Any goroutine may call the other methods: those of the
+// HTTP server do, and the authorization workers of live. They may wait for the
+// platform or the database, each for at most Options.Timeout, so the fan-out path
+// never calls them. Decide and ConfirmKey do not wait. Confirm does not wait where
+// ConfirmKey is "". New connections, requests of connected clients and rechecks of
+// sessions have separate connection pools to the platform (client.go).
 //
 // # Caveats
 //
-// Where a request comes from (its origin, its host, the marks of a proxy) is
-// judged by the public listener and by live, before access is asked.
+// The public listener and live check where a request comes from (Origin, Host,
+// headers of a proxy) before they call this package.
 //
-// What cannot be decided is refused: an error is never a yes. Tokens, cookies
-// and the URLs of the platform appear in no error and no log line. Keys of
-// caches are keyed hashes, so that a dump of memory gives no token away that
-// is not in use.
+// An error is never a yes. Tokens, cookies and the URLs of the platform appear in
+// no error and no log line. Cache keys are keyed hashes, so a memory dump shows no
+// token that is not in use.
 //
-// Lists that cannot be read again stay in force: revocations and delays without
-// an end, public events for Options.Grace. A token whose signing key has been taken
-// out of a JWKS lasts until it expires, for the sessions that it has opened.
+// If the lists cannot be read, the last ones stay in force: revocations and delays
+// without limit, public events for Options.Grace. When a key is removed from a
+// JWKS, sessions opened with its tokens last until the tokens expire.
 package access

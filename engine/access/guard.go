@@ -53,8 +53,8 @@ type Options struct {
 	Metrics  *metrics.Set
 }
 
-// authenticator knows people by their credential. It returns errRefused for
-// those it does not know, and any other error when it cannot tell.
+// authenticator identifies a user by a credential. It returns errRefused for unknown
+// ones, and any other error if it cannot tell.
 type authenticator interface {
 	authenticate(ctx context.Context, by *client, c credential) (*Identity, error)
 }
@@ -73,8 +73,8 @@ type Guard struct {
 	identities *cache[*Identity]
 	verified   *cache[*Identity] // tokens with a good signature
 	decisions  *cache[bool]
-	faults     pace.LogLimiter
-	closed     []string // delayed events, as last told; belongs to who refreshes
+	faultLog   pace.LogLimiter
+	delayed    []string // delayed events, as last logged; belongs to the goroutine that refreshes
 	quit       context.CancelFunc
 	refreshNow chan struct{}
 }
@@ -123,7 +123,7 @@ func (g *Guard) setMode() error {
 			if err := endpoint.Check(g.o.JWT.KeySetURL, true); err != nil {
 				return fmt.Errorf("JWKS_URL is %w", err)
 			}
-			g.set = newKeySet(g.o.JWT.KeySetURL, g.clients.strangers, g.o.JWT.Refresh, g.o.Logger, g.verified.flush)
+			g.set = newKeySet(g.o.JWT.KeySetURL, g.clients.connect, g.o.JWT.Refresh, g.o.Logger, g.verified.flush)
 		}
 		v, err := newVerifier(g.o.JWT, g.set)
 		if err != nil {
@@ -186,13 +186,13 @@ func (g *Guard) Run(ctx context.Context) error {
 // Tokens reports whether anybody can be known by a token.
 func (g *Guard) Tokens() bool { return g.auth != nil || g.links != nil }
 
-// Close ends the questions under way; those that follow fail. Nobody is let in
-// after it.
+// Close cancels the requests under way. Later ones fail, so nobody is admitted after
+// it.
 func (g *Guard) Close() { g.quit() }
 
-// Authenticate says who a request is from: 0 and an *Identity, or 401 for all
-// that is not good, 429 for a link whose connections are all taken, 503 when
-// nobody can tell now.
+// Authenticate identifies the sender of a request: 0 and an *Identity, 401 for every
+// credential that is not valid, 429 for a share link whose connections are all taken,
+// 503 if the platform or Redis cannot be asked.
 func (g *Guard) Authenticate(r *http.Request) (who any, status int) {
 	id, err := g.identify(r)
 	if err == nil && id.maxConnections > 0 {
@@ -210,7 +210,7 @@ func (g *Guard) Authenticate(r *http.Request) (who any, status int) {
 		g.meters.linkFull.Inc()
 		return nil, http.StatusTooManyRequests
 	}
-	g.fault("nobody can be let in", err)
+	g.logFault("nobody can be let in", err)
 	return nil, http.StatusServiceUnavailable
 }
 
@@ -225,19 +225,19 @@ func (g *Guard) identify(r *http.Request) (*Identity, error) {
 	if !ok {
 		return nil, refused(reasonUnreadable, "two Authorization headers, or more than is looked at")
 	}
-	return g.known(r.Context(), g.clients.strangers, c)
+	return g.resolve(r.Context(), g.clients.connect, c)
 }
 
-// known returns who a credential belongs to. Where the platform has to be asked,
-// that is by one of the clients.
-func (g *Guard) known(ctx context.Context, by *client, c credential) (id *Identity, err error) {
+// resolve returns who a credential belongs to. by is the client that asks the
+// platform, where that is needed.
+func (g *Guard) resolve(ctx context.Context, by *client, c credential) (id *Identity, err error) {
 	switch {
-	case !c.sendable():
+	case !c.fitsHeader():
 		return nil, refused(reasonUnreadable, "a token or cookie with characters that no header may have, or too long")
 	case g.auth == nil && (g.links == nil || !isLink(c.token)):
 		return &Identity{}, nil
 	case g.o.Mode != ModeHTTP && c.token != "" || g.links != nil && isLink(c.token):
-		id, err = g.verifiedOnce(c.token, func(ctx context.Context) (*Identity, error) {
+		id, err = g.verifyCached(c.token, func(ctx context.Context) (*Identity, error) {
 			if g.links != nil && isLink(c.token) {
 				return g.links.authenticate(ctx, c)
 			}
@@ -269,7 +269,7 @@ func (g *Guard) takeSlot(ctx context.Context, id *Identity) (*Identity, error) {
 	return &own, nil
 }
 
-// valid is errRefused when a session may not go on by what is known here.
+// valid returns errRefused if a session has expired or was revoked.
 func (g *Guard) valid(id *Identity, now time.Time) error {
 	switch {
 	case !id.expires.IsZero() && !id.expires.After(now):

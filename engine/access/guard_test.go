@@ -72,8 +72,8 @@ func TestDecisionsCombine(t *testing.T) {
 	}
 }
 
-// TestNobodyAnswers: an error is never a yes, and a yes of another is enough.
-func TestNobodyAnswers(t *testing.T) {
+// TestErrorIsNeverAYes: an error is never a yes, and a yes of another is enough.
+func TestErrorIsNeverAYes(t *testing.T) {
 	d := newDouble(t, says(500, ""))
 	g, _ := guard(t, func(o *Options) { o.Decide, o.DecideURL = []string{ByHTTP, ByClaims}, d.URL })
 	ada := &Identity{user: "ada", events: grants{"named"}}
@@ -97,7 +97,7 @@ func TestPublicEventsGoStale(t *testing.T) {
 	if !allowed(t, g, &Identity{}, "open") || !g.MayList("open") || g.MayList("shut") {
 		t.Error("fresh lists: want open to be public, and nothing else")
 	}
-	g.lists.read = time.Now().Add(-2 * time.Hour)
+	g.lists.readAt = time.Now().Add(-2 * time.Hour)
 	if yes, err := authorize(t, g, &Identity{}, "open"); yes || err == nil {
 		t.Errorf("stale lists: %v, %v, want an error", yes, err)
 	}
@@ -106,15 +106,15 @@ func TestPublicEventsGoStale(t *testing.T) {
 	}
 }
 
-// TestStaleListsAreTold to those who keep a list of what may be named, and so is
+// TestStaleListsAreReported to those who keep a list of what may be named, and so is
 // their end.
-func TestStaleListsAreTold(t *testing.T) {
+func TestStaleListsAreReported(t *testing.T) {
 	var listed atomic.Bool
 	var d *away
 	var g *Guard
 	g, store := guard(t, func(o *Options) {
 		d = &away{Store: o.Store}
-		o.Decide, o.Grace, o.Store = []string{ByPublic}, quick, d
+		o.Decide, o.Grace, o.Store = []string{ByPublic}, shortTimeout, d
 		o.Changed = func() { listed.Store(g.MayList("open")) }
 	})
 	store.write(t, "x", "x", "open")
@@ -194,8 +194,8 @@ func TestDelayedEventsAreClosed(t *testing.T) {
 	}
 }
 
-// TestRevocationIsHeard has a token revoked while the Guard runs.
-func TestRevocationIsHeard(t *testing.T) {
+// TestRevocationIsNotified has a token revoked while the Guard runs.
+func TestRevocationIsNotified(t *testing.T) {
 	var changed atomic.Int64
 	g, store := guard(t, func(o *Options) { o.Changed = func() { changed.Add(1) }; o.Refresh = time.Hour })
 	run(t, g)
@@ -289,7 +289,7 @@ func TestPlatformIsAskedAgain(t *testing.T) {
 	}
 }
 
-func TestEverybodyComesInInModeNone(t *testing.T) {
+func TestModeNoneAdmitsEverybody(t *testing.T) {
 	g, _ := guard(t, func(o *Options) { o.Mode, o.Decide = ModeNone, []string{ByPublic} })
 	if who, status := g.Authenticate(asks("/live")); status != 0 || who == nil {
 		t.Errorf("status %d", status)

@@ -13,19 +13,18 @@ import (
 	"golang.org/x/sync/singleflight"
 )
 
-// An unknown key id has the set fetched again at once, but strangers can make
-// up key ids: a few times in a row, then once per setPause.
+// A token with an unknown key id causes a fetch. Anybody can make up key ids, so a
+// token bucket limits these fetches: fetchBurst at once, then one per fetchInterval.
 const (
-	setBurst = 5
-	setPause = 10 * time.Second
+	fetchBurst    = 5
+	fetchInterval = 10 * time.Second
 )
 
-// setRetry is the pause after a refresh that failed.
-const setRetry = 15 * time.Second
+// fetchRetry is the pause after a refresh that failed.
+const fetchRetry = 15 * time.Second
 
-// keySet is a JWKS that is fetched: at start, again and again, and when a
-// token names a key that is not in it. A fetch that fails leaves the keys
-// that are there.
+// keySet is a JWKS. It is fetched at start, at intervals, and when a token names an
+// unknown key. If a fetch fails, the last keys stay in force.
 type keySet struct {
 	url    string
 	client *client
@@ -35,15 +34,15 @@ type keySet struct {
 	changed func()
 	flight  singleflight.Group
 
-	mu      sync.RWMutex
-	keys    []key
-	body    []byte  // they were read from
-	credits float64 // fetches that unknown key ids may still cause
-	filled  time.Time
+	mu       sync.RWMutex
+	keys     []key
+	body     []byte  // they were read from
+	fetches  float64 // fetches that unknown key ids may still cause
+	refilled time.Time
 }
 
 func newKeySet(url string, c *client, every time.Duration, log *slog.Logger, changed func()) *keySet {
-	return &keySet{url: url, client: c, every: every, log: log, changed: changed, credits: setBurst}
+	return &keySet{url: url, client: c, every: every, log: log, changed: changed, fetches: fetchBurst}
 }
 
 // current returns the keys in force. They are not to be changed.
@@ -76,12 +75,11 @@ func (s *keySet) fetch(ctx context.Context) error {
 	return nil
 }
 
-// missed is called for a key id that is not in the set. It fetches the set,
-// unless that has been done too often, and returns the keys in force then.
-// Callers at the same time share one fetch.
-func (s *keySet) missed(ctx context.Context) []key {
+// refetch fetches the set for a key id that it lacks, unless the limit is reached,
+// and returns the keys in force. Concurrent callers share one fetch.
+func (s *keySet) refetch(ctx context.Context) []key {
 	_, err, _ := s.flight.Do("", func() (any, error) {
-		if !s.spend(time.Now()) {
+		if !s.allowFetch(time.Now()) {
 			return nil, nil
 		}
 		return nil, s.fetch(context.WithoutCancel(ctx)) // others wait for it too
@@ -92,17 +90,17 @@ func (s *keySet) missed(ctx context.Context) []key {
 	return s.current()
 }
 
-func (s *keySet) spend(now time.Time) bool {
+func (s *keySet) allowFetch(now time.Time) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if !s.filled.IsZero() {
-		s.credits = min(setBurst, s.credits+now.Sub(s.filled).Seconds()/setPause.Seconds())
+	if !s.refilled.IsZero() {
+		s.fetches = min(fetchBurst, s.fetches+now.Sub(s.refilled).Seconds()/fetchInterval.Seconds())
 	}
-	s.filled = now
-	if s.credits < 1 {
+	s.refilled = now
+	if s.fetches < 1 {
 		return false
 	}
-	s.credits--
+	s.fetches--
 	return true
 }
 
@@ -119,14 +117,14 @@ func (s *keySet) run(ctx context.Context) {
 		pause := spread(s.every)
 		if err := s.fetch(ctx); err != nil && ctx.Err() == nil {
 			s.log.Warn("the keys could not be refreshed; those before are kept", "error", err)
-			pause = min(pause, spread(setRetry))
+			pause = min(pause, spread(fetchRetry))
 		}
 		timer.Reset(pause)
 	}
 }
 
-// spread varies an interval by a tenth, so that many instances do not ask in
-// step.
+// spread varies an interval by a tenth, so that instances do not all fetch at the
+// same time.
 func spread(d time.Duration) time.Duration {
 	tenth := d / 10
 	if tenth <= 0 {

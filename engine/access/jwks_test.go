@@ -76,7 +76,7 @@ func TestUnknownKeysCauseFewFetches(t *testing.T) {
 	all.Wait()
 	// The first fetch, those that are allowed in a row, and what ten seconds
 	// and more of a busy machine may add.
-	if n := d.asked.Load(); n > 1+setBurst+6 {
+	if n := d.asked.Load(); n > 1+fetchBurst+6 {
 		t.Errorf("200 unknown key ids caused %d fetches", n)
 	}
 	before := d.asked.Load()
@@ -88,25 +88,25 @@ func TestUnknownKeysCauseFewFetches(t *testing.T) {
 	}
 }
 
-func TestFetchCredits(t *testing.T) {
-	s := &keySet{credits: setBurst}
+func TestFetchesAreLimited(t *testing.T) {
+	s := &keySet{fetches: fetchBurst}
 	now := time.Now()
 	spent := func() (n int) {
-		for s.spend(now) {
+		for s.allowFetch(now) {
 			n++
 		}
 		return n
 	}
-	if n := spent(); n != setBurst {
-		t.Errorf("%d at once, want %d", n, setBurst)
+	if n := spent(); n != fetchBurst {
+		t.Errorf("%d at once, want %d", n, fetchBurst)
 	}
-	now = now.Add(setPause + time.Millisecond)
+	now = now.Add(fetchInterval + time.Millisecond)
 	if n := spent(); n != 1 {
 		t.Errorf("%d after a pause, want 1", n)
 	}
 	now = now.Add(time.Hour)
-	if n := spent(); n != setBurst {
-		t.Errorf("%d after an hour, want %d", n, setBurst)
+	if n := spent(); n != fetchBurst {
+		t.Errorf("%d after an hour, want %d", n, fetchBurst)
 	}
 }
 
@@ -137,7 +137,7 @@ func TestLastGoodKeysAreKept(t *testing.T) {
 			d := newDouble(t, says(200, fine))
 			timeout := patience
 			if c.name == "nothing in time" {
-				timeout = quick
+				timeout = shortTimeout
 			}
 			v := overSet(t, d, timeout, time.Hour)
 			v.set.client.http.Timeout = patience

@@ -102,11 +102,11 @@ func (v *verifier) verify(ctx context.Context, token string) (payload json.RawMe
 	if err != nil || len(t.Headers) != 1 {
 		return nil, refused(reasonMalformed, "no JWT, or signed by an algorithm that no key is for")
 	}
-	payload, known := try(t, v.fixed)
+	payload, known := verifyWithAny(t, v.fixed)
 	if payload == nil && v.set != nil && !(known && t.Headers[0].KeyID == "") {
-		payload, known = try(t, v.set.current())
+		payload, known = verifyWithAny(t, v.set.current())
 		if payload == nil && !known {
-			payload, known = try(t, v.set.missed(ctx))
+			payload, known = verifyWithAny(t, v.set.refetch(ctx))
 		}
 	}
 	switch {
@@ -118,26 +118,26 @@ func (v *verifier) verify(ctx context.Context, token string) (payload json.RawMe
 	return nil, refused(reasonSignature, "")
 }
 
-// try verifies a token with the keys that fit its header: of its algorithm,
+// verifyWithAny verifies a token with the keys that fit its header: of its algorithm,
 // and of its key id if both have one. known is false when none fits; payload is
 // nil unless the signature is good.
-func try(t *jwt.JSONWebToken, keys []key) (payload json.RawMessage, known bool) {
+func verifyWithAny(t *jwt.JSONWebToken, keys []key) (payload json.RawMessage, known bool) {
 	h := t.Headers[0]
 	for _, k := range keys {
 		if string(k.alg) != h.Algorithm || k.id != "" && h.KeyID != "" && k.id != h.KeyID {
 			continue
 		}
 		known = true
-		if payload = verified(t, k.pub); payload != nil {
+		if payload = signedPayload(t, k.pub); payload != nil {
 			return payload, true
 		}
 	}
 	return nil, known
 }
 
-// verified returns the payload of a token that key has signed, or nil.
-func verified(t *jwt.JSONWebToken, key any) (payload json.RawMessage) {
-	verifyAlone(func() {
+// signedPayload returns the payload of a token that key has signed, or nil.
+func signedPayload(t *jwt.JSONWebToken, key any) (payload json.RawMessage) {
+	limitVerification(func() {
 		if t.Claims(key, &payload) != nil {
 			payload = nil
 		}

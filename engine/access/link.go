@@ -80,7 +80,7 @@ func (l *links) authenticate(_ context.Context, c credential) (*Identity, error)
 	if err != nil {
 		return nil, refused(reasonMalformed, "a share link")
 	}
-	payload := verified(t, l.key)
+	payload := signedPayload(t, l.key)
 	if payload == nil {
 		return nil, refused(reasonSignature, "a share link: was it made with another LINK_SECRET?")
 	}

@@ -41,7 +41,7 @@ type lists struct {
 	public  map[string]bool
 	delayed map[string]bool
 	revoked map[string]bool
-	read    time.Time
+	readAt  time.Time
 }
 
 // refresh reads the lists. On an error those before stay in force.
@@ -62,8 +62,8 @@ func (l *lists) refresh(ctx context.Context) (changed bool, err error) {
 	public, delayed, revoked := setOf(events), setOf(late), setOf(tokens)
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	changed = !l.read.IsZero() && !(maps.Equal(public, l.public) && maps.Equal(delayed, l.delayed) && maps.Equal(revoked, l.revoked))
-	l.public, l.delayed, l.revoked, l.read = public, delayed, revoked, begin
+	changed = !l.readAt.IsZero() && !(maps.Equal(public, l.public) && maps.Equal(delayed, l.delayed) && maps.Equal(revoked, l.revoked))
+	l.public, l.delayed, l.revoked, l.readAt = public, delayed, revoked, begin
 	return changed, nil
 }
 
@@ -103,11 +103,11 @@ func (l *lists) isRevoked(token string) bool {
 	return l.revoked[token]
 }
 
-// stale is an error when the lists have not been read for longer than grace.
-func (l *lists) stale(now time.Time, grace time.Duration) error {
+// checkFresh is an error when the lists have not been read for longer than grace.
+func (l *lists) checkFresh(now time.Time, grace time.Duration) error {
 	l.mu.RLock()
 	defer l.mu.RUnlock()
-	if now.Sub(l.read) > grace {
+	if now.Sub(l.readAt) > grace {
 		return errors.New("the public events have not been read for too long")
 	}
 	return nil

@@ -23,11 +23,11 @@ type platformAuth struct {
 // authenticate returns who the platform knows by this credential, errRefused
 // when it knows nobody, and another error when it cannot be asked.
 func (a *platformAuth) authenticate(_ context.Context, by *client, c credential) (*Identity, error) {
-	c = c.asked()
+	c = c.forPlatform()
 	if c.authorization == "" && c.cookies == "" {
 		return nil, refused(reasonNone, "")
 	}
-	id, err := a.cache.get(a.key(c), by.lane, func(ctx context.Context) (*Identity, time.Duration, error) {
+	id, err := a.cache.get(a.key(c), by.pool, func(ctx context.Context) (*Identity, time.Duration, error) {
 		id, err := a.ask(ctx, by, c)
 		if id == nil {
 			return nil, min(a.keep, denialTTL), err
@@ -43,9 +43,9 @@ func (a *platformAuth) authenticate(_ context.Context, by *client, c credential)
 // key names the answer to the question about a credential.
 func (a *platformAuth) key(c credential) cacheKey { return a.cache.key(c.authorization, c.cookies) }
 
-// asked is the credential as the platform is asked about it: wherever a token
+// forPlatform is the credential as the platform is asked about it: wherever a token
 // stood, it is sent in Authorization.
-func (c credential) asked() credential {
+func (c credential) forPlatform() credential {
 	if c.authorization == "" && c.token != "" {
 		c.authorization = "Bearer " + c.token
 	}
@@ -74,7 +74,7 @@ func (a *platformAuth) ask(ctx context.Context, by *client, c credential) (*Iden
 	if !ok {
 		return nil, fmt.Errorf("ask the platform of AUTH_URL: it answers %d without an object that has an id", status)
 	}
-	id.asked = c
+	id.platform = c
 	return id, nil
 }
 

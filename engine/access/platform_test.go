@@ -25,7 +25,7 @@ func toLogin(w http.ResponseWriter, r *http.Request) {
 	http.Redirect(w, r, "/login", http.StatusFound)
 }
 
-func TestWhatThePlatformSaysOfPeople(t *testing.T) {
+func TestAuthAnswers(t *testing.T) {
 	const in, out, unknown = 0, 401, 503
 	for _, c := range []struct {
 		name   string
@@ -71,7 +71,7 @@ func TestWhatThePlatformSaysOfPeople(t *testing.T) {
 			g, _ := guard(t, func(o *Options) {
 				o.Mode, o.URL = ModeHTTP, d.URL+"/me"
 				if strings.HasSuffix(c.name, "in time") {
-					o.Timeout = quick
+					o.Timeout = shortTimeout
 				}
 			})
 			who, status := g.Authenticate(asks("/live", "Authorization", "Bearer x"))
@@ -85,7 +85,7 @@ func TestWhatThePlatformSaysOfPeople(t *testing.T) {
 	}
 }
 
-func TestWhatThePlatformSaysOfEvents(t *testing.T) {
+func TestAuthzAnswers(t *testing.T) {
 	for _, c := range []struct {
 		name   string
 		answer http.HandlerFunc
@@ -112,7 +112,7 @@ func TestWhatThePlatformSaysOfEvents(t *testing.T) {
 			g, _ := guard(t, func(o *Options) {
 				o.Decide, o.DecideURL = []string{ByHTTP}, d.URL+"/may?app=1"
 				if c.name == "nothing in time" {
-					o.Timeout = quick
+					o.Timeout = shortTimeout
 				}
 			})
 			yes, err := authorize(t, g, &Identity{user: "ada"}, "rally")
@@ -133,8 +133,8 @@ func TestWhatThePlatformSaysOfEvents(t *testing.T) {
 	}
 }
 
-// TestWhatThePlatformIsAsked looks at the questions.
-func TestWhatThePlatformIsAsked(t *testing.T) {
+// TestRequestsToThePlatform looks at the questions.
+func TestRequestsToThePlatform(t *testing.T) {
 	var mu sync.Mutex
 	var seen []string
 	d := newDouble(t, func(w http.ResponseWriter, r *http.Request) {
@@ -169,7 +169,7 @@ func TestWhatThePlatformIsAsked(t *testing.T) {
 	}
 }
 
-func TestOneQuestionPerCredential(t *testing.T) {
+func TestOneRequestPerCredential(t *testing.T) {
 	release := make(chan struct{})
 	d := newDouble(t, func(w http.ResponseWriter, r *http.Request) {
 		<-release
@@ -195,10 +195,10 @@ func TestOneQuestionPerCredential(t *testing.T) {
 	}
 }
 
-// TestReviewsWaitForNobody: while all connections of those who connect and of
+// TestRechecksDoNotWaitForOthers: while all connections of those who connect and of
 // those who are in are taken, whether somebody may stay is asked and answered,
 // also where somebody else has the same question under way.
-func TestReviewsWaitForNobody(t *testing.T) {
+func TestRechecksDoNotWaitForOthers(t *testing.T) {
 	release := make(chan struct{})
 	var taken atomic.Int64
 	hold := func(w http.ResponseWriter, r *http.Request) {
@@ -239,9 +239,9 @@ func TestReviewsWaitForNobody(t *testing.T) {
 	all.Wait()
 }
 
-// TestReviewsFindAConnectionToTheDatabase although clients ask more than there
+// TestRechecksGetADatabaseConnection although clients ask more than there
 // are.
-func TestReviewsFindAConnectionToTheDatabase(t *testing.T) {
+func TestRechecksGetADatabaseConnection(t *testing.T) {
 	d := &slowly{begun: make(chan struct{}, 100), release: make(chan struct{})}
 	g, _ := guard(t, func(o *Options) {
 		d.Store, o.Store, o.Sessions, o.Decide, o.Cache = o.Store, d, 4, []string{BySQL}, 0
@@ -310,7 +310,7 @@ func TestAnswersAreKeptForAMoment(t *testing.T) {
 
 func TestCacheIsBounded(t *testing.T) {
 	c := newCache[bool](t.Context(), time.Second)
-	c.most = 100
+	c.maxEntries = 100
 	keep := func(context time.Duration, n int) {
 		for i := range n {
 			c.put(c.key("x", string(rune(i))), true, 0, time.Now(), context)
@@ -334,10 +334,10 @@ func TestCacheIsBounded(t *testing.T) {
 	}
 }
 
-func TestErrorsOfOneFlightAreForAll(t *testing.T) {
+func TestErrorNamesTheSetting(t *testing.T) {
 	d := newDouble(t, says(500, ""))
 	g, _ := guard(t, func(o *Options) { o.Mode, o.URL = ModeHTTP, d.URL })
-	_, err := g.auth.authenticate(t.Context(), g.clients.strangers, credential{token: "x"})
+	_, err := g.auth.authenticate(t.Context(), g.clients.connect, credential{token: "x"})
 	if err == nil || errors.Is(err, errRefused) || !strings.Contains(err.Error(), "AUTH_URL") {
 		t.Errorf("error %v, want one of AUTH_URL that is no refusal", err)
 	}

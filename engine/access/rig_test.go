@@ -31,8 +31,8 @@ import (
 // patience is how long a test waits for what must come.
 const patience = 20 * time.Second
 
-// quick bounds the questions of tests that have them fail.
-const quick = 200 * time.Millisecond
+// shortTimeout bounds the questions of tests that have them fail.
+const shortTimeout = 200 * time.Millisecond
 
 // Keys are made once: RSA takes its time.
 var (

@@ -15,8 +15,8 @@ func (g *Guard) Deadline(who any) time.Time {
 	return time.Time{}
 }
 
-// Confirm asks again whether who may stay connected. It returns nil when not,
-// otherwise who they are now. An error means that nobody can tell.
+// Confirm checks whether who may stay connected. It returns nil if not, otherwise
+// their current identity. An error means that the platform cannot be asked.
 func (g *Guard) Confirm(ctx context.Context, who any) (any, error) {
 	id, ok := who.(*Identity)
 	if !ok {
@@ -26,37 +26,37 @@ func (g *Guard) Confirm(ctx context.Context, who any) (any, error) {
 		g.countRefusal("to stay", err)
 		return nil, nil
 	}
-	if id.asked.isZero() {
+	if id.platform.isZero() {
 		return id, nil
 	}
-	return g.same(ctx, g.clients.reviews, id, id.asked)
+	return g.resolveSame(ctx, g.clients.recheck, id, id.platform)
 }
 
-// ConfirmKey names what Confirm has to ask the platform: sessions with the same
-// key get the same answer. "" where it asks nobody.
+// ConfirmKey identifies the request that Confirm sends to the platform: sessions
+// with the same key get the same answer. "" means that it sends none.
 func (g *Guard) ConfirmKey(who any) string {
 	id, ok := who.(*Identity)
-	if !ok || id.asked.isZero() {
+	if !ok || id.platform.isZero() {
 		return ""
 	}
-	k := g.identities.key(id.asked.authorization, id.asked.cookies, id.asked.token, id.user)
+	k := g.identities.key(id.platform.authorization, id.platform.cookies, id.platform.token, id.user)
 	return string(k[:])
 }
 
-// Renew takes another token for the session of who. It returns nil when the
-// token is not good, or another user's: a session does not change hands.
+// Renew accepts a new token for the session of who. It returns nil if the token is
+// not valid or belongs to another user: a session keeps its user.
 func (g *Guard) Renew(ctx context.Context, who any, token string) (any, error) {
 	id, ok := who.(*Identity)
 	if !ok || g.auth == nil && id.event == "" {
 		return nil, nil
 	}
-	return g.same(ctx, g.clients.members, id, credential{token: token})
+	return g.resolveSame(ctx, g.clients.subscribe, id, credential{token: token})
 }
 
-// same returns the user of a credential if it is the one of id.
-func (g *Guard) same(ctx context.Context, by *client, id *Identity, c credential) (any, error) {
-	now, err := g.known(ctx, by, c)
-	if err == nil && !id.mayBecome(now) {
+// resolveSame returns the user of a credential if it is the one of id.
+func (g *Guard) resolveSame(ctx context.Context, by *client, id *Identity, c credential) (any, error) {
+	now, err := g.resolve(ctx, by, c)
+	if err == nil && !id.isSameUser(now) {
 		err = refused(reasonUser, "a session stays with its user, and without a sub with its token")
 	}
 	switch {
@@ -74,17 +74,17 @@ func (g *Guard) same(ctx context.Context, by *client, id *Identity, c credential
 	return now, nil
 }
 
-// mayBecome reports whether both are of one user. Tokens without a sub say of
-// nobody who they are: only the same token is the same user then.
-func (id *Identity) mayBecome(now *Identity) bool {
+// isSameUser reports whether both belong to one user. A token without a sub names
+// no user, so only the same token counts as the same user.
+func (id *Identity) isSameUser(now *Identity) bool {
 	if id.user == "" && (id.token == "" || id.token != now.token) {
 		return false
 	}
 	return now.user == id.user && now.event == id.event
 }
 
-// Disconnected is called once for every identity that Authenticate has returned, when
-// its connection has gone. It does not block.
+// Disconnected frees what the connection of who has held. It must be called once for
+// every identity that Authenticate returned. It does not block.
 func (g *Guard) Disconnected(who any) {
 	if id, ok := who.(*Identity); ok && id.slot != nil {
 		g.slots.release(id.slot)

@@ -23,9 +23,9 @@ type credential struct {
 // isZero reports whether nothing was shown.
 func (c credential) isZero() bool { return c == credential{} }
 
-// sendable reports whether it can be sent on in a header, and is not too long. A
+// fitsHeader reports whether it can be sent on in a header, and is not too long. A
 // token of the query or of a frame may hold anything.
-func (c credential) sendable() bool {
+func (c credential) fitsHeader() bool {
 	for _, b := range []byte(c.token + c.authorization + c.cookies) {
 		if b < ' ' && b != '\t' || b == 0x7f {
 			return false
@@ -54,7 +54,7 @@ func credentialOf(r *http.Request, tokenCookie string, forwarded []string) (c cr
 		}
 	}
 	if c.token == "" {
-		c.token = offered(r)
+		c.token = subprotocolToken(r)
 	}
 	if c.token == "" {
 		c.token = r.URL.Query().Get("access_token")
@@ -64,12 +64,12 @@ func credentialOf(r *http.Request, tokenCookie string, forwarded []string) (c cr
 			c.token = k.Value
 		}
 	}
-	c.cookies = named(r, forwarded)
+	c.cookies = cookieHeader(r, forwarded)
 	return c, len(c.token) <= maxToken && len(c.authorization) <= maxToken+16 && len(c.cookies) <= maxToken
 }
 
-// offered returns the token among the subprotocols.
-func offered(r *http.Request) string {
+// subprotocolToken returns the token among the subprotocols.
+func subprotocolToken(r *http.Request) string {
 	for _, h := range r.Header.Values("Sec-WebSocket-Protocol") {
 		for p := range strings.SplitSeq(h, ",") {
 			if token, found := strings.CutPrefix(strings.TrimSpace(p), bearerProtocol); found {
@@ -80,9 +80,9 @@ func offered(r *http.Request) string {
 	return ""
 }
 
-// named returns the cookies with these names, in the order of the names, so
+// cookieHeader returns the cookies with these names, in the order of the names, so
 // that the same session gives the same text whatever else a browser sends.
-func named(r *http.Request, names []string) string {
+func cookieHeader(r *http.Request, names []string) string {
 	var out []string
 	cookies := r.Cookies()
 	for _, name := range names {

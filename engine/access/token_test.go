@@ -7,7 +7,7 @@ import (
 	"testing"
 )
 
-func TestWhereTheTokenStands(t *testing.T) {
+func TestTokenSources(t *testing.T) {
 	for _, c := range []struct {
 		name    string
 		request *http.Request
@@ -35,7 +35,7 @@ func TestWhereTheTokenStands(t *testing.T) {
 	}
 }
 
-func TestTooMuchIsNotLookedAt(t *testing.T) {
+func TestOversizedCredentialsAreRefused(t *testing.T) {
 	for name, r := range map[string]*http.Request{
 		"two headers":      asks("/live", "Authorization", "Bearer a", "Authorization", "Bearer b"),
 		"a long token":     asks("/live?access_token=" + strings.Repeat("x", maxToken+1)),

@@ -7,26 +7,25 @@ import (
 	"time"
 )
 
-// verifiedTTL bounds how long a token that was good is not verified again.
-// Whether it has expired or was revoked is looked at each time all the same.
+// verifiedTTL is the longest time for which a good signature is not verified again.
+// Expiry and revocation are still checked on every use.
 const verifiedTTL = time.Hour
 
-// processors bounds how many signatures are verified at the same time: half of
-// the processors, so that a flood of tokens leaves the other half to those who
-// watch.
-var processors = make(chan struct{}, max(1, runtime.GOMAXPROCS(0)/2))
+// verifySlots is a semaphore. At most half of the processors verify signatures, so
+// that a flood of tokens leaves the other half to the fan-out.
+var verifySlots = make(chan struct{}, max(1, runtime.GOMAXPROCS(0)/2))
 
-// verifyAlone runs a verification. It waits until a processor may be taken, a
-// fraction of a millisecond for each that waits. verify must not wait itself.
-func verifyAlone(verify func()) {
-	processors <- struct{}{}
-	defer func() { <-processors }()
+// limitVerification runs verify once a slot is free. verify must not block: it would
+// keep the slot from others.
+func limitVerification(verify func()) {
+	verifySlots <- struct{}{}
+	defer func() { <-verifySlots }()
 	verify()
 }
 
-// verifiedOnce is what verify says of a token, or has said of the same token
-// lately. Only good ones are kept, so that made-up tokens take no memory.
-func (g *Guard) verifiedOnce(token string, verify func(context.Context) (*Identity, error)) (*Identity, error) {
+// verifyCached returns the result of verify, or a recent result for the same token.
+// Only good tokens are cached, so that made-up ones use no memory.
+func (g *Guard) verifyCached(token string, verify func(context.Context) (*Identity, error)) (*Identity, error) {
 	return g.verified.get(g.verified.key(token), "", func(ctx context.Context) (*Identity, time.Duration, error) {
 		id, err := verify(ctx)
 		if err != nil {
@@ -36,9 +35,8 @@ func (g *Guard) verifiedOnce(token string, verify func(context.Context) (*Identi
 	})
 }
 
-// Recognize reports whether a request shows a credential that was good lately:
-// it costs a hash, and says nothing of whether it has been revoked. Any goroutine
-// may call it.
+// Recognize reports whether the credential of a request was accepted recently. It
+// costs one hash and does not check revocation. Any goroutine may call it.
 func (g *Guard) Recognize(r *http.Request) bool {
 	if !g.Tokens() {
 		return true
@@ -53,7 +51,7 @@ func (g *Guard) Recognize(r *http.Request) bool {
 		}
 	}
 	if a, ok := g.auth.(*platformAuth); ok {
-		id, _, found := g.identities.lookup(a.key(c.asked()), time.Now())
+		id, _, found := g.identities.lookup(a.key(c.forPlatform()), time.Now())
 		return found && id != nil
 	}
 	return g.auth == nil && !isLink(c.token) // everybody is let in

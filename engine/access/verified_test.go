@@ -66,7 +66,7 @@ func TestGoodTokensAreVerifiedOnce(t *testing.T) {
 	if _, status := g.Authenticate(shows(fine)); status != http.StatusUnauthorized {
 		t.Errorf("a revoked token that was good before: status %d", status)
 	}
-	if id, err := g.verifiedOnce("old", func(context.Context) (*Identity, error) {
+	if id, err := g.verifyCached("old", func(context.Context) (*Identity, error) {
 		return &Identity{expires: time.Now().Add(-time.Second)}, nil
 	}); err != nil || id == nil || g.Recognize(shows("old")) {
 		t.Errorf("%+v, %v: a token is kept beyond its end", id, err)
@@ -100,7 +100,7 @@ func TestOtherKeysHaveTokensVerifiedAgain(t *testing.T) {
 }
 
 // Where the platform is asked, those are recognized whose yes is kept.
-func TestThePlatformsYesIsRecognized(t *testing.T) {
+func TestCachedPlatformAnswerIsRecognized(t *testing.T) {
 	d := newDouble(t, says(200, `{"id":"ada"}`))
 	g, _ := guard(t, func(o *Options) { o.Mode, o.URL, o.Cache = ModeHTTP, d.URL, time.Hour })
 	ada, bob := asks("/live?access_token=ada"), asks("/live", "Authorization", "Bearer bob")
@@ -118,12 +118,12 @@ func TestThePlatformsYesIsRecognized(t *testing.T) {
 
 // No more verifications are under way than half of the processors carry.
 func TestVerificationsLeaveProcessors(t *testing.T) {
-	for range cap(processors) {
-		processors <- struct{}{}
+	for range cap(verifySlots) {
+		verifySlots <- struct{}{}
 	}
 	done := make(chan struct{})
 	go func() {
-		verifyAlone(func() {})
+		limitVerification(func() {})
 		close(done)
 	}()
 	select {
@@ -131,8 +131,8 @@ func TestVerificationsLeaveProcessors(t *testing.T) {
 		t.Error("one verification too many")
 	default:
 	}
-	for range cap(processors) {
-		<-processors
+	for range cap(verifySlots) {
+		<-verifySlots
 	}
 	<-done
 }

@@ -47,13 +47,13 @@ func (g *Guard) watch(ctx context.Context) {
 		}
 		changed, err := g.refresh(ctx)
 		if err != nil && ctx.Err() == nil {
-			g.fault("public events and revocations could not be read; those before are kept", err)
+			g.logFault("public events and revocations could not be read; those before are kept", err)
 		}
 		if notified || changed {
 			g.identities.flush()
 			g.decisions.flush()
 		}
-		stale := g.fresh() != nil
+		stale := g.checkFresh() != nil
 		if notified || changed || stale != wasStale {
 			g.o.Changed()
 		}
@@ -78,10 +78,10 @@ func (g *Guard) refresh(ctx context.Context) (changed bool, err error) {
 // changed.
 func (g *Guard) logDelayed() {
 	delayed := g.lists.allDelayed()
-	if slices.Equal(delayed, g.closed) {
+	if slices.Equal(delayed, g.delayed) {
 		return
 	}
-	g.closed = delayed
+	g.delayed = delayed
 	if len(delayed) == 0 {
 		g.o.Logger.Info("no event has a delay any more: none is closed to the public for that")
 		return
@@ -90,9 +90,9 @@ func (g *Guard) logDelayed() {
 		"events", delayed[:min(len(delayed), 20)], "number", len(delayed))
 }
 
-func (g *Guard) fault(what string, err error) {
+func (g *Guard) logFault(what string, err error) {
 	g.meters.failed.Inc()
-	if n, ok := g.faults.Allow(time.Now()); ok {
+	if n, ok := g.faultLog.Allow(time.Now()); ok {
 		g.o.Logger.Warn(what, "error", err, "times", n)
 	}
 }

@@ -12,12 +12,11 @@
 //
 // # Goroutines
 //
-// net/http has one per connection; the handlers may run on any of them. Serve
+// net/http runs one goroutine per connection, and the handlers on any of them. Serve
 // blocks its caller. Shutdown and Addr may be called from any goroutine.
 //
 // # Caveats
 //
-// Once a connection has upgraded, net/http has handed it over: Shutdown neither
-// waits for it nor closes it. That is the live server's drain, which has to
-// come first.
+// net/http hands a connection over when it upgrades. Shutdown neither waits for such
+// a connection nor closes it: the live server's drain does, and has to come first.
 package front

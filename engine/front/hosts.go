@@ -16,21 +16,20 @@ const (
 		"set AUTH_MODE, or AUTH_ALLOW_ANONYMOUS=true if everybody who reaches the proxy may watch, and TRUSTED_PROXIES"
 )
 
-// checkHost refuses, for every path, what is not meant for a listener that
-// nobody has opened to the world.
+// checkHost refuses, on every path, requests that the listener is not meant for.
 //
-// Where everybody may watch (AUTH_MODE=none), requests that bear the marks of a
-// proxy are refused: through the proxy the listener would be a public one. A
-// proxy that leaves no mark and sends the listener's own address or localhost as
+// Where everybody may watch (AUTH_MODE=none), requests with the headers of a
+// proxy are refused: a proxy would make the listener public. A proxy that adds no
+// header and sends the listener's own address or localhost as
 // host cannot be told from a direct client.
 //
-// A loopback listener refuses requests that were sent to another name. A page
-// whose name was pointed at 127.0.0.1 (DNS rebinding) has the same origin as the
-// listener to a browser, and could read everything. Let through are hosts in
-// ALLOWED_ORIGINS, and what came through a trusted proxy.
+// A loopback listener refuses requests that were sent to another name. If the name
+// of a page resolves to 127.0.0.1 (DNS rebinding), the browser gives the page and
+// the listener the same origin, and the page could read everything. Hosts in
+// ALLOWED_ORIGINS and requests through a trusted proxy are allowed.
 func (s *Server) checkHost(next http.Handler, at net.Addr) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		switch s.judgeHost(r, at) {
+		switch s.classifyHost(r, at) {
 		case hostProxied:
 			s.opts.Live.RefuseProxy(w, r, notThroughProxy)
 		case hostForeign:
@@ -44,40 +43,35 @@ func (s *Server) checkHost(next http.Handler, at net.Addr) http.Handler {
 	})
 }
 
-// verdict on the host that a request names.
-type verdict int
+// hostDecision is what checkHost does with a request.
+type hostDecision int
 
 const (
-	hostFine    verdict = iota
-	hostProxied         // it came through a proxy that may not be there
-	hostForeign         // it was sent to another name
+	hostAllowed hostDecision = iota
+	hostProxied              // it came through a proxy that is not allowed
+	hostForeign              // it was sent to another name
 )
 
-func (s *Server) judgeHost(r *http.Request, at net.Addr) verdict {
+func (s *Server) classifyHost(r *http.Request, at net.Addr) hostDecision {
 	switch {
 	case s.opts.Anonymous:
 	case !s.opts.SignIn && origin.Forwarded(r):
 		return hostProxied
-	case isLoopback(at) && !origin.OwnHost(r.Host, at) && !s.opts.Origins.ContainsHost(r.Host) && !s.throughProxy(r, at):
+	case origin.IsLoopback(at) && !origin.OwnHost(r.Host, at) && !s.opts.Origins.ContainsHost(r.Host) && !s.throughProxy(r, at):
 		return hostForeign
 	}
-	return hostFine
-}
-
-func isLoopback(at net.Addr) bool {
-	tcp, ok := at.(*net.TCPAddr)
-	return ok && tcp.IP.IsLoopback()
+	return hostAllowed
 }
 
 // throughProxy reports whether a request to a loopback listener came through a
-// trusted proxy. It did when it comes from an address elsewhere, since only a
-// PROXY header can say so, or from the proxy's address with X-Forwarded-For. The
-// address alone is not enough: other programs of this machine have it, too.
+// trusted proxy. That is so if its address is not loopback, which only a PROXY
+// header can cause, or if it comes from the proxy's address with X-Forwarded-For.
+// The address alone is not enough: other programs of this machine share it.
 //
-// A page whose name was pointed here can set that header on what it fetches. It
-// cannot set Host, though, and its URL has to name this listener's port. A proxy is
-// asked on a port of its own. On port 80, which no Host names, the two look the
-// same; the page still cannot open a WebSocket then.
+// A page that uses DNS rebinding can set that header, but not Host, and its URL has
+// to name this listener's port. Clients of a proxy name the proxy's port. On port
+// 80, which Host omits, the two look the same; even then the page cannot open a
+// WebSocket.
 func (s *Server) throughProxy(r *http.Request, at net.Addr) bool {
 	peer, err := netip.ParseAddrPort(r.RemoteAddr)
 	if err != nil {
@@ -96,12 +90,12 @@ func namesPort(host string, at net.Addr) bool {
 	return err == nil && ok && port == strconv.Itoa(tcp.Port)
 }
 
-// warnOfProxies says at start what a request may not show: through a proxy on
-// this machine all clients come from a loopback address, which the built-in
-// limits of an address do not count.
+// warnOfProxies logs a warning at start, because no request shows the problem: behind
+// a proxy on this machine, all clients come from a loopback address, to which the
+// default limits per address do not apply.
 func (s *Server) warnOfProxies(at net.Addr) {
 	open := s.opts.SignIn || s.opts.Anonymous
-	if isLoopback(at) && open && len(s.opts.Proxies) == 0 {
+	if origin.IsLoopback(at) && open && len(s.opts.Proxies) == 0 {
 		s.opts.Logger.Warn("HTTP_ADDR is a loopback address and TRUSTED_PROXIES is not set: if a proxy on this machine serves it, its clients have no limits of an address", "http_addr", at.String())
 	}
 }

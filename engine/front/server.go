@@ -67,7 +67,7 @@ func New(o Options) (*Server, error) {
 		WriteTimeout:      30 * time.Second,
 		IdleTimeout:       time.Minute,
 		MaxHeaderBytes:    o.MaxHeaderBytes,
-		ErrorLog:          slog.NewLogLogger(o.Logger.Handler(), slog.LevelDebug), // what scanners send is not worth more
+		ErrorLog:          slog.NewLogLogger(o.Logger.Handler(), slog.LevelDebug), // scanners cause many of these
 	}
 	o.Live.TrackConnections(s.server)
 	if o.ProxyProtocol {
@@ -81,10 +81,9 @@ func New(o Options) (*Server, error) {
 	return s, nil
 }
 
-// handler is what the listener at this address serves. What holds for every
-// path is around the mux. The limit of requests comes first, so that refusals and
-// answers to preflights count, too. What the live server will limit itself passes
-// it.
+// handler serves all paths. What applies to every path wraps the mux. The request
+// limit is outermost, so that refusals and preflights count, too. Handshakes skip it,
+// because the live server has limits of its own for them.
 func (s *Server) handler(at net.Addr) http.Handler {
 	mux := http.NewServeMux()
 	mux.Handle("/live", s.opts.Live)
@@ -92,7 +91,7 @@ func (s *Server) handler(at net.Addr) http.Handler {
 	all := s.shareWithOrigins(s.checkHost(mux, at))
 	limited := s.opts.Live.LimitRequests(all)
 	return s.strictTransport(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if r.URL.Path == "/live" && r.Method == http.MethodGet && s.judgeHost(r, at) == hostFine {
+		if r.URL.Path == "/live" && r.Method == http.MethodGet && s.classifyHost(r, at) == hostAllowed {
 			all.ServeHTTP(w, r)
 			return
 		}
@@ -100,7 +99,7 @@ func (s *Server) handler(at net.Addr) http.Handler {
 	}))
 }
 
-// strictTransport tells browsers to use nothing but TLS from here on.
+// strictTransport tells browsers to use only TLS for this host.
 func (s *Server) strictTransport(next http.Handler) http.Handler {
 	if s.opts.TLS.StrictTransport == 0 {
 		return next

@@ -7,21 +7,20 @@ import (
 	"sync"
 )
 
-// How closely mutexes and waiting are looked at while somebody profiles them.
+// Sampling rates while a profile is recorded.
 const (
 	mutexFraction = 1      // every contended unlock
 	blockRate     = 10_000 // ns of waiting per sample
 )
 
-// contention serves the profiles mutex and block, which the runtime keeps only
-// where it is told to: while somebody asks for ?seconds=n, and not at all
-// otherwise, since it costs something at every lock.
+// contention serves the profiles mutex and block. The runtime records them only while
+// a request is under way (?seconds=n), because recording costs time at every lock.
 type contention struct {
 	name   string
 	record func(on bool)
 
-	mu    sync.Mutex // guards asked
-	asked int        // requests under way
+	mu     sync.Mutex // guards active
+	active int        // requests under way
 }
 
 func newContention(name string) *contention {
@@ -50,6 +49,6 @@ func (c *contention) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 func (c *contention) add(n int) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.asked += n
-	c.record(c.asked > 0)
+	c.active += n
+	c.record(c.active > 0)
 }

@@ -8,8 +8,8 @@ import (
 	"time"
 )
 
-// longestProfile bounds what costs the process something for as long as it
-// lasts.
+// longestProfile bounds the time of a profile, which slows the process down while it
+// runs.
 const longestProfile = 5 * time.Minute
 
 // handleProfiles adds the profiles to mux.
@@ -23,15 +23,15 @@ func handleProfiles(mux *http.ServeMux) {
 		"symbol":  http.HandlerFunc(pprof.Symbol),
 		"trace":   http.HandlerFunc(pprof.Trace),
 	} {
-		mux.Handle("/debug/pprof/"+path, bounded(h))
+		mux.Handle("/debug/pprof/"+path, limitSeconds(h))
 	}
 }
 
-// bounded refuses profiles that would take too long. What is no number is left
-// to the profile, which takes its default then.
-func bounded(next http.Handler) http.Handler {
+// limitSeconds refuses profiles that would take too long. Values that are not numbers
+// are left to the profile, which then uses its default.
+func limitSeconds(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		// Not a number is not in bounds either.
+		// NaN compares false, so it is refused, too.
 		if n, err := strconv.ParseFloat(r.FormValue("seconds"), 64); err == nil && !(n <= longestProfile.Seconds()) {
 			http.Error(w, fmt.Sprintf("seconds is %s, allowed is %.0f at most", r.FormValue("seconds"), longestProfile.Seconds()), http.StatusBadRequest)
 			return

@@ -27,8 +27,8 @@ func (s *Server) ready(w http.ResponseWriter, r *http.Request) {
 	query := r.URL.Query()
 	switch {
 	case query.Has("verbose") || query.Has("format"):
-		s.tokenOnly(http.HandlerFunc(s.details)).ServeHTTP(w, r)
-	case acceptsJSON(r) && s.knows(r):
+		s.requireToken(http.HandlerFunc(s.details)).ServeHTTP(w, r)
+	case acceptsJSON(r) && s.hasToken(r):
 		s.details(w, r)
 	default:
 		status, short := s.readiness()
@@ -85,6 +85,6 @@ func writeText(w http.ResponseWriter, status int, a readiness) {
 	answer(w, status, "text/plain; charset=utf-8", b.Bytes())
 }
 
-// oneLine is a reason without what would end the line or a column, or what a
-// terminal would obey: errors of servers are part of it.
+// oneLine removes line and column breaks and escapes control characters, because
+// reasons contain errors of other servers.
 func oneLine(s string) string { return plain.Text(strings.Join(strings.Fields(s), " ")) }

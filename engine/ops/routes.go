@@ -28,14 +28,14 @@ func (s *Server) routes(profiles bool) http.Handler {
 	mux := http.NewServeMux()
 	mux.HandleFunc("/healthz", alive)
 	mux.HandleFunc("/readyz", s.ready)
-	mux.Handle("/", s.tokenOnly(private))
+	mux.Handle("/", s.requireToken(private))
 	return mux
 }
 
-// tokenOnly wants the bearer token, if there is one.
-func (s *Server) tokenOnly(next http.Handler) http.Handler {
+// requireToken refuses requests without the bearer token, if one is set.
+func (s *Server) requireToken(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if !s.knows(r) {
+		if !s.hasToken(r) {
 			w.Header().Set("WWW-Authenticate", "Bearer")
 			http.Error(w, "unauthorized", http.StatusUnauthorized)
 			return
@@ -44,10 +44,9 @@ func (s *Server) tokenOnly(next http.Handler) http.Handler {
 	})
 }
 
-// knows reports whether a request carries the bearer token, or none is asked
-// for. Hashes are compared, so that the time it takes tells nothing, not even
-// the length.
-func (s *Server) knows(r *http.Request) bool {
+// hasToken reports whether a request carries the bearer token, or none is set. It
+// compares hashes in constant time, so that timing reveals not even the length.
+func (s *Server) hasToken(r *http.Request) bool {
 	want := sha256.Sum256([]byte("Bearer " + s.o.Token))
 	got := sha256.Sum256([]byte(r.Header.Get("Authorization")))
 	return s.o.Token == "" || subtle.ConstantTimeCompare(got[:], want[:]) == 1
@@ -69,8 +68,8 @@ func (s *Server) metrics(w http.ResponseWriter, _ *http.Request) {
 	answer(w, http.StatusOK, "text/plain; version=0.0.4; charset=utf-8", b.Bytes())
 }
 
-// alive says that the process answers. Nothing else is asked: a restart heals
-// neither a database that is away nor a stream that is empty.
+// alive reports only that the process answers. It checks no dependency, because a
+// restart repairs neither an unreachable database nor an empty stream.
 func alive(w http.ResponseWriter, _ *http.Request) {
 	answerJSON(w, http.StatusOK, struct {
 		Status string `json:"status"`

@@ -13,6 +13,7 @@ import (
 	"github.com/VictoriaMetrics/metrics"
 
 	"pitwall/engine/internal/health"
+	"pitwall/engine/internal/origin"
 )
 
 // DefaultAddr is where the ops server listens when no address is given.
@@ -53,7 +54,7 @@ type Server struct {
 	o        Options
 	http     *http.Server
 	listener net.Listener
-	cancel   context.CancelFunc // ends what requests wait for
+	cancel   context.CancelFunc // cancels the profiles under way
 }
 
 // New makes a server that does not listen yet.
@@ -80,10 +81,10 @@ func (s *Server) Listen() error {
 		return fmt.Errorf("listen for metrics and health (OPS_ADDR): %w", err)
 	}
 	s.listener = l
-	local := isLoopback(l.Addr())
-	s.http.Handler = ownSiteOnly(s.routes(local || s.o.Profiles))
+	local := origin.IsLoopback(l.Addr())
+	s.http.Handler = rejectCrossSite(s.routes(local || s.o.Profiles))
 	if local {
-		s.http.Handler = localOnly(s.http.Handler, l.Addr())
+		s.http.Handler = rejectForeignHost(s.http.Handler, l.Addr())
 	} else if s.o.Token == "" {
 		s.o.Logger.Warn("everybody who reaches OPS_ADDR may read the metrics and why parts are not ready; set OPS_TOKEN", "ops_addr", l.Addr().String())
 	}

@@ -39,7 +39,7 @@ func (l *List) Set(events []Event) error {
 		if bytes.Equal(b, l.current().plain) {
 			return nil
 		}
-		small, err := squeeze(b)
+		small, err := compress(b)
 		if err != nil {
 			return fmt.Errorf("compress the list of events: %w", err)
 		}

@@ -43,8 +43,8 @@ type file struct {
 // Handler serves the page at / and the events of list at /events.json. Any
 // other path is 404, any method but GET and HEAD 405. Pages of the same origin
 // may embed the page, and those of embedders, which are sources of a
-// Content-Security-Policy. It panics if the embedded files cannot be read, which
-// a build either has or has not.
+// Content-Security-Policy. It panics if an embedded file cannot be read, which
+// depends on the build alone.
 func Handler(list *List, embedders ...string) http.Handler {
 	files, err := page()
 	if err != nil {
@@ -56,7 +56,7 @@ func Handler(list *List, embedders ...string) http.Handler {
 	}
 	mux.Handle("/{$}", files["index.html"])
 	mux.Handle("/events.json", list)
-	return guard(mux, strings.Join(append([]string{policy}, embedders...), " "))
+	return withSecurityHeaders(mux, strings.Join(append([]string{policy}, embedders...), " "))
 }
 
 // page is the embedded files, read and compressed once.
@@ -78,7 +78,7 @@ func load(from fs.FS, folder string) (map[string]*file, error) {
 		if !known {
 			return nil, fmt.Errorf("read the page's files: no content type for %s", e.Name())
 		}
-		small, err := squeeze(plain)
+		small, err := compress(plain)
 		if err != nil {
 			return nil, fmt.Errorf("compress %s: %w", e.Name(), err)
 		}
@@ -88,7 +88,7 @@ func load(from fs.FS, folder string) (map[string]*file, error) {
 	return files, nil
 }
 
-func squeeze(b []byte) ([]byte, error) {
+func compress(b []byte) ([]byte, error) {
 	var out bytes.Buffer
 	z, err := gzip.NewWriterLevel(&out, gzip.BestCompression)
 	if err != nil {
@@ -128,8 +128,7 @@ func (f *file) send(w http.ResponseWriter, r *http.Request) {
 	http.ServeContent(w, r, "", time.Time{}, bytes.NewReader(body))
 }
 
-// acceptsGzip is for browsers, who all say so plainly. Quality values are
-// honoured only where they refuse.
+// acceptsGzip reads Accept-Encoding. A quality value matters only where it is 0.
 func acceptsGzip(r *http.Request) bool {
 	for part := range strings.SplitSeq(r.Header.Get("Accept-Encoding"), ",") {
 		name, quality, _ := strings.Cut(strings.TrimSpace(part), ";")
@@ -141,8 +140,8 @@ func acceptsGzip(r *http.Request) bool {
 	return false
 }
 
-// guard puts the security headers on every answer, errors included.
-func guard(next http.Handler, policy string) http.Handler {
+// withSecurityHeaders puts the security headers on every answer, errors included.
+func withSecurityHeaders(next http.Handler, policy string) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		h := w.Header()
 		h.Set("Content-Security-Policy", policy)

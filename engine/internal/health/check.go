@@ -17,8 +17,8 @@ type Check struct {
 	bad    bool
 	since  time.Time // of the fault, or of the last recovery
 	reason string
-	tell   pace.LogLimiter // faults that begin
-	told   bool            // the fault was logged, and so will be its end
+	limit  pace.LogLimiter // of new faults in the log
+	logged bool            // the fault was logged, so its end is logged as well
 }
 
 // Report is Fault for an error, and OK for nil.
@@ -45,8 +45,8 @@ func (c *Check) Fault(reason error) {
 	}
 	now := r.now()
 	c.bad, c.since = true, now
-	n, tell := c.tell.Allow(now)
-	if c.told = tell; tell {
+	n, ok := c.limit.Allow(now)
+	if c.logged = ok; ok {
 		r.log.Warn("part has a fault", "part", c.part, "reason", c.reason, "times", n)
 	}
 }
@@ -63,10 +63,10 @@ func (c *Check) OK() {
 		return
 	}
 	now := r.now()
-	if c.told {
+	if c.logged {
 		r.log.Info("part has recovered", "part", c.part, "after", now.Sub(c.since).Round(time.Millisecond), "reason", c.reason)
 	}
-	c.bad, c.since, c.reason, c.told = false, now, "", false
+	c.bad, c.since, c.reason, c.logged = false, now, "", false
 }
 
 // status is called with the registry's mutex held.

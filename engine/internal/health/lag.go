@@ -7,8 +7,8 @@ import (
 	"github.com/VictoriaMetrics/metrics"
 )
 
-// Lag is a lag in ms that keeps growing while it cannot be measured: what waits
-// then, waits on. Any goroutine may use it.
+// Lag is a lag in ms. While it cannot be measured it keeps growing with time, because
+// the backlog keeps waiting. Any goroutine may use it.
 type Lag struct {
 	gauge *metrics.Gauge
 	now   func() time.Time

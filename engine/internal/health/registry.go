@@ -61,12 +61,12 @@ func (r *Registry) Parts() []Status {
 	defer r.mu.Unlock()
 	now := r.now()
 	var list []Status
-	places := map[string]int{}
+	index := map[string]int{}
 	for _, c := range r.checks {
 		s := c.status(now)
-		i, known := places[c.part]
+		i, known := index[c.part]
 		if !known {
-			places[c.part] = len(list)
+			index[c.part] = len(list)
 			list = append(list, s)
 			continue
 		}

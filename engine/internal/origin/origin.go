@@ -2,8 +2,8 @@
 // and where it was sent: Origin and Host. The public and the private listener
 // and the live server share it, so that they agree.
 //
-// It also knows the marks that proxies leave in a request. Nothing here asks
-// the network, and nothing is kept: any goroutine may call any function.
+// It also detects the headers that proxies add. No function uses the network or keeps
+// state, so any goroutine may call any of them.
 //
 // Names are compared as RFC 6454 does: scheme, host and port, each in its
 // usual form. A dot at the end of a host is left out, since it names the same

@@ -8,10 +8,10 @@ import (
 	"strings"
 )
 
-// OwnHost reports whether a Host header means the listener at this address,
-// whatever the name service says: localhost, or the address itself. Another
-// address is what a proxy that is known by it passes on. A missing header
-// (HTTP/1.0) does: a browser always sends it.
+// OwnHost reports whether a Host header names the listener at this address:
+// localhost, or the address itself, whatever the name service says. Any other address
+// may be that of a proxy that passes Host on. A missing header (HTTP/1.0) counts as
+// its own, because browsers always send one.
 func OwnHost(host string, at net.Addr) bool {
 	if host == "" {
 		return true
@@ -26,6 +26,12 @@ func OwnHost(host string, at net.Addr) bool {
 	a, err := netip.ParseAddr(name)
 	own, ownErr := netip.ParseAddrPort(at.String())
 	return err == nil && ownErr == nil && a.Unmap() == own.Addr().Unmap().WithZone("")
+}
+
+// IsLoopback reports whether only this machine can connect to a listener's address.
+func IsLoopback(at net.Addr) bool {
+	tcp, ok := at.(*net.TCPAddr)
+	return ok && tcp.IP.IsLoopback()
 }
 
 // Headers that proxies and content delivery networks add, and browsers do not:
@@ -44,9 +50,9 @@ var (
 	}
 )
 
-// Forwarded reports whether a request bears the marks of a proxy, even if they
-// are empty, or is of HTTP/1.0, which proxies speak and browsers do not. A
-// proxy that leaves none cannot be told from a direct client.
+// Forwarded reports whether a request has a header that proxies add, even an empty
+// one, or uses HTTP/1.0, which proxies speak and browsers do not. A proxy that adds
+// no header cannot be told from a direct client.
 func Forwarded(r *http.Request) bool {
 	if !r.ProtoAtLeast(1, 1) {
 		return true

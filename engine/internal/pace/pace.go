@@ -1,6 +1,6 @@
-// Package pace spaces out what is repeated: attempts at a server that is away,
-// and log lines of a fault that goes on. It is not on the way of a position; the
-// packages that talk to servers share it.
+// Package pace limits repetition: retries against a server that cannot be reached,
+// and log lines of a fault that persists. The packages that talk to servers share
+// it; the fan-out path does not use it.
 //
 // It starts no goroutine. A Backoff belongs to one goroutine at a time; a
 // LogLimiter may be used by any.
@@ -21,7 +21,7 @@ const (
 )
 
 // Backoff is the wait between attempts: it doubles, and half of it is random,
-// so that many processes do not come back to a server at the same moment: 50 ms
+// so that many processes do not reconnect at the same moment: 50 ms
 // at first, 5 s at most. The zero value is ready. One goroutine uses it.
 type Backoff struct{ next time.Duration }
 

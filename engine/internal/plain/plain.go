@@ -45,16 +45,16 @@ func clean(s, keep string) string {
 	return b.String()
 }
 
-// shown reports whether a character may stand. utf8.RuneError is looked at more
-// closely: it is also what invalid bytes are read as.
+// shown reports whether a character needs no escape. clean handles utf8.RuneError
+// itself, because invalid bytes also decode to it.
 func shown(r rune, keep string) bool {
 	return r != utf8.RuneError && strconv.IsPrint(r) || strings.ContainsRune(keep, r)
 }
 
 // Writer passes on what is written to it with everything escaped that is
-// neither printable, a line feed nor a tab. It is the last door before a
-// terminal or a log: a value on a line of its own still needs Text, so that it
-// stays on that line. A call has whole characters.
+// neither printable, a line feed nor a tab. It wraps the final output
+// to a terminal or a log. A value inside a line still needs Text, so that it cannot
+// start a new line. Each call must hold whole characters.
 type Writer struct{ To io.Writer }
 
 // Write writes all of p or returns an error.

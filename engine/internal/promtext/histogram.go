@@ -1,7 +1,6 @@
-// Package promtext writes histograms that are counted in plain atomics, where
-// every nanosecond counts, as the metrics library writes its own. It stands
-// between those who count on the way of a position, the shards and the
-// writers, and /metrics.
+// Package promtext writes histograms in the text format of the metrics library. The
+// shards and writers count on the fan-out path with plain atomics, which are cheaper
+// than the library's own histograms.
 //
 // Any goroutine may call it.
 package promtext
