@@ -1,7 +1,7 @@
-// Package live is the last room on the way of a position: it takes the chunks
+// Package live is the last step on the way of a position: it takes the chunks
 // that the shards have put into each connection's ring and writes them to the
-// WebSocket clients. It speaks contract 3, the protocol; it is the only
-// importer of gws.
+// WebSocket clients. It speaks the protocol (README.md). It is the only package
+// that imports gws.
 //
 // # Goroutines
 //
@@ -17,7 +17,7 @@
 //     one that looks at the memory that is held for all.
 //   - Access decisions are waited for on goroutines of their own, since a
 //     platform may be slow: 128 at most for what clients want, and 32 for whether
-//     they may stay. Equal questions are asked once (asks.go).
+//     they may stay. Equal questions are asked once (authpool.go).
 //
 // Server.Run owns them all and returns when they have ended.
 //
@@ -35,9 +35,9 @@
 // waiting requests have a budget in bytes per connection. When replies are not
 // read, no request is carried out; when requests wait, the socket is not read. So
 // a client that floods fills its own window. One that sends more than its rate is
-// refused once and then not read for a second (throttle.go). One that subscribes again and again
-// has an allowance of snapshots in bytes (allowance.go); beyond it its next
-// subscribe waits, with the requests after it.
+// refused once and then not read for a second (throttle.go). One that subscribes
+// again and again has an allowance of snapshots in bytes (allowance.go); beyond it
+// its next subscribe waits, with the requests after it.
 //
 // session.task is the one place that decides what a session does next. Where it
 // waits, task names whose schedule ends the wait.
@@ -46,13 +46,13 @@
 //
 // permessage-deflate is agreed on by live itself (offer.go), without context
 // takeover, so that the shards compress once for all. A client's compressed
-// messages pass gws as they are (follow.go) and are inflated by the dispatchers.
+// messages pass gws as they are (framevalidator.go) and are inflated by the dispatchers.
 //
 // # Who may stay
 //
 // Every session is asked about again once per interval, spread out, and at once
-// when access has changed (review.go). Its topics are asked about one after the
-// other, and each answer is carried out when it comes (examine.go), whatever the
+// when access has changed (recheck.go). Its topics are asked about one after the
+// other, and each answer is carried out when it comes (sessioncheck.go), whatever the
 // session waits for itself. What is asked about is in doubt until there is a yes;
 // a doubt ends by the clock (grace.go). Recheck counts the changes of access: an
 // answer to a question from before the last one is not used for a client.

@@ -28,7 +28,7 @@ var atomicFiles = []exception{
 	{"engine/live/outbox.go", "the close frame, the pong and requests that wait: set by any goroutine, taken by the consumer"},
 	{"engine/live/session.go", "the states that reader, dispatchers, shards and writer share"},
 	{"engine/live/account.go", "what is held for a connection: reader, dispatchers and writer add, enforceMemory reads"},
-	{"engine/live/gauge.go", "the size of a TLS read buffer: the reader writes, enforceMemory reads"},
+	{"engine/live/measuredconn.go", "the size of a TLS read buffer: the reader writes, enforceMemory reads"},
 	{"engine/live/dispatch.go", "sessions with requests: shards add, and may not wait"},
 	{"engine/live/server.go", "counters of connections, and the drain"},
 	{"engine/live/authstate.go", "check a session again: set by timers and notifications, taken by a dispatcher"},
