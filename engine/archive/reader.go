@@ -81,8 +81,10 @@ func (r *reader) run(ctx, flush context.Context) error {
 	// The end of ctx may have cut off a reply, and an acknowledgement may have
 	// failed. The entries of both are pending: process them one last time.
 	err := r.processPending(flush, flush)
-	if flush.Err() != nil {
-		err = context.Cause(flush)
+	if cause := context.Cause(flush); cause != nil && err != nil {
+		err = fmt.Errorf("%w: %v", cause, err) // what it was busy with tells why
+	} else if cause != nil {
+		err = cause
 	}
 	if err != nil && !redis.IsNoGroup(err) {
 		return fmt.Errorf("archive of stream %s: pending entries stay for the next start: %w", r.stream, err)
