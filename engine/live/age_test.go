@@ -20,7 +20,7 @@ func aged(bound time.Duration) func(*setup) {
 
 // A client who has not read for longer than the bound is not shown what has
 // waited for him meanwhile: his queue is dropped although it is far from full.
-func TestWhatIsTooOldIsNotSent(t *testing.T) {
+func TestPositionsBeyondTheMaxAgeAreDropped(t *testing.T) {
 	for _, shape := range shapesOf {
 		t.Run(shape.name, func(t *testing.T) {
 			t.Parallel()
@@ -57,9 +57,9 @@ func TestWhatIsTooOldIsNotSent(t *testing.T) {
 	}
 }
 
-// However short the bound is, a client who takes his snapshots more slowly than
-// that comes to show the newest, and everything is shown or told as left out.
-func TestTooOldAtOnceStillGetsOn(t *testing.T) {
+// However short the bound is, a client that takes its snapshots more slowly than
+// that shows the newest in the end, and every update is shown or counted as left out.
+func TestMaxAgeShorterThanASnapshotTakes(t *testing.T) {
 	for _, shape := range shapesOf {
 		t.Run(shape.name, func(t *testing.T) {
 			t.Parallel()

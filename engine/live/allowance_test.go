@@ -84,7 +84,7 @@ func TestSnapshotsAreDrawnAtTheirRate(t *testing.T) {
 
 // An honest client does not notice: it subscribes to all that it may at once,
 // changes its intervals, and comes back on a new connection.
-func TestAllowanceSparesTheHonest(t *testing.T) {
+func TestAllowanceCoversOrdinaryUse(t *testing.T) {
 	const most = 64
 	roster := map[string][]string{}
 	for n := range most {

@@ -37,10 +37,10 @@ func occupy(p *authPool) (release func()) {
 	return func() { close(end) }
 }
 
-// TestQuestionsAreBoundedAndInOrder: no more questions are under way at once than
+// TestAuthPoolIsBoundedAndInOrder: no more questions are under way at once than
 // the pool may have. The others go on by priority, within one in the order in which
 // they came. One that is joined with an earlier priority moves up.
-func TestQuestionsAreBoundedAndInOrder(t *testing.T) {
+func TestAuthPoolIsBoundedAndInOrder(t *testing.T) {
 	t.Parallel()
 	p := newAuthPool(1)
 	p.start(context.Background())

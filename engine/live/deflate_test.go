@@ -96,7 +96,7 @@ func TestCompressedAndPlainScreensAreEqual(t *testing.T) {
 
 // A connection that has not agreed is never sent a compressed frame, one that
 // has gets snapshots and positions frames compressed: wire checks the headers.
-func TestOnlyWhoHasAgreedIsSentCompressedFrames(t *testing.T) {
+func TestCompressedFramesNeedAnAgreement(t *testing.T) {
 	devices := names(40)
 	r := start(t, map[string][]string{"e": devices})
 	r.publish(devices...)

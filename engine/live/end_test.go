@@ -11,10 +11,10 @@ import (
 
 // Run waits for a handshake that is under way when it ends: its client is still
 // answered and sent away, by writers that run.
-func TestTheEndWaitsForHandshakes(t *testing.T) {
+func TestRunWaitsForHandshakes(t *testing.T) {
 	r := start(t, nil)
 	asked, slowly := make(chan struct{}), make(chan struct{})
-	r.doors.who = func(*http.Request) (any, int) { close(asked); <-slowly; return nil, 0 }
+	r.rule.who = func(*http.Request) (any, int) { close(asked); <-slowly; return nil, 0 }
 	w := r.open(handshake)
 	<-asked
 	r.endLive()

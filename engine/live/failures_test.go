@@ -68,7 +68,7 @@ func TestFailureBudget(t *testing.T) {
 
 // Those that failed at the same time, before the first was known to, owe no more
 // than the burst.
-func TestFailuresAtTheSameTimeHaveABound(t *testing.T) {
+func TestConcurrentFailuresAreBounded(t *testing.T) {
 	a, now := addrKeyOf(netip.MustParseAddr("192.0.2.1")), time.Now()
 	l := &limiter{o: Limits{Failures: AddressLimit{Most: 1}}}
 	var turns []turn
@@ -115,7 +115,7 @@ func TestWrongTokensBeyondTheBudget(t *testing.T) {
 		srv := bare(Options{
 			Limits:    Limits{Failures: AddressLimit{Most: 1}},
 			Recognize: func(r *http.Request) bool { return r.Header.Get("Authorization") == "known" },
-			Access: &doors{who: func(r *http.Request) (any, int) {
+			Access: &accessRule{who: func(r *http.Request) (any, int) {
 				verified.Add(1)
 				if a := r.Header.Get("Authorization"); a == "known" || a == "new" {
 					return a, 0

@@ -57,7 +57,7 @@ func (w *wire) answer(payload string) bool {
 }
 
 // A connection with unsent bytes is not judged by its pongs.
-func TestHeartbeatLeavesTheSlowAlone(t *testing.T) {
+func TestHeartbeatSkipsSlowClients(t *testing.T) {
 	t.Parallel()
 	devices := names(20)
 	const beat = 300 * time.Millisecond

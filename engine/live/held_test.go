@@ -143,7 +143,7 @@ func TestWhatIsHeldIsCounted(t *testing.T) {
 			}
 			answer := make(chan struct{})
 			r := start(t, roster, tight, func(su *setup) {
-				su.doors.ask = func(_ context.Context, event string) error {
+				su.rule.ask = func(_ context.Context, event string) error {
 					if event == "slow" {
 						<-answer
 					}

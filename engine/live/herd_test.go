@@ -9,10 +9,10 @@ import (
 	"pitwall/engine/internal/testenv"
 )
 
-// A crowd that comes back within seconds to an event of many devices is served
-// from shared snapshot bodies: at most one per shard and window is built, nobody
-// is refused, and the live flow goes on.
-func TestHerd(t *testing.T) {
+// Many clients that reconnect within seconds to an event of many devices are served
+// from shared snapshots: at most one per shard and window is built, nobody is
+// refused, and live positions go on.
+func TestManyReconnectAtOnce(t *testing.T) {
 	const crowd, atOnce, window = 2000, 64, 50 * time.Millisecond
 	devices := names(500)
 	r := start(t, map[string][]string{"e": devices}, func(su *setup) {

@@ -116,7 +116,7 @@ func TestHostileFramesEndTheirOwnConnectionOnly(t *testing.T) {
 }
 
 // Bytes that arrive together with the handshake are read as any other.
-func TestHostileFramesBehindTheHandshake(t *testing.T) {
+func TestHostileFramesAfterTheHandshake(t *testing.T) {
 	r := start(t, map[string][]string{"e": {"a"}})
 	for _, c := range hostile {
 		if len(c.send) > 2000 {
@@ -134,7 +134,7 @@ func TestHostileFramesBehindTheHandshake(t *testing.T) {
 	r.gone(0)
 }
 
-func TestClientsThatGoWithoutAWord(t *testing.T) {
+func TestClientsThatVanish(t *testing.T) {
 	r := start(t, map[string][]string{"e": {"a"}})
 	by := r.spectator("")
 	by.subscribe("e")

@@ -10,7 +10,7 @@ import (
 
 // What the kernel holds unsent cannot be taken back, so that its bound is set on
 // every socket: read back from the connection that the listener gave.
-func TestTheKernelIsToldToHoldLittle(t *testing.T) {
+func TestNotsentLowatIsSet(t *testing.T) {
 	t.Parallel()
 	const lowat = 12345
 	seen := &seenConns{}

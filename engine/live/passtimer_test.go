@@ -5,9 +5,9 @@ import (
 	"time"
 )
 
-// The length of a sweep is that of the longest since it was asked for, the one
-// under way included, and is told once: a window that was stretched comes back.
-func TestSweepLength(t *testing.T) {
+// takeLongest returns the longest drain pass since the last call, the one under way
+// included, and each pass once: a window that was made longer comes back.
+func TestLongestPass(t *testing.T) {
 	var s passTimer
 	length := func(now, want time.Duration) {
 		t.Helper()

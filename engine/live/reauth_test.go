@@ -131,7 +131,7 @@ func (r *rig) as(user string, events ...string) *spectator {
 	return s
 }
 
-func TestANoEndsASubscription(t *testing.T) {
+func TestDenialEndsASubscription(t *testing.T) {
 	r, k := kept(t, time.Hour)
 	ada, bob := r.as("ada", "e", "f"), r.as("bob", "f")
 	k.set(func() { k.shut["e"] = true })
@@ -155,7 +155,7 @@ func TestANoEndsASubscription(t *testing.T) {
 	ada.sees("e", "a", r.publish("a"))
 }
 
-func TestANoEndsASession(t *testing.T) {
+func TestDenialEndsASession(t *testing.T) {
 	r, k := kept(t, time.Hour)
 	ada, bob := r.as("ada", "e"), r.as("bob", "e")
 	k.set(func() { k.out["ada"] = true })
@@ -230,9 +230,9 @@ func TestSessionsExpireUnlessRenewed(t *testing.T) {
 	bob.sees("e", "a", r.publish("a"))
 }
 
-// TestStuckDecisionsHoldNobodyUp: more sessions wait for an answer than are
+// TestStuckDecisionsDelayNobodyElse: more sessions wait for an answer than are
 // asked about at a time, and others go on; those who leave wait for none.
-func TestStuckDecisionsHoldNobodyUp(t *testing.T) {
+func TestStuckDecisionsDelayNobodyElse(t *testing.T) {
 	r, k := kept(t, time.Hour)
 	ada := r.as("ada", "e")
 	stuck := make(chan struct{})
@@ -263,7 +263,7 @@ func TestStuckDecisionsHoldNobodyUp(t *testing.T) {
 	waiting[maxRequestAuth].until(`"type":"subscribed"`)
 }
 
-func TestSessionsAreAskedAboutAgain(t *testing.T) {
+func TestSessionsAreRechecked(t *testing.T) {
 	r, k := kept(t, time.Hour, func(su *setup) { su.live.Reauth.Every = 50 * time.Millisecond })
 	_ = r.as("ada")
 	testenv.Eventually(t, patience, "three questions", func() bool {

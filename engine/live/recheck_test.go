@@ -16,7 +16,7 @@ import (
 
 // However many questions of clients wait, those about sessions are asked: also
 // about a session that itself waits for an answer.
-func TestClientsDoNotPostponeReviews(t *testing.T) {
+func TestClientsDoNotDelayRechecks(t *testing.T) {
 	t.Parallel()
 	r, k := kept(t, time.Hour, seldom)
 	ada, bob := r.as("ada", "e", "f"), r.as("bob", "e")
@@ -43,12 +43,12 @@ func TestClientsDoNotPostponeReviews(t *testing.T) {
 }
 
 // Where nobody ever answers, the clock ends the grace.
-func TestTheClockEndsTheGrace(t *testing.T) {
+func TestGraceEndsWithoutAnAnswer(t *testing.T) {
 	t.Parallel()
 	for _, about := range []string{"session", "topic"} {
 		t.Run(about, func(t *testing.T) {
 			t.Parallel()
-			silent := &mute{keeper: newKeeper(), about: about}
+			silent := &silentKeeper{keeper: newKeeper(), about: about}
 			r := start(t, map[string][]string{"e": {"a"}}, func(su *setup) {
 				su.live.Reauth = Reauth{Keeper: silent, Tokens: true, Every: 2 * time.Second}
 				su.access = silent
@@ -69,34 +69,34 @@ func TestTheClockEndsTheGrace(t *testing.T) {
 	}
 }
 
-// mute is a keeper that, once it has begun, never answers about the one or the
+// silentKeeper is a keeper that, once it has begun, never answers about the one or the
 // other.
-type mute struct {
+type silentKeeper struct {
 	*keeper
 	about string
 	begun atomic.Bool
 }
 
-func (k *mute) ConfirmKey(any) string { return "somebody" }
+func (k *silentKeeper) ConfirmKey(any) string { return "somebody" }
 
-func (k *mute) wait(ctx context.Context, about string) {
+func (k *silentKeeper) wait(ctx context.Context, about string) {
 	if k.begun.Load() && about == k.about {
 		<-ctx.Done()
 	}
 }
 
-func (k *mute) Confirm(ctx context.Context, who any) (any, error) {
+func (k *silentKeeper) Confirm(ctx context.Context, who any) (any, error) {
 	k.wait(ctx, "session")
 	return k.keeper.Confirm(ctx, who)
 }
 
-func (k *mute) Ask(ctx context.Context, who any, event string, again bool) (bool, error) {
+func (k *silentKeeper) Ask(ctx context.Context, who any, event string, again bool) (bool, error) {
 	k.wait(ctx, "topic")
 	return k.keeper.Ask(ctx, who, event, again)
 }
 
 // When the grace ends depends on the last yes, and on how long there is no answer.
-func TestTrust(t *testing.T) {
+func TestConfirmation(t *testing.T) {
 	t.Parallel()
 	begin := time.Now()
 	at := func(s int) time.Time { return begin.Add(time.Duration(s) * time.Second) }
@@ -158,7 +158,7 @@ func (l *logged) has(s string) bool {
 
 // A round of questions that takes longer than its interval is counted and logged,
 // and its end as well.
-func TestLateRoundsAreTold(t *testing.T) {
+func TestLateRecheckRoundsAreLogged(t *testing.T) {
 	t.Parallel()
 	var log logged
 	r, k := kept(t, time.Hour, func(su *setup) {
@@ -177,8 +177,8 @@ func TestLateRoundsAreTold(t *testing.T) {
 	testenv.Eventually(t, patience, "the end of it", func() bool { return log.has("within AUTH_RECHECK_MS again") })
 }
 
-// tardy is a keeper that says yes only after access has changed, and no from then on.
-type tardy struct {
+// slowKeeper is a keeper that says yes only after access has changed, and no from then on.
+type slowKeeper struct {
 	*keeper
 	asked  atomic.Int64
 	begun  chan struct{}
@@ -186,7 +186,7 @@ type tardy struct {
 	change func() // called before each yes, if it is there: then every answer is one
 }
 
-func (k *tardy) Ask(context.Context, any, string, bool) (bool, error) {
+func (k *slowKeeper) Ask(context.Context, any, string, bool) (bool, error) {
 	n := k.asked.Add(1)
 	if k.change != nil {
 		k.change()
@@ -200,7 +200,7 @@ func (k *tardy) Ask(context.Context, any, string, bool) (bool, error) {
 	return true, nil
 }
 
-func (k *tardy) Authenticate(r *http.Request) (any, int) {
+func (k *slowKeeper) Authenticate(r *http.Request) (any, int) {
 	if r.URL.Query().Get("user") == "late" {
 		k.begun <- struct{}{}
 		<-k.answer
@@ -208,8 +208,8 @@ func (k *tardy) Authenticate(r *http.Request) (any, int) {
 	return k.keeper.Authenticate(r)
 }
 
-func tardily(t *testing.T) (*rig, *tardy) {
-	k := &tardy{keeper: newKeeper(), begun: make(chan struct{}), answer: make(chan struct{})}
+func startSlowKeeper(t *testing.T) (*rig, *slowKeeper) {
+	k := &slowKeeper{keeper: newKeeper(), begun: make(chan struct{}), answer: make(chan struct{})}
 	return start(t, map[string][]string{"e": {"a"}}, func(su *setup) {
 		su.live.Reauth = Reauth{Keeper: k, Tokens: true, Every: 1000 * time.Hour, Grace: time.Hour}
 		su.access = k
@@ -218,9 +218,9 @@ func tardily(t *testing.T) (*rig, *tardy) {
 
 // A yes that was asked for before access changed is not used: the question is asked
 // again.
-func TestAYesFromBeforeARevocationIsNotUsed(t *testing.T) {
+func TestPermissionFromBeforeARevocationIsNotUsed(t *testing.T) {
 	t.Parallel()
-	r, k := tardily(t)
+	r, k := startSlowKeeper(t)
 	ada := r.spectator("user=ada")
 	id := ada.ask("subscribe", `,"topic":"event:e"`)
 	<-k.begun
@@ -238,9 +238,9 @@ func TestAYesFromBeforeARevocationIsNotUsed(t *testing.T) {
 }
 
 // Where access changes faster than it can be asked about, nobody comes in.
-func TestAccessThatNeverRests(t *testing.T) {
+func TestAccessThatKeepsChanging(t *testing.T) {
 	t.Parallel()
-	r, k := tardily(t)
+	r, k := startSlowKeeper(t)
 	k.change = r.srv.Recheck
 	ada := r.spectator("user=ada")
 	if f := ada.answer(ada.ask("subscribe", `,"topic":"event:e"`)); f.Type != "error" || f.Code != "internal" {
@@ -253,9 +253,9 @@ func TestAccessThatNeverRests(t *testing.T) {
 
 // A session whose handshake was decided before access changed is asked about at
 // once.
-func TestAHandshakeFromBeforeARevocationIsAskedAbout(t *testing.T) {
+func TestHandshakeFromBeforeARevocationIsRechecked(t *testing.T) {
 	t.Parallel()
-	r, k := tardily(t)
+	r, k := startSlowKeeper(t)
 	w := r.open(strings.Replace(handshake, "/live", "/live?user=late", 1))
 	<-k.begun
 	k.set(func() { k.out["late"] = true })
@@ -267,7 +267,7 @@ func TestAHandshakeFromBeforeARevocationIsAskedAbout(t *testing.T) {
 
 // When access changes, what is under way about a session is not waited for: it may
 // never be answered.
-func TestAChangeOfAccessDoesNotWaitForQuestions(t *testing.T) {
+func TestRecheckDoesNotWaitForAnswers(t *testing.T) {
 	t.Parallel()
 	r, k := kept(t, time.Hour, seldom)
 	ada := r.as("ada", "e")
@@ -283,7 +283,7 @@ func TestAChangeOfAccessDoesNotWaitForQuestions(t *testing.T) {
 }
 
 // What is being asked about the token of before says nothing about the new one.
-func TestRenewalEndsTheQuestionOfBefore(t *testing.T) {
+func TestRenewalDropsTheCheckUnderWay(t *testing.T) {
 	t.Parallel()
 	r, k := kept(t, time.Hour, seldom)
 	ada := r.as("ada", "e")
@@ -310,11 +310,11 @@ func TestRenewalEndsTheQuestionOfBefore(t *testing.T) {
 	ada.sees("e", "a", r.publish("a"))
 }
 
-// A question about a session that access has outrun is asked anew, and its answer
+// A question about a session that a change of access has overtaken is asked anew, and its answer
 // is not used: neither lets it stay, nor ends that it is asked about.
-func TestAnAnswerAboutASessionThatIsOutrun(t *testing.T) {
+func TestStaleAnswerAboutASession(t *testing.T) {
 	t.Parallel()
-	k := &outrun{keeper: newKeeper(), begun: make(chan struct{}), answer: make(chan bool)}
+	k := &steeredKeeper{keeper: newKeeper(), begun: make(chan struct{}), answer: make(chan bool)}
 	r := start(t, map[string][]string{"e": {"a"}}, func(su *setup) {
 		su.live.Reauth = Reauth{Keeper: k, Tokens: true, Every: 1000 * time.Hour, Grace: time.Hour}
 		su.access = k
@@ -334,16 +334,16 @@ func TestAnAnswerAboutASessionThatIsOutrun(t *testing.T) {
 	ada.closed(4401)
 }
 
-// outrun is a keeper whose answers about sessions the test gives.
-type outrun struct {
+// steeredKeeper is a keeper whose answers about sessions the test gives.
+type steeredKeeper struct {
 	*keeper
 	begun  chan struct{}
 	answer chan bool
 }
 
-func (k *outrun) ConfirmKey(any) string { return "somebody" }
+func (k *steeredKeeper) ConfirmKey(any) string { return "somebody" }
 
-func (k *outrun) Confirm(_ context.Context, who any) (any, error) {
+func (k *steeredKeeper) Confirm(_ context.Context, who any) (any, error) {
 	k.begun <- struct{}{}
 	if <-k.answer {
 		return who, nil

@@ -9,10 +9,10 @@ import (
 	"pitwall/engine/internal/testenv"
 )
 
-// endless is a keeper whose token "never" is good for ever.
-type endless struct{ *keeper }
+// endlessKeeper is a keeper whose token "never" is good for ever.
+type endlessKeeper struct{ *keeper }
 
-func (k endless) Renew(ctx context.Context, who any, token string) (any, error) {
+func (k endlessKeeper) Renew(ctx context.Context, who any, token string) (any, error) {
 	if token == "never" {
 		return &person{name: who.(*person).name}, nil
 	}
@@ -23,7 +23,7 @@ func (k endless) Renew(ctx context.Context, who any, token string) (any, error) 
 // timer is left that could close the session.
 func TestRenewalWithoutAnEndStopsTheTimer(t *testing.T) {
 	t.Parallel()
-	r, k := kept(t, time.Hour, func(su *setup) { su.live.Reauth.Keeper = endless{su.access.(*keeper)} })
+	r, k := kept(t, time.Hour, func(su *setup) { su.live.Reauth.Keeper = endlessKeeper{su.access.(*keeper)} })
 	k.set(func() { k.ends = time.Hour })
 	ada := r.as("ada")
 	s := r.newest()
@@ -54,7 +54,7 @@ func seldom(su *setup) { su.live.Reauth.Every = 1000 * time.Hour }
 
 // A new token may be good for other events: the session is asked about again at
 // once.
-func TestRenewalAsksAboutTheTopics(t *testing.T) {
+func TestRenewalRechecksTheTopics(t *testing.T) {
 	t.Parallel()
 	r, k := kept(t, time.Hour, seldom)
 	ada := r.as("ada", "e", "f")
@@ -68,7 +68,7 @@ func TestRenewalAsksAboutTheTopics(t *testing.T) {
 }
 
 // Of several topics that may not be watched any more, each is taken away.
-func TestANoEndsEverySubscription(t *testing.T) {
+func TestDenialEndsEverySubscription(t *testing.T) {
 	t.Parallel()
 	r, k := kept(t, time.Hour, seldom)
 	ada := r.as("ada", "e", "f")
@@ -82,31 +82,31 @@ func TestANoEndsEverySubscription(t *testing.T) {
 	}
 }
 
-// renames is a keeper that has a new name for everybody it is asked about.
-type renames struct {
+// renamingKeeper is a keeper that has a new name for everybody it is asked about.
+type renamingKeeper struct {
 	*keeper
 	authorized chan string // who was asked about an event, and the event
 }
 
-func (k renames) Confirm(ctx context.Context, who any) (any, error) {
+func (k renamingKeeper) Confirm(ctx context.Context, who any) (any, error) {
 	if _, err := k.keeper.Confirm(ctx, who); err != nil {
 		return nil, err
 	}
 	return &person{name: "new " + who.(*person).name}, nil
 }
 
-func (k renames) Decide(who any, event string) (allowed bool, key string, err error) {
+func (k renamingKeeper) Decide(who any, event string) (allowed bool, key string, err error) {
 	k.authorized <- who.(*person).name + " " + event
 	return true, "", nil
 }
 
 // Who a session belongs to is what the last answer about it said: the topics are
 // asked about for them, and it is they who leave.
-func TestConfirmSaysWhoItIsNow(t *testing.T) {
+func TestConfirmReplacesTheIdentity(t *testing.T) {
 	t.Parallel()
 	authorized := make(chan string, 10)
 	r, k := kept(t, time.Hour, seldom, func(su *setup) {
-		now := renames{su.access.(*keeper), authorized}
+		now := renamingKeeper{su.access.(*keeper), authorized}
 		su.live.Reauth.Keeper, su.access = now, now
 	})
 	ada := r.as("ada", "e")

@@ -123,10 +123,10 @@ func TestBadRequests(t *testing.T) {
 func TestUnknownAndForbidden(t *testing.T) {
 	for _, secret := range []bool{false, true} {
 		r := start(t, map[string][]string{"e": {"a"}, "closed": {"b"}}, func(su *setup) {
-			su.doors.secret, su.doors.closed = secret, map[string]bool{"closed": true}
+			su.rule.secret, su.rule.closed = secret, map[string]bool{"closed": true}
 		})
 		asked := make(chan string, 10)
-		r.doors.ask = func(_ context.Context, event string) error {
+		r.rule.ask = func(_ context.Context, event string) error {
 			asked <- event
 			if event == "broken" {
 				return errors.New("cannot tell")
@@ -230,7 +230,7 @@ func TestIntervals(t *testing.T) {
 
 // A subscribe that comes while the unsubscribe before it is under way waits for
 // it: the screens check that nothing comes in between.
-func TestSubscribeBehindUnsubscribe(t *testing.T) {
+func TestSubscribeAfterUnsubscribe(t *testing.T) {
 	t.Parallel()
 	devices := names(10)
 	r := start(t, map[string][]string{"e": devices})

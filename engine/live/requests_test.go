@@ -55,7 +55,7 @@ func TestRequestsBeyondTheRateAreAnsweredLate(t *testing.T) {
 
 // What is held back has a bound, and ends with the client or with the server.
 // Beyond the bound the answer comes at once and ends the connection.
-func TestDelaysHaveABound(t *testing.T) {
+func TestDelayedRequestsAreBounded(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		srv := bare(Options{Limits: Limits{Pending: 4, Requests: AddressLimit{Most: 1}}})
 		h := srv.LimitRequests(http.HandlerFunc(func(http.ResponseWriter, *http.Request) {}))
@@ -146,7 +146,7 @@ func TestFloodFromManyAddressesLeavesTheOthersTheirShare(t *testing.T) {
 // Handshakes that are none, or of a foreign page, are limited as the others are.
 func TestBadHandshakesAreLimited(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		srv := bare(Options{Limits: Limits{UpgradeRatePerAddress: AddressLimit{Most: 1}}, Access: &doors{}})
+		srv := bare(Options{Limits: Limits{UpgradeRatePerAddress: AddressLimit{Most: 1}}, Access: &accessRule{}})
 		for name, r := range map[string]*http.Request{
 			"no handshake":   from("192.0.2.1:5", "/live", "Upgrade", "x"),
 			"a foreign page": from("192.0.2.2:5", "/live", "Origin", "https://evil.example"),

@@ -22,9 +22,9 @@ import (
 // patience is how long a test waits for what must come.
 const patience = 20 * time.Second
 
-// doors is the access rule of a test: everybody may in, and may watch what
+// accessRule is the access rule of a test: everybody may in, and may watch what
 // closed does not name.
-type doors struct {
+type accessRule struct {
 	secret bool                                    // not all events are public
 	status int                                     // refuses every upgrade
 	closed map[string]bool                         // events nobody may watch
@@ -32,35 +32,35 @@ type doors struct {
 	who    func(*http.Request) (who any, code int) // instead of status
 }
 
-func (d *doors) Authenticate(r *http.Request) (who any, status int) {
+func (d *accessRule) Authenticate(r *http.Request) (who any, status int) {
 	if d.who != nil {
 		return d.who(r)
 	}
 	return nil, d.status
 }
 
-func (d *doors) Decide(_ any, event string) (allowed bool, key string, err error) {
+func (d *accessRule) Decide(_ any, event string) (allowed bool, key string, err error) {
 	if d.ask != nil {
 		return false, event, nil
 	}
 	return !d.closed[event], "", nil
 }
 
-func (d *doors) Ask(ctx context.Context, _ any, event string, _ bool) (bool, error) {
+func (d *accessRule) Ask(ctx context.Context, _ any, event string, _ bool) (bool, error) {
 	if err := d.ask(ctx, event); err != nil {
 		return false, err
 	}
 	return !d.closed[event], nil
 }
 
-func (d *doors) AllPublic() bool { return !d.secret }
+func (d *accessRule) AllPublic() bool { return !d.secret }
 
 // setup is what a test may change before the rig starts.
 type setup struct {
 	shard  shard.Config
 	live   Options
-	doors  *doors
-	access Access                          // instead of doors
+	rule   *accessRule
+	access Access                          // instead of rule
 	wrap   func(net.Listener) net.Listener // between the HTTP server and TCP
 
 	headerTimeout time.Duration // of the HTTP server; 0: none
@@ -76,7 +76,7 @@ type rig struct {
 	set   *metrics.Set
 	addr  string
 	http  *http.Server
-	doors *doors
+	rule  *accessRule
 	names []string // of the metrics, before anything happened
 
 	endLive  context.CancelFunc
@@ -100,7 +100,7 @@ func start(t testing.TB, roster map[string][]string, change ...func(*setup)) *ri
 			RequestRate: 1e6, RequestBurst: 1e6,
 			Heartbeat: time.Hour, WriteTimeout: time.Hour, NotsentLowat: 16 << 10,
 		},
-		doors: &doors{},
+		rule: &accessRule{},
 	}
 	for _, f := range change {
 		f(&su)
@@ -109,7 +109,7 @@ func start(t testing.TB, roster map[string][]string, change ...func(*setup)) *ri
 	if err != nil {
 		t.Fatal(err)
 	}
-	su.live.Core, su.live.Writers, su.live.Access = core, su.shard.Writers, su.doors
+	su.live.Core, su.live.Writers, su.live.Access = core, su.shard.Writers, su.rule
 	if su.access != nil {
 		su.live.Access = su.access
 	}
@@ -117,7 +117,7 @@ func start(t testing.TB, roster map[string][]string, change ...func(*setup)) *ri
 	if err != nil {
 		t.Fatal(err)
 	}
-	r := &rig{t: t, core: core, srv: srv, set: set, doors: su.doors, names: set.ListMetricNames(), liveDone: make(chan struct{}), latest: map[string]int64{}}
+	r := &rig{t: t, core: core, srv: srv, set: set, rule: su.rule, names: set.ListMetricNames(), liveDone: make(chan struct{}), latest: map[string]int64{}}
 	r.clock.Store(time.Now().UnixMilli() - 1000_000)
 	r.run(su)
 	r.swap(roster)

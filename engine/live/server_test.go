@@ -90,11 +90,11 @@ func TestDrainIsSpread(t *testing.T) {
 }
 
 // Who was in the handshake when the drain began is let in and sent away.
-func TestDrainMeetsAHandshake(t *testing.T) {
+func TestDrainDuringAHandshake(t *testing.T) {
 	t.Parallel()
 	r := start(t, map[string][]string{"e": {"a"}})
 	slowly := make(chan struct{})
-	r.doors.who = func(*http.Request) (any, int) { <-slowly; return nil, 0 }
+	r.rule.who = func(*http.Request) (any, int) { <-slowly; return nil, 0 }
 	w := r.open(handshake)
 	r.gone(1)
 	drained := make(chan error, 1)
@@ -111,7 +111,7 @@ func TestDrainMeetsAHandshake(t *testing.T) {
 
 // Slow spectators do not hold a drain up, and the end of Run waits for those
 // that were not drained.
-func TestTheEndWithSlowSpectators(t *testing.T) {
+func TestRunEndsWithSlowSpectators(t *testing.T) {
 	for _, drain := range []bool{true, false} {
 		t.Run(map[bool]string{true: "drained", false: "cut"}[drain], func(t *testing.T) {
 			t.Parallel()
@@ -148,7 +148,7 @@ func TestTheEndWithSlowSpectators(t *testing.T) {
 }
 
 // Run ends while clients connect, ask and vanish.
-func TestTheEndInABusyHour(t *testing.T) {
+func TestRunEndsUnderLoad(t *testing.T) {
 	t.Parallel()
 	devices := names(10)
 	r := start(t, map[string][]string{"e": devices})

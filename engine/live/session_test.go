@@ -108,7 +108,7 @@ func TestClientThatIsNotReadIsLeftAlone(t *testing.T) {
 	t.Parallel()
 	r := start(t, map[string][]string{"e": {"a"}})
 	answer := make(chan struct{})
-	r.doors.ask = func(context.Context, string) error { <-answer; return nil }
+	r.rule.ask = func(context.Context, string) error { <-answer; return nil }
 	defer close(answer)
 	for _, end := range []func(*session, *wire){
 		func(s *session, w *wire) { s.close(4401, "session expired"); w.closed(4401) },

@@ -12,9 +12,9 @@ import (
 	"pitwall/shard"
 )
 
-// bench is a session without a connection, on a core and a dispatch queue that
+// testSession is a session without a connection, on a core and a dispatch queue that
 // nobody else touches: the test plays the dispatcher and the writer step by step.
-type bench struct {
+type testSession struct {
 	*session
 	t    *testing.T
 	core *shard.Core
@@ -22,7 +22,7 @@ type bench struct {
 
 const aSubscribe = `{"type":"subscribe","id":"1","topic":"event:e"}`
 
-func newBench(t *testing.T) *bench {
+func newTestSession(t *testing.T) *testSession {
 	t.Helper()
 	core, err := shard.New(shard.Config{Shards: 1, Writers: 1, RingBytes: 1024})
 	if err != nil {
@@ -32,14 +32,14 @@ func newBench(t *testing.T) *bench {
 	s := &session{srv: srv}
 	s.conn = core.NewConn(0, false, s)
 	s.dispatching.Store(dispatchQueued) // a dispatcher has it
-	return &bench{s, t, core}
+	return &testSession{s, t, core}
 }
 
 // fill pushes more than the queue may hold.
-func (b *bench) fill() { b.push(shard.NewControl(make([]byte, 2000))) }
+func (b *testSession) fill() { b.push(shard.NewControl(make([]byte, 2000))) }
 
 // active takes the connection off its run queue, as its writer does.
-func (b *bench) active() shard.Active {
+func (b *testSession) active() shard.Active {
 	b.t.Helper()
 	var list shard.ConnList
 	b.core.Queue(0).TakeInto(&list, &list, 0)
@@ -51,19 +51,19 @@ func (b *bench) active() shard.Active {
 }
 
 // write writes everything and rests, as the writer does.
-func (b *bench) write(a shard.Active) {
+func (b *testSession) write(a shard.Active) {
 	b.drain(a)
 	b.rest(a)
 }
 
-func (b *bench) drain(a shard.Active) {
+func (b *testSession) drain(a shard.Active) {
 	for ch := a.Take(); ch != nil; ch = a.Take() {
 		b.release(a.Consumer, piece{ch: ch})
 	}
 }
 
 // turns gives the connection the turn that the writer was asked for, if it was.
-func (b *bench) turns() {
+func (b *testSession) turns() {
 	var list shard.ConnList
 	b.core.Queue(0).TakeInto(&list, &list, 0)
 	for a, ok := list.Next(); ok; a, ok = list.Next() {
@@ -72,14 +72,14 @@ func (b *bench) turns() {
 }
 
 // idles ends the dispatcher's work. If there is more to do, it is queued again.
-func (b *bench) idles() {
+func (b *testSession) idles() {
 	if !b.idle() {
 		b.srv.queue.put(b.session)
 	}
 }
 
 // woken checks that a dispatcher will look at the session, and finds its request.
-func (b *bench) woken() {
+func (b *testSession) woken() {
 	b.t.Helper()
 	if b.srv.queue.head.Load() != b.session {
 		b.t.Fatal("the request waits, and nobody will look at it")
@@ -91,12 +91,12 @@ func (b *bench) woken() {
 
 // A subscribe that waits for the client to read is carried out when everything
 // is written, however the writer's steps and the dispatcher's fall.
-func TestHeldBackRequestIsWoken(t *testing.T) {
+func TestWaitingRequestIsResumed(t *testing.T) {
 	for _, c := range []struct {
 		name string
-		play func(b *bench)
+		play func(b *testSession)
 	}{
-		{"the writer is done before the dispatcher rests, and more has come", func(b *bench) {
+		{"the writer is done before the dispatcher rests, and more has come", func(b *testSession) {
 			b.fill()
 			b.step()
 			b.write(b.active())
@@ -104,19 +104,19 @@ func TestHeldBackRequestIsWoken(t *testing.T) {
 			b.idles()
 			b.turns()
 		}},
-		{"the writer is done before the dispatcher rests", func(b *bench) {
+		{"the writer is done before the dispatcher rests", func(b *testSession) {
 			b.fill()
 			b.step()
 			b.turns()
 			b.idles()
 		}},
-		{"the dispatcher rests first", func(b *bench) {
+		{"the dispatcher rests first", func(b *testSession) {
 			b.fill()
 			b.step()
 			b.idles()
 			b.turns()
 		}},
-		{"the writer is done between the look and the note", func(b *bench) {
+		{"the writer is done between the look and the note", func(b *testSession) {
 			b.fill()
 			if !b.mustDrain() {
 				b.t.Fatal("not held back")
@@ -126,7 +126,7 @@ func TestHeldBackRequestIsWoken(t *testing.T) {
 			b.idles()
 			b.turns()
 		}},
-		{"the note is made while the writer has everything written and does not rest yet", func(b *bench) {
+		{"the note is made while the writer has everything written and does not rest yet", func(b *testSession) {
 			b.fill()
 			crowded := b.mustDrain()
 			a := b.active()
@@ -138,7 +138,7 @@ func TestHeldBackRequestIsWoken(t *testing.T) {
 				b.t.Fatal("not held back")
 			}
 		}},
-		{"the queue counts as full, and the connection is idle", func(b *bench) {
+		{"the queue counts as full, and the connection is idle", func(b *testSession) {
 			b.fill()
 			a := b.active()
 			ch := a.Take()
@@ -152,7 +152,7 @@ func TestHeldBackRequestIsWoken(t *testing.T) {
 		}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			b := newBench(t)
+			b := newTestSession(t)
 			b.inbox.put(&message{data: []byte(aSubscribe)})
 			c.play(b)
 			b.woken()
@@ -162,8 +162,8 @@ func TestHeldBackRequestIsWoken(t *testing.T) {
 
 // The same with both at once, many times over: the note that a request waits, and
 // the writer's going to rest.
-func TestHeldBackRequestIsWokenBesideTheWriter(t *testing.T) {
-	b := newBench(t)
+func TestWaitingRequestIsResumedBesideTheWriter(t *testing.T) {
+	b := newTestSession(t)
 	b.inbox.put(&message{data: []byte(aSubscribe)})
 	b.dispatching.Store(dispatchIdle)
 	const rounds = 150_000
@@ -207,7 +207,7 @@ func TestHeldBackRequestIsWokenBesideTheWriter(t *testing.T) {
 // Pings wait too once too many of their answers are not read, and go on when
 // they are.
 func TestRepliesHaveABudget(t *testing.T) {
-	b := newBench(t)
+	b := newTestSession(t)
 	for n := 0; b.task() != taskNone || n == 0; n++ {
 		if b.replies.Load() > maxReplyBytes {
 			t.Fatalf("%d bytes of replies are not read, and the next request is carried out", b.replies.Load())
@@ -226,7 +226,7 @@ func TestRepliesHaveABudget(t *testing.T) {
 }
 
 // waits has a request wait for an answer until end is called.
-func (b *bench) waits() (end func()) {
+func (b *testSession) waits() (end func()) {
 	answered := make(chan struct{})
 	b.srv.requestAuth.start(context.Background())
 	b.awaitAuth("", func(context.Context) answer { <-answered; return answer{} }, func(answer) {})
@@ -238,45 +238,45 @@ func (b *bench) waits() (end func()) {
 func TestEveryWaitIsEnded(t *testing.T) {
 	for _, c := range []struct {
 		name  string
-		waits func(b *bench) (comes func())
+		waits func(b *testSession) (comes func())
 		then  task
 	}{
-		{"a request", func(b *bench) func() {
+		{"a request", func(b *testSession) func() {
 			return func() { b.inbox.put(&message{data: []byte(aSubscribe)}); b.schedule() }
 		}, taskRequest},
-		{"a command with the shards", func(b *bench) func() { return b.begin(nil) }, taskAfterCommand},
-		{"the answer to a question", func(b *bench) func() {
+		{"a command with the shards", func(b *testSession) func() { return b.begin(nil) }, taskAfterCommand},
+		{"the answer to a question", func(b *testSession) func() {
 			return b.waits()
 		}, taskAnswer},
-		{"the answer about the session", func(b *bench) func() {
+		{"the answer about the session", func(b *testSession) func() {
 			c := &sessionCheck{srv: b.srv, s: b.session}
 			b.check.Store(c)
 			b.checkWanted.Store(true) // one at a time
 			return c.notify
 		}, taskDecision},
-		{"the clock", func(b *bench) func() {
+		{"the clock", func(b *testSession) func() {
 			b.srv.sessions.Store(b.id, b.session)
 			b.graceEnds.Store(1)
 			return b.srv.findEndedGraces
 		}, taskGrace},
-		{"the next question about the session, while the client's is not answered", func(b *bench) func() {
+		{"the next question about the session, while the client's is not answered", func(b *testSession) func() {
 			b.t.Cleanup(b.waits())
 			return b.requestCheck
 		}, taskReauthorize},
-		{"the end of reading, while a question is not answered", func(b *bench) func() {
+		{"the end of reading, while a question is not answered", func(b *testSession) func() {
 			b.t.Cleanup(b.waits())
 			return func() { b.life.Store(lifeReadEnded); b.schedule() }
 		}, taskLeave},
-		{"the end of reading", func(b *bench) func() {
+		{"the end of reading", func(b *testSession) func() {
 			return func() { b.life.Store(lifeReadEnded); b.schedule() }
 		}, taskLeave},
-		{"the end of reading, while a request is held back", func(b *bench) func() {
+		{"the end of reading, while a request is held back", func(b *testSession) func() {
 			b.fill()
 			b.inbox.put(&message{data: []byte(aSubscribe)})
 			return func() { b.life.Store(lifeReadEnded); b.schedule() }
 		}, taskLeave},
-		{"the next question about the session", func(b *bench) func() { return b.requestCheck }, taskReauthorize},
-		{"the writer", func(b *bench) func() {
+		{"the next question about the session", func(b *testSession) func() { return b.requestCheck }, taskReauthorize},
+		{"the writer", func(b *testSession) func() {
 			b.fill()
 			b.inbox.put(&message{data: []byte(aSubscribe)})
 			return b.turns
@@ -284,7 +284,7 @@ func TestEveryWaitIsEnded(t *testing.T) {
 	} {
 		for _, rests := range []string{"before", "after"} {
 			t.Run(c.name+", "+rests+" the dispatcher rests", func(t *testing.T) {
-				b := newBench(t)
+				b := newTestSession(t)
 				comes := c.waits(b)
 				if b.step() {
 					t.Fatal("it does not wait")

@@ -10,8 +10,8 @@ import (
 )
 
 // A client that floods is refused once, and then not read: what it sends fills its
-// own window. Others do not notice, it is served again after the pause, and it
-// may leave meanwhile.
+// own window. Others do not notice. It is served again after the pause. If it leaves
+// during the pause, nothing of it is kept.
 func TestFloodIsNotReadWhileItIsThrottled(t *testing.T) {
 	for _, leaves := range []bool{false, true} {
 		t.Run(fmt.Sprintf("leaves=%v", leaves), func(t *testing.T) {

@@ -28,7 +28,7 @@ func unserved(t *testing.T, change ...func(*Options)) *rig {
 	}
 	set := metrics.NewSet()
 	o := Options{
-		Core: core, Writers: 1, Access: &doors{}, InstanceID: "test", Logger: slog.New(slog.DiscardHandler), Metrics: set,
+		Core: core, Writers: 1, Access: &accessRule{}, InstanceID: "test", Logger: slog.New(slog.DiscardHandler), Metrics: set,
 		MaxConnections: 10, MaxSubscriptions: 10, MaxMessageBytes: 4096, RequestRate: 1e6, RequestBurst: 1e6,
 		Heartbeat: time.Hour, WriteTimeout: time.Hour,
 	}
@@ -116,7 +116,7 @@ func TestPongComesAfterTheHandshake(t *testing.T) {
 
 // What does not go through the ring and comes after a writer has looked for it,
 // but before the connection is idle, is written all the same.
-func TestTheEndOfATurnLooksAgain(t *testing.T) {
+func TestEndOfTurnChecksAgain(t *testing.T) {
 	for _, c := range []struct {
 		name  string
 		bring func(*session)
@@ -149,7 +149,7 @@ func TestTheEndOfATurnLooksAgain(t *testing.T) {
 
 // A connection that was hung up while its writer had chunks for it lets go of
 // them.
-func TestHungUpConnectionLetsGoOfItsChunks(t *testing.T) {
+func TestClosedConnectionReleasesItsChunks(t *testing.T) {
 	t.Parallel()
 	r := unserved(t)
 	_, s := r.arrives(handshake)

@@ -167,16 +167,16 @@ func (r *rig) refusals(status int) uint64 {
 	return r.set.GetOrCreateCounter(rejectedName(status)).Get()
 }
 
-func TestUpgradeAsksWhoItIs(t *testing.T) {
+func TestUpgradeAuthenticates(t *testing.T) {
 	r := start(t, map[string][]string{"e": {"a"}})
 	for _, status := range []int{401, 503} {
-		r.doors.status = status
+		r.rule.status = status
 		resp := r.open(handshake).response()
 		if got := resp.Header.Get("WWW-Authenticate"); resp.StatusCode != status || (status == 401) != (got == "Bearer") {
 			t.Errorf("answered with %s, WWW-Authenticate %q; want %d", resp.Status, got, status)
 		}
 	}
-	r.doors.status = 0
+	r.rule.status = 0
 	r.wire()
 	if n := r.srv.Connections(); n != 1 {
 		t.Errorf("%d connections are counted, want 1", n)
@@ -188,7 +188,7 @@ var probe = asked("/live", "-Upgrade", "-Connection", "-Sec-WebSocket-Key", "-Se
 
 // A question is answered as a handshake would be, and counts as no refusal
 // unless there is nothing to refuse it for.
-func TestQuestionIsAnsweredAsAHandshake(t *testing.T) {
+func TestProbeIsAnsweredAsAHandshake(t *testing.T) {
 	r := start(t, map[string][]string{"e": {"a"}}, func(su *setup) { su.live.MaxConnections = 2 })
 	want := func(when string, status int, reason string) {
 		t.Helper()
@@ -198,11 +198,11 @@ func TestQuestionIsAnsweredAsAHandshake(t *testing.T) {
 			t.Errorf("%s: answered with %s %q (%v), want %d %s", when, resp.Status, body, err, status, reason)
 		}
 	}
-	r.doors.status = 401
+	r.rule.status = 401
 	want("a stranger", 401, reasonAccess)
-	r.doors.status = 503
+	r.rule.status = 503
 	want("nobody can say", 503, reasonPlatform)
-	r.doors.status = 0
+	r.rule.status = 0
 	r.wire()
 	for range 5 { // none of them keeps a place
 		want("room for one more", 400, reasonHandshake)
@@ -257,11 +257,11 @@ func TestUpgradeByteByByte(t *testing.T) {
 }
 
 // Clients that vanish at any point of the handshake leave nothing behind.
-func TestUpgradeOfWhoVanishes(t *testing.T) {
+func TestUpgradeOfAClientThatVanishes(t *testing.T) {
 	t.Parallel()
 	r := start(t, map[string][]string{"e": {"a"}})
 	slowly := make(chan struct{})
-	r.doors.who = func(q *http.Request) (any, int) {
+	r.rule.who = func(q *http.Request) (any, int) {
 		if q.URL.Query().Get("slow") != "" {
 			<-slowly
 		}

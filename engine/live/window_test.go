@@ -38,7 +38,7 @@ func TestNextWindow(t *testing.T) {
 
 // While positions come faster than the shards take them in, the window grows
 // for all; it comes back when they do.
-func TestTheWindowFollowsTheLoad(t *testing.T) {
+func TestWindowFollowsTheLoad(t *testing.T) {
 	const base, most = 5 * time.Millisecond, 200 * time.Millisecond
 	devices := names(400)
 	r := start(t, map[string][]string{"e": devices}, func(su *setup) {
