@@ -10,7 +10,7 @@ import (
 	"pitwall/shard"
 )
 
-// Newcomers wait while a writer is behind or the window is stretched, and come
+// Newcomers wait while a writer is late or the window is longer than configured, and come
 // in without a pause otherwise.
 func TestPacedListener(t *testing.T) {
 	t.Parallel()

@@ -26,12 +26,12 @@ func addrKeyOf(a netip.Addr) addrKey {
 
 // clientAddr returns where a request comes from. Behind trusted proxies that is
 // what they say in X-Forwarded-For. It is read from the right: everything to the
-// left of the first address that is not a trusted proxy's may be made up. told is
+// left of the first address that is not a trusted proxy's may be made up. known is
 // false when a trusted proxy names no client.
-func clientAddr(r *http.Request, trusted []netip.Prefix) (at netip.Addr, told bool) {
-	at, told = peerOf(r)
-	if !told || !within(at, trusted) {
-		return at, told
+func clientAddr(r *http.Request, trusted []netip.Prefix) (at netip.Addr, known bool) {
+	at, known = peerOf(r)
+	if !known || !within(at, trusted) {
+		return at, known
 	}
 	hops := strings.Split(strings.Join(r.Header.Values("X-Forwarded-For"), ","), ",")
 	for i := len(hops) - 1; i >= 0; i-- {

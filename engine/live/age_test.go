@@ -18,8 +18,8 @@ func aged(bound time.Duration) func(*setup) {
 	}
 }
 
-// A client who has not read for longer than the bound is not shown what has
-// waited for him meanwhile: his queue is dropped although it is far from full.
+// A client that has not read for longer than the bound does not get what has
+// waited for it meanwhile: its queue is dropped although it is far from full.
 func TestPositionsBeyondTheMaxAgeAreDropped(t *testing.T) {
 	for _, shape := range shapesOf {
 		t.Run(shape.name, func(t *testing.T) {
@@ -49,7 +49,7 @@ func TestPositionsBeyondTheMaxAgeAreDropped(t *testing.T) {
 			if r.srv.m.expiries.Get() == 0 || len(w.lagged("e")) == 0 {
 				t.Errorf("%d queues dropped for their age, %d lagged snapshots", r.srv.m.expiries.Get(), len(w.lagged("e")))
 			}
-			f.step() // and then he follows again
+			f.step() // and then it follows again
 			f.level(w)
 			f.whole()
 			r.held(0)

@@ -129,9 +129,9 @@ func (p *authPool) close(q *question) {
 func (p *authPool) work(ctx context.Context, q *question) {
 	for q != nil {
 		said := q.ask(ctx)
-		var told map[*waiter]struct{}
-		told, q = p.next(q)
-		for w := range told {
+		var waiters map[*waiter]struct{}
+		waiters, q = p.next(q)
+		for w := range waiters {
 			w.then(said)
 		}
 	}
@@ -139,7 +139,7 @@ func (p *authPool) work(ctx context.Context, q *question) {
 
 // next ends a question. It returns who waits for its answer and the question
 // that is next, or nil: then the goroutine ends.
-func (p *authPool) next(done *question) (told map[*waiter]struct{}, q *question) {
+func (p *authPool) next(done *question) (waiters map[*waiter]struct{}, q *question) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.close(done)

@@ -72,12 +72,12 @@ func TestEqualQuestionsAreAskedOnce(t *testing.T) {
 	p := newAuthPool(2)
 	p.start(context.Background())
 	release := occupy(p)
-	var asked, told atomic.Int64
+	var asked, answered atomic.Int64
 	ask := func(context.Context) answer { asked.Add(1); return answer{allowed: true} }
 	wait := func() *waiter {
 		return &waiter{then: func(said answer) {
 			if said.allowed {
-				told.Add(1)
+				answered.Add(1)
 			}
 		}}
 	}
@@ -98,8 +98,8 @@ func TestEqualQuestionsAreAskedOnce(t *testing.T) {
 	}
 	release()
 	p.workers.Wait()
-	if asked.Load() != 6 || told.Load() != 10 {
-		t.Errorf("%d questions, %d told; want 6 and 10", asked.Load(), told.Load())
+	if asked.Load() != 6 || answered.Load() != 10 {
+		t.Errorf("%d questions, %d answered; want 6 and 10", asked.Load(), answered.Load())
 	}
 	// Under way, it is joined as well.
 	begun, end := make(chan struct{}), make(chan struct{})
@@ -114,8 +114,8 @@ func TestEqualQuestionsAreAskedOnce(t *testing.T) {
 	p.add(wait(), 0, "z", slow)
 	close(end)
 	p.workers.Wait()
-	if asked.Load() != 7 || told.Load() != 12 {
-		t.Errorf("%d questions, %d told; want 7 and 12", asked.Load(), told.Load())
+	if asked.Load() != 7 || answered.Load() != 12 {
+		t.Errorf("%d questions, %d answered; want 7 and 12", asked.Load(), answered.Load())
 	}
 }
 

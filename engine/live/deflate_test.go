@@ -211,7 +211,7 @@ var hostileDeflate = []struct {
 	{"RSV1 and RSV3 on binary", string(masked(fin|rsv1|0x10|opBinary, deflated("x"))), 1002},
 	{"compressed start inside a message", string(masked(rsv1|opText, "x")) + string(zipped("x")), 1002},
 	{"compressed binary inside a message", string(masked(opText, "x")) + string(masked(fin|rsv1|opBinary, "x")), 1002},
-	{"continuation behind a whole compressed message", string(zipped(`{"type":"ping"}`)) + string(masked(fin|opContinuation, "x")), 1002},
+	{"continuation after a whole compressed message", string(zipped(`{"type":"ping"}`)) + string(masked(fin|opContinuation, "x")), 1002},
 	{"64-bit length with the top bit set", "\xc1\xff\x80\x00\x00\x00\x00\x00\x00\x00" + "abcd", 1002},
 	{"unmasked compressed text", "\xc1\x01\x00", 1002},
 }

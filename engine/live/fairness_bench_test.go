@@ -14,7 +14,7 @@ import (
 
 // BenchmarkQuietBesideHot reports when 100 spectators of a quiet event (7
 // positions a second) see a position, beside 9,000 of a hot one (40 a second)
-// whose sweeps take most of every window: in the writers' order, and in the
+// whose drain passes take most of every window: in the writers' order, and in the
 // plain one.
 func BenchmarkQuietBesideHot(b *testing.B) {
 	b.Run("few-first", func(b *testing.B) { quietBesideHot(b, false) })

@@ -8,7 +8,7 @@ import (
 
 // The order of turns while a crowd of 300 waits and 100 others have come: those
 // go ahead 64 at a time, the crowd has every second 64, both in their own order,
-// and whoever comes later in small numbers waits for those who did before him.
+// and whoever comes later in small numbers waits for those who came before.
 func TestFairQueueOrder(t *testing.T) {
 	core, err := shard.New(shard.Config{Writers: 1})
 	if err != nil {

@@ -62,7 +62,7 @@ func (r *rig) slow(query string, headers ...string) *wire {
 // newest is the session of the connection that was made last.
 func (r *rig) newest() *session {
 	r.t.Helper()
-	// A session is listed behind its welcome.
+	// A session is listed after its welcome.
 	testenv.Eventually(r.t, patience, "the newest session", func() bool { return r.srv.sessions.Size() == r.srv.Connections() })
 	var s *session
 	r.srv.sessions.Range(func(_ uint64, x *session) bool {
@@ -125,7 +125,7 @@ type flow struct {
 }
 
 // step publishes one position per device and waits until the honest spectator
-// has them all, so that he never falls behind.
+// has them all, so that it never falls behind.
 func (f *flow) step() {
 	f.r.t.Helper()
 	f.r.publishWith(padding, f.devices...)

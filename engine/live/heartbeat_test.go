@@ -7,8 +7,8 @@ import (
 	"pitwall/engine/internal/testenv"
 )
 
-// Who does not answer pings is closed with 1008 behind the second, who answers
-// stays.
+// A client that does not answer pings is closed with 1008 after the second. One that
+// answers stays.
 func TestHeartbeat(t *testing.T) {
 	t.Parallel()
 	r := start(t, map[string][]string{"e": {"a"}}, func(su *setup) { su.live.Heartbeat = 500 * time.Millisecond })

@@ -203,8 +203,8 @@ func (l *limiter) forgetIdle(now time.Time) {
 
 // addrOf returns the key that a request is counted under.
 func (srv *Server) addrOf(r *http.Request) addrKey {
-	at, told := clientAddr(r, srv.opts.Limits.TrustedProxies)
-	if !told {
+	at, known := clientAddr(r, srv.opts.Limits.TrustedProxies)
+	if !known {
 		return addrKey{}
 	}
 	return addrKeyOf(at)
@@ -214,8 +214,8 @@ func (srv *Server) addrOf(r *http.Request) addrKey {
 // that limits of an address count nobody. It is for requests that are served: of
 // those that are refused nothing follows. Any goroutine may call it.
 func (srv *Server) NoteProxy(r *http.Request) {
-	at, told := clientAddr(r, srv.opts.Limits.TrustedProxies)
-	if !told {
+	at, known := clientAddr(r, srv.opts.Limits.TrustedProxies)
+	if !known {
 		srv.unnamedClients.warn("a trusted proxy names no client; its requests are not limited by address", errNoClient)
 		return
 	}

@@ -44,9 +44,9 @@ func TestClientAddress(t *testing.T) {
 			for _, f := range c.forwarded {
 				r.Header.Add("X-Forwarded-For", f)
 			}
-			at, told := clientAddr(r, trusted)
+			at, known := clientAddr(r, trusted)
 			got := ""
-			if told {
+			if known {
 				got = at.String()
 			}
 			if got != c.want {

@@ -21,6 +21,6 @@ func TestMain(m *testing.M) {
 	if addr := os.Getenv(swarmAddr); addr != "" {
 		os.Exit(swarmProcess(addr))
 	}
-	// The HTTP server lingers for half a second behind some refusals.
+	// The HTTP server lingers for half a second after some refusals.
 	os.Exit(testenv.Main(m, goleak.IgnoreAnyFunction("net/http.(*conn).closeWriteAndWait")))
 }

@@ -12,7 +12,7 @@ func TestLongestPass(t *testing.T) {
 	length := func(now, want time.Duration) {
 		t.Helper()
 		if got := s.takeLongest(int64(now)); got != want {
-			t.Errorf("at %d: the longest sweep took %d, want %d", now, got, want)
+			t.Errorf("at %d: the longest pass took %d, want %d", now, got, want)
 		}
 	}
 	length(5, 0)
@@ -33,17 +33,17 @@ func TestLongestPass(t *testing.T) {
 	length(180, 0)
 }
 
-// The window stays where it is while a sweep takes as long as the window, or
-// half of it: one more would stretch it, one less let it back.
+// The window stays where it is while a pass takes as long as the window, or
+// half of it: one more would make it longer, one less shorter.
 func TestNextWindowAtItsBounds(t *testing.T) {
 	const base, window, most = 100 * time.Millisecond, 200 * time.Millisecond, 2 * time.Second
 	for _, c := range []struct {
-		sweep time.Duration
+		pass  time.Duration
 		moves int
 	}{{window, 0}, {window + 1, 1}, {window / 2, 0}, {window/2 - 1, -1}} {
-		got := nextWindow(window, base, most, c.sweep, false)
+		got := nextWindow(window, base, most, c.pass, false)
 		if (got > window) != (c.moves > 0) || (got < window) != (c.moves < 0) {
-			t.Errorf("a sweep of %v moves the window from %v to %v", c.sweep, window, got)
+			t.Errorf("a pass of %v moves the window from %v to %v", c.pass, window, got)
 		}
 	}
 }
