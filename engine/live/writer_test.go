@@ -1,6 +1,7 @@
 package live
 
 import (
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -24,6 +25,12 @@ func TestOneWritePerWindow(t *testing.T) {
 	}
 	r.publish(devices...)
 	testenv.Eventually(t, patience, "the first", func() bool { return all[0].shows(r, "e", devices) })
+	// A writer counts what it has written at the end of a pass, which clients may
+	// have read before.
+	counted := func() bool {
+		return !slices.ContainsFunc(r.srv.passes, func(p *passTimer) bool { return p.since.Load() != 0 })
+	}
+	testenv.Eventually(t, patience, "the writers to count the first", counted)
 	begin, writes, flushes := time.Now(), r.srv.m.writes.Get(), r.core.Stats().Flushes
 	pace := time.NewTicker(window / 20)
 	defer pace.Stop()
@@ -34,6 +41,7 @@ func TestOneWritePerWindow(t *testing.T) {
 	for _, s := range all {
 		s.sees("e", devices[len(devices)-1], last)
 	}
+	testenv.Eventually(t, patience, "the writers to count the last", counted)
 	writes, flushes = r.srv.m.writes.Get()-writes, r.core.Stats().Flushes-flushes
 	per := float64(writes) / float64(clients) / (float64(flushes) / float64(r.core.Shards()))
 	t.Logf("%d writes, %d flushes of %d shards: %.3f writes per connection and window", writes, flushes, r.core.Shards(), per)
