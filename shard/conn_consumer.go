@@ -69,7 +69,7 @@ func (a Active) Requeue() { a.conn.enqueue() }
 // which gets the consumer's rights.
 func (a Active) Park() Parked {
 	a.conn.state.Store(connParked)
-	return Parked{a.Consumer}
+	return Parked(a)
 }
 
 // Unpark puts the connection back into its run queue.
