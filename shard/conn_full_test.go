@@ -58,8 +58,8 @@ func (c *client) live() (n int) {
 	return n
 }
 
-// A flush of several times the bound, from two shards, is nothing to a reader
-// who takes it before the next.
+// A flush of several times the bound, from two shards, does not make a
+// reader lag that takes it before the next.
 func TestFastReaderOfLargeFlushes(t *testing.T) {
 	for _, batch := range []bool{false, true} {
 		r := newRig(t, Config{Shards: 2})
@@ -86,8 +86,8 @@ func TestFastReaderOfLargeFlushes(t *testing.T) {
 	}
 }
 
-// The window may be set to any length, and is stretched when there is much to
-// do: what has come in it is no reason to find anybody slow.
+// The window may be set to any length, and becomes longer under load. What has come
+// within one window makes no connection lag.
 func TestFastReaderOfLongWindows(t *testing.T) {
 	for _, window := range []time.Duration{100 * time.Millisecond, 500 * time.Millisecond, 2 * time.Second} {
 		r := newRig(t, Config{Shards: 2, Window: window})
@@ -115,7 +115,7 @@ func TestFastReaderOfLongWindows(t *testing.T) {
 }
 
 // A dashboard: many topics with an interval, whose ticks all come at the same
-// instant. Neither bytes nor chunks that are due together are too many.
+// time. Neither bytes nor chunks that are due together are too many.
 func TestFastReaderOfManyTopicsAtAnInterval(t *testing.T) {
 	for _, bounds := range []Config{{}, {RingSlots: 8}} {
 		bounds.Shards = 2
@@ -161,8 +161,8 @@ func TestFastReaderOfManyTopicsAtAnInterval(t *testing.T) {
 	}
 }
 
-// Who does not come below the bound between two flushes is found slow by the
-// second, and holds no more than both and the bound.
+// A reader that does not come below the bound between two flushes lags by the second,
+// and holds no more than both and the bound.
 func TestReaderThatStopsHoldsTwoFlushes(t *testing.T) {
 	r := newRig(t, Config{Shards: 2})
 	ids := numbered("d", 4000)

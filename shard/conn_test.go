@@ -80,23 +80,23 @@ func TestDropBeginsWhereAFrameEnds(t *testing.T) {
 	}
 }
 
-// TestLongPushesTakeTurns has two crowds pushed to at the same time: neither
-// waits for the end of the other.
+// TestLongPushesTakeTurns pushes to the subscribers of two topics at the same time:
+// neither topic waits for the end of the other.
 func TestLongPushesTakeTurns(t *testing.T) {
 	r := newRig(t, Config{Shards: 1})
 	r.core.slice = 2
 	r.roster(map[string][]string{"x": {"a"}, "y": {"b"}})
-	crowds := map[string][]*client{}
+	clients := map[string][]*client{}
 	for event := range map[string]bool{"x": true, "y": true} {
 		for range 10 {
 			c := r.client(false)
 			c.subscribe(event, 0)
-			crowds[event] = append(crowds[event], c)
+			clients[event] = append(clients[event], c)
 		}
 	}
 	r.settle()
 	served := func(event string) (n int) {
-		for _, c := range crowds[event] {
+		for _, c := range clients[event] {
 			c.read()
 			n += min(1, len(c.screen.seen[TopicName(event)]))
 		}
@@ -108,7 +108,7 @@ func TestLongPushesTakeTurns(t *testing.T) {
 		r.core.workers[0].turn(r.core.workers[0].batch())
 		x, y := served("x"), served("y")
 		if x+y > 8 && x+y < 20 && (x == 0 || y == 0) {
-			t.Fatalf("%d of one crowd and %d of the other are served", x, y)
+			t.Fatalf("%d of one topic and %d of the other are served", x, y)
 		}
 	}
 	r.settle()
