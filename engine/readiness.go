@@ -143,7 +143,7 @@ func (e *Engine) linkRights() []redis.Right {
 // warnOfRights logs once which rights are missing that the feed can do without.
 func (e *Engine) warnOfRights(ctx context.Context, rights []redis.Right) {
 	if err := e.redis.CheckRights(ctx, rights); err != nil && !redis.IsConnection(err) {
-		e.log.Warn("a process that stood still may not be shut out, and more may be read twice after a lost connection", "reason", err)
+		e.log.Warn("a suspended process with this INSTANCE_ID may keep its connections, and more is read twice after a lost connection", "reason", err)
 	}
 }
 

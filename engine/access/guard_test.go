@@ -325,12 +325,12 @@ func TestWrongSettings(t *testing.T) {
 }
 
 func TestLinks(t *testing.T) {
-	door, err := redis.Open(context.Background(), redis.Options{URL: testenv.Redis(t).URL(), Logger: slog.New(slog.DiscardHandler)})
+	client, err := redis.Open(context.Background(), redis.Options{URL: testenv.Redis(t).URL(), Logger: slog.New(slog.DiscardHandler)})
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(door.Close)
-	with := func(o *Options) { o.LinkSecret, o.Slots = secret, door }
+	t.Cleanup(client.Close)
+	with := func(o *Options) { o.LinkSecret, o.Slots = secret, client }
 	north, _ := guard(t, with)
 	south, _ := guard(t, with)
 	run(t, north)
