@@ -6,6 +6,7 @@ import (
 	"io"
 	"os"
 	"os/exec"
+	"os/signal"
 	"path/filepath"
 	"strings"
 	"syscall"
@@ -20,6 +21,11 @@ var small = []string{"stadium", "--connections=10", "--duration=2s", "--connect=
 // TestCompleteRunsAreKept: whatever ends the second of three runs, the first is
 // in the files, and they say that there were to be more.
 func TestCompleteRunsAreKept(t *testing.T) {
+	// A child inherits signals that are ignored, as nohup has SIGHUP be, and not
+	// those that are handled.
+	hup := make(chan os.Signal, 1)
+	signal.Notify(hup, syscall.SIGHUP)
+	t.Cleanup(func() { signal.Stop(hup) })
 	stop := func(s syscall.Signal) func(*exec.Cmd, string) {
 		return func(cmd *exec.Cmd, _ string) {
 			if err := cmd.Process.Signal(s); err != nil {
