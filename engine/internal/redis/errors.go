@@ -46,11 +46,16 @@ func IsNoGroup(err error) bool {
 }
 
 // IsRefused reports whether err is an error reply: the server received the command
-// and refused it.
+// and refused it. A server that is loading its data refuses nothing for good: that
+// is an outage, which passes.
 func IsRefused(err error) bool {
 	_, isReply := errorReply(err)
-	return isReply
+	return isReply && !isLoading(err)
 }
+
+// isLoading reports whether err is the answer of a server that is loading its data
+// after a start.
+func isLoading(err error) bool { return replyHas(err, "LOADING ") }
 
 // IsOutOfMemory reports whether err is the refusal of a server at maxmemory.
 // Commands that take no memory still work: reading, acknowledging, deleting,

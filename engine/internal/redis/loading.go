@@ -23,7 +23,7 @@ func (c *Client) awaitData(ctx context.Context, patience time.Duration) error {
 		if ended := limited.Err(); err != nil && loading != nil && ended != nil {
 			return fmt.Errorf("%w (%w)", loading, ended)
 		}
-		if !replyHas(err, "LOADING ") {
+		if !isLoading(err) {
 			if IsRefused(err) { // the server has answered; rights are checked later
 				return nil
 			}

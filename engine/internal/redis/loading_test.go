@@ -11,6 +11,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/redis/rueidis"
+
 	"pitwall/engine/internal/testenv"
 )
 
@@ -56,6 +58,33 @@ func (l *lines) count(part string) int {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	return strings.Count(l.buf.String(), part)
+}
+
+// A client that was connected before a restart meets a server that loads. No part
+// of the process may take that for a refusal, which counts against readiness at once.
+func TestLoadingIsNoRefusal(t *testing.T) {
+	s := testenv.Redis(t)
+	s.Do("SET", "plain", "x")
+	c := open(t, s.URL())
+	if _, err := c.Length(t.Context(), "plain"); !IsRefused(err) {
+		t.Errorf("the length of a string: %v, want a refusal", err)
+	}
+	s, ready := loading(t)
+	addr := s.Addr()
+	options, err := clientOptions("redis://" + addr)
+	if err != nil {
+		t.Fatal(err)
+	}
+	one, err := rueidis.NewClient(options)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer one.Close()
+	defer ready()
+	err = one.Do(t.Context(), one.B().Arbitrary("XLEN", "s").Build()).Error()
+	if !isLoading(err) || IsRefused(err) {
+		t.Errorf("a command while it loads: %v, want no refusal", err)
+	}
 }
 
 func TestOpenWaitsWhileTheServerLoads(t *testing.T) {
