@@ -1,28 +1,32 @@
 package codec
 
-import "strings"
+import (
+	"math"
+	"strings"
+)
 
-// The functions of this file tell what a record adds to another one of the
-// same device, time and place: attributes whose names are new. Names are
-// compared as the text that they stand for, whatever their spelling. Where one
-// object has a name several times, its last value counts. The texts must have
-// been checked by a decoder. All are safe for concurrent use.
+// The functions of this file find what a record adds to an earlier one of the same
+// device, time and place: attributes whose names are new. Names are compared as
+// the text that they stand for, however they are spelled. If a name occurs several
+// times in one object, its last value counts. All texts must have been checked by
+// a decoder. All functions are safe for concurrent use.
 
-// AppendAdded appends the body of a position that is shown already, with what p
-// adds to it: body, an object that AppendBody or AppendAdded has written, and the
-// attributes of p whose names it does not have. It returns true then. If p is at
-// another place or adds nothing, it returns false and leaves dst unchanged. The caller
-// compares the device and the time, and checks the size of the result, which can be as
-// long as both together. dst and
-// body must not overlap. It allocates only to grow dst, and for long attributes
-// as AddedAttributes does.
+// AppendAdded appends body together with what p adds to it: the attributes of p
+// whose names it does not have. body is the body of a position that is shown
+// already, as AppendBody or AppendAdded has written it. If p is at another place
+// or adds nothing, AppendAdded returns false and leaves dst unchanged.
+//
+// The caller compares the device and the time. It also bounds the result, which can
+// be as long as body and the attributes of p together. dst and body must not
+// overlap. AppendAdded allocates only to grow dst, and for long attributes as
+// AddedAttributes does.
 func AppendAdded(dst, body []byte, p *Position) ([]byte, bool) {
 	if p.Attributes == "" {
 		return dst, false
 	}
 	s := alias(body)
-	lat, lon, have, ok := bodyParts(s)
-	if !ok || lat != p.Lat || lon != p.Lon || have == p.Attributes {
+	lat, lon, have := bodyParts(s)
+	if lat != p.Lat || lon != p.Lon || have == p.Attributes {
 		return dst, false
 	}
 	mark := len(dst)
@@ -30,38 +34,60 @@ func AppendAdded(dst, body []byte, p *Position) ([]byte, bool) {
 	if have == "" {
 		dst = append(dst, `,"attributes":`...)
 	}
-	dst, ok = appendMerged(dst, have, p.Attributes)
-	if !ok {
+	dst, added := appendMerged(dst, have, p.Attributes)
+	if !added {
 		return dst[:mark], false
 	}
 	return append(dst, '}'), true
 }
 
-// AddedAttributes appends the JSON object of those members of from whose names
-// have does not have, each as it is spelled, in their order. It appends nothing
-// when there are none. It allocates only to grow dst, and where the two texts
-// are so long that comparing all names with all would take too much time.
+// bodyParts reads the place and the attributes from what AppendBody has written. A
+// place that is null or missing is NaN, which is equal to no other.
+func bodyParts(body string) (lat, lon float64, attributes Attributes) {
+	lat, lon = math.NaN(), math.NaN()
+	for m := membersOf(body); ; {
+		x, ok := m.next()
+		if !ok {
+			return lat, lon, attributes
+		}
+		v, _, reason := parseWholeNumber(x.value)
+		switch {
+		case x.name == "attributes":
+			attributes = Attributes(x.value)
+		case reason != 0:
+		case x.name == "lat":
+			lat = v
+		case x.name == "lon":
+			lon = v
+		}
+	}
+}
+
+// AddedAttributes appends a JSON object of those members of from whose names have
+// does not have, in their order and as they are spelled. If there are none, it
+// appends nothing. It allocates only to grow dst, and where the two texts are so
+// long that it would take too much time to compare each name with all others.
 func AddedAttributes(dst []byte, have, from Attributes) []byte {
 	var last map[string]int
-	if (len(have)+len(from))*len(from) > compareAll {
-		last = lastPlaces(have, from)
+	if (len(have)+len(from))*len(from) > maxPairwise {
+		last = lastOffsets(have, from)
 	}
 	opening := byte('{')
-	for m := membersOf(from); ; {
-		at := m.i
-		name, whole, ok := m.next()
+	for m := membersOf(string(from)); ; {
+		start := m.i
+		x, ok := m.next()
 		if !ok {
 			break
 		}
 		if last != nil {
-			if last[unquoted(name)] != at {
+			if last[unescape(x.name)] != start {
 				continue
 			}
-		} else if m.has(name) || membersOf(have).has(name) {
+		} else if m.has(x.name) || membersOf(string(have)).has(x.name) {
 			continue
 		}
 		dst = append(dst, opening)
-		dst = append(dst, whole...)
+		dst = append(dst, x.text...)
 		opening = ','
 	}
 	if opening == ',' {
@@ -70,44 +96,44 @@ func AddedAttributes(dst []byte, have, from Attributes) []byte {
 	return dst
 }
 
-// MergeAttributes appends the JSON object that has all members of a and those
-// of b whose names a does not have. It appends nothing when both are "". It
-// allocates as AddedAttributes does.
+// MergeAttributes appends a JSON object of all members of a and those members of b
+// whose names a does not have. If both are "", it appends nothing. It allocates as
+// AddedAttributes does.
 func MergeAttributes(dst []byte, a, b Attributes) []byte {
 	dst, _ = appendMerged(dst, a, b)
 	return dst
 }
 
-// compareAll bounds the product of two lengths, in bytes, up to which names are
-// compared without a table.
-const compareAll = 1 << 18
+// maxPairwise bounds the work of comparing names pair by pair: the product of two
+// lengths in bytes. Beyond it a table is built.
+const maxPairwise = 1 << 18
 
-// lastPlaces returns where the last member of each name begins in from, of the
-// names that have does not have.
-func lastPlaces(have, from Attributes) map[string]int {
-	places := map[string]int{}
-	for m := membersOf(from); ; {
-		at := m.i
-		name, _, ok := m.next()
+// lastOffsets returns the names that from has and have does not have, with the
+// offset in from of the last member of that name.
+func lastOffsets(have, from Attributes) map[string]int {
+	offsets := map[string]int{}
+	for m := membersOf(string(from)); ; {
+		start := m.i
+		x, ok := m.next()
 		if !ok {
 			break
 		}
-		places[unquoted(name)] = at
+		offsets[unescape(x.name)] = start
 	}
-	for m := membersOf(have); ; {
-		name, _, ok := m.next()
+	for m := membersOf(string(have)); ; {
+		x, ok := m.next()
 		if !ok {
-			return places
+			return offsets
 		}
-		delete(places, unquoted(name))
+		delete(offsets, unescape(x.name))
 	}
 }
 
-// appendMerged is MergeAttributes; added reports whether b has names that a
-// does not have.
+// appendMerged is MergeAttributes; added reports whether b has names that a does
+// not have.
 func appendMerged(dst []byte, a, b Attributes) (_ []byte, added bool) {
-	first := membersOf(a)
-	if _, _, ok := first.next(); !ok { // no members to go before those of b
+	first := membersOf(string(a))
+	if _, ok := first.next(); !ok { // no members before those of b
 		mark := len(dst)
 		if dst = AddedAttributes(dst, "", b); len(dst) > mark {
 			return dst, true
@@ -118,7 +144,7 @@ func appendMerged(dst []byte, a, b Attributes) (_ []byte, added bool) {
 		return append(dst, a...), false
 	}
 	end := strings.LastIndexByte(string(a), '}')
-	if end < 0 { // not checked by a decoder
+	if end < 0 { // no decoder has checked it
 		return append(dst, a...), false
 	}
 	dst = append(dst, a[:end]...)
@@ -126,54 +152,6 @@ func appendMerged(dst []byte, a, b Attributes) (_ []byte, added bool) {
 	if dst = AddedAttributes(dst, a, b); len(dst) == mark {
 		return append(dst, '}'), false
 	}
-	dst[mark] = ',' // in place of the brace
+	dst[mark] = ',' // instead of the opening brace
 	return dst, true
-}
-
-// bodyParts reads what AppendBody has written: the place and the attributes, ""
-// when there are none.
-func bodyParts(s string) (lat, lon float64, attributes Attributes, ok bool) {
-	const device = `{"deviceId":"`
-	if !hasAt(s, 0, device) {
-		return 0, 0, "", false
-	}
-	i, why := quoted(s, len(device))
-	if why != 0 {
-		return 0, 0, "", false
-	}
-	if _, i, ok = bodyNumber(s, i+1, `,"ts":`); !ok {
-		return 0, 0, "", false
-	}
-	if lat, i, ok = bodyNumber(s, i, `,"lat":`); !ok {
-		return 0, 0, "", false
-	}
-	if lon, i, ok = bodyNumber(s, i, `,"lon":`); !ok {
-		return 0, 0, "", false
-	}
-	const last = `,"attributes":`
-	for !hasAt(s, i, last) {
-		if at(s, i) != ',' {
-			return lat, lon, "", i == len(s)-1
-		}
-		if _, i, why = nameAt(s, i+1); why != 0 {
-			return 0, 0, "", false
-		}
-		if i, why = skip(s, i, 1); why != 0 {
-			return 0, 0, "", false
-		}
-	}
-	if i += len(last); i >= len(s)-1 {
-		return 0, 0, "", false
-	}
-	return lat, lon, Attributes(s[i : len(s)-1]), true
-}
-
-// bodyNumber reads a member of a body, of which the text up to its value is
-// known.
-func bodyNumber(s string, i int, member string) (v float64, end int, ok bool) {
-	if !hasAt(s, i, member) {
-		return 0, i, false
-	}
-	v, end, why := number(s, i+len(member))
-	return v, end, why == 0
 }

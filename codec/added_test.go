@@ -9,31 +9,31 @@ import (
 	"testing"
 )
 
-func TestAddedAndMergedAttributes(t *testing.T) {
+func TestNewNamesAreAddedAndMerged(t *testing.T) {
 	for name, tt := range map[string]struct{ have, from, added, merged Attributes }{
-		"nothing and nothing":         {"", "", "", ""},
-		"nothing added":               {`{"a":1}`, "", "", `{"a":1}`},
-		"an empty object added":       {`{"a":1}`, `{}`, "", `{"a":1}`},
-		"an empty object to nothing":  {"", `{}`, "", `{}`},
-		"nothing to an empty object":  {`{ }`, "", "", `{ }`},
-		"all that there is":           {"", `{"a":1,"b":2}`, `{"a":1,"b":2}`, `{"a":1,"b":2}`},
-		"to an empty object":          {`{ }`, `{ "a" : 1 }`, `{"a" : 1}`, `{"a" : 1}`},
-		"the same":                    {`{"a":1}`, `{"a":1}`, "", `{"a":1}`},
-		"another value":               {`{"a":1}`, `{"a":2}`, "", `{"a":1}`},
-		"a new name":                  {`{"a":1}`, `{"a":2,"b":3}`, `{"b":3}`, `{"a":1,"b":3}`},
-		"a new name after white":      {`{"a":1 }`, `{"b":3}`, `{"b":3}`, `{"a":1 ,"b":3}`},
-		"names on both sides":         {`{"b":1}`, `{"a":2,"b":3,"c":4}`, `{"a":2,"c":4}`, `{"b":1,"a":2,"c":4}`},
-		"another spelling":            {`{"a":1}`, `{"\u0061":2,"\u0062":3}`, `{"\u0062":3}`, `{"a":1,"\u0062":3}`},
-		"spelled otherwise before":    {`{"\u00e4\n":1}`, "{\"ä\\u000a\":2}", "", `{"\u00e4\n":1}`},
-		"a surrogate pair":            {`{"\ud83d\ude00":1}`, `{"😀":2,"\ud83d\ude01":3}`, `{"\ud83d\ude01":3}`, `{"\ud83d\ude00":1,"\ud83d\ude01":3}`},
-		"the beginning of a name":     {`{"ab":1}`, `{"a":2,"abc":3,"\u0061":4}`, `{"abc":3,"\u0061":4}`, `{"ab":1,"abc":3,"\u0061":4}`},
-		"a name twice, the last":      {`{"a":1}`, `{"b":1,"c":2,"b":3}`, `{"c":2,"b":3}`, `{"a":1,"c":2,"b":3}`},
-		"a name twice before":         {`{"a":1,"a":2}`, `{"a":3,"b":{"a":1}}`, `{"b":{"a":1}}`, `{"a":1,"a":2,"b":{"a":1}}`},
-		"null counts as there":        {`{"a":null}`, `{"a":3}`, "", `{"a":null}`},
-		"names inside values":         {`{"a":{"b":1},"x":["c"]}`, `{"b":"}","c":[{"a":1}]}`, `{"b":"}","c":[{"a":1}]}`, `{"a":{"b":1},"x":["c"],"b":"}","c":[{"a":1}]}`},
-		"the empty name":              {`{"":1}`, `{"":2,"a":1}`, `{"a":1}`, `{"":1,"a":1}`},
-		"what nobody checked":         {`{"a":1`, `{"b":`, "", `{"a":1`},
-		"what nobody checked, either": {`[1]`, `"b"`, "", `[1]`},
+		"both empty texts":                  {"", "", "", ""},
+		"no attributes added":               {`{"a":1}`, "", "", `{"a":1}`},
+		"an empty object added":             {`{"a":1}`, `{}`, "", `{"a":1}`},
+		"an empty object to no attributes":  {"", `{}`, "", `{}`},
+		"no attributes to an empty object":  {`{ }`, "", "", `{ }`},
+		"all attributes are new":            {"", `{"a":1,"b":2}`, `{"a":1,"b":2}`, `{"a":1,"b":2}`},
+		"to an empty object":                {`{ }`, `{ "a" : 1 }`, `{"a" : 1}`, `{"a" : 1}`},
+		"the same":                          {`{"a":1}`, `{"a":1}`, "", `{"a":1}`},
+		"another value":                     {`{"a":1}`, `{"a":2}`, "", `{"a":1}`},
+		"a new name":                        {`{"a":1}`, `{"a":2,"b":3}`, `{"b":3}`, `{"a":1,"b":3}`},
+		"a new name after white space":      {`{"a":1 }`, `{"b":3}`, `{"b":3}`, `{"a":1 ,"b":3}`},
+		"names on both sides":               {`{"b":1}`, `{"a":2,"b":3,"c":4}`, `{"a":2,"c":4}`, `{"b":1,"a":2,"c":4}`},
+		"another spelling":                  {`{"a":1}`, `{"\u0061":2,"\u0062":3}`, `{"\u0062":3}`, `{"a":1,"\u0062":3}`},
+		"escapes in the earlier name":       {`{"\u00e4\n":1}`, "{\"ä\\u000a\":2}", "", `{"\u00e4\n":1}`},
+		"a surrogate pair":                  {`{"\ud83d\ude00":1}`, `{"😀":2,"\ud83d\ude01":3}`, `{"\ud83d\ude01":3}`, `{"\ud83d\ude00":1,"\ud83d\ude01":3}`},
+		"the beginning of a name":           {`{"ab":1}`, `{"a":2,"abc":3,"\u0061":4}`, `{"abc":3,"\u0061":4}`, `{"ab":1,"abc":3,"\u0061":4}`},
+		"a new name twice, the last counts": {`{"a":1}`, `{"b":1,"c":2,"b":3}`, `{"c":2,"b":3}`, `{"a":1,"c":2,"b":3}`},
+		"an earlier name twice":             {`{"a":1,"a":2}`, `{"a":3,"b":{"a":1}}`, `{"b":{"a":1}}`, `{"a":1,"a":2,"b":{"a":1}}`},
+		"null counts as present":            {`{"a":null}`, `{"a":3}`, "", `{"a":null}`},
+		"names inside values":               {`{"a":{"b":1},"x":["c"]}`, `{"b":"}","c":[{"a":1}]}`, `{"b":"}","c":[{"a":1}]}`, `{"a":{"b":1},"x":["c"],"b":"}","c":[{"a":1}]}`},
+		"the empty name":                    {`{"":1}`, `{"":2,"a":1}`, `{"a":1}`, `{"":1,"a":1}`},
+		"text that no decoder has checked":  {`{"a":1`, `{"b":`, "", `{"a":1`},
+		"no objects":                        {`[1]`, `"b"`, "", `[1]`},
 	} {
 		t.Run(name, func(t *testing.T) {
 			if got := AddedAttributes([]byte("x"), tt.have, tt.from); string(got) != "x"+string(tt.added) {
@@ -46,7 +46,7 @@ func TestAddedAndMergedAttributes(t *testing.T) {
 	}
 }
 
-// longAttributes writes an object of n names, each twice, from the i-th on.
+// longAttributes returns an object of n names, each twice: name-i, name-i+1, and so on.
 func longAttributes(i, n int) Attributes {
 	var b strings.Builder
 	for k := range 2 * n {
@@ -55,12 +55,12 @@ func longAttributes(i, n int) Attributes {
 	return Attributes("{" + b.String()[1:] + "}")
 }
 
-// The names of long objects are compared with a table. What comes out is the
-// same as without it.
-func TestAddedAttributesOfManyNames(t *testing.T) {
+// The names of long objects are looked up in a table. The result is the same as with
+// a comparison of all pairs.
+func TestNamesOfLongAttributesAreLookedUp(t *testing.T) {
 	have, from := longAttributes(0, 300), longAttributes(200, 300)
-	if (len(have)+len(from))*len(from) <= compareAll {
-		t.Fatal("these are not compared with a table")
+	if (len(have)+len(from))*len(from) <= maxPairwise {
+		t.Fatal("the attributes are too short to need a table")
 	}
 	got := map[string]int{}
 	if err := json.Unmarshal(AddedAttributes(nil, have, from), &got); err != nil || len(got) != 200 {
@@ -73,7 +73,7 @@ func TestAddedAttributesOfManyNames(t *testing.T) {
 	}
 }
 
-func TestAppendAdded(t *testing.T) {
+func TestAppendAddedAddsNewNamesOfTheSamePlace(t *testing.T) {
 	p := plainPosition()
 	p.DeviceID = `d"\1`
 	bare := p
@@ -95,13 +95,13 @@ func TestAppendAdded(t *testing.T) {
 		"other values":         {p, func() Position { q := p; q.Attributes = `{"battery":1}`; return q }(), ""},
 		"an empty object":      {bare, func() Position { q := p; q.Attributes = `{ }`; return q }(), ""},
 		"a new name":           {p, more, strings.Replace(body, `{"battery":87}`, `{"battery":87,"alarm":"sos"}`, 1)},
-		"to none":              {bare, more, strings.Replace(string(AppendBody(nil, &bare, 42)), `11.5}`, `11.5,"attributes":{"alarm":"sos","battery":1}}`, 1)},
+		"to no attributes":     {bare, more, strings.Replace(string(AppendBody(nil, &bare, 42)), `11.5}`, `11.5,"attributes":{"alarm":"sos","battery":1}}`, 1)},
 		"to an empty object":   {func() Position { q := p; q.Attributes = `{}`; return q }(), more, strings.Replace(body, `{"battery":87}`, `{"alarm":"sos","battery":1}`, 1)},
 		"at another latitude":  {p, elsewhere, ""},
 		"at another longitude": {p, east, ""},
-		"with a zero below":    {Position{DeviceID: "d"}, Position{DeviceID: "d", Lat: math.Copysign(0, -1), Attributes: `{"a":1}`}, `{"deviceId":"d","ts":42,"lat":0,"lon":0,"attributes":{"a":1}}`},
-		"a place that is none": {Position{DeviceID: "d", Lat: math.NaN()}, Position{DeviceID: "d", Lat: math.NaN(), Attributes: `{"a":1}`}, ""},
-		"of all optional values": {func() Position { q := p; q.Has = HasCourse; return q }(), more,
+		"negative zero":        {Position{DeviceID: "d"}, Position{DeviceID: "d", Lat: math.Copysign(0, -1), Attributes: `{"a":1}`}, `{"deviceId":"d","ts":42,"lat":0,"lon":0,"attributes":{"a":1}}`},
+		"a latitude of NaN":    {Position{DeviceID: "d", Lat: math.NaN()}, Position{DeviceID: "d", Lat: math.NaN(), Attributes: `{"a":1}`}, ""},
+		"one optional value": {func() Position { q := p; q.Has = HasCourse; return q }(), more,
 			`{"deviceId":"d\"\\1","ts":42,"lat":47.1234567,"lon":-11.5,"course":359.9,"attributes":{"battery":87,"alarm":"sos"}}`},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -115,12 +115,12 @@ func TestAppendAdded(t *testing.T) {
 			}
 		})
 	}
-	for i := range body { // never beyond the end of what nobody has written
+	for i := range body { // a truncated body must not cause a panic
 		_, _ = AppendAdded(nil, []byte(body[:i]), &more)
 	}
 }
 
-// FuzzAdded compares with maps: what is added, what is merged, and the body.
+// FuzzAdded compares the added attributes, the merged ones and the body with maps.
 func FuzzAdded(f *testing.F) {
 	f.Add(`{"a":1}`, `{"b":2}`)
 	f.Add(`{}`, `{"b":2,"\u0062":null}`)
@@ -155,7 +155,7 @@ func FuzzAdded(f *testing.F) {
 	})
 }
 
-// checked decodes attributes; "" is none.
+// checked decodes attributes. "" means that there are none.
 func checked(text string) (Attributes, bool) {
 	if text == "" {
 		return "", true
@@ -166,7 +166,8 @@ func checked(text string) (Attributes, bool) {
 	return p.Attributes, err == nil
 }
 
-// parsedObject reads an object with encoding/json, whose last value counts.
+// parsedObject reads an object with encoding/json, which takes the last value of a
+// name.
 func parsedObject(t *testing.T, text []byte) map[string]string {
 	t.Helper()
 	if len(text) == 0 {

@@ -5,33 +5,32 @@ import (
 	"testing"
 )
 
-// TestDecodeAllocatesNothing decodes what is usual, what is rare, and what is
-// refused.
+// Neither usual nor rare nor refused records allocate.
 func TestDecodeAllocatesNothing(t *testing.T) {
 	f := randomFixes()[0]
 	records := map[string][]string{
-		"payload":                 f.shapeA(),
-		"flat":                    f.shapeB(),
-		"escapes everywhere":      shapeA(`{"l\u0061titude":1,"longitude":2,"timestamp":"2025\u002d06-01T12:00:00Z","x":"\ud83d\ude00","attributes":{"\u0061":{"\u005f_bigint":"\u0031"},"b":{"__buffer_b64":"\/\/\/\/"}}}`),
-		"long numbers":            shapeA(`{"latitude":47.12345678901234567890,"longitude":-1.7976931348623157e-308,"x":1.7976931348623157e308}`),
-		"long flat numbers":       flatWith("alt", "12345678.123456789", "speed", "1e22", "course", "1e23", "ts", "1748779200500.5"),
-		"nested values":           shapeA(minimal(`"x":` + strings.Repeat(`{"a":[`, 15) + strings.Repeat(`]}`, 15))),
-		"no fields":               nil,
-		"a bad device":            {"device_id", "\n", "payload", plainPayload},
-		"a cut payload":           shapeA(plainPayload[:200]),
-		"a bad number":            flatWith("alt", "abc"),
-		"a number beyond":         flatWith("alt", "1e309"),
-		"just beyond":             flatWith("alt", tooLarge),
-		"beyond in a payload":     shapeA(minimal(`"x":-1e999`)),
-		"a bad time":              flatWith("ts", "2025-13-01T12:00:00Z"),
-		"a time out of range":     flatWith("ts", "0"),
-		"attributes left out":     flatWith("attributes", `[]`, "alt", "x", "faulty", "maybe", "sats", "-1"),
-		"payload values left out": shapeA(minimal(`"attributes":"{}","altitude":"x","faulty":"\u0074rue","speed":"\u0031","x":"\u0000"`)),
-		"nested attributes":       flatWith("attributes", `{"a":null,"b":[{"c":[]}],"d":{"e":1}}`),
-		"no attribute stays":      flatWith("attributes", `{"a":"\u0000"}`),
-		"bad text":                shapeA(minimal("\"x\":\"\xff\"")),
-		"latitude out of range":   shapeA(`{"latitude":91,"longitude":2}`),
-		"a payload that is huge":  shapeA(strings.Repeat(" ", 20_000)),
+		"payload":                     f.payloadRecord(),
+		"flat":                        f.flatRecord(),
+		"escapes everywhere":          payloadRecord(`{"l\u0061titude":1,"longitude":2,"timestamp":"2025\u002d06-01T12:00:00Z","x":"\ud83d\ude00","attributes":{"\u0061":{"\u005f_bigint":"\u0031"},"b":{"__buffer_b64":"\/\/\/\/"}}}`),
+		"long numbers":                payloadRecord(`{"latitude":47.12345678901234567890,"longitude":-1.7976931348623157e-308,"x":1.7976931348623157e308}`),
+		"long flat numbers":           flatWith("alt", "12345678.123456789", "speed", "1e22", "course", "1e23", "ts", "1748779200500.5"),
+		"nested values":               payloadRecord(minimal(`"x":` + strings.Repeat(`{"a":[`, 15) + strings.Repeat(`]}`, 15))),
+		"no fields":                   nil,
+		"a bad device":                {"device_id", "\n", "payload", plainPayload},
+		"a truncated payload":         payloadRecord(plainPayload[:200]),
+		"a bad number":                flatWith("alt", "abc"),
+		"a number beyond float64":     flatWith("alt", "1e309"),
+		"the first number beyond":     flatWith("alt", overflow),
+		"beyond float64 in a payload": payloadRecord(minimal(`"x":-1e999`)),
+		"a bad time":                  flatWith("ts", "2025-13-01T12:00:00Z"),
+		"a time out of range":         flatWith("ts", "0"),
+		"attributes left out":         flatWith("attributes", `[]`, "alt", "x", "faulty", "maybe", "sats", "-1"),
+		"payload values left out":     payloadRecord(minimal(`"attributes":"{}","altitude":"x","faulty":"\u0074rue","speed":"\u0031","x":"\u0000"`)),
+		"nested attributes":           flatWith("attributes", `{"a":null,"b":[{"c":[]}],"d":{"e":1}}`),
+		"every attribute left out":    flatWith("attributes", `{"a":"\u0000"}`),
+		"bad text":                    payloadRecord(minimal("\"x\":\"\xff\"")),
+		"latitude out of range":       payloadRecord(`{"latitude":91,"longitude":2}`),
+		"a huge payload":              payloadRecord(strings.Repeat(" ", 20_000)),
 	}
 	d := NewDecoder(DefaultLimits())
 	for name, fields := range records {
@@ -53,9 +52,9 @@ func TestEncodeAllocatesNothing(t *testing.T) {
 	room := make([]byte, 0, 1<<16)
 	devices := []string{"d1", "d2"}
 	for name, f := range map[string]func(){
-		"body":              func() { AppendBody(room, &p, p.TS) },
-		"body the long way": func() { AppendBody(room, &odd, -1) },
-		"position":          func() { topic.AppendPositionFrame(room, body) },
+		"body":                    func() { AppendBody(room, &p, p.TS) },
+		"body of unusual numbers": func() { AppendBody(room, &odd, -1) },
+		"position":                func() { topic.AppendPositionFrame(room, body) },
 		"positions": func() {
 			dst, mark := topic.BeginPositions(room)
 			for range 100 {
@@ -83,7 +82,7 @@ func TestEncodeAllocatesNothing(t *testing.T) {
 	}
 }
 
-func TestOtherAllocations(t *testing.T) {
+func TestRequestsAllocateNothingAndClonesOnce(t *testing.T) {
 	var r Request
 	for _, text := range requestSeeds {
 		if strings.Contains(text, `\`) {
@@ -102,6 +101,6 @@ func TestOtherAllocations(t *testing.T) {
 		}
 	})
 	if c.DeviceID != p.DeviceID || count == 0 {
-		t.Error("nothing was done")
+		t.Error("the functions did nothing")
 	}
 }

@@ -8,34 +8,25 @@ import (
 )
 
 // Attributes is the text of a JSON object as it came in, checked by the decoder
-// and otherwise untouched; "" means that there are none. Its values are any
-// JSON: null, booleans, numbers, strings, lists and objects. Two forms of objects
-// have a kind of their own: {"__bigint":"…"} is an integer of any size, in decimal
-// digits with an optional minus sign, and {"__buffer_b64":"…"} is bytes, in padded
-// base64 of the standard alphabet.
+// and otherwise unchanged; "" means that there are none. The values are any JSON:
+// null, booleans, numbers, strings, lists and objects. Two forms of objects have a
+// kind of their own: {"__bigint":"…"} is an integer of any size, in decimal digits
+// with an optional minus sign, and {"__buffer_b64":"…"} is bytes, in padded base64
+// of the standard alphabet.
 type Attributes string
 
 // All iterates over the attributes in their order. A name that occurs twice is
-// yielded twice; its last value counts. It allocates only for names with
-// escapes. Text that no decoder has checked ends the walk at its first fault.
+// yielded twice; its last value counts. It allocates only for names with escapes.
+// Text that no decoder has checked ends the iteration at its first fault.
 func (a Attributes) All() iter.Seq2[string, AttributeValue] {
 	return func(yield func(string, AttributeValue) bool) {
-		s := string(a)
-		i := space(s, 0)
-		if at(s, i) != '{' {
-			return
-		}
-		i = space(s, i+1)
-		for closed := false; !closed; {
-			nameEnd, value, why := nameAt(s, i)
-			if why != 0 {
+		for m := membersOf(string(a)); ; {
+			x, ok := m.next()
+			if !ok {
 				return
 			}
-			kind, end, why := attributeValue(s, value, 1)
-			if why != 0 || !yield(unquoted(s[i+1:nameEnd]), AttributeValue{kind, s[value:end]}) {
-				return
-			}
-			if i, closed, why = separator(s, end, '}'); why != 0 {
+			kind, _, reason := attributeValue(x.value, 0, 1)
+			if reason != 0 || !yield(unescape(x.name), AttributeValue{kind, x.value}) {
 				return
 			}
 		}
@@ -54,22 +45,22 @@ const (
 	AttributeBuffer
 	AttributeNull
 	AttributeList
-	AttributeObject // any but the forms of AttributeBigInt and AttributeBuffer
+	AttributeObject // not of the form of AttributeBigInt or AttributeBuffer
 )
 
 // AttributeValue is the value of one attribute. It aliases the text of its
-// Attributes. The methods named after a kind give the value of that kind, and
-// false for any other.
+// Attributes. The methods named after a kind return the value if it is of that
+// kind, and false otherwise.
 type AttributeValue struct {
 	kind AttributeKind
 	text string // as it is spelled in the object
 }
 
-// Kind says which of the methods below applies; 0 for the zero AttributeValue. Null,
-// lists and objects have JSON only.
+// Kind says which of the methods below applies. It is 0 for the zero
+// AttributeValue. For null, lists and objects only JSON applies.
 func (v AttributeValue) Kind() AttributeKind { return v.kind }
 
-// JSON returns the value of any kind as it is spelled in the object.
+// JSON returns a value of any kind as it is spelled in the object.
 func (v AttributeValue) JSON() string { return v.text }
 
 // Number returns the number.
@@ -87,7 +78,7 @@ func (v AttributeValue) Text() (string, bool) {
 	if v.kind != AttributeString {
 		return "", false
 	}
-	return unquoted(v.text[1 : len(v.text)-1]), true
+	return unescape(v.text[1 : len(v.text)-1]), true
 }
 
 // Bool returns the boolean.
@@ -112,9 +103,9 @@ func (v AttributeValue) Buffer() ([]byte, bool) {
 	return b, err == nil
 }
 
-// inner returns the string of a tagged form.
+// inner returns the string in a tagged object.
 func (v AttributeValue) inner() string {
-	_, value, _ := nameAt(v.text, space(v.text, 1))
-	end, _ := quoted(v.text, value+1)
-	return unquoted(v.text[value+1 : end])
+	m := membersOf(v.text)
+	tagged, _ := m.next()
+	return unescape(tagged.value[1 : len(tagged.value)-1])
 }

@@ -9,14 +9,14 @@ import (
 	"time"
 )
 
-// The records of the benchmarks are all different, as a stream's are: the
-// branches of a parser that sees one record again and again are predicted far
-// too well.
+// benchRecords is how many different records the benchmarks use. If a parser gets the
+// same record again and again, the processor predicts its branches better than it
+// could those of a stream.
 const benchRecords = 2048
 
 const benchArrival = 1_790_000_000_000
 
-// fix is one random position of a device.
+// fix is a random position of a device.
 type fix struct {
 	device                       string
 	ts                           int64
@@ -53,16 +53,17 @@ func (f *fix) attributes() string {
 
 func number7(v float64) string { return strconv.FormatFloat(v, 'f', 7, 64) }
 
-// shapeA is a record of an ingestion service: a payload of about 240 bytes.
-func (f *fix) shapeA() []string {
+// payloadRecord returns the record of an ingestion service, with a payload of about
+// 240 bytes.
+func (f *fix) payloadRecord() []string {
 	ts := time.UnixMilli(f.ts).UTC().Format("2006-01-02T15:04:05.000Z")
 	return []string{"device_id", f.device, "ts", ts, "codec", "8E", "payload", fmt.Sprintf(
 		`{"device_id":%q,"timestamp":%q,"latitude":%s,"longitude":%s,"altitude":%v,"angle":%v,"speed":%v,"satellites":%d,"priority":0,"attributes":%s}`,
 		f.device, ts, number7(f.lat), number7(f.lon), f.alt, f.course, f.speed, f.sats, f.attributes())}
 }
 
-// shapeB is the same as flat fields.
-func (f *fix) shapeB() []string {
+// flatRecord returns the fix as a flat record.
+func (f *fix) flatRecord() []string {
 	return []string{
 		"device_id", f.device, "ts", strconv.FormatInt(f.ts, 10), "lat", number7(f.lat), "lon", number7(f.lon),
 		"alt", fmt.Sprint(f.alt), "course", fmt.Sprint(f.course), "speed", fmt.Sprint(f.speed),
@@ -70,7 +71,7 @@ func (f *fix) shapeB() []string {
 	}
 }
 
-// position is the same as it is decoded.
+// position returns the fix as it is decoded.
 func (f *fix) position() Position {
 	return Position{
 		DeviceID: f.device, TS: f.ts, Arrival: benchArrival, Lat: f.lat, Lon: f.lon,
@@ -102,8 +103,8 @@ func benchmarkDecode(b *testing.B, record func(*fix) []string) {
 	}
 }
 
-func BenchmarkDecodePayload(b *testing.B) { benchmarkDecode(b, (*fix).shapeA) }
-func BenchmarkDecodeFlat(b *testing.B)    { benchmarkDecode(b, (*fix).shapeB) }
+func BenchmarkDecodePayload(b *testing.B) { benchmarkDecode(b, (*fix).payloadRecord) }
+func BenchmarkDecodeFlat(b *testing.B)    { benchmarkDecode(b, (*fix).flatRecord) }
 
 func benchPositions() []Position {
 	fixes := randomFixes()
@@ -147,8 +148,8 @@ func BenchmarkPositionFrame(b *testing.B) {
 	b.SetBytes(int64(len(buf)))
 }
 
-// BenchmarkPositionsFrame builds frames of 40 positions: one event of 200
-// devices, a record a second each, over 5 flushes of 200 ms.
+// BenchmarkPositionsFrame builds frames of 40 positions: those of an event with 200
+// devices, one record a second from each, and 5 flushes a second.
 func BenchmarkPositionsFrame(b *testing.B) {
 	const items = 40
 	bodies, topic := benchBodies(), NewTopic("event:4711")
@@ -190,17 +191,18 @@ func BenchmarkParseRequest(b *testing.B) {
 
 func BenchmarkDecodeRefused(b *testing.B) {
 	d := NewDecoder(DefaultLimits())
-	fields := shapeA(minimal(`"timestamp":1e999`))
+	fields := payloadRecord(minimal(`"timestamp":1e999`))
 	var p Position
 	b.ReportAllocs()
 	for b.Loop() {
 		if d.Decode(&p, testArrival, 0, fields) == nil {
-			b.Fatal("taken")
+			b.Fatal("the record was accepted")
 		}
 	}
 }
 
-// The float's fast path and its plain version.
+// BenchmarkAppendFloat and BenchmarkAppendAnyFloat compare the fast path with the
+// general one.
 func BenchmarkAppendFloat(b *testing.B)    { benchmarkFloat(b, appendFloat) }
 func BenchmarkAppendAnyFloat(b *testing.B) { benchmarkFloat(b, appendAnyFloat) }
 
@@ -214,9 +216,10 @@ func benchmarkFloat(b *testing.B, f func([]byte, float64) []byte) {
 	}
 }
 
-// The number's fast path and its plain version.
-func BenchmarkNumber(b *testing.B)     { benchmarkNumber(b, number) }
-func BenchmarkLongNumber(b *testing.B) { benchmarkNumber(b, longNumber) }
+// BenchmarkParseNumber and BenchmarkParseLongNumber compare the fast path with the
+// general one, and both with strconv.
+func BenchmarkParseNumber(b *testing.B)     { benchmarkNumber(b, parseNumber) }
+func BenchmarkParseLongNumber(b *testing.B) { benchmarkNumber(b, parseLongNumber) }
 func BenchmarkParseFloat(b *testing.B) {
 	benchmarkNumber(b, func(s string, _ int) (float64, int, Reason) {
 		v, _ := strconv.ParseFloat(s, 64)
@@ -231,14 +234,14 @@ func benchmarkNumber(b *testing.B, f func(string, int) (float64, int, Reason)) {
 	}
 	i := 0
 	for b.Loop() {
-		if _, _, why := f(texts[i%benchRecords], 0); why != 0 {
-			b.Fatal(why)
+		if _, _, reason := f(texts[i%benchRecords], 0); reason != 0 {
+			b.Fatal(reason)
 		}
 		i++
 	}
 }
 
-// BenchmarkMarshal is AppendBody by encoding/json, for comparison.
+// BenchmarkMarshal does the work of AppendBody with encoding/json, for comparison.
 func BenchmarkMarshal(b *testing.B) {
 	type body struct {
 		DeviceID   string          `json:"deviceId"`

@@ -5,35 +5,33 @@ import (
 	"time"
 )
 
-// Limits bound what a Decoder takes. Start from DefaultLimits.
+// Limits bound what a Decoder accepts. Start from DefaultLimits.
 type Limits struct {
 	MinTS      int64         // earliest device time, ms since the Unix epoch
-	MaxAhead   time.Duration // how far a device time may lie ahead of its arrival
-	MaxPayload int           // bytes of a field's value, the payload's above all
+	MaxAhead   time.Duration // how far a device time may be ahead of its arrival
+	MaxPayload int           // longest value of a field in bytes, not only of the payload
 
-	// A device time before MinTS counts as absent. Otherwise it is refused.
-	EarlyIsAbsent bool
-	// A position at exactly 0, 0 is faulty unless satellites are reported.
-	RejectNullIsland bool
+	EarlyIsAbsent    bool // a device time before MinTS counts as absent; otherwise it is refused
+	RejectNullIsland bool // a position at exactly 0, 0 is faulty unless satellites are reported
 }
 
-// DefaultLimits returns 2000-01-01, 24 hours and 16 KiB.
+// DefaultLimits returns limits of 2000-01-01, 24 hours and 16 KiB.
 func DefaultLimits() Limits {
 	return Limits{MinTS: 946684800000, MaxAhead: 24 * time.Hour, MaxPayload: 16 << 10}
 }
 
-// maxArrival is the end of the year 9999. A publisher may give an entry any id,
-// and what lies beyond, not every database can store.
+// maxArrival is the end of the year 9999. A publisher may give an entry any id, and
+// not every database can store a later time.
 const maxArrival = 253402300799999 // ms since the Unix epoch
 
-// Decoder turns records into positions. It keeps what its last call left out, or why
-// it failed, so it belongs to one goroutine at a time.
+// Decoder turns records into positions. It stores the error of its last call and
+// what that call left out, so only one goroutine at a time may use it.
 type Decoder struct {
-	limits   Limits
-	maxAhead int64 // ms
-	err      CodecError
-	left     [optionals]Omission // the first leftLen are those of the last call
-	leftLen  int
+	limits     Limits
+	maxAhead   int64 // ms
+	err        CodecError
+	leftOut    [optionals]Omission // the first leftOutLen are those of the last call
+	leftOutLen int
 }
 
 // NewDecoder returns a Decoder with these limits.
@@ -41,18 +39,17 @@ func NewDecoder(l Limits) *Decoder {
 	return &Decoder{limits: l, maxAhead: l.MaxAhead.Milliseconds()}
 }
 
-// Decode decodes one record into p, of which it sets every field. fields
-// alternates names and values as a stream entry has them; of a name that
-// occurs twice the last value counts. A field payload makes the record one of
-// shape A, otherwise it is one of shape B. arrival is the entry id's time in
-// ms since the Unix epoch, seq the id's sequence number.
+// Decode decodes one record into p and sets every field of p. fields alternates
+// names and values, as a stream entry has them. If a name occurs twice, the last
+// value counts. A record with a field payload is JSON; otherwise it is flat. arrival
+// is the entry id's time in ms since the Unix epoch, seq the id's sequence number.
 //
-// Optional values that are wrong are left out; LeftOut lists them. The strings
-// of p alias those of fields. The error is a *CodecError, belongs to d and is
-// valid until the next call; p is unchanged then. Decode allocates nothing,
-// unless single attributes have to be left out: those that stay are copied.
+// Optional values that are wrong are left out; LeftOut lists them. The strings of p
+// alias those of fields. The error is a *CodecError; it belongs to d and is valid
+// until the next call. p is then unchanged. Decode does not allocate, unless single
+// attributes have to be left out: then the others are copied.
 func (d *Decoder) Decode(p *Position, arrival int64, seq uint64, fields []string) error {
-	d.leftLen = 0
+	d.leftOutLen = 0
 	var r record
 	if !r.read(fields, d.limits.MaxPayload) {
 		return d.fail(ReasonRecord, "record", 0)
@@ -71,24 +68,24 @@ func (d *Decoder) Decode(p *Position, arrival int64, seq uint64, fields []string
 			return d.fail(ReasonTooLarge, "payload", 0)
 		}
 		tag = v.readCodec(&r)
-		if m, end, why := v.readPayload(r.text(fieldPayload)); why != 0 {
-			return d.fail(why, payloadNames[m], end)
+		if m, end, reason := v.readPayload(r.text(fieldPayload)); reason != 0 {
+			return d.fail(reason, payloadNames[m], end)
 		}
 	} else {
 		names = &flatNames
-		if m, end, why := v.readFlat(&r); why != 0 {
-			return d.fail(why, flatNames[m], end)
+		if m, end, reason := v.readFlat(&r); reason != 0 {
+			return d.fail(reason, flatNames[m], end)
 		}
 	}
-	untimed, why := d.time(&v, &r, arrival, seq)
-	if why != 0 {
-		return d.fail(why, "ts", 0)
+	untimed, reason := d.time(&v, &r, arrival, seq)
+	if reason != 0 {
+		return d.fail(reason, "ts", 0)
 	}
-	if m, why := v.check(arrival, d); why != 0 {
+	if m, reason := v.check(arrival, d); reason != 0 {
 		if m == memberTimestamp && !v.timed {
-			return d.fail(why, "ts", 0)
+			return d.fail(reason, "ts", 0)
 		}
-		return d.fail(why, names[m], int(v.offset[m]))
+		return d.fail(reason, names[m], int(v.offset[m]))
 	}
 	p.DeviceID, p.TS, p.Untimed = id, v.ts, untimed
 	p.Arrival, p.Seq = arrival, seq
@@ -100,15 +97,15 @@ func (d *Decoder) Decode(p *Position, arrival int64, seq uint64, fields []string
 	if d.limits.RejectNullIsland && p.Lat == 0 && p.Lon == 0 && p.Sats == 0 {
 		p.Faulty = true
 	}
-	if v.left.bits != 0 {
-		d.note(&v.left)
+	if v.omitted.bits != 0 {
+		d.setLeftOut(&v.omitted)
 	}
 	return nil
 }
 
-// time sets the time of a record whose payload has none, or one that is too early to
-// count. untimed says that it is the entry's.
-func (d *Decoder) time(v *values, r *record, arrival int64, seq uint64) (untimed bool, why Reason) {
+// time sets the time of a record whose payload has none, or one that is so early that
+// it counts as absent. untimed reports whether it is the time of the entry.
+func (d *Decoder) time(v *values, r *record, arrival int64, seq uint64) (untimed bool, reason Reason) {
 	if !v.timed {
 		switch {
 		case !r.holds(fieldTS) || r.text(fieldTS) == "":
@@ -117,7 +114,7 @@ func (d *Decoder) time(v *values, r *record, arrival int64, seq uint64) (untimed
 			return false, ReasonTooLarge
 		default:
 			var ok bool
-			if v.ts, ok = timestamp(r.text(fieldTS)); !ok {
+			if v.ts, ok = parseTime(r.text(fieldTS)); !ok {
 				return false, ReasonTimestamp
 			}
 		}
@@ -128,10 +125,10 @@ func (d *Decoder) time(v *values, r *record, arrival int64, seq uint64) (untimed
 	return untimed, 0
 }
 
-// EntryTime is the time of a record that gives none, in ms since the Unix
-// epoch: a pure function of the id of its entry, so that the records of one
-// millisecond are kept apart. A sequence number that is no time at all gives
-// one beyond every range. Safe for concurrent use.
+// EntryTime returns the time of a record that has none, in ms since the Unix epoch.
+// It depends on the id of the record's entry alone, and is different for the entries
+// of one millisecond. A sequence number that is too large for a time gives a time
+// that every Limits refuses. Safe for concurrent use.
 func EntryTime(arrival int64, seq uint64) int64 {
 	if arrival > maxArrival || seq > maxArrival {
 		return math.MaxInt64
@@ -139,13 +136,13 @@ func EntryTime(arrival int64, seq uint64) int64 {
 	return arrival + int64(seq)
 }
 
-// fail makes the decoder's error.
-func (d *Decoder) fail(why Reason, field string, offset int) error {
-	d.err = CodecError{Reason: why, Field: field, Offset: offset}
+// fail sets and returns the decoder's error.
+func (d *Decoder) fail(reason Reason, field string, offset int) error {
+	d.err = CodecError{Reason: reason, Field: field, Offset: offset}
 	return &d.err
 }
 
-// member is a value of a position that either shape gives. The numbers come
+// member is a value of a position, in a payload or in a flat record. The numbers come
 // first; those from the altitude on have the order of Fields.
 type member uint8
 
@@ -163,7 +160,7 @@ const (
 	memberOther
 	memberCount
 
-	numbers = memberPriority + 1
+	numberMembers = memberPriority + 1
 )
 
 var payloadNames = [memberCount]string{
@@ -175,21 +172,21 @@ var flatNames = [memberCount]string{
 	"lat", "lon", "alt", "speed", "course", "sats", "priority", "ts", "attributes", "faulty", "record",
 }
 
-// values are what a record says, before it is known to be a position.
+// values are the values of a record, before it is known to be a position.
 type values struct {
-	number     [numbers]float64
+	number     [numberMembers]float64
 	offset     [memberCount]int32 // where the value begins in its field
-	has        uint16             // bits of the numbers that are there
+	has        uint16             // one bit for each number that is there
 	timed      bool               // ts is there
 	faulty     bool
 	ts         int64
 	attributes Attributes
-	left       omitted
+	omitted    omissions
 }
 
-// check checks what the two shapes have in common. It fails where a required
-// value is wrong.
-func (v *values) check(arrival int64, d *Decoder) (m member, why Reason) {
+// check checks the values of a payload or of a flat record. If a required value is
+// wrong, it returns that value and the reason.
+func (v *values) check(arrival int64, d *Decoder) (m member, reason Reason) {
 	const both = 1<<memberLatitude | 1<<memberLongitude
 	lat, lon := v.number[memberLatitude], v.number[memberLongitude]
 	switch {
@@ -206,23 +203,23 @@ func (v *values) check(arrival int64, d *Decoder) (m member, why Reason) {
 		return memberTimestamp, ReasonTSOutOfRange
 	}
 	for m := memberSatellites; m <= memberPriority; m++ {
-		if why = natural(v.number[m]); why != 0 {
-			v.leaveNumber(m, why)
+		if reason = checkCount(v.number[m]); reason != 0 {
+			v.omitNumber(m, reason)
 		}
 	}
-	v.left.drop(v.has >> memberAltitude) // a later value of the same name was right
+	v.omitted.remove(v.has >> memberAltitude) // a later value of the same name is right
 	return memberOther, 0
 }
 
-// leaveNumber leaves out a number that is optional.
-func (v *values) leaveNumber(m member, why Reason) {
+// omitNumber leaves out a number that is optional.
+func (v *values) omitNumber(m member, reason Reason) {
 	v.number[m] = 0
 	v.has &^= 1 << m
-	v.left.add(Optional(m-memberAltitude), why)
+	v.omitted.add(Optional(m-memberAltitude), reason)
 }
 
-// natural checks that f is an int32 that is not negative.
-func natural(f float64) Reason {
+// checkCount checks that f is an int32 that is not negative.
+func checkCount(f float64) Reason {
 	if n := int32(f); float64(n) == f && n >= 0 {
 		return 0
 	}

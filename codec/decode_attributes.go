@@ -1,43 +1,39 @@
 package codec
 
-import "strings"
-
-// attributes checks the object at i, whose members stand in depth objects. end
-// is after it.
-func attributes(s string, i, depth int) (end int, why Reason) {
+// attributes checks the object at i, whose members are nested in depth objects.
+// end is the byte after it, or where it is refused.
+func attributes(s string, i, depth int) (end int, reason Reason) {
 	if at(s, i) != '{' {
 		return i, ReasonAttribute
 	}
-	if i++; at(s, i) <= ' ' {
-		i = space(s, i)
-	}
+	i = skipSpace(s, i+1)
 	if at(s, i) == '}' {
 		return i + 1, 0
 	}
 	for closed := false; !closed; {
-		if i, why = attributeName(s, i); why != 0 {
-			return i, why
+		if i, reason = attributeName(s, i); reason != 0 {
+			return i, reason
 		}
-		if end := usualValue(s, i); end > 0 {
+		if end := commonValue(s, i); end > 0 {
 			i = end
-		} else if _, i, why = attributeValue(s, i, depth); why != 0 {
-			return i, why
+		} else if _, i, reason = attributeValue(s, i, depth); reason != 0 {
+			return i, reason
 		}
 		// The usual comma, without white space after it.
 		if i+1 < len(s) && s[i] == ',' && s[i+1] == '"' {
 			i++
 			continue
 		}
-		if i, closed, why = separator(s, i, '}'); why != 0 {
-			return i, why
+		if i, closed, reason = readSeparator(s, i, '}'); reason != 0 {
+			return i, reason
 		}
 	}
 	return i, 0
 }
 
-// attributeName reads a name and its colon. Most names are plain, of at most
-// 15 bytes and without white space around the colon.
-func attributeName(s string, i int) (next int, why Reason) {
+// attributeName reads a name and its colon. Most names have no escapes, at most 15
+// bytes, and no white space around the colon.
+func attributeName(s string, i int) (next int, reason Reason) {
 	if i+12 <= len(s) && s[i] == '"' {
 		j := i + 1
 		marks := special(load64(s, j))
@@ -49,13 +45,13 @@ func attributeName(s string, i int) (next int, why Reason) {
 			return j + 2, 0
 		}
 	}
-	_, next, why = nameAt(s, i)
-	return next, why
+	_, next, reason = readName(s, i)
+	return next, reason
 }
 
-// usualValue returns the end of the value at i if it is an integer of up to
-// seven digits or true, 0 for all else.
-func usualValue(s string, i int) (end int) {
+// commonValue returns the end of the value at i if it is an integer of up to seven
+// digits, or true. It returns 0 for all others.
+func commonValue(s string, i int) (end int) {
 	if i+8 > len(s) {
 		return 0
 	}
@@ -71,71 +67,71 @@ func usualValue(s string, i int) (end int) {
 	return 0
 }
 
-// attributeValue checks the value at i of an attribute that stands in depth
+// attributeValue checks the value at i of an attribute that is nested in depth
 // objects.
-func attributeValue(s string, i, depth int) (kind AttributeKind, end int, why Reason) {
+func attributeValue(s string, i, depth int) (kind AttributeKind, end int, reason Reason) {
 	switch c := at(s, i); {
 	case c == '-' || c-'0' <= 9:
-		end, why = skipNumber(s, i)
-		return AttributeNumber, end, why
+		end, reason = skipNumber(s, i)
+		return AttributeNumber, end, reason
 	case c == '"':
-		if end, why = quoted(s, i+1); why != 0 {
-			return 0, end, why
+		if end, reason = scanString(s, i+1); reason != 0 {
+			return 0, end, reason
 		}
 		return AttributeString, end + 1, 0
 	case c == '{':
 		return attributeObject(s, i, depth)
 	case c == '[':
-		end, why = skip(s, i, depth)
-		return AttributeList, end, why
+		end, reason = skipValue(s, i, depth)
+		return AttributeList, end, reason
 	case hasAt(s, i, "true"):
 		return AttributeBool, i + 4, 0
 	case hasAt(s, i, "false"):
 		return AttributeBool, i + 5, 0
-	case null(s, i):
+	case nullAt(s, i):
 		return AttributeNull, i + 4, 0
 	}
 	return 0, i, ReasonAttribute
 }
 
-// attributeObject checks the object at i. One whose only member is named after
-// a kind must be of that kind.
-func attributeObject(s string, i, depth int) (kind AttributeKind, end int, why Reason) {
-	start := space(s, i+1)
-	nameEnd, value, why := nameAt(s, start)
-	if why == 0 {
-		if kind = tagOf(s[start+1 : nameEnd]); kind != 0 {
+// attributeObject checks the object at i. If its only member is named after a
+// kind, the object must be of that kind.
+func attributeObject(s string, i, depth int) (kind AttributeKind, end int, reason Reason) {
+	start := skipSpace(s, i+1)
+	nameEnd, value, reason := readName(s, start)
+	if reason == 0 {
+		if kind = kindNamed(s[start+1 : nameEnd]); kind != 0 {
 			return taggedObject(s, i, value, depth, kind)
 		}
 	}
-	end, why = skip(s, i, depth)
-	return AttributeObject, end, why
+	end, reason = skipValue(s, i, depth)
+	return AttributeObject, end, reason
 }
 
-// tagOf returns the kind that a member is named after, 0 for any other.
-func tagOf(name string) AttributeKind {
+// kindNamed returns the kind that a member is named after, 0 for any other name.
+func kindNamed(name string) AttributeKind {
 	switch {
-	case spells(name, "__bigint"):
+	case sameText(name, "__bigint"):
 		return AttributeBigInt
-	case spells(name, "__buffer_b64"):
+	case sameText(name, "__buffer_b64"):
 		return AttributeBuffer
 	}
 	return 0
 }
 
-// taggedObject checks the object at i, whose first member is named after a kind
-// and has its value at value.
-func taggedObject(s string, i, value, depth int, tagged AttributeKind) (kind AttributeKind, end int, why Reason) {
-	if end, why = skip(s, value, depth+1); why != 0 {
-		return 0, end, why
+// taggedObject checks the object at i. Its first member is named after a kind, and
+// has its value at value.
+func taggedObject(s string, i, value, depth int, tagged AttributeKind) (kind AttributeKind, end int, reason Reason) {
+	if end, reason = skipValue(s, value, depth+1); reason != 0 {
+		return 0, end, reason
 	}
-	after, closed, why := separator(s, end, '}')
+	after, closed, reason := readSeparator(s, end, '}')
 	switch {
-	case why != 0:
-		return 0, after, why
+	case reason != 0:
+		return 0, after, reason
 	case !closed:
-		end, why = skip(s, i, depth)
-		return AttributeObject, end, why
+		end, reason = skipValue(s, i, depth)
+		return AttributeObject, end, reason
 	case s[value] != '"',
 		tagged == AttributeBigInt && !isInteger(s[value+1:end-1]),
 		tagged == AttributeBuffer && !isBase64(s[value+1:end-1]):
@@ -144,34 +140,12 @@ func taggedObject(s string, i, value, depth int, tagged AttributeKind) (kind Att
 	return tagged, after, 0
 }
 
-// spells reports whether the inside of a checked JSON string stands for want,
-// which is ASCII.
-func spells(raw, want string) bool {
-	if raw == want {
-		return true
-	}
-	if strings.IndexByte(raw, '\\') < 0 {
-		return false
-	}
-	for i := range len(want) {
-		if raw == "" {
-			return false
-		}
-		r, n := character(raw, 0)
-		if r != rune(want[i]) {
-			return false
-		}
-		raw = raw[n:]
-	}
-	return raw == ""
-}
-
 // isInteger reports whether the inside of a checked JSON string is a decimal
-// integer, with a minus sign or none.
+// integer with an optional minus sign.
 func isInteger(raw string) bool {
 	digits := 0
 	for i := 0; i < len(raw); {
-		r, n := character(raw, i)
+		r, n := decodeChar(raw, i)
 		switch {
 		case r >= '0' && r <= '9':
 			digits++
@@ -188,7 +162,7 @@ func isInteger(raw string) bool {
 func isBase64(raw string) bool {
 	count, padding := 0, 0
 	for i := 0; i < len(raw); {
-		r, n := character(raw, i)
+		r, n := decodeChar(raw, i)
 		switch {
 		case r == '=':
 			padding++

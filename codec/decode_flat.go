@@ -2,74 +2,75 @@ package codec
 
 import "strings"
 
-// readFlat reads shape B: each field is one value. A fault of a required value
-// is reported with the member and the byte of the field's text.
-func (v *values) readFlat(r *record) (m member, end int, why Reason) {
+// readFlat reads a flat record, in which each field is one value. If a required
+// value is wrong, m is that value and end the byte of its field.
+func (v *values) readFlat(r *record) (m member, end int, reason Reason) {
 	for m = memberLatitude; m <= memberSatellites; m++ {
 		if !r.holds(field(m)) {
 			continue
 		}
 		if r.tooLarge(field(m)) {
-			end, why = 0, ReasonTooLarge
+			end, reason = 0, ReasonTooLarge
 		} else {
-			v.number[m], end, why = wholeNumber(r.text(field(m)))
+			v.number[m], end, reason = parseWholeNumber(r.text(field(m)))
 		}
 		switch {
-		case why == 0:
+		case reason == 0:
 			v.has |= 1 << m
 		case m <= memberLongitude:
-			return m, end, why
+			return m, end, reason
 		default:
-			v.leaveNumber(m, why)
+			v.omitNumber(m, reason)
 		}
 	}
 	if r.holds(fieldAttributes) {
 		if r.tooLarge(fieldAttributes) {
-			v.left.add(OptionalAttributes, ReasonTooLarge)
-		} else if why = v.readFlatAttributes(r.text(fieldAttributes)); why != 0 {
+			v.omitted.add(OptionalAttributes, ReasonTooLarge)
+		} else if reason = v.readFlatAttributes(r.text(fieldAttributes)); reason != 0 {
 			v.attributes = ""
-			v.left.drop(1 << OptionalAttribute)
-			v.left.add(OptionalAttributes, why)
+			v.omitted.remove(1 << OptionalAttribute)
+			v.omitted.add(OptionalAttributes, reason)
 		}
 	}
 	if r.holds(fieldFaulty) {
 		if r.tooLarge(fieldFaulty) {
 			v.faulty = true
-			v.left.add(OptionalFaulty, ReasonTooLarge)
+			v.omitted.add(OptionalFaulty, ReasonTooLarge)
 		} else {
-			v.readFaultyText(r.text(fieldFaulty))
+			v.setFaulty(r.text(fieldFaulty))
 		}
 	}
 	return memberOther, 0, 0
 }
 
-// readFlatAttributes reads the text of an object, or null when it is absent.
-func (v *values) readFlatAttributes(s string) (why Reason) {
-	i := space(s, 0)
+// readFlatAttributes reads the text of an object, or null, which means that there
+// are none.
+func (v *values) readFlatAttributes(s string) (reason Reason) {
+	i := skipSpace(s, 0)
 	if i == len(s) {
 		return ReasonAttribute
 	}
-	end, why := v.readAttributes(s, i, 0)
-	if why == 0 && space(s, end) != len(s) {
+	end, reason := v.readAttributes(s, i, 0)
+	if reason == 0 && skipSpace(s, end) != len(s) {
 		return ReasonJSON
 	}
-	return why
+	return reason
 }
 
-// readFaultyText reads the usual spellings of a boolean; an empty text is
-// absent. What cannot be read counts as faulty.
-func (v *values) readFaultyText(s string) {
-	v.left.drop(1 << OptionalFaulty)
+// setFaulty sets faulty from one of the usual spellings of a boolean. An empty text
+// counts as absent, any other text as faulty.
+func (v *values) setFaulty(text string) {
+	v.omitted.remove(1 << OptionalFaulty)
 	switch {
-	case s == "" || s == "0" || isWord(s, "false"):
+	case text == "" || text == "0" || isWord(text, "false"):
 		v.faulty = false
-	case s == "1" || isWord(s, "true"):
+	case text == "1" || isWord(text, "true"):
 		v.faulty = true
 	default:
 		v.faulty = true
-		v.left.add(OptionalFaulty, ReasonType)
+		v.omitted.add(OptionalFaulty, ReasonType)
 	}
 }
 
-// isWord reports whether s is word, which is ASCII, in upper or lower case.
+// isWord reports whether s is word, an ASCII text, in upper or lower case.
 func isWord(s, word string) bool { return len(s) == len(word) && strings.EqualFold(s, word) }

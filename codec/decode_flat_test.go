@@ -7,12 +7,12 @@ import (
 	"testing"
 )
 
-// flatWith makes a flat record of a position and more fields.
+// flatWith returns a flat record of a position with more fields.
 func flatWith(more ...string) []string {
 	return append([]string{"device_id", "d1", "lat", "1", "lon", "2"}, more...)
 }
 
-func TestFlatRecordsThatAreTaken(t *testing.T) {
+func TestFlatRecordsAreDecoded(t *testing.T) {
 	with := func(change func(*Position)) Position {
 		p := Position{DeviceID: "d1", TS: testArrival, Arrival: testArrival, Untimed: true, Lat: 1, Lon: 2}
 		change(&p)
@@ -31,7 +31,7 @@ func TestFlatRecordsThatAreTaken(t *testing.T) {
 		{"faulty in upper case", flatWith("faulty", "TRUE"), with(func(p *Position) { p.Faulty = true })},
 		{"faulty as Python writes it", flatWith("faulty", "True"), with(func(p *Position) { p.Faulty = true })},
 		{"not faulty as Python writes it", flatWith("faulty", "False"), with(func(p *Position) {})},
-		{"faulty and empty", flatWith("faulty", ""), with(func(p *Position) {})},
+		{"an empty faulty field", flatWith("faulty", ""), with(func(p *Position) {})},
 		{"nested attributes", flatWith("attributes", `{"battery":null,"inregions":["Home"],"x":{"y":{}}}`), with(func(p *Position) { p.Attributes = `{"battery":null,"inregions":["Home"],"x":{"y":{}}}` })},
 		{"faulty as true", flatWith("faulty", "true"), with(func(p *Position) { p.Faulty = true })},
 		{"faulty as 0", flatWith("faulty", "0"), with(func(p *Position) {})},
@@ -53,11 +53,11 @@ func TestFlatRecordsThatAreTaken(t *testing.T) {
 	}
 }
 
-func TestFlatRecordsThatAreRefused(t *testing.T) {
+func TestInvalidFlatRecordsAreRefused(t *testing.T) {
 	tests := []struct {
 		name   string
 		fields []string
-		why    Reason
+		reason Reason
 		field  string
 	}{
 		{"no latitude", []string{"device_id", "d1", "lon", "2"}, ReasonMissing, "lat"},
@@ -72,17 +72,17 @@ func TestFlatRecordsThatAreRefused(t *testing.T) {
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
-			wantFault(t, tt.fields, tt.why, tt.field)
+			wantFault(t, tt.fields, tt.reason, tt.field)
 			if p, _, ok := oracle(DefaultLimits(), testArrival, 0, tt.fields); ok {
-				t.Errorf("the oracle takes it: %+v", p)
+				t.Errorf("the oracle accepts it: %+v", p)
 			}
 		})
 	}
 }
 
-// TestRandomFlatNumbers compares all short texts over the characters of
-// numbers, and random longer ones, with the oracle.
-func TestRandomFlatNumbers(t *testing.T) {
+// TestFlatNumbersMatchTheOracle decodes all short texts of the characters of numbers,
+// and random longer ones.
+func TestFlatNumbersMatchTheOracle(t *testing.T) {
 	const letters = "0159.-e"
 	d := NewDecoder(DefaultLimits())
 	text := make([]byte, 0, 24)

@@ -1,116 +1,114 @@
 package codec
 
-// readPayload reads the JSON of shape A. A fault is reported with the member and
-// the byte.
-func (v *values) readPayload(s string) (m member, end int, why Reason) {
-	i := space(s, 0)
+import "strconv"
+
+// readPayload reads the JSON of a payload. If it fails, m is the member and end the
+// byte at fault.
+func (v *values) readPayload(s string) (m member, end int, reason Reason) {
+	i := skipSpace(s, 0)
 	if at(s, i) != '{' {
 		return memberOther, i, ReasonJSON
 	}
-	i = space(s, i+1)
-	if at(s, i) == '}' {
-		return memberOther, i, v.finish(s, i+1)
+	i = skipSpace(s, i+1)
+	closed := at(s, i) == '}'
+	if closed {
+		i++
 	}
-	for {
-		if m, i, why = payloadMember(s, i); why != 0 {
-			return memberOther, i, why
+	for !closed {
+		if m, i, reason = payloadMember(s, i); reason != 0 {
+			return memberOther, i, reason
 		}
-		if m < numbers {
-			f, end, fault := number(s, i)
+		if m < numberMembers {
+			f, end, fault := parseNumber(s, i)
 			if fault != 0 {
-				end, fault = v.oddNumber(s, i, end, m, fault)
+				end, fault = v.readOtherNumber(s, i, end, m, fault)
 			} else {
-				v.number[m], v.offset[m] = f, int32(i)
-				v.has |= 1 << m
+				v.setNumber(m, f, i)
 			}
-			i, why = end, fault
+			i, reason = end, fault
 		} else {
-			i, why = v.readOther(s, i, m)
+			i, reason = v.readOther(s, i, m)
 		}
-		if why != 0 {
-			return m, i, why
+		if reason != 0 {
+			return m, i, reason
 		}
 		// The usual comma, without white space after it.
 		if i+1 < len(s) && s[i] == ',' && s[i+1] == '"' {
 			i++
 			continue
 		}
-		var closed bool
-		if i, closed, why = separator(s, i, '}'); why != 0 {
-			return memberOther, i, why
-		}
-		if closed {
-			return memberOther, i, v.finish(s, i)
+		if i, closed, reason = readSeparator(s, i, '}'); reason != 0 {
+			return memberOther, i, reason
 		}
 	}
-}
-
-// finish checks that only white space comes after the object.
-func (v *values) finish(s string, i int) Reason {
-	if i != len(s) && space(s, i) != len(s) {
-		return ReasonJSON
+	if skipSpace(s, i) != len(s) {
+		return memberOther, i, ReasonJSON
 	}
-	return 0
+	return memberOther, i, 0
 }
 
-// oddNumber reads a member that should be a number, but is not written as one:
-// null when it is absent, or a string that holds the number. Otherwise it is
-// left out if it is optional, for the reason that was found at end.
-func (v *values) oddNumber(s string, i, end int, m member, why Reason) (int, Reason) {
+// setNumber sets a number whose value begins at i.
+func (v *values) setNumber(m member, f float64, i int) {
+	v.number[m], v.offset[m] = f, int32(i)
+	v.has |= 1 << m
+}
+
+// readOtherNumber reads a member that should be a number and is not a JSON number:
+// null, which means that it is absent, or a string that holds the number. Anything
+// else is left out if the member is optional. reason is why it is no JSON number,
+// and end where.
+func (v *values) readOtherNumber(s string, i, end int, m member, reason Reason) (int, Reason) {
 	switch {
-	case null(s, i):
+	case nullAt(s, i):
 		v.number[m] = 0
 		v.has &^= 1 << m
 		if m > memberLongitude {
-			v.left.drop(1 << (m - memberAltitude))
+			v.omitted.remove(1 << (m - memberAltitude))
 		}
 		return i + len("null"), 0
 	case at(s, i) == '"':
-		close, text, fault := anyQuoted(s, i+1)
-		if fault != 0 {
-			return close, fault
+		closing, fault := skipString(s, i+1)
+		if fault == ReasonJSON {
+			return closing, fault
 		}
-		if f, ok := numberText(s[i+1:close], text); ok {
-			v.number[m], v.offset[m] = f, int32(i)
-			v.has |= 1 << m
-			return close + 1, 0
+		if fault == 0 {
+			if f, ok := numberText(s[i+1 : closing]); ok {
+				v.setNumber(m, f, i)
+				return closing + 1, 0
+			}
 		}
-		end, why = i, ReasonNumber
+		end, reason = i, ReasonNumber
 	default:
-		why = wrongType(s, i, why)
+		reason = typeOr(s, i, reason)
 	}
 	if m <= memberLongitude {
-		return end, why
+		return end, reason
 	}
-	v.leaveNumber(m, why)
-	return skipAny(s, i, 1)
+	v.omitNumber(m, reason)
+	return skipIgnored(s, i)
 }
 
-// numberText reads the number that the inside of a JSON string holds, which
-// quoted must have taken as text.
-func numberText(raw string, text bool) (f float64, ok bool) {
-	var room [longestEscaped]byte
-	if !text {
+// numberText reads the number that the inside of a checked JSON string holds.
+func numberText(raw string) (f float64, ok bool) {
+	var buf [maxShortValue]byte
+	if raw, ok = unescapeShort(buf[:0], raw); !ok {
 		return 0, false
 	}
-	if raw, ok = unescaped(room[:0], raw); !ok {
-		return 0, false
-	}
-	f, _, why := wholeNumber(raw)
-	return f, why == 0
+	f, _, reason := parseWholeNumber(raw)
+	return f, reason == 0
 }
 
-// wrongType makes why a ReasonType if there is a JSON value at i, but none of
-// those that can stand there.
-func wrongType(s string, i int, why Reason) Reason {
+// typeOr returns ReasonType if the value at i is JSON of another type than is
+// wanted, otherwise reason.
+func typeOr(s string, i int, reason Reason) Reason {
 	switch at(s, i) {
 	case '"', '{', '[', 't', 'f', 'n':
 		return ReasonType
 	}
-	return why
+	return reason
 }
 
-// readOther reads a member that is no number.
+// readOther reads a member that is not a number.
 func (v *values) readOther(s string, i int, m member) (int, Reason) {
 	switch m {
 	case memberTimestamp:
@@ -120,89 +118,63 @@ func (v *values) readOther(s string, i int, m member) (int, Reason) {
 	case memberFaulty:
 		return v.readFaulty(s, i)
 	}
-	end, why := skip(s, i, 1)
-	if why != 0 { // a member that is not read may be anything
-		end, why = skipAny(s, i, 1)
-	}
-	return end, why
+	return skipIgnored(s, i)
 }
 
-// readFaulty reads a boolean, or a number or a string that stands for one, or
-// null when it is absent. What cannot be read counts as faulty.
-func (v *values) readFaulty(s string, i int) (end int, why Reason) {
-	if hasAt(s, i, "false") {
-		v.readFaultyText("0")
-		return i + len("false"), 0
+// readFaulty reads a boolean, or a number or a string that stands for one, or null,
+// which means that it is absent. What cannot be read counts as faulty.
+func (v *values) readFaulty(s string, i int) (end int, reason Reason) {
+	if end, reason = skipValue(s, i, 1); reason == ReasonJSON {
+		return end, reason
 	}
-	if end, why = skipAny(s, i, 1); why != 0 {
-		return end, why
-	}
-	switch text := s[i:end]; text[0] {
-	case '"':
-		v.readFaultyString(s, i+1)
-	case 'n': // null
-		v.readFaultyText("")
-	case 't': // true
-		v.readFaultyText(text)
-	default:
-		f, fEnd, why := number(s, i)
-		switch {
-		case why == 0 && fEnd == end && f == 0:
-			text = "0"
-		case why == 0 && fEnd == end && f == 1:
-			text = "1"
+	text := s[i:end]
+	switch {
+	case reason != 0: // no boolean either
+	case text == "null":
+		text = ""
+	case text[0] == '"':
+		var buf [maxShortValue]byte
+		if unescaped, ok := unescapeShort(buf[:0], text[1:len(text)-1]); ok {
+			text = unescaped
 		}
-		v.readFaultyText(text)
+	default:
+		if f, _, fault := parseNumber(s, i); fault == 0 && (f == 0 || f == 1) {
+			text = strconv.Itoa(int(f))
+		}
 	}
+	v.setFaulty(text)
 	return end, 0
 }
 
-// readFaultyString reads a boolean that is written as a string, from its first
-// byte on.
-func (v *values) readFaultyString(s string, i int) {
-	var room [longestEscaped]byte
-	end, text, _ := anyQuoted(s, i)
-	if text {
-		if s, text = unescaped(room[:0], s[i:end]); text {
-			v.readFaultyText(s)
-			return
-		}
-	}
-	v.readFaultyText("?")
-}
-
-// readTime reads the timestamp: a string, a number, or null or an empty string
-// when it is absent.
+// readTime reads the timestamp: a string or a number. Null or an empty string means
+// that it is absent.
 func (v *values) readTime(s string, i int) (int, Reason) {
 	v.offset[memberTimestamp] = int32(i)
 	if at(s, i) != '"' {
-		if null(s, i) {
+		if nullAt(s, i) {
 			v.timed = false
 			return i + len("null"), 0
 		}
-		f, end, why := number(s, i)
-		if why != 0 {
-			return end, wrongType(s, i, why)
+		f, end, reason := parseNumber(s, i)
+		if reason != 0 {
+			return end, typeOr(s, i, reason)
 		}
 		v.ts, v.timed = epochMs(f), true
 		return end, 0
 	}
-	if ms, ok := usualTime(s, i+1); ok {
+	if ms, ok := parseCommonTime(s, i+1); ok {
 		v.ts, v.timed = ms, true
-		return i + len(usualForm) + 2, 0
+		return i + len(commonLayout) + 2, 0
 	}
-	end, why := quoted(s, i+1)
-	if why != 0 {
-		return end, why
+	end, reason := scanString(s, i+1)
+	if reason != 0 {
+		return end, reason
 	}
-	if end == i+1 {
-		v.timed = false
-		return end + 1, 0
+	if v.timed = end > i+1; v.timed {
+		var ok bool
+		if v.ts, ok = parseTimeString(s[i+1 : end]); !ok {
+			return i, ReasonTimestamp
+		}
 	}
-	var ok bool
-	if v.ts, ok = timestampText(s[i+1 : end]); !ok {
-		return i, ReasonTimestamp
-	}
-	v.timed = true
 	return end + 1, 0
 }

@@ -7,10 +7,10 @@ import (
 	"testing"
 )
 
-func TestPayloadsThatAreTaken(t *testing.T) {
-	at12 := Position{DeviceID: "d1", TS: testArrival, Arrival: testArrival, Untimed: true, Lat: 1, Lon: 2, Codec: "8E"}
+func TestPayloadsAreDecoded(t *testing.T) {
+	plain := Position{DeviceID: "d1", TS: testArrival, Arrival: testArrival, Untimed: true, Lat: 1, Lon: 2, Codec: "8E"}
 	with := func(change func(*Position)) Position {
-		p := at12
+		p := plain
 		change(&p)
 		return p
 	}
@@ -18,27 +18,27 @@ func TestPayloadsThatAreTaken(t *testing.T) {
 		name, payload string
 		want          Position
 	}{
-		{"white space everywhere", " \t\r\n{ \"latitude\" : 1 ,\n\"longitude\"\t:\r2 } \n", at12},
-		{"white space after colons alone", `{"latitude": 1,"longitude": 2}`, at12},
-		{"names with escapes", `{"\u006Catitude":1,"longitud\u0065":2}`, at12},
-		{"names that only begin right", minimal(`"latitudes":9,"longitudinal":9,"timestamps":9,"satellite":-9,"attribute":9,"speeds":"","anglers":"","faulty2":""`), at12},
-		{"names that only end right", minimal(`"xlatitude":91,"Latitude":91,"LATITUDE":91,"":91`), at12},
-		{"a name of a thousand escapes", minimal(`"` + strings.Repeat(`\u0061`, 1000) + `":1`), at12},
-		{"coordinates that come twice", `{"latitude":91,"longitude":2,"latitude":1}`, at12},
-		{"coordinates that come back from null", `{"latitude":null,"longitude":2,"latitude":1}`, at12},
-		{"null for all that is optional", minimal(`"altitude":null,"speed":null,"angle":null,"satellites":null,"priority":null,"attributes":null,"faulty":null`), at12},
-		{"a null that takes a value back", minimal(`"altitude":5,"altitude":null,"satellites":-5,"satellites":null`), at12},
-		{"any device_id", minimal(`"device_id":{"a":[1,null,"x"]}`), at12},
-		{"unknown members of every kind", minimal(`"a":null,"b":true,"c":false,"d":-1.5e-3,"e":"\ud83d\ude00","f":[],"g":{},"h":[{},[1,2],{"x":[]}]`), at12},
-		{"nested as deep as allowed", minimal(`"x":` + strings.Repeat("[", 31) + strings.Repeat("]", 31)), at12},
-		{"coordinates as text", `{"latitude":"1","longitude":"\u0032.0"}`, at12},
-		{"what nobody reads with whatever is in it", minimal(`"x":"\u0000","y":["\ud83d",1e309,-1e999],"\ude00":{"\u0000":1},"device_id":"` + "\xff" + `","\ud83d":1`), at12},
-		{"an empty time", minimal(`"timestamp":""`), at12},
-		{"faulty as other spellings of false", minimal(`"faulty":0,"faulty":"0","faulty":"FALSE","faulty":"","faulty":0.0`), at12},
-		{"faulty and then null", minimal(`"faulty":1,"faulty":null`), at12},
-		{"optional values that are right in the end", minimal(`"altitude":"x","altitude":null,"speed":true,"speed":null,"attributes":[],"attributes":null,"faulty":"maybe","faulty":false,"satellites":-1,"satellites":null`), at12},
-		{"an altitude that is right in the end", minimal(`"altitude":"x","altitude":5`), with(func(p *Position) { p.Alt, p.Has = 5, HasAlt })},
-		{"attributes that are right in the end", minimal(`"attributes":{"a":"\u0000"},"attributes":{"a":1}`), with(func(p *Position) { p.Attributes = `{"a":1}` })},
+		{"white space everywhere", " \t\r\n{ \"latitude\" : 1 ,\n\"longitude\"\t:\r2 } \n", plain},
+		{"white space after colons alone", `{"latitude": 1,"longitude": 2}`, plain},
+		{"names with escapes", `{"\u006Catitude":1,"longitud\u0065":2}`, plain},
+		{"longer names than the known ones", minimal(`"latitudes":9,"longitudinal":9,"timestamps":9,"satellite":-9,"attribute":9,"speeds":"","anglers":"","faulty2":""`), plain},
+		{"names that differ in case or at the beginning", minimal(`"xlatitude":91,"Latitude":91,"LATITUDE":91,"":91`), plain},
+		{"a name of a thousand escapes", minimal(`"` + strings.Repeat(`\u0061`, 1000) + `":1`), plain},
+		{"coordinates that occur twice", `{"latitude":91,"longitude":2,"latitude":1}`, plain},
+		{"coordinates after null", `{"latitude":null,"longitude":2,"latitude":1}`, plain},
+		{"null for all that is optional", minimal(`"altitude":null,"speed":null,"angle":null,"satellites":null,"priority":null,"attributes":null,"faulty":null`), plain},
+		{"null after a value", minimal(`"altitude":5,"altitude":null,"satellites":-5,"satellites":null`), plain},
+		{"any device_id", minimal(`"device_id":{"a":[1,null,"x"]}`), plain},
+		{"unknown members of every kind", minimal(`"a":null,"b":true,"c":false,"d":-1.5e-3,"e":"\ud83d\ude00","f":[],"g":{},"h":[{},[1,2],{"x":[]}]`), plain},
+		{"nested as deep as allowed", minimal(`"x":` + strings.Repeat("[", 31) + strings.Repeat("]", 31)), plain},
+		{"coordinates as text", `{"latitude":"1","longitude":"\u0032.0"}`, plain},
+		{"unknown members with any content", minimal(`"x":"\u0000","y":["\ud83d",1e309,-1e999],"\ude00":{"\u0000":1},"device_id":"` + "\xff" + `","\ud83d":1`), plain},
+		{"an empty time", minimal(`"timestamp":""`), plain},
+		{"faulty as other spellings of false", minimal(`"faulty":0,"faulty":"0","faulty":"FALSE","faulty":"","faulty":0.0`), plain},
+		{"faulty and then null", minimal(`"faulty":1,"faulty":null`), plain},
+		{"wrong optional values, then right ones", minimal(`"altitude":"x","altitude":null,"speed":true,"speed":null,"attributes":[],"attributes":null,"faulty":"maybe","faulty":false,"satellites":-1,"satellites":null`), plain},
+		{"a wrong altitude, then a right one", minimal(`"altitude":"x","altitude":5`), with(func(p *Position) { p.Alt, p.Has = 5, HasAlt })},
+		{"wrong attributes, then right ones", minimal(`"attributes":{"a":"\u0000"},"attributes":{"a":1}`), with(func(p *Position) { p.Attributes = `{"a":1}` })},
 		{"numbers as text", minimal(`"altitude":"-12.5","speed":"\u0031e1","satellites":"7"`), with(func(p *Position) {
 			p.Alt, p.Speed, p.Sats, p.Has = -12.5, 10, 7, HasAlt|HasSpeed|HasSats
 		})},
@@ -55,10 +55,10 @@ func TestPayloadsThatAreTaken(t *testing.T) {
 			p.Has = HasAlt | HasSpeed | HasCourse | HasSats | HasPriority
 		})},
 		{"one optional value", minimal(`"angle":12`), with(func(p *Position) { p.Course, p.Has = 12, HasCourse })},
-		{"a faulty one", minimal(`"faulty":true`), with(func(p *Position) { p.Faulty = true })},
-		{"faulty and taken back", minimal(`"faulty":true,"faulty":false`), at12},
-		{"attributes as they are", minimal(`"attributes": { "a" : 1e0 , "b":"\u0041/\/" } `), with(func(p *Position) { p.Attributes = `{ "a" : 1e0 , "b":"\u0041/\/" }` })},
-		{"no attributes in the object", minimal(`"attributes":{}`), with(func(p *Position) { p.Attributes = "{}" })},
+		{"faulty as true", minimal(`"faulty":true`), with(func(p *Position) { p.Faulty = true })},
+		{"faulty, then not", minimal(`"faulty":true,"faulty":false`), plain},
+		{"attributes unchanged", minimal(`"attributes": { "a" : 1e0 , "b":"\u0041/\/" } `), with(func(p *Position) { p.Attributes = `{ "a" : 1e0 , "b":"\u0041/\/" }` })},
+		{"an empty object of attributes", minimal(`"attributes":{}`), with(func(p *Position) { p.Attributes = "{}" })},
 		{"the last attributes", minimal(`"attributes":{"a":1},"attributes":{"b":2}`), with(func(p *Position) { p.Attributes = `{"b":2}` })},
 		{"a time as a number", minimal(`"timestamp":1748779200500.99`), with(func(p *Position) { p.TS, p.Untimed = plainTS, false })},
 		{"a time with an exponent", minimal(`"timestamp":1.7487792005e12`), with(func(p *Position) { p.TS, p.Untimed = plainTS, false })},
@@ -67,20 +67,20 @@ func TestPayloadsThatAreTaken(t *testing.T) {
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
-			if got := mustDecode(t, shapeA(tt.payload)); !same(got, tt.want) {
+			if got := mustDecode(t, payloadRecord(tt.payload)); !same(got, tt.want) {
 				t.Errorf("input: %s\ngot:  %+v\nwant: %+v", tt.payload, got, tt.want)
 			}
-			if _, _, ok := oracle(DefaultLimits(), testArrival, 0, shapeA(tt.payload)); !ok {
+			if _, _, ok := oracle(DefaultLimits(), testArrival, 0, payloadRecord(tt.payload)); !ok {
 				t.Error("the oracle refuses it")
 			}
 		})
 	}
 }
 
-func TestPayloadsThatAreRefused(t *testing.T) {
+func TestInvalidPayloadsAreRefused(t *testing.T) {
 	tests := []struct {
 		name, payload string
-		why           Reason
+		reason        Reason
 		field         string
 	}{
 		{"no latitude", `{"longitude":2}`, ReasonMissing, "payload.latitude"},
@@ -103,7 +103,7 @@ func TestPayloadsThatAreRefused(t *testing.T) {
 		{"an altitude that is not closed", minimal(`"altitude":[1`), ReasonJSON, "payload.altitude"},
 		{"faulty that is no JSON", minimal(`"faulty":yes`), ReasonJSON, "payload.faulty"},
 		{"attributes that are no JSON", minimal(`"attributes":{"a":tru}`), ReasonJSON, "payload.attributes"},
-		{"attributes cut short", minimal(`"attributes":{"a":1`) + "x", ReasonJSON, "payload"},
+		{"truncated attributes", minimal(`"attributes":{"a":1`) + "x", ReasonJSON, "payload"},
 		{"attributes nested too deep", minimal(`"attributes":{"a":` + strings.Repeat("[", 31) + strings.Repeat("]", 31) + `}`), ReasonJSON, "payload.attributes"},
 		{"a string in attributes with a line break", minimal("\"attributes\":{\"a\":\"\n\"}"), ReasonJSON, "payload.attributes"},
 		{"a broken escape after NUL", minimal(`"x":"\u0000\x"`), ReasonJSON, "payload"},
@@ -134,15 +134,15 @@ func TestPayloadsThatAreRefused(t *testing.T) {
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
-			wantFault(t, shapeA(tt.payload), tt.why, tt.field)
-			if p, _, ok := oracle(DefaultLimits(), testArrival, 0, shapeA(tt.payload)); ok {
-				t.Errorf("the oracle takes it: %+v", p)
+			wantFault(t, payloadRecord(tt.payload), tt.reason, tt.field)
+			if p, _, ok := oracle(DefaultLimits(), testArrival, 0, payloadRecord(tt.payload)); ok {
+				t.Errorf("the oracle accepts it: %+v", p)
 			}
 		})
 	}
 }
 
-func TestOffsetsOfFaults(t *testing.T) {
+func TestErrorsHaveTheOffsetOfTheFault(t *testing.T) {
 	tests := []struct {
 		name, payload string
 		want          int
@@ -150,35 +150,36 @@ func TestOffsetsOfFaults(t *testing.T) {
 		{"where the value begins", `{"longitude":2,"latitude":91}`, len(`{"longitude":2,"latitude":`)},
 		{"where a number breaks", `{"latitude":12.x}`, len(`{"latitude":12.`)},
 		{"where a list is not closed", `{"x":[1,2`, len(`{"x":[1,2`)},
-		{"where a comma lacks", `{"latitude":1 "longitude":2}`, len(`{"latitude":1 `)},
+		{"where a comma is missing", `{"latitude":1 "longitude":2}`, len(`{"latitude":1 `)},
 		{"where an escape begins", `{"timestamp":"abc\u0000"}`, len(`{"timestamp":"abc`)},
 		{"where an attribute breaks", `{"attributes":{"a":1,"b":nul}}`, len(`{"attributes":{"a":1,"b":`)},
 		{"where text is no number", `{"longitude":2,"latitude":"x"}`, len(`{"longitude":2,"latitude":`)},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
-			if _, err := decode(t, shapeA(tt.payload)); err == nil || err.Offset != tt.want {
+			if _, err := decode(t, payloadRecord(tt.payload)); err == nil || err.Offset != tt.want {
 				t.Errorf("got %v, want byte %d", err, tt.want)
 			}
 		})
 	}
 }
 
-// TestEveryCut takes a payload that uses everything and cuts it at every byte.
-func TestEveryCut(t *testing.T) {
+// TestTruncatedPayloadsAreRefused truncates a payload with every kind of value at every
+// byte.
+func TestTruncatedPayloadsAreRefused(t *testing.T) {
 	payload := `{"timestamp":"2025-06-01T12:00:00.5Z","x":[{"a":"\ud83d\ude00ü"},-1.5e-3,true,null],"attributes":{"a":{"__bigint":"12"},"b":{"__buffer_b64":"q83v"},"c":"x","d":1},"latitude":1,"longitude":2}`
-	mustDecode(t, shapeA(payload))
+	mustDecode(t, payloadRecord(payload))
 	for i := range payload {
-		if p, err := decode(t, shapeA(payload[:i])); err == nil {
-			t.Errorf("taken with %d bytes of %d: %+v", i, len(payload), p)
+		if p, err := decode(t, payloadRecord(payload[:i])); err == nil {
+			t.Errorf("accepted with %d bytes of %d: %+v", i, len(payload), p)
 		}
 	}
 }
 
-// TestRandomPayloads builds payloads of likely and unlikely parts, breaks some
-// of them, and compares with the oracle. Fuzzing changes bytes; this changes
-// what they mean.
-func TestRandomPayloads(t *testing.T) {
+// TestRandomPayloadsMatchTheOracle builds payloads of likely and unlikely parts and
+// breaks some of them. Fuzzing changes single bytes; this test changes names and
+// values.
+func TestRandomPayloadsMatchTheOracle(t *testing.T) {
 	names := []string{"latitude", "longitude", "altitude", "speed", "angle", "satellites", "priority", "timestamp", "attributes", "faulty", "device_id", "x", `sp\u0065ed`, ""}
 	values := []string{
 		"0", "-0", "1", "-1.5", "12.0", "90", "-180.00", "47.1234567", "12345678", "1234567.8", "0.12345678", "1e2", "1E-7", "123456789012", "1748779200500", "2147483648", "1e308", "1e309", "01", "1.", "-", "1e",
@@ -200,6 +201,6 @@ func TestRandomPayloads(t *testing.T) {
 			i := r.IntN(len(payload))
 			payload = payload[:i] + pick([]string{"", ",", `"`, "}", "0", "\\", "\x00"}) + payload[i+r.IntN(2):]
 		}
-		compareWithOracle(t, d, shapeA(payload))
+		compareWithOracle(t, d, payloadRecord(payload))
 	}
 }

@@ -14,100 +14,87 @@ const (
 	wordPriority = 'p' | 'r'<<8 | 'i'<<16 | 'o'<<24 | 'r'<<32 | 'i'<<40 | 't'<<48 | 'y'<<56
 	wordTimestam = 't' | 'i'<<8 | 'm'<<16 | 'e'<<24 | 's'<<32 | 't'<<40 | 'a'<<48 | 'm'<<56
 	wordAttribut = 'a' | 't'<<8 | 't'<<16 | 'r'<<24 | 'i'<<32 | 'b'<<40 | 'u'<<48 | 't'<<56
+	wordDeviceI  = 'd' | 'e'<<8 | 'v'<<16 | 'i'<<24 | 'c'<<32 | 'e'<<40 | '_'<<48 | 'i'<<56
 
 	lowSeven   = 1<<56 - 1
 	longestKey = len(`"attributes":`)
 )
 
-// payloadMember reads the name of a member, whose opening quote must be at i,
-// and the colon; next is the first byte of the value. Names are distinguished by
-// their first eight bytes: a switch, since all records of a service have their
-// members in the same order, which the processor learns.
-func payloadMember(s string, i int) (m member, next int, why Reason) {
+// payloadMember reads the name of a member, whose opening quote must be at i, and
+// the colon. next is the first byte of the value. Names are distinguished by their
+// first eight bytes, in a switch and not in a table: all records of a service have
+// their members in the same order, which the processor's branch prediction learns.
+func payloadMember(s string, i int) (m member, next int, reason Reason) {
 	if i+longestKey < len(s) && s[i] == '"' {
+		end := 0 // where the name's closing quote must be
 		switch w := load64(s, i+1); w {
 		case wordLatitude:
-			m, next = memberLatitude, i+9
+			m, end = memberLatitude, i+9
 		case wordAltitude:
-			m, next = memberAltitude, i+9
+			m, end = memberAltitude, i+9
 		case wordPriority:
-			m, next = memberPriority, i+9
+			m, end = memberPriority, i+9
 		case wordLongitud:
-			if m, next = memberLongitude, i+10; s[i+9] != 'e' {
-				return anyMember(s, i)
+			if s[i+9] == 'e' {
+				m, end = memberLongitude, i+10
 			}
 		case wordTimestam:
-			if m, next = memberTimestamp, i+10; s[i+9] != 'p' {
-				return anyMember(s, i)
+			if s[i+9] == 'p' {
+				m, end = memberTimestamp, i+10
+			}
+		case wordDeviceI:
+			if s[i+9] == 'd' {
+				m, end = memberOther, i+10
 			}
 		case wordSatellit:
-			if m, next = memberSatellites, i+11; s[i+9] != 'e' || s[i+10] != 's' {
-				return anyMember(s, i)
+			if s[i+9] == 'e' && s[i+10] == 's' {
+				m, end = memberSatellites, i+11
 			}
 		case wordAttribut:
-			if m, next = memberAttributes, i+11; s[i+9] != 'e' || s[i+10] != 's' {
-				return anyMember(s, i)
+			if s[i+9] == 'e' && s[i+10] == 's' {
+				m, end = memberAttributes, i+11
 			}
 		default:
 			switch w & lowSeven {
 			case wordSpeed:
-				m, next = memberSpeed, i+6
+				m, end = memberSpeed, i+6
 			case wordAngle:
-				m, next = memberAngle, i+6
+				m, end = memberAngle, i+6
 			case wordFaulty:
-				m, next = memberFaulty, i+7
-			default:
-				return anyMember(s, i)
+				m, end = memberFaulty, i+7
 			}
 		}
-		if s[next] == '"' && s[next+1] == ':' && s[next+2] > ' ' {
-			return m, next + 2, 0
+		if end > 0 && s[end] == '"' && s[end+1] == ':' && s[end+2] > ' ' {
+			return m, end + 2, 0
 		}
 	}
 	return anyMember(s, i)
 }
 
-// anyMember is payloadMember for every spelling.
-func anyMember(s string, i int) (m member, next int, why Reason) {
-	end, next, why := nameAt(s, i)
-	if why != 0 { // no member that is known is spelled so
-		_, next, _, why = anyName(s, i)
-		return memberOther, next, why
+// anyMember is payloadMember for every spelling of the name and the colon.
+func anyMember(s string, i int) (m member, next int, reason Reason) {
+	end, next, reason := readName(s, i)
+	if reason == ReasonText { // the name of no member that is known
+		return memberOther, next, 0
+	}
+	if reason != 0 {
+		return memberOther, next, reason
 	}
 	raw := s[i+1 : end]
 	if strings.IndexByte(raw, '\\') >= 0 {
-		const longest = 6 * len("satellites") // each letter as \u0000
-		if len(raw) > longest {
-			return memberOther, next, 0
-		}
-		var room [longest]byte
-		return memberOf(alias(appendUnquoted(room[:0], raw))), next, 0
+		var buf [maxShortValue]byte
+		raw, _ = unescapeShort(buf[:0], raw) // "" if it is too long
+		return memberNamed(raw), next, 0
 	}
-	return memberOf(raw), next, 0
+	return memberNamed(raw), next, 0
 }
 
-func memberOf(name string) member {
-	switch name {
-	case "latitude":
-		return memberLatitude
-	case "longitude":
-		return memberLongitude
-	case "altitude":
-		return memberAltitude
-	case "speed":
-		return memberSpeed
-	case "angle":
-		return memberAngle
-	case "satellites":
-		return memberSatellites
-	case "priority":
-		return memberPriority
-	case "timestamp":
-		return memberTimestamp
-	case "attributes":
-		return memberAttributes
-	case "faulty":
-		return memberFaulty
+// memberNamed returns the member with a name as a payload has it.
+func memberNamed(name string) member {
+	for m, full := range payloadNames {
+		if name == full[min(len(full), len("payload.")):] {
+			return member(m)
+		}
 	}
 	return memberOther
 }

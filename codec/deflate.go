@@ -5,10 +5,10 @@ import "encoding/binary"
 // rsv1 marks the first frame of a compressed message (RFC 7692, section 6).
 const rsv1 = 0x40
 
-// BeginDeflated opens a text frame whose payload is a compressed message: what the
-// caller appends is DEFLATE (RFC 1951) without the last four
-// bytes of its flush (RFC 7692, section 7.2.1). mark is where the frame begins
-// in dst. It is safe for concurrent use, as all functions of this file are.
+// BeginDeflated opens a text frame whose payload is a compressed message. The caller
+// appends DEFLATE (RFC 1951) without the last four bytes of its flush (RFC 7692,
+// section 7.2.1). mark is where the frame begins in dst. Safe for concurrent use,
+// like all functions of this file.
 func BeginDeflated(dst []byte) (_ []byte, mark int) {
 	dst, mark = beginFrame(dst)
 	dst[mark] |= rsv1
@@ -24,36 +24,35 @@ func AppendDeflatedFrameHeader(dst []byte, payloadLen int) []byte {
 	return dst
 }
 
-// WidenDeflated is WidenPositions for the frame that BeginDeflated has opened at
-// mark, to be called after each piece of its payload.
+// WidenDeflated is WidenPositions for the frame that BeginDeflated opened at mark.
+// The caller calls it after each piece of the payload.
 func WidenDeflated(dst []byte, mark int) []byte { return widenFrame(dst, mark) }
 
-// EndDeflated closes the frame that BeginDeflated has opened at mark.
+// EndDeflated closes the frame that BeginDeflated opened at mark.
 func EndDeflated(dst []byte, mark int) []byte { return endFrame(dst, mark, 0) }
 
-// storedHeader is the length of what comes before the bytes of a stored block that
-// begins on a byte boundary: three bits, padding, LEN and NLEN (RFC 1951,
-// section 3.2.4).
+// storedHeader is the length of what precedes the bytes of a stored block that begins
+// on a byte boundary: three bits, padding, LEN and NLEN (RFC 1951, section 3.2.4).
 const storedHeader = 5
 
-// MaxDeflatedName is the longest name, in bytes, of a topic whose snapshots may
-// be compressed: the head must fit into one stored block of 64 KiB, and JSON
-// makes up to six bytes of one.
+// MaxDeflatedName is the longest name, in bytes, of a topic whose snapshots can be
+// compressed. The head must fit into one stored block of 64 KiB, and JSON can write
+// one byte of the name as six.
 const MaxDeflatedName = 8 << 10
 
-// AppendDeflatedSnapshotHead is AppendSnapshotHead for a compressed body of
-// bodyLen bytes that any number of frames may share: what BeginSnapshotBody
-// and EndSnapshotBody have built, compressed alone. The head comes before it
-// as a stored block, which ends on a byte boundary. The body refers to nothing before
-// itself, so the two make one DEFLATE stream. The topic's name must not
-// be longer than MaxDeflatedName.
+// AppendDeflatedSnapshotHead is AppendSnapshotHead for a compressed body of bodyLen
+// bytes, which any number of frames may share: what BeginSnapshotBody and
+// EndSnapshotBody have built, compressed on its own. The head comes before it as a
+// stored block, which ends on a byte boundary. The body refers to no bytes before
+// itself, so the two are one DEFLATE stream. The topic's name must not be longer
+// than MaxDeflatedName.
 func (t *Topic) AppendDeflatedSnapshotHead(dst []byte, bodyLen, part, parts int, reason string, conflated uint64) []byte {
 	dst, mark := BeginDeflated(dst)
-	dst = append(dst, 0, 0, 0, 0, 0)
-	at := len(dst)
+	dst = append(dst, make([]byte, storedHeader)...)
+	start := len(dst)
 	dst = t.appendSnapshotMembers(dst, part, parts, reason, conflated)
-	n := uint16(len(dst) - at)
-	binary.LittleEndian.PutUint16(dst[at-storedHeader+1:], n)
-	binary.LittleEndian.PutUint16(dst[at-storedHeader+3:], ^n)
+	n := uint16(len(dst) - start)
+	binary.LittleEndian.PutUint16(dst[start-storedHeader+1:], n)
+	binary.LittleEndian.PutUint16(dst[start-storedHeader+3:], ^n)
 	return endFrame(dst, mark, bodyLen)
 }

@@ -9,7 +9,7 @@ import (
 	"testing"
 )
 
-// deflate compresses as a client of this package is asked to.
+// deflate compresses as BeginDeflated requires.
 func deflate(t testing.TB, dst, src []byte) []byte {
 	t.Helper()
 	var out bytes.Buffer
@@ -26,7 +26,7 @@ func deflate(t testing.TB, dst, src []byte) []byte {
 	return append(dst, out.Bytes()[:out.Len()-4]...)
 }
 
-// inflate reads one compressed frame as RFC 7692, section 7.2.2 has it.
+// inflate reads one compressed frame (RFC 7692, section 7.2.2).
 func inflate(t testing.TB, frame []byte) []byte {
 	t.Helper()
 	if frame[0] != 0xc1 {
@@ -42,23 +42,23 @@ func inflate(t testing.TB, frame []byte) []byte {
 	return text
 }
 
-func TestDeflatedFrame(t *testing.T) {
+func TestDeflatedFramesReadBack(t *testing.T) {
 	for _, n := range []int{0, 1, 100, 5000, 1 << 20} {
 		text := []byte(strings.Repeat("position ", n/9+1)[:n])
 		dst, mark := BeginDeflated([]byte("before"))
 		dst = EndDeflated(deflate(t, dst, text), mark)
 		if got := inflate(t, dst[mark:]); !bytes.Equal(got, text) {
-			t.Errorf("%d bytes: %d bytes come back, %.40q", n, len(got), got)
+			t.Errorf("%d bytes are read back as %d, %.40q", n, len(got), got)
 		}
 		if string(dst[:mark]) != "before" {
-			t.Errorf("%d bytes: what was there is %q", n, dst[:mark])
+			t.Errorf("%d bytes: the bytes before the frame are now %q", n, dst[:mark])
 		}
 	}
 }
 
-// One compressed body comes after heads of every length, the plain head's
-// frame says the same.
-func TestDeflatedSnapshotHead(t *testing.T) {
+// One compressed body follows heads of every length. The frame has the same text as
+// the uncompressed one.
+func TestDeflatedSnapshotsShareTheirBody(t *testing.T) {
 	for _, name := range []string{"e", "event:4711", strings.Repeat("x", 200), strings.Repeat("\x01", MaxDeflatedName)} {
 		topic := NewTopic(name)
 		body := topic.BeginSnapshotBody(nil)

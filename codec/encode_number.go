@@ -9,10 +9,10 @@ import (
 
 // appendFloat appends the shortest decimal text that reads back as v.
 //
-// Coordinates come with at most seven decimals, so v is usually n/1e7 for an
-// integer n of at most 15 digits. Two decimals of at most 15 digits never are
-// the same float64; so if n/1e7, correctly rounded, is v, then n's digits
-// without trailing zeros are the shortest text there is.
+// Coordinates have at most seven decimals, so v is usually n/1e7 for an integer n of
+// at most 15 digits. Two different decimal numbers of at most 15 digits are never the
+// same float64. So if n/1e7, correctly rounded, is v, then the digits of n without
+// trailing zeros are the shortest text.
 func appendFloat(dst []byte, v float64) []byte {
 	a := math.Abs(v)
 	if !(a < 1e8) {
@@ -44,8 +44,8 @@ func appendFloat(dst []byte, v float64) []byte {
 	return binary.LittleEndian.AppendUint64(dst, x|zeros)[:end]
 }
 
-// appendAnyFloat is appendFloat for all that has more digits, in the form that
-// encoding/json and JavaScript give it.
+// appendAnyFloat is appendFloat for every number, in the form of encoding/json and
+// JavaScript.
 func appendAnyFloat(dst []byte, v float64) []byte {
 	a := math.Abs(v)
 	switch {
@@ -55,7 +55,7 @@ func appendAnyFloat(dst []byte, v float64) []byte {
 		return strconv.AppendFloat(dst, v, 'f', -1, 64)
 	}
 	dst = strconv.AppendFloat(dst, v, 'e', -1, 64)
-	if n := len(dst); dst[n-4] == 'e' && dst[n-2] == '0' { // e-07
+	if n := len(dst); dst[n-4] == 'e' && dst[n-2] == '0' { // e-07 becomes e-7
 		dst[n-2] = dst[n-1]
 		dst = dst[:n-1]
 	}

@@ -4,8 +4,8 @@ import "unicode/utf8"
 
 const hexDigits = "0123456789abcdef"
 
-// AppendJSONString appends s as a JSON string with its quotes. What is not
-// UTF-8 becomes U+FFFD. Safe for concurrent use.
+// AppendJSONString appends s as a JSON string with its quotes. Bytes that are not
+// UTF-8 become U+FFFD. Safe for concurrent use.
 func AppendJSONString(dst []byte, s string) []byte {
 	dst = append(dst, '"')
 	if plain(s) {
@@ -36,7 +36,7 @@ func AppendJSONString(dst []byte, s string) []byte {
 	return append(dst, '"')
 }
 
-// plain reports whether s is ASCII that stands in a JSON string as it is.
+// plain reports whether s is ASCII that needs no escapes in a JSON string.
 func plain(s string) bool {
 	i := 0
 	for ; i+8 <= len(s); i += 8 {
@@ -44,10 +44,5 @@ func plain(s string) bool {
 			return false
 		}
 	}
-	for ; i < len(s); i++ {
-		if c := s[i]; c < ' ' || c >= utf8.RuneSelf || c == '"' || c == '\\' {
-			return false
-		}
-	}
-	return true
+	return special(lastWord(s, i))&rest(s, i) == 0
 }

@@ -7,7 +7,7 @@ import (
 	"testing"
 )
 
-func TestAppendBody(t *testing.T) {
+func TestAppendBodyWritesPresentValuesInOrder(t *testing.T) {
 	everything := plainPosition()
 	tests := []struct {
 		name string
@@ -17,15 +17,15 @@ func TestAppendBody(t *testing.T) {
 	}{
 		{"everything", everything, plainTS,
 			`{"deviceId":"d1","ts":1748779200500,"lat":47.1234567,"lon":-11.5,"alt":612.3,"speed":12.5,"course":359.9,"sats":11,"attributes":{"battery":87}}`},
-		{"nothing that can be left out", Position{DeviceID: "d1", Lat: 1, Lon: 2}, 0, `{"deviceId":"d1","ts":0,"lat":1,"lon":2}`},
-		{"zeros that are there", Position{DeviceID: "d", Has: HasAlt | HasSpeed | HasCourse | HasSats | HasPriority, Attributes: "{}"}, 1,
+		{"required values only", Position{DeviceID: "d1", Lat: 1, Lon: 2}, 0, `{"deviceId":"d1","ts":0,"lat":1,"lon":2}`},
+		{"optional values of zero", Position{DeviceID: "d", Has: HasAlt | HasSpeed | HasCourse | HasSats | HasPriority, Attributes: "{}"}, 1,
 			`{"deviceId":"d","ts":1,"lat":0,"lon":0,"alt":0,"speed":0,"course":0,"sats":0,"attributes":{}}`},
-		{"values that are not there", Position{DeviceID: "d", Alt: 1, Speed: 2, Course: 3, Sats: 4, Priority: 5, Faulty: true, Codec: "x"}, 1,
+		{"values without their bit in Has", Position{DeviceID: "d", Alt: 1, Speed: 2, Course: 3, Sats: 4, Priority: 5, Faulty: true, Codec: "x"}, 1,
 			`{"deviceId":"d","ts":1,"lat":0,"lon":0}`},
-		{"the live time wins over the device's", Position{DeviceID: "d", TS: 5, Arrival: 6}, 7, `{"deviceId":"d","ts":7,"lat":0,"lon":0}`},
+		{"the time to show instead of the device's", Position{DeviceID: "d", TS: 5, Arrival: 6}, 7, `{"deviceId":"d","ts":7,"lat":0,"lon":0}`},
 		{"a device that needs escapes", Position{DeviceID: `a"\b`}, 1, `{"deviceId":"a\"\\b","ts":1,"lat":0,"lon":0}`},
-		{"attributes untouched", Position{DeviceID: "d", Attributes: "{ \"a\" :\n1e0}"}, 1, "{\"deviceId\":\"d\",\"ts\":1,\"lat\":0,\"lon\":0,\"attributes\":{ \"a\" :\n1e0}}"},
-		{"numbers that are none", Position{DeviceID: "d", Lat: math.NaN(), Lon: math.Inf(-1), Alt: math.Inf(1), Has: HasAlt}, 1,
+		{"attributes unchanged", Position{DeviceID: "d", Attributes: "{ \"a\" :\n1e0}"}, 1, "{\"deviceId\":\"d\",\"ts\":1,\"lat\":0,\"lon\":0,\"attributes\":{ \"a\" :\n1e0}}"},
+		{"numbers that are not finite", Position{DeviceID: "d", Lat: math.NaN(), Lon: math.Inf(-1), Alt: math.Inf(1), Has: HasAlt}, 1,
 			`{"deviceId":"d","ts":1,"lat":null,"lon":null,"alt":null}`},
 	}
 	for _, tt := range tests {
@@ -37,8 +37,7 @@ func TestAppendBody(t *testing.T) {
 	}
 }
 
-// TestBodyReadsBack decodes what was encoded, as if it came from a stream.
-func TestBodyReadsBack(t *testing.T) {
+func TestBodiesReadBack(t *testing.T) {
 	for _, f := range randomFixes() {
 		p := f.position()
 		got := parse[wireBody](t, AppendBody(nil, &p, p.TS))
@@ -46,7 +45,7 @@ func TestBodyReadsBack(t *testing.T) {
 	}
 }
 
-func TestFloats(t *testing.T) {
+func TestFloatsAreWrittenShortest(t *testing.T) {
 	for v, want := range map[float64]string{
 		0: "0", 1: "1", -1: "-1", 0.1: "0.1", 0.5: "0.5", 100: "100", 9999: "9999", 10000: "10000", 99999999: "99999999", 1e8: "100000000",
 		47.1234567: "47.1234567", -179.9999999: "-179.9999999", 0.0000001: "1e-7", 0.0000009: "9e-7", 0.000001: "0.000001", 0.0000011: "0.0000011",
@@ -62,13 +61,13 @@ func TestFloats(t *testing.T) {
 	}
 }
 
-// TestRandomFloats compares with encoding/json: numbers of up to nine decimals
-// of every size, their neighbours, and any float64 at all.
-func TestRandomFloats(t *testing.T) {
+// TestFloatsMatchEncodingJSON writes numbers of every size with up to nine decimals,
+// their neighbours, and random float64 values.
+func TestFloatsMatchEncodingJSON(t *testing.T) {
 	r := rand.New(rand.NewPCG(15, 16))
 	for range 30_000 {
 		n := r.Int64N(1 << r.IntN(60))
-		v := float64(n) / tens[r.IntN(10)]
+		v := float64(n) / pow10[r.IntN(10)]
 		checkFloats(t, v, -v, math.Nextafter(v, 1e300), math.Nextafter(v, 0), math.Float64frombits(r.Uint64()))
 	}
 	for whole := range 11_000 {
@@ -76,7 +75,7 @@ func TestRandomFloats(t *testing.T) {
 	}
 }
 
-func TestInts(t *testing.T) {
+func TestIntsMatchStrconv(t *testing.T) {
 	check := func(v int64) {
 		if got, want := string(appendInt([]byte("x"), v)), "x"+strconv.FormatInt(v, 10); got != want {
 			t.Fatalf("%d is written %s", v, got[1:])

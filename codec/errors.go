@@ -2,25 +2,25 @@ package codec
 
 import "strconv"
 
-// Reason says why a record was refused, or an optional value left out. The set
-// is closed: String gives the label of a metric and the reason of a dead
-// letter. The zero Reason is none.
+// Reason says why a record was refused or an optional value was left out. String
+// returns its label in metrics and its text in dead letters. The zero Reason means
+// that nothing is wrong.
 type Reason uint8
 
 // The reasons of a CodecError and of an Omission.
 const (
 	ReasonRecord       Reason = iota + 1 // a field name without a value
-	ReasonMissing                        // device_id, latitude or longitude is not there
+	ReasonMissing                        // no device_id, latitude or longitude
 	ReasonDeviceID                       // not 1-64 printable ASCII bytes
-	ReasonTooLarge                       // a field's value beyond Limits.MaxPayload
+	ReasonTooLarge                       // a field's value is longer than Limits.MaxPayload
 	ReasonJSON                           // not one well-formed JSON value, or nested too deep
-	ReasonText                           // NUL, lone surrogate, invalid UTF-8; a codec tag that is too long
-	ReasonNumber                         // not a number by JSON's grammar, beyond float64, or not integral where that is needed
-	ReasonType                           // a known member with a value of the wrong type
-	ReasonRange                          // a number that is not in its range
+	ReasonText                           // NUL, a lone surrogate or invalid UTF-8; a codec tag that is too long
+	ReasonNumber                         // not a number by JSON's grammar, beyond float64, or not an integer where one is needed
+	ReasonType                           // a value of the wrong type
+	ReasonRange                          // a number that is out of its range
 	ReasonTimestamp                      // neither RFC 3339 nor epoch ms
-	ReasonTSOutOfRange                   // before Limits.MinTS or too far ahead of arrival; an arrival after the year 9999
-	ReasonAttribute                      // attributes that are no object; one that is named after a kind and not of it
+	ReasonTSOutOfRange                   // before Limits.MinTS, too far ahead of arrival, or an arrival after the year 9999
+	ReasonAttribute                      // attributes that are not an object, or a tagged value that is not of its kind
 )
 
 var reasonNames = [...]string{
@@ -39,7 +39,7 @@ var reasonNames = [...]string{
 	"bad_attribute",
 }
 
-// String returns the reason's name, as it is spelled in metrics and dead letters.
+// String returns the reason's name, as metrics and dead letters have it.
 func (r Reason) String() string {
 	if int(r) < len(reasonNames) {
 		return reasonNames[r]
@@ -56,16 +56,15 @@ func Reasons() []Reason {
 	return all
 }
 
-// CodecError says why a record was refused and where. Decode returns one that
-// belongs to the decoder and is overwritten by its next call; copy the value
-// to keep it.
+// CodecError says why a record was refused, and where. The one that Decode returns
+// belongs to the decoder, whose next call overwrites it. Copy the value to keep it.
 type CodecError struct {
 	Reason Reason
-	Field  string // the field of the record, and the member of its JSON: "payload.latitude"
-	Offset int    // byte within the field's value
+	Field  string // the field of the record, with the member if it is JSON: "payload.latitude"
+	Offset int    // byte in the field's value
 }
 
-// Error names the field, the reason and the place. It allocates.
+// Error returns a text with the field, the reason and the offset.
 func (e *CodecError) Error() string {
 	return "decode " + e.Field + ": " + e.Reason.String() + " at byte " + strconv.Itoa(e.Offset)
 }

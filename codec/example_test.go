@@ -6,14 +6,14 @@ import (
 	"pitwall/codec"
 )
 
-// A stream record is decoded, encoded once, and wrapped as the frame that every
-// subscriber of one topic gets.
+// A stream record is decoded, encoded once, and wrapped in the frame that every
+// subscriber of a topic gets.
 func Example() {
 	decoder := codec.NewDecoder(codec.DefaultLimits())
-	topic := codec.NewTopic("event:42") // kept as long as the topic lives
+	topic := codec.NewTopic("event:42") // one for the lifetime of the topic
 
 	var p codec.Position
-	arrival := int64(1748779205000) // of the entry id 1748779205000-0
+	arrival := int64(1748779205000) // from the entry id 1748779205000-0
 	err := decoder.Decode(&p, arrival, 0, []string{
 		"device_id", "350424060000001",
 		"payload", `{"timestamp":"2025-06-01T14:00:00.5+02:00","latitude":47.1234567,"longitude":11.5,"speed":31.20}`,
@@ -30,9 +30,8 @@ func Example() {
 	// {"type":"position","topic":"event:42","deviceId":"350424060000001","ts":1748779200500,"lat":47.1234567,"lon":11.5,"speed":31.2}
 }
 
-// The fields of a record in its flat form. Numbers that the record does not have are
-// not set in Has. A value that is wrong but optional is left out, and LeftOut names
-// it.
+// A flat record. Has has no bit for a number that is absent. An optional value that is
+// wrong is left out, and LeftOut lists it.
 func ExampleDecoder_Decode() {
 	decoder := codec.NewDecoder(codec.DefaultLimits()) // one per goroutine
 	var p codec.Position
@@ -50,8 +49,8 @@ func ExampleDecoder_Decode() {
 	// speed: false
 }
 
-// A record without a usable required value is an error, which tells the field, the
-// code and the place.
+// A required value that is wrong is an error with the field, the reason and the
+// offset.
 func ExampleDecoder_Decode_error() {
 	decoder := codec.NewDecoder(codec.DefaultLimits())
 	var p codec.Position
@@ -60,7 +59,7 @@ func ExampleDecoder_Decode_error() {
 	// Output: decode lat: bad_number at byte 4
 }
 
-// A snapshot's body is built once. Each receiver gets a head of its own.
+// The body of a snapshot is built once. Each receiver gets its own head.
 func ExampleTopic_AppendSnapshotHead() {
 	topic := codec.NewTopic("event:42")
 	body := topic.BeginSnapshotBody(nil)
@@ -78,7 +77,7 @@ func ExampleTopic_AppendSnapshotHead() {
 	// "positions":[{"deviceId":"d1","ts":1748779200500,"lat":47,"lon":11}]}
 }
 
-// The frames of a positions list: any number of bodies in one frame.
+// A positions frame holds any number of bodies.
 func ExampleTopic_BeginPositions() {
 	topic := codec.NewTopic("event:42")
 	frame, mark := topic.BeginPositions(nil)

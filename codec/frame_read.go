@@ -2,9 +2,9 @@ package codec
 
 import "encoding/binary"
 
-// FrameHeaderLen returns the length of the frame header at the start of b in
-// bytes, 2 to 14: the first two bytes tell it, and b must have at least those. It
-// counts the mask of a client's frame.
+// FrameHeaderLen returns the length in bytes, 2 to 14, of the frame header at the
+// start of b. The mask of a client's frame is part of the header. b must have at
+// least two bytes, which are all that is read.
 func FrameHeaderLen(b []byte) int {
 	n := 2
 	switch b[1] & lenBits {
@@ -19,9 +19,9 @@ func FrameHeaderLen(b []byte) int {
 	return n
 }
 
-// FramePayloadLen returns how many bytes of payload the header at the start of b
-// announces. b must have the header up to its mask. What a client sends need not
-// be sensible: the length may have any value, and be longer than its minimal form.
+// FramePayloadLen returns the length of the payload as the header at the start of b
+// has it, in bytes. b must have the header up to its mask. A client can send any
+// length, and one that is not in its minimal form.
 func FramePayloadLen(b []byte) uint64 {
 	switch n := b[1] & lenBits; n {
 	case len16:
@@ -33,7 +33,7 @@ func FramePayloadLen(b []byte) uint64 {
 	}
 }
 
-// FrameLen returns the length of the frame at the start of b, header included. It
-// is for frames that this package has written: a length that a client sends may
-// not fit an int.
+// FrameLen returns the length in bytes of the frame at the start of b, with its
+// header. It is for frames that this package has written: the length that a client
+// sends need not fit an int.
 func FrameLen(b []byte) int { return FrameHeaderLen(b) + int(FramePayloadLen(b)) }

@@ -6,9 +6,9 @@ import (
 	"testing"
 )
 
-// TestFrameLenReadsWhatIsWritten reads the header of a frame of every form of
-// length, with another frame after it.
-func TestFrameLenReadsWhatIsWritten(t *testing.T) {
+// TestHeadersOfOwnFramesAreRead reads headers with every form of the length. Another
+// frame follows.
+func TestHeadersOfOwnFramesAreRead(t *testing.T) {
 	for payload, header := range map[int]int{0: 2, 1: 2, 125: 2, 126: 4, 127: 4, 65535: 4, 65536: 10, 1 << 20: 10} {
 		frame := AppendTextFrame(nil, bytes.Repeat([]byte("x"), payload))
 		b := AppendTextFrame(frame, []byte("next"))
@@ -16,7 +16,7 @@ func TestFrameLenReadsWhatIsWritten(t *testing.T) {
 			t.Errorf("%d bytes of payload: a header of %d bytes, want %d", payload, got, header)
 		}
 		if got := FramePayloadLen(b); got != uint64(payload) {
-			t.Errorf("%d bytes of payload: %d are announced", payload, got)
+			t.Errorf("%d bytes of payload: the header says %d", payload, got)
 		}
 		if got := FrameLen(b); got != len(frame) {
 			t.Errorf("%d bytes of payload: the frame has %d bytes, want %d", payload, got, len(frame))
@@ -24,8 +24,8 @@ func TestFrameLenReadsWhatIsWritten(t *testing.T) {
 	}
 }
 
-// TestFrameHeaderOfAClient reads headers that this package does not write.
-func TestFrameHeaderOfAClient(t *testing.T) {
+// TestHeadersOfClientsAreRead reads headers that this package does not write.
+func TestHeadersOfClientsAreRead(t *testing.T) {
 	for _, c := range []struct {
 		name   string
 		b      []byte

@@ -7,7 +7,7 @@ import (
 	"testing"
 )
 
-func TestFrameHeaders(t *testing.T) {
+func TestFrameHeadersAreMinimal(t *testing.T) {
 	tests := []struct {
 		n    int
 		want []byte
@@ -34,9 +34,10 @@ func TestFrameHeaders(t *testing.T) {
 	}
 }
 
-// TestFramesOfEveryLength closes open frames around the lengths at which the
-// header changes, after other bytes, and with the rest elsewhere.
-func TestFramesOfEveryLength(t *testing.T) {
+// TestOpenFramesOfEveryLengthReadBack closes frames of about the lengths at which the
+// header changes, with other bytes before them, and with a part of the payload
+// elsewhere.
+func TestOpenFramesOfEveryLengthReadBack(t *testing.T) {
 	var lengths []int
 	for _, edge := range []int{1, 126, 65536} {
 		for n := max(0, edge-3); n <= edge+3; n++ {
@@ -65,7 +66,7 @@ func TestFramesOfEveryLength(t *testing.T) {
 	}
 }
 
-func TestPositionFramesOfEveryLength(t *testing.T) {
+func TestPositionFramesReadBack(t *testing.T) {
 	topic := NewTopic("t")
 	for n := range 300 {
 		p := Position{DeviceID: "d", Attributes: Attributes(`{"a":"` + strings.Repeat("x", n) + `"}`)}
@@ -77,7 +78,7 @@ func TestPositionFramesOfEveryLength(t *testing.T) {
 	}
 }
 
-func TestPositionsFrames(t *testing.T) {
+func TestPositionsFramesReadBack(t *testing.T) {
 	topic := NewTopic(`event:"42"` + "\n")
 	if topic.Name() != `event:"42"`+"\n" {
 		t.Errorf("name %q", topic.Name())
@@ -128,7 +129,7 @@ func TestSnapshotsShareTheirBody(t *testing.T) {
 	}
 }
 
-func TestRosterFrames(t *testing.T) {
+func TestRosterFramesReadBack(t *testing.T) {
 	topic := NewTopic("event:42")
 	many := make([]string, 10_000)
 	for i := range many {
@@ -140,13 +141,13 @@ func TestRosterFrames(t *testing.T) {
 			t.Errorf("read back as %+v", f)
 		}
 		if f.Added == nil || f.Removed == nil {
-			t.Error("an empty list must be a list all the same")
+			t.Error("an empty list must be written as []")
 		}
 	}
 }
 
-// A frame whose header is made longer while it grows is the one whose header is
-// made longer at the end.
+// The bytes of a frame are the same whether its header becomes long while the frame
+// grows or at the end.
 func TestWidenedFramesAreTheSame(t *testing.T) {
 	topic := NewTopic("event:4711")
 	for _, n := range []int{0, 1, 126, 0xfff0, 0xffff, 0x10000, 0x10001, 3 << 16} {
@@ -165,28 +166,17 @@ func TestWidenedFramesAreTheSame(t *testing.T) {
 			payload = topic.EndSnapshotBody(payload)
 			wide, same = topic.EndPositions(wide, mark), topic.EndPositions(same, mark)
 			if !bytes.Equal(wide, same) {
-				t.Fatalf("%d bytes in pieces of %d: widened while it grows it is another frame", n, piece)
+				t.Fatalf("%d bytes in pieces of %d: the frame that was widened while it grew is different", n, piece)
 			}
 			if apart := append(AppendTextFrameHeader([]byte("before"), len(payload)), payload...); !bytes.Equal(wide, apart) {
-				t.Fatalf("%d bytes in pieces of %d: with a header of its own it is another frame", n, piece)
+				t.Fatalf("%d bytes in pieces of %d: the frame whose header was written first is different", n, piece)
 			}
 			packed = EndDeflated(packed, at)
 			text := packed[len("before"):]
-			header := AppendDeflatedFrameHeader(nil, len(text)-headerLen(text))
-			if !bytes.HasPrefix(text, header) || len(header) != headerLen(text) {
-				t.Fatalf("%d bytes in pieces of %d: header % x, want % x", n, piece, text[:headerLen(text)], header)
+			header := AppendDeflatedFrameHeader(nil, len(text)-FrameHeaderLen(text))
+			if !bytes.HasPrefix(text, header) || len(header) != FrameHeaderLen(text) {
+				t.Fatalf("%d bytes in pieces of %d: header % x, want % x", n, piece, text[:FrameHeaderLen(text)], header)
 			}
 		}
 	}
-}
-
-// headerLen is the length of the header of the frame at the start of b.
-func headerLen(b []byte) int {
-	switch b[1] {
-	case len16:
-		return 4
-	case len64:
-		return 10
-	}
-	return 2
 }

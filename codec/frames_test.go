@@ -9,10 +9,9 @@ import (
 	"testing"
 )
 
-// unframe reads one frame as RFC 6455 section 5.2 has it and returns its
-// payload and what comes after it. Whatever a server may not send fails the
-// test: a fragment, reserved bits, another opcode than text, a mask, a length
-// that is not minimal.
+// unframe reads one frame (RFC 6455, section 5.2) and returns its payload and the
+// bytes after it. It fails the test if a server must not send the frame: a fragment,
+// reserved bits, an opcode other than text, a mask, a length that is not minimal.
 func unframe(t testing.TB, b []byte) (payload, rest []byte) {
 	t.Helper()
 	if len(b) < 2 {
@@ -43,7 +42,7 @@ func unframe(t testing.TB, b []byte) (payload, rest []byte) {
 	return b[head : head+int(n)], b[head+int(n):]
 }
 
-// onlyFrame returns the payload of what must be exactly one frame.
+// onlyFrame returns the payload of b, which must be exactly one frame.
 func onlyFrame(t testing.TB, b []byte) []byte {
 	t.Helper()
 	payload, rest := unframe(t, b)
@@ -53,7 +52,7 @@ func onlyFrame(t testing.TB, b []byte) []byte {
 	return payload
 }
 
-// wireBody is what a client reads from a body.
+// wireBody is a body as a client reads it.
 type wireBody struct {
 	DeviceID   string          `json:"deviceId"`
 	TS         int64           `json:"ts"`
@@ -66,7 +65,7 @@ type wireBody struct {
 	Attributes json.RawMessage `json:"attributes"`
 }
 
-// wireFrame is what a client reads from a frame about positions.
+// wireFrame is a position, positions, snapshot or roster frame as a client reads it.
 type wireFrame struct {
 	wireBody
 	Type      string     `json:"type"`
@@ -80,7 +79,7 @@ type wireFrame struct {
 	Removed   []string   `json:"removed"`
 }
 
-// parse reads a JSON text strictly: unknown members fail the test.
+// parse reads a JSON text. Unknown members fail the test.
 func parse[T any](t testing.TB, text []byte) (v T) {
 	t.Helper()
 	d := json.NewDecoder(bytes.NewReader(text))
@@ -94,7 +93,7 @@ func parse[T any](t testing.TB, text []byte) (v T) {
 	return v
 }
 
-// checkBody compares what a client reads with the position.
+// checkBody compares a body as a client reads it with the position.
 func checkBody(t testing.TB, b *wireBody, p *Position, ts int64) {
 	t.Helper()
 	if want := strings.ToValidUTF8(p.DeviceID, ""); strings.ReplaceAll(b.DeviceID, "\ufffd", "") != strings.ReplaceAll(want, "\ufffd", "") || b.TS != ts {

@@ -5,8 +5,8 @@ import (
 	"testing"
 )
 
-// The seeds of the fuzz targets are what a device, a colleague or an attacker
-// may send; what fuzzing has found is kept in testdata/fuzz.
+// payloadSeeds are payloads as a device, a careless publisher or an attacker could
+// send them.
 var payloadSeeds = []string{
 	plainPayload,
 	`{}`, ``, ` `, `null`, `[]`, `"x"`, `1`,

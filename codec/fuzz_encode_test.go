@@ -15,8 +15,8 @@ func FuzzEncode(f *testing.F) {
 	f.Add("\xff\x00\x1f", int64(math.MaxInt64), math.Inf(1), math.NaN(), 1e21, 123456789.123, 1e-6, int32(1), uint16(0), `{}`, "\xc3", uint64(1))
 	f.Add("x", int64(math.MinInt64), 1e15, 9.999999e-7, 99999999.99999999, 0.0000005, 1e22, int32(9), uint16(HasSats), `{"a":{"__bigint":"1"}}`, "event:x", uint64(1))
 	f.Fuzz(func(t *testing.T, device string, ts int64, lat, lon, alt, speed, course float64, sats int32, has uint16, attributesText, name string, conflated uint64) {
-		if end, why := attributes(attributesText, 0, 1); why != 0 || end != len(attributesText) {
-			attributesText = "" // AppendBody trusts the decoder for these
+		if end, reason := attributes(attributesText, 0, 1); reason != 0 || end != len(attributesText) {
+			attributesText = "" // AppendBody does not check attributes
 		}
 		p := Position{
 			DeviceID: device, TS: ts, Lat: lat, Lon: lon, Alt: alt, Speed: speed, Course: course, Sats: sats,
@@ -53,7 +53,7 @@ func FuzzEncode(f *testing.F) {
 	})
 }
 
-// checkFloats compares the text of each float with the one of encoding/json.
+// checkFloats compares the text of each float with that of encoding/json.
 func checkFloats(t *testing.T, floats ...float64) {
 	t.Helper()
 	for _, v := range floats {

@@ -41,7 +41,7 @@ func FuzzRequest(f *testing.F) {
 	})
 }
 
-// requestOracle is ParseRequest on encoding/json.
+// requestOracle does the work of ParseRequest with encoding/json.
 func requestOracle(text string) (r Request, ok bool) {
 	if !json.Valid([]byte(text)) || !oracleText(text) || oracleDepth(text) > maxDepth || !oracleNumbers([]byte(text)) {
 		return r, false
@@ -62,7 +62,7 @@ func requestOracle(text string) (r Request, ok bool) {
 		fits := isString || v == nil
 		switch key {
 		case "type":
-			_, known := requestTypes[s]
+			_, known := oracleTypes[s]
 			kind, fits = s, known
 		case "id":
 			r.ID, fits = s, fits && len(s) <= 64
@@ -79,7 +79,7 @@ func requestOracle(text string) (r Request, ok bool) {
 		}
 		ok = ok && fits
 	}
-	r.Type = requestTypes[kind]
+	r.Type = oracleTypes[kind]
 	switch kind {
 	case "":
 		ok = false
@@ -91,6 +91,6 @@ func requestOracle(text string) (r Request, ok bool) {
 	return r, ok
 }
 
-var requestTypes = map[string]RequestType{
+var oracleTypes = map[string]RequestType{
 	"subscribe": RequestSubscribe, "unsubscribe": RequestUnsubscribe, "ping": RequestPing, "auth": RequestAuth,
 }

@@ -11,8 +11,8 @@ import (
 
 var update = flag.Bool("update", false, "rewrite the golden files")
 
-// TestGoldenFrames compares one frame of each type with its file: the header
-// in hexadecimal on the first line, the payload on the second.
+// TestGoldenFrames compares one frame of each type with its file, which has the header
+// in hexadecimal on the first line and the payload on the second.
 func TestGoldenFrames(t *testing.T) {
 	topic := NewTopic("event:42")
 	p := plainPosition()

@@ -8,11 +8,10 @@ import (
 	"testing"
 )
 
-// testArrival is when the records of the tests arrive: 2025-06-01T12:00:05Z.
+// testArrival is the arrival of the test records: 2025-06-01T12:00:05Z.
 const testArrival = 1748779205000
 
-// plainPayload is a payload without anything special. Tests replace parts of
-// it.
+// plainPayload is a payload with every member, as plainPosition has them.
 const plainPayload = `{"device_id":"x","timestamp":"2025-06-01T12:00:00.500Z","latitude":47.1234567,"longitude":-11.5,` +
 	`"altitude":612.3,"angle":359.9,"speed":12.5,"satellites":11,"priority":1,"attributes":{"battery":87},"faulty":false}`
 
@@ -26,17 +25,17 @@ func plainPosition() Position {
 	}
 }
 
-// shapeA makes a record of a payload.
-func shapeA(payload string) []string {
+// payloadRecord returns a record with a payload.
+func payloadRecord(payload string) []string {
 	return []string{"device_id", "d1", "codec", "8E", "payload", payload}
 }
 
-// minimal makes a payload of a position and more members.
+// minimal returns a payload of a position with more members.
 func minimal(members string) string {
 	return `{"latitude":1,"longitude":2,` + members + `}`
 }
 
-// decode decodes with the default limits; the error is a copy that stays.
+// decode decodes with the default limits. The error is a copy.
 func decode(t testing.TB, fields []string) (Position, *CodecError) {
 	t.Helper()
 	d := NewDecoder(DefaultLimits())
@@ -50,13 +49,13 @@ func decode(t testing.TB, fields []string) (Position, *CodecError) {
 		t.Fatalf("the error is a %T, not a *CodecError: %v", err, err)
 	}
 	if p != (Position{}) {
-		t.Errorf("the position was changed by a record that was refused: %+v", p)
+		t.Errorf("a record that was refused changed the position: %+v", p)
 	}
-	kept := *bad
-	return p, &kept
+	fault := *bad
+	return p, &fault
 }
 
-// mustDecode decodes what has to be taken.
+// mustDecode decodes a record that must be accepted.
 func mustDecode(t testing.TB, fields []string) Position {
 	t.Helper()
 	p, err := decode(t, fields)
@@ -66,19 +65,19 @@ func mustDecode(t testing.TB, fields []string) Position {
 	return p
 }
 
-// wantFault checks that a record is refused for a reason, at a place.
-func wantFault(t *testing.T, fields []string, why Reason, field string) {
+// wantFault checks that a record is refused because of one field.
+func wantFault(t *testing.T, fields []string, reason Reason, field string) {
 	t.Helper()
 	p, err := decode(t, fields)
 	if err == nil {
-		t.Fatalf("taken as %+v, want %v\ninput: %q", p, why, fields)
+		t.Fatalf("accepted as %+v, want %v\ninput: %q", p, reason, fields)
 	}
-	if err.Reason != why || err.Field != field {
-		t.Errorf("refused with %v of %s, want %v of %s\ninput: %q", err.Reason, err.Field, why, field, fields)
+	if err.Reason != reason || err.Field != field {
+		t.Errorf("refused with %v of %s, want %v of %s\ninput: %q", err.Reason, err.Field, reason, field, fields)
 	}
 }
 
-// same compares positions, their floats bit by bit.
+// same compares two positions, their floats bit by bit.
 func same(a, b Position) bool {
 	for _, f := range [][2]float64{{a.Lat, b.Lat}, {a.Lon, b.Lon}, {a.Alt, b.Alt}, {a.Speed, b.Speed}, {a.Course, b.Course}} {
 		if math.Float64bits(f[0]) != math.Float64bits(f[1]) {
@@ -88,7 +87,7 @@ func same(a, b Position) bool {
 	return a == b
 }
 
-// compareWithOracle decodes a record both ways.
+// compareWithOracle decodes a record with the decoder and with the oracle.
 func compareWithOracle(t *testing.T, d *Decoder, fields []string) {
 	t.Helper()
 	compareEntry(t, d, 0, fields)
@@ -102,9 +101,9 @@ func compareEntry(t *testing.T, d *Decoder, seq uint64, fields []string) {
 	want, left, ok := oracle(d.limits, testArrival, seq, fields)
 	switch {
 	case err != nil && ok:
-		t.Fatalf("refused, but the contract allows it: %v\ninput: %q\nwant: %+v", err, fields, want)
+		t.Fatalf("refused, but the oracle accepts it: %v\ninput: %q\nwant: %+v", err, fields, want)
 	case err == nil && !ok:
-		t.Fatalf("taken, but the contract refuses it\ninput: %q\ngot: %+v", fields, p)
+		t.Fatalf("accepted, but the oracle refuses it\ninput: %q\ngot: %+v", fields, p)
 	case err == nil && !same(p, want):
 		t.Fatalf("different values\ninput: %q\ngot:  %+v\nwant: %+v", fields, p, want)
 	}
@@ -115,7 +114,7 @@ func compareEntry(t *testing.T, d *Decoder, seq uint64, fields []string) {
 	got := uint16(0)
 	for _, o := range d.LeftOut() {
 		if !slices.Contains(Omissions(), o) {
-			t.Errorf("left out: %v for %v, which Omissions does not list", o.Value, o.Reason)
+			t.Errorf("left out %v because of %v, which Omissions does not list", o.Value, o.Reason)
 		}
 		got |= 1 << o.Value
 	}
@@ -124,8 +123,7 @@ func compareEntry(t *testing.T, d *Decoder, seq uint64, fields []string) {
 	}
 }
 
-// checkFault checks that an error names a reason of the set and a place that
-// exists.
+// checkFault checks that an error has a known reason and an offset within its field.
 func checkFault(t *testing.T, fields []string, err error) {
 	t.Helper()
 	var bad *CodecError
@@ -133,7 +131,7 @@ func checkFault(t *testing.T, fields []string, err error) {
 		t.Fatalf("the error is a %T", err)
 	}
 	if bad.Reason == 0 || int(bad.Reason) > len(Reasons()) {
-		t.Errorf("no reason of the set: %v", bad.Reason)
+		t.Errorf("unknown reason %v", bad.Reason)
 	}
 	longest := 0
 	name, _, _ := strings.Cut(bad.Field, ".")

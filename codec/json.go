@@ -1,8 +1,10 @@
 package codec
 
-// The functions of this file read JSON from a text s at byte i. They return
-// where they stopped: after what they read, or at the fault that the Reason
-// names.
+// The functions of this file read JSON from a text s, beginning at byte i. They
+// return where they stopped: after what they read, or, with ReasonJSON, at the
+// byte where the grammar is broken. A name or a value can be well-formed JSON and
+// still be refused, because of a string or a number in it. It is read to its end
+// all the same, and the Reason is ReasonText or ReasonNumber.
 
 // maxDepth is how deep objects and arrays may be nested, the outermost one
 // included.
@@ -16,8 +18,16 @@ func at(s string, i int) byte {
 	return 0
 }
 
-// space returns where the white space at i ends.
-func space(s string, i int) int {
+// skipSpace returns where the white space at i ends. Devices send JSON without
+// white space, so the usual case is small enough to be inlined.
+func skipSpace(s string, i int) int {
+	if at(s, i) > ' ' {
+		return i
+	}
+	return skipSpaces(s, i)
+}
+
+func skipSpaces(s string, i int) int {
 	for i < len(s) && (s[i] == ' ' || s[i] == '\n' || s[i] == '\r' || s[i] == '\t') {
 		i++
 	}
@@ -29,68 +39,60 @@ func hasAt(s string, i int, want string) bool {
 	return len(s)-i >= len(want) && s[i:i+len(want)] == want
 }
 
-// null reports whether null stands at i.
-func null(s string, i int) bool { return hasAt(s, i, "null") }
+// nullAt reports whether null stands at i.
+func nullAt(s string, i int) bool { return hasAt(s, i, "null") }
 
-// nameAt reads the name of an object's member, whose opening quote must be at i,
-// and the colon. end is its closing quote, next the first byte of the value.
-func nameAt(s string, i int) (end, next int, why Reason) {
+// readName reads the name of an object's member, whose opening quote must be at
+// i, and the colon. end is its closing quote, next the first byte of the value.
+func readName(s string, i int) (end, next int, reason Reason) {
 	if at(s, i) != '"' {
 		return i, i, ReasonJSON
 	}
-	if end, why = quoted(s, i+1); why != 0 {
-		return end, end, why
+	if end, reason = skipString(s, i+1); reason == ReasonJSON {
+		return end, end, reason
 	}
-	i = end + 1
-	if at(s, i) != ':' {
-		if i = space(s, i); at(s, i) != ':' {
-			return end, i, ReasonJSON
-		}
+	if i = skipSpace(s, end+1); at(s, i) != ':' {
+		return end, i, ReasonJSON
 	}
-	if i++; at(s, i) <= ' ' {
-		i = space(s, i)
-	}
-	return end, i, 0
+	return end, skipSpace(s, i+1), reason
 }
 
-// separator reads what comes after a member or an element: a comma, after
-// which next is the first byte of the following one, or closing, after which
-// next is after it.
-func separator(s string, i int, closing byte) (next int, closed bool, why Reason) {
-	c := at(s, i)
-	if c <= ' ' {
-		i = space(s, i)
-		c = at(s, i)
-	}
-	switch c {
+// readSeparator reads what comes after a member or an element. After a comma,
+// next is the first byte of the following one. After the closing bracket, next is
+// the byte after it.
+func readSeparator(s string, i int, closing byte) (next int, closed bool, reason Reason) {
+	i = skipSpace(s, i)
+	switch at(s, i) {
 	case closing:
 		return i + 1, true, 0
 	case ',':
-		if i++; at(s, i) <= ' ' {
-			i = space(s, i)
-		}
-		return i, false, 0
+		return skipSpace(s, i+1), false, 0
 	}
 	return i, false, ReasonJSON
 }
 
-// skip reads a value of any kind that stands in depth objects and arrays.
-func skip(s string, i, depth int) (int, Reason) {
+// skipValue reads a value of any kind that is nested in depth objects and arrays.
+func skipValue(s string, i, depth int) (end int, reason Reason) {
 	switch c := at(s, i); {
 	case c == '"':
-		end, why := quoted(s, i+1)
-		if why != 0 {
-			return end, why
+		if end, reason = skipString(s, i+1); reason != ReasonJSON {
+			end++
 		}
-		return end + 1, 0
+		return end, reason
 	case c == '-' || c-'0' <= 9:
-		return skipNumber(s, i)
+		if end, reason = skipNumber(s, i); reason == 0 {
+			return end, 0
+		}
+		if _, end, ok := scanNumber(s, i); ok {
+			return end, ReasonNumber
+		}
+		return end, ReasonJSON
 	case c == '{' || c == '[':
 		if depth == maxDepth {
 			return i, ReasonJSON
 		}
-		return skipInside(s, i, depth+1, false)
-	case hasAt(s, i, "true"), null(s, i):
+		return skipContainer(s, i, depth+1)
+	case hasAt(s, i, "true"), nullAt(s, i):
 		return i + 4, 0
 	case hasAt(s, i, "false"):
 		return i + 5, 0
@@ -98,41 +100,39 @@ func skip(s string, i, depth int) (int, Reason) {
 	return i, ReasonJSON
 }
 
-// skipInside reads the object or array at i. With anything, its names and values are
-// read without the rules on strings and numbers: see skipAny.
-func skipInside(s string, i, depth int, anything bool) (_ int, why Reason) {
-	object, closing := s[i] == '{', s[i]+2 // the code points of brackets are so
-	i = space(s, i+1)
+// skipContainer reads the object or array at i, whose elements are nested in
+// depth objects and arrays. If several elements are refused, it returns one of
+// their reasons.
+func skipContainer(s string, i, depth int) (end int, refused Reason) {
+	object, closing := s[i] == '{', s[i]+2 // in ASCII, '}' is '{'+2 and ']' is '['+2
+	i = skipSpace(s, i+1)
 	if at(s, i) == closing {
 		return i + 1, 0
 	}
 	for closed := false; !closed; {
+		var reason Reason
 		if object {
-			if i, why = skipName(s, i, anything); why != 0 {
-				return i, why
+			if _, i, reason = readName(s, i); reason == ReasonJSON {
+				return i, reason
 			}
+			refused = max(refused, reason)
 		}
-		if anything {
-			i, why = skipAny(s, i, depth)
-		} else {
-			i, why = skip(s, i, depth)
+		if i, reason = skipValue(s, i, depth); reason == ReasonJSON {
+			return i, reason
 		}
-		if why != 0 {
-			return i, why
-		}
-		if i, closed, why = separator(s, i, closing); why != 0 {
-			return i, why
+		refused = max(refused, reason)
+		if i, closed, reason = readSeparator(s, i, closing); reason != 0 {
+			return i, reason
 		}
 	}
-	return i, 0
+	return i, refused
 }
 
-// skipName reads the name of a member and the colon.
-func skipName(s string, i int, anything bool) (next int, why Reason) {
-	if anything {
-		_, next, _, why = anyName(s, i)
-	} else {
-		_, next, why = nameAt(s, i)
+// skipIgnored reads a payload's value that nobody reads, so that its strings and
+// numbers may be anything. It fails only where the grammar is broken.
+func skipIgnored(s string, i int) (end int, reason Reason) {
+	if end, reason = skipValue(s, i, 1); reason != ReasonJSON {
+		reason = 0
 	}
-	return next, why
+	return end, reason
 }

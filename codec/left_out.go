@@ -2,9 +2,9 @@ package codec
 
 import "strconv"
 
-// Optional is an optional value of a record: one that is left out when it is
-// wrong, and does not cost the position. Those that Has names come first, in
-// the order of Fields.
+// Optional is an optional value of a record. If it is wrong, it is left out, and the
+// position is decoded without it. Those that have a bit in Fields come first, in the
+// same order.
 type Optional uint8
 
 // The optional values.
@@ -15,9 +15,9 @@ const (
 	OptionalSats
 	OptionalPriority
 	OptionalCodec
-	OptionalAttributes // all of them
-	OptionalAttribute  // single attributes, one or more
-	OptionalFaulty     // counts as faulty
+	OptionalAttributes // all attributes of the record
+	OptionalAttribute  // one or more single attributes
+	OptionalFaulty     // the position then counts as faulty
 	optionals
 )
 
@@ -25,8 +25,8 @@ var optionalNames = [optionals]string{
 	"alt", "speed", "course", "sats", "priority", "codec", "attributes", "attribute", "faulty",
 }
 
-// String returns the value's name as a metric has it: that of the field of a
-// flat record, whatever the shape.
+// String returns the value's label in metrics: the name of its field in a flat
+// record, also for the values of a payload.
 func (o Optional) String() string {
 	if o < optionals {
 		return optionalNames[o]
@@ -34,15 +34,15 @@ func (o Optional) String() string {
 	return "Optional(" + strconv.Itoa(int(o)) + ")"
 }
 
-// Omission is a value of a record that was left out, and why. For several
-// attributes of one record the reason is that of the first.
+// Omission is a value of a record that was left out, and the reason. If several
+// attributes of a record were left out, it is the reason for the first.
 type Omission struct {
 	Value  Optional
 	Reason Reason
 }
 
-// reasonsOf lists why each value can be left out.
-var reasonsOf = [optionals][]Reason{
+// omissionReasons lists the reasons for which each value can be left out.
+var omissionReasons = [optionals][]Reason{
 	OptionalAlt:        {ReasonTooLarge, ReasonNumber, ReasonType},
 	OptionalSpeed:      {ReasonTooLarge, ReasonNumber, ReasonType},
 	OptionalCourse:     {ReasonTooLarge, ReasonNumber, ReasonType},
@@ -57,39 +57,39 @@ var reasonsOf = [optionals][]Reason{
 // Omissions lists every Omission that a Decoder can report.
 func Omissions() []Omission {
 	var all []Omission
-	for o, reasons := range reasonsOf {
-		for _, why := range reasons {
-			all = append(all, Omission{Optional(o), why})
+	for o, reasons := range omissionReasons {
+		for _, reason := range reasons {
+			all = append(all, Omission{Optional(o), reason})
 		}
 	}
 	return all
 }
 
-// omitted is what was left out of one record.
-type omitted struct {
-	bits uint16 // by Optional
-	why  [optionals]Reason
+// omissions is what was left out of one record.
+type omissions struct {
+	bits   uint16 // by Optional
+	reason [optionals]Reason
 }
 
-// add notes that a value is left out.
-func (l *omitted) add(o Optional, why Reason) {
-	l.bits |= 1 << o
-	l.why[o] = why
+// add records that a value is left out.
+func (o *omissions) add(value Optional, reason Reason) {
+	o.bits |= 1 << value
+	o.reason[value] = reason
 }
 
-// drop forgets values, which came once more and were right.
-func (l *omitted) drop(bits uint16) { l.bits &^= bits }
+// remove removes values that occurred once more and were right.
+func (o *omissions) remove(bits uint16) { o.bits &^= bits }
 
-// LeftOut returns what the last Decode has left out of its record, nothing if
-// it failed. The slice belongs to d until the next call.
-func (d *Decoder) LeftOut() []Omission { return d.left[:d.leftLen] }
+// LeftOut returns what the last Decode has left out of its record, and nothing if
+// that failed. The slice belongs to d and is valid until the next call.
+func (d *Decoder) LeftOut() []Omission { return d.leftOut[:d.leftOutLen] }
 
-// note keeps what was left out for LeftOut.
-func (d *Decoder) note(l *omitted) {
-	for o := range optionals {
-		if l.bits&(1<<o) != 0 {
-			d.left[d.leftLen] = Omission{o, l.why[o]}
-			d.leftLen++
+// setLeftOut sets what LeftOut returns.
+func (d *Decoder) setLeftOut(o *omissions) {
+	for value := range optionals {
+		if o.bits&(1<<value) != 0 {
+			d.leftOut[d.leftOutLen] = Omission{value, o.reason[value]}
+			d.leftOutLen++
 		}
 	}
 }

@@ -1,76 +1,61 @@
 package codec
 
-import "strings"
-
-// members walks over the members of an object that a decoder has checked. Text
-// that no decoder has checked ends the walk at its first fault.
+// members iterates over the members of an object that a decoder has checked. Text
+// that no decoder has checked ends the iteration at its first fault.
 type members struct {
 	s string
 	i int // where the next member begins; -1 after the last one
 }
 
-// membersOf returns a walk over the members of a.
-func membersOf(a Attributes) members {
-	s := string(a)
-	i := space(s, 0)
+// jsonMember is one member of an object, as it is spelled there.
+type jsonMember struct {
+	name  string // inside its quotes
+	value string
+	text  string // from the name's opening quote to the end of the value
+}
+
+// membersOf returns an iteration over the members of the object s.
+func membersOf(s string) members {
+	i := skipSpace(s, 0)
 	if at(s, i) != '{' {
 		return members{s, -1}
 	}
-	return members{s, space(s, i+1)}
+	return members{s, skipSpace(s, i+1)}
 }
 
-// next returns the next member: the inside of its name as it is spelled, and
-// the whole of it, from the name's quote to the end of the value.
-func (m *members) next() (name, whole string, ok bool) {
+// next returns the next member; ok is false after the last one.
+func (m *members) next() (x jsonMember, ok bool) {
 	if m.i < 0 {
-		return "", "", false
+		return x, false
 	}
-	nameEnd, value, why := nameAt(m.s, m.i)
-	if why != 0 {
-		return "", "", false
+	nameEnd, start, reason := readName(m.s, m.i)
+	if reason != 0 {
+		return x, false
 	}
-	end, why := skip(m.s, value, 1)
-	if why != 0 {
-		return "", "", false
+	// The body of a position is one level around attributes, which may be nested as
+	// deep as allowed, so the object itself is not counted.
+	end, reason := skipValue(m.s, start, 0)
+	if reason != 0 {
+		return x, false
 	}
-	name, whole = m.s[m.i+1:nameEnd], m.s[m.i:end]
-	next, closed, why := separator(m.s, end, '}')
-	if m.i = next; closed || why != 0 {
+	x = jsonMember{name: m.s[m.i+1 : nameEnd], value: m.s[start:end], text: m.s[m.i:end]}
+	next, closed, reason := readSeparator(m.s, end, '}')
+	if m.i = next; closed || reason != 0 {
 		m.i = -1
 	}
-	return name, whole, true
+	return x, true
 }
 
 // has reports whether one of the members still to come has this name, in any
 // spelling.
 func (m members) has(name string) bool {
 	for {
-		other, _, ok := m.next()
+		x, ok := m.next()
 		if !ok {
 			return false
 		}
-		if sameName(other, name) {
+		if sameText(x.name, name) {
 			return true
 		}
 	}
-}
-
-// sameName reports whether the insides of two checked JSON strings stand for
-// the same text.
-func sameName(a, b string) bool {
-	if a == b {
-		return true
-	}
-	if strings.IndexByte(a, '\\') < 0 && strings.IndexByte(b, '\\') < 0 {
-		return false
-	}
-	for a != "" && b != "" {
-		r, n := character(a, 0)
-		q, m := character(b, 0)
-		if r != q {
-			return false
-		}
-		a, b = a[n:], b[m:]
-	}
-	return a == b
 }

@@ -3,97 +3,83 @@ package codec
 // Protocol is the version of the WebSocket protocol that a welcome names.
 const Protocol = 1
 
-// The functions of this file append one complete text frame each: the answers
-// and errors of the protocol, which are not about positions. They allocate only to grow dst
-// and are safe for concurrent use. The id is the one of the request; "" means
-// that the request had none, and is left out.
+// Each function of this file appends one complete text frame: an answer or an error
+// of the protocol. They allocate only to grow dst and are safe for concurrent use.
+// id is the id of the request. If it is "", the request had none, and the frame has
+// none either.
 
 // AppendWelcome appends the first frame of a connection. heartbeatMs is the
 // time between two pings of the server.
 func AppendWelcome(dst []byte, instance string, heartbeatMs int) []byte {
-	dst, mark := beginFrame(dst)
-	dst = append(dst, `{"type":"welcome","protocol":`...)
-	dst = appendInt(dst, Protocol)
-	dst = append(dst, `,"instance":`...)
-	dst = AppendJSONString(dst, instance)
-	dst = append(dst, `,"heartbeatMs":`...)
-	dst = appendInt(dst, int64(heartbeatMs))
-	return endFrame(append(dst, '}'), mark, 0)
+	dst, mark := beginAnswer(dst, "welcome", "")
+	dst = appendIntMember(dst, `,"protocol":`, Protocol)
+	dst = appendStringMember(dst, `,"instance":`, instance)
+	dst = appendIntMember(dst, `,"heartbeatMs":`, int64(heartbeatMs))
+	return endAnswer(dst, mark)
 }
 
 // AppendSubscribed appends the answer to a subscribe: how many devices the
 // event has, how many snapshot frames follow, and the interval in force.
 func AppendSubscribed(dst []byte, id, topic string, devices, parts, intervalMs int) []byte {
 	dst, mark := beginAnswer(dst, "subscribed", id)
-	dst = append(dst, `,"topic":`...)
-	dst = AppendJSONString(dst, topic)
-	dst = append(dst, `,"devices":`...)
-	dst = appendInt(dst, int64(devices))
-	dst = append(dst, `,"parts":`...)
-	dst = appendInt(dst, int64(parts))
-	dst = append(dst, `,"intervalMs":`...)
-	dst = appendInt(dst, int64(intervalMs))
-	return endFrame(append(dst, '}'), mark, 0)
+	dst = appendStringMember(dst, `,"topic":`, topic)
+	dst = appendIntMember(dst, `,"devices":`, int64(devices))
+	dst = appendIntMember(dst, `,"parts":`, int64(parts))
+	dst = appendIntMember(dst, `,"intervalMs":`, int64(intervalMs))
+	return endAnswer(dst, mark)
 }
 
 // AppendUnsubscribed appends the answer to an unsubscribe.
 func AppendUnsubscribed(dst []byte, id, topic string) []byte {
 	dst, mark := beginAnswer(dst, "unsubscribed", id)
-	dst = append(dst, `,"topic":`...)
-	dst = AppendJSONString(dst, topic)
-	return endFrame(append(dst, '}'), mark, 0)
+	return endAnswer(appendStringMember(dst, `,"topic":`, topic), mark)
 }
 
 // AppendPong appends the answer to a ping.
 func AppendPong(dst []byte, id string) []byte {
-	dst, mark := beginAnswer(dst, "pong", id)
-	return endFrame(append(dst, '}'), mark, 0)
+	return endAnswer(beginAnswer(dst, "pong", id))
 }
 
-// AppendAuthenticated appends the answer to an auth. expiresMs is when the
-// session ends now, in ms since the epoch; 0, left out, is never.
+// AppendAuthenticated appends the answer to an auth. expiresMs is the new end of the
+// session, in ms since the Unix epoch. 0 means that it does not end; the frame then
+// has no such member.
 func AppendAuthenticated(dst []byte, id string, expiresMs int64) []byte {
 	dst, mark := beginAnswer(dst, "authenticated", id)
 	if expiresMs != 0 {
-		dst = append(dst, `,"expiresAt":`...)
-		dst = appendInt(dst, expiresMs)
+		dst = appendIntMember(dst, `,"expiresAt":`, expiresMs)
 	}
-	return endFrame(append(dst, '}'), mark, 0)
+	return endAnswer(dst, mark)
 }
 
-// AppendTopicError appends an error frame that answers no request: the topic
-// is not subscribed any more.
+// AppendTopicError appends an error frame that answers no request: the server has
+// ended the subscription to the topic.
 func AppendTopicError(dst []byte, topic, code, message string) []byte {
 	dst, mark := beginAnswer(dst, "error", "")
-	dst = append(dst, `,"topic":`...)
-	dst = AppendJSONString(dst, topic)
-	dst = append(dst, `,"code":`...)
-	dst = AppendJSONString(dst, code)
-	dst = append(dst, `,"message":`...)
-	dst = AppendJSONString(dst, message)
-	return endFrame(append(dst, '}'), mark, 0)
+	return endError(appendStringMember(dst, `,"topic":`, topic), mark, code, message)
 }
 
 // AppendError appends an error frame. code is one of the protocol's, for
 // programs; message is for people.
 func AppendError(dst []byte, id, code, message string) []byte {
 	dst, mark := beginAnswer(dst, "error", id)
-	dst = append(dst, `,"code":`...)
-	dst = AppendJSONString(dst, code)
-	dst = append(dst, `,"message":`...)
-	dst = AppendJSONString(dst, message)
-	return endFrame(append(dst, '}'), mark, 0)
+	return endError(dst, mark, code, message)
 }
 
-// beginAnswer opens a frame with its type and the id of the request.
+func endError(dst []byte, mark int, code, message string) []byte {
+	dst = appendStringMember(dst, `,"code":`, code)
+	return endAnswer(appendStringMember(dst, `,"message":`, message), mark)
+}
+
+// beginAnswer opens a frame at mark, with its type and the id of the request.
 func beginAnswer(dst []byte, kind, id string) (_ []byte, mark int) {
 	dst, mark = beginFrame(dst)
 	dst = append(dst, `{"type":"`...)
 	dst = append(dst, kind...)
 	dst = append(dst, '"')
 	if id != "" {
-		dst = append(dst, `,"id":`...)
-		dst = AppendJSONString(dst, id)
+		dst = appendStringMember(dst, `,"id":`, id)
 	}
 	return dst, mark
 }
+
+func endAnswer(dst []byte, mark int) []byte { return endFrame(append(dst, '}'), mark, 0) }

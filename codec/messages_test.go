@@ -7,8 +7,8 @@ import (
 	"testing"
 )
 
-// TestAnswersReadBack compares what a client reads from the answers with what
-// went in, also where the texts are the client's own and hostile.
+// TestAnswersReadBack compares the members of each answer with the arguments, also
+// with hostile texts from a client.
 func TestAnswersReadBack(t *testing.T) {
 	for _, text := range []string{"1", "", `"},{"`, "\\", "\x00\n", "ü😀", strings.Repeat("x", 64), strings.Repeat("y", 70_000)} {
 		tests := []struct {
@@ -44,18 +44,18 @@ func TestAnswersReadBack(t *testing.T) {
 	}
 }
 
-func TestAnswersAppend(t *testing.T) {
+func TestAnswersAreAppended(t *testing.T) {
 	dst := AppendPong([]byte("before"), "1")
 	one := len(dst)
 	dst = AppendError(dst, "2", "internal", "x")
 	if string(dst[:6]) != "before" {
-		t.Errorf("what was there is now %q", dst[:6])
+		t.Errorf("the bytes before the frames are now %q", dst[:6])
 	}
 	onlyFrame(t, dst[6:one])
 	onlyFrame(t, dst[one:])
 }
 
-func TestExtremeNumbersInAnswers(t *testing.T) {
+func TestExtremeNumbersReadBack(t *testing.T) {
 	for _, n := range []int{0, -1, math.MaxInt, math.MinInt} {
 		var got struct{ Devices, Parts, IntervalMs int }
 		if err := json.Unmarshal(onlyFrame(t, AppendSubscribed(nil, "", "t", n, n, n)), &got); err != nil || got.Devices != n || got.Parts != n || got.IntervalMs != n {

@@ -4,7 +4,7 @@ package codec
 
 import "testing"
 
-// wantAllocs runs f many times and counts what it allocates.
+// wantAllocs runs f many times and counts its allocations.
 func wantAllocs(t *testing.T, name string, want float64, f func()) {
 	t.Helper()
 	if got := testing.AllocsPerRun(200, f); got != want {

@@ -2,28 +2,28 @@ package codec
 
 import "math"
 
-// tens are the powers of ten that a float64 holds exactly.
-var tens = [...]float64{
+// pow10 has the powers of ten that a float64 holds exactly.
+var pow10 = [...]float64{
 	1e0, 1e1, 1e2, 1e3, 1e4, 1e5, 1e6, 1e7, 1e8, 1e9, 1e10, 1e11,
 	1e12, 1e13, 1e14, 1e15, 1e16, 1e17, 1e18, 1e19, 1e20, 1e21, 1e22,
 }
 
-// intTens are the powers of ten by which a run of up to eight digits shifts.
-var intTens = [...]uint64{1e0, 1e1, 1e2, 1e3, 1e4, 1e5, 1e6, 1e7, 1e8}
+// pow10Int has the powers of ten that shift a mantissa by up to eight digits.
+var pow10Int = [...]uint64{1e0, 1e1, 1e2, 1e3, 1e4, 1e5, 1e6, 1e7, 1e8}
 
 // maxExact is the first integer whose successor is no float64.
 const maxExact = 1 << 53
 
-// number reads the JSON number at i and returns the float64 nearest to it. On
-// failure end is where the grammar is broken, or i when the number is beyond
-// a float64; the Reason is ReasonNumber.
+// parseNumber reads the JSON number at i and returns the float64 nearest to it.
+// It fails with ReasonNumber: end is where the grammar is broken, or i if the
+// number is beyond a float64.
 //
-// With a mantissa below 2^53 and at most 22 decimals both are exact as
-// float64, and one division rounds correctly (Clinger 1990). Nearly all
-// numbers of a device are like that, with up to seven digits on either side of
-// the point; they are read without a branch on how many. The others go to
-// longNumber.
-func number(s string, i int) (v float64, end int, why Reason) {
+// If the mantissa is below 2^53 and there are at most 22 decimals, the mantissa
+// and the power of ten are exact as float64, and one division rounds correctly
+// (Clinger 1990). Nearly all numbers of a device are like that, with up to seven
+// digits on either side of the point. They are read without a branch on how many
+// digits there are. parseLongNumber reads the others.
+func parseNumber(s string, i int) (v float64, end int, reason Reason) {
 	var w uint64
 	if i+8 <= len(s) {
 		w = load64(s, i)
@@ -37,7 +37,7 @@ func number(s string, i int) (v float64, end int, why Reason) {
 	w >>= 8 * uint(minus)
 	n := digitRun(w)
 	if n == 0 || n == 8 || n+minus == 8 || byte(w) == '0' && n > 1 {
-		return longNumber(s, i)
+		return parseLongNumber(s, i)
 	}
 	mantissa := digitValue(w, n)
 	next := byte(w >> (8 * uint(n)))
@@ -51,37 +51,37 @@ func number(s string, i int) (v float64, end int, why Reason) {
 		}
 		decimals = digitRun(w)
 		if decimals == 0 || decimals == 8 {
-			return longNumber(s, i)
+			return parseLongNumber(s, i)
 		}
-		mantissa = mantissa*intTens[decimals] + digitValue(w, decimals)
+		mantissa = mantissa*pow10Int[decimals] + digitValue(w, decimals)
 		next = byte(w >> (8 * uint(decimals)))
 		end += 1 + decimals
 	}
 	if next|0x20 == 'e' {
-		return longNumber(s, i)
+		return parseLongNumber(s, i)
 	}
-	bits := math.Float64bits(float64(int64(mantissa)) / tens[decimals])
+	bits := math.Float64bits(float64(int64(mantissa)) / pow10[decimals])
 	return math.Float64frombits(bits | uint64(minus)<<63), end, 0
 }
 
-// wholeNumber is number for a text that must be nothing but the number.
-func wholeNumber(s string) (v float64, end int, why Reason) {
+// parseWholeNumber is parseNumber for a text that must be nothing but the number.
+func parseWholeNumber(s string) (v float64, end int, reason Reason) {
 	if len(s) <= 8 {
-		if v, ok := shortNumber(s); ok {
+		if v, ok := parseShortNumber(s); ok {
 			return v, len(s), 0
 		}
 	}
-	if v, end, why = number(s, 0); why == 0 && end != len(s) {
-		why = ReasonNumber
+	if v, end, reason = parseNumber(s, 0); reason == 0 && end != len(s) {
+		reason = ReasonNumber
 	}
-	return v, end, why
+	return v, end, reason
 }
 
-// shortNumber is wholeNumber for the usual texts of at most eight bytes: it
-// takes the point out and reads the digits on both sides as one integer.
+// parseShortNumber is parseWholeNumber for the usual texts of at most eight bytes.
+// It takes the point out and reads the digits on both sides as one integer.
 // Whether there is a point, and where, is computed without branches, because a
 // processor could not predict them.
-func shortNumber(s string) (v float64, ok bool) {
+func parseShortNumber(s string) (v float64, ok bool) {
 	w := shortWord(s)
 	x := w ^ zeros // digits are 0-9 now
 	whole := first(nonDigits(x))
@@ -89,19 +89,19 @@ func shortNumber(s string) (v float64, ok bool) {
 	if byte(w>>(8*uint(whole))) == '.' {
 		point = 1
 	}
-	keep := uint64(1)<<(8*uint(whole)) - 1 | (uint64(point) - 1) // what is not after a point
-	x = x&keep | x>>8&^keep
+	before := uint64(1)<<(8*uint(whole)) - 1 | (uint64(point) - 1) // mask of the bytes that are not after a point
+	x = x&before | x>>8&^before
 	digits := len(s) - point
 	decimals := digits - whole
 	x <<= uint(64-8*digits) & 63
 	if whole == 0 || decimals < point || nonDigits(x) != 0 || s[0] == '0' && whole > 1 {
 		return 0, false
 	}
-	return float64(int64(eightDigits(x))) / tens[decimals], true
+	return float64(int64(eightDigits(x))) / pow10[decimals], true
 }
 
-// skipNumber checks the JSON number at i like number, without its value.
-func skipNumber(s string, i int) (end int, why Reason) {
+// skipNumber is parseNumber without the value.
+func skipNumber(s string, i int) (end int, reason Reason) {
 	end = i
 	if end+10 <= len(s) {
 		if s[end] == '-' {
@@ -115,6 +115,6 @@ func skipNumber(s string, i int) (end int, why Reason) {
 			}
 		}
 	}
-	_, end, why = number(s, i)
-	return end, why
+	_, end, reason = parseNumber(s, i)
+	return end, reason
 }

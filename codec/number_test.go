@@ -10,31 +10,32 @@ import (
 	"testing"
 )
 
-// checkNumber compares number with strconv, alone and in the middle of a text.
+// checkNumberText compares the parsers of numbers with strconv, for a number alone and
+// in the middle of a text.
 func checkNumberText(t *testing.T, text string) {
 	t.Helper()
 	want, err := strconv.ParseFloat(text, 64)
 	ok := err == nil && numberForm.MatchString(text)
 	for _, around := range []string{"", ",", "}          ", "]123456789.123456789", ":" + strings.Repeat("0", 20)} {
-		got, end, why := number("x:"+text+around, 2)
-		if (why == 0) != ok {
-			t.Fatalf("%q before %q: %v, want it taken: %t", text, around, why, ok)
+		got, end, reason := parseNumber("x:"+text+around, 2)
+		if (reason == 0) != ok {
+			t.Fatalf("%q before %q: %v, want it accepted: %t", text, around, reason, ok)
 		}
 		if ok && (math.Float64bits(got) != math.Float64bits(want) || end != 2+len(text)) {
-			t.Fatalf("%q before %q: %v up to byte %d, want %v up to %d", text, around, got, end, want, 2+len(text))
+			t.Fatalf("%q before %q: %v ends at byte %d, want %v and %d", text, around, got, end, want, 2+len(text))
 		}
-		skipped, why := skipNumber("x:"+text+around, 2)
-		if (why == 0) != ok || ok && skipped != end {
-			t.Fatalf("%q before %q is skipped up to byte %d (%v), want %d", text, around, skipped, why, end)
+		skipped, reason := skipNumber("x:"+text+around, 2)
+		if (reason == 0) != ok || ok && skipped != end {
+			t.Fatalf("%q before %q is skipped to byte %d (%v), want %d", text, around, skipped, reason, end)
 		}
 	}
-	got, end, why := wholeNumber(text)
-	if (why == 0) != ok || ok && (math.Float64bits(got) != math.Float64bits(want) || end != len(text)) {
-		t.Fatalf("%q alone: %v up to byte %d (%v), want %v", text, got, end, why, want)
+	got, end, reason := parseWholeNumber(text)
+	if (reason == 0) != ok || ok && (math.Float64bits(got) != math.Float64bits(want) || end != len(text)) {
+		t.Fatalf("%q alone: %v ends at byte %d (%v), want %v", text, got, end, reason, want)
 	}
 }
 
-func TestNumbers(t *testing.T) {
+func TestNumbersMatchStrconv(t *testing.T) {
 	for _, text := range []string{
 		"0", "-0", "0.0", "-0.0", "1", "-1", "12", "1234567", "12345678", "123456789", "-1234567", "-12345678",
 		"0.1", "-0.1234567", "0.12345678", "0.123456789", "47.1234567", "-179.1234567", "12345678.12345678",
@@ -48,44 +49,44 @@ func TestNumbers(t *testing.T) {
 	} {
 		t.Run(fmt.Sprintf("%.40s", text), func(t *testing.T) {
 			if !numberForm.MatchString(text) {
-				t.Fatal("not what this list is for")
+				t.Fatal("not a JSON number")
 			}
 			checkNumberText(t, text)
 		})
 	}
 }
 
-func TestNumbersThatAreNone(t *testing.T) {
+func TestInvalidNumbersAreRefused(t *testing.T) {
 	for _, text := range []string{
 		"", "-", "+1", "01", "-01", "00", "00.1", "0123456789", ".", ".1", "-.1", "1.", "1.e1", "1e", "1e+", "1e-", "1.5e", "--1", "1e1.5",
 		"1_000", "0x10", "1p4", "Inf", "-Infinity", "NaN", "nan", "١", "1e309", "-1e309", "1.7976931348623159e308", strings.Repeat("9", 309),
 		"0." + strings.Repeat("0", 10) + "1e320", "1e999999999999999999999",
 	} {
 		t.Run(fmt.Sprintf("%.40q", text), func(t *testing.T) {
-			if _, _, why := wholeNumber(text); why != ReasonNumber {
-				t.Errorf("taken or refused with %v", why)
+			if _, _, reason := parseWholeNumber(text); reason != ReasonNumber {
+				t.Errorf("got reason %v, want %v", reason, ReasonNumber)
 			}
 		})
 	}
 }
 
-// TestTheLargestNumber walks up to the number from which on float64 has
-// infinity alone, and beyond it.
-func TestTheLargestNumber(t *testing.T) {
+// TestNumbersBeyondFloat64AreRefused parses numbers around the first one that rounds to
+// infinity.
+func TestNumbersBeyondFloat64AreRefused(t *testing.T) {
 	limit := new(big.Int).Lsh(big.NewInt(1), 1024)
 	limit.Sub(limit, new(big.Int).Lsh(big.NewInt(1), 970))
-	if limit.String() != tooLarge {
-		t.Fatal("tooLarge is not half way between the largest float64 and the next")
+	if limit.String() != overflow {
+		t.Fatal("overflow is not half way between the largest float64 and the next")
 	}
 	below := new(big.Int).Sub(limit, big.NewInt(1)).String()
 	for text, ok := range map[string]bool{
-		tooLarge: false, below: true, "-" + tooLarge: false, "-" + below: true,
-		tooLarge + ".0": false, below + ".9999": true, tooLarge[:1] + "." + tooLarge[1:] + "e308": false, below[:1] + "." + below[1:] + "e308": true,
-		tooLarge[:30]: true, tooLarge[:30] + "e279": true, "1.79769313486231581e308": false, "1.797693134862315807e308": true, "1.797693134862315808e308": false,
-		"0." + below + "e309": true, "0." + tooLarge + "e309": false, tooLarge + "00000e-5": false, below + "00000e-5": true,
+		overflow: false, below: true, "-" + overflow: false, "-" + below: true,
+		overflow + ".0": false, below + ".9999": true, overflow[:1] + "." + overflow[1:] + "e308": false, below[:1] + "." + below[1:] + "e308": true,
+		overflow[:30]: true, overflow[:30] + "e279": true, "1.79769313486231581e308": false, "1.797693134862315807e308": true, "1.797693134862315808e308": false,
+		"0." + below + "e309": true, "0." + overflow + "e309": false, overflow + "00000e-5": false, below + "00000e-5": true,
 	} {
-		if _, _, why := wholeNumber(text); (why == 0) != ok {
-			t.Errorf("%.25s… (%d bytes): %v, want it taken: %t", text, len(text), why, ok)
+		if _, _, reason := parseWholeNumber(text); (reason == 0) != ok {
+			t.Errorf("%.25s… (%d bytes): %v, want it accepted: %t", text, len(text), reason, ok)
 		}
 		if _, err := strconv.ParseFloat(text, 64); (err == nil) != ok {
 			t.Errorf("%.25s… (%d bytes): strconv does not agree: %v", text, len(text), err)
@@ -93,7 +94,7 @@ func TestTheLargestNumber(t *testing.T) {
 	}
 }
 
-func TestRandomNumbers(t *testing.T) {
+func TestRandomNumbersMatchStrconv(t *testing.T) {
 	r := rand.New(rand.NewPCG(7, 8))
 	digits := func(n int) string {
 		b := make([]byte, n)

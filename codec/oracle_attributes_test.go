@@ -10,9 +10,9 @@ import (
 	"unicode/utf8"
 )
 
-// oracleAttributesInto keeps the members of a valid text that can be
-// attributes: as it is written if all are, otherwise without white space around
-// them.
+// oracleAttributesInto sets the attributes of p from valid JSON. If all members can be
+// attributes, the text is unchanged. Otherwise the others are left out, with the white
+// space around all members.
 func oracleAttributesInto(p *Position, left *uint16, raw []byte) {
 	*left &^= 1<<OptionalAttributes | 1<<OptionalAttribute
 	p.Attributes = ""
@@ -27,7 +27,7 @@ func oracleAttributesInto(p *Position, left *uint16, raw []byte) {
 		return
 	}
 	p.Attributes = Attributes(raw)
-	var kept []string
+	var valid []string
 	for d.More() {
 		from := int(d.InputOffset())
 		_, _ = d.Token()
@@ -36,20 +36,20 @@ func oracleAttributesInto(p *Position, left *uint16, raw []byte) {
 		_ = d.Decode(&value)
 		member := strings.TrimLeft(string(raw[from:d.InputOffset()]), ", \t\r\n")
 		if oracleText(name) && oracleText(string(value)) && oracleNumbers(value) && oracleAttribute(value) {
-			kept = append(kept, member)
+			valid = append(valid, member)
 		} else {
 			*left |= 1 << OptionalAttribute
 		}
 	}
 	if *left&(1<<OptionalAttribute) != 0 {
-		p.Attributes = Attributes("{" + strings.Join(kept, ",") + "}")
+		p.Attributes = Attributes("{" + strings.Join(valid, ",") + "}")
 	}
 }
 
 var integerForm = regexp.MustCompile(`^-?[0-9]+$`)
 
-// oracleAttribute looks at a value. An object of one member that is named after
-// a kind has to be of that kind.
+// oracleAttribute reports whether a value can be an attribute. An object whose only
+// member is named after a kind must be of that kind.
 func oracleAttribute(value json.RawMessage) bool {
 	var v any
 	if json.Unmarshal(value, &v) != nil {
@@ -80,7 +80,7 @@ func oracleAttribute(value json.RawMessage) bool {
 	return true
 }
 
-// oracleNumbers reports whether every number of a valid text is a float64.
+// oracleNumbers reports whether every number in valid JSON fits a float64.
 func oracleNumbers(raw []byte) bool {
 	d := json.NewDecoder(strings.NewReader(string(raw)))
 	d.UseNumber()
@@ -97,7 +97,7 @@ func oracleNumbers(raw []byte) bool {
 	}
 }
 
-// oracleDepth returns how deep a valid text is nested.
+// oracleDepth returns how deep valid JSON is nested.
 func oracleDepth(text string) (deepest int) {
 	d := json.NewDecoder(strings.NewReader(text))
 	depth := 0
@@ -116,8 +116,7 @@ func oracleDepth(text string) (deepest int) {
 	}
 }
 
-// oracleText reports whether a valid JSON text is UTF-8 without NUL and lone
-// surrogates.
+// oracleText reports whether valid JSON is UTF-8 without NUL and lone surrogates.
 func oracleText(text string) bool {
 	if !utf8.ValidString(text) {
 		return false

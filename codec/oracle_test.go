@@ -12,13 +12,12 @@ import (
 	"unicode/utf8"
 )
 
-// This file is the codec once more, plainly, on encoding/json, strconv and
-// time: what contract 1 says, without a thought on speed. The fuzz targets
-// compare the two in both directions: nothing else is accepted, nothing else
-// refused, and the values are the same.
+// This file is a second decoder, written for simplicity and not for speed, with
+// encoding/json, strconv and time. Tests and fuzz targets compare the two: both must
+// accept the same records, refuse the same records, and decode the same values.
 
-// oracle decodes one record; ok is false when the contract refuses it. left
-// are the bits of the optional values that are left out.
+// oracle decodes one record; ok is false if the record is refused. left has one bit for
+// each optional value that is left out.
 func oracle(l Limits, arrival int64, seq uint64, fields []string) (p Position, left uint16, ok bool) {
 	if len(fields)%2 != 0 {
 		return p, 0, false
@@ -32,9 +31,9 @@ func oracle(l Limits, arrival int64, seq uint64, fields []string) (p Position, l
 	if !deviceForm.MatchString(p.DeviceID) || strings.HasSuffix(p.DeviceID, "\n") {
 		return p, 0, false
 	}
-	payload, shapeA := m["payload"]
+	payload, hasPayload := m["payload"]
 	lat, lon := false, false
-	if shapeA {
+	if hasPayload {
 		p.Codec = m["codec"]
 		if len(p.Codec) > 64 || !utf8.ValidString(p.Codec) || strings.Contains(p.Codec, "\x00") {
 			p.Codec, left = "", 1<<OptionalCodec
@@ -62,7 +61,7 @@ func oracle(l Limits, arrival int64, seq uint64, fields []string) (p Position, l
 	return p, left, math.Abs(p.Lat) <= 90 && math.Abs(p.Lon) <= 180 && p.TS >= l.MinTS && p.TS <= arrival+l.MaxAhead.Milliseconds()
 }
 
-// oracleEntry is the time of an entry's id.
+// oracleEntry does the work of EntryTime.
 func oracleEntry(arrival int64, seq uint64) int64 {
 	t := new(big.Int).SetUint64(seq)
 	if t.Add(t, big.NewInt(arrival)); !t.IsInt64() {
@@ -73,7 +72,7 @@ func oracleEntry(arrival int64, seq uint64) int64 {
 
 var deviceForm = regexp.MustCompile(`^[ -~]{1,64}$`)
 
-// oraclePayload goes over the members of the payload in their order.
+// oraclePayload decodes the members of a payload in their order.
 func oraclePayload(p *Position, left *uint16, payload string, short bool) (lat, lon, ok bool) {
 	if !short || !json.Valid([]byte(payload)) || oracleDepth(payload) > 32 {
 		return
@@ -99,7 +98,7 @@ func oraclePayload(p *Position, left *uint16, payload string, short bool) (lat, 
 			if number[name] = v; v == nil {
 				delete(number, name)
 			} else if _, good := oracleValue(v); !good && strings.HasSuffix(name, "itude") && name != "altitude" {
-				return // the last one counts, but each must be readable
+				return // the last one counts, but each must be valid
 			}
 		case "timestamp":
 			p.TS, p.Untimed = entry, v == nil || v == ""
@@ -139,7 +138,7 @@ func oracleValue(v any) (float64, bool) {
 	return 0, false
 }
 
-// oracleNumbersInto puts the numbers into p, by the names of the payload.
+// oracleNumbersInto sets the numbers of p, which are given by their names in a payload.
 func oracleNumbersInto(p *Position, left *uint16, number map[string]any) (lat, lon bool) {
 	for name, v := range number {
 		f, good := oracleValue(v)
@@ -176,7 +175,7 @@ func oracleNumbersInto(p *Position, left *uint16, number map[string]any) (lat, l
 	return lat, lon
 }
 
-// oracleFaulty reads the usual spellings. What is none of them is faulty.
+// oracleFaulty reads the usual spellings of a boolean. Anything else is faulty.
 func oracleFaulty(p *Position, left *uint16, v any) {
 	*left &^= 1 << OptionalFaulty
 	text := fmt.Sprint(v)

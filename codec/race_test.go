@@ -4,8 +4,8 @@ package codec
 
 import "testing"
 
-// wantAllocs only runs f: the race detector allocates on its own, so that the
-// count is asserted without it, by the other file of this pair.
+// wantAllocs only runs f. The race detector allocates as well, so allocations are
+// counted without it only.
 func wantAllocs(t *testing.T, name string, want float64, f func()) {
 	t.Helper()
 	f()

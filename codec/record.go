@@ -10,8 +10,8 @@ const (
 	maxCodecTag = 64 // bytes
 )
 
-// field is a field of a stream record. Those of shape B that are numbers come
-// first and have the order of the members.
+// field is a field of a stream record. The numbers of a flat record come first and
+// have the order of the members.
 type field uint8
 
 const (
@@ -30,16 +30,16 @@ const (
 	fieldOther // not read
 )
 
-// record is a stream record by field.
+// record is an index of the fields of a stream record.
 type record struct {
 	fields []string
-	at     [fieldOther]int32 // where the value of each is in fields
-	large  uint16            // bits of those whose value is too long
+	at     [fieldOther]int32 // index of each field's value in fields; 0 if it is not there
+	large  uint16            // one bit for each field whose value is too long
 }
 
-// read sorts the fields and notes which of them are longer than most. It
-// reports whether each has a value.
-func (r *record) read(fields []string, most int) bool {
+// read indexes the fields. Values longer than maxLen bytes are too long. It reports
+// whether each field has a value.
+func (r *record) read(fields []string, maxLen int) bool {
 	r.fields = fields
 	for i := 1; i < len(fields); i += 2 {
 		f := fieldOf(fields[i-1])
@@ -47,7 +47,7 @@ func (r *record) read(fields []string, most int) bool {
 			continue
 		}
 		r.at[f] = int32(i)
-		if len(fields[i]) > most {
+		if len(fields[i]) > maxLen {
 			r.large |= 1 << f
 		} else if r.large != 0 {
 			r.large &^= 1 << f
@@ -62,7 +62,7 @@ func (r *record) tooLarge(f field) bool { return r.large&(1<<f) != 0 }
 // holds reports whether the record has the field.
 func (r *record) holds(f field) bool { return r.at[f] != 0 }
 
-// text returns the value of a field that the record holds.
+// text returns the value of a field that the record has.
 func (r *record) text(f field) string { return r.fields[r.at[f]] }
 
 func fieldOf(name string) field {
@@ -103,41 +103,22 @@ func printable(s string) bool {
 			return false
 		}
 	}
-	for ; i < len(s); i++ {
-		if s[i]-' ' > '~'-' ' {
-			return false
-		}
-	}
-	return true
+	return unprintable(lastWord(s, i))&rest(s, i) == 0
 }
 
-// readCodec reads the tag of shape A.
+// readCodec reads the codec tag of a record with a payload.
 func (v *values) readCodec(r *record) string {
 	if !r.holds(fieldCodec) {
 		return ""
 	}
 	tag := r.text(fieldCodec)
 	switch {
-	case codecTag(tag):
+	case len(tag) <= maxCodecTag && strings.IndexByte(tag, 0) < 0 && utf8.ValidString(tag):
 		return tag
 	case r.tooLarge(fieldCodec):
-		v.left.add(OptionalCodec, ReasonTooLarge)
-	default:
-		v.left.add(OptionalCodec, ReasonText)
+		v.omitted.add(OptionalCodec, ReasonTooLarge)
+	default: // not every database would take it
+		v.omitted.add(OptionalCodec, ReasonText)
 	}
 	return ""
-}
-
-// codecTag reports whether s can be the tag of shape A: short text that every
-// database takes.
-func codecTag(s string) bool {
-	if len(s) > maxCodecTag {
-		return false
-	}
-	for i := 0; i < len(s); i++ {
-		if s[i] == 0 || s[i] >= utf8.RuneSelf {
-			return strings.IndexByte(s[i:], 0) < 0 && utf8.ValidString(s[i:])
-		}
-	}
-	return true
 }

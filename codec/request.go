@@ -13,13 +13,18 @@ const (
 	RequestAuth
 )
 
-// Request is one message of a client. Its strings alias the message, unless
-// they were written with escapes.
+// requestTypes has the types by the names that clients send.
+var requestTypes = map[string]RequestType{
+	"subscribe": RequestSubscribe, "unsubscribe": RequestUnsubscribe, "ping": RequestPing, "auth": RequestAuth,
+}
+
+// Request is one message of a client. A string aliases the message unless it was
+// written with escapes.
 type Request struct {
 	Type     RequestType
-	ID       string // the client's own, at most 64 bytes, "" when there is none
+	ID       string // chosen by the client, at most 64 bytes; "" if there is none
 	Topic    string // of subscribe and unsubscribe
-	Interval int64  // ms, 0 when there is none
+	Interval int64  // ms; 0 if there is none
 	Token    string // of auth
 }
 
@@ -28,7 +33,7 @@ const (
 	maxInterval  = 1<<31 - 1 // ms
 )
 
-// What is wrong with a request, in words for the client.
+// The errors of ParseRequest. Their texts are sent to the client.
 var (
 	errRequestJSON     = errors.New("the message must be one JSON object")
 	errRequestText     = errors.New("strings must be UTF-8, without NUL and lone surrogates")
@@ -39,45 +44,45 @@ var (
 	errRequestToken    = errors.New("token must be a string")
 )
 
-// ParseRequest reads a client's message into r, all of which it sets:
+// ParseRequest reads a client's message into r and sets every field of r:
 //
 //	{"type":"subscribe","id":"1","topic":"event:42","interval":5000}
 //
-// subscribe and unsubscribe need a topic, auth needs a token, everything else
-// is optional and null is absent. Unknown members are ignored; of those that
-// occur twice the last one counts. An error is meant for the client; r.ID is
-// set then too if the message was read that far. The strings of r alias data,
-// which must not change while they are in use. It allocates only for strings
-// with escapes. Safe for concurrent use.
+// subscribe and unsubscribe need a topic, and auth needs a token. All other members
+// are optional; null means absent. Unknown members are ignored. If a member occurs
+// twice, the last one counts. The text of an error is for the client. With an error,
+// r.ID is set if the message could be read that far. The strings of r alias data,
+// which must not change while they are in use. ParseRequest allocates only for
+// strings with escapes. Safe for concurrent use.
 func ParseRequest(r *Request, data []byte) error {
 	*r = Request{}
 	s := alias(data)
-	i := space(s, 0)
+	i := skipSpace(s, 0)
 	if at(s, i) != '{' {
 		return errRequestJSON
 	}
-	i = space(s, i+1)
+	i = skipSpace(s, i+1)
 	if at(s, i) == '}' {
 		return errRequestType
 	}
-	var wrong error // the first member that is not as it must be
+	var wrong error // of the first member that is wrong
 	for closed := false; !closed; {
-		end, value, why := nameAt(s, i)
-		if why != 0 {
-			return requestFault(why)
+		end, value, reason := readName(s, i)
+		if reason != 0 {
+			return requestFault(reason)
 		}
-		key := unquoted(s[i+1 : end])
-		if i, why = skip(s, value, 1); why != 0 {
-			return requestFault(why)
+		key := unescape(s[i+1 : end])
+		if i, reason = skipValue(s, value, 1); reason != 0 {
+			return requestFault(reason)
 		}
 		if err := r.member(key, s[value:i]); err != nil && wrong == nil {
 			wrong = err
 		}
-		if i, closed, why = separator(s, i, '}'); why != 0 {
-			return requestFault(why)
+		if i, closed, reason = readSeparator(s, i, '}'); reason != 0 {
+			return requestFault(reason)
 		}
 	}
-	if space(s, i) != len(s) {
+	if skipSpace(s, i) != len(s) {
 		return errRequestJSON
 	}
 	if wrong != nil {
@@ -86,18 +91,22 @@ func ParseRequest(r *Request, data []byte) error {
 	return r.complete()
 }
 
-func requestFault(why Reason) error {
-	if why == ReasonText {
+// requestFault returns the error for the reason why the JSON is refused.
+func requestFault(reason Reason) error {
+	if reason == ReasonText {
 		return errRequestText
 	}
 	return errRequestJSON
 }
 
-// member takes a member in, whose value is well-formed JSON.
+// member sets a member. value is well-formed JSON.
 func (r *Request) member(key, value string) error {
 	switch key {
 	case "type":
-		return r.setType(value)
+		kind, _ := text(value)
+		if r.Type = requestTypes[kind]; r.Type == 0 {
+			return errRequestType
+		}
 	case "id":
 		id, ok := text(value)
 		if !ok || len(id) > maxRequestID {
@@ -118,8 +127,8 @@ func (r *Request) member(key, value string) error {
 		if r.Interval = 0; value == "null" {
 			return nil
 		}
-		ms, end, why := number(value, 0)
-		if why != 0 || end != len(value) || ms < 0 || ms > maxInterval || ms != float64(int64(ms)) {
+		ms, end, reason := parseNumber(value, 0)
+		if reason != 0 || end != len(value) || ms < 0 || ms > maxInterval || ms != float64(int64(ms)) {
 			return errRequestInterval
 		}
 		r.Interval = int64(ms)
@@ -127,24 +136,7 @@ func (r *Request) member(key, value string) error {
 	return nil
 }
 
-func (r *Request) setType(value string) error {
-	kind, _ := text(value)
-	switch kind {
-	case "subscribe":
-		r.Type = RequestSubscribe
-	case "unsubscribe":
-		r.Type = RequestUnsubscribe
-	case "ping":
-		r.Type = RequestPing
-	case "auth":
-		r.Type = RequestAuth
-	default:
-		return errRequestType
-	}
-	return nil
-}
-
-// complete checks that all is there that the type needs.
+// complete checks that the request has what its type needs.
 func (r *Request) complete() error {
 	switch r.Type {
 	case 0:
@@ -161,11 +153,11 @@ func (r *Request) complete() error {
 	return nil
 }
 
-// text returns what a JSON string stands for, "" for null; false for values
-// that are neither.
+// text returns the text of a JSON string, or "" for null. It fails for all other
+// values.
 func text(value string) (string, bool) {
 	if value[0] != '"' {
 		return "", value == "null"
 	}
-	return unquoted(value[1 : len(value)-1]), true
+	return unescape(value[1 : len(value)-1]), true
 }

@@ -5,7 +5,7 @@ import (
 	"testing"
 )
 
-func TestRequests(t *testing.T) {
+func TestRequestsAreParsed(t *testing.T) {
 	id64 := strings.Repeat("x", 64)
 	tests := []struct {
 		name, text string
@@ -24,7 +24,7 @@ func TestRequests(t *testing.T) {
 		{"white space", " {\n\t\"type\" : \"ping\" ,\r\n \"id\" : \"1\" } ", Request{Type: RequestPing, ID: "1"}},
 		{"escapes", `{"\u0074ype":"p\u0069ng","id":"\"\\\/\n\ud83d\ude00"}`, Request{Type: RequestPing, ID: "\"\\/\n😀"}},
 		{"an id of 64 bytes in many escapes", `{"type":"ping","id":"` + strings.Repeat(`\u0041`, 64) + `"}`, Request{Type: RequestPing, ID: strings.Repeat("A", 64)}},
-		{"the last of several", `{"type":"auth","token":"x","type":"ping","id":"1","id":"2"}`, Request{Type: RequestPing, ID: "2", Token: "x"}},
+		{"members that occur twice", `{"type":"auth","token":"x","type":"ping","id":"1","id":"2"}`, Request{Type: RequestPing, ID: "2", Token: "x"}},
 		{"unknown members", `{"type":"ping","x":{"type":"auth"},"Type":1,"y":[null,true,1e3,"z"]}`, Request{Type: RequestPing}},
 	}
 	for _, tt := range tests {
@@ -37,18 +37,18 @@ func TestRequests(t *testing.T) {
 	}
 }
 
-func TestRequestsThatAreRefused(t *testing.T) {
+func TestInvalidRequestsAreRefused(t *testing.T) {
 	tests := []struct {
 		name, text string
 		want       error
 		id         string
 	}{
-		{"nothing", ``, errRequestJSON, ""},
+		{"an empty message", ``, errRequestJSON, ""},
 		{"no object", `["ping"]`, errRequestJSON, ""},
 		{"an empty object", `{}`, errRequestType, ""},
-		{"something after an empty object", `{}{"type":"ping"}`, errRequestType, ""},
-		{"cut short", `{"id":"1","type":"ping"`, errRequestJSON, "1"},
-		{"something after it", `{"type":"ping","id":"1"}}`, errRequestJSON, "1"},
+		{"text after an empty object", `{}{"type":"ping"}`, errRequestType, ""},
+		{"a truncated object", `{"id":"1","type":"ping"`, errRequestJSON, "1"},
+		{"a bracket too many", `{"type":"ping","id":"1"}}`, errRequestJSON, "1"},
 		{"two objects", `{"type":"ping"}{"type":"ping"}`, errRequestJSON, ""},
 		{"no name", `{1:2}`, errRequestJSON, ""},
 		{"a broken value", `{"type":ping}`, errRequestJSON, ""},
@@ -63,7 +63,7 @@ func TestRequestsThatAreRefused(t *testing.T) {
 		{"a type in capitals", `{"type":"PING","id":"1"}`, errRequestType, "1"},
 		{"an id as number", `{"type":"ping","id":1}`, errRequestID, ""},
 		{"an id of 65 bytes", `{"type":"ping","id":"` + strings.Repeat("x", 65) + `"}`, errRequestID, ""},
-		{"an id that was good before", `{"type":"ping","id":"1","id":2}`, errRequestID, "1"},
+		{"a valid id, then a number", `{"type":"ping","id":"1","id":2}`, errRequestID, "1"},
 		{"no topic", `{"type":"subscribe","id":"1"}`, errRequestTopic, "1"},
 		{"an empty topic", `{"type":"unsubscribe","id":"1","topic":""}`, errRequestTopic, "1"},
 		{"a topic as list", `{"type":"subscribe","topic":["t"],"id":"1"}`, errRequestTopic, "1"},
@@ -82,7 +82,7 @@ func TestRequestsThatAreRefused(t *testing.T) {
 				t.Errorf("%s\ngot  %v with id %q\nwant %v with id %q", tt.text, err, r.ID, tt.want, tt.id)
 			}
 			if _, ok := requestOracle(tt.text); ok {
-				t.Error("the oracle takes it")
+				t.Error("the oracle accepts it")
 			}
 		})
 	}

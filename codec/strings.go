@@ -6,41 +6,37 @@ import (
 	"unicode/utf8"
 )
 
-// quoted reads a JSON string from i, just after its opening quote, and
-// returns where its closing quote is. It refuses what not every database
-// takes: NUL, lone surrogates, invalid UTF-8. ReasonText says that it is one of
-// these, ReasonJSON that there is no string.
-func quoted(s string, i int) (end int, why Reason) {
-	for i+8 <= len(s) {
-		marks := special(load64(s, i))
+// scanString reads a JSON string from i, just after its opening quote, and
+// returns where its closing quote is. It refuses what not every database takes:
+// NUL, lone surrogates, invalid UTF-8. Otherwise it returns where the fault is:
+// ReasonText for one of these, ReasonJSON if it is not a string.
+func scanString(s string, i int) (end int, reason Reason) {
+	for {
+		var w uint64
+		if i+8 <= len(s) {
+			w = load64(s, i)
+		} else {
+			w = lastWord(s, i) // the zeros after the text count as special
+		}
+		marks := special(w)
 		if marks == 0 {
 			i += 8
 			continue
 		}
-		if i += first(marks); s[i] == '"' {
+		switch i += first(marks); {
+		case i == len(s):
+			return i, ReasonJSON
+		case s[i] == '"':
 			return i, 0
 		}
-		if i, why = unusual(s, i); why != 0 {
-			return i, why
+		if i, reason = escapeOrRune(s, i); reason != 0 {
+			return i, reason
 		}
 	}
-	for i < len(s) {
-		switch c := s[i]; {
-		case c == '"':
-			return i, 0
-		case c < ' ' || c == '\\' || c >= utf8.RuneSelf:
-			if i, why = unusual(s, i); why != 0 {
-				return i, why
-			}
-		default:
-			i++
-		}
-	}
-	return i, ReasonJSON
 }
 
-// unusual reads one character of a string that is an escape or not ASCII.
-func unusual(s string, i int) (next int, why Reason) {
+// escapeOrRune reads one character of a string that is an escape or not ASCII.
+func escapeOrRune(s string, i int) (next int, reason Reason) {
 	c := s[i]
 	if c >= utf8.RuneSelf {
 		_, n := utf8.DecodeRuneInString(s[i:])
@@ -61,9 +57,9 @@ func unusual(s string, i int) (next int, why Reason) {
 	return i, ReasonJSON
 }
 
-// unicodeEscape checks the \u escape at i, with its second half if it is the
-// first one of a surrogate pair.
-func unicodeEscape(s string, i int) (next int, why Reason) {
+// unicodeEscape checks the \u escape at i, and the one after it if the two are a
+// surrogate pair.
+func unicodeEscape(s string, i int) (next int, reason Reason) {
 	r, ok := hex4(s, i+2)
 	switch {
 	case !ok:
@@ -80,32 +76,32 @@ func unicodeEscape(s string, i int) (next int, why Reason) {
 	return i + 12, 0
 }
 
-// anyQuoted is quoted for every string that JSON allows. text is false where
-// quoted refuses it.
-func anyQuoted(s string, i int) (end int, text bool, why Reason) {
-	if end, why = quoted(s, i); why != ReasonText {
-		return end, true, why
+// skipString is scanString, but reads a string that is refused to its end. Then it
+// returns where the closing quote is, with ReasonText.
+func skipString(s string, i int) (end int, reason Reason) {
+	if end, reason = scanString(s, i); reason != ReasonText {
+		return end, reason
 	}
 	for i = end; i < len(s); {
 		switch c := s[i]; {
 		case c == '"':
-			return i, false, 0
+			return i, ReasonText
 		case c < ' ':
-			return i, false, ReasonJSON
+			return i, ReasonJSON
 		case c != '\\':
 			i++
 		case at(s, i+1) == 'u':
 			if _, ok := hex4(s, i+2); !ok {
-				return i, false, ReasonJSON
+				return i, ReasonJSON
 			}
 			i += 6
 		default:
-			if i, why = unusual(s, i); why != 0 {
-				return i, false, why
+			if i, reason = escapeOrRune(s, i); reason != 0 {
+				return i, reason
 			}
 		}
 	}
-	return i, false, ReasonJSON
+	return i, ReasonJSON
 }
 
 // hex4 returns the four hexadecimal digits at i.
@@ -127,46 +123,66 @@ func hex4(s string, i int) (r rune, ok bool) {
 	return r, true
 }
 
-// unquoted returns what the inside of a checked JSON string stands for. It
-// allocates only if raw has escapes.
-func unquoted(raw string) string {
+// unescape returns the text that the inside of a checked JSON string stands for.
+// It allocates only if raw has escapes.
+func unescape(raw string) string {
 	if strings.IndexByte(raw, '\\') < 0 {
 		return raw
 	}
-	return string(appendUnquoted(nil, raw))
+	return string(appendUnescaped(nil, raw))
 }
 
-// longestEscaped is how long a short value may be, in bytes, if it is written
-// with escapes: a time, a number, a boolean.
-const longestEscaped = 256
+// maxShortValue is how long the text of a short value (a time, a number, a boolean)
+// may be if it is written with escapes, in bytes.
+const maxShortValue = 256
 
-// unescaped is unquoted for a short value. room must have space for
-// longestEscaped bytes; the text may alias it. It fails if raw has escapes and
-// is longer than that.
-func unescaped(room []byte, raw string) (text string, ok bool) {
+// unescapeShort is unescape for a short value. It does not allocate: buf must have
+// room for maxShortValue bytes, and the text may alias it. It fails if raw has
+// escapes and is longer than that.
+func unescapeShort(buf []byte, raw string) (text string, ok bool) {
 	if strings.IndexByte(raw, '\\') < 0 {
 		return raw, true
 	}
-	if len(raw) > longestEscaped {
+	if len(raw) > maxShortValue {
 		return "", false
 	}
-	return alias(appendUnquoted(room, raw)), true
+	return alias(appendUnescaped(buf, raw)), true
 }
 
-// appendUnquoted appends what the inside of a checked JSON string stands for,
-// which is never longer than raw.
-func appendUnquoted(dst []byte, raw string) []byte {
+// appendUnescaped appends the text that the inside of a checked JSON string stands
+// for, which is never longer than raw.
+func appendUnescaped(dst []byte, raw string) []byte {
 	for i := 0; i < len(raw); {
-		r, n := character(raw, i)
+		r, n := decodeChar(raw, i)
 		dst = utf8.AppendRune(dst, r)
 		i += n
 	}
 	return dst
 }
 
-// character returns the character at i in the inside of a checked JSON string,
+// sameText reports whether the insides of two checked JSON strings stand for the
+// same text.
+func sameText(a, b string) bool {
+	if a == b {
+		return true
+	}
+	if strings.IndexByte(a, '\\') < 0 && strings.IndexByte(b, '\\') < 0 {
+		return false
+	}
+	for a != "" && b != "" {
+		r, n := decodeChar(a, 0)
+		q, m := decodeChar(b, 0)
+		if r != q {
+			return false
+		}
+		a, b = a[n:], b[m:]
+	}
+	return a == b
+}
+
+// decodeChar returns the character at i in the inside of a checked JSON string,
 // and how many bytes it takes there.
-func character(raw string, i int) (r rune, n int) {
+func decodeChar(raw string, i int) (r rune, n int) {
 	if raw[i] != '\\' {
 		return utf8.DecodeRuneInString(raw[i:])
 	}

@@ -7,48 +7,48 @@ import (
 	"testing"
 )
 
-// TestStringsWithEveryByte puts every byte at every place of strings of every
-// short length, so that each is met by the word and by the rest of the loop.
-func TestStringsWithEveryByte(t *testing.T) {
+// TestEveryByteMatchesEncodingJSON puts every byte at every place of strings of up to 19
+// bytes, so that each byte is tested in a whole word and in the last one.
+func TestEveryByteMatchesEncodingJSON(t *testing.T) {
 	for n := 1; n < 20; n++ {
 		for i := range n {
 			for c := range 256 {
 				text := strings.Repeat("a", i) + string([]byte{byte(c)}) + strings.Repeat("b", n-i-1)
-				checkQuoted(t, text)
+				checkString(t, text)
 			}
 		}
 	}
 }
 
-// checkQuoted compares quoted with encoding/json and the rules on text.
-func checkQuoted(t *testing.T, inside string) {
+// checkString compares scanString with encoding/json and the rules on text.
+func checkString(t *testing.T, inside string) {
 	t.Helper()
 	var want string
 	whole := `"` + inside + `"`
 	err := json.Unmarshal([]byte(whole), &want)
 	ok := err == nil && oracleText(whole)
 	for _, after := range []string{"", ":", strings.Repeat(" ", 8)} {
-		end, why := quoted(whole+after, 1)
-		if ok && (why != 0 || end != len(whole)-1) {
-			t.Fatalf("%q: refused at byte %d with %v", whole+after, end, why)
+		end, reason := scanString(whole+after, 1)
+		if ok && (reason != 0 || end != len(whole)-1) {
+			t.Fatalf("%q: refused at byte %d with %v", whole+after, end, reason)
 		}
-		if !ok && why == 0 && end == len(whole)-1 {
-			t.Fatalf("%q: taken", whole+after)
+		if !ok && reason == 0 && end == len(whole)-1 {
+			t.Fatalf("%q: accepted", whole+after)
 		}
 	}
-	if ok && unquoted(inside) != want {
-		t.Fatalf("%q stands for %q, want %q", inside, unquoted(inside), want)
+	if ok && unescape(inside) != want {
+		t.Fatalf("%q stands for %q, want %q", inside, unescape(inside), want)
 	}
 }
 
-func TestStrings(t *testing.T) {
+func TestInvalidTextIsRefused(t *testing.T) {
 	for _, inside := range []string{
 		"", "plain", "exactly8", "longer than one word", `\"\\\/\b\f\n\r\t`, `\u0041\u00e9\u20ac`, `\ud83d\ude00`, `\uD83D\uDE00`, `\udbff\udfff`, `\ud800\udc00`,
 		"ü", "€uro", "😀", "\u2028", "\ufffd", "\U0010ffff", "\x7f", `\uFFFF`, `\u0001`, "seven..ü", "sevenüü", `sevenn.\n`,
 	} {
-		checkQuoted(t, inside)
-		if _, why := quoted(inside+`"`, 0); why != 0 {
-			t.Errorf("%q: refused with %v", inside, why)
+		checkString(t, inside)
+		if _, reason := scanString(inside+`"`, 0); reason != 0 {
+			t.Errorf("%q: refused with %v", inside, reason)
 		}
 	}
 	for inside, want := range map[string]Reason{
@@ -56,17 +56,17 @@ func TestStrings(t *testing.T) {
 		`\ud800\u0041`: ReasonText, "\xff": ReasonText, "\xc0\x80": ReasonText, "\xed\xa0\x80": ReasonText, "\xf4\x90\x80\x80": ReasonText, "\xe2\x82": ReasonText, "\x80": ReasonText,
 		"\n": ReasonJSON, "\x1f": ReasonJSON, `\x41`: ReasonJSON, `\'`: ReasonJSON, `\u00g0`: ReasonJSON, `\u004`: ReasonJSON, `\U0041`: ReasonJSON, `\`: ReasonJSON,
 	} {
-		checkQuoted(t, inside)
-		if _, why := quoted(inside+`"`, 0); why != want {
-			t.Errorf("%q: %v, want %v", inside, why, want)
+		checkString(t, inside)
+		if _, reason := scanString(inside+`"`, 0); reason != want {
+			t.Errorf("%q: %v, want %v", inside, reason, want)
 		}
 	}
-	if end, why := quoted("never closed", 0); why != ReasonJSON || end != len("never closed") {
-		t.Errorf("never closed: byte %d, %v", end, why)
+	if end, reason := scanString("never closed", 0); reason != ReasonJSON || end != len("never closed") {
+		t.Errorf("never closed: byte %d, %v", end, reason)
 	}
 }
 
-func TestRandomStrings(t *testing.T) {
+func TestRandomStringsMatchEncodingJSON(t *testing.T) {
 	parts := []string{"a", "bc", "12345678", `\n`, `\"`, `\\`, `\/`, `\u0041`, `\u00e9`, `\ud83d\ude00`, `\ud83d`, `\ude00`, `\u0000`, "ü", "€", "😀", "\xff", "\xc3", `"`, `\`, `\u12`, "\t"}
 	r := rand.New(rand.NewPCG(13, 14))
 	for range 20_000 {
@@ -74,11 +74,11 @@ func TestRandomStrings(t *testing.T) {
 		for range r.IntN(8) {
 			inside += parts[r.IntN(len(parts)-r.IntN(14))]
 		}
-		checkQuoted(t, inside)
+		checkString(t, inside)
 	}
 }
 
-func TestAppendJSONString(t *testing.T) {
+func TestAppendJSONStringEscapes(t *testing.T) {
 	tests := []struct{ name, in, want string }{
 		{"empty", "", `""`},
 		{"plain", "event:42", `"event:42"`},
@@ -102,8 +102,8 @@ func TestAppendJSONString(t *testing.T) {
 	}
 }
 
-// TestEscapesEveryByte checks every byte at every place of a short string.
-func TestEscapesEveryByte(t *testing.T) {
+// TestEveryByteIsEscaped puts every ASCII byte at every place of a short string.
+func TestEveryByteIsEscaped(t *testing.T) {
 	for n := 1; n < 18; n++ {
 		for i := range n {
 			for c := range 0x80 {

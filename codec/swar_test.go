@@ -7,8 +7,8 @@ import (
 	"testing"
 )
 
-// words calls f with texts of eight bytes that put every byte at every place
-// among digits, among other bytes, and at random.
+// words calls f with texts of eight bytes: every byte at every place among digits and
+// among other bytes, and random ones.
 func words(f func(text string)) {
 	r := rand.New(rand.NewPCG(11, 12))
 	for _, around := range []string{"01234567", "99999999", "abcdefgh", "\xff\xff\xff\xff\xff\xff\xff\xff", "        ", "\"\\\"\\\"\\\"\\"} {
@@ -27,7 +27,8 @@ func words(f func(text string)) {
 	}
 }
 
-// firstByte returns the index of the first byte of a kind, 8 without one.
+// firstByte returns the index of the first byte for which is reports true, 8 if there
+// is none.
 func firstByte(text string, is func(c byte) bool) int {
 	for i := range 8 {
 		if is(text[i]) {
@@ -37,7 +38,7 @@ func firstByte(text string, is func(c byte) bool) int {
 	return 8
 }
 
-func TestMarks(t *testing.T) {
+func TestFirstMarkIsExact(t *testing.T) {
 	words(func(text string) {
 		w := load64(text, 0)
 		want := firstByte(text, func(c byte) bool { return c < ' ' || c >= 0x80 || c == '"' || c == '\\' })
@@ -62,7 +63,7 @@ func TestMarks(t *testing.T) {
 	})
 }
 
-func TestWordsAtTheEnd(t *testing.T) {
+func TestLastWordsArePaddedWithZeros(t *testing.T) {
 	text := "abcdefghijklmnop"
 	for n := range len(text) + 1 {
 		for i := max(0, n-8); i <= n; i++ {
@@ -78,7 +79,7 @@ func TestWordsAtTheEnd(t *testing.T) {
 	}
 }
 
-func TestDigitBytes(t *testing.T) {
+func TestDigitBytesMatchStrconv(t *testing.T) {
 	check := func(v uint64) {
 		text := strconv.FormatUint(v+1e8, 10)[1:]
 		if got := digitBytes(v) | zeros; got != load64(text, 0) {
@@ -98,7 +99,7 @@ func TestDigitBytes(t *testing.T) {
 	}
 }
 
-func TestPrintable(t *testing.T) {
+func TestPrintableIsASCIIOnly(t *testing.T) {
 	for n := range 20 {
 		text := strings.Repeat("x", n)
 		if !printable(text) {

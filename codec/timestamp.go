@@ -2,34 +2,34 @@ package codec
 
 import "math"
 
-// timestamp reads a device time: RFC 3339, or epoch ms as a JSON number. It is
-// cut to ms since the Unix epoch.
-func timestamp(s string) (ms int64, ok bool) {
+// parseTime reads a device time: RFC 3339, or epoch ms as a JSON number. The result
+// is in ms since the Unix epoch, rounded down.
+func parseTime(s string) (ms int64, ok bool) {
 	if len(s) >= len("2006-01-02T15:04:05Z") && s[4] == '-' {
-		return rfc3339(s)
+		return parseRFC3339(s)
 	}
 	if len(s) > 8 && len(s) < 16 {
 		if w, v := load64(s, 0), lastWord(s, 8); w&0xff != '0' && digitRun(w) == 8 && digitRun(v) == len(s)-8 {
-			return int64(digitValue(w, 8)*intTens[len(s)-8] + digitValue(v, len(s)-8)), true
+			return int64(digitValue(w, 8)*pow10Int[len(s)-8] + digitValue(v, len(s)-8)), true
 		}
 	}
-	f, end, why := number(s, 0)
-	if why != 0 || end != len(s) {
+	f, end, reason := parseNumber(s, 0)
+	if reason != 0 || end != len(s) {
 		return 0, false
 	}
 	return epochMs(f), true
 }
 
-// timestampText is timestamp for the inside of a checked JSON string.
-func timestampText(raw string) (ms int64, ok bool) {
-	var room [longestEscaped]byte
-	if raw, ok = unescaped(room[:0], raw); !ok {
+// parseTimeString is parseTime for the inside of a checked JSON string.
+func parseTimeString(raw string) (ms int64, ok bool) {
+	var buf [maxShortValue]byte
+	if raw, ok = unescapeShort(buf[:0], raw); !ok {
 		return 0, false
 	}
-	return timestamp(raw)
+	return parseTime(raw)
 }
 
-// epochMs cuts f to an integer. What is far out of every range stays so.
+// epochMs rounds f down to an integer. A number beyond every range stays beyond.
 func epochMs(f float64) int64 {
 	switch {
 	case f >= maxExact:
@@ -40,12 +40,13 @@ func epochMs(f float64) int64 {
 	return int64(math.Floor(f))
 }
 
-// usualForm is how ingestion services write a time.
-const usualForm = "2006-01-02T15:04:05.000Z"
+// commonLayout is how ingestion services write a time.
+const commonLayout = "2006-01-02T15:04:05.000Z"
 
-// The patterns of its three words, 0 standing for a digit. Taken from a word
-// with xor they leave 0-9 for the digits and 0 for the rest; the check added to
-// that sets the mark bit of each byte for which this is not so.
+// The three words of commonLayout, with 0 for each digit. The xor of a word and its
+// pattern is the value 0-9 in the place of a digit, and 0 in the place of another
+// character. Adding the check to that sets the top bit of each byte for which this is
+// not so.
 const (
 	pattern1 = '0' | '0'<<8 | '0'<<16 | '0'<<24 | '-'<<32 | '0'<<40 | '0'<<48 | '-'<<56
 	pattern2 = '0' | '0'<<8 | 'T'<<16 | '0'<<24 | '0'<<32 | ':'<<40 | '0'<<48 | '0'<<56
@@ -55,10 +56,10 @@ const (
 	check3   = 0x7f_76_76_76_7f_76_76_7f
 )
 
-// usualTime reads a time in usualForm at i, with a quote after it; false for
-// everything else.
-func usualTime(s string, i int) (ms int64, ok bool) {
-	if i+len(usualForm) >= len(s) || s[i+len(usualForm)] != '"' {
+// parseCommonTime reads a time in commonLayout at i, with a quote after it. It fails
+// for everything else.
+func parseCommonTime(s string, i int) (ms int64, ok bool) {
+	if i+len(commonLayout) >= len(s) || s[i+len(commonLayout)] != '"' {
 		return 0, false
 	}
 	x, y := load64(s, i)^pattern1, load64(s, i+8)^pattern2
@@ -69,14 +70,14 @@ func usualTime(s string, i int) (ms int64, ok bool) {
 	z = z*10 + z>>8
 	ms, ok = toMinute(x, y)
 	second := int64(z >> 8 & 0xff)
-	// The pair of the last two decimals is one byte further than that of the
-	// first two, whose tens are the hundreds.
+	// The last two decimals are read as a pair. The first one is the hundreds.
 	ms += second*1000 + int64(z>>40&0xff) + int64(s[i+20]-'0')*100
 	return ms, ok && second < 60
 }
 
-// toMinute returns the time of two words from which pattern1 and pattern2 were
-// taken, in ms since the Unix epoch; false when there is no such time.
+// toMinute returns the time up to its minute, in ms since the Unix epoch. x and y are
+// the first two words of the text, xor pattern1 and pattern2. It fails if there is no
+// such time.
 func toMinute(x, y uint64) (ms int64, ok bool) {
 	x = x*10 + x>>8 // pairs of digits
 	y = y*10 + y>>8
@@ -85,14 +86,13 @@ func toMinute(x, y uint64) (ms int64, ok bool) {
 	return ((days*24+hour)*60 + minute) * 60_000, ok && hour < 24 && minute < 60
 }
 
-// rfc3339 reads the date-time of RFC 3339, section 5.6: any number of decimals,
-// of which three count; Z or an offset; T and Z in either case, or a space for
-// the T. It also reads what ISO 8601 allows and devices write: a comma before
-// the decimals, an offset without its colon or minutes. The Unix epoch has no
-// second 60. It becomes the last ms before the next minute, so that a leap
-// second is neither before what came before it nor after what comes next. s has
-// at least 20 bytes.
-func rfc3339(s string) (ms int64, ok bool) {
+// parseRFC3339 reads the date-time of RFC 3339, section 5.6: any number of decimals,
+// of which three count; Z or an offset; T and Z in either case, or a space instead of
+// the T. It also reads what ISO 8601 allows and devices write: a comma before the
+// decimals, and an offset without its colon or minutes. Unix time has no second 60.
+// It becomes the last ms before the next minute, so that a leap second is neither
+// before what precedes it nor after what follows it. s has at least 20 bytes.
+func parseRFC3339(s string) (ms int64, ok bool) {
 	x, y := load64(s, 0)^pattern1, load64(s, 8)^pattern2
 	if c := s[10]; c == 't' || c == ' ' {
 		y ^= uint64('T'^c) << 16
@@ -119,32 +119,31 @@ func rfc3339(s string) (ms int64, ok bool) {
 			return 0, false
 		}
 	}
-	offset, ok := offsetAt(s, i)
+	offset, ok := parseOffset(s[i:])
 	return ms - offset, ok
 }
 
-// offsetAt reads the offset from UTC at the end of a time, in ms.
-func offsetAt(s string, i int) (ms int64, ok bool) {
-	rest := s[i:]
-	if len(rest) == 1 {
-		return 0, rest[0]|0x20 == 'z'
+// parseOffset reads an offset from UTC: Z, or hours and minutes with a sign.
+func parseOffset(s string) (ms int64, ok bool) {
+	if len(s) == 1 {
+		return 0, s[0]|0x20 == 'z'
 	}
 	m1, m2 := byte('0'), byte('0') // the minutes
 	switch {
-	case len(rest) == len("+00:00") && rest[3] == ':':
-		m1, m2 = rest[4], rest[5]
-	case len(rest) == len("+0000"):
-		m1, m2 = rest[3], rest[4]
-	case len(rest) != len("+00"):
+	case len(s) == len("+00:00") && s[3] == ':':
+		m1, m2 = s[4], s[5]
+	case len(s) == len("+0000"):
+		m1, m2 = s[3], s[4]
+	case len(s) != len("+00"):
 		return 0, false
 	}
-	hour, okHour := twoDigits(rest[1], rest[2])
+	hour, okHour := twoDigits(s[1], s[2])
 	minute, okMinute := twoDigits(m1, m2)
 	if !okHour || !okMinute || hour > 23 || minute > 59 {
 		return 0, false
 	}
 	ms = (hour*60 + minute) * 60_000
-	switch rest[0] {
+	switch s[0] {
 	case '+':
 		return ms, true
 	case '-':
@@ -164,8 +163,8 @@ var daysBefore = [16]int{0, 0, 31, 59, 90, 120, 151, 181, 212, 243, 273, 304, 33
 // daysIn counts the days of each month, 1 to 12.
 var daysIn = [16]int{0, 31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31}
 
-// daysTo counts the days from 1970-01-01 to a date; false when there is no such
-// date. year is 0 to 9999, month and day are 0 to 99.
+// daysTo counts the days from 1970-01-01 to a date. It fails if there is no such date.
+// year is 0 to 9999, month and day are 0 to 99.
 func daysTo(year, month, day int) (days int64, ok bool) {
 	leap := year%4 == 0 && (year%100 != 0 || year%400 == 0)
 	if month > 12 || day == 0 || day > daysIn[month&15] && !(leap && month == 2 && day == 29) {

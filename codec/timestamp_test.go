@@ -7,7 +7,7 @@ import (
 	"time"
 )
 
-func TestTimestamps(t *testing.T) {
+func TestTimesAreParsed(t *testing.T) {
 	tests := []struct {
 		name, text string
 		want       int64
@@ -32,7 +32,7 @@ func TestTimestamps(t *testing.T) {
 		{"east of Greenwich", "2025-06-01T14:00:00.500+02:00", plainTS},
 		{"west of Greenwich, the day before", "2025-05-31T23:30:00.500-12:30", plainTS},
 		{"the largest offset", "2025-06-02T11:59:00.500+23:59", plainTS},
-		{"no offset said to be unknown", "2025-06-01T12:00:00.500-00:00", plainTS},
+		{"an offset of -00:00", "2025-06-01T12:00:00.500-00:00", plainTS},
 		{"the epoch", "1970-01-01T00:00:00Z", 0},
 		{"before the epoch, cut downwards", "1969-12-31T23:59:59.9999Z", -1},
 		{"year 0", "0000-01-01T00:00:00Z", -62167219200000},
@@ -50,14 +50,14 @@ func TestTimestamps(t *testing.T) {
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
-			if got, ok := timestamp(tt.text); !ok || got != tt.want {
+			if got, ok := parseTime(tt.text); !ok || got != tt.want {
 				t.Errorf("%s: %d %t, want %d", tt.text, got, ok, tt.want)
 			}
-			if got, ok := timestampText(escapeAll(tt.text)); len(tt.text) < 40 && (!ok || got != tt.want) {
+			if got, ok := parseTimeString(escapeAll(tt.text)); len(tt.text) < 40 && (!ok || got != tt.want) {
 				t.Errorf("%s with escapes: %d %t, want %d", tt.text, got, ok, tt.want)
 			}
 			if got, ok := oracleTime(tt.text); !ok || got != tt.want {
-				t.Errorf("%s: the oracle says %d %t, want %d", tt.text, got, ok, tt.want)
+				t.Errorf("%s: the oracle returns %d %t, want %d", tt.text, got, ok, tt.want)
 			}
 		})
 	}
@@ -72,7 +72,7 @@ func escapeAll(s string) string {
 	return out
 }
 
-func TestTimestampsThatAreNone(t *testing.T) {
+func TestInvalidTimesAreRefused(t *testing.T) {
 	for name, text := range map[string]string{
 		"empty": "", "words": "yesterday", "a date alone": "2025-06-01", "a time alone": "12:00:00Z", "two spaces for the T": "2025-06-01  12:00:00Z",
 		"an underscore for the T": "2025-06-01_12:00:00Z", "no zone": "2025-06-01T12:00:00", "no zone after a fraction": "2025-06-01T12:00:00.000",
@@ -91,32 +91,32 @@ func TestTimestampsThatAreNone(t *testing.T) {
 		"an epoch with a leading zero": "0123456789", "an epoch with a unit": "1748779200500ms", "an epoch in hex": "0x12", "two epochs": "1748779200500,5", "an epoch beyond float64": "1e400",
 	} {
 		t.Run(name, func(t *testing.T) {
-			if got, ok := timestamp(text); ok {
-				t.Errorf("%q is taken as %d", text, got)
+			if got, ok := parseTime(text); ok {
+				t.Errorf("%q is accepted as %d", text, got)
 			}
-			if got, ok := usualTime(`"`+text+`" `, 1); ok {
-				t.Errorf("%q is taken as usual, %d", text, got)
+			if got, ok := parseCommonTime(`"`+text+`" `, 1); ok {
+				t.Errorf("%q is accepted in the common layout, as %d", text, got)
 			}
 			if got, ok := oracleTime(text); ok {
-				t.Errorf("%q: the oracle takes it as %d", text, got)
+				t.Errorf("%q: the oracle accepts it as %d", text, got)
 			}
 		})
 	}
 }
 
-// TestEveryDay compares a random time of each day of two centuries, and of
-// every 13th day of ten thousand years, with package time.
-func TestEveryDay(t *testing.T) {
+// TestDaysMatchPackageTime parses a random time of each day of two centuries, and of
+// every 13th day of ten thousand years.
+func TestDaysMatchPackageTime(t *testing.T) {
 	r := rand.New(rand.NewPCG(9, 10))
 	day := time.Date(0, 1, 1, 0, 0, 0, 0, time.UTC)
 	for day.Year() < 10000 {
 		at := day.Add(time.Duration(r.Int64N(86_400_000)) * time.Millisecond)
 		text := at.Format(`2006-01-02T15:04:05.000Z`)
-		if got, ok := timestamp(text); !ok || got != at.UnixMilli() {
+		if got, ok := parseTime(text); !ok || got != at.UnixMilli() {
 			t.Fatalf("%s: %d %t, want %d", text, got, ok, at.UnixMilli())
 		}
-		if got, ok := usualTime(`"`+text+`",`, 1); !ok || got != at.UnixMilli() {
-			t.Fatalf("%s as usual: %d %t, want %d", text, got, ok, at.UnixMilli())
+		if got, ok := parseCommonTime(`"`+text+`",`, 1); !ok || got != at.UnixMilli() {
+			t.Fatalf("%s in the common layout: %d %t, want %d", text, got, ok, at.UnixMilli())
 		}
 		step := 13
 		if day.Year() >= 1890 && day.Year() < 2110 {
@@ -126,18 +126,18 @@ func TestEveryDay(t *testing.T) {
 	}
 }
 
-// TestBrokenTimes changes one byte of a time at a time, to every other value.
-func TestBrokenTimes(t *testing.T) {
+// TestChangedTimesMatchTheOracle changes each byte of a time to every other value.
+func TestChangedTimesMatchTheOracle(t *testing.T) {
 	for _, text := range []string{"2025-06-01T12:00:00.500Z", "2024-02-29T23:59:59.1+23:59", "2016-12-31 23:59:60,5-0130", "2025-06-01T12:00:00+00", "1748779200500"} {
 		for i := range text {
 			for c := range 256 {
 				broken := text[:i] + string([]byte{byte(c)}) + text[i+1:]
 				want, wantOK := oracleTime(broken)
-				if got, ok := timestamp(broken); ok != wantOK || ok && got != want {
+				if got, ok := parseTime(broken); ok != wantOK || ok && got != want {
 					t.Fatalf("%q: %d %t, want %d %t", broken, got, ok, want, wantOK)
 				}
-				if got, ok := usualTime(`"`+broken+`"`, 1); ok && (!wantOK || got != want) {
-					t.Fatalf("%q as usual: %d, want %d %t", broken, got, want, wantOK)
+				if got, ok := parseCommonTime(`"`+broken+`"`, 1); ok && (!wantOK || got != want) {
+					t.Fatalf("%q in the common layout: %d, want %d %t", broken, got, want, wantOK)
 				}
 			}
 		}

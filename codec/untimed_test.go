@@ -5,8 +5,8 @@ import (
 	"testing"
 )
 
-// decodeEntry decodes a record of an entry id; the error is a copy.
-func decodeEntry(l Limits, arrival int64, seq uint64, fields []string) (p Position, why Reason) {
+// decodeEntry decodes a record with an entry id. The reason is 0 without an error.
+func decodeEntry(l Limits, arrival int64, seq uint64, fields []string) (p Position, reason Reason) {
 	d := NewDecoder(l)
 	if err := d.Decode(&p, arrival, seq, fields); err != nil {
 		return p, d.err.Reason
@@ -14,24 +14,24 @@ func decodeEntry(l Limits, arrival int64, seq uint64, fields []string) (p Positi
 	return p, 0
 }
 
-// A record without a time has that of its entry's id: the milliseconds and the
-// sequence number, so that the entries of one millisecond are kept apart.
-func TestRecordsWithoutATime(t *testing.T) {
+// The time of an entry's id is the milliseconds plus the sequence number, so that the
+// entries of one millisecond have different times.
+func TestRecordsWithoutATimeHaveThatOfTheirEntry(t *testing.T) {
 	for name, fields := range map[string][]string{
-		"no field":                {"device_id", "d1", "lat", "1", "lon", "2"},
-		"an empty field":          flatWith("ts", ""),
-		"null in the payload":     shapeA(minimal(`"timestamp":null`)),
-		"empty in the payload":    shapeA(minimal(`"timestamp":""`)),
-		"empty in both":           append(shapeA(minimal(`"timestamp":""`)), "ts", ""),
-		"taken back":              shapeA(minimal(`"timestamp":1748779200500,"timestamp":""`)),
-		"none, in a payload":      shapeA(minimal(`"x":1`)),
-		"the last field is empty": flatWith("ts", "1748779200500", "ts", ""),
+		"no field":                  {"device_id", "d1", "lat", "1", "lon", "2"},
+		"an empty field":            flatWith("ts", ""),
+		"null in the payload":       payloadRecord(minimal(`"timestamp":null`)),
+		"empty in the payload":      payloadRecord(minimal(`"timestamp":""`)),
+		"empty in both":             append(payloadRecord(minimal(`"timestamp":""`)), "ts", ""),
+		"a time, then an empty one": payloadRecord(minimal(`"timestamp":1748779200500,"timestamp":""`)),
+		"no member in the payload":  payloadRecord(minimal(`"x":1`)),
+		"the last field is empty":   flatWith("ts", "1748779200500", "ts", ""),
 	} {
 		t.Run(name, func(t *testing.T) {
 			for _, seq := range []uint64{0, 1, 2, 86_400_000} {
-				p, why := decodeEntry(DefaultLimits(), testArrival, seq, fields)
-				if want := testArrival + int64(seq); why != 0 || p.TS != want || !p.Untimed || p.Arrival != testArrival {
-					t.Errorf("entry %d-%d: %v, %+v, want time %d", int64(testArrival), seq, why, p, want)
+				p, reason := decodeEntry(DefaultLimits(), testArrival, seq, fields)
+				if want := testArrival + int64(seq); reason != 0 || p.TS != want || !p.Untimed || p.Arrival != testArrival {
+					t.Errorf("entry %d-%d: %v, %+v, want time %d", int64(testArrival), seq, reason, p, want)
 				}
 			}
 			compareEntry(t, NewDecoder(DefaultLimits()), 7, fields)
@@ -39,67 +39,66 @@ func TestRecordsWithoutATime(t *testing.T) {
 	}
 	for name, fields := range map[string][]string{
 		"a field":                       flatWith("ts", "1748779200500"),
-		"the payload":                   shapeA(plainPayload),
-		"a field, empty in the payload": append(shapeA(minimal(`"timestamp":""`)), "ts", "1748779200500"),
+		"the payload":                   payloadRecord(plainPayload),
+		"a field, empty in the payload": append(payloadRecord(minimal(`"timestamp":""`)), "ts", "1748779200500"),
 	} {
-		if p, why := decodeEntry(DefaultLimits(), testArrival, 9, fields); why != 0 || p.TS != plainTS || p.Untimed {
-			t.Errorf("%s: %v, %+v", name, why, p)
+		if p, reason := decodeEntry(DefaultLimits(), testArrival, 9, fields); reason != 0 || p.TS != plainTS || p.Untimed {
+			t.Errorf("%s: %v, %+v", name, reason, p)
 		}
 	}
 }
 
-// A publisher may choose any sequence number. One that is no time is refused,
-// and never wraps round to a time that is.
-func TestSequenceNumbersThatAreNoTime(t *testing.T) {
+// A publisher may choose any sequence number. One that is too large for a time is
+// refused and does not overflow to a valid time.
+func TestHugeSequenceNumbersAreRefused(t *testing.T) {
 	flat := []string{"device_id", "d1", "lat", "1", "lon", "2"}
 	for _, seq := range []uint64{86_400_001, 1 << 40, 1 << 62, math.MaxInt64, 1 << 63, math.MaxUint64 - testArrival, math.MaxUint64 - testArrival + 1, math.MaxUint64} {
 		for _, l := range []Limits{DefaultLimits(), {MaxAhead: math.MaxInt64, MaxPayload: 100}} {
-			if p, why := decodeEntry(l, testArrival, seq, flat); why != ReasonTSOutOfRange && l.MaxAhead == DefaultLimits().MaxAhead || why == 0 && p.TS < testArrival {
-				t.Errorf("sequence number %d: %v, time %d", seq, why, p.TS)
+			if p, reason := decodeEntry(l, testArrival, seq, flat); reason != ReasonTSOutOfRange && l.MaxAhead == DefaultLimits().MaxAhead || reason == 0 && p.TS < testArrival {
+				t.Errorf("sequence number %d: %v, time %d", seq, reason, p.TS)
 			}
 		}
-		if p, why := decodeEntry(DefaultLimits(), testArrival, seq, shapeA(plainPayload)); why != 0 || p.TS != plainTS {
-			t.Errorf("sequence number %d of a record with a time: %v, %+v", seq, why, p)
+		if p, reason := decodeEntry(DefaultLimits(), testArrival, seq, payloadRecord(plainPayload)); reason != 0 || p.TS != plainTS {
+			t.Errorf("sequence number %d of a record with a time: %v, %+v", seq, reason, p)
 		}
 	}
 	for _, arrival := range []int64{maxArrival + 1, math.MaxInt64, -1, math.MinInt64} {
-		if p, why := decodeEntry(DefaultLimits(), arrival, 1, flat); why != ReasonTSOutOfRange {
-			t.Errorf("arrival %d: %v, time %d", arrival, why, p.TS)
+		if p, reason := decodeEntry(DefaultLimits(), arrival, 1, flat); reason != ReasonTSOutOfRange {
+			t.Errorf("arrival %d: %v, time %d", arrival, reason, p.TS)
 		}
 	}
 }
 
-// Screens go by the entry where a device shows a time before the first one
-// allowed; without the limit such a record is refused, as TestTimeOfTheRecord
-// says.
-func TestATimeThatIsTooEarlyCountsAsAbsent(t *testing.T) {
+// With EarlyIsAbsent, a time before MinTS is replaced by that of the entry. Without it,
+// the record is refused: see TestPayloadTimeWinsOverFieldAndEntry.
+func TestEarlyTimeCountsAsAbsent(t *testing.T) {
 	l := DefaultLimits()
 	l.EarlyIsAbsent = true
 	d := NewDecoder(l)
 	for _, ts := range []string{"0", "946684799999", "-1e300", "1980-01-06T00:00:00Z", "1748779200"} {
 		for _, fields := range [][]string{
-			flatWith("ts", ts), shapeA(minimal(`"timestamp":"` + ts + `"`)), append(shapeA(minimal(`"x":0`)), "ts", ts),
+			flatWith("ts", ts), payloadRecord(minimal(`"timestamp":"` + ts + `"`)), append(payloadRecord(minimal(`"x":0`)), "ts", ts),
 		} {
-			if p, why := decodeEntry(l, testArrival, 3, fields); why != 0 || p.TS != testArrival+3 || !p.Untimed {
-				t.Errorf("%q: %v, %+v", fields, why, p)
+			if p, reason := decodeEntry(l, testArrival, 3, fields); reason != 0 || p.TS != testArrival+3 || !p.Untimed {
+				t.Errorf("%q: %v, %+v", fields, reason, p)
 			}
 			compareEntry(t, d, 3, fields)
 		}
 	}
-	if p, why := decodeEntry(l, testArrival, 3, flatWith("ts", "946684800000")); why != 0 || p.Untimed || p.TS != l.MinTS {
-		t.Errorf("the first time allowed: %v, %+v", why, p)
+	if p, reason := decodeEntry(l, testArrival, 3, flatWith("ts", "946684800000")); reason != 0 || p.Untimed || p.TS != l.MinTS {
+		t.Errorf("the first time allowed: %v, %+v", reason, p)
 	}
 	for name, fields := range map[string][]string{"too far ahead": flatWith("ts", "1748865605001"), "the year 10000": flatWith("ts", "253402300800000")} {
-		if _, why := decodeEntry(l, testArrival, 3, fields); why != ReasonTSOutOfRange {
-			t.Errorf("%s: %v", name, why)
+		if _, reason := decodeEntry(l, testArrival, 3, fields); reason != ReasonTSOutOfRange {
+			t.Errorf("%s: %v", name, reason)
 		}
 	}
-	if _, why := decodeEntry(l, 5, 0, flatWith("ts", "0")); why != ReasonTSOutOfRange {
-		t.Errorf("an entry before the first time allowed: %v", why)
+	if _, reason := decodeEntry(l, 5, 0, flatWith("ts", "0")); reason != ReasonTSOutOfRange {
+		t.Errorf("an entry before the first time allowed: %v", reason)
 	}
 }
 
-func TestNullIsland(t *testing.T) {
+func TestNullIslandIsFaulty(t *testing.T) {
 	l := DefaultLimits()
 	l.RejectNullIsland = true
 	d := NewDecoder(l)
@@ -113,11 +112,11 @@ func TestNullIsland(t *testing.T) {
 		{[]string{"device_id", "d1", "lat", "0", "lon", "0.0000001", "sats", "0"}, false},
 		{[]string{"device_id", "d1", "lat", "-0.0000001", "lon", "0"}, false},
 		{[]string{"device_id", "d1", "lat", "0", "lon", "0", "sats", "4", "faulty", "1"}, true},
-		{shapeA(`{"latitude":0,"longitude":0,"satellites":null}`), true},
-		{shapeA(`{"latitude":0,"longitude":0,"satellites":3}`), false},
+		{payloadRecord(`{"latitude":0,"longitude":0,"satellites":null}`), true},
+		{payloadRecord(`{"latitude":0,"longitude":0,"satellites":3}`), false},
 	} {
-		if p, why := decodeEntry(l, testArrival, 0, tt.fields); why != 0 || p.Faulty != tt.faulty {
-			t.Errorf("%q: %v, faulty %t, want %t", tt.fields, why, p.Faulty, tt.faulty)
+		if p, reason := decodeEntry(l, testArrival, 0, tt.fields); reason != 0 || p.Faulty != tt.faulty {
+			t.Errorf("%q: %v, faulty %t, want %t", tt.fields, reason, p.Faulty, tt.faulty)
 		}
 		compareWithOracle(t, d, tt.fields)
 	}
