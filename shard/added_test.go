@@ -11,7 +11,7 @@ import (
 
 // A second record of the same time and place adds its new attributes, once, for
 // those who watch and for those who come later.
-func TestAttributesOfTheSameTimeAndPlace(t *testing.T) {
+func TestRecordOfTheSameTimeAndPlaceAddsItsAttributes(t *testing.T) {
 	x := newTracked(t, Config{})
 	at := func(lat float64, attributes codec.Attributes) {
 		x.record(codec.Position{DeviceID: "d", TS: base, Arrival: x.wall, Lat: lat, Attributes: attributes})
@@ -39,7 +39,7 @@ func TestAttributesOfTheSameTimeAndPlace(t *testing.T) {
 	want(t, "frames", frames, 2)
 }
 
-// Attributes that come one by one do not make a position grow without end.
+// Attributes that are added one by one do not make a position grow without bound.
 func TestAddedAttributesAreBounded(t *testing.T) {
 	for _, most := range []int{0, 1000} {
 		x := newTracked(t, Config{MaxAttributes: most})

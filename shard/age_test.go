@@ -5,14 +5,12 @@ import (
 	"time"
 )
 
-// TestAgesAreTheWaitForTheSeal: in the inbox and for the flush, of the
-// oldest position, and none for topics that nobody watches.
+// TestAgesAreTheWaitForTheSeal: the age of a seal is how long its oldest position has
+// waited, in the inbox and for the flush. A topic without subscribers has no ages.
 func TestAgesAreTheWaitForTheSeal(t *testing.T) {
 	r := newRig(t, Config{Shards: 1})
 	r.roster(map[string][]string{"e": {"a", "b"}, "unwatched": {"c"}})
-	c := r.client(false)
-	c.subscribe("e", 0)
-	r.settle()
+	r.subscriber("e", false, 0)
 	wantAges := func(what string, sum time.Duration, counts map[time.Duration]uint64) {
 		t.Helper()
 		w := Ages{Sum: sum}
@@ -39,7 +37,7 @@ func TestAgesAreTheWaitForTheSeal(t *testing.T) {
 	r.settle()
 	r.pass(50 * time.Millisecond)
 	r.settle()
-	wantAges("a busy one at its instant", 87*time.Millisecond, map[time.Duration]uint64{10 * time.Millisecond: 1, 100 * time.Millisecond: 1})
+	wantAges("a busy one at its flush", 87*time.Millisecond, map[time.Duration]uint64{10 * time.Millisecond: 1, 100 * time.Millisecond: 1})
 
 	r.pass(time.Second)
 	r.send("a", base+2)
@@ -49,14 +47,12 @@ func TestAgesAreTheWaitForTheSeal(t *testing.T) {
 		map[time.Duration]uint64{10 * time.Millisecond: 1, 100 * time.Millisecond: 1, 0: 1})
 }
 
-// What a new map or a correction makes pending is not as old as the last batch of
-// the shard.
-func TestAgesAreThoseOfBatches(t *testing.T) {
+// Positions that a new map or a correction makes pending do not have the age of the
+// shard's last batch.
+func TestOnlyBatchesHaveAges(t *testing.T) {
 	r := newRig(t, Config{Shards: 1})
 	r.roster(map[string][]string{"e": {"a"}, "f": {"b"}})
-	c := r.client(false)
-	c.subscribe("e", 0)
-	r.settle()
+	r.subscriber("e", false, 0)
 	r.send("b", r.wall)
 	r.settle()
 	before := r.core.Stats().Ages
@@ -66,7 +62,7 @@ func TestAgesAreThoseOfBatches(t *testing.T) {
 	r.pass(time.Second)
 	r.settle()
 	after := r.core.Stats().Ages
-	want(t, "observed by a new map", after.Sum-before.Sum, time.Duration(0))
+	want(t, "age added by a new map", after.Sum-before.Sum, time.Duration(0))
 
 	r.send("a", r.wall)
 	r.settle()
@@ -76,6 +72,6 @@ func TestAgesAreThoseOfBatches(t *testing.T) {
 	r.pass(100 * time.Millisecond)
 	r.settle()
 	if d := r.core.Stats().Ages.Sum - after.Sum; d <= 0 || d > 200*time.Millisecond {
-		t.Errorf("batches are observed as %v old", d)
+		t.Errorf("two batches add an age of %v, want at most 200 ms", d)
 	}
 }

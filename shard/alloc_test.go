@@ -10,7 +10,7 @@ import (
 	"pitwall/codec"
 )
 
-// The race detector allocates, so these run without it.
+// The race detector allocates, so these tests run without it.
 
 func TestFanOutAllocatesNothing(t *testing.T) {
 	for _, batch := range []bool{false, true} {
@@ -24,8 +24,8 @@ func TestFanOutAllocatesNothing(t *testing.T) {
 	}
 }
 
-// Chunks that are compressed at the seal reuse memory. Here subscribers of all three
-// encodings watch.
+// Chunks that are compressed at the seal reuse memory. The event has subscribers of all
+// three encodings.
 func TestCompressedFanOutAllocatesNothing(t *testing.T) {
 	r, clients, positions := oneEvent(t, 200, 50, true)
 	for i, c := range clients[:40] {
@@ -47,8 +47,8 @@ func TestCompressedFanOutAllocatesNothing(t *testing.T) {
 	}
 }
 
-// Many connections that lag again and again make no work for the garbage collector: the
-// frames of recoveries, with their own heads and shared ends, reuse memory.
+// Many connections that lag again and again do not cause garbage: the frames of
+// recoveries, with their own heads and shared bodies, reuse memory.
 func TestRecoveryAllocatesNothing(t *testing.T) {
 	for _, deflate := range []bool{false, true} {
 		r, clients, positions := oneEvent(t, 50, 0, true)
@@ -86,7 +86,7 @@ func TestRecoveryAllocatesNothing(t *testing.T) {
 	}
 }
 
-// A turn of a reader at an idle shard allocates as little as one of the shard itself.
+// A reader's turn at an idle shard does not allocate, like a turn of the shard itself.
 func TestReadersTurnAllocatesNothing(t *testing.T) {
 	core, ctx := running(t, Config{Shards: 1, Window: time.Hour, FutureTolerance: time.Hour})
 	batch, ts := new(Batch), int64(base)
@@ -105,8 +105,8 @@ func TestReadersTurnAllocatesNothing(t *testing.T) {
 	}
 }
 
-// A topic without subscribers costs the last values of its devices and nothing
-// else: no bytes wait, no flush is due, nothing is sealed.
+// A topic without subscribers costs the last values of its devices and nothing else:
+// nothing is pending, no flush is due, nothing is sealed.
 func TestUnwatchedTopicCostsLastValuesOnly(t *testing.T) {
 	r, _, positions := oneEvent(t, 200, 0, false)
 	cycle(r, nil, positions)
@@ -123,7 +123,7 @@ func TestUnwatchedTopicCostsLastValuesOnly(t *testing.T) {
 		}
 	}
 	if s := r.core.Stats(); s.Flushes != 0 || s.Chunks != 0 || s.Built != 0 {
-		t.Errorf("%d flushes, %d chunks, %d bodies for nobody", s.Flushes, s.Chunks, s.Built)
+		t.Errorf("%d flushes, %d chunks, %d bodies without subscribers", s.Flushes, s.Chunks, s.Built)
 	}
 }
 

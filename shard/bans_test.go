@@ -6,12 +6,11 @@ import (
 	"pitwall/codec"
 )
 
-// No position that a correction names is shown again, whichever of them is read again
-// and in whatever order, also after the next correction.
-func TestFaultyPositionsStayAway(t *testing.T) {
+// A position that a correction names is not shown again when it is read again, in
+// whatever order, also after the next correction.
+func TestFaultyPositionsAreNotShownAgain(t *testing.T) {
 	r := correctRig(t, Config{})
-	c := r.client(false)
-	c.subscribe("e", 0)
+	c := r.subscriber("e", false, 0)
 	r.at("d", 1000, 2000, 3000)
 	r.correct("d", 1000, 3000, 2000)
 	c.shows("after the first correction", 1000)
@@ -21,21 +20,20 @@ func TestFaultyPositionsStayAway(t *testing.T) {
 	r.correct("d", 1000, 4000, 3000, 2000)
 	r.at("d", 3000, 2000, 4000)
 	c.shows("after all three have come again", 1000)
-	want(t, "turned away as faulty", r.core.Stats().Faulty, uint64(5))
+	want(t, "refused as faulty", r.core.Stats().Faulty, uint64(5))
 	r.at("d", 2500)
 	c.shows("a good one between them", 2500)
-	r.correct("d", 1000, 2500, 4000, 2000) // the mark of 3000 was taken back
+	r.correct("d", 1000, 2500, 4000, 2000) // 3000 is no longer marked
 	r.at("d", 3000)
 	c.shows("one that is no longer named", 3000)
 }
 
-// Whether what is shown is faulty is decided by its own time: a device whose
-// clock runs ahead is shown under another.
-func TestFaultyPositionOfAClockAhead(t *testing.T) {
+// A faulty position is found by its device time. A device whose clock is ahead is shown
+// under another time.
+func TestFaultyPositionOfAClockAheadIsRemoved(t *testing.T) {
 	const hour = 3_600_000
 	r := correctRig(t, Config{})
-	c := r.client(false)
-	c.subscribe("e", 0)
+	c := r.subscriber("e", false, 0)
 	r.at("d", 1000)
 	ahead := codec.Position{DeviceID: "d", TS: base + 2000 + hour, Arrival: base + 2000, Lat: 2, Lon: 1}
 	r.sendPosition(ahead)
@@ -54,8 +52,8 @@ func TestFaultyPositionOfAClockAhead(t *testing.T) {
 	c.shows("another row of that arrival", 2000)
 }
 
-// The archive may be ahead of a shard that has not heard of the device at all.
-func TestCorrectionOfADeviceNotHeardOf(t *testing.T) {
+// The archive may be ahead of a shard, which does not know the device yet.
+func TestCorrectionOfAnUnknownDeviceIsRemembered(t *testing.T) {
 	r := correctRig(t, Config{})
 	c := r.client(false)
 	c.subscribe("e", 0)
@@ -66,17 +64,17 @@ func TestCorrectionOfADeviceNotHeardOf(t *testing.T) {
 	c.shows("after a good one", 3000)
 	r.correct("other", 1000, 2000)
 	if at, ok := c.screen.seen["event:e"]["other"]; ok {
-		t.Errorf("shown of a device that was never heard of: %d", at-base)
+		t.Errorf("a device without positions is shown at %d", at-base)
 	}
 	r.correct("nobody", 0, 1000)
 	if r.core.workers[r.core.ShardOf("nobody")].devices["nobody"] != nil {
-		t.Error("a device of no event is kept for a correction")
+		t.Error("a correction has created a device that is in no event")
 	}
 }
 
-// More positions are faulty than a correction names: none of the others is
-// shown, and the good one and what is newer are.
-func TestMoreFaultyThanNamed(t *testing.T) {
+// If more positions are faulty than a correction names, the others are not shown
+// either. The good one and newer ones are shown.
+func TestFaultyPositionsBeyondTheNamedOnesAreNotShown(t *testing.T) {
 	r := correctRig(t, Config{})
 	c := r.client(false)
 	c.subscribe("e", 0)
@@ -95,7 +93,7 @@ func TestMoreFaultyThanNamed(t *testing.T) {
 	c.shows("after all have come again", 1000)
 	r.at("d", named[0]+5)
 	c.shows("after a newer one", named[0]+5)
-	// What is shown may be one of those that are not named.
+	// The position on the screen may be one of those that are not named.
 	s := correctRig(t, Config{})
 	late := s.client(false)
 	late.subscribe("e", 0)

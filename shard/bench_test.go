@@ -9,8 +9,7 @@ import (
 	"pitwall/codec"
 )
 
-// oneEvent is a core with one event, a number of devices in it and of
-// subscribers to it, driven by hand.
+// oneEvent returns a rig with one event of so many devices and subscribers.
 func oneEvent(tb testing.TB, devices, subscribers int, batch bool) (*rig, []*client, []codec.Position) {
 	r := newRig(tb, Config{Shards: 1, Window: 100 * time.Millisecond, Deflate: newFlater})
 	names := make([]string, devices)
@@ -38,18 +37,16 @@ func oneEvent(tb testing.TB, devices, subscribers int, batch bool) (*rig, []*cli
 
 func (c *client) drain() { drain(c.conn) }
 
-// drain takes everything without looking at it, as a healthy writer does. It takes the
-// connections off the run queue first, since only their writer may end their turn.
+// drain takes everything and ignores it, as a fast writer does. It takes the connections
+// off the run queue first, since only their writer may end their turn.
 func drain(c *Conn) {
 	takeAll(c.core.queues[c.writer])
-	for ch := c.consumer().Take(); ch != nil; ch = c.consumer().Take() {
-		c.consumer().Release(ch)
-	}
+	takeEach(c, func(*Chunk) {})
 	c.active().Rest()
 }
 
-// cycle sends every device's next position through the shard, flushes, and
-// has every subscriber take it.
+// cycle passes the next position of every device through the shard, flushes, and drains
+// every subscriber.
 func cycle(r *rig, clients []*client, positions []codec.Position) {
 	b := r.core.AcquireBatch()
 	for i := range positions {
@@ -66,7 +63,7 @@ func cycle(r *rig, clients []*client, positions []codec.Position) {
 	}
 }
 
-// BenchmarkLookup asks the snapshot for one device's topics.
+// BenchmarkLookup looks up the topics of one device in the snapshot.
 func BenchmarkLookup(b *testing.B) {
 	r, _, positions := oneEvent(b, 5000, 0, false)
 	s := r.core.Snapshot()
@@ -78,8 +75,8 @@ func BenchmarkLookup(b *testing.B) {
 	}
 }
 
-// BenchmarkHandOff hands batches of 256 positions to a running shard that has
-// nobody to send them to; one operation is one position.
+// BenchmarkHandOff delivers batches of 256 positions to a running shard without
+// subscribers. One operation is one position.
 func BenchmarkHandOff(b *testing.B) {
 	core, err := New(Config{Shards: 1})
 	if err != nil {
@@ -109,8 +106,8 @@ func BenchmarkHandOff(b *testing.B) {
 	<-ended
 }
 
-// BenchmarkFlush sends one position each of 200 devices to 2,000 connections,
-// flush and draining included; one operation is one flush.
+// BenchmarkFlush sends one position of each of 200 devices to 2,000 connections, with the
+// flush and the draining. One operation is one flush.
 func BenchmarkFlush(b *testing.B) {
 	for _, batch := range []bool{false, true} {
 		b.Run(fmt.Sprintf("batch=%v", batch), func(b *testing.B) {
@@ -126,12 +123,12 @@ func BenchmarkFlush(b *testing.B) {
 	}
 }
 
-// lostBy is a chunk to be dropped of a connection that lags.
+// lostBy returns a chunk that a lagged connection may drop.
 func lostBy(clients []*client) *Chunk {
 	return &Chunk{shard: clients[0].conn.subs[0].shard, body: []byte{0x81, 0}, records: 1}
 }
 
-// recoverAll has all of them lag, lose a chunk and recover.
+// recoverAll makes all clients lag, lose a chunk and recover.
 func recoverAll(r *rig, clients []*client, lost *Chunk) {
 	for _, c := range clients {
 		c.conn.markLagged()

@@ -9,10 +9,10 @@ import (
 	"time"
 )
 
-// TestSubscribersChangeDuringABroadcast adds to and removes from a list while a
-// broadcast is under way, and compares with a plain set: a subscriber that was in the
-// list at the beginning and stays is served once, one that is added later never.
-func TestSubscribersChangeDuringABroadcast(t *testing.T) {
+// TestBroadcastServesEachSubscriberOnce adds subscribers to a list and removes them while
+// a broadcast is under way, and compares with a set. A subscriber that is in the list
+// from the beginning to the end is served once, one that is added later never.
+func TestBroadcastServesEachSubscriberOnce(t *testing.T) {
 	for seed := range uint64(500) {
 		rng := rand.New(rand.NewPCG(seed, 3))
 		var a subscribers
@@ -32,7 +32,7 @@ func TestSubscribersChangeDuringABroadcast(t *testing.T) {
 		}
 		served := func(s *sub) {
 			if !owed[s] {
-				t.Fatalf("seed %d: served one that is not owed", seed)
+				t.Fatalf("seed %d: a subscriber was served twice, or came later", seed)
 			}
 			delete(owed, s)
 		}
@@ -58,7 +58,7 @@ func TestSubscribersChangeDuringABroadcast(t *testing.T) {
 			}
 			for i, s := range a.list {
 				if int(s.pos) != i || owed[s] != (i < a.owed) {
-					t.Fatalf("seed %d, step %d: place %d holds one that says %d, owed %v, %d left", seed, step, i, s.pos, owed[s], a.owed)
+					t.Fatalf("seed %d, step %d: the subscriber at %d has position %d, owed %v, %d left", seed, step, i, s.pos, owed[s], a.owed)
 				}
 			}
 			if len(there) == 0 {
@@ -66,32 +66,33 @@ func TestSubscribersChangeDuringABroadcast(t *testing.T) {
 			}
 		}
 		if len(owed) > 0 || len(a.list) != len(there) {
-			t.Fatalf("seed %d: %d skipped, %d in the list, want %d", seed, len(owed), len(a.list), len(there))
+			t.Fatalf("seed %d: %d were not served, %d are in the list, want %d", seed, len(owed), len(a.list), len(there))
 		}
 	}
 }
 
-// hot is a rig whose shard pushes two at a time to an event with ten
-// subscribers, and has begun to push the position base+1 of device h.
-func hot(t *testing.T) (r *rig, crowd []*client, quiet *client) {
+// pushUnderWay returns a rig whose shard pushes to two subscribers per turn. The event hot
+// has ten, and the shard has begun to push the position base+1 of its device h. The
+// event quiet has one.
+func pushUnderWay(t *testing.T) (r *rig, all []*client, quiet *client) {
 	r = newRig(t, Config{Shards: 1})
 	r.core.slice = 2
 	r.roster(map[string][]string{"hot": {"h"}, "quiet": {"q"}})
 	for range 10 {
-		crowd = append(crowd, r.client(false))
-		crowd[len(crowd)-1].subscribe("hot", 0)
+		all = append(all, r.client(false))
+		all[len(all)-1].subscribe("hot", 0)
 	}
 	quiet = r.client(false)
 	quiet.subscribe("quiet", 0)
 	r.settle()
 	r.send("h", base+1)
 	r.turn(0)
-	return r, crowd, quiet
+	return r, all, quiet
 }
 
-// shown counts who has been shown the hot event's position ts.
-func shown(crowd []*client, ts int64) (n int) {
-	for _, c := range crowd {
+// shownBy counts the clients whose screens show the position ts of device h.
+func shownBy(clients []*client, ts int64) (n int) {
+	for _, c := range clients {
 		c.read()
 		if c.screen.seen["event:hot"]["h"] == ts {
 			n++
@@ -100,17 +101,17 @@ func shown(crowd []*client, ts int64) (n int) {
 	return n
 }
 
-func TestLongPushLetsOthersThrough(t *testing.T) {
-	r, crowd, quiet := hot(t)
-	if n := shown(crowd, base+1); n == 0 || n == len(crowd) {
-		t.Fatalf("%d of %d served: the push is not under way", n, len(crowd))
+func TestLongPushDoesNotBlockOtherEvents(t *testing.T) {
+	r, all, quiet := pushUnderWay(t)
+	if n := shownBy(all, base+1); n == 0 || n == len(all) {
+		t.Fatalf("%d of %d served: the push is not under way", n, len(all))
 	}
 	r.send("q", base+1)
 	late := r.client(false)
 	late.subscribe("quiet", 0)
 	r.core.workers[0].turn(<-r.core.workers[0].batches)
-	if n := shown(crowd, base+1); n == len(crowd) {
-		t.Fatal("the push is over: nothing is shown by this")
+	if n := shownBy(all, base+1); n == len(all) {
+		t.Fatal("the push is over: this test shows nothing")
 	}
 	quiet.read()
 	want(t, "quiet event beside the push", quiet.screen.seen["event:quiet"], map[string]int64{"q": base + 1})
@@ -118,11 +119,11 @@ func TestLongPushLetsOthersThrough(t *testing.T) {
 		t.Error("a subscribe waits for the push to end")
 	}
 	r.settle()
-	want(t, "served in the end", shown(crowd, base+1), len(crowd))
+	want(t, "served in the end", shownBy(all, base+1), len(all))
 }
 
-func TestInstantIsNotPassedBeforeTheLastPush(t *testing.T) {
-	r, _, _ := hot(t)
+func TestFlushedThroughWaitsForTheLastPush(t *testing.T) {
+	r, _, _ := pushUnderWay(t)
 	r.settle()
 	r.send("h", base+2)
 	r.turn(0)
@@ -130,76 +131,76 @@ func TestInstantIsNotPassedBeforeTheLastPush(t *testing.T) {
 	due := r.now
 	r.turn(0)
 	if r.core.FlushedThrough(due) {
-		t.Fatal("passed although the push is under way")
+		t.Fatal("flushed through, although the push is under way")
 	}
 	r.settle()
 	if !r.core.FlushedThrough(due) {
-		t.Fatal("not passed although all have been served")
+		t.Fatal("not flushed through, although all have been served")
 	}
 }
 
-func TestChangesUnderALongPush(t *testing.T) {
+func TestChangesDuringALongPush(t *testing.T) {
 	for _, tt := range []struct {
 		name   string
-		change func(r *rig, crowd []*client) (others []*client)
+		change func(r *rig, all []*client) (subscribed []*client)
 	}{
-		{"nothing", func(_ *rig, crowd []*client) []*client { return crowd }},
-		{"each one goes", func(r *rig, crowd []*client) []*client {
-			for _, c := range crowd[:5] {
+		{"none", func(_ *rig, all []*client) []*client { return all }},
+		{"the first five unsubscribe", func(r *rig, all []*client) []*client {
+			for _, c := range all[:5] {
 				c.unsubscribe("hot")
 				r.core.workers[0].turn(nil)
 			}
-			return crowd[5:]
+			return all[5:]
 		}},
-		{"from the end", func(r *rig, crowd []*client) []*client {
-			crowd[9].unsubscribe("hot")
-			crowd[0].unsubscribe("hot")
-			return crowd[1:9]
+		{"the last and the first unsubscribe", func(r *rig, all []*client) []*client {
+			all[9].unsubscribe("hot")
+			all[0].unsubscribe("hot")
+			return all[1:9]
 		}},
-		{"others come", func(r *rig, crowd []*client) []*client {
+		{"others subscribe", func(r *rig, all []*client) []*client {
 			for range 5 {
-				crowd = append(crowd, r.client(true), r.client(false))
-				crowd[len(crowd)-1].subscribe("hot", 0)
-				crowd[len(crowd)-2].subscribe("hot", 0)
+				all = append(all, r.client(true), r.client(false))
+				all[len(all)-1].subscribe("hot", 0)
+				all[len(all)-2].subscribe("hot", 0)
 				r.core.workers[0].turn(nil)
 			}
-			return crowd
+			return all
 		}},
-		{"each takes an interval", func(r *rig, crowd []*client) []*client {
-			for _, c := range crowd {
+		{"all change to an interval", func(r *rig, all []*client) []*client {
+			for _, c := range all {
 				c.subscribe("hot", Intervals[0])
 			}
-			return crowd
+			return all
 		}},
-		{"to an interval and back", func(r *rig, crowd []*client) []*client {
-			for _, c := range crowd {
+		{"all change to an interval and back", func(r *rig, all []*client) []*client {
+			for _, c := range all {
 				c.subscribe("hot", Intervals[0])
 				r.core.workers[0].turn(nil)
 				c.subscribe("hot", 0)
 			}
-			return crowd
+			return all
 		}},
-		{"a newer position comes", func(r *rig, crowd []*client) []*client {
+		{"a newer position comes", func(r *rig, all []*client) []*client {
 			r.send("h", base+2)
-			return crowd
+			return all
 		}},
-		{"the device leaves and joins", func(r *rig, crowd []*client) []*client {
+		{"the device leaves and joins", func(r *rig, all []*client) []*client {
 			r.roster(map[string][]string{"hot": {}, "quiet": {"q"}})
 			r.roster(map[string][]string{"hot": {"h"}, "quiet": {"q"}})
-			return crowd
+			return all
 		}},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
-			r, all, _ := hot(t)
-			crowd := tt.change(r, all)
+			r, all, _ := pushUnderWay(t)
+			subscribed := tt.change(r, all)
 			for range 4 {
 				r.settle()
 				r.pass(Intervals[0])
 			}
 			r.settle()
 			newest := r.core.workers[0].devices["h"].shown.mark
-			want(t, "served", shown(crowd, newest), len(crowd))
-			shown(all, 0) // those that have left read the rest
+			want(t, "served", shownBy(subscribed, newest), len(subscribed))
+			shownBy(all, 0) // those that have unsubscribed read the rest
 			if held := r.core.Stats().Held; held != 0 {
 				t.Errorf("%d bytes of chunks held at rest", held)
 			}
@@ -207,18 +208,16 @@ func TestChangesUnderALongPush(t *testing.T) {
 	}
 }
 
-// TestIntervalToLiveWhileLagged takes the live flow again between the moment
-// at which the writer has opened it and the recovery: a device that has left and
-// joined meanwhile is shown after the roster frame that was lost.
-func TestIntervalToLiveWhileLagged(t *testing.T) {
+// A lagged connection with an interval changes to the live flow, after its writer has
+// requested the recovery and before the shard carries it out. A device has left and
+// joined meanwhile. It is shown after the roster frame that was lost.
+func TestChangeToLiveDuringARecoveryGetsTheRoster(t *testing.T) {
 	r := newRig(t, Config{Shards: 1, RingSlots: 2})
 	with, without := map[string][]string{"e": {"a", "b"}}, map[string][]string{"e": {"b"}}
 	r.roster(with)
 	r.send("a", base)
 	r.settle()
-	c := r.client(false)
-	c.subscribe("e", Intervals[0])
-	r.settle()
+	c := r.subscriber("e", false, Intervals[0])
 	c.read()
 	for i := range int64(4) { // the queue is full before the device leaves
 		r.send("b", base+i)
@@ -229,7 +228,7 @@ func TestIntervalToLiveWhileLagged(t *testing.T) {
 	r.roster(with)
 	r.pass(Intervals[0])
 	r.settle()
-	c.subscribe("e", 0) // with the shard before the recovery is
+	c.subscribe("e", 0) // reaches the shard before the recovery does
 	c.read()
 	r.settle()
 	r.pass(Intervals[0])
@@ -238,17 +237,17 @@ func TestIntervalToLiveWhileLagged(t *testing.T) {
 	want(t, "screen", c.screen.seen["event:e"], map[string]int64{"a": base, "b": base + 3})
 }
 
-// TestRecoveryDuringABroadcast recovers a connection that is still owed a broadcast: the
-// positions of the broadcast are in the snapshot, and nothing live comes before it.
-func TestRecoveryDuringABroadcast(t *testing.T) {
-	r, crowd, _ := hot(t)
-	i := slices.IndexFunc(crowd, func(c *client) bool { return int(c.conn.subs[0].pos) < c.conn.subs[0].subscribers().owed })
+// A connection recovers that a broadcast has not served yet. The positions of the
+// broadcast are in the snapshot, and nothing live comes before it.
+func TestRecoveryDuringABroadcastComesFirst(t *testing.T) {
+	r, all, _ := pushUnderWay(t)
+	i := slices.IndexFunc(all, func(c *client) bool { return int(c.conn.subs[0].pos) < c.conn.subs[0].subscribers().owed })
 	if i < 0 {
-		t.Fatal("the broadcast has reached everybody in one turn")
+		t.Fatal("the broadcast has served everybody in one turn")
 	}
-	c := crowd[i].conn
+	c := all[i].conn
 	drain(c)
-	if !c.markLagged() || !c.consumer().Recover(&crowd[i].losses) {
+	if !c.markLagged() || !c.consumer().Recover(&all[i].losses) {
 		t.Fatal("not lagged, or not recovered")
 	}
 	r.turn(0)

@@ -1,7 +1,6 @@
 package shard
 
 import (
-	"context"
 	"fmt"
 	"maps"
 	"math/rand/v2"
@@ -12,8 +11,8 @@ import (
 	"pitwall/codec"
 )
 
-// smallBuilds are bounds with which a snapshot of a few devices takes many
-// turns, or none.
+// smallBuilds returns bounds with which a snapshot of a few devices takes many turns, or
+// sometimes the default ones.
 func smallBuilds(rng *rand.Rand) buildBounds {
 	if rng.IntN(3) == 0 {
 		return defaultBounds
@@ -21,19 +20,19 @@ func smallBuilds(rng *rand.Rand) buildBounds {
 	return buildBounds{devices: 1 + rng.IntN(3), copied: 1 << rng.IntN(9), compressed: 1 << (4 + rng.IntN(6)), moved: 1 << (4 + rng.IntN(6)), serves: 1 + rng.IntN(2)}
 }
 
-// sliceWatch watches the build of a topic shard from turn to turn.
-type sliceWatch struct {
-	t     *testing.T
-	w     *worker
-	p     *topicShard
-	value int // bytes of the largest
+// buildMonitor checks the progress of a topic shard's build in each turn.
+type buildMonitor struct {
+	t        *testing.T
+	w        *worker
+	p        *topicShard
+	maxValue int // bytes of the largest value
 
-	id                            uint64
-	looked, copied, packed, moved int
-	turns                         int
+	id                                 uint64 // of the build
+	visited, copied, compressed, moved int    // up to the last turn
+	turns                              int
 }
 
-// oldestBuild is the one of p that began first.
+// oldestBuild returns the build of p that began first.
 func (w *worker) oldestBuild(p *topicShard) (oldest *build) {
 	for _, b := range w.builds {
 		if b.shard == p && b.id > 0 && (oldest == nil || b.id < oldest.id) {
@@ -43,8 +42,8 @@ func (w *worker) oldestBuild(p *topicShard) (oldest *build) {
 	return oldest
 }
 
-// turned is called after each turn: no more than a slice was done in it.
-func (s *sliceWatch) turned() {
+// afterTurn checks that the turn did not do more than a slice.
+func (s *buildMonitor) afterTurn() {
 	s.t.Helper()
 	b := s.w.oldestBuild(s.p)
 	if b == nil {
@@ -53,10 +52,10 @@ func (s *sliceWatch) turned() {
 	first := b.id != s.id
 	s.id = b.id
 	s.turns++
-	looked := 0
+	visited := 0
 	for n := s.p.last; n != nil; n = n.prev {
 		if n.built == b.id {
-			looked++
+			visited++
 		}
 	}
 	moved := 0
@@ -65,26 +64,26 @@ func (s *sliceWatch) turned() {
 			moved += len(x.larger.body)
 		}
 	}
-	most := s.w.core.building
+	bounds := s.w.core.building
 	for _, x := range []struct {
-		what       string
-		now, after int
-		most       int
+		what          string
+		before, after int
+		bound         int
 	}{
-		{"devices", s.looked, looked - len(b.pinned), most.devices},
-		{"bytes copied", s.copied, b.size(), most.copied + s.value + 10},
-		{"bytes compressed", s.packed, b.compressedTo, most.compressed},
-		{"bytes moved", s.moved, moved, most.moved},
+		{"devices", s.visited, visited - len(b.pinned), bounds.devices},
+		{"bytes copied", s.copied, b.size(), bounds.copied + s.maxValue + 10},
+		{"bytes compressed", s.compressed, b.compressedTo, bounds.compressed},
+		{"bytes moved", s.moved, moved, bounds.moved},
 	} {
-		if !first && x.after-x.now > x.most {
-			s.t.Fatalf("turn %d: %d %s, want %d at most", s.turns, x.after-x.now, x.what, x.most)
+		if !first && x.after-x.before > x.bound {
+			s.t.Fatalf("turn %d: %d %s, want at most %d", s.turns, x.after-x.before, x.what, x.bound)
 		}
 	}
-	s.looked, s.copied, s.packed, s.moved = looked-len(b.pinned), b.size(), b.compressedTo, moved
+	s.visited, s.copied, s.compressed, s.moved = visited-len(b.pinned), b.size(), b.compressedTo, moved
 }
 
-// snapshotOf returns the positions of the one snapshot that c got of event e, and
-// fails where a device is in it twice.
+// snapshotOf returns the positions of the one snapshot of event e that c got. It fails if
+// a device is in it twice.
 func (c *client) snapshotOf(t *testing.T, reason string) map[string]int64 {
 	t.Helper()
 	var got map[string]int64
@@ -93,7 +92,7 @@ func (c *client) snapshotOf(t *testing.T, reason string) map[string]int64 {
 			continue
 		}
 		if got != nil && f.Reason == codec.SnapshotLagged {
-			continue // what came meanwhile, and was much itself
+			continue // what came meanwhile, if it was much
 		}
 		if got != nil || f.Reason != reason {
 			t.Fatalf("a second snapshot, or one with the reason %q", f.Reason)
@@ -109,9 +108,10 @@ func (c *client) snapshotOf(t *testing.T, reason string) map[string]int64 {
 	return got
 }
 
-// A snapshot that is more than a turn's work is built in slices, while positions come
-// and are sealed in each turn. It shows the last seal before the build began, with each
-// device once. Only those who asked for it wait. What has changed since comes right after it.
+// A snapshot that is too much work for one turn is built in slices, while positions come
+// and are sealed. It shows the state of the last seal before the build began, with each
+// device once. Only those who subscribed wait for it. What has changed since comes right
+// after it.
 func TestLargeSnapshotIsBuiltInSlices(t *testing.T) {
 	for _, of := range []struct {
 		name          string
@@ -157,13 +157,13 @@ func TestLargeSnapshotIsBuiltInSlices(t *testing.T) {
 			for i, c := range clients {
 				c.subscribe("e", []time.Duration{0, 0, 0, time.Second, time.Second}[i])
 			}
-			watched := sliceWatch{t: t, w: w, p: topic.shards[0], value: of.size + 200}
+			monitor := buildMonitor{t: t, w: w, p: topic.shards[0], maxValue: of.size + 200}
 			w.turn(nil)
-			if watched.p.build == nil || watched.p.build.base != watched.p.sealed {
+			if monitor.p.build == nil || monitor.p.build.base != monitor.p.sealed {
 				t.Fatal("no build has begun")
 			}
 			for n := 0; ; n++ {
-				watched.turned()
+				monitor.afterTurn()
 				busy := false
 				for _, c := range clients {
 					busy = busy || c.busy
@@ -172,19 +172,19 @@ func TestLargeSnapshotIsBuiltInSlices(t *testing.T) {
 					break
 				}
 				if n > 5000 {
-					t.Fatal("no end")
+					t.Fatal("the build does not end")
 				}
 				r.pass([]time.Duration{100 * time.Millisecond, time.Millisecond}[n%2]) // sealed each second time
 				for k := range 3 {
 					id := ids[rng.IntN(len(ids))]
-					if b := watched.p.build; k == 0 && b != nil && b.nextToCopy != nil {
+					if b := monitor.p.build; k == 0 && b != nil && b.nextToCopy != nil {
 						id = b.nextToCopy.dev.id
 					}
 					b := r.core.AcquireBatch()
 					b.Positions = append(b.Positions, codec.Position{DeviceID: id, TS: r.wall, Arrival: r.wall, Lat: 1, Lon: 2})
 					b.Positions = append(b.Positions, codec.Position{DeviceID: "quiet", TS: r.wall, Arrival: r.wall, Lat: 1, Lon: 2})
 					w.turn(b)
-					watched.turned()
+					monitor.afterTurn()
 				}
 				quiet.read()
 				if at := quiet.screen.seen["event:q"]["quiet"]; at != r.wall && n%2 == 0 {
@@ -193,16 +193,16 @@ func TestLargeSnapshotIsBuiltInSlices(t *testing.T) {
 				live.read()
 				plain.read()
 			}
-			if watched.turns < 20 {
-				t.Errorf("built in %d turns, no test of slices", watched.turns)
+			if monitor.turns < 20 {
+				t.Errorf("built in %d turns: this test shows nothing", monitor.turns)
 			}
 			for i, c := range clients {
 				c.read()
 				if got := c.snapshotOf(t, codec.SnapshotSubscribe); !maps.Equal(got, sealed) {
-					t.Errorf("client %d: a snapshot of %d devices that is not the state when it began, of %d", i, len(got), len(sealed))
+					t.Errorf("client %d: the snapshot of %d devices is not the state when it began, of %d", i, len(got), len(sealed))
 				}
 			}
-			for range 2 { // a tick that is built when the next is due leaves that out
+			for range 2 { // a tick that is still being built when the next is due replaces it
 				r.pass(2 * time.Second)
 				r.settle()
 			}
@@ -210,7 +210,7 @@ func TestLargeSnapshotIsBuiltInSlices(t *testing.T) {
 			for i, c := range clients {
 				c.read()
 				if !maps.Equal(c.screen.seen["event:e"], live.screen.seen["event:e"]) {
-					t.Errorf("client %d does not see in the end what others see", i)
+					t.Errorf("client %d: the screen differs from the others' in the end", i)
 				}
 			}
 			if clients[2].deflated == 0 {
@@ -237,23 +237,19 @@ func TestLargeSnapshotIsBuiltInSlices(t *testing.T) {
 	}
 }
 
-// A device that is corrected or leaves while a snapshot is built is not in it with its
-// old position.
-func TestLargeSnapshotHasNothingThatWasCorrected(t *testing.T) {
+// If a device is corrected or leaves while a snapshot is built, its old position is not
+// in the snapshot.
+func TestLargeSnapshotOmitsCorrectedPositions(t *testing.T) {
 	for _, f := range []struct {
 		name   string
 		change func(r *rig, ids []string)
-		want   int64 // of d0, less base; 0 for not there
+		want   int64 // time of d0 after base, 0 if it is not there
 	}{
 		{"corrected", func(r *rig, ids []string) {
-			ctx, cancel := context.WithCancel(context.Background())
-			cancel()
-			_ = r.core.Correct(ctx, []Correction{fall(ids[0], 5, 10)})
+			r.correctLater(fall(ids[0], 5, 10))
 		}, 5},
 		{"corrected, with nothing before", func(r *rig, ids []string) {
-			ctx, cancel := context.WithCancel(context.Background())
-			cancel()
-			_ = r.core.Correct(ctx, []Correction{fall(ids[0], 0, 10)})
+			r.correctLater(fall(ids[0], 0, 10))
 		}, 0},
 		{"has left", func(r *rig, ids []string) { r.swap(map[string][]string{"e": ids[1:]}) }, 0},
 	} {
@@ -265,19 +261,19 @@ func TestLargeSnapshotHasNothingThatWasCorrected(t *testing.T) {
 				w.turn(nil)
 			}
 			if !c.busy {
-				t.Fatal("there already")
+				t.Fatal("the snapshot is already built")
 			}
 			f.change(r, ids)
 			r.settle()
 			c.read()
 			if c.busy {
-				t.Fatal("still not there")
+				t.Fatal("the snapshot is not built")
 			}
 			got := c.snapshotOf(t, codec.SnapshotSubscribe)
 			if at, ok := got[ids[0]]; f.want == 0 && ok || f.want != 0 && at != base+f.want {
 				t.Errorf("the snapshot has it at %d, want %d", at-base, f.want)
 			}
-			want(t, "devices besides", len(got)-map[bool]int{true: 1}[f.want != 0], len(ids)-1)
+			want(t, "other devices", len(got)-map[bool]int{true: 1}[f.want != 0], len(ids)-1)
 			r.pass(time.Second)
 			r.settle()
 			c.read()
@@ -286,8 +282,8 @@ func TestLargeSnapshotHasNothingThatWasCorrected(t *testing.T) {
 	}
 }
 
-// slicedSnapshot is a shard with an event of 40 devices, whose snapshot takes ten turns
-// and more.
+// slicedSnapshot returns a shard with an event of 40 devices, whose snapshot takes at
+// least ten turns.
 func slicedSnapshot(t *testing.T) (r *rig, w *worker, ids []string) {
 	r = newRig(t, Config{Shards: 1})
 	w = r.core.workers[0]
@@ -299,8 +295,9 @@ func slicedSnapshot(t *testing.T) (r *rig, w *worker, ids []string) {
 	return r, w, ids
 }
 
-// Neither is a device that left before the build began, with a position pending.
-func TestLargeSnapshotAfterALeave(t *testing.T) {
+// A device that left before the build began, while a position was pending, is not in the
+// snapshot.
+func TestLargeSnapshotOmitsDevicesThatLeft(t *testing.T) {
 	r, w, ids := slicedSnapshot(t)
 	live, c, ticks := r.client(false), r.client(false), r.client(false)
 	live.subscribe("e", 0)

@@ -6,15 +6,15 @@ import (
 	"pitwall/codec"
 )
 
-// recordsTo at the end of each frame, with roster frames in between, in both
-// encodings.
-func TestRecordsTo(t *testing.T) {
+// TestRecordsToCountsPositionsBeforeAFrame compares recordsTo at the end of each frame, in
+// both encodings, with roster frames in between.
+func TestRecordsToCountsPositionsBeforeAFrame(t *testing.T) {
 	frames := codec.NewTopic("event:e")
 	body := codec.AppendBody(nil, &codec.Position{DeviceID: "a", TS: 1}, 1)
 	roster := frames.AppendRosterFrame(nil, []string{"a"}, nil)
 	for _, c := range []struct {
 		name   string
-		shape  encoding
+		form   encoding
 		script string // p: a position, r: a roster frame
 		want   []uint64
 	}{
@@ -29,7 +29,7 @@ func TestRecordsTo(t *testing.T) {
 			p := pending{chunk: &Chunk{}}
 			for _, x := range c.script {
 				if x == 'p' {
-					p.add(frames, c.shape, body)
+					p.add(frames, c.form, body)
 				} else {
 					p.frame(frames, roster)
 				}

@@ -11,7 +11,7 @@ import (
 	"pitwall/codec"
 )
 
-// report sends a position of each device, one batch to a shard.
+// report delivers a position of each device, one batch to each shard.
 func (r *rig) report(devices []string) {
 	r.t.Helper()
 	batches := make([]*Batch, r.core.Shards())
@@ -38,15 +38,15 @@ func numbered(prefix string, n int) (ids []string) {
 	return ids
 }
 
-// neverLagged fails if c was found slow.
-func (c *client) neverLagged(t *testing.T) {
+// wantNeverLagged fails if c has lagged.
+func (c *client) wantNeverLagged(t *testing.T) {
 	t.Helper()
-	want(t, "was found slow", c.lagged, false)
+	want(t, "has lagged", c.lagged, false)
 	want(t, "pushes refused", c.r.core.Stats().Overflows, uint64(0))
 }
 
-// live is how many positions c got outside of snapshots.
-func (c *client) live() (n int) {
+// livePositions counts the positions that c got outside of snapshots.
+func (c *client) livePositions() (n int) {
 	for _, f := range c.screen.all {
 		switch f.Type {
 		case "position":
@@ -58,16 +58,14 @@ func (c *client) live() (n int) {
 	return n
 }
 
-// A flush of several times the bound, from two shards, does not make a
-// reader lag that takes it before the next.
-func TestFastReaderOfLargeFlushes(t *testing.T) {
+// A connection that takes each flush before the next one does not lag, even if a flush
+// from two shards is several times its bound.
+func TestFastReaderOfLargeFlushesDoesNotLag(t *testing.T) {
 	for _, batch := range []bool{false, true} {
 		r := newRig(t, Config{Shards: 2})
 		ids := numbered("d", 4000)
 		r.roster(map[string][]string{"e": ids})
-		c := r.client(batch)
-		c.subscribe("e", 0)
-		r.settle()
+		c := r.subscriber("e", batch, 0)
 		c.read()
 		const windows = 20
 		for n := range windows {
@@ -77,25 +75,23 @@ func TestFastReaderOfLargeFlushes(t *testing.T) {
 			r.pass(100 * time.Millisecond)
 			r.settle()
 			if _, size := c.conn.Queued(); size < 3*int(r.core.maxBytes)/2 && n > 0 {
-				t.Fatalf("a flush is %d bytes, no test of a bound of %d", size, r.core.maxBytes)
+				t.Fatalf("a flush has %d bytes with a bound of %d: this test shows nothing", size, r.core.maxBytes)
 			}
 			c.read()
 		}
-		c.neverLagged(t)
-		want(t, "positions that came live", c.live(), windows*len(ids))
+		c.wantNeverLagged(t)
+		want(t, "positions that came live", c.livePositions(), windows*len(ids))
 	}
 }
 
-// The window may be set to any length, and becomes longer under load. What has come
-// within one window makes no connection lag.
-func TestFastReaderOfLongWindows(t *testing.T) {
+// The window may be set to any length, and becomes longer under load. What comes within
+// one window does not make a connection lag.
+func TestFastReaderOfLongWindowsDoesNotLag(t *testing.T) {
 	for _, window := range []time.Duration{100 * time.Millisecond, 500 * time.Millisecond, 2 * time.Second} {
 		r := newRig(t, Config{Shards: 2, Window: window})
 		ids := numbered("d", 1500)
 		r.roster(map[string][]string{"e": ids})
-		c := r.client(true)
-		c.subscribe("e", 0)
-		r.settle()
+		c := r.subscriber("e", true, 0)
 		c.read()
 		const steps = 20
 		for n := range 10 * steps { // each device once a second
@@ -109,14 +105,14 @@ func TestFastReaderOfLongWindows(t *testing.T) {
 		r.pass(window)
 		r.settle()
 		c.read()
-		c.neverLagged(t)
-		want(t, "positions that came live", c.live(), 10*len(ids))
+		c.wantNeverLagged(t)
+		want(t, "positions that came live", c.livePositions(), 10*len(ids))
 	}
 }
 
-// A dashboard: many topics with an interval, whose ticks all come at the same
-// time. Neither bytes nor chunks that are due together are too many.
-func TestFastReaderOfManyTopicsAtAnInterval(t *testing.T) {
+// A dashboard subscribes to many topics with an interval, and their ticks come at the same
+// time. Bytes and chunks that are due together do not make the connection lag.
+func TestFastReaderOfManyTopicsDoesNotLag(t *testing.T) {
 	for _, bounds := range []Config{{}, {RingSlots: 8}} {
 		bounds.Shards = 2
 		r := newRig(t, bounds)
@@ -150,7 +146,7 @@ func TestFastReaderOfManyTopicsAtAnInterval(t *testing.T) {
 		r.pass(time.Second)
 		r.settle()
 		c.read()
-		c.neverLagged(t)
+		c.wantNeverLagged(t)
 		for event, devices := range roster {
 			for _, d := range devices {
 				if at := c.screen.seen["event:"+event][d]; at != newest[d] {
@@ -161,9 +157,9 @@ func TestFastReaderOfManyTopicsAtAnInterval(t *testing.T) {
 	}
 }
 
-// A reader that does not come below the bound between two flushes lags by the second,
-// and holds no more than both and the bound.
-func TestReaderThatStopsHoldsTwoFlushes(t *testing.T) {
+// A connection whose queue does not fall below the bound between two flushes lags at the
+// second one. Its queue never exceeds the two flushes and the bound.
+func TestQueueOfAStoppedReaderIsBounded(t *testing.T) {
 	r := newRig(t, Config{Shards: 2})
 	ids := numbered("d", 4000)
 	r.roster(map[string][]string{"e": ids})
@@ -185,28 +181,28 @@ func TestReaderThatStopsHoldsTwoFlushes(t *testing.T) {
 		fast.read()
 		_, queued := c.conn.Queued()
 		if most := int(r.core.maxBytes) + 2*flush; queued > most {
-			t.Fatalf("flush %d: %d bytes are queued, want %d at most", n, queued, most)
+			t.Fatalf("flush %d: %d bytes are queued, want at most %d", n, queued, most)
 		}
 		if held, most := r.core.HeldBytes(), int64(r.core.maxBytes)+4*int64(flush); held > most { // chunks have room to grow
-			t.Fatalf("flush %d: %d bytes are held, want %d at most", n, held, most)
+			t.Fatalf("flush %d: %d bytes of memory are in use, want at most %d", n, held, most)
 		}
 		if n > 2 && !c.conn.Lagged() {
-			t.Fatalf("flush %d: not found slow with %d bytes unread", n, queued)
+			t.Fatalf("flush %d: does not lag with %d bytes unread", n, queued)
 		}
 	}
-	want(t, "the other was found slow", fast.lagged, false)
+	want(t, "the other has lagged", fast.lagged, false)
 	r.readUntilRecovered(c)
 	fast.read()
 	want(t, "devices on the screen", len(c.screen.seen["event:e"]), len(ids))
 	if held := r.core.Stats().Held; held != 0 {
-		t.Errorf("%d bytes are held by nobody", held)
+		t.Errorf("%d bytes are not released at rest", held)
 	}
 }
 
-// Several goroutines push a flush to one connection whose bound is less than
-// that, its writer takes as they push, and the next flush comes a window later.
-// However they meet, the reader has not been slow. When the writer stops, the
-// second flush at the latest is refused.
+// Several goroutines push a flush that exceeds the bound of the connection. Its writer
+// takes chunks at the same time, and the next flush comes a window later. In no
+// interleaving does the connection lag. When the writer stops, it lags at the second
+// flush at the latest.
 func TestFlushesStress(t *testing.T) {
 	const producers, perFlush, flushes = 4, 5, 2000
 	var now atomic.Int64
@@ -233,7 +229,7 @@ func TestFlushesStress(t *testing.T) {
 			ch := c.consumer().Take()
 			if ch == nil {
 				if c.Lagged() {
-					t.Fatalf("flush %d: found slow with %d chunks taken", n, taken)
+					t.Fatalf("flush %d: lags with %d chunks taken", n, taken)
 				}
 				continue
 			}
@@ -247,6 +243,6 @@ func TestFlushesStress(t *testing.T) {
 	now.Add(int64(core.Window()))
 	flush().Wait()
 	if n, _ := c.Queued(); n > producers*perFlush || !c.Lagged() {
-		t.Errorf("a writer that has stopped has %d chunks queued, lagged: %v; want %d at most", n, c.Lagged(), producers*perFlush)
+		t.Errorf("a writer that has stopped has %d chunks queued, lagged: %v; want at most %d", n, c.Lagged(), producers*perFlush)
 	}
 }

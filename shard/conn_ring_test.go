@@ -7,10 +7,9 @@ import (
 	"time"
 )
 
-// TestRestShrinksTheRing: every turn of a writer ends with Rest, and a ring that
-// has grown for large flushes becomes small at the end of the first turn after a
-// quiet time. While the flushes are large it keeps its size. (How the ring decides
-// is tested in its own package.)
+// TestRestShrinksTheRing: every turn of a writer ends with Rest. A ring that has grown for
+// large flushes becomes small at the end of the first turn after a quiet time. While the
+// flushes are large it stays large. How the ring decides is tested in its own package.
 func TestRestShrinksTheRing(t *testing.T) {
 	r := newRig(t, Config{})
 	c := r.client(false)
@@ -21,11 +20,9 @@ func TestRestShrinksTheRing(t *testing.T) {
 		if !c.conn.claim() {
 			t.Fatal("the connection is not idle")
 		}
-		for ch := c.conn.consumer().Take(); ch != nil; ch = c.conn.consumer().Take() {
-			c.conn.consumer().Release(ch)
-		}
+		takeEach(c.conn, func(*Chunk) {})
 		if c.conn.active().Rest() {
-			t.Fatal("something is left")
+			t.Fatal("the queue is not empty after a turn")
 		}
 		return c.conn.ring.Slots()
 	}

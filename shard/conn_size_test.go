@@ -7,8 +7,8 @@ import (
 	"testing"
 )
 
-// A connection is two cache lines, and a push and a turn need the first alone. A
-// plain ring has a lock and a slice in it, so the tag plainring leaves this out.
+// A connection is two cache lines, and a push and a turn need only the first. The plain
+// ring (tag plainring) contains a lock and a slice and is larger.
 func TestConnIsTwoCacheLines(t *testing.T) {
 	const line = 64
 	k := reflect.TypeFor[Conn]()

@@ -7,15 +7,12 @@ import (
 	"pitwall/codec"
 )
 
-// TestClosedConnectionTakesNothing: what any goroutine pushes after Close vanishes
-// and does not bring the connection to its writer; a connection that
-// is closed does not lag.
-func TestClosedConnectionTakesNothing(t *testing.T) {
+// A chunk that is pushed after Close is dropped and does not put the connection into the
+// run queue. A closed connection does not lag.
+func TestClosedConnectionAcceptsNothing(t *testing.T) {
 	r := newRig(t, Config{Shards: 1})
 	r.roster(map[string][]string{"e": {"a"}})
-	c := r.client(false)
-	c.subscribe("e", 0)
-	r.settle()
+	c := r.subscriber("e", false, 0)
 	c.read()
 	c.conn.Close()
 	c.conn.Push(NewControl(codec.AppendUnsubscribed(nil, "", TopicName("e"))))
@@ -30,10 +27,9 @@ func TestClosedConnectionTakesNothing(t *testing.T) {
 	want(t, "bytes held", r.core.Stats().Held, int64(0))
 }
 
-// TestDropBeginsWhereAFrameEnds drops a chunk of which some frames have been
-// written: the others alone are told as left out, and of a chunk that is written
-// whole nothing is.
-func TestDropBeginsWhereAFrameEnds(t *testing.T) {
+// If some frames of a chunk have been written when it is dropped, only the updates of the
+// others are counted as left out.
+func TestDropCountsFramesThatWereNotWritten(t *testing.T) {
 	const devices = 3
 	for written := range devices + 1 {
 		t.Run(fmt.Sprint(written), func(t *testing.T) {
@@ -41,9 +37,7 @@ func TestDropBeginsWhereAFrameEnds(t *testing.T) {
 			r.roster(map[string][]string{"e": {"a", "b", "c"}})
 			r.send("a", base)
 			r.settle()
-			c := r.client(false)
-			c.subscribe("e", 0)
-			r.settle()
+			c := r.subscriber("e", false, 0)
 			c.read()
 			b := r.core.AcquireBatch() // one turn, so one chunk
 			for _, d := range []string{"a", "b", "c"} {
@@ -67,21 +61,20 @@ func TestDropBeginsWhereAFrameEnds(t *testing.T) {
 			}
 			r.settle()
 			c.read()
-			told, snapshots := uint64(0), 0
+			conflated, snapshots := uint64(0), 0
 			for _, f := range c.screen.all {
 				if f.Reason == "lagged" {
-					told += f.Conflated
+					conflated += f.Conflated
 					snapshots++
 				}
 			}
-			want(t, "updates told as left out", told, uint64(devices-written))
+			want(t, "conflated", conflated, uint64(devices-written))
 			want(t, "snapshots of what was lost", snapshots, min(devices-written, 1))
 		})
 	}
 }
 
-// TestLongPushesTakeTurns pushes to the subscribers of two topics at the same time:
-// neither topic waits for the end of the other.
+// Two topics are pushed at the same time. Neither waits for the end of the other.
 func TestLongPushesTakeTurns(t *testing.T) {
 	r := newRig(t, Config{Shards: 1})
 	r.core.slice = 2
@@ -108,7 +101,7 @@ func TestLongPushesTakeTurns(t *testing.T) {
 		r.core.workers[0].turn(r.core.workers[0].batch())
 		x, y := served("x"), served("y")
 		if x+y > 8 && x+y < 20 && (x == 0 || y == 0) {
-			t.Fatalf("%d of one topic and %d of the other are served", x, y)
+			t.Fatalf("%d subscribers of one topic and %d of the other are served", x, y)
 		}
 	}
 	r.settle()

@@ -26,9 +26,7 @@ func TestOneSubscriberGetsSnapshotThenLive(t *testing.T) {
 		r.roster(map[string][]string{"e": {"a", "b"}})
 		r.send("a", base)
 		r.settle()
-		c := r.client(batch)
-		c.subscribe("e", 0)
-		r.settle()
+		c := r.subscriber("e", batch, 0)
 		r.send("b", base)
 		r.send("a", base+1)
 		r.settle()
@@ -52,9 +50,7 @@ func TestOrphanIsCountedAndRemembered(t *testing.T) {
 	want(t, "orphans remembered", s.OrphanDevices, int64(2))
 
 	// One that is remembered brings its last value when it joins.
-	c := r.client(false)
-	c.subscribe("e", 0)
-	r.settle()
+	c := r.subscriber("e", false, 0)
 	r.roster(map[string][]string{"e": {"a", "x", "z"}})
 	r.pass(time.Second)
 	r.settle()
@@ -82,9 +78,7 @@ func TestDeviceInSeveralEvents(t *testing.T) {
 func TestOrderRule(t *testing.T) {
 	r := newRig(t, Config{Shards: 1})
 	r.roster(map[string][]string{"e": {"a"}})
-	c := r.client(false)
-	c.subscribe("e", 0)
-	r.settle()
+	c := r.subscriber("e", false, 0)
 	for _, ts := range []int64{base, base, base - 1, base + 1} {
 		r.send("a", ts)
 	}
@@ -103,9 +97,7 @@ func TestOrderRule(t *testing.T) {
 func TestClockAheadDoesNotFreezeTheDot(t *testing.T) {
 	r := newRig(t, Config{Shards: 1})
 	r.roster(map[string][]string{"e": {"a"}})
-	c := r.client(false)
-	c.subscribe("e", 0)
-	r.settle()
+	c := r.subscriber("e", false, 0)
 	r.send("a", r.wall+3_600_000)
 	r.pass(time.Second)
 	r.send("a", r.wall)
@@ -121,9 +113,7 @@ func TestClockAheadDoesNotFreezeTheDot(t *testing.T) {
 func TestQuietTopicSendsAtOnceAndBusyOncePerWindow(t *testing.T) {
 	r := newRig(t, Config{Shards: 2})
 	r.roster(map[string][]string{"e": {"a", "b", "c", "d", "e", "f"}})
-	c := r.client(true)
-	c.subscribe("e", 0)
-	r.settle()
+	c := r.subscriber("e", true, 0)
 	c.read()
 	c.writes = 0
 	r.send("a", base)
@@ -149,9 +139,7 @@ func TestQuietTopicSendsAtOnceAndBusyOncePerWindow(t *testing.T) {
 func TestUnsubscribedIsTheLastWord(t *testing.T) {
 	r := newRig(t, Config{Shards: 3})
 	r.roster(map[string][]string{"e": {"a", "b", "c", "d"}})
-	c := r.client(false)
-	c.subscribe("e", 0)
-	r.settle()
+	c := r.subscriber("e", false, 0)
 	for _, d := range []string{"a", "b", "c", "d"} {
 		r.send(d, base)
 	}
@@ -214,9 +202,7 @@ func TestIntervalSendsTheNewestOnce(t *testing.T) {
 	r.roster(map[string][]string{"e": {"a", "b"}})
 	r.send("a", base)
 	r.settle()
-	c := r.client(true)
-	c.subscribe("e", time.Second)
-	r.settle()
+	c := r.subscriber("e", true, time.Second)
 	for i := range int64(20) {
 		r.pass(100 * time.Millisecond)
 		r.send("a", base+1+i)
@@ -284,9 +270,7 @@ func TestLaggedConnectionGetsWhatChanged(t *testing.T) {
 func lagging(t *testing.T) (*rig, *client) {
 	r := newRig(t, Config{Shards: 1, RingSlots: 2})
 	r.roster(map[string][]string{"e": {"a", "b"}})
-	c := r.client(false)
-	c.subscribe("e", 0)
-	r.settle()
+	c := r.subscriber("e", false, 0)
 	c.read()
 	for i := range int64(5) {
 		r.pass(100 * time.Millisecond)

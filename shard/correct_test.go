@@ -1,7 +1,6 @@
 package shard
 
 import (
-	"context"
 	"slices"
 	"testing"
 	"time"
@@ -31,14 +30,16 @@ func (r *rig) correct(device string, good int64, faulty ...int64) {
 // correctAll has some devices fall back together, in this order.
 func (r *rig) correctAll(list ...Correction) {
 	r.t.Helper()
-	// Correct waits for the shards, which this goroutine turns: the ended
-	// context makes it leave them to us.
-	ctx, cancel := context.WithCancel(context.Background())
-	cancel()
-	if err := r.core.Correct(ctx, list); err == nil {
+	r.correctLater(list...)
+	r.settle()
+}
+
+// correctLater leaves the corrections to the turns to come.
+func (r *rig) correctLater(list ...Correction) {
+	r.t.Helper()
+	if err := r.core.Correct(endedContext, list); err == nil {
 		r.t.Fatal("Correct did not wait for the shards")
 	}
-	r.settle()
 }
 
 // at sends positions of a device and lets them be flushed.
@@ -98,9 +99,7 @@ func TestCorrectFallsBackAndGoesOn(t *testing.T) {
 	r.correct("d", 1000, 4000)
 	r.pass(2 * time.Second)
 	r.settle()
-	late := r.client(false)
-	late.subscribe("e", 0)
-	r.settle()
+	late := r.subscriber("e", false, 0)
 	late.shows("a new subscriber", 1000)
 	for name, c := range all {
 		c.shows(name+" after the correction", 1000)
@@ -163,9 +162,7 @@ func TestCorrectWithoutAGoodPosition(t *testing.T) {
 	r.correct("d", 0, 1000)
 	live.shows("after", 0)
 	slow.shows("after", 0)
-	late := r.client(false)
-	late.subscribe("e", 0)
-	r.settle()
+	late := r.subscriber("e", false, 0)
 	late.shows("a new subscriber", 0)
 	for _, c := range []*client{live, slow} {
 		last := c.screen.all[len(c.screen.all)-1]
@@ -183,8 +180,7 @@ func TestCorrectWithoutAGoodPosition(t *testing.T) {
 
 func TestCorrectLeavesNewerPointsAlone(t *testing.T) {
 	r := correctRig(t, Config{})
-	c := r.client(false)
-	c.subscribe("e", 0)
+	c := r.subscriber("e", false, 0)
 	r.at("d", 1000, 2000, 3000)
 	r.correct("d", 1000, 2000)     // 3000 is good, the table has not heard of it
 	r.correct("d", 3000)           // all is as it was
@@ -204,9 +200,7 @@ func TestCorrectWithNobodyWatching(t *testing.T) {
 	r.at("d", 1000, 2000)
 	r.correct("d", 1000, 2000)
 	for _, interval := range []time.Duration{0, time.Second} {
-		c := r.client(false)
-		c.subscribe("e", interval)
-		r.settle()
+		c := r.subscriber("e", false, interval)
 		c.shows("a new subscriber", 1000)
 	}
 }
@@ -217,8 +211,7 @@ func TestCorrectReachesThoseWhoLag(t *testing.T) {
 	for _, interval := range []time.Duration{0, 250 * time.Millisecond} {
 		for _, good := range []int64{0, 1000} {
 			r := correctRig(t, Config{RingSlots: 4})
-			c := r.client(false)
-			c.subscribe("e", interval)
+			c := r.subscriber("e", false, interval)
 			r.at("d", 1000, 5000)
 			c.shows("before", 5000)
 			for ts := range int64(20) { // nobody reads: the ring fills
@@ -242,9 +235,7 @@ func TestCorrectReachesThoseWhoLag(t *testing.T) {
 
 func TestCorrectEndsWithTheContext(t *testing.T) {
 	r := correctRig(t, Config{})
-	ctx, cancel := context.WithCancel(t.Context())
-	cancel()
-	if err := r.core.Correct(ctx, nil); err == nil {
+	if err := r.core.Correct(endedContext, nil); err == nil {
 		t.Error("no error though no shard runs")
 	}
 }
@@ -254,8 +245,7 @@ func TestCorrectEndsWithTheContext(t *testing.T) {
 func TestTickTellsNoCorrectionTwice(t *testing.T) {
 	for _, batch := range []bool{false, true} {
 		r := correctRig(t, Config{})
-		c := r.client(batch)
-		c.subscribe("e", Intervals[0])
+		c := r.subscriber("e", batch, Intervals[0])
 		r.at("d", 1000, 3000)
 		c.shows("before", 3000)
 		tick := nextTick(r.now, 0)
@@ -275,8 +265,7 @@ func TestTickTellsNoCorrectionTwice(t *testing.T) {
 // after it.
 func (r *rig) lagging() *client {
 	r.t.Helper()
-	c := r.client(false)
-	c.subscribe("e", 0)
+	c := r.subscriber("e", false, 0)
 	r.at("d", 1000, 5000)
 	c.shows("before", 5000)
 	for ts := range int64(20) { // the ring fills

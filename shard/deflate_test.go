@@ -191,9 +191,7 @@ func TestSnapshotsThatGrowAreTriedOnce(t *testing.T) {
 	names := trackers(40)
 	r.roster(map[string][]string{"e": names})
 	r.sendAll(names, base)
-	watcher := r.client(true)
-	watcher.subscribe("e", 0)
-	r.settle()
+	watcher := r.subscriber("e", true, 0)
 	w, p := r.core.workers[0], watcher.held["e"].shards[0]
 	for range 3 {
 		ch := w.body(p, bodyKey{kind: bodyCompressedSnapshot})

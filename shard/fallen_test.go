@@ -1,7 +1,6 @@
 package shard
 
 import (
-	"context"
 	"math/rand/v2"
 	"testing"
 	"time"
@@ -135,9 +134,7 @@ func TestFallenClockNeedsAMinuteAndFiveRecords(t *testing.T) {
 func TestFallenClockIsRestored(t *testing.T) {
 	x := newTracked(t, Config{})
 	const off = -5 * hour
-	ctx, cancel := context.WithCancel(t.Context())
-	cancel() // the rig turns the shards
-	_ = x.core.RestoreClocks(ctx, []Clock{{Device: "d", Since: x.wall - hour, Offset: off}})
+	_ = x.core.RestoreClocks(endedContext, []Clock{{Device: "d", Since: x.wall - hour, Offset: off}})
 	x.settle()
 	b := x.core.AcquireBatch()
 	b.Warm = true

@@ -1,7 +1,6 @@
 package shard
 
 import (
-	"context"
 	"math/rand/v2"
 	"runtime"
 	"runtime/debug"
@@ -138,16 +137,13 @@ func (h *huge) changed() *client {
 // corrected is one that lags while every device is taken back.
 func (h *huge) corrected() *client {
 	c := h.changed()
-	ctx, cancel := context.WithCancel(context.Background())
-	cancel()
 	for some := range slices.Chunk(h.ids, 100) {
 		var list []Correction
 		for _, id := range some {
 			good := codec.Position{DeviceID: id, TS: h.wall - 5000, Arrival: h.wall - 5000, Lat: 1, Lon: 2, Attributes: h.attributes}
 			list = append(list, Correction{Device: id, Good: &good, Faulty: []Stamp{{h.w.devices[id].shown.ts, h.wall}}})
 		}
-		_ = h.core.Correct(ctx, list)
-		h.settle()
+		h.correctAll(list...)
 	}
 	return c
 }

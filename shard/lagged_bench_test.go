@@ -24,7 +24,8 @@ func benchSlowReaders(b *testing.B, slow int) {
 	const devices, reporting, connections = 500, 50, 10_000
 	r := newRig(b, Config{Shards: 1, RingBytes: 64 << 10})
 	ro, names := pairs(devices, 1)
-	swapped(b, r, ro)
+	r.swapRoster(ro)
+	r.settle()
 	t, _ := r.core.Watch("event-00000")
 	conns := make([]*Conn, connections)
 	losses := make([]Losses, connections)
@@ -77,12 +78,11 @@ func benchSlowReaders(b *testing.B, slow int) {
 func readSome(c *Conn, l *Losses) (conflated uint64) {
 	takeAll(c.core.queues[c.writer])
 	if c.Lagged() {
-		for ch := c.consumer().Take(); ch != nil; ch = c.consumer().Take() {
+		takeEach(c, func(ch *Chunk) {
 			if l.Drop(ch, 0) {
 				conflated += uint64(ch.records)
 			}
-			c.consumer().Release(ch)
-		}
+		})
 		c.consumer().Recover(l)
 	} else if ch := c.consumer().Take(); ch != nil {
 		c.consumer().Release(ch)

@@ -1,7 +1,6 @@
 package shard
 
 import (
-	"context"
 	"strings"
 	"testing"
 	"time"
@@ -100,10 +99,7 @@ func TestHeldPositionAndWhatHappensMeanwhile(t *testing.T) {
 	for i := range int64(50) {
 		faulty = append(faulty, Stamp{TS: x.wall - 1 - i, Arrival: x.wall - 1 - i})
 	}
-	ctx, cancel := context.WithCancel(t.Context())
-	cancel() // the rig turns the shards
-	_ = x.core.Correct(ctx, []Correction{{Device: "d", Good: &good, Faulty: faulty}})
-	x.settle()
+	x.correctAll(Correction{Device: "d", Good: &good, Faulty: faulty})
 	x.wait(5 * time.Second)
 	number, _ := x.last()
 	want(t, "corrected: shown", number, 77.0)

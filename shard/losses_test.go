@@ -2,6 +2,7 @@ package shard
 
 import (
 	"fmt"
+	"math"
 	"slices"
 	"testing"
 	"time"
@@ -62,36 +63,26 @@ func TestConflatedCountsEachConnection(t *testing.T) {
 	}
 }
 
-// slowSocket is a writer whose socket takes a few bytes at a time.
+// slowSocket is a writer whose socket accepts a few bytes at a time.
 type slowSocket struct {
 	*client
-	line []*Chunk // taken, not written whole
-	off  int      // bytes of the first that are written
-	at   func()   // called before each recovery
+	recovering func() // called before each recovery
 }
 
-// accept writes up to n bytes, as a writer does. Of a lagged connection it writes only
-// what is begun and what must not be dropped. Then the connection recovers.
+// accept writes up to n bytes. A connection that has lagged recovers when all that may
+// not be dropped has been written.
 func (s *slowSocket) accept(n int) {
 	for {
 		if s.conn.Lagged() {
-			s.forget()
+			s.dropLost()
 		}
-		for ch := s.conn.consumer().Take(); ch != nil; ch = s.conn.consumer().Take() {
-			s.line = append(s.line, ch)
-		}
-		for len(s.line) > 0 && n >= s.line[0].Len()-s.off {
-			n -= s.line[0].Len() - s.off
-			s.show(s.line[0])
-			s.conn.consumer().Release(s.line[0])
-			s.line, s.off = s.line[1:], 0
-		}
-		if len(s.line) > 0 {
-			s.off += n
+		s.fill(math.MaxInt)
+		n = s.write(n, func(b []byte) { s.receive(b, s.screen.frame) })
+		if len(s.unwritten) > 0 {
 			return
 		}
 		if s.conn.Lagged() {
-			s.at()
+			s.recovering()
 			s.conn.consumer().Recover(&s.losses)
 		}
 		if !s.conn.active().Rest() {
@@ -99,21 +90,6 @@ func (s *slowSocket) accept(n int) {
 			return
 		}
 	}
-}
-
-func (s *slowSocket) forget() {
-	for ch := s.conn.consumer().Take(); ch != nil; ch = s.conn.consumer().Take() {
-		s.line = append(s.line, ch)
-	}
-	kept := s.line[:0]
-	for i, ch := range s.line {
-		if i == 0 && s.off > 0 || !s.losses.Drop(ch, 0) {
-			kept = append(kept, ch)
-			continue
-		}
-		s.conn.consumer().Release(ch)
-	}
-	s.line = kept
 }
 
 // TestNoDeviceStarvesOnASlowScreen has a connection lag again long before its
@@ -134,7 +110,7 @@ func TestNoDeviceStarvesOnASlowScreen(t *testing.T) {
 			s.subscribe(e, 0)
 		}
 		ts, before, recoveries, most := int64(base), int64(0), 0, 0
-		s.at = func() {
+		s.recovering = func() {
 			recoveries++
 			for e, ds := range events {
 				for _, d := range ds {
@@ -204,9 +180,7 @@ func TestRecoverWaitsForAPushUnderWay(t *testing.T) {
 func TestLossesAreForgottenOnceRecovered(t *testing.T) {
 	r := newRig(t, Config{Shards: 1})
 	r.roster(map[string][]string{"e": numbered("d", 40)})
-	c := r.client(false)
-	c.subscribe("e", 0)
-	r.settle()
+	c := r.subscriber("e", false, 0)
 	c.read()
 	lose := func(devices []string, ts int64) (told *frame) {
 		for _, d := range devices {

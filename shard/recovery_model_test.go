@@ -67,7 +67,7 @@ func (r *recovery) turn() {
 		r.lags--
 	}
 	lagged := r.conn.Lagged()
-	for ch := r.conn.consumer().Take(); ch != nil; ch = r.conn.consumer().Take() {
+	takeEach(r.conn, func(ch *Chunk) {
 		switch {
 		case lagged && r.losses.Drop(ch, 0):
 			r.lost = true
@@ -80,8 +80,7 @@ func (r *recovery) turn() {
 			r.owed = r.owed && ch.Live()
 			r.show(ch)
 		}
-		r.conn.consumer().Release(ch)
-	}
+	})
 	if lagged && r.conn.consumer().Recover(&r.losses) {
 		r.owed, r.lost = r.lost, false
 		// A reply gives the writer one more turn while the recovery is with the

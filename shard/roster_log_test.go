@@ -5,8 +5,6 @@ import (
 	"slices"
 	"testing"
 	"time"
-
-	"pitwall/codec"
 )
 
 func TestRosterLogIsBounded(t *testing.T) {
@@ -67,9 +65,7 @@ func TestNoGhostsWhenTheRosterLogIsOutrun(t *testing.T) {
 				r.send(id, base)
 			}
 			r.settle()
-			c := r.client(true)
-			c.subscribe("e", interval)
-			r.settle()
+			c := r.subscriber("e", true, interval)
 			c.read()
 			want(t, "devices shown at first", len(c.screen.seen["event:e"]), len(ghosts)+1)
 			c.conn.markLagged()
@@ -108,9 +104,7 @@ func outrun(t *testing.T) (*rig, *client) {
 		r.send(id, base)
 	}
 	r.settle()
-	c := r.client(true)
-	c.subscribe("e", 0)
-	r.settle()
+	c := r.subscriber("e", true, 0)
 	c.read()
 	c.conn.markLagged()
 	r.roster(map[string][]string{"e": append(numbered("x", 20), "d")})
@@ -182,15 +176,14 @@ func TestRenewalLeavesLaterSubscriptionsAlone(t *testing.T) {
 
 // kinds takes what is queued, and returns types and reasons of the frames.
 func (c *client) kinds() (list []string) {
-	for ch := c.conn.consumer().Take(); ch != nil; ch = c.conn.consumer().Take() {
-		for b := slices.Concat(ch.Head(), ch.Body()); len(b) > 0; b = b[codec.FrameLen(b):] {
-			f, err := parseFrame(b[:codec.FrameLen(b)])
+	takeEach(c.conn, func(ch *Chunk) {
+		c.receive(bytesOf(ch), func(b []byte) {
+			f, err := parseFrame(b)
 			if err != nil {
 				c.r.t.Fatal(err)
 			}
 			list = append(list, f.Type+f.Reason)
-		}
-		c.conn.consumer().Release(ch)
-	}
+		})
+	})
 	return list
 }

@@ -39,7 +39,7 @@ func runCore(t *testing.T, seed uint64) {
 	}
 	shown := make(chan struct{}, connections)
 	for q := range core.queues {
-		rng := own(seed, uint64(q))
+		rng := newRand(seed, uint64(q))
 		all.Go(func() { eachTurn(ctx, core.Queue(q), func(c *Conn) { c.Owner.(*client).turn(rng, last, shown) }) })
 	}
 	all.Go(func() { arrive(t, core, connections) })
@@ -114,8 +114,8 @@ func (c *client) turn(rng *rand.Rand, last int64, shown chan<- struct{}) {
 		c.show(ch)
 		c.conn.consumer().Release(ch)
 	}
-	if !c.told && c.complete(last) {
-		c.told = true
+	if !c.finished && c.complete(last) {
+		c.finished = true
 		shown <- struct{}{}
 	}
 	if c.conn.active().Rest() {

@@ -11,26 +11,25 @@ import (
 	"pitwall/codec"
 )
 
-// tracker is a device of a course. Its positions are numbered from 1, and the number
-// can be computed from the time: see timeOf. So a spectator can check the order and the
-// gaps of what it gets, without a model of what runs at the same time.
+// tracker is a device of a stressRun. Its positions are numbered from 1, and the time of
+// a position gives its number (see timeOf). So a spectator can check order and gaps
+// without a model of everything that happens at the same time.
 type tracker struct {
-	id     string
-	moves  bool         // the map may move it
-	flawed bool         // points of it may be marked faulty
-	out    atomic.Int64 // the newest number that has been handed out, stored before Deliver
-
-	skipped atomic.Int64 // up to here any may be missing on a screen
+	id        string
+	moves     bool         // the map may move it
+	corrected bool         // positions of it may be marked faulty
+	newest    atomic.Int64 // number of the newest position, stored before Deliver
+	skipped   atomic.Int64 // positions up to this number may be missing on a screen
 
 	// Guarded by the publisher's mu.
-	shown  int64          // what the table has when all is taken in, 0 for nothing
-	banned []int64        // named by the last correction, newest first; nil while that is under way
-	ahead  map[int64]bool // published by a clock that ran ahead
-	vague  bool           // a correction went on beside the publishing: shown is certain with the next position
+	shown     int64          // number that the table has once all shards have applied everything, 0 for none
+	banned    []int64        // named by the last correction, newest first; nil while that is under way
+	ahead     map[int64]bool // published with a clock that was ahead
+	uncertain bool           // a correction ran while it was published: shown is known from the next position on
 
-	mu     sync.Mutex
-	faulty map[int64]bool // marked so
-	told   [][3]int64     // corrections: the newest then, the good one, how many were named
+	mu          sync.Mutex
+	faulty      map[int64]bool // numbers that are marked faulty
+	corrections [][3]int64     // each: the newest number then, the good one, how many were named
 }
 
 // stamp is the row of a number in the table. The publisher's mu is held.
@@ -52,24 +51,24 @@ func (d *tracker) isFaulty(number int64) bool {
 	return d.faulty[number]
 }
 
-// wanders reports whether d may come to an event with a position that is not
-// its first.
-func (d *tracker) wanders() bool { return d.moves || d.flawed }
+// mayJoinLate reports whether d may be added to an event with a position that is not its
+// first.
+func (d *tracker) mayJoinLate() bool { return d.moves || d.corrected }
 
 // mayMiss reports whether a number may be missing on a screen.
 func (d *tracker) mayMiss(number int64) bool {
 	return number <= d.skipped.Load() || d.isFaulty(number)
 }
 
-// story is how it was corrected.
-func (d *tracker) story() string {
+// describe returns the corrections of d, for a failure.
+func (d *tracker) describe() string {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	return fmt.Sprintf("%s corrected %v; ", d.id, d.told)
+	return fmt.Sprintf("%s corrected %v; ", d.id, d.corrections)
 }
 
-// mark says that all after good up to the newest are faulty.
-func (d *tracker) mark(good, newest int64) {
+// markFaulty marks all numbers after good up to newest as faulty.
+func (d *tracker) markFaulty(good, newest int64) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	for k := good + 1; k <= newest; k++ {
@@ -80,14 +79,14 @@ func (d *tracker) mark(good, newest int64) {
 type fleet struct {
 	publishers []*publisher
 	byID       map[string]*tracker
-	flawed     []*tracker
-	heard      [5]atomic.Int64 // by shard: devices that were delivered to it, counted before Deliver
-	marks      atomic.Int64
+	corrected  []*tracker
+	delivered  [5]atomic.Int64 // by shard: different devices, counted before Deliver
+	markers    atomic.Int64    // see awaitInbox
 }
 
-// publisher owns some devices.
+// publisher publishes the positions of some devices.
 type publisher struct {
-	mu      sync.Mutex // held for a round of publishing, and while a device is corrected
+	mu      sync.Mutex // locked for a round of publishing, and while a device is corrected
 	devices []*tracker
 }
 
@@ -98,29 +97,28 @@ func newFleet(rng *rand.Rand, n int) *fleet {
 		f.publishers[i] = &publisher{}
 	}
 	for i := range n {
-		d := &tracker{id: fmt.Sprintf("d%02d", i), moves: i%2 == 0, flawed: i%3 == 0, faulty: map[int64]bool{}, ahead: map[int64]bool{}}
+		d := &tracker{id: fmt.Sprintf("d%02d", i), moves: i%2 == 0, corrected: i%3 == 0, faulty: map[int64]bool{}, ahead: map[int64]bool{}}
 		f.byID[d.id] = d
 		p := f.publishers[i%len(f.publishers)]
 		p.devices = append(p.devices, d)
-		if d.flawed {
-			f.flawed = append(f.flawed, d)
+		if d.corrected {
+			f.corrected = append(f.corrected, d)
 		}
 	}
 	return f
 }
 
-// numbers are the newest that have been handed out.
+// numbers returns the newest number of each device.
 func (f *fleet) numbers() map[string]int64 {
 	m := make(map[string]int64, len(f.byID))
 	for id, d := range f.byID {
-		m[id] = d.out.Load()
+		m[id] = d.newest.Load()
 	}
 	return m
 }
 
-// publish delivers batches of a few positions, at times of more than a reader
-// takes in itself.
-func (p *publisher) publish(c *course, rng *rand.Rand, rounds int) {
+// publish delivers batches of a few positions. Some are too large for a reader's turn.
+func (p *publisher) publish(c *stressRun, rng *rand.Rand, rounds int) {
 	for range rounds {
 		p.mu.Lock()
 		batches := make([]*Batch, c.core.Shards())
@@ -140,7 +138,7 @@ func (p *publisher) publish(c *course, rng *rand.Rand, rounds int) {
 	}
 }
 
-func (c *course) add(batches []*Batch, p codec.Position) {
+func (c *stressRun) add(batches []*Batch, p codec.Position) {
 	i := c.core.ShardOf(p.DeviceID)
 	if batches[i] == nil {
 		batches[i] = c.core.AcquireBatch()
@@ -149,7 +147,7 @@ func (c *course) add(batches []*Batch, p codec.Position) {
 	batches[i].Positions = append(batches[i].Positions, p)
 }
 
-func (c *course) deliver(batches []*Batch) {
+func (c *stressRun) deliver(batches []*Batch) {
 	for i, b := range batches {
 		if b == nil {
 			continue
@@ -160,16 +158,16 @@ func (c *course) deliver(batches []*Batch) {
 	}
 }
 
-// next makes a record of d: mostly the next position, at times one that is
-// late, sent twice, faulty, or of a clock that runs ahead.
-func (d *tracker) next(c *course, rng *rand.Rand) codec.Position {
-	k := d.out.Load()
+// next returns a record of d: mostly the next position, sometimes one that is late, sent
+// twice, faulty, or of a clock that is ahead.
+func (d *tracker) next(c *stressRun, rng *rand.Rand) codec.Position {
+	k := d.newest.Load()
 	r := codec.Position{DeviceID: d.id, TS: timeOf(k), Arrival: timeOf(k)}
 	switch n := rng.IntN(40); {
-	case n == 0 && !d.flawed && k > 0: // late
+	case n == 0 && !d.corrected && k > 0: // late
 		r.TS = timeOf(k-rng.Int64N(k)) - 5
 		return r
-	case n == 1 && !d.flawed && k > 0: // again
+	case n == 1 && !d.corrected && k > 0: // sent twice
 		return r
 	case n == 2: // faulty from the start
 		r.TS, r.Faulty = timeOf(k)+5, true
@@ -181,109 +179,109 @@ func (d *tracker) next(c *course, rng *rand.Rand) codec.Position {
 	}
 	r = c.advance(d)
 	if rng.IntN(20) == 0 {
-		d.ahead[d.out.Load()] = true
-		r.TS = d.stamp(d.out.Load()).TS
+		d.ahead[d.newest.Load()] = true
+		r.TS = d.stamp(d.newest.Load()).TS
 	}
 	return r
 }
 
-// advance makes d's next position.
-func (c *course) advance(d *tracker) codec.Position {
-	k := d.out.Add(1)
+// advance returns d's next position.
+func (c *stressRun) advance(d *tracker) codec.Position {
+	k := d.newest.Add(1)
 	if k == 1 {
-		c.fleet.heard[c.core.ShardOf(d.id)].Add(1)
+		c.fleet.delivered[c.core.ShardOf(d.id)].Add(1)
 	}
-	d.shown, d.vague = k, false
+	d.shown, d.uncertain = k, false
 	return codec.Position{DeviceID: d.id, TS: timeOf(k), Arrival: timeOf(k)}
 }
 
-// takenIn waits until shard i has taken in what was delivered to it so far: a
-// device that it has not heard of comes after that.
-func (c *course) takenIn(i int) {
+// awaitInbox waits until shard i has applied everything that was delivered to it so far:
+// it delivers a marker, a new device, and waits until the shard knows it.
+func (c *stressRun) awaitInbox(i int) {
 	id := ""
 	for id == "" || c.core.ShardOf(id) != i {
-		id = fmt.Sprintf("mark-%d", c.fleet.marks.Add(1))
+		id = fmt.Sprintf("marker-%d", c.fleet.markers.Add(1))
 	}
-	c.fleet.heard[i].Add(1)
+	c.fleet.delivered[i].Add(1)
 	b := c.core.AcquireBatch()
 	b.Positions = append(b.Positions, codec.Position{DeviceID: id, TS: base, Arrival: base})
 	c.deliver(append(make([]*Batch, i), b))
-	n := c.fleet.heard[i].Load() // those before ours among them
+	n := c.fleet.delivered[i].Load()
 	if !eventually(func() bool { return c.core.workers[i].stats.devices.Load() >= n }) {
 		c.t.Errorf("shard %d knows %d devices, want %d", i, c.core.workers[i].stats.devices.Load(), n)
 	}
 }
 
-// correct marks the newest positions of some devices as faulty, or takes the
-// marks back, all in one command.
-func (c *course) correct(rng *rand.Rand) {
-	if len(c.fleet.flawed) == 0 {
+// correct marks the newest positions of some devices as faulty, or removes the marks,
+// all in one command.
+func (c *stressRun) correct(rng *rand.Rand) {
+	if len(c.fleet.corrected) == 0 {
 		return
 	}
 	var some []*tracker
-	for _, i := range rng.Perm(len(c.fleet.flawed))[:min(len(c.fleet.flawed), 1+rng.IntN(4))] {
-		some = append(some, c.fleet.flawed[i])
+	for _, i := range rng.Perm(len(c.fleet.corrected))[:min(len(c.fleet.corrected), 1+rng.IntN(4))] {
+		some = append(some, c.fleet.corrected[i])
 	}
-	release := c.fleet.hold(some)
-	some = slices.DeleteFunc(some, func(d *tracker) bool { return d.out.Load() == 0 || d.vague })
+	resume := c.fleet.pause(some)
+	some = slices.DeleteFunc(some, func(d *tracker) bool { return d.newest.Load() == 0 || d.uncertain })
 	var list []Correction
-	if rng.IntN(3) > 0 { // while the publishers wait
+	if rng.IntN(3) > 0 { // the publishers wait until the correction is applied
 		for _, d := range some {
-			c.takenIn(c.core.ShardOf(d.id))
-			newest, good := d.out.Load(), d.lastGood(d.out.Load(), rng)
+			c.awaitInbox(c.core.ShardOf(d.id))
+			newest, good := d.newest.Load(), d.lastGood(d.newest.Load(), rng)
 			switch {
-			case rng.IntN(4) == 0 && d.shown < newest: // the marks are taken back
+			case rng.IntN(4) == 0 && d.shown < newest: // remove the marks
 				d.shown, d.banned = newest, nil
 				list = append(list, d.correction(newest))
 			case d.shown != good:
-				d.mark(good, newest)
+				d.markFaulty(good, newest)
 				d.shown = good
 				list = append(list, d.correction(good))
 			}
 		}
-		c.tell(list)
-		release()
+		c.sendCorrections(list)
+		resume()
 		return
 	}
 	var named [][]int64
 	for _, d := range some {
-		newest, good := d.out.Load(), d.lastGood(d.out.Load(), rng)
-		d.mark(good, newest)
-		d.skipped.Store(newest) // what waits in the inbox is late if good comes before it
-		d.vague = true
+		newest, good := d.newest.Load(), d.lastGood(d.newest.Load(), rng)
+		d.markFaulty(good, newest)
+		d.skipped.Store(newest) // what is in the inbox is late if the correction comes first
+		d.uncertain = true
 		list = append(list, d.correction(good))
 		named = append(named, d.banned)
 		d.banned = nil
 	}
-	release()
-	c.tell(list)
-	release = c.fleet.hold(some)
+	resume()
+	c.sendCorrections(list)
+	resume = c.fleet.pause(some)
 	for i, d := range some {
 		d.banned = named[i]
 	}
-	release()
+	resume()
 }
 
-// hold has the publishers of some devices wait until release is called.
-func (f *fleet) hold(some []*tracker) (release func()) {
-	var held []*publisher
-	for _, p := range f.publishers { // in one order
+// pause makes the publishers of some devices wait until resume is called.
+func (f *fleet) pause(some []*tracker) (resume func()) {
+	var paused []*publisher
+	for _, p := range f.publishers { // always in the same order, so that there is no deadlock
 		if slices.ContainsFunc(some, func(d *tracker) bool { return slices.Contains(p.devices, d) }) {
 			p.mu.Lock()
-			held = append(held, p)
+			paused = append(paused, p)
 		}
 	}
 	return func() {
-		for _, p := range held {
+		for _, p := range paused {
 			p.mu.Unlock()
 		}
 	}
 }
 
-// correction is what the table tells of d: all after good, up to the newest, are
-// faulty, of which it names the newest.
+// correction returns the correction of d with which all numbers after good are faulty.
+// It names the newest of them.
 func (d *tracker) correction(good int64) Correction {
-	newest := d.out.Load()
+	newest := d.newest.Load()
 	x := Correction{Device: d.id}
 	if good > 0 {
 		s := d.stamp(good)
@@ -295,17 +293,17 @@ func (d *tracker) correction(good int64) Correction {
 	}
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	d.told = append(d.told, [3]int64{newest, good, int64(len(x.Faulty))})
+	d.corrections = append(d.corrections, [3]int64{newest, good, int64(len(x.Faulty))})
 	return x
 }
 
-func (c *course) tell(list []Correction) {
+func (c *stressRun) sendCorrections(list []Correction) {
 	if err := c.core.Correct(context.Background(), list); err != nil {
 		c.t.Errorf("correct: %v", err)
 	}
 }
 
-// lastGood chooses the one to fall back to, 0 for none.
+// lastGood chooses the number to fall back to, 0 for none.
 func (d *tracker) lastGood(newest int64, rng *rand.Rand) int64 {
 	if rng.IntN(6) == 0 {
 		return 0
@@ -317,16 +315,17 @@ func (d *tracker) lastGood(newest int64, rng *rand.Rand) int64 {
 	return good
 }
 
-// finish publishes what makes the table certain, and waits until it is taken in.
-func (f *fleet) finish(c *course) {
+// finish publishes a position of each device whose state is uncertain, and waits until
+// all shards have applied everything.
+func (f *fleet) finish(c *stressRun) {
 	batches := make([]*Batch, c.core.Shards())
-	for _, d := range f.flawed {
-		if d.vague {
+	for _, d := range f.corrected {
+		if d.uncertain {
 			c.add(batches, c.advance(d))
 		}
 	}
 	c.deliver(batches)
 	for i := range batches {
-		c.takenIn(i)
+		c.awaitInbox(i)
 	}
 }

@@ -3,20 +3,21 @@ package shard
 import (
 	"context"
 	"math/rand/v2"
+	"slices"
 	"sync/atomic"
 	"time"
 
 	"pitwall/codec"
 )
 
-// mapChanges changes the map of a course.
-type mapChanges struct {
-	c       *course
-	members map[string]map[string]bool // event -> devices; nil while there is no such event
+// rosterChanges swaps the map of a stressRun.
+type rosterChanges struct {
+	c       *stressRun
+	members map[string]map[string]bool // event -> devices; nil while the event does not exist
 }
 
-func newMapChanges(c *course, rng *rand.Rand) *mapChanges {
-	r := &mapChanges{c, map[string]map[string]bool{}}
+func newRosterChanges(c *stressRun, rng *rand.Rand) *rosterChanges {
+	r := &rosterChanges{c, map[string]map[string]bool{}}
 	for _, e := range c.events {
 		r.members[e] = map[string]bool{}
 		for id := range c.fleet.byID {
@@ -28,8 +29,8 @@ func newMapChanges(c *course, rng *rand.Rand) *mapChanges {
 	return r
 }
 
-// change moves some devices in and out, and at times has an event end or begin.
-func (r *mapChanges) change(rng *rand.Rand) {
+// change adds and removes some devices, and sometimes ends or begins an event.
+func (r *rosterChanges) change(rng *rand.Rand) {
 	e := r.c.events[rng.IntN(len(r.c.events))]
 	if r.members[e] == nil {
 		r.members[e] = map[string]bool{}
@@ -49,7 +50,7 @@ func (r *mapChanges) change(rng *rand.Rand) {
 	r.swap()
 }
 
-func (r *mapChanges) swap() {
+func (r *rosterChanges) swap() {
 	var ro Roster
 	for e, devices := range r.members {
 		if devices != nil {
@@ -64,96 +65,91 @@ func (r *mapChanges) swap() {
 	}
 }
 
-// session sends the commands of one spectator after the other.
+// session sends the commands of a spectator. When that leaves, another one comes.
 type session struct {
-	c    *course
-	s    *spectator
-	held map[string]*Topic
+	c          *stressRun
+	s          *spectator
+	subscribed map[string]*Topic
 }
 
-var spectators atomic.Int64
+var lastSpectator atomic.Int64 // id
 
-func newSession(c *course, rng *rand.Rand) *session {
+func newSession(c *stressRun, rng *rand.Rand) *session {
 	s := &session{c: c}
-	s.come(rng)
+	s.connect(rng)
 	return s
 }
 
-// come has a new spectator connect.
-func (x *session) come(rng *rand.Rand) {
-	x.held = map[string]*Topic{}
-	x.s = newSpectator(x.c, int(spectators.Add(1)), rng)
+// connect connects a new spectator.
+func (x *session) connect(rng *rand.Rand) {
+	x.subscribed = map[string]*Topic{}
+	x.s = newSpectator(x.c, int(lastSpectator.Add(1)), rng)
 	x.c.mu.Lock()
-	x.c.here = append(x.c.here, x.s)
+	x.c.connected = append(x.c.connected, x.s)
 	x.c.mu.Unlock()
 }
 
 func (x *session) act(rng *rand.Rand) {
 	e := x.c.events[rng.IntN(len(x.c.events))]
 	switch n := rng.IntN(100); {
-	case n < 70 && (x.held[e] == nil || n < 12):
+	case n < 70 && (x.subscribed[e] == nil || n < 12):
 		x.subscribe(e, Intervals[0]*time.Duration(max(0, rng.IntN(5)-2)))
-	case n < 90 && n >= 80 && x.held[e] != nil:
+	case n < 90 && n >= 80 && x.subscribed[e] != nil:
 		x.unsubscribe(e)
 	case n == 99:
-		x.leave()
-		x.come(rng)
+		x.disconnect()
+		x.connect(rng)
 	}
 }
 
-// subscribe asks for e, or changes the interval.
+// subscribe subscribes to e, or changes the interval.
 func (x *session) subscribe(e string, interval time.Duration) {
-	t, parts := x.held[e], 0
+	t, parts := x.subscribed[e], 0
 	if t == nil {
 		var ok bool
 		if t, ok = x.c.core.Watch(e); !ok {
 			return
 		}
-		x.held[e], parts = t, x.c.core.Shards()
+		x.subscribed[e], parts = t, x.c.core.Shards()
 	}
 	done := make(chan struct{})
-	x.s.asks(t.Name(), &ask{interval: interval, held: true, pending: true})
+	x.s.request(t.Name(), &request{interval: interval, subscribed: true, pending: true})
 	x.s.conn.Push(NewControl(codec.AppendSubscribed(nil, "", t.Name(), x.c.core.Devices(t), parts, int(interval.Milliseconds()))))
-	x.c.core.Subscribe(x.s.conn, t, interval, func() { x.s.served(t.Name()); close(done) })
+	x.c.core.Subscribe(x.s.conn, t, interval, func() { x.s.carriedOut(t.Name()); close(done) })
 	x.await(done)
 }
 
 func (x *session) unsubscribe(e string) {
-	t := x.held[e]
+	t := x.subscribed[e]
 	done := make(chan struct{})
-	x.s.asks(t.Name(), &ask{pending: true})
+	x.s.request(t.Name(), &request{pending: true})
 	answer := NewControl(codec.AppendUnsubscribed(nil, "", t.Name()))
 	x.c.core.Unsubscribe(x.s.conn, t, answer, func() { close(done) })
 	x.await(done)
 	x.c.core.Unwatch(t)
-	delete(x.held, e)
+	delete(x.subscribed, e)
 }
 
-// leave ends the connection, with whatever is in its queue.
-func (x *session) leave() {
+// disconnect closes the connection, whatever is in its queue.
+func (x *session) disconnect() {
 	done := make(chan struct{})
 	x.s.conn.Close()
 	x.c.core.Leave(x.s.conn, func() { close(done) })
 	x.await(done)
-	for _, t := range x.held {
+	for _, t := range x.subscribed {
 		x.c.core.Unwatch(t)
 	}
-	x.s.conn.Schedule() // the writer lets go of what it has
+	x.s.conn.Schedule() // the writer releases what it has taken
 	x.c.mu.Lock()
 	defer x.c.mu.Unlock()
-	x.c.gone = append(x.c.gone, x.s)
-	for i, s := range x.c.here {
-		if s == x.s {
-			x.c.here = append(x.c.here[:i], x.c.here[i+1:]...)
-			break
-		}
-	}
+	x.c.disconnected = append(x.c.disconnected, x.s)
+	x.c.connected = slices.DeleteFunc(x.c.connected, func(s *spectator) bool { return s == x.s })
 }
 
 func (x *session) await(done <-chan struct{}) {
 	select {
 	case <-done:
-	case <-time.After(patience):
-		x.c.t.Errorf("spectator %d: a command is not carried out", x.s.id)
+	case <-time.After(timeout):
+		x.c.t.Errorf("spectator %d: a command was not carried out", x.s.id)
 	}
 }

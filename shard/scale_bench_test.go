@@ -1,7 +1,6 @@
 package shard
 
 import (
-	"context"
 	"fmt"
 	"math/rand/v2"
 	"runtime"
@@ -109,16 +108,6 @@ func pairs(devices, events int) (ro Roster, names []string) {
 	return ro, names
 }
 
-// swapped puts a map in force on a rig.
-func swapped(tb testing.TB, r *rig, ro Roster) {
-	ended, cancel := context.WithCancel(context.Background())
-	cancel() // the shards are turned by this goroutine: see rig.roster
-	if err := r.core.Swap(ended, ro); err == nil {
-		tb.Fatal("Swap did not wait for the shards")
-	}
-	r.settle()
-}
-
 // BenchmarkTake takes in positions of 50,000 devices in 10,000 events, which
 // nobody watches or which have one subscriber each; one operation is one
 // position, with its share of the seals and of the drains.
@@ -128,7 +117,8 @@ func BenchmarkTake(b *testing.B) {
 		b.Run(fmt.Sprintf("watched=%v", watched), func(b *testing.B) {
 			r := newRig(b, Config{Shards: 1})
 			ro, names := pairs(devices, events)
-			swapped(b, r, ro)
+			r.swapRoster(ro)
+			r.settle()
 			var conns []*Conn
 			for i := 0; watched && i < events; i++ {
 				c := r.core.NewConn(0, false, nil)
@@ -184,7 +174,8 @@ func benchSwap(b *testing.B, moved int, watched bool) {
 	for i := range moved {
 		two.Pairs[i].Event = fmt.Sprintf("event-%05d", (i+1)%events)
 	}
-	swapped(b, r, one)
+	r.swapRoster(one)
+	r.settle()
 	for _, d := range names {
 		r.send(d, base)
 		r.turn(r.core.ShardOf(d))
@@ -208,9 +199,7 @@ func benchSwap(b *testing.B, moved int, watched bool) {
 	var shards time.Duration
 	var longest []time.Duration
 	for n := range b.N {
-		ended, cancel := context.WithCancel(context.Background())
-		cancel()
-		_ = r.core.Swap(ended, []Roster{two, one}[n%2])
+		r.swapRoster([]Roster{two, one}[n%2])
 		most := time.Duration(0)
 		for _, w := range r.core.workers {
 			for more := true; more; {

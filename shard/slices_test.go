@@ -1,7 +1,6 @@
 package shard
 
 import (
-	"context"
 	"fmt"
 	"maps"
 	"math"
@@ -138,13 +137,11 @@ func (x *sliced) report(ids ...string) {
 
 // correct takes devices that have reported last back to a time before.
 func (x *sliced) correct(ids ...string) {
-	ctx, cancel := context.WithCancel(context.Background())
-	cancel()
 	var list []Correction
 	for _, id := range ids {
 		list = append(list, fall(id, x.ts-5, x.ts))
 	}
-	_ = x.core.Correct(ctx, list)
+	x.correctLater(list...)
 	x.turn(0)
 }
 
@@ -324,9 +321,7 @@ func slicedWithChange(t *testing.T, task, change func(*sliced), client func(*rig
 	if n, _ := x.c.conn.Queued(); n > 0 && !x.c.conn.Closed() || x.c.conn.recovering.Load() {
 		t.Fatalf("after %d turns: %d chunks to come", turns, n)
 	}
-	for c := x.c.conn.consumer().Take(); c != nil; c = x.c.conn.consumer().Take() {
-		x.c.conn.consumer().Release(c)
-	}
+	takeEach(x.c.conn, func(*Chunk) {})
 	x.fast.unsubscribe("e")
 	for _, c := range append(x.more, x.c) {
 		x.core.Leave(c.conn, func() {})

@@ -11,9 +11,7 @@ func updatingRig(t *testing.T, cfg Config) (r *rig, names []string) {
 	cfg.Shards = 1
 	r = newRig(t, cfg)
 	r.core.slice = 1
-	for i := range 10 {
-		names = append(names, fmt.Sprintf("a%d", i))
-	}
+	names = numbered("a", 10)
 	r.roster(map[string][]string{"a": names, "b": nil})
 	return r, names
 }
@@ -22,9 +20,7 @@ func TestSwapLetsOthersThrough(t *testing.T) {
 	r, names := updatingRig(t, Config{})
 	r.send("q", base)
 	r.roster(map[string][]string{"a": names, "b": nil, "quiet": {"q"}})
-	quiet := r.client(false)
-	quiet.subscribe("quiet", 0)
-	r.settle()
+	quiet := r.subscriber("quiet", false, 0)
 	r.swap(map[string][]string{"a": nil, "b": names, "quiet": {"q"}})
 	r.send("q", base+1)
 	late := r.client(false)
@@ -92,9 +88,7 @@ func TestRecordsDuringASwap(t *testing.T) {
 func TestFirstRecordDuringASwap(t *testing.T) {
 	for turns := range 12 {
 		r, names := updatingRig(t, Config{})
-		c := r.client(false)
-		c.subscribe("b", 0)
-		r.settle()
+		c := r.subscriber("b", false, 0)
 		r.swap(map[string][]string{"a": nil, "b": names})
 		for range turns {
 			r.turn(0)
