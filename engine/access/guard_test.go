@@ -16,7 +16,7 @@ import (
 	"pitwall/engine/internal/testenv"
 )
 
-// authorize decides, and asks where that is needed.
+// authorize calls Decide, and Ask if Decide leaves it open.
 func authorize(t *testing.T, g *Guard, who any, event string) (allowed bool, err error) {
 	t.Helper()
 	allowed, key, err := g.Decide(who, event)
@@ -26,19 +26,20 @@ func authorize(t *testing.T, g *Guard, who any, event string) (allowed bool, err
 	return allowed, err
 }
 
-// allowed asks and reports an error.
-func allowed(t *testing.T, g *Guard, who any, event string) bool {
+// mayWatch is authorize for cases in which an error fails the test.
+func mayWatch(t *testing.T, g *Guard, who any, event string) bool {
 	t.Helper()
 	yes, err := authorize(t, g, who, event)
 	if err != nil {
-		t.Errorf("%s: %v", event, err)
+		t.Errorf("authorize %s: %v", event, err)
 	}
 	return yes
 }
 
+// An event may be watched if any of the configured ways allows it.
 func TestDecisionsCombine(t *testing.T) {
-	d := newDouble(t, func(w http.ResponseWriter, r *http.Request) {
-		says(200, `{"allowed":`+map[bool]string{true: "true", false: "false"}[r.URL.Query().Get("event") == "asked"]+`}`)(w, r)
+	d := newStubServer(t, func(w http.ResponseWriter, r *http.Request) {
+		response(200, `{"allowed":`+map[bool]string{true: "true", false: "false"}[r.URL.Query().Get("event") == "asked"]+`}`)(w, r)
 	})
 	ada := &Identity{user: "ada", events: grants{"named"}}
 	for _, c := range []struct {
@@ -58,89 +59,90 @@ func TestDecisionsCombine(t *testing.T) {
 		{"claims", &Identity{user: "ada", events: grants{"*"}, expires: time.Now().Add(-time.Second)}, ""},
 	} {
 		t.Run(c.decide, func(t *testing.T) {
-			g, store := guard(t, func(o *Options) { o.Decide, o.DecideURL = strings.Fields(c.decide), d.URL })
-			store.write(t, "ada", "joined", "open")
+			g, store := newGuard(t, func(o *Options) { o.Decide, o.DecideURL = strings.Fields(c.decide), d.URL })
+			store.add(t, "ada", "joined", "open")
 			if _, err := g.lists.refresh(t.Context()); err != nil {
 				t.Fatal(err)
 			}
 			for _, event := range []string{"open", "named", "joined", "asked", "other"} {
-				if got, want := allowed(t, g, c.who, event), strings.Contains(" "+c.want+" ", " "+event+" "); got != want {
-					t.Errorf("%s: %v, want %v", event, got, want)
+				if got, want := mayWatch(t, g, c.who, event), strings.Contains(" "+c.want+" ", " "+event+" "); got != want {
+					t.Errorf("may watch %s: %v, want %v", event, got, want)
 				}
 			}
 		})
 	}
 }
 
-// TestErrorIsNeverAYes: an error is never a yes, and a yes of another is enough.
-func TestErrorIsNeverAYes(t *testing.T) {
-	d := newDouble(t, says(500, ""))
-	g, _ := guard(t, func(o *Options) { o.Decide, o.DecideURL = []string{ByHTTP, ByClaims}, d.URL })
+// An error of one way to decide allows nothing. If another way allows the event, that
+// is enough.
+func TestErrorAllowsNothing(t *testing.T) {
+	d := newStubServer(t, response(500, ""))
+	g, _ := newGuard(t, func(o *Options) { o.Decide, o.DecideURL = []string{ByHTTP, ByClaims}, d.URL })
 	ada := &Identity{user: "ada", events: grants{"named"}}
-	if !allowed(t, g, ada, "named") {
-		t.Error("the token's own event is refused")
+	if !mayWatch(t, g, ada, "named") {
+		t.Error("the event of the token is refused, want it allowed")
 	}
 	if yes, err := authorize(t, g, ada, "other"); yes || err == nil {
-		t.Errorf("%v, %v, want an error", yes, err)
+		t.Errorf("got %v, %v; want false and an error", yes, err)
 	}
 	if yes, err := authorize(t, g, "somebody", "named"); yes || err != nil {
-		t.Errorf("a stranger: %v, %v", yes, err)
+		t.Errorf("an unknown client: got %v, %v; want false and no error", yes, err)
 	}
 }
 
+// A list of public events that is older than the grace is not used.
 func TestPublicEventsGoStale(t *testing.T) {
-	g, store := guard(t, func(o *Options) { o.Decide, o.Grace = []string{ByPublic}, time.Hour })
-	store.write(t, "x", "x", "open")
+	g, store := newGuard(t, func(o *Options) { o.Decide, o.Grace = []string{ByPublic}, time.Hour })
+	store.add(t, "x", "x", "open")
 	if _, err := g.lists.refresh(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	if !allowed(t, g, &Identity{}, "open") || !g.MayList("open") || g.MayList("shut") {
-		t.Error("fresh lists: want open to be public, and nothing else")
+	if !mayWatch(t, g, &Identity{}, "open") || !g.MayList("open") || g.MayList("shut") {
+		t.Error("with fresh lists, open is not public, or another event is")
 	}
 	g.lists.readAt = time.Now().Add(-2 * time.Hour)
 	if yes, err := authorize(t, g, &Identity{}, "open"); yes || err == nil {
-		t.Errorf("stale lists: %v, %v, want an error", yes, err)
+		t.Errorf("with stale lists: got %v, %v; want false and an error", yes, err)
 	}
 	if g.MayList("open") {
-		t.Error("stale lists: an event that nobody can watch is named to strangers")
+		t.Error("with stale lists, an event that nobody can watch is listed")
 	}
 }
 
-// TestStaleListsAreReported to those who keep a list of what may be named, and so is
-// their end.
+// Changed is called when the lists become stale, and when they are fresh again.
 func TestStaleListsAreReported(t *testing.T) {
 	var listed atomic.Bool
-	var d *away
+	var failing *failingStore
 	var g *Guard
-	g, store := guard(t, func(o *Options) {
-		d = &away{Store: o.Store}
-		o.Decide, o.Grace, o.Store = []string{ByPublic}, shortTimeout, d
+	g, store := newGuard(t, func(o *Options) {
+		failing = &failingStore{Store: o.Store}
+		o.Decide, o.Grace, o.Store = []string{ByPublic}, shortTimeout, failing
 		o.Changed = func() { listed.Store(g.MayList("open")) }
 	})
-	store.write(t, "x", "x", "open")
-	run(t, g)
+	store.add(t, "x", "x", "open")
+	runGuard(t, g)
 	eventually(t, "the event to be listed", listed.Load)
-	d.gone.Store(true)
+	failing.on.Store(true)
 	eventually(t, "the event to be listed no more", func() bool { return !listed.Load() })
-	d.gone.Store(false)
+	failing.on.Store(false)
 	eventually(t, "the event to be listed again", listed.Load)
 }
 
-// away is a Store that cannot be read at times.
-type away struct {
+// failingStore is a Store that cannot be read while on is set.
+type failingStore struct {
 	Store
-	gone atomic.Bool
+	on atomic.Bool
 }
 
-func (a *away) PublicEvents(ctx context.Context) ([]string, error) {
-	if a.gone.Load() {
-		return nil, errors.New("away")
+func (f *failingStore) PublicEvents(ctx context.Context) ([]string, error) {
+	if f.on.Load() {
+		return nil, errors.New("the store fails")
 	}
-	return a.Store.PublicEvents(ctx)
+	return f.Store.PublicEvents(ctx)
 }
 
-// TestDelayedEventsAreClosed to the public, wherever it is let in: nobody can hold
-// positions back yet. Who is named by a token or the database is not the public.
+// Events with a delay are closed to the public, however it would be let in, since
+// positions cannot be delayed yet. Clients named by a token or the database may watch.
 func TestDelayedEventsAreClosed(t *testing.T) {
 	var log strings.Builder
 	link := &Identity{user: "link:1", event: "late"}
@@ -152,7 +154,7 @@ func TestDelayedEventsAreClosed(t *testing.T) {
 	}{
 		{"everybody may watch everything", ModeNone, nil, &Identity{}, false, false},
 		{"a public event", ModeNone, []string{ByPublic}, &Identity{}, false, false},
-		{"a public event, and somebody known", ModeJWT, []string{ByPublic}, &Identity{user: "ada"}, false, false},
+		{"a public event, and a known user", ModeJWT, []string{ByPublic}, &Identity{user: "ada"}, false, false},
 		{"a share link", ModeJWT, []string{ByClaims}, link, false, false},
 		{"a share link, and a public event", ModeJWT, []string{ByPublic}, link, false, false},
 		{"named in a token", ModeJWT, []string{ByPublic, ByClaims}, &Identity{user: "ada", events: grants{"*"}}, true, false},
@@ -160,88 +162,89 @@ func TestDelayedEventsAreClosed(t *testing.T) {
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			log.Reset()
-			g, store := guard(t, func(o *Options) {
+			g, store := newGuard(t, func(o *Options) {
 				o.Mode, o.Decide, o.Logger = c.mode, c.decide, slog.New(slog.NewTextHandler(&log, nil))
 			})
-			store.write(t, "bob", "late", "late")
-			look := func(want bool) {
+			store.add(t, "bob", "late", "late")
+			check := func(want bool) {
 				t.Helper()
 				if _, err := g.refresh(t.Context()); err != nil {
 					t.Fatal(err)
 				}
 				g.decisions.flush()
-				if got := allowed(t, g, c.who, "late"); got != want {
+				if got := mayWatch(t, g, c.who, "late"); got != want {
 					t.Errorf("may watch: %t, want %t", got, want)
 				}
 			}
 			before := c.want || len(c.decide) == 0 || c.decide[0] == ByPublic || c.who.event != ""
-			look(before)
+			check(before)
 			if _, err := store.file.ExecContext(t.Context(), "UPDATE pitwall_events SET delay_s = 1"); err != nil {
 				t.Fatal(err)
 			}
-			look(c.want)
+			check(c.want)
 			if g.MayList("late") != c.list {
-				t.Error("it is listed")
+				t.Errorf("listed: %v, want %v", !c.list, c.list)
 			}
 			if n := strings.Count(log.String(), "delay_s"); n != 1 || !strings.Contains(log.String(), "late") {
-				t.Errorf("told %d times: %s", n, log.String())
+				t.Errorf("logged %d times, want once with the event: %s", n, log.String())
 			}
 			if _, err := store.file.ExecContext(t.Context(), "UPDATE pitwall_events SET delay_s = 0"); err != nil {
 				t.Fatal(err)
 			}
-			look(before)
+			check(before)
 		})
 	}
 }
 
-// TestRevocationIsNotified has a token revoked while the Guard runs.
+// A token that is revoked while the Guard runs is refused at once.
 func TestRevocationIsNotified(t *testing.T) {
 	var changed atomic.Int64
-	g, store := guard(t, func(o *Options) { o.Changed = func() { changed.Add(1) }; o.Refresh = time.Hour })
-	run(t, g)
-	eventually(t, "the first look", func() bool { return changed.Load() > 0 })
-	token := sign(t, jose.HS256, secret, "", good("jti", "t1", "events", []string{"rally"}))
-	who, status := g.Authenticate(asks("/live", "Authorization", "Bearer "+token))
-	if status != 0 || !allowed(t, g, who, "rally") {
-		t.Fatalf("status %d", status)
+	g, store := newGuard(t, func(o *Options) { o.Changed = func() { changed.Add(1) }; o.Refresh = time.Hour })
+	runGuard(t, g)
+	eventually(t, "the first call of Changed", func() bool { return changed.Load() > 0 })
+	token := validToken(t, "jti", "t1", "events", []string{"rally"})
+	who, status := g.Authenticate(bearerRequest(token))
+	if status != 0 || !mayWatch(t, g, who, "rally") {
+		t.Fatalf("status %d, want 0 and access to rally", status)
 	}
 	before := changed.Load()
 	if err := store.Revoke(t.Context(), "t1", time.Now().Add(time.Hour)); err != nil {
 		t.Fatal(err)
 	}
-	eventually(t, "word of the revocation", func() bool { return changed.Load() > before })
+	eventually(t, "a call of Changed", func() bool { return changed.Load() > before })
 	if still, err := g.Confirm(t.Context(), who); still != nil || err != nil {
-		t.Errorf("confirmed: %v, %v", still, err)
+		t.Errorf("confirm: got %v, %v; want nil and no error", still, err)
 	}
-	if allowed(t, g, who, "rally") {
+	if mayWatch(t, g, who, "rally") {
 		t.Error("a revoked token may watch")
 	}
-	if _, status := g.Authenticate(asks("/live", "Authorization", "Bearer "+token)); status != 401 {
-		t.Errorf("again: status %d, want 401", status)
+	if _, status := g.Authenticate(bearerRequest(token)); status != 401 {
+		t.Errorf("connect again: status %d, want 401", status)
 	}
 }
 
-// TestChangesAreSeenWithoutNotifications: another process writes the file.
+// Changes that another process writes into the file are seen without a notification.
 func TestChangesAreSeenWithoutNotifications(t *testing.T) {
 	var changed atomic.Int64
-	g, store := guard(t, func(o *Options) { o.Changed = func() { changed.Add(1) }; o.Decide = []string{ByPublic} })
-	run(t, g)
-	eventually(t, "the first look", func() bool { return changed.Load() > 0 })
-	store.write(t, "x", "x", "open")
+	g, store := newGuard(t, func(o *Options) { o.Changed = func() { changed.Add(1) }; o.Decide = []string{ByPublic} })
+	runGuard(t, g)
+	eventually(t, "the first call of Changed", func() bool { return changed.Load() > 0 })
+	store.add(t, "x", "x", "open")
 	eventually(t, "the public event", func() bool { return g.MayList("open") && changed.Load() > 1 })
 }
 
+// A session may be renewed with a valid token of its user, and with no other.
 func TestRenewal(t *testing.T) {
-	g, _ := guard(t, func(o *Options) { o.LinkSecret = secret; o.Slots = nil })
-	token := func(more ...any) string { return sign(t, jose.HS256, secret, "", good(more...)) }
+	g, _ := newGuard(t, func(o *Options) { o.LinkSecret = secret; o.Slots = nil })
+	token := func(more ...any) string { return validToken(t, more...) }
 	soon := time.Now().Add(30 * time.Second).Unix()
-	who, status := g.Authenticate(asks("/live?access_token=" + token("exp", soon)))
+	who, status := g.Authenticate(newRequest("/live?access_token=" + token("exp", soon)))
 	if status != 0 {
-		t.Fatalf("status %d", status)
+		t.Fatalf("status %d, want 0 and access to rally", status)
 	}
 	now, err := g.Renew(t.Context(), who, token("events", []string{"rally"}))
-	if err != nil || now == nil || !g.Deadline(now).After(g.Deadline(who)) || !allowed(t, g, now, "rally") {
-		t.Fatalf("renewed to %+v, %v", now, err)
+	if err != nil || now == nil || !g.Deadline(now).After(g.Deadline(who)) || !mayWatch(t, g, now, "rally") {
+		t.Fatalf("renewed to %+v, %v; want a later deadline, and rally allowed", now, err)
 	}
 	link := &Link{Event: "rally", Expires: time.Now().Add(time.Hour)}
 	linkToken, err := link.Sign(secret)
@@ -249,50 +252,50 @@ func TestRenewal(t *testing.T) {
 		t.Fatal(err)
 	}
 	for name, bad := range map[string]string{
-		"another user's":   token("sub", "eve"),
-		"an expired one":   token("exp", time.Now().Add(-time.Hour).Unix()),
-		"a link's":         linkToken,
-		"none":             "x",
-		"one that is huge": strings.Repeat("x", maxToken+1),
+		"another user's": token("sub", "eve"),
+		"an expired one": token("exp", time.Now().Add(-time.Hour).Unix()),
+		"a link's":       linkToken,
+		"not a token":    "x",
+		"a huge one":     strings.Repeat("x", maxToken+1),
 	} {
 		if now, err := g.Renew(t.Context(), who, bad); now != nil || err != nil {
-			t.Errorf("%s: renewed to %+v, %v", name, now, err)
+			t.Errorf("%s: renewed to %+v, %v; want nil and no error", name, now, err)
 		}
 	}
 	if g.Deadline(nil) != (time.Time{}) {
-		t.Error("strangers have a deadline")
+		t.Error("a client without identity has a deadline")
 	}
 }
 
-// TestPlatformIsAskedAgain confirms sessions of AUTH_MODE=http.
+// With AUTH_MODE=http, Confirm asks the platform again.
 func TestPlatformIsAskedAgain(t *testing.T) {
-	d := newDouble(t, says(200, `{"id":"ada","events":["rally"]}`))
-	g, _ := guard(t, func(o *Options) { o.Mode, o.URL, o.Cache = ModeHTTP, d.URL, 0 })
-	who, status := g.Authenticate(asks("/live", "Authorization", "Bearer x"))
-	if status != 0 || !allowed(t, g, who, "rally") {
-		t.Fatalf("status %d", status)
+	d := newStubServer(t, response(200, `{"id":"ada","events":["rally"]}`))
+	g, _ := newGuard(t, func(o *Options) { o.Mode, o.URL, o.Cache = ModeHTTP, d.URL, 0 })
+	who, status := g.Authenticate(bearerRequest("x"))
+	if status != 0 || !mayWatch(t, g, who, "rally") {
+		t.Fatalf("status %d, want 0 and access to rally", status)
 	}
-	d.say(says(200, `{"id":"ada","events":["tour"]}`))
+	d.respond(response(200, `{"id":"ada","events":["tour"]}`))
 	now, err := g.Confirm(t.Context(), who)
-	if err != nil || now == nil || allowed(t, g, now, "rally") || !allowed(t, g, now, "tour") {
-		t.Errorf("with other events: %+v, %v", now, err)
+	if err != nil || now == nil || mayWatch(t, g, now, "rally") || !mayWatch(t, g, now, "tour") {
+		t.Errorf("with other events: got %+v, %v; want tour allowed and not rally", now, err)
 	}
-	d.say(says(500, ""))
+	d.respond(response(500, ""))
 	if now, err := g.Confirm(t.Context(), who); now != nil || err == nil {
-		t.Errorf("in an outage: %v, %v, want an error", now, err)
+		t.Errorf("in an outage: got %v, %v; want nil and an error", now, err)
 	}
-	for _, no := range []http.HandlerFunc{says(401, ""), says(200, `{"id":"eve"}`)} {
-		d.say(no)
+	for _, no := range []http.HandlerFunc{response(401, ""), response(200, `{"id":"eve"}`)} {
+		d.respond(no)
 		if now, err := g.Confirm(t.Context(), who); now != nil || err != nil {
-			t.Errorf("after a no: %v, %v", now, err)
+			t.Errorf("after a refusal: got %v, %v; want nil and no error", now, err)
 		}
 	}
 }
 
 func TestModeNoneAdmitsEverybody(t *testing.T) {
-	g, _ := guard(t, func(o *Options) { o.Mode, o.Decide = ModeNone, []string{ByPublic} })
-	if who, status := g.Authenticate(asks("/live")); status != 0 || who == nil {
-		t.Errorf("status %d", status)
+	g, _ := newGuard(t, func(o *Options) { o.Mode, o.Decide = ModeNone, []string{ByPublic} })
+	if who, status := g.Authenticate(newRequest("/live")); status != 0 || who == nil {
+		t.Errorf("got identity %v, status %d; want one and 0", who, status)
 	}
 }
 
@@ -307,23 +310,25 @@ func TestWrongSettings(t *testing.T) {
 		{"AUTHZ_URL", func(o *Options) { o.Decide = []string{ByHTTP}; o.DecideURL = "ftp://x" }},
 		{"LINK_SECRET", func(o *Options) { o.LinkSecret = []byte("short") }},
 	} {
-		g, _ := guard(t, func(*Options) {})
+		g, _ := newGuard(t, func(*Options) {})
 		o := g.o
 		c.change(&o)
 		o.Metrics.UnregisterAllMetrics()
 		if _, err := New(o); err == nil || !strings.Contains(err.Error(), c.want) {
-			t.Errorf("%v, want an error that names %s", err, c.want)
+			t.Errorf("got error %v, want one that names %s", err, c.want)
 		}
 	}
-	g, _ := guard(t, func(*Options) {})
+	g, _ := newGuard(t, func(*Options) {})
 	for _, query := range []string{"SELECT 1 FROM nowhere", "SELECT 'false'", "SELECT user_id FROM pitwall_members WHERE user_id = $1"} {
 		g.o.Decide, g.o.SQL = []string{BySQL}, query
 		if err := g.Open(t.Context()); err == nil || !strings.Contains(err.Error(), "AUTHZ_SQL") {
-			t.Errorf("%s: %v, want an error that names AUTHZ_SQL", query, err)
+			t.Errorf("%s: got error %v, want one that names AUTHZ_SQL", query, err)
 		}
 	}
 }
 
+// Share links let in as many connections as they say, on all instances together, to
+// their own event.
 func TestLinks(t *testing.T) {
 	client, err := redis.Open(context.Background(), redis.Options{URL: testenv.Redis(t).URL(), Logger: slog.New(slog.DiscardHandler)})
 	if err != nil {
@@ -331,33 +336,33 @@ func TestLinks(t *testing.T) {
 	}
 	t.Cleanup(client.Close)
 	with := func(o *Options) { o.LinkSecret, o.Slots = secret, client }
-	north, _ := guard(t, with)
-	south, _ := guard(t, with)
-	run(t, north)
-	run(t, south)
+	north, _ := newGuard(t, with)
+	south, _ := newGuard(t, with)
+	runGuard(t, north)
+	runGuard(t, south)
 	link := &Link{Event: "rally", Expires: time.Now().Add(time.Hour), MaxConnections: 2}
 	token, err := link.Sign(secret)
 	if err != nil {
 		t.Fatal(err)
 	}
-	r := asks("/live", "Sec-WebSocket-Protocol", "pitwall.v1, bearer."+token)
+	r := newRequest("/live", "Sec-WebSocket-Protocol", "pitwall.v1, bearer."+token)
 	one, status := north.Authenticate(r)
-	if status != 0 || !allowed(t, north, one, "rally") || allowed(t, north, one, "tour") {
-		t.Fatalf("status %d, want in, for the one event", status)
+	if status != 0 || !mayWatch(t, north, one, "rally") || mayWatch(t, north, one, "tour") {
+		t.Fatalf("the first connection: status %d, want 0 and access to rally alone", status)
 	}
 	two, status := south.Authenticate(r)
 	if status != 0 {
-		t.Fatalf("the second: status %d", status)
+		t.Fatalf("the second connection: status %d, want 0", status)
 	}
 	if _, status := north.Authenticate(r); status != http.StatusTooManyRequests {
-		t.Errorf("the third: status %d, want 429", status)
+		t.Errorf("the third connection: status %d, want 429", status)
 	}
 	renewed, err := south.Renew(t.Context(), two, token)
 	if err != nil || renewed == nil {
-		t.Fatalf("renew: %v, %v", renewed, err)
+		t.Fatalf("renew: got %v, %v; want an identity and no error", renewed, err)
 	}
 	south.Disconnected(renewed)
-	eventually(t, "the place to be free", func() bool {
+	eventually(t, "a free connection slot", func() bool {
 		_, status := north.Authenticate(r)
 		return status == 0
 	})
@@ -365,24 +370,27 @@ func TestLinks(t *testing.T) {
 		"another secret's": func() string {
 			return must((&Link{Event: "rally", Expires: time.Now().Add(time.Hour)}).Sign([]byte(strings.Repeat("x", 32))))
 		},
-		"the platform's tokens": func() string { return sign(t, jose.HS256, secret, linkKeyID, good("event", "rally", "jti", "x")) },
+		"the platform's tokens": func() string {
+			return sign(t, jose.HS256, secret, linkKeyID, validClaims("event", "rally", "jti", "x"))
+		},
 	} {
-		if _, status := north.Authenticate(asks("/live?access_token=" + bad())); status != 401 {
+		if _, status := north.Authenticate(newRequest("/live?access_token=" + bad())); status != 401 {
 			t.Errorf("%s: status %d, want 401", name, status)
 		}
 	}
 }
 
-func TestLinksThatCannotBe(t *testing.T) {
+// Links without an event or an end, and with a short secret, are not signed.
+func TestInvalidLinksAreNotSigned(t *testing.T) {
 	hour := time.Now().Add(time.Hour)
 	for name, l := range map[string]*Link{
-		"no event": {Expires: hour}, "no time": {Event: "e"}, "a negative number": {Event: "e", Expires: hour, MaxConnections: -1},
+		"no event": {Expires: hour}, "no end": {Event: "e"}, "a negative number": {Event: "e", Expires: hour, MaxConnections: -1},
 	} {
 		if _, err := l.Sign(secret); err == nil {
-			t.Errorf("%s: signed", name)
+			t.Errorf("%s: signed, want an error", name)
 		}
 	}
 	if _, err := (&Link{Event: "e", Expires: hour}).Sign(secret[:31]); err == nil {
-		t.Error("a short secret: signed")
+		t.Error("a short secret: signed, want an error")
 	}
 }

@@ -33,7 +33,7 @@ func TestKeyFiles(t *testing.T) {
 	for _, c := range []struct {
 		name string
 		file string
-		want string // "kid:alg kid:alg", or a part of the error behind "!"
+		want string // "kid:alg kid:alg", or "!" and a part of the error
 	}{
 		{"PKIX", string(publicPEM(rsaKey().Public(), edKey().Public())), ":RS256 :EdDSA"},
 		{"PKCS 1", string(block("RSA PUBLIC KEY", x509.MarshalPKCS1PublicKey(&rsaKey().PublicKey))), ":RS256"},
@@ -43,11 +43,11 @@ func TestKeyFiles(t *testing.T) {
 		{"nothing", "", "!0 public keys"},
 		{"a broken block", string(block("PUBLIC KEY", []byte("x"))), "!"},
 		{"a set", jwksOf(pub("a", rsaKey().Public()), pub("b", ecKey().Public(), "sig", "ES256"), pub("c", edKey().Public())), "a:RS256 b:ES256 c:EdDSA"},
-		{"keys for others are passed over", jwksOf(pub("a", rsaKey().Public(), "enc"), pub("b", rsaKey().Public(), "sig", "PS256"), pub("c", ecKey().Public())), "c:ES256"},
-		{"secrets and private keys are passed over", jwksOf(pub("a", secret), pub("b", rsaKey()), pub("c", ecKey().Public())), "c:ES256"},
-		{"a key of a kind that nobody knows", `{"keys":[{"kty":"XYZ"},` + string(must(pub("c", ecKey().Public()).MarshalJSON())) + `]}`, "c:ES256"},
+		{"keys for other uses are ignored", jwksOf(pub("a", rsaKey().Public(), "enc"), pub("b", rsaKey().Public(), "sig", "PS256"), pub("c", ecKey().Public())), "c:ES256"},
+		{"secrets and private keys are ignored", jwksOf(pub("a", secret), pub("b", rsaKey()), pub("c", ecKey().Public())), "c:ES256"},
+		{"a key of an unknown type", `{"keys":[{"kty":"XYZ"},` + string(must(pub("c", ecKey().Public()).MarshalJSON())) + `]}`, "c:ES256"},
 		{"a single key", string(must(pub("a", ecKey().Public()).MarshalJSON())), "a:ES256"},
-		{"a set of nothing", `{"keys":[]}`, "!no public key"},
+		{"an empty set", `{"keys":[]}`, "!no public key"},
 		{"a set of secrets", jwksOf(pub("a", secret)), "!no public key"},
 		{"too many keys", `{"keys":[` + strings.Repeat("{},", maxKeys) + `{}]}`, "!65 keys"},
 	} {
@@ -55,7 +55,7 @@ func TestKeyFiles(t *testing.T) {
 			keys, err := ParseKeys([]byte(c.file))
 			if why, bad := strings.CutPrefix(c.want, "!"); bad {
 				if err == nil || !strings.Contains(err.Error(), why) {
-					t.Errorf("got %v, %v, want an error with %q", keys, err, why)
+					t.Errorf("got %v, %v; want an error with %q", keys, err, why)
 				}
 				return
 			}
@@ -64,7 +64,7 @@ func TestKeyFiles(t *testing.T) {
 				got = append(got, k.id+":"+string(k.alg))
 			}
 			if err != nil || strings.Join(got, " ") != c.want {
-				t.Errorf("got %q, %v, want %q", got, err, c.want)
+				t.Errorf("got %q, %v; want %q", got, err, c.want)
 			}
 		})
 	}

@@ -12,104 +12,106 @@ import (
 	"time"
 )
 
-// hanging answers nothing until the client has gone.
-func hanging(_ http.ResponseWriter, r *http.Request) { <-r.Context().Done() }
+// neverRespond waits until the client has gone.
+func neverRespond(_ http.ResponseWriter, r *http.Request) { <-r.Context().Done() }
 
-// toLogin is what many platforms do with strangers; the page behind it would
-// be taken for a person.
-func toLogin(w http.ResponseWriter, r *http.Request) {
+// redirectToLogin sends unknown clients to a login page, as many platforms do. The
+// page itself would be a positive answer.
+func redirectToLogin(w http.ResponseWriter, r *http.Request) {
 	if r.URL.Path == "/login" {
-		says(200, `{"id":"login page","allowed":true}`)(w, r)
+		response(200, `{"id":"login page","allowed":true}`)(w, r)
 		return
 	}
 	http.Redirect(w, r, "/login", http.StatusFound)
 }
 
+// The answers of AUTH_URL, and the status for the client.
 func TestAuthAnswers(t *testing.T) {
-	const in, out, unknown = 0, 401, 503
+	const accepted, refused, unknown = 0, 401, 503
 	for _, c := range []struct {
 		name   string
 		answer http.HandlerFunc
 		want   int
 		user   string
 	}{
-		{"an id", says(200, `{"id":"ada","name":"Ada"}`), in, "ada"},
-		{"a number", says(200, `{"id":42}`), in, "42"},
-		{"created", says(201, `{"id":"ada","events":["rally"]}`), in, "ada"},
-		{"unauthorised", says(401, `{"id":"ada"}`), out, ""},
-		{"forbidden", says(403, ""), out, ""},
-		{"no id", says(200, `{"name":"Ada"}`), unknown, ""},
-		{"an empty id", says(200, `{"id":""}`), unknown, ""},
-		{"null", says(200, `{"id":null}`), unknown, ""},
-		{"an id in capitals", says(200, `{"ID":"ada"}`), unknown, ""},
-		{"an id that is an object", says(200, `{"id":{"a":1}}`), unknown, ""},
-		{"a fraction", says(200, `{"id":1.5}`), unknown, ""},
-		{"a list", says(200, `[{"id":"ada"}]`), unknown, ""},
-		{"two objects", says(200, `{"id":"ada"}{"id":"eve"}`), unknown, ""},
-		{"null itself", says(200, `null`), unknown, ""},
-		{"events that are none", says(200, `{"id":"ada","events":"*"}`), unknown, ""},
-		{"a page", says(200, "<html>please sign in</html>"), unknown, ""},
-		{"nothing", says(204, ""), unknown, ""},
-		{"a redirect", toLogin, unknown, ""},
-		{"not there", says(404, `{"id":"ada"}`), unknown, ""},
-		{"too many", says(429, `{"id":"ada"}`), unknown, ""},
-		{"an error", says(500, `{"id":"ada"}`), unknown, ""},
-		{"ten megabytes", says(200, `{"id":"ada","x":"`+strings.Repeat("x", 10<<20)+`"}`), unknown, ""},
+		{"an id", response(200, `{"id":"ada","name":"Ada"}`), accepted, "ada"},
+		{"a number", response(200, `{"id":42}`), accepted, "42"},
+		{"created", response(201, `{"id":"ada","events":["rally"]}`), accepted, "ada"},
+		{"unauthorised", response(401, `{"id":"ada"}`), refused, ""},
+		{"forbidden", response(403, ""), refused, ""},
+		{"no id", response(200, `{"name":"Ada"}`), unknown, ""},
+		{"an empty id", response(200, `{"id":""}`), unknown, ""},
+		{"null", response(200, `{"id":null}`), unknown, ""},
+		{"an id in capitals", response(200, `{"ID":"ada"}`), unknown, ""},
+		{"an id that is an object", response(200, `{"id":{"a":1}}`), unknown, ""},
+		{"a fraction", response(200, `{"id":1.5}`), unknown, ""},
+		{"a list", response(200, `[{"id":"ada"}]`), unknown, ""},
+		{"two objects", response(200, `{"id":"ada"}{"id":"eve"}`), unknown, ""},
+		{"null itself", response(200, `null`), unknown, ""},
+		{"events that are none", response(200, `{"id":"ada","events":"*"}`), unknown, ""},
+		{"a page", response(200, "<html>please sign in</html>"), unknown, ""},
+		{"no content", response(204, ""), unknown, ""},
+		{"a redirect", redirectToLogin, unknown, ""},
+		{"not found", response(404, `{"id":"ada"}`), unknown, ""},
+		{"too many", response(429, `{"id":"ada"}`), unknown, ""},
+		{"an error", response(500, `{"id":"ada"}`), unknown, ""},
+		{"ten megabytes", response(200, `{"id":"ada","x":"`+strings.Repeat("x", 10<<20)+`"}`), unknown, ""},
 		{"ten megabytes in a header", func(w http.ResponseWriter, _ *http.Request) {
 			w.Header().Set("X", strings.Repeat("x", 10<<20))
 		}, unknown, ""},
-		{"nothing in time", hanging, unknown, ""},
+		{"nothing in time", neverRespond, unknown, ""},
 		{"half of it in time", func(w http.ResponseWriter, r *http.Request) {
 			_, _ = w.Write([]byte(`{"id":`))
 			w.(http.Flusher).Flush()
 			<-r.Context().Done()
 		}, unknown, ""},
-		{"a cut", func(http.ResponseWriter, *http.Request) { panic(http.ErrAbortHandler) }, unknown, ""},
+		{"a connection that is cut", func(http.ResponseWriter, *http.Request) { panic(http.ErrAbortHandler) }, unknown, ""},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			d := newDouble(t, c.answer)
-			g, _ := guard(t, func(o *Options) {
+			d := newStubServer(t, c.answer)
+			g, _ := newGuard(t, func(o *Options) {
 				o.Mode, o.URL = ModeHTTP, d.URL+"/me"
 				if strings.HasSuffix(c.name, "in time") {
 					o.Timeout = shortTimeout
 				}
 			})
-			who, status := g.Authenticate(asks("/live", "Authorization", "Bearer x"))
+			who, status := g.Authenticate(bearerRequest("x"))
 			if status != c.want {
 				t.Fatalf("status %d, want %d", status, c.want)
 			}
-			if id, ok := who.(*Identity); status == in && (!ok || id.user != c.user) {
-				t.Errorf("in as %+v, want %s", who, c.user)
+			if id, ok := who.(*Identity); status == accepted && (!ok || id.user != c.user) {
+				t.Errorf("got identity %+v, want user %s", who, c.user)
 			}
 		})
 	}
 }
 
+// The answers of AUTHZ_URL, and the decisions.
 func TestAuthzAnswers(t *testing.T) {
 	for _, c := range []struct {
 		name   string
 		answer http.HandlerFunc
 		want   string
 	}{
-		{"yes", says(200, `{"allowed":true}`), "yes"},
-		{"yes without a word", says(204, ""), "yes"},
-		{"no", says(200, `{"allowed":false}`), "no"},
-		{"forbidden", says(403, ""), "no"},
-		{"unauthorised", says(401, ""), "no"},
-		{"no such event", says(404, ""), "no"},
-		{"an empty page", says(200, ""), "error"},
-		{"a page", says(200, "<html>"), "error"},
-		{"allowed is text", says(200, `{"allowed":"true"}`), "error"},
-		{"allowed is null", says(200, `{"allowed":null}`), "error"},
-		{"no word of it", says(200, `{"id":"ada"}`), "error"},
-		{"a redirect", toLogin, "error"},
-		{"an error", says(500, `{"allowed":true}`), "error"},
-		{"ten megabytes", says(200, `{"allowed":true,"x":"`+strings.Repeat("x", 10<<20)+`"}`), "error"},
-		{"nothing in time", hanging, "error"},
+		{"yes", response(200, `{"allowed":true}`), "yes"},
+		{"yes without a body", response(204, ""), "yes"},
+		{"no", response(200, `{"allowed":false}`), "no"},
+		{"forbidden", response(403, ""), "no"},
+		{"unauthorised", response(401, ""), "no"},
+		{"no such event", response(404, ""), "no"},
+		{"an empty page", response(200, ""), "error"},
+		{"a page", response(200, "<html>"), "error"},
+		{"allowed is text", response(200, `{"allowed":"true"}`), "error"},
+		{"allowed is null", response(200, `{"allowed":null}`), "error"},
+		{"no member allowed", response(200, `{"id":"ada"}`), "error"},
+		{"a redirect", redirectToLogin, "error"},
+		{"an error", response(500, `{"allowed":true}`), "error"},
+		{"ten megabytes", response(200, `{"allowed":true,"x":"`+strings.Repeat("x", 10<<20)+`"}`), "error"},
+		{"nothing in time", neverRespond, "error"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			d := newDouble(t, c.answer)
-			g, _ := guard(t, func(o *Options) {
+			d := newStubServer(t, c.answer)
+			g, _ := newGuard(t, func(o *Options) {
 				o.Decide, o.DecideURL = []string{ByHTTP}, d.URL+"/may?app=1"
 				if c.name == "nothing in time" {
 					o.Timeout = shortTimeout
@@ -124,129 +126,131 @@ func TestAuthzAnswers(t *testing.T) {
 				got = "error"
 			}
 			if got != c.want || yes && err != nil {
-				t.Errorf("%v, %v, want %s", yes, err, c.want)
+				t.Errorf("got %v, %v; want %s", yes, err, c.want)
 			}
 			if err != nil && strings.Contains(err.Error(), d.URL) {
-				t.Errorf("error %q names the URL", err)
+				t.Errorf("error %q contains the URL, want it without", err)
 			}
 		})
 	}
 }
 
-// TestRequestsToThePlatform looks at the questions.
+// The requests to the platform carry the credentials of the client, and nothing else
+// of its request.
 func TestRequestsToThePlatform(t *testing.T) {
 	var mu sync.Mutex
 	var seen []string
-	d := newDouble(t, func(w http.ResponseWriter, r *http.Request) {
+	d := newStubServer(t, func(w http.ResponseWriter, r *http.Request) {
 		mu.Lock()
 		seen = append(seen, r.URL.RequestURI()+" "+r.Header.Get("Authorization")+" "+r.Header.Get("Cookie"))
 		mu.Unlock()
-		says(200, `{"id":"ada & co","allowed":true}`)(w, r)
+		response(200, `{"id":"ada & co","allowed":true}`)(w, r)
 	})
-	g, _ := guard(t, func(o *Options) {
+	g, _ := newGuard(t, func(o *Options) {
 		o.Mode, o.URL, o.Cookies, o.TokenCookie = ModeHTTP, d.URL+"/me", []string{"sid"}, ""
 		o.Decide, o.DecideURL = []string{ByHTTP}, d.URL+"/may?app=1"
 	})
 	for _, r := range []*http.Request{
-		asks("/live", "Authorization", "Basic YTpi", "Cookie", "tracker=1; sid=2", "X-Forwarded-For", "1.2.3.4"),
-		asks("/live", "Sec-WebSocket-Protocol", "pitwall.v1, bearer.abc"),
-		asks("/live?access_token=def"),
-		asks("/live"),
-		asks("/live", "Cookie", "tracker=1"),
+		newRequest("/live", "Authorization", "Basic YTpi", "Cookie", "tracker=1; sid=2", "X-Forwarded-For", "1.2.3.4"),
+		newRequest("/live", "Sec-WebSocket-Protocol", "pitwall.v1, bearer.abc"),
+		newRequest("/live?access_token=def"),
+		newRequest("/live"),
+		newRequest("/live", "Cookie", "tracker=1"),
 	} {
 		who, status := g.Authenticate(r)
 		if status == 0 {
 			if yes, err := authorize(t, g, who, "a/b"); !yes || err != nil {
-				t.Errorf("authorise: %v, %v", yes, err)
+				t.Errorf("authorize: got %v, %v; want true and no error", yes, err)
 			}
 		} else if status != 401 {
-			t.Errorf("status %d", status)
+			t.Errorf("status %d, want 0 or 401", status)
 		}
 	}
 	want := "/me Basic YTpi sid=2|/may?app=1&event=a%2Fb&user=ada+%26+co  |/me Bearer abc |/me Bearer def "
 	if got := strings.Join(seen, "|"); got != want {
-		t.Errorf("asked\n%s\nwant\n%s", got, want)
+		t.Errorf("got requests\n%s\nwant\n%s", got, want)
 	}
 }
 
+// Clients with equal credentials share one request to the platform.
 func TestOneRequestPerCredential(t *testing.T) {
 	release := make(chan struct{})
-	d := newDouble(t, func(w http.ResponseWriter, r *http.Request) {
+	d := newStubServer(t, func(w http.ResponseWriter, r *http.Request) {
 		<-release
-		says(200, `{"id":"ada"}`)(w, r)
+		response(200, `{"id":"ada"}`)(w, r)
 	})
-	g, _ := guard(t, func(o *Options) { o.Mode, o.URL = ModeHTTP, d.URL })
+	g, _ := newGuard(t, func(o *Options) { o.Mode, o.URL = ModeHTTP, d.URL })
 	var all sync.WaitGroup
 	for range 50 {
 		all.Go(func() {
-			if _, status := g.Authenticate(asks("/live", "Authorization", "Bearer same")); status != 0 {
-				t.Errorf("status %d", status)
+			if _, status := g.Authenticate(bearerRequest("same")); status != 0 {
+				t.Errorf("status %d, want 0", status)
 			}
 		})
 	}
-	eventually(t, "the question", func() bool { return d.asked.Load() == 1 })
+	eventually(t, "the request to the platform", func() bool { return d.requests.Load() == 1 })
 	close(release)
 	all.Wait()
-	if n := d.asked.Load(); n != 1 {
-		t.Errorf("asked %d times for 50 equal credentials", n)
+	if n := d.requests.Load(); n != 1 {
+		t.Errorf("got %d requests for 50 equal credentials, want 1", n)
 	}
-	if _, status := g.Authenticate(asks("/live", "Authorization", "Bearer other")); status != 0 || d.asked.Load() != 2 {
-		t.Errorf("another credential: status %d, asked %d times", status, d.asked.Load())
+	if _, status := g.Authenticate(bearerRequest("other")); status != 0 || d.requests.Load() != 2 {
+		t.Errorf("another credential: status %d after %d requests, want 0 after 2", status, d.requests.Load())
 	}
 }
 
-// TestRechecksDoNotWaitForOthers: while all connections of those who connect and of
-// those who are in are taken, whether somebody may stay is asked and answered,
-// also where somebody else has the same question under way.
+// Checks of sessions do not wait for other requests to the platform. They go on while
+// all connections for handshakes and subscribes are in use, and while another client
+// has the same question under way.
 func TestRechecksDoNotWaitForOthers(t *testing.T) {
 	release := make(chan struct{})
-	var taken atomic.Int64
+	var blocked atomic.Int64
 	hold := func(w http.ResponseWriter, r *http.Request) {
-		taken.Add(1)
+		blocked.Add(1)
 		<-release
-		says(403, "")(w, r)
+		response(403, "")(w, r)
 	}
-	d := newDouble(t, says(200, `{"id":"ada"}`))
-	may := newDouble(t, hold)
-	g, _ := guard(t, func(o *Options) {
+	d := newStubServer(t, response(200, `{"id":"ada"}`))
+	may := newStubServer(t, hold)
+	g, _ := newGuard(t, func(o *Options) {
 		o.Mode, o.URL, o.Decide, o.DecideURL, o.Cache = ModeHTTP, d.URL, []string{ByHTTP}, may.URL, 0
 	})
-	who, status := g.Authenticate(asks("/live", "Authorization", "Bearer ada"))
+	who, status := g.Authenticate(bearerRequest("ada"))
 	if status != 0 {
 		t.Fatalf("status %d", status)
 	}
-	d.say(hold)
+	d.respond(hold)
 	var all sync.WaitGroup
 	const conns = 64
 	for k := range conns {
-		token, event := "ada", "e" // as below
+		token, event := "ada", "e" // the same as the check below
 		if k > 0 {
 			token, event = fmt.Sprintf("bob%d", k), fmt.Sprintf("e%d", k)
 		}
-		all.Go(func() { g.Authenticate(asks("/live", "Authorization", "Bearer "+token)) })
+		all.Go(func() { g.Authenticate(bearerRequest(token)) })
 		all.Go(func() { _, _ = g.Ask(t.Context(), who, event, false) })
 	}
-	eventually(t, "all connections to be taken", func() bool { return taken.Load() == 2*conns })
-	d.say(says(401, ""))
-	may.say(says(403, ""))
+	eventually(t, "all connections to be in use", func() bool { return blocked.Load() == 2*conns })
+	d.respond(response(401, ""))
+	may.respond(response(403, ""))
 	if now, err := g.Confirm(t.Context(), who); now != nil || err != nil {
-		t.Errorf("the session: %v, %v, want a no", now, err)
+		t.Errorf("confirm the session: got %v, %v; want nil and no error", now, err)
 	}
 	if yes, err := g.Ask(t.Context(), who, "e", true); yes || err != nil {
-		t.Errorf("the event: %v, %v, want a no", yes, err)
+		t.Errorf("ask about the event: got %v, %v; want false and no error", yes, err)
 	}
 	close(release)
 	all.Wait()
 }
 
-// TestRechecksGetADatabaseConnection although clients ask more than there
-// are.
+// Checks of sessions get a database connection, although requests use all that they
+// may have.
 func TestRechecksGetADatabaseConnection(t *testing.T) {
-	d := &slowly{begun: make(chan struct{}, 100), release: make(chan struct{})}
-	g, _ := guard(t, func(o *Options) {
+	d := &blockingStore{begun: make(chan struct{}, 100), release: make(chan struct{})}
+	g, _ := newGuard(t, func(o *Options) {
 		d.Store, o.Store, o.Sessions, o.Decide, o.Cache = o.Store, d, 4, []string{BySQL}, 0
 	})
-	d.slow.Store(true)
+	d.block.Store(true)
 	ada := &Identity{user: "ada"}
 	var all sync.WaitGroup
 	for k := range 20 {
@@ -255,26 +259,29 @@ func TestRechecksGetADatabaseConnection(t *testing.T) {
 	<-d.begun
 	<-d.begun
 	if _, err := g.Ask(t.Context(), ada, "e", true); err != nil {
-		t.Errorf("somebody who watches: %v", err)
+		t.Errorf("ask about a subscription: %v", err)
 	}
-	d.slow.Store(false)
+	d.block.Store(false)
 	close(d.release)
 	all.Wait()
 	if n := d.most.Load(); n > 3 {
-		t.Errorf("%d questions were under way at once, want 2 of clients and 1 of a review", n)
+		t.Errorf("%d queries ran at once, want 3 at most: 2 of requests and 1 of a check", n)
 	}
 }
 
-// slowly is a Store that answers questions about all events but e when it may.
-type slowly struct {
+// blockingStore is a Store that blocks queries about all events but e while block is
+// set.
+type blockingStore struct {
 	Store
-	begun, release chan struct{}
-	slow           atomic.Bool
-	now, most      atomic.Int64
+	begun   chan struct{} // a query that blocks
+	release chan struct{} // closed to let them go on
+	block   atomic.Bool
+	now     atomic.Int64 // queries
+	most    atomic.Int64 // that ran at once
 }
 
-func (s *slowly) MayWatch(ctx context.Context, query, user, event string) (bool, error) {
-	if s.slow.Load() {
+func (s *blockingStore) MayWatch(ctx context.Context, query, user, event string) (bool, error) {
+	if s.block.Load() {
 		n := s.now.Add(1)
 		defer s.now.Add(-1)
 		for most := s.most.Load(); n > most && !s.most.CompareAndSwap(most, n); most = s.most.Load() {
@@ -287,58 +294,59 @@ func (s *slowly) MayWatch(ctx context.Context, query, user, event string) (bool,
 	return s.Store.MayWatch(ctx, query, user, event)
 }
 
-func TestAnswersAreKeptForAMoment(t *testing.T) {
-	d := newDouble(t, says(500, ""))
-	g, _ := guard(t, func(o *Options) { o.Mode, o.URL = ModeHTTP, d.URL })
-	enter := func(want int, asked int64) {
+// Answers of the platform are cached. Errors are not.
+func TestAnswersAreCached(t *testing.T) {
+	d := newStubServer(t, response(500, ""))
+	g, _ := newGuard(t, func(o *Options) { o.Mode, o.URL = ModeHTTP, d.URL })
+	connect := func(want int, requests int64) {
 		t.Helper()
-		before := d.asked.Load()
-		if _, status := g.Authenticate(asks("/live", "Authorization", "Bearer x")); status != want || d.asked.Load()-before != asked {
-			t.Errorf("status %d after %d questions, want %d after %d", status, d.asked.Load()-before, want, asked)
+		before := d.requests.Load()
+		if _, status := g.Authenticate(bearerRequest("x")); status != want || d.requests.Load()-before != requests {
+			t.Errorf("status %d after %d requests, want %d after %d", status, d.requests.Load()-before, want, requests)
 		}
 	}
-	enter(503, 1)
-	enter(503, 1) // an error is not kept
-	d.say(says(200, `{"id":"ada"}`))
-	enter(0, 1)
-	d.say(says(401, ""))
-	enter(0, 0)
+	connect(503, 1)
+	connect(503, 1) // an error is not cached
+	d.respond(response(200, `{"id":"ada"}`))
+	connect(0, 1)
+	d.respond(response(401, ""))
+	connect(0, 0)
 	g.identities.flush()
-	enter(401, 1)
-	enter(401, 0)
+	connect(401, 1)
+	connect(401, 0)
 }
 
 func TestCacheIsBounded(t *testing.T) {
 	c := newCache[bool](t.Context(), time.Second)
 	c.maxEntries = 100
-	keep := func(context time.Duration, n int) {
+	put := func(lifetime time.Duration, n int) {
 		for i := range n {
-			c.put(c.key("x", string(rune(i))), true, 0, time.Now(), context)
+			c.put(c.key("x", string(rune(i))), true, 0, time.Now(), lifetime)
 		}
 	}
-	keep(-time.Second, 100)
-	keep(time.Hour, 1000)
+	put(-time.Second, 100)
+	put(time.Hour, 1000)
 	if n := len(c.entries); n > 100 || n < 80 {
-		t.Errorf("%d answers kept, want 100 at most, and not many fewer", n)
+		t.Errorf("%d answers are cached, want 80 to 100", n)
 	}
 	if c.key("a", "bc") == c.key("ab", "c") {
-		t.Error("the parts of a key run together")
+		t.Error("keys with different parts are equal")
 	}
 	if newCache[bool](t.Context(), 0).key("a") == c.key("a") {
-		t.Error("keys do not depend on the secret")
+		t.Error("two caches have equal keys, want a secret in each")
 	}
 	c.flush()
 	c.put(c.key("late"), true, 0, time.Now(), time.Hour)
 	if len(c.entries) != 0 {
-		t.Error("the answer to a question from before the flush is kept")
+		t.Error("the answer to a question from before the flush is cached")
 	}
 }
 
 func TestErrorNamesTheSetting(t *testing.T) {
-	d := newDouble(t, says(500, ""))
-	g, _ := guard(t, func(o *Options) { o.Mode, o.URL = ModeHTTP, d.URL })
+	d := newStubServer(t, response(500, ""))
+	g, _ := newGuard(t, func(o *Options) { o.Mode, o.URL = ModeHTTP, d.URL })
 	_, err := g.auth.authenticate(t.Context(), g.clients.connect, credential{token: "x"})
 	if err == nil || errors.Is(err, errRefused) || !strings.Contains(err.Error(), "AUTH_URL") {
-		t.Errorf("error %v, want one of AUTH_URL that is no refusal", err)
+		t.Errorf("got error %v, want one that names AUTH_URL and is not errRefused", err)
 	}
 }

@@ -28,13 +28,13 @@ import (
 	"pitwall/engine/internal/testenv"
 )
 
-// patience is how long a test waits for what must come.
+// patience is how long a test waits for what must happen.
 const patience = 20 * time.Second
 
-// shortTimeout bounds the questions of tests that have them fail.
+// shortTimeout is the timeout of requests that a test wants to time out.
 const shortTimeout = 200 * time.Millisecond
 
-// Keys are made once: RSA takes its time.
+// Keys are made once, since RSA keys take long.
 var (
 	rsaKey   = sync.OnceValue(func() *rsa.PrivateKey { return must(rsa.GenerateKey(rand.Reader, 2048)) })
 	otherRSA = sync.OnceValue(func() *rsa.PrivateKey { return must(rsa.GenerateKey(rand.Reader, 2048)) })
@@ -62,7 +62,7 @@ func publicPEM(keys ...any) []byte {
 	return out
 }
 
-// sign makes a token of any claims, with a kid unless it is "".
+// sign makes a token, with a kid unless it is "".
 func sign(t testing.TB, alg jose.SignatureAlgorithm, k any, kid string, claims map[string]any) string {
 	t.Helper()
 	o := &jose.SignerOptions{}
@@ -80,8 +80,9 @@ func sign(t testing.TB, alg jose.SignatureAlgorithm, k any, kid string, claims m
 	return must(sig.CompactSerialize())
 }
 
-// good are claims that nothing is wrong with, and what else is given.
-func good(more ...any) map[string]any {
+// validClaims are claims that are accepted, changed by names and values in pairs. A
+// nil value removes the claim.
+func validClaims(more ...any) map[string]any {
 	c := map[string]any{"sub": "ada", "exp": time.Now().Add(time.Hour).Unix()}
 	for i := 0; i < len(more); i += 2 {
 		if name := more[i].(string); more[i+1] == nil {
@@ -93,28 +94,34 @@ func good(more ...any) map[string]any {
 	return c
 }
 
-// double is a server that answers what the test says at the moment, and counts.
-type double struct {
-	*httptest.Server
-	asked  atomic.Int64
-	answer atomic.Pointer[http.HandlerFunc]
+// validToken is a token of validClaims, signed with secret.
+func validToken(t testing.TB, more ...any) string {
+	t.Helper()
+	return sign(t, jose.HS256, secret, "", validClaims(more...))
 }
 
-func newDouble(t testing.TB, answer http.HandlerFunc) *double {
-	d := &double{}
-	d.say(answer)
+// stubServer is an HTTP server whose answer the test sets. It counts requests.
+type stubServer struct {
+	*httptest.Server
+	requests atomic.Int64
+	answer   atomic.Pointer[http.HandlerFunc]
+}
+
+func newStubServer(t testing.TB, answer http.HandlerFunc) *stubServer {
+	d := &stubServer{}
+	d.respond(answer)
 	d.Server = httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		d.asked.Add(1)
+		d.requests.Add(1)
 		(*d.answer.Load())(w, r)
 	}))
 	t.Cleanup(d.Close)
 	return d
 }
 
-func (d *double) say(answer http.HandlerFunc) { d.answer.Store(&answer) }
+func (d *stubServer) respond(answer http.HandlerFunc) { d.answer.Store(&answer) }
 
-// says answers with a status and a body.
-func says(status int, body string) http.HandlerFunc {
+// response answers with a status and a body.
+func response(status int, body string) http.HandlerFunc {
 	return func(w http.ResponseWriter, _ *http.Request) {
 		w.WriteHeader(status)
 		_, _ = w.Write([]byte(body))
@@ -126,8 +133,8 @@ func jwksOf(keys ...jose.JSONWebKey) string {
 	return string(must(json.Marshal(jose.JSONWebKeySet{Keys: keys})))
 }
 
-// guard makes a Guard on an embedded database of its own; change sets options.
-func guard(t testing.TB, change func(*Options)) (*Guard, store) {
+// newGuard makes a Guard on a new embedded database. change sets options.
+func newGuard(t testing.TB, change func(*Options)) (*Guard, store) {
 	t.Helper()
 	dir := t.TempDir()
 	d, err := db.Open(t.Context(), db.Options{DataDir: dir, Logger: slog.New(slog.DiscardHandler)})
@@ -161,14 +168,14 @@ func guard(t testing.TB, change func(*Options)) (*Guard, store) {
 	return g, store{d, file}
 }
 
-// store is the embedded database, and its file as another process has it.
+// store is the embedded database, and its file, opened as another process would.
 type store struct {
 	db.Database
 	file *sql.DB
 }
 
-// write puts a member and a public event into the file.
-func (s store) write(t *testing.T, user, event, public string) {
+// add writes a member and a public event into the file.
+func (s store) add(t *testing.T, user, event, public string) {
 	t.Helper()
 	for _, q := range []struct {
 		text string
@@ -183,25 +190,30 @@ func (s store) write(t *testing.T, user, event, public string) {
 	}
 }
 
-// run runs the Guard until the test ends.
-func run(t *testing.T, g *Guard) {
+// runGuard runs the Guard until the test ends.
+func runGuard(t *testing.T, g *Guard) {
 	ctx, cancel := context.WithCancel(context.Background())
 	var own sync.WaitGroup
 	own.Go(func() { _ = g.Run(ctx) })
 	t.Cleanup(func() { cancel(); own.Wait() })
 }
 
-// eventually waits until ok.
-func eventually(t *testing.T, what string, ok func() bool) {
+// eventually waits until ok returns true. what completes "waited for".
+func eventually(t testing.TB, what string, ok func() bool) {
 	t.Helper()
 	testenv.Eventually(t, patience, what, ok)
 }
 
-// asks is a request with headers in pairs.
-func asks(target string, headers ...string) *http.Request {
+// newRequest is a GET request with headers in pairs.
+func newRequest(target string, headers ...string) *http.Request {
 	r := httptest.NewRequest(http.MethodGet, target, nil)
 	for i := 0; i < len(headers); i += 2 {
 		r.Header.Add(headers[i], headers[i+1])
 	}
 	return r
+}
+
+// bearerRequest is a handshake with a token.
+func bearerRequest(token string) *http.Request {
+	return newRequest("/live", "Authorization", "Bearer "+token)
 }

@@ -13,23 +13,23 @@ func TestTokenSources(t *testing.T) {
 		request *http.Request
 		want    string
 	}{
-		{"nowhere", asks("/live"), ""},
-		{"a header", asks("/live", "Authorization", "Bearer a.b.c"), "a.b.c"},
-		{"the scheme is written in any way", asks("/live", "Authorization", "bearer  a.b.c "), "a.b.c"},
-		{"another scheme", asks("/live", "Authorization", "Basic YTpi"), ""},
-		{"a cookie", asks("/live", "Cookie", "x=1; pitwall_token=a.b.c"), "a.b.c"},
-		{"a subprotocol", asks("/live", "Sec-WebSocket-Protocol", "pitwall.v1, bearer.a.b.c"), "a.b.c"},
-		{"a subprotocol, the other way round", asks("/live", "Sec-WebSocket-Protocol", "bearer.a.b.c,pitwall.v1"), "a.b.c"},
-		{"two lines of subprotocols", asks("/live", "Sec-WebSocket-Protocol", "pitwall.v1", "Sec-WebSocket-Protocol", "bearer.a.b.c"), "a.b.c"},
-		{"the query", asks("/live?batch=1&access_token=a.b.c"), "a.b.c"},
-		{"the header goes first", asks("/live?access_token=q", "Authorization", "Bearer h", "Cookie", "pitwall_token=c"), "h"},
-		{"then the subprotocol", asks("/live?access_token=q", "Sec-WebSocket-Protocol", "bearer.s", "Cookie", "pitwall_token=c"), "s"},
-		{"then the query", asks("/live?access_token=q", "Cookie", "pitwall_token=c"), "q"},
+		{"nowhere", newRequest("/live"), ""},
+		{"a header", newRequest("/live", "Authorization", "Bearer a.b.c"), "a.b.c"},
+		{"the scheme in lower case", newRequest("/live", "Authorization", "bearer  a.b.c "), "a.b.c"},
+		{"another scheme", newRequest("/live", "Authorization", "Basic YTpi"), ""},
+		{"a cookie", newRequest("/live", "Cookie", "x=1; pitwall_token=a.b.c"), "a.b.c"},
+		{"a subprotocol", newRequest("/live", "Sec-WebSocket-Protocol", "pitwall.v1, bearer.a.b.c"), "a.b.c"},
+		{"a subprotocol, in the other order", newRequest("/live", "Sec-WebSocket-Protocol", "bearer.a.b.c,pitwall.v1"), "a.b.c"},
+		{"two lines of subprotocols", newRequest("/live", "Sec-WebSocket-Protocol", "pitwall.v1", "Sec-WebSocket-Protocol", "bearer.a.b.c"), "a.b.c"},
+		{"the query", newRequest("/live?batch=1&access_token=a.b.c"), "a.b.c"},
+		{"the header goes first", newRequest("/live?access_token=q", "Authorization", "Bearer h", "Cookie", "pitwall_token=c"), "h"},
+		{"then the subprotocol", newRequest("/live?access_token=q", "Sec-WebSocket-Protocol", "bearer.s", "Cookie", "pitwall_token=c"), "s"},
+		{"then the query", newRequest("/live?access_token=q", "Cookie", "pitwall_token=c"), "q"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			got, ok := credentialOf(c.request, "pitwall_token", nil)
 			if !ok || got.token != c.want {
-				t.Errorf("token %q, %v, want %q", got.token, ok, c.want)
+				t.Errorf("got token %q, %v; want %q, true", got.token, ok, c.want)
 			}
 		})
 	}
@@ -37,22 +37,22 @@ func TestTokenSources(t *testing.T) {
 
 func TestOversizedCredentialsAreRefused(t *testing.T) {
 	for name, r := range map[string]*http.Request{
-		"two headers":      asks("/live", "Authorization", "Bearer a", "Authorization", "Bearer b"),
-		"a long token":     asks("/live?access_token=" + strings.Repeat("x", maxToken+1)),
-		"a long header":    asks("/live", "Authorization", "Basic "+strings.Repeat("x", maxToken+17)),
-		"cookies too long": asks("/live", "Cookie", "sid="+strings.Repeat("x", maxToken+1)),
+		"two headers":      newRequest("/live", "Authorization", "Bearer a", "Authorization", "Bearer b"),
+		"a long token":     newRequest("/live?access_token=" + strings.Repeat("x", maxToken+1)),
+		"a long header":    newRequest("/live", "Authorization", "Basic "+strings.Repeat("x", maxToken+17)),
+		"cookies too long": newRequest("/live", "Cookie", "sid="+strings.Repeat("x", maxToken+1)),
 	} {
 		if _, ok := credentialOf(r, "", []string{"sid"}); ok {
-			t.Errorf("%s is looked at", name)
+			t.Errorf("%s: accepted, want it refused", name)
 		}
 	}
 }
 
 func TestOnlyNamedCookiesAreForwarded(t *testing.T) {
-	r := asks("/live", "Cookie", "tracker=1; b=2; sid=3; sid=4; a=5")
+	r := newRequest("/live", "Cookie", "tracker=1; b=2; sid=3; sid=4; a=5")
 	got, _ := credentialOf(r, "", []string{"sid", "a", "missing"})
 	if want := "sid=3; a=5"; got.cookies != want {
-		t.Errorf("cookies %q, want %q", got.cookies, want)
+		t.Errorf("got cookies %q, want %q", got.cookies, want)
 	}
 }
 
@@ -60,7 +60,7 @@ func TestCredentialsAreNotPrinted(t *testing.T) {
 	c := credential{token: "hush", authorization: "Bearer hush", cookies: "sid=hush"}
 	for _, text := range []string{fmt.Sprint(c), fmt.Sprintf("%v", c), fmt.Sprintf("%+v", c)} {
 		if strings.Contains(text, "hush") {
-			t.Errorf("printed as %s", text)
+			t.Errorf("printed as %s, want it without the secret", text)
 		}
 	}
 }

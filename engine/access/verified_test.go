@@ -9,42 +9,41 @@ import (
 	"github.com/go-jose/go-jose/v4"
 )
 
-// counting counts what its authenticator is asked.
-type counting struct {
+// countingAuthenticator counts its calls.
+type countingAuthenticator struct {
 	authenticator
-	asked int
+	calls int
 }
 
-func (c *counting) authenticate(ctx context.Context, by *client, cr credential) (*Identity, error) {
-	c.asked++
+func (c *countingAuthenticator) authenticate(ctx context.Context, by *client, cr credential) (*Identity, error) {
+	c.calls++
 	return c.authenticator.authenticate(ctx, by, cr)
 }
 
-// A token that was good is recognized and not verified again; one that was not is
-// verified each time. Expiry and revocations are looked at all the same.
+// A token that was verified is recognized, and not verified again. A bad one is
+// verified each time. Expiry and revocation are checked in any case.
 func TestGoodTokensAreVerifiedOnce(t *testing.T) {
-	g, store := guard(t, func(o *Options) { o.LinkSecret = secret; o.Slots = nil })
-	count := &counting{authenticator: g.auth}
+	g, store := newGuard(t, func(o *Options) { o.LinkSecret = secret; o.Slots = nil })
+	count := &countingAuthenticator{authenticator: g.auth}
 	g.auth = count
-	shows := func(token string) *http.Request { return asks("/live", "Authorization", "Bearer "+token) }
-	fine := sign(t, jose.HS256, secret, "", good("jti", "t1"))
-	wrong := sign(t, jose.HS256, append([]byte("x"), secret...), "", good())
+	fine := validToken(t, "jti", "t1")
+	wrong := sign(t, jose.HS256, append([]byte("x"), secret...), "", validClaims())
 	for _, c := range []struct {
 		name, token string
 		status      int
-		verified    int // by then
+		verified    int // tokens so far
 		recognized  bool
 	}{
 		{"a good token", fine, 0, 1, true},
 		{"the same", fine, 0, 1, true},
-		{"a wrong one", wrong, http.StatusUnauthorized, 2, false},
+		{"a bad one", wrong, http.StatusUnauthorized, 2, false},
 		{"the same", wrong, http.StatusUnauthorized, 3, false},
 		{"none", "", http.StatusUnauthorized, 4, false},
 		{"what no header may have", "x\r\n", http.StatusUnauthorized, 4, false},
 	} {
-		r := shows(c.token)
-		if _, status := g.Authenticate(r); status != c.status || count.asked != c.verified || g.Recognize(r) != c.recognized {
-			t.Errorf("%s: status %d after %d verifications, recognized %v, want %+v", c.name, status, count.asked, g.Recognize(r), c)
+		r := bearerRequest(c.token)
+		if _, status := g.Authenticate(r); status != c.status || count.calls != c.verified || g.Recognize(r) != c.recognized {
+			t.Errorf("%s: status %d after %d verifications, recognized %v; want %+v", c.name, status, count.calls, g.Recognize(r), c)
 		}
 	}
 	link := Link{Event: "rally", Expires: time.Now().Add(time.Hour)}
@@ -52,10 +51,10 @@ func TestGoodTokensAreVerifiedOnce(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if r := shows(token); g.Recognize(r) {
-		t.Error("a link that nobody has used is recognized")
+	if r := bearerRequest(token); g.Recognize(r) {
+		t.Error("a link that was not used before is recognized")
 	} else if _, status := g.Authenticate(r); status != 0 || !g.Recognize(r) {
-		t.Errorf("a link: status %d, recognized %v", status, g.Recognize(r))
+		t.Errorf("a link: status %d, recognized %v; want 0, true", status, g.Recognize(r))
 	}
 	if err := store.Revoke(t.Context(), "t1", time.Now().Add(time.Hour)); err != nil {
 		t.Fatal(err)
@@ -63,31 +62,31 @@ func TestGoodTokensAreVerifiedOnce(t *testing.T) {
 	if _, err := g.refresh(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	if _, status := g.Authenticate(shows(fine)); status != http.StatusUnauthorized {
-		t.Errorf("a revoked token that was good before: status %d", status)
+	if _, status := g.Authenticate(bearerRequest(fine)); status != http.StatusUnauthorized {
+		t.Errorf("a revoked token that was verified before: status %d, want 401", status)
 	}
 	if id, err := g.verifyCached("old", func(context.Context) (*Identity, error) {
 		return &Identity{expires: time.Now().Add(-time.Second)}, nil
-	}); err != nil || id == nil || g.Recognize(shows("old")) {
-		t.Errorf("%+v, %v: a token is kept beyond its end", id, err)
+	}); err != nil || id == nil || g.Recognize(bearerRequest("old")) {
+		t.Errorf("an expired token: got %+v, %v, recognized %v; want an identity, no error, false", id, err, g.Recognize(bearerRequest("old")))
 	}
 }
 
-// A token whose key has been taken out of the set is verified again, and refused.
+// A token whose key was removed from the set is verified again, and refused.
 func TestOtherKeysHaveTokensVerifiedAgain(t *testing.T) {
-	d := newDouble(t, says(200, jwksOf(pubKey("1", rsaKey().Public()))))
-	g, _ := guard(t, func(o *Options) { o.JWT = JWTOptions{KeySetURL: d.URL, Refresh: time.Hour} })
+	d := newStubServer(t, response(200, jwksOf(pubKey("1", rsaKey().Public()))))
+	g, _ := newGuard(t, func(o *Options) { o.JWT = JWTOptions{KeySetURL: d.URL, Refresh: time.Hour} })
 	if err := g.Open(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	r := asks("/live", "Authorization", "Bearer "+sign(t, jose.RS256, rsaKey(), "1", good()))
+	r := newRequest("/live", "Authorization", "Bearer "+sign(t, jose.RS256, rsaKey(), "1", validClaims()))
 	if _, status := g.Authenticate(r); status != 0 || !g.Recognize(r) {
-		t.Fatalf("status %d, recognized %v", status, g.Recognize(r))
+		t.Fatalf("status %d, recognized %v; want 0, true", status, g.Recognize(r))
 	}
 	if err := g.set.fetch(t.Context()); err != nil || !g.Recognize(r) {
-		t.Errorf("the same keys again: %v, recognized %v", err, g.Recognize(r))
+		t.Errorf("after fetching the same keys: error %v, recognized %v; want no error, true", err, g.Recognize(r))
 	}
-	d.say(says(200, jwksOf(pubKey("2", ecKey().Public()))))
+	d.respond(response(200, jwksOf(pubKey("2", ecKey().Public()))))
 	if err := g.set.fetch(t.Context()); err != nil {
 		t.Fatal(err)
 	}
@@ -99,24 +98,24 @@ func TestOtherKeysHaveTokensVerifiedAgain(t *testing.T) {
 	}
 }
 
-// Where the platform is asked, those are recognized whose yes is kept.
+// With AUTH_MODE=http, a client is recognized while its positive answer is cached.
 func TestCachedPlatformAnswerIsRecognized(t *testing.T) {
-	d := newDouble(t, says(200, `{"id":"ada"}`))
-	g, _ := guard(t, func(o *Options) { o.Mode, o.URL, o.Cache = ModeHTTP, d.URL, time.Hour })
-	ada, bob := asks("/live?access_token=ada"), asks("/live", "Authorization", "Bearer bob")
+	d := newStubServer(t, response(200, `{"id":"ada"}`))
+	g, _ := newGuard(t, func(o *Options) { o.Mode, o.URL, o.Cache = ModeHTTP, d.URL, time.Hour })
+	ada, bob := newRequest("/live?access_token=ada"), bearerRequest("bob")
 	if g.Recognize(ada) {
-		t.Error("somebody is recognized whom nobody has asked about")
+		t.Error("a client is recognized before the platform was asked")
 	}
 	if _, status := g.Authenticate(ada); status != 0 || !g.Recognize(ada) {
-		t.Errorf("status %d, recognized %v", status, g.Recognize(ada))
+		t.Errorf("status %d, recognized %v; want 0, true", status, g.Recognize(ada))
 	}
-	d.say(says(401, ""))
+	d.respond(response(401, ""))
 	if _, status := g.Authenticate(bob); status != http.StatusUnauthorized || g.Recognize(bob) {
-		t.Errorf("a no: status %d, recognized %v", status, g.Recognize(bob))
+		t.Errorf("a refused client: status %d, recognized %v; want 401, false", status, g.Recognize(bob))
 	}
 }
 
-// No more verifications are under way than half of the processors carry.
+// Verifications leave half of the processors to other work.
 func TestVerificationsLeaveProcessors(t *testing.T) {
 	for range cap(verifySlots) {
 		verifySlots <- struct{}{}
@@ -128,7 +127,7 @@ func TestVerificationsLeaveProcessors(t *testing.T) {
 	}()
 	select {
 	case <-done:
-		t.Error("one verification too many")
+		t.Error("a verification runs although all slots are taken")
 	default:
 	}
 	for range cap(verifySlots) {
@@ -137,14 +136,14 @@ func TestVerificationsLeaveProcessors(t *testing.T) {
 	<-done
 }
 
-// What a wrong token costs, and a good one that was seen before.
+// BenchmarkTokens measures a bad token, which is verified, and a recognized one.
 func BenchmarkTokens(b *testing.B) {
 	v, err := newVerifier(JWTOptions{Keys: publicPEM(ecKey().Public())}, nil)
 	if err != nil {
 		b.Fatal(err)
 	}
-	g, _ := guard(b, func(o *Options) { o.JWT = JWTOptions{Keys: publicPEM(ecKey().Public())} })
-	fine := sign(b, jose.ES256, ecKey(), "", good())
+	g, _ := newGuard(b, func(o *Options) { o.JWT = JWTOptions{Keys: publicPEM(ecKey().Public())} })
+	fine := sign(b, jose.ES256, ecKey(), "", validClaims())
 	wrong := fine[:len(fine)-4] + "AAAA"
 	b.Run("verified", func(b *testing.B) {
 		for b.Loop() {
@@ -152,7 +151,7 @@ func BenchmarkTokens(b *testing.B) {
 		}
 	})
 	b.Run("recognized", func(b *testing.B) {
-		r := asks("/live", "Authorization", "Bearer "+fine)
+		r := bearerRequest(fine)
 		g.Authenticate(r)
 		for b.Loop() {
 			if !g.Recognize(r) {

@@ -10,8 +10,8 @@ import (
 	"pitwall/shard"
 )
 
-// Newcomers wait while a writer is late or the window is longer than configured, and come
-// in without a pause otherwise.
+// New connections wait while a writer is late or the window is longer than
+// configured. Otherwise they are accepted without a pause.
 func TestPacedListener(t *testing.T) {
 	t.Parallel()
 	const window = 100 * time.Millisecond
@@ -27,9 +27,9 @@ func TestPacedListener(t *testing.T) {
 	}
 	l := srv.PaceListener(inner)
 	defer l.Close()
-	arrive := func(newcomers int, want uint64) {
+	connect := func(clients int, want uint64) {
 		t.Helper()
-		for range newcomers {
+		for range clients {
 			c, err := net.Dial("tcp", l.Addr().String())
 			if err != nil {
 				t.Fatal(err)
@@ -42,18 +42,18 @@ func TestPacedListener(t *testing.T) {
 			_ = in.Close()
 		}
 		if n := srv.m.pauses.Get(); n != want {
-			t.Errorf("%d pauses so far, want %d", n, want)
+			t.Errorf("got %d pauses so far, want %d", n, want)
 		}
 	}
-	arrive(2, 0)
+	connect(2, 0)
 	writer.begin(core.Now() - int64(2*window))
-	arrive(3, 3)
+	connect(3, 3)
 	writer.end(core.Now())
-	arrive(2, 3)
+	connect(2, 3)
 	core.SetWindow(2 * window)
-	arrive(3, 6)
+	connect(3, 6)
 	core.SetWindow(window)
-	arrive(2, 6)
+	connect(2, 6)
 }
 
 func TestPauseFor(t *testing.T) {
@@ -68,7 +68,7 @@ func TestPauseFor(t *testing.T) {
 		{time.Hour, pauseMost},
 	} {
 		if got := pauseFor(c.late, window); got != c.want {
-			t.Errorf("late by %v: a pause of %v, want %v", c.late, got, c.want)
+			t.Errorf("pauseFor(%v) is %v, want %v", c.late, got, c.want)
 		}
 	}
 }

@@ -1,80 +1,90 @@
 package live
 
 import (
+	"sync/atomic"
 	"testing"
 	"time"
-
-	"pitwall/engine/internal/testenv"
 )
 
-// aged gives connections queues that take long to be full, small sockets, and
-// a bound of age.
-func aged(bound time.Duration) func(*setup) {
+// withMaxAge gives connections a maximum age of what they have queued, and queues
+// that are not full before it is reached.
+func withMaxAge(bound time.Duration) func(*setup) {
 	return func(su *setup) {
-		tight(su)
 		su.shard.RingBytes = 64 << 20
 		su.shard.RingSlots = 1 << 16
 		su.live.RingMaxAge = bound
 	}
 }
 
-// A client that has not read for longer than the bound does not get what has
-// waited for it meanwhile: its queue is dropped although it is far from full.
+// jumpingClock is a clock for a core that a test can set forward, instead of
+// waiting.
+type jumpingClock struct {
+	start time.Time
+	ahead atomic.Int64 // ns
+}
+
+func newJumpingClock() *jumpingClock { return &jumpingClock{start: time.Now()} }
+
+func (c *jumpingClock) now() int64            { return int64(time.Since(c.start)) + c.ahead.Load() + 1 }
+func (c *jumpingClock) jump(by time.Duration) { c.ahead.Add(int64(by)) }
+func (c *jumpingClock) use(su *setup)         { su.shard.Now = c.now }
+
+// queueBeyondSockets publishes until more is queued for s, whose client reads
+// nothing, than its sockets hold.
+func (f *feed) queueBeyondSockets(s *session) {
+	f.r.t.Helper()
+	for n := 0; ; n++ {
+		f.publish()
+		if _, bytes := s.conn.Queued(); bytes > 2*smallRing {
+			return
+		}
+		if n > 2000 {
+			f.r.t.Fatal("nothing stays in the queue of a client that reads nothing")
+		}
+	}
+}
+
+// A client that has not read for longer than the maximum age does not get what was
+// queued meanwhile: its queue is dropped, although it is far from full.
 func TestPositionsBeyondTheMaxAgeAreDropped(t *testing.T) {
-	for _, shape := range shapesOf {
-		t.Run(shape.name, func(t *testing.T) {
+	for _, enc := range encodings {
+		t.Run(enc.name, func(t *testing.T) {
 			t.Parallel()
-			const bound = time.Second
-			devices := names(20)
-			r := start(t, map[string][]string{"e": devices}, aged(bound))
-			f := r.flowOf("e", shape.query, devices)
-			w := r.slow(shape.query, shape.headers...)
-			w.subscribe("e")
-			s := r.newest()
-			for n := 0; ; n++ { // more than the sockets take
-				f.step()
-				if _, bytes := s.conn.Queued(); bytes > 2*tightRing {
-					break
-				}
-				if n > 2000 {
-					t.Fatal("nothing stays in the queue of a client that reads nothing")
-				}
-			}
-			last := r.core.Now()
-			testenv.Eventually(t, patience, "all of it to be too old", func() bool { return r.core.Now()-last > int64(bound+r.core.Window()) })
+			const bound = time.Hour
+			clock, devices := newJumpingClock(), deviceNames(20)
+			f, w, s := startSlow(t, enc, map[string][]string{"e": devices}, withMaxAge(bound), clock.use)
+			f.queueBeyondSockets(s)
+			clock.jump(bound + f.r.core.Window())
 			if s.conn.Lagged() {
-				t.Error("lagged although the queue is not full and nobody has read")
+				t.Error("the connection has lagged before the client reads, although its queue is not full")
 			}
-			f.level(w)
-			if r.srv.m.expiries.Get() == 0 || len(w.lagged("e")) == 0 {
-				t.Errorf("%d queues dropped for their age, %d lagged snapshots", r.srv.m.expiries.Get(), len(w.lagged("e")))
+			f.awaitCaughtUp(w)
+			if dropped, lagged := f.r.srv.m.expiries.Get(), len(w.laggedSnapshots("e")); dropped == 0 || lagged == 0 {
+				t.Errorf("%d queues were dropped for their age and %d lagged snapshots came, want some of both", dropped, lagged)
 			}
-			f.step() // and then it follows again
-			f.level(w)
-			f.whole()
-			r.held(0)
+			f.publish() // the client follows again
+			f.awaitCaughtUp(w)
+			f.wantNoLoss()
+			f.r.awaitHeldBytes(0)
 		})
 	}
 }
 
-// However short the bound is, a client that takes its snapshots more slowly than
-// that shows the newest in the end, and every update is shown or counted as left out.
+// A client that takes a snapshot more slowly than the maximum age, however short
+// that is, shows the newest positions in the end, and every update has come or is
+// counted as left out.
 func TestMaxAgeShorterThanASnapshotTakes(t *testing.T) {
-	for _, shape := range shapesOf {
-		t.Run(shape.name, func(t *testing.T) {
+	for _, enc := range encodings {
+		t.Run(enc.name, func(t *testing.T) {
 			t.Parallel()
-			devices := names(20)
-			r := start(t, map[string][]string{"e": devices}, aged(1), func(su *setup) { su.shard.Window = 0 })
-			f := r.flowOf("e", shape.query, devices)
-			w := r.slow(shape.query, shape.headers...)
-			w.subscribe("e")
+			f, w, _ := startSlow(t, enc, raceRoster(), withMaxAge(1), func(su *setup) { su.shard.Window = 0 })
 			for range 5 {
 				for range 40 {
-					f.step()
+					f.publish()
 				}
-				f.level(w)
+				f.awaitCaughtUp(w)
 			}
-			r.held(0)
+			f.r.awaitHeldBytes(0)
 		})
 	}
 }

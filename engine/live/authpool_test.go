@@ -6,12 +6,10 @@ import (
 	"slices"
 	"sync/atomic"
 	"testing"
-
-	"pitwall/engine/internal/testenv"
 )
 
-// waiting is how many questions nobody carries out yet. mu is held, or no other
-// goroutine uses the pool.
+// waiting is how many questions are queued. mu is held, or no other goroutine uses
+// the pool.
 func (p *authPool) waiting() (n int) {
 	for i := range p.queues {
 		n += p.queues[i].Len()
@@ -19,13 +17,12 @@ func (p *authPool) waiting() (n int) {
 	return n
 }
 
-// occupy takes all goroutines of a pool with questions that last until the function
-// returned is called.
-func occupy(p *authPool) (release func()) {
+// blockWorkers keeps all goroutines of a pool busy until release is called.
+func blockWorkers(p *authPool) (release func()) {
 	begun, end := make(chan struct{}), make(chan struct{})
 	for i := range p.limit {
 		w := &waiter{then: func(answer) {}}
-		p.add(w, 0, fmt.Sprint("occupied ", i), func(context.Context) answer {
+		p.add(w, 0, fmt.Sprint("blocked ", i), func(context.Context) answer {
 			begun <- struct{}{}
 			<-end
 			return answer{}
@@ -37,14 +34,14 @@ func occupy(p *authPool) (release func()) {
 	return func() { close(end) }
 }
 
-// TestAuthPoolIsBoundedAndInOrder: no more questions are under way at once than
-// the pool may have. The others go on by priority, within one in the order in which
-// they came. One that is joined with an earlier priority moves up.
+// The pool runs no more questions at a time than its limit. The others wait, and
+// are run by priority, those of one priority in the order in which they came. When
+// an equal question comes with a more urgent priority, the waiting one gets it.
 func TestAuthPoolIsBoundedAndInOrder(t *testing.T) {
 	t.Parallel()
 	p := newAuthPool(1)
 	p.start(context.Background())
-	release := occupy(p)
+	release := blockWorkers(p)
 	var order []string
 	for _, add := range []struct {
 		priority int
@@ -58,25 +55,25 @@ func TestAuthPoolIsBoundedAndInOrder(t *testing.T) {
 	release()
 	p.workers.Wait()
 	if !slices.Equal(order, []string{"a", "e", "d", "b", "f", "c"}) {
-		t.Errorf("asked in the order %v", order)
+		t.Errorf("asked in the order %v, want a e d b f c", order)
 	}
 	if p.running != 0 || len(p.open) != 0 || p.waiting() != 0 {
-		t.Errorf("%d goroutines, %d questions and %d in the queues are left", p.running, len(p.open), p.waiting())
+		t.Errorf("%d goroutines, %d questions and %d in the queues are left, want none", p.running, len(p.open), p.waiting())
 	}
 }
 
-// TestEqualQuestionsAreAskedOnce: those under way and those that wait. What nobody
-// waits for any more is not asked. What has no key is asked for each.
+// Equal questions are asked once, whether they wait or are under way. A question
+// whose last waiter has gone is not asked. One without a key is equal to no other.
 func TestEqualQuestionsAreAskedOnce(t *testing.T) {
 	t.Parallel()
 	p := newAuthPool(2)
 	p.start(context.Background())
-	release := occupy(p)
+	release := blockWorkers(p)
 	var asked, answered atomic.Int64
 	ask := func(context.Context) answer { asked.Add(1); return answer{allowed: true} }
 	wait := func() *waiter {
-		return &waiter{then: func(said answer) {
-			if said.allowed {
+		return &waiter{then: func(a answer) {
+			if a.allowed {
 				answered.Add(1)
 			}
 		}}
@@ -94,14 +91,14 @@ func TestEqualQuestionsAreAskedOnce(t *testing.T) {
 		p.drop(w)
 	}
 	if n := p.waiting(); n != 6 {
-		t.Errorf("%d questions wait, want x and five without a key", n)
+		t.Errorf("%d questions wait, want 6: x, and five without a key", n)
 	}
 	release()
 	p.workers.Wait()
 	if asked.Load() != 6 || answered.Load() != 10 {
 		t.Errorf("%d questions, %d answered; want 6 and 10", asked.Load(), answered.Load())
 	}
-	// Under way, it is joined as well.
+	// A question that is under way is joined, too.
 	begun, end := make(chan struct{}), make(chan struct{})
 	slow := func(context.Context) answer {
 		asked.Add(1)
@@ -119,18 +116,18 @@ func TestEqualQuestionsAreAskedOnce(t *testing.T) {
 	}
 }
 
-// TestSessionsShareQuestions: ten sessions of one user are checked, and each event
-// is asked about once for all.
+// When ten sessions of one user are checked, the keeper is asked about each event
+// once for all of them.
 func TestSessionsShareQuestions(t *testing.T) {
-	r, k := kept(t, 0, seldom)
+	r, k := startWithKeeper(t, 0, noPeriodicChecks)
 	var all []*spectator
 	for range 10 {
-		all = append(all, r.as("ada", "e", "f"))
+		all = append(all, r.watch("user=ada", "e", "f"))
 	}
-	release := occupy(r.srv.checks)
-	k.set(func() { k.shut["e"] = true })
+	release := blockWorkers(r.srv.checks)
+	k.set(func() { k.denied["e"] = true })
 	r.srv.Recheck()
-	testenv.Eventually(t, patience, "the question", func() bool {
+	eventually(t, "the question", func() bool {
 		a := r.srv.checks
 		a.mu.Lock()
 		defer a.mu.Unlock()
@@ -142,11 +139,11 @@ func TestSessionsShareQuestions(t *testing.T) {
 	})
 	release()
 	for _, s := range all {
-		s.find("the end of e", func(f said) bool { return f.Type == "error" && f.Topic == "event:e" && f.Code == "forbidden" })
+		s.awaitError("e", "forbidden")
 	}
 	k.set(func() {
-		if n := k.questions["ada e"]; n != 11 { // each subscribe, and once for all
-			t.Errorf("asked %d times, want 11", n)
+		if n := k.asks["ada e"]; n != 11 { // once for each subscribe, and once for all checks
+			t.Errorf("asked %d times about ada and e, want 11", n)
 		}
 	})
 }

@@ -10,25 +10,24 @@ import (
 	"golang.org/x/sys/unix"
 
 	"pitwall/codec"
-	"pitwall/engine/internal/testenv"
 )
 
 // BenchmarkSpectators sends one position of each device to 1,000 spectators in
-// another process; one operation is one flush. What is reported is of this
-// process, the server's: CPU time with the kernel's, and bytes written.
+// another process. One operation is one flush. It reports the CPU time of this
+// process, the server's, with system time, and the bytes written.
 func BenchmarkSpectators(b *testing.B) {
 	const spectators = 1000
 	for _, devices := range []int{5, 50, 500} {
-		for _, shape := range shapesOf {
-			b.Run(fmt.Sprintf("%d devices/%s", devices, shape.name), func(b *testing.B) {
-				list := names(devices)
+		for _, enc := range encodings {
+			b.Run(fmt.Sprintf("%d devices/%s", devices, enc.name), func(b *testing.B) {
+				list := deviceNames(devices)
 				r := start(b, map[string][]string{"e": list})
-				r.swarm(spectators, shake(shape.query, shape.headers...))
+				r.startSubscribers(spectators, handshakeWith(enc.query, enc.headers...))
 				rng := rand.New(rand.NewPCG(1, 2))
 				send := func() {
 					want := r.srv.m.deliveries.Get() + uint64(devices*spectators)
-					r.drive(rng, list)
-					testenv.Eventually(b, patience, "all deliveries", func() bool { return r.srv.m.deliveries.Get() >= want })
+					r.publishRoadTraffic(rng, list)
+					eventually(b, "all deliveries", func() bool { return r.srv.m.deliveries.Get() >= want })
 				}
 				send()
 				bytes, deliveries, cpu := r.srv.m.bytes.Get(), float64(0), cpuTime(b)
@@ -45,8 +44,8 @@ func BenchmarkSpectators(b *testing.B) {
 	}
 }
 
-// drive publishes one position per device.
-func (r *rig) drive(rng *rand.Rand, devices []string) {
+// publishRoadTraffic publishes one position of each device.
+func (r *rig) publishRoadTraffic(rng *rand.Rand, devices []string) {
 	ts := r.clock.Add(1000)
 	for i := range r.core.Shards() {
 		batch := r.core.AcquireBatch()
@@ -54,7 +53,7 @@ func (r *rig) drive(rng *rand.Rand, devices []string) {
 			if r.core.ShardOf(d) != i {
 				continue
 			}
-			batch.Positions = append(batch.Positions, onTheRoad(rng, d, ts))
+			batch.Positions = append(batch.Positions, vehiclePosition(rng, d, ts))
 		}
 		if err := r.core.Deliver(context.Background(), i, batch); err != nil {
 			r.t.Fatal(err)
@@ -62,8 +61,8 @@ func (r *rig) drive(rng *rand.Rand, devices []string) {
 	}
 }
 
-// onTheRoad is what a tracker in a car sends within a second of ts.
-func onTheRoad(rng *rand.Rand, device string, ts int64) codec.Position {
+// vehiclePosition is what a tracker in a car sends within a second of ts.
+func vehiclePosition(rng *rand.Rand, device string, ts int64) codec.Position {
 	return codec.Position{
 		DeviceID: device, TS: ts + rng.Int64N(1000), Arrival: ts,
 		Lat: 57 + float64(rng.IntN(1e6))/1e7, Lon: 11 + float64(rng.IntN(1e6))/1e7, Alt: float64(rng.IntN(300)),
@@ -73,7 +72,7 @@ func onTheRoad(rng *rand.Rand, device string, ts int64) codec.Position {
 	}
 }
 
-// cpuTime is what this process has used so far.
+// cpuTime is the CPU time that this process has used so far.
 func cpuTime(b *testing.B) time.Duration {
 	b.Helper()
 	var u unix.Rusage
@@ -83,7 +82,7 @@ func cpuTime(b *testing.B) time.Duration {
 	return time.Duration(u.Utime.Nano() + u.Stime.Nano())
 }
 
-// BenchmarkDeflater compresses one positions frame of n devices.
+// BenchmarkDeflater compresses a positions frame of n devices.
 func BenchmarkDeflater(b *testing.B) {
 	topic := codec.NewTopic("event:grand-raid")
 	for _, n := range []int{1, 3, 10, 50, 500} {
@@ -91,7 +90,7 @@ func BenchmarkDeflater(b *testing.B) {
 			rng := rand.New(rand.NewPCG(1, 2))
 			src, mark := topic.BeginPositions(nil)
 			for i := range n {
-				p := onTheRoad(rng, fmt.Sprintf("86012345678%04d", i), 1_700_000_000_000)
+				p := vehiclePosition(rng, fmt.Sprintf("86012345678%04d", i), 1_700_000_000_000)
 				src = topic.AppendItem(src, codec.AppendBody(nil, &p, p.TS))
 			}
 			src = topic.EndPositions(src, mark)

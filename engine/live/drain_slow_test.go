@@ -6,17 +6,14 @@ import (
 	"time"
 )
 
-// drainSlowly starts a drain while a spectator reads nothing and its socket is
-// full. sendCloseTime is how long the server waits for the socket.
-func drainSlowly(t *testing.T, sendCloseTime time.Duration) (w *wire, drained chan error) {
+// drainSlowly starts a drain while a client reads nothing and its socket is full.
+// sendCloseTime is how long the server waits for the socket.
+func drainSlowly(t *testing.T, sendCloseTime time.Duration) (w *rawClient, drained chan error) {
 	t.Helper()
-	devices := names(20)
-	r := start(t, map[string][]string{"e": devices}, tight)
+	f, w, s := startSlow(t, encodings[0], raceRoster())
+	r := f.r
 	r.srv.sendCloseTime = sendCloseTime
-	f := r.flowOf("e", "", devices)
-	w = r.slow("")
-	w.subscribe("e")
-	f.untilLagged(r.newest())
+	f.publishUntilLagged(s)
 	drained = make(chan error, 1)
 	go func() {
 		ctx, cancel := context.WithTimeout(context.Background(), patience)
@@ -26,29 +23,29 @@ func drainSlowly(t *testing.T, sendCloseTime time.Duration) (w *wire, drained ch
 	return w, drained
 }
 
-// A spectator that reads again late is still told 1001: the wait for its socket
-// is not the wait for its answer, which is shorter.
-func TestDrainTellsASlowSpectator(t *testing.T) {
+// A slow client that reads late gets close code 1001: the server waits longer for
+// its socket than for its answer.
+func TestDrainTellsASlowClient(t *testing.T) {
 	t.Parallel()
 	w, drained := drainSlowly(t, patience)
 	select {
 	case err := <-drained:
-		t.Fatalf("the drain returned %v while a socket was full", err)
+		t.Fatalf("the drain returned %v while a socket was full, want it to wait", err)
 	case <-time.After(lingerTime + lingerTime/4):
 	}
-	w.hurry()
-	w.closed(1001)
+	w.setReadDeadline()
+	w.awaitClose(1001)
 	_ = w.conn.Close()
 	if err := <-drained; err != nil {
-		t.Error(err)
+		t.Errorf("the drain returned %v, want no error", err)
 	}
 }
 
-// A spectator that reads nothing does not hold the drain up: it is cut.
-func TestDrainCutsWhoReadsNothing(t *testing.T) {
+// A client that reads nothing does not delay the drain: it is cut.
+func TestDrainCutsAClientThatReadsNothing(t *testing.T) {
 	t.Parallel()
 	_, drained := drainSlowly(t, 10*time.Millisecond)
 	if err := <-drained; err != nil {
-		t.Error(err)
+		t.Errorf("the drain returned %v, want no error", err)
 	}
 }

@@ -5,26 +5,24 @@ import (
 	"runtime"
 	"strings"
 	"testing"
-
-	"pitwall/engine/internal/testenv"
 )
 
-// Run waits for a handshake that is under way when it ends: its client is still
-// answered and sent away, by writers that run.
+// Run waits for a handshake that is under way when it ends: the client still gets
+// its answer and a close frame.
 func TestRunWaitsForHandshakes(t *testing.T) {
 	r := start(t, nil)
-	asked, slowly := make(chan struct{}), make(chan struct{})
-	r.rule.who = func(*http.Request) (any, int) { close(asked); <-slowly; return nil, 0 }
-	w := r.open(handshake)
+	asked, answer := make(chan struct{}), make(chan struct{})
+	r.rule.who = func(*http.Request) (any, int) { close(asked); <-answer; return nil, 0 }
+	w := r.dial(handshake)
 	<-asked
 	r.endLive()
-	testenv.Eventually(t, patience, "Run to have ended or to wait", func() bool { return isClosed(r.liveDone) || runWaits() })
+	eventually(t, "Run to end, or to wait for the handshake", func() bool { return isClosed(r.liveDone) || runIsWaiting() })
 	if isClosed(r.liveDone) {
-		t.Error("Run has returned while a handshake is under way")
+		t.Error("Run has returned while a handshake is under way, want it to wait")
 	}
-	close(slowly)
-	w.upgraded()
-	w.closed(1001)
+	close(answer)
+	w.awaitUpgrade()
+	w.awaitClose(1001)
 	_ = w.conn.Close()
 	<-r.liveDone
 }
@@ -38,8 +36,8 @@ func isClosed(c chan struct{}) bool {
 	}
 }
 
-// runWaits reports whether a goroutine that is in Run waits for others.
-func runWaits() bool {
+// runIsWaiting reports whether a goroutine is in Run, and waits for others.
+func runIsWaiting() bool {
 	all := make([]byte, 1<<20)
 	for g := range strings.SplitSeq(string(all[:runtime.Stack(all, true)]), "\n\n") {
 		if strings.Contains(g, "live.(*Server).Run(") && strings.Contains(g, "sync.(*WaitGroup).Wait(") {

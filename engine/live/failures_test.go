@@ -13,7 +13,8 @@ import (
 	"github.com/VictoriaMetrics/metrics"
 )
 
-// An address with a failure budget of 2 a second.
+// Failed credentials of an address are delayed beyond its budget, here 2 a second,
+// and then refused without a check.
 func TestFailureBudget(t *testing.T) {
 	const rate, burst = 2, 2 * failureBurstSeconds
 	a, b := addrKeyOf(netip.MustParseAddr("2001:db8::1")), addrKeyOf(netip.MustParseAddr("192.0.2.2"))
@@ -31,43 +32,43 @@ func TestFailureBudget(t *testing.T) {
 	for n := range burst {
 		try(a, true) // costs nothing
 		if wait, ok := try(a, false); wait != 0 || !ok {
-			t.Fatalf("failure %d waits for %v, %v", n, wait, ok)
+			t.Fatalf("failure %d: wait %v, allowed %v; want 0, true", n, wait, ok)
 		}
 	}
-	for n := range int(rate * delayMost.Seconds()) { // each takes a turn of its own
+	for n := range int(rate * delayMost.Seconds()) { // each waits for its own turn
 		want := time.Duration(n+1) * time.Second / rate
 		if wait, ok := try(neighbour, false); wait != want || !ok {
-			t.Errorf("beyond the budget, attempt %d waits for %v, %v; want %v", n, wait, ok, want)
+			t.Errorf("attempt %d beyond the budget: wait %v, allowed %v; want %v, true", n, wait, ok, want)
 		}
 	}
-	for range 100 { // nothing is owed for what was not looked at
+	for range 100 { // costs nothing, since it is not checked
 		if _, ok := try(a, false); ok {
-			t.Fatal("an attempt was let in that would wait too long")
+			t.Fatal("an attempt that would wait too long was allowed, want it refused")
 		}
 	}
 	if wait, ok := try(b, false); wait != 0 || !ok {
-		t.Errorf("another address waits for %v, %v", wait, ok)
+		t.Errorf("another address: wait %v, allowed %v; want 0, true", wait, ok)
 	}
 	for range 3 * burst {
 		if wait, ok := try(addrKeyOf(netip.MustParseAddr("127.0.0.1")), false); wait != 0 || !ok {
-			t.Fatal("loopback, which is spared, waits")
+			t.Fatalf("loopback, which has no limit: wait %v, allowed %v; want 0, true", wait, ok)
 		}
 	}
 	now = now.Add(delayMost)
 	for range 10 { // a good credential gives its turn back
 		if wait, ok := try(a, true); wait > time.Second/rate || !ok {
-			t.Errorf("a good credential waits for %v, %v", wait, ok)
+			t.Errorf("a good credential: wait %v, allowed %v; want %v at most, true", wait, ok, time.Second/rate)
 		}
 	}
 	now = now.Add(time.Hour)
 	try(b, true)
 	if len(l.by) != 1 {
-		t.Errorf("%d addresses are remembered, want b alone", len(l.by))
+		t.Errorf("%d addresses are remembered, want 1, which is b", len(l.by))
 	}
 }
 
-// Those that failed at the same time, before the first was known to, owe no more
-// than the burst.
+// Credentials that fail at the same time, before the first failure is known, use
+// up no more than the burst.
 func TestConcurrentFailuresAreBounded(t *testing.T) {
 	a, now := addrKeyOf(netip.MustParseAddr("192.0.2.1")), time.Now()
 	l := &limiter{o: Limits{Failures: AddressLimit{Most: 1}}}
@@ -75,7 +76,7 @@ func TestConcurrentFailuresAreBounded(t *testing.T) {
 	for range 1000 {
 		turn, _, ok := l.tryCredential(a, now)
 		if !ok || turn.paid {
-			t.Fatal("not let in")
+			t.Fatalf("allowed %v, paid %v; want true, false", ok, turn.paid)
 		}
 		turns = append(turns, turn)
 	}
@@ -84,12 +85,12 @@ func TestConcurrentFailuresAreBounded(t *testing.T) {
 	}
 	now = now.Add(failureBurstSeconds*time.Second + time.Second)
 	if _, wait, ok := l.tryCredential(a, now); wait != 0 || !ok {
-		t.Errorf("after the time of a burst an attempt waits for %v, %v", wait, ok)
+		t.Errorf("after the time of a burst: wait %v, allowed %v; want 0, true", wait, ok)
 	}
 }
 
-// bare is a server without a core, for what comes before the upgrade.
-func bare(o Options) *Server {
+// serverWithoutCore is a server for tests of what comes before the upgrade.
+func serverWithoutCore(o Options) *Server {
 	srv := &Server{opts: o, delays: newDelays(o.Limits.Pending)}
 	srv.opts.MaxConnections = 1 << 20
 	srv.m = newMeters(metrics.NewSet(), srv)
@@ -97,7 +98,8 @@ func bare(o Options) *Server {
 	return srv
 }
 
-func from(peer, path string, headers ...string) *http.Request {
+// requestFrom is a GET request from a peer, with headers in pairs.
+func requestFrom(peer, path string, headers ...string) *http.Request {
 	r := httptest.NewRequest("GET", path, nil)
 	r.RemoteAddr = peer
 	for i := 0; i < len(headers); i += 2 {
@@ -106,13 +108,13 @@ func from(peer, path string, headers ...string) *http.Request {
 	return r
 }
 
-// A flood of wrong tokens from one address is verified as often as the budget
-// says and answered late; who shares the address and was in before comes in at
-// once, and a newcomer after a wait that is bounded.
+// During a flood of wrong tokens from one address, as many are verified as the
+// budget allows, and the answers are late. A client of the same address whose
+// credential is recognized is let in at once, another after a wait that is bounded.
 func TestWrongTokensBeyondTheBudget(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var verified atomic.Int64
-		srv := bare(Options{
+		srv := serverWithoutCore(Options{
 			Limits:    Limits{Failures: AddressLimit{Most: 1}},
 			Recognize: func(r *http.Request) bool { return r.Header.Get("Authorization") == "known" },
 			Access: &accessRule{who: func(r *http.Request) (any, int) {
@@ -126,19 +128,19 @@ func TestWrongTokensBeyondTheBudget(t *testing.T) {
 		// A plain GET is answered 400 where a handshake would be let in.
 		ask := func(token string) (status int, after time.Duration, w *httptest.ResponseRecorder) {
 			w, begin := httptest.NewRecorder(), time.Now()
-			srv.ServeHTTP(w, from("192.0.2.1:5", "/live", "Authorization", token))
+			srv.ServeHTTP(w, requestFrom("192.0.2.1:5", "/live", "Authorization", token))
 			return w.Code, time.Since(begin), w
 		}
 		for n := range failureBurstSeconds {
 			if status, after, _ := ask("wrong"); status != 401 || after != 0 {
-				t.Errorf("attempt %d: %d after %v", n, status, after)
+				t.Errorf("attempt %d: status %d after %v, want 401 at once", n, status, after)
 			}
 		}
 		if status, after, w := ask("wrong"); status != 401 || after != time.Second || w.Header().Get("Connection") != "close" {
-			t.Errorf("beyond the budget: %d after %v, %v; want 401 after a second, and the end of the connection", status, after, w.Header())
+			t.Errorf("beyond the budget: status %d after %v, header %v; want 401 after 1s, Connection: close", status, after, w.Header())
 		}
 		flood := make(chan int)
-		for range 100 { // connections that attack at the same time
+		for range 100 { // at the same time
 			go func() {
 				status, _, _ := ask("wrong")
 				flood <- status
@@ -147,11 +149,11 @@ func TestWrongTokensBeyondTheBudget(t *testing.T) {
 		synctest.Wait()
 		before := verified.Load()
 		if status, after, _ := ask("known"); status != 400 || after != 0 {
-			t.Errorf("who was in before: %d after %v, want 400 at once", status, after)
+			t.Errorf("a recognized client: status %d after %v, want 400 at once", status, after)
 		}
 		if status, after, w := ask("new"); status != 429 || after != delayMost || w.Header().Get("Retry-After") == "" ||
 			!strings.HasPrefix(w.Body.String(), reasonFailures+": ") {
-			t.Errorf("while too many wait: %d %q after %v", status, w.Body, after)
+			t.Errorf("while too many wait: status %d, body %q after %v; want 429, %s after %v", status, w.Body, after, reasonFailures, delayMost)
 		}
 		late := 0
 		for range 100 {
@@ -160,13 +162,13 @@ func TestWrongTokensBeyondTheBudget(t *testing.T) {
 			}
 		}
 		if most, n := 1+int(delayMost.Seconds()), int(verified.Load()-before); n > most || late < 100-most {
-			t.Errorf("%d were verified and %d refused without a look, want %d at most and the others", n, late, most)
+			t.Errorf("%d were verified and %d refused unverified, want %d at most, and all others", n, late, most)
 		}
 		if status, after, _ := ask("new"); status != 400 || after > time.Second {
-			t.Errorf("a newcomer after the flood: %d after %v", status, after)
+			t.Errorf("a new client after the flood: status %d after %v, want 400 within 1s", status, after)
 		}
 		if n := len(srv.delays.places); n != 0 || srv.Connections() != 0 {
-			t.Errorf("%d requests are held back and %d connections counted at the end", n, srv.Connections())
+			t.Errorf("%d requests wait and %d connections are counted at the end, want 0 and 0", n, srv.Connections())
 		}
 	})
 }

@@ -12,31 +12,31 @@ import (
 	"pitwall/codec"
 )
 
-// BenchmarkQuietBesideHot reports when 100 spectators of a quiet event (7
-// positions a second) see a position, beside 9,000 of a hot one (40 a second)
-// whose drain passes take most of every window: in the writers' order, and in the
-// plain one.
+// BenchmarkQuietBesideHot reports the latency for 100 spectators of a quiet event
+// (7 positions a second) while 9,000 watch a busy one (40 a second), whose drain
+// passes take most of every window. It does so with the writers' order, in which
+// small batches go first, and with plain order (first come, first served).
 func BenchmarkQuietBesideHot(b *testing.B) {
 	b.Run("few-first", func(b *testing.B) { quietBesideHot(b, false) })
 	b.Run("plain", func(b *testing.B) { quietBesideHot(b, true) })
 }
 
-// sentAt finds when the positions of some frames were sent (see deliver).
-var sentAt = regexp.MustCompile(`"type":"position"[^{}]*"ts":(\d+)`)
+// sentAtPattern finds the times at which positions were sent (see deliver).
+var sentAtPattern = regexp.MustCompile(`"type":"position"[^{}]*"ts":(\d+)`)
 
 func quietBesideHot(b *testing.B, plain bool) {
 	const hot, quiet, seconds = 9000, 100, 6
-	r := start(b, map[string][]string{"e": names(40), "q": {"quiet"}}, func(su *setup) {
+	r := start(b, map[string][]string{"e": deviceNames(40), "q": {"quiet"}}, func(su *setup) {
 		su.plainOrder = plain
 		su.shard.Window, su.live.WindowMax = 100*time.Millisecond, 2*time.Second
 		su.live.MaxConnections = 2 * hot
 	})
-	r.swarm(hot, handshake)
+	r.startSubscribers(hot, handshake)
 	var mu sync.Mutex
 	var seen []int64 // ms
 	var readers sync.WaitGroup
 	for range quiet {
-		w := r.wire()
+		w := r.rawClient()
 		w.subscribe("q")
 		readers.Go(func() {
 			buf := make([]byte, 4096)
@@ -47,7 +47,7 @@ func quietBesideHot(b *testing.B, plain bool) {
 				}
 				now := time.Now().UnixMilli()
 				mu.Lock()
-				for _, m := range sentAt.FindAllSubmatch(buf[:n], -1) {
+				for _, m := range sentAtPattern.FindAllSubmatch(buf[:n], -1) {
 					ts, _ := strconv.ParseInt(string(m[1]), 10, 64)
 					seen = append(seen, now-ts)
 				}
@@ -58,7 +58,7 @@ func quietBesideHot(b *testing.B, plain bool) {
 	}
 	for range b.N {
 		var feeds sync.WaitGroup
-		feeds.Go(func() { r.every(time.Second/40, 40*seconds, names(40)...) })
+		feeds.Go(func() { r.every(time.Second/40, 40*seconds, deviceNames(40)...) })
 		tick := time.NewTicker(time.Second / 7)
 		for range 7 * seconds {
 			<-tick.C
@@ -71,16 +71,16 @@ func quietBesideHot(b *testing.B, plain bool) {
 	defer mu.Unlock()
 	slices.Sort(seen)
 	if len(seen) < quiet {
-		b.Fatalf("%d positions were seen", len(seen))
+		b.Fatalf("%d positions were seen, want %d or more", len(seen), quiet)
 	}
 	ms := func(share float64) float64 { return float64(seen[int(share*float64(len(seen)-1))]) }
 	b.ReportMetric(ms(0.5), "p50-ms")
 	b.ReportMetric(ms(0.99), "p99-ms")
 	b.ReportMetric(float64(len(seen))/float64(b.N), "seen/op")
-	b.ReportMetric(0, "ns/op") // of no interest here
+	b.ReportMetric(0, "ns/op") // not of interest
 }
 
-// every delivers one position of the devices in turn.
+// every delivers n positions of the devices in turn, one per gap.
 func (r *rig) every(gap time.Duration, n int, devices ...string) {
 	tick := time.NewTicker(gap)
 	defer tick.Stop()
@@ -90,7 +90,7 @@ func (r *rig) every(gap time.Duration, n int, devices ...string) {
 	}
 }
 
-// deliver sends one position, with the time of now.
+// deliver delivers one position with the current time.
 func (r *rig) deliver(device string) {
 	now := time.Now().UnixMilli()
 	batch := r.core.AcquireBatch()

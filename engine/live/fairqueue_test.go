@@ -6,9 +6,9 @@ import (
 	"pitwall/shard"
 )
 
-// The order of turns while a crowd of 300 waits and 100 others have come: those
-// go ahead 64 at a time, the crowd has every second 64, both in their own order,
-// and whoever comes later in small numbers waits for those who came before.
+// A batch of 300 connections is waiting when a small batch of 100 comes. Each in
+// its own order, 64 of the small batch and 64 of the large one have their turns in
+// alternation. A later small batch waits for the earlier one.
 func TestFairQueueOrder(t *testing.T) {
 	core, err := shard.New(shard.Config{Writers: 1})
 	if err != nil {
@@ -44,18 +44,18 @@ func TestFairQueueOrder(t *testing.T) {
 	run(1000, 1064)
 	run(0, 64)
 	run(1064, 1100)
-	run(64, 100)    // the others are through: 200 turns so far
-	run(1100, 1110) // the rest of the 64 of those who go ahead
+	run(64, 100)    // the small batch is served: 200 turns so far
+	run(1100, 1110) // the rest of the 64 of small batches
 	run(100, 300)
 	if len(got) != len(want) {
-		t.Fatalf("%d turns, want %d", len(got), len(want))
+		t.Fatalf("got %d turns, want %d", len(got), len(want))
 	}
 	for i := range want {
 		if got[i] != want[i] {
-			t.Fatalf("turn %d is of %d, want %d:\n%v", i, got[i], want[i], got)
+			t.Fatalf("turn %d is that of connection %d, want %d:\n%v", i, got[i], want[i], got)
 		}
 	}
 	if !q.empty() {
-		t.Error("somebody is left")
+		t.Error("the queue is not empty after all turns")
 	}
 }

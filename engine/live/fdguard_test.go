@@ -6,8 +6,8 @@ import (
 	"testing"
 )
 
-// Every order of the steps of a writer's turn and of two that hang up: the
-// socket is closed once, and never while the writer is inside.
+// In every order of the two steps of a writer (0) and of two goroutines that shut
+// the guard (1, 2), the socket is closed once, and never while the writer uses it.
 func TestFDGuardInEveryOrder(t *testing.T) {
 	for _, order := range [][]int{
 		{0, 0, 1, 2}, {0, 1, 0, 2}, {0, 1, 2, 0}, {1, 0, 0, 2}, {1, 0, 2, 0}, {1, 2, 0, 0},
@@ -17,7 +17,7 @@ func TestFDGuardInEveryOrder(t *testing.T) {
 		shut := func() {
 			if g.shut() {
 				if closes++; inside {
-					t.Errorf("%v: closed while the writer was inside", order)
+					t.Errorf("order %v: closed while the writer uses the descriptor", order)
 				}
 			}
 		}
@@ -34,15 +34,15 @@ func TestFDGuardInEveryOrder(t *testing.T) {
 			}
 		}
 		if closes != 1 {
-			t.Errorf("%v: closed %d times, want once", order, closes)
+			t.Errorf("order %v: closed %d times, want 1", order, closes)
 		}
 		if g.enter() {
-			t.Errorf("%v: entered after the end", order)
+			t.Errorf("order %v: entered after the guard was shut", order)
 		}
 	}
 }
 
-// The same with goroutines that do not know of each other.
+// The same with goroutines that run at the same time.
 func TestFDGuardUnderStress(t *testing.T) {
 	for range 2000 {
 		var g fdGuard
@@ -51,7 +51,7 @@ func TestFDGuardUnderStress(t *testing.T) {
 		all.Go(func() {
 			for g.enter() {
 				if closed.Load() != 0 {
-					t.Error("closed while the writer was inside")
+					t.Error("closed while the writer uses the descriptor")
 				}
 				if g.leave() {
 					closed.Add(1)
@@ -67,7 +67,7 @@ func TestFDGuardUnderStress(t *testing.T) {
 		}
 		all.Wait()
 		if n := closed.Load(); n != 1 {
-			t.Fatalf("closed %d times, want once", n)
+			t.Fatalf("closed %d times, want 1", n)
 		}
 	}
 }

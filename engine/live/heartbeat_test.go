@@ -4,84 +4,102 @@ import (
 	"testing"
 	"time"
 
-	"pitwall/engine/internal/testenv"
+	"pitwall/shard"
 )
 
-// A client that does not answer pings is closed with 1008 after the second. One that
-// answers stays.
+// pingFrame is what the heartbeat sends.
+func pingFrame() *shard.Chunk { return shard.NewControl([]byte{0x80 | opPing, 0}) }
+
+// pingIdle pings s as the heartbeat does, once everything is sent.
+func (s *session) pingIdle(t *testing.T) {
+	t.Helper()
+	eventually(t, "everything to be sent", func() bool { n, _ := s.conn.Queued(); return n == 0 })
+	s.ping(pingFrame())
+}
+
+// The heartbeat pings a client, and closes it if it does not answer.
 func TestHeartbeat(t *testing.T) {
 	t.Parallel()
-	r := start(t, map[string][]string{"e": {"a"}}, func(su *setup) { su.live.Heartbeat = 500 * time.Millisecond })
-	library := r.spectator("")
-	silent, answers := r.wire(), r.wire()
-	ended := make(chan struct{})
-	go func() {
-		defer close(ended)
-		for { // until the test closes the connection
-			op, p, err := answers.read()
-			if err != nil || op == opPing && !answers.answer(p) {
-				return
-			}
+	r := start(t, nil, func(su *setup) { su.live.Heartbeat = 100 * time.Millisecond })
+	w := r.rawClient()
+	for range 2 { // how many more come before the close depends on how soon they are sent
+		if op, p := w.nextFrame(); op != opPing {
+			t.Fatalf("got opcode %#x with payload %q, want a ping", op, p)
 		}
-	}()
-	pings := 0
-	for {
-		op, p := silent.frame()
-		if op == opPing {
-			pings++
-			continue
+	}
+	w.awaitClose(1008)
+	r.awaitConnections(0)
+}
+
+// A client that does not answer is closed after two pings. One that answers stays.
+func TestUnansweredPings(t *testing.T) {
+	t.Parallel()
+	r := start(t, map[string][]string{"e": {"a"}})
+	library := r.watch("")
+	answering := []*session{r.newestSession()}
+	raw := r.rawClient()
+	answering = append(answering, r.newestSession())
+	for range 5 {
+		for _, s := range answering {
+			s.pingIdle(t)
 		}
-		if op != opClose || p[:2] != "\x03\xf0" {
-			t.Fatalf("got %x %q, want close 1008", op, p)
+		op, p := raw.nextFrame()
+		if op != opPing || !raw.sendPong(p) {
+			t.Fatalf("got opcode %#x with payload %q, want a ping that can be answered", op, p)
 		}
-		break
+		for _, s := range answering {
+			eventually(t, "the answer to a ping", func() bool { return s.missedPongs.Load() == 0 })
+		}
 	}
-	if pings != 2 {
-		t.Errorf("%d pings before the close, want 2", pings)
+	silent := r.rawClient()
+	s := r.newestSession()
+	for range 3 {
+		s.pingIdle(t)
 	}
-	testenv.Eventually(t, patience, "the silent one to go", func() bool { return r.srv.Connections() == 2 })
-	begin := time.Now()
-	testenv.Eventually(t, patience, "five more heartbeats", func() bool { return time.Since(begin) > 5*500*time.Millisecond })
-	if n := r.srv.Connections(); n != 2 {
-		t.Errorf("%d connections left, want the 2 that answer", n)
+	for range 2 {
+		if op, p := silent.nextFrame(); op != opPing {
+			t.Fatalf("got opcode %#x with payload %q, want a ping", op, p)
+		}
 	}
+	if op, p := silent.nextFrame(); op != opClose || p[:2] != "\x03\xf0" {
+		t.Fatalf("got opcode %#x with payload %q after 2 pings, want close code 1008", op, p)
+	}
+	_ = silent.conn.Close()
+	r.awaitConnections(2)
 	library.subscribe("e")
-	_ = answers.conn.Close()
-	<-ended
 }
 
-// answer sends a pong; false when the connection has ended.
-func (w *wire) answer(payload string) bool {
-	_, err := w.conn.Write(masked(fin|opPong, payload))
-	return err == nil
-}
-
-// A connection with unsent bytes is not judged by its pongs.
+// Pings do not close a client with unsent bytes, which cannot have seen them.
 func TestHeartbeatSkipsSlowClients(t *testing.T) {
 	t.Parallel()
-	devices := names(20)
-	const beat = 300 * time.Millisecond
-	r := start(t, map[string][]string{"e": devices}, tight, func(su *setup) { su.live.Heartbeat = beat })
-	f := r.flowOf("e", "", devices)
-	w := r.slow("")
-	w.subscribe("e")
-	s := r.newest()
+	f, w, s := startSlow(t, encodings[0], raceRoster())
 	for range 2 {
-		f.untilLagged(s)
-		begin := time.Now()
-		testenv.Eventually(t, patience, "six heartbeats", func() bool { return time.Since(begin) > 6*beat })
-		if n := r.srv.Connections(); n != 2 {
-			t.Fatalf("%d connections left of 2", n)
+		f.publishUntilLagged(s)
+		for range 6 {
+			s.ping(pingFrame())
 		}
-		done := false
-		for !done { // reads and answers, as a client does that was busy
-			op, p := w.frame()
-			if op == opPing {
-				w.answer(p)
-			}
-			live, conflated := w.screen.count("e")
-			done = w.screen.shows(r, "e", devices) && live+conflated == f.sent
+		if s.closing() {
+			t.Fatal("the client was closed for pings that it could not see")
 		}
+		f.awaitCaughtUp(w)
 	}
-	f.whole()
+	f.wantNoLoss()
+}
+
+// Pings that were not answered before the queue filled are forgotten. They are
+// counted from 0 when everything is sent.
+func TestUnansweredPingsAreForgottenWhileBytesAreUnsent(t *testing.T) {
+	t.Parallel()
+	f, w, s := startSlow(t, encodings[0], raceRoster())
+	s.pingIdle(t)
+	s.pingIdle(t)
+	f.publishUntilLagged(s)
+	s.ping(pingFrame())
+	f.awaitCaughtUp(w)
+	s.pingIdle(t)
+	s.pingIdle(t)
+	w.send(text(`{"type":"ping","id":"there"}`))
+	w.awaitText(`"pong","id":"there"`)
+	s.pingIdle(t)
+	w.awaitClose(1008)
 }

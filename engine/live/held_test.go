@@ -1,6 +1,6 @@
 //go:build !race
 
-// The race detector's memory is larger.
+// The race detector uses more memory.
 
 package live
 
@@ -12,30 +12,27 @@ import (
 	"strings"
 	"sync"
 	"testing"
-
-	"pitwall/engine/internal/testenv"
 )
 
-// inUse is the memory of this process that the runtime has in use, in bytes.
-func inUse() int64 {
+// memoryInUse is what the runtime has in use for heap and stacks, in bytes.
+func memoryInUse() int64 {
 	runtime.GC()
-	runtime.GC() // what pools keep is gone with the second
+	runtime.GC() // the second empties sync.Pools
 	var m runtime.MemStats
 	runtime.ReadMemStats(&m)
 	return int64(m.HeapAlloc + m.StackInuse)
 }
 
-// attacks are ways to have the server hold memory for a client that does not
-// read. Each sends what it likes; full says when no more is taken of a client.
+// attacks are ways to make the server hold memory for a client that does not read.
 var attacks = []struct {
 	name    string
 	tls     bool
-	flood   func(k int) []byte // what a client sends over and over, or once
+	flood   func(client int) []byte // what a client sends again and again, or once
 	once    bool
-	headers []string
-	step    func(r *rig) // meanwhile
+	headers []string     // of the handshake
+	step    func(r *rig) // is called again and again meanwhile; may be nil
 	change  func(*setup)
-	full    func(s *session) bool
+	full    func(s *session) bool // the server takes no more from the client
 }{
 	{
 		name:  "pings",
@@ -52,14 +49,14 @@ var attacks = []struct {
 		name:  "requests that are refused",
 		flood: func(int) []byte { return text(`{"type":"subscribe","id":"x","topic":"nothing"}`) },
 		change: func(su *setup) {
-			su.live.RequestRate, su.live.RequestBurst = 1e-6, 8 // the honest spectator's
+			su.live.RequestRate, su.live.RequestBurst = 1e-6, 8 // the burst is for the other spectator
 		},
 		full: func(s *session) bool { return s.inbox.paused() && s.throttled.Load() },
 	},
 	{
 		name: "subscribing again and again",
-		flood: func(k int) []byte {
-			topic := fmt.Sprintf(`"id":"x","topic":"event:e%d"}`, k%8)
+		flood: func(client int) []byte {
+			topic := fmt.Sprintf(`"id":"x","topic":"event:e%d"}`, client%8)
 			return append(text(`{"type":"subscribe",`+topic), text(`{"type":"unsubscribe",`+topic)...)
 		},
 		full: func(s *session) bool { return s.inbox.paused() && s.resume.Load() },
@@ -83,13 +80,13 @@ var attacks = []struct {
 		full: func(s *session) bool { return s.inbox.paused() && s.resume.Load() },
 	},
 	{
-		name:  "messages that are begun",
+		name:  "incomplete messages",
 		flood: func(int) []byte { return append(header(fin|opText, 4000), "{"...) },
 		once:  true,
 		full:  func(s *session) bool { return s.arriving.Load() > 0 },
 	},
 	{
-		name: "messages in many frames",
+		name: "fragmented messages",
 		flood: func(int) []byte {
 			return append(masked(opText, strings.Repeat(" ", 2000)), header(opContinuation, 1900)...)
 		},
@@ -97,18 +94,18 @@ var attacks = []struct {
 		full: func(s *session) bool { return s.arriving.Load() > 2048 },
 	},
 	{
-		name: "pings of the protocol",
+		name: "ping frames",
 		flood: func(int) []byte {
 			return append(text(`{"type":"subscribe","id":"x","topic":"event:e1"}`), bytes.Repeat(masked(fin|opPing, strings.Repeat("x", 125)), 10)...)
 		},
 		full: func(s *session) bool { return s.inbox.paused() && s.resume.Load() },
 	},
 	{
-		name:  "a flow over TLS that is not read",
+		name:  "live positions over TLS that are not read",
 		tls:   true,
-		flood: func(int) []byte { return text(`{"type":"subscribe","id":"x","topic":"event:flow"}`) },
+		flood: func(int) []byte { return text(`{"type":"subscribe","id":"x","topic":"event:live"}`) },
 		once:  true,
-		step:  func(r *rig) { r.publishWith(padding, names(200)[100:]...) }, // of no other event, whose chunks would be memory as well
+		step:  func(r *rig) { r.publishWith(padding, deviceNames(200)[100:]...) }, // devices of no other event, since its chunks would take memory, too
 		full:  func(s *session) bool { return s.conn.Lagged() && s.waiting.Load() > 0 },
 	},
 	{
@@ -120,29 +117,29 @@ var attacks = []struct {
 	},
 	{
 		name:    "compressed requests that wait for an access decision",
-		headers: []string{offer},
+		headers: []string{offerDeflate},
 		flood: func(int) []byte {
-			return zipped(`{"type":"subscribe","id":"x","topic":"event:slow"` + strings.Repeat(" ", 4000) + `}`)
+			return compressed(`{"type":"subscribe","id":"x","topic":"event:slow"` + strings.Repeat(" ", 4000) + `}`)
 		},
 		full: func(s *session) bool { return s.inbox.paused() && s.authWait.Load() != nil },
 	},
 }
 
-// What is counted for connections is what they take: whatever a client does that
+// The server counts the memory that connections hold. Whatever a client does that
 // does not read, the count is within 30 % of the memory that has come into use.
-func TestWhatIsHeldIsCounted(t *testing.T) {
-	const clients = 200
+func TestHeldMemoryIsCounted(t *testing.T) {
+	const clientCount = 200
 	for _, a := range attacks {
 		t.Run(a.name, func(t *testing.T) {
-			roster := map[string][]string{"flow": names(200)[100:]}
+			roster := map[string][]string{"live": deviceNames(200)[100:]}
 			for e := range 8 {
-				roster[fmt.Sprintf("e%d", e)] = names(100)
+				roster[fmt.Sprintf("e%d", e)] = deviceNames(100)
 			}
 			for e := range 64 {
 				roster[fmt.Sprintf("t%d", e)] = nil
 			}
 			answer := make(chan struct{})
-			r := start(t, roster, tight, func(su *setup) {
+			r := start(t, roster, smallBuffers, func(su *setup) {
 				su.rule.ask = func(_ context.Context, event string) error {
 					if event == "slow" {
 						<-answer
@@ -153,35 +150,35 @@ func TestWhatIsHeldIsCounted(t *testing.T) {
 					a.change(su)
 				}
 			})
-			r.publishWith(padding, names(200)...)
-			keep := r.spectator("") // so that the snapshots are there before
+			r.publishWith(padding, deviceNames(200)...)
+			other := r.watch("") // builds the snapshots before memory is measured
 			for e := range 8 {
-				keep.subscribe(fmt.Sprintf("e%d", e))
+				other.subscribe(fmt.Sprintf("e%d", e))
 			}
-			var wires []*wire
-			dial := r.slow
+			var clients []*rawClient
+			dial := r.slowClient
 			if a.tls {
-				sec := r.secure()
-				dial = func(query string, _ ...string) *wire { return sec.wire(query) }
+				l := r.listenTLS()
+				dial = func(query string, _ ...string) *rawClient { return l.slowClient(query) }
 			}
-			for range clients {
-				wires = append(wires, dial("", a.headers...))
+			for range clientCount {
+				clients = append(clients, dial("", a.headers...))
 			}
-			r.newest()
+			r.newestSession()
 			var ready, floods sync.WaitGroup
 			begin, end := make(chan struct{}), make(chan struct{})
-			for k, w := range wires {
+			for k, w := range clients {
 				all := a.flood(k)
 				if !a.once {
 					size := 16 << 10
 					if a.tls {
-						size = 1 << 10 // what the client's end holds of a record is small
+						size = 1 << 10 // the client's side holds a record, too
 					}
 					all = bytes.Repeat(all, 1+size/len(all))
 				}
 				ready.Add(1)
 				floods.Go(func() {
-					_, err := w.conn.Write(masked(fin|opPong, "")) // its stack has grown by this
+					_, err := w.conn.Write(masked(fin|opPong, "")) // grows the stack before memory is measured
 					ready.Done()
 					for <-begin; err == nil; {
 						if _, err = w.conn.Write(all); a.once {
@@ -193,49 +190,47 @@ func TestWhatIsHeldIsCounted(t *testing.T) {
 				})
 			}
 			ready.Wait()
-			counted, before := -r.inAll(), -inUse()
+			counted, before := -r.heldBytes(), -memoryInUse()
 			close(begin)
-			testenv.Eventually(t, patience, "nothing more to be taken of any client", func() bool {
+			eventually(t, "the server to take no more from any client", func() bool {
 				if a.step != nil {
 					a.step(r)
 				}
 				n := 0
-				r.srv.sessions.Range(func(_ uint64, s *session) bool {
+				r.eachSession(func(s *session) {
 					if s.id > 1 && a.full(s) {
 						n++
 					}
-					return true
 				})
-				return n == clients
+				return n == clientCount
 			})
 			memory, held := int64(0), int64(0)
-			testenv.Eventually(t, patience, "memory to stay as it is", func() bool {
+			eventually(t, "the memory in use to be stable", func() bool {
 				was := memory
-				memory, held = before+inUse(), counted+r.inAll()
+				memory, held = before+memoryInUse(), counted+r.heldBytes()
 				return max(was, memory)-min(was, memory) < memory/50
 			})
 			before, counted = memory, held
-			t.Logf("%d bytes of memory for each client, %d counted", before/clients, counted/clients)
-			const noise = clients << 10 // of what else the process does
+			t.Logf("for each client %d bytes are in use, %d are counted", before/clientCount, counted/clientCount)
+			const noise = clientCount << 10 // what else the process does
 			if 10*(before-noise) > 13*counted || 10*(counted-noise) > 13*before {
-				t.Errorf("%d bytes are in use for each client, %d are counted: more than 30 %% apart", before/clients, counted/clients)
+				t.Errorf("%d bytes are in use for each client and %d are counted, want a difference of 30 %% at most", before/clientCount, counted/clientCount)
 			}
-			r.srv.sessions.Range(func(_ uint64, s *session) bool {
+			r.eachSession(func(s *session) {
 				if n := s.replies.Load(); n > maxReplyBytes+4096 {
-					t.Errorf("%d bytes of replies are not read, %d may be", n, maxReplyBytes)
+					t.Errorf("%d bytes of replies are unsent, want about %d at most", n, maxReplyBytes)
 				}
 				if n := s.inbox.held(); n > maxInboxBytes+8192 {
-					t.Errorf("%d bytes of requests wait, %d may", n, maxInboxBytes)
+					t.Errorf("%d bytes of requests wait, want about %d at most", n, maxInboxBytes)
 				}
-				return true
 			})
-			for _, w := range wires {
+			for _, w := range clients {
 				_ = w.conn.Close()
 			}
 			close(end)
 			close(answer)
 			floods.Wait()
-			r.gone(1)
+			r.awaitConnections(1)
 		})
 	}
 }

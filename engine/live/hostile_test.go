@@ -4,12 +4,10 @@ import (
 	"net"
 	"strings"
 	"testing"
-
-	"pitwall/engine/internal/testenv"
 )
 
-// hostile are streams of a client that must end its own connection with the
-// given code, and nothing else.
+// hostile are what clients send, and the code with which their connection must be
+// closed.
 var hostile = []struct {
 	name string
 	send string
@@ -20,11 +18,11 @@ var hostile = []struct {
 	{"64-bit length of minus one, unmasked", "\x81\x7f\xff\xff\xff\xff\xff\xff\xff\xff", 1002},
 	{"64-bit length of minus one, binary", "\x82\xff\xff\xff\xff\xff\xff\xff\xff\xff" + "abcd", 1002},
 	{"64-bit length of minus one, continuation", "\x01\x80abcd\x80\xff\xff\xff\xff\xff\xff\xff\xff\xff" + "abcd", 1002},
-	{"64-bit length beyond all memory", "\x81\xff\x7f\xff\xff\xff\xff\xff\xff\xff" + "abcd", 1009},
+	{"64-bit length larger than any memory", "\x81\xff\x7f\xff\xff\xff\xff\xff\xff\xff" + "abcd", 1009},
 	{"64-bit length not minimal", "\x81\xff\x00\x00\x00\x00\x00\x00\x00\x05" + "abcdhello", 1002},
 	{"64-bit length of 65535", "\x81\xff\x00\x00\x00\x00\x00\x00\xff\xff" + "abcd", 1002},
 	{"16-bit length not minimal", "\x81\xfe\x00\x7d" + "abcd", 1002},
-	{"16-bit length of nothing", "\x81\xfe\x00\x00" + "abcd", 1002},
+	{"16-bit length of 0", "\x81\xfe\x00\x00" + "abcd", 1002},
 	{"reserved bit 1", string(masked(fin|0x40|opText, `{"type":"ping"}`)), 1002},
 	{"reserved bit 2", string(masked(fin|0x20|opText, `{"type":"ping"}`)), 1002},
 	{"reserved bit 3", string(masked(fin|0x10|opText, `{"type":"ping"}`)), 1002},
@@ -68,7 +66,7 @@ var hostile = []struct {
 	{"close with bad UTF-8", string(masked(fin|opClose, "\x03\xe8\xc3\x28")), 1007},
 	{"close", string(masked(fin|opClose, "\x03\xe8bye")), 1000},
 	{"close without a code", string(masked(fin|opClose, "")), 0},
-	{"close with a code of its own", string(masked(fin|opClose, "\x0f\xa0")), 4000},
+	{"close with an application's code", string(masked(fin|opClose, "\x0f\xa0")), 4000},
 	{"frames in one packet, the last one bad", string(text(`{"type":"ping","id":"a"}`)) + string(masked(fin|opPing, "hi")) +
 		string(text(`{"type":"ping","id":"b"}`)) + "\x81\xff\x80\x00\x00\x00\x00\x00\x00\x00" + "abcd", 1002},
 	{"garbage", "GET / HTTP/1.1\r\nHost: x\r\n\r\n", 1002},
@@ -76,68 +74,69 @@ var hostile = []struct {
 	{"close, then more", string(masked(fin|opClose, "\x03\xe8")) + strings.Repeat("x", 1000), 1000},
 }
 
+// A client that breaks the protocol is closed with the right code. Others are not
+// affected.
 func TestHostileFramesEndTheirOwnConnectionOnly(t *testing.T) {
 	r := start(t, map[string][]string{"e": {"a", "b", "c"}})
-	by := r.spectator("")
-	by.subscribe("e")
+	other := r.watch("", "e")
 	ended := map[int]uint64{}
 	for _, c := range hostile {
 		t.Run(c.name, func(t *testing.T) {
-			w := r.wire()
+			w := r.rawClient()
 			w.t = t
 			w.send([]byte(c.send))
-			w.closed(c.code)
+			w.awaitClose(c.code)
 			ended[c.code]++
-			by.sees("e", "a", r.publish("b", "c", "a"))
+			other.awaitPosition("e", "a", r.publish("b", "c", "a"))
 		})
 		if len(c.send) > 300 {
 			continue // a reset would overtake the close frame
 		}
 		t.Run(c.name+", byte by byte", func(t *testing.T) {
-			w := r.wire()
+			w := r.rawClient()
 			w.t = t
 			for i := range len(c.send) {
 				w.send([]byte{c.send[i]})
 			}
-			w.closed(c.code)
+			w.awaitClose(c.code)
 			ended[c.code]++
 		})
 	}
-	r.gone(1)
-	ended[1000], ended[4000] = 0, 0 // these clients have said goodbye themselves
+	r.awaitConnections(1)
+	ended[1000], ended[4000] = 0, 0 // not counted: the client began the close
 	for code, want := range ended {
-		if got := r.closes(code); code != 0 && got != want {
-			t.Errorf("%d connections count as closed with %d, want %d", got, code, want)
+		if got := r.closeCount(code); code != 0 && got != want {
+			t.Errorf("%d connections are counted as closed with %d, want %d", got, code, want)
 		}
 	}
 	if n := r.srv.m.panics.Get(); n != 0 {
-		t.Errorf("%d panics in the library", n)
+		t.Errorf("the library panicked %d times, want 0", n)
 	}
 }
 
-// Bytes that arrive together with the handshake are read as any other.
+// Frames that come in one packet with the handshake are read as all others are.
 func TestHostileFramesAfterTheHandshake(t *testing.T) {
 	r := start(t, map[string][]string{"e": {"a"}})
 	for _, c := range hostile {
 		if len(c.send) > 2000 {
-			continue // more than comes in one packet, at times
+			continue // may need more than one packet
 		}
 		t.Run(c.name, func(t *testing.T) {
 			for range 5 {
-				w := r.open(handshake + c.send)
+				w := r.dial(handshake + c.send)
 				w.t = t
-				w.upgraded()
-				w.closed(c.code)
+				w.awaitUpgrade()
+				w.awaitClose(c.code)
 			}
 		})
 	}
-	r.gone(0)
+	r.awaitConnections(0)
 }
 
+// Clients that close or reset the connection at any time do not affect others.
 func TestClientsThatVanish(t *testing.T) {
 	r := start(t, map[string][]string{"e": {"a"}})
-	by := r.spectator("")
-	by.subscribe("e")
+	other := r.watch("", "e")
 	for _, c := range []struct {
 		name string
 		send string
@@ -154,23 +153,23 @@ func TestClientsThatVanish(t *testing.T) {
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			for range 10 {
-				w := r.wire()
+				w := r.rawClient()
 				w.t = t
 				w.send([]byte(c.send))
 				if err := c.end(w.conn.(*net.TCPConn)); err != nil {
 					t.Fatal(err)
 				}
 			}
-			r.gone(1)
-			by.sees("e", "a", r.publish("a"))
+			r.awaitConnections(1)
+			other.awaitPosition("e", "a", r.publish("a"))
 		})
 	}
 }
 
-// A header that comes slowly keeps its connection, and its message is served.
+// A message whose frame header comes byte by byte is answered.
 func TestHeaderByteByByte(t *testing.T) {
 	r := start(t, map[string][]string{"e": {"a"}})
-	w := r.wire()
+	w := r.rawClient()
 	pad := strings.Repeat(" ", 200)
 	for i, b := range text(`{"type":"ping","id":"slow"}` + pad) {
 		w.send([]byte{b})
@@ -178,11 +177,11 @@ func TestHeaderByteByByte(t *testing.T) {
 			w.send(nil)
 		}
 	}
-	w.until(`"id":"slow"`)
+	w.awaitText(`"id":"slow"`)
 	if n := r.srv.Connections(); n != 1 {
 		t.Errorf("%d connections, want 1", n)
 	}
 	w.send(masked(fin|opClose, "\x03\xe8"))
-	w.closed(1000)
-	testenv.Eventually(t, patience, "the session to leave", func() bool { return r.srv.Connections() == 0 })
+	w.awaitClose(1000)
+	r.awaitConnections(0)
 }

@@ -10,8 +10,6 @@ import (
 	"strings"
 	"testing"
 	"time"
-
-	"pitwall/engine/internal/testenv"
 )
 
 func TestClientAddress(t *testing.T) {
@@ -19,24 +17,24 @@ func TestClientAddress(t *testing.T) {
 	for _, c := range []struct {
 		name, peer string
 		forwarded  []string
-		want       string // "" when nobody tells
+		want       string // "" if it is unknown
 	}{
 		{"a direct client", "192.0.2.7:1234", nil, "192.0.2.7"},
-		{"a direct client who makes something up", "192.0.2.7:1234", []string{"198.51.100.1"}, "192.0.2.7"},
+		{"a direct client that claims another address", "192.0.2.7:1234", []string{"198.51.100.1"}, "192.0.2.7"},
 		{"IPv4 in IPv6", "[::ffff:192.0.2.7]:1234", nil, "192.0.2.7"},
 		{"IPv6 with a zone", "[fe80::1%eth0]:1234", nil, "fe80::1"},
 		{"one proxy", "10.0.0.1:1234", []string{"198.51.100.1"}, "198.51.100.1"},
-		{"one proxy, and a client who makes something up", "10.0.0.1:1234", []string{"203.0.113.9, 198.51.100.1"}, "198.51.100.1"},
+		{"one proxy, and a client that claims another address", "10.0.0.1:1234", []string{"203.0.113.9, 198.51.100.1"}, "198.51.100.1"},
 		{"two proxies", "10.0.0.1:1234", []string{"203.0.113.9, 198.51.100.1, 10.9.9.9"}, "198.51.100.1"},
 		{"two lines", "10.0.0.1:1234", []string{"203.0.113.9", "198.51.100.1, 2001:db8:1::5"}, "198.51.100.1"},
 		{"ports and brackets", "[2001:db8:1::1]:1234", []string{"[2001:db8:9::1]:443"}, "2001:db8:9::1"},
 		{"brackets without a port", "10.0.0.1:1", []string{"[2001:db8:9::1]"}, "2001:db8:9::1"},
-		{"IPv4 in IPv6, of a proxy", "[::ffff:10.0.0.1]:1", []string{"198.51.100.1"}, "198.51.100.1"},
-		{"a proxy that tells nothing", "10.0.0.1:1234", nil, ""},
+		{"a proxy with IPv4 in IPv6", "[::ffff:10.0.0.1]:1", []string{"198.51.100.1"}, "198.51.100.1"},
+		{"a proxy that names no client", "10.0.0.1:1234", nil, ""},
 		{"proxies only", "10.0.0.1:1234", []string{"10.0.0.2"}, ""},
-		{"words", "10.0.0.1:1234", []string{"198.51.100.1, unknown"}, ""},
+		{"not an address", "10.0.0.1:1234", []string{"198.51.100.1, unknown"}, ""},
 		{"an empty entry", "10.0.0.1:1234", []string{"198.51.100.1, "}, ""},
-		{"no peer", "@", nil, ""},
+		{"a peer without an address", "@", nil, ""},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			r := httptest.NewRequest("GET", "/live", nil)
@@ -50,12 +48,13 @@ func TestClientAddress(t *testing.T) {
 				got = at.String()
 			}
 			if got != c.want {
-				t.Errorf("client %q, want %q", got, c.want)
+				t.Errorf("got client address %q, want %q", got, c.want)
 			}
 		})
 	}
 }
 
+// An IPv6 client is counted by its network, since it may use any address of it.
 func TestAddressesAreCountedByNetwork(t *testing.T) {
 	at := func(s string) addrKey { return addrKeyOf(netip.MustParseAddr(s)) }
 	for _, c := range []struct {
@@ -66,7 +65,7 @@ func TestAddressesAreCountedByNetwork(t *testing.T) {
 		{"2001:db8::1", "2001:db8::ffff:1", true}, {"2001:db8::1", "2001:db8:0:1::1", false},
 	} {
 		if got := at(c.a) == at(c.b); got != c.same {
-			t.Errorf("%s and %s are one: %v, want %v", c.a, c.b, got, c.same)
+			t.Errorf("%s and %s have the same key: %v, want %v", c.a, c.b, got, c.same)
 		}
 	}
 }
@@ -79,7 +78,7 @@ func TestLimiter(t *testing.T) {
 	enter := func(l *limiter, from addrKey, want string) {
 		t.Helper()
 		if got := l.admit(from, now); got != want {
-			t.Errorf("%v: %q, want %q", from, got, want)
+			t.Errorf("admit %v: got reason %q, want %q", from, got, want)
 		}
 	}
 	l := &limiter{o: Limits{Connections: AddressLimit{Most: 2, SpareLoopback: true}}}
@@ -98,7 +97,7 @@ func TestLimiter(t *testing.T) {
 	for range burstSeconds {
 		enter(l, a, "")
 	}
-	for range 100 { // takes nothing of the others'
+	for range 100 { // refused without using up what all share
 		enter(l, a, reasonAddrRate)
 	}
 	for range burstSeconds {
@@ -116,12 +115,12 @@ func TestLimiter(t *testing.T) {
 	now = now.Add(time.Hour)
 	enter(l, b, "")
 	if len(l.by) != 1 {
-		t.Errorf("%d addresses are remembered, want b alone", len(l.by))
+		t.Errorf("%d addresses are remembered, want 1, which is b", len(l.by))
 	}
 }
 
-// TestRequestsOfOneAddress has one address ask for more than it may, which
-// takes nothing of the others'.
+// One address that sends more requests than its limit is refused. Other addresses
+// and handshakes are not affected.
 func TestRequestsOfOneAddress(t *testing.T) {
 	r := start(t, nil, func(su *setup) {
 		su.live.Limits = Limits{
@@ -129,9 +128,9 @@ func TestRequestsOfOneAddress(t *testing.T) {
 			TrustedProxies: []netip.Prefix{netip.MustParsePrefix("192.0.2.0/24")},
 		}
 	})
-	r.srv.delays = &delays{ended: make(chan struct{})} // without places: answers come at once
-	answered := 0
-	h := r.srv.LimitRequests(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { answered++ }))
+	r.srv.delays = &delays{ended: make(chan struct{})} // no request may wait, so answers come at once
+	served := 0
+	h := r.srv.LimitRequests(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { served++ }))
 	ask := func(peer, forwarded string, want int) {
 		t.Helper()
 		q, w := httptest.NewRequest("GET", "/events.json", nil), httptest.NewRecorder()
@@ -141,30 +140,30 @@ func TestRequestsOfOneAddress(t *testing.T) {
 		}
 		h.ServeHTTP(w, q)
 		if w.Code != want {
-			t.Errorf("%s %q: %d, want %d", peer, forwarded, w.Code, want)
+			t.Errorf("a request from %s for %q: got status %d, want %d", peer, forwarded, w.Code, want)
 		}
 		if limited := w.Code == http.StatusTooManyRequests; limited &&
 			(!strings.HasPrefix(w.Body.String(), reasonHTTPRate+": ") || w.Header().Get("Retry-After") == "") {
-			t.Errorf("%s: answered %q, %v", peer, w.Body, w.Header())
+			t.Errorf("a request from %s: got body %q and header %v, want %s and Retry-After", peer, w.Body, w.Header(), reasonHTTPRate)
 		}
 	}
 	for range burstSeconds {
 		ask("198.51.100.1:5", "", 200)
 	}
-	ask("198.51.100.1:6", "203.0.113.1", 429) // not from a proxy: the header says nothing
+	ask("198.51.100.1:6", "203.0.113.1", 429) // not from a trusted proxy: the header is ignored
 	ask("198.51.100.2:5", "", 200)
 	ask("192.0.2.1:5", "203.0.113.1", 200)
 	ask("192.0.2.1:5", "198.51.100.1", 429)
-	if answered != burstSeconds+2 || r.set.GetOrCreateCounter(refusalName(reasonHTTPRate)).Get() != 2 {
-		t.Errorf("%d answered, and %d refusals counted", answered, r.set.GetOrCreateCounter(refusalName(reasonHTTPRate)).Get())
+	if refused := r.set.GetOrCreateCounter(refusalName(reasonHTTPRate)).Get(); served != burstSeconds+2 || refused != 2 {
+		t.Errorf("%d requests were served and %d refused, want %d and 2", served, refused, burstSeconds+2)
 	}
-	// Handshakes have credits of their own.
+	// The limit of handshakes is another one.
 	if reason := r.srv.limiter.admit(addrKeyOf(netip.MustParseAddr("198.51.100.1")), time.Now()); reason != "" {
-		t.Errorf("a handshake is refused: %s", reason)
+		t.Errorf("a handshake is refused for %s, want it admitted", reason)
 	}
 }
 
-// TestLimitsAnswerAndCount reaches each limit of the upgrade.
+// Each limit of the upgrade is answered with 429 and its reason, and counted.
 func TestLimitsAnswerAndCount(t *testing.T) {
 	for _, c := range []struct {
 		reason string
@@ -176,29 +175,30 @@ func TestLimitsAnswerAndCount(t *testing.T) {
 	} {
 		t.Run(c.reason, func(t *testing.T) {
 			r := start(t, nil, func(su *setup) { c.limits(&su.live) })
-			r.srv.delays = &delays{ended: make(chan struct{})} // without places: answers come at once
-			first := r.wire()
+			r.srv.delays = &delays{ended: make(chan struct{})} // no request may wait, so answers come at once
+			first := r.rawClient()
 			for _, ask := range []string{handshake, probe} {
-				res := r.open(ask).response()
+				res := r.dial(ask).readResponse()
 				var body [100]byte
 				n, _ := res.Body.Read(body[:])
 				if res.StatusCode != http.StatusTooManyRequests || !strings.HasPrefix(string(body[:n]), c.reason+": ") || res.Header.Get("Retry-After") == "" {
-					t.Errorf("%.80q was answered with %s %q", ask, res.Status, body[:n])
+					t.Errorf("%.80q was answered with %s %q, want 429, %s and Retry-After", ask, res.Status, body[:n], c.reason)
 				}
 			}
 			if n := r.set.GetOrCreateCounter(refusalName(c.reason)).Get(); n != 1 {
-				t.Errorf("counted %d times", n)
+				t.Errorf("%d refusals are counted, want 1", n)
 			}
 			if c.reason != reasonRate {
 				_ = first.conn.Close()
-				r.gone(0)
-				r.wire()
+				r.awaitConnections(0)
+				r.rawClient()
 			}
 		})
 	}
 }
 
-// TestPendingConnections opens connections that never upgrade.
+// Connections that have not upgraded are limited. Those that have are not counted
+// any more.
 func TestPendingConnections(t *testing.T) {
 	for _, c := range []struct {
 		reason string
@@ -219,7 +219,7 @@ func TestPendingConnections(t *testing.T) {
 				idle = append(idle, conn)
 			}
 			refused := r.set.GetOrCreateCounter(refusalName(c.reason))
-			testenv.Eventually(t, patience, "the fourth to be turned away", func() bool {
+			eventually(t, "the fourth connection to be closed", func() bool {
 				conn, err := net.Dial("tcp", r.addr)
 				if err != nil {
 					t.Fatal(err)
@@ -231,9 +231,9 @@ func TestPendingConnections(t *testing.T) {
 				return n == 0 && refused.Get() > 0
 			})
 			_ = idle[0].Close()
-			// Those that have upgraded are not counted any more.
+			// More connections than the limit upgrade, one after the other.
 			for range 10 {
-				testenv.Eventually(t, patience, "an upgrade", func() bool {
+				eventually(t, "an upgrade", func() bool {
 					conn, err := net.Dial("tcp", r.addr)
 					if err != nil {
 						t.Fatal(err)
@@ -249,19 +249,19 @@ func TestPendingConnections(t *testing.T) {
 	}
 }
 
-// TestConnectionsWithoutARequestAreCounted has clients say nothing, too little,
-// too much, and nothing that is HTTP.
+// Connections that end without a request are counted by the reason: a timeout, or
+// bytes that are not a request.
 func TestConnectionsWithoutARequestAreCounted(t *testing.T) {
 	for _, c := range []struct {
 		name, send, answer, reason string
 		timeout                    time.Duration
-		leave                      bool // the client closes
+		close                      bool // by the client, at once
 	}{
 		{"silence", "", "", reasonTimeout, 20 * time.Millisecond, false},
 		{"half a request", "GET /live HTTP/1.1\r\nHost: x\r\n", "", reasonTimeout, 20 * time.Millisecond, false},
 		{"a header too long", "GET /live HTTP/1.1\r\nHost: x\r\nCookie: " + strings.Repeat("a", 64<<10), "HTTP/1.1 431", reasonRequest, time.Hour, false},
-		{"no HTTP", "\x16\x03\x01\r\n\r\n", "HTTP/1.1 400", reasonRequest, time.Hour, false},
-		{"a look and gone", "", "", "", time.Hour, true},
+		{"not HTTP", "\x16\x03\x01\r\n\r\n", "HTTP/1.1 400", reasonRequest, time.Hour, false},
+		{"closed by the client", "", "", "", time.Hour, true},
 		{"a request", "GET /nothing HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n", "HTTP/1.1 404", "", time.Hour, false},
 	} {
 		t.Run(c.name, func(t *testing.T) {
@@ -271,16 +271,16 @@ func TestConnectionsWithoutARequestAreCounted(t *testing.T) {
 				t.Fatal(err)
 			}
 			defer conn.Close()
-			_, _ = fmt.Fprint(conn, c.send) // a header too long is not read whole
-			if !c.leave {
+			_, _ = fmt.Fprint(conn, c.send) // fails if the server does not read all of it
+			if !c.close {
 				_ = conn.SetReadDeadline(time.Now().Add(patience))
 				answer, _ := io.ReadAll(conn)
 				if !strings.HasPrefix(string(answer), c.answer) {
-					t.Errorf("answered %.60q, want %q", answer, c.answer)
+					t.Errorf("got answer %.60q, want %q", answer, c.answer)
 				}
 			}
 			_ = conn.Close()
-			testenv.Eventually(t, patience, "the connection to be forgotten", func() bool {
+			eventually(t, "the connection to be removed", func() bool {
 				r.srv.httpConns.mu.Lock()
 				defer r.srv.httpConns.mu.Unlock()
 				return r.srv.httpConns.all == 0 && len(r.srv.httpConns.silent) == 0
@@ -290,7 +290,7 @@ func TestConnectionsWithoutARequestAreCounted(t *testing.T) {
 				if reason == c.reason {
 					want = 1
 				}
-				testenv.Eventually(t, patience, "the count of "+reason, func() bool {
+				eventually(t, "the count of "+reason, func() bool {
 					return r.set.GetOrCreateCounter(refusalName(reason)).Get() == want
 				})
 			}

@@ -8,18 +8,18 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// What the kernel holds unsent cannot be taken back, so that its bound is set on
-// every socket: read back from the connection that the listener gave.
+// The server limits what the kernel holds unsent on every socket, since it cannot
+// be taken back. The test reads the limit from the connection that was accepted.
 func TestNotsentLowatIsSet(t *testing.T) {
 	t.Parallel()
 	const lowat = 12345
-	seen := &seenConns{}
+	accepted := &lastAccepted{}
 	r := start(t, nil, func(su *setup) {
 		su.live.NotsentLowat = lowat
-		su.wrap = func(l net.Listener) net.Listener { seen.Listener = l; return seen }
+		su.wrap = func(l net.Listener) net.Listener { accepted.Listener = l; return accepted }
 	})
-	r.wire()
-	raw, err := seen.last.Load().SyscallConn()
+	r.rawClient()
+	raw, err := accepted.conn.Load().SyscallConn()
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -28,20 +28,20 @@ func TestNotsentLowatIsSet(t *testing.T) {
 		t.Fatal(err)
 	}
 	if fault != nil || got != lowat {
-		t.Errorf("the bound of unsent bytes is %d (%v), want %d", got, fault, lowat)
+		t.Errorf("TCP_NOTSENT_LOWAT is %d (%v), want %d", got, fault, lowat)
 	}
 }
 
-// seenConns remembers the connection it accepted last.
-type seenConns struct {
+// lastAccepted remembers the connection that it accepted last.
+type lastAccepted struct {
 	net.Listener
-	last atomic.Pointer[net.TCPConn]
+	conn atomic.Pointer[net.TCPConn]
 }
 
-func (l *seenConns) Accept() (net.Conn, error) {
+func (l *lastAccepted) Accept() (net.Conn, error) {
 	c, err := l.Listener.Accept()
 	if err == nil {
-		l.last.Store(c.(*net.TCPConn))
+		l.conn.Store(c.(*net.TCPConn))
 	}
 	return c, err
 }

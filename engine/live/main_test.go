@@ -11,16 +11,13 @@ import (
 )
 
 func TestMain(m *testing.M) {
-	if job := os.Getenv(idleClients); job != "" {
-		if err := beClients(job); err != nil {
-			fmt.Fprintln(os.Stderr, err)
+	if addr := os.Getenv(clientsAddr); addr != "" {
+		if err := runClients(addr); err != nil {
+			fmt.Fprintln(os.Stderr, "clients:", err)
 			os.Exit(1)
 		}
-		os.Exit(0)
+		return
 	}
-	if addr := os.Getenv(swarmAddr); addr != "" {
-		os.Exit(swarmProcess(addr))
-	}
-	// The HTTP server lingers for half a second after some refusals.
+	// net/http keeps a connection for half a second after some refusals.
 	os.Exit(testenv.Main(m, goleak.IgnoreAnyFunction("net/http.(*conn).closeWriteAndWait")))
 }

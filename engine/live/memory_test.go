@@ -3,36 +3,34 @@ package live
 import (
 	"bytes"
 	"testing"
-
-	"pitwall/engine/internal/testenv"
 )
 
-// all calls f for every session.
-func (r *rig) all(f func(*session)) {
+// eachSession calls f for every session.
+func (r *rig) eachSession(f func(*session)) {
 	r.srv.sessions.Range(func(_ uint64, s *session) bool {
 		f(s)
 		return true
 	})
 }
 
-// inAll is what connections hold now.
-func (r *rig) inAll() int64 {
+// heldBytes is what connections hold now.
+func (r *rig) heldBytes() int64 {
 	total, _ := r.srv.held()
 	return total
 }
 
-// subscribing connects clients that subscribe and do not read the answer, and
-// waits until as many hold more than so many bytes.
-func (r *rig) subscribing(clients int, event string, bytes int) (wires []*wire) {
+// subscribeWithoutReading connects clients that subscribe and do not read the
+// answer. It waits until more than so many bytes are unsent for each.
+func (r *rig) subscribeWithoutReading(clients int, event string, bytes int) (wires []*rawClient) {
 	r.t.Helper()
 	for range clients {
-		w := r.slow("")
+		w := r.slowClient("")
 		w.send(text(`{"type":"subscribe","id":"s","topic":"event:` + event + `"}`))
 		wires = append(wires, w)
 	}
-	testenv.Eventually(r.t, patience, "snapshots to wait for all of them", func() bool {
+	eventually(r.t, "unsent snapshots of all clients", func() bool {
 		n := 0
-		r.all(func(s *session) {
+		r.eachSession(func(s *session) {
 			if _, unsent := s.conn.Queued(); unsent > bytes {
 				n++
 			}
@@ -42,113 +40,112 @@ func (r *rig) subscribing(clients int, event string, bytes int) (wires []*wire) 
 	return wires
 }
 
-// A crowd that has subscribed to a large event at once shares one snapshot: it
-// is not closed, however many times the snapshot would be too much.
-func TestCrowdThatSharesASnapshotIsNotShed(t *testing.T) {
+// Clients that subscribe to a large event at once share one snapshot. It counts
+// once, so none is closed, although the sum for all clients is above the limit.
+func TestClientsThatShareASnapshotAreNotShed(t *testing.T) {
 	const clients, limit = 100, 4 << 20
-	devices := names(1000) // 300 KB
-	r := start(t, map[string][]string{"e": devices}, tight)
+	devices := deviceNames(1000) // 300 KB
+	r := start(t, map[string][]string{"e": devices}, smallBuffers)
 	r.publishWith(padding, devices...)
-	wires := r.subscribing(clients, "e", 200_000)
-	r.publishWith(padding, devices...) // and the snapshot is not kept for others any more
+	wires := r.subscribeWithoutReading(clients, "e", 200_000)
+	r.publishWith(padding, devices...) // so the snapshot is not kept for other clients
 	if r.srv.enforceOnce(limit, false) || r.srv.m.shed.Get() != 0 {
-		t.Errorf("%d connections were closed", r.srv.m.shed.Get())
+		t.Errorf("%d connections were closed, want 0", r.srv.m.shed.Get())
 	}
 	t.Logf("%d bytes are held", r.srv.queued.Load())
 	for _, w := range wires {
-		w.readUntil("the newest", func() bool { return w.screen.shows(r, "e", devices) })
+		w.readUntil("the newest positions", func() bool { return w.screen.shows(r, "e", devices) })
 	}
 }
 
-// Connections that are closed and not gone yet are not closed, nor counted,
-// again; nor are others closed in their place.
+// Connections that were closed and have not gone yet are neither closed nor counted
+// again, and no others are closed instead.
 func TestShedCountsOnce(t *testing.T) {
 	const clients, pings = 8, 2000
-	r := start(t, nil, tight)
+	r := start(t, nil, smallBuffers)
 	var flood []byte
 	for range pings {
 		flood = append(flood, text(`{"type":"ping","id":"x"}`)...)
 	}
 	for range clients {
-		r.slow("").send(flood)
+		r.slowClient("").send(flood)
 	}
-	testenv.Eventually(t, patience, "all of them to be held back", func() bool {
+	eventually(t, "the requests of all clients to wait", func() bool {
 		n := 0
-		r.all(func(s *session) {
+		r.eachSession(func(s *session) {
 			if s.resume.Load() {
 				n++
 			}
 		})
 		return n == clients
 	})
-	limit := r.inAll() * 3 / 4
+	limit := r.heldBytes() * 3 / 4
 	r.srv.enforceOnce(limit, false)
 	first := r.srv.m.shed.Get()
 	for look := range 3 {
-		if n := r.srv.m.shed.Get(); n != first || n != r.closes(1008) || n == 0 || n > clients*2/3 {
-			t.Errorf("after look %d: %d are counted as shed, %d are closed, of %d", look+1, n, r.closes(1008), clients)
+		if n := r.srv.m.shed.Get(); n != first || n != r.closeCount(1008) || n == 0 || n > clients*2/3 {
+			t.Errorf("look %d: %d connections are counted as shed and %d as closed, want %d of both, and %d at most", look+1, n, r.closeCount(1008), first, clients*2/3)
 		}
 		r.srv.enforceOnce(limit, false)
 	}
 	var open []holding
-	r.all(func(s *session) { open = append(open, holding{s, s.private(), 0}) })
+	r.eachSession(func(s *session) { open = append(open, holding{s, s.private(), 0}) })
 	before, closing := r.srv.m.shed.Get(), uint64(0)
 	for _, l := range open {
 		if l.s.closing() {
 			closing++
 		}
 	}
-	r.srv.closeLargest(open, 1<<40, 1) // those as well that are closed since the list was made
+	r.srv.closeLargest(open, 1<<40, 1) // the list names some that are closed already
 	if n := r.srv.m.shed.Get() - before; n != uint64(len(open))-closing {
-		t.Errorf("%d more are counted as shed, of %d that were not closed", n, uint64(len(open))-closing)
+		t.Errorf("%d more are counted as shed, want %d", n, uint64(len(open))-closing)
 	}
-	r.gone(0)
-	if n := r.srv.m.shed.Get(); n != r.closes(1008) || n != clients {
-		t.Errorf("%d are counted as shed, %d as closed with 1008, of %d", n, r.closes(1008), clients)
+	r.awaitConnections(0)
+	if n := r.srv.m.shed.Get(); n != r.closeCount(1008) || n != clients {
+		t.Errorf("%d are counted as shed and %d as closed with 1008, want %d", n, r.closeCount(1008), clients)
 	}
 }
 
-// Those who hold most are closed, and no more than need be.
-func TestShedClosesWhoHoldsMost(t *testing.T) {
-	devices := names(1000)
-	r := start(t, map[string][]string{"small": devices[:200], "large": devices}, tight)
+// The connections that hold most are closed, and no more than necessary.
+func TestShedClosesTheLargest(t *testing.T) {
+	devices := deviceNames(1000)
+	r := start(t, map[string][]string{"small": devices[:200], "large": devices}, smallBuffers)
 	r.publishWith(padding, devices...)
-	modest := r.subscribing(10, "small", 0)
-	greedy := r.subscribing(1, "large", 200_000)[0]
-	s := r.newest()
-	r.srv.closeLargest(r.loads(), 1, 1)
-	greedy.closed(1008)
+	small := r.subscribeWithoutReading(10, "small", 0)
+	large := r.subscribeWithoutReading(1, "large", 200_000)[0]
+	s := r.newestSession()
+	r.srv.closeLargest(r.holdings(), 1, 1)
+	large.awaitClose(1008)
 	if !s.closing() || r.srv.m.shed.Get() != 1 {
-		t.Errorf("%d connections were closed; who holds most: %v", r.srv.m.shed.Get(), s.closing())
+		t.Errorf("%d connections were closed, the largest %v; want 1, true", r.srv.m.shed.Get(), s.closing())
 	}
-	for _, w := range modest {
-		w.readUntil("the newest", func() bool { return w.screen.shows(r, "small", devices[:200]) })
+	for _, w := range small {
+		w.readUntil("the newest positions", func() bool { return w.screen.shows(r, "small", devices[:200]) })
 	}
 }
 
-// loads are the loads of all, as relieve finds them.
-func (r *rig) loads() (open []holding) {
-	r.all(func(s *session) {
+// holdings is what each connection holds, as enforceOnce finds it.
+func (r *rig) holdings() (open []holding) {
+	r.eachSession(func(s *session) {
 		_, queued := s.conn.Queued()
 		open = append(open, holding{s, s.private(), int64(queued)})
 	})
 	return open
 }
 
-// What connections share comes back with the last of them: round after round
-// closes more, until the memory that is really held is below the bound.
+// Memory that connections share is freed with the last of them. Each look closes
+// more, until the memory that is held is below the limit.
 func TestSharedMemoryIsShedInRounds(t *testing.T) {
 	const clients = 20
-	devices := names(1000)
-	r := start(t, map[string][]string{"e": devices}, tight)
+	devices := deviceNames(1000)
+	r := start(t, map[string][]string{"e": devices}, smallBuffers)
 	r.publishWith(padding, devices...)
-	r.subscribing(clients, "e", 200_000)
-	keeps := r.spectator("")
-	keeps.subscribe("e")
-	ts := r.publishWith(padding, devices...) // the old snapshot is theirs alone now
-	keeps.sees("e", devices[len(devices)-1], ts)
+	r.subscribeWithoutReading(clients, "e", 200_000)
+	watcher := r.watch("", "e")
+	ts := r.publishWith(padding, devices...) // so only the clients hold the old snapshot
+	watcher.awaitPosition("e", devices[len(devices)-1], ts)
 	limit, again, rounds := int64(100_000), false, 0
-	testenv.Eventually(t, patience, "the memory to be given back", func() bool {
+	eventually(t, "the memory to be freed", func() bool {
 		before := r.srv.m.shed.Get()
 		again = r.srv.enforceOnce(limit, again)
 		if r.srv.m.shed.Get() > before {
@@ -157,40 +154,39 @@ func TestSharedMemoryIsShedInRounds(t *testing.T) {
 		return r.srv.queued.Load() <= limit
 	})
 	if n := r.srv.m.shed.Get(); n != clients {
-		t.Errorf("%d connections were closed, of %d that had the snapshot", n, clients)
+		t.Errorf("%d connections were closed, want the %d that hold the snapshot", n, clients)
 	}
 	if again {
-		t.Error("more are to be closed when all is well")
+		t.Error("more connections are to be closed below the limit")
 	}
 	if rounds > 5 {
-		t.Errorf("it took %d rounds: they do not go by what is shared", rounds)
+		t.Errorf("it took %d rounds, want 5 at most", rounds)
 	}
 	t.Logf("%d rounds", rounds)
 	ts = r.publish(devices[0])
-	keeps.sees("e", devices[0], ts)
+	watcher.awaitPosition("e", devices[0], ts)
 }
 
-// With floods of clients that do not read, the server stays within its bound,
-// and others are served; those who flood are told nothing until they read, and
-// end by the write time-out or the bound.
+// While clients send floods of requests and do not read, the server keeps its limit
+// and serves others.
 func TestQueuedBytesAreBounded(t *testing.T) {
 	const clients, limit = 20, 200_000
-	devices := names(20)
-	r := start(t, map[string][]string{"e": devices}, tight, func(su *setup) { su.live.Limits.QueuedBytes = limit })
-	f := r.flowOf("e", "", devices)
+	devices := deviceNames(20)
+	r := start(t, map[string][]string{"e": devices}, smallBuffers, func(su *setup) { su.live.Limits.QueuedBytes = limit })
+	f := r.newFeed("e", "", devices)
 	flood := bytes.Repeat(text(`{"type":"ping","id":"x"}`), 2000)
-	var wires []*wire
+	var wires []*rawClient
 	for range clients {
-		wires = append(wires, r.slow(""))
+		wires = append(wires, r.slowClient(""))
 	}
 	for _, w := range wires {
-		_, _ = w.conn.Write(flood) // it may be closed meanwhile
+		_, _ = w.conn.Write(flood) // the server may have closed it
 	}
 	shed := r.set.GetOrCreateCounter("processor_live_shed_connections_total")
-	testenv.Eventually(t, patience, "the bound to be kept", func() bool {
-		f.step()
-		return shed.Get() > 0 && r.srv.queued.Load() <= limit && r.inAll() <= limit
+	eventually(t, "the memory held to be within the limit", func() bool {
+		f.publish()
+		return shed.Get() > 0 && r.srv.queued.Load() <= limit && r.heldBytes() <= limit
 	})
-	f.whole()
-	r.wire() // and there is room again
+	f.wantNoLoss()
+	r.rawClient() // and there is room again
 }

@@ -6,10 +6,10 @@ import (
 	"testing"
 )
 
-// offered are Sec-WebSocket-Extensions headers and whether permessage-deflate
-// is agreed on.
-var offered = []struct {
-	headers string // lines are parted by \n
+// deflateOffers are Sec-WebSocket-Extensions headers, and whether
+// permessage-deflate is agreed on.
+var deflateOffers = []struct {
+	headers string // lines are separated by \n
 	want    bool
 }{
 	{"", false},
@@ -65,22 +65,23 @@ var offered = []struct {
 }
 
 func TestOffersOfDeflate(t *testing.T) {
-	for _, c := range offered {
+	for _, c := range deflateOffers {
 		if got := offersDeflate(strings.Split(c.headers, "\n")); got != c.want {
-			t.Errorf("%.200q: agreed %v, want %v", c.headers, got, c.want)
+			t.Errorf("offersDeflate(%.200q) is %v, want %v", c.headers, got, c.want)
 		}
 	}
 }
 
-// The grammar once more, as a regular expression. No comma or semicolon can
-// stand in a value, since that is a token also where it is quoted.
+// The grammar of RFC 7230 as regular expressions. A value cannot contain a comma or
+// semicolon: it is a token, also where it is quoted.
 var (
 	tokenText = "[!#$%&'*+\\-.^_`|~0-9A-Za-z]"
 	elementRE = regexp.MustCompile(`^` + tokenText + `+([ \t]*;[ \t]*` + tokenText + `+([ \t]*=[ \t]*(` + tokenText + `+|"(\\?` + tokenText + `)+"))?)*$`)
 	paramRE   = regexp.MustCompile(`^((server|client)_no_context_takeover|client_max_window_bits([ \t]*=[ \t]*"?\\?(8|9|1\\?[0-5])"?)?)$`)
 )
 
-func plainOffersDeflate(header string) (agreed bool) {
+// offersDeflateByRegexp is a simple offersDeflate, to compare with.
+func offersDeflateByRegexp(header string) (agreed bool) {
 	if len(header) > maxOffers {
 		return false
 	}
@@ -108,12 +109,12 @@ func plainOffersDeflate(header string) (agreed bool) {
 }
 
 func FuzzOffersOfDeflate(f *testing.F) {
-	for _, c := range offered {
+	for _, c := range deflateOffers {
 		f.Add(c.headers)
 	}
 	f.Fuzz(func(t *testing.T, header string) {
-		if got, want := offersDeflate([]string{header}), plainOffersDeflate(header); got != want {
-			t.Errorf("%q: agreed %v, want %v", header, got, want)
+		if got, want := offersDeflate([]string{header}), offersDeflateByRegexp(header); got != want {
+			t.Errorf("offersDeflate(%q) is %v, want %v", header, got, want)
 		}
 	})
 }

@@ -7,13 +7,12 @@ import (
 	"time"
 
 	"pitwall/codec"
-	"pitwall/engine/internal/testenv"
 	"pitwall/shard"
 )
 
-// chunksOf are a part of a snapshot and two chunks of the live flow, sealed one
-// after the other, on a core whose clock is the test's.
-func chunksOf(t *testing.T, clock *atomic.Int64, window time.Duration) (core *shard.Core, snapshot, first, second *shard.Chunk) {
+// sealedChunks returns a part of a snapshot and two live chunks, sealed one after
+// the other, and their core, which uses the test's clock.
+func sealedChunks(t *testing.T, clock *atomic.Int64, window time.Duration) (core *shard.Core, snapshot, first, second *shard.Chunk) {
 	t.Helper()
 	core, err := shard.New(shard.Config{Shards: 1, Writers: 1, Window: window, Now: clock.Load, FutureTolerance: 5 * time.Second})
 	if err != nil {
@@ -28,7 +27,7 @@ func chunksOf(t *testing.T, clock *atomic.Int64, window time.Duration) (core *sh
 	}
 	topic, ok := core.Watch("e")
 	if !ok {
-		t.Fatal("the event is not there")
+		t.Fatal("event e does not exist")
 	}
 	conn := core.NewConn(0, false, nil)
 	subscribed := make(chan struct{})
@@ -36,7 +35,7 @@ func chunksOf(t *testing.T, clock *atomic.Int64, window time.Duration) (core *sh
 	<-subscribed
 	var list shard.ConnList
 	take := func() (ch *shard.Chunk) {
-		testenv.Eventually(t, patience, "a chunk", func() bool {
+		eventually(t, "a chunk", func() bool {
 			core.Queue(0).TakeInto(&list, &list, 0)
 			for a, ok := list.Next(); ok; a, ok = list.Next() {
 				if ch = a.Take(); a.Rest() {
@@ -49,7 +48,7 @@ func chunksOf(t *testing.T, clock *atomic.Int64, window time.Duration) (core *sh
 	}
 	snapshot = take()
 	for i, into := range []**shard.Chunk{&first, &second} {
-		clock.Add(int64(time.Hour)) // beyond the window: sealed at once
+		clock.Add(int64(time.Hour)) // longer than the window, so the chunk is sealed at once
 		b := core.AcquireBatch()
 		b.Positions = append(b.Positions, codec.Position{DeviceID: "a", TS: int64(i + 1), Arrival: 1, Lat: 1, Lon: 1})
 		if err := core.Deliver(ctx, 0, b); err != nil {
@@ -58,18 +57,18 @@ func chunksOf(t *testing.T, clock *atomic.Int64, window time.Duration) (core *sh
 		*into = take()
 	}
 	if snapshot.Live() || !first.Live() || first.Sealed() == 0 || second.Sealed() <= first.Sealed() {
-		t.Fatalf("sealed at %d and %d: nothing is shown by these", first.Sealed(), second.Sealed())
+		t.Fatalf("live chunks were sealed at %d and %d, want the second later", first.Sealed(), second.Sealed())
 	}
 	return core, snapshot, first, second
 }
 
-// Whether what is to be written is too old goes by the first live chunk that can
-// still be dropped: a snapshot or reply that has begun is finished, and hides
-// nothing of what stands after it, and one that has not begun must come first.
+// The age of what is in flight is that of the next chunk, if it is live. A snapshot
+// or reply that is partly written will be finished, so the chunk after it counts.
+// One that is not begun has no age, and hides what comes after it.
 func TestNextSealed(t *testing.T) {
 	var clock atomic.Int64
 	clock.Store(1)
-	_, snapshot, first, second := chunksOf(t, &clock, time.Second)
+	_, snapshot, first, second := sealedChunks(t, &clock, time.Second)
 	reply := shard.NewControl([]byte{0x81, 2, '{', '}'})
 	pong := piece{ch: shard.NewControl([]byte{0x8a, 0}), end: 2, direct: true}
 	whole := func(ch *shard.Chunk) piece { return piece{ch: ch, end: ch.Len()} }
@@ -81,26 +80,26 @@ func TestNextSealed(t *testing.T) {
 	}{
 		{"nothing", nil, 0},
 		{"a live chunk", []piece{whole(first), whole(second)}, first.Sealed()},
-		{"a live chunk that has begun", []piece{begun(first), whole(second)}, first.Sealed()},
+		{"a live chunk that is partly written", []piece{begun(first), whole(second)}, first.Sealed()},
 		{"a snapshot", []piece{whole(snapshot), whole(first)}, 0},
-		{"a snapshot that has begun", []piece{begun(snapshot), whole(first), whole(second)}, first.Sealed()},
-		{"a snapshot that has begun, alone", []piece{begun(snapshot)}, 0},
-		{"a reply that has begun, and a snapshot", []piece{begun(reply), whole(snapshot), whole(first)}, 0},
+		{"a snapshot that is partly written", []piece{begun(snapshot), whole(first), whole(second)}, first.Sealed()},
+		{"a snapshot that is partly written, alone", []piece{begun(snapshot)}, 0},
+		{"a reply that is partly written, and a snapshot", []piece{begun(reply), whole(snapshot), whole(first)}, 0},
 		{"a pong", []piece{pong, whole(first)}, first.Sealed()},
-		{"a snapshot that has begun, and a pong", []piece{begun(snapshot), pong, whole(second)}, second.Sealed()},
+		{"a snapshot that is partly written, and a pong", []piece{begun(snapshot), pong, whole(second)}, second.Sealed()},
 	} {
 		if got := (&session{outbox: outbox{inFlight: c.inFlight}}).nextSealed(); got != c.want {
-			t.Errorf("%s: sealed at %d, want %d", c.name, got, c.want)
+			t.Errorf("%s: got time %d, want %d", c.name, got, c.want)
 		}
 	}
 }
 
-// The window in force comes on top of the bound of age, to the nanosecond.
+// A chunk is too old when its age is above RingMaxAge and the window together.
 func TestTooOldAllowsForTheWindow(t *testing.T) {
 	const bound, window = time.Second, 3 * time.Second
 	var clock atomic.Int64
 	clock.Store(1)
-	core, _, first, _ := chunksOf(t, &clock, window)
+	core, _, first, _ := sealedChunks(t, &clock, window)
 	s := &session{srv: &Server{core: core, opts: Options{RingMaxAge: bound}}, outbox: outbox{inFlight: []piece{{ch: first, end: first.Len()}}}}
 	for _, c := range []struct {
 		age  time.Duration
@@ -108,11 +107,11 @@ func TestTooOldAllowsForTheWindow(t *testing.T) {
 	}{{0, false}, {bound + window, false}, {bound + window + 1, true}} {
 		clock.Store(first.Sealed() + int64(c.age))
 		if got := s.tooOld(); got != c.want {
-			t.Errorf("after %v: too old is %v, want %v", c.age, got, c.want)
+			t.Errorf("a chunk of age %v is too old: %v, want %v", c.age, got, c.want)
 		}
 	}
 	s.srv.opts.RingMaxAge = 0
 	if s.tooOld() {
-		t.Error("too old although there is no bound")
+		t.Error("a chunk is too old without a maximum age")
 	}
 }

@@ -5,97 +5,98 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
-	"strings"
 	"sync"
 	"testing"
 	"time"
-
-	"pitwall/engine/internal/testenv"
 )
 
-// person is who is in, in the tests of reauth.
+// person is the identity that fakeKeeper gives its clients.
 type person struct {
-	name string
-	ends time.Time
+	name     string
+	deadline time.Time
 }
 
-// keeper is a Keeper and Access that the test tells what to say.
-type keeper struct {
-	mu     sync.Mutex
-	out    map[string]bool  // by name
-	shut   map[string]bool  // by event
-	broken map[string]error // by name or event
-	stuck  chan struct{}    // Ask waits for it, if it is there
-	ends   time.Duration
-	left   map[string]int
-	asked  int
+// fakeKeeper is a Keeper and Access whose answers the test sets. The user of a
+// connection is in its query.
+type fakeKeeper struct {
+	mu       sync.Mutex
+	revoked  map[string]bool  // users who may not stay
+	denied   map[string]bool  // events that nobody may watch
+	errs     map[string]error // returned about a user or an event
+	blocked  chan struct{}    // if not nil, Ask waits until it is closed
+	lifetime time.Duration    // of new sessions; 0: no deadline
 
-	questions map[string]int // by name and event
+	disconnected map[string]int // calls of Disconnected, by user
+	confirms     int            // calls of Confirm
+	asks         map[string]int // calls of Ask, by user and event
 }
 
-func newKeeper() *keeper {
-	return &keeper{out: map[string]bool{}, shut: map[string]bool{}, broken: map[string]error{}, left: map[string]int{}, questions: map[string]int{}}
+func newFakeKeeper() *fakeKeeper {
+	return &fakeKeeper{
+		revoked: map[string]bool{}, denied: map[string]bool{}, errs: map[string]error{},
+		disconnected: map[string]int{}, asks: map[string]int{},
+	}
 }
 
-// set changes what is said.
-func (k *keeper) set(change func()) {
+// set changes the answers, or looks at the counts.
+func (k *fakeKeeper) set(change func()) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	change()
 }
 
-func (k *keeper) Authenticate(r *http.Request) (any, int) {
+func (k *fakeKeeper) Authenticate(r *http.Request) (any, int) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	p := &person{name: r.URL.Query().Get("user")}
-	if k.ends > 0 {
-		p.ends = time.Now().Add(k.ends)
+	if k.lifetime > 0 {
+		p.deadline = time.Now().Add(k.lifetime)
 	}
 	return p, 0
 }
 
-func (k *keeper) Decide(who any, event string) (allowed bool, key string, err error) {
+func (k *fakeKeeper) Decide(who any, event string) (allowed bool, key string, err error) {
 	return false, who.(*person).name + " " + event, nil
 }
 
-func (k *keeper) Ask(ctx context.Context, who any, event string, _ bool) (bool, error) {
+func (k *fakeKeeper) Ask(ctx context.Context, who any, event string, _ bool) (bool, error) {
 	k.mu.Lock()
-	k.questions[who.(*person).name+" "+event]++
-	stuck := k.stuck
+	k.asks[who.(*person).name+" "+event]++
+	blocked := k.blocked
 	k.mu.Unlock()
-	if stuck != nil {
+	if blocked != nil {
 		select {
-		case <-stuck:
+		case <-blocked:
 		case <-ctx.Done():
 			return false, ctx.Err()
 		}
 	}
 	k.mu.Lock()
 	defer k.mu.Unlock()
-	return !k.shut[event], k.broken[event]
+	return !k.denied[event], k.errs[event]
 }
 
-func (k *keeper) AllPublic() bool { return false }
+func (k *fakeKeeper) AllPublic() bool { return false }
 
-func (k *keeper) Deadline(who any) time.Time { return who.(*person).ends }
+func (k *fakeKeeper) Deadline(who any) time.Time { return who.(*person).deadline }
 
-func (k *keeper) Confirm(_ context.Context, who any) (any, error) {
+func (k *fakeKeeper) Confirm(_ context.Context, who any) (any, error) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
-	k.asked++
+	k.confirms++
 	p := who.(*person)
-	if err := k.broken[p.name]; err != nil {
+	if err := k.errs[p.name]; err != nil {
 		return nil, err
 	}
-	if k.out[p.name] {
+	if k.revoked[p.name] {
 		return nil, nil
 	}
 	return p, nil
 }
 
-func (k *keeper) ConfirmKey(who any) string { return "" }
+func (k *fakeKeeper) ConfirmKey(who any) string { return "" }
 
-func (k *keeper) Renew(_ context.Context, who any, token string) (any, error) {
+func (k *fakeKeeper) Renew(_ context.Context, who any, token string) (any, error) {
 	if token == "broken" {
 		return nil, errors.New("broken")
 	}
@@ -106,169 +107,178 @@ func (k *keeper) Renew(_ context.Context, who any, token string) (any, error) {
 	return &person{who.(*person).name, time.Now().Add(d)}, nil
 }
 
-func (k *keeper) Disconnected(who any) {
+func (k *fakeKeeper) Disconnected(who any) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
-	k.left[who.(*person).name]++
+	k.disconnected[who.(*person).name]++
 }
 
-// kept is a rig with a keeper, which asks every minute and gives no grace.
-func kept(t *testing.T, grace time.Duration, change ...func(*setup)) (*rig, *keeper) {
-	k := newKeeper()
-	r := start(t, map[string][]string{"e": {"a"}, "f": {"b"}}, append([]func(*setup){func(su *setup) {
-		su.live.Reauth = Reauth{Keeper: k, Tokens: true, Every: time.Minute, Grace: grace}
-		su.access = k
-	}}, change...)...)
+// startWithKeeper starts a rig with a fakeKeeper and events e and f. Sessions are
+// checked every minute.
+func startWithKeeper(t *testing.T, grace time.Duration, change ...func(*setup)) (*rig, *fakeKeeper) {
+	t.Helper()
+	k := newFakeKeeper()
+	r := start(t, map[string][]string{"e": {"a"}, "f": {"b"}}, append([]func(*setup){withKeeper(k, time.Minute, grace)}, change...)...)
 	return r, k
 }
 
-// as connects somebody who subscribes to events.
-func (r *rig) as(user string, events ...string) *spectator {
-	s := r.spectator("user=" + user)
-	for _, e := range events {
-		s.subscribe(e)
+// withKeeper has k decide about access. Sessions are checked at an interval.
+func withKeeper(k interface {
+	Access
+	Keeper
+}, every, grace time.Duration) func(*setup) {
+	return func(su *setup) {
+		su.live.Reauth = Reauth{Keeper: k, Tokens: true, Every: every, Grace: grace}
+		su.access = k
 	}
-	return s
 }
 
+// awaitConfirms waits until the keeper was asked n times or more to confirm a
+// session.
+func (k *fakeKeeper) awaitConfirms(t *testing.T, n int) {
+	t.Helper()
+	eventually(t, fmt.Sprintf("%d questions about sessions", n), func() bool {
+		k.mu.Lock()
+		defer k.mu.Unlock()
+		return k.confirms >= n
+	})
+}
+
+// A subscription ends when its event is denied. The others of the client go on, and
+// it may subscribe again later.
 func TestDenialEndsASubscription(t *testing.T) {
-	r, k := kept(t, time.Hour)
-	ada, bob := r.as("ada", "e", "f"), r.as("bob", "f")
-	k.set(func() { k.shut["e"] = true })
+	r, k := startWithKeeper(t, time.Hour)
+	ada, bob := r.watch("user=ada", "e", "f"), r.watch("user=bob", "f")
+	k.set(func() { k.denied["e"] = true })
 	r.srv.Recheck()
-	f := ada.find("the end of e", func(f said) bool { return f.Type == "error" })
-	if f.Topic != "event:e" || f.Code != "forbidden" || f.ID != "" {
-		t.Errorf("told %+v", f)
-	}
+	ada.awaitError("e", "forbidden")
 	r.publish("a")
 	ts := r.publish("b")
-	ada.sees("f", "b", ts)
-	bob.sees("f", "b", ts)
-	if ada.at("e", "a") != 0 {
-		t.Error("a position of e came behind its end")
+	ada.awaitPosition("f", "b", ts)
+	bob.awaitPosition("f", "b", ts)
+	if ada.shownTS("e", "a") != 0 {
+		t.Error("a position of e came after its end")
 	}
 	if n := r.srv.m.subscriptions.Get(); n != 2 {
-		t.Errorf("%v subscriptions are left, want 2", n)
+		t.Errorf("%v subscriptions are counted, want 2", n)
 	}
-	k.set(func() { k.shut["e"] = false })
+	k.set(func() { k.denied["e"] = false })
 	ada.subscribe("e")
-	ada.sees("e", "a", r.publish("a"))
+	ada.awaitPosition("e", "a", r.publish("a"))
 }
 
+// A session ends when its user is revoked. Others go on.
 func TestDenialEndsASession(t *testing.T) {
-	r, k := kept(t, time.Hour)
-	ada, bob := r.as("ada", "e"), r.as("bob", "e")
-	k.set(func() { k.out["ada"] = true })
+	r, k := startWithKeeper(t, time.Hour)
+	ada, bob := r.watch("user=ada", "e"), r.watch("user=bob", "e")
+	k.set(func() { k.revoked["ada"] = true })
 	r.srv.Recheck()
-	ada.closed(4401)
-	bob.sees("e", "a", r.publish("a"))
-	r.gone(1)
+	ada.awaitClose(4401)
+	bob.awaitPosition("e", "a", r.publish("a"))
+	r.awaitConnections(1)
 	k.set(func() {
-		if k.left["ada"] != 1 || k.left["bob"] != 0 {
-			t.Errorf("left: %v", k.left)
+		if k.disconnected["ada"] != 1 || k.disconnected["bob"] != 0 {
+			t.Errorf("disconnected: %v, want ada once and not bob", k.disconnected)
 		}
 	})
 }
 
-// TestGrace has nobody able to tell, with and without grace left.
+// While a question cannot be answered, a session or subscription stays for the
+// grace.
 func TestGrace(t *testing.T) {
 	for _, c := range []struct {
 		name    string
 		grace   time.Duration
-		broken  string
-		session bool // goes
-		topic   bool // goes
+		about   string // what the error is about
+		session bool   // ends
+		topic   bool   // ends
 	}{
 		{"about the session, within the grace", time.Hour, "ada", false, false},
-		{"about the session, beyond it", 0, "ada", true, false},
+		{"about the session, without a grace", 0, "ada", true, false},
 		{"about the event, within the grace", time.Hour, "e", false, false},
-		{"about the event, beyond it", 0, "e", false, true},
+		{"about the event, without a grace", 0, "e", false, true},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			r, k := kept(t, c.grace)
-			ada := r.as("ada", "e")
-			k.set(func() { k.broken[c.broken] = errors.New("away") })
-			k.set(func() { k.asked = 0 })
+			r, k := startWithKeeper(t, c.grace)
+			ada := r.watch("user=ada", "e")
+			k.set(func() { k.errs[c.about] = errors.New("away"); k.confirms = 0 })
 			r.srv.Recheck()
 			switch {
 			case c.session:
-				ada.closed(4401)
+				ada.awaitClose(4401)
 				return
 			case c.topic:
-				f := ada.find("the end of e", func(f said) bool { return f.Type == "error" })
-				if f.Topic != "event:e" || f.Code != "internal" {
-					t.Errorf("told %+v", f)
-				}
+				ada.awaitError("e", "internal")
 				return
 			}
-			testenv.Eventually(t, patience, "the question", func() bool {
-				k.mu.Lock()
-				defer k.mu.Unlock()
-				return k.asked > 0
-			})
-			ada.answer(ada.ask("ping", ""))
-			ada.sees("e", "a", r.publish("a"))
+			k.awaitConfirms(t, 1)
+			ada.awaitAnswer(ada.request("ping", ""))
+			ada.awaitPosition("e", "a", r.publish("a"))
 		})
 	}
 }
 
+// A session is closed at its deadline, unless it was renewed before.
 func TestSessionsExpireUnlessRenewed(t *testing.T) {
-	r, k := kept(t, time.Hour)
-	k.set(func() { k.ends = 1500 * time.Millisecond })
-	ada, bob := r.as("ada", "e"), r.as("bob", "e")
-	id := bob.ask("auth", `,"token":"1h"`)
-	if f := bob.answer(id); f.Type != "authenticated" {
-		t.Fatalf("renewal answered with %+v", f)
+	t.Parallel()
+	r, k := startWithKeeper(t, time.Hour)
+	// Long enough to renew the session on a busy machine, too.
+	const lifetime = 3 * time.Second
+	k.set(func() { k.lifetime = lifetime })
+	bob := r.watch("user=bob")
+	end := time.Now().Add(lifetime)
+	id := bob.request("auth", `,"token":"1h"`)
+	if f := bob.awaitAnswer(id); f.Type != "authenticated" {
+		t.Fatalf("the renewal was answered with %+v, want authenticated", f)
 	}
 	for token, code := range map[string]string{"no": "forbidden", "broken": "internal"} {
-		if f := bob.answer(bob.ask("auth", `,"token":"`+token+`"`)); f.Type != "error" || f.Code != code {
-			t.Errorf("token %q answered with %+v, want %s", token, f, code)
+		if f := bob.awaitAnswer(bob.request("auth", `,"token":"`+token+`"`)); f.Type != "error" || f.Code != code {
+			t.Errorf("token %q was answered with %+v, want code %s", token, f, code)
 		}
 	}
-	ada.closed(4401)
-	r.gone(1)
-	bob.sees("e", "a", r.publish("a"))
+	r.watch("user=ada").awaitClose(4401)
+	eventually(t, "the first deadline of the renewed session", func() bool { return time.Now().After(end) })
+	r.awaitConnections(1)
+	bob.subscribe("e")
+	bob.awaitPosition("e", "a", r.publish("a"))
 }
 
-// TestStuckDecisionsDelayNobodyElse: more sessions wait for an answer than are
-// asked about at a time, and others go on; those who leave wait for none.
-func TestStuckDecisionsDelayNobodyElse(t *testing.T) {
-	r, k := kept(t, time.Hour)
-	ada := r.as("ada", "e")
-	stuck := make(chan struct{})
-	k.set(func() { k.stuck = stuck })
-	var waiting []*wire
+// While more requests wait for an access decision than are asked about at a time,
+// other clients are served. A client may leave without its answer.
+func TestBlockedDecisionsDelayNobodyElse(t *testing.T) {
+	r, k := startWithKeeper(t, time.Hour)
+	ada := r.watch("user=ada", "e")
+	blocked := make(chan struct{})
+	k.set(func() { k.blocked = blocked })
+	var waiting []*rawClient
 	for i := range maxRequestAuth + 20 {
-		w := r.open(strings.Replace(handshake, "/live", fmt.Sprintf("/live?user=eve%d", i), 1))
-		w.upgraded()
-		w.welcome()
+		w := r.dial(handshakeWith(fmt.Sprintf("user=eve%d", i)))
+		w.awaitUpgrade()
+		w.awaitWelcome()
 		w.send(text(`{"type":"subscribe","id":"1","topic":"event:e"}`))
 		waiting = append(waiting, w)
 	}
-	testenv.Eventually(t, patience, "all questions to be under way", func() bool {
+	eventually(t, "the requests to be asked about", func() bool {
 		a := r.srv.requestAuth
 		a.mu.Lock()
 		defer a.mu.Unlock()
 		return a.running == maxRequestAuth && a.waiting() == 20
 	})
-	if f := ada.answer(ada.ask("ping", "")); f.Type != "pong" {
-		t.Errorf("ping answered with %+v", f)
+	if f := ada.awaitAnswer(ada.request("ping", "")); f.Type != "pong" {
+		t.Errorf("ping was answered with %+v, want pong", f)
 	}
-	ada.sees("e", "a", r.publish("a"))
+	ada.awaitPosition("e", "a", r.publish("a"))
 	for _, w := range waiting[:maxRequestAuth] {
 		_ = w.conn.Close()
 	}
-	r.gone(21)
-	close(stuck)
-	waiting[maxRequestAuth].until(`"type":"subscribed"`)
+	r.awaitConnections(21)
+	close(blocked)
+	waiting[maxRequestAuth].awaitText(`"type":"subscribed"`)
 }
 
+// Sessions are checked again at the interval.
 func TestSessionsAreRechecked(t *testing.T) {
-	r, k := kept(t, time.Hour, func(su *setup) { su.live.Reauth.Every = 50 * time.Millisecond })
-	_ = r.as("ada")
-	testenv.Eventually(t, patience, "three questions", func() bool {
-		k.mu.Lock()
-		defer k.mu.Unlock()
-		return k.asked >= 3
-	})
+	r, k := startWithKeeper(t, time.Hour, func(su *setup) { su.live.Reauth.Every = 50 * time.Millisecond })
+	r.watch("user=ada")
+	k.awaitConfirms(t, 3)
 }

@@ -10,92 +10,80 @@ import (
 	"sync/atomic"
 	"testing"
 	"time"
-
-	"pitwall/engine/internal/testenv"
 )
 
-// However many questions of clients wait, those about sessions are asked: also
-// about a session that itself waits for an answer.
-func TestClientsDoNotDelayRechecks(t *testing.T) {
+// Questions about sessions do not wait for the questions of requests, not even for
+// those of the same session.
+func TestRequestsDoNotDelayRechecks(t *testing.T) {
 	t.Parallel()
-	r, k := kept(t, time.Hour, seldom)
-	ada, bob := r.as("ada", "e", "f"), r.as("bob", "e")
-	goOn := occupy(r.srv.requestAuth)
-	id := ada.ask("subscribe", `,"topic":"event:other"`)
-	testenv.Eventually(t, patience, "the question", func() bool {
+	r, k := startWithKeeper(t, time.Hour, noPeriodicChecks)
+	ada, bob := r.watch("user=ada", "e", "f"), r.watch("user=bob", "e")
+	release := blockWorkers(r.srv.requestAuth)
+	id := ada.request("subscribe", `,"topic":"event:other"`)
+	eventually(t, "the question to wait", func() bool {
 		a := r.srv.requestAuth
 		a.mu.Lock()
 		defer a.mu.Unlock()
 		return a.waiting() == 1
 	})
-	k.set(func() { k.shut["e"], k.out["bob"] = true, true })
+	k.set(func() { k.denied["e"], k.revoked["bob"] = true, true })
 	r.srv.Recheck()
-	f := ada.find("the end of e", func(f said) bool { return f.Type == "error" })
-	if f.Topic != "event:e" || f.Code != "forbidden" {
-		t.Errorf("told %+v", f)
-	}
-	bob.closed(4401)
-	ada.sees("f", "b", r.publish("b"))
-	goOn()
-	if f := ada.answer(id); f.Type != "error" || f.Code != "forbidden" {
-		t.Errorf("the request of before is answered with %+v", f)
+	ada.awaitError("e", "forbidden")
+	bob.awaitClose(4401)
+	ada.awaitPosition("f", "b", r.publish("b"))
+	release()
+	if f := ada.awaitAnswer(id); f.Type != "error" || f.Code != "forbidden" {
+		t.Errorf("the request was answered with %+v, want forbidden", f)
 	}
 }
 
-// Where nobody ever answers, the clock ends the grace.
+// When a question is never answered, the grace ends by the clock.
 func TestGraceEndsWithoutAnAnswer(t *testing.T) {
 	t.Parallel()
 	for _, about := range []string{"session", "topic"} {
 		t.Run(about, func(t *testing.T) {
 			t.Parallel()
-			silent := &silentKeeper{keeper: newKeeper(), about: about}
-			r := start(t, map[string][]string{"e": {"a"}}, func(su *setup) {
-				su.live.Reauth = Reauth{Keeper: silent, Tokens: true, Every: 2 * time.Second}
-				su.access = silent
-			})
-			ada := r.spectator("user=ada")
-			ada.subscribe("e")
-			silent.begun.Store(true)
+			k := &hangingKeeper{fakeKeeper: newFakeKeeper(), about: about}
+			r := start(t, map[string][]string{"e": {"a"}}, withKeeper(k, 2*time.Second, 0))
+			ada := r.watch("user=ada", "e")
+			k.hang.Store(true)
 			if about == "session" {
-				ada.closed(4401)
+				ada.awaitClose(4401)
 				return
 			}
-			f := ada.find("the end of e", func(f said) bool { return f.Type == "error" })
-			if f.Topic != "event:e" || f.Code != "internal" {
-				t.Errorf("told %+v", f)
-			}
-			ada.answer(ada.ask("ping", ""))
+			ada.awaitError("e", "internal")
+			ada.awaitAnswer(ada.request("ping", ""))
 		})
 	}
 }
 
-// silentKeeper is a keeper that, once it has begun, never answers about the one or the
-// other.
-type silentKeeper struct {
-	*keeper
-	about string
-	begun atomic.Bool
+// hangingKeeper is a keeper that does not answer questions about either sessions or
+// topics while hang is set.
+type hangingKeeper struct {
+	*fakeKeeper
+	about string // session or topic
+	hang  atomic.Bool
 }
 
-func (k *silentKeeper) ConfirmKey(any) string { return "somebody" }
+func (k *hangingKeeper) ConfirmKey(any) string { return "somebody" }
 
-func (k *silentKeeper) wait(ctx context.Context, about string) {
-	if k.begun.Load() && about == k.about {
+func (k *hangingKeeper) wait(ctx context.Context, about string) {
+	if k.hang.Load() && about == k.about {
 		<-ctx.Done()
 	}
 }
 
-func (k *silentKeeper) Confirm(ctx context.Context, who any) (any, error) {
+func (k *hangingKeeper) Confirm(ctx context.Context, who any) (any, error) {
 	k.wait(ctx, "session")
-	return k.keeper.Confirm(ctx, who)
+	return k.fakeKeeper.Confirm(ctx, who)
 }
 
-func (k *silentKeeper) Ask(ctx context.Context, who any, event string, again bool) (bool, error) {
+func (k *hangingKeeper) Ask(ctx context.Context, who any, event string, again bool) (bool, error) {
 	k.wait(ctx, "topic")
-	return k.keeper.Ask(ctx, who, event, again)
+	return k.fakeKeeper.Ask(ctx, who, event, again)
 }
 
-// When the grace ends depends on the last yes, and on how long there is no answer.
+// The end of the grace depends on the last yes, and on how long there is no answer.
 func TestConfirmation(t *testing.T) {
 	t.Parallel()
 	begin := time.Now()
@@ -104,90 +92,94 @@ func TestConfirmation(t *testing.T) {
 		name  string
 		grace int
 		does  func(*confirmation, *Reauth)
-		ends  int // 0: never
+		ends  int // in s; 0: never
 	}{
 		{"nobody asked", 300, func(*confirmation, *Reauth) {}, 0},
-		{"no answer", 300, func(tr *confirmation, r *Reauth) { tr.startGrace(at(60), r); tr.startGrace(at(120), r) }, 300},
-		{"no answer, and no grace", 0, func(tr *confirmation, r *Reauth) { tr.startGrace(at(60), r); tr.startGrace(at(70), r) }, 120},
-		{"an error", 300, func(tr *confirmation, r *Reauth) { tr.startGrace(at(60), r); tr.unclear(at(61), r) }, 300},
-		{"an error soon after a yes", 30, func(tr *confirmation, r *Reauth) {
-			tr.startGrace(at(5), r)
-			tr.unclear(at(6), r)
-			tr.startGrace(at(10), r)
+		{"no answer", 300, func(c *confirmation, r *Reauth) { c.startGrace(at(60), r); c.startGrace(at(120), r) }, 300},
+		{"no answer, and no grace", 0, func(c *confirmation, r *Reauth) { c.startGrace(at(60), r); c.startGrace(at(70), r) }, 120},
+		{"an error", 300, func(c *confirmation, r *Reauth) { c.startGrace(at(60), r); c.unclear(at(61), r) }, 300},
+		{"an error soon after a yes", 30, func(c *confirmation, r *Reauth) {
+			c.startGrace(at(5), r)
+			c.unclear(at(6), r)
+			c.startGrace(at(10), r)
 		}, 30},
-		{"a yes after an error", 300, func(tr *confirmation, r *Reauth) {
-			tr.startGrace(at(60), r)
-			tr.unclear(at(61), r)
-			tr.startGrace(at(120), r)
-			tr.confirm(at(121))
+		{"a yes after an error", 300, func(c *confirmation, r *Reauth) {
+			c.startGrace(at(60), r)
+			c.unclear(at(61), r)
+			c.startGrace(at(120), r)
+			c.confirm(at(121))
 		}, 0},
-		{"an error after a later yes", 300, func(tr *confirmation, r *Reauth) {
-			tr.confirm(at(100))
-			tr.startGrace(at(160), r)
-			tr.unclear(at(161), r)
+		{"an error after a later yes", 300, func(c *confirmation, r *Reauth) {
+			c.confirm(at(100))
+			c.startGrace(at(160), r)
+			c.unclear(at(161), r)
 		}, 400},
 	} {
-		tr := confirmation{at: begin}
-		c.does(&tr, &Reauth{Every: time.Minute, Grace: time.Duration(c.grace) * time.Second})
-		if tr.deadline.IsZero() != (c.ends == 0) || c.ends > 0 && !tr.deadline.Equal(at(c.ends)) {
-			t.Errorf("%s: ends after %v, want %d s", c.name, tr.deadline.Sub(begin), c.ends)
+		got := confirmation{at: begin}
+		c.does(&got, &Reauth{Every: time.Minute, Grace: time.Duration(c.grace) * time.Second})
+		if got.deadline.IsZero() != (c.ends == 0) || c.ends > 0 && !got.deadline.Equal(at(c.ends)) {
+			t.Errorf("%s: the grace ends after %v, want %ds", c.name, got.deadline.Sub(begin), c.ends)
 		}
-		if c.ends > 0 && (tr.over(at(c.ends)) || !tr.over(at(c.ends+1))) {
-			t.Errorf("%s: over too early, or not at all", c.name)
+		if c.ends > 0 && (got.over(at(c.ends)) || !got.over(at(c.ends+1))) {
+			t.Errorf("%s: the grace is over at its end %v and 1s later %v, want false and true", c.name, got.over(at(c.ends)), got.over(at(c.ends+1)))
 		}
 	}
 }
 
-// lines is a log that tests look at.
-type logged struct {
+// logBuffer is a log that tests read. Any goroutine may use it.
+type logBuffer struct {
 	mu   sync.Mutex
 	text strings.Builder
 }
 
-func (l *logged) Write(p []byte) (int, error) {
+func (l *logBuffer) Write(p []byte) (int, error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	return l.text.Write(p)
 }
 
-func (l *logged) has(s string) bool {
+func (l *logBuffer) String() string {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	return strings.Contains(l.text.String(), s)
+	return l.text.String()
 }
 
-// A round of questions that takes longer than its interval is counted and logged,
-// and its end as well.
+func (l *logBuffer) has(s string) bool { return strings.Contains(l.String(), s) }
+
+// A round of checks that takes longer than its interval is counted and logged, and
+// so is the first one after it that does not.
 func TestLateRecheckRoundsAreLogged(t *testing.T) {
 	t.Parallel()
-	var log logged
-	r, k := kept(t, time.Hour, func(su *setup) {
+	var log logBuffer
+	r, k := startWithKeeper(t, time.Hour, func(su *setup) {
 		su.live.Reauth.Every = 50 * time.Millisecond
 		su.live.Logger = slog.New(slog.NewTextHandler(&log, nil))
 	})
-	_ = r.as("ada", "e")
-	stuck := make(chan struct{})
-	k.set(func() { k.stuck = stuck })
-	testenv.Eventually(t, patience, "late rounds", func() bool { return r.srv.m.lateRounds.Get() >= 2 })
+	r.watch("user=ada", "e")
+	blocked := make(chan struct{})
+	k.set(func() { k.blocked = blocked })
+	eventually(t, "late rounds", func() bool { return r.srv.m.lateRounds.Get() >= 2 })
 	if !log.has("AUTH_RECHECK_MS") || !log.has("1 sessions without an answer in time") {
-		t.Error("nothing is logged")
+		t.Errorf("got log %q, want the setting and one session without an answer", log.String())
 	}
-	k.set(func() { k.stuck = nil })
-	close(stuck)
-	testenv.Eventually(t, patience, "the end of it", func() bool { return log.has("within AUTH_RECHECK_MS again") })
+	k.set(func() { k.blocked = nil })
+	close(blocked)
+	eventually(t, "the end of the late rounds in the log", func() bool { return log.has("within AUTH_RECHECK_MS again") })
 }
 
-// slowKeeper is a keeper that says yes only after access has changed, and no from then on.
-type slowKeeper struct {
-	*keeper
-	asked  atomic.Int64
-	begun  chan struct{}
-	answer chan struct{}
-	change func() // called before each yes, if it is there: then every answer is one
+// revokingKeeper is a keeper whose first answer about an event, or handshake of the
+// user late, waits for the test. That answer is yes, and later ones are no: access
+// has changed meanwhile.
+type revokingKeeper struct {
+	*fakeKeeper
+	decisions atomic.Int64  // calls of Ask
+	begun     chan struct{} // a question that waits
+	answer    chan struct{} // lets it go on
+	change    func()        // if not nil, every answer is yes, and each calls this first
 }
 
-func (k *slowKeeper) Ask(context.Context, any, string, bool) (bool, error) {
-	n := k.asked.Add(1)
+func (k *revokingKeeper) Ask(context.Context, any, string, bool) (bool, error) {
+	n := k.decisions.Add(1)
 	if k.change != nil {
 		k.change()
 		return true, nil
@@ -200,150 +192,143 @@ func (k *slowKeeper) Ask(context.Context, any, string, bool) (bool, error) {
 	return true, nil
 }
 
-func (k *slowKeeper) Authenticate(r *http.Request) (any, int) {
+func (k *revokingKeeper) Authenticate(r *http.Request) (any, int) {
 	if r.URL.Query().Get("user") == "late" {
 		k.begun <- struct{}{}
 		<-k.answer
 	}
-	return k.keeper.Authenticate(r)
+	return k.fakeKeeper.Authenticate(r)
 }
 
-func startSlowKeeper(t *testing.T) (*rig, *slowKeeper) {
-	k := &slowKeeper{keeper: newKeeper(), begun: make(chan struct{}), answer: make(chan struct{})}
-	return start(t, map[string][]string{"e": {"a"}}, func(su *setup) {
-		su.live.Reauth = Reauth{Keeper: k, Tokens: true, Every: 1000 * time.Hour, Grace: time.Hour}
-		su.access = k
-	}), k
+func startRevokingKeeper(t *testing.T) (*rig, *revokingKeeper) {
+	k := &revokingKeeper{fakeKeeper: newFakeKeeper(), begun: make(chan struct{}), answer: make(chan struct{})}
+	return start(t, map[string][]string{"e": {"a"}}, withKeeper(k, time.Hour, time.Hour), noPeriodicChecks), k
 }
 
-// A yes that was asked for before access changed is not used: the question is asked
-// again.
+// When access changes while a question is under way, its answer is not used: the
+// question is asked again.
 func TestPermissionFromBeforeARevocationIsNotUsed(t *testing.T) {
 	t.Parallel()
-	r, k := startSlowKeeper(t)
-	ada := r.spectator("user=ada")
-	id := ada.ask("subscribe", `,"topic":"event:e"`)
+	r, k := startRevokingKeeper(t)
+	ada := r.watch("user=ada")
+	id := ada.request("subscribe", `,"topic":"event:e"`)
 	<-k.begun
 	r.srv.Recheck()
 	k.answer <- struct{}{}
-	if f := ada.answer(id); f.Type != "error" || f.Code != "forbidden" {
-		t.Errorf("answered with %+v, want forbidden", f)
+	if f := ada.awaitAnswer(id); f.Type != "error" || f.Code != "forbidden" {
+		t.Errorf("the subscribe was answered with %+v, want forbidden", f)
 	}
-	if n := k.asked.Load(); n != 2 {
-		t.Errorf("asked %d times, want 2", n)
+	if n := k.decisions.Load(); n != 2 {
+		t.Errorf("the keeper was asked %d times, want 2", n)
 	}
 	if n := r.srv.m.subscriptions.Get(); n != 0 {
-		t.Errorf("%v subscriptions", n)
+		t.Errorf("%v subscriptions are counted, want 0", n)
 	}
 }
 
-// Where access changes faster than it can be asked about, nobody comes in.
+// When access changes again during each question, the request fails in the end.
 func TestAccessThatKeepsChanging(t *testing.T) {
 	t.Parallel()
-	r, k := startSlowKeeper(t)
+	r, k := startRevokingKeeper(t)
 	k.change = r.srv.Recheck
-	ada := r.spectator("user=ada")
-	if f := ada.answer(ada.ask("subscribe", `,"topic":"event:e"`)); f.Type != "error" || f.Code != "internal" {
-		t.Errorf("answered with %+v, want internal", f)
+	ada := r.watch("user=ada")
+	if f := ada.awaitAnswer(ada.request("subscribe", `,"topic":"event:e"`)); f.Type != "error" || f.Code != "internal" {
+		t.Errorf("the subscribe was answered with %+v, want internal", f)
 	}
-	if n := k.asked.Load(); n != maxTries {
-		t.Errorf("asked %d times, want %d", n, maxTries)
+	if n := k.decisions.Load(); n != maxTries {
+		t.Errorf("the keeper was asked %d times, want %d", n, maxTries)
 	}
 }
 
-// A session whose handshake was decided before access changed is asked about at
-// once.
+// When access changes during a handshake, the session is checked at once.
 func TestHandshakeFromBeforeARevocationIsRechecked(t *testing.T) {
 	t.Parallel()
-	r, k := startSlowKeeper(t)
-	w := r.open(strings.Replace(handshake, "/live", "/live?user=late", 1))
+	r, k := startRevokingKeeper(t)
+	w := r.dial(handshakeWith("user=late"))
 	<-k.begun
-	k.set(func() { k.out["late"] = true })
+	k.set(func() { k.revoked["late"] = true })
 	r.srv.Recheck()
 	k.answer <- struct{}{}
-	w.upgraded()
-	w.closed(4401)
+	w.awaitUpgrade()
+	w.awaitClose(4401)
 }
 
-// When access changes, what is under way about a session is not waited for: it may
-// never be answered.
+// When access changes, a session is checked anew at once, without waiting for the
+// check under way: that may never be answered.
 func TestRecheckDoesNotWaitForAnswers(t *testing.T) {
 	t.Parallel()
-	r, k := kept(t, time.Hour, seldom)
-	ada := r.as("ada", "e")
-	stuck := make(chan struct{})
-	defer close(stuck)
-	k.set(func() { k.stuck = stuck })
+	r, k := startWithKeeper(t, time.Hour, noPeriodicChecks)
+	ada := r.watch("user=ada", "e")
+	blocked := make(chan struct{})
+	defer close(blocked)
+	k.set(func() { k.blocked = blocked })
 	r.srv.Recheck()
-	s := r.newest()
-	testenv.Eventually(t, patience, "the question", func() bool { return s.check.Load() != nil })
-	k.set(func() { k.out["ada"] = true })
+	s := r.newestSession()
+	eventually(t, "a check", func() bool { return s.check.Load() != nil })
+	k.set(func() { k.revoked["ada"] = true })
 	r.srv.Recheck()
-	ada.closed(4401)
+	ada.awaitClose(4401)
 }
 
-// What is being asked about the token of before says nothing about the new one.
+// A renewal drops the check under way, which is about the old token.
 func TestRenewalDropsTheCheckUnderWay(t *testing.T) {
 	t.Parallel()
-	r, k := kept(t, time.Hour, seldom)
-	ada := r.as("ada", "e")
-	stuck := make(chan struct{})
-	k.set(func() { k.stuck = stuck; k.broken["e"] = errors.New("away") })
+	r, k := startWithKeeper(t, time.Hour, noPeriodicChecks)
+	ada := r.watch("user=ada", "e")
+	blocked := make(chan struct{})
+	k.set(func() { k.blocked = blocked; k.errs["e"] = errors.New("away") })
 	r.srv.Recheck()
-	s := r.newest()
-	testenv.Eventually(t, patience, "the question", func() bool { return s.check.Load() != nil })
+	s := r.newestSession()
+	eventually(t, "a check", func() bool { return s.check.Load() != nil })
 	before := s.check.Load()
-	if f := ada.answer(ada.ask("auth", `,"token":"1h"`)); f.Type != "authenticated" {
-		t.Fatalf("renewal answered with %+v", f)
+	if f := ada.awaitAnswer(ada.request("auth", `,"token":"1h"`)); f.Type != "authenticated" {
+		t.Fatalf("the renewal was answered with %+v, want authenticated", f)
 	}
-	testenv.Eventually(t, patience, "another question", func() bool { e := s.check.Load(); return e != nil && e != before })
+	eventually(t, "a new check", func() bool { e := s.check.Load(); return e != nil && e != before })
 	if before.mu.Lock(); !before.dropped {
-		t.Error("the question of before goes on")
+		t.Error("the check of the old token was not dropped")
 	}
 	before.mu.Unlock()
-	k.set(func() { k.broken["e"] = nil })
-	close(stuck)
-	testenv.Eventually(t, patience, "the answer", func() bool { return s.check.Load() == nil })
+	k.set(func() { k.errs["e"] = nil })
+	close(blocked)
+	eventually(t, "the end of the check", func() bool { return s.check.Load() == nil })
 	if n := s.asking.Load(); n != 0 {
-		t.Errorf("%d bytes count for questions that are answered", n)
+		t.Errorf("%d bytes are counted for questions after the answers, want 0", n)
 	}
-	ada.sees("e", "a", r.publish("a"))
+	ada.awaitPosition("e", "a", r.publish("a"))
 }
 
-// A question about a session that a change of access has overtaken is asked anew, and its answer
-// is not used: neither lets it stay, nor ends that it is asked about.
+// When access changes during the check of a session, its answer is not used: the
+// check starts anew, and only the new answer counts.
 func TestStaleAnswerAboutASession(t *testing.T) {
 	t.Parallel()
-	k := &steeredKeeper{keeper: newKeeper(), begun: make(chan struct{}), answer: make(chan bool)}
-	r := start(t, map[string][]string{"e": {"a"}}, func(su *setup) {
-		su.live.Reauth = Reauth{Keeper: k, Tokens: true, Every: 1000 * time.Hour, Grace: time.Hour}
-		su.access = k
-	})
-	ada := r.as("ada", "e")
+	k := &scriptedKeeper{fakeKeeper: newFakeKeeper(), begun: make(chan struct{}), answer: make(chan bool)}
+	r := start(t, map[string][]string{"e": {"a"}}, withKeeper(k, time.Hour, time.Hour), noPeriodicChecks)
+	ada := r.watch("user=ada", "e")
 	r.srv.Recheck()
 	<-k.begun
-	s := r.newest()
+	s := r.newestSession()
 	before := s.check.Load().generation.Load()
 	r.srv.Recheck()
-	testenv.Eventually(t, patience, "the session to be asked about anew", func() bool {
+	eventually(t, "a new check", func() bool {
 		return s.check.Load().generation.Load() != before
 	})
 	k.answer <- true
 	<-k.begun
 	k.answer <- false
-	ada.closed(4401)
+	ada.awaitClose(4401)
 }
 
-// steeredKeeper is a keeper whose answers about sessions the test gives.
-type steeredKeeper struct {
-	*keeper
+// scriptedKeeper is a keeper whose answers about sessions come from the test.
+type scriptedKeeper struct {
+	*fakeKeeper
 	begun  chan struct{}
 	answer chan bool
 }
 
-func (k *steeredKeeper) ConfirmKey(any) string { return "somebody" }
+func (k *scriptedKeeper) ConfirmKey(any) string { return "somebody" }
 
-func (k *steeredKeeper) Confirm(_ context.Context, who any) (any, error) {
+func (k *scriptedKeeper) Confirm(_ context.Context, who any) (any, error) {
 	k.begun <- struct{}{}
 	if <-k.answer {
 		return who, nil

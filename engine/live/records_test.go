@@ -9,7 +9,7 @@ import (
 	"testing"
 )
 
-// recordConn notes the longest record that is written to it.
+// recordConn remembers the length of the longest record written to it.
 type recordConn struct {
 	net.Conn
 	longest int
@@ -20,8 +20,8 @@ func (c *recordConn) Write(p []byte) (int, error) {
 	return c.Conn.Write(p)
 }
 
-// TestRecordsOfTLSAreCounted compares what is counted for the buffer of a record
-// with the records that crypto/tls makes.
+// What is counted for the buffer of a TLS record is compared with the records that
+// crypto/tls writes.
 func TestRecordsOfTLSAreCounted(t *testing.T) {
 	web := httptest.NewTLSServer(nil) // for its certificate
 	defer web.Close()
@@ -40,18 +40,18 @@ func TestRecordsOfTLSAreCounted(t *testing.T) {
 			}
 			k := &socket{}
 			rec.longest = 0
-			// Each write makes the records of those after it longer.
+			// crypto/tls makes records longer with each write.
 			for i, n := range []int{size, size, size, size, size, size, size, size, tlsRecord, tlsRecord} {
 				cost := k.waitCost(n)
 				if _, err := server.Write(make([]byte, n)); err != nil {
 					t.Fatal(err)
 				}
-				const around = 64 // what a record has beside the text
-				if got := rec.longest; got < k.longest || got > k.longest+around {
-					t.Fatalf("write %d: the longest record has %d bytes, %d are counted", i, got, k.longest)
+				const overhead = 64 // of a record
+				if got := rec.longest; got < k.longest || got > k.longest+overhead {
+					t.Fatalf("write %d: the longest record has %d bytes, want %d to %d", i, got, k.longest, k.longest+overhead)
 				}
 				if cost < waitTLS+int64(k.longest) {
-					t.Errorf("write %d: %d bytes are counted for a goroutine and a record of %d", i, cost, rec.longest)
+					t.Errorf("write %d: %d bytes are counted for a goroutine and a record of %d, want %d or more", i, cost, rec.longest, waitTLS+int64(k.longest))
 				}
 			}
 		})

@@ -5,144 +5,135 @@ import (
 	"errors"
 	"testing"
 	"time"
-
-	"pitwall/engine/internal/testenv"
 )
 
-// endlessKeeper is a keeper whose token "never" is good for ever.
-type endlessKeeper struct{ *keeper }
+// endlessKeeper is a keeper whose token "never" gives a session without a deadline.
+type endlessKeeper struct{ *fakeKeeper }
 
 func (k endlessKeeper) Renew(ctx context.Context, who any, token string) (any, error) {
 	if token == "never" {
 		return &person{name: who.(*person).name}, nil
 	}
-	return k.keeper.Renew(ctx, who, token)
+	return k.fakeKeeper.Renew(ctx, who, token)
 }
 
-// A renewal moves the end of a session, and one without an end takes it away: no
-// timer is left that could close the session.
-func TestRenewalWithoutAnEndStopsTheTimer(t *testing.T) {
+// A renewal moves the deadline of a session. If the new token has none, the timer
+// that closes the session is stopped.
+func TestRenewalWithoutADeadlineStopsTheTimer(t *testing.T) {
 	t.Parallel()
-	r, k := kept(t, time.Hour, func(su *setup) { su.live.Reauth.Keeper = endlessKeeper{su.access.(*keeper)} })
-	k.set(func() { k.ends = time.Hour })
-	ada := r.as("ada")
-	s := r.newest()
+	r, k := startWithKeeper(t, time.Hour, func(su *setup) { su.live.Reauth.Keeper = endlessKeeper{su.access.(*fakeKeeper)} })
+	k.set(func() { k.lifetime = time.Hour })
+	ada := r.watch("user=ada")
+	s := r.newestSession()
 	renew := func(token string) {
 		t.Helper()
-		if f := ada.answer(ada.ask("auth", `,"token":"`+token+`"`)); f.Type != "authenticated" {
-			t.Fatalf("token %q answered with %+v", token, f)
+		if f := ada.awaitAnswer(ada.request("auth", `,"token":"`+token+`"`)); f.Type != "authenticated" {
+			t.Fatalf("token %q was answered with %+v, want authenticated", token, f)
 		}
 	}
 	renew("2h")
 	if !s.expiry.Reset(time.Hour) {
-		t.Error("a session that was renewed for two hours has no end")
+		t.Error("a session that was renewed for two hours has no timer")
 	}
 	renew("never")
 	if s.expiry.Stop() {
-		t.Error("a session that was renewed for ever still has an end")
+		t.Error("a session that was renewed without a deadline still has a timer")
 	}
 	renew("2h")
 	_ = ada.ws.CloseNow()
-	r.gone(0)
+	r.awaitConnections(0)
 	if s.expiry.Stop() {
-		t.Error("the timer of a session outlives it")
+		t.Error("the timer of a session was not stopped at its end")
 	}
 }
 
-// seldom has sessions asked about so seldom that a test does not see it.
-func seldom(su *setup) { su.live.Reauth.Every = 1000 * time.Hour }
+// noPeriodicChecks leaves it to the test when sessions are checked.
+func noPeriodicChecks(su *setup) { su.live.Reauth.Every = 1000 * time.Hour }
 
-// A new token may be good for other events: the session is asked about again at
-// once.
+// A new token may be good for other events, so the session is checked at once.
 func TestRenewalRechecksTheTopics(t *testing.T) {
 	t.Parallel()
-	r, k := kept(t, time.Hour, seldom)
-	ada := r.as("ada", "e", "f")
-	k.set(func() { k.shut["e"] = true })
-	ada.answer(ada.ask("auth", `,"token":"1h"`))
-	f := ada.find("the end of e", func(f said) bool { return f.Type == "error" })
-	if f.Topic != "event:e" || f.Code != "forbidden" {
-		t.Errorf("told %+v", f)
-	}
-	ada.sees("f", "b", r.publish("b"))
+	r, k := startWithKeeper(t, time.Hour, noPeriodicChecks)
+	ada := r.watch("user=ada", "e", "f")
+	k.set(func() { k.denied["e"] = true })
+	ada.awaitAnswer(ada.request("auth", `,"token":"1h"`))
+	ada.awaitError("e", "forbidden")
+	ada.awaitPosition("f", "b", r.publish("b"))
 }
 
-// Of several topics that may not be watched any more, each is taken away.
+// When several events are denied at once, each subscription ends.
 func TestDenialEndsEverySubscription(t *testing.T) {
 	t.Parallel()
-	r, k := kept(t, time.Hour, seldom)
-	ada := r.as("ada", "e", "f")
-	k.set(func() { k.shut["e"], k.shut["f"] = true, true })
+	r, k := startWithKeeper(t, time.Hour, noPeriodicChecks)
+	ada := r.watch("user=ada", "e", "f")
+	k.set(func() { k.denied["e"], k.denied["f"] = true, true })
 	r.srv.Recheck()
-	for _, topic := range []string{"event:e", "event:f"} {
-		ada.find("the end of "+topic, func(f said) bool { return f.Type == "error" && f.Topic == topic })
-	}
+	ada.awaitError("e", "forbidden")
+	ada.awaitError("f", "forbidden")
 	if n := r.srv.m.subscriptions.Get(); n != 0 {
-		t.Errorf("%v subscriptions are left", n)
+		t.Errorf("%v subscriptions are counted, want 0", n)
 	}
 }
 
-// renamingKeeper is a keeper that has a new name for everybody it is asked about.
+// renamingKeeper is a keeper that gives each user a new name when it confirms them.
 type renamingKeeper struct {
-	*keeper
-	authorized chan string // who was asked about an event, and the event
+	*fakeKeeper
+	decided chan string // the user and the event of each call of Decide
 }
 
 func (k renamingKeeper) Confirm(ctx context.Context, who any) (any, error) {
-	if _, err := k.keeper.Confirm(ctx, who); err != nil {
+	if _, err := k.fakeKeeper.Confirm(ctx, who); err != nil {
 		return nil, err
 	}
 	return &person{name: "new " + who.(*person).name}, nil
 }
 
 func (k renamingKeeper) Decide(who any, event string) (allowed bool, key string, err error) {
-	k.authorized <- who.(*person).name + " " + event
+	k.decided <- who.(*person).name + " " + event
 	return true, "", nil
 }
 
-// Who a session belongs to is what the last answer about it said: the topics are
-// asked about for them, and it is they who leave.
+// A session belongs to the identity that Confirm returned last. Its topics are asked
+// about for that identity, and Disconnected is called with it.
 func TestConfirmReplacesTheIdentity(t *testing.T) {
 	t.Parallel()
-	authorized := make(chan string, 10)
-	r, k := kept(t, time.Hour, seldom, func(su *setup) {
-		now := renamingKeeper{su.access.(*keeper), authorized}
+	decided := make(chan string, 10)
+	r, k := startWithKeeper(t, time.Hour, noPeriodicChecks, func(su *setup) {
+		now := renamingKeeper{su.access.(*fakeKeeper), decided}
 		su.live.Reauth.Keeper, su.access = now, now
 	})
-	ada := r.as("ada", "e")
-	if got := <-authorized; got != "ada e" {
-		t.Fatalf("asked about %q", got)
+	ada := r.watch("user=ada", "e")
+	if got := <-decided; got != "ada e" {
+		t.Fatalf("asked about %q, want %q", got, "ada e")
 	}
 	r.srv.Recheck()
-	if got := <-authorized; got != "new ada e" {
-		t.Errorf("asked about %q, want the new name", got)
+	if got := <-decided; got != "new ada e" {
+		t.Errorf("asked about %q, want %q", got, "new ada e")
 	}
-	ada.answer(ada.ask("ping", "")) // carried out after the answer about the session
+	ada.awaitAnswer(ada.request("ping", "")) // is carried out after the answer about the session
 	_ = ada.ws.CloseNow()
-	r.gone(0)
-	testenv.Eventually(t, patience, "the new name to leave", func() bool {
+	r.awaitConnections(0)
+	eventually(t, "Disconnected with the new name", func() bool {
 		k.mu.Lock()
 		defer k.mu.Unlock()
-		return k.left["new ada"] == 1 && k.left["ada"] == 0
+		return k.disconnected["new ada"] == 1 && k.disconnected["ada"] == 0
 	})
 }
 
-// The grace begins with the last answer, not with the first.
+// The grace is counted from the last yes, not from the first.
 func TestGraceBeginsWithTheLastAnswer(t *testing.T) {
 	t.Parallel()
-	k := newKeeper()
-	r := unserved(t, func(o *Options) {
-		o.Access, o.Reauth = k, Reauth{Keeper: k, Tokens: true, Every: time.Hour, Grace: time.Hour}
-	})
-	_, s := r.arrives(handshake)
+	k := newFakeKeeper()
+	r := startUnserved(t, withKeeper(k, time.Hour, time.Hour))
+	_, s := r.dialSession(handshake)
 	topic, ok := r.core.Watch("e")
 	if !ok {
-		t.Fatal("the event is not there")
+		t.Fatal("event e does not exist")
 	}
 	defer r.core.Unwatch(topic)
-	long := time.Now().Add(-2 * time.Hour)
-	s.confirmation, s.topics = confirmation{at: long}, []*watch{{topic: topic, confirmation: confirmation{at: long}}}
-	defer func() { s.topics = nil }() // it was never subscribed
+	before := time.Now().Add(-2 * time.Hour)
+	s.confirmation, s.topics = confirmation{at: before}, []*watch{{topic: topic, confirmation: confirmation{at: before}}}
+	defer func() { s.topics = nil }() // was not subscribed by a request
 	away := errors.New("away")
 	s.apply(decision{session: true, who: s.who, events: map[string]error{"e": nil}})
 	s.apply(decision{session: true, who: s.who, events: map[string]error{"e": away}})
@@ -153,9 +144,9 @@ func TestGraceBeginsWithTheLastAnswer(t *testing.T) {
 	if s.closeFrame.Load() != nil {
 		t.Error("a session that has just been confirmed has no grace")
 	}
-	s.confirmation = confirmation{at: long}
+	s.confirmation = confirmation{at: before}
 	s.apply(decision{session: true, err: away})
 	if s.closeFrame.Load() == nil {
-		t.Error("a session stays beyond its grace")
+		t.Error("a session stays after its grace")
 	}
 }

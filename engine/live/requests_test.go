@@ -12,23 +12,24 @@ import (
 	"time"
 )
 
-// Requests of one address wait for their turn, then are refused, late.
+// Requests of one address beyond the rate wait for their turn. Those that would wait
+// too long are refused, late.
 func TestRequestsBeyondTheRateAreAnsweredLate(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		srv := bare(Options{Limits: Limits{Requests: AddressLimit{Most: 1}}})
+		srv := serverWithoutCore(Options{Limits: Limits{Requests: AddressLimit{Most: 1}}})
 		h := srv.LimitRequests(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {}))
 		ask := func() (w *httptest.ResponseRecorder, after time.Duration) {
 			w, begin := httptest.NewRecorder(), time.Now()
-			h.ServeHTTP(w, from("192.0.2.1:5", "/"))
+			h.ServeHTTP(w, requestFrom("192.0.2.1:5", "/"))
 			return w, time.Since(begin)
 		}
 		for range burstSeconds {
 			if w, after := ask(); w.Code != 200 || after != 0 {
-				t.Errorf("%d after %v", w.Code, after)
+				t.Errorf("within the burst: status %d after %v, want 200 at once", w.Code, after)
 			}
 		}
 		if w, after := ask(); w.Code != 200 || after != time.Second {
-			t.Errorf("beyond the rate: %d after %v, want 200 after a second", w.Code, after)
+			t.Errorf("beyond the burst: status %d after %v, want 200 after 1s", w.Code, after)
 		}
 		const n = 20
 		answers := make(chan string)
@@ -44,25 +45,25 @@ func TestRequestsBeyondTheRateAreAnsweredLate(t *testing.T) {
 		}
 		for s := 1; s <= 5; s++ {
 			if one := fmt.Sprintf(`200 after %ds, closes ""`, s); got[one] != 1 {
-				t.Errorf("%d times %s, want one: %v", got[one], one, got)
+				t.Errorf("got %q %d times, want once: %v", one, got[one], got)
 			}
 		}
 		if late := `429 after 5s, closes "close"`; got[late] != n-5 {
-			t.Errorf("%v, want %d times %s", got, n-5, late)
+			t.Errorf("got %q %d times, want %d: %v", late, got[late], n-5, got)
 		}
 	})
 }
 
-// What is held back has a bound, and ends with the client or with the server.
-// Beyond the bound the answer comes at once and ends the connection.
+// The number of requests that wait is limited. A wait ends when the client or the
+// server does. Beyond the limit the answer comes at once and ends the connection.
 func TestDelayedRequestsAreBounded(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		srv := bare(Options{Limits: Limits{Pending: 4, Requests: AddressLimit{Most: 1}}})
+		srv := serverWithoutCore(Options{Limits: Limits{Pending: 4, Requests: AddressLimit{Most: 1}}})
 		h := srv.LimitRequests(http.HandlerFunc(func(http.ResponseWriter, *http.Request) {}))
 		ctx, leave := context.WithCancel(t.Context())
 		ask := func() (w *httptest.ResponseRecorder, after time.Duration) {
 			w, begin := httptest.NewRecorder(), time.Now()
-			h.ServeHTTP(w, from("192.0.2.1:5", "/").WithContext(ctx))
+			h.ServeHTTP(w, requestFrom("192.0.2.1:5", "/").WithContext(ctx))
 			return w, time.Since(begin)
 		}
 		for range burstSeconds {
@@ -74,16 +75,16 @@ func TestDelayedRequestsAreBounded(t *testing.T) {
 		synctest.Wait()
 		for range 3 {
 			if w, after := ask(); w.Code != 429 || after != 0 || w.Header().Get("Connection") != "close" || w.Header().Get("Retry-After") == "" {
-				t.Errorf("with all places taken: %d %v after %v", w.Code, w.Header(), after)
+				t.Errorf("with the limit reached: status %d, header %v after %v; want 429, Connection: close and Retry-After at once", w.Code, w.Header(), after)
 			}
 		}
 		leave()
 		synctest.Wait()
 		if n := len(srv.delays.places); n != 0 {
-			t.Errorf("%d requests are held back of clients that have gone", n)
+			t.Errorf("%d requests of clients that have gone wait, want 0", n)
 		}
 		ctx = t.Context()
-		srv.limiter.by = nil // as after a while
+		srv.limiter.by = nil // as after some time
 		for range burstSeconds {
 			ask()
 		}
@@ -94,16 +95,16 @@ func TestDelayedRequestsAreBounded(t *testing.T) {
 		srv.delays.end()
 		synctest.Wait()
 		if n := len(srv.delays.places); n != 0 || time.Since(begin) != 0 {
-			t.Errorf("%d requests are held back at the end", n)
+			t.Errorf("%d requests wait %v after the end, want 0 at once", n, time.Since(begin))
 		}
-		if cap(newDelays(0).places) != delayedMost || cap(newDelays(1).places) != 1 {
-			t.Error("bounds of the delays")
+		if none, one := cap(newDelays(0).places), cap(newDelays(1).places); none != delayedMost || one != 1 {
+			t.Errorf("got limits %d and %d, want %d and 1", none, one, delayedMost)
 		}
 	})
 }
 
-// A flood from many addresses takes what all have together; who asks for a page
-// from another address is answered at once.
+// A flood from many addresses uses up the limit of all addresses together. Another
+// address has its share, and is answered at once.
 func TestFloodFromManyAddressesLeavesTheOthersTheirShare(t *testing.T) {
 	const all = 20
 	now := time.Now()
@@ -123,40 +124,40 @@ func TestFloodFromManyAddressesLeavesTheOthersTheirShare(t *testing.T) {
 		}
 	}
 	if want := 10*requestShareBurst + all*burstSeconds; answered != want || waited != all*int(delayMost.Seconds()) || refused == 0 {
-		t.Errorf("%d answered at once, want %d; %d waited, %d refused", answered, want, waited, refused)
+		t.Errorf("%d were answered at once, %d waited and %d were refused; want %d, %d and some", answered, waited, refused, want, all*int(delayMost.Seconds()))
 	}
 	for n := range requestShareBurst {
 		if wait, ok := l.request(at(99), now); wait != 0 || !ok {
-			t.Errorf("request %d of another address waits for %v, %v", n, wait, ok)
+			t.Errorf("request %d of another address: wait %v, allowed %v; want 0, true", n, wait, ok)
 		}
 	}
 	if _, ok := l.request(addrKey{}, now); ok {
-		t.Error("of nobody's address, a request has a share of its own")
+		t.Error("a request without an address is allowed, want it refused: it has no share")
 	}
-	// What was refused for all was not taken from the address.
+	// A request that was refused for all addresses costs its own address nothing.
 	if v := l.by[at(0)]; v.requests.tokens < 1000*burstSeconds-200 {
-		t.Errorf("%v credits are left", v.requests.tokens)
+		t.Errorf("%v credits are left, want %d or more", v.requests.tokens, 1000*burstSeconds-200)
 	}
 	now = now.Add(time.Second)
 	if wait, ok := l.request(at(0), now); wait != 0 || !ok {
-		t.Errorf("a second later the share of an attacker's address is %v, %v", wait, ok)
+		t.Errorf("a second later, an address of the flood: wait %v, allowed %v; want 0, true", wait, ok)
 	}
 }
 
-// Handshakes that are none, or of a foreign page, are limited as the others are.
+// Invalid handshakes, and those of foreign pages, are limited as others are.
 func TestBadHandshakesAreLimited(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		srv := bare(Options{Limits: Limits{UpgradeRatePerAddress: AddressLimit{Most: 1}}, Access: &accessRule{}})
+		srv := serverWithoutCore(Options{Limits: Limits{UpgradeRatePerAddress: AddressLimit{Most: 1}}, Access: &accessRule{}})
 		for name, r := range map[string]*http.Request{
-			"no handshake":   from("192.0.2.1:5", "/live", "Upgrade", "x"),
-			"a foreign page": from("192.0.2.2:5", "/live", "Origin", "https://evil.example"),
+			"no handshake":   requestFrom("192.0.2.1:5", "/live", "Upgrade", "x"),
+			"a foreign page": requestFrom("192.0.2.2:5", "/live", "Origin", "https://evil.example"),
 		} {
 			for n := range burstSeconds + 1 {
 				w, begin := httptest.NewRecorder(), time.Now()
 				srv.ServeHTTP(w, r)
 				limited := w.Code == 429 && time.Since(begin) == delayMost && strings.HasPrefix(w.Body.String(), reasonAddrRate+": ")
 				if limited != (n == burstSeconds) {
-					t.Errorf("%s, request %d: %d %q after %v", name, n, w.Code, w.Body, time.Since(begin))
+					t.Errorf("%s, request %d: status %d, body %q after %v; want it limited: %v", name, n, w.Code, w.Body, time.Since(begin), n == burstSeconds)
 				}
 			}
 		}

@@ -3,6 +3,7 @@ package live
 import (
 	"context"
 	"errors"
+	"fmt"
 	"log/slog"
 	"net"
 	"net/http"
@@ -19,17 +20,23 @@ import (
 	"pitwall/shard"
 )
 
-// patience is how long a test waits for what must come.
+// patience is how long a test waits for what must happen.
 const patience = 20 * time.Second
 
-// accessRule is the access rule of a test: everybody may in, and may watch what
-// closed does not name.
+// eventually waits until cond holds. what completes "waited for".
+func eventually(t testing.TB, what string, cond func() bool) {
+	t.Helper()
+	testenv.Eventually(t, patience, what, cond)
+}
+
+// accessRule is an Access that lets everybody connect, and watch all events but
+// the denied ones.
 type accessRule struct {
-	secret bool                                    // not all events are public
-	status int                                     // refuses every upgrade
-	closed map[string]bool                         // events nobody may watch
-	ask    func(context.Context, string) error     // runs at every subscribe
-	who    func(*http.Request) (who any, code int) // instead of status
+	private bool                                    // not all events are public
+	status  int                                     // if not 0, every handshake is refused with it
+	denied  map[string]bool                         // events that nobody may watch
+	ask     func(context.Context, string) error     // if not nil, Ask calls it for every subscribe
+	who     func(*http.Request) (who any, code int) // if not nil, it answers instead of status
 }
 
 func (d *accessRule) Authenticate(r *http.Request) (who any, status int) {
@@ -43,17 +50,17 @@ func (d *accessRule) Decide(_ any, event string) (allowed bool, key string, err 
 	if d.ask != nil {
 		return false, event, nil
 	}
-	return !d.closed[event], "", nil
+	return !d.denied[event], "", nil
 }
 
 func (d *accessRule) Ask(ctx context.Context, _ any, event string, _ bool) (bool, error) {
 	if err := d.ask(ctx, event); err != nil {
 		return false, err
 	}
-	return !d.closed[event], nil
+	return !d.denied[event], nil
 }
 
-func (d *accessRule) AllPublic() bool { return !d.secret }
+func (d *accessRule) AllPublic() bool { return !d.private }
 
 // setup is what a test may change before the rig starts.
 type setup struct {
@@ -61,14 +68,15 @@ type setup struct {
 	live   Options
 	rule   *accessRule
 	access Access                          // instead of rule
-	wrap   func(net.Listener) net.Listener // between the HTTP server and TCP
+	wrap   func(net.Listener) net.Listener // wraps the listener of the HTTP server
 
 	headerTimeout time.Duration // of the HTTP server; 0: none
 	plainOrder    bool          // the writers serve first come, first served
+	unserved      bool          // Run is called only by serve; see startUnserved
 }
 
-// rig is a running core and live server behind an HTTP server on a port of
-// its own.
+// rig is a running core and live server with an HTTP server on a port of its
+// own.
 type rig struct {
 	t     testing.TB
 	core  *shard.Core
@@ -77,7 +85,7 @@ type rig struct {
 	addr  string
 	http  *http.Server
 	rule  *accessRule
-	names []string // of the metrics, before anything happened
+	names []string // of the metrics, before the first connection
 
 	endLive  context.CancelFunc
 	liveDone chan struct{}
@@ -88,7 +96,7 @@ type rig struct {
 }
 
 // start runs a rig with the events and devices of the roster, 2 shards and 2
-// writers, until the test ends. The end of it checks that Run returns.
+// writers, until the test ends. Its cleanup checks that Run returns.
 func start(t testing.TB, roster map[string][]string, change ...func(*setup)) *rig {
 	t.Helper()
 	set := metrics.NewSet()
@@ -120,11 +128,22 @@ func start(t testing.TB, roster map[string][]string, change ...func(*setup)) *ri
 	r := &rig{t: t, core: core, srv: srv, set: set, rule: su.rule, names: set.ListMetricNames(), liveDone: make(chan struct{}), latest: map[string]int64{}}
 	r.clock.Store(time.Now().UnixMilli() - 1000_000)
 	r.run(su)
-	r.swap(roster)
+	r.setRoster(roster)
 	return r
 }
 
-// run starts the goroutines of the rig, and has the test's cleanup end them.
+// startUnserved starts a rig with one shard, and event e with device a, whose live
+// server does not run before serve is called. Connections are upgraded and read,
+// but nothing is written and no request is carried out, so a test can take these
+// steps one at a time.
+func startUnserved(t *testing.T, change ...func(*setup)) *rig {
+	t.Helper()
+	return start(t, map[string][]string{"e": {"a"}}, append([]func(*setup){func(su *setup) {
+		su.shard.Shards, su.shard.Writers, su.unserved = 1, 1, true
+	}}, change...)...)
+}
+
+// run starts the goroutines of the rig. The test's cleanup ends them.
 func (r *rig) run(su setup) {
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
@@ -145,14 +164,11 @@ func (r *rig) run(su setup) {
 		}
 	}
 	coreCtx, endCore := context.WithCancel(context.Background())
-	liveCtx, endLive := context.WithCancel(context.Background())
-	r.endLive = endLive
 	var core, web sync.WaitGroup
 	core.Go(func() { _ = r.core.Run(coreCtx) })
-	go func() {
-		defer close(r.liveDone)
-		_ = r.srv.Run(liveCtx)
-	}()
+	if !su.unserved {
+		r.serve()
+	}
 	web.Go(func() {
 		if err := r.http.Serve(l); !errors.Is(err, http.ErrServerClosed) {
 			r.t.Error(err)
@@ -161,13 +177,27 @@ func (r *rig) run(su setup) {
 	r.t.Cleanup(func() {
 		_ = r.http.Close()
 		web.Wait()
+		r.serve()
 		r.stop()
 		endCore()
 		core.Wait()
 	})
 }
 
-// stop ends the live server and checks what it leaves behind.
+// serve runs the live server until the test ends, unless it runs already.
+func (r *rig) serve() {
+	if r.endLive != nil {
+		return
+	}
+	var ctx context.Context
+	ctx, r.endLive = context.WithCancel(context.Background())
+	go func() {
+		defer close(r.liveDone)
+		_ = r.srv.Run(ctx)
+	}()
+}
+
+// stop ends the live server and checks that nothing is left.
 func (r *rig) stop() {
 	r.t.Helper()
 	r.endLive()
@@ -177,23 +207,24 @@ func (r *rig) stop() {
 		r.t.Fatalf("Run did not return within %v; %d connections left", patience, r.srv.Connections())
 	}
 	if n := r.srv.Connections(); n != 0 {
-		r.t.Errorf("%d connections are counted after the end", n)
+		r.t.Errorf("%d connections are counted after the end, want 0", n)
 	}
 	if n := r.srv.sessions.Size(); n != 0 {
-		r.t.Errorf("%d sessions are listed after the end", n)
+		r.t.Errorf("%d sessions are listed after the end, want 0", n)
 	}
 	if n := r.srv.m.subscriptions.Get(); n != 0 {
-		r.t.Errorf("%v subscriptions are counted after the end", n)
+		r.t.Errorf("%v subscriptions are counted after the end, want 0", n)
 	}
-	for _, name := range r.set.ListMetricNames() { // whatever the test has provoked
+	// Every metric is there from the start, whatever the test has caused.
+	for _, name := range r.set.ListMetricNames() {
 		if !slices.Contains(r.names, name) {
-			r.t.Errorf("%s was not there from the start", name)
+			r.t.Errorf("metric %s was added after the start", name)
 		}
 	}
 }
 
-// swap puts a roster in force.
-func (r *rig) swap(roster map[string][]string) {
+// setRoster puts a roster in force.
+func (r *rig) setRoster(roster map[string][]string) {
 	r.t.Helper()
 	var ro shard.Roster
 	for e, devices := range roster {
@@ -209,14 +240,14 @@ func (r *rig) swap(roster map[string][]string) {
 	}
 }
 
-// publish sends one new position per device named, and returns the ts of the
-// last one. Every ts is used once.
+// publish sends one new position of each device, and returns the ts of the last
+// one. Every ts is used once.
 func (r *rig) publish(devices ...string) int64 {
 	r.t.Helper()
 	return r.publishWith("", devices...)
 }
 
-// publishWith is publish with attributes, to make the frames large.
+// publishWith is publish with attributes, which make the frames large.
 func (r *rig) publishWith(attributes codec.Attributes, devices ...string) int64 {
 	r.t.Helper()
 	parts := make([]*shard.Batch, r.core.Shards())
@@ -247,11 +278,12 @@ func (r *rig) publishWith(attributes codec.Attributes, devices ...string) int64 
 	return ts
 }
 
-// latOf ties a position's place to its time, so that a mix-up shows.
+// latOf derives the latitude from the time, so that a frame that mixes two
+// positions is noticed.
 func latOf(ts int64) float64 { return float64(ts%90000) / 1000 }
 
-// gone waits until the server has forgotten all but n connections.
-func (r *rig) gone(n int) {
+// awaitConnections waits until the server has n connections.
+func (r *rig) awaitConnections(n int) {
 	r.t.Helper()
-	testenv.Eventually(r.t, patience, "connections to end", func() bool { return r.srv.Connections() == n })
+	eventually(r.t, fmt.Sprintf("%d connections", n), func() bool { return r.srv.Connections() == n })
 }

@@ -9,22 +9,21 @@ import (
 	"time"
 
 	"github.com/coder/websocket"
-
-	"pitwall/engine/internal/testenv"
 )
 
+// A drain closes all connections with 1001, also while positions are published.
 func TestDrain(t *testing.T) {
 	t.Parallel()
-	devices := names(10)
+	devices := deviceNames(10)
 	r := start(t, map[string][]string{"e": devices})
+	r.srv.sendCloseTime = patience // a busy machine may need it
 	var all []*spectator
 	for n := range 40 {
-		s := r.spectator(shapesOf[n%2].query)
-		s.subscribe("e")
+		s := r.watch(encodings[n%2].query, "e")
 		all = append(all, s)
 	}
-	stop, flowing := make(chan struct{}), sync.WaitGroup{}
-	flowing.Go(func() { // the stream does not stop for a drain
+	stop, publisher := make(chan struct{}), sync.WaitGroup{}
+	publisher.Go(func() {
 		pace := time.NewTicker(30 * time.Millisecond)
 		defer pace.Stop()
 		for {
@@ -42,115 +41,114 @@ func TestDrain(t *testing.T) {
 		t.Fatal(err)
 	}
 	close(stop)
-	flowing.Wait()
+	publisher.Wait()
 	for _, s := range all {
-		s.closed(websocket.StatusGoingAway)
+		s.awaitClose(websocket.StatusGoingAway)
 	}
 	if n := r.srv.Connections(); n != 0 {
-		t.Errorf("%d connections left", n)
+		t.Errorf("%d connections are left, want 0", n)
 	}
-	if n := r.closes(1001); n != 40 {
-		t.Errorf("%d closes with 1001 are counted, want 40", n)
+	if n := r.closeCount(1001); n != 40 {
+		t.Errorf("%d connections are counted as closed with 1001, want 40", n)
 	}
-	if resp := r.open(handshake).response(); resp.StatusCode != http.StatusServiceUnavailable {
-		t.Errorf("a new one was answered with %s, want 503", resp.Status)
+	if resp := r.dial(handshake).readResponse(); resp.StatusCode != http.StatusServiceUnavailable {
+		t.Errorf("a new connection was answered with %s, want 503", resp.Status)
 	}
-	r.held(0)
+	r.awaitHeldBytes(0)
 }
 
-// A drain over a long time closes a few at once; the others go on meanwhile.
+// A drain over a long time closes a few connections at a time. The others go on.
 func TestDrainIsSpread(t *testing.T) {
 	t.Parallel()
 	r := start(t, map[string][]string{"e": {"a"}})
 	var all []*spectator
 	for range 40 {
-		s := r.spectator("")
-		s.subscribe("e")
+		s := r.watch("", "e")
 		all = append(all, s)
 	}
 	ctx, cancel := context.WithCancel(context.Background())
 	drained := make(chan error, 1)
 	go func() { drained <- r.srv.Drain(ctx, 24*time.Hour) }()
-	r.gone(38) // a twentieth
+	r.awaitConnections(38) // a twentieth has been closed
 	ts := r.publish("a")
-	left := 0
+	open := 0
 	for _, s := range all {
-		testenv.Eventually(t, patience, "the others to go on", func() bool { return s.ended() || s.at("e", "a") == ts })
+		eventually(t, "the others to go on", func() bool { return s.ended() || s.shownTS("e", "a") == ts })
 		if !s.ended() {
-			left++
+			open++
 		}
 	}
-	if left != 38 {
-		t.Errorf("%d of 40 spectators are left behind the first wave, want 38", left)
+	if open != 38 {
+		t.Errorf("%d of 40 spectators are connected after the first wave, want 38", open)
 	}
 	cancel()
 	if err := <-drained; err == nil || !strings.Contains(err.Error(), "38 left") {
-		t.Errorf("a drain that was broken off returned %v", err)
+		t.Errorf("a cancelled drain returned %v, want an error with 38 left", err)
 	}
 }
 
-// Who was in the handshake when the drain began is let in and sent away.
+// A client whose handshake is under way when a drain begins is let in, and closed
+// with 1001.
 func TestDrainDuringAHandshake(t *testing.T) {
 	t.Parallel()
 	r := start(t, map[string][]string{"e": {"a"}})
-	slowly := make(chan struct{})
-	r.rule.who = func(*http.Request) (any, int) { <-slowly; return nil, 0 }
-	w := r.open(handshake)
-	r.gone(1)
+	answer := make(chan struct{})
+	r.rule.who = func(*http.Request) (any, int) { <-answer; return nil, 0 }
+	w := r.dial(handshake)
+	r.awaitConnections(1)
 	drained := make(chan error, 1)
 	go func() { drained <- r.srv.Drain(context.Background(), 0) }()
-	testenv.Eventually(t, patience, "the drain", r.srv.draining.Load)
-	close(slowly)
-	w.upgraded()
-	w.closed(1001)
+	eventually(t, "the drain to begin", r.srv.draining.Load)
+	close(answer)
+	w.awaitUpgrade()
+	w.awaitClose(1001)
 	_ = w.conn.Close()
 	if err := <-drained; err != nil {
-		t.Error(err)
+		t.Errorf("the drain returned %v, want no error", err)
 	}
 }
 
-// Slow spectators do not hold a drain up, and the end of Run waits for those
-// that were not drained.
-func TestRunEndsWithSlowSpectators(t *testing.T) {
+// Slow clients do not delay a drain, and Run cuts those that were not drained.
+func TestRunEndsWithSlowClients(t *testing.T) {
 	for _, drain := range []bool{true, false} {
 		t.Run(map[bool]string{true: "drained", false: "cut"}[drain], func(t *testing.T) {
 			t.Parallel()
-			devices := names(20)
-			r := start(t, map[string][]string{"e": devices}, tight)
-			f := r.flowOf("e", "", devices)
+			devices := deviceNames(20)
+			r := start(t, map[string][]string{"e": devices}, smallBuffers)
+			f := r.newFeed("e", "", devices)
 			var slow []*session
 			for range 10 {
-				w := r.slow("")
+				w := r.slowClient("")
 				w.subscribe("e")
-				slow = append(slow, r.newest())
+				slow = append(slow, r.newestSession())
 			}
 			for _, s := range slow {
-				f.untilLagged(s)
+				f.publishUntilLagged(s)
 			}
-			testenv.Eventually(t, patience, "them to be parked", func() bool { return r.srv.m.parked.Get() == 10 })
+			eventually(t, "the slow sessions to be parked", func() bool { return r.srv.m.parked.Get() == 10 })
 			if drain {
 				ctx, cancel := context.WithTimeout(context.Background(), patience)
 				defer cancel()
 				if err := r.srv.Drain(ctx, 50*time.Millisecond); err != nil {
 					t.Fatal(err)
 				}
-				f.honest.closed(websocket.StatusGoingAway)
+				f.fast.awaitClose(websocket.StatusGoingAway)
 			} else {
 				_ = r.http.Close()
 				r.stop()
 			}
 			if n := r.srv.m.parked.Get(); n != 0 {
-				t.Errorf("%v sockets are waited for behind the end", n)
+				t.Errorf("%v sessions are parked after the end, want 0", n)
 			}
-			r.held(0)
+			r.awaitHeldBytes(0)
 		})
 	}
 }
 
-// Run ends while clients connect, ask and vanish.
+// Run ends while clients connect, send requests and vanish.
 func TestRunEndsUnderLoad(t *testing.T) {
 	t.Parallel()
-	devices := names(10)
+	devices := deviceNames(10)
 	r := start(t, map[string][]string{"e": devices})
 	stop, clients := make(chan struct{}), sync.WaitGroup{}
 	for n := range 8 {
@@ -176,7 +174,7 @@ func TestRunEndsUnderLoad(t *testing.T) {
 	for range 200 {
 		r.publish(devices...)
 	}
-	testenv.Eventually(t, patience, "some to have come", func() bool { return r.srv.lastID.Load() > 50 })
+	eventually(t, "50 connections", func() bool { return r.srv.lastID.Load() > 50 })
 	_ = r.http.Close() // as the engine does, before Run ends
 	close(stop)
 	r.stop()

@@ -10,12 +10,10 @@ import (
 	"time"
 
 	"github.com/coder/websocket"
-
-	"pitwall/engine/internal/testenv"
 )
 
-// said is any frame of the server.
-type said struct {
+// serverFrame is any frame of the server.
+type serverFrame struct {
 	Type, ID, Topic, Reason, Code, Message, Instance string
 	DeviceID                                         string
 	TS                                               int64
@@ -31,99 +29,103 @@ type said struct {
 	Added, Removed []string
 }
 
-// screen is what a spectator has got, and checks what must always hold.
+// screen holds what a client has received, and fails the test when a frame breaks
+// a rule of the protocol. Any goroutine may use it.
 type screen struct {
 	t  testing.TB
 	mu sync.Mutex
 
-	log       []said
-	seen      map[string]map[string]int64 // topic -> device -> ts
-	off       map[string]bool             // unsubscribed: nothing may come
-	live      map[string]int              // topic -> positions that came one by one
-	conflated map[string]int              // topic -> updates left out, as told
+	log          []serverFrame
+	shown        map[string]map[string]int64 // topic -> device -> ts
+	unsubscribed map[string]bool             // topics of which nothing may come
+	live         map[string]int              // topic -> positions in live frames
+	conflated    map[string]int              // topic -> updates that the server says it left out
 }
 
 func newScreen(t testing.TB) *screen {
-	return &screen{t: t, seen: map[string]map[string]int64{}, off: map[string]bool{}, live: map[string]int{}, conflated: map[string]int{}}
+	return &screen{t: t, shown: map[string]map[string]int64{}, unsubscribed: map[string]bool{}, live: map[string]int{}, conflated: map[string]int{}}
 }
 
-// frame takes a text frame in.
-func (s *screen) frame(data []byte) {
-	var f said
+// receive takes the next text frame.
+func (s *screen) receive(data []byte) {
+	var f serverFrame
 	if err := json.Unmarshal(data, &f); err != nil {
 		s.t.Errorf("frame %q: %v", data, err)
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if len(s.log) == 0 && f.Type != "welcome" {
-		s.t.Errorf("first frame is %+v, want the welcome", f)
+		s.t.Errorf("the first frame is %+v, want the welcome", f)
 	}
 	s.log = append(s.log, f)
-	if f.Topic != "" && s.off[f.Topic] && f.Type != "subscribed" && f.Type != "unsubscribed" {
-		s.t.Errorf("%s of %s behind unsubscribed", f.Type, f.Topic)
+	if f.Topic != "" && s.unsubscribed[f.Topic] && f.Type != "subscribed" && f.Type != "unsubscribed" {
+		s.t.Errorf("got a frame of type %s of %s after unsubscribed, want none", f.Type, f.Topic)
 	}
 	switch f.Type {
 	case "position":
-		s.position(f.Topic, f.DeviceID, f.TS, f.Lat, true)
+		s.move(f.Topic, f.DeviceID, f.TS, f.Lat, true)
 		s.live[f.Topic]++
 	case "positions", "snapshot":
 		for _, p := range f.Positions {
-			s.position(f.Topic, p.DeviceID, p.TS, p.Lat, f.Reason != "lagged")
+			s.move(f.Topic, p.DeviceID, p.TS, p.Lat, f.Reason != "lagged")
 		}
 		if f.Type == "positions" {
 			s.live[f.Topic] += len(f.Positions)
 		}
 		s.conflated[f.Topic] += int(f.Conflated)
 	case "subscribed":
-		s.off[f.Topic] = false
+		s.unsubscribed[f.Topic] = false
 	case "unsubscribed":
-		s.off[f.Topic] = true
-		delete(s.seen, f.Topic)
+		s.unsubscribed[f.Topic] = true
+		delete(s.shown, f.Topic)
 	case "roster":
 		for _, d := range f.Removed {
-			delete(s.seen[f.Topic], d)
+			delete(s.shown[f.Topic], d)
 		}
 	}
 }
 
-func (s *screen) position(topic, device string, ts int64, lat float64, newer bool) {
-	m := s.seen[topic]
+// move shows a device at a new position. newer says that its time must be newer
+// than the time shown; otherwise it may be the same.
+func (s *screen) move(topic, device string, ts int64, lat float64, newer bool) {
+	m := s.shown[topic]
 	if m == nil {
 		m = map[string]int64{}
-		s.seen[topic] = m
+		s.shown[topic] = m
 	}
-	if had, ok := m[device]; ok && (ts < had || newer && ts == had) {
-		s.t.Errorf("%s: %s went from %d to %d", topic, device, had, ts)
+	if before, ok := m[device]; ok && (ts < before || newer && ts == before) {
+		s.t.Errorf("%s: the time of %s went from %d to %d, want a newer one", topic, device, before, ts)
 	}
 	if d := lat - latOf(ts); d > 1e-6 || d < -1e-6 {
-		s.t.Errorf("%s: %s@%d is at %v, want %v", topic, device, ts, lat, latOf(ts))
+		s.t.Errorf("%s: %s at time %d has latitude %v, want %v", topic, device, ts, lat, latOf(ts))
 	}
 	m[device] = ts
 }
 
-// at is when the device was where the screen shows it; 0 for nowhere.
-func (s *screen) at(event, device string) int64 {
+// shownTS is the time of the position that the screen shows of a device; 0 if it
+// shows none.
+func (s *screen) shownTS(event, device string) int64 {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return s.seen["event:"+event][device]
+	return s.shown["event:"+event][device]
 }
 
-// count returns how many positions of an event came one by one, and how many
-// updates were said to be left out.
+// count returns how many positions of an event came in live frames, and how many
+// updates the server says it left out.
 func (s *screen) count(event string) (live, conflated int) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return s.live["event:"+event], s.conflated["event:"+event]
 }
 
-// shows reports whether an event's dots are where they were last published,
-// for the devices named and no others.
+// shows reports whether the screen shows the last position published of each of
+// the devices, and no others.
 func (s *screen) shows(r *rig, event string, devices []string) bool {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	m := s.seen["event:"+event]
+	m := s.shown["event:"+event]
 	for _, d := range devices {
 		if m[d] != r.latest[d] {
 			return false
@@ -132,15 +134,15 @@ func (s *screen) shows(r *rig, event string, devices []string) bool {
 	return len(m) == len(devices)
 }
 
-// frames is how many frames there are so far.
-func (s *screen) frames() int {
+// frameCount is how many frames have come so far.
+func (s *screen) frameCount() int {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return len(s.log)
 }
 
-// those returns the frames that match.
-func (s *screen) those(match func(said) bool) (list []said) {
+// framesWhere returns the frames that match, in order.
+func (s *screen) framesWhere(match func(serverFrame) bool) (list []serverFrame) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	for _, f := range s.log {
@@ -151,25 +153,29 @@ func (s *screen) those(match func(said) bool) (list []said) {
 	return list
 }
 
-// spectator is a client with the library that people use. A goroutine of its
-// own reads all the time.
+// spectator is a client on a WebSocket library that is not the server's. A
+// goroutine reads all the time, so it is never slow.
 type spectator struct {
 	*screen
 	r    *rig
 	ws   *websocket.Conn
-	err  error         // why reading ended; to be read behind done
+	err  error         // why reading ended; valid once done is closed
 	done chan struct{} // closed when reading has ended
-	id   int
+	id   int           // of the last request
 }
 
-// spectator connects with a query ("" or "batch=1"), and reads until the test
-// ends.
-func (r *rig) spectator(query string) *spectator {
+// watch connects a spectator with a query ("" or "batch=1"), and subscribes it to
+// the events.
+func (r *rig) watch(query string, events ...string) *spectator {
 	r.t.Helper()
-	return r.connect(query, nil)
+	s := r.connect(query, nil)
+	for _, e := range events {
+		s.subscribe(e)
+	}
+	return s
 }
 
-// connect is spectator with options.
+// connect connects a spectator, which reads until the test ends.
 func (r *rig) connect(query string, o *websocket.DialOptions) *spectator {
 	r.t.Helper()
 	ctx, cancel := context.WithTimeout(context.Background(), patience)
@@ -196,11 +202,11 @@ func (s *spectator) read() {
 			s.err = err
 			return
 		}
-		s.frame(data)
+		s.receive(data)
 	}
 }
 
-// send sends a request.
+// send sends a text message.
 func (s *spectator) send(message string) {
 	s.t.Helper()
 	ctx, cancel := context.WithTimeout(context.Background(), patience)
@@ -210,8 +216,9 @@ func (s *spectator) send(message string) {
 	}
 }
 
-// ask sends a request with the next id; members follow the id.
-func (s *spectator) ask(kind, members string) (id string) {
+// request sends a request of a type (kind) with the next id. members is what
+// follows the id, beginning with a comma.
+func (s *spectator) request(kind, members string) (id string) {
 	s.t.Helper()
 	s.id++
 	id = strconv.Itoa(s.id)
@@ -219,17 +226,17 @@ func (s *spectator) ask(kind, members string) (id string) {
 	return id
 }
 
-// answer waits for the frame that carries id.
-func (s *spectator) answer(id string) said {
+// awaitAnswer waits for the frame that carries id.
+func (s *spectator) awaitAnswer(id string) serverFrame {
 	s.t.Helper()
-	return s.find("the answer to "+id, func(f said) bool { return f.ID == id })
+	return s.awaitFrame("the answer to "+id, func(f serverFrame) bool { return f.ID == id })
 }
 
-// find waits for a frame.
-func (s *spectator) find(what string, match func(said) bool) (found said) {
+// awaitFrame waits for the first frame that matches.
+func (s *spectator) awaitFrame(what string, match func(serverFrame) bool) (found serverFrame) {
 	s.t.Helper()
 	next := 0
-	testenv.Eventually(s.t, patience, what, func() bool {
+	eventually(s.t, what, func() bool {
 		ended := s.ended()
 		s.mu.Lock()
 		defer s.mu.Unlock()
@@ -247,25 +254,42 @@ func (s *spectator) find(what string, match func(said) bool) (found said) {
 	return found
 }
 
-// subscribe subscribes to an event and waits for the answer and the snapshot.
-func (s *spectator) subscribe(event string) said {
+// awaitError waits for an error frame about an event's topic. It must have a code,
+// and no id, since it answers no request.
+func (s *spectator) awaitError(event, code string) {
 	s.t.Helper()
-	got := s.answer(s.ask("subscribe", fmt.Sprintf(`,"topic":"event:%s"`, event)))
+	f := s.awaitFrame("an error about "+event, func(f serverFrame) bool { return f.Type == "error" && f.Topic == "event:"+event })
+	if f.Code != code || f.ID != "" {
+		s.t.Errorf("got error %+v about %s, want code %s and no id", f, event, code)
+	}
+}
+
+// subscribe subscribes to an event and waits for the answer and the snapshot.
+func (s *spectator) subscribe(event string) serverFrame {
+	s.t.Helper()
+	got := s.subscribeAgain(event)
 	if got.Type != "subscribed" {
-		s.t.Fatalf("subscribe to %s answered with %+v", event, got)
+		s.t.Fatalf("subscribe to %s: got %+v, want subscribed", event, got)
 	}
 	for part := range got.Parts {
-		s.find("a snapshot part", func(f said) bool {
+		s.awaitFrame("a snapshot part", func(f serverFrame) bool {
 			return f.Type == "snapshot" && f.Topic == got.Topic && f.Part == part+1
 		})
 	}
 	return got
 }
 
-// sees waits until a device is on the screen of an event with at least ts.
-func (s *spectator) sees(event, device string, ts int64) {
+// subscribeAgain subscribes to an event, also where it is subscribed already, and
+// returns the answer.
+func (s *spectator) subscribeAgain(event string) serverFrame {
 	s.t.Helper()
-	testenv.Eventually(s.t, patience, device+" on the screen of "+event, func() bool { return s.at(event, device) >= ts })
+	return s.awaitAnswer(s.request("subscribe", `,"topic":"event:`+event+`"`))
+}
+
+// awaitPosition waits until the screen shows a device at ts or later.
+func (s *spectator) awaitPosition(event, device string, ts int64) {
+	s.t.Helper()
+	eventually(s.t, fmt.Sprintf("%s to be shown in %s at time %d", device, event, ts), func() bool { return s.shownTS(event, device) >= ts })
 }
 
 // ended reports whether reading has ended.
@@ -278,15 +302,15 @@ func (s *spectator) ended() bool {
 	}
 }
 
-// closed waits for the end of the connection and checks the close code.
-func (s *spectator) closed(code websocket.StatusCode) {
+// awaitClose waits for the end of the connection and checks the close code.
+func (s *spectator) awaitClose(code websocket.StatusCode) {
 	s.t.Helper()
 	select {
 	case <-s.done:
 	case <-time.After(patience):
-		s.t.Fatalf("not closed within %v", patience)
+		s.t.Fatalf("the connection was not closed within %v, want close code %d", patience, code)
 	}
 	if got := websocket.CloseStatus(s.err); got != code {
-		s.t.Fatalf("closed with %d (%v), want %d", got, s.err, code)
+		s.t.Fatalf("got close code %d (%v), want %d", got, s.err, code)
 	}
 }

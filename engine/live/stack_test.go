@@ -1,6 +1,6 @@
 //go:build !race
 
-// The race detector's frames are larger.
+// The race detector makes stack frames larger.
 
 package live
 
@@ -9,9 +9,8 @@ import (
 	"testing"
 )
 
-// A reader's stack stays at 2 KiB, also when it has handed a request over. One
-// frame more on the way to where it waits may double what an idle connection
-// takes.
+// The stack of a reader stays at 2 KiB, also after it has read a request. One stack
+// frame more where it waits may double the memory of an idle connection.
 func TestReadersKeepSmallStacks(t *testing.T) {
 	const n = 500
 	r := start(t, map[string][]string{"e": {"a"}})
@@ -23,7 +22,7 @@ func TestReadersKeepSmallStacks(t *testing.T) {
 	}
 	before := inUse()
 	for range n {
-		w := r.wire()
+		w := r.rawClient()
 		w.subscribe("e")
 		defer w.conn.Close()
 	}

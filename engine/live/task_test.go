@@ -12,15 +12,15 @@ import (
 	"pitwall/shard"
 )
 
-// testSession is a session without a connection, on a core and a dispatch queue that
-// nobody else touches: the test plays the dispatcher and the writer step by step.
+// testSession is a session without a connection, whose core and dispatch queue no
+// goroutine serves: the test does the steps of the dispatcher and of the writer.
 type testSession struct {
 	*session
 	t    *testing.T
 	core *shard.Core
 }
 
-const aSubscribe = `{"type":"subscribe","id":"1","topic":"event:e"}`
+const subscribeRequest = `{"type":"subscribe","id":"1","topic":"event:e"}`
 
 func newTestSession(t *testing.T) *testSession {
 	t.Helper()
@@ -31,15 +31,15 @@ func newTestSession(t *testing.T) *testSession {
 	srv := &Server{core: core, queue: dispatchQueue{wake: make(chan struct{}, 1)}, requestAuth: newAuthPool(1), sessions: xsync.NewMapOf[uint64, *session]()}
 	s := &session{srv: srv}
 	s.conn = core.NewConn(0, false, s)
-	s.dispatching.Store(dispatchQueued) // a dispatcher has it
+	s.dispatching.Store(dispatchQueued) // as if a dispatcher had it
 	return &testSession{s, t, core}
 }
 
-// fill pushes more than the queue may hold.
-func (b *testSession) fill() { b.push(shard.NewControl(make([]byte, 2000))) }
+// overfill pushes more than the queue may hold.
+func (b *testSession) overfill() { b.push(shard.NewControl(make([]byte, 2000))) }
 
-// active takes the connection off its run queue, as its writer does.
-func (b *testSession) active() shard.Active {
+// takeActive takes the connection off its run queue, as its writer does.
+func (b *testSession) takeActive() shard.Active {
 	b.t.Helper()
 	var list shard.ConnList
 	b.core.Queue(0).TakeInto(&list, &list, 0)
@@ -50,20 +50,21 @@ func (b *testSession) active() shard.Active {
 	return a
 }
 
-// write writes everything and rests, as the writer does.
+// write writes everything and rests, as the writer does in a turn.
 func (b *testSession) write(a shard.Active) {
 	b.drain(a)
 	b.rest(a)
 }
 
+// drain writes everything.
 func (b *testSession) drain(a shard.Active) {
 	for ch := a.Take(); ch != nil; ch = a.Take() {
 		b.release(a.Consumer, piece{ch: ch})
 	}
 }
 
-// turns gives the connection the turn that the writer was asked for, if it was.
-func (b *testSession) turns() {
+// giveTurns gives the connection a turn if it is in its run queue.
+func (b *testSession) giveTurns() {
 	var list shard.ConnList
 	b.core.Queue(0).TakeInto(&list, &list, 0)
 	for a, ok := list.Next(); ok; a, ok = list.Next() {
@@ -71,100 +72,102 @@ func (b *testSession) turns() {
 	}
 }
 
-// idles ends the dispatcher's work. If there is more to do, it is queued again.
-func (b *testSession) idles() {
+// finishDispatch ends the dispatcher's work. If the session has another task, it is
+// queued again.
+func (b *testSession) finishDispatch() {
 	if !b.idle() {
 		b.srv.queue.put(b.session)
 	}
 }
 
-// woken checks that a dispatcher will look at the session, and finds its request.
-func (b *testSession) woken() {
+// wantRequestScheduled checks that the session is queued for a dispatcher, which will
+// carry out its request.
+func (b *testSession) wantRequestScheduled() {
 	b.t.Helper()
 	if b.srv.queue.head.Load() != b.session {
-		b.t.Fatal("the request waits, and nobody will look at it")
+		b.t.Fatal("the request waits, and the session is not in the dispatch queue")
 	}
-	if b.task() != taskRequest {
-		b.t.Fatal("a dispatcher looks, and finds no request")
+	if got := b.task(); got != taskRequest {
+		b.t.Fatalf("the session has task %v, want %v", got, taskRequest)
 	}
 }
 
-// A subscribe that waits for the client to read is carried out when everything
-// is written, however the writer's steps and the dispatcher's fall.
+// A subscribe that waits for the client to read is carried out when everything is
+// written, in whatever order the writer and the dispatcher take their steps.
 func TestWaitingRequestIsResumed(t *testing.T) {
 	for _, c := range []struct {
-		name string
-		play func(b *testSession)
+		name  string
+		steps func(b *testSession)
 	}{
-		{"the writer is done before the dispatcher rests, and more has come", func(b *testSession) {
-			b.fill()
+		{"the writer rests before the dispatcher does, and more has come", func(b *testSession) {
+			b.overfill()
 			b.step()
-			b.write(b.active())
-			b.fill()
-			b.idles()
-			b.turns()
+			b.write(b.takeActive())
+			b.overfill()
+			b.finishDispatch()
+			b.giveTurns()
 		}},
-		{"the writer is done before the dispatcher rests", func(b *testSession) {
-			b.fill()
+		{"the writer rests before the dispatcher does", func(b *testSession) {
+			b.overfill()
 			b.step()
-			b.turns()
-			b.idles()
+			b.giveTurns()
+			b.finishDispatch()
 		}},
-		{"the dispatcher rests first", func(b *testSession) {
-			b.fill()
+		{"the dispatcher rests before the writer does", func(b *testSession) {
+			b.overfill()
 			b.step()
-			b.idles()
-			b.turns()
+			b.finishDispatch()
+			b.giveTurns()
 		}},
-		{"the writer is done between the look and the note", func(b *testSession) {
-			b.fill()
+		{"the writer rests between mustDrain and awaitDrain", func(b *testSession) {
+			b.overfill()
 			if !b.mustDrain() {
-				b.t.Fatal("not held back")
+				b.t.Fatal("the request need not wait, want it to")
 			}
-			b.turns()
+			b.giveTurns()
 			b.awaitDrain()
-			b.idles()
-			b.turns()
+			b.finishDispatch()
+			b.giveTurns()
 		}},
-		{"the note is made while the writer has everything written and does not rest yet", func(b *testSession) {
-			b.fill()
-			crowded := b.mustDrain()
-			a := b.active()
+		{"awaitDrain is called after the writer has written everything and before it rests", func(b *testSession) {
+			b.overfill()
+			full := b.mustDrain()
+			a := b.takeActive()
 			b.drain(a)
 			b.awaitDrain()
 			b.rest(a)
-			b.idles()
-			if !crowded {
-				b.t.Fatal("not held back")
+			b.finishDispatch()
+			if !full {
+				b.t.Fatal("the request need not wait, want it to")
 			}
 		}},
 		{"the queue counts as full, and the connection is idle", func(b *testSession) {
-			b.fill()
-			a := b.active()
+			b.overfill()
+			a := b.takeActive()
 			ch := a.Take()
 			if a.Rest() {
 				b.t.Fatal("there is more to write")
 			}
 			b.step()
-			b.idles()
-			b.release(a.Consumer, piece{ch: ch}) // what was counted for a moment
-			b.turns()
+			b.finishDispatch()
+			b.release(a.Consumer, piece{ch: ch}) // was counted until now
+			b.giveTurns()
 		}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			b := newTestSession(t)
-			b.inbox.put(&message{data: []byte(aSubscribe)})
-			c.play(b)
-			b.woken()
+			b.inbox.put(&message{data: []byte(subscribeRequest)})
+			c.steps(b)
+			b.wantRequestScheduled()
 		})
 	}
 }
 
-// The same with both at once, many times over: the note that a request waits, and
-// the writer's going to rest.
+// The same with both at the same time, many times: the dispatcher calls awaitDrain
+// while the writer goes to rest.
 func TestWaitingRequestIsResumedBesideTheWriter(t *testing.T) {
 	b := newTestSession(t)
-	b.inbox.put(&message{data: []byte(aSubscribe)})
+	b.inbox.put(&message{data: []byte(subscribeRequest)})
 	b.dispatching.Store(dispatchIdle)
 	const rounds = 150_000
 	var begun, noted atomic.Int64
@@ -174,7 +177,7 @@ func TestWaitingRequestIsResumedBesideTheWriter(t *testing.T) {
 			for begun.Load() < n {
 				runtime.Gosched()
 			}
-			for range n % 40 { // the two meet at another point each time
+			for range n % 40 { // so that the two meet at another point each time
 				_ = b.mustDrain()
 			}
 			b.awaitDrain()
@@ -184,7 +187,7 @@ func TestWaitingRequestIsResumedBesideTheWriter(t *testing.T) {
 	defer other.Wait()
 	for n := int64(1); n <= rounds; n++ {
 		b.conn.Schedule()
-		a := b.active()
+		a := b.takeActive()
 		begun.Store(n)
 		for range n % 41 {
 			b.drain(a)
@@ -193,9 +196,9 @@ func TestWaitingRequestIsResumedBesideTheWriter(t *testing.T) {
 		for noted.Load() < n {
 			runtime.Gosched()
 		}
-		b.turns()
+		b.giveTurns()
 		if b.srv.queue.takeAll() == nil {
-			t.Errorf("round %d: the request waits, and nobody will look at it", n)
+			t.Errorf("round %d: the request waits, and the session is not in the dispatch queue", n)
 			begun.Store(rounds)
 			return
 		}
@@ -204,100 +207,100 @@ func TestWaitingRequestIsResumedBesideTheWriter(t *testing.T) {
 	}
 }
 
-// Pings wait too once too many of their answers are not read, and go on when
-// they are.
-func TestRepliesHaveABudget(t *testing.T) {
+// Requests wait while too many bytes of replies are unsent, and go on when they are
+// sent.
+func TestRequestsWaitForReplies(t *testing.T) {
 	b := newTestSession(t)
 	for n := 0; b.task() != taskNone || n == 0; n++ {
 		if b.replies.Load() > maxReplyBytes {
-			t.Fatalf("%d bytes of replies are not read, and the next request is carried out", b.replies.Load())
+			t.Fatalf("a request is carried out with %d bytes of unsent replies, want %d at most", b.replies.Load(), maxReplyBytes)
 		}
 		b.inbox.put(&message{data: []byte(`{"type":"ping"}`)})
 		b.inbox.take()
 		b.reply([]byte("pong"))
 		b.inbox.put(&message{data: []byte(`{"type":"ping"}`)})
 	}
-	b.idles()
-	b.turns()
-	b.woken()
+	b.finishDispatch()
+	b.giveTurns()
+	b.wantRequestScheduled()
 	if n := b.replies.Load(); n != 0 {
-		t.Errorf("%d bytes of replies count when all are written", n)
+		t.Errorf("%d bytes of replies are counted after all were written, want 0", n)
 	}
 }
 
-// waits has a request wait for an answer until end is called.
-func (b *testSession) waits() (end func()) {
+// awaitAccess has a request wait for an access decision until end is called.
+func (b *testSession) awaitAccess() (end func()) {
 	answered := make(chan struct{})
 	b.srv.requestAuth.start(context.Background())
 	b.awaitAuth("", func(context.Context) answer { <-answered; return answer{} }, func(answer) {})
 	return func() { close(answered); b.srv.requestAuth.workers.Wait() }
 }
 
-// Whatever a session waits for, its coming is seen: by the dispatcher that is
-// about to rest, or by one that is called.
+// Whatever a session waits for, a dispatcher sees it when it comes: the one that is
+// about to rest, or another one that is queued then.
 func TestEveryWaitIsEnded(t *testing.T) {
 	for _, c := range []struct {
-		name  string
-		waits func(b *testSession) (comes func())
-		then  task
+		name string
+		wait func(b *testSession) (end func())
+		want task
 	}{
 		{"a request", func(b *testSession) func() {
-			return func() { b.inbox.put(&message{data: []byte(aSubscribe)}); b.schedule() }
+			return func() { b.inbox.put(&message{data: []byte(subscribeRequest)}); b.schedule() }
 		}, taskRequest},
-		{"a command with the shards", func(b *testSession) func() { return b.begin(nil) }, taskAfterCommand},
-		{"the answer to a question", func(b *testSession) func() {
-			return b.waits()
+		{"a command of the shards", func(b *testSession) func() { return b.begin(nil) }, taskAfterCommand},
+		{"an access decision", func(b *testSession) func() {
+			return b.awaitAccess()
 		}, taskAnswer},
-		{"the answer about the session", func(b *testSession) func() {
+		{"the result of a check of the session", func(b *testSession) func() {
 			c := &sessionCheck{srv: b.srv, s: b.session}
 			b.check.Store(c)
 			b.checkWanted.Store(true) // one at a time
 			return c.notify
 		}, taskDecision},
-		{"the clock", func(b *testSession) func() {
+		{"the end of a grace", func(b *testSession) func() {
 			b.srv.sessions.Store(b.id, b.session)
 			b.graceEnds.Store(1)
 			return b.srv.findEndedGraces
 		}, taskGrace},
-		{"the next question about the session, while the client's is not answered", func(b *testSession) func() {
-			b.t.Cleanup(b.waits())
+		{"a check of the session, while a request waits for access", func(b *testSession) func() {
+			b.t.Cleanup(b.awaitAccess())
 			return b.requestCheck
 		}, taskReauthorize},
-		{"the end of reading, while a question is not answered", func(b *testSession) func() {
-			b.t.Cleanup(b.waits())
+		{"the end of reading, while a request waits for access", func(b *testSession) func() {
+			b.t.Cleanup(b.awaitAccess())
 			return func() { b.life.Store(lifeReadEnded); b.schedule() }
 		}, taskLeave},
 		{"the end of reading", func(b *testSession) func() {
 			return func() { b.life.Store(lifeReadEnded); b.schedule() }
 		}, taskLeave},
-		{"the end of reading, while a request is held back", func(b *testSession) func() {
-			b.fill()
-			b.inbox.put(&message{data: []byte(aSubscribe)})
+		{"the end of reading, while a request waits for the writer", func(b *testSession) func() {
+			b.overfill()
+			b.inbox.put(&message{data: []byte(subscribeRequest)})
 			return func() { b.life.Store(lifeReadEnded); b.schedule() }
 		}, taskLeave},
-		{"the next question about the session", func(b *testSession) func() { return b.requestCheck }, taskReauthorize},
+		{"a check of the session", func(b *testSession) func() { return b.requestCheck }, taskReauthorize},
 		{"the writer", func(b *testSession) func() {
-			b.fill()
-			b.inbox.put(&message{data: []byte(aSubscribe)})
-			return b.turns
+			b.overfill()
+			b.inbox.put(&message{data: []byte(subscribeRequest)})
+			return b.giveTurns
 		}, taskRequest},
 	} {
 		for _, rests := range []string{"before", "after"} {
 			t.Run(c.name+", "+rests+" the dispatcher rests", func(t *testing.T) {
 				b := newTestSession(t)
-				comes := c.waits(b)
+				end := c.wait(b)
 				if b.step() {
-					t.Fatal("it does not wait")
+					t.Fatal("the session has a task, want it to wait")
 				}
 				if rests == "before" {
-					comes()
-					b.idles()
+					end()
+					b.finishDispatch()
 				} else {
-					b.idles()
-					comes()
+					b.finishDispatch()
+					end()
 				}
-				if b.srv.queue.head.Load() != b.session || b.task() != c.then {
-					t.Errorf("nobody will look at the session, or there is nothing to do: %d, want %d", b.task(), c.then)
+				if queued := b.srv.queue.head.Load() == b.session; !queued || b.task() != c.want {
+					t.Errorf("queued %v with task %d, want true with %d", queued, b.task(), c.want)
 				}
 			})
 		}

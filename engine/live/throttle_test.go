@@ -5,20 +5,18 @@ import (
 	"strings"
 	"testing"
 	"time"
-
-	"pitwall/engine/internal/testenv"
 )
 
-// A client that floods is refused once, and then not read: what it sends fills its
-// own window. Others do not notice. It is served again after the pause. If it leaves
+// A client that sends a flood of requests is refused once, and then not read for a
+// pause. Others are not affected. It is served again after the pause. If it leaves
 // during the pause, nothing of it is kept.
 func TestFloodIsNotReadWhileItIsThrottled(t *testing.T) {
 	for _, leaves := range []bool{false, true} {
 		t.Run(fmt.Sprintf("leaves=%v", leaves), func(t *testing.T) {
 			r := start(t, map[string][]string{"e": {"a"}}, func(su *setup) { su.live.RequestRate, su.live.RequestBurst = 10, 3 })
 			r.srv.throttleTime = time.Hour
-			w := r.wire()
-			s := r.newest()
+			w := r.rawClient()
+			s := r.newestSession()
 			go func() {
 				for n := range 2000 {
 					if _, err := w.conn.Write(text(fmt.Sprintf(`{"type":"ping","id":"%d"}`, n))); err != nil {
@@ -27,83 +25,81 @@ func TestFloodIsNotReadWhileItIsThrottled(t *testing.T) {
 				}
 			}()
 			for n := range 4 {
-				_, p := w.frame()
+				_, p := w.nextFrame()
 				if want := map[bool]string{true: `"pong"`, false: `"rate_limited"`}[n < 3]; !strings.Contains(p, want) {
 					t.Errorf("request %d was answered with %s, want %s", n, p, want)
 				}
 			}
-			testenv.Eventually(t, patience, "the reader to stop", s.inbox.paused)
+			eventually(t, "the server to stop reading", s.inbox.paused)
 			if n := r.srv.m.throttles.Get(); n != 1 {
 				t.Errorf("%d pauses are counted, want 1", n)
 			}
 			if n := r.set.GetOrCreateCounter(refusedName("rate_limited")).Get(); n != 1 {
 				t.Errorf("%d requests of the flood were refused, want 1", n)
 			}
-			by := r.spectator("")
-			by.subscribe("e")
-			by.sees("e", "a", r.publish("a"))
+			other := r.watch("", "e")
+			other.awaitPosition("e", "a", r.publish("a"))
 			if leaves {
 				s.cut()
-				r.gone(1)
+				r.awaitConnections(1)
 				if n := s.inbox.held(); n != 0 || !s.inbox.empty() {
-					t.Errorf("a session that has left keeps %d bytes of requests", n)
+					t.Errorf("a session that has left holds %d bytes of requests, want 0", n)
 				}
 				if s.throttleTimer.Stop() {
-					t.Error("a session that has left is kept by its timer")
+					t.Error("the timer of a session that has left was not stopped")
 				}
 				return
 			}
 			r.srv.throttleTime = time.Millisecond
 			s.throttled.Store(false) // as the timer does
 			s.schedule()
-			w.until(`"pong"`) // as soon as there is a credit
+			w.awaitText(`"pong"`) // once the rate allows one
 		})
 	}
 }
 
-// Ping frames, which need no dispatcher, are limited as requests are.
+// Ping frames are limited as requests are, although no dispatcher answers them.
 func TestPingFramesBeyondTheRateAreNotRead(t *testing.T) {
 	r := start(t, nil, func(su *setup) { su.live.RequestRate, su.live.RequestBurst = 1e-6, 3 })
 	r.srv.throttleTime = time.Hour
-	w := r.wire()
-	s := r.newest()
+	w := r.rawClient()
+	s := r.newestSession()
 	for range 3 {
 		w.send(masked(fin|opPing, "x"))
-		if op, _ := w.frame(); op != opPong {
-			t.Fatalf("a ping was answered with opcode %d", op)
+		if op, _ := w.nextFrame(); op != opPong {
+			t.Fatalf("a ping was answered with opcode %#x, want a pong", op)
 		}
 	}
 	if s.inbox.paused() || r.srv.m.throttles.Get() != 0 {
-		t.Error("pings within the rate stop the reader")
+		t.Error("the server stopped reading for pings within the rate")
 	}
 	w.send(masked(fin|opPing, "x"))
-	testenv.Eventually(t, patience, "the reader to stop", s.inbox.paused)
+	eventually(t, "the server to stop reading", s.inbox.paused)
 	if n := r.srv.m.throttles.Get(); n != 1 {
 		t.Errorf("%d pauses are counted, want 1", n)
 	}
 	s.cut()
-	r.gone(0)
+	r.awaitConnections(0)
 }
 
-// The reader goes on by itself when the pause is over.
+// The server reads again by itself when the pause is over.
 func TestThrottleEnds(t *testing.T) {
 	r := start(t, nil, func(su *setup) { su.live.RequestRate, su.live.RequestBurst = 1e6, 1 })
 	r.srv.throttleTime = time.Millisecond
-	w := r.wire()
+	w := r.rawClient()
 	for n := range 50 {
 		w.send(append(masked(fin|opPing, "x"), text(fmt.Sprintf(`{"type":"ping","id":"%d"}`, n))...))
-		w.until(fmt.Sprintf(`"id":"%d"`, n))
+		w.awaitText(fmt.Sprintf(`"id":"%d"`, n))
 	}
 }
 
-// BenchmarkFloodBeyondTheRate is what a message costs that its sender may not
-// send.
+// BenchmarkFloodBeyondTheRate measures the cost of a message beyond the rate.
 func BenchmarkFloodBeyondTheRate(b *testing.B) {
 	r := start(b, nil, func(su *setup) { su.live.RequestRate, su.live.RequestBurst = 20, 1 })
 	r.srv.throttleTime = time.Millisecond
-	w := r.wire()
+	w := r.rawClient()
 	for b.Loop() {
 		w.send(text(`{"type":"ping","id":"1"}`))
-		w.frame()
+		w.nextFrame()
 	}
 }

@@ -9,8 +9,8 @@ import (
 	"time"
 )
 
-// FuzzUpgrade sends anything to the upgrade of a running server: it answers
-// with a status, or upgrades what is a handshake, or closes, and lives on.
+// FuzzUpgrade sends arbitrary bytes to a running server. It upgrades a handshake,
+// and otherwise answers with a status or closes the connection.
 func FuzzUpgrade(f *testing.F) {
 	for _, s := range []string{
 		handshake,
@@ -40,7 +40,7 @@ func FuzzUpgrade(f *testing.F) {
 		defer c.Close()
 		_ = c.SetDeadline(time.Now().Add(patience))
 		if _, err := c.Write(data); err != nil {
-			return // closed while we were talking
+			return // the server has closed the connection
 		}
 		_ = c.(*net.TCPConn).CloseWrite()
 		req := &http.Request{Method: http.MethodGet}
@@ -55,17 +55,17 @@ func FuzzUpgrade(f *testing.F) {
 		switch res.StatusCode {
 		case 101:
 			if a := res.Header.Get("Sec-WebSocket-Accept"); a == "" {
-				t.Errorf("%q is upgraded without a key", data)
+				t.Errorf("%q is upgraded without Sec-WebSocket-Accept", data)
 			}
 			if p := res.Header.Get("Sec-WebSocket-Protocol"); p != "" && p != subprotocol {
-				t.Errorf("%q is answered with the subprotocol %q", data, p)
+				t.Errorf("%q is answered with subprotocol %q, want %q or none", data, p, subprotocol)
 			}
 		case 200, 301, 307, 308, 400, 403, 404, 405, 408, 413, 414, 417, 426, 429, 431, 501, 505:
 		default:
-			t.Errorf("%q is answered with %s", data, res.Status)
+			t.Errorf("%q is answered with %s, want a status that the server uses", data, res.Status)
 		}
 		if n := r.srv.m.panics.Get(); n != 0 {
-			t.Errorf("%q: panic", data)
+			t.Errorf("%q: the library panicked %d times, want 0", data, n)
 		}
 	})
 }
