@@ -11,30 +11,27 @@ import (
 	"pitwall/engine/live"
 )
 
-// openAccess makes the guard that the settings ask for.
-func (e *Engine) openAccess(ctx context.Context) (err error) {
+// openAccess makes the guard and loads what it decides with.
+func (e *Engine) openAccess(ctx context.Context) error {
 	c := &e.cfg
-	anybody := c.AuthMode == config.AuthNone && len(c.AuthzMode) == 0
+	keys, err := c.ReadKeys()
+	if err != nil {
+		return err
+	}
+	open := c.AuthMode == config.AuthNone && len(c.AuthzMode) == 0 // everybody may watch every event
+	if open {
+		keys.Link = nil // a link would permit nothing more
+	}
 	o := access.Options{
 		Mode: c.AuthMode, TokenCookie: c.AuthTokenCookie, URL: string(c.AuthURL), Cookies: c.Cookies(),
-		Decide: c.Decisions(), DecideURL: string(c.AuthzURL), SQL: string(c.AuthzSQL),
+		Decide: c.Decisions(), DecideURL: string(c.AuthzURL), SQL: string(c.AuthzSQL), LinkSecret: keys.Link,
 		Timeout: ms(c.AuthTimeoutMS), Cache: accessCache(c), Refresh: ms(c.AuthRefreshMS), Grace: ms(c.AuthGraceMS),
 		Store: e.db, Sessions: e.db.Sessions(), Slots: e.redis, Logger: e.log, Metrics: e.set,
 		Changed: func() { e.live.Recheck(); e.listing.Rebuild() },
 		JWT: access.JWTOptions{
-			KeySetURL: string(c.JWKSURL), Refresh: ms(c.JWKSRefreshMS), Issuer: c.JWTIssuer, Audience: c.JWTAudience, Leeway: ms(c.JWTLeewayMS),
+			Secret: keys.Token, Keys: keys.Public, KeySetURL: string(c.JWKSURL), Refresh: ms(c.JWKSRefreshMS),
+			Issuer: c.JWTIssuer, Audience: c.JWTAudience, Leeway: ms(c.JWTLeewayMS),
 		},
-	}
-	if o.JWT.Secret, err = c.TokenKey(); err != nil {
-		return err
-	}
-	if !anybody { // where everybody may watch everything, a link permits nothing more
-		if o.LinkSecret, err = c.LinkKey(); err != nil {
-			return err
-		}
-	}
-	if o.JWT.Keys, err = c.PublicKeys(); err != nil {
-		return err
 	}
 	if e.guard, err = access.New(o); err != nil {
 		return err
@@ -42,7 +39,7 @@ func (e *Engine) openAccess(ctx context.Context) (err error) {
 	if err := e.guard.Open(ctx); err != nil {
 		return fmt.Errorf("prepare access control: %w", err)
 	}
-	if !anybody {
+	if !open {
 		e.log.Info("access control", "auth_mode", c.AuthMode, "authz_mode", o.Decide)
 		return nil
 	}
@@ -57,13 +54,13 @@ func (e *Engine) openAccess(ctx context.Context) (err error) {
 	return nil
 }
 
-// accessCache is how long a yes is kept: half the time between two questions about
-// a session at most. A yes from before a withdrawal then outlives one question.
+// accessCache is how long an answer that allows is kept: at most half the time
+// between two checks of a session. Then a withdrawal is late by one check at most.
 func accessCache(c *config.Config) time.Duration {
 	return min(ms(c.AuthCacheMS), ms(c.AuthRecheckMS)/2)
 }
 
-// reauth is how the live server asks about its sessions again.
+// reauth says how the live server checks its sessions again.
 func (e *Engine) reauth() live.Reauth {
 	return live.Reauth{Keeper: e.guard, Tokens: e.guard.Tokens(), Every: ms(e.cfg.AuthRecheckMS), Grace: ms(e.cfg.AuthGraceMS)}
 }

@@ -8,8 +8,8 @@ import (
 	"pitwall/shard"
 )
 
-// writeCore writes what the shards count, as Prometheus text. They count in plain
-// atomics, since package shard imports no library.
+// writeCore writes the shards' metrics as Prometheus text. They count in plain
+// atomics, because package shard imports no library.
 func (e *Engine) writeCore(w io.Writer) {
 	if e.core == nil {
 		return

@@ -8,18 +8,17 @@ import (
 	"pitwall/engine/internal/db"
 )
 
-// startSimulator starts the simulated devices. They send by XADD, as any publisher
-// does.
+// startSimulator starts the simulated devices. They publish with XADD, as any
+// publisher does.
 func (e *Engine) startSimulator(context.Context) error {
 	if e.cfg.Simulate == 0 {
 		return nil
 	}
 	s, err := e.simulator()
-	if err != nil {
-		return err
+	if err == nil {
+		e.run("simulator", s.Run)
 	}
-	e.run("simulator", s.Run)
-	return nil
+	return err
 }
 
 func (e *Engine) simulator() (*embedded.Simulator, error) {
@@ -28,7 +27,7 @@ func (e *Engine) simulator() (*embedded.Simulator, error) {
 	})
 }
 
-// importDemo puts the simulator's event into the roster.
+// importDemo adds the simulator's event to the roster.
 func (e *Engine) importDemo(ctx context.Context) error {
 	if e.cfg.Simulate == 0 {
 		return nil
@@ -42,7 +41,7 @@ func (e *Engine) importDemo(ctx context.Context) error {
 		rows = append(rows, db.RosterRow{Line: i + 1, EventID: r.Event, EntryID: r.Entry, DeviceID: r.Device})
 	}
 	if _, err := e.db.ImportRoster(ctx, rows, false); err != nil {
-		return fmt.Errorf("put the simulated devices into the roster (SIMULATE): %w", err)
+		return fmt.Errorf("add the simulated devices to the roster (SIMULATE): %w", err)
 	}
 	return nil
 }

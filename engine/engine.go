@@ -8,7 +8,6 @@ import (
 	"runtime"
 	"runtime/pprof"
 	"sync"
-	"time"
 
 	"github.com/VictoriaMetrics/metrics"
 
@@ -24,6 +23,7 @@ import (
 	"pitwall/engine/internal/db"
 	"pitwall/engine/internal/health"
 	"pitwall/engine/internal/redis"
+	"pitwall/engine/lastvalues"
 	"pitwall/engine/live"
 	"pitwall/engine/ops"
 	"pitwall/shard"
@@ -35,42 +35,42 @@ type Engine struct {
 	log *slog.Logger
 	set *metrics.Set
 
-	health    *health.Registry // what the components report about themselves
+	health    *health.Registry // the state that each component reports
 	embedded  *embedded.Redis
 	feedRedis *redis.Client // of the feed alone; nil without a live part
 	redis     *redis.Client // of all others
 	db        db.Database
-	core      *shard.Core // nil without a live part, as the next ones
+	core      *shard.Core // nil without a live part, as are the fields up to live
 	feed      *feed.Feed
 	events    *eventmap.Map
 	clocks    *archive.Clocks
-	guard     *access.Guard // who decides about spectators; nil without a live part
+	guard     *access.Guard
 	listing   *front.Listing
 	live      *live.Server
 	archive   *archive.Archive
 	front     *front.Server // nil without a live part
 	ops       *ops.Server
 
-	unnamed    bool                  // INSTANCE_ID was not set; the name is of this process only
-	components map[string]*component // by name; written by start only, read by stop after it
-	failed     chan error            // the first component that ended unasked
+	unnamed    bool                  // INSTANCE_ID was not set, so the id was made up for this process
+	components map[string]*component // by name; start writes it, and stop reads it afterwards
+	failed     chan error            // the error of the first component that ended by itself
 	ready      chan struct{}
 
 	mu     sync.Mutex
-	state  string                   // why the engine is not ready, "" when it is
-	listen map[string]*health.Check // by channel of the database
+	state  string                   // why the engine is not ready; "" when it is
+	listen map[string]*health.Check // by the database's notification channel
 }
 
-// New makes an engine. Nothing is opened or started before Run. The error
-// names every setting that is wrong.
+// New makes an engine. It opens and starts nothing. The error names every setting
+// that is wrong.
 func New(cfg config.Config, log *slog.Logger) (*Engine, error) {
 	if err := cfg.Validate(); err != nil {
 		return nil, err
 	}
 	cpus := runtime.GOMAXPROCS(0)
-	// One shard per CPU. More shards take in no more positions, and make each
-	// delivery dearer: the same bytes are pushed in more chunks (BenchmarkShards,
-	// bench floor).
+	// One shard per CPU. More shards accept no more positions and make each
+	// delivery more expensive: the same bytes are pushed in more chunks
+	// (BenchmarkShards, bench floor).
 	if cfg.Shards == 0 {
 		cfg.Shards = min(cpus, 64)
 	}
@@ -88,8 +88,8 @@ func New(cfg config.Config, log *slog.Logger) (*Engine, error) {
 }
 
 // Run starts everything, serves until ctx ends or a component fails, and stops
-// everything in order. It returns nil after a stop that was asked for. Call it
-// once.
+// everything in order. It returns nil when ctx ended and the stop succeeded. Call
+// it once.
 func (e *Engine) Run(ctx context.Context) error {
 	err := e.start(ctx)
 	if err == nil {
@@ -104,22 +104,23 @@ func (e *Engine) Run(ctx context.Context) error {
 		case <-ctx.Done():
 			e.log.Info("stopping")
 		case err = <-e.failed:
-			e.log.Error("stopping, since a part has failed", "error", err)
+			e.log.Error("stopping: a component has failed", "error", err)
 		}
 	}
 	e.setState("stopping")
 	stopErr := e.stop(context.WithoutCancel(ctx))
 	if err != nil && ctx.Err() != nil && errors.Is(err, ctx.Err()) {
-		err = nil // asked to stop while starting
+		err = nil // ctx ended during the start
 	}
 	return errors.Join(err, stopErr)
 }
 
-// Ready is closed when the engine serves. Any goroutine may use it.
+// Ready returns a channel that is closed when the engine serves. Any goroutine may
+// use it.
 func (e *Engine) Ready() <-chan struct{} { return e.ready }
 
-// HTTPAddr is where the public listener listens, "" without a live part. It
-// may be read once the engine is ready.
+// HTTPAddr returns the address of the public listener, "" without a live part. It
+// may be called once the engine is ready.
 func (e *Engine) HTTPAddr() string {
 	if e.front == nil {
 		return ""
@@ -127,12 +128,12 @@ func (e *Engine) HTTPAddr() string {
 	return e.front.Addr()
 }
 
-// OpsAddr is where the private listener listens. It may be read once the
+// OpsAddr returns the address of the private listener. It may be called once the
 // engine is ready.
 func (e *Engine) OpsAddr() string { return e.ops.Addr() }
 
-// RedisAddr is where the embedded Redis listens, "" with a real one. It may be
-// read once the engine is ready.
+// RedisAddr returns the address of the embedded Redis, "" with a real one. It may
+// be called once the engine is ready.
 func (e *Engine) RedisAddr() string {
 	if e.embedded == nil {
 		return ""
@@ -140,55 +141,49 @@ func (e *Engine) RedisAddr() string {
 	return e.embedded.Addr()
 }
 
-// limits are the bounds that feed and archive decode with. They must be the same:
-// what one refuses the other must not show.
+// limits are the limits that feed and archive decode with. They must be the same:
+// a record that one refuses must not be accepted by the other.
 func (e *Engine) limits() codec.Limits {
 	l := codec.DefaultLimits()
-	t, err := time.Parse(time.RFC3339, e.cfg.ArchiveMinTS)
-	if err != nil {
-		panic(err) // Validate has parsed it before
-	}
-	l.MinTS = t.UnixMilli()
-	l.RejectNullIsland = e.cfg.RejectNullIsland
+	l.MinTS, l.RejectNullIsland = e.cfg.MinTS().UnixMilli(), e.cfg.RejectNullIsland
 	return l
 }
 
-// component is a part of the engine that runs.
+// component is a part of the engine that has a goroutine.
 type component struct {
-	name   string
 	cancel context.CancelFunc
 	done   chan struct{}
-	err    error // why it failed while it was being stopped; valid once done is closed
+	err    error // of its stop; valid once done is closed
 }
 
-// run starts a component's Run on a goroutine that stopComponent waits for.
-// Profiles show its name as the label component, on the goroutines that it starts
-// as well.
+// run starts a component's Run on a goroutine that stopComponents waits for.
+// Profiles show the name as the label component, also on the goroutines that the
+// component starts.
 func (e *Engine) run(name string, f func(ctx context.Context) error) {
 	ctx, cancel := context.WithCancel(context.Background())
-	r := &component{name: name, cancel: cancel, done: make(chan struct{})}
-	e.components[name] = r
+	c := &component{cancel: cancel, done: make(chan struct{})}
+	e.components[name] = c
 	go func() {
-		defer close(r.done)
+		defer close(c.done)
 		var err error
 		pprof.Do(ctx, pprof.Labels("component", name), func(ctx context.Context) { err = f(ctx) })
 		if ctx.Err() == nil {
-			e.ended(name, err) // Run returns it
+			e.fail(name, err) // Run returns the error
 			return
 		}
-		r.err = err
+		c.err = err
 	}()
 }
 
-// ended notes a component that ended unasked. Only the first one counts: the
+// fail handles a component that ended by itself. Only the first one counts: the
 // others may have ended because of it.
-func (e *Engine) ended(name string, err error) {
+func (e *Engine) fail(name string, err error) {
 	if errors.Is(err, feed.ErrLeaseLost) {
 		e.setState("lease lost")
 		return // watchLease ends the live part; the archive goes on
 	}
 	if err == nil {
-		err = errors.New("it ended unasked")
+		err = errors.New("ended without an error")
 	}
 	select {
 	case e.failed <- fmt.Errorf("%s: %w", name, err):
@@ -196,8 +191,8 @@ func (e *Engine) ended(name string, err error) {
 	}
 }
 
-// What the components want of each other. The compiler checks it here, since none
-// of them imports another.
+// The compiler checks here that the components fit together, because none of them
+// imports another.
 var (
 	_ access.Store        = db.Database(nil)
 	_ access.Slots        = (*redis.Client)(nil)
@@ -211,4 +206,5 @@ var (
 	_ eventmap.Notifier   = db.Database(nil)
 	_ eventmap.Target     = (*front.Listing)(nil)
 	_ feed.Sink           = (*shard.Core)(nil)
+	_ lastvalues.Table    = db.Database(nil)
 )

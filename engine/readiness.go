@@ -2,8 +2,6 @@ package engine
 
 import (
 	"context"
-	"errors"
-	"fmt"
 	"time"
 
 	"pitwall/engine/internal/health"
@@ -11,15 +9,15 @@ import (
 	"pitwall/engine/internal/redis"
 )
 
-// How often the servers are asked for a sign of life, and how long the database
-// may take to give one. The client of Redis has a bound of its own.
+// The intervals at which the servers are pinged, and the time-out of a ping to the
+// database. The Redis client has a time-out of its own.
 const (
-	redisEvery    = time.Second
-	databaseEvery = 5 * time.Second
-	databaseLook  = 5 * time.Second
+	redisPingEvery      = time.Second
+	databasePingEvery   = 5 * time.Second
+	databasePingTimeout = 5 * time.Second
 )
 
-// setState says why the engine is not ready as a whole, "" when it is. Any
+// setState says why the engine is not ready as a whole; "" means that it is. Any
 // goroutine may call it.
 func (e *Engine) setState(s string) {
 	e.mu.Lock()
@@ -27,14 +25,14 @@ func (e *Engine) setState(s string) {
 	e.state = s
 }
 
-// readiness is what /readyz answers: the state of the engine first, then the first
+// readiness is the answer of /readyz: the state of the engine, then the first
 // component that is not ready.
 func (e *Engine) readiness() (ready bool, reason string) {
 	e.mu.Lock()
-	state := e.state
+	reason = e.state
 	e.mu.Unlock()
-	if state != "" {
-		return false, state
+	if reason != "" {
+		return false, reason
 	}
 	err := e.health.Ready()
 	if err == nil && e.archive != nil {
@@ -49,12 +47,12 @@ func (e *Engine) readiness() (ready bool, reason string) {
 	return true, ""
 }
 
-// awayGrace is how long Redis may be away before that counts against readiness,
-// archiveGrace the same of the database.
-func (e *Engine) awayGrace() time.Duration    { return graceOf(e.cfg.ReadyRedisAwayMS) }
-func (e *Engine) archiveGrace() time.Duration { return graceOf(e.cfg.ArchiveReadyFaultMS) }
+// redisGrace is how long Redis may be unreachable before the process is not ready,
+// databaseGrace the same for the database.
+func (e *Engine) redisGrace() time.Duration    { return graceOf(e.cfg.ReadyRedisAwayMS) }
+func (e *Engine) databaseGrace() time.Duration { return graceOf(e.cfg.ArchiveReadyFaultMS) }
 
-// graceOf is a setting as a grace: 0 is for ever.
+// graceOf reads a setting in milliseconds; 0 means that a fault never counts.
 func graceOf(n int) time.Duration {
 	if n == 0 {
 		return health.Never
@@ -62,42 +60,45 @@ func graceOf(n int) time.Duration {
 	return ms(n)
 }
 
-// watchRedis starts asking Redis for a sign of life.
-func (e *Engine) watchRedis() {
-	check := e.health.Check("redis", e.awayGrace())
-	e.run("redis watch", func(ctx context.Context) error {
-		for pace.Sleep(ctx, redisEvery) == nil {
-			if err := e.redis.Ping(ctx, e.cfg.StreamKeys()...); ctx.Err() == nil && (err == nil || redis.IsConnection(err)) {
-				check.Report(err)
-			}
+// runEvery runs f at an interval, as a component.
+func (e *Engine) runEvery(name string, interval time.Duration, f func(ctx context.Context)) {
+	e.run(name, func(ctx context.Context) error {
+		for pace.Sleep(ctx, interval) == nil {
+			f(ctx)
 		}
 		return nil
 	})
 }
 
-// watchDatabase does the same for the database. Without the archive nothing that
-// spectators see waits for it, so it does not count against readiness.
+// watchRedis pings Redis.
+func (e *Engine) watchRedis() {
+	check := e.health.Check("redis", e.redisGrace())
+	e.runEvery("redis watch", redisPingEvery, func(ctx context.Context) {
+		if err := e.redis.Ping(ctx, e.cfg.StreamKeys()...); ctx.Err() == nil && (err == nil || redis.IsConnection(err)) {
+			check.Report(err)
+		}
+	})
+}
+
+// watchDatabase pings the database. Without the archive, what spectators see does
+// not depend on it, so a fault does not count against readiness.
 func (e *Engine) watchDatabase() {
 	grace := health.Never
 	if e.cfg.ArchiveEnabled {
-		grace = e.archiveGrace()
+		grace = e.databaseGrace()
 	}
 	check := e.health.Check("database", grace)
-	e.run("database watch", func(ctx context.Context) error {
-		for pace.Sleep(ctx, databaseEvery) == nil {
-			limited, cancel := context.WithTimeout(ctx, databaseLook)
-			err := e.db.Ping(limited)
-			cancel()
-			if ctx.Err() == nil {
-				check.Report(err)
-			}
+	e.runEvery("database watch", databasePingEvery, func(ctx context.Context) {
+		limited, cancel := context.WithTimeout(ctx, databasePingTimeout)
+		defer cancel()
+		if err := e.db.Ping(limited); ctx.Err() == nil {
+			check.Report(err)
 		}
-		return nil
 	})
 }
 
 // listening reports whether notifications of the database arrive. Without them
-// changes are seen later, so it does not count against readiness.
+// changes are seen later, so a fault does not count against readiness.
 func (e *Engine) listening(channels []string, err error) {
 	for _, channel := range channels {
 		e.mu.Lock()
@@ -111,28 +112,24 @@ func (e *Engine) listening(channels []string, err error) {
 	}
 }
 
-// watchRights checks whether the login in REDIS_URL has the rights that a component
-// needs, at once and then from time to time: an operator can take and give them.
+// watchRights checks that the login in REDIS_URL has the rights that a component
+// needs: now, and then at an interval, because an operator can change them.
 func (e *Engine) watchRights(ctx context.Context, component string, grace time.Duration, rights []redis.Right) {
-	check := e.health.Check("rights of the "+component, grace)
+	name := "rights of the " + component
+	check := e.health.Check(name, grace)
 	look := func(ctx context.Context) {
-		// A server that is away is reported by watchRedis.
+		// An unreachable server is reported by watchRedis.
 		if err := e.redis.CheckRights(ctx, rights); ctx.Err() == nil && !redis.IsConnection(err) {
 			check.Report(err)
 		}
 	}
 	look(ctx)
-	e.run("rights of the "+component, func(ctx context.Context) error {
-		for pace.Sleep(ctx, redis.RightsEvery) == nil {
-			look(ctx)
-		}
-		return nil
-	})
+	e.runEvery(name, redis.RightsEvery, look)
 }
 
-// linkRights are those that counting the connections of share links takes. They are
-// checked only with a LINK_SECRET: where links are signed with JWT_SECRET, nobody
-// knows whether there will be any.
+// linkRights are the rights that counting the connections of share links needs.
+// They are checked only with a LINK_SECRET: if links are signed with JWT_SECRET,
+// there may never be one.
 func (e *Engine) linkRights() []redis.Right {
 	if e.cfg.LinkSecret == "" && e.cfg.LinkSecretFile == "" {
 		return nil
@@ -140,20 +137,9 @@ func (e *Engine) linkRights() []redis.Right {
 	return redis.Rights("pitwall:link:any", "eval", "zadd", "zcard", "zrem", "zremrangebyscore", "pexpire")
 }
 
-// warnOfRights logs once which rights are missing that the feed can do without.
+// warnOfRights logs once which optional rights of the feed are missing.
 func (e *Engine) warnOfRights(ctx context.Context, rights []redis.Right) {
 	if err := e.redis.CheckRights(ctx, rights); err != nil && !redis.IsConnection(err) {
-		e.log.Warn("a suspended process with this INSTANCE_ID may keep its connections, and more is read twice after a lost connection", "reason", err)
+		e.log.Warn("without these rights a suspended process with this INSTANCE_ID may keep its connections, and more is read twice after a lost connection", "reason", err)
 	}
-}
-
-// stopWatches ends what watches the servers.
-func (e *Engine) stopWatches(ctx context.Context) error {
-	var errs []error
-	for _, name := range []string{"redis watch", "database watch", "rights of the feed", "rights of the archive"} {
-		if err := e.stopComponent(ctx, name); err != nil {
-			errs = append(errs, fmt.Errorf("stop the %s: %w", name, err))
-		}
-	}
-	return errors.Join(errs...)
 }

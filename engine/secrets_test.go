@@ -9,10 +9,10 @@ import (
 	"pitwall/engine/e2e/e2etest"
 )
 
-// canary is what no output may show.
+// canary is a secret that no output may contain.
 const canary = "canary-0123456789abcdef0123456789abcdef"
 
-// plant puts the canary into every field that is secret by its type.
+// plant puts the canary into every field of a secret type.
 func plant(c *config.Config) {
 	all := reflect.ValueOf(c).Elem()
 	for _, f := range reflect.VisibleFields(all.Type()) {
@@ -28,8 +28,8 @@ func plant(c *config.Config) {
 	}
 }
 
-// TestSecretsAreNotLogged starts engines whose settings are full of secrets,
-// good ones and such as cannot be.
+// TestSecretsAreNotLogged starts engines with a secret in every setting that may
+// hold one, valid and invalid.
 func TestSecretsAreNotLogged(t *testing.T) {
 	for _, c := range []struct {
 		name   string
@@ -37,12 +37,12 @@ func TestSecretsAreNotLogged(t *testing.T) {
 		change func(*config.Config)
 	}{
 		{"settings that do not go together", "AUTH_URL", func(*config.Config) {}},
-		{"URLs that are none", "JWKS_URL", func(c *config.Config) {
+		{"invalid URLs", "JWKS_URL", func(c *config.Config) {
 			for _, u := range []*config.SecretURL{&c.RedisURL, &c.DatabaseURL, &c.DatabaseDirectURL, &c.DatabaseArchiveURL, &c.AuthURL, &c.AuthzURL, &c.JWKSURL} {
 				*u = "://" + canary
 			}
 		}},
-		{"a password that ends the host", "REDIS_URL", func(c *config.Config) {
+		{"a password with a slash", "REDIS_URL", func(c *config.Config) {
 			c.AuthMode, c.AuthURL, c.AuthzURL = "jwt", "", ""
 			c.RedisURL, c.DatabaseURL = "redis://:"+canary+"/x@127.0.0.1:1", "postgres://me:"+canary+"/x@127.0.0.1:1/db"
 		}},
@@ -56,7 +56,7 @@ func TestSecretsAreNotLogged(t *testing.T) {
 			c.AuthMode, c.AuthURL, c.AuthzURL, c.RedisURL = "jwt", "", "", ""
 			c.DatabaseURL = "postgres://me:" + canary + "@127.0.0.1:1/db?sslmode=disable"
 		}},
-		{"a URL for Postgres that is none", "DATABASE_URL", func(c *config.Config) { c.AuthMode, c.AuthURL, c.AuthzURL, c.RedisURL = "jwt", "", "", "" }},
+		{"an invalid URL for Postgres", "DATABASE_URL", func(c *config.Config) { c.AuthMode, c.AuthURL, c.AuthzURL, c.RedisURL = "jwt", "", "", "" }},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			cfg := e2etest.MustSettings(t, e2etest.EmbeddedBackends(t).EngineFlags("--log-level=debug")...)
@@ -66,7 +66,7 @@ func TestSecretsAreNotLogged(t *testing.T) {
 			e, err := e2etest.LaunchReady(cfg, log)
 			if err == nil {
 				_ = e.Stop()
-				t.Fatal("started, with nothing that answers")
+				t.Fatal("the engine started although no server answers")
 			}
 			if !strings.Contains(err.Error(), c.want) {
 				t.Errorf("%v does not name %s", err, c.want)

@@ -7,33 +7,32 @@ import (
 	"pitwall/engine/live"
 )
 
-// Limits of one address that hold when a setting is 0.
+// Default limits per address. They apply when a setting is 0.
 const (
-	autoPerAddress     = 2000
-	autoUpgradeRate    = 200
-	autoHTTPPerAddress = 512
-	autoHTTPRate       = 200 // thirteen pages a second, as many as autoPerAddress people load in three minutes: a page is some fifteen files
-	autoAuthFailures   = 5
+	defaultPerAddress     = 2000
+	defaultUpgradeRate    = 200
+	defaultHTTPPerAddress = 512
+	defaultAuthFailures   = 5
+	// defaultHTTPRate is enough for thirteen pages per second, each of some fifteen
+	// files: defaultPerAddress people load theirs within three minutes.
+	defaultHTTPRate = 200
 )
 
-// liveLimits are the limits of the live server. One of an address that is set to
-// 0 is the built-in one, which does not count loopback.
+// liveLimits are the limits of the live server. A limit per address that is set to
+// 0 has its default, which does not count loopback; -1 is no limit.
 func liveLimits(c *config.Config) live.Limits {
-	at := func(set, auto int) live.AddressLimit {
-		switch {
-		case set == 0:
-			return live.AddressLimit{Most: auto, SpareLoopback: true}
-		case set < 0:
-			return live.AddressLimit{}
+	perAddress := func(set, byDefault int) live.AddressLimit {
+		if set == 0 {
+			return live.AddressLimit{Most: byDefault, SpareLoopback: true}
 		}
-		return live.AddressLimit{Most: set}
+		return live.AddressLimit{Most: max(set, 0)}
 	}
 	return live.Limits{
-		Connections: at(c.PerAddress, autoPerAddress), UpgradeRatePerAddress: at(c.UpgradeRatePerAddress, autoUpgradeRate),
+		Connections: perAddress(c.PerAddress, defaultPerAddress), UpgradeRatePerAddress: perAddress(c.UpgradeRatePerAddress, defaultUpgradeRate),
 		UpgradeRate: float64(c.UpgradeRate), QueuedBytes: int64(c.MaxQueuedBytes), TrustedProxies: c.Proxies(),
-		Requests: at(c.HTTPRatePerAddress, autoHTTPRate), AllRequests: float64(c.HTTPRate),
-		Failures: at(c.AuthFailures, autoAuthFailures),
-		Pending:  c.HTTPMaxConnections, PendingPerAddress: at(c.HTTPPerAddress, autoHTTPPerAddress),
+		Requests: perAddress(c.HTTPRatePerAddress, defaultHTTPRate), AllRequests: float64(c.HTTPRate),
+		Failures: perAddress(c.AuthFailures, defaultAuthFailures),
+		Pending:  c.HTTPMaxConnections, PendingPerAddress: perAddress(c.HTTPPerAddress, defaultHTTPPerAddress),
 	}
 }
 

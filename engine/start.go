@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"pitwall/engine/archive"
+	"pitwall/engine/corrections"
 	"pitwall/engine/embedded"
 	"pitwall/engine/eventmap"
 	"pitwall/engine/feed"
@@ -14,13 +15,14 @@ import (
 	"pitwall/engine/internal/db"
 	"pitwall/engine/internal/health"
 	"pitwall/engine/internal/redis"
+	"pitwall/engine/lastvalues"
 	"pitwall/engine/live"
 	"pitwall/engine/ops"
 	"pitwall/shard"
 )
 
-// start starts the components, one after the other. What was started before an error
-// is stopped by stop.
+// start starts the components one after the other. After an error, stop stops those
+// that were started.
 func (e *Engine) start(ctx context.Context) error {
 	for _, step := range []func(context.Context) error{
 		e.startOps, e.openRedis, e.openDatabase, e.importDemo, e.startLive, e.startArchive, e.startSimulator,
@@ -44,20 +46,18 @@ func (e *Engine) startOps(context.Context) error {
 	return nil
 }
 
-// openRedis starts the embedded Redis if there is no real one. It opens one client
-// for the feed and one for all others, so that bulk reads of the archive never
-// delay a live one.
-func (e *Engine) openRedis(ctx context.Context) error {
+// openRedis connects to Redis, or to an embedded one that it starts first. The feed
+// has a client of its own, so that bulk reads of the archive never delay a live
+// read.
+func (e *Engine) openRedis(ctx context.Context) (err error) {
 	url := string(e.cfg.RedisURL)
 	if url == "" {
-		r, err := embedded.StartRedis(embedded.RedisOptions{Addr: e.cfg.EmbeddedRedisAddr, Password: string(e.cfg.EmbeddedRedisPassword)})
-		if err != nil {
+		o := embedded.RedisOptions{Addr: e.cfg.EmbeddedRedisAddr, Password: string(e.cfg.EmbeddedRedisPassword)}
+		if e.embedded, err = embedded.StartRedis(o); err != nil {
 			return err
 		}
-		e.embedded = r
-		url = r.URL()
+		url = e.embedded.URL()
 	}
-	var err error
 	if e.redis, err = redis.Open(ctx, redis.Options{URL: url, Logger: e.log}); err != nil {
 		return err
 	}
@@ -68,14 +68,13 @@ func (e *Engine) openRedis(ctx context.Context) error {
 	if !e.cfg.LiveEnabled {
 		return nil
 	}
-	// The same server as above, so nothing new is worth logging.
+	// The first client has logged everything about this server.
 	e.feedRedis, err = redis.Open(ctx, redis.Options{URL: url, Logger: slog.New(slog.DiscardHandler)})
 	return err
 }
 
-// openDatabase opens it, and migrates it or checks its schema.
-func (e *Engine) openDatabase(ctx context.Context) error {
-	var err error
+// openDatabase opens the database, and migrates it or checks its schema.
+func (e *Engine) openDatabase(ctx context.Context) (err error) {
 	o := e.cfg.DatabaseOptions(e.log)
 	o.OnListening = e.listening
 	if e.db, err = db.Open(ctx, o); err != nil {
@@ -98,20 +97,20 @@ func (e *Engine) openDatabase(ctx context.Context) error {
 	}
 	if n := e.cfg.ArchiveRetentionMonths; n > 0 && e.cfg.ArchiveEnabled {
 		if err := e.db.CheckRetention(ctx); err != nil {
-			return fmt.Errorf("ARCHIVE_RETENTION_MONTHS is %d, which cannot be kept to: %w", n, err)
+			return fmt.Errorf("ARCHIVE_RETENTION_MONTHS is %d, which cannot be enforced: %w", n, err)
 		}
 	}
 	return nil
 }
 
-// replayLeast is how far back the streams are read at start in any case: records of a
-// clock before ARCHIVE_MIN_TS were shown, but are not in the table.
-const replayLeast = 2 * time.Minute
+// minReplay is how far back the streams are always read at start. Records dated
+// before ARCHIVE_MIN_TS were shown, but are not in the table.
+const minReplay = 2 * time.Minute
 
-// startLive starts the live part. The groups are created first, which notes the end
-// of the stream. Then the map and the last values are read, then the stream from
-// that end on. In another order a position could slip through in between.
-// Spectators come last.
+// startLive starts the live part. It creates the consumer groups first, which notes
+// the end of the stream, then reads the map and the last values, and then the
+// stream from that end on. In another order a position could be missed in between.
+// The listener for spectators opens last.
 func (e *Engine) startLive(ctx context.Context) error {
 	if e.cfg.InstanceID == "" {
 		e.cfg.InstanceID = feed.NewInstanceID()
@@ -120,28 +119,10 @@ func (e *Engine) startLive(ctx context.Context) error {
 	if !e.cfg.LiveEnabled {
 		return nil
 	}
-	var err error
-	var deflate func() shard.Deflater
-	if e.cfg.Deflate {
-		deflate = live.NewDeflater
-	}
-	e.clocks = archive.NewClocks(e.db, e.log, e.set)
-	if e.core, err = shard.New(shard.Config{
-		Shards: e.cfg.Shards, Writers: e.cfg.Writers,
-		Window: ms(e.cfg.FlushMS), FutureTolerance: ms(e.cfg.FutureToleranceMS),
-		RingBytes: e.cfg.RingBytes, RingSlots: e.cfg.RingSlots, Deflate: deflate,
-		DeviceRate: e.cfg.DeviceRate, DeviceBytes: e.cfg.DeviceBytes, MaxAttributes: e.cfg.MaxAttributesBytes,
-		ClockChanged: e.clocks.Note,
-	}); err != nil {
+	if err := e.newCore(); err != nil {
 		return err
 	}
-	f := feed.New(feed.Options{
-		Client: e.feedRedis, Streams: e.cfg.StreamKeys(), Sink: e.core, Limits: e.limits(),
-		Logger: e.log, Metrics: e.set, InstanceID: e.cfg.InstanceID, Ephemeral: e.unnamed,
-		BatchCount: e.cfg.FeedBatch, WarmWindow: ms(e.cfg.WarmWindowMS), WarmLeast: replayLeast, WarmRecords: e.cfg.WarmMax,
-		WarmTime: ms(e.cfg.WarmTimeMS), ArchiveGroup: archive.Group, FutureTolerance: ms(e.cfg.FutureToleranceMS),
-		Health: e.health, ReadyAway: e.awayGrace(),
-	})
+	f := e.newFeed()
 	e.watchRights(ctx, "feed", 0, append(f.Rights(), e.linkRights()...))
 	e.warnOfRights(ctx, f.Wishes())
 	if err := f.AcquireLease(ctx); err != nil {
@@ -156,12 +137,18 @@ func (e *Engine) startLive(ctx context.Context) error {
 	e.listing = front.NewListing(e.core, e.log)
 	e.events = eventmap.New(eventmap.Options{
 		Source: e.db, Notifier: e.db, Target: e.listing, Every: ms(e.cfg.RefreshMS), Logger: e.log, Metrics: e.set,
-		Health: e.health.Check("event map", health.Never), // the map in force stays
+		Health: e.health.Check("event map", health.Never), // the current map stays
 	})
 	if err := e.events.Refresh(ctx); err != nil {
 		return err
 	}
-	if err := e.loadLastValues(ctx); err != nil {
+	if err := lastvalues.Load(ctx, lastvalues.Options{
+		Table: e.db, Core: e.core, Tolerance: ms(e.cfg.FutureToleranceMS), Difference: f.Difference,
+		Timeout: ms(e.cfg.WarmTimeMS), BatchSize: e.cfg.FeedBatch, Logger: e.log,
+	}); err != nil {
+		return err
+	}
+	if err := f.Warm(ctx); err != nil {
 		return err
 	}
 	e.run("clocks", e.clocks.Run)
@@ -171,13 +158,55 @@ func (e *Engine) startLive(ctx context.Context) error {
 	return e.startFront(ctx)
 }
 
+// newCore makes the shards. They report changes of the devices' clocks to the
+// database.
+func (e *Engine) newCore() (err error) {
+	c := &e.cfg
+	e.clocks = archive.NewClocks(e.db, e.log, e.set)
+	o := shard.Config{
+		Shards: c.Shards, Writers: c.Writers, Window: ms(c.FlushMS), FutureTolerance: ms(c.FutureToleranceMS),
+		RingBytes: c.RingBytes, RingSlots: c.RingSlots, DeviceRate: c.DeviceRate, DeviceBytes: c.DeviceBytes,
+		MaxAttributes: c.MaxAttributesBytes, ClockChanged: e.clocks.Note,
+	}
+	if c.Deflate {
+		o.Deflate = live.NewDeflater
+	}
+	e.core, err = shard.New(o)
+	return err
+}
+
+func (e *Engine) newFeed() *feed.Feed {
+	c := &e.cfg
+	return feed.New(feed.Options{
+		Client: e.feedRedis, Streams: c.StreamKeys(), Sink: e.core, Limits: e.limits(),
+		Logger: e.log, Metrics: e.set, InstanceID: c.InstanceID, Ephemeral: e.unnamed,
+		BatchCount: c.FeedBatch, WarmWindow: ms(c.WarmWindowMS), WarmLeast: minReplay, WarmRecords: c.WarmMax,
+		WarmTime: ms(c.WarmTimeMS), ArchiveGroup: archive.Group, FutureTolerance: ms(c.FutureToleranceMS),
+		Health: e.health, ReadyAway: e.redisGrace(),
+	})
+}
+
+// startCorrections starts taking positions off the map that were marked faulty.
+// SQLite sends no notifications: there, marks are seen at the next start.
+func (e *Engine) startCorrections() {
+	if e.db.Kind() != "postgres" || !e.cfg.NotifyTriggers {
+		return
+	}
+	c := corrections.New(corrections.Options{
+		History: e.db, Target: e.core, Tolerance: ms(e.cfg.FutureToleranceMS), Difference: e.feed.Difference,
+		Devices: func() []string { return e.core.Snapshot().DeviceIDs() },
+		Health:  e.health.Check("corrections", health.Never), Logger: e.log, Metrics: e.set,
+	})
+	e.run("corrections", c.Run)
+}
+
 func (e *Engine) startArchive(ctx context.Context) error {
 	if !e.cfg.ArchiveEnabled {
 		return nil
 	}
 	writers := e.cfg.ArchiveWriters
 	if e.cfg.DatabaseURL == "" {
-		writers = 1 // SQLite has one writer: more would be more commits only
+		writers = 1 // SQLite has one writer: more of them would only commit more often
 	}
 	a := archive.New(archive.Options{
 		Client: e.redis, Store: e.db, Partitions: e.db, PartitionAhead: e.cfg.ArchivePartitionAhead,
@@ -185,12 +214,9 @@ func (e *Engine) startArchive(ctx context.Context) error {
 		BatchSize: e.cfg.ArchiveBatch, Writers: writers, Limits: e.limits(), DeadMaxLen: int64(e.cfg.DeadMaxLen), DeadMaxBytes: int64(e.cfg.DeadMaxBytes),
 		ClaimInterval: ms(e.cfg.ArchiveClaimIntervalMS), ClaimIdle: ms(e.cfg.ArchiveClaimIdleMS),
 		ReadyFault: ms(e.cfg.ArchiveReadyFaultMS), ReadyLag: ms(e.cfg.ArchiveReadyLagMS),
-		FlushTimeout: stepTime, Logger: e.log, Metrics: e.set, Health: e.health,
+		FlushTimeout: stepTimeout, Logger: e.log, Metrics: e.set, Health: e.health,
 	})
-	grace := e.archiveGrace()
-	if grace != health.Never {
-		grace = 0
-	}
+	grace := min(e.databaseGrace(), 0) // a missing right counts at once, or never (-1)
 	e.watchRights(ctx, "archive", grace, a.Rights())
 	a.CheckDeadLetters(ctx)
 	e.archive = a

@@ -12,9 +12,8 @@ import (
 )
 
 // startFront starts the live server and opens the public listener.
-func (e *Engine) startFront(ctx context.Context) error {
-	err := e.openAccess(ctx)
-	if err != nil {
+func (e *Engine) startFront(ctx context.Context) (err error) {
+	if err := e.openAccess(ctx); err != nil {
 		return err
 	}
 	if e.live, err = live.New(live.Options{
@@ -38,7 +37,7 @@ func (e *Engine) startFront(ctx context.Context) error {
 	return nil
 }
 
-// frontOptions are the settings of the public listener.
+// frontOptions are the options of the public listener.
 func (e *Engine) frontOptions() front.Options {
 	c := &e.cfg
 	version := uint16(tls.VersionTLS13)
@@ -57,9 +56,9 @@ func (e *Engine) frontOptions() front.Options {
 	}
 }
 
-// watchLease ends the live part when another process has taken the instance id: both
-// would read the same group, and each would miss what the other got. The archive,
-// which needs no lease, goes on.
+// watchLease ends the live part when another process has taken the instance id:
+// both would read the same consumer group, and each would miss the records that the
+// other got. The archive needs no lease and goes on.
 func (e *Engine) watchLease(ctx context.Context) error {
 	select {
 	case <-ctx.Done():
@@ -67,7 +66,7 @@ func (e *Engine) watchLease(ctx context.Context) error {
 	case <-e.feed.Lost():
 	}
 	e.log.Error("the live part ends: INSTANCE_ID is used by another process", "instance", e.cfg.InstanceID)
-	limited, cancel := context.WithTimeout(ctx, ms(e.cfg.DrainMS)+stepTime)
+	limited, cancel := context.WithTimeout(ctx, ms(e.cfg.DrainMS)+stepTimeout)
 	defer cancel()
 	if err := e.live.Drain(limited, ms(e.cfg.DrainMS)); err != nil && ctx.Err() == nil {
 		e.log.Warn("closing the connections took too long", "error", err)

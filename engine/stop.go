@@ -7,71 +7,77 @@ import (
 	"time"
 )
 
-// stepTime bounds each step of the shutdown, on top of LIVE_DRAIN_MS.
-const stepTime = 5 * time.Second
+// stepTimeout bounds each step of the shutdown, in addition to LIVE_DRAIN_MS.
+const stepTimeout = 5 * time.Second
 
-// stop ends everything that was started, in the order of the design: the live
-// server, the event map and the feed, the archive, the ops server, Redis,
-// Postgres. Each step is bounded. One that fails does not keep the next from being
-// taken, and one that has nothing to end is not logged.
+// stop stops everything that was started, in the order of the package's
+// documentation. Each step has a deadline, and a step that fails does not keep the
+// next ones from running. Only steps that had something to stop are logged.
 func (e *Engine) stop(ctx context.Context) error {
 	var errs []error
 	for _, s := range []struct {
-		name  string
-		there bool
-		bound time.Duration
-		do    func(context.Context) error
+		name    string
+		log     bool
+		timeout time.Duration
+		do      func(context.Context) error
 	}{
-		// First: once the spectators go, nobody needs what it sends.
-		{"simulator", e.components["simulator"] != nil, stepTime, e.stopSimulator},
-		{"live server", e.live != nil, ms(e.cfg.DrainMS) + stepTime, e.stopLive},
-		{"event map and feed", e.feed != nil, stepTime, e.stopFeed},
-		{"archive", e.archive != nil, 2 * stepTime, e.stopArchive},
-		{"ops server", e.components["ops server"] != nil, stepTime, e.stopOps},
-		{"watches", false, stepTime, e.stopWatches},
-		{"redis", e.redis != nil, stepTime, e.stopRedis},
-		{"database", e.db != nil, stepTime, e.stopDatabase},
+		// First: without spectators, nobody needs what it sends.
+		{"simulator", e.components["simulator"] != nil, stepTimeout, e.stopper("simulator")},
+		{"live server", e.live != nil, ms(e.cfg.DrainMS) + stepTimeout, e.stopLive},
+		{"event map and feed", e.feed != nil, stepTimeout, e.stopFeed},
+		{"archive", e.archive != nil, 2 * stepTimeout, e.stopper("archive")},
+		{"ops server", e.components["ops server"] != nil, stepTimeout, e.stopOps},
+		{"watches", false, stepTimeout, e.stopper("redis watch", "database watch", "rights of the feed", "rights of the archive")},
+		{"redis", e.redis != nil, stepTimeout, e.closeRedis},
+		{"database", e.db != nil, stepTimeout, e.closeDatabase},
 	} {
 		begin := time.Now()
-		limited, cancel := context.WithTimeout(ctx, s.bound)
+		limited, cancel := context.WithTimeout(ctx, s.timeout)
 		err := s.do(limited)
 		cancel()
+		log := e.log.With("step", s.name, "took", time.Since(begin).Round(time.Millisecond))
 		if err != nil {
-			err = fmt.Errorf("stop the %s: %w", s.name, err)
-			errs = append(errs, err)
-			e.log.Warn("stopped", "step", s.name, "took", time.Since(begin).Round(time.Millisecond), "error", err)
-			continue
-		}
-		if s.there {
-			e.log.Info("stopped", "step", s.name, "took", time.Since(begin).Round(time.Millisecond))
+			errs = append(errs, fmt.Errorf("stop the %s: %w", s.name, err))
+			log.Warn("stopped", "error", err)
+		} else if s.log {
+			log.Info("stopped")
 		}
 	}
 	return errors.Join(errs...)
 }
 
-// stopComponent ends a component and waits for it, or for ctx. It returns what went
-// wrong while it ended. A component that was never started is no error.
-func (e *Engine) stopComponent(ctx context.Context, name string) error {
-	r := e.components[name]
-	if r == nil {
-		return nil
-	}
-	r.cancel()
-	select {
-	case <-r.done:
-		if r.err != nil {
-			return fmt.Errorf("%s: %w", name, r.err)
+// stopComponents cancels components, one after the other, and waits for each until
+// ctx ends. It returns the errors of their ends. A component that was never started
+// is passed over.
+func (e *Engine) stopComponents(ctx context.Context, names ...string) error {
+	var errs []error
+	for _, name := range names {
+		c := e.components[name]
+		if c == nil {
+			continue
 		}
-		return nil
-	case <-ctx.Done():
-		return fmt.Errorf("%s: %w", name, ctx.Err())
+		c.cancel()
+		var err error
+		select {
+		case <-c.done:
+			err = c.err
+		case <-ctx.Done():
+			err = ctx.Err()
+		}
+		if err != nil {
+			errs = append(errs, fmt.Errorf("%s: %w", name, err))
+		}
 	}
+	return errors.Join(errs...)
 }
 
-func (e *Engine) stopSimulator(ctx context.Context) error { return e.stopComponent(ctx, "simulator") }
+// stopper returns a step that only stops components.
+func (e *Engine) stopper(names ...string) func(context.Context) error {
+	return func(ctx context.Context) error { return e.stopComponents(ctx, names...) }
+}
 
 func (e *Engine) stopLive(ctx context.Context) error {
-	errs := []error{e.stopComponent(ctx, "lease watch")}
+	errs := []error{e.stopComponents(ctx, "lease watch")}
 	if e.live != nil {
 		errs = append(errs, e.live.Drain(ctx, ms(e.cfg.DrainMS)))
 	}
@@ -81,44 +87,38 @@ func (e *Engine) stopLive(ctx context.Context) error {
 	if e.front != nil {
 		errs = append(errs, e.front.Shutdown(ctx))
 	}
-	errs = append(errs, e.stopComponent(ctx, "http server"), e.stopComponent(ctx, "live server"))
-	return errors.Join(append(errs, e.stopComponent(ctx, "access control"))...)
+	return errors.Join(append(errs, e.stopComponents(ctx, "http server", "live server", "access control"))...)
 }
 
 func (e *Engine) stopFeed(ctx context.Context) error {
-	errs := []error{
-		e.stopComponent(ctx, "event map"), e.stopComponent(ctx, "corrections"), e.stopComponent(ctx, "feed"),
-		e.stopComponent(ctx, "shards"), e.stopComponent(ctx, "clocks"), e.stopComponent(ctx, "lease"),
-	}
+	err := e.stopComponents(ctx, "event map", "corrections", "feed", "shards", "clocks", "lease")
 	if e.feed != nil {
-		errs = append(errs, e.feed.Close(ctx))
+		err = errors.Join(err, e.feed.Close(ctx))
 	}
-	return errors.Join(errs...)
+	return err
 }
-
-func (e *Engine) stopArchive(ctx context.Context) error { return e.stopComponent(ctx, "archive") }
 
 func (e *Engine) stopOps(ctx context.Context) error {
 	if e.ops == nil {
 		return nil
 	}
-	return errors.Join(e.ops.Shutdown(ctx), e.stopComponent(ctx, "ops server"))
+	return errors.Join(e.ops.Shutdown(ctx), e.stopComponents(ctx, "ops server"))
 }
 
-func (e *Engine) stopRedis(context.Context) error {
+func (e *Engine) closeRedis(context.Context) error {
 	if e.feedRedis != nil {
 		e.feedRedis.Close()
 	}
 	if e.redis != nil {
 		e.redis.Close()
 	}
-	if e.embedded != nil {
-		return e.embedded.Close()
+	if e.embedded == nil {
+		return nil
 	}
-	return nil
+	return e.embedded.Close()
 }
 
-func (e *Engine) stopDatabase(context.Context) error {
+func (e *Engine) closeDatabase(context.Context) error {
 	if e.db != nil {
 		e.db.Close()
 	}

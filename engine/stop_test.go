@@ -12,15 +12,14 @@ import (
 	"pitwall/engine/e2e/e2etest"
 )
 
-// What a process says of its start and of its end is said once, and of what
-// runs in it alone.
-func TestStartAndStopTellOfWhatRuns(t *testing.T) {
+// Start and stop report each thing once, and only what runs in this process.
+func TestStartAndStopReportWhatRuns(t *testing.T) {
 	for _, tt := range []struct {
 		name  string
 		flags []string
 		steps []string // of the shutdown
-		told  []string // in the log and in what a newcomer is told
-		not   []string
+		once  []string // in the log, the banner and the status line
+		never []string
 	}{
 		{"everything", nil,
 			[]string{"live server", "event map and feed", "archive", "ops server", "redis", "database"},
@@ -39,7 +38,7 @@ func TestStartAndStopTellOfWhatRuns(t *testing.T) {
 			t.Parallel() // each waits for a status line
 			p := e2etest.EmbeddedBackends(t)
 			s := p.Start(t, tt.flags...)
-			told := s.Engine.Banner() + firstStatus(t, s)
+			output := s.Engine.Banner() + firstStatus(t, s)
 			if slices.Contains(tt.steps, "simulator") {
 				n := 0
 				if err := p.DB.QueryRow("SELECT count(*) FROM entries WHERE event_id = 'demo'").Scan(&n); err != nil || n == 0 {
@@ -49,7 +48,7 @@ func TestStartAndStopTellOfWhatRuns(t *testing.T) {
 			if err := s.Stop(); err != nil {
 				t.Fatal(err)
 			}
-			told += s.Log.String()
+			output += s.Log.String()
 			var steps []string
 			for _, line := range s.Log.Find("stopped") {
 				steps = append(steps, line.Attrs["step"])
@@ -57,18 +56,18 @@ func TestStartAndStopTellOfWhatRuns(t *testing.T) {
 			if !slices.Equal(steps, tt.steps) {
 				t.Errorf("stopped were %q, want %q", steps, tt.steps)
 			}
-			for _, once := range append(tt.told, "redis connected", "msg=stopping") {
-				if n := strings.Count(told, once); n != 1 {
-					t.Errorf("%q is said %d times, want once", once, n)
+			for _, text := range append(tt.once, "redis connected", "msg=stopping") {
+				if n := strings.Count(output, text); n != 1 {
+					t.Errorf("%q is there %d times, want once", text, n)
 				}
 			}
-			for _, not := range tt.not {
-				if strings.Contains(told, not) {
-					t.Errorf("%q is said", not)
+			for _, text := range tt.never {
+				if strings.Contains(output, text) {
+					t.Errorf("%q is there", text)
 				}
 			}
 			if t.Failed() {
-				t.Log(told)
+				t.Log(output)
 			}
 		})
 	}

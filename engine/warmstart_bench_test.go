@@ -17,16 +17,15 @@ import (
 	"pitwall/engine/internal/testenv"
 )
 
-// The table of BenchmarkWarmStart: so many devices that take turns, once a
-// second, up to a minute ago. The classes are told apart by the name's letter:
-// g has good rows only, t its last thousand faulty, f nothing but faulty ones,
-// and of n there is no row.
+// The table of BenchmarkWarmStart has one row per device and second, up to a minute
+// ago. The first letter of a device's name is its class: g has only good rows, t has
+// faulty ones as its last thousand, f has only faulty ones, and n has no row.
 const (
 	warmGood, warmOdd = 5000, 100 // devices of g, and of each other class
 	warmTail          = 1000
 )
 
-// warmFill puts in the positions of the seconds from $1 to $2 before a minute
+// warmFill inserts the positions of the seconds %[1]d down to %[2]d before a minute
 // ago.
 const warmFill = `INSERT INTO positions (device_id, ts, lat, lon, alt, speed, course, sats, priority, codec, attributes, received_at, faulty)
 	SELECT d.name, t.at, 46 + d.i / 1e4, 7 + t.s / 1e5, 812.5, 41.7, 271.5, 12, 0, '8E',
@@ -36,11 +35,11 @@ const warmFill = `INSERT INTO positions (device_id, ts, lat, lon, alt, speed, co
 	     (SELECT class, class || '-' || lpad(i::text, 6, '0') AS name, i
 	      FROM (VALUES ('g', %[4]d), ('t', %[5]d), ('f', %[5]d)) c(class, n), generate_series(1, n) i) d`
 
-// BenchmarkWarmStart asks a real PostgreSQL of PITWALL_WARM_ROWS rows (500,000)
-// for the last positions of 5,000 devices, and starts an engine with them:
-// with the table in memory, and after the server was started anew and (as
-// root) the kernel's cache dropped. Fifty million rows are 11 GB in TMPDIR,
-// and some minutes:
+// BenchmarkWarmStart reads the last positions of 5,000 devices from a real
+// PostgreSQL with PITWALL_WARM_ROWS rows (default 500,000), and starts an engine with
+// them: once with the table in memory (warm), and once after a restart of the server
+// and, as root, with the kernel's cache dropped (cold). Fifty million rows take 11 GB
+// in TMPDIR and some minutes:
 //
 //	PITWALL_WARM_ROWS=50000000 go test -run '^$' -bench WarmStart -benchtime 5x -timeout 1h ./engine
 func BenchmarkWarmStart(b *testing.B) {
@@ -54,7 +53,7 @@ func BenchmarkWarmStart(b *testing.B) {
 	url := warmTable(b, rows)
 	for _, roster := range []struct {
 		name, class string
-		odd         int // devices of the class, in place of good ones
+		odd         int // devices of the class; the others are good
 	}{
 		{"all good", "g", 0}, {"100 without rows", "n", warmOdd},
 		{"100 with 1000 faulty at the end", "t", warmOdd}, {"10 all faulty", "f", warmOdd / 10}, {"100 all faulty", "f", warmOdd},
@@ -77,8 +76,8 @@ func BenchmarkWarmStart(b *testing.B) {
 	b.Run("engine", func(b *testing.B) { warmAndCold(b, func(b *testing.B) { warmEngine(b, url) }) })
 }
 
-// warmTable makes the table, with the index built at the end, and unlogged
-// until it is: what is read is the same.
+// warmTable makes the table. To be fast, it is unlogged and the index is built at the
+// end; reading it costs the same.
 func warmTable(b *testing.B, rows int) (url string) {
 	url = testenv.NewDatabase(b)
 	c := config.Database{DatabaseURL: config.SecretURL(url), NotifyTriggers: true}
@@ -101,8 +100,7 @@ func warmTable(b *testing.B, rows int) (url string) {
 	return url
 }
 
-// warmAndCold runs what is measured with the table in memory, and with nothing
-// in memory.
+// warmAndCold measures with the table in memory, and with nothing in memory.
 func warmAndCold(b *testing.B, run func(*testing.B)) {
 	b.Run("warm", func(b *testing.B) {
 		run(b)
@@ -118,7 +116,7 @@ func warmAndCold(b *testing.B, run func(*testing.B)) {
 			pg.Stop()
 			syscall.Sync()
 			if err := os.WriteFile("/proc/sys/vm/drop_caches", []byte("3"), 0); err != nil {
-				b.Log("the kernel keeps its cache:", err)
+				b.Log("the kernel's cache could not be dropped:", err)
 			}
 			pg.Start()
 			b.StartTimer()
@@ -150,7 +148,7 @@ func warmLook(b *testing.B, url string, devices []string) {
 	b.ReportMetric(float64(found), "found")
 }
 
-// warmEngine starts an engine, until spectators may come.
+// warmEngine starts an engine and waits until it is ready.
 func warmEngine(b *testing.B, url string) {
 	b.StopTimer()
 	cfg := e2etest.MustSettings(b, "--redis-url="+testenv.Redis(b).URL(), "--database-url="+url,

@@ -7,8 +7,8 @@ import (
 	"pitwall/shard"
 )
 
-// subscribable reports whether a client can subscribe to an event. A platform's
-// table may be a view with ids that are NULL; these are read as "".
+// subscribable reports whether a client can subscribe to an event. The platform's
+// table may be a view with ids that are NULL; they are read as "".
 func subscribable(event string) bool { return event != "" && utf8.ValidString(event) }
 
 // dropUnsubscribable removes from r the events and pairs that nobody can subscribe

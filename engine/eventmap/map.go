@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"math/rand/v2"
 	"sync"
 	"time"
 
@@ -59,8 +58,8 @@ type Options struct {
 	Source   Source
 	Notifier Notifier
 	Target   Target
-	Every    time.Duration // between two refreshes; varies by a tenth
-	Health   *health.Check // whether refreshes succeed; may be nil
+	Every    time.Duration // between two refreshes, varied by a tenth
+	Health   *health.Check // told whether refreshes succeed; may be nil
 	Logger   *slog.Logger
 	Metrics  *metrics.Set
 }
@@ -113,7 +112,7 @@ func (m *Map) Run(ctx context.Context) error {
 // refreshLoop refreshes at the interval and after notifications, until ctx ends.
 func (m *Map) refreshLoop(ctx context.Context) {
 	var retry pace.Backoff
-	timer := time.NewTimer(m.pause())
+	timer := time.NewTimer(pace.Jitter(m.opts.Every))
 	defer timer.Stop()
 	for {
 		select {
@@ -122,7 +121,7 @@ func (m *Map) refreshLoop(ctx context.Context) {
 		case <-timer.C:
 		case <-m.wake:
 		}
-		pause := m.pause()
+		pause := pace.Jitter(m.opts.Every)
 		start := time.Now()
 		err := m.Refresh(ctx)
 		gap := m.gap(time.Since(start))
@@ -150,18 +149,8 @@ func (m *Map) gap(took time.Duration) time.Duration {
 	return min(max(gapFactor*took, minGap), maxGap, m.opts.Every)
 }
 
-// pause returns the time until the next refresh. It varies by a tenth, so that
-// instances do not query the database at the same moment.
-func (m *Map) pause() time.Duration {
-	tenth := int64(m.opts.Every / 10)
-	if tenth == 0 {
-		return m.opts.Every
-	}
-	return m.opts.Every - time.Duration(tenth) + time.Duration(rand.Int64N(2*tenth))
-}
-
-// followNotifications wakes refreshLoop for each notification. The map is also refreshed at its
-// interval, so without notifications changes are only seen later.
+// followNotifications wakes refreshLoop for each notification. If notifications are
+// lost, the refresh at the interval still finds the changes.
 func (m *Map) followNotifications(ctx context.Context) {
 	wake := func() {
 		select {

@@ -14,29 +14,40 @@ import (
 	"time"
 )
 
-// FirstDelay and LastDelay bound the waits of a Backoff.
+// FirstDelay and LastDelay are the least and the greatest delay of a Backoff, before
+// its random part.
 const (
 	FirstDelay = 50 * time.Millisecond
 	LastDelay  = 5 * time.Second
 )
 
-// Backoff is the wait between attempts: it doubles, and half of it is random,
-// so that many processes do not reconnect at the same moment: 50 ms
-// at first, 5 s at most. The zero value is ready. One goroutine uses it.
+// Backoff is the delay between attempts. It doubles from FirstDelay to LastDelay.
+// Half of it is random, so that many processes do not reconnect at the same moment.
+// The zero value is ready to use. One goroutine at a time may use it.
 type Backoff struct{ next time.Duration }
 
-// Delay returns how long to wait now.
+// Delay returns the time to wait before the next attempt.
 func (b *Backoff) Delay() time.Duration {
 	d := max(b.next, FirstDelay)
 	b.next = min(2*d, LastDelay)
 	return d/2 + rand.N(d/2)
 }
 
-// Reset begins anew after a success.
+// Reset starts again from FirstDelay. Call it after a success.
 func (b *Backoff) Reset() { b.next = 0 }
 
-// Sleep waits for d, or returns why ctx has ended. It returns at once when d is
-// 0 or less.
+// Jitter varies an interval by a random tenth, so that many processes do not ask a
+// server at the same moment.
+func Jitter(d time.Duration) time.Duration {
+	tenth := d / 10
+	if tenth <= 0 {
+		return d
+	}
+	return d - tenth + rand.N(2*tenth)
+}
+
+// Sleep waits for d. If ctx ends first, it returns the cause. It returns at once if
+// d is 0 or less.
 func Sleep(ctx context.Context, d time.Duration) error {
 	t := time.NewTimer(d)
 	defer t.Stop()
@@ -48,22 +59,22 @@ func Sleep(ctx context.Context, d time.Duration) error {
 	}
 }
 
-// FaultEvery is how often a repeating fault is logged.
+// FaultEvery is the default interval of a LogLimiter.
 const FaultEvery = 10 * time.Second
 
-// LogLimiter lets a repeating fault be logged once per interval, with its count.
-// The zero value is ready. Any goroutine may use it; it must not be copied after
-// its first use.
+// LogLimiter limits the log lines of a repeated fault to one per interval, which has
+// the number of faults. The zero value is ready to use. Any goroutine may use it. It
+// must not be copied after its first use.
 type LogLimiter struct {
 	Every time.Duration // 0: FaultEvery
 
 	mu    sync.Mutex
-	until time.Time // nothing is logged before
-	n     int       // faults since the last one logged
+	until time.Time // end of the interval in which nothing is logged
+	n     int       // faults since the last log line
 }
 
-// Allow counts one fault. ok says to log it, as n faults since the last one that
-// was logged.
+// Allow counts one fault. If ok, the caller logs it, with n as the number of faults
+// since the last log line.
 func (l *LogLimiter) Allow(now time.Time) (n int, ok bool) {
 	l.mu.Lock()
 	defer l.mu.Unlock()

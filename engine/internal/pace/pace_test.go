@@ -26,18 +26,31 @@ func TestSleep(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		begin := time.Now()
 		if err := Sleep(t.Context(), 3*time.Second); err != nil || time.Since(begin) != 3*time.Second {
-			t.Errorf("%v after %v, want nothing after 3 s", err, time.Since(begin))
+			t.Errorf("%v after %v, want no error after 3 s", err, time.Since(begin))
 		}
 		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
 		defer cancel()
 		begin = time.Now()
 		if err := Sleep(ctx, time.Minute); !errors.Is(err, context.DeadlineExceeded) || time.Since(begin) != time.Second {
-			t.Errorf("%v after %v, want the context's end after 1 s", err, time.Since(begin))
+			t.Errorf("%v after %v, want the context's error after 1 s", err, time.Since(begin))
 		}
 		if err := Sleep(t.Context(), -time.Second); err != nil {
-			t.Errorf("less than no time: %v", err)
+			t.Errorf("a negative time: %v", err)
 		}
 	})
+}
+
+func TestJitter(t *testing.T) {
+	for range 1000 {
+		if d := Jitter(time.Second); d < 900*time.Millisecond || d >= 1100*time.Millisecond {
+			t.Fatalf("%v, want a second plus or minus a tenth", d)
+		}
+	}
+	for _, d := range []time.Duration{0, 9} {
+		if got := Jitter(d); got != d {
+			t.Errorf("%v, want %v", got, d)
+		}
+	}
 }
 
 func TestLogLimiter(t *testing.T) {
