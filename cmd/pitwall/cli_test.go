@@ -14,7 +14,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 )
 
-var update = flag.Bool("update", false, "write golden files and the README's table anew")
+var update = flag.Bool("update", false, "write the golden files and the table in README.md")
 
 // parse runs the command line without exiting.
 func parse(t *testing.T, args ...string) (out string, err error) {
@@ -28,7 +28,7 @@ func parse(t *testing.T, args ...string) (out string, err error) {
 	}
 	_, err = k.Parse(args)
 	if exited {
-		err = nil // --help has said its word
+		err = nil // --help was printed
 	}
 	return buf.String(), err
 }
@@ -61,7 +61,7 @@ func golden(t *testing.T, path, got string) {
 		t.Fatal(err)
 	}
 	if d := cmp.Diff(string(want), got); d != "" {
-		t.Errorf("%s differs; look at it and run with -update (-want +got):\n%s", path, d)
+		t.Errorf("%s differs; review the change and run with -update (-want +got):\n%s", path, d)
 	}
 }
 
@@ -71,21 +71,21 @@ func TestWrongValuesNameTheSetting(t *testing.T) {
 		want       []string
 	}{
 		{"a negative window", "--live-flush-ms=-1", []string{"LIVE_FLUSH_MS", "-1", "0 to 10000"}},
-		{"no loopback and no word of it", "--http-addr=0.0.0.0:8080", []string{"HTTP_ADDR", "0.0.0.0:8080", "AUTH_ALLOW_ANONYMOUS"}},
+		{"every address without permission", "--http-addr=0.0.0.0:8080", []string{"HTTP_ADDR", "0.0.0.0:8080", "AUTH_ALLOW_ANONYMOUS"}},
 		{"a stream twice", "--telemetry-streams=a,a", []string{"TELEMETRY_STREAMS", `"a"`}},
 		{"a stream and its dead letters", "--telemetry-streams=a,a:dead", []string{"TELEMETRY_STREAMS", `"a:dead"`, `"a"`}},
 		{"a stream and its dead letters on a Cluster", "--telemetry-streams={a}:dead,a", []string{"TELEMETRY_STREAMS", `"{a}:dead"`, `"a"`}},
-		{"a stream twice, once behind a space", "--telemetry-streams=a, a", []string{"TELEMETRY_STREAMS", `"a"`}},
-		{"a stream that no metric can name", "--telemetry-streams=a\x01", []string{"TELEMETRY_STREAMS", "printable"}},
-		{"a stream with a space that is none", "--telemetry-streams=a\u00a0b", []string{"TELEMETRY_STREAMS", "printable"}},
+		{"a stream twice, once after a space", "--telemetry-streams=a, a", []string{"TELEMETRY_STREAMS", `"a"`}},
+		{"a stream with a control character", "--telemetry-streams=a\x01", []string{"TELEMETRY_STREAMS", "printable"}},
+		{"a stream with a no-break space", "--telemetry-streams=a\u00a0b", []string{"TELEMETRY_STREAMS", "printable"}},
 		{"no record to read back", "--live-warm-max=0", []string{"LIVE_WARM_MAX", "1 to"}},
 		{"no time to read back", "--live-warm-window-ms=0", []string{"LIVE_WARM_WINDOW_MS", "1 to"}},
-		{"a time that is none", "--archive-min-ts=yesterday", []string{"ARCHIVE_MIN_TS", "yesterday", "RFC 3339"}},
+		{"an invalid time", "--archive-min-ts=yesterday", []string{"ARCHIVE_MIN_TS", "yesterday", "RFC 3339"}},
 		{"no interval at all", "--archive-claim-interval-ms=0", []string{"ARCHIVE_CLAIM_INTERVAL_MS", "0", "10 to 3600000"}},
-		{"months of which there cannot be so many", "--archive-partition-ahead=61", []string{"ARCHIVE_PARTITION_AHEAD", "61", "0 to 60"}},
-		{"a retention below none", "--archive-retention-months=-1", []string{"ARCHIVE_RETENTION_MONTHS", "-1", "0 to 1200"}},
-		{"an allowed origin with a path", "--allowed-origins=https://maps.example/page", []string{"ALLOWED_ORIGINS", "maps.example/page", "no origin"}},
-		{"a page that may embed, and more", "--frame-ancestors=club.example; script-src *", []string{"FRAME_ANCESTORS", "no origin"}},
+		{"too many months", "--archive-partition-ahead=61", []string{"ARCHIVE_PARTITION_AHEAD", "61", "0 to 60"}},
+		{"a negative retention", "--archive-retention-months=-1", []string{"ARCHIVE_RETENTION_MONTHS", "-1", "0 to 1200"}},
+		{"an allowed origin with a path", "--allowed-origins=https://maps.example/page", []string{"ALLOWED_ORIGINS", "maps.example/page", "not an origin"}},
+		{"a second directive", "--frame-ancestors=club.example; script-src *", []string{"FRAME_ANCESTORS", "not an origin"}},
 		{"a token that is easily guessed", "--ops-token=fifteen-letters", []string{"OPS_TOKEN", "15", "16 or more"}},
 		{"HSTS without TLS", "--tls-hsts-seconds=60", []string{"TLS_HSTS_SECONDS", "TLS_CERT_FILE"}},
 		{"an embedded Redis for everybody", "--embedded-redis-addr=:6390", []string{"EMBEDDED_REDIS_ADDR", ":6390", "EMBEDDED_REDIS_ALLOW_REMOTE"}},
@@ -106,8 +106,8 @@ func TestWrongValuesNameTheSetting(t *testing.T) {
 	}
 }
 
-// TestEmbeddedRedisForOthers needs two settings, and none of them where a real
-// server is used.
+// An embedded Redis that other machines reach needs two settings. With a real server
+// neither is needed.
 func TestEmbeddedRedisForOthers(t *testing.T) {
 	const addr, allow = "--embedded-redis-addr=0.0.0.0:6390", "--embedded-redis-allow-remote"
 	for _, c := range []struct {
@@ -178,7 +178,7 @@ func TestConfigSaysWhereValuesComeFrom(t *testing.T) {
 	}
 }
 
-// TestConfigKnowsEverySetting compares with the flags of serve.
+// The command config prints every flag of serve.
 func TestConfigKnowsEverySetting(t *testing.T) {
 	var c cli
 	k, err := kong.New(&c, options()...)
@@ -198,11 +198,11 @@ func TestConfigKnowsEverySetting(t *testing.T) {
 		got = append(got, s.Name+" "+s.Flag)
 	}
 	if d := cmp.Diff(want, got); d != "" {
-		t.Errorf("other settings than the flags (-want +got):\n%s", d)
+		t.Errorf("the settings differ from the flags (-want +got):\n%s", d)
 	}
 }
 
-// TestConfigFailsAsServe has files that hold nothing of use.
+// The command config fails if a file that a setting names is missing or invalid.
 func TestConfigFailsAsServe(t *testing.T) {
 	file := filepath.Join(t.TempDir(), "file")
 	if err := os.WriteFile(file, []byte("hush"), 0o600); err != nil {
@@ -238,8 +238,7 @@ const (
 	tableEnd   = "<!-- end of configuration -->\n"
 )
 
-// TestReadmeTable keeps the README's configuration table equal to the struct
-// that the flags are read from.
+// The table in README.md is the one that the fields of config.Config give.
 func TestReadmeTable(t *testing.T) {
 	const path = "README.md"
 	text, err := os.ReadFile(path)
@@ -249,14 +248,14 @@ func TestReadmeTable(t *testing.T) {
 	before, rest, found := strings.Cut(string(text), tableBegin)
 	have, after, closed := strings.Cut(rest, tableEnd)
 	if !found || !closed {
-		t.Fatalf("%s has no place for the configuration table", path)
+		t.Fatalf("%s has no configuration table", path)
 	}
 	want := table(t)
 	if have == want {
 		return
 	}
 	if !*update {
-		t.Fatalf("the table is not that of the flags; run with -update (-want +got):\n%s", cmp.Diff(want, have))
+		t.Fatalf("the table differs from the flags; run with -update (-want +got):\n%s", cmp.Diff(want, have))
 	}
 	if err := os.WriteFile(path, []byte(before+tableBegin+want+tableEnd+after), 0o644); err != nil {
 		t.Fatal(err)

@@ -16,11 +16,11 @@ import (
 
 type configCmd struct {
 	config.Config
-	JSON bool `name:"json" help:"For machines: a list of objects with name, flag, value and source."`
+	JSON bool `name:"json" help:"Print a JSON list of objects with name, flag, value and source."`
 }
 
-// Run prints the settings that serve would have, or says what is wrong with
-// them.
+// Run prints the settings that serve would use, or returns the error that it would
+// fail with.
 func (c *configCmd) Run(k *kong.Context) error {
 	if err := engine.Check(&c.Config); err != nil {
 		return err
@@ -28,7 +28,7 @@ func (c *configCmd) Run(k *kong.Context) error {
 	return printSettings(stdout, k, c.Settings(), c.JSON)
 }
 
-// sourced is a setting and where its value comes from.
+// sourced is a setting with the source of its value.
 type sourced struct {
 	config.Setting
 	Source string `json:"source"`
@@ -54,7 +54,7 @@ func printSettings(w io.Writer, k *kong.Context, list []config.Setting, asJSON b
 	return nil
 }
 
-// plain keeps a value on its line.
+// plain quotes a value that would not fit on one line.
 func plain(v string) string {
 	if quoted := strconv.Quote(v); quoted != `"`+v+`"` {
 		return quoted
@@ -62,7 +62,7 @@ func plain(v string) string {
 	return v
 }
 
-// sourceOf says where a setting's value comes from. A flag wins.
+// sourceOf returns the source of a setting's value. A flag overrides the environment.
 func sourceOf(k *kong.Context, s config.Setting) string {
 	for _, p := range k.Path {
 		if p.Flag != nil && p.Flag.Name == s.Flag {

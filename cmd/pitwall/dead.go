@@ -8,32 +8,33 @@ import (
 	"pitwall/engine/config"
 )
 
-// deadCmd are the commands on dead letters.
+// deadCmd holds the commands for dead letters.
 type deadCmd struct {
-	List   deadListCmd   `cmd:"" help:"List them: stream, source id, reason, error."`
-	Show   deadShowCmd   `cmd:"" help:"Show some with the fields that they came with."`
-	Replay deadReplayCmd `cmd:"" help:"Add some to their stream again, with the time that they first came at, and drop them."`
-	Drop   deadDropCmd   `cmd:"" help:"Throw some away."`
+	List   deadListCmd   `cmd:"" help:"List dead letters: stream, source id, reason, error."`
+	Show   deadShowCmd   `cmd:"" help:"Show dead letters with the fields of their records."`
+	Replay deadReplayCmd `cmd:"" help:"Add the records to their streams again, with their first arrival time, and delete the dead letters."`
+	Drop   deadDropCmd   `cmd:"" help:"Delete dead letters."`
 }
 
-// deadFilter is what all of them have.
+// deadFilter holds the flags of all these commands.
 type deadFilter struct {
 	config.Streams
-	Stream string `name:"stream" help:"Only those of this stream."`
-	Reason string `name:"reason" help:"Only those of this reason, such as ts_conflict."`
+	Stream string `name:"stream" help:"Only dead letters of this stream."`
+	Reason string `name:"reason" help:"Only dead letters with this reason, such as ts_conflict."`
 }
 
-// deadChoice is what those have that do something: letters by name, or all.
+// deadChoice holds the arguments of the commands that need a selection.
 type deadChoice struct {
 	deadFilter
-	IDs []string `arg:"" optional:"" name:"id" help:"Source ids, as list shows them. One that letters of several streams have is named stream/id, or with --stream."`
-	All bool     `name:"all" help:"All of them (of the stream and the reason, if they are given)."`
+	IDs []string `arg:"" optional:"" name:"id" help:"Source ids, as dead list shows them. If letters of several streams have the same id, use stream/id or --stream."`
+	All bool     `name:"all" help:"All dead letters (with --stream and --reason, all of those)."`
 }
 
-// Validate lets nobody mean everything by accident. kong calls it.
+// Validate requires --all, so that a forgotten id does not select everything. kong
+// calls it.
 func (c *deadChoice) Validate() error {
 	if c.All == (len(c.IDs) > 0) {
-		return errors.New("say which: source ids, or --all")
+		return errors.New("give either source ids or --all")
 	}
 	return nil
 }
@@ -44,28 +45,28 @@ func (c *deadChoice) selection() admin.DeadSelection {
 
 type deadListCmd struct{ deadFilter }
 
-// Run lists.
+// Run lists dead letters.
 func (c *deadListCmd) Run(ctx context.Context) error {
 	return admin.DeadList(ctx, c.Streams, admin.DeadSelection{Stream: c.Stream, Reason: c.Reason}, quiet(), stdout)
 }
 
 type deadShowCmd struct{ deadChoice }
 
-// Run shows.
+// Run shows dead letters.
 func (c *deadShowCmd) Run(ctx context.Context) error {
 	return admin.DeadShow(ctx, c.Streams, c.selection(), quiet(), stdout)
 }
 
 type deadReplayCmd struct{ deadChoice }
 
-// Run replays.
+// Run replays dead letters.
 func (c *deadReplayCmd) Run(ctx context.Context) error {
 	return admin.DeadReplay(ctx, c.Streams, c.selection(), quiet(), stdout)
 }
 
 type deadDropCmd struct{ deadChoice }
 
-// Run drops.
+// Run deletes dead letters.
 func (c *deadDropCmd) Run(ctx context.Context) error {
 	return admin.DeadDrop(ctx, c.Streams, c.selection(), quiet(), stdout)
 }

@@ -1,12 +1,12 @@
-// Command pitwall takes GPS positions off a Redis Stream, shows each to every
-// spectator of the events that its device takes part in, and writes it to
-// Postgres.
+// Command pitwall reads GPS positions from a Redis Stream, shows each one to every
+// spectator of the events that its device takes part in, and writes it to Postgres.
 //
-// serve does that until SIGINT or SIGTERM; config prints its settings; migrate
-// brings the database up to date; partition divides positions by month; roster
-// import says which devices take part in which events; dead looks after records
-// that could not be written; token makes share links and ends tokens. Package
-// engine does the work; here are flags, environment and exit codes only.
+// serve does that until SIGINT or SIGTERM. config prints its settings, migrate
+// updates the database's schema, partition divides the table positions by month,
+// roster import defines which devices take part in which events, dead handles records
+// that could not be written, and token creates share links and revokes tokens.
+// Packages engine and admin do the work; this package holds only flags, environment
+// and exit codes.
 package main
 
 import (
@@ -28,15 +28,15 @@ import (
 	"pitwall/engine/config"
 )
 
-// cli is the command line: flags, environment and --help come from here.
+// cli defines the command line: flags, environment variables and --help.
 type cli struct {
 	Serve     serveCmd     `cmd:"" help:"Serve spectators and write positions to the database."`
-	Config    configCmd    `cmd:"" help:"Print the settings that serve would have and where they come from, without secrets; fail as serve would."`
-	Migrate   migrateCmd   `cmd:"" help:"Bring the database up to date, or tell its state."`
-	Partition partitionCmd `cmd:"" help:"Keep positions in monthly partitions (PostgreSQL)."`
-	Roster    rosterCmd    `cmd:"" help:"Say which devices take part in which events."`
-	Dead      deadCmd      `cmd:"" help:"Look after the records that could not be written to the database."`
-	Token     tokenCmd     `cmd:"" help:"Share links, and the end of tokens."`
+	Config    configCmd    `cmd:"" help:"Print the settings that serve would use and their sources, without secrets; fail if serve would."`
+	Migrate   migrateCmd   `cmd:"" help:"Migrate the database, or show the state of its migrations."`
+	Partition partitionCmd `cmd:"" help:"Partition the table positions by month (PostgreSQL)."`
+	Roster    rosterCmd    `cmd:"" help:"Define which devices take part in which events."`
+	Dead      deadCmd      `cmd:"" help:"Handle the records that could not be written to the database."`
+	Token     tokenCmd     `cmd:"" help:"Create share links, and revoke links and tokens."`
 	Version   versionCmd   `cmd:"" help:"Print the version."`
 }
 
@@ -45,8 +45,8 @@ type serveCmd struct {
 }
 
 type migrateCmd struct {
-	Up     migrateUpCmd     `cmd:"" default:"withargs" help:"Apply what is pending (the default)."`
-	Status migrateStatusCmd `cmd:"" help:"List what is applied and what is pending."`
+	Up     migrateUpCmd     `cmd:"" default:"withargs" help:"Apply the pending migrations (the default)."`
+	Status migrateStatusCmd `cmd:"" help:"List the applied and the pending migrations."`
 }
 
 type migrateUpCmd struct{ config.Database }
@@ -59,34 +59,34 @@ type rosterCmd struct {
 
 type rosterImportCmd struct {
 	config.Database
-	File   string `arg:"" help:"The file; - for standard input."`
-	DryRun bool   `name:"dry-run" help:"Check everything and write nothing."`
+	File   string `arg:"" help:"The file; - is standard input."`
+	DryRun bool   `name:"dry-run" help:"Check the file and write nothing."`
 }
 
 type tokenCmd struct {
-	Create tokenCreateCmd `cmd:"" help:"Sign a link that lets anyone watch one event for a while."`
-	Revoke tokenRevokeCmd `cmd:"" help:"Make a link or a token bad, and end its sessions."`
-	List   tokenListCmd   `cmd:"" help:"List share links, and the tokens that were revoked."`
+	Create tokenCreateCmd `cmd:"" help:"Create a link that lets anyone watch one event for a limited time."`
+	Revoke tokenRevokeCmd `cmd:"" help:"Revoke a link or a token, and end its sessions."`
+	List   tokenListCmd   `cmd:"" help:"List share links and revoked tokens."`
 }
 
 type tokenCreateCmd struct {
 	config.Links
 	config.Database
 	Event          string        `name:"event" required:"" help:"The event, which must exist."`
-	TTL            time.Duration `name:"ttl" default:"24h" help:"How long the link is good, such as 6h."`
-	MaxConnections int           `name:"max-connections" default:"0" help:"Connections at the same time, on all instances. 0: any number."`
-	URL            string        `name:"url" env:"PUBLIC_URL" default:"http://127.0.0.1:8080/" help:"Where the page is."`
+	TTL            time.Duration `name:"ttl" default:"24h" help:"Lifetime of the link, such as 6h."`
+	MaxConnections int           `name:"max-connections" default:"0" help:"Most connections at the same time, on all instances. 0: no limit."`
+	URL            string        `name:"url" env:"PUBLIC_URL" default:"http://127.0.0.1:8080/" help:"Address of the page."`
 }
 
 type tokenRevokeCmd struct {
 	config.Database
-	Token string        `arg:"" help:"The id that create has printed, a link, a token, or the jti of a token; - reads it from standard input."`
-	For   time.Duration `name:"for" help:"How long to remember it, such as 720h: as long as the token could be good. Needed for a jti alone; links and tokens say when they end."`
+	Token string        `arg:"" help:"The id of a link, a link, a token, or the jti of a token; - reads it from standard input."`
+	For   time.Duration `name:"for" help:"Lifetime of the revocation, such as 720h: at least the remaining lifetime of the token. Needed only for a jti, because links and tokens hold their expiry."`
 }
 
 type tokenListCmd struct {
 	config.Database
-	All bool `name:"all" help:"Those that have ended as well."`
+	All bool `name:"all" help:"Also those that have ended."`
 }
 
 type versionCmd struct{}
@@ -104,13 +104,12 @@ func main() {
 func options() []kong.Option {
 	return []kong.Option{
 		kong.Name("pitwall"),
-		kong.Description("Live tracking for races: positions off a Redis Stream, to every spectator, and into Postgres."),
+		kong.Description("Live tracking for races: positions from a Redis Stream to every spectator and into Postgres."),
 		kong.ShortUsageOnError(),
 	}
 }
 
-// Run serves until SIGINT or SIGTERM. The second signal ends the process at
-// once.
+// Run serves until SIGINT or SIGTERM. A second signal ends the process at once.
 func (c *serveCmd) Run(ctx context.Context) error {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
@@ -134,8 +133,8 @@ func (c *serveCmd) Run(ctx context.Context) error {
 	return err
 }
 
-// greet tells where everything is once it is there, and keeps a terminal
-// informed.
+// greet prints the banner when the engine is ready, and then, on a terminal, status
+// lines.
 func greet(ctx context.Context, e *engine.Engine) {
 	select {
 	case <-e.Ready():
@@ -148,7 +147,7 @@ func greet(ctx context.Context, e *engine.Engine) {
 	}
 }
 
-// Run applies what is pending.
+// Run applies the pending migrations.
 func (c *migrateUpCmd) Run(ctx context.Context) error {
 	return admin.MigrateUp(ctx, c.Database, quiet(), stdout)
 }
@@ -172,12 +171,12 @@ func (c *rosterImportCmd) Run(ctx context.Context) error {
 	return admin.ImportRoster(ctx, c.Database, in, c.DryRun, quiet(), stdout)
 }
 
-// Run prints a link.
+// Run creates a link.
 func (c *tokenCreateCmd) Run(ctx context.Context) error {
 	return admin.CreateLink(ctx, c.Links, c.Database, c.URL, c.Event, c.TTL, c.MaxConnections, quiet(), stdout)
 }
 
-// Run revokes a token.
+// Run revokes a link or a token.
 func (c *tokenRevokeCmd) Run(ctx context.Context) error {
 	token := c.Token
 	if token == "-" {

@@ -8,14 +8,14 @@ import (
 	"pitwall/engine/config"
 )
 
-// What the commands print goes through these, so that nothing that a record, a
-// server or a client said reaches a terminal as it is.
+// All output goes through these writers, so that no control characters from records,
+// servers or clients reach a terminal.
 var (
 	stdout = admin.Plain(os.Stdout)
 	stderr = admin.Plain(os.Stderr)
 )
 
-// onTerminal reports whether somebody watches standard output.
+// onTerminal reports whether standard output is a terminal.
 func onTerminal() bool {
 	info, err := os.Stdout.Stat()
 	return err == nil && info.Mode()&os.ModeCharDevice != 0
@@ -23,5 +23,5 @@ func onTerminal() bool {
 
 func logger(c config.Log) *slog.Logger { return c.NewLogger(os.Stderr) }
 
-// quiet is the logger of the commands that print what they do.
+// quiet returns a logger for commands that print their results themselves.
 func quiet() *slog.Logger { return logger(config.Log{LogLevel: "warn"}) }

@@ -9,26 +9,26 @@ import (
 	"pitwall/engine/config"
 )
 
-// partitionCmd are the commands on the months of positions.
+// partitionCmd holds the commands for the monthly partitions of positions.
 type partitionCmd struct {
-	Enable partitionEnableCmd `cmd:"" help:"Make the empty table positions one of monthly partitions."`
-	Ensure partitionEnsureCmd `cmd:"" help:"Make the months that lack, as serve does every hour."`
+	Enable partitionEnableCmd `cmd:"" help:"Turn the empty table positions into one with monthly partitions."`
+	Ensure partitionEnsureCmd `cmd:"" help:"Create the missing partitions, as serve does every hour."`
 }
 
 type partitionEnableCmd struct{ config.Database }
 
-// Run enables.
+// Run enables partitions.
 func (c *partitionEnableCmd) Run(ctx context.Context) error {
 	return admin.EnablePartitions(ctx, c.Database, quiet(), stdout)
 }
 
 type partitionEnsureCmd struct {
 	config.Database
-	From   string `name:"from" help:"The first month, such as 2026-11. Unset: this month, in UTC."`
-	Months int    `name:"months" default:"2" help:"How many months after it."`
+	From   string `name:"from" help:"The first month, such as 2026-11. Unset: the current month, in UTC."`
+	Months int    `name:"months" default:"2" help:"Number of months after it."`
 }
 
-// Validate checks what the types do not say. kong calls it.
+// Validate checks everything that the types do not express. kong calls it.
 func (c *partitionEnsureCmd) Validate() error {
 	if c.Months < 0 || c.Months > 1200 {
 		return fmt.Errorf("--months is %d, allowed is 0 to 1200", c.Months)
@@ -37,7 +37,7 @@ func (c *partitionEnsureCmd) Validate() error {
 	return err
 }
 
-// first is the month to begin with, zero for this one.
+// first returns the first month, zero for the current one.
 func (c *partitionEnsureCmd) first() (time.Time, error) {
 	if c.From == "" {
 		return time.Time{}, nil
@@ -49,7 +49,7 @@ func (c *partitionEnsureCmd) first() (time.Time, error) {
 	return t, nil
 }
 
-// Run ensures.
+// Run creates the missing partitions.
 func (c *partitionEnsureCmd) Run(ctx context.Context) error {
 	from, err := c.first()
 	if err != nil {

@@ -19,23 +19,23 @@ func TestSettingsOfAccess(t *testing.T) {
 		{"a short secret", "JWT_SECRET has 5 bytes", []string{"--auth-mode=jwt", "--jwt-secret=short"}},
 		{"two secrets", "JWT_SECRET_FILE", []string{"--auth-mode=jwt", key, "--jwt-secret-file=x"}},
 		{"tokens on every address", "", []string{"--auth-mode=jwt", key, "--http-addr=0.0.0.0:0"}},
-		{"nobody asked on every address", "AUTH_ALLOW_ANONYMOUS", []string{"--http-addr=0.0.0.0:0"}},
+		{"everybody, on every address", "AUTH_ALLOW_ANONYMOUS", []string{"--http-addr=0.0.0.0:0"}},
 		{"public events on every address", "AUTH_ALLOW_ANONYMOUS", []string{"--http-addr=0.0.0.0:0", "--authz-mode=public"}},
 		{"a platform without its URL", "AUTH_URL", []string{"--auth-mode=http"}},
 		{"a URL without the mode", "AUTH_MODE=http", []string{"--auth-url=http://127.0.0.1/me"}},
-		{"a URL that is none", "AUTH_URL", []string{"--auth-mode=http", "--auth-url=platform"}},
+		{"an invalid URL", "AUTH_URL", []string{"--auth-mode=http", "--auth-url=platform"}},
 		{"keys over an open network", "JWKS_URL", []string{"--auth-mode=jwt", "--jwks-url=http://id.example/keys"}},
-		{"a way that is none", "AUTHZ_MODE", []string{"--auth-mode=jwt", key, "--authz-mode=magic"}},
-		{"members whom nobody knows", "AUTH_MODE=jwt or http", []string{"--authz-mode=sql"}},
+		{"an unknown mode", "AUTHZ_MODE", []string{"--auth-mode=jwt", key, "--authz-mode=magic"}},
+		{"members without users", "AUTH_MODE=jwt or http", []string{"--authz-mode=sql"}},
 		{"http without its URL", "AUTHZ_URL", []string{"--auth-mode=jwt", key, "--authz-mode=http"}},
-		{"a URL that is not asked", "AUTHZ_URL", []string{"--auth-mode=jwt", key, "--authz-mode=claims", "--authz-url=http://127.0.0.1/may"}},
-		{"a query that is not asked", "AUTHZ_SQL", []string{"--auth-mode=jwt", key, "--authz-mode=claims", "--authz-sql=SELECT 1"}},
+		{"a URL that is not used", "AUTHZ_URL", []string{"--auth-mode=jwt", key, "--authz-mode=claims", "--authz-url=http://127.0.0.1/may"}},
+		{"a query that is not used", "AUTHZ_SQL", []string{"--auth-mode=jwt", key, "--authz-mode=claims", "--authz-sql=SELECT 1"}},
 		{"a certificate without its key", "TLS_KEY_FILE", []string{"--tls-cert-file=x"}},
-		{"proxies that are none", "TRUSTED_PROXIES", []string{"--trusted-proxies=here"}},
-		{"the PROXY protocol of strangers", "PROXY_PROTOCOL", []string{"--proxy-protocol"}},
-		{"the PROXY protocol, and nobody asked", "AUTH_ALLOW_ANONYMOUS", []string{"--proxy-protocol", "--trusted-proxies=127.0.0.1"}},
+		{"invalid proxies", "TRUSTED_PROXIES", []string{"--trusted-proxies=here"}},
+		{"the PROXY protocol without trusted proxies", "PROXY_PROTOCOL", []string{"--proxy-protocol"}},
+		{"the PROXY protocol for everybody", "AUTH_ALLOW_ANONYMOUS", []string{"--proxy-protocol", "--trusted-proxies=127.0.0.1"}},
 		{"a list with spaces", "", []string{"--auth-mode=jwt", key, "--authz-mode=public, claims"}},
-		{"a rate that cannot be", "LIVE_UPGRADE_RATE", []string{"--live-upgrade-rate=-1"}},
+		{"a negative rate", "LIVE_UPGRADE_RATE", []string{"--live-upgrade-rate=-1"}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			_, err := settings(c.flags...)
@@ -83,12 +83,12 @@ func TestSecretFiles(t *testing.T) {
 	for _, c := range []struct {
 		name string
 		c    Links
-		want string // the link secret, or "!" and a part of the error
+		want string // the link secret; after "!", a part of the error
 	}{
 		{"none", Links{}, ""},
-		{"that of tokens", Links{JWTSecret: long}, long},
-		{"its own", Links{JWTSecret: "x" + long, LinkSecret: long}, long},
-		{"a file, with the line's end", Links{LinkSecretFile: write("a", long+"\n")}, long},
+		{"the secret of tokens", Links{JWTSecret: long}, long},
+		{"a secret of its own", Links{JWTSecret: "x" + long, LinkSecret: long}, long},
+		{"a file with a line break", Links{LinkSecretFile: write("a", long+"\n")}, long},
 		{"the tokens' file", Links{JWTSecretFile: write("b", long)}, long},
 		{"a short file", Links{LinkSecretFile: write("c", "short\n")}, "!LINK_SECRET_FILE holds 5 bytes"},
 		{"no file", Links{JWTSecretFile: filepath.Join(dir, "none")}, "!JWT_SECRET_FILE"},

@@ -1,29 +1,29 @@
-// Package config holds the settings of Pitwall: what can be set, by which
-// variable and flag, the defaults, and what is allowed. No position passes
-// through it. It is the first thing that runs.
+// Package config holds the settings of Pitwall: their environment variables and
+// flags, defaults, ranges and help texts. It runs before everything else, and no
+// position passes through it.
 //
-// The fields of Config are read by kong in cmd/pitwall. Their tags are the one
-// place that names, defaults, ranges and help texts stand in: --help, the table
-// in the README of cmd/pitwall and the checks are all made from them. Commands
-// that need less than everything embed one of its parts, such as Database.
+// kong fills the fields of Config in cmd/pitwall. Names, defaults, ranges and help
+// texts stand in the tags of the fields and nowhere else: --help, the table in the
+// README of cmd/pitwall and the checks of ranges are made from them. Commands that
+// need fewer settings embed a part of Config, such as Database.
 //
-// Validate checks values and how they go together, without opening anything. Its
+// Validate checks the values and their combinations without opening anything. Its
 // errors name the setting, its value and what is allowed.
 //
 // # Secrets
 //
-// A setting that is secret has the type Secret or SecretURL, which print
-// themselves without it, whatever prints them. A test finds settings whose names
-// say that they are secret and whose types do not.
+// A setting that holds a secret has the type Secret or SecretURL. They print
+// themselves without the secret, however they are printed. A test finds settings
+// whose names suggest a secret and whose types do not.
 //
 // # Goroutines
 //
-// None. A Config is written at the start and read afterwards; nothing here
-// guards it.
+// The package starts none. A Config is written at start and only read afterwards;
+// no lock guards it.
 //
 // # Caveats
 //
-// It imports no package of the engine above engine/internal, so that a setting
-// does not depend on what uses it. What only the user of a value can check (keys,
-// certificates) is checked by engine.Check.
+// The package imports only packages in engine/internal, so that a setting does not
+// depend on the code that uses it. Files of keys and certificates are parsed where
+// they are used; engine.Check does that without starting anything.
 package config

@@ -7,57 +7,44 @@ import (
 	"strings"
 )
 
-// Links is what share links are signed and checked with.
+// Links holds the secrets that share links are signed and verified with.
 type Links struct {
-	LinkSecret     Secret `name:"link-secret" env:"LINK_SECRET" help:"Secret of share links, 32 bytes or more, alike on all instances. Unset: JWT_SECRET; without that there are no links."`
-	LinkSecretFile string `name:"link-secret-file" env:"LINK_SECRET_FILE" help:"File that holds it instead."`
+	LinkSecret     Secret `name:"link-secret" env:"LINK_SECRET" help:"Secret of share links, 32 bytes or more, the same on all instances. Unset: JWT_SECRET; without that there are no links."`
+	LinkSecretFile string `name:"link-secret-file" env:"LINK_SECRET_FILE" help:"File that holds LINK_SECRET instead."`
 	JWTSecret      Secret `name:"jwt-secret" env:"JWT_SECRET" help:"HS256 secret of 32 bytes or more, for AUTH_MODE=jwt."`
-	JWTSecretFile  string `name:"jwt-secret-file" env:"JWT_SECRET_FILE" help:"File that holds it instead."`
+	JWTSecretFile  string `name:"jwt-secret-file" env:"JWT_SECRET_FILE" help:"File that holds JWT_SECRET instead."`
 }
 
-// leastSecret is the least length of a secret that signs, in bytes: HS256 is as
-// strong as its key, and 32 bytes are what it can use.
-const leastSecret = 32
+// minSecret is the least length of a secret that signs, in bytes: the length of an
+// HS256 key (RFC 7518, section 3.2).
+const minSecret = 32
 
 func (c *Links) validate() error {
-	var errs []error
-	for _, s := range []struct {
-		name   string
-		secret Secret
-		file   string
-	}{{"JWT_SECRET", c.JWTSecret, c.JWTSecretFile}, {"LINK_SECRET", c.LinkSecret, c.LinkSecretFile}} {
-		if s.secret != "" && s.file != "" {
-			errs = append(errs, fmt.Errorf("%s and %[1]s_FILE are both set, allowed is one of them", s.name))
-		}
-		if n := len(s.secret); n > 0 && n < leastSecret {
-			errs = append(errs, fmt.Errorf("%s has %d bytes, allowed are %d or more", s.name, n, leastSecret))
-		}
-	}
-	return errors.Join(errs...)
+	return errors.Join(validateSecret("JWT_SECRET", c.JWTSecret, c.JWTSecretFile), validateSecret("LINK_SECRET", c.LinkSecret, c.LinkSecretFile))
 }
 
-// TokenKey returns the secret of tokens (JWT_SECRET), nil if there is none. It
-// reads the file that holds it. The error names the setting.
-func (c *Links) TokenKey() ([]byte, error) {
+func validateSecret(name string, s Secret, file string) error {
+	return errors.Join(
+		refuseIf(s != "" && file != "", "%s and %[1]s_FILE are both set, allowed is one of them", name),
+		refuseIf(s != "" && len(s) < minSecret, "%s has %d bytes, allowed are %d or more", name, len(s), minSecret))
+}
+
+// LinkKey returns the secret of share links: LINK_SECRET, otherwise JWT_SECRET; empty
+// if there is none. It reads the file that holds it. The error names the setting.
+func (c *Links) LinkKey() ([]byte, error) {
 	if err := c.validate(); err != nil {
 		return nil, err
+	}
+	if c.hasLinkSecret() {
+		return readSecret("LINK_SECRET", c.LinkSecret, c.LinkSecretFile)
 	}
 	return readSecret("JWT_SECRET", c.JWTSecret, c.JWTSecretFile)
 }
 
-// LinkKey returns the secret of share links (LINK_SECRET, or JWT_SECRET), as
-// TokenKey does.
-func (c *Links) LinkKey() ([]byte, error) {
-	if c.LinkSecret == "" && c.LinkSecretFile == "" {
-		return c.TokenKey()
-	}
-	if err := c.validate(); err != nil {
-		return nil, err
-	}
-	return readSecret("LINK_SECRET", c.LinkSecret, c.LinkSecretFile)
-}
+// hasLinkSecret reports whether links have a secret of their own.
+func (c *Links) hasLinkSecret() bool { return c.LinkSecret != "" || c.LinkSecretFile != "" }
 
-// readSecret reads a secret from its file, if it is in one.
+// readSecret returns a secret, from its file if it is in one.
 func readSecret(name string, s Secret, file string) ([]byte, error) {
 	if file == "" {
 		return []byte(s), nil
@@ -66,18 +53,8 @@ func readSecret(name string, s Secret, file string) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	if b = []byte(strings.TrimRight(string(b), "\r\n")); len(b) < leastSecret {
-		return nil, fmt.Errorf("%s_FILE holds %d bytes, allowed are %d or more", name, len(b), leastSecret)
-	}
-	return b, nil
-}
-
-// PublicKeys returns what the file of JWT_PUBLIC_KEY_FILE holds, nil without one.
-func (c *Access) PublicKeys() ([]byte, error) {
-	if c.JWTPublicKeyFile == "" {
-		return nil, nil
-	}
-	return readFile("JWT_PUBLIC_KEY_FILE", c.JWTPublicKeyFile)
+	b = []byte(strings.TrimRight(string(b), "\r\n"))
+	return b, refuseIf(len(b) < minSecret, "%s_FILE holds %d bytes, allowed are %d or more", name, len(b), minSecret)
 }
 
 func readFile(setting, file string) ([]byte, error) {

@@ -2,7 +2,6 @@ package config
 
 import (
 	"errors"
-	"fmt"
 	"io"
 	"log/slog"
 	"slices"
@@ -17,24 +16,19 @@ type Log struct {
 }
 
 func (c Log) validate() error {
-	var errs []error
-	if c.LogFormat != "text" && c.LogFormat != "json" {
-		errs = append(errs, fmt.Errorf("LOG_FORMAT is %q, allowed is text or json", c.LogFormat))
-	}
-	if !slices.Contains([]string{"debug", "info", "warn", "error"}, c.LogLevel) {
-		errs = append(errs, fmt.Errorf("LOG_LEVEL is %q, allowed is debug, info, warn or error", c.LogLevel))
-	}
-	return errors.Join(errs...)
+	return errors.Join(
+		refuseIf(c.LogFormat != "text" && c.LogFormat != "json", "LOG_FORMAT is %q, allowed is text or json", c.LogFormat),
+		refuseIf(!slices.Contains([]string{"debug", "info", "warn", "error"}, c.LogLevel), "LOG_LEVEL is %q, allowed is debug, info, warn or error", c.LogLevel))
 }
 
-// NewLogger returns the logger that c asks for, writing to w. Control characters
-// and bidirectional marks are escaped: records, servers and clients choose some of
-// what is logged.
+// NewLogger returns the logger that c describes. It writes to w, with control
+// characters and bidirectional marks escaped, because some of what is logged comes
+// from records, servers and clients.
 func (c Log) NewLogger(w io.Writer) *slog.Logger {
 	w = plain.Writer{To: w}
 	var level slog.Level
 	if err := level.UnmarshalText([]byte(c.LogLevel)); err != nil {
-		level = slog.LevelInfo // Validate refuses it; what fails before must be logged, too
+		level = slog.LevelInfo // Validate refuses it, but errors before that must be logged
 	}
 	o := &slog.HandlerOptions{Level: level}
 	if c.LogFormat == "json" {

@@ -10,8 +10,8 @@ import (
 	"pitwall/engine/internal/testenv"
 )
 
-// TestMain runs without the settings of whoever runs the tests: what a test does
-// not set has its default.
+// TestMain removes the settings from the environment, so that a setting which a test
+// does not set has its default.
 func TestMain(m *testing.M) {
 	for _, f := range reflect.VisibleFields(reflect.TypeFor[Config]()) {
 		if name := f.Tag.Get("env"); name != "" {
@@ -21,8 +21,8 @@ func TestMain(m *testing.M) {
 	os.Exit(testenv.Main(m))
 }
 
-// settings parses a command line as cmd/pitwall does, so that what is not given
-// has its real default.
+// settings parses a command line as cmd/pitwall does. Settings that are not given
+// have their real defaults.
 func settings(flags ...string) (Config, error) {
 	var c Config
 	k, err := kong.New(&c, kong.Name("pitwall serve"), kong.Exit(func(int) {}))

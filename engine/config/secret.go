@@ -3,15 +3,16 @@ package config
 import (
 	"log/slog"
 	"net/url"
+	"slices"
 	"strings"
 )
 
-// Secret is a setting that is not printed, whatever prints it.
+// Secret is a setting whose value is never printed.
 type Secret string
 
 const redacted = "[redacted]"
 
-// String returns a word in place of the secret, "" for none.
+// String returns a placeholder, or "" if there is no secret.
 func (s Secret) String() string {
 	if s == "" {
 		return ""
@@ -28,14 +29,14 @@ func (s Secret) LogValue() slog.Value { return slog.StringValue(s.String()) }
 // MarshalText keeps encoders from printing it.
 func (s Secret) MarshalText() ([]byte, error) { return []byte(s.String()), nil }
 
-// SecretURL is a setting that may hold a password. It prints as a URL without
-// its secrets: scheme and host, and the names of what its query says. The path
-// is shown where it names a database or a socket; that of a web address may be
-// a secret of its own.
+// SecretURL is a URL that may hold secrets. Only its scheme, its host and the names
+// of its query parameters are printed. The path is printed if it names a database or
+// a socket; the path of a web address may be a secret.
 type SecretURL string
 
-// String returns what may be shown. What is no URL, or one in which a special
-// character of a password may have ended the host early, is not shown at all.
+// String returns the part that may be printed. Nothing of an invalid URL is printed,
+// nor of one in which a special character of a password may have ended the host
+// early.
 func (s SecretURL) String() string {
 	if s == "" {
 		return ""
@@ -49,28 +50,24 @@ func (s SecretURL) String() string {
 		shown += redacted + "@"
 	}
 	shown += u.Host + shownPath(u)
-	for i, part := range strings.Split(u.RawQuery, "&") {
-		name, _, named := strings.Cut(part, "=")
-		switch {
-		case part == "":
-			continue
-		case named:
-			part = name + "=" + redacted
-		default:
-			part = redacted
-		}
-		shown += map[bool]string{true: "?", false: "&"}[i == 0] + part
+	if u.RawQuery == "" {
+		return shown
 	}
-	return shown
+	parts := strings.Split(u.RawQuery, "&")
+	for i, part := range parts {
+		name, _, named := strings.Cut(part, "=")
+		parts[i] = redacted
+		if named {
+			parts[i] = name + "=" + redacted
+		}
+	}
+	return shown + "?" + strings.Join(parts, "&")
 }
 
+// shownPath returns the path if it is that of a database or a socket, or is empty.
 func shownPath(u *url.URL) string {
 	path := u.EscapedPath()
-	switch u.Scheme {
-	case "redis", "rediss", "unix", "postgres", "postgresql":
-		return path
-	}
-	if path == "" || path == "/" {
+	if path == "" || path == "/" || slices.Contains([]string{"redis", "rediss", "unix", "postgres", "postgresql"}, u.Scheme) {
 		return path
 	}
 	return "/" + redacted

@@ -6,23 +6,23 @@ import (
 	"strings"
 )
 
-// Setting is one of the settings, as it may be shown: secrets are not in it.
+// Setting is a setting as it may be printed, with secrets redacted.
 type Setting struct {
 	Name  string `json:"name"` // of the environment variable
 	Flag  string `json:"flag"` // without its dashes
 	Value string `json:"value"`
 }
 
-// Settings lists all settings in the order of their fields, which is that of
-// --help. A field is secret by its type: Secret or SecretURL.
+// Settings lists all settings in the order of --help. Values of the types Secret and
+// SecretURL are redacted.
 func (c *Config) Settings() (list []Setting) {
 	walk(reflect.ValueOf(c).Elem(), func(f reflect.StructField, v reflect.Value) {
-		list = append(list, Setting{Name: f.Tag.Get("env"), Flag: f.Tag.Get("name"), Value: shown(v)})
+		list = append(list, Setting{Name: f.Tag.Get("env"), Flag: f.Tag.Get("name"), Value: printed(v)})
 	})
 	return list
 }
 
-// walk calls f for every field that can be set.
+// walk calls f for every setting, in the order of the fields.
 func walk(v reflect.Value, f func(reflect.StructField, reflect.Value)) {
 	for i := range v.NumField() {
 		switch field := v.Type().Field(i); {
@@ -34,8 +34,8 @@ func walk(v reflect.Value, f func(reflect.StructField, reflect.Value)) {
 	}
 }
 
-// shown is a value as one writes it in the environment.
-func shown(v reflect.Value) string {
+// printed returns a value as it is written in the environment.
+func printed(v reflect.Value) string {
 	if v.Kind() != reflect.Slice {
 		return fmt.Sprint(v.Interface())
 	}

@@ -9,10 +9,10 @@ import (
 	"testing"
 )
 
-// canary is what no output may show.
+// canary is a secret that no output may contain.
 const canary = "canary-0123456789abcdef0123456789abcdef"
 
-// plant puts the canary into every field that is secret by its type.
+// plant puts the canary into every field of a secret type.
 func plant(c *Config) (planted int) {
 	walk(reflect.ValueOf(c).Elem(), func(f reflect.StructField, v reflect.Value) {
 		switch v.Interface().(type) {
@@ -28,7 +28,7 @@ func plant(c *Config) (planted int) {
 	return planted
 }
 
-// TestSecretsAreNotPrinted prints the settings in every way there is.
+// TestSecretsAreNotPrinted prints the settings in every way.
 func TestSecretsAreNotPrinted(t *testing.T) {
 	var cfg Config
 	n := plant(&cfg)
@@ -47,13 +47,12 @@ func TestSecretsAreNotPrinted(t *testing.T) {
 			t.Errorf("%s shows a secret: %s", name, out)
 		}
 		if strings.Count(out, redacted) < n {
-			t.Errorf("%s says %d times that there is a secret, want %d times", name, strings.Count(out, redacted), n)
+			t.Errorf("%s shows %d redacted values, want %d", name, strings.Count(out, redacted), n)
 		}
 	}
 }
 
-// TestEverySecretHasItsType finds settings whose names say that they are
-// secret.
+// Settings whose names suggest a secret have a secret type.
 func TestEverySecretHasItsType(t *testing.T) {
 	walk(reflect.ValueOf(new(Config)).Elem(), func(f reflect.StructField, v reflect.Value) {
 		env := f.Tag.Get("env")

@@ -5,19 +5,18 @@ import (
 	"fmt"
 	"net"
 	"reflect"
-	"strconv"
 	"strings"
 	"time"
 )
 
-// Validate checks what the types do not say. The error joins one for each wrong
-// setting, with its name, its value and what is allowed. kong calls it after
-// parsing; engine.New does as well.
+// Validate checks everything that the types do not express. The error joins one for
+// each wrong setting, with its name, its value and what is allowed. kong calls it
+// after parsing, and engine.New calls it again.
 func (c *Config) Validate() error {
 	return errors.Join(c.validateRanges(), c.Access.validate(), c.Public.validate(), c.Streams.validate(), c.Log.validate(), c.validateRest())
 }
 
-// validateRanges checks every number against the tag range of its field, such as
+// validateRanges checks every number against the range tag of its field, such as
 // "0 to 64".
 func (c *Config) validateRanges() error {
 	var errs []error
@@ -33,34 +32,38 @@ func (c *Config) validateRanges() error {
 	return errors.Join(errs...)
 }
 
-// mustParseRange reads the tag range of a field. It panics on one that is
-// wrong, which any call of Validate finds.
+// mustParseRange reads the range tag of a field. It panics if the tag is malformed,
+// which the first call of Validate shows.
 func mustParseRange(text string) (lo, hi int64) {
-	from, to, found := strings.Cut(text, " to ")
-	lo, err := strconv.ParseInt(from, 10, 64)
-	hi, err2 := strconv.ParseInt(to, 10, 64)
-	if !found || err != nil || err2 != nil || lo > hi {
-		panic(fmt.Sprintf("the tag range:%q is none like \"0 to 64\"", text))
+	if _, err := fmt.Sscanf(text, "%d to %d", &lo, &hi); err != nil || lo > hi {
+		panic(fmt.Sprintf("the tag range:%q is not like \"0 to 64\"", text))
 	}
 	return lo, hi
 }
 
-// validateRest checks how the parts go together.
+// validateRest checks settings that depend on each other.
 func (c *Config) validateRest() error {
-	var errs []error
-	if _, err := time.Parse(time.RFC3339, c.ArchiveMinTS); err != nil {
-		errs = append(errs, fmt.Errorf("ARCHIVE_MIN_TS is %q, allowed is an RFC 3339 time", c.ArchiveMinTS))
+	_, minErr := time.Parse(time.RFC3339, c.ArchiveMinTS)
+	open := c.LiveEnabled && c.AuthMode == AuthNone && !c.AuthAllowAnonymous
+	return errors.Join(
+		refuseIf(minErr != nil, "ARCHIVE_MIN_TS is %q, allowed is an RFC 3339 time", c.ArchiveMinTS),
+		refuseIf(!c.LiveEnabled && !c.ArchiveEnabled, "LIVE_ENABLED and ARCHIVE_ENABLED are both off, allowed is one of them or both on"),
+		refuseIf(open && !c.IsLocal(), "HTTP_ADDR is %q, allowed is a loopback address unless AUTH_MODE or AUTH_ALLOW_ANONYMOUS is set: anybody could watch", c.HTTPAddr),
+		refuseIf(open && c.ProxyProtocol, "PROXY_PROTOCOL is set, which needs AUTH_MODE or AUTH_ALLOW_ANONYMOUS: anybody could watch through the proxy"))
+}
+
+// MinTS returns ARCHIVE_MIN_TS, which Validate has checked.
+func (c *Config) MinTS() time.Time {
+	t, _ := time.Parse(time.RFC3339, c.ArchiveMinTS)
+	return t
+}
+
+// refuseIf returns an error if a setting is wrong, and nil otherwise.
+func refuseIf(wrong bool, format string, args ...any) error {
+	if !wrong {
+		return nil
 	}
-	if !c.LiveEnabled && !c.ArchiveEnabled {
-		errs = append(errs, errors.New("LIVE_ENABLED and ARCHIVE_ENABLED are both off, allowed is one of them or both on"))
-	}
-	if c.LiveEnabled && c.AuthMode == AuthNone && !c.AuthAllowAnonymous && !c.IsLocal() {
-		errs = append(errs, fmt.Errorf("HTTP_ADDR is %q, allowed is a loopback address unless AUTH_MODE or AUTH_ALLOW_ANONYMOUS is set: anybody could watch", c.HTTPAddr))
-	}
-	if c.LiveEnabled && c.AuthMode == AuthNone && !c.AuthAllowAnonymous && c.ProxyProtocol {
-		errs = append(errs, errors.New("PROXY_PROTOCOL is set, which needs AUTH_MODE or AUTH_ALLOW_ANONYMOUS: through the proxy anybody could watch"))
-	}
-	return errors.Join(errs...)
+	return fmt.Errorf(format, args...)
 }
 
 // IsLocal reports whether HTTP_ADDR is a loopback address.
@@ -68,17 +71,10 @@ func (c *Config) IsLocal() bool { return isLoopback(c.HTTPAddr) }
 
 func isLoopback(addr string) bool {
 	host, _, err := net.SplitHostPort(addr)
-	if err != nil {
-		return false
-	}
-	if host == "localhost" {
-		return true
-	}
-	ip := net.ParseIP(host)
-	return ip != nil && ip.IsLoopback()
+	return err == nil && (host == "localhost" || net.ParseIP(host).IsLoopback())
 }
 
-// trimmed is a list without the spaces that may stand around its commas.
+// trimmed returns a list without the spaces around its commas.
 func trimmed(list []string) []string {
 	out := make([]string, len(list))
 	for i, s := range list {
