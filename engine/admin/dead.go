@@ -16,84 +16,67 @@ import (
 	"pitwall/engine/internal/redis"
 )
 
-// DeadSelection says which dead letters are meant.
+// DeadSelection says which dead letters to use. The zero value selects all.
 type DeadSelection struct {
 	Stream string   // only those of this stream; "" for any
-	Reason string   // only those of this reason; "" for any
-	IDs    []string // only those of these source ids, each alone or as stream/id; none for all
+	Reason string   // only those with this reason; "" for any
+	IDs    []string // only those with these source ids, each alone or as stream/id; empty for all
 }
 
-// letterName is a dead letter as it is named: of any stream where that is "".
-type letterName struct{ stream, id string }
-
-// names takes the IDs of the selection apart.
-func (s *DeadSelection) names(streams []string) ([]letterName, error) {
-	var names []letterName
-	for _, id := range s.IDs {
-		n := letterName{id: id}
-		if i := strings.LastIndexByte(id, '/'); i >= 0 {
-			n = letterName{id[:i], id[i+1:]}
-		}
-		if n.stream != "" && !slices.Contains(streams, n.stream) {
-			return nil, fmt.Errorf("%s: %q is none of TELEMETRY_STREAMS", id, n.stream)
-		}
-		names = append(names, n)
-	}
+// check refuses streams that are not in TELEMETRY_STREAMS.
+func (s *DeadSelection) check(streams []string) error {
 	if s.Stream != "" && !slices.Contains(streams, s.Stream) {
-		return nil, fmt.Errorf("--stream is %q, allowed is one of TELEMETRY_STREAMS: %s", s.Stream, strings.Join(streams, ", "))
+		return fmt.Errorf("--stream is %q, allowed is one of TELEMETRY_STREAMS: %s", s.Stream, strings.Join(streams, ", "))
 	}
-	return names, nil
+	for _, id := range s.IDs {
+		if i := strings.LastIndexByte(id, '/'); i >= 0 && !slices.Contains(streams, id[:i]) {
+			return fmt.Errorf("%s: %q is not in TELEMETRY_STREAMS", plain.Text(id), id[:i])
+		}
+	}
+	return nil
 }
 
-// names reports whether n is a name of l.
-func (n letterName) names(l *archive.DeadLetter) bool {
-	return n.id == l.ID.String() && (n.stream == "" || n.stream == l.Stream)
-}
-
-// choose returns the letters of the selection, and an error for each name that
-// none has. one says that a name must not stand for letters of several streams:
-// then nothing is chosen.
-func (s *DeadSelection) choose(letters []archive.DeadLetter, names []letterName, one bool) (chosen []archive.DeadLetter, err error) {
-	of := make([][]string, len(names)) // the streams of each name
-	for i := range letters {
-		l := &letters[i]
+// choose returns the selected letters, and an error for each source id that no
+// letter has. With unique, a source id that letters of several streams have is an
+// error, and no letter is returned.
+func (s *DeadSelection) choose(letters []archive.DeadLetter, unique bool) (chosen []archive.DeadLetter, err error) {
+	found := make([][]string, len(s.IDs)) // the streams that have each id
+	for _, l := range letters {
 		if s.Stream != "" && l.Stream != s.Stream || s.Reason != "" && l.Reason != s.Reason {
 			continue
 		}
-		named := len(names) == 0
-		for n := range names {
-			if names[n].names(l) {
-				named = true
-				of[n] = append(of[n], l.Stream)
+		selected := len(s.IDs) == 0
+		for i, id := range s.IDs {
+			if id == l.ID.String() || id == l.Stream+"/"+l.ID.String() {
+				selected = true
+				found[i] = append(found[i], l.Stream)
 			}
 		}
-		if named {
-			chosen = append(chosen, *l)
+		if selected {
+			chosen = append(chosen, l)
 		}
 	}
-	for n, streams := range of {
-		if one && len(streams) > 1 {
-			return nil, fmt.Errorf("%s is the source id of dead letters in several streams: say --stream, or name one as stream/id: %s",
-				names[n].id, strings.Join(streams, ", "))
+	for i, streams := range found {
+		id := plain.Text(s.IDs[i])
+		if unique && len(streams) > 1 {
+			return nil, fmt.Errorf("dead letters of several streams have the source id %s: add --stream, or use stream/id. The streams are %s", id, strings.Join(streams, ", "))
 		}
 		if len(streams) == 0 {
-			err = errors.Join(err, fmt.Errorf("there is no dead letter with the source id %s", plain.Text(s.IDs[n])))
+			err = errors.Join(err, fmt.Errorf("no dead letter has the source id %s", id))
 		}
 	}
 	return chosen, err
 }
 
-// eachDead calls fn with each dead letter of the selection, stream by stream.
-// A source id that is not there is an error, after the others. With one, nothing
-// is done when a source id stands for several letters.
-func eachDead(ctx context.Context, c config.Streams, s DeadSelection, log *slog.Logger, one bool, fn func(*redis.Client, *archive.DeadLetter) error) error {
-	names, err := s.names(c.StreamKeys())
-	if err != nil {
+// forEachDead calls fn for each selected dead letter, stream by stream. A source id
+// that no letter has is an error after the others are done. For unique, see choose.
+func forEachDead(ctx context.Context, c config.Streams, s DeadSelection, log *slog.Logger, unique bool, fn func(*redis.Client, *archive.DeadLetter) error) error {
+	if err := s.check(c.StreamKeys()); err != nil {
 		return err
 	}
 	url := string(c.RedisURL)
-	if url == "" {
-		url = embedded.RedisURL(c.EmbeddedRedisAddr, string(c.EmbeddedRedisPassword)) // that of a process that serves here
+	if url == "" { // the embedded Redis of a running process
+		url = embedded.RedisURL(c.EmbeddedRedisAddr, string(c.EmbeddedRedisPassword))
 	}
 	client, err := redis.Open(ctx, redis.Options{URL: url, Logger: log})
 	if err != nil {
@@ -108,7 +91,7 @@ func eachDead(ctx context.Context, c config.Streams, s DeadSelection, log *slog.
 		}
 		letters = append(letters, list...)
 	}
-	chosen, missing := s.choose(letters, names, one)
+	chosen, missing := s.choose(letters, unique)
 	for i := range chosen {
 		if err := fn(client, &chosen[i]); err != nil {
 			return err
@@ -117,10 +100,10 @@ func eachDead(ctx context.Context, c config.Streams, s DeadSelection, log *slog.
 	return missing
 }
 
-// DeadList lists dead letters on out, a line each.
+// DeadList prints one line for each selected dead letter, and their number.
 func DeadList(ctx context.Context, c config.Streams, s DeadSelection, log *slog.Logger, out io.Writer) error {
 	n := 0
-	err := eachDead(ctx, c, s, log, false, func(_ *redis.Client, l *archive.DeadLetter) error {
+	err := forEachDead(ctx, c, s, log, false, func(_ *redis.Client, l *archive.DeadLetter) error {
 		n++
 		fmt.Fprintf(out, "%s %-22s %-18s %s\n", plain.Text(l.Stream), l.ID, plain.Text(l.Reason), plain.Text(l.Error))
 		return nil
@@ -131,9 +114,9 @@ func DeadList(ctx context.Context, c config.Streams, s DeadSelection, log *slog.
 	return err
 }
 
-// DeadShow shows dead letters whole on out.
+// DeadShow prints the selected dead letters with the fields of their records.
 func DeadShow(ctx context.Context, c config.Streams, s DeadSelection, log *slog.Logger, out io.Writer) error {
-	return eachDead(ctx, c, s, log, false, func(client *redis.Client, l *archive.DeadLetter) error {
+	return forEachDead(ctx, c, s, log, false, func(client *redis.Client, l *archive.DeadLetter) error {
 		fields, err := l.Original(ctx, client)
 		if err != nil && !errors.Is(err, archive.ErrNoFields) {
 			return err
@@ -147,14 +130,16 @@ func DeadShow(ctx context.Context, c config.Streams, s DeadSelection, log *slog.
 	})
 }
 
-// DeadReplay adds the records of dead letters to their streams again. A source id
-// that stands for letters of several streams is refused.
+// DeadReplay adds the records of dead letters to their streams again and deletes the
+// letters. If letters of several streams have one of the source ids, it does nothing
+// and returns an error. A letter without fields cannot be replayed; it is an error
+// after the others are done.
 func DeadReplay(ctx context.Context, c config.Streams, s DeadSelection, log *slog.Logger, out io.Writer) error {
-	var left []error // letters that nobody can replay keep none of the others
-	err := eachDead(ctx, c, s, log, true, func(client *redis.Client, l *archive.DeadLetter) error {
+	var skipped []error
+	err := forEachDead(ctx, c, s, log, true, func(client *redis.Client, l *archive.DeadLetter) error {
 		id, err := l.Replay(ctx, client)
 		if errors.Is(err, archive.ErrNoFields) {
-			left = append(left, err)
+			skipped = append(skipped, err)
 			return nil
 		}
 		if err == nil {
@@ -162,12 +147,12 @@ func DeadReplay(ctx context.Context, c config.Streams, s DeadSelection, log *slo
 		}
 		return err
 	})
-	return errors.Join(append(left, err)...)
+	return errors.Join(append(skipped, err)...)
 }
 
-// DeadDrop deletes dead letters, as DeadReplay chooses them.
+// DeadDrop deletes dead letters. It selects them as DeadReplay does.
 func DeadDrop(ctx context.Context, c config.Streams, s DeadSelection, log *slog.Logger, out io.Writer) error {
-	return eachDead(ctx, c, s, log, true, func(client *redis.Client, l *archive.DeadLetter) error {
+	return forEachDead(ctx, c, s, log, true, func(client *redis.Client, l *archive.DeadLetter) error {
 		err := l.Drop(ctx, client)
 		if err == nil {
 			fmt.Fprintf(out, "%s %s dropped\n", plain.Text(l.Stream), l.ID)

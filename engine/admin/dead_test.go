@@ -12,17 +12,17 @@ import (
 	"pitwall/engine/internal/testenv"
 )
 
-// deadSite is a server with dead letters of the streams a and b: 1-1 in both,
-// 2-2 in b, and 3-3 in a, which has no fields.
-type deadSite struct {
+// deadLetters is a server with dead letters of the streams a and b: 1-1 in both, 2-2
+// in b, and 3-3 in a, which has no fields.
+type deadLetters struct {
 	t      *testing.T
 	redis  *testenv.RedisServer
 	config config.Streams
 }
 
-func newDeadSite(t *testing.T) *deadSite {
+func newDeadLetters(t *testing.T) *deadLetters {
 	t.Helper()
-	s := &deadSite{t: t, redis: testenv.Redis(t)}
+	s := &deadLetters{t: t, redis: testenv.Redis(t)}
 	s.config = config.Streams{RedisURL: config.SecretURL(s.redis.URL()), TelemetryStreams: []string{"a", "b"}}
 	letter := func(stream, id, reason string, fields ...string) {
 		s.redis.Do(append([]string{"XADD", stream + ":dead", "*", "reason", reason, "error", "e", "source_stream", stream, "source_id", id}, fields...)...)
@@ -34,8 +34,8 @@ func newDeadSite(t *testing.T) *deadSite {
 	return s
 }
 
-// left is how many letters a and b have, and how many records.
-func (s *deadSite) left() (counts [4]int64) {
+// counts returns the number of letters and of records of a and b.
+func (s *deadLetters) counts() (counts [4]int64) {
 	for i, key := range []string{"a:dead", "b:dead", "a", "b"} {
 		counts[i], _ = s.redis.Do("XLEN", key).(int64)
 	}
@@ -44,15 +44,14 @@ func (s *deadSite) left() (counts [4]int64) {
 
 type deadCommand = func(context.Context, config.Streams, admin.DeadSelection, *slog.Logger, io.Writer) error
 
-// TestDeadLettersOfOneIDInTwoStreams: dropping and replaying ask which one is
-// meant, and do nothing until they are told.
+// Dropping and replaying refuse an ambiguous source id and do nothing.
 func TestDeadLettersOfOneIDInTwoStreams(t *testing.T) {
 	ids := func(ids ...string) admin.DeadSelection { return admin.DeadSelection{IDs: ids} }
 	for _, tt := range []struct {
 		name string
 		do   deadCommand
-		say  admin.DeadSelection
-		err  []string // what the error names; none without
+		use  admin.DeadSelection
+		err  []string // parts of the error; nil for no error
 		left [4]int64
 	}{
 		{"drop, ambiguous", admin.DeadDrop, ids("2-2", "1-1"), []string{"1-1", "a, b", "--stream"}, [4]int64{2, 2, 0, 0}},
@@ -69,8 +68,8 @@ func TestDeadLettersOfOneIDInTwoStreams(t *testing.T) {
 		{"replay all, one of them without fields", admin.DeadReplay, admin.DeadSelection{}, []string{"3-3", "too large"}, [4]int64{1, 0, 1, 2}},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
-			s := newDeadSite(t)
-			err := tt.do(t.Context(), s.config, tt.say, slog.New(slog.DiscardHandler), io.Discard)
+			s := newDeadLetters(t)
+			err := tt.do(t.Context(), s.config, tt.use, slog.New(slog.DiscardHandler), io.Discard)
 			if (err != nil) != (tt.err != nil) {
 				t.Errorf("the error is %v", err)
 			}
@@ -79,16 +78,16 @@ func TestDeadLettersOfOneIDInTwoStreams(t *testing.T) {
 					t.Errorf("the error does not name %s: %v", word, err)
 				}
 			}
-			if got := s.left(); got != tt.left {
+			if got := s.counts(); got != tt.left {
 				t.Errorf("letters and records of a and b: %v, want %v", got, tt.left)
 			}
 		})
 	}
 }
 
-// TestDeadShowNamesTheStreams: looking does no harm, so both are shown.
+// Showing changes nothing, so an ambiguous id shows both letters.
 func TestDeadShowNamesTheStreams(t *testing.T) {
-	s := newDeadSite(t)
+	s := newDeadLetters(t)
 	var out strings.Builder
 	for _, id := range []string{"1-1", "3-3"} {
 		if err := admin.DeadShow(t.Context(), s.config, admin.DeadSelection{IDs: []string{id}}, slog.New(slog.DiscardHandler), &out); err != nil {

@@ -1,11 +1,11 @@
-// Package admin is what the commands of cmd/pitwall do without a running engine:
+// Package admin implements the commands of cmd/pitwall that need no running engine:
 // migrations, the roster, share links and tokens, dead letters, partitions. No
 // position passes through it.
 //
-// Each command is one function. It opens the database or Redis, does one thing,
-// prints what it did on out, and closes again. The commands may run beside
-// processes that serve: what they change reaches those through notifications of
-// the database.
+// Each command is one function. It opens the database or Redis, does its work,
+// prints what it did to out, and closes the connection. The commands may run while
+// other processes serve, which see the changes through notifications of the
+// database.
 //
 // # Goroutines
 //
@@ -14,7 +14,7 @@
 //
 // # Caveats
 //
-// What is printed can hold text that a record or a client chose. Values that stand
-// on a line of their own go through plain.Text here; the caller's writer has to
-// escape the rest (Plain).
+// The output may contain text from records and clients. Values that must not break
+// their line go through plain.Text here. The caller's writer must escape the rest
+// (Plain).
 package admin

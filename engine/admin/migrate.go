@@ -11,7 +11,7 @@ import (
 	"pitwall/engine/internal/db"
 )
 
-// MigrateUp brings the database up to date and says on out what was done.
+// MigrateUp applies the pending migrations and prints their names.
 func MigrateUp(ctx context.Context, c config.Database, log *slog.Logger, out io.Writer) error {
 	d, err := db.Open(ctx, c.DatabaseOptions(log))
 	if err != nil {
@@ -31,8 +31,8 @@ func MigrateUp(ctx context.Context, c config.Database, log *slog.Logger, out io.
 	return nil
 }
 
-// MigrateStatus lists the migrations on out. It returns an error when something
-// is missing from the schema.
+// MigrateStatus prints the state of each migration. It returns an error if the schema
+// is not up to date.
 func MigrateStatus(ctx context.Context, c config.Database, log *slog.Logger, out io.Writer) error {
 	d, err := db.Open(ctx, c.DatabaseOptions(log))
 	if err != nil {
@@ -41,7 +41,7 @@ func MigrateStatus(ctx context.Context, c config.Database, log *slog.Logger, out
 	defer d.Close()
 	list, err := d.Status(ctx)
 	if err != nil {
-		return fmt.Errorf("read the state of the database: %w", err)
+		return fmt.Errorf("read the state of the migrations: %w", err)
 	}
 	for _, m := range list {
 		at := "pending"
@@ -53,8 +53,8 @@ func MigrateStatus(ctx context.Context, c config.Database, log *slog.Logger, out
 	return d.CheckSchema(ctx)
 }
 
-// openReady opens a database whose schema is up to date: the embedded one is
-// migrated first, another one is refused when a migration is missing.
+// openReady opens a database whose schema is up to date. The embedded one is migrated
+// first; another one with pending migrations is an error.
 func openReady(ctx context.Context, c config.Database, log *slog.Logger) (d db.Database, err error) {
 	if d, err = db.Open(ctx, c.DatabaseOptions(log)); err != nil {
 		return nil, err

@@ -12,16 +12,16 @@ import (
 	"pitwall/engine/internal/db"
 )
 
-// openPartitions opens a database that can have partitions.
+// openPartitions opens a database that supports partitions.
 func openPartitions(ctx context.Context, c config.Database, log *slog.Logger) (db.Database, error) {
 	if c.DatabaseURL == "" {
-		return nil, errors.New("DATABASE_URL is not set, and the embedded database has no partitions: they are PostgreSQL's")
+		return nil, errors.New("DATABASE_URL is not set, and the embedded database has no partitions: they need PostgreSQL")
 	}
 	return db.Open(ctx, c.DatabaseOptions(log))
 }
 
-// EnablePartitions makes the empty table positions one of monthly partitions,
-// and says on out what was done. It makes no month as yet.
+// EnablePartitions turns the empty table positions into one with monthly partitions.
+// It creates no month yet.
 func EnablePartitions(ctx context.Context, c config.Database, log *slog.Logger, out io.Writer) error {
 	d, err := openPartitions(ctx, c, log)
 	if err != nil {
@@ -33,16 +33,16 @@ func EnablePartitions(ctx context.Context, c config.Database, log *slog.Logger, 
 		return err
 	}
 	if !done {
-		fmt.Fprintln(out, "positions is partitioned by month already")
+		fmt.Fprintln(out, "positions is already partitioned by month")
 		return nil
 	}
-	fmt.Fprintln(out, "positions is partitioned by month now; serve makes the months, or pitwall partition ensure does")
+	fmt.Fprintln(out, "positions is now partitioned by month; serve creates the months, or pitwall partition ensure does")
 	return nil
 }
 
-// EnsurePartitions makes what lacks of the month of from and the months after
-// it, as many as ahead says, and lists on out what it has made. The zero time is
-// this month, by the database's clock.
+// EnsurePartitions creates the missing partitions of the month of from and of ahead
+// months after it, and prints their names. A zero from is the current month of the
+// database's clock.
 func EnsurePartitions(ctx context.Context, c config.Database, from time.Time, ahead int, log *slog.Logger, out io.Writer) error {
 	d, err := openPartitions(ctx, c, log)
 	if err != nil {
@@ -57,10 +57,10 @@ func EnsurePartitions(ctx context.Context, c config.Database, from time.Time, ah
 	months := db.Months(from, ahead)
 	made, err := d.MakePartitions(ctx, months)
 	for _, name := range made {
-		fmt.Fprintln(out, "made", name)
+		fmt.Fprintln(out, "created", name)
 	}
 	if err == nil && len(made) == 0 {
-		fmt.Fprintf(out, "every month up to %s is there\n", months[len(months)-1].Format("2006-01"))
+		fmt.Fprintf(out, "every month up to %s exists\n", months[len(months)-1].Format("2006-01"))
 	}
 	return err
 }

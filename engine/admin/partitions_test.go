@@ -16,7 +16,7 @@ import (
 	"pitwall/engine/internal/testenv"
 )
 
-// The commands on partitions, in the order in which an operator gives them.
+// The partition commands, in the order in which an operator runs them.
 func TestPartitionCommands(t *testing.T) {
 	pg := config.Database{DatabaseURL: config.SecretURL(testenv.NewDatabase(t)), NotifyTriggers: true}
 	embedded := config.Database{DataDir: filepath.Join(t.TempDir(), "data")}
@@ -39,11 +39,11 @@ func TestPartitionCommands(t *testing.T) {
 		{"enable on an empty database", pg, admin.EnablePartitions, "", []string{"pitwall migrate"}},
 		{"migrate", pg, admin.MigrateUp, "applied 0001_tables.sql\napplied 0002_positions_faulty.sql\napplied 0003_notify.sql\napplied 0004_access.sql\napplied 0005_clocks_extras.sql\napplied 0006_notify_changes.sql\napplied 0007_roster_changes.sql\napplied 0008_links.sql\n", nil},
 		{"ensure on one table", pg, ensure(2), "", []string{"not partitioned by month", "pitwall partition enable"}},
-		{"enable", pg, admin.EnablePartitions, "positions is partitioned by month now; serve makes the months, or pitwall partition ensure does\n", nil},
-		{"enable again", pg, admin.EnablePartitions, "positions is partitioned by month already\n", nil},
-		{"ensure", pg, ensure(1), "made positions_2026_06\nmade positions_2026_07\n", nil},
-		{"ensure more", pg, ensure(2), "made positions_2026_08\n", nil},
-		{"ensure again", pg, ensure(2), "every month up to 2026-08 is there\n", nil},
+		{"enable", pg, admin.EnablePartitions, "positions is now partitioned by month; serve creates the months, or pitwall partition ensure does\n", nil},
+		{"enable again", pg, admin.EnablePartitions, "positions is already partitioned by month\n", nil},
+		{"ensure", pg, ensure(1), "created positions_2026_06\ncreated positions_2026_07\n", nil},
+		{"ensure more", pg, ensure(2), "created positions_2026_08\n", nil},
+		{"ensure again", pg, ensure(2), "every month up to 2026-08 exists\n", nil},
 		{"migrate again", pg, admin.MigrateUp, "the database is up to date\n", nil},
 	} {
 		var out bytes.Buffer
@@ -58,6 +58,6 @@ func TestPartitionCommands(t *testing.T) {
 		}
 	}
 	if _, err := os.Stat(embedded.DataDir); !os.IsNotExist(err) {
-		t.Errorf("the embedded database was made for a refusal: %v", err)
+		t.Errorf("a refused command created the embedded database: %v", err)
 	}
 }

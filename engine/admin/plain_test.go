@@ -12,12 +12,12 @@ import (
 	"pitwall/engine/internal/testenv"
 )
 
-// hostile has what a terminal obeys, C1 in both forms, a bidirectional mark and
-// the end of a line.
+// hostile holds an escape sequence, C1 characters in both forms, a bidirectional mark
+// and a line break.
 const hostile = "a\x1b[2J\x07\u009b31m\x9b31m\u202eb\nc"
 
-// unprintable returns the first character of text that a terminal may obey, but
-// for the ends of lines.
+// unprintable returns the first character that a terminal may interpret, other than
+// line breaks.
 func unprintable(text string) (rune, bool) {
 	for _, r := range text {
 		if r != '\n' && (!unicode.IsPrint(r) || r == unicode.ReplacementChar) {
@@ -27,8 +27,7 @@ func unprintable(text string) (rune, bool) {
 	return 0, false
 }
 
-// TestDeadLettersAreSafeToPrint has a letter of somebody who may write to the
-// stream of dead letters.
+// Anyone who may write to the stream of dead letters can put anything into a letter.
 func TestDeadLettersAreSafeToPrint(t *testing.T) {
 	r := testenv.Redis(t)
 	letter := []string{"XADD", "telemetry:t:dead", "*", "reason", hostile, "error", hostile, "source_stream", hostile, "source_id", "1-1",
@@ -53,7 +52,7 @@ func TestDeadLettersAreSafeToPrint(t *testing.T) {
 	}
 }
 
-// TestLogsAreSafeToRead has hostile text wherever a log line can have some.
+// Hostile text may stand anywhere in a log line.
 func TestLogsAreSafeToRead(t *testing.T) {
 	for _, format := range []string{"text", "json"} {
 		var out bytes.Buffer

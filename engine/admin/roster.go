@@ -11,9 +11,9 @@ import (
 	"pitwall/engine/internal/plain"
 )
 
-// ImportRoster reads a CSV file of event_id, entry_id, device_id and upserts
-// it in one transaction. Nothing is written if one row is bad or dryRun is
-// set.
+// ImportRoster reads a CSV file with the columns event_id, entry_id and device_id and
+// upserts its rows in one transaction. If a row is wrong, or with dryRun, it writes
+// nothing.
 func ImportRoster(ctx context.Context, c config.Database, file io.Reader, dryRun bool, log *slog.Logger, out io.Writer) error {
 	rows, err := db.ParseRosterCSV(file)
 	if err != nil {
@@ -30,7 +30,7 @@ func ImportRoster(ctx context.Context, c config.Database, file io.Reader, dryRun
 	}
 	did := "imported"
 	if dryRun {
-		did = "nothing written; this would be imported"
+		did = "nothing was written; an import would do this"
 	}
 	fmt.Fprintf(out, "%s: %s; new: %s, %s and %s; moved to another event: %s\n", did,
 		plain.Count(r.Rows, "row", "rows"), plain.Count(r.Events, "event", "events"), plain.Count(r.Entries, "entry", "entries"),

@@ -15,11 +15,11 @@ import (
 	"pitwall/engine/internal/plain"
 )
 
-// RevokeToken makes a token or a share link bad, and ends the sessions that it
-// has opened. what is the id of a link, a link, a token, or the jti of one. The
-// revocation lasts as long as what it is for could be good: that is known of a
-// link that CreateLink has made, and said by a token. For the jti of a token that
-// nobody has shown, length says it; 0 is an error then.
+// RevokeToken revokes a token or a share link, and ends the sessions that it opened.
+// what is the id of a link, a link, a token, or the jti of a token. The revocation
+// lasts until the link or the token expires. The expiry of a jti alone is unknown, so
+// length must be given, and is otherwise optional: a longer one prolongs the
+// revocation.
 func RevokeToken(ctx context.Context, c config.Database, what string, length time.Duration, log *slog.Logger, out io.Writer) error {
 	if length < 0 {
 		return fmt.Errorf("--for is %s, allowed is a positive time", length)
@@ -28,64 +28,66 @@ func RevokeToken(ctx context.Context, c config.Database, what string, length tim
 	if err != nil {
 		return err
 	}
-	id := what
 	if isToken {
-		id = shown.ID
+		what = shown.ID
 	}
 	d, err := openReady(ctx, c, log)
 	if err != nil {
 		return err
 	}
 	defer d.Close()
-	list, err := d.Tokens(ctx, id)
+	list, err := d.Tokens(ctx, what)
 	if err != nil {
 		return err
 	}
-	var known db.Token
+	known := db.Token{ID: what}
 	if len(list) > 0 {
 		known = list[0]
 	}
-	name, end, err := describe(id, known, shown, isToken, length)
+	now := time.Now()
+	end := later(known.Expires, shown.Expires)
+	if length > 0 {
+		end = later(end, now.Add(length))
+	}
+	name, err := describe(known, shown, isToken, length)
 	if err != nil {
 		return err
 	}
-	now := time.Now()
+	if !known.Link && !isToken { // of a jti alone, an earlier revocation is all that is known
+		end = later(end, known.Revoked)
+	}
 	if !end.After(now) {
-		fmt.Fprintf(out, "%s has expired at %s: there is nothing to revoke\n", name, instant(end))
+		fmt.Fprintf(out, "%s expired at %s: there is nothing to revoke\n", name, formatTime(end))
 		return nil
 	}
-	if err := d.Revoke(ctx, id, end); err != nil {
+	if err := d.Revoke(ctx, what, end); err != nil {
 		return err
 	}
 	if known.Revoked.After(now) {
-		fmt.Fprintf(out, "%s was revoked already; that is remembered until %s\n", name, instant(later(end, known.Revoked)))
-		return nil
+		fmt.Fprintf(out, "%s was revoked already; the revocation lasts until %s\n", name, formatTime(later(end, known.Revoked)))
+	} else {
+		fmt.Fprintf(out, "revoked %s; the revocation lasts until %s\n", name, formatTime(end))
 	}
-	fmt.Fprintf(out, "revoked %s; that is remembered until %s\n", name, instant(end))
 	return nil
 }
 
-// describe names what is to be revoked, and says until when that matters. length
-// prolongs it only.
-func describe(id string, known db.Token, shown access.TokenInfo, isToken bool, length time.Duration) (name string, end time.Time, err error) {
-	if length > 0 {
-		end = time.Now().Add(length)
-	}
-	end = later(end, later(known.Expires, shown.Expires))
+// describe names what is revoked. A jti that nothing is known of needs a length.
+func describe(known db.Token, shown access.TokenInfo, isToken bool, length time.Duration) (string, error) {
+	id := known.ID
 	switch {
 	case known.Link:
-		return fmt.Sprintf("the share link %s for the event %q", plain.Text(id), known.Event), end, nil
+		return fmt.Sprintf("the share link %s for the event %q", plain.Text(id), known.Event), nil
 	case shown.Event != "":
-		return fmt.Sprintf("the share link %s for the event %q, made elsewhere", plain.Text(id), shown.Event), end, nil
+		return fmt.Sprintf("the share link %s for the event %q, which is not in this database", plain.Text(id), shown.Event), nil
 	case isToken:
-		return fmt.Sprintf("the token with the jti %q of the user %q", id, shown.User), end, nil
+		return fmt.Sprintf("the token with the jti %q of the user %q", id, shown.User), nil
 	case !known.Revoked.IsZero():
-		return fmt.Sprintf("the token with the jti %q", id), later(end, known.Revoked), nil
-	case length == 0:
-		return "", end, fmt.Errorf("no share link has the id %q: give the link or token itself, "+
-			"or, for the jti of a token of your platform, --for as long as the token could be good", id)
+		return fmt.Sprintf("the token with the jti %q", id), nil
+	case length > 0:
+		return fmt.Sprintf("the jti %q, which no share link has", id), nil
 	}
-	return fmt.Sprintf("the jti %q, which no share link has", id), end, nil
+	return "", fmt.Errorf("no share link has the id %q: give the link or the token itself, "+
+		"or, for the jti of a token of your platform, --for with the longest remaining lifetime of the token", id)
 }
 
 func later(a, b time.Time) time.Time {
@@ -95,8 +97,8 @@ func later(a, b time.Time) time.Time {
 	return b
 }
 
-// ListTokens prints share links and revocations, the newest first; with all those
-// that have ended as well.
+// ListTokens prints share links and revocations, newest first. With all it includes
+// those that have ended.
 func ListTokens(ctx context.Context, c config.Database, all bool, log *slog.Logger, out io.Writer) error {
 	d, err := openReady(ctx, c, log)
 	if err != nil {
@@ -121,16 +123,17 @@ func ListTokens(ctx context.Context, c config.Database, all bool, log *slog.Logg
 		if state == "ended" && !all {
 			continue
 		}
-		event, most := "", ""
-		if t.Link {
-			if event, most = plain.Text(t.Event), "any"; t.MaxConnections > 0 {
-				most = strconv.Itoa(t.MaxConnections)
-			}
+		connections := ""
+		switch {
+		case t.MaxConnections > 0:
+			connections = strconv.Itoa(t.MaxConnections)
+		case t.Link:
+			connections = "any"
 		}
-		fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\n", plain.Text(t.ID), event, instant(later(t.Expires, t.Revoked)), most, state)
+		fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\n", plain.Text(t.ID), plain.Text(t.Event), formatTime(later(t.Expires, t.Revoked)), connections, state)
 	}
 	return w.Flush()
 }
 
-// instant is a time as the commands print it.
-func instant(t time.Time) string { return t.UTC().Format(time.RFC3339) }
+// formatTime returns a time as the commands print it.
+func formatTime(t time.Time) string { return t.UTC().Format(time.RFC3339) }

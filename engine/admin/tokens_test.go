@@ -17,8 +17,7 @@ import (
 
 const jwtSecret = "0123456789abcdef0123456789abcdef"
 
-// tokens is an embedded database with the events race and late, which has a delay,
-// and the commands on it.
+// tokens runs the commands on an embedded database with the events race and late.
 type tokens struct {
 	*testing.T
 	cfg config.Database
@@ -52,8 +51,8 @@ func (k *tokens) create(event string, ttl time.Duration) (link, id string, err e
 	return link, id, err
 }
 
-// revoke says what was said, and until when the revocation is in force.
-func (k *tokens) revoke(what, id string, length time.Duration) (said string, until time.Time, err error) {
+// revoke returns the output of the command, and the end of the revocation of id.
+func (k *tokens) revoke(what, id string, length time.Duration) (output string, until time.Time, err error) {
 	k.Helper()
 	var out bytes.Buffer
 	err = RevokeToken(k.Context(), k.cfg, what, length, slog.New(slog.DiscardHandler), &out)
@@ -69,7 +68,7 @@ func (k *tokens) revoke(what, id string, length time.Duration) (said string, unt
 	return out.String(), until, err
 }
 
-// A revocation lasts as long as what it is for, which is named.
+// A revocation lasts as long as the link or token, and the output names it.
 func TestRevocationsLastAsLongAsTheToken(t *testing.T) {
 	k := newTokens(t)
 	const years = 5 * 366 * 24 * time.Hour
@@ -79,15 +78,15 @@ func TestRevocationsLastAsLongAsTheToken(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, what := range []string{id, link, id} {
-		said, until, err := k.revoke(what, id, 0)
-		if err != nil || until.Before(end) || !strings.Contains(said, `share link `+id+` for the event "race"`) {
-			t.Errorf("revoked until %v, %v: %s", until, err, said)
+		output, until, err := k.revoke(what, id, 0)
+		if err != nil || until.Before(end) || !strings.Contains(output, `share link `+id+` for the event "race"`) {
+			t.Errorf("revoked until %v, %v: %s", until, err, output)
 		}
 	}
-	if said, _, _ := k.revoke(id, id, time.Hour); !strings.Contains(said, "revoked already") {
-		t.Errorf("again: %s", said)
+	if output, _, _ := k.revoke(id, id, time.Hour); !strings.Contains(output, "revoked already") {
+		t.Errorf("again: %s", output)
 	}
-	// A token of the platform says when it ends; --for only prolongs that.
+	// A token of the platform holds its expiry; --for can only prolong the revocation.
 	signer, err := jose.NewSigner(jose.SigningKey{Algorithm: jose.HS256, Key: []byte(jwtSecret)}, nil)
 	if err != nil {
 		t.Fatal(err)
@@ -96,24 +95,24 @@ func TestRevocationsLastAsLongAsTheToken(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if said, until, err := k.revoke(token, "42", time.Hour); err != nil || until.Before(end) || !strings.Contains(said, `"42"`) || !strings.Contains(said, `"ada"`) {
-		t.Errorf("a token: until %v, %v: %s", until, err, said)
+	if output, until, err := k.revoke(token, "42", time.Hour); err != nil || until.Before(end) || !strings.Contains(output, `"42"`) || !strings.Contains(output, `"ada"`) {
+		t.Errorf("a token: until %v, %v: %s", until, err, output)
 	}
 }
 
-// What is not known is not called revoked.
-func TestRevokingWhatIsNotKnown(t *testing.T) {
+// The jti of an unknown token is revoked only with a length.
+func TestRevokingAnUnknownID(t *testing.T) {
 	k := newTokens(t)
-	if said, until, err := k.revoke("nobody's", "nobody's", 0); err == nil || said != "" || !until.IsZero() || !strings.Contains(err.Error(), "--for") {
-		t.Errorf("an unknown id: %q, until %v, %v", said, until, err)
+	if output, until, err := k.revoke("nobody's", "nobody's", 0); err == nil || output != "" || !until.IsZero() || !strings.Contains(err.Error(), "--for") {
+		t.Errorf("an unknown id: %q, until %v, %v", output, until, err)
 	}
-	said, until, err := k.revoke("nobody's", "nobody's", 48*time.Hour)
-	if err != nil || until.Before(time.Now().Add(47*time.Hour)) || !strings.Contains(said, "which no share link has") {
-		t.Errorf("with --for: %q, until %v, %v", said, until, err)
+	output, until, err := k.revoke("nobody's", "nobody's", 48*time.Hour)
+	if err != nil || until.Before(time.Now().Add(47*time.Hour)) || !strings.Contains(output, "which no share link has") {
+		t.Errorf("with --for: %q, until %v, %v", output, until, err)
 	}
 	for _, bad := range []string{"http://x/#event=race", "http://x/#event=race&token=", "http://x/#event=race&token=a.b.c", "eyJhbGciOiJIUzUxMiJ9.eyJqdGkiOiJ4In0.AAAA"} {
-		if said, _, err := k.revoke(bad, "x", time.Hour); err == nil || said != "" {
-			t.Errorf("%s: %q, no error", bad, said)
+		if output, _, err := k.revoke(bad, "x", time.Hour); err == nil || output != "" {
+			t.Errorf("%s: %q, no error", bad, output)
 		}
 	}
 	d := k.database()
@@ -121,19 +120,19 @@ func TestRevokingWhatIsNotKnown(t *testing.T) {
 	if err := d.SaveLink(t.Context(), db.Token{ID: "past", Event: "race", Expires: time.Now().Add(-time.Hour), Created: time.Now()}); err != nil {
 		t.Fatal(err)
 	}
-	if said, until, err := k.revoke("past", "past", 0); err != nil || !until.IsZero() || !strings.Contains(said, "nothing to revoke") {
-		t.Errorf("an expired link: %q, until %v, %v", said, until, err)
+	if output, until, err := k.revoke("past", "past", 0); err != nil || !until.IsZero() || !strings.Contains(output, "nothing to revoke") {
+		t.Errorf("an expired link: %q, until %v, %v", output, until, err)
 	}
 }
 
-// A link is made for an event that is there and that links let in to.
+// A link needs an event that exists.
 func TestLinksNeedAnEvent(t *testing.T) {
 	k := newTokens(t)
 	if _, _, err := k.create("nowhere", time.Hour); err == nil || !strings.Contains(err.Error(), "nowhere") {
 		t.Errorf("no event: %v", err)
 	}
 	if _, _, err := k.create("race", time.Duration(math.MaxInt64)); err == nil {
-		t.Error("a link that ends too late to be read was made")
+		t.Error("a link with an expiry that cannot be read was created")
 	}
 	_, good, err := k.create("race", time.Hour)
 	if err != nil {
