@@ -3,47 +3,57 @@ package access
 import (
 	"context"
 	"net/http"
+	"slices"
+	"strings"
 	"time"
 )
 
-// Identity is who a connection belongs to. It does not change once it is made.
+// Identity is the user of a connection, and what their credential allows. It is not
+// changed after it was made.
 type Identity struct {
-	user           string // "" for those who may watch what is public
+	user           string // "" for users without a name
 	token          string // the id of the token (jti), for revocations
 	events         grants
-	expires        time.Time  // leeway included; zero: never
-	platform       credential // sent to the platform at each recheck; mode http only
-	event          string     // a share link: the one event it is for
-	maxConnections int        // a share link: connections at the same time; 0: any number
-	slot           *slot      // a share link: the connection's own; nil where the number has no bound
+	expires        time.Time  // with the leeway; zero: never
+	platform       credential // sent to the platform at each recheck; only in ModeHTTP
+	event          string     // of a share link: its event
+	maxConnections int        // of a share link: at the same time; 0: no limit
+	slot           *slot      // of a share link with a limit: the slot of this connection
 }
 
-// grants are the events that a token names: ids, * for all, and prefixes that
-// end in a star.
+// withSlot returns a copy of id with a slot: several connections may share id.
+func (id *Identity) withSlot(s *slot) *Identity {
+	if s == nil {
+		return id
+	}
+	own := *id
+	own.slot = s
+	return &own
+}
+
+// grants are the events that a token lists: ids, * for all, and prefixes that end
+// with *.
 type grants []string
 
-// has reports whether an event is named.
+// has reports whether an event is listed.
 func (g grants) has(event string) bool {
-	for _, e := range g {
-		if n := len(e) - 1; e == event || n >= 0 && e[n] == '*' && len(event) >= n && event[:n] == e[:n] {
-			return true
-		}
-	}
-	return false
+	return slices.ContainsFunc(g, func(entry string) bool {
+		prefix, isPrefix := strings.CutSuffix(entry, "*")
+		return entry == event || isPrefix && strings.HasPrefix(event, prefix)
+	})
 }
 
-// Anonymous lets everybody in, to watch every event, without a
-// database: for test harnesses. Its methods may be called from any
-// goroutine.
+// Anonymous lets everybody watch every event, without a database. It is for test
+// harnesses. Any goroutine may call its methods.
 type Anonymous struct{}
 
-// Authenticate returns 0.
+// Authenticate accepts every request.
 func (Anonymous) Authenticate(*http.Request) (who any, status int) { return nil, 0 }
 
-// Decide lets everybody watch everything.
+// Decide allows everything.
 func (Anonymous) Decide(any, string) (allowed bool, key string, err error) { return true, "", nil }
 
-// Ask is never needed, because Decide always decides.
+// Ask is never called, because Decide always decides.
 func (Anonymous) Ask(context.Context, any, string, bool) (allowed bool, err error) { return true, nil }
 
 // AllPublic is true.

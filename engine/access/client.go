@@ -5,26 +5,27 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"net/http"
 	"net/url"
 	"time"
 )
 
-// Bounds of what the other side may send.
+// The longest answers that are accepted.
 const (
 	maxAnswer = 64 << 10 // bytes of an answer of the platform
 	maxSet    = 1 << 20  // bytes of a key set
 )
 
-// client sends requests to one server. It follows no redirect: the credentials are
-// for the configured server only, and a login page is not an answer.
+// client sends requests to one server. It follows no redirects: the credentials are
+// only for the configured server, and a login page is not an answer.
 type client struct {
-	pool    string // part of the key under which equal requests are merged
+	pool    string // the name of the pool; equal requests are merged within a pool
 	http    *http.Client
-	queries chan struct{} // a semaphore of database queries; nil: no limit
+	queries chan struct{} // a semaphore for database queries; nil: no limit
 }
 
-// acquire waits for a database query slot. The caller must call done.
+// acquire waits until a database query may run. The caller must call done after it.
 func (c *client) acquire(ctx context.Context) (done func(), err error) {
 	if c.queries == nil {
 		return func() {}, nil
@@ -37,16 +38,16 @@ func (c *client) acquire(ctx context.Context) (done func(), err error) {
 	}
 }
 
-// clients are separate connection pools. A flood of new connections or subscribes
-// then delays no recheck, and access can be withdrawn in time.
+// clients are separate connection pools, so that a flood of new connections or
+// subscribes does not delay rechecks, which withdraw access.
 type clients struct {
 	connect   *client // authentication of new connections; key sets
 	subscribe *client // requests of connected clients: subscribe, renew
-	recheck   *client // whether sessions may stay
+	recheck   *client // rechecks of sessions
 }
 
-// newClients makes the pools. sessions is how many connections the database has;
-// subscribes use at most half of them. 0 is no limit.
+// newClients makes the pools. sessions is the number of connections to the database,
+// of which subscribes use at most half; 0 is no limit.
 func newClients(timeout time.Duration, sessions int) clients {
 	c := clients{newClient("connect", timeout, 64), newClient("subscribe", timeout, 64), newClient("recheck", timeout, 32)}
 	if sessions > 0 {
@@ -61,8 +62,8 @@ func (c *clients) close() {
 	}
 }
 
-// newClient makes a client with at most conns connections. A request takes at most
-// timeout, which includes the wait for a connection.
+// newClient makes a client with at most conns connections. timeout limits a request,
+// including the wait for a connection.
 func newClient(pool string, timeout time.Duration, conns int) *client {
 	return &client{pool: pool, http: &http.Client{
 		Timeout:       timeout,
@@ -74,22 +75,20 @@ func newClient(pool string, timeout time.Duration, conns int) *client {
 			IdleConnTimeout:        time.Minute,
 			TLSHandshakeTimeout:    timeout,
 			MaxResponseHeaderBytes: maxAnswer,
-			DisableCompression:     true, // what is small on the wire stays small
+			DisableCompression:     true, // so that a small answer cannot become a large one
 			ForceAttemptHTTP2:      true,
 		},
 	}}
 }
 
-// get sends a request. A body of more than limit bytes is an error. No error
+// get sends a GET request. An answer of more than limit bytes is an error. No error
 // contains the URL, which may hold a secret.
 func (c *client) get(ctx context.Context, address string, header http.Header, limit int64) (status int, body []byte, err error) {
 	req, err := http.NewRequestWithContext(ctx, http.MethodGet, address, nil)
 	if err != nil {
-		return 0, nil, errors.New("the URL is none")
+		return 0, nil, errors.New("invalid URL")
 	}
-	for name, values := range header {
-		req.Header[name] = values
-	}
+	maps.Copy(req.Header, header)
 	req.Header.Set("Accept", "application/json")
 	req.Header.Set("User-Agent", "pitwall")
 	res, err := c.http.Do(req)
@@ -107,7 +106,7 @@ func (c *client) get(ctx context.Context, address string, header http.Header, li
 	return res.StatusCode, body, nil
 }
 
-// withoutURL unwraps an error that quotes the URL.
+// withoutURL removes the URL from an error.
 func withoutURL(err error) error {
 	var u *url.Error
 	if errors.As(err, &u) {

@@ -11,33 +11,35 @@ import (
 	"unicode/utf8"
 )
 
-// Ways to decide who may watch an event (AUTHZ_MODE). One yes is enough.
+// Values of Options.Decide: who may watch an event (AUTHZ_MODE). One that allows is
+// enough.
 const (
-	ByPublic = "public" // marked public in the database
-	ByClaims = "claims" // named in the token, or by the platform with the id
+	ByPublic = "public" // the event is marked public in the database
+	ByClaims = "claims" // the token, or the answer of AUTH_URL, lists the event
 	BySQL    = "sql"    // a query on the database
-	ByHTTP   = "http"   // the platform is asked
+	ByHTTP   = "http"   // a request to the platform
 )
 
-// byCost is the order in which ways are tried: what costs nothing first.
+// byCost is the order in which they are tried: the cheapest first.
 var byCost = []string{ByPublic, ByClaims, BySQL, ByHTTP}
 
-// Decide reports whether who may watch an event, without waiting. If that cannot be
-// decided here, key is not "" and the caller must use Ask; its answer is the same for
-// all callers with that key. An error means that nothing allowed it and a source
-// could not be read.
+// Decide reports whether who may watch an event, without blocking. If the database or
+// the platform must be asked, key is not "", and the caller must use Ask; its answer is
+// the same for all callers with that key. An error means that nothing allowed the event
+// and the public events could not be read.
 func (g *Guard) Decide(who any, event string) (allowed bool, key string, err error) {
 	id, ok := who.(*Identity)
 	if !ok || g.valid(id, time.Now()) != nil {
 		return false, "", nil
 	}
+	lists := g.lists.current()
 	if g.AllPublic() || id.event != "" && id.event == event {
-		return !g.lists.isDelayed(event), "", nil
+		return !lists.delayed[event], "", nil
 	}
 	for _, by := range g.o.Decide {
 		switch by {
 		case ByPublic:
-			if err = g.checkFresh(); err == nil && g.lists.isPublic(event) {
+			if err = lists.checkFresh(time.Now(), g.o.Grace); err == nil && lists.isPublic(event) {
 				return true, "", nil
 			}
 		case ByClaims:
@@ -46,36 +48,33 @@ func (g *Guard) Decide(who any, event string) (allowed bool, key string, err err
 			}
 		default:
 			if isQueryable(id, event) {
-				key = strconv.Itoa(len(id.user)) + " " + id.user + event
+				return false, strconv.Itoa(len(id.user)) + " " + id.user + event, nil
 			}
 		}
-	}
-	if key != "" {
-		return false, key, nil
 	}
 	return false, "", err
 }
 
-// Ask queries the database or the platform, for at most Options.Timeout each. The
-// answer is the same for all sessions of a user. again marks the recheck of somebody
-// who already watches: it has its own connections, so that new subscribes cannot
-// delay it.
-func (g *Guard) Ask(_ context.Context, who any, event string, again bool) (allowed bool, err error) {
+// Ask queries the database and the platform, each for at most Options.Timeout. The
+// answer is the same for all sessions of a user. recheck says that the session already
+// watches the event: rechecks have their own connections, so that new subscribes cannot
+// delay them.
+func (g *Guard) Ask(_ context.Context, who any, event string, recheck bool) (allowed bool, err error) {
 	id, ok := who.(*Identity)
 	if !ok || !isQueryable(id, event) {
 		return false, nil
 	}
-	asking := g.clients.subscribe
-	if again {
-		asking = g.clients.recheck
+	via := g.clients.subscribe
+	if recheck {
+		via = g.clients.recheck
 	}
 	for _, by := range g.o.Decide {
 		switch by {
-		case ByPublic: // Decide found no yes; if the list was stale, that is not a no
+		case ByPublic: // Decide did not allow it; with a stale list that is not a denial
 			err = errors.Join(err, g.checkFresh())
 		case BySQL, ByHTTP:
-			yes, failed := g.ask(by, asking, id.user, event)
-			if yes {
+			allowed, failed := g.ask(by, via, id.user, event)
+			if allowed {
 				return true, nil
 			}
 			err = errors.Join(err, failed)
@@ -84,9 +83,9 @@ func (g *Guard) Ask(_ context.Context, who any, event string, again bool) (allow
 	return false, err
 }
 
-// isQueryable reports whether a database or a platform can know the user and the
-// event. Share links are unknown there, and PostgreSQL's text type holds neither NUL
-// nor invalid UTF-8.
+// isQueryable reports whether the database and the platform can know the user and the
+// event. They do not know share links, and PostgreSQL's type text holds neither NUL nor
+// invalid UTF-8.
 func isQueryable(id *Identity, event string) bool {
 	for _, s := range []string{id.user, event} {
 		if s == "" || strings.ContainsRune(s, 0) || !utf8.ValidString(s) {
@@ -96,38 +95,46 @@ func isQueryable(id *Identity, event string) bool {
 	return id.event == ""
 }
 
-// checkFresh is an error when the public events have not been read for too long.
-func (g *Guard) checkFresh() error { return g.lists.checkFresh(time.Now(), g.o.Grace) }
+// checkFresh returns an error if the public events could not be read for too long.
+func (g *Guard) checkFresh() error { return g.lists.current().checkFresh(time.Now(), g.o.Grace) }
 
-// AllPublic reports whether everybody may watch everything that is not delayed.
+// AllPublic reports whether everybody may watch every event without a delay.
 func (g *Guard) AllPublic() bool { return len(g.o.Decide) == 0 }
 
-// MayList reports whether an event may be shown to everybody. Options.Changed is
-// called when the result may have changed.
+// MayList reports whether everybody may know of an event. Options.Changed is called
+// when the result may have changed.
 func (g *Guard) MayList(event string) bool {
+	lists := g.lists.current()
 	if g.AllPublic() {
-		return !g.lists.isDelayed(event)
+		return !lists.delayed[event]
 	}
-	return slices.Contains(g.o.Decide, ByPublic) && g.checkFresh() == nil && g.lists.isPublic(event)
+	return slices.Contains(g.o.Decide, ByPublic) && lists.checkFresh(time.Now(), g.o.Grace) == nil && lists.isPublic(event)
 }
 
-func (g *Guard) ask(by string, asking *client, user, event string) (bool, error) {
-	return g.decisions.get(g.decisions.key(by, user, event), asking.pool, func(ctx context.Context) (yes bool, keep time.Duration, err error) {
+// ask returns the answer of BySQL or ByHTTP, which may be cached.
+func (g *Guard) ask(by string, via *client, user, event string) (bool, error) {
+	return g.decisions.get(g.decisions.key(by, user, event), via.pool, func(ctx context.Context) (allowed bool, ttl time.Duration, err error) {
 		if by == BySQL {
-			var done func()
-			if done, err = asking.acquire(ctx); err == nil {
-				yes, err = g.o.Store.MayWatch(ctx, g.o.SQL, user, event)
-				done()
-			}
+			allowed, err = g.query(ctx, via, user, event)
 		} else {
-			yes, err = g.authz.allowed(ctx, asking, user, event)
+			allowed, err = g.authz.isAllowed(ctx, via, user, event)
 		}
-		if err != nil {
+		switch {
+		case err != nil:
 			return false, 0, fmt.Errorf("authorise by %s: %w", by, err)
+		case allowed:
+			return true, g.o.Cache, nil
 		}
-		if !yes {
-			return false, min(g.o.Cache, denialTTL), nil
-		}
-		return true, g.o.Cache, nil
+		return false, min(g.o.Cache, denialTTL), nil
 	})
+}
+
+// query runs AUTHZ_SQL when the pool has a connection for it.
+func (g *Guard) query(ctx context.Context, via *client, user, event string) (bool, error) {
+	done, err := via.acquire(ctx)
+	if err != nil {
+		return false, err
+	}
+	defer done()
+	return g.o.Store.MayWatch(ctx, g.o.SQL, user, event)
 }

@@ -17,15 +17,14 @@ import (
 	"pitwall/engine/internal/pace"
 )
 
-// Ways to know who connects (AUTH_MODE).
+// Values of Options.Mode: how clients are authenticated (AUTH_MODE).
 const (
 	ModeNone = "none"
 	ModeJWT  = "jwt"
 	ModeHTTP = "http"
 )
 
-// Channel is the notification channel of the database for changes of access
-// (contract 2).
+// Channel is the database's notification channel for changes of access (contract 2).
 const Channel = "pitwall_access"
 
 // Options are what a Guard needs. Times must be positive.
@@ -33,30 +32,31 @@ type Options struct {
 	Mode        string // ModeNone, ModeJWT or ModeHTTP
 	JWT         JWTOptions
 	TokenCookie string   // cookie that may hold the token; "": none
-	URL         string   // ModeHTTP: who is this?
-	Cookies     []string // ModeHTTP: cookies that are forwarded
-	Decide      []string // By…; none: everybody may watch everything
-	DecideURL   string   // ByHTTP
+	URL         string   // ModeHTTP: requested to authenticate a client
+	Cookies     []string // ModeHTTP: cookies that are forwarded to URL
+	Decide      []string // By…; empty: everybody may watch everything
+	DecideURL   string   // ByHTTP: requested to authorise a subscribe
 	SQL         string   // BySQL; "": membership in pitwall_members
-	LinkSecret  []byte   // of share links; none: there are no links
+	LinkSecret  []byte   // of share links; empty: there are none
 
-	Timeout time.Duration // of one question to the platform, the keys' server or the database
-	Cache   time.Duration // how long a yes is kept
-	Refresh time.Duration // of the lists
-	Grace   time.Duration // how long public events are good without the database
+	Timeout time.Duration // of one request to the platform, the server of the keys or the database
+	Cache   time.Duration // how long an answer that allows is cached
+	Refresh time.Duration // interval at which the lists are read
+	Grace   time.Duration // how long the public events stay in force if they cannot be read
 
 	Store    Store
-	Sessions int    // connections of Store; what clients want takes half of them at most. 0: any number
+	Sessions int    // connections of Store, of which subscribes use at most half; 0: no limit
 	Slots    Slots  // may be nil without LinkSecret
-	Changed  func() // called when sessions must be asked about again; it must not block
+	Changed  func() // called when sessions must be checked again; it must not block
 	Logger   *slog.Logger
 	Metrics  *metrics.Set
 }
 
-// authenticator identifies a user by a credential. It returns errRefused for unknown
-// ones, and any other error if it cannot tell.
+// authenticator identifies the user of a credential. It returns errRefused for an
+// invalid one, and another error if it cannot check it. via sends the requests to the
+// platform.
 type authenticator interface {
-	authenticate(ctx context.Context, by *client, c credential) (*Identity, error)
+	authenticate(ctx context.Context, via *client, c credential) (*Identity, error)
 }
 
 // Guard decides who may connect and who may watch.
@@ -71,16 +71,16 @@ type Guard struct {
 	lists      *lists
 	authz      *platformAuthz
 	identities *cache[*Identity]
-	verified   *cache[*Identity] // tokens with a good signature
+	verified   *cache[*Identity] // tokens with a valid signature
 	decisions  *cache[bool]
 	faultLog   pace.LogLimiter
-	delayed    []string // delayed events, as last logged; belongs to the goroutine that refreshes
-	quit       context.CancelFunc
-	refreshNow chan struct{}
+	delayed    []string           // delayed events, as last logged; belongs to the goroutine of refresh
+	quit       context.CancelFunc // cancels all requests
+	refreshNow chan struct{}      // holds a value while a notification waits for its refresh
 }
 
-// New makes a Guard; its error names the setting that is wrong. Open must
-// follow, then Run.
+// New makes a Guard. The error names the setting that is wrong. Call Open next, and
+// then Run.
 func New(o Options) (*Guard, error) {
 	life, quit := context.WithCancel(context.Background())
 	g := &Guard{
@@ -94,13 +94,10 @@ func New(o Options) (*Guard, error) {
 	if err := g.setMode(); err != nil {
 		return nil, err
 	}
-	for _, by := range o.Decide {
-		if by != ByHTTP {
-			continue
-		}
+	if slices.Contains(o.Decide, ByHTTP) {
 		u, err := url.Parse(o.DecideURL)
-		if err = errors.Join(err, endpoint.Check(o.DecideURL, false)); err != nil {
-			return nil, errors.New("AUTHZ_URL is no http or https URL")
+		if err != nil || endpoint.Check(o.DecideURL, false) != nil {
+			return nil, errors.New("AUTHZ_URL is not an http or https URL")
 		}
 		g.authz = &platformAuthz{url: u}
 	}
@@ -115,7 +112,8 @@ func New(o Options) (*Guard, error) {
 	return g, nil
 }
 
-func (g *Guard) setMode() error {
+// setMode makes the authenticator of the mode.
+func (g *Guard) setMode() (err error) {
 	switch g.o.Mode {
 	case ModeNone:
 	case ModeJWT:
@@ -125,24 +123,21 @@ func (g *Guard) setMode() error {
 			}
 			g.set = newKeySet(g.o.JWT.KeySetURL, g.clients.connect, g.o.JWT.Refresh, g.o.Logger, g.verified.flush)
 		}
-		v, err := newVerifier(g.o.JWT, g.set)
-		if err != nil {
+		if g.auth, err = newVerifier(g.o.JWT, g.set); err != nil {
 			return err
 		}
-		g.auth = v
 	case ModeHTTP:
 		if err := endpoint.Check(g.o.URL, false); err != nil {
 			return fmt.Errorf("AUTH_URL is %w", err)
 		}
-		g.auth = &platformAuth{url: g.o.URL, cache: g.identities, keep: g.o.Cache}
+		g.auth = &platformAuth{url: g.o.URL, cache: g.identities, ttl: g.o.Cache}
 	default:
 		return fmt.Errorf("AUTH_MODE is %q, allowed are none, jwt and http", g.o.Mode)
 	}
 	return nil
 }
 
-// Open reads what decisions are made with: keys, lists, and whether the query
-// can be asked.
+// Open fetches the keys, reads the lists, and checks the query of AUTHZ_SQL.
 func (g *Guard) Open(ctx context.Context) error {
 	if g.set != nil {
 		if err := g.set.fetch(ctx); err != nil {
@@ -152,21 +147,20 @@ func (g *Guard) Open(ctx context.Context) error {
 	if _, err := g.refresh(ctx); err != nil {
 		return err
 	}
-	for _, by := range g.o.Decide {
-		if by != BySQL {
-			continue
-		}
-		if err := g.o.Store.CheckQuery(ctx, g.o.SQL); err != nil {
-			return fmt.Errorf("check the query of AUTHZ_SQL: %w", err)
-		}
-		if _, err := g.o.Store.MayWatch(ctx, g.o.SQL, "", ""); err != nil {
-			return fmt.Errorf("ask the query of AUTHZ_SQL: %w", err)
-		}
+	if !slices.Contains(g.o.Decide, BySQL) {
+		return nil
+	}
+	err := g.o.Store.CheckQuery(ctx, g.o.SQL)
+	if err == nil {
+		_, err = g.o.Store.MayWatch(ctx, g.o.SQL, "", "")
+	}
+	if err != nil {
+		return fmt.Errorf("check the query of AUTHZ_SQL: %w", err)
 	}
 	return nil
 }
 
-// Run keeps keys and lists fresh until ctx ends.
+// Run refreshes the keys and the lists until ctx ends.
 func (g *Guard) Run(ctx context.Context) error {
 	defer g.clients.close()
 	defer g.quit()
@@ -177,26 +171,28 @@ func (g *Guard) Run(ctx context.Context) error {
 	if g.slots != nil {
 		own.Go(func() { g.slots.run(ctx) })
 	}
-	own.Go(func() { g.listen(ctx) })
-	g.watch(ctx)
+	own.Go(func() { g.followNotifications(ctx) })
+	g.refreshLoop(ctx)
 	own.Wait()
 	return nil
 }
 
-// Tokens reports whether anybody can be known by a token.
+// Tokens reports whether any client can authenticate, with a token or otherwise.
 func (g *Guard) Tokens() bool { return g.auth != nil || g.links != nil }
 
-// Close cancels the requests under way. Later ones fail, so nobody is admitted after
-// it.
+// Close cancels the requests in progress. Later ones fail, so that no client is
+// accepted any more.
 func (g *Guard) Close() { g.quit() }
 
-// Authenticate identifies the sender of a request: 0 and an *Identity, 401 for every
-// credential that is not valid, 429 for a share link whose connections are all taken,
-// 503 if the platform or Redis cannot be asked.
+// Authenticate identifies the client of a request. It returns an *Identity and 0, or
+// 401 for an invalid credential, 429 for a share link whose connections are all taken,
+// and 503 if the platform or Redis does not answer.
 func (g *Guard) Authenticate(r *http.Request) (who any, status int) {
 	id, err := g.identify(r)
 	if err == nil && id.maxConnections > 0 {
-		id, err = g.takeSlot(r.Context(), id)
+		var s *slot
+		s, err = g.slots.take(r.Context(), id.token, id.maxConnections)
+		id = id.withSlot(s)
 	}
 	switch {
 	case err == nil:
@@ -210,41 +206,39 @@ func (g *Guard) Authenticate(r *http.Request) (who any, status int) {
 		g.meters.linkFull.Inc()
 		return nil, http.StatusTooManyRequests
 	}
-	g.logFault("nobody can be let in", err)
+	g.logFault("clients cannot be authenticated", err)
 	return nil, http.StatusServiceUnavailable
 }
 
-// errLinkFull: a link has as many connections as it may.
-var errLinkFull = errors.New("all connections of the link are taken")
-
+// identify returns the identity of the client of a request.
 func (g *Guard) identify(r *http.Request) (*Identity, error) {
 	if !g.Tokens() {
-		return &Identity{}, nil // whatever the request shows
+		return &Identity{}, nil // credentials are ignored
 	}
 	c, ok := credentialOf(r, g.o.TokenCookie, g.o.Cookies)
 	if !ok {
-		return nil, refused(reasonUnreadable, "two Authorization headers, or more than is looked at")
+		return nil, refused(reasonUnreadable, "several Authorization headers, or a credential that is too long")
 	}
 	return g.resolve(r.Context(), g.clients.connect, c)
 }
 
-// resolve returns who a credential belongs to. by is the client that asks the
-// platform, where that is needed.
-func (g *Guard) resolve(ctx context.Context, by *client, c credential) (id *Identity, err error) {
+// resolve returns the identity of a credential. via sends the request to the platform,
+// if one is needed.
+func (g *Guard) resolve(ctx context.Context, via *client, c credential) (id *Identity, err error) {
 	switch {
 	case !c.fitsHeader():
-		return nil, refused(reasonUnreadable, "a token or cookie with characters that no header may have, or too long")
-	case g.auth == nil && (g.links == nil || !isLink(c.token)):
-		return &Identity{}, nil
-	case g.o.Mode != ModeHTTP && c.token != "" || g.links != nil && isLink(c.token):
+		return nil, refused(reasonUnreadable, "a token or cookie that is too long, or has characters that no header may have")
+	case g.o.Mode == ModeJWT && c.token != "", g.isLink(c):
 		id, err = g.verifyCached(c.token, func(ctx context.Context) (*Identity, error) {
-			if g.links != nil && isLink(c.token) {
+			if g.isLink(c) {
 				return g.links.authenticate(ctx, c)
 			}
-			return g.auth.authenticate(ctx, by, c)
+			return g.auth.authenticate(ctx, via, c)
 		})
+	case g.auth == nil:
+		return &Identity{}, nil
 	default:
-		id, err = g.auth.authenticate(ctx, by, c)
+		id, err = g.auth.authenticate(ctx, via, c)
 	}
 	if err == nil {
 		err = g.valid(id, time.Now())
@@ -255,26 +249,15 @@ func (g *Guard) resolve(ctx context.Context, by *client, c credential) (id *Iden
 	return id, nil
 }
 
-// takeSlot takes one of the connection slots of a link.
-func (g *Guard) takeSlot(ctx context.Context, id *Identity) (*Identity, error) {
-	taken, err := g.slots.take(ctx, id.token, id.maxConnections)
-	if err != nil {
-		return nil, err
-	}
-	if taken == nil {
-		return nil, errLinkFull
-	}
-	own := *id // id is shared by all connections of the link
-	own.slot = taken
-	return &own, nil
-}
+// isLink reports whether a credential is that of a share link, if there are any.
+func (g *Guard) isLink(c credential) bool { return g.links != nil && isLink(c.token) }
 
-// valid returns errRefused if a session has expired or was revoked.
+// valid returns errRefused if an identity has expired or was revoked.
 func (g *Guard) valid(id *Identity, now time.Time) error {
 	switch {
 	case !id.expires.IsZero() && !id.expires.After(now):
 		return refused(reasonExpired, "")
-	case g.lists.isRevoked(id.token):
+	case id.token != "" && g.lists.current().revoked[id.token]:
 		return refused(reasonRevoked, "")
 	}
 	return nil

@@ -100,7 +100,7 @@ func TestPublicEventsGoStale(t *testing.T) {
 	if !mayWatch(t, g, &Identity{}, "open") || !g.MayList("open") || g.MayList("shut") {
 		t.Error("with fresh lists, open is not public, or another event is")
 	}
-	g.lists.readAt = time.Now().Add(-2 * time.Hour)
+	g.lists.set.readAt = time.Now().Add(-2 * time.Hour)
 	if yes, err := authorize(t, g, &Identity{}, "open"); yes || err == nil {
 		t.Errorf("with stale lists: got %v, %v; want false and an error", yes, err)
 	}

@@ -10,7 +10,7 @@ import (
 	"github.com/go-jose/go-jose/v4/jwt"
 )
 
-// TokenInfo is what a token says of itself. Nobody has checked its signature.
+// TokenInfo holds claims of a token whose signature was not verified.
 type TokenInfo struct {
 	ID      string
 	User    string
@@ -18,16 +18,16 @@ type TokenInfo struct {
 	Expires time.Time
 }
 
-// ReadToken reads a token, or the link that has one in its fragment, without a
-// look at the signature: for those who revoke it, who lose nothing by one that is
-// forged. isToken is false for what is neither, such as an id. The error says why
-// a token cannot be revoked, and has nothing of it.
+// ReadToken reads a token, or a link with a token in its fragment, without verifying
+// the signature. It is for revocations: revoking a forged token does no harm. isToken
+// is false for any other text, such as an id. The error says why a token cannot be
+// revoked, and contains nothing of it.
 func ReadToken(text string) (info TokenInfo, isToken bool, err error) {
 	_, fragment, link := strings.Cut(text, "#")
 	if link {
 		q, err := url.ParseQuery(fragment)
 		if err != nil || q.Get("token") == "" {
-			return info, false, errors.New("a link without a token")
+			return info, false, errors.New("the link has no token")
 		}
 		text = q.Get("token")
 	} else if strings.Count(text, ".") != 2 {
@@ -35,7 +35,7 @@ func ReadToken(text string) (info TokenInfo, isToken bool, err error) {
 	}
 	t, err := jwt.ParseSigned(text, []jose.SignatureAlgorithm{jose.HS256, jose.RS256, jose.ES256, jose.EdDSA})
 	switch {
-	case err != nil && (link || strings.HasPrefix(text, "eyJ")): // {" of a header
+	case err != nil && (link || strings.HasPrefix(text, "eyJ")): // the beginning of a JSON header in base64
 		return info, true, errors.New("the token cannot be read")
 	case err != nil:
 		return info, false, nil // an id may have dots
@@ -44,13 +44,13 @@ func ReadToken(text string) (info TokenInfo, isToken bool, err error) {
 	if err := t.UnsafeClaimsWithoutVerification(&cl); err != nil {
 		return info, true, errors.New("the claims of the token cannot be read")
 	}
-	id, named := readName(cl.ID)
-	user, _ := readName(cl.Subject)
+	id, named := readOptionalID(cl.ID)
+	user, _ := readOptionalID(cl.Subject)
 	switch {
 	case !named || id == "":
-		return info, true, errors.New("the token has no jti, by which it could be revoked")
+		return info, true, errors.New("the token has no jti, which is needed to revoke it")
 	case cl.Expiry == nil:
-		return info, true, errors.New("the token has no exp: it is not good in any case")
+		return info, true, errors.New("the token has no exp, so it is invalid anyway")
 	}
 	info = TokenInfo{ID: id, User: user, Expires: cl.Expiry.Time()}
 	var shared linkClaims

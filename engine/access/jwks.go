@@ -5,39 +5,40 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
-	"math/rand/v2"
 	"net/http"
 	"sync"
 	"time"
 
 	"golang.org/x/sync/singleflight"
+
+	"pitwall/engine/internal/pace"
 )
 
-// A token with an unknown key id causes a fetch. Anybody can make up key ids, so a
-// token bucket limits these fetches: fetchBurst at once, then one per fetchInterval.
+// A token with an unknown key id causes a fetch. Anybody can invent key ids, so a token
+// bucket limits these fetches: fetchBurst at once, then one per fetchInterval.
 const (
 	fetchBurst    = 5
 	fetchInterval = 10 * time.Second
 )
 
-// fetchRetry is the pause after a refresh that failed.
+// fetchRetry is the pause after a failed refresh.
 const fetchRetry = 15 * time.Second
 
-// keySet is a JWKS. It is fetched at start, at intervals, and when a token names an
-// unknown key. If a fetch fails, the last keys stay in force.
+// keySet is a JWKS. It is fetched at start, at an interval, and when a token names an
+// unknown key. After a failed fetch the last keys stay in force.
 type keySet struct {
 	url    string
 	client *client
 	every  time.Duration
 	log    *slog.Logger
-	// changed is called when other keys are in force. It must not block.
+	// changed is called after the keys have changed. It must not block.
 	changed func()
 	flight  singleflight.Group
 
 	mu       sync.RWMutex
 	keys     []key
-	body     []byte  // they were read from
-	fetches  float64 // fetches that unknown key ids may still cause
+	body     []byte  // the answer that keys was parsed from
+	fetches  float64 // fill of the token bucket
 	refilled time.Time
 }
 
@@ -45,18 +46,18 @@ func newKeySet(url string, c *client, every time.Duration, log *slog.Logger, cha
 	return &keySet{url: url, client: c, every: every, log: log, changed: changed, fetches: fetchBurst}
 }
 
-// current returns the keys in force. They are not to be changed.
+// current returns the keys in force. The caller must not change them.
 func (s *keySet) current() []key {
 	s.mu.RLock()
 	defer s.mu.RUnlock()
 	return s.keys
 }
 
-// fetch gets the set and puts it in force.
+// fetch fetches the set and puts its keys in force.
 func (s *keySet) fetch(ctx context.Context) error {
 	status, body, err := s.client.get(ctx, s.url, nil, maxSet)
 	if err == nil && status != http.StatusOK {
-		err = fmt.Errorf("the server answers %d", status)
+		err = fmt.Errorf("the server answered %d", status)
 	}
 	if err != nil {
 		return fmt.Errorf("fetch the keys of JWKS_URL: %w", err)
@@ -70,19 +71,19 @@ func (s *keySet) fetch(ctx context.Context) error {
 	s.keys, s.body = keys, body
 	s.mu.Unlock()
 	if !same {
-		s.changed() // after the keys are in force: what is verified from then on is by them
+		s.changed()
 	}
 	return nil
 }
 
-// refetch fetches the set for a key id that it lacks, unless the limit is reached,
+// refetch fetches the set because of an unknown key id, unless the limit is reached,
 // and returns the keys in force. Concurrent callers share one fetch.
 func (s *keySet) refetch(ctx context.Context) []key {
 	_, err, _ := s.flight.Do("", func() (any, error) {
 		if !s.allowFetch(time.Now()) {
 			return nil, nil
 		}
-		return nil, s.fetch(context.WithoutCancel(ctx)) // others wait for it too
+		return nil, s.fetch(context.WithoutCancel(ctx)) // other callers wait for it too
 	})
 	if err != nil {
 		s.log.Warn("a token names an unknown key, and the keys could not be fetched", "error", err)
@@ -104,31 +105,14 @@ func (s *keySet) allowFetch(now time.Time) bool {
 	return true
 }
 
-// run refreshes the set until ctx ends.
+// run refreshes the set at the interval until ctx ends.
 func (s *keySet) run(ctx context.Context) {
-	timer := time.NewTimer(spread(s.every))
-	defer timer.Stop()
-	for {
-		select {
-		case <-ctx.Done():
-			return
-		case <-timer.C:
-		}
-		pause := spread(s.every)
+	pause := s.every
+	for pace.Sleep(ctx, pace.Jitter(pause)) == nil {
+		pause = s.every
 		if err := s.fetch(ctx); err != nil && ctx.Err() == nil {
-			s.log.Warn("the keys could not be refreshed; those before are kept", "error", err)
-			pause = min(pause, spread(fetchRetry))
+			s.log.Warn("the keys of JWKS_URL could not be refreshed; the last ones stay in force", "error", err)
+			pause = min(s.every, fetchRetry)
 		}
-		timer.Reset(pause)
 	}
-}
-
-// spread varies an interval by a tenth, so that instances do not all fetch at the
-// same time.
-func spread(d time.Duration) time.Duration {
-	tenth := d / 10
-	if tenth <= 0 {
-		return d
-	}
-	return d - tenth + rand.N(2*tenth)
 }

@@ -15,29 +15,29 @@ import (
 	"github.com/go-jose/go-jose/v4/jwt"
 )
 
-// JWTOptions say which tokens are good. At least one of Secret, Keys and
-// KeySetURL is needed.
+// JWTOptions say which tokens are valid. ModeJWT needs at least one of Secret, Keys and
+// KeySetURL.
 type JWTOptions struct {
 	Secret    []byte        // for HS256, 32 bytes or more
-	Keys      []byte        // a file of public keys: PEM or JWKS
-	KeySetURL string        // a JWKS, over https or on loopback
-	Refresh   time.Duration // of the JWKS
-	Issuer    string        // wanted in iss; "": any
-	Audience  string        // wanted in aud; "": any
-	Leeway    time.Duration // for exp, nbf and iat
+	Keys      []byte        // the content of a file of public keys, PEM or JWKS
+	KeySetURL string        // of a JWKS, over https or on loopback
+	Refresh   time.Duration // interval at which the JWKS is fetched
+	Issuer    string        // required value of iss; "": any
+	Audience  string        // required value of aud; "": any
+	Leeway    time.Duration // tolerated difference between clocks, for exp, nbf and iat
 }
 
 // verifier checks JSON Web Tokens (RFC 7519).
 type verifier struct {
-	o      JWTOptions
-	fixed  []key
-	set    *keySet // nil for none
+	leeway time.Duration
+	static []key   // from Secret and Keys
+	set    *keySet // from KeySetURL; nil for none
 	algs   []jose.SignatureAlgorithm
 	expect jwt.Expected
 }
 
 func newVerifier(o JWTOptions, set *keySet) (*verifier, error) {
-	v := &verifier{o: o, set: set, expect: jwt.Expected{Issuer: o.Issuer}}
+	v := &verifier{leeway: o.Leeway, set: set, expect: jwt.Expected{Issuer: o.Issuer}}
 	if o.Audience != "" {
 		v.expect.AnyAudience = jwt.Audience{o.Audience}
 	}
@@ -45,34 +45,30 @@ func newVerifier(o JWTOptions, set *keySet) (*verifier, error) {
 		if len(o.Secret) < minSecret {
 			return nil, fmt.Errorf("JWT_SECRET has %d bytes, allowed are %d or more", len(o.Secret), minSecret)
 		}
-		v.fixed = append(v.fixed, key{alg: jose.HS256, pub: o.Secret})
+		v.static = append(v.static, key{alg: jose.HS256, pub: o.Secret})
 	}
 	if len(o.Keys) > 0 {
 		keys, err := ParseKeys(o.Keys)
 		if err != nil {
 			return nil, fmt.Errorf("JWT_PUBLIC_KEY_FILE holds %w", err)
 		}
-		v.fixed = append(v.fixed, keys...)
+		v.static = append(v.static, keys...)
 	}
-	if len(v.fixed) == 0 && set == nil {
+	if len(v.static) == 0 && set == nil {
 		return nil, errors.New("AUTH_MODE is jwt, which needs JWT_SECRET, JWT_PUBLIC_KEY_FILE or JWKS_URL")
 	}
-	for _, k := range v.fixed {
-		if !slices.Contains(v.algs, k.alg) {
-			v.algs = append(v.algs, k.alg)
-		}
+	for _, k := range v.static {
+		v.algs = append(v.algs, k.alg)
 	}
 	if set != nil {
-		for _, alg := range []jose.SignatureAlgorithm{jose.RS256, jose.ES256, jose.EdDSA} {
-			if !slices.Contains(v.algs, alg) {
-				v.algs = append(v.algs, alg)
-			}
-		}
+		v.algs = append(v.algs, jose.RS256, jose.ES256, jose.EdDSA)
 	}
+	slices.Sort(v.algs)
+	v.algs = slices.Compact(v.algs)
 	return v, nil
 }
 
-// claims are those that are read of a token. Ids may be numbers, as in events.
+// claims are the claims of a token. sub, jti and events may hold numbers.
 type claims struct {
 	jwt.Claims
 	Subject json.RawMessage `json:"sub"`
@@ -80,7 +76,7 @@ type claims struct {
 	Events  json.RawMessage `json:"events"`
 }
 
-// authenticate returns who a token is for, or errRefused.
+// authenticate returns the user of a token, or errRefused.
 func (v *verifier) authenticate(ctx context.Context, _ *client, c credential) (*Identity, error) {
 	if c.token == "" {
 		return nil, refused(reasonNone, "")
@@ -93,16 +89,16 @@ func (v *verifier) authenticate(ctx context.Context, _ *client, c credential) (*
 	if err != nil {
 		return nil, err
 	}
-	return cl.identity(v.expect, v.o.Leeway, time.Now())
+	return cl.identity(v.expect, v.leeway, time.Now())
 }
 
-// verify returns the payload of a token whose signature is good.
+// verify returns the payload of a token if its signature is valid.
 func (v *verifier) verify(ctx context.Context, token string) (payload json.RawMessage, err error) {
 	t, err := jwt.ParseSigned(token, v.algs)
 	if err != nil || len(t.Headers) != 1 {
-		return nil, refused(reasonMalformed, "no JWT, or signed by an algorithm that no key is for")
+		return nil, refused(reasonMalformed, "not a JWT, or signed with an algorithm for which there is no key")
 	}
-	payload, known := verifyWithAny(t, v.fixed)
+	payload, known := verifyWithAny(t, v.static)
 	if payload == nil && v.set != nil && !(known && t.Headers[0].KeyID == "") {
 		payload, known = verifyWithAny(t, v.set.current())
 		if payload == nil && !known {
@@ -113,14 +109,14 @@ func (v *verifier) verify(ctx context.Context, token string) (payload json.RawMe
 	case payload != nil:
 		return payload, nil
 	case !known:
-		return nil, refused(reasonKey, "no key has the token's kid, or is for its algorithm")
+		return nil, refused(reasonKey, "no key has the kid and the algorithm of the token")
 	}
 	return nil, refused(reasonSignature, "")
 }
 
-// verifyWithAny verifies a token with the keys that fit its header: of its algorithm,
-// and of its key id if both have one. known is false when none fits; payload is
-// nil unless the signature is good.
+// verifyWithAny verifies a token with the keys that match its header: keys for its
+// algorithm, and with its key id if both have one. known is false if no key matches.
+// payload is nil unless the signature is valid.
 func verifyWithAny(t *jwt.JSONWebToken, keys []key) (payload json.RawMessage, known bool) {
 	h := t.Headers[0]
 	for _, k := range keys {
@@ -135,7 +131,7 @@ func verifyWithAny(t *jwt.JSONWebToken, keys []key) (payload json.RawMessage, kn
 	return nil, known
 }
 
-// signedPayload returns the payload of a token that key has signed, or nil.
+// signedPayload returns the payload of a token, or nil if key did not sign it.
 func signedPayload(t *jwt.JSONWebToken, key any) (payload json.RawMessage) {
 	limitVerification(func() {
 		if t.Claims(key, &payload) != nil {
@@ -145,7 +141,7 @@ func signedPayload(t *jwt.JSONWebToken, key any) (payload json.RawMessage) {
 	return payload
 }
 
-// readClaims reads a payload. Names are compared byte for byte.
+// readClaims parses a payload. Names are compared byte for byte.
 func readClaims(payload json.RawMessage) (*claims, error) {
 	var c claims
 	if err := strict.Unmarshal(payload, &c); err != nil {
@@ -154,10 +150,10 @@ func readClaims(payload json.RawMessage) (*claims, error) {
 	return &c, nil
 }
 
-// identity checks the claims and says who they are about.
+// identity checks the claims and returns the user.
 func (c *claims) identity(expect jwt.Expected, leeway time.Duration, now time.Time) (*Identity, error) {
-	if c.Expiry == nil || *c.Expiry <= 0 || int64(*c.Expiry) > lastExpiry {
-		return nil, refused(reasonClaims, "exp is missing, or no time")
+	if c.Expiry == nil || *c.Expiry <= 0 || int64(*c.Expiry) > maxExpiry {
+		return nil, refused(reasonClaims, "exp is missing or not a time")
 	}
 	if err := c.ValidateWithLeeway(expect.WithTime(now), leeway); err != nil {
 		return nil, invalid(err)
@@ -166,13 +162,10 @@ func (c *claims) identity(expect jwt.Expected, leeway time.Duration, now time.Ti
 	if !expires.After(now) {
 		return nil, refused(reasonExpired, "")
 	}
-	user, ok := readName(c.Subject)
-	if !ok {
-		return nil, refused(reasonClaims, "sub is neither text nor a whole number, or too long")
-	}
-	token, ok := readName(c.ID)
-	if !ok {
-		return nil, refused(reasonClaims, "jti is neither text nor a whole number, or too long")
+	user, userOK := readOptionalID(c.Subject)
+	token, tokenOK := readOptionalID(c.ID)
+	if !userOK || !tokenOK {
+		return nil, refused(reasonClaims, "sub or jti is neither text nor a whole number, or too long")
 	}
 	events, err := readGrants(c.Events)
 	if err != nil {
@@ -181,47 +174,48 @@ func (c *claims) identity(expect jwt.Expected, leeway time.Duration, now time.Ti
 	return &Identity{user: user, token: token, events: events, expires: expires}, nil
 }
 
-// readName reads an id that may be missing: "" then.
-func readName(raw json.RawMessage) (string, bool) {
+// readOptionalID reads an id; it returns "" if it is missing.
+func readOptionalID(raw json.RawMessage) (string, bool) {
 	if s := string(raw); s == "" || s == "null" || s == `""` {
 		return "", true
 	}
 	return readID(raw)
 }
 
-// lastExpiry is the latest end that a token may have, in seconds since the epoch:
-// what is later is no time.
-const lastExpiry = math.MaxInt32 * 4
+// maxExpiry is the latest expiry of a token, in seconds since the epoch. It refuses,
+// for example, an exp in milliseconds.
+const maxExpiry = math.MaxInt32 * 4
 
-// maxName is the longest id of a user or a token, in bytes.
-const maxName = 256
+// maxID is the longest id of a user, a token or an event, in bytes.
+const maxID = 256
 
-// readGrants reads the claim events: a list of event ids, as strings or whole
-// numbers; absent and null are none.
+// readGrants reads the claim events: a list of event ids, which are strings or whole
+// numbers. A missing claim and null are an empty list.
 func readGrants(raw json.RawMessage) (grants, error) {
 	if len(raw) == 0 || string(raw) == "null" {
 		return nil, nil
 	}
 	var list []json.RawMessage
 	if err := json.Unmarshal(raw, &list); err != nil {
-		return nil, errors.New("events is no list")
+		return nil, errors.New("events is not a list")
 	}
 	g := make(grants, len(list))
 	for i, e := range list {
 		id, ok := readID(e)
 		if !ok {
-			return nil, errors.New("events holds something that is no id")
+			return nil, errors.New("events holds an element that is not an id")
 		}
 		g[i] = id
 	}
 	return g, nil
 }
 
-// readID reads an id: a string that is not empty, or a whole number.
-func readID(raw json.RawMessage) (string, bool) {
+// readID reads an id: a string that is not empty, or a whole number. ok is false for
+// anything else.
+func readID(raw json.RawMessage) (id string, ok bool) {
 	var s string
 	if json.Unmarshal(raw, &s) == nil && s != "" {
-		return s, len(s) <= maxName
+		return s, len(s) <= maxID
 	}
 	n, err := strconv.ParseInt(string(raw), 10, 64)
 	return strconv.FormatInt(n, 10), err == nil

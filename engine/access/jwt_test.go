@@ -106,7 +106,7 @@ func TestBadTokensGetTheSameError(t *testing.T) {
 		{"events is text", sign(t, jose.HS256, secret, "", claims("events", "*"))},
 		{"events holds an object", sign(t, jose.HS256, secret, "", claims("events", []any{map[string]any{}}))},
 		{"events holds an empty id", sign(t, jose.HS256, secret, "", claims("events", []any{""}))},
-		{"a very long user", sign(t, jose.HS256, secret, "", claims("sub", strings.Repeat("x", maxName+1)))},
+		{"a very long user", sign(t, jose.HS256, secret, "", claims("sub", strings.Repeat("x", maxID+1)))},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			if id, err := v.authenticate(t.Context(), nil, credential{token: c.token}); !errors.Is(err, errRefused) || err.Error() != "refused" || id != nil {

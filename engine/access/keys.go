@@ -15,55 +15,50 @@ import (
 	"github.com/go-jose/go-jose/v4"
 )
 
-// Bounds of keys.
+// Limits of keys.
 const (
-	minSecret  = 32 // bytes of an HS256 secret (RFC 7518, section 3.2)
-	minRSA     = 2048
-	maxRSA     = 8192 // bits; the time of a verification grows with them
-	maxKeys    = 64   // of a set: a token without a kid is tried on each
-	minKeyFile = 1
+	minSecret = 32 // bytes of an HS256 secret (RFC 7518, section 3.2)
+	minRSA    = 2048
+	maxRSA    = 8192 // bits; the time of a verification grows with them
+	maxKeys   = 64   // of a set; a token without a kid is verified with each of them
 )
 
-// key verifies signatures of one algorithm only, whatever a token's header
-// says: nobody can have a public key taken for an HMAC secret.
+// key verifies signatures of one algorithm, whatever the header of a token says. So
+// nobody can pass off a public key as an HMAC secret.
 type key struct {
-	id  string // kid, "" for none
+	id  string // kid; "": none
 	alg jose.SignatureAlgorithm
 	pub any
 }
 
-// algorithmOf names the algorithm that a public key is good for.
+// algorithmOf returns the algorithm of a public key.
 func algorithmOf(pub any) (jose.SignatureAlgorithm, error) {
 	switch k := pub.(type) {
 	case *rsa.PublicKey:
 		if n := k.N.BitLen(); n < minRSA || n > maxRSA {
-			return "", fmt.Errorf("an RSA key of %d bits, want %d to %d", n, minRSA, maxRSA)
+			return "", fmt.Errorf("an RSA key of %d bits, allowed are %d to %d", n, minRSA, maxRSA)
 		}
 		return jose.RS256, nil
 	case *ecdsa.PublicKey:
 		if k.Curve != elliptic.P256() {
-			return "", fmt.Errorf("a key on the curve %s, want P-256", k.Curve.Params().Name)
+			return "", fmt.Errorf("a key on the curve %s, allowed is P-256", k.Curve.Params().Name)
 		}
 		return jose.ES256, nil
 	case ed25519.PublicKey:
 		return jose.EdDSA, nil
 	}
-	return "", fmt.Errorf("a key of the type %T, want RSA, P-256 or Ed25519", pub)
+	return "", fmt.Errorf("a key of the type %T, allowed are RSA, P-256 and Ed25519", pub)
 }
 
-// ParseKeys reads a file of public keys: PEM (PUBLIC KEY, RSA PUBLIC KEY or
-// CERTIFICATE, one or more) or a JSON Web Key Set. It refuses private keys,
-// since a file that verifies has no business with them.
+// ParseKeys reads a file of public keys: a JSON Web Key Set, or PEM with one block or
+// more of the types PUBLIC KEY, RSA PUBLIC KEY and CERTIFICATE. It refuses private
+// keys, which are not needed to verify and should not be here.
 func ParseKeys(file []byte) ([]key, error) {
 	if text := bytes.TrimSpace(file); len(text) > 0 && text[0] == '{' {
 		return parseSet(text)
 	}
 	var keys []key
-	for rest := file; ; {
-		var block *pem.Block
-		if block, rest = pem.Decode(rest); block == nil {
-			break
-		}
+	for block, rest := pem.Decode(file); block != nil; block, rest = pem.Decode(rest) {
 		pub, err := parsePEM(block)
 		if err != nil {
 			return nil, err
@@ -74,8 +69,8 @@ func ParseKeys(file []byte) ([]key, error) {
 		}
 		keys = append(keys, key{alg: alg, pub: pub})
 	}
-	if len(keys) < minKeyFile || len(keys) > maxKeys {
-		return nil, fmt.Errorf("%d public keys in PEM, want 1 to %d", len(keys), maxKeys)
+	if len(keys) == 0 || len(keys) > maxKeys {
+		return nil, fmt.Errorf("%d public keys in PEM, allowed are 1 to %d", len(keys), maxKeys)
 	}
 	return keys, nil
 }
@@ -93,23 +88,23 @@ func parsePEM(block *pem.Block) (any, error) {
 		}
 		return cert.PublicKey, nil
 	}
-	return nil, fmt.Errorf("a PEM block %q, want a public key or a certificate", block.Type)
+	return nil, fmt.Errorf("a PEM block %q, allowed are public keys and certificates", block.Type)
 }
 
-// parseSet reads a JSON Web Key Set (RFC 7517) or a single key. What is not
-// meant for signatures of ours is passed over: sets hold keys for others too.
+// parseSet reads a JSON Web Key Set (RFC 7517) or a single key. It skips keys that are
+// not for these signatures, because a set may also hold keys for other uses.
 func parseSet(text []byte) ([]key, error) {
 	var set struct {
 		Keys []json.RawMessage `json:"keys"`
 	}
 	if err := json.Unmarshal(text, &set); err != nil {
-		return nil, errors.New("no JSON Web Key Set")
+		return nil, errors.New("not a JSON Web Key Set")
 	}
 	if set.Keys == nil {
 		set.Keys = []json.RawMessage{text}
 	}
 	if len(set.Keys) > maxKeys {
-		return nil, fmt.Errorf("%d keys, at most %d are taken", len(set.Keys), maxKeys)
+		return nil, fmt.Errorf("%d keys, allowed are at most %d", len(set.Keys), maxKeys)
 	}
 	var keys []key
 	for _, raw := range set.Keys {

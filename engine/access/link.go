@@ -14,26 +14,26 @@ import (
 	"github.com/go-jose/go-jose/v4/jwt"
 )
 
-// linkKeyID is the kid of share links, by which they are told from tokens of
-// the platform.
+// linkKeyID is the kid of share links, which distinguishes them from tokens of the
+// platform.
 const linkKeyID = "pitwall-link"
 
 // Link is a share link: whoever has its token may watch one event.
 type Link struct {
-	ID             string // for revocation; made by Sign
+	ID             string // for revocation; Sign sets it
 	Event          string
 	Expires        time.Time
-	MaxConnections int // at the same time, on all instances; 0: any number
+	MaxConnections int // at the same time, on all instances; 0: no limit
 }
 
 type linkClaims struct {
 	jwt.Claims
-	Event string `json:"event"`
-	Most  int    `json:"max,omitempty"`
+	Event          string `json:"event"`
+	MaxConnections int    `json:"max,omitempty"`
 }
 
-// linkKey derives the key of links, so that a secret which also signs the
-// platform's tokens makes neither good in the place of the other.
+// linkKey derives the key of share links from a secret. If the platform's tokens are
+// signed with the same secret, neither is then valid in place of the other.
 func linkKey(secret []byte) ([]byte, error) {
 	if len(secret) < minSecret {
 		return nil, fmt.Errorf("the secret has %d bytes, allowed are %d or more", len(secret), minSecret)
@@ -41,14 +41,14 @@ func linkKey(secret []byte) ([]byte, error) {
 	return hkdf.Key(sha256.New, secret, nil, "pitwall share link 1", sha256.Size)
 }
 
-// Sign makes the link's id and returns its token.
+// Sign sets the id of the link and returns its token.
 func (l *Link) Sign(secret []byte) (token string, err error) {
 	k, err := linkKey(secret)
 	if err != nil {
 		return "", err
 	}
-	if l.Event == "" || len(l.Event) > maxName || l.MaxConnections < 0 || !l.Expires.After(time.Now()) || l.Expires.Unix() > lastExpiry {
-		return "", errors.New("a link needs an event, a time to live of less than two centuries, and no negative number of connections")
+	if l.Event == "" || len(l.Event) > maxID || l.MaxConnections < 0 || !l.Expires.After(time.Now()) || l.Expires.Unix() > maxExpiry {
+		return "", errors.New("a link needs an event, a lifetime of less than two centuries, and no negative number of connections")
 	}
 	l.ID = rand.Text()
 	o := (&jose.SignerOptions{}).WithHeader("kid", linkKeyID)
@@ -58,23 +58,23 @@ func (l *Link) Sign(secret []byte) (token string, err error) {
 	}
 	return jwt.Signed(signer).Claims(linkClaims{
 		Claims: jwt.Claims{ID: l.ID, IssuedAt: jwt.NewNumericDate(time.Now()), Expiry: jwt.NewNumericDate(l.Expires)},
-		Event:  l.Event, Most: l.MaxConnections,
+		Event:  l.Event, MaxConnections: l.MaxConnections,
 	}).Serialize()
 }
 
-// links checks the tokens of links.
+// links verifies the tokens of share links.
 type links struct {
 	key    []byte
 	leeway time.Duration
 }
 
-// isLink reports whether a token says that it is a link's.
+// isLink reports whether a token has the header of a share link.
 func isLink(token string) bool {
 	t, err := jwt.ParseSigned(token, []jose.SignatureAlgorithm{jose.HS256})
 	return err == nil && len(t.Headers) == 1 && t.Headers[0].KeyID == linkKeyID
 }
 
-// authenticate returns the session of a link, without its slot.
+// authenticate returns the identity of a share link, without a slot.
 func (l *links) authenticate(_ context.Context, c credential) (*Identity, error) {
 	t, err := jwt.ParseSigned(c.token, []jose.SignatureAlgorithm{jose.HS256})
 	if err != nil {
@@ -93,10 +93,10 @@ func (l *links) authenticate(_ context.Context, c credential) (*Identity, error)
 		return nil, err
 	}
 	var link linkClaims
-	if json.Unmarshal(payload, &link) != nil || link.Event == "" || id.token == "" || link.Most < 0 {
+	if json.Unmarshal(payload, &link) != nil || link.Event == "" || id.token == "" || link.MaxConnections < 0 {
 		return nil, refused(reasonClaims, "a share link without an event or an id")
 	}
-	id.user, id.event, id.maxConnections = "link:"+id.token, link.Event, link.Most
+	id.user, id.event, id.maxConnections = "link:"+id.token, link.Event, link.MaxConnections
 	id.events = nil
 	return id, nil
 }

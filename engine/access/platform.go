@@ -3,36 +3,37 @@ package access
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"net/http"
 	"net/url"
 	"time"
 )
 
-// denialTTL bounds how long a no is kept: less than a yes, since somebody who
-// has just been let in by the platform waits for it.
+// denialTTL is the longest time for which a denial is cached. It is short, because a
+// user whom the platform has just allowed waits for it.
 const denialTTL = 2 * time.Second
 
-// platformAuth is AUTH_MODE=http: the platform says who a credential belongs to.
+// platformAuth is AUTH_MODE=http: the platform identifies the user of a credential.
 type platformAuth struct {
 	url   string
-	cache *cache[*Identity] // nil: refused
-	keep  time.Duration
+	cache *cache[*Identity] // a nil Identity is a refusal
+	ttl   time.Duration
 }
 
-// authenticate returns who the platform knows by this credential, errRefused
-// when it knows nobody, and another error when it cannot be asked.
-func (a *platformAuth) authenticate(_ context.Context, by *client, c credential) (*Identity, error) {
+// authenticate returns the user of a credential, errRefused if the platform refuses
+// it, and another error if the platform does not answer.
+func (a *platformAuth) authenticate(_ context.Context, via *client, c credential) (*Identity, error) {
 	c = c.forPlatform()
 	if c.authorization == "" && c.cookies == "" {
 		return nil, refused(reasonNone, "")
 	}
-	id, err := a.cache.get(a.key(c), by.pool, func(ctx context.Context) (*Identity, time.Duration, error) {
-		id, err := a.ask(ctx, by, c)
+	id, err := a.cache.get(a.key(c), via.pool, func(ctx context.Context) (*Identity, time.Duration, error) {
+		id, err := a.ask(ctx, via, c)
 		if id == nil {
-			return nil, min(a.keep, denialTTL), err
+			return nil, min(a.ttl, denialTTL), err
 		}
-		return id, a.keep, err
+		return id, a.ttl, err
 	})
 	if err == nil && id == nil {
 		err = refused(reasonPlatform, "AUTH_URL answers 401 or 403")
@@ -40,11 +41,11 @@ func (a *platformAuth) authenticate(_ context.Context, by *client, c credential)
 	return id, err
 }
 
-// key names the answer to the question about a credential.
+// key is the cache key for the answer about a credential.
 func (a *platformAuth) key(c credential) cacheKey { return a.cache.key(c.authorization, c.cookies) }
 
-// forPlatform is the credential as the platform is asked about it: wherever a token
-// stood, it is sent in Authorization.
+// forPlatform returns the credential as it is sent to the platform: with the token in
+// Authorization, wherever the client sent it.
 func (c credential) forPlatform() credential {
 	if c.authorization == "" && c.token != "" {
 		c.authorization = "Bearer " + c.token
@@ -52,7 +53,8 @@ func (c credential) forPlatform() credential {
 	return c
 }
 
-func (a *platformAuth) ask(ctx context.Context, by *client, c credential) (*Identity, error) {
+// ask requests AUTH_URL. A nil Identity without an error is a refusal.
+func (a *platformAuth) ask(ctx context.Context, via *client, c credential) (*Identity, error) {
 	h := http.Header{}
 	if c.authorization != "" {
 		h.Set("Authorization", c.authorization)
@@ -60,58 +62,54 @@ func (a *platformAuth) ask(ctx context.Context, by *client, c credential) (*Iden
 	if c.cookies != "" {
 		h.Set("Cookie", c.cookies)
 	}
-	status, body, err := by.get(ctx, a.url, h, maxAnswer)
+	status, body, err := via.get(ctx, a.url, h, maxAnswer)
 	if err != nil {
-		return nil, fmt.Errorf("ask the platform of AUTH_URL: %w", err)
+		return nil, fmt.Errorf("request AUTH_URL: %w", err)
 	}
 	switch {
 	case status == http.StatusUnauthorized || status == http.StatusForbidden:
 		return nil, nil
 	case status < 200 || status > 299:
-		return nil, fmt.Errorf("ask the platform of AUTH_URL: it answers %d", status)
+		return nil, fmt.Errorf("request AUTH_URL: it answered %d", status)
 	}
 	id, ok := readIdentity(body)
 	if !ok {
-		return nil, fmt.Errorf("ask the platform of AUTH_URL: it answers %d without an object that has an id", status)
+		return nil, fmt.Errorf("request AUTH_URL: it answered %d without a JSON object that has an id", status)
 	}
 	id.platform = c
 	return id, nil
 }
 
-// readIdentity reads a JSON object with an id, and perhaps events.
+// readIdentity reads a JSON object with an id and optional events.
 func readIdentity(body []byte) (*Identity, bool) {
-	o, ok := readObject(body)
-	if !ok {
-		return nil, false
-	}
+	o := readObject(body)
 	user, ok := readID(o["id"])
-	if !ok {
-		return nil, false
-	}
 	events, err := readGrants(o["events"])
-	return &Identity{user: user, events: events}, err == nil
+	return &Identity{user: user, events: events}, ok && err == nil
 }
 
-// readObject reads one JSON object. Names are compared byte for byte.
-func readObject(body []byte) (o map[string]json.RawMessage, ok bool) {
-	return o, json.Unmarshal(body, &o) == nil && o != nil
+// readObject reads a JSON object; nil is anything else. Names are compared byte for
+// byte.
+func readObject(body []byte) (o map[string]json.RawMessage) {
+	_ = json.Unmarshal(body, &o)
+	return o
 }
 
-// platformAuthz is AUTHZ_MODE=http: the platform says who may watch what.
+// platformAuthz is AUTHZ_MODE=http: the platform decides who may watch an event.
 type platformAuthz struct{ url *url.URL }
 
-// allowed asks with the query user=…&event=…. A yes is 204, or 200 with
-// {"allowed":true}; a no is 401, 403, 404, or 200 with {"allowed":false}.
-// Anything else is an error.
-func (j *platformAuthz) allowed(ctx context.Context, by *client, user, event string) (bool, error) {
-	u := *j.url
+// isAllowed requests AUTHZ_URL with the query user=…&event=…. 204 and 200 with
+// {"allowed":true} allow; 401, 403, 404 and 200 with {"allowed":false} deny. Anything
+// else is an error.
+func (a *platformAuthz) isAllowed(ctx context.Context, via *client, user, event string) (bool, error) {
+	u := *a.url
 	q := u.Query()
 	q.Set("user", user)
 	q.Set("event", event)
 	u.RawQuery = q.Encode()
-	status, body, err := by.get(ctx, u.String(), nil, maxAnswer)
+	status, body, err := via.get(ctx, u.String(), nil, maxAnswer)
 	if err != nil {
-		return false, fmt.Errorf("ask the platform of AUTHZ_URL: %w", err)
+		return false, fmt.Errorf("request AUTHZ_URL: %w", err)
 	}
 	switch status {
 	case http.StatusNoContent:
@@ -119,12 +117,11 @@ func (j *platformAuthz) allowed(ctx context.Context, by *client, user, event str
 	case http.StatusUnauthorized, http.StatusForbidden, http.StatusNotFound:
 		return false, nil
 	case http.StatusOK:
-		var yes *bool
-		o, ok := readObject(body)
-		if ok && json.Unmarshal(o["allowed"], &yes) == nil && yes != nil {
-			return *yes, nil
+		var allowed *bool
+		if json.Unmarshal(readObject(body)["allowed"], &allowed) == nil && allowed != nil {
+			return *allowed, nil
 		}
-		return false, fmt.Errorf("ask the platform of AUTHZ_URL: it answers 200 without an object that has allowed")
+		return false, errors.New("request AUTHZ_URL: it answered 200 without a JSON object that has allowed")
 	}
-	return false, fmt.Errorf("ask the platform of AUTHZ_URL: it answers %d", status)
+	return false, fmt.Errorf("request AUTHZ_URL: it answered %d", status)
 }

@@ -6,21 +6,21 @@ import (
 	"github.com/go-jose/go-jose/v4/jwt"
 )
 
-// errRefused is the one answer for every credential that is not good, whatever is
-// wrong with it: what is wrong helps the forger only.
+// errRefused is the answer to every invalid credential. It gives no reason, because a
+// reason helps only those who forge credentials.
 var errRefused = errors.New("refused")
 
-// refusal is errRefused with the reason, for the operator's log and metrics. It
-// has nothing of the credential, and is never answered.
+// refusal is errRefused with a reason for the operator's log and metrics. It holds
+// nothing of the credential, and no client sees it.
 type refusal struct{ reason, detail string }
 
-// Error says what errRefused says.
+// Error returns the text of errRefused.
 func (*refusal) Error() string { return errRefused.Error() }
 
-// Is makes it errRefused.
+// Is reports that it is errRefused.
 func (*refusal) Is(target error) bool { return target == errRefused }
 
-// Reasons, the label of processor_live_refused_authentications_total.
+// Reasons, which are the label of processor_live_refused_authentications_total.
 const (
 	reasonNone       = "no_token"
 	reasonUnreadable = "unreadable"
@@ -44,10 +44,10 @@ var refusalReasons = []string{
 	reasonIssuer, reasonAudience, reasonRevoked, reasonUser, reasonPlatform, reasonProxy, reasonOther,
 }
 
-// refused makes an error of a reason, and of what else is to be known.
+// refused returns a refusal with a reason and further details.
 func refused(reason, detail string) error { return &refusal{reason, detail} }
 
-// invalid says what is wrong with claims that can be read.
+// invalid returns the refusal for an error of go-jose about the claims.
 func invalid(err error) error {
 	for reason, is := range map[string][]error{
 		reasonExpired:  {jwt.ErrExpired},
@@ -62,14 +62,4 @@ func invalid(err error) error {
 		}
 	}
 	return refused(reasonOther, err.Error())
-}
-
-// countRefusal counts and logs why somebody was refused. doing is what they wanted.
-func (g *Guard) countRefusal(doing string, err error) {
-	r, ok := errors.AsType[*refusal](err)
-	if !ok {
-		r = &refusal{reason: reasonOther}
-	}
-	g.meters.reasons[r.reason].Inc()
-	g.o.Logger.Debug("access refused", "wanted", doing, "reason", r.reason, "detail", r.detail)
 }

@@ -6,8 +6,7 @@ import (
 	"time"
 )
 
-// Deadline is when the session of who ends, unless it is renewed; zero for
-// never.
+// Deadline returns when the session of who ends unless it is renewed; zero is never.
 func (g *Guard) Deadline(who any) time.Time {
 	if id, ok := who.(*Identity); ok {
 		return id.expires
@@ -15,8 +14,8 @@ func (g *Guard) Deadline(who any) time.Time {
 	return time.Time{}
 }
 
-// Confirm checks whether who may stay connected. It returns nil if not, otherwise
-// their current identity. An error means that the platform cannot be asked.
+// Confirm checks whether who may stay connected. It returns the current identity, or
+// nil if they may not. An error means that the platform did not answer.
 func (g *Guard) Confirm(ctx context.Context, who any) (any, error) {
 	id, ok := who.(*Identity)
 	if !ok {
@@ -32,8 +31,8 @@ func (g *Guard) Confirm(ctx context.Context, who any) (any, error) {
 	return g.resolveSame(ctx, g.clients.recheck, id, id.platform)
 }
 
-// ConfirmKey identifies the request that Confirm sends to the platform: sessions
-// with the same key get the same answer. "" means that it sends none.
+// ConfirmKey identifies the request that Confirm sends to the platform: sessions with
+// the same key get the same answer. "" means that Confirm sends none.
 func (g *Guard) ConfirmKey(who any) string {
 	id, ok := who.(*Identity)
 	if !ok || id.platform.isZero() {
@@ -43,8 +42,8 @@ func (g *Guard) ConfirmKey(who any) string {
 	return string(k[:])
 }
 
-// Renew accepts a new token for the session of who. It returns nil if the token is
-// not valid or belongs to another user: a session keeps its user.
+// Renew returns the identity of a new token for the session of who, or nil if the token
+// is invalid or belongs to another user.
 func (g *Guard) Renew(ctx context.Context, who any, token string) (any, error) {
 	id, ok := who.(*Identity)
 	if !ok || g.auth == nil && id.event == "" {
@@ -53,11 +52,12 @@ func (g *Guard) Renew(ctx context.Context, who any, token string) (any, error) {
 	return g.resolveSame(ctx, g.clients.subscribe, id, credential{token: token})
 }
 
-// resolveSame returns the user of a credential if it is the one of id.
-func (g *Guard) resolveSame(ctx context.Context, by *client, id *Identity, c credential) (any, error) {
-	now, err := g.resolve(ctx, by, c)
+// resolveSame returns the identity of a credential if it belongs to the user of id,
+// and nil if it is refused. The slot of id stays with the session.
+func (g *Guard) resolveSame(ctx context.Context, via *client, id *Identity, c credential) (any, error) {
+	now, err := g.resolve(ctx, via, c)
 	if err == nil && !id.isSameUser(now) {
-		err = refused(reasonUser, "a session stays with its user, and without a sub with its token")
+		err = refused(reasonUser, "the token has another sub than the session, or without a sub another jti")
 	}
 	switch {
 	case errors.Is(err, errRefused):
@@ -66,16 +66,11 @@ func (g *Guard) resolveSame(ctx context.Context, by *client, id *Identity, c cre
 	case err != nil:
 		return nil, err
 	}
-	if id.slot != nil {
-		renewed := *now
-		renewed.slot = id.slot
-		now = &renewed
-	}
-	return now, nil
+	return now.withSlot(id.slot), nil
 }
 
-// isSameUser reports whether both belong to one user. A token without a sub names
-// no user, so only the same token counts as the same user.
+// isSameUser reports whether two identities belong to one user. Tokens without a sub
+// name no user; they must have the same jti.
 func (id *Identity) isSameUser(now *Identity) bool {
 	if id.user == "" && (id.token == "" || id.token != now.token) {
 		return false
@@ -83,8 +78,8 @@ func (id *Identity) isSameUser(now *Identity) bool {
 	return now.user == id.user && now.event == id.event
 }
 
-// Disconnected frees what the connection of who has held. It must be called once for
-// every identity that Authenticate returned. It does not block.
+// Disconnected releases the slot of a connection, if it has one. It must be called once
+// for every identity that Authenticate returned. It does not block.
 func (g *Guard) Disconnected(who any) {
 	if id, ok := who.(*Identity); ok && id.slot != nil {
 		g.slots.release(id.slot)

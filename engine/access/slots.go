@@ -3,45 +3,51 @@ package access
 import (
 	"context"
 	"crypto/rand"
+	"errors"
 	"fmt"
+	"iter"
 	"log/slog"
+	"maps"
 	"slices"
 	"sync"
 	"time"
 )
 
-// slotTTL is how long a slot stays taken when nobody renews it, because the
-// instance that held it has died. Slots are renewed three times as often, so that
-// two renewals may fail.
+// slotTTL is how long a slot stays taken without a renewal, when the instance that
+// holds it has died. Slots are renewed three times in that time, so that two renewals
+// may fail.
 const slotTTL = 30 * time.Second
 
-// releaseBatch bounds the members of one command, which holds up all others of
+// releaseBatch is the most members of one command, which blocks all other commands of
 // the server.
 const releaseBatch = 500
 
-// Slots count the connections of links on all instances. Its methods are called
+// Slots counts the connections of share links on all instances. Its methods are called
 // from many goroutines.
 type Slots interface {
-	// TakeConnectionSlot adds a member to key for ttl, unless most others are there.
-	TakeConnectionSlot(ctx context.Context, key, member string, most int, ttl time.Duration) (taken bool, err error)
-	// RenewConnectionSlots prolongs members, and adds those that have been lost.
+	// TakeConnectionSlot adds a member to key for ttl, unless key has limit members.
+	TakeConnectionSlot(ctx context.Context, key, member string, limit int, ttl time.Duration) (taken bool, err error)
+	// RenewConnectionSlots prolongs members, and adds missing ones again.
 	RenewConnectionSlots(ctx context.Context, key string, members []string, ttl time.Duration) error
 	// ReleaseConnectionSlots removes members.
 	ReleaseConnectionSlots(ctx context.Context, key string, members []string) error
 }
 
-// slot is one connection of a link. Its address is its identity in slotKeeper.
+// errLinkFull means that all connections of a share link are taken.
+var errLinkFull = errors.New("all connections of the share link are taken")
+
+// slot is one connection of a share link. slotKeeper compares its address.
 type slot struct{ key, member string }
 
-// slotKeeper holds the slots that this instance has taken. Its methods may be
-// called from any goroutine, but run and what it calls.
+// slotKeeper keeps the slots that this instance holds. Any goroutine may call take and
+// release.
 type slotKeeper struct {
 	store Slots
 	log   *slog.Logger
 
-	mu       sync.Mutex // not held while Redis is waited for
+	mu       sync.Mutex // not held during a command to Redis
 	held     map[*slot]bool
-	released []*slot // given up here, not yet in Redis
+	released []*slot // not yet released in Redis
 	wake     chan struct{}
 }
 
@@ -49,16 +55,16 @@ func newSlotKeeper(s Slots, log *slog.Logger) *slotKeeper {
 	return &slotKeeper{store: s, log: log, held: map[*slot]bool{}, wake: make(chan struct{}, 1)}
 }
 
-// take returns a slot of a link, nil when all are taken.
-func (k *slotKeeper) take(ctx context.Context, link string, most int) (*slot, error) {
+// take takes a slot of a link. It returns errLinkFull if none is free.
+func (k *slotKeeper) take(ctx context.Context, link string, limit int) (*slot, error) {
 	own := &slot{key: "pitwall:link:" + link, member: rand.Text()}
-	taken, err := k.store.TakeConnectionSlot(ctx, own.key, own.member, most, slotTTL)
+	taken, err := k.store.TakeConnectionSlot(ctx, own.key, own.member, limit, slotTTL)
 	if err != nil {
-		k.release(own) // the answer may have been lost after it was taken
-		return nil, fmt.Errorf("count the connections of a link: %w", err)
+		k.release(own) // Redis may have taken it
+		return nil, fmt.Errorf("count the connections of a share link: %w", err)
 	}
 	if !taken {
-		return nil, nil
+		return nil, errLinkFull
 	}
 	k.mu.Lock()
 	defer k.mu.Unlock()
@@ -66,7 +72,7 @@ func (k *slotKeeper) take(ctx context.Context, link string, most int) (*slot, er
 	return own, nil
 }
 
-// release gives a slot up. It does not wait for Redis: run does.
+// release releases a slot. It does not block: run sends the command.
 func (k *slotKeeper) release(s *slot) {
 	k.mu.Lock()
 	delete(k.held, s)
@@ -78,8 +84,7 @@ func (k *slotKeeper) release(s *slot) {
 	}
 }
 
-// run renews and releases slots until ctx ends. Then it releases what was given up
-// by that time.
+// run renews and releases slots until ctx ends. At the end it sends the last releases.
 func (k *slotKeeper) run(ctx context.Context) {
 	tick := time.NewTicker(slotTTL / 3)
 	defer tick.Stop()
@@ -101,35 +106,37 @@ func (k *slotKeeper) run(ctx context.Context) {
 
 func (k *slotKeeper) renew(ctx context.Context) {
 	k.mu.Lock()
-	members := map[string][]string{}
-	for s := range k.held {
-		members[s.key] = append(members[s.key], s.member)
-	}
+	members := membersOf(maps.Keys(k.held))
 	k.mu.Unlock()
 	for key, list := range members {
 		if err := k.store.RenewConnectionSlots(ctx, key, list, slotTTL); err != nil {
-			k.log.Warn("the connections of links could not be renewed; others may be let in too many", "error", err)
+			k.log.Warn("the connections of share links could not be renewed; too many others may be accepted", "error", err)
 			return
 		}
 	}
 }
 
-// flush removes from Redis what was released. What fails expires by itself.
+// flush sends the releases to Redis. Slots whose release fails expire.
 func (k *slotKeeper) flush(ctx context.Context) {
 	k.mu.Lock()
 	released := k.released
 	k.released = nil
 	k.mu.Unlock()
-	members := map[string][]string{}
-	for _, s := range released {
-		members[s.key] = append(members[s.key], s.member)
-	}
-	for key, list := range members {
+	for key, list := range membersOf(slices.Values(released)) {
 		for batch := range slices.Chunk(list, releaseBatch) {
 			if err := k.store.ReleaseConnectionSlots(ctx, key, batch); err != nil {
-				k.log.Warn("the connections of links could not be given up; they run out by themselves", "error", err)
+				k.log.Warn("the connections of share links could not be released; they expire by themselves", "error", err)
 				return
 			}
 		}
 	}
+}
+
+// membersOf groups the members of slots by key.
+func membersOf(slots iter.Seq[*slot]) map[string][]string {
+	members := map[string][]string{}
+	for s := range slots {
+		members[s.key] = append(members[s.key], s.member)
+	}
+	return members
 }

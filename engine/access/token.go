@@ -1,30 +1,31 @@
 package access
 
 import (
+	"cmp"
 	"net/http"
 	"slices"
 	"strings"
 )
 
-// maxToken is the longest token that is looked at, in bytes.
+// maxToken is the longest accepted token, in bytes.
 const maxToken = 8 << 10
 
-// bearerProtocol is how a browser sends a token, which can set no header: as
-// a subprotocol behind pitwall.v1. It is never answered.
+// bearerProtocol is the prefix of the subprotocol in which browsers send a token,
+// because they cannot set headers. The server never selects it.
 const bearerProtocol = "bearer."
 
-// credential is what a request shows of itself. It is a secret.
+// credential holds the credentials of a request. They are secrets.
 type credential struct {
-	token         string // a bearer token, wherever it stood
+	token         string // the bearer token, from any place
 	authorization string // the whole Authorization header
-	cookies       string // a Cookie header with the cookies that may be forwarded
+	cookies       string // a Cookie header with the cookies to forward
 }
 
-// isZero reports whether nothing was shown.
+// isZero reports whether the request has no credentials.
 func (c credential) isZero() bool { return c == credential{} }
 
-// fitsHeader reports whether it can be sent on in a header, and is not too long. A
-// token of the query or of a frame may hold anything.
+// fitsHeader reports whether the credentials can be forwarded in headers and are not
+// too long. A token from the query or from a frame may hold any bytes.
 func (c credential) fitsHeader() bool {
 	for _, b := range []byte(c.token + c.authorization + c.cookies) {
 		if b < ' ' && b != '\t' || b == 0x7f {
@@ -34,41 +35,36 @@ func (c credential) fitsHeader() bool {
 	return len(c.token) <= maxToken
 }
 
-// String keeps the secret out of logs.
-func (credential) String() string { return redacted }
+// String keeps the secrets out of logs.
+func (credential) String() string { return "[redacted]" }
 
-const redacted = "[redacted]"
-
-// credentialOf reads what a request shows. The token is taken from the first
-// place that has one: Authorization, subprotocol, query, the cookie named. ok
-// is false when the request says two things at once, or too much.
+// credentialOf reads the credentials of a request. The token is from the first place
+// that has one: Authorization, subprotocol, query, cookie. ok is false if there are
+// several Authorization headers, or one of the credentials is too long.
 func credentialOf(r *http.Request, tokenCookie string, forwarded []string) (c credential, ok bool) {
 	headers := r.Header.Values("Authorization")
 	if len(headers) > 1 {
 		return credential{}, false
 	}
-	if len(headers) == 1 {
-		c.authorization = headers[0]
-		if scheme, rest, _ := strings.Cut(headers[0], " "); strings.EqualFold(scheme, "Bearer") {
-			c.token = strings.TrimSpace(rest)
-		}
+	c.authorization, c.cookies = strings.Join(headers, ""), cookieHeader(r, forwarded)
+	if scheme, rest, _ := strings.Cut(c.authorization, " "); strings.EqualFold(scheme, "Bearer") {
+		c.token = strings.TrimSpace(rest)
 	}
 	if c.token == "" {
-		c.token = subprotocolToken(r)
+		c.token = cmp.Or(subprotocolToken(r), r.URL.Query().Get("access_token"), cookieToken(r, tokenCookie))
 	}
-	if c.token == "" {
-		c.token = r.URL.Query().Get("access_token")
-	}
-	if c.token == "" && tokenCookie != "" {
-		if k, err := r.Cookie(tokenCookie); err == nil {
-			c.token = k.Value
-		}
-	}
-	c.cookies = cookieHeader(r, forwarded)
 	return c, len(c.token) <= maxToken && len(c.authorization) <= maxToken+16 && len(c.cookies) <= maxToken
 }
 
-// subprotocolToken returns the token among the subprotocols.
+// cookieToken returns the value of the cookie with this name, "" if there is none.
+func cookieToken(r *http.Request, name string) string {
+	if k, err := r.Cookie(name); err == nil {
+		return k.Value
+	}
+	return ""
+}
+
+// subprotocolToken returns the token among the subprotocols, "" if there is none.
 func subprotocolToken(r *http.Request) string {
 	for _, h := range r.Header.Values("Sec-WebSocket-Protocol") {
 		for p := range strings.SplitSeq(h, ",") {
@@ -80,8 +76,8 @@ func subprotocolToken(r *http.Request) string {
 	return ""
 }
 
-// cookieHeader returns the cookies with these names, in the order of the names, so
-// that the same session gives the same text whatever else a browser sends.
+// cookieHeader returns a Cookie header with these cookies, in the order of names. So
+// the same session always gives the same text.
 func cookieHeader(r *http.Request, names []string) string {
 	var out []string
 	cookies := r.Cookies()

@@ -7,24 +7,23 @@ import (
 	"time"
 )
 
-// verifiedTTL is the longest time for which a good signature is not verified again.
-// Expiry and revocation are still checked on every use.
+// verifiedTTL is the longest time for which a valid signature is not verified again.
+// Expiry and revocation are checked on every use.
 const verifiedTTL = time.Hour
 
 // verifySlots is a semaphore. At most half of the processors verify signatures, so
 // that a flood of tokens leaves the other half to the fan-out.
 var verifySlots = make(chan struct{}, max(1, runtime.GOMAXPROCS(0)/2))
 
-// limitVerification runs verify once a slot is free. verify must not block: it would
-// keep the slot from others.
+// limitVerification runs verify when a slot is free. verify must not block.
 func limitVerification(verify func()) {
 	verifySlots <- struct{}{}
 	defer func() { <-verifySlots }()
 	verify()
 }
 
-// verifyCached returns the result of verify, or a recent result for the same token.
-// Only good tokens are cached, so that made-up ones use no memory.
+// verifyCached returns the result of verify, or a recent one for the same token. Only
+// valid tokens are cached, so that forged ones use no memory.
 func (g *Guard) verifyCached(token string, verify func(context.Context) (*Identity, error)) (*Identity, error) {
 	return g.verified.get(g.verified.key(token), "", func(ctx context.Context) (*Identity, time.Duration, error) {
 		id, err := verify(ctx)
@@ -36,7 +35,7 @@ func (g *Guard) verifyCached(token string, verify func(context.Context) (*Identi
 }
 
 // Recognize reports whether the credential of a request was accepted recently. It
-// costs one hash and does not check revocation. Any goroutine may call it.
+// costs little and does not check revocation. Any goroutine may call it.
 func (g *Guard) Recognize(r *http.Request) bool {
 	if !g.Tokens() {
 		return true
@@ -54,5 +53,5 @@ func (g *Guard) Recognize(r *http.Request) bool {
 		id, _, found := g.identities.lookup(a.key(c.forPlatform()), time.Now())
 		return found && id != nil
 	}
-	return g.auth == nil && !isLink(c.token) // everybody is let in
+	return g.auth == nil && !isLink(c.token) // everybody is accepted
 }
