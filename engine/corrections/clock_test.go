@@ -24,7 +24,7 @@ func offClock(device string, from int64, n, faulty int, offset time.Duration) (l
 }
 
 // TestCorrectionsOfWrongClocks: a device whose clock is wrong falls back to the last
-// good position by arrival, and the correction lists the faulty points.
+// good position by arrival, and the correction lists the faulty positions.
 func TestCorrectionsOfWrongClocks(t *testing.T) {
 	const n = 10
 	run := func(t *testing.T, r *rig) {

@@ -5,6 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"maps"
+	"slices"
 	"sync"
 	"time"
 
@@ -41,22 +43,22 @@ type Options struct {
 	Devices func() []string
 	// Tolerance is how far a device's time may differ from its arrival.
 	Tolerance time.Duration
-	// Difference returns how far the clock of this process is ahead of that of the
-	// Redis server. It is called on the goroutine of Run.
+	// Difference returns how far the clock of this process is ahead of the Redis
+	// server's. It is called on the goroutine of Run.
 	Difference func() time.Duration
-	// Health is told whether points can be looked up. It may be nil.
+	// Health is told whether positions can be looked up. It may be nil.
 	Health  *health.Check
 	Logger  *slog.Logger
 	Metrics *metrics.Set
 }
 
-// Corrector removes points from the map that were marked faulty after they were
-// shown, and brings back points whose mark was removed.
+// Corrector removes positions from the map that were marked faulty after they were
+// shown, and brings back positions whose mark was removed.
 type Corrector struct {
 	opt      Options
 	lookups  *metrics.Counter // devices looked up
 	failures *metrics.Counter
-	wakeup   chan struct{} // holds one value while devices are pending
+	wakeup   chan struct{} // holds a value while devices are pending
 	fault    pace.LogLimiter
 
 	mu      sync.Mutex
@@ -67,11 +69,10 @@ type Corrector struct {
 // maxPending bounds pending. Beyond it all devices are looked up.
 const maxPending = 100_000
 
-// burstGap is the time in which the marks of a burst are collected, and
-// correctAtOnce how many devices one query looks up.
 const (
-	burstGap      = 100 * time.Millisecond
-	correctAtOnce = 1000
+	burstGap      = 100 * time.Millisecond // the notifications of this time are looked up together
+	lookupDevices = 1000                   // devices of one lookup
+	lookupTimeout = 30 * time.Second       // of one lookup with its corrections
 )
 
 // New makes a Corrector and registers its metrics. It starts no goroutine.
@@ -88,41 +89,44 @@ func New(o Options) *Corrector {
 func (c *Corrector) Run(ctx context.Context) error {
 	var own sync.WaitGroup
 	own.Go(func() { c.followMarks(ctx) })
-	var pause pace.Backoff
-	for ctx.Err() == nil {
+	defer own.Wait()
+	var retry pace.Backoff
+	for {
 		select {
 		case <-ctx.Done():
+			return nil
 		case <-c.wakeup:
-			_ = pace.Sleep(ctx, burstGap) // the loop checks ctx
-			devices := c.take()
-			err := c.lookUp(ctx, devices)
-			if ctx.Err() == nil {
-				c.opt.Health.Report(err)
-			}
-			if err == nil || ctx.Err() != nil {
-				pause.Reset()
-				continue
-			}
-			c.failures.Inc()
-			if n, ok := c.fault.Allow(time.Now()); ok {
-				c.opt.Logger.Warn("points marked faulty could not be looked up, trying again; until then they stay on the map",
-					"error", err, "devices", len(devices), "times", n)
-			}
-			for _, d := range devices {
-				c.add(d)
-			}
-			_ = pace.Sleep(ctx, pause.Delay())
 		}
+		if pace.Sleep(ctx, burstGap) != nil {
+			return nil
+		}
+		devices := c.take()
+		err := c.lookUp(ctx, devices)
+		if ctx.Err() != nil {
+			return nil
+		}
+		c.opt.Health.Report(err)
+		if err == nil {
+			retry.Reset()
+			continue
+		}
+		c.failures.Inc()
+		if n, ok := c.fault.Allow(time.Now()); ok {
+			c.opt.Logger.Warn("positions marked faulty could not be looked up, trying again; until then they stay on the map",
+				"error", err, "devices", len(devices), "times", n)
+		}
+		for _, d := range devices {
+			c.add(d)
+		}
+		_ = pace.Sleep(ctx, retry.Delay()) // the loop checks ctx
 	}
-	own.Wait()
-	return nil
 }
 
 // followMarks adds the devices that notifications name.
 func (c *Corrector) followMarks(ctx context.Context) {
 	err := c.opt.History.Listen(ctx, []string{db.ChannelPositions}, c.addAll, func(_, device string) { c.add(device) })
 	if err != nil && !errors.Is(err, context.Canceled) {
-		c.opt.Logger.Warn("listening for points marked faulty has ended; they are seen at the next start", "error", err)
+		c.opt.Logger.Warn("listening for positions marked faulty has ended; they are seen at the next start", "error", err)
 	}
 }
 
@@ -163,34 +167,25 @@ func (c *Corrector) take() []string {
 			c.pending[d] = true
 		}
 	}
-	list := make([]string, 0, len(c.pending))
-	for d := range c.pending {
-		list = append(list, d)
-	}
+	list := slices.Collect(maps.Keys(c.pending))
 	clear(c.pending)
 	c.all = false
 	return list
 }
 
-// lookUp looks up devices in the table and passes the corrections to the target.
+// lookUp reads devices from the table and passes their corrections to the target.
 func (c *Corrector) lookUp(ctx context.Context, devices []string) error {
-	for len(devices) > 0 {
-		part := devices[:min(len(devices), correctAtOnce)]
-		devices = devices[len(part):]
-		limited, cancel := context.WithTimeout(ctx, lookupTime)
-		err := c.lookUpPart(limited, part)
-		cancel()
-		if err != nil {
+	for part := range slices.Chunk(devices, lookupDevices) {
+		if err := c.lookUpPart(ctx, part); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-// lookupTime bounds one lookup, with its corrections.
-const lookupTime = 30 * time.Second
-
 func (c *Corrector) lookUpPart(ctx context.Context, devices []string) error {
+	ctx, cancel := context.WithTimeout(ctx, lookupTimeout)
+	defer cancel()
 	list := make([]shard.Correction, 0, len(devices))
 	rule := db.LiveRule{Tolerance: c.opt.Tolerance, Difference: c.opt.Difference()}
 	err := c.opt.History.LastPositions(ctx, devices, rule, func(l *db.Last) error {
@@ -198,7 +193,7 @@ func (c *Corrector) lookUpPart(ctx context.Context, devices []string) error {
 		return nil
 	})
 	if err != nil {
-		return fmt.Errorf("look up faulty points: %w", err)
+		return fmt.Errorf("look up positions marked faulty: %w", err)
 	}
 	c.lookups.Add(len(devices))
 	return c.opt.Target.Correct(ctx, list)

@@ -32,7 +32,7 @@ func (b *recorder) Correct(_ context.Context, list []shard.Correction) error {
 	return nil
 }
 
-// of returns the times of the last good and the newest faulty point of a device.
+// of returns the times of the last good and the newest faulty position of a device.
 func (b *recorder) of(device string) (good, upTo int64) {
 	b.mu.Lock()
 	defer b.mu.Unlock()

@@ -1,11 +1,11 @@
-// Package corrections removes positions from the map that were marked faulty in
-// the table. People mark them while the race runs, after spectators have seen
-// them. Removing the mark brings the position back.
+// Package corrections removes positions from the map that were marked faulty in the
+// table. People mark them while the race runs, after spectators have seen them.
+// Removing the mark brings the position back.
 //
-// A Corrector listens for notifications of the table and collects those of a
-// burst. It reads the last good position of each device and the faulty ones after
-// it, and passes both to the shards. They show the good position, and refuse the
-// faulty ones if a stream delivers them again.
+// A Corrector listens for notifications of the table and collects those of a burst.
+// It reads the last good position of each device and the faulty ones after it, and
+// passes both to the shards. They show the good position, and refuse the faulty ones
+// if a stream delivers them again.
 //
 // It belongs to the live part and also runs without the archive.
 //
@@ -16,6 +16,6 @@
 //
 // # Caveats
 //
-// SQLite sends no notifications, so marks are seen at the next start. When
-// notifications may have been missed, all devices that are shown are looked up.
+// SQLite sends no notifications, so marks are seen at the next start. If
+// notifications may have been missed, all shown devices are looked up.
 package corrections

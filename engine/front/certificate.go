@@ -13,89 +13,92 @@ import (
 	"pitwall/engine/live"
 )
 
-// CheckCertificate reads the two files as New does. The error names the
-// settings.
+// CheckCertificate reads the files of a certificate and its key as New does. The error
+// names the settings.
 func CheckCertificate(certFile, keyFile string) error {
-	pair := &keyPair{cert: certFile, key: keyFile, log: slog.New(slog.DiscardHandler)}
-	return pair.load()
+	_, err := loadCertificate(certFile, keyFile, nil)
+	return err
 }
 
-// overTLS wraps the listener. HTTP/1.1 only: that is what upgrades.
-func (s *Server) overTLS(l net.Listener) (net.Listener, error) {
+// listenTLS wraps the listener. It offers only HTTP/1.1, because HTTP/2 has no
+// upgrade.
+func (s *Server) listenTLS(l net.Listener) (net.Listener, error) {
 	o := s.opts.TLS
-	pair := &keyPair{cert: o.CertFile, key: o.KeyFile, log: s.opts.Logger}
-	if err := pair.load(); err != nil {
+	c, err := loadCertificate(o.CertFile, o.KeyFile, s.opts.Logger)
+	if err != nil {
 		return nil, err
 	}
 	return tls.NewListener(live.MeasureReads(l), &tls.Config{
-		GetCertificate: pair.get, MinVersion: o.MinVersion, NextProtos: []string{"http/1.1"},
+		GetCertificate: c.get, MinVersion: o.MinVersion, NextProtos: []string{"http/1.1"},
 	}), nil
 }
 
-// keyPair is a certificate that is read again when its files change. While the
-// two files do not fit each other (one is new, the other not yet), the pair
-// before is served.
-type keyPair struct {
-	cert, key string
-	log       *slog.Logger
+// certificate is a certificate that is read again when its files change. While the
+// two files do not match, because only one has been replaced, the previous
+// certificate is served.
+type certificate struct {
+	certFile, keyFile string
+	log               *slog.Logger
 
 	mu      sync.Mutex
 	pair    *tls.Certificate
-	stamp   [2]fileStamp // of the files that were read last, good or not: bad ones are reported once
+	version [2]fileVersion // of the files at the last read, even a failed one, so that it is logged once
 	checked time.Time
 }
 
-// fileStamp tells whether a file has changed.
-type fileStamp struct {
-	at   time.Time
-	size int64
+// fileVersion changes when a file is replaced.
+type fileVersion struct {
+	modified time.Time
+	size     int64
 }
 
-// checkEvery is the least time between two looks at the files: a handshake must
-// not cost two system calls each.
-const checkEvery = 500 * time.Millisecond
+// checkInterval is the least time between two checks of the files, so that not every
+// handshake costs two system calls.
+const checkInterval = 500 * time.Millisecond
 
-// get is called at each handshake, by any goroutine.
-func (p *keyPair) get(*tls.ClientHelloInfo) (*tls.Certificate, error) {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	if now := time.Now(); now.Sub(p.checked) >= checkEvery {
-		p.checked = now
-		if stamp, err := p.stat(); err == nil && stamp != p.stamp {
-			if err := p.read(stamp); err != nil {
-				p.log.Warn("the certificate has changed and cannot be used; the one before is kept", "error", err)
-			} else {
-				p.log.Info("certificate read again", "file", p.cert)
-			}
+func loadCertificate(certFile, keyFile string, log *slog.Logger) (*certificate, error) {
+	c := &certificate{certFile: certFile, keyFile: keyFile, log: log}
+	version, err := c.stat()
+	return c, errors.Join(err, c.read(version))
+}
+
+// get returns the current certificate. TLS handshakes call it from any goroutine.
+func (c *certificate) get(*tls.ClientHelloInfo) (*tls.Certificate, error) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	now := time.Now()
+	if now.Sub(c.checked) < checkInterval {
+		return c.pair, nil
+	}
+	c.checked = now
+	if version, err := c.stat(); err == nil && version != c.version {
+		if err := c.read(version); err != nil {
+			c.log.Warn("the certificate has changed and cannot be used; the previous one is kept", "error", err)
+		} else {
+			c.log.Info("the certificate was read again", "file", c.certFile)
 		}
 	}
-	return p.pair, nil
+	return c.pair, nil
 }
 
-func (p *keyPair) load() error {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	stamp, err := p.stat()
-	return errors.Join(err, p.read(stamp))
-}
-
-func (p *keyPair) stat() (s [2]fileStamp, err error) {
-	for i, name := range []string{p.cert, p.key} {
+func (c *certificate) stat() (v [2]fileVersion, err error) {
+	for i, name := range []string{c.certFile, c.keyFile} {
 		info, err := os.Stat(name)
 		if err != nil {
-			return s, fmt.Errorf("look at the files of TLS_CERT_FILE and TLS_KEY_FILE: %w", err)
+			return v, fmt.Errorf("check the files of TLS_CERT_FILE and TLS_KEY_FILE: %w", err)
 		}
-		s[i] = fileStamp{info.ModTime(), info.Size()}
+		v[i] = fileVersion{info.ModTime(), info.Size()}
 	}
-	return s, nil
+	return v, nil
 }
 
-func (p *keyPair) read(stamp [2]fileStamp) error {
-	p.stamp = stamp
-	pair, err := tls.LoadX509KeyPair(p.cert, p.key)
+// read reads the files, which have the given version.
+func (c *certificate) read(v [2]fileVersion) error {
+	c.version = v
+	pair, err := tls.LoadX509KeyPair(c.certFile, c.keyFile)
 	if err != nil {
 		return fmt.Errorf("read the certificate of TLS_CERT_FILE and TLS_KEY_FILE: %w", err)
 	}
-	p.pair = &pair
+	c.pair = &pair
 	return nil
 }

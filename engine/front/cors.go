@@ -6,20 +6,20 @@ import (
 	"pitwall/engine/internal/origin"
 )
 
-// shareWithOrigins lets pages of ALLOWED_ORIGINS read the answers (CORS): by a
-// plain GET /live they learn why a handshake was refused. Those that are named
-// may send cookies, as they do with a handshake.
-func (s *Server) shareWithOrigins(next http.Handler) http.Handler {
+// allowOrigins lets pages of ALLOWED_ORIGINS read the answers (CORS). They use a plain
+// GET /live to learn why a handshake was refused. Pages of origins that are named,
+// not only allowed by *, may send cookies, as with a handshake.
+func (s *Server) allowOrigins(next http.Handler) http.Handler {
 	allowed := s.opts.Origins
 	if allowed.Empty() {
 		return next
 	}
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		h := w.Header()
-		h.Add("Vary", "Origin") // a cache must not give one origin's answer to another
-		from, present, err := origin.FromRequest(r)
+		h.Add("Vary", "Origin") // a cache must not serve one origin's answer to another
+		page, present, err := origin.FromRequest(r)
 		switch {
-		case present && err == nil && allowed.Contains(from):
+		case present && err == nil && allowed.Contains(page):
 			h.Set("Access-Control-Allow-Origin", r.Header.Get("Origin"))
 			h.Set("Access-Control-Allow-Credentials", "true")
 		case present && allowed.Any():

@@ -1,22 +1,22 @@
-// Package front is the public HTTP listener. Every request of a spectator
-// enters here, before the live server or the page sees it:
+// Package front is the public HTTP listener. Every request of a spectator passes
+// through it, in this order:
 //
 //	TCP            the live server's limits on connections (live.Server.PaceListener)
-//	PROXY protocol the client's own address, from proxies that are trusted
+//	PROXY protocol the client's own address, from trusted proxies
 //	TLS            HTTP/1.1 only, with a certificate that is read again when it changes
-//	every request  the limit of requests, Strict-Transport-Security, CORS, then the check of Host
-//	routes         /live for WebSockets, the page and its list of events for the rest
+//	every request  Strict-Transport-Security, the request limit, CORS, the check of Host
+//	routes         /live for WebSockets; the page and its list of events for all else
 //
-// New opens the port, Serve serves until Shutdown. Listing keeps the list of
-// events up to date outside the requests.
+// New opens the port. Serve serves until Shutdown. Listing keeps the list of events
+// up to date, so that no request has to make it.
 //
 // # Goroutines
 //
-// net/http runs one goroutine per connection, and the handlers on any of them. Serve
-// blocks its caller. Shutdown and Addr may be called from any goroutine.
+// net/http runs one goroutine per connection, and calls the handlers there. Serve
+// blocks its caller. Any goroutine may call Shutdown and Addr.
 //
 // # Caveats
 //
-// net/http hands a connection over when it upgrades. Shutdown neither waits for such
-// a connection nor closes it: the live server's drain does, and has to come first.
+// net/http gives up a connection that upgrades. Shutdown neither closes it nor waits
+// for it. The live server's drain does, and must run first.
 package front

@@ -10,32 +10,32 @@ import (
 )
 
 const (
-	notOurName = "this listener answers only to its own address or localhost as host; " +
+	foreignHostText = "this listener answers only to its own address or localhost as host; " +
 		"behind a proxy, set TRUSTED_PROXIES (the proxy has to send X-Forwarded-For), or ALLOWED_ORIGINS to its name"
-	notThroughProxy = "this listener serves direct clients only, and this request came through a proxy; " +
+	proxiedText = "this listener serves direct clients only, and this request came through a proxy; " +
 		"set AUTH_MODE, or AUTH_ALLOW_ANONYMOUS=true if everybody who reaches the proxy may watch, and TRUSTED_PROXIES"
 )
 
-// checkHost refuses, on every path, requests that the listener is not meant for.
+// checkHost refuses requests that the listener is not meant for, on every path.
 //
-// Where everybody may watch (AUTH_MODE=none), requests with the headers of a
-// proxy are refused: a proxy would make the listener public. A proxy that adds no
-// header and sends the listener's own address or localhost as
-// host cannot be told from a direct client.
+// If everybody may watch (AUTH_MODE=none), it refuses requests with the headers of a
+// proxy, because a proxy would make the listener public. A proxy that adds no header
+// and sends the listener's own address or localhost as Host looks like a direct
+// client.
 //
-// A loopback listener refuses requests that were sent to another name. If the name
-// of a page resolves to 127.0.0.1 (DNS rebinding), the browser gives the page and
-// the listener the same origin, and the page could read everything. Hosts in
+// A loopback listener refuses requests that were sent to another name. If the name of
+// a page resolves to 127.0.0.1 (DNS rebinding), the browser treats the page and the
+// listener as the same origin, and the page could read everything. Hosts in
 // ALLOWED_ORIGINS and requests through a trusted proxy are allowed.
 func (s *Server) checkHost(next http.Handler, at net.Addr) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		switch s.classifyHost(r, at) {
 		case hostProxied:
-			s.opts.Live.RefuseProxy(w, r, notThroughProxy)
+			s.opts.Live.RefuseProxy(w, r, proxiedText)
 		case hostForeign:
-			s.opts.Live.RefuseHost(w, notOurName)
+			s.opts.Live.RefuseHost(w, foreignHostText)
 		default:
-			if r.URL.Path != "/live" { // which notes it for itself
+			if r.URL.Path != "/live" { // the live server does it itself
 				s.opts.Live.NoteProxy(r)
 			}
 			next.ServeHTTP(w, r)
@@ -63,14 +63,14 @@ func (s *Server) classifyHost(r *http.Request, at net.Addr) hostDecision {
 	return hostAllowed
 }
 
-// throughProxy reports whether a request to a loopback listener came through a
-// trusted proxy. That is so if its address is not loopback, which only a PROXY
-// header can cause, or if it comes from the proxy's address with X-Forwarded-For.
-// The address alone is not enough: other programs of this machine share it.
+// throughProxy reports whether a request to a loopback listener came through a trusted
+// proxy. Either the peer address is not loopback, which only a PROXY header causes, or
+// it is the proxy's address and the request has X-Forwarded-For. The address alone is
+// not enough, because other programs on this machine have it too.
 //
-// A page that uses DNS rebinding can set that header, but not Host, and its URL has
-// to name this listener's port. Clients of a proxy name the proxy's port. On port
-// 80, which Host omits, the two look the same; even then the page cannot open a
+// A page that uses DNS rebinding can set X-Forwarded-For, but not Host, which names
+// the port of this listener. Clients of a proxy name the port of the proxy. On port
+// 80, which Host omits, the two look the same, but the page still cannot open a
 // WebSocket.
 func (s *Server) throughProxy(r *http.Request, at net.Addr) bool {
 	peer, err := netip.ParseAddrPort(r.RemoteAddr)
@@ -83,19 +83,19 @@ func (s *Server) throughProxy(r *http.Request, at net.Addr) bool {
 	return within(peer, s.opts.Proxies) && (s.opts.ProxyProtocol || r.Header.Get("X-Forwarded-For") != "" && !namesPort(r.Host, at))
 }
 
-// namesPort reports whether a host names the port that the listener has.
+// namesPort reports whether a host names the port of the listener.
 func namesPort(host string, at net.Addr) bool {
 	_, port, err := net.SplitHostPort(host)
 	tcp, ok := at.(*net.TCPAddr)
 	return err == nil && ok && port == strconv.Itoa(tcp.Port)
 }
 
-// warnOfProxies logs a warning at start, because no request shows the problem: behind
-// a proxy on this machine, all clients come from a loopback address, to which the
-// default limits per address do not apply.
+// warnOfProxies warns at start of a proxy on this machine that is not in
+// TRUSTED_PROXIES: all of its clients have a loopback address, to which the default
+// limits per address do not apply. No request shows that.
 func (s *Server) warnOfProxies(at net.Addr) {
 	open := s.opts.SignIn || s.opts.Anonymous
 	if origin.IsLoopback(at) && open && len(s.opts.Proxies) == 0 {
-		s.opts.Logger.Warn("HTTP_ADDR is a loopback address and TRUSTED_PROXIES is not set: if a proxy on this machine serves it, its clients have no limits of an address", "http_addr", at.String())
+		s.opts.Logger.Warn("HTTP_ADDR is a loopback address and TRUSTED_PROXIES is not set: the clients of a proxy on this machine have no limits per address", "http_addr", at.String())
 	}
 }

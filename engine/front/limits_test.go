@@ -22,7 +22,7 @@ import (
 // at is the address of the listener in these tests.
 var at = &net.TCPAddr{IP: net.IPv4(127, 0, 0, 1), Port: 8080}
 
-// listener is a Server with an address at which nobody listens.
+// listener returns the handler of a Server that does not listen.
 func listener(t *testing.T, o Options, limits live.Limits) http.Handler {
 	t.Helper()
 	log := slog.New(slog.DiscardHandler)
@@ -42,14 +42,14 @@ func listener(t *testing.T, o Options, limits live.Limits) http.Handler {
 	return s.handler(at)
 }
 
-func ask(h http.Handler, r *http.Request) (status int, text string) {
+func request(h http.Handler, r *http.Request) (status int, text string) {
 	w := httptest.NewRecorder()
 	h.ServeHTTP(w, r)
 	body, _ := io.ReadAll(w.Body) // of memory
 	return w.Code, string(body)
 }
 
-// Refusals of a host and answers to preflights count as requests do.
+// Refusals and answers to preflights count as requests.
 func TestEveryAnswerCountsForTheLimit(t *testing.T) {
 	allowed, err := origin.ParseList([]string{"https://maps.example"})
 	if err != nil {
@@ -61,7 +61,7 @@ func TestEveryAnswerCountsForTheLimit(t *testing.T) {
 		want                     int
 	}{
 		{"the page", "GET", "/", "127.0.0.1:8080", nil, 200},
-		{"a file that is not there", "GET", "/nothing", "127.0.0.1:8080", nil, 404},
+		{"a missing file", "GET", "/nothing", "127.0.0.1:8080", nil, 404},
 		{"a foreign host", "GET", "/events.json", "evil.example", nil, 403},
 		{"a foreign host, of a handshake", "GET", "/live", "evil.example", []string{"Upgrade", "websocket"}, 403},
 		{"a proxy, of a handshake", "GET", "/live", "127.0.0.1:8080", []string{"Upgrade", "websocket", "Via", "1.1 x"}, 401},
@@ -79,11 +79,11 @@ func TestEveryAnswerCountsForTheLimit(t *testing.T) {
 				}
 				want := c.want
 				if n == 5 {
-					ctx, leave := context.WithCancel(t.Context())
-					leave() // who has gone is not held back
+					ctx, cancel := context.WithCancel(t.Context())
+					cancel() // a client that has left does not wait
 					r, want = r.WithContext(ctx), http.StatusTooManyRequests
 				}
-				if status, text := ask(h, r); status != want {
+				if status, text := request(h, r); status != want {
 					t.Fatalf("request %d: %d %q, want %d", n, status, text, want)
 				}
 			}
@@ -91,9 +91,9 @@ func TestEveryAnswerCountsForTheLimit(t *testing.T) {
 	}
 }
 
-// A page whose name was pointed at this machine cannot pass for a trusted proxy
-// by a header that it sets.
-func TestPageCannotPassForAProxy(t *testing.T) {
+// A page whose name resolves to this machine cannot imitate a trusted proxy with a
+// header.
+func TestPageCannotImitateAProxy(t *testing.T) {
 	h := listener(t, Options{SignIn: true, Proxies: []netip.Prefix{netip.MustParsePrefix("127.0.0.1/32")}}, live.Limits{})
 	for _, c := range []struct {
 		name, host, forwarded, peer string
@@ -101,11 +101,11 @@ func TestPageCannotPassForAProxy(t *testing.T) {
 	}{
 		{"through the proxy", "live.example", "192.0.2.1", "127.0.0.1:5", 200},
 		{"through the proxy, with its port", "live.example:8443", "192.0.2.1", "127.0.0.1:5", 200},
-		{"a page that was loaded from here", "evil.example:8080", "192.0.2.1", "127.0.0.1:5", 403},
+		{"a page with DNS rebinding", "evil.example:8080", "192.0.2.1", "127.0.0.1:5", 403},
 		{"the same without the header", "evil.example:8080", "", "127.0.0.1:5", 403},
-		{"a proxy that says nothing", "live.example", "", "127.0.0.1:5", 403},
+		{"a proxy without X-Forwarded-For", "live.example", "", "127.0.0.1:5", 403},
 		{"not from the proxy", "live.example", "192.0.2.1", "127.0.0.2:5", 403},
-		{"an address elsewhere, which only PROXY tells", "live.example:8080", "", "192.0.2.1:5", 200},
+		{"an address from a PROXY header", "live.example:8080", "", "192.0.2.1:5", 200},
 		{"our own name", "127.0.0.1:8080", "192.0.2.1", "127.0.0.1:5", 200},
 	} {
 		r := httptest.NewRequest("GET", "/events.json", nil)
@@ -113,7 +113,7 @@ func TestPageCannotPassForAProxy(t *testing.T) {
 		if c.forwarded != "" {
 			r.Header.Set("X-Forwarded-For", c.forwarded)
 		}
-		if status, text := ask(h, r); status != c.want {
+		if status, text := request(h, r); status != c.want {
 			t.Errorf("%s: %d %q, want %d", c.name, status, text, c.want)
 		}
 	}

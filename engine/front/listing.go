@@ -9,39 +9,40 @@ import (
 	"pitwall/shard"
 )
 
-// Lister says whether an event may be named to everybody.
+// Lister decides which events may be listed for everybody.
 type Lister interface {
-	// MayList is called for each event, from any goroutine. It must not wait.
+	// MayList is called for each event, from any goroutine. It must not block.
 	MayList(event string) bool
 }
 
-// Listing keeps the list of events that the page shows. It is made when the map
-// or the public events change, never while somebody asks. A request then costs
-// the same, and takes the same time, however many events there are: the time
-// tells a stranger nothing about those that are not public.
+// Listing holds the list of events that the page shows. It is made when the
+// device-event map or the public events change, never during a request. So a request
+// takes the same time for any number of events, and its time reveals nothing about
+// events that are not public.
 type Listing struct {
 	core *shard.Core
 	log  *slog.Logger
 	list viewer.List
 
-	mu     sync.Mutex // held while a list is made: the last one is of the newest map and permissions
+	mu     sync.Mutex // held while a list is made, so that the last list has the newest map and permissions
 	lister Lister     // nil until Enable: nothing is listed
 }
 
-// NewListing makes a list of the core's events. It is empty until Enable.
+// NewListing makes a list of the events of core. It is empty until Enable.
 func NewListing(core *shard.Core, log *slog.Logger) *Listing { return &Listing{core: core, log: log} }
 
-// Swap implements eventmap.Target. The new map is in force even on an error.
+// Swap implements eventmap.Target: it swaps the map of the core and makes the list
+// again. Even after an error the new map is in force.
 func (l *Listing) Swap(ctx context.Context, r shard.Roster) error {
 	err := l.core.Swap(ctx, r)
 	l.Rebuild()
 	return err
 }
 
-// Enable lists what the lister permits from here on.
-func (l *Listing) Enable(permits Lister) {
+// Enable makes the list with the events that lister allows.
+func (l *Listing) Enable(lister Lister) {
 	l.mu.Lock()
-	l.lister = permits
+	l.lister = lister
 	l.mu.Unlock()
 	l.Rebuild()
 }
@@ -60,6 +61,6 @@ func (l *Listing) Rebuild() {
 		}
 	}
 	if err := l.list.Set(events); err != nil {
-		l.log.Error("the list of events could not be made; the one before is kept", "error", err)
+		l.log.Error("the list of events could not be made; the previous one is kept", "error", err)
 	}
 }

@@ -13,18 +13,17 @@ import (
 	"pitwall/shard"
 )
 
-// countingLister permits the events that were published, and counts how often it
-// is asked.
+// countingLister allows the published events and counts the calls.
 type countingLister struct {
 	mu     sync.Mutex
 	public map[string]bool
-	asked  int
+	calls  int
 }
 
 func (p *countingLister) MayList(event string) bool {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	p.asked++
+	p.calls++
 	return p.public[event]
 }
 
@@ -34,9 +33,9 @@ func (p *countingLister) publish(event string) {
 	p.public[event] = true
 }
 
-// TestListingIsMadeOffTheRequests: what a request costs does not depend on how
-// many events there are, nor on how many of them are public.
-func TestListingIsMadeOffTheRequests(t *testing.T) {
+// The cost of a request depends neither on the number of events nor on how many of
+// them are public.
+func TestRequestsDoNotMakeTheListing(t *testing.T) {
 	core, err := shard.New(shard.Config{Shards: 1, Writers: 1})
 	if err != nil {
 		t.Fatal(err)
@@ -67,15 +66,15 @@ func TestListingIsMadeOffTheRequests(t *testing.T) {
 		}
 	}
 	swap()
-	shows("[]") // not open yet
+	shows("[]") // not enabled yet
 	p := &countingLister{public: map[string]bool{}}
 	l.Enable(p)
-	before := p.asked
+	before := p.calls
 	for range 100 {
 		shows("[]")
 	}
-	if p.asked != before {
-		t.Errorf("the lister was asked %d times by 100 requests", p.asked-before)
+	if p.calls != before {
+		t.Errorf("100 requests called the lister %d times", p.calls-before)
 	}
 	p.publish("e007")
 	l.Rebuild()

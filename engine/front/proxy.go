@@ -8,8 +8,8 @@ import (
 	"github.com/pires/go-proxyproto"
 )
 
-// readProxyHeaders reads the PROXY header that trusted proxies must send. The
-// address of everybody else is taken as it is, so that nobody can claim another.
+// readProxyHeaders reads the PROXY header, which trusted proxies must send. From other
+// clients it reads none, so that they cannot claim another address.
 func (s *Server) readProxyHeaders(l net.Listener) net.Listener {
 	return &proxyproto.Listener{
 		Listener: l, ReadHeaderTimeout: s.opts.HeaderTimeout,

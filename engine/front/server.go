@@ -22,12 +22,12 @@ type Options struct {
 	Listing *Listing     // the events that the page shows
 
 	Anonymous bool // everybody may watch, by any name and through any proxy (AUTH_ALLOW_ANONYMOUS)
-	SignIn    bool // clients have to say who they are (AUTH_MODE is not none)
+	SignIn    bool // clients must authenticate (AUTH_MODE is not none)
 
 	Origins        origin.List    // ALLOWED_ORIGINS
 	FrameAncestors []string       // sources of a Content-Security-Policy, beside the page's own
 	Proxies        []netip.Prefix // TRUSTED_PROXIES
-	ProxyProtocol  bool           // those begin each connection with a PROXY header
+	ProxyProtocol  bool           // trusted proxies begin each connection with a PROXY header
 
 	TLS TLSOptions
 
@@ -37,11 +37,11 @@ type Options struct {
 	Logger *slog.Logger
 }
 
-// TLSOptions are those of TLS.
+// TLSOptions are the options of TLS.
 type TLSOptions struct {
 	CertFile, KeyFile string        // PEM; "" for no TLS
 	MinVersion        uint16        // of crypto/tls
-	StrictTransport   time.Duration // how long browsers use nothing but TLS (HSTS); 0: not said
+	StrictTransport   time.Duration // how long browsers use only TLS (HSTS); 0: no such header
 }
 
 // Server is the public listener: the page, and the live server's /live.
@@ -51,8 +51,8 @@ type Server struct {
 	listener net.Listener
 }
 
-// New opens the port. It serves nobody before Serve. The error names the
-// setting that is wrong.
+// New opens the port and answers no request before Serve. The error names the setting
+// that is wrong.
 func New(o Options) (*Server, error) {
 	l, err := net.Listen("tcp", o.Addr)
 	if err != nil {
@@ -62,7 +62,7 @@ func New(o Options) (*Server, error) {
 	s.warnOfProxies(l.Addr())
 	s.server = &http.Server{
 		Handler:           s.handler(l.Addr()),
-		ReadHeaderTimeout: o.HeaderTimeout, // the TLS handshake has the same
+		ReadHeaderTimeout: o.HeaderTimeout, // net/http uses it for the TLS handshake, too
 		ReadTimeout:       30 * time.Second,
 		WriteTimeout:      30 * time.Second,
 		IdleTimeout:       time.Minute,
@@ -74,21 +74,21 @@ func New(o Options) (*Server, error) {
 		s.listener = s.readProxyHeaders(s.listener)
 	}
 	if o.TLS.CertFile != "" {
-		if s.listener, err = s.overTLS(s.listener); err != nil {
+		if s.listener, err = s.listenTLS(s.listener); err != nil {
 			return nil, errors.Join(err, l.Close())
 		}
 	}
 	return s, nil
 }
 
-// handler serves all paths. What applies to every path wraps the mux. The request
-// limit is outermost, so that refusals and preflights count, too. Handshakes skip it,
-// because the live server has limits of its own for them.
+// handler serves all paths. Handlers that apply to every path wrap the mux. The request
+// limit is outside of CORS and the check of Host, so that preflights and refusals
+// count. Handshakes skip it, because the live server has limits of its own for them.
 func (s *Server) handler(at net.Addr) http.Handler {
 	mux := http.NewServeMux()
 	mux.Handle("/live", s.opts.Live)
 	mux.Handle("/", viewer.Handler(&s.opts.Listing.list, s.opts.FrameAncestors...))
-	all := s.shareWithOrigins(s.checkHost(mux, at))
+	all := s.allowOrigins(s.checkHost(mux, at))
 	limited := s.opts.Live.LimitRequests(all)
 	return s.strictTransport(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if r.URL.Path == "/live" && r.Method == http.MethodGet && s.classifyHost(r, at) == hostAllowed {
@@ -99,7 +99,7 @@ func (s *Server) handler(at net.Addr) http.Handler {
 	}))
 }
 
-// strictTransport tells browsers to use only TLS for this host.
+// strictTransport adds the header that tells browsers to use only TLS for this host.
 func (s *Server) strictTransport(next http.Handler) http.Handler {
 	if s.opts.TLS.StrictTransport == 0 {
 		return next
@@ -111,10 +111,10 @@ func (s *Server) strictTransport(next http.Handler) http.Handler {
 	})
 }
 
-// Addr is where the server listens, host:port.
+// Addr returns the address of the listener, host:port.
 func (s *Server) Addr() string { return s.listener.Addr().String() }
 
-// Serve serves until Shutdown, which is no error. Call it once.
+// Serve serves until Shutdown, and returns nil then. Call it once.
 func (s *Server) Serve() error {
 	if err := s.server.Serve(s.listener); !errors.Is(err, http.ErrServerClosed) {
 		return fmt.Errorf("serve spectators: %w", err)
@@ -122,8 +122,8 @@ func (s *Server) Serve() error {
 	return nil
 }
 
-// Shutdown closes the port and waits until the requests that run are answered,
-// or until ctx ends: then it cuts them off. It may be called without Serve.
+// Shutdown closes the port and waits for the requests in progress. If ctx ends first,
+// it closes their connections. It may be called without Serve.
 func (s *Server) Shutdown(ctx context.Context) error {
 	err := s.server.Shutdown(ctx)
 	if err != nil {

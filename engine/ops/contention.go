@@ -13,33 +13,27 @@ const (
 	blockRate     = 10_000 // ns of waiting per sample
 )
 
-// contention serves the profiles mutex and block. The runtime records them only while
-// a request is under way (?seconds=n), because recording costs time at every lock.
+// contention serves the profile mutex or block. The runtime records it only during a
+// request (?seconds=n), because recording costs time at every lock.
 type contention struct {
-	name   string
-	record func(on bool)
+	name    string
+	rate    int // while recording
+	setRate func(int)
 
 	mu     sync.Mutex // guards active
-	active int        // requests under way
+	active int        // requests in progress
 }
 
-func newContention(name string) *contention {
-	c := &contention{name: name}
-	c.record = func(on bool) {
-		rate := map[string]int{"mutex": mutexFraction, "block": blockRate}[name]
-		if !on {
-			rate = 0
-		}
-		if name == "mutex" {
-			runtime.SetMutexProfileFraction(rate)
-		} else {
-			runtime.SetBlockProfileRate(rate)
-		}
-	}
-	return c
+// newMutexProfile and newBlockProfile return the two profiles.
+func newMutexProfile() *contention {
+	return &contention{name: "mutex", rate: mutexFraction, setRate: func(rate int) { runtime.SetMutexProfileFraction(rate) }}
 }
 
-// ServeHTTP records for as long as the request takes.
+func newBlockProfile() *contention {
+	return &contention{name: "block", rate: blockRate, setRate: runtime.SetBlockProfileRate}
+}
+
+// ServeHTTP records while the request lasts.
 func (c *contention) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	c.add(1)
 	defer c.add(-1)
@@ -50,5 +44,5 @@ func (c *contention) add(n int) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.active += n
-	c.record(c.active > 0)
+	c.setRate(c.rate * min(c.active, 1))
 }

@@ -9,15 +9,15 @@ import (
 	"testing"
 )
 
-// TestContentionIsRecordedWhileAsked finds this test's own fight for a mutex
-// in the profile, and nothing recorded afterwards.
-func TestContentionIsRecordedWhileAsked(t *testing.T) {
+// The profile shows this test's own contention for a mutex, and recording ends with
+// the request.
+func TestContentionIsRecordedDuringTheRequest(t *testing.T) {
 	s := start(t, Options{})
 	stop := make(chan struct{})
 	var mu sync.Mutex
-	var fighters sync.WaitGroup
+	var contenders sync.WaitGroup
 	for range 4 {
-		fighters.Go(func() {
+		contenders.Go(func() {
 			for {
 				select {
 				case <-stop:
@@ -32,16 +32,16 @@ func TestContentionIsRecordedWhileAsked(t *testing.T) {
 	}
 	_, _, got := get(t, s, "/debug/pprof/mutex?seconds=1&debug=0", "")
 	close(stop)
-	fighters.Wait()
+	contenders.Wait()
 	text, err := gunzip([]byte(got))
 	if err != nil {
 		t.Fatal(err)
 	}
-	if !bytes.Contains(text, []byte("TestContentionIsRecordedWhileAsked")) {
-		t.Error("the profile of mutexes does not name the function that fights for one")
+	if !bytes.Contains(text, []byte("TestContentionIsRecordedDuringTheRequest")) {
+		t.Error("the mutex profile does not name the contending function")
 	}
 	if n := runtime.SetMutexProfileFraction(-1); n != 0 {
-		t.Errorf("the mutex profile goes on with fraction %d after the request", n)
+		t.Errorf("the mutex profile still has the fraction %d after the request", n)
 	}
 }
 

@@ -1,37 +1,34 @@
-// Package ops is the private side of the process: metrics, health, readiness
-// and profiles, for operators and the machines that watch over Pitwall. No
-// position passes through it.
+// Package ops is the private listener of the process: metrics, health, readiness and
+// profiles, for operators and monitoring. No position passes through it.
 //
-//	GET /metrics        Prometheus text: the engine's own set, what the shard
-//	                    core counts, the process and the Go runtime
-//	GET /healthz        200 while the process answers at all
-//	GET /readyz         200 when spectators may be sent here, 503 with the reason;
-//	                    with ?verbose (text) or ?format=json each part: its
-//	                    state, since when, and why
-//	GET /debug/pprof/   profiles of the running process; mutex and block are
-//	                    recorded only while asked for with ?seconds=n, which is
-//	                    300 at most
+//	GET /metrics        Prometheus text: the engine's metrics, those of the shards,
+//	                    the process and the Go runtime
+//	GET /healthz        200 while the process answers
+//	GET /readyz         200 when spectators may be sent here, otherwise 503 with the
+//	                    reason; with ?verbose (text) or ?format=json also the state
+//	                    of each part, since when, and why
+//	GET /debug/pprof/   profiles of the process; mutex and block are recorded only
+//	                    during a request with ?seconds=n, at most 300
 //
-// What the page of another site has a browser ask gets 403, by Sec-Fetch-Site and
-// Origin: it could start profiles, although it reads no answer.
+// Requests that a page of another site causes get 403 (Sec-Fetch-Site, Origin). Such a
+// page could start profiles, although it cannot read the answer.
 //
-// It listens on loopback unless told otherwise, and there it answers only to its
-// own address and to localhost: a page from elsewhere, whose name somebody has
-// pointed at 127.0.0.1 (DNS rebinding), gets 403. On any other address profiles
-// are off unless asked for, and who may connect is the network's business, or
-// that of the bearer token, which everything but health and readiness without
-// details wants.
+// On a loopback address the listener answers only to that address and to localhost as
+// Host, which protects it from pages whose name resolves to 127.0.0.1 (DNS rebinding).
+// On any other address profiles are off by default. There the network or the bearer
+// token has to restrict access. The token is required for everything but health and
+// readiness without details.
 //
 // # Goroutines
 //
-// Listen opens the socket, Serve runs on the caller's goroutine until Shutdown
-// (from another one), which ends profiles in the making and waits for requests
-// within its context. Options.Ready, Options.Parts and Options.Extra are called
-// from many goroutines at once.
+// Listen opens the socket. Serve blocks its caller until another goroutine calls
+// Shutdown, which cancels profiles and waits for the requests in progress until its
+// context ends. Options.Ready, Options.Parts and Options.Extra are called from many
+// goroutines at once.
 //
 // # Caveats
 //
-// net/http/pprof also registers itself on http.DefaultServeMux, which no
-// listener of Pitwall may serve. The command line is not shown, since flags may
-// hold passwords.
+// net/http/pprof also registers its handlers on http.DefaultServeMux, so no listener
+// of Pitwall may serve that. The command line is not shown, because flags may hold
+// passwords.
 package ops

@@ -7,8 +7,8 @@ import (
 	"pitwall/engine/internal/origin"
 )
 
-// rejectForeignHost refuses requests to a loopback address that were sent to a name
-// other than that address or localhost.
+// rejectForeignHost refuses requests to a loopback listener whose Host is neither its
+// address nor localhost.
 func rejectForeignHost(next http.Handler, at net.Addr) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if !origin.OwnHost(r.Host, at) {
@@ -20,20 +20,20 @@ func rejectForeignHost(next http.Handler, at net.Addr) http.Handler {
 }
 
 // rejectCrossSite refuses requests that a page of another site causes. The page could
-// not read the answer, but it could start profiles. Scrapers, probes and addresses
-// typed by hand belong to no site.
+// not read the answer, but it could start profiles. Requests of scrapers and probes, and
+// addresses typed by hand, come from no site.
 func rejectCrossSite(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if fromOtherSite(r) {
-			http.Error(w, "a page of another site has asked; open the address by hand", http.StatusForbidden)
+			http.Error(w, "requests from pages of other sites are refused; open the address by hand", http.StatusForbidden)
 			return
 		}
 		next.ServeHTTP(w, r)
 	})
 }
 
-// fromOtherSite checks both headers, because a browser may omit either.
-// Another port of the same host is the same site, and another origin.
+// fromOtherSite checks both headers, because a browser may omit either. Another port of
+// the same host counts as another site.
 func fromOtherSite(r *http.Request) bool {
 	for _, site := range r.Header.Values("Sec-Fetch-Site") {
 		if site != "same-origin" && site != "none" {

@@ -8,17 +8,16 @@ import (
 	"time"
 )
 
-// longestProfile bounds the time of a profile, which slows the process down while it
-// runs.
-const longestProfile = 5 * time.Minute
+// maxProfile is the longest time of a profile. A profile slows the process down.
+const maxProfile = 5 * time.Minute
 
-// handleProfiles adds the profiles to mux.
+// handleProfiles adds the handlers of the profiles to mux.
 func handleProfiles(mux *http.ServeMux) {
 	for path, h := range map[string]http.Handler{
-		"":        http.HandlerFunc(pprof.Index), // and the profiles that have no line here
+		"":        http.HandlerFunc(pprof.Index), // also serves the profiles that have no line here
 		"cmdline": http.HandlerFunc(cmdline),
-		"mutex":   newContention("mutex"),
-		"block":   newContention("block"),
+		"mutex":   newMutexProfile(),
+		"block":   newBlockProfile(),
 		"profile": http.HandlerFunc(pprof.Profile),
 		"symbol":  http.HandlerFunc(pprof.Symbol),
 		"trace":   http.HandlerFunc(pprof.Trace),
@@ -27,13 +26,13 @@ func handleProfiles(mux *http.ServeMux) {
 	}
 }
 
-// limitSeconds refuses profiles that would take too long. Values that are not numbers
-// are left to the profile, which then uses its default.
+// limitSeconds refuses profiles that would take too long. It passes on values that are
+// not numbers; the profile then uses its default.
 func limitSeconds(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		// NaN compares false, so it is refused, too.
-		if n, err := strconv.ParseFloat(r.FormValue("seconds"), 64); err == nil && !(n <= longestProfile.Seconds()) {
-			http.Error(w, fmt.Sprintf("seconds is %s, allowed is %.0f at most", r.FormValue("seconds"), longestProfile.Seconds()), http.StatusBadRequest)
+		// !(n <= max) also refuses NaN.
+		if n, err := strconv.ParseFloat(r.FormValue("seconds"), 64); err == nil && !(n <= maxProfile.Seconds()) {
+			http.Error(w, fmt.Sprintf("seconds is %s, allowed is %.0f at most", r.FormValue("seconds"), maxProfile.Seconds()), http.StatusBadRequest)
 			return
 		}
 		next.ServeHTTP(w, r)

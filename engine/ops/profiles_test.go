@@ -7,7 +7,7 @@ import (
 	"testing"
 )
 
-// request sends one with headers, "Name: value" each, and returns its status.
+// request sends a request with headers, "Name: value" each, and returns the status.
 func request(t *testing.T, s *Server, method, path string, headers ...string) int {
 	t.Helper()
 	req, err := http.NewRequestWithContext(t.Context(), method, "http://"+s.Addr()+path, nil)
@@ -26,7 +26,7 @@ func request(t *testing.T, s *Server, method, path string, headers ...string) in
 	return res.StatusCode
 }
 
-// TestOtherSitesAreRefused: a page needs to read nothing to start a profile.
+// A page can start a profile without being able to read the answer.
 func TestOtherSitesAreRefused(t *testing.T) {
 	for _, addr := range []string{"127.0.0.1:0", "0.0.0.0:0"} {
 		s := start(t, Options{Addr: addr, Profiles: true})
@@ -35,15 +35,15 @@ func TestOtherSitesAreRefused(t *testing.T) {
 			want         int
 		}{
 			{"a scraper", "Accept: */*", 200},
-			{"an address that was typed in", "Sec-Fetch-Site: none", 200},
-			{"a page of its own", "Sec-Fetch-Site: same-origin", 200},
-			{"a page of its own, that says so", "Origin: http://" + s.Addr(), 200},
+			{"a typed address", "Sec-Fetch-Site: none", 200},
+			{"its own page", "Sec-Fetch-Site: same-origin", 200},
+			{"its own page, with Origin", "Origin: http://" + s.Addr(), 200},
 			{"a page of another site", "Sec-Fetch-Site: cross-site", 403},
 			{"a page on another port", "Sec-Fetch-Site: same-site", 403},
-			{"a page on another port, that says so", "Origin: http://127.0.0.1:1", 403},
-			{"a page of another site, that says so", "Origin: https://evil.example", 403},
-			{"a page that may not say where it is from", "Origin: null", 403},
-			{"a word that is not known", "Sec-Fetch-Site: elsewhere", 403},
+			{"a page on another port, with Origin", "Origin: http://127.0.0.1:1", 403},
+			{"a page of another site, with Origin", "Origin: https://evil.example", 403},
+			{"a page with an opaque origin", "Origin: null", 403},
+			{"an unknown value", "Sec-Fetch-Site: elsewhere", 403},
 		} {
 			for _, method := range []string{http.MethodGet, http.MethodPost} {
 				for _, path := range []string{"/debug/pprof/heap?debug=1", "/debug/pprof/goroutine?debug=1", "/debug/pprof/symbol", "/metrics", "/readyz"} {
@@ -66,13 +66,13 @@ func TestProfilesAreBounded(t *testing.T) {
 		}
 	}
 	for _, query := range []string{"trace?seconds=0.01", "heap?seconds=1", "heap?debug=1&seconds=", "goroutine?debug=1&seconds=x"} {
-		// A word that is no number is the profile's own business.
+		// The profile decides about a value that is not a number.
 		want := map[bool]int{true: http.StatusBadRequest, false: http.StatusOK}[strings.HasSuffix(query, "=x")]
 		if got := request(t, s, http.MethodGet, "/debug/pprof/"+query); got != want {
 			t.Errorf("%s: %d, want %d", query, got, want)
 		}
 	}
-	// What a form says counts, and not only the address.
+	// A value in a form counts as well.
 	res, err := http.PostForm("http://"+s.Addr()+"/debug/pprof/trace?seconds=1", url.Values{"seconds": {"3600"}})
 	if err != nil {
 		t.Fatal(err)

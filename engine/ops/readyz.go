@@ -13,16 +13,16 @@ import (
 	"pitwall/engine/internal/plain"
 )
 
-// readiness is the answer of /readyz, with the parts where they are asked for.
+// readiness is the answer of /readyz, with the parts if details are requested.
 type readiness struct {
 	Ready  bool            `json:"ready"`
 	Reason string          `json:"reason,omitempty"`
 	Parts  []health.Status `json:"parts,omitempty"`
 }
 
-// ready answers everybody whether spectators may be sent here. How each part is
-// needs the token, if there is one: reasons name keys, logins and servers. An
-// Accept header alone gets the short answer without it.
+// ready serves /readyz. The short answer is for everybody. The state of each part
+// requires the token, if there is one, because reasons name keys, logins and servers.
+// Without the token, an Accept header for JSON gets the short answer.
 func (s *Server) ready(w http.ResponseWriter, r *http.Request) {
 	query := r.URL.Query()
 	switch {
@@ -36,7 +36,7 @@ func (s *Server) ready(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
-// details answers with the parts.
+// details answers with the state of each part.
 func (s *Server) details(w http.ResponseWriter, r *http.Request) {
 	status, long := s.readiness()
 	long.Parts = s.o.Parts()
@@ -47,7 +47,7 @@ func (s *Server) details(w http.ResponseWriter, r *http.Request) {
 	writeText(w, status, long)
 }
 
-// readiness asks the engine.
+// readiness returns the short answer and its status code.
 func (s *Server) readiness() (status int, answer readiness) {
 	ready, reason := s.o.Ready()
 	if ready {
@@ -69,7 +69,7 @@ func acceptsJSON(r *http.Request) bool {
 	return false
 }
 
-// writeText writes one line for the whole and one for each part.
+// writeText answers with one line for the process and one for each part.
 func writeText(w http.ResponseWriter, status int, a readiness) {
 	var b bytes.Buffer
 	if a.Ready {
@@ -81,10 +81,10 @@ func writeText(w http.ResponseWriter, status int, a readiness) {
 	for _, p := range a.Parts {
 		fmt.Fprintf(table, "%s\t%s\tsince %s\t%s\n", p.State, p.Part, p.Since.UTC().Format(time.RFC3339), oneLine(p.Reason))
 	}
-	_ = table.Flush() // to memory
+	_ = table.Flush() // a buffer never fails
 	answer(w, status, "text/plain; charset=utf-8", b.Bytes())
 }
 
-// oneLine removes line and column breaks and escapes control characters, because
-// reasons contain errors of other servers.
+// oneLine joins lines and columns and escapes control characters. Reasons contain
+// errors of other servers.
 func oneLine(s string) string { return plain.Text(strings.Join(strings.Fields(s), " ")) }

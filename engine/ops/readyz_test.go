@@ -10,7 +10,7 @@ import (
 	"pitwall/engine/internal/health"
 )
 
-// twoParts has one part that is well and one that is not.
+// twoParts returns a part without a fault and one with a fault.
 func twoParts() []health.Status {
 	at := time.Date(2026, 5, 1, 10, 0, 0, 0, time.UTC)
 	return []health.Status{
@@ -35,15 +35,15 @@ func TestReadinessWithDetails(t *testing.T) {
 		status                          int
 		want                            string
 	}{
-		{"nothing asked for", "/readyz", "", "", "", 503, short},
+		{"no details", "/readyz", "", "", "", 503, short},
 		{"a browser", "/readyz", "text/html,*/*;q=0.8", "", "", 503, short},
 		{"text", "/readyz?verbose", "", "", "", 503, text},
-		{"JSON by the address", "/readyz?format=json", "", "", "", 503, long},
-		{"JSON by the address, verbose too", "/readyz?verbose&format=json", "", "", "", 503, long},
+		{"JSON by query", "/readyz?format=json", "", "", "", 503, long},
+		{"JSON by query, with verbose", "/readyz?verbose&format=json", "", "", "", 503, long},
 		{"JSON accepted", "/readyz", "text/html, application/json; q=0.9", "", "", 503, long},
-		{"JSON accepted, verbose too", "/readyz?verbose=1", "application/json", "", "", 503, long},
-		{"text though JSON is accepted", "/readyz?format=text", "application/json", "", "", 503, text},
-		{"nothing asked for, with a token set", "/readyz", "", "hush", "", 503, short},
+		{"JSON accepted, with verbose", "/readyz?verbose=1", "application/json", "", "", 503, long},
+		{"text by query, JSON accepted", "/readyz?format=text", "application/json", "", "", 503, text},
+		{"no details, with a token set", "/readyz", "", "hush", "", 503, short},
 		{"JSON accepted without the token", "/readyz", "application/json", "hush", "", 503, short},
 		{"JSON accepted with the token", "/readyz", "application/json", "hush", "Bearer hush", 503, long},
 		{"text without the token", "/readyz?verbose", "", "hush", "Bearer hus", 401, unauthorized},

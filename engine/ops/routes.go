@@ -5,7 +5,6 @@ import (
 	"crypto/sha256"
 	"crypto/subtle"
 	"encoding/json"
-	"io"
 	"net/http"
 	"os"
 	"path/filepath"
@@ -16,8 +15,8 @@ import (
 	"pitwall/engine/internal/plain"
 )
 
-// routes has health and readiness for everybody, the rest for those who know
-// the token, if there is one.
+// routes serves health and readiness to everybody, and all else to those who have the
+// token, if there is one.
 func (s *Server) routes(profiles bool) http.Handler {
 	private := http.NewServeMux()
 	private.HandleFunc("/{$}", index)
@@ -44,8 +43,8 @@ func (s *Server) requireToken(next http.Handler) http.Handler {
 	})
 }
 
-// hasToken reports whether a request carries the bearer token, or none is set. It
-// compares hashes in constant time, so that timing reveals not even the length.
+// hasToken reports whether a request has the bearer token, or none is set. It compares
+// hashes in constant time, so that timing does not even reveal the length.
 func (s *Server) hasToken(r *http.Request) bool {
 	want := sha256.Sum256([]byte("Bearer " + s.o.Token))
 	got := sha256.Sum256([]byte(r.Header.Get("Authorization")))
@@ -56,8 +55,7 @@ func index(w http.ResponseWriter, _ *http.Request) {
 	answer(w, http.StatusOK, "text/plain; charset=utf-8", []byte("/metrics\n/healthz\n/readyz\n/debug/pprof/\n"))
 }
 
-// metrics gathers everything before it writes, so that a scraper that reads
-// slowly holds nothing up.
+// metrics collects everything before it writes, so that a slow scraper holds no lock.
 func (s *Server) metrics(w http.ResponseWriter, _ *http.Request) {
 	var b bytes.Buffer
 	s.o.Set.WritePrometheus(&b)
@@ -68,16 +66,16 @@ func (s *Server) metrics(w http.ResponseWriter, _ *http.Request) {
 	answer(w, http.StatusOK, "text/plain; version=0.0.4; charset=utf-8", b.Bytes())
 }
 
-// alive reports only that the process answers. It checks no dependency, because a
-// restart repairs neither an unreachable database nor an empty stream.
+// alive answers that the process runs. It checks no dependency, because a restart
+// would repair neither Redis nor the database.
 func alive(w http.ResponseWriter, _ *http.Request) {
 	answerJSON(w, http.StatusOK, struct {
 		Status string `json:"status"`
 	}{"ok"})
 }
 
-// cmdline names the program, for tools that ask, and none of its arguments: a
-// flag may hold a URL with its password.
+// cmdline returns the name of the program, which tools expect, without its arguments:
+// a flag may hold a password.
 func cmdline(w http.ResponseWriter, _ *http.Request) {
 	answer(w, http.StatusOK, "text/plain; charset=utf-8", []byte(filepath.Base(os.Args[0])))
 }
@@ -91,16 +89,15 @@ func answerJSON(w http.ResponseWriter, status int, v any) {
 	answer(w, status, "application/json", []byte(plain.Text(string(b))+"\n"))
 }
 
-// answer writes a whole answer under a deadline: the server has none for all,
-// because a profile takes as long as its caller asked.
+// answer writes an answer with a deadline. The server has no general write time-out,
+// because a profile takes as long as the client requests.
 func answer(w http.ResponseWriter, status int, contentType string, body []byte) {
-	// Not every writer has deadlines (a test's recorder has none).
+	// Not every ResponseWriter supports deadlines.
 	_ = http.NewResponseController(w).SetWriteDeadline(time.Now().Add(answerTimeout))
 	h := w.Header()
 	h.Set("Content-Type", contentType)
 	h.Set("Cache-Control", "no-store")
 	h.Set("X-Content-Type-Options", "nosniff")
 	w.WriteHeader(status)
-	// A scraper that went away is no fault of ours.
-	_, _ = io.Copy(w, bytes.NewReader(body))
+	_, _ = w.Write(body) // the client may be gone
 }

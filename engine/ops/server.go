@@ -16,17 +16,17 @@ import (
 	"pitwall/engine/internal/origin"
 )
 
-// DefaultAddr is where the ops server listens when no address is given.
+// DefaultAddr is the address of the ops server if none is given.
 const DefaultAddr = "127.0.0.1:9090"
 
 const (
 	headerTimeout = 5 * time.Second
 	idleTimeout   = 2 * time.Minute
-	answerTimeout = 30 * time.Second // of all answers but profiles, which take as long as asked
+	answerTimeout = 30 * time.Second // for answers other than profiles
 	maxHeader     = 16 << 10
 )
 
-// Options say what the ops server tells, and where.
+// Options are the dependencies and settings of a Server.
 type Options struct {
 	// Addr is host:port, port 0 for a free one, "" for DefaultAddr.
 	Addr string
@@ -37,24 +37,24 @@ type Options struct {
 	Profiles bool
 	// Set holds the engine's metrics. Required.
 	Set *metrics.Set
-	// Ready says whether spectators may be sent here, and if not, why, in a few
-	// words without secrets. Required.
+	// Ready says whether spectators may be sent here, and why not, in a few words
+	// without secrets. Required.
 	Ready func() (ready bool, reason string)
-	// Parts lists how each part is. Required.
+	// Parts returns the state of each part. Required.
 	Parts func() []health.Status
-	// Extra appends metrics that no Set holds, in Prometheus text. Optional.
+	// Extra writes metrics that are not in Set, in Prometheus text. Optional.
 	Extra func(w io.Writer)
-	// Logger receives what goes wrong. Required.
+	// Logger receives warnings and errors. Required.
 	Logger *slog.Logger
 }
 
-// Server is the ops listener. Make it with New, then Listen, then Serve on a
-// goroutine of the caller's, and Shutdown from another one.
+// Server is the private listener. Call New, Listen and Serve, in this order, and
+// Shutdown from another goroutine.
 type Server struct {
 	o        Options
 	http     *http.Server
 	listener net.Listener
-	cancel   context.CancelFunc // cancels the profiles under way
+	cancel   context.CancelFunc // cancels the profiles in progress
 }
 
 // New makes a server that does not listen yet.
@@ -86,12 +86,12 @@ func (s *Server) Listen() error {
 	if local {
 		s.http.Handler = rejectForeignHost(s.http.Handler, l.Addr())
 	} else if s.o.Token == "" {
-		s.o.Logger.Warn("everybody who reaches OPS_ADDR may read the metrics and why parts are not ready; set OPS_TOKEN", "ops_addr", l.Addr().String())
+		s.o.Logger.Warn("everybody who reaches OPS_ADDR may read the metrics and the state of the parts; set OPS_TOKEN to prevent that", "ops_addr", l.Addr().String())
 	}
 	return nil
 }
 
-// Addr returns the address it listens on, "" before Listen.
+// Addr returns the address of the listener, "" before Listen.
 func (s *Server) Addr() string {
 	if s.listener == nil {
 		return ""
@@ -99,8 +99,7 @@ func (s *Server) Addr() string {
 	return s.listener.Addr().String()
 }
 
-// Serve answers requests until Shutdown is called, and returns nil then; any
-// other end is an error. Call it once, after Listen.
+// Serve serves until Shutdown, and returns nil then. Call it once, after Listen.
 func (s *Server) Serve() error {
 	if s.listener == nil {
 		return errors.New("serve metrics and health: not listening")
@@ -111,9 +110,9 @@ func (s *Server) Serve() error {
 	return nil
 }
 
-// Shutdown stops listening, ends profiles in the making and waits for the
-// requests being answered. When ctx ends first it cuts them and returns the
-// context's error. It may be called before or without Serve, and again.
+// Shutdown stops listening, cancels profiles, and waits for the requests in progress.
+// If ctx ends first, it closes their connections and returns the context's error. It
+// may be called before or without Serve, and more than once.
 func (s *Server) Shutdown(ctx context.Context) error {
 	s.cancel()
 	err := s.http.Shutdown(ctx)

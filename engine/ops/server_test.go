@@ -20,8 +20,8 @@ import (
 	"pitwall/engine/internal/health"
 )
 
-// start serves with the options, on a free port unless they name one, until
-// the test ends.
+// start runs a server until the test ends, on a free port unless the options name
+// one.
 func start(t *testing.T, o Options) *Server {
 	t.Helper()
 	if o.Addr == "" {
@@ -52,7 +52,7 @@ func start(t *testing.T, o Options) *Server {
 	return s
 }
 
-// serve runs a server that the caller shuts down, and then waits for.
+// serve runs a server. The caller shuts it down and then waits for it.
 func serve(t *testing.T, o Options) (*Server, *sync.WaitGroup) {
 	t.Helper()
 	s := New(o)
@@ -111,7 +111,7 @@ func TestMetrics(t *testing.T) {
 	}
 	for i, line := range strings.Split(strings.TrimSuffix(body, "\n"), "\n") {
 		if name, value, ok := strings.Cut(line, " "); !ok || name == "" || value == "" {
-			t.Errorf("line %d is no metric: %q", i+1, line)
+			t.Errorf("line %d is not a metric: %q", i+1, line)
 		}
 	}
 }
@@ -167,7 +167,7 @@ func TestProfiles(t *testing.T) {
 	}
 }
 
-func TestRebindingIsRefusedOnLoopbackOnly(t *testing.T) {
+func TestForeignHostsAreRefusedOnLoopback(t *testing.T) {
 	tests := []struct {
 		name, addr string
 		want       int
@@ -180,21 +180,21 @@ func TestRebindingIsRefusedOnLoopbackOnly(t *testing.T) {
 			s := start(t, Options{Addr: tt.addr, Profiles: true})
 			for _, path := range []string{"/metrics", "/readyz", "/debug/pprof/"} {
 				if status, _, _ := get(t, s, path, "evil.example"); status != tt.want {
-					t.Errorf("%s asked of evil.example: %d, want %d", path, status, tt.want)
+					t.Errorf("%s at evil.example: %d, want %d", path, status, tt.want)
 				}
 				if status, _, _ := get(t, s, path, "203.0.113.9"); status != tt.want {
-					t.Errorf("%s asked of another address: %d, want %d", path, status, tt.want)
+					t.Errorf("%s at another address: %d, want %d", path, status, tt.want)
 				}
 				if status, _, _ := get(t, s, path, "localhost"); status != http.StatusOK {
-					t.Errorf("%s asked of localhost: %d", path, status)
+					t.Errorf("%s at localhost: %d", path, status)
 				}
 			}
 		})
 	}
 }
 
-// TestTokenAndProfiles has what is private ask for the token, and profiles stay
-// off where others could connect.
+// Private paths require the token, and profiles are off where other machines can
+// connect.
 func TestTokenAndProfiles(t *testing.T) {
 	for _, c := range []struct {
 		name, path string
@@ -202,17 +202,17 @@ func TestTokenAndProfiles(t *testing.T) {
 		token      string
 		want       int
 	}{
-		{"health needs none", "/healthz", Options{Token: "hush"}, "", 200},
-		{"readiness needs none", "/readyz", Options{Token: "hush"}, "", 200},
+		{"health without", "/healthz", Options{Token: "hush"}, "", 200},
+		{"readiness without", "/readyz", Options{Token: "hush"}, "", 200},
 		{"metrics without", "/metrics", Options{Token: "hush"}, "", 401},
 		{"profiles without", "/debug/pprof/", Options{Token: "hush"}, "", 401},
-		{"what is not there, without", "/x", Options{Token: "hush"}, "", 401},
+		{"an unknown path, without", "/x", Options{Token: "hush"}, "", 401},
 		{"a wrong one", "/metrics", Options{Token: "hush"}, "Bearer hus", 401},
 		{"no bearer", "/metrics", Options{Token: "hush"}, "hush", 401},
 		{"the right one", "/metrics", Options{Token: "hush"}, "Bearer hush", 200},
 		{"profiles on every address", "/debug/pprof/", Options{Addr: "0.0.0.0:0"}, "", 404},
 		{"a heap on every address", "/debug/pprof/heap", Options{Addr: "0.0.0.0:0"}, "", 404},
-		{"profiles that were asked for", "/debug/pprof/", Options{Addr: "0.0.0.0:0", Profiles: true}, "", 200},
+		{"profiles that are enabled", "/debug/pprof/", Options{Addr: "0.0.0.0:0", Profiles: true}, "", 200},
 		{"metrics on every address", "/metrics", Options{Addr: "0.0.0.0:0"}, "", 200},
 	} {
 		t.Run(c.name, func(t *testing.T) {
@@ -236,9 +236,8 @@ func TestTokenAndProfiles(t *testing.T) {
 	}
 }
 
-// TestOpenToTheNetworkIsToldOf: metrics for everybody may be wanted, but not by
-// mistake.
-func TestOpenToTheNetworkIsToldOf(t *testing.T) {
+// Metrics that everybody can read are allowed, but must not be a mistake.
+func TestOpenListenerIsLogged(t *testing.T) {
 	for _, c := range []struct {
 		addr, token string
 		want        bool
@@ -246,7 +245,7 @@ func TestOpenToTheNetworkIsToldOf(t *testing.T) {
 		var out bytes.Buffer
 		start(t, Options{Addr: c.addr, Token: c.token, Logger: slog.New(slog.NewTextHandler(&out, nil))})
 		if got := strings.Contains(out.String(), "level=WARN") && strings.Contains(out.String(), "OPS_TOKEN"); got != c.want {
-			t.Errorf("%s with token %q: told %v, want %v: %s", c.addr, c.token, got, c.want, out.String())
+			t.Errorf("%s with token %q: warned %v, want %v: %s", c.addr, c.token, got, c.want, out.String())
 		}
 	}
 }
@@ -269,18 +268,18 @@ func TestListenErrorNamesTheSetting(t *testing.T) {
 	}
 }
 
-func TestSlowHeadersAreCut(t *testing.T) {
+func TestTimeoutsOfTheServer(t *testing.T) {
 	s := New(Options{Set: metrics.NewSet(), Logger: slog.New(slog.DiscardHandler)})
 	if s.http.ReadHeaderTimeout == 0 || s.http.IdleTimeout == 0 || s.http.MaxHeaderBytes == 0 {
-		t.Error("a client may keep a connection for ever")
+		t.Error("a client can keep a connection for ever")
 	}
 	if s.http.WriteTimeout != 0 {
-		t.Error("a write time-out cuts profiles")
+		t.Error("a write time-out would end profiles")
 	}
 	if s.o.Addr != DefaultAddr {
 		t.Errorf("address %q", s.o.Addr)
 	}
-	s.http.ErrorLog.Print("goes to the logger, not to standard error")
+	s.http.ErrorLog.Print("this line goes to the logger")
 }
 
 func TestServerErrorsGoToTheLogger(t *testing.T) {

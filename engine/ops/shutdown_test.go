@@ -34,7 +34,7 @@ func TestShutdownBeforeServe(t *testing.T) {
 	}
 }
 
-// TestShutdownEndsProfiles stops the server while a minute's profile is made.
+// TestShutdownEndsProfiles stops the server during a profile of a minute.
 func TestShutdownEndsProfiles(t *testing.T) {
 	s, wg := serve(t, Options{Addr: "127.0.0.1:0", Set: metrics.NewSet(), Logger: slog.New(slog.DiscardHandler)})
 	conn, err := net.Dial("tcp", s.Addr())
@@ -43,7 +43,7 @@ func TestShutdownEndsProfiles(t *testing.T) {
 	}
 	defer conn.Close()
 	fmt.Fprintf(conn, "GET /debug/pprof/trace?seconds=60 HTTP/1.1\r\nHost: localhost\r\n\r\n")
-	// The trace's first bytes say that it is running.
+	// The first bytes show that the trace is running.
 	if line, err := bufio.NewReader(conn).ReadString('\n'); err != nil || !strings.Contains(line, "200") {
 		t.Fatalf("%q, %v", line, err)
 	}
@@ -57,10 +57,10 @@ func TestShutdownEndsProfiles(t *testing.T) {
 
 // TestShutdownIsBounded has a request that does not end by itself.
 func TestShutdownIsBounded(t *testing.T) {
-	entered, leave := make(chan struct{}), make(chan struct{})
+	entered, release := make(chan struct{}), make(chan struct{})
 	s, wg := serve(t, Options{Addr: "127.0.0.1:0", Set: metrics.NewSet(), Logger: slog.New(slog.DiscardHandler),
 		Ready: func() (bool, string) { return true, "" },
-		Extra: func(io.Writer) { close(entered); <-leave }})
+		Extra: func(io.Writer) { close(entered); <-release }})
 	wg.Go(func() {
 		if res, err := http.Get("http://" + s.Addr() + "/metrics"); err == nil {
 			res.Body.Close()
@@ -73,6 +73,6 @@ func TestShutdownIsBounded(t *testing.T) {
 	if err := s.Shutdown(ctx); !errors.Is(err, context.DeadlineExceeded) {
 		t.Errorf("Shutdown: %v, want the deadline's error", err)
 	}
-	close(leave)
+	close(release)
 	wg.Wait()
 }

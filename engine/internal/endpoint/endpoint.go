@@ -1,9 +1,9 @@
-// Package endpoint checks the URLs of the services that Pitwall asks about
-// access: the platform, and whoever publishes its keys. The settings and the
-// package that asks share it, so that they agree on what is allowed.
+// Package endpoint checks the URLs of the services that access control uses: the
+// platform, and the server that publishes its keys. The settings and package access
+// share it, so that they agree on what is allowed.
 //
-// It asks the network for nothing. Any goroutine may call it. Names are not
-// looked up: a host is this machine only if it says so itself.
+// It does not use the network: only localhost and loopback addresses count as this
+// machine, whatever other names resolve to. Any goroutine may call it.
 package endpoint
 
 import (
@@ -12,13 +12,13 @@ import (
 	"net/url"
 )
 
-// Check accepts http and https URLs without a fragment. With private the way
-// there has to be safe as well: https, or a host that is this machine. The error
-// does not quote the URL, which may hold a password.
+// Check accepts http and https URLs without a fragment. With private, only https or
+// a host that is this machine is accepted, so that nobody can change the answer on
+// the way. The error does not quote the URL, which may hold a password.
 func Check(text string, private bool) error {
 	u, err := url.Parse(text)
 	if err != nil || u.Host == "" || u.Scheme != "http" && u.Scheme != "https" || u.Fragment != "" {
-		return errors.New("no http or https URL")
+		return errors.New("not an http or https URL")
 	}
 	if private && u.Scheme != "https" && !isLocal(u.Hostname()) {
 		return errors.New("neither https nor on loopback")
@@ -27,6 +27,5 @@ func Check(text string, private bool) error {
 }
 
 func isLocal(host string) bool {
-	ip := net.ParseIP(host)
-	return host == "localhost" || ip != nil && ip.IsLoopback()
+	return host == "localhost" || net.ParseIP(host).IsLoopback()
 }

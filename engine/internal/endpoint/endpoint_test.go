@@ -2,14 +2,14 @@ package endpoint
 
 import "testing"
 
-// TestWhereKeysMayComeFrom: keys are fetched over https, or from this machine.
-func TestWhereKeysMayComeFrom(t *testing.T) {
+// Private URLs use https or a host that is this machine.
+func TestCheckPrivate(t *testing.T) {
 	for url, want := range map[string]bool{
 		"https://id.example/jwks.json": true, "http://127.0.0.1:9/jwks": true, "http://[::1]:9/jwks": true, "http://localhost/jwks": true,
 		"http://id.example/jwks.json": false, "http://10.0.0.1/jwks": false, "http://localhost.evil.example/": false, "file:///etc/passwd": false, "": false, "https://": false,
 	} {
 		if err := Check(url, true); (err == nil) != want {
-			t.Errorf("%q: %v, want it taken: %v", url, err, want)
+			t.Errorf("%q: %v, want it accepted: %v", url, err, want)
 		}
 	}
 }

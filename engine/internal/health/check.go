@@ -6,22 +6,22 @@ import (
 	"pitwall/engine/internal/pace"
 )
 
-// Check is one thing that may be wrong with a part. Its methods may be called by
-// any goroutine. A nil Check takes no note of anything.
+// Check is the state of one possible fault of a part. Any goroutine may call its
+// methods. A nil Check ignores all reports.
 type Check struct {
 	registry *Registry
 	part     string
 	grace    time.Duration
 
-	// The registry's mutex guards what follows.
+	// The registry's mutex guards the fields below.
 	bad    bool
-	since  time.Time // of the fault, or of the last recovery
+	since  time.Time // begin of the fault, or of the time without one
 	reason string
-	limit  pace.LogLimiter // of new faults in the log
-	logged bool            // the fault was logged, so its end is logged as well
+	limit  pace.LogLimiter // for new faults
+	logged bool            // the fault was logged, so its recovery is logged as well
 }
 
-// Report is Fault for an error, and OK for nil.
+// Report calls Fault for an error, and OK for nil.
 func (c *Check) Report(err error) {
 	if err != nil {
 		c.Fault(err)
@@ -30,8 +30,7 @@ func (c *Check) Report(err error) {
 	c.OK()
 }
 
-// Fault says what is wrong. A fault that lasts keeps the time of its beginning
-// and takes the newest reason.
+// Fault reports a fault. While it lasts, further calls update only its reason.
 func (c *Check) Fault(reason error) {
 	if c == nil {
 		return
@@ -51,7 +50,7 @@ func (c *Check) Fault(reason error) {
 	}
 }
 
-// OK says that it is well.
+// OK reports that there is no fault, or that it is over.
 func (c *Check) OK() {
 	if c == nil {
 		return
@@ -69,15 +68,14 @@ func (c *Check) OK() {
 	c.bad, c.since, c.reason, c.logged = false, now, "", false
 }
 
-// status is called with the registry's mutex held.
+// status returns the state now. The caller holds the registry's mutex.
 func (c *Check) status(now time.Time) Status {
-	s := Status{Part: c.part, State: OK, Since: c.since, Reason: c.reason}
+	state := OK
 	switch {
-	case !c.bad:
-	case c.grace != Never && now.Sub(c.since) >= c.grace:
-		s.State = Failed
-	default:
-		s.State = Degraded
+	case c.bad && c.grace != Never && now.Sub(c.since) >= c.grace:
+		state = Failed
+	case c.bad:
+		state = Degraded
 	}
-	return s
+	return Status{Part: c.part, State: state, Since: c.since, Reason: c.reason}
 }

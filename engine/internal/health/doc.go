@@ -1,14 +1,14 @@
-// Package health is where the parts of a process say how they are: the
-// connection to Redis, the reading of each stream, the dead letters, and so on.
-// /readyz and its details are read from here.
+// Package health collects the state of the parts of a process: the connection to
+// Redis, the reading of each stream, the dead letters, and so on. /readyz and its
+// details show it.
 //
-// A part has one check or more. A check begins well; Fault says what is wrong
-// with it and OK that it is well again. Each change is logged once, the
-// recovery as the fault was. A fault counts against readiness once it has lasted
-// for the check's grace; one whose grace is Never is only shown.
+// A part has one check or more. A check starts without a fault. Fault reports one, and
+// OK reports the recovery. Each change is logged once. A fault counts against
+// readiness when it has lasted for the grace of the check; with the grace Never it is
+// only shown.
 //
 // # Goroutines
 //
-// The package starts none. Any goroutine may use a Registry, its checks, and a
-// Lag, at any time. The fan-out path does not report here.
+// The package starts none. Any goroutine may use a Registry, its checks and a Lag at
+// any time. The fan-out path reports nothing here.
 package health

@@ -11,26 +11,26 @@ import (
 	"github.com/google/go-cmp/cmp"
 )
 
-// bench is a registry whose clock the test moves.
-type bench struct {
+// testRegistry is a Registry whose clock the test moves.
+type testRegistry struct {
 	*Registry
 	log strings.Builder
 	at  time.Time
 }
 
-func newBench() *bench {
-	b := &bench{at: time.Unix(1000, 0)}
+func newTestRegistry() *testRegistry {
+	b := &testRegistry{at: time.Unix(1000, 0)}
 	b.Registry = New(slog.New(slog.NewTextHandler(&b.log, nil)))
 	b.now = func() time.Time { return b.at }
 	return b
 }
 
-func (b *bench) pass(d time.Duration) { b.at = b.at.Add(d) }
+func (b *testRegistry) pass(d time.Duration) { b.at = b.at.Add(d) }
 
-func (b *bench) lines(text string) int { return strings.Count(b.log.String(), text) }
+func (b *testRegistry) lines(text string) int { return strings.Count(b.log.String(), text) }
 
-func TestAFaultCountsOnceItsGraceIsOver(t *testing.T) {
-	b := newBench()
+func TestFaultsCountAfterTheirGrace(t *testing.T) {
+	b := newTestRegistry()
 	soon, late, never := b.Check("soon", 0), b.Check("late", 10*time.Second), b.Check("never", Never)
 	if err := b.Ready(); err != nil {
 		t.Fatalf("before any fault: %v", err)
@@ -42,9 +42,9 @@ func TestAFaultCountsOnceItsGraceIsOver(t *testing.T) {
 		t.Errorf("within the grace: %v", err)
 	}
 	b.pass(1)
-	late.Fault(errors.New("newer words")) // does not begin again
+	late.Fault(errors.New("newer reason")) // does not start the fault again
 	soon.Fault(errors.New("s"))
-	const want = "soon: s, for 0s; late: newer words, for 10s"
+	const want = "soon: s, for 0s; late: newer reason, for 10s"
 	if err := b.Ready(); err == nil || err.Error() != want {
 		t.Errorf("got %v, want %s", err, want)
 	}
@@ -56,8 +56,8 @@ func TestAFaultCountsOnceItsGraceIsOver(t *testing.T) {
 	}
 }
 
-func TestPartsJoinTheirChecks(t *testing.T) {
-	b := newBench()
+func TestPartsMergeTheirChecks(t *testing.T) {
+	b := newTestRegistry()
 	begin := b.at
 	one, two, other := b.Check("a", 0), b.Check("a", Never), b.Check("b", 0)
 	_ = other
@@ -81,10 +81,10 @@ func TestPartsJoinTheirChecks(t *testing.T) {
 	}
 }
 
-func TestEachChangeIsLoggedOnceAndFlappingRarely(t *testing.T) {
-	b := newBench()
+func TestEachChangeIsLoggedOnce(t *testing.T) {
+	b := newTestRegistry()
 	c := b.Check("redis", 0)
-	c.OK() // it was
+	c.OK() // no change
 	for range 3 {
 		c.Fault(errors.New("refused"))
 	}
@@ -104,18 +104,18 @@ func TestEachChangeIsLoggedOnceAndFlappingRarely(t *testing.T) {
 		t.Errorf("%d faults and %d recoveries logged, want two of each:\n%s", f, r, &b.log)
 	}
 	if b.lines("times=6") != 1 {
-		t.Errorf("the faults between are not counted:\n%s", &b.log)
+		t.Errorf("the faults in between are not counted:\n%s", &b.log)
 	}
 }
 
-func TestANilCheckTakesNoNote(*testing.T) {
+func TestANilCheckIgnoresReports(*testing.T) {
 	var c *Check
 	c.Fault(errors.New("x"))
 	c.OK()
 	c.Report(nil)
 }
 
-func TestALagGrowsWhileItCannotBeMeasured(t *testing.T) {
+func TestLagGrowsWhileItCannotBeMeasured(t *testing.T) {
 	at := time.Unix(1000, 0)
 	gauge := metrics.NewSet().NewGauge("lag", nil)
 	l := NewLag(gauge)
@@ -130,10 +130,10 @@ func TestALagGrowsWhileItCannotBeMeasured(t *testing.T) {
 	measured := func(d time.Duration) func() time.Duration {
 		return func() time.Duration { l.Measured(d); return d }
 	}
-	step("nothing waits", 0, measured(0), 0)
-	step("nothing had waited", 3*time.Second, l.Missed, 3*time.Second)
+	step("no backlog", 0, measured(0), 0)
+	step("no backlog before", 3*time.Second, l.Missed, 3*time.Second)
 	step("longer", time.Second, l.Missed, 4*time.Second)
-	step("some wait", time.Second, measured(2*time.Second), 2*time.Second)
-	step("they wait on", 5*time.Second, l.Missed, 7*time.Second)
-	step("they are done", time.Second, measured(0), 0)
+	step("a backlog", time.Second, measured(2*time.Second), 2*time.Second)
+	step("the backlog remains", 5*time.Second, l.Missed, 7*time.Second)
+	step("the backlog is gone", time.Second, measured(0), 0)
 }

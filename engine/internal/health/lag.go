@@ -7,21 +7,21 @@ import (
 	"github.com/VictoriaMetrics/metrics"
 )
 
-// Lag is a lag in ms. While it cannot be measured it keeps growing with time, because
-// the backlog keeps waiting. Any goroutine may use it.
+// Lag is the age of the oldest entry of a backlog. While it cannot be measured it
+// grows with time, because the backlog waits. Any goroutine may use it.
 type Lag struct {
 	gauge *metrics.Gauge
 	now   func() time.Time
 
 	mu   sync.Mutex
-	last time.Duration // as it was measured
-	at   time.Time     // when
+	last time.Duration // the last measurement
+	at   time.Time     // of the last measurement
 }
 
-// NewLag returns a lag of 0 that is shown by gauge.
+// NewLag returns a lag of 0. gauge shows it in ms.
 func NewLag(gauge *metrics.Gauge) *Lag { return &Lag{gauge: gauge, now: time.Now, at: time.Now()} }
 
-// Measured takes a measurement and shows it.
+// Measured records a measurement.
 func (l *Lag) Measured(lag time.Duration) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -29,8 +29,8 @@ func (l *Lag) Measured(lag time.Duration) {
 	l.gauge.Set(float64(lag.Milliseconds()))
 }
 
-// Missed says that a measurement failed. It shows and returns the last one plus
-// the time since.
+// Missed records that a measurement failed. It returns the last measurement plus the
+// time since then.
 func (l *Lag) Missed() time.Duration {
 	l.mu.Lock()
 	defer l.mu.Unlock()

@@ -9,26 +9,26 @@ import (
 	"time"
 )
 
-// Never is the grace of a check whose fault is shown and does not count against
+// Never is the grace of a check whose faults are shown but never count against
 // readiness.
 const Never time.Duration = -1
 
 // State of a part, as /readyz?verbose shows it.
 type State string
 
-// The states of a part. Degraded is a fault that does not count against
-// readiness, or does not count yet.
+// The states of a part. Degraded is a fault that does not count against readiness, or
+// not yet.
 const (
 	OK       State = "ok"
 	Degraded State = "degraded"
 	Failed   State = "failed"
 )
 
-// Status is what is known of one part.
+// Status is the state of one part.
 type Status struct {
 	Part   string    `json:"part"`
 	State  State     `json:"state"`
-	Since  time.Time `json:"since"` // of the state ok, or of the oldest fault
+	Since  time.Time `json:"since"` // begin of the oldest fault, or of the time without one
 	Reason string    `json:"reason,omitempty"`
 }
 
@@ -41,12 +41,12 @@ type Registry struct {
 	checks []*Check
 }
 
-// New returns a registry without parts. log receives the changes of state.
+// New returns a registry without parts. It logs changes of state to log.
 func New(log *slog.Logger) *Registry { return &Registry{log: log, now: time.Now} }
 
-// Check adds a check to a part. grace is how long a fault may last before it
-// counts against readiness: 0 is not at all, Never is for ever. Several checks
-// of one name are one part.
+// Check adds a check to a part. grace is how long a fault may last before it counts
+// against readiness: with 0 it counts at once, with Never it does not count. Checks
+// with the same name belong to the same part.
 func (r *Registry) Check(part string, grace time.Duration) *Check {
 	c := &Check{registry: r, part: part, grace: grace, since: r.now()}
 	r.mu.Lock()
@@ -55,7 +55,7 @@ func (r *Registry) Check(part string, grace time.Duration) *Check {
 	return c
 }
 
-// Parts lists all parts in the order in which they were added.
+// Parts returns all parts in the order in which they were added.
 func (r *Registry) Parts() []Status {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -64,29 +64,23 @@ func (r *Registry) Parts() []Status {
 	index := map[string]int{}
 	for _, c := range r.checks {
 		s := c.status(now)
-		i, known := index[c.part]
-		if !known {
-			index[c.part] = len(list)
-			list = append(list, s)
+		if i, known := index[c.part]; known {
+			list[i] = merge(list[i], s)
 			continue
 		}
-		list[i] = worse(list[i], s)
+		index[c.part] = len(list)
+		list = append(list, s)
 	}
 	return list
 }
 
-// worse joins two checks of one part.
-func worse(a, b Status) Status {
+// merge combines the states of two checks of one part.
+func merge(a, b Status) Status {
 	switch {
-	case a.State == OK && b.State == OK:
-		if b.Since.After(a.Since) {
-			a.Since = b.Since
-		}
+	case b.State == OK && (a.State != OK || a.Since.After(b.Since)):
 		return a
 	case a.State == OK:
 		return b
-	case b.State == OK:
-		return a
 	}
 	if b.Since.Before(a.Since) {
 		a.Since = b.Since
@@ -100,7 +94,7 @@ func worse(a, b Status) Status {
 	return a
 }
 
-// Ready returns nil, or an error that names each part that has failed, and why.
+// Ready returns nil, or an error that names each failed part and its reason.
 func (r *Registry) Ready() error {
 	var failed []string
 	for _, s := range r.Parts() {

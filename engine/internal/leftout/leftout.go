@@ -1,8 +1,8 @@
-// Package leftout counts and logs the optional values that a decoder has left
-// out of its records. The readers of a stream share it, each with metrics of
+// Package leftout counts and logs the optional values that the decoder has left out
+// of records because they were wrong. feed and archive use it, each with metrics of
 // its own.
 //
-// A Recorder belongs to one goroutine at a time; the package starts none.
+// The package starts no goroutine. A Recorder may be used by one goroutine at a time.
 package leftout
 
 import (
@@ -17,18 +17,18 @@ import (
 	"pitwall/engine/internal/redis"
 )
 
-// every is how often a value that goes on being wrong is logged. A fleet may
-// send the same wrong value with each record, for good.
+// every is how often the same wrong value is logged. A fleet may send it with each
+// record, permanently.
 const every = time.Minute
 
-// Recorder counts and logs what is left out. Recorders of one metric share their
-// counters.
+// Recorder counts and logs values that were left out. Recorders with the same metric
+// share its counters.
 type Recorder struct {
 	log *slog.Logger
 	of  map[codec.Omission]*omission
 }
 
-// omission is one value that can be left out for one reason.
+// omission counts one kind of value that is left out for one reason.
 type omission struct {
 	count *metrics.Counter
 	limit pace.LogLimiter
@@ -45,13 +45,13 @@ func New(set *metrics.Set, metric string, log *slog.Logger) *Recorder {
 	return r
 }
 
-// Record counts what was left out of the record of an entry, and logs each value
-// once per interval. It does nothing when list is empty.
+// Record counts the values that were left out of the record with this entry id. Each
+// kind is logged once per interval. It does nothing if list is empty.
 func (r *Recorder) Record(id redis.ID, list []codec.Omission) {
 	for _, o := range list {
 		of := r.of[o]
 		if of == nil {
-			r.log.Error("a value was left out for a reason that is not known", "id", id.String(), "field", o.Value.String(), "reason", o.Reason.String())
+			r.log.Error("a value was left out for an unknown reason", "id", id.String(), "field", o.Value.String(), "reason", o.Reason.String())
 			continue
 		}
 		of.count.Inc()

@@ -19,7 +19,7 @@ func TestRecorder(t *testing.T) {
 	var text bytes.Buffer
 	set.WritePrometheus(&text)
 	if n := strings.Count(text.String(), " 0\n"); n != len(codec.Omissions()) {
-		t.Errorf("%d counters from the start, want %d:\n%s", n, len(codec.Omissions()), &text)
+		t.Errorf("%d counters are 0 at first, want %d:\n%s", n, len(codec.Omissions()), &text)
 	}
 	alt := codec.Omission{Value: codec.OptionalAlt, Reason: codec.ReasonNumber}
 	faulty := codec.Omission{Value: codec.OptionalFaulty, Reason: codec.ReasonType}

@@ -6,23 +6,20 @@ import (
 	"strings"
 )
 
-// List are the origins that a setting allows. The zero value allows none.
+// List holds the origins that a setting allows. The zero value allows none.
 type List struct {
 	any bool
 	all []Origin
 }
 
-// ParseList reads origins and bare hosts, or * for any. A bare host stands for
-// its pages over https; where it means this machine, such as localhost:3000,
-// for those over http as well. Empty entries are left out.
+// ParseList reads origins and bare hosts; * allows all origins. A bare host means its
+// pages over https, and for this machine, such as localhost:3000, also over http.
+// Empty entries are ignored.
 func ParseList(entries []string) (l List, err error) {
 	for _, entry := range entries {
 		entry = strings.TrimSpace(entry)
-		switch {
-		case entry == "":
-			continue
-		case entry == "*":
-			l.any = true
+		if entry == "" || entry == "*" {
+			l.any = l.any || entry == "*"
 			continue
 		}
 		origins, err := parseEntry(entry)
@@ -36,8 +33,8 @@ func ParseList(entries []string) (l List, err error) {
 
 // parseEntry reads an origin or a bare host.
 func parseEntry(entry string) ([]Origin, error) {
-	entry, bare := strings.TrimSuffix(entry, "/"), !strings.Contains(entry, "://")
-	if !bare {
+	entry = strings.TrimSuffix(entry, "/")
+	if strings.Contains(entry, "://") {
 		o, err := Parse(entry)
 		return []Origin{o}, err
 	}
@@ -52,21 +49,21 @@ func parseEntry(entry string) ([]Origin, error) {
 // Any reports whether every origin is allowed.
 func (l List) Any() bool { return l.any }
 
-// Empty reports whether none is.
+// Empty reports whether no origin is allowed.
 func (l List) Empty() bool { return !l.any && len(l.all) == 0 }
 
-// Contains reports whether an origin is in the list by name; Any does not count.
+// Contains reports whether the list names an origin. It ignores *.
 func (l List) Contains(o Origin) bool { return slices.Contains(l.all, o) }
 
-// ContainsHost reports whether the host of a Host header is that of an origin in
-// the list, whatever its scheme and port. Any does not count.
+// ContainsHost reports whether the list names an origin with the host of a Host
+// header, with any scheme and port. It ignores *.
 func (l List) ContainsHost(host string) bool {
 	name, _, err := splitHost(host, "")
 	return err == nil && slices.ContainsFunc(l.all, func(o Origin) bool { return o.host == name })
 }
 
-// ParseSources reads what ParseList does, and hosts that begin with *. for all
-// below them. It returns them as a Content-Security-Policy has them.
+// ParseSources reads the entries that ParseList reads, and hosts that begin with *.
+// for all hosts below one. It returns them as sources of a Content-Security-Policy.
 func ParseSources(entries []string) (sources []string, err error) {
 	for _, entry := range entries {
 		entry = strings.TrimSpace(entry)
@@ -81,8 +78,8 @@ func ParseSources(entries []string) (sources []string, err error) {
 		if scheme += "://"; !found {
 			scheme, host = "", entry
 		}
-		above, wild := strings.CutPrefix(host, "*.")
-		origins, err := parseEntry(scheme + above)
+		host, wild := strings.CutPrefix(host, "*.")
+		origins, err := parseEntry(scheme + host)
 		if err != nil {
 			return nil, err
 		}
@@ -96,8 +93,8 @@ func ParseSources(entries []string) (sources []string, err error) {
 	return sources, nil
 }
 
-// isLoopbackName reports whether a host means this machine to a browser,
-// whatever the name service says.
+// isLoopbackName reports whether browsers resolve a host to this machine without
+// asking the name service.
 func isLoopbackName(host string) bool {
 	a, err := netip.ParseAddr(host)
 	return err == nil && a.Unmap().IsLoopback() || host == "localhost" || strings.HasSuffix(host, ".localhost")

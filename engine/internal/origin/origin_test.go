@@ -49,7 +49,7 @@ func TestMatches(t *testing.T) {
 		{"http://live.example", "live.example", false, true},
 		{"http://[::1]:8080", "[0::1]:8080", false, true},
 		{"https://live.example", "live.example", false, true}, // a proxy has ended TLS
-		{"http://live.example", "live.example", true, false},  // anybody on the way may have written the page
+		{"http://live.example", "live.example", true, false},  // somebody on the network path may have written the page
 		{"http://live.example:443", "live.example:443", true, false},
 		{"https://live.example", "live.example:80", false, false},
 		{"http://live.example", "live.example:443", false, false},
@@ -66,7 +66,7 @@ func TestMatches(t *testing.T) {
 			t.Fatal(err)
 		}
 		if got := o.Matches(c.host, c.secure); got != c.want {
-			t.Errorf("a page of %s, sent to %q, over TLS %v: own %v, want %v", c.origin, c.host, c.secure, got, c.want)
+			t.Errorf("a page of %s, sent to %q, over TLS %v: match %v, want %v", c.origin, c.host, c.secure, got, c.want)
 		}
 	}
 }
@@ -88,7 +88,7 @@ func TestList(t *testing.T) {
 			t.Fatal(err)
 		}
 		if got := l.Contains(o); got != want {
-			t.Errorf("%s is allowed: %v, want %v", text, got, want)
+			t.Errorf("contains %s: %v, want %v", text, got, want)
 		}
 	}
 	for host, want := range map[string]bool{
@@ -96,7 +96,7 @@ func TestList(t *testing.T) {
 		"evil.example": false, "maps.example.evil.example": false, "": false, "maps.example:x": false,
 	} {
 		if got := l.ContainsHost(host); got != want {
-			t.Errorf("host %q is named: %v, want %v", host, got, want)
+			t.Errorf("contains the host %q: %v, want %v", host, got, want)
 		}
 	}
 	if l.Any() || l.Empty() {
@@ -112,8 +112,8 @@ func TestList(t *testing.T) {
 		_, err := ParseList([]string{bad})
 		if known := bad == "maps.example/" || bad == "null"; (err == nil) != known {
 			t.Errorf("%q: %v", bad, err)
-		} else if err != nil && !strings.Contains(err.Error(), "no origin") {
-			t.Errorf("%q: %v does not say what is wrong", bad, err)
+		} else if err != nil && !strings.Contains(err.Error(), "not an origin") {
+			t.Errorf("%q: %v does not name the fault", bad, err)
 		}
 	}
 }

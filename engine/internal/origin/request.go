@@ -8,10 +8,9 @@ import (
 	"strings"
 )
 
-// OwnHost reports whether a Host header names the listener at this address:
-// localhost, or the address itself, whatever the name service says. Any other address
-// may be that of a proxy that passes Host on. A missing header (HTTP/1.0) counts as
-// its own, because browsers always send one.
+// OwnHost reports whether a Host header names the listener at this address: it is
+// localhost or the address itself. Another address may be that of a proxy that forwards
+// Host. A missing header (HTTP/1.0) also counts, because browsers always send one.
 func OwnHost(host string, at net.Addr) bool {
 	if host == "" {
 		return true
@@ -28,14 +27,14 @@ func OwnHost(host string, at net.Addr) bool {
 	return err == nil && ownErr == nil && a.Unmap() == own.Addr().Unmap().WithZone("")
 }
 
-// IsLoopback reports whether only this machine can connect to a listener's address.
+// IsLoopback reports whether only this machine can reach the address of a listener.
 func IsLoopback(at net.Addr) bool {
 	tcp, ok := at.(*net.TCPAddr)
 	return ok && tcp.IP.IsLoopback()
 }
 
-// Headers that proxies and content delivery networks add, and browsers do not:
-// a page that sets one itself has only its own request refused.
+// Headers that proxies and content delivery networks add and browsers do not. A page
+// that sets one itself only has its own request refused.
 var (
 	proxyHeaders = []string{
 		"Forwarded", "Via", "X-Forwarded", "Forwarded-For", "X-Client-Ip", "X-Cluster-Client-Ip", "True-Client-Ip", "Cdn-Loop",
@@ -58,43 +57,34 @@ func Forwarded(r *http.Request) bool {
 		return true
 	}
 	for name := range r.Header {
-		if slices.Contains(proxyHeaders, name) {
+		if slices.Contains(proxyHeaders, name) || slices.ContainsFunc(proxyPrefixes, func(p string) bool { return strings.HasPrefix(name, p) }) {
 			return true
 		}
-		for _, p := range proxyPrefixes {
-			if strings.HasPrefix(name, p) {
-				return true
-			}
-		}
 	}
 	return false
 }
 
-// Secure reports whether a request is known to have come over TLS: to this
-// process, or to a proxy. trusted says that its headers are to be believed.
+// Secure reports whether a request is known to have come over TLS, to this process
+// or to a proxy. trusted says that its X-Forwarded-Proto can be trusted.
 func Secure(r *http.Request, trusted bool) bool {
-	if r.TLS != nil {
-		return true
+	if r.TLS != nil || !trusted {
+		return r.TLS != nil
 	}
-	for _, line := range r.Header.Values("X-Forwarded-Proto") {
-		for proto := range strings.SplitSeq(line, ",") {
-			proto = strings.ToLower(strings.TrimSpace(proto))
-			if trusted && (proto == "https" || proto == "wss") {
-				return true
-			}
-		}
-	}
-	return false
+	protos := strings.Split(strings.ToLower(strings.Join(r.Header.Values("X-Forwarded-Proto"), ",")), ",")
+	return slices.ContainsFunc(protos, func(proto string) bool {
+		proto = strings.TrimSpace(proto)
+		return proto == "https" || proto == "wss"
+	})
 }
 
-// FromRequest returns the origin of the page that a request comes from. present is
-// false when it names none, as requests that no page has made; an error is one
-// that cannot be compared, such as null.
+// FromRequest returns the origin of the page that made a request. present is false
+// without an Origin header, which requests of programs do not have. The error is for
+// a header that cannot be compared, such as null.
 func FromRequest(r *http.Request) (o Origin, present bool, err error) {
 	values := r.Header.Values("Origin")
 	if len(values) == 0 {
 		return Origin{}, false, nil
 	}
-	o, err = Parse(strings.Join(values, ", ")) // two of them are none
+	o, err = Parse(strings.Join(values, ", ")) // several values are an error
 	return o, true, err
 }

@@ -53,7 +53,7 @@ func TestForwarded(t *testing.T) {
 	r := httptest.NewRequest("GET", "/", nil)
 	r.Proto, r.ProtoMinor = "HTTP/1.0", 0
 	if !Forwarded(r) {
-		t.Error("HTTP/1.0 is no mark")
+		t.Error("HTTP/1.0 does not count as forwarded")
 	}
 }
 
@@ -66,12 +66,12 @@ func TestSecure(t *testing.T) {
 	}{
 		{"plain", false, false, nil, false},
 		{"over TLS", true, false, nil, true},
-		{"over TLS, and something made up", true, false, []string{"http"}, true},
+		{"over TLS, with a forged header", true, false, []string{"http"}, true},
 		{"a proxy has ended TLS", false, true, []string{"https"}, true},
 		{"two proxies, the first has ended TLS", false, true, []string{"HTTPS, http"}, true},
 		{"two lines", false, true, []string{"http", "wss"}, true},
-		{"a proxy, and a plain client", false, true, []string{"http"}, false},
-		{"made up", false, false, []string{"https"}, false},
+		{"a proxy with a client over plain HTTP", false, true, []string{"http"}, false},
+		{"a forged header", false, false, []string{"https"}, false},
 	} {
 		r := httptest.NewRequest("GET", "/", nil)
 		if c.tls {

@@ -1,10 +1,12 @@
-// Package plain makes text from outside safe to print and to log: device ids,
-// attributes, dead letters, what servers and clients say.
+// Package plain makes foreign text safe to print and to log: device ids, attributes,
+// dead letters, messages of servers and clients.
 //
-// A terminal obeys control characters, C1 ones as well, and shows what follows
-// a bidirectional mark in another order. Everything that is not printable by
-// the rules of Go (strconv.IsPrint) is written as an escape, which is harmless
-// in a terminal and valid within a JSON string.
+// A terminal interprets control characters (C0 and C1), and shows the text after a
+// bidirectional mark in another order. Everything that is not printable by the rules
+// of Go (strconv.IsPrint) is written as an escape, which is harmless in a terminal
+// and valid within a JSON string.
+//
+// The package keeps no state. Any goroutine may call it.
 package plain
 
 import (
@@ -16,10 +18,10 @@ import (
 	"unicode/utf8"
 )
 
-// Text returns s on one line, with everything that is not printable escaped.
+// Text returns s with everything that is not printable escaped, line breaks included.
 func Text(s string) string { return clean(s, "") }
 
-// clean escapes what is neither printable nor in keep.
+// clean escapes the characters that are neither printable nor in keep.
 func clean(s, keep string) string {
 	first := strings.IndexFunc(s, func(r rune) bool { return !shown(r, keep) })
 	if first < 0 {
@@ -51,10 +53,10 @@ func shown(r rune, keep string) bool {
 	return r != utf8.RuneError && strconv.IsPrint(r) || strings.ContainsRune(keep, r)
 }
 
-// Writer passes on what is written to it with everything escaped that is
-// neither printable, a line feed nor a tab. It wraps the final output
-// to a terminal or a log. A value inside a line still needs Text, so that it cannot
-// start a new line. Each call must hold whole characters.
+// Writer writes to another writer and escapes everything that is not printable, other
+// than line feeds and tabs. It wraps the final output to a terminal or a log. A value
+// within a line still needs Text, so that it cannot start a new line. A call of Write
+// must not end in the middle of a character.
 type Writer struct{ To io.Writer }
 
 // Write writes all of p or returns an error.
@@ -65,7 +67,7 @@ func (w Writer) Write(p []byte) (int, error) {
 	return len(p), nil
 }
 
-// Count says how many there are of something, such as "1 row" and "2 rows".
+// Count returns a number with its noun, such as "1 row" or "2 rows".
 func Count(n int, one, many string) string {
 	if n == 1 {
 		many = one

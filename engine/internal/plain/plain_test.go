@@ -40,7 +40,7 @@ func TestWriterKeepsLines(t *testing.T) {
 		t.Errorf("%q, want %q", got, want)
 	}
 	if _, err := (Writer{full{}}).Write(in); !errors.Is(err, errFull) {
-		t.Errorf("%v, want the error of the writer below", err)
+		t.Errorf("%v, want the error of the wrapped writer", err)
 	}
 }
 
@@ -50,8 +50,8 @@ type full struct{}
 
 func (full) Write([]byte) (int, error) { return 0, errFull }
 
-// FuzzText: nothing that a terminal obeys is left, text that is printable
-// stays, and JSON stays JSON with the same content.
+// FuzzText checks that only printable text is left, that printable text is not
+// changed, and that JSON keeps its content.
 func FuzzText(f *testing.F) {
 	f.Add("a\x1b[2J\u009b\u202e\xff\U000e0041")
 	f.Fuzz(func(t *testing.T, in string) {

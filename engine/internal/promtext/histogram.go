@@ -1,8 +1,8 @@
-// Package promtext writes histograms in the text format of the metrics library. The
-// shards and writers count on the fan-out path with plain atomics, which are cheaper
-// than the library's own histograms.
+// Package promtext writes histograms in Prometheus' text format. The shards and
+// writers count with plain atomics on the fan-out path, because they are cheaper than
+// the histograms of the metrics library.
 //
-// Any goroutine may call it.
+// The package keeps no state. Any goroutine may call it.
 package promtext
 
 import (
@@ -12,9 +12,9 @@ import (
 	"time"
 )
 
-// Histogram writes one in Prometheus' text format, in seconds. counts are by
-// bucket, each without those below it, one more than bounds: the last has what
-// is beyond them.
+// Histogram writes a histogram of durations, in seconds. bounds are the upper bounds
+// of the buckets. counts has one more element than bounds: the counts of each bucket
+// alone, and last those above all bounds.
 func Histogram(w io.Writer, name string, bounds []time.Duration, counts []uint64, sum time.Duration) {
 	total := uint64(0)
 	for i, n := range counts {

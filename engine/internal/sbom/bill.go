@@ -5,8 +5,8 @@ import (
 	"strings"
 )
 
-// bill is a CycloneDX document (https://cyclonedx.org/docs/1.5/json), as much of
-// it as is known of a Go program.
+// bill is a CycloneDX document (https://cyclonedx.org/docs/1.5/json), with the fields
+// that are known for a Go program.
 type bill struct {
 	Format     string      `json:"bomFormat"`
 	Spec       string      `json:"specVersion"`
@@ -33,13 +33,13 @@ type property struct {
 	Value string `json:"value"`
 }
 
-// settings are those of the build that say what was built.
+// settings are the build settings that are listed.
 var settings = map[string]bool{
 	"-tags": true, "CGO_ENABLED": true, "GOARCH": true, "GOOS": true, "vcs.revision": true, "vcs.modified": true,
 }
 
-// billOf lists the program, the standard library and every module that is
-// linked in, replacements in place of what they replace.
+// billOf lists the program, the standard library and every linked module. A replaced
+// module is listed as its replacement.
 func billOf(info *debug.BuildInfo) bill {
 	main := moduleOf(&info.Main)
 	main.Type = "application"

@@ -10,8 +10,7 @@ import (
 	"testing"
 )
 
-// TestBillNamesEveryModule builds the program and compares with what go
-// version -m prints of it.
+// The bill of the built program has the modules that go version -m prints.
 func TestBillNamesEveryModule(t *testing.T) {
 	bin := filepath.Join(t.TempDir(), "pitwall")
 	if out, err := exec.CommandContext(t.Context(), "go", "build", "-o", bin, "pitwall/cmd/pitwall").CombinedOutput(); err != nil {
@@ -43,7 +42,7 @@ func TestBillNamesEveryModule(t *testing.T) {
 	listed := map[string]bool{}
 	for _, c := range got.Components {
 		if listed[c.Name+" "+c.Version] || c.Purl != "pkg:golang/"+strings.ToLower(c.Name)+"@"+c.Version {
-			t.Errorf("component %+v is wrong or there twice", c)
+			t.Errorf("component %+v is wrong or listed twice", c)
 		}
 		listed[c.Name+" "+c.Version] = true
 	}
@@ -54,7 +53,7 @@ func TestBillNamesEveryModule(t *testing.T) {
 			continue
 		}
 		if modules++; !listed[f[1]+" "+f[2]] {
-			t.Errorf("%s %s is linked in and not listed", f[1], f[2])
+			t.Errorf("%s %s is linked but not listed", f[1], f[2])
 		}
 	}
 	if modules < 10 || len(got.Components) != modules+1 { // and the standard library

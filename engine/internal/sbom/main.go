@@ -1,12 +1,11 @@
-// Sbom writes the software bill of materials of a Go program, CycloneDX 1.5 as
-// JSON, on standard output:
+// Sbom writes the software bill of materials of a Go program to standard output, as
+// CycloneDX 1.5 in JSON:
 //
 //	go run ./engine/internal/sbom bin/pitwall
 //
-// It reads what the linker has left in the program (go version -m shows the
-// same): the program is the source, not go.mod, which names modules that only
-// tests need. The same program gives the same bytes. It exits with 1 when the
-// program cannot be read.
+// It reads the build information in the program, which go version -m also prints.
+// go.mod would not do, because it names modules that only tests need. The same
+// program gives the same bytes. The exit code is 1 if the program cannot be read.
 package main
 
 import (
@@ -25,7 +24,7 @@ func main() {
 
 func run(args []string) error {
 	if len(args) != 1 {
-		return fmt.Errorf("want the path of one program, got %d arguments", len(args))
+		return fmt.Errorf("expected the path of one program, got %d arguments", len(args))
 	}
 	info, err := buildinfo.ReadFile(args[0])
 	if err != nil {
