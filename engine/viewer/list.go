@@ -8,16 +8,15 @@ import (
 	"sync"
 )
 
-// Event is one that can be watched.
+// Event is an event that can be watched.
 type Event struct {
 	ID      string `json:"id"`
-	Devices int    `json:"devices"` // that take part in it
+	Devices int    `json:"devices"` // how many take part in it
 }
 
-// List is the answer of /events.json. It is made when the events change and
-// shared by all requests, so that a request costs the same however many events
-// there are. The zero value is an empty list. Its methods may be called from
-// any goroutine.
+// List is the answer of /events.json. It is made when the events change and shared by
+// all requests, so a request costs the same however many events there are. The zero value
+// is an empty list. Any goroutine may call its methods.
 type List struct {
 	mu   sync.RWMutex
 	body *file // nil: no events
@@ -27,7 +26,8 @@ var noEvents = &file{contentType: jsonType, plain: []byte("[]\n")}
 
 const jsonType = "application/json"
 
-// Set replaces the events, in the order to show them.
+// Set replaces the events. They are shown in that order. An error means that they could
+// not be encoded; the list is then unchanged.
 func (l *List) Set(events []Event) error {
 	body := noEvents
 	if len(events) > 0 {

@@ -19,13 +19,12 @@ import (
 //go:embed static
 var static embed.FS
 
-// policy lets the page load its own files and connect to its own host, nothing
-// else. Pages of the same origin may embed it, and those that are added.
+// policy lets the page load its own files and connect to its own host, nothing else. It
+// ends with the pages that may embed the page: here those of the same origin.
 const policy = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; " +
 	"base-uri 'none'; form-action 'none'; frame-ancestors 'self'"
 
-// contentTypes are named here and not taken from the machine's mime tables,
-// which differ.
+// contentTypes are named here because the MIME tables of machines differ.
 var contentTypes = map[string]string{
 	".html": "text/html; charset=utf-8",
 	".js":   "text/javascript; charset=utf-8",
@@ -36,15 +35,14 @@ var contentTypes = map[string]string{
 // file is one static file, ready to be sent.
 type file struct {
 	contentType  string
-	plain, small []byte // small is gzip; none: there is no need
-	etag         string // of plain; small has its own, "…-gzip"
+	plain, small []byte // small is compressed with gzip; nil if that is not worth it
+	etag         string // of plain; that of small is etag + "-gzip"
 }
 
-// Handler serves the page at / and the events of list at /events.json. Any
-// other path is 404, any method but GET and HEAD 405. Pages of the same origin
-// may embed the page, and those of embedders, which are sources of a
-// Content-Security-Policy. It panics if an embedded file cannot be read, which
-// depends on the build alone.
+// Handler serves the page at / and the events of list at /events.json. Any other path is
+// answered with 404, any method but GET and HEAD with 405. Pages of the same origin may
+// embed the page, and so may embedders, which are sources of a Content-Security-Policy.
+// Handler panics if an embedded file cannot be read, which depends on the build alone.
 func Handler(list *List, embedders ...string) http.Handler {
 	files, err := page()
 	if err != nil {
@@ -59,10 +57,10 @@ func Handler(list *List, embedders ...string) http.Handler {
 	return withSecurityHeaders(mux, strings.Join(append([]string{policy}, embedders...), " "))
 }
 
-// page is the embedded files, read and compressed once.
+// page returns the embedded files by name, read and compressed once.
 var page = sync.OnceValues(func() (map[string]*file, error) { return load(static, "static") })
 
-// load reads and compresses all files of a folder.
+// load reads and compresses the files of a folder.
 func load(from fs.FS, folder string) (map[string]*file, error) {
 	files := map[string]*file{}
 	entries, err := fs.ReadDir(from, folder)
@@ -103,10 +101,10 @@ func compress(b []byte) ([]byte, error) {
 	return out.Bytes(), nil
 }
 
-// ServeHTTP answers 304 to those who have the file.
+// ServeHTTP answers with the file, or with 304 if the client has it.
 func (f *file) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	h := w.Header()
-	h.Set("Cache-Control", "no-cache") // keep it, ask each time
+	h.Set("Cache-Control", "no-cache") // store it, revalidate each time
 	h.Set("ETag", `"`+f.etag+`"`)
 	if acceptsGzip(r) {
 		h.Set("ETag", `"`+f.etag+`-gzip"`)
@@ -114,7 +112,7 @@ func (f *file) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	f.send(w, r)
 }
 
-// send answers with the file, compressed for those who take that.
+// send answers with the file, compressed if the client accepts that.
 func (f *file) send(w http.ResponseWriter, r *http.Request) {
 	h, body := w.Header(), f.plain
 	if f.small != nil {
@@ -128,7 +126,8 @@ func (f *file) send(w http.ResponseWriter, r *http.Request) {
 	http.ServeContent(w, r, "", time.Time{}, bytes.NewReader(body))
 }
 
-// acceptsGzip reads Accept-Encoding. A quality value matters only where it is 0.
+// acceptsGzip reports whether Accept-Encoding allows gzip. A quality value matters only
+// if it is 0.
 func acceptsGzip(r *http.Request) bool {
 	for part := range strings.SplitSeq(r.Header.Get("Accept-Encoding"), ",") {
 		name, quality, _ := strings.Cut(strings.TrimSpace(part), ";")
@@ -140,7 +139,7 @@ func acceptsGzip(r *http.Request) bool {
 	return false
 }
 
-// withSecurityHeaders puts the security headers on every answer, errors included.
+// withSecurityHeaders sets the security headers of every answer, errors included.
 func withSecurityHeaders(next http.Handler, policy string) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		h := w.Header()

@@ -82,7 +82,7 @@ const fleetJS = `(async () => {
 	const f = new Fleet(() => now);
 	const at = (deviceId, ts, lat) => ({ deviceId, ts, lat, lon: 1 });
 	const positions = (...list) => ({ type: 'positions', positions: list });
-	const states = () => (f.judge(), Object.fromEntries([...f.devices.values()].map((d) => [d.id, d.state])));
+	const states = () => (f.updateStates(), Object.fromEntries([...f.devices.values()].map((d) => [d.id, d.state])));
 	const is = (got, want) => JSON.stringify(got) === JSON.stringify(want) ? '' : 'got ' + JSON.stringify(got) + ' want ' + JSON.stringify(want);
 `
 

@@ -11,31 +11,31 @@ import { metresPerPixel, View } from './view.js';
 
 const TICK_MS = 500;
 const RATE_TICKS = 6; // the update rate is a mean over so many ticks
-const LIST_MS = 5 * 60_000; // the list of events is asked for at least so often
-const EMPTY_LIST_MS = 5_000;
-const SPOKEN_MS = 10_000; // between two descriptions of the map for screen readers
-const CLOSE_UP_M = 4; // metres a pixel when a device is looked for
-const TIGHTER = 1.6; // the automatic fit zooms in when that much can be gained
+const LIST_MS = 5 * 60_000; // the list of events is fetched about so often
+const EMPTY_LIST_MS = 5_000; // the same, while it is empty
+const LABEL_MS = 10_000; // between two descriptions of the map for screen readers
+const CLOSE_UP_M = 4; // metres per pixel after a search for a device
+const TIGHTER = 1.6; // the automatic fit zooms in if the scale can grow by this factor
 
 const canvas = document.getElementById('map');
-let ahead = 0; // of the server's clock before ours, ms
-let deaf = 0; // since when we hear nothing, server's clock; 0 while we do
-const serverNow = () => deaf || Date.now() + ahead;
+let clockOffset = 0; // of the server's clock from this one, ms
+let frozenAt = 0; // the server's time when the connection was lost; 0 while it is live
+const serverNow = () => frozenAt || Date.now() + clockOffset;
 const fleet = new Fleet(serverNow);
 const view = new View();
 const chart = new Chart(canvas, view, fleet);
-const frames = {};
-const errors = [];
+const frames = {}; // how many came, by type
+const errors = []; // the last error frames
 
-let events = null;
-let event = null;
-let connection = { name: 'connecting' };
-let counts = fleet.judge();
-let automatic = true; // the view keeps everything in sight until the user moves it
-let fitted = false;
-let history = [];
-let perSecond = 0;
-let spoken = 0;
+let events = null; // the list of events; null before it came
+let event = null; // the id of the event on the map
+let connection = { name: 'connecting' }; // the last state of live
+let counts = fleet.updateStates(); // devices by state
+let autoFit = true; // keep all devices in view, until the user moves it
+let fitted = false; // the view was fitted to devices of this event
+let history = []; // of [time, updates], one per tick
+let perSecond = 0; // updates
+let labelledAt = 0;
 
 const url = new URL('live?batch=1', document.baseURI);
 url.protocol = url.protocol === 'https:' ? 'wss:' : 'ws:';
@@ -43,101 +43,102 @@ url.hash = '';
 const live = new Live(url, {
   onState(state) {
     connection = state;
-    if (state.name !== 'live') deaf ||= serverNow();
-    if (state.name === 'refused') forget(); // what was shown may not be seen any more
-    canvas.classList.toggle('deaf', state.name !== 'live');
+    if (state.name !== 'live') frozenAt ||= serverNow();
+    if (state.name === 'refused') clearMap(); // what it shows may not be seen any more
+    canvas.classList.toggle('frozen', state.name !== 'live');
     panel.status(state);
-    describe();
+    showMessage();
   },
   onFrame(frame) {
     frames[frame.type] = (frames[frame.type] ?? 0) + 1;
-    if (frame.type === 'welcome' && live.connections > 1) listEvents();
+    if (frame.type === 'welcome' && live.connections > 1) fetchEvents();
     if (frame.type === 'error' && errors.push(frame) > 20) errors.shift();
-    const news = fleet.apply(frame);
-    if (connection.name === 'live' && fleet.sweep === null) deaf = 0; // the whole picture is here
-    if (!news) return;
-    if (!fitted && fleet.sweep === null) fit(false);
-    chart.changed();
+    const changed = fleet.apply(frame);
+    if (connection.name === 'live' && fleet.snapshot === null) frozenAt = 0; // the snapshot is complete
+    if (!changed) return;
+    if (!fitted && fleet.snapshot === null) fit(false);
+    chart.fleetChanged();
   },
 });
 
 const panel = new Panel({
   choose: (id) => (location.hash = live.token ? new URLSearchParams({ event: id, token: live.token }) : encodeURIComponent(id)),
-  list: () => listEvents(),
-  suggest: (text, most) => matching(text).slice(0, most).map((d) => d.id),
+  list: () => fetchEvents(),
+  suggest: (text, limit) => matching(text).slice(0, limit).map((d) => d.id),
   find: (text) => {
     const d = matching(text)[0];
     if (!d) return false;
     select(d);
     const scale = metresPerPixel(d.y, 1) / CLOSE_UP_M;
-    moved();
+    userMoved();
     glide(view.centred(d.x, d.y, Math.max(scale, view.scale)));
     return true;
   },
   close: () => {
     select(null);
-    canvas.focus({ preventScroll: true }); // what had it is gone
+    canvas.focus({ preventScroll: true }); // the card that had it is hidden
   },
   follow: () => {
     chart.following = !chart.following;
-    if (chart.following) automatic = false;
-    card();
-    chart.ask();
+    if (chart.following) autoFit = false;
+    showCard();
+    chart.requestDraw();
   },
   zoom: (factor) => {
-    moved(true);
+    userMoved(true);
     glide(view.zoomed(factor, view.width / 2, view.height / 2));
   },
   fit: () => fit(true),
 });
 
 control(canvas, view, {
-  moved: () => moved(),
+  moved: () => userMoved(),
   zoom: (factor, x, y) => {
-    moved();
+    userMoved();
     glide(view.zoomed(factor, x, y));
   },
-  point: (place) => {
-    const d = place && chart.find(place);
-    canvas.classList.toggle('over', Boolean(d));
+  hover: (point) => {
+    const d = point && chart.find(point);
+    canvas.classList.toggle('hovering', Boolean(d));
     if (d !== chart.hovered) {
       chart.hovered = d;
-      chart.ask();
+      chart.requestDraw();
     }
   },
-  pick: (place) => select(chart.find(place)),
+  click: (point) => select(chart.find(point)),
   fit: () => fit(true),
   escape: () => select(null),
 });
 
-// moved is called when the user has taken the view into his own hands.
-function moved(keepFollowing = false) {
-  automatic = false;
+// userMoved ends the automatic fit, and by default following: the user has moved the
+// view.
+function userMoved(keepFollowing = false) {
+  autoFit = false;
   if (!keepFollowing) chart.following = false;
-  chart.ask();
+  chart.requestDraw();
 }
 
 function fit(smooth) {
-  automatic = true;
+  autoFit = true;
   chart.following = false;
   const b = fleet.bounds();
   if (!b) return;
   fitted = true;
   if (smooth) return glide(view.fitting(b));
   view.go(view.fitting(b));
-  chart.ask();
+  chart.requestDraw();
 }
 
-// glide moves the view smoothly, for those who want that.
+// glide moves the view smoothly, or at once if the user prefers reduced motion.
 function glide(to) {
-  view.go(to, performance.now(), !chart.calm.matches);
-  chart.ask();
+  view.go(to, performance.now(), !chart.reducedMotion.matches);
+  chart.requestDraw();
 }
 
-// keepInSight fits again when devices have left the view, or gathered.
-function keepInSight() {
+// refit fits the view again if devices have left it, or have come together.
+function refit() {
   const b = fleet.bounds();
-  if (!automatic || !b || view.glide) return;
+  if (!autoFit || !b || view.glide) return;
   if (!fitted || !view.shows(b) || view.fitting(b).scale > TIGHTER * view.scale) fit(fitted);
 }
 
@@ -145,12 +146,12 @@ function select(d) {
   chart.selected = d;
   chart.following = false;
   chart.trails.stale = true;
-  card();
+  showCard();
   view.margin = panel.margins();
-  chart.ask();
+  chart.requestDraw();
 }
 
-function card() {
+function showCard() {
   panel.card(chart.selected, serverNow(), chart.following);
 }
 
@@ -163,32 +164,31 @@ function matching(text) {
     .sort((a, b) => rank(a) - rank(b) || (a.id < b.id ? -1 : 1));
 }
 
-// watch shows the event that the address names, or the first.
+// watch shows the event that the fragment names, or the first of the list.
 function watch() {
-  const named = fragment();
-  live.use(named.token);
+  const named = parseFragment();
+  live.setToken(named.token);
   const wanted = named.event || events?.[0]?.id;
   if (wanted === undefined || wanted === event) return;
   event = wanted;
   document.title = `${event} · Pitwall`;
-  forget();
+  clearMap();
   if (events) panel.events(events, event);
   live.watch(event);
 }
 
-// forget clears the map.
-function forget() {
+function clearMap() {
   fleet.clear();
   select(null);
   chart.hovered = null;
   fitted = false;
-  automatic = true;
+  autoFit = true;
   history = [];
-  chart.changed();
+  chart.fleetChanged();
 }
 
-// fragment reads #<event>, or #event=…&token=… of a share link.
-function fragment() {
+// parseFragment parses #<event>, or #event=…&token=… of a share link.
+function parseFragment() {
   const text = location.hash.slice(1);
   if (!/^(event|token)=/.test(text)) return { event: decode(text), token: '' };
   const fields = new URLSearchParams(text);
@@ -205,16 +205,16 @@ function decode(text) {
 
 let listTimer = 0;
 
-// listEvents asks for the events, and learns the server's time on the way.
-async function listEvents() {
+// fetchEvents fetches the list of events. The answer also tells the server's time.
+async function fetchEvents() {
   clearTimeout(listTimer);
-  const asked = Date.now();
+  const sent = Date.now();
   try {
     const answer = await fetch('events.json', { cache: 'no-store', signal: AbortSignal.timeout(10_000) });
     if (!answer.ok) throw new Error(`status ${answer.status}`);
     const date = Date.parse(answer.headers.get('date'));
-    // The header is cut to seconds: half a second is its mean error.
-    if (date) ahead = date + 500 - (asked + Date.now()) / 2;
+    // The header is truncated to seconds, half a second on average.
+    if (date) clockOffset = date + 500 - (sent + Date.now()) / 2;
     events = await answer.json();
     watch();
     panel.events(events, event);
@@ -222,47 +222,47 @@ async function listEvents() {
     console.warn('pitwall: list of events:', err.message);
   }
   clearTimeout(listTimer);
-  listTimer = setTimeout(listEvents, (events?.length ? LIST_MS : EMPTY_LIST_MS) * (0.75 + Math.random() / 2));
-  describe();
+  listTimer = setTimeout(fetchEvents, (events?.length ? LIST_MS : EMPTY_LIST_MS) * (0.75 + Math.random() / 2));
+  showMessage();
 }
 
-// describe says in the middle of the page why there is nothing to see.
-function describe() {
+// showMessage says in the middle of the page why there is nothing to see, if so.
+function showMessage() {
   if (connection.title) return panel.message(fleet.devices.size ? null : connection.title, connection.more);
   if (event === null) {
     if (!events) return panel.message(listTimer ? 'The server does not answer' : null, 'Trying again.');
     return panel.message('No event to show', 'If you were given a link, open it. Otherwise there is no event here yet.');
   }
-  if (fleet.devices.size || fleet.sweep || connection.name !== 'live') return panel.message(null);
+  if (fleet.devices.size || fleet.snapshot || connection.name !== 'live') return panel.message(null);
   if (fleet.expected === 0) return panel.message('No devices yet', 'Nobody takes part in this event so far.');
   return panel.message('Waiting for the first position');
 }
 
 function tick() {
-  counts = fleet.judge();
+  counts = fleet.updateStates();
   history.push([performance.now(), fleet.updates]);
   if (history.length > RATE_TICKS + 1) history.shift();
   const [[t0, n0], [t1, n1]] = [history[0], history.at(-1)];
   perSecond = t1 > t0 ? Math.max(0, ((n1 - n0) * 1000) / (t1 - t0)) : 0;
-  for (const which of ['selected', 'hovered']) {
-    const d = chart[which];
-    if (d && fleet.devices.get(d.id) !== d) chart[which] = null;
+  for (const role of ['selected', 'hovered']) {
+    const d = chart[role];
+    if (d && fleet.devices.get(d.id) !== d) chart[role] = null;
   }
   panel.figures(counts, fleet.expected, perSecond, fleet.lastUpdate);
   panel.countdown();
-  card();
-  describe();
-  keepInSight();
-  if (performance.now() - spoken > SPOKEN_MS) {
-    spoken = performance.now();
+  showCard();
+  showMessage();
+  refit();
+  if (performance.now() - labelledAt > LABEL_MS) {
+    labelledAt = performance.now();
     canvas.setAttribute('aria-label', `Map of event ${event ?? ''}: ${counts.moving} moving, ${counts.stopped} stopped, ${counts.silent} without signal`);
   }
-  chart.changed();
+  chart.fleetChanged();
 }
 
 chart.onResize = () => {
   view.margin = panel.margins();
-  if (automatic) fit(false);
+  if (autoFit) fit(false);
 };
 chart.onDrawn = () => panel.scale(scaleBar(metresPerPixel(view.worldY(view.height - view.margin.bottom), view.scale), 130));
 watchTheme((theme) => chart.setTheme(theme));
@@ -270,16 +270,16 @@ addEventListener('hashchange', watch);
 setInterval(tick, TICK_MS);
 view.margin = panel.margins();
 watch();
-listEvents();
+fetchEvents();
 
-// For tests, and for whoever opens the console.
+// For tests and for the browser's console.
 window.pitwall = {
   get connection() { return connection.name; },
   get event() { return event; },
   get events() { return events; },
   get devices() { return fleet.devices.size; },
   get expected() { return fleet.expected; },
-  get counts() { return fleet.judge(); },
+  get counts() { return fleet.updateStates(); },
   get positions() { return fleet.devices; },
   get updates() { return fleet.updates; },
   get updatesPerSecond() { return perSecond; },

@@ -4,8 +4,8 @@ import { Dots } from './dots.js';
 import { drawGrid } from './grid.js';
 import { Trails } from './trails.js';
 
-const EASE_MS = 110; // a dot covers two thirds of its way to the newest position in this time
-const NEAR_MOUSE_PX = 14;
+const EASE_MS = 110; // in this time a dot covers two thirds of the way to its newest position
+const NEAR_MOUSE_PX = 14; // a dot is found within this distance
 const NEAR_TOUCH_PX = 26;
 
 export class Chart {
@@ -19,12 +19,12 @@ export class Chart {
     this.theme = null;
     this.hovered = this.selected = null;
     this.following = false;
-    this.drawn = 0; // frames
-    this.cost = 0; // ms of script in a frame, a mean
-    this.asked = false;
-    this.timer = 0;
-    this.last = 0;
-    this.calm = matchMedia('(prefers-reduced-motion: reduce)');
+    this.drawn = 0; // frames so far
+    this.cost = 0; // mean time of the script in a frame, ms
+    this.requested = false; // a frame
+    this.timer = 0; // for the next frame, if it is not wanted at once
+    this.lastDrawn = 0;
+    this.reducedMotion = matchMedia('(prefers-reduced-motion: reduce)');
     new ResizeObserver(() => this.resize()).observe(canvas);
     this.resize();
   }
@@ -36,59 +36,60 @@ export class Chart {
     this.canvas.width = Math.round(this.view.width * this.ratio);
     this.canvas.height = Math.round(this.view.height * this.ratio);
     this.onResize?.();
-    // Setting the size has cleared it: an empty frame would flicker.
+    // Setting the size has cleared the canvas. Draw now: an empty frame would flicker.
     if (this.theme) this.draw(performance.now());
   }
 
   setTheme(theme) {
     this.theme = theme;
-    this.ask();
+    this.requestDraw();
   }
 
-  // changed says that the fleet has news.
-  changed() {
+  // fleetChanged is called when devices have moved, come or gone.
+  fleetChanged() {
     this.trails.stale = true;
-    this.ask();
+    this.requestDraw();
   }
 
-  // ask has a frame drawn soon.
-  ask() {
-    if (this.asked) return;
-    this.asked = true;
-    requestAnimationFrame((at) => {
-      this.asked = false;
-      this.draw(at);
+  // requestDraw has the next animation frame drawn.
+  requestDraw() {
+    if (this.requested) return;
+    this.requested = true;
+    requestAnimationFrame((now) => {
+      this.requested = false;
+      this.draw(now);
     });
   }
 
-  draw(at) {
+  // draw draws one frame. now is the time of the frame, as of performance.now().
+  draw(now) {
     if (!this.theme || !this.canvas.width || !this.canvas.height) return;
     const { ctx, view, theme, fleet, ratio } = this;
     const begin = performance.now();
-    const gliding = view.step(at);
-    const easing = this.ease(at - this.last);
-    this.last = at;
+    const gliding = view.step(now);
+    const easing = this.ease(now - this.lastDrawn);
+    this.lastDrawn = now;
     if (this.following && this.selected && !gliding) {
       view.go(view.centred(this.selected.shownX, this.selected.shownY, view.scale));
     }
     ctx.setTransform(ratio, 0, 0, ratio, 0, 0);
     drawGrid(ctx, view, theme);
-    const wait = this.trails.draw(ctx, view, theme, fleet, at, ratio, this.selected);
+    const wait = this.trails.draw(ctx, view, theme, fleet, now, ratio, this.selected);
     this.dots.draw(ctx, view, theme, fleet, ratio, this.hovered, this.selected);
     this.drawn++;
     this.cost += 0.1 * (performance.now() - begin - this.cost);
     this.onDrawn?.();
     clearTimeout(this.timer);
-    if (gliding || easing || wait === 0) this.ask();
-    else if (wait < Infinity) this.timer = setTimeout(() => this.ask(), wait);
+    if (gliding || easing || wait === 0) this.requestDraw();
+    else if (wait < Infinity) this.timer = setTimeout(() => this.requestDraw(), wait);
   }
 
-  // ease lets the dots glide to where they are, quickly, and never beyond. It
-  // reports whether one is still under way.
+  // ease moves the dots towards their newest positions, never beyond. It reports
+  // whether one has not arrived.
   ease(elapsed) {
-    const part = this.calm.matches ? 1 : 1 - Math.exp(-Math.min(elapsed, 1000) / EASE_MS);
+    const part = this.reducedMotion.matches ? 1 : 1 - Math.exp(-Math.min(elapsed, 1000) / EASE_MS);
     const near = 0.4 / this.view.scale; // less than half a pixel
-    let more = false;
+    let moving = false;
     for (const d of this.fleet.devices.values()) {
       const dx = d.x - d.shownX;
       const dy = d.y - d.shownY;
@@ -98,23 +99,24 @@ export class Chart {
       } else {
         d.shownX += dx * part;
         d.shownY += dy * part;
-        more = true;
+        moving = true;
       }
     }
-    return more;
+    return moving;
   }
 
-  // find returns the device nearest to a place on the canvas, if one is near.
+  // find returns the device whose dot is nearest to a point of the canvas, null if
+  // none is near.
   find({ x, y, touch }) {
-    let best = null;
-    let least = (touch ? NEAR_TOUCH_PX : NEAR_MOUSE_PX) ** 2;
+    let nearest = null;
+    let limit = (touch ? NEAR_TOUCH_PX : NEAR_MOUSE_PX) ** 2;
     for (const d of this.fleet.devices.values()) {
-      const far = (this.view.px(d.shownX) - x) ** 2 + (this.view.py(d.shownY) - y) ** 2;
-      if (far < least) {
-        least = far;
-        best = d;
+      const distance = (this.view.px(d.shownX) - x) ** 2 + (this.view.py(d.shownY) - y) ** 2;
+      if (distance < limit) {
+        limit = distance;
+        nearest = d;
       }
     }
-    return best;
+    return nearest;
   }
 }

@@ -1,55 +1,55 @@
-// The dots, five thousand in a frame: each a small path made once per size and
-// heading, filled where the device is.
+// The dots, up to thousands in a frame. The path of a dot is made once per size and
+// heading, and filled at the place of each device.
 
 import { STATES } from './fleet.js';
 
-const HEADINGS = 48;
-const OUTLINED_UP_TO = 800; // dots in sight; with more, nobody sees outlines
-const POINTED_FROM = 3; // radius; smaller dots have no nose
-const LABELS_UP_TO = 40; // dots in sight; with more, labels only on request
+const HEADINGS = 48; // directions of a drop
+const OUTLINED_UP_TO = 800; // dots in view; with more, outlines cannot be seen
+const POINTED_FROM = 3; // radius; smaller dots do not show their direction
+const LABELS_UP_TO = 40; // dots in view; with more, only selected and hovered dots have a label
 
 export class Dots {
   constructor() {
     this.shapes = new Map(); // by radius
     this.radius = 4;
-    this.sights = 0; // dots in sight at the last frame
+    this.inView = 0; // dots in the last frame
     this.widths = new Map(); // of labels, in pixels
   }
 
-  // draw puts all devices in sight onto ctx; labels for few of them, and
-  // always for the hovered and the selected one.
+  // draw draws all devices in view. If they are few, they have labels; the hovered and
+  // the selected one always have.
   draw(ctx, view, theme, fleet, ratio, hovered, selected) {
     const r = this.size(view);
     const seen = { moving: [], stopped: [], silent: [], located: [] };
-    let sights = 0;
+    let inView = 0;
     for (const d of fleet.devices.values()) {
       const px = view.px(d.shownX);
       const py = view.py(d.shownY);
       if (px < -9 || py < -9 || px > view.width + 9 || py > view.height + 9) continue;
       seen[d.state].push({ d, px, py });
-      sights++;
+      inView++;
     }
-    this.sights = sights;
-    const outlined = sights <= OUTLINED_UP_TO;
-    // The many below, the few above: what is out of the ordinary stays in sight.
+    this.inView = inView;
+    const outlined = inView <= OUTLINED_UP_TO;
+    // The rarer states come last, on top of the others.
     for (const state of STATES) this[state](ctx, theme, seen[state], r, ratio, outlined);
     ctx.setTransform(ratio, 0, 0, ratio, 0, 0);
-    if (sights <= LABELS_UP_TO) this.labels(ctx, theme, STATES.flatMap((s) => seen[s]), r, hovered, selected);
+    if (inView <= LABELS_UP_TO) this.labels(ctx, theme, STATES.flatMap((s) => seen[s]), r, hovered, selected);
     if (selected) this.halo(ctx, view, theme, selected, r);
     for (const d of new Set([hovered, selected])) if (d) this.tag(ctx, view, theme, d, r);
   }
 
-  // size is the radius that suits the number of dots in sight; it changes only
-  // when it is clearly off, so that dots do not pulsate.
+  // size is the radius for the number of dots in view. It changes only if it is clearly
+  // wrong, so that dots do not pulsate.
   size(view) {
-    const room = Math.sqrt((view.width * view.height) / Math.max(this.sights, 1));
+    const room = Math.sqrt((view.width * view.height) / Math.max(this.inView, 1));
     const ideal = Math.min(Math.max(room / 11, 2.5), 5.5);
     if (Math.abs(ideal - this.radius) > 0.7) this.radius = Math.round(ideal * 2) / 2;
     return this.radius;
   }
 
-  // Each state has a shape of its own: who does not see colours tells them
-  // apart. Moving is a drop that points where it goes.
+  // Each state has a shape of its own, for people who cannot tell the colours apart.
+  // Moving is a drop that points in the direction of travel.
   moving(ctx, theme, seen, r, ratio, outlined) {
     const { drops, disc } = this.shapesOf(r);
     ctx.fillStyle = theme.moving;
@@ -65,7 +65,7 @@ export class Dots {
     }
   }
 
-  // A ring.
+  // Stopped is a ring.
   stopped(ctx, theme, seen, r, ratio) {
     const { disc } = this.shapesOf(r - 0.5);
     ctx.fillStyle = theme.ground;
@@ -74,7 +74,7 @@ export class Dots {
     stamp(ctx, seen, ratio, disc);
   }
 
-  // A pale disc with a grey, broken rim.
+  // Silent is a pale disc with a grey, dashed rim.
   silent(ctx, theme, seen, r, ratio) {
     ctx.fillStyle = theme['silent-fill'];
     ctx.strokeStyle = theme.silent;
@@ -84,7 +84,7 @@ export class Dots {
     ctx.setLineDash([]);
   }
 
-  // A smaller disc: where it is, and nothing about how it moves.
+  // Located is a smaller disc: it is not known whether the device moves.
   located(ctx, theme, seen, r, ratio) {
     ctx.fillStyle = theme.located;
     ctx.strokeStyle = theme.ground;
@@ -111,7 +111,7 @@ export class Dots {
     ctx.stroke();
   }
 
-  // labels writes ids beside the dots, leaving out what would overlap.
+  // labels writes ids beside the dots, except where they would overlap.
   labels(ctx, theme, seen, r, hovered, selected) {
     ctx.font = '11px system-ui, sans-serif';
     ctx.textAlign = 'left';
@@ -133,7 +133,7 @@ export class Dots {
     ctx.globalAlpha = 1;
   }
 
-  // tag writes id and speed on a small plate.
+  // tag writes the id, and the speed while the device moves, on a small box.
   tag(ctx, view, theme, d, r) {
     const text = d.state === 'moving' && d.speed !== undefined ? `${d.id}  ${Math.round(d.speed)} km/h` : d.id;
     ctx.font = '600 12px system-ui, sans-serif';
@@ -165,7 +165,7 @@ export class Dots {
   }
 }
 
-// drop is a disc with a nose, pointing to angle, clockwise from north.
+// drop is a disc with a tip that points to angle, in radians, clockwise from north.
 function drop(r, angle) {
   const p = new Path2D();
   const at = (length, turn) => [length * Math.sin(angle + turn), -length * Math.cos(angle + turn)];

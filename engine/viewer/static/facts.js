@@ -1,8 +1,8 @@
-// What the card says about a device, as text.
+// The text of the card that shows the details of a device.
 
 const POINTS = ['N', 'NE', 'E', 'SE', 'S', 'SW', 'W', 'NW'];
-const MOST = 12; // attributes shown beside the battery
-const LONGEST = 120; // characters of a name or a value
+const MAX_ATTRIBUTES = 12; // shown, beside the battery
+const MAX_LENGTH = 120; // of a name or a value, in characters
 
 const clockToday = new Intl.DateTimeFormat(undefined, { timeStyle: 'medium' });
 const clockBefore = new Intl.DateTimeFormat(undefined, { dateStyle: 'medium', timeStyle: 'medium' });
@@ -24,7 +24,7 @@ export function ago(ms) {
   return Math.round(s / 86400) + ' days ago';
 }
 
-// facts are rows of name and value.
+// facts returns rows of [name, value].
 export function facts(d) {
   const rows = [];
   if (d.speed !== undefined) rows.push(['Speed', (d.speed < 10 ? d.speed.toFixed(1) : Math.round(d.speed)) + ' km/h']);
@@ -35,8 +35,8 @@ export function facts(d) {
   const { battery, ...others } = d.attributes ?? {};
   if (battery !== undefined) rows.push(['Battery', percent(battery)]);
   const all = Object.entries(others);
-  for (const [name, value] of all.slice(0, MOST)) rows.push([clip(name), plain(value)]);
-  if (all.length > MOST) rows.push(['More attributes', String(all.length - MOST)]);
+  for (const [name, value] of all.slice(0, MAX_ATTRIBUTES)) rows.push([clip(name), plain(value)]);
+  if (all.length > MAX_ATTRIBUTES) rows.push(['More attributes', String(all.length - MAX_ATTRIBUTES)]);
   rows.push(['Last update', localTime(d.ts)]);
   return rows;
 }
@@ -47,9 +47,9 @@ function percent(value) {
   return readable ? clip(`${number} %`) : plain(value);
 }
 
-// plain writes any value that an attribute may have: a number, a string, a
-// boolean, {"__bigint":"…"}, {"__buffer_b64":"…"}, or else null, a list or an
-// object, which is written as JSON.
+// plain writes any value of an attribute: a number, a string, a boolean,
+// {"__bigint":"…"}, {"__buffer_b64":"…"} or null. Lists and other objects are written
+// as JSON.
 function plain(value) {
   if (typeof value === 'boolean') return value ? 'yes' : 'no';
   if (value === null) return 'none';
@@ -59,8 +59,8 @@ function plain(value) {
   return clip(tagged(value, '__bigint') ?? JSON.stringify(value));
 }
 
-// tagged returns the text of an object whose only member has this name, and
-// undefined for every other value.
+// tagged returns the text of an object whose only member has that name, undefined for
+// every other value.
 function tagged(value, name) {
   if (typeof value?.[name] !== 'string' || Object.keys(value).length !== 1) return undefined;
   return value[name];
@@ -73,5 +73,5 @@ function bytes(base64) {
 
 function clip(value) {
   const text = String(value);
-  return text.length > LONGEST ? text.slice(0, LONGEST) + '…' : text;
+  return text.length > MAX_LENGTH ? text.slice(0, MAX_LENGTH) + '…' : text;
 }

@@ -2,7 +2,7 @@
 
 import { latOf, lonOf, xOf, yOf } from './view.js';
 
-const APART_PX = 150; // lines are at least so far apart
+const SPACING_PX = 150; // lines are at least so far apart
 const STEPS = [30, 20, 10, 5, 2, 1];
 
 // stepOf is the smallest round number of degrees that is at least min.
@@ -21,8 +21,8 @@ export function drawGrid(ctx, view, theme) {
   ctx.fillStyle = theme.ground;
   ctx.fillRect(0, 0, view.width, view.height);
   const perPixel = 360 / view.scale;
-  const lonStep = stepOf(APART_PX * perPixel);
-  const latStep = stepOf(APART_PX * perPixel * Math.cos((latOf(view.y) * Math.PI) / 180));
+  const lonStep = stepOf(SPACING_PX * perPixel);
+  const latStep = stepOf(SPACING_PX * perPixel * Math.cos((latOf(view.y) * Math.PI) / 180));
   ctx.lineWidth = 1;
   ctx.strokeStyle = theme.grid;
   ctx.fillStyle = theme['grid-text'];
@@ -65,11 +65,11 @@ function degrees(value, step, plus, minus) {
   return Number(value.toFixed(decimals)) === 0 ? text : text + (value > 0 ? plus : minus);
 }
 
-// scaleBar gives the longest round length that fits into max pixels.
-export function scaleBar(metresPerPixel, max) {
-  const most = metresPerPixel * max;
-  const unit = 10 ** Math.floor(Math.log10(most));
-  const metres = [5, 2, 1].map((n) => n * unit).find((m) => m <= most);
+// scaleBar is the longest round length that fits into maxPx pixels.
+export function scaleBar(metresPerPixel, maxPx) {
+  const limit = metresPerPixel * maxPx;
+  const unit = 10 ** Math.floor(Math.log10(limit));
+  const metres = [5, 2, 1].map((n) => n * unit).find((m) => m <= limit);
   const text = metres >= 1000 ? metres / 1000 + ' km' : metres >= 1 ? metres + ' m' : Math.round(metres * 100) + ' cm';
   return { px: metres / metresPerPixel, text };
 }

@@ -1,4 +1,4 @@
-// Everything around the canvas. Text goes in as text, never as markup.
+// Everything around the canvas. Text is inserted as text, never as markup.
 
 import { ago, facts, localTime } from './facts.js';
 
@@ -6,7 +6,9 @@ const $ = (id) => document.getElementById(id);
 const SUGGESTIONS = 8;
 
 export class Panel {
-  // on: choose(event), suggest(text, most), find(text) which says whether there is one, close(), follow(), zoom(factor), fit(), list().
+  // on has the actions of the user: choose(event), list(), find(text), which
+  // reports whether there is such a device, suggest(text, limit), which returns
+  // ids, close(), follow(), zoom(factor) and fit().
   constructor(on) {
     this.connection = { name: 'connecting', text: 'Connecting', until: 0 };
     $('event').addEventListener('change', (e) => on.choose(e.target.value));
@@ -43,9 +45,9 @@ export class Panel {
     const options = list.map((e) => [e.id, e.devices === 1 ? `${e.id} (1 device)` : `${e.id} (${e.devices} devices)`]);
     if (chosen !== null && !list.some((e) => e.id === chosen)) options.push([chosen, chosen]);
     const select = $('event');
-    const now = JSON.stringify(options);
-    if (now !== this.options) {
-      this.options = now;
+    const key = JSON.stringify(options);
+    if (key !== this.options) {
+      this.options = key;
       select.replaceChildren(...options.map(([id, text]) => new Option(text, id, false, id === chosen)));
     }
     select.value = chosen;
@@ -88,7 +90,7 @@ export class Panel {
     $('found').replaceChildren(...ids.map((id) => new Option(id, id)));
   }
 
-  // card shows a device, or nothing.
+  // card shows the details of a device, or none for null. now is the server's time.
   card(d, now, following) {
     $('card').hidden = !d;
     document.body.classList.toggle('with-card', Boolean(d));
@@ -115,7 +117,7 @@ function put(id, text) {
   change($(id), String(text));
 }
 
-// change touches the document only where something is new.
+// change changes a text only if it differs, so that the page is not laid out again.
 function change(node, text) {
   if (node.textContent !== text) node.textContent = text;
 }

@@ -3,7 +3,8 @@
 
 const NAMES = ['ground', 'grid', 'grid-text', 'text', 'panel', 'moving', 'stopped', 'silent', 'silent-fill', 'located', 'select'];
 
-// watchTheme calls back now and at every change between light and dark.
+// watchTheme calls back with the colours, now and after every change between light and
+// dark.
 export function watchTheme(callback) {
   const read = () => {
     const style = getComputedStyle(document.documentElement);

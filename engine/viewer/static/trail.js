@@ -1,8 +1,8 @@
-// Where a device was in the last minutes, a ring of points.
+// Where a device was in the last minutes: a ring buffer of points.
 
 export const TRAIL_MS = 150_000;
 const POINTS = 64;
-const SPACING_MS = 2_500; // at most one point in this time
+const SPACING_MS = 2_500; // points are at least so far apart
 
 export class Trail {
   constructor() {
@@ -15,8 +15,8 @@ export class Trail {
     this.length = 0;
   }
 
-  // push adds the newest point, or replaces the last one if that is so young
-  // that the trail would not last.
+  // push adds the newest point. It replaces the last one if that came too soon after
+  // the one before, so that the points last for the whole trail.
   push(x, y, t) {
     if (this.length > 1 && t - this.at(this.length - 2) < SPACING_MS) this.length--;
     else if (this.length === POINTS) {
@@ -29,7 +29,7 @@ export class Trail {
     this.points[i + 2] = t;
   }
 
-  // dropSince removes points at t and after.
+  // dropSince removes the points at t and after it.
   dropSince(t) {
     while (this.length && this.at(this.length - 1) >= t) this.length--;
   }
@@ -38,7 +38,7 @@ export class Trail {
     return ((this.first + n) % POINTS) * 3;
   }
 
-  // at is the time of the nth point, oldest first.
+  // at is the time of the nth point; the oldest is 0.
   at(n) {
     return this.points[this.index(n) + 2];
   }

@@ -1,49 +1,49 @@
-// The trails, on a layer of their own: drawing thousands of lines takes longer
-// than a frame may, so it is done as often as it can be afforded and the layer
-// is moved with the map in between.
+// The trails, on a layer of their own. Drawing thousands of lines takes longer than a
+// frame may take. So the layer is drawn as often as its cost allows, and only moved
+// with the map in between.
 
 import { TRAIL_MS } from './trail.js';
 
 const LEVELS = [0.07, 0.15, 0.26, 0.4, 0.6]; // opacity by age, oldest first
-const SHARE = 5; // at most one part in so many of the time goes into trails
-const LEAST_MS = 80;
-const FRAME_MS = 17;
-const MANY = 1000; // devices; from here on trails are drawn coarser
-const PATH = 1000; // lines in one path: one of everything takes longer than its parts
+const COST_FACTOR = 5; // trails take at most one in so many parts of the time
+const LEAST_WAIT_MS = 80; // between two drawings for the same view
+const FRAME_MS = 17; // a frame of an idle browser
+const MANY = 1000; // devices; with more, trails are drawn coarser
+const PATH_LINES = 1000; // in one path: a longer one takes longer than its parts
 
 export class Trails {
   constructor() {
     this.canvas = document.createElement('canvas');
     this.ctx = this.canvas.getContext('2d');
-    this.drawn = null; // the view and theme it was drawn for
-    this.cost = 0; // ms, what drawing it costs us and the browser behind us
-    this.stale = true; // there is something newer than what it shows
-    this.probe = 0; // when it was drawn, until the next frame tells the cost
+    this.drawn = null; // the view and theme that it was drawn for
+    this.cost = 0; // mean time that drawing it takes, the browser's part included, ms
+    this.stale = true; // the trails have changed since
+    this.measuring = 0; // when it was drawn, until the next frame tells the cost; otherwise 0
   }
 
-  // draw puts the layer onto ctx, brought up to date if it is time. It returns
-  // in how many ms another frame is wanted, Infinity for not at all.
+  // draw copies the layer to ctx, after drawing it again if that is due. It returns in
+  // how many ms another frame is wanted, Infinity for never.
   draw(ctx, view, theme, fleet, at, ratio, selected) {
-    this.weigh(at);
+    this.measureCost(at);
     const moved = !this.drawn || this.drawn.x !== view.x || this.drawn.y !== view.y || this.drawn.scale !== view.scale;
-    const other = !this.drawn || this.drawn.theme !== theme || this.canvas.width !== ctx.canvas.width || this.canvas.height !== ctx.canvas.height;
-    const wait = Math.max(this.cost * SHARE, moved ? 0 : LEAST_MS) - (at - (this.drawn?.at ?? -Infinity));
+    const invalid = !this.drawn || this.drawn.theme !== theme || this.canvas.width !== ctx.canvas.width || this.canvas.height !== ctx.canvas.height;
+    const wait = Math.max(this.cost * COST_FACTOR, moved ? 0 : LEAST_WAIT_MS) - (at - (this.drawn?.at ?? -Infinity));
     const wanted = this.stale || moved;
-    const due = other || (wanted && wait <= 0);
+    const due = invalid || (wanted && wait <= 0);
     if (due) this.render(ctx.canvas, view, theme, fleet, at, ratio, selected);
     const d = this.drawn;
     const k = view.scale / d.scale;
     ctx.drawImage(this.canvas, view.px(d.left), view.py(d.top), view.width * k, view.height * k);
-    if (due) return 0; // which tells what this one cost
+    if (due) return 0; // the next frame tells the cost of this one
     return wanted ? wait : Infinity;
   }
 
-  // weigh learns from the frame after a drawing how long the browser was busy
-  // with it: most of the work is done after our part has returned.
-  weigh(at) {
-    if (!this.probe) return;
-    const took = Math.max(at - this.probe - FRAME_MS, 0);
-    this.probe = 0;
+  // measureCost measures by the next frame how long a drawing took: the browser does
+  // most of the work after the script has returned.
+  measureCost(at) {
+    if (!this.measuring) return;
+    const took = Math.max(at - this.measuring - FRAME_MS, 0);
+    this.measuring = 0;
     this.cost = 0.6 * this.cost + 0.4 * Math.min(took, 1000);
   }
 
@@ -64,7 +64,7 @@ export class Trails {
       ctx.beginPath();
       for (const d of fleet.devices.values()) {
         if (d !== selected) n += lines(ctx, view, d.trail, now, level, coarse);
-        if (n > PATH) {
+        if (n > PATH_LINES) {
           ctx.stroke();
           ctx.beginPath();
           n = 0;
@@ -76,7 +76,7 @@ export class Trails {
     ctx.globalAlpha = 1;
     this.drawn = { x: view.x, y: view.y, scale: view.scale, left: view.worldX(0), top: view.worldY(0), theme, at };
     this.stale = false;
-    this.probe = at;
+    this.measuring = at;
   }
 
   highlight(view, theme, d, now) {
@@ -92,8 +92,8 @@ export class Trails {
   }
 }
 
-// lines adds the parts of one trail that are of one level's age, none shorter
-// than coarse pixels but the last, and returns how many.
+// lines adds the lines of a trail that have the age of a level to the current path,
+// and returns how many. Only the last may be shorter than coarse pixels.
 function lines(ctx, view, trail, now, level, coarse) {
   const slice = TRAIL_MS / LEVELS.length;
   const until = level === LEVELS.length - 1 ? Infinity : now - (LEVELS.length - 1 - level) * slice;
@@ -112,7 +112,7 @@ function lines(ctx, view, trail, now, level, coarse) {
     const x = view.px(points[p]);
     const y = view.py(points[p + 1]);
     if (!begun) {
-      // The line that leads here begins at the point before, of the next age.
+      // The first line begins at the point before, which is older than this level.
       begun = true;
       const b = trail.index(Math.max(i - 1, 0));
       x0 = view.px(points[b]);

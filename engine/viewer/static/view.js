@@ -1,9 +1,9 @@
-// The projection (Web Mercator, the world is 1 by 1) and the part of it that
-// the screen shows.
+// The projection (Web Mercator, in which the world is 1 by 1), and the part of the world
+// that the screen shows.
 
 const EARTH_M = 40_075_016.686; // around the equator
 const LAT_LIMIT = 85.0511;
-const MAX_SCALE = EARTH_M / 0.05; // 5 cm a pixel at the equator
+const MAX_SCALE = EARTH_M / 0.05; // 5 cm per pixel at the equator
 const GLIDE_MS = 350;
 
 export function xOf(lon) {
@@ -23,13 +23,13 @@ export function latOf(y) {
   return (Math.atan(Math.sinh((0.5 - y) * 2 * Math.PI)) * 180) / Math.PI;
 }
 
-// metresPerPixel at a height of the map, for a scale in pixels per world.
+// metresPerPixel at y, for a scale in pixels per world.
 export function metresPerPixel(y, scale) {
   return (EARTH_M * Math.cos((latOf(y) * Math.PI) / 180)) / scale;
 }
 
-// View is a window on the world: centre (x, y), scale in CSS pixels per world,
-// size in CSS pixels.
+// View is the visible part of the world: its centre (x, y), the scale in CSS pixels per
+// world, and the size in CSS pixels.
 export class View {
   constructor() {
     this.x = 0.5;
@@ -37,7 +37,7 @@ export class View {
     this.scale = 400;
     this.width = this.height = 1;
     this.glide = null;
-    // Space that panels cover at the edges.
+    // The strips that panels cover at the edges.
     this.margin = { top: 0, right: 0, bottom: 0, left: 0 };
   }
 
@@ -63,7 +63,7 @@ export class View {
     this.y -= dy / this.scale;
   }
 
-  // zoom keeps the world under (px, py) where it is.
+  // zoom zooms in by factor. The point at (px, py) stays where it is.
   zoom(factor, px = this.width / 2, py = this.height / 2) {
     this.glide = null;
     Object.assign(this, this.zoomed(factor, px, py));
@@ -78,7 +78,7 @@ export class View {
     };
   }
 
-  // fitting is the view that shows bounds between the margins, with some air.
+  // fitting is the view that shows bounds between the margins, with some space around.
   fitting(b) {
     const m = this.margin;
     const w = Math.max(this.width - m.left - m.right, 80);
@@ -100,7 +100,7 @@ export class View {
     return this.px(b.left) >= m.left && this.px(b.right) <= this.width - m.right && this.py(b.top) >= m.top && this.py(b.bottom) <= this.height - m.bottom;
   }
 
-  // go moves to {x, y, scale}, at once or gliding from the time at.
+  // go moves to {x, y, scale}, at once or in a glide that starts at the time at.
   go(to, at = 0, glide = false) {
     if (!glide) {
       this.glide = null;
@@ -110,7 +110,7 @@ export class View {
     }
   }
 
-  // step advances a glide to the time at, and reports whether there is more.
+  // step advances a glide to the time at, and reports whether it goes on.
   step(at) {
     const g = this.glide;
     if (!g) return false;
