@@ -1,6 +1,7 @@
 package live
 
 import (
+	"context"
 	"net/http"
 	"net/http/httptest"
 	"net/netip"
@@ -23,9 +24,9 @@ func TestFailureBudget(t *testing.T) {
 	l := &limiter{o: Limits{Failures: AddressLimit{Most: rate, SpareLoopback: true}}}
 	try := func(from addrKey, good bool) (wait time.Duration, ok bool) {
 		t.Helper()
-		turn, wait, ok := l.tryCredential(from, now)
+		v, wait, ok := l.beginVerification(from, now)
 		if ok {
-			l.credentialTried(turn, good, now)
+			l.endVerification(v, !good, now)
 		}
 		return wait, ok
 	}
@@ -72,19 +73,19 @@ func TestFailureBudget(t *testing.T) {
 func TestConcurrentFailuresAreBounded(t *testing.T) {
 	a, now := addrKeyOf(netip.MustParseAddr("192.0.2.1")), time.Now()
 	l := &limiter{o: Limits{Failures: AddressLimit{Most: 1}}}
-	var turns []turn
+	var all []verification
 	for range 1000 {
-		turn, _, ok := l.tryCredential(a, now)
-		if !ok || turn.paid {
-			t.Fatalf("allowed %v, paid %v; want true, false", ok, turn.paid)
+		v, _, ok := l.beginVerification(a, now)
+		if !ok || v.charged {
+			t.Fatalf("allowed %v, charged %v; want true, false", ok, v.charged)
 		}
-		turns = append(turns, turn)
+		all = append(all, v)
 	}
-	for _, turn := range turns {
-		l.credentialTried(turn, false, now)
+	for _, v := range all {
+		l.endVerification(v, true, now)
 	}
 	now = now.Add(failureBurstSeconds*time.Second + time.Second)
-	if _, wait, ok := l.tryCredential(a, now); wait != 0 || !ok {
+	if _, wait, ok := l.beginVerification(a, now); wait != 0 || !ok {
 		t.Errorf("after the time of a burst: wait %v, allowed %v; want 0, true", wait, ok)
 	}
 }
@@ -169,6 +170,40 @@ func TestWrongTokensBeyondTheBudget(t *testing.T) {
 		}
 		if n := len(srv.delays.places); n != 0 || srv.Connections() != 0 {
 			t.Errorf("%d requests wait and %d connections are counted at the end, want 0 and 0", n, srv.Connections())
+		}
+	})
+}
+
+// A client that goes away while its credential waits to be verified gives its turn
+// back: the next one of the address waits as if it had never come.
+func TestTurnIsGivenBackByClientsThatLeave(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		verified := 0
+		srv := bare(Options{
+			Limits: Limits{Failures: AddressLimit{Most: 1}},
+			Access: &accessRule{who: func(*http.Request) (any, int) { verified++; return nil, http.StatusUnauthorized }},
+		})
+		ask := func(ctx context.Context) (status int, after time.Duration) {
+			w, begin := httptest.NewRecorder(), time.Now()
+			srv.ServeHTTP(w, from("192.0.2.1:5", "/live", "Authorization", "wrong").WithContext(ctx))
+			return w.Code, time.Since(begin)
+		}
+		for range failureBurstSeconds {
+			ask(t.Context())
+		}
+		ctx, leave := context.WithCancel(t.Context())
+		for range int(delayMost.Seconds()) { // as many as may wait
+			go ask(ctx)
+		}
+		synctest.Wait()
+		if _, _, ok := srv.limiter.beginVerification(addrKeyOf(netip.MustParseAddr("192.0.2.1")), time.Now()); ok {
+			t.Fatal("there is a turn left while as many wait as may")
+		}
+		leave()
+		synctest.Wait()
+		before := verified
+		if status, after := ask(t.Context()); status != http.StatusUnauthorized || after > time.Second || verified != before+1 {
+			t.Errorf("after the others have left: %d after %v, %d verified; want 401 within a second", status, after, verified-before)
 		}
 	})
 }
