@@ -1,174 +1,82 @@
 package live
 
-import "strings"
+import (
+	"regexp"
+	"strings"
+)
 
 // deflateName is the compression of RFC 7692.
 const deflateName = "permessage-deflate"
 
-// maxOffers is the length of Sec-WebSocket-Extensions beyond which nothing is
-// agreed on. Browsers send about 50 bytes.
+// maxOffers bounds Sec-WebSocket-Extensions, in bytes. Beyond it nothing is agreed on.
+// Browsers send about 50 bytes.
 const maxOffers = 1 << 10
 
-// offersDeflate reports whether a client's Sec-WebSocket-Extensions headers
-// offer permessage-deflate in a way that we can take: the answer is always
-// server_no_context_takeover and client_no_context_takeover, with both windows
-// at their full size (RFC 7692, section 7.1). An offer with
-// server_max_window_bits is passed over: everybody gets the same bytes, and
-// taking it asks for an answer with that parameter. What breaks the grammar is
-// taken for no offer at all.
-func offersDeflate(headers []string) bool {
-	list, ok := parseExtensions(strings.Join(headers, ","))
-	if !ok {
+// offersDeflate reports whether the Sec-WebSocket-Extensions headers of a client offer
+// permessage-deflate in a way that the server accepts. Its answer is always
+// server_no_context_takeover and client_no_context_takeover, with both windows at full
+// size (RFC 7692, section 7.1). It declines offers with server_max_window_bits, which
+// would have to be answered: every client gets the same bytes. Headers that break the
+// grammar count as no offer.
+func offersDeflate(headers []string) (offered bool) {
+	list := strings.Join(headers, ",")
+	if len(list) > maxOffers {
 		return false
 	}
-	for _, e := range list {
-		if e.name == deflateName && e.fits() {
-			return true
+	// Commas and semicolons always separate: a value is a token, even in quotes.
+	for text := range strings.SplitSeq(list, ",") {
+		if strings.Trim(text, " \t") == "" {
+			continue // lists may have empty elements
 		}
+		e, ok := parseExtension(text)
+		if !ok {
+			return false
+		}
+		offered = offered || e.name == deflateName && e.acceptable()
 	}
-	return false
+	return offered
 }
 
-// extension is one element of Sec-WebSocket-Extensions.
+// extension is one element of Sec-WebSocket-Extensions (RFC 6455, section 9.1).
 type extension struct {
 	name   string
 	params []param
 }
 
-type param struct {
-	name, value string
-	hasValue    bool
+type param struct{ name, value string } // value is "" for none
+
+// paramPattern matches a parameter, between spaces. Its value is the second group, or in
+// quotes, where backslashes may escape, the third.
+var paramPattern = regexp.MustCompile(strings.ReplaceAll(
+	`^[ \t]*(T+)[ \t]*(?:=[ \t]*(?:(T+)|"((?:\\?T)+)")[ \t]*)?$`, "T", "[-!#$%&'*+.^_`|~0-9A-Za-z]"))
+
+// parseExtension parses one element; ok is false if it breaks the grammar.
+func parseExtension(text string) (e extension, ok bool) {
+	for part := range strings.SplitSeq(text, ";") {
+		m := paramPattern.FindStringSubmatch(part)
+		if m == nil {
+			return e, false
+		}
+		e.params = append(e.params, param{m[1], m[2] + strings.ReplaceAll(m[3], `\`, "")})
+	}
+	first := e.params[0]
+	return extension{first.name, e.params[1:]}, first.value == ""
 }
 
-// fits reports whether an offer of permessage-deflate can be taken. One with a
-// parameter that is unknown, given twice or not as it must be has to be
-// declined (RFC 7692, section 7).
-func (e *extension) fits() bool {
-	for i, p := range e.params {
-		for _, before := range e.params[:i] {
-			if before.name == p.name {
-				return false
-			}
-		}
-		switch p.name {
-		case "server_no_context_takeover", "client_no_context_takeover":
-			if p.hasValue {
-				return false
-			}
-		case "client_max_window_bits":
-			if p.hasValue && !isWindow(p.value) {
-				return false
-			}
-		default:
+// acceptableParam matches the parameters that may be offered, as name=value. A window
+// has 8 to 15 bits (RFC 7692, section 7.1.2).
+var acceptableParam = regexp.MustCompile(`^((server|client)_no_context_takeover=|client_max_window_bits=([89]|1[0-5])?)$`)
+
+// acceptable reports whether an offer of permessage-deflate can be accepted. It must be
+// declined if a parameter is unknown, repeated or has an invalid value (RFC 7692,
+// section 7).
+func (e *extension) acceptable() bool {
+	seen := map[string]bool{}
+	for _, p := range e.params {
+		if seen[p.name] || !acceptableParam.MatchString(p.name+"="+p.value) {
 			return false
 		}
+		seen[p.name] = true
 	}
 	return true
-}
-
-// isWindow reports whether s is a number from 8 to 15 as RFC 7692, section
-// 7.1.2 has it.
-func isWindow(s string) bool {
-	return s == "8" || s == "9" || len(s) == 2 && s[0] == '1' && s[1] >= '0' && s[1] <= '5'
-}
-
-// parseExtensions reads a list of extensions (RFC 6455, section 9.1); false
-// when it is none.
-func parseExtensions(s string) (list []extension, ok bool) {
-	if len(s) > maxOffers {
-		return nil, false
-	}
-	o := offers{rest: s}
-	for {
-		o.space()
-		switch {
-		case o.rest == "":
-			return list, true
-		case o.eat(','):
-			continue // lists may have empty elements
-		}
-		e := extension{name: o.token()}
-		if e.name == "" || !o.params(&e) {
-			return nil, false
-		}
-		list = append(list, e)
-		if o.rest != "" && !o.eat(',') {
-			return nil, false
-		}
-	}
-}
-
-// offers is what is left of the header to read.
-type offers struct{ rest string }
-
-// params reads what follows an extension's name, up to the comma or the end.
-func (o *offers) params(e *extension) bool {
-	for {
-		o.space()
-		if !o.eat(';') {
-			return true
-		}
-		o.space()
-		p := param{name: o.token()}
-		if p.name == "" {
-			return false
-		}
-		o.space()
-		if o.eat('=') {
-			o.space()
-			p.hasValue = true
-			if p.value = o.value(); p.value == "" {
-				return false
-			}
-		}
-		e.params = append(e.params, p)
-	}
-}
-
-// value reads a token, or a quoted string with a token in it; "" for neither.
-func (o *offers) value() string {
-	if !o.eat('"') {
-		return o.token()
-	}
-	var text []byte
-	for o.rest != "" {
-		if o.eat('"') {
-			return string(text)
-		}
-		if o.eat('\\') && o.rest == "" {
-			break
-		}
-		if !isTokenChar(o.rest[0]) {
-			break
-		}
-		text = append(text, o.rest[0])
-		o.rest = o.rest[1:]
-	}
-	return ""
-}
-
-// token reads a token (RFC 9110, section 5.6.2); "" for none.
-func (o *offers) token() string {
-	n := 0
-	for n < len(o.rest) && isTokenChar(o.rest[n]) {
-		n++
-	}
-	t := o.rest[:n]
-	o.rest = o.rest[n:]
-	return t
-}
-
-func (o *offers) space() { o.rest = strings.TrimLeft(o.rest, " \t") }
-
-func (o *offers) eat(c byte) bool {
-	if o.rest == "" || o.rest[0] != c {
-		return false
-	}
-	o.rest = o.rest[1:]
-	return true
-}
-
-func isTokenChar(c byte) bool {
-	return c >= '0' && c <= '9' || c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z' ||
-		strings.IndexByte("!#$%&'*+-.^_`|~", c) >= 0
 }
