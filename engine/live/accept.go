@@ -8,29 +8,29 @@ import (
 	"pitwall/engine/internal/pace"
 )
 
-// Bounds of how new connections wait. What counts as late is measured in the flush
-// window that was configured, which many newcomers cannot make longer.
+// How long new connections wait, by how late positions are. Lateness is measured in
+// windows as configured: the window in force grows with the number of newcomers.
 const (
-	lateFrom  = 1.25                  // windows: below it nobody waits
-	lateLeast = 20 * time.Millisecond // in place of a shorter window
-	latePause = time.Millisecond      // for each window beyond lateFrom
-	pauseMost = 4 * time.Millisecond
+	lateThreshold  = 1.25                  // windows: up to here nobody waits
+	leastWindow    = 20 * time.Millisecond // counts in place of a shorter window
+	pausePerWindow = time.Millisecond      // for each window beyond lateThreshold
+	longestPause   = 4 * time.Millisecond
 )
 
-// PaceListener returns l with an Accept that takes new connections as fast as the server
-// can serve them beside those that are there. While the flush window is longer than
-// configured (see adaptWindow), or a writer's drain pass lasts longer than the window
-// that was configured, each new connection waits a moment, the longer the later
-// positions are. The longest pause still lets some 200 a second in, so that a server
-// which is too small lets people in. The others wait in the kernel's queue
-// (net.core.somaxconn), where they cost nothing. A client that finds that full tries
-// again after a second.
+// PaceListener returns l with an Accept that admits new connections only as fast as the
+// server can serve them beside the existing ones. While the flush window is longer
+// than configured (see adaptWindow), or a writer's drain pass takes longer than the
+// configured window, Accept pauses before each connection: the later positions are,
+// the longer. The longest pause still admits some 200 connections a second, so that
+// even an undersized server lets people in. The others wait in the kernel's accept
+// queue (net.core.somaxconn), where they cost nothing. A client that finds that queue
+// full tries again after a second.
 //
-// The window in force says best how late positions are: it follows the drain passes
-// of all writers, and comes back slowly, so that many newcomers are let in evenly.
-// Call PaceListener before Run.
+// Lateness follows the window in force, since that reflects the drain passes of all
+// writers and shrinks slowly: newcomers are admitted evenly. Call PaceListener before
+// Run.
 func (srv *Server) PaceListener(l net.Listener) net.Listener {
-	return &pacedListener{l, srv, max(srv.core.Window(), lateLeast)}
+	return &pacedListener{l, srv, max(srv.core.Window(), leastWindow)}
 }
 
 type pacedListener struct {
@@ -43,23 +43,23 @@ type pacedListener struct {
 func (l *pacedListener) Accept() (net.Conn, error) {
 	if d := pauseFor(l.srv.lateness(), l.window); d > 0 {
 		l.srv.m.pauses.Inc()
-		_ = pace.Sleep(context.Background(), d) // a few milliseconds: nothing cuts it short
+		_ = pace.Sleep(context.Background(), d) // too short to need cancelling
 	}
 	return l.Listener.Accept()
 }
 
-// lateness is how long positions wait at most for those who are there: the window
-// in force, or the drain pass under way where that is longer.
+// lateness is how long positions may wait for existing connections: the window in
+// force, or the current drain pass if that is longer.
 func (srv *Server) lateness() time.Duration {
-	now, most := srv.core.Now(), srv.core.Window()
+	now, longest := srv.core.Now(), srv.core.Window()
 	for _, p := range srv.passes {
-		most = max(most, p.underWay(now))
+		longest = max(longest, p.underWay(now))
 	}
-	return most
+	return longest
 }
 
 // pauseFor is how long one new connection waits.
-func pauseFor(late, window time.Duration) time.Duration {
-	beyond := late.Seconds()/window.Seconds() - lateFrom
-	return time.Duration(min(max(beyond, 0)*float64(latePause), float64(pauseMost)))
+func pauseFor(lateness, window time.Duration) time.Duration {
+	beyond := lateness.Seconds()/window.Seconds() - lateThreshold
+	return time.Duration(min(max(beyond, 0)*float64(pausePerWindow), float64(longestPause)))
 }

@@ -63,9 +63,9 @@ func TestPauseFor(t *testing.T) {
 		{0, 0},
 		{window, 0},
 		{window * 5 / 4, 0},
-		{window * 9 / 4, latePause},
-		{window * 17 / 4, 3 * latePause},
-		{time.Hour, pauseMost},
+		{window * 9 / 4, pausePerWindow},
+		{window * 17 / 4, 3 * pausePerWindow},
+		{time.Hour, longestPause},
 	} {
 		if got := pauseFor(c.late, window); got != c.want {
 			t.Errorf("pauseFor(%v) is %v, want %v", c.late, got, c.want)

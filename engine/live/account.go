@@ -6,74 +6,76 @@ import (
 	"pitwall/shard"
 )
 
-// maxReplyBytes is how many bytes the frames may take that were made for one
-// connection alone and are not written. Beyond it no request is carried out
-// until the client has read. One reply may come on top, and an error for each
-// topic that is withdrawn.
+// maxReplyBytes bounds the unwritten frames that were made for one connection alone.
+// Beyond it no further request is carried out until the client has read. The reply to
+// one request, and an error for each topic that is withdrawn, may exceed it.
 const maxReplyBytes = 32 << 10
 
-// account is the memory that is held for one connection alone, on top of
-// what every connection takes. What connections share is counted by the core, once.
+// account is the memory held for one connection alone, in bytes, beyond what every
+// connection takes. What connections share is counted by the core, once.
 //
-// Memory ordering: each field is a sum of its own, and a reader needs no more than
-// a recent value. Replies are the exception: see session.awaitDrain.
+// Memory ordering: each field is a sum of its own, and readers need only a recent
+// value. Replies are the exception: see session.awaitDrain.
 type account struct {
-	replies  atomic.Int64 // control frames from their making to their writing
-	arriving atomic.Int64 // what was read of messages that are not whole
-	waiting  atomic.Int64 // the goroutine of a parked session
-	watches  atomic.Int64 // subscriptions; the dispatchers add
-	asking   atomic.Int64 // questions about access under way; the dispatchers add
+	replies    atomic.Int64 // control frames, from their making to their writing
+	arriving   atomic.Int64 // the part of unfinished messages that was read
+	waiting    atomic.Int64 // the goroutine of a parked session
+	subscribed atomic.Int64 // subscriptions; the dispatchers add
+	asking     atomic.Int64 // pending questions about access; the dispatchers add
 }
 
 // Sizes of what is held, in bytes.
 const (
-	slotBytes = 48      // one place in the queue: in the ring, or in flight
-	waitBytes = 4 << 10 // the goroutine of a parked session, and its list of what is in flight
-	watchSize = 64 + 16 // a watch, and its place in the list
+	slotBytes         = 48      // one place in the queue: in the ring, or in flight
+	waitBytes         = 4 << 10 // the goroutine of a parked session, and its list of what is in flight
+	subscriptionBytes = 64 + 16 // a subscription, and its place in the list
 
-	// The same inside of TLS: its stack is larger, and it has the record that it
-	// writes. What that is encrypted to comes on top.
+	// waitBytes for TLS: the stack is larger, and there is the record being written.
+	// The encrypted record comes on top; see waitCost.
 	waitTLS = 2*waitBytes + tlsRecord
 
-	// Records of crypto/tls begin with one packet, and the k-th may have k, until
-	// so many bytes were sent: all may be as long as a record can be from then on.
-	tlsPacket = 1186
-	longFrom  = 128 << 10
+	// crypto/tls starts with records of one packet, and lets the k-th record have k
+	// packets, until this many bytes were sent. After that every record may have the
+	// full length.
+	tlsPacket    = 1186
+	tlsRampBytes = 128 << 10
 )
 
-// waitCost is what a goroutine takes that writes n bytes to TLS, in bytes. The
-// buffer that records are encrypted to is as long as the longest so far: buffers
-// are used again, by other connections as well. The consumer calls it, once for each
-// write.
+// waitCost is the memory of a goroutine that writes n bytes to TLS, in bytes. It
+// includes the buffer for encrypted records, which has the length of the longest record
+// so far: crypto/tls reuses these buffers, also for other connections. The consumer
+// calls it, once for each write.
 func (k *socket) waitCost(n int) int64 {
 	for n > 0 {
 		k.records++
 		m := min(n, tlsRecord)
-		if k.sent < longFrom {
+		if k.sent < tlsRampBytes {
 			m = min(m, k.records*tlsPacket)
 		}
 		k.longest = max(k.longest, m)
 		k.sent += m
 		n -= m
 	}
-	return waitTLS + int64(k.longest+k.longest/8) // what is allocated is rounded up
+	return waitTLS + int64(k.longest+k.longest/8) // allocations are rounded up
 }
 
-// owe counts a control frame made for s alone. Each is counted before it is queued,
-// and repaid when it is written or dropped. Any goroutine may call it.
-func (s *session) owe(ch *shard.Chunk) *shard.Chunk {
+// countReply counts a control frame made for s alone, and returns it. Call it before
+// the frame is queued; uncountReply follows when the frame is written or dropped. Any
+// goroutine may call either.
+func (s *session) countReply(ch *shard.Chunk) *shard.Chunk {
 	s.replies.Add(int64(ch.Cost()))
 	return ch
 }
 
-// repay counts a control frame out.
-func (s *session) repay(ch *shard.Chunk) { s.replies.Add(-int64(ch.Cost())) }
+func (s *session) uncountReply(ch *shard.Chunk) { s.replies.Add(-int64(ch.Cost())) }
 
 // push queues a control frame. Any goroutine may call it.
-func (s *session) push(ch *shard.Chunk) { s.conn.Push(s.owe(ch)) }
+func (s *session) push(ch *shard.Chunk) { s.conn.Push(s.countReply(ch)) }
 
-// watchCost is the memory of a subscription, in bytes.
-func (srv *Server) watchCost() int64 { return int64(watchSize + srv.core.SubscriptionBytes()) }
+// subscriptionCost is the memory of a subscription, in bytes.
+func (srv *Server) subscriptionCost() int64 {
+	return int64(subscriptionBytes + srv.core.SubscriptionBytes())
+}
 
 // private is the memory held for s alone, in bytes. Any goroutine may call it.
 func (s *session) private() int64 {
@@ -82,5 +84,5 @@ func (s *session) private() int64 {
 	if s.sock.measured != nil {
 		n += s.sock.measured.room.Load()
 	}
-	return n + s.replies.Load() + s.arriving.Load() + s.waiting.Load() + s.watches.Load() + s.asking.Load()
+	return n + s.replies.Load() + s.arriving.Load() + s.waiting.Load() + s.subscribed.Load() + s.asking.Load()
 }

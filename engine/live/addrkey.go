@@ -3,12 +3,13 @@ package live
 import (
 	"net/http"
 	"net/netip"
+	"slices"
 	"strings"
 )
 
-// addrKey is what a connection is counted under: one IPv4 address, or an IPv6 /64,
-// which is what a household gets. The zero value stands for an unknown address, which
-// has no limits.
+// addrKey is the key that connections and requests are counted under: one IPv4
+// address, or one IPv6 /64, which is what a household gets. The zero value stands for
+// an unknown address, which has no limits.
 type addrKey struct{ prefix netip.Prefix }
 
 func addrKeyOf(a netip.Addr) addrKey {
@@ -24,10 +25,10 @@ func addrKeyOf(a netip.Addr) addrKey {
 	return addrKey{p}
 }
 
-// clientAddr returns where a request comes from. Behind trusted proxies that is
-// what they say in X-Forwarded-For. It is read from the right: everything to the
-// left of the first address that is not a trusted proxy's may be made up. known is
-// false when a trusted proxy names no client.
+// clientAddr returns the address of the client that sent a request. Trusted proxies
+// name it in X-Forwarded-For, which is read from the right: everything to the left of
+// the first address that is not a trusted proxy's may be forged. known is false if a
+// trusted proxy names no client.
 func clientAddr(r *http.Request, trusted []netip.Prefix) (at netip.Addr, known bool) {
 	at, known = peerOf(r)
 	if !known || !within(at, trusted) {
@@ -46,7 +47,8 @@ func clientAddr(r *http.Request, trusted []netip.Prefix) (at netip.Addr, known b
 	return netip.Addr{}, false
 }
 
-// peerOf returns the address that a request was sent from, by a proxy or not.
+// peerOf returns the address of the other end of a request's connection: the client's
+// or a proxy's.
 func peerOf(r *http.Request) (at netip.Addr, ok bool) {
 	peer, err := netip.ParseAddrPort(r.RemoteAddr)
 	return peer.Addr().Unmap().WithZone(""), err == nil
@@ -58,7 +60,7 @@ func (srv *Server) trusted(r *http.Request) bool {
 	return ok && within(peer, srv.opts.Limits.TrustedProxies)
 }
 
-// parseHop reads an address with or without a port.
+// parseHop parses an address, with or without a port.
 func parseHop(text string) (netip.Addr, bool) {
 	text = strings.TrimSpace(text)
 	if ap, err := netip.ParseAddrPort(text); err == nil {
@@ -70,10 +72,5 @@ func parseHop(text string) (netip.Addr, bool) {
 }
 
 func within(a netip.Addr, list []netip.Prefix) bool {
-	for _, p := range list {
-		if p.Contains(a) {
-			return true
-		}
-	}
-	return false
+	return slices.ContainsFunc(list, func(p netip.Prefix) bool { return p.Contains(a) })
 }

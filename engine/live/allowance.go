@@ -2,26 +2,26 @@ package live
 
 import "time"
 
-// A connection has an allowance of snapshots, in bytes: a subscribe is a line
-// of text, and the snapshot that it brings may be megabytes. How large that is
-// shows when it is sent, so it is paid for afterwards: paidUntil is the moment by
-// which all snapshots so far are paid for at Options.SnapshotRate. While that is
-// further off than Options.SnapshotBurst takes, the next subscribe waits.
+// Each connection has an allowance of snapshot bytes, because a subscribe of one line
+// can bring megabytes. The size is known only when the snapshot is sent, so it is
+// charged afterwards: paidUntil is the time by which all snapshots so far are paid off
+// at Options.SnapshotRate. While paidUntil is further away than Options.SnapshotBurst
+// covers, the next subscribe waits.
 //
-// An honest client subscribes to what it watches once per connection, which the
-// burst is for, and changes at the pace of its user afterwards. Snapshots that
-// bring a slow client up to date again are not counted: it did not ask for them.
+// An ordinary client subscribes once per connection, which the burst covers, and later
+// changes at the pace of its user. Snapshots after a lag are not charged: the client
+// did not request them.
 
 // Values of session.allowanceWait.
 const (
 	allowanceNone  = iota
 	allowanceTimed // a timer will schedule the session
-	allowanceOver  // it has; the subscribe that waits was not carried out yet
+	allowanceOver  // the timer has; the waiting subscribe was not carried out yet
 )
 
-// longestWait is after what time a session that waits is looked at again, so
-// that its timer does not outlive it for long.
-const longestWait = time.Second
+// maxAllowanceTimer bounds the timer of a waiting session, which may outlive the
+// session. After it the session is looked at again.
+const maxAllowanceTimer = time.Second
 
 // snapshotDebt is how long the session's next snapshot has to wait.
 func (s *session) snapshotDebt() time.Duration {
@@ -32,7 +32,7 @@ func (s *session) snapshotDebt() time.Duration {
 	return time.Duration(until-s.srv.core.Now()) - atRate(o.SnapshotBurst, o.SnapshotRate)
 }
 
-// atRate is how long so many bytes take.
+// atRate is how long that many bytes take at rate, in bytes per second.
 func atRate(bytes, rate float64) time.Duration {
 	return time.Duration(bytes / rate * float64(time.Second))
 }
@@ -41,27 +41,24 @@ func atRate(bytes, rate float64) time.Duration {
 // allowance. If so, a timer schedules the session. The dispatchers call it.
 func (s *session) overAllowance() bool {
 	d := s.snapshotDebt()
-	if d <= 0 || !s.inbox.nextSubscribes() {
+	if d <= 0 || !s.inbox.peek().subscribes() {
 		return false
 	}
 	first := s.allowanceWait.CompareAndSwap(allowanceNone, allowanceTimed)
 	if first {
-		s.srv.m.held.Inc()
+		s.srv.m.heldSubscribes.Inc()
 	}
 	if first || s.allowanceWait.CompareAndSwap(allowanceOver, allowanceTimed) {
-		time.AfterFunc(min(d, longestWait), s.allowanceTimer)
+		time.AfterFunc(min(d, maxAllowanceTimer), func() {
+			s.allowanceWait.Store(allowanceOver)
+			s.schedule()
+		})
 	}
 	return true
 }
 
-// allowanceTimer runs on the timer's goroutine.
-func (s *session) allowanceTimer() {
-	s.allowanceWait.Store(allowanceOver)
-	s.schedule()
-}
-
-// chargeSnapshot counts what a subscribe has brought. It follows the subscribe's
-// command, on a dispatcher.
+// chargeSnapshot charges the snapshot that a subscribe has brought. A dispatcher calls
+// it after the command.
 func (s *session) chargeSnapshot() {
 	s.allowanceWait.CompareAndSwap(allowanceOver, allowanceNone)
 	rate := s.srv.opts.SnapshotRate

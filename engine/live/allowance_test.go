@@ -27,7 +27,7 @@ func TestSnapshotsBeyondTheAllowanceWait(t *testing.T) {
 			}
 			s.request("subscribe", `,"topic":"event:f"`)
 			ping := s.request("ping", "")
-			eventually(t, "the subscribe to wait", func() bool { return r.srv.m.held.Get() == 1 })
+			eventually(t, "the subscribe to wait", func() bool { return r.srv.m.heldSubscribes.Get() == 1 })
 			s.awaitPosition("e", devices[0], r.publish(devices[0]))
 			if got := s.framesWhere(func(f serverFrame) bool { return f.ID == ping || f.Topic == "event:f" }); len(got) > 0 {
 				t.Errorf("the waiting requests were answered with %+v, want no answer", got)
@@ -75,7 +75,7 @@ func TestSnapshotsComeAtTheirRate(t *testing.T) {
 	if least := rounds * len(devices) * 30; total < least {
 		t.Errorf("got %d bytes of snapshots for %d subscribes, want %d or more", total, rounds, least)
 	}
-	if r.srv.m.held.Get() == 0 {
+	if r.srv.m.heldSubscribes.Get() == 0 {
 		t.Error("no subscribe has waited, want some")
 	}
 }
@@ -103,7 +103,7 @@ func TestAllowanceCoversOrdinaryUse(t *testing.T) {
 		s.awaitAnswer(fmt.Sprint(2 * most))
 		_ = s.ws.CloseNow()
 	}
-	if n := r.srv.m.held.Get(); n != 0 {
+	if n := r.srv.m.heldSubscribes.Get(); n != 0 {
 		t.Errorf("%d subscribes have waited, want 0", n)
 	}
 }

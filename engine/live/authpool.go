@@ -10,47 +10,47 @@ import (
 	"sync/atomic"
 )
 
-// How many questions about access are under way at once. They may wait for a
-// platform, which the dispatchers must not. Checks of sessions have a pool of their
-// own, which no number of requests can fill.
+// How many questions about access are asked at once. They may wait for a platform,
+// which dispatchers must not. The checks of existing sessions have a pool of their own,
+// which no number of new requests can fill.
 const (
-	maxRequestAuth = 128 // that requests wait for
-	maxChecks      = 32  // about those who are in
+	maxRequestAuth = 128 // for requests
+	maxChecks      = 32  // for existing sessions
 )
 
-// answer is what came of a question.
+// answer is the answer to a question about access.
 type answer struct {
-	who     any  // of one about a session: nil is a no
-	allowed bool // of one about an event
-	err     error
+	identity any  // to a question about a session; nil: access is denied
+	allowed  bool // to a question about an event
+	err      error
 }
 
-// priorities are how many questions of one session are told apart: its second goes
-// after everybody's first, and so on. So a session that watches little waits for
-// little, whatever others watch.
+// priorities is how many questions of one session are ranked: its second is asked after
+// the first of every other session, and so on. So a session with few topics waits for
+// few questions, however many topics others have.
 const priorities = 8
 
-// authPool carries out questions that may take a while: by priority, and within
-// one first come, first served. Equal ones are asked once. A session has at most
-// one question of a request and one about itself or a topic, so what waits is
-// bounded by the connections.
+// authPool asks questions that may take a while: by priority, and within one priority
+// first come, first served. Equal questions are asked once. A session has at most one
+// question for a request and one for its check, so the number of connections bounds
+// the queues.
 type authPool struct {
 	limit int
 
 	mu      sync.Mutex
 	ctx     context.Context       // of all questions
 	open    map[string]*question  // by key
-	queues  [priorities]list.List // of *question, those that nobody carries out yet
+	queues  [priorities]list.List // of *question: those not asked yet
 	running int
 	workers sync.WaitGroup
 }
 
-// question is asked for all who wait for its answer.
+// question is asked once for all that wait for its answer.
 type question struct {
 	key      string
 	ask      func(context.Context) answer
 	waiters  map[*waiter]struct{}
-	queued   *list.Element // in the queue of its priority; nil once it is carried out
+	queued   *list.Element // in the queue of its priority; nil once it is being asked
 	priority int
 }
 
@@ -64,17 +64,17 @@ func newAuthPool(limit int) *authPool {
 	return &authPool{limit: limit, open: map[string]*question{}}
 }
 
-// start must come before add. ctx ends with Run.
+// start must be called before add. ctx is the context of all questions.
 func (p *authPool) start(ctx context.Context) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.ctx = ctx
 }
 
-// add has a question carried out, and w.then called with the answer, on a goroutine
-// of the pool, unless w is dropped. Questions with the same key share the answer; ""
-// shares with nobody. priority counts the questions that w's session has had carried
-// out before. add never waits. Any goroutine may call it.
+// add has a question asked, and w.then called with the answer on a goroutine of the
+// pool, unless w is dropped before. Questions with the same key share one answer; with
+// the key "" they are not shared. priority is how many questions w's session has had
+// asked before this one. add does not wait. Any goroutine may call it.
 func (p *authPool) add(w *waiter, priority int, key string, ask func(context.Context) answer) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -101,8 +101,8 @@ func (p *authPool) add(w *waiter, priority int, key string, ask func(context.Con
 	w.q = q
 }
 
-// drop has w wait no more. An answer may be on its way to it all the same. A
-// question that nobody waits for any more is not asked. Any goroutine may call it.
+// drop ends the wait of w, although w.then may be running already. A queued question
+// without waiters is not asked. Any goroutine may call it.
 func (p *authPool) drop(w *waiter) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -114,83 +114,72 @@ func (p *authPool) drop(w *waiter) {
 	delete(q.waiters, w)
 	if len(q.waiters) == 0 && q.queued != nil {
 		p.queues[q.priority].Remove(q.queued)
-		p.close(q)
-	}
-}
-
-// close lets nobody join a question any more. mu is held.
-func (p *authPool) close(q *question) {
-	if p.open[q.key] == q {
 		delete(p.open, q.key)
 	}
 }
 
-// work is a goroutine of the pool: it carries out a question, then those that wait.
+// work is a goroutine of the pool: it asks q, then the questions in the queues.
 func (p *authPool) work(ctx context.Context, q *question) {
 	for q != nil {
-		said := q.ask(ctx)
+		a := q.ask(ctx)
 		var waiters map[*waiter]struct{}
 		waiters, q = p.next(q)
 		for w := range waiters {
-			w.then(said)
+			w.then(a)
 		}
 	}
 }
 
-// next ends a question. It returns who waits for its answer and the question
-// that is next, or nil: then the goroutine ends.
-func (p *authPool) next(done *question) (waiters map[*waiter]struct{}, q *question) {
+// next ends a question that was asked. It returns the waiters for its answer, and the
+// next question; if there is none, the goroutine ends.
+func (p *authPool) next(asked *question) (waiters map[*waiter]struct{}, q *question) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	p.close(done)
-	for w := range done.waiters {
+	delete(p.open, asked.key)
+	for w := range asked.waiters {
 		w.q = nil
 	}
 	for i := range p.queues {
 		if first := p.queues[i].Front(); first != nil {
 			q = p.queues[i].Remove(first).(*question)
 			q.queued = nil
-			return done.waiters, q
+			return asked.waiters, q
 		}
 	}
 	p.running--
-	return done.waiters, nil
+	return asked.waiters, nil
 }
 
 // authWait is a request that waits for an answer of the pool.
 type authWait struct {
-	waiter
-	said       answer // once answered
+	key  string // see authPool.add
+	ask  func(context.Context) answer
+	then func(answer) // continues the request, on a dispatcher
+
+	waiter     waiter
+	answer     answer // once answered
 	answered   atomic.Bool
-	generation uint64 // of access, when it was asked
+	generation uint64 // of access, when the question was asked
 	tries      int
-	key        string
-	ask        func(context.Context) answer
-	then       func(answer) // carries the request on, on a dispatcher
 }
 
-// authWaitBytes is what an authWait takes, with its question, in bytes.
+// authWaitBytes is the memory of an authWait and its question, in bytes.
 var authWaitBytes = int64(reflect.TypeFor[authWait]().Size()+reflect.TypeFor[question]().Size()) + 256
 
-// maxTries bounds how often a question is asked because access has changed
-// meanwhile.
+// maxTries bounds how often a question is asked because access changed meanwhile.
 const maxTries = 5
 
 var errRestless = errors.New("access changes faster than it can be asked about")
 
-// awaitAuth has a question carried out, and then called with the answer, on a
-// dispatcher. Until then no request of the client is carried out. Where access
-// has changed since it was asked it is asked again: a yes may be older than the
-// revocation. The dispatchers call it.
-func (s *session) awaitAuth(key string, ask func(context.Context) answer, then func(answer)) {
-	s.ask(&authWait{key: key, ask: ask, then: then})
-}
-
-// ask begins the wait of w, which is new.
-func (s *session) ask(w *authWait) {
-	w.generation, w.tries = s.srv.generation.Load(), w.tries+1
-	w.waiter.then = func(said answer) {
-		w.said = said
+// awaitAuth has the question of w asked, and w.then called with the answer. Until then
+// no request of the client is carried out. If access has changed in the meantime the
+// question is asked again: a yes could be older than a revocation. The dispatchers
+// call it.
+func (s *session) awaitAuth(w *authWait) {
+	w.generation = s.srv.generation.Load()
+	w.tries++
+	w.waiter.then = func(a answer) {
+		w.answer = a
 		w.answered.Store(true)
 		s.schedule()
 	}
@@ -199,8 +188,8 @@ func (s *session) ask(w *authWait) {
 	s.srv.requestAuth.add(&w.waiter, 0, s.srv.currentKey(w.key), w.ask)
 }
 
-// currentKey is a key that holds until access changes: what was asked before is
-// not shared with those who ask after.
+// currentKey is a key that holds until access changes, so that no question shares an
+// answer from before the change.
 func (srv *Server) currentKey(key string) string {
 	if key == "" {
 		return ""
@@ -208,15 +197,17 @@ func (srv *Server) currentKey(key string) string {
 	return strconv.FormatUint(srv.generation.Load(), 36) + " " + key
 }
 
-// takeAnswer takes the answer that a request waits for. The dispatchers call it.
+// takeAnswer continues the request that waits, with its answer. The dispatchers call
+// it.
 func (s *session) takeAnswer(w *authWait) {
 	s.authWait.Store(nil)
 	s.asking.Add(-authWaitBytes)
 	switch {
 	case w.generation == s.srv.generation.Load():
-		w.then(w.said)
+		w.then(w.answer)
 	case w.tries < maxTries:
-		s.ask(&authWait{key: w.key, ask: w.ask, then: w.then, tries: w.tries})
+		w.answered.Store(false)
+		s.awaitAuth(w)
 	default:
 		w.then(answer{err: errRestless})
 	}

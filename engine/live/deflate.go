@@ -12,12 +12,12 @@ import (
 	"pitwall/shard"
 )
 
-// deflateLevel is the fastest level with matches. Higher levels take several times
-// as long and save little more of what positions frames take (BenchmarkDeflater).
+// deflateLevel is the fastest level that finds matches. Higher levels take several
+// times as long and make positions frames little smaller (BenchmarkDeflater).
 const deflateLevel = 1
 
-// deflater is a shard's compressor. Its memory (some hundred KiB) comes with
-// the first use.
+// deflater is a shard's compressor. Its memory (some hundred KiB) is allocated at its
+// first use.
 type deflater struct {
 	z   *flate.Writer
 	out []byte
@@ -39,26 +39,27 @@ func (d *deflater) Append(dst, src []byte) []byte {
 	return dst[:len(dst)-len(flushEnd)]
 }
 
-// Write takes what the compressor puts out.
+// Write takes the compressor's output.
 func (d *deflater) Write(p []byte) (int, error) {
 	d.out = append(d.out, p...)
 	return len(p), nil
 }
 
-// flushEnd is what a flush ends with and a compressed message goes without
-// (RFC 7692, section 7.2.1); an empty last block ends the stream after it.
+// A flush ends with flushEnd, which is left out of a compressed message (RFC 7692,
+// section 7.2.1). lastBlock is empty, and ends the stream.
 const (
 	flushEnd  = "\x00\x00\xff\xff"
 	lastBlock = "\x01\x00\x00\xff\xff"
 )
 
-// inflater decompresses clients' messages, each by itself.
+// inflater decompresses clients' messages, each on its own.
 type inflater struct {
 	in bytes.Reader
 	z  io.ReadCloser
 }
 
-// inflaters are few: a request takes one for as long as it is inflated.
+// inflaters keeps inflaters for reuse: each takes tens of KiB, and is in use only while
+// a message is inflated.
 var inflaters = sync.Pool{New: func() any {
 	i := new(inflater)
 	i.z = flate.NewReader(&i.in)
@@ -70,9 +71,8 @@ var (
 	errDeflate = errors.New("message is not DEFLATE of UTF-8")
 )
 
-// inflate returns the text of a compressed message, which is at most limit
-// bytes long: errTooLong says that there would be more, errDeflate that there
-// is none.
+// inflate returns the text of a compressed message. The error is errTooLong if the
+// text has more than limit bytes, and errDeflate if the message is no compressed text.
 func inflate(message []byte, limit int) ([]byte, error) {
 	i := inflaters.Get().(*inflater)
 	defer inflaters.Put(i)
@@ -89,7 +89,7 @@ func inflate(message []byte, limit int) ([]byte, error) {
 	return text, nil
 }
 
-// text returns a message's text, inflated if it has to be. What cannot be inflated
+// text returns a message's text, inflated if need be. A message that cannot be inflated
 // ends the connection. The dispatchers call it.
 func (s *session) text(m *message) (text []byte, ok bool) {
 	if !m.compressed {

@@ -5,12 +5,11 @@ import (
 	"sync/atomic"
 )
 
-// dispatchers is how many goroutines carry out requests. They share one queue.
-// Neither ever waits, for the shards or for a decision about access: what follows
-// a wait is kept in the session (afterCommand, authWait.then), and the session is
-// queued again when the wait is over. In a pool whose workers waited, only as many
-// sessions as it has workers could wait for a snapshot at a time, where all that
-// come back after a restart share one, and a slow platform could hold every worker.
+// dispatchers is how many goroutines carry out requests. They share one queue, and never
+// wait for the shards or for a decision about access: the session keeps what follows the
+// wait (afterCommand, authWait.then), and is queued again when the wait is over. If they
+// waited, only that many sessions could wait for a snapshot at a time, although all that
+// come back after a restart share one, and a slow platform could occupy them all.
 const dispatchers = 2
 
 // Values of session.dispatching; see session.
@@ -19,18 +18,18 @@ const (
 	dispatchQueued
 )
 
-// dispatchQueue holds the sessions that have something to carry out. Readers
-// add, and shards when a command is done. Neither may ever wait, so it is an
-// intrusive list like the shards' inboxes, and a session is in it at most once.
+// dispatchQueue holds the sessions that have something to carry out. Readers add to it,
+// and shards when a command is done. Neither may wait, so it is an intrusive list like
+// the shards' inboxes. A session is in it at most once.
 //
-// Memory ordering: as in shard.RunQueue. A session returns to idle before it
-// looks for work once more, so a schedule that saw it queued is not lost.
+// Memory ordering: as in shard.RunQueue. A session returns to idle before its tasks are
+// looked at once more, so a call of schedule that found it queued is not lost.
 type dispatchQueue struct {
 	head atomic.Pointer[session]
 	wake chan struct{}
 }
 
-// put adds a session that is queued by its state. Any goroutine may call it.
+// put adds a session that has just become dispatchQueued. Any goroutine may call it.
 func (q *dispatchQueue) put(s *session) {
 	for {
 		old := q.head.Load()
@@ -45,7 +44,7 @@ func (q *dispatchQueue) put(s *session) {
 	}
 }
 
-// takeAll takes every session, longest waiting first.
+// takeAll takes every session, the one that waits longest first.
 func (q *dispatchQueue) takeAll() *session {
 	var first *session
 	for s := q.head.Swap(nil); s != nil; {
@@ -56,7 +55,7 @@ func (q *dispatchQueue) takeAll() *session {
 	return first
 }
 
-// schedule has a dispatcher look at s. Any goroutine may call it.
+// schedule has a dispatcher look at the tasks of s. Any goroutine may call it.
 func (s *session) schedule() {
 	if s.dispatching.CompareAndSwap(dispatchIdle, dispatchQueued) {
 		s.srv.queue.put(s)
@@ -80,28 +79,23 @@ func (srv *Server) dispatch(ctx context.Context) {
 	}
 }
 
-// work carries out what a session has waiting, one thing at a time.
+// work carries out the tasks of a session, one after the other.
 func (s *session) work() {
-	for {
-		for s.step() {
-		}
-		if s.idle() {
-			return
-		}
+	for s.step() || !s.idle() {
 	}
 }
 
-// idle ends a dispatcher's work at s; false when there is more to do.
+// idle ends a dispatcher's work on s; it is false if there is more to do.
 //
-// Memory ordering: the session returns to idle before it is looked at once more,
-// and whatever it may wait for changes before it calls schedule. So one of the
-// two sees the other.
+// Memory ordering: the session returns to idle before its tasks are looked at once more,
+// and whatever it waits for changes before schedule is called. So one of the two sees
+// the other.
 func (s *session) idle() bool {
 	s.dispatching.Store(dispatchIdle)
 	return s.task() == taskNone || !s.dispatching.CompareAndSwap(dispatchIdle, dispatchQueued)
 }
 
-// step does one thing; false when there is nothing to do now.
+// step carries out one task; it is false if there is none now.
 func (s *session) step() bool {
 	switch s.task() {
 	case taskNone:
@@ -121,11 +115,11 @@ func (s *session) step() bool {
 	case taskDecision:
 		s.takeDecision(s.check.Load())
 	case taskGrace:
-		s.endGrace()
+		s.endGraces()
 	case taskAnswer:
 		s.takeAnswer(s.authWait.Load())
-	case taskReauthorize:
-		s.reauthorize()
+	case taskCheck:
+		s.startCheck()
 	case taskRequest:
 		m := s.inbox.take()
 		if text, ok := s.text(m); ok {
@@ -138,26 +132,23 @@ func (s *session) step() bool {
 // Values of session.command; see session.
 const (
 	commandNone     = iota
-	commandUnderWay // nothing else is carried out until it is done
+	commandUnderWay // no task until it is done
 	commandDone     // afterCommand is still to be called
 )
 
-// begin marks a command as under way and returns what its last shard calls.
-// after, if not nil, is called by a dispatcher afterwards: it may take locks,
-// which a shard must not.
+// begin marks a command as under way. The last shard that has carried it out must call
+// done. after, if not nil, is then called by a dispatcher: it may take locks, which a
+// shard must not.
 func (s *session) begin(after func()) (done func()) {
 	s.afterCommand = after
 	s.command.Store(commandUnderWay)
-	return s.commandDone
+	return func() {
+		s.command.Store(commandDone)
+		s.schedule()
+	}
 }
 
-// commandDone is called by the last shard that has carried out the command.
-func (s *session) commandDone() {
-	s.command.Store(commandDone)
-	s.schedule()
-}
-
-// leave takes the session out of everything. It is its last command.
+// leave takes the session out of the core and the server. It is its last command.
 func (s *session) leave() {
 	s.inbox.clear()
 	if s.throttleTimer != nil {
@@ -167,14 +158,14 @@ func (s *session) leave() {
 	if w := s.authWait.Swap(nil); w != nil {
 		s.srv.requestAuth.drop(&w.waiter)
 	}
-	topics := s.topics
-	s.topics = nil
+	ended := s.subscriptions
+	s.subscriptions = nil
 	s.srv.core.Leave(s.conn, s.begin(func() {
-		for _, w := range topics {
-			s.srv.core.Unwatch(w.topic)
+		for _, sub := range ended {
+			s.srv.core.Unwatch(sub.topic)
 		}
-		s.srv.m.subscriptions.Add(-float64(len(topics)))
-		s.watches.Store(0)
+		s.srv.m.subscriptions.Add(-float64(len(ended)))
+		s.subscribed.Store(0)
 		s.srv.forget(s)
 	}))
 }

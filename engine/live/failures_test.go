@@ -179,13 +179,13 @@ func TestWrongTokensBeyondTheBudget(t *testing.T) {
 func TestTurnIsGivenBackByClientsThatLeave(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		verified := 0
-		srv := bare(Options{
+		srv := serverWithoutCore(Options{
 			Limits: Limits{Failures: AddressLimit{Most: 1}},
 			Access: &accessRule{who: func(*http.Request) (any, int) { verified++; return nil, http.StatusUnauthorized }},
 		})
 		ask := func(ctx context.Context) (status int, after time.Duration) {
 			w, begin := httptest.NewRecorder(), time.Now()
-			srv.ServeHTTP(w, from("192.0.2.1:5", "/live", "Authorization", "wrong").WithContext(ctx))
+			srv.ServeHTTP(w, requestFrom("192.0.2.1:5", "/live", "Authorization", "wrong").WithContext(ctx))
 			return w.Code, time.Since(begin)
 		}
 		for range failureBurstSeconds {

@@ -7,8 +7,8 @@ import (
 	"pitwall/engine/internal/pace"
 )
 
-// faultLog logs a repeating fault once per interval, with its count. Any goroutine
-// may use it.
+// faultLog logs a repeating fault once per pace.FaultEvery, with the number of times.
+// Any goroutine may use it.
 type faultLog struct {
 	log   *slog.Logger
 	limit pace.LogLimiter

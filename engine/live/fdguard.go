@@ -2,16 +2,17 @@ package live
 
 import "sync/atomic"
 
-// fdGuard lets a session's writer use the descriptor of its socket without the
-// locks of package net, while any goroutine may close the socket: a descriptor that
-// is closed during a write could be another connection's by then. Whoever closes
-// the socket while the writer uses it leaves the closing to the writer.
+// fdGuard lets a session's writer use the descriptor of its socket without the locks of
+// package net, although any goroutine may close the socket. Without it, a descriptor
+// that is closed during a write could already belong to another connection. If the
+// writer is using the descriptor, it closes the socket in place of the goroutine that
+// wants it closed.
 //
-// Memory ordering: both sides change state by one atomic operation, and one of the
-// two comes first. If enter does, shut sees fdBusy and does not close; if shut does,
-// enter fails. leave sees what shut has left to it.
+// Memory ordering: both sides change state by one atomic operation, so one of the two
+// comes first. If enter does, shut sees fdBusy and does not close; if shut does, enter
+// fails. leave sees that shut has left the closing to it.
 type fdGuard struct {
-	fd    int32 // the descriptor; noDescriptor for what is no plain socket
+	fd    int32 // noDescriptor unless it is a plain socket
 	state atomic.Uint32
 }
 
@@ -20,16 +21,16 @@ const noDescriptor = -1
 // Bits of fdGuard.state.
 const (
 	fdBusy = 1 << iota // the writer uses the descriptor
-	fdShut             // the socket is to be closed: nobody enters any more
+	fdShut             // the socket is to be closed: enter fails from now on
 )
 
-// enter is called by the one goroutine that may write. False says that the socket
-// is closed or about to be.
-func (g *fdGuard) enter() bool { return g.state.CompareAndSwap(0, fdBusy) }
+// enter begins the use of the descriptor. ok is false if the socket is closed or about
+// to be. Only the goroutine that may write calls it.
+func (g *fdGuard) enter() (ok bool) { return g.state.CompareAndSwap(0, fdBusy) }
 
-// leave follows enter. True says that the caller has to close the socket.
+// leave ends the use. If closes is true, the caller must close the socket.
 func (g *fdGuard) leave() (closes bool) { return !g.state.CompareAndSwap(fdBusy, 0) }
 
-// shut keeps the writer out from now on. True says that the caller has to close
-// the socket, which is so once at most. Any goroutine may call it.
+// shut keeps the writer out from now on. If closes is true, which it is once at most,
+// the caller must close the socket. Any goroutine may call it.
 func (g *fdGuard) shut() (closes bool) { return g.state.Or(fdShut) == 0 }

@@ -15,44 +15,44 @@ const (
 	opBinary = 0x2
 )
 
-// readBuffer is the size of gws' read buffer: how far the validator may be ahead
-// of it.
+// readBuffer is the size of gws' read buffer, in bytes: how far the validator may be
+// ahead of gws.
 const readBuffer = 128
 
-// frameValidator reads the frame headers of a client's byte stream (RFC 6455,
-// section 5.2) before gws does, and stops at the first that gws would take
-// although it must not: lengths with the top bit set or longer than needed,
-// reserved bits, frames without a mask. The zero value expects a header.
+// frameValidator reads the frame headers of a client's byte stream (RFC 6455, section
+// 5.2) before gws does, and stops at the first invalid header that gws would accept: a
+// length with the top bit set or longer than needed, a reserved bit, or no mask. The
+// zero value expects a header.
 //
-// Where compression was agreed on, the first frame of a compressed text is
-// turned into one of a binary message without RSV1, and marked: gws then hands
-// its bytes over as they are, and a dispatcher inflates them. gws would do so
-// on the reader's stack, through one inflater for all, and would close a
+// If compression was agreed on, the first frame of a compressed text is turned into the
+// first frame of a binary message without RSV1, and marked. gws then passes its bytes
+// on as they are, and a dispatcher inflates them. gws itself would inflate them on the
+// reader's stack, through one inflater for all connections, and would close a
 // decompression bomb with 1011.
 //
-// The reader is the only one that uses it.
+// Only the reader uses it.
 type frameValidator struct {
-	head    [14]byte
-	have    int    // bytes of head that are there
-	payload uint64 // bytes of it still to pass
-	refusal string // why the stream is refused; "" while it is fine
+	head    [14]byte // of the current frame
+	have    int      // bytes of head that were read
+	payload uint64   // bytes of the payload that are still to come
+	refusal string   // why the stream is refused; "" while it is valid
 
-	message int  // bytes of the message that has begun, as its frames announce them
-	data    bool // the frame is one of a message
+	message int  // bytes of the current message, as announced by its frames so far
+	data    bool // the current frame is part of a message
 
 	deflate bool   // compression was agreed on
-	marks   uint64 // of the binary messages ahead of gws: a compressed text or not, oldest lowest
-	marked  int    // how many
+	marks   uint64 // of the binary messages that gws has not passed on: 1 for a compressed text, oldest in the lowest bit
+	marked  int    // how many there are
 }
 
-// The marks have room for every message of the read buffer, and for the one
-// that has begun before. This fails to compile where they have not.
+// marks has room for every message in the read buffer, and the one before it. If it had
+// not, this would not compile.
 const _ = uint(64 - readBuffer/minFrame - 1)
 
-// minFrame is the length of an empty frame of a client.
+// minFrame is the length of an empty frame of a client, in bytes.
 const minFrame = 6
 
-// mark looks at a frame's first byte and returns it as gws is to see it.
+// mark returns a frame's first byte as gws is to see it, and marks binary messages.
 func (v *frameValidator) mark(first byte) byte {
 	op := first & 0xf
 	if !v.deflate || op != opText && op != opBinary {
@@ -69,8 +69,8 @@ func (v *frameValidator) mark(first byte) byte {
 	return first
 }
 
-// takeMark takes the mark of the next binary message that gws hands over: true
-// for a compressed text.
+// takeMark removes the mark of the binary message that gws passes on. It is true for a
+// compressed text.
 func (v *frameValidator) takeMark() (compressed bool) {
 	if v.marked == 0 {
 		return false
@@ -81,8 +81,8 @@ func (v *frameValidator) takeMark() (compressed bool) {
 	return compressed
 }
 
-// validate passes p, marks it, and returns how many of its bytes may be handed on:
-// all, or those before the frame that is refused.
+// validate reads p, and rewrites the headers of compressed texts in it. It returns how
+// many bytes gws may have: all, or those before the frame that is refused.
 func (v *frameValidator) validate(p []byte) int {
 	for i := 0; i < len(p); {
 		if v.refusal != "" {
@@ -101,14 +101,14 @@ func (v *frameValidator) validate(p []byte) int {
 		v.head[v.have] = p[i]
 		v.have++
 		i++
-		if v.have < v.headerLen() {
+		if v.have < 2 || v.have < codec.FrameHeaderLen(v.head[:]) {
 			continue
 		}
 		start := max(0, i-v.have)
 		if v.refusal = v.headerFault(); v.refusal != "" {
 			return start
 		}
-		v.payload = v.length()
+		v.payload = codec.FramePayloadLen(v.head[:])
 		v.have = 0
 		if v.data = v.head[0]&0x8 == 0; v.data {
 			v.message = min(v.message+int(min(v.payload, maxCounted)), maxCounted)
@@ -118,18 +118,18 @@ func (v *frameValidator) validate(p []byte) int {
 	return len(p)
 }
 
-// maxCounted is beyond every limit of a message.
+// maxCounted is above every limit of a message, in bytes.
 const maxCounted = 1 << 30
 
-// endMessage ends the message with the last byte of its last frame.
+// endMessage ends the message if that was the last byte of its last frame.
 func (v *frameValidator) endMessage() {
 	if v.payload == 0 && v.data && v.head[0]&0x80 != 0 {
 		v.message = 0
 	}
 }
 
-// held is the memory that gws takes for the message that has begun, in bytes: a
-// power of two, 128 at least. It takes none beyond limit.
+// held is the memory that gws takes for the current message, in bytes: a power of two,
+// at least 128. Beyond limit it takes no more.
 func (v *frameValidator) held(limit int) int64 {
 	if v.message == 0 {
 		return 0
@@ -137,20 +137,9 @@ func (v *frameValidator) held(limit int) int64 {
 	return max(128, int64(1)<<bits.Len(uint(min(v.message, limit)+3)))
 }
 
-// headerLen is the length of the header, as far as it can be told yet.
-func (v *frameValidator) headerLen() int {
-	if v.have < 2 {
-		return 2
-	}
-	return codec.FrameHeaderLen(v.head[:])
-}
-
-// length is the payload length of a complete header.
-func (v *frameValidator) length() uint64 { return codec.FramePayloadLen(v.head[:]) }
-
-// headerFault says what is wrong with a complete header, "" for nothing.
+// headerFault says what is wrong with a complete header; "" for nothing.
 func (v *frameValidator) headerFault() string {
-	n := v.length()
+	n := codec.FramePayloadLen(v.head[:])
 	switch code := v.head[1] & 0x7f; {
 	case v.head[0]&rsv != 0:
 		return "reserved bits"

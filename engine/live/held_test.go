@@ -70,7 +70,7 @@ var attacks = []struct {
 			return all
 		},
 		once: true,
-		full: func(s *session) bool { return s.watches.Load() == 64*s.srv.watchCost() },
+		full: func(s *session) bool { return s.subscribed.Load() == 64*s.srv.subscriptionCost() },
 	},
 	{
 		name: "long requests after one that fills the queue",

@@ -8,16 +8,16 @@ import (
 	"pitwall/engine/internal/promtext"
 )
 
-// bounds are the buckets of the latency histograms.
+// bounds are the upper bounds of the buckets of the latency histograms.
 var bounds = [...]time.Duration{
 	time.Millisecond, 2 * time.Millisecond, 5 * time.Millisecond, 10 * time.Millisecond, 25 * time.Millisecond, 50 * time.Millisecond,
 	100 * time.Millisecond, 150 * time.Millisecond, 200 * time.Millisecond, 250 * time.Millisecond, 500 * time.Millisecond,
 	time.Second, 2500 * time.Millisecond, 5 * time.Second, 10 * time.Second,
 }
 
-// histogram is a Prometheus histogram with one observation per connection and chunk
-// that was written. Writers add whole batches. Each value is right by itself, and
-// a reader needs no more, so there is no lock.
+// histogram is a Prometheus histogram, with one observation per connection and chunk
+// that was written. Writers add whole batches. There is no lock: readers need each value
+// to be right, but not all of them to be of the same moment.
 type histogram struct {
 	counts [len(bounds) + 1]atomic.Uint64
 	sum    atomic.Int64 // ns
@@ -31,11 +31,10 @@ func (h *histogram) write(w io.Writer, name string) {
 	promtext.Histogram(w, name, bounds[:], counts, time.Duration(h.sum.Load()))
 }
 
-// observations are what one writer observes between two publishes.
+// observations are those of one consumer between two publishes.
 type observations struct {
 	counts [len(bounds) + 1]uint32
 	sum    int64 // ns
-	any    bool
 }
 
 func (o *observations) observe(age time.Duration) {
@@ -46,13 +45,9 @@ func (o *observations) observe(age time.Duration) {
 	}
 	o.counts[i]++
 	o.sum += int64(age)
-	o.any = true
 }
 
 func (o *observations) addTo(h *histogram) {
-	if !o.any {
-		return
-	}
 	for i, n := range o.counts {
 		if n > 0 {
 			h.counts[i].Add(uint64(n))

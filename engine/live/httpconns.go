@@ -9,28 +9,28 @@ import (
 	"time"
 )
 
-// httpConns counts the connections of the HTTP server that have not upgraded:
-// those in the TLS handshake, those that send their header slowly, those that
-// send nothing at all. Any goroutine may use it.
+// httpConns counts the connections of the HTTP server that have not upgraded: those in
+// the TLS handshake, those that send their header slowly, those that send nothing at
+// all. Any goroutine may use it.
 type httpConns struct {
 	mu     sync.Mutex
 	all    int
 	by     map[addrKey]int
-	silent map[net.Conn]silence // those of which no request has come yet
+	silent map[net.Conn]silence // those that have not sent a request
 }
 
-// silence is a connection of which no request has come.
+// silence is the time in which a connection has not sent a request.
 type silence struct {
 	since time.Time
-	ended time.Time // when something had come; zero while nothing has
+	ended time.Time // when the server had read something; zero before
 }
 
-// connKey is the key of a request's connection in its context.
+// connKey is the context key of a request's connection.
 type connKey struct{}
 
 // TrackConnections has an http.Server count the connections that have not upgraded, and
-// those that end without a request. Call it once, before Serve, with all other
-// fields set.
+// those that end without a request. Call it once, before Serve, after all other fields
+// of h are set.
 func (srv *Server) TrackConnections(h *http.Server) {
 	next := h.Handler
 	h.ConnContext = func(ctx context.Context, c net.Conn) context.Context {
@@ -45,8 +45,8 @@ func (srv *Server) TrackConnections(h *http.Server) {
 	h.ConnState = func(c net.Conn, state http.ConnState) { srv.connState(c, state, h.ReadHeaderTimeout) }
 }
 
-// connState is the hook of that name. A connection too many is closed without an
-// answer, before anything is read of it.
+// connState is the server's hook of that name. It closes a connection beyond a limit
+// without an answer, before anything is read from it.
 func (srv *Server) connState(c net.Conn, state http.ConnState, timeout time.Duration) {
 	reason := ""
 	switch state {
@@ -64,8 +64,8 @@ func (srv *Server) connState(c net.Conn, state http.ConnState, timeout time.Dura
 	}
 }
 
-// peer is the other end of a connection, the zero value when it is a trusted
-// proxy's: whose connection it forwards is not known before its request.
+// peer is the address of the other end of a connection. It is the zero value for a
+// trusted proxy, whose client is not known before the request.
 func (srv *Server) peer(c net.Conn) addrKey {
 	ap, err := netip.ParseAddrPort(innermost(c).RemoteAddr().String())
 	if err != nil || within(ap.Addr().Unmap(), srv.opts.Limits.TrustedProxies) {
@@ -74,13 +74,13 @@ func (srv *Server) peer(c net.Conn) addrKey {
 	return addrKeyOf(ap.Addr())
 }
 
-// add counts a connection, also one that is refused: it is taken off when it is closed.
+// add counts a connection, also one that it refuses: remove follows when that is closed.
 func (h *httpConns) add(c net.Conn, from addrKey, o Limits) (reason string) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	h.all++
 	h.by[from]++
-	if most := o.PendingPerAddress.of(from); most > 0 && h.by[from] > most {
+	if limit := o.PendingPerAddress.of(from); limit > 0 && h.by[from] > limit {
 		return reasonPendingOf
 	}
 	if o.Pending > 0 && h.all > o.Pending {
@@ -90,8 +90,8 @@ func (h *httpConns) add(c net.Conn, from addrKey, o Limits) (reason string) {
 	return ""
 }
 
-// received notes that the HTTP server has read of a connection: a request, or
-// something that it is about to answer with an error.
+// received notes that the HTTP server has read something from a connection: a request,
+// or something that it will answer with an error.
 func (h *httpConns) received(c net.Conn) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
@@ -100,17 +100,17 @@ func (h *httpConns) received(c net.Conn) {
 	}
 }
 
-// requested notes that a request has come of a connection.
+// requested notes that a connection has sent a request.
 func (h *httpConns) requested(c net.Conn) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	delete(h.silent, c)
 }
 
-// remove takes a connection off. The reason is not empty when it has ended
-// without a request: its time was up, or what it sent was none (the HTTP server
-// answers 431 or 400, and has no hook for that). A client that has left without
-// sending anything is not counted.
+// remove uncounts a connection. reason is not "" if the connection has ended without a
+// request: it timed out, or it sent something else (the HTTP server answers that with
+// 431 or 400, and has no hook for it). A client that has left without sending anything
+// is no refusal.
 func (h *httpConns) remove(c net.Conn, from addrKey, timeout time.Duration) (reason string) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
@@ -118,16 +118,16 @@ func (h *httpConns) remove(c net.Conn, from addrKey, timeout time.Duration) (rea
 	if h.by[from]--; h.by[from] == 0 {
 		delete(h.by, from)
 	}
-	s, ok := h.silent[c]
+	s, silent := h.silent[c]
 	delete(h.silent, c)
-	began := !s.ended.IsZero()
-	if !began {
+	sent := !s.ended.IsZero()
+	if !sent {
 		s.ended = time.Now()
 	}
 	switch {
-	case ok && timeout > 0 && s.ended.Sub(s.since) >= timeout:
+	case silent && timeout > 0 && s.ended.Sub(s.since) >= timeout:
 		return reasonTimeout
-	case ok && began:
+	case silent && sent:
 		return reasonRequest
 	}
 	return ""

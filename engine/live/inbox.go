@@ -5,40 +5,40 @@ import (
 	"sync"
 )
 
-// Bounds of what a session's requests may take while they wait. Beyond either
-// its socket is not read, so that the client's window fills and the client has
-// to wait. One message that has begun may come on top.
+// Bounds of a session's waiting requests. Beyond either, its socket is not read, so that
+// the client's TCP window fills and the client has to wait. A message that has begun may
+// exceed them.
 const (
 	maxInboxMessages = 64
 	maxInboxBytes    = 16 << 10
 )
 
-// message is one message of a client.
+// message is one message of a client. Once it is in the inbox only the link changes.
 type message struct {
-	data       []byte // nil for what is no text
+	data       []byte // nil if the message is no text
 	compressed bool
 	next       *message
 }
 
 var messageBytes = int(reflect.TypeFor[message]().Size())
 
-// cost is the memory that a message takes, in bytes.
+// cost is the memory of a message, in bytes.
 func (m *message) cost() int { return messageBytes + cap(m.data) }
 
-// inbox hands a session's requests from its reader to the dispatchers, and has
-// the reader wait while there are too many.
+// inbox passes a session's requests from its reader to the dispatchers, and has the
+// reader wait while there are too many.
 type inbox struct {
 	mu          sync.Mutex
 	first, last *message
 	waiting     int           // messages
-	bytes       int           // of those that wait, and of the one that is carried out
-	current     int           // of the latter
+	bytes       int           // of the waiting messages and the current one
+	current     int           // bytes of the current message, which is being carried out
 	room        chan struct{} // closed when the reader may go on; nil while it does not wait
 	throttled   bool          // the client has sent too many pings: nothing is read
 	ended       bool          // the connection ends: the reader waits no more
 }
 
-// put adds a message. It never waits: the reader calls it with what it has read.
+// put adds a message, without waiting. The reader calls it.
 func (q *inbox) put(m *message) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
@@ -65,7 +65,7 @@ func (q *inbox) waitForRoom() {
 	q.mu.Unlock()
 }
 
-// full is called with mu held.
+// full reports whether nothing may be read now. mu is held.
 func (q *inbox) full() bool {
 	return q.throttled || q.waiting >= maxInboxMessages || q.bytes >= maxInboxBytes
 }
@@ -86,31 +86,23 @@ func (q *inbox) end() {
 	q.wake()
 }
 
-// paused reports whether the reader waits, so that nothing of the client's is
-// seen. Any goroutine may call it.
+// paused reports whether the reader waits, so that the client's messages and pongs are
+// not read. Any goroutine may call it.
 func (q *inbox) paused() bool {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	return q.room != nil
 }
 
-// empty reports whether no message waits. Any goroutine may call it.
-func (q *inbox) empty() bool {
+// peek returns the next message, nil for none. Any goroutine may call it.
+func (q *inbox) peek() *message {
 	q.mu.Lock()
 	defer q.mu.Unlock()
-	return q.first == nil
+	return q.first
 }
 
-// nextSubscribes reports whether the next message may ask for a snapshot. Any
-// goroutine may call it.
-func (q *inbox) nextSubscribes() bool {
-	q.mu.Lock()
-	defer q.mu.Unlock()
-	return q.first != nil && q.first.subscribes()
-}
-
-// take removes the next message, which must be there. It counts until the next
-// take or done. The dispatchers call it.
+// take removes the next message, which must be there, and makes it the current one until
+// the next take or done. The dispatchers call it.
 func (q *inbox) take() *message {
 	q.mu.Lock()
 	defer q.mu.Unlock()
@@ -124,7 +116,7 @@ func (q *inbox) take() *message {
 	return m
 }
 
-// inflated notes that the message taken takes so many bytes more.
+// inflated adds n bytes to the current message. The dispatchers call it.
 func (q *inbox) inflated(n int) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
@@ -132,16 +124,16 @@ func (q *inbox) inflated(n int) {
 	q.bytes += n
 }
 
-// done says that the message taken is carried out.
+// done says that the current message was carried out. The dispatchers call it.
 func (q *inbox) done() {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	q.replaceCurrent(0)
 }
 
-// clear drops all messages, also the one that is carried out. A dispatcher calls it
-// when the reader has ended: a timer or the shards may keep the session for a moment
-// longer, and should not keep what the client has sent.
+// clear drops all messages. A dispatcher calls it when the reader has ended: a timer or
+// the shards may keep the session in memory for a moment longer, and its messages should
+// not stay with it.
 func (q *inbox) clear() {
 	q.mu.Lock()
 	defer q.mu.Unlock()
@@ -149,15 +141,15 @@ func (q *inbox) clear() {
 	q.bytes, q.current = 0, 0
 }
 
-// replaceCurrent puts a message of so many bytes, which counts already, in the
-// place of the one that is carried out. mu is held.
+// replaceCurrent replaces the current message by one of that many bytes, which are
+// counted already. mu is held.
 func (q *inbox) replaceCurrent(bytes int) {
 	q.bytes -= q.current
 	q.current = bytes
 	q.wake()
 }
 
-// held is what the messages take, and the reader that waits, in bytes. Any
+// held is the memory of the messages, and of a reader that waits, in bytes. Any
 // goroutine may call it.
 func (q *inbox) held() int {
 	q.mu.Lock()
@@ -168,5 +160,5 @@ func (q *inbox) held() int {
 	return q.bytes
 }
 
-// pauseBytes is by how much the reader's stack grows when it waits, in bytes.
+// pauseBytes is how much the reader's stack grows when it waits, in bytes.
 const pauseBytes = 2 << 10

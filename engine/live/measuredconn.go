@@ -5,9 +5,9 @@ import (
 	"sync/atomic"
 )
 
-// MeasureReads returns a listener for tls.NewListener. Its connections note how
-// large the buffer is that TLS reads into. That grows to the longest record that the
-// client sends, and stays so. Put it directly below TLS: the server looks there.
+// MeasureReads returns a listener whose connections measure the buffer that TLS reads
+// into. It grows to the longest record that the client sends, and does not shrink. Pass
+// it to tls.NewListener directly: the server looks for it there.
 func MeasureReads(l net.Listener) net.Listener { return measuringListener{l} }
 
 // measuringListener is what MeasureReads returns.
@@ -22,7 +22,8 @@ func (l measuringListener) Accept() (net.Conn, error) {
 	return &measuredConn{Conn: c}, nil
 }
 
-// measuredConn notes the longest read. Any goroutine may read room.
+// measuredConn measures the longest buffer that was read into. Any goroutine may load
+// room.
 type measuredConn struct {
 	net.Conn
 	room atomic.Int64 // bytes
@@ -39,8 +40,8 @@ func (c *measuredConn) Read(p []byte) (int, error) {
 	return c.Conn.Read(p)
 }
 
-// measuredConnOf returns what notes the read buffer of a TLS connection; nil when c
-// is none, or its listener was not measured.
+// measuredConnOf returns what measures the read buffer of a TLS connection. It is nil if
+// c is not TLS, or its listener is not from MeasureReads.
 func measuredConnOf(c net.Conn) *measuredConn {
 	if secure, ok := c.(interface{ NetConn() net.Conn }); ok {
 		m, _ := secure.NetConn().(*measuredConn)

@@ -7,33 +7,23 @@ import (
 	"time"
 )
 
-// memoryEvery is the pause between two looks at what is held.
+// memoryEvery is how often the memory that is held is measured.
 const memoryEvery = 500 * time.Millisecond
 
-// enforceMemory keeps the memory that is held for all connections within its
-// limit. While there is more, no new connections are let in, and those that hold
-// most are closed until three quarters are left. What connections share counts
-// once; what one has for itself (see account) counts in full.
+// enforceMemory keeps the memory held for all connections within its limit. While it is
+// above the limit, no new connections are let in, and the connections that hold most are
+// closed until three quarters of the limit are left. Memory that connections share
+// counts once; what each has alone (see account) counts in full.
 func (srv *Server) enforceMemory(ctx context.Context) {
-	limit := srv.opts.Limits.QueuedBytes
-	if limit <= 0 {
-		return
-	}
-	tick := time.NewTicker(memoryEvery)
-	defer tick.Stop()
-	for again := false; ; {
-		select {
-		case <-tick.C:
-		case <-ctx.Done():
-			return
-		}
-		again = srv.enforceOnce(limit, again)
+	if limit := srv.opts.Limits.QueuedBytes; limit > 0 {
+		again := false
+		every(ctx, memoryEvery, func() { again = srv.enforceOnce(limit, again) })
 	}
 }
 
-// held is the memory that connections hold, in bytes, and what of it they may
-// share. Snapshots that the core keeps for later subscribers are not counted: they
-// would be there without the connections.
+// held is the memory that connections hold, in bytes; shared is the part of it that they
+// may share. Snapshots that the core keeps for later subscribers are not counted: they
+// would be kept without the connections as well.
 func (srv *Server) held() (total, shared int64) {
 	shared = srv.core.Stats().Held
 	total = shared
@@ -47,14 +37,14 @@ func (srv *Server) held() (total, shared int64) {
 // holding is what a connection holds, in bytes.
 type holding struct {
 	s               *session
-	private, unsent int64 // what it has for itself; what it has of all that is shared
+	private, unsent int64 // what it has alone; what it has of the shared memory
 }
 
-// enforceOnce looks once, and closes connections when too much is held. The first
-// time it counts what each can give back at most. What connections share is freed
-// only by the last one that has it, though. So when those closed have gone and it
-// was not enough (again), it counts each one's part of what is shared. It returns
-// whether that may be needed.
+// enforceOnce measures the memory, and closes connections if too much is held. The first
+// time it assumes that a closed connection frees all that it holds. But shared memory is
+// freed only by the last connection that holds it. So if those that were closed are gone
+// and that was not enough (again), it assumes that each frees only its part of what is
+// shared. It returns whether that may be needed next.
 func (srv *Server) enforceOnce(limit int64, again bool) bool {
 	total, shared := srv.held()
 	srv.queued.Store(total)
@@ -76,11 +66,11 @@ func (srv *Server) enforceOnce(limit int64, again bool) bool {
 		}
 		return true
 	})
-	// A connection may be gone a moment before its memory is. What nobody has any
-	// more is no reason to close others.
+	// A connection may be gone a moment before its memory is. Memory that no open
+	// connection holds is no reason to close others.
 	remains := min(total-closing, openPrivate+min(openUnsent, shared))
 	if remains <= limit {
-		return again // perhaps those that are closing are enough
+		return again // those that are closing may be enough
 	}
 	part := 1.0
 	if again && unsent > shared {
@@ -90,9 +80,9 @@ func (srv *Server) enforceOnce(limit int64, again bool) bool {
 	return true
 }
 
-// closeLargest closes the connections that hold most, until excess bytes are gone;
-// of what is unsent that part counts. Each close is counted once, even if the
-// session was closed meanwhile.
+// closeLargest closes the connections that hold most, until they hold excess bytes
+// together. Of their unsent bytes only that part counts, from 0 to 1. A session that was
+// closed in the meantime is not counted as shed.
 func (srv *Server) closeLargest(open []holding, excess int64, part float64) {
 	slices.SortFunc(open, func(a, b holding) int { return cmp.Compare(b.private+b.unsent, a.private+a.unsent) })
 	for _, h := range open {

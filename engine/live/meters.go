@@ -11,8 +11,8 @@ import (
 type meters struct {
 	set                               *metrics.Set
 	deliveries, bytes, writes, panics *metrics.Counter
-	shed, pauses, expiries, held      *metrics.Counter
-	throttles                         *metrics.Counter
+	shed, pauses, expiries            *metrics.Counter
+	throttles, heldSubscribes         *metrics.Counter
 	lateRounds                        *metrics.Counter
 	subscriptions, parked             *metrics.Gauge
 	latency, waits                    histogram
@@ -20,19 +20,19 @@ type meters struct {
 
 func newMeters(set *metrics.Set, srv *Server) *meters {
 	m := &meters{
-		set:           set,
-		deliveries:    set.NewCounter("processor_live_deliveries_total"),
-		bytes:         set.NewCounter("processor_live_written_bytes_total"),
-		writes:        set.NewCounter("processor_live_writes_total"),
-		panics:        set.NewCounter("processor_live_read_panics_total"),
-		pauses:        set.NewCounter("processor_live_accept_pauses_total"),
-		expiries:      set.NewCounter("processor_live_ring_expiries_total"),
-		held:          set.NewCounter("processor_live_held_subscribes_total"),
-		throttles:     set.NewCounter("processor_live_read_pauses_total"),
-		shed:          set.NewCounter("processor_live_shed_connections_total"),
-		lateRounds:    set.NewCounter("processor_live_late_recheck_rounds_total"),
-		subscriptions: set.NewGauge("processor_live_subscriptions", nil),
-		parked:        set.NewGauge("processor_live_parked_sockets", nil),
+		set:            set,
+		deliveries:     set.NewCounter("processor_live_deliveries_total"),
+		bytes:          set.NewCounter("processor_live_written_bytes_total"),
+		writes:         set.NewCounter("processor_live_writes_total"),
+		panics:         set.NewCounter("processor_live_read_panics_total"),
+		pauses:         set.NewCounter("processor_live_accept_pauses_total"),
+		expiries:       set.NewCounter("processor_live_ring_expiries_total"),
+		heldSubscribes: set.NewCounter("processor_live_held_subscribes_total"),
+		throttles:      set.NewCounter("processor_live_read_pauses_total"),
+		shed:           set.NewCounter("processor_live_shed_connections_total"),
+		lateRounds:     set.NewCounter("processor_live_late_recheck_rounds_total"),
+		subscriptions:  set.NewGauge("processor_live_subscriptions", nil),
+		parked:         set.NewGauge("processor_live_parked_sockets", nil),
 	}
 	set.NewGauge("processor_live_connections", func() float64 { return float64(srv.Connections()) })
 	set.NewGauge("processor_live_queued_bytes", func() float64 { return float64(srv.queued.Load()) })
@@ -44,16 +44,15 @@ func newMeters(set *metrics.Set, srv *Server) *meters {
 	return m
 }
 
-// The statuses of refused upgrades, the codes of close frames and of errors
-// that there can be.
+// All statuses of refused upgrades, codes of close frames and codes of errors.
 var (
 	refusedStatuses = []int{400, 401, 403, 426, 429, 500, 503}
 	closeCodes      = []uint16{1001, 1002, 1007, 1008, 1009, 4401, 4408}
 	errorCodes      = []string{"bad_request", "unknown_topic", "forbidden", "too_many_subscriptions", "rate_limited", "internal"}
 )
 
-// announce makes the counters with a label, so that each is there with 0 from the
-// start: a counter that appears with its first event has no rate until its second.
+// announce makes the counters with a label, so that each starts with 0: a counter that
+// appears with its first event has no rate before its second.
 func (m *meters) announce() {
 	for _, reason := range refusalReasons {
 		m.set.NewCounter(refusalName(reason))
@@ -80,14 +79,14 @@ func refusalName(reason string) string {
 	return `processor_live_refusals_total{reason="` + reason + `"}`
 }
 
-// refusal counts what was refused before a session began, by reason.
+// refusal counts a connection or request that was refused before a session began.
 func (m *meters) refusal(reason string) { m.set.GetOrCreateCounter(refusalName(reason)).Inc() }
 
 func rejectedName(status int) string {
 	return `processor_live_refused_upgrades_total{status="` + strconv.Itoa(status) + `"}`
 }
 
-// rejected counts a refused upgrade.
+// rejected counts a refused upgrade, as a refusal as well.
 func (m *meters) rejected(status int, reason string) {
 	m.refusal(reason)
 	m.set.GetOrCreateCounter(rejectedName(status)).Inc()
@@ -97,5 +96,5 @@ func closedName(code uint16) string {
 	return `processor_live_closes_total{code="` + strconv.Itoa(int(code)) + `"}`
 }
 
-// closed counts a connection that we have ended, by the code of its close frame.
+// closed counts a connection that the server has ended.
 func (m *meters) closed(code uint16) { m.set.GetOrCreateCounter(closedName(code)).Inc() }

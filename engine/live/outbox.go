@@ -240,7 +240,7 @@ func (s *session) releaseAll(c shard.Consumer) {
 // release ends with a piece that is not written.
 func (s *session) release(c shard.Consumer, p piece) {
 	if p.ch.Control() {
-		s.repay(p.ch)
+		s.uncountReply(p.ch)
 	}
 	if !p.direct {
 		c.Release(p.ch)

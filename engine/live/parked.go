@@ -1,15 +1,15 @@
 package live
 
 import (
-	"errors"
+	"os"
 	"sync"
 	"time"
 
 	"pitwall/shard"
 )
 
-// park takes a session off its writer, and has a goroutine of its own write to the
-// socket until that has taken everything.
+// park takes a session off its writer, and has a goroutine of its own write until the
+// socket has taken everything.
 func (w *writer) park(s *session, p shard.Parked) {
 	s.waiting.Store(waitBytes)
 	w.srv.m.parked.Inc()
@@ -19,9 +19,8 @@ func (w *writer) park(s *session, p shard.Parked) {
 	})
 }
 
-// writeParked is the goroutine of a parked session. It gives the session back to
-// its writer in the end. The socket has to take something within each write
-// timeout.
+// writeParked is the goroutine of a parked session, which it gives back to its writer in
+// the end. The socket has to take something within each write timeout.
 func (srv *Server) writeParked(s *session, p shard.Parked) {
 	o := newOutput(nil)
 	var t tally
@@ -33,7 +32,7 @@ func (srv *Server) writeParked(s *session, p shard.Parked) {
 		_ = s.sock.Conn.SetWriteDeadline(time.Now().Add(srv.opts.WriteTimeout))
 		n, err := o.writeWaiting(s)
 		if err != nil {
-			if isTimeout(err) {
+			if os.IsTimeout(err) {
 				s.close(4408, "write timed out")
 			}
 			s.socketFailed()
@@ -50,10 +49,10 @@ func (srv *Server) writeParked(s *session, p shard.Parked) {
 	p.Unpark()
 }
 
-// tooOld reports whether what is to be written next has waited for the socket
-// for so long that newer positions are worth more. The window in force comes on
-// top, so that nobody loses positions for what made the window longer. A snapshot
-// is never too old: a client that takes it slowly must come to its end.
+// tooOld reports whether the next chunk has waited for the socket for longer than
+// RingMaxAge, so that newer positions are worth more. The window in force is added, so
+// that nobody loses positions because the window became longer. A snapshot is never too
+// old: also a client that reads it slowly must get to its end.
 func (s *session) tooOld() bool {
 	limit := s.srv.opts.RingMaxAge
 	if limit <= 0 {
@@ -63,9 +62,9 @@ func (s *session) tooOld() bool {
 	return sealed != 0 && s.srv.core.Now()-sealed > int64(limit+s.srv.core.Window())
 }
 
-// nextSealed is when the first chunk was sealed of which no byte is written, in ns
-// of the core's clock; 0 when that is no live chunk. Of one that has begun only the
-// frame that has begun is sent, so it does not count unless it is live itself.
+// nextSealed is when the next chunk was sealed, in ns of the core's clock; 0 if it is no
+// live chunk. A chunk that is partly written does not count unless it is live: only the
+// rest of its current frame would be kept.
 func (s *session) nextSealed() int64 {
 	for i := range s.inFlight {
 		if p := &s.inFlight[i]; !p.direct && (p.off == 0 || p.ch.Live()) {
@@ -75,7 +74,7 @@ func (s *session) nextSealed() int64 {
 	return 0
 }
 
-// writeWaiting waits until the socket has taken something, or has room to.
+// writeWaiting waits until the socket has taken something, or has room for it.
 func (o *output) writeWaiting(s *session) (int, error) {
 	if s.sock.raw != nil {
 		return o.writeWhenReady(s)
@@ -88,8 +87,8 @@ const tlsRecord = 16 << 10
 
 var records = sync.Pool{New: func() any { return new([tlsRecord]byte) }}
 
-// writeTLS writes one record. It is written whole or the connection is lost, so
-// one at a time leaves as much as possible to drop when the client is slow.
+// writeTLS writes one record. A record that has begun must be written whole, so writing
+// one at a time leaves as much as possible to drop if the client is slow.
 func (o *output) writeTLS(s *session) (int, error) {
 	o.load(s.inFlight)
 	record := records.Get().(*[tlsRecord]byte)
@@ -102,9 +101,4 @@ func (o *output) writeTLS(s *session) (int, error) {
 	s.waiting.Store(s.sock.waitCost(n))
 	defer s.waiting.Store(waitBytes)
 	return s.sock.Conn.Write(record[:n])
-}
-
-func isTimeout(err error) bool {
-	var t interface{ Timeout() bool }
-	return errors.As(err, &t) && t.Timeout()
 }

@@ -2,36 +2,27 @@ package live
 
 import (
 	"context"
-	"log/slog"
-	"strconv"
+	"fmt"
 	"time"
 
 	"github.com/VictoriaMetrics/metrics"
 )
 
-// recheckSlots is over how many ticks of an interval the checks of sessions are
-// spread.
+// recheckSlots is how many ticks the checks of one interval are spread over.
 const recheckSlots = 50
 
-// recheckLoop has every session checked once per interval until ctx ends, and
-// ends what is in doubt beyond its grace.
+// recheckLoop has every session checked once per interval until ctx ends, and ends what
+// is beyond its grace.
 func (srv *Server) recheckLoop(ctx context.Context) {
 	if srv.opts.Reauth.Keeper == nil {
 		return
 	}
-	every := max(srv.opts.Reauth.Every/recheckSlots, time.Millisecond)
-	tick := time.NewTicker(every)
-	defer tick.Stop()
-	begun, late := time.Now(), 0
-	for slot := 0; ; {
-		select {
-		case <-tick.C:
-		case <-ctx.Done():
-			return
-		}
-		// A ticker drops ticks that come too fast. Their slots are made up for, a
-		// round at most.
-		due := int(time.Since(begun) / every)
+	interval := max(srv.opts.Reauth.Every/recheckSlots, time.Millisecond)
+	begun, slot, late := time.Now(), 0, 0
+	every(ctx, interval, func() {
+		// A ticker drops ticks that a slow receiver misses. Their slots are caught up
+		// on, but at most one round of them.
+		due := int(time.Since(begun) / interval)
 		for slot = max(slot, due-recheckSlots); slot < due; slot++ {
 			late += srv.recheckSlot(uint64(slot % recheckSlots))
 			if slot%recheckSlots == recheckSlots-1 {
@@ -40,11 +31,11 @@ func (srv *Server) recheckLoop(ctx context.Context) {
 			}
 		}
 		srv.findEndedGraces()
-	}
+	})
 }
 
-// recheckSlot has the sessions of one slot checked, and counts those whose check of
-// the interval before has not come to its end.
+// recheckSlot has the sessions of one slot checked. late is how many of them have not
+// been answered since the last interval.
 func (srv *Server) recheckSlot(slot uint64) (late int) {
 	srv.sessions.Range(func(id uint64, s *session) bool {
 		if id%recheckSlots == slot {
@@ -70,38 +61,31 @@ func (srv *Server) findEndedGraces() {
 	})
 }
 
-// recheckRounds tells of rounds of checks that take longer than their interval.
-// The goroutine of recheckLoop owns it.
+// recheckRounds reports rounds of checks that take longer than their interval. The
+// goroutine of recheckLoop owns it.
 type recheckRounds struct {
-	log    *slog.Logger
 	late   *metrics.Counter
 	faults faultLog
-	told   bool
+	warned bool
 }
 
-// end ends a round, in which so many sessions were not answered in time.
+// end ends a round in which that many sessions were not answered in time.
 func (r *recheckRounds) end(late int) {
 	switch {
 	case late > 0:
 		r.late.Inc()
-		r.told = true
-		r.faults.warn("asking about all sessions takes longer than AUTH_RECHECK_MS: access is withdrawn late", lateError(late))
-	case r.told:
-		r.told = false
-		r.log.Info("sessions are asked about within AUTH_RECHECK_MS again")
+		r.warned = true
+		r.faults.warn("asking about all sessions takes longer than AUTH_RECHECK_MS: access is withdrawn late",
+			fmt.Errorf("%d sessions without an answer in time", late))
+	case r.warned:
+		r.warned = false
+		r.faults.log.Info("sessions are asked about within AUTH_RECHECK_MS again")
 	}
 }
 
-// lateError says how many sessions were not answered in time.
-type lateError int
-
-func (n lateError) Error() string {
-	return strconv.Itoa(int(n)) + " sessions without an answer in time"
-}
-
-// Recheck has every session checked again at once, and asks again what requests
-// wait for. Any goroutine may call it, when access has changed. It does not wait
-// for answers.
+// Recheck says that access has changed. It has every session checked at once, and the
+// questions that requests wait for asked again. It does not wait for the answers. Any
+// goroutine may call it.
 func (srv *Server) Recheck() {
 	srv.generation.Add(1)
 	if srv.opts.Reauth.Keeper == nil {
@@ -113,8 +97,7 @@ func (srv *Server) Recheck() {
 	})
 }
 
-// requestCheck has a dispatcher start a check of the session. Any goroutine may
-// call it.
+// requestCheck has a dispatcher start a check of the session. Any goroutine may call it.
 func (s *session) requestCheck() {
 	s.checkWanted.Store(true)
 	s.schedule()

@@ -132,12 +132,12 @@ func TestGraceBeginsWithTheLastAnswer(t *testing.T) {
 	}
 	defer r.core.Unwatch(topic)
 	before := time.Now().Add(-2 * time.Hour)
-	s.confirmation, s.topics = confirmation{at: before}, []*watch{{topic: topic, confirmation: confirmation{at: before}}}
-	defer func() { s.topics = nil }() // was not subscribed by a request
+	s.confirmation, s.subscriptions = confirmation{at: before}, []*subscription{{topic: topic, confirmation: confirmation{at: before}}}
+	defer func() { s.subscriptions = nil }() // was not subscribed by a request
 	away := errors.New("away")
-	s.apply(decision{session: true, who: s.who, events: map[string]error{"e": nil}})
-	s.apply(decision{session: true, who: s.who, events: map[string]error{"e": away}})
-	if s.watchOf("e") == nil {
+	s.apply(decision{session: true, identity: s.identity, events: map[string]error{"e": nil}})
+	s.apply(decision{session: true, identity: s.identity, events: map[string]error{"e": away}})
+	if s.subscription("e") == nil {
 		t.Error("a topic that has just been confirmed has no grace")
 	}
 	s.apply(decision{session: true, err: away})

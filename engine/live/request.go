@@ -1,6 +1,7 @@
 package live
 
 import (
+	"cmp"
 	"context"
 	"strings"
 	"time"
@@ -11,7 +12,7 @@ import (
 
 const topicPrefix = "event:"
 
-// The methods of session below are called by the dispatchers.
+// The dispatchers call the methods of session below.
 
 // request carries out one message of a client.
 func (s *session) request(data []byte) {
@@ -38,8 +39,8 @@ func (s *session) request(data []byte) {
 	}
 }
 
-// eventOf is the event that a request's topic names. What names none is answered
-// with an error.
+// eventOf is the event that a request's topic names. If it names none, ok is false and
+// the request was answered with an error.
 func (s *session) eventOf(r *codec.Request) (event string, ok bool) {
 	event, ok = strings.CutPrefix(r.Topic, topicPrefix)
 	if !ok || event == "" {
@@ -49,46 +50,46 @@ func (s *session) eventOf(r *codec.Request) (event string, ok bool) {
 	return event, true
 }
 
-// subscribe adds a topic, or changes the interval of one that is there.
+// subscribe adds a subscription, or changes the interval of an existing one.
 func (s *session) subscribe(r *codec.Request) {
 	event, ok := s.eventOf(r)
 	if !ok {
 		return
 	}
 	interval := shard.RoundInterval(time.Duration(r.Interval) * time.Millisecond)
-	if w := s.watchOf(event); w != nil {
-		w.interval = interval
-		s.replySubscribed(r, w, 0)
-		s.srv.core.Subscribe(s.conn, w.topic, interval, s.begin(nil))
+	if sub := s.subscription(event); sub != nil {
+		sub.interval = interval
+		s.replySubscribed(r, sub, 0)
+		s.srv.core.Subscribe(s.conn, sub.topic, interval, s.begin(nil))
 		return
 	}
-	if len(s.topics) >= s.srv.opts.MaxSubscriptions {
+	if len(s.subscriptions) >= s.srv.opts.MaxSubscriptions {
 		s.replyError(r.ID, "too_many_subscriptions", "unsubscribe from a topic first")
 		return
 	}
-	then := func(said answer) {
-		if said.err != nil {
-			s.srv.faults.warn("authorisation failed", said.err)
+	then := func(a answer) {
+		if a.err != nil {
+			s.srv.faults.warn("authorisation failed", a.err)
 			s.replyError(r.ID, "internal", "try again later")
 			return
 		}
-		s.addTopic(r, event, interval, said.allowed)
+		s.addSubscription(r, event, interval, a.allowed)
 	}
-	who, access := s.who, s.srv.opts.Access
-	allowed, key, err := access.Decide(who, event)
+	identity, access := s.identity, s.srv.opts.Access
+	allowed, key, err := access.Decide(identity, event)
 	if key == "" {
 		then(answer{allowed: allowed, err: err})
 		return
 	}
-	asked := strings.Clone(event) // the question may outlive the message: others share it
-	s.awaitAuth("event "+key, func(ctx context.Context) (said answer) {
-		said.allowed, said.err = access.Ask(ctx, who, asked, false)
-		return said
-	}, then)
+	asked := strings.Clone(event) // other sessions share the question, which may outlive the message
+	s.awaitAuth(&authWait{key: "event " + key, ask: func(ctx context.Context) (a answer) {
+		a.allowed, a.err = access.Ask(ctx, identity, asked, false)
+		return a
+	}, then: then})
 }
 
-// addTopic adds a topic, if that is allowed and there is one.
-func (s *session) addTopic(r *codec.Request, event string, interval time.Duration, allowed bool) {
+// addSubscription subscribes to an event, if that is allowed and the event exists.
+func (s *session) addSubscription(r *codec.Request, event string, interval time.Duration, allowed bool) {
 	topic, exists := s.srv.core.Watch(strings.Clone(event))
 	if !allowed || !exists {
 		if exists {
@@ -97,17 +98,17 @@ func (s *session) addTopic(r *codec.Request, event string, interval time.Duratio
 		s.refuseTopic(r, allowed)
 		return
 	}
-	w := &watch{topic: topic, interval: interval, confirmation: confirmation{at: time.Now()}}
-	s.topics = append(s.topics, w)
-	s.watches.Add(s.srv.watchCost())
+	sub := &subscription{topic: topic, interval: interval, confirmation: confirmation{at: time.Now()}}
+	s.subscriptions = append(s.subscriptions, sub)
+	s.subscribed.Add(s.srv.subscriptionCost())
 	s.srv.m.subscriptions.Inc()
-	s.replySubscribed(r, w, s.srv.core.Shards())
+	s.replySubscribed(r, sub, s.srv.core.Shards())
 	s.srv.core.Subscribe(s.conn, topic, interval, s.begin(s.chargeSnapshot))
 }
 
-// refuseTopic answers for an event that is unknown or refused. The two look the
-// same unless all events are public anyway: otherwise a stranger could find out
-// which events exist.
+// refuseTopic answers a subscribe to an event that does not exist or may not be watched.
+// Unless all events are public anyway, the two answers are the same: otherwise a
+// stranger could find out which events exist.
 func (s *session) refuseTopic(r *codec.Request, allowed bool) {
 	if allowed && s.srv.opts.Access.AllPublic() {
 		s.replyError(r.ID, "unknown_topic", "there is no such event")
@@ -116,29 +117,23 @@ func (s *session) refuseTopic(r *codec.Request, allowed bool) {
 	s.replyError(r.ID, "forbidden", "you may not watch this event")
 }
 
-// replySubscribed announces so many snapshot parts.
-func (s *session) replySubscribed(r *codec.Request, w *watch, parts int) {
-	every := w.interval
-	if every == 0 {
-		every = s.srv.core.Window()
-	}
-	s.reply(codec.AppendSubscribed(nil, r.ID, w.topic.Name(), s.srv.core.Devices(w.topic), parts, int(every.Milliseconds())))
+// replySubscribed answers a subscribe, and announces that many snapshot parts.
+func (s *session) replySubscribed(r *codec.Request, sub *subscription, parts int) {
+	interval := cmp.Or(sub.interval, s.srv.core.Window())
+	s.reply(codec.AppendSubscribed(nil, r.ID, sub.topic.Name(), s.srv.core.Devices(sub.topic), parts, int(interval.Milliseconds())))
 }
 
-// unsubscribe removes a topic. Its answer comes after the topic's last frame.
+// unsubscribe ends a subscription. The answer comes after the topic's last frame.
 func (s *session) unsubscribe(r *codec.Request) {
 	event, ok := s.eventOf(r)
 	if !ok {
 		return
 	}
 	frame := codec.AppendUnsubscribed(nil, r.ID, r.Topic)
-	w := s.watchOf(event)
-	if w == nil {
-		s.reply(frame) // it is not subscribed, which is what was asked for
+	sub := s.subscription(event)
+	if sub == nil {
+		s.reply(frame) // nothing to end: the client has what it wants
 		return
 	}
-	s.removeWatch(w)
-	s.srv.core.Unsubscribe(s.conn, w.topic, s.owe(shard.NewControl(frame)), s.begin(func() {
-		s.srv.core.Unwatch(w.topic)
-	}))
+	s.endSubscription(sub, frame, nil)
 }

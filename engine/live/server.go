@@ -18,23 +18,23 @@ import (
 	"pitwall/shard"
 )
 
-// Access decides who may connect and who may watch. Its methods are called
-// from many goroutines.
+// Access decides who may connect and who may watch. Its methods are called from many
+// goroutines.
 type Access interface {
-	// Authenticate is asked before the upgrade. It returns 0 and who the
-	// client is, or the HTTP status to refuse it with (401, 429 or 503).
-	Authenticate(r *http.Request) (who any, status int)
-	// Decide says whether who may watch an event, without waiting. It is asked
-	// at every subscribe, before it is known whether the event exists, and
-	// again while a topic is watched. Where somebody has to be asked, key is
-	// not "", and Ask has the answer, the same for all with that key. An error
-	// means that there is no answer.
-	Decide(who any, event string) (allowed bool, key string, err error)
-	// Ask asks whether who may watch an event. It may wait. again says that who
-	// watches it already, and must not wait for those who do not.
-	Ask(ctx context.Context, who any, event string, again bool) (allowed bool, err error)
-	// AllPublic reports whether everybody may watch every event, so that
-	// saying which exist gives nothing away.
+	// Authenticate is called before the upgrade. It returns the client's identity and
+	// status 0, or the HTTP status of the refusal (401, 429 or 503).
+	Authenticate(r *http.Request) (identity any, status int)
+	// Decide says whether identity may watch an event, without waiting. It is called at
+	// every subscribe, before it is known whether the event exists, and again while the
+	// event is watched. If somebody has to be asked, key is not "", and Ask gets the
+	// answer, which is the same for all calls with that key. An error means that there
+	// is no answer.
+	Decide(identity any, event string) (allowed bool, key string, err error)
+	// Ask asks somebody whether identity may watch an event. It may wait. again says
+	// that the event is watched already: such a call must not wait for others.
+	Ask(ctx context.Context, identity any, event string, again bool) (allowed bool, err error)
+	// AllPublic reports whether everybody may watch every event, so that it is no
+	// secret which events exist.
 	AllPublic() bool
 }
 
@@ -53,19 +53,18 @@ type Options struct {
 	MaxMessageBytes  int           // longest message of a client
 	RequestRate      float64       // requests per second and connection
 	RequestBurst     float64       // how many may come at once
-	SnapshotRate     float64       // bytes per second of the snapshots that a connection's subscribes may bring; 0: any
-	SnapshotBurst    float64       // how many of these bytes may come at once, with one snapshot on top
+	SnapshotRate     float64       // bytes per second of the snapshots that a connection's subscribes bring; 0: no limit
+	SnapshotBurst    float64       // how many of these bytes may come at once, beyond one snapshot
 	Heartbeat        time.Duration // between pings; two without an answer end the connection
-	WriteTimeout     time.Duration // no byte taken by the socket for so long ends the connection
-	RingMaxAge       time.Duration // beyond the window: how long a chunk may wait for a full socket. If it is older, the queue is dropped. 0: any
-	NotsentLowat     int           // bytes the kernel may hold unsent; 0 leaves its default
+	WriteTimeout     time.Duration // a connection ends if its socket takes no byte for so long
+	RingMaxAge       time.Duration // how long beyond the window a chunk may wait for a full socket before the queue is dropped; 0: no limit
+	NotsentLowat     int           // bytes that the kernel may hold unsent; 0: its default
 	Limits           Limits
-	// Recognize reports whether a request shows a credential that was found to be
-	// good lately. It costs next to nothing and may be called from any goroutine.
-	// nil: none is recognized.
+	// Recognize reports whether the credential of a request was recently found good. It
+	// must be fast, and is called from any goroutine. nil: none is recognized.
 	Recognize func(*http.Request) bool
 	Reauth    Reauth
-	WindowMax time.Duration // how long the flush window may become under load. At most the core's own: it never becomes longer
+	WindowMax time.Duration // the longest flush window under load; unless it exceeds the core's window, that does not change
 }
 
 // Server is the live server: an http.Handler for /live, and the goroutines that serve
@@ -88,8 +87,8 @@ type Server struct {
 	checks        *authPool // about sessions that are in
 	recheckRounds recheckRounds
 
-	throttleTime  time.Duration // the constant of that name; less in tests
-	sendCloseTime time.Duration // the same; more or less in tests
+	throttleTime  time.Duration // the constant of that name; tests change it
+	sendCloseTime time.Duration // likewise
 	born          time.Time
 	generation    atomic.Uint64 // counts changes of access, see Recheck
 
@@ -99,11 +98,10 @@ type Server struct {
 	sessions *xsync.MapOf[uint64, *session]
 	lastID   atomic.Uint64
 	open     atomic.Int64 // connections, those in the handshake included
-	draining atomic.Bool
-	queued   atomic.Int64 // memory held for all connections, at the last look; see enforceMemory
+	draining atomic.Bool  // new requests are refused; set while beginMu is held
+	queued   atomic.Int64 // memory held for all connections, as last measured by enforceMemory
 
-	endMu      sync.Mutex     // guards ended, so that no handshake begins after Run has looked for them
-	ended      bool           // Run has begun to end
+	beginMu    sync.Mutex     // so that no handshake begins once Run waits for them
 	handshakes sync.WaitGroup // requests under way
 
 	readers sync.WaitGroup // reader goroutines
@@ -140,7 +138,7 @@ func New(o Options) (*Server, error) {
 		srv.writers = append(srv.writers, newWriter(srv, o.Core.Queue(i), p))
 	}
 	srv.m = newMeters(o.Metrics, srv)
-	srv.recheckRounds.log, srv.recheckRounds.late = o.Logger, srv.m.lateRounds
+	srv.recheckRounds.late = srv.m.lateRounds
 	for _, l := range []*faultLog{&srv.faults, &srv.unnamedClients, &srv.unknownProxies, &srv.recheckRounds.faults} {
 		l.log = o.Logger
 	}
@@ -149,9 +147,10 @@ func New(o Options) (*Server, error) {
 	return srv, nil
 }
 
-// Run serves until ctx ends and every goroutine of the server has ended. Drain
-// first, so that clients get close frames. Connections that are open when ctx ends
-// are cut, new ones are refused. The core must run until Run has returned.
+// Run serves until ctx ends, and returns when every goroutine of the server has ended.
+// Call Drain before ctx ends, so that clients get close frames: connections that are
+// open at the end of ctx are cut, and new ones are refused. The core must run until Run
+// has returned.
 func (srv *Server) Run(ctx context.Context) error {
 	var own sync.WaitGroup
 	inner, stop := context.WithCancel(context.WithoutCancel(ctx))
@@ -175,7 +174,7 @@ func (srv *Server) Run(ctx context.Context) error {
 		s.cut()
 		return true
 	})
-	srv.handshakes.Wait() // a session that still comes out of one is closed by upgrade
+	srv.handshakes.Wait() // upgrade closes a session that still begins
 	srv.readers.Wait()
 	srv.parked.Wait()
 	srv.joined.Wait()
@@ -186,44 +185,45 @@ func (srv *Server) Run(ctx context.Context) error {
 	return nil
 }
 
-// beginRequest lets a request in, unless Run is ending. The HTTP server does not wait
-// for requests whose connection was taken from it, so Run does.
+// beginRequest counts a request that begins; it is false while draining. The HTTP server
+// does not wait for requests whose connection was taken from it, so Run does.
 func (srv *Server) beginRequest() bool {
-	srv.endMu.Lock()
-	defer srv.endMu.Unlock()
-	if srv.ended {
+	srv.beginMu.Lock()
+	defer srv.beginMu.Unlock()
+	if srv.draining.Load() {
 		return false
 	}
 	srv.handshakes.Add(1)
 	return true
 }
 
-// refuseRequests lets no request in any more.
+// refuseRequests has all further requests refused, and ends the delay of earlier ones.
 func (srv *Server) refuseRequests() {
+	srv.beginMu.Lock()
+	defer srv.beginMu.Unlock()
 	srv.draining.Store(true)
 	srv.delays.end()
-	srv.endMu.Lock()
-	defer srv.endMu.Unlock()
-	srv.ended = true
 }
 
 // Connections is the number of open connections.
 func (srv *Server) Connections() int { return int(srv.open.Load()) }
 
-// forget removes a session that has left everything. A dispatcher calls it.
+// forget removes a session that has left the core. A dispatcher calls it.
 func (srv *Server) forget(s *session) {
 	srv.sessions.Delete(s.id)
-	s.releaseIdentity()
+	if s.expiry != nil {
+		s.expiry.Stop()
+	}
+	srv.releaseClient(s.identity, s.addr)
 	srv.joined.Done()
 }
 
-// Drain refuses new connections with 503, then closes those that are open with
-// 1001, spread evenly over the time given, so that they do not all come back
-// at once. A connection is cut without the code when its socket does not take it
-// within three seconds. Drain returns when all have gone, or when ctx ends.
+// Drain refuses new connections with 503, and closes the open ones with 1001, spread
+// evenly over the time given, so that they do not all come back at once. A connection
+// whose socket does not take the close frame within three seconds is cut without it.
+// Drain returns when all connections are gone, or when ctx ends.
 func (srv *Server) Drain(ctx context.Context, over time.Duration) error {
-	srv.draining.Store(true)
-	srv.delays.end()
+	srv.refuseRequests()
 	var all []*session
 	srv.sessions.Range(func(_ uint64, s *session) bool {
 		all = append(all, s)
@@ -232,9 +232,11 @@ func (srv *Server) Drain(ctx context.Context, over time.Duration) error {
 	const waves = 20
 	tick := time.NewTicker(max(over/waves, time.Millisecond))
 	defer tick.Stop()
-	for i := range waves {
-		for _, s := range all[i*len(all)/waves : (i+1)*len(all)/waves] {
-			s.close(1001, "going away")
+	for i := 0; ; i++ {
+		if i < waves {
+			for _, s := range all[i*len(all)/waves : (i+1)*len(all)/waves] {
+				s.close(1001, "going away")
+			}
 		}
 		if srv.Connections() == 0 {
 			return nil
@@ -242,19 +244,7 @@ func (srv *Server) Drain(ctx context.Context, over time.Duration) error {
 		select {
 		case <-tick.C:
 		case <-ctx.Done():
-			return srv.undrained(ctx)
+			return fmt.Errorf("close connections (%d left): %w", srv.Connections(), ctx.Err())
 		}
 	}
-	for srv.Connections() > 0 {
-		select {
-		case <-tick.C:
-		case <-ctx.Done():
-			return srv.undrained(ctx)
-		}
-	}
-	return nil
-}
-
-func (srv *Server) undrained(ctx context.Context) error {
-	return fmt.Errorf("close connections (%d left): %w", srv.Connections(), ctx.Err())
 }

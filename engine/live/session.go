@@ -1,7 +1,6 @@
 package live
 
 import (
-	"slices"
 	"sync/atomic"
 	"time"
 
@@ -15,8 +14,8 @@ import (
 //
 // # Owners and states
 //
-// Each state belongs to one owner, and has one word. Who takes from the queue is
-// the connection's own state: see shard.Conn.
+// Each state has one word and one owner. Which goroutine takes from the queue is the
+// connection's own state: see shard.Conn.
 //
 //	socket.state (reading)       the reader, package gws on its goroutine, or cut
 //	    socketOpen -> socketClosing -> socketClosed   socket.Close: we end the connection
@@ -50,8 +49,9 @@ type session struct {
 	srv  *Server
 	sock *socket
 	ws   *gws.Conn
-	who  any     // the dispatchers' own
 	addr addrKey // for the limits
+
+	identity any // of the client; the dispatchers' own
 	authState
 
 	account
@@ -63,18 +63,18 @@ type session struct {
 	command      atomic.Uint32
 	afterCommand func() // follows the command under way; nil for nothing
 	life         atomic.Uint32
-	topics       []*watch // few: a map would take 250 bytes
 	requests     bucket
 	throttled    atomic.Bool // the next request waits; see throttle
 
-	throttleTimer *time.Timer // ends the newest throttle; nil for none
+	subscriptions []*subscription // few: a map would take 250 bytes
+	throttleTimer *time.Timer     // ends the last throttle; nil for none
 
-	losses        shard.Losses  // the consumer's, as outbox
+	losses        shard.Losses  // the consumer's, as is outbox
 	pings         bucket        // of ping frames; the reader's
 	missedPongs   atomic.Int32  // pings without an answer
 	allowanceWait atomic.Uint32 // allowanceNone…
 	flushed       chan struct{} // closed by the consumer when the close frame is written
-	paidUntil     atomic.Int64  // when the session's snapshots are paid for; see snapshotDebt
+	paidUntil     atomic.Int64  // when the session's snapshots are paid off, ns of the core's clock; see snapshotDebt
 }
 
 // Values of session.life.
@@ -84,39 +84,32 @@ const (
 	lifeLeft
 )
 
-// watch is a topic that a session has subscribed to.
-type watch struct {
+// subscription is a topic that a session has subscribed to. The dispatchers own it.
+type subscription struct {
 	topic    *shard.Topic
 	interval time.Duration
 
 	confirmation confirmation
 }
 
-// watchOf is the session's watch of an event, nil for none. The dispatchers
+// subscription is the session's subscription to an event, nil for none. The dispatchers
 // call it.
-func (s *session) watchOf(event string) *watch {
-	for _, w := range s.topics {
-		if w.topic.Event() == event {
-			return w
+func (s *session) subscription(event string) *subscription {
+	for _, sub := range s.subscriptions {
+		if sub.topic.Event() == event {
+			return sub
 		}
 	}
 	return nil
 }
 
-// removeWatch takes w off the session's list. The dispatchers call it.
-func (s *session) removeWatch(w *watch) {
-	s.topics = slices.DeleteFunc(s.topics, func(other *watch) bool { return other == w })
-	s.watches.Add(-s.srv.watchCost())
-	s.srv.m.subscriptions.Dec()
-}
-
-// ownCodes is where the codes of applications begin. gws answers a client's
-// close frame with 1000, or with its own code from here on. What else it closes
-// with is our decision (RFC 6455, section 7.4).
+// ownCodes is the first close code for applications (RFC 6455, section 7.4). gws answers
+// a client's close frame with 1000, or with the client's code from here on. Every other
+// code that it closes with is the server's decision.
 const ownCodes = 3000
 
-// close sends a close frame with code and ends the session; first is false for one
-// that was ended before. Any goroutine may call it.
+// close sends a close frame and ends the session. first is false if the session was
+// ended before. Any goroutine may call it.
 func (s *session) close(code uint16, reason string) (first bool) {
 	first = s.ws.WriteClose(code, []byte(reason)) == nil
 	if first && code >= ownCodes {
@@ -125,7 +118,7 @@ func (s *session) close(code uint16, reason string) (first bool) {
 	return first
 }
 
-// closing reports whether s has been ended. Any goroutine may call it.
+// closing reports whether s was ended. Any goroutine may call it.
 func (s *session) closing() bool {
 	return s.closeFrame.Load() != nil || s.sock.state.Load() == socketGone
 }
@@ -137,7 +130,7 @@ func (s *session) cut() {
 	s.closeSocket()
 }
 
-// closeSocket closes the socket, or has the writer do so if it is using it. Any
+// closeSocket closes the socket, or leaves that to the writer if it is using it. Any
 // goroutine may call it.
 func (s *session) closeSocket() {
 	s.conn.Close()
@@ -146,7 +139,7 @@ func (s *session) closeSocket() {
 	}
 }
 
-// reply queues one frame. Any goroutine may call it.
+// reply queues one frame for s alone. Any goroutine may call it.
 func (s *session) reply(frame []byte) { s.push(shard.NewControl(frame)) }
 
 // replyError queues an error frame in answer to a request.

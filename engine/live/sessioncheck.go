@@ -13,82 +13,83 @@ import (
 // errWithdrawn is a plain no.
 var errWithdrawn = errors.New("withdrawn")
 
-// sessionCheck asks whether a session may stay, and then about its topics, one
-// question at a time, so that a session with many topics holds as much of the pool
-// as one with few. Each answer is carried out when it comes, whatever the others are.
+// sessionCheck asks whether a session may stay, and then about its subscriptions. It has
+// one question at a time in the pool, so a session with many subscriptions takes no more
+// of the pool than one with few. Each answer is applied when it comes, without waiting
+// for the others.
 type sessionCheck struct {
-	srv        *Server
 	s          *session
-	generation atomic.Uint64 // of access, when it was started, or started anew
+	generation atomic.Uint64 // of access, when the check was last started
 	unread     atomic.Bool   // there are answers that the dispatchers have not taken
 	cost       int64         // counted for the session, in bytes; the dispatchers own it
 
 	mu       sync.Mutex
-	waiter   *waiter  // for the question under way; nil when there is none
-	who      any      // who is asked about
-	events   []string // and what they watch
-	starts   bool     // the session itself is to be asked about next
-	todo     []topicKey
-	asked    int  // topics
-	dropped  bool // no answer matters any more
+	waiter   *waiter    // for the question under way; nil for none
+	identity any        // whose session it is
+	events   []string   // the events that it has subscribed to
+	starts   bool       // the next question is about the session itself
+	todo     []eventKey // the questions after it
+	asked    int        // questions about events so far
+	dropped  bool       // no answer matters any more
 	decision decision
 }
 
-// topicKey is a topic that somebody has to be asked about.
-type topicKey struct{ event, key string }
+// eventKey is an event that somebody has to be asked about, and the key of the question.
+type eventKey struct{ event, key string }
 
-// decision is what came of a check so far.
+// decision is what the answers of a check say, as far as they have come.
 type decision struct {
-	session bool // something is said about the session itself, by the two that follow
-	who     any  // nil: out, unless err says that nobody can tell
-	err     error
-	events  map[string]error // nil: may be watched, errWithdrawn: not, else nobody can tell
+	session  bool // identity and err are the answer about the session itself
+	identity any  // nil: the session must end, unless err says that nobody can tell
+	err      error
+	events   map[string]error // nil: may be watched; errWithdrawn: may not; other: nobody can tell
 }
 
-// What a check takes, with a question and its places in lists, and what each topic
-// adds, in bytes.
+// The memory of a check with a question and its places in lists, and of each event, in
+// bytes.
 var (
 	checkBytes = int64(reflect.TypeFor[sessionCheck]().Size()) + authWaitBytes
-	topicBytes = int64(reflect.TypeFor[topicKey]().Size()) + 128
+	eventBytes = int64(reflect.TypeFor[eventKey]().Size()) + 128
 )
 
-// reauthorize starts a check of the session. If one is under way, access has changed
-// meanwhile: it starts anew, after the question under way. The topic that has not
-// been confirmed for longest comes first. The dispatchers call it.
-func (s *session) reauthorize() {
+// startCheck starts a check of the session. If one is under way, access has changed
+// since: it starts again, after its current question. The subscription whose last
+// confirmation is oldest comes first. The dispatchers call it.
+func (s *session) startCheck() {
 	s.checkWanted.Store(false)
 	now, r := time.Now(), &s.srv.opts.Reauth
 	s.confirmation.startGrace(now, r)
-	for _, w := range s.topics {
-		w.confirmation.startGrace(now, r)
+	for _, sub := range s.subscriptions {
+		sub.confirmation.startGrace(now, r)
 	}
-	s.watchGrace()
-	topics := slices.Clone(s.topics)
-	slices.SortStableFunc(topics, func(a, b *watch) int { return a.confirmation.at.Compare(b.confirmation.at) })
-	events := make([]string, 0, len(topics))
-	for _, w := range topics {
-		events = append(events, w.topic.Event())
+	s.watchGraces()
+	oldestFirst := slices.Clone(s.subscriptions)
+	slices.SortStableFunc(oldestFirst, func(a, b *subscription) int { return a.confirmation.at.Compare(b.confirmation.at) })
+	events := make([]string, 0, len(oldestFirst))
+	for _, sub := range oldestFirst {
+		events = append(events, sub.topic.Event())
 	}
 	c := s.check.Load()
 	if c == nil {
-		c = &sessionCheck{srv: s.srv, s: s}
+		c = &sessionCheck{s: s}
 		s.check.Store(c)
 	}
 	c.generation.Store(s.srv.generation.Load())
-	cost := checkBytes + int64(len(events))*topicBytes
+	cost := checkBytes + int64(len(events))*eventBytes
 	s.asking.Add(cost - c.cost)
 	c.cost = cost
-	c.start(s.who, events)
+	c.start(s.identity, events)
 }
 
-// start asks about the session itself, at once where nobody else has to be asked.
-func (c *sessionCheck) start(who any, events []string) {
+// start asks about the session itself. If that needs nobody else, the answer comes at
+// once.
+func (c *sessionCheck) start(identity any, events []string) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.who, c.events, c.starts, c.asked, c.todo = who, events, true, 0, nil
-	if k := c.srv.opts.Reauth.Keeper; k.ConfirmKey(who) == "" {
-		now, err := k.Confirm(context.Background(), who) // which does not wait
-		c.sessionAnswered(answer{who: now, err: err})
+	c.identity, c.events, c.starts, c.asked, c.todo = identity, events, true, 0, nil
+	if k := c.s.srv.opts.Reauth.Keeper; k.ConfirmKey(identity) == "" {
+		now, err := k.Confirm(context.Background(), identity) // does not wait
+		c.sessionAnswered(answer{identity: now, err: err})
 	}
 	if c.waiter == nil {
 		c.next()
@@ -97,73 +98,73 @@ func (c *sessionCheck) start(who any, events []string) {
 
 // next asks the next question, if there is one. mu is held.
 func (c *sessionCheck) next() {
+	identity := c.identity
 	switch {
+	case c.dropped:
 	case c.starts:
 		c.starts = false
-		k, who := c.srv.opts.Reauth.Keeper, c.who
-		c.ask(0, "session "+k.ConfirmKey(who), func(ctx context.Context) (said answer) {
-			said.who, said.err = k.Confirm(ctx, who)
-			return said
-		}, func(said answer) {
-			if !c.starts { // otherwise it is asked about anew
-				c.sessionAnswered(said)
+		k := c.s.srv.opts.Reauth.Keeper
+		c.ask(0, "session "+k.ConfirmKey(identity), func(ctx context.Context) (a answer) {
+			a.identity, a.err = k.Confirm(ctx, identity)
+			return a
+		}, func(a answer) {
+			if !c.starts { // otherwise the check was started again: this answer is outdated
+				c.sessionAnswered(a)
 			}
 		})
 	case len(c.todo) > 0:
-		event, key, who := c.todo[0].event, c.todo[0].key, c.who
+		q := c.todo[0]
 		c.todo = c.todo[1:]
 		c.asked++
-		c.ask(c.asked-1, "event "+key, func(ctx context.Context) (said answer) {
-			said.allowed, said.err = c.srv.opts.Access.Ask(ctx, who, event, true)
-			return said
-		}, func(said answer) { c.eventAnswered(event, said.allowed, said.err) })
+		c.ask(c.asked-1, "event "+q.key, func(ctx context.Context) (a answer) {
+			a.allowed, a.err = c.s.srv.opts.Access.Ask(ctx, identity, q.event, true)
+			return a
+		}, func(a answer) { c.eventAnswered(q.event, a.allowed, a.err) })
 	}
 }
 
-// ask has a question carried out, then called with the answer, and the next one
-// asked. mu is held, also when then is called, on a goroutine of the pool.
+// ask has a question asked, then called with the answer, and the next question asked.
+// then runs on a goroutine of the pool. mu is held, for then as well.
 func (c *sessionCheck) ask(priority int, key string, ask func(context.Context) answer, then func(answer)) {
-	if c.dropped {
-		return
-	}
-	c.waiter = &waiter{then: func(said answer) {
+	c.waiter = &waiter{then: func(a answer) {
 		c.mu.Lock()
 		defer c.mu.Unlock()
 		c.waiter = nil
-		then(said)
+		then(a)
 		c.next()
 	}}
-	c.srv.checks.add(c.waiter, priority, c.srv.currentKey(key), ask)
+	c.s.srv.checks.add(c.waiter, priority, c.s.srv.currentKey(key), ask)
 }
 
-// sessionAnswered takes the answer about the session, and decides what there is to
-// ask about its topics, unless the session is out. Where nobody can tell about the
-// session, an event may have a plain no all the same. mu is held.
-func (c *sessionCheck) sessionAnswered(said answer) {
+// sessionAnswered notes the answer about the session. Unless the session must end, it
+// decides what to ask about its subscriptions. If nobody can tell about the session,
+// there may still be a plain no about an event. mu is held.
+func (c *sessionCheck) sessionAnswered(a answer) {
 	d := &c.decision
-	d.session, d.who, d.err = true, said.who, said.err
+	d.session, d.identity, d.err = true, a.identity, a.err
 	c.starts, c.todo = false, nil
-	if said.err == nil {
-		c.who = said.who
+	if a.err == nil {
+		c.identity = a.identity
 	}
-	if c.who != nil {
+	if c.identity != nil {
 		c.decideEvents()
 	}
 	c.notify()
 }
 
-// decideEvents answers for the topics that nobody has to be asked about. mu is held.
+// decideEvents decides about the events that need nobody else, and notes the questions
+// about the others. mu is held.
 func (c *sessionCheck) decideEvents() {
 	for _, event := range c.events {
-		if allowed, key, err := c.srv.opts.Access.Decide(c.who, event); key != "" {
-			c.todo = append(c.todo, topicKey{event, key})
+		if allowed, key, err := c.s.srv.opts.Access.Decide(c.identity, event); key != "" {
+			c.todo = append(c.todo, eventKey{event, key})
 		} else {
 			c.eventAnswered(event, allowed, err)
 		}
 	}
 }
 
-// eventAnswered notes what was said about an event. mu is held.
+// eventAnswered notes the answer about an event. mu is held.
 func (c *sessionCheck) eventAnswered(event string, allowed bool, err error) {
 	if err == nil && !allowed {
 		err = errWithdrawn
@@ -175,14 +176,14 @@ func (c *sessionCheck) eventAnswered(event string, allowed bool, err error) {
 	c.notify()
 }
 
-// notify has a dispatcher take what there is.
+// notify has a dispatcher take the decision.
 func (c *sessionCheck) notify() {
 	c.unread.Store(true)
 	c.s.schedule()
 }
 
-// take returns what was said since the last time, and whether that was all.
-func (c *sessionCheck) take() (d decision, all bool) {
+// take returns the answers since the last call. last says that no more will come.
+func (c *sessionCheck) take() (d decision, last bool) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.unread.Store(false)
@@ -190,11 +191,10 @@ func (c *sessionCheck) take() (d decision, all bool) {
 	return d, c.waiter == nil
 }
 
-// takeDecision carries out what a check has said since the last time. The
-// dispatchers call it.
+// takeDecision applies the answers that a check has got. The dispatchers call it.
 func (s *session) takeDecision(c *sessionCheck) {
-	d, all := c.take()
-	if all {
+	d, last := c.take()
+	if last {
 		s.check.Store(nil)
 		s.asking.Add(-c.cost)
 		s.unanswered.Store(false)
@@ -202,8 +202,7 @@ func (s *session) takeDecision(c *sessionCheck) {
 	s.apply(d)
 }
 
-// dropCheck ends the check of the session that is under way, if there is one. The
-// dispatchers call it.
+// dropCheck ends the check of the session, if one is under way. The dispatchers call it.
 func (s *session) dropCheck() {
 	c := s.check.Swap(nil)
 	if c == nil {
@@ -214,11 +213,11 @@ func (s *session) dropCheck() {
 	defer c.mu.Unlock()
 	c.dropped = true
 	if c.waiter != nil {
-		c.srv.checks.drop(c.waiter)
+		s.srv.checks.drop(c.waiter)
 	}
 }
 
-// apply carries a decision out. The dispatchers call it.
+// apply applies a decision. The dispatchers call it.
 func (s *session) apply(d decision) {
 	now, r := time.Now(), &s.srv.opts.Reauth
 	switch {
@@ -229,28 +228,28 @@ func (s *session) apply(d decision) {
 			s.close(4401, "access could not be confirmed")
 			return
 		}
-	case d.who == nil:
+	case d.identity == nil:
 		s.close(4401, "access was withdrawn")
 		return
 	default:
-		s.identify(d.who)
+		s.setIdentity(d.identity)
 	}
 	var list []withdrawal
 	for event, err := range d.events {
-		w := s.watchOf(event)
+		sub := s.subscription(event)
 		switch {
-		case w == nil:
+		case sub == nil:
 		case err == nil:
-			w.confirmation.confirm(now)
+			sub.confirmation.confirm(now)
 		case errors.Is(err, errWithdrawn):
 			list = append(list, withdrawal{event, "forbidden", "you may not watch this event any more"})
 		default:
 			s.srv.faults.warn("asking about a subscription failed", err)
-			if w.confirmation.unclear(now, r) {
-				list = append(list, withdrawal{event, "internal", "access could not be confirmed"})
+			if sub.confirmation.unclear(now, r) {
+				list = append(list, unconfirmed(event))
 			}
 		}
 	}
 	s.withdraw(list)
-	s.watchGrace()
+	s.watchGraces()
 }

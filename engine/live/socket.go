@@ -14,25 +14,24 @@ import (
 	"pitwall/shard"
 )
 
-// errClosed is what gws sees when its connection has ended. It carries no
-// address, since gws may put the text of an error into a close frame.
+// errClosed is the error that gws gets when its connection has ended. It contains no
+// address, since gws may send the text of an error in a close frame.
 var errClosed = errors.New("connection closed")
 
-// socket is the net.Conn that gws is given. Reading goes to the client's
-// socket, and frame headers are validated on the way. Writing only queues: the
-// session's consumer is the one that writes to the socket.
+// socket is the net.Conn that gws gets. It reads from the client's socket, and validates
+// frame headers on the way. Writing only queues: the session's consumer writes to the
+// client's socket.
 //
 // During the handshake there is no session. What gws writes then is kept in answer.
 type socket struct {
 	net.Conn
-	raw      syscall.RawConn // nil for what is not a plain socket (TLS)
+	raw      syscall.RawConn // nil unless it is a plain socket (TLS is not)
 	sess     *session        // set by newSession, before reading begins
 	answer   *shard.Chunk    // to the handshake
-	early    []byte          // what the HTTP server had read already
+	early    []byte          // what the HTTP server had read beyond the handshake
 	frames   frameValidator
 	plain    rawReader
-	measured *measuredConn // what TLS reads into; nil without TLS
-	begun    int64         // what has come of messages that are not whole, as counted last
+	measured *measuredConn // below TLS; nil without TLS
 
 	sent, records, longest int // bytes and records written to TLS, and the longest record; the consumer's own
 
@@ -42,15 +41,15 @@ type socket struct {
 // Values of socket.state; see session.
 const (
 	socketOpen    = iota
-	socketClosing // Close is under way: a read that fails now was ended by us
-	socketClosed  // nothing is read any more, and nobody sets a deadline but the reader
+	socketClosing // Close is under way, and makes reads fail
+	socketClosed  // nothing is read any more, and only the reader sets deadlines
 	socketGone    // the same, and nothing can be sent either
 )
 
 func newSocket(c net.Conn, early []byte) *socket {
 	k := &socket{Conn: c, early: append([]byte(nil), early...), measured: measuredConnOf(c)}
 	if tcp := plainTCP(c); tcp != nil {
-		k.raw, _ = tcp.SyscallConn() // fails for an invalid conn only, which cannot have been accepted
+		k.raw, _ = tcp.SyscallConn() // fails only for a connection that was not accepted
 		if net.Conn(tcp) == c {
 			k.plain.attempt = k.plain.attemptOnce
 		}
@@ -58,16 +57,16 @@ func newSocket(c net.Conn, early []byte) *socket {
 	return k
 }
 
-// rawReader reads from a plain socket. It waits as net.Conn's Read does, with 150
-// bytes of stack less: the reader's then stays at 2 KiB.
+// rawReader reads from a plain socket. It waits as net.Conn's Read does, but needs 150
+// bytes of stack less, so that the reader's stack stays at 2 KiB.
 type rawReader struct {
-	attempt func(fd uintptr) (done bool) // nil where reading must go through the net.Conn
+	attempt func(fd uintptr) (done bool) // nil if reading must go through the net.Conn
 	into    []byte
-	n       int // 0 or less: nothing more comes
+	n       int // bytes read; 0 or less at the end
 }
 
-// attemptOnce is what the network poller calls. False says that there is nothing
-// to read yet.
+// attemptOnce is called by the network poller. done is false if there is nothing to read
+// yet.
 func (r *rawReader) attemptOnce(fd uintptr) (done bool) {
 	for {
 		var err error
@@ -77,9 +76,9 @@ func (r *rawReader) attemptOnce(fd uintptr) (done bool) {
 	}
 }
 
-// plainTCP returns the TCP connection that c's bytes go to as they are, nil when
-// there is none (TLS). Behind a PROXY header reading must go through c, which
-// may hold bytes; writing need not.
+// plainTCP returns the TCP connection that sends c's bytes unchanged; nil if there is
+// none (TLS). With the PROXY protocol only writing may bypass c, which may have buffered
+// input.
 func plainTCP(c net.Conn) *net.TCPConn {
 	switch c := c.(type) {
 	case *net.TCPConn:
@@ -91,43 +90,42 @@ func plainTCP(c net.Conn) *net.TCPConn {
 	return nil
 }
 
-// closeWrite tells the client that nothing more comes.
+// closeWrite closes the sending side.
 func (k *socket) closeWrite() {
 	if tcp := plainTCP(k.Conn); tcp != nil {
-		_ = tcp.CloseWrite() // it may have ended
+		_ = tcp.CloseWrite()
 	} else if half, ok := k.Conn.(interface{ CloseWrite() error }); ok {
 		_ = half.CloseWrite()
 	}
 }
 
-// descriptor is that of a plain socket, for the session's fdGuard.
+// descriptor is the file descriptor of a plain socket, otherwise noDescriptor.
 func (k *socket) descriptor() int32 {
 	fd := int32(noDescriptor)
 	if k.raw != nil {
-		_ = k.raw.Control(func(n uintptr) { fd = int32(n) }) // fails when it has been closed, and nobody can have yet
+		_ = k.raw.Control(func(n uintptr) { fd = int32(n) }) // fails only for a closed socket
 	}
 	return fd
 }
 
-// tune sets the options of the socket, whatever wraps it. What the kernel holds
-// unsent cannot be taken back, so it is kept small.
-func (k *socket) tune(lowat int) error {
-	tcp, ok := innermost(k.Conn).(syscall.Conn)
+// limitUnsent bounds what the kernel holds unsent, in bytes, since that cannot be taken
+// back. 0 leaves the kernel's default.
+func (k *socket) limitUnsent(bytes int) error {
+	conn, ok := innermost(k.Conn).(syscall.Conn)
 	if !ok {
 		return fmt.Errorf("set TCP_NOTSENT_LOWAT: no socket under a %T", k.Conn)
 	}
-	if lowat <= 0 {
+	if bytes <= 0 {
 		return nil
 	}
-	raw, err := tcp.SyscallConn()
-	if err != nil {
-		return fmt.Errorf("set TCP_NOTSENT_LOWAT: %w", err)
+	raw, err := conn.SyscallConn()
+	if err == nil {
+		closed := raw.Control(func(fd uintptr) {
+			err = unix.SetsockoptInt(int(fd), unix.IPPROTO_TCP, unix.TCP_NOTSENT_LOWAT, bytes)
+		})
+		err = errors.Join(closed, err)
 	}
-	var fault error
-	err = raw.Control(func(fd uintptr) {
-		fault = unix.SetsockoptInt(int(fd), unix.IPPROTO_TCP, unix.TCP_NOTSENT_LOWAT, lowat)
-	})
-	if err = errors.Join(err, fault); err != nil {
+	if err != nil {
 		return fmt.Errorf("set TCP_NOTSENT_LOWAT: %w", err)
 	}
 	return nil
@@ -167,20 +165,18 @@ func (k *socket) Read(p []byte) (int, error) {
 		k.sess.close(1002, k.frames.refusal)
 		return 0, errClosed
 	}
-	if held := k.frames.held(k.sess.srv.opts.MaxMessageBytes) + int64(cap(k.early)); held != k.begun {
-		k.begun = held
+	if held := k.frames.held(k.sess.srv.opts.MaxMessageBytes) + int64(cap(k.early)); held != k.sess.arriving.Load() {
 		k.sess.arriving.Store(held)
 	}
 	return n, nil
 }
 
-// peerGone notes that nothing more comes from the client. Unless we have closed
-// first, it has gone without a close frame and gets none either. The reader calls it.
+// peerGone notes that nothing more comes from the client. Unless Close came first, the
+// client is gone without a close frame, and gets none. The reader calls it.
 func (k *socket) peerGone() { k.state.CompareAndSwap(socketOpen, socketGone) }
 
-// Write queues what gws wants to send: the answer to the handshake, or a close
-// frame. It never blocks and keeps no reference to p. gws calls it, on any
-// goroutine.
+// Write queues what gws sends: the answer to the handshake, or a close frame. It does not
+// block, and keeps no reference to p. gws calls it, on any goroutine.
 func (k *socket) Write(p []byte) (int, error) {
 	if k.sess != nil && k.state.Load() == socketGone {
 		return 0, errClosed
@@ -195,7 +191,7 @@ func (k *socket) Write(p []byte) (int, error) {
 		return len(p), nil
 	}
 	if k.sess.closeFrame.CompareAndSwap(nil, ch) {
-		k.sess.owe(ch)
+		k.sess.countReply(ch)
 		if len(p) >= 4 {
 			if code := binary.BigEndian.Uint16(p[2:]); code > 1000 && code < ownCodes { // not the answer to a client's own close frame
 				k.sess.srv.m.closed(code)
@@ -206,10 +202,10 @@ func (k *socket) Write(p []byte) (int, error) {
 	return len(p), nil
 }
 
-// Close ends reading. gws calls it right after its close frame, on any goroutine.
-// The session's reader then waits for the consumer and closes the socket itself.
-// The deadline is set before the reader can be through with reading; otherwise it
-// could cut short the reader's wait for the client's answer.
+// Close ends reading. gws calls it right after its close frame, on any goroutine. The
+// session's reader then waits for the consumer, and closes the socket itself. The
+// deadline is set before the reader can go on to linger, whose own deadline it would
+// otherwise replace.
 func (k *socket) Close() error {
 	if k.sess == nil {
 		return k.Conn.Close() // the handshake has failed
@@ -218,10 +214,10 @@ func (k *socket) Close() error {
 		return nil
 	}
 	defer k.sess.inbox.end()
-	defer k.state.CompareAndSwap(socketClosing, socketClosed) // cut may have come in between
+	defer k.state.CompareAndSwap(socketClosing, socketClosed) // fails if cut came in between
 	return k.Conn.SetReadDeadline(time.Unix(1, 0))
 }
 
-// SetDeadline does nothing: gws sets one around its handshake, in which nothing
-// is written to the socket.
+// SetDeadline does nothing: gws sets a deadline around its handshake, during which
+// nothing is written to the client's socket.
 func (k *socket) SetDeadline(time.Time) error { return nil }

@@ -6,23 +6,23 @@ import (
 	"pitwall/shard"
 )
 
-// tally is what one consumer counts between two publishes.
+// tally is what one consumer counts between two calls of publish.
 type tally struct {
 	deliveries, bytes, writes int
-	latency                   observations // from arrival in Redis, of a chunk's oldest position
-	waits                     observations // from the sealing of a chunk
-	// The time, some writes ago at most: ms since the epoch, and ns of the
+	latency                   observations // since arrival in Redis, of a chunk's oldest position
+	waits                     observations // since a chunk was sealed
+	// The time, at most clockEvery writes ago: ms since the Unix epoch, and ns of the
 	// core's clock.
 	now, core int64
 
-	unreleased [4]struct { // chunks that were written and not released yet, newest first
+	unreleased [4]struct { // written chunks that are not released yet, newest first
 		ch *shard.Chunk
-		n  int // times
+		n  int // references
 	}
 }
 
-// clockEvery is after how many writes the clock is read again. They take far less
-// time together than the finest bucket of the histograms.
+// clockEvery is the number of writes after which the clock is read again. Together they
+// take far less time than the finest bucket of the histograms.
 const clockEvery = 16
 
 // wrote notes a write of n bytes.
@@ -34,9 +34,9 @@ func (t *tally) wrote(n int, core *shard.Core) {
 	t.bytes += n
 }
 
-// release releases a chunk that was written. Neighbours in the run queue mostly have
-// the same chunks, so the releases of one chunk are added up: its count is shared by
-// all writers, and each change of it costs a cache miss.
+// release releases a reference to a written chunk. Successive connections mostly have
+// the same chunks, so the releases of a chunk are added up: all writers share its
+// reference count, and each change of it costs a cache miss.
 func (t *tally) release(ch *shard.Chunk) {
 	for i := range t.unreleased {
 		if t.unreleased[i].ch == ch {
@@ -52,7 +52,7 @@ func (t *tally) release(ch *shard.Chunk) {
 	t.unreleased[0].ch, t.unreleased[0].n = ch, 1
 }
 
-// delivered notes a chunk that was written whole.
+// delivered counts a chunk that was written whole.
 func (t *tally) delivered(ch *shard.Chunk) {
 	if !ch.Live() {
 		return
@@ -66,7 +66,7 @@ func (t *tally) delivered(ch *shard.Chunk) {
 	}
 }
 
-// publish adds all to the metrics, and releases what is not released yet.
+// publish adds the tally to the metrics, and releases the chunks that are left.
 func (t *tally) publish(m *meters) {
 	if t.writes == 0 {
 		return

@@ -7,20 +7,19 @@ type task uint8
 
 const (
 	taskNone         task = iota
-	taskAfterCommand      // the command is done: what follows it
-	taskLeave
-	taskDecision    // something was decided about the session
-	taskGrace       // look which grace has ended
-	taskAnswer      // the decision that a request waits for is there
-	taskReauthorize // have the session checked again
-	taskRequest     // carry out the next request
+	taskAfterCommand      // the command is done: call what follows it
+	taskLeave             // the reader has ended: leave the core
+	taskDecision          // apply what the check has decided so far
+	taskGrace             // end what is beyond its grace
+	taskAnswer            // continue the request whose answer has come
+	taskCheck             // start a check of the session
+	taskRequest           // carry out the next request
 )
 
-// task is what s can do next. It is the only place that decides so, for the
-// dispatcher that carries it out and for the one that is about to rest. Where the
-// answer is nothing, a comment names who ends the wait, and each of those calls
-// schedule. It reads only what is shared: the session may be another dispatcher's by
-// now.
+// task is what s can do next. Only this function decides it: for the dispatcher that
+// carries it out, and for the one that is about to let go of s. Where the result is
+// taskNone, a comment names what ends the wait by calling schedule. It reads shared
+// state only, since s may be another dispatcher's by now.
 func (s *session) task() task {
 	switch s.command.Load() {
 	case commandUnderWay:
@@ -42,10 +41,10 @@ func (s *session) task() task {
 	case wait != nil && wait.answered.Load():
 		return taskAnswer
 	case s.checkWanted.Load() && (check == nil || check.generation.Load() != s.srv.generation.Load()):
-		return taskReauthorize
+		return taskCheck
 	case wait != nil:
 		return taskNone // the answer
-	case s.inbox.empty():
+	case s.inbox.peek() == nil:
 		return taskNone // the reader
 	case s.throttled.Load():
 		return taskNone // the timer of throttle
@@ -58,30 +57,27 @@ func (s *session) task() task {
 	return taskRequest
 }
 
-// mustDrain reports whether the client has to read before its next request is
-// carried out: too many replies are not written, or the request brings a snapshot
-// and the queue is full. The queue's own bound holds for neither.
+// mustDrain reports whether the client has to read before its next request is carried
+// out: too many replies are unwritten, or the request brings a snapshot and the queue is
+// full. The queue's own bound covers neither replies nor snapshots.
 func (s *session) mustDrain() bool {
-	return s.replies.Load() > maxReplyBytes || s.conn.Full() && s.inbox.nextSubscribes()
+	return s.replies.Load() > maxReplyBytes || s.conn.Full() && s.inbox.peek().subscribes()
 }
 
-// awaitDrain has the writer schedule s when it has written all. A connection that
-// is idle has a turn at once: its writer would not come otherwise.
+// awaitDrain has the writer schedule s when it has written everything. An idle
+// connection gets a turn at once; otherwise its writer would not look at it.
 //
-// Memory ordering: resume is set before the connection's state is looked at. The
-// writer sets the state to idle before it looks at resume (see session.lookAgain).
-// One of the two sees the other.
+// Memory ordering: resume is set before the connection's state is read. The writer sets
+// the state to idle before it reads resume (see session.lookAgain). So one of the two
+// sees the other.
 func (s *session) awaitDrain() {
 	s.resume.Store(true)
 	s.conn.Schedule()
 }
 
-// subscribes reports whether a message asks for a topic, and so for a snapshot. A
-// compressed one may: it is not inflated just to be looked at.
+// subscribes reports whether a message may bring a snapshot; false for nil. It is true
+// for compressed messages, which are not inflated just for this.
 func (m *message) subscribes() bool {
-	if m.compressed {
-		return true
-	}
 	var r codec.Request
-	return codec.ParseRequest(&r, m.data) == nil && r.Type == codec.RequestSubscribe
+	return m != nil && (m.compressed || codec.ParseRequest(&r, m.data) == nil && r.Type == codec.RequestSubscribe)
 }

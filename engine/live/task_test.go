@@ -232,7 +232,7 @@ func TestRequestsWaitForReplies(t *testing.T) {
 func (b *testSession) awaitAccess() (end func()) {
 	answered := make(chan struct{})
 	b.srv.requestAuth.start(context.Background())
-	b.awaitAuth("", func(context.Context) answer { <-answered; return answer{} }, func(answer) {})
+	b.awaitAuth(&authWait{ask: func(context.Context) answer { <-answered; return answer{} }, then: func(answer) {}})
 	return func() { close(answered); b.srv.requestAuth.workers.Wait() }
 }
 
@@ -252,7 +252,7 @@ func TestEveryWaitIsEnded(t *testing.T) {
 			return b.awaitAccess()
 		}, taskAnswer},
 		{"the result of a check of the session", func(b *testSession) func() {
-			c := &sessionCheck{srv: b.srv, s: b.session}
+			c := &sessionCheck{s: b.session}
 			b.check.Store(c)
 			b.checkWanted.Store(true) // one at a time
 			return c.notify
@@ -265,7 +265,7 @@ func TestEveryWaitIsEnded(t *testing.T) {
 		{"a check of the session, while a request waits for access", func(b *testSession) func() {
 			b.t.Cleanup(b.awaitAccess())
 			return b.requestCheck
-		}, taskReauthorize},
+		}, taskCheck},
 		{"the end of reading, while a request waits for access", func(b *testSession) func() {
 			b.t.Cleanup(b.awaitAccess())
 			return func() { b.life.Store(lifeReadEnded); b.schedule() }
@@ -278,7 +278,7 @@ func TestEveryWaitIsEnded(t *testing.T) {
 			b.inbox.put(&message{data: []byte(subscribeRequest)})
 			return func() { b.life.Store(lifeReadEnded); b.schedule() }
 		}, taskLeave},
-		{"a check of the session", func(b *testSession) func() { return b.requestCheck }, taskReauthorize},
+		{"a check of the session", func(b *testSession) func() { return b.requestCheck }, taskCheck},
 		{"the writer", func(b *testSession) func() {
 			b.overfill()
 			b.inbox.put(&message{data: []byte(subscribeRequest)})

@@ -2,33 +2,31 @@ package live
 
 import "time"
 
-// A client that sends more than it may is told so once, and is then not served for
-// throttleTime: its requests wait, the inbox fills, the reader stops, and TCP slows
-// the client down. If each request were refused, each message of a flood would cost
+// A client that exceeds its request rate gets one error, and is then not served for
+// throttleTime: its requests wait, the inbox fills, the reader stops, and TCP slows the
+// client down. If each request were refused instead, each message of a flood would cost
 // a read, a parse and a reply.
 
-// throttleTime is how long a connection is not served after it has exceeded its rate.
+// throttleTime is how long a client that exceeded its rate is not served.
 const throttleTime = time.Second
 
 // throttle has the session's next request wait. The dispatchers call it.
 //
-// Memory ordering: throttled is cleared before schedule, so a dispatcher that found
-// it set is followed by another look at the session. leave stops the timer, which
-// would otherwise keep a client that has gone in memory, where nothing counts it.
+// Memory ordering: throttled is cleared before schedule is called, so after a dispatcher
+// has found it set, a dispatcher looks at the session once more. leave stops the timer:
+// it would otherwise keep the session in memory after it has left, where nothing counts
+// it.
 func (s *session) throttle() {
 	s.throttled.Store(true)
 	s.srv.m.throttles.Inc()
-	s.throttleTimer = time.AfterFunc(s.srv.throttleTime, s.endThrottle)
+	s.throttleTimer = time.AfterFunc(s.srv.throttleTime, func() {
+		s.throttled.Store(false)
+		s.schedule()
+	})
 }
 
-// endThrottle runs on the timer's goroutine.
-func (s *session) endThrottle() {
-	s.throttled.Store(false)
-	s.schedule()
-}
-
-// countPing counts a ping frame, which no dispatcher sees. Beyond the rate of
-// requests the reader stops. The reader calls it.
+// countPing counts a ping frame, which is answered without a dispatcher. Beyond the
+// request rate it pauses the reader. The reader calls it.
 func (s *session) countPing() {
 	if o := &s.srv.opts; !s.pings.take(o.RequestRate, o.RequestBurst, time.Now()) {
 		s.srv.m.throttles.Inc()
@@ -36,7 +34,7 @@ func (s *session) countPing() {
 	}
 }
 
-// pause has the reader stop for d, before it reads on.
+// pause has the reader wait for d before it reads on.
 func (q *inbox) pause(d time.Duration) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
@@ -44,13 +42,10 @@ func (q *inbox) pause(d time.Duration) {
 		return
 	}
 	q.throttled = true
-	time.AfterFunc(d, q.resume)
-}
-
-// resume runs on the timer's goroutine.
-func (q *inbox) resume() {
-	q.mu.Lock()
-	defer q.mu.Unlock()
-	q.throttled = false
-	q.wake()
+	time.AfterFunc(d, func() {
+		q.mu.Lock()
+		defer q.mu.Unlock()
+		q.throttled = false
+		q.wake()
+	})
 }

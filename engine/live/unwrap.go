@@ -2,9 +2,9 @@ package live
 
 import "net"
 
-// innermost returns the connection that all wrappers of c end in: TLS, the
-// PROXY protocol, or both. Whatever concerns the socket itself (its options, the
-// address of the other end) goes to this one.
+// innermost returns the connection inside all wrappers of c, which are TLS, the PROXY
+// protocol, or both. It has the socket, with its options and the address of the other
+// end.
 func innermost(c net.Conn) net.Conn {
 	for {
 		var inner net.Conn

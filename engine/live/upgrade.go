@@ -13,15 +13,14 @@ import (
 	"pitwall/engine/internal/origin"
 )
 
-// subprotocol is the one that is answered, where a client offers it.
+// subprotocol is the subprotocol of the answer, if the client offers it.
 const subprotocol = "pitwall.v1"
 
-// agreement is what a handshake agrees on.
+// agreement is what a handshake agrees on: the subprotocol, and compression.
 type agreement struct{ named, deflate bool }
 
-// upgraders are gws', one per agreement: gws would refuse clients that do not
-// offer a subprotocol once it knows one, and looks at the first line of a
-// header only.
+// upgraders are those of gws, one per agreement: an upgrader with a subprotocol would
+// refuse clients that do not offer one.
 type upgraders map[agreement]*gws.Upgrader
 
 func newUpgraders(maxMessage int) upgraders {
@@ -30,10 +29,10 @@ func newUpgraders(maxMessage int) upgraders {
 		o := &gws.ServerOption{
 			ReadMaxPayloadSize: maxMessage,
 			CheckUtf8Enabled:   true,
-			Recovery:           nil, // our reader goroutine recovers
+			Recovery:           nil, // readEnded recovers
 			NewSession:         func() gws.SessionStorage { return nil },
-			// It is only for the answer to the handshake: gws is never given a
-			// compressed message (see frameValidator), and has none to send.
+			// Only for the answer to the handshake: gws neither gets a compressed
+			// message (see frameValidator) nor sends one.
 			PermessageDeflate: gws.PermessageDeflate{Enabled: a.deflate, PoolSize: 1},
 		}
 		if a.named {
@@ -52,8 +51,8 @@ func (srv *Server) agree(h http.Header) agreement {
 	}
 }
 
-// request is the request that gws is given: no more than was agreed on, since it
-// looks only at the first value of each header.
+// request is the request for gws. It offers only what was agreed on, since gws looks only
+// at the first value of each header.
 func (a agreement) request(r *http.Request) *http.Request {
 	h := http.Header{
 		"Connection":            {"Upgrade"},
@@ -70,31 +69,31 @@ func (a agreement) request(r *http.Request) *http.Request {
 	return &http.Request{Method: r.Method, Header: h}
 }
 
-// ServeHTTP upgrades a request to a live connection, or refuses it: 400 for no
-// handshake, 401 unauthorised, 403 origin, 426 for another version of the
-// protocol, 429 limit, 503 draining.
+// ServeHTTP upgrades a request to a live connection, or refuses it: with 400 if it is no
+// handshake, 401 without a good credential, 403 for an origin that is not allowed, 426
+// for another version of WebSocket, 429 beyond a limit, 503 while draining.
 //
-// A request that does not ask for an upgrade is a probe. It is refused as a
-// handshake would be, and with 400 where a handshake would be let in. Browsers do
-// not show pages the answer to a handshake, and this is how a page finds out. A
-// probe costs what a handshake costs, since it is as much work. Its refusals are
-// not counted, as no client was refused.
+// A request that does not ask for an upgrade is a probe. It is refused as a handshake
+// would be, and with 400 if a handshake would be let in. Browsers do not show pages the
+// answer to a handshake, so pages find it out by a probe. The limits count a probe as a
+// handshake, since it is as much work. Its refusals are not counted in metrics: no client
+// was refused.
 func (srv *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	reject, probe := srv.reject, isProbe(r)
 	if probe {
 		reject = respond
 	}
-	if srv.draining.Load() || !srv.beginRequest() {
+	if !srv.beginRequest() {
 		reject(w, http.StatusServiceUnavailable, reasonDraining, "come back after a pause")
 		return
 	}
 	defer srv.handshakes.Done()
 	from, reason := srv.admit(r)
 	if reason != "" {
-		// Who is refused for their address waits for it; for the others it is no
-		// fault of theirs.
-		late := reason == reasonAddrRate || reason == reasonAddress
-		srv.turnAway(w, r, late, func() { reject(w, http.StatusTooManyRequests, reason, "too many") })
+		// Only what exceeds a limit of its own address is delayed: the other limits are
+		// not the client's fault.
+		delayed := reason == reasonAddrRate || reason == reasonAddress
+		srv.turnAway(w, r, delayed, func() { reject(w, http.StatusTooManyRequests, reason, "too many") })
 		return
 	}
 	if status, reason, why := srv.unfit(w, r, probe); status != 0 {
@@ -103,30 +102,30 @@ func (srv *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	generation := srv.generation.Load()
-	who, status, reason := srv.authenticate(w, r, from)
+	identity, status, reason := srv.authenticate(w, r, from)
 	if status != 0 {
 		srv.releaseClient(nil, from)
 		srv.turnAway(w, r, reason == reasonFailures, func() { reject(w, status, reason, http.StatusText(status)) })
 		return
 	}
 	if probe {
-		srv.releaseClient(who, from)
+		srv.releaseClient(identity, from)
 		srv.reject(w, http.StatusBadRequest, reasonHandshake, noHandshake)
 		return
 	}
-	s, err := srv.upgrade(w, r, who, from)
+	s, err := srv.upgrade(w, r, identity, from)
 	if err != nil {
-		srv.releaseClient(who, from)
+		srv.releaseClient(identity, from)
 		srv.faults.warn("upgrading a connection failed", err)
 		return
 	}
 	if generation != srv.generation.Load() && srv.opts.Reauth.Keeper != nil {
-		s.requestCheck() // access changed after the question, and Recheck may have missed s
+		s.requestCheck() // access has changed since, and Recheck may have missed s
 	}
 }
 
-// unfit says what is wrong with a handshake, whoever it is from; status is 0 for
-// nothing. A probe need not shake hands.
+// unfit says what is wrong with a request, whoever sent it; status is 0 for nothing. A
+// probe need not be a handshake.
 func (srv *Server) unfit(w http.ResponseWriter, r *http.Request, probe bool) (status int, reason, why string) {
 	switch {
 	case !probe && !isHandshake(r):
@@ -140,24 +139,24 @@ func (srv *Server) unfit(w http.ResponseWriter, r *http.Request, probe bool) (st
 	return 0, "", ""
 }
 
-// turnAway gives an answer, late where that slows down who is to blame.
-func (srv *Server) turnAway(w http.ResponseWriter, r *http.Request, late bool, answer func()) {
-	if late {
+// turnAway refuses a request, after a delay if it is to slow down the client.
+func (srv *Server) turnAway(w http.ResponseWriter, r *http.Request, delayed bool, answer func()) {
+	if delayed {
 		srv.refuseLate(w, r, answer)
 		return
 	}
 	answer()
 }
 
-// RefuseHost answers a request, for whatever page, that was sent to a host name
-// that is not served.
+// RefuseHost answers a request, for any path, that was sent to a host name that is not
+// served.
 func (srv *Server) RefuseHost(w http.ResponseWriter, why string) {
 	srv.m.refusal(reasonHost)
 	http.Error(w, reasonHost+": "+why, http.StatusForbidden)
 }
 
-// RefuseProxy answers a request, for whatever page, that came through a proxy
-// where only direct clients are served.
+// RefuseProxy answers a request, for any path, that came through a proxy although only
+// direct clients are served.
 func (srv *Server) RefuseProxy(w http.ResponseWriter, r *http.Request, why string) {
 	if len(r.Header.Values("Upgrade")) > 0 {
 		srv.reject(w, http.StatusUnauthorized, reasonProxy, why)
@@ -167,13 +166,13 @@ func (srv *Server) RefuseProxy(w http.ResponseWriter, r *http.Request, why strin
 	respond(w, http.StatusUnauthorized, reasonProxy, why)
 }
 
-// reject refuses an upgrade.
+// reject refuses an upgrade, and counts the refusal.
 func (srv *Server) reject(w http.ResponseWriter, status int, reason, why string) {
 	srv.m.rejected(status, reason)
 	respond(w, status, reason, why)
 }
 
-// respond says why a request is refused.
+// respond refuses a request, and says why.
 func respond(w http.ResponseWriter, status int, reason, why string) {
 	if status == http.StatusUnauthorized {
 		w.Header().Set("WWW-Authenticate", "Bearer") // RFC 9110, section 15.5.2
@@ -191,8 +190,8 @@ func isProbe(r *http.Request) bool {
 	return r.Method == http.MethodGet && len(r.Header.Values("Upgrade")) == 0
 }
 
-// isHandshake checks what gws would answer with 400 from inside the upgrade,
-// when it is too late to say so properly (RFC 6455, section 4.2.1).
+// isHandshake checks what gws would refuse during the upgrade, when it is too late for a
+// proper answer (RFC 6455, section 4.2.1).
 func isHandshake(r *http.Request) bool {
 	key, err := base64.StdEncoding.DecodeString(r.Header.Get("Sec-WebSocket-Key"))
 	return r.Method == http.MethodGet && r.ProtoAtLeast(1, 1) &&
@@ -201,21 +200,14 @@ func isHandshake(r *http.Request) bool {
 		err == nil && len(key) == 16
 }
 
-// headerHas reports whether one of the values of a header, or of a list in one of
-// them, is as is says.
+// headerHas reports whether is holds for an element of a header, whose values are lists.
 func headerHas(h http.Header, name string, is func(string) bool) bool {
-	return slices.ContainsFunc(h.Values(name), func(v string) bool {
-		for part := range strings.SplitSeq(v, ",") {
-			if is(strings.TrimSpace(part)) {
-				return true
-			}
-		}
-		return false
-	})
+	elements := strings.Split(strings.Join(h.Values(name), ","), ",")
+	return slices.ContainsFunc(elements, func(v string) bool { return is(strings.TrimSpace(v)) })
 }
 
-// allowedOrigin reports whether a request comes from no page (it has no Origin), from
-// a page of the same origin, or from one that is allowed.
+// allowedOrigin reports whether a request comes from no page (it has no Origin), from a
+// page of the same origin, or from a page of an allowed origin.
 func (srv *Server) allowedOrigin(r *http.Request) bool {
 	if srv.opts.Origins.Any() {
 		return true
@@ -227,9 +219,9 @@ func (srv *Server) allowedOrigin(r *http.Request) bool {
 	return err == nil && (srv.opts.Origins.Contains(from) || from.Matches(r.Host, origin.Secure(r, srv.trusted(r))))
 }
 
-// upgrade takes the connection from the HTTP server, lets gws do the handshake, and
-// starts the session's reader.
-func (srv *Server) upgrade(w http.ResponseWriter, r *http.Request, who any, from addrKey) (*session, error) {
+// upgrade takes the connection from the HTTP server, has gws do the handshake, and starts
+// the session's reader.
+func (srv *Server) upgrade(w http.ResponseWriter, r *http.Request, identity any, from addrKey) (*session, error) {
 	raw, buffered, err := http.NewResponseController(w).Hijack()
 	if err != nil {
 		srv.reject(w, http.StatusInternalServerError, reasonNoHijack, "cannot upgrade")
@@ -244,7 +236,7 @@ func (srv *Server) upgrade(w http.ResponseWriter, r *http.Request, who any, from
 	}
 	s := srv.newSession(sock, ws, r.URL.Query().Get("batch") == "1", agreed.deflate)
 	s.addr = from
-	s.identify(who)
+	s.setIdentity(identity)
 	s.push(sock.answer)
 	sock.answer = nil
 	s.reply(codec.AppendWelcome(nil, srv.opts.InstanceID, int(srv.opts.Heartbeat.Milliseconds())))
@@ -252,18 +244,18 @@ func (srv *Server) upgrade(w http.ResponseWriter, r *http.Request, who any, from
 	srv.joined.Add(1)
 	srv.readers.Add(1)
 	go s.reader()()
-	if srv.draining.Load() { // Drain may have listed the sessions just before
+	if srv.draining.Load() { // Drain may have listed the sessions before this one came
 		s.close(1001, "going away")
 	}
 	return s, nil
 }
 
-// newSession makes a session of a connection whose handshake is done.
+// newSession makes the session of a connection whose handshake is done.
 func (srv *Server) newSession(sock *socket, ws *gws.Conn, batch, deflate bool) *session {
 	s := &session{srv: srv, sock: sock, ws: ws, id: srv.lastID.Add(1), flushed: make(chan struct{})}
 	sock.sess, s.fd.fd = s, sock.descriptor()
-	if err := sock.tune(srv.opts.NotsentLowat); err != nil {
-		// It costs freshness for slow clients, no more.
+	if err := sock.limitUnsent(srv.opts.NotsentLowat); err != nil {
+		// Slow clients get older positions, no more.
 		srv.faults.warn("the options of a socket could not be set", err)
 	}
 	s.conn = srv.core.NewConn(int(s.id%uint64(srv.opts.Writers)), batch, s)
