@@ -6,12 +6,12 @@ import (
 	"pitwall/codec"
 )
 
-// bans are the positions of a device that its last correction named as faulty. Some
-// may still come, or come again when the stream is read again.
+// bans are the positions of a device that its last correction named as faulty. They
+// may come after the correction, or again when the stream is read again.
 type bans struct {
 	times []int64 // their own times, ascending
-	// If there are too many to name, every position whose live time is after above
-	// and not after upTo is banned.
+	// If there are too many to name, every position whose live time is later than above
+	// and not later than upTo is banned.
 	above, upTo int64
 }
 

@@ -1,19 +1,6 @@
 package shard
 
-// subscribers is a list of subscriptions that are pushed to together: the live
-// flow of a topic shard in one encoding, or an interval class. One broadcast at a
-// time goes through it, from the end to the front. It may be interrupted after any
-// push, and the list may grow and shrink meanwhile.
-//
-// Invariant: list[:owed] are still owed the broadcast, the others have had it or
-// came later, and every sub knows its place.
-type subscribers struct {
-	list []*sub
-	owed int
-
-	broadcast broadcast
-	open      bool // a broadcast is under way; long ones are in worker.broadcasts
-}
+import "slices"
 
 // broadcast is what a list of subscribers is being sent.
 type broadcast struct {
@@ -22,63 +9,61 @@ type broadcast struct {
 	compression *liveCompression // of chunk, which is pushed when that is done; nil for none
 	taken       int              // connections that took chunk
 	due         int64            // the shard's watermark stays before this moment until the end
-	instant     int64            // told to the writers; 0 if they need not wait for other shards
+	flush       int64            // the flush time that the writers are told; 0 if they need not wait for other shards
 }
 
-// add puts s at the end, which a broadcast under way has passed.
-func (a *subscribers) add(s *sub) {
-	s.pos = int32(len(a.list))
-	a.list = append(a.list, s)
-}
-
-// remove takes s out. A sub that is still owed is replaced by the last one that
-// is, so that none is skipped and none is served twice.
-func (a *subscribers) remove(s *sub) {
-	if int(s.pos) < a.owed {
-		a.markServed(s)
+// seal turns the pending bytes of p, which were due at due, into chunks, one for each
+// encoding, and broadcasts them to the live subscribers. It returns the number of
+// pushes made at once.
+func (w *worker) seal(p *topicShard, due int64) (pushes int) {
+	since, arrival, flush := p.sealed, p.arrival, due
+	if p.lead {
+		flush = 0
 	}
-	last := len(a.list) - 1
-	a.put(a.list[last], int(s.pos))
-	a.list[last] = nil
-	a.list = a.list[:last]
-}
-
-// markServed moves s, which is owed the broadcast, to those that have had it.
-func (a *subscribers) markServed(s *sub) {
-	a.owed--
-	at, last := int(s.pos), a.list[a.owed]
-	a.put(s, a.owed)
-	a.put(last, at)
-}
-
-func (a *subscribers) put(s *sub, pos int) {
-	a.list[pos] = s
-	s.pos = int32(pos)
-}
-
-// subscribers is the list that s is in.
-func (s *sub) subscribers() *subscribers {
-	if s.class == classNone {
-		return &s.shard.live[s.conn.encoding]
+	if p.delivered > 0 {
+		w.ages.sealed(w.now - p.delivered)
 	}
-	return &s.shard.classes[s.class].subscribers
+	w.markSealed(p)
+	w.timers.stop(&p.deadline)
+	p.topic.schedule.sealed(due, w.core.window.Load())
+	w.count[countFlushes]++
+	w.bodyPool.collectReturned()
+	w.headPool.collectReturned()
+	w.deflate.pool.collectReturned()
+	for e := range uncompressedEncodings {
+		ch := p.pending[e].take(p.topic.frames)
+		if ch == nil {
+			continue
+		}
+		ch.shard, ch.since, ch.arrival, ch.sealed = p, since, arrival, w.now
+		w.count[countChunks]++
+		w.count[countBytes] += uint64(len(ch.body))
+		plain := broadcast{shard: p, chunk: ch, due: due, flush: flush}
+		if e != encodingBatch || len(p.live[encodingCompressed].list) == 0 {
+			plain.start(1)
+			pushes += w.broadcast(&p.live[e], plain)
+			continue
+		}
+		packed := w.compressed(plain)
+		if packed.chunk == ch {
+			plain.start(2)
+		} else {
+			plain.start(1)
+			packed.start(1)
+		}
+		pushes += w.broadcast(&p.live[e], plain) + w.broadcast(&p.live[encodingCompressed], packed)
+	}
+	w.splice(flush)
+	return pushes
 }
 
-// start prepares the broadcast of a sealed chunk to so many lists. It comes before the
-// first of them: a list that ends early must not release the chunk that the others
-// still need, nor let the next seal begin.
-func (r *broadcast) start(lists int) {
-	r.chunk.pool.startPush(r.chunk, lists)
-	r.shard.broadcasts += lists
-}
-
-// broadcast sends r to all of a: at once if they are few, otherwise a slice per turn,
-// so that the shard's other topics and its inbox do not wait. A broadcast to a that is
-// under way is finished first, which keeps the order. It returns the number of pushes
-// made of r.
+// broadcast sends r to all of a: at once if they are few, otherwise a slice per turn
+// (continueBroadcast), so that the shard's other topics and its inbox do not wait. A
+// broadcast to a that is under way is finished first, which keeps the order. It returns
+// the number of pushes made of r.
 func (w *worker) broadcast(a *subscribers, r broadcast) (pushes int) {
 	w.finishBroadcast(a)
-	a.broadcast, a.owed, a.open = r, len(a.list), true
+	a.broadcast, a.owed, a.sending = r, len(a.list), true
 	if a.owed > w.core.slice || r.compression != nil {
 		w.broadcasts = append(w.broadcasts, a)
 		return 0
@@ -89,72 +74,13 @@ func (w *worker) broadcast(a *subscribers, r broadcast) (pushes int) {
 	return pushes
 }
 
-// continueBroadcast gives the broadcast that waits longest one slice: of pushes, or
-// of the compression before them.
-func (w *worker) continueBroadcast() {
-	if len(w.broadcasts) == 0 {
-		return
-	}
-	a := w.broadcasts[0]
-	copy(w.broadcasts, w.broadcasts[1:])
-	w.broadcasts = w.broadcasts[:len(w.broadcasts)-1]
-	if !a.open {
-		return // a command has finished it
-	}
-	if a.broadcast.compression != nil && a.owed > 0 {
-		w.compressLive(&a.broadcast)
-	} else {
-		w.push(a, w.core.slice)
-		w.splice(a.broadcast.instant)
-	}
-	if a.owed > 0 {
-		w.broadcasts = append(w.broadcasts, a)
-		return
-	}
-	w.endBroadcast(a)
-}
-
-// finishBroadcast sends the rest of the broadcast to a, if one is under way. A chunk
-// that is not compressed yet goes uncompressed.
-func (w *worker) finishBroadcast(a *subscribers) {
-	if a.open {
-		w.push(a, a.owed)
-		w.endBroadcast(a)
-	}
-}
-
-// finishTicks sends the rest of the ticks of p that are under way.
-func (w *worker) finishTicks(p *topicShard) {
-	for _, k := range p.classes {
-		if k != nil {
-			w.finishBroadcast(&k.subscribers)
-		}
-	}
-}
-
-// endBroadcast ends the broadcast to a, which all have had.
-func (w *worker) endBroadcast(a *subscribers) {
-	p, ch, taken := a.broadcast.shard, a.broadcast.chunk, a.broadcast.taken
-	if k := a.broadcast.compression; k != nil {
-		k.free(false)
-	}
-	a.broadcast, a.open = broadcast{}, false
-	if p == nil {
-		return
-	}
-	ch.pool.endPush(ch, taken)
-	if p.broadcasts--; p.broadcasts == 0 && p.watchers > 0 && p.seq > p.sealed {
-		w.schedule(p) // what became pending meanwhile
-	}
-}
-
 // prefetchAhead is how many connections are read before the first of them is pushed
 // to. A push ends in an atomic operation, which waits for memory. Prefetching overlaps
 // these waits for the connections that are not in the processor's caches. The processor
 // keeps no more than about this many reads in flight.
 const prefetchAhead = 8
 
-// push serves up to n of those that are owed the broadcast.
+// push sends the broadcast to up to n of those that are owed it.
 func (w *worker) push(a *subscribers, n int) {
 	if a.broadcast.chunk == nil {
 		for ; n > 0 && a.owed > 0; n-- {
@@ -179,8 +105,123 @@ func (w *worker) push(a *subscribers, n int) {
 	}
 }
 
-// catchUp pushes to s now if it is owed a broadcast, so that what a command sends it
-// comes after.
+// pushTo offers a live chunk to one subscriber, and reports whether it was taken.
+func (w *worker) pushTo(s *sub, ch *Chunk) bool {
+	ok := s.conn.offer(ch, s.epoch)
+	if !ok {
+		s.miss(ch)
+		w.count[countOverflows]++
+	}
+	w.handOver(s.conn)
+	return ok
+}
+
+// send pushes a chunk that is not bounded by the queue (see Conn.admit).
+func (w *worker) send(c *Conn, ch *Chunk) {
+	if c.Closed() {
+		return
+	}
+	ch.takers++
+	c.admit(ch)
+	w.handOver(c)
+}
+
+// handOver has the next splice put c in the run queue of its writer, if c had nothing
+// to send until now.
+func (w *worker) handOver(c *Conn) {
+	if c.claim() {
+		w.chains[c.writer].add(c)
+	}
+}
+
+// splice hands the connections that were pushed to so far to their writers. flush is
+// as in broadcast.
+func (w *worker) splice(flush int64) {
+	for i := range w.chains {
+		w.core.queues[i].splice(&w.chains[i], flush)
+	}
+}
+
+// markSealed makes the current state the sealed one. It takes the same time however
+// much was pending: later turns release the replaced values.
+func (w *worker) markSealed(p *topicShard) {
+	w.releaseLater(p)
+	if p.sealed != p.seq {
+		p.sealed = p.seq
+		p.cache.clear()
+	}
+	p.cache.invalidated = false
+	p.arrival, p.delivered, p.lead = 0, 0, false
+}
+
+// start prepares the broadcast of a sealed chunk to a number of lists. It is called
+// before the first of them: the end of one broadcast must neither release the chunk that
+// the others still need, nor let the next seal begin.
+func (r *broadcast) start(lists int) {
+	r.chunk.pool.startBroadcasts(r.chunk, lists)
+	r.shard.broadcasts += lists
+}
+
+// continueBroadcast gives the broadcast that waits longest one slice: of pushes, or
+// of the compression before them.
+func (w *worker) continueBroadcast() {
+	if len(w.broadcasts) == 0 {
+		return
+	}
+	a := w.broadcasts[0]
+	w.broadcasts = slices.Delete(w.broadcasts, 0, 1)
+	if !a.sending {
+		return // a command has finished it
+	}
+	if a.broadcast.compression != nil && a.owed > 0 {
+		w.compressLive(&a.broadcast)
+	} else {
+		w.push(a, w.core.slice)
+		w.splice(a.broadcast.flush)
+	}
+	if a.owed > 0 {
+		w.broadcasts = append(w.broadcasts, a)
+		return
+	}
+	w.endBroadcast(a)
+}
+
+// finishBroadcast sends the rest of the broadcast to a, if one is under way. A chunk
+// that is not compressed yet is sent as it is.
+func (w *worker) finishBroadcast(a *subscribers) {
+	if a.sending {
+		w.push(a, a.owed)
+		w.endBroadcast(a)
+	}
+}
+
+// finishTicks sends the rest of the ticks of p that are under way.
+func (w *worker) finishTicks(p *topicShard) {
+	for _, k := range p.classes {
+		if k != nil {
+			w.finishBroadcast(&k.subscribers)
+		}
+	}
+}
+
+// endBroadcast ends the broadcast to a, which every subscriber has had.
+func (w *worker) endBroadcast(a *subscribers) {
+	p, ch, taken := a.broadcast.shard, a.broadcast.chunk, a.broadcast.taken
+	if k := a.broadcast.compression; k != nil {
+		k.free(false)
+	}
+	a.broadcast, a.sending = broadcast{}, false
+	if p == nil {
+		return
+	}
+	ch.pool.endBroadcast(ch, taken)
+	if p.broadcasts--; p.broadcasts == 0 && p.watchers > 0 && p.seq > p.sealed {
+		w.schedule(p) // what became pending meanwhile
+	}
+}
+
+// catchUp sends s the broadcast that it is still owed, if any, so that what a command
+// sends it comes after.
 func (w *worker) catchUp(s *sub) {
 	a := s.subscribers()
 	if int(s.pos) >= a.owed {
@@ -192,19 +233,4 @@ func (w *worker) catchUp(s *sub) {
 	} else if w.pushTo(s, a.broadcast.chunk) {
 		a.broadcast.taken++
 	}
-}
-
-// pushTo offers a live chunk to one subscriber, and reports whether it was taken. A
-// connection that had nothing to send joins those that splice hands to the writers.
-func (w *worker) pushTo(s *sub, ch *Chunk) bool {
-	c := s.conn
-	ok := c.offer(ch, s.epoch)
-	if !ok {
-		s.miss(ch)
-		w.count.overflows++
-	}
-	if c.claim() {
-		w.chains[c.writer].add(c)
-	}
-	return ok
 }

@@ -1,25 +1,27 @@
 package shard
 
-// build is a state of a topic shard that is too large to be encoded in one turn: all, or
-// what changed after an update, as a lagged snapshot or as live frames. It is made
-// in slices, one per turn, while the subscribers that need it wait; endWait tells
-// what they get. It shows the state at base, the last seal when the build began.
+import "slices"
+
+// build encodes a state of a topic shard that is too large for one turn: all of it, or
+// what changed after an update, as a snapshot or as live frames. It is made in slices,
+// one per turn, while the subscribers that need it wait; endWait gives it to them. It
+// shows the state at base, the last seal when the build began.
 //
 // The memberships are copied from the newest to the oldest, while positions and seals go
 // on. If a membership changes before it is copied, its value at base is pinned: by the
-// change, or, where the value was pending when the build began, by the seal that
-// would release it. Pinned values are copied last. So each device of base is in the
-// result exactly once, with its value at base. After a correction, or a change of the
-// topic's devices, base must not be shown any more: then the build begins again. Only
-// one build of a topic shard copies at a time, because a membership has one mark for
-// it; the others wait.
+// change or, if the value was pending when the build began, by the seal that would
+// release it. Pinned values are copied last. So each device of base is in the result
+// exactly once, with its value at base. After a correction, or a change of the topic's
+// devices, base must not be shown any more, and the build begins again. Only one build
+// of a topic shard copies at a time, because a membership has one mark for it; the
+// others wait.
 type build struct {
 	shard *topicShard
 	since uint64   // what changed after this update; 0 for all
 	kind  bodyKind // bodySnapshot, bodyLagged, bodyPlain or bodyBatch
 
 	id   uint64 // the mark on memberships that are copied or pinned; 0: the build has not begun
-	cuts uint64 // invalidations of the topic shard's cache when it began
+	cuts uint64 // snapshotCache.invalidations when it began
 	base uint64
 
 	roster     *rosterBuild // the roster frame before a lagged snapshot, if it is more than a slice
@@ -28,7 +30,7 @@ type build struct {
 
 	body            section // the end of a snapshot frame, position frames, or the payload of a positions frame
 	fixed           section // of a lagged snapshot: the end of the corrected one that goes with it
-	built           bool    // both are whole
+	built           bool    // both are complete
 	compressed      store   // body compressed; empty if it does not get shorter by that
 	compressedTo    int     // how much of body is compressed
 	compressionDone bool    // all of body is
@@ -63,13 +65,12 @@ type buildBounds struct {
 // defaultBounds are the bounds of every core; tests set smaller ones.
 var defaultBounds = buildBounds{devices: 512, copied: 128 << 10, compressed: 64 << 10, moved: 128 << 10, serves: 64}
 
-// advanceBuilds gives one slice to the build that has waited longest, of those that
-// can go on.
-func (w *worker) advanceBuilds() {
+// continueBuild gives one slice to a build: of those that can go on, the one that has
+// waited longest.
+func (w *worker) continueBuild() {
 	for range len(w.builds) {
 		b := w.builds[0]
-		copy(w.builds, w.builds[1:])
-		w.builds = w.builds[:len(w.builds)-1]
+		w.builds = slices.Delete(w.builds, 0, 1)
 		worked := b.hasWaiters() && w.advanceBuild(b)
 		if b.hasWaiters() {
 			w.builds = append(w.builds, b)
@@ -115,9 +116,9 @@ func (w *worker) beginBuild(b *build) {
 	p := b.shard
 	w.discardBuild(b)
 	if p.cache.invalidated && p.seq > p.sealed { // joins and leaves are pending
-		w.sealNow(p)
+		w.seal(p, w.now)
 	}
-	w.count.built++
+	w.count[countBuilt]++
 	w.lastBuild++
 	*b = build{
 		shard: p, since: b.since, kind: b.kind, waiters: b.waiters, waiting: b.waiting,
@@ -152,9 +153,8 @@ func (w *worker) discardBuild(b *build) {
 }
 
 // valueAt returns the value that n had at base, and whether it belongs to the
-// corrected snapshot. current is n's value now. The result is nil where n had no
-// value then, where the value is not for this build, or where the build has it
-// already.
+// corrected snapshot. current is n's value now. The result is nil if n had no value
+// then, if the value is not for this build, or if the build has it already.
 func (b *build) valueAt(n *membership, current *value) (v *value, fixed bool) {
 	var seq uint64
 	switch {
@@ -179,9 +179,9 @@ func (b *build) valueAt(n *membership, current *value) (v *value, fixed bool) {
 	return v, fixed
 }
 
-// pin keeps the value at base of n, which is about to lose it. current is the value
-// that n still has; nil in a seal, which releases n's old value only. A change moves
-// n to the front of the list, so the build goes on from n's neighbour.
+// pin keeps the value that n had at base for the build of p, if there is one: n is about
+// to lose it. current is n's value now; nil if n loses only its old value. A change
+// moves n in the list, so the build goes on from n's neighbour.
 func (p *topicShard) pin(n *membership, current *value) {
 	b := p.build
 	if b == nil {
@@ -241,7 +241,7 @@ func (b *build) size() int {
 
 // add appends a value. It returns false if there is no room yet.
 func (w *worker) add(b *build, x pinned) bool {
-	t, s, around := b.shard.topic.frames, &b.body, 3 // a comma, and the end of the list
+	t, s, around := b.shard.topic.frames, &b.body, 3 // bytes of a comma and of the end of the list
 	switch {
 	case b.kind == bodyPlain:
 		around = 64 + 6*len(t.Name())
@@ -264,14 +264,14 @@ func (w *worker) add(b *build, x pinned) bool {
 	return true
 }
 
-// devicesOf estimates how many devices b has, on the high side.
+// devicesOf estimates how many devices b has; it is rather too many than too few.
 func (w *worker) devicesOf(b *build) int {
 	t := b.shard.topic
 	n := w.snap.sizes[t] / len(t.shards)
 	return int(min(uint64(n+n/8), b.base-b.since))
 }
 
-// finishBody ends the body when everything is copied.
+// finishBody ends the bodies of b when everything is copied.
 func (w *worker) finishBody(b *build) {
 	p := b.shard
 	p.build = nil

@@ -28,8 +28,8 @@ func (w *worker) compressSlice(b *build) {
 // maxCompressed is how long n bytes can get by being compressed.
 func maxCompressed(n int) int { return n + n/8 + 64 }
 
-// flushEnd is what a Deflater leaves out at the end. Between two pieces it must be
-// there; only the end of the message goes without it.
+// flushEnd is what a Deflater leaves out at the end. It must stand between two pieces,
+// but not at the end of the message.
 const flushEnd = "\x00\x00\xff\xff"
 
 // finishCompression ends the compressed body, or drops one that has become longer.
@@ -45,7 +45,7 @@ func (w *worker) finishCompression(b *build) {
 	ch.retain()
 }
 
-// encoded is the body that was built: the compressed one for 1, if it was shorter.
+// encoded is the body for a list of waiters: for 1 the compressed one, if it is shorter.
 func (b *build) encoded(packed int) *Chunk {
 	if packed == 1 && b.compressed.ch != nil {
 		return b.compressed.ch

@@ -6,7 +6,7 @@ import (
 	"pitwall/codec"
 )
 
-// chunkKind says what a lagged connection may lose.
+// chunkKind says whether a lagged connection may lose a chunk.
 type chunkKind uint8
 
 const (
@@ -20,15 +20,15 @@ const (
 // (Consumer.Release). A caller must not look at it after that: the memory may
 // already hold other frames.
 type Chunk struct {
-	head []byte // may belong to one connection, before a shared body
+	head []byte // comes first; it may be made for one connection, before a shared body
 	body []byte
 
 	shard *topicShard // the topic shard that made it; nil for control
 	since uint64      // it holds what changed in shard after this update
-	// arrival is the time the oldest position in it reached Redis, in ms
-	// since the Unix epoch; 0 when there is none to measure.
+	// arrival is when the oldest position in it reached Redis, in ms since the Unix
+	// epoch; 0 if there is none to measure.
 	arrival int64
-	sealed  int64  // when it was made for those it is pushed to, ns of the core's clock; 0 for no live chunk
+	sealed  int64  // when a live chunk was made, ns of the core's clock; 0 for other chunks
 	records uint32 // positions in it
 	kind    chunkKind
 	// compressed marks a body that is the compressed end of a snapshot frame.
@@ -37,8 +37,8 @@ type Chunk struct {
 	rosterMarks []rosterMark // the frames of body that hold no positions
 
 	pool         *pool        // gets its memory back; nil for chunks that are not reused
-	refs         atomic.Int32 // who has it: connections, or heads that share its body; see chunk_refs.go
-	takers       int32        // how many took it while it was in the cache or pushed alone; the shard's own
+	refs         atomic.Int32 // how many connections, or heads that share its body, have it; see chunk_refs.go
+	takers       int32        // how many have taken it, if it is not broadcast; the shard's own
 	shares       *Chunk       // the chunk whose body it shares; nil when the body is its own
 	nextReturned *Chunk       // link in pool.returned
 }
@@ -49,8 +49,8 @@ type rosterMark struct {
 	records uint32 // positions before it
 }
 
-// NewControl returns a chunk of complete frames that a lagged connection still
-// gets. It keeps frames; the caller must not touch them afterwards.
+// NewControl returns a chunk of complete frames, which a connection gets even if it
+// lags. It keeps frames; the caller must not touch them afterwards.
 func NewControl(frames []byte) *Chunk {
 	return &Chunk{head: frames, kind: chunkControl}
 }
@@ -68,12 +68,12 @@ func (c *Chunk) Len() int { return len(c.head) + len(c.body) }
 // Records is the number of positions in the chunk.
 func (c *Chunk) Records() int { return int(c.records) }
 
-// Arrival is when the oldest position in the chunk reached Redis, in ms since
-// the Unix epoch, or 0 for chunks whose age says nothing.
+// Arrival is when the oldest position in the chunk reached Redis, in ms since the Unix
+// epoch; 0 if there is none whose age is worth measuring.
 func (c *Chunk) Arrival() int64 { return c.arrival }
 
-// Sealed is when a live chunk was made, in ns of the core's clock; 0 for every
-// other chunk, whose age is no reason to drop it.
+// Sealed is when a live chunk was made, in ns of the core's clock. It is 0 for every
+// other chunk, since those are not dropped for their age.
 func (c *Chunk) Sealed() int64 { return c.sealed }
 
 // Live reports whether the chunk belongs to the live flow.

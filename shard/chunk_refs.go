@@ -5,17 +5,17 @@ package shard
 //
 // # States
 //
-//	pushed:    refs is pushBias for each push under way, less what was released
-//	           already. The shard counts in its own variable who took the chunk.
+//	broadcast: refs is broadcastBias for each broadcast under way, minus the releases
+//	           so far. The shard counts the takers in a variable of its own.
 //	shared:    refs is the number of connections that have it.
-//	released:  refs is 0. Who made it 0 puts the chunk back into its pool.
+//	released:  refs is 0. The goroutine that made it 0 puts the chunk back into its pool.
 //
-// A push to thousands of connections would otherwise add to the count once for each
-// of them, on a cache line that the writers take from the shard at the same time.
+// A broadcast to thousands of connections would otherwise add to the count once for
+// each of them, on a cache line that the writers take from the shard at the same time.
 // The bias makes it two additions: while it is there, releases cannot bring the
 // count to 0, and at the end the shard replaces it by the number of takers.
 //
-// A chunk in the snapshot cache counts as being pushed until it leaves the cache.
+// A chunk in the snapshot cache counts as being broadcast until it leaves the cache.
 //
 // A frame of one connection has a head of its own and shares the body of another
 // chunk. That one's takers are the heads made for it, and the last release of a
@@ -29,50 +29,51 @@ package shard
 //
 // A writer reads a chunk's bytes before its decrement. All decrements are in the
 // modification order of one atomic, so the one that reaches 0 sees all others before
-// it. Whoever brings a head to 0 decrements its body after that. How the bytes come
-// to the shard from there is in pool.go.
+// it. The goroutine that brings a head to 0 decrements its body after that. How the
+// memory comes back to the shard from there is in pool.go.
 
-// pushBias is added to the count for each push under way. It is above the number of
-// connections that can ever have a chunk.
-const pushBias = 1 << 28
+// broadcastBias is added to the count for each broadcast under way. It is above the
+// number of connections that can ever have a chunk.
+const broadcastBias = 1 << 28
 
-// startPush starts the count of a chunk that is about to go through some pushes. The
-// shard calls it.
-func (p *pool) startPush(c *Chunk, pushes int) {
-	c.refs.Store(int32(pushes) * pushBias)
+// startBroadcasts starts the count of a chunk that is about to be broadcast to some lists
+// of subscribers. The shard calls it.
+func (p *pool) startBroadcasts(c *Chunk, pushes int) {
+	c.refs.Store(int32(pushes) * broadcastBias)
 	p.memory.outstanding.Add(int64(c.memoryBytes()))
 }
 
-// endPush ends one push: takers connections have the chunk now. The shard calls it.
-func (p *pool) endPush(c *Chunk, takers int) {
-	if c.refs.Add(int32(takers)-pushBias) == 0 {
+// endBroadcast ends the broadcast to one list, in which some connections have taken the
+// chunk. The shard calls it.
+func (p *pool) endBroadcast(c *Chunk, takers int) {
+	if c.refs.Add(int32(takers)-broadcastBias) == 0 {
 		c.noteReleased()
 		p.recycle(c) // the shard's own call: no need to go through returned
 	}
 }
 
-// retain starts the count of a chunk that goes into the snapshot cache. It is not
-// held by connections alone, and so not counted as such.
+// retain starts the count of a chunk that goes into the snapshot cache. While it is
+// there, it is not counted as held by connections.
 func (c *Chunk) retain() {
 	if c.pool != nil {
-		c.refs.Store(pushBias)
+		c.refs.Store(broadcastBias)
 		c.pool.memory.retained.Add(int64(c.memoryBytes()))
 	}
 }
 
-// endRetain is called when c leaves the cache: the connections that still have it
-// hold it alone from here on.
+// endRetain is called when c leaves the cache: from here on it is held only by the
+// connections that still have it.
 func (c *Chunk) endRetain() {
 	if c.pool != nil {
 		c.pool.memory.retained.Add(-int64(c.memoryBytes()))
 		c.pool.memory.outstanding.Add(int64(c.memoryBytes()))
-		c.pool.endPush(c, int(c.takers))
+		c.pool.endBroadcast(c, int(c.takers))
 	}
 }
 
-// Release is called for each connection that took c when it does not need c's bytes
-// any more: for one (Consumer.Release) or for n at once, as the count is one cache line that
-// all writers share. The caller must not look at c afterwards. Any goroutine may
+// Release is called for each connection that took c, when it does not need c's bytes any
+// more: for one (Consumer.Release), or for n at once, since the count is on a cache line
+// that all writers share. The caller must not look at c afterwards. Any goroutine may
 // call it.
 func (c *Chunk) Release(n int) {
 	p := c.pool

@@ -5,8 +5,8 @@ import (
 	"slices"
 )
 
-// bodyKey names an encoded state of a shard: what changed after since, as it
-// was at the last seal, in a form.
+// bodyKey names an encoded state of a topic shard: what changed after since, as it was
+// at the last seal.
 type bodyKey struct {
 	since uint64
 	kind  bodyKind
@@ -37,8 +37,9 @@ func (p *topicShard) firstSince(since uint64) (first *membership, changed int) {
 	return first, changed
 }
 
-// bodyAt returns n's body as it was at update upTo, which is the last seal or
-// the last one, if that came after since, and whether it was a correction.
+// bodyAt returns the encoded position that n had at update upTo, and whether it was a
+// correction; nil if n did not change after since. upTo is the update of the last seal,
+// or the last update.
 func (n *membership) bodyAt(upTo, since uint64) (body []byte, corrected bool) {
 	switch {
 	case n.seq <= since:
@@ -51,9 +52,9 @@ func (n *membership) bodyAt(upTo, since uint64) (body []byte, corrected bool) {
 	return nil, false
 }
 
-// body returns the chunk for k, building it if need be. Its frames are whole
-// but for those of a snapshot, which are the end of a frame. It is there until
-// the cache is cleared, which the next call may do.
+// body returns the chunk for k, and encodes it if it is not in the cache. It holds whole
+// frames, or the end of a frame if it is for a snapshot. It may be used until the cache
+// is cleared, which the next call may do.
 func (w *worker) body(p *topicShard, k bodyKey) *Chunk {
 	if ch := p.cache.byKey[k]; ch != nil {
 		return ch
@@ -66,20 +67,21 @@ func (w *worker) body(p *topicShard, k bodyKey) *Chunk {
 	case bodyCompressedSnapshot, bodyCompressedLagged:
 		plain := w.body(p, bodyKey{since: k.since, kind: k.kind - 1})
 		if len(plain.body) < minCompress {
-			return plain // kept once
+			return plain // in the cache under its own key only
 		}
-		if ch = w.compressBody(plain); ch == plain { // kept by itself, or it would be tried again
+		if ch = w.compressBody(plain); ch == plain { // a copy, so that the next call finds it and does not try again
 			ch = &Chunk{body: slices.Clone(plain.body), shard: p, since: k.since, records: plain.records}
 		}
 	default:
 		ch = w.encode(p, k)
 	}
+	ch.retain()
 	p.cache.put(k, ch)
 	return ch
 }
 
 func (w *worker) encode(p *topicShard, k bodyKey) *Chunk {
-	w.count.built++
+	w.count[countBuilt]++
 	first, changed := p.firstSince(k.since)
 	ch := w.newBody(k.kind, changed*p.cache.recordBytes+64)
 	ch.shard, ch.since = p, k.since
@@ -93,7 +95,7 @@ func (w *worker) encode(p *topicShard, k bodyKey) *Chunk {
 	for n := first; n != nil; n = n.next {
 		b, corrected := n.bodyAt(p.sealed, k.since)
 		if k.kind == bodyLagged {
-			corrected = n.fixed > k.since // or newer than one that has not been sent
+			corrected = n.fixed > k.since // also if it is newer than a correction that was not sent
 		}
 		if b == nil || k.kind != bodySnapshot && corrected {
 			continue // a correction goes back in time, and is sent as such
@@ -133,16 +135,16 @@ func (w *worker) changes(p *topicShard, s encoding, since uint64) (ch *Chunk, re
 	if ch.records == 0 {
 		return nil, true
 	}
-	if ch.sealed != w.now { // encoded for an earlier tick: it is still the state of the last seal
+	if ch.sealed != w.now { // encoded for an earlier tick, and still the state of the last seal
 		ch = &Chunk{body: ch.body, shard: p, since: ch.since, records: ch.records, sealed: w.now}
 		p.cache.put(k, ch)
 	}
 	return ch, true
 }
 
-// roundDown returns the update from which on somebody is sent everything who has lost
-// what came after since. It is a power of two of updates before the last seal, so that
-// few bodies are built however many lag.
+// roundDown returns the update after which a subscriber is sent everything that has
+// lost what came after since. It is a power of two of updates before the last seal, so
+// that few bodies are encoded however many subscribers lag.
 func (p *topicShard) roundDown(since uint64) uint64 {
 	if since >= p.sealed {
 		return p.sealed

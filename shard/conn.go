@@ -6,9 +6,9 @@ import (
 	"pitwall/shard/ring"
 )
 
-// Values of Conn.state: who has the connection.
+// Values of Conn.state: who may take from its queue.
 const (
-	connIdle   = iota // nobody: whoever adds something queues it
+	connIdle   = iota // nobody has it: whoever adds something queues it
 	connQueued        // its run queue, or its writer, which has taken it off there (Active)
 	connParked        // a goroutine that waits for its socket (Parked): nobody queues it
 )
@@ -18,7 +18,7 @@ const (
 const (
 	streamOpen   = iota // shards push live chunks
 	streamLagged        // the queue was full or too old: nothing live is pushed until it is recovered
-	streamClosed        // the connection has gone: whatever is pushed vanishes
+	streamClosed        // the connection has gone: what is pushed is dropped
 
 	streamState = 3 // the bits of the state
 	streamEpoch = 4 // one epoch more
@@ -52,8 +52,8 @@ const (
 // is left in the ring without a writer. The same holds for streamLagged, which
 // Active.Rest looks at as well.
 type Conn struct {
-	// What a push and a writer's turn touch: one cache line (see
-	// TestConnIsTwoCacheLines).
+	// What a push and a writer's turn touch. It is one cache line; see
+	// TestConnIsTwoCacheLines.
 	ring   ring.Ring[Chunk]
 	queued atomic.Uint64 // what is in the ring or with the consumer; producers add, the consumer subtracts
 	state  atomic.Uint32 // connIdle…
@@ -72,7 +72,7 @@ type Conn struct {
 	subs       []*sub      // per shard: its own list of this connection's subscriptions
 
 	// over is when the queue reached its bound, on the core's clock; 0 while it is
-	// below. Only a push or a turn that finds the queue there looks at it.
+	// below. Only those who find the queue at the bound look at it.
 	over atomic.Int64
 	// snapshotBytes counts what subscribes have brought; the shards add.
 	snapshotBytes atomic.Int64
@@ -90,8 +90,8 @@ func (c *Core) NewConn(writer int, batch bool, owner any) *Conn {
 	return k
 }
 
-// Push sends a control chunk. It never blocks. The core does not bound the number
-// of control chunks: the caller does. Any goroutine may call it.
+// Push sends a control chunk. It never blocks. The caller bounds how many there are;
+// the core does not. Any goroutine may call it.
 func (c *Conn) Push(ch *Chunk) {
 	if c.Closed() {
 		return
@@ -120,8 +120,8 @@ func (c *Conn) enqueue() {
 	c.core.queues[c.writer].splice(&one, 0)
 }
 
-// Close makes everything vanish that is pushed from now on. It does not
-// unsubscribe: see Core.Leave. Any goroutine may call it, more than once.
+// Close drops everything that is pushed from now on. It does not unsubscribe: see
+// Core.Leave. Any goroutine may call it, more than once.
 func (c *Conn) Close() { c.stream.Store(streamClosed) }
 
 // Closed reports whether Close was called. Any goroutine may call it.

@@ -8,25 +8,23 @@ import (
 
 // # When a queue is full
 //
-// A queue that reaches its bound, in bytes or in chunks, still takes what is
-// pushed within one flush window. It is full when it has stayed at the bound for
-// longer, which means that it did not come back below between two flushes of its
-// topics. So what is due at one moment is taken whole, from all shards and all
-// topics, however large the flush or long the window, and a reader that is fast
-// enough never lags. Any other holds at most the bound, plus what was due within
-// a window and the turn it was pushed in. What it holds is references: the bytes
-// are shared.
+// A queue that has reached its bound, in bytes or in chunks, still takes what is
+// pushed within one flush window. It is full once it has been at the bound for longer:
+// it did not come back below the bound between two flushes of its topics. So what is
+// due at one moment is taken whole, from all shards and topics, however large the
+// flush or long the window, and a client that reads fast enough never lags. The queue
+// of a slow client holds at most the bound, plus what was due within one window and
+// the turn that pushed it. What it holds is references: the bytes are shared.
 //
-// Memory ordering of Conn.over: it is set by the push that reaches the bound, or
-// by one that finds the bound reached and over not set yet. It is set back to 0
-// by whoever takes the queue below the bound. Both happen after the addition to
-// queued that shows it, so over may be older than queued for a moment. A push in
-// that moment takes the queue for one that has just reached its bound, and lets
-// one chunk in that could have been refused. The error never goes the other way
-// for a queue that was below the bound within the window: the goroutine that took
-// it there has set over back, or is about to after more than a window. A count
-// that a push adds and takes away again, because the stream has changed, looks
-// like a chunk that was pushed and written.
+// Memory ordering of Conn.over: a push sets it when it has taken the queue to the
+// bound, or has found the queue there and over not set. Whoever takes the queue below
+// the bound sets it back to 0. Both do so after they have changed queued, so over can
+// be out of date for a moment. A push in that moment may take the queue for one that
+// has just reached its bound, and let in a chunk that could have been refused. A queue
+// that was below the bound within the window is refused nothing, unless the goroutine
+// that took it there stands still for longer than a window before it sets over back. A
+// push that adds to queued and takes it away again, because the stream has changed,
+// looks like a chunk that was pushed and written.
 
 // Conn.queued counts chunks in its high bits and bytes in the low ones, so that
 // one addition changes both.
@@ -35,14 +33,14 @@ const (
 	queuedBytes = queuedSlot - 1
 )
 
-// leastFlush is how far the pushes of one flush may lie apart where the window
-// is shorter: the shards do not take their turns at the same moment.
+// leastFlush is used in place of a window that is shorter: the shards do not take their
+// turns at the same moment, so the pushes of one flush can lie so far apart.
 const leastFlush = 2 * time.Millisecond
 
-// offer pushes a live chunk. It refuses if the connection is closed, lags, is
-// found full (which marks it as lagged), or is in another epoch than the one
-// given: a recovery has opened it, and the shard that calls has not carried that
-// out. The shards call it.
+// offer pushes a live chunk, unless the connection is closed, lags, or is full, which
+// marks it as lagged. It also refuses if the stream is in another epoch than the one
+// given: a recovery has opened the stream again, and the calling shard has not carried
+// out that recovery yet. The shards call it.
 //
 // Memory ordering: offer counts the chunk, then looks at the stream again;
 // Recover looks at the count, then opens the stream. One of the two sees the
@@ -66,8 +64,8 @@ func (c *Conn) offer(ch *Chunk, epoch uint32) (taken bool) {
 	return false
 }
 
-// admit pushes whatever the bounds say: for what is bounded by a rule of its own
-// (snapshot parts, replies). Any goroutine may call it.
+// admit pushes a chunk even if the queue is full: snapshot parts and replies are
+// bounded by rules of their own. Any goroutine may call it.
 func (c *Conn) admit(ch *Chunk) {
 	mine := queuedSlot + uint64(ch.Len())
 	after := c.queued.Add(mine)

@@ -34,8 +34,8 @@ func (c Consumer) Release(ch *Chunk) {
 	ch.Release(1)
 }
 
-// Uncount takes chunks with so many bytes together off what is queued. It is
-// Release without Chunk.Release, for a writer that releases one chunk for many
+// Uncount takes a number of chunks, with so many bytes together, off what is queued. It
+// is Release without Chunk.Release, for a writer that releases a chunk for many
 // connections at once.
 func (c Consumer) Uncount(chunks, bytes int) {
 	c.conn.uncount(uint64(chunks)*queuedSlot + uint64(bytes))
@@ -56,7 +56,7 @@ func (a Active) Rest() (again bool) {
 	c.ring.ShrinkIfQuiet(c.core.now)
 	c.state.Store(connIdle)
 	if c.ring.Empty() && !c.canRecover() {
-		return false // whoever is about to push queues it
+		return false // the next push queues it
 	}
 	return c.state.CompareAndSwap(connIdle, connQueued)
 }
@@ -78,6 +78,6 @@ func (p Parked) Unpark() {
 	p.conn.enqueue()
 }
 
-// Shrink frees the memory that the queue took in a slow phase now. Active.Rest
-// does so in time.
+// Shrink frees the memory by which the queue has grown, if it is empty. Active.Rest
+// does the same, but only after some quiet time.
 func (c Consumer) Shrink() { c.conn.ring.Shrink() }

@@ -2,11 +2,11 @@ package shard
 
 import "pitwall/shard/internal/step"
 
-// canRecover reports whether the connection lags and nothing is on its way to
-// it. It asks for what is counted, not for what the ring shows: a push that is
-// half done hides those after it, and they are older than what was dropped.
+// canRecover reports whether the connection lags and nothing is on its way to it. It
+// looks at what is counted, not into the ring: a push that is half done hides those
+// after it, and they are older than what was dropped.
 func (c *Conn) canRecover() bool {
-	// In this order: a recovery that is done has pushed all of its own.
+	// In this order: a recovery that has ended has pushed everything that it sends.
 	return c.Lagged() && !c.recovering.Load() && c.queued.Load() == 0
 }
 
@@ -27,9 +27,9 @@ func (c Consumer) Recover(l *Losses) bool {
 		l.op.done = l.op.recovered
 	}
 	l.op.losses, l.list = l.list, l.op.losses[:0]
-	// The stream opens before the command, in a new epoch: a shard pushes nothing
-	// live until it has carried the command out, which covers what it misses till
-	// then. So nothing newer stands in front of what was lost.
+	// The stream opens before the command is submitted, in a new epoch. A shard pushes
+	// nothing live until it has carried out the command, which also sends what was
+	// missed until then. So nothing newer comes before what was lost.
 	epoch := conn.epoch()
 	step.Point()
 	if conn.stream.CompareAndSwap(epoch|streamLagged, epoch+streamEpoch) {

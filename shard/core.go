@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"math"
-	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -17,9 +16,9 @@ type Config struct {
 	Writers         int           // run queues, 1 to 64; default 2
 	Window          time.Duration // least time between two flushes of a topic; 0 flushes at once
 	FutureTolerance time.Duration // how far a device's clock may run ahead of arrival; 0 for not at all
-	RingBytes       int           // unsent bytes at which a connection is full after a window; default 256 KiB
-	RingSlots       int           // and unsent chunks; default 1024
-	MaxOrphans      int           // devices in no event that are remembered; default 10000
+	RingBytes       int           // a connection with so many unsent bytes for a window is full, 1 KiB to 1 GiB; default 256 KiB
+	RingSlots       int           // so is one with so many unsent chunks, 2 to 65536; default 1024
+	MaxOrphans      int           // devices in no event that are remembered, 1 to 2^24; default 10000
 
 	// DeviceRate and DeviceBytes are how many positions, and bytes of positions, of
 	// one device are shown per second on average. Beyond that, only the newest is
@@ -64,6 +63,9 @@ func (c *Config) defaults() error {
 	if c.DeviceRate < 0 || c.DeviceBytes < 0 || c.MaxAttributes < 0 {
 		return errors.New("shard: DeviceRate, DeviceBytes and MaxAttributes must not be negative")
 	}
+	if c.ClockChanged == nil {
+		c.ClockChanged = func(Clock) {}
+	}
 	if c.Now == nil {
 		start := time.Now()
 		c.Now = func() int64 { return int64(time.Since(start)) + 1 }
@@ -80,7 +82,7 @@ type Core struct {
 	maxBytes    uint64
 	maxSlots    uint64
 	maxOrphans  int // per shard
-	slice       int // pushes of a broadcast in one turn; slicePushes except in tests
+	slice       int // pushes in a slice of a broadcast; slicePushes except in tests
 	building    buildBounds
 	rosterBytes int // of a topic shard's roster log; maxRosterBytes except in tests
 
@@ -89,7 +91,7 @@ type Core struct {
 	clockChanged         func(Clock)
 
 	snapshot atomic.Pointer[Snapshot] // written by Swap, read by everybody
-	swapping latch                    // open when no Swap is under way; Swap's own
+	swapping latch                    // of the last Swap, open once the shards have applied it; Swap's own
 
 	orders  atomic.Uint32 // numbers subscribes
 	workers []*worker
@@ -210,12 +212,12 @@ func (c *Core) Window() time.Duration { return time.Duration(c.window.Load()) }
 // goroutine may call it.
 func (c *Core) SetWindow(d time.Duration) { c.window.Store(int64(d)) }
 
-// FlushedThrough reports whether every shard has pushed what was due up to instant, in
-// ns of the core's clock. It is a hint: a shard that is taking in a batch may still add
-// to it. Any goroutine may call it.
-func (c *Core) FlushedThrough(instant int64) bool {
+// FlushedThrough reports whether every shard has pushed what was due up to a flush
+// time, in ns of the core's clock. It is a hint: a shard that is taking in a batch may
+// still add to it. Any goroutine may call it.
+func (c *Core) FlushedThrough(flush int64) bool {
 	for _, w := range c.workers {
-		if w.watermark.Load() < instant {
+		if w.watermark.Load() < flush {
 			return false
 		}
 	}
@@ -237,5 +239,3 @@ func (c *Core) Crowded() bool {
 func (c *Core) Now() int64 { return c.now() }
 
 const never = math.MaxInt64
-
-func cloneString(s string) string { return strings.Clone(s) }

@@ -21,12 +21,12 @@ type Correction struct {
 	Device string
 	// Good is the newest good position that is known, nil for none.
 	Good *codec.Position
-	// Faulty are the faulty positions that are newer than Good in live time,
-	// or did not arrive before it, newest first, at most MaxFaulty. Where there are as
-	// many, there may be more: then every position between Good and the last of them counts as faulty.
-	// Faulty positions are turned away, however often they come, until a later
-	// Correction of the device no longer names them. What the device has sent
-	// since is not touched.
+	// Faulty are the faulty positions that are newer than Good in live time, or did not
+	// arrive before it, newest first, at most MaxFaulty. A list of MaxFaulty may have left
+	// some out: then every position between Good and the last one of the list counts as
+	// faulty. Faulty positions are refused, however often they come, until a later
+	// Correction of the device does not name them. What the device has sent since is not
+	// touched.
 	Faulty []Stamp
 }
 
@@ -54,7 +54,7 @@ func (c *Core) Correct(ctx context.Context, list []Correction) error {
 // Bounds of one command, which a shard carries out within one turn.
 const (
 	correctDevices = 128
-	correctBytes   = 64 << 10 // of attributes, and one device's more at most
+	correctBytes   = 64 << 10 // of attributes, not counting the last device's
 )
 
 // correctAtOnce is how many of the list one command corrects.
@@ -74,8 +74,8 @@ func correctAtOnce(list []Correction) int {
 // patch is what corrections change in one topic shard.
 type patch struct {
 	shard *topicShard
-	back  []*membership // at an older position now
-	gone  []string      // without any
+	back  []*membership // of devices that are at an older position now
+	gone  []string      // devices without a position now
 }
 
 // correct carries out opCorrect on this shard.
@@ -96,7 +96,7 @@ func (w *worker) correct(o *op) {
 		if !w.fallBack(d, x) {
 			continue
 		}
-		w.count.corrected++
+		w.count[countCorrected]++
 		for _, n := range d.memberships {
 			at, ok := places[n.shard]
 			if !ok {
@@ -118,7 +118,7 @@ func (w *worker) correct(o *op) {
 }
 
 // expect notes the faulty positions of a device that is new to this shard, if it is in
-// an event: the archive may be ahead of the shard. Nothing of the device is shown.
+// an event: the archive may have read them before the shard.
 func (w *worker) expect(x *Correction) {
 	if len(x.Faulty) == 0 || len(w.snap.Topics(x.Device)) == 0 {
 		return
@@ -137,17 +137,17 @@ func (w *worker) goodTime(d *device, x *Correction) (int64, dating) {
 }
 
 // fallBack takes a device back to its last good position if what is shown is faulty,
-// and reports whether it did. If what is shown is good, a good position that is newer
-// is taken in like any other.
+// and reports whether it did. Otherwise the good position is taken in like any other,
+// since it may be newer than what is shown.
 func (w *worker) fallBack(d *device, x *Correction) bool {
 	good, by := w.goodTime(d, x)
 	d.bans = w.bansOf(d, x, good)
 	if d.bans.has(d.clock.ownTS, d.clock.ownTS) {
-		d.clock.ownTS = 0 // what is faulty makes nothing late
+		d.clock.ownTS = 0 // a faulty position makes no other one late
 	}
 	if d.val == nil || !d.bans.has(d.shown.ts, d.shown.mark) {
 		if x.Good != nil {
-			w.position(x.Good, true, 0)
+			w.addPending(w.takeIn(x.Good, true, 0))
 		}
 		return false
 	}
@@ -195,7 +195,7 @@ func (w *worker) patch(x *patch) {
 		w.headPool.put(ch)
 	}
 	if p.watchers > 0 {
-		w.sealNow(p)
+		w.seal(p, w.now)
 	}
 }
 

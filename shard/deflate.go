@@ -3,7 +3,7 @@ package shard
 import "pitwall/codec"
 
 // What is sealed for a topic is compressed once, and the same bytes go to every
-// connection that has agreed on permessage-deflate without context snapshotUpdate (RFC
+// connection that has agreed on permessage-deflate without context takeover (RFC
 // 7692). Only positions frames are compressed: one position alone is too short.
 // Snapshots are the same in all encodings, so connections that get position frames
 // share them compressed.
@@ -19,13 +19,13 @@ type Deflater interface {
 	Append(dst, src []byte) []byte
 }
 
-// minCompress is the payload, in bytes, from which a frame is compressed. It is
-// about three positions, the first size of which half is saved. Below that, a few
-// bytes of a packet that is sent anyway are not worth the time.
+// minCompress is the payload, in bytes, from which on a frame is compressed: about three
+// positions, of which compression saves half. Below that, it would save only a few bytes
+// of a packet that is sent anyway.
 const minCompress = 512
 
 // compressor is a shard's Deflater, nil for none, and the pool of the chunks that it
-// makes: they are much smaller than the others, and in one pool they would take the
+// makes. They are much smaller than the others; from a shared pool they would take the
 // large ones.
 type compressor struct {
 	Deflater
@@ -48,17 +48,17 @@ func (c *Conn) AcceptDeflate() {
 	}
 }
 
-// uncompressed is the encoding that s is made of: s itself, or the one to compress.
-func (s encoding) uncompressed() encoding {
-	if s == encodingCompressed {
+// uncompressed is the encoding that e is made of: e itself, or the one to compress.
+func (e encoding) uncompressed() encoding {
+	if e == encodingCompressed {
 		return encodingBatch
 	}
-	return s
+	return e
 }
 
-// wants reports whether a live subscriber needs what is encoded in s.
-func (p *topicShard) wants(s encoding) bool {
-	return len(p.live[s].list) > 0 || s == encodingBatch && len(p.live[encodingCompressed].list) > 0
+// wants reports whether a live subscriber needs what is encoded in e, or is made of it.
+func (p *topicShard) wants(e encoding) bool {
+	return len(p.live[e].list) > 0 || e == encodingBatch && len(p.live[encodingCompressed].list) > 0
 }
 
 // snapshotKind is the kind of body that c's snapshots of p have.
@@ -69,23 +69,16 @@ func (c *Conn) snapshotKind(p *topicShard) bodyKind {
 	return bodySnapshot
 }
 
-// broadcastCompressed is broadcast for a chunk of the batch encoding, where some
-// have agreed on compression: they get it compressed, if that pays.
-func (w *worker) broadcastCompressed(r broadcast) (pushes int) {
-	plain, packed := &r.shard.live[encodingBatch], &r.shard.live[encodingCompressed]
-	if len(r.chunk.body) > w.core.building.compressed {
-		return w.startCompression(r, plain, packed)
+// compressed returns the broadcast to those who have agreed on compression, where r is
+// the one to the others: r itself if compression does not pay. A large chunk is
+// compressed in slices first, by the turns to come.
+func (w *worker) compressed(r broadcast) broadcast {
+	if most := w.core.building.compressed; len(r.chunk.body) > most {
+		r.compression = &liveCompression{store: newStore(&w.deflate.pool, 2*most), rosterMarks: r.chunk.rosterMarks}
+	} else if z := w.compressChunk(r.chunk); z != nil {
+		r.chunk = z
 	}
-	z := w.compressChunk(r.chunk)
-	if z == nil {
-		r.start(2)
-		return w.broadcast(plain, r) + w.broadcast(packed, r)
-	}
-	c := broadcast{shard: r.shard, chunk: z, due: r.due, instant: r.instant}
-	c.start(1)
-	pushes = w.broadcast(packed, c)
-	r.start(1)
-	return pushes + w.broadcast(plain, r)
+	return r
 }
 
 // compressChunk returns a chunk from the pool with the frames of ch compressed, nil
@@ -164,7 +157,7 @@ func (w *worker) compressFrame(dst, frame []byte) []byte {
 }
 
 func (w *worker) countCompressed(in, out int) {
-	w.count.deflated++
-	w.count.deflateIn += uint64(in)
-	w.count.deflateOut += uint64(out)
+	w.count[countDeflated]++
+	w.count[countDeflateIn] += uint64(in)
+	w.count[countDeflateOut] += uint64(out)
 }

@@ -1,23 +1,23 @@
 package shard
 
+import "container/list"
+
 // device is a tracker as its shard knows it. Only that shard touches it.
 type device struct {
 	id    string
 	val   *value    // last position sent or to be sent; nil for none
 	shown lastShown // which one that is
-	bans  *bans     // by the last correction; nil for none
+	bans  *bans     // what the last correction has banned; nil for nothing
 	clock clock
 	limit limit
 
-	held        *value // newer than val, kept back until the limit allows it; nil for none
+	held        *value // newer than val, held back until the limit allows it; nil for none
 	heldArrival int64  // of held
 	holds       bool   // the device is in worker.holding
 
 	memberships []*membership
 
-	// A device in no event is kept in a bounded list, least recent first.
-	orphan       bool
-	newer, older *device
+	orphan *list.Element // its place in worker.orphans; nil for a device in an event
 }
 
 // membership is a device in a topic, on its shard. A topic shard keeps its memberships
@@ -26,17 +26,18 @@ type membership struct {
 	dev        *device
 	shard      *topicShard
 	prev, next *membership
-	seq        uint64 // number of its last change; 0 = it never had a value here
-	fixed      uint64 // number of its last change that was a correction; those are told as such
+	seq        uint64 // number of its last update; 0: it never had a value here
+	fixed      uint64 // number of its last update that was a correction, which subscribers are told as such
 	old        *value // its value at the last seal, while a newer one is pending; see replaced.go
-	oldSeq     uint64 // the number of the change that old came with
+	oldSeq     uint64 // number of the update that brought old
 	built      uint64 // the last build that has it
 }
 
-// value is an encoded position body, counted within its shard and reused.
+// value is an encoded position. Its memory is used again when nobody refers to it any
+// more.
 type value struct {
 	buf  []byte
-	refs int32
+	refs int32 // of its shard only
 }
 
 // values are the free values of a shard.
@@ -120,22 +121,21 @@ func (p *topicShard) unlink(n *membership) {
 }
 
 // join makes d a member of p, at the end of those that never changed.
-func (p *topicShard) join(d *device) *membership {
+func (p *topicShard) join(d *device) {
 	n := &membership{dev: d, shard: p}
 	p.linkOldest(n)
 	d.memberships = append(d.memberships, n)
-	return n
 }
 
-// removeDevice ends the membership of d in p, if it has one.
-func (p *topicShard) removeDevice(d *device, stock *values) {
+// removeDevice ends the membership of d in p, if it has one. free gets its old value.
+func (p *topicShard) removeDevice(d *device, free *values) {
 	for i, n := range d.memberships {
 		if n.shard != p {
 			continue
 		}
 		p.departed = max(p.departed, n.seq)
 		p.unlink(n)
-		stock.release(n.old)
+		free.release(n.old)
 		last := len(d.memberships) - 1
 		d.memberships[i] = d.memberships[last]
 		d.memberships[last] = nil

@@ -5,43 +5,43 @@
 //
 // # The way of a position
 //
-// Every function that a position goes through. Each calls the one below it, but for
-// the gap: a turn first takes positions in, then flushes what is due, which may have
-// been taken in by an earlier turn.
+// These ten functions are what the bytes of a position pass on their way from the
+// stream's reader to write(2). Each calls the next one, except at two gaps. What was
+// taken in is pending until a turn finds the flush of its topic due. What was pushed
+// is in the ring of its connection until a writer takes it out.
 //
-//	Core.Deliver      deliver.go    reader: runs a turn itself, or fills the inbox
-//	worker.tryTurn    deliver.go    reader: becomes the owner of the turn, if it can
-//	worker.turn       deliver.go    owner of the turn, from here on
+//	on the goroutine of the reader:
+//	  Core.Deliver       deliver.go      runs a turn itself, or fills the shard's inbox
 //
-//	worker.apply      apply.go      each position of the batch
-//	worker.position   apply.go      order rule, clocks; encodes the position once
-//	worker.setValue   apply.go      the device's last value; its limit
-//	worker.update     apply.go      appends the bytes to one topic of the device
+//	on the goroutine that owns the shard's turn:
+//	  worker.turn        deliver.go      takes in each position, then seals what is due
+//	  worker.addPending  take_in.go      appends a position to the pending bytes of its topics
 //
-//	worker.flush      seal.go       each topic whose flush is due
-//	worker.seal       seal.go       pending bytes become one immutable Chunk
-//	worker.broadcast  broadcast.go  to a list of subscribers: all, or a slice per turn
-//	worker.push       broadcast.go  each subscriber of the slice
-//	worker.pushTo     broadcast.go  one subscriber: counts what it misses
-//	Conn.offer        conn_bound.go the bound of one queue; then ring.Ring.Push
+//	  worker.seal        broadcast.go    makes one immutable Chunk of a topic's pending bytes
+//	  worker.broadcast   broadcast.go    to all subscribers at once, or to a slice per turn
+//	  worker.push        broadcast.go    to each subscriber of the slice
+//	  worker.pushTo      broadcast.go    to one: Conn.offer, which is ring.Ring.Push with a bound
 //
-// What these call besides are primitives, which can be taken at their word here:
-// turnOwnership, Batch's pool, the order rule (worker.applyOrderRule), pending.add,
-// worker.schedule and its timer heap, the pools of chunks, ring.Ring. Where
-// subscribers have agreed on compression, worker.broadcastCompressed (deflate.go) is
-// between seal and broadcast. A slice after the first is pushed by
-// worker.continueBroadcast in place of flush, seal and broadcast.
+//	on the goroutine of the writer, in package live:
+//	  writer.run         writer.go       each connection of its run queue
+//	  writer.turn        writer.go       takes chunks out of the ring, and releases what is written
+//	  writer.write       writer.go       write(2)
 //
-// In package live it goes on: writer.run, serve and turn (writer.go), session.fill
-// (outbox.go), output.writeNow (output.go), which is write(2).
+// The owner of the turn is the shard's own goroutine (worker.run). While that sleeps,
+// a reader that brings few positions owns the turn instead, since a turn costs less
+// than waking a goroutine.
 //
-// The owner of the turn is the shard's own goroutine (worker.run). While that
-// sleeps, a reader who brings few positions owns the turn instead, since a turn
-// costs less than waking a goroutine. After each flush worker.splice hands the
-// connections that were pushed to to their writers (runqueue.go). A writer, which
-// is the caller's, takes an Active off its run queue, calls Take until the ring is
-// empty, writes all of it with one system call, and calls Release for each chunk,
-// which returns the memory to the shard (chunk_refs.go, pool.go).
+// What these functions call besides returns to them, and need not be read to follow
+// the way. takeIn (take_in.go) applies the order rule and encodes the position once;
+// fill (live/outbox.go) lists what to write. At the end of a turn, worker.splice hands
+// the connections that were pushed to over to their writers (runqueue.go). If
+// subscribers have agreed on compression, seal calls compressed (deflate.go) and
+// broadcasts the result to them. The slices of a broadcast after the first are pushed
+// by continueBroadcast.
+//
+// The writers are the caller's. A writer takes an Active off its run queue, calls Take
+// until the ring is empty, writes everything with one system call, and calls Release
+// for each chunk. That returns the memory to the shard (chunk_refs.go, pool.go).
 //
 // A device belongs to one shard, chosen by its id (ShardOf). Bytes are encoded
 // once per topic and encoding (topic.go) and compressed once per topic and flush
@@ -63,24 +63,25 @@
 //   - conn.go: idle/queued/parked, open/lagged
 //   - runqueue.go: connections with something to send, from shards to writers
 //   - inbox.go: commands, from sessions and writers to shards
-//   - flush_schedule.go: the moment at which the shards of a topic seal
+//   - flush_schedule.go: the moment at which the shards of a topic seal next
 //   - chunk_refs.go, pool.go: the memory of chunks, from writers back to shards
 //
 // # Turns
 //
-// A turn takes in a batch and commands, and flushes what is due. Whatever is large
+// A turn takes in a batch and commands, and seals what is due. Whatever is large
 // is cut into slices of a fraction of a millisecond, one to a turn, so that no
 // topic waits long for another:
 //
-//   - a broadcast to more connections than a slice has (broadcast.go). A command about
-//     a subscription that is still owed the broadcast pushes it to that one first
+//   - a broadcast to more connections than a slice has (broadcast.go). If a command is
+//     about a subscription that has not had the broadcast yet, that one gets it first
 //   - a new map (snapshot_update.go)
-//   - a large snapshot, or a large part that a subscriber has missed. Only those who
-//     need it wait (build.go, waiter.go)
+//   - a large snapshot, or a large part that a subscriber has missed (build.go). Only
+//     those who need it wait (waiter.go)
 //   - the compression of a large flush (live_compression.go)
 //   - the release of the values that a seal has replaced (replaced.go)
 //
-// Everything sent is the state of a topic shard at its last seal, whoever gets it.
+// Every subscriber is sent the state of a topic shard at its last seal, never a newer
+// one.
 //
 // # What holds
 //

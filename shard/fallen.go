@@ -9,10 +9,11 @@ import (
 
 // A device whose clock falls back (a rollover of the GPS week, an empty battery) sends
 // positions that are all older than what is shown. So does a device that uploads what
-// it could not send before. Their rhythm is different: a clock that fell back ticks
+// it could not send before. Their rhythm tells them apart: a clock that fell back ticks
 // on, so its times keep their distance from the arrivals, while an upload catches up.
 
-// FallenLeast is the least distance from the arrival of a clock that fell back.
+// FallenLeast is how far behind the arrivals a clock must be at least to be taken for one
+// that fell back.
 const FallenLeast = 10 * time.Minute
 
 const (
@@ -25,8 +26,8 @@ const (
 type fallen struct {
 	offset int64 // in force; 0 for none
 
-	// A run of records with the same distance between device time and live
-	// arrival, which may become the offset.
+	// A run of records whose device times are at the same distance from their live
+	// arrivals. That distance may become the offset.
 	run struct {
 		offset, since int64
 		records       int
@@ -50,20 +51,21 @@ func (w *worker) followClock(d *device, r *codec.Position) {
 	}
 	at, tolerance := r.Arrival+w.difference, w.core.tolerance
 	f, newer := d.clock.fallen, r.TS > d.shown.mark
-	if f != nil && newer { // nothing is frozen
+	if f != nil && newer { // the device is shown, so its clock is not behind
 		f.run.records = 0
 	}
 	offset := d.clock.offset()
 	switch {
 	case offset != 0 && distance(r.TS, at) <= tolerance:
-		w.clockRecovered(d, r)
+		d.clock.fallen = nil // r has the right time
+		w.core.clockChanged(Clock{Device: d.id, Since: r.Arrival})
 	case !newer && r.TS < at-fallenLeast && (offset == 0 || distance(r.TS-at, offset) > tolerance):
 		w.extendRun(d, r)
 	}
 }
 
-// extendRun adds r, which is much older than its arrival, to the run of its device.
-// When the run is long enough, its distance becomes the offset.
+// extendRun adds r, which is much older than its arrival, to the run of its device. Once
+// the run is long enough, its distance is the offset in force.
 func (w *worker) extendRun(d *device, r *codec.Position) {
 	if d.clock.fallen == nil {
 		d.clock.fallen = new(fallen)
@@ -77,21 +79,9 @@ func (w *worker) extendRun(d *device, r *codec.Position) {
 		return
 	}
 	d.clock.fallen.offset = run.offset
-	w.count.fell++
-	w.tellClock(Clock{Device: d.id, Since: run.since, Offset: run.offset})
+	w.count[countFell]++
+	w.core.clockChanged(Clock{Device: d.id, Since: run.since, Offset: run.offset})
 	run.records = 0
-}
-
-// clockRecovered ends the offset of a device's clock: r has the right time.
-func (w *worker) clockRecovered(d *device, r *codec.Position) {
-	d.clock.fallen = nil
-	w.tellClock(Clock{Device: d.id, Since: r.Arrival})
-}
-
-func (w *worker) tellClock(c Clock) {
-	if tell := w.core.clockChanged; tell != nil {
-		tell(c)
-	}
 }
 
 // RestoreClocks tells the shards which clocks fell back before this process began, and
@@ -103,7 +93,7 @@ func (c *Core) RestoreClocks(ctx context.Context, list []Clock) error {
 		i := c.ShardOf(x.Device)
 		o.clocks[i] = append(o.clocks[i], x)
 	}
-	return c.carryOut(ctx, o, "take known clocks in")
+	return c.carryOut(ctx, o, "restore the clocks")
 }
 
 // restoreClocks carries out opClocks on this shard.

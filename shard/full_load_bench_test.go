@@ -147,7 +147,7 @@ type turns struct {
 // run is worker.run, with the time each turn takes.
 func (t *turns) run(ctx context.Context, w *worker) {
 	w.labels = ctx
-	w.wakeTimer = newWakeTimer(w.turns.notifyOwner)
+	w.wakeTimer = newWakeTimer(w.turns.notifyShard)
 	defer w.wakeTimer.stop()
 	runtime.LockOSThread()
 	defer runtime.UnlockOSThread()

@@ -2,11 +2,10 @@ package shard
 
 import "sync/atomic"
 
-// inbox holds a shard's commands. It is an intrusive lock-free list. A session or
-// writer that sends a command never waits for the shard, and the shard never waits for
-// them, so no cycle of waiting is possible. A command has one link per shard. The
-// senders bound how many there are: one at a time per session, and one per writer and
-// connection.
+// inbox holds a shard's commands. It is an intrusive lock-free list. A sender never
+// waits for the shard, and the shard never waits for a sender, so no deadlock is
+// possible. A command has one link per shard. The senders bound how many there are: a
+// connection has one command of its session and one recovery under way at most.
 //
 // Memory ordering: the compare-and-swap in put publishes the command with everything
 // that was written to it before; the swap in all acquires it. The list is newest

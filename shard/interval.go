@@ -14,8 +14,8 @@ var Intervals = [...]time.Duration{
 // classNone is the class of subscriptions to the live flow.
 const classNone = -1
 
-// RoundInterval rounds d up to one of Intervals. 0 and less is 0; more than the
-// longest is the longest.
+// RoundInterval rounds d up to one of Intervals. It returns 0 if d is 0 or less, and the
+// longest if d is longer.
 func RoundInterval(d time.Duration) time.Duration {
 	if c := classOf(d); c != classNone {
 		return Intervals[c]
@@ -70,17 +70,17 @@ func nextTick(now int64, class int) int64 {
 }
 
 // tick sends each subscriber of a class what changed between its last tick and the
-// last seal. Subscribers that have the same get the same bytes, and few bodies are
+// last seal. Subscribers that have had the same get the same bytes, and few bodies are
 // encoded, since there are few seals in an interval. While another broadcast to the
 // class is under way, the tick waits. It returns the number of pushes made.
 func (w *worker) tick(p *topicShard, class int, at int64) (pushes int) {
 	k := p.classes[class]
-	if k.open {
+	if k.sending {
 		w.timers.set(&k.deadline, w.now+1) // the next turn
 		return 0
 	}
 	w.timers.set(&k.deadline, nextTick(max(w.now, at), class))
-	pushes = w.broadcast(&k.subscribers, broadcast{due: at, instant: at})
+	pushes = w.broadcast(&k.subscribers, broadcast{due: at, flush: at})
 	w.splice(at)
 	return pushes
 }

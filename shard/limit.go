@@ -1,8 +1,8 @@
 package shard
 
 // limit bounds how much of a device is shown. It is a leaky bucket in one number (the
-// generic cell rate algorithm): each position costs the time in which the limits allow
-// one such position, and full is the moment at which all that was admitted is paid for.
+// generic cell rate algorithm): each position costs the time for which the limits allow
+// one such position, and full is the moment at which everything admitted is paid for.
 type limit struct {
 	full int64 // on the core's clock, ns
 }
@@ -11,7 +11,7 @@ type limit struct {
 const limitBurst = int64(1e9)
 
 // admit reports whether a position of so many bytes may be shown now, and if so charges
-// it to the device. A device beyond its limit does not lose its newest position: see
+// the device for it. A device beyond its limit does not lose its newest position: see
 // hold.
 func (w *worker) admit(d *device, bytes int) bool {
 	c := w.core
@@ -29,7 +29,7 @@ func (w *worker) admit(d *device, bytes int) bool {
 // hold keeps next, the newest position of a device beyond its limit, until the limit
 // allows it. It replaces one that is held already.
 func (w *worker) hold(d *device, next *value, arrival int64) {
-	w.count.limited++
+	w.count[countLimited]++
 	if !d.holds {
 		d.holds = true
 		w.holding = append(w.holding, d)
@@ -71,7 +71,7 @@ func (w *worker) showHeld(d *device) {
 		return
 	}
 	d.held = nil
-	w.setValue(d, held, origin{arrival: d.heldArrival}, true)
+	w.addPending(w.setValue(d, held, d.heldArrival, 0))
 }
 
 // cost is the time, in ns, that one of so many per second takes; 0 for no limit.

@@ -2,10 +2,10 @@ package shard
 
 import "pitwall/codec"
 
-// liveCompression is a large live chunk that is compressed in slices, before it is
-// pushed to the subscribers that get it compressed. Their push is open meanwhile, as
-// its subscribers are those of the seal. A subscriber that a command is about gets
-// the chunk uncompressed, at once.
+// liveCompression compresses a large live chunk in slices, before it is pushed to the
+// subscribers that get it compressed. Their broadcast is under way meanwhile, since it
+// is for the subscribers at the seal. If a command is about one of them, that one gets
+// the chunk uncompressed at once.
 type liveCompression struct {
 	store                    // the compressed chunk
 	at          int          // how much of the plain chunk is in it
@@ -14,17 +14,8 @@ type liveCompression struct {
 	rosterMarks []rosterMark // of the plain chunk, from at on
 }
 
-// startCompression begins the pushes of a large chunk, to the subscribers that get it
-// plain and to those that get it compressed.
-func (w *worker) startCompression(r broadcast, plain, packed *subscribers) (pushes int) {
-	r.start(2)
-	pushes = w.broadcast(plain, r)
-	r.compression = &liveCompression{store: newStore(&w.deflate.pool, 2*w.core.building.compressed), rosterMarks: r.chunk.rosterMarks}
-	return pushes + w.broadcast(packed, r)
-}
-
-// compressLive compresses a slice of a push's chunk. When all of it is compressed,
-// the compressed chunk replaces it, if it is shorter.
+// compressLive compresses a slice of the chunk of r. When all of it is compressed, the
+// compressed chunk replaces it, if it is shorter.
 func (w *worker) compressLive(r *broadcast) {
 	k, plain := r.compression, r.chunk
 	if k.moving() {
@@ -42,8 +33,8 @@ func (w *worker) compressLive(r *broadcast) {
 	}
 	w.countCompressed(len(plain.body), len(z.body))
 	z.shard, z.since, z.arrival, z.records, z.sealed = plain.shard, plain.since, plain.arrival, plain.records, plain.sealed
-	z.pool.startPush(z, 1)
-	plain.pool.endPush(plain, r.taken)
+	z.pool.startBroadcasts(z, 1)
+	plain.pool.endBroadcast(plain, r.taken)
 	r.chunk, r.taken = z, 0
 }
 

@@ -27,7 +27,7 @@ func TestCompressedFramesAreInTheirPlaces(t *testing.T) {
 			continue
 		}
 		plain := q.take(topic)
-		plain.pool.startPush(plain, 2) // one for us
+		plain.pool.startBroadcasts(plain, 2) // one for us
 		r := broadcast{chunk: plain, compression: &liveCompression{store: newStore(&x.w.deflate.pool, 10), rosterMarks: plain.rosterMarks}}
 		for r.compression != nil {
 			x.w.compressLive(&r)

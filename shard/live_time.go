@@ -3,9 +3,9 @@ package shard
 import "pitwall/codec"
 
 // A position is shown under its live time, and the order rule (order_rule.go) compares
-// live times. The live time is the device's own time as long as that is credible.
-// Otherwise it is derived from the arrival, so that no clock can freeze a dot or throw
-// it back.
+// live times. The live time is the device's own time if that is credible. Otherwise it
+// is derived from the arrival, so that no wrong clock can freeze a device on the map or
+// throw it back.
 //
 // Three clocks are compared: the device's (Position.TS), the Redis server's
 // (Position.Arrival) and this machine's. The reader of the stream measures the
@@ -16,16 +16,16 @@ import "pitwall/codec"
 // that of the last one.
 const maxStep = 60_000
 
-// lastShown is what is known of the position that a device's last value holds.
+// lastShown is what a shard remembers of the position that is a device's last value.
 type lastShown struct {
-	mark     int64  // its live time, in ms: what is not newer is late
+	mark     int64  // its live time, in ms: a record that is not newer is late
 	ts       int64  // its device time: with the device, the key of its row in the table
 	arrival  int64  // its arrival by the server's clock
 	seq      uint64 // with arrival, its place in the stream
 	at       int64  // when it was taken in, on the core's clock
 	by       dating // how its live time was found
 	adjusted bool   // mark is not ts
-	current  bool   // it was sent when it was measured
+	current  bool   // it was sent as soon as it was measured
 }
 
 // clock is what a shard remembers of a device's clock.
@@ -47,11 +47,11 @@ const (
 	datedItself dating = iota // the device's own time
 	datedAhead                // by its arrival: the device's clock runs ahead
 	datedFallen               // by its arrival: the device's clock has fallen back
-	datedLate                 // by the device's time, less the offset of its fallen clock
+	datedLate                 // by the device's time minus the offset of its fallen clock
 	datedNot                  // by its arrival: it has no time
 )
 
-// date returns the live time of r by itself, whatever is shown.
+// date returns the live time of r, without regard to what is shown.
 func (w *worker) date(d *device, r *codec.Position) (live int64, by dating) {
 	at, tolerance := r.Arrival+w.difference, w.core.tolerance
 	if r.Untimed {

@@ -16,15 +16,15 @@ type Losses struct {
 	op   *op // of the last recovery; the next one's, as there is one at a time
 }
 
-// Drop decides about a queued chunk of a lagged connection. Everything after offset
-// from, where a frame ends, is still to be written. True: that may be dropped and was
-// noted; the caller still calls Done for the chunk. False: it must be sent (a reply,
-// the snapshot of a subscribe, or what a recovery brings), or there is nothing after
-// from.
+// Drop decides about a queued chunk of a lagged connection, of which everything after
+// offset from, where a frame ends, is still to be written. True: that may be dropped,
+// and Drop has noted it; the caller still releases the chunk. False: it must be sent (a
+// reply, the snapshot of a subscribe, or what a recovery brings), or there is nothing
+// after from.
 //
-// What a recovery brings is sent whole although newer positions are on their way.
-// Otherwise a connection that always lags again after the first part would never get
-// the others. It is bounded all the same, because Recover waits for its end.
+// What a recovery brings is sent whole even if the connection lags again. Otherwise a
+// connection that always lags again after the first part would never get the others. It
+// is bounded all the same, because the next Recover waits until it is written.
 func (l *Losses) Drop(ch *Chunk, from int) bool {
 	if ch.kind != chunkLive || from == ch.Len() {
 		return false

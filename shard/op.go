@@ -21,8 +21,8 @@ const (
 	opRenew
 )
 
-// op is a command that every shard carries out once, on what it owns.
-// The last one to do so sends the reply and calls done.
+// op is a command that every shard carries out once, on what it owns. The last shard to
+// do so sends the reply and calls done.
 type op struct {
 	kind        opKind
 	conn        *Conn
@@ -30,9 +30,9 @@ type op struct {
 	class       int // interval class, or classNone
 	losses      []loss
 	order       uint32         // of a subscribe: see renewal
-	epoch       uint32         // that a recovery has opened
-	renewals    [][]renewal    // of a recovery, by shard: see renewal
-	renewing    []renewal      // those under way
+	epoch       uint32         // of a recovery: the stream epoch that it has opened
+	renewals    [][]renewal    // of a recovery, by shard: what the shards ask for
+	renewing    []renewal      // of a recovery: those under way
 	corrections [][]Correction // by shard
 	clocks      [][]Clock      // by shard
 	reply       *Chunk
@@ -51,7 +51,7 @@ func (c *Core) submit(o *op) {
 	for i, w := range c.workers {
 		o.links[i].op = o
 		if w.inbox.put(&o.links[i]) {
-			w.turns.notifyOwner()
+			w.turns.notifyShard()
 		}
 	}
 }
@@ -82,11 +82,11 @@ func (o *op) finish() {
 	}
 }
 
-// Subscribe adds conn to t, or changes the interval of a subscription that is
-// there. A new one gets a snapshot part from every shard, then the live flow
-// without a gap. interval is 0 for every update at the topic's own flushes, otherwise
-// one of Intervals. done is called once, by the goroutine that owns a shard's turn,
-// which may be a caller of Deliver; it must not block.
+// Subscribe adds conn to t, or changes the interval if it is subscribed already. A new
+// subscription gets a snapshot part from every shard, then the live flow without a gap.
+// interval is 0 for every update at the topic's own flushes, otherwise one of Intervals.
+// done is called once, by the goroutine that owns a shard's turn, which may be a caller
+// of Deliver; it must not block.
 //
 // At most one of Subscribe, Unsubscribe and Leave may be under way per
 // connection; the caller waits for done before the next.

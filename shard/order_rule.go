@@ -21,7 +21,7 @@ type decision struct {
 	by       dating
 	adjusted bool // live is not the device's own time
 	newer    bool // than what is shown, so it is shown
-	current  bool // it was sent when it was measured
+	current  bool // it was sent as soon as it was measured
 }
 
 // applyOrderRule finds the live time of r and whether it is newer than what is shown.
@@ -44,8 +44,8 @@ func (w *worker) applyOrderRule(d *device, r *codec.Position, warm bool) decisio
 		v.newer = w.newerByArrival(d, r, v)
 	case d.isOlder(r), w.isOlderByItself(d, r): // not newer
 	case live > d.shown.mark:
-		// What is shown may be dated by its arrival. Then what comes before it in the
-		// stream is older, although the device's clock is ahead of the arrival.
+		// If what is shown is dated by its arrival, a record that comes before it in the
+		// stream is older, even if its device time is later than that arrival.
 		v.newer = !d.shown.adjusted || d.shown.before(r)
 	default:
 		v.newer = w.overridesMark(d, r)
@@ -57,16 +57,16 @@ func (w *worker) applyOrderRule(d *device, r *codec.Position, warm bool) decisio
 }
 
 // newerByArrival reports whether r, which is dated by its arrival, is newer than what
-// is shown. Of two records of one upload, the one with the newer device time is; so a
-// record that is read again is not newer. Device times are compared only where both are
-// of the same clock. Otherwise the place in the stream decides.
+// is shown. Of two records of one upload, the one with the later device time is newer,
+// so a record that is read again is not. Device times are compared only if both are of
+// the same clock. Otherwise the place in the stream decides.
 func (w *worker) newerByArrival(d *device, r *codec.Position, v decision) bool {
 	s, c := &d.shown, &d.clock
 	later := s.before(r)
 	// After a failover, the new Redis server may go on with earlier ids. Records that are
-	// read again have earlier ids as well. They differ in their device times: those of
-	// records read again do not go beyond the newest one shown, not even where the
-	// device's clock has gone back meanwhile.
+	// read again have earlier ids as well. Their device times tell them apart: those of
+	// records read again are not later than the newest one shown, even if the device's
+	// clock has gone back meanwhile.
 	newer := r.TS > c.adjustedTS && (later || r.TS > c.newestTS[v.by] && r.TS-c.adjustedTS < maxStep)
 	switch {
 	case s.adjusted && c.adjustedBy != v.by:
@@ -86,8 +86,8 @@ func (s *lastShown) before(r *codec.Position) bool {
 	return r.Arrival > s.arrival || r.Arrival == s.arrival && r.Seq > s.seq
 }
 
-// newerAtStart is the rule for a record that is read back at start. Records under
-// their own time are in the order of that. Where one of the two is dated by its arrival,
+// newerAtStart is the rule for a record that is read again at start. Two records under
+// their own times are in the order of these. If one of the two is dated by its arrival,
 // the later arrival is newer, unless the other was sent late.
 func (d *device) newerAtStart(r *codec.Position, v decision) bool {
 	s := &d.shown
@@ -104,9 +104,9 @@ func (d *device) newerAtStart(r *codec.Position, v decision) bool {
 	return r.Arrival > s.arrival
 }
 
-// isOlder reports whether r is older than what is shown by the device's own clock,
-// although what is shown could not be dated by it: the server's clock may be the
-// wrong one. A device whose clock was put back is shown again after sameClockFor.
+// isOlder reports whether r is older than what is shown by the device's own clock. That
+// holds even if what is shown was not dated by this clock, since the server's clock may
+// be the wrong one. A device whose clock was put back is shown again after sameClockFor.
 func (d *device) isOlder(r *codec.Position) bool {
 	s := &d.shown
 	if !s.adjusted || s.by != datedItself && s.by != datedAhead {
@@ -116,15 +116,15 @@ func (d *device) isOlder(r *codec.Position) bool {
 }
 
 // isOlderByItself reports whether r, which is dated by itself, is not newer than the
-// last record shown that was. Records dated otherwise may have been shown since. A last
-// time that is later than a right clock can be is not compared with.
+// last shown record that was dated so, too. Records dated otherwise may have been shown
+// since. A last time that is later than a right clock can be does not count.
 func (w *worker) isOlderByItself(d *device, r *codec.Position) bool {
 	return r.TS <= d.clock.ownTS && d.clock.ownTS <= r.Arrival+w.difference+w.core.tolerance
 }
 
 // overridesMark reports whether r, which is not newer than what is shown, is current and
-// late only because a wrong clock has set the mark. That is so where what is shown
-// was dated by its arrival, and where the mark is later than a right clock can be.
+// late only because a wrong clock has set the mark. That is so if what is shown was
+// dated by its arrival, or if the mark is later than a right clock can be.
 func (w *worker) overridesMark(d *device, r *codec.Position) bool {
 	at, tolerance := r.Arrival+w.difference, w.core.tolerance
 	if r.TS < at-tolerance {

@@ -2,10 +2,10 @@ package shard
 
 import "sync/atomic"
 
-// pool gives a shard's chunks their memory back once every connection has released
-// them, so that neither a flush nor a lagged snapshot allocates anything. Who has a
-// chunk is counted in chunk_refs.go. The pool belongs to its shard, but for
-// returned, on which writers put the chunks that they were the last to release.
+// pool keeps a shard's chunks that every connection has released, and uses their memory
+// again, so that neither a flush nor a lagged snapshot allocates anything. Who has a
+// chunk is counted in chunk_refs.go. The pool belongs to its shard, except for returned,
+// on which writers put the chunks that they were the last to release.
 //
 // Memory ordering of returned: the compare-and-swap that puts a chunk on the list
 // publishes the chunk, and everything that its readers did before, to the shard.
@@ -14,14 +14,14 @@ import "sync/atomic"
 // cannot be mistaken for the one that was there before (no ABA).
 type pool struct {
 	memory    *memory
-	returned  atomic.Pointer[Chunk] // handed back by writers, linked by Chunk.after
+	returned  atomic.Pointer[Chunk] // handed back by writers, linked by Chunk.nextReturned
 	collected *Chunk                // taken off returned and not recycled yet; the shard's own, like what follows
 	spare     []*Chunk
 }
 
 // memory counts the bytes of the chunks of all pools of a core. Each chunk is in one
-// of the three sums, or is being filled, or was left to the garbage collector. The
-// sums change once in the life of a chunk, not with each connection that has it.
+// of the three sums, or is being filled, or was left to the garbage collector. A chunk
+// moves between the sums as a whole, not with each connection that has it.
 type memory struct {
 	outstanding atomic.Int64 // connections have these bytes, or are about to get them
 	retained    atomic.Int64 // snapshots in the cache, whether or not connections have them too
@@ -45,18 +45,18 @@ func (c *Core) HeldBytes() int64 { return c.memory.outstanding.Load() + c.memory
 // Any goroutine may call it.
 func (c *Core) PooledBytes() int64 { return c.memory.spare.Load() }
 
-// collectAtOnce is how many returned chunks each get recycles: more than the one
-// that it takes, so that they become fewer. All at once would take too long for one
-// turn: a push of many topics returns thousands of chunks, and each of them has
-// left the processor's caches.
+// collectAtOnce is how many returned chunks each get recycles. It is more than the one
+// that get takes, so that they become fewer. To recycle all at once would take too long
+// for one turn: the flush of many topics returns thousands of chunks, and each of them
+// has left the processor's caches.
 const collectAtOnce = 4
 
 // get returns a chunk with an empty body, for about the size given, to be sealed
 // soon.
 func (p *pool) get(size int) *Chunk { return p.getSized(size, maxSpareBytes, size/4+512) }
 
-// getToKeep is get for a chunk that may stay for hours, one of thousands: it
-// takes four times the size at most.
+// getToKeep is get for one of thousands of chunks that may stay for hours: its body has
+// at most four times the size.
 func (p *pool) getToKeep(size int) *Chunk { return p.getSized(size, 4*size, size/8) }
 
 // getSized returns a chunk whose body has the size and is no larger than most; one
@@ -115,9 +115,9 @@ func (p *pool) reuse(size, most int) *Chunk {
 	return c
 }
 
-// collectReturned recycles a few of the chunks that writers have returned. A pool
-// from which nothing is taken for long needs the call at times: the number of chunks
-// that wait is not bounded.
+// collectReturned recycles a few of the chunks that writers have returned. Each seal
+// calls it for pools from which it takes nothing: the number of returned chunks is not
+// bounded otherwise.
 func (p *pool) collectReturned() {
 	if p.collected == nil {
 		if p.returned.Load() == nil {

@@ -15,9 +15,9 @@ func TestPoolReusesWhatAllReleased(t *testing.T) {
 	p := emptyPool()
 	c := p.get(100)
 	c.body = append(c.body, "frame"...)
-	p.startPush(c, 1)
+	p.startBroadcasts(c, 1)
 	c.Release(1) // one writer is faster than the shard
-	p.endPush(c, 2)
+	p.endBroadcast(c, 2)
 	if again := p.get(100); again == c {
 		t.Fatal("a chunk came back that a connection still has")
 	}
@@ -34,8 +34,8 @@ func TestPoolReusesWhatAllReleased(t *testing.T) {
 func TestPoolKeepsWhatNobodyTook(t *testing.T) {
 	p := emptyPool()
 	c := p.get(10)
-	p.startPush(c, 1)
-	p.endPush(c, 0)
+	p.startBroadcasts(c, 1)
+	p.endBroadcast(c, 0)
 	if p.get(10) != c {
 		t.Fatal("a chunk that no connection took was not kept")
 	}
@@ -49,8 +49,8 @@ func TestPoolCollectsAFewAtATime(t *testing.T) {
 	out := map[*Chunk]bool{}
 	for range n {
 		c := p.get(100)
-		p.startPush(c, 1)
-		p.endPush(c, 1)
+		p.startBroadcasts(c, 1)
+		p.endBroadcast(c, 1)
 		out[c] = true
 	}
 	for c := range out {
@@ -157,8 +157,8 @@ func TestSealsCollectWhatARecoveryUsed(t *testing.T) {
 // headOut returns a head for body that one connection has.
 func (w *worker) headOut(p *topicShard, body *Chunk) *Chunk {
 	h := w.snapshotFrame(p, body, codec.SnapshotLagged, 0)
-	w.headPool.startPush(h, 1)
-	w.headPool.endPush(h, 1)
+	w.headPool.startBroadcasts(h, 1)
+	w.headPool.endBroadcast(h, 1)
 	return h
 }
 
@@ -256,11 +256,11 @@ func TestPoolStress(t *testing.T) {
 		for range 64 {
 			c.body = append(c.body, byte(n))
 		}
-		p.startPush(c, 1)
+		p.startBroadcasts(c, 1)
 		for _, f := range feeds {
 			f <- c
 		}
-		p.endPush(c, readers)
+		p.endBroadcast(c, readers)
 		if n%256 == 0 {
 			runtime.Gosched()
 		}

@@ -1,6 +1,6 @@
 package shard
 
-// The functions of this file tell whether a body can be sent in this turn: it was
+// The functions of this file report whether a body can be sent in this turn: it is
 // encoded already, or it is small enough to be encoded now. Otherwise the subscription
 // waits for a build.
 

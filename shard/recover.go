@@ -9,12 +9,12 @@ func (w *worker) recover(o *op) {
 	}
 	for s := c.subs[w.id]; s != nil; s = s.next {
 		w.catchUp(s)
-		if s.recovering() { // nothing live was pushed to it, so the writer has dropped nothing of it
+		if s.recovering() { // it is paused: nothing live was pushed to it that the writer could have dropped
 			continue
 		}
 		if _, _, lost := s.lost(o.losses); lost && s.class == classNone {
-			// A pending position of a device that has left may be older than what
-			// is shown: after a correction, and the frame that says so is lost.
+			// A pending position of a device that has left may be older than what the
+			// spectator sees, if the corrected frame before it is among what was lost.
 			w.sealLeavers(s.shard)
 			w.catchUp(s)
 		}
@@ -42,23 +42,22 @@ func (w *worker) recover(o *op) {
 // recoverSub sends s what changed after since, of which updates are not in its
 // own count.
 func (w *worker) recoverSub(s *sub, since, updates uint64) {
-	w.count.recoveries++
+	w.count[countRecoveries]++
 	conflated := s.conflated + updates
 	s.missed, s.conflated = false, 0
 	if s.class != classNone {
 		s.since = s.shard.sealed
 	}
-	if ch := w.rosterSince(s, since); ch != nil {
-		w.send(s.conn, ch)
-	}
+	w.sendRoster(s, since)
 	w.sendLagged(s, since, conflated)
 	if start := s.shard.roundDown(since); s.shard.fixed > start { // the lagged snapshot leaves corrections out
 		w.sendFrame(s.conn, w.corrected(s.shard, start, s.shard.sealed))
 	}
 }
 
-// lost returns what s has lost, by its own note and by the writer's. A subscription of
-// an interval class is owed everything since its last tick in any case.
+// lost returns what s has lost: what was not pushed to it, and what the writer has
+// dropped. A subscription of an interval class always lacks everything since its last
+// tick.
 func (s *sub) lost(losses []loss) (since, updates uint64, lost bool) {
 	since, lost = s.since, s.missed
 	for i := range losses {

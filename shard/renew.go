@@ -8,9 +8,9 @@ import (
 )
 
 // renewal names a subscription of a connection that has lost more joins and leaves
-// than a shard remembers. Nobody can say which of the devices on its screen have
-// left, so the server begins the subscription again: a subscribed frame, then a whole
-// snapshot from every shard. A device that is in none of them has left.
+// than a shard remembers. Nobody knows which of the devices that its client shows have
+// left. So the subscription begins again: a subscribed frame, then a whole snapshot
+// from every shard. A device that is in none of them has left.
 //
 // A renewal is the end of a recovery, in two more commands. With opStop each shard
 // pauses the subscription, so that nothing comes between the subscribed frame and the
@@ -28,8 +28,8 @@ func (x renewal) in(list []renewal) bool {
 
 func (s *sub) renewal() renewal { return renewal{s.shard.topic, s.order, s.class} }
 
-// streamPaused is an epoch that no connection is in: nothing live is pushed to a subscription
-// that has it.
+// streamPaused is an epoch that no connection is in: nothing live is pushed to a
+// subscription that has it.
 const streamPaused = streamState
 
 // pauseSub ends what is sent to s until it is renewed.
@@ -42,8 +42,8 @@ func (w *worker) pauseSub(s *sub) {
 	s.epoch = streamPaused
 }
 
-// nextPhase turns a recovery's command that all shards have carried out into the one
-// after it. If it returns true, there is one, and the caller submits it.
+// nextPhase turns a recovery's command, which all shards have carried out, into the next
+// one. It returns true if there is a next one, which the caller submits.
 func (o *op) nextPhase() (more bool) {
 	switch o.kind {
 	case opRecover:
@@ -56,7 +56,7 @@ func (o *op) nextPhase() (more bool) {
 	case opStop:
 		o.kind = opRenew
 		o.renewing = slices.DeleteFunc(o.renewing, func(x renewal) bool {
-			// A shard that does not have it has carried out an unsubscribe.
+			// A shard that does not have the subscription has carried out an unsubscribe.
 			return slices.ContainsFunc(o.renewals, func(has []renewal) bool { return !x.in(has) })
 		})
 		for _, x := range o.renewing {
@@ -135,13 +135,10 @@ func (w *worker) renew(s *sub, o *op) {
 		w.awaitBuild(s, o, toRenew, 0, bodySnapshot)
 		return
 	}
-	w.count.recoveries++
+	w.count[countRecoveries]++
 	s.epoch, s.missed, s.conflated, s.since = o.epoch, false, 0, p.sealed
 	w.send(s.conn, w.subscribeFrame(p, s.conn.snapshotKind(p)))
-	if s.class == classNone {
-		return
-	}
-	if ch := w.rosterSince(s, s.since); ch != nil {
-		w.send(s.conn, ch)
+	if s.class != classNone {
+		w.sendRoster(s, s.since)
 	}
 }

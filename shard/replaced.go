@@ -1,9 +1,9 @@
 package shard
 
 // While a position is pending, its membership keeps the value of the last seal in
-// membership.old: that is what a snapshot shows. A seal replaces all of them at once.
+// membership.old, which is what a snapshot shows. A seal replaces all of these at once.
 // To release each of them within the seal would take a millisecond for 50,000
-// devices, so they are released in slices by the turns after it.
+// devices, so later turns release them in slices.
 //
 // A membership's old value is replaced once membership.seq is at most
 // topicShard.sealed. Then only a build that began before that seal reads it. The list
@@ -11,7 +11,8 @@ package shard
 // other: topicShard.replaced is the first of them, and the first whose value is in use
 // ends them.
 
-// releaseLater notes that a seal of p is about to replace what its memberships keep.
+// releaseLater has turns release what the memberships of p keep, which a seal is about
+// to replace.
 func (w *worker) releaseLater(p *topicShard) {
 	if p.replaced != nil && !p.releasing {
 		p.releasing = true

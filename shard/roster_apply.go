@@ -9,7 +9,7 @@ func (w *worker) applyRoster(c *change) (pushes int) {
 	for _, id := range c.removed {
 		if d := w.devices[id]; d != nil {
 			p.removeDevice(d, &w.values)
-			if len(d.memberships) == 0 && !d.orphan && len(w.snap.Topics(id)) == 0 {
+			if len(d.memberships) == 0 && d.orphan == nil && len(w.snap.Topics(id)) == 0 {
 				w.markOrphan(d)
 			}
 		}
@@ -21,31 +21,30 @@ func (w *worker) applyRoster(c *change) (pushes int) {
 	for _, id := range c.added {
 		d := w.devices[id]
 		if d == nil {
-			continue // its first record finds the topic
+			continue // addDevice makes it a member with its first record
 		}
-		if d.orphan {
-			d.orphan = false
-			w.orphans.remove(d)
-			w.stats.orphanDevices.Store(int64(w.orphans.n))
+		if d.orphan != nil {
+			w.orphans.Remove(d.orphan)
+			d.orphan = nil
+			w.stats.orphanDevices.Store(int64(w.orphans.Len()))
 		}
-		n := p.join(d)
-		if d.val != nil {
-			w.update(n, nil, origin{})
+		if p.join(d); d.val != nil {
+			w.addPending(newValue{memberships: d.memberships[len(d.memberships)-1:]})
 		}
 	}
 	return pushes
 }
 
-// announce appends a frame about the updates after since to the live flow of p, and
-// sends it at once to the interval classes. Who loses it gets all updates after since
-// again. It returns the number of pushes made.
+// announce appends a frame about the updates after since to the pending bytes of p, and
+// sends it to the interval classes at once. A subscriber that loses it gets everything
+// after since again. It returns the number of pushes made.
 func (w *worker) announce(p *topicShard, frame []byte, since uint64) (pushes int) {
 	if p.watchers == 0 {
 		return 0
 	}
 	for s := range uncompressedEncodings {
 		if p.wants(s) {
-			w.open(p, s).frame(p.topic.frames, frame)
+			w.pendingIn(p, s).frame(p.topic.frames, frame)
 		}
 	}
 	w.schedule(p)

@@ -5,7 +5,7 @@ package shard
 // begins again.
 type rosterBuild struct {
 	mergedChanges
-	next  int // the next change of the log
+	next  int // the next change of the log to merge
 	names int // bytes of names so far, with quotes and commas
 
 	frame    *Chunk

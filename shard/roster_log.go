@@ -18,11 +18,9 @@ type rosterLog struct {
 	completeSince uint64
 }
 
-// maxRosterBytes bounds the log of one topic shard. changeBytes is the memory of a change
-// without the device's id.
 const (
-	maxRosterBytes = 1 << 20
-	changeBytes    = 40
+	maxRosterBytes = 1 << 20 // of the log of one topic shard
+	changeBytes    = 40      // of a change without the device's id
 )
 
 // newest is the number of the last join or leave.
@@ -33,8 +31,8 @@ func (l *rosterLog) newest() uint64 {
 	return l.changes[len(l.changes)-1].seq
 }
 
-// add appends a change. When the log exceeds most bytes, it drops its older half: by
-// halves, so that dropping costs little per change.
+// add appends a change. When the log exceeds most bytes, it drops the older half of
+// them, so that dropping costs little per change.
 func (l *rosterLog) add(m rosterChange, most int) {
 	l.changes = append(l.changes, m)
 	l.bytes += changeBytes + len(m.device)
@@ -55,10 +53,9 @@ func (l *rosterLog) forget(most int) {
 	l.changes = l.changes[:kept]
 }
 
-// between returns the devices that joined or left after update since, up to
-// update to. A device that has left and joined again is in both lists: the position
-// that it has now may be older than the one that is shown, so a client must remove the
-// device first.
+// between returns the devices that joined or left after update since, up to update to.
+// A device that has left and joined again is in both lists: its position now may be
+// older than the one that a client shows, which therefore must remove the device first.
 func (l *rosterLog) between(since, to uint64) (added, removed []string) {
 	moves := l.changes[l.after(since):]
 	x := mergedChanges{places: make(map[string]int, len(moves)), last: make([]rosterChange, 0, len(moves))}
@@ -121,24 +118,26 @@ func (w *worker) logChange(p *topicShard, m rosterChange) {
 	p.roster.add(m, w.core.rosterBytes)
 }
 
-// rosterSince returns a roster frame for s with at least the joins and leaves
-// after update since, except those that are pending for it: they come after
-// the pending positions. It is nil when there were none.
-func (w *worker) rosterSince(s *sub, since uint64) *Chunk {
+// sendRoster sends s a roster frame with at least the joins and leaves after update
+// since, if there were any. It leaves out those that are pending for s: they come after
+// the pending positions.
+func (w *worker) sendRoster(s *sub, since uint64) {
 	p := s.shard
 	to := p.roster.newest()
 	if s.class == classNone {
 		to = min(to, max(p.sealed, p.pending[s.conn.encoding.uncompressed()].from))
 	}
 	if to <= since {
-		return nil
+		return
 	}
-	return w.rosterFrom(p, p.roundDown(since), to)
+	if ch := w.rosterFrom(p, p.roundDown(since), to); ch != nil {
+		w.send(s.conn, ch)
+	}
 }
 
-// rosterFrom returns a roster frame with the joins and leaves after update since
-// up to update to, nil when there were none. The positions that come after it must
-// be of all devices that changed after since: it has those that it names removed.
+// rosterFrom returns a roster frame with the joins and leaves after update since up to
+// update to, nil if there were none. The caller sends the positions of all devices that
+// changed after since next: the frame removes the devices that have left and come back.
 func (w *worker) rosterFrom(p *topicShard, since, to uint64) *Chunk {
 	k := bodyKey{since, bodyRoster, to}
 	ch := p.cache.byKey[k]

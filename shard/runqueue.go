@@ -2,10 +2,10 @@ package shard
 
 import "sync/atomic"
 
-// RunQueue holds the connections of one writer that have something to send.
-// Shards and other goroutines add, the writer takes all at once. It is
-// intrusive: a connection is in the queue at most once, so the queue is never
-// longer than the number of connections, and adding neither allocates nor waits.
+// RunQueue holds the connections of one writer that have something to send. Any
+// goroutine may add, the writer takes all at once. It is an intrusive list: a
+// connection is in it at most once, so it is never longer than the number of
+// connections, and adding neither allocates nor waits.
 //
 // Memory ordering: the goroutine that moves a connection's state from idle to
 // queued owns its next field until the connection is in the queue. The
@@ -15,8 +15,8 @@ import "sync/atomic"
 // saw "queued" is not lost.
 type RunQueue struct {
 	head atomic.Pointer[Conn]
-	// newestFlush is the newest flush time of a chunk that its connections have, in
-	// ns of the core's clock. It is a hint.
+	// newestFlush is the newest flush time whose chunks its connections have, in ns of
+	// the core's clock. It is a hint.
 	newestFlush atomic.Int64
 	// awaitsFlush is set by the writer while it waits for the shards to come to a
 	// flush time, so that they wake it only then.
@@ -48,7 +48,7 @@ func (q *RunQueue) splice(ch *chain, flush int64) {
 		return
 	}
 	if flush > q.newestFlush.Load() {
-		q.newestFlush.Store(flush) // a lost update costs one write more, no frame
+		q.newestFlush.Store(flush) // a lost update costs an extra write, no frame
 	}
 	ch.first.end = ch.last
 	for {
@@ -136,8 +136,8 @@ func atMost(c, end *Conn, n int) bool {
 // in ns of the core's clock; 0 for none.
 func (q *RunQueue) NewestFlush() int64 { return q.newestFlush.Load() }
 
-// Wake has a writer go on that waits on Wakeups. It never blocks. Any goroutine
-// may call it.
+// Wake delivers a value to Wakeups, so that the writer that waits there goes on. It
+// never blocks. Any goroutine may call it.
 func (q *RunQueue) Wake() {
 	select {
 	case q.wake <- struct{}{}:
@@ -146,11 +146,11 @@ func (q *RunQueue) Wake() {
 }
 
 // AwaitFlush tells the shards whether the writer waits for them to come to a flush
-// time. The writer calls it before it asks how far they are, so that a shard which
-// comes there in between wakes it.
+// time. The writer calls it before it looks at Core.FlushedThrough, so that a shard
+// which comes there in between wakes it.
 func (q *RunQueue) AwaitFlush(on bool) { q.awaitsFlush.Store(on) }
 
-// advanced is called by a shard that has come further.
+// advanced is called by a shard whose watermark has moved.
 func (q *RunQueue) advanced() {
 	if q.awaitsFlush.Load() {
 		q.Wake()
@@ -158,5 +158,5 @@ func (q *RunQueue) advanced() {
 }
 
 // Wakeups delivers a value when the queue may have become non-empty, or when a
-// shard has come further while AwaitFlush is on.
+// shard's watermark has moved while AwaitFlush is on.
 func (q *RunQueue) Wakeups() <-chan struct{} { return q.wake }

@@ -65,8 +65,8 @@ func (s *Snapshot) Events() []EventInfo {
 func (c *Core) Snapshot() *Snapshot { return c.snapshot.Load() }
 
 // Swap builds a Snapshot from r, puts it in force and waits until every shard has
-// applied it. It first waits for the one before, so that at most one is under way. It
-// fails only if ctx ends before. If that is during the second wait, the new map is in
+// applied it. Before that, it waits for the Swap before, so that at most one is under
+// way. It fails only if ctx ends. If that is during the second wait, the new map is in
 // force all the same. One goroutine at a time may call it.
 func (c *Core) Swap(ctx context.Context, r Roster) error {
 	if err := c.swapping.wait(ctx); err != nil {
@@ -125,7 +125,7 @@ func (c *Core) build(r Roster, old *Snapshot) *Snapshot {
 	return s
 }
 
-// addEvent puts an event into s, with its topic of before if that still exists.
+// addEvent puts an event into s, with the topic that it already has, if there is one.
 func (c *Core) addEvent(s *Snapshot, event string) *Topic {
 	if t := s.topics[event]; t != nil {
 		return t

@@ -3,17 +3,16 @@ package shard
 import "pitwall/codec"
 
 // snapshotCache has the states of a topic shard that were encoded since the last seal,
-// so that each is built once and shared by all who need the same. Only the owner of the
+// so that each is encoded once and shared by all who need it. Only the owner of the
 // shard's turn touches it.
 //
-// The ends of snapshot frames, which many lagged connections need anew in every
-// window, are in memory that is used again. A chunk in the cache counts as being
-// pushed (see chunk_refs.go). Its takers are the heads made for it; those of a cached
-// head are the connections.
+// The ends of snapshot frames are in memory of a pool, since lagged connections need new
+// ones in every window. The cache retains them (chunk_refs.go). The takers of an end are
+// the heads made for it; those of a head in the cache are the connections.
 type snapshotCache struct {
 	frames      [2]*Chunk // of bodySnapshot and bodyCompressedSnapshot, heads included
 	byKey       map[bodyKey]*Chunk
-	recordBytes int // bytes of a position in the last one: the next one's first guess
+	recordBytes int // mean size of a position in the last body, to guess the size of the next
 
 	invalidations uint64 // how often invalidate was called; builds compare it
 	invalidated   bool   // invalidate was called since the last seal
@@ -29,37 +28,27 @@ func (c *snapshotCache) makeRoom() {
 	}
 }
 
-// put adds ch under k, for which there must be room.
+// put keeps ch, which is retained if it is of a pool, under k. It takes the place of
+// the chunk that is there.
 func (c *snapshotCache) put(k bodyKey, ch *Chunk) {
-	c.insert(k, ch)
-	ch.retain()
-}
-
-// insert is put for a chunk that is retained already.
-func (c *snapshotCache) insert(k bodyKey, ch *Chunk) {
 	if c.byKey == nil {
 		c.byKey = make(map[bodyKey]*Chunk)
+	}
+	if old := c.byKey[k]; old != nil {
+		old.endRetain()
 	}
 	c.byKey[k] = ch
 }
 
-// replace is insert where k may have another chunk.
-func (c *snapshotCache) replace(k bodyKey, ch *Chunk) {
-	if old := c.byKey[k]; old != nil {
-		old.endRetain()
-	}
-	c.insert(k, ch)
-}
-
-// invalidate drops all of them, and has builds begin again: what was true at the last
-// seal must not be shown to anybody any more.
+// invalidate empties the cache and has builds begin again: the state at the last seal
+// must not be shown to anybody any more.
 func (c *snapshotCache) invalidate() {
 	c.invalidations++
 	c.invalidated = true
 	c.clear()
 }
 
-// clear drops all of them.
+// clear empties the cache.
 func (c *snapshotCache) clear() {
 	c.clearFrames()
 	if len(c.byKey) == 0 {
@@ -81,7 +70,7 @@ func (c *snapshotCache) clearFrames() {
 	}
 }
 
-// newBody returns a chunk with an empty body for a state of kind f.
+// newBody returns a chunk with an empty body for a state of kind f. size is a guess.
 func (w *worker) newBody(f bodyKind, size int) *Chunk {
 	if f == bodySnapshot || f == bodyLagged {
 		return w.bodyPool.getToKeep(size)
@@ -101,7 +90,7 @@ func (w *worker) subscribeFrame(p *topicShard, f bodyKind) *Chunk {
 	return *ch
 }
 
-// sendLagged sends s, which has lost what came after since, its snapshot part.
+// sendLagged sends s, which has lost what came after since, a lagged snapshot part.
 func (w *worker) sendLagged(s *sub, since, conflated uint64) {
 	p := s.shard
 	start, f := p.roundDown(since), s.conn.snapshotKind(p)
@@ -129,7 +118,7 @@ func (w *worker) snapshotFrame(p *topicShard, body *Chunk, reason string, confla
 
 // sendFrame sends one connection a frame of its own.
 func (w *worker) sendFrame(c *Conn, h *Chunk) {
-	w.headPool.startPush(h, 1)
+	w.headPool.startBroadcasts(h, 1)
 	w.send(c, h)
-	w.headPool.endPush(h, int(h.takers))
+	w.headPool.endBroadcast(h, int(h.takers))
 }

@@ -6,16 +6,15 @@ import "slices"
 // map comes in pieces: a few devices of one topic each. A turn applies a slice of
 // pieces, so that neither the other topics nor the inbox wait for the whole.
 //
-// Until the piece of a device and topic is applied, the old map is valid for them,
-// and the new one from then on. A piece is one step, so its roster frame comes before
-// the last values of the devices that it adds, and nothing of the devices that it
-// removes comes after it. A device that is heard of for the first time meanwhile
-// follows the new map, except for topics whose piece with it is still to come: that
-// piece adds it.
+// The old map holds for a device and topic until their piece is applied, and the new one
+// from then on. A piece is applied in one step: its roster frame comes before the last
+// values of the devices that it adds, and nothing of the devices that it removes comes
+// after the frame. A device that is first heard of meanwhile follows the new map, except
+// for topics to which a later piece adds it.
 type snapshotUpdate struct {
 	pieces []change
 	next   int // the first that is not applied
-	op     *op // the command to finish after the last piece; nil until it has come
+	op     *op // to finish after the last piece; nil until the command has come
 }
 
 func (t *snapshotUpdate) unfinished() bool { return t.next < len(t.pieces) }
@@ -56,7 +55,7 @@ func (w *worker) continueUpdate() {
 // ticking reports whether a broadcast to an interval class of p is under way.
 func (p *topicShard) ticking() bool {
 	for _, k := range p.classes {
-		if k != nil && k.open {
+		if k != nil && k.sending {
 			return true
 		}
 	}

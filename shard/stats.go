@@ -2,24 +2,39 @@ package shard
 
 import "sync/atomic"
 
+// What a shard counts; see the fields of Stats.
+const (
+	countOrphans = iota
+	countDuplicates
+	countLate
+	countFuture
+	countFaulty
+	countFallen
+	countFell
+	countAdded
+	countLimited
+	countBare
+	countFlushes
+	countChunks
+	countBytes
+	countOverflows
+	countRecoveries
+	countBuilt
+	countDeflated
+	countDeflateIn
+	countDeflateOut
+	countCorrected
+	countKinds
+)
+
 // counts are the counts of one turn. They are no atomics: only the owner of the turn
 // adds to them.
-type counts struct {
-	orphans, duplicates, late, future, faulty uint64
-	flushes, chunks, bytes                    uint64
-	overflows, recoveries, built, corrected   uint64
-	deflated, deflateIn, deflateOut           uint64
-	fallen, fell, added, limited, bare        uint64
-}
+type counts [countKinds]uint64
 
-// stats are the same since New, published once per turn for Core.Stats.
+// stats are the counts since New, published once per turn for Core.Stats.
 type stats struct {
-	orphans, duplicates, late, future, faulty atomic.Uint64
-	flushes, chunks, bytes                    atomic.Uint64
-	overflows, recoveries, built, corrected   atomic.Uint64
-	deflated, deflateIn, deflateOut           atomic.Uint64
-	fallen, fell, added, limited, bare        atomic.Uint64
-	orphanDevices, devices                    atomic.Int64
+	counts                 [countKinds]atomic.Uint64
+	orphanDevices, devices atomic.Int64
 }
 
 // Stats is what the core has counted since New, over all shards.
@@ -55,26 +70,12 @@ type Stats struct {
 
 // publish adds the turn's counts to the stats.
 func (w *worker) publish() {
-	c, s := &w.count, &w.stats
-	if n := int64(len(w.devices)); n != s.devices.Load() {
-		s.devices.Store(n)
+	if n := int64(len(w.devices)); n != w.stats.devices.Load() {
+		w.stats.devices.Store(n)
 	}
-	if w.count == (counts{}) {
-		return
-	}
-	for _, x := range [...]struct {
-		to *atomic.Uint64
-		n  uint64
-	}{
-		{&s.orphans, c.orphans}, {&s.duplicates, c.duplicates}, {&s.late, c.late},
-		{&s.future, c.future}, {&s.faulty, c.faulty}, {&s.flushes, c.flushes},
-		{&s.chunks, c.chunks}, {&s.bytes, c.bytes}, {&s.overflows, c.overflows},
-		{&s.recoveries, c.recoveries}, {&s.built, c.built}, {&s.corrected, c.corrected},
-		{&s.fallen, c.fallen}, {&s.fell, c.fell}, {&s.added, c.added}, {&s.limited, c.limited}, {&s.bare, c.bare},
-		{&s.deflated, c.deflated}, {&s.deflateIn, c.deflateIn}, {&s.deflateOut, c.deflateOut},
-	} {
-		if x.n > 0 {
-			x.to.Add(x.n)
+	for i, n := range w.count {
+		if n > 0 {
+			w.stats.counts[i].Add(n)
 		}
 	}
 	w.count = counts{}
@@ -82,34 +83,24 @@ func (w *worker) publish() {
 
 // Stats adds up what the shards have counted. Any goroutine may call it.
 func (c *Core) Stats() Stats {
+	var n counts
 	var t Stats
 	for _, w := range c.workers {
-		s := &w.stats
-		t.Orphans += s.orphans.Load()
-		t.Duplicates += s.duplicates.Load()
-		t.Late += s.late.Load()
-		t.Future += s.future.Load()
-		t.Faulty += s.faulty.Load()
-		t.Fallen += s.fallen.Load()
-		t.Fell += s.fell.Load()
-		t.Added += s.added.Load()
-		t.Limited += s.limited.Load()
-		t.Bare += s.bare.Load()
-		t.Flushes += s.flushes.Load()
-		t.Chunks += s.chunks.Load()
-		t.Bytes += s.bytes.Load()
-		t.Overflows += s.overflows.Load()
-		t.Recoveries += s.recoveries.Load()
-		t.Built += s.built.Load()
-		t.Deflated += s.deflated.Load()
-		t.DeflateIn += s.deflateIn.Load()
-		t.DeflateOut += s.deflateOut.Load()
-		t.Corrected += s.corrected.Load()
+		for i := range n {
+			n[i] += w.stats.counts[i].Load()
+		}
 		w.ages.addTo(&t.Ages)
-		t.Devices += s.devices.Load()
-		t.OrphanDevices += s.orphanDevices.Load()
+		t.Devices += w.stats.devices.Load()
+		t.OrphanDevices += w.stats.orphanDevices.Load()
 		t.InboxBatches += len(w.batches)
 	}
 	t.Held = c.memory.outstanding.Load()
+	t.Orphans, t.Duplicates, t.Late = n[countOrphans], n[countDuplicates], n[countLate]
+	t.Future, t.Faulty, t.Fallen, t.Fell = n[countFuture], n[countFaulty], n[countFallen], n[countFell]
+	t.Added, t.Limited, t.Bare = n[countAdded], n[countLimited], n[countBare]
+	t.Flushes, t.Chunks, t.Bytes = n[countFlushes], n[countChunks], n[countBytes]
+	t.Overflows, t.Recoveries, t.Built = n[countOverflows], n[countRecoveries], n[countBuilt]
+	t.Deflated, t.DeflateIn, t.DeflateOut = n[countDeflated], n[countDeflateIn], n[countDeflateOut]
+	t.Corrected = n[countCorrected]
 	return t
 }

@@ -1,7 +1,7 @@
 package shard
 
-// store is the memory of a body that is made in slices. One that grows is brought
-// to larger memory in slices as well.
+// store is the memory of a body that is made in slices. If it has to grow, the body is
+// copied to larger memory in slices as well.
 type store struct {
 	pool   *pool
 	ch     *Chunk
@@ -10,8 +10,8 @@ type store struct {
 
 func newStore(p *pool, size int) store { return store{pool: p, ch: p.getToKeep(size)} }
 
-// fits reports whether n bytes more have room. If not, it begins to bring the
-// body to memory of about size bytes, which is enough for them in any case.
+// fits reports whether there is room for n more bytes. If not, it begins to move the
+// body to memory of about size bytes, and at least enough for those n.
 func (s *store) fits(n, size int) bool {
 	need := len(s.ch.body) + n
 	if need <= cap(s.ch.body) {
@@ -24,7 +24,7 @@ func (s *store) fits(n, size int) bool {
 // moving reports whether move has something to do.
 func (s *store) moving() bool { return s.larger != nil }
 
-// move brings up to most bytes to the larger memory.
+// move copies up to most bytes to the larger memory.
 func (s *store) move(most int) {
 	done := len(s.larger.body)
 	s.larger.body = append(s.larger.body, s.ch.body[done:min(done+most, len(s.ch.body))]...)
@@ -35,14 +35,15 @@ func (s *store) move(most int) {
 	}
 }
 
-// free gives the memory back. A whole body has been kept for others: see Chunk.retain.
-func (s *store) free(whole bool) {
+// free gives the memory back. A body that is complete has been retained, and others may
+// have it.
+func (s *store) free(complete bool) {
 	if s.larger != nil {
 		s.pool.put(s.larger)
 	}
 	switch {
 	case s.ch == nil:
-	case whole:
+	case complete:
 		s.ch.endRetain()
 	default:
 		s.pool.put(s.ch)

@@ -8,16 +8,16 @@ type sub struct {
 	next  *sub // the connection's other subscriptions on this shard
 
 	class  int8    // interval class, or classNone for the live flow
-	missed bool    // a push to it was refused, and no recovery has come since
+	missed bool    // it was not sent something, and no recovery has come since
 	why    purpose // of its wait
 	order  uint32  // of its subscribe: see renewal
 	pos    int32   // its place in its list of subscribers
-	epoch  uint32  // the stream epoch that the last recovery carried out here has left; see Conn.offer
+	epoch  uint32  // the stream epoch of the last recovery that was carried out here; see Conn.offer
 
 	// since is the last update that a sub of a class has. For a sub of the live flow
 	// that has missed something, it is the last update before that.
 	since     uint64
-	conflated uint64 // updates it was not sent one by one since it was found full
+	conflated uint64 // updates that it has missed, for its next lagged snapshot
 	wait      *build // what it waits for; nil for nothing
 }
 
@@ -68,29 +68,27 @@ func (w *worker) subscribe(o *op) {
 	}
 	s.since = p.sealed
 	w.enterClass(s)
-	if ch := w.rosterSince(s, s.since); ch != nil {
-		w.send(c, ch)
-	}
+	w.sendRoster(s, s.since)
 }
 
 // enterLive adds s to the live flow. What is pending is for s as well. If nobody had
 // its encoding until now, the pending bytes of that encoding are made here.
 func (w *worker) enterLive(s *sub) {
-	p, sh := s.shard, s.conn.encoding
-	if text := sh.uncompressed(); !p.wants(text) && p.seq > p.sealed {
+	p, e := s.shard, s.conn.encoding.uncompressed()
+	if !p.wants(e) && p.seq > p.sealed {
 		for n, _ := p.firstSince(p.sealed); n != nil; n = n.next {
-			w.open(p, text).add(p.topic.frames, text, n.dev.val.buf)
+			w.pendingIn(p, e).add(p.topic.frames, e, n.dev.val.buf)
 		}
-		p.pending[text].from = p.seq
+		p.pending[e].from = p.seq
 	}
-	p.live[sh].add(s)
+	p.live[s.conn.encoding].add(s)
 }
 
 func (w *worker) leaveLive(s *sub) {
-	p, sh := s.shard, s.conn.encoding
-	p.live[sh].remove(s)
-	if text := sh.uncompressed(); !p.wants(text) {
-		if c := p.pending[text].take(p.topic.frames); c != nil {
+	p, e := s.shard, s.conn.encoding.uncompressed()
+	p.live[s.conn.encoding].remove(s)
+	if !p.wants(e) {
+		if c := p.pending[e].take(p.topic.frames); c != nil {
 			w.livePool.put(c)
 		}
 	}
@@ -133,15 +131,15 @@ func (w *worker) drop(s *sub) {
 	}
 }
 
-// changeClass moves a subscription between the live flow and the interval classes.
-// Nothing is sent twice and nothing is left out.
+// changeClass moves a subscription between the live flow and the interval classes. It
+// gets nothing twice and misses nothing.
 func (w *worker) changeClass(s *sub, class int8) {
 	w.catchUp(s)
 	switch {
 	case s.class == class:
 	case s.class == classNone:
 		if s.shard.roster.completeSince > s.shard.sealed { // some joins and leaves are in what is pending only
-			w.sealNow(s.shard)
+			w.seal(s.shard, w.now)
 			w.catchUp(s)
 		}
 		w.leaveLiveFor(s, class)
@@ -171,11 +169,11 @@ func (w *worker) changeClass(s *sub, class int8) {
 
 // sealLeavers seals p now if a position is pending whose device has left since.
 // Otherwise a subscription that is about to enter the live flow, or to recover, would
-// be shown a device that it was told is gone. It may finish a broadcast that is under
-// way: that is rare, at most once for each piece of a map.
+// be sent a device that it was told has left. The seal may have to finish a broadcast
+// that is under way. That is rare: at most once for each piece of a map.
 func (w *worker) sealLeavers(p *topicShard) {
 	if p.departed > p.sealed {
-		w.sealNow(p)
+		w.seal(p, w.now)
 	}
 }
 
@@ -186,19 +184,13 @@ func (w *worker) sealLarge(s *sub) bool {
 	if p.seq == p.sealed || p.wants(s.conn.encoding.uncompressed()) || !w.exceedsSlice(p, p.sealed) {
 		return false
 	}
-	w.sealNow(p)
+	w.seal(p, w.now)
 	return true
 }
 
-// sealNow seals p before its next instant.
-func (w *worker) sealNow(p *topicShard) {
-	w.timers.stop(&p.deadline)
-	w.seal(p, w.now)
-}
-
-// leaveLiveFor moves s from the live flow to an interval class. What s has is the last
-// seal, or less if it has missed something. The ticks bring the positions that are
-// pending; the roster changes among them are sent now.
+// leaveLiveFor moves s from the live flow to an interval class. What s has had is the
+// last seal, or less if it has missed something. The ticks bring the positions that are
+// pending; joins and leaves that are pending are sent now.
 func (w *worker) leaveLiveFor(s *sub, class int8) {
 	since := s.shard.sealed
 	if s.missed {
@@ -210,7 +202,5 @@ func (w *worker) leaveLiveFor(s *sub, class int8) {
 	if s.missed {
 		return // the coming recovery sends it, before the positions
 	}
-	if ch := w.rosterSince(s, since); ch != nil {
-		w.send(s.conn, ch)
-	}
+	w.sendRoster(s, since)
 }

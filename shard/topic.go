@@ -11,7 +11,7 @@ const (
 	encodingCompressed                 // the same, compressed; see deflate.go
 	encodings
 
-	uncompressedEncodings = encodingCompressed // the encodings before it are written, the others made of them
+	uncompressedEncodings = encodingCompressed // those before it; the others are made of their bytes
 )
 
 // Topic is one event's channel. It is immutable except for its schedule, which all
@@ -22,7 +22,7 @@ type Topic struct {
 	schedule flushSchedule
 	shards   []*topicShard
 
-	watchers int // sessions that watch or wait to; guarded by Core.mu
+	watchers int // calls of Watch without an Unwatch; guarded by Core.mu
 }
 
 func newTopic(c *Core, event string) *Topic {
@@ -58,16 +58,16 @@ type topicShard struct {
 	oldest, last *membership
 	replaced     *membership // the first that may have a replaced value; see replaced.go
 	releasing    bool        // it is in worker.releasing
-	departed     uint64      // the newest change of a device that has left since; it is pending while departed > sealed
+	departed     uint64      // the last update of a device that has left since; it is pending while departed > sealed
 
-	watchers   int // subscriptions of every kind; 0: only last values are kept
+	watchers   int // subscriptions of every kind; while there are none, only last values are kept
 	live       [encodings]subscribers
-	broadcasts int // to the live subscribers that are under way; the next seal waits for them
+	broadcasts int // broadcasts to live that are under way; the next seal waits for them
 
 	pending   [uncompressedEncodings]pending
 	arrival   int64    // of the oldest pending position; 0 when none
 	delivered int64    // when the first of them was delivered, on the core's clock; 0 when none
-	lead      bool     // pending is sent at once: other shards have nothing to add
+	lead      bool     // the next seal is at once, and writers need not wait for other shards
 	deadline  deadline // of the next seal
 
 	classes [len(Intervals)]*class
@@ -76,57 +76,4 @@ type topicShard struct {
 	build  *build // the one that is copying values; nil for none
 	fixed  uint64 // the last update that was a correction
 	roster rosterLog
-}
-
-// pending is what waits for the next flush in one encoding.
-type pending struct {
-	chunk   *Chunk // its body is what waits; nil while nothing does
-	mark    int    // where the open positions frame begins
-	open    bool   // a positions frame is open
-	records uint32
-	size    int // bytes at the last seal: the size for which the next chunk is made
-
-	from uint64 // joins and leaves up to here are not in it, if that is beyond the last seal
-}
-
-// add appends a position's body. The chunk must exist: see worker.open.
-func (p *pending) add(t *codec.Topic, s encoding, body []byte) {
-	c := p.chunk
-	if s == encodingPlain {
-		c.body = t.AppendPositionFrame(c.body, body)
-	} else {
-		if !p.open {
-			c.body, p.mark = t.BeginPositions(c.body)
-			p.open = true
-		}
-		c.body = t.WidenPositions(t.AppendItem(c.body, body), p.mark)
-	}
-	p.records++
-}
-
-// frame appends a frame of another kind after what is pending.
-func (p *pending) frame(t *codec.Topic, frame []byte) {
-	p.finish(t)
-	p.chunk.rosterMarks = append(p.chunk.rosterMarks, rosterMark{len(p.chunk.body), p.records})
-	p.chunk.body = append(p.chunk.body, frame...)
-}
-
-// finish closes the open positions frame.
-func (p *pending) finish(t *codec.Topic) {
-	if p.open {
-		p.chunk.body = t.EndPositions(p.chunk.body, p.mark)
-		p.open = false
-	}
-}
-
-// take returns the finished chunk, nil if nothing waits, and starts anew.
-func (p *pending) take(t *codec.Topic) *Chunk {
-	c := p.chunk
-	if c == nil {
-		return nil
-	}
-	p.finish(t)
-	c.records = p.records
-	*p = pending{size: len(c.body)}
-	return c
 }

@@ -57,7 +57,7 @@ func (d *shardModel) bring(work int) {
 	}
 	step.Point()
 	d.left = append(d.left, work)
-	d.turns.notifyOwner()
+	d.turns.notifyShard()
 }
 
 // own is worker.run. It has the steps of awaitTurn one by one, because a thread of a

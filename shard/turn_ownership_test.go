@@ -1,7 +1,9 @@
 package shard
 
 import (
+	"context"
 	"runtime"
+	"runtime/pprof"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -48,7 +50,7 @@ func TestTurnsOneAtATime(t *testing.T) {
 					b.release(len(work) > 0)
 				} else {
 					work <- n
-					b.notifyOwner()
+					b.notifyShard()
 				}
 				if n%64 == 0 {
 					runtime.Gosched()
@@ -139,6 +141,18 @@ func TestSmallBatchesAreReadersTurns(t *testing.T) {
 	}
 }
 
+// tryTurn runs a turn with b on the caller's goroutine, as Deliver does for a small
+// batch. False: the shard is busy, and b is not taken in.
+func (w *worker) tryTurn(ctx context.Context, b *Batch) bool {
+	if !w.tryAcquireIdle() {
+		return false
+	}
+	pprof.SetGoroutineLabels(w.labels)
+	w.turns.release(!w.sleeps(w.turn(b)))
+	pprof.SetGoroutineLabels(ctx)
+	return true
+}
+
 // BenchmarkDeliver brings each of two shards at rest one position, at every tick
 // of about a millisecond: in turns of the reader, and through the inboxes to the
 // shards' own goroutines. What counts is the processor time of all threads, those that
@@ -169,7 +183,7 @@ func benchDeliver(b *testing.B, how string) {
 				continue
 			}
 			w.batches <- batch
-			w.turns.notifyOwner()
+			w.turns.notifyShard()
 		}
 	}
 	b.ReportMetric(float64(cpuTime(wholeProcess)-used)/float64(b.N), "cpu-ns/op")

@@ -2,13 +2,13 @@ package shard
 
 import "pitwall/codec"
 
-// waiter is a subscription that waits for a build, and the command that it waits
-// for, which ends when the wait does.
+// waiter is a subscription that waits for a build, and the command that made it wait.
+// The command ends when the wait does.
 //
 // Until its wait ends, a new subscription is not in the connection's list: nothing is
-// pushed to it, and no recovery looks at it. A subscription that recovers or is
-// renewed has streamPaused: what it loses meanwhile is in what it waits for. One
-// of an interval class that waits for its tick is skipped by the ticks after that.
+// pushed to it, and no recovery looks at it. A subscription that recovers or is renewed
+// has the epoch streamPaused: what it waits for holds what it misses meanwhile. A
+// subscription of an interval class that waits for its tick is skipped by later ticks.
 type waiter struct {
 	sub *sub
 	op  *op // nil for a tick
@@ -66,9 +66,9 @@ func (w *worker) joinableBuild(p *topicShard, since uint64, f bodyKind) *build {
 	return nil
 }
 
-// accepts reports whether a subscription that may have seen everything up to since
-// can still join the waiters of b. The state that b shows must not be older than
-// since. A body that is complete is not handed out after a newer seal.
+// accepts reports whether a subscription that may have seen everything up to since can
+// still wait for b: the state that b shows must not be older than since. Nobody joins a
+// build that is complete after a newer seal.
 func (b *build) accepts(since uint64) bool {
 	p := b.shard
 	return b.id == 0 || b.cuts != p.cache.invalidations || b.base == p.sealed || b.base > since && !b.complete()
@@ -131,12 +131,12 @@ func (w *worker) serveWaiters(b *build) {
 }
 
 // endWait gives x what it has waited for, the state at base, and lets it go on from
-// there. No join, leave or correction was sent since base: after one the build would
+// there. No join, leave or correction has come since base: otherwise the build would
 // have begun again.
 func (w *worker) endWait(x waiter, b *build) {
 	s := x.sub
 	if x.why != toSubscribe {
-		w.catchUp(s) // what a push under way still owes it is older
+		w.catchUp(s) // a broadcast under way is older than base
 	}
 	s.cancelWait()
 	switch x.why {
@@ -150,7 +150,7 @@ func (w *worker) endWait(x waiter, b *build) {
 		w.sendLost(s, b)
 		w.resumeFrom(s, b.base, x.op)
 	case toRenew:
-		w.count.recoveries++
+		w.count[countRecoveries]++
 		w.send(s.conn, w.frame(b, s.waitList(b.kind)))
 		w.resumeFrom(s, b.base, x.op)
 	case toSubscribe:
@@ -174,7 +174,7 @@ func (w *worker) addSub(s *sub) {
 
 // sendLost sends s, which has lost what came after s.since, what changed since.
 func (w *worker) sendLost(s *sub, b *build) {
-	w.count.recoveries++
+	w.count[countRecoveries]++
 	if to := b.shard.roster.newest(); to <= s.since {
 		// no joins and leaves to send
 	} else if b.roster != nil {
@@ -188,10 +188,10 @@ func (w *worker) sendLost(s *sub, b *build) {
 	}
 }
 
-// sendTick pushes what changed since the last tick of s.
+// sendTick pushes to s what changed since its last tick.
 func (w *worker) sendTick(s *sub, b *build) {
 	if s.missed {
-		return // the recovery that is to come brings it
+		return // the coming recovery sends it
 	}
 	if b.body.records > 0 {
 		h := w.frame(b, s.waitList(b.kind))
@@ -244,12 +244,11 @@ func (w *worker) markLagged(s *sub) {
 	c := s.conn
 	s.missed = true
 	c.markLagged()
-	if c.claim() {
-		w.chains[c.writer].add(c)
-	}
+	w.handOver(c)
 }
 
-// endBuild keeps what was built for those who ask before the next seal.
+// endBuild ends a build for which nobody waits any more. It keeps what was built in the
+// cache, for those who need the same before the next seal.
 func (w *worker) endBuild(b *build) {
 	p := b.shard
 	if p.build == b {
@@ -273,10 +272,10 @@ func (w *worker) endBuild(b *build) {
 		p.cache.clearFrames() // they are made of the body that is replaced
 		p.cache.frames = b.frames
 	}
-	p.cache.replace(bodyKey{since: b.since, kind: bodySnapshot}, b.body.ch)
+	p.cache.put(bodyKey{since: b.since, kind: bodySnapshot}, b.body.ch)
 	switch {
 	case b.compressionDone && b.compressed.ch != nil:
-		p.cache.replace(bodyKey{since: b.since, kind: bodyCompressedSnapshot}, b.compressed.ch)
+		p.cache.put(bodyKey{since: b.since, kind: bodyCompressedSnapshot}, b.compressed.ch)
 	case b.compressed.ch != nil: // those who waited for it have gone
 		b.compressed.free(false)
 	}

@@ -2,15 +2,14 @@ package shard
 
 import "time"
 
-// wakeTimer wakes a shard when the next thing is due. A shard waits after every
-// batch, mostly for the moment that it waited for before. A timer with a channel
-// would enter and leave the runtime's heap for each such wait, and each time a
-// sleeping thread would wake to see it. This timer stays in the heap until the
-// moment changes. Only the goroutine that has the shard's turn may call its
-// methods.
+// wakeTimer wakes a shard when the next thing is due. A shard sleeps after every batch,
+// mostly until the same moment as before. A timer with a channel would enter and leave
+// the runtime's heap each time, and a sleeping thread would wake to look at it. This
+// timer stays in the heap until the moment changes. Only the goroutine that has the
+// shard's turn may call its methods.
 type wakeTimer struct {
 	timer *time.Timer
-	due   int64 // when it fires, or has fired, on the core's clock; never when it does not
+	due   int64 // when it fires, or has fired, on the core's clock; never if it is stopped
 }
 
 // timerSkew is by how much the runtime's clock and the core's clock may differ on
@@ -24,10 +23,9 @@ func newWakeTimer(f func()) *wakeTimer {
 	return t
 }
 
-// set has the timer fire at a moment of the core's clock, whose time is now;
-// never for not at all. A moment that is within timerSkew is set again even if it
-// is the same: the timer may have fired for it already, and a wait for a timer that
-// has fired would not end.
+// set has the timer fire at a moment of the core's clock, which reads now; never means
+// not at all. A moment within timerSkew is set again even if it is the same: the timer
+// may have fired for it already, and would not wake the shard another time.
 func (t *wakeTimer) set(at, now int64) {
 	if at == t.due && (at == never || at > now+timerSkew) {
 		return

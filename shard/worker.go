@@ -1,16 +1,17 @@
 package shard
 
 import (
+	"container/list"
 	"context"
 	"sync/atomic"
 )
 
-// inboxBatches bounds the batches that wait for a shard. A reader that finds that many
-// waits.
+// inboxBatches is how many batches wait for a shard at most. A reader with one more
+// waits itself.
 const inboxBatches = 16
 
-// worker is one shard: it owns its devices and one topic shard of every topic. Only the goroutine that has its turn touches what is not an atomic or a
-// channel here.
+// worker is one shard: it owns its devices and one topic shard of every topic. Only the
+// goroutine that has its turn touches what is not an atomic or a channel here.
 type worker struct {
 	id        int
 	core      *Core
@@ -22,26 +23,26 @@ type worker struct {
 
 	now int64 // the core's clock, read once per turn
 
-	// difference is the last batch's: this machine's clock less the server's, ms.
-	difference int64
+	difference int64 // of the last batch: this machine's clock minus the Redis server's, ms
 	snap       *Snapshot
 	devices    map[string]*device
-	orphans    orphans
+	orphans    list.List // devices in no event, the one that was heard of longest ago first
 	holding    []*device // those beyond their limit, with a position that is held back
 	values     values
 	livePool   pool // of live chunks
-	bodyPool   pool // of the ends of snapshot frames
-	headPool   pool // of their heads
+	bodyPool   pool // of the ends of snapshot frames, which many connections share
+	headPool   pool // of their heads, one for each connection
 	deflate    compressor
 	timers     timerHeap
 	chains     []chain // per writer: connections to hand over
 
-	todo       *opLink        // commands taken out of the inbox, not carried out yet
-	broadcasts []*subscribers // long broadcasts under way, one slice per turn
-	updating   snapshotUpdate // a map that is being applied, likewise
-	builds     []*build       // large bodies under way, likewise
+	todo *opLink // commands taken out of the inbox, not carried out yet
 
-	releasing []*topicShard // those with replaced values, likewise
+	// Long work under way, which each turn continues by a slice.
+	broadcasts []*subscribers
+	updating   snapshotUpdate
+	builds     []*build
+	releasing  []*topicShard // those with replaced values
 
 	lastBuild uint64 // the number of the last build
 
@@ -49,8 +50,9 @@ type worker struct {
 	stats stats
 	ages  ages
 
-	// watermark is the moment up to which everything due is in the rings, on the
-	// core's clock. Written at the end of every turn, read by writers that gather.
+	// watermark is the moment up to which everything that was due is in the rings, on
+	// the core's clock. It is written at the end of every turn, and read by writers that
+	// wait for it.
 	watermark atomic.Int64
 }
 
@@ -65,12 +67,12 @@ func newWorker(c *Core, id int, s *Snapshot) *worker {
 	for _, p := range [...]*pool{&w.livePool, &w.deflate.pool, &w.bodyPool, &w.headPool} {
 		p.memory = &c.memory
 	}
-	w.wakeTimer = newWakeTimer(w.turns.notifyOwner)
+	w.wakeTimer = newWakeTimer(w.turns.notifyShard)
 	w.watermark.Store(never)
 	return w
 }
 
-// run is the shard's own goroutine. It owns the turn except while it sleeps in wait.
+// run is the shard's own goroutine. It owns the turn except while it sleeps.
 func (w *worker) run(ctx context.Context) {
 	w.labels = ctx
 	defer w.wakeTimer.stop()
@@ -113,14 +115,14 @@ func (w *worker) sleeps(next int64) bool {
 	return true
 }
 
-// commands carries out what waits in the inbox, up to the bound of a turn.
-func (w *worker) commands() {
+// carryOutCommands carries out what waits in the inbox, up to the bound of a turn.
+func (w *worker) carryOutCommands() {
 	if w.todo == nil {
 		w.todo = w.inbox.all()
 	}
 	for n := 0; n < turnCommands && w.todo != nil; n++ {
 		o := w.todo.op
-		w.todo = w.todo.next // now: after finish the sender may use the command again
+		w.todo = w.todo.next // before the command: once it is done, the sender may use it again
 		w.do(o)
 	}
 }

@@ -6,16 +6,16 @@ import (
 	"pitwall/shard"
 )
 
-// outbox is the sending side of a session, and what a turn of the writer needs
-// beside the connection itself: one cache line, the first of the session (see
+// outbox is the sending side of a session: what a turn of the writer needs, apart from
+// the connection itself. It is one cache line, the first of the session (see
 // TestOutboxIsOneCacheLine). What is not atomic belongs to the consumer: the writer
-// in a turn, or the goroutine of a parked session. The methods below that take a
-// shard.Consumer or Active are its own.
+// in a turn, or the goroutine of a parked session. Only the consumer calls the methods
+// below that take a shard.Consumer or Active.
 type outbox struct {
 	conn *shard.Conn
 	fd   fdGuard
 
-	inFlight []piece // taken off the queue, and not written whole
+	inFlight []piece // taken off the queue, and not written to its end
 	phase    sendPhase
 
 	resume     atomic.Bool                 // requests wait until the queue is written; see awaitDrain
@@ -39,8 +39,9 @@ type piece struct {
 	direct   bool // did not come through the queue, so it does not count as queued
 }
 
-// fill takes what is queued into flight, up to the bounds of a turn, and drops what
-// a lagged connection may lose. It reports whether there is something to write.
+// fill takes chunks off the queue into what is in flight, up to the bounds of a turn,
+// and drops what a lagged connection may lose. It reports whether there is something to
+// write.
 func (s *session) fill(c shard.Consumer) bool {
 	if last := s.closeFrame.Load(); last != nil {
 		return s.fillLast(c, last)
@@ -79,8 +80,8 @@ func (s *session) takePong() {
 	}
 }
 
-// dropLive drops what a lagged connection may lose, and notes it in s.losses. Of
-// the frame that has begun the rest stays.
+// dropLive drops what a lagged connection may lose, and notes it in s.losses. A frame
+// that was written in part stays.
 func (s *session) dropLive(c shard.Consumer) {
 	kept := s.inFlight[:0]
 	for _, p := range s.inFlight {
@@ -106,12 +107,12 @@ func (s *session) keepOrDrop(c shard.Consumer, kept []piece, p piece) []piece {
 	return kept
 }
 
-// fillLast leaves the frame that has begun and the close frame, nothing else. A
-// client whose first frames end the connection still gets the answer to its
-// handshake.
+// fillLast leaves nothing in flight but the rest of a frame that was written in part,
+// and the close frame. A client whose first frames end the connection still gets the
+// answer to its handshake.
 func (s *session) fillLast(c shard.Consumer, last *shard.Chunk) bool {
 	if n := len(s.inFlight); n > 0 && s.inFlight[n-1].ch == last {
-		return true // done before; the socket took a part
+		return true // done in an earlier turn, after which the socket was full
 	}
 	if s.phase == sendHandshake && len(s.inFlight) == 0 {
 		if ch := c.Take(); ch != nil { // the answer is the first chunk of every connection
@@ -135,7 +136,7 @@ func (s *session) fillLast(c shard.Consumer, last *shard.Chunk) bool {
 	return true
 }
 
-// written takes n written bytes off what is in flight.
+// written takes n bytes, which were written, off what is in flight.
 func (s *session) written(n int, c shard.Consumer, t *tally) {
 	i, chunks, bytes, repaid := 0, 0, 0, 0
 	for ; i < len(s.inFlight) && n >= s.inFlight[i].end-s.inFlight[i].off; i++ {
@@ -176,7 +177,7 @@ func (s *session) written(n int, c shard.Consumer, t *tally) {
 	s.inFlight = s.inFlight[:rest]
 }
 
-// emptied empties a list, and keeps its memory only while it is small.
+// emptied empties a list. It keeps the memory only if that is small.
 func emptied(list []piece) []piece {
 	clear(list)
 	if cap(list) > 4 {
@@ -204,11 +205,11 @@ func (s *session) rest(a shard.Active) {
 	}
 }
 
-// lookAgain looks at what does not go through the queue, when the connection is
-// idle: the pong, the close frame, and requests that wait for the writer.
+// lookAgain looks at what does not go through the queue, after the connection has
+// become idle: the pong, the close frame, and requests that wait for the writer.
 //
-// Memory ordering: whoever adds one of them does so first and then looks at the
-// connection's state, in Conn.Schedule. Here it is the other way round, so one of
+// Memory ordering: a goroutine that adds one of them does so first, and then looks at
+// the connection's state, in Conn.Schedule. Here it is the other way round, so one of
 // the two sees the other.
 func (s *session) lookAgain() {
 	if s.pong.Load() != nil || s.closeFrame.Load() != nil {
@@ -225,7 +226,7 @@ func (s *session) socketFailed() {
 	s.cut()
 }
 
-// releaseAll releases what a session that has ended still has, so that its chunks
+// releaseAll releases the chunks that a session which has ended still has, so that they
 // can be used again.
 func (s *session) releaseAll(c shard.Consumer) {
 	for _, p := range s.inFlight {
@@ -237,7 +238,7 @@ func (s *session) releaseAll(c shard.Consumer) {
 	}
 }
 
-// release ends with a piece that is not written.
+// release releases the chunk of a piece that is not written any more.
 func (s *session) release(c shard.Consumer, p piece) {
 	if p.ch.Control() {
 		s.uncountReply(p.ch)

@@ -8,7 +8,7 @@ import (
 // uses one for all its sessions, so that nothing is allocated per write.
 type output struct {
 	vector [][]byte // what the system call is given
-	joined []byte   // room to copy small pieces together; none for a parked session, which waits anyway
+	joined []byte   // room to copy small pieces together; nil for a parked session, which is slow anyway
 
 	// Of the attempt of writeWhenReady.
 	n         int
@@ -17,8 +17,8 @@ type output struct {
 	attempt   func(fd uintptr) (done bool)
 }
 
-// joinMost is up to how many bytes in several pieces are copied together, which
-// costs less than to tell the kernel about each.
+// joinMost is up to how many bytes pieces are copied together. That costs less than to
+// tell the kernel about each.
 const joinMost = 4 << 10
 
 func newOutput(joined []byte) *output {
@@ -27,27 +27,8 @@ func newOutput(joined []byte) *output {
 	return o
 }
 
-// writeNow makes one attempt at what is in flight for s. unix.EAGAIN says that the
-// socket is full, or that it can only be written by waiting for it (TLS). The
-// writer calls it.
-func (o *output) writeNow(s *session) (int, error) {
-	if s.fd.fd == noDescriptor {
-		return 0, unix.EAGAIN
-	}
-	if !s.fd.enter() {
-		return 0, errClosed
-	}
-	o.load(s.inFlight)
-	n, err := writev(int(s.fd.fd), o.vector)
-	clear(o.vector)
-	if s.fd.leave() {
-		_ = s.sock.Conn.Close()
-	}
-	return n, err
-}
-
-// vectorMost is how many runs of bytes one system call takes at most; the
-// kernel's own bound is 1024 (IOV_MAX).
+// vectorMost is how many runs of bytes one system call is given at most. The kernel's
+// own bound is 1024 (IOV_MAX).
 const vectorMost = 512
 
 // load puts pieces into the vector, as many as fit.
@@ -115,9 +96,8 @@ func (o *output) writeWhenReady(s *session) (int, error) {
 	return o.n, nil
 }
 
-// attemptOnce is what the network poller calls: at once, and again when a full
-// socket has room. What was loaded is out of date by then, so the second call
-// writes nothing.
+// attemptOnce is called by the network poller: at once, and again when a full socket has
+// room. The second call writes nothing: what was loaded may be out of date by then.
 func (o *output) attemptOnce(fd uintptr) (done bool) {
 	if o.attempted {
 		return true

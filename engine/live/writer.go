@@ -27,8 +27,10 @@ type writer struct {
 	out      *output
 	tally    tally
 	pass     *passTimer
-	gathered int64   // the newest flush time that was waited for
-	scratch  []piece // what is in flight for the connection that has its turn
+	timer    *time.Timer // of gather
+	gathered int64       // the newest flush time that was waited for
+	turns    int         // since the last look at the run queue
+	scratch  []piece     // what is in flight for the connection that has its turn
 	group    [prefetchAhead]shard.Active
 }
 
@@ -37,15 +39,14 @@ func newWriter(srv *Server, queue *shard.RunQueue, pass *passTimer) *writer {
 		srv: srv, queue: queue, pass: pass,
 		order:   fairQueue{limit: smallBatch},
 		out:     newOutput(make([]byte, joinMost)),
+		timer:   time.NewTimer(gatherTime),
 		scratch: make([]piece, 0, turnPieces),
 	}
 }
 
-// run is the goroutine. Each time it is woken it makes a drain pass: it serves
+// run is the goroutine. Each time it is woken it makes a drain pass: it gives turns
 // until nobody waits.
 func (w *writer) run(ctx context.Context) {
-	timer := time.NewTimer(time.Hour)
-	defer timer.Stop()
 	for {
 		select {
 		case <-w.queue.Wakeups():
@@ -53,50 +54,24 @@ func (w *writer) run(ctx context.Context) {
 			return
 		}
 		w.pass.begin(w.srv.core.Now())
-		for {
-			w.gather(ctx, timer)
-			w.order.takeFrom(w.queue)
-			if w.order.empty() {
-				break
+		for n := w.nextGroup(ctx); n > 0; n = w.nextGroup(ctx) {
+			for _, a := range w.group[:n] {
+				w.turn(a)
 			}
-			w.serve()
 		}
 		w.pass.end(w.srv.core.Now())
 	}
 }
 
-// serve gives turns until nobody waits. At times it looks for newcomers, so that
-// those of a small batch go ahead.
-func (w *writer) serve() {
-	for turns := 0; ; {
-		n := w.takeGroup()
-		if n == 0 {
-			break
-		}
-		for _, a := range w.group[:n] {
-			w.turn(a)
-		}
-		if turns += n; turns >= retakeEvery {
-			turns = 0
-			w.tally.publish(w.srv.m)
-			if w.srv.core.FlushedThrough(w.queue.NewestFlush()) {
-				w.order.takeFrom(w.queue)
-			}
-		}
-	}
-	clear(w.group[:])
-	w.tally.publish(w.srv.m)
-}
-
 // turn writes what a connection has queued, with one system call. Most turns leave
-// nothing, so the list of what is in flight is the writer's own until they do.
+// nothing, so the list of what is in flight is the writer's own until one does.
 func (w *writer) turn(a shard.Active) {
 	s := a.Owner().(*session)
 	if s.inFlight == nil {
 		s.inFlight = w.scratch[:0]
 	}
 	if s.phase != sendEnded && s.fill(a.Consumer) {
-		n, err := w.out.writeNow(s)
+		n, err := w.write(s)
 		switch {
 		case err == nil:
 			w.tally.wrote(n, w.srv.core)
@@ -113,13 +88,43 @@ func (w *writer) turn(a shard.Active) {
 	s.rest(a)
 }
 
+// write makes one attempt at what is in flight for s. unix.EAGAIN says that the
+// socket is full, or that it can only be written by waiting for it (TLS).
+func (w *writer) write(s *session) (int, error) {
+	if s.fd.fd == noDescriptor {
+		return 0, unix.EAGAIN
+	}
+	if !s.fd.enter() {
+		return 0, errClosed
+	}
+	w.out.load(s.inFlight)
+	n, err := writev(int(s.fd.fd), w.out.vector)
+	clear(w.out.vector)
+	if s.fd.leave() {
+		_ = s.sock.Conn.Close()
+	}
+	return n, err
+}
+
 // prefetchAhead is how many connections are fetched from memory before the first
 // of them has its turn. What a turn needs has left the processor's caches since
 // the last one. Fetched one by one, the writer would wait for memory each time.
 const prefetchAhead = 8
 
-// takeGroup takes the next connections in order, and fetches what their turns need.
-func (w *writer) takeGroup() (n int) {
+// nextGroup puts the connections that have the next turns into w.group, and fetches
+// what their turns need. It returns how many there are, 0 when nobody waits. At times
+// it looks for newcomers, so that those of a small batch go ahead.
+func (w *writer) nextGroup(ctx context.Context) (n int) {
+	if empty := w.order.empty(); empty || w.turns >= retakeEvery {
+		w.turns = 0
+		w.tally.publish(w.srv.m)
+		if empty {
+			w.gather(ctx)
+		}
+		if empty || w.srv.core.FlushedThrough(w.queue.NewestFlush()) {
+			w.order.takeFrom(w.queue)
+		}
+	}
 	for ; n < prefetchAhead; n++ {
 		a, ok := w.order.next()
 		if !ok {
@@ -127,18 +132,20 @@ func (w *writer) takeGroup() (n int) {
 		}
 		w.group[n] = a
 	}
+	clear(w.group[n:])
 	for _, a := range w.group[:n] {
 		_ = a.Owner().(*session).closeFrame.Load()
 	}
 	for _, a := range w.group[:n] {
 		a.Prefetch()
 	}
+	w.turns += n
 	return n
 }
 
 // gather waits until every shard has come to the newest flush time, for a moment
 // at most.
-func (w *writer) gather(ctx context.Context, timer *time.Timer) {
+func (w *writer) gather(ctx context.Context) {
 	flush := w.queue.NewestFlush()
 	if flush <= w.gathered {
 		return
@@ -146,11 +153,11 @@ func (w *writer) gather(ctx context.Context, timer *time.Timer) {
 	w.gathered = flush
 	w.queue.AwaitFlush(true)
 	defer w.queue.AwaitFlush(false)
-	timer.Reset(gatherTime)
+	w.timer.Reset(gatherTime)
 	for !w.srv.core.FlushedThrough(flush) {
 		select {
 		case <-w.queue.Wakeups():
-		case <-timer.C:
+		case <-w.timer.C:
 			return
 		case <-ctx.Done():
 			return

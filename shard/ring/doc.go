@@ -1,8 +1,7 @@
-// Package ring is the queue of one connection: many goroutines push pointers,
-// one takes them. It is lock-free, and it grows by doubling when it is full and
-// shrinks again after a quiet time, so that an idle connection costs nothing and
-// a quiet one a few words. It has no bound: the owner of a Ring admits or refuses
-// before it pushes.
+// Package ring is the queue of one connection: many goroutines push pointers, one
+// takes them. It is lock-free. It doubles when it is full and shrinks again after a
+// quiet time, so that an idle connection costs nothing and a quiet one a few words. It
+// has no bound: the owner of a Ring decides before it pushes.
 //
 // # Shape
 //
@@ -28,15 +27,14 @@
 //     t+1, then stores the pointer. Between the two the slot is nil, and the
 //     consumer takes nil for "nothing yet". So a ring may look empty while a push
 //     is half done. The producer wakes the consumer only after its store, and the
-//     consumer finds the pointer then. A wake-up before the store could be the
-//     last one, and the pointer would stay where it is.
+//     consumer finds the pointer then. After a wake-up before the store, there might
+//     be no other, and the pointer would stay in the ring.
 //  2. The consumer stores nil before it advances segment.head, which it does
 //     when it finds the segment empty or has taken half of it. A producer
 //     reserves slot t only when it has seen head > t-len. So the nil that freed
-//     the slot happens before the producer's store, and no pointer is
-//     overwritten. In the other order the late nil would erase a new pointer
-//     (TestModelFindsAPlantedBug plays this). A head that lags makes the ring grow
-//     early; it never makes it overwrite.
+//     the slot happens before the producer's store. In the other order the late nil
+//     would erase a new pointer (TestModelFindsAPlantedBug plays this). If head is
+//     behind, the ring grows too early, but no pointer is lost.
 //  3. A full segment is closed by setting the top bit of its tail. No
 //     compare-and-swap moves a closed tail, so it says how many slots were
 //     reserved, and the consumer leaves the segment after it has taken that many:
@@ -55,7 +53,7 @@
 // The consumer's methods (Take, Empty, PrefetchTake, ShrinkIfQuiet, Shrink, Slots)
 // must not run at the same time as each other; when the consumer changes, the old
 // one happens before the new one. The calls of step.Point stand before each access
-// that others can see; they are empty but in the build that plays every
+// that others can see; they are empty except in the build that plays every
 // interleaving (tag ringmodel). With the tag plainring a queue under a mutex takes
 // the place of the ring, to show what the ring is worth in the whole core.
 package ring

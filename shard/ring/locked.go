@@ -2,8 +2,8 @@ package ring
 
 import "sync"
 
-// locked is the queue to beat, a slice under a mutex: the benchmarks compare Ring
-// with it, and under the tag plainring it is the Ring.
+// locked is a queue in a slice under a mutex. The benchmarks compare Ring with it, and
+// under the tag plainring it takes the place of Ring.
 type locked[T any] struct {
 	mu   sync.Mutex
 	list []*T

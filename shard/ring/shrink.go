@@ -4,9 +4,8 @@ package ring
 
 import "pitwall/shard/internal/step"
 
-// A ring that has grown is replaced by a small one when it was not needed for
-// about ten seconds. To grow again for each flush would cost more than the slots
-// are worth.
+// A ring that has grown is replaced by a small one if its size was not needed for about
+// ten seconds. To grow again for each flush would cost more than the slots are worth.
 const (
 	quietUnit  = 1 << 30 // ns
 	quietUnits = 10
@@ -15,7 +14,7 @@ const (
 // ShrinkIfQuiet replaces a ring that has grown by a small one, if it is empty and
 // has had few pointers for a while. now is read only if the ring has grown; it
 // returns ns of a monotonic clock. The consumer calls it at the end of each of its
-// turns, so that every way in which a ring has grown ends with a small one.
+// turns, so that no ring stays large for good.
 func (r *Ring[T]) ShrinkIfQuiet(now func() int64) {
 	s := r.head.Load()
 	if s == nil || len(s.slots) <= keptSegment {

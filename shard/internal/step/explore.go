@@ -16,10 +16,10 @@ const maxSteps = 5000
 // nothing to do; wait returns when another thread has taken a step since.
 type Thread func(wait func())
 
-// Explore plays every schedule of the threads that fresh returns, with at most
-// so many preemptions, and returns how many there were. fresh is called once
-// for each, and so is the check that it returns, after all threads have ended.
-// A thread that waits while nobody is left to wake it fails the test.
+// Explore plays every schedule of the threads that fresh returns with at most that many
+// preemptions, and returns how many schedules it has played. fresh is called once for
+// each, and so is the check that it returns, after all threads have ended. A thread that
+// waits while nobody is left to wake it fails the test.
 func Explore(t *testing.T, preemptions int, fresh func() (threads []Thread, check func())) (played int) {
 	for prefix := []int{}; ; played++ {
 		threads, check := fresh()

@@ -2,9 +2,8 @@
 
 package step
 
-// player runs threads one step at a time, in a given order. Only one of
-// its goroutines runs at any moment: the player's, or that of the thread
-// whose turn it is.
+// player runs threads one step at a time, in a given order. Only one goroutine runs at
+// any moment: the player's, or that of the thread whose turn it is.
 type player struct {
 	threads []*thread
 	current *thread
