@@ -57,20 +57,20 @@ func (w *worker) seal(p *topicShard, due int64) (pushes int) {
 	return pushes
 }
 
-// broadcast sends r to all of a: at once if they are few, otherwise a slice per turn
+// broadcast sends b to all of subs: at once if they are few, otherwise a slice per turn
 // (continueBroadcast), so that the shard's other topics and its inbox do not wait. A
-// broadcast to a that is under way is finished first, which keeps the order. It returns
-// the number of pushes made of r.
-func (w *worker) broadcast(a *subscribers, r broadcast) (pushes int) {
-	w.finishBroadcast(a)
-	a.broadcast, a.owed, a.sending = r, len(a.list), true
-	if a.owed > w.core.slice || r.compression != nil {
-		w.broadcasts = append(w.broadcasts, a)
+// broadcast to subs that is under way is finished first, which keeps the order. It
+// returns the number of pushes made of b.
+func (w *worker) broadcast(subs *subscribers, b broadcast) (pushes int) {
+	w.finishBroadcast(subs)
+	subs.broadcast, subs.owed, subs.sending = b, len(subs.list), true
+	if subs.owed > w.core.slice || b.compression != nil {
+		w.broadcasts = append(w.broadcasts, subs)
 		return 0
 	}
-	pushes = a.owed
-	w.push(a, pushes)
-	w.endBroadcast(a)
+	pushes = subs.owed
+	w.push(subs, pushes)
+	w.endBroadcast(subs)
 	return pushes
 }
 
@@ -81,25 +81,25 @@ func (w *worker) broadcast(a *subscribers, r broadcast) (pushes int) {
 const prefetchAhead = 8
 
 // push sends the broadcast to up to n of those that are owed it.
-func (w *worker) push(a *subscribers, n int) {
-	if a.broadcast.chunk == nil {
-		for ; n > 0 && a.owed > 0; n-- {
-			a.owed--
-			w.tickTo(a.list[a.owed])
+func (w *worker) push(subs *subscribers, n int) {
+	if subs.broadcast.chunk == nil {
+		for ; n > 0 && subs.owed > 0; n-- {
+			subs.owed--
+			w.tickTo(subs.list[subs.owed])
 		}
 		return
 	}
-	end := max(0, a.owed-n)
-	ch := a.broadcast.chunk
-	for a.owed > end {
-		group := max(end, a.owed-prefetchAhead)
-		for _, s := range a.list[group:a.owed] {
+	end := max(0, subs.owed-n)
+	ch := subs.broadcast.chunk
+	for subs.owed > end {
+		group := max(end, subs.owed-prefetchAhead)
+		for _, s := range subs.list[group:subs.owed] {
 			s.conn.ring.PrefetchPush()
 		}
-		for a.owed > group {
-			a.owed--
-			if w.pushTo(a.list[a.owed], ch) {
-				a.broadcast.taken++
+		for subs.owed > group {
+			subs.owed--
+			if w.pushTo(subs.list[subs.owed], ch) {
+				subs.broadcast.taken++
 			}
 		}
 	}
@@ -157,9 +157,9 @@ func (w *worker) markSealed(p *topicShard) {
 // start prepares the broadcast of a sealed chunk to a number of lists. It is called
 // before the first of them: the end of one broadcast must neither release the chunk that
 // the others still need, nor let the next seal begin.
-func (r *broadcast) start(lists int) {
-	r.chunk.pool.startBroadcasts(r.chunk, lists)
-	r.shard.broadcasts += lists
+func (b *broadcast) start(lists int) {
+	b.chunk.pool.startBroadcasts(b.chunk, lists)
+	b.shard.broadcasts += lists
 }
 
 // continueBroadcast gives the broadcast that waits longest one slice: of pushes, or
@@ -168,30 +168,30 @@ func (w *worker) continueBroadcast() {
 	if len(w.broadcasts) == 0 {
 		return
 	}
-	a := w.broadcasts[0]
+	subs := w.broadcasts[0]
 	w.broadcasts = slices.Delete(w.broadcasts, 0, 1)
-	if !a.sending {
+	if !subs.sending {
 		return // a command has finished it
 	}
-	if a.broadcast.compression != nil && a.owed > 0 {
-		w.compressLive(&a.broadcast)
+	if subs.broadcast.compression != nil && subs.owed > 0 {
+		w.compressLive(&subs.broadcast)
 	} else {
-		w.push(a, w.core.slice)
-		w.splice(a.broadcast.flush)
+		w.push(subs, w.core.slice)
+		w.splice(subs.broadcast.flush)
 	}
-	if a.owed > 0 {
-		w.broadcasts = append(w.broadcasts, a)
+	if subs.owed > 0 {
+		w.broadcasts = append(w.broadcasts, subs)
 		return
 	}
-	w.endBroadcast(a)
+	w.endBroadcast(subs)
 }
 
-// finishBroadcast sends the rest of the broadcast to a, if one is under way. A chunk
+// finishBroadcast sends the rest of the broadcast to subs, if one is under way. A chunk
 // that is not compressed yet is sent as it is.
-func (w *worker) finishBroadcast(a *subscribers) {
-	if a.sending {
-		w.push(a, a.owed)
-		w.endBroadcast(a)
+func (w *worker) finishBroadcast(subs *subscribers) {
+	if subs.sending {
+		w.push(subs, subs.owed)
+		w.endBroadcast(subs)
 	}
 }
 
@@ -204,13 +204,13 @@ func (w *worker) finishTicks(p *topicShard) {
 	}
 }
 
-// endBroadcast ends the broadcast to a, which every subscriber has had.
-func (w *worker) endBroadcast(a *subscribers) {
-	p, ch, taken := a.broadcast.shard, a.broadcast.chunk, a.broadcast.taken
-	if k := a.broadcast.compression; k != nil {
+// endBroadcast ends the broadcast to subs, which every subscriber has had.
+func (w *worker) endBroadcast(subs *subscribers) {
+	p, ch, taken := subs.broadcast.shard, subs.broadcast.chunk, subs.broadcast.taken
+	if k := subs.broadcast.compression; k != nil {
 		k.free(false)
 	}
-	a.broadcast, a.sending = broadcast{}, false
+	subs.broadcast, subs.sending = broadcast{}, false
 	if p == nil {
 		return
 	}
@@ -223,14 +223,14 @@ func (w *worker) endBroadcast(a *subscribers) {
 // catchUp sends s the broadcast that it is still owed, if any, so that what a command
 // sends it comes after.
 func (w *worker) catchUp(s *sub) {
-	a := s.subscribers()
-	if int(s.pos) >= a.owed {
+	subs := s.subscribers()
+	if int(s.pos) >= subs.owed {
 		return
 	}
-	a.markServed(s)
-	if a.broadcast.chunk == nil {
+	subs.markServed(s)
+	if subs.broadcast.chunk == nil {
 		w.tickTo(s)
-	} else if w.pushTo(s, a.broadcast.chunk) {
-		a.broadcast.taken++
+	} else if w.pushTo(s, subs.broadcast.chunk) {
+		subs.broadcast.taken++
 	}
 }

@@ -69,16 +69,16 @@ func (c *Conn) snapshotKind(p *topicShard) bodyKind {
 	return bodySnapshot
 }
 
-// compressed returns the broadcast to those who have agreed on compression, where r is
-// the one to the others: r itself if compression does not pay. A large chunk is
-// compressed in slices first, by the turns to come.
-func (w *worker) compressed(r broadcast) broadcast {
-	if most := w.core.building.compressed; len(r.chunk.body) > most {
-		r.compression = &liveCompression{store: newStore(&w.deflate.pool, 2*most), rosterMarks: r.chunk.rosterMarks}
-	} else if z := w.compressChunk(r.chunk); z != nil {
-		r.chunk = z
+// compressed returns the broadcast to those who have agreed on compression, where b is
+// the one to the others: b itself if compression does not pay. A large chunk is
+// compressed in slices first, by later turns.
+func (w *worker) compressed(b broadcast) broadcast {
+	if most := w.core.building.compressed; len(b.chunk.body) > most {
+		b.compression = &liveCompression{store: newStore(&w.deflate.pool, 2*most), rosterMarks: b.chunk.rosterMarks}
+	} else if z := w.compressChunk(b.chunk); z != nil {
+		b.chunk = z
 	}
-	return r
+	return b
 }
 
 // compressChunk returns a chunk from the pool with the frames of ch compressed, nil
@@ -96,7 +96,7 @@ func (w *worker) compressChunk(ch *Chunk) *Chunk {
 	return nil
 }
 
-// compressedFrames returns a chunk of its own with the frames of ch compressed, ch
+// compressedFrames returns a new chunk, of no pool, with the frames of ch compressed; ch
 // itself if it does not get shorter.
 func (w *worker) compressedFrames(ch *Chunk) *Chunk {
 	if z := new(Chunk); w.compressFrames(z, ch) {
@@ -105,7 +105,8 @@ func (w *worker) compressedFrames(ch *Chunk) *Chunk {
 	return ch
 }
 
-// compressBody is the same for the end of a snapshot frame, with memory of the pool.
+// compressBody returns a chunk from the pool with ch, the end of a snapshot frame,
+// compressed; ch itself if it does not get shorter.
 func (w *worker) compressBody(ch *Chunk) *Chunk {
 	if len(ch.body) < minCompress {
 		return ch

@@ -137,8 +137,8 @@ func (w *worker) nextTurn(held int64) int64 {
 	if d := w.timers.first(); d != nil {
 		next = min(next, d.at)
 	}
-	for _, a := range w.broadcasts {
-		next = min(next, a.broadcast.due)
+	for _, subs := range w.broadcasts {
+		next = min(next, subs.broadcast.due)
 	}
 	w.advance(next)
 	if w.unfinished() {

@@ -14,10 +14,10 @@ type liveCompression struct {
 	rosterMarks []rosterMark // of the plain chunk, from at on
 }
 
-// compressLive compresses a slice of the chunk of r. When all of it is compressed, the
+// compressLive compresses a slice of the chunk of b. When all of it is compressed, the
 // compressed chunk replaces it, if it is shorter.
-func (w *worker) compressLive(r *broadcast) {
-	k, plain := r.compression, r.chunk
+func (w *worker) compressLive(b *broadcast) {
+	k, plain := b.compression, b.chunk
 	if k.moving() {
 		k.move(w.core.building.moved)
 		return
@@ -25,7 +25,7 @@ func (w *worker) compressLive(r *broadcast) {
 	if w.compressLiveFrames(k, plain.body); k.at < len(plain.body) {
 		return
 	}
-	r.compression = nil
+	b.compression = nil
 	z := k.ch
 	if len(z.body) >= len(plain.body) {
 		k.free(false)
@@ -34,8 +34,8 @@ func (w *worker) compressLive(r *broadcast) {
 	w.countCompressed(len(plain.body), len(z.body))
 	z.shard, z.since, z.arrival, z.records, z.sealed = plain.shard, plain.since, plain.arrival, plain.records, plain.sealed
 	z.pool.startBroadcasts(z, 1)
-	plain.pool.endBroadcast(plain, r.taken)
-	r.chunk, r.taken = z, 0
+	plain.pool.endBroadcast(plain, b.taken)
+	b.chunk, b.taken = z, 0
 }
 
 // compressLiveFrames compresses a slice of src. A frame that is too short to be

@@ -17,7 +17,7 @@ const (
 	opSwap
 	opCorrect
 	opClocks
-	opStop
+	opPause
 	opRenew
 )
 

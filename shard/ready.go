@@ -7,8 +7,8 @@ package shard
 // subscribeReady reports whether the first snapshot of s can be sent now.
 func (w *worker) subscribeReady(s *sub) bool {
 	p := s.shard
-	f := s.conn.snapshotKind(p)
-	return p.cache.frames[f-bodySnapshot] != nil || p.cache.byKey[bodyKey{kind: f}] != nil || !w.exceedsSlice(p, 0)
+	kind := s.conn.snapshotKind(p)
+	return p.cache.frames[kind-bodySnapshot] != nil || p.cache.byKey[bodyKey{kind: kind}] != nil || !w.exceedsSlice(p, 0)
 }
 
 // recoveryReady reports whether a lagged snapshot for s, and what goes with it (a

@@ -12,7 +12,7 @@ import (
 // left. So the subscription begins again: a subscribed frame, then a whole snapshot
 // from every shard. A device that is in none of them has left.
 //
-// A renewal is the end of a recovery, in two more commands. With opStop each shard
+// A renewal is the end of a recovery, in two more commands. With opPause each shard
 // pauses the subscription, so that nothing comes between the subscribed frame and the
 // snapshots. With opRenew each shard sends its snapshot and goes on.
 type renewal struct {
@@ -47,13 +47,13 @@ func (w *worker) pauseSub(s *sub) {
 func (o *op) nextPhase() (more bool) {
 	switch o.kind {
 	case opRecover:
-		o.kind = opStop
+		o.kind = opPause
 		for _, x := range slices.Concat(o.renewals...) {
 			if !x.in(o.renewing) {
 				o.renewing = append(o.renewing, x)
 			}
 		}
-	case opStop:
+	case opPause:
 		o.kind = opRenew
 		o.renewing = slices.DeleteFunc(o.renewing, func(x renewal) bool {
 			// A shard that does not have the subscription has carried out an unsubscribe.
@@ -84,7 +84,7 @@ func (x renewal) subscribed(c *Core) *Chunk {
 	return NewControl(codec.AppendSubscribed(nil, "", x.topic.Name(), c.Devices(x.topic), len(x.topic.shards), ms))
 }
 
-// pauseRenewed carries out opStop on this shard.
+// pauseRenewed carries out opPause on this shard.
 func (w *worker) pauseRenewed(o *op) {
 	for _, x := range o.renewing {
 		w.addPaused(o.conn, x)

@@ -163,7 +163,7 @@ func TestRenewalLeavesLaterSubscriptionsAlone(t *testing.T) {
 	r.settle()
 	k := r.core.workers[0]
 	old := renewal{topic: topic, order: c.conn.subOf(topic.shards[0]).order - 1, class: classNone}
-	o := &op{kind: opStop, conn: c.conn, renewing: []renewal{old}, renewals: make([][]renewal, 1)}
+	o := &op{kind: opPause, conn: c.conn, renewing: []renewal{old}, renewals: make([][]renewal, 1)}
 	k.pauseRenewed(o)
 	if o.nextPhase() {
 		t.Error("a subscription that has ended is to be renewed")

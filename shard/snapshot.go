@@ -3,7 +3,9 @@ package shard
 import (
 	"context"
 	"fmt"
+	"maps"
 	"slices"
+	"strings"
 )
 
 // Snapshot is the map from devices to topics at one moment. It is immutable: a new
@@ -33,11 +35,7 @@ func (s *Snapshot) Devices() int { return len(s.devices) }
 
 // DeviceIDs lists them, in no particular order.
 func (s *Snapshot) DeviceIDs() []string {
-	list := make([]string, 0, len(s.devices))
-	for id := range s.devices {
-		list = append(list, id)
-	}
-	return list
+	return slices.AppendSeq(make([]string, 0, len(s.devices)), maps.Keys(s.devices))
 }
 
 // EventInfo is an event and how many devices take part in it.
@@ -52,12 +50,7 @@ func (s *Snapshot) Events() []EventInfo {
 	for id, t := range s.topics {
 		list = append(list, EventInfo{id, s.sizes[t]})
 	}
-	slices.SortFunc(list, func(a, b EventInfo) int {
-		if a.ID < b.ID {
-			return -1
-		}
-		return 1
-	})
+	slices.SortFunc(list, func(a, b EventInfo) int { return strings.Compare(a.ID, b.ID) })
 	return list
 }
 
@@ -181,11 +174,11 @@ func (d *diff) compare(device string, before, after []*Topic) {
 
 // pieces returns the changes, each cut into pieces of at most size joins and leaves,
 // and where those of a topic shard begin.
-func (d *diff) pieces(size int) (changes [][]change, places map[*topicShard]int) {
-	changes, places = make([][]change, len(d.changes)), d.starts
+func (d *diff) pieces(size int) (changes [][]change, starts map[*topicShard]int) {
+	changes, starts = make([][]change, len(d.changes)), d.starts
 	for i, list := range d.changes {
 		for _, c := range list {
-			places[c.shard] = len(changes[i])
+			starts[c.shard] = len(changes[i])
 			slices.Sort(c.removed)
 			slices.Sort(c.added)
 			for len(c.removed)+len(c.added) > 0 {
@@ -196,5 +189,5 @@ func (d *diff) pieces(size int) (changes [][]change, places map[*topicShard]int)
 			}
 		}
 	}
-	return changes, places
+	return changes, starts
 }

@@ -70,9 +70,9 @@ func (c *snapshotCache) clearFrames() {
 	}
 }
 
-// newBody returns a chunk with an empty body for a state of kind f. size is a guess.
-func (w *worker) newBody(f bodyKind, size int) *Chunk {
-	if f == bodySnapshot || f == bodyLagged {
+// newBody returns a chunk with an empty body for a state of that kind. size is a guess.
+func (w *worker) newBody(kind bodyKind, size int) *Chunk {
+	if kind == bodySnapshot || kind == bodyLagged {
 		return w.bodyPool.getToKeep(size)
 	}
 	return &Chunk{body: make([]byte, 0, size)}
@@ -80,10 +80,10 @@ func (w *worker) newBody(f bodyKind, size int) *Chunk {
 
 // subscribeFrame returns the snapshot part for new subscribers: the state at the last
 // seal. It is built once per seal and shared.
-func (w *worker) subscribeFrame(p *topicShard, f bodyKind) *Chunk {
-	ch := &p.cache.frames[f-bodySnapshot]
+func (w *worker) subscribeFrame(p *topicShard, kind bodyKind) *Chunk {
+	ch := &p.cache.frames[kind-bodySnapshot]
 	if *ch == nil {
-		h := w.snapshotFrame(p, w.body(p, bodyKey{kind: f}), codec.SnapshotSubscribe, 0)
+		h := w.snapshotFrame(p, w.body(p, bodyKey{kind: kind}), codec.SnapshotSubscribe, 0)
 		h.retain()
 		*ch = h
 	}
@@ -93,11 +93,11 @@ func (w *worker) subscribeFrame(p *topicShard, f bodyKind) *Chunk {
 // sendLagged sends s, which has lost what came after since, a lagged snapshot part.
 func (w *worker) sendLagged(s *sub, since, conflated uint64) {
 	p := s.shard
-	start, f := p.roundDown(since), s.conn.snapshotKind(p)
+	start, kind := p.roundDown(since), s.conn.snapshotKind(p)
 	if p.fixed > start {
-		f += bodyLagged - bodySnapshot
+		kind += bodyLagged - bodySnapshot
 	}
-	w.sendFrame(s.conn, w.snapshotFrame(p, w.body(p, bodyKey{since: start, kind: f}), codec.SnapshotLagged, conflated))
+	w.sendFrame(s.conn, w.snapshotFrame(p, w.body(p, bodyKey{since: start, kind: kind}), codec.SnapshotLagged, conflated))
 }
 
 // snapshotFrame returns a snapshot frame: a head of its own, and the end in body.

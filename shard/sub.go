@@ -49,7 +49,7 @@ func (w *worker) subscribe(o *op) {
 		w.changeClass(s, int8(o.class))
 		return
 	}
-	s := &sub{conn: c, shard: p, class: int8(o.class), order: o.order, next: c.subs[w.id], epoch: c.epoch()}
+	s := &sub{conn: c, shard: p, class: int8(o.class), order: o.order, epoch: c.epoch()}
 	if p.watchers == 0 { // nobody waits for the next seal
 		p.sealed = p.seq
 	} else if o.class == classNone {
@@ -60,15 +60,23 @@ func (w *worker) subscribe(o *op) {
 		w.awaitBuild(s, o, toSubscribe, 0, bodySnapshot)
 		return
 	}
-	c.subs[w.id] = s
 	w.sendSnapshot(c, w.subscribeFrame(p, c.snapshotKind(p)))
-	if o.class == classNone {
-		w.enterLive(s)
+	w.addSub(s)
+	if s.class != classNone {
+		s.since = p.sealed
+		w.sendRoster(s, s.since)
+	}
+}
+
+// addSub adds a new subscription to the lists of its connection and of its topic shard.
+func (w *worker) addSub(s *sub) {
+	s.next, s.conn.subs[w.id] = s.conn.subs[w.id], s
+	if s.class != classNone {
+		w.enterClass(s)
 		return
 	}
-	s.since = p.sealed
-	w.enterClass(s)
-	w.sendRoster(s, s.since)
+	w.sealLarge(s)
+	w.enterLive(s)
 }
 
 // enterLive adds s to the live flow. What is pending is for s as well. If nobody had

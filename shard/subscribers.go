@@ -16,33 +16,33 @@ type subscribers struct {
 }
 
 // add puts s at the end, which a broadcast under way has passed.
-func (a *subscribers) add(s *sub) {
-	s.pos = int32(len(a.list))
-	a.list = append(a.list, s)
+func (l *subscribers) add(s *sub) {
+	s.pos = int32(len(l.list))
+	l.list = append(l.list, s)
 }
 
 // remove takes s out. A sub that is still owed is replaced by the last one that
 // is, so that none is skipped and none is served twice.
-func (a *subscribers) remove(s *sub) {
-	if int(s.pos) < a.owed {
-		a.markServed(s)
+func (l *subscribers) remove(s *sub) {
+	if int(s.pos) < l.owed {
+		l.markServed(s)
 	}
-	last := len(a.list) - 1
-	a.put(a.list[last], int(s.pos))
-	a.list[last] = nil
-	a.list = a.list[:last]
+	last := len(l.list) - 1
+	l.put(l.list[last], int(s.pos))
+	l.list[last] = nil
+	l.list = l.list[:last]
 }
 
 // markServed moves s, which is owed the broadcast, to those that have had it.
-func (a *subscribers) markServed(s *sub) {
-	a.owed--
-	at, last := int(s.pos), a.list[a.owed]
-	a.put(s, a.owed)
-	a.put(last, at)
+func (l *subscribers) markServed(s *sub) {
+	l.owed--
+	at, last := int(s.pos), l.list[l.owed]
+	l.put(s, l.owed)
+	l.put(last, at)
 }
 
-func (a *subscribers) put(s *sub, pos int) {
-	a.list[pos] = s
+func (l *subscribers) put(s *sub, pos int) {
+	l.list[pos] = s
 	s.pos = int32(pos)
 }
 

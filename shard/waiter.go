@@ -31,22 +31,22 @@ func (x *waiter) finish() {
 	}
 }
 
-// awaitBuild has s wait for a body of its shard: what changed after since, as kind f.
-func (w *worker) awaitBuild(s *sub, o *op, why purpose, since uint64, f bodyKind) {
+// awaitBuild has s wait for a body of its shard: what changed after since, of that kind.
+func (w *worker) awaitBuild(s *sub, o *op, why purpose, since uint64, kind bodyKind) {
 	p := s.shard
-	b := w.joinableBuild(p, since, f)
+	b := w.joinableBuild(p, since, kind)
 	if b == nil {
-		if f == bodyLagged {
+		if kind == bodyLagged {
 			since = p.roundDown(since)
 		}
-		b = &build{shard: p, since: since, kind: f}
+		b = &build{shard: p, since: since, kind: kind}
 		w.builds = append(w.builds, b)
 	}
 	if o != nil {
 		o.remaining.Add(1)
 	}
 	s.wait, s.why = b, why
-	i := s.waitList(f)
+	i := s.waitList(kind)
 	b.waiters[i] = append(b.waiters[i], waiter{s, o, why})
 	b.waiting[i]++
 }
@@ -54,12 +54,12 @@ func (w *worker) awaitBuild(s *sub, o *op, why purpose, since uint64, f bodyKind
 // joinableBuild returns the build under way that a new waiter can wait for as well,
 // nil for none. A lagged snapshot may reach back twice as far as asked for, as with
 // roundDown.
-func (w *worker) joinableBuild(p *topicShard, since uint64, f bodyKind) *build {
+func (w *worker) joinableBuild(p *topicShard, since uint64, kind bodyKind) *build {
 	for _, b := range w.builds {
-		if b.shard != p || b.kind != f || !b.accepts(since) {
+		if b.shard != p || b.kind != kind || !b.accepts(since) {
 			continue
 		}
-		if b.since == since || f == bodyLagged && b.since < since && p.sealed-b.since <= 2*(p.sealed-since) {
+		if b.since == since || kind == bodyLagged && b.since < since && p.sealed-b.since <= 2*(p.sealed-since) {
 			return b
 		}
 	}
@@ -80,11 +80,11 @@ func (b *build) complete() bool { return b.built && (b.compressionDone || b.wait
 // hasWaiters reports whether anybody waits for it.
 func (b *build) hasWaiters() bool { return b.waiting[0]+b.waiting[1] > 0 }
 
-// waitList is the index in build.waiters for s and a body of kind f: 1 for
+// waitList is the index in build.waiters for s and a body of that kind: 1 for
 // compressed.
-func (s *sub) waitList(f bodyKind) int {
+func (s *sub) waitList(kind bodyKind) int {
 	packed := s.conn.snapshotKind(s.shard) == bodyCompressedSnapshot
-	if f < bodySnapshot {
+	if kind < bodySnapshot {
 		packed = s.conn.encoding == encodingCompressed
 	}
 	if packed {
@@ -159,17 +159,6 @@ func (w *worker) endWait(x waiter, b *build) {
 		w.resumeNew(s, b.base, x.op)
 	}
 	x.finish()
-}
-
-// addSub adds a new subscription to the lists of its connection and of its topic shard.
-func (w *worker) addSub(s *sub) {
-	s.next, s.conn.subs[w.id] = s.conn.subs[w.id], s
-	if s.class != classNone {
-		w.enterClass(s)
-		return
-	}
-	w.sealLarge(s)
-	w.enterLive(s)
 }
 
 // sendLost sends s, which has lost what came after s.since, what changed since.
@@ -259,11 +248,11 @@ func (w *worker) endBuild(b *build) {
 			x.finish()
 		}
 	}
-	f := b.kind
-	if f == bodyLagged && p.fixed <= b.since {
-		f = bodySnapshot // see sendLagged
+	kind := b.kind
+	if kind == bodyLagged && p.fixed <= b.since {
+		kind = bodySnapshot // see sendLagged
 	}
-	if !b.built || b.cuts != p.cache.invalidations || b.base != p.sealed || f != bodySnapshot {
+	if !b.built || b.cuts != p.cache.invalidations || b.base != p.sealed || kind != bodySnapshot {
 		w.discardBuild(b)
 		return
 	}

@@ -157,7 +157,7 @@ func (w *worker) do(o *op) {
 		w.correct(o)
 	case opClocks:
 		w.restoreClocks(o)
-	case opStop:
+	case opPause:
 		w.pauseRenewed(o)
 	case opRenew:
 		w.renewSubs(o)
