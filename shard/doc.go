@@ -66,6 +66,9 @@
 //   - flush_schedule.go: the moment at which the shards of a topic seal next
 //   - chunk_refs.go, pool.go: the memory of chunks, from writers back to shards
 //
+// Throughout, w is a worker (a shard), p a topicShard, d a device, n its membership in a
+// topic, s a sub, ch a Chunk, r a record of the stream (codec.Position) and o a command.
+//
 // # Turns
 //
 // A turn takes in a batch and commands, and seals what is due. Whatever is large

@@ -60,13 +60,13 @@ func benchSlowReaders(b *testing.B, slow int) {
 	for n := range 100 {
 		window(n)
 	}
-	spent, conflated, built = 0, 0, w.stats.built.Load()
+	spent, conflated, built = 0, 0, w.stats.counts[countBuilt].Load()
 	b.ResetTimer()
 	for n := range b.N {
 		window(n)
 	}
 	b.ReportMetric(float64(spent.Microseconds())/float64(b.N), "shard-µs/window")
-	b.ReportMetric(float64(w.stats.built.Load()-built)/float64(b.N), "bodies/window")
+	b.ReportMetric(float64(w.stats.counts[countBuilt].Load()-built)/float64(b.N), "bodies/window")
 	if slow > 0 {
 		b.ReportMetric(float64(conflated)/float64(slow)/float64(b.N), "conflated/window")
 	}
