@@ -43,8 +43,8 @@ func (a AddressLimit) of(k addrKey) int {
 	return a.Most
 }
 
-// burstSeconds is how many seconds' worth of handshakes or requests may come at
-// once: spectators come back together when a server has restarted.
+// burstSeconds is how many seconds' worth of handshakes may come at once, since
+// spectators come back together when a server has restarted.
 const burstSeconds = 5
 
 // Reasons of refused upgrades, the label of processor_live_refusals_total and

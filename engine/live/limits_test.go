@@ -147,15 +147,15 @@ func TestRequestsOfOneAddress(t *testing.T) {
 			t.Errorf("a request from %s: got body %q and header %v, want %s and Retry-After", peer, w.Body, w.Header(), reasonHTTPRate)
 		}
 	}
-	for range burstSeconds {
+	for range requestBurstSeconds {
 		ask("198.51.100.1:5", "", 200)
 	}
 	ask("198.51.100.1:6", "203.0.113.1", 429) // not from a trusted proxy: the header is ignored
 	ask("198.51.100.2:5", "", 200)
 	ask("192.0.2.1:5", "203.0.113.1", 200)
 	ask("192.0.2.1:5", "198.51.100.1", 429)
-	if refused := r.set.GetOrCreateCounter(refusalName(reasonHTTPRate)).Get(); served != burstSeconds+2 || refused != 2 {
-		t.Errorf("%d requests were served and %d refused, want %d and 2", served, refused, burstSeconds+2)
+	if refused := r.set.GetOrCreateCounter(refusalName(reasonHTTPRate)).Get(); served != requestBurstSeconds+2 || refused != 2 {
+		t.Errorf("%d requests were served and %d refused, want %d and 2", served, refused, requestBurstSeconds+2)
 	}
 	// The limit of handshakes is another one.
 	if reason := r.srv.limiter.admit(addrKeyOf(netip.MustParseAddr("198.51.100.1")), time.Now()); reason != "" {

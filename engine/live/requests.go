@@ -5,10 +5,14 @@ import (
 	"time"
 )
 
-// What every address may ask for each second, and at once, whatever others ask
-// for: three pages, which are some fifteen files each. Beyond it a request takes
-// of what Limits.AllRequests gives to all, so that no number of addresses takes
-// the machine, and a flood from some of them leaves the others what they need.
+// requestBurstSeconds is how many seconds' worth of requests may come at once.
+// It is less than for handshakes, since a request beyond it waits and is answered.
+const requestBurstSeconds = 1
+
+// Each address has a share of its own, in requests per second and at once: a page
+// is some fifteen files. Requests beyond the share count for Limits.AllRequests.
+// So no number of addresses takes the machine, and a flood from some leaves the
+// others what they need.
 const (
 	requestShare      = 10
 	requestShareBurst = 50
@@ -23,7 +27,7 @@ func (l *limiter) request(from addrKey, now time.Time) (wait time.Duration, ok b
 	v := l.state(from)
 	own := float64(l.o.Requests.of(from))
 	if own > 0 {
-		if wait, ok = v.requests.reserve(own, burstSeconds*own, delayMost, now); !ok {
+		if wait, ok = v.requests.reserve(own, requestBurstSeconds*own, delayMost, now); !ok {
 			return 0, false
 		}
 	}
@@ -31,7 +35,7 @@ func (l *limiter) request(from addrKey, now time.Time) (wait time.Duration, ok b
 	if all <= 0 || from != (addrKey{}) && v.share.take(requestShare, requestShareBurst, now) {
 		return wait, true
 	}
-	shared, ok := l.requests.reserve(all, burstSeconds*all, delayMost, now)
+	shared, ok := l.requests.reserve(all, requestBurstSeconds*all, delayMost, now)
 	if !ok && own > 0 {
 		v.requests.tokens++ // it was not used
 	}

@@ -23,7 +23,7 @@ func TestRequestsBeyondTheRateAreAnsweredLate(t *testing.T) {
 			h.ServeHTTP(w, requestFrom("192.0.2.1:5", "/"))
 			return w, time.Since(begin)
 		}
-		for range burstSeconds {
+		for range requestBurstSeconds {
 			if w, after := ask(); w.Code != 200 || after != 0 {
 				t.Errorf("within the burst: status %d after %v, want 200 at once", w.Code, after)
 			}
@@ -66,7 +66,7 @@ func TestDelayedRequestsAreBounded(t *testing.T) {
 			h.ServeHTTP(w, requestFrom("192.0.2.1:5", "/").WithContext(ctx))
 			return w, time.Since(begin)
 		}
-		for range burstSeconds {
+		for range requestBurstSeconds {
 			ask()
 		}
 		for range 2 {
@@ -85,7 +85,7 @@ func TestDelayedRequestsAreBounded(t *testing.T) {
 		}
 		ctx = t.Context()
 		srv.limiter.by = nil // as after some time
-		for range burstSeconds {
+		for range requestBurstSeconds {
 			ask()
 		}
 		go ask()
@@ -123,7 +123,7 @@ func TestFloodFromManyAddressesLeavesTheOthersTheirShare(t *testing.T) {
 			}
 		}
 	}
-	if want := 10*requestShareBurst + all*burstSeconds; answered != want || waited != all*int(delayMost.Seconds()) || refused == 0 {
+	if want := 10*requestShareBurst + all*requestBurstSeconds; answered != want || waited != all*int(delayMost.Seconds()) || refused == 0 {
 		t.Errorf("%d were answered at once, %d waited and %d were refused; want %d, %d and some", answered, waited, refused, want, all*int(delayMost.Seconds()))
 	}
 	for n := range requestShareBurst {
@@ -135,8 +135,8 @@ func TestFloodFromManyAddressesLeavesTheOthersTheirShare(t *testing.T) {
 		t.Error("a request without an address is allowed, want it refused: it has no share")
 	}
 	// A request that was refused for all addresses costs its own address nothing.
-	if v := l.by[at(0)]; v.requests.tokens < 1000*burstSeconds-200 {
-		t.Errorf("%v credits are left, want %d or more", v.requests.tokens, 1000*burstSeconds-200)
+	if v := l.by[at(0)]; v.requests.tokens < 1000*requestBurstSeconds-200 {
+		t.Errorf("%v credits are left, want %d or more", v.requests.tokens, 1000*requestBurstSeconds-200)
 	}
 	now = now.Add(time.Second)
 	if wait, ok := l.request(at(0), now); wait != 0 || !ok {
