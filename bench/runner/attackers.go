@@ -7,7 +7,6 @@ import (
 	"io"
 	"maps"
 	"sync"
-	"syscall"
 	"time"
 
 	"pitwall/bench/attack"
@@ -16,10 +15,7 @@ import (
 	"pitwall/bench/internal/process"
 )
 
-const (
-	attackProcesses = 2  // that attack
-	attackNice      = 10 // their niceness
-)
+const attackProcesses = 2 // that attack
 
 // attackers is the attacking processes of a run; nil in a run without attacks.
 // Any goroutine may call its methods; one at a time gives orders.
@@ -46,9 +42,7 @@ func startAttackers(c attack.Config) (*attackers, error) {
 			return nil, errors.Join(err, a.close())
 		}
 		a.workers = append(a.workers, k)
-		// Real attackers have machines of their own. Here they get what the engine
-		// and the spectators leave. Each process is a group.
-		if err := syscall.Setpriority(syscall.PRIO_PGRP, k.PID(), attackNice); err != nil {
+		if err := runWhenIdle(k.PID()); err != nil {
 			return nil, errors.Join(fmt.Errorf("lower the priority of attackers: %w", err), a.close())
 		}
 	}
