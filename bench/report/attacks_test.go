@@ -23,7 +23,7 @@ func TestAttacksAreShown(t *testing.T) {
 	if err := HTML(&page, r); err != nil {
 		t.Fatal(err)
 	}
-	for _, want := range []string{"p99 2.50 times (goal: at most 2, MISSED)", "peak 161", "90 made, 30/s; answers: 401 unauthorized 80, 429 upgrade_rate 10",
+	for _, want := range []string{"p99 2.50 times (goal: at most 1.50, MISSED)", "peak 161", "90 made, 30/s; answers: 401 unauthorized 80, 429 upgrade_rate 10",
 		"sessions: a withdrawn spectator watched on for 18 s (goal: at most 3, MISSED)", "as counted by 20 MB, 1.50 times (goal: at most 1.30, MISSED)",
 		"events: p99 2.50 times the quiet one (goal: at most 1.50, MISSED)", `refusals_total{reason="unauthorized"} 80`, "7 spectators dropped and came back", "BROKEN: attack bombs"} {
 		if !strings.Contains(text.String(), want) {
