@@ -23,22 +23,20 @@ type TokenInfo struct {
 // is false for any other text, such as an id. The error says why a token cannot be
 // revoked, and contains nothing of it.
 func ReadToken(text string) (info TokenInfo, isToken bool, err error) {
-	_, fragment, link := strings.Cut(text, "#")
-	if link {
-		q, err := url.ParseQuery(fragment)
-		if err != nil || q.Get("token") == "" {
+	_, fragment, inLink := strings.Cut(text, "#")
+	if inLink {
+		q, _ := url.ParseQuery(fragment)
+		if text = q.Get("token"); text == "" {
 			return info, false, errors.New("the link has no token")
 		}
-		text = q.Get("token")
-	} else if strings.Count(text, ".") != 2 {
-		return info, false, nil
 	}
+	looksLikeToken := strings.HasPrefix(text, "eyJ") && strings.Count(text, ".") == 2 // a JSON header in base64
 	t, err := jwt.ParseSigned(text, []jose.SignatureAlgorithm{jose.HS256, jose.RS256, jose.ES256, jose.EdDSA})
-	switch {
-	case err != nil && (link || strings.HasPrefix(text, "eyJ")): // the beginning of a JSON header in base64
+	if err != nil && (inLink || looksLikeToken) {
 		return info, true, errors.New("the token cannot be read")
-	case err != nil:
-		return info, false, nil // an id may have dots
+	}
+	if err != nil {
+		return info, false, nil
 	}
 	var cl claims
 	if err := t.UnsafeClaimsWithoutVerification(&cl); err != nil {

@@ -18,7 +18,7 @@ import (
 // platform.
 const linkKeyID = "pitwall-link"
 
-// Link is a share link: whoever has its token may watch one event.
+// Link is a share link. Anyone who has its token may watch its event.
 type Link struct {
 	ID             string // for revocation; Sign sets it
 	Event          string

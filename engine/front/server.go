@@ -25,7 +25,7 @@ type Options struct {
 	SignIn    bool // clients must authenticate (AUTH_MODE is not none)
 
 	Origins        origin.List    // ALLOWED_ORIGINS
-	FrameAncestors []string       // sources of a Content-Security-Policy, beside the page's own
+	FrameAncestors []string       // sources of a Content-Security-Policy, besides the page's own
 	Proxies        []netip.Prefix // TRUSTED_PROXIES
 	ProxyProtocol  bool           // trusted proxies begin each connection with a PROXY header
 

@@ -28,12 +28,12 @@ const (
 
 // Options are the dependencies and settings of a Server.
 type Options struct {
-	// Addr is host:port, port 0 for a free one, "" for DefaultAddr.
+	// Addr is host:port, with port 0 for a free one. "": DefaultAddr.
 	Addr string
-	// Token is asked for as a bearer token everywhere but at /healthz and
-	// /readyz without details. "" is none.
+	// Token is the bearer token that is required everywhere but at /healthz and at
+	// /readyz without details. "": none is required.
 	Token string
-	// Profiles serves /debug/pprof on an address that is not loopback, too.
+	// Profiles serves /debug/pprof even if Addr is not a loopback address.
 	Profiles bool
 	// Set holds the engine's metrics. Required.
 	Set *metrics.Set

@@ -54,7 +54,7 @@ var goFiles = []exception{
 	{"bench/clocks/*.go", "one per spectator, the judge, and one per stream while a leg lasts; run and leg wait"},
 	{"bench/baseline/*.go", "one per bare loop, for which the flush waits; the listener, until the process ends"},
 	{"bench/internal/process/*.go", "one that reads what a process writes, for which End waits; one that reads orders, until its process ends"},
-	{"engine/engine.go", "one per component; stopComponent waits"},
+	{"engine/engine.go", "one per component; stopComponents waits"},
 	{"engine/eventmap/map.go", "the listener; Map.Run waits"},
 	{"engine/live/server.go", "writers, dispatch, heartbeat; Server.Run waits"},
 	{"engine/live/upgrade.go", "one reader per connection; the session's end is counted by the server, which waits"},

@@ -51,7 +51,7 @@ var (
 
 // Forwarded reports whether a request has a header that proxies add, even an empty
 // one, or uses HTTP/1.0, which proxies speak and browsers do not. A proxy that adds
-// no header cannot be told from a direct client.
+// no header looks like a direct client.
 func Forwarded(r *http.Request) bool {
 	if !r.ProtoAtLeast(1, 1) {
 		return true
