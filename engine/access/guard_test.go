@@ -269,8 +269,7 @@ func TestRenewal(t *testing.T) {
 
 // With AUTH_MODE=http, Confirm asks the platform again.
 func TestPlatformIsAskedAgain(t *testing.T) {
-	d := newStubServer(t, response(200, `{"id":"ada","events":["rally"]}`))
-	g, _ := newGuard(t, func(o *Options) { o.Mode, o.URL, o.Cache = ModeHTTP, d.URL, 0 })
+	g, d := newPlatformGuard(t, response(200, `{"id":"ada","events":["rally"]}`), noCache)
 	who, status := g.Authenticate(bearerRequest("x"))
 	if status != 0 || !mayWatch(t, g, who, "rally") {
 		t.Fatalf("status %d, want 0 and access to rally", status)

@@ -17,39 +17,40 @@ import (
 // leeway of the verifiers below. It leaves a test time until a token is verified.
 const leeway = time.Minute
 
-func newTestVerifier(t *testing.T, o JWTOptions) *verifier {
+// newPlatformVerifier is a verifier of tokens for an issuer and an audience.
+func newPlatformVerifier(t *testing.T, keys []byte) *verifier {
 	t.Helper()
-	o.Leeway = leeway
-	v, err := newVerifier(o, nil)
+	v, err := newVerifier(JWTOptions{Secret: secret, Keys: keys, Issuer: "platform", Audience: "pitwall", Leeway: leeway}, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
 	return v
 }
 
+// platformClaims are validClaims with that issuer and audience.
+func platformClaims(more ...any) map[string]any {
+	return validClaims(append([]any{"iss", "platform", "aud", "pitwall"}, more...)...)
+}
+
 // Valid tokens are accepted, with all algorithms.
 func TestGoodTokens(t *testing.T) {
-	keys := publicPEM(rsaKey().Public(), ecKey().Public(), edKey().Public())
-	v := newTestVerifier(t, JWTOptions{Secret: secret, Keys: keys, Issuer: "platform", Audience: "pitwall"})
+	v := newPlatformVerifier(t, publicPEM(rsaKey().Public(), ecKey().Public(), edKey().Public()))
 	now := time.Now().Unix()
-	claims := func(more ...any) map[string]any {
-		return validClaims(append([]any{"iss", "platform", "aud", "pitwall"}, more...)...)
-	}
 	for _, c := range []struct {
 		name   string
 		token  string
 		events []string
 	}{
-		{"HS256", sign(t, jose.HS256, secret, "", claims()), nil},
-		{"RS256", sign(t, jose.RS256, rsaKey(), "", claims()), nil},
-		{"ES256", sign(t, jose.ES256, ecKey(), "", claims()), nil},
-		{"EdDSA", sign(t, jose.EdDSA, edKey(), "", claims()), nil},
-		{"a kid that the file does not know", sign(t, jose.RS256, rsaKey(), "2024", claims()), nil},
-		{"several audiences", sign(t, jose.HS256, secret, "", claims("aud", []string{"x", "pitwall"})), nil},
-		{"expired within the leeway", sign(t, jose.HS256, secret, "", claims("exp", now-2)), nil},
-		{"not before, within the leeway", sign(t, jose.HS256, secret, "", claims("nbf", now+2)), nil},
-		{"events", sign(t, jose.HS256, secret, "", claims("events", []any{"rally", 42, "*"})), []string{"rally", "42", "*"}},
-		{"no events", sign(t, jose.HS256, secret, "", claims("events", []any{})), nil},
+		{"HS256", sign(t, jose.HS256, secret, "", platformClaims()), nil},
+		{"RS256", sign(t, jose.RS256, rsaKey(), "", platformClaims()), nil},
+		{"ES256", sign(t, jose.ES256, ecKey(), "", platformClaims()), nil},
+		{"EdDSA", sign(t, jose.EdDSA, edKey(), "", platformClaims()), nil},
+		{"a kid that the file does not know", sign(t, jose.RS256, rsaKey(), "2024", platformClaims()), nil},
+		{"several audiences", sign(t, jose.HS256, secret, "", platformClaims("aud", []string{"x", "pitwall"})), nil},
+		{"expired within the leeway", sign(t, jose.HS256, secret, "", platformClaims("exp", now-2)), nil},
+		{"not before, within the leeway", sign(t, jose.HS256, secret, "", platformClaims("nbf", now+2)), nil},
+		{"events", sign(t, jose.HS256, secret, "", platformClaims("events", []any{"rally", 42, "*"})), []string{"rally", "42", "*"}},
+		{"no events", sign(t, jose.HS256, secret, "", platformClaims("events", []any{})), nil},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			id, err := v.authenticate(t.Context(), nil, credential{token: c.token})
@@ -65,12 +66,9 @@ func TestGoodTokens(t *testing.T) {
 
 // Every bad token gets the same error, so that a stranger learns nothing from it.
 func TestBadTokensGetTheSameError(t *testing.T) {
-	v := newTestVerifier(t, JWTOptions{Secret: secret, Keys: publicPEM(rsaKey().Public(), ecKey().Public()), Issuer: "platform", Audience: "pitwall"})
+	v := newPlatformVerifier(t, publicPEM(rsaKey().Public(), ecKey().Public()))
 	now := time.Now().Unix()
-	claims := func(more ...any) map[string]any {
-		return validClaims(append([]any{"iss", "platform", "aud", "pitwall"}, more...)...)
-	}
-	fine := sign(t, jose.HS256, secret, "", claims())
+	fine := sign(t, jose.HS256, secret, "", platformClaims())
 	parts := strings.Split(fine, ".")
 	b64 := base64.RawURLEncoding.EncodeToString
 	p384 := must(ecdsa.GenerateKey(elliptic.P384(), rand.Reader))
@@ -80,33 +78,33 @@ func TestBadTokensGetTheSameError(t *testing.T) {
 		{"dots", ".."},
 		{"no algorithm", b64([]byte(`{"alg":"none"}`)) + "." + parts[1] + "."},
 		{"no algorithm, with a signature", b64([]byte(`{"alg":"None"}`)) + "." + parts[1] + "." + parts[2]},
-		{"the public key as HMAC secret", sign(t, jose.HS256, publicPEM(rsaKey().Public()), "", claims())},
-		{"HS512 with the right secret", sign(t, jose.HS512, append(secret, secret...), "", claims())},
-		{"PS256 with the right key", sign(t, jose.PS256, rsaKey(), "", claims())},
-		{"ES384", sign(t, jose.ES384, p384, "", claims())},
-		{"EdDSA, which no key is for", sign(t, jose.EdDSA, edKey(), "", claims())},
-		{"another secret", sign(t, jose.HS256, []byte("another secret of 32 bytes or so"), "", claims())},
-		{"another RSA key", sign(t, jose.RS256, otherRSA(), "", claims())},
+		{"the public key as HMAC secret", sign(t, jose.HS256, publicPEM(rsaKey().Public()), "", platformClaims())},
+		{"HS512 with the right secret", sign(t, jose.HS512, append(secret, secret...), "", platformClaims())},
+		{"PS256 with the right key", sign(t, jose.PS256, rsaKey(), "", platformClaims())},
+		{"ES384", sign(t, jose.ES384, p384, "", platformClaims())},
+		{"EdDSA, which no key is for", sign(t, jose.EdDSA, edKey(), "", platformClaims())},
+		{"another secret", sign(t, jose.HS256, []byte("another secret of 32 bytes or so"), "", platformClaims())},
+		{"another RSA key", sign(t, jose.RS256, otherRSA(), "", platformClaims())},
 		{"a changed payload", parts[0] + "." + b64([]byte(`{"sub":"eve","exp":9999999999}`)) + "." + parts[2]},
 		{"a signature cut", fine[:len(fine)-4]},
 		{"a fourth part", fine + ".x"},
 		{"JSON serialisation", `{"payload":"` + parts[1] + `","protected":"` + parts[0] + `","signature":"` + parts[2] + `"}`},
-		{"no exp", sign(t, jose.HS256, secret, "", claims("exp", nil))},
-		{"expired", sign(t, jose.HS256, secret, "", claims("exp", now-61))},
-		{"exp is text", sign(t, jose.HS256, secret, "", claims("exp", "tomorrow"))},
-		{"exp is 0", sign(t, jose.HS256, secret, "", claims("exp", 0))},
-		{"exp is negative", sign(t, jose.HS256, secret, "", claims("exp", -1))},
-		{"exp beyond every calendar", sign(t, jose.HS256, secret, "", claims("exp", 1e300))},
-		{"not yet valid", sign(t, jose.HS256, secret, "", claims("nbf", now+600))},
-		{"issued in the future", sign(t, jose.HS256, secret, "", claims("iat", now+600))},
-		{"another issuer", sign(t, jose.HS256, secret, "", claims("iss", "evil"))},
-		{"no issuer", sign(t, jose.HS256, secret, "", claims("iss", nil))},
-		{"another audience", sign(t, jose.HS256, secret, "", claims("aud", "shop"))},
-		{"no audience", sign(t, jose.HS256, secret, "", claims("aud", nil))},
-		{"events is text", sign(t, jose.HS256, secret, "", claims("events", "*"))},
-		{"events holds an object", sign(t, jose.HS256, secret, "", claims("events", []any{map[string]any{}}))},
-		{"events holds an empty id", sign(t, jose.HS256, secret, "", claims("events", []any{""}))},
-		{"a very long user", sign(t, jose.HS256, secret, "", claims("sub", strings.Repeat("x", maxID+1)))},
+		{"no exp", sign(t, jose.HS256, secret, "", platformClaims("exp", nil))},
+		{"expired", sign(t, jose.HS256, secret, "", platformClaims("exp", now-61))},
+		{"exp is text", sign(t, jose.HS256, secret, "", platformClaims("exp", "tomorrow"))},
+		{"exp is 0", sign(t, jose.HS256, secret, "", platformClaims("exp", 0))},
+		{"exp is negative", sign(t, jose.HS256, secret, "", platformClaims("exp", -1))},
+		{"exp beyond every calendar", sign(t, jose.HS256, secret, "", platformClaims("exp", 1e300))},
+		{"not yet valid", sign(t, jose.HS256, secret, "", platformClaims("nbf", now+600))},
+		{"issued in the future", sign(t, jose.HS256, secret, "", platformClaims("iat", now+600))},
+		{"another issuer", sign(t, jose.HS256, secret, "", platformClaims("iss", "evil"))},
+		{"no issuer", sign(t, jose.HS256, secret, "", platformClaims("iss", nil))},
+		{"another audience", sign(t, jose.HS256, secret, "", platformClaims("aud", "shop"))},
+		{"no audience", sign(t, jose.HS256, secret, "", platformClaims("aud", nil))},
+		{"events is text", sign(t, jose.HS256, secret, "", platformClaims("events", "*"))},
+		{"events holds an object", sign(t, jose.HS256, secret, "", platformClaims("events", []any{map[string]any{}}))},
+		{"events holds an empty id", sign(t, jose.HS256, secret, "", platformClaims("events", []any{""}))},
+		{"a very long user", sign(t, jose.HS256, secret, "", platformClaims("sub", strings.Repeat("x", maxID+1)))},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			if id, err := v.authenticate(t.Context(), nil, credential{token: c.token}); !errors.Is(err, errRefused) || err.Error() != "refused" || id != nil {

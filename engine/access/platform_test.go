@@ -175,11 +175,10 @@ func TestRequestsToThePlatform(t *testing.T) {
 // Clients with equal credentials share one request to the platform.
 func TestOneRequestPerCredential(t *testing.T) {
 	release := make(chan struct{})
-	d := newStubServer(t, func(w http.ResponseWriter, r *http.Request) {
+	g, d := newPlatformGuard(t, func(w http.ResponseWriter, r *http.Request) {
 		<-release
 		response(200, `{"id":"ada"}`)(w, r)
 	})
-	g, _ := newGuard(t, func(o *Options) { o.Mode, o.URL = ModeHTTP, d.URL })
 	var all sync.WaitGroup
 	for range 50 {
 		all.Go(func() {
@@ -296,8 +295,7 @@ func (s *blockingStore) MayWatch(ctx context.Context, query, user, event string)
 
 // Answers of the platform are cached. Errors are not.
 func TestAnswersAreCached(t *testing.T) {
-	d := newStubServer(t, response(500, ""))
-	g, _ := newGuard(t, func(o *Options) { o.Mode, o.URL = ModeHTTP, d.URL })
+	g, d := newPlatformGuard(t, response(500, ""))
 	connect := func(want int, requests int64) {
 		t.Helper()
 		before := d.requests.Load()
@@ -343,8 +341,7 @@ func TestCacheIsBounded(t *testing.T) {
 }
 
 func TestErrorNamesTheSetting(t *testing.T) {
-	d := newStubServer(t, response(500, ""))
-	g, _ := newGuard(t, func(o *Options) { o.Mode, o.URL = ModeHTTP, d.URL })
+	g, _ := newPlatformGuard(t, response(500, ""))
 	_, err := g.auth.authenticate(t.Context(), g.clients.connect, credential{token: "x"})
 	if err == nil || errors.Is(err, errRefused) || !strings.Contains(err.Error(), "AUTH_URL") {
 		t.Errorf("got error %v, want one that names AUTH_URL and is not errRefused", err)

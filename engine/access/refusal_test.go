@@ -133,8 +133,7 @@ func TestTokensWithoutAUser(t *testing.T) {
 
 // A token that cannot be part of a header is refused without asking the platform.
 func TestTokensThatCannotBeSentOn(t *testing.T) {
-	d := newStubServer(t, response(200, `{"id":"ada"}`))
-	g, _ := newGuard(t, func(o *Options) { o.Mode, o.URL = ModeHTTP, d.URL })
+	g, d := newPlatformGuard(t, response(200, `{"id":"ada"}`))
 	who, status := g.Authenticate(newRequest("/live?access_token=fine"))
 	if status != 0 || d.requests.Load() != 1 {
 		t.Fatalf("status %d, want 0", status)

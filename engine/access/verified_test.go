@@ -100,8 +100,7 @@ func TestOtherKeysHaveTokensVerifiedAgain(t *testing.T) {
 
 // With AUTH_MODE=http, a client is recognized while its positive answer is cached.
 func TestCachedPlatformAnswerIsRecognized(t *testing.T) {
-	d := newStubServer(t, response(200, `{"id":"ada"}`))
-	g, _ := newGuard(t, func(o *Options) { o.Mode, o.URL, o.Cache = ModeHTTP, d.URL, time.Hour })
+	g, d := newPlatformGuard(t, response(200, `{"id":"ada"}`), func(o *Options) { o.Cache = time.Hour })
 	ada, bob := newRequest("/live?access_token=ada"), bearerRequest("bob")
 	if g.Recognize(ada) {
 		t.Error("a client is recognized before the platform was asked")

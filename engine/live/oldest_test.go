@@ -63,8 +63,8 @@ func sealedChunks(t *testing.T, clock *atomic.Int64, window time.Duration) (core
 }
 
 // The age of what is in flight is that of the next chunk, if it is live. A snapshot
-// or reply that is partly written will be finished, so the chunk after it counts.
-// One that is not begun has no age, and hides what comes after it.
+// or reply that is partly written is skipped: it will be finished in any case. If one
+// that is not begun comes first, there is no age.
 func TestNextSealed(t *testing.T) {
 	var clock atomic.Int64
 	clock.Store(1)

@@ -38,8 +38,8 @@ func TestRequestFlood(t *testing.T) {
 	other.awaitPosition("e", "a", r.publish("a"))
 }
 
-// A client that sends requests and does not read the answers is not read any more
-// once its unsent replies or its waiting requests reach their limits. When it reads,
+// The server stops reading from a client that does not read its answers, once the
+// unsent replies or the waiting requests reach their limits. When the client reads,
 // every request is answered, in order.
 func TestFloodWaitsUntilItsAnswersAreRead(t *testing.T) {
 	t.Parallel()

@@ -168,6 +168,22 @@ func newGuard(t testing.TB, change func(*Options)) (*Guard, store) {
 	return g, store{d, file}
 }
 
+// newPlatformGuard makes a Guard with AUTH_MODE=http, and the platform that it asks.
+func newPlatformGuard(t testing.TB, answer http.HandlerFunc, change ...func(*Options)) (*Guard, *stubServer) {
+	t.Helper()
+	d := newStubServer(t, answer)
+	g, _ := newGuard(t, func(o *Options) {
+		o.Mode, o.URL = ModeHTTP, d.URL
+		for _, f := range change {
+			f(o)
+		}
+	})
+	return g, d
+}
+
+// noCache has the platform asked each time.
+func noCache(o *Options) { o.Cache = 0 }
+
 // store is the embedded database, and its file, opened as another process would.
 type store struct {
 	db.Database
