@@ -7,13 +7,13 @@ import "errors"
 const halveAboveBytes = 16 << 20
 
 // AdaptiveCount is how many entries a read asks for. Every read has a deadline, and
-// its reply is in memory as a whole. A count that is too large for either would
-// fail at every attempt, so a failure halves it, down to single entries, and reads
-// that succeed double it again. [Reader.Read] has one; callers of
-// [Reader.ReadGroup] and [Client.Claim] keep their own. One goroutine uses it.
+// its whole reply is held in memory. A read of too many entries would fail at every
+// attempt. So a failure halves the count, down to single entries, and successful
+// reads double it again. [Reader.Read] has one; callers of [Reader.ReadGroup] and
+// [Client.Claim] keep their own. One goroutine uses it.
 type AdaptiveCount struct {
 	limit, current int
-	singles        int // how many entries are still read one by one: one of them may be too large
+	singles        int // how many entries are still to be read one by one, because one of them may be too large
 }
 
 // NewAdaptiveCount starts at limit, at least 1, and never exceeds it.
@@ -25,13 +25,13 @@ func NewAdaptiveCount(limit int) AdaptiveCount {
 // Count is how many entries the next read asks for, at least 1.
 func (a *AdaptiveCount) Count() int { return a.current }
 
-// Exhausted says that asking for fewer does not help: even a single entry could not
-// be read, or one of the next entries may be too large for a reply.
+// Exhausted reports that asking for fewer entries does not help: even a single one
+// could not be read, or one of the next entries may be too large for a reply.
 func (a *AdaptiveCount) Exhausted() bool { return a.singles > 0 }
 
 // Failed records that a read, or a step after it, failed with err.
 func (a *AdaptiveCount) Failed(err error) {
-	if errors.Is(err, errReplyTooLarge) { // each further try may take a minute
+	if errors.Is(err, errReplyTooLarge) { // each attempt may take a minute: go down to single entries at once
 		a.singles, a.current = max(a.singles, a.current), 1
 	} else if a.current == 1 {
 		a.singles = max(a.singles, 1)

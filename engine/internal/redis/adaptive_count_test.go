@@ -13,61 +13,61 @@ func TestAdaptiveCount(t *testing.T) {
 		}
 		return list
 	}
-	p := NewAdaptiveCount(1000)
+	c := NewAdaptiveCount(1000)
 	for _, step := range []struct {
 		name string
 		do   func()
 		want int
 	}{
-		{"light", func() { p.Succeeded(entries(1000, 1000)) }, 1000},
-		{"nothing came", func() { p.Succeeded(nil) }, 1000},
-		{"failed", func() { p.Failed(errNoReply) }, 500},
-		{"failed again", func() { p.Failed(errNoReply) }, 250},
-		{"nothing came then", func() { p.Succeeded(nil) }, 250},
-		{"light again", func() { p.Succeeded(entries(250, 250)) }, 500},
-		{"heavy", func() { p.Succeeded(entries(10, halveAboveBytes+10)) }, 250},
-		{"neither light nor heavy", func() { p.Succeeded(entries(10, halveAboveBytes*3/4)) }, 250},
-		{"failed for long", func() {
+		{"small entries", func() { c.Succeeded(entries(1000, 1000)) }, 1000},
+		{"no entries", func() { c.Succeeded(nil) }, 1000},
+		{"a failure", func() { c.Failed(errNoReply) }, 500},
+		{"another failure", func() { c.Failed(errNoReply) }, 250},
+		{"no entries after a failure", func() { c.Succeeded(nil) }, 250},
+		{"small entries after a failure", func() { c.Succeeded(entries(250, 250)) }, 500},
+		{"large entries", func() { c.Succeeded(entries(10, halveAboveBytes+10)) }, 250},
+		{"entries between small and large", func() { c.Succeeded(entries(10, halveAboveBytes*3/4)) }, 250},
+		{"many failures", func() {
 			for range 20 {
-				p.Failed(errNoReply)
+				c.Failed(errNoReply)
 			}
 		}, 1},
-		{"light for long", func() {
+		{"many reads of small entries", func() {
 			for range 20 {
-				p.Succeeded(entries(1, 1))
+				c.Succeeded(entries(1, 1))
 			}
 		}, 1000},
 	} {
-		if step.do(); p.Count() != step.want {
-			t.Errorf("%s: the next read asks for %d entries, want %d", step.name, p.Count(), step.want)
+		if step.do(); c.Count() != step.want {
+			t.Errorf("%s: the next read asks for %d entries, want %d", step.name, c.Count(), step.want)
 		}
 	}
 }
 
-// After a reply that was too large, as many entries as were requested are read one
-// by one. After the failure of a single entry, only that one is.
+// After a reply that was too large, its entries are read one by one, as many as had
+// been requested. After the failed read of a single entry, only that one is.
 func TestAdaptiveCountOfTooLargeEntries(t *testing.T) {
 	one := []Entry{{Fields: []string{"a", "b"}}}
-	p := NewAdaptiveCount(100)
-	if p.Failed(errNoReply); p.Exhausted() || p.Count() != 50 {
-		t.Errorf("after a read that failed: %+v", p)
+	c := NewAdaptiveCount(100)
+	if c.Failed(errNoReply); c.Exhausted() || c.Count() != 50 {
+		t.Errorf("after a read that failed: %+v", c)
 	}
-	p.Failed(errReplyTooLarge)
+	c.Failed(errReplyTooLarge)
 	for n := range 50 {
-		if !p.Exhausted() || p.Count() != 1 {
-			t.Fatalf("after %d entries: %+v", n, p)
+		if !c.Exhausted() || c.Count() != 1 {
+			t.Fatalf("after %d entries: %+v", n, c)
 		}
-		p.Succeeded(nil)
-		p.Succeeded(one)
+		c.Succeeded(nil)
+		c.Succeeded(one)
 	}
-	if p.Exhausted() || p.Count() != 2 {
-		t.Errorf("after all of them: %+v", p)
+	if c.Exhausted() || c.Count() != 2 {
+		t.Errorf("after all of them: %+v", c)
 	}
-	p.Failed(errNoReply)
-	if p.Failed(errNoReply); !p.Exhausted() || p.Count() != 1 {
-		t.Errorf("after a single one that failed: %+v", p)
+	c.Failed(errNoReply)
+	if c.Failed(errNoReply); !c.Exhausted() || c.Count() != 1 {
+		t.Errorf("after the failed read of a single entry: %+v", c)
 	}
-	if p.Succeeded(one); p.Exhausted() || p.Count() != 2 {
-		t.Errorf("after one that came: %+v", p)
+	if c.Succeeded(one); c.Exhausted() || c.Count() != 2 {
+		t.Errorf("after the next entry: %+v", c)
 	}
 }

@@ -95,7 +95,7 @@ func (c *Client) connect(ctx context.Context, opt rueidis.ClientOption, addr str
 	case err != nil:
 		return "", err
 	case mode == "sentinel":
-		return "", errors.New("it is a Sentinel, which takes the name of its master as parameter master_set")
+		return "", errors.New("the server is a Sentinel: give the name of its master as parameter master_set")
 	case mode == "cluster" && byName:
 		return "", errors.New("the master of parameter master_set is a node of a Cluster, which needs no Sentinel")
 	case mode != "cluster" && !byName && len(opt.InitAddress) > 1:
@@ -153,8 +153,7 @@ func (c *Client) doShared(ctx context.Context, what string, to onKey, args ...st
 
 // leaveReplica closes the shared connection if err says that its server has become
 // a replica. The name in REDIS_URL may already resolve to the new master, but it is
-// resolved only for a new connection, and the old server would keep this one open
-// for ever.
+// resolved only for a new connection, and the old server keeps this one open.
 func (c *Client) leaveReplica(ctx context.Context, err error) {
 	if !isReadOnly(err) || c.nodes != nil || !c.quitting.TryLock() { // one QUIT serves all commands that failed
 		return
@@ -173,13 +172,13 @@ func (c *Client) Ping(ctx context.Context, keys ...string) error {
 		return err
 	}
 	var errs []error
-	asked := map[string]bool{}
+	pinged := map[string]bool{}
 	for _, key := range keys {
 		addr := c.nodes.ownerAddr(slotOf(key))
-		if asked[addr] {
+		if pinged[addr] {
 			continue
 		}
-		asked[addr] = true
+		pinged[addr] = true
 		if _, err := c.run(ctx, "ping Redis, the owner of "+key+" at "+addr, onKey{key}, "PING"); err != nil {
 			errs = append(errs, err)
 		}
@@ -187,21 +186,17 @@ func (c *Client) Ping(ctx context.Context, keys ...string) error {
 	return errors.Join(errs...)
 }
 
-// checkVersion refuses servers that are too old. It returns name and version, and
-// whether the server is alone, a Sentinel, or a node of a Cluster. HELLO tells all
-// of this on every server, the embedded one included, and needs no right that a
+// checkVersion refuses servers that are too old. It returns the name and version of
+// the server, and its mode: standalone, sentinel or cluster. HELLO reports all of
+// this on every server, the embedded one included, and needs no right that a
 // restricted login may lack.
 func (c *Client) checkVersion(ctx context.Context) (server, mode string, err error) {
-	m, err := c.run(ctx, "ask for the version", onKey{}, "HELLO", "3")
-	if err != nil {
-		if replyHas(err, "unknown command") {
-			return "", "", errors.New("the server is older than Redis 7.0")
-		}
-		return "", "", err
+	fields, err := query(ctx, c.run, "ask for the version", "", (*rueidis.RedisMessage).AsMap, "HELLO", "3")
+	if replyHas(err, "unknown command") {
+		return "", "", errors.New("the server is older than Redis 7.0")
 	}
-	fields, err := m.AsMap()
 	if err != nil {
-		return "", "", fmt.Errorf("ask for the version: %w", errBadReply)
+		return "", "", err
 	}
 	mode = messageString(fields["mode"])
 	name, version := messageString(fields["server"]), messageString(fields["version"])
@@ -218,16 +213,11 @@ func (c *Client) checkVersion(ctx context.Context) (server, mode string, err err
 	return name + " " + version, mode, nil
 }
 
-// Time returns the clock of the server that holds the key.
+// Time returns the time by the clock of the server that holds the key.
 func (c *Client) Time(ctx context.Context, key string) (time.Time, error) {
-	const what = "ask for the time"
-	m, err := c.run(ctx, what, onKey{key}, "TIME")
+	parts, err := query(ctx, c.run, "ask for the time", key, parseIntPair, "TIME")
 	if err != nil {
 		return time.Time{}, err
-	}
-	parts, err := m.AsIntSlice()
-	if err != nil || len(parts) != 2 {
-		return time.Time{}, fmt.Errorf("%s: %w", what, errBadReply)
 	}
 	return time.Unix(parts[0], parts[1]*1000), nil
 }

@@ -32,9 +32,9 @@ func TestClientOptions(t *testing.T) {
 		{"TLS", "rediss://u:p@h:1/0", "h:1", "u", "p", 0, true},
 		{"Valkey", "valkey://h:1", "h:1", "", "", 0, false},
 		{"socket", "unix://u:p@/run/redis.sock?db=2", "/run/redis.sock", "u", "p", 2, false},
-		{"protocol 2 asked for", "redis://h:1?protocol=2", "h:1", "", "", 0, false},
-		{"what changes nothing", "redis://h:1?client_cache=0&max_retries=0&protocol=3", "h:1", "", "", 0, false},
-		{"database twice, the same", "redis://h:1/4?db=4", "h:1", "", "", 4, false},
+		{"protocol 2 requested", "redis://h:1?protocol=2", "h:1", "", "", 0, false},
+		{"parameters without effect", "redis://h:1?client_cache=0&max_retries=0&protocol=3", "h:1", "", "", 0, false},
+		{"the same database twice", "redis://h:1/4?db=4", "h:1", "", "", 4, false},
 		{"several nodes", "redis://h:1?addr=i:2&addr=j:3", "h:1", "", "", 0, false},
 	}
 	for _, tt := range tests {
@@ -70,7 +70,7 @@ func TestClientOptionsRefuseUnknownParameters(t *testing.T) {
 		{"skip_verify=true", "skip_verify"},
 		{"protocol=4", "protocol"},
 		{"sentinel_password=x", "master_set"},
-		{"db=1;addr=x", "redis://"}, // what the parser of the standard library drops
+		{"db=1;addr=x", "redis://"}, // which the parser of the standard library drops
 		{"db=%zz", "redis://"},
 	} {
 		_, err := clientOptions("redis://h:1?" + tt.query)
@@ -87,7 +87,7 @@ func TestClientOptionsRefuseUnknownParameters(t *testing.T) {
 	}
 	for _, u := range []string{"redis://h:1/1?db=2", "unix:///run/s.sock?master_set=x", "unix:///run/s.sock?addr=h:1", "unix://run/s.sock"} {
 		if _, err := clientOptions(u); err == nil {
-			t.Errorf("%s is taken", u)
+			t.Errorf("%s is accepted", u)
 		}
 	}
 }
@@ -120,7 +120,7 @@ func TestErrorsHidePasswords(t *testing.T) {
 		{"no URL", "redis\x00://:sesame@h"},
 		{"other scheme", "http://:sesame@h"},
 		{"hash in the password", "redis://:p#sesame@h:1"},
-		{"hash behind the password's begin", "redis://:sesame#x@h:1"},
+		{"hash after the start of the password", "redis://:sesame#x@h:1"},
 		{"slash in the password", "redis://u:12/sesame@h:1"},
 		{"password alone, with a question mark", "redis://sesame?x@h:1"},
 		{"password alone, with a slash", "redis://sesame/x@h:1"},
@@ -178,7 +178,7 @@ func TestOpenRefusesOldServers(t *testing.T) {
 		{"Redis 6", "6.2.14", false},
 		{"Redis 7.0", "7.0.0", true},
 		{"Redis 8", "8.2.1", true},
-		{"Valkey in its own numbers", "8.1.0", true},
+		{"Valkey", "8.1.0", true},
 		{"nonsense", "next", false},
 		{"no version", "", false},
 	} {
@@ -215,7 +215,7 @@ func TestPingTimeAndRunID(t *testing.T) {
 			t.Error(err)
 		}
 		if d := time.Since(must(c.Time(ctx, "s"))(t)).Abs(); d > time.Minute {
-			t.Errorf("the server's clock is %v off", d)
+			t.Errorf("the server's time differs by %v", d)
 		}
 		if id := must(c.RunID(ctx))(t); (len(id) == 40) != on.real || (id == embeddedServer) == on.real {
 			t.Errorf("run id %q", id)

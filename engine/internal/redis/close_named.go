@@ -29,11 +29,10 @@ func (c *Client) CloseNamed(ctx context.Context, key, name string) (closed int, 
 		// The reply is a verbatim string: "txt:" comes before the first line.
 		_, rest, _ := strings.Cut(line, "id=")
 		id, _, _ := strings.Cut(rest, " ")
-		m, err := c.run(ctx, "close a connection", onKey{key}, "CLIENT", "KILL", "ID", id)
+		n, err := query(ctx, c.run, "close a connection", key, parseInt, "CLIENT", "KILL", "ID", id)
 		if err != nil {
 			return closed, err
 		}
-		n, _ := m.AsInt64()
 		closed += int(n)
 	}
 	return closed, nil

@@ -31,7 +31,7 @@ func TestCloseNamed(t *testing.T) {
 	}
 	for _, r := range []*Reader{first, second} {
 		if _, err := r.Read(ctx, nil); !IsConnection(err) {
-			t.Errorf("a read of a closed reader: %v", err)
+			t.Errorf("a read on a closed connection: %v, want a lost connection", err)
 		}
 	}
 	for i, r := range others {

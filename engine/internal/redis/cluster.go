@@ -20,7 +20,7 @@ import (
 // a node with their first command and follow no redirection, and its shared ones
 // retry by themselves.
 type cluster struct {
-	opt        rueidis.ClientOption // of every node, but for the address
+	opt        rueidis.ClientOption // of every node, except the address
 	log        *slog.Logger
 	builder    rueidis.Builder
 	refreshing chan struct{} // a lock: held during CLUSTER SLOTS
@@ -29,20 +29,19 @@ type cluster struct {
 	nodes  map[string]*node
 	ranges []slotRange
 	known  []string          // the nodes of ranges, replicas included
-	moved  map[uint16]string // learned from MOVED since ranges were asked for
+	moved  map[uint16]string // owners named by MOVED replies since the last refresh
 	stale  bool              // ranges may be wrong
 	closed bool
 }
 
-// Bounds of asking for the slots.
 const (
-	slotsTimeout   = time.Second      // for each node
-	closeIdleAfter = 10 * time.Minute // after which the client of a node that left is closed
+	slotsTimeout   = time.Second      // of CLUSTER SLOTS on one node
+	closeIdleAfter = 10 * time.Minute // idle time after which the client of a node that left is closed
 )
 
 // newCluster starts with one node that is connected already, and the addresses in
 // the URL.
-func newCluster(opt rueidis.ClientOption, at string, rdb rueidis.Client, of *connFinder, log *slog.Logger) *cluster {
+func newCluster(opt rueidis.ClientOption, connected string, rdb rueidis.Client, finder *connFinder, log *slog.Logger) *cluster {
 	c := &cluster{
 		opt: opt, log: log, builder: rdb.B(), refreshing: make(chan struct{}, 1),
 		nodes: map[string]*node{}, moved: map[uint16]string{}, stale: true,
@@ -51,7 +50,7 @@ func newCluster(opt rueidis.ClientOption, at string, rdb rueidis.Client, of *con
 		c.nodes[addr] = newNode(opt, addr)
 		c.nodes[addr].named = true
 	}
-	c.nodes[at].rdb, c.nodes[at].connFinder = rdb, of
+	c.nodes[connected].rdb, c.nodes[connected].connFinder = rdb, finder
 	c.opt.DialCtxFn = nil // the dialer of a unix socket reaches no other node
 	return c
 }
@@ -118,11 +117,11 @@ func (c *cluster) setMoved(slot uint16, addr string) {
 	c.moved[slot] = addr
 }
 
-// markStale has the slot map refreshed before the next command. n is the node that
+// markStale makes the next command refresh the slot map first. failed is a node that
 // failed, nil for none; it is asked last.
-func (c *cluster) markStale(n *node) {
-	if n != nil {
-		c.markFailed(n)
+func (c *cluster) markStale(failed *node) {
+	if failed != nil {
+		c.markFailed(failed)
 	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -152,7 +151,7 @@ func (c *cluster) refresh(ctx context.Context) error {
 		return nil
 	}
 	c.mu.Lock()
-	c.stale = false // cleared before the question, so that a later markStale is not lost
+	c.stale = false // cleared before asking, so that a markStale meanwhile is not lost
 	c.mu.Unlock()
 	var errs []error
 	for _, n := range c.candidates() {
@@ -177,8 +176,8 @@ func (c *cluster) isStale() bool {
 	return c.stale
 }
 
-// candidates are the nodes to ask for the slots: first those that have been used,
-// the one that failed longest ago first, and then those that are only known by
+// candidates returns the nodes to ask for the slots: first those that have been
+// used, in the order of their last failure, and then those that are only known by
 // address.
 func (c *cluster) candidates() []*node {
 	c.mu.Lock()

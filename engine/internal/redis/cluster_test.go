@@ -24,11 +24,11 @@ func TestSlotOf(t *testing.T) {
 	}
 }
 
-// spread are keys on three masters.
+// spread are keys that three different masters own.
 var spread = []string{"telemetry:t", "race:{1}", "telemetry:b"}
 
-// One node is enough to find all others, in every way that nodes announce their
-// names.
+// One node is enough to find all others, in whatever way the nodes announce their
+// addresses.
 func TestClusterByAnyNode(t *testing.T) {
 	c := testenv.SharedRedisCluster(t)
 	set := func(name, value string) {
@@ -55,7 +55,7 @@ func TestClusterByAnyNode(t *testing.T) {
 	for i, n := range c.Nodes() { // replicas among them
 		try(fmt.Sprintf("node %d", i), n.URL())
 	}
-	try("the first of several is away", "redis://127.0.0.1:1?addr="+c.Nodes()[1].Addr()+"&addr="+c.Nodes()[4].Addr())
+	try("the first address is not reachable", "redis://127.0.0.1:1?addr="+c.Nodes()[1].Addr()+"&addr="+c.Nodes()[4].Addr())
 	set("cluster-preferred-endpoint-type", "unknown-endpoint")
 	try("nodes without a host", c.URL())
 	set("cluster-announce-hostname", "localhost")
@@ -79,8 +79,8 @@ func TestOpenRefusesUselessAddresses(t *testing.T) {
 	for _, tt := range []struct{ name, url, want string }{
 		{"several single servers", single.URL() + "?addr=" + testenv.Redis(t).Addr(), "addr"},
 		{"another database of a Cluster", c.URL() + "/1", "SELECT"},
-		{"nobody at all", "redis://127.0.0.1:1?addr=127.0.0.1:2", "127.0.0.1:2"},
-		{"a login that may not ask for the slots", "redis://bob:pw@" + c.Nodes()[0].Addr(), "cluster|slots"},
+		{"no server at any address", "redis://127.0.0.1:1?addr=127.0.0.1:2", "127.0.0.1:2"},
+		{"a login without the right to CLUSTER SLOTS", "redis://bob:pw@" + c.Nodes()[0].Addr(), "cluster|slots"},
 	} {
 		client, err := Open(t.Context(), Options{URL: tt.url, Logger: slog.New(slog.DiscardHandler)})
 		if err == nil {
@@ -91,7 +91,7 @@ func TestOpenRefusesUselessAddresses(t *testing.T) {
 		}
 	}
 	if err := open(t, c.URL()).CheckStreams([]string{"telemetry:t", "{a}b", "a}b"}); err == nil || !strings.Contains(err.Error(), `"a}b"`) || !strings.Contains(err.Error(), "TELEMETRY_STREAMS") {
-		t.Errorf("a key that no other can be put beside: %v", err)
+		t.Errorf("a key in whose slot no other key can be: %v", err)
 	}
 	if err := open(t, single.URL()).CheckStreams([]string{"a}b"}); err != nil {
 		t.Errorf("on a single server: %v", err)
@@ -109,8 +109,8 @@ func clusterReader(t *testing.T, stream string) (*testenv.RedisClusterServers, *
 	return c, client, placedReader(t, client, o)
 }
 
-// A slot moves key by key. Commands of a client and a reader succeed at every
-// moment; commands on two keys wait until both are on one node again.
+// A slot is moved key by key. Commands of a client and a reader succeed at any time;
+// commands on two keys wait until both are on the same node.
 func TestClusterSlotMoves(t *testing.T) {
 	const stream = "telemetry:t"
 	c, client, r := clusterReader(t, stream)
@@ -129,9 +129,9 @@ func TestClusterSlotMoves(t *testing.T) {
 			t.Errorf("state %+v after %d entries", s, len(added))
 		}
 	}
-	drain := func() { // reads on as the feed does
+	drain := func() { // recovers from failed reads as the feed does
 		t.Helper()
-		testenv.Eventually(t, 20*time.Second, "all to be read", func() bool {
+		testenv.Eventually(t, 20*time.Second, "all entries to be read", func() bool {
 			got, err := r.Read(ctx, nil)
 			if err != nil {
 				if !IsConnection(err) && !IsNoGroup(err) {
@@ -139,9 +139,7 @@ func TestClusterSlotMoves(t *testing.T) {
 				}
 				for _, err = r.RunID(ctx); err != nil; _, err = r.RunID(ctx) {
 				}
-				if _, err := r.LastID(ctx, stream); err != nil {
-					return false // it is where that said
-				}
+				_, _ = r.LastID(ctx, stream) // an error says where the stream is: the next command goes there
 				return false
 			}
 			read = append(read, ids(got)...)
@@ -158,7 +156,7 @@ func TestClusterSlotMoves(t *testing.T) {
 	for i, to := range []*testenv.RedisServer{c.Owner(spread[1]), c.AddNode()} {
 		moved := 0
 		c.MoveSlot(stream, to, func(key string) {
-			if moved++; moved == 1 { // the others are still there
+			if moved++; moved == 1 { // the other keys are still on the old node
 				go func() {
 					written <- client.AddDeadLetters(ctx, dead, 100, stream, readAll.Group, []DeadLetter{{Fields: []string{"reason", "split"}}})
 				}()
@@ -167,28 +165,29 @@ func TestClusterSlotMoves(t *testing.T) {
 			drain()
 		})
 		if err := <-written; err != nil {
-			t.Errorf("two keys, once they are together: %v", err)
+			t.Errorf("a command on two keys after the move: %v", err)
 		}
 		add()
 		drain()
 		if n := to.Do("XLEN", dead); moved != 3 || n != int64(i+2) {
-			t.Errorf("%d keys moved, %v letters", moved, n)
+			t.Errorf("%d keys moved, want 3; %v dead letters, want %d", moved, n, i+2)
 		}
 	}
 	if !slices.Equal(read, added) {
 		t.Errorf("read %v,\nadded %v", read, added)
 	}
 	if held, err := client.TakeLease(ctx, client.ColocatedKey(stream, "lease"), "t", time.Hour); err != nil || !held {
-		t.Errorf("the lease afterwards: %v, %v", held, err)
+		t.Errorf("the lease after the moves: held %v, %v", held, err)
 	}
 }
 
-// While the lease and the stream are on two nodes, a reader takes no second lease.
+// While a slot is moved, the lease and the stream may be on different nodes. A reader
+// does not create a second lease then.
 func TestClusterReaderTakesNoSecondLease(t *testing.T) {
 	c := testenv.RedisCluster(t, 3)
 	client := open(t, c.URL())
 	ctx := t.Context()
-	firsts := map[bool]bool{}
+	streamFirst := map[bool]bool{} // whether the stream was moved before the lease
 	for i, stream := range []string{"telemetry:t", "telemetry:a"} {
 		o := readAll
 		o.Stream = stream
@@ -196,7 +195,7 @@ func TestClusterReaderTakesNoSecondLease(t *testing.T) {
 		defer r.Close()
 		lease := client.ColocatedKey(stream, "lease")
 		take := func() { must(client.TakeLease(ctx, lease, "another's", time.Hour))(t) }
-		if i == 0 { // the server moves keys in the order in which they were made
+		if i == 0 { // the server moves keys in the order in which they were created
 			take()
 		}
 		if err := r.Place(ctx, ID{}); err != nil {
@@ -206,19 +205,19 @@ func TestClusterReaderTakesNoSecondLease(t *testing.T) {
 		moved := 0
 		c.MoveSlot(stream, c.Owner(spread[1]), func(key string) {
 			if moved++; moved > 1 {
-				return // they are together again
+				return // both are on the new node
 			}
-			firsts[key == stream] = true
+			streamFirst[key == stream] = true
 			if key == stream {
 				if _, err := r.LastID(ctx, stream); !IsConnection(err) {
-					t.Errorf("the reader has not noticed: %v", err)
+					t.Errorf("the reader did not notice the move: %v", err)
 				}
 				if _, err := r.LastID(ctx, stream); err != nil {
 					t.Errorf("after ASK: %v", err)
 				}
 			}
 			if held, err := r.TakeLease(ctx, lease, "t", time.Hour); held || !IsConnection(err) || !strings.Contains(err.Error(), "TRYAGAIN") {
-				t.Errorf("%s moved first: held %v, %v in the middle", key, held, err)
+				t.Errorf("%s moved first: held %v, %v during the move", key, held, err)
 			}
 		})
 		testenv.Eventually(t, 20*time.Second, "an answer after the move", func() bool {
@@ -229,8 +228,8 @@ func TestClusterReaderTakesNoSecondLease(t *testing.T) {
 			return err == nil
 		})
 	}
-	if len(firsts) != 2 {
-		t.Errorf("both times the same key went first: %v", firsts)
+	if len(streamFirst) != 2 {
+		t.Errorf("the same key was moved first both times: %v", streamFirst)
 	}
 }
 
@@ -251,13 +250,13 @@ func TestClusterStreamMovesBack(t *testing.T) {
 		back = true
 		_, _ = r.LastID(ctx, stream) // ASK
 		if last := must(r.LastID(ctx, stream))(t); last != first {
-			t.Errorf("the last id is %v on its way, want %v", last, first)
+			t.Errorf("the last id is %v during the move, want %v", last, first)
 		}
 		slot := fmt.Sprint(slotOf(stream))
 		from.Do("CLUSTER", "SETSLOT", slot, "STABLE")
 		to.Do("MIGRATE", host, port, stream, "0", "20000")
 		if last, err := r.LastID(ctx, stream); err == nil && last != first {
-			t.Errorf("the last id is %v after it was moved back, want %v", last, first)
+			t.Errorf("the last id is %v after the move back, want %v", last, first)
 		}
 		testenv.Eventually(t, 20*time.Second, "the group to be placed", func() bool { return r.Place(ctx, ID{}) == nil })
 		to.Do("ASKING")
@@ -265,14 +264,15 @@ func TestClusterStreamMovesBack(t *testing.T) {
 			t.Error("there is a second stream")
 		}
 		if got := must(r.Read(ctx, nil))(t); len(got) != 1 {
-			t.Errorf("read %v, want the one entry", ids(got))
+			t.Errorf("read %v, want one entry", ids(got))
 		}
 		from.Do("CLUSTER", "SETSLOT", slot, "MIGRATING", to.Do("CLUSTER", "MYID").(string))
 	})
 }
 
 // The owner of a slot is suspended and its replica is promoted. Both a client and a
-// reader find it. Other slots are served again once the Cluster has recovered.
+// reader find the replica. Other slots are served again once the Cluster has
+// recovered.
 func TestClusterOwnerStopsAnswering(t *testing.T) {
 	c := testenv.RedisCluster(t, 3)
 	client := open(t, c.AllURL())
@@ -282,21 +282,21 @@ func TestClusterOwnerStopsAnswering(t *testing.T) {
 	o.Stream = stream
 	r := placedReader(t, client, o)
 	must(client.Add(ctx, stream, 0, "a", "1"))(t)
-	victim := c.Owner(stream)
+	owner := c.Owner(stream)
 	before := must(r.RunID(ctx))(t)
-	victim.AwaitReplica()
-	victim.Signal(syscall.SIGSTOP)
+	owner.AwaitReplica()
+	owner.Signal(syscall.SIGSTOP)
 	err := client.Ping(ctx, spread...)
-	if !IsConnection(err) || !strings.Contains(err.Error(), victim.Addr()) {
-		t.Errorf("ping of an owner that stands still: %v, want its address", err)
+	if !IsConnection(err) || !strings.Contains(err.Error(), owner.Addr()) {
+		t.Errorf("ping of a suspended owner: %v, want its address", err)
 	}
 	testenv.Eventually(t, time.Minute, "a command on the promoted node", func() bool {
 		_, err := client.Add(ctx, stream, 0, "a", "2")
 		return err == nil
 	})
-	testenv.Eventually(t, time.Minute, "the reader to find it", func() bool { return r.Place(ctx, ID{}) == nil })
+	testenv.Eventually(t, time.Minute, "the reader to find the promoted node", func() bool { return r.Place(ctx, ID{}) == nil })
 	if after := must(r.RunID(ctx))(t); after == before {
-		t.Error("the reader is where it was")
+		t.Error("the reader still uses the old owner")
 	}
 	if got := must(r.Read(ctx, nil))(t); len(got) < 2 {
 		t.Errorf("read %v", ids(got))
@@ -306,8 +306,8 @@ func TestClusterOwnerStopsAnswering(t *testing.T) {
 			t.Errorf("%s: %v", key, err)
 		}
 	}
-	victim.Signal(syscall.SIGCONT)
-	testenv.Eventually(t, time.Minute, "the old owner to follow", func() bool { return victim.Role() == "slave" })
+	owner.Signal(syscall.SIGCONT)
+	testenv.Eventually(t, time.Minute, "the old owner to become a replica", func() bool { return owner.Role() == "slave" })
 	if err := client.Ping(ctx, spread...); err != nil {
 		t.Errorf("ping afterwards: %v", err)
 	}
@@ -332,21 +332,21 @@ func TestClusterSlotWithoutAnOwner(t *testing.T) {
 	})
 	owner.Do("CLUSTER", "ADDSLOTS", slot)
 	if err := <-ended; err != nil {
-		t.Errorf("once the slot has an owner again: %v", err)
+		t.Errorf("after the slot has an owner again: %v", err)
 	}
 }
 
-// Each node has its own logins: a right that one of them lacks is reported.
+// Each node has its own logins. A right that is missing on one of them is reported.
 func TestClusterMissingRightOfOneNode(t *testing.T) {
 	c := testenv.SharedRedisCluster(t)
-	admit := func(n *testenv.RedisServer, rules ...string) {
+	setRules := func(n *testenv.RedisServer, rules ...string) {
 		n.Do(append([]string{"ACL", "SETUSER", "bob", "reset", "on", ">pw", "~*", "+@all"}, rules...)...)
 	}
 	for _, n := range c.Nodes() {
-		admit(n)
+		setRules(n)
 		defer n.Do("ACL", "DELUSER", "bob")
 	}
-	admit(c.Owner(spread[1]), "-xadd", "-asking")
+	setRules(c.Owner(spread[1]), "-xadd", "-asking")
 	client := open(t, "redis://bob:pw@"+c.Nodes()[0].Addr())
 	var rights []Right
 	for _, key := range spread {
@@ -354,38 +354,38 @@ func TestClusterMissingRightOfOneNode(t *testing.T) {
 	}
 	got := must(client.MissingRights(t.Context(), append(rights, client.ClusterRights()...)))(t)
 	if want := []Right{{"xadd", spread[1]}, {"asking", ""}}; !slices.Equal(got, want) {
-		t.Errorf("%v is missing, want %v", got, want)
+		t.Errorf("missing rights %v, want %v", got, want)
 	}
 }
 
-// Numbers of connections belong to one node. On another node they may be somebody
-// else's.
+// Connection ids belong to one node. On another node the same id may be that of
+// another client.
 func TestClusterFenceSparesOtherNodes(t *testing.T) {
 	c := testenv.SharedRedisCluster(t)
 	client := open(t, c.URL())
 	ctx := t.Context()
-	o := ReadOptions{Stream: spread[1], Group: "g", Consumer: "c", From: ">", Count: 1, NoAck: true} // others need no fence
-	victim := client.NewReader(o)
-	defer victim.Close()
-	before := must(victim.RunID(ctx))(t)
+	o := ReadOptions{Stream: spread[1], Group: "g", Consumer: "c", From: ">", Count: 1, NoAck: true} // without NOACK a reader has no need of Fence
+	other := client.NewReader(o)
+	defer other.Close()
+	before := must(other.RunID(ctx))(t)
 	r := client.NewReader(o)
 	defer r.Close()
-	number := victim.id
-	if number == 0 {
-		t.Fatal("the number of the connection is not known")
+	id := other.id
+	if id == 0 {
+		t.Fatal("the id of the connection is not known")
 	}
-	r.lost = []lostConn{{number, client.nodes.node(c.Owner(spread[0]).Addr())}}
+	r.lost = []lostConn{{id, client.nodes.node(c.Owner(spread[0]).Addr())}}
 	if err := r.Fence(ctx, true); err != nil || len(r.lost) != 0 {
 		t.Fatalf("fence: %v, %d left", err, len(r.lost))
 	}
-	if after := must(victim.RunID(ctx))(t); after != before || victim.id != number {
-		t.Error("a connection of somebody else was closed")
+	if after := must(other.RunID(ctx))(t); after != before || other.id != id {
+		t.Error("the connection of another client was closed")
 	}
-	r.lost = []lostConn{{number, client.nodes.node(c.Owner(spread[1]).Addr())}}
+	r.lost = []lostConn{{id, client.nodes.node(c.Owner(spread[1]).Addr())}}
 	if err := r.Fence(ctx, true); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := victim.RunID(ctx); !IsConnection(err) {
-		t.Errorf("its own lost connection was spared: %v", err)
+	if _, err := other.RunID(ctx); !IsConnection(err) {
+		t.Errorf("a lost connection on the reader's node was not closed: %v", err)
 	}
 }

@@ -2,6 +2,7 @@ package redis
 
 import (
 	"context"
+	"fmt"
 	"strings"
 
 	"github.com/redis/rueidis"
@@ -11,8 +12,7 @@ import (
 // [Reader], on its own. During a failover two connections may lead to two servers,
 // so commands that must reach the same server go over the same connection.
 type commands struct {
-	// run runs one command that does not block, and wraps its error with what.
-	run func(ctx context.Context, what string, to onKey, args ...string) (rueidis.RedisMessage, error)
+	run runner
 	// fixedRunID is the answer of RunID for the embedded server, "" for any other.
 	fixedRunID string
 	// streamKey is a second key that TakeLease names, "" for none. A Reader on a
@@ -27,6 +27,48 @@ type commands struct {
 // cannot be mistaken for an argument of the command. A single server holds every
 // key.
 type onKey struct{ key string }
+
+// runner runs one command that does not block, and wraps its error with what.
+type runner func(ctx context.Context, what string, to onKey, args ...string) (rueidis.RedisMessage, error)
+
+// query runs one command on a key and parses its reply. Any error of parse is
+// reported as errBadReply, without the content of the reply.
+func query[T any](ctx context.Context, run runner, what, key string, parse func(*rueidis.RedisMessage) (T, error), args ...string) (T, error) {
+	var none T
+	m, err := run(ctx, what, onKey{key}, args...)
+	if err != nil {
+		return none, err
+	}
+	v, err := parse(&m)
+	if err != nil {
+		return none, fmt.Errorf("%s: %w", what, errBadReply)
+	}
+	return v, nil
+}
+
+// Parsers of replies, for query.
+var (
+	parseInt    = (*rueidis.RedisMessage).AsInt64
+	parseFields = (*rueidis.RedisMessage).AsStrMap
+)
+
+// parsePair parses an array of two elements.
+func parsePair(m *rueidis.RedisMessage) ([]rueidis.RedisMessage, error) {
+	parts, err := m.ToArray()
+	if err != nil || len(parts) != 2 {
+		return nil, errBadReply
+	}
+	return parts, nil
+}
+
+// parseIntPair parses an array of two numbers.
+func parseIntPair(m *rueidis.RedisMessage) ([]int64, error) {
+	parts, err := m.AsIntSlice()
+	if err != nil || len(parts) != 2 {
+		return nil, errBadReply
+	}
+	return parts, nil
+}
 
 // embeddedServer is the name that the embedded server reports.
 const embeddedServer = "miniredis"

@@ -9,9 +9,9 @@ import (
 	"pitwall/engine/internal/testenv"
 )
 
-// proxied returns a proxy before a server, a client through the proxy, and a client
-// that connects directly.
-func proxied(t *testing.T) (p *testenv.TCPProxy, through, past *Client) {
+// proxied returns a proxy in front of a server, a client through the proxy, and a
+// client that is connected to the server directly.
+func proxied(t *testing.T) (p *testenv.TCPProxy, through, direct *Client) {
 	t.Helper()
 	s := testenv.Redis(t)
 	p = testenv.Proxy(t, s.Addr())
@@ -19,12 +19,12 @@ func proxied(t *testing.T) (p *testenv.TCPProxy, through, past *Client) {
 }
 
 func TestReadCutInMidReply(t *testing.T) {
-	p, c, past := proxied(t)
+	p, c, direct := proxied(t)
 	must(c.CreateGroup(t.Context(), "s", "g", ID{}))(t)
 	r := c.NewReader(readAll)
 	defer r.Close()
 	must(r.Read(t.Context(), nil))(t)
-	must(past.Add(t.Context(), "s", 0, "a", strings.Repeat("x", 1000)))(t)
+	must(direct.Add(t.Context(), "s", 0, "a", strings.Repeat("x", 1000)))(t)
 	p.CutAfter(500)
 	_, err := r.Read(t.Context(), nil)
 	if !IsConnection(err) || IsNoGroup(err) {
@@ -46,7 +46,7 @@ func TestReadCutInMidReply(t *testing.T) {
 }
 
 func TestReadWithoutAReply(t *testing.T) {
-	p, c, past := proxied(t)
+	p, c, direct := proxied(t)
 	must(c.CreateGroup(t.Context(), "s", "g", ID{}))(t)
 	o := readAll
 	o.Block = 10 * time.Millisecond
@@ -64,7 +64,7 @@ func TestReadWithoutAReply(t *testing.T) {
 	}
 	// The delayed command reaches the server. It would deliver the entry to a
 	// connection that is closed on our side.
-	first := must(past.Add(t.Context(), "s", 0, "a", "1"))(t)
+	first := must(direct.Add(t.Context(), "s", 0, "a", "1"))(t)
 	p.Resume()
 	if err := r.Fence(t.Context(), true); err != nil {
 		t.Fatal(err)
@@ -72,7 +72,7 @@ func TestReadWithoutAReply(t *testing.T) {
 	if err := c.SetGroupID(t.Context(), "s", "g", ID{}); err != nil {
 		t.Fatal(err)
 	}
-	second := must(past.Add(t.Context(), "s", 0, "a", "2"))(t)
+	second := must(direct.Add(t.Context(), "s", 0, "a", "2"))(t)
 	got := must(r.Read(t.Context(), nil))(t)
 	if len(got) != 2 || got[0].ID != first || got[1].ID != second {
 		t.Errorf("read %v afterwards, want %v and %v", ids(got), first, second)
@@ -88,64 +88,57 @@ func TestFenceEndsALostRead(t *testing.T) {
 	must(c.CreateGroup(ctx, "s", "g", ID{}))(t)
 	o := readAll
 	o.Block = time.Minute
-	stuck := c.NewReader(o)
-	if err := stuck.connect(ctx); err != nil {
+	blocked := c.NewReader(o)
+	if err := blocked.connect(ctx); err != nil {
 		t.Fatal(err)
 	}
-	number := stuck.id
+	id := blocked.id
 	ended := make(chan error, 1)
 	go func() {
-		_, err := stuck.Read(context.Background(), nil)
+		_, err := blocked.Read(context.Background(), nil)
 		ended <- err
 	}()
-	testenv.Eventually(t, 5*time.Second, "the read waits on the server", func() bool {
+	testenv.Eventually(t, 5*time.Second, "the read to wait on the server", func() bool {
 		return strings.Contains(s.Do("INFO", "clients").(string), "blocked_clients:1")
 	})
 
 	r := c.NewReader(o)
 	defer r.Close()
-	r.lost = []lostConn{{id: number}, {id: 1 << 40}} // the second is a number nobody has
+	r.lost = []lostConn{{id: id}, {id: 1 << 40}} // no connection has the second id
 	if err := r.Fence(ctx, true); err != nil {
 		t.Fatal(err)
 	}
 	if err := <-ended; !IsConnection(err) {
 		t.Errorf("the lost read ended with %v", err)
 	}
-	stuck.Close()
-	id := must(c.Add(ctx, "s", 0, "a", "1"))(t)
-	if got := must(r.Read(ctx, nil))(t); len(got) != 1 || got[0].ID != id {
-		t.Errorf("read %v after the fence, want %v", ids(got), id)
+	blocked.Close()
+	entry := must(c.Add(ctx, "s", 0, "a", "1"))(t)
+	if got := must(r.Read(ctx, nil))(t); len(got) != 1 || got[0].ID != entry {
+		t.Errorf("read %v after the fence, want %v", ids(got), entry)
 	}
 	if len(r.lost) != 0 {
-		t.Errorf("still remembered: %v", r.lost)
+		t.Errorf("connections still remembered: %v", r.lost)
 	}
 }
 
 func TestFenceSparesOtherServers(t *testing.T) {
 	s := testenv.Redis(t)
 	c := open(t, s.URL())
-	victim := open(t, s.URL())
-	m, err := victim.run(t.Context(), "test", onKey{}, "CLIENT", "ID")
-	if err != nil {
-		t.Fatal(err)
-	}
-	number, _ := m.AsInt64()
+	other := open(t, s.URL())
+	connID := func() int64 { return must(query(t.Context(), other.run, "test", "", parseInt, "CLIENT", "ID"))(t) }
+	before := connID()
 	r := c.NewReader(readAll)
-	r.lost = []lostConn{{id: number}}
+	r.lost = []lostConn{{id: before}}
 	if err := r.Fence(t.Context(), false); err != nil {
 		t.Fatal(err)
 	}
-	list, _ := s.Do("CLIENT", "LIST").(string)
-	m, err = victim.run(t.Context(), "test", onKey{}, "CLIENT", "ID")
-	if err != nil {
-		t.Fatal(err)
-	}
-	if again, _ := m.AsInt64(); again != number {
-		t.Errorf("a connection of another process was closed:\n%s", list)
+	list := s.Do("CLIENT", "LIST")
+	if connID() != before {
+		t.Errorf("the connection of another client was closed:\n%s", list)
 	}
 }
 
-func TestReaderRemembersAFewLostConnections(t *testing.T) {
+func TestReaderRemembersTheNewestLostConnections(t *testing.T) {
 	c := open(t, testenv.Redis(t).URL())
 	r := c.NewReader(readAll)
 	for range maxLost + 3 {
@@ -162,8 +155,8 @@ func TestReaderRemembersAFewLostConnections(t *testing.T) {
 	}
 }
 
-// A failover by DNS name: new connections lead to the new master, while the old one
-// continues as a replica and closes no connection.
+// After a failover by DNS name, new connections lead to the new master, while the old
+// server continues as a replica and closes no connection.
 func TestConnectionToAReplicaIsClosed(t *testing.T) {
 	old, master := testenv.Redis(t), testenv.Redis(t)
 	p := testenv.Proxy(t, old.Addr())

@@ -19,13 +19,13 @@ func TestConnectionSlots(t *testing.T) {
 		take("a", true)
 		take("b", true)
 		take("c", false)
-		if err := c.ReleaseConnectionSlots(ctx, "k", []string{"a", "stranger"}); err != nil {
+		if err := c.ReleaseConnectionSlots(ctx, "k", []string{"a", "nosuch"}); err != nil {
 			t.Error(err)
 		}
 		take("c", true)
 		take("a", false)
-		// A renewal restores a lost slot even beyond the limit: its connection
-		// exists.
+		// A renewal restores a lost slot even beyond the limit, because its
+		// connection exists.
 		if err := c.RenewConnectionSlots(ctx, "k", []string{"a", "b", "c"}, time.Minute); err != nil {
 			t.Error(err)
 		}
@@ -48,11 +48,11 @@ func TestConnectionSlotsExpire(t *testing.T) {
 		if !must(c.TakeConnectionSlot(ctx, "k", "dead", 1, 200*time.Millisecond))(t) {
 			t.Fatal("no slot")
 		}
-		testenv.Eventually(t, 20*time.Second, "the slot of a dead instance", func() bool {
+		testenv.Eventually(t, 20*time.Second, "the slot of a dead instance to expire", func() bool {
 			return must(c.TakeConnectionSlot(ctx, "k", "next", 1, time.Minute))(t)
 		})
 		if must(c.TakeConnectionSlot(ctx, "k", "third", 1, time.Minute))(t) {
-			t.Error("a slot that is taken was given away")
+			t.Error("a taken slot was given to another member")
 		}
 	})
 }

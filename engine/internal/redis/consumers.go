@@ -2,8 +2,6 @@ package redis
 
 import (
 	"context"
-	"fmt"
-	"strconv"
 	"time"
 )
 
@@ -28,14 +26,6 @@ return gone`
 // no idle times, so nothing is deleted there. If the group or stream does not
 // exist, IsNoGroup holds for the error.
 func (c *Client) RemoveIdleConsumers(ctx context.Context, stream, group string, idle time.Duration) (int64, error) {
-	what := "remove idle consumers of group " + group + " on stream " + stream
-	m, err := c.run(ctx, what, onKey{stream}, "EVAL", removeConsumersScript, "1", stream, group, strconv.FormatInt(max(idle.Milliseconds(), 1), 10))
-	if err != nil {
-		return 0, err
-	}
-	n, err := m.AsInt64()
-	if err != nil {
-		return 0, fmt.Errorf("%s: %w", what, errBadReply)
-	}
-	return n, nil
+	return query(ctx, c.run, "remove idle consumers of group "+group+" on stream "+stream, stream, parseInt,
+		"EVAL", removeConsumersScript, "1", stream, group, millis(idle))
 }

@@ -2,9 +2,7 @@ package redis
 
 import (
 	"context"
-	"fmt"
 	"strconv"
-	"strings"
 )
 
 // DeadLetter is a record for a stream of dead letters, and the id of its entry in
@@ -55,11 +53,8 @@ func (c *Client) AddDeadLetters(ctx context.Context, dead string, maxLen int64, 
 		n, size := 0, 0
 		for n < len(letters) && n < maxScriptLetters && (n == 0 || size < maxScriptBytes) && len(letters[n].Fields) <= maxScriptFields {
 			l := &letters[n]
-			args = append(args, l.ID.String(), strconv.Itoa(len(l.Fields)))
-			for _, s := range l.Fields {
-				size += len(s)
-			}
-			args = append(args, l.Fields...)
+			args = append(append(args, l.ID.String(), strconv.Itoa(len(l.Fields))), l.Fields...)
+			size += totalBytes(l.Fields)
 			n++
 		}
 		letters = letters[n:]
@@ -72,8 +67,8 @@ func (c *Client) AddDeadLetters(ctx context.Context, dead string, maxLen int64, 
 
 // boundBytesScript deletes the oldest entries of a stream, in steps, until it takes
 // no more memory than allowed. It returns how much memory it takes, and how many
-// entries were deleted. MEMORY USAGE is right whoever added or deleted entries. A
-// server without it (the embedded one) gives -1.
+// entries were deleted. MEMORY USAGE also counts what other programs have added or
+// deleted. A server without it (the embedded one) gives -1.
 const boundBytesScript = `local function used()
   local n = redis.pcall('MEMORY', 'USAGE', KEYS[1], 'SAMPLES', 0)
   if type(n) == 'table' then return -1 end
@@ -94,14 +89,10 @@ return {now, gone}`
 // bytes of the server's memory, by MEMORY USAGE. It returns the bytes after that,
 // Unknown where the server does not tell, and how many entries were deleted.
 func (c *Client) BoundBytes(ctx context.Context, stream string, limit int64) (bytes, deleted int64, err error) {
-	what := "bound the bytes of stream " + stream
-	m, err := c.run(ctx, what, onKey{stream}, "EVAL", boundBytesScript, "1", stream, strconv.FormatInt(limit, 10))
+	answer, err := query(ctx, c.run, "bound the bytes of stream "+stream, stream, parseIntPair,
+		"EVAL", boundBytesScript, "1", stream, strconv.FormatInt(limit, 10))
 	if err != nil {
 		return Unknown, 0, err
-	}
-	answer, err := m.AsIntSlice()
-	if err != nil || len(answer) != 2 {
-		return Unknown, 0, fmt.Errorf("%s: %w", what, errBadReply)
 	}
 	return answer[0], answer[1], nil
 }
@@ -123,18 +114,4 @@ func (c *Client) DeadKey(stream string) string {
 // or a single server.
 func IsDeadKey(key, stream string) bool {
 	return key == stream+deadSuffix || key == "{"+stream+"}"+deadSuffix
-}
-
-// hashTag returns the part of a key that determines its slot, "" when the whole key
-// does (Redis Cluster specification, hash tags).
-func hashTag(key string) string {
-	_, rest, ok := strings.Cut(key, "{")
-	if !ok {
-		return ""
-	}
-	tag, _, ok := strings.Cut(rest, "}")
-	if !ok {
-		return ""
-	}
-	return tag
 }

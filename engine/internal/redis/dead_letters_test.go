@@ -48,12 +48,12 @@ func TestAddDeadLetters(t *testing.T) {
 			}
 		}
 		if p := must(c.PendingSummary(ctx, "s", "g"))(t); p.Count != 0 {
-			t.Errorf("%d entries pend, want none", p.Count)
+			t.Errorf("%d pending entries, want none", p.Count)
 		}
 	})
 }
 
-// A letter that cannot be added must leave its entry pending.
+// An entry whose letter cannot be added stays pending.
 func TestDeadLettersThatCannotBeAddedStayPending(t *testing.T) {
 	conform(t, func(t *testing.T, c *Client, _ target) {
 		ctx := t.Context()
@@ -64,7 +64,7 @@ func TestDeadLettersThatCannotBeAddedStayPending(t *testing.T) {
 			t.Error("no error from a key of another type")
 		}
 		if p := must(c.PendingSummary(ctx, "s", "g"))(t); p.Count != 3 {
-			t.Errorf("%d entries pend, want all 3", p.Count)
+			t.Errorf("%d pending entries, want all 3", p.Count)
 		}
 	})
 }
@@ -77,7 +77,7 @@ func TestDelete(t *testing.T) {
 		}
 		got := ids(must(c.Range(t.Context(), "s", ID{}, MaxID, 10, nil))(t))
 		if d := cmp.Diff([]string{"1-0", "3-0", "5-0"}, got); d != "" {
-			t.Errorf("what is left (-want +got):\n%s", d)
+			t.Errorf("entries left (-want +got):\n%s", d)
 		}
 	})
 }
@@ -104,9 +104,9 @@ func TestBoundBytes(t *testing.T) {
 		const most = 1 << 20
 		ctx := t.Context()
 		if bytes, deleted, err := c.BoundBytes(ctx, "s", most); err != nil || bytes > 0 || deleted != 0 {
-			t.Errorf("a stream that is not there: %d, %d, %v", bytes, deleted, err)
+			t.Errorf("a stream that does not exist: %d bytes, %d deleted, %v", bytes, deleted, err)
 		}
-		for n := range 300 { // short ones first: their number says little
+		for n := range 300 { // short ones first: the mean size of an entry says little
 			addID(t, c, "s", strconv.Itoa(n+1)+"-0", "f", "v")
 		}
 		for n := range 60 {
@@ -118,7 +118,7 @@ func TestBoundBytes(t *testing.T) {
 		}
 		if !on.real {
 			if bytes != Unknown || deleted != 0 {
-				t.Errorf("a server that does not tell: %d bytes, %d deleted", bytes, deleted)
+				t.Errorf("a server without MEMORY USAGE: %d bytes, %d deleted", bytes, deleted)
 			}
 			return
 		}
@@ -127,7 +127,7 @@ func TestBoundBytes(t *testing.T) {
 			t.Errorf("%d bytes in %d entries, %d deleted", bytes, left, deleted)
 		}
 		if again, deleted, err := c.BoundBytes(ctx, "s", most); err != nil || deleted != 0 || again != bytes {
-			t.Errorf("once more: %d bytes, %d deleted, %v", again, deleted, err)
+			t.Errorf("the second time: %d bytes, %d deleted, %v", again, deleted, err)
 		}
 	})
 }

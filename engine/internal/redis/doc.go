@@ -1,5 +1,5 @@
 // Package redis is the only package that imports the Redis client library and
-// knows how a command is spelled. Feed, archive, access and embedded use its types.
+// builds commands. Feed, archive, access and embedded use its types.
 //
 // A position enters Pitwall here: [Reader.Read] reads a batch from a stream through
 // a consumer group and returns it as [Entry] values. Their strings alias the memory
@@ -17,8 +17,8 @@
 //   - close_named.go: closing the connections of another process
 //   - stream.go, group.go, consumers.go, state.go, age.go: commands on streams and
 //     their groups
-//   - lease.go, connection_slots.go, dead_letters.go, scripts.go: keys with a
-//     purpose, and their Lua scripts
+//   - lease.go, connection_slots.go, dead_letters.go: leases, connection slots and
+//     dead letters; scripts.go lists all Lua scripts
 //   - rights.go: what the login may do
 //   - cluster.go, node.go, route.go: Redis Cluster; nothing above needs them on a
 //     single server
@@ -26,8 +26,8 @@
 // # Goroutines
 //
 // Open and the methods start no goroutine that they do not wait for. The library
-// has two per connection, which end with [Client.Close]. Any number of goroutines
-// may use a [Client], one at a time a [Reader].
+// runs two per connection, which end with [Client.Close]. Any number of goroutines
+// may use a [Client], but only one at a time may use a [Reader].
 //
 // # Cluster
 //
@@ -48,14 +48,14 @@
 //     BLOCK time. The deadline grows while the reply arrives, within limits
 //     (reply_limits.go). After the deadline the connection is closed: the library
 //     has no such deadline and sends no pings meanwhile.
-//   - Entries may be as long as the server allows. Queries about a stream leave
-//     their content on the server. An entry beyond [MaxEntry] is too large.
+//   - Entries may be as long as the server allows. An entry beyond [MaxEntry] is
+//     skipped where it cannot be read. Queries about a stream transfer no entries.
 //   - At maxmemory the server refuses commands that take memory, among them MULTI
 //     and the creation of groups. Reading, acknowledging, leases and queries work.
-//   - A reply that is lost with its connection has moved the consumer group all the
-//     same. A caller that reads without acknowledgement sets the group back
-//     ([Reader.Place]) after every failed read. Before that, [Reader.Fence] makes
-//     sure that the failed read cannot be served late.
+//   - When a reply is lost with its connection, the consumer group has still moved
+//     past its entries. A caller that reads without acknowledgement sets the group
+//     back ([Reader.Place]) after every failed read. Before that, [Reader.Fence]
+//     makes sure that the failed read cannot be served late.
 //   - Nothing is retried here except redirected commands, which were not run.
 //     Callers retry with their own back-off.
 //   - The servers are Redis 7.0 or later, Valkey, and the embedded server, which

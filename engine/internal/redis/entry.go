@@ -56,9 +56,9 @@ func clearEntries(dst []Entry) []Entry {
 
 // parse fills e from one [id, [name, value, …]].
 func (e *Entry) parse(m *rueidis.RedisMessage) error {
-	pair, err := m.ToArray()
-	if err != nil || len(pair) != 2 {
-		return errBadReply
+	pair, err := parsePair(m)
+	if err != nil {
+		return err
 	}
 	if e.ID, err = messageID(&pair[0]); err != nil {
 		return err
@@ -120,9 +120,9 @@ func parseReadReply(dst []Entry, m *rueidis.RedisMessage) ([]Entry, error) {
 	if err != nil || len(streams) != 1 {
 		return clearEntries(dst), errBadReply
 	}
-	pair, err := streams[0].ToArray()
-	if err != nil || len(pair) != 2 {
-		return clearEntries(dst), errBadReply
+	pair, err := parsePair(&streams[0])
+	if err != nil {
+		return clearEntries(dst), err
 	}
 	return appendEntries(dst, &pair[1])
 }

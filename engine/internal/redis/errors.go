@@ -46,8 +46,8 @@ func IsNoGroup(err error) bool {
 }
 
 // IsRefused reports whether err is an error reply: the server received the command
-// and refused it. A server that is loading its data refuses nothing for good: that
-// is an outage, which passes.
+// and refused it. The answer of a server that is loading its data does not count as
+// a refusal, because it is only temporary.
 func IsRefused(err error) bool {
 	_, isReply := errorReply(err)
 	return isReply && !isLoading(err)

@@ -10,10 +10,9 @@ import (
 )
 
 // CreateGroup creates the consumer group, and the stream if there is none
-// (MKSTREAM). The first entry that the group is given is the first one after at:
-// the zero ID gives it the whole stream. created is false when the group exists; it
-// is left unchanged. At maxmemory an existing group is still found, but none is
-// created.
+// (MKSTREAM). The group receives the entries after at; with the zero ID, the whole
+// stream. created is false when the group exists; it is left unchanged. At maxmemory
+// an existing group is still found, but none is created.
 func (c *commands) CreateGroup(ctx context.Context, stream, group string, at ID) (created bool, err error) {
 	_, err = c.run(ctx, "create group "+group+" on stream "+stream, onKey{stream},
 		"XGROUP", "CREATE", stream, group, at.String(), "MKSTREAM")
@@ -21,7 +20,7 @@ func (c *commands) CreateGroup(ctx context.Context, stream, group string, at ID)
 		return false, nil
 	}
 	if IsOutOfMemory(err) {
-		if _, there, asked := c.GroupLastDelivered(ctx, stream, group); asked == nil && there {
+		if _, exists, err := c.GroupLastDelivered(ctx, stream, group); err == nil && exists {
 			return false, nil
 		}
 	}
@@ -33,7 +32,7 @@ func (c *commands) CreateGroup(ctx context.Context, stream, group string, at ID)
 // embedded one): there the group is destroyed and created again, so it must have no
 // pending entries. If there is no such group, IsNoGroup holds for the error.
 func (c *commands) SetGroupID(ctx context.Context, stream, group string, at ID) error {
-	what := "set back group " + group + " on stream " + stream
+	what := "move group " + group + " on stream " + stream
 	_, err := c.run(ctx, what, onKey{stream}, "XGROUP", "SETID", stream, group, at.String())
 	if !replyHas(err, "not supported", "unknown subcommand", "Unknown subcommand") {
 		return err
@@ -50,39 +49,43 @@ func (c *commands) SetGroupID(ctx context.Context, stream, group string, at ID) 
 // DestroyGroup deletes the group with its pending entries. destroyed is false when
 // there was none.
 func (c *commands) DestroyGroup(ctx context.Context, stream, group string) (destroyed bool, err error) {
-	m, err := c.run(ctx, "destroy group "+group+" on stream "+stream, onKey{stream}, "XGROUP", "DESTROY", stream, group)
+	n, err := query(ctx, c.run, "destroy group "+group+" on stream "+stream, stream, parseInt, "XGROUP", "DESTROY", stream, group)
 	if IsNoGroup(err) {
 		return false, nil
 	}
-	if err != nil {
-		return false, err
-	}
-	n, _ := m.AsInt64()
-	return n == 1, nil
+	return n == 1, err
 }
 
 // GroupLastDelivered returns the last id that was delivered to the group. ok is
 // false when there is no such group.
 func (c *commands) GroupLastDelivered(ctx context.Context, stream, group string) (last ID, ok bool, err error) {
-	what := "groups of stream " + stream
-	m, err := c.run(ctx, what, onKey{stream}, "XINFO", "GROUPS", stream)
+	groups, err := query(ctx, c.run, "groups of stream "+stream, stream, parseGroups, "XINFO", "GROUPS", stream)
 	if replyHas(err, "no such key") {
 		return ID{}, false, nil
 	}
+	last, ok = groups[group]
+	return last, ok, err
+}
+
+// parseGroups returns the last delivered id of each group in a reply to XINFO
+// GROUPS.
+func parseGroups(m *rueidis.RedisMessage) (map[string]ID, error) {
+	list, err := m.ToArray()
 	if err != nil {
-		return ID{}, false, err
+		return nil, err
 	}
-	info, err := findGroup(&m, group)
-	if err != nil {
-		return ID{}, false, fmt.Errorf("%s: %w", what, err)
+	groups := map[string]ID{}
+	for i := range list {
+		info, err := list[i].AsMap()
+		if err != nil {
+			return nil, err
+		}
+		last := info["last-delivered-id"]
+		if groups[messageString(info["name"])], err = messageID(&last); err != nil {
+			return nil, err
+		}
 	}
-	if info == nil {
-		return ID{}, false, nil
-	}
-	if last, err = ParseID(messageString(info["last-delivered-id"])); err != nil {
-		return ID{}, false, fmt.Errorf("%s: %w", what, err)
-	}
-	return last, true, nil
+	return groups, nil
 }
 
 // Ack acknowledges entries, 1,000 per command, and returns how many of them were
@@ -102,16 +105,7 @@ type Pending struct {
 // PendingSummary returns the pending entries of the group. If there is no such
 // group or stream, IsNoGroup holds for the error.
 func (c *Client) PendingSummary(ctx context.Context, stream, group string) (Pending, error) {
-	what := "pending entries of group " + group + " on stream " + stream
-	m, err := c.run(ctx, what, onKey{stream}, "XPENDING", stream, group)
-	if err != nil {
-		return Pending{}, err
-	}
-	p, err := parsePending(&m)
-	if err != nil {
-		return Pending{}, fmt.Errorf("%s: %w", what, err)
-	}
-	return p, nil
+	return query(ctx, c.run, "pending entries of group "+group+" on stream "+stream, stream, parsePending, "XPENDING", stream, group)
 }
 
 // parsePending parses a reply to XPENDING without a range.
@@ -120,19 +114,14 @@ func parsePending(m *rueidis.RedisMessage) (p Pending, err error) {
 	if err != nil || len(parts) < 3 {
 		return Pending{}, errBadReply
 	}
-	if p.Count, err = parts[0].AsInt64(); err != nil {
-		return Pending{}, errBadReply
-	}
-	if p.Count == 0 {
-		return Pending{}, nil
+	if p.Count, err = parts[0].AsInt64(); err != nil || p.Count == 0 {
+		return Pending{}, err
 	}
 	if p.Oldest, err = messageID(&parts[1]); err != nil {
 		return Pending{}, err
 	}
-	if p.Newest, err = messageID(&parts[2]); err != nil {
-		return Pending{}, err
-	}
-	return p, nil
+	p.Newest, err = messageID(&parts[2])
+	return p, err
 }
 
 // ClaimOptions say which pending entries of a group a consumer takes over.
@@ -149,10 +138,10 @@ type ClaimOptions struct {
 }
 
 // Claim takes over pending entries from other consumers (XAUTOCLAIM). next is where
-// to continue; it is zero at the end of the list. Entries that have been deleted
-// from the stream meanwhile are removed from the list of pending ones by the
-// server, and returned as deleted (the embedded server names none). dst lends its
-// memory: see [Entry].
+// to continue; it is zero at the end of the list. If a pending entry is no longer in
+// the stream, the server removes it from the list, and its id is returned in deleted
+// (the embedded server names none). The entries are in the memory of dst: see
+// [Entry].
 func (c *Client) Claim(ctx context.Context, o ClaimOptions, dst []Entry) (entries []Entry, next ID, deleted []ID, err error) {
 	what := "claim entries of group " + o.Group + " on stream " + o.Stream
 	m, err := c.run(ctx, what, onKey{o.Stream}, "XAUTOCLAIM", o.Stream, o.Group, o.Consumer,
@@ -160,28 +149,34 @@ func (c *Client) Claim(ctx context.Context, o ClaimOptions, dst []Entry) (entrie
 	if err != nil {
 		return clearEntries(dst), ID{}, nil, err
 	}
-	parts, err := m.ToArray()
-	if err != nil || len(parts) < 2 {
-		return clearEntries(dst), ID{}, nil, fmt.Errorf("%s: %w", what, errBadReply)
-	}
-	if next, err = messageID(&parts[0]); err != nil {
+	if entries, next, deleted, err = parseClaim(dst, &m); err != nil {
 		return clearEntries(dst), ID{}, nil, fmt.Errorf("%s: %w", what, err)
 	}
-	if dst, err = appendEntries(dst, &parts[1]); err != nil {
-		return dst, ID{}, nil, fmt.Errorf("%s: %w", what, err)
+	return entries, next, deleted, nil
+}
+
+// parseClaim parses a reply to XAUTOCLAIM: where to continue, the entries, and the
+// ids that are no longer in the stream.
+func parseClaim(dst []Entry, m *rueidis.RedisMessage) (entries []Entry, next ID, deleted []ID, err error) {
+	parts, err := m.ToArray()
+	if err != nil || len(parts) < 3 {
+		return nil, ID{}, nil, errBadReply
 	}
-	if len(parts) > 2 {
-		gone, err := parts[2].ToArray()
-		if err != nil {
-			return clearEntries(dst), ID{}, nil, fmt.Errorf("%s: %w", what, errBadReply)
-		}
-		for i := range gone {
-			id, err := messageID(&gone[i])
-			if err != nil {
-				return clearEntries(dst), ID{}, nil, fmt.Errorf("%s: %w", what, err)
-			}
-			deleted = append(deleted, id)
+	if next, err = messageID(&parts[0]); err != nil {
+		return nil, ID{}, nil, err
+	}
+	if entries, err = appendEntries(dst, &parts[1]); err != nil {
+		return nil, ID{}, nil, err
+	}
+	list, err := parts[2].ToArray()
+	if err != nil {
+		return nil, ID{}, nil, errBadReply
+	}
+	deleted = make([]ID, len(list))
+	for i := range list {
+		if deleted[i], err = messageID(&list[i]); err != nil {
+			return nil, ID{}, nil, err
 		}
 	}
-	return dst, next, deleted, nil
+	return entries, next, deleted, nil
 }

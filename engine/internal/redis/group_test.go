@@ -20,7 +20,7 @@ func TestCreateAndDestroyGroup(t *testing.T) {
 	conform(t, func(t *testing.T, c *Client, _ target) {
 		ctx := t.Context()
 		if !must(c.CreateGroup(ctx, "s", "g", ID{}))(t) {
-			t.Error("a first group was not created, nor its stream")
+			t.Error("the first group was not created")
 		}
 		if must(c.CreateGroup(ctx, "s", "g", ID{Ms: 9}))(t) {
 			t.Error("a group was created twice")
@@ -32,7 +32,7 @@ func TestCreateAndDestroyGroup(t *testing.T) {
 			t.Error("the group was not destroyed")
 		}
 		if must(c.DestroyGroup(ctx, "s", "g"))(t) || must(c.DestroyGroup(ctx, "nosuch", "g"))(t) {
-			t.Error("a group that is not there was destroyed")
+			t.Error("a group that does not exist was destroyed")
 		}
 	})
 }
@@ -77,13 +77,13 @@ func TestSetGroupIDGoesBackAndForth(t *testing.T) {
 func TestSetGroupIDWithoutGroup(t *testing.T) {
 	conform(t, func(t *testing.T, c *Client, on target) {
 		if !on.real {
-			// Without XGROUP SETID the group is created again, so none is missing.
+			// Without XGROUP SETID the group is created again: that it did not exist is no error.
 			if err := c.SetGroupID(t.Context(), "s", "g", ID{Ms: 1}); err != nil {
 				t.Fatal(err)
 			}
 			last, ok, err := c.GroupLastDelivered(t.Context(), "s", "g")
 			if err != nil || !ok || last != (ID{Ms: 1}) {
-				t.Errorf("group at %v (there: %v, %v), want 1-0", last, ok, err)
+				t.Errorf("group at %v (exists %v, %v), want 1-0", last, ok, err)
 			}
 			return
 		}
@@ -108,7 +108,7 @@ func TestPendingLastDeliveredAndAck(t *testing.T) {
 			}
 			last, ok, err := c.GroupLastDelivered(ctx, "s", "g")
 			if err != nil || !ok || last != delivered {
-				t.Errorf("%s: last delivered %v (there: %v, %v), want %v", when, last, ok, err, delivered)
+				t.Errorf("%s: last delivered %v (exists %v, %v), want %v", when, last, ok, err, delivered)
 			}
 		}
 		check("before any read", Pending{}, ID{})
@@ -120,7 +120,7 @@ func TestPendingLastDeliveredAndAck(t *testing.T) {
 		}
 		check("after two acknowledged", Pending{2, ID{Ms: 3}, ID{Ms: 4}}, ID{Ms: 4})
 		if n := must(c.Ack(ctx, "s", "nosuch", []ID{{Ms: 1}}))(t); n != 0 {
-			t.Errorf("acknowledged %d to a group that is not there", n)
+			t.Errorf("acknowledged %d to a group that does not exist", n)
 		}
 	})
 }
@@ -145,7 +145,7 @@ func TestAckInBatches(t *testing.T) {
 			t.Errorf("acknowledged %d, want %d", n, len(records))
 		}
 		if p := must(c.PendingSummary(ctx, "s", "g"))(t); p.Count != 0 {
-			t.Errorf("%d still pend", p.Count)
+			t.Errorf("%d entries still pending", p.Count)
 		}
 	})
 }
@@ -158,7 +158,7 @@ func TestMissingGroup(t *testing.T) {
 				t.Errorf("pending entries on %s: %v, want no group", stream, err)
 			}
 			if _, ok, err := c.GroupLastDelivered(ctx, stream, "g"); ok || err != nil {
-				t.Errorf("last delivered on %s: there %v, %v", stream, ok, err)
+				t.Errorf("last delivered on %s: exists %v, %v", stream, ok, err)
 			}
 			_, _, _, err := c.Claim(ctx, ClaimOptions{Stream: stream, Group: "g", Consumer: "c", Count: 1}, nil)
 			if !IsNoGroup(err) {
@@ -180,14 +180,14 @@ func TestClaim(t *testing.T) {
 		must(readOnce(ctx, c, ReadOptions{Stream: "s", Group: "g", Consumer: "dead", From: ">", Count: 5}))(t)
 		raw(t, c, "XDEL", "s", "2-0")
 
-		o := ClaimOptions{Stream: "s", Group: "g", Consumer: "heir", MinIdle: time.Hour, Count: 2}
+		o := ClaimOptions{Stream: "s", Group: "g", Consumer: "other", MinIdle: time.Hour, Count: 2}
 		got, next, deleted, err := c.Claim(ctx, o, nil)
 		if err != nil || len(got) != 0 {
 			t.Errorf("entries that are not idle: %v, next %v, %v", ids(got), next, err)
 		}
 		o.MinIdle = 0
 		var claimed, gone []string
-		for _, id := range deleted { // Redis drops them whatever their idle time
+		for _, id := range deleted { // Redis removes them whatever their idle time
 			gone = append(gone, id.String())
 		}
 		for round := 0; ; round++ {
@@ -212,7 +212,7 @@ func TestClaim(t *testing.T) {
 		if d := cmp.Diff([]string{"2-0"}, gone); on.real && d != "" {
 			t.Errorf("deleted (-want +got):\n%s", d)
 		}
-		own := ReadOptions{Stream: "s", Group: "g", Consumer: "heir", From: "0", Count: 10}
+		own := ReadOptions{Stream: "s", Group: "g", Consumer: "other", From: "0", Count: 10}
 		if d := cmp.Diff(claimed, ids(must(readOnce(ctx, c, own))(t))); d != "" {
 			t.Errorf("own pending entries afterwards (-want +got):\n%s", d)
 		}

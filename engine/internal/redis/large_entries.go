@@ -2,20 +2,23 @@ package redis
 
 import (
 	"context"
-	"fmt"
-	"strconv"
+
+	"github.com/redis/rueidis"
 )
 
 // MaxEntry is how many bytes of names and values an entry may have. A longer entry
-// is no position. Where it cannot be read it is skipped by its id.
+// is no position. If it cannot be read, it is skipped by its id.
 const MaxEntry = 1 << 20
 
 // Size is how many bytes of names and values the entry has.
-func (e *Entry) Size() (bytes int) {
-	for _, s := range e.Fields {
-		bytes += len(s)
+func (e *Entry) Size() int { return totalBytes(e.Fields) }
+
+// totalBytes returns the sum of the lengths.
+func totalBytes(fields []string) (n int) {
+	for _, s := range fields {
+		n += len(s)
 	}
-	return bytes
+	return n
 }
 
 // entrySizeScript returns id and size of the first entry of a range, or of the last
@@ -33,36 +36,29 @@ return {e[1], size}`
 
 // Directions of entrySize.
 const (
-	forward  = "forth"
+	forward  = "forward"
 	backward = "backward"
 )
 
 // entrySize returns id and size of the first entry of a range, 0-0 when it is
 // empty. backward starts at the newer end.
 func (c *commands) entrySize(ctx context.Context, direction, stream, begin, end string) (ID, int, error) {
-	what := "size of an entry of stream " + stream
-	m, err := c.run(ctx, what, onKey{stream}, "EVAL", entrySizeScript, "1", stream, direction, begin, end)
-	if err != nil {
+	parts, err := query(ctx, c.run, "size of an entry of stream "+stream, stream, parsePair,
+		"EVAL", entrySizeScript, "1", stream, direction, begin, end)
+	if err != nil || messageString(parts[0]) == "" {
 		return ID{}, 0, err
-	}
-	parts, err := m.ToArray()
-	if err != nil || len(parts) != 2 {
-		return ID{}, 0, fmt.Errorf("%s: %w", what, errBadReply)
 	}
 	size, err := parts[1].AsInt64()
 	if err != nil {
-		return ID{}, 0, fmt.Errorf("%s: %w", what, errBadReply)
-	}
-	if messageString(parts[0]) == "" {
-		return ID{}, 0, nil
+		return ID{}, 0, errBadReply
 	}
 	id, err := messageID(&parts[0])
 	return id, int(size), err
 }
 
-// SkipLargeBack walks backwards from to over consecutive entries that are larger
-// than MaxEntry. It returns the last of them and how many there are; the zero ID
-// when there is none.
+// SkipLargeBack walks backwards, starting at to, over consecutive entries that are
+// larger than MaxEntry. It returns the oldest of them and how many there are; the
+// zero ID when there is none.
 func (c *Client) SkipLargeBack(ctx context.Context, stream string, to ID) (last ID, n int, err error) {
 	for {
 		id, size, err := c.entrySize(ctx, backward, stream, to.String(), "-")
@@ -74,7 +70,7 @@ func (c *Client) SkipLargeBack(ctx context.Context, stream string, to ID) (last 
 	}
 }
 
-// SkipLarge walks from at over consecutive entries that are larger than MaxEntry.
+// SkipLarge walks over consecutive entries after at that are larger than MaxEntry.
 // It returns the last of them and how many there are; at and 0 when there is none.
 // It looks for them only after the read of a single entry has failed.
 func (r *Reader) SkipLarge(ctx context.Context, at ID) (last ID, n int, err error) {
@@ -94,26 +90,26 @@ func (r *Reader) SkipLarge(ctx context.Context, at ID) (last ID, n int, err erro
 // LargePending looks at the first pending entry of a consumer from an id on. It
 // returns its size, and whether that is more than MaxEntry.
 func (c *Client) LargePending(ctx context.Context, stream, group, consumer string, from ID) (id ID, size int, large bool, err error) {
-	what := "pending entries of consumer " + consumer + " on stream " + stream
-	m, err := c.run(ctx, what, onKey{stream}, "XPENDING", stream, group, from.String(), "+", strconv.Itoa(1), consumer)
-	if err != nil {
+	id, err = query(ctx, c.run, "pending entries of consumer "+consumer+" on stream "+stream, stream, parseFirstPending,
+		"XPENDING", stream, group, from.String(), "+", "1", consumer)
+	if err != nil || id.IsZero() {
 		return ID{}, 0, false, err
-	}
-	list, err := m.ToArray()
-	if err != nil {
-		return ID{}, 0, false, fmt.Errorf("%s: %w", what, errBadReply)
-	}
-	if len(list) == 0 {
-		return ID{}, 0, false, nil
-	}
-	first, err := list[0].ToArray()
-	if err != nil || len(first) == 0 {
-		return ID{}, 0, false, fmt.Errorf("%s: %w", what, errBadReply)
-	}
-	if id, err = messageID(&first[0]); err != nil {
-		return ID{}, 0, false, fmt.Errorf("%s: %w", what, err)
 	}
 	at := id.String()
 	_, size, err = c.entrySize(ctx, forward, stream, at, at)
 	return id, size, size > MaxEntry, err
+}
+
+// parseFirstPending returns the first id in a reply to XPENDING with a range, 0-0
+// when there is none.
+func parseFirstPending(m *rueidis.RedisMessage) (ID, error) {
+	list, err := m.ToArray()
+	if err != nil || len(list) == 0 {
+		return ID{}, err
+	}
+	first, err := list[0].ToArray()
+	if err != nil || len(first) == 0 {
+		return ID{}, errBadReply
+	}
+	return messageID(&first[0])
 }

@@ -9,8 +9,7 @@ import (
 	"pitwall/engine/internal/testenv"
 )
 
-// throttled returns a server, a proxy before it that can be throttled, and a reader
-// through the proxy.
+// throttled returns a server, a proxy in front of it, and a reader through the proxy.
 func throttled(t *testing.T) (*testenv.RedisServer, *testenv.TCPProxy, *Reader) {
 	s := testenv.Redis(t)
 	p := testenv.Proxy(t, s.Addr())
@@ -27,7 +26,7 @@ func throttled(t *testing.T) (*testenv.RedisServer, *testenv.TCPProxy, *Reader) 
 func TestDeadlineGrowsWithTheReply(t *testing.T) {
 	s, p, r := throttled(t)
 	s.Do("XADD", "s", "1-0", "f", strings.Repeat("x", 8<<20))
-	p.Throttle(1500 << 10) // five seconds and more, two are the deadline
+	p.Throttle(1500 << 10) // the reply takes more than five seconds, the deadline is two
 	if got := must(r.Read(t.Context(), nil))(t); len(got) != 1 || got[0].Size() != 8<<20+1 {
 		t.Errorf("got %v", ids(got))
 	}
@@ -39,11 +38,11 @@ func TestDeadlineGrowsWithTheReply(t *testing.T) {
 		_, err := r.Read(t.Context(), nil)
 		ended <- err
 	}()
-	testenv.Eventually(t, 10*time.Second, "a part of the reply", func() bool { return p.Replies() > before+2<<20 })
+	testenv.Eventually(t, 10*time.Second, "a part of the reply to arrive", func() bool { return p.Replies() > before+2<<20 })
 	p.Stall()
 	defer p.Resume()
 	if err := <-ended; !errors.Is(err, errNoReply) || !IsConnection(err) {
-		t.Errorf("the rest does not come: %v", err)
+		t.Errorf("a reply that stops: %v, want no reply in time", err)
 	}
 }
 
@@ -60,7 +59,7 @@ func TestReplyTooLarge(t *testing.T) {
 	}
 	_, err := r.Read(t.Context(), nil)
 	if !errors.Is(err, errReplyTooLarge) || !IsConnection(err) {
-		t.Fatalf("read of more than a reply may bring: %v", err)
+		t.Fatalf("a reply beyond the limit: %v", err)
 	}
 	if r.count.Count() != 1 || !r.count.Exhausted() {
 		t.Errorf("the next read asks for %d entries", r.count.Count())
@@ -70,7 +69,7 @@ func TestReplyTooLarge(t *testing.T) {
 	}
 	at, n, err := r.SkipLarge(t.Context(), ID{Ms: 1})
 	if err != nil || n != 2 || at != (ID{Ms: 3}) {
-		t.Fatalf("passed %d entries up to %v: %v", n, at, err)
+		t.Fatalf("skipped %d entries up to %v, want 2 up to 3-0: %v", n, at, err)
 	}
 	if err := r.Place(t.Context(), at); err != nil {
 		t.Fatal(err)
@@ -78,12 +77,12 @@ func TestReplyTooLarge(t *testing.T) {
 	if got := must(r.Read(t.Context(), nil))(t); len(got) != 1 || got[0].ID != (ID{Ms: 4}) {
 		t.Errorf("read %v, want 4-0", ids(got))
 	}
-	for range readAll.Count { // as many as the read asked for that failed
+	for range readAll.Count { // as many entries as the failed read asked for
 		s.Do("XADD", "s", "*", "f", "small")
 		must(r.Read(t.Context(), nil))(t)
 	}
 	if _, n, err := r.SkipLarge(t.Context(), ID{Ms: 1}); err != nil || n != 0 {
-		t.Errorf("after reads that succeeded %d are passed: %v", n, err)
+		t.Errorf("after successful reads: skipped %d entries: %v", n, err)
 	}
 }
 
@@ -96,7 +95,7 @@ func TestSkipLargeBack(t *testing.T) {
 			t.Errorf("%v, %d, %v", at, n, err)
 		}
 		if at, n, err := c.SkipLargeBack(t.Context(), "s", ID{Ms: 1}); err != nil || n != 0 || at != (ID{}) {
-			t.Errorf("without any: %v, %d, %v", at, n, err)
+			t.Errorf("without large entries: %v, %d, %v", at, n, err)
 		}
 	})
 }
@@ -115,7 +114,7 @@ func TestLargePending(t *testing.T) {
 		}{{ID{}, ID{Ms: 1}, false}, {ID{Ms: 1, Seq: 1}, ID{Ms: 2}, true}, {ID{Ms: 3}, ID{}, false}} {
 			id, size, large, err := c.LargePending(t.Context(), "s", "g", readAll.Consumer, step.from)
 			if err != nil || id != step.id || large != step.large || large != (size == MaxEntry+1) {
-				t.Errorf("from %v: %v of %d bytes, %v, %v", step.from, id, size, large, err)
+				t.Errorf("from %v: entry %v of %d bytes, large %v, %v", step.from, id, size, large, err)
 			}
 		}
 	})
@@ -136,11 +135,11 @@ func TestQueriesDoNotTransferEntries(t *testing.T) {
 	}
 	must(r.c.Waiting(t.Context(), "s", ID{}))(t)
 	if n := p.Replies() - before; n > 64<<10 {
-		t.Errorf("the answers have %d bytes", n)
+		t.Errorf("the replies have %d bytes", n)
 	}
 }
 
-// At maxmemory every command works that reading needs.
+// At maxmemory all commands work that reading needs.
 func TestAtMaxmemory(t *testing.T) {
 	s := testenv.Redis(t, testenv.Args("--maxmemory", "4mb", "--maxmemory-policy", "noeviction"))
 	c := open(t, s.URL())
@@ -154,15 +153,15 @@ func TestAtMaxmemory(t *testing.T) {
 		_, err := s.Try("XADD", "s", "*", "f", fill)
 		full = err != nil
 	}
-	s.Do("CONFIG", "SET", "maxmemory", "3mb") // no room for short ones either
+	s.Do("CONFIG", "SET", "maxmemory", "3mb") // no room for short entries either
 	if _, err := c.Add(ctx, "s", 0, "f", "v"); !IsOutOfMemory(err) || !strings.Contains(err.Error(), "raise it") {
-		t.Fatalf("the server takes more: %v", err)
+		t.Fatalf("adding to a full server: %v", err)
 	}
 	if created := must(c.CreateGroup(ctx, "s", "g", ID{}))(t); created {
-		t.Error("a group that was there is said to be new")
+		t.Error("an existing group is reported as created")
 	}
 	if _, err := c.CreateGroup(ctx, "s", "new", ID{}); !IsOutOfMemory(err) {
-		t.Errorf("a group that is not there: %v", err)
+		t.Errorf("a new group on a full server: %v", err)
 	}
 	if state := must(c.State(ctx, "s", "g"))(t); !state.Group || state.Length == 0 {
 		t.Errorf("state %+v", state)
@@ -181,11 +180,11 @@ func TestAtMaxmemory(t *testing.T) {
 		t.Error("no new lease")
 	}
 	if !must(c.TakeConnectionSlot(ctx, "slots", "a", 1, time.Minute))(t) || must(c.TakeConnectionSlot(ctx, "slots", "b", 1, time.Minute))(t) {
-		t.Error("no slot, or more than there are")
+		t.Error("no slot is given, or more than the limit")
 	}
 	got := must(r.Read(ctx, nil))(t)
 	if len(got) == 0 {
-		t.Fatal("nothing is read")
+		t.Fatal("no entry was read")
 	}
 	if n := must(c.Ack(ctx, "s", "g", []ID{got[0].ID}))(t); n != 1 {
 		t.Errorf("%d acknowledged", n)

@@ -2,14 +2,13 @@ package redis
 
 import (
 	"context"
-	"fmt"
 	"strconv"
 	"time"
 )
 
-// takeLeaseScript gives the key to the token when it is free or has this token
-// already. One script takes and renews: a holder whose lease has expired takes it
-// again in the same step in which it finds it gone.
+// takeLeaseScript sets the key to the token, unless it has another token. The same
+// script takes and renews: if the lease of a holder has expired, renewing takes it
+// again in one step.
 const takeLeaseScript = `local v = redis.call('GET', KEYS[1])
 if v and v ~= ARGV[1] then return 0 end
 redis.call('SET', KEYS[1], ARGV[1], 'PX', ARGV[2])
@@ -52,28 +51,14 @@ func (c *commands) evalOn(ctx context.Context, what, script string, keys []strin
 		script = allowOOM + script
 	}
 	words := append([]string{"EVAL", script, strconv.Itoa(len(keys))}, keys...)
-	m, err := c.run(ctx, what, onKey{keys[0]}, append(words, args...)...)
-	if err != nil {
-		return false, err
-	}
-	n, err := m.AsInt64()
-	if err != nil {
-		return false, fmt.Errorf("%s: %w", what, errBadReply)
-	}
-	return n == 1, nil
+	n, err := query(ctx, c.run, what, keys[0], parseInt, append(words, args...)...)
+	return n == 1, err
 }
 
 // Exists reports whether the key exists.
 func (c *Client) Exists(ctx context.Context, key string) (bool, error) {
-	m, err := c.run(ctx, "look for key "+key, onKey{key}, "EXISTS", key)
-	if err != nil {
-		return false, err
-	}
-	n, err := m.AsInt64()
-	if err != nil {
-		return false, fmt.Errorf("look for key %s: %w", key, errBadReply)
-	}
-	return n == 1, nil
+	n, err := query(ctx, c.run, "look for key "+key, key, parseInt, "EXISTS", key)
+	return n == 1, err
 }
 
 // HashSet sets one field of a hash.
@@ -91,13 +76,5 @@ func (c *Client) HashDelete(ctx context.Context, key, field string) error {
 // Hash returns all fields of a hash, empty when there is none. It suits small
 // hashes only.
 func (c *Client) Hash(ctx context.Context, key string) (map[string]string, error) {
-	m, err := c.run(ctx, "read "+key, onKey{key}, "HGETALL", key)
-	if err != nil {
-		return nil, err
-	}
-	fields, err := m.AsStrMap()
-	if err != nil {
-		return nil, fmt.Errorf("read %s: %w", key, errBadReply)
-	}
-	return fields, nil
+	return query(ctx, c.run, "read "+key, key, parseFields, "HGETALL", key)
 }

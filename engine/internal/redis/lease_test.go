@@ -18,22 +18,22 @@ func TestLease(t *testing.T) {
 				t.Errorf("%s: %v, %v, want %v", what, got, err, want)
 			}
 		}
-		there := func(what string, want bool) {
+		exists := func(what string, want bool) {
 			t.Helper()
 			got, err := c.Exists(ctx, "k")
 			step(what, got, err, want)
 		}
-		there("before", false)
+		exists("before", false)
 		got, err := c.TakeLease(ctx, "k", "one", time.Minute)
 		step("take a free lease", got, err, true)
-		there("after", true)
+		exists("after", true)
 		got, err = c.TakeLease(ctx, "k", "two", time.Minute)
 		step("take another's lease", got, err, false)
 		got, err = c.TakeLease(ctx, "k", "one", time.Minute)
 		step("renew", got, err, true)
 		got, err = c.DropLease(ctx, "k", "two")
 		step("drop another's lease", got, err, false)
-		there("after that", true)
+		exists("after that", true)
 		got, err = c.DropLease(ctx, "k", "one")
 		step("drop one's own lease", got, err, true)
 		got, err = c.DropLease(ctx, "k", "one")
@@ -43,17 +43,17 @@ func TestLease(t *testing.T) {
 	})
 }
 
-func TestLeaseRunsOut(t *testing.T) {
+func TestLeaseExpires(t *testing.T) {
 	conform(t, func(t *testing.T, c *Client, _ target) {
 		if !must(c.TakeLease(t.Context(), "k", "one", 300*time.Millisecond))(t) {
 			t.Fatal("lease not taken")
 		}
 		begin := time.Now()
-		testenv.Eventually(t, 10*time.Second, "the lease runs out", func() bool {
+		testenv.Eventually(t, 10*time.Second, "the lease to expire", func() bool {
 			return must(c.TakeLease(t.Context(), "k", "two", time.Minute))(t)
 		})
 		if d := time.Since(begin); d < 250*time.Millisecond {
-			t.Errorf("it ran out after %v", d)
+			t.Errorf("it expired after %v", d)
 		}
 	})
 }

@@ -23,10 +23,10 @@ func (c *Client) awaitData(ctx context.Context, patience time.Duration) error {
 		if ended := limited.Err(); err != nil && loading != nil && ended != nil {
 			return fmt.Errorf("%w (%w)", loading, ended)
 		}
+		if IsRefused(err) { // the login may lack the right to ping; rights are checked later
+			return nil
+		}
 		if !isLoading(err) {
-			if IsRefused(err) { // the server has answered; rights are checked later
-				return nil
-			}
 			return err
 		}
 		if loading == nil {

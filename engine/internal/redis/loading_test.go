@@ -21,7 +21,7 @@ func loading(t *testing.T) (s *testenv.RedisServer, ready func()) {
 	t.Helper()
 	s = testenv.Redis(t, testenv.Args("--key-load-delay", "100000", "--loading-process-events-interval-bytes", "1024"))
 	args := []string{"MSET"}
-	for i := range 150 { // 15 s of them
+	for i := range 150 { // loading these takes 15 s
 		args = append(args, "key"+strconv.Itoa(i), strings.Repeat("x", 2000))
 	}
 	s.Do(args...)
@@ -42,26 +42,26 @@ func loading(t *testing.T) (s *testenv.RedisServer, ready func()) {
 	return s, ready
 }
 
-// lines is a log that can be read while it is written.
-type lines struct {
+// logBuffer is a log that can be read while it is written.
+type logBuffer struct {
 	mu  sync.Mutex
 	buf bytes.Buffer
 }
 
-func (l *lines) Write(p []byte) (int, error) {
+func (l *logBuffer) Write(p []byte) (int, error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	return l.buf.Write(p)
 }
 
-func (l *lines) count(part string) int {
+func (l *logBuffer) count(part string) int {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	return strings.Count(l.buf.String(), part)
 }
 
-// A client that was connected before a restart meets a server that loads. No part
-// of the process may take that for a refusal, which counts against readiness at once.
+// A client that was connected before a restart gets the error of a server that is
+// loading its data. That must not count as a refusal, which fails readiness at once.
 func TestLoadingIsNoRefusal(t *testing.T) {
 	s := testenv.Redis(t)
 	s.Do("SET", "plain", "x")
@@ -83,13 +83,13 @@ func TestLoadingIsNoRefusal(t *testing.T) {
 	defer ready()
 	err = one.Do(t.Context(), one.B().Arbitrary("XLEN", "s").Build()).Error()
 	if !isLoading(err) || IsRefused(err) {
-		t.Errorf("a command while it loads: %v, want no refusal", err)
+		t.Errorf("a command while the server loads: %v, want no refusal", err)
 	}
 }
 
 func TestOpenWaitsWhileTheServerLoads(t *testing.T) {
 	s, ready := loading(t)
-	var log lines
+	var log logBuffer
 	opened := make(chan error, 1)
 	go func() {
 		c, err := Open(context.Background(), Options{URL: s.URL(), Logger: slog.New(slog.NewTextHandler(&log, nil))})
@@ -99,7 +99,7 @@ func TestOpenWaitsWhileTheServerLoads(t *testing.T) {
 		}
 		opened <- err
 	}()
-	testenv.Eventually(t, 20*time.Second, "a line in the log", func() bool { return log.count("loading") > 0 })
+	testenv.Eventually(t, 20*time.Second, "a line about the loading in the log", func() bool { return log.count("loading") > 0 })
 	select {
 	case err := <-opened:
 		t.Errorf("open ended with %v while the server was loading", err)
@@ -120,19 +120,19 @@ func TestOpenFailsAfterPatience(t *testing.T) {
 	for _, tt := range []struct {
 		name     string
 		patience time.Duration
-		cancel   bool // as soon as it waits
+		cancel   bool // the context, as soon as Open waits
 		want     error
 	}{
 		{"patience", 200 * time.Millisecond, false, context.DeadlineExceeded},
 		{"context", time.Minute, true, context.Canceled},
 	} {
 		ctx, cancel := context.WithCancel(t.Context())
-		waits := writer(func() {
+		onLog := writerFunc(func() {
 			if tt.cancel {
 				cancel()
 			}
 		})
-		c, err := Open(ctx, Options{URL: s.URL(), Patience: tt.patience, Logger: slog.New(slog.NewTextHandler(waits, nil))})
+		c, err := Open(ctx, Options{URL: s.URL(), Patience: tt.patience, Logger: slog.New(slog.NewTextHandler(onLog, nil))})
 		cancel()
 		if err == nil {
 			c.Close()
@@ -144,10 +144,10 @@ func TestOpenFailsAfterPatience(t *testing.T) {
 	}
 }
 
-// writer is called at every line of a log.
-type writer func()
+// writerFunc is called for each line of a log.
+type writerFunc func()
 
-func (w writer) Write(p []byte) (int, error) {
-	w()
+func (f writerFunc) Write(p []byte) (int, error) {
+	f()
 	return len(p), nil
 }

@@ -13,17 +13,16 @@ import (
 
 func TestMain(m *testing.M) { os.Exit(testenv.Main(m)) }
 
-// target is a server that the conformance suite runs against.
+// target is a kind of server that the conformance suite runs against.
 type target struct {
 	name  string
 	start func(t *testing.T) (url string)
-	// real says that the server has all commands, including XGROUP SETID and CLIENT
-	// KILL.
+	// real is false for the embedded server, which lacks some commands (XGROUP
+	// SETID, CLIENT KILL) and numbers.
 	real bool
 }
 
-// targets are all servers that Pitwall runs on. The conformance suite runs each
-// method on each of them.
+// targets returns all kinds of servers that Pitwall supports.
 func targets() []target {
 	return []target{
 		{"redis-server", func(t *testing.T) string { return testenv.Redis(t).URL() }, true},

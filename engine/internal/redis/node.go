@@ -14,7 +14,7 @@ import (
 type node struct {
 	opt      rueidis.ClientOption
 	addr     string
-	named    bool      // its address is in the URL; such a node is kept for ever
+	named    bool      // its address is in the URL; such a node is never removed
 	failedAt time.Time // of the last failure; guarded by cluster.mu
 
 	mu         sync.Mutex // guards the fields down to closed; held while connecting
@@ -26,12 +26,12 @@ type node struct {
 	used   time.Time
 }
 
-// newNode makes the node of an address, without a connection.
+// newNode returns the node at an address, not connected yet.
 func newNode(opt rueidis.ClientOption, addr string) *node {
 	n := &node{opt: opt, addr: addr, used: time.Now()}
 	n.opt.InitAddress = []string{addr}
-	// A certificate is checked against the name by which a node is known. Nodes
-	// known by a bare address share the name in the URL.
+	// A certificate is checked against the name by which a node is known. For nodes
+	// known by IP address only, it is the name in the URL.
 	if host := hostOf(addr); opt.TLSConfig != nil && net.ParseIP(host) == nil {
 		n.opt.TLSConfig = opt.TLSConfig.Clone()
 		n.opt.TLSConfig.ServerName = host
@@ -39,17 +39,16 @@ func newNode(opt rueidis.ClientOption, addr string) *node {
 	return n
 }
 
-// dedicate opens a connection of its own to the node, and returns the link under
-// it.
+// dedicate opens a dedicated connection to the node, and returns the link under it.
 func (n *node) dedicate(ctx context.Context) (rueidis.DedicatedClient, *link, error) {
 	rdb, err := n.connectedClient()
 	if err != nil {
 		return nil, nil, err
 	}
 	n.mu.Lock()
-	of := n.connFinder
+	finder := n.connFinder
 	n.mu.Unlock()
-	return of.dedicate(ctx, rdb)
+	return finder.dedicate(ctx, rdb)
 }
 
 // connectedClient returns the client of the node. Its commands fail while the node
@@ -65,17 +64,17 @@ func (n *node) connectedClient() (rueidis.Client, error) {
 	}
 	if n.rdb == nil {
 		opt := n.opt
-		of := newConnFinder(&opt)
+		finder := newConnFinder(&opt)
 		rdb, err := rueidis.NewClient(opt)
 		if rdb == nil {
 			return nil, err
 		}
-		n.rdb, n.connFinder = rdb, of // after an error it connects with its next command
+		n.rdb, n.connFinder = rdb, finder // after an error it connects with its next command
 	}
 	return n.rdb, nil
 }
 
-// idle returns how long nobody has used the node.
+// idle returns how long ago the node was last used.
 func (n *node) idle() time.Duration {
 	n.usedMu.Lock()
 	defer n.usedMu.Unlock()

@@ -22,8 +22,8 @@ type ReadOptions struct {
 	// Block is how long the server waits for a first entry, in whole
 	// milliseconds; 0 does not wait.
 	Block time.Duration
-	// NoAck leaves nothing pending: an entry counts as acknowledged when it is
-	// sent.
+	// NoAck leaves nothing pending: the server counts an entry as acknowledged
+	// when it sends it.
 	NoAck bool
 	// Name names the Reader's connection for CloseNamed. Any text.
 	Name string
@@ -42,8 +42,8 @@ func (o *ReadOptions) args() []string {
 	return append(a, "STREAMS", o.Stream, o.From)
 }
 
-// runRead runs one read on d with a deadline. With a link the deadline grows while
-// the reply arrives; with nil it is fixed.
+// runRead runs one read on d with a deadline. With a link, the deadline is extended
+// while the reply arrives; without one (nil) it is fixed.
 func runRead(ctx context.Context, d doer, l *link, o *ReadOptions, dst []Entry) ([]Entry, error) {
 	limit := o.Block + replyMaxSilence
 	var limited context.Context

@@ -64,7 +64,7 @@ func TestNoAckLeavesNothingPending(t *testing.T) {
 			t.Fatalf("read %d entries, want 5", n)
 		}
 		if p := must(c.PendingSummary(t.Context(), "s", "g"))(t); p.Count != 0 {
-			t.Errorf("%d entries pend", p.Count)
+			t.Errorf("%d pending entries, want none", p.Count)
 		}
 	})
 }
@@ -82,7 +82,7 @@ func TestReadReturnsEmptyAfterBlock(t *testing.T) {
 				t.Errorf("got %v from an empty stream", ids(got))
 			}
 			if d := time.Since(begin); d < 20*time.Millisecond {
-				t.Errorf("returned after %v, before BLOCK was over", d)
+				t.Errorf("returned after %v, before the end of BLOCK", d)
 			}
 		}
 		o.Block = 0
@@ -138,7 +138,7 @@ func TestReadEndsWithItsContext(t *testing.T) {
 	})
 }
 
-// The memory of the entries is reused, that of the strings is not.
+// A read reuses the memory of the entries, but not that of the strings.
 func TestReadReusesTheSliceAndKeepsTheStrings(t *testing.T) {
 	conform(t, func(t *testing.T, c *Client, _ target) {
 		ctx := t.Context()

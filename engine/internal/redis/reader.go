@@ -20,20 +20,20 @@ type Reader struct {
 	conn       rueidis.DedicatedClient // nil until the next command or Read
 	link       *link                   // under conn, nil where unknown
 	at, nextAt destination             // on a Cluster: where conn leads, and where the next conn leads if that is known
-	id         int64                   // the server's number for conn, 0 where unknown
+	id         int64                   // the server's id of conn, 0 where unknown
 	lost       []lostConn              // connections closed on our side, not yet killed on the server
 	gotAll     bool                    // see Emptied
 }
 
-// lostConn is the server's number of a connection that was closed after an error,
-// and on a Cluster its node.
+// lostConn is the server's id of a connection that was closed after an error, and on
+// a Cluster its node.
 type lostConn struct {
 	id   int64
 	node *node
 }
 
-// NewReader returns a reader. It connects when it is first used, on a Cluster to
-// the node that then owns the stream's slot. The caller calls Close.
+// NewReader returns a reader. It connects when it is first used; on a Cluster, to
+// the node that owns the stream's slot at that time. The caller calls Close.
 func (c *Client) NewReader(o ReadOptions) *Reader {
 	r := &Reader{c: c, opt: o, count: NewAdaptiveCount(o.Count)}
 	r.run, r.fixedRunID = r.doOwn, c.fixedRunID
@@ -44,9 +44,9 @@ func (c *Client) NewReader(o ReadOptions) *Reader {
 }
 
 // Read waits for entries and returns them in the memory of dst, see [Entry]. It
-// returns dst[:0] and no error when nothing came in time. It returns soon after ctx
-// ends. After a read whose reply did not come it asks for fewer entries, see
-// [AdaptiveCount].
+// returns dst[:0] and no error when no entry arrives within Block. It returns soon
+// after ctx ends. After a read whose reply did not arrive it asks for fewer entries,
+// see [AdaptiveCount].
 //
 // The connection is closed after an error other than an error reply, after the
 // refusal of a server that became a replica, and when the stream's slot has moved.
@@ -116,8 +116,9 @@ func (r *Reader) Place(ctx context.Context, at ID) error {
 	return err
 }
 
-// connect opens a connection unless there is one, sets its name, and asks for its
-// number where Fence will need it. A server that refuses either is used without it.
+// connect opens a connection unless there is one, sets its name, and asks for its id
+// where Fence will need it. If the server refuses one of these, the reader does
+// without it.
 func (r *Reader) connect(ctx context.Context) error {
 	if r.conn != nil {
 		return nil
@@ -134,7 +135,7 @@ func (r *Reader) connect(ctx context.Context) error {
 			return err
 		}
 	}
-	if !r.opt.NoAck { // it needs no fence
+	if !r.opt.NoAck { // Fence is not needed: unacknowledged entries stay pending
 		return nil
 	}
 	id, err := r.conn.Do(limited, r.conn.B().Arbitrary("CLIENT", "ID").Build()).ToInt64()
@@ -159,11 +160,11 @@ func (r *Reader) dedicate(ctx context.Context) (err error) {
 		}
 		at.node = n
 	}
-	conn, on, err := at.node.dedicate(ctx)
+	conn, link, err := at.node.dedicate(ctx)
 	if err != nil {
 		return err
 	}
-	r.at, r.conn, r.link = at, conn, on
+	r.at, r.conn, r.link = at, conn, link
 	if at.asking {
 		r.conn = asking{r.conn}
 	}
@@ -179,13 +180,13 @@ func (r *Reader) checkSetup(ctx context.Context, err error) error {
 	return wrapError(ctx, commandTimeout, "connect to read stream "+r.opt.Stream, err)
 }
 
-// maxLost bounds the connections that are remembered for Fence. Beyond it the
-// oldest is forgotten: its socket on our side has been closed for long.
+// maxLost bounds the connections that are remembered for Fence. Beyond it the oldest
+// is forgotten, which was closed on our side long ago.
 const maxLost = 16
 
-// dropAfter closes the connection after an error that makes it unusable: all but
-// error replies, and of these the refusal of a replica. On a Cluster it records
-// where the stream has moved to.
+// dropAfter closes the connection after an error that makes it unusable: any error
+// but an error reply, and the error reply of a replica. On a Cluster it records where
+// the stream has moved to.
 func (r *Reader) dropAfter(err error) {
 	if err == nil || IsRefused(err) && !isReadOnly(err) && !r.missingDuringMove(err) {
 		return
@@ -199,37 +200,32 @@ func (r *Reader) dropAfter(err error) {
 // errMissingDuringMove is the error of a command for which missingDuringMove holds.
 var errMissingDuringMove = errors.New("the stream is not on the node that its slot is being moved to")
 
-// missingDuringMove reports whether err says that there is no stream or group on
-// the node that the slot is being moved to. The slot may have been moved back, so
-// its owner is looked up again. Otherwise a second stream would be created.
+// missingDuringMove reports whether err says that there is no stream or group on the
+// node that the slot is being moved to. The slot may have been moved back, so its
+// owner has to be looked up again. Otherwise a second stream would be created.
 func (r *Reader) missingDuringMove(err error) bool { return r.at.asking && IsNoGroup(err) }
 
-// drop closes the connection and remembers its number for Fence.
+// drop closes the connection and remembers its id for Fence.
 func (r *Reader) drop() {
 	if r.conn == nil {
 		return
 	}
-	gone := lostConn{r.id, r.at.node}
+	if r.id != 0 {
+		r.lost = append(r.lost[max(0, len(r.lost)-maxLost+1):], lostConn{r.id, r.at.node})
+	}
 	r.conn.Close()
 	r.conn, r.at, r.id = nil, destination{}, 0
-	if gone.id == 0 {
-		return
-	}
-	if len(r.lost) == maxLost {
-		r.lost = r.lost[1:]
-	}
-	r.lost = append(r.lost, gone)
 }
 
 // Fence makes sure that no read on a closed connection can still be served. The
-// server may not have noticed the close, because it was stopped or the network lost
-// it. It would then move the group with a reply that nobody receives.
+// server may not have noticed the close, because it was suspended or the network lost
+// the packet. It would then move the group with a reply that nobody receives.
 //
-// A server process never uses a number twice. On another process the number may
-// name somebody else's connection, so Fence forgets all numbers when sameServer is
-// false; the old reads ended with the old process. A node of a Cluster that lost
-// the slot serves no reads on it: its numbers are forgotten as well. A server
-// without CLIENT KILL has no fence.
+// A server process never uses a connection id twice. On another process the id may
+// be that of another client, so Fence forgets all ids when sameServer is false; the
+// old reads ended with the old process. A node of a Cluster that lost the slot serves
+// no reads on it, so its ids are forgotten as well. On a server without CLIENT KILL,
+// Fence has no effect.
 func (r *Reader) Fence(ctx context.Context, sameServer bool) error {
 	if !sameServer {
 		r.lost = r.lost[:0]
@@ -238,8 +234,8 @@ func (r *Reader) Fence(ctx context.Context, sameServer bool) error {
 		if err := r.connect(ctx); err != nil {
 			return err
 		}
-		if gone := r.lost[0]; gone.node == r.at.node {
-			_, err := r.run(ctx, "close a lost connection", onKey{r.opt.Stream}, "CLIENT", "KILL", "ID", strconv.FormatInt(gone.id, 10))
+		if lost := r.lost[0]; lost.node == r.at.node {
+			_, err := r.run(ctx, "close a lost connection", onKey{r.opt.Stream}, "CLIENT", "KILL", "ID", strconv.FormatInt(lost.id, 10))
 			if err != nil && !IsRefused(err) {
 				return err
 			}
@@ -249,6 +245,6 @@ func (r *Reader) Fence(ctx context.Context, sameServer bool) error {
 	return nil
 }
 
-// Close closes the connection. The goroutine that reads calls it, or another one
-// after that has ended.
+// Close closes the connection. Call it on the goroutine that reads, or after that has
+// ended.
 func (r *Reader) Close() { r.drop() }

@@ -21,7 +21,7 @@ func TestReaderCommandsGoToItsServer(t *testing.T) {
 		t.Errorf("the reader's server is %s, want %s", got, want)
 	}
 	if got := must(c.RunID(ctx))(t); got == want {
-		t.Error("the shared connection has moved as well: nothing was shown")
+		t.Error("the shared connection leads to the new server as well: the test proves nothing")
 	}
 	if err := r.Place(ctx, ID{}); err != nil {
 		t.Fatal(err)
@@ -35,7 +35,7 @@ func TestReaderCommandsGoToItsServer(t *testing.T) {
 	}
 }
 
-func TestPlaceMovesAndMakesGroups(t *testing.T) {
+func TestPlaceMovesAndCreatesGroups(t *testing.T) {
 	conform(t, func(t *testing.T, c *Client, _ target) {
 		ctx := t.Context()
 		r := c.NewReader(readAll)
@@ -53,11 +53,11 @@ func TestPlaceMovesAndMakesGroups(t *testing.T) {
 			at      ID
 			want    int
 		}{
-			{"where it was made", false, ID{}, 2},
+			{"where it was created", false, ID{}, 2},
 			{"back", false, ID{Ms: 3}, 1},
 			{"back again", false, ID{Ms: 1}, 2},
 			{"forward", false, ID{Ms: 4}, 0},
-			{"made again", true, ID{Ms: 3}, 1},
+			{"created again", true, ID{Ms: 3}, 1},
 		} {
 			if tt.destroy {
 				must(c.DestroyGroup(ctx, "s", "g"))(t)
@@ -74,30 +74,30 @@ func TestPlaceMovesAndMakesGroups(t *testing.T) {
 	})
 }
 
-// A command without a reply closes the connection, as a read does: a late reply must
-// not be taken for the next one.
+// A command without a reply closes the connection, as a read does. Otherwise a late
+// reply could be taken for that of the next command.
 func TestReaderDropsTheConnectionOfAFailedCommand(t *testing.T) {
 	p, c, _ := proxied(t)
 	ctx := t.Context()
 	r := placedReader(t, c, readAll)
-	number := r.id
+	id := r.id
 	p.CutAfter(0)
 	if _, err := r.LastID(ctx, "s"); !IsConnection(err) {
 		t.Fatalf("got %v, want a lost connection", err)
 	}
-	if r.conn != nil || len(r.lost) != 1 || r.lost[0].id != number {
-		t.Errorf("connection %v, lost %v, want none, and %d", r.conn, r.lost, number)
+	if r.conn != nil || len(r.lost) != 1 || r.lost[0].id != id {
+		t.Errorf("connection %v, lost %v, want none, and %d", r.conn, r.lost, id)
 	}
 	must(r.LastID(ctx, "s"))(t)
 	if err := r.Fence(ctx, true); err != nil || len(r.lost) != 0 {
 		t.Errorf("fence: %v, %d left", err, len(r.lost))
 	}
 	// An error reply leaves the connection open.
-	number = r.id
+	id = r.id
 	if _, err := r.run(ctx, "test", onKey{}, "NOSUCHCOMMAND"); !IsRefused(err) {
 		t.Errorf("got %v, want a refusal", err)
 	}
-	if must(r.LastID(ctx, "s"))(t); r.id != number {
-		t.Error("an answer cost the connection")
+	if must(r.LastID(ctx, "s"))(t); r.id != id {
+		t.Error("an error reply closed the connection")
 	}
 }

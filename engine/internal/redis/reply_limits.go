@@ -31,27 +31,27 @@ var errReplyTooLarge = errors.New("the reply is longer than 64 MiB or takes long
 type link struct {
 	net.Conn
 
-	mu    sync.Mutex
-	came  int64 // bytes received
-	limit int64 // highest allowed came; 0 for no limit
+	mu       sync.Mutex
+	received int64 // bytes
+	limit    int64 // bytes after which reads fail; 0 for no limit
 }
 
 // Read reads, unless more than the limit has been received.
 func (l *link) Read(p []byte) (int, error) {
-	if came, limit := l.count(0); limit > 0 && came > limit {
+	if received, limit := l.add(0); limit > 0 && received > limit {
 		return 0, errReplyTooLarge
 	}
 	n, err := l.Conn.Read(p)
-	l.count(n)
+	l.add(n)
 	return n, err
 }
 
-// count adds n received bytes, and returns the total and its limit.
-func (l *link) count(n int) (came, limit int64) {
+// add adds n received bytes, and returns the total and its limit.
+func (l *link) add(n int) (received, limit int64) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	l.came += int64(n)
-	return l.came, l.limit
+	l.received += int64(n)
+	return l.received, l.limit
 }
 
 // allow sets the limit n bytes above the total; 0 removes it. It returns the total.
@@ -59,29 +59,30 @@ func (l *link) allow(n int64) int64 {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if l.limit = 0; n > 0 {
-		l.limit = l.came + n
+		l.limit = l.received + n
 	}
-	return l.came
+	return l.received
 }
 
 // connFinder finds the link under a dedicated connection. The library does not say
 // which connection it hands out, so connFinder watches its dials.
 type connFinder struct {
-	one chan struct{} // a lock: held while a reader gets its connection
+	dedicating chan struct{} // a lock: held while a reader gets its connection
 
-	mu    sync.Mutex
-	round int   // counts calls of Dedicate
-	begun int   // dials of this round that may be for the reader
-	last  *link // the result of one of them
+	mu      sync.Mutex
+	attempt int   // counts calls of Dedicate
+	dials   int   // dials of this attempt that may be for the reader
+	found   *link // the result of one of them
 }
 
 // dedicateTries is how often dedicate tries until only one connection was dialed
 // meanwhile.
 const dedicateTries = 3
 
-// newConnFinder makes all connections of a client with these options links.
+// newConnFinder sets the dialer in the options, and returns the finder of the
+// client's connections.
 func newConnFinder(o *rueidis.ClientOption) *connFinder {
-	l := &connFinder{one: make(chan struct{}, 1)}
+	f := &connFinder{dedicating: make(chan struct{}, 1)}
 	dial := o.DialCtxFn
 	if dial == nil {
 		dial = func(ctx context.Context, addr string, d *net.Dialer, t *tls.Config) (net.Conn, error) {
@@ -92,77 +93,74 @@ func newConnFinder(o *rueidis.ClientOption) *connFinder {
 		}
 	}
 	o.DialCtxFn = func(ctx context.Context, addr string, d *net.Dialer, t *tls.Config) (net.Conn, error) {
-		mayBe := ctx.Done() == nil // Dedicate dials without a deadline, all our commands have one
-		round := l.begin(mayBe)
+		if ctx.Done() != nil { // a command of ours, which has a deadline; Dedicate dials without one
+			return dial(ctx, addr, d, t)
+		}
+		attempt := f.dialStarted()
 		conn, err := dial(ctx, addr, d, t)
 		if err != nil {
 			return nil, err
 		}
-		k := &link{Conn: conn}
-		if mayBe {
-			l.made(k, round)
-		}
-		return k, nil
+		l := &link{Conn: conn}
+		f.dialEnded(l, attempt)
+		return l, nil
 	}
-	return l
+	return f
 }
 
-// begin records the start of a dial and returns its round.
-func (l *connFinder) begin(mayBe bool) (round int) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	if mayBe {
-		l.begun++
-	}
-	return l.round
+// dialStarted counts a dial and returns the attempt that it belongs to.
+func (f *connFinder) dialStarted() (attempt int) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.dials++
+	return f.attempt
 }
 
-// made records the connection of a dial.
-func (l *connFinder) made(k *link, round int) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	if round == l.round {
-		l.last = k
+// dialEnded records the connection of a dial.
+func (f *connFinder) dialEnded(l *link, attempt int) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if attempt == f.attempt {
+		f.found = l
 	}
 }
 
 // dedicate gets a dedicated connection from a client, and the link under it: nil
 // when that is unknown. After a failover the library dials for itself as well. If
-// two dials overlap, the connection is thrown away and another one is requested.
-func (l *connFinder) dedicate(ctx context.Context, from rueidis.Client) (rueidis.DedicatedClient, *link, error) {
+// two dials overlap, the connection is closed and another one is requested.
+func (f *connFinder) dedicate(ctx context.Context, from rueidis.Client) (rueidis.DedicatedClient, *link, error) {
 	select {
-	case l.one <- struct{}{}:
-		defer func() { <-l.one }()
+	case f.dedicating <- struct{}{}:
+		defer func() { <-f.dedicating }()
 	case <-ctx.Done():
 		return nil, nil, ctx.Err()
 	}
 	for try := 1; ; try++ {
-		l.beginRound()
+		f.startAttempt()
 		conn, _ := from.Dedicate()
-		on, alone := l.dialed()
+		l, alone := f.result()
 		if alone || try == dedicateTries || ctx.Err() != nil {
-			return conn, on, nil
+			return conn, l, nil
 		}
 		conn.Close()
 	}
 }
 
-// beginRound starts a round.
-func (l *connFinder) beginRound() {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	l.round, l.begun, l.last = l.round+1, 0, nil
+func (f *connFinder) startAttempt() {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.attempt, f.dials, f.found = f.attempt+1, 0, nil
 }
 
-// dialed returns the link of this round. It is nil when nothing was dialed. alone
-// is false when there was more than one dial.
-func (l *connFinder) dialed() (on *link, alone bool) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	if l.begun > 1 {
+// result returns the link that this attempt has dialed. It is nil when nothing was
+// dialed. alone is false when there was more than one dial.
+func (f *connFinder) result() (l *link, alone bool) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if f.dials > 1 {
 		return nil, false
 	}
-	return l.last, true
+	return f.found, true
 }
 
 // replyTimer enforces the limits on one read.
@@ -182,9 +180,9 @@ type replyTimer struct {
 func (l *link) await(ctx context.Context, block time.Duration) (context.Context, func()) {
 	ctx, cancel := context.WithCancelCause(ctx)
 	r := &replyTimer{link: l, cancel: cancel, until: time.Now().Add(block + replyMaxTime), seen: l.allow(replyMaxBytes)}
-	r.mu.Lock()
+	r.mu.Lock() // check may run before timer is set
 	defer r.mu.Unlock()
-	r.timer = time.AfterFunc(block+replyMaxSilence, r.look)
+	r.timer = time.AfterFunc(block+replyMaxSilence, r.check)
 	return ctx, func() {
 		r.timer.Stop()
 		l.allow(0)
@@ -192,18 +190,18 @@ func (l *link) await(ctx context.Context, block time.Duration) (context.Context,
 	}
 }
 
-// look is called by the timer. It waits on if bytes have arrived since the last
-// call.
-func (r *replyTimer) look() {
+// check is called by the timer. It starts the timer again if bytes have arrived since
+// the last call.
+func (r *replyTimer) check() {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	switch came, _ := r.link.count(0); {
-	case came == r.seen:
+	switch received, _ := r.link.add(0); {
+	case received == r.seen:
 		r.cancel(errNoReply)
 	case time.Now().After(r.until):
 		r.cancel(errReplyTooLarge)
 	default:
-		r.seen = came
+		r.seen = received
 		r.timer.Reset(replyMaxSilence)
 	}
 }

@@ -14,7 +14,7 @@ import (
 	"pitwall/engine/internal/testenv"
 )
 
-// firstWrite calls a function before the first write.
+// firstWrite is a connection that calls a function before its first write.
 type firstWrite struct {
 	net.Conn
 	once sync.Once
@@ -27,7 +27,7 @@ func (c *firstWrite) Write(p []byte) (int, error) {
 }
 
 // The library may dial for itself while a reader gets its connection. The link is
-// the reader's all the same.
+// still that of the reader.
 func TestDedicateFindsTheConnection(t *testing.T) {
 	s := testenv.Redis(t)
 	opt := must(clientOptions(s.URL()))(t)
@@ -41,7 +41,7 @@ func TestDedicateFindsTheConnection(t *testing.T) {
 		}
 		disturb = false
 		return &firstWrite{Conn: conn, call: func() {
-			all.Go(func() { // begins after that of the reader, and ends before it is known
+			all.Go(func() { // this dial begins after that of the reader and ends before it
 				other, err := opt.DialCtxFn(context.Background(), addr, d, nil)
 				if err != nil {
 					t.Error(err)
@@ -52,38 +52,38 @@ func TestDedicateFindsTheConnection(t *testing.T) {
 			all.Wait()
 		}}, nil
 	}
-	of := newConnFinder(&opt)
+	finder := newConnFinder(&opt)
 	client := must(rueidis.NewClient(opt))(t)
 	defer client.Close()
 
 	disturb = true
-	conn, on, err := of.dedicate(t.Context(), client)
-	if err != nil || on == nil {
-		t.Fatalf("link %v, error %v", on, err)
+	conn, link, err := finder.dedicate(t.Context(), client)
+	if err != nil || link == nil {
+		t.Fatalf("link %v, error %v", link, err)
 	}
 	defer conn.Close()
 	for _, c := range others {
 		c.Close()
 	}
 	if len(others) != 1 {
-		t.Fatalf("%d connections beside that of the reader", len(others))
+		t.Fatalf("%d connections besides that of the reader, want 1", len(others))
 	}
-	before, _ := on.count(0)
+	before, _ := link.add(0)
 	if err := conn.Do(t.Context(), conn.B().Ping().Build()).Error(); err != nil {
 		t.Fatal(err)
 	}
-	if after, _ := on.count(0); after == before {
-		t.Error("a reply came over another link")
+	if after, _ := link.add(0); after == before {
+		t.Error("the reply was received on another link")
 	}
 }
 
 // A goroutine that waits for others to connect returns when its context ends.
 func TestDedicateEndsWithItsContext(t *testing.T) {
-	of := newConnFinder(&rueidis.ClientOption{})
-	of.one <- struct{}{} // somebody else connects
+	finder := newConnFinder(&rueidis.ClientOption{})
+	finder.dedicating <- struct{}{} // another goroutine connects
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
-	if conn, _, err := of.dedicate(ctx, nil); conn != nil || !errors.Is(err, context.Canceled) {
+	if conn, _, err := finder.dedicate(ctx, nil); conn != nil || !errors.Is(err, context.Canceled) {
 		t.Errorf("connection %v, error %v", conn, err)
 	}
 }
@@ -91,18 +91,18 @@ func TestDedicateEndsWithItsContext(t *testing.T) {
 // A reply that keeps arriving is aborted at replyMaxTime.
 func TestEndlessReplyIsAborted(t *testing.T) {
 	for name, tt := range map[string]struct {
-		left, came int64
-		want       error
+		hoursLeft, received int64
+		want                error
 	}{
-		"it comes":          {left: 1, came: 1, want: nil},
-		"it does not":       {left: 1, came: 0, want: errNoReply},
-		"it comes for ever": {left: -1, came: 1, want: errReplyTooLarge},
-		"and does not":      {left: -1, came: 0, want: errNoReply},
+		"arrives in time":        {hoursLeft: 1, received: 1, want: nil},
+		"stops in time":          {hoursLeft: 1, received: 0, want: errNoReply},
+		"arrives after the time": {hoursLeft: -1, received: 1, want: errReplyTooLarge},
+		"stops after the time":   {hoursLeft: -1, received: 0, want: errNoReply},
 	} {
 		ctx, cancel := context.WithCancelCause(t.Context())
-		on := &link{came: tt.came}
-		r := &replyTimer{link: on, cancel: cancel, until: time.Now().Add(time.Duration(tt.left) * time.Hour), timer: time.NewTimer(time.Hour)}
-		r.look()
+		r := &replyTimer{link: &link{received: tt.received}, cancel: cancel, timer: time.NewTimer(time.Hour),
+			until: time.Now().Add(time.Duration(tt.hoursLeft) * time.Hour)}
+		r.check()
 		if got := context.Cause(ctx); !errors.Is(got, tt.want) {
 			t.Errorf("%s: %v, want %v", name, got, tt.want)
 		}

@@ -32,8 +32,8 @@ func Rights(key string, commands ...string) []Right {
 	return list
 }
 
-// trials are calls of the commands that MissingRights knows, just long enough for
-// the server to see which key they use. K stands for the key.
+// trials are the commands that MissingRights can check, each with just enough
+// arguments for the server to find the key. K stands for the key.
 var trials = map[string]string{
 	"cluster|slots": "CLUSTER SLOTS", "asking": "ASKING",
 	"multi": "MULTI", "ping": "PING", "time": "TIME", "info": "INFO server", "client|id": "CLIENT ID", "client|list": "CLIENT LIST",
@@ -49,11 +49,11 @@ var trials = map[string]string{
 	"xgroup|destroy": "XGROUP DESTROY K g", "xgroup|delconsumer": "XGROUP DELCONSUMER K g c",
 }
 
-// MissingRights returns which of the rights the login lacks. It runs and writes
-// nothing: it queues the commands in a transaction, where the server checks rights,
-// and closes the connection. That needs the right to MULTI; without it only that
-// right is returned. On a Cluster each node that owns one of the keys is asked,
-// since every node has its own list of logins.
+// MissingRights returns which of the rights the login lacks. It runs none of the
+// commands: it queues them in a transaction, where the server checks rights, and
+// closes the connection. That needs the right to MULTI; without it only that right is
+// returned. On a Cluster each node that owns one of the keys is asked, because every
+// node has its own list of logins.
 func (c *Client) MissingRights(ctx context.Context, rights []Right) (missing []Right, err error) {
 	limited, cancel := context.WithTimeout(ctx, commandTimeout)
 	defer cancel()
@@ -65,14 +65,14 @@ func (c *Client) MissingRights(ctx context.Context, rights []Right) (missing []R
 		if err != nil {
 			return nil, wrapError(ctx, commandTimeout, askRights, err)
 		}
-		there, err := missingOn(ctx, limited, rdb, slices.DeleteFunc(slices.Clone(rights), func(r Right) bool {
+		onNode, err := missingOn(ctx, limited, rdb, slices.DeleteFunc(slices.Clone(rights), func(r Right) bool {
 			return r.Key != "" && slotOf(r.Key) != slotOf(key)
 		}))
 		if err != nil {
 			c.redirect(key, n, err)
 			return nil, err
 		}
-		for _, r := range there {
+		for _, r := range onNode {
 			if !slices.Contains(missing, r) {
 				missing = append(missing, r)
 			}

@@ -23,7 +23,7 @@ func everyRight() (list []Right) {
 
 func TestMissingRightsNamesEachAndWritesNothing(t *testing.T) {
 	s := testenv.Redis(t)
-	admit := func(rules ...string) {
+	setRules := func(rules ...string) {
 		s.Do(append([]string{"ACL", "SETUSER", "bob", "reset", "on", ">pw", "~k"}, rules...)...)
 	}
 	all := everyRight()
@@ -31,7 +31,7 @@ func TestMissingRightsNamesEachAndWritesNothing(t *testing.T) {
 	for i, r := range all {
 		grant[i] = "+" + r.Command
 	}
-	admit(append(grant, "+hello")...)
+	setRules(append(grant, "+hello")...)
 	c := open(t, "redis://bob:pw@"+s.Addr())
 	missing := func() []Right {
 		t.Helper()
@@ -45,18 +45,18 @@ func TestMissingRightsNamesEachAndWritesNothing(t *testing.T) {
 		t.Errorf("with all rights: %v is missing", got)
 	}
 	for i, r := range all {
-		admit(slices.Delete(slices.Clone(grant), i, i+1)...)
+		setRules(slices.Delete(slices.Clone(grant), i, i+1)...)
 		if got := missing(); !slices.Equal(got, []Right{r}) {
 			t.Errorf("without %v: %v is missing", r, got)
 		}
 	}
-	admit(append(slices.Clone(grant), "resetkeys")...)
+	setRules(append(slices.Clone(grant), "resetkeys")...)
 	for _, r := range missing() {
 		if r.Key == "" {
 			t.Errorf("without the key: %v is missing", r)
 		}
 	}
-	admit(grant...)
+	setRules(grant...)
 	if got := missing(); len(got) != 0 {
 		t.Errorf("with all rights again: %v is missing", got)
 	}
@@ -68,7 +68,7 @@ func TestMissingRightsNamesEachAndWritesNothing(t *testing.T) {
 func TestCheckRights(t *testing.T) {
 	conform(t, func(t *testing.T, c *Client, _ target) {
 		if err := c.CheckRights(t.Context(), everyRight()); err != nil {
-			t.Errorf("a login that may do all: %v", err)
+			t.Errorf("a login with all rights: %v", err)
 		}
 		if err := c.CheckRights(t.Context(), []Right{{"nonsense", ""}}); err == nil {
 			t.Error("a command without a trial is no error")
@@ -83,6 +83,6 @@ func TestCheckRights(t *testing.T) {
 	}
 	s.Stop()
 	if err := c.CheckRights(t.Context(), Rights("k", "get")); !IsConnection(err) {
-		t.Errorf("a server that is away: %v", err)
+		t.Errorf("a stopped server: %v, want a lost connection", err)
 	}
 }

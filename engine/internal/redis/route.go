@@ -140,10 +140,10 @@ func (c *Client) redirect(key string, at *node, err error) (next destination, el
 	return c.nodes.redirect(slotOf(key), destination{node: at}, err)
 }
 
-// redirect reads from the error of a command where its slot is. next is where to
-// send the command: the same destination when the server asks to try again, no node
-// when the owner has to be looked up. elsewhere is false when the command ended
-// here, with success or failure.
+// redirect derives from the error of a command where to send it next. elsewhere is
+// false when the command has ended, with success or failure. next is the same
+// destination when the server asks to try again, and has no node when the owner has
+// to be looked up.
 func (c *cluster) redirect(slot uint16, at destination, err error) (next destination, elsewhere bool) {
 	if err == nil || rueidis.IsRedisNil(err) {
 		return destination{}, false
@@ -167,7 +167,7 @@ func (c *cluster) redirect(slot uint16, at destination, err error) (next destina
 	case strings.HasPrefix(text, "ASK "):
 		addr, _ := re.IsAsk()
 		if addr = completeAddr(addr, at.node.addr); addr == "" {
-			return at, true // try again until the name is known
+			return at, true // try again until the host is known
 		}
 		return destination{c.node(addr), true}, true
 	case re.IsTryAgain():
@@ -205,27 +205,4 @@ func isRedirected(err error) bool {
 func isRedirection(re *rueidis.RedisError) bool {
 	text := re.Error()
 	return slices.ContainsFunc([]string{"MOVED ", "ASK ", "TRYAGAIN ", "CLUSTERDOWN "}, func(p string) bool { return strings.HasPrefix(text, p) })
-}
-
-// slots is the number of slots of a Cluster.
-const slots = 16384
-
-// slotOf returns the slot of a key (Redis Cluster specification): CRC16, variant
-// XMODEM, of the hash tag, or of the whole key when it has none.
-func slotOf(key string) uint16 {
-	if tag := hashTag(key); tag != "" {
-		key = tag
-	}
-	crc := uint16(0)
-	for i := range len(key) {
-		crc ^= uint16(key[i]) << 8
-		for range 8 {
-			if crc&0x8000 != 0 {
-				crc = crc<<1 ^ 0x1021
-			} else {
-				crc <<= 1
-			}
-		}
-	}
-	return crc % slots
 }

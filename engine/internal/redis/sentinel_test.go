@@ -40,6 +40,6 @@ func TestSentinel(t *testing.T) {
 	}
 	_, err = Open(t.Context(), Options{URL: sentinels[0].URL(), Logger: slog.New(slog.DiscardHandler)})
 	if err == nil || !strings.Contains(err.Error(), "master_set") {
-		t.Errorf("a Sentinel in place of a server: %v", err)
+		t.Errorf("a Sentinel without master_set: %v", err)
 	}
 }

@@ -5,9 +5,44 @@ import (
 	"net"
 	"slices"
 	"strconv"
+	"strings"
 
 	"github.com/redis/rueidis"
 )
+
+// slots is the number of slots of a Cluster.
+const slots = 16384
+
+// slotOf returns the slot of a key (Redis Cluster specification): CRC16, variant
+// XMODEM, of the hash tag, or of the whole key when it has none.
+func slotOf(key string) uint16 {
+	if tag := hashTag(key); tag != "" {
+		key = tag
+	}
+	crc := uint16(0)
+	for i := range len(key) {
+		crc ^= uint16(key[i]) << 8
+		for range 8 {
+			if crc&0x8000 != 0 {
+				crc = crc<<1 ^ 0x1021
+			} else {
+				crc <<= 1
+			}
+		}
+	}
+	return crc % slots
+}
+
+// hashTag returns the part of a key that determines its slot, "" when the whole key
+// does.
+func hashTag(key string) string {
+	_, rest, _ := strings.Cut(key, "{")
+	tag, _, closed := strings.Cut(rest, "}")
+	if !closed {
+		return ""
+	}
+	return tag
+}
 
 // slotRange says which node owns the slots from first to last, both included.
 type slotRange struct {
@@ -48,7 +83,7 @@ func parseSlots(m *rueidis.RedisMessage, asked string) (ranges []slotRange, know
 		}
 	}
 	if len(ranges) == 0 {
-		return nil, nil, errors.New("it knows no slots")
+		return nil, nil, errors.New("the node knows no slots")
 	}
 	slices.SortFunc(ranges, func(a, b slotRange) int { return int(a.first) - int(b.first) })
 	slices.Sort(known)
@@ -59,8 +94,8 @@ func parseSlots(m *rueidis.RedisMessage, asked string) (ranges []slotRange, know
 const unknownHost = "?"
 
 // nodeAddr parses [host, port, id, [name, value, …]]. A node that does not know its
-// own host leaves it empty: then it is the host that was asked. A node whose name
-// is not known yet may have its IP address among the further values; otherwise
+// own host leaves it empty; it is the host that was asked. When the name of a node
+// is not known yet, its IP address may be among the further values; otherwise
 // nodeAddr returns "".
 func nodeAddr(m *rueidis.RedisMessage, asked string) (string, error) {
 	fields, err := m.ToArray()

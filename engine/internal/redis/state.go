@@ -2,7 +2,6 @@ package redis
 
 import (
 	"context"
-	"fmt"
 	"strconv"
 
 	"github.com/redis/rueidis"
@@ -62,30 +61,17 @@ return answer`
 // State returns a stream and one of its groups in one step. A stream that does not
 // exist counts as empty. It works at maxmemory, where MULTI is refused.
 func (c *Client) State(ctx context.Context, stream, group string) (StreamState, error) {
-	what := "state of stream " + stream
-	m, err := c.run(ctx, what, onKey{stream}, "EVAL", stateScript, "1", stream, group)
-	if err != nil {
-		return StreamState{}, err
-	}
-	words, err := m.AsStrSlice()
-	if err != nil {
-		return StreamState{}, fmt.Errorf("%s: %w", what, errBadReply)
-	}
-	s, err := parseState(words)
-	if err != nil {
-		return StreamState{}, fmt.Errorf("%s: %w", what, err)
-	}
-	return s, nil
+	return query(ctx, c.run, "state of stream "+stream, stream, parseState, "EVAL", stateScript, "1", stream, group)
 }
 
 // parseState parses the words of stateScript.
-func parseState(words []string) (s StreamState, err error) {
+func parseState(m *rueidis.RedisMessage) (s StreamState, err error) {
 	s = StreamState{Added: Unknown, Read: Unknown}
-	switch len(words) {
-	case 0:
-		return s, nil
-	case 4, 9:
-	default:
+	words, err := m.AsStrSlice()
+	if err != nil || len(words) == 0 {
+		return s, err
+	}
+	if len(words) != 4 && len(words) != 9 {
 		return s, errBadReply
 	}
 	s.Length, s.Added = parseCount(words[0]), parseCount(words[1])
@@ -112,23 +98,4 @@ func parseCount(word string) int64 {
 		return Unknown
 	}
 	return n
-}
-
-// findGroup returns the fields of a group in a reply to XINFO GROUPS, nil when
-// there is no such group.
-func findGroup(m *rueidis.RedisMessage, group string) (map[string]rueidis.RedisMessage, error) {
-	groups, err := m.ToArray()
-	if err != nil {
-		return nil, errBadReply
-	}
-	for i := range groups {
-		info, err := groups[i].AsMap()
-		if err != nil {
-			return nil, errBadReply
-		}
-		if messageString(info["name"]) == group {
-			return info, nil
-		}
-	}
-	return nil, nil
 }

@@ -11,7 +11,7 @@ func TestState(t *testing.T) {
 		ctx := t.Context()
 		check := func(when string, want StreamState) {
 			t.Helper()
-			if !on.real { // it tells no numbers
+			if !on.real { // the embedded server reports no numbers
 				want.Added, want.Read = Unknown, Unknown
 			}
 			if d := cmp.Diff(want, must(c.State(ctx, "s", "g"))(t)); d != "" {

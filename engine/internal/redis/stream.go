@@ -2,7 +2,7 @@ package redis
 
 import (
 	"context"
-	"fmt"
+	"slices"
 	"strconv"
 
 	"github.com/redis/rueidis"
@@ -19,36 +19,24 @@ return ''`
 // LastID returns the last id that the stream has assigned, even if that entry has
 // been deleted since: 0-0 when there is no stream.
 func (c *commands) LastID(ctx context.Context, stream string) (ID, error) {
-	what := "last id of stream " + stream
-	m, err := c.run(ctx, what, onKey{stream}, "EVAL", lastIDScript, "1", stream)
-	if err != nil {
-		if replyHas(err, "no such key") {
-			return ID{}, nil
-		}
-		return ID{}, err
-	}
-	last := messageString(m)
-	if last == "" { // the embedded server, before the first entry
+	id, err := query(ctx, c.run, "last id of stream "+stream, stream, parseLastID, "EVAL", lastIDScript, "1", stream)
+	if replyHas(err, "no such key") {
 		return ID{}, nil
 	}
-	id, err := ParseID(last)
-	if err != nil {
-		return ID{}, fmt.Errorf("%s: %w", what, err)
-	}
-	return id, nil
+	return id, err
 }
 
-// FirstID returns the id of the oldest entry in the stream: 0-0 when there is none.
-func (c *Client) FirstID(ctx context.Context, stream string) (ID, error) {
-	entries, err := c.Range(ctx, stream, ID{}, MaxID, 1, nil)
-	if err != nil || len(entries) == 0 {
-		return ID{}, err
+// parseLastID parses the reply of lastIDScript. On the embedded server it is ""
+// before the first entry.
+func parseLastID(m *rueidis.RedisMessage) (ID, error) {
+	if messageString(*m) == "" {
+		return ID{}, nil
 	}
-	return entries[0].ID, nil
+	return messageID(m)
 }
 
 // Range returns up to count entries with ids between from and to, both included,
-// oldest first. dst lends its memory: see [Entry].
+// oldest first. They are in the memory of dst: see [Entry].
 func (c *Client) Range(ctx context.Context, stream string, from, to ID, count int, dst []Entry) ([]Entry, error) {
 	return c.entries(ctx, dst, count, "XRANGE", stream, from.String(), to.String())
 }
@@ -60,44 +48,23 @@ func (c *Client) RangeBack(ctx context.Context, stream string, from, to ID, coun
 
 // entries runs XRANGE or XREVRANGE.
 func (c *Client) entries(ctx context.Context, dst []Entry, count int, command, stream, begin, end string) ([]Entry, error) {
-	what := "range of stream " + stream
-	m, err := c.run(ctx, what, onKey{stream}, command, stream, begin, end, "COUNT", strconv.Itoa(max(count, 1)))
+	parse := func(m *rueidis.RedisMessage) ([]Entry, error) { return appendEntries(dst, m) }
+	entries, err := query(ctx, c.run, "range of stream "+stream, stream, parse, command, stream, begin, end, "COUNT", strconv.Itoa(max(count, 1)))
 	if err != nil {
 		return clearEntries(dst), err
 	}
-	dst, err = appendEntries(dst, &m)
-	if err != nil {
-		return dst, fmt.Errorf("%s: %w", what, err)
-	}
-	return dst, nil
+	return entries, nil
 }
 
 // Length returns how many entries the stream holds, 0 when there is none.
 func (c *Client) Length(ctx context.Context, stream string) (int64, error) {
-	what := "length of stream " + stream
-	m, err := c.run(ctx, what, onKey{stream}, "XLEN", stream)
-	if err != nil {
-		return 0, err
-	}
-	n, err := m.AsInt64()
-	if err != nil {
-		return 0, fmt.Errorf("%s: %w", what, errBadReply)
-	}
-	return n, nil
+	return query(ctx, c.run, "length of stream "+stream, stream, parseInt, "XLEN", stream)
 }
 
 // Add appends one record, given as alternating name and value, and returns its id.
 // The stream is trimmed to about maxLen entries (XADD MAXLEN ~); 0 trims nothing.
 func (c *Client) Add(ctx context.Context, stream string, maxLen int64, fields ...string) (ID, error) {
-	m, err := c.run(ctx, "add to stream "+stream, onKey{stream}, addArgs(stream, maxLen, fields)...)
-	if err != nil {
-		return ID{}, err
-	}
-	id, err := messageID(&m)
-	if err != nil {
-		return ID{}, fmt.Errorf("add to stream %s: %w", stream, err)
-	}
-	return id, nil
+	return query(ctx, c.run, "add to stream "+stream, stream, messageID, addArgs(stream, maxLen, fields)...)
 }
 
 // AddAll appends records in one round trip, in order, each given as alternating
@@ -123,7 +90,7 @@ func (c *Client) AddAll(ctx context.Context, stream string, maxLen int64, record
 			continue
 		}
 		if _, elsewhere := c.redirect(stream, at, err); elsewhere {
-			if _, err := c.run(ctx, "add to stream "+stream, onKey{stream}, addArgs(stream, maxLen, records[i])...); err != nil {
+			if _, err := c.Add(ctx, stream, maxLen, records[i]...); err != nil {
 				return err
 			}
 			continue
@@ -152,22 +119,14 @@ func (c *Client) Delete(ctx context.Context, stream string, ids []ID) (int64, er
 // eachThousand runs a command, whose second word is the key, on ids, a thousand at
 // a time, and adds up the numbers in the replies.
 func (c *Client) eachThousand(ctx context.Context, what string, command []string, ids []ID) (total int64, err error) {
-	const most = 1000
-	args := make([]string, 0, len(command)+min(len(ids), most))
-	for len(ids) > 0 {
-		part := ids[:min(len(ids), most)]
-		ids = ids[len(part):]
-		args = append(args[:0], command...)
+	for part := range slices.Chunk(ids, 1000) {
+		args := append(make([]string, 0, len(command)+len(part)), command...)
 		for _, id := range part {
 			args = append(args, id.String())
 		}
-		m, err := c.run(ctx, what, onKey{command[1]}, args...)
+		n, err := query(ctx, c.run, what, command[1], parseInt, args...)
 		if err != nil {
 			return total, err
-		}
-		n, err := m.AsInt64()
-		if err != nil {
-			return total, fmt.Errorf("%s: %w", what, errBadReply)
 		}
 		total += n
 	}
