@@ -59,7 +59,7 @@ func TestCommitsLostByAKilledPostgres(t *testing.T) {
 			server.Query(r.pgURL, "ALTER SYSTEM SET synchronous_commit = '"+commit+"'")
 			server.Query(r.pgURL, "SELECT pg_reload_conf()")
 			r.reopen() // the settings apply to new sessions
-			server.HoldWAL()
+			server.SuspendWALWriter()
 			r.publish(stream, 0, n)
 			stop := r.run(r.newArchive(nil))
 			r.eventually("every row", func() bool { return r.metric("processor_archive_rows_total") == n })

@@ -20,18 +20,18 @@ func TestNothingIsAcknowledgedBeforeTheStandbyHasIt(t *testing.T) {
 		return primary.Query(r.pgURL, "SELECT count(*) FROM pg_stat_replication WHERE sync_state = 'sync'") == "1"
 	})
 	const n = 50
-	unfreeze := standby.Freeze()
+	resume := standby.SuspendReceiver()
 	r.publish(stream, 0, n)
 	stop := r.run(r.newArchive(func(o *Options) { o.InsertTimeout = 200 * time.Millisecond }))
 	r.eventually("several attempts to insert", func() bool { return r.metric("processor_archive_failures_total") >= 5 })
 	if rows := primary.Query(r.pgURL, "SELECT count(*) FROM positions"); rows != strconv.Itoa(n) {
-		t.Errorf("%s rows are seen on the primary, want %d", rows, n)
+		t.Errorf("%s rows are on the primary, want %d", rows, n)
 	}
 	if p := r.pending(stream); p.Count != n {
 		t.Errorf("%d entries are pending, want %d: no standby has them", p.Count, n)
 	}
 	r.wantMetric("processor_archive_rows_total", 0)
-	unfreeze()
+	resume()
 	r.wantNothingPends(stream)
 	primary.Crash()
 	standby.Promote()

@@ -30,10 +30,10 @@ func TestWaitingInsertsBlockNothingElse(t *testing.T) {
 			o := Options{URL: raw, DirectURL: raw, Logger: discard}
 			switch way {
 			case "one pool of PgBouncer":
-				o.URL = pg.Bounce(5, nil)(raw)
+				o.URL = pg.PgBouncer(5, nil)(raw)
 			case "an alias of PgBouncer for the archive":
 				host, port := u.Hostname(), u.Port()
-				through := pg.Bounce(insertConns, map[string]string{"archive": "host=" + host + " port=" + port + " dbname=" + name})
+				through := pg.PgBouncer(insertConns, map[string]string{"archive": "host=" + host + " port=" + port + " dbname=" + name})
 				o.URL, o.ArchiveURL = through(raw), through(strings.Replace(raw, "/"+name+"?", "/archive?", 1))
 			}
 			d := migrated(t, o).(*postgres)

@@ -57,7 +57,7 @@ func newSwitchover(t *testing.T) *switchover {
 	if err != nil {
 		t.Fatal(err)
 	}
-	s.url = s.primary.Bounce(5, map[string]string{"service": "host=127.0.0.1 port=" + port + " dbname=postgres"})(
+	s.url = s.primary.PgBouncer(5, map[string]string{"service": "host=127.0.0.1 port=" + port + " dbname=postgres"})(
 		strings.Replace(s.primary.URL(), "/postgres?", "/service?", 1))
 	return s
 }

@@ -32,7 +32,7 @@ func synchronous(t *testing.T, log *slog.Logger) (d *postgres, primary, standby 
 func TestRepeatedRowsWaitForTheStandby(t *testing.T) {
 	d, primary, standby := synchronous(t, discard)
 	batch := []codec.Position{full("a", epoch), bare("b", epoch)}
-	unfreeze := standby.Freeze()
+	resume := standby.SuspendReceiver()
 
 	// The insert is cancelled while it waits: the rows are only on the primary.
 	giveUp, cancel := context.WithCancel(t.Context())
@@ -53,7 +53,7 @@ func TestRepeatedRowsWaitForTheStandby(t *testing.T) {
 		t.Fatalf("the insert succeeded while the rows are only on the primary: %+v, %v", a.result, a.err)
 	default:
 	}
-	unfreeze()
+	resume()
 	if a := <-again; a.err != nil || a.result.Duplicates != len(batch) {
 		t.Errorf("once the standby is back: %+v, %v", a.result, a.err)
 	}
@@ -70,7 +70,7 @@ func TestCancelledStandbyWaitIsNotASuccess(t *testing.T) {
 	d, primary, standby := synchronous(t, discard)
 	primary.Query(primary.URL(), "SET synchronous_commit = local; ALTER ROLE pitwall SET client_min_messages = 'error'")
 	d.inserts.Reset()
-	unfreeze := standby.Freeze()
+	resume := standby.SuspendReceiver()
 	batch := []codec.Position{full("a", epoch)}
 	for _, who := range []string{"the first insert", "a repeated insert"} {
 		got := insertAsync(t.Context(), d, batch)
@@ -80,7 +80,7 @@ func TestCancelledStandbyWaitIsNotASuccess(t *testing.T) {
 			t.Errorf("%s whose wait was cancelled: %+v, %v", who, a.result, a.err)
 		}
 	}
-	unfreeze()
+	resume()
 	if r := insert(t, d, batch...); r.Duplicates != 1 {
 		t.Errorf("once the standby is back: %+v", r)
 	}
@@ -95,7 +95,7 @@ func TestNoWaitWithoutSynchronousCommit(t *testing.T) {
 	log := &sharedLog{}
 	d, primary, standby := synchronous(t, log.logger())
 	insert(t, d, full("a", epoch))
-	standby.Freeze()
+	standby.SuspendReceiver()
 	for _, commit := range []string{"off", "local"} {
 		o := openDatabase(t, Options{URL: primary.URL() + "&synchronous_commit=" + commit, Logger: discard})
 		if r := insert(t, o, full("a", epoch)); r.Duplicates != 1 {

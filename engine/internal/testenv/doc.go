@@ -1,30 +1,29 @@
-// Package testenv gives tests the real servers they need: redis-server and
-// PostgreSQL, each started by the test binary that uses it, on free ports,
-// in temporary folders, and gone afterwards.
+// Package testenv gives tests the real servers that they need, redis-server and
+// PostgreSQL. The test binary starts them on free ports, with their data in temporary
+// folders, and ends them.
 //
-// Only tests import it, in any package. It knows nothing of Pitwall itself, so
-// that every test may use it without an import cycle. The servers
-// as such are in engine/e2e/servers, which the load harness shares; here they are
-// tied to tests.
+// Only tests import it. It imports nothing of Pitwall but engine/e2e/servers, so every
+// test may use it without an import cycle. That package starts and stops the servers,
+// for the load harness as well; this one ties them to tests.
 //
 //	func TestMain(m *testing.M) { os.Exit(testenv.Main(m)) }
 //
 //	func TestRead(t *testing.T) {
 //		redis := testenv.Redis(t)        // one server per call
-//		db := testenv.NewDatabase(t)     // a fresh database in a shared cluster
+//		db := testenv.NewDatabase(t)     // a new database on a shared server
 //		...
 //	}
 //
-// Main runs the tests, stops the shared PostgreSQL cluster and the shared Redis
-// Cluster, if a test asked for them, and then looks
-// for leaked goroutines, so a package that uses it needs no goleak of its own.
+// Main runs the tests, stops the shared PostgreSQL server and the shared Redis
+// Cluster, and then looks for leaked goroutines, so a package that uses it needs no
+// goleak of its own.
 //
 // # Cleaning up
 //
-// Nothing is left. Servers are stopped at the end of the test that asked for
-// them, the cluster by Main. The kernel is told to end them when the test binary
-// dies in any other way (a panic, a time-out, SIGKILL); the cluster's folder
-// is then removed by the next test binary that starts one.
+// A server is stopped at the end of the test that started it, a shared one by Main. If
+// the test binary ends in any other way (a panic, a time-out, SIGKILL), the kernel ends
+// the servers, and the folder of PostgreSQL is removed by the next test binary that
+// starts one.
 //
 // # Faults
 //
@@ -35,8 +34,7 @@
 //
 // # Caveats
 //
-// Linux only. The servers must be installed (make test does that); a missing
-// one fails the test with what to install, it never skips it. PostgreSQL
-// refuses to run as root: for root the cluster is owned by the user postgres,
-// or nobody.
+// It works on Linux only. The servers must be installed (make test does that). If one
+// is missing, the test fails and says what to install; it is never skipped. PostgreSQL
+// refuses to run as root; for root it runs as the user postgres, or nobody.
 package testenv

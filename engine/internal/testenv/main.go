@@ -12,16 +12,14 @@ import (
 	"pitwall/engine/e2e/servers"
 )
 
-// shared lives as long as the test binary. main is set by Main; servers that
-// need Main to stop them check it.
+// shared is what the tests of the binary share. Main stops the servers.
 var shared struct {
-	mu      sync.Mutex
-	main    bool
-	cluster *servers.Cluster
-	redis   *servers.RedisCluster
-	folder  string // of redis
-	// databases counts those created so far; numbers their names.
-	databases int
+	mu        sync.Mutex
+	main      bool // Main runs the tests
+	postgres  *servers.Cluster
+	redis     *servers.RedisCluster
+	folder    string // of redis
+	databases int    // number of databases created so far, which numbers their names
 }
 
 // Main runs the tests of a package (m is a *testing.M), then stops what they
@@ -29,8 +27,8 @@ var shared struct {
 //
 //	func TestMain(m *testing.M) { os.Exit(testenv.Main(m)) }
 //
-// options are passed to goleak, for goroutines of libraries that cannot be
-// ended. A server that did not stop or a goroutine that leaked fails the run.
+// options are passed to goleak, for goroutines of libraries that cannot be ended. The
+// exit code is not 0 if a server did not stop or a goroutine leaked.
 func Main(m interface{ Run() int }, options ...goleak.Option) int {
 	shared.mu.Lock()
 	shared.main = true
@@ -54,14 +52,13 @@ func Main(m interface{ Run() int }, options ...goleak.Option) int {
 func stopShared() error {
 	shared.mu.Lock()
 	defer shared.mu.Unlock()
-	c, r := shared.cluster, shared.redis
-	shared.cluster, shared.redis = nil, nil
 	var errs []error
-	if c != nil {
-		errs = append(errs, c.Remove())
+	if shared.postgres != nil {
+		errs = append(errs, shared.postgres.Remove())
 	}
-	if r != nil {
-		errs = append(errs, r.End(syscall.SIGKILL), os.RemoveAll(shared.folder))
+	if shared.redis != nil {
+		errs = append(errs, shared.redis.End(syscall.SIGKILL), os.RemoveAll(shared.folder))
 	}
+	shared.postgres, shared.redis = nil, nil
 	return errors.Join(errs...)
 }

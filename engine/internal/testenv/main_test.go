@@ -7,10 +7,9 @@ import (
 	"testing"
 )
 
-// TestMain lets the children of some tests run as test binaries of their own.
 func TestMain(m *testing.M) { os.Exit(Main(m)) }
 
-// TestMainSeesLeaks runs itself as a child, in which a goroutine is left.
+// TestMainSeesLeaks runs itself in a child process, which leaks a goroutine.
 func TestMainSeesLeaks(t *testing.T) {
 	if os.Getenv(childEnv) != "" {
 		go func() { select {} }()

@@ -2,22 +2,19 @@ package testenv
 
 import "testing"
 
-// bouncerSessions is how many sessions PgBouncer's clients share.
-const bouncerSessions = 3
-
-// PgBouncer starts a PgBouncer in transaction mode in front of the server that
-// the tests of the binary share, and returns databaseURL as it is reached
-// through it. It is stopped when the test ends.
+// PgBouncer starts a PgBouncer in transaction mode, with three sessions, in front of
+// the server that the tests of the binary share. It returns the URL of the database
+// through PgBouncer, which is stopped when the test ends.
 func PgBouncer(t testing.TB, databaseURL string) string {
 	t.Helper()
-	return Postgres(t).Bounce(bouncerSessions, nil)(databaseURL)
+	return Postgres(t).PgBouncer(3, nil)(databaseURL)
 }
 
-// Bounce starts a PgBouncer in transaction mode in front of the server, with a
-// number of sessions for each database. Each alias is one more database with its
-// own sessions: its value is "host=… port=… dbname=…". The result maps the URL of
-// a database to its URL through PgBouncer.
-func (s *PostgresServer) Bounce(sessions int, aliases map[string]string) (through func(databaseURL string) string) {
+// PgBouncer starts a PgBouncer in transaction mode in front of the server, with a
+// number of sessions for each database. Each alias is one more database with its own
+// sessions; its value is "host=… port=… dbname=…". through maps the URL of a database
+// to its URL through PgBouncer, which is stopped when the test ends.
+func (s *PostgresServer) PgBouncer(sessions int, aliases map[string]string) (through func(databaseURL string) string) {
 	s.t.Helper()
 	b, err := s.c.Bounce(sessions, aliases)
 	if err != nil {

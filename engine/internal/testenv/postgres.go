@@ -4,22 +4,23 @@ import (
 	"fmt"
 	"syscall"
 	"testing"
+	"time"
 
 	"pitwall/engine/e2e/servers"
 )
 
-// PostgresServer is a test's handle on the PostgreSQL server that the tests of
-// the binary share. Its methods fail the test that asked for the handle. A
-// test that stops the server must not run in parallel with others.
+// PostgresServer is a PostgreSQL server: the one that the tests of the binary share
+// (Postgres), or one of a single test. Its methods fail the test that called the
+// constructor. A test that stops the shared server must not run in parallel with
+// others.
 type PostgresServer struct {
 	t testing.TB
 	c *servers.Cluster
 }
 
-// Postgres returns the test binary's PostgreSQL server, starting it at the
-// first call (initdb included, about two seconds). The package's TestMain
-// must call Main, which stops it. A server that the test leaves stopped is
-// started again when the test ends.
+// Postgres returns the PostgreSQL server that the tests of the binary share. The first
+// call starts it, initdb included. The package's TestMain must call Main, which stops
+// it. If the test leaves the server stopped, it is started again when the test ends.
 func Postgres(t testing.TB) *PostgresServer {
 	t.Helper()
 	shared.mu.Lock()
@@ -27,20 +28,20 @@ func Postgres(t testing.TB) *PostgresServer {
 	if !shared.main {
 		t.Fatal("testenv.Postgres needs a TestMain: func TestMain(m *testing.M) { os.Exit(testenv.Main(m)) }")
 	}
-	if shared.cluster == nil {
+	if shared.postgres == nil {
 		c, err := servers.NewCluster()
 		if err != nil {
 			t.Fatalf("postgres: %v", err)
 		}
-		shared.cluster = c
+		shared.postgres = c
 	}
-	s := &PostgresServer{t: t, c: shared.cluster}
+	s := &PostgresServer{t: t, c: shared.postgres}
 	t.Cleanup(s.Start)
 	return s
 }
 
-// NewDatabase creates an empty database and returns its DATABASE_URL. It is
-// dropped when the test ends, even with clients connected.
+// NewDatabase creates an empty database on the shared server and returns its
+// DATABASE_URL. It is dropped when the test ends, even with clients connected.
 func NewDatabase(t testing.TB) string {
 	t.Helper()
 	s := Postgres(t)
@@ -48,7 +49,7 @@ func NewDatabase(t testing.TB) string {
 	shared.databases++
 	name := fmt.Sprintf("test_%d", shared.databases)
 	shared.mu.Unlock()
-	// Not from template1, which a client may be connected to.
+	// Not from template1: that fails while a client is connected to it.
 	s.Query(s.URL(), "CREATE DATABASE "+name+" TEMPLATE template0")
 	t.Cleanup(func() {
 		s.Start()
@@ -57,15 +58,16 @@ func NewDatabase(t testing.TB) string {
 	return s.c.URL(name)
 }
 
-// URL returns the URL of the server's maintenance database, for statements
-// about databases and roles. Tables belong into one of NewDatabase.
+// URL returns the URL of the server's maintenance database, for statements about
+// databases and roles. Tables belong into a database of NewDatabase.
 func (s *PostgresServer) URL() string { return s.c.URL("postgres") }
 
 // SocketDir returns the folder of the server's unix socket; the port is that
 // of the URLs.
 func (s *PostgresServer) SocketDir() string { return s.c.Dir() }
 
-// Password returns the password in the URLs, for tests that nothing prints it.
+// Password returns the password in the URLs, for tests that check that it is not
+// printed.
 func (s *PostgresServer) Password() string { return servers.Password }
 
 // Stop ends the server cleanly: clients are disconnected, data is written out.
@@ -86,15 +88,19 @@ func (s *PostgresServer) end(sig syscall.Signal) {
 // connections. It does nothing while the server runs.
 func (s *PostgresServer) Start() {
 	s.t.Helper()
-	var err error
-	// Another process may have the port for a moment.
-	servers.Poll(servers.ClusterReadyWithin, func() bool {
-		err = s.c.Start()
-		return !servers.PortTaken(err)
-	})
-	if err != nil {
+	if err := startAgain(servers.ClusterReadyWithin, s.c.Start); err != nil {
 		s.t.Fatalf("start postgres again: %v", err)
 	}
+}
+
+// startAgain calls start until the port is free: another process may have it for a
+// moment.
+func startAgain(within time.Duration, start func() error) (err error) {
+	servers.Poll(within, func() bool {
+		err = start()
+		return !servers.PortTaken(err)
+	})
+	return err
 }
 
 // CutClients ends the sessions of all clients and returns how many there were.
@@ -109,9 +115,9 @@ func (s *PostgresServer) CutClients() int {
 	return n
 }
 
-// Query runs SQL on the database at url, through psql: a test does not use the
-// code that it tests to look at the result. It returns one line per row with
-// columns separated by |, and fails the test on an error.
+// Query runs SQL on the database at url, with psql, so that a test does not use the
+// code that it tests to look at the result. It returns one line per row with columns
+// separated by |, and fails the test on an error.
 func (s *PostgresServer) Query(url, sql string) string {
 	s.t.Helper()
 	out, err := s.c.Query(url, sql)

@@ -8,17 +8,15 @@ import (
 	"pitwall/engine/e2e/servers"
 )
 
-// PostgresPair starts a server of the test's own, and one that follows it. Both
-// are removed when the test ends.
+// PostgresPair starts a primary and its standby for this test only. Both are removed
+// when the test ends.
 func PostgresPair(t testing.TB) (primary, standby *PostgresServer) {
 	t.Helper()
-	primary = ownServer(t, servers.NewCluster)
-	standby = ownServer(t, primary.c.NewStandby)
-	return primary, standby
+	primary = OwnPostgres(t)
+	return primary, ownServer(t, primary.c.NewStandby)
 }
 
-// OwnPostgres starts a server of the test's own, which is removed when the test
-// ends.
+// OwnPostgres starts a server for this test only. It is removed when the test ends.
 func OwnPostgres(t testing.TB) *PostgresServer {
 	t.Helper()
 	return ownServer(t, servers.NewCluster)
@@ -49,22 +47,23 @@ func (s *PostgresServer) Promote() {
 	}
 }
 
-// Freeze suspends the receiver of a standby, like a network that fails silently.
-// thaw resumes it; the end of the test does so too.
-func (s *PostgresServer) Freeze() (thaw func()) {
+// SuspendReceiver suspends the WAL receiver of a standby, which has the effect of a
+// network that fails silently. It is resumed by resume, and at the end of the test.
+func (s *PostgresServer) SuspendReceiver() (resume func()) {
 	s.t.Helper()
-	return s.stopProcess("the standby to receive", "SELECT coalesce(max(pid), 0) FROM pg_stat_wal_receiver WHERE status = 'streaming'")
+	return s.suspend("the standby to receive", "SELECT coalesce(max(pid), 0) FROM pg_stat_wal_receiver WHERE status = 'streaming'")
 }
 
-// HoldWAL stops the process that writes what commits with synchronous_commit=off
-// leave in memory, until the server is ended or the test ends.
-func (s *PostgresServer) HoldWAL() {
+// SuspendWALWriter suspends the process that writes what commits with
+// synchronous_commit=off leave in memory, until the server is stopped or the test ends.
+func (s *PostgresServer) SuspendWALWriter() {
 	s.t.Helper()
-	s.stopProcess("the WAL writer to run", "SELECT coalesce(max(pid), 0) FROM pg_stat_activity WHERE backend_type = 'walwriter'")
+	s.suspend("the WAL writer to run", "SELECT coalesce(max(pid), 0) FROM pg_stat_activity WHERE backend_type = 'walwriter'")
 }
 
-// stopProcess suspends the process of the server whose id the query returns.
-func (s *PostgresServer) stopProcess(what, query string) (thaw func()) {
+// suspend suspends the process of the server whose id the query returns. It waits for
+// the process; what says for which.
+func (s *PostgresServer) suspend(what, query string) (resume func()) {
 	s.t.Helper()
 	var pid int
 	Eventually(s.t, servers.ClusterReadyWithin, what, func() bool {
@@ -73,9 +72,9 @@ func (s *PostgresServer) stopProcess(what, query string) (thaw func()) {
 		return err == nil && pid > 0
 	})
 	if err := syscall.Kill(pid, syscall.SIGSTOP); err != nil {
-		s.t.Fatalf("stop a process of the server: %v", err)
+		s.t.Fatalf("suspend a process of the server: %v", err)
 	}
-	thaw = func() { _ = syscall.Kill(pid, syscall.SIGCONT) } // gone with its server
-	s.t.Cleanup(thaw)
-	return thaw
+	resume = func() { _ = syscall.Kill(pid, syscall.SIGCONT) } // fails if the server has been stopped
+	s.t.Cleanup(resume)
+	return resume
 }

@@ -6,7 +6,7 @@ import (
 	"time"
 )
 
-func TestPostgresDatabasesAreFresh(t *testing.T) {
+func TestPostgresDatabasesAreSeparate(t *testing.T) {
 	s := Postgres(t)
 	a, b := NewDatabase(t), NewDatabase(t)
 	if a == b {
@@ -14,16 +14,16 @@ func TestPostgresDatabasesAreFresh(t *testing.T) {
 	}
 	s.Query(a, "CREATE TABLE t (n int)")
 	if got := s.Query(b, "SELECT count(*) FROM pg_tables WHERE tablename = 't'"); got != "0" {
-		t.Errorf("a table of one database is seen in the other: %q", got)
+		t.Errorf("a table of one database is visible in the other: %q", got)
 	}
 	if got := s.Query(a, "SHOW fsync"); got != "on" {
 		t.Errorf("fsync is %q, want on", got)
 	}
 	if got := s.Query(a, "SELECT 'x', NULL, 2"); got != "x||2" {
-		t.Errorf("a row prints as %q", got)
+		t.Errorf("a row is returned as %q", got)
 	}
 	if !strings.Contains(a, s.Password()) {
-		t.Error("the URL carries no password, so tests that nothing prints it cannot fail")
+		t.Error("the URL has no password: tests that it is not printed cannot fail")
 	}
 }
 
@@ -47,7 +47,7 @@ func TestPostgresDropsDatabasesOfATestThatLeftItStopped(t *testing.T) {
 		Postgres(t).Stop()
 	})
 	if got := s.Query(s.URL(), "SELECT 1"); got != "1" {
-		t.Errorf("the server did not come back: %q", got)
+		t.Errorf("the server was not started again: %q", got)
 	}
 	if _, err := s.c.Query(url, "SELECT 1"); err == nil {
 		t.Error("the database of a finished test still exists")
@@ -71,9 +71,9 @@ func TestPostgresRestartKeepsData(t *testing.T) {
 				t.Error("a stopped server answered")
 			}
 			s.Start()
-			s.Start() // running already: nothing to do
+			s.Start() // does nothing while it runs
 			if got := s.Query(url, "SELECT n FROM t"); got != "7" {
-				t.Errorf("after the restart t holds %q, want 7", got)
+				t.Errorf("after the restart t has %q, want 7", got)
 			}
 		})
 	}
@@ -102,6 +102,6 @@ func TestPostgresCutClients(t *testing.T) {
 		t.Errorf("cut %d sessions, want 1", n)
 	}
 	if err := <-failed; err == nil {
-		t.Error("the session went on")
+		t.Error("the session was not ended")
 	}
 }

@@ -12,14 +12,14 @@ import (
 	"time"
 )
 
-// childEnv tells the test binary that it is the child of one of its tests.
+// childEnv is set in a test binary that one of its tests has started.
 const childEnv = "PITWALL_TESTENV_CHILD"
 
-func TestKilledBinaryTakesItsServersWithIt(t *testing.T) {
+func TestServersEndWithAKilledTestBinary(t *testing.T) {
 	if os.Getenv(childEnv) != "" {
-		beTheChild(t)
+		runChild(t)
 	}
-	// Not t.TempDir, which PostgreSQL's user may not enter.
+	// Not t.TempDir, to which the user of PostgreSQL has no access.
 	tmp, err := os.MkdirTemp("", "testenv-child-")
 	if err != nil {
 		t.Fatal(err)
@@ -42,19 +42,19 @@ func TestKilledBinaryTakesItsServersWithIt(t *testing.T) {
 	defer cmd.Process.Kill()
 
 	var pids []int
-	var said []string
+	var output []string
 	for lines := bufio.NewScanner(out); len(pids) < 2 && lines.Scan(); {
-		said = append(said, lines.Text())
+		output = append(output, lines.Text())
 		if pid, err := strconv.Atoi(strings.TrimPrefix(lines.Text(), "pid ")); err == nil {
 			pids = append(pids, pid)
 		}
 	}
 	if len(pids) < 2 {
-		t.Fatalf("the child did not start its servers:\n%s", strings.Join(said, "\n"))
+		t.Fatalf("the child did not start its servers:\n%s", strings.Join(output, "\n"))
 	}
 	for _, pid := range pids {
 		if !alive(pid) {
-			t.Fatalf("server %d does not run", pid)
+			t.Fatalf("server %d is not running", pid)
 		}
 	}
 	cmd.Process.Kill()
@@ -63,16 +63,15 @@ func TestKilledBinaryTakesItsServersWithIt(t *testing.T) {
 	})
 }
 
-// beTheChild starts both servers, says so and waits to be killed.
-func beTheChild(t *testing.T) {
+// runChild starts both servers, prints their process ids, and waits to be killed.
+func runChild(t *testing.T) {
 	r, p := Redis(t), Postgres(t)
 	os.Stdout.WriteString("pid " + strconv.Itoa(r.server.PID()) + "\n")
 	os.Stdout.WriteString("pid " + strconv.Itoa(p.c.PID()) + "\n")
 	select {}
 }
 
-// alive reports whether a process runs; a zombie, which has not been
-// reaped yet, does not.
+// alive reports whether a process is running. A zombie is not.
 func alive(pid int) bool {
 	if err := syscall.Kill(pid, 0); errors.Is(err, syscall.ESRCH) {
 		return false

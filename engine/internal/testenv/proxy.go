@@ -13,16 +13,16 @@ type TCPProxy struct {
 	listener net.Listener
 	wg       sync.WaitGroup // the accept loop and two relays per connection
 
-	mu      sync.Mutex // guards what follows
+	mu      sync.Mutex // guards the fields below
 	target  string
 	closed  bool
 	pairs   map[*proxyPair]struct{}
-	armed   bool
-	left    int64 // reply bytes to let through before the cut, while armed
+	armed   bool  // a cut is due
+	left    int64 // reply bytes to pass before the cut
 	cuts    int
-	replies int64
-	rate    int           // bytes of replies a second and connection, 0 for no limit
-	gate    chan struct{} // not nil while stalled; closed by Resume
+	replies int64         // bytes
+	rate    int           // reply bytes per second and connection, 0 for no limit
+	stalled chan struct{} // not nil while stalled; closed by Resume
 }
 
 // proxyPair is one relayed connection.
@@ -50,17 +50,17 @@ func Proxy(t testing.TB, target string) *TCPProxy {
 // Addr returns the host:port that clients connect to.
 func (p *TCPProxy) Addr() string { return p.listener.Addr().String() }
 
-// Retarget sends new connections to another server, as a name does that is given
-// to a new master. Existing connections stay where they are.
+// Retarget sends new connections to another server, as after a change of DNS. Existing
+// connections stay on the old one.
 func (p *TCPProxy) Retarget(target string) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.target = target
 }
 
-// CutAfter arms one cut. n more bytes of replies pass, over all connections
-// together; then the connection that carries the next byte is closed, in the
-// middle of a reply unless a reply ends there.
+// CutAfter cuts one connection. n more bytes of replies pass, over all connections
+// together; then the connection of the next byte is closed, in the middle of a reply
+// unless a reply ends there.
 func (p *TCPProxy) CutAfter(n int64) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -91,23 +91,23 @@ func (p *TCPProxy) CutAll() int {
 	return len(p.pairs)
 }
 
-// Stall stops all traffic until Resume and closes nothing, like a network that
+// Stall stops all traffic until Resume and closes no connection, like a network that
 // fails silently.
 func (p *TCPProxy) Stall() {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if p.gate == nil {
-		p.gate = make(chan struct{})
+	if p.stalled == nil {
+		p.stalled = make(chan struct{})
 	}
 }
 
-// Resume lets traffic go on after Stall.
+// Resume ends a Stall.
 func (p *TCPProxy) Resume() {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if p.gate != nil {
-		close(p.gate)
-		p.gate = nil
+	if p.stalled != nil {
+		close(p.stalled)
+		p.stalled = nil
 	}
 }
 
@@ -132,7 +132,7 @@ func (p *TCPProxy) accept() {
 		p.mu.Unlock()
 		server, err := net.Dial("tcp", target)
 		if err != nil {
-			client.Close() // to the client, a server that is down closes the connection
+			client.Close() // which is how the client sees a server that is down
 			continue
 		}
 		pair := &proxyPair{client: client, server: server}
@@ -161,7 +161,7 @@ func (p *TCPProxy) relay(pair *proxyPair, dst, src net.Conn, reply bool) {
 	for {
 		n, err := src.Read(buf)
 		if n > 0 {
-			pass, cut := p.admit(n, reply)
+			pass, cut := p.pass(n, reply)
 			if _, err := dst.Write(buf[:pass]); err != nil || cut {
 				return
 			}
@@ -175,15 +175,15 @@ func (p *TCPProxy) relay(pair *proxyPair, dst, src net.Conn, reply bool) {
 	}
 }
 
-// Throttle limits each connection to a number of reply bytes a second, like a
-// slow link; 0 is no limit.
+// Throttle limits each connection to a number of reply bytes per second, like a slow
+// link; 0 is no limit.
 func (p *TCPProxy) Throttle(bytesPerSecond int) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.rate = bytesPerSecond
 }
 
-// pace is how long n bytes of replies take.
+// pace returns how long n bytes of replies take.
 func (p *TCPProxy) pace(n int) time.Duration {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -193,14 +193,14 @@ func (p *TCPProxy) pace(n int) time.Duration {
 	return time.Duration(n) * time.Second / time.Duration(p.rate)
 }
 
-// admit waits while the proxy is stalled. It returns how many of n bytes may
-// pass, and whether the connection is cut after them.
-func (p *TCPProxy) admit(n int, reply bool) (pass int, cut bool) {
+// pass waits while the proxy is stalled. It returns how many of n bytes to forward,
+// and whether to cut the connection after them.
+func (p *TCPProxy) pass(n int, reply bool) (forward int, cut bool) {
 	p.mu.Lock()
-	for p.gate != nil {
-		gate := p.gate
+	for p.stalled != nil {
+		resumed := p.stalled
 		p.mu.Unlock()
-		<-gate
+		<-resumed
 		p.mu.Lock()
 	}
 	defer p.mu.Unlock()

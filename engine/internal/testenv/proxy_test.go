@@ -31,7 +31,7 @@ func TestProxyCutsInTheMiddleOfAReply(t *testing.T) {
 	before := p.Replies()
 	p.CutAfter(5)
 	if _, err := c.Do("ECHO", "hello"); err == nil {
-		t.Fatal("the reply came whole")
+		t.Fatal("the whole reply arrived")
 	}
 	if n := p.Replies() - before; n != 5 {
 		t.Errorf("%d bytes of the reply passed, want 5", n)
@@ -72,8 +72,8 @@ func TestProxyStall(t *testing.T) {
 		_, err := c.Do("SET", "k", "v")
 		got <- err
 	}()
-	// The command must not arrive: there is no event to wait for, so the
-	// server is asked a number of times.
+	// That a command does not arrive is no event to wait for, so the server is asked
+	// many times.
 	for range 50 {
 		if v := s.Do("GET", "k"); v != nil {
 			t.Fatal("traffic passed a stalled proxy")

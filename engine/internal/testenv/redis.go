@@ -11,9 +11,9 @@ import (
 // RedisOption changes how Redis starts its server.
 type RedisOption func(*RedisServer)
 
-// AOF makes the server log every write to disk before it answers
-// (appendonly yes, appendfsync always): a restart, also after Kill, keeps
-// streams and groups. Without it a restarted server is empty.
+// AOF makes the server write each change to disk before it answers (appendonly yes,
+// appendfsync always), so that its data survives Stop and Kill. Without it a restarted
+// server is empty.
 func AOF() RedisOption {
 	return Args("--appendonly", "yes", "--appendfsync", "always")
 }
@@ -30,8 +30,8 @@ type RedisConn = servers.Conn
 // caller closes the connection.
 func DialRedis(addr string) (*RedisConn, error) { return servers.Dial(addr) }
 
-// RedisServer is a redis-server of its own. Its methods fail the test that
-// started it, and are called from the test's goroutines.
+// RedisServer is a redis-server process. Its methods fail the test that started it; any
+// goroutine of the test may call them.
 type RedisServer struct {
 	t      testing.TB
 	args   []string
@@ -69,13 +69,7 @@ func (s *RedisServer) URL() string { return s.server.URL() }
 // server runs.
 func (s *RedisServer) Start() {
 	s.t.Helper()
-	var err error
-	// Another process may have the port for a moment.
-	servers.Poll(servers.ReadyWithin, func() bool {
-		err = s.server.Start()
-		return !servers.PortTaken(err)
-	})
-	if err != nil {
+	if err := startAgain(servers.ReadyWithin, s.server.Start); err != nil {
 		s.t.Fatalf("start redis again: %v", err)
 	}
 }
@@ -96,9 +90,9 @@ func (s *RedisServer) end(sig syscall.Signal) {
 	}
 }
 
-// CutClients closes the connections of all clients, blocked ones and
-// subscribers included, and returns how many there were. To cut one in the
-// middle of a reply, see Proxy.
+// CutClients closes the connections of all clients, blocked ones and subscribers
+// included, and returns how many there were. Proxy can cut one in the middle of a
+// reply.
 func (s *RedisServer) CutClients() int {
 	s.t.Helper()
 	n := 0
@@ -109,23 +103,21 @@ func (s *RedisServer) CutClients() int {
 	return n
 }
 
-// Do sends one command on a connection of its own and returns the reply: a
-// string, an int64, nil, or a []any of these. It fails the test when the
-// server answers with an error or not at all.
+// Do sends one command on a connection of the test and returns the reply: a string, an
+// int64, nil, or a []any of these. It fails the test when the server answers with an
+// error or not at all.
 func (s *RedisServer) Do(args ...string) any {
 	s.t.Helper()
-	reply, err := s.try(args)
+	reply, err := s.Try(args...)
 	if err != nil {
 		s.t.Fatalf("redis %q: %v", args, err)
 	}
 	return reply
 }
 
-// Try is Do for commands that may fail: the error is the server's answer or
-// the connection's.
-func (s *RedisServer) Try(args ...string) (any, error) { return s.try(args) }
-
-func (s *RedisServer) try(args []string) (any, error) {
+// Try is Do for commands that may fail: it returns the error reply of the server, or
+// the error of the connection.
+func (s *RedisServer) Try(args ...string) (any, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.conn == nil {

@@ -11,8 +11,8 @@ import (
 	"pitwall/engine/e2e/servers"
 )
 
-// RedisClusterServers is a Redis Cluster of its own. Its methods fail the test
-// that started it.
+// RedisClusterServers are the nodes of a Redis Cluster. Its methods fail the test that
+// called the constructor.
 type RedisClusterServers struct {
 	t       testing.TB
 	cluster *servers.RedisCluster
@@ -20,9 +20,9 @@ type RedisClusterServers struct {
 	args    []string
 }
 
-// RedisCluster starts a Redis Cluster of masters and a replica of each, on which
-// a node that is gone for three seconds is replaced. It is stopped when the test
-// ends.
+// RedisCluster starts a Redis Cluster of some masters with a replica each. When a
+// master does not answer for three seconds, its replica is promoted. The Cluster is
+// stopped when the test ends.
 func RedisCluster(t testing.TB, masters int, options ...RedisOption) *RedisClusterServers {
 	t.Helper()
 	var s RedisServer
@@ -34,19 +34,19 @@ func RedisCluster(t testing.TB, masters int, options ...RedisOption) *RedisClust
 		t.Fatalf("redis cluster: %v", err)
 	}
 	c := &RedisClusterServers{t: t, cluster: cluster, args: s.args}
-	c.tie()
+	c.registerNew()
 	return c
 }
 
-// SharedRedisCluster returns a Cluster of three masters that the tests of the
-// binary share, empty. A test must neither stop its nodes nor move its slots, and
-// none that runs at the same time may use it. Main ends it.
+// SharedRedisCluster returns the Cluster that the tests of the binary share, with three
+// masters and without data. A test must neither stop its nodes nor move its slots. Only
+// one test at a time may use it. Main stops it.
 func SharedRedisCluster(t testing.TB) *RedisClusterServers {
 	t.Helper()
 	shared.mu.Lock()
 	defer shared.mu.Unlock()
 	if !shared.main {
-		t.Fatal("testenv.Main does not run the tests, and has to stop the Cluster")
+		t.Fatal("testenv.SharedRedisCluster needs a TestMain: func TestMain(m *testing.M) { os.Exit(testenv.Main(m)) }")
 	}
 	if shared.redis == nil {
 		dir, err := os.MkdirTemp("", "pitwall-redis-")
@@ -73,8 +73,9 @@ func SharedRedisCluster(t testing.TB) *RedisClusterServers {
 	return c
 }
 
-// tie binds new nodes to the test.
-func (c *RedisClusterServers) tie() {
+// registerNew adds the new nodes of the Cluster to nodes. They are stopped with the
+// test.
+func (c *RedisClusterServers) registerNew() {
 	for _, n := range c.cluster.Nodes()[len(c.nodes):] {
 		s := &RedisServer{t: c.t, server: n}
 		c.t.Cleanup(s.Kill)
@@ -82,8 +83,8 @@ func (c *RedisClusterServers) tie() {
 	}
 }
 
-// Nodes are all nodes: those that began as masters, and then their replicas in
-// the same order.
+// Nodes returns all nodes: first the original masters, then their replicas in the same
+// order, then added ones.
 func (c *RedisClusterServers) Nodes() []*RedisServer { return c.nodes }
 
 // AddNode starts one more master, which owns no slot yet.
@@ -92,28 +93,28 @@ func (c *RedisClusterServers) AddNode() *RedisServer {
 	if _, err := c.cluster.AddNode(c.t.TempDir(), c.args...); err != nil {
 		c.t.Fatalf("add a node: %v", err)
 	}
-	c.tie()
+	c.registerNew()
 	return c.nodes[len(c.nodes)-1]
 }
 
-// URL is the REDIS_URL of the Cluster: that of its first node.
+// URL returns the REDIS_URL of the Cluster, which names its first node.
 func (c *RedisClusterServers) URL() string { return c.nodes[0].URL() }
 
-// AllURL is a REDIS_URL that names all nodes.
+// AllURL returns a REDIS_URL that names all nodes.
 func (c *RedisClusterServers) AllURL() string {
-	url := c.URL()
-	for i, n := range c.nodes[1:] {
-		url += map[bool]string{true: "?addr=", false: "&addr="}[i == 0] + n.Addr()
+	url := c.URL() + "?"
+	for _, n := range c.nodes[1:] {
+		url += "&addr=" + n.Addr()
 	}
 	return url
 }
 
-// Owner is the node that owns the slot of a key, nil while the nodes that answer
-// know of none. Suspended nodes are left out.
-func (c *RedisClusterServers) Owner(key string, still ...*RedisServer) *RedisServer {
+// Owner returns the node that owns the slot of a key, nil while no node knows the
+// owner. Suspended nodes are not asked.
+func (c *RedisClusterServers) Owner(key string, suspended ...*RedisServer) *RedisServer {
 	c.t.Helper()
 	for _, n := range c.nodes {
-		if slices.Contains(still, n) {
+		if slices.Contains(suspended, n) {
 			continue
 		}
 		owner := c.cluster.Owner(n.server, key)
@@ -124,8 +125,8 @@ func (c *RedisClusterServers) Owner(key string, still ...*RedisServer) *RedisSer
 	return nil
 }
 
-// MoveSlot moves the slot of a key, with all keys in it one after the other.
-// between, if not nil, is called after each.
+// MoveSlot moves the slot of a key, one key after the other. between, if not nil, is
+// called after each key.
 func (c *RedisClusterServers) MoveSlot(key string, to *RedisServer, between func(key string)) {
 	c.t.Helper()
 	if err := c.cluster.MoveSlot(key, to.server, between); err != nil {
@@ -142,9 +143,9 @@ func (s *RedisServer) Signal(sig syscall.Signal) {
 	}
 }
 
-// Sentinels starts three Sentinels that watch a master with one replica under
-// the name "race" and promote it when the master is gone for a second. They end
-// with the test. url is the REDIS_URL.
+// Sentinels starts three Sentinels that watch a master with one replica, under the name
+// "race". They promote the replica when the master does not answer for a second. They
+// are stopped when the test ends. url is the REDIS_URL.
 func Sentinels(t testing.TB, master *RedisServer) (sentinels []*RedisServer, url string) {
 	t.Helper()
 	list, err := servers.StartSentinels(t.TempDir(), "race", 3, master.server)
@@ -174,17 +175,17 @@ func RedisPair(t testing.TB, options ...RedisOption) (master, replica *RedisServ
 	return master, replica
 }
 
-// AwaitReplica waits until a replica has all that the server has.
+// AwaitReplica waits until a replica has all data of the server.
 func (s *RedisServer) AwaitReplica() {
 	s.t.Helper()
-	s.Do("PING") // WAIT is about what was there at the connection's last command
+	s.Do("PING") // WAIT is about writes before the last command of the connection
 	if n := s.Do("WAIT", "1", "60000"); n != int64(1) {
-		s.t.Fatalf("%v replicas have everything, want 1", n)
+		s.t.Fatalf("%v replicas have all data, want 1", n)
 	}
 }
 
-// Role is master, slave or sentinel, and "" while the server does not answer: it
-// closes connections when its role changes.
+// Role returns master, slave or sentinel. It is "" when the server does not answer: it
+// closes its connections when its role changes.
 func (s *RedisServer) Role() string {
 	reply, err := s.Try("ROLE")
 	if list, ok := reply.([]any); err == nil && ok && len(list) > 0 {

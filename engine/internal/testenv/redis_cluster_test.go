@@ -29,7 +29,7 @@ func TestRedisClusterMovesSlotsAndPromotes(t *testing.T) {
 		return replica.Role() == "master"
 	})
 	first.Signal(syscall.SIGCONT)
-	Eventually(t, time.Minute, "the old master to follow it", func() bool {
+	Eventually(t, time.Minute, "the old master to become a replica", func() bool {
 		return first.Role() == "slave"
 	})
 }

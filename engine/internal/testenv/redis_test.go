@@ -48,7 +48,7 @@ func TestRedisServersAreSeparate(t *testing.T) {
 	}
 	a.Do("SET", "k", "a")
 	if got := b.Do("GET", "k"); got != nil {
-		t.Errorf("a key of one server is seen on the other: %v", got)
+		t.Errorf("a key of one server is visible on the other: %v", got)
 	}
 }
 
@@ -59,9 +59,9 @@ func TestRedisRestart(t *testing.T) {
 		end  func(*RedisServer)
 		want any
 	}{
-		{"stop forgets", nil, (*RedisServer).Stop, nil},
-		{"stop keeps with AOF", []RedisOption{AOF()}, (*RedisServer).Stop, "v"},
-		{"kill keeps with AOF", []RedisOption{AOF()}, (*RedisServer).Kill, "v"},
+		{"stop", nil, (*RedisServer).Stop, nil},
+		{"stop with AOF", []RedisOption{AOF()}, (*RedisServer).Stop, "v"},
+		{"kill with AOF", []RedisOption{AOF()}, (*RedisServer).Kill, "v"},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
@@ -72,13 +72,13 @@ func TestRedisRestart(t *testing.T) {
 			tt.end(s)
 			if c, err := net.Dial("tcp", addr); err == nil {
 				c.Close()
-				t.Fatal("somebody still listens after the end")
+				t.Fatal("the port is still open")
 			}
 			if _, err := s.Try("PING"); err == nil {
 				t.Error("PING succeeded on a stopped server")
 			}
 			s.Start()
-			s.Start() // running already: nothing to do
+			s.Start() // does nothing while it runs
 			if s.Addr() != addr {
 				t.Errorf("address %s, before %s", s.Addr(), addr)
 			}
