@@ -11,9 +11,8 @@ import (
 )
 
 // allowedCommands are the commands that the server runs: those of Pitwall and its
-// publishers, and some for looking at the data. miniredis has others of which one
-// call takes all memory (SRANDMEMBER with a large negative count, SETBIT). A
-// stand-in for one machine needs none of them.
+// publishers, and some for looking at the data. miniredis has others that can take
+// all memory in one call (SRANDMEMBER with a large negative count, SETBIT).
 var allowedCommands = wordSet(`
 	AUTH CLIENT ECHO HELLO INFO PING QUIT SELECT TIME
 	DBSIZE DEL EXISTS EXPIRE FLUSHALL FLUSHDB KEYS PERSIST PEXPIRE PTTL SCAN TTL TYPE UNLINK
@@ -34,7 +33,7 @@ func wordSet(words string) map[string]bool {
 }
 
 const (
-	errCluster  = "ERR This instance has cluster support disabled" // Redis' own words, which clients know
+	errCluster  = "ERR This instance has cluster support disabled" // the text of Redis, which clients know
 	errCommand  = "ERR the embedded Redis does not have this command"
 	errScript   = "ERR the embedded Redis runs the scripts of Pitwall only"
 	errLate     = "ERR the script has taken too long and was ended"
@@ -47,9 +46,9 @@ const scriptTime = 2 * time.Second
 
 // authorizer decides who may send commands, and which. Any goroutine may use it.
 //
-// Commands of a script pass through it as well. The state that miniredis gives a
-// client tells them apart: a connection has none before its first command, and all
-// commands of one script share one from the start.
+// Commands of a script pass through it as well. They are told apart by the state
+// (Peer.Ctx) that miniredis gives a client: a connection has none before its first
+// command, and all commands of one script share one from the start.
 type authorizer struct {
 	scripts    map[string]bool // the scripts that may run, by their text
 	password   []byte          // SHA-256 of it, nil for none
@@ -57,7 +56,7 @@ type authorizer struct {
 
 	mu      sync.Mutex
 	clients map[*server.Peer]bool // connections, and whether they have authenticated
-	script  any                   // state of the script that runs or ran last
+	script  any                   // state of the current or the last script
 	began   time.Time             // start of that script
 }
 
@@ -77,8 +76,8 @@ func digest(s string) []byte {
 	return sum[:]
 }
 
-// refuses reports whether a command is not to be run, and has then answered it. It
-// handles AUTH as well.
+// refuses reports whether a command must not be run. It has then answered the
+// command. It handles AUTH as well.
 func (g *authorizer) refuses(c *server.Peer, cmd string, args []string) bool {
 	if g.password != nil && cmd == "AUTH" && g.isClient(c) {
 		if len(args) == 0 || !g.authenticate(c, args[len(args)-1]) {
@@ -88,13 +87,11 @@ func (g *authorizer) refuses(c *server.Peer, cmd string, args []string) bool {
 		}
 		return true
 	}
-	switch reason := g.reason(c, cmd, args); reason {
-	case "":
-		return false
-	default:
+	reason := g.reason(c, cmd, args)
+	if reason != "" {
 		c.WriteError(reason)
-		return true
 	}
+	return reason != ""
 }
 
 // reason returns why a command is not run, "" for one that is.
@@ -116,7 +113,7 @@ func (g *authorizer) reason(c *server.Peer, cmd string, args []string) string {
 	case cmd == "SCRIPT" && len(args) > 1 && strings.EqualFold(args[0], "LOAD") && !g.scripts[args[1]]:
 		return errScript
 	}
-	return "" // EVALSHA finds only what EVAL and SCRIPT LOAD were given
+	return "" // EVALSHA runs only scripts that EVAL or SCRIPT LOAD has accepted
 }
 
 // isClient reports whether a command comes from a connection and not from a script.
@@ -155,8 +152,8 @@ func (g *authorizer) authenticated(c *server.Peer) bool {
 	return g.password == nil || g.clients[c]
 }
 
-// authenticate checks the password, in constant time, and admits the client if it
-// is right.
+// authenticate checks the password, in constant time, and records that the client has
+// given the right one.
 func (g *authorizer) authenticate(c *server.Peer, password string) bool {
 	if subtle.ConstantTimeCompare(digest(password), g.password) == 0 {
 		return false

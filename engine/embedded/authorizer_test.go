@@ -14,8 +14,9 @@ import (
 	"pitwall/engine/internal/redis"
 )
 
-// redis-cli with commands from its input first asks for a table of commands, and
-// stops at one that it cannot parse. It continues without any.
+// When redis-cli reads commands from its input, it first asks for the table of
+// commands (COMMAND DOCS). It stops if it cannot parse the table, but continues if the
+// command is refused.
 func TestRedisCliReadsItsInput(t *testing.T) {
 	host, port, err := net.SplitHostPort(startRedis(t).Addr())
 	if err != nil {
@@ -40,9 +41,9 @@ func TestEmbeddedRedisIsNoCluster(t *testing.T) {
 	}
 }
 
-// TestForeignScriptsAreRefused sends scripts in every way, with redis-cli and with
-// a plain client. An endless script would block the process.
-func TestForeignScriptsAreRefused(t *testing.T) {
+// TestOtherScriptsAreRefused sends scripts in every way, with redis-cli and with a
+// plain client. An endless script would block the process.
+func TestOtherScriptsAreRefused(t *testing.T) {
 	r := startRedis(t)
 	host, port, err := net.SplitHostPort(r.Addr())
 	if err != nil {
@@ -59,7 +60,7 @@ func TestForeignScriptsAreRefused(t *testing.T) {
 		{"EVAL", pitwallScript(t, "'DEL'") + " ", "1", "k", "v"}, // not word for word
 		{"SCRIPT", "LOAD", "while true do end"},
 		{"script", "load", "while true do end"},
-		{"EVALSHA", "cc0f1bb4a4b9d3d4ea3d9ea0ea1e0d0bbbb15ea1", "0"}, // nothing but ours can have been loaded
+		{"EVALSHA", "cc0f1bb4a4b9d3d4ea3d9ea0ea1e0d0bbbb15ea1", "0"}, // no such script can have been loaded
 	} {
 		cli := exec.CommandContext(t.Context(), "redis-cli", append([]string{"-h", host, "-p", port}, c...)...)
 		out, err := cli.CombinedOutput()
@@ -69,7 +70,7 @@ func TestForeignScriptsAreRefused(t *testing.T) {
 		said := say(dial(t, r.Addr()), c)
 		for _, got := range []string{strings.TrimSpace(string(out)), strings.TrimPrefix(said, "-")} {
 			if !strings.HasPrefix(got, "ERR") && !strings.HasPrefix(got, "NOSCRIPT") {
-				t.Errorf("%q: %q, want it refused", c, got)
+				t.Errorf("%q: %q, want a refusal", c, got)
 			}
 		}
 	}
@@ -102,7 +103,7 @@ func TestOwnScriptsRun(t *testing.T) {
 }
 
 // A script that ran a command from its arguments would bypass the list of commands.
-func TestOwnScriptsRunNoCommandOfTheCallers(t *testing.T) {
+func TestOwnScriptsRunNoCommandFromArguments(t *testing.T) {
 	c := dial(t, startRedis(t).Addr())
 	for _, script := range redis.Scripts() {
 		say(c, []string{"EVAL", script, "2", "s", "s", "SADD", "a", "b", "c"})
@@ -113,23 +114,23 @@ func TestOwnScriptsRunNoCommandOfTheCallers(t *testing.T) {
 	}
 }
 
-// TestLongScriptsAreEnded gives a script no time, so that it is late at its first
-// command, and then unlimited time.
+// TestLongScriptsAreEnded gives a script no time, so that it is ended at its first
+// command, and then plenty of time.
 func TestLongScriptsAreEnded(t *testing.T) {
 	r := startRedis(t)
-	give := func(d time.Duration) {
+	setLimit := func(d time.Duration) {
 		g := newAuthorizer(redis.Scripts(), "")
 		g.scriptTime = d
 		r.server.Server().SetPreHook(newCommandFilter(r.server.Server(), g, MaxStreamLen, MaxStreamBytes).apply)
 	}
-	keep := []string{"EVAL", pitwallScript(t, "for i = 2, #ARGV do redis.call('ZADD'"), "1", "slots", "60000", "a", "b"}
-	give(-1)
-	if got := say(dial(t, r.Addr()), keep); !strings.Contains(got, errLate) {
+	script := []string{"EVAL", pitwallScript(t, "for i = 2, #ARGV do redis.call('ZADD'"), "1", "slots", "60000", "a", "b"}
+	setLimit(-1)
+	if got := say(dial(t, r.Addr()), script); !strings.Contains(got, errLate) {
 		t.Errorf("a script with no time: %q, want %q", got, errLate)
 	}
-	give(time.Hour)
+	setLimit(time.Hour)
 	c := dial(t, r.Addr())
-	if got := say(c, keep); got != ":1\r\n" {
+	if got := say(c, script); got != ":1\r\n" {
 		t.Errorf("a script with time: %q", got)
 	}
 	if got := say(c, words("ZCARD slots")); got != ":2\r\n" {
@@ -137,8 +138,8 @@ func TestLongScriptsAreEnded(t *testing.T) {
 	}
 }
 
-// TestCommandsNotOnTheListAreRefused tries some commands of which one call takes
-// all memory.
+// TestCommandsNotOnTheListAreRefused tries commands that could take all memory in one
+// call, and some others.
 func TestCommandsNotOnTheListAreRefused(t *testing.T) {
 	c := dial(t, startRedis(t).Addr())
 	for _, cmd := range []string{
@@ -154,8 +155,8 @@ func TestCommandsNotOnTheListAreRefused(t *testing.T) {
 	}
 }
 
-// TestPassword checks that every command needs the password, and a script only
-// once.
+// TestPassword checks that a client needs the password for every command, and that the
+// commands of a script need no further one.
 func TestPassword(t *testing.T) {
 	const password = "of sixteen bytes or more"
 	r, err := StartRedis(RedisOptions{Addr: "127.0.0.1:0", Password: password})
@@ -170,25 +171,25 @@ func TestPassword(t *testing.T) {
 	for _, c := range []struct {
 		name    string
 		login   []string
-		welcome bool
+		allowed bool
 	}{
-		{"none", words("PING"), false},
-		{"a wrong one", words("AUTH wrong"), false},
-		{"none at all", words("AUTH"), false},
-		{"the right one", []string{"AUTH", password}, true},
-		{"with a name", []string{"AUTH", "default", password}, true},
-		{"in a wrong HELLO", words("HELLO 3 AUTH default wrong"), false},
-		{"HELLO alone", words("HELLO 3"), false},
-		{"in HELLO", []string{"HELLO", "2", "auth", "default", password, "SETNAME", "me"}, true},
+		{"no AUTH", words("PING"), false},
+		{"wrong password", words("AUTH wrong"), false},
+		{"AUTH without a password", words("AUTH"), false},
+		{"right password", []string{"AUTH", password}, true},
+		{"user and password", []string{"AUTH", "default", password}, true},
+		{"HELLO with a wrong password", words("HELLO 3 AUTH default wrong"), false},
+		{"HELLO without a password", words("HELLO 3"), false},
+		{"HELLO with the password", []string{"HELLO", "2", "auth", "default", password, "SETNAME", "me"}, true},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			client := dial(t, r.Addr())
-			if got := say(client, c.login); strings.HasPrefix(got, "-") == c.welcome {
+			if got := say(client, c.login); strings.HasPrefix(got, "-") == c.allowed {
 				t.Errorf("login: %q", got)
 			}
 			for _, cmd := range [][]string{words("XADD s * a b"), words("GET k"), {"EVAL", pitwallScript(t, "'DEL'"), "1", "k", "v"}, words("SCRIPT FLUSH")} {
 				got := say(client, cmd)
-				if refused := strings.HasPrefix(got, "-"); refused == c.welcome || refused && !strings.HasPrefix(got, "-NOAUTH") {
+				if refused := strings.HasPrefix(got, "-"); refused == c.allowed || refused && !strings.HasPrefix(got, "-NOAUTH") {
 					t.Errorf("%q: %q", cmd, got)
 				}
 			}
@@ -201,12 +202,12 @@ func TestPassword(t *testing.T) {
 	}
 	defer client.Close()
 	if held, err := client.TakeLease(t.Context(), "lease", "me", time.Minute); err != nil || !held {
-		t.Errorf("a lease over the URL: %v, %v", held, err)
+		t.Errorf("a lease with the password in the URL: held %v, %v", held, err)
 	}
 }
 
-// A client requests much and never reads. The others are served again once its
-// connection is closed.
+// A client sends large requests and does not read the replies. The other clients are
+// served again when its connection has been closed.
 func TestClientThatDoesNotReadReplies(t *testing.T) {
 	r := startRedis(t)
 	c := dial(t, r.Addr())
@@ -221,8 +222,8 @@ func TestClientThatDoesNotReadReplies(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer idle.Close()
-	ask := []byte("*4\r\n$6\r\nXRANGE\r\n$1\r\ns\r\n$1\r\n-\r\n$1\r\n+\r\n")
-	if _, err := idle.Write(bytes.Repeat(ask, 10)); err != nil {
+	request := []byte("*4\r\n$6\r\nXRANGE\r\n$1\r\ns\r\n$1\r\n-\r\n$1\r\n+\r\n")
+	if _, err := idle.Write(bytes.Repeat(request, 10)); err != nil {
 		t.Fatal(err)
 	}
 	one := make([]byte, 1)

@@ -1,6 +1,7 @@
 package embedded
 
 import (
+	"slices"
 	"strconv"
 	"strings"
 
@@ -26,8 +27,8 @@ const (
 	errLarge  = "ERR the entry is larger than an entry may be"
 )
 
-// apply answers commands that are refused, and forms of commands that miniredis
-// would panic on. It rewrites XADD so that every stream stays bounded, whoever
+// apply answers commands that are refused, and forms of commands on which miniredis
+// would panic. It rewrites XADD so that every stream stays bounded, whoever
 // publishes. It reports whether the command has been handled.
 func (h *commandFilter) apply(c *server.Peer, cmd string, args ...string) bool {
 	if h.authorizer.refuses(c, cmd, args) {
@@ -43,24 +44,17 @@ func (h *commandFilter) apply(c *server.Peer, cmd string, args ...string) bool {
 		return refused
 	case "XADD":
 		return h.rewriteXadd(c, args)
-	case "XTRIM":
-		// XTRIM key MAXLEN ~ without a threshold.
-		if len(args) == 3 && isTrimMark(args[2]) {
-			c.WriteError(errSyntax)
-			return true
-		}
-	case "XCLAIM":
-		// An option without its value.
-		if len(args) > 5 {
-			switch strings.ToUpper(args[len(args)-1]) {
-			case "IDLE", "TIME", "RETRYCOUNT":
-				c.WriteError(errSyntax)
-				return true
-			}
-		}
 	}
-	return false
+	panics := cmd == "XTRIM" && len(args) == 3 && isTrimMark(args[2]) || // no threshold
+		cmd == "XCLAIM" && len(args) > 5 && slices.Contains(xclaimOptions, strings.ToUpper(args[len(args)-1])) // no value
+	if panics {
+		c.WriteError(errSyntax)
+	}
+	return panics
 }
+
+// xclaimOptions are the options of XCLAIM that take a value.
+var xclaimOptions = []string{"IDLE", "TIME", "RETRYCOUNT"}
 
 // rewriteXadd replaces the bound of an XADD by ours, or keeps its own if that is
 // lower, and dispatches the result instead:
@@ -68,7 +62,7 @@ func (h *commandFilter) apply(c *server.Peer, cmd string, args ...string) bool {
 //	XADD key [NOMKSTREAM] [MAXLEN|MINID [=|~] threshold [LIMIT n]] id field value …
 func (h *commandFilter) rewriteXadd(c *server.Peer, args []string) bool {
 	if len(args) < 4 || h.sizes.isRewritten(c) {
-		return false // invalid, miniredis answers the error; or the command of dispatchXadd
+		return false // invalid: miniredis answers with an error; or dispatched by dispatchXadd
 	}
 	head, rest := args[:1:1], args[1:]
 	if strings.EqualFold(rest[0], "NOMKSTREAM") {
@@ -110,12 +104,7 @@ func (h *commandFilter) dispatchXadd(c *server.Peer, head []string, n int, rest 
 	}
 	n = min(n, h.sizes.begin(c, head[0], size))
 	defer h.sizes.end(c)
-	cmd := make([]string, 0, len(head)+len(rest)+3)
-	cmd = append(cmd, "XADD")
-	cmd = append(cmd, head...)
-	cmd = append(cmd, "MAXLEN", strconv.Itoa(n))
-	cmd = append(cmd, rest...)
-	h.server.Dispatch(c, cmd)
+	h.server.Dispatch(c, slices.Concat([]string{"XADD"}, head, []string{"MAXLEN", strconv.Itoa(n)}, rest))
 	return true
 }
 

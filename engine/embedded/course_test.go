@@ -56,7 +56,7 @@ func TestPlaceWalksTheWholeLoop(t *testing.T) {
 	}
 	for _, d := range []float64{0, 1234.5, 53000} {
 		if a, b, back := c.place(d), c.place(d+3*c.length), c.place(d-2*c.length); distance(a.coursePoint, b.coursePoint) > 0.01 || distance(a.coursePoint, back.coursePoint) > 0.01 {
-			t.Errorf("%.0f m: other laps lead elsewhere", d)
+			t.Errorf("%.0f m: the place differs in other laps", d)
 		}
 	}
 }
@@ -92,11 +92,11 @@ func TestAidStationsAndDeadZones(t *testing.T) {
 		want     bool
 	}{
 		{"before", 380, 399, false},
-		{"onto it", 390, 400, true},
-		{"off it", 400, 410, false},
+		{"up to it", 390, 400, true},
+		{"from it on", 400, 410, false},
 		{"across the start", 990, 1010, true},
 		{"a later lap", 3390, 3410, true},
-		{"nowhere", 500, 600, false},
+		{"far from it", 500, 600, false},
 	}
 	for _, tt := range passes {
 		t.Run(tt.name, func(t *testing.T) {

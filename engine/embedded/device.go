@@ -70,7 +70,7 @@ func newDevice(id string, number int, seed uint64, c *course) *device {
 	d.pace = max(d.pace, 9/3.6)
 	d.speed, d.begin = d.pace, d.metres
 	if number%40 == 7 {
-		d.battery = 0.2 + r.Float64() // runs flat within minutes
+		d.battery = 0.2 + r.Float64() // empty within minutes
 	}
 	return d
 }

@@ -8,7 +8,7 @@ import (
 // TestDevicesRidePlausibly runs many devices for two hours and checks every fix.
 func TestDevicesRidePlausibly(t *testing.T) {
 	c := loadTestCourse(t)
-	var faulty, stopped, total, astray int
+	var faulty, stopped, total, implausible int
 	var fastest, slowest = 0.0, math.Inf(1)
 	for n := range 25 {
 		d := newDevice("d", n, 7, c)
@@ -28,7 +28,7 @@ func TestDevicesRidePlausibly(t *testing.T) {
 				stopped++
 			}
 			if last != nil && !agree(*last, f) {
-				astray++
+				implausible++
 			}
 			last = &f
 		}
@@ -38,14 +38,14 @@ func TestDevicesRidePlausibly(t *testing.T) {
 	if slowest < 6 || fastest > 45 || fastest < 1.5*slowest {
 		t.Errorf("mean speeds from %.1f to %.1f km/h", slowest, fastest)
 	}
-	if astray > total/1000 { // a hairpin causes it now and then
-		t.Errorf("%d of %d moves disagree with speed or course", astray, total)
+	if implausible > total/1000 { // a hairpin bend causes a few
+		t.Errorf("%d of %d moves disagree with speed or course", implausible, total)
 	}
 	if share := float64(faulty) / float64(total); share < 1.0/3000 || share > 1.0/700 {
 		t.Errorf("%d of %d fixes faulty", faulty, total)
 	}
 	if share := float64(stopped) / float64(total); share < 0.01 || share > 0.25 {
-		t.Errorf("%d of %d fixes standing", stopped, total)
+		t.Errorf("%d of %d fixes without speed", stopped, total)
 	}
 }
 
@@ -104,7 +104,7 @@ func TestStoredFixesArriveLate(t *testing.T) {
 			}
 		}
 		if len(stored) > int(gap) {
-			t.Errorf("%d stored fixes after %d seconds of silence", len(stored), gap)
+			t.Errorf("%d stored fixes after %d seconds without a report", len(stored), gap)
 		}
 	}
 }
@@ -142,6 +142,6 @@ func TestEmptyBattery(t *testing.T) {
 		t.Errorf("switched off for %d seconds, want 60 to 181", silent)
 	}
 	if sent < 300 || d.battery < 90 {
-		t.Errorf("%d reports, battery %.0f %%: want it back with a full battery", sent, d.battery)
+		t.Errorf("%d reports, battery %.0f %%: want reports again with a full battery", sent, d.battery)
 	}
 }

@@ -4,13 +4,13 @@
 //
 // Both come before the first step of a position. They use no shortcut: simulated
 // records are written with XADD over TCP, and feed and archive read them like any
-// other. The simulator knows no other package of the engine.
+// others. The simulator uses no other package of the engine.
 //
 // # The Redis stand-in
 //
-// It is miniredis on a loopback address, with real time, bounded streams and a check
-// of everything that would crash or block the process. The tests of this package
-// compare it with a real server, command by command: XADD, XREADGROUP with BLOCK,
+// It is miniredis on a loopback address, with keys that expire by the clock, bounded
+// streams, and checks against requests that would crash or block the process. The
+// tests of this package compare it with a real server, command by command: XADD, XREADGROUP with BLOCK,
 // COUNT and NOACK, XACK, XPENDING, XAUTOCLAIM, XRANGE, XREVRANGE, XTRIM, XGROUP
 // CREATE and DESTROY, SET NX PX, GET, PEXPIRE, EVAL, HSET, HDEL, HGETALL, EXISTS,
 // MULTI.
@@ -18,42 +18,42 @@
 // A request passes guardedConn (is it valid?), commandFilter (is it bounded?) and
 // authorizer (is it allowed?) before miniredis runs it.
 //
-// Every process of the machine can reach the server, so it runs the commands of a
-// list (authorizer.go) and refuses all others. EVAL and SCRIPT LOAD accept only the
+// Every process of the machine can reach the server, so it runs only the commands of
+// a list (authorizer.go). EVAL and SCRIPT LOAD accept only the
 // scripts of Pitwall, word for word: the Lua of miniredis has no limits and can read
 // files. A script that takes longer than two seconds is ended at its next command.
 // On an address that other machines reach, the engine requires a password
 // (EMBEDDED_REDIS_ALLOW_REMOTE, EMBEDDED_REDIS_PASSWORD). The connection is not
 // encrypted.
 //
-// Its data is lost with the process. It differs from a real server in what follows,
-// and the engine relies on none of it:
+// Its data is lost with the process. It differs from a real server as follows, and the
+// engine relies on none of this:
 //
 //   - no XGROUP SETID, no CLIENT ID, KILL, SETINFO or TRACKING, no INFO
 //     server; HELLO names it miniredis 8.4.0.
 //   - an XADD with MINID, or with a MAXLEN beyond our own bound, runs with our bound
-//     instead: MaxStreamLen entries and MaxStreamBytes, the oldest are trimmed.
-//     What the archive has not written by then is lost, as with any trimming. An
-//     entry beyond MaxEntryBytes is refused; its dead letter may have twice that.
+//     instead: MaxStreamLen entries and MaxStreamBytes; the oldest are trimmed. As
+//     with any trimming, entries that the archive has not written yet are lost. An
+//     entry beyond MaxEntryBytes is refused; a dead letter may have twice that.
 //   - XINFO STREAM has only length and last-generated-id, which is "" before
 //     the first entry; XINFO GROUPS has no entries-read, and lag is the length.
-//   - XREADGROUP from an id ignores COUNT, and leaves out pending entries that
-//     were trimmed where Redis names them with no fields; XPENDING's summary
-//     does not count them, XACK answers 0 for them, XAUTOCLAIM skips them
-//     without an end. NOACK reads are counted as pending in XINFO CONSUMERS.
+//   - XREADGROUP from an id ignores COUNT. Pending entries that were trimmed are
+//     left out of its reply, where Redis returns them without fields; XPENDING's
+//     summary does not count them, XACK returns 0 for them, and XAUTOCLAIM does not
+//     report them. NOACK reads are counted as pending in XINFO CONSUMERS.
 //   - XRANGE and XREVRANGE walk the stream from its end, XREVRANGE after
-//     copying it: some milliseconds on a full stream, during which no other
-//     command runs.
+//     copying it. On a full stream this takes some milliseconds, during which no
+//     other command runs.
 //   - replies are written under the only lock: a client that does not read them
-//     blocks the server for every client, for two seconds at most and one tenth of
-//     the time that passes. Then its connection is closed.
+//     blocks the server for every client, for at most two seconds at once and one
+//     tenth of the time in the long run. Then its connection is closed.
 //
 // # The simulator
 //
 // Devices ride round a course of 54 km (course.geojson). Slopes change their speed.
 // They rest at aid stations, store fixes in sections without coverage, and send them
-// afterwards, before or after the newest fix. The first fix of each device is sent in
-// any case, so that all are on the map from the start. One device in ten publishes
+// afterwards, before or after the newest fix. The first fix of each device is sent
+// even without coverage, so that all are on the map from the start. One device in ten publishes
 // records of shape B, the others shape A. A few fixes are marked faulty, a few
 // records are broken, and three devices belong to no event.
 //

@@ -7,17 +7,17 @@ import (
 	"time"
 )
 
-// Limits of one request to the embedded Redis. A real server allows more. A record
-// of 16 KiB with every field fits a hundred times.
+// Limits of one request to the embedded Redis. A real server allows more. They leave
+// room for a hundred times a record of 16 KiB with every field.
 const (
 	maxRequestArgs  = 100_000
 	maxRequestBytes = 8 << 20
 	maxHeaderDigits = 9
 )
 
-// Every other client waits while a reply is written. A client that does not read
-// may block the server for maxStall in all. The allowance recovers by one part in
-// stallRefill of the time that passes. Without allowance its connection is closed.
+// Every other client waits while a reply is written. A client that does not read may
+// block the server for maxStall in total. The time that passes is added to this
+// allowance, divided by stallRefill. When it is used up, the connection is closed.
 const (
 	maxStall    = 2 * time.Second
 	stallRefill = 10
@@ -26,12 +26,12 @@ const (
 var errProtocol = errors.New("embedded redis: protocol error")
 
 // guardedConn checks what a client sends against the protocol (RESP arrays of bulk
-// strings) and fails the read at the first invalid byte. Without it an empty array
-// or a too large length, a dozen bytes from any client, would be a panic in a
-// goroutine of miniredis that nothing can recover.
+// strings) and fails the read at the first invalid byte. Without it, an empty array or
+// a length that is too large would cause a panic in a goroutine of miniredis, which
+// nothing can recover.
 //
-// One goroutine calls Read, miniredis' reader of this connection; one at a time
-// calls Write.
+// Read is called by one goroutine, miniredis' reader of this connection, and Write by
+// one goroutine at a time.
 type guardedConn struct {
 	net.Conn
 	state  guardState
@@ -42,7 +42,7 @@ type guardedConn struct {
 	total  int // bytes of bulk strings in this request
 	err    error
 
-	stalled time.Duration // how long the client has blocked the server, less what has recovered
+	stalled time.Duration // used allowance: how long the client has blocked the server
 	wrote   time.Time     // end of the last write
 }
 
@@ -65,8 +65,7 @@ func (c *guardedConn) Read(p []byte) (int, error) {
 	}
 	n, err := c.Conn.Read(p)
 	if bad := c.validate(p[:n]); bad != nil {
-		// Nothing of this read is passed on: half a request cannot be run
-		// in any case.
+		// Nothing of this read is passed on: the rest of a request cannot follow.
 		c.err = bad
 		return 0, bad
 	}

@@ -17,8 +17,8 @@ type readerConn struct {
 
 func (c readerConn) Read(p []byte) (int, error) { return c.r.Read(p) }
 
-// FuzzGuard compares guardedConn with a simple parser of the protocol: it passes
-// exactly the valid requests before the first fault, however the bytes are split.
+// FuzzGuard compares guardedConn with a simple parser of the protocol. It must pass on
+// exactly the bytes before the first fault, however the input is split.
 func FuzzGuard(f *testing.F) {
 	for _, seed := range []string{
 		"*1\r\n$4\r\nPING\r\n", "*2\r\n$3\r\nGET\r\n$0\r\n\r\n*1\r\n$4\r\nPING\r\n",
@@ -36,10 +36,10 @@ func FuzzGuard(f *testing.F) {
 			}
 		}
 		if fault < 0 && (!bytes.Equal(whole, in) || !bytes.Equal(bytewise, in)) {
-			t.Fatalf("%q came through as %q and %q", in, whole, bytewise)
+			t.Fatalf("%q was read as %q and %q", in, whole, bytewise)
 		}
 		if fault >= 0 && len(bytewise) != fault {
-			t.Fatalf("%q: %d bytes came through, fault at %d", in, len(bytewise), fault)
+			t.Fatalf("%q: %d bytes were read, fault at %d", in, len(bytewise), fault)
 		}
 	})
 }

@@ -15,9 +15,9 @@ import (
 	"pitwall/engine/internal/testenv"
 )
 
-// TestOverTheWire lets the simulator publish with redis.Client to either server,
-// and checks what arrived.
-func TestOverTheWire(t *testing.T) {
+// TestPublishToServers lets the simulator publish with redis.Client to each kind of
+// server, and checks what arrived.
+func TestPublishToServers(t *testing.T) {
 	servers := []struct {
 		name string
 		url  func(t *testing.T) string
@@ -56,8 +56,8 @@ func TestOverTheWire(t *testing.T) {
 				for i := 0; i+1 < len(e.Fields); i += 2 {
 					fields[e.Fields[i]] = e.Fields[i+1]
 				}
-				// The server uses the same clock, so no fix is older
-				// than what a device may have stored.
+				// The server uses the same clock, so no fix is newer than its
+				// entry.
 				if p, ok := parse(fields); ok && p.ts.After(time.UnixMilli(int64(e.ID.Ms)+1)) {
 					t.Errorf("fix of %v arrived before it was measured: %v", p.ts, e.ID)
 				}

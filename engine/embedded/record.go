@@ -1,6 +1,7 @@
 package embedded
 
 import (
+	"fmt"
 	"math/rand/v2"
 	"strconv"
 	"time"
@@ -16,7 +17,7 @@ func (d *device) record(f fix) []string {
 		return d.flatRecord(f)
 	}
 	ts := time.UnixMilli(f.ts).UTC().Format(stamp)
-	return []string{"device_id", d.id, "ts", ts, "codec", "8E", "payload", string(d.appendPayload(nil, f, ts))}
+	return []string{"device_id", d.id, "ts", ts, "codec", "8E", "payload", d.payload(f, ts)}
 }
 
 // flatRecord returns shape B, which can be typed into redis-cli.
@@ -30,7 +31,7 @@ func (d *device) flatRecord(f fix) []string {
 		"course", formatDecimal(f.heading, 1),
 		"speed", formatDecimal(f.speed, 1),
 		"sats", strconv.Itoa(f.sats),
-		"attributes", string(d.appendAttributes(nil, f)),
+		"attributes", d.attributes(f),
 	}
 	if f.faulty {
 		r = append(r, "faulty", "true")
@@ -38,67 +39,40 @@ func (d *device) flatRecord(f fix) []string {
 	return r
 }
 
-// appendPayload appends the JSON of shape A.
-func (d *device) appendPayload(b []byte, f fix, ts string) []byte {
-	b = append(b, `{"device_id":"`...)
-	b = append(b, d.id...)
-	b = append(b, `","timestamp":"`...)
-	b = append(b, ts...)
-	b = append(b, `","latitude":`...)
-	b = strconv.AppendFloat(b, f.at.lat, 'f', 7, 64)
-	b = append(b, `,"longitude":`...)
-	b = strconv.AppendFloat(b, f.at.lon, 'f', 7, 64)
-	b = append(b, `,"altitude":`...)
-	b = strconv.AppendFloat(b, f.at.alt, 'f', 1, 64)
-	b = append(b, `,"angle":`...)
-	b = strconv.AppendFloat(b, f.heading, 'f', 1, 64)
-	b = append(b, `,"speed":`...)
-	b = strconv.AppendFloat(b, f.speed, 'f', 1, 64)
-	b = append(b, `,"satellites":`...)
-	b = strconv.AppendInt(b, int64(f.sats), 10)
-	b = append(b, `,"priority":`...)
+// payload returns the JSON of shape A.
+func (d *device) payload(f fix, ts string) string {
+	priority := 0
 	if f.battery <= 5 {
-		b = append(b, '1')
-	} else {
-		b = append(b, '0')
+		priority = 1
 	}
-	b = append(b, `,"attributes":`...)
-	b = d.appendAttributes(b, f)
-	b = append(b, `,"faulty":`...)
-	b = strconv.AppendBool(b, f.faulty)
-	return append(b, '}')
+	return fmt.Sprintf(`{"device_id":"%s","timestamp":"%s","latitude":%.7f,"longitude":%.7f,"altitude":%.1f,"angle":%.1f,"speed":%.1f,`+
+		`"satellites":%d,"priority":%d,"attributes":%s,"faulty":%t}`,
+		d.id, ts, f.at.lat, f.at.lon, f.at.alt, f.heading, f.speed, f.sats, priority, d.attributes(f), f.faulty)
 }
 
-// appendAttributes appends the attributes as a JSON object: numbers and booleans
-// for every device, the two tagged forms for some.
-func (d *device) appendAttributes(b []byte, f fix) []byte {
-	b = append(b, `{"battery":`...)
-	b = strconv.AppendInt(b, int64(f.battery), 10)
-	b = append(b, `,"odometer":`...)
-	b = strconv.AppendFloat(b, f.odometer, 'f', 2, 64)
-	b = append(b, `,"moving":`...)
-	b = strconv.AppendBool(b, f.speed > 0)
+// attributes returns the attributes as a JSON object: numbers and booleans for every
+// device, the two tagged forms for some.
+func (d *device) attributes(f fix) string {
+	tagged := ""
 	if d.number%25 == 3 {
-		b = append(b, `,"tag":{"__bigint":"`...)
-		b = strconv.AppendUint(b, 1<<63+uint64(d.number), 10)
-		b = append(b, `"}`...)
+		tagged += fmt.Sprintf(`,"tag":{"__bigint":"%d"}`, 1<<63+uint64(d.number))
 	}
 	if d.number%40 == 5 {
-		b = append(b, `,"raw":{"__buffer_b64":"q83vASM="}`...)
+		tagged += `,"raw":{"__buffer_b64":"q83vASM="}`
 	}
-	return append(b, '}')
+	return fmt.Sprintf(`{"battery":%d,"odometer":%.2f,"moving":%t%s}`, f.battery, f.odometer, f.speed > 0, tagged)
 }
 
 func formatDecimal(v float64, decimals int) string { return strconv.FormatFloat(v, 'f', decimals, 64) }
 
-// broken returns a record that no decoder accepts, as it comes from a faulty device
-// or script.
+// broken returns a record that no decoder accepts, like one of a faulty device or
+// script.
 func (d *device) broken(f fix, r *rand.Rand) []string {
 	switch r.IntN(5) {
 	case 0: // JSON cut short
-		good := d.appendPayload(nil, f, time.UnixMilli(f.ts).UTC().Format(stamp))
-		return []string{"device_id", d.id, "codec", "8E", "payload", string(good[:len(good)/2])}
-	case 1: // off the globe
+		whole := d.payload(f, time.UnixMilli(f.ts).UTC().Format(stamp))
+		return []string{"device_id", d.id, "codec", "8E", "payload", whole[:len(whole)/2]}
+	case 1: // latitude out of range
 		f.at.lat = 91
 		return d.flatRecord(f)
 	case 2: // one coordinate only

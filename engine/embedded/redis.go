@@ -17,19 +17,18 @@ import (
 const DefaultRedisAddr = "127.0.0.1:6390"
 
 // MaxStreamLen is how many entries a stream of the embedded Redis holds; the oldest
-// are trimmed. At 200 records a second that is four minutes and some 50 MB, however
-// long it runs.
+// are trimmed.
 const MaxStreamLen = 50_000
 
-// MaxStreamBytes is how many bytes of ids, names and values a stream holds, with 16
-// for each of them; the oldest entries are trimmed. MaxEntryBytes bounds one entry,
-// at four times the largest payload of contract 1, and a dead letter at twice that.
-// A larger one is refused.
+// MaxStreamBytes is how many bytes of ids, names and values a stream holds, plus 16
+// for each of these strings; the oldest entries are trimmed. MaxEntryBytes bounds one
+// entry, at four times the largest payload of contract 1, and a dead letter at twice
+// that. A larger entry is refused.
 const (
 	MaxStreamBytes = 64 << 20
 	MaxEntryBytes  = 64 << 10
 
-	stringBytes = 16 // overhead of a string
+	stringBytes = 16 // counted for each string, in addition to its length
 )
 
 // Redis is a Redis protocol server inside this process. Its methods may be
@@ -49,9 +48,9 @@ type RedisOptions struct {
 	Password string // required of every client, "" for none
 }
 
-// StartRedis starts the embedded Redis. The caller closes it, and decides whether
-// the address is safe: without a password everyone who reaches it may read and
-// write everything. An error names the setting EMBEDDED_REDIS_ADDR.
+// StartRedis starts the embedded Redis. The caller closes it, and has to make sure that
+// the address is safe: without a password everyone who can reach it may read and write
+// everything. An error names the setting EMBEDDED_REDIS_ADDR.
 func StartRedis(o RedisOptions) (*Redis, error) {
 	if o.Addr == "" {
 		o.Addr = DefaultRedisAddr
@@ -73,7 +72,7 @@ func StartRedis(o RedisOptions) (*Redis, error) {
 // guarded connections.
 func startServer(g *authorizer) (*miniredis.Miniredis, error) {
 	server := miniredis.NewMiniRedis()
-	conn, err := server.Dial()
+	conn, err := server.Dial() // starts it, without a listener
 	if err != nil {
 		return nil, err
 	}
@@ -99,18 +98,11 @@ func (r *Redis) serve() {
 		case errors.Is(err, net.ErrClosed):
 			return
 		default:
-			r.pause(50 * time.Millisecond)
+			select {
+			case <-time.After(50 * time.Millisecond):
+			case <-r.closing:
+			}
 		}
-	}
-}
-
-// pause waits for d or until Close.
-func (r *Redis) pause(d time.Duration) {
-	t := time.NewTimer(d)
-	defer t.Stop()
-	select {
-	case <-t.C:
-	case <-r.closing:
 	}
 }
 

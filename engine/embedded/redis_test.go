@@ -13,13 +13,13 @@ import (
 	"pitwall/engine/internal/testenv"
 )
 
-func TestTimeToLiveRunsOut(t *testing.T) {
+func TestKeysExpire(t *testing.T) {
 	c := dial(t, startRedis(t).Addr())
 	if got := say(c, words("SET lease token NX PX 80")); got != "+OK\r\n" {
 		t.Fatalf("SET NX PX: %q", got)
 	}
 	if got := say(c, words("GET lease")); got != "$5\r\ntoken\r\n" {
-		t.Fatalf("GET at once: %q", got)
+		t.Fatalf("GET before expiry: %q", got)
 	}
 	testenv.Eventually(t, 5*time.Second, "the lease to expire", func() bool {
 		return say(c, words("GET lease")) == "$-1\r\n"
@@ -51,8 +51,8 @@ func TestBlockedReadWakesUp(t *testing.T) {
 	defer wg.Wait()
 	got := make(chan string, 1)
 	wg.Go(func() { got <- say(reader, words("XREADGROUP GROUP g me BLOCK 30000 NOACK STREAMS s >")) })
-	// The consumer appears only with its first entries, so there is nothing
-	// to wait for: early or late, the read must return the entry.
+	// Whether the read blocks already cannot be seen. It must return the entry in any
+	// case.
 	say(writer, words("XADD s 1-0 a b"))
 	select {
 	case reply := <-got:
@@ -154,13 +154,13 @@ func TestStreamsAreBoundedInBytes(t *testing.T) {
 	r := startRedis(t)
 	r.server.Server().SetPreHook(newCommandFilter(r.server.Server(), newAuthorizer(redis.Scripts(), ""), 20, 1100).apply)
 	c := dial(t, r.Addr())
-	heavy, light := strings.Repeat("x", 300), "x"
+	large, small := strings.Repeat("x", 300), "x"
 	for _, step := range []struct {
 		value string
 		adds  int
 		want  int
 	}{
-		{light, 30, 20}, {heavy, 1, 9}, {heavy, 4, 3}, {strings.Repeat("x", 2000), 1, 1}, {light, 40, 20},
+		{small, 30, 20}, {large, 1, 9}, {large, 4, 3}, {strings.Repeat("x", 2000), 1, 1}, {small, 40, 20},
 	} {
 		for range step.adds {
 			for _, bound := range [][]string{{}, {"MAXLEN", "20"}}[:1+step.adds%2] { // both paths through commandFilter
@@ -175,12 +175,12 @@ func TestStreamsAreBoundedInBytes(t *testing.T) {
 		}
 		newest := say(c, words("XREVRANGE s + - COUNT 1"))
 		if !strings.Contains(newest, step.value) {
-			t.Errorf("the newest entry is %.100q, want the one that came last", newest)
+			t.Errorf("the newest entry is %.100q, want the one that was added last", newest)
 		}
 	}
 }
 
-// Large entries are refused, and the existing entries stay.
+// Large entries are refused, and the existing entries are kept.
 func TestLargeEntriesAreRefused(t *testing.T) {
 	c := dial(t, startRedis(t).Addr())
 	say(c, words("XADD s * a b"))
@@ -195,8 +195,8 @@ func TestLargeEntriesAreRefused(t *testing.T) {
 	}
 }
 
-// TestHostileRequests sends what would make miniredis panic and end the process,
-// and then checks that other clients are served.
+// TestHostileRequests sends requests that would make miniredis panic and end the
+// process, and then checks that other clients are still served.
 func TestHostileRequests(t *testing.T) {
 	r := startRedis(t)
 	raw := []struct{ name, bytes string }{

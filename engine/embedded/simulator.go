@@ -21,8 +21,8 @@ const (
 	period   = time.Second
 	tickTime = 25 * time.Millisecond
 	// maxBehind is how far the clock may deviate from the schedule. Beyond it (the
-	// machine slept, the clock was set) the schedule restarts at the current time,
-	// and devices have a gap or repeat themselves.
+	// machine slept, the clock was set) the schedule restarts at the current time, and
+	// devices have a gap or send fixes of the same times again.
 	maxBehind = 10 * time.Second
 	// brokenEvery is the mean number of records between two broken ones.
 	brokenEvery = 4000
@@ -39,8 +39,8 @@ type Publisher interface {
 
 // Options configure a simulation.
 type Options struct {
-	// Devices is how many devices of the demo event send a fix a second, from 1 to
-	// MaxDevices. Three more send too, but belong to no event.
+	// Devices is how many devices of the demo event send a fix every second, from 1
+	// to MaxDevices. Three more devices send as well, but belong to no event.
 	Devices int
 	// Publisher receives the records. Required.
 	Publisher Publisher
@@ -48,8 +48,8 @@ type Options struct {
 	// At least one.
 	Streams []string
 	// MaxLen bounds each stream, in entries. 0 leaves that to the server: the
-	// embedded Redis bounds its streams by itself, and on a shared server its
-	// owner decides about trimming.
+	// embedded Redis bounds its streams itself, and the owner of a shared server
+	// decides about trimming.
 	MaxLen int64
 	// Seed makes runs repeatable: the same seed and start give the same records.
 	Seed uint64

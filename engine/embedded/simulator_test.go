@@ -46,8 +46,8 @@ func (r *recorder) AddAll(_ context.Context, stream string, _ int64, records [][
 	return nil
 }
 
-// simulate runs a simulator for some time of the bubble's clock. It adds half a
-// tick, so that the tick at the end is included for certain.
+// simulate runs a simulator for d. It adds half a tick, so that the last tick is
+// certainly included.
 func simulate(t *testing.T, o Options, d time.Duration) *Simulator {
 	t.Helper()
 	if o.Logger == nil {
@@ -65,18 +65,18 @@ func simulate(t *testing.T, o Options, d time.Duration) *Simulator {
 	return s
 }
 
-// A device that starts without coverage is on the map all the same.
-func TestEveryDeviceIsHeardFromTheStart(t *testing.T) {
+// A device that starts without coverage is still on the map.
+func TestEveryDeviceSendsAtTheStart(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		const devices = 2000
 		r := &recorder{}
 		simulate(t, Options{Devices: devices, Publisher: r, Streams: []string{"s"}, Seed: 1}, period)
-		everHeard := map[string]bool{}
+		heard := map[string]bool{}
 		for _, rec := range r.sent {
-			everHeard[rec.fields["device_id"]] = true
+			heard[rec.fields["device_id"]] = true
 		}
 		for i := range devices {
-			if id := deviceID(i); !everHeard[id] {
+			if id := deviceID(i); !heard[id] {
 				t.Errorf("%s has sent nothing in %v", id, period)
 			}
 		}
@@ -98,7 +98,7 @@ type payloadA struct {
 	Faulty     *bool          `json:"faulty"`
 }
 
-// parsed is what the test parses from a record in either shape.
+// parsed is what parse finds in a record of either shape.
 type parsed struct {
 	device string
 	ts     time.Time
@@ -129,8 +129,8 @@ func parse(f map[string]string) (p parsed, ok bool) {
 	return p, p.device != "" && math.Abs(lat) <= 90 && math.Abs(lon) <= 180
 }
 
-// TestQuarterOfAnHour checks everything that 40 devices send in that time.
-func TestQuarterOfAnHour(t *testing.T) {
+// TestSimulatedRecords checks all records of 40 devices in a quarter of an hour.
+func TestSimulatedRecords(t *testing.T) {
 	const devices, minutes = 40, 15
 	var rec recorder
 	var s *Simulator
@@ -282,11 +282,11 @@ func TestScheduleRestartsWhenTheClockJumps(t *testing.T) {
 	}
 }
 
-// The monotonic clock stops while a machine sleeps. A schedule by it would stay
-// behind the wall clock.
+// The monotonic clock stops while a machine sleeps. A schedule by that clock would
+// fall behind the wall clock.
 func TestScheduleFollowsTheWallClock(t *testing.T) {
 	s := simulate(t, Options{Devices: 1, Publisher: &recorder{}, Streams: []string{"s"}}, 0)
 	if s.start != s.start.Round(0) {
-		t.Errorf("the schedule begins at %v, which has a monotonic reading", s.start)
+		t.Errorf("the schedule starts at %v, which has a monotonic reading", s.start)
 	}
 }

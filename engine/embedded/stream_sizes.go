@@ -6,10 +6,10 @@ import (
 	"github.com/alicebob/miniredis/v2/server"
 )
 
-// streamSizes computes how many of the newest entries of a stream fit into its
-// bound in bytes; miniredis bounds streams by number alone. It counts what is
-// added. Entries that were deleted, or refused because of their id, count until
-// newer ones have displaced them.
+// streamSizes computes how many of the newest entries of a stream fit into its bound
+// in bytes; miniredis bounds streams by number only. It counts what is added. Entries
+// that were deleted, or refused because of their id, count until enough newer ones have
+// been added.
 type streamSizes struct {
 	maxLen, maxBytes int
 
@@ -34,21 +34,21 @@ func (s *streamSizes) begin(c *server.Peer, stream string, size int) int {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.rewriting[c] = true
-	w := s.streams[stream]
-	if w == nil {
-		w = &entrySizes{}
-		s.streams[stream] = w
+	e := s.streams[stream]
+	if e == nil {
+		e = &entrySizes{}
+		s.streams[stream] = e
 	}
-	w.sizes = append(w.sizes, size)
-	w.total += size
-	for len(w.sizes) > s.maxLen || w.total > s.maxBytes && len(w.sizes) > 1 {
-		w.total -= w.sizes[0]
-		w.sizes = w.sizes[1:]
+	e.sizes = append(e.sizes, size)
+	e.total += size
+	for len(e.sizes) > s.maxLen || e.total > s.maxBytes && len(e.sizes) > 1 {
+		e.total -= e.sizes[0]
+		e.sizes = e.sizes[1:]
 	}
-	return len(w.sizes)
+	return len(e.sizes)
 }
 
-// end ends what begin began.
+// end is called when the XADD of begin has run.
 func (s *streamSizes) end(c *server.Peer) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
