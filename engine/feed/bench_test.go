@@ -19,8 +19,8 @@ import (
 	"pitwall/shard"
 )
 
-// counter is a sink that only counts and recycles.
-type counter struct {
+// countingSink is a sink that only counts positions and reuses batches.
+type countingSink struct {
 	pool sync.Pool
 	mu   sync.Mutex
 	n    int
@@ -28,13 +28,13 @@ type counter struct {
 	done chan struct{}
 }
 
-func (c *counter) Shards() int { return 2 }
+func (c *countingSink) Shards() int { return 2 }
 
-func (c *counter) ShardOf(device string) int { return int(device[len(device)-1] & 1) }
+func (c *countingSink) ShardOf(device string) int { return int(device[len(device)-1] & 1) }
 
-func (c *counter) AcquireBatch() *shard.Batch { return c.pool.Get().(*shard.Batch) }
+func (c *countingSink) AcquireBatch() *shard.Batch { return c.pool.Get().(*shard.Batch) }
 
-func (c *counter) Deliver(_ context.Context, _ int, b *shard.Batch) error {
+func (c *countingSink) Deliver(_ context.Context, _ int, b *shard.Batch) error {
 	n := len(b.Positions)
 	clear(b.Positions)
 	b.Positions = b.Positions[:0]
@@ -49,7 +49,7 @@ func (c *counter) Deliver(_ context.Context, _ int, b *shard.Batch) error {
 }
 
 // expect returns a channel that is closed after n more positions.
-func (c *counter) expect(n int) <-chan struct{} {
+func (c *countingSink) expect(n int) <-chan struct{} {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	done := make(chan struct{})
@@ -66,7 +66,7 @@ func cpu() time.Duration {
 	return time.Duration(u.Utime.Nano() + u.Stime.Nano())
 }
 
-// fill adds n records to stream "s".
+// fill adds n records, a multiple of 1,000, to stream "s".
 func fill(b *testing.B, c *redis.Client, n int, fields func(i int) []string) {
 	for i := 0; i < n; i += 1000 {
 		records := make([][]string, 1000)
@@ -87,7 +87,7 @@ func BenchmarkWarm(b *testing.B) {
 	fill(b, c, n, func(i int) []string {
 		return []string{"device_id", fmt.Sprintf("8612%011d", i%devices), "ts", now, "lat", "48.137154", "lon", "11.576124", "speed", "43.5"}
 	})
-	sink := &counter{pool: sync.Pool{New: func() any { return new(shard.Batch) }}}
+	sink := &countingSink{pool: sync.Pool{New: func() any { return new(shard.Batch) }}}
 	f := New(Options{
 		Client: c, Streams: []string{"s"}, Sink: sink, Limits: codec.DefaultLimits(), Logger: slog.New(slog.DiscardHandler),
 		Metrics: metrics.NewSet(), InstanceID: "bench", WarmRecords: n / 2, WarmTime: time.Minute,
@@ -113,7 +113,7 @@ func BenchmarkWarm(b *testing.B) {
 func BenchmarkFeed(b *testing.B) {
 	const n, devices = 200_000, 1000
 	now := strconv.FormatInt(time.Now().UnixMilli(), 10)
-	for _, shape := range []struct {
+	for _, kind := range []struct {
 		name   string
 		fields func(device string) []string
 	}{
@@ -126,14 +126,14 @@ func BenchmarkFeed(b *testing.B) {
 			return []string{"device_id", d, "ts", now, "lat", "48.137154", "lon", "11.576124", "speed", "43.5", "course", "271"}
 		}},
 	} {
-		b.Run(shape.name, func(b *testing.B) {
+		b.Run(kind.name, func(b *testing.B) {
 			c, log := open(b, testenv.Redis(b).URL()), slog.New(slog.DiscardHandler)
-			fill(b, c, n, func(i int) []string { return shape.fields(fmt.Sprintf("8612%011d", i%devices)) })
-			sink := &counter{pool: sync.Pool{New: func() any { return new(shard.Batch) }}}
+			fill(b, c, n, func(i int) []string { return kind.fields(fmt.Sprintf("8612%011d", i%devices)) })
+			sink := &countingSink{pool: sync.Pool{New: func() any { return new(shard.Batch) }}}
 			f := New(Options{
 				Client: c, Streams: []string{"s"}, Sink: sink, Limits: codec.DefaultLimits(),
 				Logger: log, Metrics: metrics.NewSet(), InstanceID: "bench",
-				Block: 2 * time.Millisecond, // setting the group back does not wake a read that blocks
+				Block: 2 * time.Millisecond, // setting the group back does not wake a blocked read
 			})
 			if err := f.AcquireLease(b.Context()); err != nil {
 				b.Fatal(err)

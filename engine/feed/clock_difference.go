@@ -56,15 +56,15 @@ func (d *clockDifference) effective() int64 {
 	return d.used
 }
 
-// askServer sets the difference from the server's TIME, until the first entries are
-// read. After the server's clock was set back its ids stay ahead of TIME until the
-// clock has caught up, so the later of TIME and the last id is used. If the server
-// does not tell its time, the difference stays 0 until entries are read.
+// askServer sets the difference from the server's TIME; it is used until the first
+// entries are read. After the server's clock was set back, its ids stay ahead of TIME
+// until the clock has caught up, so the later of TIME and the last id is used. If
+// TIME fails, the difference stays 0 until entries are read.
 func (d *clockDifference) askServer(ctx context.Context, c *redis.Client, stream string, last redis.ID) {
 	before := time.Now()
 	server, err := c.Time(ctx, stream)
 	if err != nil {
-		d.log.Debug("the server does not tell its time", "error", err)
+		d.log.Debug("asking the server for its time failed", "error", err)
 		return
 	}
 	now := before.Add(time.Since(before) / 2).UnixMilli()
@@ -78,11 +78,11 @@ func (d *clockDifference) forget() {
 	d.emptiedAt = 0
 }
 
-// observe records a read that ended at now. last is the id of its last entry;
-// emptied says that the stream held no more. Only an entry that was added after an
-// earlier read had emptied the stream is certain to be new.
-func (d *clockDifference) observe(now time.Time, last redis.ID, emptiedAt bool) {
-	if !emptiedAt {
+// observe records a read that ended at now. last is the id of its last entry, zero
+// for none; emptied says that the stream held no more. Only an entry that was added
+// after an earlier read had emptied the stream is certain to be new.
+func (d *clockDifference) observe(now time.Time, last redis.ID, emptied bool) {
+	if !emptied {
 		d.emptiedAt = 0
 		return
 	}

@@ -11,28 +11,28 @@ import (
 	"pitwall/engine/internal/redis"
 )
 
-// serverTime feeds a clockDifference with chosen times.
-type serverTime struct {
+// clockTest feeds a clockDifference with chosen times.
+type clockTest struct {
 	t   *testing.T
 	d   *clockDifference
 	log *logBuffer
 	now time.Time
 }
 
-func newServerTime(t *testing.T) *serverTime {
+func newClockTest(t *testing.T) *clockTest {
 	log := new(logBuffer)
 	d := newClockDifference(5*time.Second, slog.New(slog.NewTextHandler(log, nil)), metrics.NewSet().GetOrCreateGauge("g", nil))
-	return &serverTime{t: t, d: d, log: log, now: time.Now()}
+	return &clockTest{t: t, d: d, log: log, now: time.Now()}
 }
 
 // read simulates a read some time after the last one. Its last entry has the given
 // age by this machine's clock.
-func (s *serverTime) read(after, age time.Duration, emptiedAt bool) {
+func (s *clockTest) read(after, age time.Duration, emptied bool) {
 	s.now = s.now.Add(after)
-	s.d.observe(s.now, redis.ID{Ms: uint64(s.now.Add(-age).UnixMilli())}, emptiedAt)
+	s.d.observe(s.now, redis.ID{Ms: uint64(s.now.Add(-age).UnixMilli())}, emptied)
 }
 
-func (s *serverTime) want(what string, d time.Duration) {
+func (s *clockTest) want(what string, d time.Duration) {
 	s.t.Helper()
 	if got := time.Duration(s.d.effective()) * time.Millisecond; got != d {
 		s.t.Errorf("%s: the difference is %v, want %v", what, got, d)
@@ -40,7 +40,7 @@ func (s *serverTime) want(what string, d time.Duration) {
 }
 
 func TestClockDifference(t *testing.T) {
-	s := newServerTime(t)
+	s := newClockTest(t)
 	for range 10 {
 		s.read(time.Second, 20*time.Millisecond, true)
 	}
@@ -48,11 +48,11 @@ func TestClockDifference(t *testing.T) {
 	s.read(time.Second, 4*time.Second, true)
 	s.want("one slow read", 0)
 
-	// The server lags by 60 s: the minimum is right after a minute.
+	// The server's clock is 60 s slow. The minimum shows it after a minute.
 	for range 59 {
 		s.read(time.Second, time.Minute+30*time.Millisecond, true)
 	}
-	s.want("not yet a minute", 0)
+	s.want("less than a minute later", 0)
 	for range 3 {
 		s.read(time.Second, time.Minute+30*time.Millisecond, true)
 	}
@@ -60,51 +60,51 @@ func TestClockDifference(t *testing.T) {
 	s.read(time.Second, time.Minute+10*time.Millisecond, true)
 	s.want("a faster read", time.Minute+10*time.Millisecond)
 	if n := s.log.count("level=WARN", "differs", "1m0.03s"); n != 1 {
-		t.Errorf("%d warnings", n)
+		t.Errorf("%d warnings, want 1", n)
 	}
 
 	// The clock is corrected: a smaller difference counts at once.
 	s.read(time.Second, 10*time.Millisecond, true)
-	s.want("set right", 0)
+	s.want("a corrected clock", 0)
 	if n := s.log.count("level=INFO", "agrees"); n != 1 {
-		t.Errorf("%d lines that tell the end", n)
+		t.Errorf("%d lines say that the clocks agree again, want 1", n)
 	}
 
-	// The server is ahead.
+	// The server's clock is fast.
 	s.read(time.Second, -time.Minute, true)
-	s.want("ahead", -time.Minute)
+	s.want("a fast clock", -time.Minute)
 }
 
-// Only consecutive reads that empty the stream tell how old an entry is. A reader
-// that is catching up keeps its difference.
+// Only after a read that emptied the stream is the next entry known to be new. A
+// reader with a backlog keeps its difference.
 func TestClockDifferenceIgnoresOldEntries(t *testing.T) {
-	s := newServerTime(t)
+	s := newClockTest(t)
 	s.read(time.Second, time.Hour, true)
-	s.want("the first read: its entry may be of any age", 0)
+	s.want("the first read, whose entry may have any age", 0)
 	s.read(time.Second, time.Hour, false)
 	s.read(time.Second, time.Hour, true)
 	s.want("the read that ends the backlog", 0)
 	s.read(time.Minute, time.Hour, true)
-	s.want("a read after a minute without any", 0)
+	s.want("a read after a minute without reads", 0)
 	s.read(time.Second, time.Hour, true)
-	s.want("an hour, measured", time.Hour)
+	s.want("an entry that is known to be new", time.Hour)
 	for range 300 {
 		s.read(time.Second, 2*time.Hour, false)
 	}
-	s.want("catching up", time.Hour)
+	s.want("reads of a backlog", time.Hour)
 	s.d.forget()
 	s.read(time.Second, 0, true)
-	s.want("another server, its first read", time.Hour)
+	s.want("the first read from another server", time.Hour)
 	s.read(time.Second, 0, true)
-	s.want("another server", 0)
+	s.want("the second read from another server", 0)
 }
 
-// The ids say that the server's clock is a minute slow. Each batch carries the
-// difference once it has been measured.
+// The ids imply that the server's clock is a minute slow. Batches carry the difference
+// as soon as it has been measured.
 func TestBatchesCarryTheClockDifference(t *testing.T) {
-	onBoth(t, func(t *testing.T, b *bench) {
+	onEachServer(t, func(t *testing.T, b *bench) {
 		f := b.feed(func(o *Options) { o.FutureTolerance = 5 * time.Second })
-		b.running(f)
+		b.start(f)
 		n := 0
 		b.eventually("a batch with the difference", func() bool {
 			id := fmt.Sprintf("%d-%d", time.Now().Add(-time.Minute).UnixMilli(), n)
@@ -123,24 +123,24 @@ func TestBatchesCarryTheClockDifference(t *testing.T) {
 
 // The server is asked for its time at start, before the first entry.
 func TestClockDifferenceAtStart(t *testing.T) {
-	onBoth(t, func(t *testing.T, b *bench) {
+	onEachServer(t, func(t *testing.T, b *bench) {
 		f := b.feed(func(o *Options) { o.FutureTolerance = time.Nanosecond })
 		f.readers[0].clock.set(12345)
-		b.created(f)
+		b.prepare(f)
 		if d := f.Difference(); d == 12345*time.Millisecond || d.Abs() > 10*time.Second {
 			t.Errorf("the difference to a server on this machine is %v", d)
 		}
 	})
 }
 
-// After a server's clock was set back its ids stay ahead of it. At start the ids
-// count, not the clock.
+// After a server's clock was set back, its ids stay ahead of it. At start the last id
+// is used, not the clock.
 func TestClockDifferenceAtStartWithStuckIDs(t *testing.T) {
-	onBoth(t, func(t *testing.T, b *bench) {
+	onEachServer(t, func(t *testing.T, b *bench) {
 		ahead := time.Now().Add(time.Minute)
 		b.addAt("s", fmt.Sprintf("%d-0", ahead.UnixMilli()), fix("d", 0))
 		f := b.feed(func(o *Options) { o.FutureTolerance = time.Second })
-		b.created(f)
+		b.prepare(f)
 		if d := f.Difference(); d > time.Until(ahead)*-1+5*time.Second || d < -time.Minute-5*time.Second {
 			t.Errorf("the difference is %v", d)
 		}

@@ -1,10 +1,10 @@
-// Package feed reads positions from Redis Streams and delivers them to the shards:
-// the first step of a position.
+// Package feed reads positions from Redis Streams and delivers them to the shards.
+// It is the first step of a position.
 //
 // Each process reads the whole of every stream through a consumer group of its own,
 // live-broadcast-{instance id}, with NOACK. Nothing is pending, so a live process
-// never keeps a stream from being trimmed. A full shard blocks its reader; the rest
-// stays in Redis.
+// never prevents a stream from being trimmed. A full shard blocks its reader; unread
+// entries stay in Redis.
 //
 // The engine calls, in this order:
 //
@@ -19,13 +19,13 @@
 //
 // # From XREADGROUP to Deliver
 //
-// Run starts one goroutine per stream, which does all of this:
+// Run starts one goroutine per stream, which does all of the following:
 //
 //   - reader.loop (reader.go) repeats the steps below until ctx ends.
 //   - reader.readNext checks that the lease is still held, and reads.
 //   - redis.Reader.Read sends XREADGROUP and returns entries whose strings alias
 //     the memory of the reply.
-//   - reader.noteClock feeds clockDifference (clock_difference.go).
+//   - clockDifference.observe (clock_difference.go) measures the clocks.
 //   - batcher.decodeAndDeliver (batcher.go) decodes each entry with codec.Decoder
 //     and appends it to the batch of its shard.
 //   - Sink.Deliver (*shard.Core) takes each batch, one call per shard and read.
@@ -45,24 +45,23 @@
 //
 // One reader: only the holder of the instance id's lease reads its group. The
 // process that takes the lease closes the connections of the previous holder. The
-// lease is checked before the group is changed, after any failed read and when it
-// has expired by this machine's clocks. The check uses the connection of the next
-// read. So a process that was suspended learns that another one has its id.
+// lease is checked after any failed read, before the group is changed, and when it has
+// expired by this machine's clocks. The check uses the connection of the next read.
+// So a process that was suspended learns that another one has its id.
 //
 // On a Cluster each stream has a lease of its own, in the stream's slot, and its
-// reader checks that one. A stream whose server is away stops no other.
+// reader checks that one. A server that is away stops only the streams on it.
 //
 // # Goroutines
 //
-// Run has two per stream, one that reads it and one that measures its lag, and one
-// that reaps the groups of dead processes. KeepLease uses its caller's, and on a
-// Cluster one more for each further stream. Both return when all of theirs have
-// ended. Nothing else starts a goroutine.
+// Run starts two per stream, one that reads it and one that measures its lag, and one
+// that reaps the groups of dead processes. KeepLease starts one, on a Cluster one per
+// stream. Both return when all of theirs have ended. Nothing else starts a goroutine.
 //
 // # Caveats
 //
-// A read that fails at its deadline, because its records are large or the network
-// is slow, is repeated for half as many entries. The warm start does the same.
+// A read may fail at its deadline because its records are large or the network is
+// slow. The next read asks for half as many entries. The warm start does the same.
 //
 // A record that does not decode is counted by its reason and skipped. Invalid
 // optional values are left out of their positions and counted by field and reason.

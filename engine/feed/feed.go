@@ -1,6 +1,7 @@
 package feed
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -16,7 +17,7 @@ import (
 	"pitwall/shard"
 )
 
-// Sink takes batches of positions; *shard.Core is one.
+// Sink receives batches of positions; *shard.Core is one.
 type Sink interface {
 	// Shards is the number of shards, the same for the life of the sink.
 	Shards() int
@@ -24,7 +25,7 @@ type Sink interface {
 	ShardOf(device string) int
 	// AcquireBatch returns an empty batch.
 	AcquireBatch() *shard.Batch
-	// Deliver takes ownership of a batch, also when it fails, and blocks while the
+	// Deliver takes ownership of a batch, even if it fails, and blocks while the
 	// shard is full. It may do the shard's work within the call.
 	Deliver(ctx context.Context, shard int, b *shard.Batch) error
 }
@@ -45,14 +46,14 @@ type Options struct {
 	// died.
 	Ephemeral bool
 
-	BatchCount int           // entries of one read at most; default 512
+	BatchCount int           // most entries of one read; default 512
 	Block      time.Duration // how long a read waits for a first entry; default 1 s
 
-	ArchiveGroup string        // Warm starts at its progress; default "durable-write"
+	ArchiveGroup string        // Warm starts where this group is; default "durable-write"
 	WarmWindow   time.Duration // how far back Warm reads without such a group; default 10 min
-	WarmLeast    time.Duration // how far back Warm reads at least; default 0
-	WarmRecords  int           // records that Warm reads per stream at most; default 200,000
-	WarmTime     time.Duration // duration of Warm at most, shared by the streams; default 10 s
+	WarmLeast    time.Duration // how far back Warm reads in any case; default 0
+	WarmRecords  int           // most records that Warm reads per stream; default 200,000
+	WarmTime     time.Duration // most time that Warm takes for all streams; default 10 s
 
 	// FutureTolerance is the difference up to which the clocks of this machine and
 	// the Redis server count as equal. Default 0.
@@ -74,27 +75,15 @@ type Options struct {
 
 // defaults sets the fields that were left out.
 func (o *Options) defaults() {
-	orInt := func(v *int, d int) {
-		if *v <= 0 {
-			*v = d
-		}
-	}
-	orTime := func(v *time.Duration, d time.Duration) {
-		if *v <= 0 {
-			*v = d
-		}
-	}
-	orInt(&o.BatchCount, 512)
-	orInt(&o.WarmRecords, 200_000)
-	orTime(&o.Block, time.Second)
-	orTime(&o.WarmWindow, 10*time.Minute)
-	orTime(&o.WarmTime, 10*time.Second)
-	orTime(&o.LeaseTTL, 5*time.Second)
-	orTime(&o.LagEvery, 2*time.Second)
-	orTime(&o.ReapAfter, 10*time.Minute)
-	if o.ArchiveGroup == "" {
-		o.ArchiveGroup = "durable-write"
-	}
+	o.BatchCount = cmp.Or(max(o.BatchCount, 0), 512)
+	o.WarmRecords = cmp.Or(max(o.WarmRecords, 0), 200_000)
+	o.Block = cmp.Or(max(o.Block, 0), time.Second)
+	o.WarmWindow = cmp.Or(max(o.WarmWindow, 0), 10*time.Minute)
+	o.WarmTime = cmp.Or(max(o.WarmTime, 0), 10*time.Second)
+	o.LeaseTTL = cmp.Or(max(o.LeaseTTL, 0), 5*time.Second)
+	o.LagEvery = cmp.Or(max(o.LagEvery, 0), 2*time.Second)
+	o.ReapAfter = cmp.Or(max(o.ReapAfter, 0), 10*time.Minute)
+	o.ArchiveGroup = cmp.Or(o.ArchiveGroup, "durable-write")
 	if o.Health == nil {
 		o.Health = health.New(o.Logger)
 	}
@@ -117,7 +106,7 @@ type Feed struct {
 	readers []*reader
 
 	mu      sync.Mutex // guards running
-	running bool
+	running bool       // Run has not returned yet
 }
 
 // New returns a feed. It does not use Redis yet.
@@ -144,9 +133,6 @@ func New(o Options) *Feed {
 // same id left is moved to T.
 func (f *Feed) CreateGroups(ctx context.Context) error {
 	for _, k := range f.keySets {
-		if !f.opt.Ephemeral {
-			break
-		}
 		if err := k.register(ctx); err != nil {
 			return fmt.Errorf("register the live group: %w", err)
 		}
@@ -159,8 +145,8 @@ func (f *Feed) CreateGroups(ctx context.Context) error {
 	return nil
 }
 
-// Run reads everything after T until ctx ends, which is no error, until the lease
-// is lost (ErrLeaseLost), or until the sink fails. While Redis is away it retries
+// Run reads everything after T. It returns nil when ctx ends, ErrLeaseLost when the
+// lease is lost, and the error of a sink that fails. While Redis is away it retries
 // without limit.
 func (f *Feed) Run(ctx context.Context) error {
 	parent := ctx
@@ -194,10 +180,9 @@ func (f *Feed) Run(ctx context.Context) error {
 }
 
 // Close releases the lease and destroys the ephemeral groups. Call it after Run and
-// KeepLease have returned, also after a start that failed half-way. A second call
-// is no error.
+// KeepLease have returned, and after a start that failed. A second call is no error.
 func (f *Feed) Close(ctx context.Context) error {
-	if !f.isRunning() { // Run may still be running if the caller stopped waiting for it
+	if !f.isRunning() { // the caller may have stopped waiting for Run
 		for _, r := range f.readers {
 			r.conn.Close()
 		}
@@ -207,10 +192,7 @@ func (f *Feed) Close(ctx context.Context) error {
 	}
 	var errs []error
 	for _, k := range f.keySets {
-		if f.opt.Ephemeral {
-			errs = append(errs, k.unregister(ctx))
-		}
-		errs = append(errs, k.lease.release(ctx))
+		errs = append(errs, k.unregister(ctx), k.lease.release(ctx))
 	}
 	if err := errors.Join(errs...); err != nil {
 		return fmt.Errorf("leave Redis: %w", err)

@@ -12,7 +12,7 @@ import (
 	"pitwall/engine/internal/redis"
 )
 
-// publish adds the records from to to-1 of each device, in turn.
+// publish adds records from, …, to-1 of each device, the devices by turns.
 func publish(t *testing.T, c *redis.Client, stream string, from, to int, devices ...string) {
 	t.Helper()
 	for n := from; n < to; n += 200 {
@@ -29,13 +29,11 @@ func publish(t *testing.T, c *redis.Client, stream string, from, to int, devices
 }
 
 func TestRunDeliversEverythingInOrder(t *testing.T) {
-	onBoth(t, func(t *testing.T, b *bench) {
-		publish(t, b.client, "s", 0, 10, "before") // not for this process
+	onEachServer(t, func(t *testing.T, b *bench) {
+		publish(t, b.client, "s", 0, 10, "before") // must not be delivered
 		f := b.feed(func(o *Options) { o.Streams = []string{"s", "t"} })
-		stop := b.running(f)
-		if err := f.Ready(); err != nil {
-			b.eventually("the feed is ready", func() bool { return f.Ready() == nil })
-		}
+		stop := b.start(f)
+		b.eventually("the feed to be ready", func() bool { return f.Ready() == nil })
 		const n = 1500
 		var on [2][]string
 		for i := range 12 {
@@ -48,17 +46,17 @@ func TestRunDeliversEverythingInOrder(t *testing.T) {
 		}
 		b.sink.check(t)
 		if b.sink.has("before", 1) {
-			t.Error("a record from before the start came")
+			t.Error("a record from before the start was delivered")
 		}
 		if _, repeats, warm := b.sink.counts(); repeats != 0 || warm != 0 {
 			t.Errorf("%d repeats, %d warm records", repeats, warm)
 		}
-		b.eventually("the records are counted", func() bool {
+		b.eventually("the records to be counted", func() bool {
 			return b.metric("processor_live_records_total") == fmt.Sprint(12*n)
 		})
 		for _, s := range []string{"s", "t"} {
 			if p, err := b.client.PendingSummary(t.Context(), s, f.group); err != nil || p.Count != 0 {
-				t.Errorf("%d entries pend on %s: %v", p.Count, s, err)
+				t.Errorf("%d pending entries on %s, want none: %v", p.Count, s, err)
 			}
 		}
 		if err := stop(); err != nil {
@@ -72,9 +70,9 @@ func TestRunDeliversEverythingInOrder(t *testing.T) {
 
 // There is one delivery per shard and read, not one per record.
 func TestOneBatchPerShardAndRead(t *testing.T) {
-	onBoth(t, func(t *testing.T, b *bench) {
+	onEachServer(t, func(t *testing.T, b *bench) {
 		f := b.feed(nil)
-		b.created(f)
+		b.prepare(f)
 		var devices []string
 		for i := range 32 {
 			devices = append(devices, fmt.Sprintf("device-%d", i))
@@ -84,8 +82,8 @@ func TestOneBatchPerShardAndRead(t *testing.T) {
 		for _, d := range devices { // the records of all shards
 			b.eventually("all records", func() bool { return b.sink.has(d, 10) })
 		}
-		b.eventually("the records are counted", func() bool { return b.metric("processor_live_records_total") == "320" })
-		b.eventually("the read's latency is observed once", func() bool { return b.metric("processor_live_read_latency_seconds_count") == "1" })
+		b.eventually("the records to be counted", func() bool { return b.metric("processor_live_records_total") == "320" })
+		b.eventually("one latency to be observed", func() bool { return b.metric("processor_live_read_latency_seconds_count") == "1" })
 		if batches, _, _ := b.sink.counts(); batches != sinkShards {
 			t.Errorf("%d batches for one read, want %d", batches, sinkShards)
 		}
@@ -94,7 +92,7 @@ func TestOneBatchPerShardAndRead(t *testing.T) {
 }
 
 func TestBrokenRecordsAreCountedAndSkipped(t *testing.T) {
-	onBoth(t, func(t *testing.T, b *bench) {
+	onEachServer(t, func(t *testing.T, b *bench) {
 		f := b.feed(nil)
 		for _, reason := range codec.Reasons() {
 			name := fmt.Sprintf("processor_live_decode_errors_total{reason=%q}", reason)
@@ -102,7 +100,7 @@ func TestBrokenRecordsAreCountedAndSkipped(t *testing.T) {
 				t.Errorf("%s is %q before the first record, want 0", name, got)
 			}
 		}
-		b.running(f)
+		b.start(f)
 		const rounds = 50
 		for n := range rounds {
 			bad := fix("good", n)
@@ -127,7 +125,7 @@ func TestBrokenRecordsAreCountedAndSkipped(t *testing.T) {
 			t.Errorf("%d broken records counted, want %d", sum, 3*rounds)
 		}
 		if lines := b.log.count("record refused"); lines != kinds {
-			t.Errorf("%d log lines for %d kinds of error", lines, kinds)
+			t.Errorf("%d log lines for %d reasons, want one each", lines, kinds)
 		}
 		if b.metric("processor_live_records_total") != fmt.Sprint(4*rounds) {
 			t.Errorf("records counted: %s", b.metric("processor_live_records_total"))
@@ -136,10 +134,10 @@ func TestBrokenRecordsAreCountedAndSkipped(t *testing.T) {
 }
 
 func TestFullShardBlocksTheReader(t *testing.T) {
-	onBoth(t, func(t *testing.T, b *bench) {
+	onEachServer(t, func(t *testing.T, b *bench) {
 		unblock := b.sink.block()
 		f := b.feed(func(o *Options) { o.BatchCount = 10 })
-		b.running(f)
+		b.start(f)
 		publish(t, b.client, "s", 0, 1000, "d")
 		r := f.readers[0]
 		if got := r.position(); got != r.tail {
@@ -152,7 +150,7 @@ func TestFullShardBlocksTheReader(t *testing.T) {
 }
 
 func TestRunEndsSoon(t *testing.T) {
-	onBoth(t, func(t *testing.T, b *bench) {
+	onEachServer(t, func(t *testing.T, b *bench) {
 		for _, tt := range []struct {
 			name    string
 			blocked bool
@@ -160,7 +158,7 @@ func TestRunEndsSoon(t *testing.T) {
 			t.Run(tt.name, func(t *testing.T) {
 				b := newBench(t, b.url)
 				f := b.feed(func(o *Options) { o.Block = time.Minute; o.InstanceID = strings.ReplaceAll(tt.name, " ", "-") })
-				stop := b.running(f)
+				stop := b.start(f)
 				publish(t, b.client, "s", 0, 1, "d")
 				b.eventually("a first record", func() bool { return b.sink.has("d", 1) })
 				if tt.blocked {
@@ -180,9 +178,9 @@ func TestRunEndsSoon(t *testing.T) {
 }
 
 func TestRunEndsWithItsSink(t *testing.T) {
-	onBoth(t, func(t *testing.T, b *bench) {
+	onEachServer(t, func(t *testing.T, b *bench) {
 		f := b.feed(func(o *Options) { o.Streams = []string{"s", "quiet"} })
-		b.created(f)
+		b.prepare(f)
 		publish(t, b.client, "s", 0, 1, "d")
 		b.sink.end()
 		ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
@@ -193,12 +191,12 @@ func TestRunEndsWithItsSink(t *testing.T) {
 	})
 }
 
-// A restarted process with the same id begins at the stream's current end, wherever
-// its group was.
-func TestRestartBeginsAtTheTail(t *testing.T) {
-	onBoth(t, func(t *testing.T, b *bench) {
+// A restarted process with the same id starts at the current end of the stream,
+// wherever its group was.
+func TestRestartStartsAtTheEndOfTheStream(t *testing.T) {
+	onEachServer(t, func(t *testing.T, b *bench) {
 		first := b.feed(nil)
-		stop := b.running(first)
+		stop := b.start(first)
 		publish(t, b.client, "s", 0, 3, "d")
 		b.eventually("the first records", func() bool { return b.sink.has("d", 3) })
 		if err := errors.Join(stop(), first.Close(t.Context())); err != nil {
@@ -206,11 +204,11 @@ func TestRestartBeginsAtTheTail(t *testing.T) {
 		}
 		publish(t, b.client, "s", 3, 9, "d")
 		b.sink = newSink()
-		b.running(b.feed(nil))
+		b.start(b.feed(nil))
 		publish(t, b.client, "s", 0, 2, "e")
 		b.eventually("the records after the restart", func() bool { return b.sink.has("e", 2) })
 		if b.sink.check(t); b.sink.has("d", 1) {
-			t.Error("records from before the restart came again")
+			t.Error("records from before the restart were delivered again")
 		}
 	})
 }

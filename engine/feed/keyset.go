@@ -12,9 +12,10 @@ import (
 // the stream's slot, because reads and lease must be on one server and scripts work
 // on one slot only.
 type keySet struct {
-	client  *redis.Client
-	streams []string
-	lease   *lease
+	client    *redis.Client
+	streams   []string
+	lease     *lease
+	ephemeral bool // the instance is in the registry
 }
 
 // newKeySets returns the key sets of the streams.
@@ -31,11 +32,11 @@ func newKeySets(o *Options, id *identity) []*keySet {
 	return list
 }
 
-func newKeySet(o *Options, id *identity, streams []string, part string) *keySet {
-	k := &keySet{client: o.Client, streams: streams}
+func newKeySet(o *Options, id *identity, streams []string, check string) *keySet {
+	k := &keySet{client: o.Client, streams: streams, ephemeral: o.Ephemeral}
 	k.lease = &lease{
 		identity: id, client: o.Client, key: k.key(leaseKey(id.id)), ttl: o.LeaseTTL,
-		renewed: o.Health.Check(part, o.ReadyAway),
+		renewed: o.Health.Check(check, o.ReadyAway),
 	}
 	return k
 }

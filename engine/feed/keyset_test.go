@@ -9,9 +9,9 @@ import (
 	"pitwall/engine/internal/testenv"
 )
 
-// Three streams are in slots of three masters. Each has its own lease and registry
-// there, and all of them are deleted with the process. On a single server the keys
-// have no prefix.
+// The slots of three streams are on three masters. Each stream has a lease and a
+// registry in its slot, and they are deleted when the process ends. On a single
+// server the keys have no prefix.
 func TestKeySets(t *testing.T) {
 	c := testenv.SharedRedisCluster(t)
 	streams := []string{"telemetry:t", "telemetry:b", "race:{1}"}
@@ -24,7 +24,7 @@ func TestKeySets(t *testing.T) {
 	}
 	b := newBench(t, c.URL())
 	f := b.feed(func(o *Options) { o.Streams, o.Ephemeral = streams, true })
-	stop := b.running(f)
+	stop := b.start(f)
 	keys := map[string][]string{
 		"telemetry:b": {"{telemetry:b}:pitwall:lease:one", "{telemetry:b}:pitwall:groups"},
 		"telemetry:t": {"{telemetry:t}:pitwall:lease:one", "{telemetry:t}:pitwall:groups"},
@@ -33,7 +33,7 @@ func TestKeySets(t *testing.T) {
 	for stream, list := range keys {
 		for _, key := range list {
 			if c.Owner(stream).Do("EXISTS", key) != int64(1) {
-				t.Errorf("%s is not with its stream", key)
+				t.Errorf("%s is not on the node of its stream", key)
 			}
 		}
 	}
@@ -50,7 +50,7 @@ func TestKeySets(t *testing.T) {
 	for stream, list := range keys {
 		for _, key := range list {
 			if c.Owner(stream).Do("EXISTS", key) != int64(0) {
-				t.Errorf("%s is left", key)
+				t.Errorf("%s was not deleted", key)
 			}
 		}
 		if groups := c.Owner(stream).Do("XINFO", "GROUPS", stream).([]any); len(groups) != 0 {
@@ -58,41 +58,42 @@ func TestKeySets(t *testing.T) {
 		}
 	}
 
-	alone := newBench(t, testenv.Redis(t).URL()).feed(func(o *Options) { o.Streams = streams })
-	if len(alone.keySets) != 1 || alone.keySets[0].lease.key != "pitwall:lease:one" || alone.keySets[0].registry() != "pitwall:groups" {
-		t.Errorf("on a single server: %d key sets, %s, %s", len(alone.keySets), alone.keySets[0].lease.key, alone.keySets[0].registry())
+	single := newBench(t, testenv.Redis(t).URL()).feed(func(o *Options) { o.Streams = streams })
+	if len(single.keySets) != 1 || single.keySets[0].lease.key != "pitwall:lease:one" || single.keySets[0].registry() != "pitwall:groups" {
+		t.Errorf("on a single server: %d key sets, %s, %s", len(single.keySets), single.keySets[0].lease.key, single.keySets[0].registry())
 	}
 }
 
-// An instance holds its id while it holds all leases. One lease of another process
-// is enough to be refused, without changing the other keys, and to lose the id.
+// An instance holds its id only while it holds all leases. If another process holds
+// one of them, the id is refused without a change to the other keys. If another
+// process takes one later, the id is lost.
 func TestIDIsHeldOnlyWithAllLeases(t *testing.T) {
 	c := testenv.SharedRedisCluster(t)
 	streams := []string{"telemetry:t", "telemetry:b", "race:{1}"}
-	const last = "{telemetry:t}:pitwall:lease:one" // in the order in which they are taken
+	const last = "{telemetry:t}:pitwall:lease:one" // the last one that is taken
 	b := newBench(t, c.URL())
 	f := b.feed(func(o *Options) { o.Streams, o.LeaseTTL = streams, 2*time.Second })
 	owner := c.Owner("telemetry:t")
-	owner.Do("SET", last, "of another", "PX", "600000")
+	owner.Do("SET", last, "another's token", "PX", "600000")
 	sets := map[*keySet]string{}
 	for _, k := range f.keySets[:2] {
 		sets[k] = setCalls(c.Owner(k.streams[0]))
 	}
 	if err := f.AcquireLease(t.Context()); err == nil {
-		t.Fatal("the id is taken without its last lease")
+		t.Fatal("the id was taken without its last lease")
 	}
-	none := func() {
+	wantNone := func() {
 		t.Helper()
 		for _, k := range f.keySets[:2] {
 			if c.Owner(k.streams[0]).Do("EXISTS", k.lease.key) != int64(0) || k.lease.current() != lapsed {
-				t.Errorf("%s is held by one who may not have the id", k.lease.key)
+				t.Errorf("%s is held without the id", k.lease.key)
 			}
 		}
 	}
-	none()
+	wantNone()
 	for k, calls := range sets {
-		if setCalls(c.Owner(k.streams[0])) != calls { // the other would lose the id, although it renews this one
-			t.Errorf("%s was taken for a moment", k.lease.key)
+		if setCalls(c.Owner(k.streams[0])) != calls { // the other process would lose the id
+			t.Errorf("%s was taken and released", k.lease.key)
 		}
 	}
 
@@ -101,23 +102,23 @@ func TestIDIsHeldOnlyWithAllLeases(t *testing.T) {
 	err := f.AcquireLease(t.Context())
 	owner.Do("ACL", "SETUSER", "default", "+eval")
 	if err == nil {
-		t.Fatal("the id is taken although the last lease cannot be")
+		t.Fatal("the id was taken although the last lease cannot be taken")
 	}
-	none()
+	wantNone()
 
-	b.created(f)
+	b.prepare(f)
 	run := make(chan error, 1)
 	go func() { run <- f.Run(t.Context()) }()
-	owner.Do("SET", last, "of another", "PX", "600000")
+	owner.Do("SET", last, "another's token", "PX", "600000")
 	select {
 	case err := <-run:
 		if !errors.Is(err, ErrLeaseLost) {
 			t.Errorf("Run ended with %v", err)
 		}
 	case <-time.After(time.Minute):
-		t.Fatal("Run goes on")
+		t.Fatal("Run has not ended")
 	}
-	if err := f.Close(t.Context()); err != nil || owner.Do("GET", last) != "of another" {
+	if err := f.Close(t.Context()); err != nil || owner.Do("GET", last) != "another's token" {
 		t.Errorf("Close: %v", err)
 	}
 }

@@ -5,7 +5,7 @@ import (
 	"time"
 )
 
-// measureLag updates the lag gauge every so often until ctx ends. While the server
+// measureLag updates the lag gauge at intervals until ctx ends. While the server
 // cannot be asked, the lag grows by the time that passes.
 func (r *reader) measureLag(ctx context.Context, every time.Duration) {
 	tick := time.NewTicker(every)

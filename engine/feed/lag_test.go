@@ -21,7 +21,7 @@ func TestLag(t *testing.T) {
 		name  string
 		do    func()
 		read  redis.ID
-		since int64 // time of the first unread entry, 0 when all is read
+		since int64 // time of the first unread entry, 0 when all have been read
 	}{
 		{"no stream", func() {}, redis.ID{}, 0},
 		{"group at the end of an empty stream", func() { add("1000-0"); add("4000-0") }, redis.ID{}, 1000},
@@ -60,20 +60,20 @@ func serverMS(t *testing.T, c *redis.Client) int64 {
 	return now.UnixMilli()
 }
 
-// Each stream has its own lag. One that is not read grows while the other stays
-// low, and both grow while the server is away.
+// Each stream has its own lag. That of an unread stream grows while the other's stays
+// low. Both grow while the server is away.
 func TestLagIsPerStreamAndGrowsWhileTheServerIsAway(t *testing.T) {
 	s := testenv.Redis(t, testenv.AOF())
 	b := newBench(t, s.URL())
 	f := b.feed(func(o *Options) {
-		o.Streams = []string{"s", "stuck"}
+		o.Streams = []string{"s", "unread"}
 		o.LagEvery, o.Block = 20*time.Millisecond, 50*time.Millisecond
 	})
-	b.created(f)
-	s.Do("XADD", "stuck", "*", "a", "1")
-	stuck := f.readers[1]
-	b.background(func(ctx context.Context) error { stuck.measureLag(ctx, f.opt.LagEvery); return nil })
-	f.readers = f.readers[:1] // nobody reads the other
+	b.prepare(f)
+	s.Do("XADD", "unread", "*", "a", "1")
+	unread := f.readers[1]
+	b.background(func(ctx context.Context) error { unread.measureLag(ctx, f.opt.LagEvery); return nil })
+	f.readers = f.readers[:1] // Run does not read the other
 	b.background(f.Run)
 	lag := func(stream string) (v float64) {
 		fmt.Sscan(b.metric(`processor_live_stream_lag_ms{stream="`+stream+`"}`), &v)
@@ -81,29 +81,29 @@ func TestLagIsPerStreamAndGrowsWhileTheServerIsAway(t *testing.T) {
 	}
 	n, last := 0, 0.0
 	for range 3 {
-		b.eventually("the stuck stream's lag to grow while the other flows", func() bool {
+		b.eventually("the lag of the unread stream to grow", func() bool {
 			publish(t, b.client, "s", n, n+1, "a")
 			n++
-			return lag("stuck") > last
+			return lag("unread") > last
 		})
-		last = lag("stuck")
+		last = lag("unread")
 	}
-	b.complete(n, []string{"a"})
-	b.eventually("no lag of the other", func() bool { return lag("s") == 0 })
+	b.wantRecords(n, []string{"a"})
+	b.eventually("the other stream to have no lag", func() bool { return lag("s") == 0 })
 
 	s.Stop()
-	for _, stream := range []string{"s", "stuck"} {
+	for _, stream := range []string{"s", "unread"} {
 		last := lag(stream)
 		b.eventually("the lag of "+stream+" to grow without a server", func() bool { return lag(stream) > last })
 	}
 	s.Start()
-	b.eventually("no lag", func() bool { return lag("s") == 0 })
+	b.eventually("the lag to be 0", func() bool { return lag("s") == 0 })
 }
 
-// The gauge follows a reader that is blocked and catches up. An entry after a long
-// silence is no lag.
+// The gauge follows a reader that is blocked and then catches up. An old entry that
+// has been read is no lag.
 func TestLagGauge(t *testing.T) {
-	onBoth(t, func(t *testing.T, b *bench) {
+	onEachServer(t, func(t *testing.T, b *bench) {
 		const name = `processor_live_stream_lag_ms{stream="s"}`
 		publish(t, b.client, "s", 0, 1, "old")
 		gauge := func() (v float64) {
@@ -113,18 +113,18 @@ func TestLagGauge(t *testing.T) {
 			return v
 		}
 		unblock := b.sink.block()
-		b.running(b.feed(func(o *Options) { o.LagEvery = 20 * time.Millisecond }))
+		b.start(b.feed(func(o *Options) { o.LagEvery = 20 * time.Millisecond }))
 		if v := gauge(); v != 0 {
 			t.Errorf("lag %v before the first measurement", v)
 		}
 		n := 0
-		b.eventually("the lag of a reader that is held up", func() bool {
+		b.eventually("the lag of a blocked reader", func() bool {
 			publish(t, b.client, "s", n, n+1, "a")
 			n++
 			return gauge() > 300
 		})
 		unblock()
-		b.eventually("no lag", func() bool { return gauge() == 0 })
-		b.complete(n, []string{"a"})
+		b.eventually("the lag to be 0", func() bool { return gauge() == 0 })
+		b.wantRecords(n, []string{"a"})
 	})
 }

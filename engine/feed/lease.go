@@ -23,9 +23,7 @@ type identity struct {
 	check *health.Check // fails when another process has the id
 
 	lostSignal chan struct{} // closed when another process's token was found
-
-	mu     sync.Mutex
-	closed bool // lostSignal is closed
+	loseOnce   sync.Once     // closes it
 }
 
 func newIdentity(o *Options, log *slog.Logger) *identity {
@@ -43,15 +41,11 @@ func (i *identity) isLost() bool {
 
 // lose records that another process has the id.
 func (i *identity) lose() {
-	i.mu.Lock()
-	defer i.mu.Unlock()
-	if i.closed {
-		return
-	}
-	i.closed = true
-	i.check.Fault(ErrLeaseLost)
-	i.log.Error("another live process has taken the instance id, the live part ends", "INSTANCE_ID", i.id)
-	close(i.lostSignal)
+	i.loseOnce.Do(func() {
+		i.check.Fault(ErrLeaseLost)
+		i.log.Error("another live process has taken the instance id, the live part ends", "INSTANCE_ID", i.id)
+		close(i.lostSignal)
+	})
 }
 
 // lease is the exclusive right to an instance id: a key in Redis with a random
@@ -65,8 +59,8 @@ type lease struct {
 	renewed *health.Check // fails while it is not renewed
 
 	mu    sync.Mutex
-	until time.Time // certainly held until then, by this machine's clocks
-	term  int       // incremented when it was renewed too late, so that another process may have had it meanwhile
+	until time.Time // the lease is held at least until then, by this machine's clocks
+	term  int       // incremented by a renewal that is too late: another process may have held the lease meanwhile
 }
 
 // taker takes a lease: a client, or a reader on its own connection.
@@ -92,8 +86,8 @@ func (l *lease) take(ctx context.Context, by taker) (held bool, err error) {
 	return true, nil
 }
 
-// renew takes again a lease that was held. When another process holds it, renew
-// closes lostSignal and returns ErrLeaseLost.
+// renew extends a lease that this process has taken, or takes it again. When another
+// process holds it, renew closes lostSignal and returns ErrLeaseLost.
 func (l *lease) renew(ctx context.Context, by taker) error {
 	held, err := l.take(ctx, by)
 	if err != nil || held {
@@ -134,12 +128,12 @@ func (l *lease) release(ctx context.Context) error {
 }
 
 // AcquireLease takes the lease of the instance id. When another process holds it,
-// AcquireLease waits a little longer than a lease lasts: a dead holder lets it
-// expire. A live one renews it, and AcquireLease fails with an error that names
+// AcquireLease waits a little longer than a lease lasts. The lease of a dead holder
+// expires; a live one renews it, and AcquireLease fails with an error that names
 // INSTANCE_ID. Renew the lease with KeepLease.
 //
-// A suspended holder lets the lease expire too, and may resume in the middle of a
-// read. AcquireLease therefore closes the connections that it reads on.
+// The lease of a suspended holder expires too. It may resume in the middle of a read,
+// so AcquireLease closes the connections that it reads on.
 func (f *Feed) AcquireLease(ctx context.Context) error {
 	l := f.keySets[0].lease
 	deadline := time.Now().Add(l.ttl + l.ttl/5)
@@ -165,15 +159,15 @@ func (f *Feed) AcquireLease(ctx context.Context) error {
 	}
 }
 
-// takeLeases takes the leases of all key sets, or none. With several it first
-// checks that none exists: a live holder may have failed to renew some of them
+// takeLeases takes the leases of all key sets, or none. If there are several, it
+// first checks that none exists: a live holder may have failed to renew some of them
 // because of a failover of their servers.
 func (f *Feed) takeLeases(ctx context.Context) (held bool, err error) {
 	for _, k := range f.keySets {
 		if len(f.keySets) == 1 {
 			break
 		}
-		if there, err := f.opt.Client.Exists(ctx, k.lease.key); err != nil || there {
+		if exists, err := f.opt.Client.Exists(ctx, k.lease.key); err != nil || exists {
 			return false, err
 		}
 	}
@@ -190,26 +184,19 @@ func (f *Feed) takeLeases(ctx context.Context) (held bool, err error) {
 }
 
 // killStaleReaders closes the connections on which another process reads under this
-// id. That process checks the lease before it reads on. Where the server or the
-// login has no CLIENT LIST and CLIENT KILL, only the clocks of a suspended holder
-// stop it: what it had sent before is served.
+// id. That process then checks the lease before its next read. If the server or the
+// login lacks CLIENT LIST or CLIENT KILL, a suspended holder notices by its clocks
+// that the lease has expired, but a read that it had sent before is still served.
 func (f *Feed) killStaleReaders(ctx context.Context) error {
 	for _, k := range f.keySets {
-		if err := k.lease.killStaleReaders(ctx); err != nil {
-			return err
+		l := k.lease
+		n, err := l.client.CloseNamed(ctx, l.key, l.key)
+		if err != nil && !redis.IsRefused(err) {
+			return fmt.Errorf("take the lease of INSTANCE_ID %q: %w", l.id, err)
 		}
-	}
-	return nil
-}
-
-// killStaleReaders closes those on one server.
-func (l *lease) killStaleReaders(ctx context.Context) error {
-	n, err := l.client.CloseNamed(ctx, l.key, l.key)
-	if err != nil && !redis.IsRefused(err) {
-		return fmt.Errorf("take the lease of INSTANCE_ID %q: %w", l.id, err)
-	}
-	if n > 0 {
-		l.log.Warn("the previous process with this instance id was suspended, its connections have been closed", "INSTANCE_ID", l.id, "connections", n)
+		if n > 0 {
+			l.log.Warn("the previous process with this instance id was suspended, its connections have been closed", "INSTANCE_ID", l.id, "connections", n)
+		}
 	}
 	return nil
 }
@@ -218,24 +205,19 @@ func (l *lease) killStaleReaders(ctx context.Context) error {
 // lease again. When another process has taken it, KeepLease closes Lost and returns
 // ErrLeaseLost. While Redis is away it retries.
 func (f *Feed) KeepLease(ctx context.Context) error {
-	ctx, cancel := context.WithCancel(ctx)
-	defer cancel()
+	ctx, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
 	var all sync.WaitGroup
-	errs := make([]error, len(f.keySets))
-	keep := func(i int) {
-		if errs[i] = f.keySets[i].lease.keep(ctx); errs[i] != nil {
-			cancel()
-		}
+	for _, k := range f.keySets { // one goroutine each: a server that is away must not delay the others
+		all.Go(func() {
+			if err := k.lease.keep(ctx); err != nil {
+				cancel(err)
+			}
+		})
 	}
-	for i := range f.keySets[1:] { // one goroutine each: a server that is away must not delay the others
-		all.Go(func() { keep(i + 1) })
-	}
-	keep(0)
 	all.Wait()
-	for _, err := range errs {
-		if err != nil {
-			return err
-		}
+	if err := context.Cause(ctx); errors.Is(err, ErrLeaseLost) {
+		return err
 	}
 	return nil
 }
@@ -252,18 +234,17 @@ func (l *lease) keep(ctx context.Context) error {
 		case <-tick.C:
 		}
 		err := l.renew(ctx, l.client)
-		if ctx.Err() == nil {
-			l.renewed.Report(err)
-		}
-		switch {
-		case ctx.Err() != nil:
+		if ctx.Err() != nil {
 			return nil
-		case errors.Is(err, ErrLeaseLost):
+		}
+		if l.renewed.Report(err); errors.Is(err, ErrLeaseLost) {
 			return err
-		case err != nil:
-			if n, ok := fault.Allow(time.Now()); ok {
-				l.log.Warn("lease not renewed", "lease", l.key, "error", err, "times", n)
-			}
+		}
+		if err == nil {
+			continue
+		}
+		if n, ok := fault.Allow(time.Now()); ok {
+			l.log.Warn("lease not renewed", "lease", l.key, "error", err, "times", n)
 		}
 	}
 }

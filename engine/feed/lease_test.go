@@ -11,28 +11,28 @@ import (
 	"pitwall/engine/internal/testenv"
 )
 
-// other makes a second feed with the same instance id, like another process: with
-// its own client, token and metrics.
-func (b *bench) other() (*bench, *Feed) {
+// secondProcess returns a second feed with the same instance id, and a bench of its
+// own: like another process it has its own client, token and metrics.
+func (b *bench) secondProcess() (*bench, *Feed) {
 	o := newBench(b.t, b.url)
 	return o, o.feed(nil)
 }
 
 func TestSecondLiveProcessIsRefused(t *testing.T) {
-	onBoth(t, func(t *testing.T, b *bench) {
+	onEachServer(t, func(t *testing.T, b *bench) {
 		first := b.feed(nil)
 		if err := first.AcquireLease(t.Context()); err != nil {
 			t.Fatal(err)
 		}
 		b.background(first.KeepLease)
-		_, second := b.other()
+		_, second := b.secondProcess()
 		begin := time.Now()
 		err := second.AcquireLease(t.Context())
 		if err == nil || !strings.Contains(err.Error(), `INSTANCE_ID "one"`) || !strings.Contains(err.Error(), "live process") {
 			t.Errorf("the second process got %v", err)
 		}
 		if d, ttl := time.Since(begin), b.feed(nil).opt.LeaseTTL; d < ttl {
-			t.Errorf("refused after %v, but a lease lasts %v", d, ttl)
+			t.Errorf("refused after %v, before the %v that a lease lasts", d, ttl)
 		}
 		if first.keySets[0].lease.isLost() {
 			t.Error("the first process lost its lease")
@@ -40,8 +40,8 @@ func TestSecondLiveProcessIsRefused(t *testing.T) {
 	})
 }
 
-func TestRestartAfterACrashComesUp(t *testing.T) {
-	onBoth(t, func(t *testing.T, b *bench) {
+func TestRestartAfterACrash(t *testing.T) {
+	onEachServer(t, func(t *testing.T, b *bench) {
 		dead := b.feed(nil)
 		if err := dead.AcquireLease(t.Context()); err != nil {
 			t.Fatal(err)
@@ -49,14 +49,14 @@ func TestRestartAfterACrashComesUp(t *testing.T) {
 		if err := dead.CreateGroups(t.Context()); err != nil {
 			t.Fatal(err)
 		}
-		next, f := b.other()
-		next.running(f)
+		next, f := b.secondProcess()
+		next.start(f)
 		publish(t, b.client, "s", 0, 5, "a")
-		next.complete(5, []string{"a"})
+		next.wantRecords(5, []string{"a"})
 	})
 }
 
-func TestLeaseIsTakenAgainWhenItIsGone(t *testing.T) {
+func TestDeletedLeaseIsTakenAgain(t *testing.T) {
 	s := testenv.Redis(t)
 	b := newBench(t, s.URL())
 	f := b.feed(nil)
@@ -69,10 +69,10 @@ func TestLeaseIsTakenAgainWhenItIsGone(t *testing.T) {
 		return err == nil && v == f.keySets[0].lease.token
 	}
 	s.Do("DEL", leaseKey("one"))
-	b.eventually("the lease is back after it was deleted", held)
+	b.eventually("the lease to be taken again after it was deleted", held)
 	s.Kill()
 	s.Start() // empty
-	b.eventually("the lease is back after the server lost it", held)
+	b.eventually("the lease to be taken again after the server lost it", held)
 	if err := stop(); err != nil || f.keySets[0].lease.isLost() {
 		t.Errorf("KeepLease ended with %v, lost %v", err, f.keySets[0].lease.isLost())
 	}
@@ -90,7 +90,7 @@ func TestRunEndsWhenAnotherHoldsTheLease(t *testing.T) {
 	}
 	run := make(chan error, 1)
 	go func() { run <- f.Run(context.Background()) }()
-	b.eventually("the feed is ready", func() bool { return f.Ready() == nil })
+	b.eventually("the feed to be ready", func() bool { return f.Ready() == nil })
 
 	s.Do("SET", leaseKey("one"), "another's token")
 	if err := f.KeepLease(t.Context()); !errors.Is(err, ErrLeaseLost) {
@@ -115,63 +115,63 @@ func TestRunEndsWhenAnotherHoldsTheLease(t *testing.T) {
 		t.Error(err)
 	}
 	if got := s.Do("GET", leaseKey("one")); got != "another's token" {
-		t.Errorf("Close left the lease with %q", got)
+		t.Errorf("Close changed the lease of the other process to %q", got)
 	}
 	if _, ok, err := b.client.GroupLastDelivered(t.Context(), "s", f.group); err != nil || !ok {
-		t.Errorf("Close took the group away: there %v, %v", ok, err)
+		t.Errorf("Close destroyed the group of the other process: exists %v, %v", ok, err)
 	}
 }
 
-// A process that was suspended for longer than its lease lasts, at any point, takes
-// nothing from the process that holds the id. Its lease is not renewed in these
-// tests, so its readers must find out.
-func TestPausedProcessTakesNothingFromItsSuccessor(t *testing.T) {
+// A process was suspended for longer than its lease lasts, and another one has taken
+// the id. When the first one resumes, it reads nothing that the other should receive.
+// KeepLease does not run in this test, so the readers must notice the loss.
+func TestSuspendedProcessReadsNothingOfItsSuccessor(t *testing.T) {
 	for _, tt := range []struct {
-		name  string
-		stand func(b *bench, p *testenv.TCPProxy) (goOn func())
+		name    string
+		suspend func(b *bench, p *testenv.TCPProxy) (resume func())
 	}{
 		{"between two reads", func(b *bench, _ *testenv.TCPProxy) func() { return b.sink.block() }},
-		{"while a read is on its way", func(_ *bench, p *testenv.TCPProxy) func() { p.Stall(); return p.Resume }},
+		{"during a read", func(_ *bench, p *testenv.TCPProxy) func() { p.Stall(); return p.Resume }},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			s := testenv.Redis(t)
 			p := testenv.Proxy(t, s.Addr())
-			past := open(t, s.URL())
+			direct := open(t, s.URL())
 			b := newBench(t, "redis://"+p.Addr())
 			old := b.feed(func(o *Options) { o.Block = 50 * time.Millisecond })
-			lapse := b.created(old)
+			stopLease := b.prepare(old)
 			ended := make(chan error, 1)
 			stop := b.background(func(ctx context.Context) error {
 				err := old.Run(ctx)
 				ended <- err
 				return err
 			})
-			publish(t, past, "s", 0, 5, "a")
-			b.complete(5, []string{"a"})
-			if err := lapse(); err != nil {
+			publish(t, direct, "s", 0, 5, "a")
+			b.wantRecords(5, []string{"a"})
+			if err := stopLease(); err != nil {
 				t.Fatal(err)
 			}
-			goOn := tt.stand(b, p)
-			publish(t, past, "s", 5, 6, "a")
+			resume := tt.suspend(b, p)
+			publish(t, direct, "s", 5, 6, "a")
 
 			next := newBench(t, s.URL())
 			f := next.feed(nil)
-			next.running(f)
-			goOn()
+			next.start(f)
+			resume()
 			var all []string
 			for n := range 100 {
 				d := fmt.Sprintf("b%d", n)
-				publish(t, past, "s", 0, 30, d)
+				publish(t, direct, "s", 0, 30, d)
 				all = append(all, d)
 			}
-			next.complete(30, all)
+			next.wantRecords(30, all)
 			select {
 			case err := <-ended:
 				if !errors.Is(err, ErrLeaseLost) {
 					t.Errorf("Run of the old process ended with %v", err)
 				}
 			case <-time.After(30 * time.Second):
-				t.Error("the old process reads on")
+				t.Error("Run of the old process has not ended")
 				_ = stop()
 			}
 			if !old.keySets[0].lease.isLost() || old.Ready() == nil {
@@ -182,7 +182,7 @@ func TestPausedProcessTakesNothingFromItsSuccessor(t *testing.T) {
 }
 
 func TestCloseReleasesTheLease(t *testing.T) {
-	onBoth(t, func(t *testing.T, b *bench) {
+	onEachServer(t, func(t *testing.T, b *bench) {
 		f := b.feed(nil)
 		if err := f.Close(t.Context()); err != nil {
 			t.Errorf("close before anything: %v", err)
@@ -199,20 +199,20 @@ func TestCloseReleasesTheLease(t *testing.T) {
 				t.Fatal(err)
 			}
 		}
-		_, next := b.other()
+		_, next := b.secondProcess()
 		begin := time.Now()
 		if err := next.AcquireLease(t.Context()); err != nil {
 			t.Fatal(err)
 		}
 		if d := time.Since(begin); d > next.opt.LeaseTTL/2 {
-			t.Errorf("the next process waited %v for a lease that was given up", d)
+			t.Errorf("the next process waited %v for a lease that was released", d)
 		}
 	})
 }
 
 // A waiting process starts as soon as the lease is released.
 func TestWaitingProcessTakesAReleasedLease(t *testing.T) {
-	onBoth(t, func(t *testing.T, b *bench) {
+	onEachServer(t, func(t *testing.T, b *bench) {
 		first := b.feed(func(o *Options) { o.LeaseTTL = 20 * time.Second })
 		if err := first.AcquireLease(t.Context()); err != nil {
 			t.Fatal(err)
@@ -221,18 +221,18 @@ func TestWaitingProcessTakesAReleasedLease(t *testing.T) {
 		second := o.feed(func(o *Options) { o.LeaseTTL = 3 * time.Second })
 		got := make(chan error, 1)
 		go func() { got <- second.AcquireLease(context.Background()) }()
-		o.eventually("the starter to wait", func() bool { return o.log.count("instance id is leased") == 1 })
+		o.eventually("the second process to wait", func() bool { return o.log.count("instance id is leased") == 1 })
 		if err := first.Close(t.Context()); err != nil {
 			t.Fatal(err)
 		}
 		if err := <-got; err != nil {
-			t.Errorf("the waiting starter: %v", err)
+			t.Errorf("the waiting process: %v", err)
 		}
 	})
 }
 
 func TestAcquireLeaseEndsWithItsContext(t *testing.T) {
-	onBoth(t, func(t *testing.T, b *bench) {
+	onEachServer(t, func(t *testing.T, b *bench) {
 		if err := b.feed(nil).AcquireLease(t.Context()); err != nil {
 			t.Fatal(err)
 		}
@@ -241,7 +241,7 @@ func TestAcquireLeaseEndsWithItsContext(t *testing.T) {
 		f := o.feed(func(o *Options) { o.LeaseTTL = time.Minute })
 		got := make(chan error, 1)
 		go func() { got <- f.AcquireLease(ctx) }()
-		o.eventually("the starter to wait", func() bool { return o.log.count("instance id is leased") == 1 })
+		o.eventually("the second process to wait", func() bool { return o.log.count("instance id is leased") == 1 })
 		cancel()
 		if err := <-got; !errors.Is(err, context.Canceled) {
 			t.Errorf("got %v, want the end of the context", err)
@@ -249,10 +249,10 @@ func TestAcquireLeaseEndsWithItsContext(t *testing.T) {
 	})
 }
 
-// Another process may have held an expired lease meanwhile. Taking it again is a
-// new term, in which nothing is read before the group is back in place.
+// While a lease was expired, another process may have held it. Taking it again starts
+// a new term, in which nothing is read before the group is back in place.
 func TestLeaseRenewedTooLateIsANewTerm(t *testing.T) {
-	onBoth(t, func(t *testing.T, b *bench) {
+	onEachServer(t, func(t *testing.T, b *bench) {
 		f := b.feed(func(o *Options) { o.LeaseTTL = time.Minute })
 		if err := f.AcquireLease(t.Context()); err != nil {
 			t.Fatal(err)
@@ -270,16 +270,16 @@ func TestLeaseRenewedTooLateIsANewTerm(t *testing.T) {
 			}
 		}
 		if renew(); l.current() != first || first == lapsed {
-			t.Fatalf("renewed in time it is term %d after %d", l.current(), first)
+			t.Fatalf("after a renewal in time: term %d, want %d", l.current(), first)
 		}
 		l.mu.Lock()
 		l.until = time.Now().Add(-time.Second)
 		l.mu.Unlock()
 		if l.current() != lapsed {
-			t.Error("it has run out and counts as held")
+			t.Error("an expired lease counts as held")
 		}
 		if renew(); l.current() == first || l.current() == lapsed {
-			t.Errorf("taken too late it is term %d after %d", l.current(), first)
+			t.Errorf("after a late renewal: term %d, want another than %d", l.current(), first)
 		}
 		publish(t, b.client, "s", 0, 1, "a")
 		if got, err := r.readNext(t.Context(), nil); !errors.Is(err, errLapsed) {

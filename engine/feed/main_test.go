@@ -21,8 +21,8 @@ import (
 
 func TestMain(m *testing.M) { os.Exit(testenv.Main(m)) }
 
-// bench is a server, the test's own client, and what the feeds of a test have in
-// common.
+// bench is a test bench: a server, a client of the test, and what the feeds of the
+// test share.
 type bench struct {
 	t      *testing.T
 	url    string
@@ -35,8 +35,9 @@ type bench struct {
 	addAt func(stream, id string, fields []string)
 }
 
-// onBoth runs fn on redis-server, on the embedded server, and on a Cluster.
-func onBoth(t *testing.T, fn func(t *testing.T, b *bench)) {
+// onEachServer runs fn with redis-server, with the embedded server, and with a
+// Cluster.
+func onEachServer(t *testing.T, fn func(t *testing.T, b *bench)) {
 	t.Helper()
 	t.Run("redis-server", func(t *testing.T) {
 		s := testenv.Redis(t)
@@ -83,8 +84,8 @@ func open(t testing.TB, url string) *redis.Client {
 	return c
 }
 
-// feed makes a feed of stream "s" under the instance id "one". change, if not
-// nil, adjusts the options.
+// feed returns a feed of stream "s" with the instance id "one". change, if not nil,
+// adjusts the options.
 func (b *bench) feed(change func(*Options)) *Feed {
 	o := Options{
 		Client: b.client, Streams: []string{"s"}, Sink: b.sink, Limits: codec.DefaultLimits(),
@@ -97,27 +98,27 @@ func (b *bench) feed(change func(*Options)) *Feed {
 	return New(o)
 }
 
-// created takes the lease of f and creates its groups. The lease is kept until the
-// test ends or lapse is called.
-func (b *bench) created(f *Feed) (lapse func() error) {
+// prepare takes the lease of f and creates its groups. The lease is renewed until the
+// test ends or stopLease is called.
+func (b *bench) prepare(f *Feed) (stopLease func() error) {
 	b.t.Helper()
 	if err := f.AcquireLease(b.t.Context()); err != nil {
 		b.t.Fatal(err)
 	}
-	lapse = b.background(f.KeepLease)
+	stopLease = b.background(f.KeepLease)
 	if err := f.CreateGroups(b.t.Context()); err != nil {
 		b.t.Fatal(err)
 	}
-	return lapse
+	return stopLease
 }
 
-// running runs f, which has been created, until the test ends. stop ends it earlier
-// and returns the errors of Run and KeepLease.
-func (b *bench) running(f *Feed) (stop func() error) {
+// start prepares f and runs it until the test ends. stop ends it earlier and returns
+// the errors of Run and KeepLease.
+func (b *bench) start(f *Feed) (stop func() error) {
 	b.t.Helper()
-	lapse := b.created(f)
-	run := b.background(f.Run)
-	return func() error { return errors.Join(run(), lapse()) }
+	stopLease := b.prepare(f)
+	stopRun := b.background(f.Run)
+	return func() error { return errors.Join(stopRun(), stopLease()) }
 }
 
 // background runs fn until the test ends. stop ends it earlier and returns its
@@ -152,7 +153,7 @@ func (b *bench) eventually(what string, cond func() bool) {
 	testenv.Eventually(b.t, 30*time.Second, what, cond)
 }
 
-// logBuffer keeps the log.
+// logBuffer is a log that can be read while it is written.
 type logBuffer struct {
 	mu  sync.Mutex
 	buf bytes.Buffer

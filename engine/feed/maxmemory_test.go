@@ -9,8 +9,8 @@ import (
 )
 
 // fullBench has a server at maxmemory, with the groups of the instance id "one" and
-// no records. more adds records all the same.
-func fullBench(t *testing.T) (b *bench, s *testenv.RedisServer, more func(from, count int)) {
+// no records. add adds records in spite of maxmemory.
+func fullBench(t *testing.T) (b *bench, s *testenv.RedisServer, add func(from, count int)) {
 	t.Helper()
 	s = testenv.Redis(t, testenv.Args("--maxmemory", "6mb", "--maxmemory-policy", "noeviction"))
 	b = newBench(t, s.URL())
@@ -31,11 +31,11 @@ func fullBench(t *testing.T) (b *bench, s *testenv.RedisServer, more func(from, 
 			t.Fatal(err)
 		}
 	}
-	s.Do("CONFIG", "SET", "maxmemory", "4mb") // connections come and go
-	const add = "#!lua flags=allow-oom\nreturn redis.call('XADD', KEYS[1], '*', unpack(ARGV))"
+	s.Do("CONFIG", "SET", "maxmemory", "4mb") // still full after connections have been closed
+	const xadd = "#!lua flags=allow-oom\nreturn redis.call('XADD', KEYS[1], '*', unpack(ARGV))"
 	return b, s, func(from, count int) {
 		for n := range count {
-			s.Do(append([]string{"EVAL", add, "1", "s"}, fix("a", from+n)...)...)
+			s.Do(append([]string{"EVAL", xadd, "1", "s"}, fix("a", from+n)...)...)
 		}
 	}
 }
@@ -43,13 +43,13 @@ func fullBench(t *testing.T) (b *bench, s *testenv.RedisServer, more func(from, 
 // At maxmemory an instance whose groups exist starts, keeps its lease, reads, and
 // recovers from a lost connection.
 func TestMaxmemory(t *testing.T) {
-	b, s, more := fullBench(t)
+	b, s, add := fullBench(t)
 	f := b.feed(nil)
-	b.running(f)
-	more(0, 5)
-	b.complete(5, []string{"a"})
+	b.start(f)
+	add(0, 5)
+	b.wantRecords(5, []string{"a"})
 	term, left := f.keySets[0].lease.current(), int64(0)
-	for renewed := 0; renewed < 10; { // five in the time that a lease lasts
+	for renewed := 0; renewed < 10; { // there are five in the time that a lease lasts
 		now, _ := s.Do("PTTL", f.keySets[0].lease.key).(int64)
 		if now > left {
 			renewed++
@@ -57,19 +57,19 @@ func TestMaxmemory(t *testing.T) {
 		left = now
 	}
 	if now := f.keySets[0].lease.current(); now != term || now == lapsed {
-		t.Errorf("the lease is in its term %d, was in %d", now, term)
+		t.Errorf("the lease is in term %d, want %d still", now, term)
 	}
 	s.CutClients()
-	more(5, 5)
-	b.complete(10, []string{"a"})
+	add(5, 5)
+	b.wantRecords(10, []string{"a"})
 	s.Do("DEL", f.keySets[0].lease.key) // as a failover may
-	b.eventually("the lease to be taken anew", func() bool { return s.Do("EXISTS", f.keySets[0].lease.key) == int64(1) })
+	b.eventually("the lease to be taken again", func() bool { return s.Do("EXISTS", f.keySets[0].lease.key) == int64(1) })
 	if _, err := s.Try("SET", "k", "v"); err == nil {
-		t.Error("the server is not full: nothing was shown")
+		t.Error("the server is not full: the test proves nothing")
 	}
 }
 
-// A start that needs a new group fails with an error that says what to do.
+// If a start needs a new group, it fails with an error that says what to do.
 func TestMaxmemoryWithoutAGroup(t *testing.T) {
 	b, s, _ := fullBench(t)
 	for _, ephemeral := range []bool{false, true} {
@@ -82,9 +82,9 @@ func TestMaxmemoryWithoutAGroup(t *testing.T) {
 			t.Errorf("ephemeral %v: %v", ephemeral, err)
 		}
 		if err := f.Close(t.Context()); err != nil {
-			t.Errorf("ephemeral %v: giving up what was taken: %v", ephemeral, err)
+			t.Errorf("ephemeral %v: close: %v", ephemeral, err)
 		}
 	}
 	s.Do("CONFIG", "SET", "maxmemory", "0")
-	b.running(b.feed(func(o *Options) { o.InstanceID = "new" }))
+	b.start(b.feed(func(o *Options) { o.InstanceID = "new" }))
 }

@@ -35,8 +35,8 @@ type reader struct {
 	resumed pace.LogLimiter // resumed reads
 
 	mu   sync.Mutex // guards last, which measureLag reads
-	last redis.ID   // the group's position: the last id delivered to the shards, or set back to
-	tail redis.ID   // T: the stream's last id when the group was made
+	last redis.ID   // the group's position: the last id delivered to the shards, or to which it was set back
+	tail redis.ID   // T: the stream's last id when the group was created
 }
 
 func newReader(f *Feed, stream string, l *lease) *reader {
@@ -92,8 +92,8 @@ func (r *reader) createGroup(ctx context.Context) error {
 	return nil
 }
 
-// loop reads until ctx ends, which is no error, the lease is lost (ErrLeaseLost),
-// or the sink fails.
+// loop reads until ctx ends, which is no error, until the lease is lost
+// (ErrLeaseLost), or until the sink fails.
 func (r *reader) loop(ctx context.Context) error {
 	defer r.conn.Close()
 	var entries []redis.Entry
@@ -107,7 +107,7 @@ func (r *reader) loop(ctx context.Context) error {
 		}
 		r.pause.Reset()
 		r.check.OK()
-		r.noteClock(entries)
+		r.clock.observe(time.Now(), lastID(entries), r.conn.Emptied())
 		if len(entries) == 0 {
 			continue
 		}
@@ -117,22 +117,20 @@ func (r *reader) loop(ctx context.Context) error {
 			}
 			return fmt.Errorf("deliver positions of stream %s to the shards: %w", r.stream, err)
 		}
-		r.setPosition(entries[len(entries)-1].ID)
+		r.setPosition(lastID(entries))
 	}
 	return nil
 }
 
-// noteClock measures the clock difference with the entries of a read.
-func (r *reader) noteClock(entries []redis.Entry) {
-	var last redis.ID
-	if n := len(entries); n > 0 {
-		last = entries[n-1].ID
+// lastID returns the id of the last entry, 0-0 when there is none.
+func lastID(entries []redis.Entry) redis.ID {
+	if len(entries) == 0 {
+		return redis.ID{}
 	}
-	r.clock.observe(time.Now(), last, r.conn.Emptied())
+	return entries[len(entries)-1].ID
 }
 
-// errLapsed is the error of a read that was not started because the lease has
-// expired.
+// errLapsed is the error of readNext when the lease has expired.
 var errLapsed = errors.New("the lease of the instance id was not renewed in time")
 
 // readNext reads the next entries of the stream. It does not read while another

@@ -19,8 +19,11 @@ import (
 const registryKey = "pitwall:groups"
 
 // register records in the registry that this process is alive and which groups it
-// has.
+// has. It does nothing for an instance that is not ephemeral.
 func (k *keySet) register(ctx context.Context) error {
+	if !k.ephemeral {
+		return nil
+	}
 	now, err := k.client.Time(ctx, k.registry())
 	if err != nil {
 		return err
@@ -28,24 +31,25 @@ func (k *keySet) register(ctx context.Context) error {
 	return k.client.HashSet(ctx, k.registry(), k.lease.id, registryValue(now, k.streams))
 }
 
-// unregister destroys the groups of this process and removes it from the registry.
+// unregister destroys the groups of this process and removes it from the registry,
+// if it is ephemeral.
 func (k *keySet) unregister(ctx context.Context) error {
+	if !k.ephemeral {
+		return nil
+	}
 	return k.destroyGroups(ctx, k.lease.id, k.streams)
 }
 
 // reapLoop registers this process at intervals, and destroys the groups of dead
-// processes, until ctx ends. An unread group costs only a little memory, so after a
-// failure the next round is early enough.
+// processes, until ctx ends. An unread group takes little memory, so after a failure
+// the next round is early enough.
 func (f *Feed) reapLoop(ctx context.Context) {
 	var fault pace.LogLimiter
 	every := f.opt.ReapAfter / 10
 	for pace.Sleep(ctx, every/2+rand.N(every/2)) == nil {
 		var errs []error
 		for _, k := range f.keySets {
-			if f.opt.Ephemeral {
-				errs = append(errs, k.register(ctx))
-			}
-			errs = append(errs, k.reap(ctx, f.opt.ReapAfter))
+			errs = append(errs, k.register(ctx), k.reap(ctx, f.opt.ReapAfter))
 		}
 		if err := errors.Join(errs...); err != nil && ctx.Err() == nil {
 			if n, ok := fault.Allow(time.Now()); ok {
@@ -55,11 +59,11 @@ func (f *Feed) reapLoop(ctx context.Context) {
 	}
 }
 
-// reap destroys the groups of ephemeral instances that have no lease and were last
-// seen more than after ago. Several processes may do so at once, because each step
-// can be repeated. A process that was suspended for that long finds no group when
-// it resumes, and creates it again.
-func (k *keySet) reap(ctx context.Context, after time.Duration) error {
+// reap destroys the groups of ephemeral instances that have no lease and have been
+// silent for longer than silence. Several processes may do so at once, because each
+// step can be repeated. A process that was suspended for that long finds no group
+// when it resumes, and creates it again.
+func (k *keySet) reap(ctx context.Context, silence time.Duration) error {
 	instances, err := k.client.Hash(ctx, k.registry())
 	if err != nil || len(instances) == 0 {
 		return err
@@ -70,7 +74,7 @@ func (k *keySet) reap(ctx context.Context, after time.Duration) error {
 	}
 	for id, v := range instances {
 		seen, streams := parseRegistryValue(v)
-		if id == k.lease.id || now.Sub(seen) < after {
+		if id == k.lease.id || now.Sub(seen) < silence {
 			continue
 		}
 		alive, err := k.client.Exists(ctx, k.key(leaseKey(id)))
@@ -104,8 +108,8 @@ func registryValue(seen time.Time, streams []string) string {
 	return strconv.FormatInt(seen.UnixMilli(), 10) + "," + strings.Join(streams, ",")
 }
 
-// parseRegistryValue parses it. An invalid value counts as last seen at the epoch
-// and without streams, so it is removed.
+// parseRegistryValue parses the value of an instance. An invalid one counts as last
+// seen at the epoch and without streams, so that it is removed.
 func parseRegistryValue(v string) (seen time.Time, streams []string) {
 	first, rest, _ := strings.Cut(v, ",")
 	ms, err := strconv.ParseInt(first, 10, 64)

@@ -10,7 +10,7 @@ import (
 )
 
 // groups returns which of the instances have a group on the stream.
-func (b *bench) groups(stream string, instances ...string) (there []string) {
+func (b *bench) groups(stream string, instances ...string) (existing []string) {
 	b.t.Helper()
 	for _, id := range instances {
 		_, ok, err := b.client.GroupLastDelivered(b.t.Context(), stream, GroupName(id))
@@ -18,16 +18,16 @@ func (b *bench) groups(stream string, instances ...string) (there []string) {
 			b.t.Fatal(err)
 		}
 		if ok {
-			there = append(there, id)
+			existing = append(existing, id)
 		}
 	}
-	return there
+	return existing
 }
 
 func TestCloseDestroysTheEphemeralGroup(t *testing.T) {
-	onBoth(t, func(t *testing.T, b *bench) {
+	onEachServer(t, func(t *testing.T, b *bench) {
 		f := b.feed(func(o *Options) { o.Ephemeral = true; o.Streams = []string{"s", "t"} })
-		stop := b.running(f)
+		stop := b.start(f)
 		if got := b.groups("t", "one"); len(got) != 1 {
 			t.Fatal("no group")
 		}
@@ -48,10 +48,10 @@ func TestCloseDestroysTheEphemeralGroup(t *testing.T) {
 	})
 }
 
-func TestGroupOfASetInstanceIDStays(t *testing.T) {
-	onBoth(t, func(t *testing.T, b *bench) {
+func TestGroupOfAConfiguredInstanceIDIsKept(t *testing.T) {
+	onEachServer(t, func(t *testing.T, b *bench) {
 		f := b.feed(nil)
-		if err := b.running(f)(); err != nil {
+		if err := b.start(f)(); err != nil {
 			t.Fatal(err)
 		}
 		if err := f.Close(t.Context()); err != nil {
@@ -61,19 +61,19 @@ func TestGroupOfASetInstanceIDStays(t *testing.T) {
 			t.Error("the group is gone")
 		}
 		if h, err := b.client.Hash(t.Context(), b.client.ColocatedKey("s", registryKey)); err != nil || len(h) != 0 {
-			t.Errorf("in the registry: %v, %v", h, err)
+			t.Errorf("the registry has %v, want nothing: %v", h, err)
 		}
 	})
 }
 
 func TestReapDestroysOnlyGroupsOfDeadProcesses(t *testing.T) {
-	onBoth(t, func(t *testing.T, b *bench) {
+	onEachServer(t, func(t *testing.T, b *bench) {
 		ctx := t.Context()
 		now, err := b.client.Time(ctx, "s")
 		if err != nil {
 			t.Fatal(err)
 		}
-		all := []string{"gone", "silent-but-leased", "seen-lately", "set-by-hand", "one"}
+		all := []string{"dead", "silent-but-leased", "seen-recently", "not-registered", "one"}
 		for _, id := range all {
 			f := b.feed(func(o *Options) { o.InstanceID = id; o.Ephemeral = true })
 			if err := f.CreateGroups(ctx); err != nil {
@@ -82,15 +82,15 @@ func TestReapDestroysOnlyGroupsOfDeadProcesses(t *testing.T) {
 		}
 		longAgo := registryValue(now.Add(-time.Hour), []string{"s", "nosuch"})
 		for id, v := range map[string]string{
-			"gone": longAgo, "silent-but-leased": longAgo, "one": longAgo,
-			"seen-lately": registryValue(now.Add(-time.Minute), []string{"s"}),
-			"unreadable":  "x,s",
+			"dead": longAgo, "silent-but-leased": longAgo, "one": longAgo,
+			"seen-recently": registryValue(now.Add(-time.Minute), []string{"s"}),
+			"unreadable":    "x,s",
 		} {
 			if err := b.client.HashSet(ctx, b.client.ColocatedKey("s", registryKey), id, v); err != nil {
 				t.Fatal(err)
 			}
 		}
-		if err := b.client.HashDelete(ctx, b.client.ColocatedKey("s", registryKey), "set-by-hand"); err != nil {
+		if err := b.client.HashDelete(ctx, b.client.ColocatedKey("s", registryKey), "not-registered"); err != nil {
 			t.Fatal(err)
 		}
 		if _, err := b.client.TakeLease(ctx, b.client.ColocatedKey("s", leaseKey("silent-but-leased")), "t", time.Minute); err != nil {
@@ -102,36 +102,36 @@ func TestReapDestroysOnlyGroupsOfDeadProcesses(t *testing.T) {
 				t.Fatal(err)
 			}
 		}
-		want := []string{"silent-but-leased", "seen-lately", "set-by-hand", "one"}
+		want := []string{"silent-but-leased", "seen-recently", "not-registered", "one"}
 		if d := cmp.Diff(want, b.groups("s", all...)); d != "" {
 			t.Errorf("groups left (-want +got):\n%s", d)
 		}
 		h, err := b.client.Hash(ctx, b.client.ColocatedKey("s", registryKey))
-		if err != nil || len(h) != 3 || h["gone"] != "" || h["unreadable"] != "" {
+		if err != nil || len(h) != 3 || h["dead"] != "" || h["unreadable"] != "" {
 			t.Errorf("registry: %v, %v", h, err)
 		}
 	})
 }
 
 func TestRunningFeedReapsAndStaysRegistered(t *testing.T) {
-	onBoth(t, func(t *testing.T, b *bench) {
+	onEachServer(t, func(t *testing.T, b *bench) {
 		dead := b.feed(func(o *Options) { o.InstanceID = "dead"; o.Ephemeral = true })
 		if err := dead.CreateGroups(t.Context()); err != nil {
 			t.Fatal(err)
 		}
 		f := b.feed(func(o *Options) { o.Ephemeral = true; o.ReapAfter = 300 * time.Millisecond })
-		b.running(f)
+		b.start(f)
 		first, err := b.client.Hash(t.Context(), b.client.ColocatedKey("s", registryKey))
 		if err != nil {
 			t.Fatal(err)
 		}
-		b.eventually("the dead process' group is destroyed", func() bool { return len(b.groups("s", "dead")) == 0 })
-		b.eventually("the living one to be noted again", func() bool {
+		b.eventually("the group of the dead process to be destroyed", func() bool { return len(b.groups("s", "dead")) == 0 })
+		b.eventually("the live process to be registered again", func() bool {
 			h, err := b.client.Hash(t.Context(), b.client.ColocatedKey("s", registryKey))
 			return err == nil && h["one"] > first["one"] && h["dead"] == ""
 		})
 		if got := b.groups("s", "one"); len(got) != 1 {
-			t.Error("its own group is gone")
+			t.Error("the group of the live process was destroyed")
 		}
 	})
 }
@@ -154,7 +154,7 @@ func TestRegistryValue(t *testing.T) {
 func TestInstanceID(t *testing.T) {
 	for _, tt := range []struct{ name, host, want string }{
 		{"plain", "web-1.example.org", "web-1.example.org-"},
-		{"odd letters", "büro pc\n", "b-ro-pc--"},
+		{"other characters", "büro pc\n", "b-ro-pc--"},
 		{"long", strings.Repeat("h", 100), strings.Repeat("h", 40) + "-"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {

@@ -2,7 +2,6 @@ package feed
 
 import (
 	"context"
-	"fmt"
 	"time"
 
 	"pitwall/engine/internal/redis"
@@ -14,43 +13,43 @@ import (
 const failoverMargin = 10 * time.Second
 
 // resume sets the group back to the last id that was delivered to the shards, or
-// creates it there. This is needed after any failure: a reply that was lost with
-// its connection has moved the group.
+// creates it there. This is needed after any failure: if a reply was lost with its
+// connection, the group has still moved past its entries.
 //
-// All steps use the connection that the next read uses. So the run id is that of
-// the server that is read, and a process that takes the lease between the steps
-// closes this connection.
+// All steps use the connection of the next read. So the run id is that of the server
+// that is read from, and a process that takes the lease between the steps closes this
+// connection.
 func (r *reader) resume(ctx context.Context) error {
 	runID, err := r.conn.RunID(ctx)
 	if err != nil {
-		return fmt.Errorf("resume: %w", err)
+		return err
 	}
 	if err := r.lease.renew(ctx, r.conn); err != nil {
-		return fmt.Errorf("resume: %w", err)
+		return err
 	}
 	term := r.lease.current()
 	sameServer := runID != "" && runID == r.runID // "" if the server does not tell
 	// A failed read must not be served after the group is back in place.
 	if err := r.conn.Fence(ctx, sameServer); err != nil {
-		return fmt.Errorf("resume: %w", err)
+		return err
 	}
 	last, err := r.conn.LastID(ctx, r.stream)
 	if err != nil {
-		return fmt.Errorf("resume: %w", err)
+		return err
 	}
 	at, err := r.skipLarge(ctx, resumeAt(r.position(), last, sameServer))
 	if err != nil {
-		return fmt.Errorf("resume: %w", err)
+		return err
 	}
 	if err := r.conn.Place(ctx, at); err != nil {
-		return fmt.Errorf("resume: %w", err)
+		return err
 	}
 	if !sameServer {
 		r.clock.forget()
 	}
 	r.term, r.runID = term, runID
-	// The next failure may come before anything is delivered. The group must then
-	// be set back to here, and not to where it was before.
+	// If the next failure comes before anything is delivered, the group must be set
+	// back to this position, not to the previous one.
 	r.setPosition(at)
 	r.meters.resumed.Inc()
 	if n, ok := r.resumed.Allow(time.Now()); ok {
@@ -69,11 +68,11 @@ func (r *reader) skipLarge(ctx context.Context, at redis.ID) (redis.ID, error) {
 	return last, err
 }
 
-// resumeAt returns where to set a group back to. delivered is the last id delivered to
-// the shards. last is the stream's last id, which is lower when a failover lost
-// entries.
-func resumeAt(batcher, last redis.ID, sameServer bool) redis.ID {
-	at := batcher
+// resumeAt returns the id to which a group is set back. delivered is the last id that
+// was delivered to the shards. last is the stream's last id, which is lower when a
+// failover lost entries.
+func resumeAt(delivered, last redis.ID, sameServer bool) redis.ID {
+	at := delivered
 	if last.Less(at) {
 		at = last
 	}

@@ -2,7 +2,7 @@ package feed
 
 import "pitwall/engine/internal/redis"
 
-// Rights are the rights that the login needs for the feed. Without them positions
+// Rights returns the rights that the login needs for the feed. Without them positions
 // are not read, or the groups of dead processes are not destroyed.
 func (f *Feed) Rights() []redis.Right {
 	list := append(redis.Rights("", "multi", "ping", "time"), f.opt.Client.ClusterRights()...)
@@ -17,9 +17,9 @@ func (f *Feed) Rights() []redis.Right {
 	return list
 }
 
-// Wishes are rights that the feed can do without. Without them a stale reader of
-// the instance id is not killed, and each lost connection counts as a change of
-// server.
+// Wishes returns rights that the feed can do without. If they are missing, a stale
+// reader of the instance id is not disconnected, and each lost connection counts as a
+// change of server.
 func (f *Feed) Wishes() []redis.Right {
 	return redis.Rights("", "info", "client|id", "client|setname", "client|list", "client|kill")
 }

@@ -29,22 +29,22 @@ func fix(device string, n int) []string {
 // errSinkEnded is the error of a sink after end.
 var errSinkEnded = errors.New("the sink has ended")
 
-// sink replaces the shards. It applies their order rule and records what a client
-// would miss.
+// sink takes the place of the shards. It applies their order rule and records what a
+// client would miss.
 type sink struct {
 	mu      sync.Mutex
-	next    map[string]int // device -> the record it waits for
+	next    map[string]int // device -> the next record that is expected
 	repeats int
 	warm    int
 	first   int64 // arrival of the oldest warm record
 	newest  int64 // arrival of the newest one
 	batches int
-	wrong   []string // what must not happen
-	diff    int64    // of the last batch
+	faults  []string
+	diff    int64 // of the last batch
 	ended   bool
 
-	blocked chan struct{} // not nil: Deliver waits until it is closed
-	after   int           // it does so once this many batches have come
+	blocked chan struct{} // if not nil, Deliver waits until it is closed
+	after   int           // but not in the first batches, this many
 }
 
 const sinkShards = 4
@@ -63,9 +63,12 @@ func (s *sink) AcquireBatch() *shard.Batch { return new(shard.Batch) }
 
 func (s *sink) Deliver(ctx context.Context, n int, b *shard.Batch) error {
 	s.mu.Lock()
-	released, early := s.blocked, s.batches < s.after
+	released := s.blocked
+	if s.batches < s.after {
+		released = nil
+	}
 	s.mu.Unlock()
-	if released != nil && !early {
+	if released != nil {
 		select {
 		case <-released:
 		case <-ctx.Done():
@@ -90,7 +93,7 @@ func (s *sink) Deliver(ctx context.Context, n int, b *shard.Batch) error {
 
 func (s *sink) take(n int, p *codec.Position, warm bool) {
 	if own := s.ShardOf(p.DeviceID); own != n {
-		s.fault("device %s came to shard %d, not %d", p.DeviceID, n, own)
+		s.fault("device %s was delivered to shard %d, want %d", p.DeviceID, n, own)
 	}
 	if d := time.Since(time.UnixMilli(p.Arrival)); d.Abs() > 24*time.Hour {
 		s.fault("device %s arrived %v ago", p.DeviceID, d)
@@ -110,7 +113,7 @@ func (s *sink) take(n int, p *codec.Position, warm bool) {
 	case seq < next:
 		s.repeats++
 	case seq > next:
-		s.fault("device %s: record %d where %d was due", p.DeviceID, seq, next)
+		s.fault("device %s: record %d, want %d", p.DeviceID, seq, next)
 		s.next[p.DeviceID] = seq + 1
 	default:
 		s.next[p.DeviceID] = next + 1
@@ -118,8 +121,8 @@ func (s *sink) take(n int, p *codec.Position, warm bool) {
 }
 
 func (s *sink) fault(format string, args ...any) {
-	if len(s.wrong) < 5 {
-		s.wrong = append(s.wrong, fmt.Sprintf(format, args...))
+	if len(s.faults) < 5 {
+		s.faults = append(s.faults, fmt.Sprintf(format, args...))
 	}
 }
 
@@ -171,12 +174,12 @@ func (s *sink) warmSpan() (oldest, newest int64) {
 	return s.first, s.newest
 }
 
-// check fails the test when something arrived that must not have.
+// check fails the test if a record was missing or wrong.
 func (s *sink) check(t *testing.T) {
 	t.Helper()
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	for _, w := range s.wrong {
-		t.Error(w)
+	for _, f := range s.faults {
+		t.Error(f)
 	}
 }

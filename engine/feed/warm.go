@@ -11,13 +11,13 @@ import (
 // Warm reads what the streams hold up to T and the archive may not have written
 // yet, and delivers it to the shards in Warm batches. It starts at the archive
 // group's oldest pending entry, otherwise at its last delivered one. Without an
-// archive group it starts WarmWindow before T. WarmLeast is read in any case, for
+// archive group it starts WarmWindow before T. It reads at least WarmLeast back, for
 // records that are shown although the archive does not write them to the table.
 //
 // It reads backwards from T: the shards keep the newest position of a device in any
-// order of arrival. It stops after WarmRecords, and when a stream's share of
-// WarmTime is over. Then only the oldest positions are missing. A slow start would
-// be worse than devices that appear with their next record.
+// order of arrival. It stops after WarmRecords, and when a stream's share of WarmTime
+// is over; then only the oldest positions are missing. A slow start would be worse
+// than devices that appear with their next record.
 //
 // Call it after CreateGroups and before Run.
 func (f *Feed) Warm(ctx context.Context) error {
@@ -56,7 +56,7 @@ func (f *Feed) warmStream(ctx context.Context, r *reader) (records int, err erro
 		count := min(size.Count(), f.opt.WarmRecords-records)
 		page, err = f.opt.Client.RangeBack(ctx, r.stream, from, to, count, page)
 		if redis.IsConnection(err) && count > 1 {
-			size.Failed(err) // the reply may be too large; if the server is away, a few more tries show it
+			size.Failed(err) // the reply may be too large; if the server is away, the next attempts fail as well
 			continue
 		}
 		if redis.IsConnection(err) {
@@ -78,9 +78,10 @@ func (f *Feed) warmStream(ctx context.Context, r *reader) (records int, err erro
 	return records, nil
 }
 
-// skipLargeBack returns the oldest of consecutive entries, backwards from to, that
-// are too large to be read. It tries several times: the connection may still be
-// busy with one of them, or be closed because of it.
+// skipLargeBack walks backwards from to over entries that are too large to be read,
+// and returns the oldest of them. ok is false when there is none. It tries several
+// times: the connection may still be busy with such an entry, or be closed because of
+// it.
 func (f *Feed) skipLargeBack(ctx context.Context, stream string, to redis.ID) (last redis.ID, ok bool) {
 	for range 3 {
 		last, n, err := f.opt.Client.SkipLargeBack(ctx, stream, to)
@@ -94,21 +95,14 @@ func (f *Feed) skipLargeBack(ctx context.Context, stream string, to redis.ID) (l
 // firstUnarchived returns the id of the first entry that the archive may not have
 // written.
 func (f *Feed) firstUnarchived(ctx context.Context, r *reader) (redis.ID, error) {
-	pending, err := f.opt.Client.PendingSummary(ctx, r.stream, f.opt.ArchiveGroup)
+	s, err := f.opt.Client.State(ctx, r.stream, f.opt.ArchiveGroup)
 	switch {
-	case redis.IsNoGroup(err):
-		return r.tail.Sub(f.opt.WarmWindow), nil
 	case err != nil:
 		return redis.ID{}, err
-	case pending.Count > 0:
-		return pending.Oldest, nil
-	}
-	last, ok, err := f.opt.Client.GroupLastDelivered(ctx, r.stream, f.opt.ArchiveGroup)
-	if err != nil {
-		return redis.ID{}, err
-	}
-	if !ok { // destroyed between the two commands
+	case !s.Group:
 		return r.tail.Sub(f.opt.WarmWindow), nil
+	case s.Pending.Count > 0:
+		return s.Pending.Oldest, nil
 	}
-	return last.Next(), nil
+	return s.Delivered.Next(), nil
 }

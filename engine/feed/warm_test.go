@@ -9,8 +9,8 @@ import (
 	"pitwall/engine/internal/redis"
 )
 
-// seed adds n records of device "w" to stream "s", one a second up to the present,
-// and returns their ids.
+// seed adds n records of device "w" to stream "s", one per second up to now, and
+// returns their ids.
 func (b *bench) seed(n int) []redis.ID {
 	now := time.Now().UnixMilli()
 	ids := make([]redis.ID, n)
@@ -21,7 +21,7 @@ func (b *bench) seed(n int) []redis.ID {
 	return ids
 }
 
-func TestWarmBeginsWhereTheArchiveIs(t *testing.T) {
+func TestWarmStartsWhereTheArchiveIs(t *testing.T) {
 	const n = 100
 	archive := redis.ReadOptions{Stream: "s", Group: "durable-write", Consumer: "c", From: ">"}
 	read := func(t *testing.T, b *bench, count int) []redis.Entry {
@@ -52,7 +52,7 @@ func TestWarmBeginsWhereTheArchiveIs(t *testing.T) {
 				t.Fatal(err)
 			}
 		}, nil, n},
-		{"archive that has written everything, and what is read in any case", func(t *testing.T, b *bench) {
+		{"archive that has written everything, and WarmLeast", func(t *testing.T, b *bench) {
 			var done []redis.ID
 			for _, e := range read(t, b, n) {
 				done = append(done, e.ID)
@@ -65,7 +65,7 @@ func TestWarmBeginsWhereTheArchiveIs(t *testing.T) {
 			got := read(t, b, 60)
 			var done []redis.ID
 			for i, e := range got {
-				if i != 30 { // the 31st alone is not written yet
+				if i != 30 { // only the 31st has not been written yet
 					done = append(done, e.ID)
 				}
 			}
@@ -83,11 +83,11 @@ func TestWarmBeginsWhereTheArchiveIs(t *testing.T) {
 			}
 		}, nil, n - 60},
 		{"only the newest of too many", nil, func(o *Options) { o.WarmRecords = 33; o.WarmWindow = time.Hour }, 33},
-		{"as many as are allowed", nil, func(o *Options) { o.WarmRecords = n; o.WarmWindow = time.Hour }, n},
-		{"few in the window of a long stream", nil, func(o *Options) { o.WarmRecords = 33; o.WarmWindow = 9500 * time.Millisecond }, 10},
+		{"as many as allowed", nil, func(o *Options) { o.WarmRecords = n; o.WarmWindow = time.Hour }, n},
+		{"a short window of a long stream", nil, func(o *Options) { o.WarmRecords = 33; o.WarmWindow = 9500 * time.Millisecond }, 10},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
-			onBoth(t, func(t *testing.T, b *bench) {
+			onEachServer(t, func(t *testing.T, b *bench) {
 				ids := b.seed(n)
 				if tt.before != nil {
 					tt.before(t, b)
@@ -98,8 +98,8 @@ func TestWarmBeginsWhereTheArchiveIs(t *testing.T) {
 						tt.change(o)
 					}
 				})
-				b.created(f)
-				publish(t, b.client, "s", 0, 5, "later") // after T: not for Warm
+				b.prepare(f)
+				publish(t, b.client, "s", 0, 5, "later") // after T: Warm does not read them
 				if err := f.Warm(t.Context()); err != nil {
 					t.Fatal(err)
 				}
@@ -114,21 +114,21 @@ func TestWarmBeginsWhereTheArchiveIs(t *testing.T) {
 					t.Errorf("the newest of them arrived at %d, want %d", newest, want)
 				}
 				if got := b.metric("processor_live_records_total"); got != "0" {
-					t.Errorf("%s warm records counted as live ones", got)
+					t.Errorf("%s records counted, want 0: warm ones are not counted", got)
 				}
 				b.background(f.Run)
-				b.complete(5, []string{"later"})
+				b.wantRecords(5, []string{"later"})
 			})
 		})
 	}
 }
 
 func TestWarmStopsAtItsTimeLimit(t *testing.T) {
-	onBoth(t, func(t *testing.T, b *bench) {
+	onEachServer(t, func(t *testing.T, b *bench) {
 		b.seed(20)
 		b.sink.block()
 		f := b.feed(func(o *Options) { o.WarmWindow, o.WarmTime = time.Hour, 50*time.Millisecond })
-		b.created(f)
+		b.prepare(f)
 		if err := f.Warm(t.Context()); err != nil {
 			t.Errorf("Warm failed with %v", err)
 		}
@@ -138,7 +138,7 @@ func TestWarmStopsAtItsTimeLimit(t *testing.T) {
 		ctx, cancel := context.WithCancel(t.Context())
 		cancel()
 		if err := f.Warm(ctx); err == nil {
-			t.Error("Warm ended well although its context had ended")
+			t.Error("Warm returned no error although its context had ended")
 		}
 	})
 }
@@ -146,7 +146,7 @@ func TestWarmStopsAtItsTimeLimit(t *testing.T) {
 // The newest positions arrive within the time limit, however many there are and
 // however slow the link is.
 func TestWarmDeliversTheNewestInTime(t *testing.T) {
-	onBoth(t, func(t *testing.T, b *bench) {
+	onEachServer(t, func(t *testing.T, b *bench) {
 		const n, page, pages = 300, 7, 3
 		ids := b.seed(n)
 		b.sink.after = pages
@@ -155,7 +155,7 @@ func TestWarmDeliversTheNewestInTime(t *testing.T) {
 			o.Streams = []string{"s", "t"}
 			o.BatchCount, o.WarmRecords, o.WarmWindow, o.WarmTime = page, n-50, time.Hour, 2*time.Second
 		})
-		b.created(f)
+		b.prepare(f)
 		begin := time.Now()
 		if err := f.Warm(t.Context()); err != nil {
 			t.Fatal(err)
@@ -177,9 +177,9 @@ func TestWarmDeliversTheNewestInTime(t *testing.T) {
 }
 
 func TestWarmOnEmptyStreams(t *testing.T) {
-	onBoth(t, func(t *testing.T, b *bench) {
+	onEachServer(t, func(t *testing.T, b *bench) {
 		f := b.feed(func(o *Options) { o.Streams = []string{"s", "t"} })
-		b.created(f)
+		b.prepare(f)
 		if err := f.Warm(t.Context()); err != nil {
 			t.Error(err)
 		}
