@@ -147,10 +147,10 @@ func (b *bench) metric(name string) string {
 	return ""
 }
 
-// eventually waits for a condition, with the usual timeout.
+// eventually waits for a condition, long enough for a busy machine.
 func (b *bench) eventually(what string, cond func() bool) {
 	b.t.Helper()
-	testenv.Eventually(b.t, 30*time.Second, what, cond)
+	testenv.Eventually(b.t, 2*time.Minute, what, cond)
 }
 
 // logBuffer is a log that can be read while it is written.

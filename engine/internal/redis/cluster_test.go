@@ -98,11 +98,18 @@ func TestOpenRefusesUselessAddresses(t *testing.T) {
 	}
 }
 
+// steadyCluster returns a Cluster for a test that moves slots. Its replicas are not
+// promoted while a busy machine keeps a master waiting.
+func steadyCluster(t *testing.T) *testenv.RedisClusterServers {
+	t.Helper()
+	return testenv.RedisCluster(t, 3, testenv.Args("--cluster-node-timeout", "30000"))
+}
+
 // clusterReader returns a Cluster for this test, a client of it, and a reader of a
 // stream that waits 20 ms for entries.
 func clusterReader(t *testing.T, stream string) (*testenv.RedisClusterServers, *Client, *Reader) {
 	t.Helper()
-	c := testenv.RedisCluster(t, 3)
+	c := steadyCluster(t)
 	client := open(t, c.URL())
 	o := readAll
 	o.Stream, o.Block = stream, 20*time.Millisecond
@@ -184,7 +191,7 @@ func TestClusterSlotMoves(t *testing.T) {
 // While a slot is moved, the lease and the stream may be on different nodes. A reader
 // does not create a second lease then.
 func TestClusterReaderTakesNoSecondLease(t *testing.T) {
-	c := testenv.RedisCluster(t, 3)
+	c := steadyCluster(t)
 	client := open(t, c.URL())
 	ctx := t.Context()
 	streamFirst := map[bool]bool{} // whether the stream was moved before the lease
