@@ -29,8 +29,7 @@ type Keeper interface {
 	Disconnected(identity any)
 }
 
-// Reauth says how sessions are checked again. With the zero value they are not: who is
-// in stays in.
+// Reauth says how existing sessions are checked again. With the zero value they are not.
 type Reauth struct {
 	Keeper Keeper
 	Tokens bool          // sessions may be renewed by a token

@@ -3,69 +3,67 @@ package live
 import (
 	"context"
 	"net/http"
-	"sync"
 	"time"
 )
 
-// Who asks for more than they may gets the answer late. A client that waits for
-// its answers then asks as often as it is answered, however fast it could: a
-// refusal that came at once would only invite the next request.
+// A client that exceeds its limit is answered late. If it waits for its answers, it
+// cannot send faster than they come. An immediate refusal would only invite the next
+// request.
 
 const (
-	delayMost   = 5 * time.Second // longest time that an answer is held back
-	delayedMost = 8192            // requests held back at the same time, unless Limits.Pending is less than twice that
+	maxDelay   = 5 * time.Second // how long an answer may be delayed
+	maxDelayed = 8192            // requests that may be delayed at the same time; see newDelays
 )
 
-// delays holds requests back. Each keeps its connection and its goroutine
-// meanwhile, so their number is bounded. Its methods may be called from any
-// goroutine.
+// delays has requests wait. Each keeps its connection and its goroutine meanwhile, so
+// their number is bounded. Any goroutine may call its methods.
 type delays struct {
-	places chan struct{} // has one for each request that is held back
-	once   sync.Once
-	ended  chan struct{} // closed by end
+	delayed chan struct{} // one element per waiting request
+	ctx     context.Context
+	end     context.CancelFunc // ends all waits, also later ones
 }
 
-// newDelays bounds the requests to half of the connections that have not
-// upgraded, so that newcomers find room beside those that are held back.
+// newDelays bounds the waiting requests to half of Limits.Pending, which is what may be
+// connected without having upgraded, so that there is room for newcomers.
 func newDelays(pending int) *delays {
-	most := delayedMost
+	limit := maxDelayed
 	if pending > 0 {
-		most = min(most, max(1, pending/2))
+		limit = min(limit, max(1, pending/2))
 	}
-	return &delays{places: make(chan struct{}, most), ended: make(chan struct{})}
+	d := &delays{delayed: make(chan struct{}, limit)}
+	d.ctx, d.end = context.WithCancel(context.Background())
+	return d
 }
 
-// hold waits for d. False means that it has not waited that long: too many
-// requests are held back, the client has gone, or the server ends.
-func (h *delays) hold(ctx context.Context, d time.Duration) bool {
-	if d <= 0 {
+// wait waits for t. It is false if that was cut short: too many requests wait, the
+// client is gone (ctx), or the server ends.
+func (d *delays) wait(ctx context.Context, t time.Duration) bool {
+	if t <= 0 {
 		return true
 	}
 	select {
-	case h.places <- struct{}{}:
+	case d.delayed <- struct{}{}:
 	default:
 		return false
 	}
-	defer func() { <-h.places }()
-	t := time.NewTimer(d)
-	defer t.Stop()
+	defer func() { <-d.delayed }()
 	select {
-	case <-t.C:
+	case <-time.After(t):
 		return true
 	case <-ctx.Done():
-	case <-h.ended:
+	case <-d.ctx.Done():
 	}
 	return false
 }
 
-// end lets all go that are held back, and holds nobody from then on.
-func (h *delays) end() { h.once.Do(func() { close(h.ended) }) }
-
-// refuseLate holds a refusal back before answer gives it, unless too many are held
-// back. The connection ends with the answer: while requests that were sent ahead
-// wait on it, nobody sees that the client has gone, and each would be held back.
-func (srv *Server) refuseLate(w http.ResponseWriter, r *http.Request, answer func()) {
-	srv.delays.hold(r.Context(), delayMost)
-	w.Header().Set("Connection", "close")
+// refuse refuses a request by answer. If delayed, it waits for maxDelay before, unless
+// too many requests wait, and ends the connection with the answer. While the requests
+// that a client has sent ahead wait on that connection, nobody sees that the client is
+// gone, and each of them would be delayed.
+func (srv *Server) refuse(w http.ResponseWriter, r *http.Request, delayed bool, answer func()) {
+	if delayed {
+		srv.delays.wait(r.Context(), maxDelay)
+		w.Header().Set("Connection", "close")
+	}
 	answer()
 }

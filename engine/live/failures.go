@@ -22,7 +22,7 @@ type verification struct {
 }
 
 // beginVerification permits a verification, after wait. ok is false if that would be
-// longer than delayMost. Where ok is true, endVerification must follow.
+// longer than maxDelay. Where ok is true, endVerification must follow.
 func (l *limiter) beginVerification(from addrKey, now time.Time) (v verification, wait time.Duration, ok bool) {
 	v.from = from
 	rate := float64(l.o.Failures.of(from))
@@ -31,12 +31,11 @@ func (l *limiter) beginVerification(from addrKey, now time.Time) (v verification
 	}
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	l.forgetIdle(now)
-	b := &l.state(from).failures
+	b := &l.state(from, now).failures
 	if b.fill(rate, failureBurstSeconds*rate, now); b.tokens >= 1 {
 		return v, 0, true // it is charged only if it fails
 	}
-	wait, ok = b.reserve(rate, failureBurstSeconds*rate, delayMost, now)
+	wait, ok = b.reserve(rate, failureBurstSeconds*rate, maxDelay, now)
 	v.charged = ok
 	return v, wait, ok
 }
@@ -50,7 +49,7 @@ func (l *limiter) endVerification(v verification, failed bool, now time.Time) {
 	}
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	b, burst := &l.state(v.from).failures, failureBurstSeconds*rate
+	b, burst := &l.state(v.from, now).failures, failureBurstSeconds*rate
 	b.fill(rate, burst, now)
 	if failed {
 		// Many verifications may begin before the first of them has failed. The bound
@@ -70,7 +69,7 @@ func (srv *Server) authenticate(w http.ResponseWriter, r *http.Request, from add
 		if v, wait, ok = srv.limiter.beginVerification(from, time.Now()); !ok {
 			return nil, http.StatusTooManyRequests, reasonFailures
 		}
-		if !srv.delays.hold(r.Context(), wait) {
+		if !srv.delays.wait(r.Context(), wait) {
 			srv.limiter.endVerification(v, false, time.Now())
 			return nil, http.StatusTooManyRequests, reasonFailures
 		}

@@ -36,7 +36,7 @@ func TestFailureBudget(t *testing.T) {
 			t.Fatalf("failure %d: wait %v, allowed %v; want 0, true", n, wait, ok)
 		}
 	}
-	for n := range int(rate * delayMost.Seconds()) { // each waits for its own turn
+	for n := range int(rate * maxDelay.Seconds()) { // each waits for its own turn
 		want := time.Duration(n+1) * time.Second / rate
 		if wait, ok := try(neighbour, false); wait != want || !ok {
 			t.Errorf("attempt %d beyond the budget: wait %v, allowed %v; want %v, true", n, wait, ok, want)
@@ -55,7 +55,7 @@ func TestFailureBudget(t *testing.T) {
 			t.Fatalf("loopback, which has no limit: wait %v, allowed %v; want 0, true", wait, ok)
 		}
 	}
-	now = now.Add(delayMost)
+	now = now.Add(maxDelay)
 	for range 10 { // a good credential gives its turn back
 		if wait, ok := try(a, true); wait > time.Second/rate || !ok {
 			t.Errorf("a good credential: wait %v, allowed %v; want %v at most, true", wait, ok, time.Second/rate)
@@ -152,9 +152,9 @@ func TestWrongTokensBeyondTheBudget(t *testing.T) {
 		if status, after, _ := ask("known"); status != 400 || after != 0 {
 			t.Errorf("a recognized client: status %d after %v, want 400 at once", status, after)
 		}
-		if status, after, w := ask("new"); status != 429 || after != delayMost || w.Header().Get("Retry-After") == "" ||
+		if status, after, w := ask("new"); status != 429 || after != maxDelay || w.Header().Get("Retry-After") == "" ||
 			!strings.HasPrefix(w.Body.String(), reasonFailures+": ") {
-			t.Errorf("while too many wait: status %d, body %q after %v; want 429, %s after %v", status, w.Body, after, reasonFailures, delayMost)
+			t.Errorf("while too many wait: status %d, body %q after %v; want 429, %s after %v", status, w.Body, after, reasonFailures, maxDelay)
 		}
 		late := 0
 		for range 100 {
@@ -162,13 +162,13 @@ func TestWrongTokensBeyondTheBudget(t *testing.T) {
 				late++
 			}
 		}
-		if most, n := 1+int(delayMost.Seconds()), int(verified.Load()-before); n > most || late < 100-most {
+		if most, n := 1+int(maxDelay.Seconds()), int(verified.Load()-before); n > most || late < 100-most {
 			t.Errorf("%d were verified and %d refused unverified, want %d at most, and all others", n, late, most)
 		}
 		if status, after, _ := ask("new"); status != 400 || after > time.Second {
 			t.Errorf("a new client after the flood: status %d after %v, want 400 within 1s", status, after)
 		}
-		if n := len(srv.delays.places); n != 0 || srv.Connections() != 0 {
+		if n := len(srv.delays.delayed); n != 0 || srv.Connections() != 0 {
 			t.Errorf("%d requests wait and %d connections are counted at the end, want 0 and 0", n, srv.Connections())
 		}
 	})
@@ -192,7 +192,7 @@ func TestTurnIsGivenBackByClientsThatLeave(t *testing.T) {
 			ask(t.Context())
 		}
 		ctx, leave := context.WithCancel(t.Context())
-		for range int(delayMost.Seconds()) { // as many as may wait
+		for range int(maxDelay.Seconds()) { // as many as may wait
 			go ask(ctx)
 		}
 		synctest.Wait()

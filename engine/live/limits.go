@@ -3,7 +3,6 @@ package live
 import (
 	"errors"
 	"fmt"
-	"math"
 	"net/http"
 	"net/netip"
 	"sync"
@@ -12,30 +11,30 @@ import (
 	"pitwall/engine/internal/origin"
 )
 
-// Limits bound what clients may take of the server together. Zero is no limit.
+// Limits bound what all clients, and those of one address, may take of the server. Zero
+// is no limit.
 type Limits struct {
 	Connections           AddressLimit // that have upgraded, or are about to
-	UpgradeRate           float64      // handshakes per second, of all
+	UpgradeRate           float64      // handshakes per second, of all addresses
 	UpgradeRatePerAddress AddressLimit // handshakes per second
-	Pending               int          // connections that have not upgraded, of all
-	PendingPerAddress     AddressLimit // and of one address
-	Requests              AddressLimit // requests per second for what is no handshake; see LimitRequests
+	Pending               int          // connections that have not upgraded, of all addresses
+	PendingPerAddress     AddressLimit // connections that have not upgraded
+	Requests              AddressLimit // requests per second that are no handshakes; see LimitRequests
 	AllRequests           float64      // the same of all addresses, beyond a small share of each
-	Failures              AddressLimit // credentials per second that are not good; see failures.go
+	Failures              AddressLimit // bad credentials per second; see failures.go
 	QueuedBytes           int64        // memory held for all connections together, in bytes; see Server.enforceMemory
 
-	// TrustedProxies may say in X-Forwarded-For whose request they forward.
+	// TrustedProxies may name the client of a request in X-Forwarded-For.
 	TrustedProxies []netip.Prefix
 }
 
-// AddressLimit bounds what one IPv4 address or IPv6 /64 may have. Zero is no
-// limit.
+// AddressLimit is a limit for each IPv4 address or IPv6 /64. Zero is no limit.
 type AddressLimit struct {
 	Most          int
 	SpareLoopback bool // loopback addresses have no limit
 }
 
-// of is the limit of an address, 0 for none.
+// of is the limit for an address, 0 for none.
 func (a AddressLimit) of(k addrKey) int {
 	if k == (addrKey{}) || a.SpareLoopback && k.prefix.Addr().IsLoopback() {
 		return 0
@@ -47,8 +46,8 @@ func (a AddressLimit) of(k addrKey) int {
 // spectators come back together when a server has restarted.
 const burstSeconds = 5
 
-// Reasons of refused upgrades, the label of processor_live_refusals_total and
-// the first word of the answer.
+// Reasons of refusals: the label of processor_live_refusals_total, and the first word of
+// the answer.
 const (
 	reasonDraining  = "draining"
 	reasonHandshake = "bad_handshake"
@@ -73,8 +72,7 @@ const (
 	reasonProxy     = "proxy"
 )
 
-// retryAfter is how long clients that were refused for the moment are told to
-// wait, in s.
+// retryAfter is the value of Retry-After, in seconds.
 const retryAfter = "5"
 
 var refusalReasons = []string{
@@ -83,84 +81,72 @@ var refusalReasons = []string{
 	reasonHTTPRate, reasonFailures, reasonTimeout, reasonRequest, reasonHost, reasonProxy,
 }
 
-// accessReason names a refusal of Access, "" for status 0, which is none.
+// accessReason is the reason of a refusal by Access, by its status; "" for 0, which is
+// no refusal.
 func accessReason(status int) string {
-	switch status {
-	case 0:
-		return ""
-	case http.StatusUnauthorized:
-		return reasonAccess
-	case http.StatusTooManyRequests:
-		return reasonLink
-	case http.StatusServiceUnavailable:
-		return reasonPlatform
+	if reason, ok := accessReasons[status]; ok {
+		return reason
 	}
 	return reasonForbidden
 }
 
-// limiter counts handshakes, connections and requests by address. Any goroutine
-// may use it.
+var accessReasons = map[int]string{
+	0:                             "",
+	http.StatusUnauthorized:       reasonAccess,
+	http.StatusTooManyRequests:    reasonLink,
+	http.StatusServiceUnavailable: reasonPlatform,
+}
+
+// limiter counts handshakes, connections and requests by address. Any goroutine may use
+// it.
 type limiter struct {
 	o Limits
 
 	mu       sync.Mutex
-	upgrades bucket // of all
-	requests bucket // that are no handshakes, of all
+	upgrades bucket // of all addresses
+	requests bucket // the same, for what is no handshake
 	by       map[addrKey]*addrState
-	swept    time.Time
+	swept    time.Time // when forgetIdle last looked
 }
 
-// addrState is what is known of an address. It is forgotten when it has no
-// connection and its buckets are full.
+// addrState is what is known of an address.
 type addrState struct {
+	used     time.Time
 	open     int // connections
 	upgrades bucket
 	requests bucket
-	share    bucket // requests that take nothing of what all have together
-	failures bucket // credentials that were not good
+	share    bucket // requests that do not count for Limits.AllRequests
+	failures bucket // bad credentials
 }
 
-// forgetAfter is longer than any of these takes to fill from its lowest: twice
-// the burst of failures.
+// forgetAfter is longer than any of these buckets takes to fill: twice the burst of
+// failures.
 const forgetAfter = 3 * failureBurstSeconds * time.Second
 
-// lastUsed is when one of them was used last; long ago when none was.
-func (a *addrState) lastUsed() time.Time {
-	last := int64(math.MinInt64)
-	for _, b := range []*bucket{&a.upgrades, &a.requests, &a.share, &a.failures} {
-		if b.at != 0 {
-			last = max(last, b.at)
-		}
-	}
-	return bucketEpoch.Add(time.Duration(last))
-}
-
-// admit counts a handshake and a connection. reason is "" unless it is one
-// too many; then no connection is held. Addresses come before the rate of all:
-// a client that is refused for its own address takes nothing of the others'.
+// admit counts a handshake and a connection. reason is "" unless that exceeds a limit;
+// then no connection is counted. The limits of the address come before the rate of all:
+// a client that is refused for its own address takes nothing from others.
 func (l *limiter) admit(from addrKey, now time.Time) (reason string) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	l.forgetIdle(now)
-	a := l.state(from)
+	a := l.state(from, now)
 	if r := float64(l.o.UpgradeRatePerAddress.of(from)); r > 0 && !a.upgrades.take(r, burstSeconds*r, now) {
 		return reasonAddrRate
 	}
-	if most := l.o.Connections.of(from); most > 0 && a.open >= most {
+	if limit := l.o.Connections.of(from); limit > 0 && a.open >= limit {
 		return reasonAddress
 	}
 	if r := l.o.UpgradeRate; r > 0 && !l.upgrades.take(r, burstSeconds*r, now) {
 		return reasonRate
 	}
-	if from != (addrKey{}) {
-		a.open++
-	}
+	a.open++
 	return ""
 }
 
-// state returns what is known of an address; of an unknown one nothing is kept. mu
-// is held.
-func (l *limiter) state(from addrKey) *addrState {
+// state returns what is known of an address, to be used now. For an unknown address it
+// is not kept. mu is held.
+func (l *limiter) state(from addrKey, now time.Time) *addrState {
+	l.forgetIdle(now)
 	a := l.by[from]
 	if a == nil {
 		a = &addrState{}
@@ -171,14 +157,12 @@ func (l *limiter) state(from addrKey) *addrState {
 			l.by[from] = a
 		}
 	}
+	a.used = now
 	return a
 }
 
-// release takes off a connection that admit has counted.
+// release uncounts a connection that admit has counted.
 func (l *limiter) release(from addrKey) {
-	if from == (addrKey{}) {
-		return
-	}
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if a := l.by[from]; a != nil && a.open > 0 {
@@ -186,16 +170,15 @@ func (l *limiter) release(from addrKey) {
 	}
 }
 
-// forgetIdle forgets addresses now and then, so that their number stays bounded. One
-// without a connection, for as long as it takes to fill its buckets, is as good as
-// new. mu is held.
+// forgetIdle forgets the addresses without a connection whose buckets are full again,
+// once per second, so that their number stays bounded. mu is held.
 func (l *limiter) forgetIdle(now time.Time) {
 	if now.Sub(l.swept) < time.Second {
 		return
 	}
 	l.swept = now
 	for k, a := range l.by {
-		if a.open == 0 && now.Sub(a.lastUsed()) > forgetAfter {
+		if a.open == 0 && now.Sub(a.used) > forgetAfter {
 			delete(l.by, k)
 		}
 	}
@@ -203,16 +186,13 @@ func (l *limiter) forgetIdle(now time.Time) {
 
 // addrOf returns the key that a request is counted under.
 func (srv *Server) addrOf(r *http.Request) addrKey {
-	at, known := clientAddr(r, srv.opts.Limits.TrustedProxies)
-	if !known {
-		return addrKey{}
-	}
+	at, _ := clientAddr(r, srv.opts.Limits.TrustedProxies)
 	return addrKeyOf(at)
 }
 
-// NoteProxy logs, once per interval, that a proxy hides whose request this is, so
-// that limits of an address count nobody. It is for requests that are served: of
-// those that are refused nothing follows. Any goroutine may call it.
+// NoteProxy logs, once per interval, if a proxy hides the client of a request, so that
+// the limits of an address cannot work. It is for requests that are served: anybody can
+// send others. Any goroutine may call it.
 func (srv *Server) NoteProxy(r *http.Request) {
 	at, known := clientAddr(r, srv.opts.Limits.TrustedProxies)
 	if !known {
@@ -227,11 +207,12 @@ func (srv *Server) NoteProxy(r *http.Request) {
 
 var errNoClient = errors.New("X-Forwarded-For is missing, no list of addresses, or names trusted proxies only (TRUSTED_PROXIES)")
 
-// fromNearby reports whether an address is of this machine or its network, where
-// a proxy may be. Any stranger can send the headers of one.
+// fromNearby reports whether an address belongs to this machine or its network, where a
+// proxy may be. From elsewhere, anybody can send the headers of a proxy.
 func fromNearby(a netip.Addr) bool { return a.IsLoopback() || a.IsPrivate() || a.IsLinkLocalUnicast() }
 
-// admit counts a handshake in, unless a limit is reached.
+// admit counts a handshake and its connection, unless a limit is reached. releaseClient
+// undoes it.
 func (srv *Server) admit(r *http.Request) (from addrKey, reason string) {
 	if srv.overloaded() {
 		return addrKey{}, reasonQueued

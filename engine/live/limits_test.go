@@ -128,7 +128,7 @@ func TestRequestsOfOneAddress(t *testing.T) {
 			TrustedProxies: []netip.Prefix{netip.MustParsePrefix("192.0.2.0/24")},
 		}
 	})
-	r.srv.delays = &delays{ended: make(chan struct{})} // no request may wait, so answers come at once
+	r.srv.delays.delayed = nil // no request may wait, so answers come at once
 	served := 0
 	h := r.srv.LimitRequests(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { served++ }))
 	ask := func(peer, forwarded string, want int) {
@@ -175,7 +175,7 @@ func TestLimitsAnswerAndCount(t *testing.T) {
 	} {
 		t.Run(c.reason, func(t *testing.T) {
 			r := start(t, nil, func(su *setup) { c.limits(&su.live) })
-			r.srv.delays = &delays{ended: make(chan struct{})} // no request may wait, so answers come at once
+			r.srv.delays.delayed = nil // no request may wait, so answers come at once
 			first := r.rawClient()
 			for _, ask := range []string{handshake, probe} {
 				res := r.dial(ask).readResponse()

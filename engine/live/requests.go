@@ -18,42 +18,41 @@ const (
 	requestShareBurst = 50
 )
 
-// request counts an HTTP request. wait is how long it has to wait for its turn;
-// ok is false where that is longer than delayMost.
+// request counts an HTTP request, which has to wait for its turn. ok is false if that
+// takes longer than maxDelay.
 func (l *limiter) request(from addrKey, now time.Time) (wait time.Duration, ok bool) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	l.forgetIdle(now)
-	v := l.state(from)
+	a := l.state(from, now)
 	own := float64(l.o.Requests.of(from))
 	if own > 0 {
-		if wait, ok = v.requests.reserve(own, requestBurstSeconds*own, delayMost, now); !ok {
+		if wait, ok = a.requests.reserve(own, requestBurstSeconds*own, maxDelay, now); !ok {
 			return 0, false
 		}
 	}
 	all := l.o.AllRequests
-	if all <= 0 || from != (addrKey{}) && v.share.take(requestShare, requestShareBurst, now) {
+	if all <= 0 || from != (addrKey{}) && a.share.take(requestShare, requestShareBurst, now) {
 		return wait, true
 	}
-	shared, ok := l.requests.reserve(all, requestBurstSeconds*all, delayMost, now)
+	shared, ok := l.requests.reserve(all, requestBurstSeconds*all, maxDelay, now)
 	if !ok && own > 0 {
-		v.requests.tokens++ // it was not used
+		a.requests.tokens++ // the request does not use it
 	}
 	return max(wait, shared), ok
 }
 
-// LimitRequests lets requests through as often as their address may ask, and as all
-// may together. Those beyond wait for their turn; who would wait too long is
-// answered 429, late. It is for everything but GET /live, which has limits of its
-// own.
+// LimitRequests limits the rate of requests, of each address and of all together. A
+// request beyond a limit waits for its turn. One that would wait longer than maxDelay is
+// answered with 429 after that time. LimitRequests is for everything but GET /live, which
+// has limits of its own.
 func (srv *Server) LimitRequests(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		wait, ok := srv.limiter.request(srv.addrOf(r), time.Now())
-		if ok && srv.delays.hold(r.Context(), wait) {
+		if ok && srv.delays.wait(r.Context(), wait) {
 			next.ServeHTTP(w, r)
 			return
 		}
 		srv.m.refusal(reasonHTTPRate)
-		srv.refuseLate(w, r, func() { respond(w, http.StatusTooManyRequests, reasonHTTPRate, "too many requests") })
+		srv.refuse(w, r, true, func() { respond(w, http.StatusTooManyRequests, reasonHTTPRate, "too many requests") })
 	})
 }

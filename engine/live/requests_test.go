@@ -80,7 +80,7 @@ func TestDelayedRequestsAreBounded(t *testing.T) {
 		}
 		leave()
 		synctest.Wait()
-		if n := len(srv.delays.places); n != 0 {
+		if n := len(srv.delays.delayed); n != 0 {
 			t.Errorf("%d requests of clients that have gone wait, want 0", n)
 		}
 		ctx = t.Context()
@@ -94,11 +94,11 @@ func TestDelayedRequestsAreBounded(t *testing.T) {
 		srv.delays.end()
 		srv.delays.end()
 		synctest.Wait()
-		if n := len(srv.delays.places); n != 0 || time.Since(begin) != 0 {
+		if n := len(srv.delays.delayed); n != 0 || time.Since(begin) != 0 {
 			t.Errorf("%d requests wait %v after the end, want 0 at once", n, time.Since(begin))
 		}
-		if none, one := cap(newDelays(0).places), cap(newDelays(1).places); none != delayedMost || one != 1 {
-			t.Errorf("got limits %d and %d, want %d and 1", none, one, delayedMost)
+		if none, one := cap(newDelays(0).delayed), cap(newDelays(1).delayed); none != maxDelayed || one != 1 {
+			t.Errorf("got limits %d and %d, want %d and 1", none, one, maxDelayed)
 		}
 	})
 }
@@ -123,8 +123,8 @@ func TestFloodFromManyAddressesLeavesTheOthersTheirShare(t *testing.T) {
 			}
 		}
 	}
-	if want := 10*requestShareBurst + all*requestBurstSeconds; answered != want || waited != all*int(delayMost.Seconds()) || refused == 0 {
-		t.Errorf("%d were answered at once, %d waited and %d were refused; want %d, %d and some", answered, waited, refused, want, all*int(delayMost.Seconds()))
+	if want := 10*requestShareBurst + all*requestBurstSeconds; answered != want || waited != all*int(maxDelay.Seconds()) || refused == 0 {
+		t.Errorf("%d were answered at once, %d waited and %d were refused; want %d, %d and some", answered, waited, refused, want, all*int(maxDelay.Seconds()))
 	}
 	for n := range requestShareBurst {
 		if wait, ok := l.request(at(99), now); wait != 0 || !ok {
@@ -155,7 +155,7 @@ func TestBadHandshakesAreLimited(t *testing.T) {
 			for n := range burstSeconds + 1 {
 				w, begin := httptest.NewRecorder(), time.Now()
 				srv.ServeHTTP(w, r)
-				limited := w.Code == 429 && time.Since(begin) == delayMost && strings.HasPrefix(w.Body.String(), reasonAddrRate+": ")
+				limited := w.Code == 429 && time.Since(begin) == maxDelay && strings.HasPrefix(w.Body.String(), reasonAddrRate+": ")
 				if limited != (n == burstSeconds) {
 					t.Errorf("%s, request %d: status %d, body %q after %v; want it limited: %v", name, n, w.Code, w.Body, time.Since(begin), n == burstSeconds)
 				}

@@ -30,7 +30,7 @@ import (
 //	    lifeReading -> lifeReadEnded                  readEnded: the reader has ended
 //	    lifeReadEnded -> lifeLeft                     leave: its last command is with the shards
 //
-//	dispatching                  whoever moves it from idle queues the session
+//	dispatching                  the goroutine that moves it from idle queues the session
 //	    dispatchIdle -> dispatchQueued                schedule
 //	    dispatchQueued -> dispatchIdle                the dispatcher that has it: idle
 //

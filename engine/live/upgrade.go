@@ -93,7 +93,7 @@ func (srv *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		// Only what exceeds a limit of its own address is delayed: the other limits are
 		// not the client's fault.
 		delayed := reason == reasonAddrRate || reason == reasonAddress
-		srv.turnAway(w, r, delayed, func() { reject(w, http.StatusTooManyRequests, reason, "too many") })
+		srv.refuse(w, r, delayed, func() { reject(w, http.StatusTooManyRequests, reason, "too many") })
 		return
 	}
 	if status, reason, why := srv.unfit(w, r, probe); status != 0 {
@@ -105,7 +105,7 @@ func (srv *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	identity, status, reason := srv.authenticate(w, r, from)
 	if status != 0 {
 		srv.releaseClient(nil, from)
-		srv.turnAway(w, r, reason == reasonFailures, func() { reject(w, status, reason, http.StatusText(status)) })
+		srv.refuse(w, r, reason == reasonFailures, func() { reject(w, status, reason, http.StatusText(status)) })
 		return
 	}
 	if probe {
@@ -137,15 +137,6 @@ func (srv *Server) unfit(w http.ResponseWriter, r *http.Request, probe bool) (st
 		return http.StatusForbidden, reasonOrigin, "origin not allowed"
 	}
 	return 0, "", ""
-}
-
-// turnAway refuses a request, after a delay if it is to slow down the client.
-func (srv *Server) turnAway(w http.ResponseWriter, r *http.Request, delayed bool, answer func()) {
-	if delayed {
-		srv.refuseLate(w, r, answer)
-		return
-	}
-	answer()
 }
 
 // RefuseHost answers a request, for any path, that was sent to a host name that is not
@@ -200,10 +191,11 @@ func isHandshake(r *http.Request) bool {
 		err == nil && len(key) == 16
 }
 
-// headerHas reports whether is holds for an element of a header, whose values are lists.
-func headerHas(h http.Header, name string, is func(string) bool) bool {
+// headerHas reports whether match is true for an element of a header, whose values are
+// lists.
+func headerHas(h http.Header, name string, match func(string) bool) bool {
 	elements := strings.Split(strings.Join(h.Values(name), ","), ",")
-	return slices.ContainsFunc(elements, func(v string) bool { return is(strings.TrimSpace(v)) })
+	return slices.ContainsFunc(elements, func(v string) bool { return match(strings.TrimSpace(v)) })
 }
 
 // allowedOrigin reports whether a request comes from no page (it has no Origin), from a
