@@ -19,19 +19,19 @@ import (
 
 // allCmd runs scenarios one after the other.
 type allCmd struct {
-	Names []string `arg:"" optional:"" help:"Of bench list, or start-line. Default: all."`
-	Runs  int      `default:"3" help:"How often each."`
-	JSON  string   `name:"json" placeholder:"DIR" help:"Write each report there, as NAME.json."`
-	Floor bool     `help:"With the floor, where a scenario is of fan-out alone."`
+	Names []string `arg:"" optional:"" help:"Scenarios of bench list, or start-line. Default: all."`
+	Runs  int      `default:"3" help:"Number of runs of each."`
+	JSON  string   `name:"json" placeholder:"DIR" help:"Write each report to this folder, as NAME.json."`
+	Floor bool     `help:"With --floor, for scenarios of fan-out alone."`
 }
 
-// suiteRun is one of the runs of bench all: a command line of bench run.
+// suiteRun is a run of bench all: arguments of bench run.
 type suiteRun struct {
 	name string
 	args []string
 }
 
-// suite are all scenarios, at sizes at which each takes a minute at most.
+// suite are all scenarios, with parameters with which each takes a minute at most.
 func suite() (list []suiteRun) {
 	short := map[string][]string{"flood": {"--duration=7s"}, "soak": {"--duration=65s"}}
 	for _, s := range scenario.All() {
@@ -43,7 +43,7 @@ func suite() (list []suiteRun) {
 	return list
 }
 
-// chosen are the runs of the suite that were named, all when none was.
+// chosen are the runs that were named, or all if none was.
 func (c *allCmd) chosen() ([]suiteRun, error) {
 	list := suite()
 	if len(c.Names) == 0 {
@@ -57,8 +57,8 @@ func (c *allCmd) chosen() ([]suiteRun, error) {
 	return slices.DeleteFunc(list, func(s suiteRun) bool { return !slices.Contains(c.Names, s.name) }), nil
 }
 
-// Run makes the runs and prints a table. After a scenario that fails the others
-// are run all the same, and the command fails.
+// Run makes the runs and prints a table. If a scenario fails, the others are run
+// nevertheless, and the command fails.
 func (c *allCmd) Run() error {
 	ctx, stop := untilStopped()
 	defer stop()
@@ -82,7 +82,7 @@ func (c *allCmd) measure(ctx context.Context, list []suiteRun, progress io.Write
 	var errs []error
 	for i, t := range list {
 		if ctx.Err() != nil {
-			errs = append(errs, fmt.Errorf("not begun: %s", names(list[i:])))
+			errs = append(errs, fmt.Errorf("not started: %s", names(list[i:])))
 			break
 		}
 		fmt.Fprintf(progress, "== %s\n", t.name)
@@ -97,7 +97,7 @@ func (c *allCmd) measure(ctx context.Context, list []suiteRun, progress io.Write
 	return reports, errors.Join(errs...)
 }
 
-// names are those of a list.
+// names are the names of the runs.
 func names(list []suiteRun) string {
 	var all []string
 	for _, t := range list {
@@ -106,7 +106,7 @@ func names(list []suiteRun) string {
 	return strings.Join(all, ", ")
 }
 
-// one runs one scenario and writes its report, after an error that of the runs
+// one runs a scenario and writes its report. After an error the report has the runs
 // that were complete.
 func (c *allCmd) one(ctx context.Context, t suiteRun, progress io.Writer) (*report.Report, error) {
 	run, err := parseRun(append(t.args, fmt.Sprintf("--runs=%d", c.Runs)))
@@ -126,7 +126,7 @@ func (c *allCmd) one(ctx context.Context, t suiteRun, progress io.Writer) (*repo
 	return rep, errors.Join(err, run.Write(rep), rep.Promises())
 }
 
-// parseRun is bench run with its defaults and the flags of a command line.
+// parseRun is bench run with these arguments.
 func parseRun(args []string) (*runner.Command, error) {
 	c := new(runner.Command)
 	p, err := kong.New(c)

@@ -9,7 +9,7 @@ import (
 	"pitwall/bench/scenario"
 )
 
-// TestSuiteIsRunnable: each is a command line that bench run takes.
+// TestSuiteIsRunnable: bench run accepts the arguments of each run.
 func TestSuiteIsRunnable(t *testing.T) {
 	for _, x := range suite() {
 		c, err := parseRun(x.args)
@@ -22,11 +22,11 @@ func TestSuiteIsRunnable(t *testing.T) {
 		}
 	}
 	if _, err := (&allCmd{Names: []string{"stadium", "nosuch"}}).chosen(); err == nil {
-		t.Error("a scenario that there is not was chosen")
+		t.Error("an unknown scenario gave no error")
 	}
 }
 
-// TestAll runs two small ones, writes their reports, and goes on after one that
+// TestAll makes two small runs and writes the report. It continues after the one that
 // fails.
 func TestAll(t *testing.T) {
 	dir := t.TempDir()
@@ -37,7 +37,7 @@ func TestAll(t *testing.T) {
 		{"one", append([]string{"stadium"}, small...)},
 	}, io.Discard)
 	if err == nil || len(reports) != 1 {
-		t.Fatalf("%d reports, error %v; want one, and the other's error", len(reports), err)
+		t.Fatalf("%d reports, error %v; want one, and the error of the other", len(reports), err)
 	}
 	r, err := report.Read(filepath.Join(dir, "one.json"))
 	if err != nil {

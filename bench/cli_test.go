@@ -8,14 +8,14 @@ import (
 	"testing"
 )
 
-// TestErrorsAreShort: who mistypes a flag, or has a run fail, reads why, and not
-// the whole help.
+// TestErrorsAreShort: a mistyped flag or a failed run is explained without the whole
+// help.
 func TestErrorsAreShort(t *testing.T) {
 	for _, c := range []struct {
 		args  string
-		most  int    // lines
-		want  string // begin of the last one
-		where string // is said in the lines before
+		most  int    // lines of output
+		want  string // beginning of the last line
+		where string // part of the output
 	}{
 		{"stadium --nosuch", 3, "bench: error: unknown flag --nosuch", "bench run --help"},
 		{"stadium --connections=many", 3, "bench: error: --connections: ", "bench run --help"},
@@ -26,20 +26,20 @@ func TestErrorsAreShort(t *testing.T) {
 		{"nosuch", 1, `bench: there is no scenario "nosuch"`, ""},
 		{"all nosuch", 1, `bench: there is no scenario "nosuch"`, ""},
 		{"stadium --connections=0", 1, "bench: --connections is 0", ""},
-		{"stadium --target=ws://127.0.0.1:1/live --redis=redis://127.0.0.1:1", 2, "bench: run stadium: ", ""}, // and the phase
+		{"stadium --target=ws://127.0.0.1:1/live --redis=redis://127.0.0.1:1", 2, "bench: run stadium: ", ""}, // and the reason
 		{"floor --loops=0", 1, "bench: --loops is 0", ""},
-		{"clocks --duration=1s", 1, "bench: --duration is 1s, at least is 10s", ""},
-		{"clocks --kinds=nosuch", 1, "bench: --kinds is nosuch, wanted are some of reference, right, ", ""},
-		{"clocks --streams=nosuch", 1, "bench: --streams is nosuch, wanted are some of true, steps, ", ""},
+		{"clocks --duration=1s", 1, "bench: --duration is 1s, the minimum is 10s", ""},
+		{"clocks --kinds=nosuch", 1, "bench: --kinds is nosuch, possible values are reference, right, ", ""},
+		{"clocks --streams=nosuch", 1, "bench: --streams is nosuch, possible values are true, steps, ", ""},
 		{"floor --events=300", 1, "bench: --devices is 200", ""},
 		{"compare /nonexistent/a.json /nonexistent/b.json", 1, "bench: read a report: ", ""},
 	} {
 		t.Run(c.args, func(t *testing.T) {
 			var out bytes.Buffer
 			cmd := exec.CommandContext(t.Context(), os.Args[0], strings.Fields(c.args)...)
-			cmd.Env, cmd.Stdout, cmd.Stderr = append(os.Environ(), asProgram+"=1"), &out, &out // one pipe: in the order of a terminal
+			cmd.Env, cmd.Stdout, cmd.Stderr = append(os.Environ(), asProgram+"=1"), &out, &out // one pipe, to keep the order
 			if err := cmd.Run(); err == nil {
-				t.Error("it ended with success")
+				t.Error("the command succeeded")
 			}
 			var said []string
 			for line := range strings.Lines(out.String()) {
@@ -48,7 +48,7 @@ func TestErrorsAreShort(t *testing.T) {
 				}
 			}
 			if len(said) == 0 || len(said) > c.most || !strings.HasPrefix(said[len(said)-1], c.want) || !strings.Contains(out.String(), c.where) {
-				t.Errorf("it said\n%s\nwant at most %d lines, the last one %q, and %q", strings.Join(said, "\n"), c.most, c.want, c.where)
+				t.Errorf("the output is\n%s\nwant at most %d lines, the last one %q, and %q", strings.Join(said, "\n"), c.most, c.want, c.where)
 			}
 		})
 	}

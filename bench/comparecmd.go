@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"errors"
 	"os"
 
@@ -9,18 +10,15 @@ import (
 
 // compareCmd compares two reports.
 type compareCmd struct {
-	Before string `arg:"" help:"Report of several runs, as --json writes it."`
-	After  string `arg:"" help:"The other one."`
+	Before string `arg:"" help:"First report, of several runs, written by --json."`
+	After  string `arg:"" help:"Second report."`
 }
 
-// Run prints what has changed. It fails when something got worse.
+// Run prints what has changed. It fails if something got worse.
 func (c *compareCmd) Run() error {
-	before, err := report.Read(c.Before)
-	if err != nil {
-		return err
-	}
-	after, err := report.Read(c.After)
-	if err != nil {
+	before, errBefore := report.Read(c.Before)
+	after, errAfter := report.Read(c.After)
+	if err := cmp.Or(errBefore, errAfter); err != nil {
 		return err
 	}
 	if report.WriteComparison(os.Stdout, before, after) {

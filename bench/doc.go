@@ -1,28 +1,27 @@
-// Command bench measures Pitwall: this tree on this machine, or an
-// installation that runs.
+// Command bench measures Pitwall: this source tree on this machine, or an installation
+// that runs.
 //
-//	go run ./bench list              the scenarios, what they stand for, and their sizes
-//	go run ./bench stadium           run one: Redis, Pitwall, spectators, report
+//	go run ./bench list              the scenarios and their parameters
+//	go run ./bench stadium           run a scenario: Redis, Pitwall, spectators, report
 //	go run ./bench siege             the same under attack
 //	go run ./bench all               every scenario in turn, as a table
 //	go run ./bench compare A B       what has changed between two reports
-//	go run ./bench floor             fan-out against a bare loop and a simple server
+//	go run ./bench floor             compare fan-out with a bare loop and a simple server
 //	go run ./bench clocks            a race with wrong clocks
 //
-// This package is the command line. The packages below it, in the order in
-// which to read them:
+// This package is the command line. The packages below it, in reading order:
 //
-//	scenario    the loads: sizes, and what happens
-//	runner      one run: start, warm up, measure, check, work the figures out
+//	scenario    the loads: parameters and actions
+//	runner      a run: start, warm up, measure, check, work out figures
 //	stack       Redis, PostgreSQL and Pitwall as processes
 //	spectators  many clients in one process, which check every position
 //	attack      clients that attack
-//	baseline    servers in Pitwall's place: what fan-out costs at least
+//	baseline    simple servers in Pitwall's place: the minimum cost of fan-out
 //	peers       other servers in Pitwall's place
-//	report      what runs have found, and comparing it
-//	clocks      a race in which clocks are wrong
-//	comparisons benchmarks of the codec beside other libraries
+//	report      results of runs, as text, JSON and HTML, and their comparison
+//	clocks      a race with wrong clocks
+//	comparisons benchmarks that compare the codec with JSON libraries
 //
-// README.md has the method and the results; PROFILING.md leads from a bad figure
-// to its cause.
+// README.md has the method and the results. PROFILING.md explains how to find the cause
+// of a bad figure.
 package main

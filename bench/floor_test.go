@@ -8,7 +8,7 @@ import (
 	"testing"
 )
 
-// TestFloor makes the comparison small and short: each way delivers.
+// TestFloor makes a small and short comparison: each server delivers.
 func TestFloor(t *testing.T) {
 	out := floorTable(t)
 	for _, kind := range []string{"bare", "prompt", "engine", "broadcaster"} {
@@ -22,8 +22,7 @@ func TestFloor(t *testing.T) {
 	}
 }
 
-// TestFloorWithLoops: bare loops of several threads deliver everything, and
-// count it.
+// TestFloorWithLoops: bare loops with several threads deliver everything.
 func TestFloorWithLoops(t *testing.T) {
 	out := floorTable(t, "--loops=2", "--only=bare,prompt", "--events=3")
 	for _, kind := range []string{"bare", "prompt"} {
@@ -32,11 +31,11 @@ func TestFloorWithLoops(t *testing.T) {
 		}
 	}
 	if !strings.Contains(out, "bare loops of 2;") {
-		t.Errorf("the loops are not named in\n%s", out)
+		t.Errorf("the number of loops is not in\n%s", out)
 	}
 }
 
-// floorTable makes a small comparison, and returns what it prints.
+// floorTable makes a small comparison and returns the output.
 func floorTable(t *testing.T, flags ...string) string {
 	t.Helper()
 	cmd := exec.Command(os.Args[0], append([]string{"floor", "--conns=21", "--seconds=1", "--rounds=1"}, flags...)...)
@@ -49,7 +48,7 @@ func floorTable(t *testing.T, flags ...string) string {
 	return string(out)
 }
 
-// rowOf is the row of a kind, by cells; the first one is empty.
+// rowOf are the cells of the row of a kind. The first one is empty.
 func rowOf(t *testing.T, table, kind string) []string {
 	t.Helper()
 	for line := range strings.Lines(table) {

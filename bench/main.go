@@ -10,12 +10,12 @@ import (
 )
 
 type cli struct {
-	Run     runCmd     `cmd:"" default:"withargs" help:"Run a scenario and report (the default)."`
-	All     allCmd     `cmd:"" help:"Run the scenarios one after the other, several times each, and print a table: what this machine does."`
-	List    listCmd    `cmd:"" help:"The scenarios, what they stand for, and their sizes."`
-	Compare compareCmd `cmd:"" help:"What has changed between two reports, beyond the noise. Fails when something got worse."`
-	Floor   floorCmd   `cmd:"" help:"Fan-out against a bare loop and a plain broadcaster."`
-	Clocks  clocksCmd  `cmd:"" help:"A race in which clocks are ahead, behind, stepping and rolling over. Fails when a screen does not tell the truth."`
+	Run     runCmd     `cmd:"" default:"withargs" help:"Run a scenario and print a report (default)."`
+	All     allCmd     `cmd:"" help:"Run the scenarios one after the other, several times each, and print a table."`
+	List    listCmd    `cmd:"" help:"List the scenarios and their parameters."`
+	Compare compareCmd `cmd:"" help:"Show what has changed between two reports beyond the noise. Fails if something got worse."`
+	Floor   floorCmd   `cmd:"" help:"Compare fan-out with a bare loop and a simple broadcaster."`
+	Clocks  clocksCmd  `cmd:"" help:"Run a race with clocks that are ahead, behind, stepping or rolling over. Fails if a screen is wrong."`
 }
 
 func main() {

@@ -10,11 +10,11 @@ import (
 	"pitwall/bench/runner"
 )
 
-// asProgram makes the test binary the program itself.
+// asProgram is an environment variable that makes the test binary run as bench.
 const asProgram = "PITWALL_BENCH_PROGRAM"
 
 func TestMain(m *testing.M) {
-	if ok, err := runner.PlayRole(); ok { // what the harness starts is os.Executable
+	if ok, err := runner.PlayRole(); ok { // the harness starts os.Executable
 		if err != nil {
 			fmt.Fprintln(os.Stderr, err)
 			os.Exit(1)
@@ -27,6 +27,6 @@ func TestMain(m *testing.M) {
 	default:
 		goleak.VerifyTestMain(m, goleak.IgnoreAnyFunction("net/http.(*persistConn).readLoop"),
 			goleak.IgnoreAnyFunction("net/http.(*persistConn).writeLoop"),              // idle connections to engines that are gone
-			goleak.IgnoreAnyFunction("github.com/redis/rueidis.(*call).DelayDo.func1")) // sleeps for a second at most, and longer than its client
+			goleak.IgnoreAnyFunction("github.com/redis/rueidis.(*call).DelayDo.func1")) // sleeps up to a second, after its client is closed
 	}
 }

@@ -14,8 +14,8 @@ import (
 // runCmd runs a scenario.
 type runCmd struct{ runner.Command }
 
-// Run makes the runs and writes the reports, after an error that of the runs
-// that were complete. Promises broken to spectators make it fail.
+// Run makes the runs and writes the reports. After an error, these have the runs that
+// were complete. Broken promises to spectators make the command fail.
 func (c *runCmd) Run() error {
 	ctx, stop := untilStopped()
 	defer stop()
@@ -24,14 +24,13 @@ func (c *runCmd) Run() error {
 		return err
 	}
 	err = errors.Join(err, c.Write(rep), rep.Promises())
-	report.Text(os.Stdout, rep) // after the files, as the terminal may be gone
-	return err
+	return errors.Join(err, report.Text(os.Stdout, rep)) // after the files, as the terminal may be gone
 }
 
-// listCmd names the scenarios.
+// listCmd lists the scenarios.
 type listCmd struct{}
 
-// Run prints them with their sizes.
+// Run prints the scenarios with their parameters.
 func (listCmd) Run() error {
 	for _, s := range scenario.All() {
 		var b strings.Builder
@@ -43,7 +42,7 @@ func (listCmd) Run() error {
 	return nil
 }
 
-// floorCmd compares Pitwall with what its fan-out costs at least.
+// floorCmd compares Pitwall with the minimum cost of fan-out.
 type floorCmd struct{ runner.FloorTable }
 
 // Run measures and prints the table.

@@ -8,8 +8,8 @@ import (
 	"syscall"
 )
 
-// untilStopped ends with Ctrl-C, with a SIGTERM, and when the terminal is gone,
-// unless that is to be ignored (nohup).
+// untilStopped returns a context that ends with Ctrl-C, SIGTERM, or SIGHUP unless that
+// is ignored (nohup).
 func untilStopped() (context.Context, context.CancelFunc) {
 	list := []os.Signal{os.Interrupt, syscall.SIGTERM}
 	if !signal.Ignored(syscall.SIGHUP) {
@@ -18,10 +18,10 @@ func untilStopped() (context.Context, context.CancelFunc) {
 	return signal.NotifyContext(context.Background(), list...)
 }
 
-// interrupted is err, and says so where a signal is the reason.
+// interrupted returns err, and adds that a signal is the reason if so.
 func interrupted(ctx context.Context, err error) error {
 	if err != nil && ctx.Err() != nil {
-		return fmt.Errorf("interrupted, and what was started is stopped: %w", err)
+		return fmt.Errorf("interrupted, everything is stopped: %w", err)
 	}
 	return err
 }

@@ -13,20 +13,20 @@ import (
 	"time"
 )
 
-// TestCtrlC interrupts a run in the middle: everything that it started is gone.
+// TestCtrlC interrupts a run: everything that it has started is stopped.
 func TestCtrlC(t *testing.T) { interrupt(t, "measuring", 2, stadium...) }
 
-// TestCtrlCWhileBuilding leaves no compiler behind.
+// TestCtrlCWhileBuilding: no compiler keeps running.
 func TestCtrlCWhileBuilding(t *testing.T) { interrupt(t, "starting the servers", 2, stadium...) }
 
-// TestCtrlCInARaceOfClocks ends its stack.
+// TestCtrlCInARaceOfClocks: its servers are stopped.
 func TestCtrlCInARaceOfClocks(t *testing.T) {
 	interrupt(t, "leg 1", 3, "clocks", "--streams=true", "--duration=10m", "--every=100ms")
 }
 
 var stadium = []string{"run", "stadium", "--connections=10", "--duration=10m", "--connect=50ms", "--warmup=10ms"}
 
-// interrupt ends a run in a phase in which some processes run at least.
+// interrupt interrupts a run in a phase in which it has at least so many processes.
 func interrupt(t *testing.T, phase string, least int, args ...string) {
 	t.Helper()
 	said, err := disturb(t, phase, func(cmd *exec.Cmd, tmp string) {
@@ -41,20 +41,20 @@ func interrupt(t *testing.T, phase string, least int, args ...string) {
 		}
 	}, args...)
 	if err == nil {
-		t.Error("an interrupted run ended with success")
+		t.Error("an interrupted run succeeded")
 	}
 	if !strings.Contains(said[len(said)-1], "interrupted") {
-		t.Errorf("the last words do not say that the run was interrupted: %q", said)
+		t.Errorf("the output does not say that the run was interrupted: %q", said)
 	}
 }
 
-// disturb has the program run and something happen as soon as it says that it
-// is in a phase. It returns what it said on standard error, and how it ended;
-// nothing may be left of it then.
+// disturb runs the program and calls how when it says that it is in a phase. It returns
+// the lines of standard error and the result, and checks that no process and no file
+// is left.
 func disturb(t *testing.T, phase string, how func(cmd *exec.Cmd, tmp string), args ...string) (said []string, ended error) {
 	t.Helper()
 	tmp := t.TempDir()
-	for _, dir := range []string{filepath.Dir(tmp), tmp} { // PostgreSQL is another user
+	for _, dir := range []string{filepath.Dir(tmp), tmp} { // PostgreSQL runs as another user
 		if err := os.Chmod(dir, 0o755); err != nil {
 			t.Fatal(err)
 		}
@@ -80,12 +80,12 @@ func disturb(t *testing.T, phase string, how func(cmd *exec.Cmd, tmp string), ar
 		t.Errorf("still running after the end: %q\n%s", left, strings.Join(said, "\n"))
 	}
 	if left, _ := filepath.Glob(filepath.Join(tmp, "*")); len(left) > 0 {
-		t.Errorf("left behind: %q\n%s", left, strings.Join(said, "\n"))
+		t.Errorf("files left: %q\n%s", left, strings.Join(said, "\n"))
 	}
 	return said, ended
 }
 
-// running lists the command lines of processes.
+// running are the command lines of processes.
 func running(t *testing.T, folder string) (list []string) {
 	t.Helper()
 	for _, line := range processes(t, folder) {
@@ -94,8 +94,8 @@ func running(t *testing.T, folder string) (list []string) {
 	return list
 }
 
-// processes are the command lines of those that were started with something of
-// a folder, or in it: Redis writes its own command line.
+// processes are the command lines of the processes that were started in a folder or
+// have it in their command line. Redis changes its command line.
 func processes(t *testing.T, folder string) map[int]string {
 	t.Helper()
 	files, err := filepath.Glob("/proc/[0-9]*/cmdline")

@@ -3,57 +3,38 @@ package attack
 import (
 	"bytes"
 	"compress/flate"
-	"encoding/binary"
 	"errors"
 	"fmt"
 	"io"
+	"os"
 	"time"
+
+	"pitwall/bench/internal/wire"
 )
 
-// Attacks after the upgrade, with a good token.
+// Attacks after the upgrade, with a valid token.
 
-// Opcodes and flags of frames (RFC 6455, section 5.2; RFC 7692).
-const (
-	final      = 0x80
-	compressed = 0x40
-	opText     = 0x1
-	opClose    = 0x8
-	opPing     = 0x9
-	opPong     = 0xa
-	masked     = 0x80
-)
-
-// frame is one of a client, masked with zeros.
-func frame(first byte, payload []byte) []byte {
-	b := []byte{first}
-	switch n := len(payload); {
-	case n < 126:
-		b = append(b, masked|byte(n))
-	case n < 1<<16:
-		b = binary.BigEndian.AppendUint16(append(b, masked|126), uint16(n))
-	default:
-		b = binary.BigEndian.AppendUint64(append(b, masked|127), uint64(n))
-	}
-	return append(append(b, 0, 0, 0, 0), payload...)
-}
+// frame is a client's frame that begins with this byte.
+func frame(first byte, payload []byte) []byte { return wire.AppendFrame(nil, first, payload) }
 
 func text(format string, v ...any) []byte {
-	return frame(final|opText, fmt.Appendf(nil, format, v...))
+	return frame(wire.Final|wire.Text, fmt.Appendf(nil, format, v...))
 }
 
-// inflated is what a bomb inflates to: as much as 4 KB can hold.
+// inflated is the size of an inflated bomb: the most that 4 KB can hold.
 const inflated = 3_900_000
 
-// bomb is one compressed frame.
+// bomb is a compressed frame.
 func bomb() []byte {
 	var b bytes.Buffer
-	z, _ := flate.NewWriter(&b, flate.BestCompression) // fails for an unknown level only
+	z, _ := flate.NewWriter(&b, flate.BestCompression) // fails only for an unknown level
 	_, _ = z.Write(bytes.Repeat([]byte("a"), inflated))
 	_ = z.Flush()
-	return frame(final|compressed|opText, bytes.TrimSuffix(b.Bytes(), []byte("\x00\x00\xff\xff")))
+	return frame(wire.Final|wire.Compressed|wire.Text, bytes.TrimSuffix(b.Bytes(), []byte("\x00\x00\xff\xff")))
 }
 
-// DeafStay is how long a client that never reads stays, if the server allows it.
+// DeafStay is how long a client that never reads stays connected, if the server
+// lets it.
 const DeafStay = 5 * time.Second
 
 // neverRead subscribes and never reads.
@@ -61,29 +42,26 @@ func (a *attacker) neverRead() {
 	if a.conn != nil && time.Since(a.conn.since) < DeafStay {
 		return
 	}
-	if !a.enter(true) {
-		return
-	}
-	if a.write(text(`{"type":"subscribe","id":"1","topic":"event:%s"}`, a.s.cfg.Event)) {
+	if a.enter(true, a.s.cfg.Good) && a.write(text(`{"type":"subscribe","id":"1","topic":"event:%s"}`, a.s.cfg.Event)) {
 		a.made(1)
 	}
 }
 
-// flood sends pings, of the protocol and of frames, and requests of an unknown
-// type, whatever is answered.
+// flood sends ping requests, ping frames and requests of an unknown type, without
+// waiting for the answers.
 func (a *attacker) flood() {
 	a.pour(func(i int) []byte {
 		switch i % 4 {
 		case 0:
 			return text(`{"type":"what","id":"%d"}`, i)
 		case 1:
-			return frame(final|opPing, []byte("flood"))
+			return frame(wire.Final|wire.Ping, []byte("flood"))
 		}
 		return text(`{"type":"ping","id":"%d"}`, i)
 	})
 }
 
-// subscribeAgain subscribes and unsubscribes, whatever is answered.
+// subscribeAgain subscribes and unsubscribes, without waiting for the answers.
 func (a *attacker) subscribeAgain() {
 	verbs := [...]string{"subscribe", "unsubscribe"}
 	a.pour(func(i int) []byte {
@@ -91,12 +69,12 @@ func (a *attacker) subscribeAgain() {
 	})
 }
 
-// openSession opens a session and subscribes to 60 events that nobody else asks
-// for, so that each is a question of its own to the platform. The session stays
-// until the attacker opens its next one.
+// openSession opens a session and subscribes to 60 events that nobody else asks for,
+// so that the engine must ask the platform about each. The session lasts until the
+// attacker opens its next one.
 func (a *attacker) openSession() {
 	const events = 60
-	if !a.enterWith(false, a.s.cfg.Asked) {
+	if !a.enter(false, a.s.cfg.Asked) {
 		return
 	}
 	a.readAnswers()
@@ -105,21 +83,18 @@ func (a *attacker) openSession() {
 	for i := range events {
 		batch = append(batch, text(`{"type":"subscribe","id":"%d","topic":"event:none-%s-%d"}`, i, c.LocalAddr(), i)...)
 	}
-	_ = c.SetWriteDeadline(time.Now().Add(waitLimit))
-	if _, err := c.Write(batch); err == nil {
-		a.made(1)
-	}
+	a.send(batch, 1)
 }
 
-// ping is one of many, all of the same length.
+// ping is a ping request. All have the same length.
 var ping = text(`{"type":"ping","id":"0123456789"}`)
 
-// pingUnread sends pings for as long as they are taken, and reads just enough of
-// the answers not to count as a client that never reads.
+// pingUnread sends pings until the socket is full, and reads just enough of the
+// answers not to be treated as a client that never reads.
 func (a *attacker) pingUnread() {
 	const pings, read = 2000, 4096
 	if a.conn == nil {
-		a.enter(true)
+		a.enter(true, a.s.cfg.Good)
 		return
 	}
 	if time.Since(a.conn.since) < Idle {
@@ -133,7 +108,7 @@ func (a *attacker) pingUnread() {
 		return
 	}
 	if err != nil {
-		a.note("paused") // the server does not read on
+		a.note("paused") // the server has stopped reading
 	}
 	_ = a.conn.SetReadDeadline(time.Now().Add(20 * time.Millisecond))
 	answers := make([]byte, read)
@@ -144,19 +119,17 @@ func (a *attacker) pingUnread() {
 	a.stopped(err)
 }
 
-// stopped reports whether the connection has ended. A time-out of the attacker's
-// own is no end.
+// stopped reports whether an error is the end of the connection. The attacker's own
+// time-out is not.
 func (a *attacker) stopped(err error) bool {
-	var t interface{ Timeout() bool }
-	if err == nil || errors.As(err, &t) && t.Timeout() {
+	if err == nil || errors.Is(err, os.ErrDeadlineExceeded) {
 		return false
 	}
 	a.lose(err)
 	return true
 }
 
-// readAnswers starts the goroutine that reads what comes over the connection,
-// until it ends.
+// readAnswers starts a goroutine that reads answers until the connection ends.
 func (a *attacker) readAnswers() {
 	c := a.conn
 	_ = c.SetDeadline(time.Time{})
@@ -166,10 +139,10 @@ func (a *attacker) readAnswers() {
 	})
 }
 
-// pour writes a burst of requests while a goroutine reads the answers.
+// pour sends a burst of requests while a goroutine reads the answers.
 func (a *attacker) pour(request func(i int) []byte) {
 	if a.ended() {
-		if !a.enter(false) {
+		if !a.enter(false, a.s.cfg.Good) {
 			return
 		}
 		a.readAnswers()
@@ -178,40 +151,51 @@ func (a *attacker) pour(request func(i int) []byte) {
 	for i := range a.kind.burst {
 		batch = append(batch, request(i)...)
 	}
+	a.send(batch, a.kind.burst)
+}
+
+// send sends n attacks without looking at the answers. Whoever reads these notices
+// the end of the connection.
+func (a *attacker) send(b []byte, n int) {
 	_ = a.conn.SetWriteDeadline(time.Now().Add(waitLimit))
-	if _, err := a.conn.Write(batch); err == nil {
-		a.made(a.kind.burst)
+	if _, err := a.conn.Write(b); err == nil {
+		a.made(n)
 	}
 }
 
 // sendBomb sends a bomb.
 func (a *attacker) sendBomb() {
-	if a.enter(false) && a.write(a.s.bomb) {
-		a.made(1)
-		a.await()
-	}
+	a.sendFrame(a.s.bomb)
 }
 
 // sendMalformed sends one of the malformed frames.
 func (a *attacker) sendMalformed() {
-	if a.enter(false) && a.write(malformed[(a.attempts+a.number)%len(malformed)]) {
-		a.made(1)
-		a.await()
-	}
+	a.sendFrame(malformed[(a.attempts+a.number)%len(malformed)])
 }
 
-// malformed are frames that a server must not take.
+// sendFrame sends a frame on a new connection and reads until the server closes it.
+func (a *attacker) sendFrame(b []byte) {
+	if !a.enter(false, a.s.cfg.Good) || !a.write(b) {
+		return
+	}
+	a.made(1)
+	_ = a.conn.SetDeadline(time.Now().Add(waitLimit))
+	a.listen(a.conn)
+	a.hangUp()
+}
+
+// malformed are frames that a server must reject.
 var malformed = [][]byte{
-	{final | opText, 1, 'a'},                                              // without a mask
-	frame(final|0x20|opText, []byte("{}")),                                // reserved bits
-	frame(final|0x3, nil),                                                 // an opcode that is none
-	frame(final, []byte("a")),                                             // continues nothing
-	frame(opPing, nil),                                                    // a control frame in parts
-	frame(final|opPing, bytes.Repeat([]byte("a"), 126)),                   // a control frame too long
-	frame(final|opText, []byte("\xff\xfe")),                               // not UTF-8
-	frame(final|opText, bytes.Repeat([]byte("a"), 70_000)),                // too big
-	frame(final|opClose, []byte{3, 0xed}),                                 // a close code that may not be sent (1005)
-	frame(final|opClose, []byte{3}),                                       // half a close code
-	{final | opText, masked | 126, 0, 1, 0, 0, 0, 0, 'a'},                 // a length that is not minimal
-	{final | opText, masked | 127, 0xff, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0}, // a negative length
+	{wire.Final | wire.Text, 1, 'a'},                                                   // not masked
+	frame(wire.Final|0x20|wire.Text, []byte("{}")),                                     // reserved bits
+	frame(wire.Final|0x3, nil),                                                         // an unknown opcode
+	frame(wire.Final, []byte("a")),                                                     // a continuation of nothing
+	frame(wire.Ping, nil),                                                              // a fragmented control frame
+	frame(wire.Final|wire.Ping, bytes.Repeat([]byte("a"), 126)),                        // a control frame that is too long
+	frame(wire.Final|wire.Text, []byte("\xff\xfe")),                                    // not UTF-8
+	frame(wire.Final|wire.Text, bytes.Repeat([]byte("a"), 70_000)),                     // too big
+	frame(wire.Final|wire.Close, []byte{3, 0xed}),                                      // a close code that may not be sent (1005)
+	frame(wire.Final|wire.Close, []byte{3}),                                            // an incomplete close code
+	{wire.Final | wire.Text, wire.Masked | 126, 0, 1, 0, 0, 0, 0, 'a'},                 // a length that is not minimal
+	{wire.Final | wire.Text, wire.Masked | 127, 0xff, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0}, // a negative length
 }

@@ -1,60 +1,58 @@
 package attack
 
 import (
+	"bufio"
 	"bytes"
 	"encoding/binary"
 	"fmt"
 	"io"
-	"time"
+
+	"pitwall/bench/internal/wire"
+	"pitwall/codec"
 )
 
-// await reads until the connection ends.
-func (a *attacker) await() {
-	_ = a.conn.SetDeadline(time.Now().Add(waitLimit))
-	a.listen(a.conn)
-	a.hangUp()
-}
-
-// listen takes note of close codes and of answers to requests. It skips
-// positions.
+// listen counts close codes and answers to requests until the connection ends. It
+// skips positions.
 func (a *attacker) listen(c *conn) {
 	for {
-		head, err := c.r.Peek(2)
-		if err != nil {
-			a.note(ending(err))
-			return
-		}
-		op, n, skip := head[0]&0xf, int(head[1]&0x7f), 2
-		if n >= 126 {
-			skip = map[int]int{126: 4, 127: 10}[n]
-			if head, err = c.r.Peek(skip); err != nil {
-				a.note(ending(err))
-				return
-			}
-			n = 0
-			for _, b := range head[2:skip] {
-				n = n<<8 | int(b)
-			}
-		}
-		_, _ = c.r.Discard(skip) // was peeked
-		begin, _ := c.r.Peek(min(n, 160))
-		switch {
-		case op == opClose && len(begin) >= 2:
+		size, first, begin, err := peekFrame(c.r)
+		switch op := first & 0xf; {
+		case err != nil:
+		case op == wire.Close && len(begin) >= 2:
 			a.note(fmt.Sprintf("close %d", binary.BigEndian.Uint16(begin)))
 			return
-		case op == opText:
+		case op == wire.Text:
 			a.noteFrame(begin)
-		case op == opPong:
+		case op == wire.Pong:
 			a.note("pong of a frame")
 		}
-		if _, err := io.CopyN(io.Discard, c.r, int64(n)); err != nil {
+		if err == nil {
+			_, err = io.CopyN(io.Discard, c.r, size)
+		}
+		if err != nil {
 			a.note(ending(err))
 			return
 		}
 	}
 }
 
-// noteFrame takes note of the answer to a request.
+// peekFrame returns the size of the next frame, its first byte, and the beginning
+// of its payload.
+func peekFrame(r *bufio.Reader) (size int64, _ byte, begin []byte, err error) {
+	head, err := r.Peek(2)
+	if err != nil {
+		return 0, 0, nil, err
+	}
+	first, n := head[0], codec.FrameHeaderLen(head) // head is valid until the next Peek
+	if head, err = r.Peek(n); err != nil {
+		return 0, 0, nil, err
+	}
+	length := int64(min(codec.FramePayloadLen(head), 1<<40))
+	begin, _ = r.Peek(n + int(min(length, 160)))
+	return int64(n) + length, first, begin[min(n, len(begin)):], nil
+}
+
+// noteFrame counts the answer to a request.
 func (a *attacker) noteFrame(m []byte) {
 	word := func(key string) string {
 		_, rest, _ := bytes.Cut(m, []byte(key))

@@ -2,6 +2,7 @@ package attack
 
 import (
 	"bufio"
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -12,36 +13,39 @@ import (
 	"sync"
 	"syscall"
 	"time"
+
+	"pitwall/bench/internal/wire"
 )
 
-// waitLimit bounds an attacker's wait for a connection or an answer.
+// waitLimit is how long an attacker waits for a connection or an answer.
 const waitLimit = 5 * time.Second
 
-// attacker is one of a kind, with one connection at a time. It belongs to its
-// goroutine.
+// attacker makes attacks of one kind, on one connection at a time. Only its goroutine
+// uses it.
 type attacker struct {
 	s        *process
 	kind     *Kind
 	number   int
 	ctx      context.Context
-	attempts int // so far
+	attempts int // made so far
 
 	conn    *conn
-	reading sync.WaitGroup // the goroutine that reads from conn, where there is one
+	reading sync.WaitGroup // the goroutine that reads from conn, if there is one
 }
 
-// conn is a connection of an attacker. It ends with the kind's order.
+// conn is a connection of an attacker. It is closed when the kind is stopped.
 type conn struct {
 	net.Conn
 	r       *bufio.Reader
 	since   time.Time
 	unwatch func() bool
-	sent    int           // bytes of the header so far, or of a frame of many
-	closed  chan struct{} // by the reader, at the end
+	sent    int           // bytes sent of the request or of the current ping
+	closed  chan struct{} // closed by the reader at the end of the connection
 }
 
-// run makes the first attempt after first, and the next ones every, until ctx ends.
-func (a *attacker) run(ctx context.Context, first, every time.Duration) {
+// run makes the first attempt after the time first, and then one at every interval,
+// until ctx ends.
+func (a *attacker) run(ctx context.Context, first, interval time.Duration) {
 	a.ctx = ctx
 	defer a.hangUp()
 	wait := time.NewTimer(first)
@@ -55,17 +59,16 @@ func (a *attacker) run(ctx context.Context, first, every time.Duration) {
 		}
 		a.kind.attempt(a)
 		a.attempts++
-		// An attacker that was held up does not catch up.
-		if next = next.Add(every); time.Until(next) < -time.Second {
+		// An attacker that was held up does not make up for it.
+		if next = next.Add(interval); time.Until(next) < -time.Second {
 			next = time.Now()
 		}
 		wait.Reset(time.Until(next))
 	}
 }
 
-// source is the attacker's address. Every second one of a kind that holds
-// connections uses the first address, so that the limits of one address are
-// reached.
+// source is the address of the attacker. Of a kind that holds connections, every
+// second attacker uses the first address, to reach the limits of one address.
 func (a *attacker) source() string {
 	if a.kind.Held && a.number%2 == 0 {
 		return a.s.cfg.Sources[0]
@@ -73,8 +76,8 @@ func (a *attacker) source() string {
 	return a.s.cfg.Sources[a.number%len(a.s.cfg.Sources)]
 }
 
-// dial opens the connection; false when that failed. small asks the kernel for
-// the smallest receive buffer.
+// dial opens the connection; false when that fails. small asks the kernel for a small
+// receive buffer.
 func (a *attacker) dial(small bool) bool {
 	a.hangUp()
 	d := net.Dialer{Timeout: waitLimit, LocalAddr: &net.TCPAddr{IP: net.ParseIP(a.source())}}
@@ -95,7 +98,7 @@ func (a *attacker) dial(small bool) bool {
 	return true
 }
 
-// hangUp closes the connection and waits for the goroutine that reads of it.
+// hangUp closes the connection and waits for the goroutine that reads from it.
 func (a *attacker) hangUp() {
 	if a.conn == nil {
 		return
@@ -106,7 +109,7 @@ func (a *attacker) hangUp() {
 	a.conn = nil
 }
 
-// note counts an answer, except for those that the order to end has caused.
+// note counts an answer, unless it was caused by the stop of the kind.
 func (a *attacker) note(text string) {
 	if a.ctx.Err() == nil {
 		a.s.countAnswer(a.kind.Name, text)
@@ -116,7 +119,7 @@ func (a *attacker) note(text string) {
 // made counts attacks.
 func (a *attacker) made(n int) { a.s.countMade(a.kind.Name, n) }
 
-// write sends, within waitLimit; false when the connection has ended.
+// write writes within waitLimit; false when the connection has ended.
 func (a *attacker) write(b []byte) bool {
 	_ = a.conn.SetDeadline(time.Now().Add(waitLimit))
 	if _, err := a.conn.Write(b); err != nil {
@@ -126,7 +129,7 @@ func (a *attacker) write(b []byte) bool {
 	return true
 }
 
-// lose takes note of the end of the connection.
+// lose counts how the connection ended.
 func (a *attacker) lose(err error) {
 	a.note(ending(err))
 	a.hangUp()
@@ -134,25 +137,21 @@ func (a *attacker) lose(err error) {
 
 // ending says how a connection ended.
 func ending(err error) string {
-	var t interface{ Timeout() bool }
+	var timeout net.Error
 	switch {
 	case errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF), errors.Is(err, net.ErrClosed):
 		return "closed"
 	case errors.Is(err, syscall.ECONNRESET), errors.Is(err, syscall.EPIPE):
 		return "reset"
-	case errors.As(err, &t) && t.Timeout():
+	case errors.As(err, &timeout) && timeout.Timeout():
 		return "no answer"
 	}
 	return "other: " + err.Error()
 }
 
-// answer reads one HTTP answer and takes note of it.
+// answer reads an HTTP answer and counts it. A 101 is not counted.
 func (a *attacker) answer() (status int, ok bool) {
-	wait := waitLimit
-	if a.kind.answerWithin > 0 {
-		wait = a.kind.answerWithin // a new connection costs the server more than one that it holds back
-	}
-	_ = a.conn.SetReadDeadline(time.Now().Add(wait))
+	_ = a.conn.SetReadDeadline(time.Now().Add(cmp.Or(a.kind.answerWithin, waitLimit)))
 	res, err := http.ReadResponse(a.conn.r, nil)
 	if err != nil {
 		a.lose(err)
@@ -177,12 +176,10 @@ func (a *attacker) answer() (status int, ok bool) {
 	return res.StatusCode, true
 }
 
-// enter connects and upgrades with the good token.
-func (a *attacker) enter(small bool) bool { return a.enterWith(small, a.s.cfg.Good) }
-
-// enterWith connects and upgrades with a token.
-func (a *attacker) enterWith(small bool, token string) bool {
-	if !a.dial(small) || !a.write(a.handshake(token)) {
+// enter connects and upgrades with a token; false when either fails. small is that
+// of dial.
+func (a *attacker) enter(small bool, token string) bool {
+	if !a.dial(small) || !a.write(a.upgrade(token)) {
 		return false
 	}
 	status, ok := a.answer()
@@ -193,9 +190,7 @@ func (a *attacker) enterWith(small bool, token string) bool {
 	return false
 }
 
-// handshake is a request to upgrade, with compression offered.
-func (a *attacker) handshake(token string) []byte {
-	return fmt.Appendf(nil, "GET %s HTTP/1.1\r\nHost: %s\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"+
-		"Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n"+
-		"Sec-WebSocket-Extensions: permessage-deflate\r\nAuthorization: Bearer %s\r\n\r\n", a.s.cfg.Path, a.s.cfg.Addr, token)
+// upgrade is a request to upgrade that offers compression.
+func (a *attacker) upgrade(token string) []byte {
+	return wire.Upgrade(a.s.cfg.Addr, a.s.cfg.Path, "Sec-WebSocket-Extensions: permessage-deflate\r\n", wire.Bearer(token))
 }

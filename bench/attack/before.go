@@ -10,7 +10,7 @@ import (
 
 // Attacks before the upgrade.
 
-// watchEnd has a goroutine wait for the end of the connection.
+// watchEnd starts a goroutine that waits for the end of the connection.
 func (a *attacker) watchEnd() {
 	c := a.conn
 	a.reading.Go(func() {
@@ -23,8 +23,7 @@ func (a *attacker) watchEnd() {
 	})
 }
 
-// ended reports whether the connection that is watched has ended, or there is
-// none.
+// ended reports whether there is no connection, or its reader has seen its end.
 func (a *attacker) ended() bool {
 	if a.conn == nil {
 		return true
@@ -37,7 +36,7 @@ func (a *attacker) ended() bool {
 	}
 }
 
-// hold opens a connection and says nothing.
+// hold opens a connection and sends nothing.
 func (a *attacker) hold() {
 	if a.ended() && a.dial(false) {
 		a.made(1)
@@ -45,66 +44,57 @@ func (a *attacker) hold() {
 	}
 }
 
-// dripHandshake sends the next byte of a request.
-func (a *attacker) dripHandshake() {
-	if a.ended() {
-		if !a.dial(false) {
-			return
-		}
-		a.made(1)
-		a.watchEnd()
+// dripRequest sends the next byte of a request.
+func (a *attacker) dripRequest() {
+	a.hold()
+	if a.conn == nil {
+		return
 	}
-	request := a.handshake(a.s.cfg.Good)
+	request := a.upgrade(a.s.cfg.Good)
 	_ = a.conn.SetWriteDeadline(time.Now().Add(waitLimit))
 	if _, err := a.conn.Write(request[a.conn.sent : a.conn.sent+1]); err == nil {
-		a.conn.sent = min(a.conn.sent+1, len(request)-2) // it never ends
+		a.conn.sent = min(a.conn.sent+1, len(request)-2) // the request is never complete
 	}
 }
 
-// longHeader is a request whose header is far beyond any limit.
+// longHeader is a request with a header far beyond any limit.
 var longHeader = append([]byte("GET /live HTTP/1.1\r\nHost: 127.0.0.1\r\nCookie: "), bytes.Repeat([]byte("a"), 64<<10)...)
 
-// sendLongHeader sends a header that is too long and waits for the answer.
+// sendLongHeader sends a header that is too long, and waits for the answer.
 func (a *attacker) sendLongHeader() {
 	if !a.dial(false) {
 		return
 	}
 	a.made(1)
 	_ = a.conn.SetWriteDeadline(time.Now().Add(waitLimit))
-	_, _ = a.conn.Write(longHeader) // it may be cut off; the answer counts
+	_, _ = a.conn.Write(longHeader) // may fail half way; the answer counts
 	if _, ok := a.answer(); ok {
 		a.hangUp()
 	}
 }
 
-// listEvents asks for the events without a token, many times in a row on one
-// connection.
+// listEvents asks for the events without a token.
 func (a *attacker) listEvents() {
-	if a.conn == nil && !a.dial(false) {
-		return
-	}
-	request := fmt.Appendf(nil, "GET /events.json HTTP/1.1\r\nHost: %s\r\n\r\n", a.s.cfg.Addr)
-	if !a.write(bytes.Repeat(request, a.kind.burst)) {
-		return
-	}
-	a.made(a.kind.burst)
-	for range a.kind.burst {
-		if _, ok := a.answer(); !ok {
-			return
-		}
-	}
+	a.request(func(int) []byte {
+		return fmt.Appendf(nil, "GET /events.json HTTP/1.1\r\nHost: %s\r\n\r\n", a.s.cfg.Addr)
+	})
 }
 
-// useWrongTokens asks to upgrade with wrong tokens, many times in a row on one
-// connection.
+// useWrongTokens asks to upgrade with wrong tokens.
 func (a *attacker) useWrongTokens() {
+	a.request(func(i int) []byte {
+		return a.upgrade(a.s.cfg.Wrong[(a.attempts*a.kind.burst+i)%len(a.s.cfg.Wrong)])
+	})
+}
+
+// request sends a burst of HTTP requests on one connection and reads the answers.
+func (a *attacker) request(text func(i int) []byte) {
 	if a.conn == nil && !a.dial(false) {
 		return
 	}
 	var batch []byte
 	for i := range a.kind.burst {
-		wrong := a.s.cfg.Wrong[(a.attempts*a.kind.burst+i)%len(a.s.cfg.Wrong)]
-		batch = append(batch, a.handshake(wrong)...)
+		batch = append(batch, text(i)...)
 	}
 	if !a.write(batch) {
 		return

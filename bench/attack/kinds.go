@@ -1,57 +1,59 @@
 package attack
 
 import (
+	"cmp"
 	"math"
+	"slices"
 	"strings"
 	"time"
 )
 
-// Kind is one way to attack.
+// Kind is a kind of attack.
 type Kind struct {
 	Name, About string
-	Held        bool    // Load is connections that are held open; otherwise attacks per second
-	Load        float64 // by default, of all processes together
-	Apart       bool    // its phase alone comes on top of the duration that the others share
+	Held        bool    // Load is the number of connections held open; otherwise attacks per second
+	Load        float64 // default, of all processes together
+	Apart       bool    // its phase does not share the duration of the plan, but comes on top of it
 
-	// Met says what shows that the server has met the attack: the beginnings of
-	// answers, or of the names of metrics that no other kind makes grow.
+	// Met are the signs that the server has fended off the attack: prefixes of
+	// answers, or of metrics that grow under no other kind.
 	Met []string
 
-	most         int           // attackers of a kind that is a rate
-	stay         time.Duration // how long each connection of a rate stays, which says how many attackers it needs
-	pace         time.Duration // of those that are held, between two attempts; 0: a second
-	burst        int           // attacks of one attempt
-	answerWithin time.Duration // longest wait for an answer, after which the attacker connects again; 0: waitLimit
-	requests     int           // of them, which count for the limit of a connection
+	most         int           // attackers, of a kind with a rate
+	stay         time.Duration // of a kind with a rate: how long a connection stays, and so how many attackers it needs
+	pace         time.Duration // of a kind that holds connections: time between two attempts; 0: a second
+	burst        int           // attacks per attempt
+	answerWithin time.Duration // wait for an answer before the attacker reconnects, which costs the server more than a connection it holds back; 0: waitLimit
+	requests     int           // of a burst: those that count for the request limit of a connection
 	attempt      func(*attacker)
 }
 
-// Kinds are all there are, in the order in which they are made.
+// Kinds are all kinds, in the order in which they run.
 func Kinds() []Kind {
 	return []Kind{
-		{Name: "slow", About: "handshakes of a byte a second", Held: true, Load: 800, attempt: (*attacker).dripHandshake,
+		{Name: "slow", About: "handshakes of a byte a second", Held: true, Load: 800, attempt: (*attacker).dripRequest,
 			Met: []string{"closed", "reset"}},
-		{Name: "halfopen", About: "connections that say nothing, half of them of one address", Held: true, Load: 1600, attempt: (*attacker).hold,
+		{Name: "halfopen", About: "connections that send nothing, half of them from one address", Held: true, Load: 1600, attempt: (*attacker).hold,
 			Met: []string{"closed", "reset", `processor_live_refusals_total{reason="http_connections`}},
 		{Name: "deaf", About: "spectators that never read", Held: true, Load: 300, attempt: (*attacker).neverRead,
 			Met: []string{`processor_live_closes_total{code="4408"`, "processor_live_ring_overflows_total"}},
-		{Name: "messages", About: "requests without end", Load: 20_000, most: 64, burst: 16, requests: 12, attempt: (*attacker).flood,
+		{Name: "messages", About: "a flood of requests", Load: 20_000, most: 64, burst: 16, requests: 12, attempt: (*attacker).flood,
 			Met: []string{"error rate_limited", "close 1008"}},
-		{Name: "topics", About: "subscribing and unsubscribing without end", Load: 5_000, most: 16, burst: 16, requests: 16, attempt: (*attacker).subscribeAgain,
+		{Name: "topics", About: "a flood of subscribes and unsubscribes", Load: 5_000, most: 16, burst: 16, requests: 16, attempt: (*attacker).subscribeAgain,
 			Met: []string{"error rate_limited", "close 1008"}},
 		{Name: "bombs", About: "frames of 4 KB that inflate to 4 MB", Load: 200, most: 32, burst: 1, attempt: (*attacker).sendBomb,
 			Met: []string{"close 1009"}},
 		{Name: "headers", About: "headers of 64 KB", Load: 500, most: 32, burst: 1, attempt: (*attacker).sendLongHeader,
 			Met: []string{"431"}},
-		{Name: "tokens", About: "tokens that are not good", Load: 10_000, most: 512, burst: 16, answerWithin: time.Second, attempt: (*attacker).useWrongTokens,
+		{Name: "tokens", About: "wrong tokens", Load: 10_000, most: 512, burst: 16, answerWithin: time.Second, attempt: (*attacker).useWrongTokens,
 			Met: []string{"401"}},
 		{Name: "frames", About: "frames that break RFC 6455", Load: 200, most: 32, burst: 1, attempt: (*attacker).sendMalformed,
 			Met: []string{"close 1002", "close 1007", "close 1009"}},
-		{Name: Sessions, About: "new sessions that each ask for 60 events, while a spectator is withdrawn", Load: 50, Apart: true, burst: 1, stay: 10 * time.Second,
+		{Name: Sessions, About: "new sessions that ask for 60 events each, while the access of spectators is withdrawn", Load: 50, Apart: true, burst: 1, stay: 10 * time.Second,
 			attempt: (*attacker).openSession, Met: []string{"error forbidden", "error internal", "429"}},
-		{Name: Pings, About: "thousands of pings of each, whose answers are hardly read", Held: true, Load: 400, Apart: true, pace: 250 * time.Millisecond,
+		{Name: Pings, About: "thousands of pings per connection, whose answers are hardly read", Held: true, Load: 400, Apart: true, pace: 250 * time.Millisecond,
 			attempt: (*attacker).pingUnread, Met: []string{"paused", "error rate_limited"}},
-		{Name: "events", About: "/events.json without a token, as fast as they can", Load: 20_000, Apart: true, most: 512, burst: 16, answerWithin: time.Second, attempt: (*attacker).listEvents,
+		{Name: "events", About: "/events.json without a token, as fast as possible", Load: 20_000, Apart: true, most: 512, burst: 16, answerWithin: time.Second, attempt: (*attacker).listEvents,
 			Met: []string{"429", "200"}},
 	}
 }
@@ -62,12 +64,11 @@ const (
 	Pings    = "pings"
 )
 
-// Idle is how long attackers of the kind pings are silent after they have
-// connected, so that the memory of the connection itself can be told from that
-// of the pings.
+// Idle is how long an attacker of the kind pings is silent after it has connected,
+// so that the memory of the connection can be told from that of the pings.
 const Idle = 3 * time.Second
 
-// Find returns a kind by its name, nil for none.
+// Find returns the kind with this name, or nil.
 func Find(name string) *Kind {
 	for _, k := range Kinds() {
 		if k.Name == name {
@@ -77,34 +78,31 @@ func Find(name string) *Kind {
 	return nil
 }
 
-// attackers is how many attackers make a load, and how often each makes an
-// attempt.
-func (k *Kind) attackers(load float64) (n int, every time.Duration) {
-	if load <= 0 {
+// attackers is the number of attackers for a load, and the interval between two
+// attempts of each.
+func (k *Kind) attackers(load float64) (n int, interval time.Duration) {
+	attempts := load / float64(max(1, k.burst)) // per second
+	switch {
+	case load <= 0:
 		return 0, 0
-	}
-	if k.Held {
-		if k.pace > 0 {
-			return int(math.Ceil(load)), k.pace
-		}
-		return int(math.Ceil(load)), time.Second
-	}
-	if k.stay > 0 {
+	case k.Held:
+		return int(math.Ceil(load)), cmp.Or(k.pace, time.Second)
+	case k.stay > 0:
 		n = int(math.Ceil(load * k.stay.Seconds()))
-		return n, time.Duration(float64(n) / load * float64(time.Second))
+	default:
+		n = max(1, min(k.most, int(attempts)))
 	}
-	attempts := load / float64(k.burst)
-	n = max(1, min(k.most, int(attempts)))
 	return n, time.Duration(float64(n) / attempts * float64(time.Second))
 }
 
-// LimitedAfter is how long one process with this load makes requests until a
-// connection has more of them than burst and rate (a second) allow; ok is false
-// when that never comes. For a kind that makes no requests it is at once.
+// LimitedAfter is how long a process with this load makes requests until one of its
+// connections exceeds the limit of the server: burst requests at once and rate per
+// second. ok is false if none ever does. A kind that makes no requests is limited at
+// once.
 func (k *Kind) LimitedAfter(load, rate, burst float64) (after time.Duration, ok bool) {
-	_, every := k.attackers(load)
-	for credit := burst; credit >= float64(k.requests); after += every {
-		left := min(burst, credit-float64(k.requests)+rate*every.Seconds())
+	_, interval := k.attackers(load)
+	for credit := burst; credit >= float64(k.requests); after += interval {
+		left := min(burst, credit-float64(k.requests)+rate*interval.Seconds())
 		if k.requests == 0 || left >= credit {
 			return 0, k.requests == 0
 		}
@@ -113,13 +111,8 @@ func (k *Kind) LimitedAfter(load, rate, burst float64) (after time.Duration, ok 
 	return after, true
 }
 
-// IsMet reports whether an answer, or a metric that has grown, is one of those
-// that say so.
+// IsMet reports whether an answer, or a metric that has grown, shows that the attack
+// was fended off.
 func (k *Kind) IsMet(text string) bool {
-	for _, m := range k.Met {
-		if strings.HasPrefix(text, m) {
-			return true
-		}
-	}
-	return false
+	return slices.ContainsFunc(k.Met, func(prefix string) bool { return strings.HasPrefix(text, prefix) })
 }

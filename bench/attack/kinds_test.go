@@ -13,11 +13,11 @@ func TestLimitedAfter(t *testing.T) {
 		want              time.Duration
 		ok                bool
 	}{
-		{"messages", 16, 0, 36, 3 * time.Second, true}, // one connection, a attempt a second: the fourth is too much
+		{"messages", 16, 0, 36, 3 * time.Second, true}, // one connection, an attempt per second: the fourth is too much
 		{"messages", 16, 4, 36, 4 * time.Second, true}, // 36, 28, 20, 12, 4
-		{"messages", 16, 12, 36, 0, false},             // as many as are allowed
+		{"messages", 16, 12, 36, 0, false},             // as many as allowed
 		{"messages", 16, 0, 11, 0, true},               // the first attempt is too much
-		{"topics", 32, 0, 16, time.Second, true},       // two connections; all of a attempt are requests
+		{"topics", 32, 0, 16, time.Second, true},       // two connections; all of an attempt are requests
 		{"bombs", 1, 20, 128, 0, true},
 	} {
 		got, ok := Find(c.kind).LimitedAfter(c.load, c.rate, c.burst)

@@ -8,51 +8,51 @@ import (
 	"time"
 )
 
-// reportEvery is the pause between two Status.
+// reportEvery is the time between two statuses.
 const reportEvery = 500 * time.Millisecond
 
-// Config is what an attacking process is started with.
+// Config is the configuration of an attacking process.
 type Config struct {
 	Addr    string             // host:port of the public listener
 	Path    string             // of the upgrade
-	Sources []string           // IPv4 addresses that attackers use
-	Good    string             // a token that is accepted
-	Wrong   []string           // tokens that are not
-	Asked   string             // a token that is accepted; the platform is asked what it may watch, and says no
-	Event   string             // which Good may watch
-	Load    map[string]float64 // this process' part of each kind, in the kind's unit
+	Sources []string           // IPv4 addresses of the attackers
+	Good    string             // a valid token
+	Wrong   []string           // invalid tokens
+	Asked   string             // a valid token for which the engine asks the platform, which refuses
+	Event   string             // that Good may watch
+	Load    map[string]float64 // of this process by kind, in the unit of Kind.Load
 }
 
-// Order says which kinds are under way from now on; none: rest.
+// Order says which kinds run from now on. With none the attackers rest.
 type Order struct{ Kinds []string }
 
-// Status is what the process has done since its start.
+// Status is what a process has done since its start.
 type Status struct {
-	Resting bool // the last order was to rest, and all attackers have ended
+	Resting bool // the last order had no kinds, and all attackers have ended
 	Made    map[string]int64
 	Answers map[string]Answers
 }
 
-// Answers counts what the server did, in words: an HTTP status and its reason,
-// the code of a close frame, the type of a frame, or how a connection ended.
+// Answers counts what the server did: by HTTP status and reason, code of a close
+// frame, type of a frame, or how a connection ended.
 type Answers map[string]int64
 
-// LetIn is the answer that no token of Config.Wrong may get.
+// LetIn is the answer that a token of Config.Wrong must never get.
 const LetIn = "let in"
 
-// Add adds those of o.
+// Add adds o.
 func (a Answers) Add(o Answers) {
 	for text, n := range o {
 		a[text] += n
 	}
 }
 
-// process is one process of attackers. made and answers belong to whoever holds mu.
+// process is a process of attackers.
 type process struct {
 	cfg  Config
 	bomb []byte
 
-	mu      sync.Mutex
+	mu      sync.Mutex // guards what follows
 	made    map[string]int64
 	answers map[string]Answers
 }
@@ -62,7 +62,7 @@ type process struct {
 func Run(c Config, orders <-chan Order, report func(Status) error) error {
 	s := &process{cfg: c, bomb: bomb(), made: map[string]int64{}, answers: map[string]Answers{}}
 	if len(c.Sources) == 0 {
-		return fmt.Errorf("attackers need an address to come from")
+		return fmt.Errorf("attackers need a source address")
 	}
 	tick := time.NewTicker(reportEvery)
 	defer tick.Stop()
@@ -89,20 +89,20 @@ func Run(c Config, orders <-chan Order, report func(Status) error) error {
 	}
 }
 
-// begin starts the attackers of some kinds. rest ends them and waits.
+// begin starts the attackers of these kinds. rest stops them and waits.
 func (s *process) begin(kinds []string) (rest func(), err error) {
 	ctx, cancel := context.WithCancel(context.Background())
-	var own sync.WaitGroup
-	rest = func() { cancel(); own.Wait() }
+	var attackers sync.WaitGroup
+	rest = func() { cancel(); attackers.Wait() }
 	for _, name := range kinds {
 		k := Find(name)
 		if k == nil {
 			return rest, fmt.Errorf("there is no attack %q", name)
 		}
-		n, every := k.attackers(s.cfg.Load[name])
+		n, interval := k.attackers(s.cfg.Load[name])
 		for i := range n {
 			a := &attacker{s: s, kind: k, number: i}
-			own.Go(func() { a.run(ctx, every*time.Duration(i)/time.Duration(n), every) })
+			attackers.Go(func() { a.run(ctx, interval*time.Duration(i)/time.Duration(n), interval) })
 		}
 	}
 	return rest, nil
@@ -118,14 +118,14 @@ func (s *process) status(resting bool) Status {
 	return p
 }
 
-// countMade takes note of attacks made.
+// countMade counts attacks.
 func (s *process) countMade(kind string, n int) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.made[kind] += int64(n)
 }
 
-// countAnswer takes note of an answer.
+// countAnswer counts an answer.
 func (s *process) countAnswer(kind, text string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()

@@ -14,11 +14,11 @@ import (
 	"time"
 )
 
-// testLimit bounds the waits of a test.
+// testLimit is the longest wait of a test.
 const testLimit = 20 * time.Second
 
-// attack has kinds under way against a server until done holds for a status, then
-// lets them rest, and returns the last status.
+// attack runs kinds against a server until done is true for a status, stops them,
+// and returns the last status.
 func attack(t *testing.T, addr string, load map[string]float64, done func(Status) bool) Status {
 	t.Helper()
 	tokens, err := NewTokens()
@@ -52,7 +52,7 @@ func attack(t *testing.T, addr string, load map[string]float64, done func(Status
 	return last
 }
 
-// TestServerThatLetsEverybodyIn is found out.
+// TestServerThatLetsEverybodyIn: a server that accepts wrong tokens is detected.
 func TestServerThatLetsEverybodyIn(t *testing.T) {
 	s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		c, _, err := http.NewResponseController(w).Hijack()
@@ -70,7 +70,7 @@ func TestServerThatLetsEverybodyIn(t *testing.T) {
 	}
 }
 
-// TestAnswersAreCounted has a server refuse in several ways.
+// TestAnswersAreCounted: a server refuses in several ways, and each is counted.
 func TestAnswersAreCounted(t *testing.T) {
 	s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if strings.HasSuffix(r.Header.Get("Authorization"), "not-a-token") {
@@ -88,7 +88,7 @@ func TestAnswersAreCounted(t *testing.T) {
 	}
 }
 
-// TestServerThatCloses has connections that are held opened again.
+// TestServerThatCloses: connections that the server closes are opened again.
 func TestServerThatCloses(t *testing.T) {
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
@@ -131,7 +131,7 @@ func TestAttackers(t *testing.T) {
 		{Kind{Held: true, pace: time.Minute}, 3, 3, time.Minute},
 	} {
 		if n, every := c.kind.attackers(c.load); n != c.n || every != c.every {
-			t.Errorf("a load of %v: %d that attempt every %v, want %d and %v", c.load, n, every, c.n, c.every)
+			t.Errorf("a load of %v: %d attackers at an interval of %v, want %d and %v", c.load, n, every, c.n, c.every)
 		}
 	}
 }

@@ -1,6 +1,7 @@
 package baseline
 
 import (
+	"cmp"
 	"net"
 	"sync"
 
@@ -9,21 +10,20 @@ import (
 	"pitwall/codec"
 )
 
-// bare is the floor: the frames of an event are made once and written to every
-// socket with one system call, on the descriptor, by as many threads as there
-// are loops.
+// bare is the lower limit of the cost: it encodes the frames of an event once, and
+// writes them to every descriptor with one system call, on one thread per loop.
 type bare struct {
 	lowat  int
 	loops  int
 	topics []*codec.Topic
 	number map[string]int // of an event, by its id
 
-	mu    sync.Mutex // guards conns, which clients join
+	mu    sync.Mutex // guards conns
 	conns [][]int    // descriptors by event
 
 	pending [][]byte
 	counts  []int
-	due     []int // events that a send is for
+	due     []int // events that are to be sent
 	body    []byte
 	sum     tally
 }
@@ -38,7 +38,7 @@ func newBare(events []string, lowat, loops int) *bare {
 	return b
 }
 
-// join takes a connection away from gws and from the runtime's poller.
+// join detaches a connection from gws and from the runtime's poller.
 func (b *bare) join(event string, c *client) error {
 	e, ok := b.number[event]
 	if !ok {
@@ -49,10 +49,7 @@ func (b *bare) join(event string, c *client) error {
 	if err != nil {
 		return err
 	}
-	if err := unix.SetNonblock(fd, true); err != nil {
-		return err
-	}
-	if err := unix.SetsockoptInt(fd, unix.IPPROTO_TCP, unix.TCP_NOTSENT_LOWAT, b.lowat); err != nil {
+	if err := cmp.Or(unix.SetNonblock(fd, true), unix.SetsockoptInt(fd, unix.IPPROTO_TCP, unix.TCP_NOTSENT_LOWAT, b.lowat)); err != nil {
 		return err
 	}
 	b.mu.Lock()
@@ -62,28 +59,29 @@ func (b *bare) join(event string, c *client) error {
 	return err
 }
 
-// add makes a position wait for the flush.
-func (b *bare) add(event int, p *codec.Position) {
+// take lets a position wait for the next flush. It never fails.
+func (b *bare) take(event int, p *codec.Position) error {
 	b.body = codec.AppendBody(b.body[:0], p, p.TS)
 	b.pending[event] = b.topics[event].AppendPositionFrame(b.pending[event], b.body)
 	b.counts[event]++
+	return nil
 }
 
-// flush writes what waits to everybody.
-func (b *bare) flush() {
+// flush writes the positions of those events that have some and are due.
+func (b *bare) flush(due func(event int) bool) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	b.due = b.due[:0]
 	for e, n := range b.counts {
-		if n > 0 {
+		if n > 0 && due(e) {
 			b.due = append(b.due, e)
 		}
 	}
 	b.send()
 }
 
-// detach returns a descriptor of the connection that the runtime's poller does
-// not know.
+// detach returns a descriptor of the connection that the runtime's poller does not
+// know.
 func detach(c net.Conn) (int, error) {
 	f, err := c.(*net.TCPConn).File()
 	if err != nil {

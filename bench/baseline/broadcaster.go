@@ -10,12 +10,12 @@ import (
 	"pitwall/codec"
 )
 
-// broadcaster is a server as most people would write it first with gws: the
-// connections of an event in a map, a Broadcaster per record.
+// broadcaster is a server as most people would write it first with gws: a map of
+// connections per event, and a Broadcaster per record.
 type broadcaster struct {
-	names []string // of the events
+	names []string // ids of the events
 
-	mu      sync.Mutex // guards clients, which join
+	mu      sync.Mutex // guards clients
 	clients map[string]map[*client]struct{}
 	sum     tally
 }
@@ -24,7 +24,7 @@ func newBroadcaster(events []string) *broadcaster {
 	return &broadcaster{names: events, clients: make(map[string]map[*client]struct{})}
 }
 
-// join takes a client in.
+// join adds a client.
 func (b *broadcaster) join(event string, c *client) error {
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -35,7 +35,7 @@ func (b *broadcaster) join(event string, c *client) error {
 	return c.WriteString("{}")
 }
 
-// serve sends each position as it comes.
+// serve sends each position as it arrives.
 func (b *broadcaster) serve(ctx context.Context, r *streamreader.Reader, n *counters) error {
 	return r.Run(ctx, func(event int, p *codec.Position) error {
 		b.broadcast(b.names[event], p)
@@ -44,7 +44,7 @@ func (b *broadcaster) serve(ctx context.Context, r *streamreader.Reader, n *coun
 	})
 }
 
-// broadcast sends a position to everybody who watches an event.
+// broadcast sends a position to all clients of an event.
 func (b *broadcaster) broadcast(event string, p *codec.Position) {
 	text := append([]byte(`{"type":"position","topic":"event:`+event+`",`), codec.AppendBody(nil, p, p.TS)[1:]...)
 	frame := gws.NewBroadcaster(gws.OpcodeText, text)

@@ -12,30 +12,31 @@ import (
 	"pitwall/codec"
 )
 
-// client is one spectator's connection.
+// client is the connection of a spectator.
 type client = gws.Conn
 
-// handler takes clients in by gws, and hands them to the server when they
+// handler accepts clients with gws, and hands them to the server when they
 // subscribe.
 type handler struct {
 	gws.BuiltinEventHandler
 	server server
 }
 
-// OnMessage takes a subscribe.
+// OnMessage reads a subscribe.
 func (h handler) OnMessage(c *client, m *gws.Message) {
 	defer m.Close()
 	var r codec.Request
 	if codec.ParseRequest(&r, m.Bytes()) != nil || len(r.Topic) < len("event:") {
 		return
 	}
-	event := strings.Clone(string(r.Topic[len("event:"):])) // the message's bytes are used again
+	event := strings.Clone(r.Topic[len("event:"):]) // the bytes of the message will be reused
 	if h.server.join(event, c) != nil {
 		_ = c.NetConn().Close()
 	}
 }
 
-// listen accepts clients and answers /metrics at addr until end is called.
+// listen accepts clients, and answers /metrics at the same address, until end is
+// called.
 func listen(s server, n *counters) (addr string, end func(), err error) {
 	up := gws.NewUpgrader(handler{server: s}, &gws.ServerOption{})
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
@@ -54,8 +55,8 @@ func listen(s server, n *counters) (addr string, end func(), err error) {
 	return listener.Addr().String(), func() { _ = web.Close() }, nil
 }
 
-// counters are what the harness reads of a server, under Pitwall's names where
-// Pitwall has the same.
+// counters are the metrics of a server, with Pitwall's names where Pitwall has the
+// same.
 type counters struct {
 	registry                         *metrics.Set
 	deliveries, writes, bytes, turns *metrics.Counter
@@ -67,7 +68,7 @@ func newCounters() *counters {
 		s.NewCounter("processor_live_written_bytes_total"), s.NewCounter("bench_turns_total")}
 }
 
-// set publishes what was written so far.
+// set publishes the totals.
 func (n *counters) set(t tally) {
 	n.deliveries.Set(t.deliveries)
 	n.writes.Set(t.writes)

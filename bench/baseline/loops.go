@@ -6,10 +6,10 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// tally is what was written, by one thread or by all.
+// tally counts what was written.
 type tally struct {
 	deliveries, writes, bytes uint64
-	turns                     uint64 // of a socket; a full one takes several writes
+	turns                     uint64 // times that a socket was served; a full one takes several writes
 }
 
 func (t *tally) add(o tally) {
@@ -19,25 +19,13 @@ func (t *tally) add(o tally) {
 	t.turns += o.turns
 }
 
-// send writes what waits of the due events to those who watch them. The caller
-// holds b.mu.
+// send writes the positions of the due events to their clients. It runs one loop
+// itself and waits for the others, as no frame may overtake an earlier one. The
+// caller holds b.mu.
 func (b *bare) send() {
-	switch {
-	case len(b.due) == 0:
+	if len(b.due) == 0 {
 		return
-	case b.loops == 1:
-		b.sum.add(b.loop(0))
-	default:
-		b.share()
 	}
-	for _, e := range b.due {
-		b.pending[e], b.counts[e] = b.pending[e][:0], 0
-	}
-}
-
-// share runs the loops, one of them itself, and waits for all: no frame may
-// overtake one of the previous send.
-func (b *bare) share() {
 	tallies := make([]tally, b.loops)
 	var others sync.WaitGroup
 	for i := 1; i < b.loops; i++ {
@@ -48,10 +36,14 @@ func (b *bare) share() {
 	for _, t := range tallies {
 		b.sum.add(t)
 	}
+	for _, e := range b.due {
+		b.pending[e], b.counts[e] = b.pending[e][:0], 0
+	}
 }
 
 // loop writes the due events to its part of their sockets. The parts rotate with
-// the events, so that no loop gets every odd socket.
+// the events, so that the odd socket of an event does not always go to the same
+// loop.
 func (b *bare) loop(i int) (t tally) {
 	for _, e := range b.due {
 		for _, fd := range part(b.conns[e], (i+e)%b.loops, b.loops) {
@@ -68,11 +60,11 @@ func part(fds []int, i, n int) []int {
 	return fds[len(fds)*i/n : len(fds)*(i+1)/n]
 }
 
-// fullWait is how long a loop waits for a full socket, in ms.
+// fullWait is the longest wait for a full socket, in ms.
 const fullWait = 1000
 
-// write writes all of text to a socket. It waits for a full one, as half a frame
-// is none.
+// write writes all of text to a socket, and waits if that is full. It is false when
+// the client cannot be served.
 func (t *tally) write(fd int, text []byte) bool {
 	t.turns++
 	for len(text) > 0 {

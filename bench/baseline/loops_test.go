@@ -12,10 +12,10 @@ import (
 	"pitwall/codec"
 )
 
-// TestFlushByLoops: whatever the number of loops, each socket gets each frame
-// of its event once and in order, and one that is full gets the rest later.
+// TestFlushByLoops: with any number of loops, each socket gets each frame of its
+// event once and in order, and a full socket gets the rest later.
 func TestFlushByLoops(t *testing.T) {
-	for _, loops := range []int{1, 2, 3, 7} { // 7: more than sockets of an event
+	for _, loops := range []int{1, 2, 3, 7} { // 7 is more than the sockets of an event
 		t.Run(fmt.Sprint(loops), func(t *testing.T) {
 			watchers := []int{5, 1, 0, 4} // by event
 			b := newBare([]string{"a", "b", "c", "d"}, 16384, loops)
@@ -31,11 +31,11 @@ func TestFlushByLoops(t *testing.T) {
 			for _, s := range sockets {
 				_ = unix.Close(s.fd)
 				if got := <-s.got; !bytes.Equal(got, texts[s.event]) {
-					t.Errorf("a socket of event %d got %d bytes, want other %d", s.event, len(got), len(texts[s.event]))
+					t.Errorf("a socket of event %d got %d bytes, want %d others", s.event, len(got), len(texts[s.event]))
 				}
 			}
 			if b.sum.deliveries != least.deliveries || b.sum.bytes != least.bytes {
-				t.Errorf("counted %+v, want %+v and some writes more", b.sum, least)
+				t.Errorf("counted %+v, want %+v and some more writes", b.sum, least)
 			}
 			if b.sum.writes <= least.writes {
 				t.Errorf("%d writes, as if no socket had been full", b.sum.writes)
@@ -44,38 +44,38 @@ func TestFlushByLoops(t *testing.T) {
 	}
 }
 
-// flushSome makes some flushes. It returns what each event's sockets get, and
-// what is counted when no socket is ever full.
+// flushSome makes some flushes. It returns what the sockets of each event get, and
+// the counts if no socket were ever full.
 func flushSome(b *bare, watchers []int) (texts [][]byte, least tally) {
 	const positions = 1500 // more than the small socket holds
 	texts = make([][]byte, len(watchers))
 	for f := range 4 {
 		for e, n := range watchers {
-			if e == f { // this one is quiet
+			if e == f { // quiet in this flush
 				continue
 			}
 			for i := range positions {
-				b.add(e, &codec.Position{DeviceID: fmt.Sprintf("flush-%d-event-%d", f, e), TS: int64(i + 1)})
+				_ = b.take(e, &codec.Position{DeviceID: fmt.Sprintf("flush-%d-event-%d", f, e), TS: int64(i + 1)})
 			}
 			texts[e] = append(texts[e], b.pending[e]...)
 			least.add(tally{deliveries: uint64(positions * n), writes: uint64(n), bytes: uint64(n * len(b.pending[e]))})
 		}
-		b.flush()
+		b.flush(func(int) bool { return true })
 	}
 	return texts, least
 }
 
-// socket is a connection over loopback: the descriptor to write to, and what
-// the other side gets until the end.
+// socket is a connection over loopback: the descriptor to write to, and all that the
+// other side gets.
 type socket struct {
 	fd    int
 	event int
 	got   chan []byte
 }
 
-// newSocket connects. A small one has the least buffer that the kernel gives,
-// so that a long text never goes in one write: what is acknowledged meanwhile
-// makes room only when the write has returned.
+// newSocket connects. A small socket has the smallest buffer that the kernel allows.
+// A long text then always takes several writes, because what is acknowledged during a
+// write makes room only after it.
 func newSocket(t *testing.T, event int, small bool) *socket {
 	t.Helper()
 	listener, err := net.Listen("tcp", "127.0.0.1:0")

@@ -11,7 +11,6 @@ import (
 	"github.com/alecthomas/kong"
 
 	"pitwall/bench/internal/streamreader"
-	"pitwall/codec"
 )
 
 // Kinds are the servers of this package.
@@ -28,14 +27,13 @@ type options struct {
 
 // server is one of the kinds. One goroutine calls serve; others call join.
 type server interface {
-	// join takes a client in that watches an event, and answers it.
+	// join adds a client of an event and answers it.
 	join(event string, c *client) error
-	// serve sends what comes from the stream until ctx ends.
+	// serve sends the positions of the stream until ctx ends.
 	serve(ctx context.Context, r *streamreader.Reader, n *counters) error
 }
 
-// Serve is the process of a server: it serves spectators until a signal ends
-// it. args are its flags.
+// Serve runs a server until a signal stops it. args are its flags.
 func Serve(args []string) error {
 	var o options
 	p, err := kong.New(&o)
@@ -58,7 +56,6 @@ func Serve(args []string) error {
 		return err
 	}
 	defer end()
-	// The metrics are at the same address as the clients.
 	if err := streamreader.Ready(addr, addr); err != nil {
 		return err
 	}
@@ -68,7 +65,7 @@ func Serve(args []string) error {
 	return nil
 }
 
-// server makes the server of a kind.
+// server returns the server of the kind.
 func (o *options) server() server {
 	var events []string
 	for i := range o.Events {
@@ -83,13 +80,13 @@ func (o *options) server() server {
 	return newBroadcaster(events)
 }
 
-// windowed is the bare loop once per window.
+// windowed runs the bare loop once per window.
 type windowed struct {
 	*bare
 	window time.Duration
 }
 
-// serve reads once per window what has come, and writes it. Nothing is cheaper.
+// serve reads the new positions once per window and writes them. Nothing is cheaper.
 func (w *windowed) serve(ctx context.Context, r *streamreader.Reader, n *counters) error {
 	tick := time.NewTicker(max(w.window, time.Millisecond))
 	defer tick.Stop()
@@ -102,13 +99,7 @@ func (w *windowed) serve(ctx context.Context, r *streamreader.Reader, n *counter
 		if err := r.Read(ctx, 0, w.take); err != nil {
 			return err
 		}
-		w.flush()
+		w.flush(func(int) bool { return true })
 		n.set(w.sum)
 	}
-}
-
-// take lets a position wait for the next flush.
-func (b *bare) take(event int, p *codec.Position) error {
-	b.add(event, p)
-	return nil
 }

@@ -12,26 +12,26 @@ import (
 	"pitwall/bench/stack"
 )
 
-// Options say how long the race is and what takes part.
+// Options say how long the race lasts and what takes part.
 type Options struct {
 	Duration   time.Duration // of the publishing
 	Every      time.Duration // between two records of a device
-	Leg        time.Duration // of publishing, after which all screens are compared
-	Devices    int           // of each kind on each stream
-	Spectators int           // of each stream
-	Allow      time.Duration // on top of the delivery time of the reference devices
-	Patience   time.Duration // for the screens to catch up after a leg
-	Kinds      []string      // those that take part; none: all
-	Streams    []string      // likewise
-	EngineArgs []string      // further flags of pitwall serve
-	Steady     bool          // the engines are not restarted
-	StepsAt    float64       // when the server's clock steps back, as a fraction of the race
-	// Say shows what begins, and how long it takes; 0 where that is not known.
-	// Several goroutines call it.
+	Leg        time.Duration // time of publishing after which all screens are compared
+	Devices    int           // of each kind per stream
+	Spectators int           // per stream
+	Allow      time.Duration // how much longer than for reference devices delivery may take
+	Patience   time.Duration // how long screens may take to catch up after a leg
+	Kinds      []string      // kinds that take part; none: all
+	Streams    []string      // streams that take part; none: all
+	EngineArgs []string      // more flags of pitwall serve
+	Steady     bool          // do not restart the engines
+	StepsAt    float64       // when the server's clock steps back, as a fraction of the race (0 to 1)
+	// Say reports what begins, and how long it takes, 0 if that is not known. Several
+	// goroutines call it.
 	Say func(what string, d time.Duration)
 }
 
-// long reports whether clocks that fall back take part.
+// long reports whether kinds with clocks that fall back take part.
 func (o *Options) long() bool { return o.Duration >= longRace }
 
 // Names are the names of all kinds.
@@ -50,8 +50,8 @@ func StreamNames() (list []string) {
 	return list
 }
 
-// Run runs the races of all streams at the same time, each with a stack of its
-// own. With an error the result is nil.
+// Run runs the races of all streams at the same time, each with its own stack. The
+// result is nil after an error.
 func Run(ctx context.Context, o Options) (res *Result, err error) {
 	t := newTally()
 	var races []*race

@@ -8,10 +8,10 @@ import (
 	"pitwall/bench/internal/pause"
 )
 
-// compareEvery is how often screens are compared with what was published.
+// compareEvery is the interval at which screens are compared with what was published.
 const compareEvery = 100 * time.Millisecond
 
-// watchScreens looks for dots that are behind, until ctx ends.
+// watchScreens looks for dots that lag behind, until ctx ends.
 func (r *race) watchScreens(ctx context.Context) {
 	clock := time.NewTicker(compareEvery)
 	defer clock.Stop()
@@ -27,12 +27,12 @@ func (r *race) watchScreens(ctx context.Context) {
 	}
 }
 
-// compare compares the screen with what it could show by now.
+// compare compares the screen with what it should show by now.
 func (s *screen) compare(now time.Time) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.parts != 0 {
-		return // has no snapshot
+		return // has no complete snapshot
 	}
 	at, ok := s.delivered()
 	if !ok {
@@ -49,7 +49,9 @@ func (s *screen) compare(now time.Time) {
 		if !t.known {
 			behind = want
 		}
-		s.race.measured(d, behind)
+		if behind > 0 {
+			s.race.tally.update(d, func(row *Row) { row.Worst = max(row.Worst, behind) })
+		}
 		switch {
 		case behind <= 1:
 			t.late = time.Time{}
@@ -58,14 +60,14 @@ func (s *screen) compare(now time.Time) {
 			s.race.found(d, faultBehind, fmt.Sprintf("%s (connection %d): shows record %d at %d, %d behind; last published %s",
 				s.form.name, s.session, t.n, t.ts, behind, d.lately()))
 		default:
-			s.race.addAway(d, now.Sub(t.late))
+			s.race.tally.update(d, func(row *Row) { row.Away += now.Sub(t.late) })
 		}
 		t.late = now
 	}
 }
 
-// delivered is the moment up to which published records have arrived on the
-// screen, by the reference devices.
+// delivered is the time up to which published records have arrived on the screen,
+// judged by the reference devices.
 func (s *screen) delivered() (at time.Time, ok bool) {
 	for _, d := range s.race.references {
 		t := &s.dots[d.index]
@@ -83,23 +85,19 @@ func (s *screen) delivered() (at time.Time, ok bool) {
 	return at, !at.IsZero()
 }
 
-// quiet waits until every screen shows the newest record of every device. A dot
-// that is still behind after Options.Patience is counted as a fault, and no later
-// leg waits for it.
+// quiet waits until every screen shows the newest record of every device. A dot that
+// is still behind after Options.Patience is a fault, and no later leg waits for it.
 func (r *race) quiet(ctx context.Context) error {
-	limit := time.Now().Add(r.opt.Patience)
-	for {
-		late := r.late(time.Now(), time.Now().After(limit))
-		if err := r.failed(); err != nil || late == 0 || time.Now().After(limit) {
-			return err
-		}
-		if err := pause.For(ctx, 20*time.Millisecond); err != nil {
-			return err
-		}
+	caughtUp, err := pause.Until(ctx, 20*time.Millisecond, r.opt.Patience, func() (bool, error) {
+		return r.late(time.Now(), false) == 0, r.failed()
+	})
+	if err == nil && !caughtUp {
+		r.late(time.Now(), true)
 	}
+	return err
 }
 
-// late counts the dots that are not at their newest record. When time is over
+// late counts the dots that are not at their newest record. If the time is over
 // they are faults.
 func (r *race) late(now time.Time, over bool) (n int) {
 	for _, s := range r.screens {

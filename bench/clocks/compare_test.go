@@ -6,7 +6,7 @@ import (
 	"time"
 )
 
-// shown puts records on the screen of everybody, as whole snapshots.
+// shown puts records of all devices on the screen, which has its whole snapshot.
 func shown(t *testing.T, r *race, s *screen, n map[string]int64) {
 	t.Helper()
 	s.parts = 0
@@ -17,8 +17,8 @@ func shown(t *testing.T, r *race, s *screen, n map[string]int64) {
 	}
 }
 
-// TestCompare: a dot is behind when the reference devices have got further, however
-// late it is by the clock on the wall.
+// TestCompare: a dot is behind if the reference devices are further, whatever the
+// time is.
 func TestCompare(t *testing.T) {
 	for _, c := range []struct {
 		name            string
@@ -27,18 +27,18 @@ func TestCompare(t *testing.T) {
 		want            map[string]int
 		worst           int64
 	}{
-		{"where they are", 50, 50, 0, nil, 0},
+		{"up to date", 50, 50, 0, nil, 0},
 		{"one record behind", 50, 48, time.Second, nil, 1},
 		{"two behind", 50, 47, time.Second, map[string]int{faultBehind: 1}, 2},
-		{"all are behind: that is delivery", 20, 20, 0, nil, 0},
-		{"further than they are", 50, 60, 0, nil, 0},
+		{"all are behind, which is delivery", 20, 20, 0, nil, 0},
+		{"further than the reference", 50, 60, 0, nil, 0},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			r, s := staged(t, "right")
 			r.opt.Allow = c.allow
 			shown(t, r, s, map[string]int64{reference: c.reference, "right": c.kind})
 			s.compare(r.at(100))
-			s.compare(r.at(101)) // found once as long as it lasts
+			s.compare(r.at(101)) // counted once as long as it lasts
 			expect(t, r, c.want)
 			for _, row := range r.tally.result(r.devices).Kinds {
 				if row.Name == "right" && row.Worst != c.worst {
@@ -49,8 +49,8 @@ func TestCompare(t *testing.T) {
 	}
 }
 
-// TestJudgeWaitsForTheSnapshot: half a snapshot is not yet what a screen shows.
-func TestJudgeWaitsForTheSnapshot(t *testing.T) {
+// TestCompareWaitsForTheSnapshot: an incomplete snapshot is not compared.
+func TestCompareWaitsForTheSnapshot(t *testing.T) {
 	r, s := staged(t, "right")
 	r.opt.Allow = 0
 	shown(t, r, s, map[string]int64{reference: 50, "right": 10})
@@ -62,12 +62,12 @@ func TestJudgeWaitsForTheSnapshot(t *testing.T) {
 	expect(t, r, map[string]int{faultBehind: 1})
 }
 
-// TestQuiet: when all is quiet a screen has to be exact, and a dot that is not
-// is waited for once.
+// TestQuiet: while nothing is published a screen must be exact. A dot that is behind
+// is waited for only once.
 func TestQuiet(t *testing.T) {
 	r, s := staged(t, "right")
 	shown(t, r, s, map[string]int64{reference: 100, "right": 99})
-	for _, r.opt.Patience = range []time.Duration{0, time.Hour} { // to wait again would take the hour
+	for _, r.opt.Patience = range []time.Duration{0, time.Hour} { // waiting again would take an hour
 		if err := r.quiet(t.Context()); err != nil {
 			t.Fatal(err)
 		}

@@ -4,32 +4,34 @@ import (
 	"cmp"
 	"fmt"
 	"slices"
+	"sort"
 	"strconv"
 	"sync"
 	"time"
 )
 
-// perDegree is how many records there are to a degree of latitude.
+// perDegree is the number of records per degree of latitude.
 const perDegree = 1e5
 
-// keepAcks is for how long a device remembers when its records were stored.
+// keepAcks is how long a device remembers at least when its records were stored.
 const keepAcks = 5 * time.Minute
 
-// record is one position.
+// record is a position.
 type record struct {
 	n      int64
 	taken  time.Time
-	shown  time.Time // by the device's clock
+	shown  time.Time // time by the device's clock
 	fields []string
 }
 
-// ack is when Redis had a record.
+// ack is the time at which Redis had stored a record.
 type ack struct {
 	n  int64
 	at time.Time
 }
 
-// device is one tracker. Its stream's publisher owns what is not guarded.
+// device is a tracker. What mu does not guard is used by the publisher of its stream
+// only.
 type device struct {
 	name   string
 	index  int
@@ -38,25 +40,25 @@ type device struct {
 
 	n       int64
 	next    time.Time // when the next record is taken
-	pending []record  // of an incomplete batch
-	saved   []record  // taken without a radio
-	outbox  []waiting
+	pending []record  // an incomplete batch
+	saved   []record  // taken while there was no radio
+	outbox  []waiting // in the order in which they are sent
 
 	mu     sync.Mutex // guards what follows
-	sent   int64      // newest number given to Redis
-	count  int64      // records stored
-	acks   []ack      // of numbers that rise
-	recent []string   // the last records stored, for messages
+	sent   int64      // highest number sent to Redis
+	count  int64      // number of stored records
+	acks   []ack      // with ascending numbers
+	recent []string   // the last stored records, for messages
 }
 
-// waiting is a group of records that goes out in one MULTI, not before due.
+// waiting is a group of records that are sent in one MULTI, not before due.
 type waiting struct {
 	due   time.Time
 	group []record
 }
 
-// take makes the records that are due now and puts what is to be sent into the
-// outbox.
+// take makes the records that are due now, and puts what is to be sent into the
+// outbox. p is the fraction of the race that is over.
 func (d *device) take(now time.Time, p float64) {
 	fresh := make([]record, 0, max(1, d.kind.burst))
 	for range max(1, d.kind.burst) {
@@ -74,13 +76,11 @@ func (d *device) take(now time.Time, p float64) {
 	case k.fifo && len(d.saved) > 0:
 		d.saved = append(d.saved, fresh...)
 		d.upload(now)
-	case k.backlog > 0:
-		d.put(now, fresh)
-		d.upload(now)
 	case k.delay > 0 && d.n%10 == 0:
 		d.put(now.Add(k.delay), fresh)
 	default:
 		d.put(now, fresh)
+		d.upload(now)
 	}
 }
 
@@ -92,17 +92,15 @@ func (d *device) put(due time.Time, group []record) {
 	d.outbox = append(d.outbox, waiting{due, group})
 }
 
-// upload puts the oldest records of the backlog into the outbox.
+// upload puts the oldest records of the backlog, if there is one, into the outbox.
 func (d *device) upload(now time.Time) {
-	n := min(d.kind.backlog, len(d.saved))
-	if n > 0 {
+	if n := min(d.kind.backlog, len(d.saved)); n > 0 {
 		d.put(now, slices.Clone(d.saved[:n]))
 		d.saved = d.saved[n:]
 	}
 }
 
-// record makes one record. Every second device is fed by a script, in flat
-// fields.
+// record makes a record. Every second device sends flat fields.
 func (d *device) record(m moment) record {
 	r := record{n: m.n, taken: m.now}
 	lat, lon := strconv.FormatFloat(float64(m.n)/perDegree, 'f', 5, 64), fmt.Sprintf("%d.5", d.index%180)
@@ -121,14 +119,14 @@ func (d *device) record(m moment) record {
 	return r
 }
 
-// sending notes what is about to be sent to Redis.
+// sending notes that a group is about to be sent to Redis.
 func (d *device) sending(group []record) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	d.sent = max(d.sent, group[len(group)-1].n)
 }
 
-// stored notes what Redis has stored, and under which ids.
+// stored notes that Redis has stored a group, and under which ids.
 func (d *device) stored(group []record, ids []string, at time.Time) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
@@ -145,97 +143,95 @@ func (d *device) stored(group []record, ids []string, at time.Time) {
 		d.acks = append(d.acks, ack{newest, at})
 	}
 	if at.Sub(d.acks[0].at) > 2*keepAcks {
-		old, _ := slices.BinarySearchFunc(d.acks, at.Add(-keepAcks), func(a ack, t time.Time) int { return a.at.Compare(t) })
+		old := sort.Search(len(d.acks), func(i int) bool { return at.Sub(d.acks[i].at) <= keepAcks })
 		d.acks = slices.Clone(d.acks[min(old, len(d.acks)-1):])
 	}
 }
 
-// newest is the number of the newest record that Redis had at a moment; 0 for
-// none.
+// newest is the highest number of a record that Redis had stored at that time, 0
+// for none.
 func (d *device) newest(at time.Time) int64 {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	i, same := slices.BinarySearchFunc(d.acks, at, func(a ack, t time.Time) int { return a.at.Compare(t) })
-	if same {
-		return d.acks[i].n
-	}
+	i := sort.Search(len(d.acks), func(i int) bool { return d.acks[i].at.After(at) })
 	if i == 0 {
 		return 0
 	}
 	return d.acks[i-1].n
 }
 
-// storedAt is when Redis had record n, or the first one known after it.
+// storedAt is the time at which Redis had stored record n, or the first one known
+// after it.
 func (d *device) storedAt(n int64) (at time.Time, ok bool) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	i, _ := slices.BinarySearchFunc(d.acks, n, func(a ack, n int64) int { return int(a.n - n) })
+	i := sort.Search(len(d.acks), func(i int) bool { return d.acks[i].n >= n })
 	if i == len(d.acks) {
 		return at, false
 	}
 	return d.acks[i].at, true
 }
 
-// published reports whether record n can be on a screen.
+// published reports whether record n may be on a screen.
 func (d *device) published(n int64) bool {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	return n >= 1 && n <= d.sent
 }
 
-// records is how many Redis has taken.
+// records is the number of records that Redis has stored.
 func (d *device) records() int64 {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	return d.count
 }
 
-// lately describes the last records stored.
+// lately describes the last stored records.
 func (d *device) lately() string {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	return fmt.Sprintf("%q", d.recent)
 }
 
-// excused reports whether the dot may stand still: its own clock has just
+// excused reports whether the dot may stand still because its clock has just
 // changed. elapsed is the time since the start of the race, duration that of the
-// whole race. For a clock that fell back, a step of its server's clock begins the
-// two minutes again, after the minute in which the difference of the clocks is
-// not known. So does a restart before the fall was detected; what was detected
-// is kept over a restart.
+// whole race. The two minutes of a clock that fell back start again when the
+// server's clock steps, after the time in which the difference of the clocks is not
+// known. They also start again when the engine restarts before it has detected the
+// fall; what it has detected survives a restart.
 func (d *device) excused(elapsed, duration time.Duration, restarts []time.Duration) bool {
-	type moment struct {
+	type change struct {
 		at, grace time.Duration
 		restart   bool
 	}
 	at := func(f float64) time.Duration { return time.Duration(f * float64(duration)) }
-	var moments []moment
+	var changes []change
 	for _, f := range d.kind.steps {
-		moments = append(moments, moment{at: at(f), grace: d.kind.grace})
+		changes = append(changes, change{at: at(f), grace: d.kind.grace})
 	}
 	if d.kind.grace == standsStill {
 		for _, f := range d.server.steps {
-			moments = append(moments, moment{at: at(f), grace: standsStill + measures})
+			changes = append(changes, change{at: at(f), grace: standsStill + measures})
 		}
 		for _, t := range restarts {
-			moments = append(moments, moment{at: t, grace: standsStill, restart: true})
+			changes = append(changes, change{at: t, grace: standsStill, restart: true})
 		}
 	}
-	slices.SortFunc(moments, func(a, b moment) int { return cmp.Compare(a.at, b.at) })
+	slices.SortFunc(changes, func(a, b change) int { return cmp.Compare(a.at, b.at) })
 	until := time.Duration(0)
-	for _, m := range moments {
+	for _, c := range changes {
 		switch {
-		case m.restart && m.at >= until:
+		case c.restart && c.at >= until:
 			continue
-		case elapsed >= m.at-time.Second && elapsed < m.at+m.grace:
+		case elapsed >= c.at-time.Second && elapsed < c.at+c.grace:
 			return true
 		}
-		until = max(until, m.at+m.grace)
+		until = max(until, c.at+c.grace)
 	}
 	return false
 }
 
-// measures is how long it takes until the difference of the clocks is known after
-// a step of the server's clock: ids stand still at first, and the difference is a
-// minimum over a minute.
+// measures is the time after a step of the server's clock until the engine knows the
+// difference of the clocks: ids stand still at first, and the difference is a minimum
+// over a minute.
 const measures = 90 * time.Second

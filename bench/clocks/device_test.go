@@ -6,8 +6,8 @@ import (
 	"time"
 )
 
-// drive has a device take records once a second for 100 s, all of a race, and
-// returns what is sent, by number.
+// drive makes a device take a record per second for a race of 100 s, and returns the
+// numbers of the records in the order in which they are sent.
 func drive(name string) (d *device, sent []int64) {
 	all := kinds()
 	i := slices.IndexFunc(all, func(k kind) bool { return k.name == name })
@@ -28,9 +28,9 @@ func drive(name string) (d *device, sent []int64) {
 	return d, sent
 }
 
-// TestHoles: a device without a radio sends nothing, and then everything; one
-// that sends its backlog first sends it in order, the others send new records
-// before old ones.
+// TestHoles: a device without a radio sends nothing, and later everything. If it
+// sends its backlog first the order is right; otherwise new records come before old
+// ones.
 func TestHoles(t *testing.T) {
 	for name, ordered := range map[string]bool{"hole": false, "hole-slow": false, "hole-fifo": true, "right": true, "ahead-edge": true} {
 		d, sent := drive(name)
@@ -44,7 +44,7 @@ func TestHoles(t *testing.T) {
 	}
 }
 
-// TestBatches: records of a batch go out together.
+// TestBatches: the records of a batch are sent together.
 func TestBatches(t *testing.T) {
 	d := &device{kind: kind{shows: off(time.Hour), batch: 3}}
 	now := time.UnixMilli(1_790_000_000_000)
@@ -56,8 +56,8 @@ func TestBatches(t *testing.T) {
 	}
 }
 
-// TestServerSteps: ids of a server whose clock steps back stay in one
-// millisecond and count on, and rise at all times.
+// TestServerSteps: when the clock of a server steps back, ids stay in one millisecond
+// and count on. They always increase.
 func TestServerSteps(t *testing.T) {
 	all := allServers(StepsAt)
 	i := slices.IndexFunc(all, func(s server) bool { return s.name == "steps" })
@@ -84,8 +84,8 @@ func TestServerSteps(t *testing.T) {
 	}
 }
 
-// TestExcused: a clock that fell back may leave its dot standing for two
-// minutes, also after each step of its server's clock; a right one never.
+// TestExcused: the dot of a clock that fell back may stand still for two minutes, also
+// after each step of its server's clock. That of a right clock never may.
 func TestExcused(t *testing.T) {
 	steps := &server{steps: []float64{0.5}}
 	fell := &device{server: steps, kind: kind{steps: []float64{0.1}, grace: standsStill}}
@@ -104,7 +104,8 @@ func TestExcused(t *testing.T) {
 	}
 }
 
-// TestExcusedOverARestart: a restart forgets what was not found out about a clock.
+// TestExcusedOverARestart: a fall that was not detected before a restart is detected
+// anew after it.
 func TestExcusedOverARestart(t *testing.T) {
 	fell := &device{server: &server{}, kind: kind{steps: []float64{0.1}, grace: standsStill}}
 	for at, want := range map[time.Duration]bool{8*time.Minute + 30*time.Second: true, 9*time.Minute + time.Second: false} {
@@ -114,8 +115,8 @@ func TestExcusedOverARestart(t *testing.T) {
 	}
 }
 
-// TestAcksAreForgotten: an hour of records takes no more memory than some
-// minutes, and the newest is known all the time.
+// TestAcksAreForgotten: an hour of records takes no more memory than some minutes,
+// and the newest one is always known.
 func TestAcksAreForgotten(t *testing.T) {
 	d := &device{kind: kind{shows: off(0)}}
 	begin := time.UnixMilli(1_790_000_000_000)
@@ -129,12 +130,12 @@ func TestAcksAreForgotten(t *testing.T) {
 		}
 	}
 	if len(d.acks) > 700 {
-		t.Errorf("%d moments are kept", len(d.acks))
+		t.Errorf("%d acks are kept", len(d.acks))
 	}
 	if at, ok := d.storedAt(3500); !ok || !at.Equal(begin.Add(3499*time.Second)) {
 		t.Errorf("record 3500 was stored at %v, %v", at, ok)
 	}
 	if d.published(3601) || !d.published(1) || d.published(0) {
-		t.Error("what is published is not known")
+		t.Error("published is wrong")
 	}
 }

@@ -1,43 +1,43 @@
-// Package clocks is a race in which clocks are wrong. It starts the whole
-// stack and publishes positions of devices whose clocks are ahead, behind,
-// drifting, stepping or dead, on streams whose Redis server has a wrong clock as
-// well. Spectators on real WebSocket connections check what they are shown. The
-// engine is restarted twice during the race.
+// Package clocks runs a race in which clocks are wrong. It starts the whole stack
+// and publishes positions of devices whose clocks are ahead, behind, drifting,
+// stepping or dead, on streams whose Redis server has a wrong clock as well.
+// Spectators on real WebSocket connections check what they are shown. The engine is
+// restarted twice during the race.
 //
 // # What is true
 //
 // The records of a device are numbered from 1, in the order in which they were
 // taken. The number is in the latitude, so that the true order is known whatever
-// the time of a record says. Everything runs on one machine, whose clock is
-// right. The wrong time of a Redis server is made by explicit ids (after a step
-// back they stay in one millisecond and count on) and by a proxy between engine
-// and server that changes the reply to TIME. Each wrong server has a stack of its
-// own.
+// the time of a record says. Everything runs on one machine, whose clock is right.
+// The wrong clock of a Redis server is imitated with explicit ids (after a step back
+// they stay in one millisecond and count on) and with a proxy between the engine and
+// the server that changes the replies to TIME. Each server has its own stack.
 //
 // # What is checked
 //
-// Every spectator checks every position, over all of its connections:
+// Every spectator checks every position, across all of its connections:
 //
 //   - older: a place that is older than the one shown before;
-//   - time: a time older than the one shown before, or the same time at another
-//     place. The first snapshot after a restart may show the same record, or a newer
-//     one, under an older time, since made-up times are not kept over a restart;
+//   - time: a time that is older than the one shown before, or the same time at
+//     another place. The first snapshot after a restart may show the same record, or
+//     a newer one, with an older time, because invented times do not survive a
+//     restart;
 //   - unknown: a place that was never published;
 //   - missing: a device that was shown before and is not in a new snapshot;
 //   - behind: a dot that is more than one record old, although newer records of
-//     the reference devices have arrived. Their clocks are right, so they measure
-//     the delivery, and a busy machine is no fault of the clocks. Options.Allow is
-//     added to it;
+//     the reference devices have arrived. Their clocks are right, so they tell how
+//     long delivery takes; a busy machine is not a fault of the clocks. Options.Allow
+//     is added to that time;
 //   - quiet: a dot that is not at its newest record although publishing has
-//     stopped. That is checked after every leg of the race.
+//     stopped. This is checked after every leg of the race.
 //
-// A clock that fell back may leave its dot standing for two minutes. A clock
-// within the tolerance that is set back may leave it standing for as long as the
-// tolerance.
+// The dot of a clock that fell back may stand still for two minutes. The dot of a
+// clock that was ahead within the tolerance and is set right may stand still for as
+// long as the tolerance.
 //
 // # Goroutines
 //
-// For each stack: one per spectator, one that compares the screens with what was
-// published, those of the proxy, and during a leg one per stream that publishes.
-// Run waits for all of them.
+// Each stack has one goroutine per spectator, one that compares the screens with
+// what was published, those of the proxy, and during a leg one per stream that
+// publishes. Run waits for all of them.
 package clocks

@@ -2,21 +2,21 @@ package clocks
 
 import "time"
 
-// begin notes that the race begins.
+// begin notes the start of the race.
 func (r *race) begin(now time.Time) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.start = now
 }
 
-// pause notes that nothing is published from now on.
+// pause notes that publishing has stopped.
 func (r *race) pause(now time.Time) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.resting = now
 }
 
-// resume notes that publishing goes on.
+// resume notes that publishing continues.
 func (r *race) resume(now time.Time) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -24,8 +24,8 @@ func (r *race) resume(now time.Time) {
 	r.resting = time.Time{}
 }
 
-// elapsed is for how long the race has been under way at a moment, without the
-// waits between legs.
+// elapsed is how long the race had lasted at that time, without the waits between
+// legs.
 func (r *race) elapsed(now time.Time) time.Duration {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -35,12 +35,12 @@ func (r *race) elapsed(now time.Time) time.Duration {
 	return now.Sub(r.start) - r.waited
 }
 
-// progress is how much of the race is over at a moment, 0 to 1.
+// progress is the fraction of the race that was over at that time, 0 to 1.
 func (r *race) progress(now time.Time) float64 {
 	return float64(r.elapsed(now)) / float64(r.opt.Duration)
 }
 
-// excused reports whether a device's dot may stand at a moment.
+// excused reports whether the dot of a device could stand still at that time.
 func (r *race) excused(d *device, at time.Time) bool {
 	return d.excused(r.elapsed(at), r.opt.Duration, r.restartTimes())
 }

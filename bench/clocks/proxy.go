@@ -3,26 +3,25 @@ package clocks
 import (
 	"bufio"
 	"bytes"
-	"errors"
+	"context"
 	"fmt"
 	"io"
 	"net"
 	"strconv"
+	"strings"
 	"sync"
 	"time"
 )
 
-// proxy is between an engine and its Redis. It changes the reply to TIME, as if
-// the server's clock were wrong, and passes everything else on as it is.
+// proxy is between an engine and its Redis. It changes the replies to TIME, as if
+// the clock of the server were wrong, and passes everything else on.
 type proxy struct {
 	listener net.Listener
 	to       string // host:port of the server
 	wrong    func() time.Duration
+	ended    context.Context // ends all connections
+	end      context.CancelFunc
 	all      sync.WaitGroup
-
-	mu     sync.Mutex // guards what follows
-	open   map[net.Conn]bool
-	closed bool
 }
 
 // newProxy listens on a free port. The caller closes it.
@@ -31,7 +30,8 @@ func newProxy(to string, wrong func() time.Duration) (*proxy, error) {
 	if err != nil {
 		return nil, fmt.Errorf("listen between the engine and Redis: %w", err)
 	}
-	y := &proxy{listener: l, to: to, wrong: wrong, open: map[net.Conn]bool{}}
+	y := &proxy{listener: l, to: to, wrong: wrong}
+	y.ended, y.end = context.WithCancel(context.Background())
 	y.all.Go(y.accept)
 	return y, nil
 }
@@ -41,12 +41,7 @@ func (y *proxy) addr() string { return y.listener.Addr().String() }
 // close ends all connections and waits for their goroutines.
 func (y *proxy) close() error {
 	err := y.listener.Close()
-	y.mu.Lock()
-	y.closed = true
-	for c := range y.open {
-		c.Close()
-	}
-	y.mu.Unlock()
+	y.end()
 	y.all.Wait()
 	return err
 }
@@ -61,108 +56,50 @@ func (y *proxy) accept() {
 	}
 }
 
-// keep registers a connection. It closes it, and is false, after close.
-func (y *proxy) keep(c net.Conn) bool {
-	y.mu.Lock()
-	defer y.mu.Unlock()
-	if y.closed {
-		c.Close()
-		return false
-	}
-	y.open[c] = true
-	return true
-}
-
-func (y *proxy) drop(c net.Conn) {
-	y.mu.Lock()
-	defer y.mu.Unlock()
-	delete(y.open, c)
-	c.Close()
-}
-
-// serve passes on the commands of one client and their replies.
+// serve passes on the commands of one client and their replies. When either side
+// closes, both connections end.
 func (y *proxy) serve(client net.Conn) {
-	if !y.keep(client) {
-		return
-	}
-	defer y.drop(client)
+	defer client.Close()
 	server, err := net.Dial("tcp", y.to)
-	if err != nil || !y.keep(server) {
+	if err != nil {
 		return
 	}
-	defer y.drop(server)
-	asked := new(requests)
-	var back sync.WaitGroup
-	back.Go(func() {
-		defer client.Close()
-		y.answers(bufio.NewReader(server), client, asked)
+	defer server.Close()
+	closeBoth := func() { client.Close(); server.Close() }
+	defer context.AfterFunc(y.ended, closeBoth)()
+	var commands sync.WaitGroup
+	commands.Go(func() {
+		_, _ = io.Copy(server, client)
+		closeBoth()
 	})
-	// When either side is gone, both directions end.
-	_ = commands(bufio.NewReader(client), server, asked)
-	server.Close()
-	back.Wait()
+	y.replies(bufio.NewReader(server), client)
+	closeBoth()
+	commands.Wait()
 }
 
-// requests says for each command without a reply so far whether it is TIME.
-type requests struct {
-	mu   sync.Mutex // guards list
-	list []bool
-}
-
-func (q *requests) put(isTime bool) {
-	q.mu.Lock()
-	defer q.mu.Unlock()
-	q.list = append(q.list, isTime)
-}
-
-func (q *requests) take() (isTime bool) {
-	q.mu.Lock()
-	defer q.mu.Unlock()
-	if len(q.list) > 0 {
-		isTime, q.list = q.list[0], q.list[1:]
-	}
-	return isTime
-}
-
-// commands passes commands on until there are no more.
-func commands(from *bufio.Reader, to io.Writer, asked *requests) error {
-	for {
-		b, err := value(from, nil)
-		if err != nil {
-			return err
-		}
-		asked.put(bytes.EqualFold(b, []byte("*1\r\n$4\r\nTIME\r\n")))
-		if _, err := to.Write(b); err != nil {
-			return err
-		}
-	}
-}
-
-// answers passes replies on until there are no more.
-func (y *proxy) answers(from *bufio.Reader, to io.Writer, asked *requests) {
+// replies passes replies on until there are no more.
+func (y *proxy) replies(from *bufio.Reader, to io.Writer) {
 	for {
 		b, err := value(from, nil)
 		if err != nil {
 			return
 		}
-		if b[0] != '>' && asked.take() { // a push is no reply
-			b = shift(b, y.wrong())
-		}
-		if _, err := to.Write(b); err != nil {
+		if _, err := to.Write(shift(b, y.wrong())); err != nil {
 			return
 		}
 	}
 }
 
-// shift changes a reply to TIME; any other is left as it is.
+// shift changes a reply to TIME, which is the only one of two numbers of which the
+// first has ten digits. It returns any other reply as it is.
 func shift(b []byte, wrong time.Duration) []byte {
-	lines := bytes.Split(b, []byte("\r\n"))
-	if len(lines) != 6 || string(lines[0]) != "*2" {
+	f := bytes.Fields(b[:min(len(b), 64)])
+	if len(f) != 5 || string(f[0]) != "*2" || string(f[1]) != "$10" {
 		return b
 	}
-	s, err1 := strconv.ParseInt(string(lines[2]), 10, 64)
-	us, err2 := strconv.ParseInt(string(lines[4]), 10, 64)
-	if errors.Join(err1, err2) != nil {
+	s, errS := strconv.ParseInt(string(f[2]), 10, 64)
+	us, errUS := strconv.ParseInt(string(f[4]), 10, 64)
+	if errS != nil || errUS != nil {
 		return b
 	}
 	at := time.Unix(s, us*1000).Add(wrong)
@@ -170,21 +107,20 @@ func shift(b []byte, wrong time.Duration) []byte {
 	return fmt.Appendf(nil, "*2\r\n$%d\r\n%s\r\n$%d\r\n%s\r\n", len(seconds), seconds, len(rest), rest)
 }
 
-// value appends one value of the protocol (RESP3) to b, as it was sent.
+// value appends the next value of the protocol (RESP3) to b, byte for byte.
 func value(from *bufio.Reader, b []byte) ([]byte, error) {
 	line, err := from.ReadBytes('\n')
 	if err != nil {
 		return b, err
 	}
 	b = append(b, line...)
-	kind, n := line[0], 0
-	switch kind {
-	case '$', '!', '=', '*', '~', '>', '%', '|':
-		if n, err = strconv.Atoi(string(bytes.TrimSpace(line[1:]))); err != nil {
-			return b, fmt.Errorf("length in %q: %w", line, err)
-		}
-	default:
+	kind := line[0]
+	if !strings.ContainsRune("$!=*~>%|", rune(kind)) {
 		return b, nil
+	}
+	n, err := strconv.Atoi(string(bytes.TrimSpace(line[1:])))
+	if err != nil {
+		return b, fmt.Errorf("length in %q: %w", line, err)
 	}
 	switch kind {
 	case '$', '!', '=':
@@ -197,7 +133,7 @@ func value(from *bufio.Reader, b []byte) ([]byte, error) {
 		return b, err
 	case '%':
 		n *= 2
-	case '|': // attributes in pairs, and then the value
+	case '|': // pairs of attributes, then the value
 		n = 2*n + 1
 	}
 	for range n {

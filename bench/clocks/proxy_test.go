@@ -11,8 +11,8 @@ import (
 	"pitwall/engine/e2e/servers"
 )
 
-// TestProxy: a server behind it reports a wrong time; all other replies pass as
-// they are, also those to pipelined commands.
+// TestProxy: the server seems to have a wrong clock. All other replies are passed on
+// as they are, also those to pipelined commands.
 func TestProxy(t *testing.T) {
 	redis, err := servers.StartRedis(t.TempDir())
 	if err != nil {

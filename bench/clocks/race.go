@@ -16,8 +16,8 @@ import (
 	"pitwall/bench/stack"
 )
 
-// race is a race under way, with a stack of its own: a Redis server whose clock
-// is wrong is wrong for all of its streams.
+// race is the race on one Redis server, with its own stack, because the wrong clock
+// of a server is the same for all of its streams.
 type race struct {
 	opt        Options
 	server     server
@@ -32,17 +32,17 @@ type race struct {
 
 	mu       sync.Mutex      // guards what follows
 	addr     string          // of the engine
-	restarts []time.Duration // of the engine, after the start
-	between  bool            // the engine is being restarted
+	restarts []time.Duration // of the engine, since the start
+	between  bool            // a restart is in progress
 	start    time.Time
-	waited   time.Duration // for screens, between legs: no part of the race
-	resting  time.Time     // since when nothing is published; zero while it is
+	waited   time.Duration // waits for screens between legs, which do not count
+	resting  time.Time     // when publishing stopped; zero while it goes on
 }
 
 // newRace makes the devices and the spectators of a race.
 func newRace(o Options, srv server, t *tally) *race {
 	r := &race{opt: o, server: srv, byName: map[string]*device{}, tally: t}
-	// The reference devices have a stream of their own, by the same server's clock.
+	// The reference devices have their own stream, with the clock of the same server.
 	right := &stream{server: srv, key: "clocks:" + reference}
 	wrong := &stream{server: srv, key: "clocks:" + srv.name}
 	r.streams = []*stream{right, wrong}
@@ -98,7 +98,7 @@ func (r *race) open(ctx context.Context, binaries *stack.Binaries) error {
 	return nil
 }
 
-// off is how far the server's clock is off at a moment.
+// off is the error of the server's clock at that time.
 func (r *race) off(now time.Time) time.Duration {
 	if r.server.own {
 		return 0
@@ -140,10 +140,10 @@ func (r *race) run(ctx context.Context) error {
 	return ctx.Err()
 }
 
-// restart is an end of the engine and its next start.
+// restart is a planned restart of the engine.
 type restart struct {
-	at  time.Duration // after the start of the race
-	how syscall.Signal
+	at  time.Duration  // since the start of the race
+	how syscall.Signal // that stops it
 }
 
 func (r *race) plannedRestarts() []restart {
@@ -154,8 +154,7 @@ func (r *race) plannedRestarts() []restart {
 	return []restart{{at(0.4), syscall.SIGTERM}, {at(0.7), syscall.SIGKILL}}
 }
 
-// runLeg publishes for a while, and restarts the engine meanwhile where with is
-// not nil.
+// runLeg publishes for d. Unless with is nil it restarts the engine during that time.
 func (r *race) runLeg(ctx context.Context, d time.Duration, with *restart) error {
 	all, ctx := errgroup.WithContext(ctx)
 	publishing, stop := context.WithTimeout(ctx, d)
@@ -174,9 +173,9 @@ func (r *race) runLeg(ctx context.Context, d time.Duration, with *restart) error
 	return all.Wait()
 }
 
-// restart ends the engine and starts it again.
+// restart stops the engine and starts it again.
 func (r *race) restart(ctx context.Context, how syscall.Signal) error {
-	r.opt.Say(fmt.Sprintf("%s: the engine is restarted, %s", r.server.name, how), 0)
+	r.opt.Say(fmt.Sprintf("%s: restarting the engine, %s", r.server.name, how), 0)
 	r.restarting()
 	e, err := r.stack.Restart(ctx, 0, how)
 	if err != nil {
@@ -189,7 +188,7 @@ func (r *race) restart(ctx context.Context, how syscall.Signal) error {
 	return nil
 }
 
-// restarting notes that the engine is about to end.
+// restarting notes that the engine is about to stop.
 func (r *race) restarting() {
 	at := r.elapsed(time.Now())
 	r.mu.Lock()
@@ -197,15 +196,15 @@ func (r *race) restarting() {
 	r.restarts, r.between = append(r.restarts, at), true
 }
 
-// restartTimes are when the engine was restarted, after the start of the race.
+// restartTimes are the times of the restarts, since the start of the race.
 func (r *race) restartTimes() []time.Duration {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	return slices.Clone(r.restarts)
 }
 
-// engine is how often the engine was restarted, and whether a restart is under
-// way: a connection that begins then may be to the old or to the new process.
+// engine is the number of restarts, and whether one is in progress. A connection that
+// is opened then may be to the old or to the new process.
 func (r *race) engine() (starts int, between bool) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -219,7 +218,7 @@ func (r *race) address() string {
 	return r.addr
 }
 
-// failed is why a spectator has given up, nil when none has.
+// failed is why spectators have given up, nil if none has.
 func (r *race) failed() error {
 	var errs []error
 	for _, s := range r.screens {

@@ -10,7 +10,7 @@ func log(t *testing.T) func(string, time.Duration) {
 	return func(what string, _ time.Duration) { t.Log(what) }
 }
 
-// TestRace is the race with all clocks that need no minutes to be found out.
+// TestRace is a race with all clocks that do not take minutes to be detected.
 func TestRace(t *testing.T) {
 	res, err := Run(t.Context(), Options{
 		Duration: 45 * time.Second, Every: 200 * time.Millisecond, Leg: 7 * time.Second, Devices: 1, Spectators: 6,
@@ -29,13 +29,12 @@ func TestRace(t *testing.T) {
 		}
 	}
 	if n := res.Violations(); n > 0 {
-		t.Errorf("%d times a screen did not tell the truth", n)
+		t.Errorf("screens were wrong %d times", n)
 	}
 }
 
-// TestRaceFindsAFrozenDot: with an engine that takes every clock for right, the
-// dot of a device whose clock is set back freezes, and that is what is found. All
-// others are where they should be.
+// TestRaceFindsAFrozenDot: if the engine trusts every clock, the dot of a device whose
+// clock is set back stands still. The race finds this, and no other fault.
 func TestRaceFindsAFrozenDot(t *testing.T) {
 	res, err := Run(t.Context(), Options{
 		Duration: 10 * time.Second, Every: 100 * time.Millisecond, Leg: 3 * time.Second, Devices: 1, Spectators: 4,
@@ -52,6 +51,6 @@ func TestRaceFindsAFrozenDot(t *testing.T) {
 		}
 	}
 	if len(res.Examples) == 0 {
-		t.Error("no example is given")
+		t.Error("there is no example")
 	}
 }

@@ -9,17 +9,17 @@ import (
 	"time"
 )
 
-// mostExamples is how many examples are printed.
+// mostExamples is the most examples that are printed.
 const mostExamples = 60
 
-// Row is what was seen of one kind of device, or of one stream.
+// Row is the result of a kind of device, or of a stream.
 type Row struct {
 	Name    string
 	About   string
 	Devices int
 	Records int64
-	Worst   int64         // most records that a dot was behind, beyond the delivery
-	Away    time.Duration // for how long dots were more than one record behind, over all screens
+	Worst   int64         // most records that a dot was behind, delivery allowed for
+	Away    time.Duration // total time that dots were more than one record behind, over all screens
 	Faults  map[string]int
 }
 
@@ -31,15 +31,15 @@ func (w *Row) violations() (n int) {
 	return n
 }
 
-// Result is what a race has shown.
+// Result is the result of the races.
 type Result struct {
 	Kinds    []Row
 	Streams  []Row
-	Examples []string // the first one of each device and fault
+	Examples []string // the first of each device and fault
 	Restarts int
 }
 
-// Violations is how often a screen showed something wrong.
+// Violations is the number of times that a screen showed something wrong.
 func (t *Result) Violations() (n int) {
 	for i := range t.Streams {
 		n += t.Streams[i].violations()
@@ -47,7 +47,7 @@ func (t *Result) Violations() (n int) {
 	return n
 }
 
-// tally collects what the races find.
+// tally collects the results of the races.
 type tally struct {
 	mu             sync.Mutex // guards what follows
 	kinds, streams map[string]*Row
@@ -60,11 +60,8 @@ func newTally() *tally {
 	return &tally{kinds: map[string]*Row{}, streams: map[string]*Row{}, given: map[string]bool{}}
 }
 
-// of are the two rows that a device belongs to.
+// of are the two rows that a device belongs to. The caller holds mu.
 func (t *tally) of(d *device) []*Row {
-	if d == nil {
-		d = &device{kind: kind{name: "?"}, server: &server{name: "?"}}
-	}
 	row := func(m map[string]*Row, name, about string) *Row {
 		if m[name] == nil {
 			m[name] = &Row{Name: name, About: about, Faults: map[string]int{}}
@@ -74,43 +71,29 @@ func (t *tally) of(d *device) []*Row {
 	return []*Row{row(t.kinds, d.kind.name, d.kind.about), row(t.streams, d.server.name, d.server.about)}
 }
 
-// found counts a violation. d is nil where there is no such device.
+// stranger stands for a device that was never published.
+var stranger = &device{name: "?", kind: kind{name: "?"}, server: &server{name: "?"}}
+
+// update changes the two rows that a device belongs to.
+func (t *tally) update(d *device, change func(*Row)) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	for _, row := range t.of(d) {
+		change(row)
+	}
+}
+
+// found counts a violation.
 func (r *race) found(d *device, fault, what string) {
 	elapsed := r.elapsed(time.Now())
+	r.tally.update(d, func(row *Row) { row.Faults[fault]++ })
 	r.tally.mu.Lock()
 	defer r.tally.mu.Unlock()
-	for _, row := range r.tally.of(d) {
-		row.Faults[fault]++
-	}
-	name := "?"
-	if d != nil {
-		name = d.name
-	}
+	name := d.name
 	if key := name + " " + fault; !r.tally.given[key] {
 		r.tally.given[key] = true
 		r.tally.examples = append(r.tally.examples, fmt.Sprintf("%s: %s after %v (%.0f %%): %s",
 			name, fault, elapsed.Round(10*time.Millisecond), 100*float64(elapsed)/float64(r.opt.Duration), what))
-	}
-}
-
-// measured notes how far a dot is behind.
-func (r *race) measured(d *device, behind int64) {
-	if behind <= 0 {
-		return
-	}
-	r.tally.mu.Lock()
-	defer r.tally.mu.Unlock()
-	for _, row := range r.tally.of(d) {
-		row.Worst = max(row.Worst, behind)
-	}
-}
-
-// addAway adds to the time for which dots were away from their place.
-func (r *race) addAway(d *device, more time.Duration) {
-	r.tally.mu.Lock()
-	defer r.tally.mu.Unlock()
-	for _, row := range r.tally.of(d) {
-		row.Away += more
 	}
 }
 
@@ -121,7 +104,7 @@ func (t *tally) restarted() {
 	t.restarts++
 }
 
-// violations is how many there are so far.
+// violations is the number of violations so far.
 func (t *tally) violations() (n int) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -131,7 +114,7 @@ func (t *tally) violations() (n int) {
 	return n
 }
 
-// result is what all races have shown.
+// result is the result of all races.
 func (t *tally) result(devices []*device) *Result {
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -171,9 +154,9 @@ func (t *Result) Print(w io.Writer) {
 		}
 		fmt.Fprintln(w)
 	}
-	fmt.Fprintf(w, "worst: records that a dot was behind, beyond delivery; away: time more than one behind, over all screens; %d restarts\n", t.Restarts)
+	fmt.Fprintf(w, "worst: most records that a dot was behind, delivery allowed for; away: time that dots were more than one record behind, over all screens; %d restarts\n", t.Restarts)
 	if len(t.Examples) > 0 {
 		shown := t.Examples[:min(len(t.Examples), mostExamples)]
-		fmt.Fprintf(w, "\n%d violations; the first of a device and fault each:\n  %s\n", t.Violations(), strings.Join(shown, "\n  "))
+		fmt.Fprintf(w, "\n%d violations; the first of each device and fault:\n  %s\n", t.Violations(), strings.Join(shown, "\n  "))
 	}
 }

@@ -8,7 +8,7 @@ import (
 	"time"
 )
 
-// What a spectator may find.
+// Faults that a spectator may find: see the package documentation.
 const (
 	faultOlder   = "older"
 	faultTime    = "time"
@@ -18,7 +18,7 @@ const (
 	faultQuiet   = "quiet"
 )
 
-// faults are all there are, in the order of the report.
+// faults are all faults, in the order of the report.
 var faults = []string{faultOlder, faultTime, faultUnknown, faultMissing, faultBehind, faultQuiet}
 
 // frame is any frame of the server.
@@ -30,28 +30,28 @@ type frame struct {
 	Added, Removed []string
 }
 
-// place is a position as it is shown.
+// place is a position of a device as it is shown.
 type place struct {
 	DeviceID string
 	TS       int64
 	Lat      float64
 }
 
-// n is the number of the record that the place is of.
+// n is the number of the record.
 func (p *place) n() int64 { return int64(math.Round(p.Lat * perDegree)) }
 
 // dot is what a screen shows of a device.
 type dot struct {
 	known   bool
 	n, ts   int64
-	again   int64     // an earlier time of the same record, since a restart; 0 for none
-	session int       // of the connection that it was last shown on
-	late    time.Time // when it was last seen behind; zero when it is not
-	missed  bool      // was behind after a leg: not waited for again
+	again   int64     // an earlier time of the same record after a restart; 0 for none
+	session int       // number of the connection on which it was last shown
+	late    time.Time // when it was last seen to be behind; zero if it is not
+	missed  bool      // was behind after a leg, and is not waited for again
 }
 
-// screen is what one spectator is shown, over all of its connections. Its
-// goroutine writes, those of the race read.
+// screen is what a spectator is shown, across all of its connections. The goroutine
+// of the spectator writes, those of the race read.
 type screen struct {
 	race *race
 	form form
@@ -59,13 +59,13 @@ type screen struct {
 	mu      sync.Mutex // guards what follows
 	dots    []dot      // by device.index
 	session int        // number of the connection
-	starts  int        // of the engine, when the connection began
-	fresh   bool       // the engine was restarted before it
-	parts   int        // of the snapshot, still to come; -1 before it is known
-	err     error      // why the spectator could not go on
+	starts  int        // restarts of the engine when the connection began
+	fresh   bool       // the engine was restarted since the last connection
+	parts   int        // of the snapshot that are missing; -1 before that is known
+	err     error      // why the spectator has given up
 }
 
-// begin begins a connection.
+// begin notes the beginning of a connection.
 func (s *screen) begin() {
 	starts, between := s.race.engine()
 	s.mu.Lock()
@@ -78,7 +78,7 @@ func (s *screen) begin() {
 	s.parts = -1
 }
 
-// end ends a connection.
+// end notes the end of a connection.
 func (s *screen) end() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -110,7 +110,7 @@ func (s *screen) take(text []byte) error {
 	case "roster":
 		for _, name := range f.Removed {
 			if d := s.race.byName[name]; d != nil && s.dots[d.index].known {
-				s.lose(d, "taken off by a roster frame")
+				s.lose(d, "removed by a roster frame")
 			}
 		}
 	case "error":
@@ -129,7 +129,7 @@ func (s *screen) showAll(f *frame) {
 func (s *screen) show(f *frame, p *place) {
 	d := s.race.byName[p.DeviceID]
 	if d == nil {
-		s.race.found(nil, faultUnknown, fmt.Sprintf("device %q", p.DeviceID))
+		s.race.found(stranger, faultUnknown, fmt.Sprintf("device %q", p.DeviceID))
 		return
 	}
 	was, is := &s.dots[d.index], p.n()
@@ -144,8 +144,8 @@ func (s *screen) show(f *frame, p *place) {
 		was.session = s.session
 		return
 	case p.TS < was.ts && s.fresh && was.session != s.session && f.Reason == "subscribe":
-		// The engine was restarted and has made up another time. If it is the same
-		// record, the next one has to be newer than both times.
+		// The engine was restarted and has invented another time. If it is the same
+		// record, the next one must be newer than both times.
 		if is == was.n {
 			was.session, was.again = s.session, p.TS
 			return
@@ -160,7 +160,7 @@ func (s *screen) show(f *frame, p *place) {
 	was.known, was.n, was.ts, was.again, was.session = true, is, p.TS, 0, s.session
 }
 
-// whole looks for devices that are missing in the snapshot of a new connection.
+// whole looks for devices that are missing from the snapshot of a new connection.
 func (s *screen) whole() {
 	for _, d := range s.race.devices {
 		if t := &s.dots[d.index]; t.known && t.session != s.session {
@@ -169,7 +169,7 @@ func (s *screen) whole() {
 	}
 }
 
-// lose takes a device off the screen, which is a fault.
+// lose removes a device from the screen, which is a fault.
 func (s *screen) lose(d *device, why string) {
 	t := &s.dots[d.index]
 	t.known = false
@@ -183,7 +183,7 @@ func (s *screen) fail(err error) {
 	s.err = err
 }
 
-// failed is why the spectator has given up, nil when it has not.
+// failed is why the spectator has given up, nil if it has not.
 func (s *screen) failed() error {
 	s.mu.Lock()
 	defer s.mu.Unlock()

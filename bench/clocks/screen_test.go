@@ -14,8 +14,8 @@ func TestMain(m *testing.M) {
 	goleak.VerifyTestMain(m)
 }
 
-// staged is a race of the reference devices and some others, with one screen, that
-// no server takes part in. Its records are one second apart.
+// staged is a race without servers, with the reference devices, some others and one
+// screen. Its records are one second apart.
 func staged(t *testing.T, kinds ...string) (*race, *screen) {
 	t.Helper()
 	o := Options{Duration: time.Hour, Every: time.Second, Devices: 1, Spectators: 1, Kinds: kinds}
@@ -38,7 +38,7 @@ func (r *race) at(n int64) time.Time {
 	return r.start.Add(10*time.Minute + time.Duration(n)*time.Second)
 }
 
-// say is a frame with places of a device: record numbers and times by turns.
+// say is a frame with places of a device, given as pairs of record number and time.
 func say(kind, reason, device string, pairs ...int64) []byte {
 	var list []string
 	for p := range slices.Chunk(pairs, 2) {
@@ -50,33 +50,33 @@ func say(kind, reason, device string, pairs ...int64) []byte {
 	return []byte(fmt.Sprintf(`{"type":%q,"topic":"event:race","reason":%q,"part":1,"parts":1,"positions":[%s]}`, kind, reason, strings.Join(list, ",")))
 }
 
-// TestScreenFinds: what a spectator must not be shown is found, each under its
-// name, and what they may be shown is not.
+// TestScreenFinds: each fault is found under its name, and what is allowed is not a
+// fault.
 func TestScreenFinds(t *testing.T) {
 	for _, c := range []struct {
 		name string
 		say  func(device string) [][]byte
 		want map[string]int
 	}{
-		{"newer places under newer times", func(d string) [][]byte {
+		{"newer places with newer times", func(d string) [][]byte {
 			return [][]byte{say("position", "", d, 1, 1000), say("positions", "", d, 2, 2000, 3, 2001)}
 		}, nil},
-		{"an older place under a newer time", func(d string) [][]byte {
+		{"an older place with a newer time", func(d string) [][]byte {
 			return [][]byte{say("position", "", d, 5, 1000), say("position", "", d, 4, 2000)}
 		}, map[string]int{faultOlder: 1}},
 		{"an older place in the middle of a frame", func(d string) [][]byte {
 			return [][]byte{say("positions", "", d, 1, 1000, 3, 3000, 2, 4000, 4, 5000)}
 		}, map[string]int{faultOlder: 1}},
-		{"a newer place under an older time", func(d string) [][]byte {
+		{"a newer place with an older time", func(d string) [][]byte {
 			return [][]byte{say("position", "", d, 5, 1000), say("position", "", d, 6, 999)}
 		}, map[string]int{faultTime: 1}},
-		{"another place under the same time", func(d string) [][]byte {
+		{"another place with the same time", func(d string) [][]byte {
 			return [][]byte{say("position", "", d, 5, 1000), say("position", "", d, 6, 1000)}
 		}, map[string]int{faultTime: 1}},
-		{"the same place under the same time", func(d string) [][]byte {
+		{"the same place with the same time", func(d string) [][]byte {
 			return [][]byte{say("position", "", d, 5, 1000), say("position", "", d, 5, 1000)}
 		}, nil},
-		{"the same place under an older time", func(d string) [][]byte {
+		{"the same place with an older time", func(d string) [][]byte {
 			return [][]byte{say("position", "", d, 5, 1000), say("position", "", d, 5, 990)}
 		}, map[string]int{faultTime: 1}},
 		{"back in time by a correction", func(d string) [][]byte {
@@ -88,10 +88,10 @@ func TestScreenFinds(t *testing.T) {
 		{"a place that was never published", func(d string) [][]byte {
 			return [][]byte{say("position", "", d, 101, 1000)}
 		}, map[string]int{faultUnknown: 1}},
-		{"a device that nobody knows", func(string) [][]byte {
+		{"a device that was never published", func(string) [][]byte {
 			return [][]byte{say("position", "", "stranger", 1, 1000)}
 		}, map[string]int{faultUnknown: 1}},
-		{"a device that is taken off", func(d string) [][]byte {
+		{"a device that is removed", func(d string) [][]byte {
 			return [][]byte{say("position", "", d, 5, 1000), []byte(`{"type":"roster","topic":"event:race","added":[],"removed":["` + d + `"]}`)}
 		}, map[string]int{faultMissing: 1}},
 	} {
@@ -107,8 +107,8 @@ func TestScreenFinds(t *testing.T) {
 	}
 }
 
-// TestScreenAfterARestart: the first snapshot after a restart may date a record, or
-// a newer one, earlier than before, and nothing else may.
+// TestScreenAfterARestart: only the first snapshot after a restart may show the same
+// record, or a newer one, with an earlier time than before.
 func TestScreenAfterARestart(t *testing.T) {
 	for _, c := range []struct {
 		name    string
@@ -146,7 +146,7 @@ func TestScreenAfterARestart(t *testing.T) {
 	}
 }
 
-// expect compares what was found.
+// expect compares the faults that were found.
 func expect(t *testing.T, r *race, want map[string]int) {
 	t.Helper()
 	got := map[string]int{}
@@ -162,8 +162,8 @@ func expect(t *testing.T, r *race, want map[string]int) {
 	}
 }
 
-// TestScreenRemembers: order holds over connections, and a device that a new
-// snapshot leaves out is missing.
+// TestScreenRemembers: the order is checked across connections, and a device that is
+// not in a new snapshot is missing.
 func TestScreenRemembers(t *testing.T) {
 	r, s := staged(t, "right", "untimed")
 	right, untimed := r.devices[len(r.devices)-2].name, r.devices[len(r.devices)-1].name
@@ -184,14 +184,13 @@ func TestScreenRemembers(t *testing.T) {
 	expect(t, r, map[string]int{faultOlder: 1, faultMissing: 1})
 }
 
-// TestErrorFrame: a spectator whom the server refuses is an error of the race,
-// and no silence.
+// TestErrorFrame: an error of the server is an error of the race.
 func TestErrorFrame(t *testing.T) {
 	_, s := staged(t, "right")
 	if err := s.take([]byte(`{"type":"error","code":"unknown_topic","message":"no such event"}`)); err == nil || !strings.Contains(err.Error(), "unknown_topic") {
 		t.Errorf("the error is %v", err)
 	}
 	if err := s.take([]byte(`{"type":`)); err == nil {
-		t.Error("half a frame is none")
+		t.Error("an incomplete frame is no error")
 	}
 }

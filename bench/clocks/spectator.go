@@ -17,10 +17,10 @@ type form struct {
 	query    string
 	interval time.Duration
 	deflate  bool
-	stays    time.Duration // then it leaves and comes back; 0: as long as it is let
+	stays    time.Duration // after which it reconnects; 0: it stays
 }
 
-// forms are all there are. Spectators have them in turn.
+// forms are all forms. Spectators take turns.
 func forms() []form {
 	return []form{
 		{name: "plain"},
@@ -32,11 +32,11 @@ func forms() []form {
 	}
 }
 
-// event is what all spectators watch.
+// event is the event that all spectators watch.
 const event = "race"
 
-// watch connects and reads until ctx ends. It connects again whenever the
-// connection ends, as engines are restarted.
+// watch connects and reads until ctx ends. It reconnects whenever the connection
+// ends, because engines are restarted.
 func (s *screen) watch(ctx context.Context) {
 	for ctx.Err() == nil {
 		begun := time.Now()
@@ -44,15 +44,12 @@ func (s *screen) watch(ctx context.Context) {
 			s.fail(err)
 			return
 		}
-		// A server that is down is not asked in a busy loop.
-		if left := 50*time.Millisecond - time.Since(begun); left > 0 {
-			_ = pause.For(ctx, left) // the loop looks at ctx
-		}
+		_ = pause.For(ctx, 50*time.Millisecond-time.Since(begun)) // no busy loop while the server is down
 	}
 }
 
-// once is one connection. It is no error that it cannot be made, or ends; an
-// error that the server answers is.
+// once makes one connection. It returns an error only if the server answers with
+// one: a connection may fail or end.
 func (s *screen) once(ctx context.Context) error {
 	if s.form.stays > 0 {
 		var cancel context.CancelFunc

@@ -11,22 +11,22 @@ import (
 )
 
 const (
-	// tick is how often a publisher looks for what is due.
+	// tick is the interval at which a publisher looks for what is due.
 	tick = 2 * time.Millisecond
-	// keepEntries is how many entries a stream keeps at least.
+	// keepEntries is the minimum number of entries that a stream keeps.
 	keepEntries = "500000"
 )
 
-// stream is a key with its devices. One goroutine at a time publishes.
+// stream is a stream of Redis with its devices. Only one goroutine may publish.
 type stream struct {
 	server
 	key     string
 	devices []*device
 	conn    *stack.RedisConn
-	ms, seq int64 // of the last id that was made here
+	ms, seq int64 // of the last id made here
 }
 
-// publish takes and sends records until ctx ends, which is no error.
+// publish takes and sends records until ctx ends, which is not an error.
 func (s *stream) publish(ctx context.Context, r *race) error {
 	clock := time.NewTicker(tick)
 	defer clock.Stop()
@@ -37,7 +37,7 @@ func (s *stream) publish(ctx context.Context, r *race) error {
 			if !now.Before(d.next) {
 				d.take(now, r.progress(now))
 				if d.next = d.next.Add(r.opt.Every); d.next.Before(now) {
-					d.next = now.Add(r.opt.Every) // held up: those records are never taken
+					d.next = now.Add(r.opt.Every) // it was held up: the records in between are never taken
 				}
 			}
 			if err := s.flush(d, r); err != nil {
@@ -52,14 +52,14 @@ func (s *stream) publish(ctx context.Context, r *race) error {
 	}
 }
 
-// spread has devices take their next records one after the other.
+// spread makes devices take their next records one after the other.
 func (s *stream) spread(now time.Time, every time.Duration) {
 	for i, d := range s.devices {
 		d.next = now.Add(every * time.Duration(i) / time.Duration(len(s.devices)))
 	}
 }
 
-// flush sends what of a device's outbox is due.
+// flush sends what is due in the outbox of a device.
 func (s *stream) flush(d *device, r *race) error {
 	for len(d.outbox) > 0 && !time.Now().Before(d.outbox[0].due) {
 		group := d.outbox[0].group
@@ -74,7 +74,8 @@ func (s *stream) flush(d *device, r *race) error {
 	return nil
 }
 
-// send stores a group, several in one transaction, and returns their ids.
+// send stores a group, in a transaction if it has several records, and returns the
+// ids.
 func (s *stream) send(group []record, r *race) (ids []string, err error) {
 	if len(group) == 1 {
 		id, err := s.conn.Do(s.add(group[0], r)...)
@@ -105,13 +106,13 @@ func (s *stream) send(group []record, r *race) (ids []string, err error) {
 	return ids, err
 }
 
-// add is the command that stores a record.
+// add is the command to store a record.
 func (s *stream) add(rec record, r *race) []string {
 	return append([]string{"XADD", s.key, "MAXLEN", "~", keepEntries, s.id(time.Now(), r)}, rec.fields...)
 }
 
-// id is the next entry's id as the stream's server would make it: by its clock,
-// or in the same millisecond where that has not advanced.
+// id is the id of the next entry as the server of the stream would make it: from its
+// clock, or in the same millisecond if the clock has not advanced.
 func (s *stream) id(now time.Time, r *race) string {
 	if s.own {
 		return "*"

@@ -1,8 +1,8 @@
-// Package comparisons holds benchmarks of the codec beside the libraries that
-// one would take instead: encoding/json, and a fast one with the same API. It
-// has tests only.
+// Package comparisons has benchmarks that compare the codec with encoding/json and with
+// a faster library that has the same API. It contains tests only, so that the codec
+// does not depend on that library.
 //
 //	go test -bench . ./bench/comparisons
 //
-// The libraries have less to do: they check neither ranges nor attributes.
+// The libraries do less: they check neither ranges nor attributes.
 package comparisons

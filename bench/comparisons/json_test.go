@@ -15,12 +15,12 @@ import (
 )
 
 const (
-	records = 2048 // all different, as a repeated one would favour branch prediction
+	records = 2048 // all different, because repeated ones would favour branch prediction
 	arrival = 1_790_000_000_000
 )
 
-// payload is the payload of shape A as a struct. The libraries check neither
-// ranges nor attributes; RawMessage comes closest to passing attributes through.
+// payload is the payload of shape A as a struct. RawMessage passes attributes through,
+// as the codec does.
 type payload struct {
 	DeviceID   string          `json:"device_id"`
 	Timestamp  string          `json:"timestamp"`
@@ -34,7 +34,7 @@ type payload struct {
 	Attributes json.RawMessage `json:"attributes"`
 }
 
-// body is a position in a frame.
+// body is the body of a position.
 type body struct {
 	DeviceID   string          `json:"deviceId"`
 	TS         int64           `json:"ts"`
@@ -47,7 +47,7 @@ type body struct {
 	Attributes json.RawMessage `json:"attributes"`
 }
 
-// samples are random records of shape A and shape B, of the same positions.
+// samples are random positions, as records of shape A and of shape B.
 func samples() (a, b [][]string) {
 	r := rand.New(rand.NewPCG(1, 2))
 	for range records {
@@ -67,7 +67,7 @@ func samples() (a, b [][]string) {
 	return a, b
 }
 
-// take decodes shape A with a library's Unmarshal, the time included.
+// take decodes shape A, including the time, with the Unmarshal of a library.
 func take(unmarshal func([]byte, any) error, text []byte, p *payload) (ts int64, err error) {
 	*p = payload{}
 	if err := unmarshal(text, p); err != nil {
@@ -159,8 +159,7 @@ func bodyOf(p *codec.Position) *body {
 	return &body{p.DeviceID, p.TS, p.Lat, p.Lon, p.Alt, p.Speed, p.Course, p.Sats, json.RawMessage(p.Attributes)}
 }
 
-// TestTheSameWork: all read the same values from a record, and write bodies with
-// the same content.
+// TestTheSameWork: all read the same values from a record, and write the same content.
 func TestTheSameWork(t *testing.T) {
 	shapeA, _ := samples()
 	for i, p := range decoded(t) {

@@ -3,6 +3,7 @@ package main
 import (
 	"net"
 	"net/http"
+	"strings"
 	"sync"
 	"time"
 
@@ -11,17 +12,18 @@ import (
 	"pitwall/codec"
 )
 
-// hubQueue is how many messages wait for a client. With more it is disconnected.
+// hubQueue is the most messages that may wait for a client. With more the client is
+// disconnected.
 const hubQueue = 256
 
-// hub is a server as most people would write it first: clients of an event in
-// a map, a goroutine and a channel each.
+// hub is a server as most people would write it first: a map of clients per event,
+// and a goroutine and a channel per client.
 type hub struct {
 	web      *http.Server
 	listener net.Listener
 	upgrader websocket.Upgrader
 
-	mu     sync.RWMutex
+	mu     sync.RWMutex // guards events
 	events map[string]map[*hubClient]struct{}
 }
 
@@ -45,7 +47,7 @@ func (h *hub) Addr() string { return h.listener.Addr().String() }
 
 func (h *hub) Close() { _ = h.web.Close() }
 
-// ServeHTTP upgrades, takes one subscribe, and then waits for the end.
+// ServeHTTP upgrades, reads one subscribe, and waits for the end of the connection.
 func (h *hub) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	conn, err := h.upgrader.Upgrade(w, r, nil)
 	if err != nil {
@@ -61,7 +63,7 @@ func (h *hub) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if codec.ParseRequest(&req, text) != nil || len(req.Topic) < len("event:") {
 		return
 	}
-	event := string(append([]byte(nil), req.Topic[len("event:"):]...))
+	event := strings.Clone(req.Topic[len("event:"):]) // the message's bytes may be reused
 	c.send <- []byte("{}")
 	go c.write()
 	h.mu.Lock()

@@ -1,17 +1,16 @@
-// Command peers serves the same positions as Pitwall with other software that
-// people use for that, so that the load harness can measure it with the same
-// records and clients on the same machine:
+// Command peers serves the same positions as Pitwall, but with other software, so
+// that the load harness can measure that with the same records and clients on the
+// same machine:
 //
 //	go run ./bench stadium --peer=nats        nats-server, embedded, WebSocket
 //	go run ./bench stadium --peer=centrifuge  the library that Centrifugo is made of
 //	go run ./bench stadium --peer=hub         gorilla/websocket and a channel per client
 //
-// Each reads the Redis Stream itself, as Pitwall does, makes the same JSON of a
-// record, and publishes it at once to the topic of the device's event. Unlike
-// Pitwall they send no snapshots, keep no order, conflate nothing and archive
-// nothing.
+// Each peer reads the Redis Stream as Pitwall does, makes the same JSON from a
+// record, and publishes it at once to the topic of the event. Unlike Pitwall, peers
+// send no snapshots, keep no order, conflate nothing and archive nothing.
 //
-// It is a module of its own, so that Pitwall does not depend on them.
+// It is a module of its own, so that Pitwall does not depend on the peers.
 package main
 
 import (
@@ -26,25 +25,25 @@ import (
 	"pitwall/codec"
 )
 
-// peer is a server that positions are published with.
+// peer is a server that publishes positions.
 type peer interface {
 	// Addr is host:port of its WebSocket listener.
 	Addr() string
-	// Publish sends a position to everybody who watches an event.
+	// Publish sends a position to all clients of an event.
 	Publish(event string, position []byte) error
-	// Close stops it.
+	// Close stops the server.
 	Close()
 }
 
 func main() {
 	var o streamreader.Options
 	kind := flag.String("kind", "", "nats, centrifuge or hub")
-	flag.StringVar(&o.RedisURL, "redis-url", "", "where the stream is")
-	flag.StringVar(&o.Stream, "stream", "telemetry:t", "its key")
+	flag.StringVar(&o.RedisURL, "redis-url", "", "Redis with the stream")
+	flag.StringVar(&o.Stream, "stream", "telemetry:t", "key of the stream")
 	flag.IntVar(&o.Events, "events", 1, "events that devices are spread over in blocks")
 	flag.IntVar(&o.Devices, "devices", 1, "devices")
-	flag.StringVar(&o.EventPrefix, "event-prefix", "", "of the events' ids; the number follows")
-	flag.StringVar(&o.DevicePrefix, "device-prefix", "", "of the devices' ids; the number follows")
+	flag.StringVar(&o.EventPrefix, "event-prefix", "", "prefix of the event ids; the number follows")
+	flag.StringVar(&o.DevicePrefix, "device-prefix", "", "prefix of the device ids; the number follows")
 	flag.Parse()
 	if err := serve(*kind, o); err != nil {
 		fmt.Fprintln(os.Stderr, "peers:", err)
@@ -57,7 +56,7 @@ func serve(kind string, o streamreader.Options) error {
 	defer stop()
 	start, ok := map[string]func() (peer, error){"nats": newNATS, "centrifuge": newCentrifuge, "hub": newHub}[kind]
 	if !ok {
-		return fmt.Errorf("-kind is %q, wanted is nats, centrifuge or hub", kind)
+		return fmt.Errorf("-kind is %q, it must be nats, centrifuge or hub", kind)
 	}
 	p, err := start()
 	if err != nil {

@@ -10,8 +10,8 @@ import (
 	"github.com/nats-io/nats.go"
 )
 
-// natsPeer is an embedded nats-server; browsers speak its protocol over
-// WebSocket.
+// natsPeer is an embedded nats-server. Clients speak its protocol over WebSocket, as
+// browsers do.
 type natsPeer struct {
 	server *server.Server
 	conn   *nats.Conn
@@ -19,7 +19,7 @@ type natsPeer struct {
 }
 
 func newNATS() (peer, error) {
-	// The server does not report the port that it took. So a free one is found first.
+	// The server does not report its port, so a free one is chosen first.
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		return nil, err

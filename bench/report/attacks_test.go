@@ -6,7 +6,7 @@ import (
 	"testing"
 )
 
-// TestAttacksAreShown on a terminal and on the page.
+// TestAttacksAreShown in the text and on the page.
 func TestAttacksAreShown(t *testing.T) {
 	r := reportOf("latency_p99_ms", 40, 44)
 	r.Runs[0].Broken = []string{"attack bombs: 5 were made, refused: false"}
@@ -37,21 +37,20 @@ func TestAttacksAreShown(t *testing.T) {
 	}
 }
 
-// TestExceeded names what was promised and not kept, and nothing that cannot be
-// told.
+// TestExceeded: only missed promises are named, and none that cannot be judged.
 func TestExceeded(t *testing.T) {
 	for _, c := range []struct {
 		name  string
 		phase Phase
-		want  string // part of what is told, "" for nothing
+		want  string // part of the text, "" for none
 	}{
 		{"a quick withdrawal", Phase{Withdrawn: &Withdrawn{2, 3}}, ""},
 		{"a slow withdrawal", Phase{Withdrawn: &Withdrawn{3.5, 3}}, "watched on for 3.50 s"},
 		{"memory as counted", Phase{Weighed: &Weighed{20, 24}}, ""},
-		{"memory that is not counted", Phase{Weighed: &Weighed{20, 30}}, "1.50 times"},
-		{"memory that is counted and not held", Phase{Weighed: &Weighed{30, 20}}, "1.50 times"},
-		{"too little to tell", Phase{Weighed: &Weighed{1, 3}}, ""},
-		{"a phase like the others", Phase{}, ""},
+		{"held and not counted", Phase{Weighed: &Weighed{20, 30}}, "1.50 times"},
+		{"counted and not held", Phase{Weighed: &Weighed{30, 20}}, "1.50 times"},
+		{"too little to judge", Phase{Weighed: &Weighed{1, 3}}, ""},
+		{"nothing measured", Phase{}, ""},
 	} {
 		got := strings.Join((&Attacks{Phases: []Phase{c.phase}}).Exceeded(), "; ")
 		if (c.want == "") != (got == "") || !strings.Contains(got, c.want) {

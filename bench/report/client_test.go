@@ -6,9 +6,9 @@ import (
 	"testing"
 )
 
-// TestClientStage is in every form of a report, beside the other stages, where
-// it was measured, and in none where it was not. It is not Pitwall's to answer
-// for: a change is neither better nor worse.
+// TestClientStage: the stage is in every form of a report if it was measured, next
+// to the other stages. It does not depend on Pitwall, so a change of it is neither
+// better nor worse.
 func TestClientStage(t *testing.T) {
 	for key, want := range map[string]bool{"stage_client_p99_ms": true, "stage_client_p50_ms": true, "stage_socket_p99_ms": false} {
 		before, after := reportOf(key, 40, 41, 42), reportOf(key, 80, 81, 82)
@@ -18,7 +18,7 @@ func TestClientStage(t *testing.T) {
 			t.Fatal(err)
 		}
 		if worse := WriteComparison(&comparison, before, after); worse == want {
-			t.Errorf("%s twice as high is for the worse: %t", key, worse)
+			t.Errorf("%s twice as high counts as worse: %t", key, worse)
 		}
 		for form, out := range map[string]*bytes.Buffer{"text": &text, "page": &page, "comparison": &comparison} {
 			if got := strings.Contains(out.String(), "stage_client"); got != want {

@@ -13,22 +13,21 @@ import (
 const (
 	resamples  = 4000
 	confidence = 0.95
-	// leastChange is the least change that is reported, even where a smaller one is
-	// certain.
+	// leastChange is the smallest change worth reporting, however certain it is.
 	leastChange = 0.03
 )
 
-// Change is what has become of a figure between two reports.
+// Change is how a figure differs between two reports.
 type Change struct {
 	Figure
 	Before, After float64 // medians
-	Low, High     float64 // the ratio lies between these with 95 % confidence
+	Low, High     float64 // 95 % confidence interval of the ratio
 	Verdict       string  // better, worse, changed, unclear, the same
 }
 
-// Compare compares the figures that both reports have, from their valid runs,
-// and the promises broken. With fewer than two runs on a side nothing is known
-// about the noise, and every verdict on a figure is unclear.
+// Compare compares the figures that both reports have, by their valid runs, and
+// the number of broken promises. A side with fewer than two runs says nothing
+// about the noise, so every verdict on a figure is unclear.
 func Compare(before, after *Report) (list []Change) {
 	for _, f := range Figures() {
 		a, b := before.Values(f.Key), after.Values(f.Key)
@@ -46,11 +45,11 @@ func Compare(before, after *Report) (list []Change) {
 	return list
 }
 
-// promisesBroken is no figure of a run; it comes from its counts.
+// promisesBroken is worked out from the counts of a run, not from its figures.
 const promisesBroken = "promises_broken"
 
-// promises compares how many promises were broken per run. It has no noise, and
-// counts runs that are not valid too.
+// promises compares the broken promises per run. They have no noise, and those
+// of invalid runs count too.
 func promises(before, after *Report) Change {
 	perRun := func(r *Report) float64 { return float64(r.broken()) / float64(len(r.Runs)) }
 	c := Change{Figure: Figure{promisesBroken, "", "per run, of all runs", -1}, Before: perRun(before), After: perRun(after), Verdict: "the same"}
@@ -61,7 +60,7 @@ func promises(before, after *Report) Change {
 	return c
 }
 
-// broken is how many promises were broken in all runs.
+// broken is the number of promises broken in all runs.
 func (r *Report) broken() (n int64) {
 	for i := range r.Runs {
 		n += r.Runs[i].Breaches()
@@ -97,9 +96,9 @@ func direction(better, went int) string {
 	return "changed"
 }
 
-// interval is the bootstrap interval of the ratio of the medians: both sides are
-// resampled from their own runs. The seed is fixed, so that the same reports give
-// the same verdict.
+// interval is the bootstrap confidence interval of the ratio of the medians: each
+// side is resampled from its own runs. The seed is fixed, so that the same reports
+// always give the same verdict.
 func interval(a, b []float64) (low, high float64) {
 	rng := rand.New(rand.NewPCG(1, 2))
 	ratios := make([]float64, resamples)
@@ -118,39 +117,38 @@ func interval(a, b []float64) (low, high float64) {
 	return ratios[int(tail*resamples)], ratios[int((1-tail)*resamples)-1]
 }
 
-// middle is the median; of an even number the mean of the two in the middle.
+// middle is the median; for an even number of values the mean of the middle two.
 func middle(v []float64) float64 {
 	s := slices.Sorted(slices.Values(v))
 	n := len(s)
 	return (s[(n-1)/2] + s[n/2]) / 2
 }
 
-// holding are the starts of the names of those figures that do not depend on
-// the machine.
-var holding = []string{"ratio_to_", "latency_ratio_to_", "writes_per_", "bytes_per_", "allocat", promisesBroken}
+// portable are the prefixes of figures that do not depend on the machine.
+var portable = []string{"ratio_to_", "latency_ratio_to_", "writes_per_", "bytes_per_", "allocat", promisesBroken}
 
-// Holds reports whether a figure can be compared with another machine's.
-func (f Figure) Holds() bool {
-	return slices.ContainsFunc(holding, func(start string) bool { return strings.HasPrefix(f.Key, start) })
+// Portable reports whether a figure can be compared between machines.
+func (f Figure) Portable() bool {
+	return slices.ContainsFunc(portable, func(prefix string) bool { return strings.HasPrefix(f.Key, prefix) })
 }
 
-// WriteComparison writes the changes and reports whether one is for the worse.
+// WriteComparison writes the changes, and reports whether a figure got worse.
 func WriteComparison(w io.Writer, before, after *Report) (worse bool) {
 	if before.Scenario != after.Scenario || !slices.Equal(before.Settings, after.Settings) {
 		fmt.Fprintf(w, "CAUTION: not the same load: %s %v and %s %v\n", before.Scenario, before.Settings, after.Scenario, after.Settings)
 	}
-	elsewhere := before.Machine != after.Machine
-	if elsewhere {
-		fmt.Fprintln(w, "CAUTION: not the same machine: only ratios and counts are judged, times are not")
+	otherMachine := before.Machine != after.Machine
+	if otherMachine {
+		fmt.Fprintln(w, "CAUTION: not the same machine: only ratios and counts are judged, not times")
 	}
 	for _, r := range []*Report{before, after} {
-		if n := slices.IndexFunc(r.Runs, func(x Run) bool { return x.Valid }); n < 0 {
+		if !slices.ContainsFunc(r.Runs, func(x Run) bool { return x.Valid }) {
 			fmt.Fprintf(w, "CAUTION: no run of %s is valid\n", r.Started.Format("2006-01-02 15:04:05"))
 		}
 	}
 	fmt.Fprintf(w, "%-30s %12s %12s %8s   %-17s %s\n", "", "before", "after", "ratio", "95 % of ratios", "")
 	for _, c := range Compare(before, after) {
-		if elsewhere && !c.Holds() {
+		if otherMachine && !c.Portable() {
 			c.Verdict = "another machine"
 		}
 		fmt.Fprintf(w, "%-30s %12s %12s %8s   %-17s %s\n", c.Key, Number(c.Before), Number(c.After), ratio(c.After/c.Before),
@@ -160,7 +158,7 @@ func WriteComparison(w io.Writer, before, after *Report) (worse bool) {
 	return worse
 }
 
-// ratio writes one, where there is one.
+// ratio writes a ratio, or a dash where there is none.
 func ratio(v float64) string {
 	if math.IsNaN(v) || math.IsInf(v, 0) {
 		return "-"

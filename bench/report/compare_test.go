@@ -21,7 +21,7 @@ func TestCompare(t *testing.T) {
 		{"more rows", higher, []float64{100, 101, 99}, []float64{120, 121, 119}, "better"},
 		{"neither good nor bad", neither, []float64{100, 101, 99}, []float64{120, 121, 119}, "changed"},
 		{"within the noise", lower, []float64{8, 10, 12}, []float64{9, 11, 13}, "unclear"},
-		{"less than worth telling", lower, []float64{10, 10.01, 10.02}, []float64{10.1, 10.11, 10.12}, "the same"},
+		{"too little to report", lower, []float64{10, 10.01, 10.02}, []float64{10.1, 10.11, 10.12}, "the same"},
 		{"one run says nothing about noise", lower, []float64{10}, []float64{20}, "unclear"},
 		{"nothing and nothing", lower, []float64{0, 0}, []float64{0, 0}, "the same"},
 		{"from nothing", lower, []float64{0, 0}, []float64{1, 1}, "unclear"},
@@ -36,40 +36,41 @@ func TestCompare(t *testing.T) {
 	}
 }
 
-// TestCompareBrokenPromises: one is enough, in any run, on any machine.
+// TestCompareBrokenPromises: one broken promise makes it worse, in any run and on
+// any machine.
 func TestCompareBrokenPromises(t *testing.T) {
 	whole, broken := reportOf("cpu_cores", 1, 1), reportOf("cpu_cores", 1, 1)
 	broken.Machine.Model = "another"
 	broken.Runs[0].Valid, broken.Runs[0].Broken = false, []string{"tokens: 1 were let in"}
 	if !WriteComparison(io.Discard, whole, broken) {
-		t.Error("a promise broken in an invalid run is not for the worse")
+		t.Error("a broken promise of an invalid run does not count as worse")
 	}
 	if WriteComparison(io.Discard, broken, whole) || WriteComparison(io.Discard, broken, broken) {
-		t.Error("fewer or as many promises broken are for the worse")
+		t.Error("no more broken promises than before count as worse")
 	}
 }
 
-// TestCompareAttacks judges the ratio to the quiet phase everywhere, and
-// memory on the same machine.
+// TestCompareAttacks: the ratio to the quiet phase is judged on any machine, memory
+// only on the same one.
 func TestCompareAttacks(t *testing.T) {
-	for key, elsewhere := range map[string]bool{QuietRatio: true, QuietRatio + "_tokens": true, "quiet_p99_ms": false,
+	for key, want := range map[string]bool{QuietRatio: true, QuietRatio + "_tokens": true, "quiet_p99_ms": false,
 		"rss_peak_mb": false, "heap_after_siege_mb": false} {
 		before, after := reportOf(key, 1, 1.02, 1.01), reportOf(key, 2, 2.1, 2.2)
 		if !WriteComparison(io.Discard, before, after) {
-			t.Errorf("%s twice as high is not for the worse", key)
+			t.Errorf("%s twice as high does not count as worse", key)
 		}
 		after.Machine.Model = "another"
-		if got := WriteComparison(io.Discard, before, after); got != elsewhere {
-			t.Errorf("%s twice as high on another machine: worse %t, want %t", key, got, elsewhere)
+		if got := WriteComparison(io.Discard, before, after); got != want {
+			t.Errorf("%s twice as high on another machine: worse %t, want %t", key, got, want)
 		}
 	}
 }
 
-// TestInvalidRunsDoNotCount where there is a valid one.
+// TestInvalidRunsDoNotCount when there is a valid one.
 func TestInvalidRunsDoNotCount(t *testing.T) {
 	r := reportOf("cpu_cores", 1, 50)
 	r.Runs[1].Valid = false
-	if v, _ := r.Median("cpu_cores"); v != 1 {
+	if v := r.Median("cpu_cores"); v != 1 {
 		t.Errorf("median %v, want that of the valid run, 1", v)
 	}
 }
@@ -79,7 +80,7 @@ func TestWriteComparison(t *testing.T) {
 	before, after := reportOf("cpu_cores", 1, 1, 1), reportOf("cpu_cores", 2, 2, 2)
 	after.Settings = []Setting{{"connections", "5"}}
 	if !WriteComparison(&b, before, after) {
-		t.Error("twice the processor time is not for the worse")
+		t.Error("twice the CPU time does not count as worse")
 	}
 	for _, want := range []string{"CAUTION: not the same load", "cpu_cores", "worse"} {
 		if !strings.Contains(b.String(), want) {
@@ -87,11 +88,11 @@ func TestWriteComparison(t *testing.T) {
 		}
 	}
 	if WriteComparison(&b, after, before) {
-		t.Error("half the processor time is for the worse")
+		t.Error("half the CPU time counts as worse")
 	}
 }
 
-// TestWriteComparisonAcrossMachines judges ratios and counts, not times.
+// TestWriteComparisonAcrossMachines: ratios and counts are judged, times are not.
 func TestWriteComparisonAcrossMachines(t *testing.T) {
 	for key, want := range map[string]bool{"cpu_us_per_delivery": false, "latency_p99_ms": false, "ratio_to_bare": true, "writes_per_delivery": true} {
 		before, after := reportOf(key, 1, 1, 1), reportOf(key, 2, 2, 2)

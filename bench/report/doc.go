@@ -1,7 +1,7 @@
-// Package report holds what runs have found, and shows it: as text, as JSON for
-// machines, as one HTML file that loads nothing from elsewhere, and as a
-// comparison of two reports that separates changes from noise. Package runner
-// fills it in.
+// Package report holds the results of runs and presents them: as text, as JSON,
+// as one HTML page that loads nothing from elsewhere, and as a comparison of two
+// reports that separates changes from noise. Package runner fills a report in.
 //
-// Any goroutine may call its functions; a report belongs to one at a time.
+// Its functions may be called from any goroutine; only one goroutine may use a
+// report at a time.
 package report

@@ -12,7 +12,8 @@ import (
 	"github.com/google/go-cmp/cmp"
 )
 
-// TestHTMLLoadsNothing from elsewhere, escapes what it is given, and draws.
+// TestHTMLLoadsNothing: the page loads nothing from elsewhere, escapes its contents,
+// and has plots.
 func TestHTMLLoadsNothing(t *testing.T) {
 	r := reportOf("latency_p99_ms", 40, 44)
 	r.Runs[0].Why = []string{"<script>alert(1)</script>"}
@@ -27,7 +28,7 @@ func TestHTMLLoadsNothing(t *testing.T) {
 		t.Errorf("the page loads or runs %q", m)
 	}
 	if n := strings.Count(page, "<polyline"); n < 4 {
-		t.Errorf("%d lines are drawn, want those of latency, curve and deliveries", n)
+		t.Errorf("%d lines are drawn, want those of latency, percentiles and deliveries", n)
 	}
 	for _, want := range []string{"latency_p99_ms", "70.0 %", "This machine carries", "one event &lt;and&gt; everybody"} {
 		if !strings.Contains(page, want) {
@@ -36,7 +37,7 @@ func TestHTMLLoadsNothing(t *testing.T) {
 	}
 }
 
-// TestPlotsAreXML: a browser would forgive what a converter does not.
+// TestPlotsAreXML: a browser tolerates invalid XML, a converter does not.
 func TestPlotsAreXML(t *testing.T) {
 	for _, p := range plots(reportOf("latency_p99_ms", 40, 44)) {
 		d := xml.NewDecoder(strings.NewReader(string(p)))
@@ -77,13 +78,15 @@ func TestReportSurvivesJSON(t *testing.T) {
 	}
 }
 
-// TestText shows the figures, the reasons and the ramp.
+// TestText: figures, reasons and ramp are in the text.
 func TestText(t *testing.T) {
 	r := reportOf("latency_p99_ms", 40, 44, 48)
 	r.Runs[1].Valid, r.Runs[1].Why = false, []string{"a process of spectators was held up"}
 	r.Runs[0].Capacity, r.Runs[0].Ramp = "This machine carries 10 spectators.", []Step{{Load: 10}}
 	var b bytes.Buffer
-	Text(&b, r)
+	if err := Text(&b, r); err != nil {
+		t.Fatal(err)
+	}
 	for _, want := range []string{"latency_p99_ms", "40 - 48", "NOT VALID: a process of spectators was held up", "This machine carries 10 spectators."} {
 		if !strings.Contains(b.String(), want) {
 			t.Errorf("the text does not say %q:\n%s", want, b.String())

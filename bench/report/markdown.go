@@ -1,14 +1,16 @@
 package report
 
 import (
+	"cmp"
 	"fmt"
 	"io"
 	"math"
+	"slices"
 	"strings"
 )
 
-// Markdown writes a table of reports with a row each: medians of the valid
-// runs, with the least and the most where they differ by more than 1 %.
+// Markdown writes a table with a row per report: the medians of the valid runs,
+// with the lowest and highest value where these differ by more than 1 %.
 func Markdown(w io.Writer, reports []*Report) {
 	fmt.Fprintln(w, "| scenario | runs | deliveries/s | p50 / p99 ms | engine: µs per delivery (cores) | to bare, to gws | writes per delivery | bytes per delivery | KB per connection | promises broken |")
 	fmt.Fprintln(w, "|---|---|---|---|---|---|---|---|---|---|")
@@ -20,14 +22,9 @@ func Markdown(w io.Writer, reports []*Report) {
 	}
 }
 
-func (r *Report) title() string {
-	if r.Name != "" {
-		return r.Name
-	}
-	return r.Scenario
-}
+func (r *Report) title() string { return cmp.Or(r.Name, r.Scenario) }
 
-// sizes are the load in words.
+// sizes is the load in words.
 func (r *Report) sizes() string {
 	var list []string
 	for _, s := range r.Settings {
@@ -38,7 +35,7 @@ func (r *Report) sizes() string {
 	return strings.Join(list, ", ")
 }
 
-// runs is how many there were, and how many of them are valid.
+// runs is the number of runs, and of the valid ones where some are not.
 func (r *Report) runs() string {
 	valid := 0
 	for i := range r.Runs {
@@ -60,21 +57,21 @@ func (r *Report) ratios() string {
 	return bare + ", " + gws
 }
 
-// cell is a figure's median, and its spread where there is one.
+// cell is the median of a figure, with its spread where there is one.
 func (r *Report) cell(key string) string {
 	values := r.Values(key)
 	if len(values) == 0 {
 		return "-"
 	}
 	v := middle(values)
-	low, high := extremes(values)
+	low, high := slices.Min(values), slices.Max(values)
 	if high-low <= 0.01*math.Abs(v) {
 		return rounded(v)
 	}
 	return fmt.Sprintf("%s (%s-%s)", rounded(v), rounded(low), rounded(high))
 }
 
-// rounded has three significant digits, and thousands apart.
+// rounded writes three significant digits, with commas between thousands.
 func rounded(v float64) string {
 	if a := math.Abs(v); a >= 1000 {
 		unit := math.Pow(10, math.Floor(math.Log10(a))-2)

@@ -5,7 +5,7 @@ import (
 	"testing"
 )
 
-// TestMarkdown has a row per report, of the valid runs, with their spread.
+// TestMarkdown: a row has the medians of the valid runs, with their spread.
 func TestMarkdown(t *testing.T) {
 	r := reportOf("deliveries_per_s", 79_996, 80_004, 81_900)
 	for i, v := range []float64{1.2, 1.3, 7} {

@@ -8,14 +8,15 @@ import (
 	"strings"
 )
 
-// Size of a plot, and of the margins for its labels, in the SVG's own units.
+// Size of a plot, and of the margins for its labels, in units of the SVG.
 const (
 	plotWidth, plotHeight            = 560.0, 260.0
 	marginLeft, marginRight          = 64.0, 22.0
 	marginTop, marginBottom, legendH = 28.0, 40.0, 14.0
 )
 
-// colours of the lines, which can be told apart without seeing red and green.
+// colours of the lines. People who cannot tell red from green can tell them
+// apart.
 var colours = []string{"#0072b2", "#d55e00", "#009e73", "#cc79a7", "#56b4e9", "#e69f00", "#666666"}
 
 type xy struct{ x, y float64 }
@@ -23,18 +24,17 @@ type xy struct{ x, y float64 }
 // line is one line of a plot.
 type line struct {
 	name   string
-	of     func(Sample) float64
 	points []xy
 }
 
-// plot is a picture of lines over time or over percentiles.
+// plot draws lines over time or over percentiles.
 type plot struct {
 	title, x, y string
 	lines       []line
 	percentiles bool // the x axis stretches towards 100, as HdrHistogram plots do
 }
 
-// place maps a value of the x axis to 0 and up.
+// place maps a value of the x axis to a position, from 0 upwards.
 func (p plot) place(x float64) float64 {
 	if p.percentiles {
 		return math.Log10(100 / max(100-x, 0.001))
@@ -42,7 +42,7 @@ func (p plot) place(x float64) float64 {
 	return x
 }
 
-// svg draws the plot. Lines that are 0 all the time are left out.
+// svg draws the plot. It omits lines that are always 0.
 func (p plot) svg() template.HTML {
 	var used []line
 	maxX, maxY := 0.0, 0.0
@@ -111,7 +111,8 @@ func (p plot) axes(b *strings.Builder, at func(xy) (x, y float64), step, maxX, m
 	fmt.Fprintf(b, `<text x="%g" y="%g" text-anchor="end">%s</text>`, plotWidth-marginRight, plotHeight-4, html.EscapeString(p.x))
 }
 
-// niceStep gives an axis that ends at most about five labels.
+// niceStep is the distance between the labels of an axis that ends at most: 1, 2
+// or 5 times a power of ten, and at most about five labels.
 func niceStep(most float64) float64 {
 	if most <= 0 {
 		return 1
@@ -125,7 +126,7 @@ func niceStep(most float64) float64 {
 	return base * 10
 }
 
-// axisNumber is short: 2k, 1.5M.
+// axisNumber writes a label: 2k, 1.5M.
 func axisNumber(v float64) string {
 	switch {
 	case v >= 1e6:

@@ -12,18 +12,18 @@ import (
 	"pitwall/bench/spectators"
 )
 
-// Report is what the runs of a scenario have found.
+// Report is the result of the runs of a scenario.
 type Report struct {
 	Scenario string
-	Name     string `json:",omitempty"` // of the scenario as it was run, where it has one of its own
+	Name     string `json:",omitempty"` // of a variant of the scenario
 	About    string // what the scenario stands for
 	Command  string
 	Started  time.Time
 	Machine  Machine
 	Settings []Setting
 	Runs     []Run
-	Without  []Run  `json:",omitempty"` // the same load with the archive off, by turns with Runs
-	CutShort string `json:",omitempty"` // how many runs of those wanted it has, and why no more
+	Without  []Run  `json:",omitempty"` // with the archive off, alternating with Runs
+	CutShort string `json:",omitempty"` // how many runs are complete, and why not all
 }
 
 // Machine is what the runs were made on.
@@ -35,34 +35,34 @@ type Machine struct {
 	Go       string
 }
 
-// Setting is a size of the load, in words.
+// Setting is a parameter of the load, in words.
 type Setting struct{ Name, Value string }
 
 // Run is one run.
 type Run struct {
 	Valid     bool
 	Why       []string           // why it is not valid
-	OtherLoad bool               `json:",omitempty"` // the load was not the one wanted, which is one of the reasons
+	OtherLoad bool               `json:",omitempty"` // one of the reasons is that the load was not the planned one
 	Broken    []string           `json:",omitempty"` // other broken promises, in words
-	Figures   map[string]float64 // by the Key of Figures, which say what each is
+	Figures   map[string]float64 // by Figure.Key
 	Counts    spectators.Counts
-	Missing   int64     // positions published that never arrived
+	Missing   int64     // published positions that never arrived
 	Curve     []Point   // latency by percentile
-	Samples   []Sample  // a second each, of the steady phase
-	Notes     []string  `json:",omitempty"` // what the engine logged, and what the run noticed
+	Samples   []Sample  // one per second of the steady phase
+	Notes     []string  `json:",omitempty"` // log lines of the engine, and remarks of the run
 	Profile   []Profile `json:",omitempty"`
 	Attacks   *Attacks  `json:"Siege,omitempty"`
 
 	Ramp     []Step `json:",omitempty"`
-	Capacity string `json:",omitempty"` // of the ramp, in words
+	Capacity string `json:",omitempty"` // result of the ramp, in words
 }
 
-// Breaches is how often a promise was broken.
+// Breaches is the number of broken promises.
 func (r *Run) Breaches() int64 {
 	return r.Counts.Violations() + r.Missing + int64(len(r.Broken))
 }
 
-// Promises is an error when promises to spectators were broken.
+// Promises returns an error when a promise to spectators was broken.
 func (r *Report) Promises() error {
 	for _, x := range slices.Concat(r.Runs, r.Without) {
 		if x.Breaches() > 0 {
@@ -72,13 +72,13 @@ func (r *Report) Promises() error {
 	return nil
 }
 
-// Point is a percentile of the latency, in ms.
+// Point is the latency at a percentile.
 type Point struct{ Percentile, MS float64 }
 
-// Sample is a second of a run. Processor time is in cores.
+// Sample is one second of a run. CPU time is in cores.
 type Sample struct {
 	T            float64 // s since the steady phase began
-	P50, P99     float64 // ms; 0 when nothing came
+	P50, P99     float64 // ms; 0 when nothing arrived
 	Deliveries   float64 // a second
 	Records      float64 // a second
 	User, Sys    float64 // of the engines
@@ -102,13 +102,13 @@ type Step struct {
 	P50, P99   float64 // ms
 	CPU        float64 // cores of the engines
 	Kept       bool    // the objective was met
-	Why        string  // why it was not kept
+	Why        string  // why it was not met
 }
 
-// Profile is one that was saved.
+// Profile is a profile that was saved.
 type Profile struct {
 	Kind, File string
-	Samples    int64   `json:",omitempty"` // of a CPU profile: with fewer than some hundred it says little
+	Samples    int64   `json:",omitempty"` // of a CPU profile; fewer than a few hundred say little
 	Kernel     float64 `json:",omitempty"` // share of the samples inside system calls
 	Top        []Line  `json:",omitempty"`
 	Components []Line  `json:"Rooms,omitempty"`
@@ -120,20 +120,20 @@ type Line struct {
 	Share float64
 }
 
-// Median is the middle of a figure over the valid runs; ok is false when none
-// has it. Without valid runs the others are taken.
-func (r *Report) Median(key string) (v float64, ok bool) {
+// Median is the median of Values, 0 when there are none.
+func (r *Report) Median(key string) float64 {
 	values := r.Values(key)
 	if len(values) == 0 {
-		return 0, false
+		return 0
 	}
-	return middle(values), true
+	return middle(values)
 }
 
-// Values are a figure's over the valid runs, or over all when none is.
+// Values are the values of a figure in the valid runs, or in all runs when none
+// is valid.
 func (r *Report) Values(key string) []float64 { return figureOf(r.Runs, key) }
 
-// figureOf is Values of some runs.
+// figureOf is Report.Values for other runs.
 func figureOf(runs []Run, key string) (values []float64) {
 	anyValid := slices.ContainsFunc(runs, func(x Run) bool { return x.Valid })
 	for _, x := range runs {

@@ -6,8 +6,8 @@ import (
 	"testing"
 )
 
-// TestCostsOfTheArchive: medians of the valid runs on each side, and a broken
-// promise or a doubtful run of the other side is told.
+// TestCostsOfTheArchive: each side has the median of its valid runs. Broken promises
+// and invalid runs without the archive are shown.
 func TestCostsOfTheArchive(t *testing.T) {
 	r := reportOf("latency_p99_ms", 110, 120, 500)
 	r.Runs[2].Valid = false

@@ -8,38 +8,38 @@ import (
 	"pitwall/bench/stack"
 )
 
-// Time-outs of the engine under attack: shorter than its defaults, so that a
-// phase of some seconds shows what they do.
+// Time-outs of the engine under attack. They are shorter than the defaults, so that
+// a phase of a few seconds shows their effect.
 const (
 	headerTimeout = 2 * time.Second
 	writeTimeout  = time.Second
 )
 
-// Limits of the engine under attack, which are its defaults.
+// Limits of the engine under attack, equal to the defaults.
 const (
-	requestRate  = 20 // a second and connection
+	requestRate  = 20 // per second and connection
 	requestBurst = 128
 )
 
-// recheckEvery is how often the engine under attack asks again whether sessions
-// may go on: shorter than its default, like the time-outs.
+// recheckEvery is the interval at which the engine under attack checks again whether
+// sessions may continue. It is shorter than the default, like the time-outs.
 const recheckEvery = 1500 * time.Millisecond
 
-// silentEvents are in the roster beside those that are watched, so that listing
-// the events is some work. Their devices send nothing.
+// silentEvents is the number of events in the roster whose devices send nothing. They
+// make listing the events expensive.
 const silentEvents = 10_000
 
-// access makes an engine let in clients with a token only. The zero value lets
-// everybody in.
+// access configures who may connect to the engine: only clients with a token. With
+// the zero value everybody may.
 type access struct {
 	tokens *attack.Tokens
 	args   []string          // flags of the engine
-	files  map[string][]byte // by name, in the folder that the engine starts in
+	files  map[string][]byte // by name, for the folder in which the engine starts
 
 	platform *platform
 }
 
-// token is what spectators show, "" for nothing.
+// token is the token of spectators, "" for none.
 func (a *access) token() string {
 	if a.tokens == nil {
 		return ""
@@ -47,8 +47,8 @@ func (a *access) token() string {
 	return a.tokens.Good
 }
 
-// newAccess makes the tokens and starts the platform. The limits per address
-// are set to their values for addresses other than loopback.
+// newAccess makes the tokens and starts the platform. The limits per address, which
+// loopback addresses do not have by default, are those of other addresses.
 func newAccess() (a access, err error) {
 	const keyFile = "jwt.pem"
 	if a.tokens, err = attack.NewTokens(); err != nil {
@@ -69,7 +69,7 @@ func newAccess() (a access, err error) {
 	return a, nil
 }
 
-// silent are the roster's entries of the silent events.
+// silent are the entries of the silent events.
 func (a *access) silent() (list []stack.Entry) {
 	if a.tokens == nil {
 		return nil
@@ -81,8 +81,8 @@ func (a *access) silent() (list []stack.Entry) {
 	return list
 }
 
-// attackSources are the addresses of attackers. Four of them are addresses of
-// spectators too.
+// attackSources are the addresses of attackers. Four of them are also addresses of
+// spectators.
 func attackSources() (list []string) {
 	for i := range 64 {
 		list = append(list, fmt.Sprintf("127.9.0.%d", 1+i))

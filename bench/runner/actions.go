@@ -12,7 +12,7 @@ import (
 	"pitwall/bench/stack"
 )
 
-// act does what the scenario does in its steady phase beside the publishing.
+// act carries out the action of the scenario in the steady phase.
 func (r *run) act() error {
 	if r.action != nil {
 		return r.action(r)
@@ -28,11 +28,11 @@ func (r *run) act() error {
 	return nil
 }
 
-// calmBefore is how long the steady phase lasts before a herd moves, so that a
-// report shows the time before as well.
+// calmBefore is the time from the start of the steady phase until the herd moves, so
+// that a report can compare.
 const calmBefore = 2 * time.Second
 
-// herd drops all connections, which come back evenly over plan.Over. With
+// herd drops all connections, which reconnect evenly over plan.Over. With
 // plan.StartLine all connect for the first time instead.
 func (r *run) herd() error {
 	if err := pause.For(r.ctx, calmBefore); err != nil {
@@ -56,7 +56,7 @@ func (r *run) herd() error {
 	if err != nil {
 		return err
 	}
-	_, err = r.clients.await(r.ctx, r.plan.Over+joinWithin, "the herd to be back", func(t tally) bool {
+	_, err = r.clients.await(r.ctx, r.plan.Over+joinWithin, "the herd to reconnect", func(t tally) bool {
 		gone := t.counts.Refused + t.counts.Lost - before.counts.Refused - before.counts.Lost
 		return r.clients.joins().TotalCount()+gone >= int64(r.plan.Connections)
 	})
@@ -69,11 +69,11 @@ func (r *run) herd() error {
 	return err
 }
 
-// moveEntries moves a tenth of the devices to the next event, every plan.Over,
-// until the steady phase ends.
+// moveEntries moves a tenth of the devices to the next event at intervals of
+// plan.Over, until the steady phase ends.
 func (r *run) moveEntries() error {
 	if !r.stack.Own() {
-		return errors.New("the scenario roster needs servers of its own: it changes the roster")
+		return errors.New("the scenario roster needs its own servers, because it changes the roster")
 	}
 	moves, slowest := 0, time.Duration(0)
 	event := make([]int, r.plan.Devices)
@@ -96,7 +96,7 @@ func (r *run) moveEntries() error {
 			return err
 		}
 	}
-	r.out.Notes = append(r.out.Notes, fmt.Sprintf("a tenth of the devices changed event, %s; the slowest import took %v",
+	r.out.Notes = append(r.out.Notes, fmt.Sprintf("a tenth of the devices changed their event, %s; the slowest import took %v",
 		report.Count(moves, "time"), slowest.Round(time.Millisecond)))
 	return nil
 }

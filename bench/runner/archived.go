@@ -8,34 +8,30 @@ import (
 	"pitwall/bench/report"
 )
 
-// archived waits until the table has everything that was published, and
-// returns how long that took.
-func (r *run) archived(stopped time.Time) (time.Duration, error) {
+// archived waits until everything published is in the table, and returns how long
+// that took after the end of the publishing.
+func (r *run) archived(stopped time.Time) (took time.Duration, err error) {
 	sent := r.publisher.Sent()
-	for {
+	_, err = pause.Until(r.ctx, 10*time.Millisecond, tailWithin+r.plan.Duration, func() (bool, error) {
 		m, err := r.sampler.scrape(r.ctx)
-		if err != nil {
-			return 0, err
-		}
+		took = time.Since(stopped)
 		done := m.Sum("processor_archive_rows_total") + m.Sum("processor_archive_duplicates_total") +
 			m.Sum("processor_archive_extras_total") + m.Sum("processor_archive_conflicts_total") + m.Sum("processor_archive_lost_total")
-		took := time.Since(stopped)
-		if int64(done) >= sent || took > tailWithin+r.plan.Duration {
-			rows, size, err := r.stack.Rows()
-			r.bytesPerRow = float64(size) / float64(rows)
-			if err == nil {
-				r.compareRows(rows, sent)
-			}
-			return took, err
-		}
-		if err := pause.For(r.ctx, 10*time.Millisecond); err != nil {
-			return 0, err
-		}
+		return int64(done) >= sent, err
+	})
+	if err != nil {
+		return took, err
 	}
+	rows, size, err := r.stack.Rows()
+	if err == nil {
+		r.bytesPerRow = float64(size) / float64(rows)
+		r.compareRows(rows, sent)
+	}
+	return took, err
 }
 
-// compareRows says what the table lacks. That breaks the archive's promise,
-// except in a ramp, which goes on until records are trimmed before they are
+// compareRows reports rows that are missing from the table. They break a promise,
+// except in a ramp, which continues until records are trimmed before they are
 // archived.
 func (r *run) compareRows(rows, sent int64) {
 	if rows == sent {

@@ -14,8 +14,8 @@ func checked(t *testing.T, args ...string) error {
 	return r.opt.check(r.scenario, &r.plan)
 }
 
-// TestAttacksTooShort names the flag, why, and the least duration, with which it
-// can be judged, and not a second less.
+// TestAttacksTooShort: the error names the flag, the reason and the minimum duration.
+// That one is accepted, and a second less is not.
 func TestAttacksTooShort(t *testing.T) {
 	const (
 		fast  = " --engine-arg=--http-header-timeout-ms=300 --engine-arg=--live-write-timeout-ms=200"
@@ -24,12 +24,12 @@ func TestAttacksTooShort(t *testing.T) {
 	for _, c := range []struct{ args, want string }{
 		{"--duration=2s", "9 attacks alone and all at once"},
 		{"--duration=28s", "--http-header-timeout-ms"},
-		{"--duration=7s --attack=halfopen=0;deaf=0" + quiet, "the attack slow is under way for"},
-		{"--duration=7s --attack=slow=0;deaf=0" + quiet, "the attack halfopen is under way for"},
+		{"--duration=7s --attack=halfopen=0;deaf=0" + quiet, "the attack slow lasts"},
+		{"--duration=7s --attack=slow=0;deaf=0" + quiet, "the attack halfopen lasts"},
 		{"--duration=7s --attack=slow=0;halfopen=0" + quiet, "--live-write-timeout-ms"},
-		{"--duration=28s" + fast + " --rate=20 --warmup=0s", "the attack deaf is under way for"},
+		{"--duration=28s" + fast + " --rate=20 --warmup=0s", "the attack deaf lasts"},
 		{"--duration=60s --engine-arg=--http-header-timeout-ms=300 --engine-arg=--http-header-timeout-ms=10000", "waits for 10s"},
-		{"--duration=6s --attack=slow=0;halfopen=0;deaf=0;topics=0;bombs=0;headers=0;tokens=0;frames=0", "the attack messages is under way for"},
+		{"--duration=6s --attack=slow=0;halfopen=0;deaf=0;topics=0;bombs=0;headers=0;tokens=0;frames=0", "the attack messages lasts"},
 		{"--duration=6s --attack=slow=0;halfopen=0;deaf=0;messages=0;bombs=0;headers=0;tokens=0;frames=0", "--live-request-burst"},
 		{"--duration=60s --engine-arg=--http-header-timeout-ms --engine-arg=10000", "waits for 10s"},
 	} {
@@ -37,11 +37,11 @@ func TestAttacksTooShort(t *testing.T) {
 			args := append([]string{"siege"}, strings.Fields(c.args)...)
 			err := checked(t, args...)
 			if err == nil || !strings.Contains(err.Error(), "--duration") || !strings.Contains(err.Error(), c.want) {
-				t.Fatalf("error %v, want one that names --duration, and %q", err, c.want)
+				t.Fatalf("error %v, want one that names --duration and %q", err, c.want)
 			}
-			m := regexp.MustCompile(`at least is (\S+),`).FindStringSubmatch(err.Error())
+			m := regexp.MustCompile(`the minimum is (\S+),`).FindStringSubmatch(err.Error())
 			if m == nil {
-				t.Fatalf("%v: want the least duration", err)
+				t.Fatalf("%v: want the minimum duration", err)
 			}
 			least, err := time.ParseDuration(m[1])
 			if err != nil {
@@ -56,7 +56,7 @@ func TestAttacksTooShort(t *testing.T) {
 	}
 }
 
-// TestAttacksLongEnough are not refused.
+// TestAttacksLongEnough: these are accepted.
 func TestAttacksLongEnough(t *testing.T) {
 	for _, args := range []string{
 		"", "--connections=300 --attack=tokens=20000;bombs=0 --engine-arg=--live-request-rate=5",
@@ -68,15 +68,15 @@ func TestAttacksLongEnough(t *testing.T) {
 	}
 }
 
-// TestNothingToRefuse: a client that never reads and is sent hardly anything, or asks
-// no more than is allowed, could not be refused in any time.
+// TestNothingToRefuse: a client that never reads but receives hardly anything, or that
+// stays within its request limit, is never refused.
 func TestNothingToRefuse(t *testing.T) {
 	err := checked(t, "siege", "--rate=1", "--duration=30m")
-	if err == nil || !strings.Contains(err.Error(), "the attack deaf") || !strings.Contains(err.Error(), "--attack KIND=0") || strings.Contains(err.Error(), "at least") {
-		t.Errorf("error %v, want one that has deaf left out", err)
+	if err == nil || !strings.Contains(err.Error(), "the attack deaf") || !strings.Contains(err.Error(), "--attack KIND=0") || strings.Contains(err.Error(), "the minimum is") {
+		t.Errorf("error %v, want one that says to leave deaf out", err)
 	}
-	if err := checked(t, "siege", "--attack=messages=40"); err == nil || !strings.Contains(err.Error(), "the attack messages") || strings.Contains(err.Error(), "at least") {
-		t.Errorf("error %v, want one that has messages left out: they are few enough to be allowed", err)
+	if err := checked(t, "siege", "--attack=messages=40"); err == nil || !strings.Contains(err.Error(), "the attack messages") || strings.Contains(err.Error(), "the minimum is") {
+		t.Errorf("error %v, want one that says to leave messages out, which are within the limit", err)
 	}
 	if err := checked(t, "siege", "--rate=1", "--attack=deaf=0"); err != nil {
 		t.Errorf("without deaf: %v", err)

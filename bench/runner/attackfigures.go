@@ -7,38 +7,36 @@ import (
 	"pitwall/bench/report"
 )
 
-// putAttacks puts what a run with attacks has shown. The run's latencies are
-// those of its last phase, as each phase is measured anew.
-func (r *run) putAttacks(f figures) {
+// addAttacks adds the results of a run with attacks. The latencies of such a run
+// are those of its last phase, because each phase is measured separately.
+func (r *run) addAttacks(f figures) {
 	s := r.out.Attacks
 	if s == nil {
 		return
 	}
 	quiet := s.Phases[0].P99
-	f.put("quiet_p99_ms", quiet)
-	f.put(report.QuietRatio, s.Ratio99)
+	f.add(figures{
+		"quiet_p99_ms":        quiet,
+		report.QuietRatio:     s.Ratio99,
+		"rss_mb":              s.AfterMB,
+		"rss_peak_mb":         s.PeakMB,
+		"heap_after_siege_mb": s.HeapAfterMB,
+	})
 	for _, p := range s.Phases[1 : len(s.Phases)-1] {
-		f.put(report.QuietRatio+"_"+p.Name, p.P99/quiet)
+		f.add(figures{report.QuietRatio + "_" + p.Name: p.P99 / quiet})
 	}
-	watched := 0.0
 	for _, p := range s.Phases {
 		if w := p.Withdrawn; w != nil {
-			watched = max(watched, w.Seconds)
+			f["withdrawn_watched_s"] = max(f["withdrawn_watched_s"], w.Seconds)
 		}
 		if w := p.Weighed; w != nil {
-			f.put("memory_held_ratio", w.Ratio())
+			f["memory_held_ratio"] = w.Ratio()
 		}
 	}
-	if watched > 0 {
-		f.put("withdrawn_watched_s", watched)
-	}
-	f.put("rss_mb", s.AfterMB)
-	f.put("rss_peak_mb", s.PeakMB)
-	f.put("heap_after_siege_mb", s.HeapAfterMB)
 }
 
-// unmet names the attacks that were not made, that got through, or that the
-// server did not show to have met.
+// unmet names the attacks that were not made, that got through, or that the server
+// has not visibly fended off.
 func unmet(phases []report.Phase, kinds []string) (list []string) {
 	for _, name := range kinds {
 		made, met := int64(0), false
@@ -66,8 +64,8 @@ func unmet(phases []report.Phase, kinds []string) (list []string) {
 	return list
 }
 
-// checkHonest adds the promise to honest spectators that holds under attack
-// only: none of them is sent away.
+// checkHonest adds the promise that applies under attack only: no honest spectator
+// is disconnected.
 func (r *run) checkHonest(t tally) {
 	if n := t.counts.Lost + t.counts.Refused; r.out.Attacks != nil && n > 0 {
 		r.out.Broken = append(r.out.Broken, fmt.Sprintf("lost or refused: %s of honest spectators: %s", report.Count(n, "connection"), t.fault))

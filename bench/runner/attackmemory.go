@@ -8,22 +8,22 @@ import (
 	"pitwall/bench/internal/gauge"
 )
 
-// memory is what the engine counts as held for connections, what it holds, and
-// what is on its heap, in MB.
+// memory is what the engine counts as held for connections, what it really holds, and
+// the size of its heap, in MB.
 type memory struct{ counted, held, heap float64 }
 
-// collections is how many garbage collections one reading takes. Objects in
-// pools survive two.
+// collections is the number of garbage collections per reading. Objects in pools
+// survive two.
 const collections = 5
 
-// memory makes the engine collect its garbage and reads what is left. Under an
-// attack the heap has new garbage again by the time it can be read. So what the
-// collector found alive is taken from the heap size at which it is to run next,
-// which is twice the live heap and the stacks. Of several collections the one
-// with the least counts, as it has the least garbage.
+// memory makes the engine collect garbage and reads what is left. Under attack, the
+// heap has new garbage again by the time it is read. So the live heap is derived from
+// the heap size at which the next collection starts, which is twice the live heap and
+// the stacks. Of several collections the lowest value counts, as it contains the
+// least garbage.
 func (r *run) memory() (m memory, err error) {
 	for i := range collections {
-		page, err := gauge.Get(r.ctx, "http://"+r.stack.Engines[0].Ops+"/debug/pprof/heap?gc=1&debug=1") // collects (net/http/pprof)
+		page, err := gauge.Get(r.ctx, "http://"+r.stack.Engines[0].Ops+"/debug/pprof/heap?gc=1&debug=1") // gc=1 collects garbage (net/http/pprof)
 		if err != nil {
 			return m, err
 		}
@@ -44,17 +44,17 @@ func (r *run) memory() (m memory, err error) {
 	return m, err
 }
 
-// megabytes is the number of bytes that follows a name on the page, in MB.
+// megabytes reads the number of bytes after a name on the page, in MB.
 func megabytes(page []byte, name string) (float64, error) {
 	n := 0
 	_, rest, _ := strings.Cut(string(page), name)
 	if _, err := fmt.Sscan(rest, &n); err != nil {
-		return 0, fmt.Errorf("the profile of the heap has no %q: %w", name, err)
+		return 0, fmt.Errorf("the heap profile has no %q: %w", name, err)
 	}
 	return float64(n) / 1e6, nil
 }
 
-// heap is what is alive on the engine's heap, in MB.
+// heap is the size of the engine's heap after garbage collections, in MB.
 func (r *run) heap() (mb float64, err error) {
 	m, err := r.memory()
 	return m.heap, err

@@ -8,22 +8,22 @@ import (
 	"pitwall/bench/scenario"
 )
 
-// leastPhase is the shortest time in which an attack shows anything.
+// leastPhase is the minimum length of a phase.
 const leastPhase = 500 * time.Millisecond
 
-// stillness is longer than the time between two statuses of spectators. After
-// its end each phase takes twice this time.
+// stillness is longer than the interval of the spectators' statuses. Twice this time
+// passes after the end of each phase.
 const stillness = 700 * time.Millisecond
 
-// Time before the measured part of a phase. Sessions have to add up before they
-// hold anybody up. Of pings the memory is read while their connections are
+// Time before the measured part of a phase. Sessions must accumulate before they
+// delay anybody. For pings, the memory is first read while their connections are
 // silent.
 const (
 	gathering = 8 * time.Second
 	silence   = attack.Idle + 1500*time.Millisecond
 )
 
-// lead is how long attacks are under way before a phase with them is measured.
+// lead is how long attacks run before their phase is measured.
 func lead(kinds []string) time.Duration {
 	switch {
 	case slices.Contains(kinds, attack.Sessions):
@@ -34,16 +34,16 @@ func lead(kinds []string) time.Duration {
 	return 0
 }
 
-// schedule is how the steady phase of a run with attacks is divided.
+// schedule divides the steady phase of a run with attacks.
 type schedule struct {
 	load              map[string]float64 // of the attacks
-	kinds             []string           // that are to be made
-	long, short, rest time.Duration      // quiet, and all attacks at once; each attack alone; after them
-	shared            int                // attacks whose phases alone share the plan's duration
-	extra             time.Duration      // on top of the plan's duration: for attacks apart, and the leads
+	kinds             []string           // of attacks to make
+	long, short, rest time.Duration      // length of the quiet phase and that with all attacks; of each attack alone; after all
+	shared            int                // number of attacks whose phases share the duration of the plan
+	extra             time.Duration      // on top of the duration of the plan: for the other attacks and the leads
 }
 
-// newSchedule divides the steady phase among the attacks that are to be made.
+// newSchedule divides the steady phase among the attacks.
 func newSchedule(p *scenario.Plan) (s schedule, err error) {
 	if s.load, err = loads(p.Attack); err != nil {
 		return s, err
@@ -68,12 +68,11 @@ func newSchedule(p *scenario.Plan) (s schedule, err error) {
 	return s, nil
 }
 
-// extraDuration is by how much the steady phase is longer than the plan's
-// duration.
+// extraDuration is how much longer the steady phase is than the duration of the plan.
 func (r *run) extraDuration() time.Duration {
 	if !r.scenario.Guarded {
 		return 0
 	}
-	s, _ := newSchedule(&r.plan) // the names of attacks were checked
+	s, _ := newSchedule(&r.plan) // the names of attacks have been checked
 	return s.extra
 }

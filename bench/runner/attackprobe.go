@@ -10,20 +10,20 @@ import (
 	"pitwall/bench/scenario"
 )
 
-// probe measures in one phase what spectators do not see: for how long those
-// whose access was withdrawn watch on, and whether the memory that pings take is
-// what the engine counts.
+// probe measures what honest spectators do not see in a phase: how long spectators can
+// watch after their access was withdrawn, and whether the engine counts the memory
+// that pings take.
 type probe struct {
 	run      *run
 	phase    *report.Phase
 	kinds    []string
-	leaving  []*withdrawn // whose access is withdrawn; none in most phases
-	since    time.Time    // when it was
+	leaving  []*withdrawn // spectators whose access is withdrawn; none in most phases
+	since    time.Time    // when it was withdrawn
 	baseline memory
-	waited   time.Duration // beyond the phase's end
+	waited   time.Duration // after the end of the phase
 }
 
-// newProbe prepares a phase that has not begun. The caller closes the probe.
+// newProbe prepares the probe of a phase that has not begun. The caller closes it.
 func newProbe(r *run, p *report.Phase, kinds []string) (*probe, error) {
 	b := &probe{run: r, phase: p, kinds: kinds}
 	if !slices.Contains(kinds, attack.Sessions) {
@@ -41,7 +41,7 @@ func newProbe(r *run, p *report.Phase, kinds []string) (*probe, error) {
 	return b, nil
 }
 
-// begin waits, with the attacks under way, until the phase can be measured.
+// begin waits while the attacks run until the phase can be measured.
 func (b *probe) begin() (err error) {
 	ctx := b.run.ctx
 	switch {
@@ -61,11 +61,11 @@ func (b *probe) begin() (err error) {
 	return err
 }
 
-// comparesMemory reports whether memory is compared: that of several attacks
-// could not be told apart.
+// comparesMemory reports whether memory is compared, which is only possible for a
+// single attack.
 func (b *probe) comparesMemory() bool { return slices.Equal(b.kinds, []string{attack.Pings}) }
 
-// end notes the results, while the attacks go on.
+// end notes the results while the attacks still run.
 func (b *probe) end() error {
 	begun := time.Now()
 	defer func() { b.waited = time.Since(begun) }()
@@ -91,7 +91,7 @@ func (b *probe) end() error {
 	return nil
 }
 
-// close disconnects the spectators whose access was withdrawn.
+// close disconnects the spectators of the probe and restores their access.
 func (b *probe) close() {
 	for _, w := range b.leaving {
 		w.close()

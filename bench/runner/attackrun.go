@@ -16,11 +16,11 @@ import (
 type attackRun struct {
 	run    *run
 	phases []report.Phase
-	peak   int64 // resident memory of the engine
+	peak   int64 // highest resident memory of the engine, bytes
 }
 
-// attack is the steady phase of a run with attacks: quiet, each attack in turn,
-// all of them at once, and a rest.
+// attack carries out the steady phase of a run with attacks: a quiet phase, each
+// attack alone, all of them at once, and a rest.
 func (r *run) attack() (err error) {
 	a := &attackRun{run: r}
 	s, err := newSchedule(&r.plan)
@@ -29,7 +29,7 @@ func (r *run) attack() (err error) {
 	}
 	e := r.stack.Engines[0]
 	tokens := r.access.tokens
-	// stop ends them: their processor time belongs to the run until then.
+	// They are stopped by run.stop, since their CPU time counts until then.
 	r.attackers, err = startAttackers(attack.Config{Addr: e.Addr, Path: e.Path, Sources: attackSources(), Load: s.load,
 		Good: tokens.Good, Wrong: tokens.Wrong, Asked: tokens.Asked, Event: scenario.EventName(0)})
 	if err != nil {
@@ -39,22 +39,23 @@ func (r *run) attack() (err error) {
 	if err != nil {
 		return err
 	}
-	if err := a.phase("quiet", s.long); err != nil {
-		return err
-	}
+	err = a.phase("quiet", s.long)
 	for _, k := range s.kinds {
-		if err := a.phase(k, s.short, k); err != nil {
-			return err
+		if err == nil {
+			err = a.phase(k, s.short, k)
 		}
 	}
-	if err := a.phase("all at once", s.long, s.kinds...); err != nil {
+	if err == nil {
+		err = a.phase("all at once", s.long, s.kinds...)
+	}
+	if err != nil {
 		return err
 	}
 	return a.conclude(s.rest, heapBefore, s.kinds)
 }
 
-// phase measures spectators and engine while some kinds of attacks are under
-// way. While there are several, a tenth of the spectators drop and come back.
+// phase measures spectators and engine while attacks of these kinds run. With several
+// kinds, a tenth of the spectators drop and reconnect meanwhile.
 func (a *attackRun) phase(name string, length time.Duration, kinds ...string) error {
 	r := a.run
 	p := report.Phase{Name: name, Seconds: length.Seconds(), Attacks: map[string]report.Attack{}}
@@ -105,8 +106,8 @@ func (a *attackRun) phase(name string, length time.Duration, kinds ...string) er
 	return nil
 }
 
-// begin starts the attacks of a phase, waits until it can be measured, and
-// returns a sample from before.
+// begin starts the attacks of a phase and waits until it can be measured. It returns a
+// sample from before the attacks.
 func (a *attackRun) begin(probe *probe, kinds []string) (before sample, err error) {
 	if before, err = a.sample(); err != nil || len(kinds) == 0 {
 		return before, err
@@ -117,7 +118,7 @@ func (a *attackRun) begin(probe *probe, kinds []string) (before sample, err erro
 	return before, probe.begin()
 }
 
-// sample is everything that grows, at one time.
+// sample is a reading of all totals.
 type sample struct {
 	at        time.Time
 	engine    gauge.Process
@@ -139,13 +140,13 @@ func (a *attackRun) sample() (s sample, err error) {
 	return s, err
 }
 
-// watchMemory waits, and returns the most that the engine held meanwhile, in MB.
+// watchMemory waits, and returns the highest memory of the engine meanwhile, in MB.
 func (a *attackRun) watchMemory(length time.Duration) (mb float64, err error) {
-	const every = 100 * time.Millisecond
+	const interval = 100 * time.Millisecond
 	most := int64(0)
 	for end := time.Now().Add(length); time.Now().Before(end); {
 		most = max(most, a.run.sampler.rss())
-		if err := pause.For(a.run.ctx, min(every, time.Until(end))); err != nil {
+		if err := pause.For(a.run.ctx, min(interval, time.Until(end))); err != nil {
 			return 0, err
 		}
 	}
@@ -153,8 +154,8 @@ func (a *attackRun) watchMemory(length time.Duration) (mb float64, err error) {
 	return float64(most) / 1e6, nil
 }
 
-// arrived waits until no position of the measured time arrives any more, so
-// that the slowest are counted too.
+// arrived waits until no more positions of the measured time arrive, so that the
+// slowest are counted too.
 func (a *attackRun) arrived() error {
 	for before := int64(-1); ; {
 		if err := pause.For(a.run.ctx, stillness); err != nil {
@@ -168,12 +169,12 @@ func (a *attackRun) arrived() error {
 	}
 }
 
-// counted are the metrics of the engine that say how it met attacks.
+// counted are the metrics of the engine that show how it handles attacks.
 var counted = []string{"processor_live_refusals_total", "processor_live_refused_requests_total", "processor_live_closes_total",
 	"processor_live_ring_overflows_total", "processor_live_accept_pauses_total", "processor_live_shed_connections_total", "processor_live_read_panics_total"}
 
-// account notes what was done in a phase, and how it was answered. The attacks
-// were under way for longer than the phase was measured.
+// account notes the attacks of a phase and the answers. The attacks ran for longer
+// than the phase was measured; longer is the difference.
 func (a *attackRun) account(p *report.Phase, before, after sample, kinds []string, longer time.Duration) {
 	seconds := after.at.Sub(before.at).Seconds()
 	p.EngineCores = after.engine.Since(before.engine).CPU().Seconds() / seconds
@@ -185,7 +186,7 @@ func (a *attackRun) account(p *report.Phase, before, after sample, kinds []strin
 			p.Metrics[series] = n
 		}
 	}
-	done := a.run.attackers.tally() // complete, as all attackers rest by now
+	done := a.run.attackers.tally() // complete, since all attackers rest
 	for _, k := range kinds {
 		made := report.Attack{Made: done.Made[k] - before.done.Made[k], Answers: map[string]int64{}}
 		made.PerSecond = float64(made.Made) / (p.Seconds + longer.Seconds())
@@ -198,8 +199,8 @@ func (a *attackRun) account(p *report.Phase, before, after sample, kinds []strin
 	}
 }
 
-// conclude gives the engine time to release what it held, and notes what all
-// phases have shown.
+// conclude gives the engine time to release memory, and notes the results of all
+// phases.
 func (a *attackRun) conclude(rest time.Duration, heapBefore float64, kinds []string) error {
 	r := a.run
 	r.progress.phase("letting the engine release memory", rest)
@@ -214,7 +215,7 @@ func (a *attackRun) conclude(rest time.Duration, heapBefore float64, kinds []str
 	r.out.Attacks = &report.Attacks{
 		Phases: a.phases, HeapBeforeMB: heapBefore, HeapAfterMB: heapAfter,
 		QuietMB: quiet.PeakMB, PeakMB: float64(a.peak) / 1e6, AfterMB: float64(r.sampler.rss()) / 1e6,
-		Ratio50: worst.P50 / max(quiet.P50, 0.001), Ratio99: worst.P99 / max(quiet.P99, 0.001), // a histogram begins at 1 µs
+		Ratio50: worst.P50 / max(quiet.P50, 0.001), Ratio99: worst.P99 / max(quiet.P99, 0.001), // the lowest value of a histogram is 1 µs
 	}
 	r.out.Broken = append(r.out.Broken, unmet(a.phases, kinds)...)
 	r.out.Broken = append(r.out.Broken, r.out.Attacks.Exceeded()...)

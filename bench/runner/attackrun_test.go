@@ -9,8 +9,8 @@ import (
 	"pitwall/bench/report"
 )
 
-// TestAttackRun has all attacks made on a real engine, a little of each, while 200
-// spectators check every position.
+// TestAttackRun makes a few of all attacks on a real engine while 200 spectators check
+// every position.
 func TestAttackRun(t *testing.T) {
 	c := command(t, "siege", "--connections=200", "--duration=30s", "--warmup=500ms", "--connect=500ms",
 		"--attack=slow=40;halfopen=400;deaf=40;messages=4000;topics=2000;bombs=40;headers=40;tokens=1000;frames=60;sessions=2;pings=20;events=200",
@@ -22,11 +22,11 @@ func TestAttackRun(t *testing.T) {
 	}
 	run := &rep.Runs[0]
 	if n := run.Counts.Violations() + run.Missing + run.Counts.Lost; n > 0 || len(run.Broken) > 0 || run.Counts.Deliveries < 200*40*10 {
-		t.Errorf("%+v, %d missing, broken: %q; want every position, everybody in, every attack refused", run.Counts, run.Missing, run.Broken)
+		t.Errorf("%+v, %d missing, broken: %q; want every position, nobody disconnected, every attack refused", run.Counts, run.Missing, run.Broken)
 	}
 	last := run.Attacks.Phases[len(run.Attacks.Phases)-1]
 	if len(last.Attacks) != len(attack.Kinds()) || last.Joined != 20 {
-		t.Errorf("%d attacks at once, %d spectators came back; want %d and 20", len(last.Attacks), last.Joined, len(attack.Kinds()))
+		t.Errorf("%d attacks at once, %d spectators reconnected; want %d and 20", len(last.Attacks), last.Joined, len(attack.Kinds()))
 	}
 	for _, reason := range []string{"http_timeout", "http_request", "http_connections_per_address", "unauthorized"} {
 		if last.Metrics[`processor_live_refusals_total{reason="`+reason+`"}`] == 0 {
@@ -47,14 +47,14 @@ func TestAttackRun(t *testing.T) {
 		}
 	}
 	if withdrawn != 2 || weighed != 1 || run.Figures["withdrawn_watched_s"] <= 0 || run.Figures["memory_held_ratio"] < 1 {
-		t.Errorf("%d withdrawals and %d memories were looked at, want 2 and 1: %v", withdrawn, weighed, run.Figures)
+		t.Errorf("%d withdrawals and %d comparisons of memory, want 2 and 1: %v", withdrawn, weighed, run.Figures)
 	}
 	if run.Attacks.HeapAfterMB > 4*run.Attacks.HeapBeforeMB+10 {
-		t.Errorf("%.1f MB on the heap before, %.1f MB after: they do not come back", run.Attacks.HeapBeforeMB, run.Attacks.HeapAfterMB)
+		t.Errorf("%.1f MB on the heap before, %.1f MB after: memory is not released", run.Attacks.HeapBeforeMB, run.Attacks.HeapAfterMB)
 	}
 }
 
-func TestUnmetAttacksAreTold(t *testing.T) {
+func TestUnmetAttacksAreNamed(t *testing.T) {
 	phase := func(name, answer, metric string, made int64) report.Phase {
 		p := report.Phase{Name: name, Attacks: map[string]report.Attack{name: {Made: made, Answers: map[string]int64{}}}, Metrics: map[string]float64{}}
 		if answer != "" {
@@ -68,12 +68,12 @@ func TestUnmetAttacksAreTold(t *testing.T) {
 	for _, c := range []struct {
 		name  string
 		phase report.Phase
-		want  string // part of what is told, "" for nothing
+		want  string // part of the text, "" for none
 	}{
 		{"refused", phase("tokens", "401 unauthorized", "", 5), ""},
 		{"seen in a metric", phase("deaf", "", `processor_live_closes_total{code="4408"}`, 5), ""},
 		{"never made", phase("tokens", "", "", 0), "0 were made"},
-		{"taken without a word", phase("bombs", "closed", "", 5), "refused: false"},
+		{"accepted silently", phase("bombs", "closed", "", 5), "refused: false"},
 		{"let in", phase("tokens", attack.LetIn, "", 5), "let in"},
 	} {
 		t.Run(c.name, func(t *testing.T) {

@@ -1,7 +1,6 @@
 //go:build !race
 
-// The race detector makes fan-out dearer in terms of gws' Broadcaster, and
-// allocates.
+// The race detector allocates, and changes the ratio of costs.
 
 package runner
 
@@ -19,18 +18,17 @@ import (
 	"pitwall/bench/report"
 )
 
-var update = flag.Bool("update", false, "write testdata/baseline.json anew")
+var update = flag.Bool("update", false, "rewrite testdata/baseline.json")
 
-// bound is a line of the baseline: what a figure was, and how far it may grow.
+// bound is the value of a figure, and how far it may grow.
 type bound struct {
 	Figure    string
 	Value     float64
-	Tolerance float64 // of the value
+	Tolerance float64 // as a fraction of Value
 }
 
-// TestBaseline makes a short run with everything real and holds its ratios and
-// counts against the committed ones. Times are not among them: they are the
-// machine's.
+// TestBaseline makes a short run with real servers and compares ratios and counts with
+// the committed ones. Times depend on the machine and are not compared.
 func TestBaseline(t *testing.T) {
 	const file = "testdata/baseline.json"
 	dir := t.TempDir()
@@ -86,9 +84,8 @@ func TestBaseline(t *testing.T) {
 	checkComponents(t, run.Profile)
 }
 
-// ratioToGWS is what fan-out costs with Pitwall in terms of what it costs with
-// gws' Broadcaster, by turns: a figure that other work on the machine hardly
-// moves.
+// ratioToGWS is the CPU time of Pitwall divided by that of gws' Broadcaster. Other work
+// on the machine hardly changes it.
 func ratioToGWS(t *testing.T) float64 {
 	t.Helper()
 	ratio, err := (&FloorTable{Conns: 500, Events: 1, Devices: 200, Rate: 100, Window: 100 * time.Millisecond, Seconds: 2, Lowat: 16384, Loops: 1, Shards: 2, Writers: 2, Rounds: 3}).
@@ -99,7 +96,7 @@ func ratioToGWS(t *testing.T) float64 {
 	return ratio
 }
 
-// checkComponents sees that the engine's goroutines carry the names of their
+// checkComponents checks that the engine's goroutines have the names of their
 // components.
 func checkComponents(t *testing.T, profiles []report.Profile) {
 	t.Helper()

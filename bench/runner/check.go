@@ -1,7 +1,7 @@
 package runner
 
 import (
-	"errors"
+	"cmp"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -12,75 +12,64 @@ import (
 	"pitwall/bench/stack"
 )
 
-// rule is one that a command must not break.
-func rule(broken bool, format string, v ...any) flagcheck.Rule {
-	return flagcheck.Rule{Broken: broken, Text: fmt.Sprintf(format, v...)}
-}
-
-// check names what cannot be, before anything is started.
+// check returns an error for flags that make no sense, before anything is started.
 func (c *Command) check(sc scenario.Scenario, p *scenario.Plan) error {
-	if err := errors.Join(p.Check(), sc.CheckPlan(p), c.checkRamp(sc), c.checkTarget(sc), c.checkAgainst(p)); err != nil {
+	if err := cmp.Or(p.Check(), sc.CheckPlan(p)); err != nil {
 		return err
 	}
-	if err := c.checkAttacks(sc, p); err != nil {
-		return err
-	}
+	var floor error
 	if c.Floor {
-		if err := c.checkFloor(sc, p); err != nil {
-			return err
-		}
+		floor = c.checkFloor(sc, p)
 	}
-	return errors.Join(
-		flagcheck.First(
-			flagcheck.AtLeast("runs", c.Runs, 1),
-			rule(p.CheckEvery > 1 && (c.Floor || c.Peer != "" || c.Target != "" && (c.Ops == "" || c.Dialect != "pitwall")),
-				"--check-every has only Pitwall's metrics to count deliveries by: leave --peer, --floor and --dialect out, and with --target name its private listener with --ops")),
+	return cmp.Or(c.checkRamp(sc), c.checkTarget(sc), c.checkAgainst(p), c.checkAttacks(sc, p), floor,
+		flagcheck.AtLeast("runs", c.Runs, 1),
+		flagcheck.Reject(p.CheckEvery > 1 && (c.Floor || c.Peer != "" || c.Target != "" && (c.Ops == "" || c.Dialect != "pitwall")),
+			"--check-every counts deliveries by Pitwall's metrics: leave --peer, --floor and --dialect out, and with --target give its private listener with --ops"),
 		writable("--json", c.JSON), writable("--html", c.HTML))
 }
 
-// checkRamp names a ramp that would never end, or would lack what was asked
-// for.
+// checkRamp returns an error for a ramp that would never end, or that cannot be
+// combined with other flags.
 func (c *Command) checkRamp(sc scenario.Scenario) error {
 	if c.Ramp == "" {
 		return nil
 	}
-	return flagcheck.First(
+	reject := flagcheck.Reject
+	return cmp.Or(
 		flagcheck.AtLeast("from", c.From, 1),
-		rule(c.Grow <= 1, "--grow is %v, wanted is more than 1", c.Grow),
+		reject(c.Grow <= 1, "--grow is %v, it must be more than 1", c.Grow),
 		flagcheck.AtLeast("step", c.Step, time.Second),
-		rule(c.P99 <= 0, "--p99 is %v, wanted is more", c.P99),
-		rule(len(c.Profile) > 0, "--profile takes profiles of one load: leave --ramp out"),
-		rule(sc.Action != scenario.Steady, "--ramp raises a load that is steady: not that of %s", sc.Name),
+		reject(c.P99 <= 0, "--p99 is %v, it must be positive", c.P99),
+		reject(len(c.Profile) > 0, "--profile is for a constant load: leave --ramp out"),
+		reject(sc.Action != scenario.Steady, "--ramp is for scenarios with a steady load, not for %s", sc.Name),
 	)
 }
 
-// checkTarget names what goes only with an installation that runs, and what
-// only with one that is started here.
+// checkTarget returns an error for flags that need --target, or that cannot be used
+// with it.
 func (c *Command) checkTarget(sc scenario.Scenario) error {
+	reject := flagcheck.Reject
 	if c.Target == "" {
-		return flagcheck.First(
-			rule(c.Ops != "", "--ops is the private listener of an installation that runs: name that with --target"),
-			rule(c.PID != 0, "--pid is the process of an installation that runs: name that with --target"),
-			rule(sc.Guarded && c.Peer != "", "the scenario %s needs Pitwall: leave --peer out", sc.Name),
-			rule(len(c.Profile) > 0 && c.Peer != "", "--profile takes Pitwall's profiles: leave --peer out"),
+		return cmp.Or(
+			reject(c.Ops != "", "--ops is for an installation that runs: give it with --target"),
+			reject(c.PID != 0, "--pid is for an installation that runs: give it with --target"),
+			reject(sc.Guarded && c.Peer != "", "the scenario %s needs Pitwall: leave --peer out", sc.Name),
+			reject(len(c.Profile) > 0 && c.Peer != "", "--profile takes profiles of Pitwall: leave --peer out"),
 		)
 	}
-	if _, _, err := stack.ParseTarget(c.Target); err != nil {
-		return err
-	}
-	_, err := os.Stat(fmt.Sprintf("/proc/%d", c.PID))
-	return flagcheck.First(
-		rule(sc.Guarded, "the scenario %s has to know the key of its Pitwall: leave --target out", sc.Name),
-		rule(sc.Roving, "the scenario %s writes to the database of its Pitwall: leave --target out", sc.Name),
-		rule(c.Peer != "", "--peer starts a server of its own: leave --target out"),
-		rule(len(c.EngineArg) > 0, "--engine-arg is for a Pitwall that is started here: leave --target out"),
-		rule(c.PID != 0 && err != nil, "--pid is %d: there is no such process on this machine", c.PID),
-		rule(len(c.Profile) > 0 && c.Ops == "", "--profile takes profiles from the private listener: say where it is with --ops"),
+	_, _, errTarget := stack.ParseTarget(c.Target)
+	_, errPID := os.Stat(fmt.Sprintf("/proc/%d", c.PID))
+	return cmp.Or(errTarget,
+		reject(sc.Guarded, "the scenario %s must know the key of its Pitwall: leave --target out", sc.Name),
+		reject(sc.Roving, "the scenario %s writes to the database of its Pitwall: leave --target out", sc.Name),
+		reject(c.Peer != "", "--peer starts its own server: leave --target out"),
+		reject(len(c.EngineArg) > 0, "--engine-arg is for a Pitwall that bench starts: leave --target out"),
+		reject(c.PID != 0 && errPID != nil, "--pid is %d: there is no such process on this machine", c.PID),
+		reject(len(c.Profile) > 0 && c.Ops == "", "--profile takes profiles from the private listener: give it with --ops"),
 	)
 }
 
-// writable names a file that cannot be written, before there is something to
-// write.
+// writable returns an error if the folder of a file does not exist.
 func writable(flag, file string) error {
 	if file == "" {
 		return nil

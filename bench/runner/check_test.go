@@ -6,8 +6,8 @@ import (
 	"testing"
 )
 
-// TestWrongFlagsAreNamed before anything is started: nothing here has a Redis or
-// a server at hand.
+// TestWrongFlagsAreNamed before anything is started: these commands have no Redis and
+// no server.
 func TestWrongFlagsAreNamed(t *testing.T) {
 	const target = "--target=ws://127.0.0.1:1/live"
 	for _, c := range []struct {

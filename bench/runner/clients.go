@@ -16,18 +16,18 @@ import (
 	"pitwall/bench/stack"
 )
 
-// clients is the processes of spectators of a run. Any goroutine may call its
-// methods; one at a time gives orders.
+// clients are the processes of spectators of a run. Any goroutine may call its
+// methods, but only one at a time may give orders.
 type clients struct {
 	workers []*worker
 
 	mu     sync.Mutex // guards what follows
-	since  histograms // since the last measure
+	since  histograms // since the last call of measure
 	join   latency.Histogram
-	second latency.Histogram // latency since the last sample
-	phase  latency.Histogram // latency since the last change of phase
-	odd    int64             // reads of sampled clients that are not in since.wait
-	stall  int64             // longest turn of a process since the last measure, µs
+	second latency.Histogram // latency since the last call of lastSecond
+	phase  latency.Histogram // latency since the last call of nextPhase
+	odd    int64             // reads of sampled clients that are missing from since.wait
+	stall  int64             // longest turn of a process since the last call of measure, µs
 	failed error
 }
 
@@ -37,17 +37,17 @@ type histograms struct {
 	wait          latency.Histogram // in the sockets of sampled clients
 }
 
-// worker is one process of spectators.
+// worker is a process of spectators.
 type worker struct {
 	*process.Child
-	clients   int // those it may have
-	connected int // those it was told to connect
+	clients   int // that it may have
+	connected int // that it was told to connect
 
 	last  spectators.Status // guarded by clients.mu
 	final bool
 }
 
-// emptyClients has no process yet.
+// emptyClients has no processes yet.
 func emptyClients() *clients {
 	return &clients{since: newHistograms(), join: latency.New(), second: latency.New(), phase: latency.New()}
 }
@@ -56,7 +56,7 @@ func newHistograms() histograms {
 	return histograms{latency: latency.New(), slow: latency.New(), wait: latency.New()}
 }
 
-// newClients starts the processes; nobody connects yet. Connections are spread
+// newClients starts the processes. No client connects yet. Connections will be spread
 // over the engines.
 func newClients(c spectators.Config, engines []*stack.Engine, watch []int32, slow int) (*clients, error) {
 	p := emptyClients()
@@ -75,8 +75,8 @@ func newClients(c spectators.Config, engines []*stack.Engine, watch []int32, slo
 	return p, nil
 }
 
-// workersFor is how many processes so many clients need. Each engine has the
-// same number of them, as one would have more clients than another otherwise.
+// workersFor is the number of processes that so many clients need. Each engine has the
+// same number, so that all have equally many clients.
 func workersFor(clients, engines int) int {
 	each := (clients + engines - 1) / engines
 	return engines * max(1, (each+spectators.MostClients-1)/spectators.MostClients)
@@ -121,83 +121,71 @@ func (p *clients) close() error {
 	return process.EndAll(list)
 }
 
-// order gives every process the same order.
-func (p *clients) order(o spectators.Order) error {
-	for _, k := range p.workers {
-		if err := k.Order(o); err != nil {
+// order gives an order to every process. change, unless it is nil, adapts the order to
+// the process.
+func (p *clients) order(o spectators.Order, change func(o *spectators.Order, i int, k *worker)) error {
+	for i, k := range p.workers {
+		own := o
+		if change != nil {
+			change(&own, i, k)
+		}
+		if err := k.Order(own); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-// share is the part of n that process i gets.
+// share is the part of n for process i.
 func (p *clients) share(n, i int) int { return (n + len(p.workers) - 1 - i) / len(p.workers) }
 
-// connect connects so many more clients, evenly over a time.
+// connect connects n more clients, evenly over a time.
 func (p *clients) connect(n int, over time.Duration) error {
-	for i, k := range p.workers {
-		more := min(p.share(n, i), k.clients-k.connected)
-		if more == 0 {
-			continue
-		}
-		k.connected += more
-		if err := k.Order(spectators.Order{Do: "connect", Clients: more, OverMS: int(over.Milliseconds())}); err != nil {
-			return err
-		}
-	}
-	return nil
+	return p.order(spectators.Order{Do: "connect", OverMS: int(over.Milliseconds())}, func(o *spectators.Order, i int, k *worker) {
+		o.Clients = min(p.share(n, i), k.clients-k.connected)
+		k.connected += o.Clients
+	})
 }
 
-// drop disconnects the first n clients and connects them again, evenly over a
-// time.
+// drop disconnects the first n clients and reconnects them, evenly over a time.
 func (p *clients) drop(n int, over time.Duration) error {
-	for i, k := range p.workers {
-		if err := k.Order(spectators.Order{Do: "drop", Clients: p.share(n, i), OverMS: int(over.Milliseconds())}); err != nil {
-			return err
-		}
-	}
-	return nil
+	return p.order(spectators.Order{Do: "drop", OverMS: int(over.Milliseconds())}, func(o *spectators.Order, i int, _ *worker) {
+		o.Clients = p.share(n, i)
+	})
 }
 
-// measure begins anew with the latencies, and counts those of the records that
-// are due in a time.
+// measure clears the latencies, and counts those of records that are due between the
+// two times.
 func (p *clients) measure(from, to time.Time) error {
 	p.mu.Lock()
 	p.since, p.second, p.phase = newHistograms(), latency.New(), latency.New()
 	p.odd, p.stall = 0, 0
 	p.mu.Unlock()
-	return p.order(spectators.Order{Do: "measure", From: from.UnixMicro(), To: to.UnixMicro()})
+	return p.order(spectators.Order{Do: "measure", From: from.UnixMicro(), To: to.UnixMicro()}, nil)
 }
 
-// finish makes every process wait for what was published.
+// finish waits until everything published has arrived at all processes, or the time is
+// up.
 func (p *clients) finish(ctx context.Context, published []uint32, within time.Duration) (tally, error) {
-	if err := p.order(spectators.Order{Do: "finish", Published: published, WithinMS: int(within.Milliseconds())}); err != nil {
+	if err := p.order(spectators.Order{Do: "finish", Published: published, WithinMS: int(within.Milliseconds())}, nil); err != nil {
 		return tally{}, err
 	}
 	return p.await(ctx, within+10*time.Second, "the last positions", func(t tally) bool { return t.final })
 }
 
-// await waits until what the clients have seen is as wanted.
-func (p *clients) await(ctx context.Context, within time.Duration, what string, wanted func(tally) bool) (tally, error) {
-	limit := time.Now().Add(within)
-	for {
-		t, err := p.tally()
-		switch {
-		case err != nil:
-			return t, err
-		case wanted(t):
-			return t, nil
-		case time.Now().After(limit):
-			return t, fmt.Errorf("waited %v for %s: %d subscribed, %d have their snapshot; %s", within, what, t.open, t.joined, t.fault)
-		}
-		if err := pause.For(ctx, 20*time.Millisecond); err != nil {
-			return t, err
-		}
+// await waits until the tally is as wanted.
+func (p *clients) await(ctx context.Context, within time.Duration, what string, wanted func(tally) bool) (t tally, err error) {
+	ok, err := pause.Until(ctx, 20*time.Millisecond, within, func() (_ bool, err error) {
+		t, err = p.tally()
+		return err == nil && wanted(t), err
+	})
+	if err == nil && !ok {
+		err = fmt.Errorf("waited %v for %s: %d subscribed, %d have their snapshot; %s", within, what, t.open, t.joined, t.fault)
 	}
+	return t, err
 }
 
-// used is the processor time of each process.
+// used is the CPU time of each process.
 func (p *clients) used() (list []gauge.Process, err error) {
 	for _, k := range p.workers {
 		u, err := gauge.ReadProcess(k.PID())

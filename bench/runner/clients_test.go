@@ -12,8 +12,8 @@ import (
 	"pitwall/bench/spectators"
 )
 
-// statusOf is what a process of spectators writes that has had waits of so many
-// µs.
+// statusOf is the output of a process of spectators with a status that has these waits,
+// in µs.
 func statusOf(t *testing.T, odd int64, waits ...int64) *bytes.Buffer {
 	t.Helper()
 	p := spectators.Status{Wait: latency.New(), Odd: odd}
@@ -27,13 +27,13 @@ func statusOf(t *testing.T, odd int64, waits ...int64) *bytes.Buffer {
 	return b
 }
 
-// TestClientStage is that of all processes, from the last measure on, and no
-// figure at all where the kernel stamps nothing.
+// TestClientStage: the stage has the waits of all processes since the last measure. It
+// is missing if the kernel provides no time stamps.
 func TestClientStage(t *testing.T) {
 	c := emptyClients()
 	work := func() (got figures, notes []string) {
 		r, got := &run{clients: c, out: new(report.Run)}, figures{}
-		r.putClientStage(got, c.measured().wait)
+		r.addClientStage(got, c.measured().wait)
 		return got, r.out.Notes
 	}
 	c.listen(new(worker), statusOf(t, 7, 900_000))
@@ -51,6 +51,6 @@ func TestClientStage(t *testing.T) {
 		t.Errorf("p50 %v and p99 %v ms, want 3: of 1, 3 and 3 from two processes", p50, p99)
 	}
 	if len(notes) != 1 || !strings.Contains(notes[0], "5 reads") {
-		t.Errorf("notes %q, want one of 5 reads that were left out", notes)
+		t.Errorf("notes %q, want one that says that 5 reads were left out", notes)
 	}
 }

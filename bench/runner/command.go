@@ -16,43 +16,42 @@ import (
 	"pitwall/bench/stack"
 )
 
-// Command says which scenario is run, and how. Its fields are flags of bench
-// run.
+// Command says which scenario is run and how. Its fields are flags of bench run.
 type Command struct {
-	Scenario string `arg:"" help:"One of bench list."`
+	Scenario string `arg:"" help:"Scenario: see bench list."`
 	scenario.Sizes
 
-	Runs       int           `default:"1" help:"How often, each time with everything new."`
-	JSON       string        `name:"json" placeholder:"FILE" help:"Write the report for machines."`
-	HTML       string        `name:"html" placeholder:"FILE" help:"Write the report as one page with plots."`
+	Runs       int           `default:"1" help:"Number of runs, each with new servers."`
+	JSON       string        `name:"json" placeholder:"FILE" help:"Write the report as JSON."`
+	HTML       string        `name:"html" placeholder:"FILE" help:"Write the report as a page with plots."`
 	Profile    []string      `enum:"cpu,heap,mutex,block,goroutine,trace" help:"Profiles of the engine to take in the steady phase: cpu, heap, mutex, block, goroutine, trace."`
-	ProfileDir string        `placeholder:"DIR" help:"Where profiles are saved. Default: beside the JSON report."`
-	Ramp       string        `enum:",connections,rate" default:"" help:"Raise the connections or the rate in steps, up to the scenario's size, until the objective breaks."`
-	From       int           `default:"500" help:"Where a ramp begins."`
-	Grow       float64       `default:"1.5" help:"From one step of a ramp to the next."`
-	Step       time.Duration `default:"4s" help:"How long a step of a ramp is measured."`
-	P99        time.Duration `name:"p99" default:"250ms" help:"The objective of a ramp."`
-	MaxCPU     float64       `name:"max-cpu" help:"And how many cores the engine may use. 0: all."`
+	ProfileDir string        `placeholder:"DIR" help:"Folder for profiles. Default: that of the JSON report."`
+	Ramp       string        `enum:",connections,rate" default:"" help:"Raise the connections or the rate in steps until the objective is missed, up to the value of the scenario."`
+	From       int           `default:"500" help:"First step of a ramp."`
+	Grow       float64       `default:"1.5" help:"Factor from one step of a ramp to the next."`
+	Step       time.Duration `default:"4s" help:"Length of a step of a ramp."`
+	P99        time.Duration `name:"p99" default:"250ms" help:"Objective of a ramp: maximum p99 latency."`
+	MaxCPU     float64       `name:"max-cpu" help:"Objective of a ramp: maximum CPU time of the engine, in cores. 0: no limit."`
 
-	AgainstNone bool   `help:"Beside each run make one with the archive off, by turns, all else the same, and say what the archive costs the live path."`
-	Peer        string `enum:",nats,centrifuge,hub,bare,prompt,broadcaster" default:"" help:"Measure another server in Pitwall's place: nats, centrifuge or hub (see bench/peers), bare, prompt or broadcaster (see bench/baseline)."`
-	Floor       bool   `help:"After each run the same again with a bare loop, and with gws' Broadcaster, in Pitwall's place; what it costs as ratios to them."`
+	AgainstNone bool   `help:"After each run make the same run with the archive off, and report what the archive costs the live path."`
+	Peer        string `enum:",nats,centrifuge,hub,bare,prompt,broadcaster" default:"" help:"Measure another server in Pitwall's place: nats, centrifuge or hub (see bench/peers); bare, prompt or broadcaster (see bench/baseline)."`
+	Floor       bool   `help:"After each run make the same run with a bare loop and with gws' Broadcaster in Pitwall's place, and report ratios to them."`
 
-	Target    string   `placeholder:"URL" help:"An installation that runs: ws://host:port/live. It needs the roster that --roster-csv writes."`
-	Redis     string   `default:"redis://127.0.0.1:6379" help:"The Redis of the target."`
-	Ops       string   `placeholder:"HOST:PORT" help:"The target's private listener, for what only it can tell."`
-	PID       int      `name:"pid" help:"The target's process, if it is on this machine."`
-	RosterCSV string   `name:"roster-csv" placeholder:"FILE" help:"Write the roster that the scenario needs, and end."`
-	Stream    string   `default:"telemetry:t" help:"Stream key."`
+	Target    string   `placeholder:"URL" help:"Measure an installation that runs: ws://host:port/live. It needs the roster that --roster-csv writes."`
+	Redis     string   `default:"redis://127.0.0.1:6379" help:"Redis of the target."`
+	Ops       string   `placeholder:"HOST:PORT" help:"Private listener of the target, for figures that need its metrics."`
+	PID       int      `name:"pid" help:"Process id of the target, if it is on this machine."`
+	RosterCSV string   `name:"roster-csv" placeholder:"FILE" help:"Write the roster that the scenario needs, and exit."`
+	Stream    string   `default:"telemetry:t" help:"Key of the stream."`
 	Dialect   string   `enum:"pitwall,plain,centrifuge,nats" default:"pitwall" help:"How clients subscribe at the target: pitwall, plain, centrifuge or nats."`
-	EngineArg []string `placeholder:"FLAG" help:"A further flag of pitwall serve, as --engine-arg=--live-writers=4."`
+	EngineArg []string `placeholder:"FLAG" help:"Additional flag of pitwall serve, for example --engine-arg=--live-writers=4."`
 
-	baselineArgs []string        // further flags of a server of bench/baseline
-	binaries     *stack.Binaries // that stay after Measure; nil: it has its own
+	baselineArgs []string        // more flags of a server of bench/baseline
+	binaries     *stack.Binaries // that Measure must not remove; nil: it has its own
 }
 
-// Measure makes the runs, and shows on w how they go. After an error the report
-// is that of the runs that were complete, nil for none.
+// Measure makes the runs and writes their progress to w. After an error, the report
+// has the runs that were complete; it is nil if there are none.
 func (c *Command) Measure(ctx context.Context, w io.Writer) (*report.Report, error) {
 	sc, err := scenario.Find(c.Scenario)
 	if err != nil {
@@ -91,36 +90,37 @@ func (c *Command) Measure(ctx context.Context, w io.Writer) (*report.Report, err
 	return rep, nil
 }
 
-// once makes a run, and those that belong to it. What was measured to its end
-// is in the report even if something went wrong after that.
+// once makes a run and those that belong to it. A run that was measured to its end is
+// in the report even if something fails after that.
 func (c *Command) once(r *run, rep *report.Report) error {
+	name := r.scenario.Name
 	err := r.do()
 	if r.out.Figures == nil {
-		return fmt.Errorf("run %s: %w", r.scenario.Name, err)
+		return fmt.Errorf("run %s: %w", name, err)
 	}
+	defer func() { rep.Runs = append(rep.Runs, *r.out) }()
 	if err != nil {
-		err = fmt.Errorf("end the run of %s: %w", r.scenario.Name, err)
+		return fmt.Errorf("end the run of %s: %w", name, err)
 	}
-	if err == nil && c.Floor {
-		if err = r.floor(); err != nil {
-			err = fmt.Errorf("run the floor of %s: %w", r.scenario.Name, err)
+	if c.Floor {
+		if err := r.floor(); err != nil {
+			return fmt.Errorf("run the floor of %s: %w", name, err)
 		}
 	}
-	if err == nil && c.AgainstNone {
-		other, oerr := r.withoutArchive()
+	if c.AgainstNone {
+		other, err := r.withoutArchive()
 		if other.Figures != nil {
 			rep.Without = append(rep.Without, *other)
 		}
-		if oerr != nil {
-			err = fmt.Errorf("run %s without the archive: %w", r.scenario.Name, oerr)
+		if err != nil {
+			return fmt.Errorf("run %s without the archive: %w", name, err)
 		}
 	}
-	rep.Runs = append(rep.Runs, *r.out)
-	return err
+	return nil
 }
 
-// cutShort is what there is to report after an error, and the error with how
-// much that is.
+// cutShort returns the report after an error, and the error with the number of
+// complete runs.
 func (c *Command) cutShort(rep *report.Report, err error) (*report.Report, error) {
 	n := len(rep.Runs)
 	switch {
@@ -136,7 +136,7 @@ func (c *Command) cutShort(rep *report.Report, err error) (*report.Report, error
 	return rep, err
 }
 
-// settings are what the figures depend on besides the plan.
+// settings are the flags besides the plan that influence the figures.
 func (c *Command) settings() (list []report.Setting) {
 	if c.Ramp != "" {
 		list = append(list, report.Setting{Name: "ramp", Value: fmt.Sprintf("%s from %d, %g times as many each step", c.ramped(), c.From, c.Grow)})
@@ -150,7 +150,7 @@ func (c *Command) settings() (list []report.Setting) {
 	return list
 }
 
-// Write writes the files that were asked for.
+// Write writes the files that the flags ask for.
 func (c *Command) Write(rep *report.Report) error {
 	for _, out := range []struct {
 		file  string

@@ -9,17 +9,20 @@ import (
 	"pitwall/bench/report"
 )
 
-// figures are those of a run, by their key.
+// figures are the figures of a run, by their key.
 type figures map[string]float64
 
-// put sets a figure, unless there was nothing to work it out with.
-func (f figures) put(key string, v float64) {
-	if !math.IsNaN(v) && !math.IsInf(v, 0) {
-		f[key] = v
+// add adds the figures of o, except those for which there was nothing to divide.
+func (f figures) add(o figures) {
+	for key, v := range o {
+		if !math.IsNaN(v) && !math.IsInf(v, 0) {
+			f[key] = v
+		}
 	}
 }
 
-// figures works out what the run says.
+// figures works out the figures of the run. caughtUp is how long the archive took
+// after the last record.
 func (r *run) figures(t tally, caughtUp time.Duration) {
 	a, b := r.sampler.first, r.sampler.last
 	grown := b.metrics.Since(a.metrics)
@@ -30,31 +33,35 @@ func (r *run) figures(t tally, caughtUp time.Duration) {
 	records := float64(r.sampler.late.TotalCount())
 	seen := delivered(a, b)
 	if len(b.metrics) == 0 {
-		seen = float64(h.latency.TotalCount() + h.slow.TotalCount()) // exact, where the clients' last status is not
+		seen = float64(h.latency.TotalCount() + h.slow.TotalCount()) // exact, unlike the clients' last status
 	}
-	f.put("records_per_s", records/seconds)
-	f.put("deliveries_per_s", seen/seconds)
-	r.putLatency(f, h)
+	f.add(figures{
+		"records_per_s":       records / seconds,
+		"deliveries_per_s":    seen / seconds,
+		"rush_written_p99_ms": 1000 * r.rushed.Quantile("processor_live_delivery_latency_seconds", 0.99),
+		"gc_pause_p99_ms":     1000 * grown.Quantile("go_gc_pauses_seconds", 0.99),
+	})
+	r.addLatency(f, h)
 	r.out.Curve = curve(h.latency)
-	r.putStages(f, h.wait, grown)
-	f.put("rush_written_p99_ms", 1000*r.rushed.Quantile("processor_live_delivery_latency_seconds", 0.99))
-	r.putProcesses(f, seconds, records, seen)
-	r.putMetrics(f, grown.Sum, seconds, records)
-	f.put("gc_pause_p99_ms", 1000*grown.Quantile("go_gc_pauses_seconds", 0.99))
-	r.putArchive(f, grown.Sum, seconds, caughtUp)
-	r.putAttacks(f)
+	r.addStages(f, h.wait, grown)
+	r.addProcesses(f, seconds, records, seen)
+	r.addMetrics(f, grown.Sum, seconds, records)
+	r.addArchive(f, grown.Sum, seconds, caughtUp)
+	r.addAttacks(f)
 	if r.plan.Duration >= time.Minute {
-		f.put("rss_slope_mb_per_h", 3600*slope(r.out.Samples, func(x report.Sample) float64 { return x.RSS }))
-		f.put("goroutine_slope_per_h", 3600*slope(r.out.Samples, func(x report.Sample) float64 { return x.Goroutines }))
-		f.put("latency_slope_ms_per_h", 3600*slope(r.out.Samples, func(x report.Sample) float64 { return x.P99 }))
+		f.add(figures{
+			"rss_slope_mb_per_h":     3600 * slope(r.out.Samples, func(x report.Sample) float64 { return x.RSS }),
+			"goroutine_slope_per_h":  3600 * slope(r.out.Samples, func(x report.Sample) float64 { return x.Goroutines }),
+			"latency_slope_ms_per_h": 3600 * slope(r.out.Samples, func(x report.Sample) float64 { return x.P99 }),
+		})
 	}
 	if t.fault != "" {
 		r.out.Notes = append(r.out.Notes, t.fault)
 	}
 }
 
-// putLatency puts what spectators have waited for.
-func (r *run) putLatency(f figures, h histograms) {
+// addLatency adds the latencies, and the times until spectators had their snapshot.
+func (r *run) addLatency(f figures, h histograms) {
 	join := r.clients.joins()
 	for _, q := range []struct {
 		key string
@@ -67,103 +74,114 @@ func (r *run) putLatency(f figures, h histograms) {
 		{"calm_p99_ms", r.calm, 99}, {"rush_p99_ms", r.rush, 99},
 	} {
 		if !q.h.Empty() {
-			f.put(q.key, q.h.MS(q.at))
+			f[q.key] = q.h.MS(q.at)
 		}
 	}
 }
 
-// putStages puts how long a position took on its way.
-func (r *run) putStages(f figures, wait latency.Histogram, grown gauge.Metrics) {
-	f.put("stage_redis_p99_ms", r.sampler.stored.MS(99))
+// addStages adds how long the stages of a position's way took.
+func (r *run) addStages(f figures, wait latency.Histogram, grown gauge.Metrics) {
+	f["stage_redis_p99_ms"] = r.sampler.stored.MS(99)
 	for _, stage := range []struct{ key, histogram string }{
 		{"stage_read", "read"}, {"stage_flush", "flush"}, {"stage_socket", "write"}, {"written", "delivery"},
 	} {
 		name := "processor_live_" + stage.histogram + "_latency_seconds"
-		f.put(stage.key+"_p50_ms", 1000*grown.Quantile(name, 0.5))
-		f.put(stage.key+"_p99_ms", 1000*grown.Quantile(name, 0.99))
+		f.add(figures{stage.key + "_p50_ms": 1000 * grown.Quantile(name, 0.5), stage.key + "_p99_ms": 1000 * grown.Quantile(name, 0.99)})
 	}
-	r.putClientStage(f, wait)
+	r.addClientStage(f, wait)
 }
 
-// putClientStage puts the last stage, where the kernel has measured it.
-func (r *run) putClientStage(f figures, wait latency.Histogram) {
+// addClientStage adds the last stage, if the kernel has measured it.
+func (r *run) addClientStage(f figures, wait latency.Histogram) {
 	if !wait.Empty() {
-		f.put("stage_client_p50_ms", wait.MS(50))
-		f.put("stage_client_p99_ms", wait.MS(99))
+		f.add(figures{"stage_client_p50_ms": wait.MS(50), "stage_client_p99_ms": wait.MS(99)})
 	}
 	if odd := r.clients.oddReads(); odd > 0 {
-		r.out.Notes = append(r.out.Notes, report.Count(odd, "read")+" left out of stage_client: the clock was set meanwhile")
+		r.out.Notes = append(r.out.Notes, report.Count(odd, "read")+" left out of stage_client because the clock was set")
 	}
 }
 
-// putProcesses puts what processes and machine have used.
-func (r *run) putProcesses(f figures, seconds, records, seen float64) {
+// addProcesses adds what the processes and the machine have used.
+func (r *run) addProcesses(f figures, seconds, records, seen float64) {
 	a, b := r.sampler.first, r.sampler.last
 	if r.stack.Engines[0].PID != 0 {
 		used := b.engines.Since(a.engines)
-		f.put("cpu_us_per_record", used.CPU().Seconds()*1e6/records)
-		f.put("cpu_us_per_delivery", used.CPU().Seconds()*1e6/seen)
-		f.put("user_us_per_delivery", used.User.Seconds()*1e6/seen)
-		f.put("sys_us_per_delivery", used.Sys.Seconds()*1e6/seen)
-		f.put("cpu_cores", used.CPU().Seconds()/seconds)
-		f.put("rss_mb", float64(b.engines.RSS)/1e6)
-		f.put("rss_peak_mb", most(r.out.Samples, func(x report.Sample) float64 { return x.RSS }))
+		cpu := used.CPU().Seconds()
+		f.add(figures{
+			"cpu_us_per_record":    cpu * 1e6 / records,
+			"cpu_us_per_delivery":  cpu * 1e6 / seen,
+			"user_us_per_delivery": used.User.Seconds() * 1e6 / seen,
+			"sys_us_per_delivery":  used.Sys.Seconds() * 1e6 / seen,
+			"cpu_cores":            cpu / seconds,
+			"rss_mb":               float64(b.engines.RSS) / 1e6,
+			"rss_peak_mb":          most(r.out.Samples, func(x report.Sample) float64 { return x.RSS }),
+		})
 		if r.fullRSS > 0 {
-			f.put("rss_per_connection_kb", float64(r.fullRSS-r.idleRSS)/1024/float64(r.plan.Connections))
+			f["rss_per_connection_kb"] = float64(r.fullRSS-r.idleRSS) / 1024 / float64(r.plan.Connections)
 		}
 	}
 	if r.stack.RedisPID() != 0 {
-		f.put("redis_cores", b.redis.Since(a.redis).CPU().Seconds()/seconds)
+		f["redis_cores"] = b.redis.Since(a.redis).CPU().Seconds() / seconds
 	}
 	if r.stack.PostgresPID() != 0 {
-		f.put("postgres_cores", b.postgres.Since(a.postgres).CPU().Seconds()/seconds)
+		f["postgres_cores"] = b.postgres.Since(a.postgres).CPU().Seconds() / seconds
 	}
 	machine := b.machine.Since(a.machine)
-	f.put("steal_percent", 100*machine.Steal.Seconds()/machine.All().Seconds())
-	f.put("softirq_cores", machine.SoftIRQ.Seconds()/seconds)
-	f.put("harness_cores", mean(r.out.Samples, func(x report.Sample) float64 { return x.Harness }))
+	f.add(figures{
+		"steal_percent": 100 * machine.Steal.Seconds() / machine.All().Seconds(),
+		"softirq_cores": machine.SoftIRQ.Seconds() / seconds,
+		"harness_cores": mean(r.out.Samples, func(x report.Sample) float64 { return x.Harness }),
+	})
 }
 
-// putMetrics puts what the engine counts. A server in its place counts less.
-func (r *run) putMetrics(f figures, sum func(string) float64, seconds, records float64) {
+// addMetrics adds what the engine counts. A server in its place counts less.
+func (r *run) addMetrics(f figures, sum func(string) float64, seconds, records float64) {
 	if len(r.sampler.last.metrics) == 0 {
 		return // no private listener is known
 	}
 	deliveries, writes := sum("processor_live_deliveries_total"), sum("processor_live_writes_total")
-	f.put("writes_per_delivery", writes/deliveries)
+	f.add(figures{
+		"writes_per_delivery": writes / deliveries,
+		"bytes_per_delivery":  sum("processor_live_written_bytes_total") / deliveries,
+	})
 	if r.plan.Window > 0 && r.plan.Events == 1 {
-		f.put("writes_per_window", writes/float64(r.plan.Connections)/(seconds/r.plan.Window.Seconds()))
+		f["writes_per_window"] = writes / float64(r.plan.Connections) / (seconds / r.plan.Window.Seconds())
 	}
-	f.put("bytes_per_delivery", sum("processor_live_written_bytes_total")/deliveries)
 	if r.opt.Peer != "" {
 		return
 	}
-	f.put("allocations_per_record", sum("go_memstats_mallocs_total")/records)
-	f.put("allocated_bytes_per_record", sum("go_memstats_alloc_bytes_total")/records)
-	f.put("gc_per_s", sum("go_gc_duration_seconds_count")/seconds)
-	f.put("ring_overflows", sum("processor_live_ring_overflows_total"))
-	f.put("lagged_snapshots", sum("processor_live_lagged_snapshots_total"))
-	f.put("bodies_built", sum("processor_live_bodies_built_total"))
-	f.put("accept_pauses", sum("processor_live_accept_pauses_total"))
-	if r.out.Counts.Unread == 0 { // only spectators that read are told of it
-		f.put("conflated", float64(r.out.Counts.Conflated))
+	f.add(figures{
+		"allocations_per_record":     sum("go_memstats_mallocs_total") / records,
+		"allocated_bytes_per_record": sum("go_memstats_alloc_bytes_total") / records,
+		"gc_per_s":                   sum("go_gc_duration_seconds_count") / seconds,
+		"ring_overflows":             sum("processor_live_ring_overflows_total"),
+		"lagged_snapshots":           sum("processor_live_lagged_snapshots_total"),
+		"bodies_built":               sum("processor_live_bodies_built_total"),
+		"accept_pauses":              sum("processor_live_accept_pauses_total"),
+		"stream_lag_max_ms":          most(r.out.Samples, func(x report.Sample) float64 { return x.Lag }),
+		"window_max_ms":              most(r.out.Samples, func(x report.Sample) float64 { return x.Window }),
+	})
+	if r.out.Counts.Unread == 0 { // spectators that do not read do not know
+		f["conflated"] = float64(r.out.Counts.Conflated)
 	}
-	f.put("stream_lag_max_ms", most(r.out.Samples, func(x report.Sample) float64 { return x.Lag }))
-	f.put("window_max_ms", most(r.out.Samples, func(x report.Sample) float64 { return x.Window }))
 }
 
-// putArchive puts what the archive did.
-func (r *run) putArchive(f figures, sum func(string) float64, seconds float64, caughtUp time.Duration) {
+// addArchive adds what the archive did.
+func (r *run) addArchive(f figures, sum func(string) float64, seconds float64, caughtUp time.Duration) {
 	if !r.plan.Archive {
 		return
 	}
 	rows := sum("processor_archive_rows_total")
-	f.put("archive_rows_per_s", rows/seconds)
-	f.put("archive_lag_max_ms", most(r.out.Samples, func(x report.Sample) float64 { return x.ArchiveLag }))
-	f.put("archive_catch_up_ms", float64(caughtUp.Milliseconds()))
+	f.add(figures{
+		"archive_rows_per_s":  rows / seconds,
+		"archive_lag_max_ms":  most(r.out.Samples, func(x report.Sample) float64 { return x.ArchiveLag }),
+		"archive_catch_up_ms": float64(caughtUp.Milliseconds()),
+	})
 	if r.stack.PostgresPID() != 0 {
 		a, b := r.sampler.first, r.sampler.last
-		f.put("postgres_us_per_row", b.postgres.Since(a.postgres).CPU().Seconds()*1e6/rows)
-		f.put("archive_bytes_per_row", r.bytesPerRow)
+		f.add(figures{
+			"postgres_us_per_row":   b.postgres.Since(a.postgres).CPU().Seconds() * 1e6 / rows,
+			"archive_bytes_per_row": r.bytesPerRow,
+		})
 	}
 }

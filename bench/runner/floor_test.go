@@ -5,15 +5,15 @@ import (
 	"testing"
 )
 
-// TestFloorBesideARun: the floor and the Broadcaster deliver every position of
-// the same load over the same sockets, and the ratios are there.
+// TestFloorBesideARun: a run with --floor has the figures of the bare loop and the
+// Broadcaster, and the ratios.
 func TestFloorBesideARun(t *testing.T) {
 	r := prepare(t, "season", "--connections=30", "--events=7", "--devices=50", "--rate=500", "--duration=2s", "--warmup=200ms",
 		"--connect=100ms", "--floor")
 	if err := r.do(); err != nil {
 		t.Fatal(err)
 	}
-	r.out.Valid = false // the tests share the machine: what is disturbed is not to be left out here
+	r.out.Valid = false // tests share the machine: a disturbed run of a floor must not be left out
 	if err := r.floor(); err != nil {
 		t.Fatal(err)
 	}
@@ -27,7 +27,7 @@ func TestFloorBesideARun(t *testing.T) {
 	}
 }
 
-// TestFloorDelivers the same bytes as Pitwall, less what only that sends.
+// TestFloorDelivers: the floors deliver the same position frames as Pitwall.
 func TestFloorDelivers(t *testing.T) {
 	for _, kind := range []string{"bare", "prompt", "broadcaster"} {
 		out := runWith(t, nil, "--peer="+kind, "--events=3")
@@ -40,7 +40,7 @@ func TestFloorDelivers(t *testing.T) {
 	}
 }
 
-// TestFloorIsRefused where it would compare different things.
+// TestFloorIsRefused for runs that it cannot be compared with.
 func TestFloorIsRefused(t *testing.T) {
 	for _, args := range [][]string{{"herd"}, {"drip"}, {"archive"}, {"flood"}, {"sparse", "--engines=2"}, {"stadium", "--batch"},
 		{"stadium", "--ramp=rate"}, {"stadium", "--peer=nats"}} {

@@ -1,13 +1,14 @@
 package runner
 
 import (
+	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"os"
 	"path/filepath"
 	"runtime"
-	"slices"
 	"time"
 
 	"pitwall/bench/internal/flagcheck"
@@ -16,42 +17,41 @@ import (
 	"pitwall/bench/stack"
 )
 
-// FloorTable compares Pitwall with the servers of bench/baseline at one load,
-// several times by turns. Its fields are flags of bench floor. A round is what
-// --floor makes beside a run.
+// FloorTable compares Pitwall with the servers of bench/baseline at one load, several
+// times, alternating. Its fields are flags of bench floor.
 type FloorTable struct {
 	Conns   int           `default:"2000" help:"Connections."`
 	Events  int           `default:"1" help:"Events; connections and devices are spread over them evenly."`
 	Devices int           `default:"200" help:"Devices."`
-	Rate    int           `default:"40" help:"Records a second, over all devices."`
-	Window  time.Duration `default:"100ms" help:"Least time between two flushes of an event."`
-	Seconds int           `default:"5" help:"How long each server is measured."`
+	Rate    int           `default:"40" help:"Records per second, of all devices together."`
+	Window  time.Duration `default:"100ms" help:"Minimum time between two flushes of an event."`
+	Seconds int           `default:"5" help:"Length of the measurement of each server."`
 	Lowat   int           `default:"16384" help:"TCP_NOTSENT_LOWAT of the servers' sockets."`
-	Loops   int           `default:"1" help:"Threads of the bare loops, for as many connections as one cannot write to within a window."`
+	Loops   int           `default:"1" help:"Threads of the bare loops. Use more if one cannot serve all connections within a window."`
 	Shards  int           `default:"2" help:"Worker shards of the engine."`
 	Writers int           `default:"2" help:"Writers of the engine."`
-	Profile string        `help:"Write a CPU profile of the engine's process to this file."`
-	Rounds  int           `default:"3" help:"How often each is measured, by turns."`
-	Only    []string      `enum:"bare,prompt,engine,broadcaster" help:"Of bare, prompt, engine, broadcaster; all when not given."`
+	Profile string        `help:"Write a CPU profile of the engine to this file."`
+	Rounds  int           `default:"3" help:"Number of measurements of each server."`
+	Only    []string      `enum:"bare,prompt,engine,broadcaster" help:"Servers to measure: bare, prompt, engine, broadcaster. Default: all."`
 }
 
-// engine is the kind that is Pitwall.
+// engine is the kind of server that is Pitwall.
 const engine = "engine"
 
-// cost is what one server needed in one round.
-type cost struct {
-	perDelivery, user float64 // µs of processor time
-	writes, bytes     float64 // per delivery
-	delivered         float64 // percent of the positions
-	between           float64 // ms between two writes to a connection
-	why               []string
-}
+// tableKinds are all kinds of servers, in the order of the table.
+var tableKinds = []string{"bare", "prompt", engine, "broadcaster"}
 
-// check names flags that cannot be.
+// Figures that only the table has.
+const (
+	deliveredPercent = "delivered_percent" // of the positions
+	betweenWrites    = "ms_between_writes" // to a connection
+)
+
+// check returns an error for flags that make no sense.
 func (f *FloorTable) check() error {
-	return flagcheck.First(
+	return cmp.Or(
 		flagcheck.AtLeast("loops", f.Loops, 1), flagcheck.AtLeast("rounds", f.Rounds, 1), flagcheck.AtLeast("seconds", f.Seconds, 1),
-		rule(f.Devices < f.Events, "--devices is %d, at least is one for each of the %d of --events", f.Devices, f.Events),
+		flagcheck.Reject(f.Devices < f.Events, "--devices is %d, the minimum is one for each of the %d of --events", f.Devices, f.Events),
 	)
 }
 
@@ -70,22 +70,19 @@ func (f *FloorTable) base(ctx context.Context, w io.Writer) *run {
 	return newRun(ctx, c, sc, p, w)
 }
 
-// measure measures each kind by turns, and shows how far it is on w.
-func (f *FloorTable) measure(ctx context.Context, w io.Writer, kinds ...string) (costs map[string][]cost, err error) {
-	if err := f.check(); err != nil {
-		return nil, err
-	}
+// measure measures the kinds in turn, and writes the progress to w. The reports are by
+// kind; a kind that is not measured has no runs.
+func (f *FloorTable) measure(ctx context.Context, w io.Writer, kinds ...string) (reports map[string]*report.Report, err error) {
 	base := f.base(ctx, io.Discard)
-	if err := base.plan.Check(); err != nil {
+	if err := cmp.Or(f.check(), base.plan.Check()); err != nil {
 		return nil, err
 	}
 	base.binaries = new(stack.Binaries)
-	defer func() {
-		if cerr := base.binaries.Close(); err == nil {
-			err = cerr
-		}
-	}()
-	costs = map[string][]cost{}
+	defer func() { err = errors.Join(err, base.binaries.Close()) }()
+	reports = map[string]*report.Report{}
+	for _, k := range tableKinds {
+		reports[k] = new(report.Report)
+	}
 	for i := range f.Rounds {
 		for _, k := range kinds {
 			r := base.another(k, k)
@@ -95,88 +92,69 @@ func (f *FloorTable) measure(ctx context.Context, w io.Writer, kinds ...string) 
 			if err := r.do(); err != nil {
 				return nil, fmt.Errorf("%s: %w", k, err)
 			}
-			c := r.cost()
-			costs[k] = append(costs[k], c)
-			fmt.Fprintf(w, "round %d of %d: %s, %.2f µs per delivery\n", i+1, f.Rounds, k, c.perDelivery)
-			if err := f.keepProfile(r.out.Profile); err != nil {
-				return nil, err
+			r.addWrites()
+			reports[k].Runs = append(reports[k].Runs, *r.out)
+			fmt.Fprintf(w, "round %d of %d: %s, %.2f µs per delivery\n", i+1, f.Rounds, k, r.out.Figures["cpu_us_per_delivery"])
+			for _, p := range r.out.Profile {
+				if err := os.Rename(p.File, f.Profile); err != nil {
+					return nil, fmt.Errorf("save the profile: %w", err)
+				}
 			}
 		}
 	}
-	return costs, nil
+	return reports, nil
 }
 
-// keepProfile gives a profile of the engine the name that was asked for.
-func (f *FloorTable) keepProfile(list []report.Profile) error {
-	for _, p := range list {
-		if err := os.Rename(p.File, f.Profile); err != nil {
-			return fmt.Errorf("save the profile: %w", err)
-		}
-	}
-	return nil
-}
-
-// cost is what the server of a run needed.
-func (r *run) cost() cost {
-	f, c := r.out.Figures, r.out.Counts
+// addWrites adds the figures that only the table has.
+func (r *run) addWrites() {
+	c := r.out.Counts
 	grown := r.sampler.last.metrics.Since(r.sampler.first.metrics)
-	turns := grown.Sum("bench_turns_total") // of the bare loops; a full socket takes several writes a turn
+	turns := grown.Sum("bench_turns_total") // of the bare loops; a full socket takes several writes per turn
 	if turns == 0 {
 		turns = grown.Sum("processor_live_writes_total")
 	}
 	length := r.sampler.last.at.Sub(r.sampler.first.at)
-	all := float64(c.Deliveries)
-	return cost{
-		perDelivery: f["cpu_us_per_delivery"], user: f["user_us_per_delivery"],
-		writes: f["writes_per_delivery"], bytes: f["bytes_per_delivery"],
-		delivered: 100 * all / (all + float64(c.Gaps+r.out.Missing)),
-		between:   float64(r.plan.Connections) * float64(length) / float64(time.Millisecond) / turns,
-		why:       r.out.Why,
-	}
+	r.out.Figures[deliveredPercent] = 100 * float64(c.Deliveries) / float64(c.Deliveries+c.Gaps+r.out.Missing)
+	r.out.Figures[betweenWrites] = float64(r.plan.Connections) * float64(length) / float64(time.Millisecond) / turns
 }
 
-// RatioToGWS is how many times the processor time of gws' Broadcaster Pitwall
-// needs per delivery.
+// RatioToGWS is the CPU time of Pitwall per delivery, divided by that of gws'
+// Broadcaster.
 func (f *FloorTable) RatioToGWS(ctx context.Context, w io.Writer) (float64, error) {
-	costs, err := f.measure(ctx, w, engine, "broadcaster")
+	reports, err := f.measure(ctx, w, engine, "broadcaster")
 	if err != nil {
 		return 0, err
 	}
-	return median(costs[engine], cost.cpu) / median(costs["broadcaster"], cost.cpu), nil
+	return reports[engine].Median("cpu_us_per_delivery") / reports["broadcaster"].Median("cpu_us_per_delivery"), nil
 }
 
-func (c cost) cpu() float64 { return c.perDelivery }
-
-// Print measures, shows how far it is on w, and writes the table to out.
+// Print measures, writes the progress to w, and the table to out.
 func (f *FloorTable) Print(ctx context.Context, out, w io.Writer) error {
 	kinds := f.Only
 	if len(kinds) == 0 {
-		kinds = []string{"bare", "prompt", engine, "broadcaster"}
+		kinds = tableKinds
 	}
-	costs, err := f.measure(ctx, w, kinds...)
+	reports, err := f.measure(ctx, w, kinds...)
 	if err != nil {
 		return err
 	}
-	fmt.Fprintf(out, "%d connections, %d events, %d devices, %d records/s, window %v: %.0f deliveries/s; %d CPUs, bare loops of %d; medians of %d, by turns\n\n",
+	fmt.Fprintf(out, "%d connections, %d events, %d devices, %d records/s, window %v: %.0f deliveries/s; %d CPUs, bare loops of %d; medians of %d, alternating\n\n",
 		f.Conns, f.Events, f.Devices, f.Rate, f.Window, float64(f.Rate)*float64(f.Conns)/float64(f.Events), runtime.NumCPU(), f.Loops, f.Rounds)
-	fmt.Fprintln(out, "|  | CPU µs per delivery | of it user | to bare | to prompt | µs per write | writes per delivery | bytes per delivery | delivered | ms between writes |")
+	fmt.Fprintln(out, "|  | CPU µs per delivery | user | to bare | to prompt | µs per write | writes per delivery | bytes per delivery | delivered | ms between writes |")
 	fmt.Fprintln(out, "|---|---|---|---|---|---|---|---|---|---|")
-	bare, prompt := median(costs["bare"], cost.cpu), median(costs["prompt"], cost.cpu)
+	bare, prompt := reports["bare"].Median("cpu_us_per_delivery"), reports["prompt"].Median("cpu_us_per_delivery")
 	for _, k := range kinds {
-		cs := costs[k]
-		cpu := median(cs, cost.cpu)
-		fmt.Fprintf(out, "| %s | %.2f | %.2f | %s | %s | %.2f | %.3f | %.0f | %.1f %% | %.0f |\n", k, cpu,
-			median(cs, func(c cost) float64 { return c.user }), ratio(cpu, bare), ratio(cpu, prompt),
-			median(cs, func(c cost) float64 { return c.perDelivery / c.writes }),
-			median(cs, func(c cost) float64 { return c.writes }), median(cs, func(c cost) float64 { return c.bytes }),
-			median(cs, func(c cost) float64 { return c.delivered }), median(cs, func(c cost) float64 { return c.between }))
+		m := reports[k].Median
+		cpu, writes := m("cpu_us_per_delivery"), m("writes_per_delivery")
+		fmt.Fprintf(out, "| %s | %.2f | %.2f | %s | %s | %.2f | %.3f | %.0f | %.1f %% | %.0f |\n", k, cpu, m("user_us_per_delivery"),
+			ratio(cpu, bare), ratio(cpu, prompt), cpu/writes, writes, m("bytes_per_delivery"), m(deliveredPercent), m(betweenWrites))
 	}
 	for _, k := range kinds {
-		if text := f.late(k, costs[k]); text != "" {
+		if text := f.late(k, reports[k].Median(betweenWrites)); text != "" {
 			fmt.Fprintln(out, "\n"+text)
 		}
-		for i, c := range costs[k] {
-			for _, why := range c.why {
+		for i, r := range reports[k].Runs {
+			for _, why := range r.Why {
 				fmt.Fprintf(out, "\nround %d of %s is NOT VALID: %s\n", i+1, k, why)
 			}
 		}
@@ -184,36 +162,22 @@ func (f *FloorTable) Print(ctx context.Context, out, w io.Writer) error {
 	return nil
 }
 
-// late says that a bare loop has not kept the window, as it takes longer for
-// one turn over its sockets. Then it writes more at a time and looks cheaper. It
-// is "" for a loop that has kept it, and where records come too rarely for a
-// write per window.
-func (f *FloorTable) late(kind string, cs []cost) string {
+// late says that a bare loop has not kept the window, because one turn over its
+// sockets takes longer; ms is the time between two writes to a connection. Such a loop
+// writes more at a time and looks cheaper. late is "" for a loop that has kept the
+// window, and if records are too rare for a write per window.
+func (f *FloorTable) late(kind string, ms float64) string {
 	window := float64(f.Window) / float64(time.Millisecond)
-	ms := median(cs, func(c cost) float64 { return c.between })
 	if kind != "bare" && kind != "prompt" || float64(f.Rate)/float64(f.Events)*f.Window.Seconds() < 2 || ms <= 1.15*window {
 		return ""
 	}
-	return fmt.Sprintf("%s does not keep the window: a socket is written to every %.0f ms, so its figure per delivery is too low; give it more --loops or fewer --conns", kind, ms)
+	return fmt.Sprintf("%s does not keep the window: a socket is written to every %.0f ms, so its cost per delivery looks too low; use more --loops or fewer --conns", kind, ms)
 }
 
-// ratio is a/b, or a dash when there is no b.
+// ratio is a/b, or a dash if there is no b.
 func ratio(a, b float64) string {
 	if b == 0 {
 		return "-"
 	}
 	return fmt.Sprintf("%.2f", a/b)
-}
-
-// median is the middle of a value over the rounds, 0 without rounds.
-func median(cs []cost, f func(cost) float64) float64 {
-	v := make([]float64, len(cs))
-	for i, c := range cs {
-		v[i] = f(c)
-	}
-	if len(v) == 0 {
-		return 0
-	}
-	slices.Sort(v)
-	return v[len(v)/2]
 }

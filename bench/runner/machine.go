@@ -11,7 +11,7 @@ import (
 	"pitwall/bench/report"
 )
 
-// machine describes the machine that the runs are made on.
+// machine describes this machine.
 func machine() report.Machine {
 	m := report.Machine{CPUs: runtime.NumCPU(), Go: runtime.Version()}
 	var u unix.Utsname
@@ -24,7 +24,7 @@ func machine() report.Machine {
 	return m
 }
 
-// value returns what follows a name and a colon in a file of /proc.
+// value is the text after a name and a colon in a file of /proc.
 func value(file, name string) string {
 	b, _ := os.ReadFile(file)
 	for line := range strings.Lines(string(b)) {

@@ -10,11 +10,11 @@ import (
 	"pitwall/bench/stack"
 )
 
-// binaries are what all tests measure: a build takes longer than most runs.
+// binaries are shared by all tests, because a build takes longer than most runs.
 var binaries stack.Binaries
 
 func TestMain(m *testing.M) {
-	if ok, err := PlayRole(); ok { // what the harness starts is os.Executable
+	if ok, err := PlayRole(); ok { // the harness starts os.Executable
 		if err != nil {
 			fmt.Fprintln(os.Stderr, err)
 			os.Exit(1)
@@ -29,5 +29,5 @@ func TestMain(m *testing.M) {
 		os.Exit(code)
 	}), goleak.IgnoreAnyFunction("net/http.(*persistConn).readLoop"),
 		goleak.IgnoreAnyFunction("net/http.(*persistConn).writeLoop"),              // idle connections to engines that are gone
-		goleak.IgnoreAnyFunction("github.com/redis/rueidis.(*call).DelayDo.func1")) // sleeps for a second at most, and longer than its client
+		goleak.IgnoreAnyFunction("github.com/redis/rueidis.(*call).DelayDo.func1")) // sleeps up to a second, after its client is closed
 }

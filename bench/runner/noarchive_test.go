@@ -5,7 +5,7 @@ import (
 	"testing"
 )
 
-// TestAgainstNone makes both runs, and only one of them archives.
+// TestAgainstNone: both runs are made, and only one of them archives.
 func TestAgainstNone(t *testing.T) {
 	c := command(t, "archive", "--against-none", "--connections=5", "--rate=500", "--duration=2s", "--warmup=200ms", "--connect=50ms")
 	rep, err := c.Measure(t.Context(), io.Discard)
@@ -24,7 +24,7 @@ func TestAgainstNone(t *testing.T) {
 	}
 }
 
-// TestAgainstNoneNeedsAnArchive of our own.
+// TestAgainstNoneNeedsAnArchive that bench starts.
 func TestAgainstNoneNeedsAnArchive(t *testing.T) {
 	for _, args := range [][]string{
 		{"stadium", "--against-none"},

@@ -14,13 +14,13 @@ import (
 	"pitwall/bench/internal/pause"
 )
 
-// platformTime is how long the platform takes for an answer: so long that a
-// flood asks more than it can answer.
+// platformTime is how long the platform takes for an answer. During a flood it is
+// asked more than it can answer.
 const platformTime = time.Second
 
-// platform answers the engine under attack, which asks it who may watch
-// (AUTHZ_URL): yes for the spectators whose access will be withdrawn, until then;
-// no for strangers.
+// platform is asked by the engine under attack who may watch (AUTHZ_URL). It says yes
+// for the spectators whose access will be withdrawn, until that happens, and no for
+// all others.
 type platform struct {
 	server *http.Server
 	url    string
@@ -30,14 +30,14 @@ type platform struct {
 	withdrawn bool
 }
 
-// withdraw says whether access is withdrawn from now on.
-func (p *platform) withdraw(now bool) {
+// withdraw withdraws access, or restores it.
+func (p *platform) withdraw(withdrawn bool) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	p.withdrawn = now
+	p.withdrawn = withdrawn
 }
 
-// allows is the answer about a user.
+// allows reports whether a user may watch.
 func (p *platform) allows(user string) bool {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -55,7 +55,7 @@ func startPlatform() (*platform, error) {
 	return p, nil
 }
 
-// ServeHTTP answers a question.
+// ServeHTTP answers a question of the engine.
 func (p *platform) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if pause.For(r.Context(), platformTime) != nil {
 		return // the engine waits no longer
@@ -67,7 +67,7 @@ func (p *platform) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	w.WriteHeader(http.StatusForbidden)
 }
 
-// close ends the platform. It is nil in a run without attacks.
+// close stops the platform. p is nil in a run without attacks.
 func (p *platform) close() error {
 	if p == nil {
 		return nil
@@ -79,7 +79,7 @@ func (p *platform) close() error {
 	return err
 }
 
-// receive waits for a value, and fails when ctx ends before.
+// receive waits for a value, or returns the error of ctx if that ends first.
 func receive[T any](ctx context.Context, c <-chan T) (v T, err error) {
 	select {
 	case v = <-c:

@@ -5,7 +5,6 @@ import (
 	"cmp"
 	"context"
 	"fmt"
-	"maps"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -19,16 +18,16 @@ import (
 	"pitwall/bench/report"
 )
 
-// profilePage is where the engine's private listener has a kind of profile. The
-// argument is its length in seconds.
+// profilePage is the page of a kind of profile at the engine's private listener. %d is
+// the length in seconds.
 var profilePage = map[string]string{
 	"cpu": "profile?seconds=%d", "trace": "trace?seconds=%d", "mutex": "mutex?seconds=%d", "block": "block?seconds=%d",
 	"heap": "heap", "goroutine": "goroutine",
 }
 
-// profile takes the profiles that were asked for, of the first engine in the
-// steady phase, and saves them beside the report. It takes one after the other,
-// as a trace would be seen in a CPU profile.
+// profile takes the profiles that the flags ask for, of the first engine in the steady
+// phase, and saves them. It takes one after the other, because a trace would be visible
+// in a CPU profile.
 func (r *run) profile(ctx context.Context) error {
 	kinds := r.opt.Profile
 	if len(kinds) == 0 {
@@ -74,11 +73,11 @@ func (r *run) profile(ctx context.Context) error {
 	return nil
 }
 
-// topLines is how many functions of a profile are shown.
+// topLines is the number of functions of a profile that are shown.
 const topLines = 12
 
-// readCPU works out where the time of a CPU profile went: by function, by
-// component, and how much of it inside system calls.
+// readCPU works out where the time of a CPU profile was spent: by function, by
+// component, and inside system calls.
 func readCPU(p *report.Profile, b []byte) error {
 	prof, err := profile.Parse(bytes.NewReader(b))
 	if err != nil {
@@ -104,8 +103,8 @@ func readCPU(p *report.Profile, b []byte) error {
 	return nil
 }
 
-// byComponent adds a profile's values up by the labels that the engine puts on
-// its goroutines.
+// byComponent adds up the values of a profile by the labels of the engine's
+// goroutines.
 func byComponent(prof *profile.Profile) (components map[string]float64, total float64) {
 	components = map[string]float64{}
 	for _, s := range prof.Sample {
@@ -123,11 +122,11 @@ func byComponent(prof *profile.Profile) (components map[string]float64, total fl
 	return components, total
 }
 
-// typeArguments of a function are long.
+// typeArguments are removed from the names of functions, because they are long.
 var typeArguments = regexp.MustCompile(`\[.*\]`)
 
-// top names the function on top of a sample's stack. Where that is a system
-// call, its caller's name says which.
+// top is the name of the function at the top of a sample's stack. For a system call it
+// is that of the caller, which says which call it is.
 func top(s *profile.Sample) (name string, system bool) {
 	var names []string
 	for _, loc := range s.Location {
@@ -152,11 +151,11 @@ func top(s *profile.Sample) (name string, system bool) {
 	return names[0], true
 }
 
-// shares are parts of a total, the largest first.
+// shares are the shares of a total, the largest first.
 func shares(by map[string]float64, total float64) (list []report.Line) {
-	for _, name := range slices.Sorted(maps.Keys(by)) {
-		list = append(list, report.Line{Name: name, Share: by[name] / total})
+	for name, v := range by {
+		list = append(list, report.Line{Name: name, Share: v / total})
 	}
-	slices.SortStableFunc(list, func(a, b report.Line) int { return cmp.Compare(b.Share, a.Share) })
+	slices.SortFunc(list, func(a, b report.Line) int { return cmp.Or(cmp.Compare(b.Share, a.Share), cmp.Compare(a.Name, b.Name)) })
 	return list
 }

@@ -9,7 +9,7 @@ import (
 	"pitwall/bench/report"
 )
 
-// TestReadCPU works on a profile of four samples.
+// TestReadCPU: a small profile is read by function and by component.
 func TestReadCPU(t *testing.T) {
 	fn := func(id uint64, name string) *profile.Function { return &profile.Function{ID: id, Name: name} }
 	functions := []*profile.Function{fn(1, "internal/runtime/syscall/linux.Syscall6"), fn(2, "golang.org/x/sys/unix.Write"),
@@ -38,6 +38,6 @@ func TestReadCPU(t *testing.T) {
 		t.Errorf("got %+v", got)
 	}
 	if err := readCPU(&got, []byte("no profile")); err == nil {
-		t.Error("what is no profile was read")
+		t.Error("an invalid profile gave no error")
 	}
 }

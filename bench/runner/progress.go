@@ -9,21 +9,21 @@ import (
 	"pitwall/bench/report"
 )
 
-// progress shows on a terminal which phase a run is in and how it goes. Any
-// goroutine may use it.
+// progress writes the phases and samples of a run to a terminal. Any goroutine may use
+// it.
 type progress struct {
 	mu     sync.Mutex // guards w
 	w      io.Writer
 	prefix string
 }
 
-// NewProgress returns a function that shows what begins, and how long it takes
-// if that is known (0: not). Any goroutine may call it.
+// NewProgress returns a function that shows what begins, and how long it takes, 0 if
+// that is not known. Any goroutine may call it.
 func NewProgress(w io.Writer) func(what string, d time.Duration) {
 	return (&progress{w: w}).phase
 }
 
-// phase shows what begins, and how long it takes if that is known.
+// phase shows what begins, and how long it takes, 0 if that is not known.
 func (p *progress) phase(what string, d time.Duration) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -34,7 +34,7 @@ func (p *progress) phase(what string, d time.Duration) {
 	fmt.Fprintf(p.w, "%s %s%s%s\n", time.Now().Format(time.TimeOnly), p.prefix, what, long)
 }
 
-// sample shows a second.
+// sample shows a sample.
 func (p *progress) sample(x report.Sample) {
 	p.mu.Lock()
 	defer p.mu.Unlock()

@@ -9,17 +9,17 @@ import (
 	"pitwall/bench/report"
 )
 
-// What a ramp raises.
+// What a ramp can raise.
 const (
 	rampConnections = "connections"
 	rampRate        = "rate"
 )
 
-// mostBehind is how far, in ms, the archive may be behind at any step.
+// mostBehind is the highest lag of the archive at any step, in ms.
 const mostBehind = 2000
 
-// ramp raises the load in steps until the objective breaks or the plan's own
-// size is reached, and says what was carried.
+// ramp raises the load in steps until the objective is missed or the value of the plan
+// is reached.
 func (r *run) ramp() error {
 	load, most := float64(min(r.opt.From, r.plan.Connections)), float64(r.plan.Connections)
 	if r.opt.Ramp == rampRate {
@@ -33,10 +33,10 @@ func (r *run) ramp() error {
 		r.out.Ramp = append(r.out.Ramp, step)
 		if !step.Kept || load >= most {
 			if r.opt.Ramp == rampConnections {
-				r.plan.Connections = int(load) // the figures are of this step
+				r.plan.Connections = int(load) // the figures are those of this step
 			}
 			r.out.Capacity = r.capacity()
-			return r.finish()
+			return nil
 		}
 		more := min(load*r.opt.Grow, most)
 		if r.opt.Ramp == rampRate {
@@ -45,13 +45,14 @@ func (r *run) ramp() error {
 			return err
 		}
 		load = more
-		if err := pause.For(r.ctx, time.Second); err != nil { // what the change has caused is no part of the step
+		if err := pause.For(r.ctx, time.Second); err != nil { // the effects of the change are not part of the step
 			return err
 		}
 	}
 }
 
-// startRate is what is published at first.
+// startRate is the rate at which publishing starts. A ramp of the rate starts with the
+// warm-up at the rate of its first step, so that no backlog is left from before.
 func (r *run) startRate() float64 {
 	if r.opt.Ramp == rampRate {
 		return min(float64(r.opt.From), r.plan.Rate)
@@ -59,7 +60,7 @@ func (r *run) startRate() float64 {
 	return r.plan.Rate
 }
 
-// step measures one load.
+// step measures one step.
 func (r *run) step(load float64) (report.Step, error) {
 	r.progress.phase(fmt.Sprintf("measuring %s %s", report.Number(load), r.opt.ramped()), r.opt.Step)
 	before, err := r.clients.tally()
@@ -77,7 +78,7 @@ func (r *run) step(load float64) (report.Step, error) {
 	if err := r.sampler.run(ctx, r.progress); err != nil {
 		return report.Step{}, err
 	}
-	if err := pause.For(r.ctx, r.opt.P99+time.Second); err != nil { // for what is late, and for the status that says so
+	if err := pause.For(r.ctx, r.opt.P99+time.Second); err != nil { // for positions that are late, and the next status
 		return report.Step{}, err
 	}
 	after, err := r.clients.tally()
@@ -89,19 +90,19 @@ func (r *run) step(load float64) (report.Step, error) {
 	h := r.clients.measured().latency
 	s := report.Step{Load: load, Deliveries: delivered(a, b) / seconds,
 		P50: h.MS(50), P99: h.MS(99), CPU: b.engines.Since(a.engines).CPU().Seconds() / seconds}
-	s.Why = r.broken(s, before, after, seconds)
+	s.Why = r.missed(s, before, after, seconds)
 	s.Kept = s.Why == ""
 	if r.sampler.busiest > mostBusy {
-		s.Why += " (a process of spectators was busy: more than this cannot be told here)"
+		s.Why += " (a process of spectators was busy: more cannot be measured on this machine)"
 	}
 	if late := r.sampler.late.ValueAtQuantile(99); late > mostLate.Microseconds() {
-		s.Why += " (the publisher was behind its schedule: more than this cannot be sent from here)"
+		s.Why += " (the publisher was behind schedule: more cannot be sent from this machine)"
 	}
 	return s, nil
 }
 
-// broken says what a step has broken of the objective, "" for nothing.
-func (r *run) broken(s report.Step, before, after tally, seconds float64) string {
+// missed says how a step has missed the objective, "" if it has not.
+func (r *run) missed(s report.Step, before, after tally, seconds float64) string {
 	a, b := r.sampler.first, r.sampler.last
 	overflows := b.metrics.Since(a.metrics).Sum("processor_live_ring_overflows_total")
 	sent := float64(b.sent-a.sent) / seconds
@@ -115,14 +116,14 @@ func (r *run) broken(s report.Step, before, after tally, seconds float64) string
 	case r.plan.Archive && most(r.sampler.samples, func(x report.Sample) float64 { return x.ArchiveLag }) > mostBehind:
 		return fmt.Sprintf("the archive was more than %d ms behind", mostBehind)
 	case overflows > 0:
-		return fmt.Sprintf("%.0f pushes to full rings: spectators were conflated", overflows)
+		return fmt.Sprintf("%.0f pushes to full rings, so spectators were conflated", overflows)
 	case r.opt.MaxCPU > 0 && s.CPU > r.opt.MaxCPU:
 		return fmt.Sprintf("the engine used more than %g cores", r.opt.MaxCPU)
 	}
 	return ""
 }
 
-// ramped is what a ramp raises, in words.
+// ramped is the unit of what a ramp raises.
 func (c *Command) ramped() string {
 	if c.Ramp == rampRate {
 		return "records/s"
@@ -130,7 +131,7 @@ func (c *Command) ramped() string {
 	return "spectators"
 }
 
-// capacity says what the steps have shown.
+// capacity is the result of the steps, in words.
 func (r *run) capacity() string {
 	what := r.opt.ramped()
 	kept, last := report.Step{}, report.Step{}
@@ -140,12 +141,12 @@ func (r *run) capacity() string {
 		}
 	}
 	if kept.Load == 0 {
-		return fmt.Sprintf("Not even %s %s are carried at p99 <= %v: %s.", report.Number(last.Load), what, r.opt.P99, last.Why)
+		return fmt.Sprintf("Not even %s %s are possible at p99 <= %v: %s.", report.Number(last.Load), what, r.opt.P99, last.Why)
 	}
 	text := fmt.Sprintf("This machine carries %s %s at p99 <= %v: %s deliveries/s, p99 %s ms, %.2f cores for the engine.",
 		report.Number(kept.Load), what, r.opt.P99, report.Number(kept.Deliveries), report.Number(kept.P99), kept.CPU)
 	if last.Kept {
-		return text + " That was the end of the ramp, not of the machine."
+		return text + " The ramp ended there; the machine may carry more."
 	}
 	return text + fmt.Sprintf(" At %s %s.", report.Number(last.Load), last.Why)
 }

@@ -10,8 +10,8 @@ import (
 	"pitwall/bench/spectators"
 )
 
-// PlayRole does what this process was started for. ok is false in the harness
-// itself, which has no role.
+// PlayRole plays the role for which this process was started. ok is false if it has
+// none, which is the harness itself.
 func PlayRole() (ok bool, err error) {
 	switch process.Role() {
 	case process.Spectators:
@@ -24,7 +24,7 @@ func PlayRole() (ok bool, err error) {
 	return false, nil
 }
 
-// spectate serves the clients of one process.
+// spectate runs the spectators of this process.
 func spectate() error {
 	c, orders, out, err := process.Instructions[spectators.Config, spectators.Order]()
 	if err != nil {
@@ -38,7 +38,7 @@ func spectate() error {
 	return g.Run(orders, func(s spectators.Status) error { return out.Encode(s) })
 }
 
-// makeAttacks runs the attackers of one process.
+// makeAttacks runs the attackers of this process.
 func makeAttacks() error {
 	c, orders, out, err := process.Instructions[attack.Config, attack.Order]()
 	if err != nil {

@@ -17,13 +17,13 @@ import (
 )
 
 const (
-	joinWithin = 90 * time.Second
-	tailWithin = 20 * time.Second // for the last positions to arrive
-	leastIdle  = 1000             // connections whose memory can be told from that of everything else
+	joinWithin = 90 * time.Second // within which connections must have their snapshot
+	tailWithin = 20 * time.Second // within which the last positions must arrive
+	leastIdle  = 1000             // minimum of connections to work out the memory per connection
 )
 
-// run is one run of a scenario. It belongs to one goroutine, except for the
-// parts that say otherwise.
+// run is one run of a scenario. Only one goroutine may use it, except for the parts
+// that say otherwise.
 type run struct {
 	ctx      context.Context
 	scenario scenario.Scenario
@@ -31,9 +31,9 @@ type run struct {
 	opt      *Command
 	progress *progress
 	out      *report.Run
-	ident    string           // names the files of this run
-	binaries *stack.Binaries  // shared with other runs; nil: the run builds its own
-	action   func(*run) error // in the scenario's place; nil: the scenario's own
+	ident    string           // for the names of files
+	binaries *stack.Binaries  // shared with other runs
+	action   func(*run) error // replaces the action of the scenario, unless it is nil
 
 	stack     *stack.Stack
 	clients   *clients
@@ -41,17 +41,17 @@ type run struct {
 	sampler   *sampler
 	access    access
 	attackers *attackers
-	began     time.Time // of the steady phase
+	began     time.Time // start of the steady phase
 	ends      time.Time
-	published chan error // the end of the publishing
+	published chan error // receives the result of publishing
 	halt      context.CancelFunc
-	idleRSS   int64 // of the engines, before anybody connected
-	fullRSS   int64 // with everybody connected, before anything was published
+	idleRSS   int64 // of the engines without connections
+	fullRSS   int64 // with all connections, before anything was published
 
-	calm, rush latency.Histogram // before a herd moves, and while it comes
-	rushed     gauge.Metrics     // what the engine counted meanwhile
+	calm, rush latency.Histogram // before a herd moves, and while it reconnects
+	rushed     gauge.Metrics     // growth of the engine's metrics while it reconnects
 
-	bytesPerRow float64 // of the table, at the end
+	bytesPerRow float64 // of the table at the end
 }
 
 // newRun prepares a run of a plan.
@@ -59,8 +59,8 @@ func newRun(ctx context.Context, c *Command, sc scenario.Scenario, p scenario.Pl
 	return &run{ctx: ctx, scenario: sc, plan: p, opt: c, progress: &progress{w: w}, out: new(report.Run), ident: sc.Name}
 }
 
-// another is the same run once more, with everything new. The caller changes
-// what is to differ. ident names its files, and title its progress.
+// another prepares the same run again. The caller changes what must differ. ident is
+// for the names of its files, title for its progress.
 func (r *run) another(ident, title string) *run {
 	o := newRun(r.ctx, r.opt, r.scenario, r.plan, r.progress.w)
 	o.ident, o.progress.prefix, o.binaries = r.ident+"-"+ident, r.progress.prefix+title+": ", r.binaries
@@ -77,22 +77,19 @@ func (r *run) do() (err error) {
 	}
 	defer func() { err = errors.Join(err, r.stop()) }()
 	r.idleRSS = r.sampler.rss()
-	if err := r.connect(); err != nil {
-		return err
-	}
-	if err := r.publish(); err != nil {
-		return err
-	}
+	phases := []func() error{r.connect, r.publish, r.steady, r.finish}
 	if r.opt.Ramp != "" {
-		return r.ramp()
+		phases = []func() error{r.connect, r.publish, r.ramp, r.finish}
 	}
-	if err := r.steady(); err != nil {
-		return err
+	for _, phase := range phases {
+		if err := phase(); err != nil {
+			return err
+		}
 	}
-	return r.finish()
+	return nil
 }
 
-// connect connects the spectators, and waits until all have their snapshot.
+// connect connects the spectators and waits until all have their snapshot.
 func (r *run) connect() error {
 	n := r.plan.Connections
 	if r.plan.StartLine {
@@ -110,7 +107,7 @@ func (r *run) connect() error {
 	return nil
 }
 
-// grow connects n more clients over a time and waits for them.
+// grow connects n more clients over a time, and waits until they have their snapshot.
 func (r *run) grow(n int, over time.Duration) error {
 	before, err := r.clients.tally()
 	if err != nil {
@@ -125,24 +122,21 @@ func (r *run) grow(n int, over time.Duration) error {
 		return t.joined+int(t.counts.Refused+t.counts.Lost) >= want
 	})
 	if err == nil && t.joined == 0 {
-		return fmt.Errorf("no spectator got in at %s: %s", r.stack.Engines[0].Addr, t.fault)
+		return fmt.Errorf("no spectator could subscribe at %s: %s", r.stack.Engines[0].Addr, t.fault)
 	}
 	return err
 }
 
-// publish begins to publish and lets the warm-up pass.
+// publish starts publishing and waits for the end of the warm-up.
 func (r *run) publish() error {
 	ctx, halt := context.WithCancel(r.ctx)
 	r.halt, r.published = halt, make(chan error, 1)
-	if r.opt.Ramp == rampRate { // also while warming up: a backlog from then would still be there at the first step
-		r.publisher.SetRate(float64(r.opt.From))
-	}
 	go func() { r.published <- r.publisher.Run(ctx) }()
 	r.progress.phase("warming up", r.plan.Warmup)
 	return pause.For(r.ctx, r.plan.Warmup)
 }
 
-// steady is the phase that is measured.
+// steady is the steady phase, which is measured.
 func (r *run) steady() error {
 	length := r.plan.Duration + r.extraDuration()
 	r.progress.phase("measuring", length)
@@ -153,18 +147,17 @@ func (r *run) steady() error {
 	}
 	ctx, cancel := context.WithDeadline(r.ctx, r.ends)
 	defer cancel()
-	beside := make(chan error, 2)
-	go func() { beside <- r.act() }()
-	go func() { beside <- r.profile(ctx) }()
-	err := errors.Join(r.sampler.run(ctx, r.progress), <-beside, <-beside)
+	others := make(chan error, 2)
+	go func() { others <- r.act() }()
+	go func() { others <- r.profile(ctx) }()
+	err := errors.Join(r.sampler.run(ctx, r.progress), <-others, <-others)
 	if r.ctx.Err() != nil {
-		return r.ctx.Err() // which is what all of them say
+		return r.ctx.Err() // once, not from each of them
 	}
 	return err
 }
 
-// finish stops publishing, waits for what is under way, and works the figures
-// out.
+// finish stops publishing, waits for the last positions, and works out the figures.
 func (r *run) finish() error {
 	r.progress.phase("waiting for the last positions", tailWithin)
 	r.halt()

@@ -28,7 +28,7 @@ func command(t *testing.T, args ...string) *Command {
 	return c
 }
 
-// prepare makes a run of a command line that has not begun.
+// prepare prepares a run of a command line.
 func prepare(t *testing.T, args ...string) *run {
 	t.Helper()
 	c := command(t, args...)
@@ -42,7 +42,7 @@ func prepare(t *testing.T, args ...string) *run {
 	return r
 }
 
-// runWith makes a short run in which something happens.
+// runWith makes a short run with an action in its steady phase.
 func runWith(t *testing.T, during func(*run) error, args ...string) *report.Run {
 	t.Helper()
 	r := prepare(t, append([]string{"stadium", "--connections=20", "--duration=3s", "--warmup=200ms", "--connect=50ms"}, args...)...)
@@ -53,8 +53,8 @@ func runWith(t *testing.T, during func(*run) error, args ...string) *report.Run 
 	return r.out
 }
 
-// TestStalledHarnessSaysSo stops a process of spectators for a while: nothing is
-// lost, but the latencies are not Pitwall's.
+// TestStalledHarnessSaysSo suspends a process of spectators: nothing is lost, but the
+// run is invalid.
 func TestStalledHarnessSaysSo(t *testing.T) {
 	out := runWith(t, func(r *run) error {
 		pid := r.clients.workers[0].PID()
@@ -70,12 +70,12 @@ func TestStalledHarnessSaysSo(t *testing.T) {
 		t.Errorf("valid %t, %q; want not valid, since a process of spectators was held up", out.Valid, why)
 	}
 	if n := out.Counts.Violations() + out.Missing; n > 0 {
-		t.Errorf("%+v, %d missing: a stopped client loses nothing", out.Counts, out.Missing)
+		t.Errorf("%+v, %d missing: a suspended client loses nothing", out.Counts, out.Missing)
 	}
 }
 
-// TestLatePublisherSaysSo stops Redis for a while, so that records cannot go
-// out when they are due.
+// TestLatePublisherSaysSo suspends Redis, so that records cannot be sent when they are
+// due.
 func TestLatePublisherSaysSo(t *testing.T) {
 	out := runWith(t, func(r *run) error {
 		if err := syscall.Kill(r.stack.RedisPID(), syscall.SIGSTOP); err != nil {
@@ -91,12 +91,12 @@ func TestLatePublisherSaysSo(t *testing.T) {
 		t.Errorf("valid %t, %q; want not valid, since the publisher was behind", out.Valid, why)
 	}
 	if p99 := out.Figures["latency_max_ms"]; p99 < 800 {
-		t.Errorf("the longest latency is %.0f ms, want that of the records that were due while Redis stood still", p99)
+		t.Errorf("the longest latency is %.0f ms, want that of records that were due while Redis was suspended", p99)
 	}
 }
 
-// TestOtherLoadSaysSo: with half of the records, what the engine needed is not
-// what it would have needed.
+// TestOtherLoadSaysSo: with half of the records, the run is invalid, and so are figures
+// that depend on the load.
 func TestOtherLoadSaysSo(t *testing.T) {
 	out := runWith(t, func(r *run) error {
 		r.publisher.SetRate(r.plan.Rate / 2)
@@ -108,7 +108,7 @@ func TestOtherLoadSaysSo(t *testing.T) {
 	}
 }
 
-// TestArchiveIsCounted compares the table with what was published.
+// TestArchiveIsCounted: the table has everything that was published.
 func TestArchiveIsCounted(t *testing.T) {
 	c := command(t, "archive", "--connections=5", "--rate=500", "--duration=2s", "--warmup=200ms", "--connect=50ms")
 	rep, err := c.Measure(t.Context(), io.Discard)
@@ -121,7 +121,7 @@ func TestArchiveIsCounted(t *testing.T) {
 	}
 }
 
-// TestRowsThatAreMissing break a promise, but not where a ramp's objective does.
+// TestRowsThatAreMissing: they break a promise, except in a ramp.
 func TestRowsThatAreMissing(t *testing.T) {
 	for _, tt := range []struct {
 		ramp          string
@@ -137,7 +137,7 @@ func TestRowsThatAreMissing(t *testing.T) {
 	}
 }
 
-// TestRampEndsWithCapacity goes up two steps.
+// TestRampEndsWithCapacity: a ramp of two steps, both of which meet the objective.
 func TestRampEndsWithCapacity(t *testing.T) {
 	c := command(t, "stadium", "--connections=20", "--warmup=200ms", "--connect=50ms", "--ramp=connections", "--from=10", "--grow=2", "--step=1s", "--p99=2s")
 	rep, err := c.Measure(t.Context(), io.Discard)
@@ -146,11 +146,11 @@ func TestRampEndsWithCapacity(t *testing.T) {
 	}
 	r := &rep.Runs[0]
 	if len(r.Ramp) != 2 || r.Ramp[1].Load != 20 || !strings.Contains(r.Capacity, "carries 20 spectators") {
-		t.Errorf("steps %+v, %q; want 10 and 20 spectators, both carried", r.Ramp, r.Capacity)
+		t.Errorf("steps %+v, %q; want 10 and 20 spectators, both possible", r.Ramp, r.Capacity)
 	}
 }
 
-// TestRampThatBreaks works its figures out with those who came.
+// TestRampThatBreaks: the figures are those of the spectators that are connected.
 func TestRampThatBreaks(t *testing.T) {
 	c := command(t, "stadium", "--connections=200", "--rate=100", "--warmup=200ms", "--connect=50ms", "--ramp=connections", "--from=10",
 		"--step=1s", "--p99=500ms", "--max-cpu=0.0001")
@@ -160,12 +160,12 @@ func TestRampThatBreaks(t *testing.T) {
 	}
 	r := &rep.Runs[0]
 	if n := r.Figures["writes_per_window"]; len(r.Ramp) != 1 || n < 0.2 {
-		t.Errorf("%d steps, %.2f writes per connection and window; want one step, and about one write: of the 10 spectators that there are", len(r.Ramp), n)
+		t.Errorf("%d steps, %.2f writes per connection and window; want one step, and about one write: there are 10 spectators", len(r.Ramp), n)
 	}
 }
 
-// TestRampOfTheRate publishes what each step says, from the first on, and
-// breaks where the engine may not use what it needs.
+// TestRampOfTheRate: each step publishes at its rate, and the ramp ends when the engine
+// needs more CPU time than allowed.
 func TestRampOfTheRate(t *testing.T) {
 	c := command(t, "stadium", "--connections=20", "--rate=2000", "--warmup=1s", "--connect=50ms", "--ramp=rate", "--from=200", "--grow=3",
 		"--step=1s", "--p99=2s", "--max-cpu=0.001")
@@ -175,11 +175,11 @@ func TestRampOfTheRate(t *testing.T) {
 	}
 	r := &rep.Runs[0]
 	if len(r.Ramp) != 1 || r.Ramp[0].Kept || !strings.Contains(r.Capacity, "Not even 200 records/s") {
-		t.Errorf("steps %+v, %q; want the first broken by its processor time", r.Ramp, r.Capacity)
+		t.Errorf("steps %+v, %q; want the first one missed for its CPU time", r.Ramp, r.Capacity)
 	}
 	for _, why := range r.Why {
 		if strings.Contains(why, "publisher") {
-			t.Errorf("not valid since %s: the ramp was not meant to come to its end", why)
+			t.Errorf("not valid because %s, although a ramp may end early", why)
 		}
 	}
 	if got, want := r.Ramp[0].Deliveries, 20*200.0; got < want/2 || got > 2*want {
@@ -187,8 +187,8 @@ func TestRampOfTheRate(t *testing.T) {
 	}
 }
 
-// TestEngines spreads spectators over two processes of Pitwall, each of which
-// reads everything.
+// TestEngines: spectators are spread over two processes of Pitwall, each of which reads
+// everything.
 func TestEngines(t *testing.T) {
 	c := command(t, "sparse", "--connections=41", "--events=5", "--devices=20", "--rate=50", "--engines=2", "--duration=2s", "--warmup=200ms", "--connect=200ms")
 	rep, err := c.Measure(t.Context(), io.Discard)
@@ -201,6 +201,6 @@ func TestEngines(t *testing.T) {
 	}
 	last := r.Samples[len(r.Samples)-1]
 	if last.Connections != 41 || last.Window != 100 {
-		t.Errorf("%.0f connections, window %.0f ms; want those of both processes together, and 100", last.Connections, last.Window)
+		t.Errorf("%.0f connections, window %.0f ms; want those of both processes, and 100", last.Connections, last.Window)
 	}
 }

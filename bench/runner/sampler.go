@@ -13,8 +13,8 @@ import (
 	"pitwall/bench/stack"
 )
 
-// sampler reads all counters once a second. It belongs to the run's goroutine;
-// any goroutine may call rss and scrape.
+// sampler reads all totals once a second. Only the goroutine of the run may use it,
+// except for rss and scrape, which any goroutine may call.
 type sampler struct {
 	stack     *stack.Stack
 	clients   *clients
@@ -24,12 +24,12 @@ type sampler struct {
 	late        latency.Histogram // of the publisher, in the steady phase
 	stored      latency.Histogram
 	samples     []report.Sample
-	slept       time.Duration // the longest that a tick came too late
-	others      time.Duration // at first what other processes had used, at the end what they have used since
-	busiest     float64       // share of a core of the busiest process of spectators
+	slept       time.Duration // longest delay of a tick
+	others      time.Duration // CPU time of other processes; at the end, since the beginning
+	busiest     float64       // highest CPU use of a process of spectators, in cores
 }
 
-// moment is everything that grows, at one time.
+// moment is a reading of all totals.
 type moment struct {
 	at       time.Time
 	machine  gauge.Machine
@@ -47,7 +47,7 @@ func newSampler(s *stack.Stack, c *clients, p *publish.Publisher) *sampler {
 	return &sampler{stack: s, clients: c, publisher: p, late: latency.New(), stored: latency.New()}
 }
 
-// rss is the engines' resident memory, 0 when they are elsewhere.
+// rss is the resident memory of the engines, 0 if they are not on this machine.
 func (s *sampler) rss() (sum int64) {
 	for _, e := range s.stack.Engines {
 		if e.PID == 0 {
@@ -60,7 +60,7 @@ func (s *sampler) rss() (sum int64) {
 	return sum
 }
 
-// scrape reads the metrics of all engines, added up.
+// scrape reads the metrics of all engines and adds them up.
 func (s *sampler) scrape(ctx context.Context) (gauge.Metrics, error) {
 	all := gauge.Metrics{}
 	for _, e := range s.stack.Engines {
@@ -76,7 +76,7 @@ func (s *sampler) scrape(ctx context.Context) (gauge.Metrics, error) {
 	return all, nil
 }
 
-// read reads all counters.
+// read reads all totals.
 func (s *sampler) read(ctx context.Context) (m moment, err error) {
 	if m.metrics, err = s.scrape(ctx); err != nil {
 		return m, err
@@ -114,7 +114,7 @@ func (s *sampler) read(ctx context.Context) (m moment, err error) {
 // run samples until ctx ends.
 func (s *sampler) run(ctx context.Context, show *progress) error {
 	whole := context.WithoutCancel(ctx)
-	s.publisher.Figures() // what was before does not count
+	s.publisher.Figures() // discards what was before
 	s.clients.lastSecond()
 	var err error
 	if s.first, err = s.read(whole); err != nil {
@@ -144,7 +144,7 @@ func (s *sampler) run(ctx context.Context, show *progress) error {
 	}
 }
 
-// sample adds a second.
+// sample adds a sample.
 func (s *sampler) sample(ctx context.Context, show *progress) error {
 	now, err := s.read(ctx)
 	if err != nil {
@@ -155,7 +155,7 @@ func (s *sampler) sample(ctx context.Context, show *progress) error {
 	s.stored.Merge(stored)
 	seconds := now.at.Sub(s.last.at).Seconds()
 	if seconds < 0.5 {
-		return nil // the end of a run that fell on a tick: nothing to divide by
+		return nil // the end of the run fell on a tick
 	}
 	x := s.between(s.last, now, seconds)
 	if h := s.clients.lastSecond(); h.TotalCount() > 0 {
@@ -167,9 +167,9 @@ func (s *sampler) sample(ctx context.Context, show *progress) error {
 	return nil
 }
 
-// delivered is how many positions spectators were sent from a to b: by the
-// engine's own count, which is exact at both moments; without it by what
-// clients have reported, which is up to half a second old.
+// delivered is the number of positions sent to spectators from a to b. It is that of
+// the engine's metrics, which is exact; without these, that of the clients' statuses,
+// which are up to half a second old.
 func delivered(a, b moment) float64 {
 	const name = "processor_live_deliveries_total"
 	if n, ok := b.metrics[name]; ok {
@@ -178,7 +178,7 @@ func delivered(a, b moment) float64 {
 	return float64(b.counts.Deliveries - a.counts.Deliveries)
 }
 
-// between is what happened from a to b.
+// between is the sample from a to b.
 func (s *sampler) between(a, b moment, seconds float64) report.Sample {
 	cores := func(x, y gauge.Process) float64 { return y.Since(x).CPU().Seconds() / seconds }
 	engines, machine := b.engines.Since(a.engines), b.machine.Since(a.machine)

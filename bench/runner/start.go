@@ -13,11 +13,11 @@ import (
 	"pitwall/bench/stack"
 )
 
-// keepEntries is how many entries the stream keeps at least.
+// keepEntries is the minimum number of entries that the stream keeps.
 const keepEntries = 1_000_000
 
-// start starts the stack, the processes of spectators, and the publisher's
-// connection. What was started before an error is stopped again.
+// start starts the stack and the processes of spectators, and connects the publisher.
+// After an error it stops what it has started.
 func (r *run) start() (err error) {
 	if r.scenario.Guarded {
 		if r.access, err = newAccess(); err != nil {
@@ -32,8 +32,8 @@ func (r *run) start() (err error) {
 			err = errors.Join(err, r.stop())
 		}
 	}()
-	// The numbers of records begin above those of all earlier runs, as no device
-	// sends 1,000 records a second.
+	// Numbers start at the time in ms, which is higher than any number of an earlier
+	// run, because no device sends 1,000 records per second.
 	base := time.Now().UnixMilli()
 	if r.publisher, err = publish.New(publish.Options{
 		RedisURL: r.stack.RedisURL, Stream: r.opt.Stream, MaxLen: keepEntries, Prefix: scenario.DevicePrefix,
@@ -49,7 +49,7 @@ func (r *run) start() (err error) {
 	return nil
 }
 
-// startStack starts the servers, or takes those of an installation that runs.
+// startStack starts the servers, or uses those of an installation that runs.
 func (r *run) startStack() (err error) {
 	if r.opt.Target != "" {
 		r.stack, err = stack.Running(r.ctx, r.opt.Target, r.opt.Redis, r.opt.Ops, r.opt.PID)
@@ -65,7 +65,8 @@ func (r *run) startStack() (err error) {
 	return err
 }
 
-// clientConfig is the configuration that all processes of spectators share.
+// clientConfig is what the configurations of all processes of spectators have in
+// common.
 func (r *run) clientConfig(base int64) spectators.Config {
 	c := spectators.Config{Path: r.stack.Engines[0].Path, Dialect: r.dialect(), Prefix: scenario.DevicePrefix, Base: base,
 		SlowRate: r.plan.SlowRate, Interval: r.plan.Interval, CheckEvery: r.plan.CheckEvery, Roving: r.scenario.Roving, Token: r.access.token()}
@@ -82,7 +83,8 @@ func (r *run) clientConfig(base int64) spectators.Config {
 	return c
 }
 
-// peerArgs tell a server in Pitwall's place what Pitwall reads from the roster.
+// peerArgs are the flags of a server in Pitwall's place, among them what Pitwall reads
+// from the roster.
 func (r *run) peerArgs() []string {
 	args := []string{"--kind=" + r.opt.Peer, fmt.Sprintf("--events=%d", r.plan.Events), fmt.Sprintf("--devices=%d", r.plan.Devices),
 		"--event-prefix=" + scenario.EventPrefix, "--device-prefix=" + scenario.DevicePrefix, "--stream=" + r.opt.Stream}
@@ -104,7 +106,7 @@ func (r *run) dialect() string {
 	return "plain"
 }
 
-// roster enters every device of a plan in its event.
+// roster are the entries of all devices of a plan.
 func roster(p *scenario.Plan) (list []stack.Entry) {
 	for e := range p.Events {
 		for d := p.FirstDevice(e); d < p.FirstDevice(e+1); d++ {

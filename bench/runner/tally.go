@@ -7,7 +7,7 @@ import (
 	"pitwall/bench/spectators"
 )
 
-// tally is what all clients have seen so far.
+// tally sums up the last statuses of all processes of spectators.
 type tally struct {
 	open, joined int
 	counts       spectators.Counts
@@ -35,17 +35,17 @@ func (p *clients) tally() (t tally, err error) {
 	return t, p.failed
 }
 
-// lastSecond takes the latencies since the last call.
+// lastSecond returns the latencies since its last call.
 func (p *clients) lastSecond() latency.Histogram { return p.take(&p.second) }
 
-// nextPhase takes the latencies since the last call, as far as clients have
-// reported them, which they do twice a second.
+// nextPhase returns the latencies since its last call, as far as clients have reported
+// them, which they do twice a second.
 func (p *clients) nextPhase() latency.Histogram { return p.take(&p.phase) }
 
-// forgetJoins begins anew with the times of joining.
+// forgetJoins clears the times until clients had their snapshot.
 func (p *clients) forgetJoins() { p.take(&p.join) }
 
-// take empties one of the histograms.
+// take returns a histogram and clears it.
 func (p *clients) take(h *latency.Histogram) latency.Histogram {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -54,23 +54,23 @@ func (p *clients) take(h *latency.Histogram) latency.Histogram {
 	return taken
 }
 
-// measured are copies of the latencies since the last measure.
+// measured are copies of the histograms since the last call of measure.
 func (p *clients) measured() (h histograms) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	return histograms{latency: p.since.latency.Clone(), slow: p.since.slow.Clone(), wait: p.since.wait.Clone()}
 }
 
-// joins is a copy of the times of joining, since the start or since they were
-// forgotten.
+// joins is a copy of the times until clients had their snapshot, since the start or the
+// last call of forgetJoins.
 func (p *clients) joins() latency.Histogram {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	return p.join.Clone()
 }
 
-// oddReads is how many reads of sampled clients are in no histogram, since the
-// clock was set meanwhile.
+// oddReads is the number of reads of sampled clients that are in no histogram because
+// the clock was set.
 func (p *clients) oddReads() int64 {
 	p.mu.Lock()
 	defer p.mu.Unlock()

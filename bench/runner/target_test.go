@@ -9,7 +9,7 @@ import (
 	"pitwall/bench/stack"
 )
 
-// installation runs until the test ends.
+// installation starts an installation that runs until the test ends.
 func installation(t *testing.T, roster []stack.Entry) *stack.Stack {
 	t.Helper()
 	s, err := stack.Start(t.Context(), stack.Options{Engines: 1, Roster: roster, Binaries: &binaries})
@@ -24,7 +24,7 @@ func installation(t *testing.T, roster []stack.Entry) *stack.Stack {
 	return s
 }
 
-// TestTargetThatLetsNobodyIn ends the run: there is nothing to measure.
+// TestTargetThatLetsNobodyIn: if no spectator can subscribe, the run fails.
 func TestTargetThatLetsNobodyIn(t *testing.T) {
 	s := installation(t, nil)
 	e := s.Engines[0]
@@ -40,8 +40,8 @@ func TestTargetThatLetsNobodyIn(t *testing.T) {
 	}
 }
 
-// TestTarget measures an installation that somebody else has started, twice:
-// the second run must not take the last values of the first for its own.
+// TestTarget measures an installation that runs, twice: the second run must not mistake
+// the last positions of the first one for its own.
 func TestTarget(t *testing.T) {
 	sizes := []string{"stadium", "--connections=10", "--devices=20", "--rate=100", "--duration=1s", "--warmup=200ms", "--connect=50ms"}
 	s := installation(t, roster(&prepare(t, sizes...).plan))
@@ -62,6 +62,6 @@ func TestTarget(t *testing.T) {
 		}
 	}
 	if got := rep.Runs[1].Counts.SnapshotItems; got < 10*20 {
-		t.Errorf("the second run saw %d positions in snapshots, want the last values of the first", got)
+		t.Errorf("the second run saw %d positions in snapshots, want the last ones of the first", got)
 	}
 }

@@ -7,25 +7,25 @@ import (
 	"pitwall/bench/report"
 )
 
-// Bounds beyond which a run says more about the harness or the machine than
-// about Pitwall.
+// Limits beyond which a run says more about the harness or the machine than about
+// Pitwall.
 const (
-	mostLate   = 50 * time.Millisecond  // the publisher, p99
-	mostStall  = 250 * time.Millisecond // a turn of a process of spectators, or a tick of ours
-	mostBusy   = 0.9                    // a process of spectators, of a core
-	mostSteal  = 0.02                   // of the machine's time
-	mostOthers = 0.08                   // of the machine's time, used by processes that are not ours
-	leastSent  = 0.97                   // of the records that were to be published
+	mostLate   = 50 * time.Millisecond  // delay of the publisher, p99
+	mostStall  = 250 * time.Millisecond // turn of a process of spectators, or delay of a tick of the harness
+	mostBusy   = 0.9                    // CPU use of a process of spectators, in cores
+	mostSteal  = 0.02                   // of the CPU time of the machine
+	mostOthers = 0.08                   // of the CPU time of the machine, used by other processes
+	leastSent  = 0.97                   // of the planned records
 )
 
-// validate says whether the run's figures may be believed.
+// validate decides whether the figures of the run can be trusted.
 func (r *run) validate(t tally) {
 	a, b := r.sampler.first, r.sampler.last
 	say := func(format string, v ...any) { r.out.Why = append(r.out.Why, fmt.Sprintf(format, v...)) }
 	late := time.Duration(r.sampler.late.ValueAtQuantile(99)) * time.Microsecond
-	overload := r.scenario.Overload || r.opt.Ramp != "" // the last step is meant to be too much, and says itself what broke
+	overload := r.scenario.Overload || r.opt.Ramp != "" // the last step of a ramp is too much on purpose, and says itself what failed
 	if late > mostLate && !overload {
-		say("the publisher was behind its schedule: p99 %v late, allowed are %v", late.Round(time.Millisecond), mostLate)
+		say("the publisher was behind schedule: p99 %v late, allowed are %v", late.Round(time.Millisecond), mostLate)
 	}
 	if sent := r.out.Figures["records_per_s"]; sent < leastSent*r.plan.Rate && !overload {
 		say("the publisher sent %.0f records/s of %.0f", sent, r.plan.Rate)
@@ -35,7 +35,7 @@ func (r *run) validate(t tally) {
 		say("a process of spectators was busy or held up for %v at a time, allowed are %v", t.stall.Round(time.Millisecond), mostStall)
 	}
 	if r.sampler.slept > mostStall {
-		say("the harness stood still for %v", r.sampler.slept.Round(time.Millisecond))
+		say("the harness was held up for %v", r.sampler.slept.Round(time.Millisecond))
 	}
 	if r.sampler.busiest > mostBusy {
 		say("a process of spectators used %.2f of a core: the clients were the bottleneck", r.sampler.busiest)
@@ -43,11 +43,11 @@ func (r *run) validate(t tally) {
 	machine := b.machine.Since(a.machine)
 	all := machine.All().Seconds()
 	if steal := machine.Steal.Seconds() / all; steal > mostSteal {
-		say("%.1f %% of the processors' time went to other machines (steal)", 100*steal)
+		say("%.1f %% of the CPU time went to other machines (steal)", 100*steal)
 	}
 	if r.stack.Own() {
 		if others := r.others((machine.Busy - machine.SoftIRQ).Seconds()) / all; others > mostOthers {
-			say("%.1f %% of the processors' time went to other processes of this machine", 100*others)
+			say("%.1f %% of the CPU time went to other processes of this machine", 100*others)
 		}
 	}
 	if v := t.counts.Refused; v > 0 {
@@ -57,10 +57,10 @@ func (r *run) validate(t tally) {
 	r.out.Valid = len(r.out.Why) == 0
 }
 
-// others is the processor time, in s, that none of our processes has used: what
-// can be seen of other processes, or what is left of the time in which the
-// machine was busy. In a container the rest is more than can be seen. Softirq
-// counts for nobody, as it is not known who caused it.
+// others is the CPU time of other processes, in s. It is the higher of two values: that
+// of the visible processes, and what remains of the busy time of the machine. In a
+// container the second one is higher, as most processes are not visible. Softirq counts
+// for nobody, as its cause is not known.
 func (r *run) others(busy float64) float64 {
 	a, b := r.sampler.first, r.sampler.last
 	busy -= b.engines.Since(a.engines).CPU().Seconds() + b.redis.Since(a.redis).CPU().Seconds() +
@@ -68,6 +68,6 @@ func (r *run) others(busy float64) float64 {
 	for i := range b.workers {
 		busy -= b.workers[i].Since(a.workers[i]).CPU().Seconds()
 	}
-	attackers, _ := r.attackers.used() // since their start, which is in the steady phase; they run until the run stops
+	attackers, _ := r.attackers.used() // since their start, which is in the steady phase
 	return max(r.sampler.others.Seconds(), busy-attackers.CPU().Seconds())
 }

@@ -12,18 +12,19 @@ import (
 	"pitwall/bench/internal/subscriber"
 )
 
-// withdrawnWithin bounds the wait until a withdrawn spectator is cut off.
+// withdrawnWithin is the longest wait until a spectator whose access was withdrawn can
+// no longer watch.
 const withdrawnWithin = 45 * time.Second
 
-// withdrawn is a spectator who may watch until the platform says otherwise. One
-// goroutine reads, and reports when the server cut it off.
+// withdrawn is a spectator that may watch until the platform withdraws its access. Its
+// goroutine reads and reports when access ended.
 type withdrawn struct {
 	ws    *websocket.Conn
-	ended chan time.Time // when access ended; closed without a value when the connection failed
-	fault error          // why it failed, to be read after that
+	ended chan time.Time // receives when access ended; closed without a value if the connection failed
+	fault error          // why it failed; to be read after ended is closed
 }
 
-// watch connects with a token, subscribes, and returns once the subscription is
+// watch connects with a token and subscribes. It returns once the subscription is
 // confirmed.
 func watch(ctx context.Context, url, token, event string) (*withdrawn, error) {
 	limited, cancel := context.WithTimeout(ctx, joinWithin)
@@ -48,8 +49,7 @@ func watch(ctx context.Context, url, token, event string) (*withdrawn, error) {
 	return w, nil
 }
 
-// read reads until access has ended: an error without an id, or the end of the
-// session.
+// read reads until access has ended, with an error frame or the end of the session.
 func (w *withdrawn) read(ctx context.Context) {
 	defer close(w.ended)
 	for {
@@ -65,8 +65,8 @@ func (w *withdrawn) read(ctx context.Context) {
 	}
 }
 
-// watchedOn waits until access has ended, and returns how long that was after
-// since. Without an end in time it returns the time so far.
+// watchedOn waits until access has ended, and returns the time from since until then. If
+// access does not end in time, it returns the time so far.
 func (w *withdrawn) watchedOn(ctx context.Context, since time.Time) (time.Duration, error) {
 	limited, cancel := context.WithDeadline(ctx, since.Add(withdrawnWithin))
 	defer cancel()
@@ -82,7 +82,7 @@ func (w *withdrawn) watchedOn(ctx context.Context, since time.Time) (time.Durati
 	return at.Sub(since), nil
 }
 
-// close ends the connection and waits for the reader.
+// close closes the connection and waits for the reader.
 func (w *withdrawn) close() {
 	_ = w.ws.CloseNow()
 	for range w.ended {

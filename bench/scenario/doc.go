@@ -1,7 +1,6 @@
-// Package scenario describes loads: what is published, who watches, for how
-// long, and what happens meanwhile. A scenario is a load with a meaning and a
-// name; its plan holds the sizes, which flags may change. It starts nothing:
-// package runner does what a plan says.
+// Package scenario describes loads. A scenario is a named load that stands for a
+// situation. Its plan says what is published, who watches and for how long; flags
+// may change the plan. Package runner carries it out.
 //
 // Values may be read by any goroutine.
 package scenario

@@ -1,7 +1,7 @@
 package scenario
 
 import (
-	"fmt"
+	"cmp"
 	"math"
 	"strconv"
 	"time"
@@ -10,7 +10,7 @@ import (
 	"pitwall/bench/spectators"
 )
 
-// Prefixes of the ids of events and devices; the number follows.
+// Prefixes of the ids of events and devices. The number follows.
 const (
 	EventPrefix  = "bench-"
 	DevicePrefix = "bench-d"
@@ -24,30 +24,30 @@ type Plan struct {
 	Connections int
 	Events      int
 	Devices     int
-	Rate        float64 // records a second, over all devices
-	Zipf        float64 // exponent of the events' popularity; 0: all alike
-	Slow        float64 // percent of the connections that read slowly
-	SlowRate    int     // bytes a second that each of them reads
-	Interval    int     // ms between updates that clients ask for
-	Batch       bool    // clients ask for many positions in a frame
-	CheckEvery  int     // one of so many spectators checks what it is sent
+	Rate        float64 // records per second, of all devices together
+	Zipf        float64 // exponent of the popularity of events; 0: all alike
+	Slow        float64 // percentage of connections that read slowly
+	SlowRate    int     // bytes per second that each of these reads
+	Interval    int     // minimum time between updates that clients ask for, ms
+	Batch       bool    // clients ask for several positions per frame
+	CheckEvery  int     // one of so many spectators checks what it receives
 	Engines     int
 	Window      time.Duration // flush window of the engines
 	Connect     time.Duration // over which the connections are opened
 	Warmup      time.Duration
 	Duration    time.Duration      // of the steady phase, which is measured
-	Over        time.Duration      // herd: all are back within; roster: between two changes
-	StartLine   bool               // herd: nobody is connected before, all come within Over
+	Over        time.Duration      // herd: all reconnect within; roster: between two changes
+	StartLine   bool               // herd: nobody is connected before, all connect within Over
 	Archive     bool               // PostgreSQL, and the engine writes to it
-	Attack      map[string]float64 // siege: sizes of attacks other than their own
+	Attack      map[string]float64 // siege: loads of attacks that differ from the default
 }
 
 // FirstDevice is the first device of an event. Events have contiguous blocks of
 // devices.
 func (p *Plan) FirstDevice(event int) int { return event * p.Devices / p.Events }
 
-// Watch gives each connection its event, by popularity. Neighbours watch
-// different events, so that any part of the connections is like the whole.
+// Watch assigns an event to each connection, by popularity. Events alternate, so
+// that any part of the connections is like the whole.
 func (p *Plan) Watch() []int32 {
 	weights := make([]float64, p.Events)
 	total := 0.0
@@ -71,32 +71,31 @@ func (p *Plan) Watch() []int32 {
 	return list
 }
 
-// Check names a size that no run can have.
+// Check returns an error for a value that no run can have.
 func (p *Plan) Check() error {
-	rule, least := func(broken bool, format string, v ...any) flagcheck.Rule {
-		return flagcheck.Rule{Broken: broken, Text: fmt.Sprintf(format, v...)}
-	}, flagcheck.AtLeast[int]
-	return flagcheck.First(
+	reject, least := flagcheck.Reject, flagcheck.AtLeast[int]
+	return cmp.Or(
 		least("connections", p.Connections, 1), least("events", p.Events, 1), least("engines", p.Engines, 1),
 		least("check-every", p.CheckEvery, 1),
-		rule(p.Devices < p.Events, "--devices is %d, at least is one for each of the %d of --events", p.Devices, p.Events),
-		rule(p.Rate <= 0, "--rate is %v records a second, wanted are more than none", p.Rate),
-		rule(p.Rate/float64(p.Devices) > 500, "--rate is %.0f records a second of %d devices: two of one device would share a millisecond, use more --devices", p.Rate, p.Devices),
-		rule(p.Connections > p.Engines*spectators.MostClients, "--connections is %d: a process of Pitwall takes %d, as its descriptors end, use more --engines", p.Connections, spectators.MostClients),
+		reject(p.Devices < p.Events, "--devices is %d, the minimum is one for each of the %d of --events", p.Devices, p.Events),
+		reject(p.Rate <= 0, "--rate is %v, it must be positive", p.Rate),
+		reject(p.Rate/float64(p.Devices) > 500, "--rate is %.0f records per second of %d devices: two records of a device would share a millisecond, use more --devices", p.Rate, p.Devices),
+		reject(p.Connections > p.Engines*spectators.MostClients, "--connections is %d: one process of Pitwall has descriptors for %d, use more --engines", p.Connections, spectators.MostClients),
 		flagcheck.AtLeast("zipf", p.Zipf, 0), least("interval", p.Interval, 0), flagcheck.AtLeast("slow", p.Slow, 0),
-		rule(p.Slow > 100, "--slow is %v percent", p.Slow),
-		rule(p.Slow > 0 && p.SlowRate < 1, "--slow-rate is %d bytes a second, wanted are more than none for those of --slow", p.SlowRate),
+		reject(p.Slow > 100, "--slow is %v, the maximum is 100 percent", p.Slow),
+		reject(p.Slow > 0 && p.SlowRate < 1, "--slow-rate is %d, it must be positive with --slow", p.SlowRate),
 		flagcheck.AtLeast("window", p.Window, 0), flagcheck.AtLeast("connect", p.Connect, 0), flagcheck.AtLeast("warmup", p.Warmup, 0),
 		flagcheck.AtLeast("duration", p.Duration, time.Second),
 	)
 }
 
-// CheckPlan names a size that means nothing to the scenario.
+// CheckPlan returns an error for a value that has no meaning in the scenario.
 func (s *Scenario) CheckPlan(p *Plan) error {
-	return flagcheck.First(
-		flagcheck.Rule{Broken: p.StartLine && s.Name != "herd", Text: "--start-line is for the scenario herd"},
-		flagcheck.Rule{Broken: p.Over != 0 && s.Plan.Over == 0, Text: "--over is for the scenarios herd and roster"},
-		flagcheck.Rule{Broken: p.Over <= 0 && s.Plan.Over > 0, Text: fmt.Sprintf("--over is %v, wanted is more", p.Over)},
-		flagcheck.Rule{Broken: len(p.Attack) > 0 && !s.Guarded, Text: "--attack is for the scenario siege"},
+	reject := flagcheck.Reject
+	return cmp.Or(
+		reject(p.StartLine && s.Name != "herd", "--start-line is for the scenario herd"),
+		reject(p.Over != 0 && s.Plan.Over == 0, "--over is for the scenarios herd and roster"),
+		reject(p.Over <= 0 && s.Plan.Over > 0, "--over is %v, it must be positive", p.Over),
+		reject(len(p.Attack) > 0 && !s.Guarded, "--attack is for the scenario siege"),
 	)
 }

@@ -2,7 +2,10 @@ package scenario
 
 import (
 	"math"
+	"reflect"
 	"testing"
+
+	"github.com/google/go-cmp/cmp"
 )
 
 func TestScenariosAreRunnable(t *testing.T) {
@@ -10,6 +13,26 @@ func TestScenariosAreRunnable(t *testing.T) {
 		if err := s.Plan.Check(); err != nil {
 			t.Errorf("%s: %v", s.Name, err)
 		}
+	}
+}
+
+// TestSizesAreThoseOfAPlan: each flag sets the field of its name.
+func TestSizesAreThoseOfAPlan(t *testing.T) {
+	var s Sizes
+	flags := reflect.ValueOf(&s).Elem()
+	for f, v := range flags.Fields() {
+		if v.Kind() == reflect.Pointer {
+			v.Set(reflect.New(f.Type.Elem()))
+		}
+	}
+	p := standard()
+	s.Apply(&p)
+	if diff := cmp.Diff(Plan{}, p); diff != "" {
+		t.Errorf("with every flag at its zero value (-want +got):\n%s", diff)
+	}
+	s.Attack = map[string]float64{"tokens": 1}
+	if s.Apply(&p); p.Attack["tokens"] != 1 {
+		t.Errorf("attacks %v, want those of the flag", p.Attack)
 	}
 }
 

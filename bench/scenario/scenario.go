@@ -5,31 +5,31 @@ import (
 	"time"
 )
 
-// Action is what happens in the steady phase beside the publishing.
+// Action is what happens in the steady phase in addition to the publishing.
 type Action int
 
 // The actions.
 const (
 	Steady   Action = iota // nothing
-	Herd                   // all connections drop and come back
+	Herd                   // all connections drop and reconnect
 	Roster                 // devices change events
-	Attacked               // attackers of every kind, in turn and all at once
+	Attacked               // attacks of every kind, one after the other and all at once
 )
 
-// Scenario is a load with a meaning.
+// Scenario is a named load.
 type Scenario struct {
 	Name, About string
 	Plan        Plan
 	Action      Action
-	// Overload says that more is sent than can be carried: the stream may be
-	// trimmed before positions are read, and a late publisher is no fault.
+	// Overload says that more is sent than can be handled: the stream may be trimmed
+	// before positions are read, and a late publisher is not a fault.
 	Overload bool
 	Roving   bool // devices change events
-	Postgres bool // with PostgreSQL, also without the archive
+	Postgres bool // with PostgreSQL, even without the archive
 	Guarded  bool // only clients with a token are let in
 }
 
-// standard is the plan that the scenarios differ from.
+// standard is the plan on which all scenarios are based.
 func standard() Plan {
 	return Plan{
 		Connections: 2000, Events: 1, Devices: 200, Rate: 40, Engines: 1, CheckEvery: 1,
@@ -38,7 +38,7 @@ func standard() Plan {
 	}
 }
 
-// All are the scenarios, in the order of the list.
+// All are the scenarios, in the order of bench list.
 func All() []Scenario {
 	with := func(change func(*Plan)) Plan {
 		p := standard()
@@ -47,14 +47,14 @@ func All() []Scenario {
 	}
 	season := func(p *Plan) { p.Events, p.Devices, p.Rate, p.Zipf = 50, 5000, 1500, 1 }
 	return []Scenario{
-		{Name: "stadium", About: "one event and everybody in it", Plan: standard()},
+		{Name: "stadium", About: "one event that everybody watches", Plan: standard()},
 		{Name: "season", About: "many events, a few of them popular (Zipf)", Plan: with(season)},
-		{Name: "herd", About: "all connections drop and come back within seconds, snapshots included; with --start-line all come for the first time",
+		{Name: "herd", About: "all connections drop and reconnect within seconds, with snapshots; with --start-line all connect for the first time",
 			Plan:   with(func(p *Plan) { p.Connections, p.Devices, p.Rate, p.Over = 4000, 1000, 200, 5*time.Second }),
 			Action: Herd},
-		{Name: "drip", About: "very slow readers among fast ones",
-			// A slow one reads a tenth of what its event sends, for long enough that
-			// its queue fills and drains several times.
+		{Name: "drip", About: "a few very slow readers among fast ones",
+			// A slow client reads a tenth of what its event sends, long enough for its
+			// queue to fill and drain several times.
 			Plan: with(func(p *Plan) {
 				p.Devices, p.Rate, p.Slow, p.SlowRate = 50, 200, 1, 5000
 				p.Warmup, p.Duration = 8*time.Second, 20*time.Second
@@ -63,13 +63,13 @@ func All() []Scenario {
 			Plan: with(func(p *Plan) {
 				p.Connections, p.Events, p.Devices, p.Rate, p.Connect = 19500, 200, 1000, 50, 10*time.Second
 			})},
-		{Name: "flood", About: "more records than can be carried, to see what gives first", Overload: true,
+		{Name: "flood", About: "more records than can be handled, to see what saturates first", Overload: true,
 			Plan: with(func(p *Plan) { p.Connections, p.Events, p.Devices, p.Rate = 500, 50, 20000, 200_000 })},
-		{Name: "roster", About: "entries change their event again and again, under load", Action: Roster, Roving: true, Postgres: true,
+		{Name: "roster", About: "entries change their event repeatedly, under load", Action: Roster, Roving: true, Postgres: true,
 			Plan: with(func(p *Plan) { p.Events, p.Devices, p.Rate, p.Over = 10, 1000, 500, time.Second })},
-		{Name: "archive", About: "rows a second into PostgreSQL, and how far behind",
+		{Name: "archive", About: "rows per second into PostgreSQL, and the lag",
 			Plan: with(func(p *Plan) { p.Connections, p.Devices, p.Rate, p.Archive = 50, 5000, 5000, true })},
-		{Name: "siege", About: "attackers of every kind, in turn and then all at once, while spectators watch", Action: Attacked, Guarded: true,
+		{Name: "siege", About: "attacks of every kind, one after the other and all at once, while spectators watch", Action: Attacked, Guarded: true,
 			Plan: with(func(p *Plan) { p.Connections, p.Duration = 1000, 75*time.Second })},
 		{Name: "soak", About: "hours of a moderate load: does memory, the number of goroutines or the latency drift?",
 			Plan: with(func(p *Plan) {

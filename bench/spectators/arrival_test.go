@@ -12,8 +12,8 @@ import (
 	"pitwall/bench/internal/latency"
 )
 
-// byHand is a group whose loop the test drives. All clients have joined
-// and the double sends to all of them. What each has seen is counted apart.
+// byHand is a group whose loop the test drives. All clients have joined, and the
+// double sends to all of them. Each client's counts are separate.
 type byHand struct {
 	*Group
 	t    *testing.T
@@ -66,13 +66,13 @@ func (h *byHand) until(what string, cond func() bool) {
 	}
 }
 
-// stamps sends until the kernel has begun to stamp, n being the number of the
-// first record, and forgets what was seen. It returns the next number.
+// stamps sends records from number n until the kernel provides time stamps, and
+// clears the counts. It returns the next number.
 func (h *byHand) stamps(n int) int {
 	h.t.Helper()
 	for limit := time.Now().Add(patience); h.arrivals.waits.TotalCount() == 0; n++ {
 		if time.Now().After(limit) {
-			h.t.Fatalf("the kernel gave no stamp in %v", patience)
+			h.t.Fatalf("the kernel provided no time stamp in %v", patience)
 		}
 		h.d.send([]record{{0, n, time.Now()}})
 		h.until("a position", func() bool {
@@ -84,8 +84,8 @@ func (h *byHand) stamps(n int) int {
 	return n
 }
 
-// lone is a group of one client, whose bytes the kernel stamps. It returns the
-// number of the next record, too.
+// lone is a group of one client whose bytes have time stamps, and the number of the
+// next record.
 func lone(t *testing.T) (*byHand, int) {
 	t.Helper()
 	cfg := testConfig("")
@@ -94,9 +94,9 @@ func lone(t *testing.T) (*byHand, int) {
 	return h, h.stamps(1)
 }
 
-// arrive sends record n and waits until it is in the lone client's socket,
-// beside what is there already. The times, in ns since the epoch, are before it
-// was sent and after it was seen there.
+// arrive sends record n and waits until it is in the socket of the lone client,
+// after what is there already. sent is a time before it was sent, there one after
+// it was seen in the socket, in ns since the Unix epoch.
 func (h *byHand) arrive(n int) (sent, there int64) {
 	h.t.Helper()
 	held := func() int {
@@ -117,23 +117,23 @@ func (h *byHand) arrive(n int) (sent, there int64) {
 	return sent, time.Now().UnixNano()
 }
 
-// hold is for how long the tests leave bytes in a socket.
+// hold is how long the tests leave bytes in a socket.
 const hold = 30 * time.Millisecond
 
-// TestWaitOfAHeldReader: what is in the socket for a time has waited that
-// long, and no longer than since it was sent.
+// TestWaitOfAHeldReader: the wait is at least the time in the socket, and at most
+// the time since it was sent.
 func TestWaitOfAHeldReader(t *testing.T) {
 	h, n := lone(t)
 	for range 3 {
 		sent, there := h.arrive(n)
-		<-time.After(hold) // is what is measured
+		<-time.After(hold) // the wait that is measured
 		h.wantWait(n, 1, time.Now().UnixNano()-there, sent)
 		n++
 	}
 }
 
-// TestWaitIsThatOfTheNewest of what a read brings, as the kernel stamps no more
-// than one segment of it.
+// TestWaitIsThatOfTheNewest: if one read brings several segments, the wait is that of
+// the last one, as the kernel provides one time stamp per read.
 func TestWaitIsThatOfTheNewest(t *testing.T) {
 	h, n := lone(t)
 	h.arrive(n)
@@ -142,8 +142,8 @@ func TestWaitIsThatOfTheNewest(t *testing.T) {
 	h.wantWait(n+1, 2, time.Now().UnixNano()-there, sent)
 }
 
-// wantWait has the lone client read, and wants it to come to record n, and so
-// many waits of at least so many ns, and at most since sent.
+// wantWait lets the lone client read up to record n, and checks the number of waits
+// and that they are at least least ns and at most the time since sent.
 func (h *byHand) wantWait(n int, count, least, sent int64) {
 	h.t.Helper()
 	k := &h.clients[0]
@@ -158,9 +158,8 @@ func (h *byHand) wantWait(n int, count, least, sent int64) {
 	}
 }
 
-// TestSampledClientsCountAsOthers: of what an odd server sends, both kinds of
-// client see the same, in whatever pieces it comes; one wait is counted for
-// each position of a sampled client whose latency is.
+// TestSampledClientsCountAsOthers: sampled and other clients see the same, even if
+// frames come in pieces. A sampled client counts one wait for each latency.
 func TestSampledClientsCountAsOthers(t *testing.T) {
 	h := newByHand(t, testConfig(""))
 	if !h.clients[0].stamped || h.clients[1].stamped {
@@ -172,7 +171,7 @@ func TestSampledClientsCountAsOthers(t *testing.T) {
 		list = append(list, record{0, n + i, time.Now()})
 	}
 	list = slices.Insert(slices.Delete(list, 10, 11), 20, list[19])
-	for _, c := range h.d.conns { // half a frame, and nothing else for now
+	for _, c := range h.d.conns { // half a frame
 		if _, err := c.Write([]byte{0x81, 5, 'h'}); err != nil {
 			t.Fatal(err)
 		}
@@ -204,8 +203,8 @@ func TestSampledClientsCountAsOthers(t *testing.T) {
 	}
 }
 
-// TestNoStamps: where the kernel refuses, or gives none, positions count as
-// ever, and there are no waits.
+// TestNoStamps: if the kernel provides no time stamps, positions are checked as
+// usual, and there are no waits.
 func TestNoStamps(t *testing.T) {
 	r, w, err := os.Pipe()
 	if err != nil {
@@ -214,7 +213,7 @@ func TestNoStamps(t *testing.T) {
 	defer r.Close()
 	defer w.Close()
 	if stamp(int(r.Fd())) {
-		t.Error("the kernel is said to stamp what comes through a pipe")
+		t.Error("a pipe has time stamps")
 	}
 	cfg := testConfig("")
 	cfg.Watch = make([]int32, 1)
@@ -231,7 +230,7 @@ func TestNoStamps(t *testing.T) {
 	}
 }
 
-// TestSampled takes fast clients only, and of every event some.
+// TestSampled: the sample has fast clients only, and some of every event.
 func TestSampled(t *testing.T) {
 	const slow, clients, events = 20, 2000, 50
 	s := &Group{cfg: Config{Slow: slow, Watch: make([]int32, clients)}}
@@ -253,20 +252,20 @@ func TestSampled(t *testing.T) {
 	}
 }
 
-// TestClockThatWasSet counts what it made of a wait, and keeps it out.
+// TestClockThatWasSet: waits that are impossible are left out and counted.
 func TestClockThatWasSet(t *testing.T) {
 	a := newArrivals()
 	for _, off := range []time.Duration{time.Hour, -time.Hour} {
 		a.parsed(time.Now().Add(off).UnixNano(), 5)
 	}
 	a.parsed(time.Now().Add(-time.Second).UnixNano(), 5)
-	a.parsed(time.Now().Add(time.Hour).UnixNano(), 0) // brought nothing that is measured
+	a.parsed(time.Now().Add(time.Hour).UnixNano(), 0) // brought no position of the measured time
 	if a.odd != 2 || a.waits.TotalCount() != 5 {
 		t.Errorf("%d reads left out and %d waits, want 2 and 5", a.odd, a.waits.TotalCount())
 	}
 }
 
-// TestWaitsTravel to the harness and are added up there.
+// TestWaitsTravel: waits are sent as JSON and added up.
 func TestWaitsTravel(t *testing.T) {
 	sum, odd := latency.New(), int64(0)
 	for i := range int64(2) {

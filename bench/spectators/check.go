@@ -6,21 +6,21 @@ import (
 	"pitwall/bench/internal/latency"
 )
 
-// What a client knows of a device, besides the number of the last record seen.
+// What a client knows of a device instead of the number of its last record.
 const (
-	unseen = 0
-	anyone = 1<<32 - 1 // has just joined the event: any number may be the first
-	away   = 1<<32 - 2 // has left the event: nothing of it may arrive
+	unseen  = 0
+	entered = 1<<32 - 1 // has just entered the event: any number may be the first
+	left    = 1<<32 - 2 // has left the event: none of its positions may arrive
 )
 
-// checker checks what clients are sent. It belongs to the loop.
+// checker checks what clients receive. Only the loop uses it.
 type checker struct {
 	cfg    *Config
-	key    []byte   // "deviceId":" and the prefix of our devices
-	live   [][]byte // by event: the start of its position frames, up to the number
+	key    []byte   // "deviceId":" and the prefix of the harness' devices
+	start  [][]byte // by event: the start of its position frames, up to the number of the device
 	counts Counts
-	from   int64 // records due from here
-	to     int64 // to here are measured
+	from   int64 // latencies are those of records that are due from here,
+	to     int64 // and before this; µs since the Unix epoch
 	fast   latency.Histogram
 	slow   latency.Histogram
 }
@@ -28,22 +28,22 @@ type checker struct {
 func newChecker(cfg *Config) *checker {
 	c := &checker{cfg: cfg, key: []byte(`"deviceId":"` + cfg.Prefix), fast: latency.New(), slow: latency.New()}
 	for _, e := range cfg.Events {
-		c.live = append(c.live, []byte(`{"type":"position","topic":"event:`+e.Name+`",`+string(c.key)))
+		c.start = append(c.start, []byte(`{"type":"position","topic":"event:`+e.Name+`",`+string(c.key)))
 	}
 	return c
 }
 
-// item is one position of the harness.
+// item is a position of the harness.
 type item struct {
 	device int
-	n      int64
-	at     int64
+	n      int64 // number of the record
+	at     int64 // when it was due, µs since the Unix epoch
 }
 
-// position checks a frame with one live position, the common case. It is false
-// for any other frame.
-func (c *checker) position(k *client, m []byte, now int64) bool {
-	start := c.live[k.event]
+// frame checks a frame with one live position, which is the common case. It is
+// false for any other frame.
+func (c *checker) frame(k *client, m []byte, now int64) bool {
+	start := c.start[k.event]
 	if !bytes.HasPrefix(m, start) {
 		return false
 	}
@@ -52,11 +52,11 @@ func (c *checker) position(k *client, m []byte, now int64) bool {
 	if digits == 0 || !ok {
 		return false
 	}
-	c.one(k, item{int(device), n, at}, now)
+	c.live(k, item{int(device), n, at}, now)
 	return true
 }
 
-// slot is where a client remembers a device, nil when it is not one of its
+// slot is where a client remembers a device, nil if the device is not in its
 // event.
 func (c *checker) slot(k *client, device int) *uint32 {
 	e := &c.cfg.Events[k.event]
@@ -69,8 +69,8 @@ func (c *checker) slot(k *client, device int) *uint32 {
 	return &k.last[device-e.First]
 }
 
-// one checks a live position.
-func (c *checker) one(k *client, p item, now int64) {
+// live checks a live position.
+func (c *checker) live(k *client, p item, now int64) {
 	if p.n <= c.cfg.Base {
 		c.counts.Foreign++
 		return
@@ -78,12 +78,12 @@ func (c *checker) one(k *client, p item, now int64) {
 	c.counts.Deliveries++
 	n := uint32(p.n - c.cfg.Base)
 	last := c.slot(k, p.device)
-	if last == nil || *last == away {
+	if last == nil || *last == left {
 		c.counts.Stray++
 		return
 	}
 	switch {
-	case *last == anyone: // its last value, which may be of any age: no latency
+	case *last == entered: // its last position, of any age: no latency
 		*last = n
 		return
 	case n == *last+1:
@@ -105,35 +105,33 @@ func (c *checker) one(k *client, p item, now int64) {
 	}
 }
 
-// known checks a position of a snapshot, which may repeat or jump forward.
-func (c *checker) known(k *client, p item) {
+// snapshot checks a position of a snapshot, which may repeat or jump forward.
+func (c *checker) snapshot(k *client, p item) {
 	c.counts.SnapshotItems++
 	if p.n <= c.cfg.Base {
-		return // of an earlier run
+		return // from an earlier run
 	}
 	n, last := uint32(p.n-c.cfg.Base), c.slot(k, p.device)
 	switch {
 	case last == nil:
 		c.counts.Stray++
-	case *last != anyone && *last != away && n < *last:
+	case *last != entered && *last != left && n < *last:
 		c.counts.Reordered++
 	default:
 		*last = n
 	}
 }
 
-// moved takes note of a roster frame: devices that join may begin anywhere, those
-// that leave must be silent.
-func (c *checker) moved(k *client, m []byte) {
+// roster reads a roster frame. Devices that enter the event may begin with any
+// number; devices that leave it must be silent.
+func (c *checker) roster(k *client, m []byte) {
 	added, removed, _ := bytes.Cut(m, []byte(`"removed":[`))
 	for _, half := range []struct {
 		text []byte
 		mark uint32
-	}{{added, anyone}, {removed, away}} {
-		name := []byte(`"` + c.cfg.Prefix)
-		for i := bytes.Index(half.text, name); i >= 0; i = bytes.Index(half.text, name) {
-			half.text = half.text[i+len(name):]
-			device, _ := number(half.text)
+	}{{added, entered}, {removed, left}} {
+		for _, name := range bytes.Split(half.text, []byte(`"`+c.cfg.Prefix))[1:] {
+			device, _ := number(name)
 			if last := c.slot(k, int(device)); last != nil {
 				*last = half.mark
 			}
@@ -141,7 +139,7 @@ func (c *checker) moved(k *client, m []byte) {
 	}
 }
 
-// missing is how many of the records published have not arrived at a client.
+// missing is the number of published records that have not arrived at a client.
 func (c *checker) missing(k *client, published []uint32) (n int64) {
 	e := &c.cfg.Events[k.event]
 	for i := range e.Devices {
@@ -149,10 +147,7 @@ func (c *checker) missing(k *client, published []uint32) (n int64) {
 		if k.last != nil {
 			last = k.last[i]
 		}
-		if last == away || last == anyone || c.cfg.Roving && last == unseen {
-			continue
-		}
-		if last < want {
+		if last < want && (last != unseen || !c.cfg.Roving) { // left and entered are higher than any number
 			n += int64(want - last)
 		}
 	}

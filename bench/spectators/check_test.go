@@ -10,7 +10,7 @@ import (
 	"pitwall/bench/internal/latency"
 )
 
-// frames of the protocol with device d and number n.
+// live is a position frame with device d and record n.
 func live(d, n int) string {
 	return fmt.Sprintf(`{"type":"position","topic":"event:e","deviceId":"d%d","ts":5,"lat":1,"attributes":{"battery":87,"n":%d,"at":1000}}`, d, n)
 }
@@ -42,7 +42,7 @@ func TestChecks(t *testing.T) {
 		{"many in one frame", 0, []string{`{"type":"positions","topic":"event:e","positions":[` + body(0, 4) + "," + body(1, 2) + "]}"},
 			Counts{Deliveries: 2, Gaps: 1}},
 		{"a device of another event", 0, []string{live(9, 1)}, Counts{Deliveries: 1, Stray: 1}},
-		{"a stranger's device", 0, []string{strings.Replace(live(0, 4), `"d0"`, `"x0"`, 1)}, Counts{Foreign: 1}},
+		{"a device of another publisher", 0, []string{strings.Replace(live(0, 4), `"d0"`, `"x0"`, 1)}, Counts{Foreign: 1}},
 		{"a record of an earlier run", 0, []string{live(0, 0)}, Counts{Foreign: 1}},
 		{"lagged jumps forward", 0, []string{snapshot("lagged", body(0, 9)), live(0, 10)},
 			Counts{Deliveries: 1, SnapshotItems: 1, Lagged: 1, Conflated: 7}},
@@ -52,7 +52,7 @@ func TestChecks(t *testing.T) {
 			Counts{Deliveries: 1, SnapshotItems: 1, Lagged: 1, Conflated: 7, Gaps: 1}},
 		{"a device joins", 0, []string{`{"type":"roster","topic":"event:e","added":["d2"],"removed":[]}`, live(2, 40), live(2, 41)},
 			Counts{Deliveries: 2}},
-		{"a device leaves, and is heard of", 0, []string{`{"type":"roster","topic":"event:e","added":[],"removed":["d0"]}`, live(0, 4)},
+		{"a device leaves, and still sends", 0, []string{`{"type":"roster","topic":"event:e","added":[],"removed":["d0"]}`, live(0, 4)},
 			Counts{Deliveries: 1, Stray: 1}},
 		{"an error", 0, []string{`{"type":"error","id":"1","code":"forbidden","message":"no"}`}, Counts{Refused: 1}},
 	}
@@ -75,7 +75,7 @@ func TestChecks(t *testing.T) {
 	}
 }
 
-// TestForeignEnvelopes finds positions in what other servers send.
+// TestForeignEnvelopes: positions of other servers are found.
 func TestForeignEnvelopes(t *testing.T) {
 	tests := []struct{ dialect, subscribed, message string }{
 		{dialectCentrifuge, `{"id":1,"connect":{"client":"x"}}` + "\n" + `{"id":2,"subscribe":{}}`,
@@ -129,7 +129,8 @@ func TestNextFrame(t *testing.T) {
 	}
 }
 
-// TestPositionAllocates nothing: it is done a million times a second.
+// TestPositionAllocates: checking a position allocates nothing. It happens a million
+// times a second.
 func TestPositionAllocates(t *testing.T) {
 	s := &Group{cfg: Config{Dialect: dialectPitwall, Prefix: "d", Events: []Event{{"e", 0, 4}}, Interval: 1}, joins: latency.New()}
 	s.check = newChecker(&s.cfg)

@@ -2,24 +2,25 @@ package spectators
 
 import (
 	"bytes"
+	"cmp"
 	"errors"
 	"fmt"
-	"net"
 	"net/netip"
-	"strconv"
 
 	"golang.org/x/sys/unix"
+
+	"pitwall/bench/internal/wire"
 )
 
 // States of a client.
 const (
 	stateAway       = iota // not connected; connects at due
 	stateConnecting        // the socket is not open yet
-	stateShaking           // the upgrade was not answered yet
-	stateAsked             // subscribed, not answered yet
+	stateUpgrading         // the upgrade has not been answered
+	stateAsked             // the subscribe has not been answered
 	stateOpen              // subscribed; parts of the snapshot are missing
 	stateJoined            // has its snapshot
-	stateGone              // ended by the server or refused
+	stateGone              // refused, or closed by the server
 )
 
 // client is one spectator.
@@ -27,18 +28,18 @@ type client struct {
 	fd      int
 	state   uint8
 	slow    bool
-	blind   bool // does not check what it is sent once it has its snapshot
-	timed   bool // its reads are to be
-	stamped bool // the kernel says when the bytes of its reads arrived
+	skips   bool // checks nothing once it has its snapshot
+	timed   bool // its reads are to be timed
+	stamped bool // the kernel provides the arrival times of its bytes
 	event   int32
-	parts   int    // of the snapshot, still missing
-	due     int64  // when it wanted to connect, µs since the epoch
-	rest    []byte // of a frame that is not whole yet
-	last    []uint32
+	parts   int      // of the snapshot that are missing
+	due     int64    // when it was to connect, µs since the Unix epoch
+	rest    []byte   // the beginning of an incomplete frame
+	last    []uint32 // by device of the event: number of the last record, or unseen, entered, left
 }
 
-// sources is how many addresses of its own a process connects from: a
-// connection that was dropped holds its port for a minute.
+// sources is the number of source addresses of a process. It needs several, as a
+// dropped connection holds its port for a minute.
 const sources = 8
 
 // connect begins to open the client's socket.
@@ -53,7 +54,7 @@ func (s *Group) connect(i int) error {
 		return fmt.Errorf("open a socket: %w", err)
 	}
 	if k.slow {
-		// With a large window the kernel would read ahead for a slow client.
+		// With a large buffer the kernel would read ahead for a slow client.
 		_ = unix.SetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_RCVBUF, 4096)
 	}
 	if s.target.Addr().Is4() && s.target.Addr().IsLoopback() {
@@ -87,40 +88,26 @@ func (s *Group) watch(op, fd int, events uint32) error {
 	return nil
 }
 
-// connected sends the upgrade once the socket is open.
+// connected sends the request to upgrade once the socket is open.
 func (s *Group) connected(k *client) {
 	if code, err := unix.GetsockoptInt(k.fd, unix.SOL_SOCKET, unix.SO_ERROR); err != nil || code != 0 {
 		s.lose(k, "connect: "+unix.Errno(code).Error())
 		return
 	}
-	k.state = stateShaking
-	_, err := unix.Write(k.fd, s.handshake)
+	k.state = stateUpgrading
+	_, err := unix.Write(k.fd, s.request)
 	if err == nil {
 		err = s.watch(unix.EPOLL_CTL_MOD, k.fd, unix.EPOLLIN)
 	}
 	if err != nil {
-		s.lose(k, "handshake: "+err.Error())
+		s.lose(k, "upgrade: "+err.Error())
 	}
 }
 
-func handshake(addr, path, token string) []byte {
-	host := addr
-	if h, p, err := net.SplitHostPort(addr); err == nil && p == strconv.Itoa(80) {
-		host = h
-	}
-	if token != "" {
-		token = "Authorization: Bearer " + token + "\r\n"
-	}
-	return []byte("GET " + path + " HTTP/1.1\r\nHost: " + host + "\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n" +
-		"Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n" + token + "\r\n")
-}
-
-var headersEnd = []byte("\r\n\r\n")
-
-// shake takes the answer to the upgrade off b and subscribes. It returns what
+// upgraded takes the answer to the upgrade off b and subscribes. It returns what
 // follows the answer.
-func (s *Group) shake(k *client, b []byte) (rest []byte, whole bool) {
-	head, rest, whole := bytes.Cut(b, headersEnd)
+func (s *Group) upgraded(k *client, b []byte) (rest []byte, whole bool) {
+	head, rest, whole := bytes.Cut(b, []byte("\r\n\r\n"))
 	if !whole {
 		return b, false
 	}
@@ -136,14 +123,15 @@ func (s *Group) shake(k *client, b []byte) (rest []byte, whole bool) {
 	return rest, true
 }
 
-// send writes one small frame. A socket without room for it counts as lost.
+// send writes one small frame. If the socket has no room for it, the connection
+// counts as lost.
 func (s *Group) send(k *client, op byte, payload []byte) {
-	if _, err := unix.Write(k.fd, appendFrame(nil, op, payload)); err != nil {
+	if _, err := unix.Write(k.fd, wire.AppendFrame(nil, wire.Final|op, payload)); err != nil {
 		s.lose(k, "write: "+err.Error())
 	}
 }
 
-// lose takes note of a connection that the harness did not end.
+// lose counts a connection that the harness did not close.
 func (s *Group) lose(k *client, why string) {
 	if k.state == stateGone || k.state == stateAway {
 		return
@@ -152,9 +140,7 @@ func (s *Group) lose(k *client, why string) {
 		s.refused(why)
 	} else {
 		s.check.counts.Lost++
-		if s.fault == "" {
-			s.fault = "a connection was lost: " + why
-		}
+		s.fault = cmp.Or(s.fault, "a connection was lost: "+why)
 	}
 	s.leave(k, stateGone)
 }
@@ -169,7 +155,7 @@ func (s *Group) leave(k *client, state uint8) {
 		s.open--
 	}
 	if k.fd >= 0 {
-		_ = unix.Close(k.fd) // takes it off epoll too
+		_ = unix.Close(k.fd) // removes it from epoll too
 		k.fd = -1
 	}
 	k.state, k.rest, k.parts = state, nil, 0

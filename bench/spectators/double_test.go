@@ -23,22 +23,22 @@ const (
 	patience      = 20 * time.Second
 )
 
-// double is a live server of few words: it greets, answers a subscribe with an
-// empty snapshot, and sends what the test says.
+// double is a test double of the live server: it sends a welcome, answers a subscribe
+// with an empty snapshot, and then sends what the test says.
 type double struct {
-	t       *testing.T
-	web     *http.Server
-	addr    string
-	mu      sync.Mutex
-	conns   []net.Conn
-	heard   map[net.Conn]int // bytes since the subscribe
-	topic   *codec.Topic
-	readers sync.WaitGroup
+	t        *testing.T
+	web      *http.Server
+	addr     string
+	mu       sync.Mutex
+	conns    []net.Conn
+	received map[net.Conn]int // bytes since the subscribe
+	topic    *codec.Topic
+	readers  sync.WaitGroup
 }
 
 func newDouble(t *testing.T) *double {
 	t.Helper()
-	d := &double{t: t, topic: codec.NewTopic("event:e"), heard: map[net.Conn]int{}}
+	d := &double{t: t, topic: codec.NewTopic("event:e"), received: map[net.Conn]int{}}
 	d.listen(d)
 	return d
 }
@@ -73,7 +73,7 @@ func (d *double) ServeHTTP(w http.ResponseWriter, _ *http.Request) {
 	d.readers.Go(func() { d.serve(c, rw.Reader) })
 }
 
-// serve answers whatever comes as if it were one subscribe.
+// serve answers the first bytes as a subscribe.
 func (d *double) serve(c net.Conn, r *bufio.Reader) {
 	defer c.Close()
 	b := []byte("HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\r\n")
@@ -91,24 +91,24 @@ func (d *double) serve(c net.Conn, r *bufio.Reader) {
 	d.mu.Lock()
 	d.conns = append(d.conns, c)
 	d.mu.Unlock()
-	r.Discard(r.Buffered()) // the rest of it
+	r.Discard(r.Buffered()) // the rest of the subscribe
 	for {
 		if _, err := r.ReadByte(); err != nil {
 			return
 		}
 		d.mu.Lock()
-		d.heard[c]++
+		d.received[c]++
 		d.mu.Unlock()
 	}
 }
 
-// record is a position frame.
+// record is a position to send.
 type record struct {
 	device, n int
 	at        time.Time
 }
 
-// send writes records to everybody, one write each.
+// send writes the records to all clients, one write each.
 func (d *double) send(records []record) {
 	dec := codec.NewDecoder(codec.DefaultLimits())
 	for _, r := range records {
@@ -120,13 +120,13 @@ func (d *double) send(records []record) {
 		frame := d.topic.AppendPositionFrame(nil, codec.AppendBody(nil, &p, p.TS))
 		d.mu.Lock()
 		for _, c := range d.conns {
-			_, _ = c.Write(frame) // who has gone is seen elsewhere
+			_, _ = c.Write(frame) // lost connections are noticed elsewhere
 		}
 		d.mu.Unlock()
 	}
 }
 
-// runningGroup is a group on a goroutine of its own.
+// runningGroup is a group with a goroutine of its own.
 type runningGroup struct {
 	t        *testing.T
 	orders   chan Order

@@ -11,7 +11,8 @@ import (
 
 func itoa(n int64) string { return strconv.FormatInt(n, 10) }
 
-// published is what an honest server sends.
+// published are the records that a correct server sends, and the last number of each
+// device.
 func published(at time.Time) (list []record, last []uint32) {
 	for n := range doubleRecords {
 		for d := range doubleDevices {
@@ -24,31 +25,31 @@ func published(at time.Time) (list []record, last []uint32) {
 	return list, last
 }
 
-// TestServersThatLie runs the group against servers that delay, drop, duplicate
-// and reorder: each is caught, and an honest one is not.
-func TestServersThatLie(t *testing.T) {
+// TestFaultyServers: servers that delay, drop, duplicate or reorder positions are
+// detected, and a correct server is not.
+func TestFaultyServers(t *testing.T) {
 	const all = doubleClients * doubleDevices * doubleRecords
 	tests := []struct {
-		name string
-		lie  func(list []record) []record
-		want Counts
-		late time.Duration // least p50
-		miss int64
+		name  string
+		fault func(list []record) []record
+		want  Counts
+		late  time.Duration // minimum of p50
+		miss  int64
 	}{
-		{name: "honest", lie: func(l []record) []record { return l }, want: Counts{Deliveries: all}},
-		{name: "delaying", lie: func(l []record) []record {
+		{name: "correct", fault: func(l []record) []record { return l }, want: Counts{Deliveries: all}},
+		{name: "delaying", fault: func(l []record) []record {
 			for i := range l {
-				l[i].at = l[i].at.Add(-300 * time.Millisecond) // due so long before it was sent
+				l[i].at = l[i].at.Add(-300 * time.Millisecond) // due long before it was sent
 			}
 			return l
 		}, want: Counts{Deliveries: all}, late: 300 * time.Millisecond},
-		{name: "dropping", lie: func(l []record) []record { return slices.Delete(l, 100, 101) },
+		{name: "dropping", fault: func(l []record) []record { return slices.Delete(l, 100, 101) },
 			want: Counts{Deliveries: all - doubleClients, Gaps: doubleClients}},
-		{name: "dropping the last one", lie: func(l []record) []record { return l[:len(l)-1] },
+		{name: "dropping the last one", fault: func(l []record) []record { return l[:len(l)-1] },
 			want: Counts{Deliveries: all - doubleClients}, miss: doubleClients},
-		{name: "duplicating", lie: func(l []record) []record { return slices.Insert(l, 50, l[49]) },
+		{name: "duplicating", fault: func(l []record) []record { return slices.Insert(l, 50, l[49]) },
 			want: Counts{Deliveries: all + doubleClients, Duplicates: doubleClients}},
-		{name: "reordering", lie: func(l []record) []record {
+		{name: "reordering", fault: func(l []record) []record {
 			l[100], l[100+doubleDevices] = l[100+doubleDevices], l[100]
 			return l
 		}, want: Counts{Deliveries: all, Gaps: doubleClients, Reordered: doubleClients}},
@@ -62,7 +63,7 @@ func TestServersThatLie(t *testing.T) {
 			s.orders <- Order{Do: "measure", From: 0, To: 1 << 60}
 			s.until("the clients", func(p Status) bool { return p.Joined == doubleClients })
 			list, last := published(time.Now())
-			d.send(tt.lie(list))
+			d.send(tt.fault(list))
 			within := patience
 			if tt.miss > 0 {
 				within = 300 * time.Millisecond
@@ -84,7 +85,7 @@ func TestServersThatLie(t *testing.T) {
 	}
 }
 
-// TestLostConnections counts what the server ends.
+// TestLostConnections: connections that the server closes are counted.
 func TestLostConnections(t *testing.T) {
 	d := newDouble(t)
 	s := startGroup(t, testConfig(d.addr))
@@ -92,7 +93,7 @@ func TestLostConnections(t *testing.T) {
 	s.until("the clients", func(p Status) bool { return p.Joined == doubleClients })
 	d.mu.Lock()
 	_, _ = d.conns[0].Write([]byte{0x88, 2, 0x03, 0xf0}) // closed with 1008
-	_, _ = d.conns[1].Write([]byte{0x88 | 0x40, 0})      // no frame that was agreed on
+	_, _ = d.conns[1].Write([]byte{0x88 | 0x40, 0})      // compressed, which was not negotiated
 	d.mu.Unlock()
 	p := s.until("two to be gone", func(p Status) bool { return p.Joined == doubleClients-2 })
 	if p.Counts.Lost != 1 || p.Counts.Broken != 1 || !strings.Contains(p.Fault, "1008") {
@@ -100,8 +101,7 @@ func TestLostConnections(t *testing.T) {
 	}
 }
 
-// TestComingBack has everybody drop and come back, and miss nothing of what
-// the snapshot then has.
+// TestComingBack: all clients drop and reconnect, and none is counted as lost.
 func TestComingBack(t *testing.T) {
 	for _, every := range []int{1, 2} {
 		t.Run("check every "+itoa(int64(every)), func(t *testing.T) { comingBack(t, every) })
@@ -117,18 +117,18 @@ func comingBack(t *testing.T, every int) {
 	s.until("the clients", func(p Status) bool { return p.Joined == doubleClients })
 	joins := int64(0)
 	s.orders <- Order{Do: "drop", Clients: doubleClients, OverMS: 50}
-	s.until("everybody to be back", func(p Status) bool {
+	s.until("all clients to be back", func(p Status) bool {
 		if p.Join.Histogram != nil {
 			joins += p.Join.TotalCount()
 		}
 		return joins >= doubleClients && p.Joined == doubleClients
 	})
 	if s.last.Counts.Lost+s.last.Counts.Refused > 0 {
-		t.Errorf("%+v: coming back is no loss", s.last.Counts)
+		t.Errorf("%+v: a client that reconnects is not lost", s.last.Counts)
 	}
 }
 
-// TestRefusals names why nobody is let in.
+// TestRefusals: the reason for a refusal is reported.
 func TestRefusals(t *testing.T) {
 	d := &double{t: t}
 	d.listen(http.NotFoundHandler())
@@ -140,7 +140,7 @@ func TestRefusals(t *testing.T) {
 	}
 }
 
-// TestLongFrame is longer than what the loop reads at once.
+// TestLongFrame: a frame may be longer than the buffer of the loop.
 func TestLongFrame(t *testing.T) {
 	d := newDouble(t)
 	s := startGroup(t, testConfig(d.addr))

@@ -1,7 +1,7 @@
 package spectators
 
 import (
-	"container/heap"
+	"encoding/binary"
 	"errors"
 	"fmt"
 	"net"
@@ -11,68 +11,70 @@ import (
 	"golang.org/x/sys/unix"
 
 	"pitwall/bench/internal/latency"
+	"pitwall/bench/internal/wire"
 )
 
 const (
-	idleWait    = 10 * time.Millisecond // the loop reads orders and timers at least so often
+	idleWait    = 10 * time.Millisecond // longest wait before the loop looks at orders and timers
 	reportEvery = 500 * time.Millisecond
-	checkEvery  = 50 * time.Millisecond // at the end: has everything arrived?
+	checkEvery  = 50 * time.Millisecond // after a finish order, between two looks whether everything has arrived
 	slowEvery   = 100 * time.Millisecond
 	readBuffer  = 256 << 10
 )
 
-// Group is the clients of one process. It is used by one goroutine.
+// Group is the clients of one process. Only one goroutine may use it.
 type Group struct {
-	cfg       Config
-	target    netip.AddrPort
-	handshake []byte
-	poll      int
-	clients   []client
-	byFD      map[int]int32
-	buf       []byte
-	check     *checker
-	joins     latency.Histogram
-	arrivals  arrivals
-	open      int
-	joined    int
-	fault     string
-	waiting   waiting // clients that are to connect
-	stall     int64   // longest turn of the loop without the wait for sockets, µs
-	slowNext  time.Time
-	came      []int // by event: fast clients so far, when not all check
-	fast      int   // fast clients so far that check
-	heard     int   // the last client that sent a pong unasked
-	heardAt   time.Time
-	heardIn   time.Duration // each sends one within
+	cfg        Config
+	target     netip.AddrPort
+	request    []byte // to upgrade
+	poll       int
+	clients    []client
+	byFD       map[int]int32
+	buf        []byte
+	check      *checker
+	joins      latency.Histogram
+	arrivals   arrivals
+	open       int
+	joined     int
+	fault      string
+	waiting    []waiter // clients that are to connect, the earliest first
+	stall      int64    // longest turn of the loop, without the wait for sockets, µs
+	slowNext   time.Time
+	fastOf     []int // by event: fast clients so far, when not all check
+	fast       int   // fast clients so far that check
+	ponged     int   // the last client that sent a pong unasked
+	pongAt     time.Time
+	pongWithin time.Duration // each sends one within
 
 	published []uint32 // set by a finish order
 	deadline  time.Time
 	checkNext time.Time
 }
 
-// New makes a group of clients of which none is connected.
+// New makes a group in which no client is connected.
 func New(cfg Config) (*Group, error) {
 	addr, err := net.ResolveTCPAddr("tcp", cfg.Addr)
 	if err != nil {
 		return nil, fmt.Errorf("find the live server: %w", err)
 	}
-	s := &Group{cfg: cfg, target: addr.AddrPort(), handshake: handshake(cfg.Addr, cfg.Path, cfg.Token),
-		byFD: make(map[int]int32), buf: make([]byte, readBuffer), joins: latency.New(), arrivals: newArrivals(), came: make([]int, len(cfg.Events)), heardIn: unreadEvery}
-	s.target = netip.AddrPortFrom(s.target.Addr().Unmap(), s.target.Port())
+	target := addr.AddrPort()
+	s := &Group{cfg: cfg, target: netip.AddrPortFrom(target.Addr().Unmap(), target.Port()),
+		request: wire.Upgrade(cfg.Addr, cfg.Path, wire.Bearer(cfg.Token)), byFD: make(map[int]int32), buf: make([]byte, readBuffer),
+		joins: latency.New(), arrivals: newArrivals(), fastOf: make([]int, len(cfg.Events)), pongWithin: pongEvery}
 	s.check = newChecker(&s.cfg)
 	if s.poll, err = unix.EpollCreate1(unix.EPOLL_CLOEXEC); err != nil {
-		return nil, fmt.Errorf("make an epoll: %w", err)
+		return nil, fmt.Errorf("create an epoll instance: %w", err)
 	}
 	return s, nil
 }
 
-// Run serves the clients and carries out orders until their channel is closed.
-// It calls report with a Status twice a second. After a finish order the next
-// Status is final, once everything published has arrived or the time is up.
+// Run serves the clients and carries out orders until their channel is closed. It
+// calls report with a Status twice a second. After a finish order, it reports a
+// final Status once everything published has arrived or the time is up.
 func (s *Group) Run(orders <-chan Order, report func(Status) error) error {
 	defer s.close()
 	events := make([]unix.EpollEvent, 512)
-	turn := time.Now() // when the last one ended
+	turn := time.Now() // end of the last turn of the loop
 	next := turn.Add(reportEvery)
 	for {
 		wait := s.wait()
@@ -107,7 +109,7 @@ func (s *Group) Run(orders <-chan Order, report func(Status) error) error {
 	}
 }
 
-// wait is how long the loop may sleep, in whole ms.
+// wait is how long the loop may wait for sockets, in whole ms.
 func (s *Group) wait() time.Duration {
 	if len(s.waiting) == 0 {
 		return idleWait
@@ -128,7 +130,7 @@ func (s *Group) close() {
 func (s *Group) event(fd int, what uint32) {
 	k := &s.clients[s.byFD[fd]]
 	if k.fd != fd {
-		return // closed earlier in this turn
+		return // was closed earlier in this turn
 	}
 	if k.state == stateConnecting {
 		s.connected(k)
@@ -141,12 +143,12 @@ func (s *Group) event(fd int, what uint32) {
 
 // read reads what a socket has, at most limit bytes.
 func (s *Group) read(k *client, limit int) {
-	if k.unread() {
-		k.rest = nil // half a frame
+	if k.discards() {
+		k.rest = nil // an incomplete frame
 	}
 	held := copy(s.buf, k.rest)
 	if held == len(s.buf) {
-		s.buf = append(s.buf, make([]byte, len(s.buf))...) // a frame longer than all so far
+		s.buf = append(s.buf, make([]byte, len(s.buf))...) // the frame is longer than the buffer
 	}
 	n, arrived, err := s.receive(k, s.buf[held:min(held+limit, len(s.buf))])
 	switch {
@@ -161,14 +163,14 @@ func (s *Group) read(k *client, limit int) {
 	}
 	s.check.counts.Reads++
 	s.check.counts.Bytes += int64(n)
-	if k.unread() {
+	if k.discards() {
 		s.check.counts.Unread += int64(n)
 		return
 	}
 	b, now := s.buf[:held+n], time.Now().UnixMicro()
-	if k.state == stateShaking {
+	if k.state == stateUpgrading {
 		var whole bool
-		if b, whole = s.shake(k, b); !whole {
+		if b, whole = s.upgraded(k, b); !whole {
 			k.rest = append(k.rest[:0], b...)
 			return
 		}
@@ -178,7 +180,7 @@ func (s *Group) read(k *client, limit int) {
 	s.arrivals.parsed(arrived, s.check.fast.TotalCount()-before)
 }
 
-// frames takes the whole frames of b and keeps the rest.
+// frames takes the complete frames of b and keeps the rest.
 func (s *Group) frames(k *client, b []byte, now int64) {
 	for k.fd >= 0 {
 		op, payload, size, ok, broken := next(b)
@@ -188,66 +190,43 @@ func (s *Group) frames(k *client, b []byte, now int64) {
 			return
 		}
 		if !ok {
-			if len(b) == 0 {
-				if cap(k.rest) > 4096 {
-					k.rest = nil
-				}
-				k.rest = k.rest[:0]
-			} else {
-				k.rest = append(k.rest[:0], b...)
+			if k.rest = append(k.rest[:0], b...); len(b) == 0 && cap(k.rest) > 4096 {
+				k.rest = nil // do not keep the memory of a long frame
 			}
 			return
 		}
 		b = b[size:]
 		switch op {
-		case opText, opBinary:
+		case wire.Text, wire.Binary:
 			s.message(k, payload, now)
-		case opPing:
-			s.send(k, opPong, payload)
-		case opClose:
-			code := 0
+		case wire.Ping:
+			s.send(k, wire.Pong, payload)
+		case wire.Close:
+			code := uint16(0)
 			if len(payload) >= 2 {
-				code = int(payload[0])<<8 | int(payload[1])
+				code = binary.BigEndian.Uint16(payload)
 			}
 			s.lose(k, fmt.Sprintf("closed with %d", code))
 		}
 	}
 }
 
-// waiting is a heap of clients that are to connect, the earliest first.
-type waiting []waiter
-
-type waiter struct {
-	due    int64
-	client int
-}
-
-func (w waiting) Len() int           { return len(w) }
-func (w waiting) Less(i, j int) bool { return w[i].due < w[j].due }
-func (w waiting) Swap(i, j int)      { w[i], w[j] = w[j], w[i] }
-func (w *waiting) Push(x any)        { *w = append(*w, x.(waiter)) }
-func (w *waiting) Pop() any {
-	old := *w
-	x := old[len(old)-1]
-	*w = old[:len(old)-1]
-	return x
-}
-
-// timers connects the clients that are due and lets the slow ones read.
+// timers connects the clients that are due, and lets the slow ones read.
 func (s *Group) timers(now time.Time) {
 	us := now.UnixMicro()
 	for len(s.waiting) > 0 && s.waiting[0].due <= us {
-		w := heap.Pop(&s.waiting).(waiter)
+		w := s.waiting[0]
+		s.waiting = s.waiting[1:]
 		k := &s.clients[w.client]
 		if k.due = w.due; k.state != stateAway && k.state != stateGone {
-			s.leave(k, stateAway) // dropped: it connects again at once
+			s.leave(k, stateAway) // a drop: it reconnects at once
 		}
 		if err := s.connect(w.client); err != nil {
 			s.refused(err.Error())
 			k.state = stateGone
 		}
 	}
-	s.stayHeard(now)
+	s.sendPongs(now)
 	if s.cfg.Slow == 0 || now.Before(s.slowNext) {
 		return
 	}

@@ -2,11 +2,14 @@ package spectators
 
 import (
 	"bytes"
+	"cmp"
 	"fmt"
 	"time"
+
+	"golang.org/x/sys/unix"
 )
 
-// field returns the number after a key of m, 0 without the key.
+// field is the number after a key in m, 0 if the key is missing.
 func field(m []byte, key string) int64 {
 	i := bytes.Index(m, []byte(key))
 	if i < 0 {
@@ -16,13 +19,13 @@ func field(m []byte, key string) int64 {
 	return v
 }
 
-// message takes one message of the server.
+// message takes a message of the server.
 func (s *Group) message(k *client, m []byte, now int64) {
-	if s.check.position(k, m, now) {
+	if s.check.frame(k, m, now) {
 		return
 	}
 	if s.cfg.Dialect != dialectPitwall {
-		s.foreign(k, m, now)
+		s.otherServer(k, m, now)
 		return
 	}
 	head := m[:min(len(m), 200)]
@@ -30,9 +33,9 @@ func (s *Group) message(k *client, m []byte, now int64) {
 	case "welcome":
 		s.welcome(time.Duration(field(head, `"heartbeatMs":`)) * time.Millisecond)
 	case "positions":
-		s.check.scan(m, func(p item) { s.check.one(k, p, now) })
+		s.check.scan(m, func(p item) { s.check.live(k, p, now) })
 	case "position":
-		s.check.counts.Foreign++ // without a number: not of the harness
+		s.check.counts.Foreign++ // has no number, so it is not of the harness
 	case "snapshot":
 		s.snapshot(k, m, now)
 	case "subscribed":
@@ -43,15 +46,15 @@ func (s *Group) message(k *client, m []byte, now int64) {
 			s.join(k, now)
 		}
 	case "roster":
-		s.check.moved(k, m)
+		s.check.roster(k, m)
 	case "error":
 		s.refused(fmt.Sprintf("the server answers %s", head))
 	}
 }
 
-// snapshot takes one part.
+// snapshot takes a part of a snapshot.
 func (s *Group) snapshot(k *client, m []byte, now int64) {
-	s.check.scan(m, func(p item) { s.check.known(k, p) })
+	s.check.scan(m, func(p item) { s.check.snapshot(k, p) })
 	head := m[:min(len(m), 300)]
 	if bytes.Contains(head, []byte(`"reason":"lagged"`)) {
 		s.check.counts.Lagged++
@@ -65,17 +68,18 @@ func (s *Group) snapshot(k *client, m []byte, now int64) {
 	}
 }
 
-// join notes that a client has its whole snapshot.
+// join notes that a client has its whole snapshot. A slow client is then no longer
+// watched for input, since epoll would report it in every turn.
 func (s *Group) join(k *client, now int64) {
 	k.state = stateJoined
 	s.joined++
 	s.joins.Record(now - k.due)
-	s.watchSlow(k)
+	if k.slow {
+		_ = s.watch(unix.EPOLL_CTL_MOD, k.fd, 0) // errors and hang-ups are still reported
+	}
 }
 
 func (s *Group) refused(what string) {
 	s.check.counts.Refused++
-	if s.fault == "" {
-		s.fault = what
-	}
+	s.fault = cmp.Or(s.fault, what)
 }

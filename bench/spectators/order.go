@@ -1,53 +1,60 @@
 package spectators
 
 import (
-	"container/heap"
+	"cmp"
 	"fmt"
+	"slices"
 	"time"
-
-	"golang.org/x/sys/unix"
 
 	"pitwall/bench/internal/latency"
 )
 
-// obey carries an order out.
+// obey carries out an order.
 func (s *Group) obey(o Order) error {
-	now := time.Now()
-	over := int64(o.OverMS) * 1000
 	switch o.Do {
 	case "connect":
 		first := len(s.clients)
 		if first+o.Clients > len(s.cfg.Watch) {
 			return fmt.Errorf("connect %d more clients: the configuration has %d in all", o.Clients, len(s.cfg.Watch))
 		}
-		for i := range o.Clients {
-			c := first + i
-			k := client{fd: -1, slow: c < s.cfg.Slow, event: s.cfg.Watch[c]}
-			k.blind = !s.checks(k.event, k.slow)
+		for i, event := range s.cfg.Watch[first : first+o.Clients] {
+			k := client{fd: -1, slow: first+i < s.cfg.Slow, event: event}
+			k.skips = !s.checks(k.event, k.slow)
 			k.timed = s.sampled(&k)
 			s.clients = append(s.clients, k)
-			s.come(c, now.UnixMicro()+over*int64(i)/int64(o.Clients))
 		}
+		s.schedule(first, o)
 	case "drop":
-		n := min(o.Clients, len(s.clients))
-		for i := range n {
-			s.come(i, now.UnixMicro()+over*int64(i)/int64(n))
-		}
+		o.Clients = min(o.Clients, len(s.clients))
+		s.schedule(0, o)
 	case "measure":
 		s.check.from, s.check.to = o.From, o.To
 	case "finish":
 		s.published = o.Published
-		s.deadline = now.Add(time.Duration(o.WithinMS) * time.Millisecond)
+		s.deadline = time.Now().Add(time.Duration(o.WithinMS) * time.Millisecond)
 	default:
 		return fmt.Errorf("the order %q is not known", o.Do)
 	}
 	return nil
 }
 
-// come makes a client connect, or connect again, at due.
-func (s *Group) come(client int, due int64) { heap.Push(&s.waiting, waiter{due, client}) }
+// waiter is a client that is to connect.
+type waiter struct {
+	due    int64 // µs since the Unix epoch
+	client int
+}
 
-// ended reports that everything published has arrived or the time is up.
+// schedule makes as many clients as the order says connect or reconnect, evenly
+// over its time.
+func (s *Group) schedule(first int, o Order) {
+	now := time.Now().UnixMicro()
+	for i := range o.Clients {
+		s.waiting = append(s.waiting, waiter{now + int64(o.OverMS)*1000*int64(i)/int64(o.Clients), first + i})
+	}
+	slices.SortStableFunc(s.waiting, func(a, b waiter) int { return cmp.Compare(a.due, b.due) })
+}
+
+// ended reports whether everything published has arrived, or the time is up.
 func (s *Group) ended(now time.Time) bool {
 	if s.published == nil || now.Before(s.checkNext) {
 		return false
@@ -56,12 +63,12 @@ func (s *Group) ended(now time.Time) bool {
 	return !now.Before(s.deadline) || s.missing() == 0
 }
 
-// missing is how many records have not arrived at the fast clients that are
-// connected and check. A slow one is behind by design; one that has gone is
-// counted as lost.
+// missing is the number of records that have not arrived at the fast clients that
+// are connected and check. A slow client is behind by design; a client that is gone
+// is counted as lost.
 func (s *Group) missing() (n int64) {
 	for i := range s.clients {
-		if k := &s.clients[i]; !k.slow && !k.blind && k.state >= stateOpen && k.state != stateGone {
+		if k := &s.clients[i]; !k.slow && !k.skips && k.state >= stateOpen && k.state != stateGone {
 			n += s.check.missing(k, s.published)
 		}
 	}
@@ -70,8 +77,8 @@ func (s *Group) missing() (n int64) {
 
 // status is what has happened so far, with the histograms since the last status.
 func (s *Group) status(final bool) Status {
-	p := Status{Open: s.open, Joined: s.joined, Counts: s.check.counts,
-		Latency: s.check.fast, Slow: s.check.slow, Join: s.joins, Wait: s.arrivals.waits, Odd: s.arrivals.odd, StallUS: s.stall, Fault: s.fault, Final: final}
+	p := Status{Open: s.open, Joined: s.joined, Counts: s.check.counts, Latency: s.check.fast, Slow: s.check.slow, Join: s.joins,
+		Wait: s.arrivals.waits, Odd: s.arrivals.odd, StallUS: s.stall, Fault: s.fault, Final: final}
 	s.check.fast, s.check.slow, s.joins, s.stall = latency.New(), latency.New(), latency.New(), 0
 	s.arrivals.waits, s.arrivals.odd = latency.New(), 0
 	if final {
@@ -79,12 +86,4 @@ func (s *Group) status(final bool) Status {
 		s.published = nil
 	}
 	return p
-}
-
-// watchSlow takes a slow client that has joined off epoll, which would report it
-// at every turn otherwise.
-func (s *Group) watchSlow(k *client) {
-	if k.slow {
-		_ = s.watch(unix.EPOLL_CTL_MOD, k.fd, 0) // hang-ups are still reported
-	}
 }

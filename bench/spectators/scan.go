@@ -5,7 +5,7 @@ import (
 	"encoding/binary"
 )
 
-// number reads the decimal number at the start of b.
+// number reads the decimal number at the beginning of b.
 func number(b []byte) (v int64, digits int) {
 	for digits < len(b) && b[digits]-'0' <= 9 {
 		v = v*10 + int64(b[digits]-'0')
@@ -14,7 +14,7 @@ func number(b []byte) (v int64, digits int) {
 	return v, digits
 }
 
-// numberBefore reads the decimal number at the end of b, and says where it
+// numberBefore reads the decimal number at the end of b, and returns where it
 // begins.
 func numberBefore(b []byte) (v int64, begin int) {
 	begin = len(b)
@@ -25,23 +25,23 @@ func numberBefore(b []byte) (v int64, begin int) {
 	return v, begin
 }
 
-// timeDigits is how many digits µs since the Unix epoch have until the year 2286.
+// timeDigits is the number of digits of µs since the Unix epoch until the year 2286.
 const timeDigits = 16
 
-// timeBefore is numberBefore for a time.
+// timeBefore is numberBefore, faster for numbers of timeDigits digits.
 func timeBefore(b []byte) (v int64, begin int) {
 	if begin = len(b) - timeDigits; begin > 0 && b[begin-1]-'0' > 9 {
-		high, ok := eightDigits(b[begin:])
-		low, too := eightDigits(b[begin+8:])
-		if ok && too {
+		high, okHigh := eightDigits(b[begin:])
+		low, okLow := eightDigits(b[begin+8:])
+		if okHigh && okLow {
 			return high*1e8 + low, begin
 		}
 	}
 	return numberBefore(b)
 }
 
-// eightDigits reads the first eight bytes of b as a number, all at once: three
-// times it joins neighbours in pairs.
+// eightDigits reads the first eight bytes of b as a number, all at once: it combines
+// neighbours to pairs of digits, then to groups of four, then to eight.
 func eightDigits(b []byte) (v int64, ok bool) {
 	const each = 0x0101010101010101
 	x := binary.LittleEndian.Uint64(b) - '0'*each
@@ -58,30 +58,29 @@ const (
 	keyAt = `,"at":`
 )
 
-// ends reports whether b ends with key.
-func ends(b []byte, key string) bool {
+// endsWith reports whether b ends with key.
+func endsWith(b []byte, key string) bool {
 	return len(b) >= len(key) && string(b[len(b)-len(key):]) == key
 }
 
-// tail reads "n" and "at" from the end of a position, which they close.
+// tail reads "n" and "at" from the end of a position.
 func tail(b []byte) (n, at int64, ok bool) {
 	for len(b) > 0 && b[len(b)-1] == '}' {
 		b = b[:len(b)-1]
 	}
 	at, i := timeBefore(b)
-	if b = b[:i]; !ends(b, keyAt) {
+	if b = b[:i]; !endsWith(b, keyAt) {
 		return 0, 0, false
 	}
 	n, i = numberBefore(b[:len(b)-len(keyAt)])
-	return n, at, ends(b[:i], keyN)
+	return n, at, endsWith(b[:i], keyN)
 }
 
-// between is what stands between two positions of Pitwall in one message.
+// between separates two positions in a message of Pitwall.
 const between = `}},{`
 
-// next is where the next key is in m, after a position; -1 where there is none.
-// It mostly follows at once. Searching for it would cost more than all the rest
-// of scan.
+// next is the index of the next key in m, -1 if there is none. Mostly the key
+// follows at once, and searching for it would cost more than the rest of scan.
 func (c *checker) next(m []byte) int {
 	if n := len(between); len(m) > n && string(m[:n]) == between && bytes.HasPrefix(m[n:], c.key) {
 		return n
@@ -89,8 +88,8 @@ func (c *checker) next(m []byte) int {
 	return bytes.Index(m, c.key)
 }
 
-// scan calls f with each position of the harness in m, in whatever envelope, so
-// that other servers can be measured too.
+// scan calls f with each position of the harness in m, in any envelope, so that
+// other servers can be measured too. found is the number of positions.
 func (c *checker) scan(m []byte, f func(item)) (found int) {
 	for {
 		i := c.next(m)
@@ -110,8 +109,8 @@ func (c *checker) scan(m []byte, f func(item)) (found int) {
 	}
 }
 
-// stamps reads the first "n" and "at" in m, and says where they end: at the
-// first brace, as a rule.
+// stamps reads the first "n" and "at" in m, and returns where they end, which is
+// usually the first brace.
 func stamps(m []byte) (n, at int64, end int, ok bool) {
 	if end = bytes.IndexByte(m, '}'); end >= 0 {
 		if n, at, ok = tail(m[:end]); ok {

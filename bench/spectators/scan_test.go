@@ -10,7 +10,7 @@ import (
 	"pitwall/bench/internal/latency"
 )
 
-// TestNumbersBefore reads what strconv has written, whatever stands around it.
+// TestNumbersBefore: numbers of strconv are read back, with text before them.
 func TestNumbersBefore(t *testing.T) {
 	rng := rand.New(rand.NewPCG(1, 2))
 	for range 20_000 {
@@ -24,7 +24,7 @@ func TestNumbersBefore(t *testing.T) {
 	}
 }
 
-// TestEightDigits takes nothing for a digit that is none.
+// TestEightDigits: only digits are read as digits.
 func TestEightDigits(t *testing.T) {
 	for place := range 8 {
 		for c := range 256 {
@@ -38,7 +38,7 @@ func TestEightDigits(t *testing.T) {
 	}
 }
 
-// TestScan finds the positions of a message, however they are wrapped.
+// TestScan: the positions of a message are found in any envelope.
 func TestScan(t *testing.T) {
 	const at = 1764362910123456
 	one := func(d, n int) string {
@@ -50,9 +50,9 @@ func TestScan(t *testing.T) {
 		foreign    int64
 	}{
 		{"side by side", "[" + one(0, 1) + "," + one(1, 22) + "," + one(2, 333) + "]", []item{{0, 1, at}, {1, 22, at}, {2, 333, at}}, 0},
-		{"lines between", one(0, 1) + "\n" + one(1, 2), []item{{0, 1, at}, {1, 2, at}}, 0},
+		{"on separate lines", one(0, 1) + "\n" + one(1, 2), []item{{0, 1, at}, {1, 2, at}}, 0},
 		{"an object before the numbers", `{"deviceId":"d4","io":{"a":1},"attributes":{"n":5,"at":77}}`, []item{{4, 5, 77}}, 0},
-		{"more behind the numbers", `{"deviceId":"d4","attributes":{"n":5,"at":77,"x":1}}`, []item{{4, 5, 77}}, 0},
+		{"more after the numbers", `{"deviceId":"d4","attributes":{"n":5,"at":77,"x":1}}`, []item{{4, 5, 77}}, 0},
 		{"no braces", `"deviceId":"d4","n":5,"at":77`, []item{{4, 5, 77}}, 0},
 		{"no number of a record", `{"deviceId":"d4","attributes":{"x":5}}`, nil, 1},
 		{"no time", `{"deviceId":"d4","attributes":{"n":5}}`, nil, 1},
@@ -71,9 +71,9 @@ func TestScan(t *testing.T) {
 	}
 }
 
-// BenchmarkCrowd is what a group does in a window of a busy event: 2,000
-// clients read the same 400 positions. Half of a group's time is the kernel's
-// and not in it.
+// BenchmarkCrowd is the work of a group in one window of a busy event: 2,000 clients
+// read the same 400 positions. It leaves out the kernel, which takes half of the
+// time of a real group.
 func BenchmarkCrowd(b *testing.B) {
 	const clients, devices, run = 2000, 1000, 400
 	s := &Group{cfg: Config{Dialect: dialectPitwall, Prefix: "bench-d", Events: []Event{{"bench-0", 0, devices}}}, joins: latency.New()}
@@ -104,12 +104,12 @@ func BenchmarkCrowd(b *testing.B) {
 	b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(s.check.counts.Deliveries), "ns/position")
 }
 
-// position is a frame's text of the length that they have on the way.
+// position is the text of a position frame of realistic length.
 func position(device, n int) string {
 	return `{"type":"position","topic":"event:bench-0",` + place(device, n) + `}`
 }
 
-// place is one position in it, or in a snapshot.
+// place is a position in a frame or a snapshot.
 func place(device, n int) string {
 	return fmt.Sprintf(`"deviceId":"bench-d%05d","ts":1764362910123,"arrival":1764362910124,"lat":57.1234567,"lon":11.1234567,"alt":12.5,`+
 		`"speed":13.5,"course":45.5,"sat":12,"attributes":{"battery":87,"moving":true,"n":%d,"at":1764362910123456}`, device, n)

@@ -5,6 +5,8 @@ import (
 	"slices"
 	"testing"
 	"time"
+
+	"pitwall/bench/internal/wire"
 )
 
 // someCheck is a group of which the clients 0, 2 and 4 check what they are sent.
@@ -15,14 +17,14 @@ func someCheck(t *testing.T) *byHand {
 	return newByHand(t, cfg)
 }
 
-// TestUnread: who does not check is sent the same, and counts its bytes.
+// TestUnread: clients that do not check receive the same, and count the bytes.
 func TestUnread(t *testing.T) {
 	h := someCheck(t)
 	clear(h.seen)
 	list, last := published(time.Now())
 	h.d.send(append(list[:9:9], list[10:]...)) // one is missing
 	h.published = last
-	h.until("all bytes, and nobody who does not look to be waited for", func() bool {
+	h.until("all bytes, and no record missing at the clients that check", func() bool {
 		return h.missing() == 0 && !slices.ContainsFunc(h.seen, func(c Counts) bool { return c.Bytes != h.seen[0].Bytes })
 	})
 	for i, c := range h.seen {
@@ -36,24 +38,24 @@ func TestUnread(t *testing.T) {
 	}
 }
 
-// TestUnreadAreHeard within the time in which each has its turn, and nobody
-// else is.
-func TestUnreadAreHeard(t *testing.T) {
+// TestPongs: within the time of one round, each client that does not check sends a
+// pong, and no other client does.
+func TestPongs(t *testing.T) {
 	h := someCheck(t)
 	now := time.Now()
-	for range unreadEvery / unreadStep {
-		h.stayHeard(now)
-		now = now.Add(unreadStep)
+	for range pongEvery / pongStep {
+		h.sendPongs(now)
+		now = now.Add(pongStep)
 	}
-	for i := 0; i < doubleClients; i += 2 { // behind what should not be
-		h.send(&h.clients[i], opPing, []byte("mark"))
+	for i := 0; i < doubleClients; i += 2 { // after any pong that should not be there
+		h.send(&h.clients[i], wire.Ping, []byte("mark"))
 	}
 	const pong, mark = 6, 6 + 4 // bytes, masked
 	h.until("pongs and marks", func() bool {
 		h.d.mu.Lock()
 		defer h.d.mu.Unlock()
 		pongs, marks := 0, 0
-		for _, n := range h.d.heard {
+		for _, n := range h.d.received {
 			switch {
 			case n == mark:
 				marks++
@@ -65,32 +67,32 @@ func TestUnreadAreHeard(t *testing.T) {
 	})
 }
 
-// TestTurnsToBeHeard go round within the time, whatever the loop's own turns
-// take, and within what the server says.
-func TestTurnsToBeHeard(t *testing.T) {
+// TestTurnsOfPongs: the turns go round within the time, however long the turns of
+// the loop are, and within the server's heartbeat.
+func TestTurnsOfPongs(t *testing.T) {
 	const clients = 1000
 	for _, heartbeat := range []time.Duration{0, 25 * time.Second, 3 * time.Second} {
-		for _, turn := range []time.Duration{unreadStep, 7 * unreadStep} {
-			s := &Group{cfg: Config{CheckEvery: 2}, clients: make([]client, clients), heardIn: unreadEvery, heardAt: time.Now()}
+		for _, turn := range []time.Duration{pongStep, 7 * pongStep} {
+			s := &Group{cfg: Config{CheckEvery: 2}, clients: make([]client, clients), pongWithin: pongEvery, pongAt: time.Now()}
 			s.welcome(heartbeat)
-			turns, now := 0, s.heardAt
-			for end := now.Add(s.heardIn); now.Before(end); {
+			turns, now := 0, s.pongAt
+			for end := now.Add(s.pongWithin); now.Before(end); {
 				now = now.Add(turn)
-				before := s.heard
-				s.stayHeard(now)
-				turns += (s.heard - before + clients) % clients
+				before := s.ponged
+				s.sendPongs(now)
+				turns += (s.ponged - before + clients) % clients
 			}
-			if turns < clients || turns > clients+clients/4+int(s.heardIn/turn) {
-				t.Errorf("heartbeat %v, loop's turns of %v: %d turns of %d clients within %v", heartbeat, turn, turns, clients, s.heardIn)
+			if turns < clients || turns > clients+clients/4+int(s.pongWithin/turn) {
+				t.Errorf("heartbeat %v, turns of the loop %v: %d turns of %d clients within %v", heartbeat, turn, turns, clients, s.pongWithin)
 			}
-			if heartbeat == 3*time.Second && s.heardIn != heartbeat {
-				t.Errorf("heartbeat %v: each is heard within %v", heartbeat, s.heardIn)
+			if heartbeat == 3*time.Second && s.pongWithin != heartbeat {
+				t.Errorf("heartbeat %v: each client sends a pong within %v", heartbeat, s.pongWithin)
 			}
 		}
 	}
 }
 
-// TestUnreadAreLost when the server closes, like others.
+// TestUnreadAreLost: a client that does not check notices that the server closes.
 func TestUnreadAreLost(t *testing.T) {
 	h := someCheck(t)
 	h.d.mu.Lock()
@@ -106,8 +108,8 @@ func TestUnreadAreLost(t *testing.T) {
 	}
 }
 
-// TestWhoChecks is the first of each event and every so-manieth from there,
-// whatever order they come in, and every slow one.
+// TestWhoChecks: the first client of each event, every CheckEvery-th after it in any
+// order, and every slow one.
 func TestWhoChecks(t *testing.T) {
 	s, err := New(Config{Addr: "127.0.0.1:1", Events: make([]Event, 8), CheckEvery: 8})
 	if err != nil {
@@ -116,7 +118,7 @@ func TestWhoChecks(t *testing.T) {
 	defer s.close()
 	byEvent := map[int32]int{}
 	for i := range 8 * 8 * 3 {
-		e := int32(i % 8) // with every eighth of all, event 0 alone would be checked
+		e := int32(i % 8) // if every eighth of all clients checked, it would be event 0 only
 		if s.checks(e, false) {
 			byEvent[e]++
 		}
@@ -125,6 +127,6 @@ func TestWhoChecks(t *testing.T) {
 		t.Errorf("%v of the 24 clients of an event check, want %s", byEvent, want)
 	}
 	if !s.checks(0, true) {
-		t.Error("a slow one does not check")
+		t.Error("a slow client does not check")
 	}
 }

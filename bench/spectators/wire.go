@@ -1,113 +1,105 @@
 package spectators
 
 import (
+	"reflect"
+
 	"pitwall/bench/internal/latency"
 )
 
-// MostClients is how many connections one process has at most: many machines
-// limit a process to 20,000 descriptors.
+// MostClients is the most connections of a process. Many machines limit a process
+// to 20,000 descriptors.
 const MostClients = 19_500
 
-// Event is a topic and the devices that may be seen in it: a range of the
-// harness' numbered devices.
+// Event is a topic, and the devices that may be seen in it: a range of the numbered
+// devices of the harness.
 type Event struct {
 	Name    string
 	First   int // number of its first device
-	Devices int // how many follow, the first included
+	Devices int // number of devices
 }
 
-// Config is what a process of spectators is started with.
+// Config is the configuration of a process of spectators.
 type Config struct {
 	Addr    string  // host:port of the live server
-	Path    string  // of the upgrade, with its query
+	Path    string  // of the upgrade, with the query
 	Dialect string  // how to subscribe: pitwall, plain, centrifuge or nats
-	Prefix  string  // of the names of all devices; the number follows
-	Base    int64   // records with a number up to this are of an earlier run
+	Prefix  string  // of all device ids; the number follows
+	Base    int64   // records with this number or a lower one are from an earlier run
 	Events  []Event // that clients watch
-	Watch   []int32 // by client: its event
+	Watch   []int32 // by client: the index of its event
 
-	CheckEvery int // one of so many fast clients of an event checks; 0 and 1: all check
+	CheckEvery int // one of so many fast clients of an event checks; 0 or 1: all check
 
-	Slow     int    // so many clients, the first ones, read slowly
-	SlowRate int    // bytes a second that each of them reads
-	Interval int    // ms between updates of a device that clients ask for; 0 for all
-	Roving   bool   // devices change events meanwhile
-	Source   int    // number of this process, for its source addresses
-	Token    string // of all clients; "": none
+	Slow     int    // the first so many clients read slowly
+	SlowRate int    // bytes per second that each of these reads
+	Interval int    // minimum time between updates of a device that clients ask for, ms; 0 for every update
+	Roving   bool   // devices change events
+	Source   int    // number of the process, for its source addresses
+	Token    string // of all clients; "" for none
 }
 
-// Order is what the harness sends to a running process. Times are µs since the
+// Order is an order of the harness to a running process. Times are µs since the
 // Unix epoch.
 type Order struct {
 	Do        string   // connect, drop, measure, finish
-	Clients   int      `json:",omitempty"` // connect: how many more; drop: how many go and come back
+	Clients   int      `json:",omitempty"` // connect: how many more; drop: how many reconnect
 	OverMS    int      `json:",omitempty"` // connect, drop: spread evenly over this time
-	From, To  int64    `json:",omitempty"` // measure: latencies of the records due in this time
-	Published []uint32 `json:",omitempty"` // finish: by device, the number of its last record, less Base
-	WithinMS  int      `json:",omitempty"` // finish: how long to wait for them
+	From, To  int64    `json:",omitempty"` // measure: count latencies of records due from From until before To
+	Published []uint32 `json:",omitempty"` // finish: number of the last record of each device, minus Base
+	WithinMS  int      `json:",omitempty"` // finish: how long to wait for those
 }
 
-// Counts is what the clients of a process have seen since its start.
+// Counts counts what the clients of a process have seen since its start.
 type Counts struct {
 	Deliveries    int64 // live positions
 	SnapshotItems int64 // positions in snapshots
 	Reads         int64 // read calls that returned something
 	Bytes         int64
-	Unread        int64 // bytes of them that no client checked: see Config.CheckEvery
+	Unread        int64 // those of Bytes that no client checked (Config.CheckEvery)
 
 	Gaps       int64 // positions that never arrived
 	Duplicates int64
-	Reordered  int64 // older than one seen before
-	Stray      int64 // of a device that is not in the event
-	Foreign    int64 // of devices that are not the harness'; not checked
+	Reordered  int64 // older than a position seen before
+	Stray      int64 // positions of a device that is not in the event
+	Foreign    int64 // positions of other publishers or earlier runs; not checked
 
 	Lagged    int64 // lagged snapshots
-	Conflated int64 // updates that they say were left out
+	Conflated int64 // updates that those left out
 
-	Refused int64 // handshakes or subscriptions that failed
-	Lost    int64 // connections that the server ended
+	Refused int64 // upgrades or subscriptions that failed
+	Lost    int64 // connections that the server closed
 	Broken  int64 // invalid frames
 }
 
 // Add adds o to c.
 func (c *Counts) Add(o Counts) {
-	c.Deliveries += o.Deliveries
-	c.SnapshotItems += o.SnapshotItems
-	c.Reads += o.Reads
-	c.Bytes += o.Bytes
-	c.Unread += o.Unread
-	c.Gaps += o.Gaps
-	c.Duplicates += o.Duplicates
-	c.Reordered += o.Reordered
-	c.Stray += o.Stray
-	c.Foreign += o.Foreign
-	c.Lagged += o.Lagged
-	c.Conflated += o.Conflated
-	c.Refused += o.Refused
-	c.Lost += o.Lost
-	c.Broken += o.Broken
+	sum := reflect.ValueOf(c).Elem()
+	for f, v := range reflect.ValueOf(o).Fields() {
+		field := sum.FieldByIndex(f.Index)
+		field.SetInt(field.Int() + v.Int())
+	}
 }
 
-// Violations is how often a promise to spectators was broken.
+// Violations is the number of broken promises to spectators.
 func (c *Counts) Violations() int64 {
 	return c.Gaps + c.Duplicates + c.Reordered + c.Stray + c.Broken
 }
 
-// Status is what a process reports twice a second, and at the end.
+// Status is the report of a process, twice a second and at the end.
 type Status struct {
-	Open   int // connections that have subscribed
-	Joined int // those of them that have their snapshot
+	Open   int // connections that are subscribed
+	Joined int // those of Open that have their snapshot
 	Counts Counts
 
 	// Histograms since the last Status, in µs.
-	Latency latency.Histogram // fast clients, records of the measured time
-	Slow    latency.Histogram // slow clients, the same
-	Wait    latency.Histogram // every 17th fast client that checks, the same: from arriving in its socket until parsed; empty where the kernel gives no stamps
-	Join    latency.Histogram // from the moment a client wanted to connect to its whole snapshot
+	Latency latency.Histogram // of fast clients, for records of the measured time
+	Slow    latency.Histogram // the same for slow clients
+	Wait    latency.Histogram // from arrival in the socket until parsed, of every 17th fast client that checks; empty if the kernel provides no time stamps
+	Join    latency.Histogram // from when a client was to connect until it had its whole snapshot
 
-	Odd     int64  `json:",omitempty"` // reads since the last Status that are not in Wait: the clock was set meanwhile
+	Odd     int64  `json:",omitempty"` // reads since the last Status that are not in Wait because the clock was set
 	StallUS int64  // longest turn of the loop since the last Status
-	Fault   string `json:",omitempty"` // what the server said or did, the first time it refused something
+	Fault   string `json:",omitempty"` // what the server said or did when it first refused something or closed a connection
 	Final   bool   `json:",omitempty"`
-	Missing int64  `json:",omitempty"` // final: positions published that have not arrived
+	Missing int64  `json:",omitempty"` // final: published positions that have not arrived
 }

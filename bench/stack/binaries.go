@@ -11,22 +11,17 @@ import (
 	"syscall"
 )
 
-// Binaries builds programs from the source tree, each once, and keeps them
-// until Close. The zero value is ready. One goroutine uses it at a time.
+// Binaries builds programs from the source tree, each once, and keeps them until
+// Close. The zero value is ready to use, by one goroutine at a time.
 type Binaries struct {
 	dir   string
-	built map[string]string // paths by the peer, "" for Pitwall
+	built map[string]string // paths; "" is Pitwall, "peers" the program of bench/peers
 }
 
 // Close removes the programs.
-func (b *Binaries) Close() error {
-	if b.dir == "" {
-		return nil
-	}
-	return os.RemoveAll(b.dir)
-}
+func (b *Binaries) Close() error { return os.RemoveAll(b.dir) }
 
-// build returns the path of Pitwall, or of the program of bench/peers.
+// build returns the path of Pitwall, or of the program that serves a peer.
 func (b *Binaries) build(ctx context.Context, peer string) (path string, err error) {
 	if b.dir == "" {
 		if b.dir, err = os.MkdirTemp("", "pitwall-bench-"); err != nil {
@@ -48,8 +43,7 @@ func (b *Binaries) build(ctx context.Context, peer string) (path string, err err
 	path = filepath.Join(b.dir, filepath.Base(target)+peer)
 	cmd := exec.CommandContext(ctx, "go", "build", "-o", path, target)
 	cmd.Dir = dir
-	// An interrupted build would leave its compilers running and their folder
-	// behind.
+	// Otherwise the compilers and their folder would survive an interrupted build.
 	cmd.Env = append(os.Environ(), "GOTMPDIR="+b.dir)
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
 	cmd.Cancel = func() error { return syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL) }
@@ -58,7 +52,7 @@ func (b *Binaries) build(ctx context.Context, peer string) (path string, err err
 		return "", ctx.Err()
 	}
 	if err != nil {
-		return "", fmt.Errorf("build what is to be measured (run bench from its source tree): %w\n%s", err, out)
+		return "", fmt.Errorf("build the server to measure (run bench from its source tree): %w\n%s", err, out)
 	}
 	b.built[peer] = path
 	return path, nil

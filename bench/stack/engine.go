@@ -16,19 +16,19 @@ import (
 	"pitwall/engine/e2e/servers"
 )
 
-// Engine is one process of Pitwall.
+// Engine is a process of Pitwall, or of another server in its place.
 type Engine struct {
-	Addr string // host:port of the spectators' listener
+	Addr string // host:port of the public listener
 	Path string // of the upgrade
-	Ops  string // host:port of the private listener, "" when it is not known
-	PID  int    // 0 when it is not on this machine
+	Ops  string // host:port of the private listener, "" if it is not known
+	PID  int    // 0 if it is not on this machine
 
 	proc *servers.Process
 }
 
-// Add starts one more process of Pitwall with further flags. Those that are
-// started later have the flags as well. It is for flags that are known only once
-// Redis runs, such as the address of a proxy in front of it.
+// Add starts another process of Pitwall with more flags. Processes that are started
+// later get these flags too. It is for flags that are known only once Redis runs,
+// such as the address of a proxy.
 func (s *Stack) Add(ctx context.Context, args ...string) (*Engine, error) {
 	s.opt.Args = append(slices.Clip(s.opt.Args), args...)
 	e, err := s.startEngine(ctx, len(s.Engines))
@@ -39,9 +39,8 @@ func (s *Stack) Add(ctx context.Context, args ...string) (*Engine, error) {
 	return e, nil
 }
 
-// Restart ends a process of Pitwall with a signal and starts it again, at
-// another address. While one goroutine calls it, others may use what they have
-// read of the Stack before, but not Engines.
+// Restart stops a process of Pitwall with a signal and starts it again, at another
+// address. Meanwhile other goroutines must not read Engines.
 func (s *Stack) Restart(ctx context.Context, i int, how syscall.Signal) (*Engine, error) {
 	if err := s.Engines[i].proc.End(how); err != nil {
 		return nil, err
@@ -61,7 +60,7 @@ func (s *Stack) startEngine(ctx context.Context, i int) (*Engine, error) {
 	if s.baseline() {
 		cmd.Env = append(cmd.Env, process.Env(process.Server))
 	}
-	s.starts++ // each start has a log of its own, so that no old address is read
+	s.starts++ // each start has its own log, so that an old address is never read
 	log := filepath.Join(s.Dir, fmt.Sprintf("pitwall-%d-%d.log", i, s.starts))
 	proc, err := servers.StartProcess(cmd, log, syscall.SIGKILL)
 	if err != nil {
@@ -81,13 +80,13 @@ func (s *Stack) engineArgs(i int) []string {
 	}
 	args := append([]string{"serve", "--redis-url=" + s.RedisURL, "--http-addr=127.0.0.1:0", "--ops-addr=127.0.0.1:0",
 		"--log-format=json", "--live-drain-ms=100"}, s.database()...)
-	if !s.opt.Archive || i > 0 { // one process archives: it is the same work for any number of spectators
+	if !s.opt.Archive || i > 0 { // one process archives, which is the same work for any number of spectators
 		args = append(args, "--no-archive")
 	}
 	return append(args, s.opt.Args...)
 }
 
-// readAddrs looks for the line that says where the engine listens.
+// readAddrs looks for the log line that says where the engine listens.
 func (e *Engine) readAddrs(log string) bool {
 	b, _ := os.ReadFile(log)
 	for line := range bytes.Lines(b) {

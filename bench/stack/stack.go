@@ -19,44 +19,43 @@ import (
 	"pitwall/engine/e2e/servers"
 )
 
-// readyWithin bounds the start of an engine.
+// readyWithin is the most time that the start of an engine may take.
 const readyWithin = time.Minute
 
 // Options say what is started.
 type Options struct {
-	Postgres bool     // a PostgreSQL; otherwise the engine has its embedded database
-	Archive  bool     // the engine writes positions to the database
-	Engines  int      // processes
-	Args     []string // further flags of pitwall serve; they win
+	Postgres bool     // start PostgreSQL; otherwise the engine uses its embedded database
+	Archive  bool     // the first engine writes positions to the database
+	Engines  int      // number of processes
+	Args     []string // more flags of pitwall serve; they override others
 	Roster   []Entry
-	Binaries *Binaries         // shared with other stacks; nil: the stack builds its own
-	Files    map[string][]byte // by name, in the folder that the engines are started in
+	Binaries *Binaries         // where programs are built; may be shared with other stacks
+	Files    map[string][]byte // by name, for the folder in which the engines are started
 
-	// Peer is another server that takes Pitwall's place, with its flags: see
-	// bench/peers, and baseline.Kinds. It knows no roster and keeps nothing.
+	// Peer is another server in Pitwall's place: one of bench/peers or of
+	// baseline.Kinds. It has no roster and stores nothing.
 	Peer     string
 	PeerArgs []string
 }
 
-// Entry says that a device takes part in an event.
+// Entry is an entry of the roster.
 type Entry struct{ Event, Entry, Device string }
 
-// Stack is the servers that a run is made against.
+// Stack is the servers of a run.
 type Stack struct {
 	RedisURL string
 	Engines  []*Engine
-	Dir      string // for files of the run; gone after Close
+	Dir      string // for files of the run, "" for an installation that runs already; Close removes it
 
 	opt      Options
-	binary   string   // of the engines
-	own      Binaries // where none are shared
-	starts   int      // of engines
+	binary   string // of the engines
+	starts   int    // of engines so far
 	redis    *servers.Redis
 	postgres *servers.Cluster
 }
 
-// Start builds and starts everything. What was started before an error, or
-// before the end of ctx, is stopped again.
+// Start builds and starts everything. After an error, or if ctx ends, it stops what
+// it has started.
 func Start(ctx context.Context, o Options) (_ *Stack, err error) {
 	dir, err := os.MkdirTemp("", "pitwall-bench-")
 	if err != nil {
@@ -71,7 +70,7 @@ func Start(ctx context.Context, o Options) (_ *Stack, err error) {
 	if err := s.findBinary(ctx); err != nil {
 		return nil, err
 	}
-	// A client that is slow to take its replies must not be cut off by a limit.
+	// Redis must not disconnect a client that reads its replies slowly.
 	if s.redis, err = servers.StartRedis(dir, "--client-output-buffer-limit", "normal 0 0 0"); err != nil {
 		return nil, err
 	}
@@ -101,29 +100,25 @@ func Start(ctx context.Context, o Options) (_ *Stack, err error) {
 	return s, nil
 }
 
-// findBinary finds what is to be measured. Servers of bench/baseline are this
+// findBinary finds the program to measure. A server of bench/baseline is this
 // program in another role.
 func (s *Stack) findBinary(ctx context.Context) (err error) {
 	if s.baseline() {
 		if s.binary, err = os.Executable(); err != nil {
-			return fmt.Errorf("find the harness' own program: %w", err)
+			return fmt.Errorf("find the program of the harness: %w", err)
 		}
 		return nil
 	}
-	from := s.opt.Binaries
-	if from == nil {
-		from = &s.own
-	}
-	s.binary, err = from.build(ctx, s.opt.Peer)
+	s.binary, err = s.opt.Binaries.build(ctx, s.opt.Peer)
 	return err
 }
 
-// baseline reports whether a server of bench/baseline takes Pitwall's place.
+// baseline reports whether a server of bench/baseline is in Pitwall's place.
 func (s *Stack) baseline() bool { return slices.Contains(baseline.Kinds, s.opt.Peer) }
 
-// Running is an installation that runs already: the URL of its spectators'
-// listener (ws://host:port/live), its Redis, and its private listener, which
-// may be left out. pid is its process, 0 when that is not on this machine.
+// Running returns a Stack for an installation that already runs: the URL of its
+// public listener (ws://host:port/live), its Redis, and its private listener, ""
+// if unknown. pid is its process, 0 if that is not on this machine.
 func Running(ctx context.Context, target, redisURL, ops string, pid int) (*Stack, error) {
 	host, path, err := ParseTarget(target)
 	if err != nil {
@@ -131,21 +126,17 @@ func Running(ctx context.Context, target, redisURL, ops string, pid int) (*Stack
 	}
 	if ops != "" {
 		if _, err := gauge.Scrape(ctx, ops); err != nil {
-			return nil, fmt.Errorf("--ops is %s, which is no private listener of a Pitwall: %w", ops, err)
+			return nil, fmt.Errorf("--ops is %s, which is not a private listener of Pitwall: %w", ops, err)
 		}
 	}
-	dir, err := os.MkdirTemp("", "pitwall-bench-")
-	if err != nil {
-		return nil, fmt.Errorf("make a folder: %w", err)
-	}
-	return &Stack{RedisURL: redisURL, Dir: dir, Engines: []*Engine{{Addr: host, Path: path, Ops: ops, PID: pid}}}, nil
+	return &Stack{RedisURL: redisURL, Engines: []*Engine{{Addr: host, Path: path, Ops: ops, PID: pid}}}, nil
 }
 
-// ParseTarget takes the URL of a spectators' listener apart.
+// ParseTarget returns the address and the path of the URL of a public listener.
 func ParseTarget(target string) (addr, path string, err error) {
 	u, err := url.Parse(target)
 	if err != nil || u.Scheme != "ws" || u.Host == "" {
-		return "", "", fmt.Errorf("--target is %q, wanted is ws://host:port/live", target)
+		return "", "", fmt.Errorf("--target is %q, it must be ws://host:port/live", target)
 	}
 	addr, path = u.Host, u.RequestURI()
 	if u.Port() == "" {
@@ -157,19 +148,19 @@ func ParseTarget(target string) (addr, path string, err error) {
 	return addr, path, nil
 }
 
-// Own reports whether Start has started the stack.
+// Own reports whether the stack was started by Start.
 func (s *Stack) Own() bool { return s.redis != nil }
 
-// RedisAddr is host:port of our own Redis.
+// RedisAddr is host:port of the stack's own Redis.
 func (s *Stack) RedisAddr() string { return s.redis.Addr() }
 
-// RedisConn is a connection to our own Redis, for commands one by one.
+// RedisConn is a connection to the stack's own Redis, for one command at a time.
 type RedisConn = servers.Conn
 
-// ReplyError is an error that Redis replies within a transaction.
+// ReplyError is an error reply of Redis within a transaction.
 type ReplyError = servers.ReplyError
 
-// Dial connects to our own Redis. The caller closes the connection.
+// Dial connects to the stack's own Redis. The caller closes the connection.
 func (s *Stack) Dial() (*RedisConn, error) {
 	c, err := servers.Dial(s.redis.Addr())
 	if err != nil {
@@ -178,7 +169,7 @@ func (s *Stack) Dial() (*RedisConn, error) {
 	return c, nil
 }
 
-// RedisPID is the process of our own Redis, 0 when it is not ours.
+// RedisPID is the process of the stack's own Redis, 0 if it has none.
 func (s *Stack) RedisPID() int {
 	if s.redis == nil {
 		return 0
@@ -186,7 +177,7 @@ func (s *Stack) RedisPID() int {
 	return s.redis.PID()
 }
 
-// PostgresPID is the process of our own PostgreSQL, 0 without one.
+// PostgresPID is the process of the stack's own PostgreSQL, 0 if it has none.
 func (s *Stack) PostgresPID() int {
 	if s.postgres == nil {
 		return 0
@@ -205,7 +196,7 @@ func (s *Stack) startPostgres(ctx context.Context) error {
 	return s.pitwall(ctx, "migrate")
 }
 
-// database is the flags that name the database.
+// database are the flags that name the database.
 func (s *Stack) database() []string {
 	if s.postgres != nil {
 		return []string{"--database-url=" + s.postgres.URL("bench")}
@@ -213,8 +204,8 @@ func (s *Stack) database() []string {
 	return []string{"--data-dir=" + filepath.Join(s.Dir, "data")}
 }
 
-// Rows is how many positions the table of our own PostgreSQL has, and how many
-// bytes they take on disk with their index.
+// Rows is the number of positions in the table of the stack's own PostgreSQL, and
+// their size on disk in bytes, with the index.
 func (s *Stack) Rows() (rows, size int64, err error) {
 	text, err := s.postgres.Query(s.postgres.URL("bench"), `SELECT count(*) || ' ' || coalesce(
 		(SELECT sum(pg_total_relation_size(relid)) FROM pg_partition_tree('positions')), pg_total_relation_size('positions')) FROM positions`)
@@ -227,7 +218,7 @@ func (s *Stack) Rows() (rows, size int64, err error) {
 	return rows, size, nil
 }
 
-// pitwall runs one of the program's short commands.
+// pitwall runs a short command of Pitwall.
 func (s *Stack) pitwall(ctx context.Context, args ...string) error {
 	cmd := exec.CommandContext(ctx, s.binary, append(args, s.database()...)...)
 	cmd.Env = []string{"PATH=" + os.Getenv("PATH")}
@@ -237,8 +228,7 @@ func (s *Stack) pitwall(ctx context.Context, args ...string) error {
 	return nil
 }
 
-// Import puts entries into the roster; an entry that is known moves to its
-// event.
+// Import adds entries to the roster. An entry that exists moves to its new event.
 func (s *Stack) Import(ctx context.Context, roster []Entry) error {
 	file := filepath.Join(s.Dir, "roster.csv")
 	if err := WriteRoster(file, roster); err != nil {
@@ -247,7 +237,7 @@ func (s *Stack) Import(ctx context.Context, roster []Entry) error {
 	return s.pitwall(ctx, "roster", "import", file)
 }
 
-// WriteRoster writes a roster as pitwall roster import reads it.
+// WriteRoster writes a roster in the format of pitwall roster import.
 func WriteRoster(file string, roster []Entry) error {
 	var b bytes.Buffer
 	b.WriteString("event_id,entry_id,device_id\n")
@@ -260,8 +250,11 @@ func WriteRoster(file string, roster []Entry) error {
 	return nil
 }
 
-// Log is what the engines have logged, except for what is usual.
+// Log are the log lines of the engines above the level INFO.
 func (s *Stack) Log() (lines []string) {
+	if !s.Own() {
+		return nil
+	}
 	logs, _ := filepath.Glob(filepath.Join(s.Dir, "pitwall-*.log"))
 	for _, name := range logs {
 		b, _ := os.ReadFile(name)
@@ -274,8 +267,8 @@ func (s *Stack) Log() (lines []string) {
 	return lines
 }
 
-// Close stops what Start has started, the engines first, and removes the
-// folder. Calling it twice is no error.
+// Close stops what Start has started, the engines first, and removes the folder. It
+// may be called twice.
 func (s *Stack) Close() error {
 	var errs []error
 	for _, e := range s.Engines {
@@ -287,5 +280,5 @@ func (s *Stack) Close() error {
 	if s.postgres != nil {
 		errs = append(errs, s.postgres.Remove())
 	}
-	return errors.Join(append(slices.Clip(errs), s.own.Close(), os.RemoveAll(s.Dir))...)
+	return errors.Join(append(errs, os.RemoveAll(s.Dir))...)
 }

@@ -1,33 +1,24 @@
-// Package flagcheck holds the rules that the values of flags have to meet, so
-// that a wrong one is named before anything is started. A rule is a condition
-// and an error text; the first rule that is broken is the error of the command.
+// Package flagcheck checks the values of flags, so that a command names a wrong
+// one before it starts anything. Join several checks with cmp.Or, which returns
+// the first error.
 //
-// Its functions are pure: any goroutine may call them.
+// Its functions may be called from any goroutine.
 package flagcheck
 
 import (
 	"cmp"
-	"errors"
 	"fmt"
 )
 
-// Rule is a condition that must not hold, and the error text when it does.
-type Rule struct {
-	Broken bool
-	Text   string
+// AtLeast returns an error when the value of a flag is below its minimum.
+func AtLeast[T cmp.Ordered](flag string, v, least T) error {
+	return Reject(v < least, "--%s is %v, the minimum is %v", flag, v, least)
 }
 
-// AtLeast is broken when the value of a flag is below a bound.
-func AtLeast[T cmp.Ordered](flag string, v, least T) Rule {
-	return Rule{v < least, fmt.Sprintf("--%s is %v, at least is %v", flag, v, least)}
-}
-
-// First is the error of the first rule that is broken, nil when none is.
-func First(rules ...Rule) error {
-	for _, r := range rules {
-		if r.Broken {
-			return errors.New(r.Text)
-		}
+// Reject returns an error with this text when a value is wrong.
+func Reject(wrong bool, format string, v ...any) error {
+	if !wrong {
+		return nil
 	}
-	return nil
+	return fmt.Errorf(format, v...)
 }

@@ -14,7 +14,8 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
 func TestParseStat(t *testing.T) {
 	const line = "42 (a (b) c) S 1 42 42 0 -1 4194560 2000 0 0 0 150 70 0 0 20 0 9 0 12345 1000000 300 18446744073709551615 1 1"
-	p, err := parseStat(line)
+	s, err := parseStat(line)
+	p := s.Process
 	want := Process{1500 * time.Millisecond, 700 * time.Millisecond, 300 * int64(os.Getpagesize())}
 	if err != nil || p != want {
 		t.Errorf("parseStat = %+v, %v; want %+v", p, err, want)
@@ -37,7 +38,7 @@ func TestParseMachine(t *testing.T) {
 	}
 }
 
-// TestReadProcess sees what this process uses.
+// TestReadProcess: what this process uses is seen.
 func TestReadProcess(t *testing.T) {
 	before, err := ReadProcess(os.Getpid())
 	if err != nil {
@@ -56,15 +57,15 @@ func TestReadProcess(t *testing.T) {
 			break
 		}
 		if time.Now().After(limit) {
-			t.Fatalf("computing for 20 s shows as %v", now.Since(before).CPU())
+			t.Fatalf("20 s of computing are shown as %v", now.Since(before).CPU())
 		}
 	}
 	if _, err := ReadProcess(1 << 30); err == nil {
-		t.Error("a process that is not there was read")
+		t.Error("a process that does not exist was read")
 	}
 }
 
-// TestReadTree counts children.
+// TestReadTree: children are counted.
 func TestReadTree(t *testing.T) {
 	cmd := exec.Command("sleep", "60")
 	if err := cmd.Start(); err != nil {

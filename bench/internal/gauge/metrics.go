@@ -1,6 +1,7 @@
 package gauge
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"io"
@@ -11,8 +12,8 @@ import (
 	"strings"
 )
 
-// Metrics is one answer of /metrics: the value by the name of each series, its
-// labels included.
+// Metrics is one answer of /metrics: values by the name of the series, with its
+// labels.
 type Metrics map[string]float64
 
 // Scrape reads the metrics at http://addr/metrics.
@@ -24,7 +25,7 @@ func Scrape(ctx context.Context, addr string) (Metrics, error) {
 	return parseMetrics(string(b)), nil
 }
 
-// Get reads a whole page. An answer other than 200 is an error.
+// Get reads a whole page. Any status but 200 is an error.
 func Get(ctx context.Context, url string) ([]byte, error) {
 	req, err := http.NewRequestWithContext(ctx, http.MethodGet, url, nil)
 	if err != nil {
@@ -56,14 +57,14 @@ func parseMetrics(text string) Metrics {
 	return m
 }
 
-// Add adds the series of o, so that several processes count as one.
+// Add adds the series of another process.
 func (m Metrics) Add(o Metrics) {
 	for name, v := range o {
 		m[name] += v
 	}
 }
 
-// Since is the growth of every series since before.
+// Since is the growth of every series since an earlier reading.
 func (m Metrics) Since(before Metrics) Metrics {
 	d := make(Metrics, len(m))
 	for name, v := range m {
@@ -74,26 +75,27 @@ func (m Metrics) Since(before Metrics) Metrics {
 
 // Sum adds the series of a metric over all labels.
 func (m Metrics) Sum(name string) (sum float64) {
-	for series, v := range m {
-		if series == name || strings.HasPrefix(series, name+"{") {
-			sum += v
-		}
+	for _, v := range m.series(name) {
+		sum += v
 	}
 	return sum
 }
 
-// Max is the highest series of a metric.
-func (m Metrics) Max(name string) (most float64) {
+// Max is the highest series of a metric, at least 0.
+func (m Metrics) Max(name string) float64 { return slices.Max(append(m.series(name), 0)) }
+
+// series are the values of a metric, one for each combination of labels.
+func (m Metrics) series(name string) (list []float64) {
 	for series, v := range m {
 		if series == name || strings.HasPrefix(series, name+"{") {
-			most = max(most, v)
+			list = append(list, v)
 		}
 	}
-	return most
+	return list
 }
 
-// Quantile reads a quantile (0 to 1) off a Prometheus histogram, between the
-// bounds of its buckets in proportion. NaN when nothing was observed.
+// Quantile estimates a quantile (0 to 1) of a Prometheus histogram, by linear
+// interpolation within a bucket. It is NaN when nothing was observed.
 func (m Metrics) Quantile(name string, q float64) float64 {
 	type bucket struct{ le, n float64 }
 	var all []bucket
@@ -108,7 +110,7 @@ func (m Metrics) Quantile(name string, q float64) float64 {
 			all = append(all, bucket{le, n})
 		}
 	}
-	slices.SortFunc(all, func(a, b bucket) int { return int(math.Copysign(1, a.le-b.le)) })
+	slices.SortFunc(all, func(a, b bucket) int { return cmp.Compare(a.le, b.le) })
 	if len(all) == 0 || all[len(all)-1].n <= 0 {
 		return math.NaN()
 	}

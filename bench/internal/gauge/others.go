@@ -2,77 +2,40 @@ package gauge
 
 import (
 	"errors"
-	"fmt"
-	"strconv"
-	"strings"
 	"time"
 )
 
-// kernelThreads is the process from which all threads of the kernel descend.
+// kernelThreads is the id of the process that all kernel threads descend from.
 const kernelThreads = 2
 
-// relative says whose child a process is, and what it has used.
-type relative struct {
-	parent int
-	used   time.Duration // with its children that have ended and were waited for
-}
-
-// ReadOthers is the processor time, since their start, of the processes of this
-// machine that do not descend from root, without the kernel's threads. When a
-// process ends, its time stays in the sum, as its parent takes it over. In a
-// container only the processes of the container are seen.
-func ReadOthers(root int) (time.Duration, error) {
-	lines := statLines()
-	if len(lines) == 0 {
-		return 0, errors.New("read what other processes use: none is to be seen in /proc")
+// ReadOthers is the CPU time of all processes of this machine that do not descend
+// from root, since their start, without kernel threads. A process that ends stays
+// in the sum, because its parent takes its time over. In a container only the
+// processes of the container are visible.
+func ReadOthers(root int) (sum time.Duration, err error) {
+	all := allStats()
+	if len(all) == 0 {
+		return 0, errors.New("read what other processes use: there is no process in /proc")
 	}
-	all := make(map[int]relative, len(lines))
-	for pid, text := range lines {
-		if r, err := parseRelative(text); err == nil {
-			all[pid] = r
-		}
-	}
-	var sum time.Duration
-	for pid, r := range all {
+	for pid, s := range all {
 		if !descends(all, pid, root) && !descends(all, pid, kernelThreads) {
-			sum += r.used
+			sum += s.used()
 		}
 	}
 	return sum, nil
 }
 
-// descends reports whether a process is root or a descendant of it.
-func descends(all map[int]relative, pid, root int) bool {
-	for range len(all) { // a table that was read while it changed may have a cycle
-		if pid == root {
-			return true
+// used is the CPU time of a process and of the children that it has waited for.
+func (s stat) used() time.Duration { return s.CPU() + s.reaped }
+
+// descends reports whether a process is root or one of its descendants.
+func descends(all map[int]stat, pid, root int) bool {
+	for range len(all) { // a table that changed while it was read may have a cycle
+		s, ok := all[pid]
+		if pid == root || !ok {
+			return pid == root
 		}
-		r, ok := all[pid]
-		if !ok {
-			return false
-		}
-		pid = r.parent
+		pid = s.parent
 	}
 	return false
-}
-
-// parseRelative reads a line as proc(5) describes it: ppid, utime, stime,
-// cutime and cstime.
-func parseRelative(text string) (r relative, err error) {
-	_, rest, ok := cutLast(text, ") ")
-	f := strings.Fields(rest)
-	if !ok || len(f) < 15 {
-		return r, fmt.Errorf("read whose a process is: unknown line %q", text)
-	}
-	if r.parent, err = strconv.Atoi(f[1]); err != nil {
-		return r, fmt.Errorf("read whose a process is: %w", err)
-	}
-	for _, at := range []int{11, 12, 13, 14} {
-		n, err := strconv.ParseInt(f[at], 10, 64)
-		if err != nil {
-			return r, fmt.Errorf("read whose a process is: %w", err)
-		}
-		r.used += time.Duration(n) * clockTick
-	}
-	return r, nil
 }

@@ -10,8 +10,8 @@ import (
 	"time"
 )
 
-// clockTick is the unit of processor times in /proc, 1/100 s on every Linux
-// that Go runs on (USER_HZ).
+// clockTick is the unit of CPU times in /proc (USER_HZ): 1/100 s on every Linux
+// that Go supports.
 const clockTick = 10 * time.Millisecond
 
 // Process is what a process has used.
@@ -23,72 +23,82 @@ type Process struct {
 // CPU is user and system time together.
 func (p Process) CPU() time.Duration { return p.User + p.Sys }
 
-// Since is the time used since before; RSS stays.
+// Since is the time used since an earlier reading; RSS is the current one.
 func (p Process) Since(before Process) Process {
 	return Process{p.User - before.User, p.Sys - before.Sys, p.RSS}
 }
 
-// ReadProcess reads /proc/<pid>.
+// Add adds what another process has used.
+func (p *Process) Add(o Process) {
+	p.User, p.Sys, p.RSS = p.User+o.User, p.Sys+o.Sys, p.RSS+o.RSS
+}
+
+// ReadProcess reads /proc/<pid>/stat.
 func ReadProcess(pid int) (Process, error) {
 	b, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
 	if err != nil {
 		return Process{}, fmt.Errorf("read what a process uses: %w", err)
 	}
-	return parseStat(string(b))
+	s, err := parseStat(string(b))
+	return s.Process, err
 }
 
-// ReadTree reads a process and its children together, such as a PostgreSQL.
+// ReadTree reads a process and its children together, for example PostgreSQL.
 func ReadTree(pid int) (Process, error) {
 	all, err := ReadProcess(pid)
 	if err != nil {
 		return all, err
 	}
-	for _, text := range statLines() {
-		if r, err := parseRelative(text); err != nil || r.parent != pid {
-			continue
-		}
-		if p, err := parseStat(text); err == nil {
-			all.User += p.User
-			all.Sys += p.Sys
-			all.RSS += p.RSS
+	for _, s := range allStats() {
+		if s.parent == pid {
+			all.Add(s.Process)
 		}
 	}
 	return all, nil
 }
 
-// statLines are the lines of all processes that can be seen, by their number.
-func statLines() map[int]string {
-	names, _ := filepath.Glob("/proc/[0-9]*/stat") // the pattern is a good one
-	lines := make(map[int]string, len(names))
+// stat is a line of /proc/<pid>/stat.
+type stat struct {
+	Process
+	parent int
+	reaped time.Duration // CPU time of children that have ended and were waited for
+}
+
+// allStats are the lines of all visible processes, by process id.
+func allStats() map[int]stat {
+	names, _ := filepath.Glob("/proc/[0-9]*/stat") // fails for a bad pattern only
+	all := make(map[int]stat, len(names))
 	for _, name := range names {
+		pid, _ := strconv.Atoi(filepath.Base(filepath.Dir(name)))
 		b, err := os.ReadFile(name)
 		if err != nil {
 			continue // it has ended
 		}
-		if pid, err := strconv.Atoi(filepath.Base(filepath.Dir(name))); err == nil {
-			lines[pid] = string(b)
+		if s, err := parseStat(string(b)); err == nil {
+			all[pid] = s
 		}
 	}
-	return lines
+	return all
 }
 
-// parseStat reads a line as proc(5) describes it; the name in parentheses may
-// hold anything.
-func parseStat(text string) (Process, error) {
+// parseStat reads a line as described in proc(5): ppid, utime, stime, cutime,
+// cstime, and rss in pages. The process name in parentheses may contain anything.
+func parseStat(text string) (stat, error) {
 	_, rest, ok := cutLast(text, ") ")
 	f := strings.Fields(rest)
 	if !ok || len(f) < 22 {
-		return Process{}, fmt.Errorf("read what a process uses: unknown line %q", text)
+		return stat{}, fmt.Errorf("read what a process uses: unknown line %q", text)
 	}
-	var v [3]int64
-	for i, at := range []int{11, 12, 21} { // utime, stime, rss in pages
+	var v [6]int64
+	for i, at := range []int{1, 11, 12, 13, 14, 21} {
 		n, err := strconv.ParseInt(f[at], 10, 64)
 		if err != nil {
-			return Process{}, fmt.Errorf("read what a process uses: %w", err)
+			return stat{}, fmt.Errorf("read what a process uses: %w", err)
 		}
 		v[i] = n
 	}
-	return Process{time.Duration(v[0]) * clockTick, time.Duration(v[1]) * clockTick, v[2] * int64(os.Getpagesize())}, nil
+	ticks := func(n int64) time.Duration { return time.Duration(n) * clockTick }
+	return stat{Process{ticks(v[1]), ticks(v[2]), v[5] * int64(os.Getpagesize())}, int(v[0]), ticks(v[3] + v[4])}, nil
 }
 
 func cutLast(s, sep string) (before, after string, found bool) {
@@ -98,23 +108,23 @@ func cutLast(s, sep string) (before, after string, found bool) {
 	return s, "", false
 }
 
-// Machine is the time of all processors since the start of the machine.
+// Machine is the time of all CPUs since the machine was started.
 type Machine struct {
 	Busy, Idle time.Duration
 	// SoftIRQ is the part of Busy that the kernel spent on deferred work of
 	// interrupts, such as receiving packets. A kernel with
-	// CONFIG_IRQ_TIME_ACCOUNTING counts it for no process, another one also for the
-	// process in which it happened.
+	// CONFIG_IRQ_TIME_ACCOUNTING charges it to no process. Others also charge it to
+	// the process that was interrupted.
 	SoftIRQ time.Duration
-	Steal   time.Duration // that the hypervisor gave to another machine
+	Steal   time.Duration // given to other machines by the hypervisor
 }
 
-// Since is the time since before.
+// Since is the time since an earlier reading.
 func (m Machine) Since(before Machine) Machine {
 	return Machine{m.Busy - before.Busy, m.Idle - before.Idle, m.SoftIRQ - before.SoftIRQ, m.Steal - before.Steal}
 }
 
-// All is the whole time of the processors.
+// All is the sum of busy, idle and stolen time.
 func (m Machine) All() time.Duration { return m.Busy + m.Idle + m.Steal }
 
 // ReadMachine reads /proc/stat.
@@ -128,34 +138,19 @@ func ReadMachine() (Machine, error) {
 }
 
 // parseMachine reads the first line: user nice system idle iowait irq softirq
-// steal; what follows is part of user.
-func parseMachine(line string) (m Machine, err error) {
+// steal. The fields after that are contained in user and nice.
+func parseMachine(line string) (Machine, error) {
 	f := strings.Fields(line)
 	if len(f) < 9 || f[0] != "cpu" {
-		return m, fmt.Errorf("read what the machine does: unknown line %q", line)
+		return Machine{}, fmt.Errorf("read what the machine does: unknown line %q", line)
 	}
-	for i, text := range f[1:9] {
-		n, err := strconv.ParseInt(text, 10, 64)
+	var v [8]time.Duration
+	for i := range v {
+		n, err := strconv.ParseInt(f[i+1], 10, 64)
 		if err != nil {
-			return m, fmt.Errorf("read what the machine does: %w", err)
+			return Machine{}, fmt.Errorf("read what the machine does: %w", err)
 		}
-		d := time.Duration(n) * clockTick
-		switch i {
-		case 3, 4:
-			m.Idle += d
-		case 7:
-			m.Steal += d
-		default:
-			m.Busy += d
-			if i == 6 {
-				m.SoftIRQ += d
-			}
-		}
+		v[i] = time.Duration(n) * clockTick
 	}
-	return m, nil
-}
-
-// Add adds what another process has used.
-func (p *Process) Add(o Process) {
-	p.User, p.Sys, p.RSS = p.User+o.User, p.Sys+o.Sys, p.RSS+o.RSS
+	return Machine{Busy: v[0] + v[1] + v[2] + v[5] + v[6], Idle: v[3] + v[4], SoftIRQ: v[6], Steal: v[7]}, nil
 }

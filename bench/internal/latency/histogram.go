@@ -1,8 +1,8 @@
-// Package latency holds the histogram that the whole harness counts latencies
-// with: the publisher, the spectators and the runner. Processes send it to each
-// other as JSON, in the compressed form of HdrHistogram.
+// Package latency has the histogram in which the whole harness counts latencies.
+// Processes send it to each other as JSON, in the compressed format of
+// HdrHistogram.
 //
-// One goroutine uses a Histogram at a time.
+// Only one goroutine may use a Histogram at a time.
 package latency
 
 import (
@@ -12,20 +12,20 @@ import (
 	"github.com/HdrHistogram/hdrhistogram-go"
 )
 
-// Most is the longest time that a histogram holds, in µs.
+// Most is the longest time that a histogram can hold, in µs.
 const Most = 120_000_000
 
-// Histogram counts times in µs. The zero value is empty and takes no values.
+// Histogram counts times in µs. The zero value is empty, and cannot count anything.
 type Histogram struct{ *hdrhistogram.Histogram }
 
-// New returns an empty histogram of 1 µs to two minutes with three significant
-// digits.
+// New returns an empty histogram for times of 1 µs to two minutes, with three
+// significant digits.
 func New() Histogram { return Histogram{hdrhistogram.New(1, Most, 3)} }
 
-// Record counts one time, in µs. A time beyond the range counts at its edge.
+// Record counts a time, in µs. A time out of range counts as the nearest limit.
 func (h Histogram) Record(us int64) { h.RecordN(us, 1) }
 
-// RecordN counts one time n times.
+// RecordN counts a time n times.
 func (h Histogram) RecordN(us, n int64) {
 	_ = h.RecordValues(min(max(us, 1), Most), n) // cannot fail within the range
 }
@@ -33,26 +33,27 @@ func (h Histogram) RecordN(us, n int64) {
 // Empty reports whether nothing was counted.
 func (h Histogram) Empty() bool { return h.Histogram == nil || h.TotalCount() == 0 }
 
-// MS is a percentile (0 to 100) in ms.
+// MS is the time at a percentile (0 to 100), in ms.
 func (h Histogram) MS(percentile float64) float64 {
 	return float64(h.ValueAtQuantile(percentile)) / 1000
 }
 
-// Merge adds the times of o, which may be the zero value.
+// Merge adds the times of o. o may be the zero value.
 func (h Histogram) Merge(o Histogram) {
 	if o.Histogram != nil {
 		h.Histogram.Merge(o.Histogram)
 	}
 }
 
-// Clone is a copy.
+// Clone returns a copy.
 func (h Histogram) Clone() Histogram {
 	c := New()
 	c.Merge(h)
 	return c
 }
 
-// MarshalJSON writes the compressed form that HdrHistogram's tools read.
+// MarshalJSON writes the compressed format of HdrHistogram, which other tools read
+// too.
 func (h Histogram) MarshalJSON() ([]byte, error) {
 	if h.Empty() {
 		return []byte(`""`), nil
@@ -64,7 +65,7 @@ func (h Histogram) MarshalJSON() ([]byte, error) {
 	return json.Marshal(string(b))
 }
 
-// UnmarshalJSON reads it again.
+// UnmarshalJSON reads what MarshalJSON has written.
 func (h *Histogram) UnmarshalJSON(b []byte) error {
 	var text string
 	if err := json.Unmarshal(b, &text); err != nil || text == "" {

@@ -1,8 +1,7 @@
-// Package pause waits. A wait of the harness ends with its context, so that a
-// signal stops a run wherever it is.
+// Package pause waits. Every wait of the harness ends with its context, so that a
+// signal stops a run at any point.
 //
-// For may be called from any goroutine. It holds nothing and starts no
-// goroutine.
+// Its functions may be called from any goroutine.
 package pause
 
 import (
@@ -10,7 +9,7 @@ import (
 	"time"
 )
 
-// For waits, and fails when ctx ends before.
+// For waits for d, or returns the error of ctx if that ends first.
 func For(ctx context.Context, d time.Duration) error {
 	t := time.NewTimer(d)
 	defer t.Stop()
@@ -19,5 +18,18 @@ func For(ctx context.Context, d time.Duration) error {
 		return nil
 	case <-ctx.Done():
 		return ctx.Err()
+	}
+}
+
+// Until calls done at the given interval until it returns true or an error, or
+// ctx ends. ok is false when that took longer than within.
+func Until(ctx context.Context, interval, within time.Duration, done func() (bool, error)) (ok bool, err error) {
+	for limit := time.Now().Add(within); ; {
+		if ok, err = done(); ok || err != nil || time.Now().After(limit) {
+			return ok, err
+		}
+		if err := For(ctx, interval); err != nil {
+			return false, err
+		}
 	}
 }

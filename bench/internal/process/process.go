@@ -18,16 +18,16 @@ const (
 	Server     = "server" // in Pitwall's place
 )
 
-// variable names the role in the environment.
+// variable is the environment variable that holds the role.
 const variable = "PITWALL_BENCH_ROLE"
 
-// Env is the environment variable that gives a process its role.
+// Env is the entry of the environment that gives a process its role.
 func Env(role string) string { return variable + "=" + role }
 
 // Role is the role of this process, "" for the harness itself.
 func Role() string { return os.Getenv(variable) }
 
-// Child is a process that the harness started. One goroutine uses it.
+// Child is a process that the harness has started. Only one goroutine may use it.
 type Child struct {
 	cmd    *exec.Cmd
 	in     io.WriteCloser
@@ -35,24 +35,24 @@ type Child struct {
 	done   chan struct{} // closed when its output has ended
 }
 
-// Start starts a process and sends its configuration. A goroutine calls listen
-// with the output of the process; listen returns when that ends. The caller
-// ends the process with End.
+// Start starts a process and sends its configuration. A new goroutine calls listen
+// with the output of the process; listen must return when the output ends. The
+// caller ends the process with End.
 func Start(role string, config any, listen func(io.Reader)) (*Child, error) {
 	self, err := os.Executable()
 	if err != nil {
-		return nil, fmt.Errorf("find the harness' own program: %w", err)
+		return nil, fmt.Errorf("find the program of the harness: %w", err)
 	}
 	c := &Child{cmd: exec.Command(self), done: make(chan struct{})}
 	c.cmd.Env = append(os.Environ(), Env(role))
 	c.cmd.Stderr = os.Stderr
-	c.cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true} // Ctrl-C is for the parent
+	c.cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true} // Ctrl-C reaches the parent only
 	in, errIn := c.cmd.StdinPipe()
 	out, errOut := c.cmd.StdoutPipe()
-	if err := errors.Join(errIn, errOut); err != nil {
-		return nil, fmt.Errorf("start a process of %s: %w", role, err)
+	if err = errors.Join(errIn, errOut); err == nil {
+		err = c.cmd.Start()
 	}
-	if err := c.cmd.Start(); err != nil {
+	if err != nil {
 		return nil, fmt.Errorf("start a process of %s: %w", role, err)
 	}
 	c.in, c.orders = in, json.NewEncoder(in)
@@ -93,8 +93,9 @@ func EndAll[C interface{ End() error }](list []C) error {
 	return errors.Join(errs...)
 }
 
-// Instructions reads the configuration of this process, and then orders, which
-// end with standard input. The process writes its status to out.
+// Instructions reads the configuration of this process. orders receives the orders
+// that follow, and is closed when standard input ends. The process writes its status
+// to out.
 func Instructions[Config, Order any]() (c Config, orders chan Order, out *json.Encoder, err error) {
 	d := json.NewDecoder(bufio.NewReader(os.Stdin))
 	if err := d.Decode(&c); err != nil {
@@ -114,8 +115,8 @@ func Instructions[Config, Order any]() (c Config, orders chan Order, out *json.E
 	return c, orders, json.NewEncoder(os.Stdout), nil
 }
 
-// Listen decodes each status that a process writes, until its output ends. The
-// error says why.
+// Listen calls take with each status that a process writes, until its output ends.
+// The error says why it ended; it is never nil.
 func Listen[Status any](out io.Reader, take func(Status)) error {
 	d := json.NewDecoder(bufio.NewReader(out))
 	for {

@@ -1,10 +1,11 @@
-// Package publish adds positions to the stream as an ingestion service would, at
-// a rate and on a schedule that waits for nobody (an open loop): a record that is
-// late because Redis or this process was held up still carries the moment at
-// which it was due. Spectators count latency from that moment.
+// Package publish adds positions to the stream as an ingestion service would. It
+// follows a fixed schedule (an open loop): if Redis or this process is held up, a
+// record is late but still carries the time at which it was due. Spectators count
+// latency from that time.
 //
-// Each record has in its attributes "n", its number among those of its device,
-// and "at", when it was due, in µs. Package spectators checks them.
+// Each record has two attributes, which package spectators checks: "n", its number
+// among the records of its device, and "at", the time at which it was due, in µs
+// since the Unix epoch.
 //
-// Run uses the caller's goroutine. The figures may be read from any.
+// Run uses the caller's goroutine. Any goroutine may read the figures.
 package publish

@@ -16,7 +16,7 @@ import (
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
-// TestRecordsAreReal: the codec takes both shapes, and the numbers come out.
+// TestRecordsAreReal: the codec decodes both shapes, with the numbers in them.
 func TestRecordsAreReal(t *testing.T) {
 	const base = int64(1764000000000)
 	due := time.UnixMilli(1764000001234)
@@ -38,11 +38,12 @@ func TestRecordsAreReal(t *testing.T) {
 		}
 	}
 	if shapes["payload"] != 54 || shapes["attributes"] != 6 {
-		t.Errorf("shapes %v, want one device in %d in the flat one", shapes, flatEvery)
+		t.Errorf("shapes %v, want one device in %d with the flat one", shapes, flatEvery)
 	}
 }
 
-// TestSchedule is even, keeps its start, and begins anew with another rate.
+// TestSchedule: intervals are even, the same rate changes nothing, and another rate
+// starts again.
 func TestSchedule(t *testing.T) {
 	start := time.Unix(1000, 0)
 	var s schedule
@@ -63,8 +64,8 @@ func TestSchedule(t *testing.T) {
 	}
 }
 
-// TestRun publishes to a real Redis, through a pause of it: nothing is left
-// out, and the pause is seen.
+// TestRun publishes to a real Redis that is suspended for a while: no record is
+// left out, and the delay is seen.
 func TestRun(t *testing.T) {
 	r, err := servers.StartRedis(t.TempDir())
 	if err != nil {
@@ -116,6 +117,6 @@ func TestRun(t *testing.T) {
 		t.Errorf("the stream has %v entries (%v), %d were sent, devices count %d", got, err, p.Sent(), total)
 	}
 	if _, stored := p.Figures(); stored.Max() < (300 * time.Millisecond).Microseconds() {
-		t.Errorf("the longest time from due to stored is %d µs, want the pause in it", stored.Max())
+		t.Errorf("the longest time from due to stored is %d µs, want one that includes the suspension", stored.Max())
 	}
 }

@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"math/rand/v2"
-	"slices"
 	"strconv"
 	"sync"
 	"time"
@@ -15,21 +14,21 @@ import (
 )
 
 const (
-	// tick is how often what is due is sent, in one round trip.
+	// tick is how often due records are sent, all in one round trip.
 	tick = time.Millisecond
-	// mostAtOnce bounds one round trip, so that a publisher that is behind its
-	// schedule does not block Redis.
+	// mostAtOnce is the most records of one round trip, so that a publisher that is
+	// behind schedule does not block Redis.
 	mostAtOnce = 2000
 )
 
-// Options say what is published, and where.
+// Options say what is published and where.
 type Options struct {
 	RedisURL string
 	Stream   string
-	MaxLen   int     // entries that the stream keeps at least; older ones may be trimmed
-	Prefix   string  // of the devices' names
+	MaxLen   int     // the stream keeps at least so many entries; older ones may be trimmed
+	Prefix   string  // of the device ids
 	Devices  int     // they send in turn
-	Base     int64   // their records are numbered from the next number on
+	Base     int64   // records are numbered from Base+1
 	Rate     float64 // records a second, over all devices
 }
 
@@ -38,14 +37,14 @@ type Publisher struct {
 	o       Options
 	client  rueidis.Client
 	devices []device
-	turns   []int // the order in which devices take turns
+	turns   []int // order in which devices send
 	next    int   // in turns
 
 	mu     sync.Mutex // guards what follows
 	rate   float64
 	sent   int64
-	late   latency.Histogram // how long after its due time a record was sent
-	stored latency.Histogram // how long after its due time Redis had it
+	late   latency.Histogram // from due until sent
+	stored latency.Histogram // from due until stored in Redis
 }
 
 // New connects to Redis. The caller closes the publisher.
@@ -59,7 +58,7 @@ func New(o Options) (*Publisher, error) {
 	if err != nil {
 		return nil, fmt.Errorf("connect to Redis (--redis): %w", err)
 	}
-	// Devices of one event do not send one after the other.
+	// The devices of an event must not send right after each other.
 	p := &Publisher{o: o, client: client, rate: o.Rate, turns: rand.New(rand.NewPCG(1, 2)).Perm(o.Devices), late: latency.New(), stored: latency.New()}
 	for i := range o.Devices {
 		p.devices = append(p.devices, newDevice(o.Prefix, i))
@@ -67,11 +66,11 @@ func New(o Options) (*Publisher, error) {
 	return p, nil
 }
 
-// Close ends the connection.
+// Close closes the connection.
 func (p *Publisher) Close() { p.client.Close() }
 
-// Run publishes at the rate until ctx ends, which is no error. It may be
-// called again; the devices go on where they were.
+// Run publishes until ctx ends, which is not an error. It may be called again;
+// devices continue where they were.
 func (p *Publisher) Run(ctx context.Context) error {
 	var s schedule
 	clock := time.NewTicker(tick)
@@ -96,7 +95,7 @@ func (p *Publisher) Run(ctx context.Context) error {
 			if ctx.Err() != nil {
 				return nil
 			}
-			continue // behind its schedule
+			continue // behind schedule: no pause
 		}
 		select {
 		case <-clock.C:
@@ -119,14 +118,14 @@ func (p *Publisher) currentRate() float64 {
 	return p.rate
 }
 
-// schedule says when records are due: evenly from its start on.
+// schedule says when records are due: at even intervals from its start.
 type schedule struct {
 	start time.Time
 	rate  float64
-	n     int64 // records of it so far
+	n     int64 // records so far
 }
 
-// set begins anew where the rate is another one.
+// set starts again when the rate has changed.
 func (s *schedule) set(rate float64, now time.Time) {
 	if rate != s.rate {
 		*s = schedule{start: now, rate: rate}
@@ -137,7 +136,7 @@ func (s *schedule) due() time.Time {
 	return s.start.Add(time.Duration(float64(s.n) / s.rate * 1e9))
 }
 
-// command is the next device's next record.
+// command adds the next record of the next device.
 func (p *Publisher) command(due time.Time) rueidis.Completed {
 	i := p.turns[p.next]
 	p.next = (p.next + 1) % len(p.turns)
@@ -145,8 +144,8 @@ func (p *Publisher) command(due time.Time) rueidis.Completed {
 	return add.Args(p.devices[i].record(i, p.o.Base, due)...).Build()
 }
 
-// send is one round trip. It is finished even if ctx ends, so that it is known
-// what was published.
+// send makes one round trip. It finishes even if ctx ends, so that the number of
+// published records is known.
 func (p *Publisher) send(ctx context.Context, batch rueidis.Commands, dues []time.Time) error {
 	sent := time.Now()
 	replies := p.client.DoMulti(context.WithoutCancel(ctx), batch...)
@@ -166,16 +165,15 @@ func (p *Publisher) send(ctx context.Context, batch rueidis.Commands, dues []tim
 	return nil
 }
 
-// Sent is how many records have been published. Any goroutine may call it.
+// Sent is the number of records published. Any goroutine may call it.
 func (p *Publisher) Sent() int64 {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	return p.sent
 }
 
-// Figures takes the times of the records since the last call: how long after
-// it was due a record was sent, and how long until Redis had it. Any goroutine
-// may call it.
+// Figures returns the times of the records since the last call: from due until
+// sent, and from due until stored in Redis. Any goroutine may call it.
 func (p *Publisher) Figures() (late, stored latency.Histogram) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -184,12 +182,12 @@ func (p *Publisher) Figures() (late, stored latency.Histogram) {
 	return late, stored
 }
 
-// Published is, by device, the number of its last record, less Options.Base. It
-// must not be called while Run runs.
+// Published is the number of the last record of each device, minus Options.Base.
+// It must not be called during Run.
 func (p *Publisher) Published() []uint32 {
 	n := make([]uint32, len(p.devices))
 	for i := range p.devices {
 		n[i] = p.devices[i].n
 	}
-	return slices.Clip(n)
+	return n
 }

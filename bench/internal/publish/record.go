@@ -6,10 +6,10 @@ import (
 	"time"
 )
 
-// stamp is RFC 3339 with milliseconds, as ingestion services write it.
+// stamp is RFC 3339 with milliseconds, the format of ingestion services.
 const stamp = "2006-01-02T15:04:05.000Z"
 
-// flatEvery: one device in so many sends flat fields (shape B).
+// flatEvery: every tenth device sends flat fields (shape B).
 const flatEvery = 10
 
 // device is a tracker that moves in a circle.
@@ -31,7 +31,7 @@ func newDevice(prefix string, i int) device {
 // Name is the id of device i: a prefix, then the number.
 func Name(prefix string, i int) string { return prefix + strconv.Itoa(i) }
 
-// record makes the fields of the device's next record, due at a moment.
+// record returns the fields of the next record, which is due at that time.
 func (d *device) record(i int, base int64, due time.Time) []string {
 	d.n++
 	d.angle += 0.02
@@ -62,7 +62,7 @@ func (d *device) record(i int, base int64, due time.Time) []string {
 	return []string{"device_id", d.name, "ts", ts, "codec", "8E", "payload", string(b)}
 }
 
-// attributes ends with what spectators check.
+// attributes appends attributes that end with what spectators check.
 func (d *device) attributes(b []byte, base int64, due time.Time) []byte {
 	b = append(b, `{"battery":87,"moving":true,"n":`...)
 	b = strconv.AppendInt(b, base+int64(d.n), 10)

@@ -1,13 +1,13 @@
-// Package streamreader reads the stream for servers that stand in for Pitwall in a
-// run: the peers (bench/peers) and package baseline. They get the same
-// records through the same Redis, decoded by the same codec, and are told the
-// event of each, since they know no roster: the harness spreads devices over
-// events in blocks.
+// Package streamreader reads the stream for servers in Pitwall's place: the peers
+// (bench/peers) and package baseline. They get the same records from the same
+// Redis, decoded by the same codec. They have no roster, so the reader tells them
+// the event of each record: the devices are spread over the events in blocks.
 //
-// A Reader is used by one goroutine.
+// Only one goroutine may use a Reader.
 package streamreader
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -21,24 +21,24 @@ import (
 	"pitwall/codec"
 )
 
-// most is how many records one XREAD returns at most.
+// most is the most records that one XREAD returns.
 const most = 4096
 
-// Options say what is read. The tags are the flags of the servers.
+// Options say what is read. The tags make them flags of the servers.
 type Options struct {
-	RedisURL     string `name:"redis-url" help:"Where the stream is."`
-	Stream       string `default:"telemetry:t" help:"Its key."`
+	RedisURL     string `name:"redis-url" help:"Redis with the stream."`
+	Stream       string `default:"telemetry:t" help:"Key of the stream."`
 	Events       int    `default:"1" help:"Events that devices are spread over in blocks."`
 	Devices      int    `default:"1" help:"Devices."`
-	EventPrefix  string `help:"Of the events' ids; the number follows."`
-	DevicePrefix string `help:"Of the devices' ids; the number follows."`
+	EventPrefix  string `help:"Prefix of the event ids; the number follows."`
+	DevicePrefix string `help:"Prefix of the device ids; the number follows."`
 }
 
-// Event is the number of a device's event.
+// Event is the number of the event of a device.
 func (o *Options) Event(device string) (int, error) {
 	n, err := strconv.Atoi(strings.TrimPrefix(device, o.DevicePrefix))
 	if err != nil || n < 0 || n >= o.Devices {
-		return 0, fmt.Errorf("%q is no device of the harness", device)
+		return 0, fmt.Errorf("%q is not a device of the harness", device)
 	}
 	e := n * o.Events / o.Devices
 	for (e+1)*o.Devices/o.Events <= n { // blocks are rounded down
@@ -50,7 +50,7 @@ func (o *Options) Event(device string) (int, error) {
 // EventName is the id of event i.
 func (o *Options) EventName(i int) string { return o.EventPrefix + strconv.Itoa(i) }
 
-// Reader reads a stream from its beginning on.
+// Reader reads a stream from its beginning.
 type Reader struct {
 	Options
 	client  rueidis.Client
@@ -73,11 +73,11 @@ func New(o Options) (*Reader, error) {
 	return &Reader{Options: o, client: client, decoder: codec.NewDecoder(codec.DefaultLimits()), last: "0-0"}, nil
 }
 
-// Close ends the connection.
+// Close closes the connection.
 func (r *Reader) Close() { r.client.Close() }
 
-// Run calls take with every position as it arrives, until ctx ends, which is no
-// error.
+// Run calls take with every position as it arrives, until ctx ends, which is not
+// an error.
 func (r *Reader) Run(ctx context.Context, take func(event int, p *codec.Position) error) error {
 	for {
 		err := r.Read(ctx, time.Second, take)
@@ -90,15 +90,15 @@ func (r *Reader) Run(ctx context.Context, take func(event int, p *codec.Position
 	}
 }
 
-// Ready tells the harness where a server listens, which looks for the line in the
-// log of what it starts. ops is where its metrics are, "" for none.
+// Ready logs where a server listens. The harness waits for this line. ops is the
+// address of its metrics, "" for none.
 func Ready(addr, ops string) error {
 	return json.NewEncoder(os.Stderr).Encode(map[string]string{"level": "INFO", "msg": "ready", "http": addr, "ops": ops})
 }
 
-// Read calls take with each position since the last Read and the number of its
-// event. It waits up to block for the first one; with 0 it does not wait. The
-// position is valid until take returns.
+// Read calls take with each position since the last Read, and with the number of
+// its event. It waits up to block for the first one, and not at all if block is 0.
+// The position is valid until take returns.
 func (r *Reader) Read(ctx context.Context, block time.Duration, take func(event int, p *codec.Position) error) error {
 	for {
 		n, err := r.read(ctx, block, take)
@@ -111,7 +111,7 @@ func (r *Reader) Read(ctx context.Context, block time.Duration, take func(event 
 
 func (r *Reader) read(ctx context.Context, block time.Duration, take func(event int, p *codec.Position) error) (n int, err error) {
 	cmd := r.client.B().Xread().Count(most).Streams().Key(r.Stream).Id(r.last).Build()
-	if block > 0 {
+	if block > 0 { // BLOCK 0 would wait for ever
 		cmd = r.client.B().Xread().Count(most).Block(max(1, block.Milliseconds())).Streams().Key(r.Stream).Id(r.last).Build()
 	}
 	got, err := r.client.Do(ctx, cmd).AsXReadSlices()
@@ -124,7 +124,7 @@ func (r *Reader) read(ctx context.Context, block time.Duration, take func(event 
 	var p codec.Position
 	for _, e := range got[r.Stream] {
 		if err := r.decode(&p, e); err != nil {
-			return n, fmt.Errorf("a record of the harness' own, %s: %w", e.ID, err)
+			return n, fmt.Errorf("record %s of the harness: %w", e.ID, err)
 		}
 		r.last = e.ID
 		event, err := r.Event(p.DeviceID)
@@ -145,13 +145,10 @@ func (r *Reader) decode(p *codec.Position, e rueidis.XRangeSlice) error {
 		r.fields = append(r.fields, f.Field, f.Value)
 	}
 	ms, number, _ := strings.Cut(e.ID, "-")
-	arrival, err := strconv.ParseInt(ms, 10, 64)
-	if err != nil {
-		return fmt.Errorf("its id: %w", err)
-	}
-	seq, err := strconv.ParseUint(number, 10, 64)
-	if err != nil {
-		return fmt.Errorf("its id: %w", err)
+	arrival, errMS := strconv.ParseInt(ms, 10, 64)
+	seq, errSeq := strconv.ParseUint(number, 10, 64)
+	if err := cmp.Or(errMS, errSeq); err != nil {
+		return fmt.Errorf("read its id: %w", err)
 	}
 	return r.decoder.Decode(p, arrival, seq, r.fields)
 }

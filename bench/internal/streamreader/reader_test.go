@@ -16,7 +16,8 @@ import (
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
-// TestEvent: blocks as the harness makes them, whatever does not divide evenly.
+// TestEvent: the blocks are those of the harness, also where the numbers do not
+// divide evenly.
 func TestEvent(t *testing.T) {
 	for _, o := range []Options{{Events: 1, Devices: 5}, {Events: 3, Devices: 10}, {Events: 7, Devices: 50}, {Events: 50, Devices: 50}} {
 		o.DevicePrefix = "bench-d"
@@ -28,12 +29,12 @@ func TestEvent(t *testing.T) {
 			}
 		}
 		if e, err := o.Event("tracker"); err == nil {
-			t.Errorf("somebody else's device is in event %d", e)
+			t.Errorf("a device of another publisher is in event %d", e)
 		}
 	}
 }
 
-// TestReadTakesEverythingInOrder, in more than one reply of Redis.
+// TestReadTakesEverythingInOrder, with several replies of Redis.
 func TestReadTakesEverythingInOrder(t *testing.T) {
 	redis, err := servers.StartRedis(t.TempDir())
 	if err != nil {

@@ -1,8 +1,8 @@
-// Package subscriber is a spectator on a WebSocket library, for the few that are
-// more than many raw sockets: one that is compressed, or shows a token of its
-// own, and whose frames the caller reads. The many are in package spectators.
+// Package subscriber connects a single spectator with a WebSocket library, for
+// spectators that need compression or a token of their own. Package spectators has
+// thousands of spectators on raw sockets.
 //
-// One goroutine reads a connection; any may close it.
+// Only one goroutine may read a connection; any goroutine may close it.
 package subscriber
 
 import (
@@ -13,9 +13,9 @@ import (
 	"github.com/coder/websocket"
 )
 
-// Subscribe connects and sends a subscribe to an event, with the least time
-// between two updates of a device (0: every update). The caller reads the
-// answers, and closes the connection.
+// Subscribe connects and sends a subscribe for an event. interval is the minimum
+// time between two updates of a device, 0 for every update. The caller reads the
+// answers and closes the connection.
 func Subscribe(ctx context.Context, url, event string, interval time.Duration, o *websocket.DialOptions) (*websocket.Conn, error) {
 	ws, _, err := websocket.Dial(ctx, url, o)
 	if err != nil {
