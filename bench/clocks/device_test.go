@@ -63,10 +63,10 @@ func TestServerSteps(t *testing.T) {
 	i := slices.IndexFunc(all, func(s server) bool { return s.name == "steps" })
 	s := &stream{server: all[i]}
 	r := &race{opt: Options{Duration: 100 * time.Second}}
-	r.begin(time.UnixMilli(1_790_000_000_000))
+	r.state.start = time.UnixMilli(1_790_000_000_000)
 	frozen, before := 0, [2]int64{}
 	for second := range 100 {
-		s.id(r.start.Add(time.Duration(second)*time.Second), r)
+		s.id(r.state.start.Add(time.Duration(second)*time.Second), r)
 		id := [2]int64{s.ms, s.seq}
 		if slices.Compare(id[:], before[:]) <= 0 {
 			t.Fatalf("id %v after %v", id, before)
@@ -79,7 +79,7 @@ func TestServerSteps(t *testing.T) {
 	if frozen != 20 {
 		t.Errorf("%d ids in the same millisecond, want 20: one a second for 20 s", frozen)
 	}
-	if want := r.start.Add(99 * time.Second).UnixMilli(); s.ms != want {
+	if want := r.state.start.Add(99 * time.Second).UnixMilli(); s.ms != want {
 		t.Errorf("in the end the clock is at %d, want %d", s.ms, want)
 	}
 }

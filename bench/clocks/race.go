@@ -30,13 +30,8 @@ type race struct {
 	screens    []*screen
 	tally      *tally
 
-	mu       sync.Mutex      // guards what follows
-	addr     string          // of the engine
-	restarts []time.Duration // of the engine, since the start
-	between  bool            // a restart is in progress
-	start    time.Time
-	waited   time.Duration // waits for screens between legs, which do not count
-	resting  time.Time     // when publishing stopped; zero while it goes on
+	mu    sync.Mutex // guards state
+	state state
 }
 
 // newRace makes the devices and the spectators of a race.
@@ -86,15 +81,15 @@ func (r *race) open(ctx context.Context, binaries *stack.Binaries) error {
 	for _, s := range r.streams {
 		keys = append(keys, s.key)
 		if s.conn, err = r.stack.Dial(); err != nil {
-			return err
+			return fmt.Errorf("connect to Redis: %w", err)
 		}
 	}
-	r.begin(time.Now())
+	r.change(func(s *state) { s.start = time.Now() })
 	e, err := r.stack.Add(ctx, append([]string{"--redis-url=redis://" + r.proxy.addr(), "--telemetry-streams=" + strings.Join(keys, ",")}, r.opt.EngineArgs...)...)
 	if err != nil {
 		return fmt.Errorf("start the race: %w", err)
 	}
-	r.addr = e.Addr
+	r.change(func(s *state) { s.addr = e.Addr })
 	return nil
 }
 
@@ -112,7 +107,7 @@ func (r *race) run(ctx context.Context) error {
 	var all sync.WaitGroup
 	defer all.Wait()
 	defer stop()
-	r.begin(time.Now())
+	r.change(func(s *state) { s.start = time.Now() })
 	for _, s := range r.screens {
 		all.Go(func() { s.watch(watching) })
 	}
@@ -131,11 +126,14 @@ func (r *race) run(ctx context.Context) error {
 		if err := r.runLeg(ctx, min(left, r.opt.Leg), with); err != nil {
 			return err
 		}
-		r.pause(time.Now())
+		r.change(func(s *state) { s.resting = time.Now() })
 		if err := r.quiet(ctx); err != nil {
 			return err
 		}
-		r.resume(time.Now())
+		r.change(func(s *state) {
+			s.waited += time.Since(s.resting)
+			s.resting = time.Time{}
+		})
 	}
 	return ctx.Err()
 }
@@ -181,9 +179,7 @@ func (r *race) restart(ctx context.Context, how syscall.Signal) error {
 	if err != nil {
 		return fmt.Errorf("restart the engine: %w", err)
 	}
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	r.addr, r.between = e.Addr, false
+	r.change(func(s *state) { s.addr, s.between = e.Addr, false })
 	r.tally.restarted()
 	return nil
 }
@@ -191,31 +187,7 @@ func (r *race) restart(ctx context.Context, how syscall.Signal) error {
 // restarting notes that the engine is about to stop.
 func (r *race) restarting() {
 	at := r.elapsed(time.Now())
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	r.restarts, r.between = append(r.restarts, at), true
-}
-
-// restartTimes are the times of the restarts, since the start of the race.
-func (r *race) restartTimes() []time.Duration {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	return slices.Clone(r.restarts)
-}
-
-// engine is the number of restarts, and whether one is in progress. A connection that
-// is opened then may be to the old or to the new process.
-func (r *race) engine() (starts int, between bool) {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	return len(r.restarts), r.between
-}
-
-// address is where the engine listens.
-func (r *race) address() string {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	return r.addr
+	r.change(func(s *state) { s.restarts, s.between = append(s.restarts, at), true })
 }
 
 // failed is why spectators have given up, nil if none has.

@@ -56,24 +56,24 @@ type screen struct {
 	race *race
 	form form
 
-	mu      sync.Mutex // guards what follows
-	dots    []dot      // by device.index
-	session int        // number of the connection
-	starts  int        // restarts of the engine when the connection began
-	fresh   bool       // the engine was restarted since the last connection
-	parts   int        // of the snapshot that are missing; -1 before that is known
-	err     error      // why the spectator has given up
+	mu       sync.Mutex // guards what follows
+	dots     []dot      // by device.index
+	session  int        // number of the connection
+	restarts int        // number of restarts of the engine when the connection began
+	fresh    bool       // the engine was restarted since the last connection
+	parts    int        // of the snapshot that are missing; -1 before that is known
+	err      error      // why the spectator has given up
 }
 
 // begin notes the beginning of a connection.
 func (s *screen) begin() {
-	starts, between := s.race.engine()
+	now := s.race.now()
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.session++
-	s.fresh = between || starts != s.starts
-	if !between {
-		s.starts = starts
+	s.fresh = now.between || len(now.restarts) != s.restarts
+	if !now.between {
+		s.restarts = len(now.restarts)
 	}
 	s.parts = -1
 }

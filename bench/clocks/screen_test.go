@@ -20,7 +20,7 @@ func staged(t *testing.T, kinds ...string) (*race, *screen) {
 	t.Helper()
 	o := Options{Duration: time.Hour, Every: time.Second, Devices: 1, Spectators: 1, Kinds: kinds}
 	r := newRace(o, allServers(StepsAt)[0], newTally())
-	r.begin(time.Now().Add(-time.Hour))
+	r.state.start = time.Now().Add(-time.Hour)
 	for _, d := range r.devices {
 		for n := range int64(100) {
 			group := []record{{n: n + 1, taken: r.at(n + 1)}}
@@ -35,7 +35,7 @@ func staged(t *testing.T, kinds ...string) (*race, *screen) {
 
 // at is when record n was taken.
 func (r *race) at(n int64) time.Time {
-	return r.start.Add(10*time.Minute + time.Duration(n)*time.Second)
+	return r.state.start.Add(10*time.Minute + time.Duration(n)*time.Second)
 }
 
 // say is a frame with places of a device, given as pairs of record number and time.

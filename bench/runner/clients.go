@@ -26,7 +26,6 @@ type clients struct {
 	join   latency.Histogram
 	second latency.Histogram // latency since the last call of lastSecond
 	phase  latency.Histogram // latency since the last call of nextPhase
-	odd    int64             // reads of sampled clients that are missing from since.wait
 	stall  int64             // longest turn of a process since the last call of measure, µs
 	failed error
 }
@@ -35,6 +34,7 @@ type clients struct {
 type histograms struct {
 	latency, slow latency.Histogram
 	wait          latency.Histogram // in the sockets of sampled clients
+	odd           int64             // reads of these that are missing from wait because the clock was set
 }
 
 // worker is a process of spectators.
@@ -104,7 +104,7 @@ func (p *clients) listen(k *worker, out io.Reader) {
 		p.since.slow.Merge(s.Slow)
 		p.join.Merge(s.Join)
 		p.since.wait.Merge(s.Wait)
-		p.odd += s.Odd
+		p.since.odd += s.Odd
 		p.stall = max(p.stall, s.StallUS)
 	})
 	p.mu.Lock()
@@ -159,7 +159,7 @@ func (p *clients) drop(n int, over time.Duration) error {
 func (p *clients) measure(from, to time.Time) error {
 	p.mu.Lock()
 	p.since, p.second, p.phase = newHistograms(), latency.New(), latency.New()
-	p.odd, p.stall = 0, 0
+	p.stall = 0
 	p.mu.Unlock()
 	return p.order(spectators.Order{Do: "measure", From: from.UnixMicro(), To: to.UnixMicro()}, nil)
 }

@@ -33,7 +33,7 @@ func TestClientStage(t *testing.T) {
 	c := emptyClients()
 	work := func() (got figures, notes []string) {
 		r, got := &run{clients: c, out: new(report.Run)}, figures{}
-		r.addClientStage(got, c.measured().wait)
+		r.addClientStage(got, c.measured())
 		return got, r.out.Notes
 	}
 	c.listen(new(worker), statusOf(t, 7, 900_000))

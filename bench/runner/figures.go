@@ -43,7 +43,7 @@ func (r *run) figures(t tally, caughtUp time.Duration) {
 	})
 	r.addLatency(f, h)
 	r.out.Curve = curve(h.latency)
-	r.addStages(f, h.wait, grown)
+	r.addStages(f, h, grown)
 	r.addProcesses(f, seconds, records, seen)
 	r.addMetrics(f, grown.Sum, seconds, records)
 	r.addArchive(f, grown.Sum, seconds, caughtUp)
@@ -80,7 +80,7 @@ func (r *run) addLatency(f figures, h histograms) {
 }
 
 // addStages adds how long the stages of a position's way took.
-func (r *run) addStages(f figures, wait latency.Histogram, grown gauge.Metrics) {
+func (r *run) addStages(f figures, h histograms, grown gauge.Metrics) {
 	f["stage_redis_p99_ms"] = r.sampler.stored.MS(99)
 	for _, stage := range []struct{ key, histogram string }{
 		{"stage_read", "read"}, {"stage_flush", "flush"}, {"stage_socket", "write"}, {"written", "delivery"},
@@ -88,16 +88,16 @@ func (r *run) addStages(f figures, wait latency.Histogram, grown gauge.Metrics) 
 		name := "processor_live_" + stage.histogram + "_latency_seconds"
 		f.add(figures{stage.key + "_p50_ms": 1000 * grown.Quantile(name, 0.5), stage.key + "_p99_ms": 1000 * grown.Quantile(name, 0.99)})
 	}
-	r.addClientStage(f, wait)
+	r.addClientStage(f, h)
 }
 
 // addClientStage adds the last stage, if the kernel has measured it.
-func (r *run) addClientStage(f figures, wait latency.Histogram) {
-	if !wait.Empty() {
+func (r *run) addClientStage(f figures, h histograms) {
+	if wait := h.wait; !wait.Empty() {
 		f.add(figures{"stage_client_p50_ms": wait.MS(50), "stage_client_p99_ms": wait.MS(99)})
 	}
-	if odd := r.clients.oddReads(); odd > 0 {
-		r.out.Notes = append(r.out.Notes, report.Count(odd, "read")+" left out of stage_client because the clock was set")
+	if h.odd > 0 {
+		r.out.Notes = append(r.out.Notes, report.Count(h.odd, "read")+" left out of stage_client because the clock was set")
 	}
 }
 

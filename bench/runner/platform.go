@@ -1,13 +1,12 @@
 package runner
 
 import (
-	"context"
 	"errors"
 	"fmt"
 	"net"
 	"net/http"
 	"strings"
-	"sync"
+	"sync/atomic"
 	"time"
 
 	"pitwall/bench/attack"
@@ -26,22 +25,7 @@ type platform struct {
 	url    string
 	ended  chan error
 
-	mu        sync.Mutex // guards withdrawn
-	withdrawn bool
-}
-
-// withdraw withdraws access, or restores it.
-func (p *platform) withdraw(withdrawn bool) {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	p.withdrawn = withdrawn
-}
-
-// allows reports whether a user may watch.
-func (p *platform) allows(user string) bool {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	return strings.HasPrefix(user, attack.Leaver) && !p.withdrawn
+	withdrawn atomic.Bool // access is withdrawn
 }
 
 func startPlatform() (*platform, error) {
@@ -60,7 +44,7 @@ func (p *platform) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if pause.For(r.Context(), platformTime) != nil {
 		return // the engine waits no longer
 	}
-	if p.allows(r.FormValue("user")) {
+	if strings.HasPrefix(r.FormValue("user"), attack.Leaver) && !p.withdrawn.Load() {
 		w.WriteHeader(http.StatusNoContent)
 		return
 	}
@@ -77,14 +61,4 @@ func (p *platform) close() error {
 		err = errors.Join(err, ended)
 	}
 	return err
-}
-
-// receive waits for a value, or returns the error of ctx if that ends first.
-func receive[T any](ctx context.Context, c <-chan T) (v T, err error) {
-	select {
-	case v = <-c:
-		return v, nil
-	case <-ctx.Done():
-		return v, ctx.Err()
-	}
 }

@@ -58,7 +58,7 @@ func (p *clients) take(h *latency.Histogram) latency.Histogram {
 func (p *clients) measured() (h histograms) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	return histograms{latency: p.since.latency.Clone(), slow: p.since.slow.Clone(), wait: p.since.wait.Clone()}
+	return histograms{latency: p.since.latency.Clone(), slow: p.since.slow.Clone(), wait: p.since.wait.Clone(), odd: p.since.odd}
 }
 
 // joins is a copy of the times until clients had their snapshot, since the start or the
@@ -67,12 +67,4 @@ func (p *clients) joins() latency.Histogram {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	return p.join.Clone()
-}
-
-// oddReads is the number of reads of sampled clients that are in no histogram because
-// the clock was set.
-func (p *clients) oddReads() int64 {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	return p.odd
 }

@@ -68,18 +68,19 @@ func (w *withdrawn) read(ctx context.Context) {
 // watchedOn waits until access has ended, and returns the time from since until then. If
 // access does not end in time, it returns the time so far.
 func (w *withdrawn) watchedOn(ctx context.Context, since time.Time) (time.Duration, error) {
-	limited, cancel := context.WithDeadline(ctx, since.Add(withdrawnWithin))
-	defer cancel()
-	at, err := receive(limited, w.ended)
-	switch {
-	case ctx.Err() != nil:
-		return 0, ctx.Err()
-	case err != nil:
+	limit := time.NewTimer(time.Until(since.Add(withdrawnWithin)))
+	defer limit.Stop()
+	select {
+	case at, ok := <-w.ended:
+		if !ok {
+			return 0, w.fault
+		}
+		return at.Sub(since), nil
+	case <-limit.C:
 		return time.Since(since), nil
-	case at.IsZero():
-		return 0, w.fault
+	case <-ctx.Done():
+		return 0, ctx.Err()
 	}
-	return at.Sub(since), nil
 }
 
 // close closes the connection and waits for the reader.

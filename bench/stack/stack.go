@@ -161,13 +161,7 @@ type RedisConn = servers.Conn
 type ReplyError = servers.ReplyError
 
 // Dial connects to the stack's own Redis. The caller closes the connection.
-func (s *Stack) Dial() (*RedisConn, error) {
-	c, err := servers.Dial(s.redis.Addr())
-	if err != nil {
-		return nil, fmt.Errorf("connect to Redis: %w", err)
-	}
-	return c, nil
-}
+func (s *Stack) Dial() (*RedisConn, error) { return servers.Dial(s.redis.Addr()) }
 
 // RedisPID is the process of the stack's own Redis, 0 if it has none.
 func (s *Stack) RedisPID() int {
