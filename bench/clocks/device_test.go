@@ -59,7 +59,7 @@ func TestBatches(t *testing.T) {
 // TestServerSteps: when the clock of a server steps back, ids stay in one millisecond
 // and count on. They always increase.
 func TestServerSteps(t *testing.T) {
-	all := allServers(StepsAt)
+	all := allServers(stepsAt)
 	i := slices.IndexFunc(all, func(s server) bool { return s.name == "steps" })
 	s := &stream{server: all[i]}
 	r := &race{opt: Options{Duration: 100 * time.Second}}

@@ -157,16 +157,12 @@ type server struct {
 	steps []float64 // when the error changes
 }
 
-const (
-	// StepsAt is the default of Options.StepsAt. By then backlogs have been sent and
-	// clocks have been corrected: for a minute after the step, the difference of the
-	// clocks cannot be known.
-	StepsAt = 0.55
-	// stepsFor is how long the server's clock stays back, as a fraction of the race.
-	stepsFor = 0.35
-)
+// stepsFor is how long the server's clock stays back, as a fraction of the race.
+const stepsFor = 0.35
 
-// allServers are all servers. stepsAt is Options.StepsAt.
+// allServers are all servers. stepsAt is Options.StepsAt. Its default is after backlogs
+// have been sent and clocks have been corrected: for a minute after the step, the
+// difference of the clocks cannot be known.
 func allServers(stepsAt float64) []server {
 	always := func(d time.Duration) func(float64) time.Duration {
 		return func(float64) time.Duration { return d }

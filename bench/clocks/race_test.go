@@ -14,13 +14,13 @@ func log(t *testing.T) func(string, time.Duration) {
 func TestRace(t *testing.T) {
 	res, err := Run(t.Context(), Options{
 		Duration: 45 * time.Second, Every: 200 * time.Millisecond, Leg: 7 * time.Second, Devices: 1, Spectators: 6,
-		Allow: 5 * time.Second, Patience: 30 * time.Second, Say: log(t), StepsAt: StepsAt,
+		Allow: 5 * time.Second, Patience: 30 * time.Second, Say: log(t), StepsAt: stepsAt,
 	})
 	if err != nil {
 		t.Fatal(err)
 	}
 	res.Print(os.Stderr)
-	if want := 2 * len(StreamNames()); res.Restarts != want {
+	if want := 2 * len(streamNames()); res.Restarts != want {
 		t.Errorf("%d restarts, want %d", res.Restarts, want)
 	}
 	for _, row := range res.Kinds {

@@ -131,7 +131,7 @@ func (t *tally) result(devices []*device) *Result {
 		slices.SortFunc(list, func(a, b Row) int { return slices.Index(names, a.Name) - slices.Index(names, b.Name) })
 		return list
 	}
-	return &Result{Kinds: collect(t.kinds, Names()), Streams: collect(t.streams, StreamNames()), Examples: t.examples, Restarts: t.restarts}
+	return &Result{Kinds: collect(t.kinds, Names()), Streams: collect(t.streams, streamNames()), Examples: t.examples, Restarts: t.restarts}
 }
 
 // Print writes the tables, and examples of what was wrong.

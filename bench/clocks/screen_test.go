@@ -10,6 +10,9 @@ import (
 	"go.uber.org/goleak"
 )
 
+// stepsAt is when the clock of the server "steps" steps back, by default.
+const stepsAt = 0.55
+
 func TestMain(m *testing.M) {
 	goleak.VerifyTestMain(m)
 }
@@ -19,7 +22,7 @@ func TestMain(m *testing.M) {
 func staged(t *testing.T, kinds ...string) (*race, *screen) {
 	t.Helper()
 	o := Options{Duration: time.Hour, Every: time.Second, Devices: 1, Spectators: 1, Kinds: kinds}
-	r := newRace(o, allServers(StepsAt)[0], newTally())
+	r := newRace(o, allServers(stepsAt)[0], newTally())
 	r.state.start = time.Now().Add(-time.Hour)
 	for _, d := range r.devices {
 		for n := range int64(100) {
