@@ -14,6 +14,7 @@ import (
 	"syscall"
 	"time"
 
+	"pitwall/bench/internal/pause"
 	"pitwall/bench/internal/wire"
 )
 
@@ -48,22 +49,12 @@ type conn struct {
 func (a *attacker) run(ctx context.Context, first, interval time.Duration) {
 	a.ctx = ctx
 	defer a.hangUp()
-	wait := time.NewTimer(first)
-	defer wait.Stop()
-	next := time.Now().Add(first)
-	for {
-		select {
-		case <-wait.C:
-		case <-ctx.Done():
-			return
-		}
+	for next := time.Now().Add(first); pause.For(ctx, time.Until(next)) == nil; a.attempts++ {
 		a.kind.attempt(a)
-		a.attempts++
 		// An attacker that was held up does not make up for it.
 		if next = next.Add(interval); time.Until(next) < -time.Second {
 			next = time.Now()
 		}
-		wait.Reset(time.Until(next))
 	}
 }
 

@@ -15,9 +15,9 @@ type Kind struct {
 	Load        float64 // default, of all processes together
 	Apart       bool    // its phase does not share the duration of the plan, but comes on top of it
 
-	// Met are the signs that the server has fended off the attack: prefixes of
+	// Refusals are the signs that the server refuses the attack: prefixes of
 	// answers, or of metrics that grow under no other kind.
-	Met []string
+	Refusals []string
 
 	most         int           // attackers, of a kind with a rate
 	stay         time.Duration // of a kind with a rate: how long a connection stays, and so how many attackers it needs
@@ -32,29 +32,29 @@ type Kind struct {
 func Kinds() []Kind {
 	return []Kind{
 		{Name: "slow", About: "handshakes of a byte a second", Held: true, Load: 800, attempt: (*attacker).dripRequest,
-			Met: []string{"closed", "reset"}},
+			Refusals: []string{"closed", "reset"}},
 		{Name: "halfopen", About: "connections that send nothing, half of them from one address", Held: true, Load: 1600, attempt: (*attacker).hold,
-			Met: []string{"closed", "reset", `processor_live_refusals_total{reason="http_connections`}},
+			Refusals: []string{"closed", "reset", `processor_live_refusals_total{reason="http_connections`}},
 		{Name: "deaf", About: "spectators that never read", Held: true, Load: 300, attempt: (*attacker).neverRead,
-			Met: []string{`processor_live_closes_total{code="4408"`, "processor_live_ring_overflows_total"}},
+			Refusals: []string{`processor_live_closes_total{code="4408"`, "processor_live_ring_overflows_total"}},
 		{Name: "messages", About: "a flood of requests", Load: 20_000, most: 64, burst: 16, requests: 12, attempt: (*attacker).flood,
-			Met: []string{"error rate_limited", "close 1008"}},
+			Refusals: []string{"error rate_limited", "close 1008"}},
 		{Name: "topics", About: "a flood of subscribes and unsubscribes", Load: 5_000, most: 16, burst: 16, requests: 16, attempt: (*attacker).subscribeAgain,
-			Met: []string{"error rate_limited", "close 1008"}},
+			Refusals: []string{"error rate_limited", "close 1008"}},
 		{Name: "bombs", About: "frames of 4 KB that inflate to 4 MB", Load: 200, most: 32, burst: 1, attempt: (*attacker).sendBomb,
-			Met: []string{"close 1009"}},
+			Refusals: []string{"close 1009"}},
 		{Name: "headers", About: "headers of 64 KB", Load: 500, most: 32, burst: 1, attempt: (*attacker).sendLongHeader,
-			Met: []string{"431"}},
+			Refusals: []string{"431"}},
 		{Name: "tokens", About: "wrong tokens", Load: 10_000, most: 512, burst: 16, answerWithin: time.Second, attempt: (*attacker).useWrongTokens,
-			Met: []string{"401"}},
+			Refusals: []string{"401"}},
 		{Name: "frames", About: "frames that break RFC 6455", Load: 200, most: 32, burst: 1, attempt: (*attacker).sendMalformed,
-			Met: []string{"close 1002", "close 1007", "close 1009"}},
+			Refusals: []string{"close 1002", "close 1007", "close 1009"}},
 		{Name: Sessions, About: "new sessions that ask for 60 events each, while the access of spectators is withdrawn", Load: 50, Apart: true, burst: 1, stay: 10 * time.Second,
-			attempt: (*attacker).openSession, Met: []string{"error forbidden", "error internal", "429"}},
+			attempt: (*attacker).openSession, Refusals: []string{"error forbidden", "error internal", "429"}},
 		{Name: Pings, About: "thousands of pings per connection, whose answers are hardly read", Held: true, Load: 400, Apart: true, pace: 250 * time.Millisecond,
-			attempt: (*attacker).pingUnread, Met: []string{"paused", "error rate_limited"}},
+			attempt: (*attacker).pingUnread, Refusals: []string{"paused", "error rate_limited"}},
 		{Name: "events", About: "/events.json without a token, as fast as possible", Load: 20_000, Apart: true, most: 512, burst: 16, answerWithin: time.Second, attempt: (*attacker).listEvents,
-			Met: []string{"429", "200"}},
+			Refusals: []string{"429", "200"}},
 	}
 }
 
@@ -111,8 +111,8 @@ func (k *Kind) LimitedAfter(load, rate, burst float64) (after time.Duration, ok 
 	return after, true
 }
 
-// IsMet reports whether an answer, or a metric that has grown, shows that the attack
-// was fended off.
-func (k *Kind) IsMet(text string) bool {
-	return slices.ContainsFunc(k.Met, func(prefix string) bool { return strings.HasPrefix(text, prefix) })
+// IsRefusal reports whether an answer, or a metric that has grown, shows that the server
+// refuses the attack.
+func (k *Kind) IsRefusal(text string) bool {
+	return slices.ContainsFunc(k.Refusals, func(prefix string) bool { return strings.HasPrefix(text, prefix) })
 }

@@ -13,14 +13,7 @@ const compareEvery = 100 * time.Millisecond
 
 // watchScreens looks for dots that lag behind, until ctx ends.
 func (r *race) watchScreens(ctx context.Context) {
-	clock := time.NewTicker(compareEvery)
-	defer clock.Stop()
-	for {
-		select {
-		case <-clock.C:
-		case <-ctx.Done():
-			return
-		}
+	for pause.For(ctx, compareEvery) == nil {
 		for _, s := range r.screens {
 			s.compare(time.Now())
 		}

@@ -12,8 +12,8 @@ type state struct {
 	resting  time.Time     // when publishing stopped; zero while it goes on
 }
 
-// now returns a copy of the state.
-func (r *race) now() state {
+// current returns a copy of the state.
+func (r *race) current() state {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	return r.state
@@ -29,7 +29,7 @@ func (r *race) change(f func(s *state)) {
 // elapsed is how long the race had lasted at that time, without the waits between
 // legs.
 func (r *race) elapsed(at time.Time) time.Duration {
-	s := r.now()
+	s := r.current()
 	if !s.resting.IsZero() && at.After(s.resting) {
 		at = s.resting
 	}
@@ -43,5 +43,5 @@ func (r *race) progress(at time.Time) float64 {
 
 // excused reports whether the dot of a device could stand still at that time.
 func (r *race) excused(d *device, at time.Time) bool {
-	return d.excused(r.elapsed(at), r.opt.Duration, r.now().restarts)
+	return d.excused(r.elapsed(at), r.opt.Duration, r.current().restarts)
 }

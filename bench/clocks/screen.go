@@ -67,7 +67,7 @@ type screen struct {
 
 // begin notes the beginning of a connection.
 func (s *screen) begin() {
-	now := s.race.now()
+	now := s.race.current()
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.session++

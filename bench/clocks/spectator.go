@@ -60,7 +60,7 @@ func (s *screen) once(ctx context.Context) error {
 	if s.form.deflate {
 		o.CompressionMode = websocket.CompressionNoContextTakeover
 	}
-	ws, err := subscriber.Subscribe(ctx, "ws://"+s.race.now().addr+"/live"+s.form.query, event, s.form.interval, o)
+	ws, err := subscriber.Subscribe(ctx, "ws://"+s.race.current().addr+"/live"+s.form.query, event, s.form.interval, o)
 	if err != nil {
 		return nil
 	}

@@ -7,6 +7,7 @@ import (
 	"strconv"
 	"time"
 
+	"pitwall/bench/internal/pause"
 	"pitwall/bench/stack"
 )
 
@@ -28,8 +29,6 @@ type stream struct {
 
 // publish takes and sends records until ctx ends, which is not an error.
 func (s *stream) publish(ctx context.Context, r *race) error {
-	clock := time.NewTicker(tick)
-	defer clock.Stop()
 	s.spread(time.Now(), r.opt.Every)
 	for {
 		now := time.Now()
@@ -44,9 +43,7 @@ func (s *stream) publish(ctx context.Context, r *race) error {
 				return fmt.Errorf("publish to %s: %w", s.key, err)
 			}
 		}
-		select {
-		case <-clock.C:
-		case <-ctx.Done():
+		if pause.For(ctx, tick) != nil {
 			return nil
 		}
 	}

@@ -35,11 +35,11 @@ func (r *run) addAttacks(f figures) {
 	}
 }
 
-// unmet names the attacks that were not made, that got through, or that the server
-// has not visibly fended off.
-func unmet(phases []report.Phase, kinds []string) (list []string) {
+// unrefused names the attacks that were not made, that got through, or that the server
+// has not visibly refused.
+func unrefused(phases []report.Phase, kinds []string) (list []string) {
 	for _, name := range kinds {
-		made, met := int64(0), false
+		made, refused := int64(0), false
 		for _, p := range phases {
 			a, ok := p.Attacks[name]
 			if !ok {
@@ -48,17 +48,17 @@ func unmet(phases []report.Phase, kinds []string) (list []string) {
 			made += a.Made
 			kind := attack.Find(name)
 			for text := range a.Answers {
-				met = met || kind.IsMet(text)
+				refused = refused || kind.IsRefusal(text)
 			}
 			for series := range p.Metrics {
-				met = met || kind.IsMet(series)
+				refused = refused || kind.IsRefusal(series)
 			}
 			if n := a.Answers[attack.LetIn]; n > 0 {
 				list = append(list, fmt.Sprintf("%s: %d were let in", p.Name, n))
 			}
 		}
-		if made == 0 || !met {
-			list = append(list, fmt.Sprintf("attack %s: %d were made, refused: %t", name, made, met))
+		if made == 0 || !refused {
+			list = append(list, fmt.Sprintf("attack %s: %d were made, refused: %t", name, made, refused))
 		}
 	}
 	return list

@@ -54,7 +54,7 @@ func TestAttackRun(t *testing.T) {
 	}
 }
 
-func TestUnmetAttacksAreNamed(t *testing.T) {
+func TestUnrefusedAttacksAreNamed(t *testing.T) {
 	phase := func(name, answer, metric string, made int64) report.Phase {
 		p := report.Phase{Name: name, Attacks: map[string]report.Attack{name: {Made: made, Answers: map[string]int64{}}}, Metrics: map[string]float64{}}
 		if answer != "" {
@@ -77,7 +77,7 @@ func TestUnmetAttacksAreNamed(t *testing.T) {
 		{"let in", phase("tokens", attack.LetIn, "", 5), "let in"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			got := strings.Join(unmet([]report.Phase{c.phase}, []string{c.phase.Name}), "; ")
+			got := strings.Join(unrefused([]report.Phase{c.phase}, []string{c.phase.Name}), "; ")
 			if (c.want == "") != (got == "") || !strings.Contains(got, c.want) {
 				t.Errorf("%q, want %q", got, c.want)
 			}

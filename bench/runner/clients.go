@@ -68,9 +68,12 @@ func newClients(c spectators.Config, engines []*stack.Engine, watch []int32, slo
 			c.Watch = append(c.Watch, watch[k])
 		}
 		c.Slow = (slow + n - 1 - i) / n
-		if err := p.start(c); err != nil {
+		k := &worker{clients: len(c.Watch)}
+		var err error
+		if k.Child, err = process.Start(process.Spectators, c, func(out io.Reader) { p.listen(k, out) }); err != nil {
 			return nil, errors.Join(err, p.close())
 		}
+		p.workers = append(p.workers, k)
 	}
 	return p, nil
 }
@@ -80,16 +83,6 @@ func newClients(c spectators.Config, engines []*stack.Engine, watch []int32, slo
 func workersFor(clients, engines int) int {
 	each := (clients + engines - 1) / engines
 	return engines * max(1, (each+spectators.MostClients-1)/spectators.MostClients)
-}
-
-func (p *clients) start(c spectators.Config) error {
-	k := &worker{clients: len(c.Watch)}
-	var err error
-	if k.Child, err = process.Start(process.Spectators, c, func(out io.Reader) { p.listen(k, out) }); err != nil {
-		return err
-	}
-	p.workers = append(p.workers, k)
-	return nil
 }
 
 // listen takes the statuses of a process until it ends.

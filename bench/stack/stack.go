@@ -90,12 +90,10 @@ func Start(ctx context.Context, o Options) (_ *Stack, err error) {
 			return nil, fmt.Errorf("write a file for the engines: %w", err)
 		}
 	}
-	for i := range o.Engines {
-		e, err := s.startEngine(ctx, i)
-		if err != nil {
+	for range o.Engines {
+		if _, err := s.Add(ctx); err != nil {
 			return nil, err
 		}
-		s.Engines = append(s.Engines, e)
 	}
 	return s, nil
 }

@@ -51,7 +51,7 @@ var goFiles = []exception{
 	{"cmd/pitwall/main.go", "the signals, until the process ends; the greeting, which serve waits for"},
 	{"bench/runner/*.go", "the publisher, the platform, the spectator that is withdrawn, and what happens beside the steady phase: the run waits"},
 	{"bench/attack/*.go", "one per attacker, and one that reads for some; Run waits"},
-	{"bench/clocks/*.go", "one per spectator, the judge, and one per stream while a leg lasts; run and leg wait"},
+	{"bench/clocks/*.go", "one per spectator, one that compares the screens, those of the proxy, and one per stream while a leg lasts; run and leg wait"},
 	{"bench/baseline/*.go", "one per bare loop, for which the flush waits; the listener, until the process ends"},
 	{"bench/internal/process/*.go", "one that reads what a process writes, for which End waits; one that reads orders, until its process ends"},
 	{"engine/engine.go", "one per component; stopComponents waits"},
