@@ -4,6 +4,6 @@ package servers
 
 import "syscall"
 
-// endWithParent does nothing: only Linux can tie a process to its parent. A
-// test binary that is killed elsewhere leaves its servers behind.
+// endWithParent does nothing: only Linux can tie a process to its parent. On other
+// systems the servers of a test binary that is killed go on.
 func endWithParent(*syscall.SysProcAttr, syscall.Signal) {}

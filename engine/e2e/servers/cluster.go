@@ -3,7 +3,6 @@ package servers
 import (
 	"errors"
 	"fmt"
-	"net"
 	"os"
 	"os/exec"
 	"os/user"
@@ -11,14 +10,11 @@ import (
 	"slices"
 	"strconv"
 	"strings"
-	"sync"
 	"syscall"
 	"time"
 )
 
 const (
-	// ClusterReadyWithin bounds the start of PostgreSQL, recovery included.
-	ClusterReadyWithin = 60 * time.Second
 	// clusterPrefix begins the names of all cluster folders.
 	clusterPrefix = "pitwall-postgres-"
 	// superuser is that of every database URL.
@@ -27,22 +23,18 @@ const (
 	Password = "not-to-be-printed"
 )
 
-// Cluster is a PostgreSQL server of the process's own: the folder, the
-// port and the running process.
+// Cluster is a PostgreSQL server of the process's own, with its folder.
 type Cluster struct {
+	server
 	bin  string   // folder of initdb, postgres and psql
 	dir  string   // holds data, sockets and logs
 	lock *os.File // held while the owner lives, see sweep
 	cred *syscall.Credential
-	port int
-
-	mu   sync.Mutex // guards proc
-	proc *Process
 }
 
 // NewCluster makes the folder, runs initdb and starts the server.
 func NewCluster() (*Cluster, error) {
-	// --no-sync: only initdb itself does without fsync, the server has it on.
+	// --no-sync is for initdb alone: the server uses fsync.
 	return newCluster("initdb", "--no-sync", "--no-locale", "--encoding=UTF8",
 		"--auth=trust", "--username="+superuser)
 }
@@ -54,7 +46,7 @@ func (c *Cluster) NewStandby() (*Cluster, error) {
 	return newCluster("pg_basebackup", "--no-sync", "--checkpoint=fast", "--write-recovery-conf", "--dbname="+from)
 }
 
-// newCluster makes a cluster with a program that fills its data folder.
+// newCluster makes a cluster whose data folder the program fills.
 func newCluster(program string, args ...string) (*Cluster, error) {
 	bin, err := postgresBin()
 	if err != nil {
@@ -104,13 +96,6 @@ func (c *Cluster) create(program string, args ...string) error {
 // Dir is the cluster's folder, with the server's unix socket.
 func (c *Cluster) Dir() string { return c.dir }
 
-// PID is the process id of the server, 0 before it was started.
-func (c *Cluster) PID() int {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	return c.proc.PID()
-}
-
 func (c *Cluster) data() string { return filepath.Join(c.dir, "data") }
 
 // command prepares one of PostgreSQL's programs to run as the server's user.
@@ -125,41 +110,18 @@ func (c *Cluster) command(name string, args ...string) *exec.Cmd {
 // Start starts the server, if it does not run, and waits until it takes
 // connections.
 func (c *Cluster) Start() error {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	if c.proc.Running() {
-		return nil
-	}
 	cmd := c.command("postgres", "-D", c.data(), "-p", strconv.Itoa(c.port), "-k", c.dir,
 		"-c", "listen_addresses=127.0.0.1", "-c", "max_connections=200")
-	// Each attempt writes a log of its own, so that PortTaken reads no old one.
-	log := filepath.Join(c.dir, fmt.Sprintf("log-%d", time.Now().UnixNano()))
-	// SIGQUIT is PostgreSQL's immediate shutdown, which ends the children too.
-	p, err := StartProcess(cmd, log, syscall.SIGQUIT)
-	if err != nil {
-		return err
-	}
-	c.proc = p
-	return p.WaitReady(ClusterReadyWithin, c.ready)
+	// SIGQUIT is PostgreSQL's immediate shutdown, which ends its children too.
+	return c.run(cmd, c.dir, syscall.SIGQUIT, c.ready)
 }
 
-// ready reads what pg_ctl reads: the lock file of the server names its
-// process id on line 1 and its state on line 8.
-func (c *Cluster) ready() bool {
+// ready reads what pg_ctl reads: line 1 of the server's lock file is its process
+// id, line 8 its state.
+func (c *Cluster) ready(pid int) bool {
 	text, err := os.ReadFile(filepath.Join(c.data(), "postmaster.pid"))
-	if err != nil {
-		return false
-	}
 	lines := strings.Split(string(text), "\n")
-	return len(lines) >= 8 && lines[0] == strconv.Itoa(c.proc.PID()) &&
-		strings.TrimSpace(lines[7]) == "ready"
-}
-
-// End sends sig and waits until the server is gone.
-func (c *Cluster) End(sig syscall.Signal) error {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	return c.proc.End(sig)
+	return err == nil && len(lines) >= 8 && lines[0] == strconv.Itoa(pid) && strings.TrimSpace(lines[7]) == "ready"
 }
 
 // Remove ends the server and deletes its folder.
@@ -174,40 +136,36 @@ func (c *Cluster) Remove() error {
 	return err
 }
 
-// Query runs one statement and returns the rows, columns separated by |. Warnings
-// of the server are no part of them.
+// Query runs SQL on the database at url and returns one line per row, with |
+// between columns and without the server's warnings.
 func (c *Cluster) Query(url, sql string) (string, error) {
 	cmd := c.command("psql", "-XAtq", "-v", "ON_ERROR_STOP=1", "-d", url, "-c", sql)
-	var said strings.Builder
-	cmd.Stderr = &said
+	var warnings strings.Builder
+	cmd.Stderr = &warnings
 	out, err := cmd.Output()
 	if err != nil {
-		return "", fmt.Errorf("psql: %w: %s", err, strings.TrimRight(said.String(), "\n"))
+		return "", fmt.Errorf("psql: %w: %s", err, strings.TrimSpace(warnings.String()))
 	}
 	return strings.TrimRight(string(out), "\n"), nil
 }
 
-// Addr is the host and port of the server.
-func (c *Cluster) Addr() string { return net.JoinHostPort("127.0.0.1", strconv.Itoa(c.port)) }
-
 // URL names a database of the cluster, over TCP.
 func (c *Cluster) URL(database string) string {
-	return fmt.Sprintf("postgres://%s:%s@127.0.0.1:%d/%s?sslmode=disable",
-		superuser, Password, c.port, database)
+	return fmt.Sprintf("postgres://%s:%s@%s/%s?sslmode=disable", superuser, Password, c.Addr(), database)
 }
 
-// postgresBin finds the folder of PostgreSQL's programs: in PATH, else where
+// postgresBin finds the folder of PostgreSQL's programs: in PATH, otherwise where
 // Debian puts them, the highest version first.
 func postgresBin() (string, error) {
 	dirs := filepath.SplitList(os.Getenv("PATH"))
 	debian, _ := filepath.Glob("/usr/lib/postgresql/*/bin")
 	slices.SortFunc(debian, func(a, b string) int { return postgresMajor(b) - postgresMajor(a) })
 	for _, dir := range append(dirs, debian...) {
-		complete := !slices.ContainsFunc([]string{"initdb", "postgres", "psql"}, func(name string) bool {
-			_, err := exec.LookPath(filepath.Join(dir, name))
-			return err != nil
-		})
-		if complete {
+		has := func(program string) bool {
+			_, err := exec.LookPath(filepath.Join(dir, program))
+			return err == nil
+		}
+		if has("initdb") && has("postgres") && has("psql") {
 			return dir, nil
 		}
 	}
@@ -219,7 +177,7 @@ func postgresMajor(bin string) int {
 	return n
 }
 
-// unprivileged returns the user that owns the cluster when we are root.
+// unprivileged returns the user that owns the cluster of a process that is root.
 func unprivileged() (uid, gid int, err error) {
 	for _, name := range []string{"postgres", "nobody"} {
 		u, err := user.Lookup(name)
@@ -246,8 +204,8 @@ func lockFile(path string) (*os.File, error) {
 	return f, nil
 }
 
-// sweep deletes the cluster folders under tmp whose owner was killed:
-// nobody holds their lock any more. A fresh one may not be locked yet.
+// sweep deletes the cluster folders under tmp whose owner was killed: nobody holds
+// their lock. A folder that was just made may not be locked yet.
 func sweep(tmp string) {
 	locks, _ := filepath.Glob(filepath.Join(tmp, clusterPrefix+"*", "lock"))
 	for _, path := range locks {

@@ -6,16 +6,16 @@
 // Tests use it through engine/internal/testenv, which ties a server to a test;
 // bench uses it as it is.
 //
-// # Nothing stays behind
+// # Cleaning up
 //
-// Whoever starts a server ends it (Redis.End, RedisCluster.End,
-// Cluster.Remove). If the process dies without doing so, the kernel ends the
-// server, and the next NewCluster removes the folder of the cluster.
+// Whoever starts a server ends it (Redis.End, RedisCluster.End, Cluster.Remove,
+// Bouncer.Remove). If the process dies without doing so, the kernel ends the server,
+// and the next NewCluster removes the folder of the cluster.
 //
 // # Goroutines
 //
-// Each Process has one goroutine, bound to its thread, that waits for it to
-// end. The methods of Redis and Cluster may be called from any goroutine.
+// Each Process has one goroutine, locked to its thread, that waits for its end. The
+// methods of Process, Redis, Cluster and Bouncer may be called from any goroutine.
 //
 // # Caveats
 //

@@ -3,7 +3,6 @@ package servers
 import (
 	"errors"
 	"fmt"
-	"net"
 	"net/url"
 	"os"
 	"os/exec"
@@ -11,24 +10,18 @@ import (
 	"strconv"
 	"strings"
 	"syscall"
-	"time"
 )
 
-// bouncerReadyWithin bounds the start of PgBouncer.
-const bouncerReadyWithin = 20 * time.Second
-
-// Bouncer is a PgBouncer in transaction mode in front of a Cluster. A few
-// sessions serve all clients, so that no two transactions of one can count on
-// the same.
+// Bouncer is a PgBouncer in transaction mode in front of a Cluster. A few sessions
+// serve all clients, so two transactions of one client may run on different ones.
 type Bouncer struct {
-	dir  string
-	port int
-	proc *Process
+	server
+	dir string
 }
 
 // Bounce starts a PgBouncer in front of the cluster, with a number of sessions
 // for each database. Each alias is one more database, with sessions of its own:
-// its value says where it is, as "host=… port=… dbname=…".
+// its value is its place, as "host=… port=… dbname=…".
 func (c *Cluster) Bounce(sessions int, aliases map[string]string) (*Bouncer, error) {
 	bin, err := bouncerBin()
 	if err != nil {
@@ -41,16 +34,17 @@ func (c *Cluster) Bounce(sessions int, aliases map[string]string) (*Bouncer, err
 	}
 	err = OnFreePort(func(port int) error {
 		b.port = port
-		if b.proc, err = c.startBouncer(bin, b.dir, port, sessions, aliases); err != nil {
+		cmd, err := c.bouncerCommand(bin, b, sessions, aliases)
+		if err != nil {
 			return err
 		}
-		return b.proc.WaitReady(bouncerReadyWithin, func() bool {
+		return b.run(cmd, b.dir, syscall.SIGKILL, func(int) bool {
 			_, err := c.Query(b.URL(c.URL("postgres")), "SELECT 1")
 			return err == nil
 		})
 	})
 	if err != nil {
-		return nil, errors.Join(err, b.End())
+		return nil, errors.Join(err, b.Remove())
 	}
 	return b, nil
 }
@@ -61,22 +55,22 @@ func (b *Bouncer) URL(database string) string {
 	if err != nil {
 		return database // not one of the cluster's
 	}
-	u.Host = net.JoinHostPort("127.0.0.1", strconv.Itoa(b.port))
+	u.Host = b.Addr()
 	return u.String()
 }
 
-// End stops it and deletes its folder.
-func (b *Bouncer) End() error {
-	return errors.Join(b.proc.End(syscall.SIGINT), os.RemoveAll(b.dir))
+// Remove ends it and deletes its folder.
+func (b *Bouncer) Remove() error {
+	return errors.Join(b.End(syscall.SIGINT), os.RemoveAll(b.dir))
 }
 
-// startBouncer writes the configuration and starts the process.
-func (c *Cluster) startBouncer(bin, dir string, port, sessions int, aliases map[string]string) (*Process, error) {
+// bouncerCommand writes the configuration and prepares the command.
+func (c *Cluster) bouncerCommand(bin string, b *Bouncer, sessions int, aliases map[string]string) (*exec.Cmd, error) {
 	var more strings.Builder
 	for alias, where := range aliases {
 		fmt.Fprintf(&more, "%s = %s\n", alias, where)
 	}
-	users, config := filepath.Join(dir, "users.txt"), filepath.Join(dir, "pgbouncer.ini")
+	users, config := filepath.Join(b.dir, "users.txt"), filepath.Join(b.dir, "pgbouncer.ini")
 	text := fmt.Sprintf(`[databases]
 %s* = host=127.0.0.1 port=%d
 [pgbouncer]
@@ -87,30 +81,28 @@ auth_type = trust
 auth_file = %s
 pool_mode = transaction
 default_pool_size = %d
-`, more.String(), c.port, port, users, sessions)
+`, more.String(), c.port, b.port, users, sessions)
 	for path, content := range map[string]string{users: strconv.Quote(superuser) + " \"\"\n", config: text} {
 		if err := os.WriteFile(path, []byte(content), 0o644); err != nil {
 			return nil, err
 		}
 	}
-	if err := os.Chmod(dir, 0o755); err != nil {
+	if err := os.Chmod(b.dir, 0o755); err != nil {
 		return nil, err
 	}
 	cmd := exec.Command(bin, config)
 	cmd.Dir, cmd.Env = c.dir, cleanEnv()
 	cmd.SysProcAttr = &syscall.SysProcAttr{Credential: c.cred}
-	log := filepath.Join(dir, fmt.Sprintf("log-%d", time.Now().UnixNano()))
-	return StartProcess(cmd, log, syscall.SIGKILL)
+	return cmd, nil
 }
 
-// bouncerBin finds the program, which Debian puts where only root looks.
+// bouncerBin finds the program, which Debian puts into a folder that only root has in
+// PATH.
 func bouncerBin() (string, error) {
-	const place = "/usr/sbin/pgbouncer"
-	if path, err := exec.LookPath("pgbouncer"); err == nil {
-		return path, nil
-	}
-	if _, err := os.Stat(place); err == nil {
-		return place, nil
+	for _, name := range []string{"pgbouncer", "/usr/sbin/pgbouncer"} {
+		if path, err := exec.LookPath(name); err == nil {
+			return path, nil
+		}
 	}
 	return "", errors.New("pgbouncer is not installed: run 'make test', or apt-get install pgbouncer")
 }

@@ -2,13 +2,12 @@ package servers
 
 import "time"
 
-// pollEvery is how often Poll looks. Short enough that waiting costs nothing
-// that matters, long enough to leave the processor to others.
+// pollEvery is how often Poll looks: often enough to lose no time that matters, and
+// seldom enough to leave the processor to others.
 const pollEvery = 2 * time.Millisecond
 
-// Poll reports whether cond became true within the given time. cond runs on
-// the calling goroutine, at least once; the last look is taken at the deadline,
-// never before it.
+// Poll reports whether cond became true within the given time. cond runs on the
+// calling goroutine, at least once, and for the last time after the deadline.
 func Poll(within time.Duration, cond func() bool) bool {
 	deadline := time.NewTimer(within)
 	defer deadline.Stop()

@@ -16,8 +16,8 @@ const (
 	portLast  = 32000
 )
 
-// startTries is how many ports are tried when a server finds its port taken:
-// between the look and the server's own bind another process may be faster.
+// startTries is how many ports are tried when a server finds its port taken: another
+// process may take it between freePort and the server's own bind.
 const startTries = 8
 
 // freePort returns a TCP port on 127.0.0.1 that nobody listens on just now.
@@ -36,7 +36,7 @@ func freePort() (int, error) {
 	return 0, fmt.Errorf("no free port between %d and %d: %w", portFirst, portLast, last)
 }
 
-// PortTaken reports whether a server's start failed for want of its port.
+// PortTaken reports whether a server could not start because its port was taken.
 func PortTaken(err error) bool {
 	return err != nil && strings.Contains(err.Error(), "ddress already in use")
 }

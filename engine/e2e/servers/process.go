@@ -11,22 +11,18 @@ import (
 	"time"
 )
 
-// stopWithin is how long a server may take to end after it was asked to,
-// before it is killed.
-const stopWithin = 20 * time.Second
-
-// Process is a running server. Its output goes to a file, which the error of
-// a failed start quotes.
+// Process is a running program. Its output goes to a file. Its methods may be called
+// from any goroutine.
 type Process struct {
 	cmd     *exec.Cmd
 	logPath string
 	done    chan struct{} // closed once the process has ended and was reaped
 }
 
-// StartProcess starts cmd with its output appended to logPath. The kernel
-// sends onDeath to the process when the thread that created it ends, hence
-// the goroutine that locks its thread and stays for as long as the process
-// lives: the signal then means that the whole owner is gone.
+// StartProcess starts cmd with its output appended to logPath. The kernel sends
+// onDeath to the process when the thread that started it ends. So a goroutine with a
+// thread of its own starts it and waits for it: the thread then ends before the process
+// only together with the whole owner.
 func StartProcess(cmd *exec.Cmd, logPath string, onDeath syscall.Signal) (*Process, error) {
 	out, err := os.OpenFile(logPath, os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o644)
 	if err != nil {
@@ -36,7 +32,7 @@ func StartProcess(cmd *exec.Cmd, logPath string, onDeath syscall.Signal) (*Proce
 	if cmd.SysProcAttr == nil {
 		cmd.SysProcAttr = &syscall.SysProcAttr{}
 	}
-	cmd.SysProcAttr.Setpgid = true // Ctrl-C is for the owner, who ends its servers in order
+	cmd.SysProcAttr.Setpgid = true // Ctrl-C is for the owner, which ends its servers in order
 	endWithParent(cmd.SysProcAttr, onDeath)
 	p := &Process{cmd: cmd, logPath: logPath, done: make(chan struct{})}
 	started := make(chan error, 1)
@@ -48,9 +44,7 @@ func StartProcess(cmd *exec.Cmd, logPath string, onDeath syscall.Signal) (*Proce
 		out.Close()
 		started <- err
 		if err == nil {
-			// The exit status says nothing that callers need: they ask
-			// whether the process runs, and read the log when it does not.
-			_ = cmd.Wait()
+			_ = cmd.Wait() // how it has ended is in cmd.ProcessState
 		}
 	}()
 	if err := <-started; err != nil {
@@ -81,29 +75,39 @@ func (p *Process) PID() int {
 	return p.cmd.Process.Pid
 }
 
-// End sends sig and waits until the process is gone. A process that does not
-// go within stopWithin is killed, and the error says so.
+// Signal sends sig and does not wait.
+func (p *Process) Signal(sig syscall.Signal) error { return p.cmd.Process.Signal(sig) }
+
+// Wait waits for the end of the process, and returns its exit code: -1 for one that a
+// signal has ended. ended is false when it still runs after the time given.
+func (p *Process) Wait(within time.Duration) (code int, ended bool) {
+	late := time.NewTimer(within)
+	defer late.Stop()
+	select {
+	case <-p.done:
+		return p.cmd.ProcessState.ExitCode(), true
+	case <-late.C:
+		return 0, false
+	}
+}
+
+// End sends sig and waits until the process is gone. One that does not go within
+// ReadyWithin is killed, and the error says so.
 func (p *Process) End(sig syscall.Signal) error {
 	if !p.Running() {
 		return nil
 	}
-	// An error means that it ended in between; done tells.
-	_ = p.cmd.Process.Signal(sig)
-	late := time.NewTimer(stopWithin)
-	defer late.Stop()
-	select {
-	case <-p.done:
+	_ = p.Signal(sig) // fails for one that has ended since: Wait tells
+	if _, ended := p.Wait(ReadyWithin); ended {
 		return nil
-	case <-late.C:
 	}
-	_ = p.cmd.Process.Kill()
+	_ = p.Signal(syscall.SIGKILL)
 	<-p.done
 	return fmt.Errorf("%s ignored %v for %s and was killed; its log ends:\n%s",
-		filepath.Base(p.cmd.Path), sig, stopWithin, p.logTail())
+		filepath.Base(p.cmd.Path), sig, ReadyWithin, p.logTail())
 }
 
-// WaitReady polls ready until it returns true. The error carries the end of
-// the server's log.
+// WaitReady waits until ready returns true. The error quotes the end of the output.
 func (p *Process) WaitReady(within time.Duration, ready func() bool) error {
 	ok := Poll(within, func() bool { return !p.Running() || ready() })
 	if ok && p.Running() {
@@ -116,21 +120,26 @@ func (p *Process) WaitReady(within time.Duration, ready func() bool) error {
 	return fmt.Errorf("%s %s; its log ends:\n%s", filepath.Base(p.cmd.Path), reason, p.logTail())
 }
 
-// logTail returns the last lines of the server's log.
-func (p *Process) logTail() string {
-	data, err := os.ReadFile(p.logPath)
+// Output is what the process has written so far.
+func (p *Process) Output() string {
+	text, err := os.ReadFile(p.logPath)
 	if err != nil {
-		return "(no log: " + err.Error() + ")"
+		return "(no output: " + err.Error() + ")"
 	}
-	lines := strings.Split(strings.TrimSpace(string(data)), "\n")
+	return string(text)
+}
+
+// logTail returns the last lines of the output.
+func (p *Process) logTail() string {
+	lines := strings.Split(strings.TrimSpace(p.Output()), "\n")
 	if keep := 15; len(lines) > keep {
 		lines = lines[len(lines)-keep:]
 	}
 	return strings.Join(lines, "\n")
 }
 
-// cleanEnv is the environment of the servers: nothing of the developer's own
-// settings (PGHOST, LC_ALL, ...) may change what it does.
+// cleanEnv is the environment of the servers. The developer's own settings (PGHOST,
+// LC_ALL, ...) must not change what they do.
 func cleanEnv() []string {
 	return []string{"PATH=" + os.Getenv("PATH"), "LANG=C", "LC_ALL=C", "TZ=UTC"}
 }

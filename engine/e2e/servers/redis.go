@@ -3,31 +3,22 @@ package servers
 import (
 	"errors"
 	"fmt"
-	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"strconv"
-	"sync"
 	"syscall"
-	"time"
 )
-
-// ReadyWithin bounds the start of redis-server, loading its data included.
-const ReadyWithin = 20 * time.Second
 
 // Redis is a redis-server of its own.
 type Redis struct {
+	server
 	dir  string
-	port int
 	args []string
 	// bus is the port of a Cluster's bus, 0 where there is none. sentinel is the
 	// configuration of a Sentinel, "" for a server that keeps data.
 	bus      int
 	sentinel string
-
-	mu   sync.Mutex // guards proc
-	proc *Process
 }
 
 // StartRedis starts a redis-server on a free port, with dir as its folder and
@@ -36,8 +27,8 @@ func StartRedis(dir string, args ...string) (*Redis, error) {
 	return startRedis(&Redis{dir: dir, args: args}, false)
 }
 
-// startRedis starts s on a free port, and with one for a Cluster's bus if it is
-// a node.
+// startRedis starts s on a free port. The node of a Cluster gets a second port, for
+// the bus.
 func startRedis(s *Redis, node bool) (*Redis, error) {
 	if _, err := exec.LookPath("redis-server"); err != nil {
 		return nil, errors.New("redis-server is not installed: run 'make test', or apt-get install redis-server")
@@ -57,45 +48,28 @@ func startRedis(s *Redis, node bool) (*Redis, error) {
 	return s, nil
 }
 
-// Addr returns host:port.
-func (s *Redis) Addr() string {
-	return net.JoinHostPort("127.0.0.1", strconv.Itoa(s.port))
-}
-
 // URL returns the server's REDIS_URL.
 func (s *Redis) URL() string { return "redis://" + s.Addr() }
 
 // Start starts the server, if it does not run, on the same port and with the
 // same folder, and returns when it answers.
 func (s *Redis) Start() error {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if s.proc.Running() {
-		return nil
-	}
 	args, err := s.commandLine()
 	if err != nil {
 		return err
 	}
 	cmd := exec.Command("redis-server", args...)
 	cmd.Env = cleanEnv()
-	// Each attempt writes a log of its own, so that PortTaken reads no old one.
-	log := filepath.Join(s.dir, fmt.Sprintf("redis-%d.log", time.Now().UnixNano()))
-	p, err := StartProcess(cmd, log, syscall.SIGKILL)
-	if err != nil {
-		return err
-	}
-	s.proc = p
-	return p.WaitReady(ReadyWithin, s.ready)
+	return s.run(cmd, s.dir, syscall.SIGKILL, s.ready)
 }
 
-// commandLine are the arguments of redis-server. A Sentinel needs a file that it
-// may write to.
+// commandLine returns the arguments of redis-server. A Sentinel needs a file that
+// it may write to.
 func (s *Redis) commandLine() ([]string, error) {
 	if s.sentinel != "" {
 		path := filepath.Join(s.dir, "sentinel.conf")
 		if _, err := os.Stat(path); err == nil {
-			return []string{path, "--sentinel"}, nil // what it wrote last
+			return []string{path, "--sentinel"}, nil // goes on with what it wrote last
 		}
 		text := fmt.Sprintf("port %d\nbind 127.0.0.1\ndir %s\n%s", s.port, s.dir, s.sentinel)
 		return []string{path, "--sentinel"}, os.WriteFile(path, []byte(text), 0o600)
@@ -124,9 +98,9 @@ func (s *Redis) Do(args ...string) (any, error) {
 	return reply, nil
 }
 
-// ready reports whether the server has loaded its data (PING fails before),
-// and is the one that was started: a stranger has another process id.
-func (s *Redis) ready() bool {
+// ready reports whether the server has loaded its data (PING fails before), and
+// is the process that was started: a foreign server on the port has another id.
+func (s *Redis) ready(pid int) bool {
 	c, err := Dial(s.Addr())
 	if err != nil {
 		return false
@@ -135,22 +109,6 @@ func (s *Redis) ready() bool {
 	if _, err := c.Do("PING"); err != nil {
 		return false
 	}
-	reply, err := c.Do("INFO", "server")
-	text, _ := reply.(string)
-	return err == nil && infoField(text, "process_id") == strconv.Itoa(s.proc.PID())
-}
-
-// PID is the process id of the server, 0 before it was started.
-func (s *Redis) PID() int {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return s.proc.PID()
-}
-
-// End sends sig and waits until the server is gone. It does nothing when it
-// does not run.
-func (s *Redis) End(sig syscall.Signal) error {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return s.proc.End(sig)
+	info, err := c.Do("INFO", "server")
+	return err == nil && InfoField(info, "process_id") == strconv.Itoa(pid)
 }

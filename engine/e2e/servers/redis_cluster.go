@@ -42,7 +42,7 @@ func (c *RedisCluster) AddNode(dir string, args ...string) (*Redis, error) {
 		return nil, err
 	}
 	n := c.nodes[len(c.nodes)-1]
-	if err := n.meet(first); err != nil {
+	if err := n.all(meet(first)); err != nil {
 		return nil, err
 	}
 	return n, c.agree()
@@ -67,20 +67,17 @@ func (c *RedisCluster) start(dir string, n int, args []string) error {
 func (c *RedisCluster) join(masters int) error {
 	const slots = 16384
 	for i, n := range c.nodes {
-		// Different ones from the start: otherwise nodes change them later.
-		if _, err := n.Do("CLUSTER", "SET-CONFIG-EPOCH", strconv.Itoa(i+1)); err != nil {
-			return err
-		}
+		// With equal epochs the nodes would change them later, at any moment.
+		commands := [][]string{{"CLUSTER", "SET-CONFIG-EPOCH", strconv.Itoa(i + 1)}}
 		if i > 0 {
-			if err := n.meet(c.nodes[0]); err != nil {
-				return err
-			}
+			commands = append(commands, meet(c.nodes[0]))
 		}
 		if i < masters {
 			first, last := i*slots/masters, (i+1)*slots/masters-1
-			if _, err := n.Do("CLUSTER", "ADDSLOTSRANGE", strconv.Itoa(first), strconv.Itoa(last)); err != nil {
-				return err
-			}
+			commands = append(commands, []string{"CLUSTER", "ADDSLOTSRANGE", strconv.Itoa(first), strconv.Itoa(last)})
+		}
+		if err := n.all(commands...); err != nil {
+			return err
 		}
 	}
 	if err := c.agree(); err != nil {
@@ -88,18 +85,14 @@ func (c *RedisCluster) join(masters int) error {
 	}
 	for i, n := range c.nodes[masters:] {
 		id, err := c.nodes[i].id()
-		if err != nil {
-			return err
-		}
-		if _, err := n.Do("CLUSTER", "REPLICATE", id); err != nil {
+		if err = errors.Join(err, n.all([]string{"CLUSTER", "REPLICATE", id})); err != nil {
 			return err
 		}
 	}
 	for _, n := range c.nodes[masters:] {
 		linked := func() bool {
 			info, err := n.Do("INFO", "replication")
-			text, _ := info.(string)
-			return err == nil && infoField(text, "master_link_status") == "up"
+			return err == nil && InfoField(info, "master_link_status") == "up"
 		}
 		if !Poll(ReadyWithin, linked) {
 			return fmt.Errorf("replica %s of the Cluster has no link to its master", n.Addr())
@@ -108,10 +101,19 @@ func (c *RedisCluster) join(masters int) error {
 	return c.agree()
 }
 
-// meet introduces a node to another.
-func (s *Redis) meet(other *Redis) error {
-	_, err := s.Do("CLUSTER", "MEET", "127.0.0.1", strconv.Itoa(other.port), strconv.Itoa(other.bus))
-	return err
+// meet is the command that introduces a node to another.
+func meet(other *Redis) []string {
+	return []string{"CLUSTER", "MEET", "127.0.0.1", strconv.Itoa(other.port), strconv.Itoa(other.bus)}
+}
+
+// all sends commands one after the other, up to the first that fails.
+func (s *Redis) all(commands ...[]string) error {
+	for _, args := range commands {
+		if _, err := s.Do(args...); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // id is the node's name in the Cluster.
@@ -124,23 +126,23 @@ func (s *Redis) id() (string, error) {
 // agree waits until every node knows all others and that all slots are served.
 func (c *RedisCluster) agree() error {
 	for _, n := range c.nodes {
-		last := ""
+		var info any
 		ok := Poll(ReadyWithin, func() bool {
-			info, err := n.Do("CLUSTER", "INFO")
-			last, _ = info.(string)
-			return err == nil && infoField(last, "cluster_state") == "ok" &&
-				infoField(last, "cluster_known_nodes") == strconv.Itoa(len(c.nodes)) && c.trusts(n)
+			var err error
+			info, err = n.Do("CLUSTER", "INFO")
+			return err == nil && InfoField(info, "cluster_state") == "ok" &&
+				InfoField(info, "cluster_known_nodes") == strconv.Itoa(len(c.nodes)) && n.knowsAll()
 		})
 		if !ok {
-			return fmt.Errorf("node %s does not find the Cluster well:\n%s", n.Addr(), last)
+			return fmt.Errorf("node %s does not agree with the Cluster:\n%v", n.Addr(), info)
 		}
 	}
 	return nil
 }
 
-// trusts reports whether a node has shaken hands with all others.
-func (c *RedisCluster) trusts(n *Redis) bool {
-	reply, err := n.Do("CLUSTER", "NODES")
+// knowsAll reports whether a node has shaken hands with all others and finds them up.
+func (s *Redis) knowsAll() bool {
+	reply, err := s.Do("CLUSTER", "NODES")
 	text, _ := reply.(string)
 	return err == nil && !strings.Contains(text, "handshake") && !strings.Contains(text, "fail") && !strings.Contains(text, "noaddr")
 }
@@ -170,31 +172,25 @@ func (c *RedisCluster) Owner(asked *Redis, key string) *Redis {
 	return nil
 }
 
-// MoveSlot moves the slot of key, and all keys in it one by one, to another
-// master, as redis-cli --cluster reshard does. between, if not nil, is called
-// after each key and before the last step.
+// MoveSlot moves the slot of key, and all keys in it one by one, to another master, as
+// redis-cli --cluster reshard does. between, if not nil, is called after each key. All
+// calls come before the slot has its new owner.
 func (c *RedisCluster) MoveSlot(key string, to *Redis, between func(key string)) error {
 	from := c.Owner(to, key)
 	if from == nil || from == to {
 		return fmt.Errorf("move the slot of %s: its owner is %v", key, from)
 	}
-	fromID, err := from.id()
-	if err != nil {
+	fromID, err1 := from.id()
+	toID, err2 := to.id()
+	reply, err3 := from.Do("CLUSTER", "KEYSLOT", key)
+	if err := errors.Join(err1, err2, err3); err != nil {
 		return err
 	}
-	toID, err := to.id()
-	if err != nil {
+	slot := fmt.Sprint(reply)
+	if err := to.all([]string{"CLUSTER", "SETSLOT", slot, "IMPORTING", fromID}); err != nil {
 		return err
 	}
-	reply, err := from.Do("CLUSTER", "KEYSLOT", key)
-	if err != nil {
-		return err
-	}
-	slot := strconv.FormatInt(reply.(int64), 10)
-	if _, err := to.Do("CLUSTER", "SETSLOT", slot, "IMPORTING", fromID); err != nil {
-		return err
-	}
-	if _, err := from.Do("CLUSTER", "SETSLOT", slot, "MIGRATING", toID); err != nil {
+	if err := from.all([]string{"CLUSTER", "SETSLOT", slot, "MIGRATING", toID}); err != nil {
 		return err
 	}
 	for {
@@ -207,19 +203,15 @@ func (c *RedisCluster) MoveSlot(key string, to *Redis, between func(key string))
 			break
 		}
 		k := keys[0].(string)
-		if _, err := from.Do("MIGRATE", "127.0.0.1", strconv.Itoa(to.port), k, "0", "20000"); err != nil {
+		if err := from.all([]string{"MIGRATE", "127.0.0.1", strconv.Itoa(to.port), k, "0", "20000"}); err != nil {
 			return err
 		}
 		if between != nil {
 			between(k)
 		}
 	}
-	for _, n := range []*Redis{to, from} {
-		if _, err := n.Do("CLUSTER", "SETSLOT", slot, "NODE", toID); err != nil {
-			return err
-		}
-	}
-	return nil
+	owned := []string{"CLUSTER", "SETSLOT", slot, "NODE", toID}
+	return errors.Join(to.all(owned), from.all(owned))
 }
 
 // End sends sig to all nodes and waits until they are gone.

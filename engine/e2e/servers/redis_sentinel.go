@@ -8,9 +8,10 @@ import (
 	"strconv"
 )
 
-// StartSentinels starts n Sentinels, in folders within dir, that watch a master
-// under a name and promote a replica when it is gone for a second. They return
-// when each knows the others and the replica. The caller ends them.
+// StartSentinels starts n Sentinels, in folders within dir. They watch a master under
+// a name, and promote its replica when it is gone for a second. It returns when each
+// Sentinel knows the others and the replica. The caller ends them, also those that
+// come with an error.
 func StartSentinels(dir, name string, n int, master *Redis) ([]*Redis, error) {
 	host, port, err := net.SplitHostPort(master.Addr())
 	if err != nil {
@@ -32,9 +33,8 @@ func StartSentinels(dir, name string, n int, master *Redis) ([]*Redis, error) {
 	}
 	for _, s := range all {
 		knows := func() bool {
-			reply, err := s.Do("INFO", "sentinel")
-			text, _ := reply.(string)
-			return err == nil && infoField(text, "master0") == fmt.Sprintf("name=%s,status=ok,address=%s,slaves=1,sentinels=%d", name, master.Addr(), n)
+			info, err := s.Do("INFO", "sentinel")
+			return err == nil && InfoField(info, "master0") == fmt.Sprintf("name=%s,status=ok,address=%s,slaves=1,sentinels=%d", name, master.Addr(), n)
 		}
 		if !Poll(ReadyWithin, knows) {
 			return all, fmt.Errorf("the Sentinel at %s does not know the others and the replica", s.Addr())

@@ -10,18 +10,15 @@ import (
 	"time"
 )
 
-// respTimeout bounds one command, dial included.
-const respTimeout = 20 * time.Second
-
 // ReplyError is an error reply of the server.
 type ReplyError string
 
 // Error is the text of the reply.
 func (e ReplyError) Error() string { return string(e) }
 
-// Conn speaks the Redis protocol (RESP2), one command at a time. It is
-// here so that tests look at a server with other eyes than the client that
-// they test. Not safe for concurrent use.
+// Conn speaks the Redis protocol (RESP2), one command at a time. It shares nothing
+// with the client that is tested, so a fault of that one does not hide itself. It is
+// not safe for concurrent use.
 type Conn struct {
 	conn net.Conn
 	r    *bufio.Reader
@@ -29,7 +26,7 @@ type Conn struct {
 
 // Dial connects to a server at host:port.
 func Dial(addr string) (*Conn, error) {
-	conn, err := net.DialTimeout("tcp", addr, respTimeout)
+	conn, err := net.DialTimeout("tcp", addr, ReadyWithin)
 	if err != nil {
 		return nil, err
 	}
@@ -39,10 +36,10 @@ func Dial(addr string) (*Conn, error) {
 // Close closes the connection.
 func (c *Conn) Close() { c.conn.Close() }
 
-// Do sends a command and reads its reply. An error that is not a ReplyError
-// leaves the connection unusable.
+// Do sends a command and reads its reply: a string, an int64, nil, or a []any of
+// these. After an error that is not a ReplyError the connection is unusable.
 func (c *Conn) Do(args ...string) (any, error) {
-	if err := c.conn.SetDeadline(time.Now().Add(respTimeout)); err != nil {
+	if err := c.conn.SetDeadline(time.Now().Add(ReadyWithin)); err != nil {
 		return nil, err
 	}
 	var b strings.Builder
@@ -65,8 +62,8 @@ func (c *Conn) reply() (any, error) {
 	if line == "" {
 		return nil, fmt.Errorf("empty reply line")
 	}
-	kind, rest := line[0], line[1:]
-	switch kind {
+	rest := line[1:]
+	switch kind := line[0]; kind {
 	case '+':
 		return rest, nil
 	case '-':
@@ -97,7 +94,7 @@ func (c *Conn) bulk(n int) (any, error) {
 	return string(buf[:n]), nil
 }
 
-// array reads n replies. An error among them (EXEC has such) becomes an
+// array reads n replies. An error reply among them, as in that of EXEC, becomes an
 // element.
 func (c *Conn) array(n int) (any, error) {
 	list := make([]any, 0, n)
@@ -113,9 +110,11 @@ func (c *Conn) array(n int) (any, error) {
 	return list, nil
 }
 
-// infoField returns the value of a name:value line of INFO.
-func infoField(info, name string) string {
-	for line := range strings.Lines(info) {
+// InfoField returns the value of a name:value line of a reply to INFO, "" where there
+// is none.
+func InfoField(info any, name string) string {
+	text, _ := info.(string)
+	for line := range strings.Lines(text) {
 		if v, ok := strings.CutPrefix(line, name+":"); ok {
 			return strings.TrimSpace(v)
 		}

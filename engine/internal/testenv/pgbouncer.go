@@ -21,7 +21,7 @@ func (s *PostgresServer) PgBouncer(sessions int, aliases map[string]string) (thr
 		s.t.Fatalf("pgbouncer: %v", err)
 	}
 	s.t.Cleanup(func() {
-		if err := b.End(); err != nil {
+		if err := b.Remove(); err != nil {
 			s.t.Errorf("stop pgbouncer: %v", err)
 		}
 	})

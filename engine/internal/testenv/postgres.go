@@ -88,7 +88,7 @@ func (s *PostgresServer) end(sig syscall.Signal) {
 // connections. It does nothing while the server runs.
 func (s *PostgresServer) Start() {
 	s.t.Helper()
-	if err := startAgain(servers.ClusterReadyWithin, s.c.Start); err != nil {
+	if err := startAgain(servers.ReadyWithin, s.c.Start); err != nil {
 		s.t.Fatalf("start postgres again: %v", err)
 	}
 }

@@ -66,7 +66,7 @@ func (s *PostgresServer) SuspendWALWriter() {
 func (s *PostgresServer) suspend(what, query string) (resume func()) {
 	s.t.Helper()
 	var pid int
-	Eventually(s.t, servers.ClusterReadyWithin, what, func() bool {
+	Eventually(s.t, servers.ReadyWithin, what, func() bool {
 		var err error
 		pid, err = strconv.Atoi(s.Query(s.URL(), query))
 		return err == nil && pid > 0
