@@ -4,7 +4,8 @@ import (
 	"fmt"
 	"testing"
 
-	"github.com/chromedp/chromedp"
+	"pitwall/engine/e2e/e2etest"
+	"pitwall/engine/e2e/e2etest/chromium"
 )
 
 // BenchmarkPage draws 5,000 dots that move, each with a new position a second,
@@ -13,16 +14,11 @@ import (
 //
 //	go test ./engine/e2e/browser -run - -bench Page -benchtime 900x
 func BenchmarkPage(b *testing.B) {
-	tab := openTab(b, "http://"+start(b, "--simulate=5350").HTTP+"/")
-	if _, err := chromedp.Run(tab, chromedp.EmulateViewport(1280, 800)); err != nil {
-		b.Fatal(err)
-	}
-	see(tab, b, "5,000 dots that move", "pitwall.devices >= 5000 && pitwall.counts.moving > 4900 && pitwall.updates > 30000")
+	tab := chromium.Open(b, "http://"+e2etest.Start(b, "--simulate=5350", "--live-device-event-refresh-ms=30000").HTTP+"/")
+	tab.Resize(1280, 800)
+	tab.See("5,000 dots that move", "pitwall.devices >= 5000 && pitwall.counts.moving > 4900 && pitwall.updates > 30000")
 	b.ResetTimer()
-	m, err := chromedp.Run(tab, chromedp.Evaluate[map[string]float64](fmt.Sprintf(framesJS, b.N), chromedp.EvalAwaitPromise))
-	if err != nil {
-		b.Fatal(err)
-	}
+	m := chromium.Ask[map[string]float64](tab, fmt.Sprintf(framesJS, b.N))
 	b.StopTimer()
 	for name, value := range m {
 		b.ReportMetric(value, name)

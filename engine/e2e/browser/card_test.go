@@ -6,8 +6,7 @@ import (
 	"testing"
 
 	"pitwall/engine/e2e/e2etest"
-
-	"github.com/chromedp/chromedp"
+	"pitwall/engine/e2e/e2etest/chromium"
 )
 
 // The card shows whatever a publisher puts into attributes as text, and keeps
@@ -26,31 +25,31 @@ func TestCard(t *testing.T) {
 	s.Add("device_id", "d-0002", "lat", "48.02", "lon", "11.02", "attributes",
 		`{"battery":[5],"driver":null,"inregions":["Home","Depot"],"io":{"239":{"v":[1,null]}},"toString":{"toString":1},"__proto__":{"toJSON":1},`+
 			`"raw":{"__buffer_b64":7,"x":1},"number":{"__bigint":"1","__bigint":"2","x":{}},"nothing":{},"mixed":[{"a":{}}],"deep":`+strings.Repeat("[", 31)+strings.Repeat("]", 31)+`}`)
-	tab := openTab(t, "http://"+s.Start().HTTP+"/")
-	see(tab, t, "all devices", "pitwall.devices === 3")
+	tab := chromium.Open(t, "http://"+s.Start().HTTP+"/")
+	tab.See("all devices", "pitwall.devices === 3")
 	const shown = "document.getElementById('card').innerText"
 
-	findDevice(tab, t, "0000")
-	see(tab, t, "the card of the device that was looked for", "document.getElementById('card-id').textContent === 'd-0000'")
-	see(tab, t, "course below zero", shown+".includes('270° W')")
-	text := ask[string](tab, t, shown)
+	findDevice(tab, "0000")
+	tab.See("the card of the device that was looked for", "document.getElementById('card-id').textContent === 'd-0000'")
+	tab.See("course below zero", shown+".includes('270° W')")
+	text := chromium.Ask[string](tab, shown)
 	for _, want := range []string{"87 %", "123456789012345678901234567890", "4 bytes", "no"} {
 		if !strings.Contains(text, want) {
 			t.Errorf("the card does not show %q:\n%s", want, text)
 		}
 	}
 
-	findDevice(tab, t, "d-0001")
-	see(tab, t, "the card of the other device", "document.getElementById('card-id').textContent === 'd-0001'")
-	text += ask[string](tab, t, shown)
+	findDevice(tab, "d-0001")
+	tab.See("the card of the other device", "document.getElementById('card-id').textContent === 'd-0001'")
+	text += chromium.Ask[string](tab, shown)
 	if strings.Contains(text, "[object") || strings.Contains(text, "undefined") {
 		t.Errorf("the card shows what is no text:\n%.300s", text)
 	}
 
 	// Null, lists and objects are written as JSON.
-	findDevice(tab, t, "d-0002")
-	see(tab, t, "the card of the third device", "document.getElementById('card-id').textContent === 'd-0002'")
-	nested := ask[string](tab, t, shown)
+	findDevice(tab, "d-0002")
+	tab.See("the card of the third device", "document.getElementById('card-id').textContent === 'd-0002'")
+	nested := chromium.Ask[string](tab, shown)
 	for _, want := range []string{"[5]", "none", `["Home","Depot"]`, `{"239":{"v":[1,null]}}`, `{"toString":1}`, `{"toJSON":1}`, `{"__buffer_b64":7,"x":1}`, `[{"a":{}}]`, "[[[[[["} {
 		if !strings.Contains(nested, want) {
 			t.Errorf("the card does not show %q:\n%s", want, nested)
@@ -59,20 +58,18 @@ func TestCard(t *testing.T) {
 	if strings.Contains(nested, "[object") || strings.Contains(nested, "undefined") {
 		t.Errorf("the card shows what is no text:\n%s", nested)
 	}
-	findDevice(tab, t, "d-0001")
-	see(tab, t, "the second card once more", "document.getElementById('card-id').textContent === 'd-0001'")
+	findDevice(tab, "d-0001")
+	tab.See("the second card once more", "document.getElementById('card-id').textContent === 'd-0001'")
 	for _, size := range [][2]int64{{1200, 800}, {390, 700}, {700, 320}} {
-		if _, err := chromedp.Run(tab, chromedp.EmulateViewport(size[0], size[1])); err != nil {
-			t.Fatal(err)
-		}
-		see(tab, t, fmt.Sprintf("card and close button on a screen of %d", size), `(() => {
+		tab.Resize(size[0], size[1])
+		tab.See(fmt.Sprintf("card and close button on a screen of %d", size), `(() => {
 			const on = (id) => { const b = document.getElementById(id).getBoundingClientRect(); return b.width > 0 && b.top >= 0 && b.bottom <= innerHeight && b.left >= 0 && b.right <= innerWidth; };
 			return on('card') && on('card-close') && on('follow');
 		})()`)
 	}
 
-	findDevice(tab, t, "nobody")
-	see(tab, t, "that no device has this name", "document.getElementById('find').validationMessage.includes('nobody') && document.getElementById('card-id').textContent === 'd-0001'")
-	findDevice(tab, t, "d-0000")
-	see(tab, t, "the first card again", "document.getElementById('find').validationMessage === '' && document.getElementById('card-id').textContent === 'd-0000'")
+	findDevice(tab, "nobody")
+	tab.See("that no device has this name", "document.getElementById('find').validationMessage.includes('nobody') && document.getElementById('card-id').textContent === 'd-0001'")
+	findDevice(tab, "d-0000")
+	tab.See("the first card again", "document.getElementById('find').validationMessage === '' && document.getElementById('card-id').textContent === 'd-0000'")
 }

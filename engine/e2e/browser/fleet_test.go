@@ -5,15 +5,14 @@ import (
 	"testing"
 
 	"pitwall/engine/e2e/e2etest"
-
-	"github.com/chromedp/chromedp"
+	"pitwall/engine/e2e/e2etest/chromium"
 )
 
 // TestFleet gives the frames of contract 3 to the model of the page, in a real
 // browser. Each case returns what is wrong, "" for nothing.
 func TestFleet(t *testing.T) {
 	s := e2etest.NewStack(t, 1)
-	tab := openTab(t, "http://"+s.Start().HTTP+"/")
+	tab := chromium.Open(t, "http://"+s.Start().HTTP+"/")
 	tests := []struct{ name, script string }{
 		{"an older position does not move a dot", `
 			f.apply(positions(at('a', 2000, 1)));
@@ -64,11 +63,7 @@ func TestFleet(t *testing.T) {
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
-			wrong, err := chromedp.Run(tab, chromedp.Evaluate[string](fleetJS+tt.script+"})()", chromedp.EvalAwaitPromise))
-			if err != nil {
-				t.Fatal(err)
-			}
-			if wrong != "" {
+			if wrong := chromium.Ask[string](tab, fleetJS+tt.script+"})()"); wrong != "" {
 				t.Error(wrong)
 			}
 		})
@@ -91,16 +86,16 @@ const fleetJS = `(async () => {
 func TestFlatCanvas(t *testing.T) {
 	s := e2etest.NewStack(t, 1)
 	s.Add(record(0)...)
-	tab := openTab(t, "http://"+s.Start().HTTP+"/")
-	see(tab, t, "the device", "pitwall.devices === 1")
-	ask[bool](tab, t, `(window.thrown = [], addEventListener('error', (e) => thrown.push(e.message)), document.getElementById('map').style.height = '0', true)`)
-	see(tab, t, "the flat canvas", "document.getElementById('map').height === 0")
+	tab := chromium.Open(t, "http://"+s.Start().HTTP+"/")
+	tab.See("the device", "pitwall.devices === 1")
+	chromium.Ask[bool](tab, `(window.thrown = [], addEventListener('error', (e) => thrown.push(e.message)), document.getElementById('map').style.height = '0', true)`)
+	tab.See("the flat canvas", "document.getElementById('map').height === 0")
 	s.Add(record(0)...)
-	see(tab, t, "the page go on", "pitwall.updates > 0")
-	ask[string](tab, t, "(document.getElementById('map').style.height = '')")
-	drawn := ask[int](tab, t, "pitwall.drawn")
-	see(tab, t, "frames again", fmt.Sprintf("pitwall.drawn > %d", drawn))
-	if thrown := ask[string](tab, t, "thrown.join()"); thrown != "" {
+	tab.See("the page go on", "pitwall.updates > 0")
+	chromium.Ask[string](tab, "(document.getElementById('map').style.height = '')")
+	drawn := chromium.Ask[int](tab, "pitwall.drawn")
+	tab.See("frames again", fmt.Sprintf("pitwall.drawn > %d", drawn))
+	if thrown := chromium.Ask[string](tab, "thrown.join()"); thrown != "" {
 		t.Errorf("thrown: %s", thrown)
 	}
 }

@@ -4,6 +4,7 @@ import (
 	"testing"
 
 	"pitwall/engine/e2e/e2etest"
+	"pitwall/engine/e2e/e2etest/chromium"
 )
 
 const (
@@ -18,10 +19,10 @@ func TestFullServer(t *testing.T) {
 	s.Add(record(0)...)
 	addr := s.Start("--live-max-connections=1").HTTP
 	first := s.Watch(addr, "first", "", "")
-	tab := openTab(t, "http://"+addr+"/")
-	see(tab, t, "that the server is full", "pitwall.connection === 'busy' && "+messageJS+".includes('The server is full right now') && "+statusJS+".includes('retry in')")
+	tab := chromium.Open(t, "http://"+addr+"/")
+	tab.See("that the server is full", "pitwall.connection === 'busy' && "+messageJS+".includes('The server is full right now') && "+statusJS+".includes('retry in')")
 	first.Close()
-	see(tab, t, "the page come in by itself", "pitwall.connection === 'live' && pitwall.devices === 1 && "+messageJS+" === ''")
+	tab.See("the page come in by itself", "pitwall.connection === 'live' && pitwall.devices === 1 && "+messageJS+" === ''")
 }
 
 // overRateJS changes the event from other to race while the bucket of requests is
@@ -44,10 +45,10 @@ func TestTooManyRequests(t *testing.T) {
 	s := e2etest.NewStack(t, 1)
 	s.Add(record(0)...)
 	s.SQL("INSERT INTO events VALUES ('other')")
-	tab := openTab(t, "http://"+s.Start("--live-request-rate=1", "--live-request-burst=1").HTTP+"/#other")
-	see(tab, t, "the event", "pitwall.connection === 'live' && pitwall.event === 'other'")
-	see(tab, t, "that the server is busy", overRateJS)
-	see(tab, t, "the other event", "pitwall.connection === 'live' && pitwall.event === 'race' && pitwall.devices === 1")
+	tab := chromium.Open(t, "http://"+s.Start("--live-request-rate=1", "--live-request-burst=1").HTTP+"/#other")
+	tab.See("the event", "pitwall.connection === 'live' && pitwall.event === 'other'")
+	tab.See("that the server is busy", overRateJS)
+	tab.See("the other event", "pitwall.connection === 'live' && pitwall.event === 'race' && pitwall.devices === 1")
 }
 
 // When access is withdrawn, the dots disappear and the page says why.
@@ -57,17 +58,17 @@ func TestWithdrawnAccess(t *testing.T) {
 		s.Add(record(i)...)
 	}
 	s.SQL("INSERT INTO pitwall_events (event_id, public) VALUES ('race', true)")
-	tab := openTab(t, "http://"+s.Start("--authz-mode=public").HTTP+"/#race")
-	see(tab, t, "the dots", "pitwall.connection === 'live' && pitwall.devices === 3")
-	findDevice(tab, t, "d-0001")
-	see(tab, t, "a card", "!document.getElementById('card').hidden")
+	tab := chromium.Open(t, "http://"+s.Start("--authz-mode=public").HTTP+"/#race")
+	tab.See("the dots", "pitwall.connection === 'live' && pitwall.devices === 3")
+	findDevice(tab, "d-0001")
+	tab.See("a card", "!document.getElementById('card').hidden")
 	s.SQL("UPDATE pitwall_events SET public = false")
-	see(tab, t, "the end, and why", "pitwall.connection === 'refused' && "+messageJS+".includes('withdrawn')")
-	see(tab, t, "no dot and no card", "pitwall.devices === 0 && document.getElementById('card').hidden && document.getElementById('n-stopped').textContent === '0'")
+	tab.See("the end, and why", "pitwall.connection === 'refused' && "+messageJS+".includes('withdrawn')")
+	tab.See("no dot and no card", "pitwall.devices === 0 && document.getElementById('card').hidden && document.getElementById('n-stopped').textContent === '0'")
 	s.SQL("UPDATE pitwall_events SET public = true")
 	// The page asks again within a minute; a change of the event asks at once.
-	ask[string](tab, t, "(location.hash = 'nothing')")
-	see(tab, t, "another event refused", "pitwall.connection === 'refused' && "+messageJS+".includes('not available')")
-	ask[string](tab, t, "(location.hash = 'race')")
-	see(tab, t, "the dots again", "pitwall.connection === 'live' && pitwall.devices === 3 && "+messageJS+" === ''")
+	chromium.Ask[string](tab, "(location.hash = 'nothing')")
+	tab.See("another event refused", "pitwall.connection === 'refused' && "+messageJS+".includes('not available')")
+	chromium.Ask[string](tab, "(location.hash = 'race')")
+	tab.See("the dots again", "pitwall.connection === 'live' && pitwall.devices === 3 && "+messageJS+" === ''")
 }

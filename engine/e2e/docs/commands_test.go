@@ -7,13 +7,14 @@ import (
 	"regexp"
 	"strings"
 	"testing"
+
+	"pitwall/engine/e2e/e2etest"
 )
 
-// TestCommandsRun: each command of ours in a code block is understood. The
-// programs are asked for the help of the command with all its flags, so that
-// one which does not exist is refused and nothing is done.
+// TestCommandsRun: the programs know each command of ours in a code block, with its
+// flags. They are asked for help on it, so nothing is carried out.
 func TestCommandsRun(t *testing.T) {
-	pitwall, bench := build(t, "cmd/pitwall"), build(t, "bench")
+	pitwall, bench := e2etest.Build(t, "cmd/pitwall"), e2etest.Build(t, "bench")
 	targets := makeTargets(t)
 	seen := map[string]int{}
 	for _, p := range pages(t) {
@@ -52,8 +53,8 @@ var (
 	quoted     = regexp.MustCompile(`'([^']*)'|(\S+)`)
 )
 
-// words splits a line as a shell would, without its comment, what stands before
-// the command, and what is optional.
+// words splits a line as a shell does. It leaves out the comment, variables that are set
+// for the command, and optional parts in brackets.
 func words(line string) []string {
 	line, _, _ = strings.Cut(line, " #")
 	line = strings.TrimPrefix(strings.TrimSpace(optional.ReplaceAllString(line, "")), "$ ")
@@ -72,7 +73,7 @@ func words(line string) []string {
 	return list
 }
 
-// kindOf tells which of our commands a line is.
+// kindOf tells which of our commands a line is, and its arguments.
 func kindOf(words []string) (kind string, args []string) {
 	text := strings.Join(words, " ") + " "
 	for _, c := range []struct{ begin, kind string }{
@@ -111,8 +112,8 @@ func makeTargets(t *testing.T) map[string]bool {
 
 var declared = regexp.MustCompile(`(?m)^func ((?:Test|Benchmark|Fuzz|Example)\w*)\(`)
 
-// checkGoTest looks for the packages of a go test command, and for functions
-// that its patterns match.
+// checkGoTest checks that the packages of a go test command have tests, and that its
+// patterns match some.
 func checkGoTest(t *testing.T, p page, line string, args []string) {
 	t.Helper()
 	var names []string

@@ -15,8 +15,8 @@ var (
 	notSlug = regexp.MustCompile(`[^\p{L}\p{N} _-]`)
 )
 
-// TestLinksLeadSomewhere: a link names a file that is there, and its fragment a
-// heading of that page.
+// TestLinksLeadSomewhere: a link names a file that exists, and its fragment a heading
+// of that page.
 func TestLinksLeadSomewhere(t *testing.T) {
 	anchors := map[string]map[string]bool{}
 	all := pages(t)
@@ -53,8 +53,8 @@ func TestLinksLeadSomewhere(t *testing.T) {
 	}
 }
 
-// anchorsOf returns the fragments that a page's headings have where it is
-// published: lower case, without punctuation, with hyphens for spaces.
+// anchorsOf returns the fragments of a page's headings, as GitHub makes them: lower case,
+// without punctuation, with hyphens for spaces.
 func anchorsOf(p page) map[string]bool {
 	found := map[string]bool{}
 	for _, m := range heading.FindAllStringSubmatch(p.prose(), -1) {

@@ -1,15 +1,15 @@
 package docs
 
 import (
-	"io"
-	"net/http"
 	"regexp"
 	"slices"
 	"testing"
+
+	"pitwall/engine/e2e/e2etest"
 )
 
-// foreignNames look like settings and are none: names of the kernel, and the
-// environment of a benchmark and of pitwall token create.
+// foreignNames look like settings and are none: names of the kernel, and variables of a
+// benchmark and of pitwall token create.
 var foreignNames = []string{"CONFIG_IRQ_TIME_ACCOUNTING", "MSG_TRUNC", "SO_TIMESTAMPNS", "PITWALL_WARM_ROWS", "PUBLIC_URL"}
 
 var (
@@ -47,28 +47,18 @@ var (
 	labelOfCode = regexp.MustCompile(`^(?:reason|code)="([^"]+)"`)
 )
 
-// codeMetrics are counters whose labels are codes that a client or an operator
-// meets, and the page that explains them.
+// codeMetrics are counters whose labels are codes that a client or an operator meets,
+// with the page that explains the codes.
 var codeMetrics = map[string]string{
 	"processor_live_refusals_total":         "engine/access/README.md",
 	"processor_live_closes_total":           "engine/live/README.md",
 	"processor_live_refused_requests_total": "engine/live/README.md",
 }
 
-// TestMetricsAreThose: the metrics that the page of operating explains are
-// those that a running process has, and no page names another one. The codes
-// that clients meet are explained as well.
-func TestMetricsAreThose(t *testing.T) {
-	a := serve(t, build(t, "cmd/pitwall"), t.TempDir(), "--simulate=5")
-	resp, err := http.Get("http://" + a.metrics + "/metrics")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer resp.Body.Close()
-	text, err := io.ReadAll(resp.Body)
-	if err != nil {
-		t.Fatal(err)
-	}
+// TestMetricsExist: the page about operating explains every metric that a running engine
+// has, and no page names another one. The codes that clients meet are explained as well.
+func TestMetricsExist(t *testing.T) {
+	_, text := e2etest.Start(t, "--simulate=5").Get(t, "/metrics")
 	explained, named := map[string]bool{}, map[string]string{}
 	byPath := map[string]string{}
 	for _, p := range pages(t) {
@@ -79,7 +69,7 @@ func TestMetricsAreThose(t *testing.T) {
 		}
 	}
 	served := map[string]bool{}
-	for _, m := range metricLine.FindAllStringSubmatch(string(text), -1) {
+	for _, m := range metricLine.FindAllStringSubmatch(text, -1) {
 		served[m[1]] = true
 		page, hasCodes := codeMetrics[m[1]]
 		if code := labelOfCode.FindStringSubmatch(m[2]); hasCodes && code != nil && !regexp.MustCompile(`\b`+code[1]+`\b`).MatchString(byPath[page]) {
@@ -112,9 +102,9 @@ var frameType = regexp.MustCompile(`"type":"([a-z]+)"`)
 // frameTypes are those of the protocol, of both directions.
 var frameTypes = []string{"auth", "authenticated", "error", "ping", "pong", "position", "positions", "roster", "snapshot", "subscribe", "subscribed", "unsubscribe", "unsubscribed", "welcome"}
 
-// TestFramesAreThose: the page of the protocol has every type of frame, and no
-// page has another one.
-func TestFramesAreThose(t *testing.T) {
+// TestFramesExist: the page about the protocol has every type of frame, and no page has
+// another one.
+func TestFramesExist(t *testing.T) {
 	seen := map[string]bool{}
 	for _, p := range pages(t) {
 		for _, m := range frameType.FindAllStringSubmatch(p.text, -1) {

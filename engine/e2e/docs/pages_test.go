@@ -56,6 +56,18 @@ type block struct {
 
 var fence = regexp.MustCompile("(?ms)^```(\\w*)\n(.*?)^```$")
 
+// onPage returns the page at a path from the root.
+func onPage(t *testing.T, path string) page {
+	t.Helper()
+	for _, p := range pages(t) {
+		if p.path == path {
+			return p
+		}
+	}
+	t.Fatalf("there is no page %s", path)
+	return page{}
+}
+
 // blocks returns the code blocks of a page in their order.
 func (p page) blocks() []block {
 	var list []block

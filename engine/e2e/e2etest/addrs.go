@@ -5,13 +5,15 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"regexp"
 	"slices"
 	"strconv"
-	"strings"
 	"testing"
+
+	"pitwall/engine/e2e/servers"
 )
 
-// Addrs are where an engine or a process of Pitwall listens, as host:port.
+// Addrs are the addresses of an engine or a process of Pitwall, as host:port.
 type Addrs struct{ HTTP, Ops string }
 
 // Fetch sends a request without a body and reads the answer.
@@ -39,9 +41,8 @@ func (a Addrs) Get(t testing.TB, path string) (status int, body string) {
 	return status, body
 }
 
-// Metric returns the sum of all metrics of a name, whatever their labels. A
-// name with labels stands for one metric. A metric that is missing fails the
-// test.
+// Metric returns the sum of all metrics of a name, whatever their labels. A name with
+// labels is that of one metric. A metric that is missing fails the test.
 func (a Addrs) Metric(t testing.TB, name string) int {
 	t.Helper()
 	v, err := a.ReadMetric(name)
@@ -51,34 +52,31 @@ func (a Addrs) Metric(t testing.TB, name string) int {
 	return int(v)
 }
 
-// ReadMetric is Metric with an error.
+// ReadMetric is Metric for callers that handle the error.
 func (a Addrs) ReadMetric(name string) (sum float64, err error) {
 	_, text, err := Fetch(http.MethodGet, "http://"+a.Ops+"/metrics")
 	if err != nil {
 		return 0, err
 	}
-	found := false
-	for line := range strings.Lines(text) {
-		rest, ok := strings.CutPrefix(strings.TrimSpace(line), name)
-		if !ok || rest == "" || rest[0] != ' ' && rest[0] != '{' {
-			continue
-		}
-		v, err := strconv.ParseFloat(rest[strings.LastIndexByte(rest, ' ')+1:], 64)
-		if err != nil {
-			return 0, fmt.Errorf("metric line %q: %w", line, err)
-		}
-		sum, found = sum+v, true
-	}
-	if !found {
+	lines := regexp.MustCompile(`(?m)^`+regexp.QuoteMeta(name)+`(?:\{.*\})? (\S+)$`).FindAllStringSubmatch(text, -1)
+	if len(lines) == 0 {
 		return 0, fmt.Errorf("there is no metric %s", name)
+	}
+	for _, line := range lines {
+		v, err := strconv.ParseFloat(line[1], 64)
+		if err != nil {
+			return 0, fmt.Errorf("metric line %q: %w", line[0], err)
+		}
+		sum += v
 	}
 	return sum, nil
 }
 
-// WantMetric compares a metric.
+// WantMetric waits until a metric has a value.
 func (a Addrs) WantMetric(t testing.TB, name string, want int) {
 	t.Helper()
-	if got := a.Metric(t, name); got != want {
+	got := 0
+	if !servers.Poll(Patience, func() bool { got = a.Metric(t, name); return got == want }) {
 		t.Errorf("%s is %d, want %d", name, got, want)
 	}
 }
@@ -105,4 +103,16 @@ func (a Addrs) AllComponents(t testing.TB, state string, names ...string) bool {
 	t.Helper()
 	_, states := a.Components(t)
 	return !slices.ContainsFunc(names, func(name string) bool { return states[name] != state })
+}
+
+// Well reports whether /readyz answers 200 and no component has a fault.
+func (a Addrs) Well(t testing.TB) bool {
+	t.Helper()
+	status, states := a.Components(t)
+	for _, state := range states {
+		if state == "degraded" || state == "failed" {
+			return false
+		}
+	}
+	return status == http.StatusOK
 }

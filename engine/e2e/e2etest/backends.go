@@ -12,13 +12,13 @@ import (
 // Backends are the servers below an engine.
 type Backends struct {
 	Name  string   // "real" or "embedded"
-	Flags []string // have an engine use them
-	Redis string   // host:port; "" when the engine brings its own
-	DB    *sql.DB  // the database, past the engine
+	Flags []string // make an engine use them
+	Redis string   // host:port; "" when the engine has its own
+	DB    *sql.DB  // the database, without the engine
 }
 
-// RealBackends are redis-server and PostgreSQL. The roster is refreshed every
-// 30 s, by default: an earlier change is due to NOTIFY.
+// RealBackends are redis-server and PostgreSQL. The roster is refreshed every 30 s: what
+// a test sees earlier has come by NOTIFY.
 func RealBackends(t testing.TB) *Backends {
 	t.Helper()
 	r := testenv.Redis(t)

@@ -18,8 +18,8 @@ const readLimit = 64 << 20
 // connection.
 type Frame struct {
 	Text string
-	// Err is what is wrong with the frame, a rule of Order that it breaks
-	// included; after the last frame it is why the connection has ended.
+	// Err is what is wrong with the frame; after the last frame it is why the
+	// connection has ended.
 	Err   error
 	Ended bool
 
@@ -35,7 +35,7 @@ type FrameFields struct {
 	Added, Removed                []string
 }
 
-// Position is a position in a frame. Latitude and longitude are as they were
+// Position is a position in a frame, with latitude and longitude as they were
 // written.
 type Position struct {
 	DeviceID   string
@@ -44,8 +44,7 @@ type Position struct {
 	Attributes json.RawMessage
 }
 
-// Client is a spectator's connection, made with another library than the
-// server's.
+// Client is a spectator's connection. Its library is not that of the server.
 type Client struct {
 	conn  *websocket.Conn
 	ended sync.WaitGroup
@@ -82,7 +81,6 @@ func Connect(addr, query string, header http.Header, receive func(Frame)) (*Clie
 
 // read is the client's goroutine. It ends with the connection.
 func (c *Client) read(receive func(Frame)) {
-	order := NewOrder()
 	for {
 		kind, data, err := c.conn.Read(context.Background())
 		if err != nil {
@@ -94,8 +92,6 @@ func (c *Client) read(receive func(Frame)) {
 			f.Err = fmt.Errorf("a message that is not text: %q", data)
 		} else if f.Err = json.Unmarshal(data, &f.FrameFields); f.Err != nil {
 			f.Err = fmt.Errorf("frame %q: %w", data, f.Err)
-		} else {
-			f.Err = order.Check(&f)
 		}
 		receive(f)
 	}
@@ -108,15 +104,15 @@ func (c *Client) Send(text string) error {
 	return c.conn.Write(ctx, websocket.MessageText, []byte(text))
 }
 
-// Close closes the connection in good order, if it still stands, and waits for
+// Close closes the connection with a handshake, if it is still open, and waits for
 // the goroutine.
 func (c *Client) Close() {
 	_ = c.conn.Close(websocket.StatusNormalClosure, "") // may have ended before
 	c.Cut()
 }
 
-// Cut closes the connection without a handshake, if it still stands, and waits
-// for the goroutine.
+// Cut closes the connection without a handshake, if it is still open, and waits for
+// the goroutine.
 func (c *Client) Cut() {
 	_ = c.conn.CloseNow() // may have ended before
 	c.ended.Wait()

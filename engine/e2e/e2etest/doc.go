@@ -12,7 +12,7 @@
 //	}
 //
 // A test that needs no real servers uses Start, which runs an engine on its
-// embedded parts.
+// embedded parts. A test that looks at a page uses e2etest/chromium.
 //
 // Everything a test starts ends with the test: engines are stopped, spectators
 // disconnected, servers removed. Functions that take a testing.TB fail the

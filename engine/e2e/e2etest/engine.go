@@ -3,7 +3,6 @@ package e2etest
 import (
 	"context"
 	"errors"
-	"fmt"
 	"slices"
 	"testing"
 	"time"
@@ -22,10 +21,11 @@ type Engine struct {
 	cancel context.CancelFunc
 	done   chan struct{}
 	err    error // of Run, once done is closed
+	asked  bool  // the test was given err
 }
 
-// Launch starts an engine and does not wait for it. Whoever launches it calls
-// Stop. The error is that of settings that are wrong.
+// Launch starts an engine and does not wait for it. The caller stops it. The error is
+// that of wrong settings.
 func Launch(cfg config.Config, log *Log) (*Engine, error) {
 	run, err := engine.New(cfg, log.Logger())
 	if err != nil {
@@ -42,7 +42,7 @@ func Launch(cfg config.Config, log *Log) (*Engine, error) {
 }
 
 // AwaitReady waits until the engine is ready. An engine that ends before, or
-// takes too long, is stopped when AwaitReady returns its error.
+// takes too long, has stopped when AwaitReady returns the error.
 func (e *Engine) AwaitReady() error {
 	limit := time.NewTimer(Patience)
 	defer limit.Stop()
@@ -51,37 +51,33 @@ func (e *Engine) AwaitReady() error {
 		e.Addrs = Addrs{HTTP: e.Engine.HTTPAddr(), Ops: e.Engine.OpsAddr()}
 		return nil
 	case <-e.done:
-		e.cancel()
-		if e.err == nil {
-			return errors.New("the engine ended before it was ready, and returned no error")
-		}
-		return e.err
 	case <-limit.C:
-		return errors.Join(errors.New("the engine is not ready"), e.Stop())
 	}
+	return errors.Join(errors.New("the engine is not ready"), e.Stop())
 }
-
-// Done is closed when Run has returned.
-func (e *Engine) Done() <-chan struct{} { return e.done }
-
-// Err is what Run returned. It may be called once Done is closed.
-func (e *Engine) Err() error { return e.err }
 
 // RequestStop asks the engine to stop and does not wait.
 func (e *Engine) RequestStop() { e.cancel() }
 
-// Stop asks the engine to stop, waits for the end and returns Run's error. It
-// may be called again.
-func (e *Engine) Stop() error {
-	e.cancel()
+// AwaitEnd waits until the engine has ended by itself or was stopped, and returns
+// Run's error.
+func (e *Engine) AwaitEnd() error {
+	e.asked = true
 	limit := time.NewTimer(2 * Patience)
 	defer limit.Stop()
 	select {
 	case <-e.done:
 		return e.err
 	case <-limit.C:
-		return errors.New("the engine does not stop")
+		return errors.New("the engine does not end")
 	}
+}
+
+// Stop asks the engine to stop, waits for the end and returns Run's error. It
+// may be called again.
+func (e *Engine) Stop() error {
+	e.cancel()
+	return e.AwaitEnd()
 }
 
 // LaunchReady starts an engine and waits until it is ready.
@@ -93,8 +89,39 @@ func LaunchReady(cfg config.Config, log *Log) (*Engine, error) {
 	return e, e.AwaitReady()
 }
 
-// freePorts has an engine listen on any ports of the loopback address.
-var freePorts = []string{"--http-addr=127.0.0.1:0", "--ops-addr=127.0.0.1:0"}
+// ownFlags are those of every engine: free ports of the loopback address, and a short
+// shutdown.
+var ownFlags = []string{"--http-addr=127.0.0.1:0", "--ops-addr=127.0.0.1:0", "--live-drain-ms=50"}
+
+// launch starts an engine that is stopped when the test ends. Unless the test has
+// asked for its error, the engine must end without one. A test that fails shows its log.
+func launch(t testing.TB, flags []string) *Engine {
+	t.Helper()
+	e, err := Launch(MustSettings(t, flags...), new(Log))
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		asked := e.asked
+		if err := e.Stop(); err != nil && !asked {
+			t.Errorf("the engine ended with %v", err)
+		}
+		if t.Failed() {
+			t.Logf("the engine's log:\n%s", e.Log)
+		}
+	})
+	return e
+}
+
+// start is launch, and waits until the engine is ready.
+func start(t testing.TB, flags []string) *Engine {
+	t.Helper()
+	e := launch(t, flags)
+	if err := e.AwaitReady(); err != nil {
+		t.Fatal(err)
+	}
+	return e
+}
 
 // Start runs an engine on embedded backends until the test ends.
 func Start(t testing.TB, flags ...string) *Engine {
@@ -105,20 +132,11 @@ func Start(t testing.TB, flags ...string) *Engine {
 // Start runs an engine on the backends until the test ends.
 func (b *Backends) Start(t testing.TB, flags ...string) *Engine {
 	t.Helper()
-	e, err := LaunchReady(MustSettings(t, b.EngineFlags(flags...)...), new(Log))
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		if err := e.Stop(); err != nil {
-			t.Error(fmt.Errorf("stop the engine: %w", err))
-		}
-	})
-	return e
+	return start(t, b.EngineFlags(flags...))
 }
 
 // EngineFlags are the flags of an engine on the backends, on free ports and
 // with a short shutdown. Later flags win.
 func (b *Backends) EngineFlags(more ...string) []string {
-	return slices.Concat(freePorts, []string{"--live-drain-ms=50"}, b.Flags, more)
+	return slices.Concat(ownFlags, b.Flags, more)
 }

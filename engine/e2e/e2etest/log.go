@@ -2,9 +2,9 @@ package e2etest
 
 import (
 	"bytes"
-	"context"
 	"log/slog"
-	"maps"
+	"slices"
+	"strconv"
 	"strings"
 	"sync"
 )
@@ -16,35 +16,66 @@ type Line struct {
 	Attrs   map[string]string
 }
 
-// Log keeps everything that engines log, as text and as records. The zero value
-// is ready to use, from any goroutine.
+// Lines are records of a log, in order.
+type Lines []Line
+
+// Find returns the records whose message contains the text.
+func (l Lines) Find(text string) (found Lines) {
+	for _, line := range l {
+		if strings.Contains(line.Message, text) {
+			found = append(found, line)
+		}
+	}
+	return found
+}
+
+// ParseLog returns the records in what a slog.TextHandler wrote. Other lines, and one
+// that is not complete, are left out.
+func ParseLog(text string) (lines Lines) {
+	for record := range strings.Lines(text) {
+		rest, complete := strings.CutSuffix(record, "\n")
+		if !complete || !strings.HasPrefix(rest, "time=") {
+			continue
+		}
+		line := Line{Attrs: map[string]string{}}
+		for rest != "" {
+			var name, value string
+			name, rest, _ = strings.Cut(rest, "=")
+			if quoted, err := strconv.QuotedPrefix(rest); err == nil && quoted[0] == '"' {
+				value, _ = strconv.Unquote(quoted)
+				rest = strings.TrimPrefix(rest[len(quoted):], " ")
+			} else {
+				value, rest, _ = strings.Cut(rest, " ")
+			}
+			line.Attrs[name] = value
+		}
+		line.Message = line.Attrs["msg"]
+		_ = line.Level.UnmarshalText([]byte(line.Attrs["level"])) // always one of slog's
+		lines = append(lines, line)
+	}
+	return lines
+}
+
+// Log keeps everything that engines log. The zero value is ready to use, from any
+// goroutine.
 type Log struct {
-	mu    sync.Mutex
-	text  bytes.Buffer
-	lines []Line
+	mu   sync.Mutex
+	text bytes.Buffer
 }
 
 // Logger returns a logger that writes to l.
 func (l *Log) Logger() *slog.Logger {
-	text := slog.NewTextHandler(l, &slog.HandlerOptions{Level: slog.LevelDebug})
-	return slog.New(&logHandler{Handler: text, log: l})
+	return slog.New(slog.NewTextHandler(l, &slog.HandlerOptions{Level: slog.LevelDebug}))
 }
 
-// Write adds text that is not a record.
+// Write adds text.
 func (l *Log) Write(p []byte) (int, error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	return l.text.Write(p)
 }
 
-// Add adds a record that is already part of the text.
-func (l *Log) Add(line Line) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	l.lines = append(l.lines, line)
-}
-
-// String returns the whole log as text.
+// String returns the whole log.
 func (l *Log) String() string {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -52,53 +83,9 @@ func (l *Log) String() string {
 }
 
 // Find returns the records whose message contains the text.
-func (l *Log) Find(text string) []Line {
-	return l.filter(func(line Line) bool { return strings.Contains(line.Message, text) })
-}
+func (l *Log) Find(text string) Lines { return ParseLog(l.String()).Find(text) }
 
 // Errors returns the records of level ERROR.
-func (l *Log) Errors() []Line {
-	return l.filter(func(line Line) bool { return line.Level >= slog.LevelError })
-}
-
-func (l *Log) filter(keep func(Line) bool) []Line {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	var found []Line
-	for _, line := range l.lines {
-		if keep(line) {
-			found = append(found, line)
-		}
-	}
-	return found
-}
-
-// logHandler writes each record as text, and keeps it. Groups are not kept
-// apart: the engine uses none.
-type logHandler struct {
-	slog.Handler // of the text
-	log          *Log
-	attrs        map[string]string // of loggers made by With; never changed
-}
-
-func (h *logHandler) Handle(ctx context.Context, r slog.Record) error {
-	line := Line{Level: r.Level, Message: r.Message, Attrs: maps.Clone(h.attrs)}
-	if line.Attrs == nil {
-		line.Attrs = map[string]string{}
-	}
-	r.Attrs(func(a slog.Attr) bool {
-		line.Attrs[a.Key] = a.Value.String()
-		return true
-	})
-	h.log.Add(line)
-	return h.Handler.Handle(ctx, r)
-}
-
-func (h *logHandler) WithAttrs(list []slog.Attr) slog.Handler {
-	attrs := map[string]string{}
-	maps.Copy(attrs, h.attrs)
-	for _, a := range list {
-		attrs[a.Key] = a.Value.String()
-	}
-	return &logHandler{h.Handler.WithAttrs(list), h.log, attrs}
+func (l *Log) Errors() Lines {
+	return slices.DeleteFunc(ParseLog(l.String()), func(line Line) bool { return line.Level < slog.LevelError })
 }

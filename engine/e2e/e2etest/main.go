@@ -3,6 +3,9 @@ package e2etest
 import (
 	"net/http"
 	"os"
+	"os/exec"
+	"path"
+	"path/filepath"
 	"reflect"
 	"testing"
 	"time"
@@ -15,16 +18,16 @@ import (
 
 // Patience bounds every wait. It is long enough for a busy machine: a test that
 // passes never waits for all of it.
-const Patience = 60 * time.Second
+const Patience = 2 * time.Minute
 
 // JWTSecret is the JWT_SECRET of tests about access.
 const JWTSecret = "0123456789abcdef0123456789abcdef"
 
-// HTTP keeps no connections, so that no goroutine outlives a test.
+// HTTP keeps no connections open, so that no goroutine outlives a test.
 var HTTP = &http.Client{Timeout: Patience, Transport: &http.Transport{DisableKeepAlives: true}}
 
-// Main is testenv.Main without the settings of whoever runs the tests: what a
-// test does not set has its default.
+// Main is testenv.Main without the settings in the environment: what a test does not
+// set has its default.
 func Main(m *testing.M) int {
 	for _, f := range reflect.VisibleFields(reflect.TypeFor[config.Config]()) {
 		if name := f.Tag.Get("env"); name != "" {
@@ -54,4 +57,15 @@ func MustSettings(t testing.TB, flags ...string) config.Config {
 		t.Fatal(err)
 	}
 	return c
+}
+
+// Build builds a program of the module in one of its folders, such as cmd/pitwall, and
+// returns its path. It is deleted with the test.
+func Build(t testing.TB, folder string) string {
+	t.Helper()
+	program := filepath.Join(t.TempDir(), path.Base(folder))
+	if out, err := exec.Command("go", "build", "-o", program, "pitwall/"+folder).CombinedOutput(); err != nil {
+		t.Fatalf("build %s: %v\n%s", folder, err, out)
+	}
+	return program
 }

@@ -5,11 +5,11 @@ import (
 	"fmt"
 )
 
-// Order checks the frames of one connection against the rules that hold for
-// every spectator. No frame belongs to a topic that is not subscribed. For one
-// device of a topic, no position is older than one that was seen before; one of
-// the same time and place must add attributes. Only a corrected snapshot may go
-// back. Order is used by one goroutine.
+// Order checks the frames of one connection against the rules that hold for every
+// spectator. A frame belongs to a topic that is subscribed. No position of a device is
+// older than one that was seen in the topic before, except in a corrected snapshot. One
+// of the same time is of the same place and adds attributes, except in a snapshot. Order
+// is not safe for concurrent use.
 type Order struct {
 	topics map[string]map[string]sighting // by topic and device
 }
@@ -40,7 +40,24 @@ func attributes(text json.RawMessage) (list map[string]json.RawMessage) {
 // NewOrder returns a checker for a new connection.
 func NewOrder() *Order { return &Order{topics: map[string]map[string]sighting{}} }
 
-// Check takes the next frame, and returns the rule that it breaks.
+// Differs returns how many devices of a topic are not where they should be: newest has
+// the time of the last position of each device that should be seen, and no others.
+func (o *Order) Differs(topic string, newest map[string]int64) (n int) {
+	seen := o.topics[topic]
+	for device, ts := range newest {
+		if seen[device].ts != ts {
+			n++
+		}
+	}
+	for device := range seen {
+		if _, wanted := newest[device]; !wanted {
+			n++
+		}
+	}
+	return n
+}
+
+// Check takes the next frame and returns the rule that it breaks, nil for none.
 func (o *Order) Check(f *Frame) error {
 	switch f.Type {
 	case "welcome", "pong", "authenticated":
@@ -84,8 +101,8 @@ func (o *Order) Check(f *Frame) error {
 	return fmt.Errorf("a frame of a type that the protocol does not have: %s", f.Text)
 }
 
-// move takes one position. A snapshot may repeat what was seen. Attributes are
-// read only where a time repeats: that is rare, and most of the work.
+// move takes one position. A snapshot may repeat what was seen. Attributes are parsed
+// only where a time repeats, which is rare: parsing them is most of the work.
 func move(seen map[string]sighting, p Position, snapshot bool) error {
 	if p.DeviceID == "" || p.TS == 0 {
 		return fmt.Errorf("a position without device or time: %+v", p)

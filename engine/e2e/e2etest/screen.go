@@ -2,7 +2,6 @@ package e2etest
 
 import (
 	"fmt"
-	"maps"
 	"net/http"
 	"sync"
 	"testing"
@@ -10,7 +9,7 @@ import (
 
 // Screen is what one spectator sees: the newest position of each device. It
 // fails the test when a frame breaks a rule of Order. Its methods may be called
-// from any goroutine.
+// from any goroutine, except Close.
 type Screen struct {
 	Name string
 
@@ -18,27 +17,30 @@ type Screen struct {
 	client *Client
 
 	mu      sync.Mutex // guards what follows
-	shown   map[string]int64
+	order   *Order
 	seen    map[string]bool // every position that was ever shown, by PositionName
 	devices map[string]bool // added by roster frames
 	live    int             // positions in live frames
 	lagged  int             // snapshots with the reason lagged
 	parts   int             // of the snapshot, still to come; -1 before it was announced
 	broken  []string        // rules that were broken, the first few
-	ending  error           // why the connection has ended; nil while it stands
+	ending  error           // why the connection has ended; nil while it is open
 }
+
+// topic is that of Event.
+const topic = "event:" + Event
 
 // Watch connects a spectator to the event and waits until its snapshot is
 // complete. query is that of /live; extra goes into the subscribe request.
 func (s *Stack) Watch(addr, name, query, extra string) *Screen {
 	s.T.Helper()
-	w := &Screen{Name: name, t: s.T, shown: map[string]int64{}, seen: map[string]bool{}, devices: map[string]bool{}, parts: -1}
+	w := &Screen{Name: name, t: s.T, order: NewOrder(), seen: map[string]bool{}, devices: map[string]bool{}, parts: -1}
 	var err error
 	if w.client, _, err = Connect(addr, query, http.Header{}, w.receive); err != nil {
 		s.T.Fatal(err)
 	}
 	s.T.Cleanup(w.Close)
-	if err := w.client.Send(fmt.Sprintf(`{"type":"subscribe","id":"1","topic":"event:%s"%s}`, Event, extra)); err != nil {
+	if err := w.client.Send(fmt.Sprintf(`{"type":"subscribe","id":"1","topic":"%s"%s}`, topic, extra)); err != nil {
 		s.T.Fatal(err)
 	}
 	s.Eventually("the snapshot of "+name, func() bool {
@@ -49,8 +51,8 @@ func (s *Stack) Watch(addr, name, query, extra string) *Screen {
 	return w
 }
 
-// Close disconnects the spectator, if it is still connected, and reports what
-// rules were broken.
+// Close disconnects the spectator, if it is still connected, and reports the rules
+// that were broken.
 func (w *Screen) Close() {
 	w.client.Cut()
 	for _, text := range w.broken {
@@ -67,25 +69,26 @@ func (w *Screen) receive(f Frame) {
 		w.ending = f.Err
 		return
 	}
-	if f.Err != nil {
-		w.breaks("%v", f.Err)
+	if f.Err == nil {
+		f.Err = w.order.Check(&f)
+	}
+	if f.Err == nil && f.Type == "error" {
+		f.Err = fmt.Errorf("error frame %q", f.Text)
+	}
+	if f.Err != nil && len(w.broken) < 5 {
+		w.broken = append(w.broken, f.Err.Error())
 	}
 	switch f.Type {
 	case "subscribed":
 		w.parts = f.Parts
 	case "position":
 		w.live++
-		w.show(f.Position)
+		w.see(f.Position)
 	case "positions":
 		w.live += len(f.Positions)
-		w.show(f.Positions...)
+		w.see(f.Positions...)
 	case "snapshot":
-		if f.Reason == "corrected" { // the one frame that may go back in time
-			for _, p := range f.Positions {
-				delete(w.shown, p.DeviceID)
-			}
-		}
-		w.show(f.Positions...)
+		w.see(f.Positions...)
 		switch f.Reason {
 		case "subscribe":
 			w.parts--
@@ -94,29 +97,18 @@ func (w *Screen) receive(f Frame) {
 		}
 	case "roster":
 		for _, d := range f.Removed {
-			delete(w.shown, d)
 			delete(w.devices, d)
 		}
 		for _, d := range f.Added {
 			w.devices[d] = true
 		}
-	case "error":
-		w.breaks("error frame %q", f.Text)
 	}
 }
 
-// show moves dots. w.mu is held.
-func (w *Screen) show(list ...Position) {
+// see notes positions. w.mu is held.
+func (w *Screen) see(list ...Position) {
 	for _, p := range list {
-		w.shown[p.DeviceID] = max(p.TS, w.shown[p.DeviceID])
 		w.seen[PositionName(p.DeviceID, p.TS)] = true
-	}
-}
-
-// breaks notes a rule that was broken. w.mu is held.
-func (w *Screen) breaks(format string, args ...any) {
-	if len(w.broken) < 5 {
-		w.broken = append(w.broken, fmt.Sprintf(format, args...))
 	}
 }
 
@@ -135,27 +127,14 @@ func (w *Screen) Unseen(names []string) (n int) {
 	return n
 }
 
-// differs returns by how many devices the screen differs from newest.
+// differs returns how many devices are not where newest has them.
 func (w *Screen) differs(newest map[string]int64) int {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	if maps.Equal(w.shown, newest) {
-		return 0
-	}
-	n := len(w.shown)
-	for d, ts := range newest {
-		switch got, ok := w.shown[d]; {
-		case !ok:
-			n++
-		case got == ts:
-			n--
-		}
-	}
-	return n
+	return w.order.Differs(topic, newest)
 }
 
-// Counts returns how many live positions and how many lagged snapshots have
-// come.
+// Counts returns how many live positions and how many lagged snapshots have come.
 func (w *Screen) Counts() (live, lagged int) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -169,7 +148,7 @@ func (w *Screen) Has(device string) bool {
 	return w.devices[device]
 }
 
-// Ending returns why the connection has ended, nil while it stands.
+// Ending returns why the connection has ended, nil while it is open.
 func (w *Screen) Ending() error {
 	w.mu.Lock()
 	defer w.mu.Unlock()

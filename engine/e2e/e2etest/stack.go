@@ -5,6 +5,7 @@ import (
 	"io"
 	"log/slog"
 	"net/url"
+	"slices"
 	"strconv"
 	"testing"
 
@@ -31,8 +32,8 @@ type Stack struct {
 	PG    *testenv.PostgresServer
 	URL   string // of the database
 
-	// RedisURL and DatabaseURL are what engines are given: some tests put a
-	// proxy in between.
+	// RedisURL and DatabaseURL are given to engines: tests may put a proxy in
+	// between.
 	RedisURL, DatabaseURL string
 }
 
@@ -61,7 +62,7 @@ func (s *Stack) SQL(text string) string {
 	return s.PG.Query(s.URL, text)
 }
 
-// Number is SQL for a statement that returns an integer.
+// Number runs a statement that returns an integer.
 func (s *Stack) Number(text string) int {
 	s.T.Helper()
 	n, err := strconv.Atoi(s.SQL(text))
@@ -98,43 +99,45 @@ func (s *Stack) ProxyRedis() *testenv.TCPProxy {
 	return proxy
 }
 
-// Pending is how many entries the archive was given and has not acknowledged.
-func (s *Stack) Pending() int64 {
-	s.T.Helper()
-	reply, ok := s.Redis.Do("XPENDING", Stream, Group).([]any)
-	if !ok || len(reply) == 0 {
-		s.T.Fatalf("XPENDING answers %v", reply)
+// group returns what a server says of the archive's group on a stream, nil while there
+// is none.
+func group(server *testenv.RedisServer, stream string) any {
+	reply, _ := server.Try("XINFO", "GROUPS", stream) // no stream is no group
+	list, _ := reply.([]any)
+	for _, g := range list {
+		if Field(g, "name") == Group {
+			return g
+		}
 	}
-	n, _ := reply[0].(int64)
-	return n
+	return nil
+}
+
+// Drained reports whether the archive has acknowledged all that a server has of a
+// stream.
+func Drained(server *testenv.RedisServer, stream string) bool {
+	info, err := server.Try("XINFO", "STREAM", stream)
+	g := group(server, stream)
+	return err == nil && Field(g, "last-delivered-id") == Field(info, "last-generated-id") && Field(g, "pending") == "0"
+}
+
+// Pending reports whether the archive was given entries that it has not
+// acknowledged.
+func (s *Stack) Pending() bool {
+	g := group(s.Redis, Stream)
+	return g != nil && Field(g, "pending") != "0"
 }
 
 // Delivered is the id up to which the archive was given the stream, "" before
 // there is a group.
-func (s *Stack) Delivered() string {
-	s.T.Helper()
-	for _, group := range s.Redis.Do("XINFO", "GROUPS", Stream).([]any) {
-		if Field(group, "name") == Group {
-			return Field(group, "last-delivered-id")
-		}
-	}
-	return ""
-}
+func (s *Stack) Delivered() string { return Field(group(s.Redis, Stream), "last-delivered-id") }
 
-// Last is the id that the stream gave out last.
-func (s *Stack) Last() string {
-	s.T.Helper()
-	return Field(s.Redis.Do("XINFO", "STREAM", Stream), "last-generated-id")
-}
-
-// Field returns a text of a reply that alternates names and values, "" where
+// Field returns a value of a reply that alternates names and values, as text; "" where
 // there is none.
 func Field(reply any, name string) string {
 	list, _ := reply.([]any)
 	for i := 0; i+1 < len(list); i += 2 {
 		if list[i] == name {
-			text, _ := list[i+1].(string)
-			return text
+			return fmt.Sprint(list[i+1])
 		}
 	}
 	return ""
@@ -146,31 +149,21 @@ func (s *Stack) Eventually(what string, cond func() bool) {
 	testenv.Eventually(s.T, Patience, what, cond)
 }
 
-// Flags are those of every engine of the stack: its servers, free ports, and a
-// short shutdown. Later flags win.
+// Flags are those of an engine of the stack: its servers, free ports, and a short
+// shutdown. Later flags win.
 func (s *Stack) Flags(more ...string) []string {
-	return append(append([]string{"--redis-url=" + s.RedisURL, "--database-url=" + s.DatabaseURL,
-		"--live-drain-ms=200", "--live-device-event-refresh-ms=500"}, freePorts...), more...)
+	return slices.Concat(ownFlags, []string{"--redis-url=" + s.RedisURL, "--database-url=" + s.DatabaseURL,
+		"--live-device-event-refresh-ms=500"}, more)
 }
 
-// Launch starts an engine and does not wait for it. It is stopped with the
-// test.
+// Launch starts an engine and does not wait for it. It is stopped with the test.
 func (s *Stack) Launch(more ...string) *Engine {
 	s.T.Helper()
-	e, err := Launch(MustSettings(s.T, s.Flags(more...)...), new(Log))
-	if err != nil {
-		s.T.Fatal(err)
-	}
-	s.T.Cleanup(func() { _ = e.Stop() }) // tests that look at the error stop it themselves
-	return e
+	return launch(s.T, s.Flags(more...))
 }
 
 // Start launches an engine and waits until it is ready.
 func (s *Stack) Start(more ...string) *Engine {
 	s.T.Helper()
-	e := s.Launch(more...)
-	if err := e.AwaitReady(); err != nil {
-		s.T.Fatalf("the engine did not start: %v; its log:\n%s", err, e.Log)
-	}
-	return e
+	return start(s.T, s.Flags(more...))
 }

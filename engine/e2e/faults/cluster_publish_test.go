@@ -2,83 +2,51 @@ package faults
 
 import (
 	"context"
+	"fmt"
 	"strings"
-	"sync"
-	"testing"
 	"time"
 
 	"pitwall/engine/e2e/e2etest"
 	"pitwall/engine/internal/testenv"
 )
 
-// clusterPublisher publishes to one stream of a Cluster with a client of its
-// own, and remembers the id of every record that was acknowledged. A record
-// whose outcome is unknown is sent again.
+// clusterPublisher publishes to one stream of a Cluster with a client of its own, and
+// keeps the id of every record that was acknowledged. A record whose outcome is unknown
+// is sent again.
 type clusterPublisher struct {
-	t      testing.TB
+	ledger // acked is by id
 	nodes  []*testenv.RedisServer
 	stream string
-	cancel context.CancelFunc
-	ended  sync.WaitGroup
+	first  int // of its devices
 
 	conn *testenv.RedisConn
 	addr string
 	next int // of nodes, to try after a failure
-
-	mu     sync.Mutex        // guards what follows
-	acked  map[string]string // name of the record by id
-	last   map[string]int64
-	broken error
 }
 
 // publish begins to publish, for devices from first on.
 func (s *clusterStack) publish(stream string, first int) *clusterPublisher {
-	l := &clusterPublisher{t: s.T, nodes: s.c.Nodes(), stream: stream, acked: map[string]string{}, last: map[string]int64{}}
-	var ctx context.Context
-	ctx, l.cancel = context.WithCancel(context.Background())
-	l.ended.Go(func() { l.run(ctx, first) })
-	s.T.Cleanup(l.stop)
+	l := &clusterPublisher{nodes: s.c.Nodes(), stream: stream, first: first}
+	l.start(s.T, l.publish, l.close)
 	return l
 }
 
-// stop ends the load once the current record is acknowledged. It may be called
-// again.
-func (l *clusterPublisher) stop() {
-	l.t.Helper()
-	l.cancel()
-	l.ended.Wait()
-	l.disconnect()
-	if l.broken != nil {
-		l.t.Errorf("the load on %s ended: %v", l.stream, l.broken)
-	}
-}
-
-func (l *clusterPublisher) count() int {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return len(l.acked)
-}
-
-func (l *clusterPublisher) run(ctx context.Context, first int) {
+func (l *clusterPublisher) publish(ctx context.Context) error {
 	tick := time.NewTicker(2 * time.Millisecond)
 	defer tick.Stop()
+	sent := map[string]int64{}
 	for n := 0; ; n++ {
 		select {
 		case <-ctx.Done():
-			return
+			return nil
 		case <-tick.C:
 		}
-		device := e2etest.Device(first + n%clusterDevices)
-		ts := max(l.last[device]+1, time.Now().UnixMilli())
-		id, err := l.send(record(device, ts, n)...)
-		l.mu.Lock()
+		r := newRecord(e2etest.Device(l.first+n%clusterDevices), sent, n)
+		id, err := l.send(r.fields...)
 		if err != nil {
-			l.broken = err
-			l.mu.Unlock()
-			return
+			return fmt.Errorf("publish on %s: %w", l.stream, err)
 		}
-		l.acked[id], l.last[device] = recordName(device, ts, n), ts
-		l.mu.Unlock()
+		l.note(id, r)
 	}
 }
 
@@ -95,12 +63,12 @@ func (l *clusterPublisher) send(fields ...string) (id string, err error) {
 		words := strings.Fields(err.Error())
 		switch {
 		case words[0] == "MOVED" || words[0] == "ASK":
-			l.disconnect()
+			l.close()
 			l.addr, asking = words[2], words[0] == "ASK"
 		case words[0] == "CLUSTERDOWN" || words[0] == "TRYAGAIN":
 			<-time.After(20 * time.Millisecond)
 		default: // lost
-			l.disconnect()
+			l.close()
 			l.next++
 			l.addr = l.nodes[l.next%len(l.nodes)].Addr()
 		}
@@ -130,7 +98,7 @@ func (l *clusterPublisher) try(asking bool, args []string) (any, error) {
 	return l.conn.Do(args...)
 }
 
-func (l *clusterPublisher) disconnect() {
+func (l *clusterPublisher) close() {
 	if l.conn != nil {
 		l.conn.Close()
 		l.conn = nil

@@ -37,9 +37,8 @@ func newClusterStack(t *testing.T, engines int) *clusterStack {
 	s.Redis.Stop() // the one that every stack has
 	for i := range engines {
 		s.RedisURL = s.c.Nodes()[i].URL() // any node leads to all
-		e := s.Start(fmt.Sprintf("--instance-id=%d", i), "--telemetry-streams="+strings.Join(clusterStreams, ","),
-			"--live-device-rate=0", "--live-ring-max-age-ms=0", "--live-ring-bytes=16777216", "--live-ring-slots=65536",
-			"--archive-claim-idle-ms=2000", "--archive-claim-interval-ms=500")
+		e := s.Start(append(showsAll, fmt.Sprintf("--instance-id=%d", i), "--telemetry-streams="+strings.Join(clusterStreams, ","),
+			"--archive-claim-idle-ms=2000", "--archive-claim-interval-ms=500")...)
 		s.engines = append(s.engines, e)
 		s.screens = append(s.screens, s.Watch(e.HTTP, fmt.Sprintf("spectator of %d", i), "?batch=1", ""))
 	}
@@ -53,31 +52,28 @@ func newClusterStack(t *testing.T, engines int) *clusterStack {
 func (s *clusterStack) more(n int) {
 	s.T.Helper()
 	for _, l := range s.loads {
-		want := l.count() + n
-		s.Eventually(fmt.Sprintf("%d more records on %s", n, l.stream), func() bool { return l.count() >= want })
+		l.more(s.stack, n)
 	}
 }
 
-// finish ends the load and compares what the owner of each stream has with the
-// table and the screens. It returns the ids, by stream, of entries that were
-// acknowledged to the publisher and that the owner does not have.
+// finish ends the load and compares the entries on each stream's owner with the table
+// and the screens. It returns, by stream, the ids that were acknowledged to the publisher
+// and that the owner does not have.
 func (s *clusterStack) finish(still ...*testenv.RedisServer) (lost map[string][]string) {
 	s.T.Helper()
 	newest := map[string]int64{}
 	for _, l := range s.loads {
 		l.stop()
-		for device, ts := range l.last {
-			newest[device] = ts
-		}
+		maps.Copy(newest, l.newest())
 	}
 	s.WantScreens(newest, s.screens...)
 	lost = map[string][]string{}
 	for _, l := range s.loads {
 		owner := s.c.Owner(l.stream, still...)
-		s.wantKept(owner, l.stream, slices.Collect(maps.Values(l.acked)), s.screens...)
+		s.wantKept(owner, l.stream, l.names(), s.screens...)
 		has := map[string]bool{}
-		for _, e := range entriesOf(s.T, owner, l.stream) {
-			has[e.id] = true
+		for id := range entriesOf(owner, l.stream) {
+			has[id] = true
 		}
 		for id := range l.acked {
 			if !has[id] { // the replica never had it
@@ -92,21 +88,10 @@ func (s *clusterStack) finish(still ...*testenv.RedisServer) (lost map[string][]
 		s.T.Errorf("%d rows, %d distinct", rows, distinct)
 	}
 	dead := 0
-	for i, e := range s.engines {
-		var body string
-		s.Eventually("readiness", func() bool {
-			var status int
-			status, body = e.Get(s.T, "/readyz?verbose")
-			return status == 200 && !strings.Contains(body, "degraded")
-		})
+	for _, e := range s.engines {
+		s.Eventually("readiness", func() bool { return e.Well(s.T) })
 		e.WantMetric(s.T, "processor_archive_lost_total", 0)
 		dead += e.Metric(s.T, "processor_archive_dead_total")
-		if err := e.Stop(); err != nil {
-			s.T.Errorf("stopping engine %d: %v", i, err)
-		}
-		if s.T.Failed() {
-			s.T.Logf("engine %d:\n%s\n%s", i, body, e.Log)
-		}
 	}
 	if dead != s.invalid {
 		s.T.Errorf("%d dead letters, want %d", dead, s.invalid)
@@ -114,9 +99,8 @@ func (s *clusterStack) finish(still ...*testenv.RedisServer) (lost map[string][]
 	return lost
 }
 
-// A slot moves under load, with the stream, its dead letters and its leases one
-// after the other, and then once more to a node that owned nothing. Nothing is
-// lost and nothing is doubled.
+// A slot moves under load, key by key: the stream, its dead letters and its leases. Then
+// it moves to a new node. Nothing is lost and nothing is doubled.
 func TestClusterSlotMoves(t *testing.T) {
 	s := newClusterStack(t, 3)
 	s.more(100)
@@ -160,7 +144,7 @@ func TestClusterMasterFails(t *testing.T) {
 			stream := clusterStreams[1]
 			victim := s.c.Owner(stream)
 			replica := s.replicaOf(victim)
-			replica.Signal(syscall.SIGSTOP) // what comes now it never gets
+			replica.Signal(syscall.SIGSTOP) // it never gets what comes now
 			if n := victim.Do("CLIENT", "KILL", "TYPE", "replica"); n != int64(1) {
 				t.Fatalf("%v replicas were cut off, want 1", n)
 			}
@@ -194,13 +178,13 @@ func (s *clusterStack) replicaOf(master *testenv.RedisServer) *testenv.RedisServ
 	return s.c.Nodes()[slices.Index(s.c.Nodes(), master)+3]
 }
 
-// addInvalid publishes a record that has no place in the table, and waits for
-// its dead letter.
+// addInvalid publishes a record that cannot be in the table, and waits for its dead
+// letter.
 func (s *clusterStack) addInvalid(stream string) {
 	s.T.Helper()
 	s.invalid++
-	l := &clusterPublisher{t: s.T, nodes: s.c.Nodes(), stream: stream}
-	defer l.disconnect()
+	l := &clusterPublisher{nodes: s.c.Nodes(), stream: stream}
+	defer l.close()
 	if _, err := l.send("device_id", invalidDevice, "lat", "none"); err != nil {
 		s.T.Fatal(err)
 	}
@@ -213,7 +197,7 @@ func (s *clusterStack) addInvalid(stream string) {
 	})
 }
 
-// invalidDevice is a device whose records have no place in the table.
+// invalidDevice is a device whose records cannot be in the table.
 const invalidDevice = "d-bad"
 
 // With exactly the rights that are documented for a Cluster, on every node, a
@@ -231,18 +215,7 @@ func TestClusterLeastRights(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer client.Close()
-	needed, documented := map[string]bool{}, map[string]bool{}
-	for _, r := range neededRights(t, client, true, true) {
-		needed["+"+r.Command] = true
-	}
-	for _, word := range login {
-		if strings.HasPrefix(word, "+") {
-			documented[word] = true
-		}
-	}
-	if !maps.Equal(needed, documented) {
-		t.Errorf("looked for %v\ndocumented %v", slices.Sorted(maps.Keys(needed)), slices.Sorted(maps.Keys(documented)))
-	}
+	wantDocumented(t, login, neededRights(t, client, true, true))
 
 	s.RedisURL = strings.Replace(c.Nodes()[1].URL(), "redis://", "redis://pitwall-cluster:secret@", 1)
 	e := s.Start()
@@ -257,14 +230,5 @@ func TestClusterLeastRights(t *testing.T) {
 	s.Eventually("the dead letter", func() bool { return s.Redis.Do("XLEN", "{"+e2etest.Stream+"}:dead") == int64(1) })
 	s.WantScreens(load.newest(), screen)
 	s.wantTable(load.names())
-	s.Eventually("every part to be well", func() bool {
-		status, parts := e.Get(t, "/readyz?verbose")
-		return status == 200 && !strings.Contains(parts, "degraded") && !strings.Contains(parts, "failed")
-	})
-	if err := e.Stop(); err != nil {
-		t.Errorf("stopping: %v", err)
-	}
-	if log := e.Log.String(); strings.Contains(log, "NOPERM") || strings.Contains(log, "not all rights") {
-		t.Errorf("the log names a right that is missing:\n%s", log)
-	}
+	s.wantAllRights(e)
 }

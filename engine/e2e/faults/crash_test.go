@@ -65,7 +65,7 @@ type crash struct {
 
 func newCrash(t *testing.T, seed uint64, partitions, cluster bool) *crash {
 	const devices = 500
-	c := &crash{stack: newStack(t, devices), bin: buildProgram(t), random: rand.New(rand.NewPCG(seed, 0))}
+	c := &crash{stack: newStack(t, devices), bin: e2etest.Build(t, "cmd/pitwall"), random: rand.New(rand.NewPCG(seed, 0))}
 	if partitions {
 		c.partition()
 	}
@@ -125,8 +125,7 @@ func (c *crash) round(i int) {
 	}
 	pause := time.NewTimer(time.Duration(c.random.IntN(100)) * time.Millisecond)
 	<-pause.C // any moment
-	c.first.signal(syscall.SIGKILL)
-	<-c.first.done
+	c.first.kill()
 	c.kills++
 	c.first = c.start([]string{"one", "three"}[c.random.IntN(2)])
 }
@@ -135,7 +134,7 @@ func (c *crash) round(i int) {
 func (c *crash) stopSecond() {
 	c.T.Helper()
 	c.second.signal(syscall.SIGTERM)
-	if code := c.second.wait(e2etest.Patience); code != 0 {
+	if code := c.second.wait(); code != 0 {
 		c.T.Errorf("exit code %d of the process that left:\n%s", code, c.second.output())
 	}
 	c.second = nil
@@ -186,28 +185,21 @@ func (c *crash) finish() {
 // ones.
 func (c *crash) published() (entries int, broken []string) {
 	c.T.Helper()
-	for from := "-"; ; {
-		page := c.Redis.Do("XRANGE", e2etest.Stream, from, "+", "COUNT", "5000").([]any)
-		for _, entry := range page {
-			id := entry.([]any)[0].(string)
-			if e2etest.Field(entry.([]any)[1], "broken") != "" {
-				broken = append(broken, id)
-			}
-			from = "(" + id
-		}
-		entries += len(page)
-		if len(page) == 0 {
-			slices.Sort(broken)
-			return entries, broken
+	for id, fields := range entriesOf(c.Redis, e2etest.Stream) {
+		entries++
+		if e2etest.Field(fields, "broken") != "" {
+			broken = append(broken, id)
 		}
 	}
+	slices.Sort(broken)
+	return entries, broken
 }
 
 // sourceIDs returns the source id of each dead letter.
 func (c *crash) sourceIDs() (ids []string) {
 	c.T.Helper()
-	for _, entry := range c.Redis.Do("XRANGE", c.dead, "-", "+").([]any) {
-		id := e2etest.Field(entry.([]any)[1], "source_id")
+	for _, fields := range entriesOf(c.Redis, c.dead) {
+		id := e2etest.Field(fields, "source_id")
 		if !strings.Contains(id, "-") {
 			c.T.Errorf("a dead letter of %q", id)
 		}

@@ -60,17 +60,9 @@ func TestFailover(t *testing.T) {
 			s.WantScreens(newest, screen)
 			s.wantTable(append(before.names(), after.names()...))
 			t.Logf("the archive has everything %v after it", time.Since(begin).Round(100*time.Millisecond))
-			if status, body := e.Get(t, "/readyz"); status != 200 {
-				t.Errorf("/readyz answers %d: %s", status, body)
-			}
+			s.wantReady(e.Addrs)
 			if tt.left != nil {
 				s.Eventually("every connection to leave the old server", func() bool { return tt.left(old) })
-			}
-			if err := e.Stop(); err != nil {
-				t.Errorf("stopping: %v", err)
-			}
-			if t.Failed() {
-				t.Log(e.Log)
 			}
 		})
 	}

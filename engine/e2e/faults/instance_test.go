@@ -5,7 +5,6 @@ import (
 	"strings"
 	"syscall"
 	"testing"
-	"time"
 
 	"pitwall/engine/e2e/e2etest"
 
@@ -15,32 +14,26 @@ import (
 // leaseKey is the key of the lease of an instance id.
 func leaseKey(id string) string { return "pitwall:lease:" + id }
 
-// secondInstance: a second process with the id of a running one refuses to
-// start and says why; the first is not disturbed. After the first is killed,
-// with its lease still in force, the next one starts.
+// secondInstance: a second process with the id of a running one refuses to start and
+// says why, and the first goes on. After the first is killed, the next one starts when
+// its lease has expired.
 func secondInstance(t *testing.T, bin string) {
 	const devices = 100
 	s := newStack(t, devices)
-	first := s.process(bin, "--instance-id=one")
+	first := s.process(bin, append(showsAll, "--instance-id=one")...)
 	screen := s.Watch(first.HTTP, "spectator of the first", "?batch=1", "")
 	load := s.load(s.RedisURL, devices)
 	load.more(s, devices)
 
-	second := s.Launch("--instance-id=one")
-	select {
-	case <-second.Done():
-	case <-second.Engine.Ready():
+	err := s.Launch("--instance-id=one").AwaitReady()
+	if err == nil {
 		t.Fatal("two live processes have the same INSTANCE_ID")
-	case <-time.After(e2etest.Patience):
-		t.Fatal("the second process neither starts nor refuses")
 	}
-	if second.Err() == nil || !strings.Contains(second.Err().Error(), "INSTANCE_ID") || !strings.Contains(second.Err().Error(), `"one"`) {
-		t.Errorf("the second process ends with %v, want INSTANCE_ID and its value", second.Err())
+	if !strings.Contains(err.Error(), "INSTANCE_ID") || !strings.Contains(err.Error(), `"one"`) {
+		t.Errorf("the second process ends with %v, want INSTANCE_ID and its value", err)
 	}
 	load.more(s, devices)
-	if status, body := first.Get(t, "/readyz"); status != 200 {
-		t.Errorf("/readyz of the first answers %d: %s", status, body)
-	}
+	s.wantReady(first.Addrs)
 	load.stop()
 	s.WantScreens(load.newest(), screen)
 	if live, _ := screen.Counts(); live != load.count() {
@@ -49,7 +42,7 @@ func secondInstance(t *testing.T, bin string) {
 
 	first.kill()
 	if s.Redis.Do("EXISTS", leaseKey("one")) != int64(1) {
-		t.Error("the lease ended with the process: nothing was waited for")
+		t.Error("the lease ended with the process, so the next start need not wait for it")
 	}
 	third := s.Start("--instance-id=one")
 	after := s.Watch(third.HTTP, "spectator of the third", "", "")
@@ -75,7 +68,7 @@ func suspendedInstance(t *testing.T, bin string) {
 	first.signal(syscall.SIGSTOP)
 	before.stop()
 
-	second := s.process(bin, "--instance-id=one")
+	second := s.process(bin, append(showsAll, "--instance-id=one")...)
 	screen := s.Watch(second.HTTP, "spectator of the second", "", "")
 	load := s.load(s.RedisURL, devices)
 	load.more(s, devices)
@@ -91,9 +84,7 @@ func suspendedInstance(t *testing.T, bin string) {
 		t.Errorf("the spectator of the second saw %d positions, want all %d", live, load.count())
 	}
 	second.WantMetric(t, "processor_live_records_total", load.count())
-	if status, body := second.Get(t, "/readyz"); status != 200 {
-		t.Errorf("/readyz of the second answers %d: %s", status, body)
-	}
+	s.wantReady(second.Addrs)
 	s.wantTable(append(before.names(), load.names()...))
 }
 
@@ -102,7 +93,7 @@ func suspendedInstance(t *testing.T, bin string) {
 func TestTwoInstances(t *testing.T) {
 	const devices = 200
 	s := newStack(t, devices)
-	engines := []*e2etest.Engine{s.Start("--instance-id=one"), s.Start("--instance-id=two")}
+	engines := []*e2etest.Engine{s.Start(append(showsAll, "--instance-id=one")...), s.Start(append(showsAll, "--instance-id=two")...)}
 	screens := []*e2etest.Screen{
 		s.Watch(engines[0].HTTP, "spectator of one", "?batch=1", ""),
 		s.Watch(engines[1].HTTP, "spectator of two", "?batch=1", ""),
@@ -129,16 +120,11 @@ func TestTwoInstances(t *testing.T) {
 	if rows != load.count() {
 		t.Errorf("the two wrote %d rows, want %d", rows, load.count())
 	}
-	for _, e := range engines {
-		if err := e.Stop(); err != nil {
-			t.Errorf("stopping: %v", err)
-		}
-	}
 }
 
-// Another token is in the lease. The live part ends, its spectators are
-// disconnected and /readyz says why. The archive goes on, and nothing of the
-// other process is touched.
+// The lease holds another token. The live part ends, its spectators are
+// disconnected and /readyz says why. The archive goes on, and the other process's lease
+// and group stay as they are.
 func TestLeaseTaken(t *testing.T) {
 	const devices = 100
 	s := newStack(t, devices)
@@ -149,7 +135,7 @@ func TestLeaseTaken(t *testing.T) {
 
 	s.Redis.Do("SET", leaseKey("one"), "of another", "PX", "120000")
 	for _, w := range screens {
-		s.Eventually(w.Name+" to be sent away", func() bool { return w.Ending() != nil })
+		s.Eventually(w.Name+" to be disconnected", func() bool { return w.Ending() != nil })
 		if code := websocket.CloseStatus(w.Ending()); code != websocket.StatusGoingAway {
 			t.Errorf("%s: %v, want close code 1001", w.Name, w.Ending())
 		}

@@ -3,8 +3,6 @@ package faults
 import (
 	"syscall"
 	"testing"
-
-	"pitwall/engine/e2e/e2etest"
 )
 
 // killedUnderLoad: a process that is killed under load, with unacknowledged
@@ -19,19 +17,18 @@ func killedUnderLoad(t *testing.T, bin string) {
 	// At any point between reading, inserting and acknowledging.
 	p := s.process(bin, "--instance-id=one")
 	load.more(s, 2000)
-	s.Eventually("entries to pend", func() bool { return s.Pending() > 0 })
+	s.Eventually("entries to pend", s.Pending)
 	p.kill()
 
 	// In the middle of an insert. The next process has the same id and
 	// continues with its own entries.
 	p = s.process(bin, "--instance-id=one")
 	load.more(s, 1000)
-	s.Eventually("the successor to catch up", func() bool { return s.Pending() == 0 })
+	s.Eventually("the successor to catch up", func() bool { return !s.Pending() })
 	stalled.Stall()
-	s.Eventually("an insert to hang", func() bool { return s.Pending() > 0 })
-	p.signal(syscall.SIGKILL)
-	<-p.done
-	if s.Pending() == 0 {
+	s.Eventually("an insert to hang", s.Pending)
+	p.kill()
+	if !s.Pending() {
 		t.Error("nothing pends although the database did not answer")
 	}
 	stalled.Resume()
@@ -51,7 +48,7 @@ func killedUnderLoad(t *testing.T, bin string) {
 		p.WantMetric(t, lost, 0)
 	}
 	p.signal(syscall.SIGTERM)
-	if code := p.wait(e2etest.Patience); code != 0 {
+	if code := p.wait(); code != 0 {
 		t.Errorf("exit code %d after SIGTERM:\n%s", code, p.output())
 	}
 }

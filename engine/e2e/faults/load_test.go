@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
+	"maps"
 	"slices"
 	"strings"
 	"sync"
@@ -20,22 +21,86 @@ const (
 	batchEvery = 50 * time.Millisecond
 )
 
+// ledger is what a publisher knows of the records that were acknowledged to it. The
+// publisher writes to it from a goroutine of its own.
+type ledger struct {
+	t          testing.TB
+	cancel     context.CancelFunc
+	ended      sync.WaitGroup
+	disconnect func()
+	broken     error // what ended it unasked; once it has ended
+
+	mu    sync.Mutex        // guards what follows
+	acked map[string]string // names of records, by what identifies them
+	last  map[string]int64  // the newest time of each device
+}
+
+// start runs a publisher until its context ends, which is with the test at the
+// latest.
+func (l *ledger) start(t testing.TB, publish func(context.Context) error, disconnect func()) {
+	l.t, l.disconnect = t, disconnect
+	l.acked, l.last = map[string]string{}, map[string]int64{}
+	var ctx context.Context
+	ctx, l.cancel = context.WithCancel(context.Background())
+	l.ended.Go(func() { l.broken = publish(ctx) })
+	t.Cleanup(l.stop)
+}
+
+// stop ends the publisher once what it sends is acknowledged. It may be called again.
+func (l *ledger) stop() {
+	l.t.Helper()
+	l.cancel()
+	l.ended.Wait()
+	l.disconnect()
+	if l.broken != nil {
+		l.t.Errorf("a publisher ended: %v", l.broken)
+	}
+}
+
+// note adds a record that was acknowledged.
+func (l *ledger) note(key string, r published) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.acked[key], l.last[r.device] = r.name, r.ts
+}
+
+// count is how many records were acknowledged.
+func (l *ledger) count() int {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return len(l.acked)
+}
+
+// more waits until n more records than now are acknowledged.
+func (l *ledger) more(s *stack, n int) {
+	s.T.Helper()
+	want := l.count() + n
+	s.Eventually(fmt.Sprintf("%d more records to be published", n), func() bool { return l.count() >= want })
+}
+
+// newest returns the time of the last acknowledged record of each device.
+func (l *ledger) newest() map[string]int64 {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return maps.Clone(l.last)
+}
+
+// names returns the names of the records that were acknowledged, in order.
+func (l *ledger) names() []string {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return slices.Sorted(maps.Values(l.acked))
+}
+
 // publisher publishes 2,000 positions a second, with strictly increasing times
 // for each device. A batch that fails is sent again until it is acknowledged,
 // as contract 1 allows a publisher that sends ts.
 type publisher struct {
-	t       testing.TB
+	ledger
 	client  *redis.Client
 	devices int
 	every   time.Duration
-	cancel  context.CancelFunc
-	ended   sync.WaitGroup
-
-	mu      sync.Mutex // guards what follows
-	last    map[string]int64
-	acked   map[string]bool // recordName of every record acknowledged
-	retries int
-	broken  error // what ended it unasked
+	retries int // the publisher's own until it has ended
 }
 
 // load starts a publisher to the Redis at url. It ends with the test.
@@ -51,67 +116,53 @@ func (s *stack) loadEvery(url string, devices int, every time.Duration) *publish
 	if err != nil {
 		s.T.Fatal(err)
 	}
-	ctx, cancel := context.WithCancel(context.Background())
-	l := &publisher{t: s.T, client: c, devices: devices, every: every, cancel: cancel, last: map[string]int64{}, acked: map[string]bool{}}
-	l.ended.Go(func() { l.run(ctx) })
-	s.T.Cleanup(l.stop)
+	l := &publisher{client: c, devices: devices, every: every}
+	l.start(s.T, l.publish, c.Close)
 	return l
 }
 
-// stop ends the load once the current batch is acknowledged. It may be called
-// again.
-func (l *publisher) stop() {
-	l.t.Helper()
-	l.cancel()
-	l.ended.Wait()
-	l.client.Close()
-	if l.broken != nil {
-		l.t.Errorf("the load ended: %v", l.broken)
-	}
-}
-
-func (l *publisher) run(ctx context.Context) {
+func (l *publisher) publish(ctx context.Context) error {
 	tick := time.NewTicker(l.every)
 	defer tick.Stop()
 	sent := map[string]int64{}
 	for n := 0; ; n += batchSize {
 		select {
 		case <-ctx.Done():
-			return
+			return nil
 		case <-tick.C:
 		}
-		names, records := l.next(n, sent)
+		var batch []published
+		var records [][]string
+		for i := range batchSize {
+			r := newRecord(e2etest.Device((n+i)%l.devices), sent, n+i)
+			batch, records = append(batch, r), append(records, r.fields)
+		}
 		if err := l.send(records); err != nil {
-			l.mu.Lock()
-			l.broken = err
-			l.mu.Unlock()
-			return
+			return err
 		}
-		l.mu.Lock()
-		for _, name := range names {
-			l.acked[name] = true
+		for _, r := range batch {
+			l.note(r.name, r)
 		}
-		for d, ts := range sent {
-			l.last[d] = ts
-		}
-		l.mu.Unlock()
 	}
 }
 
-// next makes the records n to n+batchSize, and their names as in acked and the
-// table.
-func (l *publisher) next(n int, sent map[string]int64) (names []string, records [][]string) {
-	for i := range batchSize {
-		device := e2etest.Device((n + i) % l.devices)
-		ts := max(sent[device]+1, time.Now().UnixMilli())
-		sent[device] = ts
-		names = append(names, recordName(device, ts, n+i))
-		records = append(records, record(device, ts, n+i))
-	}
-	return names, records
+// published is a record with what identifies it.
+type published struct {
+	name   string // as tableNames has it
+	device string
+	ts     int64
+	fields []string
 }
 
-// recordName names a record as the query tableNames does.
+// newRecord makes a record of now, and notes its time in sent: those of a device
+// increase.
+func newRecord(device string, sent map[string]int64, n int) published {
+	ts := max(sent[device]+1, time.Now().UnixMilli())
+	sent[device] = ts
+	return published{recordName(device, ts, n), device, ts, record(device, ts, n)}
+}
+
+// recordName names a record as the query tableNames names its row.
 func recordName(device string, ts int64, n int) string { return fmt.Sprintf("%s %d %d", device, ts, n) }
 
 // record is a record in one of the two shapes, in turn.
@@ -135,52 +186,13 @@ func (l *publisher) send(records [][]string) error {
 		if err == nil {
 			return nil
 		}
-		l.mu.Lock()
 		l.retries++
-		l.mu.Unlock()
 		select {
 		case <-ctx.Done():
 			return err
 		case <-time.After(10 * time.Millisecond):
 		}
 	}
-}
-
-// count is how many records have been acknowledged.
-func (l *publisher) count() int {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return len(l.acked)
-}
-
-// more waits until n more records than now have been acknowledged.
-func (l *publisher) more(s *stack, n int) {
-	s.T.Helper()
-	want := l.count() + n
-	s.Eventually(fmt.Sprintf("%d more records to be published", n), func() bool { return l.count() >= want })
-}
-
-// newest returns the time of the last acknowledged record of each device.
-func (l *publisher) newest() map[string]int64 {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	newest := make(map[string]int64, len(l.last))
-	for d, ts := range l.last {
-		newest[d] = ts
-	}
-	return newest
-}
-
-// names returns what acked holds, in order.
-func (l *publisher) names() []string {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	names := make([]string, 0, len(l.acked))
-	for name := range l.acked {
-		names = append(names, name)
-	}
-	slices.Sort(names)
-	return names
 }
 
 // tableNames is the query that names the rows of the table as recordName does.
@@ -191,7 +203,7 @@ const tableNames = `SELECT device_id || ' ' || (extract(epoch FROM ts) * 1000)::
 func (s *stack) wantTable(names []string) {
 	s.T.Helper()
 	s.Eventually("the archive to acknowledge everything", func() bool {
-		return s.Delivered() == s.Last() && s.Pending() == 0
+		return e2etest.Drained(s.Redis, e2etest.Stream)
 	})
 	rows := strings.Split(s.SQL(tableNames), "\n")
 	slices.Sort(rows)

@@ -6,6 +6,7 @@ import (
 	"testing"
 
 	"pitwall/engine/e2e/e2etest"
+	"pitwall/engine/e2e/servers"
 )
 
 // The stream fills the memory of Redis while 2,000 records a second arrive.
@@ -19,12 +20,9 @@ func TestRedisAtMaxmemory(t *testing.T) {
 	load := s.load(s.Redis.URL(), devices)
 	load.more(s, 500)
 
-	info, _ := s.Redis.Do("INFO", "memory").(string)
-	_, rest, _ := strings.Cut(info, "used_memory:")
-	line, _, _ := strings.Cut(rest, "\r\n")
-	used, err := strconv.Atoi(line)
+	used, err := strconv.Atoi(servers.InfoField(s.Redis.Do("INFO", "memory"), "used_memory"))
 	if err != nil {
-		t.Fatalf("INFO memory: %q", line)
+		t.Fatal(err)
 	}
 	s.Redis.Do("CONFIG", "SET", "maxmemory-policy", "noeviction")
 	s.Redis.Do("CONFIG", "SET", "maxmemory", strconv.Itoa(used+512<<10))
@@ -33,7 +31,7 @@ func TestRedisAtMaxmemory(t *testing.T) {
 		return err != nil && strings.HasPrefix(err.Error(), "OOM")
 	}
 	s.Eventually("the memory to be full", full)
-	drained := func() bool { return s.Pending() == 0 && s.Delivered() == s.Last() }
+	drained := func() bool { return e2etest.Drained(s.Redis, e2etest.Stream) }
 	s.Eventually("the archive to have drained the stream", drained)
 	if status, body := e.Get(t, "/readyz?verbose"); status != 200 || strings.Contains(body, "failed") {
 		t.Errorf("/readyz answers %d: %s", status, body)
@@ -48,10 +46,7 @@ func TestRedisAtMaxmemory(t *testing.T) {
 		t.Error("the memory is not full any more: the start was shown nothing")
 	}
 	s.Redis.CutClients()
-	s.Eventually("readiness after lost connections", func() bool {
-		status, body := e.Get(t, "/readyz?verbose")
-		return status == 200 && !strings.Contains(body, "failed") && !strings.Contains(body, "degraded")
-	})
+	s.Eventually("readiness after lost connections", func() bool { return e.Well(t) })
 
 	s.Redis.Do("XTRIM", e2etest.Stream, "MINID", "=", s.Delivered())
 	load.more(s, 500)
@@ -59,7 +54,4 @@ func TestRedisAtMaxmemory(t *testing.T) {
 	load.stop()
 	s.WantScreens(load.newest(), screen)
 	s.wantTable(load.names())
-	if err := e.Stop(); err != nil {
-		t.Errorf("stopping: %v", err)
-	}
 }

@@ -124,16 +124,8 @@ func TestLiveStartWithoutScripts(t *testing.T) {
 	s.Redis.Do("ACL", "SETUSER", "pitwall-live", "-eval")
 	s.RedisURL = "redis://pitwall-live:secret@" + s.Redis.Addr()
 	e := s.Launch("--no-archive", "--instance-id=one")
-	s.Eventually("it to end", func() bool {
-		select {
-		case <-e.Done():
-			return true
-		default:
-			return false
-		}
-	})
-	if e.Err() == nil || !strings.Contains(e.Err().Error(), "eval") {
-		t.Errorf("it ended with %v", e.Err())
+	if err := e.AwaitEnd(); err == nil || !strings.Contains(err.Error(), "eval") {
+		t.Errorf("it ended with %v", err)
 	}
 	if !strings.Contains(e.Log.String(), "+eval ~pitwall:lease:one, +eval ~"+e2etest.Stream) {
 		t.Errorf("the log does not name the rights:\n%s", e.Log)

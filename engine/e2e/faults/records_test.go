@@ -2,16 +2,18 @@ package faults
 
 import (
 	"fmt"
+	"iter"
 	"slices"
 	"strings"
 	"testing"
 	"time"
 
 	"pitwall/engine/e2e/e2etest"
+	"pitwall/engine/internal/testenv"
 )
 
-// invalidRecord is a record that must not get into the table, made from the
-// number n, and the reason for its refusal.
+// invalidRecord is the reason of a refusal, with a record that is refused for it, made
+// from the number n.
 type invalidRecord struct {
 	reason string
 	record func(n int) []string
@@ -58,7 +60,7 @@ type deadLetter struct {
 func TestInvalidRecords(t *testing.T) {
 	const devices, rounds = 200, 20
 	s := newStack(t, devices)
-	e := s.Start()
+	e := s.Start(showsAll...)
 	screen := s.Watch(e.HTTP, "spectator", "?batch=1", "")
 	load := s.load(s.RedisURL, devices)
 
@@ -72,8 +74,8 @@ func TestInvalidRecords(t *testing.T) {
 	load.more(s, devices)
 	load.stop()
 	broken := len(want)
-	// A second position of a device with the same time is well-formed, and has
-	// no place in the table either. Live, it is a duplicate.
+	// A second position of a device with the same time is well-formed, and cannot be in
+	// the table either. Live, it is a duplicate.
 	const conflicts = 5
 	ts := time.Now().UnixMilli() + 1000
 	names := load.names()
@@ -102,9 +104,6 @@ func TestInvalidRecords(t *testing.T) {
 		n := rounds * len(slices.DeleteFunc(slices.Clone(invalidRecords), func(o invalidRecord) bool { return o.reason != b.reason }))
 		e.WantMetric(t, fmt.Sprintf("processor_live_decode_errors_total{reason=%q}", b.reason), n)
 	}
-	if err := e.Stop(); err != nil {
-		t.Errorf("stopping: %v", err)
-	}
 }
 
 // wantDeadLetters compares the dead letters with what is expected, by source
@@ -116,9 +115,9 @@ func (s *stack) wantDeadLetters(want map[string]deadLetter) {
 		return int(n) >= len(want)
 	})
 	seen := map[string]bool{}
-	for _, entry := range s.Redis.Do("XRANGE", e2etest.Stream+":dead", "-", "+").([]any) {
+	for _, entry := range entriesOf(s.Redis, e2etest.Stream+":dead") {
 		letter, fields := map[string]string{}, []string(nil)
-		pairs := entry.([]any)[1].([]any)
+		pairs := entry.([]any)
 		for i := 0; i < len(pairs); i += 2 {
 			name, value := pairs[i].(string), pairs[i+1].(string)
 			if original, ok := strings.CutPrefix(name, "field:"); ok {
@@ -143,5 +142,25 @@ func (s *stack) wantDeadLetters(want map[string]deadLetter) {
 	}
 	if len(seen) != len(want) {
 		s.T.Errorf("%d records lie in the dead letters, want %d", len(seen), len(want))
+	}
+}
+
+// entriesOf yields the id and the fields of each entry of a stream, in order.
+func entriesOf(server *testenv.RedisServer, stream string) iter.Seq2[string, any] {
+	return func(yield func(string, any) bool) {
+		for from := "-"; ; {
+			page := server.Do("XRANGE", stream, from, "+", "COUNT", "5000").([]any)
+			for _, entry := range page {
+				pair := entry.([]any)
+				id := pair[0].(string)
+				if !yield(id, pair[1]) {
+					return
+				}
+				from = "(" + id
+			}
+			if len(page) == 0 {
+				return
+			}
+		}
 	}
 }

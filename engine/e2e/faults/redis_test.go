@@ -51,10 +51,5 @@ func TestRedisUnderLoad(t *testing.T) {
 
 	s.WantScreens(load.newest(), screens...)
 	s.wantTable(load.names())
-	if status, body := e.Get(t, "/readyz"); status != 200 {
-		t.Errorf("/readyz answers %d: %s", status, body)
-	}
-	if err := e.Stop(); err != nil {
-		t.Errorf("stopping: %v", err)
-	}
+	s.wantReady(e.Addrs)
 }

@@ -19,8 +19,8 @@ import (
 	"pitwall/shard"
 )
 
-// documentedLogins returns the words of the lines ACL SETUSER in the
-// documentation, by user.
+// documentedLogins returns the ACL SETUSER lines of the documentation, split into words,
+// by user.
 func documentedLogins(t *testing.T) map[string][]string {
 	t.Helper()
 	text, err := os.ReadFile("../../ops/README.md")
@@ -75,19 +75,35 @@ func TestDocumentedRightsAreThoseChecked(t *testing.T) {
 	defer c.Close()
 	logins := documentedLogins(t)
 	for user, mode := range rightsModes {
-		needed := map[string]bool{}
-		for _, r := range neededRights(t, c, mode.live, mode.archive) {
-			needed["+"+r.Command] = true
+		wantDocumented(t, logins[user], neededRights(t, c, mode.live, mode.archive))
+	}
+}
+
+// wantDocumented compares the rights that a start checks with those of a documented
+// login.
+func wantDocumented(t *testing.T, login []string, rights []redis.Right) {
+	t.Helper()
+	checked, documented := map[string]bool{}, map[string]bool{}
+	for _, r := range rights {
+		checked["+"+r.Command] = true
+	}
+	for _, word := range login {
+		if strings.HasPrefix(word, "+") {
+			documented[word] = true
 		}
-		documented := map[string]bool{}
-		for _, word := range logins[user] {
-			if strings.HasPrefix(word, "+") {
-				documented[word] = true
-			}
-		}
-		if !maps.Equal(needed, documented) {
-			t.Errorf("%s:\nlooked for %v\ndocumented %v", user, slices.Sorted(maps.Keys(needed)), slices.Sorted(maps.Keys(documented)))
-		}
+	}
+	if !maps.Equal(checked, documented) {
+		t.Errorf("%q:\nchecked    %v\ndocumented %v", login, slices.Sorted(maps.Keys(checked)), slices.Sorted(maps.Keys(documented)))
+	}
+}
+
+// wantAllRights waits until no component has a fault, and looks for missing rights in
+// the log.
+func (s *stack) wantAllRights(e *e2etest.Engine) {
+	s.T.Helper()
+	s.Eventually("every component to be well", func() bool { return e.Well(s.T) })
+	if log := e.Log.String(); strings.Contains(log, "NOPERM") || strings.Contains(log, "not all rights") {
+		s.T.Errorf("the log names a right that is missing:\n%s", log)
 	}
 }
 
@@ -109,7 +125,7 @@ func TestLeastRights(t *testing.T) {
 			load := s.load(s.Redis.URL(), devices)
 			load.more(s, devices)
 			load.stop()
-			s.Add("device_id", "d-bad", "lat", "none")
+			s.Add("device_id", invalidDevice, "lat", "none")
 			if mode.live {
 				s.WantScreens(load.newest(), screen)
 				s.Eventually("the bad record to be refused", func() bool { return e.Metric(t, "processor_live_decode_errors_total") == 1 })
@@ -117,18 +133,9 @@ func TestLeastRights(t *testing.T) {
 			if mode.archive {
 				s.wantTable(load.names())
 				s.Eventually("the dead letter", func() bool { return s.Redis.Do("XLEN", e2etest.Stream+":dead") == int64(1) })
-				s.Eventually("nothing to pend", func() bool { return s.Pending() == 0 })
+				s.Eventually("nothing to pend", func() bool { return !s.Pending() })
 			}
-			status, parts := e.Get(t, "/readyz?verbose")
-			if status != 200 || strings.Contains(parts, "degraded") || strings.Contains(parts, "failed") {
-				t.Errorf("%d\n%s", status, parts)
-			}
-			if log := e.Log.String(); strings.Contains(log, "NOPERM") || strings.Contains(log, "not all rights") {
-				t.Errorf("the log names a right that is missing:\n%s", log)
-			}
-			if err := e.Stop(); err != nil {
-				t.Errorf("stopping: %v", err)
-			}
+			s.wantAllRights(e)
 		})
 	}
 }
@@ -150,21 +157,17 @@ func TestMissingRight(t *testing.T) {
 			s.Redis.Do("ACL", "SETUSER", user, c.take, "~"+e2etest.Stream)
 			s.RedisURL = "redis://" + user + ":secret@" + s.Redis.Addr()
 			e := s.Start("--no-live")
-			status, body := e.Get(t, "/readyz")
-			if status != 503 || !strings.Contains(body, c.want) {
-				t.Errorf("%d %s, want %s", status, body, c.want)
-			}
-			named := slices.ContainsFunc(e.Log.Find("part has a fault"), func(l e2etest.Line) bool { return strings.Contains(l.Attrs["reason"], c.want) })
-			if !named {
-				t.Errorf("the log does not name %s:\n%s", c.want, e.Log)
-			}
+			s.Eventually("/readyz to name "+c.want, func() bool {
+				status, body := e.Get(t, "/readyz")
+				return status == 503 && strings.Contains(body, c.want)
+			})
+			s.Eventually("the log to name "+c.want, func() bool {
+				return slices.ContainsFunc(e.Log.Find("part has a fault"), func(l e2etest.Line) bool { return strings.Contains(l.Attrs["reason"], c.want) })
+			})
 			s.Add("device_id", e2etest.Device(0), "lat", "47.5", "lon", "8.5")
 			s.Redis.Do("ACL", "SETUSER", user, c.give)
 			s.Eventually("the row", func() bool { return s.Number("SELECT count(*) FROM positions") == 1 })
-			s.Eventually("readiness", func() bool { status, _ := e.Get(t, "/readyz"); return status == 200 })
-			if err := e.Stop(); err != nil {
-				t.Errorf("stopping: %v", err)
-			}
+			s.wantReady(e.Addrs)
 		})
 	}
 }

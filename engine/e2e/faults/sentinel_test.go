@@ -2,8 +2,6 @@ package faults
 
 import (
 	"encoding/json"
-	"fmt"
-	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -22,7 +20,7 @@ func TestSentinel(t *testing.T) {
 	master, replica := testenv.RedisPair(t, testenv.AOF())
 	sentinels, url := testenv.Sentinels(t, master)
 	s.Redis, s.RedisURL = master, url
-	e := s.Start("--instance-id=one", "--live-device-rate=0", "--live-ring-max-age-ms=0")
+	e := s.Start(append(showsAll, "--instance-id=one")...)
 	screen := s.Watch(e.HTTP, "spectator", "", "")
 	load := s.load(url, devices)
 	load.more(s, 1000)
@@ -39,26 +37,23 @@ func TestSentinel(t *testing.T) {
 
 	s.WantScreens(load.newest(), screen)
 	s.wantKept(replica, e2etest.Stream, load.names(), screen)
-	s.Eventually("readiness", func() bool { status, _ := e.Get(t, "/readyz"); return status == 200 })
-	if err := e.Stop(); err != nil {
-		t.Errorf("stopping: %v", err)
-	}
-	if t.Failed() {
-		t.Log(e.Log)
-	}
+	s.wantReady(e.Addrs)
 }
 
-// wantKept waits until the archive has acknowledged everything that a server
-// has of a stream, and checks that all of it is in the table once and was
-// shown. acked are the names of the records that were acknowledged to
-// publishers. Those that are not in the table are returned: they are lost.
-func (s *stack) wantKept(server *testenv.RedisServer, stream string, acked []string, screens ...*e2etest.Screen) (lost []string) {
+// wantKept waits until the archive has acknowledged all that a server has of a stream,
+// and checks that each entry is in the table once and was shown. acked are the names of
+// the records that were acknowledged to publishers. It logs those that are not in the
+// table: they were lost with the old server.
+func (s *stack) wantKept(server *testenv.RedisServer, stream string, acked []string, screens ...*e2etest.Screen) {
 	s.T.Helper()
-	s.Eventually("the archive to acknowledge all of "+stream, func() bool { return allAcknowledged(server, stream) })
+	s.Eventually("the archive to acknowledge all of "+stream, func() bool { return e2etest.Drained(server, stream) })
 	var kept, shown []string
-	for _, r := range entriesOf(s.T, server, stream) {
-		kept = append(kept, r.name)
-		shown = append(shown, e2etest.PositionName(r.device, r.ts))
+	for _, fields := range entriesOf(server, stream) {
+		if device := e2etest.Field(fields, "device_id"); device != invalidDevice {
+			ts, name := readRecord(s.T, device, fields)
+			kept = append(kept, name)
+			shown = append(shown, e2etest.PositionName(device, ts))
+		}
 	}
 	rows := map[string]int{}
 	for name := range strings.SplitSeq(s.SQL(tableNames), "\n") {
@@ -79,68 +74,13 @@ func (s *stack) wantKept(server *testenv.RedisServer, stream string, acked []str
 			s.T.Errorf("%s never saw %d of %d entries of %s", w.Name, n, len(shown), stream)
 		}
 	}
+	var lost []string
 	for _, name := range acked {
 		if rows[name] == 0 {
 			lost = append(lost, name)
 		}
 	}
 	s.T.Logf("%s: %d published, %d on the server, %d lost %q", stream, len(acked), len(kept), len(lost), lost[:min(3, len(lost))])
-	return lost
-}
-
-// allAcknowledged reports whether the archive has acknowledged a stream to its end.
-func allAcknowledged(server *testenv.RedisServer, stream string) bool {
-	info, err := server.Try("XINFO", "STREAM", stream)
-	if err != nil {
-		return false
-	}
-	groups, err := server.Try("XINFO", "GROUPS", stream)
-	if err != nil {
-		return false
-	}
-	last := e2etest.Field(info, "last-generated-id")
-	list, _ := groups.([]any)
-	return slices.ContainsFunc(list, func(g any) bool {
-		return e2etest.Field(g, "name") == e2etest.Group && e2etest.Field(g, "last-delivered-id") == last && integerField(g, "pending") == 0
-	})
-}
-
-// integerField is e2etest.Field for integers, -1 where there is none.
-func integerField(reply any, name string) int64 {
-	list, _ := reply.([]any)
-	for i := 0; i+1 < len(list); i += 2 {
-		if n, ok := list[i+1].(int64); ok && list[i] == name {
-			return n
-		}
-	}
-	return -1
-}
-
-// entry is an entry of a stream that was made by record.
-type entry struct {
-	id, device, name string
-	ts               int64
-}
-
-// entriesOf returns all entries of a stream that have a place in the table.
-func entriesOf(t testing.TB, server *testenv.RedisServer, stream string) (list []entry) {
-	t.Helper()
-	for from := "-"; ; {
-		page := server.Do("XRANGE", stream, from, "+", "COUNT", "5000").([]any)
-		if len(page) == 0 {
-			return list
-		}
-		for _, x := range page {
-			pair := x.([]any)
-			e := entry{id: pair[0].(string), device: e2etest.Field(pair[1], "device_id")}
-			from = "(" + e.id
-			if e.device == invalidDevice {
-				continue
-			}
-			e.ts, e.name = readRecord(t, e.device, pair[1])
-			list = append(list, e)
-		}
-	}
 }
 
 // readRecord reads what record wrote.
@@ -165,5 +105,5 @@ func readRecord(t testing.TB, device string, fields any) (ts int64, name string)
 			t.Fatal(err)
 		}
 	}
-	return ts, fmt.Sprintf("%s %d %d", device, ts, attributes.N)
+	return ts, recordName(device, ts, attributes.N)
 }

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"pitwall/engine/e2e/e2etest"
+	"pitwall/engine/e2e/servers"
 
 	"github.com/coder/websocket"
 	"go.uber.org/goleak"
@@ -29,11 +30,12 @@ var shutdownSteps = []struct {
 	{"database", 5 * time.Second},
 }
 
-// wantShutdownSteps compares the steps in the engine's log with shutdownSteps.
-// A busy machine may add some time to each.
+// wantShutdownSteps compares the steps in the engine's log with shutdownSteps. slack is
+// what a busy machine may add to a bound. A step without a bound would take longer: as
+// long as its server does not answer.
 func wantShutdownSteps(t *testing.T, e *e2etest.Engine) {
 	t.Helper()
-	const slack = 3 * time.Second
+	const slack = e2etest.Patience / 4
 	drains := map[string]time.Duration{"live server": time.Duration(e.Config.DrainMS) * time.Millisecond}
 	var names []string
 	for i, line := range e.Log.Find("stopped") {
@@ -59,18 +61,20 @@ func wantShutdownSteps(t *testing.T, e *e2etest.Engine) {
 	}
 }
 
-// wantLeft does not wait: it compares the table with what the archive was given
-// of the stream. An engine that has stopped must have written and acknowledged
-// it.
-func (s *stack) wantLeft() {
+// wantWritten compares the table with the entries that the archive was given, and does
+// not wait: an engine that has stopped has written and acknowledged them.
+func (s *stack) wantWritten() {
 	s.T.Helper()
-	if n := s.Pending(); n != 0 {
-		s.T.Errorf("%d entries pend after the shutdown", n)
+	if s.Pending() {
+		s.T.Error("entries pend after the shutdown")
 	}
 	// The stream has a record more than once where the publisher had to repeat it.
-	given := map[string]bool{}
-	for _, entry := range s.Redis.Do("XRANGE", e2etest.Stream, "-", s.Delivered()).([]any) {
-		given[fmt.Sprint(entry.([]any)[1])] = true
+	given, last := map[string]bool{}, s.Delivered()
+	for id, fields := range entriesOf(s.Redis, e2etest.Stream) {
+		given[fmt.Sprint(fields)] = true
+		if id == last {
+			break
+		}
 	}
 	if rows := s.Number("SELECT count(*) FROM positions"); rows != len(given) || rows == 0 {
 		s.T.Errorf("%d rows in the table, want the %d that the archive was given", rows, len(given))
@@ -87,11 +91,17 @@ func TestShutdownUnderLoad(t *testing.T) {
 	load := s.load(s.RedisURL, devices)
 	load.more(s, devices)
 	before := goleak.IgnoreCurrent()
-	// Spectators leave by and by, which leaves the processor to those who stay.
 	e := s.Start("--live-drain-ms=4000")
+	// A spectator that has not read what was sent before the close frame within three
+	// seconds is cut without a code. On a busy machine this test would be such a
+	// spectator, so most of its spectators ask for few positions.
 	var screens []*e2etest.Screen
 	for i := range spectators {
-		screens = append(screens, s.Watch(e.HTTP, "spectator", []string{"", "?batch=1"}[i%2], ""))
+		interval := `,"interval":5000`
+		if i%10 < 2 {
+			interval = ""
+		}
+		screens = append(screens, s.Watch(e.HTTP, "spectator", []string{"", "?batch=1"}[i%2], interval))
 	}
 	load.more(s, 1000)
 
@@ -102,7 +112,7 @@ func TestShutdownUnderLoad(t *testing.T) {
 	if lines := e.Log.Errors(); len(lines) > 0 {
 		t.Errorf("errors were logged: %v", lines)
 	}
-	s.wantLeft()
+	s.wantWritten()
 	for _, w := range screens {
 		s.Eventually("a spectator to be told", func() bool { return w.Ending() != nil })
 		if code := websocket.CloseStatus(w.Ending()); code != websocket.StatusGoingAway {
@@ -111,7 +121,7 @@ func TestShutdownUnderLoad(t *testing.T) {
 		w.Close()
 	}
 	load.stop() // a publisher that has connected again would count as a leak
-	goleak.VerifyNone(t, before)
+	s.wantNoLeak(before)
 
 	next := s.Start()
 	screen := s.Watch(next.HTTP, "spectator of the next", "", "")
@@ -122,8 +132,14 @@ func TestShutdownUnderLoad(t *testing.T) {
 	maps.Copy(newest, later.newest())
 	s.WantScreens(newest, screen)
 	s.wantTable(append(load.names(), later.names()...))
-	if err := next.Stop(); err != nil {
-		t.Errorf("stopping: %v", err)
+}
+
+// wantNoLeak waits until every goroutine has ended that the options do not name.
+func (s *stack) wantNoLeak(options ...goleak.Option) {
+	s.T.Helper()
+	var err error
+	if !servers.Poll(e2etest.Patience, func() bool { err = goleak.Find(options...); return err == nil }) {
+		s.T.Error(err)
 	}
 }
 
@@ -140,7 +156,7 @@ func TestShutdownWithDatabaseStalled(t *testing.T) {
 	e := s.Start("--instance-id=one")
 	load.more(s, 500)
 	proxy.Stall()
-	s.Eventually("an insert to hang", func() bool { return s.Pending() > 0 })
+	s.Eventually("an insert to hang", s.Pending)
 	load.more(s, 500)
 
 	err := e.Stop()
@@ -148,23 +164,20 @@ func TestShutdownWithDatabaseStalled(t *testing.T) {
 		t.Errorf("Run returned %v, want what the archive could not write", err)
 	}
 	wantShutdownSteps(t, e)
-	if s.Pending() == 0 {
+	if !s.Pending() {
 		t.Error("nothing pends although nothing could be written")
 	}
 	proxy.CutAll()
 	proxy.Resume()
-	goleak.VerifyNone(t, before, goleak.IgnoreAnyFunction("pitwall/engine/internal/testenv.(*TCPProxy).relay"))
+	s.wantNoLeak(before, goleak.IgnoreAnyFunction("pitwall/engine/internal/testenv.(*TCPProxy).relay"))
 
-	next := s.Start("--instance-id=one")
+	s.Start("--instance-id=one")
 	load.stop()
 	s.wantTable(load.names())
-	if err := next.Stop(); err != nil {
-		t.Errorf("stopping: %v", err)
-	}
 }
 
-// secondSignal: a second signal ends a process at once that is slow to stop,
-// here because its archive waits for a database that does not answer.
+// secondSignal: a second signal ends a process at once while it stops slowly, here
+// because its archive waits for a database that does not answer.
 func secondSignal(t *testing.T, bin string) {
 	const devices = 100
 	s := newStack(t, devices)
@@ -173,24 +186,19 @@ func secondSignal(t *testing.T, bin string) {
 	p := s.process(bin)
 	load.more(s, 500)
 	proxy.Stall()
-	s.Eventually("an insert to hang", func() bool { return s.Pending() > 0 })
+	s.Eventually("an insert to hang", s.Pending)
 
 	p.signal(syscall.SIGTERM)
-	s.Eventually("the archive to be all that is waited for", func() bool { return len(p.Log.Find("stopped")) >= 2 })
-	select {
-	case <-p.done:
+	s.Eventually("the archive to be all that is waited for", func() bool { return len(p.log().Find("stopped")) >= 2 })
+	if !p.proc.Running() {
 		t.Fatalf("the process did not wait for its archive:\n%s", p.output())
-	default:
 	}
-	began := time.Now()
 	p.signal(syscall.SIGINT)
-	if code := p.wait(e2etest.Patience); code != 130 {
+	if code := p.wait(); code != 130 {
 		t.Errorf("exit code %d after the second signal, want 130", code)
 	}
-	if took := time.Since(began); took > 2*time.Second {
-		t.Errorf("the process took %v after the second signal", took)
-	}
-	if got := joinAttrs(p.Log.Find("stopped"), "step"); got != "live server, event map and feed" {
+	// Had it waited for the archive, that step would be in the log.
+	if got := joinAttrs(p.log().Find("stopped"), "step"); got != "live server, event map and feed" {
 		t.Errorf("the steps taken are %s: it did not end at once", got)
 	}
 }

@@ -21,6 +21,16 @@ func newStack(t *testing.T, devices int) *stack {
 	return &stack{e2etest.NewStack(t, devices)}
 }
 
+// showsAll are flags with which a spectator gets every position, however busy the
+// machine is.
+var showsAll = []string{"--live-device-rate=0", "--live-ring-max-age-ms=0", "--live-ring-bytes=16777216", "--live-ring-slots=65536"}
+
+// wantReady waits until /readyz answers 200.
+func (s *stack) wantReady(a e2etest.Addrs) {
+	s.T.Helper()
+	s.Eventually("readiness", func() bool { status, _ := a.Get(s.T, "/readyz"); return status == 200 })
+}
+
 // partition makes positions a table of monthly partitions, which has no month
 // yet.
 func (s *stack) partition() {

@@ -4,14 +4,13 @@ import (
 	"net"
 	"strings"
 	"testing"
-	"time"
 
 	"pitwall/engine/e2e/e2etest"
 	"pitwall/engine/internal/testenv"
 )
 
-// refusesToStart: a process that cannot work refuses to start, soon, names the
-// setting to change, and never prints a password.
+// refusesToStart: a process that cannot work refuses to start, names the setting to
+// change, and never prints a password.
 func refusesToStart(t *testing.T, bin string) {
 	good := newStack(t, 1)
 	notMigrated := testenv.NewDatabase(t)
@@ -57,11 +56,11 @@ func refusesToStart(t *testing.T, bin string) {
 		{"nothing to do", []string{"--no-live", "--no-archive"}, []string{"LIVE_ENABLED", "ARCHIVE_ENABLED"}},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
-			p := runProgram(t, bin, append([]string{"serve"}, good.Flags(tt.flags...)...)...)
+			p := runProgram(t, bin, nil, append([]string{"serve"}, good.Flags(tt.flags...)...)...)
 			wantRefusal(t, p, tt.want...)
 		})
 	}
-	if good.Redis.Do("EXISTS", e2etest.Stream) == int64(1) { // by a port that is taken: the last step of all
+	if good.Redis.Do("EXISTS", e2etest.Stream) == int64(1) { // made before the ports are bound, which is the last step
 		if groups := good.Redis.Do("XINFO", "GROUPS", e2etest.Stream).([]any); len(groups) != 0 {
 			t.Errorf("refused starts left the groups %v", groups)
 		}
@@ -71,8 +70,8 @@ func refusesToStart(t *testing.T, bin string) {
 	}
 }
 
-// refusesEnvironment: the same for settings from the environment. The variable
-// is named, not its flag.
+// refusesEnvironment is the same for settings from the environment: the refusal names
+// the variable, not its flag.
 func refusesEnvironment(t *testing.T, bin string) {
 	for _, tt := range []struct {
 		name, value string
@@ -86,7 +85,7 @@ func refusesEnvironment(t *testing.T, bin string) {
 		{"REDIS_URL", "redis://u:s3cret@127.0.0.1:x:y", []string{"REDIS_URL"}},
 	} {
 		t.Run(tt.name+"="+tt.value, func(t *testing.T) {
-			p := runProgramIn(t, bin, []string{tt.name + "=" + tt.value}, "serve",
+			p := runProgram(t, bin, []string{tt.name + "=" + tt.value}, "serve",
 				"--http-addr=127.0.0.1:0", "--ops-addr=127.0.0.1:0", "--embedded-redis-addr=127.0.0.1:0")
 			wantRefusal(t, p, tt.want...)
 		})
@@ -97,7 +96,7 @@ func refusesEnvironment(t *testing.T, bin string) {
 // prints.
 func wantRefusal(t *testing.T, p *process, want ...string) {
 	t.Helper()
-	code := p.wait(30 * time.Second)
+	code := p.wait()
 	said := p.output()
 	if code <= 0 {
 		t.Errorf("exit code %d, want one that says that it failed", code)

@@ -18,8 +18,8 @@ import (
 // paths are one of each kind that the public listener serves.
 var paths = []string{"/", "/app.js", "/events.json", "/live", "/nothing"}
 
-// sendGet sends a plain request with the headers given, "Name: value" each, and
-// returns status and body. HTTP/1.0 stands for itself.
+// sendGet sends a plain request with the headers given, "Name: value" each, and returns
+// status and body. The word HTTP/1.0 among them sets the version.
 func sendGet(t *testing.T, addr, path, host string, headers ...string) (int, string) {
 	t.Helper()
 	c, err := net.Dial("tcp", addr)
@@ -49,8 +49,8 @@ func sendGet(t *testing.T, addr, path, host string, headers ...string) (int, str
 	return res.StatusCode, string(body)
 }
 
-// openStatus is what a path answers a request that the checks let through. It has no
-// credential; access is the answer of /live to that.
+// openStatus is the answer of a path to a request that passes the checks, without a
+// credential. access is what /live answers to that.
 func openStatus(path string, access int) int {
 	return map[string]int{"/": 200, "/app.js": 200, "/events.json": 200, "/live": access, "/nothing": 404}[path]
 }
@@ -105,15 +105,15 @@ func TestHostIsChecked(t *testing.T) {
 	}
 }
 
-// TestUnannouncedProxyIsRefused has each path refuse what comes through one,
-// where everybody may watch.
+// TestUnannouncedProxyIsRefused: where no access control is set up, every path refuses
+// requests that come through a proxy.
 func TestUnannouncedProxyIsRefused(t *testing.T) {
 	closed, open := e2etest.Start(t), e2etest.Start(t, "--auth-allow-anonymous")
 	marks := []string{"X-Forwarded-For: 192.0.2.1", "X-Forwarded-For:", "Forwarded: for=192.0.2.1", "Via: 1.1 proxy", "X-Real-IP: 192.0.2.1",
 		"CF-Connecting-IP: 192.0.2.1", "True-Client-IP: 192.0.2.1", "X-Envoy-External-Address: 192.0.2.1", "x-original-uri: /", "HTTP/1.0"}
 	for _, mark := range marks {
 		for _, path := range paths {
-			host := closed.HTTP // as nginx sends it
+			host := closed.HTTP // as nginx sends it by default
 			if got, body := sendGet(t, closed.HTTP, path, host, mark); got != http.StatusUnauthorized || !strings.HasPrefix(body, "proxy: ") {
 				t.Errorf("%s with %q: %d %.40q, want 401", path, mark, got, body)
 			}
@@ -135,8 +135,8 @@ func TestUnannouncedProxyIsRefused(t *testing.T) {
 	}
 }
 
-// TestUntrustedProxyIsLogged: behind a proxy that is not trusted the limits of an
-// address count nobody, so the log says it.
+// TestUntrustedProxyIsLogged: behind a proxy that is not trusted all clients have one
+// address, and its limits stop them all. So the log says it.
 func TestUntrustedProxyIsLogged(t *testing.T) {
 	const atStart, atRequest = "HTTP_ADDR is a loopback address and TRUSTED_PROXIES is not set", "a proxy that is not in TRUSTED_PROXIES"
 	for _, c := range []struct {
@@ -168,7 +168,7 @@ func TestUntrustedProxyIsLogged(t *testing.T) {
 	}
 }
 
-// TestOriginOverTLS has a plain page of the same host refused, and browsers
+// TestOriginOverTLS: a page of the same host over plain HTTP is refused, and browsers are
 // told to use TLS only.
 func TestOriginOverTLS(t *testing.T) {
 	dir := t.TempDir()
@@ -195,8 +195,7 @@ func TestOriginOverTLS(t *testing.T) {
 	testenv.Eventually(t, e2etest.Patience, "no connection left", func() bool { return s.Metric(t, "processor_live_connections") == 0 })
 }
 
-// TestAnswersVaryByOrigin keeps caches from giving one origin's answer to
-// another.
+// TestAnswersVaryByOrigin: no cache may give the answer for one origin to another.
 func TestAnswersVaryByOrigin(t *testing.T) {
 	s := e2etest.Start(t, "--allowed-origins=https://maps.example")
 	for origin, want := range map[string]string{"": "", "https://maps.example": "https://maps.example", "http://maps.example": "", "https://evil.example": "", "null": ""} {

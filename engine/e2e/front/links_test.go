@@ -7,9 +7,9 @@ import (
 	"pitwall/engine/e2e/e2etest"
 )
 
-// TestLinksThatRestrictNothingAreTold: where everybody may watch every event, a
-// secret for share links has no effect, so the log says what is missing.
-func TestLinksThatRestrictNothingAreTold(t *testing.T) {
+// TestLinksThatRestrictNothingAreLogged: where everybody may watch every event, a secret
+// for share links has no effect, so the log says what is missing.
+func TestLinksThatRestrictNothingAreLogged(t *testing.T) {
 	const told, secret = "share links restrict nothing", "--link-secret=0123456789abcdef0123456789abcdef"
 	for name, c := range map[string]struct {
 		flags []string

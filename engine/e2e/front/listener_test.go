@@ -13,6 +13,7 @@ import (
 	"math/big"
 	"net"
 	"net/http"
+	"net/netip"
 	"os"
 	"path/filepath"
 	"strings"
@@ -66,7 +67,7 @@ func clientOf(roots *x509.CertPool) *http.Client {
 	return &http.Client{Transport: &http.Transport{TLSClientConfig: &tls.Config{RootCAs: roots}, DisableKeepAlives: true}}
 }
 
-// serialOf shakes hands and returns the certificate's number.
+// serialOf makes a TLS handshake and returns the serial number of the certificate.
 func serialOf(addr string, c *tls.Config) (int64, error) {
 	conn, err := tls.Dial("tcp", addr, c)
 	if err != nil {
@@ -113,7 +114,7 @@ func TestTLS(t *testing.T) {
 		t.Errorf("TLS 1.2 is not spoken: %v", err)
 	}
 
-	// A renewal takes effect without a restart; half of one does not.
+	// A renewed certificate takes effect without a restart; half of one does not.
 	roots = certificate(t, dir, 2)
 	fresh := &tls.Config{RootCAs: roots}
 	testenv.Eventually(t, e2etest.Patience, "the new certificate", func() bool {
@@ -132,7 +133,7 @@ func TestTLS(t *testing.T) {
 	if n, err := serialOf(addr, fresh); err != nil || n != 2 {
 		t.Errorf("after half a key: certificate %d, %v", n, err)
 	}
-	// Those that are connected do not notice.
+	// Connected clients do not notice.
 	if err := ws.Ping(ws.CloseRead(ctx)); err != nil {
 		t.Errorf("ping: %v", err)
 	}
@@ -159,47 +160,54 @@ func TestTLSFilesThatCannotBe(t *testing.T) {
 	}
 }
 
-// upgradeFrom sends a handshake, after the PROXY header if there is one, and returns
-// the status, 0 when the connection was closed.
-func upgradeFrom(t *testing.T, addr string, header *proxyproto.Header) int {
+// proxied is the header of a PROXY protocol proxy about a client at an address.
+func proxied(ip string) *proxyproto.Header {
+	return proxyproto.HeaderProxyFromAddrs(2, &net.TCPAddr{IP: net.ParseIP(ip), Port: 1}, &net.TCPAddr{IP: net.IPv4(10, 0, 0, 9), Port: 80})
+}
+
+// handshake asks for /live of a host, after a PROXY header and over TLS where these are
+// given. It returns the status, 0 when the connection was closed, and the client's
+// address. The connection stays open until the test ends.
+func handshake(t *testing.T, addr, host string, header *proxyproto.Header, secure *tls.Config) (status int, from netip.AddrPort) {
 	t.Helper()
 	c, err := net.Dial("tcp", addr)
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = c.Close() })
+	from = netip.MustParseAddrPort(c.LocalAddr().String())
 	_ = c.SetDeadline(time.Now().Add(e2etest.Patience))
 	if header != nil {
 		if _, err := header.WriteTo(c); err != nil {
 			t.Fatal(err)
 		}
 	}
-	fmt.Fprintf(c, "GET /live HTTP/1.1\r\nHost: live.example\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"+
-		"Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n\r\n")
+	if secure != nil {
+		c = tls.Client(c, secure)
+	}
+	fmt.Fprintf(c, "GET /live HTTP/1.1\r\nHost: %s\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"+
+		"Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n\r\n", host)
 	res, err := http.ReadResponse(bufio.NewReader(c), nil)
 	if err != nil {
-		return 0
+		return 0, from
 	}
-	return res.StatusCode
+	return res.StatusCode, from
 }
 
-// TestProxyProtocol has clients counted by the address that the proxy tells.
+// TestProxyProtocol: clients are counted by the address that the proxy names.
 func TestProxyProtocol(t *testing.T) {
 	s := e2etest.Start(t, "--proxy-protocol", "--trusted-proxies=127.0.0.0/8", "--auth-allow-anonymous", "--live-max-connections-per-address=1")
-	from := func(ip string) *proxyproto.Header {
-		return proxyproto.HeaderProxyFromAddrs(2, &net.TCPAddr{IP: net.ParseIP(ip), Port: 1}, &net.TCPAddr{IP: net.IPv4(10, 0, 0, 9), Port: 80})
-	}
 	for _, c := range []struct {
 		name   string
 		header *proxyproto.Header
 		want   int
 	}{
-		{"a client", from("192.0.2.1"), 101},
-		{"another", from("192.0.2.2"), 101},
-		{"the first again", from("192.0.2.1"), 429},
-		{"nobody told", nil, 0},
+		{"a client", proxied("192.0.2.1"), 101},
+		{"another", proxied("192.0.2.2"), 101},
+		{"the first again", proxied("192.0.2.1"), 429},
+		{"no header", nil, 0},
 	} {
-		got := upgradeFrom(t, s.HTTP, c.header)
+		got, _ := handshake(t, s.HTTP, "live.example", c.header, nil)
 		if got != c.want && (c.want != 0 || got != 400) {
 			t.Errorf("%s: status %d, want %d", c.name, got, c.want)
 		}
@@ -213,13 +221,12 @@ func TestProxyProtocol(t *testing.T) {
 // TestProxyProtocolAndHost: clients of the proxy may use its public name as Host.
 func TestProxyProtocolAndHost(t *testing.T) {
 	s := e2etest.Start(t, "--proxy-protocol", "--trusted-proxies=127.0.0.1", "--auth-mode=jwt", "--jwt-secret="+e2etest.JWTSecret)
-	header := proxyproto.HeaderProxyFromAddrs(2, &net.TCPAddr{IP: net.IPv4(192, 0, 2, 1), Port: 1}, &net.TCPAddr{IP: net.IPv4(10, 0, 0, 9), Port: 80})
-	if got := upgradeFrom(t, s.HTTP, header); got != http.StatusUnauthorized {
+	if got, _ := handshake(t, s.HTTP, "live.example", proxied("192.0.2.1"), nil); got != http.StatusUnauthorized {
 		t.Errorf("status %d, want 401: the host is fine, a token is missing", got)
 	}
 }
 
-// TestForwardedFor has clients counted by the header of a trusted proxy.
+// TestForwardedFor: clients are counted by the header of a trusted proxy.
 func TestForwardedFor(t *testing.T) {
 	s := e2etest.Start(t, "--trusted-proxies=127.0.0.1", "--auth-allow-anonymous", "--live-max-connections-per-address=1")
 	for _, c := range []struct {
@@ -228,7 +235,7 @@ func TestForwardedFor(t *testing.T) {
 	}{
 		{"192.0.2.1", 101}, {"192.0.2.1", 429}, {"203.0.113.1, 192.0.2.1", 429}, {"192.0.2.2", 101},
 		{"2001:db8::1", 101}, {"2001:db8::2", 429},
-		{"", 101}, {"", 101}, {"unknown", 101}, // nobody is told: warned about, and not counted as one
+		{"", 101}, {"", 101}, {"unknown", 101}, // without an address: logged, and not counted as one client
 	} {
 		header := http.Header{}
 		if c.forwarded != "" {

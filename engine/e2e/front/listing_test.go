@@ -10,8 +10,8 @@ import (
 	"pitwall/engine/internal/testenv"
 )
 
-// TestEventsOfARunningEngineFollowMapAndAccess sees that both changes reach
-// the page.
+// TestEventsOfARunningEngineFollowMapAndAccess: changes of the events and changes of
+// access both reach the list of events.
 func TestEventsOfARunningEngineFollowMapAndAccess(t *testing.T) {
 	p := e2etest.EmbeddedBackends(t)
 	s := p.Start(t, "--authz-mode=public", "--auth-refresh-ms=50")
@@ -43,12 +43,12 @@ func TestEventsOfARunningEngineFollowMapAndAccess(t *testing.T) {
 	shows("that it has gone", "[]")
 }
 
-// TestEveryPathIsLimitedByAddress asks for each path so often at once that some
-// requests would wait too long for their turn.
+// TestEveryPathIsLimitedByAddress requests each path so often at once that some requests
+// would wait too long for their turn.
 func TestEveryPathIsLimitedByAddress(t *testing.T) {
 	s := e2etest.Start(t, "--http-rate-per-address=1")
 	for _, path := range []string{"/", "/app.js", "/events.json", "/nothing"} {
-		const atOnce = 40 // a burst of 5 and the turns of 5 s are less
+		const atOnce = 40 // more than a burst of 5 and the turns of 5 s
 		statuses := make([]int, atOnce)
 		var all sync.WaitGroup
 		for i := range statuses {

@@ -1,17 +1,12 @@
 package front
 
 import (
-	"bufio"
 	"crypto/tls"
-	"crypto/x509"
-	"fmt"
-	"net"
 	"net/http"
 	"net/netip"
 	"os"
 	"strconv"
 	"testing"
-	"time"
 
 	"pitwall/engine/e2e/e2etest"
 
@@ -19,15 +14,15 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// spectatorOptions are the options that the socket of every spectator must have,
-// whatever the bytes pass on their way to it.
+// spectatorOptions are the options that the socket of every spectator must have, on
+// every kind of listener.
 var spectatorOptions = []struct {
 	name          string
 	level, option int
 	want          int
 }{
 	{"TCP_NOTSENT_LOWAT", unix.IPPROTO_TCP, unix.TCP_NOTSENT_LOWAT, 12345}, // the setting
-	{"TCP_NODELAY", unix.IPPROTO_TCP, unix.TCP_NODELAY, 1},                 // package net, as the others
+	{"TCP_NODELAY", unix.IPPROTO_TCP, unix.TCP_NODELAY, 1},                 // this and the others by package net
 	{"SO_KEEPALIVE", unix.SOL_SOCKET, unix.SO_KEEPALIVE, 1},
 	{"TCP_KEEPIDLE", unix.IPPROTO_TCP, unix.TCP_KEEPIDLE, 15},
 	{"TCP_KEEPINTVL", unix.IPPROTO_TCP, unix.TCP_KEEPINTVL, 15},
@@ -50,12 +45,23 @@ func TestSocketOptionsOnEveryListener(t *testing.T) {
 		{name: "PROXY protocol", flags: overProxy, proxy: true},
 		{name: "TLS over PROXY protocol", flags: append(overTLS, overProxy...), proxy: true, tls: true},
 		{name: "limited and paced", flags: []string{"--http-max-connections=4", "--http-max-connections-per-address=2", "--live-flush-max-ms=1000"}},
-		{name: "all of them", flags: append(append(overTLS, overProxy...), "--http-max-connections=4", "--live-flush-max-ms=1000"), proxy: true, tls: true},
+		{name: "all of these", flags: append(append(overTLS, overProxy...), "--http-max-connections=4", "--live-flush-max-ms=1000"), proxy: true, tls: true},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			s := e2etest.Start(t, append(c.flags, "--live-notsent-lowat=12345")...)
-			local := upgraded(t, s.HTTP, c.proxy, c.tls, roots)
-			fd := otherEnd(t, local)
+			var header *proxyproto.Header
+			if c.proxy {
+				header = proxied("192.0.2.1")
+			}
+			var secure *tls.Config
+			if c.tls {
+				secure = &tls.Config{RootCAs: roots, ServerName: "127.0.0.1"}
+			}
+			status, from := handshake(t, s.HTTP, "127.0.0.1", header, secure)
+			if status != http.StatusSwitchingProtocols {
+				t.Fatalf("status %d, want an upgrade", status)
+			}
+			fd := otherEnd(t, from)
 			for _, o := range spectatorOptions {
 				if got, err := unix.GetsockoptInt(fd, o.level, o.option); err != nil || got != o.want {
 					t.Errorf("%s is %d (%v), want %d", o.name, got, err, o.want)
@@ -63,36 +69,6 @@ func TestSocketOptionsOnEveryListener(t *testing.T) {
 			}
 		})
 	}
-}
-
-// upgraded has a spectator connect, and returns their address.
-func upgraded(t *testing.T, addr string, proxy, secure bool, roots *x509.CertPool) netip.AddrPort {
-	t.Helper()
-	c, err := net.Dial("tcp", addr)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { _ = c.Close() })
-	local := netip.MustParseAddrPort(c.LocalAddr().String())
-	_ = c.SetDeadline(time.Now().Add(e2etest.Patience))
-	if proxy {
-		header := proxyproto.HeaderProxyFromAddrs(2, &net.TCPAddr{IP: net.IPv4(192, 0, 2, 1), Port: 1}, &net.TCPAddr{IP: net.IPv4(10, 0, 0, 9), Port: 80})
-		if _, err := header.WriteTo(c); err != nil {
-			t.Fatal(err)
-		}
-	}
-	if secure {
-		c = tls.Client(c, &tls.Config{RootCAs: roots, ServerName: "127.0.0.1"})
-	}
-	if _, err := fmt.Fprintf(c, "GET /live HTTP/1.1\r\nHost: 127.0.0.1\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"+
-		"Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n\r\n"); err != nil {
-		t.Fatal(err)
-	}
-	res, err := http.ReadResponse(bufio.NewReader(c), nil)
-	if err != nil || res.StatusCode != http.StatusSwitchingProtocols {
-		t.Fatalf("no upgrade: %v, %v", res, err)
-	}
-	return local
 }
 
 // otherEnd is the descriptor of the socket of this process that is connected to

@@ -8,9 +8,9 @@ import (
 	"pitwall/engine/e2e/e2etest"
 )
 
-// TestWelcomeKeepsTheHost: spectators are told a name for the process, and not
-// that of the machine unless somebody has called the process so.
-func TestWelcomeKeepsTheHost(t *testing.T) {
+// TestWelcomeHidesTheHost: spectators get a name of the process, which is not that of the
+// machine unless INSTANCE_ID says so.
+func TestWelcomeHidesTheHost(t *testing.T) {
 	host, err := os.Hostname()
 	if err != nil {
 		t.Fatal(err)

@@ -19,13 +19,14 @@ type frame struct {
 type client struct {
 	*e2etest.Client
 	name   string
-	frames chan frame // closed after the last
-	pings  int        // sent by barrier
+	order  *e2etest.Order // of the connection's goroutine
+	frames chan frame     // closed after the last
+	pings  int            // sent by barrier
 }
 
 // dial connects a spectator, or returns the status that refused it.
 func dial(addr, name, query string, header http.Header) (*client, int, error) {
-	c := &client{name: name, frames: make(chan frame, 4096)}
+	c := &client{name: name, order: e2etest.NewOrder(), frames: make(chan frame, 4096)}
 	var status int
 	var err error
 	c.Client, status, err = e2etest.Connect(addr, query, header, c.receive)
@@ -36,8 +37,10 @@ func dial(addr, name, query string, header http.Header) (*client, int, error) {
 func (c *client) receive(f e2etest.Frame) {
 	got := frame{Frame: f}
 	if f.Err == nil {
-		if got.json, got.Err = parseJSON(f.Text); got.Err != nil {
-			got.Err = fmt.Errorf("%s: %w", f.Text, got.Err)
+		var err error
+		got.json, err = parseJSON(f.Text)
+		if err = errors.Join(err, c.order.Check(&f)); err != nil {
+			got.Err = fmt.Errorf("%s: %w", f.Text, err)
 		}
 	}
 	c.frames <- got
@@ -63,8 +66,8 @@ func (c *client) next(within time.Duration) (frame, error) {
 	}
 }
 
-// barrier returns the frames that come before the answer to a ping: what the
-// server had queued for this client before.
+// barrier returns the frames that come before the answer to a ping: those that the
+// server had queued for this client by then.
 func (c *client) barrier() ([]frame, error) {
 	c.pings++
 	id := fmt.Sprintf("silence-%d", c.pings)

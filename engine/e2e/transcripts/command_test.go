@@ -71,14 +71,13 @@ func (r *runner) roster(flags, rows []string, out *bytes.Buffer) error {
 	return admin.ImportRoster(context.Background(), cfg.Database, csv, dry, r.log.Logger(), out)
 }
 
-// serve starts the engine on free ports. The number of shards does not depend
-// on the machine: transcripts show the parts of a snapshot.
+// serve starts the engine on free ports. The number of shards does not depend on the
+// machine, because transcripts show the parts of a snapshot.
 func (r *runner) serve(flags []string) error {
 	if r.server != nil {
 		return errors.New("an engine runs already")
 	}
-	// The flush window never grows: it is part of the interval that transcripts
-	// show.
+	// The flush window never grows: transcripts show it as the interval.
 	own := []string{"--http-addr=127.0.0.1:0", "--ops-addr=127.0.0.1:0", "--live-shards=2", "--live-writers=2", "--live-flush-max-ms=0"}
 	cfg, err := e2etest.Settings(slices.Concat(own, r.backends.Flags, flags)...)
 	if err != nil {

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"pitwall/engine/e2e/e2etest"
+	"pitwall/engine/e2e/servers"
 	"pitwall/engine/internal/testenv"
 )
 
@@ -93,7 +94,7 @@ func (r *runner) clientStep(st *step, rest string) error {
 	return r.closed(c, code, st.at)
 }
 
-// finish ends the transcript: no client has a frame left, and the engine stops
+// finish ends the transcript. No client may have a frame left, and the engine stops
 // without an error.
 func (r *runner) finish() error {
 	for _, name := range slices.Sorted(maps.Keys(r.clients)) {
@@ -135,9 +136,9 @@ func (r *runner) cleanUp() {
 // context is for commands that are carried out at once.
 func (r *runner) context() context.Context { return context.Background() }
 
-// silence checks that no frame comes to c: every record that was added is read,
-// had the time to be sent, and a ping is answered. Under -update, frames that
-// came are written before line at.
+// silence checks that no frame comes to c. It waits until every record that was added
+// is read, then for two flush windows, then for the answer to a ping. Under -update,
+// frames that came are written before line at.
 func (r *runner) silence(c *client, at int) error {
 	if r.server != nil && r.server.Config.LiveEnabled {
 		read := fmt.Sprintf("processor_live_records_total >=%d", r.added)
@@ -145,8 +146,7 @@ func (r *runner) silence(c *client, at int) error {
 			return err
 		}
 	}
-	// Pending frames are sealed within a window. A frame that comes earlier
-	// ends the wait.
+	// Pending frames are sealed within a window. A frame ends the wait.
 	var extra []frame
 	window := time.Duration(0)
 	if r.server != nil {
@@ -180,26 +180,15 @@ func (r *runner) unwanted(c *client, frames []frame, at int) error {
 	return fmt.Errorf("nothing more was to come, and this came:\n%s", strings.Join(lines, "\n"))
 }
 
-// wait calls cond until it returns nil. After too long it returns the last
-// error.
+// wait calls cond until it returns nil, and returns the last error after too long.
 func (r *runner) wait(cond func() error) error {
 	within := e2etest.Patience
 	if r.update {
 		within = 2 * time.Second
 	}
-	ctx, cancel := context.WithTimeout(context.Background(), within)
-	defer cancel()
-	tick := time.NewTicker(5 * time.Millisecond)
-	defer tick.Stop()
-	for {
-		err := cond()
-		if err == nil {
-			return nil
-		}
-		select {
-		case <-ctx.Done():
-			return fmt.Errorf("after %s: %w", within, err)
-		case <-tick.C:
-		}
+	var err error
+	if !servers.Poll(within, func() bool { err = cond(); return err == nil }) {
+		return fmt.Errorf("after %s: %w", within, err)
 	}
+	return nil
 }

@@ -6,7 +6,7 @@ import (
 	"testing"
 )
 
-// allRules returns every rule, with the lists as they stand.
+// allRules returns every rule, with its list of exceptions.
 func allRules() []rule {
 	rules := slices.Concat(importRules, sizeRules, docRules, []rule{sleepRule})
 	for _, l := range listedRules {
@@ -18,7 +18,7 @@ func allRules() []rule {
 func TestRules(t *testing.T) {
 	files := loadTree(t)
 	if len(files) < 20 {
-		t.Fatalf("only %d files found: the rules look in the wrong place", len(files))
+		t.Fatalf("only %d files found: this is not the module's root", len(files))
 	}
 	for _, rule := range allRules() {
 		t.Run(rule.name, func(t *testing.T) {

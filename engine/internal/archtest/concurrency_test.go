@@ -7,8 +7,8 @@ import (
 	"slices"
 )
 
-// listedRule is a rule with a list of excepted files. It is made anew with
-// shorter lists to find the lines that nothing needs.
+// listedRule is a rule with a list of excepted files. make makes the rule with another
+// list, which shows the lines that nothing needs.
 type listedRule struct {
 	list []exception
 	make func(list []exception) rule
@@ -32,7 +32,7 @@ func listed(list []exception, f *file) bool {
 }
 
 func atomicRule(list []exception) rule {
-	return rule{"atomics", "mutex or channel first: lock-free code is written where it was measured to matter, and nowhere else",
+	return rule{"atomics", "a mutex or a channel comes first: lock-free code is for places where a measurement asked for it",
 		func(files []*file, r report) {
 			for _, f := range files {
 				if spec := f.importOf("sync/atomic"); spec != nil && !f.isTest() && !listed(list, f) {
@@ -56,7 +56,7 @@ func unsafeRule(list []exception) rule {
 // goRule finds go statements and calls of a method Go with one argument, as
 // sync.WaitGroup and errgroup.Group have it.
 func goRule(list []exception) rule {
-	return rule{"go statements", "a goroutine is started where somebody waits for it: the list names who",
+	return rule{"go statements", "each goroutine has an owner that waits for its end: the list names it",
 		func(files []*file, r report) {
 			for _, f := range files {
 				if f.isTest() || listed(list, f) {
@@ -78,7 +78,7 @@ func goRule(list []exception) rule {
 }
 
 func mutexRule(list []exception) rule {
-	return rule{"locks in the core", "a shard's goroutine never waits for a lock that somebody else may hold",
+	return rule{"locks in the core", "a shard's goroutine never waits for a lock",
 		func(files []*file, r report) {
 			for _, f := range files {
 				if f.isTest() || !f.in("shard") || listed(list, f) {
@@ -107,7 +107,7 @@ func clockRule(list []exception) rule {
 }
 
 func skipRule(list []exception) rule {
-	return rule{"skipped tests", "a test that is skipped has not passed; one that cannot run here is left out by a build tag, and one that lacks a server fails",
+	return rule{"skipped tests", "a skipped test has not passed: use a build tag for a test that cannot run here, and let one fail that lacks a server",
 		func(files []*file, r report) {
 			for _, f := range files {
 				if !f.isTest() && !f.in("engine/internal/testenv") || listed(list, f) {

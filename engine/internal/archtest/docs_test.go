@@ -10,9 +10,9 @@ import (
 const minPackageDoc = 5
 
 var docRules = []rule{
-	{"package docs", "the first question of readers is where they are: place on the way of a position, goroutines, caveats",
+	{"package docs", "a package doc says where its reader is: its place on the way of a position, its goroutines, its caveats",
 		checkPackageDocs},
-	{"documented names", "an exported name is a promise: say units, ranges, errors, and who may call it from where",
+	{"documented names", "an exported name is a promise: say units, ranges, errors, and who may call it from which goroutine",
 		checkExported},
 	{"escape comments", "an exception is a line in a list, seen in review, not a comment that silences a tool",
 		checkEscapes},
@@ -58,9 +58,8 @@ func checkExported(files []*file, r report) {
 	}
 }
 
-// checkSpec looks at one name of a type, const or var declaration. The
-// comment of a group in parentheses stands for constants and variables, not
-// for types.
+// checkSpec looks at the names of one type, const or var declaration. The comment of a
+// group in parentheses is enough for its constants and variables, not for its types.
 func checkSpec(f *file, d *ast.GenDecl, spec ast.Spec, r report) {
 	switch s := spec.(type) {
 	case *ast.TypeSpec:
@@ -90,8 +89,8 @@ func checkMethods(f *file, owner string, in *ast.InterfaceType, r report) {
 	}
 }
 
-// exportedReceiver reports whether a function can be reached from outside: it
-// is no method, or one of an exported type.
+// exportedReceiver reports whether other packages can call a function by its name: it is
+// no method, or its receiver's type is exported.
 func exportedReceiver(d *ast.FuncDecl) bool {
 	if d.Recv == nil {
 		return true
@@ -113,7 +112,7 @@ func exportedReceiver(d *ast.FuncDecl) bool {
 	}
 }
 
-// escape matches comments that silence a linter or go around the compiler.
+// escape matches comments that silence a linter or bypass the compiler.
 var escape = regexp.MustCompile(`^//\s*(nolint\b|lint:|revive:|golangci|exhaustive:|go:linkname\b)|#nosec\b`)
 
 func checkEscapes(files []*file, r report) {

@@ -9,20 +9,20 @@ import (
 // topFolders are all folders at the root that may hold Go code.
 var topFolders = []string{"engine", "shard", "codec", "bench", "migrations", "cmd"}
 
-// pureForbidden are parts of the standard library that the pure packages
-// (codec, shard) may not import, tests apart.
+// pureForbidden are parts of the standard library that the pure packages (codec, shard)
+// may not import. Their tests may.
 var pureForbidden = []string{"net", "os", "io/fs", "syscall", "database", "log", "net/http"}
 
 var importRules = []rule{
-	{"top folders", "newcomers find their way by the folders of the design; a new one is a decision",
+	{"top folders", "readers find their way by the folders of the design, so a new one needs a decision",
 		checkTopFolders},
-	{"arrows", "imports point down only (cmd, engine, engine/front and engine/admin, components such as engine/live, engine/internal, shard, codec), and two packages of one level never import each other: what is below can be read, tested and used alone",
+	{"arrows", "imports point down only (cmd, engine, engine/front and engine/admin, components such as engine/live, engine/internal, shard, codec), and two packages of one level never import each other: so each level can be read, tested and used without those above it",
 		checkArrows},
-	{"libraries", "each library is imported by one package: replacing it is then one folder's work",
+	{"libraries", "one package imports each library: replacing it is then one folder's work",
 		checkLibraries},
 	{"pure core", "shard and codec do no I/O and know no library: they could be lifted out and used elsewhere",
 		checkPure},
-	{"dot imports", "a dot import hides where a name comes from, from readers and from these rules",
+	{"dot imports", "with a dot import neither readers nor these rules see where a name comes from",
 		checkDotImports},
 }
 
@@ -106,8 +106,8 @@ func checkArrows(files []*file, r report) {
 	}
 }
 
-// sameComponent reports whether two folders belong to one component: a package
-// and those below it, which it is made of. engine/ and its components are not one.
+// sameComponent reports whether two folders belong to one component, which is a package
+// with those below it. engine/ and its components are different ones.
 func sameComponent(a, b string) bool {
 	top := func(folder string) string {
 		n := 1
@@ -146,8 +146,7 @@ func checkLibraries(files []*file, r report) {
 	}
 }
 
-// isLibrary reports whether an import path is neither the standard library's
-// nor our own.
+// isLibrary reports whether an import path is that of another module.
 func isLibrary(p string) bool {
 	first, _, _ := strings.Cut(p, "/")
 	return strings.Contains(first, ".")

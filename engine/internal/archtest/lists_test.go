@@ -1,39 +1,38 @@
 package archtest
 
-// The lists below are the only way to be excepted from a rule. The first word
-// of a line is a file, or a pattern of files as path.Match knows it; the rest
-// is the reason, for the reader. A line that nothing needs fails
-// TestListsHaveNoDeadLines.
+// The lists below are the only exceptions from rules. The first word of a line is a file,
+// or a pattern of files for path.Match. The second is the reason, for readers. A line
+// that nothing needs fails TestListsHaveNoDeadLines.
 
 // exception is one line of a list.
 type exception struct{ files, reason string }
 
 // atomicFiles may import sync/atomic (tests apart).
 var atomicFiles = []exception{
-	{"shard/turn_ownership.go", "who may turn a shard"},
+	{"shard/turn_ownership.go", "which goroutine may turn a shard"},
 	{"shard/ring/*.go", "the queue of a connection"},
-	{"shard/conn.go", "what shards and the writer say to each other about a connection"},
+	{"shard/conn.go", "the states of a connection that shards and its writer share"},
 	{"shard/runqueue.go", "connections with something to send"},
 	{"shard/inbox.go", "commands to a shard"},
-	{"shard/op.go", "how many shards have still to carry out a command"},
-	{"shard/flush_schedule.go", "the moment a topic's shards have in common"},
+	{"shard/op.go", "how many shards still have to carry out a command"},
+	{"shard/flush_schedule.go", "the flush time that the shards of a topic share"},
 	{"shard/pool.go", "chunks that writers return"},
 	{"shard/chunk.go", "the count of a chunk's references"},
 	{"shard/core.go", "the snapshot in force, the window, and the number of subscribes"},
-	{"shard/worker.go", "how far a shard has come, for writers that gather"},
+	{"shard/worker.go", "up to which flush time a shard has come, for writers that gather"},
 	{"shard/stats.go", "published counters"},
-	{"shard/age.go", "a histogram that its shard writes and anybody reads"},
+	{"shard/age.go", "a histogram that its shard writes and any goroutine reads"},
 	{"engine/live/socket.go", "how a connection ends: seen by reader, writer and gws"},
-	{"engine/live/fdguard.go", "a descriptor in use by the writer, closed by anybody"},
+	{"engine/live/fdguard.go", "a descriptor that the writer uses and any goroutine closes"},
 	{"engine/live/outbox.go", "the close frame, the pong and requests that wait: set by any goroutine, taken by the consumer"},
 	{"engine/live/session.go", "the states that reader, dispatchers, shards and writer share"},
 	{"engine/live/account.go", "what is held for a connection: reader, dispatchers and writer add, enforceMemory reads"},
 	{"engine/live/measuredconn.go", "the size of a TLS read buffer: the reader writes, enforceMemory reads"},
-	{"engine/live/dispatch.go", "sessions with requests: shards add, and may not wait"},
+	{"engine/live/dispatch.go", "sessions with requests: shards add them, and must not wait"},
 	{"engine/live/server.go", "counters of connections, and the drain"},
-	{"engine/live/authstate.go", "check a session again: set by timers and notifications, taken by a dispatcher"},
-	{"engine/live/authpool.go", "a request's question is answered: set by the pool, read by a dispatcher that is about to rest"},
-	{"engine/live/sessioncheck.go", "a session's questions have answers: set by the pool, read by a dispatcher that is about to rest"},
+	{"engine/live/authstate.go", "that a session is to be checked again: set by timers and notifications, taken by a dispatcher"},
+	{"engine/live/authpool.go", "whether a request has its decision: set by the pool, read by a dispatcher that is about to go idle"},
+	{"engine/live/sessioncheck.go", "whether a session has its decisions: set by the pool, read by a dispatcher that is about to go idle"},
 	{"engine/live/passtimer.go", "how long a writer's drain pass takes, read by adaptWindow"},
 	{"engine/live/histogram.go", "the latency histogram, written by the writers"},
 }
@@ -58,8 +57,8 @@ var goFiles = []exception{
 	{"engine/eventmap/map.go", "the listener; Map.Run waits"},
 	{"engine/live/server.go", "writers, dispatch, heartbeat; Server.Run waits"},
 	{"engine/live/upgrade.go", "one reader per connection; the session's end is counted by the server, which waits"},
-	{"engine/live/authpool.go", "as many as wait for access decisions, bounded; Server.Run waits"},
-	{"engine/live/parked.go", "one goroutine per full socket; Server.Run waits for parked"},
+	{"engine/live/authpool.go", "one per access decision under way, bounded; Server.Run waits"},
+	{"engine/live/parked.go", "one goroutine per full socket; Server.Run waits for them"},
 	{"engine/access/guard.go", "refresh of keys and lists, connection slots; Guard.Run waits"},
 	{"engine/feed/lease.go", "one renewal for each further stream on a Cluster; Feed.KeepLease waits"},
 	{"engine/feed/feed.go", "one reader and one for the lag per stream, and one that keeps the groups; Feed.Run waits"},
@@ -76,14 +75,14 @@ var goFiles = []exception{
 
 // mutexFiles of shard/ may use a mutex (everywhere else they are free to).
 var mutexFiles = []exception{
-	{"shard/core.go", "guards the table of topics: subscribing and swapping, never the fan-out"},
-	{"shard/ring/locked.go", "the queue to beat, in the ring's place under the tag plainring only"},
+	{"shard/core.go", "guards the table of topics for subscribes and new snapshots, never in the fan-out"},
+	{"shard/ring/locked.go", "a plain queue to compare the ring with, under the tag plainring only"},
 }
 
 // clockFiles of shard/ and codec/ may ask for the time (tests apart).
 var clockFiles = []exception{
 	{"shard/core.go", "the default clock, which Options can replace"},
-	{"shard/wake_timer.go", "the timer that wakes a shard at its next instant; when that is comes from the clock"},
+	{"shard/wake_timer.go", "the timer that wakes a shard at its next flush time, which the clock of Options gives"},
 }
 
 // skipFiles may skip tests.
@@ -105,7 +104,7 @@ var libraries = []library{
 	{"modernc.org/sqlite", []string{"engine/internal/db"}, false, "the only client of databases"},
 	{"github.com/pressly/goose", []string{"engine/internal/db", "migrations"}, false, "the only client of databases"},
 	{"github.com/alicebob/miniredis", []string{"engine/embedded"}, true, "the embedded Redis is one package's business"},
-	{"github.com/alecthomas/kong", []string{"engine", "cmd", "bench"}, false, "flags and environment are read in one struct"},
+	{"github.com/alecthomas/kong", []string{"engine", "cmd", "bench"}, false, "flags and environment are read into one struct"},
 	{"github.com/VictoriaMetrics/metrics", []string{"engine", "cmd", "bench"}, true, "the core counts in plain numbers, which ops reads"},
 	{"github.com/mattn/go-isatty", []string{"engine", "cmd"}, false, "only the status line asks for a terminal"},
 	{"golang.org/x/sys", []string{"engine", "bench"}, true, "the core does no I/O"},
@@ -117,8 +116,8 @@ var libraries = []library{
 	{"github.com/google/pprof", []string{"bench"}, false, "profiles are read by the load harness"},
 	{"go.uber.org/goleak", []string{"engine/internal/testenv"}, true, "for tests"},
 	{"github.com/google/go-cmp", nil, true, "for tests"},
-	{"github.com/coder/websocket", []string{"bench", "engine/e2e"}, true, "for tests: the client that is not the server's library"},
-	{"github.com/chromedp", nil, true, "for tests: the browser"},
+	{"github.com/coder/websocket", []string{"bench", "engine/e2e"}, true, "for tests: a client that shares no library with the server"},
+	{"github.com/chromedp", []string{"engine/e2e/e2etest/chromium"}, false, "for tests: the browser"},
 	{"github.com/goccy/go-json", []string{"bench"}, true, "a comparison with the codec in benchmarks"},
 	{"github.com/puzpuzpuz/xsync", []string{"engine/live", "bench"}, true, "the table of sessions; a comparison in benchmarks"},
 }

@@ -11,8 +11,8 @@ import (
 type planted struct {
 	name string
 	rule string
-	// files maps a path to its source. A source without a package clause is
-	// put behind a documented one.
+	// files maps a path to its source. A source without a package clause gets a
+	// documented one.
 	files map[string]string
 	want  []string // each in one finding, in any order; none for a clean tree
 }
@@ -54,7 +54,7 @@ func TestPlantedViolations(t *testing.T) {
 	}
 	for _, r := range all {
 		if !proven[r.name] {
-			t.Errorf("rule %q is proven on no planted violation", r.name)
+			t.Errorf("no planted violation proves rule %q", r.name)
 		}
 	}
 }
@@ -79,8 +79,8 @@ func parsePlanted(t *testing.T, sources map[string]string) []*file {
 	return files
 }
 
-// TestListedFilesAreExcepted proves that a line excepts the files it names and
-// no others.
+// TestListedFilesAreExcepted proves that a line excepts the files that it names, and no
+// others.
 func TestListedFilesAreExcepted(t *testing.T) {
 	sources := map[string]string{
 		"shard/x/ring.go": imports("sync/atomic"),

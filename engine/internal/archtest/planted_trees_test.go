@@ -54,7 +54,7 @@ func plantedTrees() []planted {
 
 		{"the wrong package", "libraries", one("engine/feed/x.go", imports("github.com/redis/rueidis")), []string{"belongs to engine/internal/redis"}},
 		{"a part of the library, in a test", "libraries", one("engine/feed/x_test.go", imports("github.com/redis/rueidis/rueidislock")), []string{"rueidis"}},
-		{"tests only", "libraries", one("engine/viewer/x.go", imports("github.com/chromedp/chromedp")), []string{"belongs to tests"}},
+		{"tests only", "libraries", one("engine/viewer/x.go", imports("github.com/google/go-cmp/cmp")), []string{"belongs to tests"}},
 		{"unknown", "libraries", one("engine/feed/x.go", imports("example.com/shiny")), []string{"no package is named"}},
 		{"its own package", "libraries", map[string]string{
 			"engine/internal/redis/x.go": imports("github.com/redis/rueidis"),

@@ -10,7 +10,7 @@ const (
 )
 
 var sizeRules = []rule{
-	{"file size", "a file is one idea and is read in one sitting: split it by what changes together",
+	{"file size", "a file is one idea and is read in one sitting: keep together what changes together",
 		checkFileSize},
 	{"function size", "a function fits on a screen: name its parts",
 		checkFunctionSize},
@@ -28,8 +28,8 @@ func checkFileSize(files []*file, r report) {
 	}
 }
 
-// checkFunctionSize looks at functions and at function literals outside of
-// any. Tests are apart: their tables are long.
+// checkFunctionSize looks at functions, and at function literals outside of functions.
+// Tests are exempt: their tables are long.
 func checkFunctionSize(files []*file, r report) {
 	for _, f := range files {
 		if f.isTest() {

@@ -93,8 +93,8 @@ func (f *file) uses(importPath string, members []string, fn func(pos token.Pos, 
 		if !ok || !slices.Contains(members, sel.Sel.Name) {
 			return true
 		}
-		// A variable that hides the package is not told apart: such a name
-		// is refused by the reader, too.
+		// A variable that hides the package counts as the package. Such a name would
+		// mislead readers, too.
 		if id, ok := sel.X.(*ast.Ident); ok && slices.Contains(names, id.Name) {
 			fn(sel.Pos(), sel.Sel.Name)
 		}
@@ -111,7 +111,7 @@ type finding struct {
 
 func (f finding) String() string { return fmt.Sprintf("%s:%d: %s", f.path, f.line, f.text) }
 
-// report is how a rule tells what it found.
+// report is what a rule calls for each finding.
 type report func(f *file, pos token.Pos, format string, args ...any)
 
 // rule looks at the whole tree.
@@ -130,7 +130,7 @@ func (r rule) run(files []*file) []finding {
 	return found
 }
 
-// parseFile parses one source; path is what the rules will know it by.
+// parseFile parses one source. The rules know the file by its path.
 func parseFile(path string, src []byte) (*file, error) {
 	fset := token.NewFileSet()
 	tree, err := parser.ParseFile(fset, path, src, parser.ParseComments)
