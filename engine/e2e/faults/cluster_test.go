@@ -92,6 +92,9 @@ func (s *clusterStack) finish(still ...*testenv.RedisServer) (lost map[string][]
 		s.Eventually("readiness", func() bool { return e.Well(s.T) })
 		e.WantMetric(s.T, "processor_archive_lost_total", 0)
 		dead += e.Metric(s.T, "processor_archive_dead_total")
+		if err := e.Stop(); err != nil { // here, since a node that was added ends before the engines
+			s.T.Errorf("stop an engine: %v", err)
+		}
 	}
 	if dead != s.invalid {
 		s.T.Errorf("%d dead letters, want %d", dead, s.invalid)
