@@ -1,7 +1,6 @@
 # make help lists the targets.
 
-# The tools are pinned here, not in go.mod: what Pitwall is built of stays
-# apart from what it is checked with.
+# The tools are pinned here, not in go.mod, which has only what Pitwall is built of.
 STATICCHECK := honnef.co/go/tools/cmd/staticcheck@v0.8.2
 GOVULNCHECK := golang.org/x/vuln/cmd/govulncheck@v1.9.0
 
@@ -43,7 +42,7 @@ sbom: build ## bin/pitwall.cdx.json, the software bill of materials of bin/pitwa
 bench: ## benchmarks with allocations (BENCH=regexp COUNT=n)
 	go test -run '^$$' -bench '$(BENCH)' -benchmem -count $(COUNT) ./...
 
-fuzz: ## every fuzz target for FUZZTIME (60s); finds go to testdata/fuzz
+fuzz: ## every fuzz target for FUZZTIME (60s); findings go to testdata/fuzz
 	@set -e; for pkg in $$(grep -rl --include='*_test.go' '^func Fuzz' . | xargs -r dirname | sort -u); do \
 		for target in $$(go test -list '^Fuzz' $$pkg | grep '^Fuzz'); do \
 			echo "== $$pkg $$target"; \
@@ -54,7 +53,7 @@ fuzz: ## every fuzz target for FUZZTIME (60s); finds go to testdata/fuzz
 crash: deps ## kills the archive KILLS times (20) under load, also on a Cluster, and shows that nothing is lost or doubled
 	go test -count=1 -v -timeout 30m -run '^TestCrash$$' ./engine/e2e/faults -args -crash.kills=$(KILLS) -crash.cluster
 
-soak: ## the core under random schedules, turned by hand and running, each for SOAKTIME (10m), with the race detector
+soak: ## the core under random schedules, with shards that the test turns and with running ones, each for SOAKTIME (10m), with the race detector
 	PITWALL_SOAK=$(SOAKTIME) go test -race -timeout 0 -run 'TestRandomSchedule|TestRunningSchedule|TestRandomClocks' -v ./shard
 
 deps: ## installs redis-server, PostgreSQL, PgBouncer, Chromium and gcc where missing

@@ -77,7 +77,7 @@ func TestDatabaseStalled(t *testing.T) {
 	s.Eventually("entries to pend", s.Pending)
 	shown, _ := screen.Counts()
 	load.more(s, 10*devices)
-	s.Eventually("positions on the screen all the same", func() bool {
+	s.Eventually("positions on the screen nevertheless", func() bool {
 		n, _ := screen.Counts()
 		return n >= shown+10*devices
 	})
